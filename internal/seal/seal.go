@@ -1,0 +1,137 @@
+// Package seal keeps values at rest: AES-256-GCM under a key from a file, with
+// the record's name as associated data, so that a value can't be moved to
+// another record.
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// KeySize is the length of a key in bytes.
+const KeySize = 32
+
+// ErrOpen says that a value was not sealed under this key and this name, or was
+// changed since.
+var ErrOpen = errors.New("seal: the value does not open: the key file is not the one it was sealed with, or the record is damaged")
+
+// Sealer seals and opens values under one key. It is safe for concurrent use.
+type Sealer struct {
+	master []byte
+	aead   cipher.AEAD
+}
+
+// New makes a Sealer from a key of KeySize bytes.
+func New(key []byte) (*Sealer, error) {
+	if len(key) != KeySize {
+		return nil, fmt.Errorf("seal: a key has %d bytes, this one %d", KeySize, len(key))
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	return &Sealer{master: append([]byte(nil), key...), aead: aead}, nil
+}
+
+// Derive makes the key of one purpose from this one (HKDF-SHA-256, RFC 5869).
+func (s *Sealer) Derive(purpose string) (*Sealer, error) {
+	key, err := s.DeriveKey(purpose)
+	if err != nil {
+		return nil, err
+	}
+	return New(key)
+}
+
+// DeriveKey is the raw key of one purpose, KeySize bytes.
+func (s *Sealer) DeriveKey(purpose string) ([]byte, error) {
+	return hkdf.Key(sha256.New, s.master, nil, "rind "+purpose, KeySize)
+}
+
+// Seal encrypts value for the record called name, and appends it to dst.
+func (s *Sealer) Seal(dst, value []byte, name string) []byte {
+	return s.aead.Seal(dst, nil, value, []byte(name))
+}
+
+// Open decrypts what Seal made for the record called name, and appends it to dst.
+func (s *Sealer) Open(dst, sealed []byte, name string) ([]byte, error) {
+	out, err := s.aead.Open(dst, nil, sealed, []byte(name))
+	if err != nil {
+		return nil, ErrOpen
+	}
+	return out, nil
+}
+
+// LoadKey reads a key file: 64 hex digits and a newline, mode 0600 or 0400. It
+// makes one where create is set and none is there.
+func LoadKey(path string, create bool) ([]byte, error) {
+	fi, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && create {
+		return createKey(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("seal: key file: %w", err)
+	}
+	if fi.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("seal: the key file %s may be read by others (mode %04o): run 'chmod 600 %s'", path, fi.Mode().Perm(), path)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("seal: key file: %w", err)
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(b)))
+	if err != nil || len(key) != KeySize {
+		return nil, fmt.Errorf("seal: the key file %s does not hold a key (%d hex digits): restore it from a backup", path, 2*KeySize)
+	}
+	return key, nil
+}
+
+// createKey writes a new key, durable before it is used: to a name of its own
+// first, then linked, so that two that start at once agree on one key.
+func createKey(path string) ([]byte, error) {
+	key := make([]byte, KeySize)
+	rand.Read(key)
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
+	if err != nil {
+		return nil, fmt.Errorf("seal: create key file: %w", err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.WriteString(hex.EncodeToString(key) + "\n")
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if cerr := tmp.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return nil, fmt.Errorf("seal: create key file: %w", err)
+	}
+	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
+		return LoadKey(path, false)
+	} else if err != nil {
+		return nil, fmt.Errorf("seal: create key file: %w", err)
+	}
+	return key, syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
