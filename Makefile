@@ -1,0 +1,46 @@
+# rind: 'make run' builds and starts it, 'make test' runs every test there is.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+TOOLS       := $(CURDIR)/.tools
+FUZZTIME    ?= 1000000x
+
+.PHONY: run build test bench fuzz lint fmt tools
+
+run: build
+	./bin/rind serve
+
+build:
+	$(GO) build -trimpath -o bin/rind ./cmd/rind
+
+# Lint first, so that the output ends with go test's own lines.
+test: tools lint
+	$(GO) test -race -timeout 30m ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# One fuzz target at a time, as go test wants it; FUZZTIME=30s for a short look.
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+lint: $(TOOLS)/staticcheck
+	@un=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	  if [ -n "$$un" ]; then echo "not formatted (run 'make fmt'):"; echo "$$un"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOLS)/staticcheck ./...
+
+fmt:
+	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+# The real clients and the browser that the tests drive.
+tools: $(TOOLS)/staticcheck
+	@sh internal/realtest/install.sh
+
+$(TOOLS)/staticcheck: Makefile
+	GOBIN=$(TOOLS) $(GO) install $(STATICCHECK)
+	@touch $@

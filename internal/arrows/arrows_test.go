@@ -1,0 +1,139 @@
+// Package arrows holds the import arrows between the rooms of the house: what a
+// room may compile, itself and through others.
+package arrows
+
+import (
+	"os/exec"
+	"path"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/rind-dev/rind"
+
+// rule says what one package may depend on, transitively and outside of tests.
+// Packages of the standard library are always allowed.
+type rule struct {
+	own     []string // packages of this module, as path.Match patterns below the module
+	foreign []string // module paths of others, as prefixes
+}
+
+// Modules that come along with an allowed one.
+var (
+	macaroon = []string{"gopkg.in/macaroon.v2", "golang.org/x/crypto"}
+	bbolt    = []string{"go.etcd.io/bbolt", "golang.org/x/sys"}
+	echo     = "github.com/labstack"
+	webauthn = "github.com/go-webauthn"
+	otp      = "github.com/pquerna/otp"
+)
+
+func join(lists ...[]string) []string {
+	var out []string
+	for _, l := range lists {
+		out = append(out, l...)
+	}
+	return out
+}
+
+var rules = map[string]rule{
+	"caveats":              {},
+	"caveats/token":        {own: []string{"caveats"}, foreign: macaroon},
+	"verifier":             {own: []string{"caveats", "caveats/token"}, foreign: macaroon},
+	"verifier/rootkeys":    {own: []string{"caveats", "caveats/token", "verifier", "internal/feed", "internal/seal"}, foreign: join(macaroon, bbolt)},
+	"verifier/replication": {own: []string{"caveats", "caveats/token", "verifier", "verifier/rootkeys", "internal/feed", "internal/seal"}, foreign: join(macaroon, bbolt)},
+	"verifier/httpauth":    {own: []string{"caveats", "caveats/token", "verifier"}, foreign: macaroon},
+	"verifier/gateway":     {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth"}, foreign: macaroon},
+	"ui":                   {},
+}
+
+// forbidden says what a package must not reach, where the list of what it may
+// reach is long.
+var forbidden = map[string][]string{
+	"issuer":     {echo, webauthn, otp, module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web"},
+	"authn":      {echo, module + "/issuer", module + "/verifier", module + "/ui", "gopkg.in/macaroon.v2"},
+	"issuer/web": {module + "/cmd"},
+}
+
+func TestRoomsCompileOnlyWhatTheyMay(t *testing.T) {
+	for pkg, r := range rules {
+		t.Run(pkg, func(t *testing.T) {
+			for _, dep := range deps(t, pkg) {
+				if !r.allows(pkg, dep) {
+					t.Errorf("%s compiles %s, which its rule does not allow", pkg, dep)
+				}
+			}
+		})
+	}
+}
+
+func TestRoomsReachNothingForbidden(t *testing.T) {
+	for pkg, no := range forbidden {
+		t.Run(pkg, func(t *testing.T) {
+			for _, dep := range deps(t, pkg) {
+				for _, f := range no {
+					if dep == f || strings.HasPrefix(dep, f+"/") {
+						t.Errorf("%s compiles %s", pkg, dep)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestOnlyWebImportsEcho(t *testing.T) {
+	for _, line := range golist(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		pkg, imports, _ := strings.Cut(line, " ")
+		for _, dep := range strings.Fields(imports) {
+			if strings.HasPrefix(dep, echo) && pkg != module+"/issuer/web" {
+				t.Errorf("%s imports %s; only issuer/web may", pkg, dep)
+			}
+			if strings.HasPrefix(dep, module+"/cmd") {
+				t.Errorf("%s imports %s; nothing imports cmd", pkg, dep)
+			}
+		}
+	}
+}
+
+func (r rule) allows(pkg, dep string) bool {
+	if rest, ok := strings.CutPrefix(dep, module+"/"); ok {
+		if rest == pkg {
+			return true
+		}
+		for _, o := range r.own {
+			if ok, _ := path.Match(o, rest); ok {
+				return true
+			}
+		}
+		return false
+	}
+	for _, f := range r.foreign {
+		if dep == f || strings.HasPrefix(dep, f+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// deps lists what pkg compiles outside of the standard library, itself included.
+func deps(t *testing.T, pkg string) []string {
+	t.Helper()
+	out := golist(t, "-deps", "-f", `{{if not .Standard}}{{.ImportPath}}{{end}}`, "./"+pkg)
+	if len(out) == 0 {
+		t.Fatalf("go list names no package for %s: the rule is out of date", pkg)
+	}
+	return out
+}
+
+func golist(t *testing.T, args ...string) []string {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		if e, ok := err.(*exec.ExitError); ok {
+			t.Fatalf("go list %v: %v\n%s", args, err, e.Stderr)
+		}
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' })
+}

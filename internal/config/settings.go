@@ -1,0 +1,235 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// setter puts a value, as the file's decoder or a flag gives it, into a Config.
+type setter func(c *Config, v any) error
+
+// settings holds every setting by its name in the file.
+var settings = map[string]setter{
+	"listen":             text(func(c *Config) *string { return &c.Listen }, hostPort),
+	"public-url":         setPublicURL,
+	"data":               text(func(c *Config) *string { return &c.DataDir }, notEmpty),
+	"key-file":           text(func(c *Config) *string { return &c.KeyFile }, notEmpty),
+	"registration":       setRegistration,
+	"max-token-life":     setMaxTokenLife,
+	"max-upload":         setMaxUpload,
+	"trusted-proxies":    setTrustedProxies,
+	"tls-cert":           text(func(c *Config) *string { return &c.TLSCert }, notEmpty),
+	"tls-key":            text(func(c *Config) *string { return &c.TLSKey }, notEmpty),
+	"log-format":         text(func(c *Config) *string { return &c.LogFormat }, oneOf("text", "json")),
+	"log-level":          setLogLevel,
+	"mail.host":          text(func(c *Config) *string { return &c.Mail.Host }, notEmpty),
+	"mail.port":          setMailPort,
+	"mail.username":      text(func(c *Config) *string { return &c.Mail.Username }, notEmpty),
+	"mail.password-file": text(func(c *Config) *string { return &c.Mail.PasswordFile }, notEmpty),
+	"mail.from":          text(func(c *Config) *string { return &c.Mail.From }, address),
+	"mail.tls":           text(func(c *Config) *string { return &c.Mail.TLS }, oneOf("starttls", "tls", "none")),
+	"mail.ca-file":       text(func(c *Config) *string { return &c.Mail.CAFile }, notEmpty),
+}
+
+// text is a setter of a string that passes a check.
+func text(field func(*Config) *string, check func(string) error) setter {
+	return func(c *Config, v any) error {
+		s, err := asString(v)
+		if err != nil {
+			return err
+		}
+		if err := check(s); err != nil {
+			return err
+		}
+		*field(c) = s
+		return nil
+	}
+}
+
+func asString(v any) (string, error) {
+	s, ok := v.(string)
+	if !ok {
+		return "", fmt.Errorf("is text in quotes, not %v", v)
+	}
+	return s, nil
+}
+
+func asInt(v any) (int64, error) {
+	switch n := v.(type) {
+	case int64:
+		return n, nil
+	case string: // from a flag
+		if i, err := strconv.ParseInt(n, 10, 64); err == nil {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("is a whole number, not %v", v)
+}
+
+func notEmpty(s string) error {
+	if strings.TrimSpace(s) == "" {
+		return errors.New("is empty: give it a value, or leave it out")
+	}
+	return nil
+}
+
+func hostPort(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return fmt.Errorf("%q is not host:port, like 127.0.0.1:8080", s)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%q is not a port: use 1 to 65535", port)
+	}
+	return nil
+}
+
+func address(s string) error {
+	if _, err := mail.ParseAddress(s); err != nil {
+		return fmt.Errorf("%q is not an e-mail address", s)
+	}
+	return nil
+}
+
+func oneOf(words ...string) func(string) error {
+	return func(s string) error {
+		for _, w := range words {
+			if s == w {
+				return nil
+			}
+		}
+		return fmt.Errorf("is one of %s, not %q", strings.Join(words, ", "), s)
+	}
+}
+
+func setPublicURL(c *Config, v any) error {
+	s, err := asString(v)
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("%q is not a URL like https://packages.example.org", s)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path != "/") {
+		return fmt.Errorf("%q holds more than scheme, host and port: rind wants a host name of its own", s)
+	}
+	u.Path = ""
+	c.PublicURL = u
+	return nil
+}
+
+func setRegistration(c *Config, v any) error {
+	s, err := asString(v)
+	if err != nil {
+		return err
+	}
+	if err := oneOf(string(ByInvitation), string(Open))(s); err != nil {
+		return err
+	}
+	c.Registration = Registration(s)
+	return nil
+}
+
+// setMaxTokenLife takes days, "90d", as people say the life of a token.
+func setMaxTokenLife(c *Config, v any) error {
+	s, err := asString(v)
+	if err != nil {
+		return err
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(s, "d"))
+	if err != nil || !strings.HasSuffix(s, "d") || days < 1 || days > 36500 {
+		return fmt.Errorf(`%q is not a number of days like "90d"; leave it out for tokens without an end`, s)
+	}
+	c.MaxTokenLife = time.Duration(days) * 24 * time.Hour
+	return nil
+}
+
+// setMaxUpload takes a size in MiB or GiB.
+func setMaxUpload(c *Config, v any) error {
+	s, err := asString(v)
+	if err != nil {
+		return err
+	}
+	for suffix, unit := range map[string]int64{"MiB": 1 << 20, "GiB": 1 << 30} {
+		if num, ok := strings.CutSuffix(s, suffix); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(num), 10, 32)
+			if err == nil && n > 0 {
+				c.MaxUpload = n * unit
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf(`%q is not a size like "100MiB" or "1GiB"`, s)
+}
+
+func setTrustedProxies(c *Config, v any) error {
+	var items []string
+	switch l := v.(type) {
+	case string: // from a flag
+		items = strings.Split(l, ",")
+	case []any:
+		for _, e := range l {
+			s, err := asString(e)
+			if err != nil {
+				return err
+			}
+			items = append(items, s)
+		}
+	default:
+		return fmt.Errorf(`is a list like ["10.0.0.0/8"], not %v`, v)
+	}
+	var out []netip.Prefix
+	var errs []error
+	for _, s := range items {
+		p, err := parsePrefix(strings.TrimSpace(s))
+		errs = append(errs, err)
+		out = append(out, p)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	c.TrustedProxies = out
+	return nil
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Prefix(a.BitLen())
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return p, fmt.Errorf("%q is not an address or a network like 10.0.0.0/8", s)
+	}
+	return p.Masked(), nil
+}
+
+func setLogLevel(c *Config, v any) error {
+	s, err := asString(v)
+	if err != nil {
+		return err
+	}
+	if err := oneOf("debug", "info", "warn", "error")(s); err != nil {
+		return err
+	}
+	return c.LogLevel.UnmarshalText([]byte(s))
+}
+
+func setMailPort(c *Config, v any) error {
+	n, err := asInt(v)
+	if err != nil {
+		return err
+	}
+	if n < 1 || n > 65535 {
+		return fmt.Errorf("%d is not a port: use 1 to 65535", n)
+	}
+	c.Mail.Port = int(n)
+	return nil
+}
