@@ -1,0 +1,58 @@
+package verifier
+
+import (
+	"strings"
+
+	"github.com/rind-dev/rind/caveats"
+)
+
+// Denial is the error that says no: the check was made, and the token does not
+// allow the request.
+type Denial struct {
+	// TokenID is the identifier that the token claims; it is empty where the
+	// token names none in the form of a UUID. Where the reason is
+	// wrong_location or bad_signature, or comes before those, whoever sent the
+	// token may never have had that one: don't hold it against its owner.
+	TokenID string
+
+	// Failures says why, first what is decided first; there is at least one.
+	Failures []caveats.Failure
+}
+
+// Error is Message behind the name of the package.
+func (d *Denial) Error() string { return "verifier: denied: " + d.Message() }
+
+// Message says in words what is wrong, for the person who sent the token:
+// "token is expired". It holds no text of the token. PyPI's clients expect it
+// behind "Invalid API Token: ".
+func (d *Denial) Message() string {
+	texts := make([]string, len(d.Failures))
+	for i, f := range d.Failures {
+		texts[i] = f.Text
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Reason is the first of the reasons, "" in a Denial that holds none.
+func (d *Denial) Reason() caveats.Reason {
+	if len(d.Failures) == 0 {
+		return ""
+	}
+	return d.Failures[0].Reason
+}
+
+// Has tells whether one of the failures has the reason.
+func (d *Denial) Has(r caveats.Reason) bool { return has(d.Failures, r) }
+
+func has(fs []caveats.Failure, r caveats.Reason) bool {
+	for _, f := range fs {
+		if f.Reason == r {
+			return true
+		}
+	}
+	return false
+}
+
+func deny(tokenID string, r caveats.Reason, text string) error {
+	return &Denial{TokenID: tokenID, Failures: []caveats.Failure{{Reason: r, Text: text}}}
+}

@@ -1,0 +1,142 @@
+// Package verifier decides whether an upload token allows a request, from
+// records on the verifier's own disk, without asking anybody.
+//
+// # The usual way
+//
+// Open a root-key store, keep it current, verify, and act on the grant:
+//
+//	keys, err := rootkeys.Open("rootkeys.db", rootkeys.Options{Key: key})
+//	follower := replication.New(replication.Config{Source: issuer, Store: keys})
+//	go follower.Run(ctx)
+//
+//	grant, err := verifier.New(keys).Verify(ctx, text, verifier.Request{
+//		Action:  caveats.ActionUpload,
+//		Project: nameFromTheForm,
+//	})
+//
+// There are three outcomes, and they never mix:
+//
+//   - err is nil: the token allows the request. Act on grant.Project, the name
+//     that was checked, never on the name that the client sent.
+//   - errors.As finds a *Denial: the token does not allow it. Answer HTTP 403;
+//     denial.Message() is made for the person who reads it.
+//   - errors.Is finds ErrUnavailable: the check could not be made. Answer HTTP
+//     503, never an allow. Every error that is no *Denial is this one.
+//
+// Put into the Request what is known by then. What a request leaves out
+// satisfies no caveat about it, so a handler that learns the file's digest only
+// at the end verifies again at the end.
+//
+// # What is trusted
+//
+// Whose token it is, and what it may do at most, comes from the Record that the
+// Store holds under the token's identifier. Nothing that the token's text says
+// can add to that; a caveat can only deny.
+//
+// # What the store can be used for if it leaks
+//
+// The store is secret: a Record holds the signature of a token that exists, so
+// whoever reads it can write that token out and use it, and can narrow it. It is
+// no minting key: it can neither drop one of the caveats that the issuer put
+// into that token nor make a token under another identifier, because the root
+// key was forgotten at minting and the signature stands behind those caveats.
+// After a leak, revoke the tokens that existed.
+//
+// # Compatibility
+//
+// The names of this package and the form of tokens stay. New caveats and new
+// reasons may appear; a program that does not know a reason shows its text.
+package verifier
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+)
+
+// ErrUnknownToken is what a Store returns when it is sure that no token has the
+// identifier. Verify turns it into a Denial.
+var ErrUnknownToken = errors.New("verifier: no such token")
+
+// ErrUnavailable says that the check could not be made: the store is stale,
+// locked, damaged or out of reach, or the context ended. It is neither an allow
+// nor a denial. The error that wraps it says what to do.
+var ErrUnavailable = errors.New("verifier: the token could not be checked")
+
+// Store is where a Verifier finds what was issued.
+type Store interface {
+	// Lookup returns what is recorded of the token, and of the project with
+	// the normalized name project where that is not empty, all from one
+	// moment. It returns ErrUnknownToken if it is sure that there is no such
+	// token; any other error says that it can't tell. It may be called by
+	// several goroutines at once. The slices of the Record belong to the
+	// caller, who only reads them.
+	Lookup(ctx context.Context, tokenID, project string) (Record, error)
+}
+
+// Record is what is kept of one token, and what decides over it.
+type Record struct {
+	Location     string    // the host that issued it
+	UserID       string    // UUID of its owner
+	UserName     string    // the owner's name, for people
+	UserFrozen   bool      // the owner may do nothing at present
+	Caveats      [][]byte  // as issued, in their order, at least one
+	Signature    [32]byte  // where the HMAC chain stands behind Caveats
+	Restrictions [][]byte  // caveats that were added on the issuer's side since
+	ExpiresAt    time.Time // the token is good before this moment; zero: no end
+	RevokedAt    time.Time // zero: not revoked
+	RevokedWhy   string    // completes "token was revoked …": "by its owner"
+	Project      Project   // the project that Lookup was asked about
+}
+
+// Project is what is known of the project that a request is about. It is zero
+// where there is no such project.
+type Project struct {
+	ID     string // UUID; never used again, as the name may be
+	Name   string // normalized (PEP 503)
+	Member bool   // the token's owner has a role in it now
+}
+
+// Request is what a token is asked to allow. ProjectID and UserID are filled in
+// from the Record, whatever the caller put there; Project is normalized; a zero
+// Now means the present.
+type Request = caveats.Request
+
+// Grant says what was allowed, to whom.
+type Grant struct {
+	TokenID   string    // UUID of the token
+	UserID    string    // UUID of its owner
+	UserName  string    // the owner's name
+	ProjectID string    // UUID of the project
+	Project   string    // its normalized name: the one to act on
+	Action    string    // the action of the request
+	ExpiresAt time.Time // when the token ends, by what was issued or added; zero: never, or after the year 9999
+	Added     []string  // what the holder added to the token, in words
+}
+
+// Verifier checks tokens against a Store. It keeps nothing between two checks
+// and may be used by several goroutines at once.
+type Verifier struct {
+	store Store
+	now   func() time.Time
+}
+
+// Option changes how a Verifier works.
+type Option func(*Verifier)
+
+// WithClock sets what tells the time where a Request does not: time.Now by
+// default.
+func WithClock(now func() time.Time) Option {
+	return func(v *Verifier) { v.now = now }
+}
+
+// New makes a Verifier that reads from store, which must not be nil.
+func New(store Store, opts ...Option) *Verifier {
+	v := &Verifier{store: store, now: time.Now}
+	for _, set := range opts {
+		set(v)
+	}
+	return v
+}

@@ -1,0 +1,249 @@
+package verifier
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/caveats/token"
+)
+
+// Verify decides whether the token text allows the request. The error is nil, a
+// *Denial, or one that wraps ErrUnavailable; the Grant is zero unless it is nil.
+//
+// In this order: the token's form, its record, its location, that the issued
+// caveats stand first and unchanged, its signature, whether it was revoked. Each
+// of these alone denies. Then everything else that stands in the way is reported
+// at once: caveats as issued, as added by the holder, and as added on the issuer's
+// side; a frozen owner; an owner who is not a member of the project.
+func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant, error) {
+	t, err := token.Parse(text)
+	if err != nil {
+		return Grant{}, badForm(err)
+	}
+	if !caveats.ValidUUID(t.ID) { // what the issuer never wrote needs no look
+		return Grant{}, unknown("")
+	}
+	v.normalize(&req)
+	rec, err := v.lookup(ctx, t.ID, req.Project)
+	if err != nil {
+		return Grant{}, err
+	}
+	req.UserID, req.ProjectID = rec.UserID, rec.Project.ID
+
+	failures, err := checkRecord(t.ID, rec, req)
+	if err != nil {
+		return Grant{}, err
+	}
+	if err := authenticate(t, rec); err != nil {
+		return Grant{}, err
+	}
+	if !rec.RevokedAt.IsZero() {
+		return Grant{}, deny(t.ID, caveats.Revoked, revokedText(rec))
+	}
+	added := t.Caveats[len(rec.Caveats):]
+	failures = merge(failures, caveats.Check(added, req))
+	failures = merge(failures, standing(rec, req))
+	if len(failures) > 0 {
+		return Grant{}, &Denial{TokenID: t.ID, Failures: failures}
+	}
+	return grant(t.ID, rec, req, added), nil
+}
+
+// normalize brings the request into the form that is checked. A name that no
+// project can have counts as none.
+func (v *Verifier) normalize(req *Request) {
+	if caveats.ValidProjectName(req.Project) {
+		req.Project = caveats.NormalizeProject(req.Project)
+	} else {
+		req.Project = ""
+	}
+	req.ClientIP = req.ClientIP.Unmap()
+	if req.Now.IsZero() {
+		req.Now = v.now()
+	}
+}
+
+// lookup reads the record, and tells "there is none" from "can't say".
+func (v *Verifier) lookup(ctx context.Context, id, project string) (Record, error) {
+	rec, err := v.store.Lookup(ctx, id, project)
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrUnknownToken) && !errors.Is(err, ErrUnavailable):
+		return Record{}, unknown(id)
+	default:
+		return Record{}, unavailable(id, err)
+	}
+	switch p := rec.Project; {
+	case rec.UserID == "" || rec.Location == "" || len(rec.Caveats) == 0 || rec.Signature == [32]byte{}:
+		return Record{}, unavailable(id, errors.New("its record is incomplete: the store is damaged"))
+	case p != Project{} && (p.ID == "" || p.Name != project || project == ""):
+		return Record{}, unavailable(id, errors.New("the store answered for another project than it was asked for"))
+	}
+	return rec, nil
+}
+
+// checkRecord checks what the issuer wrote, which is trusted whatever the token
+// says. If it can't be read the record is damaged, and nobody's token is at fault.
+func checkRecord(id string, rec Record, req Request) ([]caveats.Failure, error) {
+	failures := merge(caveats.Check(rec.Caveats, req), caveats.Check(rec.Restrictions, req))
+	if has(failures, caveats.MalformedCaveat) {
+		return nil, unavailable(id, errors.New("a caveat in its record can't be read: the store is damaged"))
+	}
+	if !rec.ExpiresAt.IsZero() && !req.Now.Before(rec.ExpiresAt) {
+		failures = merge(failures, []caveats.Failure{{Reason: caveats.Expired, Text: "token is expired"}})
+	}
+	return failures, nil
+}
+
+// authenticate checks that the token is the issued one, or one that a holder of
+// it narrowed.
+func authenticate(t token.Token, rec Record) error {
+	if t.Location != rec.Location {
+		return deny(t.ID, caveats.WrongLocation, "token was issued for another package index than it says")
+	}
+	if !startsWith(t.Caveats, rec.Caveats) {
+		return badSignature(t.ID)
+	}
+	want := rec.Signature
+	if added := t.Caveats[len(rec.Caveats):]; len(added) > 0 {
+		var err error
+		if want, err = token.Extend(rec.Signature, t.ID, added); err != nil {
+			return badSignature(t.ID) // what can't be chained was never signed
+		}
+	}
+	if subtle.ConstantTimeCompare(want[:], t.Signature[:]) != 1 {
+		return badSignature(t.ID)
+	}
+	return nil
+}
+
+func startsWith(list, prefix [][]byte) bool {
+	if len(list) < len(prefix) {
+		return false
+	}
+	for i, c := range prefix {
+		if !bytes.Equal(list[i], c) {
+			return false
+		}
+	}
+	return true
+}
+
+// standing is what stands in the way at present, whatever the caveats say.
+func standing(rec Record, req Request) []caveats.Failure {
+	var fs []caveats.Failure
+	if rec.UserFrozen {
+		fs = append(fs, caveats.Failure{Reason: caveats.UserFrozen,
+			Text: fmt.Sprintf("user '%s' is frozen", rec.UserName)})
+	}
+	switch {
+	case req.Project == "":
+		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject, Text: "the request names no project"})
+	case !rec.Project.Member:
+		fs = append(fs, caveats.Failure{Reason: caveats.NotAMember,
+			Text: fmt.Sprintf("user '%s' is not a member of project '%s'", rec.UserName, req.Project)})
+	}
+	return fs
+}
+
+// merge appends to fs what is not said in it yet.
+func merge(fs, more []caveats.Failure) []caveats.Failure {
+next:
+	for _, f := range more {
+		for _, g := range fs {
+			if f == g {
+				continue next
+			}
+		}
+		fs = append(fs, f)
+	}
+	return fs
+}
+
+func grant(id string, rec Record, req Request, added [][]byte) Grant {
+	g := Grant{
+		TokenID:   id,
+		UserID:    rec.UserID,
+		UserName:  rec.UserName,
+		ProjectID: rec.Project.ID,
+		Project:   req.Project,
+		Action:    req.Action,
+		ExpiresAt: earliest(rec, added),
+	}
+	for _, raw := range added {
+		if c, err := caveats.Parse(raw); err == nil { // it did parse when it was checked
+			g.Added = append(g.Added, c.String())
+		}
+	}
+	return g
+}
+
+const endOf9999 = 253402300799 // Unix seconds; time.Time can't write later years as RFC 3339
+
+// earliest is when the first of the lives ends.
+func earliest(rec Record, added [][]byte) time.Time {
+	end := int64(endOf9999 + 1)
+	if !rec.ExpiresAt.IsZero() {
+		end = min(end, rec.ExpiresAt.Unix())
+	}
+	for _, list := range [][][]byte{rec.Caveats, rec.Restrictions, added} {
+		for _, raw := range list {
+			if !mayBeLife(raw) {
+				continue
+			}
+			if c, err := caveats.Parse(raw); err == nil {
+				if l, ok := c.(caveats.Life); ok {
+					end = min(end, l.ExpiresAt)
+				}
+			}
+		}
+	}
+	if end > endOf9999 {
+		return time.Time{}
+	}
+	return time.Unix(end, 0).UTC()
+}
+
+// mayBeLife saves parsing a caveat again that has another tag than 0.
+func mayBeLife(raw []byte) bool {
+	raw = bytes.TrimLeft(raw, " \t\r\n[")
+	return len(raw) > 0 && raw[0] == '0'
+}
+
+func badForm(err error) error {
+	if errors.Is(err, token.ErrTooLarge) {
+		return deny("", caveats.TooLarge, "token is too large")
+	}
+	return deny("", caveats.MalformedToken, "token is malformed: it is not whole, or there is something around it")
+}
+
+func unknown(id string) error {
+	return deny(id, caveats.UnknownToken, "token is not known here: another index issued it, or it was deleted")
+}
+
+func badSignature(id string) error {
+	return deny(id, caveats.BadSignature, "token has a wrong signature: it was changed after it was issued")
+}
+
+func revokedText(rec Record) string {
+	text := "token was revoked"
+	if rec.RevokedWhy != "" {
+		text += " " + rec.RevokedWhy
+	}
+	return text + " on " + rec.RevokedAt.UTC().Format("2006-01-02 at 15:04 UTC")
+}
+
+// unavailable wraps the store's error. That error is quoted, not wrapped, where
+// it would make one error be both a denial and none.
+func unavailable(id string, err error) error {
+	var d *Denial
+	if errors.As(err, &d) || errors.Is(err, ErrUnknownToken) {
+		return fmt.Errorf("%w: token %s: %v", ErrUnavailable, id, err)
+	}
+	return fmt.Errorf("%w: token %s: %w", ErrUnavailable, id, err)
+}
