@@ -1,0 +1,43 @@
+// Package authn knows who somebody is: accounts, passwords, second factors,
+// recovery codes, sign-in sessions, and the limits on guessing them.
+//
+// Start with New, which needs a store, the key that seals what is secret in
+// it, the issuer's view of users and somebody to send mail. The Service holds
+// the rules; Sessions carries a signed-in Session through net/http. A web
+// front end wraps its handlers in Sessions.Middleware, reads
+// Sessions.Current, passes that Session to the Service, and gives the Session
+// that comes back to Sessions.Start:
+//
+//	session, err := svc.SignIn(ctx, origin, login, password) // Password or Enrolling
+//	err = sessions.Start(ctx, session)                       // a new cookie
+//	…
+//	session, _, err := sessions.Current(ctx)
+//	session, err = svc.VerifyTOTP(ctx, session, origin, code) // SignedIn
+//	err = sessions.Start(ctx, session)                        // again a new cookie
+//
+// NextStep says which page somebody has to see who is not there yet.
+//
+// # What holds
+//
+// A Session is SignedIn only after a second factor, and every method checks
+// the stage of the Session that it is given against the account as it is in
+// the transaction that makes the change: a frozen account, a changed password
+// or a changed factor makes all older Sessions worthless (Session.Generation).
+//
+// Links, one-time codes, recovery codes and the step of a time-based code are
+// used up in the transaction that believes them, so each works once, also
+// when many send it at the same moment. Failed attempts are counted in a
+// transaction of their own before the attempt is looked at, so nothing that
+// happens later takes the count back.
+//
+// Each change writes its row of the audit trail in the same transaction.
+// Nothing secret is in a row, a log line or an error.
+//
+// # What is in the store
+//
+// Keys start with "authn/" and "session/". Password hashes (argon2id) and TOTP
+// secrets are sealed under the key with the record's name as associated data.
+// Of links and sessions only SHA-256 hashes are kept, of recovery codes
+// HMAC-SHA-256 under a key derived from the sealing key. Whoever steals the
+// store's file without the key can sign in as nobody.
+package authn

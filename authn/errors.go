@@ -1,0 +1,94 @@
+package authn
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Codes of the problems that a person can mend, each with the field that it is
+// about and its arguments. The message catalogue has a sentence for each, under
+// "problem.<code>".
+const (
+	CodeUsernameInvalid   = "username_invalid"   // username: not letters, digits, '.', '_', '-', or a sign at an end
+	CodeUsernameTooLong   = "username_too_long"  // username: max (characters)
+	CodeUsernameTaken     = "username_taken"     // username
+	CodeEmailInvalid      = "email_invalid"      // email
+	CodeEmailTooLong      = "email_too_long"     // email: max (bytes)
+	CodeEmailTaken        = "email_taken"        // email; only said to administrators and to whoever reads that mailbox
+	CodeEmailUnverified   = "email_unverified"   // form: a factor can't be added before the address is verified
+	CodeEmailVerified     = "email_verified"     // form: there is nothing left to verify
+	CodePasswordTooShort  = "password_too_short" // password: min (characters)
+	CodePasswordTooLong   = "password_too_long"  // password: max (bytes)
+	CodePasswordInvalid   = "password_invalid"   // password: not UTF-8 text, or with control characters
+	CodePasswordWeak      = "password_weak"      // password: too easy to guess
+	CodePasswordWrong     = "password_wrong"     // old_password: at a change of password
+	CodePasswordSame      = "password_same"      // password: the new one is the old one
+	CodeSignInFailed      = "sign_in_failed"     // form: unknown, wrong, frozen, all the same
+	CodeLinkInvalid       = "link_invalid"       // form: not a link of ours, or damaged
+	CodeLinkExpired       = "link_expired"       // form
+	CodeLinkUsed          = "link_used"          // form: used, withdrawn, or replaced by a newer one
+	CodeRegistrationOff   = "registration_off"   // form: nobody registers without an invitation
+	CodeTOTPWrong         = "totp_wrong"         // code: wrong, or used before
+	CodeTOTPOutOfSync     = "totp_out_of_sync"   // code: seconds (the device's clock is that much ahead, or behind if below 0)
+	CodeTOTPExpired       = "totp_expired"       // form: the set-up took too long and starts again
+	CodeRecoveryWrong     = "recovery_wrong"     // code: wrong, or used before
+	CodeRecoveryMissing   = "recovery_missing"   // form: there are no codes that could be typed back
+	CodeLastAdministrator = "last_administrator" // form: would leave nobody who can administer
+	CodeThrottled         = "throttled"          // form: seconds, minutes (rounded up) until the next attempt
+)
+
+var (
+	// ErrNotFound says that there is no such account or invitation.
+	ErrNotFound = errors.New("authn: not found")
+
+	// ErrSignedOut says that the Session no longer holds: its account is frozen
+	// or gone, or its password or factors changed elsewhere. The person signs in
+	// again.
+	ErrSignedOut = errors.New("authn: the session no longer holds")
+
+	// ErrForbidden says that the Session holds but may not do this: it is at
+	// another stage, or its user is no administrator.
+	ErrForbidden = errors.New("authn: not allowed")
+
+	// ErrFactorStale says that the action wants a second factor that is not older
+	// than FactorFresh: the person gives one again (VerifyTOTP,
+	// UseRecoveryCode) and repeats it.
+	ErrFactorStale = errors.New("authn: the second factor was too long ago")
+
+	// ErrBusy says that too many passwords are being hashed at the moment; the
+	// caller answers 503 and lets the person try again.
+	ErrBusy = errors.New("authn: too many passwords are being checked")
+
+	// ErrMail says that the change was made but the mail about it was not
+	// sent; the cause is wrapped beside it.
+	ErrMail = errors.New("authn: the mail could not be sent")
+
+	// ErrThrottled is what errors.Is finds in a ThrottledError.
+	ErrThrottled = errors.New("authn: too many attempts")
+)
+
+// ThrottledError says that there were too many attempts and when the next one
+// will be looked at. The attempt that got it was not looked at and did not count.
+type ThrottledError struct {
+	RetryAfter time.Duration // above 0
+}
+
+// Error tells how long to wait.
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("authn: too many attempts: wait %s", e.RetryAfter.Round(time.Second))
+}
+
+// Is makes errors.Is(err, ErrThrottled) hold.
+func (e *ThrottledError) Is(target error) bool { return target == ErrThrottled }
+
+// Seconds is RetryAfter in whole seconds, rounded up, for the Retry-After header.
+func (e *ThrottledError) Seconds() int { return int(math.Ceil(e.RetryAfter.Seconds())) }
+
+// Problems says it to a person.
+func (e *ThrottledError) Problems() problem.Problems {
+	return problem.New("", CodeThrottled, "seconds", e.Seconds(), "minutes", (e.Seconds()+59)/60)
+}

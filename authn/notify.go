@@ -1,0 +1,111 @@
+package authn
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+)
+
+// Notifier sends mail. Its methods are called after the change is committed,
+// never inside a transaction, with a context that outlives the request; they should
+// queue and return. An error is logged, and reported where somebody waits for that
+// mail.
+type Notifier interface {
+	// VerifyEmail sends the link that shows that the account's owner reads that
+	// address. The link's page burns it by POST only: scanners of mail follow links.
+	VerifyEmail(ctx context.Context, to Recipient, link Secret, expires time.Time) error
+
+	// Invitation sends an invitation; by is the administrator's username.
+	Invitation(ctx context.Context, to Recipient, by string, link Secret, expires time.Time) error
+
+	// AccountEvent tells the owner of an account, or of an address, what happened.
+	AccountEvent(ctx context.Context, to Recipient, event Event) error
+}
+
+// Recipient is to whom a mail goes.
+type Recipient struct {
+	UserID   string // "" for somebody without an account
+	Username string // "" for somebody without an account
+	Email    string
+}
+
+// Kinds of Event.
+const (
+	EventTOTPAdded            = "totp_added"             // an authenticator was set up
+	EventTOTPReplaced         = "totp_replaced"          // another authenticator was set up in its place
+	EventRecoveryCodesCreated = "recovery_codes_created" // recovery codes were made; older ones are void
+	EventRecoveryCodeUsed     = "recovery_code_used"     // args: left
+	EventPasswordChanged      = "password_changed"       // other sessions ended
+	EventFrozen               = "frozen"                 // an administrator froze the account
+	EventUnfrozen             = "unfrozen"               // and let it go again
+	EventAddressInUse         = "address_in_use"         // somebody gave this address for another account; the owner need do nothing
+)
+
+// Event is something that happened to an account, for a mail.
+type Event struct {
+	Kind   string            // one of the Event constants
+	Time   time.Time         // UTC
+	Origin Origin            // of the request that did it
+	Args   map[string]string // what the mail mentions beside that; never a secret
+}
+
+// Origin says where a request came from. The caller decides which proxies it
+// believes about the address; limits count it.
+type Origin struct {
+	IP        netip.Addr
+	UserAgent string
+	RequestID string
+}
+
+// actor is the row's word for a person at an origin.
+func (o Origin) actor(u userRecord, factor Factor) audit.Actor {
+	a := audit.Actor{
+		UserID: u.ID, Username: u.Username, Factor: string(factor),
+		UserAgent: o.UserAgent, RequestID: o.RequestID,
+	}
+	if o.IP.IsValid() {
+		a.IP = o.IP.Unmap().String()
+	}
+	return a
+}
+
+// Secret is the text of a link. It prints as a placeholder, so that it does
+// not end up in a log by accident.
+type Secret string
+
+// Reveal is the text itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the text.
+func (s Secret) String() string { return "[secret]" }
+
+// GoString hides the text.
+func (s Secret) GoString() string { return "[secret]" }
+
+// MarshalText hides the text.
+func (s Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
+// LogValue hides the text.
+func (s Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
+
+// mail runs one call of the Notifier and turns its failure into ErrMail.
+func (s *Service) mail(ctx context.Context, what string, send func(context.Context) error) error {
+	err := send(context.WithoutCancel(ctx))
+	if err == nil {
+		return nil
+	}
+	s.log.ErrorContext(ctx, "authn: a mail was not sent", "mail", what, "error", err)
+	return fmt.Errorf("%w: %s: %w", ErrMail, what, err)
+}
+
+// tell sends an Event; a failure is only logged, because the change stands.
+func (s *Service) tell(ctx context.Context, u userRecord, o Origin, kind string, args map[string]string) {
+	e := Event{Kind: kind, Time: s.now().UTC(), Origin: o, Args: args}
+	_ = s.mail(ctx, kind, func(ctx context.Context) error { // logged by mail
+		return s.notifier.AccountEvent(ctx, u.recipient(), e)
+	})
+}

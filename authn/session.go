@@ -1,0 +1,168 @@
+package authn
+
+import (
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Stage is how far somebody has come with signing in.
+type Stage string
+
+// The stages. A Session goes from None to Password or Enrolling by SignIn or
+// Register, and to SignedIn by a second factor; it never goes back, it ends.
+const (
+	StageNone      Stage = ""          // nobody
+	StagePassword  Stage = "password"  // the password was right; the second factor is missing
+	StageEnrolling Stage = "enrolling" // the account is not set up: only the pages of NextStep
+	StageSignedIn  Stage = "signed_in" // a second factor was given and the account is set up
+)
+
+// Factor is a kind of second factor.
+type Factor string
+
+// The second factors.
+const (
+	FactorNone         Factor = ""
+	FactorTOTP         Factor = "totp"
+	FactorRecoveryCode Factor = "recovery_code"
+)
+
+// FactorFresh is how old the second factor may be for a sensitive action:
+// replacing a factor, making recovery codes, inviting, freezing.
+const FactorFresh = 15 * time.Minute
+
+// Session says who somebody is. It is a value: methods of Service that get
+// somebody further return a new one, which Sessions.Start keeps. The zero
+// value is nobody.
+type Session struct {
+	ID         string // names the sign-in through all its stages; not the cookie, not secret
+	UserID     string
+	Stage      Stage
+	Factor     Factor    // the last second factor that was given
+	FactorAt   time.Time // when; zero where none was
+	Begun      time.Time // when the password was given; sessions end SessionLifetime later
+	Generation uint64    // User.SessionGeneration at that time
+}
+
+// SignedIn tells whether a second factor was given and the account is set up.
+func (x Session) SignedIn() bool { return x.Stage == StageSignedIn }
+
+// FactorFresh tells whether the second factor is recent enough for a sensitive
+// action.
+func (x Session) FactorFresh(now time.Time) bool {
+	return x.Factor != FactorNone && now.Sub(x.FactorAt) <= FactorFresh
+}
+
+// Step is what somebody does next.
+type Step string
+
+// The steps, in their order.
+const (
+	StepSignIn       Step = "sign_in"
+	StepSecondFactor Step = "second_factor" // VerifyTOTP or UseRecoveryCode
+	StepVerifyEmail  Step = "verify_email"  // the link in the mail; ResendVerification, ChangeEmail
+	StepAddFactor    Step = "add_factor"    // BeginTOTP, ConfirmTOTP
+	StepSaveRecovery Step = "save_recovery" // CreateRecoveryCodes, ConfirmRecoveryCodes
+	StepDone         Step = "done"
+)
+
+// NextStep says what the person has to do next; u is the Session's user.
+func NextStep(x Session, u User) Step {
+	switch {
+	case x.Stage == StageNone:
+		return StepSignIn
+	case x.Stage == StageSignedIn:
+		return StepDone
+	case u.HasTOTP && x.Factor == FactorNone:
+		return StepSecondFactor
+	case !u.EmailVerified:
+		return StepVerifyEmail
+	case !u.HasTOTP:
+		return StepAddFactor
+	default:
+		return StepSaveRecovery
+	}
+}
+
+// begin is the Session behind a password that was right.
+func (s *Service) begin(u userRecord) Session {
+	x := Session{
+		ID: uuid.Must(uuid.NewV7()).String(), UserID: u.ID,
+		Stage: StageEnrolling, Begun: s.now().UTC(), Generation: u.Generation,
+	}
+	if u.HasTOTP {
+		x.Stage = StagePassword
+	}
+	return x
+}
+
+// withFactor is the Session after a second factor.
+func (s *Service) withFactor(x Session, u userRecord, f Factor) Session {
+	x.Factor, x.FactorAt, x.Generation = f, s.now().UTC(), u.Generation
+	x.Stage = StageEnrolling
+	if u.RecoveryConfirmed {
+		x.Stage = StageSignedIn
+	}
+	return x
+}
+
+// member returns the account of a Session, as it is in this transaction, or
+// ErrSignedOut where the Session no longer holds.
+func (s *Service) member(r kv.Reader, x Session) (userRecord, error) {
+	if x.Stage == StageNone {
+		return userRecord{}, ErrSignedOut
+	}
+	u, err := loadUser(r, x.UserID)
+	if errors.Is(err, ErrNotFound) {
+		return u, ErrSignedOut
+	}
+	if err != nil {
+		return u, err
+	}
+	if u.Frozen || u.Generation != x.Generation || !s.now().Before(x.Begun.Add(SessionLifetime)) {
+		return u, ErrSignedOut
+	}
+	return u, nil
+}
+
+// enrolled is member for the pages that set an account up or change its
+// factors: an account without a factor needs none, any other needs a fresh one.
+func (s *Service) enrolled(r kv.Reader, x Session) (userRecord, error) {
+	u, err := s.member(r, x)
+	switch {
+	case err != nil:
+		return u, err
+	case x.Stage == StagePassword:
+		return u, ErrForbidden
+	case u.HasTOTP && !x.FactorFresh(s.now()):
+		return u, ErrFactorStale
+	}
+	return u, nil
+}
+
+// signedIn is member for a Session that is SignedIn.
+func (s *Service) signedIn(r kv.Reader, x Session) (userRecord, error) {
+	u, err := s.member(r, x)
+	if err == nil && x.Stage != StageSignedIn {
+		return u, ErrForbidden
+	}
+	return u, err
+}
+
+// administrator is signedIn for an administrator; fresh asks for a fresh factor.
+func (s *Service) administrator(r kv.Reader, x Session, fresh bool) (userRecord, error) {
+	u, err := s.signedIn(r, x)
+	switch {
+	case err != nil:
+		return u, err
+	case !u.Admin:
+		return u, ErrForbidden
+	case fresh && !x.FactorFresh(s.now()):
+		return u, ErrFactorStale
+	}
+	return u, nil
+}

@@ -1,0 +1,153 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// User is an account as pages see it: a copy, with nothing secret in it.
+type User struct {
+	ID                string // UUID version 7
+	Username          string
+	Email             string
+	EmailVerified     bool
+	Admin             bool
+	Frozen            bool
+	HasTOTP           bool
+	RecoveryCodesLeft int
+	RecoveryConfirmed bool // a recovery code was typed back (or used)
+	CreatedAt         time.Time
+	SessionGeneration uint64 // a Session of another generation no longer holds
+}
+
+// userRecord is an account in the store, under authn/user/<id>.
+type userRecord struct {
+	ID                string    `json:"id"`
+	Username          string    `json:"username"`
+	Email             string    `json:"email"`
+	EmailVerified     bool      `json:"email_verified,omitempty"`
+	Admin             bool      `json:"admin,omitempty"`
+	Frozen            bool      `json:"frozen,omitempty"`
+	HasTOTP           bool      `json:"has_totp,omitempty"`
+	RecoveryLeft      int       `json:"recovery_left,omitempty"`
+	RecoveryConfirmed bool      `json:"recovery_confirmed,omitempty"`
+	CreatedAt         time.Time `json:"created_at"`
+	Generation        uint64    `json:"generation"`
+}
+
+// public is the copy that leaves the package.
+func (u userRecord) public() User {
+	return User{
+		ID: u.ID, Username: u.Username, Email: u.Email, EmailVerified: u.EmailVerified,
+		Admin: u.Admin, Frozen: u.Frozen, HasTOTP: u.HasTOTP,
+		RecoveryCodesLeft: u.RecoveryLeft, RecoveryConfirmed: u.RecoveryConfirmed,
+		CreatedAt: u.CreatedAt, SessionGeneration: u.Generation,
+	}
+}
+
+// recipient is where mail to the account goes.
+func (u userRecord) recipient() Recipient {
+	return Recipient{UserID: u.ID, Username: u.Username, Email: u.Email}
+}
+
+// Keys of the records of an account.
+func userKey(id string) string       { return "authn/user/" + id }
+func passwordKey(id string) string   { return "authn/password/" + id }
+func totpKey(id string) string       { return "authn/totp/" + id }
+func recoveryKeyOf(id string) string { return "authn/recovery/" + id }
+func adminKey(id string) string      { return "authn/admin/" + id }
+
+// Keys of the indexes: who has a name, who has a verified address. Both are of
+// the folded form.
+func nameKey(folded string) string  { return "authn/name/" + folded }
+func emailKey(folded string) string { return "authn/email/" + folded }
+
+// User returns an account, or ErrNotFound.
+func (s *Service) User(ctx context.Context, id string) (User, error) {
+	var u userRecord
+	err := s.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = loadUser(r, id)
+		return err
+	})
+	return u.public(), err
+}
+
+// loadUser reads an account, or returns ErrNotFound.
+func loadUser(r kv.Reader, id string) (userRecord, error) {
+	var u userRecord
+	if id == "" {
+		return u, ErrNotFound
+	}
+	err := kv.GetJSON(r, userKey(id), &u)
+	if errors.Is(err, kv.ErrNotFound) {
+		return u, ErrNotFound
+	}
+	return u, err
+}
+
+// findUser returns the account that somebody signs in as: by username, or by
+// verified address. Both indexes are read whatever the first one says.
+func findUser(r kv.Reader, login string) (userRecord, error) {
+	byName, err := lookup(r, nameKey(fold(login)))
+	if err != nil {
+		return userRecord{}, err
+	}
+	byEmail, err := lookup(r, emailKey(fold(login)))
+	if err != nil {
+		return userRecord{}, err
+	}
+	if byName != "" { // a name has no '@', an address has one: never both
+		return loadUser(r, byName)
+	}
+	return loadUser(r, byEmail)
+}
+
+// lookup reads an index; "" where it has no such entry.
+func lookup(r kv.Reader, key string) (string, error) {
+	if len(key) > kv.MaxKey {
+		return "", nil
+	}
+	id, err := r.Get([]byte(key))
+	if errors.Is(err, kv.ErrNotFound) {
+		return "", nil
+	}
+	return string(id), err
+}
+
+// saveUser writes an account and its row of the trail.
+func (s *Service) saveUser(tx kv.Tx, u userRecord, e audit.Event) error {
+	if err := kv.PutJSON(tx, userKey(u.ID), u); err != nil {
+		return err
+	}
+	return s.record(tx, u.ID, e)
+}
+
+// record writes a row about an account.
+func (s *Service) record(tx kv.Tx, account string, e audit.Event) error {
+	e.Time = s.now()
+	e.Account = account
+	return audit.Append(tx, e)
+}
+
+// putSealed seals a value for its key.
+func (s *Service) putSealed(tx kv.Tx, key string, value []byte) error {
+	return tx.Put([]byte(key), s.sealer.Seal(nil, value, key))
+}
+
+// getSealed opens what putSealed wrote, or returns kv.ErrNotFound.
+func (s *Service) getSealed(r kv.Reader, key string) ([]byte, error) {
+	b, err := r.Get([]byte(key))
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.sealer.Open(nil, b, key)
+	if err != nil {
+		return nil, fmt.Errorf("authn: the record %q: %w", key, err)
+	}
+	return v, nil
+}
