@@ -16,10 +16,21 @@ import (
 	"fmt"
 )
 
-// ErrNotFound says that no value is stored under a key.
-var ErrNotFound = errors.New("kv: not found")
+var (
+	// ErrNotFound says that no value is stored under a key.
+	ErrNotFound = errors.New("kv: not found")
 
-// Limits that every implementation keeps to; what is over them is refused.
+	// ErrLimit says that a key or a value is outside of the limits below.
+	ErrLimit = errors.New("kv: a key or a value is too long, or a key is empty")
+
+	// ErrTxEnded says that a transaction was used after its function returned.
+	ErrTxEnded = errors.New("kv: the transaction has ended: a Reader or Tx is valid only until the function that got it returns")
+
+	// ErrClosed says that the store was closed.
+	ErrClosed = errors.New("kv: the store is closed")
+)
+
+// Limits that every implementation keeps to; Put refuses what is over them.
 const (
 	MaxKey   = 1 << 10 // bytes of a key; a key has at least one
 	MaxValue = 1 << 20 // bytes of a value
@@ -31,15 +42,18 @@ type Pair struct {
 }
 
 // Reader reads from one moment of the store. Slices that it returns belong to
-// the caller and outlive the transaction.
+// the caller and outlive the transaction; slices that it is given stay the
+// caller's and are not kept. After the transaction each call is ErrTxEnded.
 type Reader interface {
-	// Get returns the value stored under key, or ErrNotFound.
+	// Get returns the value stored under key, or ErrNotFound, also for a key
+	// that no store could hold. An empty value is an empty slice, not nil.
 	Get(key []byte) ([]byte, error)
 
 	// Scan returns pairs whose keys start with prefix, in the order of their
 	// bytes, or the other way round if reverse is set. It starts behind the
-	// key after (which need not exist) where after is not nil, and returns
-	// at most limit pairs where limit is above 0.
+	// key after where after is not nil: with keys above it, or with keys below
+	// it if reverse is set; after need neither exist nor have the prefix. It
+	// returns at most limit pairs where limit is above 0, else all, in memory.
 	Scan(prefix, after []byte, limit int, reverse bool) ([]Pair, error)
 }
 
@@ -47,30 +61,45 @@ type Reader interface {
 type Tx interface {
 	Reader
 
-	// Put stores a value under a key, in place of what was there.
+	// Put stores a value under a key, in place of what was there. It returns
+	// ErrLimit, and stores nothing, where one of them is outside the limits.
 	Put(key, value []byte) error
 
 	// Delete removes a key; one that is not there is no error.
 	Delete(key []byte) error
 
 	// OnCommit asks for fn to be called once, after the transaction is
-	// durable. It is not called when the transaction fails.
+	// durable and its locks are released, in the goroutine that called Update
+	// and before Update returns. Functions are called in the order in which
+	// they were given. None is called when the transaction fails, and what an
+	// attempt gave that did not commit is forgotten. It panics after the
+	// transaction has ended.
 	OnCommit(fn func())
 }
 
 // Store is a transactional, ordered key-value store. It is safe for
 // concurrent use, and its transactions are serializable.
+//
+// A context that is done before a transaction begins, or while it waits for
+// its turn, ends it with the context's error; fn is then not run.
 type Store interface {
-	// View runs fn on one moment of the store and returns fn's error.
+	// View runs fn on one moment of the store and returns fn's error. fn opens
+	// no other transaction of the same store.
 	View(ctx context.Context, fn func(Reader) error) error
 
 	// Update runs fn and commits what it wrote; when Update returns nil the
-	// writes are durable. An error of fn undoes them and is returned. fn may
-	// run more than once, so it has no effect outside its transaction but
-	// through OnCommit, and it opens no other transaction of the same store.
+	// writes are durable. An error of fn undoes them and is returned; a panic
+	// of fn undoes them and goes on. fn may run more than once, so it has no
+	// effect outside its transaction but through OnCommit, and it opens no
+	// other transaction of the same store: that would wait for itself.
+	//
+	// An error that is neither fn's nor the context's before fn ran (a full
+	// disk, a lost connection) leaves open whether the writes were kept: all of
+	// them or none. Whoever must know reads again.
 	Update(ctx context.Context, fn func(Tx) error) error
 
 	// Close waits for transactions under way and releases the store.
+	// Transactions that begin later are ErrClosed; closing again is no error.
 	Close() error
 }
 

@@ -1,27 +1,44 @@
 // Package boltkv is kv on an embedded bbolt file, the default of the issuer.
+//
+// One process at a time holds the file; a second one that opens it waits for
+// Options.Timeout and then gets ErrInUse. Every commit is synced to disk before
+// Update returns. The file holds all that the issuer knows, password hashes and
+// sealed secrets included, so it is readable by its owner only.
 package boltkv
 
 import (
-	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
-
-	"github.com/rind-dev/rind/internal/kv"
 )
 
 // Layout is the version of the file's layout that this package writes.
 const Layout = 1
 
+// format marks a bbolt file as a store of this package.
+const format = "rind kv"
+
+var (
+	// ErrInUse says that another process holds the file.
+	ErrInUse = errors.New("boltkv: the store is in use")
+
+	// ErrDamaged says that the file does not hold what it should: it was
+	// truncated or overwritten, the disk fails, or it never was a store.
+	ErrDamaged = errors.New("boltkv: the store is damaged or is no store of rind")
+)
+
 var (
 	dataBucket = []byte("data")
 	metaBucket = []byte("meta")
+	formatKey  = []byte("format")
 	layoutKey  = []byte("layout")
 )
 
@@ -33,169 +50,158 @@ type Options struct {
 }
 
 // Open opens the store at path and creates it, with mode 0600, where there is
-// none. It refuses a file that others may read, a file held by another process,
+// none; the folder must exist. It refuses a file that others may read, a file
+// held by another process (ErrInUse), a file that is no intact store (ErrDamaged),
 // and a file whose layout is newer than this package.
 func Open(path string, opt Options) (*Store, error) {
 	if opt.Timeout == 0 {
 		opt.Timeout = 2 * time.Second
 	}
-	if fi, err := os.Stat(path); err == nil && fi.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("boltkv: %s may be read by others (mode %04o): run 'chmod 600 %s'", path, fi.Mode().Perm(), path)
-	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: opt.Timeout})
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, fmt.Errorf("boltkv: %s is in use: another process holds it, probably a 'rind serve' that still runs with the same data folder; stop that one first (waited %s)", path, opt.Timeout)
-	}
+	db, err := openFile(path, opt.Timeout)
 	if err != nil {
-		return nil, fmt.Errorf("boltkv: open %s: %w", path, err)
-	}
-	if err := prepare(db, path); err != nil {
-		db.Close()
 		return nil, err
 	}
-	return &Store{db: db}, nil
+	s := &Store{db: db, path: path, writer: make(chan struct{}, 1)}
+	if err := s.prepare(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("boltkv: sync the folder of %s: %w", path, err)
+	}
+	return s, nil
 }
 
-// prepare writes the layout's version into a new file and checks it in an old one.
-func prepare(db *bbolt.DB, path string) error {
-	return db.Update(func(tx *bbolt.Tx) error {
-		meta, err := tx.CreateBucketIfNotExists(metaBucket)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.CreateBucketIfNotExists(dataBucket); err != nil {
-			return err
-		}
-		b := meta.Get(layoutKey)
-		if b == nil {
-			return meta.Put(layoutKey, binary.BigEndian.AppendUint32(nil, Layout))
-		}
-		if len(b) != 4 {
-			return fmt.Errorf("boltkv: %s has no readable layout version: it is damaged or is no store of rind", path)
-		}
-		if v := binary.BigEndian.Uint32(b); v > Layout {
-			return fmt.Errorf("boltkv: %s has layout %d and this rind knows up to %d: use the newer rind that wrote it, or restore an older backup", path, v, Layout)
-		}
-		return nil
-	})
-}
-
-// Store is a kv.Store in one bbolt file.
-type Store struct {
-	db *bbolt.DB
-}
-
-// View implements kv.Store.
-func (s *Store) View(ctx context.Context, fn func(kv.Reader) error) error {
-	if err := ctx.Err(); err != nil {
+// openFile opens the bbolt file and says in words of the operator what is wrong.
+func openFile(path string, timeout time.Duration) (*bbolt.DB, error) {
+	var file *os.File
+	var db *bbolt.DB
+	var errno syscall.Errno
+	err := guard(path, func() (err error) {
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout:      timeout,
+			FreelistType: bbolt.FreelistMapType,
+			NoStatistics: true,
+			OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+				file, err = openPrivate(name, flag, mode)
+				return file, err
+			},
+		})
 		return err
-	}
-	return s.db.View(func(t *bbolt.Tx) error {
-		return fn(&tx{b: t.Bucket(dataBucket)})
 	})
-}
-
-// Update implements kv.Store.
-func (s *Store) Update(ctx context.Context, fn func(kv.Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return s.db.Update(func(t *bbolt.Tx) error {
-		if err := ctx.Err(); err != nil { // the wait for the lock may have been long
-			return err
-		}
-		return fn(&tx{b: t.Bucket(dataBucket), t: t})
-	})
-}
-
-// Close implements kv.Store.
-func (s *Store) Close() error { return s.db.Close() }
-
-type tx struct {
-	b *bbolt.Bucket
-	t *bbolt.Tx // nil in a View
-}
-
-func (x *tx) Get(key []byte) ([]byte, error) {
-	v := x.b.Get(key)
-	if v == nil {
-		return nil, kv.ErrNotFound
-	}
-	return bytes.Clone(v), nil
-}
-
-func (x *tx) Put(key, value []byte) error {
 	switch {
-	case len(key) == 0 || len(key) > kv.MaxKey:
-		return fmt.Errorf("boltkv: a key has 1 to %d bytes, this one %d", kv.MaxKey, len(key))
-	case len(value) > kv.MaxValue:
-		return fmt.Errorf("boltkv: a value has at most %d bytes, this one %d", kv.MaxValue, len(value))
+	case err == nil:
+		return db, nil
+	case errors.Is(err, ErrDamaged): // bbolt panicked and closed nothing
+		file.Close()
+		return nil, err
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("%w: another process holds %s, probably a 'rind serve' that still runs with the same data folder: stop that one first (waited %s)", ErrInUse, path, timeout)
+	case file == nil || errors.As(err, &errno): // the system refused, not bbolt
+		return nil, fmt.Errorf("boltkv: open %s: %w", path, err)
 	}
-	return x.b.Put(bytes.Clone(key), bytes.Clone(value))
+	return nil, damaged(path, err)
 }
 
-func (x *tx) Delete(key []byte) error { return x.b.Delete(key) }
-
-func (x *tx) OnCommit(fn func()) { x.t.OnCommit(fn) }
-
-func (x *tx) Scan(prefix, after []byte, limit int, reverse bool) ([]kv.Pair, error) {
-	c := x.b.Cursor()
-	next := c.Next
-	var k, v []byte
-	if reverse {
-		next = c.Prev
-		k, v = seekLast(c, prefix, after)
-	} else {
-		k, v = seekFirst(c, prefix, after)
+// openPrivate opens a file and refuses one that is not its owner's alone. It
+// asks the open file, so that nobody can change the answer in between.
+func openPrivate(name string, flag int, mode os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(name, flag, mode)
+	if err != nil {
+		return nil, err
 	}
-	var out []kv.Pair
-	for ; k != nil && bytes.HasPrefix(k, prefix); k, v = next() {
-		out = append(out, kv.Pair{Key: bytes.Clone(k), Value: bytes.Clone(v)})
-		if limit > 0 && len(out) == limit {
-			break
-		}
+	fi, err := f.Stat()
+	switch {
+	case err != nil:
+	case !fi.Mode().IsRegular():
+		err = errors.New("it is no regular file")
+	case fi.Mode().Perm()&0o077 != 0:
+		err = fmt.Errorf("others may read it (mode %04o): run 'chmod 600 %s': %w", fi.Mode().Perm(), name, fs.ErrPermission)
 	}
-	return out, nil
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
-// seekFirst moves to the first key with the prefix that stands behind after.
-func seekFirst(c *bbolt.Cursor, prefix, after []byte) (k, v []byte) {
-	if after == nil || bytes.Compare(after, prefix) < 0 {
-		return c.Seek(prefix)
+// prepare writes format and layout into a new file and checks them in an old one.
+func (s *Store) prepare() error {
+	isNew := false
+	err := guard(s.path, func() error {
+		return s.db.View(func(t *bbolt.Tx) error {
+			if err := checkSize(t, s.path); err != nil {
+				return err
+			}
+			if first, _ := t.Cursor().First(); first == nil {
+				isNew = true
+				return nil
+			}
+			return checkLayout(t, s.path)
+		})
+	})
+	if err != nil || !isNew {
+		return err
 	}
-	k, v = c.Seek(after)
-	if bytes.Equal(k, after) {
-		return c.Next()
-	}
-	return k, v
-}
-
-// seekLast moves to the last key with the prefix that stands before after.
-func seekLast(c *bbolt.Cursor, prefix, after []byte) (k, v []byte) {
-	end := prefixEnd(prefix)
-	if after != nil && (end == nil || bytes.Compare(after, end) < 0) {
-		end = after
-	}
-	if end == nil {
-		return c.Last()
-	}
-	if k, _ = c.Seek(end); k == nil {
-		k, v = c.Last()
-		if bytes.Compare(k, end) < 0 {
-			return k, v
-		}
-	}
-	return c.Prev()
-}
-
-// prefixEnd is the least key above all keys with the prefix; nil if there is none.
-func prefixEnd(prefix []byte) []byte {
-	end := bytes.Clone(prefix)
-	for i := len(end) - 1; i >= 0; i-- {
-		if end[i] < 0xff {
-			end[i]++
-			return end[:i+1]
-		}
+	if err := guard(s.path, func() error { return s.db.Update(writeLayout) }); err != nil {
+		return fmt.Errorf("boltkv: make the store %s: %w", s.path, err)
 	}
 	return nil
+}
+
+// checkSize refuses a file that is shorter than its own page count says: what
+// is cut off would be missed only when somebody asks for it.
+func checkSize(t *bbolt.Tx, path string) error {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("boltkv: open %s: %w", path, err)
+	}
+	if fi.Size() < t.Size() {
+		return damaged(path, fmt.Errorf("it has %d bytes and should have %d", fi.Size(), t.Size()))
+	}
+	return nil
+}
+
+func checkLayout(t *bbolt.Tx, path string) error {
+	meta, data := t.Bucket(metaBucket), t.Bucket(dataBucket)
+	if meta == nil || data == nil || string(meta.Get(formatKey)) != format {
+		return damaged(path, errors.New("it is a bbolt file of something else"))
+	}
+	b := meta.Get(layoutKey)
+	if len(b) != 4 || binary.BigEndian.Uint32(b) == 0 {
+		return damaged(path, errors.New("its layout version is not readable"))
+	}
+	if v := binary.BigEndian.Uint32(b); v > Layout {
+		return fmt.Errorf("boltkv: %s has layout %d and this rind knows layouts up to %d: run the newer rind that wrote it, or restore an older backup", path, v, Layout)
+	}
+	return nil
+}
+
+func writeLayout(t *bbolt.Tx) error {
+	if _, err := t.CreateBucket(dataBucket); err != nil {
+		return err
+	}
+	meta, err := t.CreateBucket(metaBucket)
+	if err != nil {
+		return err
+	}
+	if err := meta.Put(formatKey, []byte(format)); err != nil {
+		return err
+	}
+	return meta.Put(layoutKey, binary.BigEndian.AppendUint32(nil, Layout))
+}
+
+// syncDir makes the name of a new file durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+func damaged(path string, why error) error {
+	return fmt.Errorf("%w: %s: %w: restore it from a backup", ErrDamaged, path, why)
 }

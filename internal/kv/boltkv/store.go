@@ -1,0 +1,172 @@
+package boltkv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+var _ kv.Store = (*Store)(nil)
+
+// Store is a kv.Store in one bbolt file. Writers take turns; readers wait for
+// nobody, but a reader that stays long keeps pages from being used again.
+type Store struct {
+	db   *bbolt.DB
+	path string
+
+	// writer is full while an Update or Close is at work. It stands in front of
+	// bbolt's own lock, which can't be given up on.
+	writer chan struct{}
+	closed bool // written and read by the holder of writer
+
+	// broken is set when a transaction could not begin or end for damage: bbolt
+	// may then hold its locks for ever, and its free pages are not trusted with
+	// another write. All later transactions are refused.
+	broken atomic.Bool
+}
+
+// View implements kv.Store.
+func (s *Store) View(ctx context.Context, fn func(kv.Reader) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("boltkv: read: %w", err)
+	}
+	t, bucket, err := s.begin(false)
+	if err != nil {
+		return err
+	}
+	defer s.rollback(t)
+	r := &reader{path: s.path, bucket: bucket}
+	defer r.end()
+	if err := fn(r); err != nil {
+		return err
+	}
+	return r.end()
+}
+
+// Update implements kv.Store.
+func (s *Store) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	hooks, err := s.update(ctx, fn)
+	if err != nil {
+		return err
+	}
+	for _, hook := range hooks {
+		hook()
+	}
+	return nil
+}
+
+// update commits what fn wrote and returns what fn gave to OnCommit.
+func (s *Store) update(ctx context.Context, fn func(kv.Tx) error) ([]func(), error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.unlock()
+	t, bucket, err := s.begin(true)
+	if err != nil {
+		return nil, err
+	}
+	defer s.rollback(t)
+	w := &writer{reader: &reader{path: s.path, bucket: bucket}}
+	defer w.end()
+	if err := fn(w); err != nil {
+		return nil, err
+	}
+	if err := w.end(); err != nil {
+		return nil, err
+	}
+	if err := guard(s.path, t.Commit); err != nil {
+		if errors.Is(err, ErrDamaged) {
+			s.broken.Store(true)
+			return nil, err
+		}
+		return nil, fmt.Errorf("boltkv: commit: %w", err)
+	}
+	return w.hooks, nil
+}
+
+// Close implements kv.Store.
+func (s *Store) Close() error {
+	s.writer <- struct{}{}
+	defer s.unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	if s.broken.Load() {
+		return nil // it might wait for bbolt's locks for ever; the end of the process frees the file
+	}
+	return s.db.Close()
+}
+
+// lock waits for the writer's turn, or until ctx is done.
+func (s *Store) lock(ctx context.Context) error {
+	select {
+	case s.writer <- struct{}{}:
+		if s.closed {
+			s.unlock()
+			return kv.ErrClosed
+		}
+		if ctx.Err() == nil {
+			return nil
+		}
+		s.unlock()
+	case <-ctx.Done():
+	}
+	return fmt.Errorf("boltkv: wait to write: %w", ctx.Err())
+}
+
+func (s *Store) unlock() { <-s.writer }
+
+// begin starts a transaction of bbolt and finds the bucket that it works on.
+func (s *Store) begin(writable bool) (t *bbolt.Tx, bucket *bbolt.Bucket, err error) {
+	if s.broken.Load() {
+		return nil, nil, damaged(s.path, errors.New("an earlier transaction met the damage"))
+	}
+	err = guard(s.path, func() (err error) {
+		if t, err = s.db.Begin(writable); err != nil {
+			return err
+		}
+		if bucket = t.Bucket(dataBucket); bucket == nil {
+			return damaged(s.path, errors.New("its data are missing"))
+		}
+		return nil
+	})
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return nil, nil, kv.ErrClosed
+	}
+	if errors.Is(err, ErrDamaged) {
+		s.broken.Store(true)
+		if t != nil {
+			s.rollback(t)
+		}
+	}
+	return t, bucket, err
+}
+
+// rollback ends a transaction; of one that is committed nothing is left to do.
+func (s *Store) rollback(t *bbolt.Tx) {
+	if err := guard(s.path, t.Rollback); errors.Is(err, ErrDamaged) {
+		s.broken.Store(true)
+	}
+}
+
+// guard runs f, a piece of work of bbolt, and turns its panics into ErrDamaged:
+// bbolt trusts the pages of its file, and a page that is garbage, cut off or
+// unreadable ends in a panic or in a fault of the memory map.
+func guard(path string, f func() error) (err error) {
+	old := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(old)
+		if p := recover(); p != nil {
+			err = damaged(path, fmt.Errorf("%v", p))
+		}
+	}()
+	return f()
+}

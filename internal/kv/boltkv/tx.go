@@ -1,0 +1,180 @@
+package boltkv
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// reader is the kv.Reader of one transaction.
+type reader struct {
+	path string
+
+	mu      sync.Mutex // guards what follows, and bbolt's pages against use after the end
+	bucket  *bbolt.Bucket
+	ended   bool
+	damage  error // the first damage met; nothing is committed after it
+	deletes int   // by this transaction
+}
+
+// writer is the kv.Tx of one transaction.
+type writer struct {
+	*reader
+	hooks []func() // what to call after the commit; guarded by mu
+}
+
+// end refuses all further use and tells whether damage was met.
+func (r *reader) end() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	return r.damage
+}
+
+// do runs f on the transaction's pages, if it may still be used.
+func (r *reader) do(f func() error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return kv.ErrTxEnded
+	}
+	if r.damage != nil {
+		return r.damage
+	}
+	err := guard(r.path, f)
+	if errors.Is(err, ErrDamaged) {
+		r.damage = err
+	}
+	return err
+}
+
+// Get implements kv.Reader.
+func (r *reader) Get(key []byte) (value []byte, err error) {
+	err = r.do(func() error {
+		v := r.bucket.Get(key)
+		if v == nil {
+			return kv.ErrNotFound
+		}
+		value = own(v)
+		return nil
+	})
+	return value, err
+}
+
+// Put implements kv.Tx.
+func (w *writer) Put(key, value []byte) error {
+	switch {
+	case len(key) == 0 || len(key) > kv.MaxKey:
+		return fmt.Errorf("%w: a key has 1 to %d bytes, this one %d", kv.ErrLimit, kv.MaxKey, len(key))
+	case len(value) > kv.MaxValue:
+		return fmt.Errorf("%w: a value has at most %d bytes, this one %d", kv.ErrLimit, kv.MaxValue, len(value))
+	}
+	return w.do(func() error { return w.bucket.Put(key, own(value)) })
+}
+
+// Delete implements kv.Tx.
+func (w *writer) Delete(key []byte) error {
+	return w.do(func() error {
+		w.deletes++
+		return w.bucket.Delete(key)
+	})
+}
+
+// OnCommit implements kv.Tx.
+func (w *writer) OnCommit(fn func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		panic(kv.ErrTxEnded)
+	}
+	w.hooks = append(w.hooks, fn)
+}
+
+// Scan implements kv.Reader.
+func (r *reader) Scan(prefix, after []byte, limit int, reverse bool) (out []kv.Pair, err error) {
+	take := func(k, v []byte) bool {
+		out = append(out, kv.Pair{Key: own(k), Value: own(v)})
+		return len(out) != limit
+	}
+	err = r.do(func() error {
+		if reverse {
+			return r.backwards(prefix, after, take)
+		}
+		r.forwards(prefix, after, take)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (r *reader) forwards(prefix, after []byte, take func(k, v []byte) bool) {
+	c := r.bucket.Cursor()
+	k, v := c.Seek(prefix)
+	if after != nil && bytes.Compare(after, prefix) >= 0 {
+		if k, v = c.Seek(after); bytes.Equal(k, after) {
+			k, v = c.Next()
+		}
+	}
+	for k != nil && bytes.HasPrefix(k, prefix) && take(k, v) {
+		k, v = c.Next()
+	}
+}
+
+// backwards walks from the last key that qualifies to the first one. That one is
+// looked up beforehand: Cursor.Prev returns no key where it meets a page that
+// this transaction has emptied, as it does at the very beginning.
+func (r *reader) backwards(prefix, after []byte, take func(k, v []byte) bool) error {
+	first, _ := r.bucket.Cursor().Seek(prefix)
+	end := prefixEnd(prefix)
+	if after != nil && (end == nil || bytes.Compare(after, end) < 0) {
+		end = after
+	}
+	if first == nil || !bytes.HasPrefix(first, prefix) || end != nil && bytes.Compare(first, end) >= 0 {
+		return nil
+	}
+	c := r.bucket.Cursor()
+	k, v := seekBelow(c, end)
+	for gaps := 0; ; k, v = c.Prev() {
+		if k == nil {
+			if gaps++; gaps > r.deletes {
+				return damaged(r.path, errors.New("its pages are out of order"))
+			}
+			continue
+		}
+		if !take(k, v) || bytes.Equal(k, first) {
+			return nil
+		}
+	}
+}
+
+// seekBelow moves to the last key below end, or to the last one of all.
+func seekBelow(c *bbolt.Cursor, end []byte) (k, v []byte) {
+	if end != nil {
+		if k, _ = c.Seek(end); k != nil {
+			return c.Prev()
+		}
+	}
+	return c.Last()
+}
+
+// prefixEnd is the least key above all keys with the prefix; nil if there is none.
+func prefixEnd(prefix []byte) []byte {
+	end := bytes.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i] < 0xff {
+			end[i]++
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+// own copies bytes and keeps an empty value apart from none.
+func own(b []byte) []byte { return append([]byte{}, b...) }
