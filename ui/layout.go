@@ -1,0 +1,61 @@
+package ui
+
+import "time"
+
+// Args are the named values that a sentence mentions. A value may be a string,
+// an integer, a time.Time (said as a date) or a []string (said as a list). A
+// plural sentence chooses its form by the argument "n".
+type Args = map[string]any
+
+// Problem is one thing that a person can mend in a form. Its sentence stands in
+// the catalogue under "problem.<Code>"; it is said in the summary at the top of
+// the page and beside the field.
+type Problem struct {
+	Field string // name of the form field, "" where it is about the whole form
+	Code  string // snake case: "password_too_short"
+	Args  Args   // never a secret
+}
+
+// Notice says that something was done. Its sentence stands in the catalogue
+// under "notice.<Code>".
+type Notice struct {
+	Code string // "" says nothing
+	Args Args
+}
+
+// Layout is what every page shows around its content. Each view model embeds
+// one.
+type Layout struct {
+	Lang     string    // BCP 47 tag; "" or an unknown one means English
+	Now      time.Time // the moment that relative times are counted from
+	SignedIn bool      // with a second factor: the four places are shown
+	Pending  bool      // a session that still lacks its second factor: only "Sign out" is shown
+	Username string    // who is signed in, or about to be
+	Admin    bool      // shows the place Admin
+	Notice   Notice
+	Problems []Problem // what is wrong with the form that was sent
+}
+
+func (l Layout) layout() Layout { return l }
+
+// View is the model of one page: any of the …Page types of this package.
+type View interface {
+	layout() Layout
+	about() about
+}
+
+// about says which template draws a view and what the page is called.
+type about struct {
+	page  string // file in templates/pages, without .html
+	title string // key in the catalogue
+	args  Args   // of the title
+	place string // the place that the header marks as current
+}
+
+// Places of the header.
+const (
+	placeTokens   = "tokens"
+	placeProjects = "projects"
+	placeAccount  = "account"
+	placeAdmin    = "admin"
+)

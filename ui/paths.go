@@ -1,0 +1,120 @@
+package ui
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Path is the address of a page or of a form's target on this server. Parts in
+// braces are filled in with With.
+type Path string
+
+// The addresses that pages link to and that forms are sent to. A page and the
+// form on it share one address (GET shows, POST acts) where nothing else is
+// said.
+const (
+	PathHome   Path = "/"
+	PathAssets Path = "/assets/" // followed by what AssetPath adds
+
+	PathLogin         Path = "/login"
+	PathLoginTOTP     Path = "/login/totp"
+	PathLoginRecovery Path = "/login/recovery"
+	PathLogout        Path = "/logout" // POST only
+
+	PathSetup             Path = "/setup"      // with WithLink: the first administrator
+	PathInvitation        Path = "/invitation" // with WithLink
+	PathRegister          Path = "/register"   // where registration is open
+	PathVerifyEmail       Path = "/verify-email"
+	PathVerifyEmailSent   Path = "/verify-email/sent"   // GET only
+	PathVerifyEmailResend Path = "/verify-email/resend" // POST only
+	PathVerifyEmailChange Path = "/verify-email/change" // POST only
+
+	PathAccount            Path = "/account"
+	PathPassword           Path = "/account/password" // POST only
+	PathFactors            Path = "/account/factors"  // GET only
+	PathTOTP               Path = "/account/totp"
+	PathRecoveryCodes      Path = "/account/recovery-codes"
+	PathRecoveryRegenerate Path = "/account/recovery-codes/new"
+
+	PathTokens      Path = "/tokens"
+	PathTokenNew    Path = "/tokens/new"
+	PathTokenRevoke Path = "/tokens/{id}/revoke"
+
+	PathProjects      Path = "/projects"
+	PathProjectNew    Path = "/new-project" // not below /projects/, where a project may be called "new"
+	PathProject       Path = "/projects/{name}"
+	PathProjectLeave  Path = "/projects/{name}/leave"
+	PathMembers       Path = "/projects/{name}/members"             // POST only
+	PathMemberRole    Path = "/projects/{name}/members/{id}/role"   // POST only
+	PathMemberRemove  Path = "/projects/{name}/members/{id}/remove" //
+	PathAdminPeople   Path = "/admin/people"                        //
+	PathPersonFreeze  Path = "/admin/people/{id}/freeze"
+	PathPersonThaw    Path = "/admin/people/{id}/thaw"
+	PathInvitations   Path = "/admin/invitations"             // POST only
+	PathInvitationEnd Path = "/admin/invitations/{id}/revoke" // POST only
+)
+
+// paths are the names by which templates call them.
+var paths = map[string]Path{
+	"home": PathHome, "login": PathLogin, "login.totp": PathLoginTOTP,
+	"login.recovery": PathLoginRecovery, "logout": PathLogout,
+	"setup": PathSetup, "invitation": PathInvitation, "register": PathRegister,
+	"verify": PathVerifyEmail, "verify.resend": PathVerifyEmailResend, "verify.change": PathVerifyEmailChange,
+	"account": PathAccount, "password": PathPassword, "totp": PathTOTP,
+	"recovery": PathRecoveryCodes, "recovery.new": PathRecoveryRegenerate,
+	"tokens": PathTokens, "token.new": PathTokenNew, "token.revoke": PathTokenRevoke,
+	"projects": PathProjects, "project.new": PathProjectNew, "project": PathProject,
+	"project.leave": PathProjectLeave, "members": PathMembers,
+	"member.role": PathMemberRole, "member.remove": PathMemberRemove,
+	"people": PathAdminPeople, "person.freeze": PathPersonFreeze, "person.thaw": PathPersonThaw,
+	"invitations": PathInvitations, "invitation.end": PathInvitationEnd,
+}
+
+// With fills the parts in braces, in order, each escaped as one path segment.
+// The number of values must be that of the parts; it panics otherwise, because
+// that is a mistake in the program.
+func (p Path) With(values ...string) string {
+	s, err := p.fill(values)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// WithLink is the address followed by the secret of a one-time link.
+func (p Path) WithLink(secret string) string {
+	return string(p) + "?link=" + url.QueryEscape(secret)
+}
+
+// WithNext is the address with the place to go to afterwards; "" adds nothing.
+func (p Path) WithNext(next string) string {
+	if next == "" {
+		return string(p)
+	}
+	return string(p) + "?next=" + url.QueryEscape(next)
+}
+
+// Colon is the pattern with :id instead of {id}, as some routers write it.
+func (p Path) Colon() string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(string(p))
+}
+
+func (p Path) fill(values []string) (string, error) {
+	var b strings.Builder
+	rest := string(p)
+	for _, v := range values {
+		before, after, ok := strings.Cut(rest, "{")
+		if !ok {
+			return "", fmt.Errorf("ui: path %s: too many values", p)
+		}
+		b.WriteString(before)
+		b.WriteString(url.PathEscape(v))
+		_, rest, _ = strings.Cut(after, "}")
+	}
+	if strings.Contains(rest, "{") {
+		return "", fmt.Errorf("ui: path %s: too few values", p)
+	}
+	b.WriteString(rest)
+	return b.String(), nil
+}

@@ -1,0 +1,114 @@
+package ui
+
+import "strings"
+
+// Snippet is what to do with a token in one upload client.
+type Snippet struct {
+	ID    string // for element ids: "twine"
+	Name  string // key in the catalogue
+	Lead  string // key in the catalogue: what to do with the text
+	Parts []SnippetPart
+}
+
+// SnippetPart is a piece of the text of a snippet.
+type SnippetPart struct {
+	Text  string
+	Place bool // here the token goes: under the name Text, or itself where Text is ""
+}
+
+// place marks where the token goes in the texts below; a name for it may stand
+// between the two marks.
+const place = mark + mark
+
+const mark = "\x00"
+
+// repository is what the upload address is called in the files of clients.
+const repository = "rind"
+
+// snippets are the instructions for each client, for an upload address. What
+// the variables and options are called is documented by each project: twine
+// (TWINE_REPOSITORY_URL), uv (UV_PUBLISH_URL), poetry (repositories.<name>.url
+// as POETRY_REPOSITORIES_<NAME>_URL), flit (FLIT_INDEX_URL), and the action
+// pypa/gh-action-pypi-publish (repository-url, password).
+func snippets(url string) []Snippet {
+	name := strings.ToUpper(repository)
+	texts := []struct{ id, name, lead, text string }{
+		{"github", "snippet.github.name", "snippet.github.lead", githubSnippet},
+		{"twine", "snippet.twine.name", "snippet.twine.lead", "" +
+			"export TWINE_REPOSITORY_URL=URL\n" +
+			"export TWINE_USERNAME=__token__\n" +
+			"export TWINE_PASSWORD=" + place + "\n" +
+			"twine upload dist/*\n"},
+		{"uv", "snippet.uv.name", "snippet.uv.lead", "" +
+			"export UV_PUBLISH_TOKEN=" + place + "\n" +
+			"uv build\n" +
+			"uv publish --publish-url URL\n"},
+		{"poetry", "snippet.poetry.name", "snippet.poetry.lead", "" +
+			"export POETRY_REPOSITORIES_" + name + "_URL=URL\n" +
+			"export POETRY_PYPI_TOKEN_" + name + "=" + place + "\n" +
+			"poetry publish --build --repository " + repository + "\n"},
+		{"flit", "snippet.flit.name", "snippet.flit.lead", "" +
+			"export FLIT_INDEX_URL=URL\n" +
+			"export FLIT_USERNAME=__token__\n" +
+			"export FLIT_PASSWORD=" + place + "\n" +
+			"flit publish\n"},
+		{"pypirc", "snippet.pypirc.name", "snippet.pypirc.lead", "" +
+			"[distutils]\n" +
+			"index-servers =\n" +
+			"    " + repository + "\n\n" +
+			"[" + repository + "]\n" +
+			"repository = URL\n" +
+			"username = __token__\n" +
+			"password = " + place + "\n"},
+		{"env", "snippet.env.name", "snippet.env.lead", "" +
+			"TWINE_REPOSITORY_URL=URL\n" +
+			"TWINE_USERNAME=__token__\n" +
+			"TWINE_PASSWORD=" + place + "\n\n" +
+			"UV_PUBLISH_URL=URL\n" +
+			"UV_PUBLISH_TOKEN=" + place + "\n\n" +
+			"POETRY_REPOSITORIES_" + name + "_URL=URL\n" +
+			"POETRY_PYPI_TOKEN_" + name + "=" + place + "\n\n" +
+			"FLIT_INDEX_URL=URL\n" +
+			"FLIT_USERNAME=__token__\n" +
+			"FLIT_PASSWORD=" + place + "\n"},
+	}
+	out := make([]Snippet, len(texts))
+	for i, t := range texts {
+		out[i] = Snippet{ID: t.id, Name: t.name, Lead: t.lead, Parts: parts(strings.ReplaceAll(t.text, "URL\n", url+"\n"))}
+	}
+	return out
+}
+
+// parts cuts a text at the places of the token.
+func parts(text string) []SnippetPart {
+	var out []SnippetPart
+	for i, s := range strings.Split(text, mark) {
+		if isPlace := i%2 == 1; isPlace || s != "" {
+			out = append(out, SnippetPart{Text: s, Place: isPlace})
+		}
+	}
+	return out
+}
+
+// githubSnippet takes the token from a secret of the repository. Attestations
+// are switched off because the action makes them for PyPI alone.
+const githubSnippet = `# .github/workflows/release.yml
+on:
+  push:
+    tags: ["v*"]
+
+jobs:
+  upload:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.x"
+      - run: python -m pip install build && python -m build
+      - uses: pypa/gh-action-pypi-publish@release/v1
+        with:
+          repository-url: URL
+          password: ${{ secrets.` + mark + "RIND_TOKEN" + mark + ` }}
+          attestations: false
+`

@@ -1,0 +1,82 @@
+package ui
+
+import (
+	"fmt"
+	"html"
+	"html/template"
+	"time"
+)
+
+// day is long enough for words; calendars are not consulted.
+const day = 24 * time.Hour
+
+// date says a day: "3 March 2027", in UTC.
+func (c *catalogue) date(t time.Time) string {
+	t = t.UTC()
+	return c.must("time.date", Args{
+		"day": t.Day(), "month": c.must("time.month."+itoa(int(t.Month())), nil), "year": t.Year(),
+	})
+}
+
+// exact says a moment: "3 March 2027, 14:05 UTC".
+func (c *catalogue) exact(t time.Time) string {
+	return c.must("time.exact", Args{"date": c.date(t), "clock": t.UTC().Format("15:04")})
+}
+
+// relative says how far t is from now: "in 12 days", "2 hours ago". Whole units
+// are counted and the rest is dropped, so "in 12 days" is never too much.
+func (c *catalogue) relative(now, t time.Time) string {
+	d := t.Sub(now)
+	future := d > 0
+	if !future {
+		d = -d
+	}
+	unit, n := "minutes", int(d/time.Minute)
+	switch {
+	case d < time.Minute:
+		if future {
+			return c.must("time.soon", nil)
+		}
+		return c.must("time.now", nil)
+	case d >= 2*365*day:
+		unit, n = "years", int(d/(365*day))
+	case d >= 60*day:
+		unit, n = "months", int(d/(30*day))
+	case d >= day:
+		unit, n = "days", int(d/day)
+	case d >= time.Hour:
+		unit, n = "hours", int(d/time.Hour)
+	}
+	if future {
+		return c.must("time.in."+unit, Args{"n": n})
+	}
+	return c.must("time.ago."+unit, Args{"n": n})
+}
+
+// length says a duration, rounded up to its largest unit: "24 hours",
+// "15 minutes".
+func (c *catalogue) length(d time.Duration) string {
+	up := func(unit time.Duration) int { return int((d + unit - 1) / unit) }
+	switch {
+	case d >= 2*day:
+		return c.must("time.days", Args{"n": up(day)})
+	case d >= 2*time.Hour:
+		return c.must("time.hours", Args{"n": up(time.Hour)})
+	case d >= time.Minute:
+		return c.must("time.minutes", Args{"n": up(time.Minute)})
+	}
+	return c.must("time.seconds", Args{"n": up(time.Second)})
+}
+
+// element is a time element with the words given, the exact moment on hover
+// and in the attribute that machines read.
+func (c *catalogue) element(t time.Time, words string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`,
+		t.UTC().Format(time.RFC3339), html.EscapeString(c.exact(t)), html.EscapeString(words)))
+}
+
+// asTime is v as a moment, where it is one.
+func asTime(v any) (time.Time, bool) {
+	t, ok := v.(time.Time)
+	return t, ok && !t.IsZero()
+}

@@ -1,0 +1,89 @@
+package ui
+
+import (
+	"html/template"
+	"time"
+)
+
+// FactorChoicePage offers the second factors side by side.
+type FactorChoicePage struct {
+	Layout
+	SecurityKeyURL string // where a security key is set up; "" offers none
+}
+
+func (FactorChoicePage) about() about {
+	return about{page: "factors", title: "factors.title", place: placeAccount}
+}
+
+// TOTPSetupPage shows the secret of an authenticator app and asks for a first
+// code. Form: POST PathTOTP with code.
+type TOTPSetupPage struct {
+	Layout
+	Replacing bool     // an app is set up already and stops working when this one is confirmed
+	QR        [][]bool // modules of the QR code, true is dark, without a quiet zone
+	Secret    string   // base32 without padding, without spaces
+	URI       string   // otpauth://totp/…, for an app on the same device
+}
+
+func (v TOTPSetupPage) about() about {
+	if v.Replacing {
+		return about{page: "totp_setup", title: "totp_setup.title.replace", place: placeAccount}
+	}
+	return about{page: "totp_setup", title: "totp_setup.title", place: placeAccount}
+}
+
+// SafeURI is URI for an href; anything but an otpauth address is dropped.
+func (v TOTPSetupPage) SafeURI() template.URL { return otpauth(v.URI) }
+
+// RecoveryCodesPage shows new recovery codes, once, and asks for one of them.
+// Form: POST PathRecoveryCodes with code.
+type RecoveryCodesPage struct {
+	Layout
+	Codes []string // 16 hex digits each; nil where they were shown already and only one has to be typed back
+}
+
+func (RecoveryCodesPage) about() about {
+	return about{page: "recovery_codes", title: "recovery_codes.title", place: placeAccount}
+}
+
+// RecoveryRegeneratePage asks before new recovery codes replace the old ones.
+// Form: POST PathRecoveryRegenerate without fields.
+type RecoveryRegeneratePage struct {
+	Layout
+	Left int // codes that stop working
+}
+
+func (RecoveryRegeneratePage) about() about {
+	return about{page: "recovery_regenerate", title: "recovery_regenerate.title", place: placeAccount}
+}
+
+// AccountPage shows the signed-in person's account. Form: POST PathPassword
+// with current_password and new_password.
+type AccountPage struct {
+	Layout
+	Email         string
+	EmailVerified bool
+	CreatedAt     time.Time
+	TOTPAddedAt   time.Time // zero: no authenticator app
+	CodesLeft     int       // recovery codes that were not used
+	CodesSaved    bool      // one of them was typed back
+	Events        []EventRow
+}
+
+func (AccountPage) about() about {
+	return about{page: "account", title: "account.title", place: placeAccount}
+}
+
+// EventRow is one row of the audit trail, as far as a page shows it. Its
+// sentence stands in the catalogue under "audit.<Kind>", with Detail as
+// arguments.
+type EventRow struct {
+	Time    time.Time
+	Kind    string // "token.minted"
+	Detail  map[string]string
+	Actor   string // username; "" where nobody was signed in
+	You     bool   // the reader did it
+	IP      string
+	Browser string // the User-Agent header, said as "Firefox on Linux"
+	Factor  string // "totp", "recovery_code" or ""
+}

@@ -1,0 +1,64 @@
+package ui
+
+import "time"
+
+// States of a person.
+const (
+	PersonActive  = "active"
+	PersonPending = "pending" // has not finished registering: no address confirmed or no second factor
+	PersonFrozen  = "frozen"
+)
+
+// PersonRow is an account as an administrator sees it.
+type PersonRow struct {
+	ID         string
+	Username   string
+	Email      string
+	State      string // PersonActive, PersonPending or PersonFrozen
+	Admin      bool
+	You        bool
+	CreatedAt  time.Time
+	LastSeenAt time.Time // zero: never signed in
+}
+
+// InvitationRow is an invitation that was not used.
+type InvitationRow struct {
+	ID        string
+	Email     string // "" where it is for whoever holds the link
+	InvitedBy string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// AdminPeoplePage lists accounts and invitations. Forms: POST PathInvitations
+// with email; POST PathInvitationEnd without fields.
+type AdminPeoplePage struct {
+	Layout
+	People      []PersonRow
+	Invitations []InvitationRow
+	Email       string // what was typed into email
+	NewLink     string // absolute one-time link of an invitation just made; shown once, "" shows none
+	NewEmail    string // whom NewLink is for
+	Mailed      bool   // it was also sent there
+}
+
+func (AdminPeoplePage) about() about {
+	return about{page: "people", title: "people.title", place: placeAdmin}
+}
+
+// PersonFreezePage asks before an account is frozen or thawed. Form: POST
+// PathPersonFreeze or PathPersonThaw without fields.
+type PersonFreezePage struct {
+	Layout
+	Person PersonRow
+	Thaw   bool
+	Tokens int // active tokens of the account
+}
+
+func (v PersonFreezePage) about() about {
+	title := "person_freeze.title"
+	if v.Thaw {
+		title = "person_freeze.title.thaw"
+	}
+	return about{page: "person_freeze", title: title, args: Args{"username": v.Person.Username}, place: placeAdmin}
+}

@@ -1,0 +1,148 @@
+package ui
+
+import "time"
+
+// HomePage is what a person who is not signed in sees at PathHome.
+type HomePage struct {
+	Layout
+	RegistrationOpen bool
+	UploadURL        string // absolute, ends in /legacy/
+	IndexURL         string // absolute, ends in /simple/
+}
+
+func (HomePage) about() about { return about{page: "home", title: "home.title"} }
+
+// Kinds of one-time links, for RegisterPage and LinkInvalidPage.
+const (
+	LinkSetup      = "setup"      // the first administrator's
+	LinkInvitation = "invitation" // an administrator's invitation
+	LinkVerify     = "verify"     // the confirmation of an e-mail address
+	LinkNone       = "open"       // no link: registration is open
+)
+
+// RegisterPage makes an account. Form: POST to PathSetup, PathInvitation or
+// PathRegister by Kind, with fields username, email, password and, except for
+// LinkNone, link.
+type RegisterPage struct {
+	Layout
+	Kind      string // LinkSetup, LinkInvitation or LinkNone
+	Link      string // secret of the link, sent back in the field link
+	InvitedBy string // username; LinkInvitation only, may be ""
+	Username  string
+	Email     string
+}
+
+func (v RegisterPage) about() about {
+	switch v.Kind {
+	case LinkSetup:
+		return about{page: "register", title: "register.title.setup"}
+	case LinkInvitation:
+		return about{page: "register", title: "register.title.invitation"}
+	}
+	return about{page: "register", title: "register.title.open"}
+}
+
+// LoginPage is the first step of signing in. Form: POST PathLogin with
+// username, password and next.
+type LoginPage struct {
+	Layout
+	Username         string
+	Next             string // where to go afterwards; a path of this server
+	RegistrationOpen bool
+}
+
+func (LoginPage) about() about { return about{page: "login", title: "login.title"} }
+
+// LoginTOTPPage asks for a code of the authenticator app. Form: POST
+// PathLoginTOTP with code and next.
+type LoginTOTPPage struct {
+	Layout
+	Again bool // signed in, but the last factor is too old for what comes next
+	Next  string
+}
+
+func (v LoginTOTPPage) about() about {
+	if v.Again {
+		return about{page: "login_totp", title: "again.title"}
+	}
+	return about{page: "login_totp", title: "login_totp.title"}
+}
+
+// LoginRecoveryPage asks for a recovery code instead. Form: POST
+// PathLoginRecovery with code and next.
+type LoginRecoveryPage struct {
+	Layout
+	Again bool // as in LoginTOTPPage
+	Next  string
+}
+
+func (LoginRecoveryPage) about() about {
+	return about{page: "login_recovery", title: "login_recovery.title"}
+}
+
+// VerifyEmailSentPage says where the confirmation link went. Forms: POST
+// PathVerifyEmailResend without fields; POST PathVerifyEmailChange with email.
+type VerifyEmailSentPage struct {
+	Layout
+	Email     string        // where it went
+	ValidFor  time.Duration // how long the link works
+	NewEmail  string        // what was typed into the form that changes the address
+	CanChange bool          // shows that form
+}
+
+func (VerifyEmailSentPage) about() about {
+	return about{page: "verify_sent", title: "verify_sent.title"}
+}
+
+// VerifyEmailConfirmPage is where the link of the mail leads; only the form on
+// it consumes the link. Form: POST PathVerifyEmail with link.
+type VerifyEmailConfirmPage struct {
+	Layout
+	Link  string
+	Email string // "" where it is not known without consuming the link
+}
+
+func (VerifyEmailConfirmPage) about() about {
+	return about{page: "verify_confirm", title: "verify_confirm.title"}
+}
+
+// Reasons why a link does not work, for LinkInvalidPage.
+const (
+	LinkExpired = "expired"
+	LinkUsed    = "used"
+	LinkUnknown = "unknown"
+)
+
+// LinkInvalidPage says why a one-time link does not work and how to get
+// another.
+type LinkInvalidPage struct {
+	Layout
+	Kind string // LinkSetup, LinkInvitation or LinkVerify
+	Why  string // LinkExpired, LinkUsed or LinkUnknown
+}
+
+func (LinkInvalidPage) about() about { return about{page: "link_invalid", title: "link_invalid.title"} }
+
+// ErrorPage answers a request that failed.
+type ErrorPage struct {
+	Layout
+	Status    int           // 400, 403, 404, 405, 413, 429, 500 or 503; another is shown as the 400 or 500 of its hundred
+	Wait      time.Duration // 429 and 503: after this long it is worth another try; 0 is not said
+	RequestID string        // 5xx: to quote to the operator; "" is not said
+}
+
+func (v ErrorPage) about() about {
+	return about{page: "error", title: "error." + v.Known() + ".title"}
+}
+
+// Known is the status whose words the page uses.
+func (v ErrorPage) Known() string {
+	switch v.Status {
+	case 400, 403, 404, 405, 413, 429, 500, 503:
+		return itoa(v.Status)
+	}
+	if v.Status >= 500 {
+		return "500"
+	}
+	return "400"
+}

@@ -1,0 +1,130 @@
+package ui
+
+import (
+	"strconv"
+	"time"
+)
+
+// States of a token.
+const (
+	TokenActive  = "active"
+	TokenExpired = "expired"
+	TokenRevoked = "revoked"
+)
+
+// TokenRow is a token as lists and confirmations show it; never its text.
+type TokenRow struct {
+	ID          string // UUID
+	Label       string
+	AllProjects bool
+	Projects    []string // where AllProjects is not set
+	State       string   // TokenActive, TokenExpired or TokenRevoked
+	CreatedAt   time.Time
+	ExpiresAt   time.Time // zero: never
+	RevokedAt   time.Time // zero: not revoked
+	LastUsedAt  time.Time // zero: never used
+	LastProject string    // what the last use uploaded to
+	LastIP      string    // where the last use came from
+}
+
+// TokensPage lists the signed-in person's tokens.
+type TokensPage struct {
+	Layout
+	Tokens      []TokenRow // in the order they are shown
+	HasProjects bool       // the person is a member of a project: decides what an empty list teaches
+}
+
+func (TokensPage) about() about {
+	return about{page: "tokens", title: "tokens.title", place: placeTokens}
+}
+
+// Values of the field scope.
+const (
+	ScopeAll      = "all"
+	ScopeProjects = "projects"
+)
+
+// Values of the field life, beside a number of days.
+const (
+	LifeDate = "date"
+	LifeNone = "none"
+)
+
+// ProjectChoice is a project that a token can be limited to.
+type ProjectChoice struct {
+	Name    string
+	Checked bool
+}
+
+// TokenNewPage makes a token. Form: POST PathTokenNew with label, scope
+// (ScopeAll or ScopeProjects), projects (repeated), life ("7", "30", "90",
+// "365", LifeDate or LifeNone) and date (2006-01-02, the last day on which the
+// token works, UTC).
+type TokenNewPage struct {
+	Layout
+	Label    string
+	Scope    string // "" at first: it has to be chosen
+	Projects []ProjectChoice
+	Life     string
+	Date     string
+	MaxDays  int // longest life that the configuration allows; 0: no limit
+}
+
+func (TokenNewPage) about() about {
+	return about{page: "token_new", title: "token_new.title", place: placeTokens}
+}
+
+// Lives are the numbers of days that are offered.
+func (v TokenNewPage) Lives() []string {
+	var out []string
+	for _, d := range []int{7, 30, 90, 365} {
+		if v.MaxDays == 0 || d <= v.MaxDays {
+			out = append(out, strconv.Itoa(d))
+		}
+	}
+	return out
+}
+
+// FirstDate is the earliest date that can be chosen.
+func (v TokenNewPage) FirstDate() string { return v.Now.UTC().Format(time.DateOnly) }
+
+// LastDate is the latest date that can be chosen, "" without a limit. A token
+// works to the end of its date, so the day that the longest life ends on is
+// too late.
+func (v TokenNewPage) LastDate() string {
+	if v.MaxDays == 0 {
+		return ""
+	}
+	return v.Now.UTC().AddDate(0, 0, v.MaxDays-1).Format(time.DateOnly)
+}
+
+// TokenCreatedPage shows a new token, once. The text of the token is in the
+// element with the id "token".
+type TokenCreatedPage struct {
+	Layout
+	Token       string // its text; appears nowhere else
+	Label       string
+	AllProjects bool
+	Projects    []string
+	ExpiresAt   time.Time // zero: never
+	UploadURL   string    // absolute, ends in /legacy/
+}
+
+func (TokenCreatedPage) about() about {
+	return about{page: "token_created", title: "token_created.title", place: placeTokens}
+}
+
+// Snippets are the instructions for upload clients, with the place of the token
+// marked.
+func (v TokenCreatedPage) Snippets() []Snippet { return snippets(v.UploadURL) }
+
+// TokenRevokePage asks before a token is revoked. Form: POST PathTokenRevoke
+// without fields.
+type TokenRevokePage struct {
+	Layout
+	Token TokenRow
+}
+
+func (TokenRevokePage) about() about {
+	return about{page: "token_revoke", title: "token_revoke.title", place: placeTokens}
+}
