@@ -1,0 +1,171 @@
+// Package caveats holds the rules of a token: what each caveat means, how it is
+// written, and whether a request satisfies it. It uses the standard library
+// only, keeps no state, reads no clock and knows neither keys nor signatures.
+//
+// A verifier that has checked a token's signature calls [Check] with all its
+// caveats and the facts of the request:
+//
+//	failures := caveats.Check(raw, caveats.Request{
+//		Action: caveats.ActionUpload, Project: "demo", Now: time.Now(), …
+//	})
+//	if len(failures) > 0 { deny }
+//
+// Whoever narrows a token makes caveats as values ([Versions]{"1.0"}), tests
+// them with [Validate] and writes them with Append. Whoever shows a token to a
+// person reads them with [Parse] and prints String.
+//
+// Three rules hold everywhere. A caveat can only deny: nothing here grants. What
+// a request does not know satisfies no caveat about it. Whatever is not exactly
+// of the form that README.md beside this file describes denies.
+//
+// README.md and testdata/vectors are the contract for implementations in other
+// languages. Tags and fields that are in it keep their meaning; new caveats get
+// new tags, which older verifiers refuse.
+package caveats
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// MaxCaveat is the size in bytes of the largest caveat that is read.
+const MaxCaveat = 4096
+
+// The tags: the integer that a caveat's array begins with.
+const (
+	TagLife         = 0
+	TagProjectNames = 1
+	TagProjectIDs   = 2
+	TagUser         = 3
+	TagVersions     = 100
+	TagFileNames    = 101
+	TagDigests      = 102
+	TagNetworks     = 103
+	TagActions      = 104
+)
+
+// The actions that a request can ask for.
+const (
+	ActionUpload = "upload" // add a file to a project
+	ActionCreate = "create" // register a project by its first upload
+)
+
+// ErrMalformed is the error of [Parse] for bytes that are no caveat.
+var ErrMalformed = errors.New("caveats: malformed caveat")
+
+// ErrUnknown is the error of [Parse] for a well-formed caveat whose tag this
+// version does not know.
+var ErrUnknown = errors.New("caveats: unknown caveat")
+
+// Request is what a verifier knows about one request. An empty string and a
+// zero value mean that it is not known, and then no caveat about it holds.
+type Request struct {
+	Action    string     // ActionUpload or ActionCreate
+	Project   string     // the project's name; it is normalized (PEP 503) before it is compared
+	ProjectID string     // UUID of the project that has this name now
+	UserID    string     // UUID of the user whom the key store records for the token
+	Version   string     // of the release, as the client wrote it (PEP 440)
+	Filename  string     // of the uploaded file, without a folder
+	SHA256    string     // of the uploaded bytes, 64 lower-case hex digits, computed and not declared
+	ClientIP  netip.Addr // the client's address; IPv4 in IPv6 is unmapped before it is compared
+	Now       time.Time  // the time of the request
+}
+
+// Reason says why a token is refused: a word for programs.
+type Reason string
+
+// The reasons of denials. A caveat gives those from MalformedCaveat to
+// WrongAction; the others belong to the verifier.
+const (
+	MalformedToken   Reason = "malformed_token"
+	TooLarge         Reason = "too_large"
+	UnknownToken     Reason = "unknown_token"
+	WrongLocation    Reason = "wrong_location"
+	BadSignature     Reason = "bad_signature"
+	Revoked          Reason = "revoked"
+	MalformedCaveat  Reason = "malformed_caveat"
+	UnknownCaveat    Reason = "unknown_caveat"
+	Expired          Reason = "expired"
+	NotYetValid      Reason = "not_yet_valid"
+	WrongProject     Reason = "wrong_project"
+	WrongUser        Reason = "wrong_user"
+	WrongVersion     Reason = "wrong_version"
+	WrongFile        Reason = "wrong_file"
+	WrongDigest      Reason = "wrong_digest"
+	WrongNetwork     Reason = "wrong_network"
+	WrongAction      Reason = "wrong_action"
+	UserFrozen       Reason = "user_frozen"
+	NotAMember       Reason = "not_a_member"
+	ApprovalRequired Reason = "approval_required"
+)
+
+// Unavailable is no denial: the check could not be made, because the key store
+// is stale or can't be read. It is never an allow either.
+const Unavailable Reason = "unavailable"
+
+// Failure is one reason against a request and the sentence that tells a person
+// what to do about it. The sentence has no full stop, is one line of printable
+// characters whatever the caveat holds, and contains no token.
+type Failure struct {
+	Reason Reason
+	Text   string // "token is valid for project 'demo', not for 'other'"
+}
+
+// Caveat is one restriction of a token. The types of this package implement it;
+// all of them are plain values and safe to share.
+type Caveat interface {
+	// Tag is the integer that the wire form begins with, -1 for Unknown.
+	Tag() int
+	// Append appends the canonical wire form to dst: no white space, ASCII only.
+	// Parse gives an equal value back wherever Validate finds nothing wrong.
+	Append(dst []byte) []byte
+	// Check is nil if the request satisfies the caveat.
+	Check(r Request) *Failure
+	// String says in words what the caveat allows.
+	String() string
+}
+
+// Check holds a request against all caveats of a token, in their wire form, and
+// returns every failure once, in the order of the caveats; nil means that all of
+// them hold. It does not stop at the first failure, so that a person can mend
+// everything at once. A project id that does not match beside a project name
+// that does not match is one failure, told by the name.
+//
+// Check trusts that the signature over the caveats was verified before.
+func Check(raw [][]byte, r Request) []Failure {
+	r.Project = NormalizeProject(r.Project)
+	var failures, ids []Failure
+	named := false
+	for _, b := range raw {
+		c, f := checkOne(b, r)
+		switch {
+		case f == nil:
+		case isProjectIDs(c):
+			ids = append(ids, *f)
+		default:
+			named = named || f.Reason == WrongProject
+			if !slices.Contains(failures, *f) {
+				failures = append(failures, *f)
+			}
+		}
+	}
+	if !named && len(ids) > 0 {
+		failures = append(failures, ids[0])
+	}
+	return failures
+}
+
+func isProjectIDs(c Caveat) bool {
+	_, is := c.(ProjectIDs)
+	return is
+}
+
+func checkOne(raw []byte, r Request) (Caveat, *Failure) {
+	c, err := Parse(raw)
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return nil, &Failure{MalformedCaveat, "token has a caveat that is malformed"}
+	}
+	return c, c.Check(r)
+}

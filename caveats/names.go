@@ -1,0 +1,101 @@
+package caveats
+
+import "strings"
+
+// NormalizeProject is the normalized name of a project (PEP 503): lower case,
+// with each run of '-', '_' and '.' as one '-'. It is "" for what is no project
+// name at all.
+func NormalizeProject(name string) string {
+	if !ValidProjectName(name) {
+		return ""
+	}
+	if isNormalized(name) {
+		return name
+	}
+	var b strings.Builder
+	b.Grow(len(name))
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case !isSeparator(c):
+			b.WriteByte(lower(c))
+		case !isSeparator(name[i-1]): // a name does not begin with one
+			b.WriteByte('-')
+		}
+	}
+	return b.String()
+}
+
+// isNormalized reports whether a valid name is its own normal form.
+func isNormalized(name string) bool {
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if c == '_' || c == '.' || c != lower(c) || c == '-' && name[i-1] == '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// ValidProjectName reports whether name is a project name (PEP 508, "Names"):
+// ASCII letters, digits, '.', '_' and '-', with a letter or digit at both ends.
+// Nothing is trimmed and no other alphabet folds into this one.
+func ValidProjectName(name string) bool {
+	if name == "" || isSeparator(name[0]) || isSeparator(name[len(name)-1]) {
+		return false
+	}
+	for i := 0; i < len(name); i++ {
+		if !isAlphanumeric(name[i]) && !isSeparator(name[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isSeparator(c byte) bool { return c == '-' || c == '_' || c == '.' }
+
+func isAlphanumeric(c byte) bool {
+	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// ValidUUID reports whether s is a UUID in its canonical text (RFC 9562 §4):
+// lower-case hex digits in groups of 8, 4, 4, 4 and 12.
+func ValidUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		switch i {
+		case 8, 13, 18, 23:
+			if s[i] != '-' {
+				return false
+			}
+		default:
+			if !isLowerHex(s[i]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isLowerHex(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' }
+
+// validDigest reports whether s is a SHA-256 digest in lower-case hex.
+func validDigest(s string) bool {
+	if len(s) != 64 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if !isLowerHex(s[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,318 @@
+package caveats
+
+import (
+	"fmt"
+	"math"
+	"unicode/utf8"
+)
+
+// maxDepth bounds how deep arrays and objects nest inside a caveat that this
+// version does not know. The known ones nest to 2.
+const maxDepth = 32
+
+// Parse reads one caveat from its wire form, a JSON array (RFC 8259) that begins
+// with the tag. It accepts exactly what README.md describes: an integer literal
+// as the tag, integer literals within int64 as times, strings of valid UTF-8
+// without lone surrogates, the number of elements that the tag asks for, and
+// JSON white space between them.
+//
+// A caveat of another tag gives a value of type [Unknown] and an error that is
+// [ErrUnknown], provided that the rest is well-formed and nests to at most 32;
+// everything else gives nil and an error that is [ErrMalformed]. The elements of
+// a list are not judged here: one that is no version, digest or network matches
+// no request, and [Validate] finds it.
+//
+// The time is linear in len(raw), which is at most [MaxCaveat], and nothing is
+// read or allocated for more than that.
+func Parse(raw []byte) (Caveat, error) {
+	if len(raw) > MaxCaveat {
+		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrMalformed, len(raw), MaxCaveat)
+	}
+	p := parser{in: raw}
+	c, ok := p.caveat()
+	if !ok {
+		return nil, fmt.Errorf("%w at byte %d", ErrMalformed, p.at)
+	}
+	if u, is := c.(Unknown); is {
+		return c, fmt.Errorf("%w: tag %s", ErrUnknown, short(u.TagNumber))
+	}
+	return c, nil
+}
+
+// parser reads in from at on. Its methods report false at the first byte that
+// does not belong where it stands, and leave at there.
+type parser struct {
+	in []byte
+	at int
+}
+
+// caveat reads the whole input.
+func (p *parser) caveat() (Caveat, bool) {
+	p.space()
+	if !p.take('[') {
+		return nil, false
+	}
+	p.space()
+	tag, ok := p.integer()
+	if !ok {
+		return nil, false
+	}
+	c, ok := p.fields(tag)
+	if !ok {
+		return nil, false
+	}
+	p.space()
+	return c, p.at == len(p.in)
+}
+
+// fields reads what follows the tag, up to and with the closing bracket.
+func (p *parser) fields(tag []byte) (c Caveat, ok bool) {
+	switch string(tag) {
+	case "0":
+		var l Life
+		l.ExpiresAt, ok = p.timeField()
+		if ok {
+			l.NotBefore, ok = p.timeField()
+		}
+		c = l
+	case "1":
+		var list []string
+		list, ok = p.listField()
+		c = ProjectNames(list)
+	case "2":
+		var list []string
+		list, ok = p.listField()
+		c = ProjectIDs(list)
+	case "3":
+		var s string
+		if ok = p.comma(); ok {
+			s, ok = p.text()
+		}
+		c = User(s)
+	case "100", "101", "102", "103", "104":
+		var list []string
+		list, ok = p.listField()
+		c = extension(tag[2], list)
+	default:
+		return p.unknown(tag)
+	}
+	if !ok {
+		return nil, false
+	}
+	p.space()
+	return c, p.take(']')
+}
+
+// extension is the list caveat whose tag ends in the digit.
+func extension(digit byte, list []string) Caveat {
+	switch digit {
+	case '0':
+		return Versions(list)
+	case '1':
+		return FileNames(list)
+	case '2':
+		return Digests(list)
+	case '3':
+		return Networks(list)
+	default:
+		return Actions(list)
+	}
+}
+
+// unknown skips the fields of a tag that is not ours and keeps the text.
+func (p *parser) unknown(tag []byte) (Caveat, bool) {
+	for {
+		p.space()
+		if p.take(']') {
+			return Unknown{TagNumber: string(tag), Raw: string(p.in)}, true
+		}
+		if !p.take(',') || !p.skipValue() {
+			return nil, false
+		}
+	}
+}
+
+func (p *parser) timeField() (int64, bool) {
+	if !p.comma() {
+		return 0, false
+	}
+	literal, ok := p.integer()
+	if !ok {
+		return 0, false
+	}
+	return int64Of(literal)
+}
+
+// listField reads a comma and an array of strings. The list is never nil.
+func (p *parser) listField() ([]string, bool) {
+	if !p.comma() || !p.take('[') {
+		return nil, false
+	}
+	list := []string{}
+	p.space()
+	if p.take(']') {
+		return list, true
+	}
+	for {
+		p.space()
+		s, ok := p.text()
+		if !ok {
+			return nil, false
+		}
+		list = append(list, s)
+		p.space()
+		if p.take(']') {
+			return list, true
+		}
+		if !p.take(',') {
+			return nil, false
+		}
+	}
+}
+
+// comma reads a comma with white space on both sides.
+func (p *parser) comma() bool {
+	p.space()
+	if !p.take(',') {
+		return false
+	}
+	p.space()
+	return true
+}
+
+func (p *parser) space() {
+	for p.at < len(p.in) {
+		switch p.in[p.at] {
+		case ' ', '\t', '\n', '\r':
+			p.at++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) peek() byte {
+	if p.at < len(p.in) {
+		return p.in[p.at]
+	}
+	return 0 // no token of the grammar begins with it
+}
+
+func (p *parser) take(c byte) bool {
+	if p.at < len(p.in) && p.in[p.at] == c {
+		p.at++
+		return true
+	}
+	return false
+}
+
+// integer reads an integer literal with its only spelling: no plus, no leading
+// zero, no fraction, no exponent, no negative zero.
+func (p *parser) integer() ([]byte, bool) {
+	start := p.at
+	negative := p.take('-')
+	digits := p.at
+	p.digits()
+	n := p.at - digits
+	switch {
+	case n == 0, n > 1 && p.in[digits] == '0', negative && p.in[digits] == '0':
+		return nil, false
+	}
+	switch p.peek() {
+	case '.', 'e', 'E':
+		return nil, false
+	}
+	return p.in[start:p.at], true
+}
+
+func (p *parser) digits() {
+	for p.at < len(p.in) && isDigit(p.in[p.at]) {
+		p.at++
+	}
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// int64Of is the value of a literal that integer has read.
+func int64Of(literal []byte) (int64, bool) {
+	negative := literal[0] == '-'
+	if negative {
+		literal = literal[1:]
+	}
+	var n int64 // counts downwards, because that side reaches further
+	for _, c := range literal {
+		d := int64(c - '0')
+		if n < (math.MinInt64+d)/10 {
+			return 0, false
+		}
+		n = n*10 - d
+	}
+	if negative {
+		return n, true
+	}
+	return -n, n != math.MinInt64
+}
+
+// text reads a string and resolves its escapes.
+func (p *parser) text() (string, bool) {
+	start := p.at + 1
+	escaped, ok := p.skipText()
+	if !ok {
+		return "", false
+	}
+	body := p.in[start : p.at-1]
+	if !escaped {
+		return string(body), true
+	}
+	return string(unescape(body)), true
+}
+
+// skipText reads a string without keeping it, and says whether it has escapes.
+func (p *parser) skipText() (escaped, ok bool) {
+	if !p.take('"') {
+		return false, false
+	}
+	for p.at < len(p.in) {
+		switch c := p.in[p.at]; {
+		case c == '"':
+			p.at++
+			return escaped, true
+		case c == '\\':
+			escaped = true
+			if !p.skipEscape() {
+				return false, false
+			}
+		case c < ' ':
+			return false, false
+		case c < utf8.RuneSelf:
+			p.at++
+		default:
+			r, size := utf8.DecodeRune(p.in[p.at:])
+			if r == utf8.RuneError && size == 1 {
+				return false, false
+			}
+			p.at += size
+		}
+	}
+	return false, false
+}
+
+// skipEscape reads a backslash and what it escapes; surrogates come in pairs.
+func (p *parser) skipEscape() bool {
+	rest := p.in[p.at:]
+	if len(rest) < 2 {
+		return false
+	}
+	switch rest[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		p.at += 2
+		return true
+	case 'u':
+		_, size, ok := escapedRune(rest)
+		if ok {
+			p.at += size
+		}
+		return ok
+	}
+	return false
+}

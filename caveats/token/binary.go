@@ -1,0 +1,166 @@
+package token
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// The V2 encoding of libmacaroons (doc/format.txt): a version byte, the section
+// of the macaroon, one section for each caveat, an empty section, and the
+// signature. A section is fields in ascending order and an end mark; a field is
+// its type, its length as a varint, and its bytes.
+const (
+	version2        = 2
+	endOfSection    = 0
+	fieldLocation   = 1
+	fieldIdentifier = 2
+	fieldKey        = 4 // verification id, of third-party caveats only
+	fieldSignature  = 6
+)
+
+// decode reads the binary form from its first byte to its last. The caveats share
+// one copy of binary.
+func decode(binary []byte) (Token, error) {
+	r := reader{rest: binary}
+	var t Token
+	if !r.take(version2) {
+		return Token{}, malformed("not a V2 macaroon")
+	}
+	location, ok := r.field(fieldLocation)
+	if !ok || !validField(location) {
+		return Token{}, malformed("location")
+	}
+	id, ok := r.field(fieldIdentifier)
+	if !ok || !validField(id) || !r.take(endOfSection) {
+		return Token{}, malformed("identifier")
+	}
+	for !r.take(endOfSection) {
+		if len(t.Caveats) == MaxCaveats {
+			return Token{}, fmt.Errorf("%w: more than %d caveats", ErrTooLarge, MaxCaveats)
+		}
+		c, err := r.caveat()
+		if err != nil {
+			return Token{}, err
+		}
+		t.Caveats = append(t.Caveats, c)
+	}
+	signature, ok := r.field(fieldSignature)
+	if !ok || len(signature) != SignatureSize || len(r.rest) != 0 {
+		return Token{}, malformed("signature")
+	}
+	t.Location, t.ID, t.Signature = string(location), string(id), [SignatureSize]byte(signature)
+	return t, nil
+}
+
+func malformed(what string) error { return fmt.Errorf("%w: %s", ErrMalformed, what) }
+
+// encode is the inverse of decode.
+func (t Token) encode() ([]byte, error) {
+	switch {
+	case !validField(t.Location):
+		return nil, malformed("location")
+	case !validField(t.ID):
+		return nil, malformed("identifier")
+	}
+	if err := checkSizes(t.Caveats); err != nil {
+		return nil, err
+	}
+	b := []byte{version2}
+	b = appendField(b, fieldLocation, t.Location)
+	b = appendField(b, fieldIdentifier, t.ID)
+	b = append(b, endOfSection)
+	for _, c := range t.Caveats {
+		b = appendField(b, fieldIdentifier, c)
+		b = append(b, endOfSection)
+	}
+	b = append(b, endOfSection)
+	return appendField(b, fieldSignature, t.Signature[:]), nil
+}
+
+// checkSizes holds caveats against the limits.
+func checkSizes(cs [][]byte) error {
+	if len(cs) > MaxCaveats {
+		return fmt.Errorf("%w: %d caveats, the limit is %d", ErrTooLarge, len(cs), MaxCaveats)
+	}
+	for _, c := range cs {
+		if len(c) > MaxCaveat {
+			return fmt.Errorf("%w: a caveat of %d bytes, the limit is %d", ErrTooLarge, len(c), MaxCaveat)
+		}
+	}
+	return nil
+}
+
+func appendField[T string | []byte](b []byte, kind byte, data T) []byte {
+	b = append(b, kind)
+	b = binary.AppendUvarint(b, uint64(len(data)))
+	return append(b, data...)
+}
+
+// validField reports whether a location or an identifier is of form: visible
+// ASCII, not empty and within MaxField, so that it can be printed and logged.
+func validField[T string | []byte](s T) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= MaxField
+}
+
+// reader reads fields from the front of rest.
+type reader struct{ rest []byte }
+
+// caveat reads the section of a first-party caveat, whose end mark is part of it.
+func (r *reader) caveat() ([]byte, error) {
+	if len(r.rest) > 0 && r.rest[0] == fieldLocation {
+		return nil, ErrThirdParty
+	}
+	c, ok := r.field(fieldIdentifier)
+	switch {
+	case !ok:
+		return nil, malformed("caveat")
+	case len(c) > MaxCaveat:
+		return nil, fmt.Errorf("%w: a caveat of %d bytes, the limit is %d", ErrTooLarge, len(c), MaxCaveat)
+	case len(r.rest) > 0 && r.rest[0] == fieldKey:
+		return nil, ErrThirdParty
+	case !r.take(endOfSection):
+		return nil, malformed("caveat")
+	}
+	return c, nil
+}
+
+// field reads one field of the type that must stand here.
+func (r *reader) field(kind byte) ([]byte, bool) {
+	if !r.take(kind) {
+		return nil, false
+	}
+	n, ok := r.length()
+	if !ok || n > len(r.rest) {
+		return nil, false
+	}
+	data := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return data, true
+}
+
+// length reads a varint in its shortest spelling. Three bytes hold more than
+// MaxText.
+func (r *reader) length() (int, bool) {
+	n := 0
+	for i, b := range r.rest[:min(3, len(r.rest))] {
+		n |= int(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			r.rest = r.rest[i+1:]
+			return n, i == 0 || b != 0
+		}
+	}
+	return 0, false
+}
+
+func (r *reader) take(b byte) bool {
+	if len(r.rest) == 0 || r.rest[0] != b {
+		return false
+	}
+	r.rest = r.rest[1:]
+	return true
+}

@@ -1,0 +1,144 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+
+	"gopkg.in/macaroon.v2"
+
+	"github.com/rind-dev/rind/caveats"
+)
+
+// RootKeySize is the length in bytes of a root key: from crypto/rand, one for
+// each token, forgotten after Mint.
+const RootKeySize = 32
+
+// Mint makes a token. It is deterministic: the same root key, identifier, caveats
+// and location give the same text. id is the canonical text of a UUID (the issuer
+// uses version 7), location the issuer's public host name; cs are the issued
+// caveats in their wire form, at least one, each of a form that a verifier reads.
+// Mint refuses what [Parse] or a verifier would refuse by form.
+func Mint(rootKey []byte, id, location string, cs [][]byte) (Token, error) {
+	switch {
+	case len(rootKey) != RootKeySize:
+		return Token{}, fmt.Errorf("token: a root key has %d bytes, this one %d", RootKeySize, len(rootKey))
+	case !caveats.ValidUUID(id):
+		return Token{}, errors.New("token: the identifier is no UUID in canonical text")
+	case !validField(location):
+		return Token{}, errors.New("token: the location is no host name")
+	case len(cs) == 0:
+		return Token{}, errors.New("token: a token without caveats would have no owner and no bounds")
+	}
+	if err := checkForm(cs); err != nil {
+		return Token{}, err
+	}
+	m, err := macaroon.New(rootKey, []byte(id), location, macaroon.V2)
+	if err != nil {
+		return Token{}, fmt.Errorf("token: %w", err)
+	}
+	signature, err := extend(m, cs)
+	if err != nil {
+		return Token{}, err
+	}
+	t := Token{Location: location, ID: id, Caveats: cloneAll(cs), Signature: signature}
+	if _, err := t.Text(); err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+// Extend continues the chain of signatures of the token id from signature over
+// further caveats, in their order, and returns the signature at its end: a
+// verifier compares it with the token's, in constant time. Without caveats it is
+// the signature itself, and nothing is hashed. Extend reads no caveat; beyond the
+// limits of size the error is [ErrTooLarge], and nothing is hashed either.
+func Extend(signature [SignatureSize]byte, id string, cs [][]byte) ([SignatureSize]byte, error) {
+	if len(cs) == 0 {
+		return signature, nil
+	}
+	if err := checkSizes(cs); err != nil {
+		return [SignatureSize]byte{}, err
+	}
+	// A macaroon with this identifier, without caveats, with this signature.
+	b := []byte{version2}
+	b = appendField(b, fieldIdentifier, id)
+	b = append(b, endOfSection, endOfSection)
+	b = appendField(b, fieldSignature, signature[:])
+	var m macaroon.Macaroon
+	if err := m.UnmarshalBinary(b); err != nil {
+		return [SignatureSize]byte{}, fmt.Errorf("token: %w", err)
+	}
+	return extend(&m, cs)
+}
+
+// extend adds caveats to m. The library's method reports success even where it
+// adds nothing, so the count is held against what was asked for.
+func extend(m *macaroon.Macaroon, cs [][]byte) ([SignatureSize]byte, error) {
+	before := len(m.Caveats())
+	for _, c := range cs {
+		if err := m.AddFirstPartyCaveat(c); err != nil {
+			return [SignatureSize]byte{}, fmt.Errorf("token: %w", err)
+		}
+	}
+	signature := m.Signature()
+	if len(m.Caveats()) != before+len(cs) || len(signature) != SignatureSize {
+		return [SignatureSize]byte{}, errors.New("token: a caveat was not added")
+	}
+	return [SignatureSize]byte(signature), nil
+}
+
+// Restrict narrows a token without any key: it adds caveats behind those that
+// the token has. The result is good for a subset of what the token was good for.
+//
+// It refuses to make a token that a verifier would refuse by form, or that would
+// be good for nothing: no caveat to add, one that [caveats.Validate] finds
+// useless, more than the limits allow ([ErrTooLarge]), a text that is no token
+// ([ErrMalformed]), or one that already has a caveat which is malformed or of an
+// unknown tag ([caveats.ErrMalformed], [caveats.ErrUnknown]). Whether the token is
+// genuine, only a verifier can tell.
+func Restrict(text string, cs ...caveats.Caveat) (string, error) {
+	t, err := Parse(text)
+	if err != nil {
+		return "", err
+	}
+	if len(cs) == 0 {
+		return "", errors.New("token: no caveat to add")
+	}
+	added := make([][]byte, len(cs))
+	for i, c := range cs {
+		if err := caveats.Validate(c); err != nil {
+			return "", fmt.Errorf("token: %w", err)
+		}
+		added[i] = c.Append(nil)
+	}
+	all := append(t.Caveats[:len(t.Caveats):len(t.Caveats)], added...)
+	if err := checkForm(all); err != nil {
+		return "", err
+	}
+	if t.Signature, err = Extend(t.Signature, t.ID, added); err != nil {
+		return "", err
+	}
+	t.Caveats = all
+	return t.Text()
+}
+
+// checkForm holds caveats against what a verifier reads.
+func checkForm(cs [][]byte) error {
+	if err := checkSizes(cs); err != nil {
+		return err
+	}
+	for i, c := range cs {
+		if _, err := caveats.Parse(c); err != nil {
+			return fmt.Errorf("token: caveat %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func cloneAll(cs [][]byte) [][]byte {
+	out := make([][]byte, len(cs))
+	for i, c := range cs {
+		out[i] = append([]byte(nil), c...)
+	}
+	return out
+}

@@ -1,0 +1,107 @@
+// Package token is the text form of a token: how it is read, written, minted and
+// narrowed. It knows no store and decides nothing.
+//
+// A token is "pypi-" and the unpadded base64url of a V2 macaroon. [Parse] reads
+// it, strictly: there is one text for each token, and Parse∘Text is the identity
+// on what Parse accepts. [Restrict] adds caveats to a token without any key, and
+// is what a holder needs. [Mint] makes a token from its root key, and [Extend]
+// continues the chain of signatures; an issuer and a verifier need these.
+//
+// Nothing here tells whether a token is good. Its fields are what its bearer
+// says until a verifier has compared the signature.
+package token
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/rind-dev/rind/caveats"
+)
+
+// Prefix begins the text of every token.
+const Prefix = "pypi-"
+
+// The limits. Each is checked before anything behind it is read, and all of them
+// before anything is hashed.
+const (
+	MaxText    = 8192              // characters of a token, prefix included
+	MaxCaveats = 64                // caveats of a token
+	MaxCaveat  = caveats.MaxCaveat // bytes of a caveat
+	MaxField   = 255               // bytes of the location and of the identifier
+)
+
+// SignatureSize is the length of a signature in bytes.
+const SignatureSize = 32
+
+var (
+	// ErrMalformed is the error for what is no token by form.
+	ErrMalformed = errors.New("token: malformed token")
+	// ErrTooLarge is the error for a token beyond one of the limits.
+	ErrTooLarge = errors.New("token: too large")
+	// ErrThirdParty is the ErrMalformed of a token with a third-party caveat:
+	// none is issued, and there is no discharge that could satisfy it.
+	ErrThirdParty = fmt.Errorf("%w: third-party caveat", ErrMalformed)
+)
+
+// Token is what a token says, without any check of its signature: its bearer may
+// have made up all of it. A Token is as secret as its text; it prints and logs as
+// its identifier only.
+type Token struct {
+	Location  string   // host name of the issuer; no signature covers it
+	ID        string   // identifier, the key of the store's record
+	Caveats   [][]byte // in their wire form, as they came; nothing has read them
+	Signature [SignatureSize]byte
+}
+
+// Format prints the identifier, whatever the verb, so that no token gets into a
+// log by way of fmt.
+func (t Token) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "token %q", t.ID) }
+
+// LogValue logs the identifier.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.ID) }
+
+// Parse reads the text of a token. It refuses every text but the one that Text
+// writes for the same token: another prefix, white space, padding, the alphabet
+// of plain base64, unused bits, numbers with more bytes than they need, bytes
+// behind the signature, the V1 encoding. The errors are [ErrTooLarge] and
+// [ErrMalformed]; they contain nothing of the text.
+//
+// It hashes nothing, and a text beyond [MaxText] costs nothing.
+func Parse(text string) (Token, error) {
+	if len(text) > MaxText {
+		return Token{}, fmt.Errorf("%w: %d characters, the limit is %d", ErrTooLarge, len(text), MaxText)
+	}
+	body, ok := strings.CutPrefix(text, Prefix)
+	if !ok {
+		return Token{}, fmt.Errorf("%w: it does not begin with %q", ErrMalformed, Prefix)
+	}
+	// The decoder of the standard library passes over line ends.
+	if strings.ContainsAny(body, "\r\n") {
+		return Token{}, fmt.Errorf("%w: line end inside", ErrMalformed)
+	}
+	binary, err := encoding.DecodeString(body)
+	if err != nil {
+		return Token{}, fmt.Errorf("%w: not unpadded base64url", ErrMalformed)
+	}
+	return decode(binary)
+}
+
+// encoding refuses padding and unused bits that are not zero.
+var encoding = base64.RawURLEncoding.Strict()
+
+// Text writes a token. The errors are those of Parse: it writes nothing that
+// Parse would refuse.
+func (t Token) Text() (string, error) {
+	binary, err := t.encode()
+	if err != nil {
+		return "", err
+	}
+	n := len(Prefix) + encoding.EncodedLen(len(binary))
+	if n > MaxText {
+		return "", fmt.Errorf("%w: %d characters, the limit is %d", ErrTooLarge, n, MaxText)
+	}
+	return Prefix + encoding.EncodeToString(binary), nil
+}
