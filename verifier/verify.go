@@ -143,7 +143,7 @@ func standing(rec Record, req Request) []caveats.Failure {
 	}
 	switch {
 	case req.Project == "":
-		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject, Text: "the request names no project"})
+		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject, Text: "the request names no valid project"})
 	case !rec.Project.Member:
 		fs = append(fs, caveats.Failure{Reason: caveats.NotAMember,
 			Text: fmt.Sprintf("user '%s' is not a member of project '%s'", rec.UserName, req.Project)})

@@ -1,0 +1,286 @@
+package rootkeys
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/rind-dev/rind/caveats"
+)
+
+// Apply brings the store further along its issuer's history. head is where the
+// issuer said it was before sets were asked of it; sets are its change sets in
+// their order.
+//
+// All of one call commits in one transaction, records and position: after an
+// error, or a crash, the store is where it was before. Sets that were applied
+// before are skipped, so a call may be repeated.
+//
+// A store that is new follows the issuer that it is first told of, and no
+// other (ErrOtherIssuer). It refuses an older epoch, or a head behind its own
+// position in the same epoch (ErrWentBack). A newer epoch is the operator's word
+// that the issuer was restored: the store forgets all records and begins again
+// at revision 1. Where a set is missing it returns ErrGap.
+//
+// Call Apply with no sets to learn whether the issuer is one to follow.
+func (s *Store) Apply(ctx context.Context, head Position, sets []ChangeSet) (err error) {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("rootkeys: apply changes: %w", err)
+	}
+	if st := s.state.Load(); len(sets) == 0 && st.follows(head) && st.Revision <= head.Revision {
+		return nil
+	}
+	if s.readOnly {
+		return fmt.Errorf("rootkeys: apply changes: %s is open for reading only", s.path)
+	}
+	defer recoverFault(s.path, &err)()
+	var next *state
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		st, err := s.readState(tx)
+		if err != nil {
+			return err
+		}
+		next = st
+		return s.apply(ctx, tx, st, head, sets)
+	})
+	if err != nil {
+		return fmt.Errorf("rootkeys: apply changes: %w", err)
+	}
+	s.state.Store(next)
+	return nil
+}
+
+func (s *state) follows(head Position) bool {
+	return s.Issuer != "" && s.Issuer == head.Issuer && s.Epoch == head.Epoch
+}
+
+// apply changes st and the records in one transaction.
+func (s *Store) apply(ctx context.Context, tx *bbolt.Tx, st *state, head Position, sets []ChangeSet) error {
+	if err := s.follow(tx, st, head); err != nil {
+		return err
+	}
+	w := &writer{s: s, records: tx.Bucket(recordsBucket)}
+	for i := range sets {
+		switch set := &sets[i]; {
+		case set.Revision <= st.Revision:
+			continue
+		case set.Revision != st.Revision+1:
+			return fmt.Errorf("%w: %d comes after %d", ErrGap, set.Revision, st.Revision)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		default:
+			if err := w.changes(set.Changes); err != nil {
+				return fmt.Errorf("change set %d: %w", set.Revision, err)
+			}
+			st.Revision = set.Revision
+		}
+	}
+	filling := uint64(0)
+	if st.filling() {
+		filling = 1
+	}
+	if w.records.Sequence() != filling {
+		if err := w.records.SetSequence(filling); err != nil {
+			return err
+		}
+	}
+	return s.putMeta(tx, positionKey, st.encode())
+}
+
+// follow decides whether head is one to follow, and begins anew where it has to.
+func (s *Store) follow(tx *bbolt.Tx, st *state, head Position) error {
+	switch {
+	case head.Issuer == "" || len(head.Issuer) > maxText:
+		return errors.New("the issuer does not say who it is")
+	case st.Issuer != "" && st.Issuer != head.Issuer:
+		return fmt.Errorf("%w: this store follows %s, and %s answers: check the issuer's address, or move the store away to follow the other", ErrOtherIssuer, st.Issuer, head.Issuer)
+	case st.Issuer != "" && head.Epoch < st.Epoch,
+		st.follows(head) && head.Revision < st.Revision:
+		return fmt.Errorf("%w: this store is at epoch %d, revision %d, and the issuer at epoch %d, revision %d, so it was restored from a backup, and revoked tokens may be valid there: the operator decides, by raising the issuer's epoch", ErrWentBack, st.Epoch, st.Revision, head.Epoch, head.Revision)
+	case st.follows(head):
+		return nil
+	}
+	if st.Issuer != "" {
+		if err := tx.DeleteBucket(recordsBucket); err != nil {
+			return err
+		}
+		if _, err := tx.CreateBucket(recordsBucket); err != nil {
+			return err
+		}
+	}
+	*st = state{Position: Position{Issuer: head.Issuer, Epoch: head.Epoch}, fill: head.Revision}
+	return nil
+}
+
+// writer writes records in one transaction. Records may come in any order, and
+// newer than the revision that they stand in: where two states of one record
+// can't be told apart by age, the one wins that ends something, because
+// nothing that ended comes back.
+type writer struct {
+	s       *Store
+	records *bbolt.Bucket
+}
+
+func (w *writer) changes(changes []Change) error {
+	for _, c := range changes {
+		var err error
+		var what string
+		switch {
+		case c.Token != nil && c.User == nil && c.Project == nil:
+			what, err = "token "+c.Token.ID, w.token(c.Token)
+		case c.User != nil && c.Token == nil && c.Project == nil:
+			what, err = "user "+c.User.ID, w.user(c.User)
+		case c.Project != nil && c.Token == nil && c.User == nil:
+			what, err = "project "+c.Project.ID, w.project(c.Project)
+		default:
+			what, err = "a change", errors.New("it is not of one record that this version knows")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	return nil
+}
+
+var errID = errors.New("its id is no UUID")
+
+func (w *writer) token(t *Token) error {
+	id, ok := uuidBytes(t.ID)
+	if !ok {
+		return errID
+	}
+	key := recordKey(kindToken, id)
+	if t.RevokedAt.IsZero() {
+		b, err := w.s.get(w.records, key)
+		if err != nil {
+			return err
+		}
+		if b != nil {
+			old, _, err := decodeToken(b)
+			if err != nil {
+				return w.s.damaged(keyText(key), err)
+			}
+			if !old.RevokedAt.IsZero() {
+				return nil // a state from before the revocation
+			}
+		}
+	}
+	b, err := encodeToken(t)
+	if err != nil {
+		return err
+	}
+	return w.s.put(w.records, key, b)
+}
+
+func (w *writer) user(u *User) error {
+	id, ok := uuidBytes(u.ID)
+	if !ok {
+		return errID
+	}
+	if u.Name == "" || len(u.Name) > maxText {
+		return fmt.Errorf("its name has not 1 to %d bytes", maxText)
+	}
+	n := named{name: u.Name}
+	if u.Frozen {
+		n.flags |= isFrozen
+	}
+	return w.s.put(w.records, recordKey(kindUser, id), n.encode())
+}
+
+func (w *writer) project(p *Project) error {
+	id, ok := uuidBytes(p.ID)
+	if !ok {
+		return errID
+	}
+	if p.Name == "" || len(p.Name) > maxText || p.Name != caveats.NormalizeProject(p.Name) {
+		return fmt.Errorf("its name has not 1 to %d bytes, or is not normalized", maxText)
+	}
+	key := recordKey(kindProject, id)
+	old, err := w.s.named(w.records, key)
+	if err != nil {
+		return err
+	}
+	if old != nil && old.flags&isDeleted != 0 {
+		return nil // the id is never used again
+	}
+	if old != nil && (p.Deleted || old.name != p.Name) {
+		if err := w.name(old.name, id, false); err != nil {
+			return err
+		}
+	}
+	n, members := named{name: p.Name}, p.Members
+	if p.Deleted {
+		n.flags, members = isDeleted, nil
+	} else if err := w.name(p.Name, id, true); err != nil {
+		return err
+	}
+	if err := w.members(id, members); err != nil {
+		return err
+	}
+	return w.s.put(w.records, key, n.encode())
+}
+
+// name adds the project to those that have the name, or takes it away.
+func (w *writer) name(name string, id [16]byte, has bool) error {
+	ids, err := w.s.projectIDs(w.records, name)
+	if err != nil || slices.Contains(ids, id) == has {
+		return err
+	}
+	if has {
+		ids = append(ids, id)
+	} else {
+		ids = slices.DeleteFunc(ids, func(other [16]byte) bool { return other == id })
+	}
+	if len(ids) == 0 {
+		return w.records.Delete(nameKey(name))
+	}
+	return w.s.put(w.records, nameKey(name), encodeIDs(ids))
+}
+
+// members makes the project's members those, writing only what is different.
+func (w *writer) members(project [16]byte, members map[string]string) error {
+	want := make(map[[16]byte]string, len(members))
+	for user, role := range members {
+		id, ok := uuidBytes(user)
+		if !ok || role == "" || len(role) > maxText {
+			return errors.New("a member of it is no UUID, or has no role")
+		}
+		want[id] = role
+	}
+	var gone [][]byte
+	prefix := recordKey(kindMember, project)
+	c := w.records.Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		if len(k) != len(prefix)+16 {
+			return w.s.damaged(keyText(k), errEncoding)
+		}
+		user := [16]byte(k[len(prefix):])
+		role, ok := want[user]
+		if !ok {
+			gone = append(gone, bytes.Clone(k))
+			continue
+		}
+		b, err := w.s.get(w.records, k)
+		if err != nil {
+			return err
+		}
+		if bytes.Equal(b, encodeRole(role)) {
+			delete(want, user)
+		}
+	}
+	for _, k := range gone {
+		if err := w.records.Delete(k); err != nil {
+			return err
+		}
+	}
+	for user, role := range want {
+		if err := w.s.put(w.records, memberKey(project, user), encodeRole(role)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

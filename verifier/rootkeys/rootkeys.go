@@ -1,0 +1,221 @@
+// Package rootkeys is the root-key store of a verifier: one bbolt file that
+// holds what an issuer has said about tokens, users and projects, and that
+// answers a verifier.Verifier without asking anybody.
+//
+// Open gives a Store, a replication.Follower keeps it current, and
+// verifier.New takes it as it is. One process holds a file for writing; a
+// second process that verifies has a file of its own.
+//
+// # What the file gives away
+//
+// The file is secret, and has mode 0600: with its key, whoever reads it can use
+// the tokens that exist, though it can widen none and mint none (see package
+// verifier). Values are sealed with AES-256-GCM under a key that is not in the
+// file, each bound to its record, so that none can be read, changed or moved to
+// another record without the key. Readable without it are the layout's
+// version, how many records there are, and the keys: identifiers, and the names
+// of projects. Sealing doesn't show that a whole file was put back to an older
+// state; the position does, once the issuer is heard again.
+//
+// # What is never said
+//
+// A store that can't be sure says so: while it is filled for the first time, and
+// where a record is damaged, Lookup returns an error that is not
+// verifier.ErrUnknownToken.
+package rootkeys
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/seal"
+)
+
+// KeySize is the length in bytes of the key that seals a store.
+const KeySize = seal.KeySize
+
+// What an issuer tells: see there.
+type (
+	Position  = feed.Position
+	ChangeSet = feed.ChangeSet
+	Change    = feed.Change
+	Token     = feed.Token
+	User      = feed.User
+	Project   = feed.Project
+)
+
+// Errors that callers can tell apart; what wraps them says what to do.
+var (
+	// ErrWrongKey says that the file was sealed with another key.
+	ErrWrongKey = errors.New("rootkeys: wrong key")
+
+	// ErrDamaged says that a record does not open or does not parse.
+	ErrDamaged = errors.New("rootkeys: damaged")
+
+	// ErrFilling says that the store does not have yet what the issuer had
+	// when the store first heard of it, so it can't answer.
+	ErrFilling = errors.New("rootkeys: the store has not caught up with an issuer yet")
+
+	// ErrOtherIssuer says that the store follows another issuer.
+	ErrOtherIssuer = errors.New("rootkeys: another issuer")
+
+	// ErrWentBack says that the issuer is at an older point of its history
+	// than the store: it was restored from a backup.
+	ErrWentBack = errors.New("rootkeys: the issuer went back")
+
+	// ErrGap says that a change set is missing in front of the one to apply.
+	ErrGap = errors.New("rootkeys: a change set is missing")
+)
+
+// Options are settings of Open.
+type Options struct {
+	// Key seals the values: KeySize random bytes that are kept outside the
+	// file. Keys of other purposes are derived from it under other names, so
+	// the issuer's own key may serve.
+	Key []byte
+
+	// Timeout is how long Open waits for another process to let go of the
+	// file: 2 s where it is 0.
+	Timeout time.Duration
+
+	// ReadOnly opens a file that is there without writing to it. Several
+	// processes may do so at once, but none while one writes.
+	ReadOnly bool
+}
+
+// Store is a root-key store. It is safe for concurrent use.
+type Store struct {
+	db       *bbolt.DB
+	path     string
+	sealer   *seal.Sealer
+	readOnly bool
+
+	state atomic.Pointer[state] // of the last commit
+	heard atomic.Int64          // Unix nanoseconds; 0: never
+
+	mu         sync.Mutex // over heardSaved
+	heardSaved int64      // what of heard is in the file
+}
+
+// Open opens the store at path and creates it, with mode 0600, where there is
+// none. It refuses a file that others may read, one that another process holds,
+// one that is no root-key store or has a newer layout, and one that was sealed with
+// another key (ErrWrongKey).
+func Open(path string, opt Options) (*Store, error) {
+	master, err := seal.New(opt.Key)
+	if err != nil {
+		return nil, fmt.Errorf("rootkeys: the key of the store: %w", err)
+	}
+	sealer, err := master.Derive("root-key store")
+	if err != nil {
+		return nil, fmt.Errorf("rootkeys: %w", err)
+	}
+	db, err := openFile(path, opt)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly}
+	if err := s.prepare(); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func openFile(path string, opt Options) (db *bbolt.DB, err error) {
+	if opt.Timeout == 0 {
+		opt.Timeout = 2 * time.Second
+	}
+	fi, err := os.Stat(path)
+	switch {
+	case err == nil && fi.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("rootkeys: %s may be read by others (mode %04o): run 'chmod 600 %s'", path, fi.Mode().Perm(), path)
+	case errors.Is(err, fs.ErrNotExist) && opt.ReadOnly:
+		return nil, fmt.Errorf("rootkeys: there is no store: %w", err)
+	}
+	defer recoverFault(path, &err)()
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:      opt.Timeout,
+		ReadOnly:     opt.ReadOnly,
+		FreelistType: bbolt.FreelistMapType,
+	})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return nil, fmt.Errorf("rootkeys: %s is in use: another process holds it, probably a 'rind serve' or 'rind gateway' or another program that verifies with it; stop that one, or give each a file of its own (waited %s)", path, opt.Timeout)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("rootkeys: open %s: %w: if the file is damaged, move it away and let a new one be filled from the issuer", path, err)
+	}
+	return db, nil
+}
+
+// Close waits for what is under way and releases the file.
+func (s *Store) Close() error {
+	err := s.saveHeard(0)
+	if cerr := s.db.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("rootkeys: close %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// Position is how far the store has come in which issuer's history. It is zero
+// in a store that has not heard of an issuer yet.
+func (s *Store) Position() Position { return s.state.Load().Position }
+
+// Filling tells whether the store can't answer yet: it is new, or its issuer
+// began a new epoch, and the changes that the issuer had then are not all applied.
+func (s *Store) Filling() bool { return s.state.Load().filling() }
+
+// saveEvery is how old the file's word on when the issuer was heard may be. A
+// store that is opened again believes that, so it is off towards caution.
+const saveEvery = 10 * time.Second
+
+// Heard notes that the issuer was heard at t, by this machine's clock, and that
+// the store was current then. It reaches the file at the latest with the first
+// call saveEvery later, or with Close.
+func (s *Store) Heard(t time.Time) error {
+	s.heard.Store(t.UnixNano())
+	if err := s.saveHeard(saveEvery); err != nil {
+		return fmt.Errorf("rootkeys: %s: note when the issuer was heard: %w", s.path, err)
+	}
+	return nil
+}
+
+// LastHeard is when the issuer was last heard, by this machine's clock; zero if
+// it never was.
+func (s *Store) LastHeard() time.Time {
+	if n := s.heard.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
+}
+
+// saveHeard writes heard to the file if it is further than d from what is there,
+// in either direction.
+func (s *Store) saveHeard(d time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.heard.Load()
+	off := time.Duration(n - s.heardSaved).Abs()
+	if s.readOnly || off == 0 || off < d {
+		return nil
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		return s.putMeta(tx, heardKey, encodeHeard(n))
+	})
+	if err == nil {
+		s.heardSaved = n
+	}
+	return err
+}
