@@ -3,40 +3,44 @@ package ui
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
 
-// Kinds of mail and the arguments that each mentions. Mails about an event of
-// the account also take time (time.Time), ip and browser (what Browser says).
+// Kinds of mail and the arguments that each mentions. All take username. Mails
+// about an event also take time (time.Time), ip and browser (what Browser
+// says).
 const (
-	MailVerifyEmail         = "verify_email"               // username, link, hours (int)
-	MailInvitation          = "invitation"                 // inviter, link, hours (int)
-	MailFactorAdded         = "factor_added"               // username
-	MailFactorReplaced      = "factor_replaced"            // username
-	MailFactorRemoved       = "factor_removed"             // username
-	MailRecoveryCodeUsed    = "recovery_code_used"         // username, n (int): codes left
-	MailRecoveryRegenerated = "recovery_codes_regenerated" // username
-	MailPasswordChanged     = "password_changed"           // username
-	MailEmailChanged        = "email_changed"              // username, email: the new address
-	MailTokenMinted         = "token_minted"               // username, label, scope (what Scope says)
-	MailTokenRevoked        = "token_revoked"              // username, label
+	MailVerifyEmail          = "verify_email" // link, expires (time.Time)
+	MailInvitation           = "invitation"   // inviter, link, expires (time.Time)
+	MailTOTPAdded            = "totp_added"
+	MailTOTPReplaced         = "totp_replaced"
+	MailRecoveryCodesCreated = "recovery_codes_created"
+	MailRecoveryCodeUsed     = "recovery_code_used" // left: codes that still work
+	MailPasswordChanged      = "password_changed"
+	MailFrozen               = "frozen"
+	MailUnfrozen             = "unfrozen"
+	MailAddressInUse         = "address_in_use"
+	MailTokenMinted          = "token_minted"  // label, scope (what Scope says)
+	MailTokenRevoked         = "token_revoked" // label
 )
 
 // mailTexts are the keys of the subject, of the body, and of what to do if it
 // was not the reader.
 var mailTexts = map[string][3]string{
-	MailVerifyEmail:         {"mail.verify_email.subject", "mail.verify_email.text", "mail.verify_email.not_me"},
-	MailInvitation:          {"mail.invitation.subject", "mail.invitation.text", "mail.invitation.not_me"},
-	MailFactorAdded:         {"mail.factor_added.subject", "mail.factor_added.text", "mail.account.not_me"},
-	MailFactorReplaced:      {"mail.factor_replaced.subject", "mail.factor_replaced.text", "mail.account.not_me"},
-	MailFactorRemoved:       {"mail.factor_removed.subject", "mail.factor_removed.text", "mail.account.not_me"},
-	MailRecoveryCodeUsed:    {"mail.recovery_code_used.subject", "mail.recovery_code_used.text", "mail.account.not_me"},
-	MailRecoveryRegenerated: {"mail.recovery_codes_regenerated.subject", "mail.recovery_codes_regenerated.text", "mail.account.not_me"},
-	MailPasswordChanged:     {"mail.password_changed.subject", "mail.password_changed.text", "mail.password_changed.not_me"},
-	MailEmailChanged:        {"mail.email_changed.subject", "mail.email_changed.text", "mail.account.not_me"},
-	MailTokenMinted:         {"mail.token_minted.subject", "mail.token_minted.text", "mail.token.not_me"},
-	MailTokenRevoked:        {"mail.token_revoked.subject", "mail.token_revoked.text", "mail.token_revoked.not_me"},
+	MailVerifyEmail:          {"mail.verify_email.subject", "mail.verify_email.text", "mail.verify_email.not_me"},
+	MailInvitation:           {"mail.invitation.subject", "mail.invitation.text", "mail.invitation.not_me"},
+	MailTOTPAdded:            {"mail.totp_added.subject", "mail.totp_added.text", "mail.not_me"},
+	MailTOTPReplaced:         {"mail.totp_replaced.subject", "mail.totp_replaced.text", "mail.not_me"},
+	MailRecoveryCodesCreated: {"mail.recovery_codes_created.subject", "mail.recovery_codes_created.text", "mail.not_me"},
+	MailRecoveryCodeUsed:     {"mail.recovery_code_used.subject", "mail.recovery_code_used.text", "mail.not_me"},
+	MailPasswordChanged:      {"mail.password_changed.subject", "mail.password_changed.text", "mail.password_changed.not_me"},
+	MailFrozen:               {"mail.frozen.subject", "mail.frozen.text", "mail.frozen.not_me"},
+	MailUnfrozen:             {"mail.unfrozen.subject", "mail.unfrozen.text", "mail.frozen.not_me"},
+	MailAddressInUse:         {"mail.address_in_use.subject", "mail.address_in_use.text", "mail.address_in_use.not_me"},
+	MailTokenMinted:          {"mail.token_minted.subject", "mail.token_minted.text", "mail.token_minted.not_me"},
+	MailTokenRevoked:         {"mail.token_revoked.subject", "mail.token_revoked.text", "mail.token_revoked.not_me"},
 }
 
 // Mail is the subject and the plain text of a mail, in lines of at most 72
@@ -50,16 +54,20 @@ func (r *Renderer) Mail(lang, kind string, args Args) (subject, text string, err
 	c := r.language(lang).catalogue
 	clean := make(Args, len(args))
 	for k, v := range args {
-		if s, ok := v.(string); ok {
-			v = oneLine(s)
+		switch v := v.(type) {
+		case string:
+			clean[k] = oneLine(v)
+		case time.Time:
+			clean[k] = c.exact(v)
+		default:
+			clean[k] = v
 		}
-		clean[k] = v
 	}
 	if subject, err = c.text(keys[0], clean); err != nil {
 		return "", "", err
 	}
 	var paragraphs []string
-	for _, key := range append([]string{keys[1]}, detailKeys(c, clean, keys[2])...) {
+	for _, key := range append([]string{keys[1]}, detailKeys(clean, keys[2])...) {
 		s, err := c.text(key, clean)
 		if err != nil {
 			return "", "", err
@@ -70,14 +78,11 @@ func (r *Renderer) Mail(lang, kind string, args Args) (subject, text string, err
 	return subject, strings.Join(paragraphs, "\n\n") + "\n", nil
 }
 
-// detailKeys are the keys of the paragraphs that follow the first one. Where
-// the moment is known, its words are put into the arguments.
-func detailKeys(c *catalogue, args Args, notMe string) []string {
-	t, ok := asTime(args["time"])
-	if !ok {
+// detailKeys are the keys of the paragraphs that follow the first one.
+func detailKeys(args Args, notMe string) []string {
+	if args["time"] == nil {
 		return []string{notMe}
 	}
-	args["when"] = c.exact(t)
 	return []string{"mail.details", notMe}
 }
 

@@ -30,25 +30,26 @@ const (
 	PathVerifyEmailResend Path = "/verify-email/resend" // POST only
 	PathVerifyEmailChange Path = "/verify-email/change" // POST only
 
-	PathAccount            Path = "/account"
-	PathPassword           Path = "/account/password" // POST only
-	PathFactors            Path = "/account/factors"  // GET only
-	PathTOTP               Path = "/account/totp"
-	PathRecoveryCodes      Path = "/account/recovery-codes"
-	PathRecoveryRegenerate Path = "/account/recovery-codes/new"
+	PathAccount       Path = "/account"
+	PathPassword      Path = "/account/password" // POST only
+	PathFactors       Path = "/account/factors"  // GET only
+	PathTOTP          Path = "/account/totp"
+	PathRecoveryCodes Path = "/account/recovery-codes" // POST types one back
+	PathRecoveryNew   Path = "/account/recovery-codes/new"
 
 	PathTokens      Path = "/tokens"
 	PathTokenNew    Path = "/tokens/new"
 	PathTokenRevoke Path = "/tokens/{id}/revoke"
 
-	PathProjects      Path = "/projects"
-	PathProjectNew    Path = "/new-project" // not below /projects/, where a project may be called "new"
-	PathProject       Path = "/projects/{name}"
-	PathProjectLeave  Path = "/projects/{name}/leave"
-	PathMembers       Path = "/projects/{name}/members"             // POST only
-	PathMemberRole    Path = "/projects/{name}/members/{id}/role"   // POST only
-	PathMemberRemove  Path = "/projects/{name}/members/{id}/remove" //
-	PathAdminPeople   Path = "/admin/people"                        //
+	PathProjects     Path = "/projects"
+	PathProjectNew   Path = "/new-project" // not below /projects/, where a project may be called "new"
+	PathProject      Path = "/projects/{name}"
+	PathProjectLeave Path = "/projects/{name}/leave"
+	PathMembers      Path = "/projects/{name}/members"           // POST only
+	PathMemberRole   Path = "/projects/{name}/members/{id}/role" // POST only; id of the user
+	PathMemberRemove Path = "/projects/{name}/members/{id}/remove"
+
+	PathAdminPeople   Path = "/admin/people"
 	PathPersonFreeze  Path = "/admin/people/{id}/freeze"
 	PathPersonThaw    Path = "/admin/people/{id}/thaw"
 	PathInvitations   Path = "/admin/invitations"             // POST only
@@ -62,7 +63,7 @@ var paths = map[string]Path{
 	"setup": PathSetup, "invitation": PathInvitation, "register": PathRegister,
 	"verify": PathVerifyEmail, "verify.resend": PathVerifyEmailResend, "verify.change": PathVerifyEmailChange,
 	"account": PathAccount, "password": PathPassword, "totp": PathTOTP,
-	"recovery": PathRecoveryCodes, "recovery.new": PathRecoveryRegenerate,
+	"recovery": PathRecoveryCodes, "recovery.new": PathRecoveryNew,
 	"tokens": PathTokens, "token.new": PathTokenNew, "token.revoke": PathTokenRevoke,
 	"projects": PathProjects, "project.new": PathProjectNew, "project": PathProject,
 	"project.leave": PathProjectLeave, "members": PathMembers,

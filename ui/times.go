@@ -74,9 +74,3 @@ func (c *catalogue) element(t time.Time, words string) template.HTML {
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`,
 		t.UTC().Format(time.RFC3339), html.EscapeString(c.exact(t)), html.EscapeString(words)))
 }
-
-// asTime is v as a moment, where it is one.
-func asTime(v any) (time.Time, bool) {
-	t, ok := v.(time.Time)
-	return t, ok && !t.IsZero()
-}

@@ -46,27 +46,31 @@ func (RecoveryCodesPage) about() about {
 	return about{page: "recovery_codes", title: "recovery_codes.title", place: placeAccount}
 }
 
-// RecoveryRegeneratePage asks before new recovery codes replace the old ones.
-// Form: POST PathRecoveryRegenerate without fields.
-type RecoveryRegeneratePage struct {
+// RecoveryNewPage stands before new recovery codes are made, and says what they
+// are for and which ones stop working. Form: POST PathRecoveryNew without
+// fields; it is answered by a RecoveryCodesPage.
+type RecoveryNewPage struct {
 	Layout
-	Left int // codes that stop working
+	First bool // there are no codes yet
+	Left  int  // codes that stop working
 }
 
-func (RecoveryRegeneratePage) about() about {
-	return about{page: "recovery_regenerate", title: "recovery_regenerate.title", place: placeAccount}
+func (v RecoveryNewPage) about() about {
+	if v.First {
+		return about{page: "recovery_new", title: "recovery_new.title.first", place: placeAccount}
+	}
+	return about{page: "recovery_new", title: "recovery_new.title", place: placeAccount}
 }
 
 // AccountPage shows the signed-in person's account. Form: POST PathPassword
-// with current_password and new_password.
+// with old_password and password.
 type AccountPage struct {
 	Layout
 	Email         string
 	EmailVerified bool
 	CreatedAt     time.Time
-	TOTPAddedAt   time.Time // zero: no authenticator app
-	CodesLeft     int       // recovery codes that were not used
-	CodesSaved    bool      // one of them was typed back
+	HasTOTP       bool // an authenticator app is set up
+	CodesLeft     int  // recovery codes that were not used
 	Events        []EventRow
 }
 

@@ -11,14 +11,13 @@ const (
 
 // PersonRow is an account as an administrator sees it.
 type PersonRow struct {
-	ID         string
-	Username   string
-	Email      string
-	State      string // PersonActive, PersonPending or PersonFrozen
-	Admin      bool
-	You        bool
-	CreatedAt  time.Time
-	LastSeenAt time.Time // zero: never signed in
+	ID        string
+	Username  string
+	Email     string
+	State     string // PersonActive, PersonPending or PersonFrozen
+	Admin     bool
+	You       bool
+	CreatedAt time.Time
 }
 
 // InvitationRow is an invitation that was not used.
@@ -35,6 +34,7 @@ type InvitationRow struct {
 type AdminPeoplePage struct {
 	Layout
 	People      []PersonRow
+	Next        string // value of the query parameter after for the next page; "" on the last
 	Invitations []InvitationRow
 	Email       string // what was typed into email
 	NewLink     string // absolute one-time link of an invitation just made; shown once, "" shows none

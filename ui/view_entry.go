@@ -42,11 +42,11 @@ func (v RegisterPage) about() about {
 	return about{page: "register", title: "register.title.open"}
 }
 
-// LoginPage is the first step of signing in. Form: POST PathLogin with
-// username, password and next.
+// LoginPage is the first step of signing in. Form: POST PathLogin with login,
+// password and next.
 type LoginPage struct {
 	Layout
-	Username         string
+	Login            string // username or e-mail address
 	Next             string // where to go afterwards; a path of this server
 	RegistrationOpen bool
 }

@@ -47,14 +47,14 @@ type MemberRow struct {
 }
 
 // ProjectPage shows a project. Forms, for owners only: POST PathMembers with
-// username and role; POST PathMemberRole with role.
+// user and role; POST PathMemberRole with role.
 type ProjectPage struct {
 	Layout
 	Name      string
 	Role      string // the reader's
 	CreatedAt time.Time
 	Members   []MemberRow
-	AddName   string // what was typed into username
+	AddName   string // what was typed into user
 	AddRole   string // what was chosen; "" is RoleMaintainer
 	IndexURL  string // absolute, ends in /simple/
 	UploadURL string // absolute, ends in /legacy/

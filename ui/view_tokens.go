@@ -22,6 +22,7 @@ type TokenRow struct {
 	CreatedAt   time.Time
 	ExpiresAt   time.Time // zero: never
 	RevokedAt   time.Time // zero: not revoked
+	RevokedBy   string    // username; "" is not said
 	LastUsedAt  time.Time // zero: never used
 	LastProject string    // what the last use uploaded to
 	LastIP      string    // where the last use came from
@@ -32,6 +33,23 @@ type TokensPage struct {
 	Layout
 	Tokens      []TokenRow // in the order they are shown
 	HasProjects bool       // the person is a member of a project: decides what an empty list teaches
+	Next        string     // value of the query parameter after for the next page; "" on the last
+}
+
+// Working are the tokens of the page that upload.
+func (v TokensPage) Working() []TokenRow { return v.pick(true) }
+
+// Ended are the tokens of the page that have expired or were revoked.
+func (v TokensPage) Ended() []TokenRow { return v.pick(false) }
+
+func (v TokensPage) pick(active bool) []TokenRow {
+	var out []TokenRow
+	for _, t := range v.Tokens {
+		if (t.State == TokenActive) == active {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 func (TokensPage) about() about {
@@ -40,14 +58,14 @@ func (TokensPage) about() about {
 
 // Values of the field scope.
 const (
-	ScopeAll      = "all"
-	ScopeProjects = "projects"
+	ScopeAll    = "all"
+	ScopeChosen = "chosen"
 )
 
 // Values of the field life, beside a number of days.
 const (
-	LifeDate = "date"
-	LifeNone = "none"
+	LifeUntil = "date"
+	LifeNever = "never"
 )
 
 // ProjectChoice is a project that a token can be limited to.
@@ -57,8 +75,8 @@ type ProjectChoice struct {
 }
 
 // TokenNewPage makes a token. Form: POST PathTokenNew with label, scope
-// (ScopeAll or ScopeProjects), projects (repeated), life ("7", "30", "90",
-// "365", LifeDate or LifeNone) and date (2006-01-02, the last day on which the
+// (ScopeAll or ScopeChosen), projects (repeated), life ("7", "30", "90", "365",
+// LifeUntil or LifeNever) and expires (2006-01-02, the last day on which the
 // token works, UTC).
 type TokenNewPage struct {
 	Layout
@@ -66,7 +84,7 @@ type TokenNewPage struct {
 	Scope    string // "" at first: it has to be chosen
 	Projects []ProjectChoice
 	Life     string
-	Date     string
+	Expires  string
 	MaxDays  int // longest life that the configuration allows; 0: no limit
 }
 
