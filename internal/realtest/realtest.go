@@ -1,0 +1,105 @@
+// Package realtest looks for the programs that tests drive as a person would:
+// upload clients, a browser, macaroon libraries in other languages.
+//
+// A test that needs one says so first:
+//
+//	realtest.Need(t, realtest.Python, realtest.Pymacaroons)
+//
+// A missing program fails the test, because a test that quietly does not run
+// proves nothing. There is one way round, for machines that can't have them: with
+// RIND_SKIP_REAL=1 these tests are skipped, and say so. install.sh beside this
+// file installs everything.
+package realtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// SkipVariable is the environment variable that skips the tests which need real
+// programs; its only value is 1.
+const SkipVariable = "RIND_SKIP_REAL"
+
+// Tool is a program, or a part of one, that a test needs.
+type Tool struct {
+	Name    string   // for messages
+	Path    string   // where the Debian package puts it; another one in PATH is not used
+	Package string   // Debian package
+	Probe   []string // arguments for a run that must succeed; nil asks for the file only
+}
+
+// The programs that this module's tests drive.
+var (
+	Python      = Tool{Name: "Python", Path: "/usr/bin/python3", Package: "python3"}
+	Pymacaroons = Tool{Name: "pymacaroons", Path: "/usr/bin/python3", Package: "python3-pymacaroons", Probe: []string{"-c", "import pymacaroons"}}
+	Build       = Tool{Name: "build", Path: "/usr/bin/python3", Package: "python3-build", Probe: []string{"-c", "import build"}}
+	Wheel       = Tool{Name: "wheel", Path: "/usr/bin/python3", Package: "python3-wheel", Probe: []string{"-c", "import wheel"}}
+	Keyring     = Tool{Name: "keyring", Path: "/usr/bin/python3", Package: "python3-keyring", Probe: []string{"-c", "import keyring"}}
+	Pip         = Tool{Name: "pip", Path: "/usr/bin/python3", Package: "python3-pip", Probe: []string{"-c", "import pip"}}
+	Twine       = Tool{Name: "twine", Path: "/usr/bin/twine", Package: "twine"}
+	Flit        = Tool{Name: "flit", Path: "/usr/bin/flit", Package: "flit"}
+	Poetry      = Tool{Name: "poetry", Path: "/usr/bin/poetry", Package: "python3-poetry"}
+	Oathtool    = Tool{Name: "oathtool", Path: "/usr/bin/oathtool", Package: "oathtool"}
+	Chromium    = Tool{Name: "Chromium", Path: "/usr/bin/chromium", Package: "chromium"}
+)
+
+// Need ends the test if one of the tools is missing, with a message that names
+// every Debian package to install; or skips it, if SkipVariable is 1.
+func Need(t testing.TB, tools ...Tool) {
+	t.Helper()
+	if os.Getenv(SkipVariable) == "1" {
+		t.Skipf("skipped because %s=1; the test drives %s", SkipVariable, names(tools))
+	}
+	if err := Missing(tools...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Missing is nil if all tools are there and work, else an error that says what to
+// do. It is for programs that are not a single test, such as a TestMain.
+func Missing(tools ...Tool) error {
+	var problems []error
+	var packages []string
+	for _, tool := range tools {
+		if err := tool.find(); err != nil {
+			problems = append(problems, err)
+			packages = append(packages, tool.Package)
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w\ninstall it: apt-get install -y --no-install-recommends %s\nor go without the tests that need it: %s=1",
+		errors.Join(problems...), strings.Join(packages, " "), SkipVariable)
+}
+
+// find reports what is wrong with one tool.
+func (tool Tool) find() error {
+	if info, err := os.Stat(tool.Path); err != nil || info.Mode()&0o111 == 0 {
+		return fmt.Errorf("realtest: %s is missing: no program %s", tool.Name, tool.Path)
+	}
+	if tool.Probe == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, tool.Path, tool.Probe...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("realtest: %s is missing: %s %s: %w\n%s", tool.Name, tool.Path, strings.Join(tool.Probe, " "), err, out)
+	}
+	return nil
+}
+
+func names(tools []Tool) string {
+	list := make([]string, len(tools))
+	for i, tool := range tools {
+		list[i] = tool.Name
+	}
+	return strings.Join(list, ", ")
+}
