@@ -1,0 +1,149 @@
+package issuer
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// The kinds of records that the change log names.
+const (
+	kindToken   = "token"
+	kindUser    = "user"
+	kindProject = "project"
+)
+
+// logEntry is one change set in the log. It names the records that changed and
+// holds none of them: no secret stands in the log, and no state that was deleted.
+type logEntry struct {
+	Time time.Time
+	Refs []ref
+}
+
+type ref struct {
+	Kind string
+	ID   string
+}
+
+// change is one transaction of the issuer: it reads, writes, and notes what
+// changed for the audit trail and the change log.
+type change struct {
+	kv.Tx
+	s    *Service
+	now  time.Time
+	rev  uint64 // the revision that the store gets if anything changes
+	refs []ref
+}
+
+// begin starts a change in a transaction, which may be another room's.
+func (s *Service) begin(tx kv.Tx) (*change, error) {
+	last, err := lastRevision(tx)
+	return &change{Tx: tx, s: s, now: s.clock().UTC(), rev: last + 1}, err
+}
+
+// finish writes the change-log entry and returns the revision at which the store
+// then stands. Where nothing changed there is no entry.
+func (c *change) finish() (uint64, error) {
+	if len(c.refs) == 0 {
+		return c.rev - 1, nil
+	}
+	if err := kv.PutJSON(c, string(logKey(c.rev)), logEntry{Time: c.now, Refs: c.refs}); err != nil {
+		return 0, err
+	}
+	if err := c.Put([]byte(keyRevision), binary.BigEndian.AppendUint64(nil, c.rev)); err != nil {
+		return 0, err
+	}
+	rev := c.rev
+	c.OnCommit(func() { c.s.news.reach(rev) })
+	return rev, nil
+}
+
+// changed notes a record for the change log.
+func (c *change) changed(kind, id string) {
+	c.refs = append(c.refs, ref{kind, id})
+}
+
+// audit writes a row for something that p did.
+func (c *change) audit(p Principal, e audit.Event) error {
+	e.Time = c.now
+	e.Actor = p.Actor
+	e.Actor.UserID, e.Actor.Username = p.UserID, p.Username
+	return audit.Append(c, e)
+}
+
+// update runs fn as one change and returns the revision at which the store
+// stands after it.
+func (s *Service) update(ctx context.Context, fn func(*change) error) (uint64, error) {
+	var rev uint64
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		c, err := s.begin(tx)
+		if err != nil {
+			return err
+		}
+		if err := fn(c); err != nil {
+			return err
+		}
+		rev, err = c.finish()
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return rev, nil
+}
+
+// lastRevision reads the number of the last change set, 0 before the first.
+func lastRevision(r kv.Reader) (uint64, error) {
+	b, err := r.Get([]byte(keyRevision))
+	if errors.Is(err, kv.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(b) != 8 {
+		return 0, fmt.Errorf("issuer: the record %q is damaged: restore the store from a backup", keyRevision)
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+// news tells those who wait about commits.
+type news struct {
+	mu   sync.Mutex
+	rev  uint64        // the last that was heard of
+	more chan struct{} // closed at the next; nil while nobody waits
+}
+
+// reach is called after each commit, in any order.
+func (n *news) reach(rev uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if rev <= n.rev {
+		return
+	}
+	n.rev = rev
+	if n.more != nil {
+		close(n.more)
+		n.more = nil
+	}
+}
+
+// beyond returns nil if a revision above after was reached, else a channel that
+// is closed when a further one is.
+func (n *news) beyond(after uint64) <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.rev > after {
+		return nil
+	}
+	if n.more == nil {
+		n.more = make(chan struct{})
+	}
+	return n.more
+}

@@ -1,0 +1,47 @@
+package issuer
+
+import "encoding/binary"
+
+// Keys of this room in the store. Ids are UUIDs in text, names are normalized:
+// neither has a slash in it. Numbers are eight bytes, big-endian, so that keys
+// sort as they count.
+//
+//	issuer/identity                  identity
+//	issuer/revision                  number of the last change set
+//	issuer/log/<revision>            logEntry
+//	issuer/user/<user>               userRecord
+//	issuer/project/<project>         projectRecord
+//	issuer/name/<normalized name>    id of the project that has the name
+//	issuer/role/<user>/<project>     role, an index of the projects' members
+//	issuer/token/<token>             tokenRecord: what lists and pages show
+//	issuer/chain/<token>             chainRecord: what verifiers need besides
+//	issuer/use/<token>               useRecord
+//	issuer/owned/<user>/<revision>   id of the token minted at the revision
+//	issuer/label/<user>/<folded>     id of the unrevoked token that has the label
+//	issuer/tally/<user>              tally
+const (
+	keyIdentity = "issuer/identity"
+	keyRevision = "issuer/revision"
+	keyLog      = "issuer/log/"
+)
+
+func logKey(rev uint64) []byte { return binary.BigEndian.AppendUint64([]byte(keyLog), rev) }
+
+func userKey(id string) string         { return "issuer/user/" + id }
+func projectKey(id string) string      { return "issuer/project/" + id }
+func nameKey(normalized string) string { return "issuer/name/" + normalized }
+
+func rolePrefix(user string) []byte       { return []byte("issuer/role/" + user + "/") }
+func roleKey(user, project string) []byte { return append(rolePrefix(user), project...) }
+
+func tokenKey(id string) string { return "issuer/token/" + id }
+func chainKey(id string) string { return "issuer/chain/" + id }
+func useKey(id string) string   { return "issuer/use/" + id }
+
+func ownedPrefix(user string) []byte { return []byte("issuer/owned/" + user + "/") }
+func ownedKey(user string, serial uint64) []byte {
+	return binary.BigEndian.AppendUint64(ownedPrefix(user), serial)
+}
+
+func labelKey(user, label string) string { return "issuer/label/" + user + "/" + foldLabel(label) }
+func tallyKey(user string) string        { return "issuer/tally/" + user }

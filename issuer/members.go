@@ -1,0 +1,170 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// AddMember gives a user a role in a project; only its owners may. The user must
+// be recorded, not frozen, and no member yet. Problems have the fields "user" and
+// "role".
+func (s *Service) AddMember(ctx context.Context, p Principal, project, userID string, role Role) (uint64, error) {
+	return s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+		if err := c.checkNewMember(rec, userID, role); err != nil {
+			return err
+		}
+		rec.Members[userID] = memberRecord{role, c.now}
+		return c.putMember(p, rec, userID, "project.member_added", map[string]string{"role": string(role)})
+	})
+}
+
+func (c *change) checkNewMember(rec projectRecord, userID string, role Role) error {
+	var ps problem.Problems
+	user, err := readUser(c, userID)
+	_, member := rec.Members[userID]
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		ps.Add("user", "user_unknown")
+	case err != nil:
+		return err
+	case member:
+		ps.Add("user", "already_member", "user", user.Name, "project", rec.Name)
+	case user.Frozen:
+		ps.Add("user", "user_frozen", "user", user.Name)
+	case len(rec.Members) >= MaxMembers:
+		ps.Add("user", "too_many_members", "max", MaxMembers)
+	}
+	if !role.valid() {
+		ps.Add("role", "role_unknown")
+	}
+	return ps.Err()
+}
+
+// SetRole changes the role of a member; only owners may. Nothing changes where
+// the member has the role already. The project's last owner stays one: the
+// problem "last_owner" has no field.
+func (s *Service) SetRole(ctx context.Context, p Principal, project, userID string, role Role) (uint64, error) {
+	return s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+		m, ok := rec.Members[userID]
+		switch {
+		case !ok:
+			return ErrNotFound
+		case !role.valid():
+			return problem.New("role", "role_unknown")
+		case m.Role == role:
+			return nil
+		}
+		was := m.Role
+		m.Role = role
+		rec.Members[userID] = m
+		if was == RoleOwner {
+			if err := c.checkOwned(rec); err != nil {
+				return err
+			}
+		}
+		return c.putMember(p, rec, userID, "project.role_changed", map[string]string{"role": string(role), "was": string(was)})
+	})
+}
+
+// RemoveMember takes a user's role in a project away; only owners may. To remove
+// oneself is to leave. The project's last owner stays: "last_owner", no field.
+// Tokens are not touched; they no longer reach the project, since a verifier asks
+// who its members are.
+func (s *Service) RemoveMember(ctx context.Context, p Principal, project, userID string) (uint64, error) {
+	if userID == p.UserID {
+		return s.Leave(ctx, p, project)
+	}
+	return s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+		return c.dropMember(p, rec, userID, "project.member_removed")
+	})
+}
+
+// Leave gives up p's own role in a project. The last owner can't: "last_owner".
+func (s *Service) Leave(ctx context.Context, p Principal, project string) (uint64, error) {
+	return s.update(ctx, func(c *change) error {
+		if err := c.admit(p); err != nil {
+			return err
+		}
+		rec, err := visibleProject(c, p, project)
+		if err != nil {
+			return err
+		}
+		return c.dropMember(p, rec, p.UserID, "project.member_left")
+	})
+}
+
+// manage runs fn on a project that p owns, in one transaction.
+func (s *Service) manage(ctx context.Context, p Principal, project string, fn func(*change, projectRecord) error) (uint64, error) {
+	return s.update(ctx, func(c *change) error {
+		if err := c.admit(p); err != nil {
+			return err
+		}
+		rec, err := visibleProject(c, p, project)
+		if err != nil {
+			return err
+		}
+		if rec.Members[p.UserID].Role != RoleOwner {
+			return ErrNotOwner
+		}
+		return fn(c, rec)
+	})
+}
+
+func (c *change) dropMember(p Principal, rec projectRecord, userID, kind string) error {
+	m, ok := rec.Members[userID]
+	if !ok {
+		return ErrNotFound
+	}
+	delete(rec.Members, userID)
+	if m.Role == RoleOwner {
+		if err := c.checkOwned(rec); err != nil {
+			return err
+		}
+	}
+	return c.putMember(p, rec, userID, kind, map[string]string{"was": string(m.Role)})
+}
+
+// checkOwned refuses a project that nobody could manage any more. An owner who
+// is frozen can't.
+func (c *change) checkOwned(rec projectRecord) error {
+	for id, m := range rec.Members {
+		if m.Role != RoleOwner {
+			continue
+		}
+		u, err := readUser(c, id)
+		if err != nil {
+			return err
+		}
+		if !u.Frozen {
+			return nil
+		}
+	}
+	return problem.New("", "last_owner", "project", rec.Name)
+}
+
+// putMember stores a project whose member userID was changed, the index entry of
+// that member, and the audit row.
+func (c *change) putMember(p Principal, rec projectRecord, userID, kind string, detail map[string]string) error {
+	var err error
+	if m, ok := rec.Members[userID]; ok {
+		err = c.Put(roleKey(userID, rec.ID), []byte(m.Role))
+	} else {
+		err = c.Delete(roleKey(userID, rec.ID))
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.putProject(rec); err != nil {
+		return err
+	}
+	u, err := readUser(c, userID)
+	if err != nil {
+		return err
+	}
+	detail["project"], detail["user"] = rec.Name, u.Name
+	return c.audit(p, audit.Event{Kind: kind, Account: userID, Project: rec.ID, Detail: detail})
+}

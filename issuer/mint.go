@@ -1,0 +1,228 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// MaxText is the length, in characters, that a token has at most when it is
+// issued. It is less than token.MaxText, so that the holder of any token can
+// still narrow it.
+const MaxText = token.MaxText - 1024
+
+// Skew is how long before its minting a token with a life is valid, so that a
+// verifier whose clock is a little behind takes it.
+const Skew = 60 * time.Second
+
+// MintRequest says what token to mint. Each choice is the person's: there is no
+// default.
+type MintRequest struct {
+	Label    string // 1 to MaxLabel characters, trimmed; no unrevoked token of the user has it, in any case of letters
+	Scope    Scope
+	Projects []string // with ScopeChosen: 1 to MaxTokenProjects names of projects in which the user has a role
+	Life     Life
+	Expires  time.Time // with LifeUntil: the instant, to come and in the policy; a fraction of a second is dropped
+}
+
+// Minted is a token that was just made.
+type Minted struct {
+	Token    Token
+	Text     string // the secret; it is in this answer only, so hand it on and forget it
+	Revision uint64 // a verifier that has applied it knows the token
+}
+
+// Mint makes a token of p's. All that is wrong with the request comes back at
+// once, under the fields "label", "scope", "projects", "life" and "expires"; a
+// user with MaxTokens tokens gets "too_many_tokens" with no field.
+func (s *Service) Mint(ctx context.Context, p Principal, req MintRequest) (Minted, error) {
+	id, err := s.newID()
+	if err != nil {
+		return Minted{}, err
+	}
+	root := make([]byte, 32)
+	defer clear(root)
+	if _, err := io.ReadFull(s.rand, root); err != nil {
+		return Minted{}, fmt.Errorf("issuer: randomness: %w", err)
+	}
+	var out Minted
+	rev, err := s.update(ctx, func(c *change) error {
+		if err := c.admit(p); err != nil {
+			return err
+		}
+		rec, err := c.draft(p, req)
+		if err != nil {
+			return err
+		}
+		out, err = c.mint(p, id, root, rec)
+		return err
+	})
+	if err != nil {
+		return Minted{}, err
+	}
+	out.Revision = rev
+	s.log.InfoContext(ctx, "token minted", "token", id, "user", p.UserID)
+	return out, nil
+}
+
+// draft checks a request against the rules and the store and makes the record of
+// the token out of it.
+func (c *change) draft(p Principal, req MintRequest) (tokenRecord, error) {
+	var ps problem.Problems
+	rec := tokenRecord{User: p.UserID, Scope: req.Scope, Created: c.now, Factor: p.Actor.Factor, Serial: c.rev}
+	var err error
+	rec.Label = checkLabel(&ps, req.Label)
+	if !ps.Has("label_required") {
+		if err = c.checkUnique(&ps, p.UserID, rec.Label); err != nil {
+			return rec, err
+		}
+	}
+	if rec.Projects, err = c.checkScope(&ps, p.UserID, req); err != nil {
+		return rec, err
+	}
+	rec.Expires = c.s.checkLife(&ps, req, c.now)
+	count, err := readTally(c, p.UserID)
+	if err != nil {
+		return rec, err
+	}
+	if count.Unrevoked >= MaxTokens {
+		ps.Add("", "too_many_tokens", "max", MaxTokens)
+	}
+	if err := ps.Err(); err != nil {
+		return rec, err
+	}
+	if size := textSize(c.s.location, issuedCaveats(rec)); size > MaxText {
+		ps.Add("projects", "projects_too_large", "count", len(rec.Projects), "size", size, "max", MaxText)
+	}
+	return rec, ps.Err()
+}
+
+func (c *change) checkUnique(ps *problem.Problems, userID, label string) error {
+	if ps.Has("label_too_long") { // it would not fit a key
+		return nil
+	}
+	taken, err := kv.Exists(c, labelKey(userID, label))
+	if taken {
+		ps.Add("label", "label_taken", "label", label)
+	}
+	return err
+}
+
+// checkScope checks the choice of projects and resolves their names.
+func (c *change) checkScope(ps *problem.Problems, userID string, req MintRequest) ([]ProjectRef, error) {
+	switch {
+	case req.Scope == "":
+		ps.Add("scope", "scope_required")
+		return nil, nil
+	case req.Scope == ScopeAll:
+		return nil, nil
+	case req.Scope != ScopeChosen:
+		ps.Add("scope", "scope_unknown")
+		return nil, nil
+	case len(req.Projects) == 0:
+		ps.Add("projects", "projects_required")
+		return nil, nil
+	case len(req.Projects) > MaxTokenProjects:
+		ps.Add("projects", "too_many_projects_chosen", "max", MaxTokenProjects, "count", len(req.Projects))
+		return nil, nil
+	}
+	var refs []ProjectRef
+	for _, name := range req.Projects {
+		rec, err := projectByName(c, name)
+		if _, member := rec.Members[userID]; errors.Is(err, ErrNotFound) || err == nil && !member {
+			ps.Add("projects", "project_unknown", "project", excerpt(name))
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, ProjectRef{ID: rec.ID, Name: rec.Normalized})
+	}
+	slices.SortFunc(refs, func(a, b ProjectRef) int { return strings.Compare(a.Name, b.Name) })
+	return slices.Compact(refs), nil
+}
+
+// mint makes the macaroon and stores what is kept of it.
+func (c *change) mint(p Principal, id string, root []byte, rec tokenRecord) (Minted, error) {
+	cs := issuedCaveats(rec)
+	t, err := token.Mint(root, id, c.s.location, cs)
+	if err != nil {
+		return Minted{}, fmt.Errorf("issuer: mint: %w", err)
+	}
+	text, err := t.Text()
+	if err != nil {
+		return Minted{}, fmt.Errorf("issuer: mint: %w", err)
+	}
+	chain := chainRecord{Location: c.s.location, Signature: c.s.sealer.Seal(nil, t.Signature[:], chainKey(id))}
+	for _, cv := range cs {
+		chain.Caveats = append(chain.Caveats, string(cv))
+	}
+	if err := c.putToken(id, rec, chain); err != nil {
+		return Minted{}, err
+	}
+	if err := c.auditToken(p, "minted", id, rec); err != nil {
+		return Minted{}, err
+	}
+	user, err := readUser(c, rec.User)
+	if err != nil {
+		return Minted{}, err
+	}
+	view, err := rec.view(c, id, user.Name, c.now)
+	return Minted{Token: view, Text: text}, err
+}
+
+func (c *change) putToken(id string, rec tokenRecord, chain chainRecord) error {
+	if there, err := kv.Exists(c, tokenKey(id)); err != nil || there {
+		return errors.Join(err, fmt.Errorf("issuer: a token has the id %s already", id))
+	}
+	if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
+		return err
+	}
+	if err := kv.PutJSON(c, chainKey(id), chain); err != nil {
+		return err
+	}
+	if err := c.Put(ownedKey(rec.User, rec.Serial), []byte(id)); err != nil {
+		return err
+	}
+	if err := c.Put([]byte(labelKey(rec.User, rec.Label)), []byte(id)); err != nil {
+		return err
+	}
+	c.changed(kindToken, id)
+	return c.count(rec.User, 1, 1)
+}
+
+// issuedCaveats are the caveats of a token, in their order: user, project names,
+// project ids, life.
+func issuedCaveats(rec tokenRecord) [][]byte {
+	cs := [][]byte{caveats.User(rec.User).Append(nil)}
+	if rec.Scope == ScopeChosen {
+		var names caveats.ProjectNames
+		var ids caveats.ProjectIDs
+		for _, p := range rec.Projects {
+			names, ids = append(names, p.Name), append(ids, p.ID)
+		}
+		cs = append(cs, names.Append(nil), ids.Append(nil))
+	}
+	if !rec.Expires.IsZero() {
+		life := caveats.Life{ExpiresAt: rec.Expires.Unix(), NotBefore: rec.Created.Add(-Skew).Unix()}
+		cs = append(cs, life.Append(nil))
+	}
+	return cs
+}
+
+func projectNames(refs []ProjectRef) string {
+	names := make([]string, len(refs))
+	for i, p := range refs {
+		names[i] = p.Name
+	}
+	return strings.Join(names, ", ")
+}

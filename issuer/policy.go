@@ -1,0 +1,179 @@
+package issuer
+
+import (
+	"encoding/base64"
+	"math"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+const day = 24 * time.Hour
+
+// farthest is how far ahead a chosen date may lie where the policy sets no
+// maximum: what is meant beyond it is "never".
+const farthest = 100 * 366 * day
+
+// Life is a choice of how long a token lives.
+type Life string
+
+// The lives that can be chosen; there is no default.
+const (
+	Life7     Life = "7" // days
+	Life30    Life = "30"
+	Life90    Life = "90"
+	Life365   Life = "365"
+	LifeUntil Life = "date"  // until MintRequest.Expires
+	LifeNever Life = "never" // without end
+)
+
+// days is the length of a preset, 0 for what is none.
+func (l Life) days() int {
+	switch l {
+	case Life7:
+		return 7
+	case Life30:
+		return 30
+	case Life90:
+		return 90
+	case Life365:
+		return 365
+	}
+	return 0
+}
+
+// Policy is what the configuration allows of tokens.
+type Policy struct {
+	MaxLife time.Duration // 0: no maximum
+	Lives   []Life        // the choices that are allowed, shortest first
+	Latest  time.Time     // last instant that may be chosen as the end, at the time of asking
+}
+
+// Policy tells what lives a token may have if it is minted now.
+func (s *Service) Policy() Policy {
+	now := s.clock()
+	p := Policy{MaxLife: s.maxLife, Latest: s.latest(now)}
+	for _, l := range []Life{Life7, Life30, Life90, Life365} {
+		if !now.Add(time.Duration(l.days()) * day).After(p.Latest) {
+			p.Lives = append(p.Lives, l)
+		}
+	}
+	p.Lives = append(p.Lives, LifeUntil)
+	if s.maxLife == 0 {
+		p.Lives = append(p.Lives, LifeNever)
+	}
+	return p
+}
+
+func (s *Service) latest(now time.Time) time.Time {
+	if s.maxLife == 0 {
+		return now.Add(farthest)
+	}
+	return now.Add(s.maxLife)
+}
+
+// checkLife returns the second at which the token expires, zero for never.
+func (s *Service) checkLife(ps *problem.Problems, req MintRequest, now time.Time) time.Time {
+	maxDays := int(s.latest(now).Sub(now) / day)
+	switch {
+	case req.Life == "":
+		ps.Add("life", "life_required")
+	case req.Life == LifeNever:
+		if s.maxLife != 0 {
+			ps.Add("life", "life_unlimited", "max_days", maxDays)
+		}
+	case req.Life == LifeUntil:
+		return s.checkExpires(ps, req.Expires, now)
+	case req.Life.days() == 0:
+		ps.Add("life", "life_unknown")
+	default:
+		end := now.Add(time.Duration(req.Life.days()) * day)
+		if end.After(s.latest(now)) {
+			ps.Add("life", "life_too_long", "max_days", maxDays)
+		}
+		return end.Truncate(time.Second)
+	}
+	return time.Time{}
+}
+
+func (s *Service) checkExpires(ps *problem.Problems, end, now time.Time) time.Time {
+	switch {
+	case end.IsZero():
+		ps.Add("expires", "expires_required")
+	case end.Unix() <= now.Unix():
+		ps.Add("expires", "expires_past")
+	case end.After(s.latest(now)):
+		ps.Add("expires", "expires_too_late", "latest", s.latest(now).UTC(), "max_days", int(s.latest(now).Sub(now)/day))
+	}
+	return end.UTC().Truncate(time.Second)
+}
+
+// checkLabel returns a label without the white space around it.
+func checkLabel(ps *problem.Problems, label string) string {
+	if !utf8.ValidString(label) {
+		ps.Add("label", "label_invalid")
+		return ""
+	}
+	label = strings.TrimSpace(label)
+	switch {
+	case !strings.ContainsFunc(label, visible):
+		ps.Add("label", "label_required")
+	case utf8.RuneCountInString(label) > MaxLabel:
+		ps.Add("label", "label_too_long", "max", MaxLabel)
+	case strings.ContainsFunc(label, disruptive):
+		ps.Add("label", "label_invalid")
+	}
+	return label
+}
+
+func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
+
+// disruptive runes are control characters, line breaks, and those that turn the
+// direction of the text around a label.
+func disruptive(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) ||
+		r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+}
+
+// foldLabel maps labels that differ in the case of letters only to one.
+func foldLabel(label string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, label)
+}
+
+// excerpt is the beginning of what a person typed, for a message about it.
+func excerpt(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
+	if utf8.RuneCountInString(s) <= MaxProjectName {
+		return s
+	}
+	return string([]rune(s)[:MaxProjectName]) + "…"
+}
+
+// textSize is the length of a token's text: prefix and base64 of a version byte,
+// the location, a UUID, the caveats and the signature, each field with its type
+// and its length in front and each section with a byte behind it.
+func textSize(location string, cs [][]byte) int {
+	field := func(n int) int {
+		size := 1 + 1 + n
+		for ; n > math.MaxInt8; n >>= 7 {
+			size++
+		}
+		return size
+	}
+	n := 1 + field(len(location)) + field(36) + 1
+	for _, c := range cs {
+		n += field(len(c)) + 1
+	}
+	n += 1 + field(32)
+	return len(token.Prefix) + base64.RawURLEncoding.EncodedLen(n)
+}

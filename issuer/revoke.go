@@ -1,0 +1,91 @@
+package issuer
+
+import (
+	"context"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Revoke ends a token for good; its owner may, and an administrator. To anyone
+// else it is ErrNotFound. A token that is revoked already stays as it is: no
+// error, no further audit row, and the revision returned is the current one.
+//
+// The label is free again at once. The record stays, so that lists and denials
+// can say what became of the token.
+func (s *Service) Revoke(ctx context.Context, p Principal, id string) (uint64, error) {
+	var done bool
+	rev, err := s.update(ctx, func(c *change) (err error) {
+		done, err = c.revoke(p, id)
+		return err
+	})
+	if err == nil && done {
+		s.log.InfoContext(ctx, "token revoked", "token", id, "by", p.UserID)
+	}
+	return rev, err
+}
+
+func (c *change) revoke(p Principal, id string) (done bool, err error) {
+	if p.UserID != "" || !p.Admin {
+		if err := c.admit(p); err != nil {
+			return false, err
+		}
+	}
+	rec, err := visibleToken(c, p, id)
+	if err != nil || !rec.Revoked.At.IsZero() {
+		return false, err
+	}
+	rec.Revoked = Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: "by its owner"}
+	if rec.User != p.UserID {
+		rec.Revoked.Why = "by an administrator"
+	}
+	if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
+		return false, err
+	}
+	if err := c.Delete([]byte(labelKey(rec.User, rec.Label))); err != nil {
+		return false, err
+	}
+	if err := c.count(rec.User, 0, -1); err != nil {
+		return false, err
+	}
+	c.changed(kindToken, id)
+	return true, c.auditToken(p, "revoked", id, rec)
+}
+
+// count changes the tally of a user's tokens.
+func (c *change) count(userID string, total, unrevoked int) error {
+	t, err := readTally(c, userID)
+	if err != nil {
+		return err
+	}
+	return kv.PutJSON(c, tallyKey(userID), tally{t.Total + total, t.Unrevoked + unrevoked})
+}
+
+// auditToken writes the one row "token.<what>" for the owner's account, and for
+// each project that the token names a row "project.token_<what>", by which the
+// trail of that project shows it.
+func (c *change) auditToken(p Principal, what, id string, rec tokenRecord) error {
+	owner, err := readUser(c, rec.User)
+	if err != nil {
+		return err
+	}
+	detail := map[string]string{"token": id, "label": rec.Label, "owner": owner.Name, "scope": string(rec.Scope), "expires": "never"}
+	if !rec.Expires.IsZero() {
+		detail["expires"] = rec.Expires.UTC().Format("2006-01-02T15:04:05Z07:00")
+	}
+	if rec.Scope == ScopeChosen {
+		detail["projects"] = projectNames(rec.Projects)
+	}
+	if why := rec.Revoked.Why; why != "" {
+		detail["why"] = why
+	}
+	if err := c.audit(p, audit.Event{Kind: "token." + what, Account: rec.User, Detail: detail}); err != nil {
+		return err
+	}
+	for _, project := range rec.Projects {
+		if err := c.audit(p, audit.Event{Kind: "project.token_" + what, Project: project.ID, Detail: detail}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

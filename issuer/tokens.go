@@ -1,0 +1,242 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Limits of tokens.
+const (
+	MaxLabel         = 100    // characters of a label
+	MaxTokenProjects = 50     // projects that a token names
+	MaxTokens        = 10_000 // tokens of a user that are not revoked, expired ones included
+	MaxPage          = 1_000  // tokens on a page of a list
+)
+
+// Scope is what a token reaches at most. What it reaches at a moment is that part
+// of it in which its owner has a role then.
+type Scope string
+
+// The scopes; there is no default.
+const (
+	ScopeAll    Scope = "all"    // all projects of the owner, also future ones
+	ScopeChosen Scope = "chosen" // the projects that were named at minting
+)
+
+// State of a token at a moment.
+type State string
+
+// The states. A token that was revoked stays revoked when it would have expired.
+const (
+	StateActive  State = "active"
+	StateExpired State = "expired"
+	StateRevoked State = "revoked"
+)
+
+// Token is what may be shown of a token. It holds nothing secret.
+type Token struct {
+	ID       string // UUID, the macaroon's identifier
+	UserID   string
+	UserName string // as it is now
+	Label    string
+	Scope    Scope
+	Projects []ProjectRef // by name; empty with ScopeAll
+	Created  time.Time
+	Factor   string     // second factor of the session that minted it
+	Expires  time.Time  // whole second; zero: never
+	State    State      // when it was read
+	Revoked  Revocation // zero while it is not
+	LastUsed Use        // zero: not yet
+}
+
+// ProjectRef names a project as it was when the token was minted.
+type ProjectRef struct {
+	ID   string
+	Name string // normalized
+}
+
+// Revocation says who revoked a token, when and why.
+type Revocation struct {
+	At       time.Time `json:",omitzero"`
+	By       string    `json:",omitempty"` // id of the user
+	Username string    `json:",omitempty"` // of that user, as it was then
+	Why      string    `json:",omitempty"` // "by its owner", "by an administrator": follows "revoked"
+}
+
+// tokenRecord is a token in the store, but for what verifiers need besides.
+type tokenRecord struct {
+	User     string
+	Label    string
+	Scope    Scope
+	Projects []ProjectRef `json:",omitempty"`
+	Created  time.Time
+	Factor   string     `json:",omitempty"`
+	Expires  time.Time  `json:",omitzero"`
+	Revoked  Revocation `json:",omitzero"`
+	Serial   uint64     // revision at which it was minted
+}
+
+// chainRecord is the part of a token with which it is checked.
+type chainRecord struct {
+	Location  string
+	Caveats   []string // as issued
+	Signature []byte   // behind them; sealed, with the record's key as associated data
+}
+
+// tally counts a user's tokens.
+type tally struct {
+	Total     int
+	Unrevoked int
+}
+
+// Page asks for a part of a list.
+type Page struct {
+	After string // id of the last token of the page before; "" for the first page
+	Limit int    // 50 where it is 0, at most MaxPage
+}
+
+// TokenPage is a part of the list of a user's tokens.
+type TokenPage struct {
+	Tokens    []Token // newest first
+	Next      string  // After of the next page; "" on the last
+	Total     int     // tokens on all pages
+	Unrevoked int     // those of them that are not revoked
+}
+
+// Tokens lists a user's tokens, those that have expired or were revoked included.
+func (s *Service) Tokens(ctx context.Context, userID string, page Page) (TokenPage, error) {
+	limit := min(page.Limit, MaxPage)
+	if limit <= 0 {
+		limit = 50
+	}
+	now := s.clock()
+	var out TokenPage
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		out = TokenPage{}
+		after, err := pagePosition(r, userID, page.After)
+		if err != nil {
+			return err
+		}
+		count, err := readTally(r, userID)
+		if err != nil {
+			return err
+		}
+		out.Total, out.Unrevoked = count.Total, count.Unrevoked
+		pairs, err := r.Scan(ownedPrefix(userID), after, limit+1, true)
+		if err != nil {
+			return err
+		}
+		if len(pairs) > limit {
+			pairs = pairs[:limit]
+			out.Next = string(pairs[limit-1].Value)
+		}
+		out.Tokens, err = viewTokens(r, pairs, now)
+		return err
+	})
+	return out, err
+}
+
+// pagePosition is the key behind which the page after a token starts.
+func pagePosition(r kv.Reader, userID, after string) ([]byte, error) {
+	if after == "" {
+		return nil, nil
+	}
+	rec, err := readToken(r, after)
+	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.User != userID {
+		return nil, ErrNotFound
+	}
+	return ownedKey(userID, rec.Serial), err
+}
+
+func viewTokens(r kv.Reader, pairs []kv.Pair, now time.Time) ([]Token, error) {
+	out := make([]Token, len(pairs))
+	var user userRecord
+	for i, p := range pairs {
+		id := string(p.Value)
+		rec, err := readToken(r, id)
+		if err != nil {
+			return nil, fmt.Errorf("issuer: token %s: %w", id, err)
+		}
+		if i == 0 {
+			if user, err = readUser(r, rec.User); err != nil {
+				return nil, err
+			}
+		}
+		if out[i], err = rec.view(r, id, user.Name, now); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Token returns a token to its owner and to administrators; to others it is
+// ErrNotFound.
+func (s *Service) Token(ctx context.Context, p Principal, id string) (Token, error) {
+	now := s.clock()
+	var out Token
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		rec, err := visibleToken(r, p, id)
+		if err != nil {
+			return err
+		}
+		user, err := readUser(r, rec.User)
+		if err != nil {
+			return err
+		}
+		out, err = rec.view(r, id, user.Name, now)
+		return err
+	})
+	return out, err
+}
+
+// visibleToken reads a token if p may see it, else ErrNotFound.
+func visibleToken(r kv.Reader, p Principal, id string) (tokenRecord, error) {
+	rec, err := readToken(r, id)
+	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.User != p.UserID && !p.Admin {
+		return tokenRecord{}, ErrNotFound
+	}
+	return rec, err
+}
+
+// readToken reads a token by its id, or kv.ErrNotFound. The id may come from
+// outside: what is no id of a token is not found.
+func readToken(r kv.Reader, id string) (rec tokenRecord, err error) {
+	if len(id) > 36 {
+		return rec, kv.ErrNotFound
+	}
+	err = kv.GetJSON(r, tokenKey(id), &rec)
+	return rec, err
+}
+
+func readTally(r kv.Reader, userID string) (t tally, err error) {
+	err = kv.GetJSON(r, tallyKey(userID), &t)
+	if errors.Is(err, kv.ErrNotFound) {
+		return tally{}, nil
+	}
+	return t, err
+}
+
+// view makes what may be shown of a token.
+func (rec tokenRecord) view(r kv.Reader, id, userName string, now time.Time) (Token, error) {
+	use, err := readUse(r, id)
+	return Token{
+		ID: id, UserID: rec.User, UserName: userName, Label: rec.Label,
+		Scope: rec.Scope, Projects: rec.Projects, Created: rec.Created, Factor: rec.Factor,
+		Expires: rec.Expires, State: rec.state(now), Revoked: rec.Revoked, LastUsed: use,
+	}, err
+}
+
+// state counts in whole seconds, as the life caveat does.
+func (rec tokenRecord) state(now time.Time) State {
+	switch {
+	case !rec.Revoked.At.IsZero():
+		return StateRevoked
+	case !rec.Expires.IsZero() && now.Unix() >= rec.Expires.Unix():
+		return StateExpired
+	}
+	return StateActive
+}

@@ -1,0 +1,79 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Use says when and for what a token was used last, as coarsely as its owner
+// needs to recognize it.
+type Use struct {
+	At      time.Time `json:",omitzero"`  // whole minute
+	Project string    `json:",omitempty"` // normalized name
+	Network string    `json:",omitempty"` // the client's /24 or, with IPv6, /48; "" where unknown
+}
+
+// RecordUse notes that a token was used. Within a minute only the first use is
+// kept, and the rest costs no write. A time to come counts as now, an older one
+// than is known changes nothing, and a token that does not exist is ErrNotFound.
+//
+// A use is no change of state: it has no audit row, and verifiers do not hear of it.
+func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from netip.Addr, at time.Time) error {
+	if now := s.clock(); at.After(now) {
+		at = now
+	}
+	use := Use{At: at.UTC().Truncate(time.Minute), Project: project, Network: network(from)}
+	var known bool
+	err := s.store.View(ctx, func(r kv.Reader) (err error) {
+		known, err = usedSince(r, tokenID, use.At)
+		return err
+	})
+	if err != nil || known {
+		return err
+	}
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		if known, err := usedSince(tx, tokenID, use.At); err != nil || known {
+			return err
+		}
+		return kv.PutJSON(tx, useKey(tokenID), use)
+	})
+}
+
+// usedSince tells whether a use of the token in this minute or later is known.
+func usedSince(r kv.Reader, tokenID string, minute time.Time) (bool, error) {
+	if len(tokenID) > 36 {
+		return false, ErrNotFound
+	}
+	if there, err := kv.Exists(r, tokenKey(tokenID)); err != nil || !there {
+		return false, errors.Join(err, ErrNotFound)
+	}
+	last, err := readUse(r, tokenID)
+	return !last.At.Before(minute), err
+}
+
+// readUse reads a token's last use, zero where there was none.
+func readUse(r kv.Reader, tokenID string) (u Use, err error) {
+	err = kv.GetJSON(r, useKey(tokenID), &u)
+	if errors.Is(err, kv.ErrNotFound) {
+		return Use{}, nil
+	}
+	return u, err
+}
+
+// network is the part of an address that says where, not who.
+func network(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	bits := 48
+	if a.Is4() {
+		bits = 24
+	}
+	p, err := a.Prefix(bits)
+	if err != nil || !a.IsValid() {
+		return ""
+	}
+	return p.String()
+}

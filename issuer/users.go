@@ -1,0 +1,65 @@
+package issuer
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// userRecord is what this room knows of a user.
+type userRecord struct {
+	Name   string
+	Frozen bool `json:",omitempty"`
+}
+
+// RecordUser tells the issuer, and through it the verifiers, of a user: that it
+// exists, how it is called, and whether it is frozen. The room that keeps
+// accounts calls it in the transaction in which one of these changes, and writes
+// the audit row itself. To say again what is known already costs nothing and
+// changes nothing.
+func (s *Service) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
+	if !caveats.ValidUUID(id) {
+		return fmt.Errorf("issuer: the id of a user is a UUID in lower case, not %q", id)
+	}
+	if name == "" {
+		return fmt.Errorf("issuer: user %s has no name", id)
+	}
+	old, err := readUser(tx, id)
+	if err == nil && old == (userRecord{name, frozen}) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return err
+	}
+	c, err := s.begin(tx)
+	if err != nil {
+		return err
+	}
+	if err := kv.PutJSON(c, userKey(id), userRecord{name, frozen}); err != nil {
+		return err
+	}
+	c.changed(kindUser, id)
+	_, err = c.finish()
+	return err
+}
+
+// readUser reads what is recorded of a user, or kv.ErrNotFound.
+func readUser(r kv.Reader, id string) (rec userRecord, err error) {
+	err = kv.GetJSON(r, userKey(id), &rec)
+	return rec, err
+}
+
+// admit checks, in the transaction of the change, that p may change anything at
+// all: a session may outlive the freezing of its account by a moment.
+func (c *change) admit(p Principal) error {
+	rec, err := readUser(c, p.UserID)
+	if errors.Is(err, kv.ErrNotFound) {
+		return fmt.Errorf("issuer: user %q acts and is not recorded", p.UserID)
+	}
+	if err == nil && rec.Frozen {
+		return ErrFrozen
+	}
+	return err
+}
