@@ -47,7 +47,7 @@ func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant,
 	}
 	added := t.Caveats[len(rec.Caveats):]
 	failures = merge(failures, caveats.Check(added, req))
-	failures = merge(failures, standing(rec, req))
+	failures = standing(failures, rec, req)
 	if len(failures) > 0 {
 		return Grant{}, &Denial{TokenID: t.ID, Failures: failures}
 	}
@@ -95,7 +95,9 @@ func checkRecord(id string, rec Record, req Request) ([]caveats.Failure, error) 
 		return nil, unavailable(id, errors.New("a caveat in its record can't be read: the store is damaged"))
 	}
 	if !rec.ExpiresAt.IsZero() && !req.Now.Before(rec.ExpiresAt) {
-		failures = merge(failures, []caveats.Failure{{Reason: caveats.Expired, Text: "token is expired"}})
+		if !has(failures, caveats.Expired) {
+			failures = append(failures, caveats.Failure{Reason: caveats.Expired, Text: "token is expired"})
+		}
 	}
 	return failures, nil
 }
@@ -134,14 +136,14 @@ func startsWith(list, prefix [][]byte) bool {
 	return true
 }
 
-// standing is what stands in the way at present, whatever the caveats say.
-func standing(rec Record, req Request) []caveats.Failure {
-	var fs []caveats.Failure
+// standing appends what stands in the way at present, whatever the caveats say.
+func standing(fs []caveats.Failure, rec Record, req Request) []caveats.Failure {
 	if rec.UserFrozen {
 		fs = append(fs, caveats.Failure{Reason: caveats.UserFrozen,
 			Text: fmt.Sprintf("user '%s' is frozen", rec.UserName)})
 	}
 	switch {
+	case req.Project == "" && has(fs, caveats.WrongProject): // a caveat says it better
 	case req.Project == "":
 		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject, Text: "the request names no valid project"})
 	case !rec.Project.Member:
