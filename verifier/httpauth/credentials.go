@@ -1,0 +1,140 @@
+// Package httpauth is the part of checking a token that is HTTP: it reads the
+// token from a request, and says no in the way that upload clients show to
+// people.
+//
+// A handler that has all the facts at once is wrapped by [Middleware]. One that
+// learns them on the way, as an upload does, calls [Token], asks its verifier
+// itself, and hands whatever error comes out to [Refuse].
+//
+// twine and flit show nothing of a refusal but the reason phrase of its status
+// line ("HTTPError: 403 Invalid API Token: token is expired"), so [Refuse]
+// writes the sentence there. net/http has no such setting: the connection is
+// taken over and the status line written by hand, which costs the connection.
+// Over HTTP/2, which has no reason phrase, the body alone carries the sentence.
+//
+// No error of this package contains any part of a credential.
+package httpauth
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+)
+
+// Username is the user name that says that the password is a token, in Basic
+// authentication. It is the one that PyPI uses, compared byte for byte.
+const Username = "__token__"
+
+// maxAuthorization is the longest Authorization header that is read, in bytes.
+// A token of the greatest length (8,192 characters) fits with room to spare,
+// in base64 once more; what is longer is not decoded at all.
+const maxAuthorization = 16 << 10
+
+// tokenPrefix is what every token begins with; it is used for a hint only.
+const tokenPrefix = "pypi-"
+
+// CredentialError says what is wrong with the Authorization header of a
+// request. The values are the Err variables of this package; compare with
+// errors.Is.
+type CredentialError struct {
+	code     string
+	sentence string
+}
+
+// Error is "httpauth: " and the kind of error, for logs.
+func (e *CredentialError) Error() string { return "httpauth: " + e.code }
+
+// Sentence is what to tell the client.
+func (e *CredentialError) Sentence() string { return e.sentence }
+
+// The ways in which a request can fail to carry a token. All are refused with
+// 403, as PyPI does: clients send their credentials unasked, so there is
+// nothing to challenge for.
+var (
+	// ErrMissing: no Authorization header.
+	ErrMissing = &CredentialError{"no credentials",
+		noAuthentication + "Send an API token as the password of the user name " + Username + "."}
+	// ErrRepeated: more than one Authorization header, so that two readers
+	// could disagree on which one counts.
+	ErrRepeated = &CredentialError{"more than one Authorization header",
+		noAuthentication + "Send exactly one Authorization header."}
+	// ErrUnreadable: an unknown scheme, or Basic credentials that are not base64.
+	ErrUnreadable = &CredentialError{"unreadable credentials",
+		noAuthentication + "The Authorization header can't be read: " +
+			"send an API token as the password of the user name " + Username + "."}
+	// ErrTooLong: a header longer than any token.
+	ErrTooLong = &CredentialError{"credentials too long",
+		noAuthentication + "The Authorization header is too long for an API token."}
+	// ErrEmpty: the right scheme and user name, and nothing behind it. That is
+	// what a CI job without its secret sends.
+	ErrEmpty = &CredentialError{"empty token",
+		noAuthentication + "The token is empty: is the secret set where this upload runs?"}
+	// ErrUsername: a token, but under another user name.
+	ErrUsername = &CredentialError{"token under another user name",
+		noAuthentication + "To send an API token, the user name must be " + Username + "."}
+	// ErrPassword: a user name and a password.
+	ErrPassword = &CredentialError{"password instead of token",
+		"Username/Password authentication is no longer supported. " +
+			"Send an API token as the password of the user name " + Username + " instead."}
+)
+
+const noAuthentication = "Invalid or non-existent authentication information. "
+
+// Token reads the text of the token that a request carries: the password of
+// Basic authentication (RFC 7617) for the user [Username], or the value behind
+// the scheme Bearer (RFC 6750) or token. Schemes match in any case; white space
+// around the value is dropped, since secrets are pasted with line ends.
+//
+// The text is unverified and may be anything but empty. An error is one of the
+// Err variables of this package, always a *[CredentialError].
+func Token(r *http.Request) (string, error) {
+	values := r.Header.Values("Authorization")
+	switch {
+	case len(values) == 0:
+		return "", ErrMissing
+	case len(values) > 1:
+		return "", ErrRepeated
+	case len(values[0]) > maxAuthorization:
+		return "", ErrTooLong
+	}
+	scheme, value, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
+	value = strings.TrimSpace(value)
+	switch strings.ToLower(scheme) {
+	case "":
+		return "", ErrMissing
+	case "bearer", "token":
+	case "basic":
+		var err error
+		if value, err = password(value); err != nil {
+			return "", err
+		}
+	default:
+		return "", ErrUnreadable
+	}
+	if value == "" {
+		return "", ErrEmpty
+	}
+	return value, nil
+}
+
+// password is the trimmed password of Basic credentials for [Username].
+func password(encoded string) (string, error) {
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return "", ErrUnreadable
+	}
+	user, pass, found := strings.Cut(string(raw), ":")
+	pass = strings.TrimSpace(pass)
+	switch {
+	case !found:
+		return "", ErrUnreadable
+	case user == Username:
+		return pass, nil
+	case user == "" && pass == "":
+		return "", ErrMissing
+	case strings.HasPrefix(pass, tokenPrefix), strings.TrimSpace(user) == Username:
+		return "", ErrUsername
+	default:
+		return "", ErrPassword
+	}
+}

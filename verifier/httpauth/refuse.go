@@ -1,0 +1,57 @@
+package httpauth
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/rind-dev/rind/verifier"
+)
+
+// retryAfter is what clients are told to wait where a check could not be made.
+const retryAfter = 10 * time.Second
+
+// Refuser answers requests that are refused. Its zero value is ready to use,
+// with the defaults below; a Refuser holds no state.
+type Refuser struct {
+	// MaxDrain is how many bytes of the request's body are read and thrown
+	// away before the answer, since a client that is still sending does not
+	// read. Zero is 64 MiB; negative is none.
+	MaxDrain int64
+	// DrainTime bounds the drain as a whole (zero: 30 seconds), and IdleTime
+	// each read of it (zero: 5 seconds), so that a slow sender holds a
+	// connection no longer than that.
+	DrainTime, IdleTime time.Duration
+}
+
+// Refuse answers with the defaults of [Refuser].
+func Refuse(w http.ResponseWriter, r *http.Request, err error) { Refuser{}.Refuse(w, r, err) }
+
+// Refuse answers a request whose token was not accepted, by the kind of error:
+//
+//   - a *[CredentialError] from [Token]: 403 and its sentence;
+//   - a *[verifier.Denial]: 403 "Invalid API Token: …" and every reason in words;
+//   - anything else could not be checked: 503 with Retry-After, and not a word
+//     of err.
+//
+// The caller returns after it; nothing may be written any more.
+func (f Refuser) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	f.Answer(w, r, Explain(err))
+}
+
+// Explain is the answer that [Refuse] writes for err.
+func Explain(err error) Answer {
+	var credentials *CredentialError
+	if errors.As(err, &credentials) {
+		return Answer{Status: http.StatusForbidden, Sentence: credentials.Sentence()}
+	}
+	var denial *verifier.Denial
+	if errors.As(err, &denial) {
+		return Answer{Status: http.StatusForbidden, Sentence: "Invalid API Token: " + denial.Message()}
+	}
+	return Answer{
+		Status:     http.StatusServiceUnavailable,
+		Sentence:   "API tokens can't be checked at the moment. Try again later.",
+		RetryAfter: retryAfter,
+	}
+}
