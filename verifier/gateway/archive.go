@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net/textproto"
+	"os"
+	"strings"
+)
+
+// The limits of looking into an archive that nobody vouched for, in bytes.
+const (
+	maxZipRead = 8 << 20  // read from a zip file: its directory and one entry
+	maxTarRead = 64 << 20 // unpacked from a tar file before its metadata
+	maxHeaders = 1 << 20  // of the metadata's header fields
+)
+
+// requiresPython is what a package's own metadata says under Requires-Python
+// (core metadata specification of packaging.python.org), and "" where it says
+// nothing, nothing valid, or nothing within the limits.
+func requiresPython(ctx context.Context, file *os.File, size int64, name string) string {
+	var value string
+	if strings.HasSuffix(name, ".tar.gz") {
+		value = fromTar(ctx, file)
+	} else {
+		value = fromZip(file, size, strings.HasSuffix(name, ".whl"))
+	}
+	if value = strings.TrimSpace(value); !validSpecifier(value) {
+		return ""
+	}
+	return value
+}
+
+// isMetadata tells whether an archive's entry is the package's metadata:
+// name-version.dist-info/METADATA of a wheel, name-version/PKG-INFO of an sdist.
+func isMetadata(entry string, isWheel bool) bool {
+	folder, base, _ := strings.Cut(entry, "/")
+	if isWheel {
+		return base == "METADATA" && strings.HasSuffix(folder, ".dist-info")
+	}
+	return base == "PKG-INFO"
+}
+
+func fromZip(file io.ReaderAt, size int64, isWheel bool) string {
+	archive, err := zip.NewReader(&budgetReaderAt{file, maxZipRead}, size)
+	if err != nil {
+		return ""
+	}
+	for _, entry := range archive.File {
+		if !isMetadata(entry.Name, isWheel) {
+			continue
+		}
+		r, err := entry.Open()
+		if err != nil {
+			return ""
+		}
+		defer r.Close()
+		return fromHeaders(r)
+	}
+	return ""
+}
+
+func fromTar(ctx context.Context, file *os.File) string {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return ""
+	}
+	unpacked, err := gzip.NewReader(contextReader{ctx, file})
+	if err != nil {
+		return ""
+	}
+	archive := tar.NewReader(io.LimitReader(unpacked, maxTarRead))
+	for {
+		entry, err := archive.Next()
+		if err != nil {
+			return ""
+		}
+		if entry.Typeflag == tar.TypeReg && isMetadata(entry.Name, false) {
+			return fromHeaders(archive)
+		}
+	}
+}
+
+// fromHeaders reads the header fields that metadata begins with, which have the
+// form of an e-mail's.
+func fromHeaders(r io.Reader) string {
+	header, err := textproto.NewReader(bufio.NewReader(io.LimitReader(r, maxHeaders))).ReadMIMEHeader()
+	if err != nil && !errors.Is(err, io.EOF) { // EOF: header fields and nothing behind them
+		return ""
+	}
+	return header.Get("Requires-Python")
+}
+
+// budgetReaderAt reads so many bytes in all and then fails, so that a zip file
+// can't make its directory as large as itself.
+type budgetReaderAt struct {
+	io.ReaderAt
+	left int64
+}
+
+func (r *budgetReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	if r.left -= int64(len(p)); r.left < 0 {
+		return 0, errors.New("gateway: the archive's directory is too large to read")
+	}
+	return r.ReaderAt.ReadAt(p, off)
+}

@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+)
+
+// ErrExists is what a Backend returns where the project has another file of the
+// same name already. Files are never replaced: whoever pinned a digest gets
+// those bytes or none.
+var ErrExists = errors.New("gateway: the project has a file of this name with other content")
+
+// Backend is where uploads go.
+type Backend interface {
+	// Stage makes room for one file whose bytes are about to arrive. What is
+	// staged can't be seen by anybody until it is committed. It may be called
+	// by several goroutines at once.
+	Stage(ctx context.Context) (Staged, error)
+}
+
+// Staged is one file on its way in, used by one goroutine. Write takes its
+// bytes; then exactly one of Commit and Discard ends it.
+type Staged interface {
+	io.Writer
+
+	// Commit keeps the file under up.Project and up.Filename for good: when it
+	// returns nil, a crash or a power cut does not lose it. repeated tells
+	// that an identical file was there before, which is kept instead. The
+	// error is ErrExists, or says that nothing new can be promised: the file
+	// may or may not be there, and the same upload again is safe.
+	Commit(ctx context.Context, up Upload) (repeated bool, err error)
+
+	// Discard forgets the file. After Commit it does nothing.
+	Discard()
+}
+
+// Upload is one file and what was said about it, checked.
+type Upload struct {
+	Project  string // normalized, from the grant
+	Version  string // as the client wrote it (PEP 440)
+	Filename string // belongs to Project and Version; safe as a name in a folder
+	Filetype string // "sdist" or "bdist_wheel"
+	Size     int64  // bytes
+	SHA256   string // lower-case hex, computed from the bytes
+
+	RequiresPython string  // a PEP 440 specifier, "" if the form has none
+	Fields         []Field // every text field as it was sent, in order
+
+	ClientIP  netip.Addr // zero if it is not known
+	UserAgent string     // at most 200 bytes of printable ASCII
+	Repeated  bool       // an identical file was there before
+}
+
+// Field is a text field of an upload form. Names repeat: one field for each
+// classifier, for example.
+type Field struct{ Name, Value string }

@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+)
+
+// disk is what a Folder does to its file system to keep a file, step by step, so
+// that tests can let each step fail. Names are relative to the folder, with "/".
+type disk interface {
+	create(name string) (stageFile, error) // a new file that the owner alone may read
+	mkdir(name string, mode fs.FileMode) error
+	link(from, to string) error // fails with fs.ErrExist where to is there
+	rename(from, to string) error
+	remove(name string) error
+	syncDir(name string) error // what the folder lists survives a power cut
+}
+
+// stageFile is an open file of a disk; *os.File is one.
+type stageFile interface {
+	io.Writer
+	Chmod(fs.FileMode) error
+	Sync() error
+	Stat() (fs.FileInfo, error)
+	Close() error
+}
+
+// rootDisk is the real one. os.Root keeps every step inside of the folder,
+// whatever symbolic links lie in it.
+type rootDisk struct{ root *os.Root }
+
+func (d rootDisk) create(name string) (stageFile, error) {
+	return d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+func (d rootDisk) mkdir(name string, mode fs.FileMode) error {
+	err := d.root.Mkdir(name, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.root.Chmod(name, mode) // the umask does not decide what a web server can read
+}
+
+func (d rootDisk) link(from, to string) error   { return d.root.Link(from, to) }
+func (d rootDisk) rename(from, to string) error { return d.root.Rename(from, to) }
+func (d rootDisk) remove(name string) error     { return d.root.Remove(name) }
+
+func (d rootDisk) syncDir(name string) error {
+	if runtime.GOOS == "windows" { // folders can't be synced there
+		return nil
+	}
+	dir, err := d.root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}

@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"strings"
+
+	"github.com/rind-dev/rind/caveats"
+)
+
+// The file types of the upload API that are taken. The others that it knew
+// (eggs, installers) are gone from PyPI too (PEP 527, PEP 715).
+const (
+	sdist = "sdist"
+	wheel = "bdist_wheel"
+)
+
+// maxFilename is the longest file name in bytes that common file systems take.
+const maxFilename = 255
+
+// safeFilename tells whether name is plain enough for every file system, URL
+// and shell: letters, digits and "._+!-", with a letter or digit in front, so
+// that it names no folder, no hidden file and no option.
+func safeFilename(name string) bool {
+	if name == "" || len(name) > maxFilename {
+		return false
+	}
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		alnum := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !alnum && (i == 0 || !strings.ContainsRune("._+!-", rune(c))) {
+			return false
+		}
+	}
+	return true
+}
+
+// typeOf is the file type that the name's ending stands for and the name
+// without it, or "" for any other ending.
+func typeOf(name string) (filetype, stem string) {
+	for _, e := range []struct{ ending, filetype string }{
+		{".whl", wheel}, {".tar.gz", sdist}, {".zip", sdist},
+	} {
+		if stem, ok := strings.CutSuffix(name, e.ending); ok {
+			return e.filetype, stem
+		}
+	}
+	return "", ""
+}
+
+// versionOf is the version that a file of the project has by its name, in the
+// form of the name. It is "" where the name is not that of an sdist or wheel of
+// the project. project is normalized.
+//
+// A wheel's name has five or six parts (binary distribution format of
+// packaging.python.org) that contain no "-". An sdist's name and version may both contain
+// one in files of older tools, so the project decides where the version begins.
+func versionOf(name, project string) string {
+	filetype, stem := typeOf(name)
+	if !safeFilename(name) {
+		return ""
+	}
+	switch filetype {
+	case wheel:
+		return wheelVersion(stem, project)
+	case sdist:
+		for i := range len(stem) {
+			if stem[i] == '-' && isName(stem[:i], project) && caveats.ValidVersion(stem[i+1:]) {
+				return stem[i+1:]
+			}
+		}
+	}
+	return ""
+}
+
+func wheelVersion(stem, project string) string {
+	parts := strings.Split(stem, "-")
+	for _, p := range parts {
+		if p == "" {
+			return ""
+		}
+	}
+	switch {
+	case len(parts) != 5 && len(parts) != 6, !isName(parts[0], project):
+		return ""
+	case len(parts) == 6 && (parts[2][0] < '0' || parts[2][0] > '9'): // the build tag
+		return ""
+	}
+	for _, v := range []string{parts[1], strings.ReplaceAll(parts[1], "_", "-")} {
+		if caveats.ValidVersion(v) {
+			return v
+		}
+	}
+	return ""
+}
+
+// isName tells whether name is a way of writing the normalized project name.
+func isName(name, project string) bool {
+	return caveats.ValidProjectName(name) && caveats.NormalizeProject(name) == project
+}
+
+// isNormalized tells whether name is a project name in its normalized form, and
+// with that safe as the name of a folder and in a URL.
+func isNormalized(name string) bool { return len(name) <= maxFilename && isName(name, name) }
+
+// magicOf is what files with the ending of name begin with.
+func magicOf(name string) string {
+	if strings.HasSuffix(name, ".gz") {
+		return "\x1f\x8b\x08" // RFC 1952 §2.3.1, deflate
+	}
+	return "PK\x03\x04" // a zip file with a first entry
+}

@@ -1,0 +1,239 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The folders and files of a Folder that are its own. All begin with a dot,
+// which no project and no package does.
+const (
+	stagingDir = ".staging" // files on their way in, mode 0700
+	metaDir    = ".meta"    // in a project's folder: what is known of each file
+	metaSuffix = ".json"
+)
+
+// The modes of what is kept, so that any web server can serve it.
+const (
+	dirMode  = 0o755
+	fileMode = 0o644
+)
+
+var stagedName = regexp.MustCompile(`^(upload|probe|meta)-[a-z2-7]{26}\.part$`)
+
+// Folder is the [Backend] that keeps files in a folder of its own:
+//
+//	<project>/<file>              the packages, by normalized project name
+//	<project>/.meta/<file>.json   digest, size and more of each: a cache
+//	.staging/                     files on their way in
+//
+// A file appears whole or not at all, under a hard link from the staging folder,
+// and is never replaced. Files that an operator copies into a project's folder
+// are listed like uploaded ones; what is in .meta is made again from the file
+// where it is missing or older than the file. One process uses a folder at a
+// time. Its methods may be called by several goroutines at once.
+type Folder struct {
+	root *os.Root
+	disk disk
+	now  func() time.Time
+
+	learn   sync.Mutex      // held while a file is read to learn what .meta lacks
+	learned map[string]File // under learn: what could not be written to .meta
+}
+
+// FolderOption changes how a Folder works.
+type FolderOption func(*Folder)
+
+// WithClock sets what tells the time of an upload: time.Now by default.
+func WithClock(now func() time.Time) FolderOption {
+	return func(f *Folder) { f.now = now }
+}
+
+// NewFolder opens the folder dir, which it makes if need be, and removes what
+// uploads of an earlier process left half done. It fails where the file system
+// has no hard links. Close releases it.
+func NewFolder(dir string, opts ...FolderOption) (*Folder, error) {
+	started := time.Now()
+	if err := makeDir(dir); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	f := &Folder{root: root, disk: rootDisk{root}, now: time.Now, learned: map[string]File{}}
+	for _, set := range opts {
+		set(f)
+	}
+	if err := f.prepare(started); err != nil {
+		root.Close()
+		return nil, fmt.Errorf("gateway: the folder %s can't keep packages: %w", dir, err)
+	}
+	return f, nil
+}
+
+// makeDir makes the folder dir, durably, unless it is there.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return err
+	}
+	if err := os.Chmod(dir, dirMode); err != nil { // whatever the umask says
+		return err
+	}
+	parent, err := os.OpenRoot(filepath.Dir(filepath.Clean(dir)))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	return rootDisk{parent}.syncDir(".")
+}
+
+// Close releases the folder.
+func (f *Folder) Close() error { return f.root.Close() }
+
+// prepare makes the staging folder, empties it of what is older than started,
+// and tries a hard link, which keeping a file needs.
+func (f *Folder) prepare(started time.Time) error {
+	if err := f.disk.mkdir(stagingDir, 0o700); err != nil {
+		return err
+	}
+	old, err := f.entries(stagingDir)
+	if err != nil {
+		return err
+	}
+	for _, e := range old {
+		info, err := e.Info()
+		if err == nil && stagedName.MatchString(e.Name()) && info.Mode().IsRegular() && info.ModTime().Before(started) {
+			_ = f.disk.remove(path.Join(stagingDir, e.Name()))
+		}
+	}
+	from, to := newStagedName("probe"), newStagedName("probe")
+	file, err := f.disk.create(from)
+	if err != nil {
+		return err
+	}
+	file.Close()
+	defer f.disk.remove(from)
+	if err := f.disk.link(from, to); err != nil {
+		return fmt.Errorf("its file system must have hard links: %w", err)
+	}
+	return f.disk.remove(to)
+}
+
+func newStagedName(kind string) string {
+	return path.Join(stagingDir, kind+"-"+strings.ToLower(rand.Text())+".part")
+}
+
+// Stage implements [Backend].
+func (f *Folder) Stage(ctx context.Context) (Staged, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	name := newStagedName("upload")
+	file, err := f.disk.create(name)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	return &stagedFile{folder: f, name: name, file: file}, nil
+}
+
+// stagedFile is a file of the staging folder.
+type stagedFile struct {
+	folder *Folder
+	name   string
+	file   stageFile // nil once it was committed or discarded
+}
+
+// Write implements io.Writer.
+func (s *stagedFile) Write(p []byte) (int, error) { return s.file.Write(p) }
+
+// Discard implements [Staged]. What can't be removed now is removed when the
+// folder is opened again.
+func (s *stagedFile) Discard() {
+	if s.file == nil {
+		return
+	}
+	_ = s.file.Close()
+	_ = s.folder.disk.remove(s.name)
+	s.file = nil
+}
+
+// Commit implements [Staged]. The link is the moment at which the file appears;
+// the bytes are on the disk before it, and its name before Commit returns.
+func (s *stagedFile) Commit(ctx context.Context, up Upload) (repeated bool, err error) {
+	defer s.Discard()
+	if s.file == nil {
+		return false, errors.New("gateway: the staged file was committed or discarded before")
+	}
+	if versionOf(up.Filename, up.Project) == "" {
+		return false, errors.New("gateway: the file's name does not belong to the project")
+	}
+	info, err := s.seal()
+	if err != nil {
+		return false, fmt.Errorf("gateway: keeping %s: %w", up.Filename, err)
+	}
+	repeated, err = s.publish(ctx, up)
+	if err != nil {
+		return false, fmt.Errorf("gateway: keeping %s: %w", up.Filename, err)
+	}
+	if !repeated {
+		s.folder.note(up.Project, File{
+			Name: up.Filename, Version: up.Version, Size: up.Size, SHA256: up.SHA256,
+			RequiresPython: up.RequiresPython, Uploaded: s.folder.now().UTC(), Modified: info.ModTime(),
+		})
+	}
+	return repeated, nil
+}
+
+// seal brings the bytes to the disk, under the mode that they will have.
+func (s *stagedFile) seal() (fs.FileInfo, error) {
+	if err := s.file.Chmod(fileMode); err != nil {
+		return nil, err
+	}
+	if err := s.file.Sync(); err != nil {
+		return nil, err
+	}
+	return s.file.Stat()
+}
+
+// publish gives the file its name. Where that is taken, by an identical file,
+// the other's name may not have reached the disk yet: it does here.
+func (s *stagedFile) publish(ctx context.Context, up Upload) (repeated bool, err error) {
+	f := s.folder
+	if err := f.disk.mkdir(up.Project, dirMode); err != nil {
+		return false, err
+	}
+	err = f.disk.link(s.name, path.Join(up.Project, up.Filename))
+	if errors.Is(err, fs.ErrExist) {
+		old, err := f.File(ctx, up.Project, up.Filename)
+		if errors.Is(err, ErrNotFound) { // no regular file has the name
+			return false, ErrExists
+		}
+		if err != nil {
+			return false, err
+		}
+		if old.SHA256 != up.SHA256 {
+			return false, ErrExists
+		}
+		repeated = true
+	} else if err != nil {
+		return false, err
+	}
+	if err := f.disk.syncDir(up.Project); err != nil {
+		return false, err
+	}
+	return repeated, f.disk.syncDir(".")
+}

@@ -1,0 +1,222 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The limits of an upload form beside its file, in bytes unless said otherwise.
+const (
+	maxFields      = 2000      // parts of the form; classifiers and requirements repeat
+	maxFieldName   = 100       // of a field
+	maxDescription = 4 << 20   // the project's README, in the field description
+	maxField       = 256 << 10 // any other text field
+	maxText        = 8 << 20   // all text fields together
+	maxPartHeader  = 16 << 10  // header of a part, with the boundary before it
+
+	// readAhead is more than multipart.Reader reads beyond what it is asked for.
+	readAhead = 32 << 10
+)
+
+// fileField is the field that holds the file; signatureField holds a detached
+// OpenPGP signature, which old clients still send and nobody reads.
+const (
+	fileField      = "content"
+	signatureField = "gpg_signature"
+)
+
+// single are the fields that may occur once only: with two of them, two readers
+// of the same form could act on different values.
+var single = map[string]bool{
+	":action": true, "protocol_version": true, "name": true, "version": true, "filetype": true,
+	"metadata_version": true, "requires_python": true, fileField: true, signatureField: true,
+	"md5_digest": true, "sha256_digest": true, "blake2_256_digest": true,
+}
+
+// meter reads a request's body for as many bytes as the next step is worth, and
+// gives up on a client that sends nothing. It keeps the reason why reading
+// ended, which multipart.Reader does not always pass on.
+type meter struct {
+	src  io.Reader
+	rc   *http.ResponseController
+	idle time.Duration
+	left int64 // bytes that may still be read in this step
+	err  error // what ended the reading, but io.EOF
+}
+
+var errBudget = errors.New("gateway: a part of the form is larger than it may be")
+
+// Read implements io.Reader.
+func (m *meter) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		m.err = errBudget
+		return 0, errBudget
+	}
+	if int64(len(p)) > m.left {
+		p = p[:m.left]
+	}
+	_ = m.rc.SetReadDeadline(time.Now().Add(m.idle)) // not supported: the server's own deadlines hold
+	n, err := m.src.Read(p)
+	m.left -= int64(n)
+	if err == io.EOF {
+		_ = m.rc.SetReadDeadline(time.Time{}) // or it would end the request's context later on
+	} else if err != nil {
+		m.err = err
+	}
+	return n, err
+}
+
+// form reads the parts of an upload form one after the other.
+type form struct {
+	body  *meter
+	parts *multipart.Reader
+	count int
+	text  int64 // bytes of text fields so far
+	seen  map[string]bool
+}
+
+// part is one part of a form, whose bytes have to be read before the next.
+type part struct {
+	name     string
+	filename string // as it was sent, no part of it stripped
+	isFile   bool   // it has a file name, though that may be empty
+	io.Reader
+}
+
+// openForm begins to read the body of r as multipart/form-data (RFC 7578).
+func openForm(r *http.Request, body *meter) (*form, error) {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/form-data" {
+		return nil, &refusal{http.StatusUnsupportedMediaType,
+			"An upload is a form of the type multipart/form-data, as twine, flit, poetry and uv send it."}
+	}
+	boundary := params["boundary"]
+	if boundary == "" || len(boundary) > 70 { // RFC 2046 §5.1.1
+		return nil, refused("The form's Content-Type has no usable boundary.")
+	}
+	return &form{body: body, parts: multipart.NewReader(body, boundary), seen: map[string]bool{}}, nil
+}
+
+// next is the next part, or io.EOF behind the last one.
+func (f *form) next() (*part, error) {
+	f.body.left = maxPartHeader + readAhead
+	raw, err := f.parts.NextRawPart()
+	if err == io.EOF {
+		return nil, f.end()
+	}
+	if err != nil {
+		return nil, f.broken(err)
+	}
+	if f.count++; f.count > maxFields {
+		return nil, tooLarge("The form has more than %d fields.", maxFields)
+	}
+	p, err := describe(raw)
+	if err != nil {
+		return nil, err
+	}
+	if single[p.name] && f.seen[p.name] {
+		return nil, refused("The form has the field '%s' twice.", p.name)
+	}
+	f.seen[p.name] = true
+	if p.isFile != (p.name == fileField || p.name == signatureField) {
+		if p.isFile {
+			return nil, refused("The field '%s' is a file, but should be text.", clip(p.name))
+		}
+		return nil, refused("The field '%s' is text, but should be a file.", p.name)
+	}
+	return p, nil
+}
+
+// end reads what follows the form, which should be nothing, so that the
+// connection can carry another request.
+func (f *form) end() error {
+	f.body.left = readAhead
+	if _, err := io.Copy(io.Discard, f.body); err != nil {
+		return f.broken(err)
+	}
+	return io.EOF
+}
+
+// readText reads a text field whole.
+func (f *form) readText(p *part) (string, error) {
+	limit, words := int64(maxField), "256 KiB"
+	if p.name == "description" {
+		limit, words = maxDescription, "4 MiB"
+	}
+	f.body.left = limit + readAhead
+	value, err := io.ReadAll(io.LimitReader(p, limit+1))
+	f.text += int64(len(value))
+	switch {
+	case err != nil:
+		return "", f.broken(err)
+	case int64(len(value)) > limit:
+		return "", tooLarge("The field '%s' is larger than %s.", clip(p.name), words)
+	case f.text > maxText:
+		return "", tooLarge("The text fields of the form are larger than 8 MiB together.")
+	case !utf8.Valid(value) || strings.ContainsRune(string(value), 0):
+		return "", refused("The field '%s' is not text in UTF-8.", clip(p.name))
+	}
+	return string(value), nil
+}
+
+// broken says why the body can't be read on.
+func (f *form) broken(err error) error {
+	if f.body.err != nil {
+		err = f.body.err
+	}
+	var large *http.MaxBytesError
+	var network net.Error
+	switch {
+	case errors.Is(err, errBudget), errors.As(err, &large):
+		return tooLarge("A part of the form is larger than it may be.")
+	case errors.As(err, &network) && network.Timeout():
+		return &refusal{http.StatusRequestTimeout, "The upload stalled: no bytes arrived for too long."}
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return refused("The upload is not whole: the form ends early.")
+	default:
+		return refused("The form can't be read as multipart/form-data.")
+	}
+}
+
+// describe reads the header of a part. multipart's own FileName strips folders
+// from a name; here the name is kept as it came, for the caller to refuse.
+func describe(raw *multipart.Part) (*part, error) {
+	headers := raw.Header.Values("Content-Disposition")
+	if len(headers) != 1 {
+		return nil, refused("A part of the form has no Content-Disposition, or more than one.")
+	}
+	kind, params, err := mime.ParseMediaType(headers[0])
+	if err != nil || kind != "form-data" || params["name"] == "" {
+		return nil, refused("A part of the form has a Content-Disposition that can't be read.")
+	}
+	if strings.Contains(strings.ToLower(headers[0]), "filename*") { // RFC 7578 §4.2 forbids it
+		return nil, refused("The file name is not plain ASCII.")
+	}
+	switch strings.ToLower(raw.Header.Get("Content-Transfer-Encoding")) {
+	case "", "7bit", "8bit", "binary":
+	default: // RFC 7578 §4.7 deprecates it
+		return nil, refused("A part of the form has a Content-Transfer-Encoding, which is not supported.")
+	}
+	p := &part{name: params["name"], Reader: raw}
+	if len(p.name) > maxFieldName {
+		return nil, refused("A field of the form has a name longer than %d bytes.", maxFieldName)
+	}
+	p.filename, p.isFile = params["filename"]
+	return p, nil
+}
+
+// clip shortens what a client sent, to quote it in a sentence.
+func clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
+}

@@ -1,0 +1,184 @@
+// Package gateway serves PyPI's upload API in front of a place that keeps
+// files, and lets through what a token allows.
+//
+//	files, err := gateway.NewFolder("data/packages")
+//	upload, err := gateway.New(gateway.Config{Verifier: v, Backend: files})
+//	mux.Handle("/legacy", upload)    // both: clients don't follow redirects
+//	mux.Handle("/legacy/", upload)
+//	index := gateway.NewIndex(files, logger)
+//	mux.Handle("/simple", index)
+//	mux.Handle("/simple/", index)
+//	mux.Handle("/packages/", index)
+//
+// [New] takes the form that twine, flit, poetry and uv send, in any order of its
+// fields. The token is looked at before the body is read, again when the file
+// begins, with what is known by then, and once more with all facts, the digest
+// of the bytes that arrived among them, before anything is kept. The file is
+// streamed into the [Backend] while it is hashed; memory per upload is bounded
+// by the limits of the form's text fields, never by the file.
+//
+// [Folder] is the backend that keeps files in a folder that any web server can
+// serve, and [NewIndex] serves that folder to pip (PEP 503, PEP 691, PEP 700).
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/httpauth"
+)
+
+// DefaultMaxFile is the size in bytes of the largest file that is taken where a
+// Config sets no other: 1 GiB.
+const DefaultMaxFile = 1 << 30
+
+// defaultIdle is how long a client may send nothing.
+const defaultIdle = 30 * time.Second
+
+// Verifier checks tokens; *[verifier.Verifier] is one. An error is a
+// *[verifier.Denial], or says that the check could not be made.
+type Verifier interface {
+	Verify(ctx context.Context, text string, req caveats.Request) (verifier.Grant, error)
+}
+
+// Config is what an upload handler needs. Verifier and Backend are required.
+type Config struct {
+	Verifier Verifier
+	Backend  Backend
+
+	// MaxFile is the size in bytes of the largest file that is taken; zero is
+	// DefaultMaxFile. A larger one is refused with 413.
+	MaxFile int64
+
+	// Idle is how long a client may send nothing before its upload is given
+	// up; zero is 30 seconds. It takes the place of the server's ReadTimeout
+	// while a body is read, so that a large file over a slow line arrives.
+	Idle time.Duration
+
+	// ClientIP is the address that networks in tokens are compared with. Nil
+	// is the address of the connection; behind a proxy, set what reads the
+	// header that the proxy writes, and no other.
+	ClientIP func(*http.Request) netip.Addr
+
+	// OnUpload, where it is not nil, is called after a file is kept, and
+	// before the client is told, with what was allowed and what was done. It
+	// is for audit trails and use reports; it can't undo the upload. ctx does
+	// not end with the request.
+	OnUpload func(ctx context.Context, grant verifier.Grant, up Upload)
+
+	// Logger gets a line for each upload and each refusal, with the token's id
+	// and never its text. Nil discards.
+	Logger *slog.Logger
+
+	// Refuser says how the rest of a refused request is read.
+	Refuser httpauth.Refuser
+}
+
+// Gateway is PyPI's upload API as an http.Handler. It serves whatever path it is
+// mounted at and never redirects.
+type Gateway struct {
+	cfg Config
+	log *slog.Logger
+}
+
+// New makes the handler. It fails only if the Config lacks a part.
+func New(cfg Config) (*Gateway, error) {
+	if cfg.Verifier == nil || cfg.Backend == nil {
+		return nil, errors.New("gateway: the Config needs a Verifier and a Backend")
+	}
+	if cfg.MaxFile <= 0 {
+		cfg.MaxFile = DefaultMaxFile
+	}
+	if cfg.Idle <= 0 {
+		cfg.Idle = defaultIdle
+	}
+	if cfg.ClientIP == nil {
+		cfg.ClientIP = peerAddress
+	}
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Gateway{cfg: cfg, log: log}, nil
+}
+
+// ServeHTTP takes one upload.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		g.cfg.Refuser.Answer(w, r, httpauth.Answer{
+			Status: http.StatusMethodNotAllowed, Allow: http.MethodPost,
+			Sentence: "This is the URL that twine, flit, poetry and uv upload packages to, by POST.",
+		})
+		return
+	}
+	grant, up, err := g.take(w, r)
+	if err != nil {
+		g.refuse(w, r, grant, up, err)
+		return
+	}
+	g.log.LogAttrs(r.Context(), slog.LevelInfo, "upload kept", attributes(grant.TokenID, up,
+		slog.Int64("size", up.Size), slog.String("sha256", up.SHA256), slog.Bool("repeated", up.Repeated))...)
+	if g.cfg.OnUpload != nil {
+		g.cfg.OnUpload(context.WithoutCancel(r.Context()), grant, up)
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(defaultIdle))
+	header := w.Header()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	said := "Stored "
+	if up.Repeated {
+		said = "Already stored, with the same content: "
+	}
+	_, _ = w.Write([]byte(said + up.Filename + " in project " + up.Project + "\n"))
+}
+
+// refuse is the one place that turns an error into an answer and a line of log.
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, grant verifier.Grant, up Upload, err error) {
+	answer := explain(err)
+	tokenID := grant.TokenID
+	var denial *verifier.Denial
+	if errors.As(err, &denial) {
+		tokenID = denial.TokenID
+	}
+	level := slog.LevelInfo
+	if answer.Status >= 500 {
+		level = slog.LevelError
+	}
+	g.log.LogAttrs(r.Context(), level, "upload refused", attributes(tokenID, up,
+		slog.Int("status", answer.Status), slog.String("error", err.Error()))...)
+	g.cfg.Refuser.Answer(w, r, answer)
+}
+
+func attributes(tokenID string, up Upload, more ...slog.Attr) []slog.Attr {
+	all := []slog.Attr{slog.String("client", up.ClientIP.String())}
+	for _, a := range []slog.Attr{slog.String("token", tokenID), slog.String("project", up.Project),
+		slog.String("version", up.Version), slog.String("file", up.Filename)} {
+		if a.Value.String() != "" {
+			all = append(all, a)
+		}
+	}
+	return append(all, more...)
+}
+
+// peerAddress is the address at the other end of the connection, zero where it
+// has none.
+func peerAddress(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap().WithZone("")
+}

@@ -1,0 +1,177 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/verifier/httpauth"
+)
+
+// The paths that an index serves; what is in front of them is the caller's to
+// strip. Links between them are relative.
+const (
+	simplePath   = "/simple"
+	packagesPath = "/packages/"
+)
+
+// cacheFile is the Cache-Control of a package, which never changes under its
+// name; lists are asked for anew each time and usually answered with 304.
+const (
+	cacheFile = "max-age=31536000, immutable"
+	cacheList = "no-cache"
+)
+
+// NewIndex serves the files of a folder to pip, uv and people: the lists of
+// PEP 503 and PEP 691 under /simple/, with the additions of PEP 700, and the
+// files under /packages/<project>/. Who may read is the caller's to decide, by
+// wrapping the handler. A nil logger discards.
+func NewIndex(f *Folder, logger *slog.Logger) http.Handler {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &index{f, logger}
+}
+
+type index struct {
+	folder *Folder
+	log    *slog.Logger
+}
+
+// ServeHTTP answers GET and HEAD.
+func (x *index) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		httpauth.Refuser{}.Answer(w, r, httpauth.Answer{
+			Status: http.StatusMethodNotAllowed, Allow: "GET, HEAD",
+			Sentence: "The index is for reading. Packages are uploaded to /legacy/.",
+		})
+		return
+	}
+	if err := x.serve(w, r); err != nil {
+		x.fail(w, r, err)
+	}
+}
+
+// serve finds what a path names. Whatever it does not know is ErrNotFound.
+func (x *index) serve(w http.ResponseWriter, r *http.Request) error {
+	if rest, ok := strings.CutPrefix(r.URL.Path, packagesPath); ok {
+		project, name, _ := strings.Cut(rest, "/")
+		return x.serveFile(w, r, project, name)
+	}
+	rest, ok := strings.CutPrefix(r.URL.Path, simplePath)
+	switch {
+	case !ok:
+		return ErrNotFound
+	case rest == "":
+		redirect(w, "simple/")
+		return nil
+	case rest == "/":
+		return x.serveRoot(w, r)
+	}
+	name, slash := strings.CutSuffix(strings.TrimPrefix(rest, "/"), "/")
+	if rest[0] != '/' || !caveats.ValidProjectName(name) {
+		return ErrNotFound
+	}
+	normalized := caveats.NormalizeProject(name)
+	switch {
+	case !slash:
+		redirect(w, normalized+"/")
+		return nil
+	case name != normalized:
+		redirect(w, "../"+normalized+"/")
+		return nil
+	}
+	return x.serveProject(w, r, name)
+}
+
+// redirect sends the client to a place relative to the path that it asked for.
+// to is made of a normalized name and can't name another host; it is not joined
+// with the request's path, which could.
+func redirect(w http.ResponseWriter, to string) {
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusMovedPermanently)
+}
+
+func (x *index) serveRoot(w http.ResponseWriter, r *http.Request) error {
+	names, err := x.folder.Projects(r.Context())
+	if err != nil {
+		return err
+	}
+	return list(w, r, rootPage(names))
+}
+
+func (x *index) serveProject(w http.ResponseWriter, r *http.Request, project string) error {
+	files, err := x.folder.Files(r.Context(), project)
+	if err == nil && len(files) == 0 { // its first upload is under way, or its files were taken away
+		err = ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	return list(w, r, projectPage(project, files))
+}
+
+// list answers with a page in the form that the client likes best.
+func list(w http.ResponseWriter, r *http.Request, p page) error {
+	h := w.Header()
+	h.Set("Vary", "Accept")
+	kind := negotiate(r.Header.Values("Accept"))
+	var body []byte
+	var err error
+	switch kind {
+	case "":
+		http.Error(w, "The index can answer with "+typeJSON+", "+typeHTML+" or "+typeLegacy+".", http.StatusNotAcceptable)
+		return nil
+	case typeJSON:
+		body, err = p.json()
+	default:
+		body, err = p.html()
+		kind += "; charset=utf-8"
+	}
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	h.Set("Content-Type", kind)
+	h.Set("Cache-Control", cacheList)
+	h.Set("Content-Security-Policy", "default-src 'none'")
+	h.Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	return nil
+}
+
+func (x *index) serveFile(w http.ResponseWriter, r *http.Request, project, name string) error {
+	content, file, err := x.folder.Open(r.Context(), project, name)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Cache-Control", cacheFile)
+	h.Set("ETag", `"`+file.SHA256+`"`)
+	http.ServeContent(w, r, "", file.Modified, content)
+	return nil
+}
+
+// fail answers with what went wrong; what is not the client's business is
+// logged.
+func (x *index) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, ErrNotFound) {
+		http.Error(w, "There is no such project or file here.", http.StatusNotFound)
+		return
+	}
+	if !errors.Is(err, context.Canceled) {
+		x.log.ErrorContext(r.Context(), "index not served", "path", r.URL.Path, "error", err)
+	}
+	w.Header().Set("Retry-After", "10")
+	http.Error(w, "The index can't be read at the moment. Try again later.", http.StatusServiceUnavailable)
+}

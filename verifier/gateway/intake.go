@@ -1,0 +1,274 @@
+package gateway
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/httpauth"
+)
+
+// chunk is how many bytes of a file are in memory at once.
+const chunk = 64 << 10
+
+// intake is one upload on its way in.
+type intake struct {
+	g     *Gateway
+	ctx   context.Context
+	text  string // of the token: never in an error, never logged
+	form  *form
+	facts facts
+	up    Upload
+
+	staged      Staged // nil until the file began
+	sha256, md5 hash.Hash
+}
+
+// take reads one upload, checks it and keeps the file. On an error nothing new
+// can be seen; the Upload then holds what was known, for the log.
+func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, Upload, error) {
+	in := &intake{g: g, ctx: r.Context()}
+	in.up.ClientIP = g.cfg.ClientIP(r)
+	in.up.UserAgent = printable(r.UserAgent(), 200)
+	grant, err := in.run(w, r)
+	if in.staged != nil {
+		in.staged.Discard()
+	}
+	return grant, in.up, err
+}
+
+func (in *intake) run(w http.ResponseWriter, r *http.Request) (grant verifier.Grant, err error) {
+	if in.text, err = httpauth.Token(r); err != nil {
+		return grant, err
+	}
+	if err := in.checkEarly(); err != nil {
+		return grant, err
+	}
+	if r.ContentLength > in.g.cfg.MaxFile+2*maxText {
+		return grant, in.fileTooLarge()
+	}
+	body := &meter{src: r.Body, rc: http.NewResponseController(w), idle: in.g.cfg.Idle}
+	if in.form, err = openForm(r, body); err != nil {
+		return grant, err
+	}
+	if err := in.readForm(); err != nil {
+		return grant, err
+	}
+	return in.finish()
+}
+
+// readForm reads the form to its end.
+func (in *intake) readForm() error {
+	for {
+		p, err := in.form.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = in.readPart(p)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (in *intake) readPart(p *part) error {
+	if p.name == fileField {
+		return in.readFile(p)
+	}
+	value, err := in.form.readText(p)
+	if err != nil || p.name == signatureField {
+		return err
+	}
+	in.up.Fields = append(in.up.Fields, Field{p.name, value})
+	err = in.facts.set(p.name, value)
+	in.up.Version, in.up.Filetype, in.up.RequiresPython = in.facts.version, in.facts.filetype, in.facts.requiresPython
+	return err
+}
+
+// readFile checks everything that is known by now and streams the file into the
+// backend's stage.
+func (in *intake) readFile(p *part) error {
+	if err := in.facts.setFilename(p.filename); err != nil {
+		return err
+	}
+	in.up.Filename = p.filename
+	if err := in.facts.fit(); err != nil {
+		return err
+	}
+	if err := in.checkEarly(); err != nil {
+		return err
+	}
+	staged, err := in.g.cfg.Backend.Stage(in.ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	in.staged, in.sha256, in.md5 = staged, sha256.New(), md5.New()
+	return in.stream(p)
+}
+
+// stream copies the file's bytes, bounded, hashed, and of the kind that the name
+// says.
+func (in *intake) stream(p *part) error {
+	in.form.body.left = in.g.cfg.MaxFile + readAhead
+	to := io.MultiWriter(in.sha256, in.md5, backendWriter{in.staged})
+	buf := make([]byte, chunk)
+	for first := true; ; first = false {
+		n, err := fill(p, buf)
+		ended := err == io.EOF
+		if err != nil && !ended {
+			return in.form.broken(err)
+		}
+		in.up.Size += int64(n)
+		switch {
+		case in.up.Size > in.g.cfg.MaxFile:
+			return in.fileTooLarge()
+		case first && n == 0:
+			return refused("The file '%s' is empty.", clip(p.filename))
+		case first && !strings.HasPrefix(string(buf[:min(n, 4)]), magicOf(p.filename)):
+			return refused("The file '%s' is not what its name says: its content is not that of such an archive.",
+				clip(p.filename))
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return err
+		}
+		if ended {
+			return nil
+		}
+	}
+}
+
+// fill reads until buf is full or r ends. Unlike io.ReadFull it keeps apart the
+// end of the part, io.EOF, and a body that ended within it.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
+}
+
+// finish decides with all facts and keeps the file.
+func (in *intake) finish() (verifier.Grant, error) {
+	f := &in.facts
+	if err := f.complete(); err != nil {
+		return verifier.Grant{}, err
+	}
+	in.up.SHA256 = hex.EncodeToString(in.sha256.Sum(nil))
+	if in.up.SHA256 != f.sha256 {
+		return verifier.Grant{}, refused("The file's SHA-256 is %s, but 'sha256_digest' says %s: "+
+			"it was changed on its way.", in.up.SHA256, f.sha256)
+	}
+	if f.md5 != "" && hex.EncodeToString(in.md5.Sum(nil)) != f.md5 {
+		return verifier.Grant{}, refused("The file's MD5 digest is not the one that 'md5_digest' says: " +
+			"it was changed on its way.")
+	}
+	grant, err := in.g.cfg.Verifier.Verify(in.ctx, in.text, in.request())
+	if err != nil {
+		return verifier.Grant{}, err
+	}
+	if versionOf(f.filename, grant.Project) == "" { // what is kept is what was granted
+		return verifier.Grant{}, errors.New("gateway: the verifier granted another project than it was asked for")
+	}
+	in.up.Project = grant.Project
+	in.up.Repeated, err = in.staged.Commit(in.ctx, in.up)
+	in.staged = nil
+	switch {
+	case errors.Is(err, ErrExists):
+		return grant, refused("File already exists ('%s', with other content). "+
+			"Files are never replaced: upload a new version.", f.filename)
+	case err != nil:
+		return grant, fmt.Errorf("%w: %w", errStore, err)
+	}
+	return grant, nil
+}
+
+// request is what is known so far. Until the end the digest is the declared
+// one, which finish holds against the bytes before it asks with it.
+func (in *intake) request() caveats.Request {
+	return caveats.Request{
+		Action:   caveats.ActionUpload,
+		Project:  in.facts.name,
+		Version:  in.facts.version,
+		Filename: in.facts.filename,
+		SHA256:   in.facts.sha256,
+		ClientIP: in.up.ClientIP,
+	}
+}
+
+// checkEarly asks with what is known so far, so that a token that can't be good
+// for this upload is refused before the bytes arrive. A failure that a fact still
+// to come may mend is left to the end.
+func (in *intake) checkEarly() error {
+	req := in.request()
+	_, err := in.g.cfg.Verifier.Verify(in.ctx, in.text, req)
+	var denial *verifier.Denial
+	if !errors.As(err, &denial) {
+		return err
+	}
+	var decided []caveats.Failure
+	for _, f := range denial.Failures {
+		if !undecided(f.Reason, req) {
+			decided = append(decided, f)
+		}
+	}
+	if len(decided) == 0 && len(denial.Failures) > 0 {
+		return nil
+	}
+	return &verifier.Denial{TokenID: denial.TokenID, Failures: decided}
+}
+
+// undecided tells whether a failure is about a fact that req lacks.
+func undecided(reason caveats.Reason, req caveats.Request) bool {
+	switch reason {
+	case caveats.WrongProject, caveats.NotAMember:
+		return req.Project == ""
+	case caveats.WrongVersion:
+		return req.Version == ""
+	case caveats.WrongFile:
+		return req.Filename == ""
+	case caveats.WrongDigest:
+		return req.SHA256 == ""
+	}
+	return false
+}
+
+func (in *intake) fileTooLarge() error {
+	return tooLarge("The file is larger than %d bytes, the most that this index takes.", in.g.cfg.MaxFile)
+}
+
+// backendWriter marks the errors of a Staged as the backend's.
+type backendWriter struct{ Staged }
+
+func (w backendWriter) Write(p []byte) (int, error) {
+	n, err := w.Staged.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		return n, fmt.Errorf("%w: %w", errStore, err)
+	}
+	return n, nil
+}
+
+// printable is s cut to a number of bytes, without what is not printable ASCII.
+func printable(s string, most int) string {
+	s = s[:min(len(s), most)]
+	return strings.Map(func(c rune) rune {
+		if c < 0x20 || c > 0x7e {
+			return -1
+		}
+		return c
+	}, s)
+}

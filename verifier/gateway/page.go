@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"html/template"
+	"net/url"
+	"slices"
+)
+
+// apiVersion is the version of the index API that is spoken: 1.1 is PEP 700.
+const apiVersion = "1.1"
+
+// page is a list of the index in the two forms of PEP 691.
+type page struct {
+	title string
+	links []link
+	data  any // of the JSON form
+}
+
+// link is one line of the HTML form.
+type link struct {
+	Text, URL      string
+	RequiresPython string
+}
+
+// The JSON form (PEP 691 and PEP 700).
+type (
+	jsonMeta struct {
+		APIVersion string `json:"api-version"`
+	}
+	jsonRoot struct {
+		Meta     jsonMeta   `json:"meta"`
+		Projects []jsonName `json:"projects"`
+	}
+	jsonName struct {
+		Name string `json:"name"`
+	}
+	jsonProject struct {
+		Meta     jsonMeta   `json:"meta"`
+		Name     string     `json:"name"`
+		Versions []string   `json:"versions"`
+		Files    []jsonFile `json:"files"`
+	}
+	jsonFile struct {
+		Filename       string            `json:"filename"`
+		URL            string            `json:"url"`
+		Hashes         map[string]string `json:"hashes"`
+		RequiresPython string            `json:"requires-python,omitempty"`
+		Size           int64             `json:"size"`
+		UploadTime     string            `json:"upload-time"`
+	}
+)
+
+// rootPage lists the projects, by normalized name.
+func rootPage(names []string) page {
+	root := jsonRoot{Meta: jsonMeta{apiVersion}, Projects: make([]jsonName, 0, len(names))}
+	p := page{title: "Projects"}
+	for _, n := range names {
+		root.Projects = append(root.Projects, jsonName{n})
+		p.links = append(p.links, link{Text: n, URL: n + "/"})
+	}
+	p.data = root
+	return p
+}
+
+// projectPage lists the files of a project.
+func projectPage(project string, files []File) page {
+	data := jsonProject{Meta: jsonMeta{apiVersion}, Name: project, Versions: []string{}}
+	p := page{title: "Files of " + project}
+	for _, f := range files {
+		place := "../.." + packagesPath + project + "/" + url.PathEscape(f.Name)
+		p.links = append(p.links, link{Text: f.Name, URL: place + "#sha256=" + f.SHA256, RequiresPython: f.RequiresPython})
+		data.Files = append(data.Files, jsonFile{
+			Filename: f.Name, URL: place, Hashes: map[string]string{"sha256": f.SHA256},
+			RequiresPython: f.RequiresPython, Size: f.Size,
+			UploadTime: f.Uploaded.UTC().Format("2006-01-02T15:04:05.000000Z"),
+		})
+		if !slices.Contains(data.Versions, f.Version) {
+			data.Versions = append(data.Versions, f.Version)
+		}
+	}
+	p.data = data
+	return p
+}
+
+func (p page) json() ([]byte, error) { return json.Marshal(p.data) }
+
+var htmlPage = template.Must(template.New("list").Parse(`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="pypi:repository-version" content="{{.Version}}">
+<title>{{.Title}}</title>
+</head>
+<body>
+<h1>{{.Title}}</h1>
+{{range .Links}}<a href="{{.URL}}"{{with .RequiresPython}} data-requires-python="{{.}}"{{end}}>{{.Text}}</a><br>
+{{end}}</body>
+</html>
+`))
+
+func (p page) html() ([]byte, error) {
+	var out bytes.Buffer
+	err := htmlPage.Execute(&out, struct {
+		Version, Title string
+		Links          []link
+	}{apiVersion, p.title, p.links})
+	return out.Bytes(), err
+}

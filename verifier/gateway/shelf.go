@@ -1,0 +1,255 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ErrNotFound says that a Folder has no such project or file.
+var ErrNotFound = errors.New("gateway: no such project or file")
+
+// maxMeta is the size in bytes of the largest file in .meta that is read.
+const maxMeta = 16 << 10
+
+// File is what is known of a kept file. Its JSON form is that of .meta.
+type File struct {
+	Name           string    `json:"-"`
+	Version        string    `json:"version"`
+	Size           int64     `json:"size"`   // bytes
+	SHA256         string    `json:"sha256"` // lower-case hex
+	RequiresPython string    `json:"requires_python,omitempty"`
+	Uploaded       time.Time `json:"uploaded"`
+
+	// Modified is the time of the file when the rest was written down. If the
+	// file has another one, the rest is not believed.
+	Modified time.Time `json:"modified"`
+}
+
+// Projects lists the projects that have a folder, by normalized name, sorted.
+func (f *Folder) Projects(ctx context.Context) ([]string, error) {
+	entries, err := f.entries(".")
+	if err != nil {
+		return nil, fmt.Errorf("gateway: listing the projects: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && isNormalized(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, ctx.Err()
+}
+
+// Files lists the files of a project, sorted by name. The error is ErrNotFound
+// where the project has no folder. A file that is new in .meta is read whole, and
+// ctx bounds that.
+func (f *Folder) Files(ctx context.Context, project string) ([]File, error) {
+	if !isNormalized(project) {
+		return nil, ErrNotFound
+	}
+	entries, err := f.entries(project)
+	if isMissing(err) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("gateway: listing project %s: %w", project, err)
+	}
+	files := make([]File, 0, len(entries))
+	for _, e := range entries {
+		if !e.Type().IsRegular() || versionOf(e.Name(), project) == "" {
+			continue
+		}
+		file, err := f.File(ctx, project, e.Name())
+		if errors.Is(err, ErrNotFound) { // removed a moment ago
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// File is what is known of one file. The error is ErrNotFound where there is
+// none, or no regular one.
+func (f *Folder) File(ctx context.Context, project, name string) (File, error) {
+	info, err := f.stat(project, name)
+	if err != nil {
+		return File{}, err
+	}
+	if known, ok := f.recall(project, name, info); ok {
+		return known, nil
+	}
+	f.learn.Lock() // one at a time: the readers of a new, large file wait for the first
+	defer f.learn.Unlock()
+	if known, ok := f.recall(project, name, info); ok {
+		return known, nil
+	}
+	key := path.Join(project, name)
+	if known, ok := f.learned[key]; ok && known.describes(info) {
+		return known, nil
+	}
+	file, err := f.examine(ctx, project, name)
+	if err != nil {
+		return File{}, fmt.Errorf("gateway: reading %s: %w", name, err)
+	}
+	if f.note(project, file) != nil {
+		f.learned[key] = file
+	}
+	return file, nil
+}
+
+// Open opens a file for reading. The error is as of [Folder.File].
+func (f *Folder) Open(ctx context.Context, project, name string) (*os.File, File, error) {
+	known, err := f.File(ctx, project, name)
+	if err != nil {
+		return nil, File{}, err
+	}
+	file, err := f.root.Open(path.Join(project, name))
+	if err != nil {
+		return nil, File{}, fmt.Errorf("gateway: opening %s: %w", name, err)
+	}
+	info, err := file.Stat()
+	if err == nil && (!info.Mode().IsRegular() || !known.describes(info)) {
+		err = errors.New("it changed at this moment")
+	}
+	if err != nil {
+		file.Close()
+		return nil, File{}, fmt.Errorf("gateway: opening %s: %w", name, err)
+	}
+	return file, known, nil
+}
+
+// stat finds a regular file by its name in a project's folder; it follows no
+// symbolic link.
+func (f *Folder) stat(project, name string) (fs.FileInfo, error) {
+	if !isNormalized(project) || versionOf(name, project) == "" {
+		return nil, ErrNotFound
+	}
+	info, err := f.root.Lstat(path.Join(project, name))
+	switch {
+	case isMissing(err), err == nil && !info.Mode().IsRegular():
+		return nil, ErrNotFound
+	case err != nil:
+		return nil, fmt.Errorf("gateway: looking for %s: %w", name, err)
+	}
+	return info, nil
+}
+
+func metaName(project, name string) string { return path.Join(project, metaDir, name+metaSuffix) }
+
+// recall reads what .meta says of a file; ok is false where it says nothing, or
+// is about another file than the one with the given size and time.
+func (f *Folder) recall(project, name string, info fs.FileInfo) (file File, ok bool) {
+	meta, err := f.root.Open(metaName(project, name))
+	if err != nil {
+		return File{}, false
+	}
+	defer meta.Close()
+	raw, err := io.ReadAll(io.LimitReader(meta, maxMeta+1))
+	if err != nil || len(raw) > maxMeta || json.Unmarshal(raw, &file) != nil {
+		return File{}, false
+	}
+	file.Name = name
+	digest, err := hex.DecodeString(file.SHA256)
+	ok = err == nil && len(digest) == sha256.Size && strings.ToLower(file.SHA256) == file.SHA256 &&
+		file.Version != "" && validSpecifier(file.RequiresPython) && file.describes(info)
+	return file, ok
+}
+
+func (file File) describes(info fs.FileInfo) bool {
+	return file.Size == info.Size() && file.Modified.Equal(info.ModTime())
+}
+
+// note writes to .meta what is known of a file. Nothing depends on it: what is
+// not there, or was cut off by a crash, is learned again from the file.
+func (f *Folder) note(project string, file File) error {
+	raw, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := f.disk.mkdir(path.Join(project, metaDir), dirMode); err != nil {
+		return err
+	}
+	name := newStagedName("meta")
+	meta, err := f.disk.create(name)
+	if err != nil {
+		return err
+	}
+	_, err = meta.Write(append(raw, '\n'))
+	if err == nil {
+		err = meta.Chmod(fileMode)
+	}
+	if closed := meta.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = f.disk.rename(name, metaName(project, file.Name))
+	}
+	if err != nil {
+		_ = f.disk.remove(name)
+	}
+	return err
+}
+
+// examine reads a file that .meta knows nothing of.
+func (f *Folder) examine(ctx context.Context, project, name string) (File, error) {
+	r, err := f.root.Open(path.Join(project, name))
+	if err != nil {
+		return File{}, err
+	}
+	defer r.Close()
+	before, err := r.Stat()
+	if err != nil {
+		return File{}, err
+	}
+	h := sha256.New()
+	if _, err := io.CopyBuffer(h, contextReader{ctx, r}, make([]byte, chunk)); err != nil {
+		return File{}, err
+	}
+	after, err := r.Stat()
+	if err != nil {
+		return File{}, err
+	}
+	file := File{
+		Name: name, Version: versionOf(name, project), Size: after.Size(), SHA256: hex.EncodeToString(h.Sum(nil)),
+		RequiresPython: requiresPython(ctx, r, after.Size(), name),
+		Uploaded:       after.ModTime().UTC(), Modified: after.ModTime(),
+	}
+	if !file.describes(before) {
+		return File{}, errors.New("it changed while it was read")
+	}
+	return file, nil
+}
+
+// entries lists a folder, sorted by name.
+func (f *Folder) entries(name string) ([]fs.DirEntry, error) {
+	return fs.ReadDir(f.root.FS(), name)
+}
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// contextReader ends with the context's error once that is done.
+type contextReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
