@@ -35,8 +35,9 @@ type Config struct {
 	PasswordParams *argon2id.Params
 
 	// MaxHashing is how many passwords are hashed at the same time, each with
-	// PasswordParams.Memory; 4 where it is 0. Sixteen times as many may wait,
-	// whoever comes then gets ErrBusy.
+	// PasswordParams.Memory; as many as there are processors, at least
+	// two, where it is 0. Sixteen times as many may wait; whoever comes then gets
+	// ErrBusy.
 	MaxHashing int
 
 	Clock  func() time.Time // time.Now where it is nil

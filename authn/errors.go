@@ -32,9 +32,11 @@ const (
 	CodeLinkExpired       = "link_expired"       // form
 	CodeLinkUsed          = "link_used"          // form: used, withdrawn, or replaced by a newer one
 	CodeRegistrationOff   = "registration_off"   // form: nobody registers without an invitation
+	CodeTOTPFormat        = "totp_format"        // code: not six digits; did not count as an attempt
 	CodeTOTPWrong         = "totp_wrong"         // code: wrong, or used before
 	CodeTOTPOutOfSync     = "totp_out_of_sync"   // code: seconds (the device's clock is that much ahead, or behind if below 0)
 	CodeTOTPExpired       = "totp_expired"       // form: the set-up took too long and starts again
+	CodeRecoveryFormat    = "recovery_format"    // code: not 16 hex digits; did not count as an attempt
 	CodeRecoveryWrong     = "recovery_wrong"     // code: wrong, or used before
 	CodeRecoveryMissing   = "recovery_missing"   // form: there are no codes that could be typed back
 	CodeLastAdministrator = "last_administrator" // form: would leave nobody who can administer

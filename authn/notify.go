@@ -54,7 +54,8 @@ type Event struct {
 }
 
 // Origin says where a request came from. The caller decides which proxies it
-// believes about the address; limits count it.
+// believes about the address. Limits count the address, so it has to be set:
+// all requests without one count as one.
 type Origin struct {
 	IP        netip.Addr
 	UserAgent string
@@ -102,8 +103,12 @@ func (s *Service) mail(ctx context.Context, what string, send func(context.Conte
 	return fmt.Errorf("%w: %s: %w", ErrMail, what, err)
 }
 
-// tell sends an Event; a failure is only logged, because the change stands.
+// tell sends an Event to a verified address; a failure is only logged, because
+// the change stands.
 func (s *Service) tell(ctx context.Context, u userRecord, o Origin, kind string, args map[string]string) {
+	if !u.EmailVerified {
+		return
+	}
 	e := Event{Kind: kind, Time: s.now().UTC(), Origin: o, Args: args}
 	_ = s.mail(ctx, kind, func(ctx context.Context) error { // logged by mail
 		return s.notifier.AccountEvent(ctx, u.recipient(), e)

@@ -1,0 +1,132 @@
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Users lists accounts, oldest first: at most limit of them, behind the one
+// whose id is after where that is not "". by is an administrator.
+func (s *Service) Users(ctx context.Context, by Session, after string, limit int) ([]User, error) {
+	var out []User
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		out = nil
+		if _, err := s.administrator(r, by, false); err != nil {
+			return err
+		}
+		var behind []byte
+		if after != "" {
+			behind = []byte(userKey(after))
+		}
+		found, err := r.Scan([]byte(userKey("")), behind, limit, false)
+		for _, p := range found {
+			var u userRecord
+			if err := json.Unmarshal(p.Value, &u); err != nil {
+				return fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
+			}
+			out = append(out, u.public())
+		}
+		return err
+	})
+	return out, err
+}
+
+// SetFrozen freezes an account or lets it go again. Freezing ends its sessions
+// with the next request of each, and withdraws its invitations; the issuer hears
+// of it in the same transaction, so its tokens stop working too. by is an administrator
+// with a fresh factor. The last administrator who can sign in stays: last_administrator.
+func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
+	kind, row := EventFrozen, rowFrozen
+	if !frozen {
+		kind, row = EventUnfrozen, rowUnfrozen
+	}
+	u, changed, err := s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, who audit.Actor) (bool, error) {
+		if u.Frozen == frozen {
+			return false, nil
+		}
+		u.Frozen = frozen
+		u.Generation++
+		if frozen {
+			if err := s.retire(tx, *u, who); err != nil {
+				return false, err
+			}
+		}
+		return true, s.users.RecordUser(tx, u.ID, u.Username, frozen)
+	})
+	if changed {
+		s.tell(ctx, u, o, kind, nil)
+	}
+	return err
+}
+
+// SetAdmin makes an account an administrator's, or an ordinary one. The rules
+// are those of SetFrozen.
+func (s *Service) SetAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
+	row := rowAdminGranted
+	if !admin {
+		row = rowAdminRevoked
+	}
+	_, _, err := s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, who audit.Actor) (bool, error) {
+		if u.Admin == admin {
+			return false, nil
+		}
+		if admin {
+			u.Admin = true
+			return true, tx.Put([]byte(adminKey(u.ID)), []byte(u.ID))
+		}
+		if err := s.retire(tx, *u, who); err != nil {
+			return false, err
+		}
+		u.Admin = false
+		return true, tx.Delete([]byte(adminKey(u.ID)))
+	})
+	return err
+}
+
+// administer runs one change of an account by an administrator, with its row;
+// a change that changes nothing leaves no row.
+func (s *Service) administer(ctx context.Context, by Session, o Origin, userID, row string, change func(kv.Tx, *userRecord, audit.Actor) (bool, error)) (u userRecord, changed bool, err error) {
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		changed = false
+		admin, err := s.administrator(tx, by, true)
+		if err != nil {
+			return err
+		}
+		if u, err = loadUser(tx, userID); err != nil {
+			return err
+		}
+		who := o.actor(admin, by.Factor)
+		if changed, err = change(tx, &u, who); err != nil || !changed {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: row, Actor: who})
+	})
+	return u, changed && err == nil, err
+}
+
+// retire takes an administrator out of office: somebody else must be able to
+// administer, and what they invited is withdrawn.
+func (s *Service) retire(tx kv.Tx, u userRecord, who audit.Actor) error {
+	if !u.Admin {
+		return nil
+	}
+	found, err := tx.Scan([]byte(adminKey("")), nil, 0, false)
+	if err != nil {
+		return err
+	}
+	for _, p := range found {
+		other, err := loadUser(tx, string(p.Value))
+		if err != nil {
+			return err
+		}
+		if other.ID != u.ID && !other.Frozen && other.HasTOTP && other.RecoveryConfirmed {
+			return s.dropInvitationsOf(tx, u.ID, who)
+		}
+	}
+	return problem.New("", CodeLastAdministrator)
+}

@@ -1,0 +1,151 @@
+package authn
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// VerifyEmail uses the link of a verification mail up: from then on the address
+// belongs to the account. It needs no Session, so that the mail can be read on
+// another device; the page behind the link names the account (CheckLink) and
+// asks first.
+//
+// Beside the problems of links there is email_taken, where another account
+// verified the same address before.
+func (s *Service) VerifyEmail(ctx context.Context, o Origin, link Secret) (User, error) {
+	var u userRecord
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		rec, err := s.burnLink(tx, PurposeVerifyEmail, link)
+		if err != nil {
+			return err
+		}
+		u, err = loadUser(tx, rec.Subject)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err != nil || u.Frozen || u.Email != rec.Email {
+			return problem.New("", CodeLinkUsed)
+		}
+		if err := s.claimEmail(tx, u); err != nil {
+			return err
+		}
+		u.EmailVerified = true
+		if err := replaceLink(tx, verifySlot(u.ID), "", linkRecord{}); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: rowEmailVerified, Actor: o.actor(userRecord{}, FactorNone)})
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return u.public(), nil
+}
+
+// claimEmail makes the account the owner of its address.
+func (s *Service) claimEmail(tx kv.Tx, u userRecord) error {
+	key := emailKey(fold(u.Email))
+	owner, err := lookup(tx, key)
+	if err != nil {
+		return err
+	}
+	if owner != "" && owner != u.ID {
+		return problem.New("", CodeEmailTaken)
+	}
+	return tx.Put([]byte(key), []byte(u.ID))
+}
+
+// ResendVerification mails a new link and voids the one before it. The
+// problem email_verified says that there is no need. With ErrMail the link before is
+// void and the new one was not sent.
+func (s *Service) ResendVerification(ctx context.Context, x Session, o Origin) error {
+	return s.renewVerification(ctx, x, o, "")
+}
+
+// ChangeEmail corrects an address that is not verified yet, and mails a link
+// to the new one. It counts as a mail asked for, like ResendVerification.
+func (s *Service) ChangeEmail(ctx context.Context, x Session, o Origin, email string) error {
+	var ps problem.Problems
+	email = cleanEmail(email, &ps)
+	if err := ps.Err(); err != nil {
+		return err
+	}
+	return s.renewVerification(ctx, x, o, email)
+}
+
+// renewVerification makes and mails a verification link, for a new address
+// where email is not "".
+func (s *Service) renewVerification(ctx context.Context, x Session, o Origin, email string) error {
+	u, err := s.unverified(ctx, x)
+	if err != nil {
+		return err
+	}
+	if _, err := s.take(ctx, s.counter(limitMail, u.ID), s.counter(limitMailAddress, network(o.IP))); err != nil {
+		return err
+	}
+	text, key, link := s.newLink(PurposeVerifyEmail, u.ID, "")
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		var err error
+		if u, err = s.member(tx, x); err != nil {
+			return err
+		}
+		if u.EmailVerified {
+			return problem.New("", CodeEmailVerified)
+		}
+		row := audit.Event{Kind: rowVerificationSent, Actor: o.actor(u, x.Factor)}
+		if email != "" && email != u.Email {
+			row.Kind, row.Detail = rowEmailChanged, map[string]string{"from": u.Email, "to": email}
+			u.Email = email
+		}
+		link.Email = u.Email
+		if err := replaceLink(tx, verifySlot(u.ID), key, link); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, row)
+	})
+	if err != nil {
+		return err
+	}
+	return s.sendVerification(ctx, u, o, text, link)
+}
+
+// unverified is the account of a Session that still has to verify its address.
+func (s *Service) unverified(ctx context.Context, x Session) (u userRecord, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = s.member(r, x)
+		if err == nil && u.EmailVerified {
+			err = problem.New("", CodeEmailVerified)
+		}
+		return err
+	})
+	return u, err
+}
+
+// sendVerification mails a verification link; where another account owns the
+// address already, its owner is told in place of that, and the caller can't
+// tell the difference.
+func (s *Service) sendVerification(ctx context.Context, u userRecord, o Origin, text Secret, link linkRecord) error {
+	var owner userRecord
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		id, err := lookup(r, emailKey(fold(u.Email)))
+		if err != nil || id == "" {
+			return err
+		}
+		owner, err = loadUser(r, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if owner.ID == "" {
+		return s.mail(ctx, "verify e-mail", func(ctx context.Context) error {
+			return s.notifier.VerifyEmail(ctx, u.recipient(), text, link.Expires)
+		})
+	}
+	return s.mail(ctx, EventAddressInUse, func(ctx context.Context) error {
+		return s.notifier.AccountEvent(ctx, owner.recipient(), Event{Kind: EventAddressInUse, Time: s.now().UTC(), Origin: o})
+	})
+}

@@ -1,0 +1,178 @@
+package authn
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Purpose is what a link is for. A link of one purpose is none of another.
+type Purpose string
+
+// The purposes of links, and how long each is good.
+const (
+	PurposeSetup       Purpose = "setup"        // makes the first administrator's account: 24 h
+	PurposeInvitation  Purpose = "invitation"   // makes an account: 7 days
+	PurposeVerifyEmail Purpose = "verify_email" // shows that an address is read: 24 h
+)
+
+// linkLife is how long links are good.
+var linkLife = map[Purpose]time.Duration{
+	PurposeSetup:       24 * time.Hour,
+	PurposeInvitation:  7 * 24 * time.Hour,
+	PurposeVerifyEmail: 24 * time.Hour,
+}
+
+// LinkInfo is what the page behind a link says before the link is used.
+type LinkInfo struct {
+	Purpose  Purpose
+	Email    string // whom it was sent to; "" for PurposeSetup
+	Username string // whose address it is, for PurposeVerifyEmail
+	Expires  time.Time
+}
+
+// The text of a link is base64url (no padding) of
+//
+//	16 random bytes | expiry, Unix seconds, 8 bytes | tag, 16 bytes
+//
+// where the tag is HMAC-SHA-256, cut to its half, over purpose, random bytes and
+// expiry. The store has a record under the SHA-256 of the random bytes as
+// long as the link can be used, and none afterwards: so a link with a good tag
+// and no record was used, withdrawn or replaced.
+const (
+	linkRandom = 16
+	linkTag    = 16
+	linkSize   = linkRandom + 8 + linkTag
+)
+
+// linkRecord is a link that can be used, under authn/link/<hash>.
+type linkRecord struct {
+	Purpose Purpose   `json:"purpose"`
+	Expires time.Time `json:"expires"`
+	Subject string    `json:"subject,omitempty"` // id of the invitation or of the account
+	Email   string    `json:"email,omitempty"`
+}
+
+// newLink makes a link and the key under which putLink stores its record. It is made
+// outside the transaction, which may run twice.
+func (s *Service) newLink(p Purpose, subject, email string) (text Secret, key string, rec linkRecord) {
+	expires := s.now().Add(linkLife[p]).UTC().Truncate(time.Second)
+	b := make([]byte, linkRandom, linkSize)
+	rand.Read(b)
+	b = binary.BigEndian.AppendUint64(b, uint64(expires.Unix()))
+	b = append(b, s.linkTag(p, b)...)
+	text = Secret(base64.RawURLEncoding.EncodeToString(b))
+	return text, linkKey(b), linkRecord{Purpose: p, Expires: expires, Subject: subject, Email: email}
+}
+
+func (s *Service) linkTag(p Purpose, signed []byte) []byte {
+	return mac(s.linkKey, []byte(p), signed)[:linkTag]
+}
+
+// linkKey is where the record of a link is.
+func linkKey(b []byte) string {
+	h := sha256.Sum256(b[:linkRandom])
+	return "authn/link/" + hex.EncodeToString(h[:])
+}
+
+// openLink checks a link's form, tag and expiry; it needs no store.
+func (s *Service) openLink(p Purpose, text Secret) (key string, err error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
+	if err != nil || len(b) != linkSize {
+		return "", problem.New("", CodeLinkInvalid)
+	}
+	signed, tag := b[:linkSize-linkTag], b[linkSize-linkTag:]
+	if subtle.ConstantTimeCompare(tag, s.linkTag(p, signed)) != 1 {
+		return "", problem.New("", CodeLinkInvalid)
+	}
+	if s.now().Unix() >= int64(binary.BigEndian.Uint64(signed[linkRandom:])) {
+		return "", problem.New("", CodeLinkExpired)
+	}
+	return linkKey(b), nil
+}
+
+// findLink returns the record of a link that can be used now.
+func (s *Service) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec linkRecord, err error) {
+	if key, err = s.openLink(p, text); err != nil {
+		return "", rec, err
+	}
+	err = kv.GetJSON(r, key, &rec)
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		return "", rec, problem.New("", CodeLinkUsed)
+	case err != nil:
+		return "", rec, err
+	case rec.Purpose != p:
+		return "", rec, problem.New("", CodeLinkInvalid)
+	case !s.now().Before(rec.Expires):
+		return "", rec, problem.New("", CodeLinkExpired)
+	}
+	return key, rec, nil
+}
+
+// burnLink uses a link up: the record that it returns is gone when tx commits.
+func (s *Service) burnLink(tx kv.Tx, p Purpose, text Secret) (linkRecord, error) {
+	key, rec, err := s.findLink(tx, p, text)
+	if err != nil {
+		return rec, err
+	}
+	return rec, tx.Delete([]byte(key))
+}
+
+// replaceLink stores a link in the place of the one before it that has the same
+// slot; an empty key only voids that one. A slot holds the key of a link's record.
+func replaceLink(tx kv.Tx, slot, key string, rec linkRecord) error {
+	old, err := tx.Get([]byte(slot))
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		if err := tx.Delete(old); err != nil {
+			return err
+		}
+	}
+	if key == "" {
+		return tx.Delete([]byte(slot))
+	}
+	if err := tx.Put([]byte(slot), []byte(key)); err != nil {
+		return err
+	}
+	return kv.PutJSON(tx, key, rec)
+}
+
+// Slots of links of which there is one at a time.
+const setupSlot = "authn/link-of/setup"
+
+func verifySlot(userID string) string { return "authn/link-of/verify/" + userID }
+
+// CheckLink looks at a link without using it up, for the page that asks to
+// confirm. Its problems are link_invalid, link_expired and link_used.
+func (s *Service) CheckLink(ctx context.Context, p Purpose, link Secret) (LinkInfo, error) {
+	var info LinkInfo
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		_, rec, err := s.findLink(r, p, link)
+		if err != nil {
+			return err
+		}
+		info = LinkInfo{Purpose: p, Email: rec.Email, Expires: rec.Expires}
+		if p != PurposeVerifyEmail {
+			return nil
+		}
+		u, err := loadUser(r, rec.Subject)
+		info.Username = u.Username
+		return err
+	})
+	if err != nil {
+		return LinkInfo{}, err
+	}
+	return info, nil
+}

@@ -1,0 +1,146 @@
+package authn
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// RecoveryCodes is how many recovery codes an account gets at once.
+const RecoveryCodes = 8
+
+const (
+	recoveryBytes = 8 // of a code: 16 hex digits
+	hexDigits     = "0123456789abcdef"
+)
+
+// recoveryRecord holds the codes that were not used, under
+// authn/recovery/<user id>.
+//
+// They are kept as HMAC-SHA-256 under a key derived from the sealing key, not as
+// argon2 hashes: a code is 64 random bits and no dictionary has it, so there is
+// nothing for a slow hash to slow down. Without the key not even trying all 2^64 helps; with it,
+// they would have to be tried. And eight fast hashes can all be computed and
+// compared for each attempt, which takes the same time whether one matches or none.
+type recoveryRecord struct {
+	Hashes [][]byte `json:"hashes"`
+}
+
+// recoveryHash is what is kept of a code.
+func (s *Service) recoveryHash(userID, code string) []byte {
+	return mac(s.recoveryKey, []byte(userID), []byte(code))
+}
+
+// find returns the place of a hash, or -1; it compares with all.
+func (rec recoveryRecord) find(hash []byte) int {
+	at := -1
+	for i, h := range rec.Hashes {
+		if subtle.ConstantTimeCompare(h, hash) == 1 {
+			at = i
+		}
+	}
+	return at
+}
+
+// CreateRecoveryCodes gives the account new recovery codes and voids the ones
+// that it had. They are 16 hex digits each and are in this answer only. They work at
+// once, but the Session goes back to Enrolling until one is typed back
+// (ConfirmRecoveryCodes). Where the account had saved codes before, all its other
+// sessions end. It needs a fresh factor.
+func (s *Service) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) (codes []string, next Session, err error) {
+	raw := make([]byte, RecoveryCodes*recoveryBytes)
+	rand.Read(raw)
+	var rec recoveryRecord
+	for part := range slices.Chunk(raw, recoveryBytes) {
+		code := hex.EncodeToString(part)
+		codes = append(codes, code)
+		rec.Hashes = append(rec.Hashes, s.recoveryHash(x.UserID, code))
+	}
+	var u userRecord
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		var err error
+		if u, err = s.enrolled(tx, x); err != nil {
+			return err
+		}
+		if !u.HasTOTP {
+			return ErrForbidden
+		}
+		if u.RecoveryConfirmed {
+			u.Generation++
+		}
+		u.RecoveryLeft, u.RecoveryConfirmed = RecoveryCodes, false
+		if err := kv.PutJSON(tx, recoveryKeyOf(u.ID), rec); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: rowRecoveryMade, Actor: o.actor(u, x.Factor)})
+	})
+	if err != nil {
+		return nil, Session{}, err
+	}
+	s.tell(ctx, u, o, EventRecoveryCodesCreated, nil)
+	x.Stage, x.Generation = StageEnrolling, u.Generation
+	return codes, x, nil
+}
+
+// ConfirmRecoveryCodes takes a code typed back, which shows that the codes were
+// saved and does not use it up. The Session that it returns is SignedIn.
+//
+// Wrong ones count as attempts at a second factor; the problems are
+// recovery_format, recovery_wrong and recovery_missing.
+func (s *Service) ConfirmRecoveryCodes(ctx context.Context, x Session, o Origin, code string) (Session, error) {
+	if x.Factor == FactorNone {
+		return Session{}, ErrForbidden
+	}
+	next, _, err := s.withRecoveryCode(ctx, x, o, code, func(_ kv.Tx, u *userRecord, _ recoveryRecord, _ int) (accepted, error) {
+		u.RecoveryConfirmed = true
+		return accepted{row: rowRecoveryConfirmed, keeps: true}, nil
+	})
+	return next, err
+}
+
+// UseRecoveryCode gives a recovery code as second factor and burns it. Using
+// one also shows that they were saved. Beyond Session and throttling its problems are
+// recovery_format and recovery_wrong.
+func (s *Service) UseRecoveryCode(ctx context.Context, x Session, o Origin, code string) (Session, error) {
+	next, u, err := s.withRecoveryCode(ctx, x, o, code, func(tx kv.Tx, u *userRecord, rec recoveryRecord, at int) (accepted, error) {
+		rec.Hashes = slices.Delete(rec.Hashes, at, at+1)
+		u.RecoveryLeft, u.RecoveryConfirmed = len(rec.Hashes), true
+		left := map[string]string{"left": strconv.Itoa(u.RecoveryLeft)}
+		return accepted{row: rowRecoveryUsed, detail: left}, kv.PutJSON(tx, recoveryKeyOf(u.ID), rec)
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	s.tell(ctx, u, o, EventRecoveryCodeUsed, map[string]string{"left": strconv.Itoa(u.RecoveryLeft)})
+	return next, nil
+}
+
+// withRecoveryCode finds a typed code among the account's and does with it what
+// then says.
+func (s *Service) withRecoveryCode(ctx context.Context, x Session, o Origin, code string, then func(kv.Tx, *userRecord, recoveryRecord, int) (accepted, error)) (Session, userRecord, error) {
+	code = cleanCode(code)
+	if !consistsOf(code, 2*recoveryBytes, hexDigits) {
+		return Session{}, userRecord{}, problem.New("code", CodeRecoveryFormat)
+	}
+	hash := s.recoveryHash(x.UserID, code)
+	return s.secondFactor(ctx, x, o, FactorRecoveryCode, func(tx kv.Tx, u *userRecord) (accepted, error) {
+		var rec recoveryRecord
+		err := kv.GetJSON(tx, recoveryKeyOf(u.ID), &rec)
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return accepted{}, err
+		}
+		at := rec.find(hash)
+		if at < 0 {
+			return accepted{}, errWrong
+		}
+		return then(tx, u, rec, at)
+	})
+}

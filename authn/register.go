@@ -1,0 +1,164 @@
+package authn
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Registration is what somebody fills in to get an account.
+type Registration struct {
+	Username string
+	Email    string
+	Password string
+	Purpose  Purpose // PurposeSetup or PurposeInvitation, of Link; "" without a link
+	Link     Secret
+}
+
+// Register makes an account and mails the link that verifies its address. The
+// Session that it returns is Enrolling. With ErrMail the account was made and the
+// Session is good; the person asks for the mail again.
+//
+// A link is used up with the account that it makes; a form with problems leaves it
+// good. The address need not be free: an address belongs to the account
+// that verifies it, so nobody learns by registering who has an account, and
+// nobody keeps somebody else's address from them. Where another account has
+// verified it, that one's owner gets a word of it in place of the link.
+func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Session, error) {
+	var ps problem.Problems
+	u := userRecord{ID: uuid.Must(uuid.NewV7()).String(), CreatedAt: s.now().UTC(), Generation: 1}
+	u.Username = cleanUsername(r.Username, &ps)
+	u.Email = cleanEmail(r.Email, &ps)
+	u.Admin = r.Purpose == PurposeSetup
+	if err := s.precheckRegistration(ctx, r, u, &ps); err != nil {
+		return Session{}, err
+	}
+	checkNewPassword(r.Password, u.Username, u.Email, &ps)
+	if err := ps.Err(); err != nil {
+		return Session{}, err
+	}
+	if _, err := s.take(ctx, s.registerCounter(o, r)); err != nil { // counts good ones too
+		return Session{}, err
+	}
+	hash, err := s.passwords.hash(ctx, r.Password)
+	if err != nil {
+		return Session{}, err
+	}
+	text, key, link := s.newLink(PurposeVerifyEmail, u.ID, u.Email)
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		detail := map[string]string{"username": u.Username, "email": u.Email}
+		if err := s.useRegistrationLink(tx, r, detail); err != nil {
+			return err
+		}
+		if err := s.createUser(tx, u, hash); err != nil {
+			return err
+		}
+		if err := replaceLink(tx, verifySlot(u.ID), key, link); err != nil {
+			return err
+		}
+		return s.record(tx, u.ID, audit.Event{Kind: rowRegistered, Actor: o.actor(u, FactorNone), Detail: detail})
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	return s.begin(u), s.sendVerification(ctx, u, o, text, link)
+}
+
+// registerCounter counts passwords hashed for people without an account: of an
+// address, or of a link, so that a room full of invited people gets in.
+func (s *Service) registerCounter(o Origin, r Registration) counter {
+	if r.Purpose != "" {
+		return s.counter(limitRegister, "link", r.Link.Reveal())
+	}
+	return s.counter(limitRegister, "address", network(o.IP))
+}
+
+// precheckRegistration refuses, before any hash is made, what the transaction
+// would refuse: a link or a name that is no longer to be had.
+func (s *Service) precheckRegistration(ctx context.Context, r Registration, u userRecord, ps *problem.Problems) error {
+	var taken string
+	err := s.store.View(ctx, func(kr kv.Reader) (err error) {
+		if err = s.checkRegistrationLink(kr, r); err != nil {
+			return err
+		}
+		taken, err = lookup(kr, nameKey(fold(u.Username)))
+		return err
+	})
+	if err == nil && taken != "" {
+		ps.Add("username", CodeUsernameTaken)
+	}
+	return err
+}
+
+// checkRegistrationLink tells whether somebody with this form may register.
+func (s *Service) checkRegistrationLink(kr kv.Reader, r Registration) error {
+	switch r.Purpose {
+	case PurposeSetup, PurposeInvitation:
+		_, _, err := s.findLink(kr, r.Purpose, r.Link)
+		return err
+	case "":
+		open, err := s.registrationOpen(kr)
+		if err == nil && !open {
+			return problem.New("", CodeRegistrationOff)
+		}
+		return err
+	default:
+		return problem.New("", CodeLinkInvalid)
+	}
+}
+
+// useRegistrationLink is checkRegistrationLink that uses the link up, and tells
+// the trail how somebody came in.
+func (s *Service) useRegistrationLink(tx kv.Tx, r Registration, detail map[string]string) error {
+	if err := s.checkRegistrationLink(tx, r); err != nil {
+		return err
+	}
+	switch r.Purpose {
+	case PurposeSetup:
+		detail["by"] = "setup"
+		if _, err := s.burnLink(tx, r.Purpose, r.Link); err != nil {
+			return err
+		}
+		return replaceLink(tx, setupSlot, "", linkRecord{})
+	case PurposeInvitation:
+		rec, err := s.burnLink(tx, r.Purpose, r.Link)
+		if err != nil {
+			return err
+		}
+		detail["by"], detail["invitation"], detail["invited"] = "invitation", rec.Subject, rec.Email
+		return forgetInvitation(tx, rec.Subject)
+	default:
+		detail["by"] = "open"
+		return nil
+	}
+}
+
+// createUser writes an account whose name has to be free.
+func (s *Service) createUser(tx kv.Tx, u userRecord, hash string) error {
+	taken, err := lookup(tx, nameKey(fold(u.Username)))
+	if err != nil {
+		return err
+	}
+	if taken != "" {
+		return problem.New("username", CodeUsernameTaken)
+	}
+	if u.Admin {
+		if err := tx.Put([]byte(adminKey(u.ID)), []byte(u.ID)); err != nil {
+			return err
+		}
+	}
+	if err := tx.Put([]byte(nameKey(fold(u.Username))), []byte(u.ID)); err != nil {
+		return err
+	}
+	if err := s.putSealed(tx, passwordKey(u.ID), []byte(hash)); err != nil {
+		return err
+	}
+	if err := kv.PutJSON(tx, userKey(u.ID), u); err != nil {
+		return err
+	}
+	return s.users.RecordUser(tx, u.ID, u.Username, u.Frozen)
+}

@@ -1,0 +1,29 @@
+package authn
+
+// Kinds of rows in the audit trail that this package writes, each with the
+// details that it has.
+const (
+	rowSetupLink           = "setup.link_made"
+	rowInvited             = "invitation.made"    // email
+	rowInvitationRevoked   = "invitation.revoked" // email
+	rowRegistered          = "account.registered" // username, email, by ("setup", "invitation", "open"), invitation (its id), invited (its address)
+	rowVerificationSent    = "account.verification_sent"
+	rowEmailChanged        = "account.email_changed" // from, to
+	rowEmailVerified       = "account.email_verified"
+	rowPasswordAccepted    = "account.password_accepted"
+	rowSignInFailed        = "account.sign_in_failed" // why ("password", "frozen"); without an account where there is none
+	rowFactorAccepted      = "account.factor_accepted"
+	rowFactorFailed        = "account.factor_failed" // factor
+	rowTOTPAdded           = "account.totp_added"
+	rowTOTPReplaced        = "account.totp_replaced"
+	rowRecoveryMade        = "account.recovery_codes_made"
+	rowRecoveryConfirmed   = "account.recovery_codes_confirmed"
+	rowRecoveryUsed        = "account.recovery_code_used" // left
+	rowPasswordChanged     = "account.password_changed"
+	rowPasswordChangeWrong = "account.password_change_failed"
+	rowFrozen              = "account.frozen"
+	rowUnfrozen            = "account.unfrozen"
+	rowAdminGranted        = "account.admin_granted"
+	rowAdminRevoked        = "account.admin_revoked"
+	rowSignedOut           = "account.signed_out"
+)

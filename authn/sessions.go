@@ -1,0 +1,159 @@
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// SessionCookie is the name of the cookie. Its prefix makes browsers take it
+// over HTTPS (or from localhost) only, for this host only, and for every path
+// (RFC 6265bis §4.1.3.2).
+const SessionCookie = "__Host-rind_session"
+
+// How long a session lasts.
+const (
+	SessionLifetime = 12 * time.Hour // from the password on, whatever happens
+	SessionIdle     = 2 * time.Hour  // without a request
+)
+
+// Keys of what a session holds.
+const (
+	valueSession = "session"
+	valueFlash   = "flash"
+)
+
+// Sessions carries a Session from request to request: on the server, in the
+// store, under the hash of a random id that only the browser's cookie has. The id
+// changes each time somebody gets further (Start), so that an id known before is
+// worth nothing after.
+//
+// The cookie ends with the browser's session; how long it is good is for the server
+// to say. It does by Config.Clock, so the lifetimes of scs, which reads the machine's
+// clock, are not used, and with them goes a write to the store at each request: that
+// somebody is there is noted once a minute at most, so a session may end up to
+// a minute short of SessionIdle.
+type Sessions struct {
+	svc *Service
+	scs *scs.SessionManager
+}
+
+// NewSessions makes Sessions over the Service's store. onError answers a request
+// whose session could not be read or kept; plain 503 where it is nil.
+func NewSessions(s *Service, onError func(http.ResponseWriter, *http.Request, error)) *Sessions {
+	m := scs.New()
+	m.Store = &sessionStore{store: s.store, now: s.now}
+	m.Codec = valuesCodec{}
+	m.Lifetime = SessionLifetime
+	m.HashTokenInStore = true
+	m.Cookie.Name = SessionCookie
+	m.Cookie.Path = "/"
+	m.Cookie.Secure = true
+	m.Cookie.HttpOnly = true
+	m.Cookie.SameSite = http.SameSiteLaxMode
+	m.Cookie.Persist = false
+	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+		s.log.ErrorContext(r.Context(), "authn: a session could not be read or kept", "error", err)
+		if onError != nil {
+			onError(w, r, err)
+			return
+		}
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+	}
+	return &Sessions{svc: s, scs: m}
+}
+
+// Middleware makes the other methods work in the handlers behind it.
+func (m *Sessions) Middleware(next http.Handler) http.Handler {
+	inner := m.scs.LoadAndSave(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), foundKey{}, new(found))))
+	})
+}
+
+// Current returns who asks, and their account as it is now. It returns nobody, without
+// an error, where nobody is signed in or the session no longer holds; such a
+// one is deleted.
+func (m *Sessions) Current(ctx context.Context) (Session, User, error) {
+	text := m.scs.GetString(ctx, valueSession)
+	if text == "" {
+		return Session{}, User{}, nil
+	}
+	var x Session
+	if err := json.Unmarshal([]byte(text), &x); err != nil {
+		return Session{}, User{}, fmt.Errorf("authn: a session is damaged: %w", err)
+	}
+	var u userRecord
+	err := m.svc.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = m.svc.member(r, x)
+		return err
+	})
+	if errors.Is(err, ErrSignedOut) {
+		return Session{}, User{}, m.destroy(ctx)
+	}
+	if err != nil {
+		return Session{}, User{}, err
+	}
+	return x, u.public(), nil
+}
+
+// Start keeps x for this browser, under a new id: the cookie changes, and the
+// id before it is worth nothing from now on. It is stored when Start returns.
+func (m *Sessions) Start(ctx context.Context, x Session) error {
+	if x.Stage == StageNone {
+		return errors.New("authn: nobody to start a session for")
+	}
+	b, err := json.Marshal(x)
+	if err != nil {
+		return fmt.Errorf("authn: encode a session: %w", err)
+	}
+	if err := m.scs.RenewToken(ctx); err != nil {
+		return fmt.Errorf("authn: renew a session: %w", err)
+	}
+	m.scs.Put(ctx, valueSession, string(b))
+	if _, _, err := m.scs.Commit(ctx); err != nil {
+		return fmt.Errorf("authn: keep a session: %w", err)
+	}
+	return nil
+}
+
+// End signs out. Where nobody is signed in it does nothing.
+func (m *Sessions) End(ctx context.Context, o Origin) error {
+	x, u, err := m.Current(ctx)
+	if err != nil || x.Stage == StageNone {
+		return err
+	}
+	if err := m.destroy(ctx); err != nil {
+		return err
+	}
+	who := o.actor(userRecord{ID: u.ID, Username: u.Username}, x.Factor)
+	return m.svc.store.Update(ctx, func(tx kv.Tx) error {
+		return m.svc.record(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
+	})
+}
+
+func (m *Sessions) destroy(ctx context.Context) error {
+	if err := m.scs.Destroy(ctx); err != nil {
+		return fmt.Errorf("authn: end a session: %w", err)
+	}
+	return nil
+}
+
+// Flash keeps a word for the next page, such as the code of a notice. It is no place for
+// secrets: the store has it as it is.
+func (m *Sessions) Flash(ctx context.Context, word string) {
+	m.scs.Put(ctx, valueFlash, word)
+}
+
+// TakeFlash returns the word once; "" where there is none.
+func (m *Sessions) TakeFlash(ctx context.Context) string {
+	return m.scs.PopString(ctx, valueFlash)
+}

@@ -1,0 +1,171 @@
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+const sessionPrefix = "session/"
+
+// touchAfter is how old the note of somebody's last request is before it is
+// written anew.
+const touchAfter = time.Minute
+
+// sessionRecord is a session in the store, under session/<hash of its id>.
+type sessionRecord struct {
+	Begun  time.Time       `json:"begun"`
+	Seen   time.Time       `json:"seen"` // last request, up to touchAfter earlier
+	Values json.RawMessage `json:"values"`
+}
+
+// over tells whether the session has ended by itself.
+func (rec sessionRecord) over(now time.Time) bool {
+	return !now.Before(rec.Begun.Add(SessionLifetime)) || !now.Before(rec.Seen.Add(SessionIdle))
+}
+
+// found notes, for one request, which session it came with.
+type found struct{ token string }
+
+type foundKey struct{}
+
+// sessionStore is scs.CtxStore over kv. The tokens that it sees are hashes.
+//
+// A session that was there when its request began and is not there when the
+// request wants to store it was ended in between, by the same person elsewhere: it stays
+// ended. (scs by itself would bring it back.)
+type sessionStore struct {
+	store kv.Store
+	now   func() time.Time
+}
+
+// FindCtx implements scs.CtxStore.
+func (st *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	now := st.now().UTC()
+	var rec sessionRecord
+	err := st.store.View(ctx, func(r kv.Reader) (err error) {
+		rec, err = load(r, token)
+		return err
+	})
+	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.over(now) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if now.Sub(rec.Seen) >= touchAfter {
+		err := st.store.Update(ctx, func(tx kv.Tx) error { return touch(tx, token, now) })
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	if f, ok := ctx.Value(foundKey{}).(*found); ok {
+		f.token = token
+	}
+	return rec.Values, true, nil
+}
+
+func load(r kv.Reader, token string) (rec sessionRecord, err error) {
+	err = kv.GetJSON(r, sessionPrefix+token, &rec)
+	return rec, err
+}
+
+// touch notes that somebody was there; it brings nothing back.
+func touch(tx kv.Tx, token string, now time.Time) error {
+	rec, err := load(tx, token)
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	rec.Seen = now
+	return kv.PutJSON(tx, sessionPrefix+token, rec)
+}
+
+// CommitCtx implements scs.CtxStore; the expiry of scs is not used. Nothing is
+// written where nothing changed.
+func (st *sessionStore) CommitCtx(ctx context.Context, token string, values []byte, _ time.Time) error {
+	now := st.now().UTC()
+	rec := sessionRecord{Begun: now, Seen: now, Values: values}
+	if same, err := st.has(ctx, token, values); same || err != nil {
+		return err
+	}
+	f, _ := ctx.Value(foundKey{}).(*found)
+	return st.store.Update(ctx, func(tx kv.Tx) error {
+		old, err := load(tx, token)
+		switch {
+		case errors.Is(err, kv.ErrNotFound) && f != nil && f.token == token:
+			return nil // ended meanwhile
+		case errors.Is(err, kv.ErrNotFound):
+			return kv.PutJSON(tx, sessionPrefix+token, rec)
+		case err != nil:
+			return err
+		}
+		old.Seen, old.Values = now, values
+		return kv.PutJSON(tx, sessionPrefix+token, old)
+	})
+}
+
+// has tells whether the session is stored with these values already.
+func (st *sessionStore) has(ctx context.Context, token string, values []byte) (same bool, err error) {
+	err = st.store.View(ctx, func(r kv.Reader) error {
+		rec, err := load(r, token)
+		same = err == nil && string(rec.Values) == string(values)
+		if errors.Is(err, kv.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	return same, err
+}
+
+// DeleteCtx implements scs.CtxStore.
+func (st *sessionStore) DeleteCtx(ctx context.Context, token string) error {
+	return st.store.Update(ctx, func(tx kv.Tx) error { return tx.Delete([]byte(sessionPrefix + token)) })
+}
+
+// Find implements scs.Store.
+func (st *sessionStore) Find(token string) ([]byte, bool, error) {
+	return st.FindCtx(context.Background(), token)
+}
+
+// Commit implements scs.Store.
+func (st *sessionStore) Commit(token string, b []byte, expiry time.Time) error {
+	return st.CommitCtx(context.Background(), token, b, expiry)
+}
+
+// Delete implements scs.Store.
+func (st *sessionStore) Delete(token string) error {
+	return st.DeleteCtx(context.Background(), token)
+}
+
+// valuesCodec is scs.Codec: a session's values, all of them strings, as JSON.
+// The deadline of scs is not kept.
+type valuesCodec struct{}
+
+// Encode implements scs.Codec.
+func (valuesCodec) Encode(_ time.Time, values map[string]any) ([]byte, error) {
+	b, err := json.Marshal(values) // the keys in order: equal values are equal bytes
+	if err != nil {
+		return nil, fmt.Errorf("authn: encode a session: %w", err)
+	}
+	return b, nil
+}
+
+// Decode implements scs.Codec.
+func (valuesCodec) Decode(b []byte) (time.Time, map[string]any, error) {
+	var text map[string]string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return time.Time{}, nil, fmt.Errorf("authn: decode a session: %w", err)
+	}
+	values := make(map[string]any, len(text))
+	for k, v := range text {
+		values[k] = v
+	}
+	return time.Now().Add(SessionLifetime), values, nil
+}

@@ -1,0 +1,211 @@
+package authn
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// errWrong ends a transaction in which a secret turned out to be wrong.
+var errWrong = errors.New("authn: wrong")
+
+// SignIn checks a password; login is a username or a verified address, and both
+// count as one identity. The Session that it returns is at Password, or at
+// Enrolling where the account has no second factor yet.
+//
+// Nobody who is unknown, has another password, or is frozen gets anything but the
+// problem sign_in_failed, after the same work: the same two transactions that write
+// and one argon2 hash of the same cost. A ThrottledError costs no hash.
+func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) (Session, error) {
+	failed := problem.New("", CodeSignInFailed)
+	if len(password) > MaxPassword || len(login) > MaxEmail {
+		return Session{}, failed // the same for everybody
+	}
+	u, hash, err := s.credentials(ctx, login)
+	if err != nil {
+		return Session{}, err
+	}
+	giveBack, err := s.take(ctx, s.passwordCounters(o, u, login)...)
+	if err != nil {
+		return Session{}, err
+	}
+	ok, renewed, err := s.passwords.check(ctx, password, hash)
+	if err != nil {
+		return Session{}, errors.Join(err, s.store.Update(context.WithoutCancel(ctx), giveBack)) // it was not looked at
+	}
+	if !ok || u.Frozen {
+		if err := s.recordFailedSignIn(ctx, o, u, ok); err != nil {
+			return Session{}, err
+		}
+		return Session{}, failed
+	}
+	var x Session
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		now, err := loadUser(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		if now.Frozen || now.Generation != u.Generation {
+			return errWrong // frozen, or given another password, since it was read
+		}
+		x = s.begin(now)
+		return s.acceptPassword(tx, o, now, renewed, giveBack)
+	})
+	if errors.Is(err, errWrong) {
+		return Session{}, failed
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	return x, nil
+}
+
+// credentials finds who signs in and the hash of their password; nobody, without
+// an error, where there is no such account.
+func (s *Service) credentials(ctx context.Context, login string) (u userRecord, hash string, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		var err error
+		if u, err = findUser(r, login); err != nil {
+			return err
+		}
+		b, err := s.getSealed(r, passwordKey(u.ID))
+		hash = string(b)
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return userRecord{}, "", nil
+	}
+	return u, hash, err
+}
+
+// passwordCounters are those that a password counts with: the account, by
+// whichever name it was called, or the name where there is no such account.
+func (s *Service) passwordCounters(o Origin, u userRecord, login string) []counter {
+	who := []string{"account", u.ID}
+	if u.ID == "" {
+		who = []string{"nobody", fold(login)}
+	}
+	address := network(o.IP)
+	return []counter{
+		s.counter(limitPassword, who[0], who[1], address),
+		s.counter(limitPasswordAccount, who...),
+		s.counter(limitPasswordAddress, address),
+	}
+}
+
+// recordFailedSignIn writes the row of a sign-in that failed, also where there
+// is no such account. What was typed is not in it.
+func (s *Service) recordFailedSignIn(ctx context.Context, o Origin, u userRecord, right bool) error {
+	why := "password"
+	if right {
+		why = "frozen"
+	}
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		return s.record(tx, u.ID, audit.Event{
+			Kind: rowSignInFailed, Actor: o.actor(userRecord{}, FactorNone), Detail: map[string]string{"why": why},
+		})
+	})
+}
+
+// acceptPassword writes what follows from a password that was right.
+func (s *Service) acceptPassword(tx kv.Tx, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) error {
+	if renewed != "" {
+		if err := s.putSealed(tx, passwordKey(u.ID), []byte(renewed)); err != nil {
+			return err
+		}
+	}
+	if err := giveBack(tx); err != nil {
+		return err
+	}
+	return s.record(tx, u.ID, audit.Event{Kind: rowPasswordAccepted, Actor: o.actor(u, FactorNone)})
+}
+
+// ChangePassword gives the account another password and ends all its other
+// sessions; x goes on as the Session that is returned. It asks for the old password
+// and a fresh factor.
+func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, password string) (Session, error) {
+	u, hash, err := s.ownPassword(ctx, x)
+	if err != nil {
+		return Session{}, err
+	}
+	var ps problem.Problems
+	checkNewPassword(password, u.Username, u.Email, &ps)
+	if password == old {
+		ps.Add("password", CodePasswordSame)
+	}
+	if err := ps.Err(); err != nil {
+		return Session{}, err
+	}
+	giveBack, err := s.take(ctx, s.passwordCounters(o, u, "")...)
+	if err != nil {
+		return Session{}, err
+	}
+	if err := s.checkOldPassword(ctx, x, o, u, old, hash); err != nil {
+		return Session{}, err
+	}
+	if hash, err = s.passwords.hash(ctx, password); err != nil {
+		return Session{}, err
+	}
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		if u, err = s.signedIn(tx, x); err != nil {
+			return err
+		}
+		u.Generation++
+		if err := s.putSealed(tx, passwordKey(u.ID), []byte(hash)); err != nil {
+			return err
+		}
+		if err := giveBack(tx); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: rowPasswordChanged, Actor: o.actor(u, x.Factor)})
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	s.tell(ctx, u, o, EventPasswordChanged, nil)
+	x.Generation = u.Generation
+	return x, nil
+}
+
+// ownPassword is the account of a Session that may change its password, and
+// the hash of the one that it has.
+func (s *Service) ownPassword(ctx context.Context, x Session) (u userRecord, hash string, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		var err error
+		if u, err = s.signedIn(r, x); err != nil {
+			return err
+		}
+		if !x.FactorFresh(s.now()) {
+			return ErrFactorStale
+		}
+		b, err := s.getSealed(r, passwordKey(u.ID))
+		hash = string(b)
+		return err
+	})
+	return u, hash, err
+}
+
+// checkOldPassword returns the problem password_wrong, with a row, where old is
+// not the account's password.
+func (s *Service) checkOldPassword(ctx context.Context, x Session, o Origin, u userRecord, old, hash string) error {
+	ok := false
+	if len(old) <= MaxPassword {
+		var err error
+		if ok, _, err = s.passwords.check(ctx, old, hash); err != nil {
+			return err
+		}
+	}
+	if ok {
+		return nil
+	}
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		return s.record(tx, u.ID, audit.Event{Kind: rowPasswordChangeWrong, Actor: o.actor(u, x.Factor)})
+	})
+	if err != nil {
+		return err
+	}
+	return problem.New("old_password", CodePasswordWrong)
+}
