@@ -181,8 +181,12 @@ func (c *change) mint(p Principal, id string, root []byte, rec tokenRecord) (Min
 }
 
 func (c *change) putToken(id string, rec tokenRecord, chain chainRecord) error {
-	if there, err := kv.Exists(c, tokenKey(id)); err != nil || there {
-		return errors.Join(err, fmt.Errorf("issuer: a token has the id %s already", id))
+	there, err := kv.Exists(c, tokenKey(id))
+	if err != nil {
+		return err
+	}
+	if there {
+		return fmt.Errorf("issuer: a token has the id %s already", id)
 	}
 	if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
 		return err

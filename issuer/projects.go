@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
@@ -75,14 +76,16 @@ type memberRecord struct {
 	Since time.Time
 }
 
-// reserved names would be mistaken for a page, for a part of an index's address,
-// or for the file that people pass to "pip install -r" with the -r forgotten.
-var reserved = []string{"legacy", "new", "requirements-txt", "rrequirements-txt", "simple"}
+// reserved names, normalized, would be mistaken for a part of an index's address,
+// or for the file that people pass to "pip install" with the -r forgotten.
+var reserved = []string{"legacy", "requirements-txt", "rrequirements-txt", "simple"}
 
 // CreateProject registers a project with p as its owner, under a name by PEP 508
 // of at most MaxProjectName characters, which no project has after normalization
-// by PEP 503. It returns the revision too. Its problems have the field "name".
+// by PEP 503. White space around it is dropped. It returns the revision too. Its
+// problems have the field "name".
 func (s *Service) CreateProject(ctx context.Context, p Principal, name string) (Project, uint64, error) {
+	name = strings.TrimSpace(name)
 	if err := checkProjectName(name); err != nil {
 		return Project{}, 0, err
 	}

@@ -2,6 +2,8 @@ package issuer
 
 import (
 	"context"
+	"maps"
+	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
@@ -63,29 +65,29 @@ func (c *change) count(userID string, total, unrevoked int) error {
 
 // auditToken writes the one row "token.<what>" for the owner's account, and for
 // each project that the token names a row "project.token_<what>", by which the
-// trail of that project shows it.
+// trail of that project shows it. Who may read the one project's trail may have
+// no business with the others, so such a row does not name them.
 func (c *change) auditToken(p Principal, what, id string, rec tokenRecord) error {
 	owner, err := readUser(c, rec.User)
 	if err != nil {
 		return err
 	}
-	detail := map[string]string{"token": id, "label": rec.Label, "owner": owner.Name, "scope": string(rec.Scope), "expires": "never"}
+	shared := map[string]string{"token": id, "label": rec.Label, "owner": owner.Name, "expires": "never"}
 	if !rec.Expires.IsZero() {
-		detail["expires"] = rec.Expires.UTC().Format("2006-01-02T15:04:05Z07:00")
-	}
-	if rec.Scope == ScopeChosen {
-		detail["projects"] = projectNames(rec.Projects)
+		shared["expires"] = rec.Expires.UTC().Format(time.RFC3339)
 	}
 	if why := rec.Revoked.Why; why != "" {
-		detail["why"] = why
-	}
-	if err := c.audit(p, audit.Event{Kind: "token." + what, Account: rec.User, Detail: detail}); err != nil {
-		return err
+		shared["why"] = why
 	}
 	for _, project := range rec.Projects {
-		if err := c.audit(p, audit.Event{Kind: "project.token_" + what, Project: project.ID, Detail: detail}); err != nil {
+		if err := c.audit(p, audit.Event{Kind: "project.token_" + what, Project: project.ID, Detail: shared}); err != nil {
 			return err
 		}
 	}
-	return nil
+	own := maps.Clone(shared)
+	own["scope"] = string(rec.Scope)
+	if rec.Scope == ScopeChosen {
+		own["projects"] = projectNames(rec.Projects)
+	}
+	return c.audit(p, audit.Event{Kind: "token." + what, Account: rec.User, Detail: own})
 }

@@ -48,8 +48,12 @@ func usedSince(r kv.Reader, tokenID string, minute time.Time) (bool, error) {
 	if len(tokenID) > 36 {
 		return false, ErrNotFound
 	}
-	if there, err := kv.Exists(r, tokenKey(tokenID)); err != nil || !there {
-		return false, errors.Join(err, ErrNotFound)
+	there, err := kv.Exists(r, tokenKey(tokenID))
+	if err != nil {
+		return false, err
+	}
+	if !there {
+		return false, ErrNotFound
 	}
 	last, err := readUse(r, tokenID)
 	return !last.At.Before(minute), err

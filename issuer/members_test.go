@@ -1,0 +1,252 @@
+package issuer_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// roles lists the members of a project in the order that pages show.
+func (h *house) roles(project string) string {
+	h.Helper()
+	p, err := h.Project(h.Context(), root, project)
+	h.check(err)
+	var out []string
+	for _, m := range p.Members {
+		out = append(out, fmt.Sprintf("%s %s", m.Name, m.Role))
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestMembers(t *testing.T) {
+	h := newHouse(t)
+	demo := h.project(alice, "demo")
+	names := map[string]string{"demo": demo.ID}
+	type step struct {
+		do    func() (uint64, error)
+		rows  []string
+		roles string
+	}
+	for i, s := range []step{
+		{func() (uint64, error) { return h.AddMember(t.Context(), alice, "Demo", carolID, issuer.RoleMaintainer) },
+			[]string{"project.member_added carol demo", "log project demo"}, "alice owner, carol maintainer"},
+		{func() (uint64, error) { return h.AddMember(t.Context(), alice, "demo", bobID, issuer.RoleOwner) },
+			[]string{"project.member_added bob demo", "log project demo"}, "alice owner, bob owner, carol maintainer"},
+		{func() (uint64, error) { return h.SetRole(t.Context(), bob, "demo", carolID, issuer.RoleMaintainer) },
+			nil, "alice owner, bob owner, carol maintainer"},
+		{func() (uint64, error) { return h.SetRole(t.Context(), bob, "demo", carolID, issuer.RoleOwner) },
+			[]string{"project.role_changed carol demo", "log project demo"}, "alice owner, bob owner, carol owner"},
+		{func() (uint64, error) { return h.SetRole(t.Context(), carol, "demo", carolID, issuer.RoleMaintainer) },
+			[]string{"project.role_changed carol demo", "log project demo"}, "alice owner, bob owner, carol maintainer"},
+		{func() (uint64, error) { return h.RemoveMember(t.Context(), bob, "demo", aliceID) },
+			[]string{"project.member_removed alice demo", "log project demo"}, "bob owner, carol maintainer"},
+		{func() (uint64, error) { return h.Leave(t.Context(), carol, "demo") },
+			[]string{"project.member_left carol demo", "log project demo"}, "bob owner"},
+		{func() (uint64, error) { return h.AddMember(t.Context(), bob, "demo", aliceID, issuer.RoleOwner) },
+			[]string{"project.member_added alice demo", "log project demo"}, "alice owner, bob owner"},
+		{func() (uint64, error) { return h.RemoveMember(t.Context(), bob, "demo", bobID) },
+			[]string{"project.member_left bob demo", "log project demo"}, "alice owner"},
+	} {
+		rows := h.wrote(names, func() error {
+			rev, err := s.do()
+			if rev != h.revision() {
+				t.Errorf("step %d: revision %d, the store stands at %d", i, rev, h.revision())
+			}
+			return err
+		}, s.rows...)
+		if got := h.roles("demo"); got != s.roles {
+			t.Errorf("step %d: members %s, want %s", i, got, s.roles)
+		}
+		for _, e := range rows {
+			if e.Detail["project"] != "demo" || e.Detail["user"] == "" || e.Detail["role"]+e.Detail["was"] == "" {
+				t.Errorf("step %d: detail %v", i, e.Detail)
+			}
+		}
+	}
+	if ps, err := h.Projects(t.Context(), bobID); err != nil || len(ps) != 0 {
+		t.Errorf("bob left and has %v (%v)", ps, err)
+	}
+}
+
+func TestMembersRefused(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.record(carolID, "carol", true)
+	add := func(p issuer.Principal, project, user string, role issuer.Role) func() error {
+		return func() error { _, err := h.AddMember(t.Context(), p, project, user, role); return err }
+	}
+	set := func(p issuer.Principal, project, user string, role issuer.Role) func() error {
+		return func() error { _, err := h.SetRole(t.Context(), p, project, user, role); return err }
+	}
+	remove := func(p issuer.Principal, project, user string) func() error {
+		return func() error { _, err := h.RemoveMember(t.Context(), p, project, user); return err }
+	}
+	leave := func(p issuer.Principal, project string) func() error {
+		return func() error { _, err := h.Leave(t.Context(), p, project); return err }
+	}
+	owner, maintainer := issuer.RoleOwner, issuer.RoleMaintainer
+	for _, tt := range []struct {
+		name string
+		do   func() error
+		want any
+	}{
+		{"unknown user", add(alice, "demo", nobodyID, owner), "user: user_unknown"},
+		{"no user, no role", add(alice, "demo", "", ""), "user: user_unknown; role: role_unknown"},
+		{"frozen user", add(alice, "demo", carolID, maintainer), "user: user_frozen"},
+		{"member already", add(alice, "demo", bobID, owner), "user: already_member"},
+		{"oneself", add(alice, "demo", aliceID, maintainer), "user: already_member"},
+		{"role admin", add(alice, "demo", rootID, "admin"), "role: role_unknown"},
+		{"maintainer adds", add(bob, "demo", rootID, maintainer), issuer.ErrNotOwner},
+		{"stranger adds", add(root, "nothing", rootID, maintainer), issuer.ErrNotFound},
+		{"administrator adds", add(root, "demo", rootID, owner), issuer.ErrNotOwner},
+		{"maintainer promotes oneself", set(bob, "demo", bobID, owner), issuer.ErrNotOwner},
+		{"no such member", set(alice, "demo", rootID, owner), issuer.ErrNotFound},
+		{"no such role", set(alice, "demo", bobID, "Owner"), "role: role_unknown"},
+		{"last owner steps down", set(alice, "demo", aliceID, maintainer), "last_owner"},
+		{"last owner leaves", leave(alice, "demo"), "last_owner"},
+		{"last owner removes herself", remove(alice, "demo", aliceID), "last_owner"},
+		{"maintainer removes", remove(bob, "demo", aliceID), issuer.ErrNotOwner},
+		{"remove a stranger", remove(alice, "demo", rootID), issuer.ErrNotFound},
+		{"administrator leaves", leave(root, "demo"), issuer.ErrNotFound},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := *h
+			h.TB = t
+			h.refused(tt.want, tt.do)
+		})
+	}
+	if got, want := h.roles("demo"), "alice owner, bob maintainer"; got != want {
+		t.Errorf("members %s, want %s", got, want)
+	}
+}
+
+// A project is not told from one that does not exist by those outside of it.
+func TestStrangersLearnNothing(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	for _, project := range []string{"demo", "nothing"} {
+		for _, do := range []func() (uint64, error){
+			func() (uint64, error) { return h.AddMember(t.Context(), bob, project, bobID, issuer.RoleOwner) },
+			func() (uint64, error) { return h.SetRole(t.Context(), bob, project, aliceID, issuer.RoleMaintainer) },
+			func() (uint64, error) { return h.RemoveMember(t.Context(), bob, project, aliceID) },
+			func() (uint64, error) { return h.Leave(t.Context(), bob, project) },
+		} {
+			if _, err := do(); !errors.Is(err, issuer.ErrNotFound) || err.Error() != issuer.ErrNotFound.Error() {
+				t.Errorf("%s: error %v", project, err)
+			}
+		}
+	}
+}
+
+// A frozen owner can't manage, so it does not count as one.
+func TestFrozenOwnerIsNoOwner(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	h.member(alice, "demo", carolID, issuer.RoleMaintainer)
+	h.record(bobID, "bob", true)
+	h.refused("last_owner", func() error { _, err := h.Leave(t.Context(), alice, "demo"); return err })
+	h.record(aliceID, "alice", true)
+	if _, err := h.Leave(t.Context(), carol, "demo"); err != nil {
+		t.Errorf("a maintainer can't leave a project whose owners are frozen: %v", err)
+	}
+	p, err := h.Project(t.Context(), root, "demo")
+	if err != nil || slices.ContainsFunc(p.Members, func(m issuer.Member) bool { return !m.Frozen }) {
+		t.Errorf("members %v (%v)", p.Members, err)
+	}
+}
+
+func TestTooManyMembers(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
+		id, err := tx.Get([]byte("issuer/name/demo"))
+		if err != nil {
+			return err
+		}
+		var rec map[string]any
+		if err := kv.GetJSON(tx, "issuer/project/"+string(id), &rec); err != nil {
+			return err
+		}
+		members := rec["Members"].(map[string]any)
+		for i := range issuer.MaxMembers - 1 {
+			members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = members[aliceID]
+		}
+		return kv.PutJSON(tx, "issuer/project/"+string(id), rec)
+	}))
+	h.refused("user: too_many_members", func() error {
+		_, err := h.AddMember(t.Context(), alice, "demo", bobID, issuer.RoleMaintainer)
+		return err
+	})
+}
+
+// Two owners remove each other at the same moment: one of them stays.
+func TestOwnersRemoveEachOther(t *testing.T) {
+	h := newHouse(t)
+	for round := range 50 {
+		name := fmt.Sprintf("demo-%d", round)
+		h.project(alice, name)
+		h.member(alice, name, bobID, issuer.RoleOwner)
+		errs := together(
+			func() error { _, err := h.RemoveMember(t.Context(), alice, name, bobID); return err },
+			func() error { _, err := h.RemoveMember(t.Context(), bob, name, aliceID); return err },
+		)
+		left := h.roles(name)
+		switch {
+		case errs[0] == nil && errors.Is(errs[1], issuer.ErrNotFound) && left == "alice owner":
+		case errs[1] == nil && errors.Is(errs[0], issuer.ErrNotFound) && left == "bob owner":
+		default:
+			t.Fatalf("errors %v, left are %s", errs, left)
+		}
+	}
+}
+
+// Two owners leave, or step down, at the same moment: one of them has to stay.
+func TestOwnersLeaveTogether(t *testing.T) {
+	h := newHouse(t)
+	for round := range 50 {
+		name := fmt.Sprintf("demo-%d", round)
+		h.project(alice, name)
+		h.member(alice, name, bobID, issuer.RoleOwner)
+		errs := together(
+			func() error { _, err := h.Leave(t.Context(), alice, name); return err },
+			func() error { _, err := h.SetRole(t.Context(), bob, name, bobID, issuer.RoleMaintainer); return err },
+		)
+		var refused int
+		for _, err := range errs {
+			var ps problem.Problems
+			if errors.As(err, &ps) && ps.Has("last_owner") {
+				refused++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if left := h.roles(name); refused != 1 || strings.Count(left, "owner") != 1 {
+			t.Fatalf("errors %v, left are %s", errs, left)
+		}
+	}
+}
+
+// together runs functions at the same moment and returns their errors.
+func together(fns ...func() error) []error {
+	errs := make([]error, len(fns))
+	gate := make(chan struct{})
+	var wg sync.WaitGroup
+	for i, fn := range fns {
+		wg.Go(func() {
+			<-gate
+			errs[i] = fn()
+		})
+	}
+	close(gate)
+	wg.Wait()
+	return errs
+}

@@ -1,0 +1,191 @@
+package issuer_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer"
+)
+
+func TestProjectNames(t *testing.T) {
+	h := newHouse(t)
+	for _, tt := range []struct {
+		name, want string // "" for a name that is taken as it is
+	}{
+		{"demo", ""},
+		{"  Spaced  ", ""},
+		{"A", ""},
+		{"7", ""},
+		{"zope.interface_x--y", ""},
+		{strings.Repeat("x", 100), ""},
+		{"", "name: project_name_required"},
+		{" \t", "name: project_name_required"},
+		{strings.Repeat("x", 101), "name: project_name_too_long"},
+		{"-demo", "name: project_name_invalid"},
+		{"demo.", "name: project_name_invalid"},
+		{"de mo", "name: project_name_invalid"},
+		{"démo", "name: project_name_invalid"},
+		{"demo\n", "name: project_name_taken"}, // trimmed
+		{"../etc", "name: project_name_invalid"},
+		{"Simple", "name: project_name_reserved"},
+		{"legacy", "name: project_name_reserved"},
+		{"requirements.txt", "name: project_name_reserved"},
+		{"DEMO", "name: project_name_taken"},
+		{"zope-interface.X_y", "name: project_name_taken"},
+		{"de--mo", ""},
+		{"de.mo", "name: project_name_taken"},
+	} {
+		create := func() error { _, _, err := h.CreateProject(t.Context(), alice, tt.name); return err }
+		if tt.want != "" {
+			h.refused(tt.want, create)
+			continue
+		}
+		if err := create(); err != nil {
+			t.Errorf("%q: %v", tt.name, err)
+		}
+	}
+}
+
+func TestCreateProject(t *testing.T) {
+	h := newHouse(t)
+	id := "00000000-0000-4000-8000-0000000000bb"
+	h.SetNewID(func() (string, error) { return id, nil })
+	var got issuer.Project
+	rows := h.wrote(map[string]string{"demo": id}, func() (err error) {
+		var rev uint64
+		got, rev, err = h.CreateProject(t.Context(), alice, "De.Mo")
+		if rev != h.revision() {
+			t.Errorf("revision %d, the store stands at %d", rev, h.revision())
+		}
+		return err
+	}, "project.created alice demo", "log project demo")
+	if rows[0].Detail["project"] != "De.Mo" {
+		t.Errorf("detail %v", rows[0].Detail)
+	}
+	want := fmt.Sprint(issuer.Project{ID: id, Name: "De.Mo", Normalized: "de-mo", Created: start, Role: issuer.RoleOwner,
+		Members: []issuer.Member{{UserID: aliceID, Name: "alice", Role: issuer.RoleOwner, Since: start}}})
+	if fmt.Sprint(got) != want {
+		t.Errorf("created %v, want %v", got, want)
+	}
+	if read, err := h.Project(t.Context(), alice, "de_mo"); err != nil || fmt.Sprint(read) != want {
+		t.Errorf("read %v (%v), want %v", read, err, want)
+	}
+}
+
+func TestProjectIsSeenByItsOwn(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	for _, tt := range []struct {
+		who  issuer.Principal
+		name string
+		role issuer.Role
+		err  error
+	}{
+		{alice, "demo", issuer.RoleOwner, nil},
+		{bob, "DEMO", issuer.RoleMaintainer, nil},
+		{root, "demo", "", nil},
+		{carol, "demo", "", issuer.ErrNotFound},
+		{carol, "other", "", issuer.ErrNotFound},
+		{root, "other", "", issuer.ErrNotFound},
+		{root, "../demo", "", issuer.ErrNotFound},
+		{root, strings.Repeat("x", 5000), "", issuer.ErrNotFound},
+		{issuer.Principal{}, "demo", "", issuer.ErrNotFound},
+	} {
+		p, err := h.Project(t.Context(), tt.who, tt.name)
+		if !errors.Is(err, tt.err) || p.Role != tt.role {
+			t.Errorf("%s asks for %q: role %q, error %v", tt.who.Username, tt.name, p.Role, err)
+		}
+	}
+}
+
+func TestProjectsOfAUser(t *testing.T) {
+	h := newHouse(t)
+	for _, name := range []string{"zeta", "Alpha", "mid"} {
+		h.project(alice, name)
+	}
+	h.project(carol, "hers")
+	h.member(alice, "zeta", bobID, issuer.RoleMaintainer)
+	h.member(alice, "mid", bobID, issuer.RoleOwner)
+	list := func(user string) (out []string) {
+		ps, err := h.Projects(t.Context(), user)
+		h.check(err)
+		for _, p := range ps {
+			out = append(out, fmt.Sprintf("%s %s %d/%d", p.Name, p.Role, p.Owners, p.Members))
+		}
+		return out
+	}
+	if got, want := list(aliceID), []string{"Alpha owner 1/1", "mid owner 2/2", "zeta owner 1/2"}; !slices.Equal(got, want) {
+		t.Errorf("alice has %q, want %q", got, want)
+	}
+	if got, want := list(bobID), []string{"mid owner 2/2", "zeta maintainer 1/2"}; !slices.Equal(got, want) {
+		t.Errorf("bob has %q, want %q", got, want)
+	}
+	if got := list(rootID); got != nil {
+		t.Errorf("root has %q", got)
+	}
+}
+
+func TestTooManyProjects(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	roles := func(change func(tx kv.Tx, key []byte) error) {
+		h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
+			for i := range issuer.MaxProjects - 1 {
+				if err := change(tx, fmt.Appendf(nil, "issuer/role/%s/%d", aliceID, i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	roles(func(tx kv.Tx, key []byte) error { return tx.Put(key, []byte("owner")) })
+	h.refused("name: too_many_projects", func() error { _, _, err := h.CreateProject(t.Context(), alice, "further"); return err })
+	roles(func(tx kv.Tx, key []byte) error { return tx.Delete(key) })
+	h.project(alice, "further")
+}
+
+func TestFrozenAndUnknownPrincipalsChangeNothing(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	minted := h.mint(bob, forAll("ci"))
+	h.record(bobID, "bob", true)
+	for name, do := range map[string]func(issuer.Principal) error{
+		"create": func(p issuer.Principal) error { _, _, err := h.CreateProject(t.Context(), p, "new"); return err },
+		"add": func(p issuer.Principal) error {
+			_, err := h.AddMember(t.Context(), p, "demo", carolID, issuer.RoleOwner)
+			return err
+		},
+		"set role": func(p issuer.Principal) error {
+			_, err := h.SetRole(t.Context(), p, "demo", aliceID, issuer.RoleMaintainer)
+			return err
+		},
+		"remove": func(p issuer.Principal) error { _, err := h.RemoveMember(t.Context(), p, "demo", aliceID); return err },
+		"leave":  func(p issuer.Principal) error { _, err := h.Leave(t.Context(), p, "demo"); return err },
+		"mint":   func(p issuer.Principal) error { _, err := h.Mint(t.Context(), p, forAll("x")); return err },
+		"revoke": func(p issuer.Principal) error { _, err := h.Revoke(t.Context(), p, minted.Token.ID); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h.refused(issuer.ErrFrozen, func() error { return do(bob) })
+			var ps problem.Problems
+			for _, p := range []issuer.Principal{{UserID: nobodyID, Username: "nobody"}, {}} {
+				if err := do(p); err == nil || errors.As(err, &ps) {
+					t.Errorf("%q: error %v", p.UserID, err)
+				}
+			}
+		})
+	}
+	// The administrator on the machine itself has no account, and may revoke.
+	h.wrote(map[string]string{"token": minted.Token.ID}, func() error {
+		p := issuer.Principal{Username: "console", Admin: true}
+		p.Actor.IP = "203.0.113.9"
+		_, err := h.Revoke(t.Context(), p, minted.Token.ID)
+		return err
+	}, "token.revoked bob -", "log token token")
+}

@@ -1,0 +1,140 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/ui"
+)
+
+// shownEvents is how many rows of the audit trail a page shows.
+const shownEvents = 20
+
+func (s *Server) showAccount(v *visit) error { return v.accountPage(http.StatusOK, v.layout()) }
+
+func (v *visit) accountPage(status int, l ui.Layout) error {
+	events, err := v.server.events(v.Request().Context(), v.user.ID, v.server.accounts.Events)
+	if err != nil {
+		return err
+	}
+	return v.render(status, ui.AccountPage{
+		Layout: l, Email: v.user.Email, EmailVerified: v.user.EmailVerified, CreatedAt: v.user.CreatedAt,
+		HasTOTP: v.user.HasTOTP, CodesLeft: v.user.RecoveryCodesLeft, Events: events,
+	})
+}
+
+// events makes rows of a page from rows of the audit trail.
+func (s *Server) events(ctx context.Context, reader string, list func(context.Context, string, uint64, int) ([]audit.Event, error)) ([]ui.EventRow, error) {
+	events, err := list(ctx, reader, 0, shownEvents)
+	if err != nil {
+		return nil, err
+	}
+	return eventRows(events, reader), nil
+}
+
+func eventRows(events []audit.Event, reader string) []ui.EventRow {
+	out := make([]ui.EventRow, len(events))
+	for i, e := range events {
+		out[i] = ui.EventRow{
+			Time: e.Time, Kind: e.Kind, Detail: e.Detail, Actor: e.Actor.Username, You: e.Actor.UserID == reader,
+			IP: e.Actor.IP, Browser: e.Actor.UserAgent, Factor: e.Actor.Factor,
+		}
+	}
+	return out
+}
+
+func (s *Server) changePassword(v *visit) error {
+	session, err := s.accounts.ChangePassword(v.Request().Context(), v.session, v.origin(),
+		v.form.Get("old_password"), v.form.Get("password"))
+	if ps, status := v.problems(err); status != 0 {
+		return v.accountPage(status, v.with(ps))
+	}
+	if err != nil {
+		return err
+	}
+	return v.enter(session, string(ui.PathAccount), "password_changed")
+}
+
+func (s *Server) showFactors(v *visit) error {
+	return v.show(ui.FactorChoicePage{Layout: v.layout()})
+}
+
+func (s *Server) showTOTP(v *visit) error { return v.totpPage(http.StatusOK, v.layout()) }
+
+func (v *visit) totpPage(status int, l ui.Layout) error {
+	p, err := v.server.accounts.BeginTOTP(v.Request().Context(), v.session)
+	if err != nil {
+		return err
+	}
+	return v.render(status, ui.TOTPSetupPage{
+		Layout: l, Replacing: v.user.HasTOTP, QR: p.Modules, Secret: p.Secret, URI: p.URL,
+	})
+}
+
+// confirmTOTP sets the authenticator up. Whoever has no recovery codes yet gets
+// them with the answer.
+func (s *Server) confirmTOTP(v *visit) error {
+	ctx := v.Request().Context()
+	session, err := s.accounts.ConfirmTOTP(ctx, v.session, v.origin(), v.form.Get("code"))
+	if ps, status := v.problems(err); status != 0 {
+		return v.totpPage(status, v.with(ps))
+	}
+	if err != nil {
+		return err
+	}
+	if session.SignedIn() {
+		return v.enter(session, string(ui.PathAccount), "totp_replaced")
+	}
+	if err := s.keep(v, session); err != nil {
+		return err
+	}
+	return s.createRecoveryCodes(v)
+}
+
+// keep keeps a session that came a step further, and the visit with it.
+func (s *Server) keep(v *visit, session authn.Session) (err error) {
+	ctx := v.Request().Context()
+	if err := s.sessions.Start(ctx, session); err != nil {
+		return err
+	}
+	v.session = session
+	v.user, err = s.accounts.User(ctx, session.UserID)
+	return err
+}
+
+// showRecoveryCodes asks for one of the codes again; they are not shown again.
+func (s *Server) showRecoveryCodes(v *visit) error {
+	if v.user.RecoveryCodesLeft == 0 {
+		return v.then(string(ui.PathRecoveryNew), "")
+	}
+	return v.show(ui.RecoveryCodesPage{Layout: v.layout()})
+}
+
+func (s *Server) askRecoveryCodes(v *visit) error {
+	return v.show(ui.RecoveryNewPage{Layout: v.layout(), First: v.user.RecoveryCodesLeft == 0, Left: v.user.RecoveryCodesLeft})
+}
+
+// createRecoveryCodes shows new codes, in this answer only.
+func (s *Server) createRecoveryCodes(v *visit) error {
+	codes, session, err := s.accounts.CreateRecoveryCodes(v.Request().Context(), v.session, v.origin())
+	if err != nil {
+		return err
+	}
+	if err := s.keep(v, session); err != nil {
+		return err
+	}
+	return v.show(ui.RecoveryCodesPage{Layout: v.layout(), Codes: codes})
+}
+
+func (s *Server) confirmRecoveryCodes(v *visit) error {
+	session, err := s.accounts.ConfirmRecoveryCodes(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, ui.RecoveryCodesPage{Layout: v.with(ps)})
+	}
+	if err != nil {
+		return err
+	}
+	return v.enter(session, "", "recovery_codes_saved")
+}

@@ -1,0 +1,127 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/ui"
+)
+
+// home teaches who is not signed in, and takes others to their place.
+func (s *Server) home(v *visit) error {
+	if v.step() != authn.StepSignIn {
+		return v.then(v.stepPath(), "")
+	}
+	return v.show(ui.HomePage{
+		Layout: v.layout(), RegistrationOpen: s.open,
+		UploadURL: s.address(pathLegacy + "/"), IndexURL: s.address(pathSimple + "/"),
+	})
+}
+
+func (s *Server) showLogin(v *visit) error {
+	if v.step() != authn.StepSignIn {
+		return v.then(v.stepPath(), "")
+	}
+	next := localPath(v.QueryParam("next"))
+	return v.show(ui.LoginPage{Layout: v.layout(), Next: next, RegistrationOpen: s.open})
+}
+
+// login is the first step: the password. The account's state decides the second.
+func (s *Server) login(v *visit) error {
+	next, login := localPath(v.form.Get("next")), v.form.Get("login")
+	ctx := v.Request().Context()
+	session, err := s.accounts.SignIn(ctx, v.origin(), login, v.form.Get("password"))
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, ui.LoginPage{
+			Layout: v.with(ps), Login: login, Next: next, RegistrationOpen: s.open,
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return v.enter(session, next, "")
+}
+
+// enter keeps a session that came a step further and goes on with what is next.
+func (v *visit) enter(session authn.Session, next, notice string) error {
+	ctx := v.Request().Context()
+	if err := v.server.sessions.Start(ctx, session); err != nil {
+		return err
+	}
+	user, err := v.server.accounts.User(ctx, session.UserID)
+	if err != nil {
+		return err
+	}
+	v.session, v.user = session, user
+	to := v.stepPath()
+	switch v.step() {
+	case authn.StepSecondFactor:
+		to = ui.PathLoginTOTP.WithNext(next)
+	case authn.StepDone:
+		if next != "" {
+			to = next
+		}
+	}
+	return v.then(to, notice)
+}
+
+func (s *Server) logout(v *visit) error {
+	if err := s.sessions.End(v.Request().Context(), v.origin()); err != nil {
+		return err
+	}
+	v.session, v.user = authn.Session{}, authn.User{}
+	return v.then(string(ui.PathHome), "")
+}
+
+// askedAgain tells whether a visitor who is signed in is asked for a factor.
+func (v *visit) askedAgain() bool { return v.session.Factor != authn.FactorNone }
+
+func (s *Server) showLoginTOTP(v *visit) error {
+	return v.show(ui.LoginTOTPPage{Layout: v.layout(), Again: v.askedAgain(), Next: localPath(v.QueryParam("next"))})
+}
+
+func (s *Server) loginTOTP(v *visit) error {
+	next := localPath(v.form.Get("next"))
+	session, err := s.accounts.VerifyTOTP(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, ui.LoginTOTPPage{Layout: v.with(ps), Again: v.askedAgain(), Next: next})
+	}
+	if err != nil {
+		return err
+	}
+	return v.enter(session, next, "")
+}
+
+func (s *Server) showLoginRecovery(v *visit) error {
+	return v.show(ui.LoginRecoveryPage{Layout: v.layout(), Again: v.askedAgain(), Next: localPath(v.QueryParam("next"))})
+}
+
+func (s *Server) loginRecovery(v *visit) error {
+	next := localPath(v.form.Get("next"))
+	session, err := s.accounts.UseRecoveryCode(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, ui.LoginRecoveryPage{Layout: v.with(ps), Again: v.askedAgain(), Next: next})
+	}
+	if err != nil {
+		return err
+	}
+	return v.enter(session, next, "recovery_code_used")
+}
+
+// problems are what the page of a form can show of an error, and the status that
+// the page is then sent with; the status is 0 where the error goes on.
+func (v *visit) problems(err error) (problem.Problems, int) {
+	var ps problem.Problems
+	var throttled *authn.ThrottledError
+	switch {
+	case errors.As(err, &throttled):
+		v.Response().Header().Set("Retry-After", strconv.Itoa(throttled.Seconds()))
+		return throttled.Problems(), http.StatusTooManyRequests
+	case errors.As(err, &ps):
+		return ps, http.StatusUnprocessableEntity
+	}
+	return nil, 0
+}

@@ -1,0 +1,73 @@
+package web
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/mail"
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/ui"
+)
+
+// Mailer writes the mails of the whole house. It is authn's Notifier.
+type Mailer struct {
+	pages  *ui.Renderer
+	sender mail.Sender
+	public *url.URL
+}
+
+// NewMailer makes a Mailer whose links lead to public.
+func NewMailer(pages *ui.Renderer, sender mail.Sender, public *url.URL) *Mailer {
+	return &Mailer{pages: pages, sender: sender, public: public}
+}
+
+// VerifyEmail implements authn.Notifier.
+func (m *Mailer) VerifyEmail(ctx context.Context, to authn.Recipient, link authn.Secret, expires time.Time) error {
+	return m.send(ctx, to, ui.MailVerifyEmail, ui.Args{
+		"link": m.public.String() + ui.PathVerifyEmail.WithLink(link.Reveal()), "expires": expires,
+	})
+}
+
+// Invitation implements authn.Notifier.
+func (m *Mailer) Invitation(ctx context.Context, to authn.Recipient, by string, link authn.Secret, expires time.Time) error {
+	return m.send(ctx, to, ui.MailInvitation, ui.Args{
+		"link": m.public.String() + ui.PathInvitation.WithLink(link.Reveal()), "expires": expires, "inviter": by,
+	})
+}
+
+// AccountEvent implements authn.Notifier. Kinds of events are kinds of mails.
+func (m *Mailer) AccountEvent(ctx context.Context, to authn.Recipient, event authn.Event) error {
+	args := m.about(event.Origin, event.Time)
+	for k, v := range event.Args {
+		args[k] = v
+	}
+	return m.send(ctx, to, event.Kind, args)
+}
+
+// Token tells the owner of a token that it was minted or revoked, the mail's kind.
+func (m *Mailer) Token(ctx context.Context, to authn.Recipient, kind string, t issuer.Token, from authn.Origin, at time.Time) error {
+	args := m.about(from, at)
+	args["label"] = t.Label
+	args["scope"] = m.pages.Scope("en", t.Scope == issuer.ScopeAll, projectNames(t.Projects), t.Expires)
+	return m.send(ctx, to, kind, args)
+}
+
+// about says from where and when something was done.
+func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {
+	ip := ""
+	if o.IP.IsValid() {
+		ip = o.IP.String()
+	}
+	return ui.Args{"time": at, "ip": ip, "browser": m.pages.Browser("en", o.UserAgent)}
+}
+
+func (m *Mailer) send(ctx context.Context, to authn.Recipient, kind string, args ui.Args) error {
+	args["username"] = to.Username
+	subject, text, err := m.pages.Mail("en", kind, args)
+	if err != nil {
+		return err
+	}
+	return m.sender.Send(ctx, mail.Message{To: to.Email, Subject: subject, Text: text})
+}

@@ -1,0 +1,105 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/ui"
+)
+
+// Addresses that are not pages.
+const (
+	pathHealth   = "/healthz"
+	pathLegacy   = "/legacy"
+	pathSimple   = "/simple"
+	pathPackages = "/packages"
+)
+
+// routes says what is where, and who may go there.
+func (s *Server) routes(gateway, index http.Handler) {
+	s.echo.Use(requestID, s.accessLog, recoverPanic, s.secure)
+	s.echo.GET(pathHealth, s.health)
+	s.echo.GET(string(ui.PathAssets)+"*", s.asset)
+	s.echo.HEAD(string(ui.PathAssets)+"*", s.asset)
+
+	for _, p := range []string{pathLegacy, pathLegacy + "/"} {
+		s.echo.Any(p, echo.WrapHandler(gateway))
+	}
+	for _, p := range []string{pathSimple, pathSimple + "/*", pathPackages + "/*"} {
+		s.echo.GET(p, echo.WrapHandler(index))
+		s.echo.HEAD(p, echo.WrapHandler(index))
+	}
+
+	p := pages{s, s.echo.Group("", s.pageEdge, echo.WrapMiddleware(s.sessions.Middleware))}
+	s.entryRoutes(p)
+	s.accountRoutes(p)
+	s.tokenRoutes(p)
+	s.projectRoutes(p)
+	s.adminRoutes(p)
+	s.echo.RouteNotFound("/*", func(echo.Context) error { return fail(http.StatusNotFound, "not_found") })
+}
+
+func (s *Server) entryRoutes(p pages) {
+	p.get(ui.PathHome, anyone, s.home)
+	p.get(ui.PathLogin, anyone, s.showLogin)
+	p.post(ui.PathLogin, anyone, s.login)
+	p.post(ui.PathLogout, anyone, s.logout)
+	p.get(ui.PathLoginTOTP, factorAsked, s.showLoginTOTP)
+	p.post(ui.PathLoginTOTP, factorAsked, s.loginTOTP)
+	p.get(ui.PathLoginRecovery, factorAsked, s.showLoginRecovery)
+	p.post(ui.PathLoginRecovery, factorAsked, s.loginRecovery)
+	for _, r := range registrations {
+		p.get(r.path, anyone, s.showRegister(r))
+		p.post(r.path, anyone, s.register(r))
+	}
+	p.get(ui.PathVerifyEmail, anyone, s.showVerifyEmail)
+	p.post(ui.PathVerifyEmail, anyone, s.verifyEmail)
+	p.get(ui.PathVerifyEmailSent, at(authn.StepVerifyEmail), s.showVerifyEmailSent)
+	p.post(ui.PathVerifyEmailResend, at(authn.StepVerifyEmail), s.resendVerification)
+	p.post(ui.PathVerifyEmailChange, at(authn.StepVerifyEmail), s.changeEmail)
+}
+
+func (s *Server) accountRoutes(p pages) {
+	p.get(ui.PathAccount, member, s.showAccount)
+	p.post(ui.PathPassword, member, s.changePassword)
+	p.get(ui.PathFactors, at(authn.StepAddFactor), s.showFactors)
+	p.get(ui.PathTOTP, at(authn.StepAddFactor, authn.StepDone), s.showTOTP)
+	p.post(ui.PathTOTP, at(authn.StepAddFactor, authn.StepDone), s.confirmTOTP)
+	p.get(ui.PathRecoveryCodes, at(authn.StepSaveRecovery, authn.StepDone), s.showRecoveryCodes)
+	p.post(ui.PathRecoveryCodes, at(authn.StepSaveRecovery, authn.StepDone), s.confirmRecoveryCodes)
+	p.get(ui.PathRecoveryNew, at(authn.StepSaveRecovery, authn.StepDone), s.askRecoveryCodes)
+	p.post(ui.PathRecoveryNew, at(authn.StepSaveRecovery, authn.StepDone), s.createRecoveryCodes)
+}
+
+func (s *Server) tokenRoutes(p pages) {
+	p.get(ui.PathTokens, member, s.listTokens)
+	p.get(ui.PathTokenNew, member, s.showTokenNew)
+	p.post(ui.PathTokenNew, member, s.mintToken, "projects")
+	p.get(ui.PathTokenRevoke, member, s.askRevokeToken)
+	p.post(ui.PathTokenRevoke, member, s.revokeToken)
+}
+
+func (s *Server) projectRoutes(p pages) {
+	p.get(ui.PathProjects, member, s.listProjects)
+	p.get(ui.PathProjectNew, member, s.showProjectNew)
+	p.post(ui.PathProjectNew, member, s.createProject)
+	p.get(ui.PathProject, member, s.showProject)
+	p.get(ui.PathProjectLeave, member, s.askLeaveProject)
+	p.post(ui.PathProjectLeave, member, s.leaveProject)
+	p.post(ui.PathMembers, member, s.addMember)
+	p.post(ui.PathMemberRole, member, s.setMemberRole)
+	p.get(ui.PathMemberRemove, member, s.askRemoveMember)
+	p.post(ui.PathMemberRemove, member, s.removeMember)
+}
+
+func (s *Server) adminRoutes(p pages) {
+	p.get(ui.PathAdminPeople, administrator, s.listPeople)
+	p.get(ui.PathPersonFreeze, administrator, s.askFreeze(true))
+	p.post(ui.PathPersonFreeze, administrator, s.freeze(true))
+	p.get(ui.PathPersonThaw, administrator, s.askFreeze(false))
+	p.post(ui.PathPersonThaw, administrator, s.freeze(false))
+	p.post(ui.PathInvitations, administrator, s.invite)
+	p.post(ui.PathInvitationEnd, administrator, s.revokeInvitation)
+}

@@ -1,0 +1,162 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/ui"
+)
+
+// shownTokens is how many tokens a page of the list shows.
+const shownTokens = 100
+
+func (s *Server) listTokens(v *visit) error {
+	ctx := v.Request().Context()
+	page, err := s.issuer.Tokens(ctx, v.user.ID, issuer.Page{After: v.QueryParam("after"), Limit: shownTokens})
+	if err != nil {
+		return err
+	}
+	projects, err := s.issuer.Projects(ctx, v.user.ID)
+	if err != nil {
+		return err
+	}
+	return v.show(ui.TokensPage{Layout: v.layout(), Tokens: tokenRows(page.Tokens), HasProjects: len(projects) > 0, Next: page.Next})
+}
+
+func tokenRows(tokens []issuer.Token) []ui.TokenRow {
+	out := make([]ui.TokenRow, len(tokens))
+	for i, t := range tokens {
+		out[i] = tokenRow(t)
+	}
+	return out
+}
+
+func tokenRow(t issuer.Token) ui.TokenRow {
+	return ui.TokenRow{
+		ID: t.ID, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll, Projects: projectNames(t.Projects),
+		State: string(t.State), CreatedAt: t.Created, ExpiresAt: t.Expires, RevokedAt: t.Revoked.At, RevokedBy: t.Revoked.Username,
+		LastUsedAt: t.LastUsed.At, LastProject: t.LastUsed.Project, LastIP: t.LastUsed.Network,
+	}
+}
+
+func projectNames(refs []issuer.ProjectRef) []string {
+	out := make([]string, len(refs))
+	for i, r := range refs {
+		out[i] = r.Name
+	}
+	return out
+}
+
+func (s *Server) showTokenNew(v *visit) error {
+	return v.tokenNewPage(http.StatusOK, ui.TokenNewPage{Layout: v.layout()}, nil)
+}
+
+// tokenNewPage shows the form with what was chosen so far.
+func (v *visit) tokenNewPage(status int, page ui.TokenNewPage, chosen []string) error {
+	projects, err := v.server.issuer.Projects(v.Request().Context(), v.user.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range projects {
+		page.Projects = append(page.Projects, ui.ProjectChoice{
+			Name: p.Name, Checked: slices.Contains(chosen, p.Name) || slices.Contains(chosen, p.Normalized),
+		})
+	}
+	page.MaxDays = int(v.server.maxTokenLife / (24 * time.Hour))
+	return v.render(status, page)
+}
+
+// mintToken makes a token and shows its text, in this answer only.
+func (s *Server) mintToken(v *visit) error {
+	ctx := v.Request().Context()
+	f := v.form
+	req := issuer.MintRequest{Label: f.Get("label"), Scope: issuer.Scope(f.Get("scope")), Life: issuer.Life(f.Get("life"))}
+	if req.Scope == issuer.ScopeChosen {
+		req.Projects = f["projects"]
+	}
+	var typo problem.Problems
+	if req.Life == issuer.LifeUntil {
+		req.Expires, typo = endOf(f.Get("expires"))
+	}
+	minted, err := issuer.Minted{}, typo.Err()
+	if err == nil {
+		minted, err = s.issuer.Mint(ctx, v.principal(), req)
+	}
+	if ps, status := v.problems(err); status != 0 {
+		return v.tokenNewPage(status, ui.TokenNewPage{
+			Layout: v.with(ps), Label: f.Get("label"), Scope: f.Get("scope"), Life: f.Get("life"), Expires: f.Get("expires"),
+		}, f["projects"])
+	}
+	if err != nil {
+		return err
+	}
+	s.wait(ctx, minted.Revision)
+	t := minted.Token
+	v.tellOwner(t, ui.MailTokenMinted)
+	return v.show(ui.TokenCreatedPage{
+		Layout: v.layout(), Token: minted.Text, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll,
+		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, UploadURL: s.address(pathLegacy + "/"),
+	})
+}
+
+// endOf is the end of a day, in UTC: a token works on the date that was chosen.
+// No date is the issuer's to refuse.
+func endOf(date string) (time.Time, problem.Problems) {
+	if date == "" {
+		return time.Time{}, nil
+	}
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return time.Time{}, problem.New("expires", "date_invalid")
+	}
+	return day.AddDate(0, 0, 1), nil
+}
+
+// ownToken is the token that the address names.
+func (v *visit) ownToken(ctx context.Context) (issuer.Token, error) {
+	return v.server.issuer.Token(ctx, v.principal(), v.Param("id"))
+}
+
+func (s *Server) askRevokeToken(v *visit) error {
+	t, err := v.ownToken(v.Request().Context())
+	if err != nil {
+		return err
+	}
+	return v.show(ui.TokenRevokePage{Layout: v.layout(), Token: tokenRow(t)})
+}
+
+func (s *Server) revokeToken(v *visit) error {
+	ctx := v.Request().Context()
+	before, err := v.ownToken(ctx)
+	if err != nil {
+		return err
+	}
+	revision, err := s.issuer.Revoke(ctx, v.principal(), before.ID)
+	if err != nil {
+		return err
+	}
+	s.wait(ctx, revision)
+	if before.State != issuer.StateRevoked {
+		v.tellOwner(before, ui.MailTokenRevoked)
+	}
+	return v.then(string(ui.PathTokens), "token_revoked")
+}
+
+// tellOwner mails the owner of a token about it. A mail that fails changes
+// nothing: it is logged.
+func (v *visit) tellOwner(t issuer.Token, kind string) {
+	ctx := context.WithoutCancel(v.Request().Context())
+	owner, err := v.server.accounts.User(ctx, t.UserID)
+	if err == nil {
+		to := authn.Recipient{UserID: owner.ID, Username: owner.Username, Email: owner.Email}
+		err = v.server.mailer.Token(ctx, to, kind, t, v.origin(), v.server.now())
+	}
+	if err != nil {
+		v.server.log.WarnContext(ctx, "web: a mail was not sent", "mail", kind, "token", t.ID, "error", err)
+	}
+}

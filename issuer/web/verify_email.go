@@ -1,0 +1,89 @@
+package web
+
+import (
+	"errors"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/ui"
+)
+
+// mailed takes the error of something that sends a mail. Where only the mail
+// failed, what it was about is done: then the notice says so instead of notice.
+func mailed(err error, notice string) (string, error) {
+	if errors.Is(err, authn.ErrMail) {
+		return "mail_failed", nil
+	}
+	return notice, err
+}
+
+// showVerifyEmail is where the link of the mail leads. Looking at it uses nothing
+// up: scanners of mail follow links.
+func (s *Server) showVerifyEmail(v *visit) error {
+	link, moved, err := v.link(ui.PathVerifyEmail)
+	if moved || err != nil {
+		return err
+	}
+	info, err := s.accounts.CheckLink(v.Request().Context(), authn.PurposeVerifyEmail, link)
+	if ps, _ := v.problems(err); ps != nil {
+		if shown, err := v.linkFailed(ui.LinkVerify, ps); shown {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return v.show(ui.VerifyEmailConfirmPage{Layout: v.layout(), Link: link.Reveal(), Email: info.Email})
+}
+
+func (s *Server) verifyEmail(v *visit) error {
+	ctx := v.Request().Context()
+	user, err := s.accounts.VerifyEmail(ctx, v.origin(), authn.Secret(v.form.Get("link")))
+	if ps, _ := v.problems(err); ps != nil {
+		if shown, err := v.linkFailed(ui.LinkVerify, ps); shown {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	v.forgetLink()
+	if v.user.ID == user.ID {
+		v.user = user
+	}
+	return v.then(v.stepPath(), "email_verified")
+}
+
+func (s *Server) showVerifyEmailSent(v *visit) error {
+	return v.show(v.verifyEmailSent(v.layout(), ""))
+}
+
+func (v *visit) verifyEmailSent(l ui.Layout, typed string) ui.View {
+	return ui.VerifyEmailSentPage{
+		Layout: l, Email: v.user.Email, ValidFor: authn.VerifyEmailLife, NewEmail: typed, CanChange: true,
+	}
+}
+
+func (s *Server) resendVerification(v *visit) error {
+	err := s.accounts.ResendVerification(v.Request().Context(), v.session, v.origin())
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, v.verifyEmailSent(v.with(ps), ""))
+	}
+	notice, err := mailed(err, "verification_sent")
+	if err != nil {
+		return err
+	}
+	return v.then(string(ui.PathVerifyEmailSent), notice)
+}
+
+func (s *Server) changeEmail(v *visit) error {
+	typed := v.form.Get("email")
+	err := s.accounts.ChangeEmail(v.Request().Context(), v.session, v.origin(), typed)
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, v.verifyEmailSent(v.with(ps), typed))
+	}
+	notice, err := mailed(err, "email_changed")
+	if err != nil {
+		return err
+	}
+	return v.then(string(ui.PathVerifyEmailSent), notice)
+}

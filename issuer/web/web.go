@@ -1,0 +1,120 @@
+// Package web is rind in a browser and on the wire: it turns requests into calls
+// of authn and issuer, and their answers into pages. It alone knows Echo.
+//
+// A handler gets a visit, which says who asks as the session has it, and returns
+// an error where something is wrong; one place turns errors into statuses and
+// pages. What needs whom is said once, where the routes are.
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/ui"
+)
+
+// Config is what a Server serves. All fields are required but those that say
+// otherwise.
+type Config struct {
+	Accounts *authn.Service
+	Issuer   *issuer.Service
+	Pages    *ui.Renderer
+	Mailer   *Mailer
+
+	// CatchUp waits until the store that the gateway verifies with has applied a
+	// revision, so that a token works, and a revoked one does not, when its
+	// page is shown.
+	CatchUp func(ctx context.Context, revision uint64) error
+
+	// Gateway takes uploads at /legacy/, Index serves /simple/ and /packages/.
+	// They answer for themselves, errors included.
+	Gateway, Index http.Handler
+
+	PublicURL        *url.URL       // scheme, host and port that people use
+	OpenRegistration bool           // the pages offer to register
+	MaxTokenLife     time.Duration  // 0: no limit; the pages offer what the issuer allows
+	TrustedProxies   []netip.Prefix // whose X-Forwarded-For is believed; may be empty
+	Clock            func() time.Time
+	Logger           *slog.Logger
+}
+
+// Server is the handler of everything that rind serves.
+type Server struct {
+	accounts     *authn.Service
+	sessions     *authn.Sessions
+	issuer       *issuer.Service
+	pages        *ui.Renderer
+	mailer       *Mailer
+	catchUp      func(context.Context, uint64) error
+	public       *url.URL
+	open         bool
+	maxTokenLife time.Duration
+	extractIP    echo.IPExtractor
+	crossOrigin  *http.CrossOriginProtection
+	now          func() time.Time
+	log          *slog.Logger
+	echo         *echo.Echo
+}
+
+// New makes a Server.
+func New(cfg Config) (*Server, error) {
+	if cfg.Accounts == nil || cfg.Issuer == nil || cfg.Pages == nil || cfg.Mailer == nil || cfg.CatchUp == nil ||
+		cfg.Gateway == nil || cfg.Index == nil || cfg.PublicURL == nil || cfg.Clock == nil || cfg.Logger == nil {
+		return nil, errors.New("web: the Config is not complete")
+	}
+	s := &Server{
+		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, mailer: cfg.Mailer, catchUp: cfg.CatchUp,
+		public: cfg.PublicURL, open: cfg.OpenRegistration, maxTokenLife: cfg.MaxTokenLife,
+		extractIP: ipExtractor(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
+		now: cfg.Clock, log: cfg.Logger,
+	}
+	s.sessions = authn.NewSessions(cfg.Accounts, s.sessionFailed)
+	s.echo = echo.New()
+	s.echo.HideBanner, s.echo.HidePort = true, true
+	s.echo.IPExtractor = s.extractIP
+	s.echo.HTTPErrorHandler = s.answerError
+	s.routes(cfg.Gateway, cfg.Index)
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// ClientIP is the address of who made a request, as far as it can be believed.
+// The zero Addr means unknown.
+func ClientIP(trusted []netip.Prefix) func(*http.Request) netip.Addr {
+	extract := ipExtractor(trusted)
+	return func(r *http.Request) netip.Addr { return clientIP(extract, r) }
+}
+
+// Routes lists method and pattern of everything that is served, for tests that
+// want to miss none.
+func (s *Server) Routes() []string {
+	var out []string
+	for _, r := range s.echo.Routes() {
+		out = append(out, r.Method+" "+r.Path)
+	}
+	return out
+}
+
+// address is an absolute address on this server.
+func (s *Server) address(path string) string { return s.public.String() + path }
+
+// wait lets the verifier's store catch up with a change, for at most five
+// seconds. The change is made whatever happens here, and the store follows.
+func (s *Server) wait(ctx context.Context, revision uint64) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := s.catchUp(ctx, revision); err != nil {
+		s.log.WarnContext(ctx, "web: the root-key store is behind", "revision", revision, "error", err)
+	}
+}
