@@ -11,7 +11,7 @@ import (
 // shownElements and shownRunes bound what a sentence quotes from a caveat.
 const (
 	shownElements = 4
-	shownRunes    = 80
+	shownRunes    = 160
 )
 
 // noun is what the elements of a list caveat are called, with the word that
