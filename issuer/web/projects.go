@@ -57,7 +57,7 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 	if err != nil {
 		return err
 	}
-	events, err := s.issuer.ProjectEvents(ctx, v.principal(), p.ID, 0, shownEvents)
+	events, err := s.issuer.ProjectEvents(ctx, v.principal(), p.Name, 0, shownEvents)
 	if err != nil {
 		return err
 	}

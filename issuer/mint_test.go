@@ -1,0 +1,337 @@
+package issuer_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+const day = 24 * time.Hour
+
+// TestMintRefused has every rule of a request, one at a time and together.
+func TestMintRefused(t *testing.T) {
+	h := newHouse(t, func(c *issuer.Config) { c.MaxLife = 90 * day })
+	h.project(alice, "demo")
+	h.project(bob, "his")
+	h.mint(alice, forSome("Taken", "demo"))
+	good := func(change func(*issuer.MintRequest)) issuer.MintRequest {
+		r := forSome("ci", "demo")
+		change(&r)
+		return r
+	}
+	label := func(s string) issuer.MintRequest {
+		return good(func(r *issuer.MintRequest) { r.Label = s })
+	}
+	projects := func(names ...string) issuer.MintRequest {
+		return good(func(r *issuer.MintRequest) { r.Projects = names })
+	}
+	life := func(l issuer.Life) issuer.MintRequest {
+		return good(func(r *issuer.MintRequest) { r.Life = l })
+	}
+	until := func(end time.Time) issuer.MintRequest {
+		return good(func(r *issuer.MintRequest) { r.Life, r.Expires = issuer.LifeUntil, end })
+	}
+	scope := func(s issuer.Scope) issuer.MintRequest {
+		return good(func(r *issuer.MintRequest) { r.Scope = s })
+	}
+	for _, tt := range []struct {
+		name string
+		req  issuer.MintRequest
+		want string // "" for a request that is good
+	}{
+		{"good", good(func(*issuer.MintRequest) {}), ""},
+		{"nothing at all", issuer.MintRequest{}, "label: label_required; scope: scope_required; life: life_required"},
+		{"all wrong", issuer.MintRequest{Label: "taken", Scope: issuer.ScopeChosen, Projects: []string{"his", "nope"}, Life: issuer.LifeNever},
+			"label: label_taken; projects: project_unknown; projects: project_unknown; life: life_unlimited"},
+
+		{"blank label", label(" \t "), "label: label_required"},
+		{"invisible label", label("\u200b\u2060"), "label: label_required"},
+		{"101 characters", label(strings.Repeat("é", 101)), "label: label_too_long"},
+		{"100 characters", label(strings.Repeat("é", 100)), ""},
+		{"100 characters and space", label("  " + strings.Repeat("😀", 100) + "  "), ""},
+		{"control character", label("a\x00b"), "label: label_invalid"},
+		{"line break", label("a\nb"), "label: label_invalid"},
+		{"C1 control", label("a\u0085b"), "label: label_invalid"},
+		{"line separator", label("a\u2028b"), "label: label_invalid"},
+		{"turned text", label("a\u202eb"), "label: label_invalid"},
+		{"no UTF-8", label("a\xffb"), "label: label_invalid"},
+		{"joined emoji", label("👩\u200d🔧 ci"), ""},
+		{"label taken", label("Taken"), "label: label_taken"},
+		{"label taken, space and case", label("  tAKEN "), "label: label_taken"},
+		{"label taken, Kelvin sign", label("TA\u212aEN"), "label: label_taken"},
+
+		{"no scope", scope(""), "scope: scope_required"},
+		{"unknown scope", scope("project"), "scope: scope_unknown"},
+		{"all projects", scope(issuer.ScopeAll), ""},
+		{"no project", projects(), "projects: projects_required"},
+		{"somebody else's project", projects("his"), "projects: project_unknown"},
+		{"no such project", projects("nope"), "projects: project_unknown"},
+		{"no name at all", projects("demo", "../x"), "projects: project_unknown"},
+		{"51 projects", projects(slices.Repeat([]string{"nope"}, 51)...), "projects: too_many_projects_chosen"},
+		{"the same project three times", projects("demo", "DEMO", "demo"), ""},
+
+		{"no life", life(""), "life: life_required"},
+		{"8 days", life("8"), "life: life_unknown"},
+		{"07 days", life("07"), "life: life_unknown"},
+		{"7 days", life("7"), ""},
+		{"90 days, the maximum", life("90"), ""},
+		{"365 days", life("365"), "life: life_too_long"},
+		{"for ever", life("never"), "life: life_unlimited"},
+		{"no date", until(time.Time{}), "expires: expires_required"},
+		{"a past date", until(start.Add(-time.Hour)), "expires: expires_past"},
+		{"this second", until(start.Truncate(time.Second)), "expires: expires_past"},
+		{"this second, later in it", until(start.Add(time.Millisecond)), "expires: expires_past"},
+		{"the next second", until(start.Add(time.Second)), ""},
+		{"the last moment", until(start.Add(90 * day)), ""},
+		{"a moment later", until(start.Add(90*day + 1)), "expires: expires_too_late"},
+		{"year 9999", until(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)), "expires: expires_too_late"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			mint := func() error { _, err := h.Mint(t.Context(), alice, tt.req); return err }
+			if tt.want != "" {
+				h.refused(tt.want, mint)
+				return
+			}
+			m := h.mint(alice, tt.req)
+			if _, err := h.Revoke(t.Context(), alice, m.Token.ID); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestLivesWithoutMaximum(t *testing.T) {
+	h := newHouse(t)
+	for i, tt := range []struct {
+		req  issuer.MintRequest
+		want time.Time
+	}{
+		{issuer.MintRequest{Life: issuer.LifeNever}, time.Time{}},
+		{issuer.MintRequest{Life: issuer.Life7}, start.Add(7 * day)},
+		{issuer.MintRequest{Life: issuer.Life30}, start.Add(30 * day)},
+		{issuer.MintRequest{Life: issuer.Life90}, start.Add(90 * day)},
+		{issuer.MintRequest{Life: issuer.Life365}, start.Add(365 * day)},
+		{issuer.MintRequest{Life: issuer.LifeUntil, Expires: start.Add(10 * 365 * day)}, start.Add(10 * 365 * day)},
+		{issuer.MintRequest{Life: issuer.LifeNever, Expires: start.Add(-day)}, time.Time{}}, // the date is not asked for
+	} {
+		tt.req.Label, tt.req.Scope = fmt.Sprint(i), issuer.ScopeAll
+		m := h.mint(alice, tt.req)
+		if want := tt.want.Truncate(time.Second); !m.Token.Expires.Equal(want) {
+			t.Errorf("%s: expires %v, want %v", tt.req.Life, m.Token.Expires, want)
+		}
+		parsed, err := token.Parse(m.Text)
+		h.check(err)
+		want := []string{`[3,"` + aliceID + `"]`}
+		if !tt.want.IsZero() {
+			want = append(want, fmt.Sprintf("[0,%d,%d]", tt.want.Unix(), start.Unix()-60))
+		}
+		if got := texts(parsed.Caveats); !slices.Equal(got, want) {
+			t.Errorf("%s: caveats %s, want %s", tt.req.Life, got, want)
+		}
+	}
+	h.refused("expires: expires_too_late", func() error {
+		_, err := h.Mint(t.Context(), alice, issuer.MintRequest{Label: "x", Scope: issuer.ScopeAll, Life: issuer.LifeUntil, Expires: start.Add(101 * 366 * day)})
+		return err
+	})
+}
+
+func texts(cs [][]byte) (out []string) {
+	for _, c := range cs {
+		out = append(out, string(c))
+	}
+	return out
+}
+
+func TestPolicy(t *testing.T) {
+	for _, tt := range []struct {
+		max    time.Duration
+		lives  []issuer.Life
+		latest time.Duration
+	}{
+		{0, []issuer.Life{"7", "30", "90", "365", "date", "never"}, 36600 * day},
+		{90 * day, []issuer.Life{"7", "30", "90", "date"}, 90 * day},
+		{90*day - 1, []issuer.Life{"7", "30", "date"}, 90*day - 1},
+		{day, []issuer.Life{"date"}, day},
+	} {
+		h := newHouse(t, func(c *issuer.Config) { c.MaxLife = tt.max })
+		p := h.Policy()
+		if p.MaxLife != tt.max || !slices.Equal(p.Lives, tt.lives) || !p.Latest.Equal(start.Add(tt.latest)) {
+			t.Errorf("maximum %s: policy %+v", tt.max, p)
+		}
+	}
+}
+
+func TestMint(t *testing.T) {
+	h := newHouse(t)
+	zeta, alpha := h.project(alice, "Zeta"), h.project(bob, "alpha")
+	h.member(bob, "alpha", aliceID, issuer.RoleMaintainer)
+	id := "01900000-0000-7000-8000-000000000001"
+	h.SetNewID(func() (string, error) { return id, nil })
+	var m issuer.Minted
+	rows := h.wrote(map[string]string{"token": id, "zeta": zeta.ID, "alpha": alpha.ID}, func() error {
+		m = h.mint(alice, forSome("  CI of Zeta ", "zeta", "ALPHA"))
+		return nil
+	}, "project.token_minted - alpha", "project.token_minted - zeta", "token.minted alice -", "log token token")
+
+	want := issuer.Token{
+		ID: id, UserID: aliceID, UserName: "alice", Label: "CI of Zeta", Scope: issuer.ScopeChosen,
+		Projects: []issuer.ProjectRef{{ID: alpha.ID, Name: "alpha"}, {ID: zeta.ID, Name: "zeta"}},
+		Created:  start, Factor: "totp", Expires: start.Add(30 * day).Truncate(time.Second), State: issuer.StateActive,
+	}
+	if fmt.Sprint(m.Token) != fmt.Sprint(want) || m.Revision != h.revision() {
+		t.Errorf("minted %+v at %d, want %+v", m.Token, m.Revision, want)
+	}
+	if read, err := h.Token(t.Context(), alice, id); err != nil || fmt.Sprint(read) != fmt.Sprint(want) {
+		t.Errorf("read %+v (%v)", read, err)
+	}
+	parsed, err := token.Parse(m.Text)
+	h.check(err)
+	if parsed.ID != id || parsed.Location != location {
+		t.Errorf("token %s of %s", parsed.ID, parsed.Location)
+	}
+	if got, want := texts(parsed.Caveats), []string{
+		`[3,"` + aliceID + `"]`, `[1,["alpha","zeta"]]`, fmt.Sprintf(`[2,["%s","%s"]]`, alpha.ID, zeta.ID),
+		"[0,1802592000,1799999940]",
+	}; !slices.Equal(got, want) {
+		t.Errorf("caveats %s, want %s", got, want)
+	}
+	own, shared := rows[2].Detail, rows[0].Detail
+	if own["label"] != "CI of Zeta" || own["scope"] != "chosen" || own["projects"] != "alpha, zeta" || own["expires"] != "2027-02-14T08:00:00Z" || own["token"] != id {
+		t.Errorf("detail for the account: %v", own)
+	}
+	if shared["label"] != "CI of Zeta" || shared["owner"] != "alice" || strings.Contains(fmt.Sprint(shared), "zeta") {
+		t.Errorf("detail for the project alpha: %v", shared)
+	}
+}
+
+func TestMintIDs(t *testing.T) {
+	h := newHouse(t)
+	seen := map[string]bool{}
+	for i := range 20 {
+		m := h.mint(alice, forAll(fmt.Sprint(i)))
+		id := m.Token.ID
+		// 1800000000123 ms is 0x01a3185c507b.
+		if !caveats.ValidUUID(id) || !strings.HasPrefix(id, "01a3185c-507b-7") || !strings.ContainsRune("89ab", rune(id[19])) || seen[id] {
+			t.Errorf("id %s", id)
+		}
+		seen[id] = true
+	}
+	// An id that is there already, as a broken source of randomness would give.
+	h.SetNewID(func() (string, error) { return slices.Collect(mapKeys(seen))[0], nil })
+	before := h.trail()
+	if m, err := h.Mint(t.Context(), alice, forAll("again")); err == nil || m.Text != "" {
+		t.Errorf("a second token got the id of the first: %v", err)
+	}
+	if after := h.trail(); len(after.rows) != len(before.rows) {
+		t.Error("a refused change left a trace")
+	}
+}
+
+func mapKeys(m map[string]bool) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// What the holder of a token can't narrow any more, is not issued.
+func TestLargestToken(t *testing.T) {
+	h := newHouse(t)
+	names := make([]string, issuer.MaxTokenProjects)
+	for i := range names {
+		names[i] = fmt.Sprintf("p%02d-%s", i, strings.Repeat("x", 96))
+		h.project(alice, names[i])
+	}
+	largest := 0
+	for n := 1; n <= len(names); n++ {
+		m, err := h.Mint(t.Context(), alice, forSome(fmt.Sprint(n), names[:n]...))
+		if err != nil {
+			h.refused("projects: projects_too_large", func() error { return err })
+			continue
+		}
+		if n != largest+1 || len(m.Text) > issuer.MaxText {
+			t.Fatalf("%d projects: %d characters after a refusal at %d projects", n, len(m.Text), largest+1)
+		}
+		largest = n
+		digests := slices.Repeat(caveats.Digests{strings.Repeat("a", 64)}, 10)
+		if _, err := token.Restrict(m.Text, digests); err != nil {
+			t.Errorf("%d projects: the holder can't narrow the token: %v", n, err)
+		}
+	}
+	if largest < 30 || largest == len(names) {
+		t.Errorf("the largest token has %d projects with names of 100 characters", largest)
+	}
+	short := make([]string, issuer.MaxTokenProjects)
+	for i := range short {
+		short[i] = fmt.Sprintf("q%02d-%s", i, strings.Repeat("x", 46))
+		h.project(alice, short[i])
+	}
+	h.mint(alice, forSome("50 projects", short...))
+}
+
+func TestTooManyTokens(t *testing.T) {
+	h := newHouse(t)
+	first := h.mint(alice, forAll("first"))
+	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
+		return kv.PutJSON(tx, "issuer/tally/"+aliceID, map[string]int{"Total": 12_000, "Unrevoked": issuer.MaxTokens - 1})
+	}))
+	h.mint(alice, forAll("last"))
+	h.refused("too_many_tokens", func() error { _, err := h.Mint(t.Context(), alice, forAll("further")); return err })
+	h.refused("label: label_taken; too_many_tokens", func() error { _, err := h.Mint(t.Context(), alice, forAll("last")); return err })
+	h.mint(bob, forAll("further"))
+	if _, err := h.Revoke(t.Context(), alice, first.Token.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.mint(alice, forAll("further"))
+}
+
+func TestLabelsAreUniquePerUserUntilRevoked(t *testing.T) {
+	h := newHouse(t)
+	a := h.mint(alice, issuer.MintRequest{Label: "CI", Scope: issuer.ScopeAll, Life: issuer.Life7})
+	h.mint(bob, forAll("ci"))
+	again := func() error { _, err := h.Mint(t.Context(), alice, forAll("ci")); return err }
+	h.refused("label: label_taken", again)
+	h.clock.Add(8 * day) // expired, and its label still stands in the list
+	h.refused("label: label_taken", again)
+	if _, err := h.Revoke(t.Context(), alice, a.Token.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.check(again())
+}
+
+// 64 people press the button at once: one of them gets the label.
+func TestParallelMints(t *testing.T) {
+	h := newHouse(t)
+	for round := range 3 {
+		var fns []func() error
+		for i := range 64 {
+			label := fmt.Sprintf("Round %d", round)
+			if i%2 == 1 {
+				label = strings.ToUpper(label)
+			}
+			fns = append(fns, func() error { _, err := h.Mint(t.Context(), alice, forAll(label)); return err })
+		}
+		var minted int
+		for _, err := range together(fns...) {
+			if err == nil {
+				minted++
+				continue
+			}
+			h.refused("label: label_taken", func() error { return err })
+		}
+		page, err := h.Tokens(t.Context(), aliceID, issuer.Page{})
+		if err != nil || minted != 1 || page.Total != round+1 || len(page.Tokens) != round+1 {
+			t.Fatalf("round %d: %d minted, the list has %d (%v)", round, minted, page.Total, err)
+		}
+	}
+}
