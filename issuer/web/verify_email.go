@@ -59,7 +59,7 @@ func (s *Server) showVerifyEmailSent(v *visit) error {
 
 func (v *visit) verifyEmailSent(l ui.Layout, typed string) ui.View {
 	return ui.VerifyEmailSentPage{
-		Layout: l, Email: v.user.Email, ValidFor: authn.VerifyEmailLife, NewEmail: typed, CanChange: true,
+		Layout: l, Email: v.user.Email, ValidFor: authn.PurposeVerifyEmail.Life(), NewEmail: typed, CanChange: true,
 	}
 }
 

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/mail"
+	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/web"
+	"github.com/rind-dev/rind/ui"
+	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/replication"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// Files and folders in the data folder.
+const (
+	storeFile      = "rind.db"     // the issuer's store
+	rootKeysFile   = "rootkeys.db" // what the gateway verifies with; made anew from the store where it is missing
+	packagesFolder = "packages"
+	outboxFolder   = "outbox"
+)
+
+// catchUpTime is how long the root-key store may take to catch up at the start.
+const catchUpTime = 10 * time.Minute
+
+// instance is everything that 'rind serve' runs, wired.
+type instance struct {
+	accounts *authn.Service
+	issuer   *issuer.Service
+	keys     *rootkeys.Store
+	follower *replication.Follower
+	handler  http.Handler
+	outbox   string // folder of mails; "" where a mail server is configured
+	public   string
+	log      *slog.Logger
+
+	closers []func() error // in the order of opening
+}
+
+// open opens the stores and wires the rooms. What it opened is closed again
+// where it fails.
+func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
+	h := &instance{public: cfg.PublicURL.String(), log: log}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("the data folder: %w; name another with --data", err)
+	}
+	sealer, key, err := loadKey(cfg)
+	if err != nil {
+		return nil, err
+	}
+	store, err := boltkv.Open(filepath.Join(cfg.DataDir, storeFile), boltkv.Options{})
+	if err != nil {
+		return nil, err
+	}
+	h.closers = append(h.closers, store.Close)
+	if h.issuer, err = issuer.New(issuer.Config{
+		Store: store, Sealer: sealer, Location: cfg.Location(), MaxLife: cfg.MaxTokenLife, Logger: log,
+	}); err != nil {
+		return nil, err
+	}
+	if err := h.openKeys(cfg, key, log); err != nil {
+		return nil, err
+	}
+	return h, h.openWeb(cfg, store, sealer, log)
+}
+
+// loadKey reads the key that seals secrets at rest. It makes one only where there
+// is nothing yet that another one may have sealed.
+func loadKey(cfg config.Config) (*seal.Sealer, []byte, error) {
+	fresh := true
+	for _, name := range []string{storeFile, rootKeysFile} {
+		if _, err := os.Stat(filepath.Join(cfg.DataDir, name)); !errors.Is(err, fs.ErrNotExist) {
+			fresh = false
+		}
+	}
+	key, err := seal.LoadKey(cfg.Key(), fresh)
+	if err != nil {
+		return nil, nil, err
+	}
+	sealer, err := seal.New(key)
+	return sealer, key, err
+}
+
+// openKeys opens the root-key store and makes what keeps it current.
+func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (err error) {
+	h.keys, err = rootkeys.Open(filepath.Join(cfg.DataDir, rootKeysFile), rootkeys.Options{Key: key})
+	if err != nil {
+		return err
+	}
+	h.closers = append(h.closers, h.keys.Close)
+	h.follower = replication.New(replication.Config{Source: h.issuer, Store: h.keys, Logger: log})
+	return nil
+}
+
+// openWeb wires everything that answers requests.
+func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.Sealer, log *slog.Logger) error {
+	pages, err := ui.New()
+	if err != nil {
+		return err
+	}
+	sender, err := h.openMail(cfg, log)
+	if err != nil {
+		return err
+	}
+	mailer := web.NewMailer(pages, sender, cfg.PublicURL)
+	h.accounts, err = authn.New(authn.Config{
+		Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer,
+		OpenRegistration: cfg.Registration == config.Open, Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	upload, index, err := h.openGateway(cfg, log)
+	if err != nil {
+		return err
+	}
+	h.handler, err = web.New(web.Config{
+		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Mailer: mailer, CatchUp: h.follower.CatchUp,
+		Gateway: upload, Index: index, PublicURL: cfg.PublicURL,
+		OpenRegistration: cfg.Registration == config.Open, MaxTokenLife: cfg.MaxTokenLife,
+		TrustedProxies: cfg.TrustedProxies, Clock: time.Now, Logger: log,
+	})
+	return err
+}
+
+func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, index http.Handler, err error) {
+	folder, err := gateway.NewFolder(filepath.Join(cfg.DataDir, packagesFolder))
+	if err != nil {
+		return nil, nil, err
+	}
+	h.closers = append(h.closers, folder.Close)
+	clientIP := web.ClientIP(cfg.TrustedProxies)
+	upload, err = gateway.New(gateway.Config{
+		Verifier: verifier.New(h.keys), Backend: folder, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
+		OnUpload: func(ctx context.Context, g verifier.Grant, up gateway.Upload) {
+			if err := h.issuer.RecordUse(ctx, g.TokenID, g.Project, up.ClientIP, time.Now()); err != nil {
+				log.WarnContext(ctx, "the use of a token was not noted", "token", g.TokenID, "error", err)
+			}
+		},
+	})
+	return upload, gateway.NewIndex(folder, log), err
+}
+
+// openMail makes what sends mail: the mail server that is configured, or files.
+func (h *instance) openMail(cfg config.Config, log *slog.Logger) (mail.Sender, error) {
+	m := cfg.Mail
+	if m.Host == "" {
+		h.outbox = filepath.Join(cfg.DataDir, outboxFolder)
+		return mail.NewOutbox(h.outbox, log)
+	}
+	smtp := mail.SMTPConfig{
+		Host: m.Host, Port: m.Port, Username: m.Username, PasswordFile: m.PasswordFile, From: m.From, TLS: m.TLS,
+	}
+	if m.CAFile != "" {
+		pem, err := os.ReadFile(m.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("mail.ca-file: %w", err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("mail.ca-file: %s holds no certificate", m.CAFile)
+		}
+		smtp.TLSConfig = &tls.Config{RootCAs: roots, ServerName: m.Host, MinVersion: tls.VersionTLS12}
+	}
+	return mail.NewSMTP(smtp)
+}
+
+// follow keeps the root-key store current until ctx ends, and returns once it has
+// caught up: a gateway that answered from an old store would let in what was
+// revoked.
+func (h *instance) follow(ctx context.Context) error {
+	go func() {
+		if err := h.follower.Run(ctx); err != nil {
+			h.log.ErrorContext(ctx, "the root-key store is no longer kept current", "error", err)
+		}
+	}()
+	head, err := h.issuer.Position(ctx)
+	if err != nil {
+		return err
+	}
+	late, cancel := context.WithTimeout(ctx, catchUpTime)
+	defer cancel()
+	if err := h.follower.CatchUp(late, head.Revision); err != nil {
+		return fmt.Errorf("%s does not follow %s: %w; where the store is right, move %s away: it is made anew from the store",
+			rootKeysFile, storeFile, errors.Join(h.follower.Err(), err), rootKeysFile)
+	}
+	return nil
+}
+
+// sweep deletes what is over, each hour until ctx ends.
+func (h *instance) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if err := h.accounts.Sweep(ctx); err != nil && ctx.Err() == nil {
+			h.log.WarnContext(ctx, "sweep", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// setupURL is where the first administrator begins.
+func (h *instance) setupURL(link authn.Secret) string {
+	return h.public + ui.PathSetup.WithLink(link.Reveal())
+}
+
+// close closes what was opened, the last first.
+func (h *instance) close() {
+	for i := len(h.closers) - 1; i >= 0; i-- {
+		if err := h.closers[i](); err != nil {
+			h.log.Error("close", "error", err)
+		}
+	}
+	h.closers = nil
+}

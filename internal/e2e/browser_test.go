@@ -1,0 +1,118 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// browser is a person at a window of their own: cookies are not shared.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(chrome, chromedp.WithNewBrowserContext())
+	ctx, cancelTime := context.WithTimeout(ctx, 4*time.Minute)
+	t.Cleanup(func() { cancelTime(); cancel() })
+	b := &browser{t, ctx}
+	b.do("open a window", chromedp.Navigate("about:blank"))
+	return b
+}
+
+func (b *browser) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.t.Fatalf("%s: %v\nat %s", what, err, b.where())
+	}
+}
+
+func (b *browser) where() string {
+	at, _ := chromedp.Run(b.ctx, chromedp.Location())
+	text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body ? document.body.innerText : ''"))
+	return at + "\n" + text
+}
+
+// open goes to an address.
+func (b *browser) open(url string) {
+	b.t.Helper()
+	b.do("open "+url, chromedp.Navigate(url))
+}
+
+// fill types into the field with the name.
+func (b *browser) fill(name, value string) {
+	b.t.Helper()
+	sel := chromedp.CSS("main [name=" + name + "]")
+	b.do("fill "+name, chromedp.SetValue(sel, ""), chromedp.SendKeys(sel, value))
+}
+
+// tick chooses the radio button or check box with the name and the value.
+func (b *browser) tick(name, value string) {
+	b.t.Helper()
+	b.do("choose "+name, chromedp.Click(chromedp.CSS("main input[name="+name+"][value='"+value+"']")))
+}
+
+// press clicks the button or link with the text, and waits for the page that it
+// leads to.
+func (b *browser) press(text string) {
+	b.t.Helper()
+	xpath := "//*[self::button or self::a or self::summary][normalize-space(.)=" + quote(text) + "]"
+	if _, err := chromedp.Run(b.ctx, chromedp.WaitEvent(page.LoadEventFired, nil,
+		chromedp.Click(chromedp.Search(xpath), chromedp.NodeVisible))); err != nil {
+		b.t.Fatalf("press %q: %v\nat %s", text, err, b.where())
+	}
+}
+
+func quote(s string) string { return `"` + s + `"` }
+
+// text is what the page says, as a reader sees it.
+func (b *browser) text() string {
+	b.t.Helper()
+	return evaluate[string](b, "document.querySelector('main').innerText")
+}
+
+// sees fails the test unless the page says all of it.
+func (b *browser) sees(words ...string) {
+	b.t.Helper()
+	text := b.text()
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			b.t.Fatalf("the page does not say %q\nat %s", w, b.where())
+		}
+	}
+}
+
+// at fails the test unless the address has this path.
+func (b *browser) at(path string) {
+	b.t.Helper()
+	if got := evaluate[string](b, "location.pathname+location.search"); got != path {
+		b.t.Fatalf("at %s, expected %s\n%s", got, path, b.where())
+	}
+}
+
+// content is the text of the element that the selector finds.
+func (b *browser) content(selector string) string {
+	b.t.Helper()
+	return strings.TrimSpace(evaluate[string](b, "document.querySelector("+quote(selector)+").textContent"))
+}
+
+// contents are the texts of all elements that the selector finds.
+func (b *browser) contents(selector string) []string {
+	b.t.Helper()
+	return evaluate[[]string](b, "Array.from(document.querySelectorAll("+quote(selector)+"), e => e.textContent.trim())")
+}
+
+func evaluate[T any](b *browser, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatalf("%s: %v\nat %s", expression, err, b.where())
+	}
+	return v
+}
