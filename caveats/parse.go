@@ -22,8 +22,8 @@ const maxDepth = 32
 // a list are not judged here: one that is no version, digest or network matches
 // no request, and [Validate] finds it.
 //
-// The time is linear in len(raw), which is at most [MaxCaveat], and nothing is
-// read or allocated for more than that.
+// The time is linear in len(raw), which is at most [MaxCaveat]. What is refused
+// costs no memory but the error's.
 func Parse(raw []byte) (Caveat, error) {
 	if len(raw) > MaxCaveat {
 		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrMalformed, len(raw), MaxCaveat)
@@ -143,29 +143,41 @@ func (p *parser) timeField() (int64, bool) {
 	return int64Of(literal)
 }
 
-// listField reads a comma and an array of strings. The list is never nil.
+// listField reads a comma and an array of strings. Nothing is allocated before
+// the array has turned out to be well-formed. The list is never nil.
 func (p *parser) listField() ([]string, bool) {
-	if !p.comma() || !p.take('[') {
+	if !p.comma() {
 		return nil, false
 	}
-	list := []string{}
+	start := p.at
+	n, ok := p.skipTexts()
+	if !ok {
+		return nil, false
+	}
+	return texts(string(p.in[start:p.at]), n), true
+}
+
+// skipTexts reads an array of strings without keeping it and counts them.
+func (p *parser) skipTexts() (n int, ok bool) {
+	if !p.take('[') {
+		return 0, false
+	}
 	p.space()
 	if p.take(']') {
-		return list, true
+		return 0, true
 	}
 	for {
 		p.space()
-		s, ok := p.text()
-		if !ok {
-			return nil, false
+		if _, ok := p.skipText(); !ok {
+			return 0, false
 		}
-		list = append(list, s)
+		n++
 		p.space()
 		if p.take(']') {
-			return list, true
+			return n, true
 		}
 		if !p.take(',') {
-			return nil, false
+			return 0, false
 		}
 	}
 }

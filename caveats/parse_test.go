@@ -149,6 +149,7 @@ func hostileCaveats() map[string][]byte {
 		"1 MB":                      []byte("[1,[" + strings.Repeat(`"",`, 350000) + `""]]`),
 		"unknown, list of 1,300":    []byte("[9999,[" + strings.Repeat(`"",`, 1300) + `""]`),
 		"time of 4,000 digits":      []byte("[0," + strings.Repeat("9", 4000) + ",0]"),
+		"list of 1,300, open":       []byte("[1,[" + strings.Repeat(`"x",`, 1000)),
 		"tag of 4,000 digits, open": []byte("[" + strings.Repeat("9", 4000)),
 	}
 }

@@ -1,6 +1,7 @@
 package caveats
 
 import (
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -41,6 +42,30 @@ func hex4(b []byte) (rune, bool) {
 		r = r<<4 | rune(c)
 	}
 	return r, true
+}
+
+// texts takes the n strings out of an array that skipTexts has read. Strings
+// without escapes share the memory of array.
+func texts(array string, n int) []string {
+	list := make([]string, 0, n)
+	for len(list) < n {
+		array = array[strings.IndexByte(array, '"')+1:]
+		end, escaped := 0, false
+		for array[end] != '"' {
+			if array[end] == '\\' {
+				escaped = true
+				end++
+			}
+			end++
+		}
+		s := array[:end]
+		if escaped {
+			s = string(unescape([]byte(s)))
+		}
+		list = append(list, s)
+		array = array[end+1:]
+	}
+	return list
 }
 
 // unescape resolves the escapes of a string's body that skipText has read.
