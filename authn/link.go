@@ -32,6 +32,9 @@ var linkLife = map[Purpose]time.Duration{
 	PurposeVerifyEmail: 24 * time.Hour,
 }
 
+// Life is how long a link of the purpose is good.
+func (p Purpose) Life() time.Duration { return linkLife[p] }
+
 // LinkInfo is what the page behind a link says before the link is used.
 type LinkInfo struct {
 	Purpose  Purpose
