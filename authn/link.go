@@ -89,6 +89,9 @@ func linkKey(b []byte) string {
 
 // openLink checks a link's form, tag and expiry; it needs no store.
 func (s *Service) openLink(p Purpose, text Secret) (key string, err error) {
+	if len(text) != base64.RawURLEncoding.EncodedLen(linkSize) { // the decoder skips line breaks
+		return "", problem.New("", CodeLinkInvalid)
+	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
 	if err != nil || len(b) != linkSize {
 		return "", problem.New("", CodeLinkInvalid)

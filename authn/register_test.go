@@ -1,0 +1,385 @@
+package authn
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+func TestFirstStart(t *testing.T) {
+	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	ctx := t.Context()
+	form := Registration{Username: "Root", Email: "Root@Example.ORG", Password: goodPassword}
+
+	// Before the first administrator nobody gets in by the open door.
+	if open, err := e.CanRegister(ctx); open || err != nil {
+		t.Fatalf("open %v %v", open, err)
+	}
+	_, err := e.Register(ctx, home, form)
+	wantProblem(t, err, "", CodeRegistrationOff)
+
+	first := e.setupLink()
+	second := e.setupLink()
+	form.Purpose, form.Link = PurposeSetup, first
+	_, err = e.Register(ctx, home, form)
+	wantProblem(t, err, "", CodeLinkUsed) // replaced
+	form.Link = second
+	x, err := e.Register(ctx, home, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := e.user(x.UserID)
+	if !u.Admin || u.Username != "Root" || u.Email != "Root@example.org" || u.EmailVerified || u.HasTOTP || !u.CreatedAt.Equal(e.now()) {
+		t.Errorf("%+v", u)
+	}
+	if x.Stage != StageEnrolling || NextStep(x, u) != StepVerifyEmail {
+		t.Errorf("%+v", x)
+	}
+	row := e.wantRow(rowRegistered, u.ID)
+	if row.Detail["by"] != "setup" || row.Actor.IP != "192.0.2.7" || row.Actor.RequestID != "req-1" {
+		t.Errorf("%+v", row)
+	}
+	e.unchanged(func() {
+		if _, _, ok, err := e.SetupLink(ctx); ok || err != nil {
+			t.Errorf("a set-up link with an account: %v %v", ok, err)
+		}
+	})
+	_, err = e.Register(ctx, home, Registration{Username: "eve", Email: "eve@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: second})
+	wantProblem(t, err, "", CodeLinkUsed)
+
+	if open, err := e.CanRegister(ctx); !open || err != nil {
+		t.Fatalf("closed %v %v", open, err)
+	}
+	x, err = e.Register(ctx, home, Registration{Username: "bob", Email: "bob@example.org", Password: goodPassword})
+	if err != nil || e.user(x.UserID).Admin {
+		t.Fatalf("%+v %v", e.user(x.UserID), err)
+	}
+	if by := e.wantRow(rowRegistered, x.UserID).Detail["by"]; by != "open" {
+		t.Errorf("by %q", by)
+	}
+}
+
+// Racing registrations with one set-up link make one administrator.
+func TestSetupRace(t *testing.T) {
+	for _, n := range []int{20, 50} {
+		e := newEnv(t)
+		link := e.setupLink()
+		won, lost := race(n, func(i int) error {
+			name := fmt.Sprintf("root%d", i)
+			_, err := e.Register(t.Context(), from(fmt.Sprintf("192.0.2.%d", i)), Registration{
+				Username: name, Email: name + "@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: link,
+			})
+			return err
+		})
+		if won != 1 {
+			t.Fatalf("%d of %d won: %v", won, n, lost)
+		}
+		for _, err := range lost {
+			var ps problem.Problems
+			if !errors.Is(err, ErrThrottled) && (!errors.As(err, &ps) || !ps.Has(CodeLinkUsed)) {
+				t.Errorf("lost by %v", err)
+			}
+		}
+		if users := e.keys("authn/user/"); len(users) != 1 {
+			t.Errorf("%d accounts", len(users))
+		}
+	}
+}
+
+// keys lists the keys with a prefix.
+func (e *env) keys(prefix string) (out []string) {
+	e.t.Helper()
+	err := e.store.View(e.t.Context(), func(r kv.Reader) error {
+		found, err := r.Scan([]byte(prefix), nil, 0, false)
+		for _, p := range found {
+			out = append(out, string(p.Key))
+		}
+		return err
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return out
+}
+
+func TestRegistrationSaysEverythingAtOnce(t *testing.T) {
+	e := newEnv(t)
+	_, err := e.Register(t.Context(), home, Registration{
+		Username: "-", Email: "x", Password: "short", Purpose: PurposeSetup, Link: e.setupLink(),
+	})
+	var ps problem.Problems
+	if !errors.As(err, &ps) || len(ps) != 3 || !ps.Has(CodeUsernameInvalid) || !ps.Has(CodeEmailInvalid) || !ps.Has(CodePasswordTooShort) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A form with problems, a failure of the issuer's part, and a closed door change
+// nothing: the link is as good as before, and no hash is made for them.
+func TestRegistrationThatFails(t *testing.T) {
+	e := newEnv(t)
+	admin := e.admin()
+	_, link, err := e.Invite(t.Context(), admin.Session, home, "bob@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := Registration{Username: "bob", Email: "bob@example.org", Password: goodPassword, Purpose: PurposeInvitation, Link: link}
+	change := func(fn func(*Registration)) Registration { r := good; fn(&r); return r }
+	hashes := e.hash.calls.Load()
+	e.unchanged(func() {
+		for _, c := range []struct {
+			form        Registration
+			field, code string
+		}{
+			{change(func(r *Registration) { r.Username = "ROOT" }), "username", CodeUsernameTaken},
+			{change(func(r *Registration) { r.Password = "bobbobbobbob" }), "password", CodePasswordWeak},
+			{change(func(r *Registration) { r.Purpose = PurposeSetup }), "", CodeLinkInvalid},
+			{change(func(r *Registration) { r.Purpose = PurposeVerifyEmail }), "", CodeLinkInvalid},
+			{change(func(r *Registration) { r.Purpose = "" }), "", CodeRegistrationOff},
+			{change(func(r *Registration) { r.Link = "" }), "", CodeLinkInvalid},
+		} {
+			_, err := e.Register(t.Context(), home, c.form)
+			wantProblem(t, err, c.field, c.code)
+		}
+	})
+	if n := e.hash.calls.Load() - hashes; n != 0 {
+		t.Errorf("%d hashes were made for nothing", n)
+	}
+	e.unchanged(func() {
+		e.users.fail = errors.New("the issuer's store says no")
+		_, err := e.Register(t.Context(), home, good)
+		wantErr(t, err, e.users.fail)
+		e.users.fail = nil
+	})
+	if left := e.keys("authn/name/bob"); left != nil {
+		t.Errorf("%q is left of an account that was not made", left)
+	}
+	x, err := e.Register(t.Context(), home, good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.keys("test/user/" + x.UserID); len(got) != 1 {
+		t.Error("the issuer did not hear of the account")
+	}
+	row := e.wantRow(rowRegistered, x.UserID)
+	if row.Detail["by"] != "invitation" || row.Detail["invited"] != "bob@example.org" {
+		t.Errorf("%+v", row)
+	}
+}
+
+// A mail that can't be sent leaves an account that can ask for it again.
+func TestRegistrationWithoutMail(t *testing.T) {
+	e := newEnv(t)
+	link := e.setupLink()
+	e.mails.fail = errors.New("no route to the mail server")
+	x, err := e.Register(t.Context(), home, Registration{Username: "root", Email: "root@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: link})
+	wantErr(t, err, ErrMail)
+	wantErr(t, err, e.mails.fail)
+	if x.Stage != StageEnrolling {
+		t.Fatalf("%+v", x)
+	}
+	wantErr(t, e.ResendVerification(t.Context(), x, home), ErrMail)
+	e.mails.fail = nil
+	if err := e.ResendVerification(t.Context(), x, home); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, "verify").link); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRegistrationIsLimited(t *testing.T) {
+	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e.admin()
+	register := func(i int, o Origin) error {
+		name := fmt.Sprintf("user%d", i)
+		_, err := e.Register(t.Context(), o, Registration{Username: name, Email: name + "@example.org", Password: goodPassword})
+		return err
+	}
+	for i := range 20 {
+		if err := register(i, from("2001:db8::1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hashes := e.hash.calls.Load()
+	wantErr(t, register(20, from("2001:db8::ffff")), ErrThrottled) // the same /64
+	if e.hash.calls.Load() != hashes {
+		t.Error("a throttled registration made a hash")
+	}
+	if err := register(20, from("2001:db8:0:1::1")); err != nil {
+		t.Error(err)
+	}
+	e.pass(time.Hour)
+	if err := register(21, from("2001:db8::1")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestVerifyEmail(t *testing.T) {
+	e := newEnv(t)
+	who := e.register("root", PurposeSetup, e.setupLink())
+	ctx := t.Context()
+	first := e.mails.last(t, "verify")
+	if first.to != (Recipient{UserID: who.UserID, Username: "root", Email: "root@example.org"}) {
+		t.Errorf("to %+v", first.to)
+	}
+	_, err := e.BeginTOTP(ctx, who.Session)
+	wantProblem(t, err, "", CodeEmailUnverified)
+	_, err = e.ConfirmTOTP(ctx, who.Session, home, "123456")
+	wantProblem(t, err, "", CodeEmailUnverified)
+	if _, err := e.SignIn(ctx, home, who.email, who.password); err == nil {
+		t.Error("signed in by an address that nobody verified")
+	}
+
+	if err := e.ResendVerification(ctx, who.Session, home); err != nil {
+		t.Fatal(err)
+	}
+	e.wantRow(rowVerificationSent, who.UserID)
+	second := e.mails.last(t, "verify")
+	_, err = e.VerifyEmail(ctx, home, first.link)
+	wantProblem(t, err, "", CodeLinkUsed)
+
+	if err := e.ChangeEmail(ctx, who.Session, home, "right@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	row := e.wantRow(rowEmailChanged, who.UserID)
+	if row.Detail["from"] != "root@example.org" || row.Detail["to"] != "right@example.org" {
+		t.Errorf("%+v", row)
+	}
+	_, err = e.VerifyEmail(ctx, home, second.link)
+	wantProblem(t, err, "", CodeLinkUsed)
+
+	third := e.mails.last(t, "verify")
+	if third.to.Email != "right@example.org" {
+		t.Errorf("to %+v", third.to)
+	}
+	e.pass(24*time.Hour - time.Second)
+	u, err := e.VerifyEmail(ctx, home, third.link)
+	if err != nil || !u.EmailVerified || u.Email != "right@example.org" || u.ID != who.UserID {
+		t.Fatalf("%+v %v", u, err)
+	}
+	e.wantRow(rowEmailVerified, who.UserID)
+	_, err = e.VerifyEmail(ctx, home, third.link)
+	wantProblem(t, err, "", CodeLinkUsed)
+
+	x := e.must(e.SignIn(ctx, home, "RIGHT@example.ORG", who.password))
+	wantProblem(t, e.ChangeEmail(ctx, x, home, "other@example.org"), "", CodeEmailVerified)
+	wantProblem(t, e.ResendVerification(ctx, x, home), "", CodeEmailVerified)
+}
+
+func TestVerifyEmailRace(t *testing.T) {
+	for _, n := range []int{20, 50} {
+		e := newEnv(t)
+		who := e.register("root", PurposeSetup, e.setupLink())
+		link := e.mails.last(t, "verify").link
+		won, lost := race(n, func(int) error {
+			_, err := e.VerifyEmail(t.Context(), home, link)
+			return err
+		})
+		if won != 1 {
+			t.Fatalf("%d of %d won", won, n)
+		}
+		for _, err := range lost {
+			wantProblem(t, err, "", CodeLinkUsed)
+		}
+		e.wantRow(rowEmailVerified, who.UserID)
+	}
+}
+
+// Whoever verifies an address has it; registering with it tells nothing and takes
+// nothing.
+func TestAddressBelongsToWhoVerifiesIt(t *testing.T) {
+	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	ctx := t.Context()
+	alice := e.enrol(func() *person { e.admin(); return e.register("alice", "", "") }())
+	register := func(name, email string) Session {
+		t.Helper()
+		return e.must(e.Register(ctx, home, Registration{Username: name, Email: email, Password: goodPassword}))
+	}
+
+	eve := register("eve", "ALICE@example.org")
+	told := e.mails.last(t, EventAddressInUse)
+	if told.to.UserID != alice.UserID || told.link != "" {
+		t.Errorf("told %+v", told)
+	}
+	if next := NextStep(eve, e.user(eve.UserID)); next != StepVerifyEmail {
+		t.Errorf("next %q", next)
+	}
+	if err := e.ResendVerification(ctx, eve, home); err != nil {
+		t.Error(err)
+	}
+	e.mails.last(t, EventAddressInUse)
+	x := e.must(e.SignIn(ctx, home, "alice@example.org", alice.password))
+	if x.UserID != alice.UserID {
+		t.Error("the address signs in as somebody else")
+	}
+
+	// Of two that nobody verified yet, the first click wins.
+	register("dan", "shared@example.org")
+	dans := e.mails.last(t, "verify").link
+	register("dora", "Shared@example.org")
+	doras := e.mails.last(t, "verify").link
+	if _, err := e.VerifyEmail(ctx, home, doras); err != nil {
+		t.Fatal(err)
+	}
+	e.unchanged(func() {
+		_, err := e.VerifyEmail(ctx, home, dans)
+		wantProblem(t, err, "", CodeEmailTaken)
+	})
+}
+
+func TestVerificationMailsAreLimited(t *testing.T) {
+	e := newEnv(t)
+	who := e.register("root", PurposeSetup, e.setupLink())
+	ctx := t.Context()
+	for range 2 {
+		if err := e.ResendVerification(ctx, who.Session, home); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.ChangeEmail(ctx, who.Session, home, "x@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	sent := e.mails.count()
+	err := e.ChangeEmail(ctx, who.Session, home, "y@example.org")
+	wantErr(t, err, ErrThrottled)
+	var te *ThrottledError
+	if !errors.As(err, &te) || te.RetryAfter != 15*time.Minute || te.Seconds() != 900 {
+		t.Errorf("%v", err)
+	}
+	ps := wantProblem(t, te.Problems(), "", CodeThrottled)
+	if ps.Args["seconds"] != 900 || ps.Args["minutes"] != 15 {
+		t.Errorf("%v", ps.Args)
+	}
+	if e.mails.count() != sent || e.user(who.UserID).Email != "x@example.org" {
+		t.Error("a throttled change was made")
+	}
+	e.pass(15 * time.Minute)
+	if err := e.ResendVerification(ctx, who.Session, home); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNewChecksItsConfig(t *testing.T) {
+	e := newEnv(t)
+	whole := e.cfg
+	whole.Store = e.store
+	for name, spoil := range map[string]func(*Config){
+		"store":    func(c *Config) { c.Store = nil },
+		"sealer":   func(c *Config) { c.Sealer = nil },
+		"users":    func(c *Config) { c.Users = nil },
+		"notifier": func(c *Config) { c.Notifier = nil },
+		"issuer":   func(c *Config) { c.IssuerName = "a:b" },
+		"params":   func(c *Config) { p := cheap; p.SaltLength = 0; c.PasswordParams = &p },
+	} {
+		cfg := whole
+		spoil(&cfg)
+		if _, err := New(cfg); err == nil || !strings.HasPrefix(err.Error(), "authn: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
