@@ -42,14 +42,21 @@ var single = map[string]bool{
 
 // meter reads a request's body for as many bytes as the next step is worth, and
 // gives up on a client that sends nothing. It keeps the reason why reading
-// ended, which multipart.Reader does not always pass on.
+// ended, which multipart.Reader does not always pass on: that one takes a body
+// that ends within the header of a part for one that ends behind its last part.
+// Here, a body that does not end with the closing boundary is cut off.
 type meter struct {
-	src  io.Reader
-	rc   *http.ResponseController
-	idle time.Duration
-	left int64 // bytes that may still be read in this step
-	err  error // what ended the reading, but io.EOF
+	src     io.Reader
+	rc      *http.ResponseController
+	idle    time.Duration
+	closing string // the closing boundary
+	tail    []byte // the last bytes that were read, as many as maxTail
+	left    int64  // bytes that may still be read in this step
+	err     error  // what ended the reading, but io.EOF
 }
+
+// maxTail holds the longest closing boundary and the white space behind it.
+const maxTail = 70 + len("----") + 26
 
 var errBudget = errors.New("gateway: a part of the form is larger than it may be")
 
@@ -65,12 +72,23 @@ func (m *meter) Read(p []byte) (int, error) {
 	_ = m.rc.SetReadDeadline(time.Now().Add(m.idle)) // not supported: the server's own deadlines hold
 	n, err := m.src.Read(p)
 	m.left -= int64(n)
+	m.remember(p[:n])
+	if err == io.EOF && !strings.HasSuffix(strings.TrimRight(string(m.tail), " \t\r\n"), m.closing) {
+		err = io.ErrUnexpectedEOF
+	}
 	if err == io.EOF {
 		_ = m.rc.SetReadDeadline(time.Time{}) // or it would end the request's context later on
 	} else if err != nil {
 		m.err = err
 	}
 	return n, err
+}
+
+// remember keeps the last bytes that were read, in place.
+func (m *meter) remember(p []byte) {
+	p = p[max(0, len(p)-maxTail):]
+	kept := m.tail[max(0, len(m.tail)+len(p)-maxTail):]
+	m.tail = append(append(m.tail[:0], kept...), p...)
 }
 
 // form reads the parts of an upload form one after the other.
@@ -101,6 +119,7 @@ func openForm(r *http.Request, body *meter) (*form, error) {
 	if boundary == "" || len(boundary) > 70 { // RFC 2046 §5.1.1
 		return nil, refused("The form's Content-Type has no usable boundary.")
 	}
+	body.closing = "--" + boundary + "--"
 	return &form{body: body, parts: multipart.NewReader(body, boundary), seen: map[string]bool{}}, nil
 }
 

@@ -120,7 +120,7 @@ func (in *intake) readFile(p *part) error {
 // stream copies the file's bytes, bounded, hashed, and of the kind that the name
 // says.
 func (in *intake) stream(p *part) error {
-	in.form.body.left = in.g.cfg.MaxFile + readAhead
+	in.form.body.left = in.g.cfg.MaxFile + chunk + readAhead
 	to := io.MultiWriter(in.sha256, in.md5, backendWriter{in.staged})
 	buf := make([]byte, chunk)
 	for first := true; ; first = false {

@@ -1,0 +1,325 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/textproto"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestBadForms(t *testing.T) {
+	x := newIndex(t, func(c *Config) { c.MaxFile = 1 << 20 })
+	big := strings.Repeat("x", 10<<20)
+	content := func(disposition string) []item {
+		items := demo()
+		items[len(items)-1].disposition = disposition
+		return items
+	}
+	many := demo()
+	for range maxFields {
+		many = append([]item{{"classifiers", "x", ""}}, many...)
+	}
+	heavy := demo()
+	for range 40 {
+		heavy = append([]item{{"license", big[:250<<10], ""}}, heavy...)
+	}
+	for _, c := range []struct {
+		name   string
+		form   []item
+		status string
+	}{
+		{"no :action", without(demo(), ":action"), "400 The form lacks the field ':action'."},
+		{"no name", without(demo(), "name"), "400 The form lacks the field 'name'."},
+		{"no version", without(demo(), "version"), "400 The form lacks the field 'version'."},
+		{"no filetype", without(demo(), "filetype"), "400 The form lacks the field 'filetype'."},
+		{"no digest", without(demo(), "sha256_digest"), "400 The form lacks the field 'sha256_digest'."},
+		{"empty digest", with(demo(), "sha256_digest", ""), "400 The form lacks the field 'sha256_digest'."},
+		{"no file", without(demo(), "content"), "400 The form lacks the field 'content'."},
+		{"no fields", nil, "400 "},
+
+		{"another action", with(demo(), ":action", "submit"), "400 The field ':action' is 'submit'"},
+		{"empty action", with(demo(), ":action", ""), "400 The field ':action' is ''"},
+		{"another protocol", with(demo(), "protocol_version", "2"), "400 The field 'protocol_version' is '2'"},
+		{"name with a slash", with(demo(), "name", "de/mo"), "400 The field 'name' is 'de/mo', which is no project name"},
+		{"name with a line end", with(demo(), "name", "demo\r\nX: y"), "400 The field 'name' is 'demo  X: y', which is no project name"},
+		{"name of 9 kB", with(demo(), "name", big[:9000]), "400 The file 'demo-1.0.tar.gz' does not belong to project 'xxx"},
+		{"name in another alphabet", with(demo(), "name", "dеmo"), "400 The field 'name' is"},
+		{"version of letters", with(demo(), "version", "one"), "400 The field 'version' is 'one', which is no version"},
+		{"a wheel's type", with(demo(), "filetype", "bdist_wheel"), "400 The file 'demo-1.0.tar.gz' is not of the filetype"},
+		{"an egg", with(demo(), "filetype", "bdist_egg"), "400 The field 'filetype' is 'bdist_egg'"},
+		{"digest of 63 digits", with(demo(), "sha256_digest", big[:63]), "400 The field 'sha256_digest' is not of 64 hexadecimal digits."},
+		{"digest of letters", with(demo(), "sha256_digest", big[:64]), "400 The field 'sha256_digest' is not of 64 hexadecimal digits."},
+		{"another digest", with(demo(), "sha256_digest", digest("x")), "400 The file's SHA-256 is "},
+		{"another MD5 digest", with(demo(), "md5_digest", strings.Repeat("0", 32)), "400 The file's MD5 digest is not"},
+		{"requires_python of markup", with(demo(), "requires_python", `">=3"<b>`), "400 The field 'requires_python' is"},
+
+		{"10 MB of description", with(demo(), "description", big), "413 The field 'description' is larger than 4 MiB."},
+		{"10 MB of name", with(demo(), "name", big), "413 The field 'name' is larger than 256 KiB."},
+		{"10 MB of an unknown field", with(demo(), "whatever", big), "413 The field 'whatever' is larger than 256 KiB."},
+		{"10 MB in all", heavy, "413 The text fields of the form are larger than 8 MiB together."},
+		{"10 MB of signature", append(demo(), item{"gpg_signature", big, `form-data; name="gpg_signature"; filename="a"`}), "413 The field 'gpg_signature'"},
+		{"2,000 fields too many", many, "413 The form has more than 2000 fields."},
+		{"a name of a field of 200 bytes", append(demo(), item{big[:200], "", ""}), "400 A field of the form has a name longer than 100 bytes."},
+		{"not UTF-8", with(demo(), "summary", "caf\xe9"), "400 The field 'summary' is not text in UTF-8."},
+		{"a zero byte", with(demo(), "summary", "a\x00b"), "400 The field 'summary' is not text in UTF-8."},
+
+		{"two names", append([]item{{"name", "demo", ""}}, demo()...), "400 The form has the field 'name' twice."},
+		{"two versions", append(demo(), item{"version", "1.0", ""}), "400 The form has the field 'version' twice."},
+		{"two actions", append(demo(), item{":action", "file_upload", ""}), "400 The form has the field ':action' twice."},
+		{"two digests", append(demo(), item{"sha256_digest", digest("x"), ""}), "400 The form has the field 'sha256_digest' twice."},
+		{"two filetypes", append(demo(), item{"filetype", "sdist", ""}), "400 The form has the field 'filetype' twice."},
+		{"two files", append(demo(), file("demo-1.0.tar.gz", gz("one"))), "400 The form has the field 'content' twice."},
+
+		{"file as text", content(`form-data; name="content"`), "400 The field 'content' is text, but should be a file."},
+		{"name as file", append([]item{{"name", "demo", `form-data; name="name"; filename="x"`}}, without(demo(), "name")...), "400 The field 'name' is a file, but should be text."},
+		{"empty file", upload("demo", "1.0", "demo-1.0.tar.gz", ""), "400 The file 'demo-1.0.tar.gz' is empty."},
+		{"text in a .tar.gz", upload("demo", "1.0", "demo-1.0.tar.gz", "hello"), "400 The file 'demo-1.0.tar.gz' is not what its name says"},
+		{"two bytes of gzip", upload("demo", "1.0", "demo-1.0.tar.gz", "\x1f\x8b"), "400 The file 'demo-1.0.tar.gz' is not what its name says"},
+		{"gzip in a wheel", upload("demo", "1.0", "demo-1.0-py3-none-any.whl", gz("x")), "400 The file 'demo-1.0-py3-none-any.whl' is not what"},
+		{"another version's file", upload("demo", "1.0", "demo-1.1.tar.gz", gz("x")), "400 The file 'demo-1.1.tar.gz' is not of version '1.0'."},
+		{"another project's file", upload("demo", "1.0", "demo-extra-1.0.tar.gz", gz("x")), "400 The file 'demo-extra-1.0.tar.gz' does not belong to project 'demo'"},
+		{"another ending", upload("demo", "1.0", "demo-1.0.exe", gz("x")), "400 The file name 'demo-1.0.exe' ends in none of"},
+		{"a wheel without tags", upload("demo", "1.0", "demo-1.0.whl", zipped("a", "b")), "400 The file 'demo-1.0.whl' does not belong to project 'demo': its name should be of the form name-version-python"},
+		{"a file of 2 MB", upload("demo", "1.0", "demo-1.0.tar.gz", gz("")+big[:2<<20]), "413 The file is larger than 1048576 bytes"},
+		{"a file of 20 MB", upload("demo", "1.0", "demo-1.0.tar.gz", gz("")+big+big), "413 The file is larger than 1048576 bytes"},
+
+		{"encoded file name", content(`form-data; name="content"; filename*=utf-8''demo-1.0.tar.gz`), "400 The file name is not plain ASCII."},
+		{"two file names", content(`form-data; name="content"; filename="demo-1.0.tar.gz"; filename="x"`), "400 A part of the form has a Content-Disposition that can't be read."},
+		{"attachment", content(`attachment; name="content"; filename="demo-1.0.tar.gz"`), "400 A part of the form has a Content-Disposition that can't be read."},
+		{"no field name", content(`form-data; filename="demo-1.0.tar.gz"`), "400 A part of the form has a Content-Disposition that can't be read."},
+		{"no disposition", content(` `), "400 A part of the form has a Content-Disposition that can't be read."},
+		{"a header of 100 kB", content(`form-data; name="content"; filename="` + big[:100<<10] + `"`), "413 A part of the form is larger than it may be."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, body := x.post(x.text, c.form)
+			if !strings.HasPrefix(status, c.status) || len(body) < 10 {
+				t.Errorf("%s\n%s\nwant %s", status, body, c.status)
+			}
+		})
+	}
+	if len(x.kept())+len(x.staged())+len(x.uploads) != 0 {
+		t.Errorf("refused, and yet: %v, %v, %v", x.kept(), x.staged(), x.uploads)
+	}
+}
+
+// Names of files that want out of the folder, or into a place that is not theirs.
+func TestFileNamesThatAreNone(t *testing.T) {
+	x := newIndex(t, nil)
+	for _, name := range []string{
+		"../demo-1.0.tar.gz", "../../demo-1.0.tar.gz", "../../../etc/demo-1.0.tar.gz", "/etc/demo-1.0.tar.gz",
+		"./demo-1.0.tar.gz", "other/demo-1.0.tar.gz", "demo/../demo-1.0.tar.gz", `..\\demo-1.0.tar.gz`,
+		`C:\\demo-1.0.tar.gz`, `other\\demo-1.0.tar.gz`, "..%2fdemo-1.0.tar.gz", "..%252fdemo-1.0.tar.gz",
+		"..%c0%afdemo-1.0.tar.gz", "demo-1.0.tar.gz/", "demo-1.0.tar.gz/.", "demo-1.0.tar.gz\x00.whl",
+		"..\u2215demo-1.0.tar.gz", "\uff0e\uff0e/demo-1.0.tar.gz", ".demo-1.0.tar.gz", ".meta/demo-1.0.tar.gz.json",
+		".staging/demo-1.0.tar.gz", "-demo-1.0.tar.gz", "~/demo-1.0.tar.gz", "$HOME/demo-1.0.tar.gz", "demo-1.0.tar.gz ",
+		" demo-1.0.tar.gz", "demo-1.0.tar.gz\t", "demo-1.0.tar.gz:stream", "//host/demo-1.0.tar.gz", "file:demo-1.0.tar.gz",
+		"demo-1.0.tar.gz\n", "demo-1.0.TAR.GZ", "DEMO-1.0.tar.gz.", "..", ".", "", "demo-" + strings.Repeat("1", 260) + ".tar.gz",
+	} {
+		for _, first := range []bool{false, true} { // with the name of the project known, and not
+			form := demo()
+			form[len(form)-1] = file(name, gz("one"))
+			if first {
+				form = append([]item{form[len(form)-1]}, form[:len(form)-1]...)
+			}
+			if status, _ := x.post(x.text, form); !strings.HasPrefix(status, "400 ") {
+				t.Errorf("%q: %s", name, status)
+			}
+		}
+	}
+	if len(x.kept())+len(x.staged()) != 0 {
+		t.Errorf("%v, %v", x.kept(), x.staged())
+	}
+}
+
+func TestBadBodies(t *testing.T) {
+	x := newIndex(t, nil)
+	raw, contentType := encode(demo())
+	boundary := contentType[strings.Index(contentType, "boundary=")+9:]
+	encoded := bytes.Replace(raw, []byte(`filename="demo-1.0.tar.gz"`), []byte("filename=\"demo-1.0.tar.gz\"\r\nContent-Transfer-Encoding: base64"), 1)
+	twice := bytes.Replace(raw, []byte(`filename="demo-1.0.tar.gz"`), []byte("filename=\"demo-1.0.tar.gz\"\r\nContent-Disposition: form-data; name=x"), 1)
+	for _, c := range []struct {
+		name, contentType string
+		body              []byte
+		status            string
+	}{
+		{"JSON", "application/json", []byte(`{"name":"demo"}`), "415 "},
+		{"no type", "", raw, "415 "},
+		{"a simple form", "application/x-www-form-urlencoded", []byte("name=demo"), "415 "},
+		{"multipart/mixed", "multipart/mixed; boundary=" + boundary, raw, "415 "},
+		{"no boundary", "multipart/form-data", raw, "400 The form's Content-Type has no usable boundary."},
+		{"long boundary", "multipart/form-data; boundary=" + strings.Repeat("x", 71), raw, "400 The form's Content-Type has no usable boundary."},
+		{"wrong boundary", "multipart/form-data; boundary=x", raw, "400 The upload is not whole: the form ends early."},
+		{"empty body", contentType, nil, "400 The upload is not whole: the form ends early."},
+		{"cut in the header", contentType, raw[:len(boundary)+30], "400 The upload is not whole: the form ends early."},
+		{"cut in a header behind the file", contentType, append(raw[:len(raw)-4:len(raw)-4], "\r\nContent-Dispo"...), "400 The upload is not whole: the form ends early."},
+		{"words behind the end", contentType, append(raw[:len(raw):len(raw)], "and more"...), "400 The upload is not whole: the form ends early."},
+		{"cut in the file", contentType, raw[:len(raw)-len(boundary)-20], "400 The upload is not whole: the form ends early."},
+		{"cut before the end", contentType, raw[:len(raw)-4], "400 The upload is not whole: the form ends early."},
+		{"more behind the end", contentType, append(raw[:len(raw):len(raw)], make([]byte, 1<<20)...), "413 A part of the form is larger than it may be."},
+		{"much in front", contentType, append(make([]byte, 1<<20), raw...), "400 The form can't be read as multipart/form-data."},
+		{"base64", contentType, encoded, "400 A part of the form has a Content-Transfer-Encoding"},
+		{"two dispositions", contentType, twice, "400 A part of the form has no Content-Disposition, or more than one."},
+		{"random bytes", contentType, bytes.Repeat([]byte("\r\n--"+boundary+"\r\n"), 5000), "400 "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, _ := x.send("Bearer "+x.text, c.contentType, bytes.NewReader(c.body))
+			if !strings.HasPrefix(status, c.status) {
+				t.Errorf("%s\nwant %s", status, c.status)
+			}
+		})
+	}
+	if len(x.kept())+len(x.staged()) != 0 {
+		t.Errorf("%v, %v", x.kept(), x.staged())
+	}
+}
+
+// dial sends the head of an upload by hand, with a length that is longer than
+// what follows.
+func (x *testIndex) dial(body []byte, contentType string, length int) *textproto.Reader {
+	x.t.Helper()
+	conn, err := net.Dial("tcp", x.Listener.Addr().String())
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	fmt.Fprintf(conn, "POST /legacy/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
+		x.text, contentType, length)
+	_, _ = conn.Write(body)
+	if length == len(body)+1 { // the client dies
+		_ = conn.(*net.TCPConn).CloseWrite()
+	}
+	return textproto.NewReader(bufio.NewReader(conn))
+}
+
+func TestConnectionLost(t *testing.T) {
+	x := newIndex(t, func(c *Config) { c.Idle = 50 * time.Millisecond; c.Refuser.IdleTime = 50 * time.Millisecond })
+	raw, contentType := encode(demo())
+	for name, c := range map[string]struct {
+		length int
+		status string
+	}{
+		"client dies":   {len(raw[:len(raw)-100]) + 1, "HTTP/1.1 400 The upload is not whole: the form ends early."},
+		"client stalls": {len(raw), "HTTP/1.1 408 The upload stalled"},
+		"far too long":  {4 << 30, "HTTP/1.1 413 The file is larger than"},
+	} {
+		line, err := x.dial(raw[:len(raw)-100], contentType, c.length).ReadLine()
+		if err != nil || !strings.HasPrefix(line, c.status) {
+			t.Errorf("%s: %q, %v", name, line, err)
+		}
+	}
+	if len(x.kept())+len(x.staged()) != 0 {
+		t.Errorf("%v, %v", x.kept(), x.staged())
+	}
+}
+
+// failing is a backend whose disk is full at one of its steps.
+type failing struct {
+	Backend
+	at string
+}
+
+var errFull = errors.New("no space left on device, in /secret/place")
+
+type failingFile struct {
+	Staged
+	at string
+}
+
+func (f failing) Stage(ctx context.Context) (Staged, error) {
+	s, err := f.Backend.Stage(ctx)
+	if f.at == "stage" {
+		s.Discard()
+		return nil, errFull
+	}
+	return failingFile{s, f.at}, err
+}
+
+func (f failingFile) Write(p []byte) (int, error) {
+	switch f.at {
+	case "write":
+		return 0, errFull
+	case "short":
+		return len(p) / 2, nil
+	}
+	return f.Staged.Write(p)
+}
+
+func (f failingFile) Commit(ctx context.Context, up Upload) (bool, error) {
+	if f.at == "commit" {
+		f.Discard()
+		return false, errFull
+	}
+	return f.Staged.Commit(ctx, up)
+}
+
+func TestDiskFull(t *testing.T) {
+	for _, at := range []string{"stage", "write", "short", "commit"} {
+		x := newIndex(t, func(c *Config) { c.Backend = failing{c.Backend, at} })
+		status, body := x.post(x.text, demo())
+		if !strings.HasPrefix(status, "503 The file could not be stored at the moment.") || strings.Contains(status+body, "secret") {
+			t.Errorf("%s: %s", at, status)
+		}
+		if len(x.kept())+len(x.staged())+len(x.uploads) != 0 || (at != "short" && !strings.Contains(x.log.String(), "no space left")) {
+			t.Errorf("%s: %v, %v, %s", at, x.kept(), x.staged(), x.log)
+		}
+	}
+}
+
+// A file of 200 MB passes through without being held: all that client, server
+// and test together allocate is a fraction of it.
+func TestMemory(t *testing.T) {
+	const size = 200 << 20
+	x := newIndex(t, nil)
+	r, w := io.Pipe()
+	form := multipart.NewWriter(w)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	go func() {
+		for _, it := range without(demo(), "content") {
+			if it.name == "sha256_digest" || it.name == "md5_digest" {
+				continue
+			}
+			_ = form.WriteField(it.name, it.value)
+		}
+		part, _ := form.CreateFormFile("content", "demo-1.0.tar.gz")
+		_, _ = io.WriteString(part, "\x1f\x8b\x08")
+		buf := make([]byte, 64<<10)
+		for range size / len(buf) {
+			_, _ = part.Write(buf)
+		}
+		_ = form.WriteField("sha256_digest", strings.Repeat("0", 64))
+		form.Close()
+		w.Close()
+	}()
+	status, _ := x.send("Bearer "+x.text, form.FormDataContentType(), r)
+	runtime.ReadMemStats(&after)
+	if !strings.HasPrefix(status, "400 The file's SHA-256 is ") { // it was read to the end
+		t.Fatal(status)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 8<<20 {
+		t.Errorf("%d bytes were allocated for a file of %d", used, size)
+	}
+}
+
+func TestTooManyBytesForTheServer(t *testing.T) {
+	x := newIndex(t, nil)
+	limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 500)
+		x.gate.ServeHTTP(w, r)
+	})
+	x.Config.Handler = limited
+	if status, _ := x.post(x.text, demo()); !strings.HasPrefix(status, "413 ") {
+		t.Error(status)
+	}
+}

@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestVersionOf(t *testing.T) {
+	for _, c := range []struct{ name, project, want string }{
+		{"demo-1.0.tar.gz", "demo", "1.0"},
+		{"Demo-1.0.zip", "demo", "1.0"},
+		{"my_lib-1.0.tar.gz", "my-lib", "1.0"},
+		{"my-lib-1.0.tar.gz", "my-lib", "1.0"},
+		{"My.Lib-1.0rc1.tar.gz", "my-lib", "1.0rc1"},
+		{"my-1.0.tar.gz", "my-lib", ""},
+		{"my-lib-1.0.tar.gz", "my", ""},
+		{"demo-1.0-1.tar.gz", "demo", "1.0-1"},
+		{"demo-1!2.0+local.1.tar.gz", "demo", "1!2.0+local.1"},
+		{"demo-1.0.tgz", "demo", ""},
+		{"demo-1.0.tar.bz2", "demo", ""},
+		{"demo.tar.gz", "demo", ""},
+		{"demo-.tar.gz", "demo", ""},
+		{"-1.0.tar.gz", "demo", ""},
+		{"demo-1.0-py3-none-any.tar.gz", "demo", ""},
+
+		{"demo-1.0-py3-none-any.whl", "demo", "1.0"},
+		{"my_lib-1.0-2-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl", "my-lib", "1.0"},
+		{"demo-1.0-2b-py3-none-any.whl", "demo", "1.0"},
+		{"demo-1.0-b2-py3-none-any.whl", "demo", ""},
+		{"demo-1.0+local_1-py3-none-any.whl", "demo", "1.0+local_1"},
+		{"demo-1.0_1-py3-none-any.whl", "demo", "1.0-1"},
+		{"my-lib-1.0-py3-none-any.whl", "my-lib", ""},
+		{"demo-1.0-py3-none.whl", "demo", ""},
+		{"demo-1.0-py3--any.whl", "demo", ""},
+		{"demo-one-py3-none-any.whl", "demo", ""},
+		{"demo-1.0-1-2-py3-none-any.whl", "demo", ""},
+		{"demo-1.0-py3-none-any.WHL", "demo", ""},
+		{"de/mo-1.0.tar.gz", "demo", ""},
+		{".demo-1.0.tar.gz", "demo", ""},
+		{"demo-1.0.tar.gz", "", ""},
+		{"", "", ""},
+	} {
+		if got := versionOf(c.name, c.project); got != c.want {
+			t.Errorf("%s of %s: %q, want %q", c.name, c.project, got, c.want)
+		}
+	}
+}
+
+// Whatever versionOf accepts is safe to join to a folder's name, and its parts
+// are those of the project.
+func FuzzVersionOf(f *testing.F) {
+	for _, s := range []string{"demo-1.0.tar.gz", "my_lib-1.0-py3-none-any.whl", "../demo-1.0.tar.gz", "a-1!1+x.zip"} {
+		f.Add(s, "demo")
+		f.Add(s, "my-lib")
+	}
+	f.Fuzz(func(t *testing.T, name, project string) {
+		if versionOf(name, project) == "" {
+			return
+		}
+		if !safeFilename(name) || strings.ContainsAny(name, "/\\\x00 ") || name[0] == '.' || len(name) > 255 || !isNormalized(project) {
+			t.Errorf("%q of %q", name, project)
+		}
+	})
+}
+
+func TestValidSpecifier(t *testing.T) {
+	for s, want := range map[string]bool{
+		"": true, ">=3.8": true, ">=3.8,<4.0": true, " >= 3.8 , != 3.9.* ": true, "==3.*": true, "~=3.8": true, "===3.8-odd": true,
+		">=3.8,": true, "3.8": false, ">3.*": false, ">=": false, "=>3.8": false, ">=3.8 <4": false, `>=3"`: false,
+		"===a b": false, "===": false, "<b>": false, ">=3.8;x": false, strings.Repeat(">=3,", 500): false,
+	} {
+		if validSpecifier(s) != want {
+			t.Errorf("%q: %v", s, !want)
+		}
+	}
+}
+
+func TestNegotiate(t *testing.T) {
+	for accept, want := range map[string]string{
+		"": typeLegacy, "*/*": typeLegacy, "text/html": typeLegacy, "TEXT/HTML": typeLegacy, "text/*": typeLegacy,
+		"application/vnd.pypi.simple.v1+json":     typeJSON,
+		"application/vnd.pypi.simple.latest+json": typeJSON,
+		"application/vnd.pypi.simple.v1+html":     typeHTML,
+		"application/vnd.pypi.simple.latest+html": typeHTML,
+		"application/*": typeJSON,
+		// pip, uv, a browser
+		"application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01": typeJSON,
+		"application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01":   typeJSON,
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8":                                    typeLegacy,
+		"text/html;q=0.1, application/vnd.pypi.simple.v1+json;q=0.2":                                         typeJSON,
+		"text/html;q=0, */*;q=0.1":                            typeJSON,
+		"text/html;q=0":                                       "",
+		"application/json":                                    "",
+		"text/html;q=2":                                       "",
+		"text/html;q=NaN":                                     "",
+		"text/html;level=1;q=0.5":                             typeLegacy,
+		"application/vnd.pypi.simple.v2+json":                 "",
+		strings.Repeat("a/b,", 100) + "text/html":             "",
+		"application/vnd.pypi.simple.v1+json;q=0.001,*/*;q=0": typeJSON,
+	} {
+		if got := negotiate([]string{accept}); got != want {
+			t.Errorf("%q: %q, want %q", accept, got, want)
+		}
+	}
+	if got := negotiate([]string{"text/html;q=0.1", typeJSON}); got != typeJSON {
+		t.Errorf("two header fields: %q", got)
+	}
+}
