@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -21,10 +22,12 @@ const fallback = "en"
 // message is a sentence, or its plural forms.
 type message struct {
 	text  string            // "" where there are forms
+	by    string            // the argument whose value, an integer, chooses the form
 	forms map[string]string // by CLDR category: "one", "other"; nil where there is one text
 }
 
-// UnmarshalJSON reads a string or an object of plural forms.
+// UnmarshalJSON reads a string, or an object of plural forms. The argument "n"
+// chooses the form unless the object names another as "by".
 func (m *message) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
 		return json.Unmarshal(b, &m.text)
@@ -35,6 +38,8 @@ func (m *message) UnmarshalJSON(b []byte) error {
 	if m.forms["other"] == "" {
 		return fmt.Errorf("plural without the form %q", "other")
 	}
+	m.by = cmp.Or(m.forms["by"], "n")
+	delete(m.forms, "by")
 	return nil
 }
 
@@ -103,7 +108,7 @@ func (c *catalogue) text(key string, args Args) (string, error) {
 }
 
 // template is the sentence with its placeholders, in the plural form that
-// args["n"] asks for.
+// its argument asks for.
 func (c *catalogue) template(key string, args Args) (string, error) {
 	m, ok := c.messages[key]
 	if !ok {
@@ -112,9 +117,9 @@ func (c *catalogue) template(key string, args Args) (string, error) {
 	if m.forms == nil {
 		return m.text, nil
 	}
-	n, ok := args["n"].(int)
+	n, ok := args[m.by].(int)
 	if !ok {
-		return "", fmt.Errorf("ui: %q is a plural and needs an integer n", key)
+		return "", fmt.Errorf("ui: %q is a plural and needs the integer %q", key, m.by)
 	}
 	if s, ok := m.forms[c.plural(n)]; ok {
 		return s, nil

@@ -23,10 +23,12 @@ func funcs(c *catalogue, assets *assetFiles) template.FuncMap {
 		"th":      c.markup,
 		"title":   c.title,
 		"place":   func(v View) string { return v.about().place },
-		"notice":  func(n Notice) (string, error) { return c.text("notice."+n.Code, n.Args) },
+		"notice":  c.notice,
 		"problem": c.problem,
 		"on":      on,
 		"input":   newInput,
+		"group":   newGroup,
+		"steps":   func() []string { return enrolment },
 		"path": func(name string, values ...string) (string, error) {
 			p, ok := paths[name]
 			if !ok {
@@ -119,7 +121,15 @@ func (c *catalogue) scope(all bool, projects []string, expires time.Time) (templ
 	if expires.IsZero() {
 		return c.markup("scope.forever", "what", what)
 	}
-	return c.markup("scope.until", "what", what, "date", c.element(expires, c.date(expires)))
+	return c.markup("scope.until", "what", what, "date", c.element(expires, c.lastDay(expires)))
+}
+
+// notice is the sentence of a notice, a general one for an unknown code.
+func (c *catalogue) notice(n Notice) string {
+	if s, err := c.text("notice."+n.Code, n.Args); err == nil {
+		return s
+	}
+	return c.must("notice.unknown", nil)
 }
 
 // event is the sentence of a row of the audit trail.
@@ -127,6 +137,9 @@ func (c *catalogue) event(e EventRow) (string, error) {
 	args := make(Args, len(e.Detail))
 	for k, v := range e.Detail {
 		args[k] = v
+		if role := "audit.role." + v; (k == "role" || k == "was") && c.has(role) {
+			args[k] = c.must(role, nil)
+		}
 	}
 	if key := "audit." + e.Kind; c.has(key) {
 		return c.text(key, args)
@@ -174,6 +187,19 @@ func newInput(v View, name, value string, options ...string) (input, error) {
 	}
 	return in, nil
 }
+
+// newGroup describes a field that is a group of choices; helped tells whether
+// there is a help text.
+func newGroup(v View, name string, helped bool) input {
+	in := input{Name: name, Problems: on(v, name), options: make(map[string]string)}
+	if helped {
+		in.options["help"] = name
+	}
+	return in
+}
+
+// enrolment are the steps from nothing to a complete account, as keys.
+var enrolment = []string{"steps.account", "steps.email", "steps.factor", "steps.codes"}
 
 // Get is an option, "" where it was not given.
 func (in input) Get(option string) string { return in.options[option] }

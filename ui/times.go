@@ -18,6 +18,10 @@ func (c *catalogue) date(t time.Time) string {
 	})
 }
 
+// lastDay says the last day on which something works that ends at t: at
+// midnight, that is the day before.
+func (c *catalogue) lastDay(t time.Time) string { return c.date(t.Add(-time.Nanosecond)) }
+
 // exact says a moment: "3 March 2027, 14:05 UTC".
 func (c *catalogue) exact(t time.Time) string {
 	return c.must("time.exact", Args{"date": c.date(t), "clock": t.UTC().Format("15:04")})

@@ -156,5 +156,5 @@ func (r *Renderer) Scope(lang string, all bool, projects []string, expires time.
 	if expires.IsZero() {
 		return c.must("scope.forever", Args{"what": what})
 	}
-	return c.must("scope.until", Args{"what": what, "date": expires})
+	return c.must("scope.until", Args{"what": what, "date": c.lastDay(expires)})
 }

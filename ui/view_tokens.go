@@ -25,7 +25,7 @@ type TokenRow struct {
 	RevokedBy   string    // username; "" is not said
 	LastUsedAt  time.Time // zero: never used
 	LastProject string    // what the last use uploaded to
-	LastIP      string    // where the last use came from
+	LastFrom    string    // network that the last use came from: "203.0.113.0/24"; "" is not said
 }
 
 // TokensPage lists the signed-in person's tokens.
@@ -92,12 +92,21 @@ func (TokenNewPage) about() about {
 	return about{page: "token_new", title: "token_new.title", place: placeTokens}
 }
 
+// Days is a life of that many days.
+type Days int
+
+// Int is the number.
+func (d Days) Int() int { return int(d) }
+
+// String is the number as the field life has it.
+func (d Days) String() string { return strconv.Itoa(int(d)) }
+
 // Lives are the numbers of days that are offered.
-func (v TokenNewPage) Lives() []string {
-	var out []string
-	for _, d := range []int{7, 30, 90, 365} {
-		if v.MaxDays == 0 || d <= v.MaxDays {
-			out = append(out, strconv.Itoa(d))
+func (v TokenNewPage) Lives() []Days {
+	var out []Days
+	for _, d := range []Days{7, 30, 90, 365} {
+		if v.MaxDays == 0 || d.Int() <= v.MaxDays {
+			out = append(out, d)
 		}
 	}
 	return out

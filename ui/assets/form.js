@@ -1,0 +1,13 @@
+// Lets a password be shown while it is typed. It is hidden again before the
+// form is sent, so that the browser knows it as a password.
+"use strict";
+for (const button of document.querySelectorAll("button[data-reveal]")) {
+  const field = document.getElementById(button.dataset.reveal);
+  const show = (shown) => {
+    field.type = shown ? "text" : "password";
+    button.textContent = shown ? button.dataset.shown : button.dataset.hidden;
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => show(field.type === "password"));
+  field.form.addEventListener("submit", () => show(false));
+}

@@ -1,0 +1,94 @@
+package samples
+
+import (
+	"time"
+
+	"github.com/rind-dev/rind/ui"
+)
+
+const browser = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+
+func entry() []Page {
+	return []Page{
+		{"home", ui.HomePage{Layout: visitor(), UploadURL: upload, IndexURL: index}},
+		{"home-open", ui.HomePage{Layout: done(visitor(), "signed_out"), RegistrationOpen: true, UploadURL: upload, IndexURL: index}},
+		{"register-setup", ui.RegisterPage{Layout: visitor(), Kind: ui.LinkSetup, Link: secret}},
+		{"register-invitation", ui.RegisterPage{Layout: visitor(), Kind: ui.LinkInvitation, Link: secret, InvitedBy: "grace"}},
+		{"register-invitation-unknown", ui.RegisterPage{Layout: visitor(), Kind: ui.LinkInvitation, Link: secret}},
+		{"register-problems", ui.RegisterPage{
+			Kind: ui.LinkNone, Username: "-ada-", Email: "ada(at)example.org",
+			Layout: wrong(visitor(),
+				ui.Problem{Field: "username", Code: "username_invalid"},
+				ui.Problem{Field: "email", Code: "email_invalid"},
+				ui.Problem{Field: "password", Code: "password_too_short", Args: ui.Args{"min": 12}},
+				ui.Problem{Field: "password", Code: "password_weak"}),
+		}},
+		{"login", ui.LoginPage{Layout: visitor(), Next: "/tokens/new"}},
+		{"login-problems", ui.LoginPage{Login: "ada", RegistrationOpen: true, Layout: wrong(visitor(), ui.Problem{Code: "sign_in_failed"})}},
+		{"login-totp", ui.LoginTOTPPage{Layout: enrolling()}},
+		{"login-totp-problems", ui.LoginTOTPPage{Next: "/tokens", Layout: wrong(enrolling(), ui.Problem{Field: "code", Code: "totp_wrong"})}},
+		{"login-again", ui.LoginTOTPPage{Layout: member(), Again: true, Next: "/account/totp"}},
+		{"login-recovery", ui.LoginRecoveryPage{Layout: enrolling(), Next: "/tokens"}},
+		{"verify-sent", ui.VerifyEmailSentPage{Layout: enrolling(), Email: "ada@example.org", ValidFor: 24 * time.Hour, CanChange: true}},
+		{"verify-sent-problems", ui.VerifyEmailSentPage{
+			Email: "ada@example.org", ValidFor: 24 * time.Hour, CanChange: true, NewEmail: "ada@",
+			Layout: wrong(done(enrolling(), "verification_sent"), ui.Problem{Field: "email", Code: "email_invalid"}),
+		}},
+		{"verify-confirm", ui.VerifyEmailConfirmPage{Layout: visitor(), Link: secret, Email: "ada@example.org"}},
+		{"verify-confirm-unknown", ui.VerifyEmailConfirmPage{Layout: visitor(), Link: secret}},
+		{"link-expired", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkVerify, Why: ui.LinkExpired}},
+		{"link-used", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkInvitation, Why: ui.LinkUsed}},
+		{"link-unknown", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkSetup, Why: ui.LinkUnknown}},
+	}
+}
+
+func account() []Page {
+	setup := ui.TOTPSetupPage{
+		Layout: enrolling(), QR: qr(), Secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+		URI: "otpauth://totp/rind:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=rind",
+	}
+	again := setup
+	again.Replacing = true
+	again.Layout = wrong(member(), ui.Problem{Field: "code", Code: "totp_out_of_sync", Args: ui.Args{"seconds": 240}})
+	codes := []string{
+		"3f9a01bc77de9c20", "a1b2c3d4e5f60718", "0f1e2d3c4b5a6978", "99aabbccddeeff00",
+		"1234567890abcdef", "fedcba0987654321", "5a5a5a5a3c3c3c3c", "7e57ab1e0ddba115",
+	}
+	return []Page{
+		{"factors", ui.FactorChoicePage{Layout: enrolling()}},
+		{"factors-both", ui.FactorChoicePage{Layout: member(), SecurityKeyURL: "/account/security-keys/new"}},
+		{"totp-setup", setup},
+		{"totp-replace-problems", again},
+		{"recovery-first", ui.RecoveryNewPage{Layout: enrolling(), First: true}},
+		{"recovery-new", ui.RecoveryNewPage{Layout: member(), Left: 6}},
+		{"recovery-codes", ui.RecoveryCodesPage{Layout: enrolling(), Codes: codes}},
+		{"recovery-codes-shown", ui.RecoveryCodesPage{Layout: wrong(enrolling(), ui.Problem{Field: "code", Code: "recovery_wrong"})}},
+		{"account", ui.AccountPage{
+			Layout: done(member(), "recovery_codes_saved"), Email: "ada@example.org", EmailVerified: true,
+			CreatedAt: ago(400 * day), HasTOTP: true, CodesLeft: 6, Events: accountEvents(),
+		}},
+		{"account-problems", ui.AccountPage{
+			Layout: wrong(member(), ui.Problem{Field: "old_password", Code: "password_wrong"}),
+			Email:  "ada.with.a.very.long.name.indeed@department.of.engines.example.org", CreatedAt: ago(3 * time.Minute), CodesLeft: 1,
+		}},
+	}
+}
+
+func accountEvents() []ui.EventRow {
+	row := func(d time.Duration, kind string, detail map[string]string) ui.EventRow {
+		return ui.EventRow{Time: ago(d), Kind: kind, Detail: detail, Actor: "ada", You: true, IP: "203.0.113.7", Browser: browser, Factor: "totp"}
+	}
+	failed := row(9*day, "account.sign_in_failed", nil)
+	failed.Actor, failed.You, failed.IP, failed.Browser = "", false, "2001:db8:85a3::8a2e:370:7334", "curl/8.14.1"
+	frozen := row(70*day, "account.unfrozen", nil)
+	frozen.Actor, frozen.You = "grace", false
+	return []ui.EventRow{
+		row(10*time.Second, "account.factor_accepted", nil),
+		row(25*time.Minute, "token.minted", map[string]string{"label": "CI of demo"}),
+		row(5*time.Hour, "account.recovery_code_used", map[string]string{"left": "6"}),
+		failed,
+		frozen,
+		row(800*day, "account.registered", nil),
+		row(801*day, "account.something_new", nil),
+	}
+}

@@ -1,0 +1,94 @@
+package samples
+
+import (
+	"time"
+
+	"github.com/rind-dev/rind/ui"
+)
+
+func projects() []Page {
+	members := []ui.MemberRow{
+		{ID: "u1", Username: "ada", Role: ui.RoleOwner, Since: ago(400 * day), You: true},
+		{ID: "u2", Username: "grace", Role: ui.RoleMaintainer, Since: ago(30 * day)},
+		{ID: "u3", Username: "charles-with-a-long-username", Role: ui.RoleMaintainer, Since: ago(2 * day), Frozen: true},
+	}
+	asMember := []ui.MemberRow{members[1], {ID: "u1", Username: "ada", Role: ui.RoleMaintainer, Since: ago(day), You: true}}
+	shared := append([]ui.MemberRow{{ID: "u4", Username: "joan", Role: ui.RoleOwner, Since: ago(day)}}, members...)
+	page := ui.ProjectPage{
+		Layout: done(member(), "member_added"), Name: "demo-plugins", Role: ui.RoleOwner, CreatedAt: ago(400 * day),
+		Members: members, IndexURL: index, UploadURL: upload, Events: projectEvents(),
+	}
+	maintainer := page
+	maintainer.Layout, maintainer.Role, maintainer.Members, maintainer.Events = member(), ui.RoleMaintainer, asMember, nil
+	problems := page
+	problems.Members, problems.AddName, problems.AddRole = shared, "gracee", ui.RoleOwner
+	problems.Layout = wrong(member(), ui.Problem{Field: "user", Code: "user_unknown"}, ui.Problem{Field: "role", Code: "role_unknown"},
+		ui.Problem{Code: "last_owner", Args: ui.Args{"project": "demo-plugins"}})
+	return []Page{
+		{"projects", ui.ProjectsPage{Layout: done(member(), "project_left"), Projects: []ui.ProjectRow{
+			{Name: "demo", Role: ui.RoleOwner, Members: 1, CreatedAt: ago(day)},
+			{Name: "demo-plugins", Role: ui.RoleOwner, Members: 3, CreatedAt: ago(400 * day)},
+			{Name: "analytical-engine-with-a-rather-long-name", Role: ui.RoleMaintainer, Members: 12, CreatedAt: ago(60 * day)},
+		}}},
+		{"projects-empty", ui.ProjectsPage{Layout: member()}},
+		{"project-new", ui.ProjectNewPage{Layout: member()}},
+		{"project-new-problems", ui.ProjectNewPage{Name: "requests", Layout: wrong(member(),
+			ui.Problem{Field: "name", Code: "project_name_taken", Args: ui.Args{"name": "requests"}})}},
+		{"project", page},
+		{"project-maintainer", maintainer},
+		{"project-problems", problems},
+		{"member-remove", ui.MemberRemovePage{Layout: member(), Project: "demo-plugins", Member: members[1], Tokens: tokenRows()[:3]}},
+		{"member-remove-unused", ui.MemberRemovePage{Layout: member(), Project: "demo-plugins", Member: members[1]}},
+		{"project-leave", ui.ProjectLeavePage{Layout: member(), Project: "demo", Tokens: tokenRows()[:1]}},
+		{"project-leave-unused", ui.ProjectLeavePage{Layout: member(), Project: "demo"}},
+	}
+}
+
+func projectEvents() []ui.EventRow {
+	return []ui.EventRow{
+		{Time: ago(time.Hour), Kind: "project.member_added", Actor: "ada", You: true, IP: "203.0.113.7", Browser: browser,
+			Detail: map[string]string{"user": "grace", "role": "maintainer", "project": "demo-plugins"}},
+		{Time: ago(2 * day), Kind: "project.role_changed", Actor: "grace", IP: "198.51.100.23", Browser: "libwww",
+			Detail: map[string]string{"user": "charles-with-a-long-username", "role": "maintainer", "was": "owner", "project": "demo-plugins"}},
+		{Time: ago(400 * day), Kind: "project.created", Actor: "ada", You: true, Detail: map[string]string{"project": "demo-plugins"}},
+	}
+}
+
+func admin() []Page {
+	people := []ui.PersonRow{
+		{ID: "u1", Username: "ada", Email: "ada@example.org", State: ui.PersonActive, Admin: true, You: true, CreatedAt: ago(400 * day)},
+		{ID: "u2", Username: "grace", Email: "grace@example.org", State: ui.PersonActive, Admin: true, CreatedAt: ago(30 * day)},
+		{ID: "u3", Username: "charles-with-a-long-username", Email: "charles.with.a.long.address@department.of.engines.example.org",
+			State: ui.PersonFrozen, CreatedAt: ago(2 * day)},
+		{ID: "u4", Username: "joan", Email: "joan@example.org", State: ui.PersonPending, CreatedAt: ago(time.Hour)},
+	}
+	invitations := []ui.InvitationRow{
+		{ID: "i1", Email: "mary@example.org", InvitedBy: "ada", CreatedAt: ago(time.Hour), ExpiresAt: in(6*day + 23*time.Hour)},
+		{ID: "i2", InvitedBy: "grace", CreatedAt: ago(2 * day), ExpiresAt: in(5 * day)},
+	}
+	link := "https://packages.example.org/invitation?link=" + secret
+	return []Page{
+		{"people", ui.AdminPeoplePage{Layout: done(member(), "person_thawed"), People: people, Next: "u4", Invitations: invitations}},
+		{"people-invited", ui.AdminPeoplePage{Layout: member(), People: people[:1], Invitations: invitations[:1],
+			NewLink: link, NewEmail: "mary@example.org", Mailed: true}},
+		{"people-hand-over", ui.AdminPeoplePage{Layout: member(), People: people[:1], NewLink: link}},
+		{"people-problems", ui.AdminPeoplePage{People: people[:1], Email: "ada@example.org",
+			Layout: wrong(member(), ui.Problem{Field: "email", Code: "email_taken"})}},
+		{"person-freeze", ui.PersonFreezePage{Layout: member(), Person: people[1], Tokens: 3}},
+		{"person-thaw", ui.PersonFreezePage{Layout: member(), Person: people[2], Thaw: true}},
+	}
+}
+
+func failures() []Page {
+	return []Page{
+		{"error-400", ui.ErrorPage{Layout: visitor(), Status: 400}},
+		{"error-403", ui.ErrorPage{Layout: member(), Status: 403}},
+		{"error-404", ui.ErrorPage{Layout: member(), Status: 404}},
+		{"error-405", ui.ErrorPage{Layout: visitor(), Status: 405}},
+		{"error-413", ui.ErrorPage{Layout: visitor(), Status: 413}},
+		{"error-429", ui.ErrorPage{Layout: visitor(), Status: 429, Wait: 14*time.Minute + 3*time.Second}},
+		{"error-500", ui.ErrorPage{Layout: visitor(), Status: 500, RequestID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a12"}},
+		{"error-502", ui.ErrorPage{Layout: visitor(), Status: 502}},
+		{"error-503", ui.ErrorPage{Layout: visitor(), Status: 503, Wait: 30 * time.Second, RequestID: "0193d5f4"}},
+	}
+}

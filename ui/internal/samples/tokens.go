@@ -1,0 +1,75 @@
+package samples
+
+import (
+	"time"
+
+	"github.com/rind-dev/rind/ui"
+)
+
+func ci() ui.TokenRow {
+	return ui.TokenRow{
+		ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a12", Label: "CI of demo", Projects: []string{"demo"},
+		State: ui.TokenActive, CreatedAt: ago(3 * day), ExpiresAt: in(12*day + time.Hour),
+		LastUsedAt: ago(2 * time.Hour), LastProject: "demo", LastFrom: "203.0.113.0/24",
+	}
+}
+
+func tokenRows() []ui.TokenRow {
+	return []ui.TokenRow{
+		ci(),
+		{
+			ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a13", State: ui.TokenActive, CreatedAt: ago(80 * day), ExpiresAt: in(2*day + time.Minute),
+			Label: "release machine of the engines department, second rack", LastUsedAt: ago(30 * day), LastProject: "demo-plugins",
+			Projects: []string{"demo", "demo-plugins", "analytical-engine-with-a-rather-long-name", "difference-engine"},
+		},
+		{ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a14", Label: "laptop", AllProjects: true, State: ui.TokenActive, CreatedAt: ago(time.Minute)},
+		{
+			ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a15", Label: "old CI", Projects: []string{"demo"}, State: ui.TokenExpired,
+			CreatedAt: ago(100 * day), ExpiresAt: ago(10 * day), LastUsedAt: ago(11 * day),
+		},
+		{
+			ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a16", Label: "leaked", AllProjects: true, State: ui.TokenRevoked,
+			CreatedAt: ago(100 * day), RevokedAt: ago(5 * day), RevokedBy: "grace",
+		},
+		{
+			ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a17", Label: "unused", AllProjects: true, State: ui.TokenRevoked,
+			CreatedAt: ago(100 * day), RevokedAt: ago(5 * day),
+		},
+	}
+}
+
+func tokens() []Page {
+	unused := ui.TokenRow{ID: ci().ID, Label: "laptop", AllProjects: true, State: ui.TokenActive, CreatedAt: ago(time.Minute)}
+	coarse := ci()
+	coarse.LastProject, coarse.LastFrom = "", ""
+	nowhere := ci()
+	nowhere.LastFrom = ""
+	choices := []ui.ProjectChoice{{Name: "demo", Checked: true}, {Name: "demo-plugins"}, {Name: "analytical-engine-with-a-rather-long-name"}}
+	return []Page{
+		{"tokens", ui.TokensPage{Layout: done(member(), "token_revoked"), Tokens: tokenRows(), HasProjects: true, Next: "0193"}},
+		{"tokens-empty", ui.TokensPage{Layout: member(), HasProjects: true}},
+		{"tokens-no-project", ui.TokensPage{Layout: member()}},
+		{"token-new", ui.TokenNewPage{Layout: member(), Projects: choices, Life: "90"}},
+		{"token-new-chosen", ui.TokenNewPage{Layout: member(), Projects: choices, Scope: ui.ScopeChosen, Life: ui.LifeUntil, MaxDays: 90}},
+		{"token-new-problems", ui.TokenNewPage{
+			Label: "CI of demo", Scope: ui.ScopeChosen, Life: ui.LifeUntil, Expires: "2026-01-01", MaxDays: 365,
+			Layout: wrong(member(),
+				ui.Problem{Field: "label", Code: "label_taken", Args: ui.Args{"label": "CI of demo"}},
+				ui.Problem{Field: "projects", Code: "projects_required"},
+				ui.Problem{Field: "expires", Code: "expires_past"}),
+		}},
+		{"token-new-unchosen", ui.TokenNewPage{Projects: choices, MaxDays: 1, Layout: wrong(member(),
+			ui.Problem{Field: "label", Code: "label_required"},
+			ui.Problem{Field: "scope", Code: "scope_required"},
+			ui.Problem{Field: "life", Code: "life_too_long", Args: ui.Args{"max_days": 1}})}},
+		{"token-created", ui.TokenCreatedPage{
+			Layout: member(), Token: token, Label: "CI of demo", Projects: []string{"demo", "demo-plugins"},
+			ExpiresAt: time.Date(2027, time.March, 4, 0, 0, 0, 0, time.UTC), UploadURL: upload,
+		}},
+		{"token-created-all", ui.TokenCreatedPage{Layout: member(), Token: token, Label: "laptop", AllProjects: true, UploadURL: upload}},
+		{"token-revoke", ui.TokenRevokePage{Layout: member(), Token: ci()}},
+		{"token-revoke-nowhere", ui.TokenRevokePage{Layout: member(), Token: nowhere}},
+		{"token-revoke-coarse", ui.TokenRevokePage{Layout: member(), Token: coarse}},
+		{"token-revoke-unused", ui.TokenRevokePage{Layout: member(), Token: unused}},
+	}
+}
