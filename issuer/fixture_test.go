@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -254,15 +253,4 @@ func (h *house) refused(want any, do func() error) {
 	if len(before.rows) != len(after.rows) || len(before.log) != len(after.log) {
 		h.Error("a refused change left a trace")
 	}
-}
-
-// fixed is a source of randomness that repeats bytes.
-type fixed []byte
-
-func (f fixed) Read(b []byte) (int, error) {
-	n := copy(b, f)
-	if n == 0 {
-		return 0, io.ErrUnexpectedEOF
-	}
-	return n, nil
 }

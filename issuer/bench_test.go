@@ -1,0 +1,140 @@
+package issuer_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// within is a store inside one transaction of another, so that a benchmark can
+// fill that one without waiting for a disk ten thousand times.
+type within struct{ tx kv.Tx }
+
+func (w within) View(_ context.Context, fn func(kv.Reader) error) error { return fn(w.tx) }
+func (w within) Update(_ context.Context, fn func(kv.Tx) error) error   { return fn(w.tx) }
+func (w within) Close() error                                           { return nil }
+
+// crowded is a house where Alice has n tokens.
+func crowded(b *testing.B, n int) *house {
+	b.Helper()
+	h := newHouse(b)
+	h.project(alice, "demo")
+	h.check(h.store.Update(b.Context(), func(tx kv.Tx) error {
+		s, err := issuer.New(issuer.Config{Store: within{tx}, Sealer: sealer(b), Location: location})
+		if err != nil {
+			return err
+		}
+		for i := range n {
+			m, err := s.Mint(b.Context(), alice, forSome(fmt.Sprintf("token %d", i), "demo"))
+			if err != nil {
+				return err
+			}
+			if i%2 == 0 {
+				use := map[string]any{"At": start, "Project": "demo", "Network": "203.0.113.0/24"}
+				if err := kv.PutJSON(tx, "issuer/use/"+m.Token.ID, use); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
+	h.check(h.store.Close())
+	h.open()
+	return h
+}
+
+const many = issuer.MaxTokens - 1
+
+func BenchmarkMint(b *testing.B) {
+	h := crowded(b, many)
+	for b.Loop() {
+		m := h.mint(alice, forSome("one more", "demo"))
+		b.StopTimer()
+		if _, err := h.Revoke(b.Context(), alice, m.Token.ID); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+func BenchmarkRevoke(b *testing.B) {
+	h := crowded(b, many)
+	for b.Loop() {
+		b.StopTimer()
+		m := h.mint(alice, forSome("one more", "demo"))
+		b.StartTimer()
+		if _, err := h.Revoke(b.Context(), alice, m.Token.ID); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkTokens lists a page of the usual size, the largest page, and all.
+func BenchmarkTokens(b *testing.B) {
+	h := crowded(b, many)
+	for _, limit := range []int{50, issuer.MaxPage} {
+		b.Run(fmt.Sprintf("page of %d", limit), func(b *testing.B) {
+			for b.Loop() {
+				if p, err := h.Tokens(b.Context(), aliceID, issuer.Page{Limit: limit}); err != nil || len(p.Tokens) != limit {
+					b.Fatal(len(p.Tokens), err)
+				}
+			}
+		})
+	}
+	b.Run("all 9999", func(b *testing.B) {
+		for b.Loop() {
+			n := 0
+			for page := (issuer.Page{Limit: issuer.MaxPage}); ; {
+				p, err := h.Tokens(b.Context(), aliceID, page)
+				if err != nil {
+					b.Fatal(err)
+				}
+				n += len(p.Tokens)
+				if page.After = p.Next; p.Next == "" {
+					break
+				}
+			}
+			if n != many {
+				b.Fatal(n)
+			}
+		}
+	})
+}
+
+// BenchmarkChanges reads the whole feed, as a new verifier does.
+func BenchmarkChanges(b *testing.B) {
+	h := crowded(b, many)
+	for b.Loop() {
+		sets := 0
+		for {
+			more, err := h.Changes(b.Context(), uint64(sets), 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if len(more) == 0 {
+				break
+			}
+			sets += len(more)
+		}
+		b.ReportMetric(float64(sets), "sets")
+	}
+}
+
+func BenchmarkProjects(b *testing.B) {
+	h := newHouse(b)
+	h.check(h.store.Update(b.Context(), func(tx kv.Tx) error {
+		s, err := issuer.New(issuer.Config{Store: within{tx}, Sealer: sealer(b), Location: location})
+		for i := 0; i < 1000 && err == nil; i++ {
+			_, _, err = s.CreateProject(b.Context(), alice, fmt.Sprintf("project-%d", i))
+		}
+		return err
+	}))
+	for b.Loop() {
+		if ps, err := h.Projects(b.Context(), aliceID); err != nil || len(ps) != 1000 {
+			b.Fatal(len(ps), err)
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package issuer_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// crashStore is the environment variable that turns the test binary into a
+// process that mints and revokes on the store it names, until it is killed.
+const crashStore = "RIND_TEST_CRASH_STORE"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(crashStore); path != "" {
+		fmt.Fprintln(os.Stderr, mintAndRevoke(path))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// mintAndRevoke acknowledges each step on standard output, a line at a time,
+// after it is durable: "minted <text>", "revoked <id>".
+func mintAndRevoke(path string) error {
+	store, err := boltkv.Open(path, boltkv.Options{Timeout: 10 * time.Second})
+	if err != nil {
+		return err
+	}
+	key, err := seal.New([]byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		return err
+	}
+	s, err := issuer.New(issuer.Config{Store: store, Sealer: key, Location: location})
+	if err != nil {
+		return err
+	}
+	for ctx, i := context.Background(), 0; ; i++ {
+		m, err := s.Mint(ctx, alice, forSome(fmt.Sprintf("ci %d of %d", i, os.Getpid()), "demo"))
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Printf("minted %s\n", m.Text); err != nil {
+			return err
+		}
+		if _, err := s.Revoke(ctx, alice, m.Token.ID); err != nil {
+			return err
+		}
+		if _, err := fmt.Printf("revoked %s\n", m.Token.ID); err != nil {
+			return err
+		}
+	}
+}
+
+// acknowledged is what the killed processes said they had done, by token id.
+type acknowledged struct {
+	minted  map[string]token.Token
+	revoked map[string]bool
+	lost    int // changes that became durable and were not acknowledged
+}
+
+// A process that mints and revokes is killed at random moments, until it has
+// done 200 pairs. After each kill nothing that it acknowledged is lost, and each
+// change has its audit row and its log entry.
+func TestKilledAtAnyMoment(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	ack := &acknowledged{minted: map[string]token.Token{}, revoked: map[string]bool{}}
+	kills := 0
+	for ; len(ack.revoked) < 200 || kills < 40; kills++ {
+		if kills == 2000 {
+			t.Fatalf("%d pairs after %d kills", len(ack.revoked), kills)
+		}
+		h.check(h.store.Close())
+		ack.killOne(t, h.path, kills%3 == 0)
+		h.open()
+		h.audited(ack, kills+1)
+		if t.Failed() {
+			t.Fatalf("after kill %d", kills+1)
+		}
+	}
+	t.Logf("%d kills; %d tokens minted, %d revoked; %d changes were durable and not acknowledged", kills, len(ack.minted), len(ack.revoked), ack.lost)
+}
+
+// killOne runs a process and kills it after a random while: of work, or, where
+// early is set, of life, which is mostly while it opens the store.
+func (ack *acknowledged) killOne(t *testing.T, path string, early bool) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), crashStore+"="+path)
+	var trouble strings.Builder
+	cmd.Stderr = &trouble
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	soon := func() {
+		time.AfterFunc(time.Duration(rand.Int64N(int64(40*time.Millisecond))), func() { cmd.Process.Kill() })
+	}
+	if early {
+		soon()
+	}
+	for n := 0; ; n++ {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			break // what has no end was not acknowledged
+		}
+		if n == 0 && !early {
+			soon()
+		}
+		ack.add(t, strings.TrimSuffix(line, "\n"))
+	}
+	cmd.Wait()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGKILL {
+		t.Fatalf("the process ended by itself: %s %s", cmd.ProcessState, trouble.String())
+	}
+}
+
+func (ack *acknowledged) add(t *testing.T, line string) {
+	t.Helper()
+	verb, what, _ := strings.Cut(line, " ")
+	switch verb {
+	case "minted":
+		tok, err := token.Parse(what)
+		if err != nil {
+			t.Fatalf("the process printed no token: %v", err)
+		}
+		ack.minted[tok.ID] = tok
+	case "revoked":
+		ack.revoked[what] = true
+	default:
+		t.Fatalf("the process printed a line that begins with %q", verb)
+	}
+}
+
+// audited holds the store against what was acknowledged, and against itself.
+func (h *house) audited(ack *acknowledged, kills int) {
+	h.Helper()
+	tokens := h.fed()
+	revoked := 0
+	for _, tok := range tokens {
+		if !tok.RevokedAt.IsZero() {
+			revoked++
+		}
+	}
+	for id, want := range ack.minted {
+		if got, ok := tokens[id]; !ok || [32]byte(got.Signature) != want.Signature {
+			h.Errorf("the acknowledged token %s is lost", id)
+		}
+	}
+	for id := range ack.revoked {
+		if tokens[id].RevokedAt.IsZero() {
+			h.Errorf("the acknowledged revocation of %s is lost", id)
+		}
+	}
+	// A process can have one change durable that it had not acknowledged.
+	ack.lost = len(tokens) - len(ack.minted) + revoked - len(ack.revoked)
+	if ack.lost < 0 || ack.lost > kills {
+		h.Errorf("%d changes were not acknowledged, of %d killed processes", ack.lost, kills)
+	}
+	page, err := h.Tokens(h.Context(), aliceID, issuer.Page{})
+	if err != nil || page.Total != len(tokens) || page.Unrevoked != len(tokens)-revoked {
+		h.Errorf("the list counts %d and %d tokens, there are %d and %d (%v)", page.Total, page.Unrevoked, len(tokens), len(tokens)-revoked, err)
+	}
+	h.matched(tokens)
+}
+
+// fed reads all tokens out of the feed.
+func (h *house) fed() map[string]*feed.Token {
+	h.Helper()
+	tokens := map[string]*feed.Token{}
+	for after := uint64(0); ; {
+		sets, err := h.Changes(h.Context(), after, 0)
+		h.check(err)
+		if len(sets) == 0 {
+			if last := h.revision(); after != last {
+				h.Errorf("the feed ends at %d, the store stands at %d", after, last)
+			}
+			return tokens
+		}
+		for _, set := range sets {
+			after = set.Revision
+			for _, c := range set.Changes {
+				if c.Token != nil {
+					tokens[c.Token.ID] = c.Token
+				}
+			}
+		}
+	}
+}
+
+// matched sees that each change has exactly its audit rows and its log entry, and
+// that no row and no entry is there without its change.
+func (h *house) matched(tokens map[string]*feed.Token) {
+	h.Helper()
+	got, want := map[string]int{}, map[string]int{"project.created": 1, "log user": 4, "log project": 1}
+	for id, tok := range tokens {
+		for _, kind := range []string{"token.minted ", "project.token_minted ", "log token "} {
+			want[kind+id]++
+		}
+		if !tok.RevokedAt.IsZero() {
+			for _, kind := range []string{"token.revoked ", "project.token_revoked ", "log token "} {
+				want[kind+id]++
+			}
+		}
+	}
+	labels := 0
+	h.check(h.store.View(h.Context(), func(r kv.Reader) error {
+		written, err := readTrail(r)
+		if err != nil {
+			return err
+		}
+		for i, e := range written.rows {
+			if e.Seq != uint64(i)+1 {
+				h.Errorf("audit row %d has the number %d", i+1, e.Seq)
+			}
+			got[rowName(e)]++
+		}
+		for _, e := range written.log {
+			for _, f := range e.Refs {
+				if f.Kind == "token" {
+					got["log token "+f.ID]++
+				} else {
+					got["log "+f.Kind]++
+				}
+			}
+		}
+		pairs, err := r.Scan([]byte("issuer/label/"+aliceID+"/"), nil, 0, false)
+		labels = len(pairs)
+		return err
+	}))
+	for what, n := range want {
+		if got[what] != n {
+			h.Errorf("%s is written down %d times, not %d", what, got[what], n)
+		}
+		delete(got, what)
+	}
+	for what := range got {
+		h.Errorf("%s is written down, and did not happen", what)
+	}
+	if active := len(tokens) - countRevoked(tokens); labels != active {
+		h.Errorf("%d labels are taken by %d tokens", labels, active)
+	}
+}
+
+func countRevoked(tokens map[string]*feed.Token) (n int) {
+	for _, tok := range tokens {
+		if !tok.RevokedAt.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+func rowName(e audit.Event) string {
+	if id := e.Detail["token"]; id != "" {
+		return e.Kind + " " + id
+	}
+	return e.Kind
+}
