@@ -12,7 +12,6 @@ import (
 	"os"
 	"path"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -58,9 +57,13 @@ func (f *Folder) Files(ctx context.Context, project string) ([]File, error) {
 	if !isNormalized(project) {
 		return nil, ErrNotFound
 	}
-	entries, err := f.entries(project)
-	if isMissing(err) || errors.Is(err, syscall.ENOTDIR) {
+	info, err := f.root.Lstat(project)
+	if isMissing(err) || err == nil && !info.IsDir() {
 		return nil, ErrNotFound
+	}
+	var entries []fs.DirEntry
+	if err == nil {
+		entries, err = f.entries(project)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("gateway: listing project %s: %w", project, err)
