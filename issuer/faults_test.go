@@ -1,0 +1,195 @@
+package issuer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"testing"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+var errDisk = errors.New("the disk fails")
+
+// faulty is a store whose transactions fail at their nth access, where n is not
+// 0, and run twice, where twice is set, as one that meets a conflict does.
+type faulty struct {
+	kv.Store
+	n     int
+	twice bool
+	met   bool // the failure happened
+}
+
+type access struct {
+	kv.Tx
+	f    *faulty
+	left int
+}
+
+func (a *access) fail() error {
+	if a.left--; a.left == 0 {
+		a.f.met = true
+		return errDisk
+	}
+	return nil
+}
+
+func (a *access) Get(key []byte) ([]byte, error) {
+	if err := a.fail(); err != nil {
+		return nil, err
+	}
+	return a.Tx.Get(key)
+}
+
+func (a *access) Scan(prefix, after []byte, limit int, reverse bool) ([]kv.Pair, error) {
+	if err := a.fail(); err != nil {
+		return nil, err
+	}
+	return a.Tx.Scan(prefix, after, limit, reverse)
+}
+
+func (a *access) Put(key, value []byte) error { return errors.Join(a.fail(), a.Tx.Put(key, value)) }
+func (a *access) Delete(key []byte) error     { return errors.Join(a.fail(), a.Tx.Delete(key)) }
+
+// reading is the part of an access that a View has.
+type reading struct {
+	kv.Tx
+	kv.Reader
+}
+
+func (r reading) Get(key []byte) ([]byte, error) { return r.Reader.Get(key) }
+func (r reading) Scan(p, a []byte, n int, rev bool) ([]kv.Pair, error) {
+	return r.Reader.Scan(p, a, n, rev)
+}
+
+func (f *faulty) View(ctx context.Context, fn func(kv.Reader) error) error {
+	return f.Store.View(ctx, func(r kv.Reader) error {
+		return fn(&access{reading{Reader: r}, f, f.n})
+	})
+}
+
+func (f *faulty) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	conflict := errors.New("conflict")
+	if f.twice {
+		err := f.Store.Update(ctx, func(tx kv.Tx) error { return errors.Join(fn(tx), conflict) })
+		if !errors.Is(err, conflict) {
+			return err
+		}
+	}
+	return f.Store.Update(ctx, func(tx kv.Tx) error { return fn(&access{tx, f, f.n}) })
+}
+
+// A store that fails, wherever it fails, is reported, and nothing is left of the
+// change that was under way.
+func TestStoreFailsAnywhere(t *testing.T) {
+	var f *faulty
+	h := newHouse(t, func(c *issuer.Config) {
+		f = &faulty{Store: c.Store}
+		c.Store = f
+	})
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	m := h.mint(alice, forSome("ci", "demo"))
+	anywhere := netip.MustParseAddr("192.0.2.1")
+	type op struct {
+		name string
+		do   func() error
+	}
+	ctx := t.Context()
+	for _, o := range []op{
+		{"Position", func() error { _, err := h.Position(ctx); return err }},
+		{"Changes", func() error { _, err := h.Changes(ctx, 0, 0); return err }},
+		{"Projects", func() error { _, err := h.Projects(ctx, aliceID); return err }},
+		{"Project", func() error { _, err := h.Project(ctx, alice, "demo"); return err }},
+		{"ProjectEvents", func() error { _, err := h.ProjectEvents(ctx, alice, "demo", 0, 9); return err }},
+		{"Tokens", func() error { _, err := h.Tokens(ctx, aliceID, issuer.Page{}); return err }},
+		{"Tokens, next", func() error { _, err := h.Tokens(ctx, aliceID, issuer.Page{After: m.Token.ID}); return err }},
+		{"Token", func() error { _, err := h.Token(ctx, alice, m.Token.ID); return err }},
+		{"RecordUse", func() error { return h.RecordUse(ctx, m.Token.ID, "demo", anywhere, h.clock.Now()) }},
+		{"CreateProject", func() error { _, _, err := h.CreateProject(ctx, alice, "other"); return err }},
+		{"AddMember", func() error { _, err := h.AddMember(ctx, alice, "demo", carolID, issuer.RoleOwner); return err }},
+		{"SetRole", func() error { _, err := h.SetRole(ctx, alice, "demo", carolID, issuer.RoleMaintainer); return err }},
+		{"RemoveMember", func() error { _, err := h.RemoveMember(ctx, alice, "demo", carolID); return err }},
+		{"Leave", func() error { _, err := h.Leave(ctx, alice, "demo"); return err }},
+		{"Mint", func() error { _, err := h.Mint(ctx, bob, forSome("ci", "demo")); return err }},
+		{"Revoke", func() error { _, err := h.Revoke(ctx, alice, m.Token.ID); return err }},
+		{"RecordUser", func() error {
+			return f.Update(ctx, func(tx kv.Tx) error { return h.RecordUser(tx, carolID, "carola", false) })
+		}},
+		{"New", func() error {
+			_, err := issuer.New(issuer.Config{Store: f, Sealer: sealer(t), Location: location})
+			return err
+		}},
+	} {
+		t.Run(o.name, func(t *testing.T) {
+			for n := 1; ; n++ {
+				before := h.fingerprint()
+				f.n, f.met = n, false
+				err := o.do()
+				met := f.met
+				f.n = 0
+				if !met { // it has fewer accesses than that
+					if err != nil || n == 1 {
+						t.Errorf("without a failure, after %d: %v", n, err)
+					}
+					return
+				}
+				if !errors.Is(err, errDisk) || errors.Is(err, issuer.ErrNotFound) {
+					t.Errorf("access %d failed, and the error is %v", n, err)
+				}
+				if after := h.fingerprint(); after != before {
+					t.Fatalf("access %d failed, and something is left:\n%s\n%s", n, before, after)
+				}
+			}
+		})
+	}
+}
+
+// fingerprint is the whole content of the store but for sealed bytes.
+func (h *house) fingerprint() (all string) {
+	h.Helper()
+	h.check(h.store.View(h.Context(), func(r kv.Reader) error {
+		pairs, err := r.Scan(nil, nil, 0, false)
+		for _, p := range pairs {
+			all += fmt.Sprintf("%q %q\n", p.Key, p.Value)
+		}
+		return err
+	}))
+	return all
+}
+
+// Transactions that run again, as they do on stores with optimistic locking, give
+// the same as those that run once.
+func TestTransactionsRunAgain(t *testing.T) {
+	h := newHouse(t, func(c *issuer.Config) { c.Store = &faulty{Store: c.Store, twice: true} })
+	v := h.follow()
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	m := h.mint(bob, forSome("ci", "demo"))
+	v.expect(m.Text, "demo")
+	rev, err := h.Revoke(t.Context(), bob, m.Token.ID)
+	h.check(err)
+	v.expect(m.Text, "demo", caveats.Revoked)
+	if got := h.trail(); rev != 8 || len(got.log) != 8 || len(got.rows) != 6 {
+		t.Errorf("revision %d, %d log entries, %d rows", rev, len(got.log), len(got.rows))
+	}
+}
+
+// A context that ended changes nothing.
+func TestContextEnded(t *testing.T) {
+	h := newHouse(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.refused(context.Canceled, func() error { _, err := h.Mint(ctx, alice, forAll("ci")); return err })
+	store, err := boltkv.Open(filepath.Join(t.TempDir(), "closed.db"), boltkv.Options{})
+	h.check(err)
+	h.check(store.Close())
+	if _, err := issuer.New(issuer.Config{Store: store, Sealer: sealer(t), Location: location}); err == nil {
+		t.Error("opened on a closed store")
+	}
+}

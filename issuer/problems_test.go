@@ -1,0 +1,103 @@
+package issuer_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// TestProblemArguments holds what the sentences of pages mention.
+func TestProblemArguments(t *testing.T) {
+	limited := newHouse(t, func(c *issuer.Config) { c.MaxLife = 45*day + time.Hour })
+	limited.project(alice, "De.mo")
+	limited.member(alice, "de-mo", bobID, issuer.RoleMaintainer)
+	limited.record(carolID, "carol", true)
+	limited.mint(alice, untilWeek("Taken"))
+	mint := func(change func(*issuer.MintRequest)) error {
+		r := untilWeek("ci")
+		change(&r)
+		_, err := limited.Mint(t.Context(), alice, r)
+		return err
+	}
+	create := func(name string) error { _, _, err := limited.CreateProject(t.Context(), alice, name); return err }
+	add := func(user string) error {
+		_, err := limited.AddMember(t.Context(), alice, "de.mo", user, issuer.RoleOwner)
+		return err
+	}
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{mint(func(r *issuer.MintRequest) { r.Label = " taken " }), "label label_taken map[label:taken]"},
+		{mint(func(r *issuer.MintRequest) { r.Label = strings.Repeat("x", 101) }), "label label_too_long map[max:100]"},
+		{mint(func(r *issuer.MintRequest) { r.Scope, r.Projects = issuer.ScopeChosen, make([]string, 51) }),
+			"projects too_many_projects_chosen map[count:51 max:50]"},
+		{mint(func(r *issuer.MintRequest) { r.Scope, r.Projects = issuer.ScopeChosen, []string{"no such"} }),
+			"projects project_unknown map[project:no such]"},
+		{mint(func(r *issuer.MintRequest) {
+			r.Scope, r.Projects = issuer.ScopeChosen, []string{strings.Repeat("é", 5000) + "\xff"}
+		}), "projects project_unknown map[project:" + strings.Repeat("é", 100) + "…]"},
+		{mint(func(r *issuer.MintRequest) { r.Life = issuer.Life365 }), "life life_too_long map[max_days:45]"},
+		{mint(func(r *issuer.MintRequest) { r.Life = issuer.LifeNever }), "life life_unlimited map[max_days:45]"},
+		{mint(func(r *issuer.MintRequest) { r.Life, r.Expires = issuer.LifeUntil, start.Add(46*day) }), "expires expires_too_late map[max_days:45]"},
+		{create("DE-MO"), "name project_name_taken map[name:de-mo]"},
+		{create("Simple"), "name project_name_reserved map[name:Simple]"},
+		{create(strings.Repeat("x", 101)), "name project_name_too_long map[max:100]"},
+		{add(bobID), "user already_member map[project:De.mo user:bob]"},
+		{add(carolID), "user user_frozen map[user:carol]"},
+		{func() error { _, err := limited.Leave(t.Context(), alice, "de-mo"); return err }(), " last_owner map[project:De.mo]"},
+	} {
+		var ps problem.Problems
+		if !errors.As(tt.err, &ps) || len(ps) != 1 {
+			t.Errorf("%v, want %s", tt.err, tt.want)
+			continue
+		}
+		if got := fmt.Sprint(ps[0].Field, " ", ps[0].Code, " ", ps[0].Args); got != tt.want {
+			t.Errorf("%s, want %s", got, tt.want)
+		}
+	}
+}
+
+// untilWeek is forAll for a week, where there is a maximum.
+func untilWeek(label string) issuer.MintRequest {
+	r := forAll(label)
+	r.Life = issuer.Life7
+	return r
+}
+
+func TestProjectEvents(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.project(bob, "his")
+	m := h.mint(bob, forSome("ci", "demo", "his"))
+	_, err := h.Revoke(t.Context(), bob, m.Token.ID)
+	h.check(err)
+	kinds := func(p issuer.Principal, before uint64, limit int) (out []string, last uint64) {
+		events, err := h.ProjectEvents(t.Context(), p, "Demo", before, limit)
+		h.check(err)
+		for _, e := range events {
+			out, last = append(out, e.Kind), e.Seq
+		}
+		return out, last
+	}
+	want := []string{"project.token_revoked", "project.token_minted", "project.member_added", "project.created"}
+	for _, p := range []issuer.Principal{alice, bob, root} {
+		first, last := kinds(p, 0, 3)
+		rest, _ := kinds(p, last, 3)
+		if got := append(first, rest...); !slices.Equal(got, want) || len(first) != 3 {
+			t.Errorf("%s reads %q, then %q; want %q", p.Username, first, rest, want)
+		}
+	}
+	for _, name := range []string{"demo", "nothing"} {
+		if events, err := h.ProjectEvents(t.Context(), carol, name, 0, 0); !errors.Is(err, issuer.ErrNotFound) || events != nil {
+			t.Errorf("%s: %v (%v)", name, events, err)
+		}
+	}
+}
