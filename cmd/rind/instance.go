@@ -35,6 +35,9 @@ const (
 	outboxFolder   = "outbox"
 )
 
+// mailTime is how long mails that wait may take to leave at the end.
+const mailTime = 10 * time.Second
+
 // catchUpTime is how long the root-key store may take to catch up at the start.
 const catchUpTime = 10 * time.Minute
 
@@ -122,7 +125,13 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	if err != nil {
 		return err
 	}
-	mailer := web.NewMailer(pages, sender, cfg.PublicURL)
+	queue := mail.NewQueue(sender, log)
+	h.closers = append(h.closers, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), mailTime)
+		defer cancel()
+		return queue.Close(ctx)
+	})
+	mailer := web.NewMailer(pages, queue, cfg.PublicURL)
 	h.accounts, err = authn.New(authn.Config{
 		Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer,
 		OpenRegistration: cfg.Registration == config.Open, Logger: log,

@@ -24,6 +24,7 @@ const (
 // cli is the command line.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the pages, the upload API and the index."`
+	Token   tokenCmd   `cmd:"" help:"Inspect, narrow and check tokens."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -63,6 +64,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
+	}
+	if tokenArgument(args) {
+		fmt.Fprintln(stderr, "rind:", errTokenArgument)
+		return exitUsage
 	}
 	command, err := parser.Parse(args)
 	if exited { // --help

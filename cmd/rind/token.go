@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/rind-dev/rind/caveats/token"
+)
+
+// tokenCmd groups what holders do with tokens. Tokens come from standard input or
+// a file: an argument is visible to every process and stays in the shell's history.
+type tokenCmd struct {
+	Inspect  inspectCmd  `cmd:"" help:"Say in words what a token says. Verifies nothing."`
+	Restrict restrictCmd `cmd:"" help:"Narrow a token, offline, and print the narrower one."`
+	Verify   verifyCmd   `cmd:"" help:"Ask a root-key store whether a token allows an upload. Exit code 0: yes, 1: no, 2: could not be checked."`
+}
+
+// tokenInput is where a command reads the token from.
+type tokenInput struct {
+	TokenFile string `help:"File that holds the token, instead of standard input." placeholder:"FILE"`
+}
+
+// maxInput is how many bytes are read: a token and the white space around it.
+const maxInput = token.MaxText + 1024
+
+// read reads a token. White space around it is dropped, because files and pipes
+// end in a newline; whatever else is wrong with it is for who parses it.
+func (i tokenInput) read(stdin io.Reader) (string, error) {
+	from, name := stdin, "standard input"
+	if i.TokenFile != "" {
+		f, err := os.Open(i.TokenFile)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		from, name = f, i.TokenFile
+	}
+	b, err := io.ReadAll(io.LimitReader(from, maxInput+1))
+	if err != nil {
+		return "", fmt.Errorf("read the token from %s: %w", name, err)
+	}
+	text := strings.TrimSpace(string(b))
+	switch {
+	case len(b) > maxInput:
+		return "", fmt.Errorf("%s holds more than a token: one has at most %d characters", name, token.MaxText)
+	case text == "":
+		return "", fmt.Errorf("%s holds no token: pipe it in, like 'rind token inspect < token.txt', or name a file with --token-file", name)
+	}
+	return text, nil
+}
+
+// explain says what to do about a text that is no token.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, token.ErrTooLarge):
+		return fmt.Errorf("this is too large for a token: at most %d characters, %d caveats and %d bytes a caveat",
+			token.MaxText, token.MaxCaveats, token.MaxCaveat)
+	case errors.Is(err, token.ErrMalformed):
+		return fmt.Errorf("this is no token (%w): copy all of it, from %q to its last character", err, token.Prefix)
+	}
+	return err
+}
+
+// errTokenArgument refuses a token in the arguments, and does not repeat it.
+var errTokenArgument = errors.New("a token was given as an argument, where other processes and the shell's history can see it: revoke it, and give tokens on standard input or with --token-file")
+
+// tokenArgument tells whether an argument holds the text of a token.
+func tokenArgument(args []string) bool {
+	for _, a := range args {
+		if i := strings.Index(a, token.Prefix); i >= 0 && len(a)-i > 60 {
+			return true
+		}
+	}
+	return false
+}
+
+// printJSON prints v for scripts, on one line.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

@@ -1,0 +1,129 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// flaky fails as often as it is told to, and keeps what it sent.
+type flaky struct {
+	mu    sync.Mutex
+	fail  int
+	tried int
+	sent  []Message
+	hang  chan struct{} // Send waits for it, or for its context
+}
+
+func (f *flaky) Send(ctx context.Context, m Message) error {
+	if f.hang != nil {
+		select {
+		case <-f.hang:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tried++
+	if f.fail > 0 {
+		f.fail--
+		return errors.New("refused")
+	}
+	f.sent = append(f.sent, m)
+	return nil
+}
+
+func message(subject string) Message {
+	return Message{To: "ada@example.org", Subject: subject, Text: "text\n"}
+}
+
+func TestQueueSendsInOrderAndTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flaky{fail: 3}
+		q := NewQueue(f, nil)
+		for _, s := range []string{"one", "two"} {
+			if err := q.Send(t.Context(), message(s)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if len(f.sent) != 2 || f.sent[0].Subject != "one" || f.sent[1].Subject != "two" || f.tried != 5 {
+			t.Errorf("sent %v in %d attempts", f.sent, f.tried)
+		}
+		if err := q.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestQueueGivesAMailUpAndGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flaky{fail: len(retries) + 1}
+		q := NewQueue(f, nil)
+		for _, s := range []string{"lost", "kept"} {
+			if err := q.Send(t.Context(), message(s)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Hour)
+		if err := q.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if len(f.sent) != 1 || f.sent[0].Subject != "kept" {
+			t.Errorf("sent %v", f.sent)
+		}
+	})
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flaky{hang: make(chan struct{})}
+		q := NewQueue(f, nil)
+		var err error
+		n := 0
+		for ; err == nil && n < 10*queued; n++ {
+			err = q.Send(t.Context(), message("many"))
+			synctest.Wait()
+		}
+		if !errors.Is(err, ErrFull) || n != queued+2 { // one is being sent
+			t.Errorf("after %d mails: %v", n, err)
+		}
+		close(f.hang)
+		if err := q.Close(t.Context()); err != nil || len(f.sent) != queued+1 {
+			t.Errorf("closed with %v, sent %d", err, len(f.sent))
+		}
+		if err := q.Send(t.Context(), message("late")); err == nil {
+			t.Error("a closed queue took a mail")
+		}
+	})
+}
+
+func TestQueueCloseEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := NewQueue(&flaky{hang: make(chan struct{})}, nil)
+		if err := q.Send(t.Context(), message("stuck")); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := q.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestQueueRefusesABadMailAtOnce(t *testing.T) {
+	f := &flaky{}
+	q := NewQueue(f, nil)
+	if err := q.Send(t.Context(), Message{To: "a@example.org\nBcc: b@example.org", Subject: "s", Text: "t"}); err == nil {
+		t.Error("accepted a line break in an address")
+	}
+	if err := q.Close(t.Context()); err != nil || f.tried != 0 {
+		t.Error(err, f.tried)
+	}
+}
