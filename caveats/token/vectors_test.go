@@ -65,38 +65,62 @@ func (v vector) request() caveats.Request {
 // caveats go, with the root key at hand.
 func (v vector) verdict(t *testing.T, location string) []caveats.Failure {
 	t.Helper()
-	fail := func(r caveats.Reason) []caveats.Failure { return []caveats.Failure{{Reason: r}} }
-	got, err := token.Parse(v.Token)
-	switch {
-	case errors.Is(err, token.ErrTooLarge):
-		return fail(caveats.TooLarge)
-	case errors.Is(err, token.ErrMalformed):
-		return fail(caveats.MalformedToken)
-	case err != nil:
-		t.Fatal(err)
-	case got.Location != location:
-		return fail(caveats.WrongLocation)
-	}
 	key, err := hex.DecodeString(v.RootKeyHex)
 	if err != nil {
 		t.Fatal(err)
 	}
-	issued, err := token.Mint(key, got.ID, location, bytesOf(v.IssuedCaveats))
+	tok, err := token.Parse(v.Token)
+	if err != nil {
+		return formFailure(t, err)
+	}
+	return verdict(t, tok, record{key, tok.ID, location, bytesOf(v.IssuedCaveats)}, v.request())
+}
+
+// record is what a key store would know about a token.
+type record struct {
+	key          []byte
+	id, location string
+	issued       [][]byte
+}
+
+func formFailure(t *testing.T, err error) []caveats.Failure {
+	t.Helper()
+	switch {
+	case errors.Is(err, token.ErrTooLarge):
+		return []caveats.Failure{{Reason: caveats.TooLarge}}
+	case errors.Is(err, token.ErrMalformed):
+		return []caveats.Failure{{Reason: caveats.MalformedToken}}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+// verdict holds a token against its record and a request against the token.
+func verdict(t *testing.T, tok token.Token, rec record, r caveats.Request) []caveats.Failure {
+	t.Helper()
+	fail := func(r caveats.Reason) []caveats.Failure { return []caveats.Failure{{Reason: r}} }
+	switch {
+	case tok.ID != rec.id:
+		return fail(caveats.UnknownToken)
+	case tok.Location != rec.location:
+		return fail(caveats.WrongLocation)
+	}
+	issued, err := token.Mint(rec.key, rec.id, rec.location, rec.issued)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := len(issued.Caveats)
-	if len(got.Caveats) < n || !slices.EqualFunc(issued.Caveats, got.Caveats[:n], slices.Equal) {
+	if len(tok.Caveats) < n || !slices.EqualFunc(issued.Caveats, tok.Caveats[:n], slices.Equal) {
 		return fail(caveats.BadSignature)
 	}
-	want, err := token.Extend(issued.Signature, got.ID, got.Caveats[n:])
+	want, err := token.Extend(issued.Signature, tok.ID, tok.Caveats[n:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want != got.Signature {
+	if want != tok.Signature {
 		return fail(caveats.BadSignature)
 	}
-	return caveats.Check(got.Caveats, v.request())
+	return caveats.Check(tok.Caveats, r)
 }
 
 func bytesOf(list []string) [][]byte {

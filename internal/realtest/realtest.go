@@ -41,6 +41,7 @@ var (
 	Build       = Tool{Name: "build", Path: "/usr/bin/python3", Package: "python3-build", Probe: []string{"-c", "import build"}}
 	Wheel       = Tool{Name: "wheel", Path: "/usr/bin/python3", Package: "python3-wheel", Probe: []string{"-c", "import wheel"}}
 	Keyring     = Tool{Name: "keyring", Path: "/usr/bin/python3", Package: "python3-keyring", Probe: []string{"-c", "import keyring"}}
+	Packaging   = Tool{Name: "packaging", Path: "/usr/bin/python3", Package: "python3-packaging", Probe: []string{"-c", "import packaging.version"}}
 	Pip         = Tool{Name: "pip", Path: "/usr/bin/python3", Package: "python3-pip", Probe: []string{"-c", "import pip"}}
 	Twine       = Tool{Name: "twine", Path: "/usr/bin/twine", Package: "twine"}
 	Flit        = Tool{Name: "flit", Path: "/usr/bin/flit", Package: "flit"}
