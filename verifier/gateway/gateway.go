@@ -77,7 +77,9 @@ type Config struct {
 	// and never its text. Nil discards.
 	Logger *slog.Logger
 
-	// Refuser says how the rest of a refused request is read.
+	// Refuser says how the rest of a refused request is read. Where it sets no
+	// MaxDrain, that is as much as an upload may have: twine reads no answer
+	// before it has sent the whole file.
 	Refuser httpauth.Refuser
 }
 
@@ -99,6 +101,9 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Idle <= 0 {
 		cfg.Idle = defaultIdle
 	}
+	if cfg.Refuser.MaxDrain == 0 {
+		cfg.Refuser.MaxDrain = cfg.maxBody()
+	}
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = peerAddress
 	}
@@ -108,6 +113,10 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	return &Gateway{cfg: cfg, log: log}, nil
 }
+
+// maxBody is the size in bytes of the largest request that is taken: the file,
+// the text fields, and what is around them.
+func (c Config) maxBody() int64 { return c.MaxFile + 2*maxText }
 
 // ServeHTTP takes one upload.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -128,7 +137,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.cfg.OnUpload != nil {
 		g.cfg.OnUpload(context.WithoutCancel(r.Context()), grant, up)
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(defaultIdle))
+	// The server's WriteTimeout began with the request, and may be over by now.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff")

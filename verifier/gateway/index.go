@@ -29,6 +29,10 @@ const (
 	cacheList = "no-cache"
 )
 
+// slowest is the speed, in bytes a second, below which a reader of a file is cut
+// off. It takes the place of the server's WriteTimeout.
+const slowest = 32 << 10
+
 // NewIndex serves the files of a folder to pip, uv and people: the lists of
 // PEP 503 and PEP 691 under /simple/, with the additions of PEP 700, and the
 // files under /packages/<project>/. Who may read is the caller's to decide, by
@@ -158,7 +162,10 @@ func (x *index) serveFile(w http.ResponseWriter, r *http.Request, project, name 
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Cache-Control", cacheFile)
 	h.Set("ETag", `"`+file.SHA256+`"`)
+	rc := http.NewResponseController(w)
+	_ = rc.SetWriteDeadline(time.Now().Add(time.Minute + time.Duration(file.Size/slowest)*time.Second))
 	http.ServeContent(w, r, "", file.Modified, content)
+	_ = rc.SetWriteDeadline(time.Time{}) // the connection may carry another request
 	return nil
 }
 

@@ -53,7 +53,7 @@ func (in *intake) run(w http.ResponseWriter, r *http.Request) (grant verifier.Gr
 	if err := in.checkEarly(); err != nil {
 		return grant, err
 	}
-	if r.ContentLength > in.g.cfg.MaxFile+2*maxText {
+	if r.ContentLength > in.g.cfg.maxBody() {
 		return grant, in.fileTooLarge()
 	}
 	body := &meter{src: r.Body, rc: http.NewResponseController(w), idle: in.g.cfg.Idle}
