@@ -1,0 +1,153 @@
+package gateway
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// tarball is an sdist with metadata.
+func tarball(t testing.TB, name, metadata string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(metadata)), Typeflag: tar.TypeReg}); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(w, metadata)
+	w.Close()
+	z.Close()
+	return b.String()
+}
+
+// Files that an operator copies in are listed like uploaded ones, from what is
+// in them.
+func TestFilesCopiedIn(t *testing.T) {
+	dir := t.TempDir()
+	f := openFolder(t, dir)
+	const metadata = "Metadata-Version: 2.1\nName: demo\nRequires-Python: >=3.9\n\nRequires-Python: no\n"
+	contents := map[string]string{
+		"demo-1.0.tar.gz":           tarball(t, "demo-1.0/PKG-INFO", metadata),
+		"demo-1.1.tar.gz":           tarball(t, "demo-1.1/src/demo.egg-info/PKG-INFO", metadata),
+		"demo-1.2.zip":              zipped("demo-1.2/PKG-INFO", metadata),
+		"demo-2.0-py3-none-any.whl": zipped("demo-2.0.dist-info/METADATA", metadata),
+		"demo-2.1-py3-none-any.whl": zipped("demo-2.1.dist-info/METADATA", "Name: demo\nRequires-Python: <b>\n\n"),
+		"demo-2.2-py3-none-any.whl": "no zip file",
+		"demo-2.3.tar.gz":           gz("no tar file"),
+		"demo-2.4-py3-none-any.whl": zipped("demo-2.4.dist-info/METADATA", "Name: demo\nRequires-Python: >=3.9\n"),
+		"other-1.0.tar.gz":          gz("another project's"),
+		".hidden-1.0.tar.gz":        gz("hidden"),
+		"README.txt":                "read me",
+	}
+	want := map[string]string{"demo-1.0.tar.gz": ">=3.9", "demo-1.1.tar.gz": "", "demo-1.2.zip": ">=3.9", "demo-2.0-py3-none-any.whl": ">=3.9",
+		"demo-2.1-py3-none-any.whl": "", "demo-2.2-py3-none-any.whl": "", "demo-2.3.tar.gz": "", "demo-2.4-py3-none-any.whl": ">=3.9"}
+	if err := os.Mkdir(filepath.Join(dir, "demo"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range contents {
+		path := filepath.Join(dir, "demo", name)
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, noon, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(f *Folder) {
+		t.Helper()
+		files, err := f.Files(t.Context(), "demo")
+		if err != nil || len(files) != len(want) {
+			t.Fatalf("%v, %v", files, err)
+		}
+		for _, file := range files {
+			requires, ok := want[file.Name]
+			if !ok || file.RequiresPython != requires || file.SHA256 != digest(contents[file.Name]) ||
+				file.Size != int64(len(contents[file.Name])) || !file.Uploaded.Equal(noon) || file.Version == "" {
+				t.Errorf("%+v", file)
+			}
+		}
+	}
+	check(f)
+	if metas, _ := os.ReadDir(filepath.Join(dir, "demo", metaDir)); len(metas) != len(want) {
+		t.Errorf("%d in .meta", len(metas))
+	}
+	check(f) // out of .meta
+
+	// Whatever is wrong with .meta, the file decides.
+	for name, junk := range map[string]string{
+		"demo-1.0.tar.gz": "", "demo-1.2.zip": "{}", "demo-2.0-py3-none-any.whl": strings.Repeat("x", maxMeta+1),
+		"demo-2.3.tar.gz": fmt.Sprintf(`{"version":"2.3","sha256":"%s","size":1,"modified":"2026-08-01T12:00:00Z"}`, digest("x")),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "demo", metaDir, name+metaSuffix), []byte(junk), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(openFolder(t, dir))
+
+	// A file that the operator replaces is read again.
+	contents["demo-1.0.tar.gz"] = tarball(t, "demo-1.0/PKG-INFO", "Name: demo\n\nanother text\n")
+	want["demo-1.0.tar.gz"] = ""
+	path := filepath.Join(dir, "demo", "demo-1.0.tar.gz")
+	if err := os.WriteFile(path, []byte(contents["demo-1.0.tar.gz"]), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, noon, noon); err != nil {
+		t.Fatal(err)
+	}
+	check(f)
+}
+
+// Where .meta can't be written, a file is read once all the same.
+func TestMetaCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	f := openFolder(t, dir)
+	if err := os.Mkdir(filepath.Join(dir, "demo"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "demo", "demo-1.0.tar.gz"), []byte(gz("one")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f.disk = &flaky{disk: f.disk, dead: true}
+	for range 2 {
+		if files, err := f.Files(t.Context(), "demo"); err != nil || len(files) != 1 || files[0].SHA256 != digest(gz("one")) {
+			t.Fatal(files, err)
+		}
+	}
+	if len(f.disk.(*flaky).steps) != 1 {
+		t.Errorf("tried again: %v", f.disk.(*flaky).steps)
+	}
+}
+
+// A zip file whose directory is as large as a file may be is given up on.
+func TestZipDirectoryTooLarge(t *testing.T) {
+	size := int64(maxZipRead) + 1
+	r := &budgetReaderAt{bytes.NewReader(make([]byte, size)), maxZipRead}
+	if n, err := io.Copy(io.Discard, io.NewSectionReader(r, 0, size)); err == nil || n > maxZipRead {
+		t.Errorf("read %d, %v", n, err)
+	}
+}
+
+func TestExamineEndsWithTheContext(t *testing.T) {
+	dir := t.TempDir()
+	f := openFolder(t, dir)
+	if err := os.Mkdir(filepath.Join(dir, "demo"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "demo", "demo-1.0.tar.gz"), []byte(gz("one")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Files(ctx, "demo"); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
