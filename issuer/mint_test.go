@@ -176,7 +176,7 @@ func TestMint(t *testing.T) {
 	h.SetNewID(func() (string, error) { return id, nil })
 	var m issuer.Minted
 	rows := h.wrote(map[string]string{"token": id, "zeta": zeta.ID, "alpha": alpha.ID}, func() error {
-		m = h.mint(alice, forSome("  CI of Zeta ", "zeta", "ALPHA"))
+		m = h.mint(alice, forSome("  CI of Zeta ", "zeta", "ALPHA", "Zeta"))
 		return nil
 	}, "project.token_minted - alpha", "project.token_minted - zeta", "token.minted alice -", "log token token")
 
