@@ -48,8 +48,9 @@ func (b *browser) open(url string) {
 // fill types into the field with the name.
 func (b *browser) fill(name, value string) {
 	b.t.Helper()
-	sel := chromedp.CSS("main [name=" + name + "]")
-	b.do("fill "+name, chromedp.SetValue(sel, ""), chromedp.SendKeys(sel, value))
+	sel := "main [name=" + name + "]:not([type=hidden])"
+	evaluate[string](b, "document.querySelector("+quote(sel)+").value = ''")
+	b.do("fill "+name, chromedp.SendKeys(chromedp.CSS(sel), value))
 }
 
 // tick chooses the radio button or check box with the name and the value.

@@ -44,14 +44,17 @@ func setUp(m *testing.M) (code int, err error) {
 		if err := realtest.Missing(realtest.Chromium); err != nil {
 			return 1, err
 		}
-		stop := startChrome()
+		stop, err := startChrome()
 		defer stop()
+		if err != nil {
+			return 1, err
+		}
 	}
 	return m.Run(), nil
 }
 
 // startChrome starts the browser. It looks nothing up outside of this machine.
-func startChrome() (stop func()) {
+func startChrome() (stop func(), err error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(realtest.Chromium.Path), chromedp.NoSandbox,
 		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
@@ -64,5 +67,5 @@ func startChrome() (stop func()) {
 	return func() {
 		stopBrowser()
 		stopAllocator()
-	}
+	}, chromedp.Do(chrome)
 }

@@ -73,7 +73,7 @@ func (s *Server) logout(v *visit) error {
 		return err
 	}
 	v.session, v.user = authn.Session{}, authn.User{}
-	return v.then(string(ui.PathHome), "")
+	return v.then(string(ui.PathHome), "signed_out")
 }
 
 // askedAgain tells whether a visitor who is signed in is asked for a factor.

@@ -52,8 +52,15 @@ func projectNames(refs []issuer.ProjectRef) []string {
 	return out
 }
 
+// showTokenNew shows the form; the page of a project leads to it with that project
+// chosen.
 func (s *Server) showTokenNew(v *visit) error {
-	return v.tokenNewPage(http.StatusOK, ui.TokenNewPage{Layout: v.layout()}, nil)
+	page := ui.TokenNewPage{Layout: v.layout()}
+	project := v.QueryParam("project")
+	if project != "" {
+		page.Scope = ui.ScopeChosen
+	}
+	return v.tokenNewPage(http.StatusOK, page, []string{project})
 }
 
 // tokenNewPage shows the form with what was chosen so far.
