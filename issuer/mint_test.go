@@ -15,42 +15,48 @@ import (
 
 const day = 24 * time.Hour
 
-// TestMintRefused has every rule of a request, one at a time and together.
-func TestMintRefused(t *testing.T) {
+// asked is a request and what is wrong with it, "" where nothing is.
+type asked struct {
+	name string
+	req  issuer.MintRequest
+	want string
+}
+
+// ask makes the requests of Alice, who has a project and a token called Taken, at
+// an issuer where tokens live for 90 days at most.
+func ask(t *testing.T, table []asked) {
+	t.Helper()
 	h := newHouse(t, func(c *issuer.Config) { c.MaxLife = 90 * day })
 	h.project(alice, "demo")
 	h.project(bob, "his")
 	h.mint(alice, forSome("Taken", "demo"))
-	good := func(change func(*issuer.MintRequest)) issuer.MintRequest {
-		r := forSome("ci", "demo")
-		change(&r)
-		return r
+	for _, tt := range table {
+		t.Run(tt.name, func(t *testing.T) {
+			mint := func() error { _, err := h.Mint(t.Context(), alice, tt.req); return err }
+			if tt.want != "" {
+				h.refused(tt.want, mint)
+				return
+			}
+			m := h.mint(alice, tt.req)
+			if _, err := h.Revoke(t.Context(), alice, m.Token.ID); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	label := func(s string) issuer.MintRequest {
-		return good(func(r *issuer.MintRequest) { r.Label = s })
-	}
-	projects := func(names ...string) issuer.MintRequest {
-		return good(func(r *issuer.MintRequest) { r.Projects = names })
-	}
-	life := func(l issuer.Life) issuer.MintRequest {
-		return good(func(r *issuer.MintRequest) { r.Life = l })
-	}
-	until := func(end time.Time) issuer.MintRequest {
-		return good(func(r *issuer.MintRequest) { r.Life, r.Expires = issuer.LifeUntil, end })
-	}
-	scope := func(s issuer.Scope) issuer.MintRequest {
-		return good(func(r *issuer.MintRequest) { r.Scope = s })
-	}
-	for _, tt := range []struct {
-		name string
-		req  issuer.MintRequest
-		want string // "" for a request that is good
-	}{
-		{"good", good(func(*issuer.MintRequest) {}), ""},
+}
+
+func TestMintRequests(t *testing.T) {
+	ask(t, []asked{
+		{"good", forSome("ci", "demo"), ""},
 		{"nothing at all", issuer.MintRequest{}, "label: label_required; scope: scope_required; life: life_required"},
 		{"all wrong", issuer.MintRequest{Label: "taken", Scope: issuer.ScopeChosen, Projects: []string{"his", "nope"}, Life: issuer.LifeNever},
 			"label: label_taken; projects: project_unknown; projects: project_unknown; life: life_unlimited"},
+	})
+}
 
+func TestMintLabels(t *testing.T) {
+	label := func(s string) issuer.MintRequest { return forSome(s, "demo") }
+	ask(t, []asked{
 		{"blank label", label(" \t "), "label: label_required"},
 		{"invisible label", label("\u200b\u2060"), "label: label_required"},
 		{"101 characters", label(strings.Repeat("é", 101)), "label: label_too_long"},
@@ -66,7 +72,17 @@ func TestMintRefused(t *testing.T) {
 		{"label taken", label("Taken"), "label: label_taken"},
 		{"label taken, space and case", label("  tAKEN "), "label: label_taken"},
 		{"label taken, Kelvin sign", label("TA\u212aEN"), "label: label_taken"},
+	})
+}
 
+func TestMintScopes(t *testing.T) {
+	scope := func(s issuer.Scope) issuer.MintRequest {
+		r := forSome("ci", "demo")
+		r.Scope = s
+		return r
+	}
+	projects := func(names ...string) issuer.MintRequest { return forSome("ci", names...) }
+	ask(t, []asked{
 		{"no scope", scope(""), "scope: scope_required"},
 		{"unknown scope", scope("project"), "scope: scope_unknown"},
 		{"all projects", scope(issuer.ScopeAll), ""},
@@ -76,7 +92,21 @@ func TestMintRefused(t *testing.T) {
 		{"no name at all", projects("demo", "../x"), "projects: project_unknown"},
 		{"51 projects", projects(slices.Repeat([]string{"nope"}, 51)...), "projects: too_many_projects_chosen"},
 		{"the same project three times", projects("demo", "DEMO", "demo"), ""},
+	})
+}
 
+func TestMintLives(t *testing.T) {
+	life := func(l issuer.Life) issuer.MintRequest {
+		r := forSome("ci", "demo")
+		r.Life = l
+		return r
+	}
+	until := func(end time.Time) issuer.MintRequest {
+		r := life(issuer.LifeUntil)
+		r.Expires = end
+		return r
+	}
+	ask(t, []asked{
 		{"no life", life(""), "life: life_required"},
 		{"8 days", life("8"), "life: life_unknown"},
 		{"07 days", life("07"), "life: life_unknown"},
@@ -92,19 +122,7 @@ func TestMintRefused(t *testing.T) {
 		{"the last moment", until(start.Add(90 * day)), ""},
 		{"a moment later", until(start.Add(90*day + 1)), "expires: expires_too_late"},
 		{"year 9999", until(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)), "expires: expires_too_late"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			mint := func() error { _, err := h.Mint(t.Context(), alice, tt.req); return err }
-			if tt.want != "" {
-				h.refused(tt.want, mint)
-				return
-			}
-			m := h.mint(alice, tt.req)
-			if _, err := h.Revoke(t.Context(), alice, m.Token.ID); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	})
 }
 
 func TestLivesWithoutMaximum(t *testing.T) {
