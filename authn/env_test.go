@@ -36,7 +36,7 @@ func from(ip string) Origin { return Origin{IP: netip.MustParseAddr(ip)} }
 // env is a Service on a real store, with a clock that stands still.
 type env struct {
 	*Service
-	t     *testing.T
+	t     testing.TB
 	cfg   Config
 	path  string
 	mails *mailbox
@@ -47,7 +47,7 @@ type env struct {
 	clock time.Time
 }
 
-func newEnv(t *testing.T, change ...func(*Config)) *env {
+func newEnv(t testing.TB, change ...func(*Config)) *env {
 	t.Helper()
 	sealer, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
 	if err != nil {
@@ -109,10 +109,9 @@ func (e *env) pass(d time.Duration) {
 
 // mailbox is a Notifier that keeps what it is given.
 type mailbox struct {
-	mu     sync.Mutex
-	fail   error
-	mails  []sentMail
-	events []string
+	mu    sync.Mutex
+	fail  error
+	mails []sentMail
 }
 
 type sentMail struct {
@@ -144,7 +143,7 @@ func (m *mailbox) AccountEvent(_ context.Context, to Recipient, e Event) error {
 	return m.add(sentMail{to: to, kind: e.Kind, args: e.Args})
 }
 
-func (m *mailbox) last(t *testing.T, kind string) sentMail {
+func (m *mailbox) last(t testing.TB, kind string) sentMail {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -338,7 +337,7 @@ func (e *env) unchanged(fn func()) {
 }
 
 // wantProblem checks that err is this one problem.
-func wantProblem(t *testing.T, err error, field, code string) problem.Problem {
+func wantProblem(t testing.TB, err error, field, code string) problem.Problem {
 	t.Helper()
 	var ps problem.Problems
 	if !errors.As(err, &ps) || len(ps) != 1 || ps[0].Code != code || ps[0].Field != field {
@@ -347,7 +346,7 @@ func wantProblem(t *testing.T, err error, field, code string) problem.Problem {
 	return ps[0]
 }
 
-func wantErr(t *testing.T, err, want error) {
+func wantErr(t testing.TB, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Fatalf("error %v, want %v", err, want)

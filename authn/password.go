@@ -32,10 +32,11 @@ const (
 
 // DefaultPasswordParams is the cost of a password hash: argon2id with 64 MiB,
 // two passes and one lane, above OWASP's least (46 MiB and one pass, or 19 MiB
-// and two). BenchmarkHash compares: on two cores of an EPYC it took 69 ms, OWASP's two
-// 29 and 23 ms, RFC 9106's second choice (64 MiB, three passes, four lanes) 60 ms of
-// both cores. One lane keeps a sign-in on one core, so that several take
-// turns fairly; memory is bounded by Config.MaxHashing.
+// and two). BenchmarkHash compares. In 50 rounds of all of them, side by side on two
+// busy cores of an EPYC, its median was 115 ms (69 ms on idle ones), OWASP's two
+// took 39 and 30 ms, RFC 9106's second choice (64 MiB, three passes, four lanes)
+// 170 ms. One lane keeps a sign-in on one core, so that several take turns fairly;
+// memory is bounded by Config.MaxHashing.
 var DefaultPasswordParams = argon2id.Params{
 	Memory: 64 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32,
 }

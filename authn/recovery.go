@@ -113,8 +113,8 @@ func (s *Service) UseRecoveryCode(ctx context.Context, x Session, o Origin, code
 	next, u, err := s.withRecoveryCode(ctx, x, o, code, func(tx kv.Tx, u *userRecord, rec recoveryRecord, at int) (accepted, error) {
 		rec.Hashes = slices.Delete(rec.Hashes, at, at+1)
 		u.RecoveryLeft, u.RecoveryConfirmed = len(rec.Hashes), true
-		left := map[string]string{"left": strconv.Itoa(u.RecoveryLeft)}
-		return accepted{row: rowRecoveryUsed, detail: left}, kv.PutJSON(tx, recoveryKeyOf(u.ID), rec)
+		used := accepted{row: rowRecoveryUsed, detail: map[string]string{"left": strconv.Itoa(u.RecoveryLeft)}}
+		return used, kv.PutJSON(tx, recoveryKeyOf(u.ID), rec)
 	})
 	if err != nil {
 		return Session{}, err

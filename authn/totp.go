@@ -42,21 +42,27 @@ func (s *Service) VerifyTOTP(ctx context.Context, x Session, o Origin, code stri
 		return Session{}, problem.New("code", CodeTOTPFormat)
 	}
 	next, _, err := s.secondFactor(ctx, x, o, FactorTOTP, func(tx kv.Tx, u *userRecord) (accepted, error) {
-		var rec totpRecord
-		if err := s.getSealedJSON(tx, totpKey(u.ID), &rec); err != nil {
-			return accepted{}, err
-		}
-		step, ok, err := matchStep(rec.Secret, code, s.now(), totpWindow, rec.LastStep)
-		if err != nil {
-			return accepted{}, err
-		}
-		if !ok {
-			return accepted{}, errWrong
-		}
-		rec.LastStep = step
-		return accepted{row: rowFactorAccepted}, s.putSealedJSON(tx, totpKey(u.ID), rec)
+		return accepted{row: rowFactorAccepted}, s.burnTOTP(tx, u.ID, code)
 	})
 	return next, err
+}
+
+// burnTOTP uses a code up, with all earlier ones of the account, or returns
+// errWrong.
+func (s *Service) burnTOTP(tx kv.Tx, userID, code string) error {
+	var rec totpRecord
+	if err := s.getSealedJSON(tx, totpKey(userID), &rec); err != nil {
+		return err
+	}
+	step, ok, err := matchStep(rec.Secret, code, s.now(), totpWindow, rec.LastStep)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errWrong
+	}
+	rec.LastStep = step
+	return s.putSealedJSON(tx, totpKey(userID), rec)
 }
 
 // matchStep finds the step behind last, at most window steps from now, whose

@@ -1,0 +1,335 @@
+package authn
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+func TestUsers(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	var want []string
+	want = append(want, root.UserID)
+	for i := range 4 {
+		want = append(want, e.invited(root, fmt.Sprintf("user%d", i)).UserID)
+	}
+	slices.Sort(want)
+	var got []string
+	for after := ""; ; {
+		page, err := e.Users(t.Context(), root.Session, after, 2)
+		if err != nil || len(page) > 2 {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, u := range page {
+			got = append(got, u.ID)
+		}
+		after = page[len(page)-1].ID
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	_, err := e.User(t.Context(), "nobody")
+	wantErr(t, err, ErrNotFound)
+	_, err = e.User(t.Context(), "")
+	wantErr(t, err, ErrNotFound)
+}
+
+// Only an administrator administers, and with a fresh factor where it matters.
+func TestAdministrationIsForAdministrators(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	e.refresh(bob)
+	calls := func(x Session) map[string]error {
+		ctx := t.Context()
+		out := map[string]error{
+			"SetFrozen": e.SetFrozen(ctx, x, home, root.UserID, true),
+			"SetAdmin":  e.SetAdmin(ctx, x, home, bob.UserID, true),
+			"Revoke":    e.RevokeInvitation(ctx, x, home, "none"),
+		}
+		_, _, out["Invite"] = e.Invite(ctx, x, home, "x@example.org")
+		_, out["Users"] = e.Users(ctx, x, "", 1)
+		_, out["Invitations"] = e.Invitations(ctx, x)
+		return out
+	}
+	e.unchanged(func() {
+		for what, err := range calls(bob.Session) {
+			if !errors.Is(err, ErrForbidden) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		e.pass(FactorFresh + time.Second)
+		want := map[string]error{"SetFrozen": ErrFactorStale, "SetAdmin": ErrFactorStale, "Invite": ErrFactorStale, "Revoke": ErrNotFound, "Users": nil, "Invitations": nil}
+		for what, err := range calls(root.Session) {
+			if !errors.Is(err, want[what]) {
+				t.Errorf("%s with a stale factor: %v, want %v", what, err, want[what])
+			}
+		}
+	})
+}
+
+func TestSetFrozen(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	ctx := t.Context()
+	e.refresh(root)
+	wantErr(t, e.SetFrozen(ctx, root.Session, home, "nobody", true), ErrNotFound)
+	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	row := e.wantRow(rowFrozen, bob.UserID)
+	if row.Actor.UserID != root.UserID || row.Actor.Factor != "totp" {
+		t.Errorf("%+v", row)
+	}
+	e.mails.last(t, EventFrozen)
+	if got := e.issuersView(bob.UserID); got != "bob true" {
+		t.Errorf("the issuer has %q", got)
+	}
+	for what, err := range e.everyMethod(bob.Session) {
+		wantErr(t, err, ErrSignedOut)
+		_ = what
+	}
+	e.unchanged(func() {
+		if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
+			t.Error(err)
+		}
+	})
+	e.users.fail = errors.New("no")
+	wantErr(t, e.SetFrozen(ctx, root.Session, home, bob.UserID, false), e.users.fail)
+	e.users.fail = nil
+	if !e.user(bob.UserID).Frozen {
+		t.Error("let go although the issuer could not hear of it")
+	}
+	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, false); err != nil {
+		t.Fatal(err)
+	}
+	e.wantRow(rowUnfrozen, bob.UserID)
+	if got := e.issuersView(bob.UserID); got != "bob false" {
+		t.Errorf("the issuer has %q", got)
+	}
+	_, err := e.VerifyTOTP(ctx, bob.Session, home, e.code(bob, 0))
+	wantErr(t, err, ErrSignedOut) // what was over stays over
+	e.signIn(bob)
+}
+
+// issuersView is what usersInTx wrote.
+func (e *env) issuersView(id string) (out string) {
+	e.t.Helper()
+	err := e.store.View(e.t.Context(), func(r kv.Reader) error {
+		b, err := r.Get([]byte("test/user/" + id))
+		out = string(b)
+		return err
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return out
+}
+
+// There is always somebody who can administer: not frozen, and set up.
+func TestLastAdministrator(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	ctx := t.Context()
+	half := e.invited(root, "half")
+	bob := e.member(root, "bob")
+	e.refresh(root)
+	refused := func() {
+		t.Helper()
+		wantProblem(t, e.SetFrozen(ctx, root.Session, home, root.UserID, true), "", CodeLastAdministrator)
+		wantProblem(t, e.SetAdmin(ctx, root.Session, home, root.UserID, false), "", CodeLastAdministrator)
+	}
+	e.unchanged(refused)
+	if err := e.SetAdmin(ctx, root.Session, home, half.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	e.wantRow(rowAdminGranted, half.UserID)
+	e.unchanged(refused) // half can't sign in
+	if err := e.SetAdmin(ctx, root.Session, home, bob.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	e.refresh(bob)
+	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	refused() // nor can bob
+	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, false); err != nil {
+		t.Fatal(err)
+	}
+	x := e.signIn(bob)
+	if err := e.SetAdmin(ctx, x, home, root.UserID, false); err != nil {
+		t.Fatal(err)
+	}
+	e.wantRow(rowAdminRevoked, root.UserID)
+	_, err := e.Users(ctx, root.Session, "", 1)
+	wantErr(t, err, ErrForbidden)
+	wantProblem(t, e.SetFrozen(ctx, x, home, bob.UserID, true), "", CodeLastAdministrator)
+}
+
+// Two administrators who freeze each other at the same moment leave one.
+func TestFreezeEachOther(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	e.refresh(root)
+	if err := e.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	e.refresh(bob)
+	pair := []*person{root, bob}
+	won, _ := race(2, func(i int) error {
+		return e.SetFrozen(t.Context(), pair[i].Session, home, pair[1-i].UserID, true)
+	})
+	if won != 1 || e.user(root.UserID).Frozen == e.user(bob.UserID).Frozen {
+		t.Errorf("%d won; frozen: %v %v", won, e.user(root.UserID).Frozen, e.user(bob.UserID).Frozen)
+	}
+}
+
+func TestInvitations(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	ctx := t.Context()
+	inv, link, err := e.Invite(ctx, root.Session, home, " Bob@Example.ORG ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := e.wantRow(rowInvited, "")
+	if inv.Email != "Bob@example.org" || inv.By != "root" || !inv.Expires.Equal(e.now().Add(7*24*time.Hour)) || row.Detail["email"] != inv.Email || row.Actor.UserID != root.UserID {
+		t.Errorf("%+v %+v", inv, row)
+	}
+	if m := e.mails.last(t, "invitation"); m.link != link || m.to.Email != inv.Email || m.args["by"] != "root" {
+		t.Errorf("%+v", m)
+	}
+	info, err := e.CheckLink(ctx, PurposeInvitation, link)
+	if err != nil || info.Email != inv.Email {
+		t.Errorf("%+v %v", info, err)
+	}
+
+	again, link2, err := e.Invite(ctx, root.Session, home, "BOB@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.CheckLink(ctx, PurposeInvitation, link)
+	wantProblem(t, err, "", CodeLinkUsed)
+	other, link3, err := e.Invite(ctx, root.Session, home, "ann@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := e.Invitations(ctx, root.Session)
+	if err != nil || len(list) != 2 || list[0] != other || list[1] != again {
+		t.Errorf("%+v %v", list, err)
+	}
+	if err := e.RevokeInvitation(ctx, root.Session, home, other.ID); err != nil {
+		t.Fatal(err)
+	}
+	if row := e.wantRow(rowInvitationRevoked, ""); row.Detail["email"] != "ann@example.org" {
+		t.Errorf("%+v", row)
+	}
+	wantErr(t, e.RevokeInvitation(ctx, root.Session, home, other.ID), ErrNotFound)
+	_, err = e.CheckLink(ctx, PurposeInvitation, link3)
+	wantProblem(t, err, "", CodeLinkUsed)
+
+	bob := e.register("bob", PurposeInvitation, link2)
+	if e.user(bob.UserID).Admin {
+		t.Error("an invitation made an administrator")
+	}
+	if list, err := e.Invitations(ctx, root.Session); err != nil || len(list) != 0 {
+		t.Errorf("%+v %v", list, err)
+	}
+	if left := append(e.keys("authn/invitation/"), e.keys("authn/link-of/invitation/")...); left != nil {
+		t.Errorf("left: %q", left)
+	}
+	e.enrol(bob)
+	e.refresh(root)
+	e.unchanged(func() {
+		_, _, err = e.Invite(ctx, root.Session, home, "bob@EXAMPLE.org")
+		wantProblem(t, err, "email", CodeEmailTaken)
+		_, _, err = e.Invite(ctx, root.Session, home, "nonsense")
+		wantProblem(t, err, "email", CodeEmailInvalid)
+	})
+
+	e.mails.fail = errors.New("no mail today")
+	_, link, err = e.Invite(ctx, root.Session, home, "zoe@example.org")
+	wantErr(t, err, ErrMail)
+	e.mails.fail = nil
+	e.register("zoe", PurposeInvitation, link)
+}
+
+func TestInvitationRace(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	_, link, err := e.Invite(t.Context(), root.Session, home, "bob@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	won, lost := race(20, func(i int) error {
+		name := fmt.Sprintf("bob%d", i)
+		_, err := e.Register(t.Context(), home, Registration{Username: name, Email: name + "@example.org", Password: goodPassword, Purpose: PurposeInvitation, Link: link})
+		return err
+	})
+	if won != 1 {
+		t.Errorf("%d won", won)
+	}
+	for _, err := range lost {
+		wantProblem(t, err, "", CodeLinkUsed)
+	}
+}
+
+// The same name at the same moment goes to one, in whatever case.
+func TestUsernameRace(t *testing.T) {
+	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e.admin()
+	won, lost := race(20, func(i int) error {
+		name := []string{"bob", "Bob", "BOB"}[i%3]
+		_, err := e.Register(t.Context(), from(fmt.Sprintf("192.0.2.%d", i)), Registration{Username: name, Email: "bob@example.org", Password: goodPassword})
+		return err
+	})
+	if won != 1 {
+		t.Errorf("%d won", won)
+	}
+	for _, err := range lost {
+		var ps problem.Problems
+		if !errors.As(err, &ps) || !ps.Has(CodeUsernameTaken) {
+			t.Error(err)
+		}
+	}
+}
+
+// What an administrator had out is withdrawn when they go.
+func TestInvitationsOfAFrozenAdministrator(t *testing.T) {
+	for name, retire := range map[string]func(*env, Session, string) error{
+		"frozen":  func(e *env, x Session, id string) error { return e.SetFrozen(e.t.Context(), x, home, id, true) },
+		"demoted": func(e *env, x Session, id string) error { return e.SetAdmin(e.t.Context(), x, home, id, false) },
+	} {
+		e := newEnv(t)
+		root := e.admin()
+		bob := e.member(root, "bob")
+		e.refresh(root)
+		if err := e.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+			t.Fatal(err)
+		}
+		e.refresh(bob)
+		_, link, err := e.Invite(t.Context(), bob.Session, home, "friend@example.org")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := retire(e, root.Session, bob.UserID); err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.CheckLink(t.Context(), PurposeInvitation, link)
+		wantProblem(t, err, "", CodeLinkUsed)
+		if row := e.rows()[1]; row.Kind != rowInvitationRevoked {
+			t.Errorf("%s: %+v", name, row)
+		}
+	}
+}

@@ -1,0 +1,350 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// countingStore counts transactions that write.
+type countingStore struct {
+	kv.Store
+	updates atomic.Int64
+}
+
+func (c *countingStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	c.updates.Add(1)
+	return c.Store.Update(ctx, fn)
+}
+
+// Unknown, wrong and frozen: the same words and the same work.
+func TestSignInIsNoOracle(t *testing.T) {
+	e := newEnv(t)
+	admin := e.admin()
+	bob := e.member(admin, "bob")
+	ice := e.member(admin, "ice")
+	half := e.invited(admin, "half")
+	e.refresh(admin)
+	if err := e.SetFrozen(t.Context(), admin.Session, home, ice.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	store := &countingStore{Store: e.store}
+	e.store = store
+	for i, c := range []struct {
+		name, login, password string
+		account, why          string
+	}{
+		{"unknown name", "nobody", goodPassword, "", "password"},
+		{"unknown address", "nobody@example.org", goodPassword, "", "password"},
+		{"no name", "", goodPassword, "", "password"},
+		{"not a name", "a/b\x00 c", goodPassword, "", "password"},
+		{"wrong password", "bob", goodPassword, bob.UserID, "password"},
+		{"wrong password by address", "bob@example.org", goodPassword, bob.UserID, "password"},
+		{"password in other case", "bob", strings.ToUpper(bob.password), bob.UserID, "password"},
+		{"password with a space behind", "bob", bob.password + " ", bob.UserID, "password"},
+		{"no password", "bob", "", bob.UserID, "password"},
+		{"address not verified", half.email, half.password, "", "password"},
+		{"frozen, wrong password", "ice", goodPassword, ice.UserID, "password"},
+		{"frozen, right password", "ice", ice.password, ice.UserID, "frozen"},
+	} {
+		hashes, updates := e.hash.calls.Load(), store.updates.Load()
+		x, err := e.SignIn(t.Context(), from(fmt.Sprintf("198.51.100.%d", i)), c.login, c.password)
+		wantProblem(t, err, "", CodeSignInFailed)
+		if err.Error() != CodeSignInFailed || x != (Session{}) {
+			t.Errorf("%s: %v %+v", c.name, err, x)
+		}
+		if n := e.hash.calls.Load() - hashes; n != 1 {
+			t.Errorf("%s: %d hashes, want 1", c.name, n)
+		}
+		if n := store.updates.Load() - updates; n != 2 {
+			t.Errorf("%s: %d transactions, want 2", c.name, n)
+		}
+		row := e.wantRow(rowSignInFailed, c.account)
+		if row.Detail["why"] != c.why || row.Actor.UserID != "" {
+			t.Errorf("%s: row %+v", c.name, row)
+		}
+	}
+	hashes := e.hash.calls.Load()
+	for _, login := range []string{"bob", "nobody"} {
+		_, err := e.SignIn(t.Context(), home, login, strings.Repeat("x", MaxPassword+1))
+		wantProblem(t, err, "", CodeSignInFailed)
+	}
+	if e.hash.calls.Load() != hashes {
+		t.Error("a password that is too long was hashed")
+	}
+}
+
+// The dummy costs what a real hash costs.
+func TestDummyHash(t *testing.T) {
+	p, err := newPasswords(&cheap, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	params, _, _, err := argon2id.DecodeHash(p.dummy)
+	if err != nil || *params != cheap {
+		t.Errorf("%+v %v, want %+v", params, err, cheap)
+	}
+	p.dummy, _ = p.hasher.Hash("known")
+	if ok, _, err := p.check(t.Context(), "known", ""); ok || err != nil {
+		t.Errorf("the dummy was believed: %v %v", ok, err)
+	}
+}
+
+func TestSignInStages(t *testing.T) {
+	e := newEnv(t)
+	root := e.register("root", PurposeSetup, e.setupLink())
+	ctx := t.Context()
+	next := func(x Session) Step { return NextStep(x, e.user(x.UserID)) }
+	if s := NextStep(Session{}, User{}); s != StepSignIn {
+		t.Errorf("nobody: %q", s)
+	}
+
+	x := e.must(e.SignIn(ctx, home, " ROOT ", root.password))
+	e.wantRow(rowPasswordAccepted, root.UserID)
+	if x.Stage != StageEnrolling || next(x) != StepVerifyEmail || x.ID == root.Session.ID {
+		t.Fatalf("%+v", x)
+	}
+	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, "verify").link); err != nil {
+		t.Fatal(err)
+	}
+	if next(x) != StepAddFactor {
+		t.Fatalf("next %q", next(x))
+	}
+	_, _, err := e.CreateRecoveryCodes(ctx, x, home)
+	wantErr(t, err, ErrForbidden) // not before the factor
+	p, err := e.BeginTOTP(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.secret = p.Secret
+	x = e.must(e.ConfirmTOTP(ctx, x, home, e.code(root, 0)))
+	if x.Stage != StageEnrolling || x.Factor != FactorTOTP || next(x) != StepSaveRecovery {
+		t.Fatalf("%+v", x)
+	}
+	if _, err := e.Users(ctx, x, "", 10); !errors.Is(err, ErrForbidden) {
+		t.Errorf("an enrolling administrator administers: %v", err)
+	}
+
+	// Whoever stops here comes back through both factors to the same step.
+	e.pass(time.Minute)
+	x = e.must(e.SignIn(ctx, home, "root", root.password))
+	if x.Stage != StagePassword || next(x) != StepSecondFactor {
+		t.Fatalf("%+v", x)
+	}
+	_, err = e.BeginTOTP(ctx, x)
+	wantErr(t, err, ErrForbidden)
+	_, _, err = e.CreateRecoveryCodes(ctx, x, home)
+	wantErr(t, err, ErrForbidden)
+	_, err = e.ConfirmRecoveryCodes(ctx, x, home, "0123456789abcdef")
+	wantErr(t, err, ErrForbidden)
+	_, err = e.ChangePassword(ctx, x, home, root.password, goodPassword)
+	wantErr(t, err, ErrForbidden)
+	x = e.must(e.VerifyTOTP(ctx, x, home, e.code(root, 0)))
+	e.wantRow(rowFactorAccepted, root.UserID)
+	if x.Stage != StageEnrolling || next(x) != StepSaveRecovery {
+		t.Fatalf("%+v", x)
+	}
+	codes, x, err := e.CreateRecoveryCodes(ctx, x, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x = e.must(e.ConfirmRecoveryCodes(ctx, x, home, codes[7]))
+	if x.Stage != StageSignedIn || next(x) != StepDone || x.Factor != FactorTOTP {
+		t.Fatalf("%+v", x)
+	}
+}
+
+// No method takes the zero Session, one of a stranger's making, or an old one.
+func TestSessionsThatDoNotHold(t *testing.T) {
+	e := newEnv(t)
+	admin := e.admin()
+	bob := e.member(admin, "bob")
+	old := e.signIn(admin)
+	e.refresh(admin)
+	if _, err := e.ChangePassword(t.Context(), admin.Session, home, admin.password, goodPassword+" new"); err != nil {
+		t.Fatal(err)
+	}
+	late := bob.Session
+	late.Begun = e.now().Add(-SessionLifetime)
+	unknown := bob.Session
+	unknown.UserID = "0190b5a0-0000-7000-8000-000000000000"
+	newer := bob.Session
+	newer.Generation++
+	for name, x := range map[string]Session{
+		"zero": {}, "stage only": {Stage: StageSignedIn}, "generation": old, "late": late, "unknown": unknown, "newer": newer,
+	} {
+		e.unchanged(func() {
+			for what, err := range e.everyMethod(x) {
+				if !errors.Is(err, ErrSignedOut) && (x.Factor != FactorNone || !errors.Is(err, ErrForbidden)) {
+					t.Errorf("%s: %s: %v", name, what, err)
+				}
+			}
+		})
+	}
+}
+
+// everyMethod calls each method that takes a Session and returns its error.
+func (e *env) everyMethod(x Session) map[string]error {
+	ctx := e.t.Context()
+	out := map[string]error{}
+	_, out["VerifyTOTP"] = e.VerifyTOTP(ctx, x, home, "123456")
+	_, out["UseRecoveryCode"] = e.UseRecoveryCode(ctx, x, home, "0123456789abcdef")
+	_, out["BeginTOTP"] = e.BeginTOTP(ctx, x)
+	_, out["ConfirmTOTP"] = e.ConfirmTOTP(ctx, x, home, "123456")
+	_, _, out["CreateRecoveryCodes"] = e.CreateRecoveryCodes(ctx, x, home)
+	_, out["ConfirmRecoveryCodes"] = e.ConfirmRecoveryCodes(ctx, x, home, "0123456789abcdef")
+	_, out["ChangePassword"] = e.ChangePassword(ctx, x, home, goodPassword, goodPassword+"2")
+	out["ResendVerification"] = e.ResendVerification(ctx, x, home)
+	out["ChangeEmail"] = e.ChangeEmail(ctx, x, home, "x@example.org")
+	_, _, out["Invite"] = e.Invite(ctx, x, home, "y@example.org")
+	_, out["Invitations"] = e.Invitations(ctx, x)
+	out["RevokeInvitation"] = e.RevokeInvitation(ctx, x, home, "id")
+	_, out["Users"] = e.Users(ctx, x, "", 10)
+	out["SetFrozen"] = e.SetFrozen(ctx, x, home, x.UserID, true)
+	out["SetAdmin"] = e.SetAdmin(ctx, x, home, x.UserID, false)
+	return out
+}
+
+// An é is an é, however the keyboard composes it.
+func TestPasswordNormalForm(t *testing.T) {
+	e := newEnv(t)
+	composed, decomposed := "caf\u00e9 plum orbit 7", "cafe\u0301 plum orbit 7"
+	if _, err := e.Register(t.Context(), home, Registration{
+		Username: "root", Email: "root@example.org", Password: composed, Purpose: PurposeSetup, Link: e.setupLink(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	e.must(e.SignIn(t.Context(), home, "root", decomposed))
+	_, err := e.SignIn(t.Context(), home, "root", "cafe plum orbit 7")
+	wantProblem(t, err, "", CodeSignInFailed)
+}
+
+// A sign-in with a hash of another cost makes it anew, once.
+func TestHashIsRenewed(t *testing.T) {
+	e := newEnv(t)
+	root := e.register("root", PurposeSetup, e.setupLink())
+	dearer := cheap
+	dearer.Iterations = 2
+	e.cfg.PasswordParams = &dearer
+	e.restart()
+	for i, want := range []int64{1, 2, 1} { // wrong; right and made anew; right
+		password := root.password
+		if i == 0 {
+			password += "?"
+		}
+		before := e.hash.calls.Load()
+		_, err := e.SignIn(t.Context(), home, "root", password)
+		if (err == nil) != (i > 0) {
+			t.Fatal(err)
+		}
+		if n := e.hash.calls.Load() - before; n != want {
+			t.Errorf("sign-in %d: %d hashes, want %d", i, n, want)
+		}
+	}
+	_, hash, err := e.credentials(t.Context(), "root")
+	if err != nil || !strings.Contains(hash, "m=8,t=2,p=1") {
+		t.Errorf("%.20s %v", hash, err)
+	}
+}
+
+func TestChangePassword(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	ctx := t.Context()
+	other := e.signIn(root)
+	next := "another plum orbit 9"
+	e.pass(FactorFresh)
+	_, err := e.ChangePassword(ctx, root.Session, home, root.password, next)
+	wantErr(t, err, ErrFactorStale)
+	e.refresh(root)
+
+	_, err = e.ChangePassword(ctx, root.Session, home, goodPassword+"?", next)
+	wantProblem(t, err, "old_password", CodePasswordWrong)
+	e.wantRow(rowPasswordChangeWrong, root.UserID)
+	e.unchanged(func() {
+		_, err = e.ChangePassword(ctx, root.Session, home, root.password, root.password)
+		wantProblem(t, err, "password", CodePasswordSame)
+		_, err = e.ChangePassword(ctx, root.Session, home, root.password, "root@example.org")
+		wantProblem(t, err, "password", CodePasswordWeak)
+	})
+	x := e.must(e.ChangePassword(ctx, root.Session, home, root.password, next))
+	e.wantRow(rowPasswordChanged, root.UserID)
+	e.mails.last(t, EventPasswordChanged)
+	if !x.SignedIn() {
+		t.Errorf("%+v", x)
+	}
+	if _, err := e.Users(ctx, x, "", 1); err != nil {
+		t.Errorf("the session that changed it ended too: %v", err)
+	}
+	_, err = e.Users(ctx, other, "", 1)
+	wantErr(t, err, ErrSignedOut)
+	_, err = e.SignIn(ctx, home, "root", root.password)
+	wantProblem(t, err, "", CodeSignInFailed)
+	e.must(e.SignIn(ctx, home, "root", next))
+}
+
+// A password that is changed while an attempt with the old one is being hashed
+// lets that attempt in no more.
+func TestSignInWhilePasswordChanges(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	e.passwords.hasher = &hookedHasher{hasher: e.passwords.hasher, once: func() {
+		e.must(e.ChangePassword(t.Context(), root.Session, home, root.password, "another plum orbit 9"))
+	}}
+	_, err := e.SignIn(t.Context(), from("198.51.100.9"), "root", root.password)
+	wantProblem(t, err, "", CodeSignInFailed)
+	e.wantRow(rowPasswordChanged, root.UserID)
+}
+
+// hookedHasher does something else during the first check.
+type hookedHasher struct {
+	hasher
+	once func()
+}
+
+func (h *hookedHasher) Check(p, hash string) (bool, bool, error) {
+	if do := h.once; do != nil {
+		h.once = nil
+		do()
+	}
+	return h.hasher.Check(p, hash)
+}
+
+// Beyond the places there are, an attempt is turned away at once and does not
+// count; it waits no longer than its request.
+func TestBusy(t *testing.T) {
+	e := newEnv(t, func(c *Config) { c.MaxHashing = 1 })
+	root := e.register("root", PurposeSetup, e.setupLink())
+	leave, err := e.passwords.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := e.passwords.check(ctx, "x", ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	for len(e.passwords.waiting) < cap(e.passwords.waiting) {
+		e.passwords.waiting <- struct{}{}
+	}
+	for range 20 { // more than the limit of attempts
+		_, err := e.SignIn(t.Context(), home, "root", root.password)
+		wantErr(t, err, ErrBusy)
+	}
+	for len(e.passwords.waiting) > 1 {
+		<-e.passwords.waiting
+	}
+	leave()
+	e.must(e.SignIn(t.Context(), home, "root", root.password))
+	if len(e.passwords.waiting) != 0 || len(e.passwords.running) != 0 {
+		t.Error("places were not given back")
+	}
+}

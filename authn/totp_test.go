@@ -1,0 +1,416 @@
+package authn
+
+import (
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// RFC 6238 appendix B, SHA-1, the last six of its eight digits.
+func TestMatchStepVectors(t *testing.T) {
+	secret := base32.StdEncoding.EncodeToString([]byte("12345678901234567890"))
+	for _, c := range []struct {
+		unix int64
+		code string
+	}{
+		{59, "287082"}, {1111111109, "081804"}, {1111111111, "050471"},
+		{1234567890, "005924"}, {2000000000, "279037"}, {20000000000, "353130"},
+	} {
+		step, ok, err := matchStep(secret, c.code, time.Unix(c.unix, 0), totpWindow, 0)
+		if err != nil || !ok || step != c.unix/30 {
+			t.Errorf("%d: step %d %v %v", c.unix, step, ok, err)
+		}
+		if _, ok, _ := matchStep(secret, c.code, time.Unix(c.unix, 0), totpWindow, c.unix/30); ok {
+			t.Errorf("%d: a step that was used matched", c.unix)
+		}
+	}
+}
+
+func TestTOTPWindow(t *testing.T) {
+	for steps, ok := range map[int]bool{-3: false, -2: false, -1: true, 0: true, 1: true, 2: false, 3: false} {
+		e := newEnv(t)
+		root := e.admin()
+		x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+		e.pass(time.Hour)
+		next, err := e.VerifyTOTP(t.Context(), x, home, e.code(root, steps))
+		if !ok {
+			wantProblem(t, err, "code", CodeTOTPWrong)
+			e.wantRow(rowFactorFailed, root.UserID)
+			continue
+		}
+		if err != nil || !next.SignedIn() || !next.FactorAt.Equal(e.now()) || next.Begun != x.Begun || next.ID != x.ID {
+			t.Errorf("%d steps: %+v %v", steps, next, err)
+		}
+		e.wantRow(rowFactorAccepted, root.UserID)
+	}
+}
+
+// No code works twice, nor one older than the last, however it is typed, also
+// after a restart and by another sign-in.
+func TestTOTPReplay(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	ctx := t.Context()
+	x := e.must(e.SignIn(ctx, home, "root", root.password))
+	code, older, newer := e.code(root, 0), e.code(root, -1), e.code(root, 1)
+	e.must(e.VerifyTOTP(ctx, x, home, spaced(code)))
+	e.restart()
+	y := e.must(e.SignIn(ctx, from("198.51.100.1"), "root", root.password))
+	for _, typed := range []string{code, spaced(code), " " + code, code + "\n", strings.Join(strings.Split(code, ""), "\u00a0"), older} {
+		for _, s := range []Session{x, y} {
+			_, err := e.VerifyTOTP(ctx, s, home, typed)
+			wantProblem(t, err, "code", CodeTOTPWrong)
+		}
+		e.forget(limitFactor, root.UserID)
+	}
+	e.must(e.VerifyTOTP(ctx, y, home, newer))
+	e.forget(limitFactor, root.UserID)
+	e.pass(30 * time.Second) // the step of newer: no longer ahead, but used
+	_, err := e.VerifyTOTP(ctx, y, home, newer)
+	wantProblem(t, err, "code", CodeTOTPWrong)
+}
+
+// forget empties a counter, so that a test of another rule does not meet it.
+func (e *env) forget(l limit, who ...string) {
+	e.t.Helper()
+	err := e.store.Update(e.t.Context(), func(tx kv.Tx) error { return tx.Delete([]byte(e.counter(l, who...).key)) })
+	if err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// What is no code is not counted as an attempt.
+func TestTOTPFormat(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+	e.unchanged(func() {
+		for _, typed := range []string{"", "12345", "1234567", "12345a", "١٢٣٤٥٦", "123456\x00", "12 34 5", strings.Repeat("1", 1<<20), root.codes[0]} {
+			_, err := e.VerifyTOTP(t.Context(), x, home, typed)
+			wantProblem(t, err, "code", CodeTOTPFormat)
+			_, err = e.ConfirmTOTP(t.Context(), root.Session, home, typed)
+			wantProblem(t, err, "code", CodeTOTPFormat)
+		}
+	})
+	e.must(e.VerifyTOTP(t.Context(), x, home, e.code(root, 0)))
+}
+
+// The same code many times at the same moment gets one in.
+func TestTOTPRace(t *testing.T) {
+	for _, n := range []int{20, 50} {
+		e := newEnv(t)
+		root := e.admin()
+		sessions := make([]Session, n)
+		for i := range sessions {
+			sessions[i] = e.must(e.SignIn(t.Context(), home, "root", root.password))
+		}
+		code := e.code(root, 0)
+		won, lost := race(n, func(i int) error {
+			typed := code
+			if i%2 == 0 {
+				typed = spaced(code)
+			}
+			_, err := e.VerifyTOTP(t.Context(), sessions[i], home, typed)
+			return err
+		})
+		if won != 1 {
+			t.Fatalf("%d of %d won", won, n)
+		}
+		accepted := 0
+		for _, row := range e.rows() {
+			if row.Kind == rowFactorAccepted {
+				accepted++
+			}
+		}
+		if accepted != 1 {
+			t.Errorf("%d rows of %d", accepted, n)
+		}
+		for _, err := range lost {
+			var ps problem.Problems
+			if !errors.Is(err, ErrThrottled) && (!errors.As(err, &ps) || !ps.Has(CodeTOTPWrong)) {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// The same race where no limit cuts it short: it is the step that decides.
+func TestTOTPStepRace(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	code := e.code(root, 0)
+	won, lost := race(50, func(int) error {
+		return e.store.Update(t.Context(), func(tx kv.Tx) error { return e.burnTOTP(tx, root.UserID, code) })
+	})
+	if won != 1 {
+		t.Errorf("%d won", won)
+	}
+	for _, err := range lost {
+		wantErr(t, err, errWrong)
+	}
+}
+
+// A code of another account's authenticator is worth nothing here.
+func TestTOTPOfSomebodyElse(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+	_, err := e.VerifyTOTP(t.Context(), x, home, e.code(bob, 0))
+	wantProblem(t, err, "code", CodeTOTPWrong)
+	_, err = e.UseRecoveryCode(t.Context(), x, home, bob.codes[0])
+	wantProblem(t, err, "code", CodeRecoveryWrong)
+}
+
+func TestProvisioning(t *testing.T) {
+	e := newEnv(t, func(c *Config) { c.IssuerName = "rind & Söhne" })
+	root := e.register("root", PurposeSetup, e.setupLink())
+	ctx := t.Context()
+	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, "verify").link); err != nil {
+		t.Fatal(err)
+	}
+	p, err := e.BeginTOTP(ctx, root.Session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(p.Secret)
+	if err != nil || len(raw) != 20 || strings.Join(p.Groups, "") != p.Secret || len(p.Groups) != 8 || len(p.Groups[0]) != 4 {
+		t.Errorf("%+v %v", p, err)
+	}
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	if u.Scheme != "otpauth" || u.Host != "totp" || u.Path != "/rind & Söhne:root" || q.Get("secret") != p.Secret ||
+		q.Get("issuer") != "rind & Söhne" || q.Get("algorithm") != "SHA1" || q.Get("digits") != "6" || q.Get("period") != "30" ||
+		strings.Contains(p.URL, "+") {
+		t.Errorf("%s", p.URL)
+	}
+	checkQR(t, p.Modules)
+
+	again, err := e.BeginTOTP(ctx, root.Session)
+	if err != nil || again.Secret != p.Secret || !again.Expires.Equal(e.now().Add(30*time.Minute)) {
+		t.Errorf("another secret when asked again: %v", err)
+	}
+	other := e.must(e.SignIn(ctx, home, "root", root.password))
+	elsewhere, err := e.BeginTOTP(ctx, other)
+	if err != nil || elsewhere.Secret == p.Secret {
+		t.Errorf("another session sees the secret: %v", err)
+	}
+	e.pass(30 * time.Minute)
+	root.secret = p.Secret
+	_, err = e.ConfirmTOTP(ctx, root.Session, home, e.code(root, 0))
+	wantProblem(t, err, "", CodeTOTPExpired)
+	fresh, err := e.BeginTOTP(ctx, root.Session)
+	if err != nil || fresh.Secret == p.Secret {
+		t.Errorf("the same secret after it expired: %v", err)
+	}
+}
+
+// checkQR looks for what every QR code has: a square of 17+4v modules and three
+// finder patterns.
+func checkQR(t *testing.T, m [][]bool) {
+	t.Helper()
+	n := len(m)
+	if n < 21 || (n-17)%4 != 0 {
+		t.Fatalf("%d rows", n)
+	}
+	const finder = "1111111100000110111011011101101110110000011111111"
+	for _, at := range [][2]int{{0, 0}, {0, n - 7}, {n - 7, 0}} {
+		var got strings.Builder
+		for y := range 7 {
+			if len(m[y]) != n {
+				t.Fatalf("row %d has %d modules of %d", y, len(m[y]), n)
+			}
+			for x := range 7 {
+				if m[at[0]+y][at[1]+x] {
+					got.WriteByte('1')
+				} else {
+					got.WriteByte('0')
+				}
+			}
+		}
+		if got.String() != finder {
+			t.Errorf("no finder pattern at %v: %s", at, got.String())
+		}
+	}
+}
+
+func TestConfirmTOTP(t *testing.T) {
+	e := newEnv(t)
+	root := e.register("root", PurposeSetup, e.setupLink())
+	ctx := t.Context()
+	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, "verify").link); err != nil {
+		t.Fatal(err)
+	}
+	rival := e.must(e.SignIn(ctx, home, "root", root.password)) // somebody who knows the password
+	if _, err := e.BeginTOTP(ctx, rival); err != nil {
+		t.Fatal(err)
+	}
+	p, err := e.BeginTOTP(ctx, root.Session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.secret = p.Secret
+	e.unchanged(func() {
+		for steps := -10; steps <= 10; steps++ {
+			if steps >= -1 && steps <= 1 {
+				continue
+			}
+			_, err := e.ConfirmTOTP(ctx, root.Session, home, e.code(root, steps))
+			got := wantProblem(t, err, "code", CodeTOTPOutOfSync)
+			if got.Args["seconds"] != int64(steps*30) {
+				t.Errorf("%d steps: %v", steps, got.Args)
+			}
+		}
+		for _, steps := range []int{-11, 11, 1000} {
+			_, err := e.ConfirmTOTP(ctx, root.Session, home, e.code(root, steps))
+			wantProblem(t, err, "code", CodeTOTPWrong)
+		}
+	})
+	x := e.must(e.ConfirmTOTP(ctx, root.Session, home, spaced(e.code(root, 0))))
+	row := e.wantRow(rowTOTPAdded, root.UserID)
+	if row.Actor.Factor != "totp" {
+		t.Errorf("%+v", row)
+	}
+	e.mails.last(t, EventTOTPAdded)
+	if u := e.user(root.UserID); !u.HasTOTP || u.SessionGeneration != x.Generation {
+		t.Errorf("%+v %+v", u, x)
+	}
+	// The code that confirmed it is used up, the rival is out, and nothing pends.
+	y := e.must(e.SignIn(ctx, home, "root", root.password))
+	_, err = e.VerifyTOTP(ctx, y, home, e.code(root, 0))
+	wantProblem(t, err, "code", CodeTOTPWrong)
+	_, err = e.BeginTOTP(ctx, rival)
+	wantErr(t, err, ErrSignedOut)
+	if left := e.keys(pendingPrefix); left != nil {
+		t.Errorf("pending: %q", left)
+	}
+}
+
+func TestConfirmTOTPRace(t *testing.T) {
+	e := newEnv(t)
+	root := e.register("root", PurposeSetup, e.setupLink())
+	if _, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, "verify").link); err != nil {
+		t.Fatal(err)
+	}
+	p, err := e.BeginTOTP(t.Context(), root.Session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.secret = p.Secret
+	code := e.code(root, 0)
+	won, lost := race(20, func(int) error {
+		_, err := e.ConfirmTOTP(t.Context(), root.Session, home, code)
+		return err
+	})
+	if won != 1 {
+		t.Errorf("%d won", won)
+	}
+	for _, err := range lost {
+		wantErr(t, err, ErrSignedOut)
+	}
+}
+
+// Another authenticator in place of the first: with a fresh factor only, and the
+// first is worth nothing afterwards.
+func TestReplaceTOTP(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	ctx := t.Context()
+	other := e.signIn(root)
+	e.pass(FactorFresh)
+	_, err := e.BeginTOTP(ctx, root.Session)
+	wantErr(t, err, ErrFactorStale)
+	e.refresh(root)
+	p, err := e.BeginTOTP(ctx, root.Session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := *root
+	root.secret = p.Secret
+	e.pass(FactorFresh)
+	_, err = e.ConfirmTOTP(ctx, root.Session, home, e.code(root, 0))
+	wantErr(t, err, ErrFactorStale)
+	e.refresh(&old)
+	x := e.must(e.ConfirmTOTP(ctx, old.Session, home, e.code(root, 0)))
+	e.wantRow(rowTOTPReplaced, root.UserID)
+	e.mails.last(t, EventTOTPReplaced)
+	if !x.SignedIn() {
+		t.Errorf("%+v", x)
+	}
+	_, err = e.Users(ctx, other, "", 1)
+	wantErr(t, err, ErrSignedOut)
+	e.pass(time.Minute)
+	y := e.must(e.SignIn(ctx, home, "root", root.password))
+	_, err = e.VerifyTOTP(ctx, y, home, e.code(&old, 0))
+	wantProblem(t, err, "code", CodeTOTPWrong)
+	e.must(e.VerifyTOTP(ctx, y, home, e.code(root, 0)))
+}
+
+// A record that was moved to another account does not open there.
+func TestSealedRecordsStayWhereTheyAre(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	err := e.store.Update(t.Context(), func(tx kv.Tx) error {
+		for _, key := range []func(string) string{totpKey, passwordKey} {
+			b, err := tx.Get([]byte(key(bob.UserID)))
+			if err != nil {
+				return err
+			}
+			if err := tx.Put([]byte(key(root.UserID)), b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.SignIn(t.Context(), home, "root", bob.password); err == nil {
+		t.Error("signed in with another account's password")
+	}
+	if _, err := e.VerifyTOTP(t.Context(), root.Session, home, e.code(bob, 0)); err == nil {
+		t.Error("another account's authenticator works")
+	}
+}
+
+func ExampleSession_FactorFresh() {
+	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	x := Session{Stage: StageSignedIn, Factor: FactorTOTP, FactorAt: at}
+	fmt.Println(x.FactorFresh(at.Add(15*time.Minute)), x.FactorFresh(at.Add(16*time.Minute)))
+	// Output: true false
+}
+
+// The library's own validation agrees with matchStep.
+func TestMatchStepAgreesWithLibrary(t *testing.T) {
+	key, err := totp.Generate(totp.GenerateOpts{Issuer: "x", AccountName: "y"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 22, 9, 0, 29, 0, time.UTC)
+	for steps := -3; steps <= 3; steps++ {
+		code, err := totp.GenerateCode(key.Secret(), now.Add(time.Duration(steps)*30*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := totp.ValidateCustom(code, key.Secret(), now, totp.ValidateOpts{Period: 30, Skew: 1, Digits: 6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got, _ := matchStep(key.Secret(), code, now, totpWindow, 0); got != want {
+			t.Errorf("%d steps: %v, the library %v", steps, got, want)
+		}
+	}
+}
