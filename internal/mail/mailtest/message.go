@@ -1,0 +1,133 @@
+package mailtest
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net"
+	"net/mail"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Message is one accepted mail.
+type Message struct {
+	From    string   // of the envelope
+	To      []string // of the envelope
+	User    string   // who had signed in; "" for nobody
+	TLS     bool     // whether it came over TLS
+	Header  mail.Header
+	Subject string // decoded
+	Text    string // decoded plain text, lines ending in \n
+	HTML    string // decoded, lines ending in \n
+	Raw     []byte
+}
+
+// Parse reads a mail as it stands in an .eml file: Header, Subject, Text, HTML and
+// Raw are set.
+func Parse(t testing.TB, raw []byte) Message {
+	t.Helper()
+	m, err := parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func parse(raw []byte) (Message, error) {
+	m := Message{Raw: raw}
+	parsed, err := mail.ReadMessage(bytes.NewReader(raw))
+	if err != nil {
+		return m, err
+	}
+	m.Header = parsed.Header
+	if m.Subject, err = new(mime.WordDecoder).DecodeHeader(parsed.Header.Get("Subject")); err != nil {
+		return m, err
+	}
+	return m, m.addPart(parsed.Header.Get("Content-Type"), parsed.Header.Get("Content-Transfer-Encoding"), parsed.Body)
+}
+
+// addPart reads a body or a part of it.
+func (m *Message) addPart(contentType, encoding string, body io.Reader) error {
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(kind, "multipart/") {
+		parts := multipart.NewReader(body, params["boundary"])
+		for {
+			part, err := parts.NextRawPart()
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := m.addPart(part.Header.Get("Content-Type"), part.Header.Get("Content-Transfer-Encoding"), part); err != nil {
+				return err
+			}
+		}
+	}
+	switch encoding {
+	case "quoted-printable":
+		body = quotedprintable.NewReader(body)
+	case "", "7bit", "8bit":
+	default:
+		return fmt.Errorf("mailtest: transfer encoding %q", encoding)
+	}
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	text := strings.ReplaceAll(string(b), "\r\n", "\n")
+	switch kind {
+	case "text/plain":
+		m.Text = text
+	case "text/html":
+		m.HTML = text
+	default:
+		return fmt.Errorf("mailtest: part of type %q", kind)
+	}
+	return nil
+}
+
+// certificate makes a certificate for host that vouches for itself.
+func certificate(t testing.TB, host string) (tls.Certificate, []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "mailtest"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		template.IPAddresses = []net.IP{ip}
+		template.DNSNames = []string{"localhost"}
+	} else {
+		template.DNSNames = []string{host}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}

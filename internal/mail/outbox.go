@@ -1,0 +1,105 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+// Outbox is a Sender that writes mails as files, for a rind that has no mail
+// server yet: an operator opens them with a mail program or any editor.
+type Outbox struct {
+	dir      string
+	log      *slog.Logger
+	envelope envelope
+}
+
+// NewOutbox makes the folder dir with mode 0700 where there is none, and refuses
+// one that others may enter: the links in it let their reader in. A nil log is
+// discarded.
+func NewOutbox(dir string, log *slog.Logger) (*Outbox, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("mail: outbox: %w", err)
+	}
+	fi, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("mail: outbox: %w", err)
+	}
+	if fi.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("mail: others may enter the outbox %s (mode %04o): run 'chmod 700 %s': %w", dir, fi.Mode().Perm(), dir, fs.ErrPermission)
+	}
+	env, err := newEnvelope("Rind <rind@localhost>", time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return &Outbox{dir: dir, log: log, envelope: env}, nil
+}
+
+// Send implements Sender. It logs which file holds the mail for whom, and
+// nothing of its text.
+func (o *Outbox) Send(ctx context.Context, m Message) error {
+	path, err := o.Write(ctx, m)
+	if err != nil {
+		return err
+	}
+	o.log.InfoContext(ctx, "mail written", "file", path, "to", m.To, "subject", m.Subject)
+	return nil
+}
+
+// Write is Send without a log line: it returns the path of the file, which has
+// mode 0600, ends in .eml and appears under its name only when it is complete.
+// Names sort by the time of writing. Lines of the text stand in the file as they
+// are, so that a link can be copied from it.
+func (o *Outbox) Write(ctx context.Context, m Message) (path string, err error) {
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("mail: outbox %s: %w", o.dir, err)
+	}
+	m.Text, m.HTML = crlf(m.Text), crlf(m.HTML)
+	msg, err := o.envelope.build(m, gomail.NoEncoding)
+	if err != nil {
+		return "", err
+	}
+	b, err := render(msg)
+	if err != nil {
+		return "", fmt.Errorf("mail: outbox %s: %w", o.dir, err)
+	}
+	name := o.envelope.now().UTC().Format("20060102T150405.000000000Z") + "-" + randomName()[:8] + ".eml"
+	path = filepath.Join(o.dir, name)
+	if err := writeFile(path, b); err != nil {
+		return "", fmt.Errorf("mail: outbox %s: %w", o.dir, err)
+	}
+	return path, nil
+}
+
+// crlf ends lines as a mail does (RFC 5322 §2.3).
+func crlf(text string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
+}
+
+// writeFile writes a file that is there as a whole or not at all.
+func writeFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".writing-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
