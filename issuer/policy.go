@@ -107,7 +107,7 @@ func (s *Service) checkExpires(ps *problem.Problems, end, now time.Time) time.Ti
 	case end.Unix() <= now.Unix():
 		ps.Add("expires", "expires_past")
 	case end.After(s.latest(now)):
-		ps.Add("expires", "expires_too_late", "max_days", int(s.latest(now).Sub(now)/day))
+		ps.Add("expires", "expires_too_late", "latest", s.latest(now).UTC(), "max_days", int(s.latest(now).Sub(now)/day))
 	}
 	return end.UTC().Truncate(time.Second)
 }

@@ -45,7 +45,7 @@ func TestProblemArguments(t *testing.T) {
 		}), "projects project_unknown map[project:" + strings.Repeat("é", 100) + "…]"},
 		{mint(func(r *issuer.MintRequest) { r.Life = issuer.Life365 }), "life life_too_long map[max_days:45]"},
 		{mint(func(r *issuer.MintRequest) { r.Life = issuer.LifeNever }), "life life_unlimited map[max_days:45]"},
-		{mint(func(r *issuer.MintRequest) { r.Life, r.Expires = issuer.LifeUntil, start.Add(46*day) }), "expires expires_too_late map[max_days:45]"},
+		{mint(func(r *issuer.MintRequest) { r.Life, r.Expires = issuer.LifeUntil, start.Add(46*day) }), "expires expires_too_late map[latest:2027-03-01 09:00:00.123456789 +0000 UTC max_days:45]"},
 		{create("DE-MO"), "name project_name_taken map[name:de-mo]"},
 		{create("Simple"), "name project_name_reserved map[name:Simple]"},
 		{create(strings.Repeat("x", 101)), "name project_name_too_long map[max:100]"},
