@@ -20,15 +20,16 @@ func funcs(c *catalogue, assets *assetFiles) template.FuncMap {
 			}
 			return c.text(key, args)
 		},
-		"th":      c.markup,
-		"title":   c.title,
-		"place":   func(v View) string { return v.about().place },
-		"notice":  c.notice,
-		"problem": c.problem,
-		"on":      on,
-		"input":   newInput,
-		"group":   newGroup,
-		"steps":   func() []string { return enrolment },
+		"th":       c.markup,
+		"title":    c.title,
+		"place":    func(v View) string { return v.about().place },
+		"notice":   c.notice,
+		"alarming": func(n Notice) bool { return alarming[n.Code] },
+		"problem":  c.problem,
+		"on":       on,
+		"input":    newInput,
+		"group":    newGroup,
+		"steps":    func() []string { return enrolment },
 		"path": func(name string, values ...string) (string, error) {
 			p, ok := paths[name]
 			if !ok {
@@ -123,6 +124,9 @@ func (c *catalogue) scope(all bool, projects []string, expires time.Time) (templ
 	}
 	return c.markup("scope.until", "what", what, "date", c.element(expires, c.lastDay(expires)))
 }
+
+// alarming are the notices of what the reader should look into.
+var alarming = map[string]bool{"mail_failed": true, "recovery_code_used": true, "session_ended": true}
 
 // notice is the sentence of a notice, a general one for an unknown code.
 func (c *catalogue) notice(n Notice) string {

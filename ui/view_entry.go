@@ -123,7 +123,8 @@ type LinkInvalidPage struct {
 
 func (LinkInvalidPage) about() about { return about{page: "link_invalid", title: "link_invalid.title"} }
 
-// ErrorPage answers a request that failed.
+// ErrorPage answers a request that failed. Problems, where there are any, are
+// said in place of the general text of the status.
 type ErrorPage struct {
 	Layout
 	Status    int           // 400, 403, 404, 405, 413, 429, 500 or 503; another is shown as the 400 or 500 of its hundred
