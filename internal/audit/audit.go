@@ -8,7 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rind-dev/rind/internal/kv"
 )
@@ -18,7 +23,7 @@ type Actor struct {
 	UserID    string `json:"user_id,omitempty"` // "" where nobody was signed in
 	Username  string `json:"username,omitempty"`
 	IP        string `json:"ip,omitempty"`
-	UserAgent string `json:"user_agent,omitempty"` // at most 256 bytes are kept
+	UserAgent string `json:"user_agent,omitempty"` // MaxUserAgent bytes are kept
 	Factor    string `json:"factor,omitempty"`     // second factor of the session: "totp", "recovery_code", ""
 	RequestID string `json:"request_id,omitempty"`
 }
@@ -26,7 +31,7 @@ type Actor struct {
 // Event is one row.
 type Event struct {
 	Seq     uint64            `json:"seq"`  // set by Append, from 1, without gaps
-	Time    time.Time         `json:"time"` // UTC
+	Time    time.Time         `json:"time"` // UTC; never zero
 	Kind    string            `json:"kind"` // "token.minted", "account.totp_added", …
 	Actor   Actor             `json:"actor"`
 	Account string            `json:"account,omitempty"` // id of the account that it concerns
@@ -34,37 +39,122 @@ type Event struct {
 	Detail  map[string]string `json:"detail,omitempty"`  // what changed; never a secret
 }
 
-// Append writes a row and gives it the next number.
+// What a row holds at most. Texts that come from outside are cut to size, so
+// that nobody can make a change fail by sending a long one; what only rind
+// itself says (kinds, ids, names of details) is refused where it does not fit.
+const (
+	MaxUserAgent = 256  // bytes of Actor.UserAgent
+	MaxText      = 256  // bytes of each other field of Actor
+	MaxDetail    = 8192 // bytes of each value of Detail
+	MaxDetails   = 32   // entries of Detail
+	maxID        = 64   // bytes of Account and of Project
+)
+
+// The forms of what rind itself says.
+var (
+	kindForm   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}(\.[a-z][a-z0-9_]{0,47})+$`)
+	detailForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+)
+
+// Append writes a row and gives it the next number. Texts in it lose control
+// characters and marks that turn the direction of text, so that no row looks
+// like another one where it is shown or printed; e itself is not changed.
 func Append(tx kv.Tx, e Event) error {
+	if err := check(e); err != nil {
+		return err
+	}
 	last, err := lastSeq(tx)
 	if err != nil {
 		return err
 	}
+	e = clean(e)
 	e.Seq = last + 1
-	e.Time = e.Time.UTC()
-	if len(e.Actor.UserAgent) > 256 {
-		e.Actor.UserAgent = e.Actor.UserAgent[:256]
-	}
-	b, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("audit: encode: %w", err)
-	}
 	n := binary.BigEndian.AppendUint64(nil, e.Seq)
+	row := "audit/row/" + string(n)
+	if there, err := kv.Exists(tx, row); err != nil {
+		return err
+	} else if there {
+		return fmt.Errorf("audit: the counter of rows is damaged: row %d is there already", e.Seq)
+	}
+	if err := kv.PutJSON(tx, row, e); err != nil {
+		return err
+	}
 	if err := tx.Put([]byte("audit/last"), n); err != nil {
 		return err
 	}
-	if err := tx.Put(append([]byte("audit/row/"), n...), b); err != nil {
-		return err
-	}
 	if e.Account != "" {
-		if err := tx.Put(append([]byte("audit/account/"+e.Account+"/"), n...), nil); err != nil {
+		if err := tx.Put([]byte("audit/account/"+e.Account+"/"+string(n)), nil); err != nil {
 			return err
 		}
 	}
 	if e.Project != "" {
-		return tx.Put(append([]byte("audit/project/"+e.Project+"/"), n...), nil)
+		return tx.Put([]byte("audit/project/"+e.Project+"/"+string(n)), nil)
 	}
 	return nil
+}
+
+// check refuses what can only be a mistake of the caller.
+func check(e Event) error {
+	switch {
+	case len(e.Kind) > 100 || !kindForm.MatchString(e.Kind):
+		return fmt.Errorf("audit: %q is no kind of row", e.Kind)
+	case e.Time.IsZero():
+		return fmt.Errorf("audit: a row %s without a time", e.Kind)
+	case e.Account != "" && !validID(e.Account) || e.Project != "" && !validID(e.Project):
+		return fmt.Errorf("audit: a row %s about no valid id", e.Kind)
+	case len(e.Detail) > MaxDetails:
+		return fmt.Errorf("audit: a row %s with %d details", e.Kind, len(e.Detail))
+	}
+	for name := range e.Detail {
+		if !detailForm.MatchString(name) {
+			return fmt.Errorf("audit: a row %s with a detail named %q", e.Kind, name)
+		}
+	}
+	return nil
+}
+
+// validID tells whether an id can be part of a key: a slash would make one id's
+// rows another one's.
+func validID(id string) bool {
+	return id != "" && len(id) <= maxID && utf8.ValidString(id) && !strings.ContainsFunc(id, func(r rune) bool { return r == '/' || unseen(r) })
+}
+
+// clean is e as it is stored.
+func clean(e Event) Event {
+	e.Time = e.Time.UTC()
+	a := &e.Actor
+	for _, s := range []*string{&a.UserID, &a.Username, &a.IP, &a.Factor, &a.RequestID} {
+		*s = cleanText(*s, MaxText)
+	}
+	a.UserAgent = cleanText(a.UserAgent, MaxUserAgent)
+	e.Detail = maps.Clone(e.Detail)
+	for name, value := range e.Detail {
+		e.Detail[name] = cleanText(value, MaxDetail)
+	}
+	return e
+}
+
+// cleanText is at most limit bytes of s: valid UTF-8, whole characters, one line.
+func cleanText(s string, limit int) string {
+	if len(s) > limit {
+		cut := limit
+		for cut > 0 && cut > limit-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut]
+	}
+	s = strings.Map(func(r rune) rune {
+		if unseen(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	return s
+}
+
+// unseen tells whether r has no look of its own but changes that of others.
+func unseen(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
 func lastSeq(r kv.Reader) (uint64, error) {
@@ -82,14 +172,15 @@ func lastSeq(r kv.Reader) (uint64, error) {
 }
 
 // Account lists rows that concern an account, newest first: at most limit of
-// them, numbered below before where before is not 0.
+// them where limit is above 0, numbered below before where before is not 0. The
+// next page is before the last row's Seq.
 func Account(r kv.Reader, id string, before uint64, limit int) ([]Event, error) {
-	return byIndex(r, "audit/account/"+id+"/", before, limit)
+	return byIndex(r, "account", id, before, limit)
 }
 
 // Project lists rows that concern a project, like Account.
 func Project(r kv.Reader, id string, before uint64, limit int) ([]Event, error) {
-	return byIndex(r, "audit/project/"+id+"/", before, limit)
+	return byIndex(r, "project", id, before, limit)
 }
 
 // All lists all rows, like Account.
@@ -101,26 +192,48 @@ func All(r kv.Reader, before uint64, limit int) ([]Event, error) {
 	}
 	out := make([]Event, len(pairs))
 	for i, p := range pairs {
-		if err := json.Unmarshal(p.Value, &out[i]); err != nil {
-			return nil, fmt.Errorf("audit: a row is damaged: %w", err)
+		if out[i], err = decode(p.Value, string(p.Key[len(prefix):])); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func byIndex(r kv.Reader, prefix string, before uint64, limit int) ([]Event, error) {
+func byIndex(r kv.Reader, index, id string, before uint64, limit int) ([]Event, error) {
+	if !validID(id) {
+		return nil, nil
+	}
+	prefix := "audit/" + index + "/" + id + "/"
 	pairs, err := r.Scan([]byte(prefix), position(prefix, before), limit, true)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Event, len(pairs))
 	for i, p := range pairs {
-		seq := p.Key[len(prefix):]
-		if err := kv.GetJSON(r, "audit/row/"+string(seq), &out[i]); err != nil {
+		n := string(p.Key[len(prefix):])
+		b, err := r.Get([]byte("audit/row/" + n))
+		if errors.Is(err, kv.ErrNotFound) { // not the caller's "nothing there"
+			return nil, fmt.Errorf("audit: the row %x of %s %s is missing", n, index, id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if out[i], err = decode(b, n); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// decode reads a row and checks that it has the number that it is stored under.
+func decode(b []byte, n string) (e Event, err error) {
+	if err := json.Unmarshal(b, &e); err != nil {
+		return Event{}, fmt.Errorf("audit: the row %x is damaged: %w", n, err)
+	}
+	if string(binary.BigEndian.AppendUint64(nil, e.Seq)) != n {
+		return Event{}, fmt.Errorf("audit: the row %x is damaged: it says that it is number %d", n, e.Seq)
+	}
+	return e, nil
 }
 
 // position is the key behind which a reverse scan starts.

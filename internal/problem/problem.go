@@ -7,6 +7,7 @@
 package problem
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -46,14 +47,22 @@ func (p Problems) Err() error {
 	return p
 }
 
-// New is the error of a single problem; args are names and values in turn.
+// New is the error of a single problem; args are names and values in turn. It
+// panics at a name that is no string or has no value: a mistake in the program.
 func New(field, code string, args ...any) Problems {
 	q := Problem{Field: field, Code: code}
+	if len(args)%2 != 0 {
+		panic(fmt.Sprintf("problem: %s: the argument %v has no value", code, args[len(args)-1]))
+	}
 	if len(args) > 0 {
 		q.Args = make(map[string]any, len(args)/2)
 	}
-	for i := 0; i+1 < len(args); i += 2 {
-		q.Args[args[i].(string)] = args[i+1]
+	for i := 0; i < len(args); i += 2 {
+		name, ok := args[i].(string)
+		if !ok {
+			panic(fmt.Sprintf("problem: %s: the name of argument %d is a %T", code, i/2, args[i]))
+		}
+		q.Args[name] = args[i+1]
 	}
 	return Problems{q}
 }

@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,20 +76,29 @@ func (s *Sealer) Open(dst, sealed []byte, name string) ([]byte, error) {
 	return out, nil
 }
 
+// Format implements fmt.Formatter: a Sealer that is printed shows no key.
+func (s *Sealer) Format(f fmt.State, _ rune) { io.WriteString(f, "seal.Sealer") }
+
 // LoadKey reads a key file: 64 hex digits and a newline, mode 0600 or 0400. It
-// makes one where create is set and none is there.
+// makes one where create is set and none is there. The path may be a symbolic
+// link, as mounted secrets are; what counts is the mode of the file behind it.
 func LoadKey(path string, create bool) ([]byte, error) {
-	fi, err := os.Stat(path)
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && create {
 		return createKey(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("seal: key file: %w", err)
 	}
-	if fi.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("seal: the key file %s may be read by others (mode %04o): run 'chmod 600 %s'", path, fi.Mode().Perm(), path)
+	defer f.Close()
+	fi, err := f.Stat() // of the open file: nobody can change it for another in between
+	if err != nil {
+		return nil, fmt.Errorf("seal: key file: %w", err)
 	}
-	b, err := os.ReadFile(path)
+	if fi.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("seal: the key file %s may be read by others (mode %04o): run 'chmod 600 %s': %w", path, fi.Mode().Perm(), path, fs.ErrPermission)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, 4*KeySize))
 	if err != nil {
 		return nil, fmt.Errorf("seal: key file: %w", err)
 	}
@@ -124,7 +134,10 @@ func createKey(path string) ([]byte, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("seal: create key file: %w", err)
 	}
-	return key, syncDir(filepath.Dir(path))
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("seal: create key file: %w", err)
+	}
+	return key, nil
 }
 
 func syncDir(dir string) error {
