@@ -1,0 +1,134 @@
+package ui
+
+import (
+	"go/ast"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// rooms are the folders whose codes and kinds the catalogue has words for.
+var rooms = []string{"../authn", "../issuer", "../issuer/web"}
+
+// dynamic are kinds of audit rows that are put together from two strings.
+var dynamic = []string{"token.minted", "token.revoked", "project.token_minted", "project.token_revoked"}
+
+var auditKind = regexp.MustCompile(`^(account|invitation|project|setup|token)\.[a-z_]*[a-z]$`)
+
+// words are the codes and kinds that the other rooms use, by where.
+type words struct {
+	problems, kinds, notices map[string]string
+	strings                  map[string]bool   // everything quoted
+	constants                map[string]string // by name
+}
+
+// Every code of a problem, kind of audit row, notice and mail in the other rooms
+// has its sentence, and there is no sentence for what nobody says.
+func TestWordsOfOtherRooms(t *testing.T) {
+	w := words{
+		problems: make(map[string]string), kinds: make(map[string]string), notices: make(map[string]string),
+		strings: make(map[string]bool), constants: make(map[string]string),
+	}
+	for _, dir := range rooms {
+		inspect(t, dir, w.constant)
+	}
+	for _, dir := range rooms {
+		inspect(t, dir, w.visit)
+	}
+	for _, kind := range dynamic {
+		w.kinds[kind], w.strings[kind] = "audit", true
+	}
+	c := english(t)
+	for prefix, found := range map[string]map[string]string{"problem.": w.problems, "audit.": w.kinds, "notice.": w.notices} {
+		if len(found) < 10 {
+			t.Errorf("only %d codes for %q were found: the search is wrong", len(found), prefix)
+		}
+		for code, where := range found {
+			if !c.has(prefix + code) {
+				t.Errorf("%s: the catalogue has no %q", where, prefix+code)
+			}
+		}
+		for key := range c.messages {
+			code, ok := strings.CutPrefix(key, prefix)
+			if ok && code != "unknown" && !strings.HasPrefix(key, "audit.role.") && !w.strings[code] {
+				t.Errorf("nothing says %q", key)
+			}
+		}
+	}
+	for name, kind := range w.constants {
+		if strings.HasPrefix(name, "Event") && mailTexts[kind][0] == "" {
+			t.Errorf("there is no mail %q for %s", kind, name)
+		}
+	}
+}
+
+// constant collects constants that are strings.
+func (w words) constant(n ast.Node, _ string) {
+	spec, ok := n.(*ast.ValueSpec)
+	if !ok {
+		return
+	}
+	for i, name := range spec.Names {
+		if i < len(spec.Values) {
+			if s, ok := text(spec.Values[i]); ok {
+				w.constants[name.Name] = s
+			}
+		}
+	}
+}
+
+func (w words) visit(n ast.Node, where string) {
+	if s, ok := text(n); ok {
+		w.strings[s] = true
+		if auditKind.MatchString(s) {
+			w.kinds[s] = where
+		}
+		return
+	}
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		w.call(n, where)
+	case *ast.AssignStmt:
+		if name, ok := n.Lhs[0].(*ast.Ident); ok && name.Name == "notice" {
+			w.put(w.notices, n.Rhs[0], where)
+		}
+	}
+}
+
+// call looks for problem.New(field, code), ps.Add(field, code), fail(status,
+// code), and for what says a notice with its last argument.
+func (w words) call(n *ast.CallExpr, where string) {
+	name := ""
+	switch f := n.Fun.(type) {
+	case *ast.Ident:
+		name = f.Name
+	case *ast.SelectorExpr:
+		name = f.Sel.Name
+		if x, ok := f.X.(*ast.Ident); ok {
+			name = x.Name + "." + name
+		}
+	}
+	switch {
+	case len(n.Args) < 2:
+	case name == "problem.New", name == "ps.Add", name == "fail":
+		w.put(w.problems, n.Args[1], where)
+	case name == "v.then", name == "v.enter", name == "v.changedMembers", name == "mailed":
+		w.put(w.notices, n.Args[len(n.Args)-1], where)
+	}
+}
+
+// put notes a literal, or a constant by its value.
+func (w words) put(into map[string]string, e ast.Expr, where string) {
+	s, ok := text(e)
+	if !ok {
+		switch e := e.(type) {
+		case *ast.Ident:
+			s = w.constants[e.Name]
+		case *ast.SelectorExpr:
+			s = w.constants[e.Sel.Name]
+		}
+	}
+	if s != "" {
+		into[s] = where
+	}
+}
