@@ -56,9 +56,9 @@ type Config struct {
 	// that the store knows when the issuer was last heard: 5 s where it is 0.
 	Heartbeat time.Duration
 
-	Logger *slog.Logger                               // nil discards
-	Clock  func() time.Time                           // nil: time.Now
-	Sleep  func(context.Context, time.Duration) error // nil: a timer; returns the context's error if it ends first
+	Logger *slog.Logger                         // nil discards
+	Clock  func() time.Time                     // nil: time.Now
+	Sleep  func(context.Context, time.Duration) // returns at the latest when the context ends; nil: a timer
 }
 
 // Back-off after errors: doubled from the first to the last, then halved or not
@@ -99,14 +99,12 @@ func New(cfg Config) *Follower {
 	return &Follower{cfg: cfg, applied: make(chan struct{})}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -125,26 +123,59 @@ func (f *Follower) Run(ctx context.Context) error {
 		return errors.New("replication: this follower runs already")
 	}
 	defer f.run.Unlock()
-	failures, woken := 0, false
+	var h health
+	woken := false
 	for ctx.Err() == nil {
 		moved, err := f.round(ctx)
-		if err == nil && woken && !moved {
+		switch {
+		case err == nil && woken && !moved:
+			h.badWaits = true
 			err = errors.New("replication: the issuer announced a change and has none")
-		}
-		if err == nil {
-			f.note(ctx, &failures, nil, 0)
-			woken, err = f.wait(ctx)
+		case err == nil:
+			if moved || !h.badWaits {
+				f.well(ctx, &h)
+			}
+			if woken, err = f.wait(ctx); err != nil {
+				h.badWaits = true
+			} else if !woken {
+				f.well(ctx, &h)
+			}
 		}
 		if err != nil && ctx.Err() == nil {
-			d := pause(failures)
-			f.note(ctx, &failures, err, d)
 			woken = false
-			if f.cfg.Sleep(ctx, d) != nil {
-				break
-			}
+			f.cfg.Sleep(ctx, f.ill(ctx, &h, err))
 		}
 	}
 	return nil
+}
+
+// health is how following went of late.
+type health struct {
+	failures int  // since all was well
+	badWaits bool // one of them was in waiting: that rounds succeed mends nothing
+}
+
+func (f *Follower) well(ctx context.Context, h *health) {
+	if h.failures > 0 {
+		f.cfg.Logger.InfoContext(ctx, "following the issuer again", "revision", f.cfg.Store.Position().Revision)
+	}
+	*h = health{}
+	f.setErr(nil)
+}
+
+// ill notes an error and returns how long to pause.
+func (f *Follower) ill(ctx context.Context, h *health, err error) time.Duration {
+	d := pause(h.failures)
+	h.failures++
+	f.setErr(err)
+	f.cfg.Logger.WarnContext(ctx, "can't follow the issuer", "error", err, "retry_in", d)
+	return d
+}
+
+func (f *Follower) setErr(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
 }
 
 // pause is how long to wait after so many failures in a row.
@@ -154,24 +185,6 @@ func pause(failures int) time.Duration {
 		d = min(d, firstPause<<failures)
 	}
 	return d/2 + rand.N(d/2)
-}
-
-// note keeps and logs how a round went.
-func (f *Follower) note(ctx context.Context, failures *int, err error, retry time.Duration) {
-	f.mu.Lock()
-	f.err = err
-	f.mu.Unlock()
-	switch {
-	case err == nil && *failures > 0:
-		f.cfg.Logger.InfoContext(ctx, "following the issuer again", "revision", f.cfg.Store.Position().Revision)
-	case err != nil:
-		f.cfg.Logger.WarnContext(ctx, "can't follow the issuer", "error", err, "retry_in", retry)
-	}
-	if err == nil {
-		*failures = 0
-	} else {
-		*failures++
-	}
 }
 
 // round applies everything that the source has, and tells whether that was

@@ -27,7 +27,7 @@ import (
 // at revision 1. Where a set is missing it returns ErrGap.
 //
 // Call Apply with no sets to learn whether the issuer is one to follow.
-func (s *Store) Apply(ctx context.Context, head Position, sets []ChangeSet) (err error) {
+func (s *Store) Apply(ctx context.Context, head Position, sets []ChangeSet) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("rootkeys: apply changes: %w", err)
 	}
@@ -37,9 +37,8 @@ func (s *Store) Apply(ctx context.Context, head Position, sets []ChangeSet) (err
 	if s.readOnly {
 		return fmt.Errorf("rootkeys: apply changes: %s is open for reading only", s.path)
 	}
-	defer recoverFault(s.path, &err)()
 	var next *state
-	err = s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.update(func(tx *bbolt.Tx) error {
 		st, err := s.readState(tx)
 		if err != nil {
 			return err

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"strings"
 
 	"go.etcd.io/bbolt"
 )
@@ -51,10 +49,9 @@ const (
 )
 
 // prepare lays out a new file, checks an old one, and reads what is kept in memory.
-func (s *Store) prepare() (err error) {
-	defer recoverFault(s.path, &err)()
+func (s *Store) prepare() error {
 	empty := false
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		if k, _ := tx.Cursor().First(); k == nil {
 			empty = true
 			return nil
@@ -67,7 +64,7 @@ func (s *Store) prepare() (err error) {
 	case s.readOnly:
 		return fmt.Errorf("rootkeys: %s is empty: let a verifier fill it first", s.path)
 	}
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.update(func(tx *bbolt.Tx) error {
 		if err := s.create(tx); err != nil {
 			return fmt.Errorf("rootkeys: lay out %s: %w", s.path, err)
 		}
@@ -146,7 +143,7 @@ func (s *Store) getMeta(tx *bbolt.Tx, key []byte) ([]byte, error) {
 	if v == nil {
 		return nil, nil
 	}
-	return s.sealer.Open(nil, v, "meta/"+string(key))
+	return s.sealer.Open([]byte{}, v, "meta/"+string(key))
 }
 
 func (s *Store) putMeta(tx *bbolt.Tx, key, value []byte) error {
@@ -157,13 +154,38 @@ func (s *Store) putMeta(tx *bbolt.Tx, key, value []byte) error {
 func (s *Store) get(records *bbolt.Bucket, key []byte) ([]byte, error) {
 	v := records.Get(key)
 	if v == nil {
-		return nil, nil
+		return nil, s.checkGap(records, key)
 	}
-	b, err := s.sealer.Open(nil, v, "records/"+string(key))
+	return s.open(key, v)
+}
+
+func (s *Store) open(key, sealed []byte) ([]byte, error) {
+	b, err := s.sealer.Open([]byte{}, sealed, "records/"+string(key))
 	if err != nil {
 		return nil, s.damaged(keyText(key), err)
 	}
 	return b, nil
+}
+
+// checkGap opens the records on either side of where a key would be. A record whose
+// key was damaged is found by nobody, but it lies there still, and does not open
+// under the key that it has now: so it is an error, not a token that was never issued.
+func (s *Store) checkGap(records *bbolt.Bucket, key []byte) error {
+	c := records.Cursor()
+	k, v := c.Seek(key)
+	if k != nil {
+		if _, err := s.open(k, v); err != nil {
+			return err
+		}
+		k, v = c.Prev()
+	} else {
+		k, v = c.Last()
+	}
+	if k == nil {
+		return nil
+	}
+	_, err := s.open(k, v)
+	return err
 }
 
 func (s *Store) put(records *bbolt.Bucket, key, value []byte) error {
@@ -177,6 +199,9 @@ func (s *Store) damaged(what string, err error) error {
 
 // keyText names a record in an error.
 func keyText(key []byte) string {
+	if len(key) == 0 {
+		return "a record without a key"
+	}
 	switch kind, rest := key[0], key[1:]; {
 	case kind == kindName:
 		return fmt.Sprintf("the record of the project name %q", rest)
@@ -187,18 +212,4 @@ func keyText(key []byte) string {
 		return fmt.Sprintf("the record of %s %s", kinds[kind], uuidText(rest))
 	}
 	return fmt.Sprintf("the record %x", key)
-}
-
-// recoverFault is deferred, and called, around what reads the file: bbolt panics
-// on a page that makes no sense, and reading behind the end of a file that was
-// truncated is a fault of the memory map. Both become ErrDamaged.
-func recoverFault(path string, err *error) func() {
-	old := debug.SetPanicOnFault(true)
-	return func() {
-		debug.SetPanicOnFault(old)
-		if p := recover(); p != nil {
-			first, _, _ := strings.Cut(fmt.Sprint(p), "\n")
-			*err = fmt.Errorf("%w: %s: a page can't be read (%s); move the file away and let a new one be filled from the issuer", ErrDamaged, path, first)
-		}
-	}
 }

@@ -15,24 +15,23 @@ var _ verifier.Store = (*Store)(nil)
 // Lookup implements verifier.Store: it reads the token, its owner and the
 // project in one read transaction. Its errors are verifier.ErrUnknownToken,
 // ErrFilling, ErrDamaged, or what the file or the context said.
-func (s *Store) Lookup(ctx context.Context, tokenID, project string) (rec verifier.Record, err error) {
+func (s *Store) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
 	if err := ctx.Err(); err != nil {
-		return rec, fmt.Errorf("rootkeys: look up a token: %w", err)
+		return verifier.Record{}, fmt.Errorf("rootkeys: look up a token: %w", err)
 	}
 	id, ok := uuidBytes(tokenID)
 	if !ok {
-		return rec, verifier.ErrUnknownToken // Apply takes no other id
+		return verifier.Record{}, verifier.ErrUnknownToken // Apply takes no other id
 	}
-	defer recoverFault(s.path, &err)()
-	var found verifier.Record
-	err = s.db.View(func(tx *bbolt.Tx) (err error) {
-		found, err = s.lookup(tx.Bucket(recordsBucket), id, project)
+	var rec verifier.Record
+	err := s.view(func(tx *bbolt.Tx) (err error) {
+		rec, err = s.lookup(tx.Bucket(recordsBucket), id, project)
 		return err
 	})
 	if err != nil {
-		return rec, fmt.Errorf("rootkeys: look up a token: %w", err)
+		return verifier.Record{}, fmt.Errorf("rootkeys: look up a token: %w", err)
 	}
-	return found, nil
+	return rec, nil
 }
 
 func (s *Store) lookup(records *bbolt.Bucket, id [16]byte, project string) (verifier.Record, error) {

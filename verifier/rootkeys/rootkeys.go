@@ -102,6 +102,8 @@ type Store struct {
 	state atomic.Pointer[state] // of the last commit
 	heard atomic.Int64          // Unix nanoseconds; 0: never
 
+	fault atomic.Pointer[error] // why nothing is read any more; nil while all is well
+
 	mu         sync.Mutex // over heardSaved
 	heardSaved int64      // what of heard is in the file
 }
@@ -125,7 +127,7 @@ func Open(path string, opt Options) (*Store, error) {
 	}
 	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly}
 	if err := s.prepare(); err != nil {
-		db.Close()
+		s.closeFile()
 		return nil, err
 	}
 	return s, nil
@@ -160,7 +162,7 @@ func openFile(path string, opt Options) (db *bbolt.DB, err error) {
 // Close waits for what is under way and releases the file.
 func (s *Store) Close() error {
 	err := s.saveHeard(0)
-	if cerr := s.db.Close(); err == nil {
+	if cerr := s.closeFile(); err == nil {
 		err = cerr
 	}
 	if err != nil {
@@ -211,7 +213,7 @@ func (s *Store) saveHeard(d time.Duration) error {
 	if s.readOnly || off == 0 || off < d {
 		return nil
 	}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.update(func(tx *bbolt.Tx) error {
 		return s.putMeta(tx, heardKey, encodeHeard(n))
 	})
 	if err == nil {

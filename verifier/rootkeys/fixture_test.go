@@ -1,0 +1,105 @@
+package rootkeys
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/verifier"
+)
+
+const (
+	issuerID = "00000000-0000-4000-8000-000000000001"
+	alice    = "00000000-0000-4000-8000-0000000000aa"
+	bob      = "00000000-0000-4000-8000-0000000000ab"
+	carol    = "00000000-0000-4000-8000-0000000000ac"
+	first    = "00000000-0000-4000-8000-0000000000bb"
+	second   = "00000000-0000-4000-8000-0000000000bc"
+)
+
+var testKey = []byte("a key for tests, 32 bytes long..")
+
+func storePath(t testing.TB) string { return filepath.Join(t.TempDir(), "rootkeys.db") }
+
+func open(t testing.TB, path string) *Store {
+	t.Helper()
+	s, err := Open(path, Options{Key: testKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// headAt is the position of the issuer that tests follow.
+func headAt(revision uint64) Position {
+	return Position{Issuer: issuerID, Epoch: 1, Revision: revision}
+}
+
+func set(revision uint64, changes ...Change) ChangeSet {
+	return ChangeSet{Revision: revision, Time: time.Unix(1800000000, 0), Changes: changes}
+}
+
+// apply commits one change set behind those that are applied.
+func apply(t testing.TB, s *Store, changes ...Change) {
+	t.Helper()
+	next := s.Position().Revision + 1
+	if err := s.Apply(context.Background(), headAt(next), []ChangeSet{set(next, changes...)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tokenID(number int) string { return fmt.Sprintf("01900000-0000-7000-8000-%012d", number) }
+
+// minted is a token as an issuer tells it, and its text.
+func minted(t testing.TB, number int, user string, cs ...caveats.Caveat) (*Token, string) {
+	t.Helper()
+	raw := [][]byte{caveats.User(user).Append(nil)}
+	for _, c := range cs {
+		raw = append(raw, c.Append(nil))
+	}
+	tok, err := token.Mint(testKey, tokenID(number), "packages.example.org", raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := tok.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Token{ID: tok.ID, UserID: user, Location: tok.Location, Caveats: tok.Caveats, Signature: tok.Signature[:]}, text
+}
+
+func tokenChange(t testing.TB, number int) Change {
+	t.Helper()
+	tok, _ := minted(t, number, alice)
+	return Change{Token: tok}
+}
+
+func user(id, name string) Change { return Change{User: &User{ID: id, Name: name}} }
+
+// project has the members given as owners.
+func project(id, name string, owners ...string) Change {
+	members := map[string]string{}
+	for _, o := range owners {
+		members[o] = "owner"
+	}
+	return Change{Project: &Project{ID: id, Name: name, Members: members}}
+}
+
+func deleted(id, name string) Change {
+	return Change{Project: &Project{ID: id, Name: name, Deleted: true}}
+}
+
+// lookup must succeed.
+func lookup(t testing.TB, s *Store, number int, project string) verifier.Record {
+	t.Helper()
+	rec, err := s.Lookup(context.Background(), tokenID(number), project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
