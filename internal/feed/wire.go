@@ -1,0 +1,130 @@
+package feed
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// How the feed goes over HTTP. A verifier authenticates each request with its own
+// secret, "Authorization: Bearer <secret>", and gets 401 where that is unknown or
+// revoked. The answers are streams of frames, one JSON object a line; a frame that
+// is cut off has no newline and is not read.
+//
+//   - GET PathStream, with the query parameters issuer, epoch and after: first a
+//     frame with the issuer's position, then the change sets after that revision as
+//     they commit, each in a frame, in order and without gaps, and each Heartbeat a
+//     frame with the position. 410 says that changes that far back are gone, or
+//     that the verifier is new (after=0 with no issuer): take a snapshot. 409 says
+//     that the verifier follows another issuer, or knows more than this one: its
+//     operator decides.
+//   - GET PathSnapshot: a frame with the position from which to follow afterwards,
+//     frames of records, and a frame with End. Records may be newer than that
+//     position. A stream without End is not a snapshot.
+//   - POST PathReport with a Report: 204.
+const (
+	PathStream   = "/feed/v1/stream"
+	PathSnapshot = "/feed/v1/snapshot"
+	PathReport   = "/feed/v1/report"
+)
+
+// Heartbeat is how often a stream says where the issuer is, and that it is there.
+const Heartbeat = time.Second
+
+// Limits of what either side reads.
+const (
+	MaxFrame  = 8 << 20 // bytes of a frame
+	MaxReport = 1 << 20 // bytes of a report
+	MaxUses   = 1000    // uses in a report
+	Records   = 500     // changes in a frame of a snapshot, at most
+)
+
+// Frame is one line of a stream. It holds one of these; a position always with
+// the issuer's time.
+type Frame struct {
+	Position *Position  `json:"position,omitempty"`
+	Time     time.Time  `json:"time,omitzero"`
+	Set      *ChangeSet `json:"set,omitempty"`
+	Records  []Change   `json:"records,omitempty"` // of a snapshot
+	End      bool       `json:"end,omitempty"`     // of a snapshot: it is complete
+	Count    int        `json:"count,omitempty"`   // with End: how many records there were
+}
+
+// Report is what a verifier tells the issuer.
+type Report struct {
+	Applied Position `json:"applied"`        // what its store has applied
+	Uses    []Use    `json:"uses,omitempty"` // since the last report that arrived
+}
+
+// Use is that a token was used, as coarsely as its owner needs to know it.
+type Use struct {
+	Token   string    `json:"token"` // UUID
+	At      time.Time `json:"at"`    // whole minute
+	Project string    `json:"project,omitempty"`
+	Network string    `json:"network,omitempty"` // address of the client, or its network
+}
+
+// ErrFrame says that what came is no frame: the stream was cut off or changed on
+// its way.
+var ErrFrame = errors.New("feed: the stream is damaged or was cut off")
+
+// WriteFrame writes one frame.
+func WriteFrame(w io.Writer, f Frame) error {
+	b, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("feed: encode: %w", err)
+	}
+	if len(b) >= MaxFrame {
+		return fmt.Errorf("feed: a frame of %d bytes is over the limit of %d", len(b), MaxFrame)
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+// FrameReader reads frames, with memory for one of them.
+type FrameReader struct{ r *bufio.Reader }
+
+// NewFrameReader reads frames from r.
+func NewFrameReader(r io.Reader) *FrameReader {
+	return &FrameReader{bufio.NewReaderSize(r, 64<<10)}
+}
+
+// Next reads one frame. It returns io.EOF where the stream ends behind a whole
+// frame, and ErrFrame for everything that is no whole frame.
+func (r *FrameReader) Next() (Frame, error) {
+	var f Frame
+	line, err := r.line()
+	if err != nil {
+		return f, err
+	}
+	if err := json.Unmarshal(line, &f); err != nil {
+		return Frame{}, fmt.Errorf("%w: %w", ErrFrame, err)
+	}
+	return f, nil
+}
+
+// line reads a line of at most MaxFrame bytes, with its newline.
+func (r *FrameReader) line() ([]byte, error) {
+	var line []byte
+	for {
+		part, err := r.r.ReadSlice('\n')
+		if len(line)+len(part) > MaxFrame {
+			return nil, fmt.Errorf("%w: a frame is over the limit of %d bytes", ErrFrame, MaxFrame)
+		}
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return line, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF) && len(line) == 0:
+			return nil, io.EOF
+		case errors.Is(err, io.EOF):
+			return nil, fmt.Errorf("%w: it ends within a frame", ErrFrame)
+		}
+		return nil, err
+	}
+}
