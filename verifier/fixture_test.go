@@ -139,6 +139,16 @@ func extend(t testing.TB, tok token.Token, raw ...[]byte) token.Token {
 	return tok
 }
 
+// narrow is what a holder does.
+func narrow(t testing.TB, text string, cs ...caveats.Caveat) string {
+	t.Helper()
+	s, err := token.Restrict(text, cs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // upload is a request that a token for demo allows.
 func upload() verifier.Request {
 	return verifier.Request{
