@@ -8,12 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ const (
 // Config is everything that can be set. Secrets are files, never values.
 type Config struct {
 	Listen         string         // address to listen on, host:port
-	PublicURL      *url.URL       // where people and clients reach it; its host is the tokens' location
+	PublicURL      *url.URL       // where people and clients reach it; its host is the tokens' location. Not set, it is localhost at Listen's port
 	DataDir        string         // folder of everything that is kept
 	KeyFile        string         // key that seals secrets at rest; "" for DataDir/rind.key
 	Registration   Registration   // who may open an account
@@ -44,6 +45,8 @@ type Config struct {
 	LogFormat      string         // "text" or "json"
 	LogLevel       slog.Level
 	Mail           Mail
+
+	publicSet bool // PublicURL was set, and does not follow Listen
 }
 
 // Mail says how mail leaves; an empty Host writes mails to DataDir/outbox.
@@ -78,6 +81,14 @@ func (p Problems) Error() string {
 	return "config: " + strings.Join(p, "\nconfig: ")
 }
 
+// err is p as an error, nil where nothing is wrong.
+func (p Problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return p
+}
+
 // Load reads the file at path over the defaults. It does not check how the
 // settings fit together: flags may still change them; see Check.
 func Load(path string) (Config, error) {
@@ -95,21 +106,28 @@ func Load(path string) (Config, error) {
 		}
 		return c, fmt.Errorf("config: %s: %w", path, err)
 	}
+	return c, c.setAll(path, flatten("", doc))
+}
+
+// setAll sets what a file says; what is wrong with it is an error, the rest is set.
+func (c *Config) setAll(path string, doc map[string]any) error {
 	var probs Problems
-	for _, key := range sortedKeys(flatten("", doc)) {
-		s, ok := settings[key.name]
+	unknown := false
+	for _, name := range slices.Sorted(maps.Keys(doc)) {
+		s, ok := settings[name]
 		if !ok {
-			probs = append(probs, fmt.Sprintf("%s: there is no setting %q; the settings are %s", path, key.name, strings.Join(Names(), ", ")))
+			unknown = true
+			probs = append(probs, fmt.Sprintf("%s: there is no setting %q", path, name))
 			continue
 		}
-		if err := s(&c, key.value); err != nil {
-			probs = append(probs, fmt.Sprintf("%s: %s: %v", path, key.name, err))
+		if err := s(c, doc[name]); err != nil {
+			probs = append(probs, fmt.Sprintf("%s: %s: %v", path, name, err))
 		}
 	}
-	if len(probs) > 0 {
-		return c, probs
+	if unknown {
+		probs = append(probs, path+": the settings are "+strings.Join(Names(), ", "))
 	}
-	return c, nil
+	return probs.err()
 }
 
 // Set changes one setting, by its name in the file, from a flag's text.
@@ -124,28 +142,59 @@ func (c *Config) Set(name, value string) error {
 	return nil
 }
 
-// Check finds settings that do not fit together, all at once.
+// Check finds settings that do not fit together, and files that are named and
+// not there, all at once.
 func (c Config) Check() error {
-	var p Problems
+	p := c.checkFiles()
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		p = append(p, "tls-cert and tls-key go together: set both, or neither behind a proxy that ends TLS")
 	}
-	if c.Mail.Host != "" && c.Mail.From == "" {
-		p = append(p, "mail.from is missing: set the address that mails come from, because mail.host is set")
+	switch u := c.PublicURL; {
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		p = append(p, fmt.Sprintf("public-url %s is not https: browsers keep the session cookie only over https or on localhost; put rind behind TLS", u))
+	case u.Scheme == "http" && c.TLSCert != "":
+		p = append(p, fmt.Sprintf("public-url %s is not https, and tls-cert is set: set public-url to the https address", u))
 	}
-	if c.Mail.Username != "" && c.Mail.PasswordFile == "" {
-		p = append(p, "mail.password-file is missing: name the file that holds the password of mail.username")
-	}
-	if c.Mail.TLS == "none" && c.Mail.Host != "" && !loopback(c.Mail.Host) {
-		p = append(p, `mail.tls = "none" would send links readable over the network: use "starttls" or "tls"; "none" is for a mail server on this machine`)
-	}
-	if c.PublicURL.Scheme == "http" && !loopback(c.PublicURL.Hostname()) {
-		p = append(p, fmt.Sprintf("public-url %s is not https: browsers keep the session cookie only over https or on localhost; put rind behind TLS", c.PublicURL))
-	}
-	if len(p) > 0 {
+	return append(p, c.Mail.check()...).err()
+}
+
+func (m Mail) check() (p Problems) {
+	if m.Host == "" {
+		if m.From != "" || m.Port != 0 || m.Username != "" || m.PasswordFile != "" || m.CAFile != "" {
+			p = append(p, "mail.host is missing: set it, or no other setting of mail, because without it mails are only files in the data folder")
+		}
 		return p
 	}
-	return nil
+	if m.From == "" {
+		p = append(p, "mail.from is missing: set the address that mails come from, because mail.host is set")
+	}
+	if (m.Username == "") != (m.PasswordFile == "") {
+		p = append(p, "mail.username and mail.password-file go together: set both, or neither where the mail server asks for no sign-in")
+	}
+	if m.TLS == "none" && !loopback(m.Host) {
+		p = append(p, `mail.tls = "none" would send links readable over the network: use "starttls" or "tls"; "none" is for a mail server on this machine`)
+	}
+	return p
+}
+
+// checkFiles finds files that can't be read. The key is not among them: the first
+// start makes it.
+func (c Config) checkFiles() (p Problems) {
+	for _, file := range []struct{ setting, path string }{
+		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey},
+		{"mail.password-file", c.Mail.PasswordFile}, {"mail.ca-file", c.Mail.CAFile},
+	} {
+		if file.path == "" {
+			continue
+		}
+		f, err := os.Open(file.path)
+		if err != nil {
+			p = append(p, fmt.Sprintf("%s: %v", file.setting, err))
+			continue
+		}
+		f.Close()
+	}
+	return p
 }
 
 // Location is the tokens' location: the public host name without its port.
@@ -177,40 +226,18 @@ func loopback(host string) bool {
 }
 
 // Names lists the settings in alphabetical order.
-func Names() []string {
-	out := make([]string, 0, len(settings))
-	for k := range settings {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
-}
+func Names() []string { return slices.Sorted(maps.Keys(settings)) }
 
-type pair struct {
-	name  string
-	value any
-}
-
-// flatten turns tables into dotted names.
+// flatten turns tables into dotted names. An empty table stays, under its name.
 func flatten(prefix string, doc map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range doc {
-		if sub, ok := v.(map[string]any); ok {
-			for sk, sv := range flatten(prefix+k+".", sub) {
-				out[sk] = sv
-			}
+		sub, ok := v.(map[string]any)
+		if !ok || len(sub) == 0 && prefix+k != "mail" {
+			out[prefix+k] = v
 			continue
 		}
-		out[prefix+k] = v
+		maps.Copy(out, flatten(prefix+k+".", sub))
 	}
-	return out
-}
-
-func sortedKeys(m map[string]any) []pair {
-	out := make([]pair, 0, len(m))
-	for k, v := range m {
-		out = append(out, pair{k, v})
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
 	return out
 }

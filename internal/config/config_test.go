@@ -19,7 +19,7 @@ func load(t *testing.T, text string) (Config, error) {
 }
 
 func TestEverySettingIsRead(t *testing.T) {
-	c, err := load(t, `
+	c, err := load(t, strings.ReplaceAll(`
 listen = "0.0.0.0:443"
 public-url = "https://Packages.Example.org/"
 data = "/var/lib/rind"
@@ -40,21 +40,22 @@ password-file = "/etc/rind/mail"
 from = "rind <rind@example.org>"
 tls = "tls"
 ca-file = "/etc/rind/ca.pem"
-`)
+`, "/etc/rind", filesOf(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}
+	dir := filepath.Dir(c.TLSCert)
 	want := Config{
-		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, DataDir: "/var/lib/rind", KeyFile: "/etc/rind/key",
+		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, DataDir: "/var/lib/rind", KeyFile: dir + "/key",
 		Registration: Open, MaxTokenLife: 90 * 24 * time.Hour, MaxUpload: 100 << 20,
-		TrustedProxies: c.TrustedProxies, TLSCert: "/etc/rind/cert.pem", TLSKey: "/etc/rind/key.pem",
+		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
 		LogFormat: "json", LogLevel: slog.LevelWarn,
 		Mail: Mail{
-			Host: "mail.example.org", Port: 2525, Username: "rind", PasswordFile: "/etc/rind/mail",
-			From: "rind <rind@example.org>", TLS: "tls", CAFile: "/etc/rind/ca.pem",
+			Host: "mail.example.org", Port: 2525, Username: "rind", PasswordFile: dir + "/mail",
+			From: "rind <rind@example.org>", TLS: "tls", CAFile: dir + "/ca.pem",
 		},
 	}
 	if c.Location() != "packages.example.org" || c.PublicURL.String() != "https://Packages.Example.org" {
@@ -67,6 +68,18 @@ ca-file = "/etc/rind/ca.pem"
 	if got, want := dump(c), dump(want); got != want {
 		t.Errorf("read   %s\nwanted %s", got, want)
 	}
+}
+
+// filesOf is a folder of the files that settings name.
+func filesOf(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"cert.pem", "key.pem", "mail", "ca.pem"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 func dump(c Config) string {
@@ -124,28 +137,93 @@ func TestMissingFileIsAnError(t *testing.T) {
 }
 
 func TestSettingsMustFitTogether(t *testing.T) {
-	for want, set := range map[string][]string{
-		"tls-cert and tls-key":        {"tls-cert", "a"},
-		"mail.from is missing":        {"mail.host", "m.example.org"},
-		"mail.password-file":          {"mail.username", "u"},
-		`mail.tls = "none"`:           {"mail.host", "m.example.org", "mail.from", "a@b.org", "mail.tls", "none"},
-		"is not https":                {"public-url", "http://packages.example.org"},
-		"there is no setting \"foo\"": {"foo", "bar"},
+	there := filepath.Join(filesOf(t), "mail")
+	for _, c := range []struct {
+		want string
+		set  []string
+	}{
+		{"tls-cert and tls-key go together", []string{"tls-cert", there}},
+		{"tls-cert and tls-key go together", []string{"tls-key", there}},
+		{"tls-cert: open /nowhere/cert.pem", []string{"tls-cert", "/nowhere/cert.pem", "tls-key", there}},
+		{"mail.ca-file: open /nowhere/ca.pem", []string{"mail.host", "m.example.org", "mail.from", "a@b.org", "mail.ca-file", "/nowhere/ca.pem"}},
+		{"public-url http://localhost:8080 is not https, and tls-cert is set", []string{"tls-cert", there, "tls-key", there}},
+		{"mail.from is missing", []string{"mail.host", "m.example.org"}},
+		{"mail.host is missing", []string{"mail.from", "a@b.org"}},
+		{"mail.host is missing", []string{"mail.port", "25"}},
+		{"mail.username and mail.password-file", []string{"mail.host", "m.example.org", "mail.from", "a@b.org", "mail.username", "u"}},
+		{"mail.username and mail.password-file", []string{"mail.host", "m.example.org", "mail.from", "a@b.org", "mail.password-file", there}},
+		{`mail.tls = "none"`, []string{"mail.host", "m.example.org", "mail.from", "a@b.org", "mail.tls", "none"}},
+		{"is not https", []string{"public-url", "http://packages.example.org"}},
+		{`there is no setting "foo"`, []string{"foo", "bar"}},
 	} {
-		c := Default()
+		cfg := Default()
 		var err error
-		for i := 0; i+1 < len(set) && err == nil; i += 2 {
-			err = c.Set(set[i], set[i+1])
+		for i := 0; i+1 < len(c.set) && err == nil; i += 2 {
+			err = cfg.Set(c.set[i], c.set[i+1])
 		}
 		if err == nil {
-			err = c.Check()
+			err = cfg.Check()
 		}
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: error %v, wanted %q", set, err, want)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: error %v, wanted %q", c.set, err, c.want)
 		}
 	}
 	if err := Default().Check(); err != nil {
 		t.Errorf("the default is refused: %v", err)
+	}
+}
+
+func TestPublicURLFollowsListenUntilItIsSet(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		set  []string
+	}{
+		{"http://localhost:9000", []string{"listen", "127.0.0.1:9000"}},
+		{"http://localhost:9000", []string{"listen", "0.0.0.0:9000"}},
+		{"http://localhost:8080", []string{"listen", "127.0.0.1:0"}},
+		{"https://a.example", []string{"public-url", "https://a.example", "listen", "127.0.0.1:9000"}},
+		{"https://a.example", []string{"listen", "127.0.0.1:9000", "public-url", "https://a.example/"}},
+	} {
+		cfg := Default()
+		for i := 0; i+1 < len(c.set); i += 2 {
+			if err := cfg.Set(c.set[i], c.set[i+1]); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := cfg.PublicURL.String(); got != c.want {
+			t.Errorf("%v: public URL %s, want %s", c.set, got, c.want)
+		}
+	}
+}
+
+func TestPublicURLIsAHostOfItsOwn(t *testing.T) {
+	for _, bad := range []string{
+		"", "packages.example.org", "https:packages.example.org", "https://", "https://:443", "https://a.example/rind",
+		"https://a.example?x", "https://a.example?", "https://a.example#x", "https://a.example:99999", "https://a.example:0",
+		"https://a%20b", "https://a_b.example", "https://päckchen.example", "ftp://a.example",
+	} {
+		cfg := Default()
+		if err := cfg.Set("public-url", bad); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+	for _, good := range []string{"https://a.example:8443", "http://[::1]:8080", "https://xn--pckchen-5wa.example", "https://A.Example"} {
+		cfg := Default()
+		if err := cfg.Set("public-url", good); err != nil {
+			t.Errorf("%q is refused: %v", good, err)
+		}
+	}
+	cfg := Default()
+	if err := cfg.Set("public-url", "https://admin:hunter2@a.example"); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a password in the URL: %v", err)
+	}
+}
+
+func TestEmptyTablesAreNotPassedOver(t *testing.T) {
+	for text, ok := range map[string]bool{"[mail]\n": true, "[mial]\n": false, "[listen]\n": false, "[mail.host]\n": false, "mail = 5\n": false} {
+		if _, err := load(t, text); (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ type setter func(c *Config, v any) error
 
 // settings holds every setting by its name in the file.
 var settings = map[string]setter{
-	"listen":             text(func(c *Config) *string { return &c.Listen }, hostPort),
+	"listen":             setListen,
 	"public-url":         setPublicURL,
 	"data":               text(func(c *Config) *string { return &c.DataDir }, notEmpty),
 	"key-file":           text(func(c *Config) *string { return &c.KeyFile }, notEmpty),
@@ -109,20 +109,58 @@ func oneOf(words ...string) func(string) error {
 	}
 }
 
+// setListen takes an address. While no public URL is set, that is localhost at
+// the same port.
+func setListen(c *Config, v any) error {
+	s, err := asString(v)
+	if err != nil {
+		return err
+	}
+	if err := hostPort(s); err != nil {
+		return err
+	}
+	c.Listen = s
+	if _, port, _ := net.SplitHostPort(s); !c.publicSet && port != "0" {
+		c.PublicURL = &url.URL{Scheme: "http", Host: "localhost:" + port}
+	}
+	return nil
+}
+
 func setPublicURL(c *Config, v any) error {
 	s, err := asString(v)
 	if err != nil {
 		return err
 	}
+	if strings.Contains(s, "@") { // not repeated: it may hold a password
+		return errors.New("holds a user name or a password: give scheme, host and port only")
+	}
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return fmt.Errorf("%q is not a URL like https://packages.example.org", s)
 	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path != "/") {
+	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || (u.Path != "" && u.Path != "/") {
 		return fmt.Errorf("%q holds more than scheme, host and port: rind wants a host name of its own", s)
 	}
+	if err := hostName(u); err != nil {
+		return err
+	}
 	u.Path = ""
-	c.PublicURL = u
+	c.PublicURL, c.publicSet = u, true
+	return nil
+}
+
+// hostName checks the host that is written into tokens.
+func hostName(u *url.URL) error {
+	host := strings.ToLower(u.Hostname())
+	strange := func(r rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-:", r) }
+	if len(host) > 253 || strings.ContainsFunc(host, strange) {
+		return fmt.Errorf("%q is not a host name of letters, digits, '.' and '-'; write another alphabet as xn--…", host)
+	}
+	if p := u.Port(); p != "" {
+		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
+			return fmt.Errorf("%q is not a port: use 1 to 65535", p)
+		}
+	}
 	return nil
 }
 
@@ -202,10 +240,11 @@ func setTrustedProxies(c *Config, v any) error {
 
 func parsePrefix(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
+		a = a.Unmap()
 		return a.Prefix(a.BitLen())
 	}
 	p, err := netip.ParsePrefix(s)
-	if err != nil {
+	if err != nil || p.Addr().Is4In6() {
 		return p, fmt.Errorf("%q is not an address or a network like 10.0.0.0/8", s)
 	}
 	return p.Masked(), nil
