@@ -135,7 +135,6 @@ type Caveat interface {
 //
 // Check trusts that the signature over the caveats was verified before.
 func Check(raw [][]byte, r Request) []Failure {
-	r.Project = NormalizeProject(r.Project)
 	var failures, ids []Failure
 	named := false
 	for _, b := range raw {

@@ -179,6 +179,7 @@ func TestWords(t *testing.T) {
 	for want, f := range map[string]*Failure{
 		"token is valid for projects 'demo' and 'x', not for 'other'":                                  ProjectNames{"demo", "x"}.Check(Request{Project: "other"}),
 		"token is valid for projects 'a', 'b', 'c', 'd' and 5 more, not for 'other'":                   long.Check(Request{Project: "other"}),
+		"token is valid for project 'demo', not for 'de-mo'":                                           ProjectNames{"demo"}.Check(Request{Project: "De_mo"}),
 		"token is valid for project 'demo' only, and the request does not tell its project":            ProjectNames{"demo"}.Check(Request{}),
 		"token is valid for no project, not for 'other'":                                               ProjectNames{}.Check(Request{Project: "other"}),
 		"token is valid for no project":                                                                ProjectNames{}.Check(Request{}),

@@ -149,10 +149,11 @@ func (c Life) Check(r Request) *Failure {
 }
 
 func (c ProjectNames) Check(r Request) *Failure {
-	if name := NormalizeProject(r.Project); name != "" && slices.Contains(c, name) {
+	name := NormalizeProject(r.Project)
+	if name != "" && slices.Contains(c, name) {
 		return nil
 	}
-	return projectNoun.mismatch(c, r.Project)
+	return projectNoun.mismatch(c, name)
 }
 
 func (c ProjectIDs) Check(r Request) *Failure {

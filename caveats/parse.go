@@ -218,20 +218,16 @@ func (p *parser) take(c byte) bool {
 	return false
 }
 
-// integer reads an integer literal with its only spelling: no plus, no leading
-// zero, no fraction, no exponent, no negative zero.
+// integer reads an integer literal in its only spelling: no plus, no leading
+// zero, no negative zero. A fraction or an exponent behind it is left, and no
+// caller takes it.
 func (p *parser) integer() ([]byte, bool) {
 	start := p.at
 	negative := p.take('-')
 	digits := p.at
 	p.digits()
 	n := p.at - digits
-	switch {
-	case n == 0, n > 1 && p.in[digits] == '0', negative && p.in[digits] == '0':
-		return nil, false
-	}
-	switch p.peek() {
-	case '.', 'e', 'E':
+	if n == 0 || p.in[digits] == '0' && (n > 1 || negative) {
 		return nil, false
 	}
 	return p.in[start:p.at], true

@@ -249,6 +249,9 @@ func TestExtendIsTheChainOfTheLibrary(t *testing.T) {
 	if got, err := token.Extend(at, id, nil); err != nil || got != at {
 		t.Errorf("no caveats: %x, %v", got, err)
 	}
+	if n := testing.AllocsPerRun(10, func() { token.Extend(at, id, nil) }); n > 0 {
+		t.Errorf("no caveats: %v allocations, so something is hashed", n)
+	}
 	if got, err := token.Extend(at, id, make([][]byte, 65)); !errors.Is(err, token.ErrTooLarge) || got != [32]byte{} {
 		t.Errorf("65 caveats: %v", err)
 	}
