@@ -95,9 +95,8 @@ func TestSetFrozen(t *testing.T) {
 	if got := e.issuersView(bob.UserID); got != "bob true" {
 		t.Errorf("the issuer has %q", got)
 	}
-	for what, err := range e.everyMethod(bob.Session) {
+	for _, err := range e.everyMethod(bob.Session) {
 		wantErr(t, err, ErrSignedOut)
-		_ = what
 	}
 	e.unchanged(func() {
 		if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
@@ -120,6 +119,16 @@ func TestSetFrozen(t *testing.T) {
 	_, err := e.VerifyTOTP(ctx, bob.Session, home, e.code(bob, 0))
 	wantErr(t, err, ErrSignedOut) // what was over stays over
 	e.signIn(bob)
+}
+
+// A frozen account is shut by its flag too, not by its generation alone.
+func TestFrozenFlagCounts(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	e.edit(root.UserID, func(u *userRecord) { u.Frozen = true })
+	for _, err := range e.everyMethod(root.Session) {
+		wantErr(t, err, ErrSignedOut)
+	}
 }
 
 // issuersView is what usersInTx wrote.
