@@ -1,0 +1,128 @@
+package rootkeys
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// anyToken draws tokens that a store takes.
+func anyToken() *rapid.Generator[Token] {
+	list := func(least int) *rapid.Generator[[][]byte] {
+		return rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 300), least, 64)
+	}
+	moment := rapid.OneOf(rapid.Just(time.Time{}), rapid.Map(rapid.Int64Range(-1e12, 1e14), time.UnixMilli))
+	return rapid.Custom(func(t *rapid.T) Token {
+		tok := Token{
+			ID: tokenID(1), UserID: alice,
+			Location:     rapid.StringN(1, 50, 200).Draw(t, "location"),
+			Caveats:      list(1).Draw(t, "caveats"),
+			Signature:    append(rapid.SliceOfN(rapid.Byte(), 31, 31).Draw(t, "signature"), 1),
+			Restrictions: list(0).Draw(t, "restrictions"),
+			ExpiresAt:    moment.Draw(t, "expires"),
+			RevokedAt:    moment.Draw(t, "revoked"),
+		}
+		if !tok.RevokedAt.IsZero() {
+			tok.RevokedWhy = rapid.StringN(0, 50, 200).Draw(t, "why")
+		}
+		return tok
+	})
+}
+
+// TestTokensReadAsWritten, and nothing that was cut, or has something behind it,
+// reads at all.
+func TestTokensReadAsWritten(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		tok := anyToken().Draw(rt, "token")
+		b, err := encodeToken(&tok)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		rec, user, err := decodeToken(b)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		got := Token{
+			ID: tok.ID, UserID: uuidText(user[:]), Location: rec.Location, Caveats: rec.Caveats, Signature: rec.Signature[:],
+			Restrictions: rec.Restrictions, ExpiresAt: rec.ExpiresAt, RevokedAt: rec.RevokedAt, RevokedWhy: rec.RevokedWhy,
+		}
+		if len(tok.Restrictions) == 0 {
+			tok.Restrictions = nil
+		}
+		if !reflect.DeepEqual(got, tok) {
+			rt.Fatalf("reads as\n%+v, written\n%+v", got, tok)
+		}
+		cut := rapid.IntRange(0, len(b)-1).Draw(rt, "cut")
+		if _, _, err := decodeToken(b[:cut]); err == nil {
+			rt.Fatalf("reads without its last %d bytes", len(b)-cut)
+		}
+		if _, _, err := decodeToken(append(bytes.Clone(b), 0)); err == nil {
+			rt.Fatal("reads with a byte behind it")
+		}
+	})
+}
+
+func TestDecodersRefuse(t *testing.T) {
+	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1} // 2^64-1
+	head := append([]byte{encoding, 0}, make([]byte, 48)...)
+	with := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	token := func(b []byte) error { _, _, err := decodeToken(b); return err }
+	name := func(b []byte) error { _, err := decodeNamed(b); return err }
+	for what, err := range map[string]error{
+		"token: nothing":                 token(nil),
+		"token: another version":         token([]byte{encoding + 1}),
+		"token: unknown flags":           token(with([]byte{encoding, 0x80}, head[2:])),
+		"token: a huge location":         token(with(head, huge)),
+		"token: a location over a limit": token(with(head, []byte{0x81, 0x08}, make([]byte, maxText+1))),
+		"token: a huge list":             token(with(head, []byte{1, 'x'}, huge)),
+		"token: a list over the limit":   token(with(head, []byte{1, 'x', 65}, make([]byte, 100))),
+		"token: a list without elements": token(with(head, []byte{1, 'x', 3})),
+		"token: a huge caveat":           token(with(head, []byte{1, 'x', 1}, huge)),
+		"token: no end of a number":      token(with(head, bytes.Repeat([]byte{0x80}, 20))),
+		"name: nothing":                  name(nil),
+		"name: only a version":           name([]byte{encoding}),
+		"name: bytes behind it":          name([]byte{encoding, 0, 1, 'x', 'y'}),
+		"ids: a part of one":             func() error { _, err := decodeIDs(make([]byte, 18)); return err }(),
+		"state: nothing":                 func() error { _, err := decodeState(nil); return err }(),
+		"heard: no number":               func() error { _, err := decodeHeard([]byte{encoding}); return err }(),
+	} {
+		if err == nil {
+			t.Errorf("%s: read", what)
+		}
+	}
+}
+
+// TestDecodingHostileBytesAllocatesLittle: a length that a record claims costs nothing.
+func TestDecodingHostileBytesAllocatesLittle(t *testing.T) {
+	head := append([]byte{encoding, 0}, make([]byte, 48)...)
+	for _, tail := range [][]byte{{0xff, 0xff, 0x7f}, {1, 'x', 0xff, 0xff, 0xff, 0x7f}, {1, 'x', 64}} {
+		b := append(bytes.Clone(head), tail...)
+		if n := testing.AllocsPerRun(10, func() {
+			if _, _, err := decodeToken(b); err == nil {
+				t.Fatal("read")
+			}
+		}); n > 4 {
+			t.Errorf("%v allocations for %x", n, tail)
+		}
+	}
+}
+
+func TestKeysAreNamed(t *testing.T) {
+	user, project := id(t, alice), id(t, first)
+	for want, key := range map[string][]byte{
+		"the record of token " + alice:                         recordKey(kindToken, user),
+		"the record of user " + alice:                          recordKey(kindUser, user),
+		"the record of project " + first:                       recordKey(kindProject, project),
+		`the record of the project name "demo"`:                nameKey("demo"),
+		"the record of user " + alice + " in project " + first: memberKey(project, user),
+		"the record 747879":                                    []byte("txy"),
+		"a record without a key":                               nil,
+	} {
+		if got := keyText(key); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
