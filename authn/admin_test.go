@@ -248,7 +248,14 @@ func TestInvitations(t *testing.T) {
 	_, err = e.CheckLink(ctx, PurposeInvitation, link3)
 	wantProblem(t, err, "", CodeLinkUsed)
 
-	bob := e.register("bob", PurposeInvitation, link2)
+	e.invitationIsUsed(root, link2)
+}
+
+// invitationIsUsed registers bob and checks what that leaves.
+func (e *env) invitationIsUsed(root *person, link Secret) {
+	t, ctx := e.t, e.t.Context()
+	t.Helper()
+	bob := e.register("bob", PurposeInvitation, link)
 	if e.user(bob.UserID).Admin {
 		t.Error("an invitation made an administrator")
 	}
@@ -261,14 +268,14 @@ func TestInvitations(t *testing.T) {
 	e.enrol(bob)
 	e.refresh(root)
 	e.unchanged(func() {
-		_, _, err = e.Invite(ctx, root.Session, home, "bob@EXAMPLE.org")
+		_, _, err := e.Invite(ctx, root.Session, home, "bob@EXAMPLE.org")
 		wantProblem(t, err, "email", CodeEmailTaken)
 		_, _, err = e.Invite(ctx, root.Session, home, "nonsense")
 		wantProblem(t, err, "email", CodeEmailInvalid)
 	})
 
 	e.mails.fail = errors.New("no mail today")
-	_, link, err = e.Invite(ctx, root.Session, home, "zoe@example.org")
+	_, link, err := e.Invite(ctx, root.Session, home, "zoe@example.org")
 	wantErr(t, err, ErrMail)
 	e.mails.fail = nil
 	e.register("zoe", PurposeInvitation, link)

@@ -186,4 +186,3 @@ func TestVerificationMailsAreLimited(t *testing.T) {
 		t.Error(err)
 	}
 }
-
