@@ -153,7 +153,14 @@ func (m *Sessions) Flash(ctx context.Context, word string) {
 	m.scs.Put(ctx, valueFlash, word)
 }
 
-// TakeFlash returns the word once; "" where there is none.
+// TakeFlash returns the word once; "" where there is none. A session that was there
+// for the word alone ends with it.
 func (m *Sessions) TakeFlash(ctx context.Context) string {
-	return m.scs.PopString(ctx, valueFlash)
+	word := m.scs.PopString(ctx, valueFlash)
+	if word != "" && !m.scs.Exists(ctx, valueSession) {
+		if err := m.destroy(ctx); err != nil { // it stays until it is swept
+			m.svc.log.WarnContext(ctx, "authn: a session for one word", "error", err)
+		}
+	}
+	return word
 }
