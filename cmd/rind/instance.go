@@ -146,8 +146,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	h.handler, err = web.New(web.Config{
 		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Mailer: mailer, CatchUp: h.follower.CatchUp,
 		Gateway: upload, Index: index, PublicURL: cfg.PublicURL,
-		OpenRegistration: cfg.Registration == config.Open, MaxTokenLife: cfg.MaxTokenLife,
-		TrustedProxies: cfg.TrustedProxies, Clock: time.Now, Logger: log,
+		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, Clock: time.Now, Logger: log,
 	})
 	return err
 }

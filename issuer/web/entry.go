@@ -15,8 +15,12 @@ func (s *Server) home(v *visit) error {
 	if v.step() != authn.StepSignIn {
 		return v.then(v.stepPath(), "")
 	}
+	open, err := s.accounts.CanRegister(v.Request().Context())
+	if err != nil {
+		return err
+	}
 	return v.show(ui.HomePage{
-		Layout: v.layout(), RegistrationOpen: s.open,
+		Layout: v.layout(), RegistrationOpen: open,
 		UploadURL: s.address(pathLegacy + "/"), IndexURL: s.address(pathSimple + "/"),
 	})
 }
@@ -25,8 +29,17 @@ func (s *Server) showLogin(v *visit) error {
 	if v.step() != authn.StepSignIn {
 		return v.then(v.stepPath(), "")
 	}
-	next := localPath(v.QueryParam("next"))
-	return v.show(ui.LoginPage{Layout: v.layout(), Next: next, RegistrationOpen: s.open})
+	if v.QueryParam("ended") != "" {
+		v.notice.Code = "session_ended"
+	}
+	return v.loginPage(http.StatusOK, ui.LoginPage{Layout: v.layout(), Next: localPath(v.QueryParam("next"))})
+}
+
+func (v *visit) loginPage(status int, page ui.LoginPage) (err error) {
+	if page.RegistrationOpen, err = v.server.accounts.CanRegister(v.Request().Context()); err != nil {
+		return err
+	}
+	return v.render(status, page)
 }
 
 // login is the first step: the password. The account's state decides the second.
@@ -35,9 +48,7 @@ func (s *Server) login(v *visit) error {
 	ctx := v.Request().Context()
 	session, err := s.accounts.SignIn(ctx, v.origin(), login, v.form.Get("password"))
 	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, ui.LoginPage{
-			Layout: v.with(ps), Login: login, Next: next, RegistrationOpen: s.open,
-		})
+		return v.loginPage(status, ui.LoginPage{Layout: v.with(ps), Login: login, Next: next})
 	}
 	if err != nil {
 		return err
@@ -69,6 +80,9 @@ func (v *visit) enter(session authn.Session, next, notice string) error {
 }
 
 func (s *Server) logout(v *visit) error {
+	if v.step() == authn.StepSignIn { // nothing to say that would be worth a session
+		return v.then(string(ui.PathHome), "")
+	}
 	if err := s.sessions.End(v.Request().Context(), v.origin()); err != nil {
 		return err
 	}

@@ -2,9 +2,10 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"net"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -43,7 +44,7 @@ func classify(err error) *failure {
 	case errors.As(err, &throttled):
 		return &failure{status: http.StatusTooManyRequests, wait: throttled.RetryAfter}
 	case errors.As(err, &probs): // of a form that has no page of its own
-		return &failure{status: http.StatusBadRequest, code: probs[0].Code}
+		return &failure{status: http.StatusUnprocessableEntity, code: probs[0].Code}
 	case errors.Is(err, issuer.ErrNotFound), errors.Is(err, authn.ErrNotFound):
 		return &failure{status: http.StatusNotFound}
 	case errors.Is(err, issuer.ErrNotOwner), errors.Is(err, issuer.ErrFrozen), errors.Is(err, authn.ErrForbidden):
@@ -56,62 +57,63 @@ func classify(err error) *failure {
 	return &failure{status: http.StatusInternalServerError}
 }
 
-// answerError turns what a handler returned into an answer. It is the only place
-// that does, and what went wrong inside stays in the log.
+// answerError turns what a handler outside the pages returned into an answer.
 func (s *Server) answerError(err error, c echo.Context) {
-	if c.Response().Committed {
+	s.answer(&visit{Context: c, server: s}, err)
+}
+
+// answer turns what a handler returned into an answer. It is the only place that
+// does, and what went wrong inside stays in the log.
+func (s *Server) answer(v *visit, err error) {
+	ctx := v.Request().Context()
+	if v.Response().Committed {
+		s.log.ErrorContext(ctx, "web: failed behind its answer", "route", v.Path(), "request_id", idOf(v), "error", err)
 		return
 	}
-	if elsewhere := s.again(err, c); elsewhere != "" {
-		if err := c.Redirect(http.StatusSeeOther, elsewhere); err != nil {
-			s.log.Warn("web: redirect", "error", err)
+	if elsewhere := v.again(err); elsewhere != "" {
+		if err := v.Redirect(http.StatusSeeOther, elsewhere); err != nil {
+			s.log.WarnContext(ctx, "web: redirect", "error", err)
 		}
 		return
 	}
 	f := classify(err)
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		f = &failure{status: http.StatusRequestTimeout}
-	}
-	if f.status >= 500 && f.wait == 0 {
-		s.log.ErrorContext(c.Request().Context(), "web: failed", "route", c.Path(), "request_id", idOf(c), "error", err)
-	}
-	v := &visit{Context: c, server: s}
-	page := ui.ErrorPage{Status: f.status, Wait: f.wait, Layout: ui.Layout{Lang: "en", Now: s.now()}}
+	page := ui.ErrorPage{Status: f.status, Wait: f.wait, Layout: v.frame()}
 	if f.status >= 500 {
-		page.RequestID = idOf(c)
+		page.RequestID = idOf(v)
+		s.logFailure(v, f, err)
 	}
 	if f.code != "" {
 		page.Problems = []ui.Problem{{Code: f.code}}
 	}
 	if f.wait > 0 {
-		c.Response().Header().Set("Retry-After", strconv.Itoa(int((f.wait+time.Second-1)/time.Second)))
+		v.Response().Header().Set("Retry-After", strconv.Itoa(int((f.wait+time.Second-1)/time.Second)))
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
+	v.Response().Header().Set("Cache-Control", "no-store")
 	if err := v.render(f.status, page); err != nil {
-		s.log.ErrorContext(c.Request().Context(), "web: the page of an error failed", "error", err)
+		s.log.ErrorContext(ctx, "web: the page of an error failed", "request_id", idOf(v), "error", err)
 	}
+}
+
+// logFailure notes what went wrong inside. A client that went away, and a server
+// that is busy, are no mistakes.
+func (s *Server) logFailure(v *visit, f *failure, err error) {
+	ctx, level := v.Request().Context(), slog.LevelError
+	if f.wait > 0 || ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		level = slog.LevelDebug
+	}
+	s.log.Log(ctx, level, "web: failed", "route", v.Path(), "request_id", idOf(v), "error", err)
 }
 
 // again is where somebody goes whose session, or whose second factor, is too old
 // for what they asked.
-func (s *Server) again(err error, c echo.Context) string {
+func (v *visit) again(err error) string {
 	switch {
 	case errors.Is(err, authn.ErrSignedOut):
-		return string(ui.PathLogin)
+		return v.signInPath()
 	case errors.Is(err, authn.ErrFactorStale):
-		next := ""
-		if c.Request().Method == http.MethodGet {
-			next = c.Request().URL.EscapedPath()
-		}
-		return ui.PathLoginTOTP.WithNext(next)
+		return ui.PathLoginTOTP.WithNext(v.here())
 	}
 	return ""
-}
-
-// sessionFailed answers a request whose session could not be read or written.
-func (s *Server) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
-	s.answerError(err, s.echo.NewContext(r, w))
 }
 
 // render writes a page. It is drawn whole before the first byte is sent.

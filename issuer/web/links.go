@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/rind-dev/rind/authn"
@@ -16,13 +17,16 @@ const (
 	linkKept   = time.Hour
 )
 
+// linkText is what the text of a link consists of.
+var linkText = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
 // link is the secret of the one-time link that a page was opened with. Where it
 // stands in the address it moves to a cookie, and the visitor to the address
 // without it, so that no history, log or Referer keeps it: then moved is set.
 func (v *visit) link(path ui.Path) (secret authn.Secret, moved bool, err error) {
 	if q := v.QueryParam("link"); q != "" {
-		if len(q) > 1024 {
-			q = "-" // no link is that long
+		if !linkText.MatchString(q) {
+			q = "-" // no link looks like that
 		}
 		v.setLinkCookie(q, linkKept)
 		return "", true, v.Redirect(http.StatusSeeOther, string(path))
@@ -116,6 +120,9 @@ func (s *Server) register(r registration) handler {
 		if ps, status := v.problems(err); status != 0 {
 			if shown, err := v.linkFailed(r.kind, ps); shown {
 				return err
+			}
+			if ps.Has(authn.CodeRegistrationOff) {
+				return fail(http.StatusForbidden, authn.CodeRegistrationOff)
 			}
 			return v.render(status, ui.RegisterPage{
 				Layout: v.with(ps), Kind: r.kind, Link: reg.Link.Reveal(), Username: reg.Username, Email: reg.Email,

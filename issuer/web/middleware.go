@@ -1,30 +1,34 @@
 package web
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"mime"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/rind-dev/rind/ui"
 )
 
 const (
 	maxForm     = 64 << 10         // bytes of a form; the longest password is 4,096
+	maxDrain    = 32 << 20         // bytes that are read, and dropped, of a form that is too large
 	pageTimeout = 20 * time.Second // to read a request for a page and to write its answer
 )
-
-// contentPolicy lets a page use what this server embeds and nothing else.
-const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; " +
-	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // requestID gives each request an id of its own, for the log, the audit trail
 // and the page of an error; one that a client sends is not believed.
@@ -37,14 +41,17 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 
 func idOf(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
 
-// accessLog writes one line a request. It names the route, not the address: an
-// address may hold the secret of a link.
+// accessLog writes one line a request, except for what logs for itself. It names
+// the route, not the address: an address may hold the secret of a link.
 func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		err := next(c)
 		if err != nil {
 			c.Error(err)
+		}
+		if c.Get(logsItself) != nil {
+			return nil
 		}
 		level := slog.LevelInfo
 		if c.Response().Status >= 500 {
@@ -57,19 +64,36 @@ func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// logsItself marks a request that its handler logs. The gateway takes a
+// connection over to refuse an upload in PyPI's words, and only it knows with
+// which status.
+const logsItself = "web: logs itself"
+
+// mount serves the gateway.
+func mount(gateway http.Handler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Set(logsItself, true)
+		gateway.ServeHTTP(c.Response(), c.Request())
+		return nil
+	}
+}
+
 // recoverPanic turns a panic into an error of the server.
 func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				if v == http.ErrAbortHandler { //nolint:errorlint // net/http asks for this very value
-					panic(v)
-				}
-				err = fmt.Errorf("web: panic: %v\n%s", v, debug.Stack())
+	return func(c echo.Context) error { return recovered(func() error { return next(c) }) }
+}
+
+// recovered calls fn and returns its panic as an error.
+func recovered(fn func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler { //nolint:errorlint // net/http asks for this very value
+				panic(v)
 			}
-		}()
-		return next(c)
-	}
+			err = fmt.Errorf("web: panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return fn()
 }
 
 // secure sets the headers that hold for every answer.
@@ -78,7 +102,7 @@ func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
 		h := c.Response().Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("Content-Security-Policy", ui.Policy)
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()")
@@ -89,56 +113,87 @@ func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// pageEdge bounds a request for a page and keeps it out of every cache. A request
-// that changes something and that another site made is refused.
+// deadlines bounds how long a request may take. Each request sets its own: what the
+// one before it on the same connection set would hold for it otherwise.
+func deadlines(read, write time.Duration) echo.MiddlewareFunc {
+	at := func(d time.Duration) time.Time {
+		if d == 0 {
+			return time.Time{}
+		}
+		return time.Now().Add(d)
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			rc := http.NewResponseController(c.Response())
+			err := errors.Join(rc.SetReadDeadline(at(read)), rc.SetWriteDeadline(at(write)))
+			if err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return err
+			}
+			return next(c)
+		}
+	}
+}
+
+// pageEdge bounds what a request for a page sends, and keeps the page out of every
+// cache.
 func (s *Server) pageEdge(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("Vary", "Cookie")
-		rc := http.NewResponseController(c.Response())
-		deadline := time.Now().Add(pageTimeout)
-		if err := errors.Join(rc.SetReadDeadline(deadline), rc.SetWriteDeadline(deadline)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		c.Response().Header().Set("Cache-Control", "no-store")
+		if err := takeBody(c.Request()); err != nil {
 			return err
-		}
-		c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxForm)
-		if err := s.crossOrigin.Check(c.Request()); err != nil {
-			return fail(http.StatusForbidden, "cross_origin")
 		}
 		return next(c)
 	}
 }
 
+// takeBody reads the body of a form whole before anything is answered, also one
+// that is too large: a browser that is still sending shows no answer.
+func takeBody(r *http.Request) error {
+	b, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
+	if err == nil && len(b) > maxForm {
+		if _, err := io.CopyN(io.Discard, r.Body, maxDrain); err != nil && !errors.Is(err, io.EOF) {
+			return errors.Join(fail(http.StatusRequestEntityTooLarge, "form_too_large"), err)
+		}
+		return fail(http.StatusRequestEntityTooLarge, "form_too_large")
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fail(http.StatusRequestTimeout, "form_damaged")
+	}
+	if err != nil {
+		return fail(http.StatusBadRequest, "form_damaged")
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+	return nil
+}
+
 // readForm reads a form of URL-encoded fields from the body; the query does not
-// count. A field stands in it once, except those named in lists.
+// count. A field stands in it once, except those named in lists, and all of it is
+// UTF-8.
 func readForm(c echo.Context, lists ...string) (url.Values, error) {
 	r := c.Request()
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if r.ContentLength != 0 && (err != nil || kind != "application/x-www-form-urlencoded") {
-		return nil, fail(http.StatusBadRequest, "form_type")
+	if r.ContentLength != 0 && (err != nil || kind != echo.MIMEApplicationForm) {
+		return nil, fail(http.StatusUnsupportedMediaType, "form_type")
 	}
-	if err := r.ParseForm(); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return nil, fail(http.StatusRequestEntityTooLarge, "form_too_large")
-		}
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(b))
+	if err != nil {
 		return nil, fail(http.StatusBadRequest, "form_damaged")
 	}
-	for key, values := range r.PostForm {
-		if len(values) > 1 && !contains(lists, key) {
+	for key, values := range form {
+		if len(values) > 1 && !slices.Contains(lists, key) {
 			return nil, fail(http.StatusBadRequest, "form_repeated")
 		}
-	}
-	return r.PostForm, nil
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
+		for _, v := range append(values, key) {
+			if !utf8.ValidString(v) {
+				return nil, fail(http.StatusBadRequest, "form_damaged")
+			}
 		}
 	}
-	return false
+	return form, nil
 }
 
 // clientIP reads the address of who made a request, as far as it can be

@@ -93,8 +93,12 @@ func (v *visit) changedMembers(revision uint64, err error, page ui.ProjectPage, 
 func (s *Server) addMember(v *visit) error {
 	ctx := v.Request().Context()
 	typed := ui.ProjectPage{AddName: v.form.Get("user"), AddRole: v.form.Get("role")}
-	if _, err := v.project(ctx); err != nil { // before a word about who has an account
+	p, err := v.project(ctx)
+	if err != nil {
 		return err
+	}
+	if p.Role != issuer.RoleOwner { // before a word about who has an account
+		return issuer.ErrNotOwner
 	}
 	user, err := s.accounts.UserByName(ctx, typed.AddName)
 	if errors.Is(err, authn.ErrNotFound) {
@@ -119,6 +123,9 @@ func (s *Server) askRemoveMember(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if v.Param("id") == v.user.ID {
+		return v.then(ui.PathProjectLeave.With(p.Name), "")
+	}
 	if p.Role != issuer.RoleOwner {
 		return issuer.ErrNotOwner
 	}
@@ -134,6 +141,9 @@ func (s *Server) askRemoveMember(v *visit) error {
 }
 
 func (s *Server) removeMember(v *visit) error {
+	if v.Param("id") == v.user.ID {
+		return s.leaveProject(v)
+	}
 	revision, err := s.issuer.RemoveMember(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
 	return v.changedMembers(revision, err, ui.ProjectPage{}, "member_removed")
 }

@@ -20,26 +20,31 @@ const (
 // routes says what is where, and who may go there.
 func (s *Server) routes(gateway, index http.Handler) {
 	s.echo.Use(requestID, s.accessLog, recoverPanic, s.secure)
-	s.echo.GET(pathHealth, s.health)
-	s.echo.GET(string(ui.PathAssets)+"*", s.asset)
-	s.echo.HEAD(string(ui.PathAssets)+"*", s.asset)
+	soon := deadlines(pageTimeout, pageTimeout)
+	s.echo.GET(pathHealth, s.health, soon)
+	s.echo.HEAD(pathHealth, s.health, soon)
+	s.echo.GET(string(ui.PathAssets)+"*", s.asset, soon)
+	s.echo.HEAD(string(ui.PathAssets)+"*", s.asset, soon)
 
-	for _, p := range []string{pathLegacy, pathLegacy + "/"} {
-		s.echo.Any(p, echo.WrapHandler(gateway))
+	for _, p := range []string{pathLegacy, pathLegacy + "/"} { // a body may be long in coming; the gateway sees to it
+		s.echo.Any(p, mount(gateway), deadlines(0, 0))
 	}
-	for _, p := range []string{pathSimple, pathSimple + "/*", pathPackages + "/*"} {
-		s.echo.GET(p, echo.WrapHandler(index))
-		s.echo.HEAD(p, echo.WrapHandler(index))
+	for _, p := range []string{pathSimple, pathSimple + "/*", pathPackages + "/*"} { // a file may be long in going
+		s.echo.GET(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
+		s.echo.HEAD(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
 	}
 
-	p := pages{s, s.echo.Group("", s.pageEdge, echo.WrapMiddleware(s.sessions.Middleware))}
+	p := pages{s, s.echo.Group("", soon, s.pageEdge, s.withSession)}
 	s.entryRoutes(p)
 	s.accountRoutes(p)
 	s.tokenRoutes(p)
 	s.projectRoutes(p)
 	s.adminRoutes(p)
-	s.echo.RouteNotFound("/*", func(echo.Context) error { return fail(http.StatusNotFound, "not_found") })
+	s.echo.RouteNotFound("/*", s.visited(anyone, nowhere, nil), soon, s.pageEdge, s.withSession)
 }
+
+// nowhere is where there is no page.
+func nowhere(*visit) error { return fail(http.StatusNotFound, "not_found") }
 
 func (s *Server) entryRoutes(p pages) {
 	p.get(ui.PathHome, anyone, s.home)

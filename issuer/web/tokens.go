@@ -86,15 +86,15 @@ func (s *Server) mintToken(v *visit) error {
 	if req.Scope == issuer.ScopeChosen {
 		req.Projects = f["projects"]
 	}
-	var typo problem.Problems
+	date := true
 	if req.Life == issuer.LifeUntil {
-		req.Expires, typo = endOf(f.Get("expires"))
+		req.Expires, date = endOf(f.Get("expires"))
 	}
-	minted, err := issuer.Minted{}, typo.Err()
-	if err == nil {
-		minted, err = s.issuer.Mint(ctx, v.principal(), req)
-	}
+	minted, err := s.issuer.Mint(ctx, v.principal(), req) // refuses a date that is none, with all else that is wrong
 	if ps, status := v.problems(err); status != 0 {
+		if !date {
+			ps = dateProblem(ps)
+		}
 		return v.tokenNewPage(status, ui.TokenNewPage{
 			Layout: v.with(ps), Label: f.Get("label"), Scope: f.Get("scope"), Life: f.Get("life"), Expires: f.Get("expires"),
 		}, f["projects"])
@@ -112,16 +112,24 @@ func (s *Server) mintToken(v *visit) error {
 }
 
 // endOf is the end of a day, in UTC: a token works on the date that was chosen.
-// No date is the issuer's to refuse.
-func endOf(date string) (time.Time, problem.Problems) {
+// ok is false where something was typed that is no date; then the end is zero, which
+// the issuer refuses.
+func endOf(date string) (end time.Time, ok bool) {
 	if date == "" {
-		return time.Time{}, nil
+		return time.Time{}, true
 	}
 	day, err := time.Parse(time.DateOnly, date)
 	if err != nil {
-		return time.Time{}, problem.New("expires", "date_invalid")
+		return time.Time{}, false
 	}
-	return day.AddDate(0, 0, 1), nil
+	return day.AddDate(0, 0, 1), true
+}
+
+// dateProblem says that what was typed is no date, in place of that nothing was.
+func dateProblem(ps problem.Problems) problem.Problems {
+	out := slices.DeleteFunc(slices.Clone(ps), func(p problem.Problem) bool { return p.Field == "expires" })
+	out.Add("expires", "date_invalid")
+	return out
 }
 
 // ownToken is the token that the address names.
@@ -147,9 +155,12 @@ func (s *Server) revokeToken(v *visit) error {
 	if err != nil {
 		return err
 	}
-	s.wait(ctx, revision)
+	heard := s.wait(ctx, revision)
 	if before.State != issuer.StateRevoked {
 		v.tellOwner(before, ui.MailTokenRevoked)
+	}
+	if !heard {
+		return v.then(string(ui.PathTokens), "token_revoked_soon")
 	}
 	return v.then(string(ui.PathTokens), "token_revoked")
 }

@@ -3,8 +3,11 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -48,27 +51,39 @@ func (p pages) post(path ui.Path, g guard, h handler, lists ...string) {
 }
 
 // visited makes an Echo handler of h: it loads the session, asks the guard, and
-// reads the form where lists is not nil.
+// reads the form where lists is not nil. What goes wrong is answered here, where it
+// is known who asks, so that the page of an error is one of theirs too.
 func (s *Server) visited(g guard, h handler, lists []string) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
+	return func(c echo.Context) error {
 		v := &visit{Context: c, server: s}
-		if v.session, v.user, err = s.sessions.Current(c.Request().Context()); err != nil {
-			return err
-		}
-		elsewhere, err := g(v)
+		err := recovered(func() error { return v.run(g, h, lists) })
 		if err != nil {
+			s.answer(v, err)
+		}
+		return nil
+	}
+}
+
+func (v *visit) run(g guard, h handler, lists []string) (err error) {
+	if v.session, v.user, err = v.server.sessions.Current(v.Request().Context()); err != nil {
+		return err
+	}
+	if err := v.server.crossOrigin.Check(v.Request()); err != nil {
+		return fail(http.StatusForbidden, "cross_origin")
+	}
+	elsewhere, err := g(v)
+	if err != nil {
+		return err
+	}
+	if elsewhere != "" {
+		return v.Redirect(http.StatusSeeOther, elsewhere)
+	}
+	if lists != nil {
+		if v.form, err = readForm(v.Context, lists...); err != nil {
 			return err
 		}
-		if elsewhere != "" {
-			return c.Redirect(http.StatusSeeOther, elsewhere)
-		}
-		if lists != nil {
-			if v.form, err = readForm(c, lists...); err != nil {
-				return err
-			}
-		}
-		return h(v)
 	}
+	return h(v)
 }
 
 // step is what the visitor has to do next.
@@ -117,31 +132,67 @@ func (v *visit) stepPath() string {
 	case authn.StepDone:
 		return string(ui.PathTokens)
 	}
-	if v.Request().Method != http.MethodGet {
-		return string(ui.PathLogin)
-	}
-	return ui.PathLogin.WithNext(v.Request().URL.EscapedPath())
+	return v.signInPath()
 }
 
-// localPath is next if it is a page of this server, else "". Whatever a browser
-// could take for another host is none.
+// signInPath is the page to sign in on, which leads back to where the visitor is.
+// Who had a session that is over is told so there.
+func (v *visit) signInPath() string {
+	to := ui.PathLogin.WithNext(v.here())
+	if _, err := v.Cookie(authn.SessionCookie); err != nil {
+		return to
+	}
+	if strings.Contains(to, "?") {
+		return to + "&" + queryEnded
+	}
+	return to + "?" + queryEnded
+}
+
+// queryEnded is the query of the sign-in page by which it says that a session is
+// over. A session can't carry that word: there is none any more, and a new one
+// could take the place of a cookie that another tab just got.
+const queryEnded = "ended=1"
+
+// here is the page that the visitor is on, as localPath has it: of a form that is
+// sent elsewhere, the page with the form.
+func (v *visit) here() string {
+	if m := v.Request().Method; m == http.MethodGet || m == http.MethodHead {
+		return localPath(v.Request().URL.EscapedPath())
+	}
+	switch v.Path() {
+	case ui.PathPassword.Colon():
+		return string(ui.PathAccount)
+	case ui.PathVerifyEmailResend.Colon(), ui.PathVerifyEmailChange.Colon():
+		return string(ui.PathVerifyEmailSent)
+	case ui.PathMembers.Colon(), ui.PathMemberRole.Colon():
+		return localPath(ui.PathProject.With(v.Param("name")))
+	case ui.PathInvitations.Colon(), ui.PathInvitationEnd.Colon():
+		return string(ui.PathAdminPeople)
+	}
+	return localPath(v.Request().URL.EscapedPath())
+}
+
+// localPath is next if it is a page of this server that somebody may be sent to
+// after signing in, else "". Whatever a browser could take for another host, or
+// would rewrite, is none.
 func localPath(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || len(next) > maxNext {
 		return ""
 	}
 	p := u.EscapedPath()
-	if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || strings.Contains(p, `\`) ||
-		strings.Contains(strings.ToLower(p), "%5c") || strings.Contains(strings.ToLower(p), "%2f") || u.Path == string(ui.PathLogout) {
+	if !strings.HasPrefix(p, "/") || path.Clean(p) != p || path.Clean(u.Path) != u.Path || strings.Contains(u.Path, `\`) ||
+		strings.Contains(strings.ToLower(p), "%2f") || !utf8.ValidString(u.Path) || strings.ContainsFunc(u.Path, unicode.IsControl) {
 		return ""
 	}
-	for _, r := range u.Path {
-		if r < ' ' || r == 0x7f {
-			return ""
-		}
+	if p == "/" || p == string(ui.PathLogout) || p == string(ui.PathLogin) || strings.HasPrefix(p, string(ui.PathLogin)+"/") {
+		return "" // not places to come back to
 	}
 	return p
 }
+
+// maxNext is the length, in bytes, of an address to come back to.
+const maxNext = 1024
 
 // origin says where the request comes from.
 func (v *visit) origin() authn.Origin {
@@ -162,12 +213,18 @@ func (v *visit) principal() issuer.Principal {
 	return issuer.Principal{UserID: v.user.ID, Username: v.user.Username, Admin: v.user.Admin, Actor: a}
 }
 
-// layout is what a page shows around its content.
+// layout is what a page shows around its content, with what was done just before.
 func (v *visit) layout() ui.Layout {
-	l := ui.Layout{Lang: "en", Now: v.server.now(), Notice: v.notice}
-	if l.Notice.Code == "" {
+	l := v.frame()
+	if l.Notice = v.notice; l.Notice.Code == "" {
 		l.Notice.Code = v.server.sessions.TakeFlash(v.Request().Context())
 	}
+	return l
+}
+
+// frame is layout without a notice.
+func (v *visit) frame() ui.Layout {
+	l := ui.Layout{Lang: "en", Now: v.server.now()}
 	switch v.session.Stage {
 	case authn.StageNone:
 	case authn.StageSignedIn:

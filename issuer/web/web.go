@@ -9,6 +9,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -39,12 +40,11 @@ type Config struct {
 	// They answer for themselves, errors included.
 	Gateway, Index http.Handler
 
-	PublicURL        *url.URL       // scheme, host and port that people use
-	OpenRegistration bool           // the pages offer to register
-	MaxTokenLife     time.Duration  // 0: no limit; the pages offer what the issuer allows
-	TrustedProxies   []netip.Prefix // whose X-Forwarded-For is believed; may be empty
-	Clock            func() time.Time
-	Logger           *slog.Logger
+	PublicURL      *url.URL       // scheme, host and port that people use
+	MaxTokenLife   time.Duration  // 0: no limit; the pages offer what the issuer allows
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; may be empty
+	Clock          func() time.Time
+	Logger         *slog.Logger
 }
 
 // Server is the handler of everything that rind serves.
@@ -56,7 +56,6 @@ type Server struct {
 	mailer       *Mailer
 	catchUp      func(context.Context, uint64) error
 	public       *url.URL
-	open         bool
 	maxTokenLife time.Duration
 	extractIP    echo.IPExtractor
 	crossOrigin  *http.CrossOriginProtection
@@ -73,9 +72,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, mailer: cfg.Mailer, catchUp: cfg.CatchUp,
-		public: cfg.PublicURL, open: cfg.OpenRegistration, maxTokenLife: cfg.MaxTokenLife,
+		public: cfg.PublicURL, maxTokenLife: cfg.MaxTokenLife,
 		extractIP: ipExtractor(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
 		now: cfg.Clock, log: cfg.Logger,
+	}
+	// Behind a proxy that puts its own Host into requests, browsers still name this.
+	if err := s.crossOrigin.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {
+		return nil, fmt.Errorf("web: the public address: %w", err)
 	}
 	s.sessions = authn.NewSessions(cfg.Accounts, s.sessionFailed)
 	s.echo = echo.New()
@@ -110,11 +113,14 @@ func (s *Server) Routes() []string {
 func (s *Server) address(path string) string { return s.public.String() + path }
 
 // wait lets the verifier's store catch up with a change, for at most five
-// seconds. The change is made whatever happens here, and the store follows.
-func (s *Server) wait(ctx context.Context, revision uint64) {
+// seconds, and tells whether it did. The change is made whatever happens here, and
+// the store follows.
+func (s *Server) wait(ctx context.Context, revision uint64) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := s.catchUp(ctx, revision); err != nil {
+	err := s.catchUp(ctx, revision)
+	if err != nil {
 		s.log.WarnContext(ctx, "web: the root-key store is behind", "revision", revision, "error", err)
 	}
+	return err == nil
 }
