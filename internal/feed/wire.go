@@ -17,14 +17,23 @@ import (
 //   - GET PathStream, with the query parameters issuer, epoch and after: first a
 //     frame with the issuer's position, then the change sets after that revision as
 //     they commit, each in a frame, in order and without gaps, and each Heartbeat a
-//     frame with the position. 410 says that changes that far back are gone, or
-//     that the verifier is new (after=0 with no issuer): take a snapshot. 409 says
-//     that the verifier follows another issuer, or knows more than this one: its
-//     operator decides.
+//     frame with the position. 410 says that changes that far back are gone, that
+//     the verifier is new (after=0 with no issuer), or that the issuer began a new
+//     epoch: take a snapshot. 409 says that the verifier follows another issuer, or
+//     knows more than this one: its operator decides. A verifier has one stream: one
+//     that it opens later takes the place of the one before.
 //   - GET PathSnapshot: a frame with the position from which to follow afterwards,
 //     frames of records, and a frame with End. Records may be newer than that
-//     position. A stream without End is not a snapshot.
-//   - POST PathReport with a Report: 204.
+//     position. A stream without End is not a snapshot. A token that was revoked, and
+//     has been expired for a day, is not in it.
+//   - POST PathReport with a Report: 204. A verifier sends one as soon as it has
+//     applied what the stream brought, without waiting for anything, and at least
+//     each ReportEvery while it has a stream; the issuer ends the stream of one that
+//     it has not heard of for ReportLate. 409 as above: nothing of it was taken.
+//
+// Every one of them is 403 where it came over plain HTTP from another machine, and
+// 400 where the request makes no sense. What ends a stream says why in no frame: the
+// verifier comes back, and is told by the status.
 const (
 	PathStream   = "/feed/v1/stream"
 	PathSnapshot = "/feed/v1/snapshot"
@@ -33,6 +42,13 @@ const (
 
 // Heartbeat is how often a stream says where the issuer is, and that it is there.
 const Heartbeat = time.Second
+
+// ReportEvery is how often a verifier with a stream reports at least, and ReportLate
+// is after what silence the issuer takes it for gone.
+const (
+	ReportEvery = 10 * time.Second
+	ReportLate  = 45 * time.Second
+)
 
 // Limits of what either side reads.
 const (
