@@ -99,11 +99,26 @@ func (s *Service) ConfirmRecoveryCodes(ctx context.Context, x Session, o Origin,
 	if x.Factor == FactorNone {
 		return Session{}, ErrForbidden
 	}
+	if err := s.hasRecoveryCodes(ctx, x); err != nil {
+		return Session{}, err
+	}
 	next, _, err := s.withRecoveryCode(ctx, x, o, code, func(_ kv.Tx, u *userRecord, _ recoveryRecord, _ int) (accepted, error) {
 		u.RecoveryConfirmed = true
 		return accepted{row: rowRecoveryConfirmed, keeps: true}, nil
 	})
 	return next, err
+}
+
+// hasRecoveryCodes returns the problem recovery_missing where none were made, or
+// all are used.
+func (s *Service) hasRecoveryCodes(ctx context.Context, x Session) error {
+	return s.store.View(ctx, func(r kv.Reader) error {
+		u, err := s.member(r, x)
+		if err == nil && u.RecoveryLeft == 0 {
+			err = problem.New("", CodeRecoveryMissing)
+		}
+		return err
+	})
 }
 
 // UseRecoveryCode gives a recovery code as second factor and burns it. Using

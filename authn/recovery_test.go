@@ -133,6 +133,28 @@ func TestRecoveryCodeBeforeItIsConfirmed(t *testing.T) {
 	}
 }
 
+// Before codes were made there is none to type back, and none that gets in.
+func TestRecoveryMissing(t *testing.T) {
+	e := newEnv(t)
+	root := e.register("root", PurposeSetup, e.setupLink())
+	if _, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, "verify").link); err != nil {
+		t.Fatal(err)
+	}
+	p, err := e.BeginTOTP(t.Context(), root.Session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.secret = p.Secret
+	x := e.must(e.ConfirmTOTP(t.Context(), root.Session, home, e.code(root, 0)))
+	e.unchanged(func() {
+		_, err := e.ConfirmRecoveryCodes(t.Context(), x, home, "0000000000000000")
+		wantProblem(t, err, "", CodeRecoveryMissing)
+	})
+	y := e.must(e.SignIn(t.Context(), home, "root", root.password))
+	_, err = e.UseRecoveryCode(t.Context(), y, home, "0000000000000000")
+	wantProblem(t, err, "code", CodeRecoveryWrong)
+}
+
 // What is no code is not counted as an attempt.
 func TestRecoveryFormat(t *testing.T) {
 	e := newEnv(t)
