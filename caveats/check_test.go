@@ -32,93 +32,102 @@ func with(change func(*Request)) Request {
 	return r
 }
 
+func project(name string) Request { return with(func(r *Request) { r.Project = name }) }
+func version(v string) Request    { return with(func(r *Request) { r.Version = v }) }
+func client(ip string) Request {
+	return with(func(r *Request) { r.ClientIP = netip.MustParseAddr(ip) })
+}
+
+// at is the full request a moment before the end of a second.
+func at(seconds int64) Request {
+	return with(func(r *Request) { r.Now = time.Unix(seconds, 999999999) })
+}
+
+var full = fullRequest()
+
+var checkCases = []struct {
+	caveat Caveat
+	req    Request
+	want   Reason // "" where it holds
+}{
+	{Life{now + 1, now}, full, ""},
+	{Life{now + 1, now + 1}, full, NotYetValid},
+	{Life{now, now - 60}, full, Expired},
+	{Life{now + 10, now}, at(now + 9), ""},
+	{Life{now + 10, now}, at(now + 10), Expired},
+	{Life{now + 10, now}, at(now - 1), NotYetValid},
+	{Life{now - 1, now + 1}, full, Expired}, // never valid
+	{Life{1 << 62, -1 << 62}, with(func(r *Request) { r.Now = time.Time{} }), Expired},
+
+	{ProjectNames{"other", "demo"}, full, ""},
+	{ProjectNames{"a-b"}, project("A__b"), ""},
+	{ProjectNames{"Demo"}, full, WrongProject},
+	{ProjectNames{"Demo"}, project("Demo"), WrongProject}, // the caveat is not normalized
+	{ProjectNames{"demo"}, project("other"), WrongProject},
+	{ProjectNames{"demo"}, project(""), WrongProject},
+	{ProjectNames{""}, project(""), WrongProject},
+	{ProjectNames{}, full, WrongProject},
+	{ProjectNames{"demo"}, project("demo\n"), WrongProject},
+	{ProjectNames{"demo"}, project(" demo"), WrongProject},
+	{ProjectNames{"k"}, project("\u212a"), WrongProject}, // the Kelvin sign folds to k
+
+	{ProjectIDs{projectC, projectB}, full, ""},
+	{ProjectIDs{projectC}, full, WrongProject},
+	{ProjectIDs{}, full, WrongProject},
+	{ProjectIDs{""}, with(func(r *Request) { r.ProjectID = "" }), WrongProject},
+	{ProjectIDs{strings.ToUpper(projectB)}, full, WrongProject},
+	{ProjectIDs{strings.ToUpper(projectB)}, with(func(r *Request) { r.ProjectID = strings.ToUpper(projectB) }), WrongProject},
+
+	{User(userA), full, ""},
+	{User(projectB), full, WrongUser},
+	{User(""), with(func(r *Request) { r.UserID = "" }), WrongUser},
+
+	{Versions{"2.0", "1.0"}, full, ""},
+	{Versions{"v1"}, full, ""},
+	{Versions{"1.0.0"}, full, ""},
+	{Versions{"1.0"}, version("1.0+local"), WrongVersion},
+	{Versions{"1.0+local"}, full, WrongVersion},
+	{Versions{"1.0"}, version(""), WrongVersion},
+	{Versions{""}, version(""), WrongVersion},
+	{Versions{"one"}, version("one"), WrongVersion},
+	{Versions{}, full, WrongVersion},
+
+	{FileNames{"x", "demo-1.0.tar.gz"}, full, ""},
+	{FileNames{"Demo-1.0.tar.gz"}, full, WrongFile},
+	{FileNames{""}, with(func(r *Request) { r.Filename = "" }), WrongFile},
+
+	{Digests{digestA}, full, ""},
+	{Digests{strings.ToUpper(digestA)}, full, WrongDigest},
+	{Digests{strings.ToUpper(digestA)}, with(func(r *Request) { r.SHA256 = strings.ToUpper(digestA) }), WrongDigest},
+	{Digests{""}, with(func(r *Request) { r.SHA256 = "" }), WrongDigest},
+	{Digests{strings.Repeat("b", 64)}, full, WrongDigest},
+
+	{Networks{"203.0.113.0/24"}, full, ""},
+	{Networks{"203.0.113.9/32"}, full, ""},
+	{Networks{"203.0.113.0/24"}, client("::ffff:203.0.113.9"), ""},
+	{Networks{"198.51.100.0/24", "203.0.113.0/29"}, full, WrongNetwork},
+	{Networks{"203.0.113.9/24"}, full, WrongNetwork}, // host bits: no prefix
+	{Networks{"203.0.113.9"}, full, WrongNetwork},
+	{Networks{"::ffff:203.0.113.0/120"}, full, WrongNetwork},
+	{Networks{"::ffff:203.0.113.0/120"}, client("::ffff:203.0.113.9"), WrongNetwork},
+	{Networks{"0.0.0.0/0"}, client("2001:db8::1"), WrongNetwork},
+	{Networks{"::/0"}, full, WrongNetwork},
+	{Networks{"2001:db8::/32"}, client("2001:db8::1"), ""},
+	{Networks{"fe80::/10"}, client("fe80::1"), ""},
+	{Networks{"fe80::/10"}, client("fe80::1%eth0"), WrongNetwork},
+	{Networks{"fe80::%eth0/10"}, client("fe80::1%eth0"), WrongNetwork},
+	{Networks{"0.0.0.0/0", "::/0"}, with(func(r *Request) { r.ClientIP = netip.Addr{} }), WrongNetwork},
+
+	{Actions{"upload"}, full, ""},
+	{Actions{"create"}, full, WrongAction},
+	{Actions{"Upload"}, full, WrongAction},
+	{Actions{""}, with(func(r *Request) { r.Action = "" }), WrongAction},
+
+	{Unknown{TagNumber: "9999", Raw: "[9999]"}, full, UnknownCaveat},
+}
+
 func TestCheckOfEachCaveat(t *testing.T) {
-	full := fullRequest()
-	project := func(name string) Request { return with(func(r *Request) { r.Project = name }) }
-	at := func(seconds int64) Request { return with(func(r *Request) { r.Now = time.Unix(seconds, 999999999) }) }
-	version := func(v string) Request { return with(func(r *Request) { r.Version = v }) }
-	client := func(ip string) Request { return with(func(r *Request) { r.ClientIP = netip.MustParseAddr(ip) }) }
-
-	for _, c := range []struct {
-		caveat Caveat
-		req    Request
-		want   Reason // "" where it holds
-	}{
-		{Life{now + 1, now}, full, ""},
-		{Life{now + 1, now + 1}, full, NotYetValid},
-		{Life{now, now - 60}, full, Expired},
-		{Life{now + 10, now}, at(now + 9), ""},
-		{Life{now + 10, now}, at(now + 10), Expired},
-		{Life{now + 10, now}, at(now - 1), NotYetValid},
-		{Life{now - 1, now + 1}, full, Expired}, // never valid
-		{Life{1 << 62, -1 << 62}, with(func(r *Request) { r.Now = time.Time{} }), Expired},
-
-		{ProjectNames{"other", "demo"}, full, ""},
-		{ProjectNames{"a-b"}, project("A__b"), ""},
-		{ProjectNames{"Demo"}, full, WrongProject},
-		{ProjectNames{"Demo"}, project("Demo"), WrongProject}, // the caveat is not normalized
-		{ProjectNames{"demo"}, project("other"), WrongProject},
-		{ProjectNames{"demo"}, project(""), WrongProject},
-		{ProjectNames{""}, project(""), WrongProject},
-		{ProjectNames{}, full, WrongProject},
-		{ProjectNames{"demo"}, project("demo\n"), WrongProject},
-		{ProjectNames{"demo"}, project(" demo"), WrongProject},
-		{ProjectNames{"k"}, project("\u212a"), WrongProject}, // the Kelvin sign folds to k
-
-		{ProjectIDs{projectC, projectB}, full, ""},
-		{ProjectIDs{projectC}, full, WrongProject},
-		{ProjectIDs{}, full, WrongProject},
-		{ProjectIDs{""}, with(func(r *Request) { r.ProjectID = "" }), WrongProject},
-		{ProjectIDs{strings.ToUpper(projectB)}, full, WrongProject},
-		{ProjectIDs{strings.ToUpper(projectB)}, with(func(r *Request) { r.ProjectID = strings.ToUpper(projectB) }), WrongProject},
-
-		{User(userA), full, ""},
-		{User(projectB), full, WrongUser},
-		{User(""), with(func(r *Request) { r.UserID = "" }), WrongUser},
-
-		{Versions{"2.0", "1.0"}, full, ""},
-		{Versions{"v1"}, full, ""},
-		{Versions{"1.0.0"}, full, ""},
-		{Versions{"1.0"}, version("1.0+local"), WrongVersion},
-		{Versions{"1.0+local"}, full, WrongVersion},
-		{Versions{"1.0"}, version(""), WrongVersion},
-		{Versions{""}, version(""), WrongVersion},
-		{Versions{"one"}, version("one"), WrongVersion},
-		{Versions{}, full, WrongVersion},
-
-		{FileNames{"x", "demo-1.0.tar.gz"}, full, ""},
-		{FileNames{"Demo-1.0.tar.gz"}, full, WrongFile},
-		{FileNames{""}, with(func(r *Request) { r.Filename = "" }), WrongFile},
-
-		{Digests{digestA}, full, ""},
-		{Digests{strings.ToUpper(digestA)}, full, WrongDigest},
-		{Digests{strings.ToUpper(digestA)}, with(func(r *Request) { r.SHA256 = strings.ToUpper(digestA) }), WrongDigest},
-		{Digests{""}, with(func(r *Request) { r.SHA256 = "" }), WrongDigest},
-		{Digests{strings.Repeat("b", 64)}, full, WrongDigest},
-
-		{Networks{"203.0.113.0/24"}, full, ""},
-		{Networks{"203.0.113.9/32"}, full, ""},
-		{Networks{"203.0.113.0/24"}, client("::ffff:203.0.113.9"), ""},
-		{Networks{"198.51.100.0/24", "203.0.113.0/29"}, full, WrongNetwork},
-		{Networks{"203.0.113.9/24"}, full, WrongNetwork}, // host bits: no prefix
-		{Networks{"203.0.113.9"}, full, WrongNetwork},
-		{Networks{"::ffff:203.0.113.0/120"}, full, WrongNetwork},
-		{Networks{"::ffff:203.0.113.0/120"}, client("::ffff:203.0.113.9"), WrongNetwork},
-		{Networks{"0.0.0.0/0"}, client("2001:db8::1"), WrongNetwork},
-		{Networks{"::/0"}, full, WrongNetwork},
-		{Networks{"2001:db8::/32"}, client("2001:db8::1"), ""},
-		{Networks{"fe80::/10"}, client("fe80::1"), ""},
-		{Networks{"fe80::/10"}, client("fe80::1%eth0"), WrongNetwork},
-		{Networks{"fe80::%eth0/10"}, client("fe80::1%eth0"), WrongNetwork},
-		{Networks{"0.0.0.0/0", "::/0"}, with(func(r *Request) { r.ClientIP = netip.Addr{} }), WrongNetwork},
-
-		{Actions{"upload"}, full, ""},
-		{Actions{"create"}, full, WrongAction},
-		{Actions{"Upload"}, full, WrongAction},
-		{Actions{""}, with(func(r *Request) { r.Action = "" }), WrongAction},
-
-		{Unknown{TagNumber: "9999", Raw: "[9999]"}, full, UnknownCaveat},
-	} {
+	for _, c := range checkCases {
 		f := c.caveat.Check(c.req)
 		switch {
 		case c.want == "" && f != nil:

@@ -53,6 +53,42 @@ func checkBlock(t *testing.T, begin, end, want string) {
 	}
 }
 
+// worksheet writes the worked example line by line while it computes it.
+type worksheet struct {
+	strings.Builder
+	key, binary []byte // the next key of the chain, the binary form so far
+}
+
+func (w *worksheet) line(name, value string) { fmt.Fprintf(w, "%-12s %s\n", name, value) }
+func (w *worksheet) head(text string)        { w.WriteString("\n" + text + "\n\n") }
+
+// link is one HMAC of the chain.
+func (w *worksheet) link(name, message string) {
+	h := hmac.New(sha256.New, w.key)
+	h.Write([]byte(message))
+	w.key = h.Sum(nil)
+	w.line(name, hex.EncodeToString(w.key))
+}
+
+func (w *worksheet) field(kind byte, s string) {
+	w.line(fmt.Sprintf("%02x %02x", kind, len(s)), hex.EncodeToString([]byte(s)))
+	w.binary = append(append(w.binary, kind, byte(len(s))), s...)
+}
+
+func (w *worksheet) mark(b byte, why string) {
+	w.line(fmt.Sprintf("%02x", b), why)
+	w.binary = append(w.binary, b)
+}
+
+// text writes the binary form as a token, in lines of 100 characters.
+func (w *worksheet) text() string {
+	text := token.Prefix + base64.RawURLEncoding.EncodeToString(w.binary)
+	for chunk := range slices.Chunk([]byte(text), 100) {
+		w.Write(append(chunk, '\n'))
+	}
+	return text
+}
+
 // TestReadmeTokenByHand computes the worked example from HMAC-SHA256 alone, and
 // compares it with what Mint and Restrict make.
 func TestReadmeTokenByHand(t *testing.T) {
@@ -60,56 +96,45 @@ func TestReadmeTokenByHand(t *testing.T) {
 	for i := range root {
 		root[i] = byte(i)
 	}
-	mac := func(key, message []byte) []byte {
-		h := hmac.New(sha256.New, key)
-		h.Write(message)
-		return h.Sum(nil)
-	}
-	user, life, added := `[3,"`+userID+`"]`, `[0,1800003600,1799999940]`, `[1,["demo"]]`
+	const user, life, added = `[3,"` + userID + `"]`, `[0,1800003600,1799999940]`, `[1,["demo"]]`
 
-	var b strings.Builder
-	line := func(name, value string) { fmt.Fprintf(&b, "%-12s %s\n", name, value) }
-	field := func(kind byte, s string) string {
-		line(fmt.Sprintf("%02x %02x", kind, len(s)), fmt.Sprintf("%x", s))
-		return string([]byte{kind, byte(len(s))}) + s
-	}
-	mark := func(why string) string {
-		line("00", why)
-		return "\x00"
-	}
-
-	line("root key", hex.EncodeToString(root))
-	line("identifier", id)
-	line("location", location)
-	line("caveat 1", user)
-	line("caveat 2", life)
-	b.WriteString("\nThe chain:\n\n")
-	key := mac([]byte("macaroons-key-generator"), root)
-	line("key", hex.EncodeToString(key))
-	s := mac(key, []byte(id))
-	line("s[0]", hex.EncodeToString(s))
-	s = mac(s, []byte(user))
-	line("s[1]", hex.EncodeToString(s))
-	s = mac(s, []byte(life))
-	line("s[2]", hex.EncodeToString(s))
-
-	b.WriteString("\nThe binary form:\n\n")
-	line("02", "version")
-	binary := "\x02" + field(1, location) + field(2, id) + mark("end of the section") +
-		field(2, user) + mark("end of caveat 1") + field(2, life) + mark("end of caveat 2")
-	unsigned := binary
-	binary += mark("no more caveats") + field(6, string(s))
-	text := token.Prefix + base64.RawURLEncoding.EncodeToString([]byte(binary))
-	b.WriteString("\nThe text:\n\n" + wrap(text))
-
-	b.WriteString("\nIts holder narrows it to one project. Only s[2] is needed, which is in the token:\n\n")
-	line("caveat 3", added)
-	s = mac(s, []byte(added))
-	line("s[3]", hex.EncodeToString(s))
-	narrowed := token.Prefix + base64.RawURLEncoding.EncodeToString([]byte(unsigned+"\x02\x0c"+added+"\x00\x00\x06\x20"+string(s)))
-	b.WriteString("\n" + wrap(narrowed))
-
-	checkBlock(t, "compares.\n\n```text\n", "```\n\n## Where PyPI", b.String())
+	w := &worksheet{key: []byte("macaroons-key-generator")}
+	w.line("root key", hex.EncodeToString(root))
+	w.line("identifier", id)
+	w.line("location", location)
+	w.line("caveat 1", user)
+	w.line("caveat 2", life)
+	w.head("The chain:")
+	w.link("key", string(root))
+	w.link("s[0]", id)
+	w.link("s[1]", user)
+	w.link("s[2]", life)
+	w.head("The binary form:")
+	w.mark(2, "version")
+	w.field(1, location)
+	w.field(2, id)
+	w.mark(0, "end of the section")
+	w.field(2, user)
+	w.mark(0, "end of caveat 1")
+	w.field(2, life)
+	w.mark(0, "end of caveat 2")
+	before := slices.Clone(w.binary)
+	w.mark(0, "no more caveats")
+	w.field(6, string(w.key))
+	w.head("The text:")
+	text := w.text()
+	w.head("Its holder narrows it to one project. Only s[2] is needed, which is in the token. Behind caveat 2 the binary form goes on:")
+	w.line("caveat 3", added)
+	w.link("s[3]", added)
+	w.binary = before
+	w.WriteString("\n")
+	w.field(2, added)
+	w.mark(0, "end of caveat 3")
+	w.mark(0, "no more caveats")
+	w.field(6, string(w.key))
+	w.WriteString("\n")
+	narrowed := w.text()
+	checkBlock(t, "compares.\n\n```text\n", "```\n\n## Where PyPI", w.String())
 
 	tok, err := token.Mint(root, id, location, bytesOf([]string{user, life}))
 	if err != nil {
@@ -121,16 +146,6 @@ func TestReadmeTokenByHand(t *testing.T) {
 	if got, err := token.Restrict(text, caveats.ProjectNames{"demo"}); err != nil || got != narrowed {
 		t.Errorf("Restrict makes %s, %v", got, err)
 	}
-}
-
-// wrap breaks a long text into lines of 100 characters.
-func wrap(text string) string {
-	var b strings.Builder
-	for chunk := range slices.Chunk([]byte(text), 100) {
-		b.Write(chunk)
-		b.WriteByte('\n')
-	}
-	return b.String()
 }
 
 // TestReadmeListsTheLiberties: the table is the list of the differential test.
