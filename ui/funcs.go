@@ -44,7 +44,6 @@ func funcs(c *catalogue, assets *assetFiles) template.FuncMap {
 		"date":    func(t time.Time) template.HTML { return c.element(t, c.date(t)) },
 		"indays":  func(v View, n int) time.Time { return v.layout().Now.AddDate(0, 0, n) },
 		"length":  c.length,
-		"code":    func(s string) template.HTML { return wrap("code", s) },
 		"strong":  func(s string) template.HTML { return wrap("strong", s) },
 		"names":   c.names,
 		"scope":   c.scope,
