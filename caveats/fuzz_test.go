@@ -109,8 +109,10 @@ func anyOf(list []string, f func(string) bool) bool {
 
 // pep503 is the PEP's own definition.
 func pep503(name string) string {
-	return strings.ToLower(regexp.MustCompile(`[-_.]+`).ReplaceAllString(name, "-"))
+	return strings.ToLower(separators.ReplaceAllString(name, "-"))
 }
+
+var separators = regexp.MustCompile(`[-_.]+`)
 
 func FuzzVersion(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b string) {
