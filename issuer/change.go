@@ -59,6 +59,9 @@ func (c *change) finish() (uint64, error) {
 	if err := c.Put([]byte(keyRevision), binary.BigEndian.AppendUint64(nil, c.rev)); err != nil {
 		return 0, err
 	}
+	if err := c.compact(); err != nil {
+		return 0, err
+	}
 	rev := c.rev
 	c.OnCommit(func() { c.s.news.reach(rev) })
 	return rev, nil
@@ -132,6 +135,13 @@ func (n *news) reach(rev uint64) {
 		close(n.more)
 		n.more = nil
 	}
+}
+
+// last is the last revision that was heard of.
+func (n *news) last() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rev
 }
 
 // beyond returns nil if a revision above after was reached, else a channel that

@@ -27,6 +27,11 @@ func (s *Service) Position(ctx context.Context) (feed.Position, error) {
 	return pos, err
 }
 
+// head is Position as far as this process has heard.
+func (s *Service) head() feed.Position {
+	return feed.Position{Issuer: s.id.Issuer, Epoch: s.id.Epoch, Revision: s.news.last()}
+}
+
 // Wait returns as soon as the store stands at a revision above after, or with
 // the context's error.
 func (s *Service) Wait(ctx context.Context, after uint64) error {
@@ -51,8 +56,9 @@ func (s *Service) Wait(ctx context.Context, after uint64) error {
 // newer than the set that they stand in. A record that changed several times
 // within a batch stands in the first of its sets only, so a set may be empty.
 //
-// After a revision that was never reached the error is ErrAhead. A record that
-// the sealer can't open is an error too; it is never left out.
+// After a revision that was never reached the error is ErrAhead, and behind the
+// changes that are no longer kept it is feed.ErrCompacted. A record that the sealer
+// can't open is an error too; it is never left out.
 func (s *Service) Changes(ctx context.Context, after uint64, limit int) ([]feed.ChangeSet, error) {
 	if limit <= 0 || limit > MaxChanges {
 		limit = MaxChanges
@@ -67,7 +73,7 @@ func (s *Service) Changes(ctx context.Context, after uint64, limit int) ([]feed.
 			return fmt.Errorf("%w (asked for what follows %d, the last is %d)", ErrAhead, after, last)
 		}
 		b := batch{s: s, r: r, seen: make(map[ref]bool)}
-		out, err = b.read(after, limit)
+		out, err = b.read(after, last, limit)
 		return err
 	})
 	return out, err
@@ -81,19 +87,26 @@ type batch struct {
 	size int
 }
 
-func (b *batch) read(after uint64, limit int) ([]feed.ChangeSet, error) {
+func (b *batch) read(after, last uint64, limit int) ([]feed.ChangeSet, error) {
 	pairs, err := b.r.Scan([]byte(keyLog), logKey(after), limit, false)
 	if err != nil {
 		return nil, err
 	}
+	if len(pairs) == 0 && after < last {
+		return nil, fmt.Errorf("issuer: the change log lacks revision %d: restore the store from a backup", after+1)
+	}
 	out := make([]feed.ChangeSet, 0, len(pairs))
 	for i, p := range pairs {
-		set, err := b.set(p)
+		rev, err := logRevision(p.Key)
 		if err != nil {
 			return nil, err
 		}
-		if want := after + uint64(i) + 1; set.Revision != want {
-			return nil, fmt.Errorf("issuer: the change log lacks revision %d: restore the store from a backup", want)
+		if want := after + uint64(i) + 1; rev != want {
+			return nil, b.gap(want, rev)
+		}
+		set, err := b.set(rev, p)
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, set)
 		if b.size >= maxBatch {
@@ -103,14 +116,38 @@ func (b *batch) read(after uint64, limit int) ([]feed.ChangeSet, error) {
 	return out, nil
 }
 
-func (b *batch) set(p kv.Pair) (feed.ChangeSet, error) {
-	var e logEntry
-	if len(p.Key) != len(keyLog)+8 {
-		return feed.ChangeSet{}, fmt.Errorf("issuer: the change log has a damaged key %q", p.Key)
+// gap is the error where the log goes on at found in place of want.
+func (b *batch) gap(want, found uint64) error {
+	oldest, err := b.r.Scan([]byte(keyLog), nil, 1, false)
+	if err != nil {
+		return err
 	}
-	rev := binary.BigEndian.Uint64(p.Key[len(keyLog):])
+	if string(oldest[0].Key) == string(logKey(found)) {
+		return fmt.Errorf("issuer: revision %d, the log begins at %d: %w", want, found, feed.ErrCompacted)
+	}
+	return fmt.Errorf("issuer: the change log lacks revision %d: restore the store from a backup", want)
+}
+
+// logRevision is the revision of an entry of the log.
+func logRevision(key []byte) (uint64, error) {
+	if len(key) != len(keyLog)+8 {
+		return 0, fmt.Errorf("issuer: the change log has a damaged key %q", key)
+	}
+	return binary.BigEndian.Uint64(key[len(keyLog):]), nil
+}
+
+// decodeEntry reads an entry of the log.
+func decodeEntry(p kv.Pair) (e logEntry, err error) {
 	if err := json.Unmarshal(p.Value, &e); err != nil {
-		return feed.ChangeSet{}, fmt.Errorf("issuer: entry %d of the change log is damaged: %w", rev, err)
+		return e, fmt.Errorf("issuer: the entry %q of the change log is damaged: %w", p.Key, err)
+	}
+	return e, nil
+}
+
+func (b *batch) set(rev uint64, p kv.Pair) (feed.ChangeSet, error) {
+	e, err := decodeEntry(p)
+	if err != nil {
+		return feed.ChangeSet{}, err
 	}
 	set := feed.ChangeSet{Revision: rev, Time: e.Time}
 	for _, f := range e.Refs {

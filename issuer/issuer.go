@@ -73,8 +73,13 @@ type Config struct {
 
 	Clock   func() time.Time // time.Now where nil
 	MaxLife time.Duration    // longest life of a token, at least 24 h; 0: tokens may live for ever
-	Rand    io.Reader        // source of root keys and ids, crypto/rand where nil
-	Logger  *slog.Logger     // discards where nil
+	// KeepChanges is how many change sets the log keeps at least for verifiers
+	// that come back; one that is further behind takes a snapshot. 100,000 where
+	// it is 0: some 15 MB.
+	KeepChanges int
+
+	Rand   io.Reader    // source of root keys and ids, crypto/rand where nil
+	Logger *slog.Logger // discards where nil
 }
 
 func (c Config) check() error {
@@ -90,6 +95,9 @@ func (c Config) check() error {
 	}
 	if c.MaxLife < 0 || c.MaxLife > 0 && c.MaxLife < day {
 		errs = append(errs, fmt.Errorf("issuer: the longest life of a token is at least 24 h, not %s; 0 sets no limit", c.MaxLife))
+	}
+	if c.KeepChanges < 0 {
+		errs = append(errs, fmt.Errorf("issuer: the change log can't keep %d entries", c.KeepChanges))
 	}
 	return errors.Join(errs...)
 }
@@ -122,8 +130,10 @@ type Service struct {
 	log      *slog.Logger
 	newID    func() (string, error) // UUIDs for projects and tokens
 
+	keep uint64   // change sets in the log, at least
 	id   identity // of the store; constant
 	news news
+	live live
 }
 
 // New opens the issuer on a store. In a new store it makes the identity by which
@@ -139,6 +149,10 @@ func New(cfg Config) (*Service, error) {
 	}
 	if s.clock == nil {
 		s.clock = time.Now
+	}
+	s.keep = uint64(cfg.KeepChanges)
+	if s.keep == 0 {
+		s.keep = keepChanges
 	}
 	if s.rand == nil {
 		s.rand = rand.Reader

@@ -1,6 +1,9 @@
 package issuer
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"encoding/hex"
+)
 
 // Keys of this room in the store. Ids are UUIDs in text, names are normalized:
 // neither has a slash in it. Numbers are eight bytes, big-endian, so that keys
@@ -19,22 +22,31 @@ import "encoding/binary"
 //	issuer/owned/<user>/<revision>   id of the token minted at the revision
 //	issuer/label/<user>/<folded>     id of the unrevoked token that has the label
 //	issuer/tally/<user>              tally
+//	issuer/verifier/<verifier>       verifierRecord
+//	issuer/verifiername/<folded>     id of the unrevoked verifier that has the name
+//	issuer/verifiersecret/<SHA-256>  id of the unrevoked verifier that has the secret
+//	issuer/seen/<verifier>           seenRecord
 const (
-	keyIdentity = "issuer/identity"
-	keyRevision = "issuer/revision"
-	keyLog      = "issuer/log/"
+	keyIdentity     = "issuer/identity"
+	keyRevision     = "issuer/revision"
+	keyLog          = "issuer/log/"
+	keyUser         = "issuer/user/"
+	keyProject      = "issuer/project/"
+	keyToken        = "issuer/token/"
+	keyVerifier     = "issuer/verifier/"
+	keyVerifierName = "issuer/verifiername/"
 )
 
 func logKey(rev uint64) []byte { return binary.BigEndian.AppendUint64([]byte(keyLog), rev) }
 
-func userKey(id string) string         { return "issuer/user/" + id }
-func projectKey(id string) string      { return "issuer/project/" + id }
+func userKey(id string) string         { return keyUser + id }
+func projectKey(id string) string      { return keyProject + id }
 func nameKey(normalized string) string { return "issuer/name/" + normalized }
 
 func rolePrefix(user string) []byte       { return []byte("issuer/role/" + user + "/") }
 func roleKey(user, project string) []byte { return append(rolePrefix(user), project...) }
 
-func tokenKey(id string) string { return "issuer/token/" + id }
+func tokenKey(id string) string { return keyToken + id }
 func chainKey(id string) string { return "issuer/chain/" + id }
 func useKey(id string) string   { return "issuer/use/" + id }
 
@@ -45,3 +57,10 @@ func ownedKey(user string, serial uint64) []byte {
 
 func labelKey(user, label string) string { return "issuer/label/" + user + "/" + foldLabel(label) }
 func tallyKey(user string) string        { return "issuer/tally/" + user }
+
+func verifierKey(id string) string       { return keyVerifier + id }
+func verifierNameKey(name string) string { return keyVerifierName + foldLabel(name) }
+func verifierSecretKey(hash []byte) string {
+	return "issuer/verifiersecret/" + hex.EncodeToString(hash)
+}
+func seenKey(id string) string { return "issuer/seen/" + id }

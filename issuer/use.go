@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -23,10 +25,7 @@ type Use struct {
 //
 // A use is no change of state: it has no audit row, and verifiers do not hear of it.
 func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from netip.Addr, at time.Time) error {
-	if now := s.clock(); at.After(now) {
-		at = now
-	}
-	use := Use{At: at.UTC().Truncate(time.Minute), Project: project, Network: network(from)}
+	use := s.coarse(project, from, at)
 	var known bool
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
 		known, err = usedSince(r, tokenID, use.At)
@@ -35,12 +34,70 @@ func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from n
 	if err != nil || known {
 		return err
 	}
-	return s.store.Update(ctx, func(tx kv.Tx) error {
-		if known, err := usedSince(tx, tokenID, use.At); err != nil || known {
-			return err
+	return s.store.Update(ctx, func(tx kv.Tx) error { return putUse(tx, tokenID, use) })
+}
+
+// coarse is a use as it is kept.
+func (s *Service) coarse(project string, from netip.Addr, at time.Time) Use {
+	if now := s.clock(); at.After(now) {
+		at = now
+	}
+	return Use{At: at.UTC().Truncate(time.Minute), Project: project, Network: network(from)}
+}
+
+func putUse(tx kv.Tx, tokenID string, use Use) error {
+	if known, err := usedSince(tx, tokenID, use.At); err != nil || known {
+		return err
+	}
+	return kv.PutJSON(tx, useKey(tokenID), use)
+}
+
+// recordUses notes what a verifier reports, as RecordUse does, in one transaction
+// at most. What is over feed.MaxUses, of tokens that do not exist, or from before
+// there was rind is dropped, and so is a text that is no name of a project.
+func (s *Service) recordUses(ctx context.Context, uses []feed.Use) error {
+	news := make(map[string]Use)
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		for _, u := range uses[:min(len(uses), feed.MaxUses)] {
+			project := caveats.NormalizeProject(u.Project)
+			if len(u.Project) > MaxProjectName || !caveats.ValidProjectName(u.Project) {
+				project = ""
+			}
+			use := s.coarse(project, address(u.Network), u.At)
+			known, err := usedSince(r, u.Token, use.At)
+			switch {
+			case errors.Is(err, ErrNotFound) || known || use.At.Before(firstUse) || !use.At.After(news[u.Token].At):
+			case err != nil:
+				return err
+			default:
+				news[u.Token] = use
+			}
 		}
-		return kv.PutJSON(tx, useKey(tokenID), use)
+		return nil
 	})
+	if err != nil || len(news) == 0 {
+		return err
+	}
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		for id, use := range news {
+			if err := putUse(tx, id, use); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// firstUse is before every use of a token.
+var firstUse = time.Date(2025, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// address reads an address, or that of a network; zero where it is neither.
+func address(s string) netip.Addr {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a
+	}
+	p, _ := netip.ParsePrefix(s)
+	return p.Addr()
 }
 
 // usedSince tells whether a use of the token in this minute or later is known.

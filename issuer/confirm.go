@@ -1,0 +1,78 @@
+package issuer
+
+import (
+	"context"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// awayFor is how long a verifier that is no longer connected is spoken of: it may
+// still decide by what it has, until its MaxStaleness is over, which nobody sets to
+// more than a day.
+const awayFor = 24 * time.Hour
+
+// Confirmation says which verifiers have applied a revision.
+type Confirmation struct {
+	Connected int           // verifiers that were connected
+	Applied   int           // those of them that have said that they have it
+	Slowest   time.Duration // from the change to the last of these words; 0 where there were none
+	Behind    []string      // names of the connected ones that have not said so, in order
+	Away      []string      // names of those that were there within a day, are not connected, and lack it
+}
+
+// Confirm waits until every verifier that is connected has reported that it has
+// applied the revision, for as long as wait or ctx allow. What it returns is also
+// right where some have not.
+func (s *Service) Confirm(ctx context.Context, revision uint64, wait time.Duration) Confirmation {
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	begun := s.clock()
+	at := s.head()
+	at.Revision = revision
+	asked := make(map[string]bool)
+	for {
+		c, last, moved := s.live.count(at, asked)
+		if len(c.Behind) > 0 {
+			select {
+			case <-moved:
+				continue
+			case <-waiting.Done():
+			}
+		}
+		s.complete(ctx, &c, revision, begun, last, asked)
+		return c
+	}
+}
+
+// complete adds what the store knows: since when the revision is there, and which
+// verifiers are away.
+func (s *Service) complete(ctx context.Context, c *Confirmation, revision uint64, begun, last time.Time, asked map[string]bool) {
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		committed, err := commitTime(r, revision)
+		if err != nil {
+			return err
+		}
+		if !committed.IsZero() && committed.Before(begun) {
+			begun = committed
+		}
+		verifiers, err := s.readVerifiers(r)
+		if err != nil {
+			return err
+		}
+		for _, v := range verifiers {
+			lacks := v.Applied.Epoch != s.id.Epoch || v.Applied.Revision < revision
+			if v.Revoked.At.IsZero() && v.Connected.IsZero() && !asked[v.ID] && lacks &&
+				!v.Seen.IsZero() && s.clock().Sub(v.Seen) < awayFor {
+				c.Away = append(c.Away, v.Name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.log.WarnContext(ctx, "which verifiers are away is not known", "error", err)
+	}
+	if c.Applied > 0 {
+		c.Slowest = max(0, last.Sub(begun))
+	}
+}

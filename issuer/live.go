@@ -1,0 +1,164 @@
+package issuer
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+)
+
+// live is what is known at the moment of the verifiers that were heard of since
+// this process began. It holds one presence for each, whatever they send.
+type live struct {
+	mu        sync.Mutex
+	verifiers map[string]*presence // by id
+	moved     chan struct{}        // closed when any of them changes; nil while nobody waits
+}
+
+// presence is one verifier; live's mutex guards it.
+type presence struct {
+	name      string
+	stream    *Stream // nil where it is not connected
+	since     time.Time
+	seen      time.Time     // of the last stream opened or report
+	applied   feed.Position // as it said last
+	appliedAt time.Time     // when it first said so
+	stored    time.Time     // when seen was last written to the store
+}
+
+// of returns the presence of a verifier, which is made where there is none. The
+// caller holds the mutex.
+func (l *live) of(id, name string) *presence {
+	p := l.verifiers[id]
+	if p == nil {
+		p = &presence{}
+		if l.verifiers == nil {
+			l.verifiers = make(map[string]*presence)
+		}
+		l.verifiers[id] = p
+	}
+	p.name = name
+	return p
+}
+
+// tell wakes those who wait for a change. The caller holds the mutex.
+func (l *live) tell() {
+	if l.moved != nil {
+		close(l.moved)
+		l.moved = nil
+	}
+}
+
+// open makes x the stream of its verifier and ends the one before.
+func (l *live) open(x *Stream, name string, at feed.Position, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.of(x.verifier, name)
+	if p.stream != nil {
+		close(p.stream.gone)
+	}
+	p.stream, p.since = x, now
+	p.say(at, now)
+	l.tell()
+}
+
+// report notes what a verifier says that it has. It returns whether that is worth
+// a write to the store.
+func (l *live) report(id, name string, at feed.Position, now time.Time) (store bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.of(id, name)
+	p.say(at, now)
+	l.tell()
+	if since := now.Sub(p.stored); since >= 0 && since < seenEvery {
+		return false
+	}
+	p.stored = now
+	return true
+}
+
+func (p *presence) say(at feed.Position, now time.Time) {
+	p.seen = now
+	if p.applied != at {
+		p.applied, p.appliedAt = at, now
+	}
+}
+
+// close ends x, if it is still the stream of its verifier.
+func (l *live) close(x *Stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.verifiers[x.verifier]; p != nil && p.stream == x {
+		p.stream = nil
+		l.tell()
+	}
+}
+
+// forget ends the stream of a verifier that was revoked.
+func (l *live) forget(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.verifiers[id]
+	if p == nil {
+		return
+	}
+	if p.stream != nil {
+		close(p.stream.gone)
+	}
+	delete(l.verifiers, id)
+	l.tell()
+}
+
+// silence is how long nothing was heard of the verifier of x.
+func (l *live) silence(x *Stream, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.verifiers[x.verifier]
+	if p == nil || p.stream != x {
+		return 0
+	}
+	return now.Sub(p.seen)
+}
+
+// fill adds what is known of a verifier to what the store has.
+func (l *live) fill(v *Verifier) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.verifiers[v.ID]
+	if p == nil {
+		return
+	}
+	v.Seen, v.Applied = p.seen, p.applied
+	if p.stream != nil {
+		v.Connected = p.since
+	}
+}
+
+// count says who of the connected verifiers has applied a revision, and returns a
+// channel that is closed at the next change. asked are those that were connected
+// when somebody began to wait: who drops out meanwhile is behind.
+func (l *live) count(at feed.Position, asked map[string]bool) (c Confirmation, last time.Time, moved <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, p := range l.verifiers {
+		if p.stream == nil && !asked[id] {
+			continue
+		}
+		asked[id] = true
+		c.Connected++
+		if p.applied.Issuer != at.Issuer || p.applied.Epoch != at.Epoch || p.applied.Revision < at.Revision {
+			c.Behind = append(c.Behind, p.name)
+			continue
+		}
+		c.Applied++
+		if p.appliedAt.After(last) {
+			last = p.appliedAt
+		}
+	}
+	slices.Sort(c.Behind)
+	if l.moved == nil {
+		l.moved = make(chan struct{})
+	}
+	return c, last, l.moved
+}

@@ -1,0 +1,152 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// ErrOtherIssuer says that a verifier follows another issuer than this one.
+var ErrOtherIssuer = errors.New("issuer: the verifier follows another issuer")
+
+// seenEvery is how often at most it is written down that a verifier was heard of.
+const seenEvery = 5 * time.Minute
+
+// seenRecord says when a verifier was heard of, for the time after a restart.
+type seenRecord struct {
+	At      time.Time
+	Applied feed.Position
+}
+
+// Stream is the open stream of changes to one verifier, from where it stands. It
+// keeps no queue: each part is read from the log when it is asked for. One
+// goroutine uses it; Close it at the end.
+type Stream struct {
+	s        *Service
+	verifier string
+	at       uint64
+	gone     chan struct{} // closed by live
+}
+
+// OpenStream begins to tell a verifier what follows at, and counts it as connected.
+// A stream that it had before is gone. The errors say why it can't go on from there:
+// feed.ErrCompacted (it takes a snapshot), ErrOtherIssuer and ErrAhead (its operator
+// decides), ErrVerifierUnknown (it was revoked meanwhile).
+func (s *Service) OpenStream(ctx context.Context, v Verifier, at feed.Position) (*Stream, error) {
+	if err := s.checkPosition(ctx, at); err != nil {
+		return nil, err
+	}
+	x := &Stream{s: s, verifier: v.ID, at: at.Revision, gone: make(chan struct{})}
+	s.live.open(x, v.Name, at, s.clock())
+	err := s.store.View(ctx, func(r kv.Reader) error { // after the stream is in the table, where a revocation finds it
+		rec, err := readVerifier(r, v.ID)
+		if errors.Is(err, ErrNotFound) || err == nil && !rec.Revoked.At.IsZero() {
+			return ErrVerifierUnknown
+		}
+		return err
+	})
+	if err == nil {
+		return x, nil
+	}
+	x.Close()
+	if errors.Is(err, ErrVerifierUnknown) {
+		s.live.forget(v.ID)
+	}
+	return nil, err
+}
+
+// checkPosition tells whether changes can follow at.
+func (s *Service) checkPosition(ctx context.Context, at feed.Position) error {
+	switch {
+	case at.Issuer == "":
+		return fmt.Errorf("issuer: a verifier that follows nobody yet: %w", feed.ErrCompacted)
+	case at.Issuer != s.id.Issuer:
+		return fmt.Errorf("%w: it follows %s, and this is %s", ErrOtherIssuer, at.Issuer, s.id.Issuer)
+	case at.Epoch > s.id.Epoch:
+		return fmt.Errorf("%w (it is of epoch %d, this store of %d)", ErrAhead, at.Epoch, s.id.Epoch)
+	case at.Epoch < s.id.Epoch:
+		return fmt.Errorf("issuer: epoch %d ended: %w", at.Epoch, feed.ErrCompacted)
+	}
+	_, err := s.Changes(ctx, at.Revision, 1)
+	return err
+}
+
+// Close ends the stream.
+func (x *Stream) Close() { x.s.live.close(x) }
+
+// Gone is closed when the stream has to end: its verifier was revoked, or opened
+// another.
+func (x *Stream) Gone() <-chan struct{} { return x.gone }
+
+// Changes returns what follows what it returned before, none where there is nothing
+// yet; the errors are those of Service.Changes.
+func (x *Stream) Changes(ctx context.Context) ([]feed.ChangeSet, error) {
+	sets, err := x.s.Changes(ctx, x.at, MaxChanges)
+	if err == nil && len(sets) > 0 {
+		x.at = sets[len(sets)-1].Revision
+	}
+	return sets, err
+}
+
+// More is closed as soon as Changes has more.
+func (x *Stream) More() <-chan struct{} {
+	if more := x.s.news.beyond(x.at); more != nil {
+		return more
+	}
+	return closed
+}
+
+var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// Position is where the issuer stands, without a look into the store.
+func (x *Stream) Position() feed.Position {
+	return feed.Position{Issuer: x.s.id.Issuer, Epoch: x.s.id.Epoch, Revision: max(x.at, x.s.news.last())}
+}
+
+// Silence is how long the verifier has reported nothing.
+func (x *Stream) Silence() time.Duration { return x.s.live.silence(x, x.s.clock()) }
+
+// Report takes what a verifier says: the position that its store has applied, and
+// where tokens were used. Uses that make no sense, and those of tokens that do not
+// exist, are dropped; that they can't be written down is logged and no error.
+// ErrOtherIssuer and ErrAhead refuse the whole report.
+func (s *Service) Report(ctx context.Context, v Verifier, r feed.Report) error {
+	if err := s.checkReport(ctx, r.Applied); err != nil {
+		return err
+	}
+	now := s.clock()
+	if s.live.report(v.ID, v.Name, r.Applied, now) {
+		rec := seenRecord{At: now.UTC().Truncate(time.Minute), Applied: r.Applied}
+		err := s.store.Update(ctx, func(tx kv.Tx) error { return kv.PutJSON(tx, seenKey(v.ID), rec) })
+		if err != nil {
+			s.log.WarnContext(ctx, "that a verifier was heard of is not noted", "verifier", v.ID, "error", err)
+		}
+	}
+	if err := s.recordUses(ctx, r.Uses); err != nil {
+		s.log.WarnContext(ctx, "the uses that a verifier reports are not noted", "verifier", v.ID, "uses", len(r.Uses), "error", err)
+	}
+	return nil
+}
+
+// checkReport refuses positions that this issuer never told.
+func (s *Service) checkReport(ctx context.Context, at feed.Position) error {
+	switch {
+	case at.Issuer == "": // a new one, which has nothing yet
+		return nil
+	case at.Issuer != s.id.Issuer:
+		return fmt.Errorf("%w: it follows %s, and this is %s", ErrOtherIssuer, at.Issuer, s.id.Issuer)
+	case at.Epoch > s.id.Epoch:
+		return fmt.Errorf("%w (it is of epoch %d, this store of %d)", ErrAhead, at.Epoch, s.id.Epoch)
+	case at.Epoch < s.id.Epoch || at.Revision <= s.news.last():
+		return nil
+	}
+	head, err := s.Position(ctx) // a commit that nobody was told of yet
+	if err == nil && at.Revision > head.Revision {
+		err = fmt.Errorf("%w (it reports %d, the last is %d)", ErrAhead, at.Revision, head.Revision)
+	}
+	return err
+}

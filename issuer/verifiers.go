@@ -1,0 +1,315 @@
+package issuer
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// VerifierPrefix begins the secret of a verifier, so that scanners recognize it.
+const VerifierPrefix = "rindv_"
+
+// Limits of verifiers.
+const (
+	MaxVerifierName = 64
+	MaxVerifiers    = 10_000 // that are not revoked
+)
+
+// ErrVerifierUnknown says that a secret belongs to no verifier, or to one that
+// was revoked.
+var ErrVerifierUnknown = errors.New("issuer: the secret is of no verifier that is registered, or of one that was revoked")
+
+// Verifier is a program that may follow the feed, and how it follows.
+type Verifier struct {
+	ID        string // UUID
+	Name      string // unique among those that are not revoked
+	Created   time.Time
+	CreatedBy string     // username, as it was then
+	Revoked   Revocation // zero while it is not
+
+	Seen      time.Time     // last heard of, to a few minutes where it is not connected; zero: never
+	Connected time.Time     // since when its stream is open; zero: it is not
+	Applied   feed.Position // what it said that it has
+	Lag       uint64        // revisions that it lacks
+	Behind    time.Duration // how old the first of them is, at least; 0 where it lacks none
+}
+
+// verifierRecord is a verifier in the store.
+type verifierRecord struct {
+	Name      string
+	Created   time.Time
+	CreatedBy string
+	Hash      []byte     // SHA-256 of the secret, which is random: no salt, no stretching
+	Revoked   Revocation `json:",omitzero"`
+}
+
+// RegisterVerifier lets one more program follow the feed, and returns its secret,
+// which is kept nowhere. Administrators may. The name has 1 to MaxVerifierName
+// characters; problems have the field "name". Each verifier needs a secret of its
+// own: of two that share one, only the last to connect is told of changes.
+func (s *Service) RegisterVerifier(ctx context.Context, p Principal, name string) (Verifier, string, error) {
+	name = strings.TrimSpace(name)
+	if err := checkVerifierName(name); err != nil {
+		return Verifier{}, "", err
+	}
+	id, err := s.newID()
+	if err != nil {
+		return Verifier{}, "", err
+	}
+	var random [32]byte
+	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
+		return Verifier{}, "", fmt.Errorf("issuer: randomness: %w", err)
+	}
+	secret := VerifierPrefix + base64.RawURLEncoding.EncodeToString(random[:])
+	hash := sha256.Sum256([]byte(secret))
+	var out Verifier
+	_, err = s.update(ctx, func(c *change) error {
+		rec := verifierRecord{Name: name, Created: c.now, CreatedBy: p.Username, Hash: hash[:]}
+		out = Verifier{ID: id, Name: name, Created: c.now, CreatedBy: p.Username}
+		return c.registerVerifier(p, id, rec)
+	})
+	if err != nil {
+		return Verifier{}, "", err
+	}
+	s.log.InfoContext(ctx, "verifier registered", "verifier", id, "name", name, "by", p.UserID)
+	return out, secret, nil
+}
+
+func checkVerifierName(name string) error {
+	switch {
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, disruptive):
+		return problem.New("name", "verifier_name_invalid")
+	case !strings.ContainsFunc(name, visible):
+		return problem.New("name", "verifier_name_required")
+	case utf8.RuneCountInString(name) > MaxVerifierName:
+		return problem.New("name", "verifier_name_too_long", "max", MaxVerifierName)
+	}
+	return nil
+}
+
+func (c *change) registerVerifier(p Principal, id string, rec verifierRecord) error {
+	if err := c.admitAdmin(p); err != nil {
+		return err
+	}
+	taken, err := kv.Exists(c, verifierNameKey(rec.Name))
+	if err != nil {
+		return err
+	}
+	if taken {
+		return problem.New("name", "verifier_name_taken", "name", rec.Name)
+	}
+	names, err := c.Scan([]byte(keyVerifierName), nil, MaxVerifiers, false)
+	if err != nil {
+		return err
+	}
+	if len(names) >= MaxVerifiers {
+		return problem.New("name", "too_many_verifiers", "max", MaxVerifiers)
+	}
+	if err := c.Put([]byte(verifierNameKey(rec.Name)), []byte(id)); err != nil {
+		return err
+	}
+	if err := c.Put([]byte(verifierSecretKey(rec.Hash)), []byte(id)); err != nil {
+		return err
+	}
+	if err := kv.PutJSON(c, verifierKey(id), rec); err != nil {
+		return err
+	}
+	return c.auditVerifier(p, "verifier.registered", id, rec)
+}
+
+// RevokeVerifier ends a verifier for good, and its open stream at once. What its
+// store holds it keeps, and goes on deciding with until its MaxStaleness is over.
+// One that is revoked already stays as it is.
+func (s *Service) RevokeVerifier(ctx context.Context, p Principal, id string) error {
+	_, err := s.update(ctx, func(c *change) error {
+		if err := c.admitAdmin(p); err != nil {
+			return err
+		}
+		rec, err := readVerifier(c, id)
+		if err != nil {
+			return err
+		}
+		c.OnCommit(func() { s.live.forget(id) })
+		if !rec.Revoked.At.IsZero() {
+			return nil
+		}
+		rec.Revoked = Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: "by an administrator"}
+		if err := c.Delete([]byte(verifierNameKey(rec.Name))); err != nil {
+			return err
+		}
+		if err := c.Delete([]byte(verifierSecretKey(rec.Hash))); err != nil {
+			return err
+		}
+		if err := kv.PutJSON(c, verifierKey(id), rec); err != nil {
+			return err
+		}
+		return c.auditVerifier(p, "verifier.revoked", id, rec)
+	})
+	return err
+}
+
+// auditVerifier writes the row, in the trail of who did it.
+func (c *change) auditVerifier(p Principal, kind, id string, rec verifierRecord) error {
+	return c.audit(p, audit.Event{Kind: kind, Account: p.UserID, Detail: map[string]string{"verifier": rec.Name, "id": id}})
+}
+
+// admitAdmin lets administrators pass whose account is not frozen; to others
+// there is nothing there.
+func (c *change) admitAdmin(p Principal) error {
+	if !p.Admin {
+		return ErrNotFound
+	}
+	if p.UserID == "" { // on the machine itself
+		return nil
+	}
+	return c.admit(p)
+}
+
+// AuthenticateVerifier returns the verifier whose secret this is, with its name and
+// id, or ErrVerifierUnknown.
+func (s *Service) AuthenticateVerifier(ctx context.Context, secret string) (Verifier, error) {
+	if len(secret) > 256 || !strings.HasPrefix(secret, VerifierPrefix) {
+		return Verifier{}, ErrVerifierUnknown
+	}
+	hash := sha256.Sum256([]byte(secret))
+	var out Verifier
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		id, err := r.Get([]byte(verifierSecretKey(hash[:])))
+		if errors.Is(err, kv.ErrNotFound) {
+			return ErrVerifierUnknown
+		}
+		if err != nil {
+			return err
+		}
+		rec, err := readVerifier(r, string(id))
+		if err != nil {
+			return err
+		}
+		if subtle.ConstantTimeCompare(rec.Hash, hash[:]) != 1 || !rec.Revoked.At.IsZero() {
+			return ErrVerifierUnknown
+		}
+		out = Verifier{ID: string(id), Name: rec.Name, Created: rec.Created, CreatedBy: rec.CreatedBy}
+		return nil
+	})
+	return out, err
+}
+
+// Verifier returns one verifier to administrators; to others it is ErrNotFound.
+func (s *Service) Verifier(ctx context.Context, p Principal, id string) (Verifier, error) {
+	all, err := s.Verifiers(ctx, p)
+	if err != nil {
+		return Verifier{}, err
+	}
+	for _, v := range all {
+		if v.ID == id {
+			return v, nil
+		}
+	}
+	return Verifier{}, ErrNotFound
+}
+
+// Verifiers lists the verifiers, those that were revoked included, to
+// administrators: by name, the revoked ones last. To others it is ErrNotFound.
+func (s *Service) Verifiers(ctx context.Context, p Principal) ([]Verifier, error) {
+	if !p.Admin {
+		return nil, ErrNotFound
+	}
+	var out []Verifier
+	err := s.store.View(ctx, func(r kv.Reader) (err error) {
+		out, err = s.readVerifiers(r)
+		return err
+	})
+	slices.SortFunc(out, func(a, b Verifier) int {
+		if ended := !a.Revoked.At.IsZero(); ended != !b.Revoked.At.IsZero() {
+			if ended {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Or(cmp.Compare(foldLabel(a.Name), foldLabel(b.Name)), cmp.Compare(a.ID, b.ID))
+	})
+	return out, err
+}
+
+func (s *Service) readVerifiers(r kv.Reader) ([]Verifier, error) {
+	head, err := lastRevision(r)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := r.Scan([]byte(keyVerifier), nil, 0, false)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Verifier, len(pairs))
+	for i, p := range pairs {
+		id := string(p.Key[len(keyVerifier):])
+		rec, err := readVerifier(r, id)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = Verifier{ID: id, Name: rec.Name, Created: rec.Created, CreatedBy: rec.CreatedBy, Revoked: rec.Revoked}
+		if err := s.presence(r, &out[i], head); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// presence fills in what is known of how a verifier follows.
+func (s *Service) presence(r kv.Reader, v *Verifier, head uint64) error {
+	var seen seenRecord
+	if err := kv.GetJSON(r, seenKey(v.ID), &seen); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return err
+	}
+	v.Seen, v.Applied = seen.At, seen.Applied
+	s.live.fill(v)
+	if v.Applied.Issuer == s.id.Issuer && v.Applied.Epoch == s.id.Epoch && v.Applied.Revision >= head {
+		return nil
+	}
+	v.Lag = head - min(head, v.Applied.Revision)
+	if v.Applied.Epoch != s.id.Epoch { // of an epoch before, or nothing yet
+		v.Lag = head
+	}
+	first, err := commitTime(r, head-v.Lag+1)
+	if err == nil && !first.IsZero() {
+		v.Behind = max(0, s.clock().Sub(first))
+	}
+	return err
+}
+
+// commitTime is when a revision was committed; where the log no longer has it,
+// when the oldest was that it has, and zero where it has none.
+func commitTime(r kv.Reader, revision uint64) (time.Time, error) {
+	pairs, err := r.Scan([]byte(keyLog), logKey(revision-1), 1, false)
+	if err != nil || len(pairs) == 0 {
+		return time.Time{}, err
+	}
+	e, err := decodeEntry(pairs[0])
+	return e.Time, err
+}
+
+// readVerifier reads a verifier by its id, or ErrNotFound.
+func readVerifier(r kv.Reader, id string) (rec verifierRecord, err error) {
+	if len(id) > 36 {
+		return rec, ErrNotFound
+	}
+	err = kv.GetJSON(r, verifierKey(id), &rec)
+	if errors.Is(err, kv.ErrNotFound) {
+		err = ErrNotFound
+	}
+	return rec, err
+}
