@@ -13,7 +13,7 @@ var rooms = []string{"../authn", "../issuer", "../issuer/web"}
 // dynamic are kinds of audit rows that are put together from two strings.
 var dynamic = []string{"token.minted", "token.revoked", "project.token_minted", "project.token_revoked"}
 
-var auditKind = regexp.MustCompile(`^(account|invitation|project|setup|token)\.[a-z_]*[a-z]$`)
+var auditKind = regexp.MustCompile(`^(account|invitation|project|setup|token|verifier)\.[a-z_]*[a-z]$`)
 
 // words are the codes and kinds that the other rooms use, by where.
 type words struct {
