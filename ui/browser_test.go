@@ -172,13 +172,24 @@ func TestWithoutScripts(t *testing.T) {
 	}
 }
 
+// focused is what has the focus once the browser has drawn the page, which is
+// when it gives the focus away.
+const focused = `new Promise(done => {
+  const look = left => {
+    const e = document.activeElement;
+    if (e !== document.body || !left) done(e.id || e.className);
+    else requestAnimationFrame(() => look(left - 1));
+  };
+  look(300);
+})`
+
 // A problem takes the focus, so that it is heard; without one the first field
 // has it where there is only one thing to do.
 func TestFocus(t *testing.T) {
 	w := openWindow(t)
 	for name, want := range map[string]string{"login": "login", "login-totp": "code", "login-totp-problems": "problems", "token-new-problems": "problems"} {
 		w.open(name)
-		if got := ask[string](w, `document.activeElement.id || document.activeElement.className`); got != want {
+		if got := ask[string](w, focused); got != want {
 			t.Errorf("%s: the focus is on %q", name, got)
 		}
 	}
