@@ -134,6 +134,7 @@ type Service struct {
 	id   identity // of the store; constant
 	news news
 	live live
+	tail tail
 }
 
 // New opens the issuer on a store. In a new store it makes the identity by which

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
@@ -83,11 +84,44 @@ func (x *Stream) Close() { x.s.live.close(x) }
 func (x *Stream) Gone() <-chan struct{} { return x.gone }
 
 // Changes returns what follows what it returned before, none where there is nothing
-// yet; the errors are those of Service.Changes.
+// yet; the errors are those of Service.Changes. The caller does not change what it
+// gets: other streams get the same.
 func (x *Stream) Changes(ctx context.Context) ([]feed.ChangeSet, error) {
-	sets, err := x.s.Changes(ctx, x.at, MaxChanges)
+	var sets []feed.ChangeSet
+	var err error
+	if head := x.s.news.last(); head-x.at > nearTail { // also where it is behind what was read
+		sets, err = x.s.Changes(ctx, x.at, MaxChanges)
+	} else {
+		sets, err = x.s.tail.changes(ctx, x.s, x.at, head)
+	}
 	if err == nil && len(sets) > 0 {
 		x.at = sets[len(sets)-1].Revision
+	}
+	return sets, err
+}
+
+// nearTail is how many revisions behind the last one a stream counts as being at
+// the end of the log.
+const nearTail = 16
+
+// tail keeps the change sets that were read last from the end of the log: after a
+// change all streams want the same.
+type tail struct {
+	mu    sync.Mutex
+	after uint64
+	sets  []feed.ChangeSet // whole up to their last revision
+}
+
+// changes is Service.Changes where head is the last revision that was heard of.
+func (t *tail) changes(ctx context.Context, s *Service, after, head uint64) ([]feed.ChangeSet, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := len(t.sets); n > 0 && t.after == after && t.sets[n-1].Revision >= head {
+		return t.sets, nil
+	}
+	sets, err := s.Changes(ctx, after, MaxChanges)
+	if err == nil {
+		t.after, t.sets = after, sets
 	}
 	return sets, err
 }

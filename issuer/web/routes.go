@@ -34,6 +34,8 @@ func (s *Server) routes(gateway, index http.Handler) {
 		s.echo.HEAD(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
 	}
 
+	s.feed.routes(s.echo)
+
 	p := pages{s, s.echo.Group("", soon, s.pageEdge, s.withSession)}
 	s.entryRoutes(p)
 	s.accountRoutes(p)
