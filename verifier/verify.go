@@ -62,7 +62,6 @@ func (v *Verifier) normalize(req *Request) {
 	} else {
 		req.Project = ""
 	}
-	req.ClientIP = req.ClientIP.Unmap()
 	if req.Now.IsZero() {
 		req.Now = v.now()
 	}

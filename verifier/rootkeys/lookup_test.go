@@ -1,6 +1,7 @@
 package rootkeys
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -138,6 +139,47 @@ func TestDamagedRecords(t *testing.T) {
 			putRaw(t, s, key, good)
 			lookup(t, s, 1, "demo")
 		})
+	}
+}
+
+// TestDamagedKeys flips each bit of the keys that a lookup goes by, in the file:
+// the record is not found, and yet nobody is told that it never was.
+func TestDamagedKeys(t *testing.T) {
+	path := storePath(t)
+	s := open(t, path)
+	apply(t, s, user(alice, "alice"), tokenChange(t, 1), project(first, "demo", alice))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, key := range map[string][]byte{
+		"token": recordKey(kindToken, id(t, tokenID(1))), "user": recordKey(kindUser, id(t, alice)),
+		"name": nameKey("demo"), "member": memberKey(id(t, first), id(t, alice)),
+	} {
+		for bit := range 8 * len(key) {
+			bad := bytes.Clone(key)
+			bad[bit/8] ^= 1 << (bit % 8)
+			flipped := bytes.ReplaceAll(good, key, bad)
+			if bytes.Equal(flipped, good) {
+				t.Fatalf("the file does not hold the %s", kind)
+			}
+			if err := os.WriteFile(path, flipped, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(path, Options{Key: testKey})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Lookup(context.Background(), tokenID(1), "demo"); !errors.Is(err, ErrDamaged) {
+				t.Errorf("%s, bit %d: %v", kind, bit, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
