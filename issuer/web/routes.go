@@ -34,15 +34,13 @@ func (s *Server) routes(gateway, index http.Handler) {
 		s.echo.HEAD(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
 	}
 
-	s.feed.routes(s.echo)
-
-	p := pages{s, s.echo.Group("", soon, s.pageEdge, s.withSession)}
+	p := pages{s, []echo.MiddlewareFunc{soon, s.pageEdge, s.withSession}}
 	s.entryRoutes(p)
 	s.accountRoutes(p)
 	s.tokenRoutes(p)
 	s.projectRoutes(p)
 	s.adminRoutes(p)
-	s.echo.RouteNotFound("/*", s.visited(anyone, nowhere, nil), soon, s.pageEdge, s.withSession)
+	s.echo.RouteNotFound("/*", s.visited(anyone, nowhere, nil), p.around...)
 }
 
 // nowhere is where there is no page.

@@ -34,20 +34,21 @@ type handler func(*visit) error
 // guard lets a visit pass, sends it elsewhere (an address), or refuses it.
 type guard func(*visit) (elsewhere string, err error)
 
-// pages registers the routes of pages.
+// pages registers the routes of pages. (A group of Echo would do it too, but not
+// without routes of its own, which hide that another method is allowed.)
 type pages struct {
-	s *Server
-	g *echo.Group
+	s      *Server
+	around []echo.MiddlewareFunc
 }
 
 func (p pages) get(path ui.Path, g guard, h handler) {
-	p.g.GET(path.Colon(), p.s.visited(g, h, nil))
-	p.g.HEAD(path.Colon(), p.s.visited(g, h, nil))
+	p.s.echo.GET(path.Colon(), p.s.visited(g, h, nil), p.around...)
+	p.s.echo.HEAD(path.Colon(), p.s.visited(g, h, nil), p.around...)
 }
 
 // post registers a form's target; lists are the fields that may be repeated.
 func (p pages) post(path ui.Path, g guard, h handler, lists ...string) {
-	p.g.POST(path.Colon(), p.s.visited(g, h, append([]string{}, lists...)))
+	p.s.echo.POST(path.Colon(), p.s.visited(g, h, append([]string{}, lists...)), p.around...)
 }
 
 // visited makes an Echo handler of h: it loads the session, asks the guard, and

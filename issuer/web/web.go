@@ -54,7 +54,6 @@ type Server struct {
 	issuer       *issuer.Service
 	pages        *ui.Renderer
 	mailer       *Mailer
-	feed         *feedServer
 	catchUp      func(context.Context, uint64) error
 	public       *url.URL
 	maxTokenLife time.Duration
@@ -76,7 +75,6 @@ func New(cfg Config) (*Server, error) {
 		public: cfg.PublicURL, maxTokenLife: cfg.MaxTokenLife,
 		extractIP: ipExtractor(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
 		now: cfg.Clock, log: cfg.Logger,
-		feed: newFeedServer(cfg.Issuer, cfg.TrustedProxies, cfg.Clock, cfg.Logger),
 	}
 	// Behind a proxy that puts its own Host into requests, browsers still name this.
 	if err := s.crossOrigin.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {
@@ -93,10 +91,6 @@ func New(cfg Config) (*Server, error) {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
-
-// EndStreams ends what verifiers follow, which would never end by itself: give it
-// to http.Server.RegisterOnShutdown. A stream that comes later ends at once.
-func (s *Server) EndStreams() { s.feed.end() }
 
 // ClientIP is the address of who made a request, as far as it can be believed.
 // The zero Addr means unknown.

@@ -1,0 +1,260 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/mail"
+	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/ui"
+	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/replication"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// public is where the houses of these tests say that they are.
+const public = "https://rind.example.org"
+
+// password is everybody's.
+const password = "ochre lantern drifts past seven wharves"
+
+// cheap is argon2id at the least cost.
+var cheap = argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// house is everything that 'rind serve' runs, on real stores, behind TLS.
+type house struct {
+	*testing.T
+	dir      string
+	server   *httptest.Server
+	web      *Server
+	store    *brittleStore
+	keys     *rootkeys.Store
+	accounts *authn.Service
+	issuer   *issuer.Service
+	pages    *ui.Renderer
+	mails    *mailbox
+	clock    *clock
+	log      *buffer
+	catchUp  func(context.Context, uint64) error
+
+	open    bool // registration
+	maxLife time.Duration
+	trusted []netip.Prefix
+}
+
+// newHouse opens a house; change comes before it is wired.
+func newHouse(t *testing.T, change ...func(*house)) *house {
+	t.Helper()
+	h := &house{T: t, dir: t.TempDir(), mails: &mailbox{}, log: &buffer{}, clock: &clock{now: time.Now().UTC()}}
+	for _, c := range change {
+		c(h)
+	}
+	sealer, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
+	h.must(err)
+	bolt, err := boltkv.Open(filepath.Join(h.dir, "rind.db"), boltkv.Options{})
+	h.must(err)
+	t.Cleanup(func() { _ = bolt.Close() }) // a test may have closed it
+	h.store = &brittleStore{Store: bolt}
+	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	h.issuer, err = issuer.New(issuer.Config{
+		Store: h.store, Sealer: sealer, Location: "rind.example.org", MaxLife: h.maxLife, Clock: h.clock.Now, Logger: log,
+	})
+	h.must(err)
+	h.follow(log)
+	h.wire(sealer, log)
+	h.server = httptest.NewUnstartedServer(h.web)
+	h.server.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	h.server.Config.MaxHeaderBytes = 32 << 10
+	h.server.StartTLS()
+	t.Cleanup(h.server.Close)
+	return h
+}
+
+// follow opens the root-key store and keeps it current until the test ends.
+func (h *house) follow(log *slog.Logger) {
+	var err error
+	h.keys, err = rootkeys.Open(filepath.Join(h.dir, "rootkeys.db"), rootkeys.Options{Key: bytes.Repeat([]byte{7}, 32)})
+	h.must(err)
+	follower := replication.New(replication.Config{Source: h.issuer, Store: h.keys, Logger: log})
+	if h.catchUp == nil {
+		h.catchUp = follower.CatchUp
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = follower.Run(ctx) }()
+	h.Cleanup(func() { stop(); <-done; _ = h.keys.Close() })
+}
+
+// wire makes what answers requests.
+func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
+	at, err := url.Parse(public)
+	h.must(err)
+	h.pages, err = ui.New()
+	h.must(err)
+	mailer := NewMailer(h.pages, h.mails, at)
+	h.accounts, err = authn.New(authn.Config{
+		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: mailer, OpenRegistration: h.open,
+		PasswordParams: &cheap, Clock: h.clock.Now, Logger: log,
+	})
+	h.must(err)
+	folder, err := gateway.NewFolder(filepath.Join(h.dir, "packages"))
+	h.must(err)
+	h.Cleanup(func() { _ = folder.Close() })
+	upload, err := gateway.New(gateway.Config{
+		Verifier: verifier.New(h.keys, verifier.WithClock(h.clock.Now)), Backend: folder, ClientIP: ClientIP(h.trusted), Logger: log,
+	})
+	h.must(err)
+	h.web, err = New(Config{
+		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, Mailer: mailer, CatchUp: h.catchUp,
+		Gateway: upload, Index: gateway.NewIndex(folder, log), PublicURL: at, MaxTokenLife: h.maxLife,
+		TrustedProxies: h.trusted, Clock: h.clock.Now, Logger: log,
+	})
+	h.must(err)
+}
+
+func (h *house) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// state is all that the store holds, but for sessions and counters of attempts.
+func (h *house) state() map[string]string {
+	h.Helper()
+	out := make(map[string]string)
+	h.must(h.store.Store.View(context.Background(), func(r kv.Reader) error {
+		pairs, err := r.Scan(nil, nil, 0, false)
+		for _, p := range pairs {
+			if k := string(p.Key); !bytes.HasPrefix(p.Key, []byte("session/")) && !bytes.HasPrefix(p.Key, []byte("authn/throttle/")) {
+				out[k] = string(p.Value)
+			}
+		}
+		return err
+	}))
+	return out
+}
+
+// clock is a time that tests set.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// buffer is a log that can be read while it is written.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *buffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *buffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// mailbox is a mail.Sender that keeps what it is given.
+type mailbox struct {
+	mu   sync.Mutex
+	all  []mail.Message
+	fail error
+}
+
+func (m *mailbox) Send(_ context.Context, msg mail.Message) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
+	m.all = append(m.all, msg)
+	return nil
+}
+
+func (m *mailbox) breaks(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = err
+}
+
+func (m *mailbox) messages() []mail.Message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]mail.Message(nil), m.all...)
+}
+
+// errBroken is what a store fails with.
+var errBroken = errors.New("the disk is on fire, and the secret is 4711")
+
+// brittleStore fails when a test says so.
+type brittleStore struct {
+	kv.Store
+	mu    sync.Mutex
+	write func() bool // an Update fails; nil: none
+	read  bool        // each View fails
+}
+
+func (b *brittleStore) breaks(write func() bool, read bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.write, b.read = write, read
+}
+
+func (b *brittleStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	b.mu.Lock()
+	broken := b.write != nil && b.write()
+	b.mu.Unlock()
+	if broken {
+		return errBroken
+	}
+	return b.Store.Update(ctx, fn)
+}
+
+func (b *brittleStore) View(ctx context.Context, fn func(kv.Reader) error) error {
+	b.mu.Lock()
+	broken := b.read
+	b.mu.Unlock()
+	if broken {
+		return errBroken
+	}
+	return b.Store.View(ctx, fn)
+}
+
+// always is for brittleStore.breaks.
+func always() bool { return true }
+
+var _ http.Handler = (*Server)(nil)
