@@ -1,0 +1,95 @@
+package issuer_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// connect registers a verifier that has everything, and opens its stream.
+func (h *house) connect(name string) (issuer.Verifier, *issuer.Stream) {
+	h.Helper()
+	v, _ := h.verifier(name)
+	at, err := h.Position(h.Context())
+	h.check(err)
+	x, err := h.OpenStream(h.Context(), v, at)
+	h.check(err)
+	return v, x
+}
+
+func (h *house) reports(v issuer.Verifier, revision uint64) {
+	h.Helper()
+	at, err := h.Position(h.Context())
+	h.check(err)
+	at.Revision = revision
+	h.check(h.Report(h.Context(), v, feed.Report{Applied: at}))
+}
+
+func same(t *testing.T, got, want issuer.Confirmation) {
+	t.Helper()
+	if got.Connected != want.Connected || got.Applied != want.Applied || got.Slowest != want.Slowest ||
+		!slices.Equal(got.Behind, want.Behind) || !slices.Equal(got.Away, want.Away) {
+		t.Errorf("confirmed %+v, want %+v", got, want)
+	}
+}
+
+func TestConfirm(t *testing.T) {
+	h := newHouse(t)
+	m := h.mint(alice, forAll("ci"))
+	rev, err := h.Revoke(t.Context(), alice, m.Token.ID)
+	h.check(err)
+	same(t, h.Confirm(t.Context(), rev, time.Minute), issuer.Confirmation{}) // nobody there: no waiting
+
+	berlin, _ := h.connect("berlin")
+	paris, x := h.connect("paris")
+	h.verifier("never came")
+	second := h.mint(alice, forAll("second"))
+	rev, err = h.Revoke(t.Context(), alice, second.Token.ID)
+	h.check(err)
+	h.clock.Add(41 * time.Millisecond)
+	h.reports(berlin, rev)
+	h.clock.Add(time.Second)
+	same(t, h.Confirm(t.Context(), rev, 0), issuer.Confirmation{Connected: 2, Applied: 1, Slowest: 41 * time.Millisecond, Behind: []string{"paris"}})
+
+	done := make(chan issuer.Confirmation)
+	go func() { done <- h.Confirm(t.Context(), rev, time.Minute) }()
+	h.reports(paris, rev-1) // not enough
+	select {
+	case c := <-done:
+		t.Errorf("it did not wait: %+v", c)
+	case <-time.After(20 * time.Millisecond):
+	}
+	h.reports(paris, rev)
+	same(t, <-done, issuer.Confirmation{Connected: 2, Applied: 2, Slowest: 1041 * time.Millisecond})
+
+	// One that drops out lacks what comes afterwards, and is named for a day.
+	x.Close()
+	third := h.mint(alice, forAll("third"))
+	h.reports(berlin, third.Revision)
+	same(t, h.Confirm(t.Context(), third.Revision, time.Minute), issuer.Confirmation{Connected: 1, Applied: 1, Away: []string{"paris"}})
+	h.clock.Add(25 * time.Hour)
+	same(t, h.Confirm(t.Context(), third.Revision, time.Minute), issuer.Confirmation{Connected: 1, Applied: 1})
+}
+
+// One that drops out while somebody waits for it is behind, not forgotten; one that
+// is revoked meanwhile no longer counts.
+func TestConfirmWhileVerifiersLeave(t *testing.T) {
+	h := newHouse(t)
+	berlin, x := h.connect("berlin")
+	paris, _ := h.connect("paris")
+	m := h.mint(alice, forAll("ci"))
+	h.reports(paris, m.Revision)
+	done := make(chan issuer.Confirmation)
+	go func() { done <- h.Confirm(t.Context(), m.Revision, 200*time.Millisecond) }()
+	time.AfterFunc(20*time.Millisecond, x.Close)
+	same(t, <-done, issuer.Confirmation{Connected: 2, Applied: 1, Behind: []string{"berlin"}})
+
+	_, err := h.OpenStream(t.Context(), berlin, func() feed.Position { p, _ := h.Position(t.Context()); p.Revision--; return p }())
+	h.check(err)
+	go func() { done <- h.Confirm(t.Context(), m.Revision, time.Minute) }()
+	h.check(h.RevokeVerifier(t.Context(), root, berlin.ID))
+	same(t, <-done, issuer.Confirmation{Connected: 1, Applied: 1})
+}

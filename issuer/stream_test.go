@@ -1,0 +1,189 @@
+package issuer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+func TestOpenStreamRefuses(t *testing.T) {
+	h := newHouse(t)
+	v, _ := h.verifier("berlin")
+	at, err := h.Position(t.Context())
+	h.check(err)
+	for _, tt := range []struct {
+		name string
+		at   feed.Position
+		want error
+	}{
+		{"new", feed.Position{}, feed.ErrCompacted},
+		{"other issuer", feed.Position{Issuer: nobodyID, Epoch: 1, Revision: 1}, issuer.ErrOtherIssuer},
+		{"later epoch", feed.Position{Issuer: at.Issuer, Epoch: 2, Revision: 1}, issuer.ErrAhead},
+		{"earlier epoch", feed.Position{Issuer: at.Issuer, Epoch: 0, Revision: 1}, feed.ErrCompacted},
+		{"ahead", feed.Position{Issuer: at.Issuer, Epoch: 1, Revision: at.Revision + 1}, issuer.ErrAhead},
+	} {
+		if _, err := h.OpenStream(t.Context(), v, tt.at); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		report := feed.Report{Applied: tt.at}
+		err := h.Report(t.Context(), v, report)
+		if errors.Is(tt.want, feed.ErrCompacted) && err != nil || !errors.Is(tt.want, feed.ErrCompacted) && !errors.Is(err, tt.want) {
+			t.Errorf("report %s: %v", tt.name, err)
+		}
+	}
+	all, err := h.Verifiers(t.Context(), root)
+	if err != nil || !all[0].Connected.IsZero() {
+		t.Errorf("a refused stream counts as connected: %+v (%v)", all, err)
+	}
+}
+
+// Many verifiers follow while others write: each gets every revision once, in
+// order, and ends with the issuer's records.
+func TestStreamsWhileWriting(t *testing.T) {
+	h := newHouse(t)
+	at, err := h.Position(t.Context())
+	h.check(err)
+	const writers, each, followers = 4, 25, 8
+	end := at.Revision + writers*each
+	var streams []*issuer.Stream
+	for i := range followers {
+		v, _ := h.verifier(fmt.Sprint("v", i))
+		x, err := h.OpenStream(t.Context(), v, at)
+		h.check(err)
+		streams = append(streams, x)
+	}
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range each {
+				if _, err := h.Mint(context.Background(), alice, forAll(fmt.Sprint(w, "/", i))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for _, x := range streams {
+		wg.Go(func() {
+			defer x.Close()
+			tokens := make(map[string]bool)
+			for got := at.Revision; got < end; {
+				<-x.More()
+				sets, err := x.Changes(context.Background())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, s := range sets {
+					if s.Revision != got+1 {
+						t.Errorf("revision %d after %d", s.Revision, got)
+						return
+					}
+					got = s.Revision
+					for _, c := range s.Changes {
+						tokens[c.Token.ID] = true
+					}
+				}
+			}
+			if len(tokens) != writers*each {
+				t.Errorf("%d tokens", len(tokens))
+			}
+			if x.Position().Revision != end {
+				t.Errorf("at %+v", x.Position())
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A verifier has one stream: a second one ends the first, whose end then changes
+// nothing.
+func TestOneStreamForEach(t *testing.T) {
+	h := newHouse(t)
+	v, _ := h.verifier("berlin")
+	at, err := h.Position(t.Context())
+	h.check(err)
+	first, err := h.OpenStream(t.Context(), v, at)
+	h.check(err)
+	second, err := h.OpenStream(t.Context(), v, at)
+	h.check(err)
+	<-first.Gone()
+	h.clock.Add(time.Minute)
+	if first.Silence() != 0 || second.Silence() != time.Minute {
+		t.Errorf("silent for %v and %v", first.Silence(), second.Silence())
+	}
+	first.Close()
+	if c := h.Confirm(t.Context(), h.revision(), 0); c.Connected != 1 || c.Applied != 1 {
+		t.Errorf("%+v", c)
+	}
+	second.Close()
+	select {
+	case <-second.Gone():
+		t.Error("the second stream was ended")
+	default:
+	}
+}
+
+func TestReportedUses(t *testing.T) {
+	h := newHouse(t)
+	v, _ := h.verifier("berlin")
+	a, b := h.mint(alice, forAll("a")).Token.ID, h.mint(alice, forAll("b")).Token.ID
+	c, d := h.mint(alice, forAll("c")).Token.ID, h.mint(alice, forAll("d")).Token.ID
+	now := h.clock.Now()
+	uses := []feed.Use{
+		{Token: a, At: now.Add(-time.Hour), Project: "old"},
+		{Token: a, At: now.Add(-2 * time.Minute), Project: "De_Mo", Network: "203.0.113.77"},
+		{Token: a, At: now.Add(-time.Hour), Project: "older"},
+		{Token: b, At: now.Add(time.Hour), Project: "no such/name", Network: "2001:db8:1:2::/64"},
+		{Token: nobodyID, At: now},
+		{Token: strings.Repeat("x", 3000), At: now},
+		{At: now},
+		{Token: c, Project: "demo"},
+		{Token: c, At: time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)},
+		{Token: d, At: now, Network: "<script>"},
+	}
+	h.wrote(nil, func() error { return h.Report(t.Context(), v, feed.Report{Uses: uses}) }) // no rows, no entries
+	minute := func(at time.Time) time.Time { return at.UTC().Truncate(time.Minute) }
+	for id, want := range map[string]issuer.Use{
+		a: {At: minute(now.Add(-2 * time.Minute)), Project: "de-mo", Network: "203.0.113.0/24"},
+		b: {At: minute(now), Network: "2001:db8:1::/48"},
+		c: {},
+		d: {At: minute(now)},
+	} {
+		got, err := h.Token(t.Context(), alice, id)
+		if err != nil || got.LastUsed != want {
+			t.Errorf("used %+v (%v), want %+v", got.LastUsed, err, want)
+		}
+	}
+	// Only the first feed.MaxUses count.
+	many := make([]feed.Use, feed.MaxUses, feed.MaxUses+1)
+	for i := range many {
+		many[i] = feed.Use{Token: nobodyID, At: now}
+	}
+	many = append(many, feed.Use{Token: c, At: now})
+	h.check(h.Report(t.Context(), v, feed.Report{Uses: many}))
+	if got, err := h.Token(t.Context(), alice, c); err != nil || !got.LastUsed.At.IsZero() {
+		t.Errorf("a use beyond the limit counts: %+v (%v)", got.LastUsed, err)
+	}
+}
+
+// Whatever happens to the uses of a report, what it says of the position counts.
+func TestUsesNeverFailAReport(t *testing.T) {
+	h := newHouse(t)
+	v, _ := h.verifier("berlin")
+	m := h.mint(alice, forAll("a"))
+	at, err := h.Position(t.Context())
+	h.check(err)
+	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte("issuer/use/"+m.Token.ID), []byte("{")) }))
+	h.check(h.Report(t.Context(), v, feed.Report{Applied: at, Uses: []feed.Use{{Token: m.Token.ID, At: start}}}))
+	if got, err := h.Verifier(t.Context(), root, v.ID); err != nil || got.Applied != at {
+		t.Errorf("%+v (%v)", got, err)
+	}
+}

@@ -1,0 +1,213 @@
+package issuer_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// verifier registers one and signs it in.
+func (h *house) verifier(name string) (issuer.Verifier, string) {
+	h.Helper()
+	v, secret, err := h.RegisterVerifier(h.Context(), root, name)
+	h.check(err)
+	return v, secret
+}
+
+func TestRegisterVerifier(t *testing.T) {
+	h := newHouse(t)
+	var v issuer.Verifier
+	var secret string
+	rows := h.wrote(nil, func() (err error) {
+		v, secret, err = h.RegisterVerifier(t.Context(), root, "  berlin ")
+		return err
+	}, "verifier.registered root -")
+	if d := rows[0].Detail; d["verifier"] != "berlin" || d["id"] != v.ID || len(d) != 2 {
+		t.Errorf("the row says %v", d)
+	}
+	if v.Name != "berlin" || v.CreatedBy != "root" || !v.Created.Equal(start) {
+		t.Errorf("registered %+v", v)
+	}
+	if !strings.HasPrefix(secret, "rindv_") || len(secret) != 6+43 {
+		t.Errorf("the secret has %d characters", len(secret))
+	}
+	got, err := h.AuthenticateVerifier(t.Context(), secret)
+	if err != nil || got.ID != v.ID || got.Name != "berlin" {
+		t.Errorf("signed in as %+v (%v)", got, err)
+	}
+	for _, wrong := range []string{"", "rindv_", secret[:48], secret + "A", strings.ToUpper(secret), strings.Repeat("x", 1000), secret[6:], "rindv_" + strings.Repeat("A", 43)} {
+		if _, err := h.AuthenticateVerifier(t.Context(), wrong); !errors.Is(err, issuer.ErrVerifierUnknown) {
+			t.Errorf("a wrong secret of %d characters: %v", len(wrong), err)
+		} else if wrong != "" && wrong != "rindv_" && strings.Contains(err.Error(), wrong) {
+			t.Error("the error holds the secret")
+		}
+	}
+	if _, other := h.verifier("paris"); other == secret {
+		t.Error("two secrets are one")
+	}
+	frozen := root
+	frozen.UserID = carolID
+	h.record(carolID, "carol", true)
+	for _, tt := range []struct {
+		p    issuer.Principal
+		name string
+		want any
+	}{
+		{alice, "x", issuer.ErrNotFound},
+		{frozen, "x", issuer.ErrFrozen},
+		{root, "", "name: verifier_name_required"},
+		{root, " \t", "name: verifier_name_required"},
+		{root, strings.Repeat("é", 65), "name: verifier_name_too_long"},
+		{root, "a\nb", "name: verifier_name_invalid"},
+		{root, "a\u202eb", "name: verifier_name_invalid"},
+		{root, "a\xffb", "name: verifier_name_invalid"},
+		{root, "BERLIN", "name: verifier_name_taken"},
+	} {
+		h.refused(tt.want, func() error { _, _, err := h.RegisterVerifier(t.Context(), tt.p, tt.name); return err })
+	}
+	if _, _, err := h.RegisterVerifier(t.Context(), root, strings.Repeat("é", 64)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRevokeVerifier(t *testing.T) {
+	h := newHouse(t)
+	v, secret := h.verifier("berlin")
+	at, err := h.Position(t.Context())
+	h.check(err)
+	x, err := h.OpenStream(t.Context(), v, at)
+	h.check(err)
+	h.refused(issuer.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), alice, v.ID) })
+	h.refused(issuer.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), root, nobodyID) })
+	h.refused(issuer.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), root, strings.Repeat("x", 2000)) })
+	select {
+	case <-x.Gone():
+		t.Fatal("the stream ended by itself")
+	default:
+	}
+	h.wrote(nil, func() error { return h.RevokeVerifier(t.Context(), root, v.ID) }, "verifier.revoked root -")
+	<-x.Gone()
+	h.wrote(nil, func() error { return h.RevokeVerifier(t.Context(), root, v.ID) }) // again: nothing
+	if _, err := h.AuthenticateVerifier(t.Context(), secret); !errors.Is(err, issuer.ErrVerifierUnknown) {
+		t.Errorf("a revoked secret: %v", err)
+	}
+	if _, err := h.OpenStream(t.Context(), v, at); !errors.Is(err, issuer.ErrVerifierUnknown) {
+		t.Errorf("a stream after the revocation: %v", err)
+	}
+	if c := h.Confirm(t.Context(), h.revision(), 0); c.Connected != 0 || c.Away != nil {
+		t.Errorf("a revoked verifier still counts: %+v", c)
+	}
+	h.verifier("berlin") // the name is free again
+	all, err := h.Verifiers(t.Context(), root)
+	if err != nil || len(all) != 2 || !all[0].Revoked.At.IsZero() || all[1].Revoked.Username != "root" {
+		t.Errorf("the list is %+v (%v)", all, err)
+	}
+	if _, err := h.Verifiers(t.Context(), alice); !errors.Is(err, issuer.ErrNotFound) {
+		t.Errorf("the list for anybody: %v", err)
+	}
+	if _, err := h.Verifier(t.Context(), root, nobodyID); !errors.Is(err, issuer.ErrNotFound) {
+		t.Errorf("a verifier that is none: %v", err)
+	}
+}
+
+// The secret of a verifier is in the answer to RegisterVerifier and nowhere else.
+func TestVerifierSecretIsKeptNowhere(t *testing.T) {
+	var log bytes.Buffer
+	h := newHouse(t, func(c *issuer.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	v, secret := h.verifier("berlin")
+	_, err := h.AuthenticateVerifier(t.Context(), secret)
+	h.check(err)
+	pos, err := h.Position(t.Context())
+	h.check(err)
+	h.check(h.Report(t.Context(), v, feed.Report{Applied: pos}))
+	h.check(h.RevokeVerifier(t.Context(), root, v.ID))
+	file, err := os.ReadFile(h.path)
+	h.check(err)
+	for name, b := range map[string][]byte{"the store": file, "the log": log.Bytes()} {
+		if bytes.Contains(b, []byte(secret[6:])) {
+			t.Errorf("%s holds the secret", name)
+		}
+	}
+	if !bytes.Contains(file, []byte("berlin")) || !strings.Contains(log.String(), "verifier registered") {
+		t.Error("the search is wrong")
+	}
+}
+
+func TestVerifiersSayHowTheyFollow(t *testing.T) {
+	h := newHouse(t)
+	v, _ := h.verifier("berlin")
+	find := func() issuer.Verifier {
+		t.Helper()
+		got, err := h.Verifier(t.Context(), root, v.ID)
+		h.check(err)
+		return got
+	}
+	if got := find(); !got.Seen.IsZero() || got.Lag != 4 || got.Behind != 0 {
+		t.Errorf("never seen: %+v", got)
+	}
+	at, err := h.Position(t.Context())
+	h.check(err)
+	x, err := h.OpenStream(t.Context(), v, at)
+	h.check(err)
+	h.mint(alice, forAll("a"))
+	h.clock.Add(time.Minute)
+	h.mint(alice, forAll("b"))
+	h.clock.Add(time.Minute)
+	if got := find(); got.Lag != 2 || got.Behind != 2*time.Minute || !got.Connected.Equal(start) || !got.Seen.Equal(start) || x.Silence() != 2*time.Minute {
+		t.Errorf("two behind: %+v", got)
+	}
+	at.Revision++
+	h.check(h.Report(t.Context(), v, feed.Report{Applied: at}))
+	if got := find(); got.Lag != 1 || got.Behind != time.Minute || got.Applied != at || x.Silence() != 0 {
+		t.Errorf("one behind: %+v", got)
+	}
+	x.Close()
+	x.Close()
+	if got := find(); !got.Connected.IsZero() || got.Lag != 1 {
+		t.Errorf("closed: %+v", got)
+	}
+	// What is known outlives the process, to a few minutes.
+	h.check(h.store.Close())
+	h.open()
+	if got := find(); !got.Seen.Equal(h.clock.Now().Truncate(time.Minute)) || got.Applied != at || got.Lag != 1 {
+		t.Errorf("after a restart: %+v", got)
+	}
+	// And it costs no write at each report.
+	at.Revision++
+	before := h.seen(v.ID)
+	h.check(h.Report(t.Context(), v, feed.Report{Applied: at})) // the first since the restart
+	h.clock.Add(time.Minute)
+	h.check(h.Report(t.Context(), v, feed.Report{Applied: at}))
+	after := h.seen(v.ID)
+	if after == before {
+		t.Error("the first report after a restart was not noted")
+	}
+	h.clock.Add(time.Minute)
+	h.check(h.Report(t.Context(), v, feed.Report{Applied: at}))
+	if h.seen(v.ID) != after {
+		t.Error("a report within minutes was written down")
+	}
+	if got := find(); got.Lag != 0 || got.Behind != 0 {
+		t.Errorf("caught up: %+v", got)
+	}
+}
+
+func (h *house) seen(id string) (text string) {
+	h.Helper()
+	h.check(h.store.View(h.Context(), func(r kv.Reader) error {
+		b, err := r.Get([]byte("issuer/seen/" + id))
+		text = string(b)
+		return err
+	}))
+	return text
+}
