@@ -1,0 +1,280 @@
+package web
+
+import (
+	"bytes"
+	"maps"
+	"mime/multipart"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rind-dev/rind/ui"
+)
+
+// badForm is a form with something wrong in it.
+type badForm struct {
+	name   string
+	path   string
+	form   []string
+	status int
+	wrong  map[string]string // by field, "" for the whole form: the code of the problem
+	kept   map[string]string // what stands in the fields of the page
+	row    string            // kind of the only audit row that it leaves
+}
+
+func codes(pairs ...string) map[string]string {
+	out := map[string]string{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		out[pairs[i]] = pairs[i+1]
+	}
+	return out
+}
+
+// args are what the sentences of these tests mention.
+var args = map[string]ui.Args{
+	"password_too_short": {"min": 12}, "password_too_long": {"max": 4096}, "username_too_long": {"max": 50}, "email_too_long": {"max": 254},
+	"label_too_long": {"max": 100}, "label_taken": {"label": "Taken"}, "project_name_too_long": {"max": 100},
+	"project_name_reserved": {"name": "simple"}, "project_name_taken": {"name": "demo"}, "too_many_projects_chosen": {"max": 50, "count": 51},
+	"project_unknown": {"project": "nothing"}, "already_member": {"user": "bob", "project": "demo"}, "last_owner": {"project": "demo"},
+	"user_frozen": {"user": "ida"},
+}
+
+// checkForm sends a form and looks at the answer and at the store.
+func checkForm(t *testing.T, p *person, c badForm) {
+	t.Helper()
+	before := p.state()
+	got := p.post(c.path, c.form...)
+	if got.status != c.status {
+		t.Fatalf("%d, want %d\n%s", got.status, c.status, got.text())
+	}
+	for field, code := range c.wrong {
+		want := p.pages.Problem("en", ui.Problem{Field: field, Code: code, Args: args[code]})
+		if strings.Contains(want, code) {
+			t.Errorf("the catalogue has no sentence for %s", code)
+		}
+		if field != "" && !strings.Contains(got.wrong(field), want) {
+			t.Errorf("beside %s: %q, want %q", field, got.wrong(field), want)
+		}
+		got.says(want)
+	}
+	for field, value := range c.kept {
+		if got.value(field) != value {
+			t.Errorf("%s holds %q, want %q", field, got.value(field), value)
+		}
+	}
+	if strings.Contains(got.body, password) {
+		t.Error("the password is in the page")
+	}
+	after := p.state()
+	if c.row == "" && !maps.Equal(before, after) {
+		t.Errorf("it changed %q", changed(before, after))
+	}
+	if c.row == "" {
+		return
+	}
+	for _, k := range changed(before, after) {
+		if !strings.HasPrefix(k, "audit/") || strings.HasPrefix(k, "audit/row/") && !strings.Contains(after[k], `"`+c.row+`"`) {
+			t.Errorf("it changed %q: %q", k, after[k])
+		}
+	}
+}
+
+// changed are the keys with other values.
+func changed(before, after map[string]string) (out []string) {
+	for k := range after {
+		if v, ok := before[k]; !ok || v != after[k] {
+			out = append(out, k)
+		}
+	}
+	for k := range before {
+		if _, ok := after[k]; !ok {
+			out = append(out, k)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestFormsOfWhoIsSignedIn(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	bob := ada.guest("bob").enrol()
+	ida := ada.guest("ida").enrol()
+	ada.project("demo")
+	ada.mint("taken")
+	ada.post("/projects/demo/members", "user", "bob", "role", "maintainer").is(303, "/projects/demo")
+	ada.post("/admin/people/"+ida.id+"/freeze").is(303, "/admin/people")
+	ada.get("/account/totp").is(200, "") // makes the secret that its form is about
+	role := "/projects/demo/members/" + bob.id + "/role"
+	long := strings.Repeat("a", 300)
+	many := []string{"label", "x", "scope", "chosen", "life", "30"}
+	for range 51 {
+		many = append(many, "projects", "demo")
+	}
+	for _, c := range []badForm{
+		{name: "token without anything", path: "/tokens/new", status: 422, wrong: codes("label", "label_required", "scope", "scope_required", "life", "life_required")},
+		{name: "token with a taken label", path: "/tokens/new", form: []string{"label", "Taken", "scope", "all", "life", "30"}, status: 422, wrong: codes("label", "label_taken"), kept: codes("label", "Taken")},
+		{name: "token with a long label", path: "/tokens/new", form: []string{"label", long, "scope", "all", "life", "30"}, status: 422, wrong: codes("label", "label_too_long"), kept: codes("label", long)},
+		{name: "token with a control character", path: "/tokens/new", form: []string{"label", "a\x00b", "scope", "all", "life", "30"}, status: 422, wrong: codes("label", "label_invalid")},
+		{name: "token that turns the text", path: "/tokens/new", form: []string{"label", "a\u202eb", "scope", "all", "life", "30"}, status: 422, wrong: codes("label", "label_invalid")},
+		{name: "token of no scope", path: "/tokens/new", form: []string{"label", "x", "scope", "root", "life", "30"}, status: 422, wrong: codes("scope", "scope_unknown"), kept: codes("label", "x")},
+		{name: "token without projects", path: "/tokens/new", form: []string{"label", "x", "scope", "chosen", "life", "30"}, status: 422, wrong: codes("projects", "projects_required")},
+		{name: "token for somebody else's project", path: "/tokens/new", form: []string{"label", "x", "scope", "chosen", "life", "30", "projects", "nothing"}, status: 422, wrong: codes("projects", "project_unknown")},
+		{name: "token for 51 projects", path: "/tokens/new", form: many, status: 422, wrong: codes("projects", "too_many_projects_chosen")},
+		{name: "token of no life", path: "/tokens/new", form: []string{"label", "x", "scope", "all", "life", "31"}, status: 422, wrong: codes("life", "life_unknown")},
+		{name: "token until no day", path: "/tokens/new", form: []string{"label", "x", "scope", "all", "life", "date"}, status: 422, wrong: codes("expires", "expires_required")},
+		{name: "token until no date", path: "/tokens/new", form: []string{"scope", "all", "life", "date", "expires", "soon"}, status: 422, wrong: codes("expires", "date_invalid", "label", "label_required"), kept: codes("expires", "soon")},
+		{name: "token until the day that never comes", path: "/tokens/new", form: []string{"label", "x", "scope", "all", "life", "date", "expires", "2027-02-29"}, status: 422, wrong: codes("expires", "date_invalid")},
+		{name: "token until the past", path: "/tokens/new", form: []string{"label", "x", "scope", "all", "life", "date", "expires", "2001-01-01"}, status: 422, wrong: codes("expires", "expires_past")},
+		{name: "token until the end of time", path: "/tokens/new", form: []string{"label", "x", "scope", "all", "life", "date", "expires", "9999-12-31"}, status: 422},
+		{name: "project without a name", path: "/new-project", status: 422, wrong: codes("name", "project_name_required")},
+		{name: "project with a long name", path: "/new-project", form: []string{"name", long}, status: 422, wrong: codes("name", "project_name_too_long"), kept: codes("name", long)},
+		{name: "project with a slash", path: "/new-project", form: []string{"name", "../demo"}, status: 422, wrong: codes("name", "project_name_invalid"), kept: codes("name", "../demo")},
+		{name: "project with markup", path: "/new-project", form: []string{"name", `"><b>x`}, status: 422, wrong: codes("name", "project_name_invalid"), kept: codes("name", `"><b>x`)},
+		{name: "project called simple", path: "/new-project", form: []string{"name", "simple"}, status: 422, wrong: codes("name", "project_name_reserved")},
+		{name: "project that is there", path: "/new-project", form: []string{"name", "Demo"}, status: 422, wrong: codes("name", "project_name_taken"), kept: codes("name", "Demo")},
+		{name: "member without a name", path: "/projects/demo/members", form: []string{"role", "owner"}, status: 422, wrong: codes("user", "user_unknown")},
+		{name: "member whom nobody knows", path: "/projects/demo/members", form: []string{"user", "zoe", "role", "owner"}, status: 422, wrong: codes("user", "user_unknown"), kept: codes("user", "zoe")},
+		{name: "member with control characters", path: "/projects/demo/members", form: []string{"user", "b\x00b", "role", "owner"}, status: 422, wrong: codes("user", "user_unknown")},
+		{name: "member with a long name", path: "/projects/demo/members", form: []string{"user", strings.Repeat("x", 40000), "role", "owner"}, status: 422, wrong: codes("user", "user_unknown")},
+		{name: "member twice", path: "/projects/demo/members", form: []string{"user", "bob", "role", "owner"}, status: 422, wrong: codes("user", "already_member"), kept: codes("user", "bob")},
+		{name: "member who is frozen", path: "/projects/demo/members", form: []string{"user", "ida", "role", "owner"}, status: 422, wrong: codes("user", "user_frozen")},
+		{name: "member of no role", path: "/projects/demo/members", form: []string{"user", "bob", "role", "king"}, status: 422, wrong: codes("role", "role_unknown")},
+		{name: "role that is none", path: role, form: []string{"role", "king"}, status: 422, wrong: codes("role", "role_unknown")},
+		{name: "role of nobody", path: "/projects/demo/members/" + ida.id + "/role", form: []string{"role", "owner"}, status: 404},
+		{name: "role of no id", path: "/projects/demo/members/%2e%2e/role", form: []string{"role", "owner"}, status: 404},
+		{name: "last owner steps down", path: "/projects/demo/members/" + ada.id + "/role", form: []string{"role", "maintainer"}, status: 422, wrong: codes("", "last_owner")},
+		{name: "last owner removes herself", path: "/projects/demo/members/" + ada.id + "/remove", status: 422, wrong: codes("", "last_owner")},
+		{name: "last owner leaves", path: "/projects/demo/leave", status: 422, wrong: codes("", "last_owner")},
+		{name: "nobody is removed", path: "/projects/demo/members/" + ida.id + "/remove", status: 404},
+		{name: "no project", path: "/projects/nothing/members", form: []string{"user", "bob", "role", "owner"}, status: 404},
+		{name: "no token", path: "/tokens/00000000-0000-4000-8000-000000000000/revoke", status: 404},
+		{name: "token of a strange id", path: "/tokens/" + strings.Repeat("x", 4000) + "/revoke", status: 404},
+		{name: "invitation to nobody", path: "/admin/invitations", status: 422, wrong: codes("email", "email_invalid")},
+		{name: "invitation to two", path: "/admin/invitations", form: []string{"email", "a@example.org, b@example.org"}, status: 422, wrong: codes("email", "email_invalid"), kept: codes("email", "a@example.org, b@example.org")},
+		{name: "invitation with a header", path: "/admin/invitations", form: []string{"email", "a@example.org\r\nBcc: b@example.org"}, status: 422, wrong: codes("email", "email_invalid")},
+		{name: "invitation of a member", path: "/admin/invitations", form: []string{"email", "bob@example.org"}, status: 422, wrong: codes("email", "email_taken")},
+		{name: "invitation that is none", path: "/admin/invitations/x/revoke", status: 404},
+		{name: "freeze nobody", path: "/admin/people/x/freeze", status: 404},
+		{name: "freeze the last administrator", path: "/admin/people/" + ada.id + "/freeze", status: 422, wrong: codes("", "last_administrator")},
+		{name: "password without the old one", path: "/account/password", form: []string{"password", "another lantern over nine gables"}, status: 422, wrong: codes("old_password", "password_wrong"), row: "account.password_change_failed"},
+		{name: "password that is short", path: "/account/password", form: []string{"old_password", password, "password", "short"}, status: 422, wrong: codes("password", "password_too_short")},
+		{name: "password that is weak", path: "/account/password", form: []string{"old_password", password, "password", "password1234"}, status: 422, wrong: codes("password", "password_weak")},
+		{name: "password that is long", path: "/account/password", form: []string{"old_password", password, "password", strings.Repeat("ab cd ef", 600)}, status: 422, wrong: codes("password", "password_too_long")},
+		{name: "password of control characters", path: "/account/password", form: []string{"old_password", password, "password", "another\x00lantern over nine gables"}, status: 422, wrong: codes("password", "password_invalid")},
+		{name: "password that is the old one", path: "/account/password", form: []string{"old_password", password, "password", password}, status: 422, wrong: codes("password", "password_same")},
+		{name: "code of letters", path: "/account/totp", form: []string{"code", "abcdef"}, status: 422, wrong: codes("code", "totp_format")},
+		{name: "recovery code of letters", path: "/account/recovery-codes", form: []string{"code", "xyz"}, status: 422, wrong: codes("code", "recovery_format")},
+		{name: "recovery code that is wrong", path: "/account/recovery-codes", form: []string{"code", "0123456789abcdef"}, status: 422, wrong: codes("code", "recovery_wrong"), row: "account.factor_failed"},
+	} {
+		t.Run(c.name, func(t *testing.T) { checkForm(t, ada, c) })
+	}
+}
+
+func TestFormsOfWhoComesIn(t *testing.T) {
+	h := newHouse(t, func(h *house) { h.open = true })
+	h.founder("ada")
+	p := h.visitor("eve")
+	half := h.visitor("ada")
+	half.post("/login", "login", "ada", "password", password).is(303, "/login/totp")
+	reg := func(name, username, email, word string, wrong map[string]string) badForm {
+		return badForm{name: name, path: "/register", form: []string{"username", username, "email", email, "password", word}, status: 422, wrong: wrong,
+			kept: codes("username", strings.ReplaceAll(username, "\x00", "\ufffd"), "email", strings.ReplaceAll(email, "\x00", "\ufffd"))}
+	}
+	for _, c := range []badForm{
+		reg("nothing", "", "", "", codes("username", "username_invalid", "email", "email_invalid", "password", "password_too_short")),
+		reg("odd name", "e v e", "eve@example.org", password, codes("username", "username_invalid")),
+		reg("control character", "e\x00e", "e\x00e@example.org", password, codes("username", "username_invalid", "email", "email_invalid")),
+		reg("long name", strings.Repeat("e", 51), "eve@example.org", password, codes("username", "username_too_long")),
+		reg("taken name", "ADA", "eve@example.org", password, codes("username", "username_taken")),
+		reg("long address", "eve", strings.Repeat("e", 300)+"@example.org", password, codes("email", "email_too_long")),
+		reg("weak password", "eve", "eve@example.org", "eve eve eve eve", codes("password", "password_weak")),
+		reg("long password", "eve", "eve@example.org", strings.Repeat("ochre lantern ", 300), codes("password", "password_too_long")),
+		{name: "nobody signs in", path: "/login", status: 422, wrong: codes("", "sign_in_failed"), row: "account.sign_in_failed"},
+		{name: "wrong password", path: "/login", form: []string{"login", "ada", "password", "no"}, status: 422, wrong: codes("", "sign_in_failed"), kept: codes("login", "ada"), row: "account.sign_in_failed"},
+		{name: "unknown name", path: "/login", form: []string{"login", "zoe", "password", "no"}, status: 422, wrong: codes("", "sign_in_failed"), kept: codes("login", "zoe"), row: "account.sign_in_failed"},
+		{name: "name of control characters", path: "/login", form: []string{"login", "a\x00\x1b", "password", "\x00"}, status: 422, wrong: codes("", "sign_in_failed"), row: "account.sign_in_failed"},
+		{name: "name that is long", path: "/login", form: []string{"login", strings.Repeat("a", 30000), "password", "no"}, status: 422, wrong: codes("", "sign_in_failed")},
+		{name: "password that is long", path: "/login", form: []string{"login", "ada", "password", strings.Repeat("a", 30000)}, status: 422, wrong: codes("", "sign_in_failed")},
+		{name: "link that is none", path: "/verify-email", form: []string{"link", "x"}, status: 410},
+		{name: "link of another kind", path: "/invitation", form: []string{"link", strings.Repeat("a", 54)}, status: 410},
+	} {
+		t.Run(c.name, func(t *testing.T) { checkForm(t, p, c) })
+	}
+	for _, c := range []badForm{
+		{name: "no code", path: "/login/totp", status: 422, wrong: codes("code", "totp_format")},
+		{name: "long code", path: "/login/totp", form: []string{"code", strings.Repeat("1", 60000)}, status: 422, wrong: codes("code", "totp_format")},
+		{name: "wrong code", path: "/login/totp", form: []string{"code", "000000"}, status: 422, wrong: codes("code", "totp_wrong"), row: "account.factor_failed"},
+		{name: "no recovery code", path: "/login/recovery", status: 422, wrong: codes("code", "recovery_format")},
+		{name: "wrong recovery code", path: "/login/recovery", form: []string{"code", "0123-4567-89ab-cdef"}, status: 422, wrong: codes("code", "recovery_wrong"), row: "account.factor_failed"},
+	} {
+		t.Run(c.name, func(t *testing.T) { checkForm(t, half, c) })
+	}
+}
+
+// What is no form of a page is refused alike on every address that takes one.
+func TestBodiesThatAreNoForms(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	var parts bytes.Buffer
+	w := multipart.NewWriter(&parts)
+	h.must(w.WriteField("login", "ada"))
+	h.must(w.Close())
+	before := h.state()
+	for _, route := range h.web.Routes() {
+		path, ok := strings.CutPrefix(route, "POST ")
+		if !ok || strings.HasPrefix(path, pathLegacy) {
+			continue
+		}
+		path = strings.NewReplacer(":id", "x", ":name", "x").Replace(path)
+		for _, c := range []struct {
+			name, kind, body, code string
+			status                 int
+		}{
+			{"multipart", w.FormDataContentType(), parts.String(), "form_type", 415},
+			{"JSON", "application/json", `{"login":"ada","code":"1"}`, "form_type", 415},
+			{"text", "text/plain", "login=ada", "form_type", 415},
+			{"no type", "", "login=ada", "form_type", 415},
+			{"damaged type", "application/x-www-form-urlencoded; =", "login=ada", "form_type", 415},
+			{"repeated", formType, "link=a&code=1&code=1&login=x&login=y&label=x&label=y", "form_repeated", 400},
+			{"semicolon", formType, "a=1;b=2", "form_damaged", 400},
+			{"bad escape", formType, "a=%zz", "form_damaged", 400},
+			{"not UTF-8", formType, "label=%ff&login=%c3%28", "form_damaged", 400},
+			{"name not UTF-8", formType, "%ff=1", "form_damaged", 400},
+			{"10 MB", formType, "label=" + strings.Repeat("a", 10<<20), "form_too_large", 413},
+			{"10 MB of fields", formType, strings.Repeat("a=&", 10<<20/3), "form_too_large", 413},
+		} {
+			got := ada.send(ada.request("POST", path, c.kind, c.body))
+			want := h.pages.Problem("en", ui.Problem{Code: c.code})
+			elsewhere := got.status == 303 && c.status != 413 // the guard comes first
+			if !elsewhere && (got.status != c.status || !strings.Contains(got.text(), want) || got.header.Get("Content-Type") != "text/html; charset=UTF-8") {
+				t.Errorf("%s, %s: %d %q", route, c.name, got.status, got.text())
+			}
+		}
+	}
+	if d := changed(before, h.state()); len(d) != 0 {
+		t.Errorf("it changed %q", d)
+	}
+	if !ada.holds() {
+		t.Error("the session is gone")
+	}
+}
+
+// All codes that a page can show have a sentence.
+func TestEveryCodeHasASentence(t *testing.T) {
+	h := newHouse(t)
+	for _, code := range []string{"form_type", "form_too_large", "form_damaged", "form_repeated", "cross_origin", "not_found"} {
+		if s := h.pages.Problem("en", ui.Problem{Code: code}); strings.Contains(s, code) {
+			t.Errorf("%s: %q", code, s)
+		}
+	}
+	for _, n := range []string{
+		"signed_out", "session_ended", "mail_failed", "recovery_code_used", "verification_sent", "email_changed", "email_verified",
+		"totp_replaced", "recovery_codes_saved", "password_changed", "token_revoked", "token_revoked_soon", "project_created",
+		"member_added", "member_removed", "role_changed", "project_left", "invitation_revoked", "person_frozen", "person_thawed",
+	} {
+		if s := h.pages.Text("en", "notice."+n, nil); s == "notice."+n {
+			t.Errorf("there is no sentence for the notice %s", n)
+		}
+	}
+}
