@@ -124,7 +124,7 @@ func (s *Service) retire(tx kv.Tx, u userRecord, who audit.Actor) error {
 		if err != nil {
 			return err
 		}
-		if other.ID != u.ID && !other.Frozen && other.HasTOTP && other.RecoveryConfirmed {
+		if other.ID != u.ID && !other.Frozen && other.hasFactor() && other.RecoveryConfirmed {
 			return s.dropInvitationsOf(tx, u.ID, who)
 		}
 	}

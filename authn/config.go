@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/seal"
@@ -21,6 +23,11 @@ type Config struct {
 	Sealer   *seal.Sealer // the keys of this package are derived from it
 	Users    UserRecorder // hears of each account in the account's own transaction
 	Notifier Notifier     // sends mail
+
+	// PublicURL is scheme, host and port that people use. Security keys and passkeys
+	// belong to its host and work at its origin; where it is nil, or no browser would
+	// let a key be used there (KeysOffered), there are none.
+	PublicURL *url.URL
 
 	// OpenRegistration lets people register without an invitation, once the
 	// first administrator has.
@@ -62,6 +69,7 @@ type Service struct {
 	open      bool
 	issuer    string
 	passwords *passwords
+	party     *webauthn.WebAuthn // nil where keys can't be used
 	now       func() time.Time
 	log       *slog.Logger
 
@@ -96,6 +104,9 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	var err error
+	if s.party, err = newRelyingParty(cfg.PublicURL, s.issuer); err != nil {
+		return nil, err
+	}
 	s.passwords, err = newPasswords(cfg.PasswordParams, cfg.MaxHashing)
 	return s, err
 }

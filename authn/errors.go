@@ -39,6 +39,20 @@ const (
 	CodeRecoveryFormat    = "recovery_format"    // code: not 16 hex digits; did not count as an attempt
 	CodeRecoveryWrong     = "recovery_wrong"     // code: wrong, or used before
 	CodeRecoveryMissing   = "recovery_missing"   // form: there are no codes that could be typed back
+	CodeKeyNameRequired   = "key_name_required"  // name
+	CodeKeyNameTooLong    = "key_name_too_long"  // name: max (characters)
+	CodeKeyNameInvalid    = "key_name_invalid"   // name: with characters that can't be shown in one line
+	CodeKeyNameTaken      = "key_name_taken"     // name: name (of the key that has it, as it is written there)
+	CodeTooManyKeys       = "too_many_keys"      // form: max
+	CodeKeyExpired        = "key_expired"        // form: the ceremony took too long, was ended before, or never began here
+	CodeKeyRefused        = "key_refused"        // form: the answer of the key is not what was asked for
+	CodeKeyCloned         = "key_cloned"         // form: key (its name): its counter went back, so there may be two of it
+	CodeKeyMissing        = "key_missing"        // form: there is no key that could be the only factor
+	CodeKeysOnly          = "keys_only"          // form: the account takes security keys only
+	CodeLastFactor        = "last_factor"        // form: the account would have no second factor
+	CodeLastKey           = "last_key"           // form: the account takes keys only and would have none
+	CodePasskeyFailed     = "passkey_failed"     // form: unknown, wrong, frozen, all the same
+	CodePasskeyUnverified = "passkey_unverified" // form: the key did not verify its user, so it is one factor only
 	CodeLastAdministrator = "last_administrator" // form: would leave nobody who can administer
 	CodeThrottled         = "throttled"          // form: seconds, minutes (rounded up) until the next attempt
 )

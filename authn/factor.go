@@ -22,19 +22,33 @@ type accepted struct {
 // errWrong. It may change u, which is saved.
 type factorCheck func(tx kv.Tx, u *userRecord) (accepted, error)
 
+// mayGive returns why an account can't give this kind of second factor, nil where
+// it can.
+func (u userRecord) mayGive(f Factor) error {
+	switch {
+	case f == FactorTOTP && u.HasTOTP && u.KeysOnly:
+		return problem.New("", CodeKeysOnly)
+	case f == FactorTOTP && !u.HasTOTP, f == FactorWebAuthn && u.Keys == 0, !u.hasFactor():
+		return ErrForbidden
+	}
+	return nil
+}
+
 // secondFactor is what every second factor has in common. The attempt is
 // counted first, in a transaction of its own; then one transaction checks that the
-// Session holds, uses the code up, takes the count back and writes the row.
+// Session holds, uses the code up, takes the count back and writes the row. Where
+// the check finds it wrong, that transaction writes the row of that and keeps what
+// the check has written.
 //
 // It serves the Session behind a password as well as one that is SignedIn and
 // gives a factor again.
 func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Factor, check factorCheck) (Session, userRecord, error) {
 	var u userRecord
-	var done accepted
+	var refused *refusal
 	next := x
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		if u, err = s.member(r, x); err == nil && !u.HasTOTP {
-			err = ErrForbidden
+		if u, err = s.member(r, x); err == nil {
+			err = u.mayGive(f)
 		}
 		return err
 	})
@@ -47,10 +61,21 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	}
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
-		if u, err = s.member(tx, x); err != nil {
+		refused = nil
+		if u, err = s.member(tx, x); err == nil {
+			err = u.mayGive(f)
+		}
+		if err != nil {
 			return err
 		}
-		if done, err = check(tx, &u); err != nil {
+		done, err := check(tx, &u)
+		if errors.Is(err, errWrong) {
+			refused = asRefusal(err, f)
+			return s.recordRefusal(tx, u, refused, audit.Event{
+				Kind: rowFactorFailed, Actor: o.actor(u, x.Factor), Detail: map[string]string{"factor": string(f)},
+			})
+		}
+		if err != nil {
 			return err
 		}
 		if next = s.withFactor(x, u, f); done.keeps {
@@ -61,8 +86,8 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: done.row, Actor: o.actor(u, next.Factor), Detail: done.detail})
 	})
-	if errors.Is(err, errWrong) {
-		return Session{}, u, s.wrongFactor(ctx, x, o, u, f)
+	if err == nil && refused != nil {
+		err = s.sayRefusal(ctx, o, u, refused)
 	}
 	if err != nil {
 		return Session{}, u, err
@@ -70,20 +95,34 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	return next, u, nil
 }
 
-// wrongFactor writes the row of a code that was wrong, and returns its problem.
-func (s *Service) wrongFactor(ctx context.Context, x Session, o Origin, u userRecord, f Factor) error {
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
-		return s.record(tx, u.ID, audit.Event{
-			Kind: rowFactorFailed, Actor: o.actor(u, x.Factor), Detail: map[string]string{"factor": string(f)},
-		})
-	})
-	if err != nil {
-		return err
+// asRefusal is the refusal behind errWrong; a code that was wrong has none of
+// its own.
+func asRefusal(err error, f Factor) *refusal {
+	var r *refusal
+	switch {
+	case errors.As(err, &r):
+		return r
+	case f == FactorTOTP:
+		return refuse("code", problem.New("code", CodeTOTPWrong))
 	}
-	if f == FactorTOTP {
-		return problem.New("code", CodeTOTPWrong)
+	return refuse("code", problem.New("code", CodeRecoveryWrong))
+}
+
+// recordRefusal writes the row of a refusal.
+func (s *Service) recordRefusal(tx kv.Tx, u userRecord, r *refusal, row audit.Event) error {
+	if r.cloned != "" {
+		row.Kind, row.Detail = rowKeyCloned, map[string]string{"key": r.cloned}
 	}
-	return problem.New("code", CodeRecoveryWrong)
+	return s.record(tx, u.ID, row)
+}
+
+// sayRefusal returns a refusal's problems once its row is written, and mails the
+// owner of a key that there may be two of.
+func (s *Service) sayRefusal(ctx context.Context, o Origin, u userRecord, r *refusal) error {
+	if r.cloned != "" {
+		s.tell(ctx, u, o, EventKeyCloned, map[string]string{"key": r.cloned})
+	}
+	return r.problems
 }
 
 // cleanCode takes out of a typed code what people put in to read it better: white

@@ -37,6 +37,12 @@ type Recipient struct {
 const (
 	EventTOTPAdded            = "totp_added"             // an authenticator was set up
 	EventTOTPReplaced         = "totp_replaced"          // another authenticator was set up in its place
+	EventTOTPRemoved          = "totp_removed"           // the authenticator was taken away
+	EventKeyAdded             = "key_added"              // args: key (its name)
+	EventKeyRemoved           = "key_removed"            // args: key
+	EventKeyCloned            = "key_cloned"             // args: key; its counter went back, and it was refused
+	EventKeysOnly             = "keys_only"              // the account takes security keys only
+	EventKeysOnlyOff          = "keys_only_off"          // and authenticators again
 	EventRecoveryCodesCreated = "recovery_codes_created" // recovery codes were made; older ones are void
 	EventRecoveryCodeUsed     = "recovery_code_used"     // args: left
 	EventPasswordChanged      = "password_changed"       // other sessions ended

@@ -70,7 +70,7 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) 
 		if u, err = s.enrolled(tx, x); err != nil {
 			return err
 		}
-		if !u.HasTOTP {
+		if !u.hasFactor() {
 			return ErrForbidden
 		}
 		if u.RecoveryConfirmed {

@@ -28,6 +28,7 @@ type Factor string
 const (
 	FactorNone         Factor = ""
 	FactorTOTP         Factor = "totp"
+	FactorWebAuthn     Factor = "webauthn" // a security key or passkey
 	FactorRecoveryCode Factor = "recovery_code"
 )
 
@@ -63,9 +64,9 @@ type Step string
 // The steps, in their order.
 const (
 	StepSignIn       Step = "sign_in"
-	StepSecondFactor Step = "second_factor" // VerifyTOTP or UseRecoveryCode
+	StepSecondFactor Step = "second_factor" // VerifyKey, VerifyTOTP or UseRecoveryCode
 	StepVerifyEmail  Step = "verify_email"  // the link in the mail; ResendVerification, ChangeEmail
-	StepAddFactor    Step = "add_factor"    // BeginTOTP, ConfirmTOTP
+	StepAddFactor    Step = "add_factor"    // BeginAddKey, AddKey or BeginTOTP, ConfirmTOTP
 	StepSaveRecovery Step = "save_recovery" // CreateRecoveryCodes, ConfirmRecoveryCodes
 	StepDone         Step = "done"
 )
@@ -77,11 +78,11 @@ func NextStep(x Session, u User) Step {
 		return StepSignIn
 	case x.Stage == StageSignedIn:
 		return StepDone
-	case u.HasTOTP && x.Factor == FactorNone:
+	case u.HasFactor() && x.Factor == FactorNone:
 		return StepSecondFactor
 	case !u.EmailVerified:
 		return StepVerifyEmail
-	case !u.HasTOTP:
+	case !u.HasFactor():
 		return StepAddFactor
 	default:
 		return StepSaveRecovery
@@ -94,7 +95,7 @@ func (s *Service) begin(u userRecord) Session {
 		ID: uuid.Must(uuid.NewV7()).String(), UserID: u.ID,
 		Stage: StageEnrolling, Begun: s.now().UTC(), Generation: u.Generation,
 	}
-	if u.HasTOTP {
+	if u.hasFactor() {
 		x.Stage = StagePassword
 	}
 	return x
@@ -138,7 +139,7 @@ func (s *Service) enrolled(r kv.Reader, x Session) (userRecord, error) {
 		return u, err
 	case x.Stage == StagePassword:
 		return u, ErrForbidden
-	case u.HasTOTP && !x.FactorFresh(s.now()):
+	case u.hasFactor() && !x.FactorFresh(s.now()):
 		return u, ErrFactorStale
 	}
 	return u, nil

@@ -12,8 +12,8 @@ import (
 // sweepPage is how many records one transaction of Sweep reads.
 const sweepPage = 500
 
-// Sweep deletes what is over: sessions, links, invitations, set-ups that nobody
-// confirmed, and counters of old attempts. Nothing depends on it but the size
+// Sweep deletes what is over: sessions, links, invitations, set-ups and ceremonies
+// that nobody ended, and counters of old attempts. Nothing depends on it but the size
 // of the store. It works in many small transactions; call it about hourly.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
@@ -36,7 +36,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 		return json.Unmarshal(p.Value, &a) == nil && (len(a.At) == 0 || a.At[len(a.At)-1] <= now.Add(-throttleKept).UnixMilli())
 	}
 	unconfirmed := func(r kv.Reader, p kv.Pair) bool {
-		var rec pendingTOTP
+		var rec struct {
+			Expires time.Time `json:"expires"`
+		}
 		return s.getSealedJSON(r, string(p.Key), &rec) == nil && !now.Before(rec.Expires)
 	}
 	for _, part := range []struct {
@@ -47,6 +49,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 		{invitationPrefix, expires},
 		{"authn/link-of/", dangling},
 		{pendingPrefix, unconfirmed},
+		{ceremonyPrefix, unconfirmed},
 		{"authn/throttle/", quiet},
 		{sessionPrefix, idle},
 	} {

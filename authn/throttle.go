@@ -29,6 +29,8 @@ var (
 	limitPasswordAccount = limit{"password-account", []window{{100, 5 * time.Minute}}}                            // one account from anywhere
 	limitPasswordAddress = limit{"password-address", []window{{50, 5 * time.Minute}}}                             // one address, any account
 	limitFactor          = limit{"factor", []window{{5, 5 * time.Minute}, {20, time.Hour}, {50, 24 * time.Hour}}} // one account
+	limitPasskey         = limit{"passkey", []window{{20, 5 * time.Minute}}}                                      // one address, passkeys that were wrong
+	limitPasskeyBegin    = limit{"passkey-begin", []window{{200, 5 * time.Minute}}}                               // one address: the sign-in page begins by itself
 	limitMail            = limit{"mail", []window{{3, 15 * time.Minute}, {10, 24 * time.Hour}}}                   // verification mails of one account
 	limitMailAddress     = limit{"mail-address", []window{{20, time.Hour}}}                                       // and asked for from one address
 	limitRegister        = limit{"register", []window{{20, time.Hour}}}                                           // one address, or one link

@@ -35,7 +35,7 @@ type totpRecord struct {
 }
 
 // VerifyTOTP gives a code of the authenticator as second factor. Beyond
-// Session and throttling its problems are totp_format and totp_wrong.
+// Session and throttling its problems are totp_format, totp_wrong and keys_only.
 func (s *Service) VerifyTOTP(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	code = cleanCode(code)
 	if !consistsOf(code, 6, "0123456789") {
@@ -106,7 +106,7 @@ func pendingKey(x Session) string { return pendingPrefix + x.UserID + "/" + x.ID
 // BeginTOTP returns what this Session has to set an authenticator up, and makes
 // it the first time; a page may ask again and again. An account that has an
 // authenticator gets another in its place with ConfirmTOTP, for which the factor has to
-// be fresh. The problem email_unverified comes first.
+// be fresh. The problems email_unverified and keys_only come first.
 func (s *Service) BeginTOTP(ctx context.Context, x Session) (Provisioning, error) {
 	u, pending, err := s.pending(ctx, x)
 	if err != nil {
@@ -129,7 +129,7 @@ func (s *Service) BeginTOTP(ctx context.Context, x Session) (Provisioning, error
 func (s *Service) pending(ctx context.Context, x Session) (u userRecord, p pendingTOTP, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
-		if u, err = s.mayAddFactor(r, x); err != nil {
+		if u, err = s.mayAddTOTP(r, x); err != nil {
 			return err
 		}
 		p, err = s.loadPending(r, x)
@@ -141,7 +141,7 @@ func (s *Service) pending(ctx context.Context, x Session) (u userRecord, p pendi
 // keepPending keeps a secret, unless a request of the same Session was faster.
 func (s *Service) keepPending(ctx context.Context, x Session, secret string) (p pendingTOTP, err error) {
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		if _, err := s.mayAddFactor(tx, x); err != nil {
+		if _, err := s.mayAddTOTP(tx, x); err != nil {
 			return err
 		}
 		var err error
@@ -152,6 +152,15 @@ func (s *Service) keepPending(ctx context.Context, x Session, secret string) (p 
 		return s.putSealedJSON(tx, pendingKey(x), p)
 	})
 	return p, err
+}
+
+// mayAddTOTP is mayAddFactor for an account that takes more than keys.
+func (s *Service) mayAddTOTP(r kv.Reader, x Session) (userRecord, error) {
+	u, err := s.mayAddFactor(r, x)
+	if err == nil && u.KeysOnly {
+		err = problem.New("", CodeKeysOnly)
+	}
+	return u, err
 }
 
 // mayAddFactor is enrolled for an account whose address is verified.
@@ -187,7 +196,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, o Origin, code str
 	kind := EventTOTPAdded
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
-		if u, err = s.mayAddFactor(tx, x); err != nil {
+		if u, err = s.mayAddTOTP(tx, x); err != nil {
 			return err
 		}
 		rec, err := s.confirmPending(tx, x, code)

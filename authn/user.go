@@ -19,11 +19,17 @@ type User struct {
 	Admin             bool
 	Frozen            bool
 	HasTOTP           bool
+	Keys              int  // security keys and passkeys
+	KeysOnly          bool // an authenticator's codes are no second factor
 	RecoveryCodesLeft int
 	RecoveryConfirmed bool // a recovery code was typed back (or used)
 	CreatedAt         time.Time
 	SessionGeneration uint64 // a Session of another generation no longer holds
 }
+
+// HasFactor tells whether there is a second factor to sign in with. Recovery
+// codes are none; they stand in for one.
+func (u User) HasFactor() bool { return u.HasTOTP || u.Keys > 0 }
 
 // userRecord is an account in the store, under authn/user/<id>.
 type userRecord struct {
@@ -34,6 +40,8 @@ type userRecord struct {
 	Admin             bool      `json:"admin,omitempty"`
 	Frozen            bool      `json:"frozen,omitempty"`
 	HasTOTP           bool      `json:"has_totp,omitempty"`
+	Keys              int       `json:"keys,omitempty"`
+	KeysOnly          bool      `json:"keys_only,omitempty"`
 	RecoveryLeft      int       `json:"recovery_left,omitempty"`
 	RecoveryConfirmed bool      `json:"recovery_confirmed,omitempty"`
 	CreatedAt         time.Time `json:"created_at"`
@@ -44,11 +52,14 @@ type userRecord struct {
 func (u userRecord) public() User {
 	return User{
 		ID: u.ID, Username: u.Username, Email: u.Email, EmailVerified: u.EmailVerified,
-		Admin: u.Admin, Frozen: u.Frozen, HasTOTP: u.HasTOTP,
+		Admin: u.Admin, Frozen: u.Frozen, HasTOTP: u.HasTOTP, Keys: u.Keys, KeysOnly: u.KeysOnly,
 		RecoveryCodesLeft: u.RecoveryLeft, RecoveryConfirmed: u.RecoveryConfirmed,
 		CreatedAt: u.CreatedAt, SessionGeneration: u.Generation,
 	}
 }
+
+// hasFactor is User.HasFactor.
+func (u userRecord) hasFactor() bool { return u.public().HasFactor() }
 
 // recipient is where mail to the account goes.
 func (u userRecord) recipient() Recipient {

@@ -16,6 +16,12 @@ const (
 	MailInvitation           = "invitation"   // inviter, link, expires (time.Time)
 	MailTOTPAdded            = "totp_added"
 	MailTOTPReplaced         = "totp_replaced"
+	MailTOTPRemoved          = "totp_removed"
+	MailKeyAdded             = "key_added"   // key: its name
+	MailKeyRemoved           = "key_removed" // key
+	MailKeyCloned            = "key_cloned"  // key
+	MailKeysOnly             = "keys_only"
+	MailKeysOnlyOff          = "keys_only_off"
 	MailRecoveryCodesCreated = "recovery_codes_created"
 	MailRecoveryCodeUsed     = "recovery_code_used" // left: codes that still work
 	MailPasswordChanged      = "password_changed"
@@ -33,6 +39,12 @@ var mailTexts = map[string][3]string{
 	MailInvitation:           {"mail.invitation.subject", "mail.invitation.text", "mail.invitation.not_me"},
 	MailTOTPAdded:            {"mail.totp_added.subject", "mail.totp_added.text", "mail.not_me"},
 	MailTOTPReplaced:         {"mail.totp_replaced.subject", "mail.totp_replaced.text", "mail.not_me"},
+	MailTOTPRemoved:          {"mail.totp_removed.subject", "mail.totp_removed.text", "mail.not_me"},
+	MailKeyAdded:             {"mail.key_added.subject", "mail.key_added.text", "mail.not_me"},
+	MailKeyRemoved:           {"mail.key_removed.subject", "mail.key_removed.text", "mail.not_me"},
+	MailKeyCloned:            {"mail.key_cloned.subject", "mail.key_cloned.text", "mail.key_cloned.not_me"},
+	MailKeysOnly:             {"mail.keys_only.subject", "mail.keys_only.text", "mail.not_me"},
+	MailKeysOnlyOff:          {"mail.keys_only_off.subject", "mail.keys_only_off.text", "mail.not_me"},
 	MailRecoveryCodesCreated: {"mail.recovery_codes_created.subject", "mail.recovery_codes_created.text", "mail.not_me"},
 	MailRecoveryCodeUsed:     {"mail.recovery_code_used.subject", "mail.recovery_code_used.text", "mail.not_me"},
 	MailPasswordChanged:      {"mail.password_changed.subject", "mail.password_changed.text", "mail.password_changed.not_me"},
