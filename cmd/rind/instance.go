@@ -134,7 +134,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	mailer := web.NewMailer(pages, queue, cfg.PublicURL)
 	h.accounts, err = authn.New(authn.Config{
 		Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer,
-		OpenRegistration: cfg.Registration == config.Open, Logger: log,
+		PublicURL: cfg.PublicURL, OpenRegistration: cfg.Registration == config.Open, Logger: log,
 	})
 	if err != nil {
 		return err
