@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/issuer"
 )
 
 type inspectCmd struct {
@@ -16,32 +20,53 @@ type inspectCmd struct {
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
+// Help documents the JSON object.
+func (inspectCmd) Help() string {
+	return `The JSON object has verified (always false), id, location, made_at (what the id says; null if it says nothing), user_id (null if there is none, or several), ` +
+		`all_projects, projects (names that all caveats allow), project_ids (as projects), not_before and expires_at (null: no bound), ` +
+		`expired (by this machine's clock), problems (why no verifier of this version accepts the token; empty if nothing is seen), ` +
+		`and caveats: raw, words, tag (null if malformed), added_by ("issuer" or "holder" by place and form, "unclear" if those don't tell), known, malformed. Times are RFC 3339 in UTC.`
+}
+
 // inspection is what a token says of itself. Nothing in it was verified.
 type inspection struct {
-	Verified bool              `json:"verified"` // always false
-	ID       string            `json:"id"`
-	Location string            `json:"location"`
-	User     string            `json:"user_id,omitempty"`
-	Projects []string          `json:"projects,omitempty"` // that all caveats about names agree on; absent: all of the user's
-	Limited  bool              `json:"limited_to_projects"`
-	Begins   *time.Time        `json:"not_before,omitempty"` // the latest
-	Ends     *time.Time        `json:"expires_at,omitempty"` // the earliest; absent: never
-	Expired  bool              `json:"expired"`
-	Caveats  []inspectedCaveat `json:"caveats"`
+	Verified    bool              `json:"verified"` // always false
+	ID          string            `json:"id"`
+	Location    string            `json:"location"`
+	Made        *time.Time        `json:"made_at"`
+	User        *string           `json:"user_id"`
+	AllProjects bool              `json:"all_projects"` // no caveat is about projects
+	Projects    []string          `json:"projects"`
+	ProjectIDs  []string          `json:"project_ids"`
+	Begins      *time.Time        `json:"not_before"`
+	Ends        *time.Time        `json:"expires_at"`
+	Expired     bool              `json:"expired"`
+	Problems    []string          `json:"problems"`
+	Caveats     []inspectedCaveat `json:"caveats"`
 }
 
 // inspectedCaveat is one caveat in its order.
 type inspectedCaveat struct {
-	Raw    string `json:"raw"`
-	Words  string `json:"words"`
-	Added  bool   `json:"added_by_holder"` // behind what issuers write, by its place and form
-	Known  bool   `json:"known"`           // false: this version does not know the tag, so its verifiers refuse the token
-	Broken bool   `json:"malformed"`       // every verifier refuses the token
+	Raw     string `json:"raw"`
+	Words   string `json:"words"`
+	Tag     *int   `json:"tag"`
+	AddedBy origin `json:"added_by"`
+	Known   bool   `json:"known"`
+	Broken  bool   `json:"malformed"`
 }
+
+// origin is who put a caveat there, as far as its place and form tell.
+type origin string
+
+const (
+	byIssuer origin = "issuer"
+	byHolder origin = "holder"
+	unclear  origin = "unclear"
+)
 
 // Run prints what the token says.
 func (c inspectCmd) Run(s streams) error {
-	text, err := c.read(s.in)
+	text, err := c.read(s)
 	if err != nil {
 		return err
 	}
@@ -49,89 +74,99 @@ func (c inspectCmd) Run(s streams) error {
 	if err != nil {
 		return explain(err)
 	}
-	in := inspect(t, time.Now())
+	now := time.Now()
+	in := inspect(t, now)
 	if c.JSON {
 		return printJSON(s.out, in)
 	}
-	return in.print(s)
+	return in.print(s.out, now)
 }
 
+// inspect reads a token at the time now.
 func inspect(t token.Token, now time.Time) inspection {
-	in := inspection{ID: t.ID, Location: t.Location, Caveats: []inspectedCaveat{}}
-	issued := true
-	last := 0
-	for _, raw := range t.Caveats {
+	in := inspection{
+		ID: t.ID, Location: t.Location, Made: madeAt(t.ID), AllProjects: true,
+		Projects: []string{}, ProjectIDs: []string{}, Problems: []string{}, Caveats: []inspectedCaveat{},
+	}
+	sum := summary{in: &in}
+	origins := originsOf(t, in.Made)
+	for i, raw := range t.Caveats {
 		c, err := caveats.Parse(raw)
-		issued = issued && err == nil && issuedAfter(&last, c)
-		ic := inspectedCaveat{Raw: printable(raw), Added: !issued, Known: err == nil, Broken: err != nil && !errors.Is(err, caveats.ErrUnknown)}
-		switch {
-		case c != nil:
+		ic := inspectedCaveat{Raw: printable(raw), Words: "malformed", AddedBy: origins[i], Known: err == nil, Broken: c == nil}
+		if c != nil {
 			ic.Words = c.String()
-			in.narrow(c)
+		}
+		switch tag := 0; {
+		case err == nil:
+			tag = c.Tag()
+			ic.Tag = &tag
+			sum.narrow(c)
+		case errors.Is(err, caveats.ErrUnknown):
+			sum.problem("caveat %d is %s", i+1, ic.Words)
 		default:
-			ic.Words = "is malformed"
+			sum.problem("caveat %d is malformed", i+1)
 		}
 		in.Caveats = append(in.Caveats, ic)
 	}
-	in.Expired = in.Ends != nil && !now.Before(*in.Ends)
+	sum.end(now)
 	return in
 }
 
-// issuedOrder is where the caveats that an issuer writes stand: the user, the
-// projects' names and ids, the life.
-var issuedOrder = map[int]int{
-	caveats.TagUser: 1, caveats.TagProjectNames: 2, caveats.TagProjectIDs: 3, caveats.TagLife: 4,
-}
-
-// issuedAfter tells whether c can be an issued caveat behind the place last, and
-// moves last.
-func issuedAfter(last *int, c caveats.Caveat) bool {
-	place := issuedOrder[c.Tag()]
-	if place <= *last || (*last == 0 && place != 1) {
-		return false
+// madeAt is the time in an identifier that is a UUID of version 7, as issuers
+// write it (RFC 9562 §5.7); nil in any other.
+func madeAt(id string) *time.Time {
+	u, err := uuid.Parse(id)
+	if err != nil || u.Version() != 7 || !caveats.ValidUUID(id) {
+		return nil
 	}
-	*last = place
-	return true
-}
-
-// narrow takes a caveat into the summary.
-func (in *inspection) narrow(c caveats.Caveat) {
-	switch c := c.(type) {
-	case caveats.User:
-		if in.User == "" {
-			in.User = string(c)
-		}
-	case caveats.ProjectNames:
-		in.Projects = intersect(in.Projects, c, in.Limited)
-		in.Limited = true
-	case caveats.Life:
-		if end, ok := moment(c.ExpiresAt); ok && (in.Ends == nil || end.Before(*in.Ends)) {
-			in.Ends = &end
-		}
-		if begin, ok := moment(c.NotBefore); ok && (in.Begins == nil || begin.After(*in.Begins)) {
-			in.Begins = &begin
-		}
+	var ms int64
+	for _, b := range u[:6] {
+		ms = ms<<8 | int64(b)
 	}
-}
-
-// moment is a time that can be written with a year of four digits.
-func moment(unix int64) (time.Time, bool) {
-	t := time.Unix(unix, 0).UTC()
-	return t, unix > -1<<40 && unix < 1<<40 && t.Year() > 0 && t.Year() < 10000
-}
-
-// intersect is what both lists hold, or the second where there is no first yet.
-func intersect(have, more []string, limited bool) []string {
-	if !limited {
-		return append([]string{}, more...)
+	at := time.UnixMilli(ms).UTC()
+	if at.Year() > 9999 {
+		return nil
 	}
-	out := []string{}
-	for _, name := range have {
-		for _, m := range more {
-			if name == m {
-				out = append(out, name)
-				break
-			}
+	return &at
+}
+
+// originsOf tells who put each caveat there. An issuer writes, without white
+// space, the user, then names and ids of projects together, then a life that
+// begins issuer.Skew before the token was made. A life in that place which begins
+// at another time may be a holder's. A token that does not begin with a user is
+// of another kind of issuer, and tells nothing.
+func originsOf(t token.Token, made *time.Time) []origin {
+	out := slices.Repeat([]origin{byHolder}, len(t.Caveats))
+	at := 0
+	next := func() caveats.Caveat {
+		if at >= len(t.Caveats) {
+			return nil
+		}
+		c, err := caveats.Parse(t.Caveats[at])
+		if err != nil || !bytes.Equal(c.Append(nil), t.Caveats[at]) {
+			return nil
+		}
+		return c
+	}
+	if _, ok := next().(caveats.User); !ok {
+		return slices.Repeat([]origin{unclear}, len(t.Caveats))
+	}
+	out[at] = byIssuer
+	at++
+	if names, ok := next().(caveats.ProjectNames); ok {
+		at++
+		ids, ok := next().(caveats.ProjectIDs)
+		if !ok || len(ids) != len(names) {
+			return out
+		}
+		out[at-1], out[at] = byIssuer, byIssuer
+		at++
+	}
+	if life, ok := next().(caveats.Life); ok {
+		out[at] = unclear
+		// Both times were cut to seconds, one after the other.
+		if made != nil && uint64(life.NotBefore-made.Add(-issuer.Skew).Unix()) <= 1 {
+			out[at] = byIssuer
 		}
 	}
 	return out
@@ -141,70 +176,4 @@ func intersect(have, more []string, limited bool) []string {
 func printable(raw []byte) string {
 	q := fmt.Sprintf("%+q", raw)
 	return strings.ReplaceAll(strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`), `\\`, `\`)
-}
-
-func (in inspection) print(s streams) error {
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "Nothing was verified: this is what the token says, not whether it is good.")
-	fmt.Fprintln(w)
-	fmt.Fprintf(w, "Token\t%s\n", in.ID)
-	fmt.Fprintf(w, "Issuer\t%s\n", in.Location)
-	fmt.Fprintf(w, "User\t%s\n", or(in.User, "not said"))
-	fmt.Fprintf(w, "Projects\t%s\n", in.projects())
-	fmt.Fprintf(w, "Until\t%s\n", in.until())
-	fmt.Fprintln(w)
-	in.list(w, "Issued", false)
-	in.list(w, "Added by a holder", true)
-	return w.Flush()
-}
-
-func (in inspection) projects() string {
-	switch {
-	case !in.Limited:
-		return "all that the user has a role in"
-	case len(in.Projects) == 0:
-		return "none: no project satisfies all of its caveats"
-	}
-	return strings.Join(in.Projects, ", ")
-}
-
-func (in inspection) until() string {
-	if in.Ends == nil {
-		return "no end"
-	}
-	end := in.Ends.Format("2006-01-02 15:04:05 MST")
-	if in.Expired {
-		return end + " (over, by this machine's clock)"
-	}
-	return end
-}
-
-// list prints the caveats that were added, or that were not.
-func (in inspection) list(w *tabwriter.Writer, title string, added bool) {
-	n := 0
-	for _, c := range in.Caveats {
-		if c.Added != added {
-			continue
-		}
-		if n++; n == 1 {
-			fmt.Fprintln(w, title+":")
-		}
-		fmt.Fprintf(w, "  %s\t%s\n", c.Words, c.Raw)
-		switch {
-		case c.Broken:
-			fmt.Fprintln(w, "  ^ every verifier refuses a token with this caveat")
-		case !c.Known:
-			fmt.Fprintln(w, "  ^ this version does not know this caveat: its verifiers refuse the token")
-		}
-	}
-	if n == 0 && added {
-		fmt.Fprintln(w, title+": nothing")
-	}
-}
-
-func or(s, instead string) string {
-	if s == "" {
-		return instead
-	}
-	return s
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/rind-dev/rind/authn"
@@ -38,10 +39,7 @@ const (
 // mailTime is how long mails that wait may take to leave at the end.
 const mailTime = 10 * time.Second
 
-// catchUpTime is how long the root-key store may take to catch up at the start.
-const catchUpTime = 10 * time.Minute
-
-// instance is everything that 'rind serve' runs, wired.
+// instance is everything that 'rind serve' runs, wired. See run for its life.
 type instance struct {
 	accounts *authn.Service
 	issuer   *issuer.Service
@@ -49,7 +47,7 @@ type instance struct {
 	follower *replication.Follower
 	handler  http.Handler
 	outbox   string // folder of mails; "" where a mail server is configured
-	public   string
+	cfg      config.Config
 	log      *slog.Logger
 
 	closers []func() error // in the order of opening
@@ -58,16 +56,20 @@ type instance struct {
 // open opens the stores and wires the rooms. What it opened is closed again
 // where it fails.
 func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
-	h := &instance{public: cfg.PublicURL.String(), log: log}
+	h := &instance{cfg: cfg, log: log}
 	defer func() {
 		if err != nil {
-			h.close()
+			err = errors.Join(err, h.close())
 		}
 	}()
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder: %w; name another with --data", err)
 	}
-	sealer, key, err := loadKey(cfg)
+	fresh, err := isFresh(cfg)
+	if err != nil {
+		return nil, err
+	}
+	sealer, key, err := loadKey(cfg, fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -87,17 +89,33 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	return h, h.openWeb(cfg, store, sealer, log)
 }
 
+// isFresh tells whether there are no stores yet. A root-key store without the
+// store that it follows is no beginning: something was lost.
+func isFresh(cfg config.Config) (bool, error) {
+	var there [2]bool
+	for i, name := range []string{storeFile, rootKeysFile} {
+		_, err := os.Stat(filepath.Join(cfg.DataDir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, fmt.Errorf("the data folder: %w", err)
+		}
+		there[i] = err == nil
+	}
+	if there[1] && !there[0] {
+		return false, fmt.Errorf("%s is missing from %s, where %s is: restore it from a backup, or move %s away to begin anew without accounts",
+			storeFile, cfg.DataDir, rootKeysFile, rootKeysFile)
+	}
+	return !there[0], nil
+}
+
 // loadKey reads the key that seals secrets at rest. It makes one only where there
 // is nothing yet that another one may have sealed.
-func loadKey(cfg config.Config) (*seal.Sealer, []byte, error) {
-	fresh := true
-	for _, name := range []string{storeFile, rootKeysFile} {
-		if _, err := os.Stat(filepath.Join(cfg.DataDir, name)); !errors.Is(err, fs.ErrNotExist) {
-			fresh = false
-		}
-	}
+func loadKey(cfg config.Config, fresh bool) (*seal.Sealer, []byte, error) {
 	key, err := seal.LoadKey(cfg.Key(), fresh)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !fresh:
+		return nil, nil, fmt.Errorf("the key file %s is missing, and the stores in %s are sealed with it: restore it from a backup, or say where it is with --key-file",
+			cfg.Key(), cfg.DataDir)
+	case err != nil:
 		return nil, nil, err
 	}
 	sealer, err := seal.New(key)
@@ -129,7 +147,10 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	h.closers = append(h.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), mailTime)
 		defer cancel()
-		return queue.Close(ctx)
+		if err := queue.Close(ctx); err != nil {
+			log.Warn("mails were not sent", "error", err)
+		}
+		return nil
 	})
 	mailer := web.NewMailer(pages, queue, cfg.PublicURL)
 	h.accounts, err = authn.New(authn.Config{
@@ -193,55 +214,13 @@ func (h *instance) openMail(cfg config.Config, log *slog.Logger) (mail.Sender, e
 	return mail.NewSMTP(smtp)
 }
 
-// follow keeps the root-key store current until ctx ends, and returns once it has
-// caught up: a gateway that answered from an old store would let in what was
-// revoked.
-func (h *instance) follow(ctx context.Context) error {
-	go func() {
-		if err := h.follower.Run(ctx); err != nil {
-			h.log.ErrorContext(ctx, "the root-key store is no longer kept current", "error", err)
-		}
-	}()
-	head, err := h.issuer.Position(ctx)
-	if err != nil {
-		return err
-	}
-	late, cancel := context.WithTimeout(ctx, catchUpTime)
-	defer cancel()
-	if err := h.follower.CatchUp(late, head.Revision); err != nil {
-		return fmt.Errorf("%s does not follow %s: %w; where the store is right, move %s away: it is made anew from the store",
-			rootKeysFile, storeFile, errors.Join(h.follower.Err(), err), rootKeysFile)
-	}
-	return nil
-}
-
-// sweep deletes what is over, each hour until ctx ends.
-func (h *instance) sweep(ctx context.Context) {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		if err := h.accounts.Sweep(ctx); err != nil && ctx.Err() == nil {
-			h.log.WarnContext(ctx, "sweep", "error", err)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// setupURL is where the first administrator begins.
-func (h *instance) setupURL(link authn.Secret) string {
-	return h.public + ui.PathSetup.WithLink(link.Reveal())
-}
-
-// close closes what was opened, the last first.
-func (h *instance) close() {
-	for i := len(h.closers) - 1; i >= 0; i-- {
-		if err := h.closers[i](); err != nil {
-			h.log.Error("close", "error", err)
-		}
+// close closes what was opened, the last first. Nothing may run any more that
+// uses it.
+func (h *instance) close() error {
+	var errs []error
+	for _, c := range slices.Backward(h.closers) {
+		errs = append(errs, c())
 	}
 	h.closers = nil
+	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -41,9 +42,8 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is main without the process around it. It ends when ctx does.
@@ -59,14 +59,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Bind(streams{stdin, stdout, stderr}),
 	)
 	if err != nil {
-		fmt.Fprintln(stderr, "rind:", err)
+		complain(stderr, err)
 		return exitFailed
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	if tokenArgument(args) {
-		fmt.Fprintln(stderr, "rind:", errTokenArgument)
+		complain(stderr, errTokenArgument)
 		return exitUsage
 	}
 	command, err := parser.Parse(args)
@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "rind: %v\nrind: 'rind --help' lists the commands, 'rind COMMAND --help' the flags of one\n", err)
+		complain(stderr, fmt.Errorf("%w\n'rind --help' lists the commands, 'rind COMMAND --help' the flags of one", err))
 		return exitUsage
 	}
 	err = command.Run()
@@ -85,8 +85,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.As(err, &known):
 		return int(known)
 	}
-	fmt.Fprintln(stderr, "rind:", err)
+	complain(stderr, err)
 	return exitFailed
+}
+
+// complain prints an error, each of its lines behind the program's name.
+func complain(stderr io.Writer, err error) {
+	fmt.Fprintln(stderr, "rind:", strings.ReplaceAll(err.Error(), "\n", "\nrind: "))
 }
 
 type versionCmd struct{}

@@ -9,12 +9,15 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/issuer"
 )
 
 type restrictCmd struct {
@@ -31,20 +34,25 @@ type restrictCmd struct {
 
 // clockSkew is how far behind a verifier's clock may be for a life that begins
 // now, as issuers allow for it.
-const clockSkew = time.Minute
+const clockSkew = issuer.Skew
+
+// Help documents what the flags come to together, and the JSON object.
+func (restrictCmd) Help() string {
+	return `Several values of one flag allow each of them; different flags all have to hold. --file and --digest together allow the digests of all of them. ` +
+		`The JSON object has token, and the fields of 'rind token inspect --json' about it.`
+}
 
 // Run prints the narrower token.
 func (c restrictCmd) Run(s streams) error {
-	text, err := c.read(s.in)
-	if err != nil {
-		return err
-	}
-	if _, err := token.Parse(text); err != nil {
-		return explain(err)
-	}
 	now := time.Now()
-	added, err := c.caveats(now)
-	if err != nil {
+	added, flagErr := c.caveats(now)
+	text, err := c.read(s)
+	if err == nil {
+		if _, err = token.Parse(text); err != nil {
+			err = explain(err)
+		}
+	}
+	if err := errors.Join(flagErr, err); err != nil {
 		return err
 	}
 	if len(added) == 0 {
@@ -52,20 +60,36 @@ func (c restrictCmd) Run(s streams) error {
 	}
 	narrower, err := token.Restrict(text, added...)
 	if err != nil {
-		return fmt.Errorf("the token was not narrowed: %w", explain(err))
-	}
-	if !c.JSON {
-		_, err = fmt.Fprintln(s.out, narrower)
-		return err
+		return notNarrowed(err)
 	}
 	t, err := token.Parse(narrower)
 	if err != nil {
 		return err
 	}
-	return printJSON(s.out, struct {
-		Token string `json:"token"`
-		inspection
-	}{narrower, inspect(t, now)})
+	in := inspect(t, now)
+	for _, p := range in.Problems {
+		fmt.Fprintln(s.err, "rind: warning: no verifier accepts the narrower token:", p)
+	}
+	if c.JSON {
+		return printJSON(s.out, struct {
+			Token string `json:"token"`
+			inspection
+		}{narrower, in})
+	}
+	_, err = fmt.Fprintln(s.out, narrower)
+	return err
+}
+
+// notNarrowed says why there is no narrower token, and what to do.
+func notNarrowed(err error) error {
+	switch {
+	case errors.Is(err, caveats.ErrMalformed), errors.Is(err, caveats.ErrUnknown):
+		return fmt.Errorf("the token was not narrowed: it has a caveat that verifiers of this version refuse, and so they would refuse any narrower one; 'rind token inspect' shows it (%w)", err)
+	case errors.Is(err, token.ErrTooLarge), errors.Is(err, caveats.ErrUseless):
+		return fmt.Errorf("the token was not narrowed: the narrower one would be too large, so give fewer values: a token has at most %d characters, %d caveats and %d bytes a caveat (%w)",
+			token.MaxText, token.MaxCaveats, token.MaxCaveat, err)
+	}
+	return fmt.Errorf("the token was not narrowed: %w", err)
 }
 
 // caveats makes a caveat of each kind of flag that is set. All that is wrong
@@ -79,28 +103,43 @@ func (c restrictCmd) caveats(now time.Time) ([]caveats.Caveat, error) {
 		}
 	}
 	names, err := projectNames(c.Project)
-	add(len(c.Project) > 0, names, err)
-	add(len(c.Version) > 0, caveats.Versions(c.Version), versions(c.Version))
+	add(len(c.Project) > 0, once(names), err)
+	add(len(c.Version) > 0, once(caveats.Versions(c.Version)), versions(c.Version))
 	files, digests, err := c.files()
-	add(len(files) > 0, files, err)
-	add(len(digests) > 0, digests, nil)
 	errs = append(errs, err)
+	add(len(files) > 0, once(files), nil)
+	add(len(digests) > 0, once(digests), nil)
 	life, err := c.life(now)
 	add(c.Expires != "", life, err)
 	nets, err := networks(c.Network)
-	add(len(c.Network) > 0, nets, err)
-	add(len(c.Action) > 0, caveats.Actions(c.Action), actions(c.Action))
+	add(len(c.Network) > 0, once(nets), err)
+	add(len(c.Action) > 0, once(caveats.Actions(c.Action)), actions(c.Action))
 	return out, errors.Join(errs...)
+}
+
+// once drops what stands in a list before.
+func once[L ~[]string](list L) L {
+	var out L
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func projectNames(names []string) (out caveats.ProjectNames, err error) {
 	for _, n := range names {
 		if !caveats.ValidProjectName(n) {
-			err = errors.Join(err, fmt.Errorf("--project %q is no project name: letters, digits, '.', '-' and '_', with a letter or digit at both ends", n))
+			err = errors.Join(err, notAProject(n))
 		}
 		out = append(out, caveats.NormalizeProject(n))
 	}
 	return out, err
+}
+
+func notAProject(name string) error {
+	return fmt.Errorf("--project %q is no project name: letters, digits, '.', '-' and '_', with a letter or digit at both ends", name)
 }
 
 func versions(vs []string) (err error) {
@@ -139,6 +178,15 @@ func (c restrictCmd) files() (names caveats.FileNames, digests caveats.Digests, 
 }
 
 func digestOf(path string) (string, error) {
+	fi, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("--file: %w", err)
+	case !fi.Mode().IsRegular():
+		return "", fmt.Errorf("--file %q is no regular file", path)
+	case !utf8.ValidString(filepath.Base(path)):
+		return "", fmt.Errorf("--file %q: its name is not UTF-8", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("--file: %w", err)
@@ -151,14 +199,22 @@ func digestOf(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// networks reads addresses and networks. IPv4 inside of IPv6 is made IPv4, as a
+// verifier does with a client's address.
 func networks(list []string) (out caveats.Networks, err error) {
 	for _, n := range list {
 		p, perr := netip.ParsePrefix(n)
 		if a, aerr := netip.ParseAddr(n); aerr == nil && a.Zone() == "" {
-			p, perr = a.Unmap().Prefix(a.Unmap().BitLen())
+			p, perr = a.Prefix(a.BitLen())
 		}
-		if perr != nil || p != p.Masked() {
-			err = errors.Join(err, fmt.Errorf("--network %q is neither an address nor a network like 192.0.2.0/24, without bits behind its prefix", n))
+		if perr == nil && p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+		switch {
+		case perr != nil:
+			err = errors.Join(err, fmt.Errorf("--network %q is neither an address, like 192.0.2.1, nor a network, like 192.0.2.0/24", n))
+		case p != p.Masked():
+			err = errors.Join(err, fmt.Errorf("--network %q has bits behind its prefix: %s is the network, %s the address", n, p.Masked(), p.Addr()))
 		}
 		out = append(out, p.String())
 	}

@@ -5,26 +5,31 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rind-dev/rind/internal/config"
 )
 
-// shutdownTime is how long requests under way may take to end.
-const shutdownTime = 20 * time.Second
+// shutdownTime is how long requests under way may take to end, and cutTime how
+// long it may then take to cut them off.
+const (
+	shutdownTime = 20 * time.Second
+	cutTime      = 5 * time.Second
+)
 
 type serveCmd struct {
-	Config       string `help:"Settings file (TOML)." placeholder:"FILE"`
-	Data         string `help:"Folder of everything that is kept; default: data." placeholder:"DIR"`
-	Listen       string `help:"Address to listen on; default: 127.0.0.1:8080." placeholder:"HOST:PORT"`
-	PublicURL    string `name:"public-url" help:"Where people and clients reach it; default: http://localhost:8080." placeholder:"URL"`
-	Registration string `help:"Who may open an account: invitation (default) or open." placeholder:"WHO"`
-	LogFormat    string `help:"Log as text (default) or json." placeholder:"FORMAT"`
-	LogLevel     string `help:"Log from debug, info (default), warn or error on." placeholder:"LEVEL"`
+	Config       string  `help:"Settings file (TOML), which holds more settings than there are flags; flags win." placeholder:"FILE"`
+	Data         *string `help:"Folder of everything that is kept; default: data." placeholder:"DIR"`
+	KeyFile      *string `help:"Key that seals secrets at rest, made at the first start; default: rind.key in the data folder." placeholder:"FILE"`
+	Listen       *string `help:"Address to listen on; default: 127.0.0.1:8080." placeholder:"HOST:PORT"`
+	PublicURL    *string `name:"public-url" help:"Where people and clients reach it; default: http://localhost with the port of --listen." placeholder:"URL"`
+	Registration *string `help:"Who may open an account: invitation (default) or open." placeholder:"WHO"`
+	LogFormat    *string `help:"Log as text (default) or json." placeholder:"FORMAT"`
+	LogLevel     *string `help:"Log from debug, info (default), warn or error on." placeholder:"LEVEL"`
 }
 
 // settings are the file's, changed by the flags that are set.
@@ -36,19 +41,22 @@ func (c serveCmd) settings() (config.Config, error) {
 		cfg, err = config.Load(c.Config)
 		problems = append(problems, err)
 	}
-	for _, flag := range []struct{ name, value string }{
-		{"data", c.Data}, {"listen", c.Listen}, {"public-url", c.PublicURL},
+	for _, flag := range []struct {
+		name  string
+		value *string
+	}{
+		{"data", c.Data}, {"key-file", c.KeyFile}, {"listen", c.Listen}, {"public-url", c.PublicURL},
 		{"registration", c.Registration}, {"log-format", c.LogFormat}, {"log-level", c.LogLevel},
 	} {
-		if flag.value != "" {
-			problems = append(problems, cfg.Set(flag.name, flag.value))
+		if flag.value != nil {
+			problems = append(problems, cfg.Set(flag.name, *flag.value))
 		}
 	}
 	return cfg, errors.Join(append(problems, cfg.Check())...)
 }
 
-// Run serves until ctx ends; a clean shutdown is no error.
-func (c serveCmd) Run(ctx context.Context, s streams) error {
+// Run serves until ctx ends; that is no error, also while it still starts.
+func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	cfg, err := c.settings()
 	if err != nil {
 		return err
@@ -58,90 +66,110 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer h.close()
+	defer func() { err = errors.Join(err, h.close()) }()
 	listener, err := listen(ctx, cfg)
-	if err != nil {
-		return err
+	if err == nil {
+		defer listener.Close() // once more, where it was served
+		err = h.run(ctx, listener, s.out)
 	}
-	defer listener.Close()
-	background, stop := context.WithCancel(ctx)
-	defer stop()
-	if err := h.follow(background); err != nil {
-		return err
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
 	}
-	go h.sweep(background)
-	if err := h.welcome(ctx, s.out, cfg); err != nil {
-		return err
-	}
-	return serve(ctx, listener, h.handler, log)
+	return err
 }
 
-// listen opens the address, with TLS where there is a certificate.
+// listen opens the address, with TLS where there is a certificate. It speaks
+// HTTP/1.1 only, because clients of the upload API show the reason phrase of a
+// refusal, and HTTP/2 has none.
 func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
+	var secure *tls.Config
+	if cfg.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("tls-cert %s and tls-key %s: %w", cfg.TLSCert, cfg.TLSKey, err)
+		}
+		secure = &tls.Config{
+			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		}
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w; set another with --listen", cfg.Listen, err)
+	var op *net.OpError
+	switch {
+	case errors.As(err, &op):
+		return nil, fmt.Errorf("can't listen on %s: %w; set another address with --listen", cfg.Listen, op.Err)
+	case err != nil:
+		return nil, err
+	case secure != nil:
+		return tls.NewListener(l, secure), nil
 	}
-	if cfg.TLSCert == "" {
-		return l, nil
+	return l, nil
+}
+
+// counted is a handler that knows whether something is under way, on connections
+// that were taken over from the server too.
+type counted struct {
+	http.Handler
+	under sync.RWMutex // held for reading by each request
+}
+
+func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.under.RLock()
+	defer c.under.RUnlock()
+	c.Handler.ServeHTTP(w, r)
+}
+
+// wait returns when nothing is under way, or ctx ends. Requests that come while
+// it waits are held up.
+func (c *counted) wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		c.under.Lock()
+		defer c.under.Unlock()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	cert, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("tls-cert and tls-key: %w", err), l.Close())
-	}
-	return tls.NewListener(l, &tls.Config{
-		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-	}), nil
 }
 
 // serve answers requests until ctx ends; those under way may then end.
 func serve(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
+	requests := &counted{Handler: handler}
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           requests,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	if streams, ok := handler.(interface{ EndStreams() }); ok {
+		server.RegisterOnShutdown(streams.EndStreams) // they would never end by themselves
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	log.Info("listening", "address", l.Addr().String())
+	var err error
 	select {
-	case err := <-failed:
-		return err
+	case err = <-failed:
+		err = fmt.Errorf("stopped listening: %w", err)
 	case <-ctx.Done():
 		log.Info("shutting down")
 	}
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
-	if err := server.Shutdown(late); err != nil {
-		log.Warn("requests under way were cut off", "after", shutdownTime)
-		return server.Close()
-	}
-	return nil
-}
-
-// welcome says what to open.
-func (h *instance) welcome(ctx context.Context, w io.Writer, cfg config.Config) error {
-	link, expires, first, err := h.accounts.SetupLink(ctx)
-	if err != nil {
+	if errors.Join(server.Shutdown(late), requests.wait(late)) == nil {
 		return err
 	}
-	if !first {
-		_, err = fmt.Fprintf(w, "rind is at %s\n", cfg.PublicURL)
-		return err
-	}
-	_, err = fmt.Fprintf(w, `
-rind is at %s and has no account yet.
-Open this link to become its first administrator:
-
-  %s
-
-It works once, until %s; a restart makes a new one.
-`, cfg.PublicURL, h.setupURL(link), expires.Local().Format("2 January 2006 15:04 MST"))
-	if err == nil && cfg.Mail.Host == "" {
-		_, err = fmt.Fprintf(w, "No mail server is configured: mails are files in %s.\n\n", h.outbox)
+	log.Warn("requests under way are cut off", "after", shutdownTime)
+	server.Close() // ends their contexts
+	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), cutTime)
+	defer cancelLast()
+	if requests.wait(last) != nil {
+		log.Warn("requests are still under way")
 	}
 	return err
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/rind-dev/rind/caveats/token"
 )
@@ -27,17 +31,20 @@ type tokenInput struct {
 // maxInput is how many bytes are read: a token and the white space around it.
 const maxInput = token.MaxText + 1024
 
-// read reads a token. White space around it is dropped, because files and pipes
+// read reads a token from the file or from standard input. White space around it is dropped, because files and pipes
 // end in a newline; whatever else is wrong with it is for who parses it.
-func (i tokenInput) read(stdin io.Reader) (string, error) {
-	from, name := stdin, "standard input"
-	if i.TokenFile != "" {
+func (i tokenInput) read(s streams) (string, error) {
+	from, name := s.in, "standard input"
+	switch {
+	case i.TokenFile != "":
 		f, err := os.Open(i.TokenFile)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("--token-file: %w", err)
 		}
 		defer f.Close()
 		from, name = f, i.TokenFile
+	case isTerminal(s.in):
+		fmt.Fprintln(s.err, "Paste the token, then press Enter and Ctrl-D:")
 	}
 	b, err := io.ReadAll(io.LimitReader(from, maxInput+1))
 	if err != nil {
@@ -51,6 +58,16 @@ func (i tokenInput) read(stdin io.Reader) (string, error) {
 		return "", fmt.Errorf("%s holds no token: pipe it in, like 'rind token inspect < token.txt', or name a file with --token-file", name)
 	}
 	return text, nil
+}
+
+// isTerminal tells whether somebody may be sitting there, waiting.
+func isTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return false
+	}
+	fi, err := f.Stat()
+	return err == nil && fi.Mode()&os.ModeCharDevice != 0
 }
 
 // explain says what to do about a text that is no token.
@@ -68,19 +85,33 @@ func explain(err error) error {
 // errTokenArgument refuses a token in the arguments, and does not repeat it.
 var errTokenArgument = errors.New("a token was given as an argument, where other processes and the shell's history can see it: revoke it, and give tokens on standard input or with --token-file")
 
+// tokenText finds what may be a token, or most of one, inside an argument: the
+// prefix before enough of base64url, or enough of it that begins like a macaroon.
+var tokenText = regexp.MustCompile(`pypi-(Ag[EI][A-Za-z0-9_-]{24}|[A-Za-z0-9_-]{60})|\bAg[EI][A-Za-z0-9_-]{80}`)
+
 // tokenArgument tells whether an argument holds the text of a token.
-func tokenArgument(args []string) bool {
-	for _, a := range args {
-		if i := strings.Index(a, token.Prefix); i >= 0 && len(a)-i > 60 {
-			return true
+func tokenArgument(args []string) bool { return slices.ContainsFunc(args, tokenText.MatchString) }
+
+// printJSON prints v for scripts, on one line of ASCII, so that nothing that
+// came from a token acts on a terminal.
+func printJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	var out []byte
+	for _, r := range b.String() {
+		switch {
+		case r < 0x7f:
+			out = append(out, byte(r))
+		default:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				out = fmt.Appendf(out, `\u%04x`, unit)
+			}
 		}
 	}
-	return false
-}
-
-// printJSON prints v for scripts, on one line.
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	_, err := w.Write(out)
+	return err
 }

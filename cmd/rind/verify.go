@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -29,24 +30,32 @@ type verifyCmd struct {
 	Project string `help:"Project that the upload is for." placeholder:"NAME"`
 	Version string `help:"Version that the upload is of." placeholder:"VERSION"`
 	File    string `help:"File to upload: its name and its SHA-256 are what the token is held against." placeholder:"PATH"`
-	Network string `name:"from" help:"Address that the upload comes from." placeholder:"ADDRESS"`
-	Action  string `help:"What is to be done: upload or create." default:"upload" placeholder:"ACTION"`
+	From    string `help:"Address that the upload comes from." placeholder:"ADDRESS"`
+	Action  string `help:"What is to be done: upload or create; default: upload." default:"upload" placeholder:"ACTION"`
 	JSON    bool   `name:"json" help:"Print one JSON object."`
 }
 
-// verdict is what a check came to.
+// Help documents the JSON object.
+func (verifyCmd) Help() string {
+	return `What the flags leave out satisfies no caveat about it. ` +
+		`The JSON object has outcome ("allow", "deny" or "unavailable"), token_id, user_id, user, project, action, expires_at ("" where not known, or without end), ` +
+		`added_by_holder (what a holder added, in words), failures (why not: reason and text each), error (why it could not be checked), ` +
+		`and store_heard_from_issuer_at (when the store was last current; "" if never). Times are RFC 3339 in UTC.`
+}
+
+// verdict is what a check came to. All fields are always there.
 type verdict struct {
 	Outcome  string    `json:"outcome"` // "allow", "deny" or "unavailable"
-	TokenID  string    `json:"token_id,omitempty"`
-	UserID   string    `json:"user_id,omitempty"`
-	User     string    `json:"user,omitempty"`
-	Project  string    `json:"project,omitempty"`
-	Action   string    `json:"action,omitempty"`
-	Expires  string    `json:"expires_at,omitempty"`
-	Added    []string  `json:"added_by_holder,omitempty"`
-	Failures []failure `json:"failures,omitempty"`
-	Error    string    `json:"error,omitempty"`
-	Current  string    `json:"store_heard_from_issuer_at,omitempty"`
+	TokenID  string    `json:"token_id"`
+	UserID   string    `json:"user_id"`
+	User     string    `json:"user"`
+	Project  string    `json:"project"`
+	Action   string    `json:"action"`
+	Expires  string    `json:"expires_at"`
+	Added    []string  `json:"added_by_holder"`
+	Failures []failure `json:"failures"`
+	Error    string    `json:"error"`
+	Current  string    `json:"store_heard_from_issuer_at"`
 }
 
 type failure struct {
@@ -55,11 +64,13 @@ type failure struct {
 }
 
 // Run checks the token and exits with the outcome's code. Whatever keeps it from
-// checking is "could not check", wrong flags included.
+// checking, or from saying what came of it, is "could not check", wrong flags
+// included.
 func (c verifyCmd) Run(ctx context.Context, s streams) error {
 	v, code := c.check(ctx, s)
 	if err := v.print(s, c.JSON); err != nil {
-		return err
+		complain(s.err, err)
+		return exitCode(exitUnchecked)
 	}
 	if code == exitAllow {
 		return nil
@@ -69,14 +80,13 @@ func (c verifyCmd) Run(ctx context.Context, s streams) error {
 
 func (c verifyCmd) check(ctx context.Context, s streams) (verdict, int) {
 	unchecked := func(err error) (verdict, int) {
-		return verdict{Outcome: "unavailable", Error: err.Error()}, exitUnchecked
+		v := newVerdict("unavailable")
+		v.Error = err.Error()
+		return v, exitUnchecked
 	}
-	request, err := c.request()
-	if err != nil {
-		return unchecked(err)
-	}
-	text, err := c.read(s.in)
-	if err != nil {
+	request, flagErr := c.request()
+	text, err := c.read(s)
+	if err := errors.Join(flagErr, err); err != nil {
 		return unchecked(err)
 	}
 	store, err := c.open()
@@ -92,10 +102,7 @@ func (c verifyCmd) check(ctx context.Context, s streams) (verdict, int) {
 	case err == nil:
 		v = allowed(grant)
 	case errors.As(err, &denial):
-		v, code = verdict{Outcome: "deny", TokenID: denial.TokenID}, exitDeny
-		for _, f := range denial.Failures {
-			v.Failures = append(v.Failures, failure{string(f.Reason), f.Text})
-		}
+		v, code = denied(denial), exitDeny
 	default:
 		return unchecked(err)
 	}
@@ -111,16 +118,16 @@ func (c verifyCmd) request() (verifier.Request, error) {
 	r := verifier.Request{Action: c.Action, Project: c.Project, Version: c.Version}
 	var errs []error
 	if c.Project != "" && !caveats.ValidProjectName(c.Project) {
-		errs = append(errs, fmt.Errorf("--project %q is no project name", c.Project))
+		errs = append(errs, notAProject(c.Project))
 	}
 	if c.Version != "" {
 		errs = append(errs, versions([]string{c.Version}))
 	}
 	errs = append(errs, actions([]string{c.Action}))
-	if c.Network != "" {
+	if c.From != "" {
 		var err error
-		if r.ClientIP, err = netip.ParseAddr(c.Network); err != nil {
-			errs = append(errs, fmt.Errorf("--from %q is no address", c.Network))
+		if r.ClientIP, err = netip.ParseAddr(c.From); err != nil {
+			errs = append(errs, fmt.Errorf("--from %q is no address, like 192.0.2.1", c.From))
 		}
 	}
 	if c.File != "" {
@@ -138,18 +145,30 @@ func (c verifyCmd) open() (*rootkeys.Store, error) {
 	}
 	key, err := seal.LoadKey(path, false)
 	if err != nil {
-		return nil, fmt.Errorf("%w; name the key of this store with --key-file", err)
+		return nil, fmt.Errorf("%w; --key-file names the key of this store", err)
 	}
 	return rootkeys.Open(c.Keys, rootkeys.Options{Key: key, ReadOnly: true})
 }
 
+func newVerdict(outcome string) verdict {
+	return verdict{Outcome: outcome, Added: []string{}, Failures: []failure{}}
+}
+
 func allowed(g verifier.Grant) verdict {
-	v := verdict{
-		Outcome: "allow", TokenID: g.TokenID, UserID: g.UserID, User: g.UserName,
-		Project: g.Project, Action: g.Action, Added: g.Added,
-	}
+	v := newVerdict("allow")
+	v.TokenID, v.UserID, v.User, v.Project, v.Action = g.TokenID, g.UserID, g.UserName, g.Project, g.Action
+	v.Added = append(v.Added, g.Added...)
 	if !g.ExpiresAt.IsZero() {
 		v.Expires = g.ExpiresAt.UTC().Format(time.RFC3339)
+	}
+	return v
+}
+
+func denied(d *verifier.Denial) verdict {
+	v := newVerdict("deny")
+	v.TokenID = d.TokenID
+	for _, f := range d.Failures {
+		v.Failures = append(v.Failures, failure{string(f.Reason), f.Text})
 	}
 	return v
 }
@@ -171,9 +190,12 @@ func (v verdict) print(s streams, asJSON bool) error {
 			fmt.Fprintf(&b, "deny: %s (%s)\n", f.Text, f.Reason)
 		}
 	default:
-		_, err := fmt.Fprintf(s.err, "rind: could not check: %s\n", v.Error)
-		return err
+		complain(s.err, fmt.Errorf("could not check: %s", v.Error))
+		return nil
 	}
-	_, err := fmt.Fprint(s.out, b.String())
+	if v.Current != "" {
+		fmt.Fprintf(&b, "The store was last current at %s.\n", v.Current)
+	}
+	_, err := io.WriteString(s.out, b.String())
 	return err
 }

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rind-dev/rind/ui"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// run serves on l until ctx ends. When it returns, no request is under way and
+// nothing runs in the background, so that the instance can be closed.
+//
+// The background outlives ctx by the requests that are under way then: one that
+// mints or revokes waits until the root-key store has it.
+func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error {
+	if err := h.catchUp(ctx); err != nil {
+		return err
+	}
+	if err := h.welcome(ctx, out); err != nil {
+		return err
+	}
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() { h.follow(background) })
+	running.Go(func() { h.sweep(background) })
+	return serve(ctx, l, h.handler, h.log)
+}
+
+// catchUp brings the root-key store to where the issuer's store is, before
+// anything is answered: an old one would let in what was revoked. It makes sure
+// that the two belong together, and fails where following would fail for ever.
+func (h *instance) catchUp(ctx context.Context) error {
+	for {
+		head, err := h.issuer.Position(ctx)
+		if err != nil {
+			return err
+		}
+		if err := h.keys.Apply(ctx, head, nil); err != nil {
+			return h.notFollowed(head, err)
+		}
+		at := h.keys.Position().Revision
+		if at >= head.Revision && !h.keys.Filling() {
+			return nil
+		}
+		sets, err := h.issuer.Changes(ctx, at, 0)
+		if err != nil {
+			return err
+		}
+		if err := h.keys.Apply(ctx, head, sets); err != nil {
+			return h.notFollowed(head, err)
+		}
+		if h.keys.Position().Revision == at {
+			return fmt.Errorf("the store %s is at revision %d and has no change behind %d: restore it from a backup",
+				filepath.Join(h.cfg.DataDir, storeFile), head.Revision, at)
+		}
+	}
+}
+
+// notFollowed says why the root-key store does not follow the issuer's, and what
+// to do.
+func (h *instance) notFollowed(head rootkeys.Position, err error) error {
+	store, keys := filepath.Join(h.cfg.DataDir, storeFile), filepath.Join(h.cfg.DataDir, rootKeysFile)
+	switch {
+	case errors.Is(err, rootkeys.ErrWentBack):
+		return fmt.Errorf("%s is older than %s (revision %d against %d), so it was probably restored from a backup, and tokens that were revoked since are good again in it: "+
+			"restore a newer one; or go on with this one: move %s away, start, and revoke those tokens again",
+			store, keys, head.Revision, h.keys.Position().Revision, keys)
+	case errors.Is(err, rootkeys.ErrOtherIssuer):
+		return fmt.Errorf("%s does not belong to %s: bring back the one that does; or move %s away, and it is made anew from %s",
+			keys, store, keys, store)
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	return fmt.Errorf("%s does not follow %s: %w", keys, store, err)
+}
+
+// follow keeps the root-key store current until ctx ends.
+func (h *instance) follow(ctx context.Context) {
+	if err := h.follower.Run(ctx); err != nil {
+		h.log.ErrorContext(ctx, "the root-key store is no longer kept current", "error", err)
+	}
+}
+
+// sweep deletes what is over, each hour until ctx ends.
+func (h *instance) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if err := h.accounts.Sweep(ctx); err != nil && ctx.Err() == nil {
+			h.log.WarnContext(ctx, "what is over was not deleted", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// welcome says what to open. The link of the first start stands there and nowhere
+// else.
+func (h *instance) welcome(ctx context.Context, w io.Writer) error {
+	link, expires, first, err := h.accounts.SetupLink(ctx)
+	if err != nil {
+		return err
+	}
+	if !first {
+		_, err = fmt.Fprintf(w, "rind is at %s\n", h.cfg.PublicURL)
+		return err
+	}
+	_, err = fmt.Fprintf(w, `
+rind is at %s and has no account yet.
+Open this link to become its first administrator:
+
+  %s
+
+It works once, until %s. A restart makes a new one.
+`, h.cfg.PublicURL, h.cfg.PublicURL.String()+ui.PathSetup.WithLink(link.Reveal()), expires.Local().Format("2 January 2006 15:04 MST"))
+	if err == nil && h.outbox != "" {
+		_, err = fmt.Fprintf(w, "No mail server is configured: mails are files in %s.\n\n", h.outbox)
+	}
+	return err
+}

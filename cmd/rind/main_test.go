@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"rind": main})
+}
+
+// TestScript runs the real main by the scripts of testdata/script.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"store":      cmdStore,
+			"revoke":     cmdRevoke,
+			"account":    cmdAccount,
+			"forge":      cmdForge,
+			"refill":     cmdRefill,
+			"freeport":   cmdFreePort,
+			"await":      cmdAwait,
+			"sigterm":    cmdSigterm,
+			"selfsigned": cmdSelfSigned,
+		},
+	})
+}
+
+// usage ends a script whose command is misused.
+func usage(ts *testscript.TestScript, neg, right bool, text string) {
+	if neg || !right {
+		ts.Fatalf("usage: %s", text)
+	}
+}
+
+// cmdFreePort puts a port that is free at present into the variable.
+func cmdFreePort(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "freeport VARIABLE")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+}
+
+// patience is how long a script waits for another process.
+const patience = 30 * time.Second
+
+// cmdAwait waits until a URL answers with 200, and its body is what stdout then
+// checks. A second argument names the certificate to trust.
+func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1 || len(args) == 2, "await URL [CERTIFICATE]")
+	transport := &http.Transport{DisableKeepAlives: true}
+	if len(args) == 2 {
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM([]byte(ts.ReadFile(args[1]))) {
+			ts.Fatalf("%s holds no certificate", args[1])
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := get(ctx, transport, args[0])
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			ts.Fatalf("%s: not within %s: %v", args[0], patience, err)
+		}
+	}
+}
+
+func get(ctx context.Context, via http.RoundTripper, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := via.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answers %s", resp.Status)
+	}
+	return nil
+}
+
+// cmdSigterm asks everything in the background to end; wait then looks at how it did.
+func cmdSigterm(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 0, "sigterm")
+	for _, c := range ts.BackgroundCmds() {
+		ts.Check(c.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+// cmdSelfSigned makes a certificate for localhost, and its key.
+func cmdSelfSigned(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "selfsigned CERTIFICATE KEY")
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	ts.Check(err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	for i, block := range []*pem.Block{{Type: "CERTIFICATE", Bytes: cert}, {Type: "PRIVATE KEY", Bytes: private}} {
+		ts.Check(os.WriteFile(ts.MkAbs(args[i]), pem.EncodeToMemory(block), 0o600))
+	}
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer"
+)
+
+const (
+	aliceID = "00000000-0000-4000-8000-0000000000aa"
+	bobID   = "00000000-0000-4000-8000-0000000000ab"
+)
+
+// settingsFor are the settings of 'rind serve --data dir', and no others.
+func settingsFor(dir string) config.Config {
+	cfg := config.Default()
+	cfg.DataDir = dir
+	return cfg
+}
+
+// withIssuer opens the issuer of a data folder.
+func withIssuer(dir string, fn func(kv.Store, *issuer.Service) error) error {
+	cfg := settingsFor(dir)
+	key, err := seal.LoadKey(cfg.Key(), true)
+	if err != nil {
+		return err
+	}
+	sealer, err := seal.New(key)
+	if err != nil {
+		return err
+	}
+	store, err := boltkv.Open(filepath.Join(dir, storeFile), boltkv.Options{})
+	if err != nil {
+		return err
+	}
+	service, err := issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "packages.example.org"})
+	if err == nil {
+		err = fn(store, service)
+	}
+	return errors.Join(err, store.Close())
+}
+
+// refill brings the root-key store of a data folder to where its issuer is.
+func refill(dir string) error {
+	h, err := open(settingsFor(dir), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return errors.Join(h.catchUp(context.Background()), h.close())
+}
+
+// cmdStore makes a data folder: alice owns demo and plugins, bob owns other.
+// alice's tokens are demo.token (demo, 30 days), all.token (no bounds) and
+// gone.token (revoked); frozen.token is bob's, who is frozen.
+func cmdStore(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "store FOLDER")
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ctx := context.Background()
+	ts.Check(withIssuer(dir, func(store kv.Store, s *issuer.Service) error {
+		users := func(frozen bool) error {
+			return store.Update(ctx, func(tx kv.Tx) error {
+				return errors.Join(s.RecordUser(tx, aliceID, "alice", false), s.RecordUser(tx, bobID, "bob", frozen))
+			})
+		}
+		if err := users(false); err != nil {
+			return err
+		}
+		alice, bob := issuer.Principal{UserID: aliceID, Username: "alice"}, issuer.Principal{UserID: bobID, Username: "bob"}
+		for name, p := range map[string]issuer.Principal{"demo": alice, "plugins": alice, "other": bob} {
+			if _, _, err := s.CreateProject(ctx, p, name); err != nil {
+				return err
+			}
+		}
+		mint := func(p issuer.Principal, file string, req issuer.MintRequest) (string, error) {
+			req.Label = file
+			m, err := s.Mint(ctx, p, req)
+			if err != nil {
+				return "", err
+			}
+			return m.Token.ID, os.WriteFile(filepath.Join(dir, file), []byte(m.Text+"\n"), 0o600)
+		}
+		_, err1 := mint(alice, "demo.token", issuer.MintRequest{Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
+		_, err2 := mint(alice, "all.token", issuer.MintRequest{Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		gone, err3 := mint(alice, "gone.token", issuer.MintRequest{Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		_, err4 := mint(bob, "frozen.token", issuer.MintRequest{Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		if err := errors.Join(err1, err2, err3, err4); err != nil {
+			return err
+		}
+		_, err := s.Revoke(ctx, alice, gone)
+		return errors.Join(err, users(true))
+	}))
+	ts.Check(refill(dir))
+}
+
+// cmdRefill brings rootkeys.db up to date.
+func cmdRefill(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "refill FOLDER")
+	ts.Check(refill(ts.MkAbs(args[0])))
+}
+
+// cmdRevoke revokes one of alice's tokens in rind.db; rootkeys.db is left behind.
+func cmdRevoke(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "revoke FOLDER TOKENFILE")
+	t, err := token.Parse(strings.TrimSpace(ts.ReadFile(args[1])))
+	ts.Check(err)
+	ts.Check(withIssuer(ts.MkAbs(args[0]), func(_ kv.Store, s *issuer.Service) error {
+		_, err := s.Revoke(context.Background(), issuer.Principal{UserID: aliceID, Username: "alice"}, t.ID)
+		return err
+	}))
+}
+
+// cmdAccount makes the first administrator's account.
+func cmdAccount(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "account FOLDER")
+	h, err := open(settingsFor(ts.MkAbs(args[0])), slog.New(slog.DiscardHandler))
+	ts.Check(err)
+	defer func() { ts.Check(h.close()) }()
+	ctx := context.Background()
+	link, _, ok, err := h.accounts.SetupLink(ctx)
+	ts.Check(err)
+	if !ok {
+		ts.Fatalf("there is an account")
+	}
+	_, err = h.accounts.Register(ctx, authn.Origin{}, authn.Registration{
+		Username: "carol", Email: "carol@example.org", Password: "nine purple kettles sing",
+		Purpose: authn.PurposeSetup, Link: link,
+	})
+	ts.Check(err)
+}
+
+var fromNow = regexp.MustCompile(`\{[+-]\d+\}`)
+
+// cmdForge writes a token of any caveats, which nobody signed. In a caveat, {+N}
+// and {-N} are Unix times N seconds from now.
+func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) >= 3, "forge FILE LOCATION ID CAVEAT...")
+	t := token.Token{Location: args[1], ID: args[2]}
+	now := time.Now().Unix()
+	for _, c := range args[3:] {
+		c = fromNow.ReplaceAllStringFunc(c, func(m string) string {
+			n, err := strconv.ParseInt(m[1:len(m)-1], 10, 64)
+			ts.Check(err)
+			return strconv.FormatInt(now+n, 10)
+		})
+		t.Caveats = append(t.Caveats, []byte(c))
+	}
+	text, err := t.Text()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text+"\n"), 0o600))
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+)
+
+// summary gathers what the caveats of a token come to.
+type summary struct {
+	in           *inspection
+	named, byIDs bool  // there is a caveat about names, about ids
+	users        int   // how many different users there are
+	begins, ends int64 // Unix seconds
+	life         bool  // begins and ends are set
+}
+
+func (s *summary) problem(format string, args ...any) {
+	s.in.Problems = append(s.in.Problems, fmt.Sprintf(format, args...))
+}
+
+// narrow takes a caveat in.
+func (s *summary) narrow(c caveats.Caveat) {
+	switch c := c.(type) {
+	case caveats.User:
+		if user := string(c); s.in.User == nil || *s.in.User != user {
+			s.users++
+			s.in.User = &user
+		}
+	case caveats.ProjectNames:
+		s.in.Projects = intersect(s.in.Projects, c, s.named)
+		s.named = true
+	case caveats.ProjectIDs:
+		s.in.ProjectIDs = intersect(s.in.ProjectIDs, c, s.byIDs)
+		s.byIDs = true
+	case caveats.Life:
+		if !s.life {
+			s.begins, s.ends, s.life = math.MinInt64, math.MaxInt64, true
+		}
+		s.begins, s.ends = max(s.begins, c.NotBefore), min(s.ends, c.ExpiresAt)
+	}
+}
+
+// end fills in what only all caveats together tell.
+func (s *summary) end(now time.Time) {
+	s.in.AllProjects = !s.named && !s.byIDs
+	if s.users > 1 {
+		s.in.User = nil
+		s.problem("it is bound to %d different users", s.users)
+	}
+	if s.named && len(s.in.Projects) == 0 || s.byIDs && len(s.in.ProjectIDs) == 0 {
+		s.problem("no project satisfies all of its caveats")
+	}
+	if !s.life {
+		return
+	}
+	if s.ends <= lastSecond {
+		s.in.Ends = moment(s.ends)
+	}
+	if s.begins > 0 {
+		s.in.Begins = moment(s.begins)
+	}
+	s.in.Expired = now.Unix() >= s.ends
+	switch {
+	case s.begins >= s.ends:
+		s.problem("it is never valid: its life ends before it begins")
+	case s.in.Expired:
+		s.problem("it is expired, by this machine's clock")
+	case now.Unix() < s.begins:
+		s.problem("it is not valid yet, by this machine's clock")
+	}
+}
+
+// The seconds that have a year of four digits, as Unix time.
+const (
+	firstSecond = -62135596800 // in the year 1
+	lastSecond  = 253402300799 // in the year 9999
+)
+
+// moment is a time as RFC 3339 can write it; what lies beyond is the nearest.
+func moment(unix int64) *time.Time {
+	t := time.Unix(min(max(unix, firstSecond), lastSecond), 0).UTC()
+	return &t
+}
+
+// intersect is what both lists hold, or the second where there is no first yet,
+// each element once.
+func intersect(have, more []string, limited bool) []string {
+	out := []string{}
+	for _, name := range more {
+		if (!limited || slices.Contains(have, name)) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
