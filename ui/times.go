@@ -28,7 +28,8 @@ func (c *catalogue) exact(t time.Time) string {
 }
 
 // relative says how far t is from now: "in 12 days", "2 hours ago". Whole units
-// are counted and the rest is dropped, so "in 12 days" is never too much.
+// are counted and the rest is dropped, so "in 12 days" is too much by a minute at
+// most: a token that was just made for 30 days ends in 30 days.
 func (c *catalogue) relative(now, t time.Time) string {
 	d := t.Sub(now)
 	future := d > 0
@@ -47,7 +48,7 @@ func (c *catalogue) relative(now, t time.Time) string {
 	case d >= 60*day:
 		unit, n = "months", int(d/(30*day))
 	case d >= day:
-		unit, n = "days", int(d/day)
+		unit, n = "days", int((d+time.Minute)/day)
 	case d >= time.Hour:
 		unit, n = "hours", int(d/time.Hour)
 	}
