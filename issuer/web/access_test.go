@@ -189,15 +189,16 @@ func TestAccess(t *testing.T) {
 			t.Errorf("%s is in no row of the matrix", route)
 			continue
 		}
-		if method == "echo_route_not_found" {
-			method = "GET"
-		}
 		if r.path == "" {
 			r.path = pattern
 		}
 		for _, name := range visitors {
 			m.check(route, method, name, r)
 		}
+	}
+	for _, name := range visitors {
+		m.check("nowhere", "GET", name, row{path: "/no/such/page", answer: all("404")})
+		m.check("no method", "POST", name, row{path: "/tokens", answer: all("405")})
 	}
 	if len(h.web.Routes()) < len(matrix) {
 		t.Errorf("%d routes, %d rows", len(h.web.Routes()), len(matrix))

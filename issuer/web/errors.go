@@ -51,15 +51,22 @@ func classify(err error) *failure {
 		return &failure{status: http.StatusForbidden}
 	case errors.Is(err, authn.ErrBusy):
 		return &failure{status: http.StatusServiceUnavailable, wait: retryBusy}
+	case errors.As(err, &http4) && http4.Code == http.StatusNotFound:
+		return &failure{status: http4.Code, code: "not_found"}
 	case errors.As(err, &http4):
 		return &failure{status: http4.Code}
 	}
 	return &failure{status: http.StatusInternalServerError}
 }
 
-// answerError turns what a handler outside the pages returned into an answer.
+// answerError answers for what is no page: an address that there is not, a method
+// that it does not have, a form that is too large. The answer is a page all the same,
+// and knows who asks.
 func (s *Server) answerError(err error, c echo.Context) {
-	s.answer(&visit{Context: c, server: s}, err)
+	page := s.withSession(s.visited(anyone, func(*visit) error { return err }, nil))
+	if err := page(c); err != nil { // visited answers
+		s.log.ErrorContext(c.Request().Context(), "web: no answer", "request_id", idOf(c), "error", err)
+	}
 }
 
 // answer turns what a handler returned into an answer. It is the only place that

@@ -19,12 +19,11 @@ const (
 
 // routes says what is where, and who may go there.
 func (s *Server) routes(gateway, index http.Handler) {
-	s.echo.Use(requestID, s.accessLog, recoverPanic, s.secure)
-	soon := deadlines(pageTimeout, pageTimeout)
-	s.echo.GET(pathHealth, s.health, soon)
-	s.echo.HEAD(pathHealth, s.health, soon)
-	s.echo.GET(string(ui.PathAssets)+"*", s.asset, soon)
-	s.echo.HEAD(string(ui.PathAssets)+"*", s.asset, soon)
+	s.echo.Use(requestID, s.accessLog, recoverPanic, s.secure, deadlines(pageTimeout, pageTimeout))
+	s.echo.GET(pathHealth, s.health)
+	s.echo.HEAD(pathHealth, s.health)
+	s.echo.GET(string(ui.PathAssets)+"*", s.asset)
+	s.echo.HEAD(string(ui.PathAssets)+"*", s.asset)
 
 	for _, p := range []string{pathLegacy, pathLegacy + "/"} { // a body may be long in coming; the gateway sees to it
 		s.echo.Any(p, mount(gateway), deadlines(0, 0))
@@ -34,17 +33,13 @@ func (s *Server) routes(gateway, index http.Handler) {
 		s.echo.HEAD(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
 	}
 
-	p := pages{s, []echo.MiddlewareFunc{soon, s.pageEdge, s.withSession}}
+	p := pages{s, []echo.MiddlewareFunc{s.pageEdge, s.withSession}}
 	s.entryRoutes(p)
 	s.accountRoutes(p)
 	s.tokenRoutes(p)
 	s.projectRoutes(p)
 	s.adminRoutes(p)
-	s.echo.RouteNotFound("/*", s.visited(anyone, nowhere, nil), p.around...)
 }
-
-// nowhere is where there is no page.
-func nowhere(*visit) error { return fail(http.StatusNotFound, "not_found") }
 
 func (s *Server) entryRoutes(p pages) {
 	p.get(ui.PathHome, anyone, s.home)

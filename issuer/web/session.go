@@ -26,7 +26,7 @@ func (s *Server) withSession(next echo.HandlerFunc) echo.HandlerFunc {
 // sessionFailed answers a request whose session could not be read or kept.
 func (s *Server) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Del("Location")
-	s.answerError(err, s.echo.NewContext(r, w))
+	s.answer(&visit{Context: s.echo.NewContext(r, w), server: s}, err)
 	if o, ok := w.(*oneAnswer); ok {
 		o.over = true
 	}

@@ -34,8 +34,8 @@ type handler func(*visit) error
 // guard lets a visit pass, sends it elsewhere (an address), or refuses it.
 type guard func(*visit) (elsewhere string, err error)
 
-// pages registers the routes of pages. (A group of Echo would do it too, but not
-// without routes of its own, which hide that another method is allowed.)
+// pages registers the routes of pages. (A group of Echo has routes of its own, which
+// hide that another method is allowed.)
 type pages struct {
 	s      *Server
 	around []echo.MiddlewareFunc
@@ -186,10 +186,16 @@ func localPath(next string) string {
 		strings.Contains(strings.ToLower(p), "%2f") || !utf8.ValidString(u.Path) || strings.ContainsFunc(u.Path, unicode.IsControl) {
 		return ""
 	}
-	if p == "/" || p == string(ui.PathLogout) || p == string(ui.PathLogin) || strings.HasPrefix(p, string(ui.PathLogin)+"/") {
-		return "" // not places to come back to
+	if noReturn[ui.Path(p)] {
+		return ""
 	}
 	return p
+}
+
+// noReturn are the pages that nobody wants to come back to after signing in.
+var noReturn = map[ui.Path]bool{
+	ui.PathHome: true, ui.PathLogout: true, ui.PathLogin: true, ui.PathLoginTOTP: true, ui.PathLoginRecovery: true,
+	ui.PathVerifyEmail: true, ui.PathSetup: true, ui.PathInvitation: true, ui.PathRegister: true,
 }
 
 // maxNext is the length, in bytes, of an address to come back to.

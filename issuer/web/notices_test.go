@@ -1,0 +1,160 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/ui"
+)
+
+func TestThrottledIsSaid(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	p := h.visitor("ada")
+	for range 10 {
+		p.post("/login", "login", "ada", "password", "no").is(422, "")
+	}
+	got := p.post("/login", "login", "ada", "password", password).is(429, "")
+	wait, err := strconv.Atoi(got.header.Get("Retry-After"))
+	if err != nil || wait <= 0 || wait > 300 || got.value("login") != "ada" {
+		t.Errorf("Retry-After %q, login %q", got.header.Get("Retry-After"), got.value("login"))
+	}
+	got.says("There were too many attempts. Try again in " + strconv.Itoa((wait+59)/60) + " minutes.")
+	h.clock.pass(time.Duration(wait) * time.Second)
+	p.post("/login", "login", "ada", "password", password).is(303, "/login/totp")
+	for range 5 {
+		p.post("/login/totp", "code", "000000").is(422, "")
+	}
+	for _, c := range []struct{ path, code string }{{"/login/totp", ada.code()}, {"/login/recovery", ada.codes[2]}} {
+		if got := p.post(c.path, "code", c.code).is(429, ""); got.header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", c.path)
+		}
+	}
+	r := h.visitor("bob")
+	for range 40 { // registration is closed: that costs nothing and says so
+		r.post("/register", "username", "bob", "email", "bob@example.org", "password", password).is(403, "")
+	}
+}
+
+func TestRegistrationsAreThrottled(t *testing.T) {
+	h := newHouse(t, func(h *house) { h.open = true })
+	h.visitor("nobody").get("/register").is(403, "") // before there is an administrator
+	h.founder("ada")
+	h.visitor("nobody").get("/").says("Create an account")
+	p := h.visitor("x")
+	for i := range 20 {
+		p.forget()
+		p.post("/register", "username", "x"+strconv.Itoa(i), "email", "x@example.org", "password", password).is(303, "/verify-email/sent")
+	}
+	p.forget()
+	got := p.post("/register", "username", "y", "email", "x@example.org", "password", password).is(429, "")
+	if got.header.Get("Retry-After") == "" || got.value("username") != "y" {
+		t.Errorf("Retry-After %q, username %q", got.header.Get("Retry-After"), got.value("username"))
+	}
+}
+
+// A mail that can't be sent undoes nothing, and is said.
+func TestMailsThatFail(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	h.mails.breaks(errors.New("mail server 4711 is down"))
+	failed := h.pages.Text("en", "notice.mail_failed", nil)
+	invited := ada.post("/admin/invitations", "email", "bob@example.org").is(200, "")
+	_, link, ok := strings.Cut(invited.text(), "?link=")
+	if !ok {
+		t.Fatalf("no link to hand over:\n%s", invited.text())
+	}
+	link, _, _ = strings.Cut(link, " ")
+	bob := h.visitor("bob")
+	bob.register(ui.PathInvitation, link)
+	bob.get("/verify-email/sent").is(200, "").says(failed)
+	bob.post("/verify-email/resend").is(303, "/verify-email/sent")
+	bob.get("/verify-email/sent").says(failed)
+	bob.post("/verify-email/change", "email", "bob@example.net").is(303, "/verify-email/sent")
+	bob.get("/verify-email/sent").says(failed).says("bob@example.net")
+	ada.mint("ci")
+	ada.post("/login/recovery", "code", ada.codes[1]).is(303, "/tokens")
+	ada.get("/tokens").says(h.pages.Text("en", "notice.recovery_code_used", nil))
+	if log := h.log.String(); !strings.Contains(log, "4711") || strings.Contains(log, link) {
+		t.Error("the log does not say why, or has the link")
+	}
+	h.mails.breaks(nil)
+	bob.post("/verify-email/resend").is(303, "/verify-email/sent")
+	bob.get("/verify-email/sent").says("The mail is on its way.")
+	bob.post("/verify-email/resend").is(429, "")
+}
+
+// Who holds the only token of CI wants to know whether it is over at once.
+func TestARevocationThatIsNotHeardYet(t *testing.T) {
+	behind := false
+	h := newHouse(t, func(h *house) {
+		h.catchUp = func(context.Context, uint64) error {
+			if behind {
+				return context.DeadlineExceeded
+			}
+			return nil
+		}
+	})
+	ada := h.founder("ada")
+	_, id := ada.mint("ci")
+	behind = true
+	ada.post("/tokens/"+id+"/revoke").is(303, "/tokens")
+	ada.get("/tokens").says(h.pages.Text("en", "notice.token_revoked_soon", nil))
+}
+
+// Mails tell the owner of a token what was done with it, once.
+func TestMailsAboutTokens(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	bob := ada.guest("bob").enrol()
+	_, id := bob.mint("release")
+	ada.post("/tokens/"+id+"/revoke").is(303, "/tokens") // an administrator
+	ada.post("/tokens/"+id+"/revoke").is(303, "/tokens")
+	var about []string
+	for _, m := range h.mails.messages() {
+		if strings.Contains(m.Subject, "release") {
+			about = append(about, m.To+": "+m.Subject)
+		}
+	}
+	if len(about) != 2 || slices.ContainsFunc(about, func(s string) bool { return !strings.HasPrefix(s, "bob@example.org: ") }) {
+		t.Errorf("mails: %q", about)
+	}
+}
+
+func TestMembersComeAndGo(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	bob := ada.guest("bob").enrol()
+	ada.project("demo")
+	ada.post("/projects/demo/members", "user", "BOB", "role", "owner").is(303, "/projects/demo")
+	ada.get("/projects/demo").says("The member is added.")
+	ada.post("/projects/demo/members/"+bob.id+"/role", "role", "maintainer").is(303, "/projects/demo")
+	ada.get("/projects/demo").says("The role is changed.")
+	ada.get("/projects/demo/members/"+ada.id+"/remove").is(303, "/projects/demo/leave")
+	ada.post("/projects/demo/members/"+bob.id+"/role", "role", "owner").is(303, "/projects/demo")
+	ada.post("/projects/demo/members/"+ada.id+"/remove").is(303, "/projects") // not to a page that she may not see
+	ada.get("/projects").says("You left the project.")
+	p, err := h.issuer.Project(context.Background(), issuer.Principal{UserID: bob.id, Username: "bob"}, "demo")
+	h.must(err)
+	if len(p.Members) != 1 || p.Role != issuer.RoleOwner {
+		t.Errorf("members: %+v", p.Members)
+	}
+	bob.post("/projects/demo/leave").is(422, "")
+}
+
+// Sensitive actions ask again for a factor, and lead back.
+func TestAFactorOfLongAgo(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	h.clock.pass(16 * time.Minute)
+	got := ada.post("/admin/invitations", "email", "bob@example.org").is(303, "/login/totp?next=%2Fadmin%2Fpeople")
+	next := ada.get(got.header.Get("Location")).is(200, "").value("next")
+	ada.post("/login/totp", "code", ada.code(), "next", next).is(303, "/admin/people")
+	ada.post("/admin/invitations", "email", "bob@example.org").is(200, "")
+}
