@@ -1,0 +1,301 @@
+// Package feedhttp serves an issuer's feed to its verifiers over HTTP, as package
+// internal/feed writes it down.
+//
+// A verifier signs in with its own secret and with nothing else: there is no session
+// and no cookie. The handler keeps nothing for a client but the position that it has
+// reached: each stream reads the change log at its own pace, and all wake together.
+package feedhttp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// Prefix is how the path of every request begins that the handler answers.
+const Prefix = "/feed/v1/"
+
+// frameTime is how long the connection to a verifier may take for a frame. One
+// that takes longer is dropped, and the verifier comes back.
+const frameTime = 30 * time.Second
+
+// maxSnapshots is how many snapshots are sent at once; further ones wait.
+const maxSnapshots = 16
+
+// requestTime is how long a request may take to arrive, and an answer that is no
+// stream to leave.
+const requestTime = 20 * time.Second
+
+// Config is what a Handler works with. Issuer must be set.
+type Config struct {
+	Issuer         *issuer.Service
+	TrustedProxies []netip.Prefix   // whose X-Forwarded-Proto is believed
+	Clock          func() time.Time // time.Now where nil
+	Logger         *slog.Logger     // discards where nil
+}
+
+// Handler answers verifiers. It logs for itself.
+type Handler struct {
+	issuer    *issuer.Service
+	trusted   []netip.Prefix
+	heartbeat time.Duration // feed.Heartbeat
+	frame     time.Duration // frameTime
+	late      time.Duration // feed.ReportLate
+	now       func() time.Time
+	log       *slog.Logger
+	mux       *http.ServeMux
+
+	ending context.Context // done when the server shuts down
+	end    context.CancelFunc
+
+	slots chan struct{} // full while maxSnapshots are on their way
+}
+
+// New makes a Handler.
+func New(cfg Config) *Handler {
+	f := &Handler{
+		issuer: cfg.Issuer, trusted: cfg.TrustedProxies, now: cfg.Clock, log: cfg.Logger, mux: http.NewServeMux(),
+		heartbeat: feed.Heartbeat, frame: frameTime, late: feed.ReportLate,
+		slots: make(chan struct{}, maxSnapshots),
+	}
+	if f.now == nil {
+		f.now = time.Now
+	}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	f.ending, f.end = context.WithCancel(context.Background())
+	f.mux.HandleFunc("GET "+feed.PathStream, f.serve(f.stream))
+	f.mux.HandleFunc("GET "+feed.PathSnapshot, f.serve(f.snapshot))
+	f.mux.HandleFunc("POST "+feed.PathReport, f.serve(f.report))
+	return f
+}
+
+// ServeHTTP implements http.Handler.
+func (f *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.mux.ServeHTTP(w, r) }
+
+// EndStreams ends streams and snapshots, for good: give it to
+// http.Server.RegisterOnShutdown, because a stream never ends by itself.
+func (f *Handler) EndStreams() { f.end() }
+
+// asked is a request of a verifier that has shown its secret, and its answer.
+type asked struct {
+	*http.Request
+	verifier issuer.Verifier
+	w        http.ResponseWriter
+	begun    bool // the answer is on its way
+}
+
+// serve makes a handler of h for registered verifiers. Answers are plain text: who
+// reads them is an operator, in a log.
+func (f *Handler) serve(h func(*asked) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a := &asked{Request: r, w: w}
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		rc := http.NewResponseController(w)
+		soon := time.Now().Add(requestTime)
+		err := supported(errors.Join(rc.SetReadDeadline(soon), rc.SetWriteDeadline(soon)))
+		if err == nil && !f.guarded(r) {
+			err = errReadable
+		}
+		if err == nil {
+			a.verifier, err = f.authenticate(r)
+		}
+		if err == nil {
+			err = h(a)
+		}
+		if err != nil {
+			f.answer(a, err)
+		}
+	}
+}
+
+// supported is err, unless it says that there are no deadlines, as in tests.
+func supported(err error) error {
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
+}
+
+// guarded tells whether nobody on the way can read along: the request came by TLS,
+// from this machine, or from a proxy that is trusted and says that it came by TLS.
+func (f *Handler) guarded(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	addr := peer.Addr().Unmap().WithZone("")
+	if proto := r.Header.Get("X-Forwarded-Proto"); proto != "" && (f.trusts(addr) || addr.IsLoopback()) {
+		return strings.EqualFold(strings.TrimSpace(proto), "https")
+	}
+	return r.TLS != nil || addr.IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+}
+
+func (f *Handler) trusts(addr netip.Addr) bool {
+	for _, p := range f.trusted {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// authenticate reads the secret of "Authorization: Bearer".
+func (f *Handler) authenticate(r *http.Request) (issuer.Verifier, error) {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return issuer.Verifier{}, issuer.ErrVerifierUnknown
+	}
+	return f.issuer.AuthenticateVerifier(r.Context(), strings.TrimSpace(secret))
+}
+
+// refusal is an error with a status and a sentence of its own.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (e *refusal) Error() string { return "feedhttp: " + e.text }
+
+var (
+	errEnding   = &refusal{http.StatusServiceUnavailable, "the issuer is shutting down"}
+	errReadable = &refusal{http.StatusForbidden, "verifiers connect over HTTPS; what this one sent could be read on its way, its secret too: revoke it and register another"}
+)
+
+func badRequest(text string) error { return &refusal{http.StatusBadRequest, text} }
+
+// answer turns an error into a status. Where the answer is on its way it is cut off,
+// so that nobody takes it for whole.
+func (f *Handler) answer(a *asked, err error) {
+	log := f.log.With("path", a.URL.Path, "verifier", a.verifier.ID)
+	if a.begun {
+		log.InfoContext(a.Context(), "feed: an answer was cut off", "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	var own *refusal
+	status, text := http.StatusServiceUnavailable, ""
+	switch {
+	case errors.As(err, &own):
+		status, text = own.status, err.Error()
+	case errors.Is(err, issuer.ErrVerifierUnknown):
+		a.w.Header().Set("WWW-Authenticate", `Bearer realm="rind feed"`)
+		status, text = http.StatusUnauthorized, err.Error()
+	case errors.Is(err, issuer.ErrOtherIssuer), errors.Is(err, issuer.ErrAhead):
+		status, text = http.StatusConflict, err.Error()
+	case errors.Is(err, feed.ErrCompacted):
+		status, text = http.StatusGone, err.Error()
+	case a.Context().Err() != nil: // nobody is there any more
+		return
+	default:
+		id := rand.Text()
+		log.ErrorContext(a.Context(), "feed: failed", "request_id", id, "error", err)
+		text = "feedhttp: the issuer can't answer right now; its log says why under " + id
+	}
+	if status != http.StatusServiceUnavailable {
+		log.InfoContext(a.Context(), "feed: refused", "status", status, "peer", a.RemoteAddr, "error", err)
+	}
+	http.Error(a.w, text, status)
+}
+
+// writer writes frames, each within its time, and sends them off.
+type writer struct {
+	f  *Handler
+	w  io.Writer
+	rc *http.ResponseController
+}
+
+// begin makes an answer a stream of frames.
+func (f *Handler) begin(a *asked) *writer {
+	h := a.w.Header()
+	h.Set("Content-Type", "application/x-ndjson")
+	h.Set("X-Accel-Buffering", "no") // nginx would keep frames until there are many
+	a.begun = true
+	return &writer{f, a.w, http.NewResponseController(a.w)}
+}
+
+func (w *writer) write(frame feed.Frame) error {
+	if err := supported(w.rc.SetWriteDeadline(time.Now().Add(w.f.frame))); err != nil {
+		return err
+	}
+	return feed.WriteFrame(w.w, frame)
+}
+
+func (w *writer) position(at feed.Position) error {
+	if err := w.write(feed.Frame{Position: &at, Time: w.f.now().UTC()}); err != nil {
+		return err
+	}
+	return w.rc.Flush()
+}
+
+// snapshot answers GET PathSnapshot.
+func (f *Handler) snapshot(a *asked) error {
+	ctx := a.Context()
+	select {
+	case f.slots <- struct{}{}:
+		defer func() { <-f.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.ending.Done():
+		return errEnding
+	}
+	w := f.begin(a)
+	return f.issuer.Snapshot(ctx, func(frame feed.Frame) error {
+		if f.ending.Err() != nil {
+			return errEnding
+		}
+		if err := w.write(frame); err != nil {
+			return err
+		}
+		return w.rc.Flush()
+	})
+}
+
+// report answers POST PathReport.
+func (f *Handler) report(a *asked) error {
+	var report feed.Report
+	body := json.NewDecoder(http.MaxBytesReader(a.w, a.Body, feed.MaxReport))
+	if err := body.Decode(&report); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return &refusal{http.StatusRequestEntityTooLarge, "the report is over the limit of " + strconv.Itoa(feed.MaxReport) + " bytes"}
+		}
+		return badRequest("the report is no JSON of a report")
+	}
+	if err := f.issuer.Report(a.Context(), a.verifier, report); err != nil {
+		return err
+	}
+	a.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// readPosition reads from where a stream goes on.
+func readPosition(r *http.Request) (at feed.Position, err error) {
+	query := r.URL.Query()
+	at.Issuer = query.Get("issuer")
+	for name, to := range map[string]*uint64{"epoch": &at.Epoch, "after": &at.Revision} {
+		text := query.Get(name)
+		if text == "" {
+			text = "0"
+		}
+		if *to, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return at, badRequest(name + " is no number")
+		}
+	}
+	if len(at.Issuer) > 64 || at.Issuer == "" && at.Revision != 0 {
+		return at, badRequest("issuer is not the id of one")
+	}
+	return at, nil
+}

@@ -1,0 +1,77 @@
+package feedhttp
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// errSilent ends the stream of a verifier that reports nothing: its connection is
+// probably dead, whatever the network still takes.
+var errSilent = errors.New("feedhttp: the verifier has not reported for too long")
+
+// stream answers GET PathStream. It ends when the verifier is gone, silent or
+// revoked, or opens another, and when the server shuts down.
+func (f *Handler) stream(a *asked) error {
+	at, err := readPosition(a.Request)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(a.Context())
+	defer cancel()
+	defer context.AfterFunc(f.ending, cancel)()
+	x, err := f.issuer.OpenStream(ctx, a.verifier, at)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	f.log.InfoContext(ctx, "verifier connected", "verifier", a.verifier.ID, "name", a.verifier.Name, "revision", at.Revision)
+	err = f.follow(ctx, f.begin(a), x)
+	f.log.InfoContext(ctx, "verifier disconnected", "verifier", a.verifier.ID, "name", a.verifier.Name, "error", err)
+	return nil
+}
+
+// follow sends what x has, and each heartbeat where the issuer is.
+func (f *Handler) follow(ctx context.Context, w *writer, x *issuer.Stream) error {
+	if err := w.position(x.Position()); err != nil {
+		return err
+	}
+	beat := time.NewTicker(f.heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-x.Gone():
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-beat.C:
+			if x.Silence() > f.late {
+				return errSilent
+			}
+			if err := w.position(x.Position()); err != nil {
+				return err
+			}
+		case <-x.More():
+			if err := f.send(ctx, w, x); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// send sends what follows what x has sent.
+func (f *Handler) send(ctx context.Context, w *writer, x *issuer.Stream) error {
+	sets, err := x.Changes(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range sets {
+		if err := w.write(feed.Frame{Set: &sets[i]}); err != nil {
+			return err
+		}
+	}
+	return w.rc.Flush()
+}
