@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
 )
 
 // blocking is a handler whose request goes on until release is closed.
@@ -149,5 +152,49 @@ func TestSignalWhileCatchingUp(t *testing.T) {
 	var out bytes.Buffer
 	if err := h.run(ctx, l, &out); !errors.Is(err, context.Canceled) || out.Len() != 0 {
 		t.Errorf("error %v, output %q", err, &out)
+	}
+}
+
+// TestBackgroundOutlivesRequests changes something in a request that is under
+// way at shutdown, and waits until the root-key store has it, as pages do.
+func TestBackgroundOutlivesRequests(t *testing.T) {
+	dir := t.TempDir()
+	if err := withIssuer(dir, func(store kv.Store, s *issuer.Service) error {
+		return store.Update(t.Context(), func(tx kv.Tx) error { return s.RecordUser(tx, aliceID, "alice", false) })
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h, err := open(settingsFor(dir), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	h.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-ctx.Done()
+		_, revision, err := h.issuer.CreateProject(r.Context(), issuer.Principal{UserID: aliceID, Username: "alice"}, "demo")
+		if err == nil {
+			err = h.follower.CatchUp(r.Context(), revision)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		io.WriteString(w, "done")
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan error, 1)
+	go func() { answered <- ask("http://" + l.Addr().String()) }()
+	if err := h.run(ctx, l, io.Discard); err != nil {
+		t.Error(err)
+	}
+	if err := <-answered; err != nil {
+		t.Errorf("the request under way: %v", err)
+	}
+	if err := h.close(); err != nil {
+		t.Error(err)
 	}
 }

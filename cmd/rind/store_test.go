@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -148,7 +149,7 @@ func cmdAccount(ts *testscript.TestScript, neg bool, args []string) {
 var fromNow = regexp.MustCompile(`\{[+-]\d+\}`)
 
 // cmdForge writes a token of any caveats, which nobody signed. In a caveat, {+N}
-// and {-N} are Unix times N seconds from now.
+// and {-N} are Unix times N seconds from now; N* in front of it writes it N times.
 func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) >= 3, "forge FILE LOCATION ID CAVEAT...")
 	t := token.Token{Location: args[1], ID: args[2]}
@@ -159,9 +160,19 @@ func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(err)
 			return strconv.FormatInt(now+n, 10)
 		})
-		t.Caveats = append(t.Caveats, []byte(c))
+		times, c := repeated(c)
+		t.Caveats = append(t.Caveats, slices.Repeat([][]byte{[]byte(c)}, times)...)
 	}
 	text, err := t.Text()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text+"\n"), 0o600))
+}
+
+func repeated(c string) (int, string) {
+	if number, rest, ok := strings.Cut(c, "*"); ok {
+		if n, err := strconv.Atoi(number); err == nil {
+			return n, rest
+		}
+	}
+	return 1, c
 }

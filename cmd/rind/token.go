@@ -28,7 +28,8 @@ type tokenInput struct {
 	TokenFile string `help:"File that holds the token, instead of standard input." placeholder:"FILE"`
 }
 
-// maxInput is how many bytes are read: a token and the white space around it.
+// maxInput is how many bytes are read of a token and the white space around it.
+// One more makes a text that token.Parse refuses as too large.
 const maxInput = token.MaxText + 1024
 
 // read reads a token from the file or from standard input. White space around it is dropped, because files and pipes
@@ -50,11 +51,11 @@ func (i tokenInput) read(s streams) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the token from %s: %w", name, err)
 	}
+	if len(b) > maxInput {
+		return string(b), nil // whatever else is behind it, it is too large
+	}
 	text := strings.TrimSpace(string(b))
-	switch {
-	case len(b) > maxInput:
-		return "", fmt.Errorf("%s holds more than a token: one has at most %d characters", name, token.MaxText)
-	case text == "":
+	if text == "" {
 		return "", fmt.Errorf("%s holds no token: pipe it in, like 'rind token inspect < token.txt', or name a file with --token-file", name)
 	}
 	return text, nil
