@@ -71,8 +71,6 @@ func admins(answer string) cells {
 	return members("404").but(admin, answer)
 }
 
-const signedIn = other + "|" + maintainer + "|" + owner + "|" + stale + "|" + admin
-
 // enrolling lets in who is at a step, and sends others to theirs.
 func enrolling(step, answer string) cells { return members("303 /tokens").but(step, answer) }
 
@@ -210,7 +208,6 @@ type cast struct {
 	*house
 	people map[string]*person
 	boss   issuer.Principal // owner of demo
-	chief  authn.Session    // of the administrator
 }
 
 func newCast(h *house) *cast {

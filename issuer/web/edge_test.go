@@ -158,6 +158,16 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// Browsers keep to https for a year where the public address has it, and are not told
+// so where it has not.
+func TestStrictTransportOnlyWithTLS(t *testing.T) {
+	h := newHouse(t)
+	h.web.public = &url.URL{Scheme: "http", Host: "localhost:8080"}
+	if v := h.visitor("x").get("/").header.Get("Strict-Transport-Security"); v != "" {
+		t.Errorf("it says %q", v)
+	}
+}
+
 // What a client says of itself is not believed: host, address, request id.
 func TestLiesOfClients(t *testing.T) {
 	h := newHouse(t)

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/tls"
 	"html"
 	"io"
 	"net/http"
@@ -322,8 +321,3 @@ func (p *person) holds() bool { return p.get("/account").status == http.StatusOK
 
 // session is the cookie.
 func (p *person) session() string { return p.cookie(authn.SessionCookie) }
-
-// insecure is a transport of its own connections, for those that break.
-func (p *person) insecure() *http.Transport {
-	return &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // httptest's certificate
-}

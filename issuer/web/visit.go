@@ -182,7 +182,7 @@ func localPath(next string) string {
 		return ""
 	}
 	p := u.EscapedPath()
-	if !strings.HasPrefix(p, "/") || path.Clean(p) != p || path.Clean(u.Path) != u.Path || strings.Contains(u.Path, `\`) ||
+	if !strings.HasPrefix(p, "/") || path.Clean(u.Path) != u.Path || strings.Contains(u.Path, `\`) ||
 		strings.Contains(strings.ToLower(p), "%2f") || !utf8.ValidString(u.Path) || strings.ContainsFunc(u.Path, unicode.IsControl) {
 		return ""
 	}
