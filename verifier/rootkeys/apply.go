@@ -90,18 +90,24 @@ func (s *Store) apply(ctx context.Context, tx *bbolt.Tx, st *state, head Positio
 	return s.putMeta(tx, positionKey, st.encode())
 }
 
-// follow decides whether head is one to follow, and begins anew where it has to.
-func (s *Store) follow(tx *bbolt.Tx, st *state, head Position) error {
+// accepts refuses a head that is not one to follow.
+func (s *state) accepts(head Position) error {
 	switch {
 	case head.Issuer == "" || len(head.Issuer) > maxText:
 		return errors.New("the issuer does not say who it is")
-	case st.Issuer != "" && st.Issuer != head.Issuer:
-		return fmt.Errorf("%w: this store follows %s, and %s answers: check the issuer's address, or move the store away to follow the other", ErrOtherIssuer, st.Issuer, head.Issuer)
-	case st.Issuer != "" && head.Epoch < st.Epoch,
-		st.follows(head) && head.Revision < st.Revision:
-		return fmt.Errorf("%w: this store is at epoch %d, revision %d, and the issuer at epoch %d, revision %d, so it was restored from a backup, and revoked tokens may be valid there: the operator decides, by raising the issuer's epoch", ErrWentBack, st.Epoch, st.Revision, head.Epoch, head.Revision)
-	case st.follows(head):
-		return nil
+	case s.Issuer != "" && s.Issuer != head.Issuer:
+		return fmt.Errorf("%w: this store follows %s, and %s answers: check the issuer's address, or move the store away to follow the other", ErrOtherIssuer, s.Issuer, head.Issuer)
+	case s.Issuer != "" && head.Epoch < s.Epoch,
+		s.follows(head) && head.Revision < s.Revision:
+		return fmt.Errorf("%w: this store is at epoch %d, revision %d, and the issuer at epoch %d, revision %d, so it was restored from a backup, and revoked tokens may be valid there: the operator decides, by raising the issuer's epoch", ErrWentBack, s.Epoch, s.Revision, head.Epoch, head.Revision)
+	}
+	return nil
+}
+
+// follow decides whether head is one to follow, and begins anew where it has to.
+func (s *Store) follow(tx *bbolt.Tx, st *state, head Position) error {
+	if err := st.accepts(head); err != nil || st.follows(head) {
+		return err
 	}
 	if st.Issuer != "" {
 		if err := tx.DeleteBucket(recordsBucket); err != nil {

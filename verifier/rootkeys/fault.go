@@ -11,7 +11,9 @@ import (
 
 // recoverFault is deferred, and called, around what reads the file: bbolt panics
 // on a page that makes no sense, and reading behind the end of a file that was
-// truncated is a fault of the memory map. Both become ErrDamaged.
+// truncated is a fault of the memory map. Both become ErrDamaged. What bbolt writes
+// about its own pages has no checksum: damage there may also end the process, as
+// a page that names itself as its child does.
 func recoverFault(path string, err *error) func() {
 	old := debug.SetPanicOnFault(true)
 	return func() {

@@ -97,7 +97,7 @@ func (s *Store) load(tx *bbolt.Tx) error {
 		return fmt.Errorf("rootkeys: %s is no root-key store: check the path", s.path)
 	}
 	b := meta.Get(layoutKey)
-	if len(b) != 4 || tx.Bucket(recordsBucket) == nil {
+	if len(b) != 4 || binary.BigEndian.Uint32(b) == 0 || tx.Bucket(recordsBucket) == nil {
 		return s.damaged("its layout", errors.New("it can't be read"))
 	}
 	if v := binary.BigEndian.Uint32(b); v > Layout {

@@ -1,0 +1,170 @@
+package rootkeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// fillingBucket holds, while a snapshot is on its way, a bucket that will take the
+// place of "records" and has its name.
+var fillingBucket = []byte("filling")
+
+// Fill is a snapshot of an issuer's records on its way into a store. While it is
+// filled, the store answers from what it had, or not at all where it is new; with
+// Commit it answers from the snapshot and nothing else. So there is no moment at
+// which it answers from a part, and a record that the snapshot lacks is gone.
+//
+// A Fill lives in the store's file beside the old records, in many transactions,
+// with memory for one of them. What a process leaves behind that ends before
+// Commit, the next BeginFill clears away. One goroutine uses it.
+type Fill struct {
+	s  *Store
+	at Position
+}
+
+// BeginFill begins to fill the store anew, from a snapshot after which the changes
+// behind at follow. It refuses what Apply refuses: another issuer, an older epoch,
+// an older revision in the same epoch. A newer epoch is the operator's word that
+// going back is right. An earlier Fill of the store ends by it.
+func (s *Store) BeginFill(ctx context.Context, at Position) (*Fill, error) {
+	if s.readOnly {
+		return nil, fmt.Errorf("rootkeys: fill: %s is open for reading only", s.path)
+	}
+	err := s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
+		st, err := s.readState(tx)
+		if err != nil {
+			return err
+		}
+		if err := st.accepts(at); err != nil {
+			return err
+		}
+		if err := dropFilling(tx); err != nil {
+			return err
+		}
+		b, err := tx.CreateBucket(fillingBucket)
+		if err != nil {
+			return err
+		}
+		_, err = b.CreateBucket(recordsBucket)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Fill{s: s, at: at}, nil
+}
+
+func dropFilling(tx *bbolt.Tx) error {
+	if tx.Bucket(fillingBucket) == nil {
+		return nil
+	}
+	return tx.DeleteBucket(fillingBucket)
+}
+
+// Position is what the changes follow that Apply takes next.
+func (f *Fill) Position() Position { return f.at }
+
+// Add takes records of the snapshot, in one transaction. A record that comes twice
+// is the same as once.
+func (f *Fill) Add(ctx context.Context, records []Change) error {
+	return f.write(ctx, func(w *writer) error { return w.changes(records) })
+}
+
+// Apply takes change sets that follow, in one transaction and as Store.Apply does;
+// head is where the issuer stood when it sent them.
+func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error {
+	if head.Issuer != f.at.Issuer || head.Epoch != f.at.Epoch {
+		return fmt.Errorf("rootkeys: fill: the issuer is at epoch %d of %s, and the snapshot is of epoch %d of %s", head.Epoch, head.Issuer, f.at.Epoch, f.at.Issuer)
+	}
+	if len(sets) == 0 {
+		return nil
+	}
+	at := f.at
+	err := f.write(ctx, func(w *writer) error {
+		for i := range sets {
+			switch set := &sets[i]; {
+			case set.Revision <= at.Revision:
+			case set.Revision != at.Revision+1:
+				return fmt.Errorf("%w: %d comes after %d", ErrGap, set.Revision, at.Revision)
+			default:
+				if err := w.changes(set.Changes); err != nil {
+					return fmt.Errorf("change set %d: %w", set.Revision, err)
+				}
+				at.Revision = set.Revision
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		f.at = at
+	}
+	return err
+}
+
+func (f *Fill) write(ctx context.Context, fn func(*writer) error) error {
+	return f.s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
+		records, err := filling(tx)
+		if err != nil {
+			return err
+		}
+		return fn(&writer{s: f.s, records: records})
+	})
+}
+
+func filling(tx *bbolt.Tx) (*bbolt.Bucket, error) {
+	if b := tx.Bucket(fillingBucket); b != nil {
+		if records := b.Bucket(recordsBucket); records != nil {
+			return records, nil
+		}
+	}
+	return nil, errors.New("another one was begun, or this one has ended")
+}
+
+// Commit makes the store answer from what was filled in, in one transaction, and
+// ends the Fill. It checks again that this is no way back.
+func (f *Fill) Commit(ctx context.Context) error {
+	next := &state{Position: f.at, fill: f.at.Revision}
+	err := f.s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
+		st, err := f.s.readState(tx)
+		if err != nil {
+			return err
+		}
+		if err := st.accepts(f.at); err != nil {
+			return err
+		}
+		if _, err := filling(tx); err != nil {
+			return err
+		}
+		if err := tx.DeleteBucket(recordsBucket); err != nil {
+			return err
+		}
+		if err := tx.MoveBucket(recordsBucket, tx.Bucket(fillingBucket), nil); err != nil {
+			return err
+		}
+		if err := tx.DeleteBucket(fillingBucket); err != nil {
+			return err
+		}
+		return f.s.putMeta(tx, positionKey, next.encode())
+	})
+	if err == nil {
+		f.s.state.Store(next)
+	}
+	return err
+}
+
+// Drop gives back the room that the Fill took in the file, and ends it.
+func (f *Fill) Drop(ctx context.Context) error { return f.s.fillUpdate(ctx, dropFilling) }
+
+func (s *Store) fillUpdate(ctx context.Context, fn func(*bbolt.Tx) error) error {
+	err := ctx.Err()
+	if err == nil {
+		err = s.update(fn)
+	}
+	if err != nil {
+		return fmt.Errorf("rootkeys: fill: %w", err)
+	}
+	return nil
+}
