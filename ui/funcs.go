@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"strings"
 	"time"
 )
 
@@ -24,7 +25,7 @@ func funcs(c *catalogue, assets *assetFiles) template.FuncMap {
 		"title":    c.title,
 		"place":    func(v View) string { return v.about().place },
 		"notice":   c.notice,
-		"alarming": func(n Notice) bool { return alarming[n.Code] },
+		"alarming": func(n Notice) bool { return alarming[n.Code] || n.Reach != nil && n.Reach.Missing() },
 		"problem":  c.problem,
 		"on":       on,
 		"input":    newInput,
@@ -129,10 +130,14 @@ var alarming = map[string]bool{"mail_failed": true, "recovery_code_used": true, 
 
 // notice is the sentence of a notice, a general one for an unknown code.
 func (c *catalogue) notice(n Notice) string {
-	if s, err := c.text("notice."+n.Code, n.Args); err == nil {
-		return s
+	s, err := c.text("notice."+n.Code, n.Args)
+	if err != nil {
+		s = c.must("notice.unknown", nil)
 	}
-	return c.must("notice.unknown", nil)
+	if n.Reach != nil {
+		s += " " + c.reach(*n.Reach)
+	}
+	return strings.TrimSpace(s)
 }
 
 // event is the sentence of a row of the audit trail.

@@ -54,6 +54,9 @@ const (
 	PathPersonThaw    Path = "/admin/people/{id}/thaw"
 	PathInvitations   Path = "/admin/invitations"             // POST only
 	PathInvitationEnd Path = "/admin/invitations/{id}/revoke" // POST only
+
+	PathVerifiers      Path = "/admin/verifiers" // POST registers one
+	PathVerifierRevoke Path = "/admin/verifiers/{id}/revoke"
 )
 
 // paths are the names by which templates call them.
@@ -70,6 +73,7 @@ var paths = map[string]Path{
 	"member.role": PathMemberRole, "member.remove": PathMemberRemove,
 	"people": PathAdminPeople, "person.freeze": PathPersonFreeze, "person.thaw": PathPersonThaw,
 	"invitations": PathInvitations, "invitation.end": PathInvitationEnd,
+	"verifiers": PathVerifiers, "verifier.revoke": PathVerifierRevoke,
 }
 
 // With fills the parts in braces, in order, each escaped as one path segment.

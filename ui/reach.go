@@ -1,0 +1,71 @@
+package ui
+
+import (
+	"strings"
+	"time"
+)
+
+// Reach says which verifiers have a change that was just made.
+type Reach struct {
+	Connected int           // verifiers that are connected, this server's own among them
+	Applied   int           // those of them that have the change
+	Took      time.Duration // until the last of these had it
+	Here      bool          // this server's own lacks it
+	Behind    []string      // others that are connected and lack it
+	Away      []string      // those that are not connected now and lack it
+	More      int           // further ones that lack it and are not named
+}
+
+// Missing tells whether some verifier may still decide as before.
+func (r Reach) Missing() bool { return r.Here || len(r.Behind)+len(r.Away)+r.More > 0 }
+
+// maxReachNames is how many verifiers a notice names.
+const maxReachNames = 8
+
+// Short names no more verifiers than fit into a notice, and counts the rest.
+func (r Reach) Short() Reach {
+	cut := func(names []string, room int) []string {
+		if len(names) > room {
+			r.More += len(names) - room
+			names = names[:room]
+		}
+		return names
+	}
+	r.Behind = cut(r.Behind, maxReachNames)
+	r.Away = cut(r.Away, maxReachNames-len(r.Behind))
+	return r
+}
+
+// reach says it: "3 of 3 verifiers have it, in 41 ms."
+func (c *catalogue) reach(r Reach) string {
+	if r.Connected == 0 {
+		return ""
+	}
+	args := Args{"applied": r.Applied, "connected": r.Connected, "took": c.took(r.Took)}
+	if !r.Missing() {
+		return c.must("reach.all", args)
+	}
+	out := []string{c.must("reach.some", args)}
+	behind := r.Behind
+	if r.Here {
+		behind = append([]string{c.must("reach.here", nil)}, behind...)
+	}
+	if len(behind) > 0 {
+		out = append(out, c.must("reach.behind", Args{"names": behind}))
+	}
+	if len(r.Away) > 0 {
+		out = append(out, c.must("reach.away", Args{"names": r.Away}))
+	}
+	if r.More > 0 {
+		out = append(out, c.must("reach.more", Args{"n": r.More}))
+	}
+	return strings.Join(append(out, c.must("reach.bound", nil)), " ")
+}
+
+// took says a short duration: "41 ms", "2 seconds".
+func (c *catalogue) took(d time.Duration) string {
+	if d < time.Second {
+		return c.must("time.milliseconds", Args{"n": int(max(1, (d+time.Millisecond/2)/time.Millisecond))})
+	}
+	return c.length(d)
+}
