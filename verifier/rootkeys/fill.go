@@ -54,7 +54,9 @@ func (s *Store) BeginFill(ctx context.Context, at Position) (*Fill, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Fill{s: s, at: at}, nil
+	f := &Fill{s: s, at: at}
+	s.fill.Store(f)
+	return f, nil
 }
 
 func dropFilling(tx *bbolt.Tx) error {
@@ -106,7 +108,7 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 
 func (f *Fill) write(ctx context.Context, fn func(*writer) error) error {
 	return f.s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
-		records, err := filling(tx)
+		records, err := f.records(tx)
 		if err != nil {
 			return err
 		}
@@ -114,13 +116,13 @@ func (f *Fill) write(ctx context.Context, fn func(*writer) error) error {
 	})
 }
 
-func filling(tx *bbolt.Tx) (*bbolt.Bucket, error) {
-	if b := tx.Bucket(fillingBucket); b != nil {
-		if records := b.Bucket(recordsBucket); records != nil {
-			return records, nil
-		}
+var errFillEnded = errors.New("it has ended, or another one was begun")
+
+func (f *Fill) records(tx *bbolt.Tx) (*bbolt.Bucket, error) {
+	if b := tx.Bucket(fillingBucket); b != nil && f.s.fill.Load() == f {
+		return b.Bucket(recordsBucket), nil
 	}
-	return nil, errors.New("another one was begun, or this one has ended")
+	return nil, errFillEnded
 }
 
 // Commit makes the store answer from what was filled in, in one transaction, and
@@ -135,7 +137,7 @@ func (f *Fill) Commit(ctx context.Context) error {
 		if err := st.accepts(f.at); err != nil {
 			return err
 		}
-		if _, err := filling(tx); err != nil {
+		if _, err := f.records(tx); err != nil {
 			return err
 		}
 		if err := tx.DeleteBucket(recordsBucket); err != nil {
@@ -151,12 +153,20 @@ func (f *Fill) Commit(ctx context.Context) error {
 	})
 	if err == nil {
 		f.s.state.Store(next)
+		f.s.fill.CompareAndSwap(f, nil)
 	}
 	return err
 }
 
 // Drop gives back the room that the Fill took in the file, and ends it.
-func (f *Fill) Drop(ctx context.Context) error { return f.s.fillUpdate(ctx, dropFilling) }
+func (f *Fill) Drop(ctx context.Context) error {
+	return f.s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
+		if f.s.fill.CompareAndSwap(f, nil) {
+			return dropFilling(tx)
+		}
+		return nil
+	})
+}
 
 func (s *Store) fillUpdate(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	err := ctx.Err()

@@ -101,6 +101,7 @@ type Store struct {
 
 	state atomic.Pointer[state] // of the last commit
 	heard atomic.Int64          // Unix nanoseconds; 0: never
+	fill  atomic.Pointer[Fill]  // the one that was begun last; nil where it has ended
 
 	fault atomic.Pointer[error] // why nothing is read any more; nil while all is well
 
