@@ -48,12 +48,7 @@ type parser struct {
 
 // caveat reads the whole input.
 func (p *parser) caveat() (Caveat, bool) {
-	p.space()
-	if !p.take('[') {
-		return nil, false
-	}
-	p.space()
-	tag, ok := p.integer()
+	tag, ok := p.open()
 	if !ok {
 		return nil, false
 	}
@@ -69,12 +64,7 @@ func (p *parser) caveat() (Caveat, bool) {
 func (p *parser) fields(tag []byte) (c Caveat, ok bool) {
 	switch string(tag) {
 	case "0":
-		var l Life
-		l.ExpiresAt, ok = p.timeField()
-		if ok {
-			l.NotBefore, ok = p.timeField()
-		}
-		c = l
+		c, ok = p.life()
 	case "1":
 		var list []string
 		list, ok = p.listField()
@@ -130,6 +120,13 @@ func (p *parser) unknown(tag []byte) (Caveat, bool) {
 			return nil, false
 		}
 	}
+}
+
+func (p *parser) life() (l Life, ok bool) {
+	if l.ExpiresAt, ok = p.timeField(); ok {
+		l.NotBefore, ok = p.timeField()
+	}
+	return l, ok
 }
 
 func (p *parser) timeField() (int64, bool) {

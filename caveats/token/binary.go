@@ -18,11 +18,10 @@ const (
 	fieldSignature  = 6
 )
 
-// decode reads the binary form from its first byte to its last. The caveats share
-// one copy of binary.
-func decode(binary []byte) (Token, error) {
+// decode reads the binary form from its first byte to its last. The caveats are
+// parts of binary, and their list is list, grown where it has to be.
+func decode(binary []byte, list [][]byte) (Token, error) {
 	r := reader{rest: binary}
-	var t Token
 	if !r.take(version2) {
 		return Token{}, malformed("not a V2 macaroon")
 	}
@@ -30,26 +29,33 @@ func decode(binary []byte) (Token, error) {
 	if !ok || !validField(location) {
 		return Token{}, malformed("location")
 	}
+	locationEnd := len(binary) - len(r.rest)
 	id, ok := r.field(fieldIdentifier)
 	if !ok || !validField(id) || !r.take(endOfSection) {
 		return Token{}, malformed("identifier")
 	}
+	idEnd := len(binary) - len(r.rest) - 1
+	head := string(binary[:idEnd]) // both are parts of one string
 	for !r.take(endOfSection) {
-		if len(t.Caveats) == MaxCaveats {
+		if len(list) == MaxCaveats {
 			return Token{}, fmt.Errorf("%w: more than %d caveats", ErrTooLarge, MaxCaveats)
 		}
 		c, err := r.caveat()
 		if err != nil {
 			return Token{}, err
 		}
-		t.Caveats = append(t.Caveats, c)
+		list = append(list, c)
 	}
 	signature, ok := r.field(fieldSignature)
 	if !ok || len(signature) != SignatureSize || len(r.rest) != 0 {
 		return Token{}, malformed("signature")
 	}
-	t.Location, t.ID, t.Signature = string(location), string(id), [SignatureSize]byte(signature)
-	return t, nil
+	return Token{
+		Location:  head[locationEnd-len(location) : locationEnd],
+		ID:        head[idEnd-len(id):],
+		Caveats:   list,
+		Signature: [SignatureSize]byte(signature),
+	}, nil
 }
 
 func malformed(what string) error { return fmt.Errorf("%w: %s", ErrMalformed, what) }

@@ -1,6 +1,8 @@
 package token
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -52,6 +54,12 @@ func Mint(rootKey []byte, id, location string, cs [][]byte) (Token, error) {
 // verifier compares it with the token's, in constant time. Without caveats it is
 // the signature itself, and nothing is hashed. Extend reads no caveat; beyond the
 // limits of size the error is [ErrTooLarge], and nothing is hashed either.
+//
+// The chain of first-party caveats is HMAC-SHA-256 of each caveat under the signature
+// before it, and this is that. macaroon.v2 gets to the same by way of a macaroon
+// that it reads and copies, at several times the cost, on the path of every check of
+// a narrowed token. The identifier is not hashed again: it stands at the beginning
+// of the chain.
 func Extend(signature [SignatureSize]byte, id string, cs [][]byte) ([SignatureSize]byte, error) {
 	if len(cs) == 0 {
 		return signature, nil
@@ -59,16 +67,13 @@ func Extend(signature [SignatureSize]byte, id string, cs [][]byte) ([SignatureSi
 	if err := checkSizes(cs); err != nil {
 		return [SignatureSize]byte{}, err
 	}
-	// A macaroon with this identifier, without caveats, with this signature.
-	b := []byte{version2}
-	b = appendField(b, fieldIdentifier, id)
-	b = append(b, endOfSection, endOfSection)
-	b = appendField(b, fieldSignature, signature[:])
-	var m macaroon.Macaroon
-	if err := m.UnmarshalBinary(b); err != nil {
-		return [SignatureSize]byte{}, fmt.Errorf("token: %w", err)
+	at := signature[:]
+	for _, c := range cs {
+		mac := hmac.New(sha256.New, at)
+		mac.Write(c)
+		at = mac.Sum(nil)
 	}
-	return extend(&m, cs)
+	return [SignatureSize]byte(at), nil
 }
 
 // extend adds caveats to m. The library's method reports success even where it

@@ -1,0 +1,159 @@
+package caveats
+
+import "net/netip"
+
+// holds reports whether raw is a caveat that r satisfies, by the rules of Parse
+// and of the caveats' own Check, and allocates nothing but for a network. It is
+// how nearly every caveat is checked: what it does not see at a glance (an escape
+// inside the very element that matters, a version in another spelling, a tag that it
+// does not know) it answers with false, and Parse and Check have the last word.
+func holds(raw []byte, r *Request) bool {
+	if len(raw) > MaxCaveat {
+		return false
+	}
+	p := parser{in: raw}
+	tag, ok := p.open()
+	return ok && p.satisfied(tag, r) && p.close()
+}
+
+// open reads the bracket and the tag.
+func (p *parser) open() (tag []byte, ok bool) {
+	p.space()
+	if !p.take('[') {
+		return nil, false
+	}
+	p.space()
+	return p.integer()
+}
+
+// close reads the closing bracket and what may stand behind it.
+func (p *parser) close() bool {
+	p.space()
+	if !p.take(']') {
+		return false
+	}
+	p.space()
+	return p.at == len(p.in)
+}
+
+// satisfied reads the fields of a caveat and holds them against the request.
+func (p *parser) satisfied(tag []byte, r *Request) bool {
+	switch string(tag) {
+	case "0":
+		l, ok := p.life()
+		now := r.Now.Unix()
+		return ok && !r.Now.IsZero() && l.NotBefore <= now && now < l.ExpiresAt
+	case "1":
+		return p.listHas(NormalizeProject(r.Project))
+	case "2":
+		return ValidUUID(r.ProjectID) && p.listHas(r.ProjectID)
+	case "3":
+		if r.UserID == "" || !p.comma() {
+			return false
+		}
+		is, ok := p.isText(r.UserID)
+		return ok && is
+	case "100":
+		return isPlainVersion(r.Version) && p.listHas(r.Version)
+	case "101":
+		return p.listHas(r.Filename)
+	case "102":
+		return validDigest(r.SHA256) && p.listHas(r.SHA256)
+	case "103":
+		return r.ClientIP.IsValid() && p.anyElement("", r.ClientIP.Unmap())
+	case "104":
+		return p.listHas(r.Action)
+	}
+	return false
+}
+
+// listHas reads a comma and an array of strings, all of it, and reports whether
+// want is among them; what is not known is in no list.
+func (p *parser) listHas(want string) bool {
+	return want != "" && p.anyElement(want, netip.Addr{})
+}
+
+// anyElement reads a comma and an array of strings, all of it, and reports whether one
+// of them is want or, where client is an address, a network that holds it.
+func (p *parser) anyElement(want string, client netip.Addr) bool {
+	if !p.comma() || !p.take('[') {
+		return false
+	}
+	found := false
+	for {
+		p.space()
+		var is, ok bool
+		if client.IsValid() {
+			is, ok = p.isNetworkOf(client)
+		} else {
+			is, ok = p.isText(want)
+		}
+		if !ok {
+			return false // an empty list, too: it holds nothing
+		}
+		found = found || is
+		p.space()
+		if p.take(']') {
+			return found
+		}
+		if !p.take(',') {
+			return false
+		}
+	}
+}
+
+// isNetworkOf reads a string and reports whether it is a network that holds client.
+func (p *parser) isNetworkOf(client netip.Addr) (is, ok bool) {
+	s, ok := p.text()
+	if !ok {
+		return false, false
+	}
+	network, valid := parseNetwork(s)
+	return valid && network.Contains(client), true
+}
+
+// isText reads a string and reports whether it is want, written without escapes.
+func (p *parser) isText(want string) (is, ok bool) {
+	start := p.at + 1
+	escaped, ok := p.skipText()
+	return ok && !escaped && string(p.in[start:p.at-1]) == want, ok
+}
+
+// isPlainVersion reports whether s is a version made of digits and single dots
+// only, so that whatever equals it byte for byte is the same version.
+func isPlainVersion(s string) bool {
+	digit := false
+	for i := 0; i < len(s); i++ {
+		if !isDigit(s[i]) && (s[i] != '.' || !digit) {
+			return false
+		}
+		digit = s[i] != '.'
+	}
+	return digit
+}
+
+// Ends is when the first of the lives among the caveats ends, in Unix seconds; ok
+// is false where none of them is a life. What does not parse has no end: Check
+// denies it.
+func Ends(raw [][]byte) (seconds int64, ok bool) {
+	for _, b := range raw {
+		if l, is := lifeOf(b); is && (!ok || l.ExpiresAt < seconds) {
+			seconds, ok = l.ExpiresAt, true
+		}
+	}
+	return seconds, ok
+}
+
+// lifeOf is Parse for lives alone.
+func lifeOf(raw []byte) (Life, bool) {
+	if len(raw) > MaxCaveat {
+		return Life{}, false
+	}
+	p := parser{in: raw}
+	tag, ok := p.open()
+	if !ok || string(tag) != "0" {
+		return Life{}, false
+	}
+	l, ok := p.life()
+	return l, ok && p.close()
+}
