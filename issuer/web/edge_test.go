@@ -158,6 +158,30 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// No route of a page is without them, whoever asks and whatever the answer.
+func TestHeadersOfEveryRoute(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	for _, route := range h.web.Routes() {
+		method, path, _ := strings.Cut(route, " ")
+		if strings.HasPrefix(path, pathLegacy) || strings.HasPrefix(path, pathSimple) || strings.HasPrefix(path, pathPackages) || path == string(ui.PathLogout) {
+			continue // not pages; and ada stays
+		}
+		path = strings.NewReplacer(":id", "x", ":name", "x", "*", "none").Replace(path)
+		for _, p := range []*person{ada, h.visitor("nobody")} {
+			header := p.send(p.request(method, path, "", "")).header
+			for _, name := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Permissions-Policy", "Strict-Transport-Security", "X-Request-Id"} {
+				if len(header.Values(name)) != 1 {
+					t.Errorf("%s: %s is %q", route, name, header.Values(name))
+				}
+			}
+			if header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s: Cache-Control is %q", route, header.Get("Cache-Control"))
+			}
+		}
+	}
+}
+
 // Browsers keep to https for a year where the public address has it, and are not told
 // so where it has not.
 func TestStrictTransportOnlyWithTLS(t *testing.T) {

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,22 +23,14 @@ func race(t *testing.T, p *person, path, code string) (in int) {
 		browsers[i] = p.visitor(p.name)
 		browsers[i].post("/login", "login", p.name, "password", password).is(303, "/login/totp")
 	}
-	start, places := make(chan struct{}), make([]string, racers)
-	var wg sync.WaitGroup
+	entered := make([]bool, racers)
+	in = together(racers, func(i int) bool {
+		entered[i] = browsers[i].post(path, "code", code).header.Get("Location") == "/tokens"
+		return entered[i]
+	})
 	for i, b := range browsers {
-		wg.Go(func() {
-			<-start
-			places[i] = b.post(path, "code", code).header.Get("Location")
-		})
-	}
-	close(start)
-	wg.Wait()
-	for i, b := range browsers {
-		if (places[i] == "/tokens") != b.holds() {
-			t.Errorf("led to %q, and signed in is %v", places[i], b.holds())
-		}
-		if places[i] == "/tokens" {
-			in++
+		if entered[i] != b.holds() {
+			t.Errorf("let in is %v, and signed in is %v", entered[i], b.holds())
 		}
 	}
 	return in
@@ -62,6 +55,61 @@ func TestACodeLetsOneIn(t *testing.T) {
 	if used != 1 {
 		t.Errorf("%d rows of a used recovery code", used)
 	}
+}
+
+// What can be done once is done once, however many send the form at one moment.
+func TestOnceIsOnce(t *testing.T) {
+	h := newHouse(t)
+	link, _, _, err := h.accounts.SetupLink(context.Background())
+	h.must(err)
+	setUp := together(20, func(i int) bool {
+		p := h.visitor("ada" + strconv.Itoa(i))
+		return p.post("/setup", "link", link.Reveal(), "username", p.name, "email", p.address(), "password", password).status == 303
+	})
+	if setUp != 1 {
+		t.Fatalf("the set-up link made %d administrators", setUp)
+	}
+	h = newHouse(t)
+	ada := h.founder("ada")
+	ada.project("demo")
+	minted := together(20, func(int) bool {
+		return ada.post("/tokens/new", "label", "ci", "scope", "all", "life", "30").status == 200
+	})
+	if minted != 1 {
+		t.Errorf("%d tokens have one label", minted)
+	}
+	registered := together(20, func(i int) bool {
+		return ada.post("/new-project", "name", []string{"new-one", "New.One", "NEW_one"}[i%3]).status == 303
+	})
+	if registered != 1 {
+		t.Errorf("%d projects have one name", registered)
+	}
+	bob := ada.guest("bob")
+	verify := query(bob.mailed("/verify-email"))
+	confirmed := together(20, func(int) bool { return h.visitor("x").post("/verify-email", "link", verify).status == 303 })
+	if confirmed != 1 {
+		t.Errorf("the link of a mail worked %d times", confirmed)
+	}
+}
+
+// together does something n times at one moment, and counts what came off.
+func together(n int, do func(i int) bool) (done int) {
+	start, results := make(chan struct{}), make([]bool, n)
+	var wg sync.WaitGroup
+	for i := range results {
+		wg.Go(func() {
+			<-start
+			results[i] = do(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	for _, ok := range results {
+		if ok {
+			done++
+		}
+	}
+	return done
 }
 
 func TestOlderCodeOfTheWindow(t *testing.T) {
