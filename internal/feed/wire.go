@@ -2,10 +2,13 @@ package feed
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,7 +29,10 @@ import (
 //     frames of records, and a frame with End. Records may be newer than that
 //     position. A stream without End is not a snapshot. A token that was revoked, and
 //     has been expired for a day, is not in it.
-//   - POST PathReport with a Report: 204. A verifier sends one as soon as it has
+//   - POST PathReport with a Report: 204, and in the header PositionHeader where the
+//     issuer stands after the report came, at the earliest. So the verifier knows, once
+//     it has applied that, that it was current when it sent the report; a frame of
+//     a stream can't tell how long it was on its way. A verifier sends one as soon as it has
 //     applied what the stream brought, without waiting for anything, and at least
 //     each ReportEvery while it has a stream; the issuer ends the stream of one that
 //     it has not heard of for ReportLate. 409 as above: nothing of it was taken.
@@ -39,6 +45,27 @@ const (
 	PathSnapshot = "/feed/v1/snapshot"
 	PathReport   = "/feed/v1/report"
 )
+
+// PositionHeader is the header of a Position in text form.
+const PositionHeader = "Rind-Position"
+
+// String is the text form of a Position: issuer, epoch and revision, with slashes
+// between them.
+func (p Position) String() string { return fmt.Sprintf("%s/%d/%d", p.Issuer, p.Epoch, p.Revision) }
+
+// ParsePosition reads what String writes.
+func ParsePosition(s string) (Position, error) {
+	parts := strings.Split(s, "/")
+	if len(parts) != 3 || parts[0] == "" || len(parts[0]) > 64 {
+		return Position{}, fmt.Errorf("feed: %.80q is no position", s)
+	}
+	epoch, err := strconv.ParseUint(parts[1], 10, 64)
+	revision, err2 := strconv.ParseUint(parts[2], 10, 64)
+	if err := errors.Join(err, err2); err != nil {
+		return Position{}, fmt.Errorf("feed: %.80q is no position: %w", s, err)
+	}
+	return Position{Issuer: parts[0], Epoch: epoch, Revision: revision}, nil
+}
 
 // Heartbeat is how often a stream says where the issuer is, and that it is there.
 const Heartbeat = time.Second
@@ -106,6 +133,12 @@ type FrameReader struct{ r *bufio.Reader }
 // NewFrameReader reads frames from r.
 func NewFrameReader(r io.Reader) *FrameReader {
 	return &FrameReader{bufio.NewReaderSize(r, 64<<10)}
+}
+
+// Ready tells whether Next has a whole line at hand, and does not have to wait for it.
+func (r *FrameReader) Ready() bool {
+	b, _ := r.r.Peek(r.r.Buffered())
+	return bytes.IndexByte(b, '\n') >= 0
 }
 
 // Next reads one frame. It returns io.EOF where the stream ends behind a whole

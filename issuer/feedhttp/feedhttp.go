@@ -277,6 +277,11 @@ func (f *Handler) report(a *asked) error {
 	if err := f.issuer.Report(a.Context(), a.verifier, report); err != nil {
 		return err
 	}
+	at, err := f.issuer.Position(a.Context())
+	if err != nil {
+		return err
+	}
+	a.w.Header().Set(feed.PositionHeader, at.String())
 	a.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
