@@ -67,7 +67,7 @@ func Extend(signature [SignatureSize]byte, id string, cs [][]byte) ([SignatureSi
 	if err := checkSizes(cs); err != nil {
 		return [SignatureSize]byte{}, err
 	}
-	at := signature[:]
+	at := append([]byte(nil), signature[:]...)
 	for _, c := range cs {
 		mac := hmac.New(sha256.New, at)
 		mac.Write(c)
