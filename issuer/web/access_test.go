@@ -150,6 +150,10 @@ var matrix = map[string]row{
 	"POST /admin/people/:id/freeze":      {path: "/admin/people/{person}/freeze", answer: admins("303 /admin/people")},
 	"GET /admin/people/:id/thaw":         {path: "/admin/people/{person}/thaw", answer: admins("200")},
 	"POST /admin/people/:id/thaw":        {path: "/admin/people/{person}/thaw", answer: admins("303 /admin/people")},
+	"GET /admin/verifiers":               {answer: admins("200")},
+	"POST /admin/verifiers":              {answer: admins("422")},
+	"GET /admin/verifiers/:id/revoke":    {path: "/admin/verifiers/{verifier}/revoke", answer: admins("200")},
+	"POST /admin/verifiers/:id/revoke":   {path: "/admin/verifiers/{verifier}/revoke", answer: admins("303 /admin/verifiers")},
 	"POST /admin/invitations":            {answer: admins("422")},
 	"POST /admin/invitations/:id/revoke": {path: "/admin/invitations/{invitation}/revoke", answer: admins("303 /admin/people")},
 
@@ -313,6 +317,11 @@ func (m *cast) fill(path, visitor string) string {
 	if strings.Contains(path, "{member}") {
 		m.join("demo", m.people[half], issuer.RoleMaintainer)
 		return strings.Replace(path, "{member}", m.people[half].id, 1)
+	}
+	if strings.Contains(path, "{verifier}") {
+		made, _, err := m.issuer.RegisterVerifier(ctx, issuer.Principal{Admin: true}, rand.Text())
+		m.must(err)
+		return strings.Replace(path, "{verifier}", made.ID, 1)
 	}
 	if strings.Contains(path, "{invitation}") {
 		i, _, err := m.accounts.Invite(ctx, m.session(), authn.Origin{}, "new@example.org")

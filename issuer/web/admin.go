@@ -46,7 +46,7 @@ func (v *visit) personRow(u authn.User) ui.PersonRow {
 	switch {
 	case u.Frozen:
 		state = ui.PersonFrozen
-	case !u.EmailVerified || !u.HasFactor() || !u.RecoveryConfirmed:
+	case !u.EmailVerified || !u.HasTOTP || !u.RecoveryConfirmed:
 		state = ui.PersonPending
 	}
 	return ui.PersonRow{
@@ -126,11 +126,11 @@ func (s *Server) freeze(frozen bool) handler {
 		if err != nil {
 			return err
 		}
-		s.wait(ctx, position.Revision)
-		notice := "person_thawed"
-		if frozen {
-			notice = "person_frozen"
+		if !frozen {
+			s.wait(ctx, position.Revision)
+			return v.then(string(ui.PathAdminPeople), "person_thawed")
 		}
-		return v.then(string(ui.PathAdminPeople), notice)
+		notice := "person_frozen"
+		return v.reached(string(ui.PathAdminPeople), notice, s.confirm(ctx, position.Revision))
 	}
 }

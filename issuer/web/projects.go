@@ -144,7 +144,12 @@ func (s *Server) removeMember(v *visit) error {
 	if v.Param("id") == v.user.ID {
 		return s.leaveProject(v)
 	}
-	revision, err := s.issuer.RemoveMember(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
+	ctx := v.Request().Context()
+	revision, err := s.issuer.RemoveMember(ctx, v.principal(), v.Param("name"), v.Param("id"))
+	if err == nil {
+		notice := "member_removed"
+		return v.reached(ui.PathProject.With(v.Param("name")), notice, s.confirm(ctx, revision))
+	}
 	return v.changedMembers(revision, err, ui.ProjectPage{}, "member_removed")
 }
 
@@ -189,6 +194,6 @@ func (s *Server) leaveProject(v *visit) error {
 	if err != nil {
 		return err
 	}
-	s.wait(ctx, revision)
-	return v.then(string(ui.PathProjects), "project_left")
+	notice := "project_left"
+	return v.reached(string(ui.PathProjects), notice, s.confirm(ctx, revision))
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/issuer/feedhttp"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -18,7 +19,7 @@ const (
 )
 
 // routes says what is where, and who may go there.
-func (s *Server) routes(gateway, index http.Handler) {
+func (s *Server) routes(gateway, index, feed http.Handler) {
 	s.echo.Use(requestID, s.accessLog, recoverPanic, s.secure, deadlines(pageTimeout, pageTimeout))
 	s.echo.GET(pathHealth, s.health)
 	s.echo.HEAD(pathHealth, s.health)
@@ -31,6 +32,10 @@ func (s *Server) routes(gateway, index http.Handler) {
 	for _, p := range []string{pathSimple, pathSimple + "/*", pathPackages + "/*"} { // a file may be long in going
 		s.echo.GET(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
 		s.echo.HEAD(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
+	}
+
+	if feed != nil {
+		s.echo.Any(feedhttp.Prefix+"*", mount(feed))
 	}
 
 	p := pages{s, []echo.MiddlewareFunc{s.pageEdge, s.withSession}}
@@ -102,4 +107,8 @@ func (s *Server) adminRoutes(p pages) {
 	p.post(ui.PathPersonThaw, administrator, s.freeze(false))
 	p.post(ui.PathInvitations, administrator, s.invite)
 	p.post(ui.PathInvitationEnd, administrator, s.revokeInvitation)
+	p.get(ui.PathVerifiers, administrator, s.listVerifiers)
+	p.post(ui.PathVerifiers, administrator, s.registerVerifier)
+	p.get(ui.PathVerifierRevoke, administrator, s.askRevokeVerifier)
+	p.post(ui.PathVerifierRevoke, administrator, s.revokeVerifier)
 }

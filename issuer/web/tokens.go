@@ -155,14 +155,15 @@ func (s *Server) revokeToken(v *visit) error {
 	if err != nil {
 		return err
 	}
-	heard := s.wait(ctx, revision)
+	reach := s.confirm(ctx, revision)
 	if before.State != issuer.StateRevoked {
 		v.tellOwner(before, ui.MailTokenRevoked)
 	}
-	if !heard {
-		return v.then(string(ui.PathTokens), "token_revoked_soon")
+	notice := "token_revoked"
+	if reach.Missing() {
+		notice = "token_revoked_soon"
 	}
-	return v.then(string(ui.PathTokens), "token_revoked")
+	return v.reached(string(ui.PathTokens), notice, reach)
 }
 
 // tellOwner mails the owner of a token about it. A mail that fails changes

@@ -224,7 +224,7 @@ func (v *visit) principal() issuer.Principal {
 func (v *visit) layout() ui.Layout {
 	l := v.frame()
 	if l.Notice = v.notice; l.Notice.Code == "" {
-		l.Notice.Code = v.server.sessions.TakeFlash(v.Request().Context())
+		l.Notice = readNotice(v.server.sessions.TakeFlash(v.Request().Context()))
 	}
 	return l
 }

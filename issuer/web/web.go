@@ -40,6 +40,10 @@ type Config struct {
 	// They answer for themselves, errors included.
 	Gateway, Index http.Handler
 
+	// Feed answers verifiers, below feedhttp.Prefix and for itself too; nil: there
+	// are none.
+	Feed http.Handler
+
 	PublicURL      *url.URL       // scheme, host and port that people use
 	MaxTokenLife   time.Duration  // 0: no limit; the pages offer what the issuer allows
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; may be empty
@@ -85,7 +89,7 @@ func New(cfg Config) (*Server, error) {
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.IPExtractor = s.extractIP
 	s.echo.HTTPErrorHandler = s.answerError
-	s.routes(cfg.Gateway, cfg.Index)
+	s.routes(cfg.Gateway, cfg.Index, cfg.Feed)
 	return s, nil
 }
 
