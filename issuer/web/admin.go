@@ -46,7 +46,7 @@ func (v *visit) personRow(u authn.User) ui.PersonRow {
 	switch {
 	case u.Frozen:
 		state = ui.PersonFrozen
-	case !u.EmailVerified || !u.HasTOTP || !u.RecoveryConfirmed:
+	case !u.EmailVerified || !u.HasFactor() || !u.RecoveryConfirmed:
 		state = ui.PersonPending
 	}
 	return ui.PersonRow{
