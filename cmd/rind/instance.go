@@ -20,6 +20,7 @@ import (
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/feedhttp"
 	"github.com/rind-dev/rind/issuer/web"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier"
@@ -167,6 +168,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	h.handler, err = web.New(web.Config{
 		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Mailer: mailer, CatchUp: h.follower.CatchUp,
 		Gateway: upload, Index: index, PublicURL: cfg.PublicURL,
+		Feed: feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Logger: log}),
 		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, Clock: time.Now, Logger: log,
 	})
 	return err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -48,14 +49,17 @@ func (h *instance) catchUp(ctx context.Context) error {
 			return h.notFollowed(head, err)
 		}
 		at := h.keys.Position().Revision
-		if at >= head.Revision && !h.keys.Filling() {
+		if at >= head.Revision {
 			return nil
 		}
 		sets, err := h.issuer.Changes(ctx, at, 0)
-		if err != nil {
-			return err
+		switch {
+		case errors.Is(err, feed.ErrCompacted):
+			err = h.refill(ctx)
+		case err == nil:
+			err = h.keys.Apply(ctx, head, sets)
 		}
-		if err := h.keys.Apply(ctx, head, sets); err != nil {
+		if err != nil {
 			return h.notFollowed(head, err)
 		}
 		if h.keys.Position().Revision == at {
@@ -63,6 +67,22 @@ func (h *instance) catchUp(ctx context.Context) error {
 				filepath.Join(h.cfg.DataDir, storeFile), head.Revision, at)
 		}
 	}
+}
+
+// refill fills the root-key store from all records, where the changes that it
+// lacks are no longer kept.
+func (h *instance) refill(ctx context.Context) error {
+	var fill *rootkeys.Fill
+	return h.issuer.Snapshot(ctx, func(f feed.Frame) (err error) {
+		switch {
+		case f.Position != nil:
+			fill, err = h.keys.BeginFill(ctx, *f.Position)
+			return err
+		case f.End:
+			return fill.Commit(ctx)
+		}
+		return fill.Add(ctx, f.Records)
+	})
 }
 
 // notFollowed says why the root-key store does not follow the issuer's, and what

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 )
@@ -196,5 +197,36 @@ func TestBackgroundOutlivesRequests(t *testing.T) {
 	}
 	if err := h.close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRootKeysAreMadeAnew starts without a root-key store where the log of
+// changes no longer reaches back to the first one.
+func TestRootKeysAreMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	if err := withIssuer(dir, func(store kv.Store, s *issuer.Service) error {
+		for i := range 1500 {
+			if err := store.Update(t.Context(), func(tx kv.Tx) error { return s.RecordUser(tx, aliceID, "alice", i%2 == 0) }); err != nil {
+				return err
+			}
+			if _, err := s.Changes(t.Context(), 0, 1); errors.Is(err, feed.ErrCompacted) {
+				return nil
+			}
+		}
+		return errors.New("the log of changes still begins at the first")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h, err := open(settingsFor(dir), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.close()
+	if err := h.catchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want, err := h.issuer.Position(t.Context())
+	if got := h.keys.Position(); err != nil || got != want || h.keys.Filling() {
+		t.Errorf("the root-key store is at %v, filling %v; the issuer at %v, %v", got, h.keys.Filling(), want, err)
 	}
 }

@@ -35,7 +35,7 @@ func settingsFor(dir string) config.Config {
 	return cfg
 }
 
-// withIssuer opens the issuer of a data folder.
+// withIssuer opens the issuer of a data folder, which keeps few old changes.
 func withIssuer(dir string, fn func(kv.Store, *issuer.Service) error) error {
 	cfg := settingsFor(dir)
 	key, err := seal.LoadKey(cfg.Key(), true)
@@ -50,7 +50,7 @@ func withIssuer(dir string, fn func(kv.Store, *issuer.Service) error) error {
 	if err != nil {
 		return err
 	}
-	service, err := issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "packages.example.org"})
+	service, err := issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "packages.example.org", KeepChanges: 1})
 	if err == nil {
 		err = fn(store, service)
 	}
