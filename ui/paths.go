@@ -19,6 +19,7 @@ const (
 
 	PathLogin         Path = "/login"
 	PathLoginTOTP     Path = "/login/totp"
+	PathLoginKey      Path = "/login/key" // GET only
 	PathLoginRecovery Path = "/login/recovery"
 	PathLogout        Path = "/logout" // POST only
 
@@ -36,6 +37,20 @@ const (
 	PathTOTP          Path = "/account/totp"
 	PathRecoveryCodes Path = "/account/recovery-codes" // POST types one back
 	PathRecoveryNew   Path = "/account/recovery-codes/new"
+
+	PathTOTPRemove Path = "/account/totp/remove"
+	PathKeyNew     Path = "/account/keys/new" // GET only
+	PathKey        Path = "/account/keys/{id}"
+	PathKeyRemove  Path = "/account/keys/{id}/remove"
+	PathKeysOnly   Path = "/account/keys-only"
+
+	// Where the script of ceremonies sends JSON; POST only.
+	PathPasskeyBegin    Path = "/webauthn/passkey/begin"
+	PathPasskeyFinish   Path = "/webauthn/passkey/finish"
+	PathKeyVerifyBegin  Path = "/webauthn/verify/begin"
+	PathKeyVerifyFinish Path = "/webauthn/verify/finish"
+	PathKeyAddBegin     Path = "/webauthn/add/begin"
+	PathKeyAddFinish    Path = "/webauthn/add/finish"
 
 	PathTokens      Path = "/tokens"
 	PathTokenNew    Path = "/tokens/new"
@@ -65,7 +80,11 @@ var paths = map[string]Path{
 	"login.recovery": PathLoginRecovery, "logout": PathLogout,
 	"setup": PathSetup, "invitation": PathInvitation, "register": PathRegister,
 	"verify": PathVerifyEmail, "verify.resend": PathVerifyEmailResend, "verify.change": PathVerifyEmailChange,
-	"account": PathAccount, "password": PathPassword, "totp": PathTOTP,
+	"account": PathAccount, "password": PathPassword, "factors": PathFactors, "totp": PathTOTP, "totp.remove": PathTOTPRemove,
+	"key.new": PathKeyNew, "key": PathKey, "key.remove": PathKeyRemove, "keys.only": PathKeysOnly,
+	"passkey.begin": PathPasskeyBegin, "passkey.finish": PathPasskeyFinish,
+	"key.verify.begin": PathKeyVerifyBegin, "key.verify.finish": PathKeyVerifyFinish,
+	"key.add.begin": PathKeyAddBegin, "key.add.finish": PathKeyAddFinish,
 	"recovery": PathRecoveryCodes, "recovery.new": PathRecoveryNew,
 	"tokens": PathTokens, "token.new": PathTokenNew, "token.revoke": PathTokenRevoke,
 	"projects": PathProjects, "project.new": PathProjectNew, "project": PathProject,

@@ -33,7 +33,7 @@ import (
 var templateFiles embed.FS
 
 // Policy is the Content-Security-Policy that the pages work under.
-const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+const Policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // Renderer draws pages and says sentences. It may be used by several

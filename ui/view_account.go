@@ -70,6 +70,9 @@ type AccountPage struct {
 	EmailVerified bool
 	CreatedAt     time.Time
 	HasTOTP       bool // an authenticator app is set up
+	KeysOffered   bool // security keys can be added here
+	Keys          []KeyRow
+	KeysOnly      bool // the app is not taken
 	CodesLeft     int  // recovery codes that were not used
 	Events        []EventRow
 }
@@ -89,5 +92,5 @@ type EventRow struct {
 	You     bool   // the reader did it
 	IP      string
 	Browser string // the User-Agent header, said as "Firefox on Linux"
-	Factor  string // "totp", "recovery_code" or ""
+	Factor  string // "totp", "webauthn", "recovery_code" or ""
 }

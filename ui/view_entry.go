@@ -49,14 +49,24 @@ type LoginPage struct {
 	Login            string // username or e-mail address
 	Next             string // where to go afterwards; a path of this server
 	RegistrationOpen bool
+	Passkeys         bool // offers to sign in with a passkey
 }
 
 func (LoginPage) about() about { return about{page: "login", title: "login.title"} }
+
+// NameFill is what the browser offers in the field for the name.
+func (v LoginPage) NameFill() string {
+	if v.Passkeys {
+		return "username webauthn"
+	}
+	return "username"
+}
 
 // LoginTOTPPage asks for a code of the authenticator app. Form: POST
 // PathLoginTOTP with code and next.
 type LoginTOTPPage struct {
 	Layout
+	Factors
 	Again bool // signed in, but the last factor is too old for what comes next
 	Next  string
 }
@@ -68,10 +78,14 @@ func (v LoginTOTPPage) about() about {
 	return about{page: "login_totp", title: "login_totp.title"}
 }
 
+// Others are the other ways.
+func (v LoginTOTPPage) Others() []factorLink { return v.links(PathLoginTOTP) }
+
 // LoginRecoveryPage asks for a recovery code instead. Form: POST
 // PathLoginRecovery with code and next.
 type LoginRecoveryPage struct {
 	Layout
+	Factors
 	Again bool // as in LoginTOTPPage
 	Next  string
 }
@@ -79,6 +93,9 @@ type LoginRecoveryPage struct {
 func (LoginRecoveryPage) about() about {
 	return about{page: "login_recovery", title: "login_recovery.title"}
 }
+
+// Others are the other ways.
+func (v LoginRecoveryPage) Others() []factorLink { return v.links(PathLoginRecovery) }
 
 // VerifyEmailSentPage says where the confirmation link went. Forms: POST
 // PathVerifyEmailResend without fields; POST PathVerifyEmailChange with email.

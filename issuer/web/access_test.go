@@ -120,6 +120,23 @@ var matrix = map[string]row{
 	"GET /account/totp":      {answer: members("200").but(factorless, "200", stale, refresh+"%2Faccount%2Ftotp")},
 	"POST /account/totp":     {form: []string{"code", "1"}, answer: members("422").but(factorless, "422", stale, refresh+"%2Faccount%2Ftotp")},
 
+	"GET /login/key":                {answer: members("303 /login/totp").but(codeless, "303 /login/totp")}, // nobody has a key
+	"GET /account/keys/new":         {answer: members("200").but(factorless, "200", stale, refresh+"%2Faccount%2Fkeys%2Fnew")},
+	"GET /account/keys/:id":         {path: "/account/keys/x", answer: members("404")},
+	"POST /account/keys/:id":        {path: "/account/keys/x", form: []string{"name", "x"}, answer: members("404")},
+	"GET /account/keys/:id/remove":  {path: "/account/keys/x/remove", answer: members("404")},
+	"POST /account/keys/:id/remove": {path: "/account/keys/x/remove", answer: members("404")},
+	"GET /account/totp/remove":      {answer: members("200")},
+	"POST /account/totp/remove":     {answer: members("422").but(stale, refresh+"%2Faccount%2Ftotp%2Fremove")},
+	"GET /account/keys-only":        {answer: members("200")},
+	"POST /account/keys-only":       {form: []string{"only", "yes"}, answer: members("422").but(stale, refresh+"%2Faccount%2Fkeys-only")},
+	"POST /webauthn/passkey/begin":  {answer: all("403").but(nobody+"|"+frozen+"|"+ended, "415")}, // a form is no JSON
+	"POST /webauthn/passkey/finish": {answer: all("403").but(nobody+"|"+frozen+"|"+ended, "415")},
+	"POST /webauthn/verify/begin":   {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+factorless, "403")},
+	"POST /webauthn/verify/finish":  {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+factorless, "403")},
+	"POST /webauthn/add/begin":      {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+half+"|"+codeless, "403")},
+	"POST /webauthn/add/finish":     {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+half+"|"+codeless, "403")},
+
 	"GET /account/recovery-codes":      {answer: members("200").but(codeless, "200")},
 	"POST /account/recovery-codes":     {answer: members("422").but(codeless, "422")},
 	"GET /account/recovery-codes/new":  {answer: members("200").but(codeless, "200")},

@@ -19,10 +19,14 @@ func (v *visit) accountPage(status int, l ui.Layout) error {
 	if err != nil {
 		return err
 	}
-	return v.render(status, ui.AccountPage{
+	page := ui.AccountPage{
 		Layout: l, Email: v.user.Email, EmailVerified: v.user.EmailVerified, CreatedAt: v.user.CreatedAt,
 		HasTOTP: v.user.HasTOTP, CodesLeft: v.user.RecoveryCodesLeft, Events: events,
-	})
+	}
+	if err := v.accountKeys(&page); err != nil {
+		return err
+	}
+	return v.render(status, page)
 }
 
 // events makes rows of a page from rows of the audit trail.
@@ -58,7 +62,11 @@ func (s *Server) changePassword(v *visit) error {
 }
 
 func (s *Server) showFactors(v *visit) error {
-	return v.show(ui.FactorChoicePage{Layout: v.layout()})
+	page := ui.FactorChoicePage{Layout: v.layout()}
+	if s.accounts.KeysOffered() {
+		page.SecurityKeyURL = string(ui.PathKeyNew)
+	}
+	return v.show(page)
 }
 
 func (s *Server) showTOTP(v *visit) error { return v.totpPage(http.StatusOK, v.layout()) }

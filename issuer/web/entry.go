@@ -36,6 +36,7 @@ func (s *Server) showLogin(v *visit) error {
 }
 
 func (v *visit) loginPage(status int, page ui.LoginPage) (err error) {
+	page.Passkeys = v.server.accounts.KeysOffered()
 	if page.RegistrationOpen, err = v.server.accounts.CanRegister(v.Request().Context()); err != nil {
 		return err
 	}
@@ -58,23 +59,9 @@ func (s *Server) login(v *visit) error {
 
 // enter keeps a session that came a step further and goes on with what is next.
 func (v *visit) enter(session authn.Session, next, notice string) error {
-	ctx := v.Request().Context()
-	if err := v.server.sessions.Start(ctx, session); err != nil {
-		return err
-	}
-	user, err := v.server.accounts.User(ctx, session.UserID)
+	to, err := v.advance(session, next)
 	if err != nil {
 		return err
-	}
-	v.session, v.user = session, user
-	to := v.stepPath()
-	switch v.step() {
-	case authn.StepSecondFactor:
-		to = ui.PathLoginTOTP.WithNext(next)
-	case authn.StepDone:
-		if next != "" {
-			to = next
-		}
 	}
 	return v.then(to, notice)
 }
@@ -94,14 +81,18 @@ func (s *Server) logout(v *visit) error {
 func (v *visit) askedAgain() bool { return v.session.Factor != authn.FactorNone }
 
 func (s *Server) showLoginTOTP(v *visit) error {
-	return v.show(ui.LoginTOTPPage{Layout: v.layout(), Again: v.askedAgain(), Next: localPath(v.QueryParam("next"))})
+	next := localPath(v.QueryParam("next"))
+	if !v.factors().App {
+		return v.then(v.factorPath().WithNext(next), "")
+	}
+	return v.show(ui.LoginTOTPPage{Layout: v.layout(), Factors: v.factors(), Again: v.askedAgain(), Next: next})
 }
 
 func (s *Server) loginTOTP(v *visit) error {
 	next := localPath(v.form.Get("next"))
 	session, err := s.accounts.VerifyTOTP(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
 	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, ui.LoginTOTPPage{Layout: v.with(ps), Again: v.askedAgain(), Next: next})
+		return v.render(status, ui.LoginTOTPPage{Layout: v.with(ps), Factors: v.factors(), Again: v.askedAgain(), Next: next})
 	}
 	if err != nil {
 		return err
@@ -110,14 +101,14 @@ func (s *Server) loginTOTP(v *visit) error {
 }
 
 func (s *Server) showLoginRecovery(v *visit) error {
-	return v.show(ui.LoginRecoveryPage{Layout: v.layout(), Again: v.askedAgain(), Next: localPath(v.QueryParam("next"))})
+	return v.show(ui.LoginRecoveryPage{Layout: v.layout(), Factors: v.factors(), Again: v.askedAgain(), Next: localPath(v.QueryParam("next"))})
 }
 
 func (s *Server) loginRecovery(v *visit) error {
 	next := localPath(v.form.Get("next"))
 	session, err := s.accounts.UseRecoveryCode(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
 	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, ui.LoginRecoveryPage{Layout: v.with(ps), Again: v.askedAgain(), Next: next})
+		return v.render(status, ui.LoginRecoveryPage{Layout: v.with(ps), Factors: v.factors(), Again: v.askedAgain(), Next: next})
 	}
 	if err != nil {
 		return err

@@ -118,7 +118,7 @@ func (v *visit) again(err error) string {
 	case errors.Is(err, authn.ErrSignedOut):
 		return v.signInPath()
 	case errors.Is(err, authn.ErrFactorStale):
-		return ui.PathLoginTOTP.WithNext(v.here())
+		return v.factorPath().WithNext(v.here())
 	}
 	return ""
 }

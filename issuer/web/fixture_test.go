@@ -111,7 +111,7 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	mailer := NewMailer(h.pages, h.mails, at)
 	h.accounts, err = authn.New(authn.Config{
 		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: mailer, OpenRegistration: h.open,
-		PasswordParams: &cheap, Clock: h.clock.Now, Logger: log,
+		PublicURL: at, PasswordParams: &cheap, Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)
 	folder, err := gateway.NewFolder(filepath.Join(h.dir, "packages"))

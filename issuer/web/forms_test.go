@@ -223,7 +223,7 @@ func TestBodiesThatAreNoForms(t *testing.T) {
 	before := h.state()
 	for _, route := range h.web.Routes() {
 		path, ok := strings.CutPrefix(route, "POST ")
-		if !ok || strings.HasPrefix(path, pathLegacy) {
+		if !ok || strings.HasPrefix(path, pathLegacy) || strings.HasPrefix(path, "/webauthn/") { // those: TestCeremonyBodies
 			continue
 		}
 		path = strings.NewReplacer(":id", "x", ":name", "x").Replace(path)

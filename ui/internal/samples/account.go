@@ -25,10 +25,13 @@ func entry() []Page {
 		}},
 		{"login", ui.LoginPage{Layout: visitor(), Next: "/tokens/new"}},
 		{"login-problems", ui.LoginPage{Login: "ada", RegistrationOpen: true, Layout: wrong(visitor(), ui.Problem{Code: "sign_in_failed"})}},
-		{"login-totp", ui.LoginTOTPPage{Layout: enrolling()}},
+		{"login-passkeys", ui.LoginPage{Layout: visitor(), Next: "/tokens/new", Passkeys: true}},
+		{"login-key", ui.LoginKeyPage{Layout: enrolling(), Factors: ui.Factors{Key: true}}},
+		{"login-key-again", ui.LoginKeyPage{Layout: member(), Factors: ui.Factors{Key: true, App: true}, Again: true, Next: "/account/totp"}},
+		{"login-totp", ui.LoginTOTPPage{Layout: enrolling(), Factors: ui.Factors{Key: true, App: true}}},
 		{"login-totp-problems", ui.LoginTOTPPage{Next: "/tokens", Layout: wrong(enrolling(), ui.Problem{Field: "code", Code: "totp_wrong"})}},
 		{"login-again", ui.LoginTOTPPage{Layout: member(), Again: true, Next: "/account/totp"}},
-		{"login-recovery", ui.LoginRecoveryPage{Layout: enrolling(), Next: "/tokens"}},
+		{"login-recovery", ui.LoginRecoveryPage{Layout: enrolling(), Factors: ui.Factors{App: true}, Next: "/tokens"}},
 		{"verify-sent", ui.VerifyEmailSentPage{Layout: enrolling(), Email: "ada@example.org", ValidFor: 24 * time.Hour, CanChange: true}},
 		{"verify-sent-problems", ui.VerifyEmailSentPage{
 			Email: "ada@example.org", ValidFor: 24 * time.Hour, CanChange: true, NewEmail: "ada@",
@@ -56,7 +59,7 @@ func account() []Page {
 	}
 	return []Page{
 		{"factors", ui.FactorChoicePage{Layout: enrolling()}},
-		{"factors-both", ui.FactorChoicePage{Layout: member(), SecurityKeyURL: "/account/security-keys/new"}},
+		{"factors-both", ui.FactorChoicePage{Layout: member(), SecurityKeyURL: string(ui.PathKeyNew)}},
 		{"totp-setup", setup},
 		{"totp-replace-problems", again},
 		{"recovery-first", ui.RecoveryNewPage{Layout: enrolling(), First: true}},
@@ -67,10 +70,37 @@ func account() []Page {
 			Layout: done(member(), "recovery_codes_saved"), Email: "ada@example.org", EmailVerified: true,
 			CreatedAt: ago(400 * day), HasTOTP: true, CodesLeft: 6, Events: accountEvents(),
 		}},
+		{"key-new", ui.KeyNewPage{Layout: enrolling()}},
+		{"key-new-second", ui.KeyNewPage{Layout: member()}},
+		{"key", ui.KeyPage{Layout: wrong(member(), ui.Problem{Field: "name", Code: "key_name_taken", Args: ui.Args{"name": "Laptop"}}), Key: keys()[0], Name: "laptop"}},
+		{"key-remove", ui.KeyRemovePage{Layout: wrong(member(), ui.Problem{Code: "last_factor"}), Key: keys()[0]}},
+		{"totp-remove", ui.KeyRemovePage{Layout: member()}},
+		{"keys-only", ui.KeysOnlyPage{Layout: wrong(member(), ui.Problem{Code: "key_missing"})}},
+		{"keys-only-two", ui.KeysOnlyPage{Layout: member(), Keys: 2}},
+		{"keys-only-off", ui.KeysOnlyPage{Layout: member(), On: true, Keys: 2}},
+		{"account-no-keys", ui.AccountPage{
+			Layout: member(), Email: "ada@example.org", EmailVerified: true, CreatedAt: ago(day), HasTOTP: true, CodesLeft: 8, KeysOffered: true,
+		}},
+		{"account-keys", ui.AccountPage{
+			Layout: done(member(), "key_added"), Email: "ada@example.org", EmailVerified: true,
+			CreatedAt: ago(400 * day), HasTOTP: true, CodesLeft: 6, KeysOffered: true, Keys: keys(),
+		}},
+		{"account-keys-only", ui.AccountPage{
+			Layout: member(), Email: "ada@example.org", EmailVerified: true,
+			CreatedAt: ago(400 * day), HasTOTP: true, CodesLeft: 6, KeysOffered: true, Keys: keys()[:1], KeysOnly: true,
+		}},
 		{"account-problems", ui.AccountPage{
 			Layout: wrong(member(), ui.Problem{Field: "old_password", Code: "password_wrong"}),
 			Email:  "ada.with.a.very.long.name.indeed@department.of.engines.example.org", CreatedAt: ago(3 * time.Minute), CodesLeft: 1,
 		}},
+	}
+}
+
+func keys() []ui.KeyRow {
+	return []ui.KeyRow{
+		{ID: "k1", Name: "blue key on the ring", CreatedAt: ago(400 * day), UsedAt: ago(time.Hour)},
+		{ID: "k2", Name: "laptop", Passkey: true, CreatedAt: ago(30 * day)},
+		{ID: "k3", Name: "a password manager with a rather long name for its passkeys here", Passkey: true, BackedUp: true, CreatedAt: ago(day), UsedAt: ago(time.Minute)},
 	}
 }
 
