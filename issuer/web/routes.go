@@ -19,7 +19,7 @@ const (
 )
 
 // routes says what is where, and who may go there.
-func (s *Server) routes(gateway, index, feed http.Handler) {
+func (s *Server) routes(gateway, index http.Handler) {
 	s.echo.Use(requestID, s.accessLog, recoverPanic, s.secure, deadlines(pageTimeout, pageTimeout))
 	s.echo.GET(pathHealth, s.health)
 	s.echo.HEAD(pathHealth, s.health)
@@ -34,14 +34,13 @@ func (s *Server) routes(gateway, index, feed http.Handler) {
 		s.echo.HEAD(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
 	}
 
-	if feed != nil {
-		s.echo.Any(feedhttp.Prefix+"*", mount(feed))
+	if s.feed != nil {
+		s.echo.Any(feedhttp.Prefix+"*", mount(s.feed))
 	}
 
 	p := pages{s, []echo.MiddlewareFunc{s.pageEdge, s.withSession}}
 	s.entryRoutes(p)
 	s.accountRoutes(p)
-	s.keyRoutes(p)
 	s.tokenRoutes(p)
 	s.projectRoutes(p)
 	s.adminRoutes(p)

@@ -58,6 +58,7 @@ type Server struct {
 	issuer       *issuer.Service
 	pages        *ui.Renderer
 	mailer       *Mailer
+	feed         http.Handler // nil where there are no verifiers
 	catchUp      func(context.Context, uint64) error
 	public       *url.URL
 	maxTokenLife time.Duration
@@ -78,7 +79,7 @@ func New(cfg Config) (*Server, error) {
 		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, mailer: cfg.Mailer, catchUp: cfg.CatchUp,
 		public: cfg.PublicURL, maxTokenLife: cfg.MaxTokenLife,
 		extractIP: ipExtractor(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
-		now: cfg.Clock, log: cfg.Logger,
+		now: cfg.Clock, log: cfg.Logger, feed: cfg.Feed,
 	}
 	// Behind a proxy that puts its own Host into requests, browsers still name this.
 	if err := s.crossOrigin.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {
@@ -89,12 +90,20 @@ func New(cfg Config) (*Server, error) {
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.IPExtractor = s.extractIP
 	s.echo.HTTPErrorHandler = s.answerError
-	s.routes(cfg.Gateway, cfg.Index, cfg.Feed)
+	s.routes(cfg.Gateway, cfg.Index)
 	return s, nil
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// EndStreams ends the answers of Feed that never end by themselves: give it to
+// http.Server.RegisterOnShutdown.
+func (s *Server) EndStreams() {
+	if f, ok := s.feed.(interface{ EndStreams() }); ok {
+		f.EndStreams()
+	}
+}
 
 // ClientIP is the address of who made a request, as far as it can be believed.
 // The zero Addr means unknown.
