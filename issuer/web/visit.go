@@ -123,7 +123,7 @@ func administrator(v *visit) (string, error) {
 func (v *visit) stepPath() string {
 	switch v.step() {
 	case authn.StepSecondFactor:
-		return string(ui.PathLoginTOTP)
+		return string(v.factorPath())
 	case authn.StepVerifyEmail:
 		return string(ui.PathVerifyEmailSent)
 	case authn.StepAddFactor:
@@ -167,6 +167,10 @@ func (v *visit) here() string {
 		return string(ui.PathVerifyEmailSent)
 	case ui.PathMembers.Colon(), ui.PathMemberRole.Colon():
 		return localPath(ui.PathProject.With(v.Param("name")))
+	case ui.PathKeyAddBegin.Colon(), ui.PathKeyAddFinish.Colon():
+		return string(ui.PathKeyNew)
+	case ui.PathPasskeyBegin.Colon(), ui.PathPasskeyFinish.Colon(), ui.PathKeyVerifyBegin.Colon(), ui.PathKeyVerifyFinish.Colon():
+		return "" // their page knows where to go on
 	case ui.PathInvitations.Colon(), ui.PathInvitationEnd.Colon():
 		return string(ui.PathAdminPeople)
 	}
