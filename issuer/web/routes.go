@@ -41,6 +41,7 @@ func (s *Server) routes(gateway, index http.Handler) {
 	p := pages{s, []echo.MiddlewareFunc{s.pageEdge, s.withSession}}
 	s.entryRoutes(p)
 	s.accountRoutes(p)
+	s.keyRoutes(p)
 	s.tokenRoutes(p)
 	s.projectRoutes(p)
 	s.adminRoutes(p)
