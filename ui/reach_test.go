@@ -1,0 +1,32 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReach(t *testing.T) {
+	c := english(t)
+	bound := c.must("reach.bound", nil)
+	for _, q := range []struct {
+		r    Reach
+		want string
+	}{
+		{Reach{}, ""},
+		{Reach{Connected: 1, Applied: 1}, "1 of 1 verifier has it, in 1 ms."},
+		{Reach{Connected: 3, Applied: 3, Took: 41400 * time.Microsecond}, "3 of 3 verifiers have it, in 41 ms."},
+		{Reach{Connected: 3, Applied: 3, Took: 1200 * time.Millisecond}, "3 of 3 verifiers have it, in 2 seconds."},
+		{Reach{Connected: 3, Applied: 2, Behind: []string{"a"}}, "2 of 3 connected verifiers have it. Still waiting for a. " + bound},
+		{Reach{Connected: 3, Applied: 1, Here: true, Behind: []string{"a"}}, "1 of 3 connected verifiers have it. Still waiting for this server and a. " + bound},
+		{Reach{Connected: 1, Applied: 1, Away: []string{"b", "c"}, More: 2}, "1 of 1 connected verifier has it. Not connected: b and c. 2 more lack it. " + bound},
+	} {
+		if got := c.reach(q.r); got != q.want {
+			t.Errorf("%+v: got %q, want %q", q.r, got, q.want)
+		}
+	}
+	n := Notice{Code: "token_revoked", Reach: &Reach{Connected: 2, Applied: 2, Took: time.Millisecond}}
+	if got := c.notice(n); !strings.HasPrefix(got, c.must("notice.token_revoked", nil)+" 2 of 2") {
+		t.Errorf("the notice is %q", got)
+	}
+}
