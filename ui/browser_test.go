@@ -144,6 +144,19 @@ func TestScripts(t *testing.T) {
 	}
 
 	w.open("token-new")
+	const twice = `(() => {
+  const form = document.querySelector("main form"), sent = [];
+  addEventListener("submit", event => { sent.push(!event.defaultPrevented); event.preventDefault(); });
+  form.requestSubmit();
+  form.requestSubmit();
+  dispatchEvent(new PageTransitionEvent("pageshow"));
+  form.requestSubmit();
+  return sent.join();
+})()`
+	if got := ask[string](w, twice); got != "true,false,true" {
+		t.Errorf("a form that is sent twice, and again after coming back: %s", got)
+	}
+	w.open("token-new")
 	if ask[bool](w, `document.querySelector("#projects").checkVisibility()`) {
 		t.Error("projects are shown before they are asked for")
 	}
