@@ -11,13 +11,13 @@ import (
 func TestReportIsAnsweredWithThePosition(t *testing.T) {
 	h := newSource(t)
 	_, secret := h.secret("berlin")
-	for range 2 {
+	for _, label := range []string{"one", "two"} {
 		res := h.ask(t.Context(), "POST", feed.PathReport, secret, strings.NewReader("{}"))
 		res.Body.Close()
 		at, err := feed.ParsePosition(res.Header.Get(feed.PositionHeader))
 		if res.StatusCode != 204 || err != nil || at != h.at() {
 			t.Errorf("%d, at %s of %s: %v", res.StatusCode, at, h.at(), err)
 		}
-		h.mint("ci")
+		h.mint(label)
 	}
 }

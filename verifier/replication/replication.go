@@ -1,13 +1,43 @@
-// Package replication keeps a root-key store current: a Follower asks a Source,
-// the issuer, for what changed, and applies it.
+// Package replication keeps a root-key store current, and answers from it for as
+// long as it is: a Follower is what a verifier.Verifier works with where the issuer
+// is another process.
 //
-//	f := replication.New(replication.Config{Source: issuer, Store: keys})
-//	go f.Run(ctx)
-//	err := f.CatchUp(ctx, revision) // where something has to be in the store first
+//	keys, err := rootkeys.Open("rootkeys.db", rootkeys.Options{Key: key})
+//	issuer, err := replication.NewRemote(replication.RemoteConfig{
+//		URL: "https://packages.example.org", SecretFile: "verifier.secret"})
+//	follower := replication.New(replication.Config{Remote: issuer, Store: keys})
+//	go follower.Run(ctx)
+//	check := verifier.New(follower)
 //
 // A follower never gives up: while the issuer is out of reach, or is one that the
 // store refuses to follow, it tries again, less and less often, and the store
-// stays where it is. How old that is, Store.LastHeard says.
+// stays where it is.
+//
+// # What is promised
+//
+// While the follower is connected, what the issuer withdraws is refused as soon as
+// it has arrived, which takes milliseconds. Where the issuer is out of reach, the
+// store decides on for Config.MaxStaleness, counted from the last moment of which
+// it is known that nothing was missing, and then every answer is
+// verifier.ErrUnavailable. That moment is when the follower asked the issuer where
+// it stands, once the store is there: so a connection that delays everything makes
+// a store old, not falsely fresh.
+//
+// A token that is not in the store is looked for at the issuer once (see Lookup),
+// so a token works the moment it was minted.
+//
+// # Clocks
+//
+// While the process runs, age is counted by the monotonic clock and by the wall
+// clock, and the greater counts: the first does not see that the machine slept, and
+// the second can be set. A wall clock that is set forward costs a connected
+// follower one question to the issuer; one that is set back makes nothing younger.
+// When the process begins there is only what the store's file says by the wall
+// clock: a time to come counts as never, so that a clock that was set back makes the
+// store wait for the issuer. A clock that is set back while no process runs, by
+// less than it then stood still, is the one thing that goes unnoticed, until the
+// issuer is heard. What time the issuer says it is decides nothing; Status tells how
+// far it is off.
 package replication
 
 import (
@@ -17,6 +47,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
@@ -27,37 +58,31 @@ import (
 // was asked for.
 var ErrCompacted = feed.ErrCompacted
 
-// Source is an issuer's history. The follower calls one method at a time, and
-// takes every error but the context's as one that may pass.
-type Source interface {
-	// Position is the issuer, its epoch, and its last committed revision.
-	Position(ctx context.Context) (rootkeys.Position, error)
+// DefaultMaxStaleness is Config.MaxStaleness where it is not set.
+const DefaultMaxStaleness = 10 * time.Minute
 
-	// Changes returns the change sets that come behind the revision after, in
-	// their order and with none left out, at most limit of them; none if there
-	// are none yet. It returns ErrCompacted where the first are gone.
-	Changes(ctx context.Context, after uint64, limit int) ([]rootkeys.ChangeSet, error)
-
-	// Wait returns nil once there is a revision behind after, and an error
-	// when ctx ends before.
-	Wait(ctx context.Context, after uint64) error
-}
-
-// Config is what a Follower works with. Source and Store must be set.
+// Config is what a Follower works with. Store must be set, and one of Source and
+// Remote.
 type Config struct {
-	Source Source
+	Source Source  // the issuer, in this process
+	Remote *Remote // the issuer, over HTTP
 	Store  *rootkeys.Store
 
-	// Batch is how many change sets are asked for, and committed, at once:
-	// 500 where it is 0.
+	// MaxStaleness is for how long Lookup answers without having heard that the
+	// store is current: DefaultMaxStaleness where it is 0. A revocation reaches a
+	// verifier that lost its issuer this late, so don't set it to more than a day,
+	// and to no less than half a minute: an issuer is heard each 10 s.
+	MaxStaleness time.Duration
+
+	// Batch is how many change sets are committed at once, at most: 500 where it is 0.
 	Batch int
 
-	// Heartbeat is how often the source is asked where nothing changes, so
+	// Heartbeat is how often a Source is asked where nothing changes, so
 	// that the store knows when the issuer was last heard: 5 s where it is 0.
 	Heartbeat time.Duration
 
 	Logger *slog.Logger                         // nil discards
-	Clock  func() time.Time                     // nil: time.Now
+	Clock  func() time.Time                     // the wall clock; nil: time.Now
 	Sleep  func(context.Context, time.Duration) // returns at the latest when the context ends; nil: a timer
 }
 
@@ -65,18 +90,31 @@ type Config struct {
 // by chance, so that many verifiers don't come back at one moment.
 const (
 	firstPause = 100 * time.Millisecond
-	lastPause  = 30 * time.Second
+	lastPause  = 10 * time.Second
 )
 
 // Follower brings a store along its issuer's history. Its methods may be called
 // by several goroutines at once.
 type Follower struct {
-	cfg Config
-	run sync.Mutex // held by Run
+	cfg   Config
+	times times
+	began time.Time            // mono counts from here
+	mono  func() time.Duration // the monotonic clock; tests set it
+	uses  uses
 
-	mu      sync.Mutex    // over the following
-	err     error         // of the last round
-	applied chan struct{} // closed and replaced after each commit
+	run  sync.Mutex     // held by Run
+	fill *rootkeys.Fill // a snapshot that is whole and waits for what followed it; Run's
+
+	heard atomic.Pointer[moment] // when the store was last known to be current; nil: not in this process
+	wake  chan struct{}          // tells speak that there is something to say; holds one
+
+	mu       sync.Mutex    // over the following
+	err      error         // of the last attempt
+	applied  chan struct{} // closed and replaced after each commit
+	speaking bool          // speak runs, so asking makes sense
+	pending  *answer       // to the next question; nil while nobody waits for one
+	proof    *proof        // that waits for the store
+	line     line
 }
 
 // New makes a Follower; Run sets it to work.
@@ -87,16 +125,21 @@ func New(cfg Config) *Follower {
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = 5 * time.Second
 	}
+	if cfg.MaxStaleness <= 0 {
+		cfg.MaxStaleness = DefaultMaxStaleness
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
 	}
 	if cfg.Sleep == nil {
 		cfg.Sleep = sleep
 	}
-	return &Follower{cfg: cfg, applied: make(chan struct{})}
+	f := &Follower{
+		cfg: cfg, times: usualTimes, began: time.Now(),
+		applied: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+	f.mono = func() time.Duration { return time.Since(f.began) }
+	return f
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -115,67 +158,37 @@ func (f *Follower) Err() error {
 	return f.err
 }
 
-// Run follows the source until ctx ends, and then returns nil. Errors of the
-// source and the store are logged and kept for Err. It returns an error if the
-// follower runs already.
+// Run follows the issuer until ctx ends, and then returns nil. Errors of the
+// issuer and the store are logged and kept for Err. It returns an error if the
+// follower runs already, or has not exactly one issuer to follow.
 func (f *Follower) Run(ctx context.Context) error {
 	if !f.run.TryLock() {
 		return errors.New("replication: this follower runs already")
 	}
 	defer f.run.Unlock()
-	var h health
-	woken := false
-	for ctx.Err() == nil {
-		moved, err := f.round(ctx)
-		switch {
-		case err == nil && woken && !moved:
-			h.badWaits = true
-			err = errors.New("replication: the issuer announced a change and has none")
-		case err == nil:
-			if moved || !h.badWaits {
-				f.well(ctx, &h)
-			}
-			if woken, err = f.wait(ctx); err != nil {
-				h.badWaits = true
-			} else if !woken {
-				f.well(ctx, &h)
-			}
-		}
-		if err != nil && ctx.Err() == nil {
-			woken = false
-			f.cfg.Sleep(ctx, f.ill(ctx, &h, err))
-		}
+	switch {
+	case (f.cfg.Source == nil) == (f.cfg.Remote == nil):
+		return errors.New("replication: set one of Source and Remote")
+	case f.cfg.Source != nil:
+		f.runSource(ctx)
+	default:
+		f.runRemote(ctx)
 	}
 	return nil
-}
-
-// health is how following went of late.
-type health struct {
-	failures int  // since all was well
-	badWaits bool // one of them was in waiting: that rounds succeed mends nothing
-}
-
-func (f *Follower) well(ctx context.Context, h *health) {
-	if h.failures > 0 {
-		f.cfg.Logger.InfoContext(ctx, "following the issuer again", "revision", f.cfg.Store.Position().Revision)
-	}
-	*h = health{}
-	f.setErr(nil)
-}
-
-// ill notes an error and returns how long to pause.
-func (f *Follower) ill(ctx context.Context, h *health, err error) time.Duration {
-	d := pause(h.failures)
-	h.failures++
-	f.setErr(err)
-	f.cfg.Logger.WarnContext(ctx, "can't follow the issuer", "error", err, "retry_in", d)
-	return d
 }
 
 func (f *Follower) setErr(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.err = err
+}
+
+// ill notes an error behind so many before it, and returns how long to pause.
+func (f *Follower) ill(ctx context.Context, failures int, err error) time.Duration {
+	d := pause(failures)
+	f.setErr(err)
+	f.cfg.Logger.WarnContext(ctx, "can't follow the issuer", "error", err, "retry_in", d)
+	return d
 }
 
 // pause is how long to wait after so many failures in a row.
@@ -187,78 +200,21 @@ func pause(failures int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-// round applies everything that the source has, and tells whether that was
-// anything.
-func (f *Follower) round(ctx context.Context) (moved bool, err error) {
-	asked := f.cfg.Clock() // before the answer: a slow one is no fresher than that
-	head, err := f.cfg.Source.Position(ctx)
-	if err != nil {
-		return false, fmt.Errorf("replication: ask the issuer for its position: %w", err)
-	}
-	before := f.cfg.Store.Position()
-	if err := f.apply(ctx, head, nil); err != nil {
-		return false, err
-	}
-	for at := f.cfg.Store.Position().Revision; at < head.Revision; {
-		sets, err := f.changes(ctx, head, at)
-		if err != nil {
-			return false, err
-		}
-		if err := f.apply(ctx, head, sets); err != nil {
-			return false, err
-		}
-		now := f.cfg.Store.Position().Revision
-		if now == at {
-			return false, fmt.Errorf("replication: the issuer is at revision %d and has no changes behind %d", head.Revision, at)
-		}
-		at = now
-	}
-	if err := f.cfg.Store.Heard(asked); err != nil {
-		return false, fmt.Errorf("replication: %w", err)
-	}
-	return f.cfg.Store.Position() != before, nil
-}
-
-// changes asks for change sets, and makes sure that they are of head's epoch: it
-// only rises, so it was the same while it is the same before and after.
-func (f *Follower) changes(ctx context.Context, head rootkeys.Position, after uint64) ([]rootkeys.ChangeSet, error) {
-	sets, err := f.cfg.Source.Changes(ctx, after, f.cfg.Batch)
-	if err != nil {
-		return nil, fmt.Errorf("replication: ask the issuer for changes behind revision %d: %w", after, err)
-	}
-	again, err := f.cfg.Source.Position(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("replication: ask the issuer for its position: %w", err)
-	}
-	if again.Issuer != head.Issuer || again.Epoch != head.Epoch {
-		return nil, errors.New("replication: the issuer began a new epoch under way")
-	}
-	return sets, nil
-}
-
-func (f *Follower) apply(ctx context.Context, head rootkeys.Position, sets []rootkeys.ChangeSet) error {
-	if err := f.cfg.Store.Apply(ctx, head, sets); err != nil {
-		return fmt.Errorf("replication: %w", err)
-	}
+// tell wakes who waits for the store to move, and proves what can be proved now.
+func (f *Follower) tell() {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	close(f.applied)
 	f.applied = make(chan struct{})
-	return nil
-}
-
-// wait returns when the source has something new (woken) or at the next heartbeat.
-func (f *Follower) wait(ctx context.Context) (woken bool, err error) {
-	beat, cancel := context.WithTimeout(ctx, f.cfg.Heartbeat)
-	defer cancel()
-	err = f.cfg.Source.Wait(beat, f.cfg.Store.Position().Revision)
-	switch {
-	case err == nil:
-		return true, nil
-	case beat.Err() != nil:
-		return false, nil
+	p := f.proof
+	if p != nil && f.reached(p.head) {
+		f.proof = nil
+	} else {
+		p = nil
 	}
-	return false, fmt.Errorf("replication: wait for the issuer: %w", err)
+	f.mu.Unlock()
+	if p != nil {
+		f.hear(p.asked)
+	}
 }
 
 // CatchUp waits until the store has applied the revision and can answer, or until

@@ -104,8 +104,8 @@ func TestComesBackAfterErrors(t *testing.T) {
 				if err := f.Err(); !errors.Is(err, errDown) {
 					t.Errorf("%v", err)
 				}
-				// Doubled pauses up to 30 s, halved by chance: some 25 to 50 tries in 10 minutes.
-				if got := source.count(call); got < 20 || got > 60 {
+				// Doubled pauses up to 10 s, halved by chance: some 65 to 130 tries in 10 minutes.
+				if got := source.count(call); got < 60 || got > 140 {
 					t.Errorf("%d tries in 10 minutes", got)
 				}
 				source.set(func() { delete(source.fail, call) })
@@ -126,7 +126,7 @@ func TestComesBackAfterErrors(t *testing.T) {
 func TestPausesGrow(t *testing.T) {
 	for failures := range 40 {
 		want := lastPause
-		if failures < 9 {
+		if failures < 7 {
 			want = min(lastPause, firstPause<<failures)
 		}
 		low, high := want, time.Duration(0)

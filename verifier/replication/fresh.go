@@ -1,0 +1,147 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// ErrStale says that the store was not known to be current for longer than
+// MaxStaleness. It comes with verifier.ErrUnavailable.
+var ErrStale = errors.New("replication: the store is too old to decide")
+
+// moment is what both clocks said at once.
+type moment struct {
+	wall time.Time
+	mono time.Duration // since the follower was made
+}
+
+func (f *Follower) now() moment {
+	if f.cfg.Clock == nil {
+		t := time.Now() // one reading of both
+		return moment{wall: t.Round(0), mono: t.Sub(f.began)}
+	}
+	return moment{wall: f.cfg.Clock().Round(0), mono: f.mono()}
+}
+
+// hear notes that the store is now known to have been current at m.
+func (f *Follower) hear(m moment) {
+	for {
+		old := f.heard.Load()
+		if old != nil && old.mono >= m.mono {
+			return
+		}
+		if f.heard.CompareAndSwap(old, &m) {
+			break
+		}
+	}
+	if err := f.cfg.Store.Heard(m.wall); err != nil {
+		f.cfg.Logger.Warn("a restart will not know when the issuer was heard", "error", err)
+	}
+}
+
+// age is how long ago the store was last known to be current, and false where it is
+// not known that it ever was.
+func (f *Follower) age(now moment) (time.Duration, bool) {
+	if m := f.heard.Load(); m != nil {
+		return max(now.mono-m.mono, now.wall.Sub(m.wall), 0), true
+	}
+	saved := f.cfg.Store.LastHeard()
+	if saved.IsZero() || now.wall.Before(saved) {
+		return 0, false
+	}
+	return now.wall.Sub(saved), true
+}
+
+// stale is the error of a store that is too old, or nil.
+func (f *Follower) stale() error {
+	age, known := f.age(f.now())
+	switch {
+	case known && age <= f.cfg.MaxStaleness:
+		return nil
+	case known:
+		return fmt.Errorf("%w: %w: it was last known to be current %s ago, and %s are allowed", verifier.ErrUnavailable, ErrStale, age.Round(time.Second), f.cfg.MaxStaleness)
+	case f.cfg.Store.LastHeard().IsZero():
+		return fmt.Errorf("%w: %w: the issuer was never heard", verifier.ErrUnavailable, ErrStale)
+	}
+	return fmt.Errorf("%w: %w: by this machine's clock the issuer is to be heard at %s, so the clock was set back, and how old the store is can't be told", verifier.ErrUnavailable, ErrStale, f.cfg.Store.LastHeard().UTC().Format(time.RFC3339))
+}
+
+// Lookup implements verifier.Store. Where the store is older than MaxStaleness, or
+// does not have the token, it asks the issuer where it stands and waits until the
+// store is there, for two seconds at most. All who wait at one time ask one
+// question, and there are ten questions a second at most, whatever is looked up.
+//
+// verifier.ErrUnknownToken says that the issuer has no such token either. Where it
+// can't be asked, a token that is not in the store may be a new one: that is
+// verifier.ErrUnavailable.
+func (f *Follower) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
+	if err := f.stale(); err != nil {
+		if cause := f.confirm(ctx); cause != nil {
+			return verifier.Record{}, fmt.Errorf("%w: %w", err, cause)
+		}
+		if err := f.stale(); err != nil {
+			return verifier.Record{}, err
+		}
+	}
+	rec, err := f.cfg.Store.Lookup(ctx, tokenID, project)
+	if !errors.Is(err, verifier.ErrUnknownToken) || !caveats.ValidUUID(tokenID) {
+		return rec, err
+	}
+	if err := f.confirm(ctx); err != nil {
+		return verifier.Record{}, fmt.Errorf("%w: the store does not have it, and whether it is new is not known: %w", verifier.ErrUnavailable, err)
+	}
+	return f.cfg.Store.Lookup(ctx, tokenID, project)
+}
+
+var _ verifier.Store = (*Follower)(nil)
+
+// confirm makes sure that the store has what the issuer had when confirm was called.
+func (f *Follower) confirm(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, f.times.confirm)
+	defer cancel()
+	p, err := f.ask(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f.CatchUp(ctx, p.head.Revision); err != nil {
+		return err
+	}
+	if !f.reached(p.head) {
+		return fmt.Errorf("replication: the issuer is at %s and the store at %s", p.head, f.cfg.Store.Position())
+	}
+	f.hear(p.asked)
+	return nil
+}
+
+// proof is that an issuer stood at head after it was asked: a store that has
+// reached head was current when it was asked.
+type proof struct {
+	asked moment
+	head  rootkeys.Position
+}
+
+// reached tells whether the store has all that the issuer had at head.
+func (f *Follower) reached(head rootkeys.Position) bool {
+	at := f.cfg.Store.Position()
+	return at.Issuer == head.Issuer && at.Epoch == head.Epoch && at.Revision >= head.Revision && !f.cfg.Store.Filling()
+}
+
+// prove uses a proof now, or keeps it until the store is there. One is kept: under
+// steady change a later one would always be out of reach.
+func (f *Follower) prove(p proof) {
+	f.mu.Lock()
+	there := f.reached(p.head)
+	if !there && (f.proof == nil || f.proof.head.Epoch != p.head.Epoch) {
+		f.proof = &p
+	}
+	f.mu.Unlock()
+	if there {
+		f.hear(p.asked)
+	}
+}

@@ -1,0 +1,274 @@
+package replication
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// Errors of an issuer that does not let itself be followed. A follower goes on
+// trying; somebody has to do something first.
+var (
+	// ErrSecret says that the issuer does not know the secret (HTTP 401 or 403).
+	ErrSecret = errors.New("replication: the issuer does not accept this verifier")
+
+	// ErrConflict says that the store follows another issuer, or knows of
+	// more than this one, which was restored from a backup (HTTP 409).
+	ErrConflict = errors.New("replication: the issuer can't be followed from where the store is")
+)
+
+// errIdle says that a connection is dead, whatever the network still says.
+var errIdle = errors.New("replication: nothing came from the issuer for too long; the connection is taken for dead")
+
+// RemoteConfig says where an issuer is. URL and SecretFile must be set.
+type RemoteConfig struct {
+	// URL is the issuer's address, as people use it: https, or http where it is
+	// on this machine.
+	URL string
+
+	// SecretFile holds the secret that the issuer showed when this verifier was
+	// registered; its mode is 0600 or 0400, but for a credential of systemd. It is
+	// read for each request, so a new secret needs no restart.
+	SecretFile string
+
+	// CAFile holds the certificates (PEM) that sign the issuer's; "" is the system's.
+	CAFile string
+}
+
+// Remote is an issuer that is followed over HTTP.
+type Remote struct {
+	base   *url.URL
+	secret string
+	client *http.Client
+}
+
+// NewRemote checks cfg and reads its files; it connects to nobody.
+func NewRemote(cfg RemoteConfig) (*Remote, error) {
+	base, err := parseURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		MaxIdleConns:        2,
+		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true, // a frame has to arrive when it was sent
+	}
+	if cfg.CAFile != "" {
+		pem, err := os.ReadFile(cfg.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("replication: the certificates of the issuer: %w", err)
+		}
+		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+		if !transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("replication: %s holds no certificate in PEM", cfg.CAFile)
+		}
+	}
+	r := &Remote{base: base, secret: cfg.SecretFile, client: &http.Client{
+		Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { // it would carry the secret elsewhere
+			return http.ErrUseLastResponse
+		},
+	}}
+	_, err = r.readSecret()
+	return r, err
+}
+
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("replication: the issuer's address: %w", err)
+	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("replication: the issuer's address is not like https://packages.example.org")
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		return u, nil
+	}
+	return nil, fmt.Errorf("replication: the issuer's address begins with %q: only https will do, because the verifier sends its secret there", u.Scheme+"://")
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// readSecret reads the secret's file, which nobody else may read.
+func (r *Remote) readSecret() (string, error) {
+	f, err := os.Open(r.secret)
+	if err != nil {
+		return "", fmt.Errorf("replication: the verifier's secret: %w", err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("replication: the verifier's secret: %w", err)
+	}
+	if fi.Mode().Perm()&0o077 != 0 && !credential(r.secret) {
+		return "", fmt.Errorf("replication: the secret in %s may be read by others (mode %04o): run 'chmod 600 %s', and register the verifier anew if others have read it: %w", r.secret, fi.Mode().Perm(), r.secret, fs.ErrPermission)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, 1<<10))
+	secret := strings.TrimSpace(string(b))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("replication: the verifier's secret: %w", err)
+	case secret == "" || strings.ContainsFunc(secret, func(c rune) bool { return c <= ' ' || c > '~' }):
+		return "", fmt.Errorf("replication: %s does not hold the secret of a verifier: one line, as the issuer showed it", r.secret)
+	}
+	return secret, nil
+}
+
+// credential tells whether a file is one of systemd's, which sees to who reads it.
+func credential(path string) bool {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	return dir != "" && filepath.Dir(filepath.Clean(path)) == filepath.Clean(dir)
+}
+
+// do sends a request, and returns the answer if its status is want.
+func (r *Remote) do(ctx context.Context, method, path string, query url.Values, body []byte, want int) (*http.Response, error) {
+	secret, err := r.readSecret()
+	if err != nil {
+		return nil, err
+	}
+	u := r.base.JoinPath(path)
+	u.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("replication: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+secret)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := r.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("replication: the issuer can't be reached: %w", cause(ctx, err))
+	}
+	if res.StatusCode == want {
+		return res, nil
+	}
+	defer res.Body.Close()
+	return nil, r.refused(res)
+}
+
+// cause is why a context ended, where that is what err is about.
+func cause(ctx context.Context, err error) error {
+	if c := context.Cause(ctx); c != nil && ctx.Err() != nil {
+		return c
+	}
+	return err
+}
+
+// refused is the error of an answer that was not hoped for.
+func (r *Remote) refused(res *http.Response) error {
+	b, _ := io.ReadAll(io.LimitReader(res.Body, 400))
+	says := strings.Join(strings.FieldsFunc(string(b), func(c rune) bool { return c < ' ' || c == 0x7f || c == 0xfffd }), " ")
+	says = strings.TrimSpace(res.Status + " " + says)
+	switch res.StatusCode {
+	case http.StatusUnauthorized:
+		return fmt.Errorf("%w: its secret is unknown or was revoked: register it at the issuer and put the new secret into %s (%s)", ErrSecret, r.secret, says)
+	case http.StatusForbidden:
+		return fmt.Errorf("%w: %s", ErrSecret, says)
+	case http.StatusConflict:
+		return fmt.Errorf("%w: check the address; if the issuer was restored from a backup, raise its epoch; to follow another, move the store away (%s)", ErrConflict, says)
+	case http.StatusGone:
+		return fmt.Errorf("replication: %w (%s)", ErrCompacted, says)
+	}
+	return fmt.Errorf("replication: the issuer at %s answers %s", r.base.Redacted(), says)
+}
+
+// final tells whether an error of a report means that the stream is of no use either.
+func final(err error) bool {
+	return errors.Is(err, ErrSecret) || errors.Is(err, ErrConflict)
+}
+
+// body is an answer that is read for as long as it takes, but for silence.
+type body struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	res    *http.Response
+	idle   time.Duration
+	timer  *time.Timer
+}
+
+// open asks for a stream of frames: first it may take begin until the answer comes,
+// and then idle until each of its bytes.
+func (r *Remote) open(ctx context.Context, path string, query url.Values, begin, idle time.Duration) (*body, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	b := &body{ctx: ctx, cancel: cancel, idle: idle, timer: time.AfterFunc(begin, func() { cancel(errIdle) })}
+	res, err := r.do(ctx, http.MethodGet, path, query, nil, http.StatusOK)
+	if err != nil {
+		b.timer.Stop()
+		cancel(nil)
+		return nil, err
+	}
+	b.timer.Stop()
+	b.res = res
+	return b, nil
+}
+
+// Read implements io.Reader. What is done between two reads takes no time from idle.
+func (b *body) Read(p []byte) (int, error) {
+	b.timer.Reset(b.idle)
+	n, err := b.res.Body.Read(p)
+	b.timer.Stop()
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("replication: the connection to the issuer broke: %w", cause(b.ctx, err))
+	}
+	return n, err
+}
+
+func (b *body) close() {
+	b.timer.Stop()
+	b.cancel(nil)
+	b.res.Body.Close()
+}
+
+// stream asks for what follows at.
+func (r *Remote) stream(ctx context.Context, at rootkeys.Position, t times) (*body, error) {
+	return r.open(ctx, feed.PathStream, url.Values{
+		"issuer": {at.Issuer},
+		"epoch":  {strconv.FormatUint(at.Epoch, 10)},
+		"after":  {strconv.FormatUint(at.Revision, 10)},
+	}, t.answer, t.idle)
+}
+
+// report tells the issuer something and returns where it then stands.
+func (r *Remote) report(ctx context.Context, report feed.Report, limit time.Duration) (rootkeys.Position, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	b, err := json.Marshal(report)
+	if err != nil {
+		return rootkeys.Position{}, fmt.Errorf("replication: encode a report: %w", err)
+	}
+	res, err := r.do(ctx, http.MethodPost, feed.PathReport, nil, b, http.StatusNoContent)
+	if err != nil {
+		return rootkeys.Position{}, err
+	}
+	res.Body.Close()
+	at, err := feed.ParsePosition(res.Header.Get(feed.PositionHeader))
+	if err != nil {
+		return at, fmt.Errorf("replication: the issuer does not say where it stands: %w", err)
+	}
+	return at, nil
+}

@@ -1,0 +1,243 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// line is the connection to a Remote.
+type line struct {
+	since time.Time     // when it was made; zero: there is none
+	head  uint64        // the last revision that the issuer told
+	skew  time.Duration // by how much the issuer's clock is ahead
+}
+
+// runRemote follows the Remote until ctx ends.
+func (f *Follower) runRemote(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		began := f.now()
+		err := f.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if f.now().mono-began.mono > f.times.steadily {
+			failures = 0
+		}
+		f.cfg.Sleep(ctx, f.ill(ctx, failures, err))
+		failures++
+	}
+}
+
+// session takes a snapshot where it has to, and follows a stream until that ends.
+func (f *Follower) session(ctx context.Context) error {
+	at := f.cfg.Store.Position()
+	if f.fill == nil && (at.Issuer == "" || f.cfg.Store.Filling()) {
+		if err := f.takeSnapshot(ctx); err != nil {
+			return err
+		}
+	}
+	err := f.stream(ctx)
+	if !errors.Is(err, ErrCompacted) {
+		return err
+	}
+	f.cfg.Logger.InfoContext(ctx, "the store is filled anew", "revision", at.Revision, "because", err)
+	if err := f.takeSnapshot(ctx); err != nil {
+		return err
+	}
+	return f.stream(ctx)
+}
+
+// target is what takes change sets: the store, or a snapshot on its way into it.
+type target interface {
+	Position() rootkeys.Position
+	Apply(context.Context, rootkeys.Position, []rootkeys.ChangeSet) error
+}
+
+func (f *Follower) target() target {
+	if f.fill != nil {
+		return f.fill
+	}
+	return f.cfg.Store
+}
+
+// stream follows a stream until it ends, which is an error.
+func (f *Follower) stream(ctx context.Context) error {
+	asked := f.now()
+	at := f.target().Position()
+	b, err := f.cfg.Remote.stream(ctx, at, f.times)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	frames := feed.NewFrameReader(b)
+	first, err := frames.Next()
+	if err != nil {
+		return cutOff(err)
+	}
+	p := first.Position
+	if p == nil || p.Issuer != at.Issuer || p.Epoch != at.Epoch || p.Revision < at.Revision {
+		return fmt.Errorf("%w: it does not begin with a position behind %s", feed.ErrFrame, at)
+	}
+	s := &session{f: f, frames: frames, head: *p, goal: p.Revision}
+	f.connected(ctx, first)
+	defer f.disconnected()
+	f.prove(proof{asked, *p})
+	return s.run(ctx, b)
+}
+
+// session is a stream that has begun.
+type session struct {
+	f      *Follower
+	frames *feed.FrameReader
+	head   rootkeys.Position
+	goal   uint64 // where a snapshot is whole and may be used
+	sets   []rootkeys.ChangeSet
+}
+
+// run follows the stream, and reports beside it.
+func (s *session) run(ctx context.Context, b *body) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var speaker sync.WaitGroup
+	speaker.Go(func() {
+		if err := s.f.speak(ctx, s.f.times.every, s.f.report); err != nil {
+			b.cancel(err)
+		}
+	})
+	defer speaker.Wait()
+	defer cancel()
+	s.f.prompt()
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	for {
+		if len(s.sets) > 0 && (len(s.sets) >= s.f.cfg.Batch || !s.frames.Ready()) {
+			if err := s.apply(ctx); err != nil {
+				return err
+			}
+		}
+		frame, err := s.frames.Next()
+		if err != nil {
+			return cutOff(err)
+		}
+		switch {
+		case frame.Set != nil:
+			s.sets = append(s.sets, *frame.Set)
+		case frame.Position != nil:
+			err = s.heartbeat(ctx, frame)
+		default:
+			err = fmt.Errorf("%w: it is neither changes nor a position", feed.ErrFrame)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// cutOff is the error of a stream that ended.
+func cutOff(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errors.New("replication: the issuer ended the stream: it stops, or another verifier uses the same secret")
+	}
+	return fmt.Errorf("replication: %w", err)
+}
+
+// apply commits the sets that came, in one transaction.
+func (s *session) apply(ctx context.Context) error {
+	s.head.Revision = max(s.head.Revision, s.sets[len(s.sets)-1].Revision)
+	if err := s.f.target().Apply(ctx, s.head, s.sets); err != nil {
+		return fmt.Errorf("replication: %w", err)
+	}
+	clear(s.sets)
+	s.sets = s.sets[:0]
+	s.f.noteHead(s.head)
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	if s.f.fill == nil {
+		s.f.tell()
+		s.f.prompt()
+	}
+	return nil
+}
+
+// settle uses a snapshot once it has what the issuer had when it was whole: only
+// then its records are of one moment.
+func (s *session) settle(ctx context.Context) error {
+	f := s.f
+	if f.fill == nil || f.fill.Position().Revision < s.goal {
+		return nil
+	}
+	fill := f.fill
+	f.fill = nil
+	if err := fill.Commit(ctx); err != nil {
+		return fmt.Errorf("replication: %w", errors.Join(err, fill.Drop(ctx)))
+	}
+	f.cfg.Logger.InfoContext(ctx, "the store was filled from a snapshot", "revision", f.cfg.Store.Position().Revision)
+	f.tell()
+	f.prompt()
+	return nil
+}
+
+// heartbeat takes a frame with a position.
+func (s *session) heartbeat(ctx context.Context, frame feed.Frame) error {
+	if len(s.sets) > 0 {
+		if err := s.apply(ctx); err != nil {
+			return err
+		}
+	}
+	p := *frame.Position
+	if p.Issuer != s.head.Issuer || p.Epoch != s.head.Epoch || p.Revision < s.f.target().Position().Revision {
+		return fmt.Errorf("%w: it says %s behind %s", feed.ErrFrame, p, s.head)
+	}
+	s.head = p
+	s.f.noteHead(p)
+	s.f.noteTime(frame)
+	return nil
+}
+
+// report is what speak says to a Remote.
+func (f *Follower) report(ctx context.Context) (rootkeys.Position, error) {
+	uses := f.uses.take(feed.MaxUses)
+	head, err := f.cfg.Remote.report(ctx, feed.Report{Applied: f.cfg.Store.Position(), Uses: uses}, f.times.report)
+	if err != nil {
+		f.uses.giveBack(uses)
+	}
+	return head, err
+}
+
+func (f *Follower) connected(ctx context.Context, first feed.Frame) {
+	f.mu.Lock()
+	f.err = nil
+	f.line.since = f.now().wall
+	f.mu.Unlock()
+	f.noteHead(*first.Position)
+	f.noteTime(first)
+	f.cfg.Logger.InfoContext(ctx, "following the issuer", "issuer", f.cfg.Remote.base.Redacted(), "revision", f.target().Position().Revision, "of", first.Position.Revision)
+}
+
+func (f *Follower) disconnected() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.line.since = time.Time{}
+}
+
+func (f *Follower) noteHead(p rootkeys.Position) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.line.head = p.Revision
+}
+
+func (f *Follower) noteTime(frame feed.Frame) {
+	skew := frame.Time.Sub(f.now().wall)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.line.skew = skew
+}

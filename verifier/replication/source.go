@@ -1,0 +1,140 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// Source is an issuer's history, in this process. Its methods may be called by
+// several goroutines at once; every error but the context's is one that may pass.
+type Source interface {
+	// Position is the issuer, its epoch, and its last committed revision.
+	Position(ctx context.Context) (rootkeys.Position, error)
+
+	// Changes returns the change sets that come behind the revision after, in
+	// their order and with none left out, at most limit of them; none if there
+	// are none yet. It returns ErrCompacted where the first are gone.
+	Changes(ctx context.Context, after uint64, limit int) ([]rootkeys.ChangeSet, error)
+
+	// Wait returns nil once there is a revision behind after, and an error
+	// when ctx ends before.
+	Wait(ctx context.Context, after uint64) error
+}
+
+// runSource follows the Source until ctx ends.
+func (f *Follower) runSource(ctx context.Context) {
+	var speaker sync.WaitGroup
+	speaker.Go(func() { _ = f.speak(ctx, 0, f.cfg.Source.Position) })
+	defer speaker.Wait()
+	var h health
+	woken := false
+	for ctx.Err() == nil {
+		moved, err := f.round(ctx)
+		switch {
+		case err == nil && woken && !moved:
+			h.badWaits = true
+			err = errors.New("replication: the issuer announced a change and has none")
+		case err == nil:
+			if moved || !h.badWaits {
+				f.well(ctx, &h)
+			}
+			if woken, err = f.wait(ctx); err != nil {
+				h.badWaits = true
+			} else if !woken {
+				f.well(ctx, &h)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			woken = false
+			h.failures++
+			f.cfg.Sleep(ctx, f.ill(ctx, h.failures-1, err))
+		}
+	}
+}
+
+// health is how following went of late.
+type health struct {
+	failures int  // since all was well
+	badWaits bool // one of them was in waiting: that rounds succeed mends nothing
+}
+
+func (f *Follower) well(ctx context.Context, h *health) {
+	if h.failures > 0 {
+		f.cfg.Logger.InfoContext(ctx, "following the issuer again", "revision", f.cfg.Store.Position().Revision)
+	}
+	*h = health{}
+	f.setErr(nil)
+}
+
+// round applies everything that the source has, and tells whether that was
+// anything.
+func (f *Follower) round(ctx context.Context) (moved bool, err error) {
+	asked := f.now() // before the answer: a slow one is no fresher than that
+	head, err := f.cfg.Source.Position(ctx)
+	if err != nil {
+		return false, fmt.Errorf("replication: ask the issuer for its position: %w", err)
+	}
+	before := f.cfg.Store.Position()
+	if err := f.apply(ctx, head, nil); err != nil {
+		return false, err
+	}
+	for at := f.cfg.Store.Position().Revision; at < head.Revision; {
+		sets, err := f.changes(ctx, head, at)
+		if err != nil {
+			return false, err
+		}
+		if err := f.apply(ctx, head, sets); err != nil {
+			return false, err
+		}
+		now := f.cfg.Store.Position().Revision
+		if now == at {
+			return false, fmt.Errorf("replication: the issuer is at revision %d and has no changes behind %d", head.Revision, at)
+		}
+		at = now
+	}
+	f.hear(asked)
+	return f.cfg.Store.Position() != before, nil
+}
+
+// changes asks for change sets, and makes sure that they are of head's epoch: it
+// only rises, so it was the same while it is the same before and after.
+func (f *Follower) changes(ctx context.Context, head rootkeys.Position, after uint64) ([]rootkeys.ChangeSet, error) {
+	sets, err := f.cfg.Source.Changes(ctx, after, f.cfg.Batch)
+	if err != nil {
+		return nil, fmt.Errorf("replication: ask the issuer for changes behind revision %d: %w", after, err)
+	}
+	again, err := f.cfg.Source.Position(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("replication: ask the issuer for its position: %w", err)
+	}
+	if again.Issuer != head.Issuer || again.Epoch != head.Epoch {
+		return nil, errors.New("replication: the issuer began a new epoch under way")
+	}
+	return sets, nil
+}
+
+func (f *Follower) apply(ctx context.Context, head rootkeys.Position, sets []rootkeys.ChangeSet) error {
+	if err := f.cfg.Store.Apply(ctx, head, sets); err != nil {
+		return fmt.Errorf("replication: %w", err)
+	}
+	f.tell()
+	return nil
+}
+
+// wait returns when the source has something new (woken) or at the next heartbeat.
+func (f *Follower) wait(ctx context.Context) (woken bool, err error) {
+	beat, cancel := context.WithTimeout(ctx, f.cfg.Heartbeat)
+	defer cancel()
+	err = f.cfg.Source.Wait(beat, f.cfg.Store.Position().Revision)
+	switch {
+	case err == nil:
+		return true, nil
+	case beat.Err() != nil:
+		return false, nil
+	}
+	return false, fmt.Errorf("replication: wait for the issuer: %w", err)
+}

@@ -1,0 +1,41 @@
+package replication
+
+import (
+	"time"
+
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// Status is how a Follower does at one moment.
+type Status struct {
+	Position  rootkeys.Position // what the store has applied
+	Head      uint64            // the last revision that the issuer told; 0: none yet
+	Lag       uint64            // revisions that the store lacks, as far as is known
+	Heard     time.Time         // when the store was last known to be current; zero: never
+	Age       time.Duration     // how long ago that is, or -1 where it can't be told
+	Usable    bool              // Lookup answers
+	Connected time.Time         // since when there is a stream; zero: there is none
+	Ahead     time.Duration     // by how much the issuer's clock is ahead of this one's, as last told
+	Uses      int               // that wait for a report
+	Dropped   uint64            // uses that were dropped for want of room
+	Err       error             // why the last attempt to follow failed; nil: all is well
+}
+
+// Status says how the follower does. Connected and what the issuer tells are those
+// of a Remote.
+func (f *Follower) Status() Status {
+	s := Status{Position: f.cfg.Store.Position(), Heard: f.cfg.Store.LastHeard(), Age: -1}
+	if m := f.heard.Load(); m != nil {
+		s.Heard = m.wall
+	}
+	if age, known := f.age(f.now()); known {
+		s.Age = age
+		s.Usable = age <= f.cfg.MaxStaleness && !f.cfg.Store.Filling()
+	}
+	s.Uses, s.Dropped = f.uses.count()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.Head, s.Connected, s.Ahead, s.Err = max(f.line.head, s.Position.Revision), f.line.since, f.line.skew, f.err
+	s.Lag = s.Head - s.Position.Revision
+	return s
+}
