@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
@@ -21,7 +22,9 @@ import (
 // at once: caveats as issued, as added by the holder, and as added on the issuer's
 // side; a frozen owner; an owner who is not a member of the project.
 func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant, error) {
-	t, err := token.Parse(text)
+	buf := buffers.Get().(*token.Buffer) // the token's own caveats are good until it goes back
+	defer buffers.Put(buf)
+	t, err := buf.Parse(text)
 	if err != nil {
 		return Grant{}, badForm(err)
 	}
@@ -53,6 +56,9 @@ func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant,
 	}
 	return grant(t.ID, rec, req, added), nil
 }
+
+// buffers are the memory of tokens, one for each check under way.
+var buffers = sync.Pool{New: func() any { return new(token.Buffer) }}
 
 // normalize brings the request into the form that is checked. A name that no
 // project can have counts as none.
@@ -192,28 +198,15 @@ func earliest(rec Record, added [][]byte) time.Time {
 	if !rec.ExpiresAt.IsZero() {
 		end = min(end, rec.ExpiresAt.Unix())
 	}
-	for _, list := range [][][]byte{rec.Caveats, rec.Restrictions, added} {
-		for _, raw := range list {
-			if !mayBeLife(raw) {
-				continue
-			}
-			if c, err := caveats.Parse(raw); err == nil {
-				if l, ok := c.(caveats.Life); ok {
-					end = min(end, l.ExpiresAt)
-				}
-			}
+	for _, list := range [...][][]byte{rec.Caveats, rec.Restrictions, added} {
+		if at, ok := caveats.Ends(list); ok {
+			end = min(end, at)
 		}
 	}
 	if end > endOf9999 {
 		return time.Time{}
 	}
 	return time.Unix(end, 0).UTC()
-}
-
-// mayBeLife saves parsing a caveat again that has another tag than 0.
-func mayBeLife(raw []byte) bool {
-	raw = bytes.TrimLeft(raw, " \t\r\n[")
-	return len(raw) > 0 && raw[0] == '0'
 }
 
 func badForm(err error) error {

@@ -69,7 +69,12 @@ func (s *Sealer) Seal(dst, value []byte, name string) []byte {
 
 // Open decrypts what Seal made for the record called name, and appends it to dst.
 func (s *Sealer) Open(dst, sealed []byte, name string) ([]byte, error) {
-	out, err := s.aead.Open(dst, nil, sealed, []byte(name))
+	return s.OpenBytes(dst, sealed, []byte(name))
+}
+
+// OpenBytes is Open for who has the name as bytes.
+func (s *Sealer) OpenBytes(dst, sealed, name []byte) ([]byte, error) {
+	out, err := s.aead.Open(dst, nil, sealed, name)
 	if err != nil {
 		return nil, ErrOpen
 	}

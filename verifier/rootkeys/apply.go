@@ -1,11 +1,9 @@
 package rootkeys
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -38,7 +36,7 @@ func (s *Store) Apply(ctx context.Context, head Position, sets []ChangeSet) erro
 		return fmt.Errorf("rootkeys: apply changes: %s is open for reading only", s.path)
 	}
 	var next *state
-	err := s.update(func(tx *bbolt.Tx) error {
+	err := s.update(ctx, func(tx *bbolt.Tx) error {
 		st, err := s.readState(tx)
 		if err != nil {
 			return err
@@ -165,7 +163,7 @@ func (w *writer) token(t *Token) error {
 			return err
 		}
 		if b != nil {
-			old, _, err := decodeToken(b)
+			old, _, err := decodeToken(b, "")
 			if err != nil {
 				return w.s.damaged(keyText(key), err)
 			}
@@ -212,80 +210,26 @@ func (w *writer) project(p *Project) error {
 	if old != nil && old.flags&isDeleted != 0 {
 		return nil // the id is never used again
 	}
+	roles, err := memberRoles(p.Members)
+	if err != nil {
+		return err
+	}
 	if old != nil && (p.Deleted || old.name != p.Name) {
-		if err := w.name(old.name, id, false); err != nil {
+		if err := w.claim(old.name, id, nil); err != nil {
 			return err
 		}
 	}
-	n, members := named{name: p.Name}, p.Members
+	n := named{name: p.Name}
 	if p.Deleted {
-		n.flags, members = isDeleted, nil
-	} else if err := w.name(p.Name, id, true); err != nil {
+		n.flags, roles = isDeleted, nil
+	} else if err := w.claim(p.Name, id, encodeClaim(id, roles)); err != nil {
 		return err
 	}
-	if err := w.members(id, members); err != nil {
+	if len(roles) <= maxListed {
+		roles = nil
+	}
+	if err := w.apart(id, roles); err != nil {
 		return err
 	}
 	return w.s.put(w.records, key, n.encode())
-}
-
-// name adds the project to those that have the name, or takes it away.
-func (w *writer) name(name string, id [16]byte, has bool) error {
-	ids, err := w.s.projectIDs(w.records, name)
-	if err != nil || slices.Contains(ids, id) == has {
-		return err
-	}
-	if has {
-		ids = append(ids, id)
-	} else {
-		ids = slices.DeleteFunc(ids, func(other [16]byte) bool { return other == id })
-	}
-	if len(ids) == 0 {
-		return w.records.Delete(nameKey(name))
-	}
-	return w.s.put(w.records, nameKey(name), encodeIDs(ids))
-}
-
-// members makes the project's members those, writing only what is different.
-func (w *writer) members(project [16]byte, members map[string]string) error {
-	want := make(map[[16]byte]string, len(members))
-	for user, role := range members {
-		id, ok := uuidBytes(user)
-		if !ok || role == "" || len(role) > maxText {
-			return errors.New("a member of it is no UUID, or has no role")
-		}
-		want[id] = role
-	}
-	var gone [][]byte
-	prefix := recordKey(kindMember, project)
-	c := w.records.Cursor()
-	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		if len(k) != len(prefix)+16 {
-			return w.s.damaged(keyText(k), errEncoding)
-		}
-		user := [16]byte(k[len(prefix):])
-		role, ok := want[user]
-		if !ok {
-			gone = append(gone, bytes.Clone(k))
-			continue
-		}
-		b, err := w.s.get(w.records, k)
-		if err != nil {
-			return err
-		}
-		if bytes.Equal(b, encodeRole(role)) {
-			delete(want, user)
-		}
-	}
-	for _, k := range gone {
-		if err := w.records.Delete(k); err != nil {
-			return err
-		}
-	}
-	for user, role := range want {
-		if err := w.s.put(w.records, memberKey(project, user), encodeRole(role)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -47,7 +47,7 @@ func (s *state) encode() []byte {
 }
 
 func decodeState(b []byte) (*state, error) {
-	d := newDecoder(b)
+	d := newDecoder(b, encoding)
 	s := &state{}
 	s.Issuer = d.text()
 	s.Epoch, s.Revision, s.fill = d.uint(), d.uint(), d.uint()
@@ -57,7 +57,7 @@ func decodeState(b []byte) (*state, error) {
 func encodeHeard(n int64) []byte { return binary.AppendVarint([]byte{encoding}, n) }
 
 func decodeHeard(b []byte) (int64, error) {
-	d := newDecoder(b)
+	d := newDecoder(b, encoding)
 	n := d.int()
 	return n, d.end()
 }
@@ -104,13 +104,18 @@ func encodeToken(t *Token) ([]byte, error) {
 	return b, nil
 }
 
-// decodeToken reads a token's record. The caveats are parts of b.
-func decodeToken(b []byte) (rec verifier.Record, user [16]byte, err error) {
-	d := newDecoder(b)
+// decodeToken reads a token's record. The caveats are parts of b; the location is
+// the string like where it equals that.
+func decodeToken(b []byte, like string) (rec verifier.Record, user [16]byte, err error) {
+	d := newDecoder(b, encoding)
 	flags := d.flags()
 	copy(user[:], d.bytes(16))
 	copy(rec.Signature[:], d.bytes(32))
-	rec.Location = d.text()
+	if location := d.short(maxText); string(location) == like {
+		rec.Location = like
+	} else {
+		rec.Location = string(location)
+	}
 	rec.Caveats = d.list(token.MaxCaveats)
 	rec.Restrictions = d.list(maxRestrictions)
 	if flags&hasExpiry != 0 {
@@ -132,7 +137,7 @@ type named struct {
 func (n named) encode() []byte { return appendText([]byte{encoding, n.flags}, n.name) }
 
 func decodeNamed(b []byte) (named, error) {
-	d := newDecoder(b)
+	d := newDecoder(b, encoding)
 	n := named{flags: d.flags()}
 	n.name = d.text()
 	return n, d.end()
@@ -141,29 +146,9 @@ func decodeNamed(b []byte) (named, error) {
 func encodeRole(role string) []byte { return appendText([]byte{encoding}, role) }
 
 func decodeRole(b []byte) (string, error) {
-	d := newDecoder(b)
+	d := newDecoder(b, encoding)
 	role := d.text()
 	return role, d.end()
-}
-
-// encodeIDs joins the ids of the projects that have one name.
-func encodeIDs(ids [][16]byte) []byte {
-	b := []byte{encoding}
-	for _, id := range ids {
-		b = append(b, id[:]...)
-	}
-	return b
-}
-
-func decodeIDs(b []byte) ([][16]byte, error) {
-	d := newDecoder(b)
-	var ids [][16]byte
-	for d.err == nil && len(d.b) > 0 {
-		var id [16]byte
-		copy(id[:], d.bytes(16))
-		ids = append(ids, id)
-	}
-	return ids, d.end()
 }
 
 func appendText(b []byte, s string) []byte {
@@ -177,10 +162,10 @@ type decoder struct {
 	err error
 }
 
-func newDecoder(b []byte) *decoder {
-	d := &decoder{b: b}
-	if v := d.bytes(1); d.err == nil && v[0] != encoding {
-		d.err = fmt.Errorf("its encoding has version %d and this program knows %d", v[0], encoding)
+func newDecoder(b []byte, version byte) decoder {
+	d := decoder{b: b}
+	if v := d.bytes(1); d.err == nil && v[0] != version {
+		d.err = fmt.Errorf("its encoding has version %d and this program knows %d", v[0], version)
 	}
 	return d
 }
@@ -283,7 +268,9 @@ func nibble(c byte) byte {
 }
 
 // uuidText is the inverse of uuidBytes; id has 16 bytes.
-func uuidText(id []byte) string {
+func uuidText(id []byte) string { return string(appendUUID(nil, id)) }
+
+func appendUUID(dst, id []byte) []byte {
 	var s [36]byte
 	hex.Encode(s[:8], id[:4])
 	hex.Encode(s[9:13], id[4:6])
@@ -291,5 +278,5 @@ func uuidText(id []byte) string {
 	hex.Encode(s[19:23], id[8:10])
 	hex.Encode(s[24:], id[10:16])
 	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
-	return string(s[:])
+	return append(dst, s[:]...)
 }

@@ -41,7 +41,7 @@ func TestTokensReadAsWritten(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		rec, user, err := decodeToken(b)
+		rec, user, err := decodeToken(b, "")
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -56,10 +56,10 @@ func TestTokensReadAsWritten(t *testing.T) {
 			rt.Fatalf("reads as\n%+v, written\n%+v", got, tok)
 		}
 		cut := rapid.IntRange(0, len(b)-1).Draw(rt, "cut")
-		if _, _, err := decodeToken(b[:cut]); err == nil {
+		if _, _, err := decodeToken(b[:cut], ""); err == nil {
 			rt.Fatalf("reads without its last %d bytes", len(b)-cut)
 		}
-		if _, _, err := decodeToken(append(bytes.Clone(b), 0)); err == nil {
+		if _, _, err := decodeToken(append(bytes.Clone(b), 0), ""); err == nil {
 			rt.Fatal("reads with a byte behind it")
 		}
 	})
@@ -69,7 +69,7 @@ func TestDecodersRefuse(t *testing.T) {
 	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1} // 2^64-1
 	head := append([]byte{encoding, 0}, make([]byte, 48)...)
 	with := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-	token := func(b []byte) error { _, _, err := decodeToken(b); return err }
+	token := func(b []byte) error { _, _, err := decodeToken(b, ""); return err }
 	name := func(b []byte) error { _, err := decodeNamed(b); return err }
 	for what, err := range map[string]error{
 		"token: nothing":                 token(nil),
@@ -85,9 +85,21 @@ func TestDecodersRefuse(t *testing.T) {
 		"name: nothing":                  name(nil),
 		"name: only a version":           name([]byte{encoding}),
 		"name: bytes behind it":          name([]byte{encoding, 0, 1, 'x', 'y'}),
-		"ids: a part of one":             func() error { _, err := decodeIDs(make([]byte, 18)); return err }(),
-		"state: nothing":                 func() error { _, err := decodeState(nil); return err }(),
-		"heard: no number":               func() error { _, err := decodeHeard([]byte{encoding}); return err }(),
+		"claims: a part of an id": func() error {
+			_, err := setClaim(append([]byte{namesEncoding}, make([]byte, 15)...), [16]byte{}, nil)
+			return err
+		}(),
+		"claims: too many members": func() error {
+			_, err := setClaim(with([]byte{namesEncoding}, make([]byte, 16), []byte{maxListed + 2}, make([]byte, 50*17)), [16]byte{}, nil)
+			return err
+		}(),
+		"claims: a huge number": func() error {
+			_, err := setClaim(with([]byte{namesEncoding}, make([]byte, 16), huge), [16]byte{}, nil)
+			return err
+		}(),
+		"claims: another version": func() error { _, err := setClaim([]byte{encoding}, [16]byte{}, nil); return err }(),
+		"state: nothing":          func() error { _, err := decodeState(nil); return err }(),
+		"heard: no number":        func() error { _, err := decodeHeard([]byte{encoding}); return err }(),
 	} {
 		if err == nil {
 			t.Errorf("%s: read", what)
@@ -101,7 +113,7 @@ func TestDecodingHostileBytesAllocatesLittle(t *testing.T) {
 	for _, tail := range [][]byte{{0xff, 0xff, 0x7f}, {1, 'x', 0xff, 0xff, 0xff, 0x7f}, {1, 'x', 64}} {
 		b := append(bytes.Clone(head), tail...)
 		if n := testing.AllocsPerRun(10, func() {
-			if _, _, err := decodeToken(b); err == nil {
+			if _, _, err := decodeToken(b, ""); err == nil {
 				t.Fatal("read")
 			}
 		}); n > 4 {

@@ -1,6 +1,7 @@
 package rootkeys
 
 import (
+	"context"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -36,11 +37,16 @@ func (s *Store) guard(err *error) func() {
 	return func() {
 		debug.SetPanicOnFault(old)
 		if p := recover(); p != nil {
-			fault := faultError(s.path, p)
-			s.fault.CompareAndSwap(nil, &fault)
-			*err = fault
+			*err = s.failed(p)
 		}
 	}
+}
+
+// failed is the error of a panic, and makes the store answer nothing from now on.
+func (s *Store) failed(p any) error {
+	fault := faultError(s.path, p)
+	s.fault.CompareAndSwap(nil, &fault)
+	return fault
 }
 
 func (s *Store) view(fn func(*bbolt.Tx) error) (err error) {
@@ -51,26 +57,59 @@ func (s *Store) view(fn func(*bbolt.Tx) error) (err error) {
 	return s.db.View(fn)
 }
 
-func (s *Store) update(fn func(*bbolt.Tx) error) (err error) {
+// update writes. It waits for its turn until ctx ends; the transactions that are kept
+// for lookups end before it begins.
+func (s *Store) update(ctx context.Context, fn func(*bbolt.Tx) error) (err error) {
 	if fault := s.fault.Load(); fault != nil {
 		return *fault
 	}
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
 	defer s.guard(&err)()
+	s.kept.stop()
+	defer s.kept.start()
 	return s.db.Update(fn)
 }
+
+// lock makes the caller the only one that writes to the file or replaces it.
+func (s *Store) lock(ctx context.Context) error {
+	select {
+	case s.writing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait to write: %w", ctx.Err())
+	}
+}
+
+func (s *Store) unlock() { <-s.writing }
 
 // closeFile closes the file. After a fault bbolt may wait for ever for a lock that
 // it kept; then the file stays locked until the process ends.
 func (s *Store) closeFile() error {
 	fault := s.fault.Load()
 	if fault == nil {
-		return s.db.Close()
+		return s.closeNow()
 	}
 	done := make(chan error, 1)
-	go func() { done <- s.db.Close() }()
+	go func() { done <- s.closeNow() }()
 	select {
 	case <-done:
 	case <-time.After(time.Second):
 	}
 	return *fault
+}
+
+// closeNow ends what is kept, and keeps nothing more, before it closes the file:
+// bbolt waits for every transaction.
+func (s *Store) closeNow() error {
+	s.writing <- struct{}{}
+	defer s.unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.kept.stop()
+	return s.db.Close()
 }

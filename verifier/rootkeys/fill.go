@@ -171,7 +171,7 @@ func (f *Fill) Drop(ctx context.Context) error {
 func (s *Store) fillUpdate(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	err := ctx.Err()
 	if err == nil {
-		err = s.update(fn)
+		err = s.update(ctx, fn)
 	}
 	if err != nil {
 		return fmt.Errorf("rootkeys: fill: %w", err)

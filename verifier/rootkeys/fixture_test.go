@@ -90,6 +90,15 @@ func project(id, name string, owners ...string) Change {
 	return Change{Project: &Project{ID: id, Name: name, Members: members}}
 }
 
+// crowd is the users and so many others that a project of theirs has a record for
+// each member.
+func crowd(users ...string) []string {
+	for n := range maxListed {
+		users = append(users, fmt.Sprintf("00000000-0000-4000-8000-%012x", 0x1000+n))
+	}
+	return users
+}
+
 func deleted(id, name string) Change {
 	return Change{Project: &Project{ID: id, Name: name, Deleted: true}}
 }

@@ -1,6 +1,7 @@
 package rootkeys
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,21 +11,23 @@ import (
 
 // Layout is the version of the file's layout that this package writes.
 //
-// Layout 1: the bucket "meta" has the keys format and layout (plain), check,
+// Layout 2: the bucket "meta" has the keys format and layout (plain), check,
 // position and heard (sealed). The bucket "records" has sealed values under keys
 // that start with a letter for their kind, then:
 //
 //	t  id of a token        what Lookup returns of it
 //	u  id of a user         name, frozen
 //	p  id of a project      name, deleted
-//	n  name of a project    ids of the projects that have the name: one, but for a moment
-//	m  project id, user id  role of that user in that project
+//	n  name of a project    the projects that have the name (one, but for a moment), each with
+//	                        its id and the ids and roles of up to 32 members
+//	m  project id, user id  role of that user, where the project has more members
 //
 // Ids are the 16 bytes of a UUID. A value is sealed under its bucket and key as
-// associated data; inside, its first byte is the version of its encoding. The
+// associated data; inside, its first byte is the version of its encoding. A file of
+// layout 1 is brought to layout 2 by the first Open that may write. The
 // sequence number of "records" is 1 while the store is being filled, else 0, so
 // that every reader sees it in its own moment.
-const Layout = 1
+const Layout = 2
 
 const format = "rind root keys"
 
@@ -50,25 +53,34 @@ const (
 
 // prepare lays out a new file, checks an old one, and reads what is kept in memory.
 func (s *Store) prepare() error {
-	empty := false
-	err := s.view(func(tx *bbolt.Tx) error {
+	empty, version := false, uint32(0)
+	err := s.view(func(tx *bbolt.Tx) (err error) {
 		if k, _ := tx.Cursor().First(); k == nil {
 			empty = true
 			return nil
 		}
-		return s.load(tx)
+		version, err = s.load(tx)
+		return err
 	})
 	switch {
-	case err != nil || !empty:
+	case err != nil || version == Layout:
 		return err
+	case !empty && s.readOnly:
+		return s.errOldLayout(version)
+	case !empty:
+		if err := s.update(context.Background(), s.migrate); err != nil {
+			return fmt.Errorf("rootkeys: bring %s from layout %d to layout %d: %w", s.path, version, Layout, err)
+		}
+		return nil
 	case s.readOnly:
 		return fmt.Errorf("rootkeys: %s is empty: let a verifier fill it first", s.path)
 	}
-	return s.update(func(tx *bbolt.Tx) error {
+	return s.update(context.Background(), func(tx *bbolt.Tx) error {
 		if err := s.create(tx); err != nil {
 			return fmt.Errorf("rootkeys: lay out %s: %w", s.path, err)
 		}
-		return s.load(tx)
+		_, err := s.load(tx)
+		return err
 	})
 }
 
@@ -91,27 +103,32 @@ func (s *Store) create(tx *bbolt.Tx) error {
 }
 
 // load checks the layout and the key, and reads position and heard.
-func (s *Store) load(tx *bbolt.Tx) error {
+func (s *Store) load(tx *bbolt.Tx) (version uint32, err error) {
 	meta := tx.Bucket(metaBucket)
 	if meta == nil || string(meta.Get(formatKey)) != format {
-		return fmt.Errorf("rootkeys: %s is no root-key store: check the path", s.path)
+		return 0, fmt.Errorf("rootkeys: %s is no root-key store: check the path", s.path)
 	}
 	b := meta.Get(layoutKey)
 	if len(b) != 4 || binary.BigEndian.Uint32(b) == 0 || tx.Bucket(recordsBucket) == nil {
-		return s.damaged("its layout", errors.New("it can't be read"))
+		return 0, s.damaged("its layout", errors.New("it can't be read"))
 	}
-	if v := binary.BigEndian.Uint32(b); v > Layout {
-		return fmt.Errorf("rootkeys: %s has layout %d and this program knows up to %d: use the newer program that wrote it, or move the file away and let a new one be filled from the issuer", s.path, v, Layout)
+	if version = binary.BigEndian.Uint32(b); version > Layout {
+		return 0, fmt.Errorf("rootkeys: %s has layout %d and this program knows up to %d: use the newer program that wrote it, or move the file away and let a new one be filled from the issuer", s.path, version, Layout)
 	}
 	if check, err := s.getMeta(tx, checkKey); err != nil || string(check) != format {
-		return fmt.Errorf("%w: %s was sealed with another key: give the key that it was made with, or move the file away and let a new one be filled from the issuer", ErrWrongKey, s.path)
+		return 0, fmt.Errorf("%w: %s was sealed with another key: give the key that it was made with, or move the file away and let a new one be filled from the issuer", ErrWrongKey, s.path)
 	}
 	st, err := s.readState(tx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s.state.Store(st)
-	if b, err = s.getMeta(tx, heardKey); err != nil {
+	return version, s.loadHeard(tx)
+}
+
+func (s *Store) loadHeard(tx *bbolt.Tx) error {
+	b, err := s.getMeta(tx, heardKey)
+	if err != nil {
 		return s.damaged("when the issuer was heard", err)
 	}
 	if b != nil {
@@ -160,7 +177,7 @@ func (s *Store) get(records *bbolt.Bucket, key []byte) ([]byte, error) {
 }
 
 func (s *Store) open(key, sealed []byte) ([]byte, error) {
-	b, err := s.sealer.Open([]byte{}, sealed, "records/"+string(key))
+	b, err := s.sealer.Open([]byte{}, sealed, recordsName+string(key))
 	if err != nil {
 		return nil, s.damaged(keyText(key), err)
 	}
@@ -189,7 +206,7 @@ func (s *Store) checkGap(records *bbolt.Bucket, key []byte) error {
 }
 
 func (s *Store) put(records *bbolt.Bucket, key, value []byte) error {
-	return records.Put(key, s.sealer.Seal(nil, value, "records/"+string(key)))
+	return records.Put(key, s.sealer.Seal(nil, value, recordsName+string(key)))
 }
 
 // damaged is the error of a record that can't be used, with the remedy.

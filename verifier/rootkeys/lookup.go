@@ -1,6 +1,7 @@
 package rootkeys
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 var _ verifier.Store = (*Store)(nil)
 
 // Lookup implements verifier.Store: it reads the token, its owner and the
-// project in one read transaction. Its errors are verifier.ErrUnknownToken,
+// project in one read transaction, which is kept for the next call. Its errors are verifier.ErrUnknownToken,
 // ErrFilling, ErrDamaged, or what the file or the context said.
 func (s *Store) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
 	if err := ctx.Err(); err != nil {
@@ -24,8 +25,8 @@ func (s *Store) Lookup(ctx context.Context, tokenID, project string) (verifier.R
 		return verifier.Record{}, verifier.ErrUnknownToken // Apply takes no other id
 	}
 	var rec verifier.Record
-	err := s.view(func(tx *bbolt.Tx) (err error) {
-		rec, err = s.lookup(tx.Bucket(recordsBucket), id, project)
+	err := s.read(func(r *reader) (err error) {
+		rec, err = s.lookup(r, id, project)
 		return err
 	})
 	if err != nil {
@@ -34,72 +35,146 @@ func (s *Store) Lookup(ctx context.Context, tokenID, project string) (verifier.R
 	return rec, nil
 }
 
-func (s *Store) lookup(records *bbolt.Bucket, id [16]byte, project string) (verifier.Record, error) {
-	if records.Sequence() != 0 {
+func (s *Store) lookup(r *reader, id [16]byte, project string) (verifier.Record, error) {
+	if r.filling {
 		return verifier.Record{}, ErrFilling
 	}
-	b, err := s.get(records, recordKey(kindToken, id))
+	sealed, err := s.find(r, kindToken, id[:], nil)
 	if err != nil {
 		return verifier.Record{}, err
 	}
-	if b == nil {
+	if sealed == nil {
 		return verifier.Record{}, verifier.ErrUnknownToken
 	}
-	rec, user, err := decodeToken(b)
-	if err != nil {
-		return verifier.Record{}, s.damaged(keyText(recordKey(kindToken, id)), err)
-	}
-	rec.UserID = uuidText(user[:])
-	owner, err := s.named(records, recordKey(kindUser, user))
+	content, err := s.openFound(r, make([]byte, 0, len(sealed)), sealed) // its caveats are the caller's
 	if err != nil {
 		return verifier.Record{}, err
 	}
-	if owner == nil {
-		return verifier.Record{}, s.damaged(keyText(recordKey(kindUser, user)), errors.New("it is missing"))
+	rec, user, err := decodeToken(content, r.location)
+	if err != nil {
+		return verifier.Record{}, s.damaged(keyText(r.key()), err)
 	}
-	rec.UserName, rec.UserFrozen = owner.name, owner.flags&isFrozen != 0
+	r.location = rec.Location
+	r.text = appendUUID(r.text[:0], user[:])
+	if err := s.owner(r, &rec, user); err != nil {
+		return verifier.Record{}, err
+	}
+	nameEnd := len(r.text)
 	if project != "" && len(project) <= maxText {
-		rec.Project, err = s.project(records, project, user)
+		if err := s.project(r, &rec, project, user); err != nil {
+			return verifier.Record{}, err
+		}
 	}
-	return rec, err
+	text := string(r.text) // one string holds the three
+	rec.UserID, rec.UserName, rec.Project.ID = text[:36], text[36:nameEnd], text[nameEnd:]
+	return rec, nil
 }
 
-// project reads what the store knows of the project that has the name now.
-func (s *Store) project(records *bbolt.Bucket, name string, user [16]byte) (verifier.Project, error) {
-	ids, err := s.projectIDs(records, name)
-	if err != nil || len(ids) == 0 {
-		return verifier.Project{}, err
-	}
-	if len(ids) > 1 {
-		return verifier.Project{}, fmt.Errorf("%w: it has %d projects called %s until the issuer's next change", ErrFilling, len(ids), name)
-	}
-	p := verifier.Project{ID: uuidText(ids[0][:]), Name: name}
-	key := memberKey(ids[0], user)
-	b, err := s.get(records, key)
-	if err != nil || b == nil {
-		return p, err
-	}
-	role, err := decodeRole(b)
+// owner reads the token's owner, and appends the name to r.text.
+func (s *Store) owner(r *reader, rec *verifier.Record, user [16]byte) error {
+	content, err := s.read1(r, kindUser, user[:], nil)
 	if err != nil {
-		return verifier.Project{}, s.damaged(keyText(key), err)
+		return err
+	}
+	if content == nil {
+		return s.damaged(keyText(r.key()), errors.New("it is missing"))
+	}
+	d := newDecoder(content, encoding)
+	flags, name := d.flags(), d.short(maxText)
+	if err := d.end(); err != nil {
+		return s.damaged(keyText(r.key()), err)
+	}
+	rec.UserFrozen = flags&isFrozen != 0
+	r.text = append(r.text, name...)
+	return nil
+}
+
+// project reads what the store knows of the project that has the name now, and
+// appends the text of its id to r.text.
+func (s *Store) project(r *reader, rec *verifier.Record, name string, user [16]byte) error {
+	content, err := s.read1(r, kindName, nil, []byte(name))
+	if err != nil || content == nil {
+		return err
+	}
+	d := newDecoder(content, namesEncoding)
+	c := d.claim(user)
+	if n := 1; d.err == nil && len(d.b) > 0 {
+		for ; d.err == nil && len(d.b) > 0; n++ {
+			d.claim(user)
+		}
+		if d.err == nil {
+			return fmt.Errorf("%w: it has %d projects called %s until the issuer's next change", ErrFilling, n, name)
+		}
+	}
+	if err := d.end(); err != nil {
+		return s.damaged(keyText(r.key()), err)
+	}
+	rec.Project.Name = name
+	r.text = appendUUID(r.text, c.id[:])
+	if c.apart {
+		if c.role, err = s.roleApart(r, c.id, user); err != nil {
+			return err
+		}
 	}
 	// A role that this version does not know may be one that uploads nothing.
-	p.Member = role == "owner" || role == "maintainer"
-	return p, nil
+	rec.Project.Member = string(c.role) == "owner" || string(c.role) == "maintainer"
+	return nil
 }
 
-// projectIDs reads which projects have the name.
-func (s *Store) projectIDs(records *bbolt.Bucket, name string) ([][16]byte, error) {
-	key := nameKey(name)
-	b, err := s.get(records, key)
-	if err != nil || b == nil {
+// roleApart reads the role of a member who has a record; nil where there is none.
+func (s *Store) roleApart(r *reader, project, user [16]byte) ([]byte, error) {
+	content, err := s.read1(r, kindMember, project[:], user[:])
+	if err != nil || content == nil {
 		return nil, err
 	}
-	ids, err := decodeIDs(b)
-	if err != nil {
-		return nil, s.damaged(keyText(key), err)
+	d := newDecoder(content, encoding)
+	role := d.short(maxText)
+	if err := d.end(); err != nil {
+		return nil, s.damaged(keyText(r.key()), err)
 	}
-	return ids, nil
+	return role, nil
+}
+
+// recordsName is what the associated data of a record begin with; its key follows.
+const recordsName = "records/"
+
+// key is that of the record that was looked for last.
+func (r *reader) key() []byte { return r.name[len(recordsName):] }
+
+// find looks for a record; it is nil where there is none.
+func (s *Store) find(r *reader, kind byte, id, more []byte) (sealed []byte, err error) {
+	r.name = append(append(r.name[:0], recordsName...), kind)
+	r.name = append(append(r.name, id...), more...)
+	k, v := r.cursor.Seek(r.key())
+	if !bytes.Equal(k, r.key()) {
+		return nil, s.checkGap(r.records, r.key())
+	}
+	if v == nil {
+		v = []byte{} // what is no value does not open
+	}
+	return v, nil
+}
+
+// openFound opens what find found and appends it to dst.
+func (s *Store) openFound(r *reader, dst, sealed []byte) ([]byte, error) {
+	b, err := s.sealer.OpenBytes(dst, sealed, r.name)
+	if err != nil {
+		return nil, s.damaged(keyText(r.key()), err)
+	}
+	return b, nil
+}
+
+// read1 finds a record and opens it into r's memory, where it is good until the next
+// one; it is nil where there is none.
+func (s *Store) read1(r *reader, kind byte, id, more []byte) ([]byte, error) {
+	sealed, err := s.find(r, kind, id, more)
+	if err != nil || sealed == nil {
+		return nil, err
+	}
+	if r.opened, err = s.openFound(r, r.opened[:0], sealed); err != nil {
+		return nil, err
+	}
+	return r.opened, nil
 }
 
 // named reads the record of a user or a project; it is nil where there is none.

@@ -82,7 +82,7 @@ func raw(t *testing.T, s *Store, key []byte) []byte {
 
 func putRaw(t *testing.T, s *Store, key, value []byte) {
 	t.Helper()
-	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(recordsBucket).Put(key, value) })
+	err := s.update(context.Background(), func(tx *bbolt.Tx) error { return tx.Bucket(recordsBucket).Put(key, value) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,6 +113,9 @@ func TestDamagedRecords(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			s := open(t, storePath(t))
 			apply(t, s, user(alice, "alice"), user(bob, "bob"), tokenChange(t, 1), tokenChange(t, 2), project(first, "demo", alice), project(second, "other", bob))
+			if kind == "member" {
+				apply(t, s, project(first, "demo", crowd(alice)...), project(second, "other", crowd(bob)...))
+			}
 			good := raw(t, s, key)
 			mustFail := func(what string) {
 				t.Helper()
@@ -145,7 +148,7 @@ func TestDamagedRecords(t *testing.T) {
 func TestDamagedKeys(t *testing.T) {
 	path := storePath(t)
 	s := open(t, path)
-	apply(t, s, user(alice, "alice"), tokenChange(t, 1), project(first, "demo", alice))
+	apply(t, s, user(alice, "alice"), tokenChange(t, 1), project(first, "demo", crowd(alice)...))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@
 package rootkeys
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -99,6 +100,11 @@ type Store struct {
 	sealer   *seal.Sealer
 	readOnly bool
 
+	swap    sync.RWMutex  // over db and sealer, between those who begin to read and Rotate
+	writing chan struct{} // full while somebody writes to the file, copies, replaces or closes it
+	closed  bool          // read and written by the holder of writing
+	kept    kept          // what lookups read with
+
 	state atomic.Pointer[state] // of the last commit
 	heard atomic.Int64          // Unix nanoseconds; 0: never
 	fill  atomic.Pointer[Fill]  // the one that was begun last; nil where it has ended
@@ -126,7 +132,7 @@ func Open(path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly}
+	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly, writing: make(chan struct{}, 1)}
 	if err := s.prepare(); err != nil {
 		s.closeFile()
 		return nil, err
@@ -214,7 +220,7 @@ func (s *Store) saveHeard(d time.Duration) error {
 	if s.readOnly || off == 0 || off < d {
 		return nil
 	}
-	err := s.update(func(tx *bbolt.Tx) error {
+	err := s.update(context.Background(), func(tx *bbolt.Tx) error {
 		return s.putMeta(tx, heardKey, encodeHeard(n))
 	})
 	if err == nil {
