@@ -92,8 +92,8 @@ func (h *instance) notFollowed(head rootkeys.Position, err error) error {
 	switch {
 	case errors.Is(err, rootkeys.ErrWentBack):
 		return fmt.Errorf("%s is older than %s (revision %d against %d), so it was probably restored from a backup, and tokens that were revoked since are good again in it: "+
-			"restore a newer one; or go on with this one: move %s away, start, and revoke those tokens again",
-			store, keys, head.Revision, h.keys.Position().Revision, keys)
+			"restore a newer one; or go on with this one: run 'rind restored --data %s', start, and revoke those tokens again",
+			store, keys, head.Revision, h.keys.Position().Revision, h.cfg.DataDir)
 	case errors.Is(err, rootkeys.ErrOtherIssuer):
 		return fmt.Errorf("%s does not belong to %s: bring back the one that does; or move %s away, and it is made anew from %s",
 			keys, store, keys, store)

@@ -24,9 +24,10 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Serve the pages, the upload API and the index."`
-	Token   tokenCmd   `cmd:"" help:"Inspect, narrow and check tokens."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve    serveCmd    `cmd:"" help:"Serve the pages, the upload API and the index."`
+	Token    tokenCmd    `cmd:"" help:"Inspect, narrow and check tokens."`
+	Restored restoredCmd `cmd:"" help:"Say that the store was restored from a backup, and that verifiers go back with it."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // streams are the standard streams of the process.

@@ -1,0 +1,49 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// RaiseEpoch begins a new epoch of a store's history: the operator's word that the
+// store was restored from a backup, and that its state counts although verifiers
+// have seen a later one. They forget what they know and take this store's
+// records. What was revoked, frozen or removed behind the backup is good again until
+// somebody does it again.
+//
+// It works on the store while no Service has it, because a Service keeps its epoch.
+func RaiseEpoch(ctx context.Context, store kv.Store, by audit.Actor, now time.Time) (feed.Position, error) {
+	var pos feed.Position
+	err := store.Update(ctx, func(tx kv.Tx) error {
+		var id identity
+		err := kv.GetJSON(tx, keyIdentity, &id)
+		if errors.Is(err, kv.ErrNotFound) {
+			return errors.New("the store has no issuer yet: there is nothing to restore")
+		}
+		if err != nil {
+			return err
+		}
+		id.Epoch++
+		rev, err := lastRevision(tx)
+		if err != nil {
+			return err
+		}
+		pos = feed.Position{Issuer: id.Issuer, Epoch: id.Epoch, Revision: rev}
+		if err := kv.PutJSON(tx, keyIdentity, id); err != nil {
+			return err
+		}
+		return audit.Append(tx, audit.Event{
+			Time: now, Kind: "issuer.epoch_raised", Actor: by, Detail: map[string]string{"epoch": fmt.Sprint(id.Epoch)},
+		})
+	})
+	if err != nil {
+		return feed.Position{}, fmt.Errorf("issuer: raise the epoch: %w", err)
+	}
+	return pos, nil
+}
