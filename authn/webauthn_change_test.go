@@ -1,0 +1,320 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+func TestKeyNames(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	e.addKey(root, "Ärger im Büro")
+	for name, code := range map[string]string{
+		"":                          CodeKeyNameRequired,
+		" \t\n ":                    CodeKeyNameRequired,
+		"\u2060\u200d":              CodeKeyNameRequired,
+		strings.Repeat("ä", 65):     CodeKeyNameTooLong,
+		"a\nb":                      CodeKeyNameInvalid,
+		"a\x00b":                    CodeKeyNameInvalid,
+		"a\u2028b":                  CodeKeyNameInvalid,
+		"a\u202eb":                  CodeKeyNameInvalid,
+		"a\xffb":                    CodeKeyNameInvalid,
+		"ärger im büro":             CodeKeyNameTaken,
+		" ÄRGER IM BÜRO ":           CodeKeyNameTaken,
+		"a\u0308rger im bu\u0308ro": CodeKeyNameTaken, // composed otherwise
+	} {
+		_, err := e.BeginAddKey(t.Context(), root.Session, name)
+		wantProblem(t, err, "name", code)
+	}
+	for _, name := range []string{"x", strings.Repeat("ä", 64), "日本の鍵", "key 🔑", "Arger im Buro"} {
+		e.addKey(root, name)
+	}
+	if keys, err := e.Keys(t.Context(), root.UserID); err != nil || len(keys) != 6 || e.user(root.UserID).Keys != 6 || keys[5].Name != "Arger im Buro" {
+		t.Errorf("%+v %v", keys, err)
+	}
+	// A name that is taken while the key is touched.
+	first := e.begun(e.BeginAddKey(t.Context(), root.Session, "same"))
+	other := e.must(e.SignIn(t.Context(), home, "root", root.password))
+	other = e.must(e.VerifyTOTP(t.Context(), other, home, e.code(root, 0)))
+	second := e.begun(e.BeginAddKey(t.Context(), other, "SAME"))
+	x := e.must(e.AddKey(t.Context(), root.Session, home, newVirtualKey().create(t, first)))
+	_, err := e.AddKey(t.Context(), other, home, newVirtualKey().create(t, second))
+	wantErr(t, err, ErrSignedOut) // the first ended it
+	root.Session = x
+	second = e.begun(e.BeginAddKey(t.Context(), x, "thing"))
+	keys, _ := e.Keys(t.Context(), root.UserID)
+	if err := e.RenameKey(t.Context(), x, home, keys[0].ID, "Thing"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.AddKey(t.Context(), x, home, newVirtualKey().create(t, second))
+	wantProblem(t, err, "name", CodeKeyNameTaken)
+}
+
+func TestTooManyKeys(t *testing.T) {
+	_, err := newKeyName("x", keyHolder{keys: make([]keyRecord, MaxKeys)})
+	wantProblem(t, err, "", CodeTooManyKeys)
+	if _, err := newKeyName("x", keyHolder{keys: make([]keyRecord, MaxKeys-1)}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKeyIsRenamed(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	e.refresh(root)
+	e.addKey(root, "a")
+	e.addKey(root, "b")
+	keys, err := e.Keys(t.Context(), root.UserID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.pass(time.Hour) // it takes no fresh factor
+	if err := e.RenameKey(t.Context(), root.Session, home, keys[0].ID, "A"); err != nil {
+		t.Fatal(err)
+	}
+	if row := e.wantRow(rowKeyRenamed, root.UserID); row.Detail["from"] != "a" || row.Detail["to"] != "A" {
+		t.Errorf("%+v", row)
+	}
+	e.unchanged(func() {
+		if err := e.RenameKey(t.Context(), root.Session, home, keys[0].ID, "A"); err != nil {
+			t.Error(err)
+		}
+		wantProblem(t, e.RenameKey(t.Context(), root.Session, home, keys[0].ID, "B"), "name", CodeKeyNameTaken)
+		wantProblem(t, e.RenameKey(t.Context(), root.Session, home, keys[0].ID, ""), "name", CodeKeyNameRequired)
+		for _, id := range []string{"", "x", "../" + keys[0].ID, root.UserID + "/" + keys[0].ID, strings.Repeat("a", 2000)} {
+			wantErr(t, e.RenameKey(t.Context(), root.Session, home, id, "c"), ErrNotFound)
+		}
+		wantErr(t, e.RenameKey(t.Context(), bob.Session, home, keys[0].ID, "c"), ErrNotFound) // somebody else's
+		wantErr(t, e.RenameKey(t.Context(), e.half(root), home, keys[0].ID, "c"), ErrForbidden)
+	})
+}
+
+// half is somebody's Session behind the password, as if it had left no row.
+func (e *env) half(who *person) Session {
+	x := who.Session
+	x.Stage = StagePassword
+	return x
+}
+
+func TestKeyIsRemoved(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	e.refresh(root)
+	k := e.addKey(root, "a")
+	e.addKey(root, "b")
+	e.addKey(bob, "bob's")
+	keys, err := e.Keys(t.Context(), root.UserID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.unchanged(func() {
+		_, err := e.RemoveKey(t.Context(), bob.Session, home, keys[0].ID)
+		wantErr(t, err, ErrNotFound)
+		_, err = e.RemoveKey(t.Context(), root.Session, home, "x")
+		wantErr(t, err, ErrNotFound)
+		_, err = e.RemoveKey(t.Context(), e.half(root), home, keys[0].ID)
+		wantErr(t, err, ErrForbidden)
+		stale := root.Session
+		stale.FactorAt = e.now().Add(-FactorFresh - time.Second)
+		_, err = e.RemoveKey(t.Context(), stale, home, keys[0].ID)
+		wantErr(t, err, ErrFactorStale)
+		_, err = e.RemoveTOTP(t.Context(), stale, home)
+		wantErr(t, err, ErrFactorStale)
+		_, err = e.SetKeysOnly(t.Context(), stale, home, true)
+		wantErr(t, err, ErrFactorStale)
+	})
+	elsewhere := e.signIn(root)
+	e.forget(limitFactor, root.UserID)
+	x, err := e.RemoveKey(t.Context(), root.Session, home, keys[0].ID)
+	if err != nil || !x.SignedIn() {
+		t.Fatalf("%+v %v", x, err)
+	}
+	if row := e.wantRow(rowKeyRemoved, root.UserID); row.Detail["key"] != "a" {
+		t.Errorf("%+v", row)
+	}
+	if m := e.mails.last(t, EventKeyRemoved); m.args["key"] != "a" {
+		t.Errorf("%+v", m)
+	}
+	for _, old := range []Session{root.Session, elsewhere} {
+		_, err = e.RemoveKey(t.Context(), old, home, keys[1].ID)
+		wantErr(t, err, ErrSignedOut)
+	}
+	_, err = e.verify(x, k)
+	wantProblem(t, err, "", CodeKeyRefused)
+	_, err = e.passkey(k)
+	wantProblem(t, err, "", CodePasskeyFailed)
+
+	// What was removed can be added again.
+	opts := e.begun(e.BeginAddKey(t.Context(), x, "a"))
+	e.must(e.AddKey(t.Context(), x, home, k.create(t, opts)))
+}
+
+// One factor stays, whichever it is, also in a race.
+func TestLastFactorStays(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	ctx := t.Context()
+	e.unchanged(func() {
+		_, err := e.RemoveTOTP(ctx, root.Session, home)
+		wantProblem(t, err, "", CodeLastFactor)
+	})
+	e.addKey(root, "a")
+	keys, _ := e.Keys(ctx, root.UserID)
+	x := e.must(e.RemoveTOTP(ctx, root.Session, home))
+	e.wantRow(rowTOTPRemoved, root.UserID)
+	e.mails.last(t, EventTOTPRemoved)
+	if u := e.user(root.UserID); u.HasTOTP || !u.HasFactor() {
+		t.Errorf("%+v", u)
+	}
+	e.unchanged(func() {
+		_, err := e.RemoveKey(ctx, x, home, keys[0].ID)
+		wantProblem(t, err, "", CodeLastFactor)
+		_, err = e.RemoveTOTP(ctx, x, home)
+		wantErr(t, err, ErrNotFound)
+		_, err = e.VerifyTOTP(ctx, x, home, e.code(root, 0))
+		wantErr(t, err, ErrForbidden)
+	})
+	root.Session = x
+	e.addKey(root, "b")
+	keys, _ = e.Keys(ctx, root.UserID)
+	won, lost := race(2, func(i int) error { _, err := e.RemoveKey(ctx, root.Session, home, keys[i].ID); return err })
+	if won != 1 || !errors.Is(lost[0], ErrSignedOut) || e.user(root.UserID).Keys != 1 {
+		t.Errorf("%d removed, %v", won, lost)
+	}
+}
+
+func TestKeysOnly(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	ctx := t.Context()
+	e.unchanged(func() {
+		_, err := e.SetKeysOnly(ctx, root.Session, home, true)
+		wantProblem(t, err, "", CodeKeyMissing)
+		e.must(e.SetKeysOnly(ctx, root.Session, home, false)) // it is so
+	})
+	k := e.addKey(root, "a")
+	elsewhere := e.signIn(root)
+	x := e.must(e.SetKeysOnly(ctx, root.Session, home, true))
+	e.wantRow(rowKeysOnly, root.UserID)
+	e.mails.last(t, EventKeysOnly)
+	if u := e.user(root.UserID); !u.KeysOnly {
+		t.Errorf("%+v", u)
+	}
+	_, err := e.SetKeysOnly(ctx, elsewhere, home, false)
+	wantErr(t, err, ErrSignedOut)
+
+	half := e.password(root)
+	e.unchanged(func() {
+		for _, y := range []Session{half, x} {
+			_, err := e.VerifyTOTP(ctx, y, home, e.code(root, 0))
+			wantProblem(t, err, "", CodeKeysOnly)
+		}
+		_, err = e.BeginTOTP(ctx, x)
+		wantProblem(t, err, "", CodeKeysOnly)
+		_, err = e.ConfirmTOTP(ctx, x, home, "123456")
+		wantProblem(t, err, "", CodeKeysOnly)
+	})
+	keys, _ := e.Keys(ctx, root.UserID)
+	_, err = e.RemoveKey(ctx, x, home, keys[0].ID)
+	wantProblem(t, err, "", CodeLastKey)
+	e.must(e.verify(half, k))
+	half = e.password(root)
+	y := e.must(e.UseRecoveryCode(ctx, half, home, root.codes[1])) // the way around a lost key
+	y = e.must(e.SetKeysOnly(ctx, y, home, false))
+	e.wantRow(rowKeysOnlyOff, root.UserID)
+	e.mails.last(t, EventKeysOnlyOff)
+	e.must(e.VerifyTOTP(ctx, y, home, e.code(root, 0)))
+}
+
+// A passkey of a frozen account is answered like one that nobody has.
+func TestPasskeyOfTheFrozen(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	k := e.addKey(bob, "b")
+	e.refresh(root)
+	x, err := e.passkey(k)
+	if err != nil || x.UserID != bob.UserID || !x.SignedIn() || x.Begun != x.FactorAt {
+		t.Fatalf("%+v %v", x, err)
+	}
+	if row := e.wantRow(rowPasskeyAccepted, bob.UserID); row.Detail["key"] != "b" || row.Actor.Factor != "webauthn" || row.Actor.Username != "bob" {
+		t.Errorf("%+v", row)
+	}
+	if err := e.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	var said [2]problem.Problem
+	for i, key := range []*virtualKey{k, newVirtualKey()} {
+		key.auth.Options.UserHandle = k.auth.Options.UserHandle
+		_, err := e.passkey(key)
+		said[i] = wantProblem(t, err, "", CodePasskeyFailed)
+		if row := e.rows()[0]; row.Kind != rowSignInFailed || row.Account != map[int]string{0: bob.UserID}[i] {
+			t.Errorf("%+v", row)
+		}
+	}
+	if len(said[0].Args)+len(said[1].Args) != 0 {
+		t.Errorf("%+v", said)
+	}
+	k.auth.Options.UserNotVerified = true // nor does its want of verification give it away
+	_, err = e.passkey(k)
+	wantProblem(t, err, "", CodePasskeyFailed)
+}
+
+// A passkey needs a handle in its answer, and leads who has no codes to them.
+func TestPasskeyWithoutCodes(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	k := e.addKey(root, "a")
+	if _, _, err := e.CreateRecoveryCodes(t.Context(), root.Session, home); err != nil {
+		t.Fatal(err)
+	}
+	x := e.must(e.passkey(k))
+	if x.SignedIn() || NextStep(x, e.user(root.UserID)) != StepSaveRecovery {
+		t.Errorf("%+v", x)
+	}
+	k.auth.Options.UserHandle = nil
+	_, err := e.passkey(k)
+	wantProblem(t, err, "", CodePasskeyFailed)
+}
+
+// Whichever step of a change of keys fails, nothing of it is there, and the
+// challenge is as good as before.
+func TestFaultsChangeNoKey(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	k := e.addKey(root, "a")
+	e.addKey(root, "b")
+	ctx := t.Context()
+	x := root.Session
+	keys, err := e.Keys(ctx, root.UserID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := newVirtualKey().create(t, e.begun(e.BeginAddKey(ctx, x, "c")))
+	verified := k.get(t, e.begun(e.BeginVerifyKey(ctx, x)))
+	opts, handle, err := e.BeginPasskey(ctx, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := k.get(t, opts)
+	store := &faultyStore{Store: e.store}
+	e.Service.store = store
+	for _, c := range []change{
+		{"AddKey", func(ctx context.Context) error { _, err := e.AddKey(ctx, x, home, added); return err }},
+		{"VerifyKey", func(ctx context.Context) error { _, err := e.VerifyKey(ctx, x, home, verified); return err }},
+		{"SignInPasskey", func(ctx context.Context) error { _, err := e.SignInPasskey(ctx, home, handle, signed); return err }},
+		{"RenameKey", func(ctx context.Context) error { return e.RenameKey(ctx, x, home, keys[0].ID, "z") }},
+		{"RemoveKey", func(ctx context.Context) error { _, err := e.RemoveKey(ctx, x, home, keys[0].ID); return err }},
+		{"RemoveTOTP", func(ctx context.Context) error { _, err := e.RemoveTOTP(ctx, x, home); return err }},
+		{"SetKeysOnly", func(ctx context.Context) error { _, err := e.SetKeysOnly(ctx, x, home, true); return err }},
+	} {
+		e.faultAtEachStep(store, c)
+	}
+}
