@@ -46,23 +46,19 @@
     return data;
   };
 
-  // ask has the browser talk to the key.
-  const ask = (options, signal, mediation) => {
-    if (kind === "add") {
-      return navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options), signal });
-    }
-    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
-    return navigator.credentials.get({ publicKey, signal, ...(mediation && { mediation }) });
-  };
-
   const ceremony = async (signal, mediation) => {
     const { options } = await post(box.dataset.begin, field ? { name: field.value } : {}, signal);
+    const adding = kind === "add";
+    const publicKey = adding
+      ? PublicKeyCredential.parseCreationOptionsFromJSON(options)
+      : PublicKeyCredential.parseRequestOptionsFromJSON(options);
+    const request = { publicKey, signal, ...(mediation && { mediation }) };
     const begun = performance.now();
     let credential;
     try {
-      credential = await ask(options, signal, mediation);
+      credential = await (adding ? navigator.credentials.create(request) : navigator.credentials.get(request));
     } catch (error) {
-      error.late = performance.now() - begun >= options.timeout;
+      error.late = performance.now() - begun >= publicKey.timeout;
       throw error;
     }
     await post(box.dataset.finish, { response: credential.toJSON(), next: box.dataset.next });
