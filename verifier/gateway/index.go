@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -33,6 +34,12 @@ const (
 // off. It takes the place of the server's WriteTimeout.
 const slowest = 32 << 10
 
+// What is read of a request's body, which means nothing here: bytes, and time.
+const (
+	maxIndexBody  = 64 << 10
+	indexBodyTime = 10 * time.Second
+)
+
 // NewIndex serves the files of a folder to pip, uv and people: the lists of
 // PEP 503 and PEP 691 under /simple/, with the additions of PEP 700, and the
 // files under /packages/<project>/. Who may read is the caller's to decide, by
@@ -59,9 +66,31 @@ func (x *index) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
+	if !skipBody(w, r) {
+		return
+	}
 	if err := x.serve(w, r); err != nil {
 		x.fail(w, r, err)
 	}
+}
+
+// skipBody reads past the body of a request for reading, and refuses one that is
+// long or slow to come. net/http would read it too, before the answer, and wait
+// for it without end where the server has no ReadTimeout.
+func skipBody(w http.ResponseWriter, r *http.Request) bool {
+	if r.ContentLength == 0 {
+		return true
+	}
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(indexBodyTime)) // not supported: the server's own deadlines hold
+	n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxIndexBody+1))
+	if err == nil && n <= maxIndexBody {
+		_ = rc.SetReadDeadline(time.Time{}) // or it would end the request's context later on
+		return true
+	}
+	w.Header().Set("Connection", "close")
+	http.Error(w, "The index is for reading: a request for it needs no body.", http.StatusBadRequest)
+	return false
 }
 
 // serve finds what a path names. Whatever it does not know is ErrNotFound.
