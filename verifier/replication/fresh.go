@@ -15,6 +15,12 @@ import (
 // MaxStaleness. It comes with verifier.ErrUnavailable.
 var ErrStale = errors.New("replication: the store is too old to decide")
 
+// unavailable makes an error one that wraps verifier.ErrUnavailable, and says nothing
+// that it did not say: the verifier will say that.
+type unavailable struct{ error }
+
+func (u unavailable) Unwrap() []error { return []error{u.error, verifier.ErrUnavailable} }
+
 // moment is what both clocks said at once.
 type moment struct {
 	wall time.Time
@@ -65,11 +71,11 @@ func (f *Follower) stale() error {
 	case known && age <= f.cfg.MaxStaleness:
 		return nil
 	case known:
-		return fmt.Errorf("%w: %w: it was last known to be current %s ago, and %s are allowed", verifier.ErrUnavailable, ErrStale, age.Round(time.Second), f.cfg.MaxStaleness)
+		return unavailable{fmt.Errorf("%w: it was last known to be current %s ago, and %s are allowed", ErrStale, age.Round(time.Second), f.cfg.MaxStaleness)}
 	case f.cfg.Store.LastHeard().IsZero():
-		return fmt.Errorf("%w: %w: the issuer was never heard", verifier.ErrUnavailable, ErrStale)
+		return unavailable{fmt.Errorf("%w: the issuer was never heard", ErrStale)}
 	}
-	return fmt.Errorf("%w: %w: by this machine's clock the issuer is to be heard at %s, so the clock was set back, and how old the store is can't be told", verifier.ErrUnavailable, ErrStale, f.cfg.Store.LastHeard().UTC().Format(time.RFC3339))
+	return unavailable{fmt.Errorf("%w: it says that the issuer was heard at %s, which is to come: the clock was set back, and how old the store is can't be told", ErrStale, f.cfg.Store.LastHeard().UTC().Format(time.RFC3339))}
 }
 
 // Lookup implements verifier.Store. Where the store is older than MaxStaleness, or
@@ -94,7 +100,7 @@ func (f *Follower) Lookup(ctx context.Context, tokenID, project string) (verifie
 		return rec, err
 	}
 	if err := f.confirm(ctx); err != nil {
-		return verifier.Record{}, fmt.Errorf("%w: the store does not have it, and whether it is new is not known: %w", verifier.ErrUnavailable, err)
+		return verifier.Record{}, unavailable{fmt.Errorf("replication: the store does not have the token, and whether it is new is not known: %w", err)}
 	}
 	return f.cfg.Store.Lookup(ctx, tokenID, project)
 }

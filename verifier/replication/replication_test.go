@@ -109,7 +109,7 @@ func TestComesBackAfterErrors(t *testing.T) {
 					t.Errorf("%d tries in 10 minutes", got)
 				}
 				source.set(func() { delete(source.fail, call) })
-				time.Sleep(lastPause)
+				time.Sleep(lastPause + 5*time.Second) // and one heartbeat
 				synctest.Wait()
 				if f.Err() != nil || !has(t, store, 3) {
 					t.Errorf("not following again: %v", f.Err())

@@ -215,7 +215,7 @@ func (f *Follower) report(ctx context.Context) (rootkeys.Position, error) {
 
 func (f *Follower) connected(ctx context.Context, first feed.Frame) {
 	f.mu.Lock()
-	f.err = nil
+	f.err, f.speaking = nil, true
 	f.line.since = f.now().wall
 	f.mu.Unlock()
 	f.noteHead(*first.Position)

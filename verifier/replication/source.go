@@ -28,6 +28,7 @@ type Source interface {
 // runSource follows the Source until ctx ends.
 func (f *Follower) runSource(ctx context.Context) {
 	var speaker sync.WaitGroup
+	f.listen()
 	speaker.Go(func() { _ = f.speak(ctx, 0, f.cfg.Source.Position) })
 	defer speaker.Wait()
 	var h health

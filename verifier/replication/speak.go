@@ -81,14 +81,18 @@ func (f *Follower) prompt() {
 	}
 }
 
+// listen lets ask ask, because speak is about to run.
+func (f *Follower) listen() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.speaking = true
+}
+
 // speak asks the issuer where it stands, by say, whenever it is prompted and each
 // every, where that is not 0. It returns when ctx ends, or with an error of say that
 // ends more than one question.
 func (f *Follower) speak(ctx context.Context, every time.Duration, say func(context.Context) (rootkeys.Position, error)) error {
 	defer f.hush()
-	f.mu.Lock()
-	f.speaking = true
-	f.mu.Unlock()
 	var tick <-chan time.Time
 	if every > 0 {
 		ticker := time.NewTicker(every)

@@ -1,0 +1,406 @@
+package replication_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/replication"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// TestADayOverHTTP runs a real issuer through what happens to a token, and asks a
+// real verifier after each step. New tokens work at once, without a wait in the test.
+func TestADayOverHTTP(t *testing.T) {
+	o := newOrigin(t)
+	early := o.mint("early")
+	r := newReplica(t, o.url(), o.secretFile("berlin"))
+	r.catchUp(o)
+	r.expect(early.Text, "demo", "allow")
+	for n := range 20 {
+		r.expect(o.mint(fmt.Sprint("ci ", n)).Text, "demo", "allow")
+	}
+	r.expect(early.Text, "nobodys", string(caveats.NotAMember))
+
+	step := func(what string, rev uint64, err error) {
+		t.Helper()
+		o.check(err)
+		if c := o.Confirm(t.Context(), rev, 10*time.Second); c.Connected != 1 || c.Applied != 1 {
+			t.Errorf("%s: confirmed %+v", what, c)
+		}
+	}
+	frozen := func(is bool) {
+		t.Helper()
+		o.user(alice, is)
+		step("freeze", o.at().Revision, nil)
+	}
+	frozen(true)
+	r.expect(early.Text, "demo", string(caveats.UserFrozen))
+	frozen(false)
+	r.expect(early.Text, "demo", "allow")
+
+	bobs, err := o.Mint(t.Context(), bob, issuer.MintRequest{Label: "bob", Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+	o.check(err)
+	r.expect(bobs.Text, "demo", string(caveats.NotAMember))
+	rev, err := o.AddMember(t.Context(), alice, "demo", bob.UserID, issuer.RoleMaintainer)
+	step("add", rev, err)
+	r.expect(bobs.Text, "demo", "allow")
+	rev, err = o.RemoveMember(t.Context(), alice, "demo", bob.UserID)
+	step("remove", rev, err)
+	r.expect(bobs.Text, "demo", string(caveats.NotAMember))
+
+	step("revoke", o.revoke(early), nil)
+	r.expect(early.Text, "demo", string(caveats.Revoked))
+	if s := r.Status(); s.Lag != 0 || s.Err != nil || !s.Usable || s.Connected.IsZero() || s.Age > time.Minute || s.Head != o.at().Revision {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestIssuerRestarts kills the issuer and brings it back. The verifier decides on
+// meanwhile, says of a token that it can't know that it can't know, and follows again.
+func TestIssuerRestarts(t *testing.T) {
+	o := newOrigin(t)
+	r := newReplica(t, o.url(), o.secretFile("berlin"))
+	known := o.mint("known")
+	r.catchUp(o)
+	for round := range 3 {
+		unseen := o.mint(fmt.Sprint("unseen ", round))
+		late := o.mint(fmt.Sprint("late ", round))
+		r.expect(late.Text, "demo", "allow")
+		o.stop()
+		r.eventually("the connection is gone", func() bool { return r.Status().Connected.IsZero() && r.Err() != nil })
+		r.expect(known.Text, "demo", "allow")
+		got, err := r.answerErr("pypi-"+strings.Repeat("A", 40), "demo")
+		if got != string(caveats.MalformedToken) {
+			t.Errorf("%s: %v", got, err)
+		}
+		o.start() // nobody was told of what follows
+		o.revoke(unseen)
+		newer := o.mint(fmt.Sprint("newer ", round))
+		r.eventually("it is connected again", func() bool { return !r.Status().Connected.IsZero() })
+		r.expect(newer.Text, "demo", "allow")
+		r.catchUp(o)
+		r.expect(unseen.Text, "demo", string(caveats.Revoked))
+	}
+	o.stop()
+	r.eventually("the connection is gone", func() bool { return r.Status().Connected.IsZero() })
+	_, err := r.Lookup(t.Context(), "01900000-0000-7000-8000-00000000dead", "demo")
+	if !errors.Is(err, verifier.ErrUnavailable) || errors.Is(err, verifier.ErrUnknownToken) {
+		t.Errorf("a token that may be new: %v", err)
+	}
+}
+
+// TestVerifierRestarts closes the verifier and brings it back, over what happened
+// meanwhile.
+func TestVerifierRestarts(t *testing.T) {
+	o := newOrigin(t)
+	r := newReplica(t, o.url(), o.secretFile("berlin"))
+	m := o.mint("old")
+	r.catchUp(o)
+	r.stop()
+	newer := o.mint("new")
+	o.revoke(m)
+	r.start()
+	r.catchUp(o)
+	r.expect(m.Text, "demo", string(caveats.Revoked))
+	r.expect(newer.Text, "demo", "allow")
+	if n := o.count(feed.PathSnapshot); n != 1 {
+		t.Errorf("%d snapshots for a verifier that was away for two changes", n)
+	}
+}
+
+// TestCompacted lets the log go on without the verifier until it no longer reaches
+// back to it.
+func TestCompacted(t *testing.T) {
+	o := newOrigin(t, func(o *origin) { o.keep = 64 })
+	r := newReplica(t, o.url(), o.secretFile("berlin"))
+	m := o.mint("old")
+	r.catchUp(o)
+	r.stop()
+	o.revoke(m)
+	var last issuer.Minted
+	for n := range 200 {
+		last = o.mint(fmt.Sprint("ci ", n))
+	}
+	r.start()
+	r.catchUp(o)
+	r.expect(m.Text, "demo", string(caveats.Revoked))
+	r.expect(last.Text, "demo", "allow")
+	if n := o.count(feed.PathSnapshot); n != 2 {
+		t.Errorf("%d snapshots", n)
+	}
+}
+
+// TestRestoredFromABackup gives the issuer an older store. The verifier does not go
+// back, and says what to do, until the operator has raised the epoch.
+func TestRestoredFromABackup(t *testing.T) {
+	o := newOrigin(t)
+	r := newReplica(t, o.url(), o.secretFile("berlin"))
+	m := o.mint("leaked")
+	r.catchUp(o)
+	o.stop()
+	backup, err := os.ReadFile(o.path)
+	o.check(err)
+	o.start()
+	o.revoke(m)
+	r.catchUp(o)
+	o.stop()
+	o.check(os.WriteFile(o.path, backup, 0o600))
+	o.start()
+	if err := r.fails(replication.ErrConflict); !strings.Contains(err.Error(), "raise its epoch") {
+		t.Errorf("the error does not say what to do: %v", err)
+	}
+	r.expect(m.Text, "demo", string(caveats.Revoked))
+	for n := range 5 { // beyond where the verifier was, with another history
+		o.mint(fmt.Sprint("after ", n))
+	}
+	o.stop()
+	store := o.openStore()
+	_, err = issuer.RaiseEpoch(t.Context(), store, alice.Actor, time.Now())
+	o.check(err)
+	o.check(store.Close())
+	o.start()
+	newer := o.mint("newer")
+	r.eventually("the new epoch is followed", func() bool { return r.keys.Position() == o.at() })
+	r.expect(newer.Text, "demo", "allow")
+	r.expect(m.Text, "demo", "allow") // by the operator's word
+}
+
+// TestSecretRevoked ends a verifier at the issuer: it is told so, decides on for as
+// long as it may, and comes back with a new secret, without a restart.
+func TestSecretRevoked(t *testing.T) {
+	o := newOrigin(t)
+	id, secret, err := o.RegisterVerifier(t.Context(), admin, "berlin")
+	o.check(err)
+	file := o.secretFile("paris")
+	o.check(os.WriteFile(file, []byte(secret), 0o600))
+	m := o.mint("ci")
+	r := newReplica(t, o.url(), file)
+	r.catchUp(o)
+	o.check(o.RevokeVerifier(t.Context(), admin, id.ID))
+	failed := r.fails(replication.ErrSecret)
+	if !strings.Contains(failed.Error(), "register it at the issuer") || strings.Contains(failed.Error(), secret) {
+		t.Errorf("%v", failed)
+	}
+	r.expect(m.Text, "demo", "allow")
+	_, secret, err = o.RegisterVerifier(t.Context(), admin, "berlin again")
+	o.check(err)
+	o.check(os.WriteFile(file, []byte(secret), 0o600))
+	r.expectSoon(o.mint("newer").Text, "demo", "allow")
+}
+
+// TestOneSecretForTwo shows that two that share a secret do not fight in a loop.
+func TestOneSecretForTwo(t *testing.T) {
+	o := newOrigin(t)
+	file := o.secretFile("berlin")
+	usual := func(r *replica) {
+		r.before = func(f *replication.Follower) {}
+	}
+	one := newReplica(t, o.url(), file, usual)
+	two := newReplica(t, o.url(), file, usual)
+	one.eventually("each was thrown out", func() bool { return one.Err() != nil || two.Err() != nil })
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if o.count(feed.PathStream) > 20 {
+			t.Fatalf("%d streams", o.count(feed.PathStream))
+		}
+	}
+	one.stop()
+	two.stop()
+}
+
+// TestRandomIds shows that who sends made up tokens makes the verifier ask the
+// issuer a few times a second, not once for each.
+func TestRandomIds(t *testing.T) {
+	o := newOrigin(t)
+	r := newReplica(t, o.url(), o.secretFile("berlin"), func(r *replica) {
+		r.before = func(f *replication.Follower) {}
+	})
+	r.catchUp(o)
+	before, began := o.count(feed.PathReport), time.Now()
+	var wg sync.WaitGroup
+	const lookups = 2000
+	for w := range 50 {
+		wg.Go(func() {
+			for n := range lookups / 50 {
+				_, err := r.Lookup(t.Context(), fmt.Sprintf("01900000-0000-7000-8000-%06d%06d", w, n), "demo")
+				if !errors.Is(err, verifier.ErrUnknownToken) {
+					t.Errorf("%v", err)
+				}
+				if n == 8 {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(began)
+	if got, most := o.count(feed.PathReport)-before, 3+int(took/(100*time.Millisecond)); got > most {
+		t.Errorf("%d questions in %s", got, took)
+	}
+}
+
+// TestUsesReachTheIssuer shows that a use is reported once a minute and token, with
+// its network and not its address.
+func TestUsesReachTheIssuer(t *testing.T) {
+	o := newOrigin(t)
+	r := newReplica(t, o.url(), o.secretFile("berlin"))
+	m := o.mint("ci")
+	r.catchUp(o)
+	o.stop() // what is used now is reported later
+	grant, err := r.verify.Verify(t.Context(), m.Text, verifier.Request{Action: caveats.ActionUpload, Project: "Demo"})
+	o.check(err)
+	at := time.Now()
+	for range 1000 {
+		r.Used(grant, netip.MustParseAddr("203.0.113.77"), at)
+	}
+	if s := r.Status(); s.Uses != 1 {
+		t.Errorf("%d uses wait", s.Uses)
+	}
+	o.start()
+	var tok issuer.Token
+	r.eventually("the use is known", func() bool {
+		tok, err = o.Token(t.Context(), alice, m.Token.ID)
+		o.check(err)
+		return !tok.LastUsed.At.IsZero()
+	})
+	if u := tok.LastUsed; !u.At.Equal(at.Truncate(time.Minute)) || u.Project != "demo" || u.Network != "203.0.113.0/24" {
+		t.Errorf("%+v", u)
+	}
+	for n := range replication.MaxUses + 500 {
+		r.stopTalking(o)
+		r.Used(verifier.Grant{TokenID: fmt.Sprint(n)}, netip.Addr{}, at)
+	}
+	if s := r.Status(); s.Uses > replication.MaxUses || s.Dropped == 0 {
+		t.Errorf("%d uses wait, %d were dropped", s.Uses, s.Dropped)
+	}
+}
+
+// TestRefusedAddresses shows to whom a verifier does not send its secret.
+func TestRefusedAddresses(t *testing.T) {
+	file := t.TempDir() + "/secret"
+	if err := os.WriteFile(file, []byte("rindv_x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for url, ok := range map[string]bool{
+		"https://packages.example.org":      true,
+		"https://packages.example.org/rind": true,
+		"http://127.0.0.1:8080":             true,
+		"http://127.8.7.6":                  true,
+		"http://[::1]:8080":                 true,
+		"http://localhost:8080":             true,
+		"http://packages.example.org":       false,
+		"http://127.0.0.1.example.org":      false,
+		"http://localhost.example.org":      false,
+		"http://10.0.0.1":                   false,
+		"ftp://127.0.0.1":                   false,
+		"packages.example.org":              false,
+		"https://":                          false,
+		"https://me:secret@example.org":     false,
+		"https://example.org/?a=b":          false,
+		"":                                  false,
+	} {
+		_, err := replication.NewRemote(replication.RemoteConfig{URL: url, SecretFile: file})
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", url, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "me:secret") {
+			t.Errorf("the error holds a password: %v", err)
+		}
+	}
+}
+
+// TestSecretFiles shows which files are no secret of a verifier.
+func TestSecretFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		content string
+		mode    os.FileMode
+		says    string
+	}{
+		"good":   {"rindv_abc\n", 0o600, ""},
+		"open":   {"rindv_abc\n", 0o644, "chmod 600"},
+		"group":  {"rindv_abc\n", 0o640, "chmod 600"},
+		"empty":  {" \n", 0o600, "does not hold the secret"},
+		"lines":  {"rindv_abc\nmore\n", 0o600, "does not hold the secret"},
+		"binary": {"\x00\x01", 0o600, "does not hold the secret"},
+	} {
+		path := dir + "/" + name
+		if err := os.WriteFile(path, []byte(c.content), c.mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := replication.NewRemote(replication.RemoteConfig{URL: "https://example.org", SecretFile: path})
+		if (err == nil) != (c.says == "") || err != nil && (!strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "rindv_abc")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := replication.NewRemote(replication.RemoteConfig{URL: "https://example.org", SecretFile: dir + "/none"}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	if _, err := replication.NewRemote(replication.RemoteConfig{URL: "https://example.org", SecretFile: dir + "/group"}); err != nil {
+		t.Errorf("a credential of systemd: %v", err)
+	}
+}
+
+// TestAnswersThatAreNone shows that a follower survives whatever it is answered, and
+// says what it was.
+func TestAnswersThatAreNone(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		is     error
+		says   string
+	}{
+		"not found":  {http.NotFound, nil, "404"},
+		"redirected": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://example.org", 302) }, nil, "302"},
+		"forbidden":  {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "use\x1b[31m HTTPS", 403) }, replication.ErrSecret, "HTTPS"},
+		"a page":     {func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "<html>") }, feed.ErrFrame, ""},
+		"nothing":    {func(w http.ResponseWriter, r *http.Request) {}, nil, "broke off"},
+		"no position": {func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintln(w, `{"end":true}`)
+		}, feed.ErrFrame, "without a position"},
+		"nobody's": {func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintln(w, `{"position":{"Issuer":"","Epoch":0,"Revision":0}}`)
+		}, nil, "who it is"},
+		"too few": {func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"end":true,"count":3}`)
+		}, feed.ErrFrame, "0 records"},
+		"no end": {func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`)
+		}, nil, "broke off"},
+		"a record of nothing": {func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"records":[{}]}`+"\n"+`{"end":true,"count":1}`)
+		}, nil, "not of one record"},
+		"a line without end": {func(w http.ResponseWriter, r *http.Request) {
+			for range feed.MaxFrame/1000 + 1000 {
+				fmt.Fprint(w, strings.Repeat("x", 1000))
+			}
+		}, feed.ErrFrame, "over the limit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := serveHTTP(t, c.answer)
+			file := t.TempDir() + "/secret"
+			if err := os.WriteFile(file, []byte("rindv_x\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := newReplica(t, url, file)
+			r.eventually(name, func() bool { return r.Err() != nil })
+			err := r.Err()
+			if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) || strings.ContainsRune(err.Error(), 0x1b) {
+				t.Errorf("%v", err)
+			}
+			if r.keys.Position() != (rootkeys.Position{}) || !r.keys.Filling() {
+				t.Errorf("at %s", r.keys.Position())
+			}
+		})
+	}
+}
