@@ -191,6 +191,11 @@ func (b *batch) token(id string) (*feed.Token, error) {
 	if err := kv.GetJSON(b.r, chainKey(id), &chain); err != nil {
 		return nil, err
 	}
+	return b.joined(id, rec, chain)
+}
+
+// joined makes what a verifier keeps of a token from what the store has.
+func (b *batch) joined(id string, rec tokenRecord, chain chainRecord) (*feed.Token, error) {
 	sig, err := b.s.sealer.Open(nil, chain.Signature, chainKey(id))
 	if err != nil {
 		return nil, fmt.Errorf("issuer: the signature of token %s: %w", id, err)

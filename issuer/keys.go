@@ -33,6 +33,7 @@ const (
 	keyUser         = "issuer/user/"
 	keyProject      = "issuer/project/"
 	keyToken        = "issuer/token/"
+	keyChain        = "issuer/chain/"
 	keyVerifier     = "issuer/verifier/"
 	keyVerifierName = "issuer/verifiername/"
 )
@@ -47,7 +48,7 @@ func rolePrefix(user string) []byte       { return []byte("issuer/role/" + user 
 func roleKey(user, project string) []byte { return append(rolePrefix(user), project...) }
 
 func tokenKey(id string) string { return keyToken + id }
-func chainKey(id string) string { return "issuer/chain/" + id }
+func chainKey(id string) string { return keyChain + id }
 func useKey(id string) string   { return "issuer/use/" + id }
 
 func ownedPrefix(user string) []byte { return []byte("issuer/owned/" + user + "/") }

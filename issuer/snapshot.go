@@ -2,6 +2,9 @@ package issuer
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
@@ -70,13 +73,19 @@ func (p *page) read(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		more = len(pairs) == feed.Records
+		var chains map[string][]byte
+		if p.kind == kindToken {
+			if chains, err = p.chains(r); err != nil {
+				return err
+			}
+		}
 		b := batch{s: p.s, r: r}
 		for i, pair := range pairs {
-			p.after = pair.Key
-			c, err := b.resolve(ref{p.kind, string(pair.Key[len(p.prefix):])})
+			c, err := p.record(&b, pair, chains)
 			if err != nil {
 				return err
 			}
+			p.after = pair.Key
 			if t := c.Token; t != nil && !t.RevokedAt.IsZero() && !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(horizon) {
 				continue
 			}
@@ -89,4 +98,34 @@ func (p *page) read(ctx context.Context) (more bool, err error) {
 		return nil
 	})
 	return more, err
+}
+
+// chains reads the other halves of the next tokens, which stand in the same order.
+func (p *page) chains(r kv.Reader) (map[string][]byte, error) {
+	var after []byte
+	if p.after != nil {
+		after = []byte(chainKey(string(p.after[len(p.prefix):])))
+	}
+	pairs, err := r.Scan([]byte(keyChain), after, feed.Records, false)
+	out := make(map[string][]byte, len(pairs))
+	for _, pair := range pairs {
+		out[string(pair.Key[len(keyChain):])] = pair.Value
+	}
+	return out, err
+}
+
+// record is a record as the feed has it.
+func (p *page) record(b *batch, pair kv.Pair, chains map[string][]byte) (feed.Change, error) {
+	id := string(pair.Key[len(p.prefix):])
+	other, ok := chains[id]
+	if !ok {
+		return b.resolve(ref{p.kind, id}) // not a token, or an error to be said
+	}
+	var rec tokenRecord
+	var chain chainRecord
+	if err := errors.Join(json.Unmarshal(pair.Value, &rec), json.Unmarshal(other, &chain)); err != nil {
+		return feed.Change{}, fmt.Errorf("issuer: the token %s is damaged: %w", id, err)
+	}
+	t, err := b.joined(id, rec, chain)
+	return feed.Change{Token: t}, err
 }
