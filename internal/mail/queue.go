@@ -19,14 +19,19 @@ var retries = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute
 
 // Queue is a Sender that answers at once and sends in the background, one mail
 // after the other, so that a request takes the same time whether there is
-// somebody to write to or not. It keeps mails in memory only: one that waits when
-// the process is killed is lost, as is one that the server refuses four times. Both
-// can be asked for again by whoever waits for them.
+// somebody to write to or not. A mail that the server refuses waits for its next
+// attempt beside the others, for addresses that it refuses are easily made up. It
+// keeps mails in memory only: one that waits when the process is killed is lost, as is one
+// that the server refuses four times. Both can be asked for again by whoever waits for them.
 type Queue struct {
 	sender Sender
 	log    *slog.Logger
 	mails  chan Message
 	pause  func(context.Context, time.Duration) error
+
+	sending sync.Mutex     // held while one mail is sent
+	again   sync.WaitGroup // mails that wait for another attempt
+	waiting chan struct{}  // one place for each of them
 
 	mu     sync.Mutex // over closed, and over sends to mails
 	closed bool
@@ -42,7 +47,7 @@ func NewQueue(sender Sender, log *slog.Logger) *Queue {
 	ctx, cancel := context.WithCancel(context.Background())
 	q := &Queue{
 		sender: sender, log: log, mails: make(chan Message, queued), pause: pause,
-		done: make(chan struct{}), cancel: cancel,
+		waiting: make(chan struct{}, queued), done: make(chan struct{}), cancel: cancel,
 	}
 	go q.run(ctx)
 	return q
@@ -85,26 +90,50 @@ func (q *Queue) Close(ctx context.Context) error {
 	}
 }
 
+// run gives each mail its first attempt, in their order.
 func (q *Queue) run(ctx context.Context) {
 	defer close(q.done)
+	defer q.again.Wait()
 	for m := range q.mails {
-		q.deliver(ctx, m)
+		err := q.try(ctx, m)
+		if err == nil {
+			continue
+		}
+		select {
+		case q.waiting <- struct{}{}:
+		case <-ctx.Done(): // what follows gives up at once
+			q.retry(ctx, m, err)
+			continue
+		}
+		q.again.Go(func() {
+			defer func() { <-q.waiting }()
+			q.retry(ctx, m, err)
+		})
 	}
 }
 
-// deliver tries one mail until it is sent, or was tried often enough.
-func (q *Queue) deliver(ctx context.Context, m Message) {
-	for attempt := 0; ; attempt++ {
-		err := q.sender.Send(ctx, m)
-		if err == nil {
-			return
-		}
-		if attempt == len(retries) || ctx.Err() != nil || q.pause(ctx, retries[attempt]) != nil {
-			q.log.ErrorContext(ctx, "a mail was not sent", "to", m.To, "subject", m.Subject, "error", err)
-			return
+func (q *Queue) try(ctx context.Context, m Message) error {
+	q.sending.Lock()
+	defer q.sending.Unlock()
+	return q.sender.Send(ctx, m)
+}
+
+// retry tries a mail that failed with err until it is sent, or was tried often
+// enough.
+func (q *Queue) retry(ctx context.Context, m Message, err error) {
+	for _, wait := range retries {
+		if ctx.Err() != nil {
+			break
 		}
 		q.log.WarnContext(ctx, "a mail was not sent yet", "to", m.To, "subject", m.Subject, "error", err)
+		if q.pause(ctx, wait) != nil {
+			break
+		}
+		if err = q.try(ctx, m); err == nil {
+			return
+		}
 	}
+	q.log.ErrorContext(ctx, "a mail was not sent", "to", m.To, "subject", m.Subject, "error", err)
 }
 
 func pause(ctx context.Context, d time.Duration) error {
