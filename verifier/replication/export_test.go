@@ -21,3 +21,9 @@ func SetMonotonic(f *Follower, fn func() time.Duration) { f.mono = fn }
 
 // MaxUses is how many uses a follower remembers.
 const MaxUses = maxUses
+
+// SetSleep sets how a follower pauses after errors.
+func SetSleep(f *Follower, fn func(context.Context, time.Duration)) { f.cfg.Sleep = fn }
+
+// SetConfirm sets how long a lookup waits for the issuer.
+func SetConfirm(f *Follower, d time.Duration) { f.times.confirm = d }
