@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/issuer"
@@ -96,6 +97,9 @@ func TestStoreFailsAnywhere(t *testing.T) {
 	h.member(alice, "demo", bobID, issuer.RoleOwner)
 	m := h.mint(alice, forSome("ci", "demo"))
 	anywhere := netip.MustParseAddr("192.0.2.1")
+	v, secret := h.verifier("berlin")
+	at, err := h.Position(t.Context())
+	h.check(err)
 	type op struct {
 		name string
 		do   func() error
@@ -121,6 +125,12 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		{"RecordUser", func() error {
 			return f.Update(ctx, func(tx kv.Tx) error { return h.RecordUser(tx, carolID, "carola", false) })
 		}},
+		{"AuthenticateVerifier", func() error { _, err := h.AuthenticateVerifier(ctx, secret); return err }},
+		{"Verifiers", func() error { _, err := h.Verifiers(ctx, root); return err }},
+		{"OpenStream", func() error { _, err := h.OpenStream(ctx, v, at); return err }},
+		{"Snapshot", func() error { return h.Snapshot(ctx, func(feed.Frame) error { return nil }) }},
+		{"RegisterVerifier", func() error { _, _, err := h.RegisterVerifier(ctx, root, "paris"); return err }},
+		{"RevokeVerifier", func() error { return h.RevokeVerifier(ctx, root, v.ID) }},
 		{"New", func() error {
 			_, err := issuer.New(issuer.Config{Store: f, Sealer: sealer(t), Location: location})
 			return err

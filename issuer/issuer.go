@@ -4,7 +4,9 @@
 //
 // Start with New on the store that the other rooms share. What a person does
 // goes through a method of Service that takes a Principal; what a verifier needs
-// comes out of Position, Changes and Wait. Accounts are another room's matter: it
+// comes out of Position, Changes and Wait in this process, and for verifiers
+// elsewhere, which RegisterVerifier lets in, out of Snapshot, OpenStream and Report.
+// Confirm says which of them have a change. Accounts are another room's matter: it
 // tells this one about a user with RecordUser, inside its own transaction.
 //
 // Every change commits in one transaction with its audit row and its entry in the

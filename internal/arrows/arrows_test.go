@@ -52,6 +52,8 @@ var forbidden = map[string][]string{
 	"issuer":     {echo, webauthn, otp, module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web"},
 	"authn":      {echo, module + "/issuer", module + "/verifier", module + "/ui", "gopkg.in/macaroon.v2"},
 	"issuer/web": {module + "/cmd"},
+
+	"issuer/feedhttp": {echo, webauthn, otp, module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web"},
 }
 
 func TestRoomsCompileOnlyWhatTheyMay(t *testing.T) {
