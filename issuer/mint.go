@@ -169,7 +169,7 @@ func (c *change) mint(p Principal, id string, root []byte, rec tokenRecord) (Min
 	if err := c.putToken(id, rec, chain); err != nil {
 		return Minted{}, err
 	}
-	if err := c.auditToken(p, "minted", id, rec); err != nil {
+	if err := c.auditToken(p, "minted", id, rec, nil); err != nil {
 		return Minted{}, err
 	}
 	user, err := readUser(c, rec.User)

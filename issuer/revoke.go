@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
@@ -37,21 +38,42 @@ func (c *change) revoke(p Principal, id string) (done bool, err error) {
 	if err != nil || !rec.Revoked.At.IsZero() {
 		return false, err
 	}
-	rec.Revoked = Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: "by its owner"}
+	why := "by its owner"
 	if rec.User != p.UserID {
-		rec.Revoked.Why = "by an administrator"
+		why = "by an administrator"
 	}
+	if err := c.end(id, &rec, Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: why}); err != nil {
+		return false, err
+	}
+	return true, c.auditToken(p, "revoked", id, rec, nil)
+}
+
+// end revokes a token that is not revoked, and frees its label. The caller writes
+// the audit row.
+func (c *change) end(id string, rec *tokenRecord, r Revocation) error {
+	rec.Revoked = r
 	if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
-		return false, err
+		return err
 	}
-	if err := c.Delete([]byte(labelKey(rec.User, rec.Label))); err != nil {
-		return false, err
-	}
-	if err := c.count(rec.User, 0, -1); err != nil {
-		return false, err
+	if err := c.freeLabel(id, *rec); err != nil {
+		return err
 	}
 	c.changed(kindToken, id)
-	return true, c.auditToken(p, "revoked", id, rec)
+	return c.count(rec.User, 0, -1)
+}
+
+// freeLabel lets another token have the label of this one. Another one may have it
+// already, of which this is the predecessor.
+func (c *change) freeLabel(id string, rec tokenRecord) error {
+	key := []byte(labelKey(rec.User, rec.Label))
+	holder, err := c.Get(key)
+	if errors.Is(err, kv.ErrNotFound) || err == nil && string(holder) != id {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.Delete(key)
 }
 
 // count changes the tally of a user's tokens.
@@ -66,8 +88,9 @@ func (c *change) count(userID string, total, unrevoked int) error {
 // auditToken writes the one row "token.<what>" for the owner's account, and for
 // each project that the token names a row "project.token_<what>", by which the
 // trail of that project shows it. Who may read the one project's trail may have
-// no business with the others, so such a row does not name them.
-func (c *change) auditToken(p Principal, what, id string, rec tokenRecord) error {
+// no business with the others, so such a row does not name them. detail is added to
+// all of them; it may be nil.
+func (c *change) auditToken(p Principal, what, id string, rec tokenRecord, detail map[string]string) error {
 	owner, err := readUser(c, rec.User)
 	if err != nil {
 		return err
@@ -79,6 +102,7 @@ func (c *change) auditToken(p Principal, what, id string, rec tokenRecord) error
 	if why := rec.Revoked.Why; why != "" {
 		shared["why"] = why
 	}
+	maps.Copy(shared, detail)
 	for _, project := range rec.Projects {
 		if err := c.audit(p, audit.Event{Kind: "project.token_" + what, Project: project.ID, Detail: shared}); err != nil {
 			return err

@@ -25,11 +25,15 @@ const (
 	MailRecoveryCodesCreated = "recovery_codes_created"
 	MailRecoveryCodeUsed     = "recovery_code_used" // left: codes that still work
 	MailPasswordChanged      = "password_changed"
+	MailPasswordReset        = "password_reset"
+	MailResetLink            = "reset_link" // link, expires (time.Time)
 	MailFrozen               = "frozen"
 	MailUnfrozen             = "unfrozen"
 	MailAddressInUse         = "address_in_use"
 	MailTokenMinted          = "token_minted"  // label, scope (what Scope says)
 	MailTokenRevoked         = "token_revoked" // label
+	MailTokenBurned          = "token_burned"  // label
+	MailTokenLeaked          = "token_leaked"  // label, url
 )
 
 // mailTexts are the keys of the subject, of the body, and of what to do if it
@@ -48,11 +52,15 @@ var mailTexts = map[string][3]string{
 	MailRecoveryCodesCreated: {"mail.recovery_codes_created.subject", "mail.recovery_codes_created.text", "mail.not_me"},
 	MailRecoveryCodeUsed:     {"mail.recovery_code_used.subject", "mail.recovery_code_used.text", "mail.not_me"},
 	MailPasswordChanged:      {"mail.password_changed.subject", "mail.password_changed.text", "mail.password_changed.not_me"},
+	MailPasswordReset:        {"mail.password_reset.subject", "mail.password_reset.text", "mail.password_reset.not_me"},
+	MailResetLink:            {"mail.reset_link.subject", "mail.reset_link.text", "mail.reset_link.not_me"},
 	MailFrozen:               {"mail.frozen.subject", "mail.frozen.text", "mail.frozen.not_me"},
 	MailUnfrozen:             {"mail.unfrozen.subject", "mail.unfrozen.text", "mail.frozen.not_me"},
 	MailAddressInUse:         {"mail.address_in_use.subject", "mail.address_in_use.text", "mail.address_in_use.not_me"},
 	MailTokenMinted:          {"mail.token_minted.subject", "mail.token_minted.text", "mail.token_minted.not_me"},
 	MailTokenRevoked:         {"mail.token_revoked.subject", "mail.token_revoked.text", "mail.token_revoked.not_me"},
+	MailTokenBurned:          {"mail.token_burned.subject", "mail.token_burned.text", "mail.token_burned.not_me"},
+	MailTokenLeaked:          {"mail.token_leaked.subject", "mail.token_leaked.text", "mail.token_leaked.not_me"},
 }
 
 // Mail is the subject and the plain text of a mail, in lines of at most 72

@@ -110,7 +110,7 @@ func TestMails(t *testing.T) {
 	for kind := range mailTexts {
 		args := Args{
 			"username": "ada", "inviter": "grace", "key": "laptop", "link": link, "left": "3", "label": "CI\r\nBcc: eve@example.org\u2028\x00",
-			"scope": "Uploads to demo until 3 March 2027.", "time": noon, "expires": noon.Add(day), "ip": "203.0.113.7", "browser": "Firefox on Linux",
+			"scope": "Uploads to demo until 3 March 2027.", "url": "https://git.example.org/.env", "time": noon, "expires": noon.Add(day), "ip": "203.0.113.7", "browser": "Firefox on Linux",
 		}
 		subject, body, err := r.Mail("en", kind, args)
 		if err != nil {

@@ -11,7 +11,8 @@ import (
 var rooms = []string{"../authn", "../issuer", "../issuer/web"}
 
 // dynamic are kinds of audit rows that are put together from two strings.
-var dynamic = []string{"token.minted", "token.revoked", "project.token_minted", "project.token_revoked"}
+var dynamic = []string{"token.minted", "token.revoked", "project.token_minted", "project.token_revoked",
+	"token.burned", "token.leaked", "project.token_burned", "project.token_leaked"}
 
 var auditKind = regexp.MustCompile(`^(account|invitation|project|setup|token|verifier)\.[a-z_]*[a-z]$`)
 

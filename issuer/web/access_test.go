@@ -101,6 +101,11 @@ var matrix = map[string]row{
 	"GET /login/recovery":  {answer: members("200").but(half+"|"+codeless, "200")},
 	"POST /login/recovery": {form: []string{"code", "1"}, answer: members("422").but(half+"|"+codeless, "422", nobody, "303 /login", frozen+"|"+ended, "303 /login?ended=1")},
 
+	"GET /forgot-password":  {answer: all("200")},
+	"POST /forgot-password": {form: []string{"login", "nobody"}, answer: all("200")},
+	"GET /reset-password":   {answer: gone},
+	"POST /reset-password":  {answer: gone},
+
 	"GET /setup":       {answer: gone},
 	"POST /setup":      {answer: gone},
 	"GET /invitation":  {answer: gone},
@@ -174,6 +179,7 @@ var matrix = map[string]row{
 	"POST /admin/invitations":            {answer: admins("422")},
 	"POST /admin/invitations/:id/revoke": {path: "/admin/invitations/{invitation}/revoke", answer: admins("303 /admin/people")},
 
+	"DELETE /api/token":       {answer: all("403")}, // without a token
 	"GET /healthz":            {answer: all("200")},
 	"GET /assets/*":           {path: "/assets/none", answer: all("404")},
 	"GET /legacy":             {answer: all("405")},
@@ -353,10 +359,13 @@ func (m *cast) check(route, method, name string, r row) {
 	p := m.fresh(name)
 	path := m.fill(r.path, name)
 	var got page
-	if method == "POST" {
+	switch method {
+	case "POST":
 		got = p.post(path, r.form...)
-	} else {
+	case "GET":
 		got = p.get(path)
+	default:
+		got = p.send(p.request(method, path, "", ""))
 	}
 	next := path
 	if to := formPages[route]; to != "" {

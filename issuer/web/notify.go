@@ -37,6 +37,13 @@ func (m *Mailer) Invitation(ctx context.Context, to authn.Recipient, by string, 
 	})
 }
 
+// PasswordReset implements authn.Notifier.
+func (m *Mailer) PasswordReset(ctx context.Context, to authn.Recipient, link authn.Secret, expires time.Time) error {
+	return m.send(ctx, to, ui.MailResetLink, ui.Args{
+		"link": m.public.String() + ui.PathReset.WithLink(link.Reveal()), "expires": expires,
+	})
+}
+
 // AccountEvent implements authn.Notifier. Kinds of events are kinds of mails.
 func (m *Mailer) AccountEvent(ctx context.Context, to authn.Recipient, event authn.Event) error {
 	args := m.about(event.Origin, event.Time)
@@ -54,6 +61,11 @@ func (m *Mailer) Token(ctx context.Context, to authn.Recipient, kind string, t i
 	return m.send(ctx, to, kind, args)
 }
 
+// Leaked tells the owner of a token where it was found, and that it was revoked.
+func (m *Mailer) Leaked(ctx context.Context, to authn.Recipient, t issuer.Token, found issuer.Found) error {
+	return m.send(ctx, to, ui.MailTokenLeaked, ui.Args{"label": t.Label, "url": found.URL})
+}
+
 // about says from where and when something was done.
 func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {
 	ip := ""
@@ -63,10 +75,11 @@ func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {
 	return ui.Args{"time": at, "ip": ip, "browser": m.pages.Browser("en", o.UserAgent)}
 }
 
+// send writes a mail and hands it over. For nobody it does all but that.
 func (m *Mailer) send(ctx context.Context, to authn.Recipient, kind string, args ui.Args) error {
 	args["username"] = to.Username
 	subject, text, err := m.pages.Mail("en", kind, args)
-	if err != nil {
+	if err != nil || to.Email == "" {
 		return err
 	}
 	return m.sender.Send(ctx, mail.Message{To: to.Email, Subject: subject, Text: text})

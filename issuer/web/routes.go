@@ -34,12 +34,14 @@ func (s *Server) routes(gateway, index http.Handler) {
 		s.echo.HEAD(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
 	}
 
+	s.echo.DELETE(pathToken, s.burnToken)
 	if s.feed != nil {
 		s.echo.Any(feedhttp.Prefix+"*", mount(s.feed))
 	}
 
 	p := pages{s, []echo.MiddlewareFunc{s.pageEdge, s.withSession}}
 	s.entryRoutes(p)
+	s.resetRoutes(p)
 	s.accountRoutes(p)
 	s.keyRoutes(p)
 	s.tokenRoutes(p)

@@ -1,0 +1,151 @@
+package issuer
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// ErrNotGenuine says that a text is no token that this issuer issued, nor one that
+// a holder made by narrowing such a one. It does not say what is wrong with it, so
+// that nobody learns from it which identifiers exist.
+var ErrNotGenuine = errors.New("issuer: this is no token of this issuer")
+
+// Found says where a token leaked. Its texts come from outside.
+type Found struct {
+	URL    string // where the token can be read; may be ""
+	Source string // what was searched: "content", "commit"; may be ""
+}
+
+// Burned is a token that was burnt.
+type Burned struct {
+	Token    Token  // as it is now
+	Revision uint64 // a verifier that has applied it refuses the token
+	Done     bool   // it was not revoked before
+}
+
+// Burn revokes the token with a text, for good: to hold a token is enough to end
+// it, whatever its life is and however it was narrowed, and narrowed ones end with
+// it. The chain of its signatures is checked first, as a verifier does, so that an
+// identifier alone ends nothing; what fails that is ErrNotGenuine. A token that is
+// revoked already stays as it is, with no error and no further audit row.
+//
+// by is who presented the text, as far as is known.
+func (s *Service) Burn(ctx context.Context, text string, by audit.Actor) (Burned, error) {
+	return s.burn(ctx, text, by, ending{what: "burned", why: "by somebody who presented it to be revoked"})
+}
+
+// Leaked is Burn for a token that by has found where others can read it.
+func (s *Service) Leaked(ctx context.Context, text string, by audit.Actor, found Found) (Burned, error) {
+	return s.burn(ctx, text, by, ending{
+		what: "leaked", why: "because it was found where others can read it",
+		detail: map[string]string{"url": found.URL, "source": found.Source},
+	})
+}
+
+// ending says how a token ends without a person who is signed in.
+type ending struct {
+	what   string            // of the audit row
+	why    string            // follows "revoked"
+	detail map[string]string // of the audit row, beside the token's
+}
+
+func (s *Service) burn(ctx context.Context, text string, by audit.Actor, e ending) (Burned, error) {
+	t, err := token.Parse(text)
+	if err != nil || !caveats.ValidUUID(t.ID) {
+		return Burned{}, ErrNotGenuine
+	}
+	var out Burned
+	err = s.store.View(ctx, func(r kv.Reader) error { // strangers get no further than this
+		if err := s.authenticate(r, t); err != nil {
+			return err
+		}
+		out.Token, err = s.viewToken(r, t.ID)
+		return err
+	})
+	if err != nil {
+		return Burned{}, err
+	}
+	out.Revision, err = s.update(ctx, func(c *change) (err error) {
+		if out.Done, err = c.burn(t.ID, by, e); err == nil {
+			out.Token, err = s.viewToken(c, t.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return Burned{}, err
+	}
+	if out.Done {
+		s.log.InfoContext(ctx, "token revoked", "token", t.ID, "why", e.what)
+	}
+	return out, nil
+}
+
+// authenticate checks a token against what is kept of it: that it is the issued
+// one, or was narrowed by a holder of it.
+func (s *Service) authenticate(r kv.Reader, t token.Token) error {
+	var chain chainRecord
+	err := kv.GetJSON(r, chainKey(t.ID), &chain)
+	if errors.Is(err, kv.ErrNotFound) {
+		return ErrNotGenuine
+	}
+	if err != nil {
+		return err
+	}
+	sealed, err := s.sealer.Open(nil, chain.Signature, chainKey(t.ID))
+	if err != nil {
+		return fmt.Errorf("issuer: the signature of token %s: %w", t.ID, err)
+	}
+	if len(sealed) != token.SignatureSize {
+		return fmt.Errorf("issuer: the signature of token %s is damaged: restore the store from a backup", t.ID)
+	}
+	want := [token.SignatureSize]byte(sealed)
+	if t.Location != chain.Location || len(t.Caveats) < len(chain.Caveats) {
+		return ErrNotGenuine
+	}
+	for i, c := range chain.Caveats {
+		if !bytes.Equal(t.Caveats[i], []byte(c)) {
+			return ErrNotGenuine
+		}
+	}
+	if added := t.Caveats[len(chain.Caveats):]; len(added) > 0 {
+		if want, err = token.Extend(want, t.ID, added); err != nil {
+			return ErrNotGenuine // what can't be chained was never signed
+		}
+	}
+	if subtle.ConstantTimeCompare(want[:], t.Signature[:]) != 1 {
+		return ErrNotGenuine
+	}
+	return nil
+}
+
+func (c *change) burn(id string, by audit.Actor, e ending) (done bool, err error) {
+	rec, err := readToken(c, id)
+	if err != nil || !rec.Revoked.At.IsZero() {
+		return false, err
+	}
+	if err := c.end(id, &rec, Revocation{At: c.now, Why: e.why}); err != nil {
+		return false, err
+	}
+	return true, c.auditToken(Principal{Actor: by}, e.what, id, rec, e.detail)
+}
+
+// viewToken reads what may be shown of a token.
+func (s *Service) viewToken(r kv.Reader, id string) (Token, error) {
+	rec, err := readToken(r, id)
+	if err != nil {
+		return Token{}, err
+	}
+	user, err := readUser(r, rec.User)
+	if err != nil {
+		return Token{}, err
+	}
+	return rec.view(r, id, user.Name, s.clock())
+}

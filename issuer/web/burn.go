@@ -1,0 +1,84 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/ui"
+	"github.com/rind-dev/rind/verifier/httpauth"
+)
+
+// pathToken is the token that a request carries: who has one may end it.
+const pathToken = "/api/token"
+
+// burnToken revokes the token that is the request's credential, and answers 204,
+// also where it is revoked already. What is no token of this server is refused as an
+// upload with it would be.
+func (s *Server) burnToken(c echo.Context) error {
+	ctx, origin := c.Request().Context(), s.originOf(c)
+	text, err := httpauth.Token(c.Request())
+	if err != nil {
+		return refuse(c, httpauth.Explain(err))
+	}
+	burned, err := s.issuer.Burn(ctx, text, actorOf(origin))
+	if errors.Is(err, issuer.ErrNotGenuine) {
+		return refuse(c, httpauth.Answer{Status: http.StatusForbidden, Sentence: "Invalid API Token: this server issued no such token"})
+	}
+	if err != nil {
+		s.log.ErrorContext(ctx, "web: a token was not revoked", "request_id", idOf(c), "error", err)
+		return refuse(c, httpauth.Explain(err))
+	}
+	s.confirm(ctx, burned.Revision)
+	if burned.Done {
+		s.mailOwner(ctx, burned.Token, func(to authn.Recipient) error {
+			return s.mailer.Token(context.WithoutCancel(ctx), to, ui.MailTokenBurned, burned.Token, origin, s.now())
+		})
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.NoContent(http.StatusNoContent)
+}
+
+// maxRefused is how many bytes of a body are read, and dropped, before a request is
+// refused that needs none.
+const maxRefused = 64 << 10
+
+// refuse answers in words that upload clients show. The connection may be taken
+// over for it, so the status is noted for the log.
+func refuse(c echo.Context, a httpauth.Answer) error {
+	httpauth.Refuser{MaxDrain: maxRefused, DrainTime: pageTimeout}.Answer(c.Response(), c.Request(), a)
+	c.Response().Status = a.Status
+	return nil
+}
+
+// originOf says where a request comes from.
+func (s *Server) originOf(c echo.Context) authn.Origin {
+	return authn.Origin{IP: clientIP(s.extractIP, c.Request()), UserAgent: c.Request().UserAgent(), RequestID: idOf(c)}
+}
+
+// actorOf is an origin as the audit trail has it, with nobody signed in.
+func actorOf(o authn.Origin) audit.Actor {
+	a := audit.Actor{UserAgent: o.UserAgent, RequestID: o.RequestID}
+	if o.IP.IsValid() {
+		a.IP = o.IP.String()
+	}
+	return a
+}
+
+// mailOwner sends the owner of a token a mail. One that fails changes nothing: it is
+// logged.
+func (s *Server) mailOwner(ctx context.Context, t issuer.Token, send func(authn.Recipient) error) {
+	ctx = context.WithoutCancel(ctx)
+	owner, err := s.accounts.User(ctx, t.UserID)
+	if err == nil {
+		err = send(authn.Recipient{UserID: owner.ID, Username: owner.Username, Email: owner.Email})
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "web: a mail was not sent", "token", t.ID, "error", err)
+	}
+}
