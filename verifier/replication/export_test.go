@@ -27,3 +27,6 @@ func SetSleep(f *Follower, fn func(context.Context, time.Duration)) { f.cfg.Slee
 
 // SetConfirm sets how long a lookup waits for the issuer.
 func SetConfirm(f *Follower, d time.Duration) { f.times.confirm = d }
+
+// SetEvery sets how often a follower reports by itself.
+func SetEvery(f *Follower, d time.Duration) { f.times.every = d }
