@@ -163,6 +163,16 @@ func TestProblemsAreSaidTwice(t *testing.T) {
 	}
 }
 
+// The page of an error has no form to mend: it says once what is wrong.
+func TestErrorsAreSaidOnce(t *testing.T) {
+	page := render(t, renderer(t), ui.ErrorPage{
+		Layout: ui.Layout{Problems: []ui.Problem{{Code: "not_found"}}}, Status: 404,
+	})
+	if n := strings.Count(page, "The page does not exist"); n != 1 || strings.Contains(page, "to mend") {
+		t.Errorf("%d times in %s", n, page)
+	}
+}
+
 func TestAssets(t *testing.T) {
 	r := renderer(t)
 	path := r.AssetPath("base.css")
