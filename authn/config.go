@@ -47,6 +47,10 @@ type Config struct {
 	// ErrBusy.
 	MaxHashing int
 
+	// Breaches are passwords that nobody may take, in addition to those that are easy
+	// to guess; nil: none. The caller closes it.
+	Breaches *BreachList
+
 	Clock  func() time.Time // time.Now where it is nil
 	Logger *slog.Logger     // nil discards
 }
@@ -69,6 +73,7 @@ type Service struct {
 	open      bool
 	issuer    string
 	passwords *passwords
+	breaches  *BreachList        // nil where there is none
 	party     *webauthn.WebAuthn // nil where keys can't be used
 	now       func() time.Time
 	log       *slog.Logger
@@ -90,6 +95,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		store: cfg.Store, users: cfg.Users, notifier: cfg.Notifier,
 		open: cfg.OpenRegistration, issuer: cfg.IssuerName, now: cfg.Clock, log: cfg.Logger,
+		breaches: cfg.Breaches,
 	}
 	if s.issuer == "" {
 		s.issuer = "rind"

@@ -139,6 +139,13 @@ func (m *mailbox) Invitation(_ context.Context, to Recipient, by string, link Se
 	return m.add(sentMail{to: to, kind: "invitation", link: link, args: map[string]string{"by": by}})
 }
 
+func (m *mailbox) PasswordReset(_ context.Context, to Recipient, link Secret, _ time.Time) error {
+	if to.Email == "" {
+		return nil
+	}
+	return m.add(sentMail{to: to, kind: "reset", link: link})
+}
+
 func (m *mailbox) AccountEvent(_ context.Context, to Recipient, e Event) error {
 	return m.add(sentMail{to: to, kind: e.Kind, args: e.Args})
 }

@@ -25,6 +25,7 @@ const (
 	CodePasswordTooLong   = "password_too_long"  // password: max (bytes)
 	CodePasswordInvalid   = "password_invalid"   // password: not UTF-8 text, or with control characters
 	CodePasswordWeak      = "password_weak"      // password: too easy to guess
+	CodePasswordBreached  = "password_breached"  // password: count (how often it was seen in lists of stolen ones)
 	CodePasswordWrong     = "password_wrong"     // old_password: at a change of password
 	CodePasswordSame      = "password_same"      // password: the new one is the old one
 	CodeSignInFailed      = "sign_in_failed"     // form: unknown, wrong, frozen, all the same

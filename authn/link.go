@@ -23,6 +23,7 @@ const (
 	PurposeSetup       Purpose = "setup"        // makes the first administrator's account: 24 h
 	PurposeInvitation  Purpose = "invitation"   // makes an account: 7 days
 	PurposeVerifyEmail Purpose = "verify_email" // shows that an address is read: 24 h
+	PurposeReset       Purpose = "reset"        // sets a password anew: 1 h
 )
 
 // linkLife is how long links are good.
@@ -30,6 +31,7 @@ var linkLife = map[Purpose]time.Duration{
 	PurposeSetup:       24 * time.Hour,
 	PurposeInvitation:  7 * 24 * time.Hour,
 	PurposeVerifyEmail: 24 * time.Hour,
+	PurposeReset:       time.Hour,
 }
 
 // Life is how long a link of the purpose is good.
@@ -63,6 +65,8 @@ type linkRecord struct {
 	Expires time.Time `json:"expires"`
 	Subject string    `json:"subject,omitempty"` // id of the invitation or of the account
 	Email   string    `json:"email,omitempty"`
+
+	Generation uint64 `json:"generation,omitempty"` // of the account, for PurposeReset
 }
 
 // newLink makes a link and the key under which putLink stores its record. It is made

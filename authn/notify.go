@@ -22,6 +22,10 @@ type Notifier interface {
 	// Invitation sends an invitation; by is the administrator's username.
 	Invitation(ctx context.Context, to Recipient, by string, link Secret, expires time.Time) error
 
+	// PasswordReset sends the link with which a forgotten password is set anew. A
+	// Recipient without an address gets nothing, after the same work.
+	PasswordReset(ctx context.Context, to Recipient, link Secret, expires time.Time) error
+
 	// AccountEvent tells the owner of an account, or of an address, what happened.
 	AccountEvent(ctx context.Context, to Recipient, event Event) error
 }
@@ -46,6 +50,7 @@ const (
 	EventRecoveryCodesCreated = "recovery_codes_created" // recovery codes were made; older ones are void
 	EventRecoveryCodeUsed     = "recovery_code_used"     // args: left
 	EventPasswordChanged      = "password_changed"       // other sessions ended
+	EventPasswordReset        = "password_reset"         // set anew by a mailed link; all sessions ended
 	EventFrozen               = "frozen"                 // an administrator froze the account
 	EventUnfrozen             = "unfrozen"               // and let it go again
 	EventAddressInUse         = "address_in_use"         // somebody gave this address for another account; the owner need do nothing

@@ -37,7 +37,9 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 	if err := s.precheckRegistration(ctx, r, u, &ps); err != nil {
 		return Session{}, err
 	}
-	checkNewPassword(r.Password, u.Username, u.Email, &ps)
+	if err := s.judgePassword(r.Password, u.Username, u.Email, &ps); err != nil {
+		return Session{}, err
+	}
 	if err := ps.Err(); err != nil {
 		return Session{}, err
 	}

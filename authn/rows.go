@@ -29,6 +29,8 @@ const (
 	rowRecoveryUsed        = "account.recovery_code_used" // left
 	rowPasswordChanged     = "account.password_changed"
 	rowPasswordChangeWrong = "account.password_change_failed"
+	rowResetSent           = "account.password_reset_asked" // without an account where there is none, or it gets no mail
+	rowPasswordReset       = "account.password_reset"
 	rowFrozen              = "account.frozen"
 	rowUnfrozen            = "account.unfrozen"
 	rowAdminGranted        = "account.admin_granted"

@@ -124,19 +124,18 @@ func (s *Service) acceptPassword(tx kv.Tx, o Origin, u userRecord, renewed strin
 }
 
 // ChangePassword gives the account another password and ends all its other
-// sessions; x goes on as the Session that is returned. It asks for the old password
-// and a fresh factor.
+// sessions; x goes on as the Session that is returned. Links of the account that are
+// in flight are void. It asks for the old password and a fresh factor.
 func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, password string) (Session, error) {
 	u, hash, err := s.ownPassword(ctx, x)
 	if err != nil {
 		return Session{}, err
 	}
-	var ps problem.Problems
-	checkNewPassword(password, u.Username, u.Email, &ps)
-	if password == old {
-		ps.Add("password", CodePasswordSame)
+	err = s.checkNewPassword(password, u.Username, u.Email)
+	if err == nil && password == old {
+		err = problem.New("password", CodePasswordSame)
 	}
-	if err := ps.Err(); err != nil {
+	if err != nil {
 		return Session{}, err
 	}
 	giveBack, err := s.take(ctx, s.passwordCounters(o, u, "")...)
@@ -154,6 +153,9 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 			return err
 		}
 		u.Generation++
+		if err := voidLinks(tx, u.ID); err != nil {
+			return err
+		}
 		if err := s.putSealed(tx, passwordKey(u.ID), []byte(hash)); err != nil {
 			return err
 		}

@@ -22,6 +22,8 @@ const (
 	PathLoginKey      Path = "/login/key" // GET only
 	PathLoginRecovery Path = "/login/recovery"
 	PathLogout        Path = "/logout" // POST only
+	PathForgot        Path = "/forgot-password"
+	PathReset         Path = "/reset-password" // with WithLink
 
 	PathSetup             Path = "/setup"      // with WithLink: the first administrator
 	PathInvitation        Path = "/invitation" // with WithLink
@@ -78,6 +80,7 @@ const (
 var paths = map[string]Path{
 	"home": PathHome, "login": PathLogin, "login.totp": PathLoginTOTP,
 	"login.recovery": PathLoginRecovery, "logout": PathLogout,
+	"forgot": PathForgot, "reset": PathReset,
 	"setup": PathSetup, "invitation": PathInvitation, "register": PathRegister,
 	"verify": PathVerifyEmail, "verify.resend": PathVerifyEmailResend, "verify.change": PathVerifyEmailChange,
 	"account": PathAccount, "password": PathPassword, "factors": PathFactors, "totp": PathTOTP, "totp.remove": PathTOTPRemove,

@@ -134,7 +134,7 @@ const (
 // another.
 type LinkInvalidPage struct {
 	Layout
-	Kind string // LinkSetup, LinkInvitation or LinkVerify
+	Kind string // LinkSetup, LinkInvitation, LinkVerify or LinkReset
 	Why  string // LinkExpired, LinkUsed or LinkUnknown
 }
 

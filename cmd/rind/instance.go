@@ -154,8 +154,12 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 		return nil
 	})
 	mailer := web.NewMailer(pages, queue, cfg.PublicURL)
+	breaches, err := h.openBreaches(cfg)
+	if err != nil {
+		return err
+	}
 	h.accounts, err = authn.New(authn.Config{
-		Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer,
+		Breaches: breaches, Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer,
 		PublicURL: cfg.PublicURL, OpenRegistration: cfg.Registration == config.Open, Logger: log,
 	})
 	if err != nil {
@@ -172,6 +176,19 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, Clock: time.Now, Logger: log,
 	})
 	return err
+}
+
+// openBreaches opens the list of stolen passwords, if there is one.
+func (h *instance) openBreaches(cfg config.Config) (*authn.BreachList, error) {
+	if cfg.BreachList == "" {
+		return nil, nil
+	}
+	l, err := authn.OpenBreachList(cfg.BreachList)
+	if err != nil {
+		return nil, fmt.Errorf("breach-list: %w; it is a file of Pwned Passwords, lines of SHA1:count sorted by hash", err)
+	}
+	h.closers = append(h.closers, l.Close)
+	return l, nil
 }
 
 func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, index http.Handler, err error) {

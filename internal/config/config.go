@@ -39,6 +39,7 @@ type Config struct {
 	Registration   Registration   // who may open an account
 	MaxTokenLife   time.Duration  // the longest life of a token; 0: tokens may live for ever
 	MaxUpload      int64          // bytes of one uploaded file
+	BreachList     string         // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	TLSCert        string         // certificate chain, PEM; "" for plain HTTP behind a proxy
 	TLSKey         string         // its key, PEM
@@ -181,7 +182,7 @@ func (m Mail) check() (p Problems) {
 // start makes it.
 func (c Config) checkFiles() (p Problems) {
 	for _, file := range []struct{ setting, path string }{
-		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey},
+		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"breach-list", c.BreachList},
 		{"mail.password-file", c.Mail.PasswordFile}, {"mail.ca-file", c.Mail.CAFile},
 	} {
 		if file.path == "" {

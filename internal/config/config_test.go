@@ -30,6 +30,7 @@ max-upload = "100MiB"
 trusted-proxies = ["10.1.2.3/8", "::1"]
 tls-cert = "/etc/rind/cert.pem"
 tls-key = "/etc/rind/key.pem"
+breach-list = "/etc/rind/breaches"
 log-format = "json"
 log-level = "warn"
 [mail]
@@ -52,7 +53,7 @@ ca-file = "/etc/rind/ca.pem"
 		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, DataDir: "/var/lib/rind", KeyFile: dir + "/key",
 		Registration: Open, MaxTokenLife: 90 * 24 * time.Hour, MaxUpload: 100 << 20,
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
-		LogFormat: "json", LogLevel: slog.LevelWarn,
+		BreachList: dir + "/breaches", LogFormat: "json", LogLevel: slog.LevelWarn,
 		Mail: Mail{
 			Host: "mail.example.org", Port: 2525, Username: "rind", PasswordFile: dir + "/mail",
 			From: "rind <rind@example.org>", TLS: "tls", CAFile: dir + "/ca.pem",
@@ -74,7 +75,7 @@ ca-file = "/etc/rind/ca.pem"
 func filesOf(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"cert.pem", "key.pem", "mail", "ca.pem"} {
+	for _, name := range []string{"cert.pem", "key.pem", "mail", "ca.pem", "breaches"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +86,7 @@ func filesOf(t *testing.T) string {
 func dump(c Config) string {
 	return strings.Join([]string{
 		c.Listen, c.DataDir, c.KeyFile, string(c.Registration), c.MaxTokenLife.String(), c.TLSCert, c.TLSKey,
-		c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
+		c.BreachList, c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
 		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(),
 	}, "|")
 }

@@ -24,6 +24,7 @@ var settings = map[string]setter{
 	"registration":       setRegistration,
 	"max-token-life":     setMaxTokenLife,
 	"max-upload":         setMaxUpload,
+	"breach-list":        text(func(c *Config) *string { return &c.BreachList }, notEmpty),
 	"trusted-proxies":    setTrustedProxies,
 	"tls-cert":           text(func(c *Config) *string { return &c.TLSCert }, notEmpty),
 	"tls-key":            text(func(c *Config) *string { return &c.TLSKey }, notEmpty),

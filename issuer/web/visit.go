@@ -199,6 +199,7 @@ func localPath(next string) string {
 // noReturn are the pages that nobody wants to come back to after signing in.
 var noReturn = map[ui.Path]bool{
 	ui.PathHome: true, ui.PathLogout: true, ui.PathLogin: true, ui.PathLoginTOTP: true, ui.PathLoginRecovery: true,
+	ui.PathForgot: true, ui.PathReset: true,
 	ui.PathVerifyEmail: true, ui.PathSetup: true, ui.PathInvitation: true, ui.PathRegister: true,
 }
 

@@ -41,6 +41,10 @@ func entry() []Page {
 		{"verify-confirm-unknown", ui.VerifyEmailConfirmPage{Layout: visitor(), Link: secret}},
 		{"link-expired", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkVerify, Why: ui.LinkExpired}},
 		{"link-used", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkInvitation, Why: ui.LinkUsed}},
+		{"forgot", ui.ForgotPage{Layout: wrong(visitor(), ui.Problem{Code: "throttled", Args: ui.Args{"minutes": 4, "seconds": 200}})}},
+		{"forgot-sent", ui.ForgotPage{Layout: visitor(), Login: "ada", Sent: true, ValidFor: time.Hour}},
+		{"reset", ui.ResetPage{Layout: wrong(visitor(), ui.Problem{Field: "password", Code: "password_breached", Args: ui.Args{"count": 4711}}), Link: secret, Account: "ada"}},
+		{"link-reset", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkReset, Why: ui.LinkExpired}},
 		{"link-unknown", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkSetup, Why: ui.LinkUnknown}},
 	}
 }

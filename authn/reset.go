@@ -1,0 +1,173 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+func resetSlot(userID string) string { return "authn/link-of/reset/" + userID }
+
+// RequestPasswordReset mails a link with which the account's password can be set
+// anew; login is a username or a verified address. It returns nil whether there is
+// such an account or not, after the same work: the same two transactions, one of
+// which writes a row, and a mail that goes nowhere where nobody is to have one.
+// Frozen accounts and such without a verified address get none, and an
+// account that was sent several gets no other for a while.
+//
+// Only how often one address on the network asks leads to a ThrottledError.
+func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login string) error {
+	if _, err := s.take(ctx, s.counter(limitMailAddress, network(o.IP))); err != nil {
+		return err
+	}
+	u, err := s.mayReset(ctx, login)
+	if err != nil {
+		return err
+	}
+	text, key, link := s.newLink(PurposeReset, u.ID, u.Email)
+	link.Generation = u.Generation
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		slot := resetSlot(u.ID)
+		if u.ID == "" {
+			key = "" // the slot of nobody stays empty
+		}
+		if err := replaceLink(tx, slot, key, link); err != nil {
+			return err
+		}
+		return s.record(tx, u.ID, audit.Event{Kind: rowResetSent, Actor: o.actor(userRecord{}, FactorNone)})
+	})
+	if err != nil {
+		return err
+	}
+	// What became of the mail says whether there is an account: it is logged only.
+	_ = s.mail(ctx, "password reset", func(ctx context.Context) error {
+		return s.notifier.PasswordReset(ctx, u.recipient(), text, link.Expires)
+	})
+	return nil
+}
+
+// mayReset is the account whose password somebody wants to set anew; nobody,
+// without an error, where there is none, it can't sign in, or it was sent enough
+// mails. Somebody is counted in any case.
+func (s *Service) mayReset(ctx context.Context, login string) (u userRecord, err error) {
+	who := []string{"nobody", fold(login)}
+	if len(login) <= MaxEmail {
+		err = s.store.View(ctx, func(r kv.Reader) (err error) {
+			u, err = findUser(r, login)
+			return err
+		})
+	}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		u = userRecord{}
+	case err != nil:
+		return userRecord{}, err
+	case u.ID != "":
+		who = []string{"account", u.ID}
+	}
+	_, err = s.take(ctx, s.counter(limitReset, who...))
+	switch {
+	case errors.Is(err, ErrThrottled), err == nil && (u.Frozen || !u.EmailVerified):
+		return userRecord{}, nil
+	}
+	return u, err
+}
+
+// ResetPassword uses the link of RequestPasswordReset up and gives the account
+// another password. It ends all sessions, makes no device a remembered one any more, and
+// voids the account's other links. It signs nobody in: that takes the new password
+// and a second factor.
+//
+// Its problems are those of links and of passwords; with the latter the link stays good.
+func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, password string) error {
+	u, err := s.resettable(ctx, link)
+	if err != nil {
+		return err
+	}
+	if err := s.checkNewPassword(password, u.Username, u.Email); err != nil {
+		return err
+	}
+	if _, err := s.take(ctx, s.counter(limitRegister, "reset", u.ID)); err != nil {
+		return err
+	}
+	hash, err := s.passwords.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		if u, err = s.findReset(tx, link); err != nil {
+			return err
+		}
+		if _, err := s.burnLink(tx, PurposeReset, link); err != nil {
+			return err
+		}
+		u.Generation++
+		if err := voidLinks(tx, u.ID); err != nil {
+			return err
+		}
+		if err := s.putSealed(tx, passwordKey(u.ID), []byte(hash)); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: rowPasswordReset, Actor: o.actor(userRecord{}, FactorNone)})
+	})
+	if err != nil {
+		return err
+	}
+	s.tell(ctx, u, o, EventPasswordReset, nil)
+	return nil
+}
+
+// resettable is findReset in a transaction of its own.
+func (s *Service) resettable(ctx context.Context, link Secret) (u userRecord, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = s.findReset(r, link)
+		return err
+	})
+	return u, err
+}
+
+// findReset is the account that a link is about. Since the link was made nothing may
+// have changed that ends sessions: the password, a factor, frozen or not.
+func (s *Service) findReset(r kv.Reader, link Secret) (userRecord, error) {
+	_, rec, err := s.findLink(r, PurposeReset, link)
+	if err != nil {
+		return userRecord{}, err
+	}
+	u, err := loadUser(r, rec.Subject)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return u, err
+	}
+	if err != nil || u.Frozen || u.Email != rec.Email || u.Generation != rec.Generation {
+		return u, problem.New("", CodeLinkUsed)
+	}
+	return u, nil
+}
+
+// voidLinks voids the links of an account that are in flight.
+func voidLinks(tx kv.Tx, userID string) error {
+	for _, slot := range []string{verifySlot(userID), resetSlot(userID)} {
+		if err := replaceLink(tx, slot, "", linkRecord{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ResetPending returns until when the link of a password reset is good and whose it
+// is, without using it up.
+func (s *Service) ResetPending(ctx context.Context, link Secret) (username string, expires time.Time, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		u, err := s.findReset(r, link)
+		if err != nil {
+			return err
+		}
+		_, rec, err := s.findLink(r, PurposeReset, link)
+		username, expires = u.Username, rec.Expires
+		return err
+	})
+	return username, expires, err
+}
