@@ -15,7 +15,8 @@ import (
 
 var _ kv.Store = (*Store)(nil)
 
-// Store is a kv.Store in one bbolt file. Writers take turns; readers wait for
+// Store is a kv.Store in one bbolt file. Writers take turns, and those who have to
+// wait share one commit with those they wait for; readers wait for
 // nobody, but a reader that stays long keeps pages from being used again.
 type Store struct {
 	db   *bbolt.DB
@@ -23,8 +24,10 @@ type Store struct {
 
 	// writer is full while an Update or Close is at work. It stands in front of
 	// bbolt's own lock, which can't be given up on.
-	writer chan struct{}
-	closed bool // written and read by the holder of writer
+	writer  chan struct{}
+	waiting atomic.Int32 // how many wait for it who have not run yet
+	closed  bool         // written and read by the holder of writer, as group is
+	group   *group       // a transaction that is open for the next writer; nil: none is
 
 	// broken is set when a transaction could not begin or end for damage: bbolt
 	// may then hold its locks for ever, and its free pages are not trusted with
@@ -42,7 +45,7 @@ func (s *Store) View(ctx context.Context, fn func(kv.Reader) error) error {
 		return err
 	}
 	defer s.rollback(t)
-	r := &reader{path: s.path, bucket: bucket}
+	r := &reader{path: s.path, bucket: bucket, deletes: new(int)}
 	defer r.end()
 	if err := fn(r); err != nil {
 		return err
@@ -62,41 +65,17 @@ func (s *Store) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	return nil
 }
 
-// update commits what fn wrote and returns what fn gave to OnCommit.
-func (s *Store) update(ctx context.Context, fn func(kv.Tx) error) ([]func(), error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.unlock()
-	t, bucket, err := s.begin(true)
-	if err != nil {
-		return nil, err
-	}
-	defer s.rollback(t)
-	w := &writer{reader: &reader{path: s.path, bucket: bucket}}
-	defer w.end()
-	if err := fn(w); err != nil {
-		return nil, err
-	}
-	if err := w.end(); err != nil {
-		return nil, err
-	}
-	if err := guard(s.path, t.Commit); err != nil {
-		if errors.Is(err, ErrDamaged) {
-			s.broken.Store(true)
-			return nil, err
-		}
-		return nil, fmt.Errorf("boltkv: commit: %w", err)
-	}
-	return w.hooks, nil
-}
-
 // Close implements kv.Store.
 func (s *Store) Close() error {
+	s.waiting.Add(1)
 	s.writer <- struct{}{}
+	s.waiting.Add(-1)
 	defer s.unlock()
 	if s.closed {
 		return nil
+	}
+	if s.group != nil { // left open to whoever waited, and that is Close
+		s.end(s.group)
 	}
 	s.closed = true
 	if s.broken.Load() {
@@ -104,25 +83,6 @@ func (s *Store) Close() error {
 	}
 	return s.db.Close()
 }
-
-// lock waits for the writer's turn, or until ctx is done.
-func (s *Store) lock(ctx context.Context) error {
-	select {
-	case s.writer <- struct{}{}:
-		if s.closed {
-			s.unlock()
-			return kv.ErrClosed
-		}
-		if ctx.Err() == nil {
-			return nil
-		}
-		s.unlock()
-	case <-ctx.Done():
-	}
-	return fmt.Errorf("boltkv: wait to write: %w", ctx.Err())
-}
-
-func (s *Store) unlock() { <-s.writer }
 
 // begin starts a transaction of bbolt and finds the bucket that it works on.
 func (s *Store) begin(writable bool) (t *bbolt.Tx, bucket *bbolt.Bucket, err error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -19,13 +20,55 @@ type reader struct {
 	bucket  *bbolt.Bucket
 	ended   bool
 	damage  error // the first damage met; nothing is committed after it
-	deletes int   // by this transaction
+	deletes *int  // by this transaction of bbolt
 }
 
 // writer is the kv.Tx of one transaction.
 type writer struct {
 	*reader
 	hooks []func() // what to call after the commit; guarded by mu
+
+	undoable bool     // others' writes are in the same transaction of bbolt
+	changed  []change // what to put back, the last first
+}
+
+// change is what was under a key before a write.
+type change struct {
+	key, value []byte
+	there      bool
+}
+
+// note remembers what is under key, if the writer may have to put it back.
+func (w *writer) note(key []byte) {
+	if !w.undoable {
+		return
+	}
+	c := change{key: own(key)}
+	if v := w.bucket.Get(key); v != nil {
+		c.value, c.there = own(v), true
+	}
+	w.changed = append(w.changed, c)
+}
+
+// revert puts back what was there before the writer, who has ended.
+func (w *writer) revert() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return guard(w.path, func() error {
+		for _, c := range slices.Backward(w.changed) {
+			var err error
+			if c.there {
+				err = w.bucket.Put(c.key, c.value)
+			} else {
+				*w.deletes++
+				err = w.bucket.Delete(c.key)
+			}
+			if err != nil {
+				return fmt.Errorf("boltkv: undo a write: %w", err)
+			}
+		}
+		return nil
+	})
 }
 
 // end refuses all further use and tells whether damage was met.
@@ -74,13 +117,17 @@ func (w *writer) Put(key, value []byte) error {
 	case len(value) > kv.MaxValue:
 		return fmt.Errorf("%w: a value has at most %d bytes, this one %d", kv.ErrLimit, kv.MaxValue, len(value))
 	}
-	return w.do(func() error { return w.bucket.Put(key, own(value)) })
+	return w.do(func() error {
+		w.note(key)
+		return w.bucket.Put(key, own(value))
+	})
 }
 
 // Delete implements kv.Tx.
 func (w *writer) Delete(key []byte) error {
 	return w.do(func() error {
-		w.deletes++
+		w.note(key)
+		*w.deletes++
 		return w.bucket.Delete(key)
 	})
 }
@@ -143,7 +190,7 @@ func (r *reader) backwards(prefix, after []byte, take func(k, v []byte) bool) er
 	k, v := seekBelow(c, end)
 	for gaps := 0; ; k, v = c.Prev() {
 		if k == nil {
-			if gaps++; gaps > r.deletes {
+			if gaps++; gaps > *r.deletes {
 				return damaged(r.path, errors.New("its pages are out of order"))
 			}
 			continue

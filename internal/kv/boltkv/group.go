@@ -1,0 +1,174 @@
+package boltkv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Writers take turns, and what costs time is the commit at the end, which waits for
+// the disk. So a writer that finds others waiting when it is done leaves its
+// transaction open to them: they run in it, one after the other and each on its own
+// goroutine, and the last of them commits for all. A writer on its own commits at
+// once, as if there was no group.
+//
+// Each of a group sees what those before it wrote, and nobody is told an outcome
+// before the commit. What one writes is undone where its function fails: bbolt can
+// only undo all, so a writer that is not the first notes what it changes.
+
+// group is a transaction of bbolt that several writers share. Its fields belong to
+// the holder of the store's turn, but for err, which is set before done is closed.
+type group struct {
+	t       *bbolt.Tx
+	bucket  *bbolt.Bucket
+	deletes int   // in the transaction so far
+	members int   // whose writes are in it
+	broken  error // why it can't be committed any more
+
+	done chan struct{} // closed when the outcome is known
+	err  error         // nil: what is in it is durable
+}
+
+// update commits what fn wrote and returns what fn gave to OnCommit.
+func (s *Store) update(ctx context.Context, fn func(kv.Tx) error) ([]func(), error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	g, err := s.join()
+	if err != nil {
+		s.unlock()
+		return nil, err
+	}
+	hooks, err := s.run(g, fn)
+	s.finish(g)
+	switch {
+	case err != nil && g.err == nil:
+		return nil, err
+	case g.err != nil: // also where fn failed: it may have done so for what is undone now
+		return nil, g.err
+	}
+	return hooks, nil
+}
+
+// join returns the group that is open, or begins one.
+func (s *Store) join() (*group, error) {
+	if s.group == nil {
+		t, bucket, err := s.begin(true)
+		if err != nil {
+			return nil, err
+		}
+		s.group = &group{t: t, bucket: bucket, done: make(chan struct{})}
+	}
+	return s.group, nil
+}
+
+// run runs fn in the group. Where fn panics, or ends its goroutine, nothing of it
+// stays, and the turn is given up.
+func (s *Store) run(g *group, fn func(kv.Tx) error) (hooks []func(), err error) {
+	w := &writer{reader: &reader{path: s.path, bucket: g.bucket, deletes: &g.deletes}, undoable: g.members > 0}
+	returned := false
+	defer func() {
+		damage := w.end()
+		switch {
+		case !returned:
+			s.undo(g, w, damage)
+			if g.members == 0 || g.broken != nil {
+				s.end(g)
+			}
+			s.unlock()
+		case err == nil && damage == nil:
+			g.members++
+		default:
+			s.undo(g, w, damage)
+			if err == nil {
+				err = damage
+			}
+		}
+	}()
+	err = fn(w)
+	returned = true
+	return w.hooks, err
+}
+
+// undo takes back what one writer wrote, if others are in the group. Damage that it
+// met is nothing to commit on top of, for anybody.
+func (s *Store) undo(g *group, w *writer, damage error) {
+	if g.members > 0 && damage == nil {
+		damage = w.revert()
+	}
+	if damage != nil {
+		g.broken = damage
+	}
+}
+
+// finish gives up the turn, and returns when the outcome of the group is known. The
+// caller commits where nobody waits for the turn, or where those who did have had it.
+func (s *Store) finish(g *group) {
+	if s.waiting.Load() == 0 || g.members == 0 || g.broken != nil {
+		s.end(g)
+		s.unlock()
+		return
+	}
+	s.unlock()
+	select {
+	case <-g.done:
+	case s.writer <- struct{}{}: // behind those who waited already: a channel is served in order
+		s.end(g)
+		s.unlock()
+	}
+	<-g.done
+}
+
+// end commits the group, or rolls back one that has nothing to commit. It does
+// nothing where the group has ended.
+func (s *Store) end(g *group) {
+	if s.group != g {
+		return
+	}
+	s.group = nil
+	defer close(g.done)
+	defer s.rollback(g.t)
+	switch {
+	case g.broken != nil:
+		g.err = g.broken
+	case g.members > 0:
+		g.err = s.commit(g.t)
+	}
+}
+
+func (s *Store) commit(t *bbolt.Tx) error {
+	err := guard(s.path, t.Commit)
+	if errors.Is(err, ErrDamaged) {
+		s.broken.Store(true)
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("boltkv: commit: %w", err)
+	}
+	return nil
+}
+
+// lock waits for the writer's turn, or until ctx is done.
+func (s *Store) lock(ctx context.Context) error {
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	select {
+	case s.writer <- struct{}{}:
+		if s.closed {
+			s.unlock()
+			return kv.ErrClosed
+		}
+		if ctx.Err() == nil {
+			return nil
+		}
+		s.unlock()
+	case <-ctx.Done():
+	}
+	return fmt.Errorf("boltkv: wait to write: %w", ctx.Err())
+}
+
+func (s *Store) unlock() { <-s.writer }
