@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
@@ -173,9 +175,21 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Mailer: mailer, CatchUp: h.follower.CatchUp,
 		Gateway: upload, Index: index, PublicURL: cfg.PublicURL,
 		Feed:         feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Logger: log}),
-		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, Clock: time.Now, Logger: log,
+		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, Leaks: leakKeys(cfg), Clock: time.Now, Logger: log,
 	})
 	return err
+}
+
+// leakKeys are the keys of the scanner that may report leaked tokens, nil where none
+// is configured.
+func leakKeys(cfg config.Config) *leaks.Keys {
+	switch {
+	case cfg.LeakKeys == "":
+		return nil
+	case strings.Contains(cfg.LeakKeys, "://"):
+		return leaks.NewKeys(leaks.FromURL(cfg.LeakKeys, nil), nil)
+	}
+	return leaks.NewKeys(leaks.FromFile(cfg.LeakKeys), nil)
 }
 
 // openBreaches opens the list of stolen passwords, if there is one.

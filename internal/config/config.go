@@ -39,6 +39,7 @@ type Config struct {
 	Registration   Registration   // who may open an account
 	MaxTokenLife   time.Duration  // the longest life of a token; 0: tokens may live for ever
 	MaxUpload      int64          // bytes of one uploaded file
+	LeakKeys       string         // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
 	BreachList     string         // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	TLSCert        string         // certificate chain, PEM; "" for plain HTTP behind a proxy
@@ -183,7 +184,7 @@ func (m Mail) check() (p Problems) {
 func (c Config) checkFiles() (p Problems) {
 	for _, file := range []struct{ setting, path string }{
 		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"breach-list", c.BreachList},
-		{"mail.password-file", c.Mail.PasswordFile}, {"mail.ca-file", c.Mail.CAFile},
+		{"leak-keys", c.leakKeysFile()}, {"mail.password-file", c.Mail.PasswordFile}, {"mail.ca-file", c.Mail.CAFile},
 	} {
 		if file.path == "" {
 			continue
@@ -196,6 +197,14 @@ func (c Config) checkFiles() (p Problems) {
 		f.Close()
 	}
 	return p
+}
+
+// leakKeysFile is LeakKeys where that is a file.
+func (c Config) leakKeysFile() string {
+	if strings.Contains(c.LeakKeys, "://") {
+		return ""
+	}
+	return c.LeakKeys
 }
 
 // Location is the tokens' location: the public host name without its port.

@@ -27,6 +27,7 @@ key-file = "/etc/rind/key"
 registration = "open"
 max-token-life = "90d"
 max-upload = "100MiB"
+leak-keys = "https://api.github.com/meta/public_keys/secret_scanning"
 trusted-proxies = ["10.1.2.3/8", "::1"]
 tls-cert = "/etc/rind/cert.pem"
 tls-key = "/etc/rind/key.pem"
@@ -51,7 +52,7 @@ ca-file = "/etc/rind/ca.pem"
 	dir := filepath.Dir(c.TLSCert)
 	want := Config{
 		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, DataDir: "/var/lib/rind", KeyFile: dir + "/key",
-		Registration: Open, MaxTokenLife: 90 * 24 * time.Hour, MaxUpload: 100 << 20,
+		Registration: Open, MaxTokenLife: 90 * 24 * time.Hour, MaxUpload: 100 << 20, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
 		BreachList: dir + "/breaches", LogFormat: "json", LogLevel: slog.LevelWarn,
 		Mail: Mail{
@@ -87,7 +88,7 @@ func dump(c Config) string {
 	return strings.Join([]string{
 		c.Listen, c.DataDir, c.KeyFile, string(c.Registration), c.MaxTokenLife.String(), c.TLSCert, c.TLSKey,
 		c.BreachList, c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
-		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(),
+		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys,
 	}, "|")
 }
 
@@ -148,6 +149,11 @@ func TestSettingsMustFitTogether(t *testing.T) {
 		{"tls-cert: open /nowhere/cert.pem", []string{"tls-cert", "/nowhere/cert.pem", "tls-key", there}},
 		{"mail.ca-file: open /nowhere/ca.pem", []string{"mail.host", "m.example.org", "mail.from", "a@b.org", "mail.ca-file", "/nowhere/ca.pem"}},
 		{"public-url http://localhost:8080 is not https, and tls-cert is set", []string{"tls-cert", there, "tls-key", there}},
+		{"leak-keys: open /nowhere/keys.json", []string{"leak-keys", "/nowhere/keys.json"}},
+		{"leak-keys: is empty", []string{"leak-keys", " "}},
+		{"leak-keys: is not a file or an address", []string{"leak-keys", "http://api.github.com/keys"}},
+		{"leak-keys: is not a file or an address", []string{"leak-keys", "https://user@api.github.com/keys"}},
+		{"leak-keys: is not a file or an address", []string{"leak-keys", "ftp://localhost/keys"}},
 		{"mail.from is missing", []string{"mail.host", "m.example.org"}},
 		{"mail.host is missing", []string{"mail.from", "a@b.org"}},
 		{"mail.host is missing", []string{"mail.port", "25"}},

@@ -24,6 +24,7 @@ var settings = map[string]setter{
 	"registration":       setRegistration,
 	"max-token-life":     setMaxTokenLife,
 	"max-upload":         setMaxUpload,
+	"leak-keys":          text(func(c *Config) *string { return &c.LeakKeys }, keyList),
 	"breach-list":        text(func(c *Config) *string { return &c.BreachList }, notEmpty),
 	"trusted-proxies":    setTrustedProxies,
 	"tls-cert":           text(func(c *Config) *string { return &c.TLSCert }, notEmpty),
@@ -77,6 +78,18 @@ func asInt(v any) (int64, error) {
 func notEmpty(s string) error {
 	if strings.TrimSpace(s) == "" {
 		return errors.New("is empty: give it a value, or leave it out")
+	}
+	return nil
+}
+
+// keyList takes a file, or an address that nobody on the way can change.
+func keyList(s string) error {
+	if !strings.Contains(s, "://") {
+		return notEmpty(s)
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return errors.New("is not a file or an address like https://api.github.com/meta/public_keys/secret_scanning")
 	}
 	return nil
 }

@@ -179,17 +179,18 @@ var matrix = map[string]row{
 	"POST /admin/invitations":            {answer: admins("422")},
 	"POST /admin/invitations/:id/revoke": {path: "/admin/invitations/{invitation}/revoke", answer: admins("303 /admin/people")},
 
-	"DELETE /api/token":       {answer: all("403")}, // without a token
-	"GET /healthz":            {answer: all("200")},
-	"GET /assets/*":           {path: "/assets/none", answer: all("404")},
-	"GET /legacy":             {answer: all("405")},
-	"POST /legacy":            {answer: all("403")},
-	"GET /legacy/":            {answer: all("405")},
-	"POST /legacy/":           {answer: all("403")},
-	"GET /simple":             {answer: all("301 simple/")},
-	"GET /simple/*":           {path: "/simple/", answer: all("200")},
-	"GET /packages/*":         {path: "/packages/demo/none", answer: all("404")},
-	"echo_route_not_found /*": {path: "/no/such/page", answer: all("404")},
+	"DELETE /api/token":              {answer: all("403")}, // without a token
+	"POST /_/secrets/disclose-token": {answer: all("404")}, // without a signature
+	"GET /healthz":                   {answer: all("200")},
+	"GET /assets/*":                  {path: "/assets/none", answer: all("404")},
+	"GET /legacy":                    {answer: all("405")},
+	"POST /legacy":                   {answer: all("403")},
+	"GET /legacy/":                   {answer: all("405")},
+	"POST /legacy/":                  {answer: all("403")},
+	"GET /simple":                    {answer: all("301 simple/")},
+	"GET /simple/*":                  {path: "/simple/", answer: all("200")},
+	"GET /packages/*":                {path: "/packages/demo/none", answer: all("404")},
+	"echo_route_not_found /*":        {path: "/no/such/page", answer: all("404")},
 }
 
 // formPages are the pages with the forms that are sent to another address.

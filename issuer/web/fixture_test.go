@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
@@ -57,6 +58,7 @@ type house struct {
 	open    bool // registration
 	maxLife time.Duration
 	trusted []netip.Prefix
+	leaks   *leaks.Keys
 }
 
 // newHouse opens a house; change comes before it is wired.
@@ -124,7 +126,7 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	h.web, err = New(Config{
 		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, Mailer: mailer, CatchUp: h.catchUp,
 		Gateway: upload, Index: gateway.NewIndex(folder, log), PublicURL: at, MaxTokenLife: h.maxLife,
-		TrustedProxies: h.trusted, Clock: h.clock.Now, Logger: log,
+		TrustedProxies: h.trusted, Leaks: h.leaks, Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)
 }

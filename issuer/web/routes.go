@@ -35,6 +35,7 @@ func (s *Server) routes(gateway, index http.Handler) {
 	}
 
 	s.echo.DELETE(pathToken, s.burnToken)
+	s.echo.POST(pathLeaks, s.takeLeaks)
 	if s.feed != nil {
 		s.echo.Any(feedhttp.Prefix+"*", mount(s.feed))
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
 )
@@ -44,6 +45,10 @@ type Config struct {
 	// are none.
 	Feed http.Handler
 
+	// Leaks are the keys of a secret scanner that may report leaked tokens; nil: none
+	// may.
+	Leaks *leaks.Keys
+
 	PublicURL      *url.URL       // scheme, host and port that people use
 	MaxTokenLife   time.Duration  // 0: no limit; the pages offer what the issuer allows
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; may be empty
@@ -59,6 +64,7 @@ type Server struct {
 	pages        *ui.Renderer
 	mailer       *Mailer
 	feed         http.Handler // nil where there are no verifiers
+	leaks        *leaks.Keys  // nil where no scanner reports
 	catchUp      func(context.Context, uint64) error
 	public       *url.URL
 	maxTokenLife time.Duration
@@ -79,7 +85,7 @@ func New(cfg Config) (*Server, error) {
 		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, mailer: cfg.Mailer, catchUp: cfg.CatchUp,
 		public: cfg.PublicURL, maxTokenLife: cfg.MaxTokenLife,
 		extractIP: ipExtractor(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
-		now: cfg.Clock, log: cfg.Logger, feed: cfg.Feed,
+		now: cfg.Clock, log: cfg.Logger, feed: cfg.Feed, leaks: cfg.Leaks,
 	}
 	// Behind a proxy that puts its own Host into requests, browsers still name this.
 	if err := s.crossOrigin.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {

@@ -1,0 +1,60 @@
+package leaks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+)
+
+// FromFile reads the list from a file, each time anew.
+func FromFile(path string) Load {
+	return func(context.Context) ([]byte, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("leaks: %w", err)
+		}
+		defer f.Close()
+		return readList(f)
+	}
+}
+
+// FromURL reads the list from an address with a client; http.DefaultTransport is
+// used where it is nil. A redirect is not followed: it could leave the host that was
+// configured, or TLS.
+func FromURL(url string, client *http.Client) Load {
+	if client == nil {
+		client = &http.Client{}
+	}
+	own := *client
+	own.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return errors.New("leaks: the address of the keys leads elsewhere: configure the one that it leads to")
+	}
+	return func(ctx context.Context) ([]byte, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return nil, fmt.Errorf("leaks: %w", err)
+		}
+		r.Header.Set("Accept", "application/json")
+		resp, err := own.Do(r)
+		if err != nil {
+			return nil, fmt.Errorf("leaks: %w", err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("leaks: %s answers %d", url, resp.StatusCode)
+		}
+		return readList(resp.Body)
+	}
+}
+
+// readList reads one byte more than a list may have, which parseKeys refuses.
+func readList(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxList+1))
+	if err != nil {
+		return nil, fmt.Errorf("leaks: the list of keys: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,96 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/leaks"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// pathLeaks takes the reports of secret scanners, where PyPI takes them.
+const pathLeaks = "/_/secrets/disclose-token"
+
+// The headers of a report.
+const (
+	headerLeakKey       = "GITHUB-PUBLIC-KEY-IDENTIFIER"
+	headerLeakSignature = "GITHUB-PUBLIC-KEY-SIGNATURE"
+)
+
+// takeLeaks revokes the tokens that a scanner reports, each if its chain of
+// signatures holds, and answers 204 however many those are: what is in a report is
+// the scanner's guess. 404 says that this server takes no reports, or that there is
+// no signature; 400 that it is wrong, or the body no list; 503 asks to come again.
+func (s *Server) takeLeaks(c echo.Context) error {
+	ctx, r := c.Request().Context(), c.Request()
+	c.Response().Header().Set("Cache-Control", "no-store")
+	key, signature := r.Header.Get(headerLeakKey), r.Header.Get(headerLeakSignature)
+	if s.leaks == nil || key == "" || signature == "" {
+		return c.NoContent(http.StatusNotFound)
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, leaks.MaxBody+1))
+	if err != nil {
+		return c.NoContent(http.StatusBadRequest)
+	}
+	if len(body) > leaks.MaxBody {
+		return c.NoContent(http.StatusRequestEntityTooLarge)
+	}
+	if err := s.leaks.Check(ctx, key, signature, body); err != nil {
+		return s.refuseLeaks(c, err)
+	}
+	reports, err := leaks.Parse(body)
+	if err != nil {
+		return s.refuseLeaks(c, err)
+	}
+	if err := s.burnLeaked(ctx, reports, actorOf(s.originOf(c))); err != nil {
+		return s.refuseLeaks(c, err)
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// refuseLeaks answers a report of which nothing, or not all, was done.
+func (s *Server) refuseLeaks(c echo.Context, err error) error {
+	ctx := c.Request().Context()
+	if errors.Is(err, leaks.ErrSignature) || errors.Is(err, leaks.ErrKey) || errors.Is(err, leaks.ErrMalformed) {
+		s.log.WarnContext(ctx, "web: a report of leaked tokens was refused", "request_id", idOf(c), "error", err)
+		return c.NoContent(http.StatusBadRequest)
+	}
+	s.log.ErrorContext(ctx, "web: a report of leaked tokens failed", "request_id", idOf(c), "error", err)
+	c.Response().Header().Set("Retry-After", "60")
+	return c.NoContent(http.StatusServiceUnavailable)
+}
+
+// burnLeaked revokes what is genuine in a report. Where it fails, what it did stays,
+// and costs nothing when the report comes again.
+func (s *Server) burnLeaked(ctx context.Context, reports []leaks.Report, by audit.Actor) error {
+	var revision uint64
+	ended := 0
+	for _, r := range reports {
+		found := issuer.Found{URL: r.URL, Source: r.Source}
+		burned, err := s.issuer.Leaked(ctx, r.Token, by, found)
+		if errors.Is(err, issuer.ErrNotGenuine) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		revision = max(revision, burned.Revision)
+		if burned.Done {
+			ended++
+			s.mailOwner(ctx, burned.Token, func(to authn.Recipient) error {
+				return s.mailer.Leaked(context.WithoutCancel(ctx), to, burned.Token, found)
+			})
+		}
+	}
+	if revision > 0 {
+		s.confirm(ctx, revision)
+	}
+	s.log.InfoContext(ctx, "leaked tokens were reported", "reports", len(reports), "revoked", ended)
+	return nil
+}
