@@ -8,7 +8,7 @@ import (
 )
 
 // ErrExists is what a Backend returns where the project has another file of the
-// same name already. Files are never replaced: whoever pinned a digest gets
+// same name already, or of a name that stands for the same. Files are never replaced: whoever pinned a digest gets
 // those bytes or none.
 var ErrExists = errors.New("gateway: the project has a file of this name with other content")
 

@@ -38,15 +38,17 @@ var stagedName = regexp.MustCompile(`^(upload|probe|meta)-[a-z2-7]{26}\.part$`)
 //	.staging/                     files on their way in
 //
 // A file appears whole or not at all, under a hard link from the staging folder,
-// and is never replaced. Files that an operator copies into a project's folder
-// are listed like uploaded ones; what is in .meta is made again from the file
-// where it is missing or older than the file. One process uses a folder at a
-// time. Its methods may be called by several goroutines at once.
+// and is never replaced, nor joined by one whose name stands for the same in another
+// spelling. Files that an operator copies into a project's folder are listed like
+// uploaded ones; what is in .meta is made again from the file where it is missing or
+// older than the file. One process uses a folder at a time. Its methods may be
+// called by several goroutines at once.
 type Folder struct {
 	root *os.Root
 	disk disk
 	now  func() time.Time
 
+	naming  sync.Mutex      // held from the look for a twin to the link
 	learn   sync.Mutex      // held while a file is read to learn what .meta lacks
 	learned map[string]File // under learn: what could not be written to .meta
 }
@@ -216,7 +218,7 @@ func (s *stagedFile) publish(ctx context.Context, up Upload) (repeated bool, err
 	if err := f.disk.mkdir(up.Project, dirMode); err != nil {
 		return false, err
 	}
-	err = f.disk.link(s.name, path.Join(up.Project, up.Filename))
+	err = s.link(up)
 	if errors.Is(err, fs.ErrExist) {
 		old, err := f.File(ctx, up.Project, up.Filename)
 		if errors.Is(err, ErrNotFound) { // no regular file has the name
@@ -236,4 +238,19 @@ func (s *stagedFile) publish(ctx context.Context, up Upload) (repeated bool, err
 		return false, err
 	}
 	return repeated, f.disk.syncDir(".")
+}
+
+// link gives the file its name, unless a twin of it is there.
+func (s *stagedFile) link(up Upload) error {
+	f := s.folder
+	f.naming.Lock()
+	defer f.naming.Unlock()
+	name, err := f.twin(up)
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		return &twinError{name}
+	}
+	return f.disk.link(s.name, path.Join(up.Project, up.Filename))
 }

@@ -184,7 +184,11 @@ func (in *intake) finish() (verifier.Grant, error) {
 	in.up.Project = grant.Project
 	in.up.Repeated, err = in.staged.Commit(in.ctx, in.up)
 	in.staged = nil
+	var twin *twinError
 	switch {
+	case errors.As(err, &twin):
+		return grant, refused("File already exists ('%s', which says the same as '%s'). "+
+			"Files are never replaced: upload a new version.", twin.name, f.filename)
 	case errors.Is(err, ErrExists):
 		return grant, refused("File already exists ('%s', with other content). "+
 			"Files are never replaced: upload a new version.", f.filename)
