@@ -83,6 +83,12 @@ func (o *origin) start() {
 		Store: o.store, Sealer: sealer, Location: "packages.example.org", Clock: o.clock, KeepChanges: o.keep,
 	})
 	o.check(err)
+	o.listen()
+}
+
+// listen serves the feed.
+func (o *origin) listen() {
+	o.Helper()
 	o.handler = feedhttp.New(feedhttp.Config{Issuer: o.Service, Clock: o.clock})
 	listener, err := net.Listen("tcp", o.addr)
 	o.check(err)
@@ -112,6 +118,14 @@ func (o *origin) stop() {
 	if err := o.store.Close(); err != nil {
 		o.Error(err)
 	}
+}
+
+// cut breaks every connection; the issuer goes on.
+func (o *origin) cut() {
+	o.Helper()
+	o.server.Close()
+	<-o.served
+	o.listen()
 }
 
 func (o *origin) count(path string) int {
