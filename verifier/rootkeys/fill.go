@@ -112,7 +112,7 @@ func (f *Fill) write(ctx context.Context, fn func(*writer) error) error {
 		if err != nil {
 			return err
 		}
-		return fn(&writer{s: f.s, records: records})
+		return fn(f.s.writer(records))
 	})
 }
 

@@ -129,12 +129,15 @@ func (s *Store) read(fn func(*reader) error) (err error) {
 }
 
 func (s *Store) begin(r *reader) error {
-	r.generation = s.kept.generation.Load() // before it begins: it may be younger than this says, never older
+	r.generation = s.kept.generation.Load()
 	tx, err := s.beginRead()
 	if err != nil {
 		return err
 	}
 	r.tx = tx
+	if s.kept.generation.Load() != r.generation {
+		r.generation |= 1 // a write began meanwhile, and it may be of before or after that: for once only
+	}
 	if r.records = tx.Bucket(recordsBucket); r.records == nil {
 		return s.damaged("its records", errors.New("they are missing"))
 	}

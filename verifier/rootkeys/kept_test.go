@@ -80,7 +80,7 @@ func TestKeptTransactionsHoldNothingBack(t *testing.T) {
 // answers with it, whatever transaction it finds.
 func TestLookupsSeeWhatWasApplied(t *testing.T) {
 	s := open(t, storePath(t))
-	apply(t, s, user(alice, "0"), tokenChange(t, 1))
+	apply(t, s, user(alice, "0"), tokenChange(t, 1), project(first, "demo", alice))
 	var applied atomic.Int64
 	stop := make(chan struct{})
 	var readers sync.WaitGroup
@@ -93,7 +93,7 @@ func TestLookupsSeeWhatWasApplied(t *testing.T) {
 				default:
 				}
 				least := applied.Load()
-				rec, err := s.Lookup(context.Background(), tokenID(1), "")
+				rec, err := s.Lookup(context.Background(), tokenID(1), "demo")
 				var got int64
 				if _, serr := fmt.Sscan(rec.UserName, &got); err != nil || serr != nil || got < least {
 					t.Errorf("%q after %d was applied: %v", rec.UserName, least, err)

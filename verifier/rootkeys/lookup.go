@@ -55,24 +55,31 @@ func (s *Store) lookup(r *reader, id [16]byte, project string) (verifier.Record,
 		return verifier.Record{}, s.damaged(keyText(r.key()), err)
 	}
 	r.location = rec.Location
+	if len(project) > maxText {
+		project = "" // no project has the name
+	}
+	if s.standing.recall(r, &rec, user, project) {
+		return rec, nil
+	}
+	c := &standing{generation: r.generation, user: user}
 	r.text = appendUUID(r.text[:0], user[:])
-	if err := s.owner(r, &rec, user); err != nil {
+	if err := s.owner(r, c); err != nil {
 		return verifier.Record{}, err
 	}
-	nameEnd := len(r.text)
-	if project != "" && len(project) <= maxText {
-		if err := s.project(r, &rec, project, user); err != nil {
+	if project != "" {
+		if err := s.project(r, c, project); err != nil {
 			return verifier.Record{}, err
 		}
 	}
-	text := string(r.text) // one string holds the three
-	rec.UserID, rec.UserName, rec.Project.ID = text[:36], text[36:nameEnd], text[nameEnd:]
+	c.text = string(r.text)
+	c.complete(&rec)
+	s.standing.note(r, user, project, c)
 	return rec, nil
 }
 
 // owner reads the token's owner, and appends the name to r.text.
-func (s *Store) owner(r *reader, rec *verifier.Record, user [16]byte) error {
-	content, err := s.read1(r, kindUser, user[:], nil)
+func (s *Store) owner(r *reader, c *standing) error {
+	content, err := s.read1(r, kindUser, c.user[:], nil)
 	if err != nil {
 		return err
 	}
@@ -84,23 +91,24 @@ func (s *Store) owner(r *reader, rec *verifier.Record, user [16]byte) error {
 	if err := d.end(); err != nil {
 		return s.damaged(keyText(r.key()), err)
 	}
-	rec.UserFrozen = flags&isFrozen != 0
+	c.frozen = flags&isFrozen != 0
 	r.text = append(r.text, name...)
+	c.names = len(r.text)
 	return nil
 }
 
 // project reads what the store knows of the project that has the name now, and
-// appends the text of its id to r.text.
-func (s *Store) project(r *reader, rec *verifier.Record, name string, user [16]byte) error {
+// appends its id and name to r.text.
+func (s *Store) project(r *reader, c *standing, name string) error {
 	content, err := s.read1(r, kindName, nil, []byte(name))
 	if err != nil || content == nil {
 		return err
 	}
 	d := newDecoder(content, namesEncoding)
-	c := d.claim(user)
+	p := d.claim(c.user)
 	if n := 1; d.err == nil && len(d.b) > 0 {
 		for ; d.err == nil && len(d.b) > 0; n++ {
-			d.claim(user)
+			d.claim(c.user)
 		}
 		if d.err == nil {
 			return fmt.Errorf("%w: it has %d projects called %s until the issuer's next change", ErrFilling, n, name)
@@ -109,15 +117,14 @@ func (s *Store) project(r *reader, rec *verifier.Record, name string, user [16]b
 	if err := d.end(); err != nil {
 		return s.damaged(keyText(r.key()), err)
 	}
-	rec.Project.Name = name
-	r.text = appendUUID(r.text, c.id[:])
-	if c.apart {
-		if c.role, err = s.roleApart(r, c.id, user); err != nil {
+	r.text = append(appendUUID(r.text, p.id[:]), name...)
+	if p.apart {
+		if p.role, err = s.roleApart(r, p.id, c.user); err != nil {
 			return err
 		}
 	}
 	// A role that this version does not know may be one that uploads nothing.
-	rec.Project.Member = string(c.role) == "owner" || string(c.role) == "maintainer"
+	c.member = string(p.role) == "owner" || string(p.role) == "maintainer"
 	return nil
 }
 

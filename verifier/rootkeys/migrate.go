@@ -12,7 +12,7 @@ import (
 // layout 1 the record of a name held the ids of its projects and nothing else, and
 // each member had a record apart.
 func (s *Store) migrate(tx *bbolt.Tx) error {
-	w := &writer{s: s, records: tx.Bucket(recordsBucket)}
+	w := s.writer(tx.Bucket(recordsBucket))
 	for after := []byte{kindName}; ; {
 		key, ids, err := w.nextName(after)
 		if err != nil {

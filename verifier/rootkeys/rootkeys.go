@@ -105,6 +105,8 @@ type Store struct {
 	closed  bool          // read and written by the holder of writing
 	kept    kept          // what lookups read with
 
+	standing *standingTable // what they read of late
+
 	state atomic.Pointer[state] // of the last commit
 	heard atomic.Int64          // Unix nanoseconds; 0: never
 	fill  atomic.Pointer[Fill]  // the one that was begun last; nil where it has ended
@@ -132,7 +134,7 @@ func Open(path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly, writing: make(chan struct{}, 1)}
+	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly, writing: make(chan struct{}, 1), standing: newStandingTable()}
 	if err := s.prepare(); err != nil {
 		s.closeFile()
 		return nil, err
