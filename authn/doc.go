@@ -12,7 +12,7 @@
 //	err = sessions.Start(ctx, session)                       // a new cookie
 //	…
 //	session, _, err := sessions.Current(ctx)
-//	session, err = svc.VerifyTOTP(ctx, session, origin, code) // SignedIn
+//	session, err = svc.VerifyTOTP(ctx, session, origin, code) // SignedIn; or VerifyKey, UseRecoveryCode
 //	err = sessions.Start(ctx, session)                        // again a new cookie
 //
 // NextStep says which page somebody has to see who is not there yet.
@@ -30,13 +30,19 @@
 // transaction of their own before the attempt is looked at, so nothing that
 // happens later takes the count back.
 //
+// A security key is asked in two steps: a Begin method returns what the browser
+// needs, and stores a challenge for this Session and purpose alone; the method that
+// takes the key's answer uses the challenge up in a transaction that commits also
+// where the answer is wrong. A passkey that verified its user is both factors at once
+// (BeginPasskey, SignInPasskey).
+//
 // Each change writes its row of the audit trail in the same transaction.
 // Nothing secret is in a row, a log line or an error.
 //
 // # What is in the store
 //
-// Keys start with "authn/" and "session/". Password hashes (argon2id) and TOTP
-// secrets are sealed under the key with the record's name as associated data.
+// Keys start with "authn/" and "session/". Password hashes (argon2id), TOTP
+// secrets, security keys and challenges are sealed under the key with the record's name as associated data.
 // Of links and sessions only SHA-256 hashes are kept, of recovery codes
 // HMAC-SHA-256 under a key derived from the sealing key. Whoever steals the
 // store's file without the key can sign in as nobody.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -316,5 +317,33 @@ func TestFaultsChangeNoKey(t *testing.T) {
 		{"SetKeysOnly", func(ctx context.Context) error { _, err := e.SetKeysOnly(ctx, x, home, true); return err }},
 	} {
 		e.faultAtEachStep(store, c)
+	}
+}
+
+// A record that was moved to another account opens there for nobody.
+func TestKeyRecordsStayWhereTheyAre(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	k := e.addKey(bob, "b")
+	keys, err := e.Keys(t.Context(), bob.UserID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = e.store.Update(t.Context(), func(tx kv.Tx) error {
+		b, err := tx.Get([]byte(keyKey(bob.UserID, keys[0].ID)))
+		if err != nil {
+			return err
+		}
+		return tx.Put([]byte(keyKey(root.UserID, keys[0].ID)), b)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Keys(t.Context(), root.UserID); err == nil {
+		t.Error("the record opens elsewhere")
+	}
+	if _, err := e.passkey(k); err != nil {
+		t.Errorf("its owner: %v", err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/descope/virtualwebauthn"
 
-	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -371,33 +370,5 @@ func TestKeyRace(t *testing.T) {
 				t.Errorf("rows %v", accepted)
 			}
 		})
-	}
-}
-
-// A record that was moved to another account opens there for nobody.
-func TestKeyRecordsStayWhereTheyAre(t *testing.T) {
-	e := newEnv(t, withKeys)
-	root := e.admin()
-	bob := e.member(root, "bob")
-	k := e.addKey(bob, "b")
-	keys, err := e.Keys(t.Context(), bob.UserID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = e.store.Update(t.Context(), func(tx kv.Tx) error {
-		b, err := tx.Get([]byte(keyKey(bob.UserID, keys[0].ID)))
-		if err != nil {
-			return err
-		}
-		return tx.Put([]byte(keyKey(root.UserID, keys[0].ID)), b)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := e.Keys(t.Context(), root.UserID); err == nil {
-		t.Error("the record opens elsewhere")
-	}
-	if _, err := e.passkey(k); err != nil {
-		t.Errorf("its owner: %v", err)
 	}
 }
