@@ -21,6 +21,7 @@ type tokenCmd struct {
 	Inspect  inspectCmd  `cmd:"" help:"Say in words what a token says. Verifies nothing."`
 	Restrict restrictCmd `cmd:"" help:"Narrow a token, offline, and print the narrower one."`
 	Verify   verifyCmd   `cmd:"" help:"Ask a root-key store whether a token allows an upload. Exit code 0: yes, 1: no, 2: could not be checked."`
+	Scan     scanCmd     `cmd:"" help:"Find tokens in files, for a pre-commit hook. Exit code 0: none, 1: found."`
 }
 
 // tokenInput is where a command reads the token from.
