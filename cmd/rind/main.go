@@ -27,6 +27,7 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Serve the pages, the upload API and the index."`
 	Token    tokenCmd    `cmd:"" help:"Inspect, narrow and check tokens."`
 	Restored restoredCmd `cmd:"" help:"Say that the store was restored from a backup, and that verifiers go back with it."`
+	Verifier verifierCmd `cmd:"" help:"Keep a root-key store current on another machine."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/verifier/replication"
+)
+
+// statusPath is where a follower says how it does.
+const statusPath = "/status"
+
+// minStaleness is the shortest MaxStaleness that does not make a healthy verifier
+// unavailable: an issuer is heard each ten seconds.
+const minStaleness = 30 * time.Second
+
+type followCmd struct {
+	Issuer       string        `help:"Address of the issuer: https, or http on this machine." required:"" placeholder:"URL"`
+	SecretFile   string        `help:"File of mode 0600 with the secret that the issuer showed for this verifier." required:"" placeholder:"FILE"`
+	Keys         string        `help:"Root-key store to keep current; made where it is missing. One process holds it." required:"" placeholder:"FILE"`
+	KeyFile      string        `help:"Key that seals its values; default: rind.key beside the store, made with it." placeholder:"FILE"`
+	CAFile       string        `name:"ca-file" help:"Certificates (PEM) that sign the issuer's; default: the system's." placeholder:"FILE"`
+	MaxStaleness time.Duration `help:"For how long the store may decide without the issuer; default: 10m." default:"10m" placeholder:"TIME"`
+	Status       string        `help:"Address on this machine at which to answer /status, /metrics and /healthz." placeholder:"HOST:PORT"`
+	LogFormat    string        `help:"Log as text (default) or json." default:"text" enum:"text,json" placeholder:"FORMAT"`
+}
+
+// Help says what the addresses answer.
+func (followCmd) Help() string {
+	return `With --status, /status is what 'rind verifier status --json' prints, /metrics is for Prometheus, and /healthz is 200 where the store can decide and 503 where it can't.`
+}
+
+// Run follows until ctx ends, which is no error.
+func (c followCmd) Run(ctx context.Context, s streams) (err error) {
+	if c.MaxStaleness < minStaleness || c.MaxStaleness > 24*time.Hour {
+		return fmt.Errorf("--max-staleness is not between %s and 24h: %s", minStaleness, c.MaxStaleness)
+	}
+	cfg := config.Default()
+	cfg.LogFormat = c.LogFormat
+	log := slog.New(cfg.LogHandler(s.err))
+	remote, err := replication.NewRemote(replication.RemoteConfig{URL: c.Issuer, SecretFile: c.SecretFile, CAFile: c.CAFile})
+	if err != nil {
+		return err
+	}
+	keys, err := openKeysFile(c.Keys, c.KeyFile, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, keys.Close()) }()
+	follower := replication.New(replication.Config{Remote: remote, Store: keys, MaxStaleness: c.MaxStaleness, Logger: log})
+	if c.Status == "" {
+		return follower.Run(ctx)
+	}
+	listener, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: c.answers(follower), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 1)
+	go func() {
+		failed <- server.Serve(listener)
+		cancel()
+	}()
+	log.Info("saying how the verifier does", "address", listener.Addr().String())
+	err = follower.Run(ctx)
+	server.Close()
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("--status: %w", served))
+	}
+	return err
+}
+
+// listen opens the status address, which is for this machine alone.
+func (c followCmd) listen(ctx context.Context) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(c.Status)
+	if err != nil {
+		return nil, fmt.Errorf("--status: %w", err)
+	}
+	if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
+		return nil, fmt.Errorf("--status %s is not an address of this machine alone: take 127.0.0.1 or localhost", c.Status)
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", c.Status)
+	if err != nil {
+		return nil, fmt.Errorf("--status: %w", err)
+	}
+	return l, nil
+}
+
+// answers is what the status address serves.
+func (c followCmd) answers(f *replication.Follower) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(followMetrics{f, c.MaxStaleness})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+statusPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = printJSON(w, c.status(f.Status()))
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if !f.Status().Usable {
+			http.Error(w, "the store is too old, or not filled yet", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// status is a follower's status as JSON has it.
+func (c followCmd) status(s replication.Status) verifierStatus {
+	v := verifierStatus{
+		Usable: s.Usable, Issuer: c.Issuer, IssuerID: s.Position.Issuer, Epoch: s.Position.Epoch,
+		Revision: s.Position.Revision, Head: s.Head, Lag: s.Lag, HeardAt: stamp(s.Heard),
+		MaxStaleness: c.MaxStaleness.Seconds(), Connected: stamp(s.Connected),
+		Ahead: s.Ahead.Round(time.Millisecond).Seconds(), Uses: s.Uses, Dropped: s.Dropped,
+	}
+	if s.Age >= 0 {
+		seconds := s.Age.Round(time.Millisecond).Seconds()
+		v.Age = &seconds
+	}
+	if s.Err != nil {
+		v.Error = s.Err.Error()
+	}
+	return v
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// verifierCmd is a verifier on another machine than the issuer's.
+type verifierCmd struct {
+	Follow followCmd         `cmd:"" help:"Keep a root-key store current from an issuer, until it is stopped."`
+	Status verifierStatusCmd `cmd:"" help:"Say how current a root-key store is."`
+}
+
+// openKeysFile opens a root-key store. A new one gets a key, where its key file is missing
+// too; the default key file is rind.key beside the store.
+func openKeysFile(path, keyFile string, readOnly bool) (*rootkeys.Store, error) {
+	if keyFile == "" {
+		keyFile = filepath.Join(filepath.Dir(path), "rind.key")
+	}
+	_, err := os.Stat(path)
+	key, err := seal.LoadKey(keyFile, errors.Is(err, fs.ErrNotExist) && !readOnly)
+	if err != nil {
+		return nil, fmt.Errorf("%w; --key-file names the key of this store", err)
+	}
+	return rootkeys.Open(path, rootkeys.Options{Key: key, ReadOnly: readOnly})
+}
+
+// verifierStatus is what a verifier says about itself, as JSON. All fields are always there.
+type verifierStatus struct {
+	Usable       bool     `json:"usable"`
+	Issuer       string   `json:"issuer"`    // address; "" where nobody follows
+	IssuerID     string   `json:"issuer_id"` // "" where the store is new
+	Epoch        uint64   `json:"epoch"`
+	Revision     uint64   `json:"revision"`
+	Head         uint64   `json:"issuer_revision"` // as far as is known
+	Lag          uint64   `json:"lag"`
+	HeardAt      string   `json:"heard_from_issuer_at"` // RFC 3339; "": never
+	Age          *float64 `json:"age_seconds"`          // null where it can't be told
+	MaxStaleness float64  `json:"max_staleness_seconds"`
+	Connected    string   `json:"connected_since"`            // RFC 3339; "": it is not
+	Ahead        float64  `json:"issuer_clock_ahead_seconds"` // of the verifier's
+	Uses         int      `json:"uses_waiting"`
+	Dropped      uint64   `json:"uses_dropped"`
+	Error        string   `json:"last_error"`
+}
+
+// print writes the status for people.
+func (v verifierStatus) print(w io.Writer) error {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-10s %s\n", name+":", fmt.Sprintf(format, args...))
+	}
+	line("usable", "%s", map[bool]string{true: "yes", false: "no"}[v.Usable])
+	if v.Issuer != "" {
+		line("issuer", "%s", v.Issuer)
+	}
+	line("revision", "%d of %d, %d behind", v.Revision, v.Head, v.Lag)
+	line("history", "epoch %d of %s", v.Epoch, either(v.IssuerID, "nobody yet"))
+	age := "how long ago can't be told"
+	if v.Age != nil {
+		age = (time.Duration(*v.Age * float64(time.Second))).Round(time.Second).String() + " ago"
+	}
+	line("heard", "%s, %s; %s are allowed", either(v.HeardAt, "never"), age, time.Duration(v.MaxStaleness*float64(time.Second)))
+	if v.Issuer != "" {
+		line("connected", "%s", either(v.Connected, "no"))
+	}
+	if ahead := time.Duration(v.Ahead * float64(time.Second)); ahead.Abs() > 5*time.Second {
+		line("clocks", "the issuer's is ahead by %s", ahead.Round(time.Second))
+	}
+	if v.Uses > 0 || v.Dropped > 0 {
+		line("uses", "%d wait for a report, %d were dropped", v.Uses, v.Dropped)
+	}
+	if v.Error != "" {
+		line("error", "%s", v.Error)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func either(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// stamp is a time as RFC 3339, "" where it is zero.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+type verifierStatusCmd struct {
+	From         string        `help:"Address at which 'rind verifier follow --status' answers." placeholder:"HOST:PORT" xor:"from" required:""`
+	Keys         string        `help:"Root-key store that nobody follows at present." placeholder:"FILE" xor:"from" required:""`
+	KeyFile      string        `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
+	MaxStaleness time.Duration `help:"With --keys: how old a store may be." default:"10m" placeholder:"TIME"`
+	JSON         bool          `name:"json" help:"Print one JSON object."`
+}
+
+// Help documents the exit code and the JSON object.
+func (verifierStatusCmd) Help() string {
+	return `The exit code is 0 where the store can decide, 1 where it is too old or not filled yet, 2 where that can't be said. ` +
+		`The JSON object has usable, issuer, issuer_id, epoch, revision, issuer_revision, lag, heard_from_issuer_at, age_seconds (null where it can't be told), ` +
+		`max_staleness_seconds, connected_since, issuer_clock_ahead_seconds, uses_waiting, uses_dropped and last_error. Times are RFC 3339 in UTC.`
+}
+
+// Run prints the status, and exits as Help says.
+func (c verifierStatusCmd) Run(ctx context.Context, s streams) error {
+	var v verifierStatus
+	var err error
+	if c.From != "" {
+		v, err = askStatus(ctx, c.From)
+	} else {
+		v, err = c.read()
+	}
+	if err == nil && c.JSON {
+		err = printJSON(s.out, v)
+	} else if err == nil {
+		err = v.print(s.out)
+	}
+	switch {
+	case err != nil:
+		complain(s.err, err)
+		return exitCode(exitUnchecked)
+	case !v.Usable:
+		return exitCode(exitFailed)
+	}
+	return nil
+}
+
+// read is the status of a store that nobody follows.
+func (c verifierStatusCmd) read() (verifierStatus, error) {
+	store, err := openKeysFile(c.Keys, c.KeyFile, true)
+	if err != nil {
+		return verifierStatus{}, fmt.Errorf("%w; the process that follows it can be asked by --from, if it was started with --status", err)
+	}
+	defer store.Close()
+	at, heard, now := store.Position(), store.LastHeard(), time.Now()
+	v := verifierStatus{
+		IssuerID: at.Issuer, Epoch: at.Epoch, Revision: at.Revision, Head: at.Revision,
+		HeardAt: stamp(heard), MaxStaleness: c.MaxStaleness.Seconds(),
+	}
+	if age := now.Sub(heard); !heard.IsZero() && age >= 0 {
+		seconds := age.Seconds()
+		v.Age = &seconds
+		v.Usable = age <= c.MaxStaleness && !store.Filling()
+	}
+	return v, nil
+}
+
+// askStatus asks the process that follows.
+func askStatus(ctx context.Context, address string) (v verifierStatus, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+statusPath, nil)
+	if err != nil {
+		return v, fmt.Errorf("--from: %w", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return v, fmt.Errorf("nobody answers at %s: is 'rind verifier follow --status %s' running? %w", address, address, err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return v, fmt.Errorf("%s is no 'rind verifier follow': it answers %s", address, res.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&v); err != nil {
+		return v, fmt.Errorf("%s is no 'rind verifier follow': %w", address, err)
+	}
+	return v, nil
+}
