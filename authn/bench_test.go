@@ -3,6 +3,7 @@ package authn
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,12 +64,15 @@ func BenchmarkVerifyTOTP(b *testing.B) {
 
 // BenchmarkPasswordScore is the longest that zxcvbn gets to see.
 func BenchmarkPasswordScore(b *testing.B) {
-	const text = "@$1!04@$1!04@$1!04@$1!04@$1!04@$1!04@$1!04@$1!04@$1!04@$1!04@$1!04@$1!04@$1!04@$1!04"
-	for _, n := range []int{12, 24, 72} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for b.Loop() {
-				passwordScore(text[:n], "alice", "alice@example.org")
-			}
-		})
+	for name, text := range map[string]string{
+		"few": strings.Repeat("@$1!04", 12), "all": strings.Repeat(symbols, 4), "keys": strings.Repeat("1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p;/", 2),
+	} {
+		for _, n := range []int{12, 24, 72} {
+			b.Run(fmt.Sprint(name, "/", n), func(b *testing.B) {
+				for b.Loop() {
+					passwordScore(text[:n], "alice", "alice@example.org")
+				}
+			})
+		}
 	}
 }
