@@ -2,9 +2,12 @@
 // token from a request, and says no in the way that upload clients show to
 // people.
 //
-// A handler that has all the facts at once is wrapped by [Middleware]. One that
-// learns them on the way, as an upload does, calls [Token], asks its verifier
-// itself, and hands whatever error comes out to [Refuse].
+// A handler that has all the facts at once is wrapped by [Middleware], or by
+// [Protect] in a router's chain. One that learns them when the request was routed
+// calls [Check], one that learns them on the way, as an upload does, [Token] and its
+// verifier; whatever error comes out they hand to [Refuse]. All of them take what
+// net/http knows, so they work the same under a framework that has its requests:
+// under Echo, c.Request() and c.Response().
 //
 // twine and flit show nothing of a refusal but the reason phrase of its status
 // line ("HTTPError: 403 Invalid API Token: token is expired"), so [Refuse]

@@ -25,18 +25,30 @@ type grantKey struct{}
 // caveat, and a request without a project is denied.
 func Middleware(v Verifier, describe func(*http.Request) caveats.Request, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		text, err := Token(r)
-		if err != nil {
-			Refuse(w, r, err)
-			return
-		}
-		grant, err := v.Verify(r.Context(), text, describe(r))
+		grant, err := Check(v, r, describe(r))
 		if err != nil {
 			Refuse(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), grantKey{}, grant)))
 	})
+}
+
+// Protect is [Middleware] in the shape that routers take: a chain of handlers, or
+// echo.WrapMiddleware, after which c.Request().Context() has the grant.
+func Protect(v Verifier, describe func(*http.Request) caveats.Request) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return Middleware(v, describe, next) }
+}
+
+// Check asks v whether the token that r carries is good for req. Any error is one
+// for [Refuse]. It is for handlers that know what a request wants only when they
+// have routed it, as by a parameter of the path that a framework has parsed.
+func Check(v Verifier, r *http.Request, req caveats.Request) (verifier.Grant, error) {
+	text, err := Token(r)
+	if err != nil {
+		return verifier.Grant{}, err
+	}
+	return v.Verify(r.Context(), text, req)
 }
 
 // GrantFrom is the grant of a request that came through [Middleware].
