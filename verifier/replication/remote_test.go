@@ -360,11 +360,13 @@ func TestAnswersThatAreNone(t *testing.T) {
 		is     error
 		says   string
 	}{
-		"not found":  {http.NotFound, nil, "404"},
-		"redirected": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://example.org", 302) }, nil, "302"},
-		"forbidden":  {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "use\x1b[31m HTTPS", 403) }, replication.ErrSecret, "HTTPS"},
-		"a page":     {func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "<html>") }, feed.ErrFrame, ""},
-		"nothing":    {func(w http.ResponseWriter, r *http.Request) {}, nil, "broke off"},
+		"not found": {http.NotFound, nil, "404"},
+		"redirected": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://example.org", http.StatusFound)
+		}, nil, "302"},
+		"forbidden": {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "use\x1b[31m HTTPS", http.StatusForbidden) }, replication.ErrSecret, "HTTPS"},
+		"a page":    {func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "<html>") }, feed.ErrFrame, ""},
+		"nothing":   {func(w http.ResponseWriter, r *http.Request) {}, nil, "broke off"},
 		"no position": {func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintln(w, `{"end":true}`)
 		}, feed.ErrFrame, "without a position"},

@@ -200,11 +200,10 @@ func pause(failures int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-// tell wakes who waits for the store to move, and proves what can be proved now.
+// tell proves what can be proved now that the store has moved, and wakes who waits
+// for that.
 func (f *Follower) tell() {
 	f.mu.Lock()
-	close(f.applied)
-	f.applied = make(chan struct{})
 	p := f.proof
 	if p != nil && f.reached(p.head) {
 		f.proof = nil
@@ -215,6 +214,10 @@ func (f *Follower) tell() {
 	if p != nil {
 		f.hear(p.asked)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.applied)
+	f.applied = make(chan struct{})
 }
 
 // CatchUp waits until the store has applied the revision and can answer, or until
