@@ -37,13 +37,16 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 	if err := s.precheckRegistration(ctx, r, u, &ps); err != nil {
 		return Session{}, err
 	}
+	if _, err := s.take(ctx, s.registerCounter(limitRegisterForm, o, r)); err != nil {
+		return Session{}, err
+	}
 	if err := s.judgePassword(r.Password, u.Username, u.Email, &ps); err != nil {
 		return Session{}, err
 	}
 	if err := ps.Err(); err != nil {
 		return Session{}, err
 	}
-	if _, err := s.take(ctx, s.registerCounter(o, r)); err != nil { // counts good ones too
+	if _, err := s.take(ctx, s.registerCounter(limitRegister, o, r)); err != nil { // counts good ones too
 		return Session{}, err
 	}
 	hash, err := s.passwords.hash(ctx, r.Password)
@@ -70,13 +73,13 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 	return s.begin(u), s.sendVerification(ctx, u, o, text, link)
 }
 
-// registerCounter counts passwords hashed for people without an account: of an
-// address, or of a link, so that a room full of invited people gets in.
-func (s *Service) registerCounter(o Origin, r Registration) counter {
+// registerCounter counts forms and passwords that are hashed, for people without
+// an account: of an address, or of a link, so that a room full of invited people gets in.
+func (s *Service) registerCounter(l limit, o Origin, r Registration) counter {
 	if r.Purpose != "" {
-		return s.counter(limitRegister, "link", r.Link.Reveal())
+		return s.counter(l, "link", r.Link.Reveal())
 	}
-	return s.counter(limitRegister, "address", network(o.IP))
+	return s.counter(l, "address", network(o.IP))
 }
 
 // precheckRegistration refuses, before any hash is made, what the transaction

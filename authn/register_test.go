@@ -219,6 +219,22 @@ func TestRegistrationIsLimited(t *testing.T) {
 	}
 }
 
+// A form with problems costs work too: its password is scored, and it tells
+// which names are taken.
+func TestFormsWithProblemsAreLimited(t *testing.T) {
+	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e.admin()
+	weak := Registration{Username: "user", Email: "user@example.org", Password: "password1234"}
+	for range 100 {
+		_, err := e.Register(t.Context(), from("2001:db8::1"), weak)
+		wantProblem(t, err, "password", CodePasswordWeak)
+	}
+	_, err := e.Register(t.Context(), from("2001:db8::2"), weak) // the same /64
+	wantErr(t, err, ErrThrottled)
+	_, err = e.Register(t.Context(), from("2001:db8:0:1::1"), weak)
+	wantProblem(t, err, "password", CodePasswordWeak)
+}
+
 func TestNewChecksItsConfig(t *testing.T) {
 	e := newEnv(t)
 	whole := e.cfg
