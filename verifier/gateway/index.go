@@ -189,6 +189,8 @@ func (x *index) serveFile(w http.ResponseWriter, r *http.Request, project, name 
 	defer content.Close()
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", "attachment")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox") // whoever uploads decides on the bytes
 	h.Set("Cache-Control", cacheFile)
 	h.Set("ETag", `"`+file.SHA256+`"`)
 	rc := http.NewResponseController(w)

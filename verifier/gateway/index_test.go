@@ -176,6 +176,10 @@ func TestServeFile(t *testing.T) {
 		resp.Header.Get("Content-Encoding") != "" || resp.Header.Get("ETag") != `"`+digest(gz("one"))+`"` {
 		t.Errorf("%v", resp.Header)
 	}
+	// The bytes are the uploader's: no browser may run them as a page of this origin.
+	if csp := resp.Header.Get("Content-Security-Policy"); csp != "default-src 'none'; sandbox" || resp.Header.Get("Content-Disposition") != "attachment" {
+		t.Errorf("%v", resp.Header)
+	}
 	part, body := x.get("/packages/demo/demo-1.0.tar.gz", "Range", "bytes=1-3")
 	if part.StatusCode != 206 || body != gz("one")[1:4] {
 		t.Errorf("%s, %q", part.Status, body)
