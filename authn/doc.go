@@ -19,7 +19,8 @@
 //
 // # What holds
 //
-// A Session is SignedIn only after a second factor, and every method checks
+// A Session is SignedIn only after a second factor, or in a browser that was
+// remembered after one, and every method checks
 // the stage of the Session that it is given against the account as it is in
 // the transaction that makes the change: a frozen account, a changed password
 // or a changed factor makes all older Sessions worthless (Session.Generation).
@@ -41,9 +42,9 @@
 //
 // # What is in the store
 //
-// Keys start with "authn/" and "session/". Password hashes (argon2id), TOTP
+// Keys start with "authn/" and "session". Password hashes (argon2id), TOTP
 // secrets, security keys and challenges are sealed under the key with the record's name as associated data.
-// Of links and sessions only SHA-256 hashes are kept, of recovery codes
+// Of links, sessions and devices only SHA-256 hashes are kept, of recovery codes
 // HMAC-SHA-256 under a key derived from the sealing key. Whoever steals the
 // store's file without the key can sign in as nobody.
 package authn

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
@@ -51,6 +52,7 @@ const (
 	EventRecoveryCodeUsed     = "recovery_code_used"     // args: left
 	EventPasswordChanged      = "password_changed"       // other sessions ended
 	EventPasswordReset        = "password_reset"         // set anew by a mailed link; all sessions ended
+	EventNewDevice            = "new_device"             // signed in with a browser that the account did not know
 	EventFrozen               = "frozen"                 // an administrator froze the account
 	EventUnfrozen             = "unfrozen"               // and let it go again
 	EventAddressInUse         = "address_in_use"         // somebody gave this address for another account; the owner need do nothing
@@ -71,18 +73,31 @@ type Origin struct {
 	IP        netip.Addr
 	UserAgent string
 	RequestID string
+	Device    Secret // what the browser's DeviceCookie holds; "" nothing
 }
+
+// address is the address as records have it; "" where it is not known.
+func (o Origin) address() string {
+	if !o.IP.IsValid() {
+		return ""
+	}
+	return o.IP.Unmap().String()
+}
+
+// agent is the browser as records have it.
+func (o Origin) agent() string {
+	return strings.ToValidUTF8(o.UserAgent[:min(len(o.UserAgent), maxAgent)], "")
+}
+
+// maxAgent is how much of a User-Agent header is kept, in bytes.
+const maxAgent = 512
 
 // actor is the row's word for a person at an origin.
 func (o Origin) actor(u userRecord, factor Factor) audit.Actor {
-	a := audit.Actor{
+	return audit.Actor{
 		UserID: u.ID, Username: u.Username, Factor: string(factor),
-		UserAgent: o.UserAgent, RequestID: o.RequestID,
+		UserAgent: o.UserAgent, RequestID: o.RequestID, IP: o.address(),
 	}
-	if o.IP.IsValid() {
-		a.IP = o.IP.Unmap().String()
-	}
-	return a
 }
 
 // Secret is the text of a link. It prints as a placeholder, so that it does

@@ -13,8 +13,12 @@ const (
 	rowPasswordAccepted    = "account.password_accepted"
 	rowSignInFailed        = "account.sign_in_failed"   // why ("password", "frozen", "passkey"); without an account where there is none
 	rowPasskeyAccepted     = "account.passkey_accepted" // key
-	rowFactorAccepted      = "account.factor_accepted"  // key, if it was one
-	rowFactorFailed        = "account.factor_failed"    // factor
+	rowDeviceAccepted      = "account.device_accepted"  // signed in: the remembered device stood in for the second factor
+	rowDeviceRemembered    = "account.device_remembered"
+	rowDeviceForgotten     = "account.device_forgotten"
+	rowSessionsEnded       = "account.sessions_ended"  // n
+	rowFactorAccepted      = "account.factor_accepted" // key, if it was one
+	rowFactorFailed        = "account.factor_failed"   // factor
 	rowTOTPAdded           = "account.totp_added"
 	rowTOTPReplaced        = "account.totp_replaced"
 	rowTOTPRemoved         = "account.totp_removed"

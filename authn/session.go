@@ -13,12 +13,13 @@ import (
 type Stage string
 
 // The stages. A Session goes from None to Password or Enrolling by SignIn or
-// Register, and to SignedIn by a second factor; it never goes back, it ends.
+// Register, and to SignedIn by a second factor or a device that stands in for one; it
+// never goes back, it ends.
 const (
 	StageNone      Stage = ""          // nobody
 	StagePassword  Stage = "password"  // the password was right; the second factor is missing
 	StageEnrolling Stage = "enrolling" // the account is not set up: only the pages of NextStep
-	StageSignedIn  Stage = "signed_in" // a second factor was given and the account is set up
+	StageSignedIn  Stage = "signed_in" // a second factor was given, or a device stood in for one, and the account is set up
 )
 
 // Factor is a kind of second factor.
@@ -30,6 +31,7 @@ const (
 	FactorTOTP         Factor = "totp"
 	FactorWebAuthn     Factor = "webauthn" // a security key or passkey
 	FactorRecoveryCode Factor = "recovery_code"
+	FactorRemembered   Factor = "remembered" // none was given: the device stood in for one (NoteDevice); never fresh
 )
 
 // FactorFresh is how old the second factor may be for a sensitive action:
@@ -55,7 +57,7 @@ func (x Session) SignedIn() bool { return x.Stage == StageSignedIn }
 // FactorFresh tells whether the second factor is recent enough for a sensitive
 // action.
 func (x Session) FactorFresh(now time.Time) bool {
-	return x.Factor != FactorNone && now.Sub(x.FactorAt) <= FactorFresh
+	return x.Factor != FactorNone && x.Factor != FactorRemembered && now.Sub(x.FactorAt) <= FactorFresh
 }
 
 // Step is what somebody does next.
@@ -127,7 +129,11 @@ func (s *Service) member(r kv.Reader, x Session) (userRecord, error) {
 	if u.Frozen || u.Generation != x.Generation || !s.now().Before(x.Begun.Add(SessionLifetime)) {
 		return u, ErrSignedOut
 	}
-	return u, nil
+	ended, err := kv.Exists(r, endedPrefix+x.ID)
+	if err == nil && ended {
+		err = ErrSignedOut
+	}
+	return u, err
 }
 
 // enrolled is member for the pages that set an account up or change its

@@ -42,9 +42,14 @@ const (
 // somebody is there is noted once a minute at most, so a session may end up to
 // a minute short of SessionIdle.
 type Sessions struct {
-	svc *Service
-	scs *scs.SessionManager
+	svc  *Service
+	scs  *scs.SessionManager
+	from func(*http.Request) Origin // nil: sessions are listed without a place
 }
+
+// Locate says how the origin of a request is told, for the list of sessions. It is
+// called before the first request.
+func (m *Sessions) Locate(from func(*http.Request) Origin) { m.from = from }
 
 // NewSessions makes Sessions over the Service's store. onError answers a request
 // whose session could not be read or kept; plain 503 where it is nil.
@@ -75,7 +80,12 @@ func NewSessions(s *Service, onError func(http.ResponseWriter, *http.Request, er
 func (m *Sessions) Middleware(next http.Handler) http.Handler {
 	inner := m.scs.LoadAndSave(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), foundKey{}, new(found))))
+		f := new(found)
+		if m.from != nil {
+			o := m.from(r)
+			f.from = &o
+		}
+		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), foundKey{}, f)))
 	})
 }
 

@@ -21,6 +21,9 @@ type sessionRecord struct {
 	Begun  time.Time       `json:"begun"`
 	Seen   time.Time       `json:"seen"` // last request, up to touchAfter earlier
 	Values json.RawMessage `json:"values"`
+
+	IP        string `json:"ip,omitempty"` // of the last request
+	UserAgent string `json:"user_agent,omitempty"`
 }
 
 // over tells whether the session has ended by itself.
@@ -28,8 +31,18 @@ func (rec sessionRecord) over(now time.Time) bool {
 	return !now.Before(rec.Begun.Add(SessionLifetime)) || !now.Before(rec.Seen.Add(SessionIdle))
 }
 
-// found notes, for one request, which session it came with.
-type found struct{ token string }
+// locate notes from where somebody was there.
+func (rec *sessionRecord) locate(f *found) {
+	if f != nil && f.from != nil {
+		rec.IP, rec.UserAgent = f.from.address(), f.from.agent()
+	}
+}
+
+// found notes, for one request, which session it came with, and from where.
+type found struct {
+	token string
+	from  *Origin // nil: nobody says
+}
 
 type foundKey struct{}
 
@@ -57,13 +70,14 @@ func (st *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool
 	if err != nil {
 		return nil, false, err
 	}
+	f, _ := ctx.Value(foundKey{}).(*found)
 	if now.Sub(rec.Seen) >= touchAfter {
-		err := st.store.Update(ctx, func(tx kv.Tx) error { return touch(tx, token, now) })
+		err := st.store.Update(ctx, func(tx kv.Tx) error { return touch(tx, token, now, f) })
 		if err != nil {
 			return nil, false, err
 		}
 	}
-	if f, ok := ctx.Value(foundKey{}).(*found); ok {
+	if f != nil {
 		f.token = token
 	}
 	return rec.Values, true, nil
@@ -75,7 +89,7 @@ func load(r kv.Reader, token string) (rec sessionRecord, err error) {
 }
 
 // touch notes that somebody was there; it brings nothing back.
-func touch(tx kv.Tx, token string, now time.Time) error {
+func touch(tx kv.Tx, token string, now time.Time, f *found) error {
 	rec, err := load(tx, token)
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil
@@ -84,6 +98,7 @@ func touch(tx kv.Tx, token string, now time.Time) error {
 		return err
 	}
 	rec.Seen = now
+	rec.locate(f)
 	return kv.PutJSON(tx, sessionPrefix+token, rec)
 }
 
@@ -96,18 +111,20 @@ func (st *sessionStore) CommitCtx(ctx context.Context, token string, values []by
 		return err
 	}
 	f, _ := ctx.Value(foundKey{}).(*found)
+	rec.locate(f)
 	return st.store.Update(ctx, func(tx kv.Tx) error {
 		old, err := load(tx, token)
 		switch {
 		case errors.Is(err, kv.ErrNotFound) && f != nil && f.token == token:
 			return nil // ended meanwhile
 		case errors.Is(err, kv.ErrNotFound):
-			return kv.PutJSON(tx, sessionPrefix+token, rec)
+			return putSession(tx, token, rec)
 		case err != nil:
 			return err
 		}
 		old.Seen, old.Values = now, values
-		return kv.PutJSON(tx, sessionPrefix+token, old)
+		old.locate(f)
+		return putSession(tx, token, old)
 	})
 }
 
@@ -126,7 +143,7 @@ func (st *sessionStore) has(ctx context.Context, token string, values []byte) (s
 
 // DeleteCtx implements scs.CtxStore.
 func (st *sessionStore) DeleteCtx(ctx context.Context, token string) error {
-	return st.store.Update(ctx, func(tx kv.Tx) error { return tx.Delete([]byte(sessionPrefix + token)) })
+	return st.store.Update(ctx, func(tx kv.Tx) error { return dropSession(tx, token) })
 }
 
 // Find implements scs.Store.

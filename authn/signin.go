@@ -13,8 +13,9 @@ import (
 var errWrong = errors.New("authn: wrong")
 
 // SignIn checks a password; login is a username or a verified address, and both
-// count as one identity. The Session that it returns is at Password, or at
-// Enrolling where the account has no second factor yet.
+// count as one identity. The Session that it returns is at Password, at Enrolling where
+// the account has no second factor yet, or SignedIn where a remembered device stands
+// in for one.
 //
 // Nobody who is unknown, has another password, or is frozen gets anything but the
 // problem sign_in_failed, after the same work: the same two transactions that write
@@ -24,11 +25,11 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 	if len(password) > MaxPassword || len(login) > MaxEmail {
 		return Session{}, failed // the same for everybody
 	}
-	u, hash, err := s.credentials(ctx, login)
+	u, hash, device, err := s.credentials(ctx, o, login)
 	if err != nil {
 		return Session{}, err
 	}
-	giveBack, err := s.take(ctx, s.passwordCounters(o, u, login)...)
+	giveBack, err := s.take(ctx, s.passwordCounters(o, u, login, device)...)
 	if err != nil {
 		return Session{}, err
 	}
@@ -51,8 +52,10 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 		if now.Frozen || now.Generation != u.Generation {
 			return errWrong // frozen, or given another password, since it was read
 		}
-		x = s.begin(now)
-		return s.acceptPassword(tx, o, now, renewed, giveBack)
+		if x, err = s.onDevice(tx, s.begin(now), o, now); err != nil {
+			return err
+		}
+		return s.acceptPassword(tx, o, now, x, renewed, giveBack)
 	})
 	if errors.Is(err, errWrong) {
 		return Session{}, failed
@@ -63,12 +66,16 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 	return x, nil
 }
 
-// credentials finds who signs in and the hash of their password; nobody, without
-// an error, where there is no such account.
-func (s *Service) credentials(ctx context.Context, login string) (u userRecord, hash string, err error) {
+// credentials finds who signs in, the hash of their password, and the device that
+// they do it with if the account knows it; nobody, without an error, where there is
+// no such account.
+func (s *Service) credentials(ctx context.Context, o Origin, login string) (u userRecord, hash string, d deviceRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
 		if u, err = findUser(r, login); err != nil {
+			return err
+		}
+		if d, err = s.loadDevice(r, u.ID, o); err != nil {
 			return err
 		}
 		b, err := s.getSealed(r, passwordKey(u.ID))
@@ -76,14 +83,19 @@ func (s *Service) credentials(ctx context.Context, login string) (u userRecord, 
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {
-		return userRecord{}, "", nil
+		return userRecord{}, "", deviceRecord{}, nil
 	}
-	return u, hash, err
+	return u, hash, d, err
 }
 
 // passwordCounters are those that a password counts with: the account, by
-// whichever name it was called, or the name where there is no such account.
-func (s *Service) passwordCounters(o Origin, u userRecord, login string) []counter {
+// whichever name it was called, or the name where there is no such account. A device
+// that the account knows has a counter of its own and no other, so that nobody else,
+// also at the same address, can keep the owner out.
+func (s *Service) passwordCounters(o Origin, u userRecord, login string, d deviceRecord) []counter {
+	if d.ID != "" {
+		return []counter{s.counter(limitPassword, "device", u.ID, d.ID)}
+	}
 	who := []string{"account", u.ID}
 	if u.ID == "" {
 		who = []string{"nobody", fold(login)}
@@ -111,7 +123,7 @@ func (s *Service) recordFailedSignIn(ctx context.Context, o Origin, u userRecord
 }
 
 // acceptPassword writes what follows from a password that was right.
-func (s *Service) acceptPassword(tx kv.Tx, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) error {
+func (s *Service) acceptPassword(tx kv.Tx, o Origin, u userRecord, x Session, renewed string, giveBack func(kv.Tx) error) error {
 	if renewed != "" {
 		if err := s.putSealed(tx, passwordKey(u.ID), []byte(renewed)); err != nil {
 			return err
@@ -120,14 +132,18 @@ func (s *Service) acceptPassword(tx kv.Tx, o Origin, u userRecord, renewed strin
 	if err := giveBack(tx); err != nil {
 		return err
 	}
-	return s.record(tx, u.ID, audit.Event{Kind: rowPasswordAccepted, Actor: o.actor(u, FactorNone)})
+	row := rowPasswordAccepted
+	if x.Factor == FactorRemembered {
+		row = rowDeviceAccepted
+	}
+	return s.record(tx, u.ID, audit.Event{Kind: row, Actor: o.actor(u, x.Factor)})
 }
 
 // ChangePassword gives the account another password and ends all its other
 // sessions; x goes on as the Session that is returned. Links of the account that are
 // in flight are void. It asks for the old password and a fresh factor.
 func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, password string) (Session, error) {
-	u, hash, err := s.ownPassword(ctx, x)
+	u, hash, device, err := s.ownPassword(ctx, x, o)
 	if err != nil {
 		return Session{}, err
 	}
@@ -138,7 +154,7 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 	if err != nil {
 		return Session{}, err
 	}
-	giveBack, err := s.take(ctx, s.passwordCounters(o, u, "")...)
+	giveBack, err := s.take(ctx, s.passwordCounters(o, u, "", device)...)
 	if err != nil {
 		return Session{}, err
 	}
@@ -173,8 +189,8 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 }
 
 // ownPassword is the account of a Session that may change its password, and
-// the hash of the one that it has.
-func (s *Service) ownPassword(ctx context.Context, x Session) (u userRecord, hash string, err error) {
+// the hash of the one that it has, and the device that it is done with if it knows it.
+func (s *Service) ownPassword(ctx context.Context, x Session, o Origin) (u userRecord, hash string, d deviceRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
 		if u, err = s.signedIn(r, x); err != nil {
@@ -183,11 +199,14 @@ func (s *Service) ownPassword(ctx context.Context, x Session) (u userRecord, has
 		if !x.FactorFresh(s.now()) {
 			return ErrFactorStale
 		}
+		if d, err = s.loadDevice(r, u.ID, o); err != nil {
+			return err
+		}
 		b, err := s.getSealed(r, passwordKey(u.ID))
 		hash = string(b)
 		return err
 	})
-	return u, hash, err
+	return u, hash, d, err
 }
 
 // checkOldPassword returns the problem password_wrong, with a row, where old is

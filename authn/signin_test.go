@@ -249,7 +249,7 @@ func TestHashIsRenewed(t *testing.T) {
 			t.Errorf("sign-in %d: %d hashes, want %d", i, n, want)
 		}
 	}
-	_, hash, err := e.credentials(t.Context(), "root")
+	_, hash, _, err := e.credentials(t.Context(), home, "root")
 	if err != nil || !strings.Contains(hash, "m=8,t=2,p=1") {
 		t.Errorf("%.20s %v", hash, err)
 	}

@@ -13,7 +13,7 @@ import (
 const sweepPage = 500
 
 // Sweep deletes what is over: sessions, links, invitations, set-ups and ceremonies
-// that nobody ended, and counters of old attempts. Nothing depends on it but the size
+// that nobody ended, devices that were not seen for long, and counters of old attempts. Nothing depends on it but the size
 // of the store. It works in many small transactions; call it about hourly.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
@@ -52,6 +52,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 		{ceremonyPrefix, unconfirmed},
 		{"authn/throttle/", quiet},
 		{sessionPrefix, idle},
+		{sessionOfPrefix, dangling},
+		{endedPrefix, expires},
+		{devicePrefix, expires},
 	} {
 		n, err := s.sweep(ctx, part.prefix, part.over)
 		if err != nil {

@@ -27,6 +27,7 @@ const (
 	MailPasswordChanged      = "password_changed"
 	MailPasswordReset        = "password_reset"
 	MailResetLink            = "reset_link" // link, expires (time.Time)
+	MailNewDevice            = "new_device"
 	MailFrozen               = "frozen"
 	MailUnfrozen             = "unfrozen"
 	MailAddressInUse         = "address_in_use"
@@ -54,6 +55,7 @@ var mailTexts = map[string][3]string{
 	MailPasswordChanged:      {"mail.password_changed.subject", "mail.password_changed.text", "mail.password_changed.not_me"},
 	MailPasswordReset:        {"mail.password_reset.subject", "mail.password_reset.text", "mail.password_reset.not_me"},
 	MailResetLink:            {"mail.reset_link.subject", "mail.reset_link.text", "mail.reset_link.not_me"},
+	MailNewDevice:            {"mail.new_device.subject", "mail.new_device.text", "mail.not_me"},
 	MailFrozen:               {"mail.frozen.subject", "mail.frozen.text", "mail.frozen.not_me"},
 	MailUnfrozen:             {"mail.unfrozen.subject", "mail.unfrozen.text", "mail.frozen.not_me"},
 	MailAddressInUse:         {"mail.address_in_use.subject", "mail.address_in_use.text", "mail.address_in_use.not_me"},

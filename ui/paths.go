@@ -40,6 +40,11 @@ const (
 	PathRecoveryCodes Path = "/account/recovery-codes" // POST types one back
 	PathRecoveryNew   Path = "/account/recovery-codes/new"
 
+	PathSessions     Path = "/account/sessions"            // GET only
+	PathSessionEnd   Path = "/account/sessions/{id}/end"   // POST only
+	PathSessionsEnd  Path = "/account/sessions/end-others" // POST only
+	PathDeviceForget Path = "/account/devices/{id}/forget" // POST only
+
 	PathTOTPRemove Path = "/account/totp/remove"
 	PathKeyNew     Path = "/account/keys/new" // GET only
 	PathKey        Path = "/account/keys/{id}"
@@ -80,6 +85,7 @@ const (
 var paths = map[string]Path{
 	"home": PathHome, "login": PathLogin, "login.totp": PathLoginTOTP,
 	"login.recovery": PathLoginRecovery, "logout": PathLogout,
+	"sessions": PathSessions, "session.end": PathSessionEnd, "sessions.end": PathSessionsEnd, "device.forget": PathDeviceForget,
 	"forgot": PathForgot, "reset": PathReset,
 	"setup": PathSetup, "invitation": PathInvitation, "register": PathRegister,
 	"verify": PathVerifyEmail, "verify.resend": PathVerifyEmailResend, "verify.change": PathVerifyEmailChange,

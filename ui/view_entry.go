@@ -63,7 +63,7 @@ func (v LoginPage) NameFill() string {
 }
 
 // LoginTOTPPage asks for a code of the authenticator app. Form: POST
-// PathLoginTOTP with code and next.
+// PathLoginTOTP with code, next and remember ("yes").
 type LoginTOTPPage struct {
 	Layout
 	Factors

@@ -125,6 +125,11 @@ var matrix = map[string]row{
 	"GET /account/totp":      {answer: members("200").but(factorless, "200", stale, refresh+"%2Faccount%2Ftotp")},
 	"POST /account/totp":     {form: []string{"code", "1"}, answer: members("422").but(factorless, "422", stale, refresh+"%2Faccount%2Ftotp")},
 
+	"GET /account/sessions":             {answer: members("200")},
+	"POST /account/sessions/:id/end":    {path: "/account/sessions/x/end", answer: members("404")},
+	"POST /account/sessions/end-others": {answer: members("303 /account/sessions")},
+	"POST /account/devices/:id/forget":  {path: "/account/devices/x/forget", answer: members("404")},
+
 	"GET /login/key":                {answer: members("303 /login/totp").but(codeless, "303 /login/totp")}, // nobody has a key
 	"GET /account/keys/new":         {answer: members("200").but(factorless, "200", stale, refresh+"%2Faccount%2Fkeys%2Fnew")},
 	"GET /account/keys/:id":         {path: "/account/keys/x", answer: members("404")},
@@ -196,6 +201,7 @@ var matrix = map[string]row{
 // formPages are the pages with the forms that are sent to another address.
 var formPages = map[string]string{
 	"POST /verify-email/resend": "/verify-email/sent", "POST /verify-email/change": "/verify-email/sent",
+	"POST /account/sessions/:id/end": "/account/sessions", "POST /account/sessions/end-others": "/account/sessions", "POST /account/devices/:id/forget": "/account/sessions",
 	"POST /account/password": "/account", "POST /projects/:name/members": "/projects/demo",
 	"POST /projects/:name/members/:id/role": "/projects/demo",
 	"POST /admin/invitations":               "/admin/people", "POST /admin/invitations/:id/revoke": "/admin/people",

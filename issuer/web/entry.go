@@ -90,6 +90,7 @@ func (s *Server) showLoginTOTP(v *visit) error {
 
 func (s *Server) loginTOTP(v *visit) error {
 	next := localPath(v.form.Get("next"))
+	v.remember = v.form.Get("remember") == "yes"
 	session, err := s.accounts.VerifyTOTP(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
 	if ps, status := v.problems(err); status != 0 {
 		return v.render(status, ui.LoginTOTPPage{Layout: v.with(ps), Factors: v.factors(), Again: v.askedAgain(), Next: next})

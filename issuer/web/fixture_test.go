@@ -145,7 +145,7 @@ func (h *house) state() map[string]string {
 	h.must(h.store.Store.View(context.Background(), func(r kv.Reader) error {
 		pairs, err := r.Scan(nil, nil, 0, false)
 		for _, p := range pairs {
-			if k := string(p.Key); !bytes.HasPrefix(p.Key, []byte("session/")) && !bytes.HasPrefix(p.Key, []byte("authn/throttle/")) {
+			if k := string(p.Key); !bytes.HasPrefix(p.Key, []byte("session")) && !bytes.HasPrefix(p.Key, []byte("authn/throttle/")) {
 				out[k] = string(p.Value)
 			}
 		}

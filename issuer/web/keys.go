@@ -181,8 +181,12 @@ func (v *visit) accountKeys(page *ui.AccountPage) (err error) {
 
 // advance keeps a session that came a step further, and says where it goes on.
 func (v *visit) advance(session authn.Session, next string) (to string, err error) {
+	before := v.session.Stage
 	if err := v.server.keep(v, session); err != nil {
 		return "", err
+	}
+	if before != authn.StageSignedIn && session.SignedIn() && session.FactorFresh(v.server.now()) {
+		v.noteDevice(v.remember)
 	}
 	to = v.stepPath()
 	switch v.step() {

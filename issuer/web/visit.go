@@ -26,6 +26,8 @@ type visit struct {
 	user    authn.User // zero where nobody is there
 	form    url.Values // what was sent with POST
 	notice  ui.Notice
+
+	remember bool // the device is to be remembered, once somebody is signed in
 }
 
 // handler answers a visit, or returns why it can't.
@@ -171,6 +173,8 @@ func (v *visit) here() string {
 		return string(ui.PathKeyNew)
 	case ui.PathPasskeyBegin.Colon(), ui.PathPasskeyFinish.Colon(), ui.PathKeyVerifyBegin.Colon(), ui.PathKeyVerifyFinish.Colon():
 		return "" // their page knows where to go on
+	case ui.PathSessionEnd.Colon(), ui.PathSessionsEnd.Colon(), ui.PathDeviceForget.Colon():
+		return string(ui.PathSessions)
 	case ui.PathInvitations.Colon(), ui.PathInvitationEnd.Colon():
 		return string(ui.PathAdminPeople)
 	}
@@ -208,11 +212,9 @@ const maxNext = 1024
 
 // origin says where the request comes from.
 func (v *visit) origin() authn.Origin {
-	return authn.Origin{
-		IP:        clientIP(v.server.extractIP, v.Request()),
-		UserAgent: v.Request().UserAgent(),
-		RequestID: idOf(v.Context),
-	}
+	o := v.server.visitorOf(v.Request())
+	o.RequestID = idOf(v.Context)
+	return o
 }
 
 // principal says who asks, to the issuer.

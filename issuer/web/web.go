@@ -92,6 +92,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("web: the public address: %w", err)
 	}
 	s.sessions = authn.NewSessions(cfg.Accounts, s.sessionFailed)
+	s.sessions.Locate(s.visitorOf)
 	s.echo = echo.New()
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.IPExtractor = s.extractIP

@@ -24,6 +24,7 @@ import (
 type ceremonySent struct {
 	Name     string          `json:"name"`
 	Next     string          `json:"next"`
+	Remember bool            `json:"remember"` // the device
 	Response json.RawMessage `json:"response"`
 }
 
@@ -175,6 +176,7 @@ func (s *Server) beginVerifyKey(v *visit, _ ceremonySent) (ceremonyAnswer, error
 }
 
 func (s *Server) finishVerifyKey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
+	v.remember = sent.Remember
 	session, err := s.accounts.VerifyKey(v.Request().Context(), v.session, v.origin(), sent.Response)
 	if err != nil {
 		return ceremonyAnswer{}, err

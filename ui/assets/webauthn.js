@@ -61,7 +61,7 @@
       error.late = performance.now() - begun >= publicKey.timeout;
       throw error;
     }
-    await post(box.dataset.finish, { response: credential.toJSON(), next: box.dataset.next });
+    await post(box.dataset.finish, { response: credential.toJSON(), next: box.dataset.next, remember: box.querySelector("input[name=remember]")?.checked });
   };
 
   // reason says what an error means. Browsers tell one that was cancelled from one

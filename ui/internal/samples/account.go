@@ -74,6 +74,8 @@ func account() []Page {
 			Layout: done(member(), "recovery_codes_saved"), Email: "ada@example.org", EmailVerified: true,
 			CreatedAt: ago(400 * day), HasTOTP: true, CodesLeft: 6, Events: accountEvents(),
 		}},
+		{"sessions", ui.SessionsPage{Layout: done(member(), "sessions_ended"), Sessions: sessions(), Devices: devices()}},
+		{"sessions-one", ui.SessionsPage{Layout: member(), Sessions: sessions()[:1]}},
 		{"key-new", ui.KeyNewPage{Layout: enrolling()}},
 		{"key-new-second", ui.KeyNewPage{Layout: member()}},
 		{"key", ui.KeyPage{Layout: wrong(member(), ui.Problem{Field: "name", Code: "key_name_taken", Args: ui.Args{"name": "Laptop"}}), Key: keys()[0], Name: "laptop"}},

@@ -1,0 +1,239 @@
+package authn
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// DeviceCookie is the name of the cookie by which a browser is known again. See
+// SessionCookie for its prefix.
+const DeviceCookie = "__Host-rind_device"
+
+// How long a browser is known.
+const (
+	DeviceLife   = 365 * 24 * time.Hour // since somebody last gave a second factor in it
+	RememberLife = 30 * 24 * time.Hour  // how long it may stand in for a second factor
+
+	maxDevices  = 50 // of an account; the one that was not seen for longest gives way
+	maxDeviceID = 64 // bytes of a cookie that is looked at
+)
+
+// Device is a browser in which somebody signed in with a second factor.
+type Device struct {
+	ID         string // names it; not the cookie, not secret
+	UserAgent  string
+	IP         string    // of the last sign-in; "" unknown
+	Since      time.Time // first sign-in
+	Seen       time.Time // last sign-in
+	Remembered time.Time // until then it asks for no second factor; zero: it does
+	Current    bool      // the browser that asks
+}
+
+// deviceRecord is under authn/device/<user id>/<SHA-256 of the cookie>.
+type deviceRecord struct {
+	ID         string    `json:"id"`
+	UserAgent  string    `json:"user_agent,omitempty"`
+	IP         string    `json:"ip,omitempty"`
+	Since      time.Time `json:"since"`
+	Seen       time.Time `json:"seen"`
+	Remembered time.Time `json:"remembered,omitzero"`
+	Generation uint64    `json:"generation"` // of the account when it was remembered
+	Expires    time.Time `json:"expires"`
+}
+
+const devicePrefix = "authn/device/"
+
+func devicesOf(userID string) string { return devicePrefix + userID + "/" }
+
+func deviceKey(userID string, token Secret) string {
+	h := sha256.Sum256([]byte(token))
+	return devicesOf(userID) + hex.EncodeToString(h[:])
+}
+
+// remembers tells whether the device stands in for a second factor of an account: as
+// long as neither password nor factors have changed since.
+func (d deviceRecord) remembers(u userRecord, now time.Time) bool {
+	return now.Before(d.Remembered) && d.Generation == u.Generation && u.hasFactor() && u.RecoveryConfirmed
+}
+
+// locate notes from where the device was seen.
+func (d *deviceRecord) locate(o Origin, now time.Time) {
+	d.Seen, d.UserAgent, d.IP = now.UTC(), o.agent(), o.address()
+}
+
+// loadDevice finds the browser of a request among those that an account knows. The
+// ID is "" where it is none of them.
+func (s *Service) loadDevice(r kv.Reader, userID string, o Origin) (d deviceRecord, err error) {
+	if userID == "" || o.Device == "" || len(o.Device) > maxDeviceID {
+		return d, nil
+	}
+	err = kv.GetJSON(r, deviceKey(userID, o.Device), &d)
+	if errors.Is(err, kv.ErrNotFound) || err == nil && !s.now().Before(d.Expires) {
+		return deviceRecord{}, nil
+	}
+	return d, err
+}
+
+// loadDevices reads all devices of an account with their keys.
+func loadDevices(r kv.Reader, userID string) (keys []string, devices []deviceRecord, err error) {
+	found, err := r.Scan([]byte(devicesOf(userID)), nil, 0, false)
+	for _, p := range found {
+		var d deviceRecord
+		if err := json.Unmarshal(p.Value, &d); err != nil {
+			return nil, nil, fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
+		}
+		keys, devices = append(keys, string(p.Key)), append(devices, d)
+	}
+	return keys, devices, err
+}
+
+// NoteDevice makes the browser of a request one that the account knows, and with
+// remember one that asks for no second factor for RememberLife. x is a SignedIn Session
+// with a fresh factor. The token that it returns is for the cookie, and is new each
+// time, so that a cookie that was known before is worth nothing after. The owner
+// is told by mail where the browser was not known and others are.
+func (s *Service) NoteDevice(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
+	token, id := Secret(rand.Text()), uuid.Must(uuid.NewV7()).String()
+	var u userRecord
+	var news bool
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		var err error
+		if u, err = s.signedIn(tx, x); err != nil {
+			return err
+		}
+		if !x.FactorFresh(s.now()) {
+			return ErrFactorStale
+		}
+		old, err := s.loadDevice(tx, u.ID, o)
+		if err != nil {
+			return err
+		}
+		others, err := s.makeRoom(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		news = old.ID == "" && others
+		d := deviceRecord{ID: id, Since: old.Since, Generation: u.Generation, Expires: s.now().Add(DeviceLife).UTC()}
+		if d.locate(o, s.now()); old.ID == "" {
+			d.Since = d.Seen
+		} else if err := tx.Delete([]byte(deviceKey(u.ID, o.Device))); err != nil {
+			return err
+		}
+		if err := s.rememberDevice(tx, u, x, o, &d, remember); err != nil {
+			return err
+		}
+		return kv.PutJSON(tx, deviceKey(u.ID, token), d)
+	})
+	if err != nil {
+		return "", err
+	}
+	if news {
+		s.tell(ctx, u, o, EventNewDevice, nil)
+	}
+	return token, nil
+}
+
+// rememberDevice makes a device a remembered one, with its row.
+func (s *Service) rememberDevice(tx kv.Tx, u userRecord, x Session, o Origin, d *deviceRecord, remember bool) error {
+	if !remember {
+		return nil
+	}
+	d.Remembered = s.now().Add(RememberLife).UTC()
+	return s.record(tx, u.ID, audit.Event{Kind: rowDeviceRemembered, Actor: o.actor(u, x.Factor)})
+}
+
+// makeRoom sees to it that an account can have one more device, and tells whether it
+// has any.
+func (s *Service) makeRoom(tx kv.Tx, userID string) (some bool, err error) {
+	keys, devices, err := loadDevices(tx, userID)
+	if err != nil || len(devices) < maxDevices {
+		return len(devices) > 0, err
+	}
+	oldest := 0
+	for i, d := range devices {
+		if d.Seen.Before(devices[oldest].Seen) {
+			oldest = i
+		}
+	}
+	return true, tx.Delete([]byte(keys[oldest]))
+}
+
+// Devices lists the browsers that the account knows, the last one seen first.
+func (s *Service) Devices(ctx context.Context, x Session, o Origin) (out []Device, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		out = nil
+		u, err := s.signedIn(r, x)
+		if err != nil {
+			return err
+		}
+		here, err := s.loadDevice(r, u.ID, o)
+		if err != nil {
+			return err
+		}
+		_, all, err := loadDevices(r, u.ID)
+		for _, d := range all {
+			if !s.now().Before(d.Expires) {
+				continue
+			}
+			shown := Device{ID: d.ID, UserAgent: d.UserAgent, IP: d.IP, Since: d.Since, Seen: d.Seen, Current: d.ID == here.ID}
+			if d.remembers(u, s.now()) {
+				shown.Remembered = d.Remembered
+			}
+			out = append(out, shown)
+		}
+		return err
+	})
+	slices.SortFunc(out, func(a, b Device) int { return cmp.Or(b.Seen.Compare(a.Seen), cmp.Compare(b.ID, a.ID)) })
+	return out, err
+}
+
+// ForgetDevice makes a browser one that the account does not know: it asks for a
+// second factor again. The sessions in it go on. ErrNotFound says that the account has
+// no such device.
+func (s *Service) ForgetDevice(ctx context.Context, x Session, o Origin, id string) error {
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := s.signedIn(tx, x)
+		if err != nil {
+			return err
+		}
+		keys, devices, err := loadDevices(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		for i, d := range devices {
+			if d.ID != id {
+				continue
+			}
+			if err := tx.Delete([]byte(keys[i])); err != nil {
+				return err
+			}
+			return s.record(tx, u.ID, audit.Event{Kind: rowDeviceForgotten, Actor: o.actor(u, x.Factor)})
+		}
+		return ErrNotFound
+	})
+}
+
+// onDevice takes a Session behind the password on where the device stands in for the
+// second factor, and notes that it was seen. It is never fresh for a sensitive action.
+func (s *Service) onDevice(tx kv.Tx, x Session, o Origin, u userRecord) (Session, error) {
+	d, err := s.loadDevice(tx, u.ID, o)
+	if err != nil || x.Stage != StagePassword || !d.remembers(u, s.now()) {
+		return x, err
+	}
+	d.locate(o, s.now())
+	x.Stage, x.Factor = StageSignedIn, FactorRemembered
+	return x, kv.PutJSON(tx, deviceKey(u.ID, o.Device), d)
+}

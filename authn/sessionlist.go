@@ -1,0 +1,199 @@
+package authn
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// SessionInfo is a sign-in of an account that holds, as its owner sees it.
+type SessionInfo struct {
+	ID        string // Session.ID
+	UserAgent string
+	IP        string // of the last request; "" unknown
+	Begun     time.Time
+	Seen      time.Time // last request, up to a minute earlier
+	Pending   bool      // the second factor is missing
+	Current   bool      // the one that asks
+}
+
+// Keys of the index of sessions by account, each with the key of a session, and of
+// the sign-ins that were ended from elsewhere.
+const (
+	sessionOfPrefix = "session-of/"
+	endedPrefix     = "session-ended/"
+)
+
+func sessionsOf(userID string) string { return sessionOfPrefix + userID + "/" }
+
+// endedRecord is under session-ended/<Session.ID>, as long as that Session
+// would hold.
+type endedRecord struct {
+	Expires time.Time `json:"expires"`
+}
+
+// storedSession reads the Session out of a session's values; its UserID is "" where
+// there is none in it.
+func storedSession(values []byte) (x Session, err error) {
+	var held struct {
+		Session string `json:"session"` // valueSession
+	}
+	if err := json.Unmarshal(values, &held); err != nil {
+		return x, fmt.Errorf("authn: a session is damaged: %w", err)
+	}
+	if held.Session == "" {
+		return x, nil
+	}
+	if err := json.Unmarshal([]byte(held.Session), &x); err != nil {
+		return x, fmt.Errorf("authn: a session is damaged: %w", err)
+	}
+	return x, nil
+}
+
+// putSession writes a session and its place in the index.
+func putSession(tx kv.Tx, token string, rec sessionRecord) error {
+	x, err := storedSession(rec.Values)
+	if err != nil {
+		return err
+	}
+	if x.UserID != "" {
+		if err := tx.Put([]byte(sessionsOf(x.UserID)+token), []byte(sessionPrefix+token)); err != nil {
+			return err
+		}
+	}
+	return kv.PutJSON(tx, sessionPrefix+token, rec)
+}
+
+// dropSession deletes a session and its place in the index.
+func dropSession(tx kv.Tx, token string) error {
+	rec, err := load(tx, token)
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if x, err := storedSession(rec.Values); err == nil && x.UserID != "" { // a damaged one goes, too
+		if err := tx.Delete([]byte(sessionsOf(x.UserID) + token)); err != nil {
+			return err
+		}
+	}
+	return tx.Delete([]byte(sessionPrefix + token))
+}
+
+// listedSession is a session of an account with its token's hash.
+type listedSession struct {
+	token string
+	rec   sessionRecord
+	x     Session
+}
+
+// loadSessions reads the sessions of an account that hold.
+func (s *Service) loadSessions(r kv.Reader, userID string) (out []listedSession, err error) {
+	prefix := sessionsOf(userID)
+	found, err := r.Scan([]byte(prefix), nil, 0, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range found {
+		l := listedSession{token: string(p.Key[len(prefix):])}
+		if l.rec, err = load(r, l.token); errors.Is(err, kv.ErrNotFound) {
+			continue // swept
+		}
+		if err == nil {
+			l.x, err = storedSession(l.rec.Values)
+		}
+		if err != nil {
+			return nil, err
+		}
+		_, err = s.member(r, l.x)
+		switch {
+		case errors.Is(err, ErrSignedOut) || err == nil && l.rec.over(s.now()):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+// Sessions lists where somebody is signed in, the last one seen first.
+func (s *Service) Sessions(ctx context.Context, x Session) (out []SessionInfo, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		out = nil
+		u, err := s.signedIn(r, x)
+		if err != nil {
+			return err
+		}
+		all, err := s.loadSessions(r, u.ID)
+		for _, l := range all {
+			out = append(out, SessionInfo{
+				ID: l.x.ID, UserAgent: l.rec.UserAgent, IP: l.rec.IP, Begun: l.x.Begun, Seen: l.rec.Seen,
+				Pending: l.x.Stage != StageSignedIn, Current: l.x.ID == x.ID,
+			})
+		}
+		return err
+	})
+	slices.SortFunc(out, func(a, b SessionInfo) int { return cmp.Or(b.Seen.Compare(a.Seen), cmp.Compare(b.ID, a.ID)) })
+	return out, err
+}
+
+// EndSession ends another session of the account, wherever a request of it is
+// under way. ErrNotFound says that there is none with this id that holds; x itself
+// ends by Sessions.End.
+func (s *Service) EndSession(ctx context.Context, x Session, o Origin, id string) error {
+	n, err := s.endSessions(ctx, x, o, func(other Session) bool { return other.ID == id })
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	return err
+}
+
+// EndOtherSessions ends all sessions of the account but x, and tells how many
+// those were. Devices that are remembered stay so.
+func (s *Service) EndOtherSessions(ctx context.Context, x Session, o Origin) (int, error) {
+	return s.endSessions(ctx, x, o, func(Session) bool { return true })
+}
+
+// endSessions ends the sessions of the account that are chosen, never x, with a row.
+func (s *Service) endSessions(ctx context.Context, x Session, o Origin, chosen func(Session) bool) (n int, err error) {
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		n = 0
+		u, err := s.signedIn(tx, x)
+		if err != nil {
+			return err
+		}
+		all, err := s.loadSessions(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		for _, l := range all {
+			if l.x.ID == x.ID || !chosen(l.x) {
+				continue
+			}
+			n++
+			if err := kv.PutJSON(tx, endedPrefix+l.x.ID, endedRecord{l.x.Begun.Add(SessionLifetime)}); err != nil {
+				return err
+			}
+			if err := dropSession(tx, l.token); err != nil {
+				return err
+			}
+		}
+		if n == 0 {
+			return nil
+		}
+		return s.record(tx, u.ID, audit.Event{
+			Kind: rowSessionsEnded, Actor: o.actor(u, x.Factor), Detail: map[string]string{"n": strconv.Itoa(n)},
+		})
+	})
+	return n, err
+}

@@ -1,0 +1,86 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/ui"
+)
+
+func (s *Server) sessionRoutes(p pages) {
+	p.get(ui.PathSessions, member, s.showSessions)
+	p.post(ui.PathSessionEnd, member, s.endSession)
+	p.post(ui.PathSessionsEnd, member, s.endOtherSessions)
+	p.post(ui.PathDeviceForget, member, s.forgetDevice)
+}
+
+func (s *Server) showSessions(v *visit) error {
+	ctx := v.Request().Context()
+	sessions, err := s.accounts.Sessions(ctx, v.session)
+	if err != nil {
+		return err
+	}
+	devices, err := s.accounts.Devices(ctx, v.session, v.origin())
+	if err != nil {
+		return err
+	}
+	page := ui.SessionsPage{Layout: v.layout()}
+	for _, x := range sessions {
+		page.Sessions = append(page.Sessions, ui.SessionRow{
+			ID: x.ID, Browser: x.UserAgent, IP: x.IP, Begun: x.Begun, Seen: x.Seen, Pending: x.Pending, Current: x.Current,
+		})
+	}
+	for _, d := range devices {
+		page.Devices = append(page.Devices, ui.DeviceRow{
+			ID: d.ID, Browser: d.UserAgent, IP: d.IP, Since: d.Since, Seen: d.Seen, Remembered: d.Remembered, Current: d.Current,
+		})
+	}
+	return v.show(page)
+}
+
+func (s *Server) endSession(v *visit) error {
+	if err := s.accounts.EndSession(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
+		return err
+	}
+	return v.then(string(ui.PathSessions), "session_ended_elsewhere")
+}
+
+func (s *Server) endOtherSessions(v *visit) error {
+	if _, err := s.accounts.EndOtherSessions(v.Request().Context(), v.session, v.origin()); err != nil {
+		return err
+	}
+	return v.then(string(ui.PathSessions), "sessions_ended")
+}
+
+func (s *Server) forgetDevice(v *visit) error {
+	if err := s.accounts.ForgetDevice(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
+		return err
+	}
+	return v.then(string(ui.PathSessions), "device_forgotten")
+}
+
+// visitorOf says where a request comes from, and with which device.
+func (s *Server) visitorOf(r *http.Request) authn.Origin {
+	o := authn.Origin{IP: clientIP(s.extractIP, r), UserAgent: r.UserAgent()}
+	if c, err := r.Cookie(authn.DeviceCookie); err == nil {
+		o.Device = authn.Secret(c.Value)
+	}
+	return o
+}
+
+// noteDevice makes the browser known to an account that has just signed in with a
+// second factor. Where that fails the sign-in stands, and the next one is that of
+// a browser that is not known.
+func (v *visit) noteDevice(remember bool) {
+	ctx := v.Request().Context()
+	token, err := v.server.accounts.NoteDevice(ctx, v.session, v.origin(), remember)
+	if err != nil {
+		v.server.log.WarnContext(ctx, "web: a device was not noted", "request_id", idOf(v), "error", err)
+		return
+	}
+	v.SetCookie(&http.Cookie{
+		Name: authn.DeviceCookie, Value: token.Reveal(), Path: "/", MaxAge: int(authn.DeviceLife / time.Second),
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+}
