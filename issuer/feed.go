@@ -208,6 +208,12 @@ func (b *batch) joined(id string, rec tokenRecord, chain chainRecord) (*feed.Tok
 		t.Caveats = append(t.Caveats, []byte(c))
 		b.size += len(c)
 	}
+	if !rec.Narrowed.IsZero() {
+		for _, c := range reachCaveats(rec) {
+			t.Restrictions = append(t.Restrictions, c)
+			b.size += len(c)
+		}
+	}
 	b.size += 200
 	return t, nil
 }

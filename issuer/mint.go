@@ -32,6 +32,7 @@ type MintRequest struct {
 	Projects []string // with ScopeChosen: 1 to MaxTokenProjects names of projects in which the user has a role
 	Life     Life
 	Expires  time.Time // with LifeUntil: the instant, to come and in the policy; a fraction of a second is dropped
+	Limits   Limits    // none are needed
 }
 
 // Minted is a token that was just made.
@@ -42,18 +43,15 @@ type Minted struct {
 }
 
 // Mint makes a token of p's. All that is wrong with the request comes back at
-// once, under the fields "label", "scope", "projects", "life" and "expires"; a
-// user with MaxTokens tokens gets "too_many_tokens" with no field.
+// once, under the fields "label", "scope", "projects", "life", "expires",
+// "versions", "networks" and "actions"; a user with MaxTokens tokens gets
+// "too_many_tokens" with no field.
 func (s *Service) Mint(ctx context.Context, p Principal, req MintRequest) (Minted, error) {
-	id, err := s.newID()
+	id, root, err := s.material()
 	if err != nil {
 		return Minted{}, err
 	}
-	root := make([]byte, 32)
 	defer clear(root)
-	if _, err := io.ReadFull(s.rand, root); err != nil {
-		return Minted{}, fmt.Errorf("issuer: randomness: %w", err)
-	}
 	var out Minted
 	rev, err := s.update(ctx, func(c *change) error {
 		if err := c.admit(p); err != nil {
@@ -63,14 +61,55 @@ func (s *Service) Mint(ctx context.Context, p Principal, req MintRequest) (Minte
 		if err != nil {
 			return err
 		}
-		out, err = c.mint(p, id, root, rec)
-		return err
+		if out, err = c.mint(id, root, rec); err != nil {
+			return err
+		}
+		return c.auditToken(p, "minted", id, rec, nil)
 	})
 	if err != nil {
 		return Minted{}, err
 	}
 	out.Revision = rev
 	s.log.InfoContext(ctx, "token minted", "token", id, "user", p.UserID)
+	return out, nil
+}
+
+// material is what a new token is made of: its id, and a root key, which the caller
+// wipes.
+func (s *Service) material() (id string, root []byte, err error) {
+	if id, err = s.newID(); err != nil {
+		return "", nil, err
+	}
+	root = make([]byte, 32)
+	if _, err := io.ReadFull(s.rand, root); err != nil {
+		return "", nil, fmt.Errorf("issuer: randomness: %w", err)
+	}
+	return id, root, nil
+}
+
+// errDraft ends a transaction that is to change nothing.
+var errDraft = errors.New("issuer: only a draft")
+
+// Draft is the token that Mint would make of a request, with no id, or what is wrong
+// with it, as Mint has it. It changes nothing.
+func (s *Service) Draft(ctx context.Context, p Principal, req MintRequest) (Token, error) {
+	var out Token
+	_, err := s.update(ctx, func(c *change) error {
+		if err := c.admit(p); err != nil {
+			return err
+		}
+		rec, err := c.draft(p, req)
+		if err != nil {
+			return err
+		}
+		if out, err = rec.view(c, "", p.Username, c.now); err != nil {
+			return err
+		}
+		return errDraft
+	})
+	if !errors.Is(err, errDraft) {
+		return Token{}, err
+	}
 	return out, nil
 }
 
@@ -90,6 +129,7 @@ func (c *change) draft(p Principal, req MintRequest) (tokenRecord, error) {
 		return rec, err
 	}
 	rec.Expires = c.s.checkLife(&ps, req, c.now)
+	rec.Limits = checkLimits(&ps, req.Limits)
 	count, err := readTally(c, p.UserID)
 	if err != nil {
 		return rec, err
@@ -100,10 +140,15 @@ func (c *change) draft(p Principal, req MintRequest) (tokenRecord, error) {
 	if err := ps.Err(); err != nil {
 		return rec, err
 	}
+	c.checkSize(&ps, rec)
+	return rec, ps.Err()
+}
+
+// checkSize sees that the text of a token has room for its holder's caveats.
+func (c *change) checkSize(ps *problem.Problems, rec tokenRecord) {
 	if size := textSize(c.s.location, issuedCaveats(rec)); size > MaxText {
 		ps.Add("projects", "projects_too_large", "count", len(rec.Projects), "size", size, "max", MaxText)
 	}
-	return rec, ps.Err()
 }
 
 func (c *change) checkUnique(ps *problem.Problems, userID, label string) error {
@@ -151,8 +196,9 @@ func (c *change) checkScope(ps *problem.Problems, userID string, req MintRequest
 	return slices.Compact(refs), nil
 }
 
-// mint makes the macaroon and stores what is kept of it.
-func (c *change) mint(p Principal, id string, root []byte, rec tokenRecord) (Minted, error) {
+// mint makes the macaroon and stores what is kept of it. The caller writes the audit
+// row.
+func (c *change) mint(id string, root []byte, rec tokenRecord) (Minted, error) {
 	cs := issuedCaveats(rec)
 	t, err := token.Mint(root, id, c.s.location, cs)
 	if err != nil {
@@ -167,9 +213,6 @@ func (c *change) mint(p Principal, id string, root []byte, rec tokenRecord) (Min
 		chain.Caveats = append(chain.Caveats, string(cv))
 	}
 	if err := c.putToken(id, rec, chain); err != nil {
-		return Minted{}, err
-	}
-	if err := c.auditToken(p, "minted", id, rec, nil); err != nil {
 		return Minted{}, err
 	}
 	user, err := readUser(c, rec.User)
@@ -205,22 +248,31 @@ func (c *change) putToken(id string, rec tokenRecord, chain chainRecord) error {
 }
 
 // issuedCaveats are the caveats of a token, in their order: user, project names,
-// project ids, life.
+// project ids, life, versions, networks, actions.
 func issuedCaveats(rec tokenRecord) [][]byte {
-	cs := [][]byte{caveats.User(rec.User).Append(nil)}
-	if rec.Scope == ScopeChosen {
-		var names caveats.ProjectNames
-		var ids caveats.ProjectIDs
-		for _, p := range rec.Projects {
-			names, ids = append(names, p.Name), append(ids, p.ID)
-		}
-		cs = append(cs, names.Append(nil), ids.Append(nil))
-	}
+	cs := append([][]byte{caveats.User(rec.User).Append(nil)}, projectCaveats(rec)...)
 	if !rec.Expires.IsZero() {
 		life := caveats.Life{ExpiresAt: rec.Expires.Unix(), NotBefore: rec.Created.Add(-Skew).Unix()}
 		cs = append(cs, life.Append(nil))
 	}
-	return cs
+	return append(cs, rec.Limits.caveats()...)
+}
+
+// reachCaveats say what a token reaches now, but for its life.
+func reachCaveats(rec tokenRecord) [][]byte {
+	return append(projectCaveats(rec), rec.Limits.caveats()...)
+}
+
+func projectCaveats(rec tokenRecord) [][]byte {
+	if rec.Scope != ScopeChosen {
+		return nil
+	}
+	var names caveats.ProjectNames
+	var ids caveats.ProjectIDs
+	for _, p := range rec.Projects {
+		names, ids = append(names, p.Name), append(ids, p.ID)
+	}
+	return [][]byte{names.Append(nil), ids.Append(nil)}
 }
 
 func projectNames(refs []ProjectRef) string {

@@ -85,33 +85,54 @@ func (c *change) count(userID string, total, unrevoked int) error {
 	return kv.PutJSON(c, tallyKey(userID), tally{t.Total + total, t.Unrevoked + unrevoked})
 }
 
-// auditToken writes the one row "token.<what>" for the owner's account, and for
-// each project that the token names a row "project.token_<what>", by which the
-// trail of that project shows it. Who may read the one project's trail may have
-// no business with the others, so such a row does not name them. detail is added to
-// all of them; it may be nil.
+// auditToken writes the one row "token.<what>" for the owner's account, and those of
+// auditProjects. detail is added to all of them; it may be nil.
 func (c *change) auditToken(p Principal, what, id string, rec tokenRecord, detail map[string]string) error {
-	owner, err := readUser(c, rec.User)
+	if err := c.auditProjects(p, what, id, rec, detail); err != nil {
+		return err
+	}
+	own, err := c.describe(id, rec, detail)
 	if err != nil {
 		return err
 	}
-	shared := map[string]string{"token": id, "label": rec.Label, "owner": owner.Name, "expires": "never"}
-	if !rec.Expires.IsZero() {
-		shared["expires"] = rec.Expires.UTC().Format(time.RFC3339)
-	}
-	if why := rec.Revoked.Why; why != "" {
-		shared["why"] = why
-	}
-	maps.Copy(shared, detail)
-	for _, project := range rec.Projects {
-		if err := c.audit(p, audit.Event{Kind: "project.token_" + what, Project: project.ID, Detail: shared}); err != nil {
-			return err
-		}
-	}
-	own := maps.Clone(shared)
+	rec.Limits.describe(own)
 	own["scope"] = string(rec.Scope)
 	if rec.Scope == ScopeChosen {
 		own["projects"] = projectNames(rec.Projects)
 	}
 	return c.audit(p, audit.Event{Kind: "token." + what, Account: rec.User, Detail: own})
+}
+
+// auditProjects writes, for each project that a token names, a row
+// "project.token_<what>", by which the trail of that project shows it. Who may read
+// the one project's trail may have no business with the others, so such a row does
+// not name them.
+func (c *change) auditProjects(p Principal, what, id string, rec tokenRecord, detail map[string]string) error {
+	shared, err := c.describe(id, rec, detail)
+	if err != nil {
+		return err
+	}
+	for _, project := range rec.Projects {
+		if err := c.audit(p, audit.Event{Kind: "project.token_" + what, Project: project.ID, Detail: shared}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describe is what the rows about a token have in common, and detail.
+func (c *change) describe(id string, rec tokenRecord, detail map[string]string) (map[string]string, error) {
+	owner, err := readUser(c, rec.User)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{"token": id, "label": rec.Label, "owner": owner.Name, "expires": "never"}
+	if !rec.Expires.IsZero() {
+		out["expires"] = rec.Expires.UTC().Format(time.RFC3339)
+	}
+	if why := rec.Revoked.Why; why != "" {
+		out["why"] = why
+	}
+	maps.Copy(out, detail)
+	return out, nil
 }

@@ -45,11 +45,14 @@ type Token struct {
 	Label    string
 	Scope    Scope
 	Projects []ProjectRef // by name; empty with ScopeAll
+	Limits   Limits
 	Created  time.Time
 	Factor   string     // second factor of the session that minted it
 	Expires  time.Time  // whole second; zero: never
 	State    State      // when it was read
 	Revoked  Revocation // zero while it is not
+	Narrowed time.Time  // when its owner last restricted it; zero: not since it was minted
+	Replaced string     // id of the token that it was replaced by; "" where it was not
 	LastUsed Use        // zero: not yet
 }
 
@@ -67,16 +70,21 @@ type Revocation struct {
 	Why      string    `json:",omitempty"` // "by its owner", "by an administrator": follows "revoked"
 }
 
-// tokenRecord is a token in the store, but for what verifiers need besides.
+// tokenRecord is a token in the store, but for what verifiers need besides. Scope,
+// Projects, Limits and Expires are what holds now; what was issued, and may have
+// been wider, stands in the chainRecord.
 type tokenRecord struct {
 	User     string
 	Label    string
 	Scope    Scope
 	Projects []ProjectRef `json:",omitempty"`
+	Limits   Limits       `json:",omitzero"`
 	Created  time.Time
 	Factor   string     `json:",omitempty"`
 	Expires  time.Time  `json:",omitzero"`
 	Revoked  Revocation `json:",omitzero"`
+	Narrowed time.Time  `json:",omitzero"`
+	Replaced string     `json:",omitempty"`
 	Serial   uint64     // revision at which it was minted
 }
 
@@ -226,7 +234,8 @@ func (rec tokenRecord) view(r kv.Reader, id, userName string, now time.Time) (To
 	return Token{
 		ID: id, UserID: rec.User, UserName: userName, Label: rec.Label,
 		Scope: rec.Scope, Projects: rec.Projects, Created: rec.Created, Factor: rec.Factor,
-		Expires: rec.Expires, State: rec.state(now), Revoked: rec.Revoked, LastUsed: use,
+		Limits: rec.Limits, Expires: rec.Expires, State: rec.state(now), Revoked: rec.Revoked,
+		Narrowed: rec.Narrowed, Replaced: rec.Replaced, LastUsed: use,
 	}, err
 }
 

@@ -12,6 +12,8 @@ var rooms = []string{"../authn", "../issuer", "../issuer/web"}
 
 // dynamic are kinds of audit rows that are put together from two strings.
 var dynamic = []string{"token.minted", "token.revoked", "project.token_minted", "project.token_revoked",
+	"token.restricted", "token.regenerated", "token.renamed", "project.token_restricted", "project.token_narrowed",
+	"project.token_regenerated", "project.token_renamed",
 	"token.burned", "token.leaked", "project.token_burned", "project.token_leaked"}
 
 var auditKind = regexp.MustCompile(`^(account|invitation|project|setup|token|verifier)\.[a-z_]*[a-z]$`)

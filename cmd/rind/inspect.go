@@ -132,8 +132,8 @@ func madeAt(id string) *time.Time {
 
 // originsOf tells who put each caveat there. An issuer writes, without white
 // space, the user, then names and ids of projects together, then a life that
-// begins issuer.Skew before the token was made. A life in that place which begins
-// at another time may be a holder's. A token that does not begin with a user is
+// begins issuer.Skew before the token was made, then limits. A life in that place
+// which begins at another time may be a holder's, and so may limits. A token that does not begin with a user is
 // of another kind of issuer, and tells nothing.
 func originsOf(t token.Token, made *time.Time) []origin {
 	out := slices.Repeat([]origin{byHolder}, len(t.Caveats))
@@ -168,8 +168,25 @@ func originsOf(t token.Token, made *time.Time) []origin {
 		if made != nil && uint64(life.NotBefore-made.Add(-issuer.Skew).Unix()) <= 1 {
 			out[at] = byIssuer
 		}
+		at++
 	}
-	return out
+	for last := caveats.TagVersions - 1; ; at++ { // limits of the issuer's, or of a holder's in the same order
+		c := next()
+		if c == nil || c.Tag() <= last || !limit(c) {
+			return out
+		}
+		out[at], last = unclear, c.Tag()
+	}
+}
+
+// limit tells whether a caveat is one of those that an issuer writes last, each once
+// and in the order of their tags: versions, networks, actions.
+func limit(c caveats.Caveat) bool {
+	switch c.(type) {
+	case caveats.Versions, caveats.Networks, caveats.Actions:
+		return true
+	}
+	return false
 }
 
 // printable keeps bytes that a terminal would act on out of the output.

@@ -1,0 +1,95 @@
+package issuer
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// MaxLimits is how many versions, and how many networks, a token names.
+const MaxLimits = 20
+
+// Limits narrow what a token does beyond its projects and its life. A list that is
+// empty limits nothing.
+type Limits struct {
+	Versions []string `json:",omitempty"` // PEP 440: the releases that it uploads, 1.0 being 1.0.0
+	Networks []string `json:",omitempty"` // CIDR prefixes of clients; an address stands for itself alone
+	Actions  []string `json:",omitempty"` // caveats.ActionUpload, caveats.ActionCreate
+}
+
+// caveats are the limits as verifiers check them.
+func (l Limits) caveats() (out [][]byte) {
+	if len(l.Versions) > 0 {
+		out = append(out, caveats.Versions(l.Versions).Append(nil))
+	}
+	if len(l.Networks) > 0 {
+		out = append(out, caveats.Networks(l.Networks).Append(nil))
+	}
+	if len(l.Actions) > 0 {
+		out = append(out, caveats.Actions(l.Actions).Append(nil))
+	}
+	return out
+}
+
+// describe adds the limits to the details of an audit row.
+func (l Limits) describe(detail map[string]string) {
+	for name, list := range map[string][]string{"versions": l.Versions, "networks": l.Networks, "actions": l.Actions} {
+		if len(list) > 0 {
+			detail[name] = strings.Join(list, ", ")
+		}
+	}
+}
+
+// checkLimits returns limits in their canonical form.
+func checkLimits(ps *problem.Problems, in Limits) (out Limits) {
+	out.Versions = checkList(ps, "versions", "version_invalid", in.Versions, func(s string) (string, bool) {
+		return s, caveats.ValidVersion(s)
+	}, caveats.EqualVersions)
+	out.Networks = checkList(ps, "networks", "network_invalid", in.Networks, readNetwork, same)
+	out.Actions = checkList(ps, "actions", "action_unknown", in.Actions, func(s string) (string, bool) {
+		return s, s == caveats.ActionUpload || s == caveats.ActionCreate
+	}, same)
+	return out
+}
+
+func same(a, b string) bool { return a == b }
+
+// checkList reads the entries of a list, without white space around them and each
+// once; those that are empty are passed over.
+func checkList(ps *problem.Problems, field, code string, in []string, read func(string) (string, bool), equal func(a, b string) bool) (out []string) {
+	for _, s := range in {
+		if s = strings.TrimSpace(s); s == "" {
+			continue
+		}
+		canonical, ok := read(s)
+		if !ok || len(s) > MaxProjectName {
+			ps.Add(field, code, "value", excerpt(s))
+			return nil
+		}
+		if !slices.ContainsFunc(out, func(o string) bool { return equal(o, canonical) }) {
+			out = append(out, canonical)
+		}
+	}
+	if len(out) > MaxLimits {
+		ps.Add(field, "too_many_limits", "max", MaxLimits, "count", len(out))
+		return nil
+	}
+	return out
+}
+
+// readNetwork reads a CIDR prefix without bits beyond its length, or an address. One
+// of IPv4 in IPv6 is none, since no client ever has such an address.
+func readNetwork(s string) (string, bool) {
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		a, err := netip.ParseAddr(s)
+		if err != nil || a.Zone() != "" {
+			return "", false
+		}
+		p = netip.PrefixFrom(a, a.BitLen())
+	}
+	return p.String(), p == p.Masked() && !p.Addr().Is4In6()
+}

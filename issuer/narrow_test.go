@@ -1,0 +1,336 @@
+package issuer_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/verifier"
+)
+
+// reasons are why an upload is denied, "" where it is allowed.
+func (v *verifying) reasons(text string, req verifier.Request) string {
+	v.Helper()
+	v.check(v.follower.CatchUp(v.Context(), v.revision()))
+	_, err := v.verifier.Verify(v.Context(), text, req)
+	if err == nil {
+		return ""
+	}
+	denial, ok := err.(*verifier.Denial) //nolint:errorlint // Verify returns no other denial
+	if !ok {
+		v.Fatalf("%v", err)
+	}
+	var out []string
+	for _, f := range denial.Failures {
+		out = append(out, string(f.Reason))
+	}
+	return strings.Join(out, " ")
+}
+
+func upload(project, version, ip string) verifier.Request {
+	return verifier.Request{Action: caveats.ActionUpload, Project: project, Version: version, ClientIP: netip.MustParseAddr(ip)}
+}
+
+var limited = issuer.Limits{Versions: []string{"1.0", " 1.1 ", "1.0.0"}, Networks: []string{"192.0.2.0/24", "2001:db8::1"}, Actions: []string{"upload"}}
+
+// Limits that are chosen at minting are part of the token, in their order.
+func TestMintWithLimits(t *testing.T) {
+	h := newHouse(t)
+	v := h.follow()
+	h.project(alice, "demo")
+	req := forSome("ci", "demo")
+	req.Limits = limited
+	draft, err := h.Draft(t.Context(), alice, req)
+	h.check(err)
+	if got := h.revision(); draft.ID != "" || len(draft.Limits.Versions) != 2 || got != 5 {
+		t.Errorf("draft %+v at %d", draft, got)
+	}
+	m := h.mint(alice, req)
+	tok, err := token.Parse(m.Text)
+	h.check(err)
+	var words []string
+	for _, c := range tok.Caveats[4:] {
+		words = append(words, string(c))
+	}
+	if got := strings.Join(words, " "); got != `[100,["1.0","1.1"]] [103,["192.0.2.0/24","2001:db8::1/128"]] [104,["upload"]]` {
+		t.Errorf("caveats %s", got)
+	}
+	for want, r := range map[string]verifier.Request{
+		"":                            upload("demo", "1.1.0", "192.0.2.9"),
+		"wrong_version":               upload("demo", "1.2", "2001:db8::1"),
+		"wrong_network":               upload("demo", "1.0", "192.0.3.9"),
+		"wrong_version wrong_network": upload("demo", "2", "2001:db8::2"),
+		"wrong_action":                {Action: caveats.ActionCreate, Project: "demo", Version: "1.0", ClientIP: netip.MustParseAddr("192.0.2.1")},
+	} {
+		if got := v.reasons(m.Text, r); got != want {
+			t.Errorf("%+v: %q, want %q", r, got, want)
+		}
+	}
+	for want, l := range map[string]issuer.Limits{
+		"versions: version_invalid": {Versions: []string{"1.0", "one"}},
+		"networks: network_invalid": {Networks: []string{"192.0.2.1/24"}},
+		"actions: action_unknown":   {Actions: []string{"delete"}},
+		"versions: too_many_limits": {Versions: numbers(issuer.MaxLimits + 1)},
+	} {
+		req.Label, req.Limits = "other", l
+		h.refused(want, func() error { _, err := h.Mint(t.Context(), alice, req); return err })
+		h.refused(want, func() error { _, err := h.Draft(t.Context(), alice, req); return err })
+	}
+	for _, bad := range []string{"::ffff:192.0.2.0/120", "fe80::1%eth0", "x", "192.0.2.0/33", strings.Repeat("1", 200)} {
+		req.Limits = issuer.Limits{Networks: []string{bad}}
+		h.refused("networks: network_invalid", func() error { _, err := h.Mint(t.Context(), alice, req); return err })
+	}
+}
+
+func numbers(n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprint(i))
+	}
+	return out
+}
+
+// A token is narrowed on the server: its text stays, what it does shrinks, and what
+// its holder narrowed before shrinks with it.
+func TestRestrict(t *testing.T) {
+	h := newHouse(t)
+	v := h.follow()
+	for _, name := range []string{"demo", "extra", "later"} {
+		h.project(alice, name)
+	}
+	m := h.mint(alice, forAll("ci"))
+	holders, err := token.Restrict(m.Text, caveats.Versions{"1.0", "2.0"})
+	h.check(err)
+	v.expect(m.Text, "later")
+	restrict := func(req issuer.RestrictRequest) (issuer.Token, string) {
+		var tok issuer.Token
+		rows := h.rows(func() {
+			var rev uint64
+			tok, rev, err = h.Restrict(t.Context(), alice, m.Token.ID, req)
+			h.check(err)
+			if rev != h.revision() {
+				t.Errorf("revision %d", rev)
+			}
+		})
+		return tok, kinds(rows)
+	}
+	tok, rows := restrict(issuer.RestrictRequest{Projects: []string{"Extra", "demo"}, Expires: start.Add(10 * 24 * time.Hour)})
+	if tok.Scope != issuer.ScopeChosen || len(tok.Projects) != 2 || tok.Narrowed.IsZero() || rows != "project.token_restricted project.token_restricted token.restricted" {
+		t.Errorf("%+v, rows %s", tok, rows)
+	}
+	v.expect(m.Text, "later", caveats.WrongProject)
+	v.expect(holders, "later", caveats.WrongProject, caveats.WrongVersion)
+	tok, rows = restrict(issuer.RestrictRequest{Projects: []string{"demo"}, Limits: limited})
+	if len(tok.Projects) != 1 || rows != "project.token_narrowed project.token_restricted token.restricted" {
+		t.Errorf("%+v, rows %s", tok, rows)
+	}
+	for want, r := range map[string]verifier.Request{
+		"":                            upload("demo", "1", "192.0.2.1"),
+		"wrong_version wrong_network": upload("demo", "2.0", "203.0.113.1"),
+		"wrong_project":               upload("extra", "1.0", "192.0.2.1"),
+	} {
+		if got := v.reasons(holders, r); got != want {
+			t.Errorf("%+v: %q, want %q", r, got, want)
+		}
+	}
+	restrict(issuer.RestrictRequest{Limits: issuer.Limits{Networks: []string{"192.0.2.128/25"}, Versions: []string{"1.1.0"}}})
+	if got := v.reasons(m.Text, upload("demo", "1.1", "192.0.2.1")); got != "wrong_network" {
+		t.Error(got)
+	}
+	again := func(req issuer.RestrictRequest) func() error {
+		return func() error { _, _, err := h.Restrict(t.Context(), alice, m.Token.ID, req); return err }
+	}
+	for want, req := range map[string]issuer.RestrictRequest{
+		"restrict_nothing":         {Projects: []string{"demo"}, Limits: issuer.Limits{Actions: []string{"upload"}}},
+		"projects: project_wider":  {Projects: []string{"demo", "extra"}},
+		"expires: expires_wider":   {Expires: start.Add(11 * 24 * time.Hour)},
+		"expires: expires_past":    {Expires: start},
+		"versions: version_wider":  {Limits: issuer.Limits{Versions: []string{"1.0"}}},
+		"networks: network_wider":  {Limits: issuer.Limits{Networks: []string{"192.0.2.0/24"}}},
+		"actions: action_wider":    {Limits: issuer.Limits{Actions: []string{"create"}}},
+		"actions: action_unknown":  {Limits: issuer.Limits{Actions: []string{"x"}}},
+		"networks: network_wider ": {Limits: issuer.Limits{Networks: []string{"2001:db8::1"}}},
+	} {
+		h.refused(strings.TrimSpace(want), again(req))
+	}
+	h.refused(issuer.ErrNotFound, func() error {
+		_, _, err := h.Restrict(t.Context(), root, m.Token.ID, issuer.RestrictRequest{Expires: start.Add(time.Hour)})
+		return err
+	})
+	h.clock.Add(11 * 24 * time.Hour)
+	v.expect(m.Text, "demo", caveats.WrongVersion, caveats.WrongNetwork, caveats.Expired)
+	h.refused("token_over", again(issuer.RestrictRequest{Expires: start.Add(time.Hour)}))
+}
+
+// What a token was restricted to is what the one that replaces it can do, and the old
+// one ends when it was said.
+func TestRegenerate(t *testing.T) {
+	h := newHouse(t)
+	v := h.follow()
+	h.project(alice, "demo")
+	h.project(alice, "extra")
+	old := h.mint(alice, forSome("ci", "demo", "extra"))
+	_, _, err := h.Restrict(t.Context(), alice, old.Token.ID, issuer.RestrictRequest{Projects: []string{"demo"}})
+	h.check(err)
+	var fresh issuer.Minted
+	rows := h.rows(func() {
+		fresh, err = h.Regenerate(t.Context(), alice, old.Token.ID, issuer.RegenerateRequest{Life: issuer.Life90, Overlap: 24 * time.Hour})
+		h.check(err)
+	})
+	if kinds(rows) != "project.token_regenerated token.regenerated" || rows[1].Detail["replaces"] != old.Token.ID || rows[1].Detail["token"] != fresh.Token.ID {
+		t.Errorf("rows %+v", rows)
+	}
+	was, err := h.Token(t.Context(), alice, old.Token.ID)
+	h.check(err)
+	if fresh.Text == old.Text || fresh.Token.Label != "ci" || len(fresh.Token.Projects) != 1 || was.Replaced != fresh.Token.ID ||
+		!was.Expires.Equal(start.Add(24*time.Hour).Truncate(time.Second)) {
+		t.Errorf("new %+v, old %+v", fresh.Token, was)
+	}
+	v.expect(old.Text, "demo")
+	v.expect(fresh.Text, "demo")
+	v.expect(fresh.Text, "extra", caveats.WrongProject)
+	regenerate := func(id string, req issuer.RegenerateRequest) func() error {
+		return func() error { _, err := h.Regenerate(t.Context(), alice, id, req); return err }
+	}
+	h.refused("token_replaced", regenerate(old.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7}))
+	h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), alice, forAll("CI")); return err })
+	h.clock.Add(25 * time.Hour)
+	v.expect(old.Text, "demo", caveats.Expired)
+	if _, err := h.Revoke(t.Context(), alice, old.Token.ID); err != nil { // the label is not its own any more
+		t.Error(err)
+	}
+	h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), alice, forAll("CI")); return err })
+
+	last, err := h.Regenerate(t.Context(), alice, fresh.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7})
+	h.check(err)
+	v.expect(fresh.Text, "demo", caveats.Revoked)
+	v.expect(last.Text, "demo")
+	for want, req := range map[string]issuer.RegenerateRequest{
+		"life: life_required":                             {},
+		"overlap: overlap_invalid":                        {Life: issuer.Life7, Overlap: issuer.MaxOverlap + 1},
+		"life: life_unknown; overlap: overlap_invalid":    {Life: "x", Overlap: -1},
+		"expires: expires_past":                           {Life: issuer.LifeUntil, Expires: start},
+		"expires: expires_past; overlap: overlap_invalid": {Life: issuer.LifeUntil, Expires: start, Overlap: -time.Hour},
+	} {
+		h.refused(want, regenerate(last.Token.ID, req))
+	}
+	h.refused("token_over", regenerate(fresh.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7}))
+	for _, p := range []issuer.Principal{bob, root} {
+		h.refused(issuer.ErrNotFound, func() error {
+			_, err := h.Regenerate(t.Context(), p, last.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7})
+			return err
+		})
+	}
+	page, err := h.Tokens(t.Context(), aliceID, issuer.Page{})
+	h.check(err)
+	if page.Total != 3 || page.Unrevoked != 1 {
+		t.Errorf("%d tokens, %d not revoked", page.Total, page.Unrevoked)
+	}
+}
+
+func TestRename(t *testing.T) {
+	h := newHouse(t)
+	v := h.follow()
+	h.project(alice, "demo")
+	m := h.mint(alice, forSome("ci", "demo"))
+	h.mint(alice, forAll("laptop"))
+	before := h.revision()
+	rows := h.rows(func() { h.check(h.Rename(t.Context(), alice, m.Token.ID, " CI of demo ")) })
+	if kinds(rows) != "project.token_renamed token.renamed" || rows[1].Detail["was"] != "ci" || rows[1].Detail["label"] != "CI of demo" || h.revision() != before {
+		t.Errorf("rows %+v at %d", rows, h.revision())
+	}
+	v.expect(m.Text, "demo")
+	if rows := h.rows(func() { h.check(h.Rename(t.Context(), alice, m.Token.ID, "CI of demo")) }); len(rows) != 0 {
+		t.Errorf("no change writes %s", kinds(rows))
+	}
+	h.check(h.Rename(t.Context(), alice, m.Token.ID, "ci OF demo")) // letters only
+	h.mint(alice, forAll("ci"))                                     // is free again
+	rename := func(p issuer.Principal, label string) func() error {
+		return func() error { return h.Rename(t.Context(), p, m.Token.ID, label) }
+	}
+	h.refused("label: label_taken", rename(alice, "LAPTOP"))
+	h.refused("label: label_required", rename(alice, " "))
+	h.refused("label: label_too_long", rename(alice, strings.Repeat("x", 101)))
+	h.refused(issuer.ErrNotFound, rename(bob, "x"))
+	h.refused(issuer.ErrNotFound, rename(root, "x"))
+	_, err := h.Revoke(t.Context(), alice, m.Token.ID)
+	h.check(err)
+	h.refused("token_over", rename(alice, "x"))
+}
+
+func TestRevokeAll(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.project(alice, "other")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	both := h.mint(alice, forSome("both", "demo", "other"))
+	one := h.mint(alice, forSome("one", "demo"))
+	other := h.mint(alice, forSome("other", "other"))
+	all := h.mint(alice, forAll("all"))
+	his := h.mint(bob, forSome("his", "demo"))
+	short := forSome("over", "demo")
+	short.Life = issuer.Life7
+	h.mint(alice, short)
+	h.clock.Add(10 * 24 * time.Hour)
+	h.check(h.RecordUse(t.Context(), one.Token.ID, "demo", netip.Addr{}, h.clock.Now()))
+	labels := func(w issuer.Sweep) string {
+		picked, err := h.Swept(t.Context(), alice, w)
+		h.check(err)
+		var out []string
+		for _, tok := range picked {
+			out = append(out, tok.Label)
+		}
+		slices.Sort(out)
+		return strings.Join(out, " ")
+	}
+	for want, w := range map[string]issuer.Sweep{
+		"both one":       {Project: "Demo"},
+		"all both other": {Unused: 10},
+		"":               {Unused: 11},
+		"both":           {Project: "demo", Unused: 10},
+	} {
+		if got := labels(w); got != want {
+			t.Errorf("%+v picks %q, want %q", w, got, want)
+		}
+	}
+	rows := h.rows(func() {
+		done, rev, err := h.RevokeAll(t.Context(), alice, issuer.Sweep{Project: "demo"})
+		h.check(err)
+		if len(done) != 2 || rev != h.revision() {
+			t.Errorf("revoked %d at %d", len(done), rev)
+		}
+	})
+	if got := kinds(rows); strings.Count(got, " token.revoked") != 2 || strings.Count(got, "project.token_revoked") != 3 {
+		t.Errorf("rows %s", got)
+	}
+	for id, want := range map[string]issuer.State{
+		both.Token.ID: issuer.StateRevoked, one.Token.ID: issuer.StateRevoked, other.Token.ID: issuer.StateActive,
+		all.Token.ID: issuer.StateActive, his.Token.ID: issuer.StateActive,
+	} {
+		tok, err := h.Token(t.Context(), root, id)
+		h.check(err)
+		if tok.State != want {
+			t.Errorf("%s is %s", tok.Label, tok.State)
+		}
+	}
+	for want, w := range map[string]issuer.Sweep{
+		"sweep_required":           {},
+		"unused: unused_invalid":   {Unused: -1},
+		" unused: unused_invalid ": {Unused: issuer.MaxUnused + 1},
+	} {
+		h.refused(strings.TrimSpace(want), func() error { _, _, err := h.RevokeAll(t.Context(), alice, w); return err })
+	}
+	for i := range 450 { // more than one step
+		h.mint(carol, forAll(fmt.Sprint(i)))
+	}
+	h.clock.Add(24 * time.Hour)
+	done, _, err := h.RevokeAll(t.Context(), carol, issuer.Sweep{Unused: 1})
+	if err != nil || len(done) != 450 {
+		t.Errorf("revoked %d, %v", len(done), err)
+	}
+}

@@ -1,0 +1,105 @@
+package issuer
+
+import (
+	"context"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// MaxOverlap is how long a token that was replaced may go on working at most.
+const MaxOverlap = 72 * time.Hour
+
+// RegenerateRequest says how to replace a token.
+type RegenerateRequest struct {
+	Life    Life
+	Expires time.Time     // as MintRequest has it
+	Overlap time.Duration // 0 to MaxOverlap: how long the old token goes on working; 0 ends it at once
+}
+
+// Regenerate replaces a token of p's by one with another secret, and with the label,
+// the projects and the limits that the old one has now. The old one, unless it ends
+// sooner by itself, works for Overlap more, or is revoked at once; all that in one
+// change. A token that was revoked is "token_over", one that was replaced before
+// "token_replaced", both with no field; the rest is under "life", "expires" and
+// "overlap".
+func (s *Service) Regenerate(ctx context.Context, p Principal, id string, req RegenerateRequest) (Minted, error) {
+	fresh, root, err := s.material()
+	if err != nil {
+		return Minted{}, err
+	}
+	defer clear(root)
+	var out Minted
+	rev, err := s.update(ctx, func(c *change) error {
+		old, err := c.ownToken(p, id)
+		if err != nil {
+			return err
+		}
+		rec, err := c.successor(p, old, req)
+		if err != nil {
+			return err
+		}
+		old.Replaced = fresh
+		if err := c.giveWay(p, id, &old, req.Overlap); err != nil {
+			return err
+		}
+		if out, err = c.mint(fresh, root, rec); err != nil {
+			return err
+		}
+		return c.auditToken(p, "regenerated", fresh, rec, map[string]string{
+			"replaces": id, "overlap": req.Overlap.String(),
+		})
+	})
+	if err != nil {
+		return Minted{}, err
+	}
+	out.Revision = rev
+	s.log.InfoContext(ctx, "token regenerated", "token", fresh, "replaces", id, "user", p.UserID)
+	return out, nil
+}
+
+// successor is the record of the token that replaces old.
+func (c *change) successor(p Principal, old tokenRecord, req RegenerateRequest) (tokenRecord, error) {
+	switch {
+	case !old.Revoked.At.IsZero():
+		return tokenRecord{}, problem.New("", "token_over")
+	case old.Replaced != "":
+		return tokenRecord{}, problem.New("", "token_replaced")
+	}
+	var ps problem.Problems
+	rec := tokenRecord{
+		User: old.User, Label: old.Label, Scope: old.Scope, Projects: old.Projects, Limits: old.Limits,
+		Created: c.now, Factor: p.Actor.Factor, Serial: c.rev,
+	}
+	rec.Expires = c.s.checkLife(&ps, MintRequest{Life: req.Life, Expires: req.Expires}, c.now)
+	if req.Overlap < 0 || req.Overlap > MaxOverlap {
+		ps.Add("overlap", "overlap_invalid", "max", int(MaxOverlap/time.Hour))
+	}
+	if req.Overlap > 0 {
+		count, err := readTally(c, old.User)
+		if err != nil {
+			return rec, err
+		}
+		if count.Unrevoked >= MaxTokens {
+			ps.Add("", "too_many_tokens", "max", MaxTokens)
+		}
+	}
+	if len(ps) == 0 {
+		c.checkSize(&ps, rec)
+	}
+	return rec, ps.Err()
+}
+
+// giveWay ends a token that is replaced: at once, or when the overlap is over. Its
+// label is for the one that replaces it.
+func (c *change) giveWay(p Principal, id string, old *tokenRecord, overlap time.Duration) error {
+	if overlap == 0 {
+		return c.end(id, old, Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: "because its owner replaced it"})
+	}
+	if end := c.now.Add(overlap).Truncate(time.Second); old.Expires.IsZero() || end.Before(old.Expires) {
+		old.Expires = end
+	}
+	c.changed(kindToken, id)
+	return kv.PutJSON(c, tokenKey(id), *old)
+}

@@ -1,0 +1,60 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Rename gives a token of p's another label, by the rules of Mint and under the
+// field "label". Verifiers know no labels, so they hear nothing of it. A token that
+// was revoked is "token_over" with no field; the label that a token has already is no
+// change, and writes nothing.
+func (s *Service) Rename(ctx context.Context, p Principal, id, label string) error {
+	_, err := s.update(ctx, func(c *change) error {
+		rec, err := c.ownToken(p, id)
+		if err != nil {
+			return err
+		}
+		if !rec.Revoked.At.IsZero() {
+			return problem.New("", "token_over")
+		}
+		var ps problem.Problems
+		label := checkLabel(&ps, label)
+		if err := ps.Err(); err != nil || label == rec.Label {
+			return err
+		}
+		was := rec.Label
+		if err := c.relabel(&ps, id, &rec, label); err != nil {
+			return err
+		}
+		if err := ps.Err(); err != nil {
+			return err
+		}
+		return c.auditToken(p, "renamed", id, rec, map[string]string{"was": was})
+	})
+	return err
+}
+
+// relabel stores another label, unless another token has it.
+func (c *change) relabel(ps *problem.Problems, id string, rec *tokenRecord, label string) error {
+	key := []byte(labelKey(rec.User, label))
+	holder, err := c.Get(key)
+	switch {
+	case err == nil && string(holder) != id:
+		ps.Add("label", "label_taken", "label", label)
+		return nil
+	case err != nil && !errors.Is(err, kv.ErrNotFound):
+		return err
+	}
+	if err := c.freeLabel(id, *rec); err != nil {
+		return err
+	}
+	rec.Label = label
+	if err := c.Put(key, []byte(id)); err != nil {
+		return err
+	}
+	return kv.PutJSON(c, tokenKey(id), *rec)
+}

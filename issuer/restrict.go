@@ -1,0 +1,181 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// RestrictRequest says how to narrow a token. What is empty stays as it is.
+type RestrictRequest struct {
+	Projects []string  // names of those that it may still upload to
+	Expires  time.Time // earlier end; a fraction of a second is dropped
+	Limits   Limits    // each list within the one that holds
+}
+
+// Restrict narrows a token of p's for good, on the server: its text stays as it is,
+// and verifiers hold it to what is recorded. Whatever would widen it, or change
+// nothing, is a problem, under the fields of Mint; a token that is over is
+// "token_over" with no field.
+func (s *Service) Restrict(ctx context.Context, p Principal, id string, req RestrictRequest) (Token, uint64, error) {
+	var out Token
+	rev, err := s.update(ctx, func(c *change) error {
+		rec, err := c.working(p, id)
+		if err != nil {
+			return err
+		}
+		was := rec
+		if err := c.narrow(p, &rec, req); err != nil {
+			return err
+		}
+		rec.Narrowed = c.now
+		if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
+			return err
+		}
+		c.changed(kindToken, id)
+		if err := c.auditRestricted(p, id, was, rec); err != nil {
+			return err
+		}
+		out, err = s.viewToken(c, id)
+		return err
+	})
+	if err == nil {
+		s.log.InfoContext(ctx, "token restricted", "token", id, "user", p.UserID)
+	}
+	return out, rev, err
+}
+
+// working reads a token of p's that is not over.
+func (c *change) working(p Principal, id string) (tokenRecord, error) {
+	rec, err := c.ownToken(p, id)
+	if err == nil && rec.state(c.now) != StateActive {
+		return rec, problem.New("", "token_over")
+	}
+	return rec, err
+}
+
+// ownToken reads a token of p's, who may change something; another's is ErrNotFound.
+func (c *change) ownToken(p Principal, id string) (tokenRecord, error) {
+	if err := c.admit(p); err != nil {
+		return tokenRecord{}, err
+	}
+	rec, err := readToken(c, id)
+	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.User != p.UserID {
+		return tokenRecord{}, ErrNotFound
+	}
+	return rec, err
+}
+
+// narrow applies a request to a record.
+func (c *change) narrow(p Principal, rec *tokenRecord, req RestrictRequest) error {
+	var ps problem.Problems
+	was := *rec
+	if len(req.Projects) > 0 {
+		if err := c.narrowProjects(&ps, p, rec, req.Projects); err != nil {
+			return err
+		}
+	}
+	if end := req.Expires.UTC().Truncate(time.Second); !req.Expires.IsZero() {
+		switch {
+		case end.Unix() <= c.now.Unix():
+			ps.Add("expires", "expires_past")
+		case !was.Expires.IsZero() && end.After(was.Expires):
+			ps.Add("expires", "expires_wider", "end", was.Expires)
+		}
+		rec.Expires = end
+	}
+	narrowLimits(&ps, &rec.Limits, checkLimits(&ps, req.Limits))
+	if len(ps) == 0 {
+		c.checkSize(&ps, *rec)
+	}
+	if len(ps) == 0 && was.reachesLike(*rec) {
+		ps.Add("", "restrict_nothing")
+	}
+	return ps.Err()
+}
+
+// narrowProjects keeps some of the projects of a token. One that is for all of its
+// owner's projects gets those that are named.
+func (c *change) narrowProjects(ps *problem.Problems, p Principal, rec *tokenRecord, names []string) error {
+	if rec.Scope == ScopeAll {
+		refs, err := c.checkScope(ps, p.UserID, MintRequest{Scope: ScopeChosen, Projects: names})
+		rec.Scope, rec.Projects = ScopeChosen, refs
+		return err
+	}
+	var kept []ProjectRef
+	for _, name := range names {
+		i := slices.IndexFunc(rec.Projects, func(r ProjectRef) bool { return r.Name == caveats.NormalizeProject(name) })
+		if i < 0 {
+			ps.Add("projects", "project_wider", "project", excerpt(name))
+			continue
+		}
+		kept = append(kept, rec.Projects[i])
+	}
+	slices.SortFunc(kept, func(a, b ProjectRef) int { return strings.Compare(a.Name, b.Name) })
+	rec.Projects = slices.Compact(kept)
+	return nil
+}
+
+// narrowLimits puts the lists of to that are not empty in place of those of l, within
+// which they have to be.
+func narrowLimits(ps *problem.Problems, l *Limits, to Limits) {
+	l.Versions = within(ps, "versions", "version_wider", l.Versions, to.Versions, caveats.EqualVersions)
+	l.Networks = within(ps, "networks", "network_wider", l.Networks, to.Networks, contains)
+	l.Actions = within(ps, "actions", "action_wider", l.Actions, to.Actions, same)
+}
+
+func within(ps *problem.Problems, field, code string, was, to []string, covers func(was, to string) bool) []string {
+	if len(to) == 0 {
+		return was
+	}
+	for _, s := range to {
+		if len(was) > 0 && !slices.ContainsFunc(was, func(w string) bool { return covers(w, s) }) {
+			ps.Add(field, code, "value", s)
+		}
+	}
+	return to
+}
+
+// contains tells whether all of a network is in another one; both are canonical.
+func contains(network, part string) bool {
+	n, err := netip.ParsePrefix(network)
+	if err != nil {
+		return false
+	}
+	m, err := netip.ParsePrefix(part)
+	return err == nil && n.Bits() <= m.Bits() && n.Contains(m.Addr())
+}
+
+// reachesLike tells whether two records allow the same.
+func (rec tokenRecord) reachesLike(o tokenRecord) bool {
+	return rec.Scope == o.Scope && slices.Equal(rec.Projects, o.Projects) && rec.Expires.Equal(o.Expires) &&
+		slices.EqualFunc(rec.Limits.caveats(), o.Limits.caveats(), slices.Equal)
+}
+
+// auditRestricted says what a token could do before. The trails of projects that it
+// can't upload to any more have a row, too.
+func (c *change) auditRestricted(p Principal, id string, was, rec tokenRecord) error {
+	detail := map[string]string{"was_expires": "never"}
+	if !was.Expires.IsZero() {
+		detail["was_expires"] = was.Expires.UTC().Format(time.RFC3339)
+	}
+	var lost []ProjectRef
+	for _, r := range was.Projects {
+		if !slices.Contains(rec.Projects, r) {
+			lost = append(lost, r)
+		}
+	}
+	gone := rec
+	gone.Projects = lost
+	if err := c.auditProjects(p, "narrowed", id, gone, detail); err != nil {
+		return err
+	}
+	return c.auditToken(p, "restricted", id, rec, detail)
+}

@@ -1,0 +1,119 @@
+package issuer
+
+import (
+	"context"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// MaxUnused is the greatest number of days that Sweep takes.
+const MaxUnused = 3650
+
+// sweepStep is how many tokens a sweep revokes in one transaction.
+const sweepStep = 200
+
+// Sweep picks tokens of a person's to revoke together: those that work and meet all
+// of the conditions that are set. One has to be.
+type Sweep struct {
+	Project string // name of a project; tokens that name it, not those for all projects
+	Unused  int    // days, 1 to MaxUnused, in which a token was not used; one that was made since is none
+}
+
+func (w Sweep) check() error {
+	switch {
+	case w.Project == "" && w.Unused == 0:
+		return problem.New("", "sweep_required")
+	case w.Unused < 0 || w.Unused > MaxUnused:
+		return problem.New("unused", "unused_invalid", "max", MaxUnused)
+	}
+	return nil
+}
+
+// Swept lists the tokens of p's that RevokeAll would revoke now, newest first.
+func (s *Service) Swept(ctx context.Context, p Principal, w Sweep) (out []Token, err error) {
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	now := s.clock()
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		out = nil
+		pairs, err := r.Scan(ownedPrefix(p.UserID), nil, 0, true)
+		if err != nil {
+			return err
+		}
+		all, err := viewTokens(r, pairs, now)
+		if err != nil {
+			return err
+		}
+		for _, t := range all {
+			if w.picks(t, now) {
+				out = append(out, t)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// picks tells whether a token is one of those.
+func (w Sweep) picks(t Token, now time.Time) bool {
+	if t.State != StateActive {
+		return false
+	}
+	if w.Unused > 0 {
+		last := t.Created
+		if t.LastUsed.At.After(last) {
+			last = t.LastUsed.At
+		}
+		if last.After(now.Add(-time.Duration(w.Unused) * day)) {
+			return false
+		}
+	}
+	return w.Project == "" || t.names(caveats.NormalizeProject(w.Project))
+}
+
+// names tells whether a token names a project; the name is normalized.
+func (t Token) names(project string) bool {
+	for _, r := range t.Projects {
+		if r.Name == project {
+			return true
+		}
+	}
+	return false
+}
+
+// RevokeAll revokes the tokens of p's that a sweep picks, and returns them as they
+// were and the last revision. Several transactions may be needed; where one fails,
+// what the ones before it revoked is returned with the error.
+func (s *Service) RevokeAll(ctx context.Context, p Principal, w Sweep) (revoked []Token, rev uint64, err error) {
+	picked, err := s.Swept(ctx, p, w)
+	for len(picked) > 0 && err == nil {
+		step := picked[:min(len(picked), sweepStep)]
+		picked = picked[len(step):]
+		var done []Token
+		var at uint64
+		at, err = s.update(ctx, func(c *change) error {
+			done = nil
+			for _, t := range step {
+				ok, err := c.revoke(p, t.ID)
+				if err != nil {
+					return err
+				}
+				if ok {
+					done = append(done, t)
+				}
+			}
+			return nil
+		})
+		if err == nil {
+			revoked, rev = append(revoked, done...), at
+		}
+	}
+	if len(revoked) > 0 {
+		s.log.InfoContext(ctx, "tokens revoked", "count", len(revoked), "by", p.UserID)
+	}
+	return revoked, rev, err
+}
