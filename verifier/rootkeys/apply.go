@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/verifier"
 )
 
 // Apply brings the store further along its issuer's history. head is where the
@@ -173,8 +174,8 @@ func (w *writer) token(t *Token) error {
 			return err
 		}
 		if b != nil {
-			old, _, err := decodeToken(b, "")
-			if err != nil {
+			var old verifier.Record
+			if _, err := decodeToken(&old, b, ""); err != nil {
 				return w.s.damaged(keyText(key), err)
 			}
 			if !old.RevokedAt.IsZero() {

@@ -104,9 +104,9 @@ func encodeToken(t *Token) ([]byte, error) {
 	return b, nil
 }
 
-// decodeToken reads a token's record. The caveats are parts of b; the location is
-// the string like where it equals that.
-func decodeToken(b []byte, like string) (rec verifier.Record, user [16]byte, err error) {
+// decodeToken reads a token's record into rec. The caveats are parts of b; the
+// location is the string like where it equals that.
+func decodeToken(rec *verifier.Record, b []byte, like string) (user [16]byte, err error) {
 	d := newDecoder(b, encoding)
 	flags := d.flags()
 	copy(user[:], d.bytes(16))
@@ -125,7 +125,7 @@ func decodeToken(b []byte, like string) (rec verifier.Record, user [16]byte, err
 		rec.RevokedAt = time.UnixMilli(d.int())
 		rec.RevokedWhy = d.text()
 	}
-	return rec, user, d.end()
+	return user, d.end()
 }
 
 // named is the record of a user or a project.

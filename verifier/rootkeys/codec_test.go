@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/rind-dev/rind/verifier"
 )
 
 // anyToken draws tokens that a store takes.
@@ -41,7 +43,8 @@ func TestTokensReadAsWritten(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		rec, user, err := decodeToken(b, "")
+		var rec verifier.Record
+		user, err := decodeToken(&rec, b, "")
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -56,10 +59,10 @@ func TestTokensReadAsWritten(t *testing.T) {
 			rt.Fatalf("reads as\n%+v, written\n%+v", got, tok)
 		}
 		cut := rapid.IntRange(0, len(b)-1).Draw(rt, "cut")
-		if _, _, err := decodeToken(b[:cut], ""); err == nil {
+		if _, err := decodeToken(&verifier.Record{}, b[:cut], ""); err == nil {
 			rt.Fatalf("reads without its last %d bytes", len(b)-cut)
 		}
-		if _, _, err := decodeToken(append(bytes.Clone(b), 0), ""); err == nil {
+		if _, err := decodeToken(&verifier.Record{}, append(bytes.Clone(b), 0), ""); err == nil {
 			rt.Fatal("reads with a byte behind it")
 		}
 	})
@@ -69,7 +72,7 @@ func TestDecodersRefuse(t *testing.T) {
 	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1} // 2^64-1
 	head := append([]byte{encoding, 0}, make([]byte, 48)...)
 	with := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-	token := func(b []byte) error { _, _, err := decodeToken(b, ""); return err }
+	token := func(b []byte) error { _, err := decodeToken(&verifier.Record{}, b, ""); return err }
 	name := func(b []byte) error { _, err := decodeNamed(b); return err }
 	for what, err := range map[string]error{
 		"token: nothing":                 token(nil),
@@ -113,7 +116,7 @@ func TestDecodingHostileBytesAllocatesLittle(t *testing.T) {
 	for _, tail := range [][]byte{{0xff, 0xff, 0x7f}, {1, 'x', 0xff, 0xff, 0xff, 0x7f}, {1, 'x', 64}} {
 		b := append(bytes.Clone(head), tail...)
 		if n := testing.AllocsPerRun(10, func() {
-			if _, _, err := decodeToken(b, ""); err == nil {
+			if _, err := decodeToken(&verifier.Record{}, b, ""); err == nil {
 				t.Fatal("read")
 			}
 		}); n > 4 {

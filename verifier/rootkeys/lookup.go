@@ -25,56 +25,86 @@ func (s *Store) Lookup(ctx context.Context, tokenID, project string) (verifier.R
 		return verifier.Record{}, verifier.ErrUnknownToken // Apply takes no other id
 	}
 	var rec verifier.Record
-	err := s.read(func(r *reader) (err error) {
-		rec, err = s.lookup(r, id, project)
-		return err
-	})
+	err := s.read(func(r *reader) error { return s.lookup(r, &rec, id, project) })
 	if err != nil {
 		return verifier.Record{}, fmt.Errorf("rootkeys: look up a token: %w", err)
 	}
 	return rec, nil
 }
 
-func (s *Store) lookup(r *reader, id [16]byte, project string) (verifier.Record, error) {
+func (s *Store) lookup(r *reader, rec *verifier.Record, id [16]byte, project string) error {
 	if r.filling {
-		return verifier.Record{}, ErrFilling
+		return ErrFilling
 	}
+	if project == "" || len(project) > maxText { // of these there is no project
+		return s.lookupFile(r, rec, id, "")
+	}
+	hash := s.answers.hash(r, id, project)
+	if a := s.answers.recall(r, hash, func(a *answer) bool { return a.id == id && a.rec.Project.Name == project }); a != nil {
+		*rec = a.rec
+		return nil
+	}
+	if err := s.lookupFile(r, rec, id, project); err != nil {
+		return err
+	}
+	if rec.Project.Name == project {
+		s.answers.note(r, hash, answer{id, *rec})
+	}
+	return nil
+}
+
+// lookupFile reads the record of a token, and what is not remembered of its owner and
+// the project.
+func (s *Store) lookupFile(r *reader, rec *verifier.Record, id [16]byte, project string) error {
 	sealed, err := s.find(r, kindToken, id[:], nil)
 	if err != nil {
-		return verifier.Record{}, err
+		return err
 	}
 	if sealed == nil {
-		return verifier.Record{}, verifier.ErrUnknownToken
+		return verifier.ErrUnknownToken
 	}
 	content, err := s.openFound(r, make([]byte, 0, len(sealed)), sealed) // its caveats are the caller's
 	if err != nil {
-		return verifier.Record{}, err
+		return err
 	}
-	rec, user, err := decodeToken(content, r.location)
+	user, err := decodeToken(rec, content, r.location)
 	if err != nil {
-		return verifier.Record{}, s.damaged(keyText(r.key()), err)
+		return s.damaged(keyText(r.key()), err)
 	}
 	r.location = rec.Location
-	if len(project) > maxText {
-		project = "" // no project has the name
+	hash := s.standings.hash(r, user, project)
+	c := s.standings.recall(r, hash, func(c *standing) bool {
+		return c.user == user && c.project() != "" && c.project()[uuidLen:] == project
+	})
+	if c != nil {
+		c.complete(rec)
+		return nil
 	}
-	if s.standing.recall(r, &rec, user, project) {
-		return rec, nil
+	read, err := s.standing(r, user, project)
+	if err != nil {
+		return err
 	}
-	c := &standing{generation: r.generation, user: user}
+	read.complete(rec)
+	if read.project() != "" {
+		s.standings.note(r, hash, read)
+	}
+	return nil
+}
+
+// standing reads a token's owner and the project, if it is about one.
+func (s *Store) standing(r *reader, user [16]byte, project string) (standing, error) {
+	c := standing{user: user}
 	r.text = appendUUID(r.text[:0], user[:])
-	if err := s.owner(r, c); err != nil {
-		return verifier.Record{}, err
+	if err := s.owner(r, &c); err != nil {
+		return c, err
 	}
 	if project != "" {
-		if err := s.project(r, c, project); err != nil {
-			return verifier.Record{}, err
+		if err := s.project(r, &c, project); err != nil {
+			return c, err
 		}
 	}
 	c.text = string(r.text)
-	c.complete(&rec)
-	s.standing.note(r, user, project, c)
-	return rec, nil
+	return c, nil
 }
 
 // owner reads the token's owner, and appends the name to r.text.

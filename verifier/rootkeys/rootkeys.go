@@ -105,7 +105,8 @@ type Store struct {
 	closed  bool          // read and written by the holder of writing
 	kept    kept          // what lookups read with
 
-	standing *standingTable // what they read of late
+	answers   memory[answer]   // what they answered of late
+	standings memory[standing] // and what they read for it
 
 	state atomic.Pointer[state] // of the last commit
 	heard atomic.Int64          // Unix nanoseconds; 0: never
@@ -134,7 +135,8 @@ func Open(path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly, writing: make(chan struct{}, 1), standing: newStandingTable()}
+	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly, writing: make(chan struct{}, 1),
+		answers: newMemory[answer](answersKept), standings: newMemory[standing](standingsKept)}
 	if err := s.prepare(); err != nil {
 		s.closeFile()
 		return nil, err

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// oneCase is something to measure: the check of the i-th request, over and over.
+type oneCase struct {
+	name  string
+	check func(i int) error
+	texts []string // what arrives with the requests; nil: it is in the caches anyhow
+	cores int      // on how many goroutines at once; 0: 1
+	wall  bool     // it is another process that works: compare elapsed time
+
+	n            int             // how often in a round
+	at           int             // the next request
+	cpu, elapsed []time.Duration // for a hundred, in each round
+}
+
+// Names of cases that the report relates to each other.
+const (
+	asIssued     = "rind, as issued"
+	onceIssued   = "rind, as issued, tokens seen once"
+	onceNarrowed = "rind, one caveat of the holder's, tokens seen once"
+	onceOpaque   = "opaque, tokens seen once"
+	narrowed     = "rind, one caveat of the holder's"
+	twoCores     = "rind, as issued, on two cores"
+	opaques      = "opaque, SHA-256, db.View"
+	classics     = "macaroon.v2, encoding/json, db.View"
+	hs256        = "golang-jwt v5 HS256"
+	eddsa        = "golang-jwt v5 EdDSA"
+	pasetos      = "go-paseto v4 public"
+	selects      = "PostgreSQL SELECT by primary key"
+)
+
+// slice is how long a case works in a round, about.
+const slice = 25 * time.Millisecond
+
+func (h *house) cases(ctx context.Context) ([]*oneCase, func(), error) {
+	hmac, ed, err := jwtCases()
+	if err != nil {
+		return nil, nil, err
+	}
+	again, err := h.draw(seenAgain)
+	if err != nil {
+		return nil, nil, err
+	}
+	once, err := h.draw(seenOnce)
+	if err != nil {
+		return nil, nil, err
+	}
+	cases := []*oneCase{
+		{name: asIssued, texts: again.issued, check: h.verify(ctx, again, again.issued)},
+		{name: narrowed, texts: again.narrowed, check: h.verify(ctx, again, again.narrowed)},
+		{name: twoCores, texts: again.issued, check: h.verify(ctx, again, again.issued), cores: 2},
+		{name: opaques, texts: again.opaque, check: h.opaqueLookup(again)},
+		{name: onceIssued, texts: once.issued, check: h.verify(ctx, once, once.issued)},
+		{name: onceNarrowed, texts: once.narrowed, check: h.verify(ctx, once, once.narrowed)},
+		{name: onceOpaque, texts: once.opaque, check: h.opaqueLookup(once)},
+		{name: classics, texts: again.issued, check: h.classic(again)},
+		{name: hs256, check: hmac},
+		{name: eddsa, check: ed},
+		{name: pasetos, check: pasetoCase()},
+	}
+	sel, done, err := postgres(ctx, h.tokens, again)
+	if err != nil {
+		fmt.Println("PostgreSQL is left out:", err)
+		return cases, func() {}, nil
+	}
+	return append(cases, &oneCase{name: selects, texts: again.opaque, check: sel, wall: true}), done, nil
+}
+
+// measure runs every case in every round, in another order each time.
+func measure(cases []*oneCase, rounds int) error {
+	for _, c := range cases {
+		if err := c.calibrate(); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	for range rounds {
+		order := rand.Perm(len(cases))
+		for _, i := range order {
+			c := cases[i]
+			runtime.GC() // the garbage of one case is not the next one's
+			cpu, elapsed, err := c.round(c.n)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			c.elapsed = append(c.elapsed, elapsed/time.Duration(c.n/100))
+			c.cpu = append(c.cpu, cpu/time.Duration(c.n/100))
+		}
+	}
+	return nil
+}
+
+// round makes n checks on each core, some at a time. What arrives with a request is
+// read before the clock of CPU time starts: it comes from the network, and is in the
+// processor's caches when the check begins. Elapsed time has it all.
+func (c *oneCase) round(n int) (cpu, elapsed time.Duration, err error) {
+	cores := max(1, c.cores)
+	begun, used, errs := time.Now(), make([]time.Duration, cores), make([]error, cores)
+	var wg sync.WaitGroup
+	for core := range cores {
+		from := c.at + core*seenAgain/cores
+		wg.Go(func() { used[core], errs[core] = c.run(from, n) })
+	}
+	wg.Wait()
+	c.at += n
+	elapsed = time.Since(begun)
+	for _, u := range used {
+		cpu += u
+	}
+	return cpu, elapsed, errors.Join(errs...)
+}
+
+func (c *oneCase) run(from, n int) (cpu time.Duration, err error) {
+	const some = 100
+	for ; n > 0; n -= some {
+		if c.texts != nil {
+			c.arrive(from, some)
+		}
+		before := cpuTime()
+		for i := from; i < from+some; i++ {
+			if err := c.check(i); err != nil {
+				return 0, err
+			}
+		}
+		cpu += cpuTime() - before
+		from += some
+	}
+	return cpu, nil
+}
+
+// touched keeps the compiler from leaving out what arrive does.
+var touched atomic.Uint64
+
+func (c *oneCase) arrive(from, n int) {
+	sum := uint64(0)
+	for i := from; i < from+n; i++ {
+		text := c.texts[i%len(c.texts)]
+		for at := 0; at < len(text); at += 32 {
+			sum += uint64(text[at])
+		}
+	}
+	touched.Add(sum)
+}
+
+// calibrate finds how many checks fit into a slice, in hundreds, once all requests
+// were made once, so that every page that they need is mapped.
+func (c *oneCase) calibrate() error {
+	if _, _, err := c.round(max(len(c.texts), 1000) / 100 * 100); err != nil {
+		return err
+	}
+	const some = 2000
+	_, elapsed, err := c.round(some)
+	c.n = max(100, int(slice*some/elapsed)/100*100)
+	return err
+}
+
+// cpuTime is what this process has used, in user and system mode.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func median(list []float64) float64 {
+	sorted := slices.Sorted(slices.Values(list))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// ratio is the median of a's time over b's inside the rounds.
+func ratio(a, b []time.Duration) float64 {
+	rs := make([]float64, len(a))
+	for i := range a {
+		rs[i] = float64(a[i]) / float64(b[i])
+	}
+	return median(rs)
+}
+
+// micros is the median in microseconds of times that are for a hundred.
+func micros(ts []time.Duration) float64 {
+	fs := make([]float64, len(ts))
+	for i, t := range ts {
+		fs[i] = float64(t) / 100 / float64(time.Microsecond)
+	}
+	return median(fs)
+}
+
+func report(w io.Writer, cases []*oneCase, rounds int) {
+	by := map[string]*oneCase{}
+	for _, c := range cases {
+		by[c.name] = c
+	}
+	base := by[asIssued]
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "medians of %d rounds\tCPU µs\telapsed µs\t× a token as issued\t\n", rounds)
+	for _, c := range cases {
+		if c.cores > 1 || c.wall { // CPU time of the process says nothing here
+			fmt.Fprintf(t, "%s\t\t%.2f\t%.2f\t\n", c.name, micros(c.elapsed), ratio(c.elapsed, base.elapsed))
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.2f\t\n", c.name, micros(c.cpu), micros(c.elapsed), c.over(base))
+	}
+	t.Flush()
+	fmt.Fprintln(w)
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	goal := func(what string, got float64, least bool, want float64) {
+		sign, held := "at most", got <= want
+		if least {
+			sign, held = "at least", got >= want
+		}
+		verdict := "holds"
+		if !held {
+			verdict = "DOES NOT HOLD"
+		}
+		fmt.Fprintf(t, "%s\t%.2f\t%s %.1f\t%s\n", what, got, sign, want, verdict)
+	}
+	goal("as issued / opaque lookup", base.over(by[opaques]), false, 1)
+	goal("one caveat of the holder's / opaque lookup", by[narrowed].over(by[opaques]), false, 1.3)
+	goal("tokens seen once: as issued / opaque lookup", by[onceIssued].over(by[onceOpaque]), false, 1)
+	goal("tokens seen once: one caveat of the holder's / opaque lookup", by[onceNarrowed].over(by[onceOpaque]), false, 1.3)
+	goal("macaroon.v2 / as issued", by[classics].over(base), true, 4)
+	goal("HS256 / as issued", by[hs256].over(base), true, 2)
+	goal("two cores over one, checks a second", 2*ratio(base.elapsed, by[twoCores].elapsed), true, 1.9)
+	if c := by[selects]; c != nil {
+		goal("PostgreSQL / as issued", c.over(base), true, 20)
+	}
+	t.Flush()
+}
+
+// over is the median of c's time over d's inside the rounds: of CPU time, unless
+// one of them works in another process.
+func (c *oneCase) over(d *oneCase) float64 {
+	if c.wall || d.wall {
+		return ratio(c.elapsed, d.elapsed)
+	}
+	return ratio(c.cpu, d.cpu)
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+const (
+	location = "packages.example.org"
+	perOwner = 20 // tokens of a user, who has one project
+	batch    = 20_000
+)
+
+var (
+	start  = time.Unix(1_800_000_000, 0)
+	key    = bytes.Repeat([]byte{7}, rootkeys.KeySize)
+	issuer = "00000000-0000-4000-8000-000000000001"
+
+	opaqueBucket  = []byte("opaque")  // SHA-256 of an opaque token → what it allows
+	classicBucket = []byte("classic") // id of a macaroon → its root key and state, as JSON
+)
+
+func uuid(kind, n int) string { return fmt.Sprintf("0190%04x-0000-7000-8000-%012x", kind, n) }
+
+// The ids are in the order in which they were made, as those of version 7 are.
+func tokenID(n int) string   { return uuid(1, n) }
+func userID(n int) string    { return uuid(2, n/perOwner) }
+func projectID(n int) string { return uuid(3, n/perOwner) }
+func project(n int) string   { return fmt.Sprintf("project-%06d", n/perOwner) }
+
+func derived(what string, n int) []byte {
+	b := sha256.Sum256(fmt.Appendf(nil, "%s %d", what, n))
+	return b[:]
+}
+
+// opaque is the text of an opaque token.
+func opaque(n int) string { return fmt.Sprintf("ghp_%x", derived("opaque token", n)[:20]) }
+
+// issued is token n with three caveats: its user, its project, its life.
+func issued(n int) (token.Token, error) {
+	return token.Mint(derived("root key", n), tokenID(n), location, [][]byte{
+		caveats.User(userID(n)).Append(nil),
+		caveats.ProjectNames{project(n)}.Append(nil),
+		caveats.Life{ExpiresAt: start.Unix() + 86400, NotBefore: start.Unix() - 60}.Append(nil),
+	})
+}
+
+// makeStore fills a root-key store, unless it is there.
+func makeStore(ctx context.Context, path string, tokens int) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	begun := time.Now()
+	making := path + ".new"
+	os.Remove(making)
+	if err := fillKeys(ctx, making, tokens); err != nil {
+		return err
+	}
+	if err := fillPeers(making, tokens); err != nil {
+		return err
+	}
+	fi, err := os.Stat(making)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("a store of %d tokens: %d MB, made in %v\n", tokens, fi.Size()>>20, time.Since(begun).Round(time.Second))
+	return os.Rename(making, path)
+}
+
+// fillKeys applies the change sets of an issuer, batch tokens in each.
+func fillKeys(ctx context.Context, path string, tokens int) error {
+	s, err := rootkeys.Open(path, rootkeys.Options{Key: key})
+	if err != nil {
+		return err
+	}
+	sets := uint64((tokens + batch - 1) / batch)
+	for r := uint64(1); r <= sets; r++ {
+		from := int(r-1) * batch
+		set := rootkeys.ChangeSet{Revision: r, Time: start}
+		for n := from; n < min(from+batch, tokens); n++ {
+			if n%perOwner == 0 {
+				set.Changes = append(set.Changes,
+					rootkeys.Change{User: &rootkeys.User{ID: userID(n), Name: "user-" + project(n)}},
+					rootkeys.Change{Project: &rootkeys.Project{ID: projectID(n), Name: project(n), Members: map[string]string{userID(n): "owner"}}})
+			}
+			t, err := issued(n)
+			if err != nil {
+				return err
+			}
+			set.Changes = append(set.Changes, rootkeys.Change{Token: &rootkeys.Token{
+				ID: t.ID, UserID: userID(n), Location: t.Location, Caveats: t.Caveats, Signature: t.Signature[:], ExpiresAt: start.Add(24 * time.Hour)}})
+		}
+		head := rootkeys.Position{Issuer: issuer, Epoch: 1, Revision: sets}
+		if err := s.Apply(ctx, head, []rootkeys.ChangeSet{set}); err != nil {
+			s.Close()
+			return err
+		}
+	}
+	return s.Close()
+}
+
+// classicRecord is what a verifier that holds root keys keeps, in the usual way.
+type classicRecord struct {
+	RootKey  []byte `json:"root_key"`
+	User     string `json:"user"`
+	UserName string `json:"user_name"`
+	Project  string `json:"project"`
+	Expires  int64  `json:"expires"`
+	Revoked  bool   `json:"revoked"`
+}
+
+// opaqueRecord is expiry, user, project id and name, one after the other.
+func opaqueRecord(n int) []byte {
+	b := binary.BigEndian.AppendUint64(nil, uint64(start.Unix()+86400))
+	b = append(b, userID(n)...)
+	b = append(b, projectID(n)...)
+	return append(b, project(n)...)
+}
+
+// fillPeers puts the records of the peers that look up into buckets beside.
+func fillPeers(path string, tokens int) error {
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	type hashed struct {
+		sum [32]byte
+		n   int
+	}
+	opaques := make([]hashed, tokens)
+	for n := range opaques {
+		opaques[n] = hashed{sha256.Sum256([]byte(opaque(n))), n}
+	}
+	slices.SortFunc(opaques, func(a, b hashed) int { return bytes.Compare(a.sum[:], b.sum[:]) })
+	for from := 0; from < tokens; from += batch {
+		err := db.Update(func(tx *bbolt.Tx) error {
+			o, err := tx.CreateBucketIfNotExists(opaqueBucket)
+			if err != nil {
+				return err
+			}
+			c, err := tx.CreateBucketIfNotExists(classicBucket)
+			if err != nil {
+				return err
+			}
+			for n := from; n < min(from+batch, tokens); n++ {
+				if err := o.Put(opaques[n].sum[:], opaqueRecord(opaques[n].n)); err != nil {
+					return err
+				}
+				b, err := json.Marshal(classicRecord{derived("root key", n), userID(n), "user-" + project(n), project(n), start.Unix() + 86400, false})
+				if err != nil {
+					return err
+				}
+				if err := c.Put([]byte(tokenID(n)), b); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
