@@ -6,10 +6,11 @@
 // Open a root-key store, keep it current, verify, and act on the grant:
 //
 //	keys, err := rootkeys.Open("rootkeys.db", rootkeys.Options{Key: key})
-//	follower := replication.New(replication.Config{Source: issuer, Store: keys})
+//	issuer, err := replication.NewRemote(replication.RemoteConfig{URL: url, SecretFile: file})
+//	follower := replication.New(replication.Config{Remote: issuer, Store: keys})
 //	go follower.Run(ctx)
 //
-//	grant, err := verifier.New(keys).Verify(ctx, text, verifier.Request{
+//	grant, err := verifier.New(follower).Verify(ctx, text, verifier.Request{
 //		Action:  caveats.ActionUpload,
 //		Project: nameFromTheForm,
 //	})

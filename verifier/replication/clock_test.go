@@ -151,6 +151,7 @@ func TestClockSetBackWhileStopped(t *testing.T) {
 // TestIssuersClockIsSet moves the issuer's clock. It decides nothing, and Status says
 // how far it is off.
 func TestIssuersClockIsSet(t *testing.T) {
+	t.Parallel()
 	for name, by := range map[string]time.Duration{"forward": time.Hour, "back": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			c := &clocks{}

@@ -58,6 +58,7 @@ func check(err error) {
 // TestEmbeddingModule builds a module outside of this repository that embeds a
 // verifier, looks at what is in its binary, and runs it against a real issuer.
 func TestEmbeddingModule(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

@@ -162,6 +162,7 @@ func (m *model) check() {
 // TestRandomHistories does random things to an issuer and to two verifiers, one of
 // them late, and compares what the verifiers answer with a model.
 func TestRandomHistories(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t, func(o *origin) { o.keep = 64 })
 	secrets := []string{o.secretFile("berlin"), o.secretFile("paris")}
 	_, _, err := o.CreateProject(t.Context(), alice, "other")

@@ -84,6 +84,7 @@ func lines(from io.Reader, fn func(line []byte) error) error {
 // behind the second, and so on, until they are whole. Nothing of a frame that was cut
 // is used, and all arrives in the end.
 func TestCutAtEveryByte(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{feed.PathSnapshot, feed.PathStream} {
 		t.Run(path[strings.LastIndexByte(path, '/')+1:], func(t *testing.T) {
 			o := newOrigin(t)
@@ -261,6 +262,7 @@ func TestLateStream(t *testing.T) {
 // TestHalfOpen lets the connection stand and nothing come through it, as a router does
 // that lost its power. The follower notices and connects anew.
 func TestHalfOpen(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t)
 	var streams atomic.Int64
 	url := proxy(t, o, func(ctx context.Context, path string, to io.Writer, from io.Reader) error {

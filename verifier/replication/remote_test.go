@@ -201,6 +201,7 @@ func TestSecretRevoked(t *testing.T) {
 
 // TestOneSecretForTwo shows that two that share a secret do not fight in a loop.
 func TestOneSecretForTwo(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t)
 	file := o.secretFile("berlin")
 	usual := func(r *replica) {
