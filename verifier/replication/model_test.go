@@ -97,6 +97,18 @@ func (m *model) step() {
 			must(err)
 			tok.revoked = true
 		},
+		"restrict": func() {
+			if len(m.tokens) == 0 {
+				return
+			}
+			tok := rapid.SampledFrom(m.tokens).Draw(m.t, "token")
+			if tok.revoked || tok.projects != nil || m.frozen[tok.owner] || !m.members[project][tok.owner] {
+				return
+			}
+			_, _, err := m.o.Restrict(ctx, people[tok.owner], tok.id, issuer.RestrictRequest{Projects: []string{project}})
+			must(err)
+			tok.projects = []string{project}
+		},
 		"freeze": func() { m.o.user(people[who], true); m.frozen[who] = true },
 		"thaw":   func() { m.o.user(people[who], false); m.frozen[who] = false },
 		"add": func() {
@@ -113,9 +125,8 @@ func (m *model) step() {
 				m.members[project]["bob"] = false
 			}
 		},
-		// Restricting a token, and deleting a project and making it anew, come here
-		// once an issuer does that: a token of the project that was deleted must not
-		// reach the one that has its name.
+		// Deleting a project and making it anew come here once an issuer does that: a
+		// token of the project that was deleted must not reach the one that has its name.
 		"restart issuer":   func() { m.o.stop(); m.o.start() },
 		"disconnect":       func() { m.o.cut() },
 		"restart verifier": func() { r.stop(); r.start() },
@@ -137,7 +148,7 @@ func (m *model) step() {
 			}
 		},
 	}
-	names := []string{"mint", "mint", "mint", "revoke", "revoke", "freeze", "thaw", "thaw", "add", "remove", "restart issuer", "disconnect", "restart verifier", "compact", "ask"}
+	names := []string{"mint", "mint", "mint", "revoke", "revoke", "restrict", "restrict", "freeze", "thaw", "thaw", "add", "remove", "restart issuer", "disconnect", "restart verifier", "compact", "ask"}
 	steps[rapid.SampledFrom(names).Draw(m.t, "step")]()
 }
 
