@@ -86,7 +86,8 @@ func (s *Sealer) Format(f fmt.State, _ rune) { io.WriteString(f, "seal.Sealer") 
 
 // LoadKey reads a key file: 64 hex digits and a newline, mode 0600 or 0400. It
 // makes one where create is set and none is there. The path may be a symbolic
-// link, as mounted secrets are; what counts is the mode of the file behind it.
+// link, as mounted secrets are; what counts is the mode of the file behind it. In
+// systemd's $CREDENTIALS_DIRECTORY the mode may be 0440.
 func LoadKey(path string, create bool) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && create {
@@ -100,7 +101,7 @@ func LoadKey(path string, create bool) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: key file: %w", err)
 	}
-	if fi.Mode().Perm()&0o077 != 0 {
+	if fi.Mode().Perm()&othersBits(path) != 0 {
 		return nil, fmt.Errorf("seal: the key file %s may be read by others (mode %04o): run 'chmod 600 %s': %w", path, fi.Mode().Perm(), path, fs.ErrPermission)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 4*KeySize))
@@ -112,6 +113,17 @@ func LoadKey(path string, create bool) ([]byte, error) {
 		return nil, fmt.Errorf("seal: the key file %s does not hold a key (%d hex digits): restore it from a backup", path, 2*KeySize)
 	}
 	return key, nil
+}
+
+// othersBits are the bits of a key file's mode that may not be set. In the folder of
+// systemd's credentials, which belongs to one service, a file that its user may read
+// has the group's bit set: what is seen there is the mask of an access control list.
+func othersBits(path string) fs.FileMode {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir != "" && filepath.Dir(filepath.Clean(path)) == filepath.Clean(dir) {
+		return 0o037
+	}
+	return 0o077
 }
 
 // createKey writes a new key, durable before it is used: to a name of its own

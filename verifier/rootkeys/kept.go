@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/rind-dev/rind/internal/seal"
 )
 
 // To begin and end a read transaction costs bbolt as much as to find a record, so
@@ -43,6 +45,7 @@ type reader struct {
 	tx         *bbolt.Tx
 	records    *bbolt.Bucket
 	cursor     *bbolt.Cursor // over records
+	sealer     *seal.Sealer  // of the file that tx is of
 	filling    bool
 
 	name     []byte // a record's key, behind recordsName
@@ -130,11 +133,11 @@ func (s *Store) read(fn func(*reader) error) (err error) {
 
 func (s *Store) begin(r *reader) error {
 	r.generation = s.kept.generation.Load()
-	tx, err := s.beginRead()
+	tx, sealer, err := s.beginRead()
 	if err != nil {
 		return err
 	}
-	r.tx = tx
+	r.tx, r.sealer = tx, sealer
 	if s.kept.generation.Load() != r.generation {
 		r.generation |= 1 // a write began meanwhile, and it may be of before or after that: for once only
 	}
@@ -145,8 +148,9 @@ func (s *Store) begin(r *reader) error {
 	return nil
 }
 
-func (s *Store) beginRead() (*bbolt.Tx, error) {
+func (s *Store) beginRead() (*bbolt.Tx, *seal.Sealer, error) {
 	s.swap.RLock()
 	defer s.swap.RUnlock()
-	return s.db.Begin(false)
+	tx, err := s.db.Begin(false)
+	return tx, s.sealer, err
 }

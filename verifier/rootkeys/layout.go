@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/rind-dev/rind/internal/seal"
 )
 
 // Layout is the version of the file's layout that this package writes.
@@ -171,13 +173,17 @@ func (s *Store) putMeta(tx *bbolt.Tx, key, value []byte) error {
 func (s *Store) get(records *bbolt.Bucket, key []byte) ([]byte, error) {
 	v := records.Get(key)
 	if v == nil {
-		return nil, s.checkGap(records, key)
+		return nil, s.checkGap(s.sealer, records, key)
 	}
 	return s.open(key, v)
 }
 
-func (s *Store) open(key, sealed []byte) ([]byte, error) {
-	b, err := s.sealer.Open([]byte{}, sealed, recordsName+string(key))
+// open opens a record for who holds the store's writing. A lookup has a sealer of its
+// own, that of its transaction.
+func (s *Store) open(key, sealed []byte) ([]byte, error) { return s.openBy(s.sealer, key, sealed) }
+
+func (s *Store) openBy(sealer *seal.Sealer, key, sealed []byte) ([]byte, error) {
+	b, err := sealer.Open([]byte{}, sealed, recordsName+string(key))
 	if err != nil {
 		return nil, s.damaged(keyText(key), err)
 	}
@@ -187,11 +193,11 @@ func (s *Store) open(key, sealed []byte) ([]byte, error) {
 // checkGap opens the records on either side of where a key would be. A record whose
 // key was damaged is found by nobody, but it lies there still, and does not open
 // under the key that it has now: so it is an error, not a token that was never issued.
-func (s *Store) checkGap(records *bbolt.Bucket, key []byte) error {
+func (s *Store) checkGap(sealer *seal.Sealer, records *bbolt.Bucket, key []byte) error {
 	c := records.Cursor()
 	k, v := c.Seek(key)
 	if k != nil {
-		if _, err := s.open(k, v); err != nil {
+		if _, err := s.openBy(sealer, k, v); err != nil {
 			return err
 		}
 		k, v = c.Prev()
@@ -201,7 +207,7 @@ func (s *Store) checkGap(records *bbolt.Bucket, key []byte) error {
 	if k == nil {
 		return nil
 	}
-	_, err := s.open(k, v)
+	_, err := s.openBy(sealer, k, v)
 	return err
 }
 

@@ -184,7 +184,7 @@ func (s *Store) find(r *reader, kind byte, id, more []byte) (sealed []byte, err 
 	r.name = append(append(r.name, id...), more...)
 	k, v := r.cursor.Seek(r.key())
 	if !bytes.Equal(k, r.key()) {
-		return nil, s.checkGap(r.records, r.key())
+		return nil, s.checkGap(r.sealer, r.records, r.key())
 	}
 	if v == nil {
 		v = []byte{} // what is no value does not open
@@ -194,7 +194,7 @@ func (s *Store) find(r *reader, kind byte, id, more []byte) (sealed []byte, err 
 
 // openFound opens what find found and appends it to dst.
 func (s *Store) openFound(r *reader, dst, sealed []byte) ([]byte, error) {
-	b, err := s.sealer.OpenBytes(dst, sealed, r.name)
+	b, err := r.sealer.OpenBytes(dst, sealed, r.name)
 	if err != nil {
 		return nil, s.damaged(keyText(r.key()), err)
 	}

@@ -84,6 +84,11 @@ type Options struct {
 	// the issuer's own key may serve.
 	Key []byte
 
+	// OldKey is the key before Key, where one is to take the place of the other. A
+	// store that is still sealed with it is sealed anew when it is opened for writing,
+	// as Rotate does.
+	OldKey []byte
+
 	// Timeout is how long Open waits for another process to let go of the
 	// file: 2 s where it is 0.
 	Timeout time.Duration
@@ -123,13 +128,9 @@ type Store struct {
 // one that is no root-key store or has a newer layout, and one that was sealed with
 // another key (ErrWrongKey).
 func Open(path string, opt Options) (*Store, error) {
-	master, err := seal.New(opt.Key)
+	sealer, err := sealerOf(opt.Key)
 	if err != nil {
-		return nil, fmt.Errorf("rootkeys: the key of the store: %w", err)
-	}
-	sealer, err := master.Derive("root-key store")
-	if err != nil {
-		return nil, fmt.Errorf("rootkeys: %w", err)
+		return nil, err
 	}
 	db, err := openFile(path, opt)
 	if err != nil {
@@ -137,7 +138,7 @@ func Open(path string, opt Options) (*Store, error) {
 	}
 	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly, writing: make(chan struct{}, 1),
 		answers: newMemory[answer](answersKept), standings: newMemory[standing](standingsKept)}
-	if err := s.prepare(); err != nil {
+	if err := s.openWith(opt); err != nil {
 		s.closeFile()
 		return nil, err
 	}
@@ -156,11 +157,19 @@ func openFile(path string, opt Options) (db *bbolt.DB, err error) {
 		return nil, fmt.Errorf("rootkeys: there is no store: %w", err)
 	}
 	defer recoverFault(path, &err)()
+	var file *os.File
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout:      opt.Timeout,
 		ReadOnly:     opt.ReadOnly,
-		FreelistType: bbolt.FreelistMapType,
+		FreelistType: bbolt.FreelistMapType, // and synced, so that a large store opens at once
+		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		},
 	})
+	if err == nil && !isAt(file, path) {
+		return nil, errors.Join(fmt.Errorf("rootkeys: open %s: another file has taken its place, as when its key is rotated: try again", path), db.Close())
+	}
 	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, fmt.Errorf("rootkeys: %s is in use: another process holds it, probably a 'rind serve' or 'rind gateway' or another program that verifies with it; stop that one, or give each a file of its own (waited %s)", path, opt.Timeout)
 	}
@@ -168,6 +177,17 @@ func openFile(path string, opt Options) (db *bbolt.DB, err error) {
 		return nil, fmt.Errorf("rootkeys: open %s: %w: if the file is damaged, move it away and let a new one be filled from the issuer", path, err)
 	}
 	return db, nil
+}
+
+// isAt tells whether the open file is the one at path, and not one whose place another
+// took while Open waited for it.
+func isAt(file *os.File, path string) bool {
+	a, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(path)
+	return err == nil && os.SameFile(a, b)
 }
 
 // Close waits for what is under way and releases the file.

@@ -1,0 +1,57 @@
+package rootkeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rind-dev/rind/internal/seal"
+)
+
+// LoadKey reads the key of a store from a file: 64 hex digits and a newline, mode
+// 0600 or 0400. A credential of systemd is such a file in $CREDENTIALS_DIRECTORY (in a
+// unit, LoadCredential=rootkeys.key:/etc/rind/rootkeys.key and the path
+// %d/rootkeys.key); there the group may read it as well, because that is how systemd
+// lets the service's user in.
+func LoadKey(path string) ([]byte, error) {
+	key, err := seal.LoadKey(path, false)
+	if err != nil {
+		return nil, fmt.Errorf("rootkeys: %w", err)
+	}
+	return key, nil
+}
+
+// sealerOf derives what seals a store from the operator's key.
+func sealerOf(key []byte) (*seal.Sealer, error) {
+	master, err := seal.New(key)
+	if err != nil {
+		return nil, fmt.Errorf("rootkeys: the key of the store: %w", err)
+	}
+	sealer, err := master.Derive("root-key store")
+	if err != nil {
+		return nil, fmt.Errorf("rootkeys: %w", err)
+	}
+	return sealer, nil
+}
+
+// openWith prepares the store with its key. If it is sealed with the key before that,
+// it is sealed anew.
+func (s *Store) openWith(opt Options) error {
+	err := s.prepare()
+	if len(opt.OldKey) == 0 || !errors.Is(err, ErrWrongKey) {
+		return err
+	}
+	newSealer := s.sealer
+	if s.sealer, err = sealerOf(opt.OldKey); err != nil {
+		return err
+	}
+	if err := s.prepare(); err != nil || s.readOnly {
+		return err
+	}
+	s.writing <- struct{}{}
+	defer s.unlock()
+	if err := s.rotate(context.Background(), newSealer); err != nil {
+		return fmt.Errorf("rootkeys: rotate the key of %s: %w", s.path, err)
+	}
+	return nil
+}
