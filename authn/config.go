@@ -47,6 +47,11 @@ type Config struct {
 	// ErrBusy.
 	MaxHashing int
 
+	// ConfirmDevices has the owner of an account follow a mailed link where somebody gives
+	// a code in a browser and on a network that the account does not know. Set it where
+	// mail arrives.
+	ConfirmDevices bool
+
 	// Breaches are passwords that nobody may take, in addition to those that are easy
 	// to guess; nil: none. The caller closes it.
 	Breaches *BreachList
@@ -73,10 +78,13 @@ type Service struct {
 	open      bool
 	issuer    string
 	passwords *passwords
-	breaches  *BreachList        // nil where there is none
-	party     *webauthn.WebAuthn // nil where keys can't be used
-	now       func() time.Time
-	log       *slog.Logger
+	breaches  *BreachList // nil where there is none
+
+	confirmDevices bool
+
+	party *webauthn.WebAuthn // nil where keys can't be used
+	now   func() time.Time
+	log   *slog.Logger
 
 	linkKey     []byte // signs links
 	recoveryKey []byte // hashes recovery codes
@@ -95,7 +103,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		store: cfg.Store, users: cfg.Users, notifier: cfg.Notifier,
 		open: cfg.OpenRegistration, issuer: cfg.IssuerName, now: cfg.Clock, log: cfg.Logger,
-		breaches: cfg.Breaches,
+		breaches: cfg.Breaches, confirmDevices: cfg.ConfirmDevices,
 	}
 	if s.issuer == "" {
 		s.issuer = "rind"

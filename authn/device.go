@@ -114,7 +114,7 @@ func (s *Service) NoteDevice(ctx context.Context, x Session, o Origin, remember 
 		if u, err = s.signedIn(tx, x); err != nil {
 			return err
 		}
-		if !x.FactorFresh(s.now()) {
+		if x.FactorAt.IsZero() || x.Factor == FactorRemembered || remember && !x.FactorFresh(s.now()) {
 			return ErrFactorStale
 		}
 		old, err := s.loadDevice(tx, u.ID, o)

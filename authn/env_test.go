@@ -146,6 +146,10 @@ func (m *mailbox) PasswordReset(_ context.Context, to Recipient, link Secret, _ 
 	return m.add(sentMail{to: to, kind: "reset", link: link})
 }
 
+func (m *mailbox) ConfirmDevice(_ context.Context, to Recipient, link Secret, _ time.Time, e Event) error {
+	return m.add(sentMail{to: to, kind: e.Kind, link: link})
+}
+
 func (m *mailbox) AccountEvent(_ context.Context, to Recipient, e Event) error {
 	return m.add(sentMail{to: to, kind: e.Kind, args: e.Args})
 }

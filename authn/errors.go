@@ -54,6 +54,7 @@ const (
 	CodeLastKey           = "last_key"           // form: the account takes keys only and would have none
 	CodePasskeyFailed     = "passkey_failed"     // form: unknown, wrong, frozen, all the same
 	CodePasskeyUnverified = "passkey_unverified" // form: the key did not verify its user, so it is one factor only
+	CodeDeviceElsewhere   = "device_elsewhere"   // form: the link was sent for a sign-in in another browser
 	CodeLastAdministrator = "last_administrator" // form: would leave nobody who can administer
 	CodeThrottled         = "throttled"          // form: seconds, minutes (rounded up) until the next attempt
 )

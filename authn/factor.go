@@ -40,11 +40,14 @@ func (u userRecord) mayGive(f Factor) error {
 // the check finds it wrong, that transaction writes the row of that and keeps what
 // the check has written.
 //
+// Where a code could have been phished the Session gets to StageDevice only (askDevice).
+//
 // It serves the Session behind a password as well as one that is SignedIn and
 // gives a factor again.
 func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Factor, check factorCheck) (Session, userRecord, error) {
 	var u userRecord
 	var refused *refusal
+	var ask *deviceLink
 	next := x
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
 		if u, err = s.member(r, x); err == nil {
@@ -81,6 +84,9 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		if next = s.withFactor(x, u, f); done.keeps {
 			next.Factor, next.FactorAt = x.Factor, x.FactorAt
 		}
+		if ask, err = s.askDevice(tx, x, &next, u, o, f); err != nil {
+			return err
+		}
 		if err := giveBack(tx); err != nil {
 			return err
 		}
@@ -92,6 +98,7 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	if err != nil {
 		return Session{}, u, err
 	}
+	s.mailDevice(ctx, u, o, ask)
 	return next, u, nil
 }
 

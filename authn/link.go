@@ -23,6 +23,7 @@ const (
 	PurposeSetup       Purpose = "setup"        // makes the first administrator's account: 24 h
 	PurposeInvitation  Purpose = "invitation"   // makes an account: 7 days
 	PurposeVerifyEmail Purpose = "verify_email" // shows that an address is read: 24 h
+	PurposeDevice      Purpose = "device"       // lets a sign-in with a code go on, in its own browser: 1 h
 	PurposeReset       Purpose = "reset"        // sets a password anew: 1 h
 )
 
@@ -31,6 +32,7 @@ var linkLife = map[Purpose]time.Duration{
 	PurposeSetup:       24 * time.Hour,
 	PurposeInvitation:  7 * 24 * time.Hour,
 	PurposeVerifyEmail: 24 * time.Hour,
+	PurposeDevice:      time.Hour,
 	PurposeReset:       time.Hour,
 }
 
@@ -67,6 +69,7 @@ type linkRecord struct {
 	Email   string    `json:"email,omitempty"`
 
 	Generation uint64 `json:"generation,omitempty"` // of the account, for PurposeReset
+	Session    string `json:"session,omitempty"`    // Session.ID, for PurposeDevice
 }
 
 // newLink makes a link and the key under which putLink stores its record. It is made

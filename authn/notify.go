@@ -23,6 +23,9 @@ type Notifier interface {
 	// Invitation sends an invitation; by is the administrator's username.
 	Invitation(ctx context.Context, to Recipient, by string, link Secret, expires time.Time) error
 
+	// ConfirmDevice sends the link that lets a sign-in go on, with what it is about.
+	ConfirmDevice(ctx context.Context, to Recipient, link Secret, expires time.Time, about Event) error
+
 	// PasswordReset sends the link with which a forgotten password is set anew. A
 	// Recipient without an address gets nothing, after the same work.
 	PasswordReset(ctx context.Context, to Recipient, link Secret, expires time.Time) error
@@ -53,6 +56,7 @@ const (
 	EventPasswordChanged      = "password_changed"       // other sessions ended
 	EventPasswordReset        = "password_reset"         // set anew by a mailed link; all sessions ended
 	EventNewDevice            = "new_device"             // signed in with a browser that the account did not know
+	EventDeviceAsked          = "confirm_device"         // of the mail that ConfirmDevice sends
 	EventFrozen               = "frozen"                 // an administrator froze the account
 	EventUnfrozen             = "unfrozen"               // and let it go again
 	EventAddressInUse         = "address_in_use"         // somebody gave this address for another account; the owner need do nothing

@@ -13,6 +13,8 @@ const (
 	rowPasswordAccepted    = "account.password_accepted"
 	rowSignInFailed        = "account.sign_in_failed"   // why ("password", "frozen", "passkey"); without an account where there is none
 	rowPasskeyAccepted     = "account.passkey_accepted" // key
+	rowDeviceAsked         = "account.device_asked"     // the link to confirm a sign-in was mailed
+	rowDeviceConfirmed     = "account.device_confirmed" // and used
 	rowDeviceAccepted      = "account.device_accepted"  // signed in: the remembered device stood in for the second factor
 	rowDeviceRemembered    = "account.device_remembered"
 	rowDeviceForgotten     = "account.device_forgotten"

@@ -18,6 +18,7 @@ type Stage string
 const (
 	StageNone      Stage = ""          // nobody
 	StagePassword  Stage = "password"  // the password was right; the second factor is missing
+	StageDevice    Stage = "device"    // a code was given where nobody knows the account's owner; the mailed link is missing (ConfirmDevice)
 	StageEnrolling Stage = "enrolling" // the account is not set up: only the pages of NextStep
 	StageSignedIn  Stage = "signed_in" // a second factor was given, or a device stood in for one, and the account is set up
 )
@@ -65,12 +66,13 @@ type Step string
 
 // The steps, in their order.
 const (
-	StepSignIn       Step = "sign_in"
-	StepSecondFactor Step = "second_factor" // VerifyKey, VerifyTOTP or UseRecoveryCode
-	StepVerifyEmail  Step = "verify_email"  // the link in the mail; ResendVerification, ChangeEmail
-	StepAddFactor    Step = "add_factor"    // BeginAddKey, AddKey or BeginTOTP, ConfirmTOTP
-	StepSaveRecovery Step = "save_recovery" // CreateRecoveryCodes, ConfirmRecoveryCodes
-	StepDone         Step = "done"
+	StepSignIn        Step = "sign_in"
+	StepSecondFactor  Step = "second_factor"  // VerifyKey, VerifyTOTP or UseRecoveryCode
+	StepConfirmDevice Step = "confirm_device" // the link in the mail (ConfirmDevice), or VerifyKey
+	StepVerifyEmail   Step = "verify_email"   // the link in the mail; ResendVerification, ChangeEmail
+	StepAddFactor     Step = "add_factor"     // BeginAddKey, AddKey or BeginTOTP, ConfirmTOTP
+	StepSaveRecovery  Step = "save_recovery"  // CreateRecoveryCodes, ConfirmRecoveryCodes
+	StepDone          Step = "done"
 )
 
 // NextStep says what the person has to do next; u is the Session's user.
@@ -80,6 +82,8 @@ func NextStep(x Session, u User) Step {
 		return StepSignIn
 	case x.Stage == StageSignedIn:
 		return StepDone
+	case x.Stage == StageDevice:
+		return StepConfirmDevice
 	case u.HasFactor() && x.Factor == FactorNone:
 		return StepSecondFactor
 	case !u.EmailVerified:
@@ -143,7 +147,7 @@ func (s *Service) enrolled(r kv.Reader, x Session) (userRecord, error) {
 	switch {
 	case err != nil:
 		return u, err
-	case x.Stage == StagePassword:
+	case x.half():
 		return u, ErrForbidden
 	case u.hasFactor() && !x.FactorFresh(s.now()):
 		return u, ErrFactorStale

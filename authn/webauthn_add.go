@@ -79,7 +79,7 @@ func (s *Service) AddKey(ctx context.Context, x Session, o Origin, response []by
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
 		refused = nil
-		if u, err = s.member(tx, x); err == nil && x.Stage == StagePassword {
+		if u, err = s.member(tx, x); err == nil && x.half() {
 			err = ErrForbidden
 		}
 		if err != nil {

@@ -28,6 +28,7 @@ const (
 	MailPasswordReset        = "password_reset"
 	MailResetLink            = "reset_link" // link, expires (time.Time)
 	MailNewDevice            = "new_device"
+	MailConfirmDevice        = "confirm_device" // link, expires (time.Time)
 	MailFrozen               = "frozen"
 	MailUnfrozen             = "unfrozen"
 	MailAddressInUse         = "address_in_use"
@@ -56,6 +57,7 @@ var mailTexts = map[string][3]string{
 	MailPasswordReset:        {"mail.password_reset.subject", "mail.password_reset.text", "mail.password_reset.not_me"},
 	MailResetLink:            {"mail.reset_link.subject", "mail.reset_link.text", "mail.reset_link.not_me"},
 	MailNewDevice:            {"mail.new_device.subject", "mail.new_device.text", "mail.not_me"},
+	MailConfirmDevice:        {"mail.confirm_device.subject", "mail.confirm_device.text", "mail.confirm_device.not_me"},
 	MailFrozen:               {"mail.frozen.subject", "mail.frozen.text", "mail.frozen.not_me"},
 	MailUnfrozen:             {"mail.unfrozen.subject", "mail.unfrozen.text", "mail.frozen.not_me"},
 	MailAddressInUse:         {"mail.address_in_use.subject", "mail.address_in_use.text", "mail.address_in_use.not_me"},

@@ -21,7 +21,9 @@ const (
 	PathLoginTOTP     Path = "/login/totp"
 	PathLoginKey      Path = "/login/key" // GET only
 	PathLoginRecovery Path = "/login/recovery"
-	PathLogout        Path = "/logout" // POST only
+	PathLogout        Path = "/logout"         // POST only
+	PathLoginDevice   Path = "/login/device"   // GET only
+	PathDeviceConfirm Path = "/confirm-device" // with WithLink
 	PathForgot        Path = "/forgot-password"
 	PathReset         Path = "/reset-password" // with WithLink
 
@@ -63,6 +65,7 @@ const (
 	PathTokenNew    Path = "/tokens/new"
 	PathTokenRevoke Path = "/tokens/{id}/revoke"
 
+
 	PathProjects     Path = "/projects"
 	PathProjectNew   Path = "/new-project" // not below /projects/, where a project may be called "new"
 	PathProject      Path = "/projects/{name}"
@@ -85,7 +88,7 @@ const (
 var paths = map[string]Path{
 	"home": PathHome, "login": PathLogin, "login.totp": PathLoginTOTP,
 	"login.recovery": PathLoginRecovery, "logout": PathLogout,
-	"sessions": PathSessions, "session.end": PathSessionEnd, "sessions.end": PathSessionsEnd, "device.forget": PathDeviceForget,
+	"sessions": PathSessions, "session.end": PathSessionEnd, "sessions.end": PathSessionsEnd, "device.forget": PathDeviceForget, "device.confirm": PathDeviceConfirm,
 	"forgot": PathForgot, "reset": PathReset,
 	"setup": PathSetup, "invitation": PathInvitation, "register": PathRegister,
 	"verify": PathVerifyEmail, "verify.resend": PathVerifyEmailResend, "verify.change": PathVerifyEmailChange,

@@ -134,8 +134,8 @@ const (
 // another.
 type LinkInvalidPage struct {
 	Layout
-	Kind string // LinkSetup, LinkInvitation, LinkVerify or LinkReset
-	Why  string // LinkExpired, LinkUsed or LinkUnknown
+	Kind string // LinkSetup, LinkInvitation, LinkVerify, LinkReset or LinkDevice
+	Why  string // LinkExpired, LinkUsed, LinkUnknown or, for LinkDevice, LinkElsewhere
 }
 
 func (LinkInvalidPage) about() about { return about{page: "link_invalid", title: "link_invalid.title"} }

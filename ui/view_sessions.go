@@ -39,3 +39,32 @@ func (SessionsPage) about() about {
 
 // Others tells whether there is more than the session that looks at the page.
 func (v SessionsPage) Others() bool { return len(v.Sessions) > 1 }
+
+// LinkDevice is a one-time link that lets a sign-in go on, for LinkInvalidPage.
+const LinkDevice = "device"
+
+// LinkElsewhere is why such a link does not work in another browser, for
+// LinkInvalidPage.
+const LinkElsewhere = "elsewhere"
+
+// LoginDevicePage says that a link was mailed because neither browser nor network
+// are known, or is where that link leads. Form, with a Link: POST PathDeviceConfirm
+// with link.
+type LoginDevicePage struct {
+	Layout
+	Factors
+	Email    string        // where the link went
+	ValidFor time.Duration // how long it works
+	Link     string        // secret of the link; "" where it is waited for
+	Next     string        // always ""; the links to other factors have none
+}
+
+func (v LoginDevicePage) about() about {
+	if v.Link != "" {
+		return about{page: "login_device", title: "login_device.confirm.title"}
+	}
+	return about{page: "login_device", title: "login_device.title"}
+}
+
+// Others are the ways to give a second factor again.
+func (v LoginDevicePage) Others() []factorLink { return v.links(PathLoginDevice) }

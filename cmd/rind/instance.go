@@ -163,6 +163,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	h.accounts, err = authn.New(authn.Config{
 		Breaches: breaches, Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer,
 		PublicURL: cfg.PublicURL, OpenRegistration: cfg.Registration == config.Open, Logger: log,
+		ConfirmDevices: cfg.Mail.Host != "",
 	})
 	if err != nil {
 		return err
@@ -227,6 +228,7 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 func (h *instance) openMail(cfg config.Config, log *slog.Logger) (mail.Sender, error) {
 	m := cfg.Mail
 	if m.Host == "" {
+		log.Warn("no mail server is configured: mails are files, and nobody is asked by mail to confirm a sign-in from an unknown browser and network")
 		h.outbox = filepath.Join(cfg.DataDir, outboxFolder)
 		return mail.NewOutbox(h.outbox, log)
 	}

@@ -71,6 +71,8 @@ func admins(answer string) cells {
 	return members("404").but(admin, answer)
 }
 
+func mine(answer string) cells { return members("404").but(owner+"|"+stale, answer) }
+
 // enrolling lets in who is at a step, and sends others to theirs.
 func enrolling(step, answer string) cells { return members("303 /tokens").but(step, answer) }
 
@@ -126,6 +128,9 @@ var matrix = map[string]row{
 	"POST /account/totp":     {form: []string{"code", "1"}, answer: members("422").but(factorless, "422", stale, refresh+"%2Faccount%2Ftotp")},
 
 	"GET /account/sessions":             {answer: members("200")},
+	"GET /confirm-device":  {answer: gone},
+	"POST /confirm-device": {answer: gone},
+
 	"POST /account/sessions/:id/end":    {path: "/account/sessions/x/end", answer: members("404")},
 	"POST /account/sessions/end-others": {answer: members("303 /account/sessions")},
 	"POST /account/devices/:id/forget":  {path: "/account/devices/x/forget", answer: members("404")},
@@ -161,6 +166,7 @@ var matrix = map[string]row{
 
 	"GET /projects":                {answer: members("200")},
 	"GET /new-project":             {answer: members("200")},
+
 	"POST /new-project":            {answer: members("422")},
 	"GET /projects/:name":          {path: "/projects/demo", answer: project},
 	"GET /projects/:name/leave":    {path: "/projects/demo/leave", answer: project.but(admin, "404")},

@@ -13,6 +13,9 @@ func (s *Server) sessionRoutes(p pages) {
 	p.post(ui.PathSessionEnd, member, s.endSession)
 	p.post(ui.PathSessionsEnd, member, s.endOtherSessions)
 	p.post(ui.PathDeviceForget, member, s.forgetDevice)
+	p.get(ui.PathLoginDevice, at(authn.StepConfirmDevice), s.showLoginDevice)
+	p.get(ui.PathDeviceConfirm, anyone, s.showDeviceConfirm)
+	p.post(ui.PathDeviceConfirm, anyone, s.confirmDevice)
 }
 
 func (s *Server) showSessions(v *visit) error {
@@ -83,4 +86,49 @@ func (v *visit) noteDevice(remember bool) {
 		Name: authn.DeviceCookie, Value: token.Reveal(), Path: "/", MaxAge: int(authn.DeviceLife / time.Second),
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
+}
+
+// showLoginDevice says that a link was mailed.
+func (s *Server) showLoginDevice(v *visit) error {
+	return v.show(ui.LoginDevicePage{
+		Layout: v.layout(), Factors: v.factors(), Email: v.user.Email, ValidFor: authn.PurposeDevice.Life(),
+	})
+}
+
+// showDeviceConfirm is where that link leads. Looking at it uses nothing up.
+func (s *Server) showDeviceConfirm(v *visit) error {
+	link, moved, err := v.link(ui.PathDeviceConfirm)
+	if moved || err != nil {
+		return err
+	}
+	err = s.accounts.DevicePending(v.Request().Context(), v.session, link)
+	if failed, err := v.deviceLinkFailed(err); failed {
+		return err
+	}
+	return v.show(ui.LoginDevicePage{Layout: v.layout(), Link: link.Reveal()})
+}
+
+func (s *Server) confirmDevice(v *visit) error {
+	session, err := s.accounts.ConfirmDevice(v.Request().Context(), v.session, v.origin(), authn.Secret(v.form.Get("link")))
+	if failed, err := v.deviceLinkFailed(err); failed {
+		return err
+	}
+	v.forgetLink()
+	return v.enter(session, "", "")
+}
+
+// deviceLinkFailed answers where err says that a link does not work, or returns what
+// else it says.
+func (v *visit) deviceLinkFailed(err error) (bool, error) {
+	ps, _ := v.problems(err)
+	if ps.Has(authn.CodeDeviceElsewhere) {
+		v.forgetLink()
+		return true, v.render(http.StatusGone, ui.LinkInvalidPage{Layout: v.layout(), Kind: ui.LinkDevice, Why: ui.LinkElsewhere})
+	}
+	if ps != nil {
+		if shown, err := v.linkFailed(ui.LinkDevice, ps); shown {
+			return true, err
+		}
+	}
+	return err != nil, err
 }

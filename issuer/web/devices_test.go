@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -159,4 +160,52 @@ func TestNewDeviceIsTold(t *testing.T) {
 		t.Errorf("told %d times of another browser", n)
 	}
 	h.clock.pass(time.Minute)
+}
+
+// In a browser and on a network that the account does not know a code is not enough:
+// the link of a mail leads on, in that browser only.
+func TestUnknownDevice(t *testing.T) {
+	h := newHouse(t, func(h *house) {
+		h.confirm, h.trusted = true, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	ada := h.founder("ada")
+	away := *ada
+	away.forget()
+	away.client.Transport = from{away.client.Transport, "203.0.113.5"}
+	away.post("/login", "login", "ada", "password", password).is(303, "/login/totp")
+	away.post("/login/totp", "code", away.code()).is(303, "/login/device")
+	away.get("/login/device").is(200, "").says(ada.address())
+		away.get(path).is(303, "/login/device")
+	}
+	link := ada.mailed("/confirm-device")
+
+	phisher := h.visitor("phisher") // somebody who makes the owner, or a scanner, follow it
+	phisher.get(link).is(303, "/confirm-device")
+	phisher.get("/confirm-device").is(410, "").says("another browser")
+	_, secret, _ := strings.Cut(link, "link=")
+	phisher.post("/confirm-device", "link", secret).is(410, "")
+	ada.post("/confirm-device", "link", secret).is(410, "")
+
+	away.get(link).is(303, "/confirm-device")
+	form := away.get("/confirm-device").is(200, "")
+	if !away.holds() {
+		t.Fatal("not signed in")
+	}
+	away.post("/confirm-device", "link", secret).is(410, "")
+	away.again().is(303, "/login/totp")
+	if strings.Contains(h.log.String(), secret) {
+		t.Error("the log holds the link")
+	}
+}
+
+// from sends requests as a proxy does for somebody at an address.
+type from struct {
+	http.RoundTripper
+	ip string
+}
+
+func (f from) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("X-Forwarded-For", f.ip)
+	return f.RoundTripper.RoundTrip(r)
 }

@@ -78,7 +78,9 @@ func (s *Server) logout(v *visit) error {
 }
 
 // askedAgain tells whether a visitor who is signed in is asked for a factor.
-func (v *visit) askedAgain() bool { return v.session.Factor != authn.FactorNone }
+func (v *visit) askedAgain() bool {
+	return v.session.Factor != authn.FactorNone && v.session.Stage != authn.StageDevice
+}
 
 func (s *Server) showLoginTOTP(v *visit) error {
 	next := localPath(v.QueryParam("next"))
@@ -114,7 +116,11 @@ func (s *Server) loginRecovery(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.enter(session, next, "recovery_code_used")
+	notice := "recovery_code_used"
+	if !session.SignedIn() {
+		notice = "" // it is said by mail
+	}
+	return v.enter(session, next, notice)
 }
 
 // problems are what the page of a form can show of an error, and the status that

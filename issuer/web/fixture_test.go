@@ -56,6 +56,7 @@ type house struct {
 	catchUp  func(context.Context, uint64) error
 
 	open    bool // registration
+	confirm bool // unknown devices
 	maxLife time.Duration
 	trusted []netip.Prefix
 	leaks   *leaks.Keys
@@ -112,7 +113,7 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	h.must(err)
 	mailer := NewMailer(h.pages, h.mails, at)
 	h.accounts, err = authn.New(authn.Config{
-		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: mailer, OpenRegistration: h.open,
+		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: mailer, OpenRegistration: h.open, ConfirmDevices: h.confirm,
 		PublicURL: at, PasswordParams: &cheap, Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)

@@ -185,7 +185,7 @@ func (v *visit) advance(session authn.Session, next string) (to string, err erro
 	if err := v.server.keep(v, session); err != nil {
 		return "", err
 	}
-	if before != authn.StageSignedIn && session.SignedIn() && session.FactorFresh(v.server.now()) {
+	if before != authn.StageSignedIn && session.SignedIn() && session.Factor != authn.FactorRemembered {
 		v.noteDevice(v.remember)
 	}
 	to = v.stepPath()

@@ -37,6 +37,13 @@ func (m *Mailer) Invitation(ctx context.Context, to authn.Recipient, by string, 
 	})
 }
 
+// ConfirmDevice implements authn.Notifier.
+func (m *Mailer) ConfirmDevice(ctx context.Context, to authn.Recipient, link authn.Secret, expires time.Time, about authn.Event) error {
+	args := m.about(about.Origin, about.Time)
+	args["link"], args["expires"] = m.public.String()+ui.PathDeviceConfirm.WithLink(link.Reveal()), expires
+	return m.send(ctx, to, about.Kind, args)
+}
+
 // PasswordReset implements authn.Notifier.
 func (m *Mailer) PasswordReset(ctx context.Context, to authn.Recipient, link authn.Secret, expires time.Time) error {
 	return m.send(ctx, to, ui.MailResetLink, ui.Args{

@@ -109,7 +109,7 @@ func at(steps ...authn.Step) guard {
 var member = at(authn.StepDone)
 
 // factorAsked lets pass who owes a second factor, or is asked for one again.
-var factorAsked = at(authn.StepSecondFactor, authn.StepDone, authn.StepSaveRecovery)
+var factorAsked = at(authn.StepSecondFactor, authn.StepConfirmDevice, authn.StepDone, authn.StepSaveRecovery)
 
 // administrator lets pass administrators; for others there is nothing there.
 func administrator(v *visit) (string, error) {
@@ -126,6 +126,8 @@ func (v *visit) stepPath() string {
 	switch v.step() {
 	case authn.StepSecondFactor:
 		return string(v.factorPath())
+	case authn.StepConfirmDevice:
+		return string(ui.PathLoginDevice)
 	case authn.StepVerifyEmail:
 		return string(ui.PathVerifyEmailSent)
 	case authn.StepAddFactor:
@@ -203,7 +205,7 @@ func localPath(next string) string {
 // noReturn are the pages that nobody wants to come back to after signing in.
 var noReturn = map[ui.Path]bool{
 	ui.PathHome: true, ui.PathLogout: true, ui.PathLogin: true, ui.PathLoginTOTP: true, ui.PathLoginRecovery: true,
-	ui.PathForgot: true, ui.PathReset: true,
+	ui.PathForgot: true, ui.PathReset: true, ui.PathLoginDevice: true, ui.PathDeviceConfirm: true,
 	ui.PathVerifyEmail: true, ui.PathSetup: true, ui.PathInvitation: true, ui.PathRegister: true,
 }
 

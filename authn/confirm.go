@@ -1,0 +1,128 @@
+package authn
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// A code can be phished: who has the password and a code of an authenticator, or a
+// recovery code, may be somebody else in another place. So in a browser and on a
+// network that the account does not know, such a factor leads to StageDevice, and the
+// link of a mail leads on: in that browser only, so that no owner opens the door for
+// somebody else by following it. A security key needs none of this.
+
+func deviceSlot(x Session) string { return "authn/link-of/device/" + x.ID }
+
+// half tells whether the Session is behind a password and may do nothing yet but get
+// further.
+func (x Session) half() bool { return x.Stage == StagePassword || x.Stage == StageDevice }
+
+// deviceLink is a link that is to be mailed.
+type deviceLink struct {
+	text    Secret
+	expires time.Time
+}
+
+// askDevice sends a Session to StageDevice whose second factor could have been
+// phished and that comes from a place that the account does not know. It returns the link to
+// mail, nil where none is needed.
+func (s *Service) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o Origin, f Factor) (*deviceLink, error) {
+	if !s.confirmDevices || !x.half() || f == FactorWebAuthn {
+		return nil, nil
+	}
+	known, err := s.knowsPlace(tx, u, o)
+	if err != nil || known {
+		return nil, err
+	}
+	text, key, link := s.newLink(PurposeDevice, u.ID, u.Email)
+	link.Session = x.ID
+	if err := replaceLink(tx, deviceSlot(x), key, link); err != nil {
+		return nil, err
+	}
+	next.Stage = StageDevice
+	return &deviceLink{text, link.Expires}, s.record(tx, u.ID, audit.Event{Kind: rowDeviceAsked, Actor: o.actor(u, f)})
+}
+
+// knowsPlace tells whether the account knows the browser of a request, or the network.
+func (s *Service) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) {
+	d, err := s.loadDevice(r, u.ID, o)
+	if err != nil || d.ID != "" {
+		return true, err
+	}
+	_, all, err := loadDevices(r, u.ID)
+	if err != nil || !o.IP.IsValid() {
+		return false, err
+	}
+	for _, d := range all {
+		ip, err := netip.ParseAddr(d.IP)
+		if err == nil && network(ip) == network(o.IP) && s.now().Before(d.Expires) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// mailDevice mails the link of askDevice. What becomes of it is logged: whoever
+// waits for it gives a factor again.
+func (s *Service) mailDevice(ctx context.Context, u userRecord, o Origin, link *deviceLink) {
+	if link == nil {
+		return
+	}
+	e := Event{Kind: EventDeviceAsked, Time: s.now().UTC(), Origin: o}
+	_ = s.mail(ctx, "confirm a device", func(ctx context.Context) error { // logged by mail
+		return s.notifier.ConfirmDevice(ctx, u.recipient(), link.text, link.expires, e)
+	})
+}
+
+// ConfirmDevice uses the link up that was mailed for a Session at StageDevice, and
+// takes that very Session on; any other leaves the link as it is, with the problem
+// device_elsewhere. Beside that its problems are those of links.
+func (s *Service) ConfirmDevice(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
+	next := x
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		rec, u, err := s.findDeviceLink(tx, x, link)
+		if err != nil {
+			return err
+		}
+		if _, err := s.burnLink(tx, PurposeDevice, link); err != nil {
+			return err
+		}
+		if err := replaceLink(tx, deviceSlot(x), "", rec); err != nil {
+			return err
+		}
+		next = x
+		if next.Stage = StageEnrolling; u.RecoveryConfirmed {
+			next.Stage = StageSignedIn
+		}
+		return s.record(tx, u.ID, audit.Event{Kind: rowDeviceConfirmed, Actor: o.actor(u, x.Factor)})
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	return next, nil
+}
+
+// DevicePending looks at the link of ConfirmDevice without using it up.
+func (s *Service) DevicePending(ctx context.Context, x Session, link Secret) error {
+	return s.store.View(ctx, func(r kv.Reader) error {
+		_, _, err := s.findDeviceLink(r, x, link)
+		return err
+	})
+}
+
+func (s *Service) findDeviceLink(r kv.Reader, x Session, link Secret) (linkRecord, userRecord, error) {
+	_, rec, err := s.findLink(r, PurposeDevice, link)
+	if err != nil {
+		return rec, userRecord{}, err
+	}
+	if x.Stage != StageDevice || rec.Session != x.ID || rec.Subject != x.UserID {
+		return rec, userRecord{}, problem.New("", CodeDeviceElsewhere)
+	}
+	u, err := s.member(r, x)
+	return rec, u, err
+}
