@@ -3,12 +3,14 @@ package rootkeys
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/verifier"
 )
 
@@ -111,4 +113,15 @@ func lookup(t testing.TB, s *Store, number int, project string) verifier.Record 
 		t.Fatal(err)
 	}
 	return rec
+}
+
+func writeFile(path string, b []byte) error { return os.WriteFile(path, b, 0o600) }
+
+// sealerKey is the key that values are sealed with.
+func sealerKey(key []byte) ([]byte, error) {
+	master, err := seal.New(key)
+	if err != nil {
+		return nil, err
+	}
+	return master.DeriveKey("root-key store")
 }
