@@ -2,9 +2,9 @@
 // or to accept an invitation, and notices of what happened to an account.
 //
 // A mail leaves through an SMTP server (NewSMTP), or is written as a file into a
-// folder (NewOutbox) where no server is configured. Sending is synchronous and
-// has a time-out; nothing is queued and nothing is tried again, so the caller
-// tells the person, who asks again.
+// folder (NewOutbox) where no server is configured. These send while the caller
+// waits, with a time-out, and try once; a Queue in front of one answers at once
+// and tries again.
 //
 // Mails carry links that let their reader in. No error and no log line of this
 // package holds any of a mail's text.
