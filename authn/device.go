@@ -102,7 +102,7 @@ func loadDevices(r kv.Reader, userID string) (keys []string, devices []deviceRec
 
 // NoteDevice makes the browser of a request one that the account knows, and with
 // remember one that asks for no second factor for RememberLife. x is a SignedIn Session
-// with a fresh factor. The token that it returns is for the cookie, and is new each
+// in which a factor was given, with remember a fresh one. The token that it returns is for the cookie, and is new each
 // time, so that a cookie that was known before is worth nothing after. The owner
 // is told by mail where the browser was not known and others are.
 func (s *Service) NoteDevice(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {

@@ -131,6 +131,7 @@ var matrix = map[string]row{
 	"GET /confirm-device":  {answer: gone},
 	"POST /confirm-device": {answer: gone},
 
+	"GET /account/sessions":             {answer: members("200")},
 	"POST /account/sessions/:id/end":    {path: "/account/sessions/x/end", answer: members("404")},
 	"POST /account/sessions/end-others": {answer: members("303 /account/sessions")},
 	"POST /account/devices/:id/forget":  {path: "/account/devices/x/forget", answer: members("404")},
@@ -164,9 +165,9 @@ var matrix = map[string]row{
 	"POST /tokens/:id/revoke": {path: "/tokens/{token}/revoke",
 		answer: members("404").but(owner+"|"+stale+"|"+admin, "303 /tokens")},
 
+
 	"GET /projects":                {answer: members("200")},
 	"GET /new-project":             {answer: members("200")},
-
 	"POST /new-project":            {answer: members("422")},
 	"GET /projects/:name":          {path: "/projects/demo", answer: project},
 	"GET /projects/:name/leave":    {path: "/projects/demo/leave", answer: project.but(admin, "404")},
