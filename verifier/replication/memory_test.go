@@ -12,7 +12,6 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
@@ -107,76 +106,4 @@ func heap() int64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
-}
-
-// TestSnapshotIsUsedWhole sends a snapshot whose records are of several moments, as
-// they are where the issuer goes on meanwhile: Alice's project is newer than what is
-// said of her. The verifier answers from what it had before until it has all that makes
-// them fit together.
-func TestSnapshotIsUsedWhole(t *testing.T) {
-	const demo = "00000000-0000-4000-8000-0000000000bb"
-	minted, err := token.Mint(make([]byte, 32), "01900000-0000-7000-8000-000000000000", "packages.example.org", [][]byte{caveats.User(alice.UserID).Append(nil)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := minted.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := feed.Position{Issuer: "00000000-0000-4000-8000-000000000001", Epoch: 1, Revision: 7}
-	head := at
-	head.Revision = 9
-	user := feed.Change{User: &feed.User{ID: alice.UserID, Name: "alice"}}
-	frozen := feed.Change{User: &feed.User{ID: alice.UserID, Name: "alice", Frozen: true}}
-	project := feed.Change{Project: &feed.Project{ID: demo, Name: "demo", Members: map[string]string{alice.UserID: "owner"}}}
-	issued := feed.Change{Token: &feed.Token{ID: minted.ID, UserID: alice.UserID, Location: minted.Location, Caveats: minted.Caveats, Signature: minted.Signature[:]}}
-	more, begun := make(chan struct{}), make(chan struct{}, 9)
-	url := serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		send := func(frames ...feed.Frame) {
-			for _, f := range frames {
-				if err := feed.WriteFrame(w, f); err != nil {
-					return
-				}
-			}
-			_ = http.NewResponseController(w).Flush()
-		}
-		switch r.URL.Path {
-		case feed.PathSnapshot:
-			send(feed.Frame{Position: &at}, feed.Frame{Records: []feed.Change{user, project, issued}}, feed.Frame{End: true, Count: 3})
-		case feed.PathStream: // frozen at 8; a member since 9, which the snapshot has already
-			send(feed.Frame{Position: &head})
-			begun <- struct{}{}
-			select {
-			case <-more:
-			case <-r.Context().Done():
-				return
-			}
-			send(feed.Frame{Set: &feed.ChangeSet{Revision: 8, Changes: []feed.Change{frozen}}}, feed.Frame{Set: &feed.ChangeSet{Revision: 9, Changes: []feed.Change{project}}})
-			<-r.Context().Done()
-		case feed.PathReport:
-			w.Header().Set(feed.PositionHeader, head.String())
-			w.WriteHeader(http.StatusNoContent)
-		}
-	}))
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("rindv_x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r := newReplica(t, url, secret, func(r *replica) {
-		r.before = func(f *replication.Follower) {
-			replication.Hasten(f)
-			replication.SetConfirm(f, 10*time.Millisecond)
-		}
-	})
-	<-begun
-	for end := time.Now().Add(200 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if got := r.answer(text, "demo"); got != unavailable {
-			t.Fatalf("a snapshot that does not fit together is used: %s", got)
-		}
-	}
-	close(more)
-	r.expectSoon(text, "demo", string(caveats.UserFrozen))
-	if r.keys.Position() != head {
-		t.Errorf("at %s", r.keys.Position())
-	}
 }
