@@ -65,7 +65,6 @@ const (
 	PathTokenNew    Path = "/tokens/new"
 	PathTokenRevoke Path = "/tokens/{id}/revoke"
 
-
 	PathProjects     Path = "/projects"
 	PathProjectNew   Path = "/new-project" // not below /projects/, where a project may be called "new"
 	PathProject      Path = "/projects/{name}"

@@ -71,6 +71,7 @@ func admins(answer string) cells {
 	return members("404").but(admin, answer)
 }
 
+// mine lets in whose token it is; to others there is none.
 func mine(answer string) cells { return members("404").but(owner+"|"+stale, answer) }
 
 // enrolling lets in who is at a step, and sends others to theirs.
@@ -127,7 +128,7 @@ var matrix = map[string]row{
 	"GET /account/totp":      {answer: members("200").but(factorless, "200", stale, refresh+"%2Faccount%2Ftotp")},
 	"POST /account/totp":     {form: []string{"code", "1"}, answer: members("422").but(factorless, "422", stale, refresh+"%2Faccount%2Ftotp")},
 
-	"GET /account/sessions":             {answer: members("200")},
+	"GET /login/device":    {answer: members("303 /tokens")},
 	"GET /confirm-device":  {answer: gone},
 	"POST /confirm-device": {answer: gone},
 
@@ -164,7 +165,6 @@ var matrix = map[string]row{
 	"GET /tokens/:id/revoke": {path: "/tokens/{token}/revoke", answer: members("404").but(owner+"|"+stale+"|"+admin, "200")},
 	"POST /tokens/:id/revoke": {path: "/tokens/{token}/revoke",
 		answer: members("404").but(owner+"|"+stale+"|"+admin, "303 /tokens")},
-
 
 	"GET /projects":                {answer: members("200")},
 	"GET /new-project":             {answer: members("200")},
