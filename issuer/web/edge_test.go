@@ -224,6 +224,9 @@ func TestLiesOfClients(t *testing.T) {
 	if log := h.log.String(); strings.Contains(log, "198.51.100.66") || strings.Contains(log, "evil") {
 		t.Error("the log believes it")
 	}
+	if n := strings.Count(h.log.String(), "add its address to trusted-proxies"); n != 1 {
+		t.Errorf("a proxy that is not trusted is hinted at %d times", n)
+	}
 	for k, v := range h.state() {
 		if strings.Contains(v, "198.51.100.66") {
 			t.Errorf("%s believes it", k)

@@ -41,6 +41,23 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 
 func idOf(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
 
+// warnOfProxy says once, in the log, that a proxy seems to stand in front that is
+// not trusted: then everybody has its address, and the limits on guessing count all
+// people as one. Anybody can send the header, so it is a hint and no more.
+func (s *Server) warnOfProxy(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Header.Get(echo.HeaderXForwardedFor) != "" && clientIP(echo.ExtractIPDirect(), r) == clientIP(s.extractIP, r) {
+			s.proxySeen.Do(func() {
+				s.log.WarnContext(r.Context(), "a request names another client in X-Forwarded-For, and who sent it is not trusted to: "+
+					"if it is your proxy, add its address to trusted-proxies, because the limits count everybody behind it as one",
+					"peer", c.RealIP())
+			})
+		}
+		return next(c)
+	}
+}
+
 // accessLog writes one line a request, except for what logs for itself. It names
 // the route, not the address: an address may hold the secret of a link.
 func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {

@@ -20,7 +20,7 @@ const (
 
 // routes says what is where, and who may go there.
 func (s *Server) routes(gateway, index http.Handler) {
-	s.echo.Use(requestID, s.accessLog, recoverPanic, s.secure, deadlines(pageTimeout, pageTimeout))
+	s.echo.Use(requestID, s.accessLog, s.warnOfProxy, recoverPanic, s.secure, deadlines(pageTimeout, pageTimeout))
 	s.echo.GET(pathHealth, s.health)
 	s.echo.HEAD(pathHealth, s.health)
 	s.echo.GET(string(ui.PathAssets)+"*", s.asset)

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -70,6 +71,7 @@ type Server struct {
 	maxTokenLife time.Duration
 	extractIP    echo.IPExtractor
 	crossOrigin  *http.CrossOriginProtection
+	proxySeen    sync.Once
 	now          func() time.Time
 	log          *slog.Logger
 	echo         *echo.Echo
