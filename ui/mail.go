@@ -56,8 +56,8 @@ var mailTexts = map[string][3]string{
 	MailPasswordChanged:      {"mail.password_changed.subject", "mail.password_changed.text", "mail.password_changed.not_me"},
 	MailPasswordReset:        {"mail.password_reset.subject", "mail.password_reset.text", "mail.password_reset.not_me"},
 	MailResetLink:            {"mail.reset_link.subject", "mail.reset_link.text", "mail.reset_link.not_me"},
-	MailNewDevice:            {"mail.new_device.subject", "mail.new_device.text", "mail.not_me"},
 	MailConfirmDevice:        {"mail.confirm_device.subject", "mail.confirm_device.text", "mail.confirm_device.not_me"},
+	MailNewDevice:            {"mail.new_device.subject", "mail.new_device.text", "mail.not_me"},
 	MailFrozen:               {"mail.frozen.subject", "mail.frozen.text", "mail.frozen.not_me"},
 	MailUnfrozen:             {"mail.unfrozen.subject", "mail.unfrozen.text", "mail.frozen.not_me"},
 	MailAddressInUse:         {"mail.address_in_use.subject", "mail.address_in_use.text", "mail.address_in_use.not_me"},
@@ -71,12 +71,26 @@ var mailTexts = map[string][3]string{
 // characters except where a word is longer. Control characters in arguments
 // become spaces, so no argument can add a line. An unknown kind is an error.
 func (r *Renderer) Mail(lang, kind string, args Args) (subject, text string, err error) {
+	c := r.language(lang).catalogue
+	subject, paragraphs, _, err := c.mail(kind, args)
+	if err != nil {
+		return "", "", err
+	}
+	for i, p := range paragraphs {
+		paragraphs[i] = fold(p)
+	}
+	paragraphs = append(paragraphs, c.must("mail.signature", nil))
+	return subject, strings.Join(paragraphs, "\n\n") + "\n", nil
+}
+
+// mail is what a mail says, without its signature, and its arguments with no
+// control characters in them.
+func (c *catalogue) mail(kind string, args Args) (subject string, paragraphs []string, clean Args, err error) {
 	keys, ok := mailTexts[kind]
 	if !ok {
-		return "", "", fmt.Errorf("ui: there is no mail %q", kind)
+		return "", nil, nil, fmt.Errorf("ui: there is no mail %q", kind)
 	}
-	c := r.language(lang).catalogue
-	clean := make(Args, len(args))
+	clean = make(Args, len(args))
 	for k, v := range args {
 		switch v := v.(type) {
 		case string:
@@ -88,18 +102,16 @@ func (r *Renderer) Mail(lang, kind string, args Args) (subject, text string, err
 		}
 	}
 	if subject, err = c.text(keys[0], clean); err != nil {
-		return "", "", err
+		return "", nil, nil, err
 	}
-	var paragraphs []string
 	for _, key := range append([]string{keys[1]}, detailKeys(clean, keys[2])...) {
 		s, err := c.text(key, clean)
 		if err != nil {
-			return "", "", err
+			return "", nil, nil, err
 		}
-		paragraphs = append(paragraphs, fold(s))
+		paragraphs = append(paragraphs, s)
 	}
-	paragraphs = append(paragraphs, c.must("mail.signature", nil))
-	return subject, strings.Join(paragraphs, "\n\n") + "\n", nil
+	return subject, paragraphs, clean, nil
 }
 
 // detailKeys are the keys of the paragraphs that follow the first one.

@@ -86,8 +86,12 @@ func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {
 func (m *Mailer) send(ctx context.Context, to authn.Recipient, kind string, args ui.Args) error {
 	args["username"] = to.Username
 	subject, text, err := m.pages.Mail("en", kind, args)
+	if err != nil {
+		return err
+	}
+	html, err := m.pages.MailHTML("en", kind, args)
 	if err != nil || to.Email == "" {
 		return err
 	}
-	return m.sender.Send(ctx, mail.Message{To: to.Email, Subject: subject, Text: text})
+	return m.sender.Send(ctx, mail.Message{To: to.Email, Subject: subject, Text: text, HTML: html})
 }
