@@ -245,9 +245,9 @@ func int64Of(literal []byte) (int64, bool) {
 		literal = literal[1:]
 	}
 	var n int64 // counts downwards, because that side reaches further
-	for _, c := range literal {
+	for i, c := range literal {
 		d := int64(c - '0')
-		if n < (math.MinInt64+d)/10 {
+		if i >= 18 && n < (math.MinInt64+d)/10 { // 18 digits always fit
 			return 0, false
 		}
 		n = n*10 - d

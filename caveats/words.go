@@ -54,6 +54,7 @@ func (n noun) mismatch(list []string, got string) *Failure {
 // words says what a list allows, with all its elements.
 func (n noun) words(list []string) string {
 	var b strings.Builder
+	b.Grow(64) // most are shorter
 	b.WriteString("only ")
 	b.WriteString(n.lead)
 	b.WriteByte(' ')
@@ -83,7 +84,7 @@ func (n noun) list(b *strings.Builder, list []string, most int) {
 		default:
 			b.WriteString(", ")
 		}
-		b.WriteString(quote(s))
+		quoteTo(b, s)
 	}
 	if rest := len(list) - len(shown); rest > 0 {
 		b.WriteString(" and ")
@@ -96,6 +97,11 @@ func (n noun) list(b *strings.Builder, list []string, most int) {
 // printable characters, cut where it gets long.
 func quote(s string) string {
 	var b strings.Builder
+	quoteTo(&b, s)
+	return b.String()
+}
+
+func quoteTo(b *strings.Builder, s string) {
 	b.WriteByte('\'')
 	for n := 0; len(s) > 0; n++ {
 		if n == shownRunes {
@@ -118,7 +124,6 @@ func quote(s string) string {
 		s = s[size:]
 	}
 	b.WriteByte('\'')
-	return b.String()
 }
 
 // short cuts a literal that may fill a whole caveat.

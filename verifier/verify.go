@@ -182,6 +182,9 @@ func grant(id string, rec Record, req Request, added [][]byte) Grant {
 		Action:    req.Action,
 		ExpiresAt: earliest(rec, added),
 	}
+	if len(added) > 0 {
+		g.Added = make([]string, 0, len(added))
+	}
 	for _, raw := range added {
 		if c, err := caveats.Parse(raw); err == nil { // it did parse when it was checked
 			g.Added = append(g.Added, c.String())

@@ -1,6 +1,8 @@
 package token_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -26,9 +28,14 @@ func TestExtendEqualsTheLibrary(t *testing.T) {
 			if err := m.AddFirstPartyCaveat(c); err != nil {
 				rt.Fatal(err)
 			}
+			mac := hmac.New(sha256.New, step[:])
+			mac.Write(c)
 			var err error
 			if step, err = token.Extend(step, tok.ID, [][]byte{c}); err != nil {
 				rt.Fatal(err)
+			}
+			if !hmac.Equal(step[:], mac.Sum(nil)) {
+				rt.Fatalf("%x is not the HMAC of %q", step, c)
 			}
 		}
 		got, err := token.Extend(tok.Signature, tok.ID, cs)
