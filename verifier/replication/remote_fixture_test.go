@@ -286,7 +286,7 @@ func (r *replica) expect(text, project, want string) {
 // catchUp waits until the store has all that the issuer has, and it is known.
 func (r *replica) catchUp(o *origin) {
 	r.Helper()
-	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
 	defer cancel()
 	r.check(r.CatchUp(ctx, o.at().Revision))
 	r.eventually("the store is known to be current", func() bool { return r.Status().Usable })
@@ -295,9 +295,9 @@ func (r *replica) catchUp(o *origin) {
 // eventually waits for something that takes milliseconds.
 func (r *replica) eventually(what string, fn func() bool) {
 	r.Helper()
-	for end := time.Now().Add(20 * time.Second); !fn(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !fn(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			r.Fatalf("not within 20 s: %s; %+v", what, r.Status())
+			r.Fatalf("not within a minute: %s; %+v", what, r.Status())
 		}
 	}
 }
