@@ -44,6 +44,7 @@ func funcs(c *catalogue, assets *assetFiles) template.FuncMap {
 		},
 		"date":    func(t time.Time) template.HTML { return c.element(t, c.date(t)) },
 		"indays":  func(v View, n int) time.Time { return v.layout().Now.AddDate(0, 0, n) },
+		"pair":    func(a, b any) []any { return []any{a, b} },
 		"length":  c.length,
 		"strong":  func(s string) template.HTML { return wrap("strong", s) },
 		"names":   c.names,

@@ -32,10 +32,11 @@ const (
 	MailFrozen               = "frozen"
 	MailUnfrozen             = "unfrozen"
 	MailAddressInUse         = "address_in_use"
-	MailTokenMinted          = "token_minted"  // label, scope (what Scope says)
-	MailTokenRevoked         = "token_revoked" // label
-	MailTokenBurned          = "token_burned"  // label
-	MailTokenLeaked          = "token_leaked"  // label, url
+	MailTokenMinted          = "token_minted"      // label, scope (what Scope says)
+	MailTokenRevoked         = "token_revoked"     // label
+	MailTokenRegenerated     = "token_regenerated" // label, scope
+	MailTokenBurned          = "token_burned"      // label
+	MailTokenLeaked          = "token_leaked"      // label, url
 )
 
 // mailTexts are the keys of the subject, of the body, and of what to do if it
@@ -63,6 +64,7 @@ var mailTexts = map[string][3]string{
 	MailAddressInUse:         {"mail.address_in_use.subject", "mail.address_in_use.text", "mail.address_in_use.not_me"},
 	MailTokenMinted:          {"mail.token_minted.subject", "mail.token_minted.text", "mail.token_minted.not_me"},
 	MailTokenRevoked:         {"mail.token_revoked.subject", "mail.token_revoked.text", "mail.token_revoked.not_me"},
+	MailTokenRegenerated:     {"mail.token_regenerated.subject", "mail.token_regenerated.text", "mail.token_minted.not_me"},
 	MailTokenBurned:          {"mail.token_burned.subject", "mail.token_burned.text", "mail.token_burned.not_me"},
 	MailTokenLeaked:          {"mail.token_leaked.subject", "mail.token_leaked.text", "mail.token_leaked.not_me"},
 }

@@ -65,6 +65,11 @@ const (
 	PathTokenNew    Path = "/tokens/new"
 	PathTokenRevoke Path = "/tokens/{id}/revoke"
 
+	PathToken           Path = "/tokens/{id}" // POST renames
+	PathTokenRestrict   Path = "/tokens/{id}/restrict"
+	PathTokenRegenerate Path = "/tokens/{id}/regenerate"
+	PathTokensRevoke    Path = "/tokens/revoke"
+
 	PathProjects     Path = "/projects"
 	PathProjectNew   Path = "/new-project" // not below /projects/, where a project may be called "new"
 	PathProject      Path = "/projects/{name}"
@@ -98,6 +103,7 @@ var paths = map[string]Path{
 	"key.add.begin": PathKeyAddBegin, "key.add.finish": PathKeyAddFinish,
 	"recovery": PathRecoveryCodes, "recovery.new": PathRecoveryNew,
 	"tokens": PathTokens, "token.new": PathTokenNew, "token.revoke": PathTokenRevoke,
+	"token": PathToken, "token.restrict": PathTokenRestrict, "token.regenerate": PathTokenRegenerate, "tokens.revoke": PathTokensRevoke,
 	"projects": PathProjects, "project.new": PathProjectNew, "project": PathProject,
 	"project.leave": PathProjectLeave, "members": PathMembers,
 	"member.role": PathMemberRole, "member.remove": PathMemberRemove,

@@ -23,6 +23,9 @@ type TokenRow struct {
 	ExpiresAt   time.Time // zero: never
 	RevokedAt   time.Time // zero: not revoked
 	RevokedBy   string    // username; "" is not said
+	Limits      Limits
+	NarrowedAt  time.Time // zero: not restricted since it was made
+	Replaced    bool      // another token was made in its place
 	LastUsedAt  time.Time // zero: never used
 	LastProject string    // what the last use uploaded to
 	LastFrom    string    // network that the last use came from: "203.0.113.0/24"; "" is not said
@@ -75,7 +78,8 @@ type ProjectChoice struct {
 }
 
 // TokenNewPage makes a token. Form: POST PathTokenNew with label, scope
-// (ScopeAll or ScopeChosen), projects (repeated), life ("7", "30", "90", "365",
+// (ScopeAll or ScopeChosen), projects (repeated), versions, networks and actions as
+// LimitsForm has them, draft (not empty: only say what it would do), life ("7", "30", "90", "365",
 // LifeUntil or LifeNever) and expires (2006-01-02, the last day on which the
 // token works, UTC).
 type TokenNewPage struct {
@@ -86,6 +90,13 @@ type TokenNewPage struct {
 	Life     string
 	Expires  string
 	MaxDays  int // longest life that the configuration allows; 0: no limit
+	Limits   LimitsForm
+	Draft    *TokenRow // what a token by these choices does; nil: that was not asked
+}
+
+// LimitsOpen tells whether the fields of limits are to be seen at once.
+func (v TokenNewPage) LimitsOpen() bool {
+	return v.Limits.Used() || len(on(v, "versions"))+len(on(v, "networks"))+len(on(v, "actions")) > 0
 }
 
 func (TokenNewPage) about() about {
@@ -134,6 +145,8 @@ type TokenCreatedPage struct {
 	AllProjects bool
 	Projects    []string
 	ExpiresAt   time.Time // zero: never
+	Limits      Limits
+	OldEnds     time.Time // when the token that it replaces ends; zero: there is none, or it has ended
 	UploadURL   string    // absolute, ends in /legacy/
 }
 

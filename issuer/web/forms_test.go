@@ -223,7 +223,7 @@ func TestBodiesThatAreNoForms(t *testing.T) {
 	before := h.state()
 	for _, route := range h.web.Routes() {
 		path, ok := strings.CutPrefix(route, "POST ")
-		if !ok || strings.HasPrefix(path, pathLegacy) || strings.HasPrefix(path, "/webauthn/") { // those: TestCeremonyBodies
+		if !ok || strings.HasPrefix(path, pathLegacy) || strings.HasPrefix(path, "/webauthn/") || path == pathLeaks { // those have tests of their own
 			continue
 		}
 		path = strings.NewReplacer(":id", "x", ":name", "x").Replace(path)

@@ -87,6 +87,7 @@ func (s *Server) tokenRoutes(p pages) {
 	p.get(ui.PathTokens, member, s.listTokens)
 	p.get(ui.PathTokenNew, member, s.showTokenNew)
 	p.post(ui.PathTokenNew, member, s.mintToken, "projects")
+	s.tokenChangeRoutes(p)
 	p.get(ui.PathTokenRevoke, member, s.askRevokeToken)
 	p.post(ui.PathTokenRevoke, member, s.revokeToken)
 }

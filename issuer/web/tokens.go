@@ -38,6 +38,7 @@ func tokenRows(tokens []issuer.Token) []ui.TokenRow {
 
 func tokenRow(t issuer.Token) ui.TokenRow {
 	return ui.TokenRow{
+		Limits: shownLimits(t.Limits), NarrowedAt: t.Narrowed, Replaced: t.Replaced != "",
 		ID: t.ID, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll, Projects: projectNames(t.Projects),
 		State: string(t.State), CreatedAt: t.Created, ExpiresAt: t.Expires, RevokedAt: t.Revoked.At, RevokedBy: t.Revoked.Username,
 		LastUsedAt: t.LastUsed.At, LastProject: t.LastUsed.Project, LastFrom: t.LastUsed.Network,
@@ -82,7 +83,9 @@ func (v *visit) tokenNewPage(status int, page ui.TokenNewPage, chosen []string) 
 func (s *Server) mintToken(v *visit) error {
 	ctx := v.Request().Context()
 	f := v.form
-	req := issuer.MintRequest{Label: f.Get("label"), Scope: issuer.Scope(f.Get("scope")), Life: issuer.Life(f.Get("life"))}
+	req := issuer.MintRequest{
+		Label: f.Get("label"), Scope: issuer.Scope(f.Get("scope")), Life: issuer.Life(f.Get("life")), Limits: readLimits(f),
+	}
 	if req.Scope == issuer.ScopeChosen {
 		req.Projects = f["projects"]
 	}
@@ -90,24 +93,38 @@ func (s *Server) mintToken(v *visit) error {
 	if req.Life == issuer.LifeUntil {
 		req.Expires, date = endOf(f.Get("expires"))
 	}
-	minted, err := s.issuer.Mint(ctx, v.principal(), req) // refuses a date that is none, with all else that is wrong
+	mint := func() (m issuer.Minted, err error) {
+		if f.Get("draft") != "" {
+			m.Token, err = s.issuer.Draft(ctx, v.principal(), req)
+			return m, err
+		}
+		return s.issuer.Mint(ctx, v.principal(), req) // refuses a date that is none, with all else that is wrong
+	}
+	minted, err := mint()
+	page := ui.TokenNewPage{
+		Label: f.Get("label"), Scope: f.Get("scope"), Life: f.Get("life"), Expires: f.Get("expires"), Limits: typedLimits(f),
+	}
 	if ps, status := v.problems(err); status != 0 {
 		if !date {
 			ps = dateProblem(ps)
 		}
-		return v.tokenNewPage(status, ui.TokenNewPage{
-			Layout: v.with(ps), Label: f.Get("label"), Scope: f.Get("scope"), Life: f.Get("life"), Expires: f.Get("expires"),
-		}, f["projects"])
+		page.Layout = v.with(ps)
+		return v.tokenNewPage(status, page, f["projects"])
 	}
 	if err != nil {
 		return err
+	}
+	if minted.Text == "" {
+		row := tokenRow(minted.Token)
+		page.Layout, page.Draft = v.layout(), &row
+		return v.tokenNewPage(http.StatusOK, page, f["projects"])
 	}
 	s.wait(ctx, minted.Revision)
 	t := minted.Token
 	v.tellOwner(t, ui.MailTokenMinted)
 	return v.show(ui.TokenCreatedPage{
 		Layout: v.layout(), Token: minted.Text, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll,
-		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, UploadURL: s.address(pathLegacy + "/"),
+		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: shownLimits(t.Limits), UploadURL: s.address(pathLegacy + "/"),
 	})
 }
 

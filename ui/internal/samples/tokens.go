@@ -22,7 +22,8 @@ func tokenRows() []ui.TokenRow {
 			Label: "release machine of the engines department, second rack", LastUsedAt: ago(30 * day), LastProject: "demo-plugins",
 			Projects: []string{"demo", "demo-plugins", "analytical-engine-with-a-rather-long-name", "difference-engine"},
 		},
-		{ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a14", Label: "laptop", AllProjects: true, State: ui.TokenActive, CreatedAt: ago(time.Minute)},
+		{ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a14", Label: "laptop", AllProjects: true, State: ui.TokenActive, CreatedAt: ago(time.Minute),
+			Limits: ui.Limits{Networks: []string{"203.0.113.0/24"}}, Replaced: true},
 		{
 			ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a15", Label: "old CI", Projects: []string{"demo"}, State: ui.TokenExpired,
 			CreatedAt: ago(100 * day), ExpiresAt: ago(10 * day), LastUsedAt: ago(11 * day),
@@ -44,6 +45,11 @@ func tokens() []Page {
 	coarse.LastProject, coarse.LastFrom = "", ""
 	nowhere := ci()
 	nowhere.LastFrom = ""
+	bounded := ci()
+	bounded.Limits = ui.Limits{Versions: []string{"1.0", "1.1"}, Networks: []string{"203.0.113.0/24"}, Existing: true}
+	bounded.NarrowedAt = ago(day)
+	replaced := bounded
+	replaced.Replaced, replaced.Limits.Versions = true, []string{"1.0"}
 	choices := []ui.ProjectChoice{{Name: "demo", Checked: true}, {Name: "demo-plugins"}, {Name: "analytical-engine-with-a-rather-long-name"}}
 	return []Page{
 		{"tokens", ui.TokensPage{Layout: done(member(), "token_revoked"), Tokens: tokenRows(), HasProjects: true, Next: "0193"}},
@@ -67,6 +73,32 @@ func tokens() []Page {
 			ExpiresAt: time.Date(2027, time.March, 4, 0, 0, 0, 0, time.UTC), UploadURL: upload,
 		}},
 		{"token-created-all", ui.TokenCreatedPage{Layout: member(), Token: token, Label: "laptop", AllProjects: true, UploadURL: upload}},
+		{"token-new-draft", ui.TokenNewPage{
+			Layout: member(), Label: "CI", Projects: choices, Scope: ui.ScopeChosen, Life: "30", Draft: &bounded,
+			Limits: ui.LimitsForm{Versions: "1.0, 1.1", Networks: "203.0.113.0/24", Existing: true},
+		}},
+		{"token-new-limits", ui.TokenNewPage{Label: "CI", Projects: choices, Life: "30", Limits: ui.LimitsForm{Versions: "one"},
+			Layout: wrong(member(), ui.Problem{Field: "versions", Code: "version_invalid", Args: ui.Args{"value": "one"}})}},
+		{"token", ui.TokenPage{Layout: done(member(), "token_restricted"), Token: bounded, Label: bounded.Label, Owner: "ada", Factor: "webauthn", Own: true}},
+		{"token-replaced", ui.TokenPage{Layout: member(), Token: replaced, Label: "x", Owner: "ada", Factor: "totp", Own: true}},
+		{"token-revoked", ui.TokenPage{Layout: member(), Token: tokenRows()[4], Owner: "ada", Factor: "recovery_code", Own: true}},
+		{"token-gone", ui.TokenPage{Layout: member(), Token: tokenRows()[5], Owner: "ada"}},
+		{"token-of-another", ui.TokenPage{Layout: member(), Token: unused, Owner: "grace"}},
+		{"token-label-taken", ui.TokenPage{Token: ci(), Label: "laptop", Owner: "ada", Own: true,
+			Layout: wrong(member(), ui.Problem{Field: "label", Code: "label_taken", Args: ui.Args{"label": "laptop"}})}},
+		{"token-restrict", ui.TokenRestrictPage{Layout: member(), Token: bounded, Projects: choices}},
+		{"token-restrict-all", ui.TokenRestrictPage{Token: unused, Expires: "2026-12-01", Layout: wrong(member(),
+			ui.Problem{Field: "projects", Code: "project_wider", Args: ui.Args{"project": "demo"}}, ui.Problem{Code: "restrict_nothing"})}},
+		{"token-regenerate", ui.TokenRegeneratePage{Layout: member(), Token: ci()}},
+		{"token-regenerate-problems", ui.TokenRegeneratePage{Token: unused, MaxDays: 90, Life: "30", Overlap: "24", Layout: wrong(member(),
+			ui.Problem{Field: "overlap", Code: "overlap_invalid", Args: ui.Args{"max": 72}})}},
+		{"token-regenerated", ui.TokenCreatedPage{
+			Layout: member(), Token: token, Label: "CI of demo", Projects: []string{"demo"}, Limits: bounded.Limits,
+			OldEnds: in(day), UploadURL: upload,
+		}},
+		{"tokens-revoke", ui.TokensRevokePage{Layout: member(), Projects: []string{"demo", "demo-plugins"}}},
+		{"tokens-revoke-picked", ui.TokensRevokePage{Layout: member(), Projects: []string{"demo"}, Project: "demo", Unused: "90", Picked: true, Tokens: tokenRows()}},
+		{"tokens-revoke-none", ui.TokensRevokePage{Layout: member(), Picked: true, Unused: "90"}},
 		{"token-revoke", ui.TokenRevokePage{Layout: member(), Token: ci()}},
 		{"token-revoke-nowhere", ui.TokenRevokePage{Layout: member(), Token: nowhere}},
 		{"token-revoke-coarse", ui.TokenRevokePage{Layout: member(), Token: coarse}},

@@ -1,0 +1,147 @@
+package web
+
+// row is a route of the matrix. Parts of the path: {token} is one of owner's,
+// {member} another maintainer of owner's project demo, {person} an account,
+// {invitation} an invitation; each is new for each cell.
+type row struct {
+	path   string
+	form   []string
+	answer cells
+}
+
+var (
+	gone    = all("410")
+	project = members("200").but(other, "404")
+	manage  = members("403").but(other, "404")
+	refresh = "303 /login/totp?next="
+)
+
+var matrix = map[string]row{
+	"GET /":        {answer: members("303 /tokens").but(nobody+"|"+frozen+"|"+ended, "200")},
+	"GET /login":   {answer: members("303 /tokens").but(nobody+"|"+frozen+"|"+ended, "200")},
+	"POST /login":  {form: []string{"login", "x", "password", "y"}, answer: all("422")},
+	"POST /logout": {answer: all("303 /")},
+
+	"GET /login/totp":      {answer: members("200").but(half+"|"+codeless, "200")},
+	"POST /login/totp":     {form: []string{"code", "1"}, answer: members("422").but(half+"|"+codeless, "422", nobody, "303 /login", frozen+"|"+ended, "303 /login?ended=1")},
+	"GET /login/recovery":  {answer: members("200").but(half+"|"+codeless, "200")},
+	"POST /login/recovery": {form: []string{"code", "1"}, answer: members("422").but(half+"|"+codeless, "422", nobody, "303 /login", frozen+"|"+ended, "303 /login?ended=1")},
+
+	"GET /forgot-password":  {answer: all("200")},
+	"POST /forgot-password": {form: []string{"login", "nobody"}, answer: all("200")},
+	"GET /reset-password":   {answer: gone},
+	"POST /reset-password":  {answer: gone},
+
+	"GET /setup":       {answer: gone},
+	"POST /setup":      {answer: gone},
+	"GET /invitation":  {answer: gone},
+	"POST /invitation": {answer: gone},
+	"GET /register":    {answer: all("403")},
+	"POST /register":   {form: []string{"username", "eve", "email", "eve@example.org", "password", password}, answer: all("403")},
+
+	"GET /verify-email":         {answer: gone},
+	"POST /verify-email":        {answer: gone},
+	"GET /verify-email/sent":    {answer: enrolling(unmailed, "200")},
+	"POST /verify-email/resend": {answer: enrolling(unmailed, "303 /verify-email/sent")},
+	"POST /verify-email/change": {answer: enrolling(unmailed, "422")},
+
+	"GET /account":           {answer: members("200")},
+	"POST /account/password": {answer: members("422").but(stale, refresh+"%2Faccount")},
+	"GET /account/factors":   {answer: enrolling(factorless, "200")},
+	"GET /account/totp":      {answer: members("200").but(factorless, "200", stale, refresh+"%2Faccount%2Ftotp")},
+	"POST /account/totp":     {form: []string{"code", "1"}, answer: members("422").but(factorless, "422", stale, refresh+"%2Faccount%2Ftotp")},
+
+	"GET /login/device":    {answer: members("303 /tokens")},
+	"GET /confirm-device":  {answer: gone},
+	"POST /confirm-device": {answer: gone},
+
+	"GET /account/sessions":             {answer: members("200")},
+	"POST /account/sessions/:id/end":    {path: "/account/sessions/x/end", answer: members("404")},
+	"POST /account/sessions/end-others": {answer: members("303 /account/sessions")},
+	"POST /account/devices/:id/forget":  {path: "/account/devices/x/forget", answer: members("404")},
+
+	"GET /login/key":                {answer: members("303 /login/totp").but(codeless, "303 /login/totp")}, // nobody has a key
+	"GET /account/keys/new":         {answer: members("200").but(factorless, "200", stale, refresh+"%2Faccount%2Fkeys%2Fnew")},
+	"GET /account/keys/:id":         {path: "/account/keys/x", answer: members("404")},
+	"POST /account/keys/:id":        {path: "/account/keys/x", form: []string{"name", "x"}, answer: members("404")},
+	"GET /account/keys/:id/remove":  {path: "/account/keys/x/remove", answer: members("404")},
+	"POST /account/keys/:id/remove": {path: "/account/keys/x/remove", answer: members("404")},
+	"GET /account/totp/remove":      {answer: members("200")},
+	"POST /account/totp/remove":     {answer: members("422").but(stale, refresh+"%2Faccount%2Ftotp%2Fremove")},
+	"GET /account/keys-only":        {answer: members("200")},
+	"POST /account/keys-only":       {form: []string{"only", "yes"}, answer: members("422").but(stale, refresh+"%2Faccount%2Fkeys-only")},
+	"POST /webauthn/passkey/begin":  {answer: all("403").but(nobody+"|"+frozen+"|"+ended, "415")}, // a form is no JSON
+	"POST /webauthn/passkey/finish": {answer: all("403").but(nobody+"|"+frozen+"|"+ended, "415")},
+	"POST /webauthn/verify/begin":   {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+factorless, "403")},
+	"POST /webauthn/verify/finish":  {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+factorless, "403")},
+	"POST /webauthn/add/begin":      {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+half+"|"+codeless, "403")},
+	"POST /webauthn/add/finish":     {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+half+"|"+codeless, "403")},
+
+	"GET /account/recovery-codes":      {answer: members("200").but(codeless, "200")},
+	"POST /account/recovery-codes":     {answer: members("422").but(codeless, "422")},
+	"GET /account/recovery-codes/new":  {answer: members("200").but(codeless, "200")},
+	"POST /account/recovery-codes/new": {answer: members("200").but(codeless, "200", stale, refresh+"%2Faccount%2Frecovery-codes%2Fnew")},
+
+	"GET /tokens":            {answer: members("200")},
+	"GET /tokens/new":        {answer: members("200")},
+	"POST /tokens/new":       {answer: members("422")},
+	"GET /tokens/:id/revoke": {path: "/tokens/{token}/revoke", answer: members("404").but(owner+"|"+stale+"|"+admin, "200")},
+	"POST /tokens/:id/revoke": {path: "/tokens/{token}/revoke",
+		answer: members("404").but(owner+"|"+stale+"|"+admin, "303 /tokens")},
+
+	"GET /tokens/revoke":          {answer: members("200")},
+	"POST /tokens/revoke":         {answer: members("422")},
+	"GET /tokens/:id":             {path: "/tokens/{token}", answer: members("404").but(owner+"|"+stale+"|"+admin, "200")},
+	"POST /tokens/:id":            {path: "/tokens/{token}", answer: mine("422")},
+	"GET /tokens/:id/restrict":    {path: "/tokens/{token}/restrict", answer: mine("200")},
+	"POST /tokens/:id/restrict":   {path: "/tokens/{token}/restrict", answer: mine("422")},
+	"GET /tokens/:id/regenerate":  {path: "/tokens/{token}/regenerate", answer: mine("200")},
+	"POST /tokens/:id/regenerate": {path: "/tokens/{token}/regenerate", answer: mine("422")},
+
+	"GET /projects":                {answer: members("200")},
+	"GET /new-project":             {answer: members("200")},
+	"POST /new-project":            {answer: members("422")},
+	"GET /projects/:name":          {path: "/projects/demo", answer: project},
+	"GET /projects/:name/leave":    {path: "/projects/demo/leave", answer: project.but(admin, "404")},
+	"POST /projects/:name/leave":   {path: "/projects/demo/leave", answer: manage.but(owner, "422", maintainer+"|"+stale, "303 /projects", admin, "404")},
+	"POST /projects/:name/members": {path: "/projects/demo/members", answer: manage.but(owner+"|"+stale, "422")},
+	"POST /projects/:name/members/:id/role": {path: "/projects/demo/members/{member}/role", form: []string{"role", "maintainer"},
+		answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
+	"GET /projects/:name/members/:id/remove": {path: "/projects/demo/members/{member}/remove", answer: manage.but(owner+"|"+stale, "200")},
+	"POST /projects/:name/members/:id/remove": {path: "/projects/demo/members/{member}/remove",
+		answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
+
+	"GET /admin/people":                  {answer: admins("200")},
+	"GET /admin/people/:id/freeze":       {path: "/admin/people/{person}/freeze", answer: admins("200")},
+	"POST /admin/people/:id/freeze":      {path: "/admin/people/{person}/freeze", answer: admins("303 /admin/people")},
+	"GET /admin/people/:id/thaw":         {path: "/admin/people/{person}/thaw", answer: admins("200")},
+	"POST /admin/people/:id/thaw":        {path: "/admin/people/{person}/thaw", answer: admins("303 /admin/people")},
+	"GET /admin/verifiers":               {answer: admins("200")},
+	"POST /admin/verifiers":              {answer: admins("422")},
+	"GET /admin/verifiers/:id/revoke":    {path: "/admin/verifiers/{verifier}/revoke", answer: admins("200")},
+	"POST /admin/verifiers/:id/revoke":   {path: "/admin/verifiers/{verifier}/revoke", answer: admins("303 /admin/verifiers")},
+	"POST /admin/invitations":            {answer: admins("422")},
+	"POST /admin/invitations/:id/revoke": {path: "/admin/invitations/{invitation}/revoke", answer: admins("303 /admin/people")},
+
+	"DELETE /api/token":              {answer: all("403")}, // without a token
+	"POST /_/secrets/disclose-token": {answer: all("404")}, // without a signature
+	"GET /healthz":                   {answer: all("200")},
+	"GET /assets/*":                  {path: "/assets/none", answer: all("404")},
+	"GET /legacy":                    {answer: all("405")},
+	"POST /legacy":                   {answer: all("403")},
+	"GET /legacy/":                   {answer: all("405")},
+	"POST /legacy/":                  {answer: all("403")},
+	"GET /simple":                    {answer: all("301 simple/")},
+	"GET /simple/*":                  {path: "/simple/", answer: all("200")},
+	"GET /packages/*":                {path: "/packages/demo/none", answer: all("404")},
+	"echo_route_not_found /*":        {path: "/no/such/page", answer: all("404")},
+}
+
+// formPages are the pages with the forms that are sent to another address.
+var formPages = map[string]string{
+	"POST /verify-email/resend": "/verify-email/sent", "POST /verify-email/change": "/verify-email/sent",
+	"POST /account/sessions/:id/end": "/account/sessions", "POST /account/sessions/end-others": "/account/sessions", "POST /account/devices/:id/forget": "/account/sessions",
+	"POST /account/password": "/account", "POST /projects/:name/members": "/projects/demo",
+	"POST /projects/:name/members/:id/role": "/projects/demo",
+	"POST /admin/invitations":               "/admin/people", "POST /admin/invitations/:id/revoke": "/admin/people",
+}
