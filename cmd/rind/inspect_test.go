@@ -49,6 +49,7 @@ func TestInspectionReadsWell(t *testing.T) {
 		"issued":   raw(demo...),
 		"all":      raw(caveats.User(aliceID)),
 		"narrowed": raw(append(slices.Clone(demo), caveats.ProjectNames{"demo"}, caveats.Versions{"1.0", "1.1"}, caveats.FileNames{"demo-1.0.tar.gz"}, caveats.Digests{strings.Repeat("ab", 32)}, life(-time.Minute, 15*time.Minute), caveats.Networks{"192.0.2.0/24"}, caveats.Actions{"upload"})...),
+		"limited":  raw(append(slices.Clone(demo), caveats.Versions{"1.0"}, caveats.Networks{"192.0.2.0/24"}, caveats.Actions{"upload"}, caveats.Versions{"1.0"})...),
 		"unclear":  raw(caveats.User(aliceID), life(-time.Minute, time.Hour)),
 		"expired":  raw(caveats.User(aliceID), life(-3*time.Hour, -2*time.Hour)),
 		"unknown":  append(raw(demo...), []byte(`[200,"\u001b[2J",{"a":[1]}]`), []byte("[0,1]\x1b[2J")),
