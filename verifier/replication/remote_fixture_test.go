@@ -46,6 +46,7 @@ type origin struct {
 	served   chan struct{}
 	requests map[string]int // by path
 	mu       sync.Mutex     // over requests
+	under    sync.RWMutex   // held by each request
 }
 
 // newOrigin starts an issuer that knows alice and bob, and alice's project demo.
@@ -93,11 +94,14 @@ func (o *origin) listen() {
 	listener, err := net.Listen("tcp", o.addr)
 	o.check(err)
 	o.addr = listener.Addr().String()
+	handler := o.handler
 	o.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.under.RLock()
+		defer o.under.RUnlock()
 		o.mu.Lock()
 		o.requests[r.URL.Path]++
 		o.mu.Unlock()
-		o.handler.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 	})}
 	o.served = make(chan struct{})
 	go func(server *http.Server, served chan struct{}) {
@@ -115,6 +119,8 @@ func (o *origin) stop() {
 	o.server.Close()
 	<-o.served
 	o.server = nil
+	o.under.Lock() // who was cut off may still read the store
+	defer o.under.Unlock()
 	if err := o.store.Close(); err != nil {
 		o.Error(err)
 	}
