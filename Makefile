@@ -17,8 +17,11 @@ build:
 test: tools lint
 	$(GO) test -race -timeout 30m ./...
 
+# The checks beside their peers last: a module of its own, so that the product's
+# list of modules stays short.
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	cd verifier/bench && $(GO) run .
 
 # One fuzz target at a time, as go test wants it; FUZZTIME=30s for a short look.
 fuzz:
@@ -33,6 +36,7 @@ lint: $(TOOLS)/staticcheck
 	  if [ -n "$$un" ]; then echo "not formatted (run 'make fmt'):"; echo "$$un"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOLS)/staticcheck ./...
+	cd verifier/bench && $(GO) vet ./... && $(TOOLS)/staticcheck ./...
 
 fmt:
 	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
