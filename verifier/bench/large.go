@@ -84,7 +84,7 @@ func compareSizes(ctx context.Context, small, big *house) error {
 		if err != nil {
 			return err
 		}
-		cases = append(cases, &oneCase{name: fmt.Sprint(h.tokens), texts: d.issued, check: h.verify(ctx, d, d.issued)})
+		cases = append(cases, &oneCase{name: fmt.Sprint(h.tokens), given: d, texts: d.issued, check: h.verify(ctx, d, d.issued)})
 		runtime.KeepAlive(d)
 	}
 	inputs := heap() - before

@@ -48,7 +48,7 @@ func (s *Store) lookup(r *reader, rec *verifier.Record, id [16]byte, project str
 		return err
 	}
 	if rec.Project.Name == project {
-		s.answers.note(r, hash, answer{id, *rec})
+		s.answers.note(r, hash, &answer{id, *rec})
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (s *Store) lookupFile(r *reader, rec *verifier.Record, id [16]byte, project
 	}
 	read.complete(rec)
 	if read.project() != "" {
-		s.standings.note(r, hash, read)
+		s.standings.note(r, hash, &read)
 	}
 	return nil
 }

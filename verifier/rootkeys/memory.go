@@ -55,6 +55,7 @@ const ways = 4
 type memory[T any] struct {
 	seed maphash.Seed
 	sets [][ways]atomic.Pointer[remembered[T]]
+	once []atomic.Uint32 // of values that came once, a part of their hash
 }
 
 type remembered[T any] struct {
@@ -64,7 +65,7 @@ type remembered[T any] struct {
 }
 
 func newMemory[T any](size int) memory[T] {
-	return memory[T]{maphash.MakeSeed(), make([][ways]atomic.Pointer[remembered[T]], size/ways)}
+	return memory[T]{maphash.MakeSeed(), make([][ways]atomic.Pointer[remembered[T]], size/ways), make([]atomic.Uint32, 2*size)}
 }
 
 // hash is where a value belongs that is known by an id and a project's name.
@@ -89,9 +90,13 @@ func (m *memory[T]) recall(r *reader, hash uint64, is func(*T) bool) *T {
 }
 
 // note puts a value into the table, in place of one of another generation or else of
-// any.
-func (m *memory[T]) note(r *reader, hash uint64, value T) {
+// any. It does so the second time that the value comes: most that come once don't come
+// again, and what is kept costs memory and drives out another.
+func (m *memory[T]) note(r *reader, hash uint64, value *T) {
 	if r.generation%2 != 0 {
+		return
+	}
+	if part := uint32(hash >> 32); m.once[hash%uint64(len(m.once))].Swap(part) != part {
 		return
 	}
 	set := &m.sets[hash%uint64(len(m.sets))]
@@ -102,5 +107,5 @@ func (m *memory[T]) note(r *reader, hash uint64, value T) {
 			break
 		}
 	}
-	set[at].Store(&remembered[T]{r.generation, hash, value})
+	set[at].Store(&remembered[T]{r.generation, hash, *value})
 }
