@@ -83,8 +83,8 @@ var matrix = map[string]row{
 	"POST /account/recovery-codes/new": {answer: members("200").but(codeless, "200", stale, refresh+"%2Faccount%2Frecovery-codes%2Fnew")},
 
 	"GET /tokens":            {answer: members("200")},
-	"GET /tokens/new":        {answer: members("200")},
-	"POST /tokens/new":       {answer: members("422")},
+	"GET /tokens/new":        {answer: members("200").but(stale, "303 /login/totp{next}")},
+	"POST /tokens/new":       {answer: members("422").but(stale, "303 /login/totp{next}")},
 	"GET /tokens/:id/revoke": {path: "/tokens/{token}/revoke", answer: members("404").but(owner+"|"+stale+"|"+admin, "200")},
 	"POST /tokens/:id/revoke": {path: "/tokens/{token}/revoke",
 		answer: members("404").but(owner+"|"+stale+"|"+admin, "303 /tokens")},
@@ -95,8 +95,8 @@ var matrix = map[string]row{
 	"POST /tokens/:id":            {path: "/tokens/{token}", answer: mine("422")},
 	"GET /tokens/:id/restrict":    {path: "/tokens/{token}/restrict", answer: mine("200")},
 	"POST /tokens/:id/restrict":   {path: "/tokens/{token}/restrict", answer: mine("422")},
-	"GET /tokens/:id/regenerate":  {path: "/tokens/{token}/regenerate", answer: mine("200")},
-	"POST /tokens/:id/regenerate": {path: "/tokens/{token}/regenerate", answer: mine("422")},
+	"GET /tokens/:id/regenerate":  {path: "/tokens/{token}/regenerate", answer: mine("200").but(stale, "303 /login/totp{next}")},
+	"POST /tokens/:id/regenerate": {path: "/tokens/{token}/regenerate", answer: mine("422").but(stale, "303 /login/totp{next}")},
 
 	"GET /projects":                {answer: members("200")},
 	"GET /new-project":             {answer: members("200")},

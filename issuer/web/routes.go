@@ -85,8 +85,8 @@ func (s *Server) accountRoutes(p pages) {
 
 func (s *Server) tokenRoutes(p pages) {
 	p.get(ui.PathTokens, member, s.listTokens)
-	p.get(ui.PathTokenNew, member, s.showTokenNew)
-	p.post(ui.PathTokenNew, member, s.mintToken, "projects")
+	p.get(ui.PathTokenNew, fresh(formTime), s.showTokenNew)
+	p.post(ui.PathTokenNew, fresh(0), s.mintToken, "projects")
 	s.tokenChangeRoutes(p)
 	p.get(ui.PathTokenRevoke, member, s.askRevokeToken)
 	p.post(ui.PathTokenRevoke, member, s.revokeToken)

@@ -20,8 +20,8 @@ func (s *Server) tokenChangeRoutes(p pages) {
 	p.post(ui.PathToken, member, s.renameToken)
 	p.get(ui.PathTokenRestrict, member, s.showRestrictToken)
 	p.post(ui.PathTokenRestrict, member, s.restrictToken, "projects")
-	p.get(ui.PathTokenRegenerate, member, s.showRegenerateToken)
-	p.post(ui.PathTokenRegenerate, member, s.regenerateToken)
+	p.get(ui.PathTokenRegenerate, fresh(formTime), s.showRegenerateToken)
+	p.post(ui.PathTokenRegenerate, fresh(0), s.regenerateToken)
 }
 
 // readLimits reads the fields of limits.

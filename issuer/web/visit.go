@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -107,6 +108,22 @@ func at(steps ...authn.Step) guard {
 
 // member lets pass who is signed in.
 var member = at(authn.StepDone)
+
+// formTime is how long somebody has at least to fill in a form that asks for a
+// fresh second factor when it is sent.
+const formTime = 5 * time.Minute
+
+// fresh lets pass members whose second factor is fresh, and will be for a while:
+// others give one first. What the form makes is as good as a sign-in elsewhere.
+func fresh(still time.Duration) guard {
+	return func(v *visit) (string, error) {
+		elsewhere, err := member(v)
+		if elsewhere == "" && err == nil && !v.session.FactorFresh(v.server.now().Add(still)) {
+			return "", authn.ErrFactorStale
+		}
+		return elsewhere, err
+	}
+}
 
 // factorAsked lets pass who owes a second factor, or is asked for one again.
 var factorAsked = at(authn.StepSecondFactor, authn.StepConfirmDevice, authn.StepDone, authn.StepSaveRecovery)
