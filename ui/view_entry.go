@@ -115,8 +115,9 @@ func (VerifyEmailSentPage) about() about {
 // it consumes the link. Form: POST PathVerifyEmail with link.
 type VerifyEmailConfirmPage struct {
 	Layout
-	Link  string
-	Email string // "" where it is not known without consuming the link
+	Link     string
+	Email    string // "" where it is not known without consuming the link
+	Username string // of the account; as Email
 }
 
 func (VerifyEmailConfirmPage) about() about {

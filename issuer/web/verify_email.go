@@ -32,7 +32,7 @@ func (s *Server) showVerifyEmail(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show(ui.VerifyEmailConfirmPage{Layout: v.layout(), Link: link.Reveal(), Email: info.Email})
+	return v.show(ui.VerifyEmailConfirmPage{Layout: v.layout(), Link: link.Reveal(), Email: info.Email, Username: info.Username})
 }
 
 func (s *Server) verifyEmail(v *visit) error {

@@ -37,7 +37,7 @@ func entry() []Page {
 			Email: "ada@example.org", ValidFor: 24 * time.Hour, CanChange: true, NewEmail: "ada@",
 			Layout: wrong(done(enrolling(), "verification_sent"), ui.Problem{Field: "email", Code: "email_invalid"}),
 		}},
-		{"verify-confirm", ui.VerifyEmailConfirmPage{Layout: visitor(), Link: secret, Email: "ada@example.org"}},
+		{"verify-confirm", ui.VerifyEmailConfirmPage{Layout: visitor(), Link: secret, Email: "ada@example.org", Username: "ada"}},
 		{"verify-confirm-unknown", ui.VerifyEmailConfirmPage{Layout: visitor(), Link: secret}},
 		{"link-expired", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkVerify, Why: ui.LinkExpired}},
 		{"link-used", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkInvitation, Why: ui.LinkUsed}},
