@@ -42,7 +42,7 @@ func (s *Service) coarse(project string, from netip.Addr, at time.Time) Use {
 	if now := s.clock(); at.After(now) {
 		at = now
 	}
-	return Use{At: at.UTC().Truncate(time.Minute), Project: project, Network: network(from)}
+	return Use{At: at.UTC().Truncate(time.Minute), Project: project, Network: feed.Network(from)}
 }
 
 func putUse(tx kv.Tx, tokenID string, use Use) error {
@@ -123,18 +123,4 @@ func readUse(r kv.Reader, tokenID string) (u Use, err error) {
 		return Use{}, nil
 	}
 	return u, err
-}
-
-// network is the part of an address that says where, not who.
-func network(a netip.Addr) string {
-	a = a.Unmap().WithZone("")
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil || !a.IsValid() {
-		return ""
-	}
-	return p.String()
 }

@@ -33,21 +33,7 @@ func (f *Follower) Used(g verifier.Grant, from netip.Addr, at time.Time) {
 	if f.cfg.Remote == nil || g.TokenID == "" {
 		return
 	}
-	f.uses.add(feed.Use{Token: g.TokenID, At: at.UTC().Truncate(time.Minute), Project: g.Project, Network: network(from)})
-}
-
-// network is the part of an address that says where, not who.
-func network(a netip.Addr) string {
-	a = a.Unmap().WithZone("")
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil || !a.IsValid() {
-		return ""
-	}
-	return p.String()
+	f.uses.add(feed.Use{Token: g.TokenID, At: at.UTC().Truncate(time.Minute), Project: g.Project, Network: feed.Network(from)})
 }
 
 func (u *uses) add(use feed.Use) {
