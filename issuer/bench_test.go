@@ -53,7 +53,7 @@ func BenchmarkMint(b *testing.B) {
 	for b.Loop() {
 		m := h.mint(alice, forSome("one more", "demo"))
 		b.StopTimer()
-		if _, err := h.Revoke(b.Context(), alice, m.Token.ID); err != nil {
+		if _, _, err := h.Revoke(b.Context(), alice, m.Token.ID); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
@@ -66,7 +66,7 @@ func BenchmarkRevoke(b *testing.B) {
 		b.StopTimer()
 		m := h.mint(alice, forSome("one more", "demo"))
 		b.StartTimer()
-		if _, err := h.Revoke(b.Context(), alice, m.Token.ID); err != nil {
+		if _, _, err := h.Revoke(b.Context(), alice, m.Token.ID); err != nil {
 			b.Fatal(err)
 		}
 	}

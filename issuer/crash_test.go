@@ -56,7 +56,7 @@ func mintAndRevoke(path string) error {
 		if _, err := fmt.Printf("minted %s\n", m.Text); err != nil {
 			return err
 		}
-		if _, err := s.Revoke(ctx, alice, m.Token.ID); err != nil {
+		if _, _, err := s.Revoke(ctx, alice, m.Token.ID); err != nil {
 			return err
 		}
 		if _, err := fmt.Printf("revoked %s\n", m.Token.ID); err != nil {

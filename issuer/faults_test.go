@@ -121,7 +121,7 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		{"RemoveMember", func() error { _, err := h.RemoveMember(ctx, alice, "demo", carolID); return err }},
 		{"Leave", func() error { _, err := h.Leave(ctx, alice, "demo"); return err }},
 		{"Mint", func() error { _, err := h.Mint(ctx, bob, forSome("ci", "demo")); return err }},
-		{"Revoke", func() error { _, err := h.Revoke(ctx, alice, m.Token.ID); return err }},
+		{"Revoke", func() error { _, _, err := h.Revoke(ctx, alice, m.Token.ID); return err }},
 		{"RecordUser", func() error {
 			return f.Update(ctx, func(tx kv.Tx) error { return h.RecordUser(tx, carolID, "carola", false) })
 		}},
@@ -186,7 +186,7 @@ func TestTransactionsRunAgain(t *testing.T) {
 	h.member(alice, "demo", bobID, issuer.RoleOwner)
 	m := h.mint(bob, forSome("ci", "demo"))
 	v.expect(m.Text, "demo")
-	rev, err := h.Revoke(t.Context(), bob, m.Token.ID)
+	rev, _, err := h.Revoke(t.Context(), bob, m.Token.ID)
 	h.check(err)
 	v.expect(m.Text, "demo", caveats.Revoked)
 	if got := h.trail(); rev != 8 || len(got.log) != 8 || len(got.rows) != 6 {

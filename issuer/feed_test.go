@@ -77,7 +77,7 @@ func TestChanges(t *testing.T) {
 	m := h.mint(alice, forSome("ci", "de-mo"))             // 6
 	h.member(alice, "de-mo", bobID, issuer.RoleMaintainer) // 7
 	h.clock.Add(time.Minute)                               //
-	_, err := h.Revoke(t.Context(), root, m.Token.ID)      // 8
+	_, _, err := h.Revoke(t.Context(), root, m.Token.ID)   // 8
 	h.check(err)                                           //
 	never := h.mint(bob, forAll("for ever"))               // 9
 	sets, err := h.Changes(t.Context(), 0, 0)

@@ -38,7 +38,7 @@ func ask(t *testing.T, table []asked) {
 				return
 			}
 			m := h.mint(alice, tt.req)
-			if _, err := h.Revoke(t.Context(), alice, m.Token.ID); err != nil {
+			if _, _, err := h.Revoke(t.Context(), alice, m.Token.ID); err != nil {
 				t.Error(err)
 			}
 		})
@@ -307,7 +307,7 @@ func TestTooManyTokens(t *testing.T) {
 	h.refused("too_many_tokens", func() error { _, err := h.Mint(t.Context(), alice, forAll("further")); return err })
 	h.refused("label: label_taken; too_many_tokens", func() error { _, err := h.Mint(t.Context(), alice, forAll("last")); return err })
 	h.mint(bob, forAll("further"))
-	if _, err := h.Revoke(t.Context(), alice, first.Token.ID); err != nil {
+	if _, _, err := h.Revoke(t.Context(), alice, first.Token.ID); err != nil {
 		t.Fatal(err)
 	}
 	h.mint(alice, forAll("further"))
@@ -321,7 +321,7 @@ func TestLabelsAreUniquePerUserUntilRevoked(t *testing.T) {
 	h.refused("label: label_taken", again)
 	h.clock.Add(8 * day) // expired, and its label still stands in the list
 	h.refused("label: label_taken", again)
-	if _, err := h.Revoke(t.Context(), alice, a.Token.ID); err != nil {
+	if _, _, err := h.Revoke(t.Context(), alice, a.Token.ID); err != nil {
 		t.Fatal(err)
 	}
 	h.check(again())

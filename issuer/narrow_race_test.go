@@ -28,7 +28,7 @@ func TestATokenIsChangedFromSeveralSides(t *testing.T) {
 				_, _, restricted = h.Restrict(t.Context(), alice, m.Token.ID, issuer.RestrictRequest{Expires: start.Add(2 * time.Hour)})
 			},
 			func() { _, err := h.Burn(t.Context(), m.Text, finder); report(t, err) },
-			func() { _, err := h.Revoke(t.Context(), alice, m.Token.ID); report(t, err) },
+			func() { _, _, err := h.Revoke(t.Context(), alice, m.Token.ID); report(t, err) },
 			func() { err := h.Rename(t.Context(), alice, m.Token.ID, "renamed"); expected(t, err) },
 		} {
 			wg.Go(do)
@@ -43,7 +43,7 @@ func TestATokenIsChangedFromSeveralSides(t *testing.T) {
 		}
 		if regenerated == nil {
 			h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), alice, forAll(fresh.Token.Label)); return err })
-			_, err := h.Revoke(t.Context(), alice, fresh.Token.ID)
+			_, _, err := h.Revoke(t.Context(), alice, fresh.Token.ID)
 			h.check(err)
 		}
 		page, err := h.Tokens(t.Context(), aliceID, issuer.Page{})
@@ -53,7 +53,7 @@ func TestATokenIsChangedFromSeveralSides(t *testing.T) {
 		}
 		for _, label := range []string{"ci", "renamed"} { // both are free
 			left := h.mint(alice, forAll(label))
-			_, err := h.Revoke(t.Context(), alice, left.Token.ID)
+			_, _, err := h.Revoke(t.Context(), alice, left.Token.ID)
 			h.check(err)
 		}
 	}

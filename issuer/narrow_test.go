@@ -201,7 +201,7 @@ func TestRegenerate(t *testing.T) {
 	h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), alice, forAll("CI")); return err })
 	h.clock.Add(25 * time.Hour)
 	v.expect(old.Text, "demo", caveats.Expired)
-	if _, err := h.Revoke(t.Context(), alice, old.Token.ID); err != nil { // the label is not its own any more
+	if _, _, err := h.Revoke(t.Context(), alice, old.Token.ID); err != nil { // the label is not its own any more
 		t.Error(err)
 	}
 	h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), alice, forAll("CI")); return err })
@@ -258,7 +258,7 @@ func TestRename(t *testing.T) {
 	h.refused("label: label_too_long", rename(alice, strings.Repeat("x", 101)))
 	h.refused(issuer.ErrNotFound, rename(bob, "x"))
 	h.refused(issuer.ErrNotFound, rename(root, "x"))
-	_, err := h.Revoke(t.Context(), alice, m.Token.ID)
+	_, _, err := h.Revoke(t.Context(), alice, m.Token.ID)
 	h.check(err)
 	h.refused("token_over", rename(alice, "x"))
 }

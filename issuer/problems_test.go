@@ -77,7 +77,7 @@ func TestProjectEvents(t *testing.T) {
 	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
 	h.project(bob, "his")
 	m := h.mint(bob, forSome("ci", "demo", "his"))
-	_, err := h.Revoke(t.Context(), bob, m.Token.ID)
+	_, _, err := h.Revoke(t.Context(), bob, m.Token.ID)
 	h.check(err)
 	kinds := func(p issuer.Principal, before uint64, limit int) (out []string, last uint64) {
 		events, err := h.ProjectEvents(t.Context(), p, "Demo", before, limit)

@@ -169,7 +169,7 @@ func TestFrozenAndUnknownPrincipalsChangeNothing(t *testing.T) {
 		"remove": func(p issuer.Principal) error { _, err := h.RemoveMember(t.Context(), p, "demo", aliceID); return err },
 		"leave":  func(p issuer.Principal) error { _, err := h.Leave(t.Context(), p, "demo"); return err },
 		"mint":   func(p issuer.Principal) error { _, err := h.Mint(t.Context(), p, forAll("x")); return err },
-		"revoke": func(p issuer.Principal) error { _, err := h.Revoke(t.Context(), p, minted.Token.ID); return err },
+		"revoke": func(p issuer.Principal) error { _, _, err := h.Revoke(t.Context(), p, minted.Token.ID); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.refused(issuer.ErrFrozen, func() error { return do(bob) })
@@ -185,7 +185,7 @@ func TestFrozenAndUnknownPrincipalsChangeNothing(t *testing.T) {
 	h.wrote(map[string]string{"token": minted.Token.ID}, func() error {
 		p := issuer.Principal{Username: "console", Admin: true}
 		p.Actor.IP = "203.0.113.9"
-		_, err := h.Revoke(t.Context(), p, minted.Token.ID)
+		_, _, err := h.Revoke(t.Context(), p, minted.Token.ID)
 		return err
 	}, "token.revoked bob -", "log token token")
 }

@@ -12,20 +12,20 @@ import (
 
 // Revoke ends a token for good; its owner may, and an administrator. To anyone
 // else it is ErrNotFound. A token that is revoked already stays as it is: no
-// error, no further audit row, and the revision returned is the current one.
+// error, no further audit row, and the revision returned is the current one. done
+// tells whether this call revoked it, so of several at once one tells the owner.
 //
 // The label is free again at once. The record stays, so that lists and denials
 // can say what became of the token.
-func (s *Service) Revoke(ctx context.Context, p Principal, id string) (uint64, error) {
-	var done bool
-	rev, err := s.update(ctx, func(c *change) (err error) {
+func (s *Service) Revoke(ctx context.Context, p Principal, id string) (revision uint64, done bool, err error) {
+	revision, err = s.update(ctx, func(c *change) (err error) {
 		done, err = c.revoke(p, id)
 		return err
 	})
 	if err == nil && done {
 		s.log.InfoContext(ctx, "token revoked", "token", id, "by", p.UserID)
 	}
-	return rev, err
+	return revision, done && err == nil, err
 }
 
 func (c *change) revoke(p Principal, id string) (done bool, err error) {

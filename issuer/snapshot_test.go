@@ -29,7 +29,7 @@ func TestSnapshot(t *testing.T) {
 	p := h.project(alice, "demo")
 	live, gone, kept := h.mint(alice, forAll("a")), h.mint(alice, forSome("b", "demo")), h.mint(alice, forSome("c", "demo"))
 	for _, m := range []issuer.Minted{gone, live} {
-		_, err := h.Revoke(t.Context(), alice, m.Token.ID)
+		_, _, err := h.Revoke(t.Context(), alice, m.Token.ID)
 		h.check(err)
 	}
 	ids := func() (out []string) {
@@ -102,7 +102,7 @@ func TestSnapshotWhileWriting(t *testing.T) {
 			}
 			m, err := h.Mint(context.Background(), alice, forAll(fmt.Sprint(i)))
 			if err == nil && i%2 == 0 {
-				_, err = h.Revoke(context.Background(), alice, m.Token.ID)
+				_, _, err = h.Revoke(context.Background(), alice, m.Token.ID)
 			}
 			if err != nil {
 				t.Error(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func TestTokenState(t *testing.T) {
 	if s := state(); s != issuer.StateExpired {
 		t.Errorf("%s at the end", s)
 	}
-	if _, err := h.Revoke(t.Context(), alice, m.Token.ID); err != nil {
+	if _, _, err := h.Revoke(t.Context(), alice, m.Token.ID); err != nil {
 		t.Fatal(err)
 	}
 	if s := state(); s != issuer.StateRevoked {
@@ -103,7 +104,7 @@ func TestRevoke(t *testing.T) {
 		h.clock.Add(time.Hour)
 		revoke := func(p issuer.Principal, id string) func() error {
 			return func() error {
-				rev, err := h.Revoke(t.Context(), p, id)
+				rev, _, err := h.Revoke(t.Context(), p, id)
 				if err == nil && rev != h.revision() {
 					t.Errorf("revision %d, the store stands at %d", rev, h.revision())
 				}
@@ -141,13 +142,23 @@ func TestParallelRevocations(t *testing.T) {
 	h := newHouse(t)
 	m := h.mint(alice, forAll("ci"))
 	var fns []func() error
+	var first atomic.Int32
 	for i := range 32 {
 		p := []issuer.Principal{alice, root}[i%2]
-		fns = append(fns, func() error { _, err := h.Revoke(t.Context(), p, m.Token.ID); return err })
+		fns = append(fns, func() error {
+			_, done, err := h.Revoke(t.Context(), p, m.Token.ID)
+			if done {
+				first.Add(1)
+			}
+			return err
+		})
 	}
 	before := h.trail()
 	for _, err := range together(fns...) {
 		h.check(err)
+	}
+	if n := first.Load(); n != 1 {
+		t.Errorf("%d of them say that they revoked it", n)
 	}
 	after := h.trail()
 	if rows, entries := len(after.rows)-len(before.rows), len(after.log)-len(before.log); rows != 1 || entries != 1 {

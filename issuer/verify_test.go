@@ -114,7 +114,7 @@ func TestMintedTokensVerify(t *testing.T) {
 	h.record(aliceID, "alice", false)
 	v.expect(chosen.Text, "de-mo")
 
-	_, err = h.Revoke(t.Context(), root, all.Token.ID)
+	_, _, err = h.Revoke(t.Context(), root, all.Token.ID)
 	h.check(err)
 	v.expect(all.Text, "other", caveats.Revoked)
 	v.expect(narrow, "other", caveats.Revoked)
@@ -195,7 +195,7 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 		h.check(err)
 		secrets = append(secrets, tok.Signature[:], []byte(last.Text[len(token.Prefix):]), []byte(last.Text[len(last.Text)-43:]))
 	}
-	_, err := h.Revoke(t.Context(), alice, last.Token.ID)
+	_, _, err := h.Revoke(t.Context(), alice, last.Token.ID)
 	h.check(err)
 	if err := func() error { _, err := h.Mint(t.Context(), alice, forSome("label-1", "demo")); return err }(); err != nil {
 		var ps problem.Problems

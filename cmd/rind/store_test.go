@@ -104,7 +104,7 @@ func cmdStore(ts *testscript.TestScript, neg bool, args []string) {
 		if err := errors.Join(err1, err2, err3, err4); err != nil {
 			return err
 		}
-		_, err := s.Revoke(ctx, alice, gone)
+		_, _, err := s.Revoke(ctx, alice, gone)
 		return errors.Join(err, users(true))
 	}))
 	ts.Check(refill(dir))
@@ -122,7 +122,7 @@ func cmdRevoke(ts *testscript.TestScript, neg bool, args []string) {
 	t, err := token.Parse(strings.TrimSpace(ts.ReadFile(args[1])))
 	ts.Check(err)
 	ts.Check(withIssuer(ts.MkAbs(args[0]), func(_ kv.Store, s *issuer.Service) error {
-		_, err := s.Revoke(context.Background(), issuer.Principal{UserID: aliceID, Username: "alice"}, t.ID)
+		_, _, err := s.Revoke(context.Background(), issuer.Principal{UserID: aliceID, Username: "alice"}, t.ID)
 		return err
 	}))
 }

@@ -63,7 +63,7 @@ func TestFeedStream(t *testing.T) {
 	if s := next(t, r); s.Revision != m.Revision || s.Changes[0].Token.ID != m.Token.ID || !s.Changes[0].Token.RevokedAt.IsZero() {
 		t.Errorf("the first set is %+v", s)
 	}
-	rev, err := h.Revoke(t.Context(), ada, m.Token.ID)
+	rev, _, err := h.Revoke(t.Context(), ada, m.Token.ID)
 	h.must(err)
 	if s := next(t, r); s.Revision != rev || s.Changes[0].Token.RevokedAt.IsZero() {
 		t.Errorf("the second set is %+v", s)
@@ -210,7 +210,7 @@ func TestFeedConfirms(t *testing.T) {
 	_, paris := h.secret("paris")
 	one, two := h.follow(berlin, h.at()), h.follow(paris, h.at())
 	m := h.mint("ci")
-	rev, err := h.Revoke(t.Context(), ada, m.Token.ID)
+	rev, _, err := h.Revoke(t.Context(), ada, m.Token.ID)
 	h.must(err)
 	apply := func(r *feed.FrameReader, secret string) {
 		at := h.at()
@@ -282,7 +282,7 @@ func TestThousandStreams(t *testing.T) {
 	m := h.mint("ci")
 	memory := inUse() - before
 	start := time.Now()
-	_, err := h.Revoke(t.Context(), ada, m.Token.ID)
+	_, _, err := h.Revoke(t.Context(), ada, m.Token.ID)
 	h.must(err)
 	committed := time.Now()
 	var last time.Time

@@ -168,12 +168,12 @@ func (s *Server) revokeToken(v *visit) error {
 	if err != nil {
 		return err
 	}
-	revision, err := s.issuer.Revoke(ctx, v.principal(), before.ID)
+	revision, done, err := s.issuer.Revoke(ctx, v.principal(), before.ID)
 	if err != nil {
 		return err
 	}
 	reach := s.confirm(ctx, revision)
-	if before.State != issuer.StateRevoked {
+	if done {
 		v.tellOwner(before, ui.MailTokenRevoked)
 	}
 	notice := "token_revoked"

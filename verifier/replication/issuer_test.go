@@ -126,7 +126,7 @@ func TestAnIssuersDayReachesTheVerifier(t *testing.T) {
 	h.user(false)
 	h.expect(chosen.Text, "demo", "")
 
-	_, err = h.Revoke(ctx, alice, chosen.Token.ID)
+	_, _, err = h.Revoke(ctx, alice, chosen.Token.ID)
 	h.check(err)
 	h.expect(chosen.Text, "demo", caveats.Revoked)
 	h.expect(all.Text, "demo", "")

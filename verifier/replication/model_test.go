@@ -93,7 +93,7 @@ func (m *model) step() {
 			if tok.revoked || m.frozen[tok.owner] {
 				return
 			}
-			_, err := m.o.Revoke(ctx, people[tok.owner], tok.id)
+			_, _, err := m.o.Revoke(ctx, people[tok.owner], tok.id)
 			must(err)
 			tok.revoked = true
 		},

@@ -157,7 +157,7 @@ func (o *origin) mint(label string) issuer.Minted {
 
 func (o *origin) revoke(m issuer.Minted) uint64 {
 	o.Helper()
-	rev, err := o.Revoke(o.Context(), alice, m.Token.ID)
+	rev, _, err := o.Revoke(o.Context(), alice, m.Token.ID)
 	o.check(err)
 	return rev
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -20,4 +21,23 @@ func TestMintingAsksForAFreshFactor(t *testing.T) {
 	ada.post("/tokens/new").is(422, "")
 	h.clock.pass(formTime)
 	ada.post("/tokens/new").is(303, again)
+}
+
+// However many revoke a token at one moment, its owner gets one mail.
+func TestRevocationIsToldOnce(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	_, id := ada.mint("ci")
+	if n := together(12, func(int) bool { return ada.post("/tokens/"+id+"/revoke").status == 303 }); n != 12 {
+		t.Errorf("%d of 12 were answered", n)
+	}
+	told := 0
+	for _, m := range h.mails.messages() {
+		if strings.HasPrefix(m.Subject, "A token was revoked") {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("the owner was told %d times", told)
+	}
 }
