@@ -32,7 +32,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	defer running.Wait()
 	defer cancel()
 	running.Go(func() { h.follow(background) })
-	running.Go(func() { h.sweep(background) })
+	running.Go(func() { h.work(background) })
 	return serve(ctx, l, h.handler, h.log)
 }
 
@@ -110,13 +110,29 @@ func (h *instance) follow(ctx context.Context) {
 	}
 }
 
-// sweep deletes what is over, each hour until ctx ends.
-func (h *instance) sweep(ctx context.Context) {
+// job is work that is done each hour.
+type job struct {
+	failed string // what the log says where it fails
+	do     func(context.Context) error
+}
+
+// jobs are what is done each hour, in this order. One that fails is tried again an
+// hour later and does not stop the others.
+func (h *instance) jobs() []job {
+	return []job{
+		{"what is over was not deleted", h.accounts.Sweep},
+	}
+}
+
+// work does the jobs at once and then each hour until ctx ends.
+func (h *instance) work(ctx context.Context) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		if err := h.accounts.Sweep(ctx); err != nil && ctx.Err() == nil {
-			h.log.WarnContext(ctx, "what is over was not deleted", "error", err)
+		for _, j := range h.jobs() {
+			if err := j.do(ctx); err != nil && ctx.Err() == nil {
+				h.log.WarnContext(ctx, j.failed, "error", err)
+			}
 		}
 		select {
 		case <-tick.C:
