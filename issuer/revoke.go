@@ -19,7 +19,7 @@ import (
 // can say what became of the token.
 func (s *Service) Revoke(ctx context.Context, p Principal, id string) (revision uint64, done bool, err error) {
 	revision, err = s.update(ctx, func(c *change) (err error) {
-		done, err = c.revoke(p, id)
+		done, err = c.revoke(p, id, "")
 		return err
 	})
 	if err == nil && done {
@@ -28,7 +28,8 @@ func (s *Service) Revoke(ctx context.Context, p Principal, id string) (revision 
 	return revision, done && err == nil, err
 }
 
-func (c *change) revoke(p Principal, id string) (done bool, err error) {
+// revoke is Revoke, or RevokeFor where there is a reason.
+func (c *change) revoke(p Principal, id, reason string) (done bool, err error) {
 	if p.UserID != "" || !p.Admin {
 		if err := c.admit(p); err != nil {
 			return false, err
@@ -42,10 +43,14 @@ func (c *change) revoke(p Principal, id string) (done bool, err error) {
 	if rec.User != p.UserID {
 		why = "by an administrator"
 	}
-	if err := c.end(id, &rec, Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: why}); err != nil {
+	if err := c.end(id, &rec, Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: why, Reason: reason}); err != nil {
 		return false, err
 	}
-	return true, c.auditToken(p, "revoked", id, rec, nil)
+	var detail map[string]string
+	if reason != "" {
+		detail = map[string]string{"reason": reason}
+	}
+	return true, c.auditToken(p, "revoked", id, rec, detail)
 }
 
 // end revokes a token that is not revoked, and frees its label. The caller writes

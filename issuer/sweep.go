@@ -44,7 +44,7 @@ func (s *Service) Swept(ctx context.Context, p Principal, w Sweep) (out []Token,
 		if err != nil {
 			return err
 		}
-		all, err := viewTokens(r, pairs, now)
+		all, err := viewTokens(r, values(pairs), now)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (s *Service) RevokeAll(ctx context.Context, p Principal, w Sweep) (revoked 
 		at, err = s.update(ctx, func(c *change) error {
 			done = nil
 			for _, t := range step {
-				ok, err := c.revoke(p, t.ID)
+				ok, err := c.revoke(p, t.ID, "")
 				if err != nil {
 					return err
 				}

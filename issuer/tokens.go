@@ -68,6 +68,7 @@ type Revocation struct {
 	By       string    `json:",omitempty"` // id of the user
 	Username string    `json:",omitempty"` // of that user, as it was then
 	Why      string    `json:",omitempty"` // "by its owner", "by an administrator": follows "revoked"
+	Reason   string    `json:",omitempty"` // that an administrator gave; "" is not said
 }
 
 // tokenRecord is a token in the store, but for what verifiers need besides. Scope,
@@ -142,7 +143,7 @@ func (s *Service) Tokens(ctx context.Context, userID string, page Page) (TokenPa
 			pairs = pairs[:limit]
 			out.Next = string(pairs[limit-1].Value)
 		}
-		out.Tokens, err = viewTokens(r, pairs, now)
+		out.Tokens, err = viewTokens(r, values(pairs), now)
 		return err
 	})
 	return out, err
@@ -160,17 +161,28 @@ func pagePosition(r kv.Reader, userID, after string) ([]byte, error) {
 	return ownedKey(userID, rec.Serial), err
 }
 
-func viewTokens(r kv.Reader, pairs []kv.Pair, now time.Time) ([]Token, error) {
-	out := make([]Token, len(pairs))
-	var user userRecord
+// values are the values of pairs, as text.
+func values(pairs []kv.Pair) []string {
+	out := make([]string, len(pairs))
 	for i, p := range pairs {
-		id := string(p.Value)
+		out[i] = string(p.Value)
+	}
+	return out
+}
+
+// viewTokens reads what may be shown of tokens that there are.
+func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
+	out := make([]Token, len(ids))
+	var user userRecord
+	whose := ""
+	for i, id := range ids {
 		rec, err := readToken(r, id)
 		if err != nil {
 			return nil, fmt.Errorf("issuer: token %s: %w", id, err)
 		}
-		if i == 0 {
-			if user, err = readUser(r, rec.User); err != nil {
+		if whose != rec.User {
+			whose = rec.User
+			if user, err = readUser(r, whose); err != nil {
 				return nil, err
 			}
 		}

@@ -23,6 +23,7 @@ type TokenRow struct {
 	ExpiresAt   time.Time // zero: never
 	RevokedAt   time.Time // zero: not revoked
 	RevokedBy   string    // username; "" is not said
+	Reason      string    // that an administrator gave for it; "" is not said
 	Limits      Limits
 	NarrowedAt  time.Time // zero: not restricted since it was made
 	Replaced    bool      // another token was made in its place

@@ -30,7 +30,7 @@ func tokenRows() []ui.TokenRow {
 		},
 		{
 			ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a16", Label: "leaked", AllProjects: true, State: ui.TokenRevoked,
-			CreatedAt: ago(100 * day), RevokedAt: ago(5 * day), RevokedBy: "grace",
+			CreatedAt: ago(100 * day), RevokedAt: ago(5 * day), RevokedBy: "grace", Reason: "It was in a public log.",
 		},
 		{
 			ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a17", Label: "unused", AllProjects: true, State: ui.TokenRevoked,

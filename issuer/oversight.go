@@ -1,0 +1,80 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// MaxReason is the length, in characters, of the reason that an administrator gives.
+const MaxReason = 200
+
+// AllTokens lists the tokens of everybody, those that have expired or were revoked
+// included, to administrators; to others it is ErrNotFound. How many there are is not
+// counted: Total and Unrevoked are 0.
+func (s *Service) AllTokens(ctx context.Context, p Principal, page Page) (TokenPage, error) {
+	if !p.Admin {
+		return TokenPage{}, ErrNotFound
+	}
+	limit := min(page.Limit, MaxPage)
+	if limit <= 0 {
+		limit = 50
+	}
+	now := s.clock()
+	var out TokenPage
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		out = TokenPage{}
+		var after []byte
+		if page.After != "" {
+			if _, err := readToken(r, page.After); errors.Is(err, kv.ErrNotFound) {
+				return ErrNotFound
+			}
+			after = []byte(tokenKey(page.After))
+		}
+		pairs, err := r.Scan([]byte(keyToken), after, limit+1, true) // ids sort as tokens were minted
+		if err != nil {
+			return err
+		}
+		ids := make([]string, 0, limit)
+		for _, p := range pairs[:min(limit, len(pairs))] {
+			ids = append(ids, string(p.Key[len(keyToken):]))
+		}
+		if len(pairs) > limit {
+			out.Next = ids[limit-1]
+		}
+		out.Tokens, err = viewTokens(r, ids, now)
+		return err
+	})
+	return out, err
+}
+
+// RevokeFor is Revoke by an administrator who says why: the reason, of 1 to MaxReason
+// characters, stands in the audit rows, and is shown to the token's owner. It is no
+// part of what is said to whoever presents the token. Its problems have the field
+// "reason"; to others it is ErrNotFound.
+func (s *Service) RevokeFor(ctx context.Context, p Principal, id, reason string) (revision uint64, done bool, err error) {
+	if !p.Admin {
+		return 0, false, ErrNotFound
+	}
+	reason = strings.TrimSpace(reason)
+	switch {
+	case !strings.ContainsFunc(reason, visible):
+		return 0, false, problem.New("reason", "reason_required")
+	case utf8.RuneCountInString(reason) > MaxReason:
+		return 0, false, problem.New("reason", "reason_too_long", "max", MaxReason)
+	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, disruptive):
+		return 0, false, problem.New("reason", "reason_invalid")
+	}
+	revision, err = s.update(ctx, func(c *change) (err error) {
+		done, err = c.revoke(p, id, reason)
+		return err
+	})
+	if err == nil && done {
+		s.log.InfoContext(ctx, "token revoked", "token", id, "by", p.UserID)
+	}
+	return revision, done && err == nil, err
+}
