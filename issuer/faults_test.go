@@ -24,6 +24,7 @@ type faulty struct {
 	n     int
 	twice bool
 	met   bool // the failure happened
+	cut   int  // where not 0: so many transactions that write commit, the one behind them fails
 }
 
 type access struct {
@@ -75,6 +76,14 @@ func (f *faulty) View(ctx context.Context, fn func(kv.Reader) error) error {
 }
 
 func (f *faulty) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	if f.cut > 0 {
+		if f.cut--; f.cut == 0 {
+			defer func() { f.cut = -1 }()
+		}
+	} else if f.cut < 0 {
+		f.cut = 0
+		return errDisk
+	}
 	conflict := errors.New("conflict")
 	if f.twice {
 		err := f.Store.Update(ctx, func(tx kv.Tx) error { return errors.Join(fn(tx), conflict) })
@@ -120,11 +129,18 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		{"SetRole", func() error { _, err := h.SetRole(ctx, alice, "demo", carolID, issuer.RoleMaintainer); return err }},
 		{"RemoveMember", func() error { _, err := h.RemoveMember(ctx, alice, "demo", carolID); return err }},
 		{"Leave", func() error { _, err := h.Leave(ctx, alice, "demo"); return err }},
+		{"Describe", func() error { _, err := h.Describe(ctx, bob, "demo", issuer.About{Description: "x"}); return err }},
+		{"Archive", func() error { _, err := h.Archive(ctx, bob, "demo"); return err }},
+		{"Unarchive", func() error { _, err := h.Unarchive(ctx, bob, "demo"); return err }},
 		{"Mint", func() error { _, err := h.Mint(ctx, bob, forSome("ci", "demo")); return err }},
 		{"Revoke", func() error { _, _, err := h.Revoke(ctx, alice, m.Token.ID); return err }},
 		{"RecordUser", func() error {
 			return f.Update(ctx, func(tx kv.Tx) error { return h.RecordUser(tx, carolID, "carola", false) })
 		}},
+		{"DeleteProject", func() error { _, err := h.DeleteProject(ctx, bob, "demo", "demo"); return err }},
+		{"HeldNames", func() error { _, err := h.HeldNames(ctx, root); return err }},
+		{"ReleaseName", func() error { return h.ReleaseName(ctx, root, "demo") }},
+		{"FinishDeletions", func() error { _, err := h.FinishDeletions(ctx); return err }},
 		{"AuthenticateVerifier", func() error { _, err := h.AuthenticateVerifier(ctx, secret); return err }},
 		{"Verifiers", func() error { _, err := h.Verifiers(ctx, root); return err }},
 		{"OpenStream", func() error { _, err := h.OpenStream(ctx, v, at); return err }},

@@ -232,10 +232,18 @@ func (b *batch) project(id string) (*feed.Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &feed.Project{ID: id, Name: rec.Normalized, Members: make(map[string]string, len(rec.Members))}
+	p := &feed.Project{ID: id, Name: rec.Normalized, Members: make(map[string]string, len(rec.Members)), Deleted: !rec.Deleted.IsZero()}
 	for user, m := range rec.Members {
-		p.Members[user] = string(m.Role)
+		p.Members[user] = rec.feedRole(m)
 	}
 	b.size += 100 + 60*len(rec.Members)
 	return p, nil
+}
+
+// feedRole is the role of a member as verifiers are told of it.
+func (rec projectRecord) feedRole(m memberRecord) string {
+	if !rec.Archived.IsZero() {
+		return feed.RoleArchived
+	}
+	return string(m.Role)
 }

@@ -203,6 +203,9 @@ func (s *Service) open() error {
 	if _, err := s.sealer.Open(nil, s.id.Check, keyIdentity); err != nil {
 		return fmt.Errorf("issuer: this store belongs to another key file: %w", err)
 	}
+	if err := s.upgrade(context.Background()); err != nil {
+		return fmt.Errorf("issuer: open: %w", err)
+	}
 	return nil
 }
 

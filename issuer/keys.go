@@ -11,14 +11,19 @@ import (
 //
 //	issuer/identity                  identity
 //	issuer/revision                  number of the last change set
+//	issuer/layout                    number of the arrangement of the records
 //	issuer/log/<revision>            logEntry
 //	issuer/user/<user>               userRecord
 //	issuer/project/<project>         projectRecord
+//	issuer/head/<project>            headRecord: what lists show
 //	issuer/name/<normalized name>    id of the project that has the name
+//	issuer/held/<normalized name>    HeldName: of a deleted project
+//	issuer/ending/<project>          endingRecord: deleted, and named by tokens still
 //	issuer/role/<user>/<project>     role, an index of the projects' members
 //	issuer/token/<token>             tokenRecord: what lists and pages show
 //	issuer/chain/<token>             chainRecord: what verifiers need besides
 //	issuer/use/<token>               useRecord
+//	issuer/reach/<project>/<token>   owner of the unrevoked token, which names the project
 //	issuer/owned/<user>/<revision>   id of the token minted at the revision
 //	issuer/label/<user>/<folded>     id of the unrevoked token that has the label
 //	issuer/tally/<user>              tally
@@ -29,9 +34,12 @@ import (
 const (
 	keyIdentity     = "issuer/identity"
 	keyRevision     = "issuer/revision"
+	keyLayout       = "issuer/layout"
 	keyLog          = "issuer/log/"
 	keyUser         = "issuer/user/"
 	keyProject      = "issuer/project/"
+	keyHeld         = "issuer/held/"
+	keyEnding       = "issuer/ending/"
 	keyToken        = "issuer/token/"
 	keyChain        = "issuer/chain/"
 	keyVerifier     = "issuer/verifier/"
@@ -42,7 +50,10 @@ func logKey(rev uint64) []byte { return binary.BigEndian.AppendUint64([]byte(key
 
 func userKey(id string) string         { return keyUser + id }
 func projectKey(id string) string      { return keyProject + id }
+func headKey(id string) string         { return "issuer/head/" + id }
 func nameKey(normalized string) string { return "issuer/name/" + normalized }
+func heldKey(normalized string) string { return keyHeld + normalized }
+func endingKey(id string) string       { return keyEnding + id }
 
 func rolePrefix(user string) []byte       { return []byte("issuer/role/" + user + "/") }
 func roleKey(user, project string) []byte { return append(rolePrefix(user), project...) }
@@ -50,6 +61,9 @@ func roleKey(user, project string) []byte { return append(rolePrefix(user), proj
 func tokenKey(id string) string { return keyToken + id }
 func chainKey(id string) string { return keyChain + id }
 func useKey(id string) string   { return "issuer/use/" + id }
+
+func reachPrefix(project string) []byte     { return []byte("issuer/reach/" + project + "/") }
+func reachKey(project, token string) []byte { return append(reachPrefix(project), token...) }
 
 func ownedPrefix(user string) []byte { return []byte("issuer/owned/" + user + "/") }
 func ownedKey(user string, serial uint64) []byte {

@@ -190,6 +190,7 @@ func (c *change) checkScope(ps *problem.Problems, userID string, req MintRequest
 		if err != nil {
 			return nil, err
 		}
+		rec.checkUploads(ps, "projects")
 		refs = append(refs, ProjectRef{ID: rec.ID, Name: rec.Normalized})
 	}
 	slices.SortFunc(refs, func(a, b ProjectRef) int { return strings.Compare(a.Name, b.Name) })
@@ -241,6 +242,9 @@ func (c *change) putToken(id string, rec tokenRecord, chain chainRecord) error {
 		return err
 	}
 	if err := c.Put([]byte(labelKey(rec.User, rec.Label)), []byte(id)); err != nil {
+		return err
+	}
+	if err := c.reindex(id, rec.User, nil, rec.Projects); err != nil {
 		return err
 	}
 	c.changed(kindToken, id)

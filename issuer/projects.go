@@ -38,8 +38,10 @@ type Project struct {
 	Name       string // as its creator wrote it
 	Normalized string // PEP 503, unique
 	Created    time.Time
-	Role       Role     // of the asker; "" for an administrator without one
-	Members    []Member // owners first, then by name
+	About      About
+	Archived   time.Time // zero: not archived
+	Role       Role      // of the asker; "" for an administrator without one
+	Members    []Member  // owners first, then by name
 }
 
 // Member is a user with a role in a project.
@@ -57,18 +59,34 @@ type ProjectSummary struct {
 	Name       string
 	Normalized string
 	Created    time.Time
-	Role       Role // of the user whose list it is
-	Members    int  // owners and maintainers, the user included
+	Archived   time.Time // zero: not archived
+	Role       Role      // of the user whose list it is
+	Members    int       // owners and maintainers, the user included
 	Owners     int
 }
 
-// projectRecord is a project in the store. roleKey indexes its members.
+// projectRecord is a project in the store. roleKey indexes its members. One that
+// was deleted stays as a tombstone, without members, for verifiers to hear of.
 type projectRecord struct {
 	ID         string `json:"-"` // it is in the key
 	Name       string
 	Normalized string
 	Created    time.Time
+	About      About                   `json:",omitzero"`
+	Archived   time.Time               `json:",omitzero"`
+	Deleted    time.Time               `json:",omitzero"`
 	Members    map[string]memberRecord // by user id
+}
+
+// headRecord is what lists show of a project, so that a list does not read all the
+// members of all of its projects.
+type headRecord struct {
+	Name       string
+	Normalized string
+	Created    time.Time
+	Archived   time.Time `json:",omitzero"`
+	Members    int
+	Owners     int
 }
 
 type memberRecord struct {
@@ -82,8 +100,8 @@ var reserved = []string{"legacy", "requirements-txt", "rrequirements-txt", "simp
 
 // CreateProject registers a project with p as its owner, under a name by PEP 508
 // of at most MaxProjectName characters, which no project has after normalization
-// by PEP 503. White space around it is dropped. It returns the revision too. Its
-// problems have the field "name".
+// by PEP 503, and for which none that was deleted is held back. White space around
+// it is dropped. It returns the revision too. Its problems have the field "name".
 func (s *Service) CreateProject(ctx context.Context, p Principal, name string) (Project, uint64, error) {
 	name = strings.TrimSpace(name)
 	if err := checkProjectName(name); err != nil {
@@ -136,6 +154,9 @@ func (c *change) createProject(p Principal, rec projectRecord) error {
 	if taken {
 		return problem.New("name", "project_name_taken", "name", rec.Normalized)
 	}
+	if err := c.checkHeld(rec.Normalized); err != nil {
+		return err
+	}
 	roles, err := c.Scan(rolePrefix(p.UserID), nil, MaxProjects, false)
 	if err != nil {
 		return err
@@ -159,32 +180,17 @@ func (c *change) createProject(p Principal, rec projectRecord) error {
 // putProject stores a project and notes that it changed.
 func (c *change) putProject(rec projectRecord) error {
 	c.changed(kindProject, rec.ID)
-	return kv.PutJSON(c, projectKey(rec.ID), rec)
+	if err := kv.PutJSON(c, projectKey(rec.ID), rec); err != nil {
+		return err
+	}
+	return kv.PutJSON(c, headKey(rec.ID), rec.head())
 }
 
-// Projects lists the projects in which a user has a role, by name.
-func (s *Service) Projects(ctx context.Context, userID string) ([]ProjectSummary, error) {
-	var out []ProjectSummary
-	err := s.store.View(ctx, func(r kv.Reader) error {
-		pairs, err := r.Scan(rolePrefix(userID), nil, 0, false)
-		if err != nil {
-			return err
-		}
-		out = make([]ProjectSummary, 0, len(pairs))
-		for _, p := range pairs {
-			rec, err := readProject(r, string(p.Key[len(rolePrefix(userID)):]))
-			if err != nil {
-				return err
-			}
-			out = append(out, ProjectSummary{
-				ID: rec.ID, Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created,
-				Role: rec.Members[userID].Role, Members: len(rec.Members), Owners: rec.count(RoleOwner),
-			})
-		}
-		return nil
-	})
-	slices.SortFunc(out, func(a, b ProjectSummary) int { return cmp.Compare(a.Normalized, b.Normalized) })
-	return out, err
+func (rec projectRecord) head() headRecord {
+	return headRecord{
+		Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created, Archived: rec.Archived,
+		Members: len(rec.Members), Owners: rec.count(RoleOwner),
+	}
 }
 
 // Project returns the project of a name, which need not be normalized, to its
@@ -247,7 +253,10 @@ func (rec projectRecord) count(role Role) (n int) {
 
 // view makes the project that asker sees.
 func (rec projectRecord) view(r kv.Reader, asker string) (Project, error) {
-	p := Project{ID: rec.ID, Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created, Role: rec.Members[asker].Role}
+	p := Project{
+		ID: rec.ID, Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created,
+		About: rec.About, Archived: rec.Archived, Role: rec.Members[asker].Role,
+	}
 	for id, m := range rec.Members {
 		u, err := readUser(r, id)
 		if err != nil {

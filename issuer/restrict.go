@@ -39,6 +39,9 @@ func (s *Service) Restrict(ctx context.Context, p Principal, id string, req Rest
 		if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
 			return err
 		}
+		if err := c.reindex(id, rec.User, was.Projects, rec.Projects); err != nil {
+			return err
+		}
 		c.changed(kindToken, id)
 		if err := c.auditRestricted(p, id, was, rec); err != nil {
 			return err
@@ -159,13 +162,18 @@ func (rec tokenRecord) reachesLike(o tokenRecord) bool {
 		slices.EqualFunc(rec.Limits.caveats(), o.Limits.caveats(), slices.Equal)
 }
 
-// auditRestricted says what a token could do before. The trails of projects that it
-// can't upload to any more have a row, too.
+// auditRestricted says what a token could do before.
 func (c *change) auditRestricted(p Principal, id string, was, rec tokenRecord) error {
 	detail := map[string]string{"was_expires": "never"}
 	if !was.Expires.IsZero() {
 		detail["was_expires"] = was.Expires.UTC().Format(time.RFC3339)
 	}
+	return c.auditNarrowed(p, id, was, rec, detail)
+}
+
+// auditNarrowed is auditToken for a token that reaches less than before. The trails of
+// projects that it can't upload to any more have a row, too.
+func (c *change) auditNarrowed(p Principal, id string, was, rec tokenRecord, detail map[string]string) error {
 	var lost []ProjectRef
 	for _, r := range was.Projects {
 		if !slices.Contains(rec.Projects, r) {

@@ -63,6 +63,9 @@ func (c *change) end(id string, rec *tokenRecord, r Revocation) error {
 	if err := c.freeLabel(id, *rec); err != nil {
 		return err
 	}
+	if err := c.reindex(id, rec.User, rec.Projects, nil); err != nil {
+		return err
+	}
 	c.changed(kindToken, id)
 	return c.count(rec.User, 0, -1)
 }

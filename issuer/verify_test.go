@@ -76,6 +76,19 @@ func (v *verifying) expect(text, project string, want ...caveats.Reason) {
 	}
 }
 
+// denied is the sentence of a denial of an upload, once the verifier knows all that
+// was committed.
+func (v *verifying) denied(text, project string) string {
+	v.Helper()
+	v.check(v.follower.CatchUp(v.Context(), v.revision()))
+	_, err := v.verifier.Verify(v.Context(), text, verifier.Request{Action: caveats.ActionUpload, Project: project})
+	var denial *verifier.Denial
+	if !errors.As(err, &denial) {
+		v.Fatalf("upload to %q: %v, want a denial", project, err)
+	}
+	return denial.Message()
+}
+
 // What is minted verifies, for as long as its record and its owner allow.
 func TestMintedTokensVerify(t *testing.T) {
 	h := newHouse(t)

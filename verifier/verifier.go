@@ -95,9 +95,10 @@ type Record struct {
 // Project is what is known of the project that a request is about. It is zero
 // where there is no such project.
 type Project struct {
-	ID     string // UUID; never used again, as the name may be
-	Name   string // normalized (PEP 503)
-	Member bool   // the token's owner has a role in it now
+	ID       string // UUID; never used again, as the name may be
+	Name     string // normalized (PEP 503)
+	Member   bool   // the token's owner has a role in it now that uploads
+	Archived bool   // the token's owner has a role in it, and it takes no uploads now
 }
 
 // Request is what a token is asked to allow. ProjectID and UserID are filled in

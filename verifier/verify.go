@@ -151,6 +151,9 @@ func standing(fs []caveats.Failure, rec Record, req Request) []caveats.Failure {
 	case req.Project == "" && has(fs, caveats.WrongProject): // a caveat says it better
 	case req.Project == "":
 		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject, Text: "the request names no valid project"})
+	case rec.Project.Archived:
+		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject,
+			Text: fmt.Sprintf("project '%s' is archived and takes no uploads", req.Project)})
 	case !rec.Project.Member:
 		fs = append(fs, caveats.Failure{Reason: caveats.NotAMember,
 			Text: fmt.Sprintf("user '%s' is not a member of project '%s'", rec.UserName, req.Project)})

@@ -61,6 +61,10 @@ type User struct {
 type Project struct {
 	ID      string
 	Name    string            // normalized
-	Members map[string]string // user id to role: "owner" or "maintainer"
+	Members map[string]string // user id to role: "owner", "maintainer", or a role that uploads nothing
 	Deleted bool              `json:",omitempty"`
 }
+
+// RoleArchived is the role of every member of a project that is archived. It uploads
+// nothing. It is a role, so that a verifier from before there was one denies, too.
+const RoleArchived = "archived"

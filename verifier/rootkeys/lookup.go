@@ -8,6 +8,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/verifier"
 )
 
@@ -155,6 +156,7 @@ func (s *Store) project(r *reader, c *standing, name string) error {
 	}
 	// A role that this version does not know may be one that uploads nothing.
 	c.member = string(p.role) == "owner" || string(p.role) == "maintainer"
+	c.archived = string(p.role) == feed.RoleArchived
 	return nil
 }
 

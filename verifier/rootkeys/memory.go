@@ -28,11 +28,12 @@ type answer struct {
 
 // standing is what the store says of a user and of the project of a name.
 type standing struct {
-	user   [16]byte
-	frozen bool
-	member bool
-	text   string // the user's id and name, the project's id and name
-	names  int    // where in text the user's name ends
+	user     [16]byte
+	frozen   bool
+	member   bool
+	archived bool
+	text     string // the user's id and name, the project's id and name
+	names    int    // where in text the user's name ends
 }
 
 const uuidLen = 36
@@ -44,7 +45,7 @@ func (c *standing) project() string { return c.text[c.names:] }
 func (c *standing) complete(rec *verifier.Record) {
 	rec.UserID, rec.UserName, rec.UserFrozen = c.text[:uuidLen], c.text[uuidLen:c.names], c.frozen
 	if p := c.project(); p != "" {
-		rec.Project = verifier.Project{ID: p[:uuidLen], Name: p[uuidLen:], Member: c.member}
+		rec.Project = verifier.Project{ID: p[:uuidLen], Name: p[uuidLen:], Member: c.member, Archived: c.archived}
 	}
 }
 

@@ -1,0 +1,273 @@
+package issuer_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer"
+)
+
+func (h *house) deletes(p issuer.Principal, project string) issuer.Deletion {
+	h.Helper()
+	d, err := h.DeleteProject(h.Context(), p, project, project)
+	h.check(err)
+	return d
+}
+
+// A project that was deleted is gone for its members and its tokens, and one that
+// takes its name is another one.
+func TestDeletedProjectIsAnotherOne(t *testing.T) {
+	h := newHouse(t)
+	v := h.follow()
+	old := h.project(alice, "demo")
+	h.project(alice, "other")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	only, both, all := h.mint(alice, forSome("only", "demo")), h.mint(alice, forSome("both", "demo", "other")), h.mint(alice, forAll("all"))
+	h.clock.Add(time.Millisecond) // ids sort by it
+	his := h.mint(bob, forSome("his", "demo"))
+	over := h.mint(alice, forSome("over", "demo"))
+	_, _, err := h.Revoke(t.Context(), alice, over.Token.ID)
+	h.check(err)
+	v.expect(only.Text, "demo")
+	v.expect(his.Text, "demo")
+
+	d := h.deletes(alice, "demo")
+	if d.Project.ID != old.ID || d.Revision != h.revision() || !d.Held.Until.Equal(h.clock.Now().Add(30*day)) {
+		t.Errorf("deleted %+v", d)
+	}
+	if got := labels(d.Revoked) + " / " + labels(d.Narrowed); got != "only his / both" {
+		t.Errorf("tokens %s", got)
+	}
+	for _, m := range []issuer.Minted{only, his} {
+		v.expect(m.Text, "demo", caveats.Revoked)
+	}
+	v.expect(both.Text, "demo", caveats.WrongProject, caveats.WrongProject, caveats.NotAMember) // by its id, and by what was restricted
+	v.expect(both.Text, "other")
+	v.expect(all.Text, "demo", caveats.NotAMember)
+	for _, p := range []issuer.Principal{alice, bob, root} {
+		if _, err := h.Project(t.Context(), p, "demo"); !errors.Is(err, issuer.ErrNotFound) {
+			t.Errorf("%s still sees it: %v", p.Username, err)
+		}
+	}
+	if ps, err := h.Projects(t.Context(), bobID); err != nil || len(ps) != 0 {
+		t.Errorf("bob has %v (%v)", ps, err)
+	}
+
+	h.refused("name: project_name_held", func() error { _, _, err := h.CreateProject(t.Context(), alice, "Demo"); return err })
+	h.clock.Add(30*day - time.Nanosecond)
+	h.refused("name: project_name_held", func() error { _, _, err := h.CreateProject(t.Context(), bob, "demo"); return err })
+	h.clock.Add(time.Nanosecond)
+	if fresh := h.project(bob, "demo"); fresh.ID == old.ID {
+		t.Error("the new project has the old one's id")
+	}
+	late := issuer.MintRequest{Label: "fresh", Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30}
+	v.expect(h.mint(bob, late).Text, "demo")
+	v.expect(all.Text, "demo", caveats.NotAMember)
+	for _, m := range []issuer.Minted{only, his} {
+		v.expect(m.Text, "demo", caveats.Revoked)
+	}
+	h.member(bob, "demo", aliceID, issuer.RoleOwner)
+	v.expect(all.Text, "demo") // for all projects of its owner, this one included
+	v.expect(both.Text, "demo", caveats.Expired, caveats.WrongProject, caveats.WrongProject)
+}
+
+func labels(ts []issuer.Token) string {
+	out := make([]string, len(ts))
+	for i, t := range ts {
+		out[i] = t.Label
+	}
+	return strings.Join(out, " ")
+}
+
+func TestDeletionIsWrittenDown(t *testing.T) {
+	h := newHouse(t)
+	demo, other := h.project(alice, "demo"), h.project(alice, "other")
+	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	both := h.mint(alice, forSome("both", "demo", "other"))
+	h.clock.Add(time.Millisecond)
+	his := h.mint(bob, forSome("his", "demo"))
+	names := map[string]string{"demo": demo.ID, "other": other.ID, "both": both.Token.ID, "his": his.Token.ID}
+	rows := h.wrote(names, func() error { _, err := h.DeleteProject(t.Context(), bob, "DEMO", " demo "); return err },
+		"project.member_removed alice demo", "project.deleted bob demo",
+		"project.token_narrowed - demo", "project.token_restricted - other", "token.restricted alice -",
+		"project.token_revoked - demo", "token.revoked bob -",
+		"log project demo token both token his")
+	if d := rows[1].Detail; d["held_until"] != h.clock.Now().Add(30*day).Format(time.RFC3339) || d["members"] != "2" {
+		t.Errorf("detail %v", d)
+	}
+	tok, err := h.Token(t.Context(), bob, his.Token.ID)
+	h.check(err)
+	if r := tok.Revoked; r.Why != "because its project was deleted" || r.By != bobID || !r.At.Equal(h.clock.Now()) {
+		t.Errorf("revoked %+v", r)
+	}
+	h.wrote(names, func() error { return h.ReleaseName(t.Context(), root, "Demo") }, "project.name_released - demo")
+	h.project(carol, "demo")
+}
+
+func TestDeletionRefused(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "De.mo")
+	h.member(alice, "de-mo", bobID, issuer.RoleMaintainer)
+	remove := func(p issuer.Principal, project, confirm string) func() error {
+		return func() error { _, err := h.DeleteProject(t.Context(), p, project, confirm); return err }
+	}
+	release := func(p issuer.Principal, name string) func() error {
+		return func() error { return h.ReleaseName(t.Context(), p, name) }
+	}
+	for _, tt := range []struct {
+		name string
+		do   func() error
+		want any
+	}{
+		{"nothing typed", remove(alice, "de-mo", ""), "confirm: project_name_mismatch"},
+		{"another spelling", remove(alice, "de-mo", "de-mo"), "confirm: project_name_mismatch"},
+		{"a maintainer", remove(bob, "de-mo", "De.mo"), issuer.ErrNotOwner},
+		{"an administrator", remove(root, "de-mo", "De.mo"), issuer.ErrNotOwner},
+		{"a stranger", remove(carol, "de-mo", "De.mo"), issuer.ErrNotFound},
+		{"no project", remove(alice, "other", "other"), issuer.ErrNotFound},
+		{"a name in use", release(root, "de-mo"), issuer.ErrNotFound},
+		{"no name", release(root, "../x"), issuer.ErrNotFound},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := *h
+			h.TB = t
+			h.refused(tt.want, tt.do)
+		})
+	}
+	h.deletes(alice, "De.mo")
+	h.refused(issuer.ErrNotFound, release(alice, "de-mo"))
+	if _, err := h.HeldNames(t.Context(), alice); !errors.Is(err, issuer.ErrNotFound) {
+		t.Errorf("alice lists names that are held back: %v", err)
+	}
+	held, err := h.HeldNames(t.Context(), root)
+	if err != nil || len(held) != 1 || held[0].Name != "De.mo" || held[0].By != "alice" {
+		t.Errorf("held are %+v (%v)", held, err)
+	}
+	h.clock.Add(30 * day)
+	h.refused(issuer.ErrNotFound, release(root, "de-mo"))
+	if held, err := h.HeldNames(t.Context(), root); err != nil || len(held) != 0 {
+		t.Errorf("held are %+v (%v)", held, err)
+	}
+}
+
+// A deletion of many tokens that is cut short is finished later, and meanwhile no
+// token that is left reaches a project that has the name.
+func TestDeletionOfManyTokens(t *testing.T) {
+	var f *faulty
+	h := newHouse(t, func(c *issuer.Config) {
+		f = &faulty{Store: c.Store}
+		c.Store = f
+	})
+	v := h.follow()
+	h.project(alice, "demo")
+	const count = 220
+	texts := make([]string, count)
+	for i := range texts {
+		h.clock.Add(time.Millisecond)
+		texts[i] = h.mint(alice, forSome(fmt.Sprint("ci ", i), "demo")).Text
+	}
+	v.expect(texts[count-1], "demo")
+	f.cut = 1 // the first transaction commits, the next one fails
+	d := h.deletes(alice, "demo")
+	if len(d.Revoked) != 200 {
+		t.Fatalf("%d tokens were revoked before the failure", len(d.Revoked))
+	}
+	h.check(h.ReleaseName(t.Context(), root, "demo"))
+	h.project(alice, "demo")
+	v.expect(texts[0], "demo", caveats.Revoked)
+	v.expect(texts[count-1], "demo", caveats.WrongProject)
+	rest, err := h.FinishDeletions(t.Context())
+	h.check(err)
+	if len(rest) != 1 || rest[0].Project.Name != "demo" || len(rest[0].Revoked) != count-200 {
+		t.Fatalf("finished %d deletions", len(rest))
+	}
+	v.expect(texts[count-1], "demo", caveats.Revoked)
+	for _, e := range h.trail().rows {
+		if e.Kind == "token.revoked" && (e.Actor.Username != "alice" || e.Actor.IP == "" || e.Detail["why"] == "") {
+			t.Fatalf("a row %+v", e)
+		}
+	}
+	if rest, err := h.FinishDeletions(t.Context()); err != nil || len(rest) != 0 {
+		t.Errorf("finished again: %v (%v)", rest, err)
+	}
+}
+
+// Tokens are minted, and members added, while the project is deleted: whatever comes
+// first, no token that reaches the project is left, and nobody is a member of it.
+func TestDeletedWhileOthersChangeIt(t *testing.T) {
+	h := newHouse(t)
+	v := h.follow()
+	for round := range 20 {
+		name := fmt.Sprintf("demo-%d", round)
+		h.project(alice, name)
+		h.member(alice, name, bobID, issuer.RoleOwner)
+		var minted issuer.Minted
+		errs := together(
+			func() error { _, err := h.DeleteProject(t.Context(), alice, name, name); return err },
+			func() (err error) {
+				minted, err = h.Mint(t.Context(), bob, forSome("ci "+name, name))
+				return err
+			},
+			func() error { _, err := h.RemoveMember(t.Context(), bob, name, aliceID); return err },
+			func() error { _, err := h.Archive(t.Context(), bob, name); return err },
+		)
+		for i, err := range errs {
+			var ps problem.Problems
+			late := errors.Is(err, issuer.ErrNotFound) || errors.As(err, &ps) && (ps.Has("project_unknown") || ps.Has("project_archived"))
+			if err != nil && !late {
+				t.Fatalf("step %d: %v", i, err)
+			}
+		}
+		_, err := h.Project(t.Context(), bob, name)
+		switch gone := errors.Is(err, issuer.ErrNotFound); {
+		case gone != (errs[0] == nil):
+			t.Fatalf("deletion: %v, bob: %v", errs[0], err)
+		case gone && errs[1] == nil:
+			v.expect(minted.Text, name, caveats.Revoked)
+		}
+	}
+}
+
+// A store of a version that did not index the tokens of projects gets the index when
+// it is opened.
+func TestStoreWithoutIndexIsUpgraded(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	m, over := h.mint(alice, forSome("ci", "demo")), h.mint(alice, forSome("over", "demo"))
+	_, _, err := h.Revoke(t.Context(), alice, over.Token.ID)
+	h.check(err)
+	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
+		for _, prefix := range []string{"issuer/layout", "issuer/reach/", "issuer/head/"} {
+			pairs, err := tx.Scan([]byte(prefix), nil, 0, false)
+			if err != nil || len(pairs) == 0 {
+				return errors.Join(err, fmt.Errorf("%d records %s", len(pairs), prefix))
+			}
+			for _, p := range pairs {
+				if err := tx.Delete(p.Key); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
+	h.check(h.store.Close())
+	h.open()
+	if ps, err := h.Projects(t.Context(), bobID); err != nil || len(ps) != 1 || ps[0].Members != 2 || ps[0].Role != issuer.RoleMaintainer {
+		t.Errorf("bob has %+v (%v)", ps, err)
+	}
+	d := h.deletes(alice, "demo")
+	if len(d.Revoked) != 1 || d.Revoked[0].ID != m.Token.ID {
+		t.Errorf("revoked %+v", d.Revoked)
+	}
+	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte("issuer/layout"), []byte("9")) }))
+	if _, err := issuer.New(issuer.Config{Store: h.store, Sealer: sealer(t), Location: location}); err == nil || !strings.Contains(err.Error(), "newer rind") {
+		t.Errorf("a store of a newer version opens: %v", err)
+	}
+}

@@ -1,0 +1,49 @@
+package issuer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Projects lists the projects in which a user has a role, by name: at most
+// MaxProjects and those that others shared since. It reads two small records for
+// each, however many members they have.
+func (s *Service) Projects(ctx context.Context, userID string) ([]ProjectSummary, error) {
+	var out []ProjectSummary
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		pairs, err := r.Scan(rolePrefix(userID), nil, 0, false)
+		if err != nil {
+			return err
+		}
+		out = make([]ProjectSummary, 0, len(pairs))
+		for _, p := range pairs {
+			id := string(p.Key[len(rolePrefix(userID)):])
+			h, err := readHead(r, id)
+			if err != nil {
+				return err
+			}
+			out = append(out, ProjectSummary{
+				ID: id, Name: h.Name, Normalized: h.Normalized, Created: h.Created, Archived: h.Archived,
+				Role: Role(p.Value), Members: h.Members, Owners: h.Owners,
+			})
+		}
+		return nil
+	})
+	slices.SortFunc(out, func(a, b ProjectSummary) int { return cmp.Compare(a.Normalized, b.Normalized) })
+	return out, err
+}
+
+// readHead reads the head of a project. One that was stored before there were heads
+// has none, and is read whole.
+func readHead(r kv.Reader, id string) (h headRecord, err error) {
+	err = kv.GetJSON(r, headKey(id), &h)
+	if !errors.Is(err, kv.ErrNotFound) {
+		return h, err
+	}
+	rec, err := readProject(r, id)
+	return rec.head(), err
+}
