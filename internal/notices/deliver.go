@@ -1,0 +1,178 @@
+package notices
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Batch is what one mail tells: notices of one kind to one person.
+type Batch struct {
+	Kind    Kind
+	User    string
+	Notices []Notice // oldest first; none where More is above 0 and all were told before
+	More    int      // that happened after them and are not listed
+}
+
+// Deliver writes and sends the mail of a batch. It returns nil when the mail server
+// has it, or where there is nobody to write to; ErrRefused where it would never be
+// sent; and any other error where it may be sent later.
+type Deliver func(context.Context, Batch) error
+
+// ErrRefused says that a mail would never be sent, however often it was tried.
+var ErrRefused = errors.New("notices: the mail can't be sent")
+
+// retries are the pauses between attempts, the last one repeated; after giveUp of
+// failures in a row a mail is given up.
+var retries = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour}
+
+const giveUp = 72 * time.Hour
+
+// page is how many bundles are read at once.
+const page = 100
+
+// Pass sends by deliver what is due, and returns when something will be, zero where
+// nothing waits. A mail that can't be sent holds up none to others.
+func (o *Outbox) Pass(ctx context.Context, deliver Deliver) (next time.Time, err error) {
+	o.pass.Lock()
+	defer o.pass.Unlock()
+	var after []byte
+	for {
+		var pairs []kv.Pair
+		err := o.store.View(ctx, func(r kv.Reader) (err error) {
+			pairs, err = r.Scan([]byte(outPrefix), after, page, false)
+			return err
+		})
+		if err != nil || len(pairs) == 0 {
+			return next, err
+		}
+		for _, p := range pairs {
+			due, err := o.carry(ctx, p, deliver)
+			if err != nil {
+				return next, err
+			}
+			if !due.IsZero() && (next.IsZero() || due.Before(next)) {
+				next = due
+			}
+		}
+		after = pairs[len(pairs)-1].Key
+	}
+}
+
+// carry sends what is due of one bundle. It returns when more of it is.
+func (o *Outbox) carry(ctx context.Context, p kv.Pair, deliver Deliver) (time.Time, error) {
+	key := string(p.Key)
+	user, kind, _ := strings.Cut(strings.TrimPrefix(key, outPrefix), "/")
+	var b bundle
+	if err := json.Unmarshal(p.Value, &b); err != nil {
+		o.log.ErrorContext(ctx, "mails are not sent: their record is damaged", "record", key, "error", err)
+		return time.Time{}, nil
+	}
+	for b.waits() {
+		now := o.now()
+		at, n := b.due(now)
+		if at.After(now) {
+			return at, nil
+		}
+		batch := Batch{Kind: Kind(kind), User: user, Notices: b.Waiting[:n]}
+		if n == len(b.Waiting) {
+			batch.More = b.More
+		}
+		sent := deliver(ctx, batch)
+		if sent != nil && ctx.Err() != nil {
+			return time.Time{}, ctx.Err()
+		}
+		gone := o.gone(ctx, batch, b, now, sent)
+		var err error
+		if b, err = o.change(context.WithoutCancel(ctx), key, func(b *bundle) { b.settle(now, batch, gone, sent == nil) }); err != nil {
+			return time.Time{}, err
+		}
+	}
+	if recent := b.recent(o.now()); len(recent) > 0 {
+		return recent[len(recent)-1].Add(window), nil
+	}
+	_, err := o.change(ctx, key, func(*bundle) {})
+	return time.Time{}, err
+}
+
+func (b bundle) waits() bool { return len(b.Waiting) > 0 || b.More > 0 }
+
+// due says when the next mail is to be sent, a time that is over meaning now, and
+// how many of the notices it tells: one, or all.
+func (b bundle) due(now time.Time) (at time.Time, n int) {
+	recent := b.recent(now)
+	switch {
+	case now.Before(b.Next):
+		return b.Next, 0
+	case len(recent) >= burst:
+		return recent[0].Add(window), 0
+	case b.More == 0 && len(b.Waiting) <= burst-len(recent):
+		return now, 1
+	}
+	return now, len(b.Waiting)
+}
+
+// recent are the mails that count at a moment. A clock that was set back counts none.
+func (b bundle) recent(now time.Time) (out []time.Time) {
+	for _, t := range b.Sent {
+		if age := now.Sub(t); age >= 0 && age < window {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// gone tells whether the notices of a batch are done with, sent or not, and logs
+// what became of those that were not.
+func (o *Outbox) gone(ctx context.Context, x Batch, b bundle, now time.Time, err error) bool {
+	if err == nil {
+		return true
+	}
+	attrs := []any{"mail", x.Kind, "user", x.User, "notices", len(x.Notices) + x.More, "error", err}
+	if errors.Is(err, ErrRefused) || !b.Failing.IsZero() && now.Sub(b.Failing) >= giveUp {
+		o.log.ErrorContext(ctx, "a mail was not sent", attrs...)
+		return true
+	}
+	o.log.WarnContext(ctx, "a mail was not sent yet", attrs...)
+	return false
+}
+
+// settle notes what became of a batch: what was put since stands behind it.
+func (b *bundle) settle(now time.Time, x Batch, gone, sent bool) {
+	if !gone {
+		b.Next = now.Add(retries[min(b.Tries, len(retries)-1)])
+		if b.Tries++; b.Failing.IsZero() {
+			b.Failing = now
+		}
+		return
+	}
+	b.Waiting, b.More = b.Waiting[min(len(x.Notices), len(b.Waiting)):], max(b.More-x.More, 0)
+	b.Tries, b.Failing, b.Next = 0, time.Time{}, time.Time{}
+	if sent {
+		b.Sent = append(b.recent(now), now)
+	}
+}
+
+// change changes a bundle as it is in the store, and returns it. One with nothing in
+// it is deleted.
+func (o *Outbox) change(ctx context.Context, key string, change func(*bundle)) (b bundle, err error) {
+	err = o.store.Update(ctx, func(tx kv.Tx) error {
+		b = bundle{}
+		if err := kv.GetJSON(tx, key, &b); err != nil {
+			if errors.Is(err, kv.ErrNotFound) {
+				return nil
+			}
+			return err
+		}
+		change(&b)
+		if !b.waits() && len(b.recent(o.now())) == 0 {
+			return tx.Delete([]byte(key))
+		}
+		return kv.PutJSON(tx, key, b)
+	})
+	return b, err
+}

@@ -1,0 +1,114 @@
+package notices
+
+import "slices"
+
+// Kind is what a notice tells. Its words are those of the mail with the same name.
+type Kind string
+
+// What happens to an account and its second factors. Args are named behind each.
+const (
+	NewDevice        Kind = "new_device"
+	PasswordChanged  Kind = "password_changed"
+	PasswordReset    Kind = "password_reset"
+	EmailChanged     Kind = "email_changed" // to: the new address; goes to the old one
+	TOTPAdded        Kind = "totp_added"
+	TOTPReplaced     Kind = "totp_replaced"
+	TOTPRemoved      Kind = "totp_removed"
+	KeyAdded         Kind = "key_added"   // key: its name
+	KeyRemoved       Kind = "key_removed" // key
+	KeyCloned        Kind = "key_cloned"  // key
+	KeysOnly         Kind = "keys_only"
+	KeysOnlyOff      Kind = "keys_only_off"
+	RecoveryMade     Kind = "recovery_codes_created"
+	RecoveryCodeUsed Kind = "recovery_code_used" // left: how many still work
+	Frozen           Kind = "frozen"
+	Unfrozen         Kind = "unfrozen"
+	AdminGranted     Kind = "admin_granted"
+	AdminRevoked     Kind = "admin_revoked"
+)
+
+// What happens to a token. All have token (its id) and label.
+const (
+	TokenMinted      Kind = "token_minted"       // scope ("all" or "chosen"), projects ("a, b"), expires (RFC 3339; "" never)
+	TokenRegenerated Kind = "token_regenerated"  // as TokenMinted
+	TokenRevoked     Kind = "token_revoked"      // by somebody else
+	TokenRevokedSelf Kind = "token_revoked_self" // by its owner
+	TokenBurned      Kind = "token_burned"       // by somebody who had it
+	TokenLeaked      Kind = "token_leaked"       // url: where it was found
+	TokenExpiring    Kind = "token_expiring"     // expires (RFC 3339)
+	TokenUnused      Kind = "token_unused"       // used (RFC 3339; "" never), created (RFC 3339)
+	TokenFirstUsed   Kind = "token_first_used"   // project, network, verifier; each may be ""
+)
+
+// What happens to somebody's roles. All have project (its name).
+const (
+	RoleGained  Kind = "role_gained"  // role
+	RoleChanged Kind = "role_changed" // role, was
+	RoleLost    Kind = "role_lost"    // was
+)
+
+// Group is what kinds are about.
+type Group string
+
+// The groups, in the order in which people see them.
+const (
+	Tokens   Group = "tokens"
+	Projects Group = "projects"
+	Account  Group = "account"
+)
+
+// Info is what is known of a kind.
+type Info struct {
+	Kind   Kind
+	Group  Group
+	Always bool // nobody can switch it off: it tells of what an intruder would do
+}
+
+// kinds lists all there are, in the order in which people see them.
+var kinds = []Info{
+	{TokenExpiring, Tokens, false},
+	{TokenUnused, Tokens, false},
+	{TokenFirstUsed, Tokens, false},
+	{TokenRevokedSelf, Tokens, false},
+	{TokenMinted, Tokens, true},
+	{TokenRegenerated, Tokens, true},
+	{TokenRevoked, Tokens, true},
+	{TokenBurned, Tokens, true},
+	{TokenLeaked, Tokens, true},
+
+	{RoleGained, Projects, false},
+	{RoleChanged, Projects, false},
+	{RoleLost, Projects, false},
+
+	{NewDevice, Account, true},
+	{PasswordChanged, Account, true},
+	{PasswordReset, Account, true},
+	{EmailChanged, Account, true},
+	{TOTPAdded, Account, true},
+	{TOTPReplaced, Account, true},
+	{TOTPRemoved, Account, true},
+	{KeyAdded, Account, true},
+	{KeyRemoved, Account, true},
+	{KeyCloned, Account, true},
+	{KeysOnly, Account, true},
+	{KeysOnlyOff, Account, true},
+	{RecoveryMade, Account, true},
+	{RecoveryCodeUsed, Account, true},
+	{Frozen, Account, true},
+	{Unfrozen, Account, true},
+	{AdminGranted, Account, true},
+	{AdminRevoked, Account, true},
+}
+
+// Kinds lists what is known of all kinds.
+func Kinds() []Info { return slices.Clone(kinds) }
+
+// info is what is known of a kind; ok is false where there is none of the name.
+func (k Kind) info() (i Info, ok bool) {
+	for _, i := range kinds {
+		if i.Kind == k {
+			return i, true
+		}
+	}
+	return Info{}, false
+}

@@ -1,0 +1,170 @@
+package notices
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Notice tells one person of one thing. It holds no secret.
+type Notice struct {
+	Kind Kind
+	User string    // id of the account that it concerns
+	At   time.Time // when it happened
+
+	// Username and Email say whom to write to, as it was then; where they are "",
+	// the account's verified address is looked up when the mail is sent.
+	Username string `json:",omitempty"`
+	Email    string `json:",omitempty"`
+
+	// By is the username of who did it where that is another person: then IP and
+	// Agent are that person's own matter, and not told.
+	By    string `json:",omitempty"`
+	IP    string `json:",omitempty"` // of who did it
+	Agent string `json:",omitempty"` // User-Agent header
+
+	Args map[string]string `json:",omitempty"` // as the Kind has them
+}
+
+// Limits of what waits.
+const (
+	maxArgs    = 16   // of a Notice
+	maxArg     = 4096 // bytes of one; more is cut off
+	maxWaiting = 20   // notices of one kind to one person that are kept whole; the rest is counted
+)
+
+// Mails of one kind to one person: at most burst within window, of which the last
+// tells all that waits.
+const (
+	burst  = 3
+	window = 10 * time.Minute
+)
+
+const outPrefix = "notices/out/"
+
+func outKey(user string, kind Kind) string { return outPrefix + user + "/" + string(kind) }
+
+// bundle is what is to be told to one person of one kind, in the store.
+type bundle struct {
+	Waiting []Notice    `json:",omitempty"` // oldest first, maxWaiting at most
+	More    int         `json:",omitempty"` // that came when there were so many
+	Sent    []time.Time `json:",omitempty"` // mails within window, oldest first
+
+	Tries   int       `json:",omitempty"` // failed in a row
+	Failing time.Time `json:",omitzero"`  // since when
+	Next    time.Time `json:",omitzero"`  // when it is tried again
+}
+
+// Outbox holds the notices of a store. It is safe for concurrent use. One process
+// at a time runs Run or Pass on a store.
+type Outbox struct {
+	store kv.Store
+	now   func() time.Time
+	log   *slog.Logger
+	wake  chan struct{} // has one when something was put
+	pass  sync.Mutex    // held while one Pass runs
+}
+
+// New makes the Outbox of a store. A nil clock is time.Now, a nil log discards.
+func New(store kv.Store, clock func() time.Time, log *slog.Logger) *Outbox {
+	if clock == nil {
+		clock = time.Now
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Outbox{store: store, now: clock, log: log, wake: make(chan struct{}, 1)}
+}
+
+// Put writes a notice in the transaction of what it tells, unless its user does not
+// want its kind. Whatever else is wrong with it is a mistake of the caller.
+func (o *Outbox) Put(tx kv.Tx, n Notice) error {
+	i, ok := n.Kind.info()
+	switch {
+	case !ok:
+		return fmt.Errorf("notices: %q is no kind", n.Kind)
+	case n.User == "" || len(n.User) > 64 || strings.Contains(n.User, "/"):
+		return fmt.Errorf("notices: %s: %q is no id of a user", n.Kind, n.User)
+	case n.At.IsZero() || len(n.Args) > maxArgs:
+		return fmt.Errorf("notices: %s: no time, or %d arguments", n.Kind, len(n.Args))
+	}
+	if want, err := wanted(tx, n.User, i); err != nil || !want {
+		return err
+	}
+	var b bundle
+	key := outKey(n.User, n.Kind)
+	if err := kv.GetJSON(tx, key, &b); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return err
+	}
+	if len(b.Waiting) < maxWaiting {
+		b.Waiting = append(b.Waiting, n.bounded())
+	} else {
+		b.More++
+	}
+	if err := kv.PutJSON(tx, key, b); err != nil {
+		return err
+	}
+	tx.OnCommit(o.stir)
+	return nil
+}
+
+// bounded is n as it is kept.
+func (n Notice) bounded() Notice {
+	n.At, n.Agent = n.At.UTC(), cut(n.Agent, 512)
+	args := make(map[string]string, len(n.Args))
+	for name, v := range n.Args {
+		args[name] = cut(v, maxArg)
+	}
+	n.Args = args
+	return n
+}
+
+// cut is at most limit bytes of s, in whole characters.
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// stir wakes Run.
+func (o *Outbox) stir() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run carries what waits by deliver until ctx ends; see Pass.
+func (o *Outbox) Run(ctx context.Context, deliver Deliver) {
+	for {
+		next, err := o.Pass(ctx, deliver)
+		wait := time.Hour
+		switch {
+		case err != nil && ctx.Err() == nil:
+			o.log.WarnContext(ctx, "mails that wait were not looked at", "error", err)
+			wait = time.Minute
+		case !next.IsZero():
+			wait = min(wait, max(next.Sub(o.now()), 0))
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-o.wake:
+		case <-t.C:
+		case <-ctx.Done():
+		}
+		if t.Stop(); ctx.Err() != nil {
+			return
+		}
+	}
+}
