@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 // ErrNotGenuine says that a text is no token that this issuer issued, nor one that
@@ -39,13 +40,13 @@ type Burned struct {
 //
 // by is who presented the text, as far as is known.
 func (s *Service) Burn(ctx context.Context, text string, by audit.Actor) (Burned, error) {
-	return s.burn(ctx, text, by, ending{what: "burned", why: "by somebody who presented it to be revoked"})
+	return s.burn(ctx, text, by, ending{what: "burned", tell: notices.TokenBurned, why: "by somebody who presented it to be revoked"})
 }
 
 // Leaked is Burn for a token that by has found where others can read it.
 func (s *Service) Leaked(ctx context.Context, text string, by audit.Actor, found Found) (Burned, error) {
 	return s.burn(ctx, text, by, ending{
-		what: "leaked", why: "because it was found where others can read it",
+		what: "leaked", tell: notices.TokenLeaked, why: "because it was found where others can read it",
 		detail: map[string]string{"url": found.URL, "source": found.Source},
 	})
 }
@@ -53,6 +54,7 @@ func (s *Service) Leaked(ctx context.Context, text string, by audit.Actor, found
 // ending says how a token ends without a person who is signed in.
 type ending struct {
 	what   string            // of the audit row
+	tell   notices.Kind      // what the owner hears
 	why    string            // follows "revoked"
 	detail map[string]string // of the audit row, beside the token's
 }
@@ -132,6 +134,9 @@ func (c *change) burn(id string, by audit.Actor, e ending) (done bool, err error
 		return false, err
 	}
 	if err := c.end(id, &rec, Revocation{At: c.now, Why: e.why}); err != nil {
+		return false, err
+	}
+	if err := c.tellOwner(Principal{Actor: by}, e.tell, id, rec, e.detail); err != nil {
 		return false, err
 	}
 	return true, c.auditToken(Principal{Actor: by}, e.what, id, rec, e.detail)

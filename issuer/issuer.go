@@ -38,6 +38,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
 )
 
@@ -79,6 +80,10 @@ type Config struct {
 	// that come back; one that is further behind takes a snapshot. 100,000 where
 	// it is 0: some 15 MB.
 	KeepChanges int
+
+	// Notices takes what people are to hear of by mail, in the transaction in which it
+	// happens; nil: nobody is told.
+	Notices *notices.Outbox
 
 	Rand   io.Reader    // source of root keys and ids, crypto/rand where nil
 	Logger *slog.Logger // discards where nil
@@ -132,8 +137,10 @@ type Service struct {
 	log      *slog.Logger
 	newID    func() (string, error) // UUIDs for projects and tokens
 
-	keep uint64   // change sets in the log, at least
-	id   identity // of the store; constant
+	keep    uint64          // change sets in the log, at least
+	id      identity        // of the store; constant
+	notices *notices.Outbox // nil where nobody is told
+
 	news news
 	live live
 	tail tail
@@ -148,7 +155,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		store: cfg.Store, sealer: cfg.Sealer, location: cfg.Location,
-		clock: cfg.Clock, maxLife: cfg.MaxLife, rand: cfg.Rand, log: cfg.Logger,
+		clock: cfg.Clock, maxLife: cfg.MaxLife, rand: cfg.Rand, log: cfg.Logger, notices: cfg.Notices,
 	}
 	if s.clock == nil {
 		s.clock = time.Now

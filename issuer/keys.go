@@ -24,6 +24,9 @@ import (
 //	issuer/chain/<token>             chainRecord: what verifiers need besides
 //	issuer/use/<token>               useRecord
 //	issuer/reach/<project>/<token>   owner of the unrevoked token, which names the project
+//	issuer/due/<seconds><token>      nothing: when a token is looked at, to tell its owner something
+//	issuer/dueof/<token>             dueRecord
+//	issuer/indexed                   how far tokens were put into the index above; "": all
 //	issuer/owned/<user>/<revision>   id of the token minted at the revision
 //	issuer/label/<user>/<folded>     id of the unrevoked token that has the label
 //	issuer/tally/<user>              tally
@@ -44,6 +47,8 @@ const (
 	keyChain        = "issuer/chain/"
 	keyVerifier     = "issuer/verifier/"
 	keyVerifierName = "issuer/verifiername/"
+	keyDue          = "issuer/due/"
+	keyIndexed      = "issuer/indexed"
 )
 
 func logKey(rev uint64) []byte { return binary.BigEndian.AppendUint64([]byte(keyLog), rev) }
@@ -61,6 +66,7 @@ func roleKey(user, project string) []byte { return append(rolePrefix(user), proj
 func tokenKey(id string) string { return keyToken + id }
 func chainKey(id string) string { return keyChain + id }
 func useKey(id string) string   { return "issuer/use/" + id }
+func dueOfKey(id string) string { return "issuer/dueof/" + id }
 
 func reachPrefix(project string) []byte     { return []byte("issuer/reach/" + project + "/") }
 func reachKey(project, token string) []byte { return append(reachPrefix(project), token...) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -146,8 +147,14 @@ func (c *change) checkOwned(rec projectRecord) error {
 	return problem.New("", "last_owner", "project", rec.Name)
 }
 
+// roleNotices are what a member hears of a row.
+var roleNotices = map[string]notices.Kind{
+	"project.member_added": notices.RoleGained, "project.role_changed": notices.RoleChanged,
+	"project.member_removed": notices.RoleLost, "project.member_left": notices.RoleLost,
+}
+
 // putMember stores a project whose member userID was changed, the index entry of
-// that member, and the audit row.
+// that member, the audit row, and what the member hears of it.
 func (c *change) putMember(p Principal, rec projectRecord, userID, kind string, detail map[string]string) error {
 	var err error
 	if m, ok := rec.Members[userID]; ok {
@@ -166,5 +173,8 @@ func (c *change) putMember(p Principal, rec projectRecord, userID, kind string, 
 		return err
 	}
 	detail["project"], detail["user"] = rec.Name, u.Name
+	if err := c.tell(p, roleNotices[kind], userID, detail); err != nil {
+		return err
+	}
 	return c.audit(p, audit.Event{Kind: kind, Account: userID, Project: rec.ID, Detail: detail})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -62,6 +63,9 @@ func (s *Service) Mint(ctx context.Context, p Principal, req MintRequest) (Minte
 			return err
 		}
 		if out, err = c.mint(id, root, rec); err != nil {
+			return err
+		}
+		if err := c.tellOwner(p, notices.TokenMinted, id, rec, nil); err != nil {
 			return err
 		}
 		return c.auditToken(p, "minted", id, rec, nil)
@@ -245,6 +249,9 @@ func (c *change) putToken(id string, rec tokenRecord, chain chainRecord) error {
 		return err
 	}
 	if err := c.reindex(id, rec.User, nil, rec.Projects); err != nil {
+		return err
+	}
+	if err := c.schedule(id, rec); err != nil {
 		return err
 	}
 	c.changed(kindToken, id)

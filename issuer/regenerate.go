@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -45,6 +46,9 @@ func (s *Service) Regenerate(ctx context.Context, p Principal, id string, req Re
 			return err
 		}
 		if out, err = c.mint(fresh, root, rec); err != nil {
+			return err
+		}
+		if err := c.tellOwner(p, notices.TokenRegenerated, fresh, rec, nil); err != nil {
 			return err
 		}
 		return c.auditToken(p, "regenerated", fresh, rec, map[string]string{
@@ -101,5 +105,8 @@ func (c *change) giveWay(p Principal, id string, old *tokenRecord, overlap time.
 		old.Expires = end
 	}
 	c.changed(kindToken, id)
-	return kv.PutJSON(c, tokenKey(id), *old)
+	if err := kv.PutJSON(c, tokenKey(id), *old); err != nil {
+		return err
+	}
+	return c.schedule(id, *old)
 }

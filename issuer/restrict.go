@@ -42,6 +42,9 @@ func (s *Service) Restrict(ctx context.Context, p Principal, id string, req Rest
 		if err := c.reindex(id, rec.User, was.Projects, rec.Projects); err != nil {
 			return err
 		}
+		if err := c.schedule(id, rec); err != nil {
+			return err
+		}
 		c.changed(kindToken, id)
 		if err := c.auditRestricted(p, id, was, rec); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 // Revoke ends a token for good; its owner may, and an administrator. To anyone
@@ -39,9 +40,9 @@ func (c *change) revoke(p Principal, id, reason string) (done bool, err error) {
 	if err != nil || !rec.Revoked.At.IsZero() {
 		return false, err
 	}
-	why := "by its owner"
+	why, kind := "by its owner", notices.TokenRevokedSelf
 	if rec.User != p.UserID {
-		why = "by an administrator"
+		why, kind = "by an administrator", notices.TokenRevoked
 	}
 	if err := c.end(id, &rec, Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: why, Reason: reason}); err != nil {
 		return false, err
@@ -49,6 +50,9 @@ func (c *change) revoke(p Principal, id, reason string) (done bool, err error) {
 	var detail map[string]string
 	if reason != "" {
 		detail = map[string]string{"reason": reason}
+	}
+	if err := c.tellOwner(p, kind, id, rec, detail); err != nil {
+		return false, err
 	}
 	return true, c.auditToken(p, "revoked", id, rec, detail)
 }
@@ -64,6 +68,9 @@ func (c *change) end(id string, rec *tokenRecord, r Revocation) error {
 		return err
 	}
 	if err := c.reindex(id, rec.User, rec.Projects, nil); err != nil {
+		return err
+	}
+	if err := c.schedule(id, *rec); err != nil {
 		return err
 	}
 	c.changed(kindToken, id)

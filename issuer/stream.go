@@ -160,7 +160,7 @@ func (s *Service) Report(ctx context.Context, v Verifier, r feed.Report) error {
 			s.log.WarnContext(ctx, "that a verifier was heard of is not noted", "verifier", v.ID, "error", err)
 		}
 	}
-	if err := s.recordUses(ctx, r.Uses); err != nil {
+	if err := s.recordUses(ctx, v.Name, r.Uses); err != nil {
 		s.log.WarnContext(ctx, "the uses that a verifier reports are not noted", "verifier", v.ID, "uses", len(r.Uses), "error", err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 // Use says when and for what a token was used last, as coarsely as its owner
@@ -24,6 +25,7 @@ type Use struct {
 // than is known changes nothing, and a token that does not exist is ErrNotFound.
 //
 // A use is no change of state: it has no audit row, and verifiers do not hear of it.
+// The owner of the token is told of its first one.
 func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from netip.Addr, at time.Time) error {
 	use := s.coarse(project, from, at)
 	var known bool
@@ -34,7 +36,7 @@ func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from n
 	if err != nil || known {
 		return err
 	}
-	return s.store.Update(ctx, func(tx kv.Tx) error { return putUse(tx, tokenID, use) })
+	return s.store.Update(ctx, func(tx kv.Tx) error { return s.putUse(tx, tokenID, use, "") })
 }
 
 // coarse is a use as it is kept.
@@ -45,17 +47,37 @@ func (s *Service) coarse(project string, from netip.Addr, at time.Time) Use {
 	return Use{At: at.UTC().Truncate(time.Minute), Project: project, Network: feed.Network(from)}
 }
 
-func putUse(tx kv.Tx, tokenID string, use Use) error {
+// putUse writes a use that a verifier, "" for the one in this process, has seen.
+func (s *Service) putUse(tx kv.Tx, tokenID string, use Use, verifier string) error {
 	if known, err := usedSince(tx, tokenID, use.At); err != nil || known {
 		return err
+	}
+	before, err := readUse(tx, tokenID)
+	if err != nil {
+		return err
+	}
+	if before.At.IsZero() {
+		if err := s.tellFirstUse(tx, tokenID, use, verifier); err != nil {
+			return err
+		}
 	}
 	return kv.PutJSON(tx, useKey(tokenID), use)
 }
 
-// recordUses notes what a verifier reports, as RecordUse does, in one transaction
+func (s *Service) tellFirstUse(tx kv.Tx, tokenID string, use Use, verifier string) error {
+	rec, err := readToken(tx, tokenID)
+	if err != nil {
+		return err
+	}
+	return s.put(tx, notices.Notice{Kind: notices.TokenFirstUsed, User: rec.User, At: use.At, Args: map[string]string{
+		"token": tokenID, "label": rec.Label, "project": use.Project, "network": use.Network, "verifier": verifier,
+	}})
+}
+
+// recordUses notes what the verifier with a name reports, as RecordUse does, in one transaction
 // at most. What is over feed.MaxUses, of tokens that do not exist, or from before
 // there was rind is dropped, and so is a text that is no name of a project.
-func (s *Service) recordUses(ctx context.Context, uses []feed.Use) error {
+func (s *Service) recordUses(ctx context.Context, verifier string, uses []feed.Use) error {
 	news := make(map[string]Use)
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		for _, u := range uses[:min(len(uses), feed.MaxUses)] {
@@ -80,7 +102,7 @@ func (s *Service) recordUses(ctx context.Context, uses []feed.Use) error {
 	}
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		for id, use := range news {
-			if err := putUse(tx, id, use); err != nil {
+			if err := s.putUse(tx, id, use, verifier); err != nil {
 				return err
 			}
 		}
