@@ -1,37 +1,86 @@
 #!/bin/sh
-# Installs the programs that the tests drive: on Debian, as root. Elsewhere it
-# names what is missing and fails. RIND_SKIP_REAL=1 goes without them, and the
-# tests that need them say that they were skipped.
+# Installs what the tests drive: programs, on Debian, as root, and axe-core, which
+# looks for what stands in the way of people who use a page without eyes, mouse or
+# good light. Elsewhere it names what is missing and fails. RIND_SKIP_REAL=1 goes
+# without them, and the tests that need them say that they were skipped.
 set -eu
 
-packages="chromium twine flit python3-poetry python3-pymacaroons python3-build python3-wheel python3-keyring python3-pip oathtool"
+packages="chromium twine flit python3-poetry python3-pymacaroons python3-build python3-wheel python3-keyring python3-pip oathtool curl ca-certificates"
+
+# axe-core as the npm registry has it: the version, and the "integrity" of its
+# archive (sha512) in hexadecimal digits. realtest.go names the version too.
+axe_version=4.14.1
+axe_sha512=1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+
+# find_packages sets missing to the Debian packages that are not installed.
+find_packages() {
+	missing=""
+	for p in $packages; do
+		status=$(dpkg-query -W -f '${Status}' "$p" 2>/dev/null || true)
+		[ "$status" = "install ok installed" ] || missing="$missing $p"
+	done
+}
+
+install_packages() {
+	if ! command -v dpkg-query >/dev/null 2>&1; then
+		echo "The tests drive real upload clients and a browser, and this system has no dpkg to look for them."
+		echo "Needed, by Debian's names: $packages"
+		echo "Run the tests on Debian, or set RIND_SKIP_REAL=1 to go without these tests."
+		exit 1
+	fi
+	find_packages
+	[ -z "$missing" ] && return
+	if [ "$(id -u)" != 0 ]; then
+		echo "The tests need these Debian packages:$missing"
+		echo "Run 'sudo apt-get install -y --no-install-recommends$missing', or set RIND_SKIP_REAL=1 to go without these tests."
+		exit 1
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	echo "Installing for the tests:$missing"
+	apt-get update -qq
+	# shellcheck disable=SC2086 # a list of names
+	apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+# registry prints where npm fetches packages from: npm's own variable, then its
+# files, as npm reads them, then the public one.
+registry() {
+	found="${npm_config_registry:-${NPM_CONFIG_REGISTRY:-}}"
+	for file in ./.npmrc "${npm_config_userconfig:-${HOME:-/root}/.npmrc}" "${npm_config_globalconfig:-/etc/npmrc}"; do
+		[ -n "$found" ] && break
+		[ -r "$file" ] && found=$(sed -n 's/^[[:space:]]*registry[[:space:]]*=[[:space:]]*//p' "$file" | tail -n 1 | tr -d '"')
+	done
+	found="${found:-https://registry.npmjs.org}"
+	echo "${found%/}"
+}
+
+install_axe() {
+	folder="$tools/axe-core-$axe_version"
+	[ -s "$folder/axe.min.js" ] && return
+	address="$(registry)/axe-core/-/axe-core-$axe_version.tgz"
+	echo "Installing for the tests: axe-core $axe_version"
+	mkdir -p "$tools"
+	new=$(mktemp -d "$tools/new-XXXXXX")
+	trap 'rm -rf "$new"' EXIT
+	if ! curl -fsSL --retry 3 --max-time 300 -o "$new/axe.tgz" "$address"; then
+		echo "axe-core could not be fetched from $address"
+		echo "Name another npm registry in npm_config_registry or in ~/.npmrc, or set RIND_SKIP_REAL=1 to go without the tests that need it."
+		exit 1
+	fi
+	if ! echo "$axe_sha512  $new/axe.tgz" | sha512sum -c --status; then
+		echo "What $address sent is not axe-core $axe_version: its SHA-512 is another one."
+		exit 1
+	fi
+	tar -xzf "$new/axe.tgz" -C "$new" package/axe.min.js package/LICENSE
+	mkdir -p "$folder"
+	mv "$new/package/LICENSE" "$folder/LICENSE"
+	mv "$new/package/axe.min.js" "$folder/axe.min.js"
+}
 
 if [ "${RIND_SKIP_REAL:-}" = 1 ]; then
 	echo "RIND_SKIP_REAL=1: the tests with real clients and a browser will be skipped."
 	exit 0
 fi
-
-missing=""
-if command -v dpkg-query >/dev/null 2>&1; then
-	for p in $packages; do
-		status=$(dpkg-query -W -f '${Status}' "$p" 2>/dev/null || true)
-		[ "$status" = "install ok installed" ] || missing="$missing $p"
-	done
-else
-	echo "The tests drive real upload clients and a browser, and this system has no dpkg to look for them."
-	echo "Needed, by Debian's names: $packages"
-	echo "Run the tests on Debian, or set RIND_SKIP_REAL=1 to go without these tests."
-	exit 1
-fi
-[ -z "$missing" ] && exit 0
-
-if [ "$(id -u)" != 0 ]; then
-	echo "The tests need these Debian packages:$missing"
-	echo "Run 'sudo apt-get install -y --no-install-recommends$missing', or set RIND_SKIP_REAL=1 to go without these tests."
-	exit 1
-fi
-export DEBIAN_FRONTEND=noninteractive
-echo "Installing for the tests:$missing"
-apt-get update -qq
-# shellcheck disable=SC2086 # a list of names
-apt-get install -y -qq --no-install-recommends $missing >/dev/null
+tools="${XDG_CACHE_HOME:-${HOME:?}/.cache}/rind-tests" # realtest.go looks there too
+install_packages
+install_axe

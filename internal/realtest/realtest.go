@@ -1,5 +1,6 @@
 // Package realtest looks for the programs that tests drive as a person would:
-// upload clients, a browser, macaroon libraries in other languages.
+// upload clients, a browser, macaroon libraries in other languages; and for
+// axe-core, which checks pages in that browser.
 //
 // A test that needs one says so first:
 //
@@ -17,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +97,36 @@ func (tool Tool) find() error {
 		return fmt.Errorf("realtest: %s is missing: %s %s: %w\n%s", tool.Name, tool.Path, strings.Join(tool.Probe, " "), err, out)
 	}
 	return nil
+}
+
+// AxeVersion is the version of axe-core that install.sh installs.
+const AxeVersion = "4.14.1"
+
+// axePath is where install.sh puts it, for all work trees of a user.
+func axePath() (string, error) {
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "rind-tests", "axe-core-"+AxeVersion, "axe.min.js"), err
+}
+
+// Axe is the source of axe-core, to be evaluated in a page. Like Need it ends the
+// test where there is none, or skips it.
+func Axe(t testing.TB) string {
+	t.Helper()
+	if os.Getenv(SkipVariable) == "1" {
+		t.Skipf("skipped because %s=1; the test evaluates axe-core", SkipVariable)
+	}
+	path, err := axePath()
+	var source []byte
+	if err == nil {
+		source, err = os.ReadFile(path)
+	}
+	if err == nil && !strings.Contains(string(source[:min(len(source), 200)]), "axe v"+AxeVersion) {
+		err = fmt.Errorf("realtest: %s is not axe-core %s", path, AxeVersion)
+	}
+	if err != nil {
+		t.Fatalf("realtest: axe-core is missing: %v\ninstall it: sh internal/realtest/install.sh\nor go without the tests that need it: %s=1", err, SkipVariable)
+	}
+	return string(source)
 }
 
 func names(tools []Tool) string {

@@ -1,8 +1,10 @@
 package realtest
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -19,17 +21,23 @@ func (r *recorder) Fatal(args ...any) {
 	r.fatal = fmt.Sprint(args...)
 	runtime.Goexit()
 }
+func (r *recorder) Fatalf(format string, args ...any) { r.Fatal(fmt.Sprintf(format, args...)) }
 func (r *recorder) Skipf(format string, args ...any) {
 	r.skip = fmt.Sprintf(format, args...)
 	runtime.Goexit()
 }
 
 func need(tools ...Tool) *recorder {
+	return record(func(t testing.TB) { Need(t, tools...) })
+}
+
+// record runs a test to its end.
+func record(test func(testing.TB)) *recorder {
 	r := &recorder{}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		Need(r, tools...)
+		test(r)
 	}()
 	<-done
 	return r
@@ -84,4 +92,40 @@ func readInstall(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// axe asks for axe-core and says what became of it.
+func axe() (source string, r *recorder) {
+	r = record(func(t testing.TB) { source = Axe(t) })
+	return source, r
+}
+
+func TestAxe(t *testing.T) {
+	if os.Getenv(SkipVariable) != "1" {
+		if source, r := axe(); !strings.Contains(source, "axe.run") || r.fatal+r.skip != "" {
+			t.Errorf("axe-core: %d bytes, fatal %q, skip %q", len(source), r.fatal, r.skip)
+		}
+	}
+	if !strings.Contains(readInstall(t), "axe_version="+AxeVersion+"\n") {
+		t.Errorf("install.sh does not install axe-core %s", AxeVersion)
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv(SkipVariable, "1")
+	if _, r := axe(); r.fatal != "" || !strings.Contains(r.skip, SkipVariable) {
+		t.Errorf("without axe-core: fatal %q, skip %q", r.fatal, r.skip)
+	}
+	t.Setenv(SkipVariable, "")
+	if _, r := axe(); !strings.Contains(r.fatal, "sh internal/realtest/install.sh") || !strings.Contains(r.fatal, SkipVariable) {
+		t.Errorf("the message is %q", r.fatal)
+	}
+	path, err := axePath()
+	if err == nil {
+		err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("/*! axe v1.0.0 */"), 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, r := axe(); !strings.Contains(r.fatal, "is not axe-core") {
+		t.Errorf("another version: %q", r.fatal)
+	}
 }
