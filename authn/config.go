@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"github.com/alexedwards/argon2id"
 	"github.com/go-webauthn/webauthn/webauthn"
 
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/seal"
 )
@@ -47,6 +49,10 @@ type Config struct {
 	// ErrBusy.
 	MaxHashing int
 
+	// RecoveryWait is how long a recovery waits that an administrator started;
+	// RecoveryWait where it is 0, never less than MinRecoveryWait.
+	RecoveryWait time.Duration
+
 	// ConfirmDevices has the owner of an account follow a mailed link where somebody gives
 	// a code in a browser and on a network that the account does not know. Set it where
 	// mail arrives.
@@ -66,6 +72,10 @@ type UserRecorder interface {
 	// frozen or not. It is called when an account is made and at each
 	// change of its state.
 	RecordUser(tx kv.Tx, id, name string, frozen bool) error
+
+	// RevokeTokens ends, within tx, all tokens of the user, each with its row; why is for
+	// people.
+	RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error
 }
 
 // Service holds the rules. It is safe for concurrent use, and several may share
@@ -81,6 +91,7 @@ type Service struct {
 	breaches  *BreachList // nil where there is none
 
 	confirmDevices bool
+	recoveryWait   time.Duration
 
 	party *webauthn.WebAuthn // nil where keys can't be used
 	now   func() time.Time
@@ -103,7 +114,10 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		store: cfg.Store, users: cfg.Users, notifier: cfg.Notifier,
 		open: cfg.OpenRegistration, issuer: cfg.IssuerName, now: cfg.Clock, log: cfg.Logger,
-		breaches: cfg.Breaches, confirmDevices: cfg.ConfirmDevices,
+		breaches: cfg.Breaches, confirmDevices: cfg.ConfirmDevices, recoveryWait: cmp.Or(cfg.RecoveryWait, RecoveryWait),
+	}
+	if s.recoveryWait < MinRecoveryWait {
+		return nil, errNoWait
 	}
 	if s.issuer == "" {
 		s.issuer = "rind"

@@ -83,10 +83,11 @@ func (s *Service) mailDevice(ctx context.Context, u userRecord, o Origin, link *
 // takes that very Session on; any other leaves the link as it is, with the problem
 // device_elsewhere. Beside that its problems are those of links.
 func (s *Service) ConfirmDevice(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
-	next := x
+	next, stopped := x, false
+	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
-		rec, u, err := s.findDeviceLink(tx, x, link)
-		if err != nil {
+		rec, owner, err := s.findDeviceLink(tx, x, link)
+		if u = owner; err != nil {
 			return err
 		}
 		if _, err := s.burnLink(tx, PurposeDevice, link); err != nil {
@@ -99,11 +100,15 @@ func (s *Service) ConfirmDevice(ctx context.Context, x Session, o Origin, link S
 		if next.Stage = StageEnrolling; u.RecoveryConfirmed {
 			next.Stage = StageSignedIn
 		}
-		return s.record(tx, u.ID, audit.Event{Kind: rowDeviceConfirmed, Actor: o.actor(u, x.Factor)})
+		if stopped, err = s.proven(tx, &u, next, o); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: rowDeviceConfirmed, Actor: o.actor(u, x.Factor)})
 	})
 	if err != nil {
 		return Session{}, err
 	}
+	s.tellStopped(ctx, u, o, stopped)
 	return next, nil
 }
 

@@ -37,6 +37,10 @@
 // where the answer is wrong. A passkey that verified its user is both factors at once
 // (BeginPasskey, SignInPasskey).
 //
+// Nobody can switch a second factor off. Where all are lost an administrator starts a
+// recovery (StartRecovery), which takes days, is told to the owner at once, and ends
+// without effect with the owner's next complete sign-in; RunRecoveries carries it on.
+//
 // Each change writes its row of the audit trail in the same transaction.
 // Nothing secret is in a row, a log line or an error.
 //

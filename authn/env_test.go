@@ -150,6 +150,10 @@ func (m *mailbox) ConfirmDevice(_ context.Context, to Recipient, link Secret, _ 
 	return m.add(sentMail{to: to, kind: e.Kind, link: link})
 }
 
+func (m *mailbox) AccountLink(_ context.Context, to Recipient, p Purpose, link Secret, _ time.Time, _ Event) error {
+	return m.add(sentMail{to: to, kind: string(p), link: link})
+}
+
 func (m *mailbox) AccountEvent(_ context.Context, to Recipient, e Event) error {
 	return m.add(sentMail{to: to, kind: e.Kind, args: e.Args})
 }
@@ -178,6 +182,13 @@ func (u *usersInTx) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
 		return u.fail
 	}
 	return tx.Put([]byte("test/user/"+id), fmt.Appendf(nil, "%s %v", name, frozen))
+}
+
+func (u *usersInTx) RevokeTokens(tx kv.Tx, id string, _ audit.Actor, why string) error {
+	if u.fail != nil {
+		return u.fail
+	}
+	return tx.Put([]byte("test/revoked/"+id), []byte(why))
 }
 
 // countingHasher counts how often the hash function runs.

@@ -55,6 +55,12 @@ const (
 	CodePasskeyFailed     = "passkey_failed"     // form: unknown, wrong, frozen, all the same
 	CodePasskeyUnverified = "passkey_unverified" // form: the key did not verify its user, so it is one factor only
 	CodeDeviceElsewhere   = "device_elsewhere"   // form: the link was sent for a sign-in in another browser
+	CodeRecoverySelf      = "recovery_self"      // form: administrators don't recover their own account
+	CodeRecoveryFrozen    = "recovery_frozen"    // form: the account is frozen
+	CodeRecoveryWaits     = "recovery_waits"     // form: a recovery of the account waits already
+	CodeRecoveryNeedless  = "recovery_needless"  // form: the account has no second factor that could be lost
+	CodeRecoveryVouch     = "recovery_vouch"     // vouched: the password was set by mail, so the administrator has to vouch for the person
+	CodeRecoveryAgain     = "recovery_again"     // form: the password was set by mail since the recovery, which has to be started again
 	CodeLastAdministrator = "last_administrator" // form: would leave nobody who can administer
 	CodeThrottled         = "throttled"          // form: seconds, minutes (rounded up) until the next attempt
 )

@@ -48,6 +48,7 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	var u userRecord
 	var refused *refusal
 	var ask *deviceLink
+	var stopped bool
 	next := x
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
 		if u, err = s.member(r, x); err == nil {
@@ -90,6 +91,9 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		if err := giveBack(tx); err != nil {
 			return err
 		}
+		if stopped, err = s.proven(tx, &u, next, o); err != nil {
+			return err
+		}
 		return s.saveUser(tx, u, audit.Event{Kind: done.row, Actor: o.actor(u, next.Factor), Detail: done.detail})
 	})
 	if err == nil && refused != nil {
@@ -99,6 +103,7 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		return Session{}, u, err
 	}
 	s.mailDevice(ctx, u, o, ask)
+	s.tellStopped(ctx, u, o, stopped)
 	return next, u, nil
 }
 

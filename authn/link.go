@@ -25,6 +25,7 @@ const (
 	PurposeVerifyEmail Purpose = "verify_email" // shows that an address is read: 24 h
 	PurposeDevice      Purpose = "device"       // lets a sign-in with a code go on, in its own browser: 1 h
 	PurposeReset       Purpose = "reset"        // sets a password anew: 1 h
+	PurposeRecovery    Purpose = "recovery"     // lets new factors be set up at the end of a recovery: 7 days
 )
 
 // linkLife is how long links are good.
@@ -34,6 +35,7 @@ var linkLife = map[Purpose]time.Duration{
 	PurposeVerifyEmail: 24 * time.Hour,
 	PurposeDevice:      time.Hour,
 	PurposeReset:       time.Hour,
+	PurposeRecovery:    7 * 24 * time.Hour,
 }
 
 // Life is how long a link of the purpose is good.

@@ -30,6 +30,10 @@ type Notifier interface {
 	// Recipient without an address gets nothing, after the same work.
 	PasswordReset(ctx context.Context, to Recipient, link Secret, expires time.Time) error
 
+	// AccountLink sends a link of one of the other purposes (PurposeRecovery), with
+	// what it is about.
+	AccountLink(ctx context.Context, to Recipient, p Purpose, link Secret, expires time.Time, about Event) error
+
 	// AccountEvent tells the owner of an account, or of an address, what happened.
 	AccountEvent(ctx context.Context, to Recipient, event Event) error
 }
@@ -57,6 +61,10 @@ const (
 	EventPasswordReset        = "password_reset"         // set anew by a mailed link; all sessions ended
 	EventNewDevice            = "new_device"             // signed in with a browser that the account did not know
 	EventDeviceAsked          = "confirm_device"         // of the mail that ConfirmDevice sends
+	EventRecoveryStarted      = "recovery_started"       // an administrator started a recovery; Until
+	EventRecoveryReminder     = "recovery_reminder"      // which ends within a day; Until
+	EventRecoveryCancelled    = "recovery_cancelled"     // and was ended without effect
+	EventRecoveryByOther      = "recovery_by_other"      // to the other administrators; args: user, by
 	EventFrozen               = "frozen"                 // an administrator froze the account
 	EventUnfrozen             = "unfrozen"               // and let it go again
 	EventAddressInUse         = "address_in_use"         // somebody gave this address for another account; the owner need do nothing
@@ -68,6 +76,7 @@ type Event struct {
 	Time   time.Time         // UTC
 	Origin Origin            // of the request that did it
 	Args   map[string]string // what the mail mentions beside that; never a secret
+	Until  time.Time         // when what it tells of takes effect; zero: at once
 }
 
 // Origin says where a request came from. The caller decides which proxies it

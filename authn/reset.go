@@ -98,6 +98,7 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 	if err != nil {
 		return err
 	}
+	stopped := false
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		if u, err = s.findReset(tx, link); err != nil {
 			return err
@@ -106,6 +107,10 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 			return err
 		}
 		u.Generation++
+		u.PasswordMailed, u.RecoveryBy = true, ""
+		if stopped, err = s.dropRecovery(tx, u, o.actor(userRecord{}, FactorNone), "reset"); err != nil {
+			return err
+		}
 		if err := voidLinks(tx, u.ID); err != nil {
 			return err
 		}
@@ -118,6 +123,7 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 		return err
 	}
 	s.tell(ctx, u, o, EventPasswordReset, nil)
+	s.tellStopped(ctx, u, o, stopped)
 	return nil
 }
 
@@ -149,7 +155,7 @@ func (s *Service) findReset(r kv.Reader, link Secret) (userRecord, error) {
 
 // voidLinks voids the links of an account that are in flight.
 func voidLinks(tx kv.Tx, userID string) error {
-	for _, slot := range []string{verifySlot(userID), resetSlot(userID)} {
+	for _, slot := range []string{verifySlot(userID), resetSlot(userID), recoverySlot(userID)} {
 		if err := replaceLink(tx, slot, "", linkRecord{}); err != nil {
 			return err
 		}

@@ -37,9 +37,21 @@ const (
 	rowPasswordChangeWrong = "account.password_change_failed"
 	rowResetSent           = "account.password_reset_asked" // without an account where there is none, or it gets no mail
 	rowPasswordReset       = "account.password_reset"
-	rowFrozen              = "account.frozen"
-	rowUnfrozen            = "account.unfrozen"
-	rowAdminGranted        = "account.admin_granted"
-	rowAdminRevoked        = "account.admin_revoked"
-	rowSignedOut           = "account.signed_out"
+	rowRecoveryStarted     = "account.recovery_started" // an administrator did
+	rowRecoveryReminded    = "account.recovery_reminded"
+	rowRecoveryCancelled   = "account.recovery_cancelled" // why ("administrator", "owner", "sign_in", "reset", "frozen")
+	rowRecoveryEnded       = "account.recovery_ended"     // factors, sessions and tokens are gone
+	rowRecoveryLinkSent    = "account.recovery_link_sent"
+	rowRecoveryLinkUsed    = "account.recovery_link_used"
+
+	// The same in the trail of the administrator who started it.
+	rowRecoveryStartedFor   = "account.recovery_started_for"   // user
+	rowRecoveryCancelledFor = "account.recovery_cancelled_for" // user, why
+	rowRecoveryEndedFor     = "account.recovery_ended_for"     // user
+
+	rowFrozen       = "account.frozen"
+	rowUnfrozen     = "account.unfrozen"
+	rowAdminGranted = "account.admin_granted"
+	rowAdminRevoked = "account.admin_revoked"
+	rowSignedOut    = "account.signed_out"
 )

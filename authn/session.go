@@ -70,6 +70,7 @@ const (
 	StepSecondFactor  Step = "second_factor"  // VerifyKey, VerifyTOTP or UseRecoveryCode
 	StepConfirmDevice Step = "confirm_device" // the link in the mail (ConfirmDevice), or VerifyKey
 	StepVerifyEmail   Step = "verify_email"   // the link in the mail; ResendVerification, ChangeEmail
+	StepRecover       Step = "recover"        // the link in the mail at the end of a recovery (UseRecoveryLink)
 	StepAddFactor     Step = "add_factor"     // BeginAddKey, AddKey or BeginTOTP, ConfirmTOTP
 	StepSaveRecovery  Step = "save_recovery"  // CreateRecoveryCodes, ConfirmRecoveryCodes
 	StepDone          Step = "done"
@@ -88,6 +89,8 @@ func NextStep(x Session, u User) Step {
 		return StepSecondFactor
 	case !u.EmailVerified:
 		return StepVerifyEmail
+	case u.Recovered && u.RecoveryBy != x.ID:
+		return StepRecover
 	case !u.HasFactor():
 		return StepAddFactor
 	default:

@@ -43,26 +43,45 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 		}
 		return Session{}, failed
 	}
-	var x Session
+	return s.admit(ctx, o, u, renewed, giveBack)
+}
+
+// admit makes the Session behind a password that was right for u, as it was read. A
+// recovery that is due comes to its end first.
+func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) (x Session, err error) {
+	var now userRecord
+	var done *recovered
+	var stopped bool
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		now, err := loadUser(tx, u.ID)
-		if err != nil {
+		var err error
+		stopped = false
+		if now, err = loadUser(tx, u.ID); err != nil {
 			return err
 		}
 		if now.Frozen || now.Generation != u.Generation {
 			return errWrong // frozen, or given another password, since it was read
 		}
+		if done, err = s.settleRecovery(tx, &now); err != nil {
+			return err
+		}
 		if x, err = s.onDevice(tx, s.begin(now), o, now); err != nil {
 			return err
+		}
+		if x.SignedIn() {
+			if stopped, err = s.stopRecovery(tx, now, o, x.Factor); err != nil {
+				return err
+			}
 		}
 		return s.acceptPassword(tx, o, now, x, renewed, giveBack)
 	})
 	if errors.Is(err, errWrong) {
-		return Session{}, failed
+		return Session{}, problem.New("", CodeSignInFailed)
 	}
 	if err != nil {
 		return Session{}, err
 	}
+	s.mailRecovered(ctx, done)
+	s.tellStopped(ctx, now, o, stopped)
 	return x, nil
 }
 
@@ -169,6 +188,7 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 			return err
 		}
 		u.Generation++
+		u.PasswordMailed = false
 		if err := voidLinks(tx, u.ID); err != nil {
 			return err
 		}

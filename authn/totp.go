@@ -163,11 +163,16 @@ func (s *Service) mayAddTOTP(r kv.Reader, x Session) (userRecord, error) {
 	return u, err
 }
 
-// mayAddFactor is enrolled for an account whose address is verified.
+// mayAddFactor is enrolled for an account whose address is verified and that this Session
+// may set up.
 func (s *Service) mayAddFactor(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.enrolled(r, x)
-	if err == nil && !u.EmailVerified {
+	switch {
+	case err != nil:
+	case !u.EmailVerified:
 		err = problem.New("", CodeEmailUnverified)
+	case !u.mayEnrol(x):
+		err = ErrForbidden
 	}
 	return u, err
 }
@@ -208,6 +213,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, o Origin, code str
 			kind, row.Kind = EventTOTPReplaced, rowTOTPReplaced
 		}
 		u.HasTOTP = true
+		u.Recovered, u.RecoveryBy = false, ""
 		u.Generation++
 		if err := s.putSealedJSON(tx, totpKey(u.ID), rec); err != nil {
 			return err

@@ -25,6 +25,9 @@ type User struct {
 	RecoveryConfirmed bool // a recovery code was typed back (or used)
 	CreatedAt         time.Time
 	SessionGeneration uint64 // a Session of another generation no longer holds
+	PasswordMailed    bool   // the password was set by a mailed link, and nobody has given a second factor since
+	Recovered         bool   // its factors were taken by a recovery; new ones are set up behind the mailed link
+	RecoveryBy        string // ID of the Session that has used that link
 }
 
 // HasFactor tells whether there is a second factor to sign in with. Recovery
@@ -46,6 +49,9 @@ type userRecord struct {
 	RecoveryConfirmed bool      `json:"recovery_confirmed,omitempty"`
 	CreatedAt         time.Time `json:"created_at"`
 	Generation        uint64    `json:"generation"`
+	PasswordMailed    bool      `json:"password_mailed,omitempty"`
+	Recovered         bool      `json:"recovered,omitempty"`
+	RecoveryBy        string    `json:"recovery_by,omitempty"`
 }
 
 // public is the copy that leaves the package.
@@ -55,6 +61,7 @@ func (u userRecord) public() User {
 		Admin: u.Admin, Frozen: u.Frozen, HasTOTP: u.HasTOTP, Keys: u.Keys, KeysOnly: u.KeysOnly,
 		RecoveryCodesLeft: u.RecoveryLeft, RecoveryConfirmed: u.RecoveryConfirmed,
 		CreatedAt: u.CreatedAt, SessionGeneration: u.Generation,
+		PasswordMailed: u.PasswordMailed, Recovered: u.Recovered, RecoveryBy: u.RecoveryBy,
 	}
 }
 

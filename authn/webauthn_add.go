@@ -79,7 +79,7 @@ func (s *Service) AddKey(ctx context.Context, x Session, o Origin, response []by
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
 		refused = nil
-		if u, err = s.member(tx, x); err == nil && x.half() {
+		if u, err = s.member(tx, x); err == nil && (x.half() || !u.mayEnrol(x)) {
 			err = ErrForbidden
 		}
 		if err != nil {
@@ -95,6 +95,7 @@ func (s *Service) AddKey(ctx context.Context, x Session, o Origin, response []by
 			return err
 		}
 		u.Keys++
+		u.Recovered, u.RecoveryBy = false, ""
 		u.Generation++
 		if err := s.putKey(tx, u.ID, added); err != nil {
 			return err

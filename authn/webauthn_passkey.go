@@ -61,6 +61,7 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 	var x Session
 	var u userRecord
 	var refused *refusal
+	var stopped bool
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
 		var k keyRecord
@@ -77,6 +78,9 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 			return err
 		}
 		x = s.withFactor(s.begin(u), u, FactorWebAuthn)
+		if stopped, err = s.stopRecovery(tx, u, o, FactorWebAuthn); err != nil {
+			return err
+		}
 		return s.record(tx, u.ID, audit.Event{
 			Kind: rowPasskeyAccepted, Actor: o.actor(u, FactorWebAuthn), Detail: map[string]string{"key": k.Name},
 		})
@@ -87,6 +91,7 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 	if refused != nil {
 		return Session{}, s.sayRefusal(ctx, o, u, refused)
 	}
+	s.tellStopped(ctx, u, o, stopped)
 	return x, nil
 }
 

@@ -28,7 +28,12 @@ const (
 	MailPasswordReset        = "password_reset"
 	MailResetLink            = "reset_link" // link, expires (time.Time)
 	MailNewDevice            = "new_device"
-	MailConfirmDevice        = "confirm_device" // link, expires (time.Time)
+	MailConfirmDevice        = "confirm_device"     // link, expires (time.Time)
+	MailRecoveryStarted      = "recovery_started"   // until (time.Time), link: to sign in
+	MailRecoveryReminder     = "recovery_reminder"  // until, link
+	MailRecoveryCancelled    = "recovery_cancelled" // link
+	MailRecoveryByOther      = "recovery_by_other"  // user, by
+	MailRecovery             = "recovery"           // link, expires (time.Time)
 	MailFrozen               = "frozen"
 	MailUnfrozen             = "unfrozen"
 	MailAddressInUse         = "address_in_use"
@@ -59,6 +64,11 @@ var mailTexts = map[string][3]string{
 	MailResetLink:            {"mail.reset_link.subject", "mail.reset_link.text", "mail.reset_link.not_me"},
 	MailConfirmDevice:        {"mail.confirm_device.subject", "mail.confirm_device.text", "mail.confirm_device.not_me"},
 	MailNewDevice:            {"mail.new_device.subject", "mail.new_device.text", "mail.not_me"},
+	MailRecoveryStarted:      {"mail.recovery_started.subject", "mail.recovery_started.text", "mail.recovery_started.not_me"},
+	MailRecoveryReminder:     {"mail.recovery_reminder.subject", "mail.recovery_reminder.text", "mail.recovery_started.not_me"},
+	MailRecoveryCancelled:    {"mail.recovery_cancelled.subject", "mail.recovery_cancelled.text", "mail.recovery_cancelled.not_me"},
+	MailRecoveryByOther:      {"mail.recovery_by_other.subject", "mail.recovery_by_other.text", "mail.recovery_by_other.not_me"},
+	MailRecovery:             {"mail.recovery.subject", "mail.recovery.text", "mail.recovery.not_me"},
 	MailFrozen:               {"mail.frozen.subject", "mail.frozen.text", "mail.frozen.not_me"},
 	MailUnfrozen:             {"mail.unfrozen.subject", "mail.unfrozen.text", "mail.frozen.not_me"},
 	MailAddressInUse:         {"mail.address_in_use.subject", "mail.address_in_use.text", "mail.address_in_use.not_me"},

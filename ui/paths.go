@@ -27,6 +27,9 @@ const (
 	PathForgot        Path = "/forgot-password"
 	PathReset         Path = "/reset-password" // with WithLink
 
+	PathRecover       Path = "/recover"        // with WithLink
+	PathRecoverResend Path = "/recover/resend" // POST only
+
 	PathSetup             Path = "/setup"      // with WithLink: the first administrator
 	PathInvitation        Path = "/invitation" // with WithLink
 	PathRegister          Path = "/register"   // where registration is open
@@ -41,6 +44,8 @@ const (
 	PathTOTP          Path = "/account/totp"
 	PathRecoveryCodes Path = "/account/recovery-codes" // POST types one back
 	PathRecoveryNew   Path = "/account/recovery-codes/new"
+
+	PathRecoveryCancel Path = "/account/recovery/cancel" // POST only
 
 	PathSessions     Path = "/account/sessions"            // GET only
 	PathSessionEnd   Path = "/account/sessions/{id}/end"   // POST only
@@ -78,9 +83,12 @@ const (
 	PathMemberRole   Path = "/projects/{name}/members/{id}/role" // POST only; id of the user
 	PathMemberRemove Path = "/projects/{name}/members/{id}/remove"
 
-	PathAdminPeople   Path = "/admin/people"
-	PathPersonFreeze  Path = "/admin/people/{id}/freeze"
-	PathPersonThaw    Path = "/admin/people/{id}/thaw"
+	PathAdminPeople          Path = "/admin/people"
+	PathPersonFreeze         Path = "/admin/people/{id}/freeze"
+	PathPersonThaw           Path = "/admin/people/{id}/thaw"
+	PathPersonRecovery       Path = "/admin/people/{id}/recovery"        // POST starts one
+	PathPersonRecoveryCancel Path = "/admin/people/{id}/recovery/cancel" // POST only
+
 	PathInvitations   Path = "/admin/invitations"             // POST only
 	PathInvitationEnd Path = "/admin/invitations/{id}/revoke" // POST only
 
@@ -93,6 +101,8 @@ var paths = map[string]Path{
 	"home": PathHome, "login": PathLogin, "login.totp": PathLoginTOTP,
 	"login.recovery": PathLoginRecovery, "logout": PathLogout,
 	"sessions": PathSessions, "session.end": PathSessionEnd, "sessions.end": PathSessionsEnd, "device.forget": PathDeviceForget, "device.confirm": PathDeviceConfirm,
+	"recover": PathRecover, "recover.resend": PathRecoverResend, "recovery.cancel": PathRecoveryCancel,
+	"person.recovery": PathPersonRecovery, "person.recovery.cancel": PathPersonRecoveryCancel,
 	"forgot": PathForgot, "reset": PathReset,
 	"setup": PathSetup, "invitation": PathInvitation, "register": PathRegister,
 	"verify": PathVerifyEmail, "verify.resend": PathVerifyEmailResend, "verify.change": PathVerifyEmailChange,

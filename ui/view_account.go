@@ -72,8 +72,9 @@ type AccountPage struct {
 	HasTOTP       bool // an authenticator app is set up
 	KeysOffered   bool // security keys can be added here
 	Keys          []KeyRow
-	KeysOnly      bool // the app is not taken
-	CodesLeft     int  // recovery codes that were not used
+	KeysOnly      bool        // the app is not taken
+	CodesLeft     int         // recovery codes that were not used
+	Recovery      RecoveryRow // of the account; zero: none waits
 	Events        []EventRow
 }
 

@@ -163,7 +163,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	h.accounts, err = authn.New(authn.Config{
 		Breaches: breaches, Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer,
 		PublicURL: cfg.PublicURL, OpenRegistration: cfg.Registration == config.Open, Logger: log,
-		ConfirmDevices: cfg.Mail.Host != "",
+		ConfirmDevices: cfg.Mail.Host != "", RecoveryWait: cfg.RecoveryWait,
 	})
 	if err != nil {
 		return err

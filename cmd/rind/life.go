@@ -120,6 +120,7 @@ type job struct {
 // hour later and does not stop the others.
 func (h *instance) jobs() []job {
 	return []job{
+		{"recoveries of accounts did not go on", h.accounts.RunRecoveries},
 		{"what is over was not deleted", h.accounts.Sweep},
 	}
 }

@@ -37,6 +37,7 @@ type Config struct {
 	DataDir        string         // folder of everything that is kept
 	KeyFile        string         // key that seals secrets at rest; "" for DataDir/rind.key
 	Registration   Registration   // who may open an account
+	RecoveryWait   time.Duration  // how long the owner of an account has to object to its recovery; 24 hours at least
 	MaxTokenLife   time.Duration  // the longest life of a token; 0: tokens may live for ever
 	MaxUpload      int64          // bytes of one uploaded file
 	LeakKeys       string         // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
@@ -69,6 +70,7 @@ func Default() Config {
 		PublicURL:    &url.URL{Scheme: "http", Host: "localhost:8080"},
 		DataDir:      "data",
 		Registration: ByInvitation,
+		RecoveryWait: 72 * time.Hour,
 		MaxUpload:    1 << 30,
 		LogFormat:    "text",
 		Mail:         Mail{TLS: "starttls"},

@@ -26,6 +26,7 @@ data = "/var/lib/rind"
 key-file = "/etc/rind/key"
 registration = "open"
 max-token-life = "90d"
+recovery-wait = "7d"
 max-upload = "100MiB"
 leak-keys = "https://api.github.com/meta/public_keys/secret_scanning"
 trusted-proxies = ["10.1.2.3/8", "::1"]
@@ -52,7 +53,7 @@ ca-file = "/etc/rind/ca.pem"
 	dir := filepath.Dir(c.TLSCert)
 	want := Config{
 		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, DataDir: "/var/lib/rind", KeyFile: dir + "/key",
-		Registration: Open, MaxTokenLife: 90 * 24 * time.Hour, MaxUpload: 100 << 20, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
+		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, MaxUpload: 100 << 20, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
 		BreachList: dir + "/breaches", LogFormat: "json", LogLevel: slog.LevelWarn,
 		Mail: Mail{
@@ -86,7 +87,7 @@ func filesOf(t *testing.T) string {
 
 func dump(c Config) string {
 	return strings.Join([]string{
-		c.Listen, c.DataDir, c.KeyFile, string(c.Registration), c.MaxTokenLife.String(), c.TLSCert, c.TLSKey,
+		c.Listen, c.DataDir, c.KeyFile, string(c.Registration), c.MaxTokenLife.String(), c.RecoveryWait.String(), c.TLSCert, c.TLSKey,
 		c.BreachList, c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
 		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys,
 	}, "|")
@@ -99,6 +100,7 @@ listen = "8080"
 public-url = "ftp://x"
 registration = "anyone"
 max-token-life = "12h"
+recovery-wait = "23h"
 max-upload = 5
 trusted-proxies = "10"
 log-level = "loud"
@@ -113,7 +115,7 @@ password = "hunter2"
 	}
 	for _, want := range []string{
 		`no setting "listn"`, `"8080" is not host:port`, `"ftp://x" is not a URL`, `not "anyone"`, `"12h" is not a number of days`,
-		`max-upload: is text in quotes`, `"10" is not an address`, `not "loud"`, `0 is not a port`, `"nobody" is not an e-mail address`,
+		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `"10" is not an address`, `not "loud"`, `0 is not a port`, `"nobody" is not an e-mail address`,
 		`not "ssl"`, `no setting "mail.password"`,
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -22,6 +22,7 @@ var settings = map[string]setter{
 	"data":               text(func(c *Config) *string { return &c.DataDir }, notEmpty),
 	"key-file":           text(func(c *Config) *string { return &c.KeyFile }, notEmpty),
 	"registration":       setRegistration,
+	"recovery-wait":      setRecoveryWait,
 	"max-token-life":     setMaxTokenLife,
 	"max-upload":         setMaxUpload,
 	"leak-keys":          text(func(c *Config) *string { return &c.LeakKeys }, keyList),
@@ -203,6 +204,28 @@ func setMaxTokenLife(c *Config, v any) error {
 	c.MaxTokenLife = time.Duration(days) * 24 * time.Hour
 	return nil
 }
+
+// setRecoveryWait takes hours or days, "72h" or "7d".
+func setRecoveryWait(c *Config, v any) error {
+	s, err := asString(v)
+	if err != nil {
+		return err
+	}
+	for suffix, unit := range map[string]time.Duration{"h": time.Hour, "d": 24 * time.Hour} {
+		num, ok := strings.CutSuffix(s, suffix)
+		n, err := strconv.Atoi(num)
+		if !ok || err != nil || n < 1 || n > 10000 {
+			continue
+		}
+		if c.RecoveryWait = time.Duration(n) * unit; c.RecoveryWait >= minRecoveryWait {
+			return nil
+		}
+	}
+	return fmt.Errorf(`%q is not a time like "72h" or "7d", of 24 hours at least`, s)
+}
+
+// minRecoveryWait is authn's, which says why.
+const minRecoveryWait = 24 * time.Hour
 
 // setMaxUpload takes a size in MiB or GiB.
 func setMaxUpload(c *Config, v any) error {

@@ -19,6 +19,7 @@ const (
 	unmailed   = "address not confirmed"
 	factorless = "without factor"
 	codeless   = "without codes"
+	rescued    = "recovered, without the link"
 	other      = "signed in elsewhere" // with projects and tokens of their own
 	maintainer = "maintainer"
 	owner      = "owner"
@@ -28,7 +29,7 @@ const (
 	ended      = "with a session that is over"
 )
 
-var visitors = []string{nobody, half, unmailed, factorless, codeless, other, maintainer, owner, stale, admin, frozen, ended}
+var visitors = []string{nobody, half, unmailed, factorless, codeless, rescued, other, maintainer, owner, stale, admin, frozen, ended}
 
 // cells are the answers that visitors get: a status, with where a redirect
 // leads; "{next}" is the page that was asked for.
@@ -62,7 +63,7 @@ func (c cells) but(pairs ...string) cells {
 func members(answer string) cells {
 	return all(answer).but(
 		nobody, "303 /login{next}", half, "303 /login/totp", unmailed, "303 /verify-email/sent", factorless, "303 /account/factors",
-		codeless, "303 /account/recovery-codes", frozen+"|"+ended, "303 /login{next&}ended=1",
+		codeless, "303 /account/recovery-codes", rescued, "303 /recover", frozen+"|"+ended, "303 /login{next&}ended=1",
 	)
 }
 
@@ -128,9 +129,15 @@ func newCast(h *house) *cast {
 	m.people[codeless] = a.guest("codeless")
 	m.people[codeless].confirmAddress()
 	m.people[codeless].addAuthenticator()
-	m.people[other].project("elsewhere")
+	m.people[rescued] = a.guest("recovered").enrol()
+	_, err := m.accounts.StartRecovery(context.Background(), m.session(), authn.Origin{}, m.people[rescued].id, false)
+	m.must(err)
+	m.clock.pass(authn.RecoveryWait)
+	m.must(m.accounts.RunRecoveries(context.Background()))
+	a.signIn()
+	m.people[other].signIn().project("elsewhere")
 	m.people[other].mint("mine")
-	m.people[owner].project("demo")
+	m.people[owner].signIn().project("demo")
 	m.boss = issuer.Principal{UserID: m.people[owner].id, Username: m.people[owner].name}
 	m.join("demo", m.people[stale], issuer.RoleOwner)
 	return m
@@ -161,6 +168,9 @@ func (m *cast) fresh(name string) *person {
 	case unmailed, factorless:
 		p.forget()
 		p.post("/login", "login", p.name, "password", password).is(303, map[string]string{unmailed: "/verify-email/sent", factorless: "/account/factors"}[name])
+	case rescued:
+		p.forget()
+		p.post("/login", "login", p.name, "password", password).is(303, "/recover")
 	case codeless:
 		p.forget()
 		p.post("/login", "login", p.name, "password", password).is(303, "/login/totp")
@@ -246,7 +256,7 @@ func (m *cast) check(route, method, name string, r row) {
 	}
 	next := path
 	if to := formPages[route]; to != "" {
-		next = to
+		next = strings.Replace(to, "{person}", m.people[factorless].id, 1)
 	}
 	if localPath(next) == "" {
 		next = ""

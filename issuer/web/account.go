@@ -23,6 +23,13 @@ func (v *visit) accountPage(status int, l ui.Layout) error {
 		Layout: l, Email: v.user.Email, EmailVerified: v.user.EmailVerified, CreatedAt: v.user.CreatedAt,
 		HasTOTP: v.user.HasTOTP, CodesLeft: v.user.RecoveryCodesLeft, Events: events,
 	}
+	recovery, some, err := v.server.accounts.OwnRecovery(v.Request().Context(), v.session)
+	if err != nil {
+		return err
+	}
+	if some {
+		page.Recovery = recoveryRow(recovery)
+	}
 	if err := v.accountKeys(&page); err != nil {
 		return err
 	}

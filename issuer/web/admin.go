@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/rind-dev/rind/authn"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -97,12 +96,7 @@ func (v *visit) freezePage(ctx context.Context, frozen bool) (ui.PersonFreezePag
 		return ui.PersonFreezePage{}, err
 	}
 	page := ui.PersonFreezePage{Person: v.personRow(user), Thaw: !frozen}
-	tokens, err := v.server.issuer.Tokens(ctx, user.ID, issuer.Page{Limit: issuer.MaxPage})
-	for _, t := range tokens.Tokens {
-		if t.State == issuer.StateActive {
-			page.Tokens++
-		}
-	}
+	page.Tokens, err = v.server.activeTokens(ctx, user.ID)
 	return page, err
 }
 

@@ -32,6 +32,10 @@ var matrix = map[string]row{
 	"GET /reset-password":   {answer: gone},
 	"POST /reset-password":  {answer: gone},
 
+	"GET /recover":         {answer: enrolling(rescued, "200")},
+	"POST /recover":        {answer: enrolling(rescued, "410")},
+	"POST /recover/resend": {answer: enrolling(rescued, "303 /recover")},
+
 	"GET /setup":       {answer: gone},
 	"POST /setup":      {answer: gone},
 	"GET /invitation":  {answer: gone},
@@ -50,6 +54,8 @@ var matrix = map[string]row{
 	"GET /account/factors":   {answer: enrolling(factorless, "200")},
 	"GET /account/totp":      {answer: members("200").but(factorless, "200", stale, refresh+"%2Faccount%2Ftotp")},
 	"POST /account/totp":     {form: []string{"code", "1"}, answer: members("422").but(factorless, "422", stale, refresh+"%2Faccount%2Ftotp")},
+
+	"POST /account/recovery/cancel": {answer: members("404")},
 
 	"GET /login/device":    {answer: members("303 /tokens")},
 	"GET /confirm-device":  {answer: gone},
@@ -72,10 +78,10 @@ var matrix = map[string]row{
 	"POST /account/keys-only":       {form: []string{"only", "yes"}, answer: members("422").but(stale, refresh+"%2Faccount%2Fkeys-only")},
 	"POST /webauthn/passkey/begin":  {answer: all("403").but(nobody+"|"+frozen+"|"+ended, "415")}, // a form is no JSON
 	"POST /webauthn/passkey/finish": {answer: all("403").but(nobody+"|"+frozen+"|"+ended, "415")},
-	"POST /webauthn/verify/begin":   {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+factorless, "403")},
-	"POST /webauthn/verify/finish":  {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+factorless, "403")},
-	"POST /webauthn/add/begin":      {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+half+"|"+codeless, "403")},
-	"POST /webauthn/add/finish":     {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+half+"|"+codeless, "403")},
+	"POST /webauthn/verify/begin":   {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+factorless+"|"+rescued, "403")},
+	"POST /webauthn/verify/finish":  {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+factorless+"|"+rescued, "403")},
+	"POST /webauthn/add/begin":      {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+half+"|"+codeless+"|"+rescued, "403")},
+	"POST /webauthn/add/finish":     {answer: all("415").but(nobody+"|"+frozen+"|"+ended+"|"+unmailed+"|"+half+"|"+codeless+"|"+rescued, "403")},
 
 	"GET /account/recovery-codes":      {answer: members("200").but(codeless, "200")},
 	"POST /account/recovery-codes":     {answer: members("422").but(codeless, "422")},
@@ -111,17 +117,20 @@ var matrix = map[string]row{
 	"POST /projects/:name/members/:id/remove": {path: "/projects/demo/members/{member}/remove",
 		answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
 
-	"GET /admin/people":                  {answer: admins("200")},
-	"GET /admin/people/:id/freeze":       {path: "/admin/people/{person}/freeze", answer: admins("200")},
-	"POST /admin/people/:id/freeze":      {path: "/admin/people/{person}/freeze", answer: admins("303 /admin/people")},
-	"GET /admin/people/:id/thaw":         {path: "/admin/people/{person}/thaw", answer: admins("200")},
-	"POST /admin/people/:id/thaw":        {path: "/admin/people/{person}/thaw", answer: admins("303 /admin/people")},
-	"GET /admin/verifiers":               {answer: admins("200")},
-	"POST /admin/verifiers":              {answer: admins("422")},
-	"GET /admin/verifiers/:id/revoke":    {path: "/admin/verifiers/{verifier}/revoke", answer: admins("200")},
-	"POST /admin/verifiers/:id/revoke":   {path: "/admin/verifiers/{verifier}/revoke", answer: admins("303 /admin/verifiers")},
-	"POST /admin/invitations":            {answer: admins("422")},
-	"POST /admin/invitations/:id/revoke": {path: "/admin/invitations/{invitation}/revoke", answer: admins("303 /admin/people")},
+	"GET /admin/people":                      {answer: admins("200")},
+	"GET /admin/people/:id/freeze":           {path: "/admin/people/{person}/freeze", answer: admins("200")},
+	"POST /admin/people/:id/freeze":          {path: "/admin/people/{person}/freeze", answer: admins("303 /admin/people")},
+	"GET /admin/people/:id/thaw":             {path: "/admin/people/{person}/thaw", answer: admins("200")},
+	"POST /admin/people/:id/thaw":            {path: "/admin/people/{person}/thaw", answer: admins("303 /admin/people")},
+	"GET /admin/people/:id/recovery":         {path: "/admin/people/{person}/recovery", answer: admins("200")},
+	"POST /admin/people/:id/recovery":        {path: "/admin/people/{person}/recovery", answer: admins("422")}, // no factor to lose
+	"POST /admin/people/:id/recovery/cancel": {path: "/admin/people/{person}/recovery/cancel", answer: admins("404")},
+	"GET /admin/verifiers":                   {answer: admins("200")},
+	"POST /admin/verifiers":                  {answer: admins("422")},
+	"GET /admin/verifiers/:id/revoke":        {path: "/admin/verifiers/{verifier}/revoke", answer: admins("200")},
+	"POST /admin/verifiers/:id/revoke":       {path: "/admin/verifiers/{verifier}/revoke", answer: admins("303 /admin/verifiers")},
+	"POST /admin/invitations":                {answer: admins("422")},
+	"POST /admin/invitations/:id/revoke":     {path: "/admin/invitations/{invitation}/revoke", answer: admins("303 /admin/people")},
 
 	"DELETE /api/token":              {answer: all("403")}, // without a token
 	"POST /_/secrets/disclose-token": {answer: all("404")}, // without a signature
@@ -141,7 +150,8 @@ var matrix = map[string]row{
 var formPages = map[string]string{
 	"POST /verify-email/resend": "/verify-email/sent", "POST /verify-email/change": "/verify-email/sent",
 	"POST /account/sessions/:id/end": "/account/sessions", "POST /account/sessions/end-others": "/account/sessions", "POST /account/devices/:id/forget": "/account/sessions",
-	"POST /account/password": "/account", "POST /projects/:name/members": "/projects/demo",
+	"POST /account/password": "/account", "POST /account/recovery/cancel": "/account", "POST /recover/resend": "/recover",
+	"POST /admin/people/:id/recovery/cancel": "/admin/people/{person}/recovery", "POST /projects/:name/members": "/projects/demo",
 	"POST /projects/:name/members/:id/role": "/projects/demo",
 	"POST /admin/invitations":               "/admin/people", "POST /admin/invitations/:id/revoke": "/admin/people",
 }

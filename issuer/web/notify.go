@@ -51,11 +51,32 @@ func (m *Mailer) PasswordReset(ctx context.Context, to authn.Recipient, link aut
 	})
 }
 
+// linkPages are where the links of AccountLink lead, by what they are for.
+var linkPages = map[authn.Purpose]ui.Path{
+	authn.PurposeRecovery: ui.PathRecover,
+}
+
+// AccountLink implements authn.Notifier. Purposes of links are kinds of mails.
+func (m *Mailer) AccountLink(ctx context.Context, to authn.Recipient, p authn.Purpose, link authn.Secret, expires time.Time, about authn.Event) error {
+	args := ui.Args{}
+	if !about.Time.IsZero() {
+		args = m.about(about.Origin, about.Time)
+	}
+	for k, v := range about.Args {
+		args[k] = v
+	}
+	args["link"], args["expires"] = m.public.String()+linkPages[p].WithLink(link.Reveal()), expires
+	return m.send(ctx, to, string(p), args)
+}
+
 // AccountEvent implements authn.Notifier. Kinds of events are kinds of mails.
 func (m *Mailer) AccountEvent(ctx context.Context, to authn.Recipient, event authn.Event) error {
 	args := m.about(event.Origin, event.Time)
 	for k, v := range event.Args {
 		args[k] = v
+	}
+	if args["link"] = m.public.String() + string(ui.PathLogin); !event.Until.IsZero() {
+		args["until"] = event.Until
 	}
 	return m.send(ctx, to, event.Kind, args)
 }

@@ -147,6 +147,8 @@ func (v *visit) stepPath() string {
 		return string(ui.PathLoginDevice)
 	case authn.StepVerifyEmail:
 		return string(ui.PathVerifyEmailSent)
+	case authn.StepRecover:
+		return string(ui.PathRecover)
 	case authn.StepAddFactor:
 		return string(ui.PathFactors)
 	case authn.StepSaveRecovery:
@@ -192,6 +194,12 @@ func (v *visit) here() string {
 		return string(ui.PathKeyNew)
 	case ui.PathPasskeyBegin.Colon(), ui.PathPasskeyFinish.Colon(), ui.PathKeyVerifyBegin.Colon(), ui.PathKeyVerifyFinish.Colon():
 		return "" // their page knows where to go on
+	case ui.PathPersonRecoveryCancel.Colon():
+		return ui.PathPersonRecovery.With(v.Param("id"))
+	case ui.PathRecoveryCancel.Colon():
+		return string(ui.PathAccount)
+	case ui.PathRecoverResend.Colon():
+		return string(ui.PathRecover)
 	case ui.PathSessionEnd.Colon(), ui.PathSessionsEnd.Colon(), ui.PathDeviceForget.Colon():
 		return string(ui.PathSessions)
 	case ui.PathInvitations.Colon(), ui.PathInvitationEnd.Colon():

@@ -44,6 +44,10 @@ func entry() []Page {
 		{"login-device", ui.LoginDevicePage{Layout: enrolling(), Factors: ui.Factors{Key: true, App: true}, Email: "ada@example.org", ValidFor: time.Hour}},
 		{"login-device-confirm", ui.LoginDevicePage{Layout: enrolling(), Link: secret}},
 		{"link-device", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkDevice, Why: ui.LinkElsewhere}},
+		{"recover", ui.RecoverPage{Layout: enrolling(), Email: "ada@example.org", ValidFor: 7 * day}},
+		{"recover-link", ui.RecoverPage{Layout: enrolling(), Link: secret}},
+		{"recover-again", ui.RecoverPage{Layout: enrolling(), Again: true}},
+		{"link-recover", ui.LinkInvalidPage{Layout: enrolling(), Kind: ui.LinkRecover, Why: ui.LinkUsed}},
 		{"forgot", ui.ForgotPage{Layout: wrong(visitor(), ui.Problem{Code: "throttled", Args: ui.Args{"minutes": 4, "seconds": 200}})}},
 		{"forgot-sent", ui.ForgotPage{Layout: visitor(), Login: "ada", Sent: true, ValidFor: time.Hour}},
 		{"reset", ui.ResetPage{Layout: wrong(visitor(), ui.Problem{Field: "password", Code: "password_breached", Args: ui.Args{"count": 4711}}), Link: secret, Account: "ada"}},
@@ -93,6 +97,10 @@ func account() []Page {
 		{"account-keys", ui.AccountPage{
 			Layout: done(member(), "key_added"), Email: "ada@example.org", EmailVerified: true,
 			CreatedAt: ago(400 * day), HasTOTP: true, CodesLeft: 6, KeysOffered: true, Keys: keys(),
+		}},
+		{"account-recovery", ui.AccountPage{
+			Layout: member(), Email: "ada@example.org", EmailVerified: true, CreatedAt: ago(400 * day), HasTOTP: true, CodesLeft: 6,
+			Recovery: ui.RecoveryRow{By: "grace", Started: ago(time.Hour), Ends: in(71 * time.Hour)},
 		}},
 		{"account-keys-only", ui.AccountPage{
 			Layout: member(), Email: "ada@example.org", EmailVerified: true,

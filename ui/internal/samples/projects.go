@@ -75,6 +75,14 @@ func admin() []Page {
 		{"people-problems", ui.AdminPeoplePage{People: people[:1], Email: "ada@example.org",
 			Layout: wrong(member(), ui.Problem{Field: "email", Code: "email_taken"})}},
 		{"person-freeze", ui.PersonFreezePage{Layout: member(), Person: people[1], Tokens: 3}},
+		{"person-recovery", ui.PersonRecoveryPage{Layout: member(), Person: people[1], Tokens: 3, Wait: 72 * time.Hour}},
+		{"person-recovery-mailed", ui.PersonRecoveryPage{
+			Layout: wrong(member(), ui.Problem{Field: "vouched", Code: "recovery_vouch"}), Person: people[1], Tokens: 1, Wait: 144 * time.Hour, Mailed: true,
+		}},
+		{"person-recovery-waits", ui.PersonRecoveryPage{
+			Layout: done(member(), "recovery_started"), Person: people[1], Recovery: ui.RecoveryRow{By: "ada", Started: ago(2 * time.Hour), Ends: in(70 * time.Hour)},
+		}},
+		{"person-recovery-done", ui.PersonRecoveryPage{Layout: member(), Person: people[1], Wait: 72 * time.Hour, Done: true}},
 		{"person-thaw", ui.PersonFreezePage{Layout: member(), Person: people[2], Thaw: true}},
 	}
 }

@@ -1,0 +1,276 @@
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// RunRecoveries reminds the owners whose recovery ends within a day and takes those to
+// their end that are due. Call it about hourly; a sign-in does it for its own account.
+func (s *Service) RunRecoveries(ctx context.Context) error {
+	var after []byte
+	for {
+		var page []kv.Pair
+		err := s.store.View(ctx, func(r kv.Reader) (err error) {
+			page, err = r.Scan([]byte(recoveryCasePrefix), after, sweepPage, false)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, p := range page {
+			var c recoveryCase
+			if err := json.Unmarshal(p.Value, &c); err != nil {
+				return fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
+			}
+			if err := s.runRecovery(ctx, c.UserID); err != nil {
+				return err
+			}
+		}
+		after = page[len(page)-1].Key
+	}
+}
+
+// runRecovery does what is due for one account.
+func (s *Service) runRecovery(ctx context.Context, userID string) error {
+	var done *recovered
+	var remind *recoveryCase
+	var u userRecord
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		done, remind = nil, nil
+		c, some, err := loadRecovery(tx, userID)
+		if err != nil || !some {
+			return err
+		}
+		if u, err = loadUser(tx, userID); err != nil {
+			return err
+		}
+		if done, err = s.settleRecovery(tx, &u); err != nil || done != nil {
+			return err
+		}
+		if c.Reminded || u.Frozen || s.now().Before(c.Ends.Add(-recoveryReminder)) {
+			return nil
+		}
+		c.Reminded, remind = true, &c
+		if err := kv.PutJSON(tx, recoveryCasePrefix+userID, c); err != nil {
+			return err
+		}
+		return s.record(tx, userID, audit.Event{Kind: rowRecoveryReminded})
+	})
+	if err != nil {
+		return err
+	}
+	if remind != nil {
+		s.tellUntil(ctx, u, Origin{}, EventRecoveryReminder, *remind)
+	}
+	s.mailRecovered(ctx, done)
+	return nil
+}
+
+// recovered is an account whose recovery came to its end, with the link to mail.
+type recovered struct {
+	user    userRecord
+	text    Secret
+	expires time.Time
+}
+
+// settleRecovery takes the recovery of u to its end if it is due: then u is changed and
+// saved. Where the account was frozen meanwhile the recovery ends without effect.
+func (s *Service) settleRecovery(tx kv.Tx, u *userRecord) (*recovered, error) {
+	c, some, err := loadRecovery(tx, u.ID)
+	if err != nil || !some || s.now().Before(c.Ends) {
+		return nil, err
+	}
+	who := audit.Actor{UserID: c.ByID, Username: c.By}
+	if u.Frozen {
+		_, err := s.dropRecovery(tx, *u, who, "frozen")
+		return nil, err
+	}
+	if err := s.dropFactors(tx, u); err != nil {
+		return nil, err
+	}
+	u.Recovered, u.RecoveryBy, u.PasswordMailed = true, "", false // who vouched did so for the password, too
+	u.Generation++
+	for _, prefix := range []string{devicesOf(u.ID), pendingPrefix + u.ID + "/"} {
+		if err := dropAll(tx, prefix); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.users.RevokeTokens(tx, u.ID, who, "at the recovery of the account"); err != nil {
+		return nil, err
+	}
+	if err := voidLinks(tx, u.ID); err != nil {
+		return nil, err
+	}
+	text, key, link := s.newLink(PurposeRecovery, u.ID, u.Email)
+	if err := replaceLink(tx, recoverySlot(u.ID), key, link); err != nil {
+		return nil, err
+	}
+	if err := tx.Delete([]byte(recoveryCasePrefix + u.ID)); err != nil {
+		return nil, err
+	}
+	if err := s.recordFor(tx, who, rowRecoveryEndedFor, *u); err != nil {
+		return nil, err
+	}
+	err = s.saveUser(tx, *u, audit.Event{Kind: rowRecoveryEnded, Actor: who})
+	return &recovered{*u, text, link.Expires}, err
+}
+
+// dropFactors takes all second factors and recovery codes from an account.
+func (s *Service) dropFactors(tx kv.Tx, u *userRecord) error {
+	keys, err := s.loadKeys(tx, u.ID)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if err := tx.Delete([]byte(credentialKey(k.CredentialID))); err != nil {
+			return err
+		}
+		if err := tx.Delete([]byte(keyKey(u.ID, k.ID))); err != nil {
+			return err
+		}
+	}
+	for _, key := range []string{totpKey(u.ID), recoveryKeyOf(u.ID)} {
+		if err := tx.Delete([]byte(key)); err != nil {
+			return err
+		}
+	}
+	u.HasTOTP, u.Keys, u.KeysOnly, u.RecoveryLeft, u.RecoveryConfirmed = false, 0, false, 0, false
+	return nil
+}
+
+// mailRecovered mails the link with which new factors are set up.
+func (s *Service) mailRecovered(ctx context.Context, done *recovered) {
+	if done == nil {
+		return
+	}
+	_ = s.mailRecoveryLink(ctx, *done) // logged by mail; the owner has it sent again
+}
+
+func (s *Service) mailRecoveryLink(ctx context.Context, r recovered) error {
+	return s.mail(ctx, "recovery", func(ctx context.Context) error {
+		return s.notifier.AccountLink(ctx, r.user.recipient(), PurposeRecovery, r.text, r.expires, Event{})
+	})
+}
+
+// ResendRecoveryLink mails the link of an account anew whose recovery came to its end, and voids the
+// one before it; x is a Session behind the password. The problem
+// recovery_again says that the password was set by mail since: then an administrator
+// has to start another recovery. With ErrMail the link before is void and the new one
+// was not sent.
+func (s *Service) ResendRecoveryLink(ctx context.Context, x Session, o Origin) error {
+	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP))); err != nil {
+		return err
+	}
+	var r recovered
+	text, key, link := s.newLink(PurposeRecovery, x.UserID, "")
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := s.recovering(tx, x)
+		if err != nil {
+			return err
+		}
+		if u.PasswordMailed {
+			return problem.New("", CodeRecoveryAgain)
+		}
+		r, link.Email = recovered{u, text, link.Expires}, u.Email
+		if err := replaceLink(tx, recoverySlot(u.ID), key, link); err != nil {
+			return err
+		}
+		return s.record(tx, u.ID, audit.Event{Kind: rowRecoveryLinkSent, Actor: o.actor(u, x.Factor)})
+	})
+	if err != nil {
+		return err
+	}
+	return s.mailRecoveryLink(ctx, r)
+}
+
+// UseRecoveryLink uses the link up that was mailed at the end of a recovery: x, which is
+// behind the password, and no other Session, may set up new factors. Its problems are those of links.
+func (s *Service) UseRecoveryLink(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := s.recovering(tx, x)
+		if err != nil {
+			return err
+		}
+		if err := s.checkRecoveryLink(tx, u, link); err != nil {
+			return err
+		}
+		if _, err := s.burnLink(tx, PurposeRecovery, link); err != nil {
+			return err
+		}
+		u.RecoveryBy = x.ID
+		if err := replaceLink(tx, recoverySlot(u.ID), "", linkRecord{}); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: rowRecoveryLinkUsed, Actor: o.actor(u, x.Factor)})
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	return x, nil
+}
+
+// RecoveryLinkPending looks at the link of UseRecoveryLink without using it up.
+func (s *Service) RecoveryLinkPending(ctx context.Context, x Session, link Secret) error {
+	return s.store.View(ctx, func(r kv.Reader) error {
+		u, err := s.recovering(r, x)
+		if err != nil {
+			return err
+		}
+		return s.checkRecoveryLink(r, u, link)
+	})
+}
+
+func (s *Service) checkRecoveryLink(r kv.Reader, u userRecord, link Secret) error {
+	_, rec, err := s.findLink(r, PurposeRecovery, link)
+	if err == nil && (rec.Subject != u.ID || rec.Email != u.Email) {
+		err = problem.New("", CodeLinkInvalid) // of another account
+	}
+	return err
+}
+
+// recovering is member for a Session whose account was recovered and has no new factor yet.
+func (s *Service) recovering(r kv.Reader, x Session) (userRecord, error) {
+	u, err := s.member(r, x)
+	if err == nil && (!u.Recovered || x.Stage != StageEnrolling) {
+		err = ErrForbidden
+	}
+	return u, err
+}
+
+// proven notes that the owner of u, or who is taken for them, gave a second factor in the
+// Session x, if it is no longer half: the password has more behind it than a mailbox,
+// and a recovery that waits ends. It changes u, which the caller saves.
+func (s *Service) proven(tx kv.Tx, u *userRecord, x Session, o Origin) (stopped bool, err error) {
+	if x.half() {
+		return false, nil
+	}
+	u.PasswordMailed = false
+	return s.stopRecovery(tx, *u, o, x.Factor)
+}
+
+// mayEnrol tells whether a Session may set up the first factors of the account: one
+// that was recovered has to have used the link (UseRecoveryLink).
+func (u userRecord) mayEnrol(x Session) bool { return !u.Recovered || u.RecoveryBy == x.ID }
+
+// stopRecovery ends a recovery of u because of a complete sign-in, and tells whether
+// there was one.
+func (s *Service) stopRecovery(tx kv.Tx, u userRecord, o Origin, f Factor) (bool, error) {
+	return s.dropRecovery(tx, u, o.actor(u, f), "sign_in")
+}
+
+// tellStopped tells the owner of an account that a sign-in ended its recovery.
+func (s *Service) tellStopped(ctx context.Context, u userRecord, o Origin, stopped bool) {
+	if stopped {
+		s.tell(ctx, u, o, EventRecoveryCancelled, nil)
+	}
+}
+
+var errNoWait = errors.New("authn: a recovery waits at least 24 hours")

@@ -1,0 +1,442 @@
+package authn
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// has tells whether the store has a record.
+func (e *env) has(key string) (there bool) {
+	e.t.Helper()
+	err := e.store.View(e.t.Context(), func(r kv.Reader) (err error) {
+		there, err = kv.Exists(r, key)
+		return err
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return there
+}
+
+// kinds counts the rows of each kind about an account.
+func (e *env) kinds(account string) map[string]int {
+	out := map[string]int{}
+	for _, row := range e.rows() {
+		if row.Account == account {
+			out[row.Kind]++
+		}
+	}
+	return out
+}
+
+// recovery starts one for bob.
+func recovery(t *testing.T, change ...func(*Config)) (e *env, root, bob *person) {
+	e = newEnv(t, change...)
+	root = e.admin()
+	bob = e.member(root, "bob")
+	e.refresh(root)
+	if _, err := e.StartRecovery(t.Context(), root.Session, home, bob.UserID, false); err != nil {
+		t.Fatal(err)
+	}
+	return e, root, bob
+}
+
+// of counts the mails of a kind.
+func (m *mailbox) of(kind string) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.mails {
+		if s.kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// run does what is due.
+func (e *env) run() {
+	e.t.Helper()
+	if err := e.RunRecoveries(e.t.Context()); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// A recovery tells the owner at once and a day before its end; then factors, codes,
+// sessions, devices and tokens are gone, and new factors take the password and the
+// mailed link, in one session.
+func TestRecovery(t *testing.T) {
+	ctx := t.Context()
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	key := e.addKey(bob, "blue")
+	device, err := e.NoteDevice(ctx, bob.Session, home, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.refresh(root)
+	started, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, false)
+	if err != nil || started.By != "root" || started.Ends.Sub(started.Started) != RecoveryWait {
+		t.Fatalf("%+v %v", started, err)
+	}
+	if m := e.mails.last(t, EventRecoveryStarted); m.to.UserID != bob.UserID {
+		t.Errorf("mail %+v", m)
+	}
+	if e.kinds(bob.UserID)[rowRecoveryStarted] != 1 || e.kinds(root.UserID)[rowRecoveryStartedFor] != 1 {
+		t.Error("a row is missing")
+	}
+	if u := e.user(bob.UserID); !u.HasTOTP || u.Keys != 1 {
+		t.Errorf("a factor is gone already: %+v", u)
+	}
+	_, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, false)
+	wantProblem(t, err, "", CodeRecoveryWaits)
+
+	mails := e.mails.count()
+	e.run()
+	if e.pass(48*time.Hour - time.Minute); e.mails.count() != mails {
+		t.Error("a mail too early")
+	}
+	e.run()
+	e.pass(time.Minute)
+	e.run()
+	e.run()
+	if m := e.mails.last(t, EventRecoveryReminder); m.to.UserID != bob.UserID || e.mails.count() != mails+1 {
+		t.Errorf("mail %+v, %d", m, e.mails.count()-mails)
+	}
+	e.wantRow(rowRecoveryReminded, bob.UserID)
+	if e.pass(24*time.Hour - time.Second); e.user(bob.UserID).Recovered {
+		t.Error("too early")
+	}
+	e.run()
+	e.pass(time.Second)
+	e.run()
+	e.run()
+	link := e.mails.last(t, "recovery").link
+	u := e.user(bob.UserID)
+	if u.HasFactor() || u.RecoveryCodesLeft != 0 || u.RecoveryConfirmed || !u.Recovered {
+		t.Errorf("%+v", u)
+	}
+	if e.kinds(bob.UserID)[rowRecoveryEnded] != 1 || e.kinds(root.UserID)[rowRecoveryEndedFor] != 1 {
+		t.Error("a row is missing")
+	}
+	for _, gone := range []string{totpKey(bob.UserID), recoveryKeyOf(bob.UserID), credentialKey(key.cred.ID), deviceKey(bob.UserID, device)} {
+		if e.has(gone) {
+			t.Errorf("%s is left", gone)
+		}
+	}
+	if !e.has("test/revoked/" + bob.UserID) {
+		t.Error("the tokens work")
+	}
+	_, err = e.Sessions(ctx, bob.Session)
+	wantErr(t, err, ErrSignedOut)
+	enrolRecovered(t, e, bob, link)
+}
+
+// enrolRecovered sets a recovered account up with its password and the link.
+func enrolRecovered(t *testing.T, e *env, bob *person, link Secret) {
+	t.Helper()
+	ctx := t.Context()
+	x, thief := e.password(bob), e.password(bob)
+	for _, half := range []Session{x, thief} {
+		if step := NextStep(half, e.user(bob.UserID)); step != StepRecover {
+			t.Fatalf("step %q", step)
+		}
+		_, err := e.BeginTOTP(ctx, half)
+		wantErr(t, err, ErrForbidden)
+		if e.party != nil {
+			_, err = e.BeginAddKey(ctx, half, "x")
+			wantErr(t, err, ErrForbidden)
+		}
+	}
+	if err := e.RecoveryLinkPending(ctx, x, link); err != nil {
+		t.Fatal(err)
+	}
+	e.must(e.UseRecoveryLink(ctx, x, home, link))
+	e.wantRow(rowRecoveryLinkUsed, bob.UserID)
+	_, err := e.UseRecoveryLink(ctx, thief, home, link)
+	wantProblem(t, err, "", CodeLinkUsed)
+	if NextStep(x, e.user(bob.UserID)) != StepAddFactor || NextStep(thief, e.user(bob.UserID)) != StepRecover {
+		t.Error("the link counts for another session than its own")
+	}
+	_, err = e.BeginTOTP(ctx, thief)
+	wantErr(t, err, ErrForbidden)
+	p, err := e.BeginTOTP(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.secret = p.Secret
+	x = e.must(e.ConfirmTOTP(ctx, x, home, e.code(bob, 0)))
+	if u := e.user(bob.UserID); u.Recovered || u.RecoveryBy != "" || NextStep(x, u) != StepSaveRecovery {
+		t.Errorf("%+v", u)
+	}
+	_, err = e.BeginTOTP(ctx, thief)
+	wantErr(t, err, ErrSignedOut)
+}
+
+// Every complete sign-in ends a recovery, and a half one does not.
+func TestSignInStopsRecovery(t *testing.T) {
+	for name, signIn := range map[string]func(*env, *person){
+		"a code":          func(e *env, p *person) { e.signIn(p) },
+		"a factor again":  func(e *env, p *person) { e.refresh(p) },
+		"a recovery code": func(e *env, p *person) { e.must(e.UseRecoveryCode(e.t.Context(), e.password(p), home, p.codes[1])) },
+		"a remembered device": func(e *env, p *person) {
+			there := home
+			there.Device, _ = e.NoteDevice(e.t.Context(), p.Session, home, true)
+			if x := e.must(e.SignIn(e.t.Context(), there, p.name, p.password)); !x.SignedIn() {
+				e.t.Fatal("not signed in")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, root, bob := recovery(t)
+			e.password(bob)
+			if _, waits, err := e.PendingRecovery(t.Context(), root.Session, bob.UserID); err != nil || !waits {
+				t.Fatalf("a password alone ended it: %v", err)
+			}
+			signIn(e, bob)
+			if e.mails.of(EventRecoveryCancelled) != 1 {
+				t.Error("no mail")
+			}
+			if e.kinds(bob.UserID)[rowRecoveryCancelled] != 1 || e.kinds(root.UserID)[rowRecoveryCancelledFor] != 1 {
+				t.Errorf("rows %v", e.rows()[:3])
+			}
+			e.pass(RecoveryWait)
+			e.run()
+			if u := e.user(bob.UserID); !u.HasTOTP || u.Recovered {
+				t.Errorf("%+v", u)
+			}
+		})
+	}
+}
+
+// A passkey does, too, and a sign-in that waits for its link does not before it is followed.
+func TestPasskeyAndDeviceStopRecovery(t *testing.T) {
+	e := newEnv(t, withKeys, func(c *Config) { c.ConfirmDevices = true })
+	root := e.admin()
+	bob := e.member(root, "bob")
+	key := e.addKey(bob, "blue")
+	start := func() {
+		t.Helper()
+		e.refresh(root)
+		if _, err := e.StartRecovery(t.Context(), root.Session, home, bob.UserID, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waits := func() bool {
+		t.Helper()
+		_, some, err := e.PendingRecovery(t.Context(), root.Session, bob.UserID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return some
+	}
+	start()
+	if _, err := e.passkey(key); err != nil || waits() {
+		t.Errorf("after a passkey: %v, %v", err, waits())
+	}
+	start()
+	away := from("198.51.100.9")
+	x := e.must(e.SignIn(t.Context(), away, bob.name, bob.password))
+	x = e.must(e.VerifyTOTP(t.Context(), x, away, e.code(bob, 0)))
+	if x.Stage != StageDevice || !waits() {
+		t.Fatalf("stage %q, waits %v", x.Stage, waits())
+	}
+	e.must(e.ConfirmDevice(t.Context(), x, away, e.mails.last(t, EventDeviceAsked).link))
+	if waits() {
+		t.Error("it waits still")
+	}
+}
+
+// The administrator and the owner can end it, and nobody else.
+func TestCancelRecovery(t *testing.T) {
+	e, root, bob := recovery(t)
+	eve := e.member(root, "eve")
+	ctx := t.Context()
+	wantErr(t, e.CancelRecovery(ctx, eve.Session, home, bob.UserID), ErrForbidden)
+	wantErr(t, e.CancelOwnRecovery(ctx, eve.Session, home), ErrNotFound)
+	_, err := e.StartRecovery(ctx, eve.Session, home, bob.UserID, true)
+	wantErr(t, err, ErrForbidden)
+	if err := e.CancelRecovery(ctx, root.Session, home, bob.UserID); err != nil {
+		t.Fatal(err)
+	}
+	if row := e.wantRow(rowRecoveryCancelled, bob.UserID); row.Detail["why"] != "administrator" || row.Actor.UserID != root.UserID {
+		t.Errorf("row %+v", row)
+	}
+	e.mails.last(t, EventRecoveryCancelled)
+	wantErr(t, e.CancelRecovery(ctx, root.Session, home, bob.UserID), ErrNotFound)
+	e.refresh(root)
+	if _, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, false); err != nil {
+		t.Fatal(err)
+	}
+	if own, some, err := e.OwnRecovery(ctx, bob.Session); err != nil || !some || own.By != "root" {
+		t.Errorf("%+v %v %v", own, some, err)
+	}
+	if err := e.CancelOwnRecovery(ctx, bob.Session, home); err != nil {
+		t.Fatal(err)
+	}
+	if row := e.wantRow(rowRecoveryCancelled, bob.UserID); row.Detail["why"] != "owner" {
+		t.Errorf("row %+v", row)
+	}
+	if e.pass(RecoveryWait); e.kinds(bob.UserID)[rowRecoveryEnded] != 0 {
+		t.Error("it came to its end")
+	}
+}
+
+// Who may not be recovered, and by whom.
+func TestRecoveryRefused(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	fresh := e.invited(root, "new")
+	ctx := t.Context()
+	e.refresh(root)
+	_, err := e.StartRecovery(ctx, root.Session, home, root.UserID, true)
+	wantProblem(t, err, "", CodeRecoverySelf)
+	_, err = e.StartRecovery(ctx, root.Session, home, fresh.UserID, true)
+	wantProblem(t, err, "", CodeRecoveryNeedless)
+	_, err = e.StartRecovery(ctx, root.Session, home, "nobody", true)
+	wantErr(t, err, ErrNotFound)
+	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, true)
+	wantProblem(t, err, "", CodeRecoveryFrozen)
+	e.pass(FactorFresh + time.Second)
+	_, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, true)
+	wantErr(t, err, ErrFactorStale)
+	if _, err := New(Config{
+		Store: e.store, Sealer: e.cfg.Sealer, Users: e.users, Notifier: e.mails, PasswordParams: &cheap, RecoveryWait: 23 * time.Hour,
+	}); err == nil {
+		t.Error("a wait of less than a day is taken")
+	}
+}
+
+// An account that was frozen while it waited keeps its factors.
+func TestRecoveryOfFrozen(t *testing.T) {
+	e, root, bob := recovery(t)
+	if err := e.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(RecoveryWait)
+	e.run()
+	if row := e.wantRow(rowRecoveryCancelled, bob.UserID); row.Detail["why"] != "frozen" {
+		t.Errorf("row %+v", row)
+	}
+	if u := e.user(bob.UserID); !u.HasTOTP {
+		t.Errorf("%+v", u)
+	}
+}
+
+// A recovery that is due is taken to its end by the sign-in that comes first.
+func TestRecoveryAtSignIn(t *testing.T) {
+	e, _, bob := recovery(t, func(c *Config) { c.RecoveryWait = MinRecoveryWait })
+	mails := e.mails.count()
+	e.run() // a day before the end is now: the first mail said it
+	if e.mails.count() != mails {
+		t.Error("a reminder at once")
+	}
+	e.pass(MinRecoveryWait)
+	_, err := e.SignIn(t.Context(), home, bob.name, "not it at all 4711")
+	wantProblem(t, err, "", CodeSignInFailed)
+	if e.user(bob.UserID).Recovered {
+		t.Error("a wrong password ended it")
+	}
+	x := e.password(bob)
+	if NextStep(x, e.user(bob.UserID)) != StepRecover {
+		t.Errorf("%+v", x)
+	}
+	enrolRecovered(t, e, bob, e.mails.last(t, "recovery").link)
+}
+
+// Who reads the mailbox and has an administrator's mistake on their side does not get in by
+// that: a password that was set by mail makes the administrator vouch and everybody wait
+// longer, and ends what waits or was just ended.
+func TestRecoveryAndMailbox(t *testing.T) {
+	ctx := t.Context()
+	e := newEnv(t)
+	root := e.admin()
+	bob, second := e.member(root, "bob"), e.member(root, "second")
+	e.refresh(root)
+	if err := e.SetAdmin(ctx, root.Session, home, second.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	reset := func() {
+		t.Helper()
+		if err := e.RequestPasswordReset(ctx, home, bob.name); err != nil {
+			t.Fatal(err)
+		}
+		bob.password += " more"
+		if err := e.ResetPassword(ctx, home, e.mails.last(t, "reset").link, bob.password); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reset()
+	_, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, false)
+	wantProblem(t, err, "vouched", CodeRecoveryVouch)
+	started, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, true)
+	if err != nil || !started.Vouched || started.Ends.Sub(started.Started) != 2*RecoveryWait {
+		t.Fatalf("%+v %v", started, err)
+	}
+	if m := e.mails.last(t, EventRecoveryByOther); m.to.UserID != second.UserID || m.args["user"] != "bob" || m.args["by"] != "root" {
+		t.Errorf("mail %+v", m)
+	}
+	reset()
+	if row := e.kinds(bob.UserID); row[rowRecoveryCancelled] != 1 {
+		t.Errorf("rows %v", row)
+	}
+	e.mails.last(t, EventRecoveryCancelled)
+	e.refresh(root)
+	if _, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(2 * RecoveryWait)
+	e.run()
+	link := e.mails.last(t, "recovery").link
+	if e.user(bob.UserID).PasswordMailed {
+		t.Error("vouched for, and not believed")
+	}
+	reset() // between the end and the new factor
+	x := e.password(bob)
+	_, err = e.UseRecoveryLink(ctx, x, home, link)
+	wantProblem(t, err, "", CodeLinkUsed)
+	wantProblem(t, e.ResendRecoveryLink(ctx, x, home), "", CodeRecoveryAgain)
+	_, err = e.BeginTOTP(ctx, x)
+	wantErr(t, err, ErrForbidden)
+	root.Session = e.signIn(root)
+	if _, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(2 * RecoveryWait)
+	e.run()
+	enrolRecovered(t, e, bob, e.mails.last(t, "recovery").link)
+}
+
+// The link can be had again, and only the last one works, for its own account.
+func TestRecoveryLinkAgain(t *testing.T) {
+	e, root, bob := recovery(t)
+	ctx := t.Context()
+	e.pass(RecoveryWait)
+	e.run()
+	first := e.mails.last(t, "recovery").link
+	x := e.password(bob)
+	if err := e.ResendRecoveryLink(ctx, x, home); err != nil {
+		t.Fatal(err)
+	}
+	e.wantRow(rowRecoveryLinkSent, bob.UserID)
+	second := e.mails.last(t, "recovery").link
+	_, err := e.UseRecoveryLink(ctx, x, home, first)
+	wantProblem(t, err, "", CodeLinkUsed)
+	root.Session = e.signIn(root)
+	_, err = e.UseRecoveryLink(ctx, root.Session, home, second)
+	wantErr(t, err, ErrForbidden)
+	e.pass(PurposeRecovery.Life())
+	x = e.password(bob)
+	_, err = e.UseRecoveryLink(ctx, x, home, second)
+	wantProblem(t, err, "", CodeLinkExpired)
+	if err := e.ResendRecoveryLink(ctx, x, home); err != nil {
+		t.Fatal(err)
+	}
+	enrolRecovered(t, e, bob, e.mails.last(t, "recovery").link)
+}

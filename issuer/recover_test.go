@@ -1,0 +1,46 @@
+package issuer_test
+
+import (
+	"testing"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// All tokens of a user end in the transaction of another room, each with its row, and
+// nobody else's.
+func TestRevokeTokens(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	one, two := h.mint(alice, forSome("one", "demo")), h.mint(alice, forSome("two", "demo"))
+	other := h.mint(bob, forSome("his", "demo"))
+	_, _, err := h.Revoke(t.Context(), alice, one.Token.ID)
+	h.check(err)
+	who := audit.Actor{UserID: root.UserID, Username: root.Username}
+	revoke := func() {
+		h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return h.RevokeTokens(tx, aliceID, who, "for a test") }))
+	}
+	before := h.revision()
+	rows := h.rows(revoke)
+	if kinds(rows) != "project.token_revoked token.revoked" || rows[1].Account != aliceID || rows[1].Actor.UserID != root.UserID || rows[1].Detail["why"] != "for a test" {
+		t.Errorf("rows %+v", rows)
+	}
+	if h.revision() != before+1 {
+		t.Error("the verifiers don't hear of it")
+	}
+	page, err := h.Tokens(t.Context(), aliceID, issuer.Page{})
+	h.check(err)
+	if page.Unrevoked != 0 || page.Tokens[0].ID != two.Token.ID || page.Tokens[0].State != issuer.StateRevoked {
+		t.Errorf("%+v", page)
+	}
+	page, err = h.Tokens(t.Context(), bobID, issuer.Page{})
+	h.check(err)
+	if page.Unrevoked != 1 || page.Tokens[0].ID != other.Token.ID {
+		t.Errorf("%+v", page)
+	}
+	if rows := h.rows(revoke); len(rows) != 0 || h.revision() != before+1 {
+		t.Errorf("again: rows %v", rows)
+	}
+}
