@@ -168,10 +168,7 @@ func (c *change) endToken(e endingRecord, project, id string) (revoked bool, err
 	was := rec
 	rec.Projects = slices.DeleteFunc(slices.Clone(rec.Projects), func(r ProjectRef) bool { return r.ID == project })
 	rec.Narrowed = c.now
-	if err := c.reindex(id, rec.User, was.Projects, rec.Projects); err != nil {
-		return false, err
-	}
-	if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
+	if err := c.save(id, rec); err != nil {
 		return false, err
 	}
 	c.changed(kindToken, id)

@@ -244,7 +244,7 @@ func TestStoreWithoutIndexIsUpgraded(t *testing.T) {
 	_, _, err := h.Revoke(t.Context(), alice, over.Token.ID)
 	h.check(err)
 	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
-		for _, prefix := range []string{"issuer/layout", "issuer/reach/", "issuer/head/"} {
+		for _, prefix := range []string{"issuer/layout", "issuer/into/", "issuer/head/"} {
 			pairs, err := tx.Scan([]byte(prefix), nil, 0, false)
 			if err != nil || len(pairs) == 0 {
 				return errors.Join(err, fmt.Errorf("%d records %s", len(pairs), prefix))

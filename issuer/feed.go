@@ -234,7 +234,9 @@ func (b *batch) project(id string) (*feed.Project, error) {
 	}
 	p := &feed.Project{ID: id, Name: rec.Normalized, Members: make(map[string]string, len(rec.Members)), Deleted: !rec.Deleted.IsZero()}
 	for user, m := range rec.Members {
-		p.Members[user] = rec.feedRole(m)
+		if m.works() {
+			p.Members[user] = rec.feedRole(m)
+		}
 	}
 	b.size += 100 + 60*len(rec.Members)
 	return p, nil

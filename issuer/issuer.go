@@ -76,6 +76,8 @@ type Config struct {
 
 	Clock   func() time.Time // time.Now where nil
 	MaxLife time.Duration    // longest life of a token, at least 24 h; 0: tokens may live for ever
+	// PerHour is how many tokens a user makes in an hour at most; 0 sets no bound.
+	PerHour int
 	// KeepChanges is how many change sets the log keeps at least for verifiers
 	// that come back; one that is further behind takes a snapshot. 100,000 where
 	// it is 0: some 15 MB.
@@ -102,6 +104,9 @@ func (c Config) check() error {
 	}
 	if c.MaxLife < 0 || c.MaxLife > 0 && c.MaxLife < day {
 		errs = append(errs, fmt.Errorf("issuer: the longest life of a token is at least 24 h, not %s; 0 sets no limit", c.MaxLife))
+	}
+	if c.PerHour < 0 {
+		errs = append(errs, fmt.Errorf("issuer: a user can't make %d tokens in an hour; 0 sets no bound", c.PerHour))
 	}
 	if c.KeepChanges < 0 {
 		errs = append(errs, fmt.Errorf("issuer: the change log can't keep %d entries", c.KeepChanges))
@@ -133,6 +138,7 @@ type Service struct {
 	location string
 	clock    func() time.Time
 	maxLife  time.Duration
+	perHour  int
 	rand     io.Reader
 	log      *slog.Logger
 	newID    func() (string, error) // UUIDs for projects and tokens
@@ -155,7 +161,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		store: cfg.Store, sealer: cfg.Sealer, location: cfg.Location,
-		clock: cfg.Clock, maxLife: cfg.MaxLife, rand: cfg.Rand, log: cfg.Logger, notices: cfg.Notices,
+		clock: cfg.Clock, maxLife: cfg.MaxLife, perHour: cfg.PerHour, rand: cfg.Rand, log: cfg.Logger, notices: cfg.Notices,
 	}
 	if s.clock == nil {
 		s.clock = time.Now
@@ -195,6 +201,9 @@ func (s *Service) open() error {
 		err := kv.GetJSON(tx, keyIdentity, &s.id)
 		if errors.Is(err, kv.ErrNotFound) {
 			s.id = identity{Issuer: fresh, Epoch: 1, Check: s.sealer.Seal(nil, []byte(keyCheck), keyIdentity)}
+			if err := kv.PutJSON(tx, keyLayout, layout); err != nil {
+				return err
+			}
 			return kv.PutJSON(tx, keyIdentity, s.id)
 		}
 		if err != nil {

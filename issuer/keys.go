@@ -22,14 +22,21 @@ import (
 //	issuer/role/<user>/<project>     role, an index of the projects' members
 //	issuer/token/<token>             tokenRecord: what lists and pages show
 //	issuer/chain/<token>             chainRecord: what verifiers need besides
-//	issuer/use/<token>               useRecord
-//	issuer/reach/<project>/<token>   owner of the unrevoked token, which names the project
+//	issuer/use/<token>               Use: the last
+//	issuer/used/<project>/<token>    Use: the last that was for the project
+//	issuer/count/<day>/<project>/<token>
+//	                                 uses for the project on the day, whose number is four
+//	                                 bytes; without a token, those of all others
+//	issuer/into/<project>/<user>/<revision>
+//	                                 end and id of the unrevoked token minted at the revision,
+//	                                 which names the project; below intoAll, is for all projects
 //	issuer/due/<seconds><token>      nothing: when a token is looked at, to tell its owner something
 //	issuer/dueof/<token>             dueRecord
 //	issuer/indexed                   how far tokens were put into the index above; "": all
-//	issuer/owned/<user>/<revision>   id of the token minted at the revision
+//	issuer/owned/<user>/<revision>   line of the token minted at the revision
 //	issuer/label/<user>/<folded>     id of the unrevoked token that has the label
 //	issuer/tally/<user>              tally
+//	issuer/once/<user>/<mark>        onceRecord
 //	issuer/verifier/<verifier>       verifierRecord
 //	issuer/verifiername/<folded>     id of the unrevoked verifier that has the name
 //	issuer/verifiersecret/<SHA-256>  id of the unrevoked verifier that has the secret
@@ -43,6 +50,8 @@ const (
 	keyProject      = "issuer/project/"
 	keyHeld         = "issuer/held/"
 	keyEnding       = "issuer/ending/"
+	keyCount        = "issuer/count/"
+	keyOnce         = "issuer/once/"
 	keyToken        = "issuer/token/"
 	keyChain        = "issuer/chain/"
 	keyVerifier     = "issuer/verifier/"
@@ -68,8 +77,19 @@ func chainKey(id string) string { return keyChain + id }
 func useKey(id string) string   { return "issuer/use/" + id }
 func dueOfKey(id string) string { return "issuer/dueof/" + id }
 
-func reachPrefix(project string) []byte     { return []byte("issuer/reach/" + project + "/") }
-func reachKey(project, token string) []byte { return append(reachPrefix(project), token...) }
+func usedKey(project, token string) string { return "issuer/used/" + project + "/" + token }
+
+func countPrefix(day uint32, project string) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte(keyCount), day), "/"+project+"/"...)
+}
+
+func intoPrefix(project string) []byte { return []byte("issuer/into/" + project + "/") }
+func intoUser(project, user string) []byte {
+	return append(intoPrefix(project), user+"/"...)
+}
+func intoKey(project, user string, serial uint64) []byte {
+	return binary.BigEndian.AppendUint64(intoUser(project, user), serial)
+}
 
 func ownedPrefix(user string) []byte { return []byte("issuer/owned/" + user + "/") }
 func ownedKey(user string, serial uint64) []byte {
@@ -78,6 +98,7 @@ func ownedKey(user string, serial uint64) []byte {
 
 func labelKey(user, label string) string { return "issuer/label/" + user + "/" + foldLabel(label) }
 func tallyKey(user string) string        { return "issuer/tally/" + user }
+func onceKey(user, mark string) string   { return keyOnce + user + "/" + mark }
 
 func verifierKey(id string) string       { return keyVerifier + id }
 func verifierNameKey(name string) string { return keyVerifierName + foldLabel(name) }

@@ -18,7 +18,7 @@ func (s *Service) AddMember(ctx context.Context, p Principal, project, userID st
 		if err := c.checkNewMember(rec, userID, role); err != nil {
 			return err
 		}
-		rec.Members[userID] = memberRecord{role, c.now}
+		rec.Members[userID] = memberRecord{Role: role, Since: c.now}
 		return c.putMember(p, rec, userID, "project.member_added", map[string]string{"role": string(role)})
 	})
 }
@@ -151,6 +151,7 @@ func (c *change) checkOwned(rec projectRecord) error {
 var roleNotices = map[string]notices.Kind{
 	"project.member_added": notices.RoleGained, "project.role_changed": notices.RoleChanged,
 	"project.member_removed": notices.RoleLost, "project.member_left": notices.RoleLost,
+	"project.tokens_shut_out": notices.TokensShutOut, "project.tokens_let_in": notices.TokensLetIn,
 }
 
 // putMember stores a project whose member userID was changed, the index entry of

@@ -30,10 +30,12 @@ const Skew = 60 * time.Second
 type MintRequest struct {
 	Label    string // 1 to MaxLabel characters, trimmed; no unrevoked token of the user has it, in any case of letters
 	Scope    Scope
-	Projects []string // with ScopeChosen: 1 to MaxTokenProjects names of projects in which the user has a role
+	Projects []string // with ScopeChosen: names of projects in which the user has a role
+	Register string   // with ScopeChosen: name of a project to register with the token, which is then for it too; with Projects, 1 to MaxTokenProjects
 	Life     Life
 	Expires  time.Time // with LifeUntil: the instant, to come and in the policy; a fraction of a second is dropped
 	Limits   Limits    // none are needed
+	Once     string    // mark of the form, 16 to 64 characters of base64url, so that it makes one token only; "" where there is none
 }
 
 // Minted is a token that was just made.
@@ -44,9 +46,10 @@ type Minted struct {
 }
 
 // Mint makes a token of p's. All that is wrong with the request comes back at
-// once, under the fields "label", "scope", "projects", "life", "expires",
+// once, under the fields "label", "scope", "projects", "register", "life", "expires",
 // "versions", "networks" and "actions"; a user with MaxTokens tokens gets
-// "too_many_tokens" with no field.
+// "too_many_tokens" with no field. Where the form has made a token before it is an
+// AgainError, and for who makes tokens too fast a TooFastError.
 func (s *Service) Mint(ctx context.Context, p Principal, req MintRequest) (Minted, error) {
 	id, root, err := s.material()
 	if err != nil {
@@ -55,14 +58,20 @@ func (s *Service) Mint(ctx context.Context, p Principal, req MintRequest) (Minte
 	defer clear(root)
 	var out Minted
 	rev, err := s.update(ctx, func(c *change) error {
-		if err := c.admit(p); err != nil {
+		if err := errors.Join(c.admit(p), c.notAgain(p, req.Once)); err != nil {
 			return err
 		}
 		rec, err := c.draft(p, req)
 		if err != nil {
 			return err
 		}
+		if err := c.checkRate(p.UserID); err != nil {
+			return err
+		}
 		if out, err = c.mint(id, root, rec); err != nil {
+			return err
+		}
+		if err := c.madeBy(p, req.Once, id); err != nil {
 			return err
 		}
 		if err := c.tellOwner(p, notices.TokenMinted, id, rec, nil); err != nil {
@@ -132,6 +141,9 @@ func (c *change) draft(p Principal, req MintRequest) (tokenRecord, error) {
 	if rec.Projects, err = c.checkScope(&ps, p.UserID, req); err != nil {
 		return rec, err
 	}
+	if err := c.register(&ps, p, req, &rec); err != nil {
+		return rec, err
+	}
 	rec.Expires = c.s.checkLife(&ps, req, c.now)
 	rec.Limits = checkLimits(&ps, req.Limits)
 	count, err := readTally(c, p.UserID)
@@ -177,28 +189,40 @@ func (c *change) checkScope(ps *problem.Problems, userID string, req MintRequest
 	case req.Scope != ScopeChosen:
 		ps.Add("scope", "scope_unknown")
 		return nil, nil
-	case len(req.Projects) == 0:
+	case req.count() == 0:
 		ps.Add("projects", "projects_required")
 		return nil, nil
-	case len(req.Projects) > MaxTokenProjects:
-		ps.Add("projects", "too_many_projects_chosen", "max", MaxTokenProjects, "count", len(req.Projects))
+	case req.count() > MaxTokenProjects:
+		ps.Add("projects", "too_many_projects_chosen", "max", MaxTokenProjects, "count", req.count())
 		return nil, nil
 	}
 	var refs []ProjectRef
 	for _, name := range req.Projects {
 		rec, err := projectByName(c, name)
-		if _, member := rec.Members[userID]; errors.Is(err, ErrNotFound) || err == nil && !member {
+		m, member := rec.Members[userID]
+		switch {
+		case errors.Is(err, ErrNotFound) || err == nil && !member:
 			ps.Add("projects", "project_unknown", "project", excerpt(name))
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return nil, err
+		case !m.works():
+			ps.Add("projects", "project_shut", "project", rec.Name)
+			continue
 		}
 		rec.checkUploads(ps, "projects")
 		refs = append(refs, ProjectRef{ID: rec.ID, Name: rec.Normalized})
 	}
 	slices.SortFunc(refs, func(a, b ProjectRef) int { return strings.Compare(a.Name, b.Name) })
 	return slices.Compact(refs), nil
+}
+
+// count is how many projects a request names.
+func (req MintRequest) count() int {
+	if strings.TrimSpace(req.Register) != "" {
+		return len(req.Projects) + 1
+	}
+	return len(req.Projects)
 }
 
 // mint makes the macaroon and stores what is kept of it. The caller writes the audit
@@ -236,19 +260,13 @@ func (c *change) putToken(id string, rec tokenRecord, chain chainRecord) error {
 	if there {
 		return fmt.Errorf("issuer: a token has the id %s already", id)
 	}
-	if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
+	if err := c.save(id, rec); err != nil {
 		return err
 	}
 	if err := kv.PutJSON(c, chainKey(id), chain); err != nil {
 		return err
 	}
-	if err := c.Put(ownedKey(rec.User, rec.Serial), []byte(id)); err != nil {
-		return err
-	}
 	if err := c.Put([]byte(labelKey(rec.User, rec.Label)), []byte(id)); err != nil {
-		return err
-	}
-	if err := c.reindex(id, rec.User, nil, rec.Projects); err != nil {
 		return err
 	}
 	if err := c.schedule(id, rec); err != nil {

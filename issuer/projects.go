@@ -51,6 +51,7 @@ type Member struct {
 	Role   Role
 	Since  time.Time
 	Frozen bool // the account is frozen, so the member can do nothing
+	Shut   Shutting
 }
 
 // ProjectSummary is a line in the list of somebody's projects.
@@ -92,6 +93,7 @@ type headRecord struct {
 type memberRecord struct {
 	Role  Role
 	Since time.Time
+	Shut  Shutting `json:",omitzero"` // the member's tokens are shut out
 }
 
 // reserved names, normalized, would be mistaken for a part of an index's address,
@@ -118,7 +120,7 @@ func (s *Service) CreateProject(ctx context.Context, p Principal, name string) (
 		}
 		rec := projectRecord{
 			ID: id, Name: name, Normalized: caveats.NormalizeProject(name), Created: c.now,
-			Members: map[string]memberRecord{p.UserID: {RoleOwner, c.now}},
+			Members: map[string]memberRecord{p.UserID: {Role: RoleOwner, Since: c.now}},
 		}
 		if err := c.createProject(p, rec); err != nil {
 			return err
@@ -262,7 +264,7 @@ func (rec projectRecord) view(r kv.Reader, asker string) (Project, error) {
 		if err != nil {
 			return Project{}, err
 		}
-		p.Members = append(p.Members, Member{UserID: id, Name: u.Name, Role: m.Role, Since: m.Since, Frozen: u.Frozen})
+		p.Members = append(p.Members, Member{UserID: id, Name: u.Name, Role: m.Role, Since: m.Since, Frozen: u.Frozen, Shut: m.Shut})
 	}
 	slices.SortFunc(p.Members, func(a, b Member) int {
 		if a.Role != b.Role {

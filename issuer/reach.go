@@ -1,110 +1,204 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// The tokens that name a project are found by an index: an entry for each project
-// and each token of ScopeChosen that is not revoked.
-
-// reindex brings the index from the projects that a token named to those that it
-// names now.
-func (c *change) reindex(id, owner string, was, now []ProjectRef) error {
-	for _, r := range was {
-		if !slices.Contains(now, r) {
-			if err := c.Delete(reachKey(r.ID, id)); err != nil {
-				return err
-			}
-		}
-	}
-	for _, r := range now {
-		if !slices.Contains(was, r) {
-			if err := c.Put(reachKey(r.ID, id), []byte(owner)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// ProjectToken is what somebody may know of a token who may know that it can upload to
+// a project: nothing of the other projects that it may be for.
+type ProjectToken struct {
+	ID       string
+	UserID   string
+	UserName string // as it is now
+	Label    string
+	All      bool // it is for all of its owner's projects
+	Limits   Limits
+	Created  time.Time
+	Factor   string    // second factor of the session that minted it
+	Expires  time.Time // zero: never
+	Replaced bool      // another one was made in its place
+	Used     Use       // the last for this project; zero: none yet
+	Shut     bool      // its owner's tokens are shut out of the project
+	Frozen   bool      // its owner is frozen
 }
 
-// naming lists the ids of the unrevoked tokens that name a project, oldest first:
-// at most limit of them where limit is above 0.
+// ProjectTokensQuery asks for a page of the tokens that can upload to a project.
+type ProjectTokensQuery struct {
+	UserID string // of the member whose tokens are asked for; "": of all
+	After  string // id of the last token of the page before; "" for the first page
+	Limit  int    // 50 where it is 0, at most MaxPage
+}
+
+// ProjectTokens lists the tokens that can upload to a project, newest first: those of
+// its members that name it, and those for all of a member's projects, neither revoked
+// nor expired. Tokens of members who are frozen or shut out are among them, since they
+// work again as soon as that ends. next is After of the next page, "" on the last.
+//
+// Owners, and administrators, see the tokens of all members; maintainers see their
+// own. To who is no member it is ErrNotFound.
+func (s *Service) ProjectTokens(ctx context.Context, p Principal, project string, q ProjectTokensQuery) (out []ProjectToken, next string, err error) {
+	limit := min(q.Limit, MaxPage)
+	if limit <= 0 {
+		limit = 50
+	}
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		rec, err := visibleProject(r, p, project)
+		if err != nil {
+			return err
+		}
+		w := reachWalk{r: r, project: rec, now: s.clock().Unix(), want: limit + 1}
+		if q.After != "" {
+			last, err := readToken(r, q.After)
+			if errors.Is(err, kv.ErrNotFound) {
+				return ErrNotFound
+			}
+			if err != nil {
+				return err
+			}
+			w.below = last.Serial
+		}
+		found, err := w.walk(rec.shownTo(p, q.UserID))
+		if err != nil {
+			return err
+		}
+		next = ""
+		if len(found) > limit {
+			found = found[:limit]
+			next = found[limit-1].id
+		}
+		out, err = rec.viewReached(r, found)
+		return err
+	})
+	return out, next, err
+}
+
+// shownTo lists the members whose tokens p sees: of them, the one asked for.
+func (rec projectRecord) shownTo(p Principal, asked string) []string {
+	all := p.Admin || rec.Members[p.UserID].Role == RoleOwner
+	var out []string
+	for id := range rec.Members {
+		if (all || id == p.UserID) && (asked == "" || id == asked) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// reached is an entry of the index of tokens that can upload to a project.
+type reached struct {
+	serial  uint64
+	expires int64 // Unix seconds; 0: never
+	id      string
+}
+
+func decodeInto(p kv.Pair) (f reached, err error) {
+	expires, size := binary.Varint(p.Value)
+	if size <= 0 || len(p.Key) < 8 {
+		return f, fmt.Errorf("issuer: the entry %q of an index is damaged: restore the store from a backup", p.Key)
+	}
+	return reached{binary.BigEndian.Uint64(p.Key[len(p.Key)-8:]), expires, string(p.Value[size:])}, nil
+}
+
+// naming lists the ids of the unrevoked tokens that name a project: at most limit of
+// them where limit is above 0.
 func naming(r kv.Reader, project string, limit int) ([]string, error) {
-	pairs, err := r.Scan(reachPrefix(project), nil, limit, false)
+	pairs, err := r.Scan(intoPrefix(project), nil, limit, false)
 	ids := make([]string, len(pairs))
 	for i, p := range pairs {
-		ids[i] = string(p.Key[len(reachPrefix(project)):])
+		f, err := decodeInto(p)
+		if err != nil {
+			return nil, err
+		}
+		ids[i] = f.id
 	}
 	return ids, err
 }
 
-// layout is how the records of this store are arranged. 1 is the first that has
-// the index of the tokens that name a project.
-const layout = 1
+// reachWalk reads the newest tokens that can upload to a project. What it reads grows
+// with the number of members and of tokens wanted, not with that of tokens, but for
+// those that have expired.
+type reachWalk struct {
+	r       kv.Reader
+	project projectRecord
+	now     int64  // Unix seconds
+	below   uint64 // serial that all are below; 0: no bound
+	want    int
+}
 
-// indexStep is how many tokens are indexed in one transaction.
-const indexStep = 1000
-
-// upgrade arranges the records of a store as this version does.
-func (s *Service) upgrade(ctx context.Context) error {
-	var after []byte
-	for {
-		var next []byte
-		err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
-			next, err = upgradeStep(tx, after)
-			return err
-		})
-		if err != nil || next == nil {
-			return err
+func (w reachWalk) walk(users []string) ([]reached, error) {
+	var out []reached
+	for _, user := range users {
+		for _, project := range []string{w.project.ID, intoAll} {
+			some, err := w.newest(project, user)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, some...)
 		}
-		after = next
+	}
+	slices.SortFunc(out, func(a, b reached) int { return cmp.Compare(b.serial, a.serial) })
+	return out[:min(len(out), w.want)], nil
+}
+
+// newest reads those of a user below a project's key.
+func (w reachWalk) newest(project, user string) (out []reached, err error) {
+	prefix := intoUser(project, user)
+	var after []byte
+	if w.below > 0 {
+		after = intoKey(project, user, w.below)
+	}
+	for {
+		pairs, err := w.r.Scan(prefix, after, w.want, true)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range pairs {
+			f, err := decodeInto(p)
+			if err != nil {
+				return nil, err
+			}
+			if after = p.Key; f.expires == 0 || f.expires > w.now {
+				out = append(out, f)
+			}
+		}
+		if len(pairs) < w.want || len(out) >= w.want {
+			return out, nil
+		}
 	}
 }
 
-// upgradeStep indexes the next tokens and returns the key of the last of them, nil
-// where the store is as it is to be.
-func upgradeStep(tx kv.Tx, after []byte) (next []byte, err error) {
-	var have int
-	err = kv.GetJSON(tx, keyLayout, &have)
-	switch {
-	case err == nil && have > layout:
-		return nil, fmt.Errorf("this store has the layout %d, which a newer rind wrote; this one knows %d", have, layout)
-	case err == nil && have == layout:
-		return nil, nil
-	case err != nil && !errors.Is(err, kv.ErrNotFound):
-		return nil, err
-	}
-	pairs, err := tx.Scan([]byte(keyToken), after, indexStep, false)
-	if err != nil {
-		return nil, err
-	}
-	if len(pairs) == 0 {
-		return nil, kv.PutJSON(tx, keyLayout, layout)
-	}
-	for _, p := range pairs {
-		if err := index(tx, p); err != nil {
+// viewReached makes what may be known of tokens.
+func (rec projectRecord) viewReached(r kv.Reader, found []reached) ([]ProjectToken, error) {
+	out := make([]ProjectToken, len(found))
+	users := make(map[string]userRecord)
+	for i, f := range found {
+		t, err := readToken(r, f.id)
+		if err != nil {
+			return nil, fmt.Errorf("issuer: token %s: %w", f.id, err)
+		}
+		user, known := users[t.User]
+		if !known {
+			if user, err = readUser(r, t.User); err != nil {
+				return nil, err
+			}
+			users[t.User] = user
+		}
+		out[i] = ProjectToken{
+			ID: f.id, UserID: t.User, UserName: user.Name, Label: t.Label, All: t.Scope == ScopeAll, Limits: t.Limits,
+			Created: t.Created, Factor: t.Factor, Expires: t.Expires, Replaced: t.Replaced != "",
+			Shut: !rec.Members[t.User].Shut.At.IsZero(), Frozen: user.Frozen,
+		}
+		if out[i].Used, err = readUsed(r, rec.ID, f.id); err != nil {
 			return nil, err
 		}
 	}
-	return pairs[len(pairs)-1].Key, nil
-}
-
-// index enters a token of a store that had no index.
-func index(tx kv.Tx, p kv.Pair) error {
-	var rec tokenRecord
-	id := string(p.Key[len(keyToken):])
-	if err := json.Unmarshal(p.Value, &rec); err != nil {
-		return fmt.Errorf("issuer: the token %s is damaged: %w", id, err)
-	}
-	if !rec.Revoked.At.IsZero() {
-		return nil
-	}
-	c := change{Tx: tx}
-	return c.reindex(id, rec.User, nil, rec.Projects)
+	return out, nil
 }

@@ -2,9 +2,9 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"time"
 
-	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -17,6 +17,7 @@ type RegenerateRequest struct {
 	Life    Life
 	Expires time.Time     // as MintRequest has it
 	Overlap time.Duration // 0 to MaxOverlap: how long the old token goes on working; 0 ends it at once
+	Once    string        // as MintRequest has it
 }
 
 // Regenerate replaces a token of p's by one with another secret, and with the label,
@@ -24,7 +25,7 @@ type RegenerateRequest struct {
 // sooner by itself, works for Overlap more, or is revoked at once; all that in one
 // change. A token that was revoked is "token_over", one that was replaced before
 // "token_replaced", both with no field; the rest is under "life", "expires" and
-// "overlap".
+// "overlap". It may be an AgainError or a TooFastError, as with Mint.
 func (s *Service) Regenerate(ctx context.Context, p Principal, id string, req RegenerateRequest) (Minted, error) {
 	fresh, root, err := s.material()
 	if err != nil {
@@ -37,8 +38,14 @@ func (s *Service) Regenerate(ctx context.Context, p Principal, id string, req Re
 		if err != nil {
 			return err
 		}
+		if err := c.notAgain(p, req.Once); err != nil {
+			return err
+		}
 		rec, err := c.successor(p, old, req)
 		if err != nil {
+			return err
+		}
+		if err := errors.Join(c.checkRate(p.UserID), c.madeBy(p, req.Once, fresh)); err != nil {
 			return err
 		}
 		old.Replaced = fresh
@@ -105,7 +112,7 @@ func (c *change) giveWay(p Principal, id string, old *tokenRecord, overlap time.
 		old.Expires = end
 	}
 	c.changed(kindToken, id)
-	if err := kv.PutJSON(c, tokenKey(id), *old); err != nil {
+	if err := c.save(id, *old); err != nil {
 		return err
 	}
 	return c.schedule(id, *old)

@@ -56,5 +56,5 @@ func (c *change) relabel(ps *problem.Problems, id string, rec *tokenRecord, labe
 	if err := c.Put(key, []byte(id)); err != nil {
 		return err
 	}
-	return kv.PutJSON(c, tokenKey(id), *rec)
+	return c.save(id, *rec)
 }

@@ -36,10 +36,7 @@ func (s *Service) Restrict(ctx context.Context, p Principal, id string, req Rest
 			return err
 		}
 		rec.Narrowed = c.now
-		if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
-			return err
-		}
-		if err := c.reindex(id, rec.User, was.Projects, rec.Projects); err != nil {
+		if err := c.save(id, rec); err != nil {
 			return err
 		}
 		if err := c.schedule(id, rec); err != nil {

@@ -61,13 +61,10 @@ func (c *change) revoke(p Principal, id, reason string) (done bool, err error) {
 // the audit row.
 func (c *change) end(id string, rec *tokenRecord, r Revocation) error {
 	rec.Revoked = r
-	if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
+	if err := c.save(id, *rec); err != nil {
 		return err
 	}
 	if err := c.freeLabel(id, *rec); err != nil {
-		return err
-	}
-	if err := c.reindex(id, rec.User, rec.Projects, nil); err != nil {
 		return err
 	}
 	if err := c.schedule(id, *rec); err != nil {

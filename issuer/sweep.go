@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
@@ -40,49 +41,27 @@ func (s *Service) Swept(ctx context.Context, p Principal, w Sweep) (out []Token,
 	now := s.clock()
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
-		pairs, err := r.Scan(ownedPrefix(p.UserID), nil, 0, true)
+		all, err := lines(r, p.UserID)
 		if err != nil {
 			return err
 		}
-		all, err := viewTokens(r, values(pairs), now)
-		if err != nil {
-			return err
-		}
-		for _, t := range all {
-			if w.picks(t, now) {
-				out = append(out, t)
+		var ids []string
+		for _, l := range slices.Backward(all) {
+			if w.picks(l, now) {
+				ids = append(ids, l.id)
 			}
 		}
-		return nil
+		out, err = viewTokens(r, ids, now)
+		return err
 	})
 	return out, err
 }
 
 // picks tells whether a token is one of those.
-func (w Sweep) picks(t Token, now time.Time) bool {
-	if t.State != StateActive {
-		return false
-	}
-	if w.Unused > 0 {
-		last := t.Created
-		if t.LastUsed.At.After(last) {
-			last = t.LastUsed.At
-		}
-		if last.After(now.Add(-time.Duration(w.Unused) * day)) {
-			return false
-		}
-	}
-	return w.Project == "" || t.names(caveats.NormalizeProject(w.Project))
-}
-
-// names tells whether a token names a project; the name is normalized.
-func (t Token) names(project string) bool {
-	for _, r := range t.Projects {
-		if r.Name == project {
-			return true
-		}
-	}
-	return false
+func (w Sweep) picks(l line, now time.Time) bool {
+	return l.state(now) == StateActive &&
+		(w.Unused == 0 || l.unused(now, w.Unused)) &&
+		(w.Project == "" || slices.Contains(l.projects, caveats.NormalizeProject(w.Project)))
 }
 
 // RevokeAll revokes the tokens of p's that a sweep picks, and returns them as they

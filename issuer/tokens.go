@@ -139,11 +139,18 @@ func (s *Service) Tokens(ctx context.Context, userID string, page Page) (TokenPa
 		if err != nil {
 			return err
 		}
-		if len(pairs) > limit {
-			pairs = pairs[:limit]
-			out.Next = string(pairs[limit-1].Value)
+		ids := make([]string, min(limit, len(pairs)))
+		for i := range ids {
+			l, err := decodeLine(pairs[i])
+			if err != nil {
+				return err
+			}
+			ids[i] = l.id
 		}
-		out.Tokens, err = viewTokens(r, values(pairs), now)
+		if len(pairs) > limit {
+			out.Next = ids[limit-1]
+		}
+		out.Tokens, err = viewTokens(r, ids, now)
 		return err
 	})
 	return out, err
@@ -159,15 +166,6 @@ func pagePosition(r kv.Reader, userID, after string) ([]byte, error) {
 		return nil, ErrNotFound
 	}
 	return ownedKey(userID, rec.Serial), err
-}
-
-// values are the values of pairs, as text.
-func values(pairs []kv.Pair) []string {
-	out := make([]string, len(pairs))
-	for i, p := range pairs {
-		out[i] = string(p.Value)
-	}
-	return out
 }
 
 // viewTokens reads what may be shown of tokens that there are.

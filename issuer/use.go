@@ -20,23 +20,16 @@ type Use struct {
 	Network string    `json:",omitempty"` // the client's /24 or, with IPv6, /48; "" where unknown
 }
 
-// RecordUse notes that a token was used. Within a minute only the first use is
-// kept, and the rest costs no write. A time to come counts as now, an older one
-// than is known changes nothing, and a token that does not exist is ErrNotFound.
+// RecordUse notes that a token was used, and counts it for the project, if the token
+// reaches it. Within a minute only the first use is kept as the last one. A time to
+// come counts as now, an older one than is known changes only the count, and a token
+// that does not exist is ErrNotFound.
 //
 // A use is no change of state: it has no audit row, and verifiers do not hear of it.
 // The owner of the token is told of its first one.
 func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from netip.Addr, at time.Time) error {
 	use := s.coarse(project, from, at)
-	var known bool
-	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		known, err = usedSince(r, tokenID, use.At)
-		return err
-	})
-	if err != nil || known {
-		return err
-	}
-	return s.store.Update(ctx, func(tx kv.Tx) error { return s.putUse(tx, tokenID, use, "") })
+	return s.store.Update(ctx, func(tx kv.Tx) error { return s.note(tx, tokenID, use, 1, "") })
 }
 
 // coarse is a use as it is kept.
@@ -47,62 +40,81 @@ func (s *Service) coarse(project string, from netip.Addr, at time.Time) Use {
 	return Use{At: at.UTC().Truncate(time.Minute), Project: project, Network: feed.Network(from)}
 }
 
-// putUse writes a use that a verifier, "" for the one in this process, has seen.
-func (s *Service) putUse(tx kv.Tx, tokenID string, use Use, verifier string) error {
-	if known, err := usedSince(tx, tokenID, use.At); err != nil || known {
-		return err
+// note keeps a use that stands for n of them, and that a verifier, "" for the one in
+// this process, has seen.
+func (s *Service) note(tx kv.Tx, id string, use Use, n int, verifier string) error {
+	rec, err := readToken(tx, id)
+	if errors.Is(err, kv.ErrNotFound) {
+		return ErrNotFound
 	}
-	before, err := readUse(tx, tokenID)
 	if err != nil {
 		return err
 	}
-	if before.At.IsZero() {
-		if err := s.tellFirstUse(tx, tokenID, use, verifier); err != nil {
+	last, err := readUse(tx, id)
+	if err != nil {
+		return err
+	}
+	if last.At.IsZero() {
+		if err := s.tellFirstUse(tx, id, rec, use, verifier); err != nil {
 			return err
 		}
 	}
-	return kv.PutJSON(tx, useKey(tokenID), use)
-}
-
-func (s *Service) tellFirstUse(tx kv.Tx, tokenID string, use Use, verifier string) error {
-	rec, err := readToken(tx, tokenID)
-	if err != nil {
+	if last.At.Before(use.At) {
+		if err := kv.PutJSON(tx, useKey(id), use); err != nil {
+			return err
+		}
+		if err := tx.Put(ownedKey(rec.User, rec.Serial), lineOf(id, rec, use).encode()); err != nil {
+			return err
+		}
+	}
+	if use.Project == "" {
+		return nil
+	}
+	project, err := rec.projectNamed(tx, use.Project)
+	if err != nil || project == "" {
 		return err
 	}
+	if err := noteFor(tx, project, id, use); err != nil {
+		return err
+	}
+	return s.countUses(tx, project, id, use.At, n)
+}
+
+func (s *Service) tellFirstUse(tx kv.Tx, id string, rec tokenRecord, use Use, verifier string) error {
 	return s.put(tx, notices.Notice{Kind: notices.TokenFirstUsed, User: rec.User, At: use.At, Args: map[string]string{
-		"token": tokenID, "label": rec.Label, "project": use.Project, "network": use.Network, "verifier": verifier,
+		"token": id, "label": rec.Label, "project": use.Project, "network": use.Network, "verifier": verifier,
 	}})
+}
+
+// noteFor keeps the last use of a token for a project.
+func noteFor(tx kv.Tx, project, id string, use Use) error {
+	last, err := readUsed(tx, project, id)
+	if err != nil || !last.At.Before(use.At) {
+		return err
+	}
+	return kv.PutJSON(tx, usedKey(project, id), use)
 }
 
 // recordUses notes what the verifier with a name reports, as RecordUse does, in one transaction
 // at most. What is over feed.MaxUses, of tokens that do not exist, or from before
 // there was rind is dropped, and so is a text that is no name of a project.
 func (s *Service) recordUses(ctx context.Context, verifier string, uses []feed.Use) error {
-	news := make(map[string]Use)
-	err := s.store.View(ctx, func(r kv.Reader) error {
-		for _, u := range uses[:min(len(uses), feed.MaxUses)] {
+	uses = uses[:min(len(uses), feed.MaxUses)]
+	if len(uses) == 0 {
+		return nil
+	}
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		for _, u := range uses {
 			project := caveats.NormalizeProject(u.Project)
 			if len(u.Project) > MaxProjectName || !caveats.ValidProjectName(u.Project) {
 				project = ""
 			}
 			use := s.coarse(project, address(u.Network), u.At)
-			known, err := usedSince(r, u.Token, use.At)
-			switch {
-			case errors.Is(err, ErrNotFound) || known || use.At.Before(firstUse) || !use.At.After(news[u.Token].At):
-			case err != nil:
-				return err
-			default:
-				news[u.Token] = use
+			if use.At.Before(firstUse) {
+				continue
 			}
-		}
-		return nil
-	})
-	if err != nil || len(news) == 0 {
-		return err
-	}
-	return s.store.Update(ctx, func(tx kv.Tx) error {
-		for id, use := range news {
-			if err := s.putUse(tx, id, use, verifier); err != nil {
+			n := min(max(u.Count, 1), maxReported)
+			if err := s.note(tx, u.Token, use, n, verifier); err != nil && !errors.Is(err, ErrNotFound) {
 				return err
 			}
 		}
@@ -122,25 +134,18 @@ func address(s string) netip.Addr {
 	return p.Addr()
 }
 
-// usedSince tells whether a use of the token in this minute or later is known.
-func usedSince(r kv.Reader, tokenID string, minute time.Time) (bool, error) {
-	if len(tokenID) > 36 {
-		return false, ErrNotFound
-	}
-	there, err := kv.Exists(r, tokenKey(tokenID))
-	if err != nil {
-		return false, err
-	}
-	if !there {
-		return false, ErrNotFound
-	}
-	last, err := readUse(r, tokenID)
-	return !last.At.Before(minute), err
-}
-
 // readUse reads a token's last use, zero where there was none.
 func readUse(r kv.Reader, tokenID string) (u Use, err error) {
 	err = kv.GetJSON(r, useKey(tokenID), &u)
+	if errors.Is(err, kv.ErrNotFound) {
+		return Use{}, nil
+	}
+	return u, err
+}
+
+// readUsed reads a token's last use for a project, zero where there was none.
+func readUsed(r kv.Reader, project, id string) (u Use, err error) {
+	err = kv.GetJSON(r, usedKey(project, id), &u)
 	if errors.Is(err, kv.ErrNotFound) {
 		return Use{}, nil
 	}

@@ -102,12 +102,14 @@ type Report struct {
 	Uses    []Use    `json:"uses,omitempty"` // since the last report that arrived
 }
 
-// Use is that a token was used, as coarsely as its owner needs to know it.
+// Use is that a token was used for a project, as coarsely as its owner needs to know
+// it: the last of Count times.
 type Use struct {
 	Token   string    `json:"token"` // UUID
 	At      time.Time `json:"at"`    // whole minute
 	Project string    `json:"project,omitempty"`
 	Network string    `json:"network,omitempty"` // address of the client, or its network
+	Count   int       `json:"count,omitempty"`   // uses since the report before; 0 is one
 }
 
 // ErrFrame says that what came is no frame: the stream was cut off or changed on

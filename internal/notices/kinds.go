@@ -45,6 +45,9 @@ const (
 	RoleGained  Kind = "role_gained"  // role
 	RoleChanged Kind = "role_changed" // role, was
 	RoleLost    Kind = "role_lost"    // was
+
+	TokensShutOut Kind = "tokens_shut_out" // the member's tokens no longer upload to it
+	TokensLetIn   Kind = "tokens_let_in"
 )
 
 // Group is what kinds are about.
@@ -79,6 +82,8 @@ var kinds = []Info{
 	{RoleGained, Projects, false},
 	{RoleChanged, Projects, false},
 	{RoleLost, Projects, false},
+	{TokensShutOut, Projects, true},
+	{TokensLetIn, Projects, false},
 
 	{NewDevice, Account, true},
 	{PasswordChanged, Account, true},

@@ -1,0 +1,219 @@
+package issuer
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Sort is an order of a list of tokens. Those that work stand first in each; where two
+// are equal, the newer one does.
+type Sort string
+
+// The orders.
+const (
+	SortNewest  Sort = "newest" // by when they were made
+	SortOldest  Sort = "oldest"
+	SortLabel   Sort = "label"   // from a to z, in any case of letters
+	SortUsed    Sort = "used"    // used most recently first, never used last
+	SortUnused  Sort = "unused"  // never used first, then used longest ago
+	SortExpires Sort = "expires" // ends soonest first, without end last
+)
+
+// Query picks tokens of a list. What is empty picks all.
+type Query struct {
+	Text     string // is in the label, in any case of letters
+	Project  string // name of a project that the token names, or is for among all
+	State    State
+	Expiring int    // days, 1 to MaxUnused: works, and ends within them
+	Unused   int    // days, 1 to MaxUnused: works, and was neither used nor made in them
+	Sort     Sort   // SortNewest where it is ""
+	After    string // id of the last token of the page before; "" for the first page
+	Limit    int    // 50 where it is 0, at most MaxPage
+}
+
+// FoundTokens is a page of the tokens that a Query picks.
+type FoundTokens struct {
+	Tokens  []Token
+	First   int    // number of the first of them among all that were picked, from 1; 0 where there is none
+	Matched int    // tokens that were picked, on all pages
+	Total   int    // tokens of the user
+	Next    string // After of the next page; "" on the last
+}
+
+// FindTokens lists those of a user's tokens that a query picks. What is wrong with it
+// comes back as problems under "state", "expiring", "unused", "sort" and "after".
+//
+// A page starts where the token After stands in the order now, so that nothing comes
+// twice or is left out where nothing changes places in between.
+func (s *Service) FindTokens(ctx context.Context, userID string, q Query) (FoundTokens, error) {
+	var ps problem.Problems
+	if q.check(&ps); len(ps) > 0 {
+		return FoundTokens{}, ps
+	}
+	now := s.clock()
+	var out FoundTokens
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		out = FoundTokens{}
+		all, err := lines(r, userID)
+		if err != nil {
+			return err
+		}
+		list := list{q: q, now: now, text: foldLabel(strings.TrimSpace(q.Text)), project: caveats.NormalizeProject(q.Project)}
+		picked, start, err := list.page(all)
+		if err != nil {
+			return err
+		}
+		limit := min(q.Limit, MaxPage)
+		if limit <= 0 {
+			limit = 50
+		}
+		shown := picked[start:min(len(picked), start+limit)]
+		out.Total, out.Matched = len(all), len(picked)
+		if len(shown) == 0 {
+			return nil
+		}
+		out.First = start + 1
+		ids := make([]string, len(shown))
+		for i, l := range shown {
+			ids[i] = l.id
+		}
+		if start+len(shown) < len(picked) {
+			out.Next = ids[len(ids)-1]
+		}
+		out.Tokens, err = viewTokens(r, ids, now)
+		return err
+	})
+	return out, err
+}
+
+func (q Query) check(ps *problem.Problems) {
+	switch q.State {
+	case "", StateActive, StateExpired, StateRevoked:
+	default:
+		ps.Add("state", "state_unknown")
+	}
+	switch q.Sort {
+	case "", SortNewest, SortOldest, SortLabel, SortUsed, SortUnused, SortExpires:
+	default:
+		ps.Add("sort", "sort_unknown")
+	}
+	if q.Expiring < 0 || q.Expiring > MaxUnused {
+		ps.Add("expiring", "unused_invalid", "max", MaxUnused)
+	}
+	if q.Unused < 0 || q.Unused > MaxUnused {
+		ps.Add("unused", "unused_invalid", "max", MaxUnused)
+	}
+}
+
+// list is a query at a moment.
+type list struct {
+	q             Query
+	now           time.Time
+	text, project string // as they are compared
+}
+
+// row is a line with what it is sorted by.
+type row struct {
+	line
+	over bool
+	key  int64
+	name string
+}
+
+// page picks and sorts lines, and tells at which of them the page starts.
+func (w list) page(all []line) (picked []row, start int, err error) {
+	picked = make([]row, 0, len(all))
+	var after *row
+	for _, l := range all {
+		isAfter := w.q.After != "" && l.id == w.q.After
+		if !isAfter && !w.picks(l) {
+			continue
+		}
+		r := w.row(l)
+		if isAfter {
+			after = &r
+			if !w.picks(l) {
+				continue
+			}
+		}
+		picked = append(picked, r)
+	}
+	if w.q.After != "" && after == nil {
+		return nil, 0, problem.New("after", "page_unknown")
+	}
+	slices.SortFunc(picked, compareRows)
+	if after != nil {
+		at, there := slices.BinarySearchFunc(picked, *after, compareRows)
+		if start = at; there {
+			start++
+		}
+	}
+	return picked, start, nil
+}
+
+// picks tells whether a token is one of those.
+func (w list) picks(l line) bool {
+	q := w.q
+	if q.State != "" && l.state(w.now) != q.State {
+		return false
+	}
+	if (q.Expiring > 0 || q.Unused > 0) && l.state(w.now) != StateActive {
+		return false
+	}
+	if q.Expiring > 0 && (l.expires == 0 || l.expires > w.now.Unix()+int64(q.Expiring)*int64(day/time.Second)) {
+		return false
+	}
+	if q.Unused > 0 && !l.unused(w.now, q.Unused) {
+		return false
+	}
+	if q.Project != "" && !l.all && !slices.Contains(l.projects, w.project) {
+		return false
+	}
+	return w.text == "" || strings.Contains(foldLabel(l.label), w.text)
+}
+
+// unused tells whether a token was neither used nor made in so many days.
+func (l line) unused(now time.Time, days int) bool {
+	return max(l.used, l.created) <= now.Unix()-int64(days)*int64(day/time.Second)
+}
+
+// row is what a line is sorted by.
+func (w list) row(l line) row {
+	r := row{line: l, over: l.state(w.now) != StateActive}
+	const last = 1<<63 - 1
+	switch w.q.Sort {
+	case SortOldest:
+		r.key = int64(l.serial)
+	case SortLabel:
+		r.name = foldLabel(l.label)
+	case SortUsed:
+		r.key = -l.used
+	case SortUnused:
+		r.key = l.used
+	case SortExpires:
+		if r.key = l.expires; l.expires == 0 {
+			r.key = last
+		}
+	}
+	return r
+}
+
+func compareRows(a, b row) int {
+	if a.over != b.over {
+		if a.over {
+			return 1
+		}
+		return -1
+	}
+	if n := cmp.Compare(a.key, b.key); n != 0 {
+		return n
+	}
+	return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(b.serial, a.serial))
+}

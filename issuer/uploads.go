@@ -1,0 +1,194 @@
+package issuer
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Bounds of the counters of uses.
+const (
+	UploadDays  = 90      // days for which uploads are counted, today included
+	maxReported = 100_000 // uses that one line of a verifier's report stands for
+	dayTokens   = 50      // tokens that are counted by themselves for a project on a day
+	sweepCounts = 2_000   // counters that are deleted in a transaction
+)
+
+// Uploads are the uploads to a project by token, day by day.
+type Uploads struct {
+	First  time.Time      // midnight, UTC, at which the first of UploadDays days begins
+	Tokens []TokenUploads // the busiest first
+	Others []int          // by day: those of the tokens that are not among them; nil where there are none
+	Total  int
+}
+
+// TokenUploads are the uploads with one token.
+type TokenUploads struct {
+	ID, Label, Owner string
+	Days             []int // by day
+	Total            int
+}
+
+// dayOf numbers the days, in UTC, from 1970 on.
+func dayOf(t time.Time) uint32 { return uint32(t.Unix() / int64(day/time.Second)) }
+
+// countUses adds to the counter of a day. Of a project on a day dayTokens tokens have
+// counters of their own, and the others share one. What is older than is kept is not
+// counted.
+func (s *Service) countUses(tx kv.Tx, project, token string, at time.Time, n int) error {
+	if oldest := dayOf(s.clock()) - UploadDays + 1; dayOf(at) < oldest {
+		return nil
+	}
+	prefix := countPrefix(dayOf(at), project)
+	key := append(slices.Clone(prefix), token...)
+	b, err := tx.Get(key)
+	if errors.Is(err, kv.ErrNotFound) {
+		there, err := tx.Scan(prefix, nil, dayTokens, false)
+		if err != nil {
+			return err
+		}
+		if len(there) < dayTokens {
+			return tx.Put(key, binary.AppendUvarint(nil, uint64(n)))
+		}
+		key = prefix
+		if b, err = tx.Get(key); err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	before := uint64(0)
+	if b != nil {
+		if before, err = readCount(key, b); err != nil {
+			return err
+		}
+	}
+	return tx.Put(key, binary.AppendUvarint(nil, before+uint64(n)))
+}
+
+func readCount(key, b []byte) (uint64, error) {
+	n, size := binary.Uvarint(b)
+	if size != len(b) || size <= 0 {
+		return 0, fmt.Errorf("issuer: the counter %q is damaged: restore the store from a backup", key)
+	}
+	return n, nil
+}
+
+// ProjectUploads counts the uploads to a project in the last UploadDays days, by its
+// most busy tokens, of which there are at most shown. Owners, and administrators, see
+// all of them so; of other members' tokens, maintainers see only how much the others
+// uploaded together. To who is no member it is ErrNotFound.
+func (s *Service) ProjectUploads(ctx context.Context, p Principal, project string, shown int) (Uploads, error) {
+	today := dayOf(s.clock())
+	out := Uploads{First: time.Unix(int64(today-UploadDays+1)*int64(day/time.Second), 0).UTC()}
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		rec, err := visibleProject(r, p, project)
+		if err != nil {
+			return err
+		}
+		byToken, err := readCounts(r, rec.ID, today)
+		if err != nil {
+			return err
+		}
+		seesAll := p.Admin || rec.Members[p.UserID].Role == RoleOwner
+		out.Total, out.Tokens, out.Others = 0, nil, nil
+		for _, t := range byToken {
+			out.Total += t.Total
+			named := t.ID != "" && len(out.Tokens) < shown
+			if named {
+				if named, err = t.name(r, p, seesAll); err != nil {
+					return err
+				}
+			}
+			if named {
+				out.Tokens = append(out.Tokens, *t)
+				continue
+			}
+			if out.Others == nil {
+				out.Others = make([]int, UploadDays)
+			}
+			for i, n := range t.Days {
+				out.Others[i] += n
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// name fills in what a token is called, and tells whether p may know.
+func (t *TokenUploads) name(r kv.Reader, p Principal, seesAll bool) (bool, error) {
+	rec, err := readToken(r, t.ID)
+	if err != nil || rec.User != p.UserID && !seesAll {
+		return false, err
+	}
+	user, err := readUser(r, rec.User)
+	t.Label, t.Owner = rec.Label, user.Name
+	return true, err
+}
+
+// readCounts reads the counters of a project, the busiest token first.
+func readCounts(r kv.Reader, project string, today uint32) ([]*TokenUploads, error) {
+	byToken := make(map[string]*TokenUploads)
+	var out []*TokenUploads
+	for i := range UploadDays {
+		prefix := countPrefix(today-UploadDays+1+uint32(i), project)
+		pairs, err := r.Scan(prefix, nil, 0, false)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range pairs {
+			n, err := readCount(p.Key, p.Value)
+			if err != nil {
+				return nil, err
+			}
+			id := string(p.Key[len(prefix):])
+			t := byToken[id]
+			if t == nil {
+				t = &TokenUploads{ID: id, Days: make([]int, UploadDays)}
+				byToken[id] = t
+				out = append(out, t)
+			}
+			t.Days[i] += int(n)
+			t.Total += int(n)
+		}
+	}
+	slices.SortFunc(out, func(a, b *TokenUploads) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.ID, b.ID))
+	})
+	return out, nil
+}
+
+// forgetUploads deletes the counters of days before the last UploadDays.
+func (s *Service) forgetUploads(ctx context.Context) error {
+	end := string(binary.BigEndian.AppendUint32([]byte(keyCount), dayOf(s.clock())-UploadDays+1))
+	for more := true; more; {
+		err := s.store.Update(ctx, func(tx kv.Tx) error {
+			pairs, err := tx.Scan([]byte(keyCount), nil, sweepCounts, false)
+			if err != nil {
+				return err
+			}
+			more = len(pairs) == sweepCounts
+			for _, p := range pairs {
+				if string(p.Key) >= end {
+					more = false
+					return nil
+				}
+				if err := tx.Delete(p.Key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
