@@ -42,6 +42,8 @@ const (
 	MailTokenRegenerated     = "token_regenerated" // label, scope
 	MailTokenBurned          = "token_burned"      // label
 	MailTokenLeaked          = "token_leaked"      // label, url
+	MailTokensShutOut        = "tokens_shut_out"   // project
+	MailTokensLetIn          = "tokens_let_in"     // project
 )
 
 // mailTexts are the keys of the subject, of the body, and of what to do if it
@@ -76,6 +78,8 @@ var mailTexts = map[string][3]string{
 	MailTokenRevoked:         {"mail.token_revoked.subject", "mail.token_revoked.text", "mail.token_revoked.not_me"},
 	MailTokenRegenerated:     {"mail.token_regenerated.subject", "mail.token_regenerated.text", "mail.token_minted.not_me"},
 	MailTokenBurned:          {"mail.token_burned.subject", "mail.token_burned.text", "mail.token_burned.not_me"},
+	MailTokensShutOut:        {"mail.tokens_shut_out.subject", "mail.tokens_shut_out.text", "mail.tokens_shut_out.not_me"},
+	MailTokensLetIn:          {"mail.tokens_let_in.subject", "mail.tokens_let_in.text", "mail.tokens_shut_out.not_me"},
 	MailTokenLeaked:          {"mail.token_leaked.subject", "mail.token_leaked.text", "mail.token_leaked.not_me"},
 }
 
