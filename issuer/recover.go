@@ -15,18 +15,18 @@ func (s *Service) RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why str
 		return err
 	}
 	p := Principal{UserID: who.UserID, Username: who.Username, Actor: who}
-	pairs, err := c.Scan(ownedPrefix(userID), nil, 0, false)
+	all, err := lines(c, userID)
 	if err != nil {
 		return err
 	}
-	for _, pair := range pairs {
-		id := string(pair.Value)
+	for _, l := range all {
+		if l.revoked != 0 {
+			continue
+		}
+		id := l.id
 		rec, err := readToken(c, id)
 		if err != nil {
 			return fmt.Errorf("issuer: token %s: %w", id, err)
-		}
-		if !rec.Revoked.At.IsZero() {
-			continue
 		}
 		if err := c.end(id, &rec, Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: why}); err != nil {
 			return err
