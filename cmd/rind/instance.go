@@ -82,7 +82,7 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	}
 	h.closers = append(h.closers, store.Close)
 	if h.issuer, err = issuer.New(issuer.Config{
-		Store: store, Sealer: sealer, Location: cfg.Location(), MaxLife: cfg.MaxTokenLife, Logger: log,
+		Store: store, Sealer: sealer, Location: cfg.Location(), MaxLife: cfg.MaxTokenLife, PerHour: cfg.TokensPerHour, Logger: log,
 	}); err != nil {
 		return nil, err
 	}

@@ -122,6 +122,7 @@ func (h *instance) jobs() []job {
 	return []job{
 		{"recoveries of accounts did not go on", h.accounts.RunRecoveries},
 		{"what is over was not deleted", h.accounts.Sweep},
+		{"old counters of uploads were not deleted", h.issuer.ForgetOld},
 	}
 }
 

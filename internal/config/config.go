@@ -39,6 +39,7 @@ type Config struct {
 	Registration   Registration   // who may open an account
 	RecoveryWait   time.Duration  // how long the owner of an account has to object to its recovery; 24 hours at least
 	MaxTokenLife   time.Duration  // the longest life of a token; 0: tokens may live for ever
+	TokensPerHour  int            // tokens that one account makes in an hour; 0: no bound
 	MaxUpload      int64          // bytes of one uploaded file
 	LeakKeys       string         // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
 	BreachList     string         // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
@@ -66,14 +67,15 @@ type Mail struct {
 // Default is what rind starts with where nothing is set.
 func Default() Config {
 	return Config{
-		Listen:       "127.0.0.1:8080",
-		PublicURL:    &url.URL{Scheme: "http", Host: "localhost:8080"},
-		DataDir:      "data",
-		Registration: ByInvitation,
-		RecoveryWait: 72 * time.Hour,
-		MaxUpload:    1 << 30,
-		LogFormat:    "text",
-		Mail:         Mail{TLS: "starttls"},
+		Listen:        "127.0.0.1:8080",
+		PublicURL:     &url.URL{Scheme: "http", Host: "localhost:8080"},
+		DataDir:       "data",
+		Registration:  ByInvitation,
+		RecoveryWait:  72 * time.Hour,
+		TokensPerHour: 60,
+		MaxUpload:     1 << 30,
+		LogFormat:     "text",
+		Mail:          Mail{TLS: "starttls"},
 	}
 }
 

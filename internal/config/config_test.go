@@ -26,6 +26,7 @@ data = "/var/lib/rind"
 key-file = "/etc/rind/key"
 registration = "open"
 max-token-life = "90d"
+tokens-per-hour = 25
 recovery-wait = "7d"
 max-upload = "100MiB"
 leak-keys = "https://api.github.com/meta/public_keys/secret_scanning"
@@ -53,7 +54,7 @@ ca-file = "/etc/rind/ca.pem"
 	dir := filepath.Dir(c.TLSCert)
 	want := Config{
 		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, DataDir: "/var/lib/rind", KeyFile: dir + "/key",
-		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, MaxUpload: 100 << 20, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
+		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
 		BreachList: dir + "/breaches", LogFormat: "json", LogLevel: slog.LevelWarn,
 		Mail: Mail{
@@ -89,7 +90,7 @@ func dump(c Config) string {
 	return strings.Join([]string{
 		c.Listen, c.DataDir, c.KeyFile, string(c.Registration), c.MaxTokenLife.String(), c.RecoveryWait.String(), c.TLSCert, c.TLSKey,
 		c.BreachList, c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
-		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys,
+		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys, time.Duration(c.TokensPerHour).String(),
 	}, "|")
 }
 
@@ -100,6 +101,7 @@ listen = "8080"
 public-url = "ftp://x"
 registration = "anyone"
 max-token-life = "12h"
+tokens-per-hour = -1
 recovery-wait = "23h"
 max-upload = 5
 trusted-proxies = "10"
@@ -114,7 +116,7 @@ password = "hunter2"
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{
-		`no setting "listn"`, `"8080" is not host:port`, `"ftp://x" is not a URL`, `not "anyone"`, `"12h" is not a number of days`,
+		`no setting "listn"`, `"8080" is not host:port`, `"ftp://x" is not a URL`, `not "anyone"`, `"12h" is not a number of days`, `which is no bound, to 10000, not -1`,
 		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `"10" is not an address`, `not "loud"`, `0 is not a port`, `"nobody" is not an e-mail address`,
 		`not "ssl"`, `no setting "mail.password"`,
 	} {

@@ -24,6 +24,7 @@ var settings = map[string]setter{
 	"registration":       setRegistration,
 	"recovery-wait":      setRecoveryWait,
 	"max-token-life":     setMaxTokenLife,
+	"tokens-per-hour":    setTokensPerHour,
 	"max-upload":         setMaxUpload,
 	"leak-keys":          text(func(c *Config) *string { return &c.LeakKeys }, keyList),
 	"breach-list":        text(func(c *Config) *string { return &c.BreachList }, notEmpty),
@@ -203,6 +204,16 @@ func setMaxTokenLife(c *Config, v any) error {
 	}
 	c.MaxTokenLife = time.Duration(days) * 24 * time.Hour
 	return nil
+}
+
+// setTokensPerHour takes a number of tokens, 0 for no bound.
+func setTokensPerHour(c *Config, v any) error {
+	n, err := asInt(v)
+	if err == nil && (n < 0 || n > 10_000) {
+		err = fmt.Errorf("is a number from 0, which is no bound, to 10000, not %d", n)
+	}
+	c.TokensPerHour = int(n)
+	return err
 }
 
 // setRecoveryWait takes hours or days, "72h" or "7d".
