@@ -24,6 +24,7 @@ const patience = 30 * time.Second
 type server struct {
 	t    *testing.T
 	url  string // http://localhost:PORT
+	web  *http.Client
 	data string
 	args []string
 	cmd  *exec.Cmd
@@ -53,7 +54,13 @@ func (o *output) String() string {
 func startServer(t *testing.T, settings string) *server {
 	t.Helper()
 	port := freePort(t)
-	s := &server{t: t, url: fmt.Sprintf("http://localhost:%d", port), data: filepath.Join(t.TempDir(), "data")}
+	return launch(t, http.DefaultClient, port, fmt.Sprintf("http://localhost:%d", port), settings)
+}
+
+// launch starts rind on a port, to be asked by a client.
+func launch(t *testing.T, client *http.Client, port int, url, settings string) *server {
+	t.Helper()
+	s := &server{t: t, url: url, web: client, data: filepath.Join(t.TempDir(), "data")}
 	file := filepath.Join(t.TempDir(), "rind.toml")
 	text := fmt.Sprintf("listen = \"127.0.0.1:%d\"\npublic-url = %q\ndata = %q\nlog-level = \"debug\"\n%s", port, s.url, s.data, settings)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -86,7 +93,7 @@ func (s *server) start() {
 	}
 	go func() { s.done <- s.cmd.Wait() }()
 	eventually(s.t, "rind answers", func() error {
-		resp, err := http.Get(s.url + "/healthz")
+		resp, err := s.web.Get(s.url + "/healthz")
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, s.out)
 		}
