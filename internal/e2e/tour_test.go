@@ -34,6 +34,7 @@ type tour struct {
 	mails   *mailtest.Server
 	vault   *vault
 	scanner *ecdsa.PrivateKey // reports leaks
+	logs    []byte            // of runs before the last
 	opened  map[string]bool   // links that were mailed and read
 	routes  routes
 	forms   map[string]bool // where forms are sent to that were seen
@@ -50,7 +51,7 @@ const (
 
 // linkPages are the pages of one-time links. They hold the secret of their link, and a
 // cookie does on the way there.
-var linkPages = []string{"/setup", "/invitation", "/verify-email", "/reset-password", "/confirm-device", "/confirm-email", "/project-invitation"}
+var linkPages = []string{"/setup", "/invitation", "/verify-email", "/reset-password", "/confirm-device", "/recover", "/confirm-email", "/project-invitation"}
 
 // TestTour does all that people do, visits every page as everybody, and then looks for
 // each secret of the run in every place that outlives it.
@@ -165,7 +166,7 @@ func (tr *tour) look(g *guest, a answer) {
 // search looks for each secret in the log, the mails and all files.
 func (tr *tour) search() {
 	tr.t.Helper()
-	places := map[string][]byte{"the output of the server": []byte(tr.server.out.String())}
+	places := map[string][]byte{"the output of the server": append(tr.logs, tr.server.out.String()...)}
 	for i, m := range tr.mails.Messages() {
 		places[fmt.Sprintf("mail %d, %q to %s", i, m.Subject, strings.Join(m.To, " "))] = fmt.Appendf(nil, "%s\n%v\n%s\n%s", m.Subject, m.Header, m.Text, m.HTML)
 	}

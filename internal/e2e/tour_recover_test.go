@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/kv/boltkv"
+)
+
+// recover has an administrator recover an account: it is stopped by both, and at last
+// goes through.
+func (tr *tour) recover(ada, late *guest) {
+	tr.t.Helper()
+	page := ""
+	for _, e := range tags(ada.get("/admin/people").is(200, "").body) {
+		if h := e.attrs["href"]; strings.HasSuffix(h, "/freeze") && strings.Contains(ada.get(h).body, "late") {
+			page = strings.TrimSuffix(h, "/freeze") + "/recovery"
+			break
+		}
+	}
+	start := func() {
+		a := ada.fill(page, page, "vouched", "yes").is(303, page)
+		ada.get(a.path).is(200, "")
+	}
+	start()
+	late.get("/account").is(200, "")
+	late.fill("/account", "/account/recovery/cancel").is(303, "/account")
+	start()
+	ada.fill(page, page+"/cancel").is(303, page)
+	start()
+	tr.daysPass(4)
+	late.newBrowserFor("198.51.100.44")
+	late.mailed(late.address(), "/recover")
+	late.fill("/login", "/login", "login", "late", "password", password).is(303, "/recover")
+	late.fill("/recover", "/recover/resend").is(303, "/recover")
+	late.follow(late.mailed(late.address(), "/recover")).is(200, "")
+	late.fill("/recover", "/recover").is(303, "/account/factors")
+	late.addApp()
+	late.saveCodes()
+}
+
+// daysPass lets recoveries grow older than they are: the server's clock can't be
+// moved, its store can.
+func (tr *tour) daysPass(days int) {
+	tr.t.Helper()
+	tr.server.stop()
+	tr.logs = append(tr.logs, tr.server.out.String()...)
+	store, err := boltkv.Open(filepath.Join(tr.server.data, "rind.db"), boltkv.Options{})
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	moved := 0
+	err = store.Update(context.Background(), func(tx kv.Tx) error {
+		pairs, err := tx.Scan([]byte("authn/account-recovery/"), nil, 0, false)
+		for _, p := range pairs {
+			record := map[string]any{}
+			if err := json.Unmarshal(p.Value, &record); err != nil {
+				return err
+			}
+			for _, field := range []string{"started", "ends"} {
+				at, err := time.Parse(time.RFC3339Nano, record[field].(string))
+				if err != nil {
+					return err
+				}
+				record[field] = at.AddDate(0, 0, -days)
+			}
+			if err := kv.PutJSON(tx, string(p.Key), record); err != nil {
+				return err
+			}
+			moved++
+		}
+		return err
+	})
+	if err != nil || moved == 0 {
+		tr.t.Fatalf("%d recoveries were moved: %v", moved, err)
+	}
+	if err := store.Close(); err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.server.start()
+}
