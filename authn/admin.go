@@ -41,11 +41,11 @@ func (s *Service) Users(ctx context.Context, by Session, after string, limit int
 // of it in the same transaction, so its tokens stop working too. by is an administrator
 // with a fresh factor. The last administrator who can sign in stays: last_administrator.
 func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
-	kind, row := EventFrozen, rowFrozen
+	row := rowFrozen
 	if !frozen {
-		kind, row = EventUnfrozen, rowUnfrozen
+		row = rowUnfrozen
 	}
-	u, changed, err := s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, who audit.Actor) (bool, error) {
+	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, who audit.Actor) (bool, error) {
 		if u.Frozen == frozen {
 			return false, nil
 		}
@@ -58,10 +58,6 @@ func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID st
 		}
 		return true, s.users.RecordUser(tx, u.ID, u.Username, frozen)
 	})
-	if changed {
-		s.tell(ctx, u, o, kind, nil)
-	}
-	return err
 }
 
 // SetAdmin makes an account an administrator's, or an ordinary one. The rules
@@ -71,7 +67,7 @@ func (s *Service) SetAdmin(ctx context.Context, by Session, o Origin, userID str
 	if !admin {
 		row = rowAdminRevoked
 	}
-	_, _, err := s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, who audit.Actor) (bool, error) {
+	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, who audit.Actor) (bool, error) {
 		if u.Admin == admin {
 			return false, nil
 		}
@@ -85,28 +81,27 @@ func (s *Service) SetAdmin(ctx context.Context, by Session, o Origin, userID str
 		u.Admin = false
 		return true, tx.Delete([]byte(adminKey(u.ID)))
 	})
-	return err
 }
 
 // administer runs one change of an account by an administrator, with its row;
 // a change that changes nothing leaves no row.
-func (s *Service) administer(ctx context.Context, by Session, o Origin, userID, row string, change func(kv.Tx, *userRecord, audit.Actor) (bool, error)) (u userRecord, changed bool, err error) {
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		changed = false
+func (s *Service) administer(ctx context.Context, by Session, o Origin, userID, row string, change func(kv.Tx, *userRecord, audit.Actor) (changed bool, err error)) error {
+	return s.store.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)
 		if err != nil {
 			return err
 		}
-		if u, err = loadUser(tx, userID); err != nil {
+		u, err := loadUser(tx, userID)
+		if err != nil {
 			return err
 		}
 		who := o.actor(admin, by.Factor)
-		if changed, err = change(tx, &u, who); err != nil || !changed {
+		changed, err := change(tx, &u, who)
+		if err != nil || !changed {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: row, Actor: who})
 	})
-	return u, changed && err == nil, err
 }
 
 // retire takes an administrator out of office: somebody else must be able to

@@ -24,7 +24,8 @@ type Config struct {
 	Store    kv.Store     // holds everything; shared with the issuer
 	Sealer   *seal.Sealer // the keys of this package are derived from it
 	Users    UserRecorder // hears of each account in the account's own transaction
-	Notifier Notifier     // sends mail
+	Notifier Notifier     // sends mails with links
+	Notices  Outbox       // takes what owners of accounts hear of, in the transaction of it
 
 	// PublicURL is scheme, host and port that people use. Security keys and passkeys
 	// belong to its host and work at its origin; where it is nil, or no browser would
@@ -85,6 +86,7 @@ type Service struct {
 	sealer    *seal.Sealer // of this package's records
 	users     UserRecorder
 	notifier  Notifier
+	notices   Outbox
 	open      bool
 	issuer    string
 	passwords *passwords
@@ -105,14 +107,14 @@ type Service struct {
 // New makes a Service. It hashes one password, to have something to compare
 // with where there is no account.
 func New(cfg Config) (*Service, error) {
-	if cfg.Store == nil || cfg.Sealer == nil || cfg.Users == nil || cfg.Notifier == nil {
-		return nil, errors.New("authn: a Config needs Store, Sealer, Users and Notifier")
+	if cfg.Store == nil || cfg.Sealer == nil || cfg.Users == nil || cfg.Notifier == nil || cfg.Notices == nil {
+		return nil, errors.New("authn: a Config needs Store, Sealer, Users, Notifier and Notices")
 	}
 	if strings.Contains(cfg.IssuerName, ":") {
 		return nil, errors.New("authn: the issuer name may not contain ':' (it separates issuer and account in an otpauth URL)")
 	}
 	s := &Service{
-		store: cfg.Store, users: cfg.Users, notifier: cfg.Notifier,
+		store: cfg.Store, users: cfg.Users, notifier: cfg.Notifier, notices: cfg.Notices,
 		open: cfg.OpenRegistration, issuer: cfg.IssuerName, now: cfg.Clock, log: cfg.Logger,
 		breaches: cfg.Breaches, confirmDevices: cfg.ConfirmDevices, recoveryWait: cmp.Or(cfg.RecoveryWait, RecoveryWait),
 	}

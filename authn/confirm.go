@@ -83,11 +83,10 @@ func (s *Service) mailDevice(ctx context.Context, u userRecord, o Origin, link *
 // takes that very Session on; any other leaves the link as it is, with the problem
 // device_elsewhere. Beside that its problems are those of links.
 func (s *Service) ConfirmDevice(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
-	next, stopped := x, false
-	var u userRecord
+	next := x
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
-		rec, owner, err := s.findDeviceLink(tx, x, link)
-		if u = owner; err != nil {
+		rec, u, err := s.findDeviceLink(tx, x, link)
+		if err != nil {
 			return err
 		}
 		if _, err := s.burnLink(tx, PurposeDevice, link); err != nil {
@@ -100,7 +99,7 @@ func (s *Service) ConfirmDevice(ctx context.Context, x Session, o Origin, link S
 		if next.Stage = StageEnrolling; u.RecoveryConfirmed {
 			next.Stage = StageSignedIn
 		}
-		if stopped, err = s.proven(tx, &u, next, o); err != nil {
+		if err := s.proven(tx, &u, next, o); err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: rowDeviceConfirmed, Actor: o.actor(u, x.Factor)})
@@ -108,7 +107,6 @@ func (s *Service) ConfirmDevice(ctx context.Context, x Session, o Origin, link S
 	if err != nil {
 		return Session{}, err
 	}
-	s.tellStopped(ctx, u, o, stopped)
 	return next, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 // DeviceCookie is the name of the cookie by which a browser is known again. See
@@ -107,11 +108,9 @@ func loadDevices(r kv.Reader, userID string) (keys []string, devices []deviceRec
 // is told by mail where the browser was not known and others are.
 func (s *Service) NoteDevice(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
 	token, id := Secret(rand.Text()), uuid.Must(uuid.NewV7()).String()
-	var u userRecord
-	var news bool
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
-		var err error
-		if u, err = s.signedIn(tx, x); err != nil {
+		u, err := s.signedIn(tx, x)
+		if err != nil {
 			return err
 		}
 		if x.FactorAt.IsZero() || x.Factor == FactorRemembered || remember && !x.FactorFresh(s.now()) {
@@ -125,7 +124,11 @@ func (s *Service) NoteDevice(ctx context.Context, x Session, o Origin, remember 
 		if err != nil {
 			return err
 		}
-		news = old.ID == "" && others
+		if old.ID == "" && others {
+			if err := s.notify(tx, u, o.actor(u, x.Factor), notices.NewDevice, nil); err != nil {
+				return err
+			}
+		}
 		d := deviceRecord{ID: id, Since: old.Since, Generation: u.Generation, Expires: s.now().Add(DeviceLife).UTC()}
 		if d.locate(o, s.now()); old.ID == "" {
 			d.Since = d.Seen
@@ -139,9 +142,6 @@ func (s *Service) NoteDevice(ctx context.Context, x Session, o Origin, remember 
 	})
 	if err != nil {
 		return "", err
-	}
-	if news {
-		s.tell(ctx, u, o, EventNewDevice, nil)
 	}
 	return token, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/seal"
 )
@@ -58,7 +59,7 @@ func newEnv(t testing.TB, change ...func(*Config)) *env {
 		clock: time.Date(2026, 11, 22, 9, 0, 5, 0, time.UTC),
 	}
 	e.cfg = Config{
-		Sealer: sealer, Users: e.users, Notifier: e.mails, IssuerName: "rind test",
+		Sealer: sealer, Users: e.users, Notifier: e.mails, Notices: e.mails, IssuerName: "rind test",
 		PasswordParams: &cheap, Clock: e.now,
 	}
 	for _, c := range change {
@@ -119,6 +120,8 @@ type sentMail struct {
 	kind string
 	link Secret
 	args map[string]string
+
+	notice notices.Notice // if it is one
 }
 
 func (m *mailbox) add(s sentMail) error {
@@ -152,6 +155,14 @@ func (m *mailbox) ConfirmDevice(_ context.Context, to Recipient, link Secret, _ 
 
 func (m *mailbox) AccountLink(_ context.Context, to Recipient, p Purpose, link Secret, _ time.Time, _ Event) error {
 	return m.add(sentMail{to: to, kind: string(p), link: link})
+}
+
+// Put is Outbox: what is told counts as a mail when its change is made.
+func (m *mailbox) Put(tx kv.Tx, n notices.Notice) error {
+	tx.OnCommit(func() {
+		_ = m.add(sentMail{to: Recipient{n.User, n.Username, n.Email}, kind: string(n.Kind), args: n.Args, notice: n})
+	})
+	return nil
 }
 
 func (m *mailbox) AccountEvent(_ context.Context, to Recipient, e Event) error {

@@ -48,7 +48,6 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	var u userRecord
 	var refused *refusal
 	var ask *deviceLink
-	var stopped bool
 	next := x
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
 		if u, err = s.member(r, x); err == nil {
@@ -91,19 +90,18 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		if err := giveBack(tx); err != nil {
 			return err
 		}
-		if stopped, err = s.proven(tx, &u, next, o); err != nil {
+		if err := s.proven(tx, &u, next, o); err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: done.row, Actor: o.actor(u, next.Factor), Detail: done.detail})
 	})
 	if err == nil && refused != nil {
-		err = s.sayRefusal(ctx, o, u, refused)
+		err = refused.problems
 	}
 	if err != nil {
 		return Session{}, u, err
 	}
 	s.mailDevice(ctx, u, o, ask)
-	s.tellStopped(ctx, u, o, stopped)
 	return next, u, nil
 }
 
@@ -120,21 +118,16 @@ func asRefusal(err error, f Factor) *refusal {
 	return refuse("code", problem.New("code", CodeRecoveryWrong))
 }
 
-// recordRefusal writes the row of a refusal.
+// recordRefusal writes the row of a refusal. The owner of a key that there may be two
+// of hears of it.
 func (s *Service) recordRefusal(tx kv.Tx, u userRecord, r *refusal, row audit.Event) error {
 	if r.cloned != "" {
 		row.Kind, row.Detail = rowKeyCloned, map[string]string{"key": r.cloned}
 	}
-	return s.record(tx, u.ID, row)
-}
-
-// sayRefusal returns a refusal's problems once its row is written, and mails the
-// owner of a key that there may be two of.
-func (s *Service) sayRefusal(ctx context.Context, o Origin, u userRecord, r *refusal) error {
-	if r.cloned != "" {
-		s.tell(ctx, u, o, EventKeyCloned, map[string]string{"key": r.cloned})
+	if err := s.tellOf(tx, u, row); err != nil {
+		return err
 	}
-	return r.problems
+	return s.record(tx, u.ID, row)
 }
 
 // cleanCode takes out of a typed code what people put in to read it better: white

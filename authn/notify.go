@@ -76,7 +76,6 @@ type Event struct {
 	Time   time.Time         // UTC
 	Origin Origin            // of the request that did it
 	Args   map[string]string // what the mail mentions beside that; never a secret
-	Until  time.Time         // when what it tells of takes effect; zero: at once
 }
 
 // Origin says where a request came from. The caller decides which proxies it
@@ -140,16 +139,4 @@ func (s *Service) mail(ctx context.Context, what string, send func(context.Conte
 	}
 	s.log.ErrorContext(ctx, "authn: a mail was not sent", "mail", what, "error", err)
 	return fmt.Errorf("%w: %s: %w", ErrMail, what, err)
-}
-
-// tell sends an Event to a verified address; a failure is only logged, because
-// the change stands.
-func (s *Service) tell(ctx context.Context, u userRecord, o Origin, kind string, args map[string]string) {
-	if !u.EmailVerified {
-		return
-	}
-	e := Event{Kind: kind, Time: s.now().UTC(), Origin: o, Args: args}
-	_ = s.mail(ctx, kind, func(ctx context.Context) error { // logged by mail
-		return s.notifier.AccountEvent(ctx, u.recipient(), e)
-	})
 }

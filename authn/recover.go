@@ -7,6 +7,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -86,8 +87,7 @@ func (s *Service) RecoveryTime(u User) time.Duration {
 // recovery_vouch (the password was set by mail, and vouched is false).
 func (s *Service) StartRecovery(ctx context.Context, by Session, o Origin, userID string, vouched bool) (Recovery, error) {
 	var c recoveryCase
-	var others []userRecord
-	u, started, err := s.administer(ctx, by, o, userID, rowRecoveryStarted, func(tx kv.Tx, u *userRecord, who audit.Actor) (_ bool, err error) {
+	err := s.administer(ctx, by, o, userID, rowRecoveryStarted, func(tx kv.Tx, u *userRecord, who audit.Actor) (_ bool, err error) {
 		if err := s.mayRecover(tx, *u, who, vouched); err != nil {
 			return false, err
 		}
@@ -97,22 +97,41 @@ func (s *Service) StartRecovery(ctx context.Context, by Session, o Origin, userI
 			Started: now, Ends: now.Add(s.RecoveryTime(u.public())),
 		}
 		c.Reminded = !c.Started.Before(c.Ends.Add(-recoveryReminder))
-		if others, err = otherAdministrators(tx, u.ID, who.UserID); err != nil {
+		if err := kv.PutJSON(tx, recoveryCasePrefix+u.ID, c); err != nil {
 			return false, err
 		}
-		if err := kv.PutJSON(tx, recoveryCasePrefix+u.ID, c); err != nil {
+		if err := s.tellStarted(tx, *u, who, c); err != nil {
 			return false, err
 		}
 		return true, s.recordFor(tx, who, rowRecoveryStartedFor, *u)
 	})
-	if err != nil || !started {
+	if err != nil {
 		return Recovery{}, err
 	}
-	s.tellUntil(ctx, u, o, EventRecoveryStarted, c)
-	for _, a := range others {
-		s.tell(ctx, a, o, EventRecoveryByOther, map[string]string{"user": u.Username, "by": c.By})
-	}
 	return c.public(), nil
+}
+
+// tellStarted tells the owner of an account, and the other administrators, that a
+// recovery was started.
+func (s *Service) tellStarted(tx kv.Tx, u userRecord, who audit.Actor, c recoveryCase) error {
+	if err := s.notify(tx, u, who, notices.RecoveryStarted, c.until()); err != nil {
+		return err
+	}
+	others, err := otherAdministrators(tx, u.ID, who.UserID)
+	if err != nil {
+		return err
+	}
+	for _, a := range others {
+		if err := s.notify(tx, a, who, notices.RecoveryByOther, map[string]string{"user": u.Username}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// until is what mails say of when a recovery takes effect.
+func (c recoveryCase) until() map[string]string {
+	return map[string]string{"until": c.Ends.UTC().Format(time.RFC3339)}
 }
 
 // mayRecover returns why a recovery of u may not start.
@@ -138,37 +157,29 @@ func (s *Service) mayRecover(r kv.Reader, u userRecord, who audit.Actor, vouched
 // CancelRecovery ends a recovery without effect; by is an administrator. ErrNotFound
 // says that none waits.
 func (s *Service) CancelRecovery(ctx context.Context, by Session, o Origin, userID string) error {
-	var u userRecord
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
+	return s.store.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, false)
 		if err != nil {
 			return err
 		}
-		if u, err = loadUser(tx, userID); err != nil {
+		u, err := loadUser(tx, userID)
+		if err != nil {
 			return err
 		}
 		return s.mustDropRecovery(tx, u, o.actor(admin, by.Factor), "administrator")
 	})
-	if err == nil {
-		s.tell(ctx, u, o, EventRecoveryCancelled, nil)
-	}
-	return err
 }
 
 // CancelOwnRecovery ends the recovery of the Session's account without effect.
 // ErrNotFound says that none waits.
 func (s *Service) CancelOwnRecovery(ctx context.Context, x Session, o Origin) error {
-	var u userRecord
-	err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
-		if u, err = s.signedIn(tx, x); err != nil {
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := s.signedIn(tx, x)
+		if err != nil {
 			return err
 		}
 		return s.mustDropRecovery(tx, u, o.actor(u, x.Factor), "owner")
 	})
-	if err == nil {
-		s.tell(ctx, u, o, EventRecoveryCancelled, nil)
-	}
-	return err
 }
 
 func (s *Service) mustDropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) error {
@@ -179,7 +190,8 @@ func (s *Service) mustDropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why 
 	return err
 }
 
-// dropRecovery ends the recovery of an account, if one waits, with its rows. why is
+// dropRecovery ends the recovery of an account, if one waits, with its rows, and
+// tells its owner. why is
 // "administrator", "owner", "sign_in", "reset" or "frozen".
 func (s *Service) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) (dropped bool, err error) {
 	c, some, err := loadRecovery(tx, u.ID)
@@ -196,6 +208,9 @@ func (s *Service) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why stri
 		if err != nil {
 			return false, err
 		}
+	}
+	if err := s.notify(tx, u, who, notices.RecoveryCancelled, nil); err != nil {
+		return false, err
 	}
 	return true, s.record(tx, u.ID, audit.Event{Kind: rowRecoveryCancelled, Actor: who, Detail: map[string]string{"why": why}})
 }
@@ -253,12 +268,4 @@ func otherAdministrators(r kv.Reader, except ...string) (out []userRecord, err e
 		}
 	}
 	return out, nil
-}
-
-// tellUntil is tell with the end of a recovery.
-func (s *Service) tellUntil(ctx context.Context, u userRecord, o Origin, kind string, c recoveryCase) {
-	e := Event{Kind: kind, Time: s.now().UTC(), Origin: o, Until: c.Ends}
-	_ = s.mail(ctx, kind, func(ctx context.Context) error { // logged by mail
-		return s.notifier.AccountEvent(ctx, u.recipient(), e)
-	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -41,15 +42,14 @@ func (s *Service) RunRecoveries(ctx context.Context) error {
 // runRecovery does what is due for one account.
 func (s *Service) runRecovery(ctx context.Context, userID string) error {
 	var done *recovered
-	var remind *recoveryCase
-	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
-		done, remind = nil, nil
+		done = nil
 		c, some, err := loadRecovery(tx, userID)
 		if err != nil || !some {
 			return err
 		}
-		if u, err = loadUser(tx, userID); err != nil {
+		u, err := loadUser(tx, userID)
+		if err != nil {
 			return err
 		}
 		if done, err = s.settleRecovery(tx, &u); err != nil || done != nil {
@@ -58,17 +58,17 @@ func (s *Service) runRecovery(ctx context.Context, userID string) error {
 		if c.Reminded || u.Frozen || s.now().Before(c.Ends.Add(-recoveryReminder)) {
 			return nil
 		}
-		c.Reminded, remind = true, &c
+		c.Reminded = true
 		if err := kv.PutJSON(tx, recoveryCasePrefix+userID, c); err != nil {
+			return err
+		}
+		if err := s.notify(tx, u, audit.Actor{}, notices.RecoveryReminder, c.until()); err != nil {
 			return err
 		}
 		return s.record(tx, userID, audit.Event{Kind: rowRecoveryReminded})
 	})
 	if err != nil {
 		return err
-	}
-	if remind != nil {
-		s.tellUntil(ctx, u, Origin{}, EventRecoveryReminder, *remind)
 	}
 	s.mailRecovered(ctx, done)
 	return nil
@@ -248,9 +248,9 @@ func (s *Service) recovering(r kv.Reader, x Session) (userRecord, error) {
 // proven notes that the owner of u, or who is taken for them, gave a second factor in the
 // Session x, if it is no longer half: the password has more behind it than a mailbox,
 // and a recovery that waits ends. It changes u, which the caller saves.
-func (s *Service) proven(tx kv.Tx, u *userRecord, x Session, o Origin) (stopped bool, err error) {
+func (s *Service) proven(tx kv.Tx, u *userRecord, x Session, o Origin) error {
 	if x.half() {
-		return false, nil
+		return nil
 	}
 	u.PasswordMailed = false
 	return s.stopRecovery(tx, *u, o, x.Factor)
@@ -260,17 +260,10 @@ func (s *Service) proven(tx kv.Tx, u *userRecord, x Session, o Origin) (stopped 
 // that was recovered has to have used the link (UseRecoveryLink).
 func (u userRecord) mayEnrol(x Session) bool { return !u.Recovered || u.RecoveryBy == x.ID }
 
-// stopRecovery ends a recovery of u because of a complete sign-in, and tells whether
-// there was one.
-func (s *Service) stopRecovery(tx kv.Tx, u userRecord, o Origin, f Factor) (bool, error) {
-	return s.dropRecovery(tx, u, o.actor(u, f), "sign_in")
-}
-
-// tellStopped tells the owner of an account that a sign-in ended its recovery.
-func (s *Service) tellStopped(ctx context.Context, u userRecord, o Origin, stopped bool) {
-	if stopped {
-		s.tell(ctx, u, o, EventRecoveryCancelled, nil)
-	}
+// stopRecovery ends a recovery of u, if one waits, because of a complete sign-in.
+func (s *Service) stopRecovery(tx kv.Tx, u userRecord, o Origin, f Factor) error {
+	_, err := s.dropRecovery(tx, u, o.actor(u, f), "sign_in")
+	return err
 }
 
 var errNoWait = errors.New("authn: a recovery waits at least 24 hours")

@@ -379,14 +379,16 @@ func TestRecoveryAndMailbox(t *testing.T) {
 	if err != nil || !started.Vouched || started.Ends.Sub(started.Started) != 2*RecoveryWait {
 		t.Fatalf("%+v %v", started, err)
 	}
-	if m := e.mails.last(t, EventRecoveryByOther); m.to.UserID != second.UserID || m.args["user"] != "bob" || m.args["by"] != "root" {
+	if m := e.mails.last(t, EventRecoveryByOther); m.to.UserID != second.UserID || m.args["user"] != "bob" || m.notice.By != "root" {
 		t.Errorf("mail %+v", m)
 	}
 	reset()
 	if row := e.kinds(bob.UserID); row[rowRecoveryCancelled] != 1 {
 		t.Errorf("rows %v", row)
 	}
-	e.mails.last(t, EventRecoveryCancelled)
+	if e.mails.of(EventRecoveryCancelled) != 1 {
+		t.Error("bob is not told that the recovery ended")
+	}
 	e.refresh(root)
 	if _, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)

@@ -85,7 +85,6 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) 
 	if err != nil {
 		return nil, Session{}, err
 	}
-	s.tell(ctx, u, o, EventRecoveryCodesCreated, nil)
 	x.Stage, x.Generation = StageEnrolling, u.Generation
 	return codes, x, nil
 }
@@ -125,7 +124,7 @@ func (s *Service) hasRecoveryCodes(ctx context.Context, x Session) error {
 // one also shows that they were saved. Beyond Session and throttling its problems are
 // recovery_format and recovery_wrong.
 func (s *Service) UseRecoveryCode(ctx context.Context, x Session, o Origin, code string) (Session, error) {
-	next, u, err := s.withRecoveryCode(ctx, x, o, code, func(tx kv.Tx, u *userRecord, rec recoveryRecord, at int) (accepted, error) {
+	next, _, err := s.withRecoveryCode(ctx, x, o, code, func(tx kv.Tx, u *userRecord, rec recoveryRecord, at int) (accepted, error) {
 		rec.Hashes = slices.Delete(rec.Hashes, at, at+1)
 		u.RecoveryLeft, u.RecoveryConfirmed = len(rec.Hashes), true
 		used := accepted{row: rowRecoveryUsed, detail: map[string]string{"left": strconv.Itoa(u.RecoveryLeft)}}
@@ -134,7 +133,6 @@ func (s *Service) UseRecoveryCode(ctx context.Context, x Session, o Origin, code
 	if err != nil {
 		return Session{}, err
 	}
-	s.tell(ctx, u, o, EventRecoveryCodeUsed, map[string]string{"left": strconv.Itoa(u.RecoveryLeft)})
 	return next, nil
 }
 

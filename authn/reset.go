@@ -98,8 +98,7 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 	if err != nil {
 		return err
 	}
-	stopped := false
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+	return s.store.Update(ctx, func(tx kv.Tx) error {
 		if u, err = s.findReset(tx, link); err != nil {
 			return err
 		}
@@ -108,7 +107,7 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 		}
 		u.Generation++
 		u.PasswordMailed, u.RecoveryBy = true, ""
-		if stopped, err = s.dropRecovery(tx, u, o.actor(userRecord{}, FactorNone), "reset"); err != nil {
+		if _, err := s.dropRecovery(tx, u, o.actor(userRecord{}, FactorNone), "reset"); err != nil {
 			return err
 		}
 		if err := voidLinks(tx, u.ID); err != nil {
@@ -119,12 +118,6 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: rowPasswordReset, Actor: o.actor(userRecord{}, FactorNone)})
 	})
-	if err != nil {
-		return err
-	}
-	s.tell(ctx, u, o, EventPasswordReset, nil)
-	s.tellStopped(ctx, u, o, stopped)
-	return nil
 }
 
 // resettable is findReset in a transaction of its own.

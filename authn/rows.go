@@ -49,9 +49,10 @@ const (
 	rowRecoveryCancelledFor = "account.recovery_cancelled_for" // user, why
 	rowRecoveryEndedFor     = "account.recovery_ended_for"     // user
 
-	rowFrozen       = "account.frozen"
-	rowUnfrozen     = "account.unfrozen"
-	rowAdminGranted = "account.admin_granted"
-	rowAdminRevoked = "account.admin_revoked"
-	rowSignedOut    = "account.signed_out"
+	rowNotifications = "account.notifications_changed" // off, on: kinds of mails, "a, b"
+	rowFrozen        = "account.frozen"
+	rowUnfrozen      = "account.unfrozen"
+	rowAdminGranted  = "account.admin_granted"
+	rowAdminRevoked  = "account.admin_revoked"
+	rowSignedOut     = "account.signed_out"
 )

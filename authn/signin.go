@@ -49,13 +49,10 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 // admit makes the Session behind a password that was right for u, as it was read. A
 // recovery that is due comes to its end first.
 func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) (x Session, err error) {
-	var now userRecord
 	var done *recovered
-	var stopped bool
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		var err error
-		stopped = false
-		if now, err = loadUser(tx, u.ID); err != nil {
+		now, err := loadUser(tx, u.ID)
+		if err != nil {
 			return err
 		}
 		if now.Frozen || now.Generation != u.Generation {
@@ -68,7 +65,7 @@ func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed str
 			return err
 		}
 		if x.SignedIn() {
-			if stopped, err = s.stopRecovery(tx, now, o, x.Factor); err != nil {
+			if err := s.stopRecovery(tx, now, o, x.Factor); err != nil {
 				return err
 			}
 		}
@@ -81,7 +78,6 @@ func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed str
 		return Session{}, err
 	}
 	s.mailRecovered(ctx, done)
-	s.tellStopped(ctx, now, o, stopped)
 	return x, nil
 }
 
@@ -203,7 +199,6 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 	if err != nil {
 		return Session{}, err
 	}
-	s.tell(ctx, u, o, EventPasswordChanged, nil)
 	x.Generation = u.Generation
 	return x, nil
 }

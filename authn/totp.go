@@ -198,7 +198,6 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, o Origin, code str
 		return Session{}, problem.New("code", CodeTOTPFormat)
 	}
 	var u userRecord
-	kind := EventTOTPAdded
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
 		if u, err = s.mayAddTOTP(tx, x); err != nil {
@@ -209,8 +208,8 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, o Origin, code str
 			return err
 		}
 		row := audit.Event{Kind: rowTOTPAdded, Actor: o.actor(u, FactorTOTP)}
-		if kind = EventTOTPAdded; u.HasTOTP {
-			kind, row.Kind = EventTOTPReplaced, rowTOTPReplaced
+		if u.HasTOTP {
+			row.Kind = rowTOTPReplaced
 		}
 		u.HasTOTP = true
 		u.Recovered, u.RecoveryBy = false, ""
@@ -226,7 +225,6 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, o Origin, code str
 	if err != nil {
 		return Session{}, err
 	}
-	s.tell(ctx, u, o, kind, nil)
 	return s.withFactor(x, u, FactorTOTP), nil
 }
 

@@ -137,9 +137,12 @@ func lookup(r kv.Reader, key string) (string, error) {
 	return string(id), err
 }
 
-// saveUser writes an account and its row of the trail.
+// saveUser writes an account, its row of the trail, and what its owner hears of that.
 func (s *Service) saveUser(tx kv.Tx, u userRecord, e audit.Event) error {
 	if err := kv.PutJSON(tx, userKey(u.ID), u); err != nil {
+		return err
+	}
+	if err := s.tellOf(tx, u, e); err != nil {
 		return err
 	}
 	return s.record(tx, u.ID, e)

@@ -111,7 +111,6 @@ func (s *Service) AddKey(ctx context.Context, x Session, o Origin, response []by
 	if err = errors.Join(err, refused); err != nil {
 		return Session{}, err
 	}
-	s.tell(ctx, u, o, EventKeyAdded, map[string]string{"key": added.Name})
 	return s.withFactor(x, u, FactorWebAuthn), nil
 }
 

@@ -43,7 +43,7 @@ func (s *Service) RenameKey(ctx context.Context, x Session, o Origin, id, name s
 // keys may be used and this is the last.
 func (s *Service) RemoveKey(ctx context.Context, x Session, o Origin, id string) (Session, error) {
 	var k keyRecord
-	return s.changeFactors(ctx, x, o, EventKeyRemoved, func(tx kv.Tx, u *userRecord) (row string, detail map[string]string, err error) {
+	return s.changeFactors(ctx, x, o, func(tx kv.Tx, u *userRecord) (row string, detail map[string]string, err error) {
 		if k, err = s.loadKey(tx, u.ID, id); err != nil {
 			return "", nil, err
 		}
@@ -64,7 +64,7 @@ func (s *Service) RemoveKey(ctx context.Context, x Session, o Origin, id string)
 // RemoveTOTP takes the authenticator away, as RemoveKey does a key. ErrNotFound
 // says that there is none.
 func (s *Service) RemoveTOTP(ctx context.Context, x Session, o Origin) (Session, error) {
-	return s.changeFactors(ctx, x, o, EventTOTPRemoved, func(tx kv.Tx, u *userRecord) (string, map[string]string, error) {
+	return s.changeFactors(ctx, x, o, func(tx kv.Tx, u *userRecord) (string, map[string]string, error) {
 		switch {
 		case !u.HasTOTP:
 			return "", nil, ErrNotFound
@@ -81,11 +81,11 @@ func (s *Service) RemoveTOTP(ctx context.Context, x Session, o Origin) (Session,
 // way around a lost key. It ends all other sessions, asks for a fresh factor, and
 // for at least one key: key_missing.
 func (s *Service) SetKeysOnly(ctx context.Context, x Session, o Origin, only bool) (Session, error) {
-	event, row := EventKeysOnly, rowKeysOnly
+	row := rowKeysOnly
 	if !only {
-		event, row = EventKeysOnlyOff, rowKeysOnlyOff
+		row = rowKeysOnlyOff
 	}
-	return s.changeFactors(ctx, x, o, event, func(_ kv.Tx, u *userRecord) (string, map[string]string, error) {
+	return s.changeFactors(ctx, x, o, func(_ kv.Tx, u *userRecord) (string, map[string]string, error) {
 		switch {
 		case only && u.Keys == 0:
 			return "", nil, problem.New("", CodeKeyMissing)
@@ -98,21 +98,18 @@ func (s *Service) SetKeysOnly(ctx context.Context, x Session, o Origin, only boo
 }
 
 // changeFactors runs one change of an account's factors by its owner, with its
-// row and a mail; the row's details are the mail's arguments. A change without a row
-// changed nothing.
-func (s *Service) changeFactors(ctx context.Context, x Session, o Origin, event string, change func(kv.Tx, *userRecord) (row string, detail map[string]string, err error)) (Session, error) {
+// row. A change without a row changed nothing.
+func (s *Service) changeFactors(ctx context.Context, x Session, o Origin, change func(kv.Tx, *userRecord) (row string, detail map[string]string, err error)) (Session, error) {
 	var u userRecord
-	var row string
-	var detail map[string]string
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
-		var err error
+	err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
 		if u, err = s.signedIn(tx, x); err != nil {
 			return err
 		}
 		if !x.FactorFresh(s.now()) {
 			return ErrFactorStale
 		}
-		if row, detail, err = change(tx, &u); err != nil || row == "" {
+		row, detail, err := change(tx, &u)
+		if err != nil || row == "" {
 			return err
 		}
 		u.Generation++
@@ -120,9 +117,6 @@ func (s *Service) changeFactors(ctx context.Context, x Session, o Origin, event 
 	})
 	if err != nil {
 		return Session{}, err
-	}
-	if row != "" {
-		s.tell(ctx, u, o, event, detail)
 	}
 	x.Generation = u.Generation
 	return x, nil

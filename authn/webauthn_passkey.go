@@ -59,14 +59,10 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 		return Session{}, err
 	}
 	var x Session
-	var u userRecord
 	var refused *refusal
-	var stopped bool
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		var err error
-		var k keyRecord
 		refused = nil
-		u, k, err = s.finishPasskey(tx, handle, response)
+		u, k, err := s.finishPasskey(tx, handle, response)
 		if errors.As(err, &refused) {
 			row := audit.Event{Kind: rowSignInFailed, Actor: o.actor(userRecord{}, FactorNone), Detail: map[string]string{"why": "passkey"}}
 			return s.recordRefusal(tx, u, refused, row)
@@ -78,7 +74,7 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 			return err
 		}
 		x = s.withFactor(s.begin(u), u, FactorWebAuthn)
-		if stopped, err = s.stopRecovery(tx, u, o, FactorWebAuthn); err != nil {
+		if err := s.stopRecovery(tx, u, o, FactorWebAuthn); err != nil {
 			return err
 		}
 		return s.record(tx, u.ID, audit.Event{
@@ -89,9 +85,8 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 		return Session{}, err
 	}
 	if refused != nil {
-		return Session{}, s.sayRefusal(ctx, o, u, refused)
+		return Session{}, refused.problems
 	}
-	s.tellStopped(ctx, u, o, stopped)
 	return x, nil
 }
 

@@ -47,6 +47,7 @@ func sources(t testing.TB) map[string]string {
 var fromCode = regexp.MustCompile(`^(` +
 	`problem\..*|notice\..*|audit\..*|` + // codes and kinds: TestWordsOfOtherRooms
 	`time\.month\.([1-9]|1[0-2])|time\.(in|ago)\.(minutes|hours|days|months|years)|` +
+	`mails\.[a-z_]+(\.text)?|notifications\.group\.[a-z]+|` + // kinds of notices: TestWordsOfOtherRooms
 	`error\.(400|403|404|405|413|429|500|503)\.title)$`)
 
 // keyFunctions take a key as their first argument.

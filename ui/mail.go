@@ -1,16 +1,9 @@
 package ui
 
-import (
-	"fmt"
-	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
-)
-
 // Kinds of mail and the arguments that each mentions. All take username. Mails
-// about an event also take time (time.Time), ip and browser (what Browser
-// says).
+// about an event also take what is known of it: time (time.Time), by (who did it,
+// where that is somebody else), ip, browser (what Browser says) and reason. Those
+// that can be switched off take settings, the address of the page for that.
 const (
 	MailVerifyEmail          = "verify_email" // link, expires (time.Time)
 	MailInvitation           = "invitation"   // inviter, link, expires (time.Time)
@@ -34,16 +27,26 @@ const (
 	MailRecoveryCancelled    = "recovery_cancelled" // link
 	MailRecoveryByOther      = "recovery_by_other"  // user, by
 	MailRecovery             = "recovery"           // link, expires (time.Time)
+	MailEmailChanged         = "email_changed"      // to
+	MailAdminGranted         = "admin_granted"
+	MailAdminRevoked         = "admin_revoked"
 	MailFrozen               = "frozen"
 	MailUnfrozen             = "unfrozen"
 	MailAddressInUse         = "address_in_use"
-	MailTokenMinted          = "token_minted"      // label, scope (what Scope says)
-	MailTokenRevoked         = "token_revoked"     // label
-	MailTokenRegenerated     = "token_regenerated" // label, scope
-	MailTokenBurned          = "token_burned"      // label
-	MailTokenLeaked          = "token_leaked"      // label, url
-	MailTokensShutOut        = "tokens_shut_out"   // project
-	MailTokensLetIn          = "tokens_let_in"     // project
+	MailTokenMinted          = "token_minted"       // label, scope (what Scope says), link (its page)
+	MailTokenRegenerated     = "token_regenerated"  // as MailTokenMinted
+	MailTokenRevoked         = "token_revoked"      // label; by somebody else
+	MailTokenRevokedSelf     = "token_revoked_self" // label
+	MailTokenBurned          = "token_burned"       // label
+	MailTokenLeaked          = "token_leaked"       // label, url
+	MailTokenExpiring        = "token_expiring"     // label, scope, expires (time.Time), link
+	MailTokenUnused          = "token_unused"       // label, created (time.Time), used (time.Time; nil never), link
+	MailTokenFirstUsed       = "token_first_used"   // label, project, network, verifier (each "" for unknown), link
+	MailRoleGained           = "role_gained"        // project, role
+	MailRoleChanged          = "role_changed"       // project, role, was
+	MailRoleLost             = "role_lost"          // project, was
+	MailTokensShutOut        = "tokens_shut_out"    // project
+	MailTokensLetIn          = "tokens_let_in"      // project
 )
 
 // mailTexts are the keys of the subject, of the body, and of what to do if it
@@ -71,6 +74,9 @@ var mailTexts = map[string][3]string{
 	MailRecoveryCancelled:    {"mail.recovery_cancelled.subject", "mail.recovery_cancelled.text", "mail.recovery_cancelled.not_me"},
 	MailRecoveryByOther:      {"mail.recovery_by_other.subject", "mail.recovery_by_other.text", "mail.recovery_by_other.not_me"},
 	MailRecovery:             {"mail.recovery.subject", "mail.recovery.text", "mail.recovery.not_me"},
+	MailEmailChanged:         {"mail.email_changed.subject", "mail.email_changed.text", "mail.email_changed.not_me"},
+	MailAdminGranted:         {"mail.admin_granted.subject", "mail.admin_granted.text", "mail.admin.not_me"},
+	MailAdminRevoked:         {"mail.admin_revoked.subject", "mail.admin_revoked.text", "mail.admin.not_me"},
 	MailFrozen:               {"mail.frozen.subject", "mail.frozen.text", "mail.frozen.not_me"},
 	MailUnfrozen:             {"mail.unfrozen.subject", "mail.unfrozen.text", "mail.frozen.not_me"},
 	MailAddressInUse:         {"mail.address_in_use.subject", "mail.address_in_use.text", "mail.address_in_use.not_me"},
@@ -81,95 +87,11 @@ var mailTexts = map[string][3]string{
 	MailTokensShutOut:        {"mail.tokens_shut_out.subject", "mail.tokens_shut_out.text", "mail.tokens_shut_out.not_me"},
 	MailTokensLetIn:          {"mail.tokens_let_in.subject", "mail.tokens_let_in.text", "mail.tokens_shut_out.not_me"},
 	MailTokenLeaked:          {"mail.token_leaked.subject", "mail.token_leaked.text", "mail.token_leaked.not_me"},
-}
-
-// Mail is the subject and the plain text of a mail, in lines of at most 72
-// characters except where a word is longer. Control characters in arguments
-// become spaces, so no argument can add a line. An unknown kind is an error.
-func (r *Renderer) Mail(lang, kind string, args Args) (subject, text string, err error) {
-	c := r.language(lang).catalogue
-	subject, paragraphs, _, err := c.mail(kind, args)
-	if err != nil {
-		return "", "", err
-	}
-	for i, p := range paragraphs {
-		paragraphs[i] = fold(p)
-	}
-	paragraphs = append(paragraphs, c.must("mail.signature", nil))
-	return subject, strings.Join(paragraphs, "\n\n") + "\n", nil
-}
-
-// mail is what a mail says, without its signature, and its arguments with no
-// control characters in them.
-func (c *catalogue) mail(kind string, args Args) (subject string, paragraphs []string, clean Args, err error) {
-	keys, ok := mailTexts[kind]
-	if !ok {
-		return "", nil, nil, fmt.Errorf("ui: there is no mail %q", kind)
-	}
-	clean = make(Args, len(args))
-	for k, v := range args {
-		switch v := v.(type) {
-		case string:
-			clean[k] = oneLine(v)
-		case time.Time:
-			clean[k] = c.exact(v)
-		default:
-			clean[k] = v
-		}
-	}
-	if subject, err = c.text(keys[0], clean); err != nil {
-		return "", nil, nil, err
-	}
-	for _, key := range append([]string{keys[1]}, detailKeys(clean, keys[2])...) {
-		s, err := c.text(key, clean)
-		if err != nil {
-			return "", nil, nil, err
-		}
-		paragraphs = append(paragraphs, s)
-	}
-	return subject, paragraphs, clean, nil
-}
-
-// detailKeys are the keys of the paragraphs that follow the first one.
-func detailKeys(args Args, notMe string) []string {
-	if args["time"] == nil {
-		return []string{notMe}
-	}
-	return []string{"mail.details", notMe}
-}
-
-// oneLine turns control characters into spaces.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
-}
-
-// fold breaks the lines of a text at spaces before the 73rd character. Lines
-// that are indented stay as they are.
-func fold(s string) string {
-	const width = 72
-	var out []string
-	for _, line := range strings.Split(s, "\n") {
-		if strings.HasPrefix(line, " ") {
-			out = append(out, line)
-			continue
-		}
-		current := ""
-		for _, word := range strings.Fields(line) {
-			if current != "" && utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > width {
-				out = append(out, current)
-				current = ""
-			}
-			if current != "" {
-				current += " "
-			}
-			current += word
-		}
-		out = append(out, current)
-	}
-	return strings.Join(out, "\n")
+	MailTokenRevokedSelf:     {"mail.token_revoked_self.subject", "mail.token_revoked_self.text", "mail.token_minted.not_me"},
+	MailTokenExpiring:        {"mail.token_expiring.subject", "mail.token_expiring.text", "mail.token_expiring.not_me"},
+	MailTokenUnused:          {"mail.token_unused.subject", "mail.token_unused.text", "mail.token_unused.not_me"},
+	MailTokenFirstUsed:       {"mail.token_first_used.subject", "mail.token_first_used.text", "mail.token_first_used.not_me"},
+	MailRoleGained:           {"mail.role_gained.subject", "mail.role_gained.text", "mail.role_gained.not_me"},
+	MailRoleChanged:          {"mail.role_changed.subject", "mail.role_changed.text", "mail.role.not_me"},
+	MailRoleLost:             {"mail.role_lost.subject", "mail.role_lost.text", "mail.role.not_me"},
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 )
 
@@ -24,22 +25,26 @@ type mailPage struct {
 var mailTemplate = template.Must(template.ParseFS(templateFiles, "templates/mail/mail.html"))
 
 // MailHTML is the same mail as Mail writes, for readers of HTML: the same words, the
-// one link as a link, and nothing that is loaded from elsewhere. What arguments hold
+// links as links, and nothing that is loaded from elsewhere. What arguments hold
 // is text in it, whatever it looks like.
 func (r *Renderer) MailHTML(lang, kind string, args Args) (string, error) {
-	l := r.language(lang)
-	subject, paragraphs, clean, err := l.catalogue.mail(kind, args)
+	c := r.language(lang).catalogue
+	l, err := c.mail(kind, args)
 	if err != nil {
 		return "", err
 	}
+	return c.html(l)
+}
+
+// html is a mail for readers of HTML.
+func (c *catalogue) html(l letter) (string, error) {
 	page := mailPage{
-		Lang: l.catalogue.tag, Direction: l.catalogue.direction(),
-		Subject: subject, Brand: l.catalogue.must("layout.brand", nil),
+		Lang: c.tag, Direction: c.direction(),
+		Subject: l.subject, Brand: c.must("layout.brand", nil),
 	}
-	link, _ := clean["link"].(string)
-	for _, text := range paragraphs {
+	for _, text := range l.paragraphs {
 		for _, part := range strings.Split(text, "\n\n") {
-			if link != "" && strings.TrimSpace(part) == link {
+			if link := strings.TrimSpace(part); slices.Contains(l.links, link) {
 				page.Paragraphs = append(page.Paragraphs, mailParagraph{Link: link})
 				continue
 			}
@@ -48,7 +53,7 @@ func (r *Renderer) MailHTML(lang, kind string, args Args) (string, error) {
 	}
 	var b strings.Builder
 	if err := mailTemplate.Execute(&b, page); err != nil {
-		return "", fmt.Errorf("ui: mail %s: %w", kind, err)
+		return "", fmt.Errorf("ui: the mail %q: %w", l.subject, err)
 	}
 	return b.String(), nil
 }

@@ -44,6 +44,7 @@ const (
 	PathTOTP          Path = "/account/totp"
 	PathRecoveryCodes Path = "/account/recovery-codes" // POST types one back
 	PathRecoveryNew   Path = "/account/recovery-codes/new"
+	PathNotifications Path = "/account/notifications"
 
 	PathRecoveryCancel Path = "/account/recovery/cancel" // POST only
 
@@ -111,7 +112,7 @@ var paths = map[string]Path{
 	"passkey.begin": PathPasskeyBegin, "passkey.finish": PathPasskeyFinish,
 	"key.verify.begin": PathKeyVerifyBegin, "key.verify.finish": PathKeyVerifyFinish,
 	"key.add.begin": PathKeyAddBegin, "key.add.finish": PathKeyAddFinish,
-	"recovery": PathRecoveryCodes, "recovery.new": PathRecoveryNew,
+	"recovery": PathRecoveryCodes, "recovery.new": PathRecoveryNew, "notifications": PathNotifications,
 	"tokens": PathTokens, "token.new": PathTokenNew, "token.revoke": PathTokenRevoke,
 	"token": PathToken, "token.restrict": PathTokenRestrict, "token.regenerate": PathTokenRegenerate, "tokens.revoke": PathTokensRevoke,
 	"projects": PathProjects, "project.new": PathProjectNew, "project": PathProject,

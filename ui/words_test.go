@@ -3,8 +3,11 @@ package ui
 import (
 	"go/ast"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 // rooms are the folders whose codes and kinds the catalogue has words for.
@@ -56,6 +59,19 @@ func TestWordsOfOtherRooms(t *testing.T) {
 			if ok && code != "unknown" && !strings.HasPrefix(key, "audit.role.") && !w.strings[code] {
 				t.Errorf("nothing says %q", key)
 			}
+		}
+	}
+	for _, i := range notices.Kinds() {
+		kind := string(i.Kind)
+		if mailTexts[kind][0] == "" || !c.has("mails."+kind) || c.has("mails."+kind+".text") == i.Always || !c.has("notifications.group."+string(i.Group)) {
+			t.Errorf("the kind of mails %q is not there, or is not explained where it can be switched off", kind)
+		}
+	}
+	for key := range c.messages {
+		kind, ok := strings.CutPrefix(key, "mails.")
+		kind = strings.TrimSuffix(kind, ".text")
+		if ok && !slices.ContainsFunc(notices.Kinds(), func(i notices.Info) bool { return string(i.Kind) == kind }) {
+			t.Errorf("nothing is said with %q", key)
 		}
 	}
 	for name, kind := range w.constants {

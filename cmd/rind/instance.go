@@ -20,6 +20,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/mail"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
@@ -49,7 +50,9 @@ type instance struct {
 	keys     *rootkeys.Store
 	follower *replication.Follower
 	handler  http.Handler
-	outbox   string // folder of mails; "" where a mail server is configured
+	notices  *notices.Outbox
+	carry    notices.Deliver // sends what notices holds
+	outbox   string          // folder of mails; "" where a mail server is configured
 	cfg      config.Config
 	log      *slog.Logger
 
@@ -81,8 +84,9 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 		return nil, err
 	}
 	h.closers = append(h.closers, store.Close)
+	h.notices = notices.New(store, time.Now, log)
 	if h.issuer, err = issuer.New(issuer.Config{
-		Store: store, Sealer: sealer, Location: cfg.Location(), MaxLife: cfg.MaxTokenLife, PerHour: cfg.TokensPerHour, Logger: log,
+		Notices: h.notices, Store: store, Sealer: sealer, Location: cfg.Location(), MaxLife: cfg.MaxTokenLife, PerHour: cfg.TokensPerHour, Logger: log,
 	}); err != nil {
 		return nil, err
 	}
@@ -155,19 +159,20 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 		}
 		return nil
 	})
-	mailer := web.NewMailer(pages, queue, cfg.PublicURL)
+	mailer := web.NewMailer(pages, queue, cfg.PublicURL) // what has a link waits in memory, what tells in the store
 	breaches, err := h.openBreaches(cfg)
 	if err != nil {
 		return err
 	}
 	h.accounts, err = authn.New(authn.Config{
-		Breaches: breaches, Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer,
+		Breaches: breaches, Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer, Notices: h.notices,
 		PublicURL: cfg.PublicURL, OpenRegistration: cfg.Registration == config.Open, Logger: log,
 		ConfirmDevices: cfg.Mail.Host != "", RecoveryWait: cfg.RecoveryWait,
 	})
 	if err != nil {
 		return err
 	}
+	h.carry = mailer.Carry(h.accounts, sender)
 	upload, index, err := h.openGateway(cfg, log)
 	if err != nil {
 		return err

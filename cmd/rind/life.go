@@ -33,6 +33,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	defer cancel()
 	running.Go(func() { h.follow(background) })
 	running.Go(func() { h.work(background) })
+	running.Go(func() { h.notices.Run(background, h.carry) })
 	return serve(ctx, l, h.handler, h.log)
 }
 
@@ -123,6 +124,7 @@ func (h *instance) jobs() []job {
 		{"recoveries of accounts did not go on", h.accounts.RunRecoveries},
 		{"what is over was not deleted", h.accounts.Sweep},
 		{"old counters of uploads were not deleted", h.issuer.ForgetOld},
+		{"nobody was told of tokens that expire or are not used", h.issuer.TellDue},
 	}
 }
 

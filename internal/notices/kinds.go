@@ -7,24 +7,28 @@ type Kind string
 
 // What happens to an account and its second factors. Args are named behind each.
 const (
-	NewDevice        Kind = "new_device"
-	PasswordChanged  Kind = "password_changed"
-	PasswordReset    Kind = "password_reset"
-	EmailChanged     Kind = "email_changed" // to: the new address; goes to the old one
-	TOTPAdded        Kind = "totp_added"
-	TOTPReplaced     Kind = "totp_replaced"
-	TOTPRemoved      Kind = "totp_removed"
-	KeyAdded         Kind = "key_added"   // key: its name
-	KeyRemoved       Kind = "key_removed" // key
-	KeyCloned        Kind = "key_cloned"  // key
-	KeysOnly         Kind = "keys_only"
-	KeysOnlyOff      Kind = "keys_only_off"
-	RecoveryMade     Kind = "recovery_codes_created"
-	RecoveryCodeUsed Kind = "recovery_code_used" // left: how many still work
-	Frozen           Kind = "frozen"
-	Unfrozen         Kind = "unfrozen"
-	AdminGranted     Kind = "admin_granted"
-	AdminRevoked     Kind = "admin_revoked"
+	NewDevice         Kind = "new_device"
+	PasswordChanged   Kind = "password_changed"
+	PasswordReset     Kind = "password_reset"
+	EmailChanged      Kind = "email_changed" // to: the new address; goes to the old one
+	TOTPAdded         Kind = "totp_added"
+	TOTPReplaced      Kind = "totp_replaced"
+	TOTPRemoved       Kind = "totp_removed"
+	KeyAdded          Kind = "key_added"   // key: its name
+	KeyRemoved        Kind = "key_removed" // key
+	KeyCloned         Kind = "key_cloned"  // key
+	KeysOnly          Kind = "keys_only"
+	KeysOnlyOff       Kind = "keys_only_off"
+	RecoveryMade      Kind = "recovery_codes_created"
+	RecoveryCodeUsed  Kind = "recovery_code_used" // left: how many still work
+	Frozen            Kind = "frozen"
+	Unfrozen          Kind = "unfrozen"
+	RecoveryStarted   Kind = "recovery_started"  // until (RFC 3339): when it takes effect
+	RecoveryReminder  Kind = "recovery_reminder" // until
+	RecoveryCancelled Kind = "recovery_cancelled"
+	RecoveryByOther   Kind = "recovery_by_other" // user; to the other administrators
+	AdminGranted      Kind = "admin_granted"
+	AdminRevoked      Kind = "admin_revoked"
 )
 
 // What happens to a token. All have token (its id) and label.
@@ -99,6 +103,10 @@ var kinds = []Info{
 	{KeysOnlyOff, Account, true},
 	{RecoveryMade, Account, true},
 	{RecoveryCodeUsed, Account, true},
+	{RecoveryStarted, Account, true},
+	{RecoveryReminder, Account, true},
+	{RecoveryCancelled, Account, true},
+	{RecoveryByOther, Account, true},
 	{Frozen, Account, true},
 	{Unfrozen, Account, true},
 	{AdminGranted, Account, true},
@@ -107,6 +115,12 @@ var kinds = []Info{
 
 // Kinds lists what is known of all kinds.
 func Kinds() []Info { return slices.Clone(kinds) }
+
+// Always tells whether nobody can switch a kind off.
+func (k Kind) Always() bool {
+	i, ok := k.info()
+	return !ok || i.Always
+}
 
 // info is what is known of a kind; ok is false where there is none of the name.
 func (k Kind) info() (i Info, ok bool) {

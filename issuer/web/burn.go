@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/issuer"
-	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
@@ -21,12 +19,12 @@ const pathToken = "/api/token"
 // also where it is revoked already. What is no token of this server is refused as an
 // upload with it would be.
 func (s *Server) burnToken(c echo.Context) error {
-	ctx, origin := c.Request().Context(), s.originOf(c)
+	ctx := c.Request().Context()
 	text, err := httpauth.Token(c.Request())
 	if err != nil {
 		return refuse(c, httpauth.Explain(err))
 	}
-	burned, err := s.issuer.Burn(ctx, text, actorOf(origin))
+	burned, err := s.issuer.Burn(ctx, text, actorOf(s.originOf(c)))
 	if errors.Is(err, issuer.ErrNotGenuine) {
 		return refuse(c, httpauth.Answer{Status: http.StatusForbidden, Sentence: "Invalid API Token: this server issued no such token"})
 	}
@@ -35,11 +33,6 @@ func (s *Server) burnToken(c echo.Context) error {
 		return refuse(c, httpauth.Explain(err))
 	}
 	s.confirm(ctx, burned.Revision)
-	if burned.Done {
-		s.mailOwner(ctx, burned.Token, func(to authn.Recipient) error {
-			return s.mailer.Token(context.WithoutCancel(ctx), to, ui.MailTokenBurned, burned.Token, origin, s.now())
-		})
-	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.NoContent(http.StatusNoContent)
 }
@@ -68,17 +61,4 @@ func actorOf(o authn.Origin) audit.Actor {
 		a.IP = o.IP.String()
 	}
 	return a
-}
-
-// mailOwner sends the owner of a token a mail. One that fails changes nothing: it is
-// logged.
-func (s *Server) mailOwner(ctx context.Context, t issuer.Token, send func(authn.Recipient) error) {
-	ctx = context.WithoutCancel(ctx)
-	owner, err := s.accounts.User(ctx, t.UserID)
-	if err == nil {
-		err = send(authn.Recipient{UserID: owner.ID, Username: owner.Username, Email: owner.Email})
-	}
-	if err != nil {
-		s.log.WarnContext(ctx, "web: a mail was not sent", "token", t.ID, "error", err)
-	}
 }

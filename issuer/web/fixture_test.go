@@ -21,6 +21,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/mail"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
@@ -51,6 +52,7 @@ type house struct {
 	issuer   *issuer.Service
 	pages    *ui.Renderer
 	mails    *mailbox
+	notices  *notices.Outbox
 	clock    *clock
 	log      *buffer
 	catchUp  func(context.Context, uint64) error
@@ -76,8 +78,9 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	t.Cleanup(func() { _ = bolt.Close() }) // a test may have closed it
 	h.store = &brittleStore{Store: bolt}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	h.notices = notices.New(h.store, h.clock.Now, log)
 	h.issuer, err = issuer.New(issuer.Config{
-		Store: h.store, Sealer: sealer, Location: "rind.example.org", MaxLife: h.maxLife, Clock: h.clock.Now, Logger: log,
+		Notices: h.notices, Store: h.store, Sealer: sealer, Location: "rind.example.org", MaxLife: h.maxLife, Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)
 	h.follow(log)
@@ -112,8 +115,11 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	h.pages, err = ui.New()
 	h.must(err)
 	mailer := NewMailer(h.pages, h.mails, at)
+	h.mails.carry = func() { // what waits is sent before somebody looks
+		_, _ = h.notices.Pass(context.Background(), mailer.Carry(h.accounts, h.mails))
+	}
 	h.accounts, err = authn.New(authn.Config{
-		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: mailer, OpenRegistration: h.open, ConfirmDevices: h.confirm,
+		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: mailer, Notices: h.notices, OpenRegistration: h.open, ConfirmDevices: h.confirm,
 		PublicURL: at, PasswordParams: &cheap, Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)
@@ -193,9 +199,10 @@ func (l *buffer) String() string {
 
 // mailbox is a mail.Sender that keeps what it is given.
 type mailbox struct {
-	mu   sync.Mutex
-	all  []mail.Message
-	fail error
+	mu    sync.Mutex
+	all   []mail.Message
+	fail  error
+	carry func()
 }
 
 func (m *mailbox) Send(_ context.Context, msg mail.Message) error {
@@ -215,6 +222,9 @@ func (m *mailbox) breaks(err error) {
 }
 
 func (m *mailbox) messages() []mail.Message {
+	if m.carry != nil {
+		m.carry()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]mail.Message(nil), m.all...)

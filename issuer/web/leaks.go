@@ -8,7 +8,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/issuer"
@@ -72,8 +71,7 @@ func (s *Server) burnLeaked(ctx context.Context, reports []leaks.Report, by audi
 	var revision uint64
 	ended := 0
 	for _, r := range reports {
-		found := issuer.Found{URL: r.URL, Source: r.Source}
-		burned, err := s.issuer.Leaked(ctx, r.Token, by, found)
+		burned, err := s.issuer.Leaked(ctx, r.Token, by, issuer.Found{URL: r.URL, Source: r.Source})
 		if errors.Is(err, issuer.ErrNotGenuine) {
 			continue
 		}
@@ -83,9 +81,6 @@ func (s *Server) burnLeaked(ctx context.Context, reports []leaks.Report, by audi
 		revision = max(revision, burned.Revision)
 		if burned.Done {
 			ended++
-			s.mailOwner(ctx, burned.Token, func(to authn.Recipient) error {
-				return s.mailer.Leaked(context.WithoutCancel(ctx), to, burned.Token, found)
-			})
 		}
 	}
 	if revision > 0 {

@@ -88,6 +88,9 @@ var matrix = map[string]row{
 	"GET /account/recovery-codes/new":  {answer: members("200").but(codeless, "200")},
 	"POST /account/recovery-codes/new": {answer: members("200").but(codeless, "200", stale, refresh+"%2Faccount%2Frecovery-codes%2Fnew")},
 
+	"GET /account/notifications":  {answer: members("200")},
+	"POST /account/notifications": {answer: members("303 /account/notifications")},
+
 	"GET /tokens":            {answer: members("200")},
 	"GET /tokens/new":        {answer: members("200").but(stale, "303 /login/totp{next}")},
 	"POST /tokens/new":       {answer: members("422").but(stale, "303 /login/totp{next}")},

@@ -7,7 +7,6 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/mail"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -26,28 +25,28 @@ func NewMailer(pages *ui.Renderer, sender mail.Sender, public *url.URL) *Mailer 
 // VerifyEmail implements authn.Notifier.
 func (m *Mailer) VerifyEmail(ctx context.Context, to authn.Recipient, link authn.Secret, expires time.Time) error {
 	return m.send(ctx, to, ui.MailVerifyEmail, ui.Args{
-		"link": m.public.String() + ui.PathVerifyEmail.WithLink(link.Reveal()), "expires": expires,
+		"link": m.address(ui.PathVerifyEmail.WithLink(link.Reveal())), "expires": expires,
 	})
 }
 
 // Invitation implements authn.Notifier.
 func (m *Mailer) Invitation(ctx context.Context, to authn.Recipient, by string, link authn.Secret, expires time.Time) error {
 	return m.send(ctx, to, ui.MailInvitation, ui.Args{
-		"link": m.public.String() + ui.PathInvitation.WithLink(link.Reveal()), "expires": expires, "inviter": by,
+		"link": m.address(ui.PathInvitation.WithLink(link.Reveal())), "expires": expires, "inviter": by,
 	})
 }
 
 // ConfirmDevice implements authn.Notifier.
 func (m *Mailer) ConfirmDevice(ctx context.Context, to authn.Recipient, link authn.Secret, expires time.Time, about authn.Event) error {
 	args := m.about(about.Origin, about.Time)
-	args["link"], args["expires"] = m.public.String()+ui.PathDeviceConfirm.WithLink(link.Reveal()), expires
+	args["link"], args["expires"] = m.address(ui.PathDeviceConfirm.WithLink(link.Reveal())), expires
 	return m.send(ctx, to, about.Kind, args)
 }
 
 // PasswordReset implements authn.Notifier.
 func (m *Mailer) PasswordReset(ctx context.Context, to authn.Recipient, link authn.Secret, expires time.Time) error {
 	return m.send(ctx, to, ui.MailResetLink, ui.Args{
-		"link": m.public.String() + ui.PathReset.WithLink(link.Reveal()), "expires": expires,
+		"link": m.address(ui.PathReset.WithLink(link.Reveal())), "expires": expires,
 	})
 }
 
@@ -65,7 +64,7 @@ func (m *Mailer) AccountLink(ctx context.Context, to authn.Recipient, p authn.Pu
 	for k, v := range about.Args {
 		args[k] = v
 	}
-	args["link"], args["expires"] = m.public.String()+linkPages[p].WithLink(link.Reveal()), expires
+	args["link"], args["expires"] = m.address(linkPages[p].WithLink(link.Reveal())), expires
 	return m.send(ctx, to, string(p), args)
 }
 
@@ -75,24 +74,11 @@ func (m *Mailer) AccountEvent(ctx context.Context, to authn.Recipient, event aut
 	for k, v := range event.Args {
 		args[k] = v
 	}
-	if args["link"] = m.public.String() + string(ui.PathLogin); !event.Until.IsZero() {
-		args["until"] = event.Until
-	}
 	return m.send(ctx, to, event.Kind, args)
 }
 
-// Token tells the owner of a token that it was minted or revoked, the mail's kind.
-func (m *Mailer) Token(ctx context.Context, to authn.Recipient, kind string, t issuer.Token, from authn.Origin, at time.Time) error {
-	args := m.about(from, at)
-	args["label"] = t.Label
-	args["scope"] = m.pages.Scope("en", t.Scope == issuer.ScopeAll, projectNames(t.Projects), t.Expires)
-	return m.send(ctx, to, kind, args)
-}
-
-// Leaked tells the owner of a token where it was found, and that it was revoked.
-func (m *Mailer) Leaked(ctx context.Context, to authn.Recipient, t issuer.Token, found issuer.Found) error {
-	return m.send(ctx, to, ui.MailTokenLeaked, ui.Args{"label": t.Label, "url": found.URL})
-}
+// address is an absolute address on this server, whatever a request called it.
+func (m *Mailer) address(path string) string { return m.public.String() + path }
 
 // about says from where and when something was done.
 func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {

@@ -27,7 +27,7 @@ func TestRecoveryJourney(t *testing.T) {
 		t.Error("it waits still")
 	}
 	ada.post(page).is(303, page)
-	ada.post(page + "/cancel").is(303, page)
+	ada.post(page+"/cancel").is(303, page)
 	ada.post(page).is(303, page)
 	told := 0
 	for _, m := range h.mails.messages() {

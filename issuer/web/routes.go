@@ -82,6 +82,8 @@ func (s *Server) accountRoutes(p pages) {
 	p.post(ui.PathRecoveryCodes, at(authn.StepSaveRecovery, authn.StepDone), s.confirmRecoveryCodes)
 	p.get(ui.PathRecoveryNew, at(authn.StepSaveRecovery, authn.StepDone), s.askRecoveryCodes)
 	p.post(ui.PathRecoveryNew, at(authn.StepSaveRecovery, authn.StepDone), s.createRecoveryCodes)
+	p.get(ui.PathNotifications, member, s.showNotifications)
+	p.post(ui.PathNotifications, member, s.saveNotifications)
 }
 
 func (s *Server) tokenRoutes(p pages) {

@@ -177,7 +177,6 @@ func (s *Server) regenerateToken(v *visit) error {
 	}
 	s.confirm(ctx, minted.Revision)
 	t := minted.Token
-	v.tellOwner(t, ui.MailTokenRegenerated)
 	page := ui.TokenCreatedPage{
 		Layout: v.layout(), Token: minted.Text, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll,
 		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: shownLimits(t.Limits), UploadURL: s.address(pathLegacy + "/"),
@@ -226,16 +225,9 @@ func (s *Server) revokeTokens(v *visit) error {
 		page.Layout, page.Picked, page.Tokens = v.layout(), true, tokenRows(picked)
 		return v.sweepPage(http.StatusOK, page)
 	}
-	revoked, revision, err := s.issuer.RevokeAll(ctx, v.principal(), sweep)
-	for _, t := range revoked[:min(len(revoked), maxSweepMails)] {
-		v.tellOwner(t, ui.MailTokenRevoked)
-	}
+	_, revision, err := s.issuer.RevokeAll(ctx, v.principal(), sweep)
 	if err != nil {
 		return err
 	}
 	return v.reached(string(ui.PathTokens), "tokens_revoked", s.confirm(ctx, revision))
 }
-
-// maxSweepMails is how many of the tokens that somebody revokes together have a mail
-// of their own.
-const maxSweepMails = 20

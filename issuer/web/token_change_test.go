@@ -105,7 +105,7 @@ func TestTokensAreRevokedTogether(t *testing.T) {
 	if a, b := h.stateOf(named), h.stateOf(other); a != issuer.StateRevoked || b != issuer.StateActive {
 		t.Errorf("states %s and %s", a, b)
 	}
-	if mails := h.about("ada@example.org", "A token was revoked: named"); len(mails) != 1 {
+	if mails := h.about("ada@example.org", "You revoked a token: named"); len(mails) != 1 {
 		t.Errorf("mails %q", mails)
 	}
 	ada.post("/tokens/revoke", "project", "demo", "sure", "yes").is(303, "/tokens") // nothing is left to do

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
@@ -121,7 +120,6 @@ func (s *Server) mintToken(v *visit) error {
 	}
 	s.wait(ctx, minted.Revision)
 	t := minted.Token
-	v.tellOwner(t, ui.MailTokenMinted)
 	return v.show(ui.TokenCreatedPage{
 		Layout: v.layout(), Token: minted.Text, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll,
 		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: shownLimits(t.Limits), UploadURL: s.address(pathLegacy + "/"),
@@ -168,31 +166,14 @@ func (s *Server) revokeToken(v *visit) error {
 	if err != nil {
 		return err
 	}
-	revision, done, err := s.issuer.Revoke(ctx, v.principal(), before.ID)
+	revision, _, err := s.issuer.Revoke(ctx, v.principal(), before.ID)
 	if err != nil {
 		return err
 	}
 	reach := s.confirm(ctx, revision)
-	if done {
-		v.tellOwner(before, ui.MailTokenRevoked)
-	}
 	notice := "token_revoked"
 	if reach.Missing() {
 		notice = "token_revoked_soon"
 	}
 	return v.reached(string(ui.PathTokens), notice, reach)
-}
-
-// tellOwner mails the owner of a token about it. A mail that fails changes
-// nothing: it is logged.
-func (v *visit) tellOwner(t issuer.Token, kind string) {
-	ctx := context.WithoutCancel(v.Request().Context())
-	owner, err := v.server.accounts.User(ctx, t.UserID)
-	if err == nil {
-		to := authn.Recipient{UserID: owner.ID, Username: owner.Username, Email: owner.Email}
-		err = v.server.mailer.Token(ctx, to, kind, t, v.origin(), v.server.now())
-	}
-	if err != nil {
-		v.server.log.WarnContext(ctx, "web: a mail was not sent", "mail", kind, "token", t.ID, "error", err)
-	}
 }

@@ -33,7 +33,7 @@ func TestRevocationIsToldOnce(t *testing.T) {
 	}
 	told := 0
 	for _, m := range h.mails.messages() {
-		if strings.HasPrefix(m.Subject, "A token was revoked") {
+		if strings.HasPrefix(m.Subject, "You revoked a token") {
 			told++
 		}
 	}

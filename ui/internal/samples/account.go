@@ -83,6 +83,7 @@ func account() []Page {
 		}},
 		{"sessions", ui.SessionsPage{Layout: done(member(), "sessions_ended"), Sessions: sessions(), Devices: devices()}},
 		{"sessions-one", ui.SessionsPage{Layout: member(), Sessions: sessions()[:1]}},
+		{"notifications", ui.NotificationsPage{Layout: done(member(), "notifications_saved"), Groups: mailGroups()}},
 		{"key-new", ui.KeyNewPage{Layout: enrolling()}},
 		{"key-new-second", ui.KeyNewPage{Layout: member()}},
 		{"key", ui.KeyPage{Layout: wrong(member(), ui.Problem{Field: "name", Code: "key_name_taken", Args: ui.Args{"name": "Laptop"}}), Key: keys()[0], Name: "laptop"}},
@@ -109,6 +110,24 @@ func account() []Page {
 		{"account-problems", ui.AccountPage{
 			Layout: wrong(member(), ui.Problem{Field: "old_password", Code: "password_wrong"}),
 			Email:  "ada.with.a.very.long.name.indeed@department.of.engines.example.org", CreatedAt: ago(3 * time.Minute), CodesLeft: 1,
+		}},
+	}
+}
+
+func mailGroups() []ui.MailGroup {
+	choices := func(kinds ...ui.MailKind) (out []ui.MailChoice) {
+		for _, k := range kinds {
+			out = append(out, ui.MailChoice{Kind: k, On: k != "token_unused"})
+		}
+		return out
+	}
+	return []ui.MailGroup{
+		{Name: "tokens", Choices: choices("token_expiring", "token_unused", "token_first_used", "token_revoked_self"),
+			Always: []ui.MailKind{"token_minted", "token_regenerated", "token_revoked", "token_burned", "token_leaked"}},
+		{Name: "projects", Choices: choices("role_gained", "role_changed", "role_lost")},
+		{Name: "account", Always: []ui.MailKind{
+			"new_device", "password_changed", "password_reset", "totp_added", "totp_removed", "key_added", "key_removed", "key_cloned",
+			"recovery_codes_created", "recovery_code_used", "frozen", "unfrozen",
 		}},
 	}
 }

@@ -1,0 +1,63 @@
+package authn
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
+)
+
+// Notifications lists the kinds of mails that the owner of a SignedIn Session has
+// switched off. Those of notices.Info.Always come whatever is in it.
+func (s *Service) Notifications(ctx context.Context, x Session) (off []notices.Kind, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		u, err := s.signedIn(r, x)
+		if err != nil {
+			return err
+		}
+		off, err = notices.Off(r, u.ID)
+		return err
+	})
+	return off, err
+}
+
+// SetNotifications switches these kinds of mails off, and all others on. Kinds that
+// are always on, and what is no kind, are dropped from off. What changes nothing leaves
+// no row.
+func (s *Service) SetNotifications(ctx context.Context, x Session, o Origin, off []notices.Kind) error {
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := s.signedIn(tx, x)
+		if err != nil {
+			return err
+		}
+		before, err := notices.Off(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		changed, err := notices.SetOff(tx, u.ID, off)
+		if err != nil || !changed {
+			return err
+		}
+		after, err := notices.Off(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		return s.record(tx, u.ID, audit.Event{Kind: rowNotifications, Actor: o.actor(u, x.Factor), Detail: map[string]string{
+			"off": without(after, before), "on": without(before, after),
+		}})
+	})
+}
+
+// without names the kinds that are not in others.
+func without(kinds, others []notices.Kind) string {
+	var out []string
+	for _, k := range kinds {
+		if !slices.Contains(others, k) {
+			out = append(out, string(k))
+		}
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,58 @@
+package authn
+
+import (
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
+)
+
+// Outbox takes what people are to hear of by mail.
+type Outbox interface {
+	// Put writes a notice in the transaction of what it tells; an error undoes that.
+	Put(tx kv.Tx, n notices.Notice) error
+}
+
+// told are the rows that the owner of an account hears of. The details of a row are
+// the arguments of the mail.
+var told = map[string]notices.Kind{
+	rowTOTPAdded:       notices.TOTPAdded,
+	rowTOTPReplaced:    notices.TOTPReplaced,
+	rowTOTPRemoved:     notices.TOTPRemoved,
+	rowKeyAdded:        notices.KeyAdded,
+	rowKeyRemoved:      notices.KeyRemoved,
+	rowKeyCloned:       notices.KeyCloned,
+	rowKeysOnly:        notices.KeysOnly,
+	rowKeysOnlyOff:     notices.KeysOnlyOff,
+	rowRecoveryMade:    notices.RecoveryMade,
+	rowRecoveryUsed:    notices.RecoveryCodeUsed,
+	rowPasswordChanged: notices.PasswordChanged,
+	rowPasswordReset:   notices.PasswordReset,
+	rowFrozen:          notices.Frozen,
+	rowUnfrozen:        notices.Unfrozen,
+	rowAdminGranted:    notices.AdminGranted,
+	rowAdminRevoked:    notices.AdminRevoked,
+}
+
+// tellOf writes what the owner of an account hears of a row, if anything.
+func (s *Service) tellOf(tx kv.Tx, u userRecord, row audit.Event) error {
+	kind, ok := told[row.Kind]
+	if !ok {
+		return nil
+	}
+	return s.notify(tx, u, row.Actor, kind, row.Detail)
+}
+
+// notify writes a notice to the verified address of an account, as it is now. Who
+// hears of another person's act is told the name, and nothing of where that person is.
+func (s *Service) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.Kind, args map[string]string) error {
+	if !u.EmailVerified {
+		return nil
+	}
+	n := notices.Notice{Kind: kind, User: u.ID, At: s.now().UTC(), Username: u.Username, Email: u.Email, Args: args}
+	if who.UserID != "" && who.UserID != u.ID {
+		n.By = who.Username
+	} else {
+		n.IP, n.Agent = who.IP, who.UserAgent
+	}
+	return s.notices.Put(tx, n)
+}
