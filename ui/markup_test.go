@@ -179,7 +179,7 @@ func (c *checker) element(n node) {
 	case "input", "select", "textarea":
 		c.fields = append(c.fields, n)
 	case "form":
-		if n.attrs["method"] != "post" || !strings.HasPrefix(n.attrs["action"], "/") {
+		if search := n.attrs["method"] == "get" && n.attrs["role"] == "search"; n.attrs["method"] != "post" && !search || !strings.HasPrefix(n.attrs["action"], "/") {
 			c.add("a form is sent by %q to %q", n.attrs["method"], n.attrs["action"])
 		}
 	case "button":

@@ -68,7 +68,7 @@ func (v TokenRestrictPage) LastDate() string {
 }
 
 // TokenRegeneratePage replaces a token. Form: POST PathTokenRegenerate with life and
-// expires, as TokenNewPage has them, and overlap, one of Overlaps.
+// expires and once, as TokenNewPage has them, and overlap, one of Overlaps.
 type TokenRegeneratePage struct {
 	Layout
 	Token   TokenRow
@@ -76,6 +76,7 @@ type TokenRegeneratePage struct {
 	Expires string
 	MaxDays int // as in TokenNewPage
 	Overlap string
+	Once    string // marks the form, so that it makes one token
 }
 
 func (v TokenRegeneratePage) about() about {

@@ -20,6 +20,7 @@ type TokenRow struct {
 	Projects    []string // where AllProjects is not set
 	State       string   // TokenActive, TokenExpired or TokenRevoked
 	CreatedAt   time.Time
+	Factor      string    // second factor with which it was made: "totp", "webauthn", "recovery_code"; "" is not said
 	ExpiresAt   time.Time // zero: never
 	RevokedAt   time.Time // zero: not revoked
 	RevokedBy   string    // username; "" is not said
@@ -30,34 +31,6 @@ type TokenRow struct {
 	LastUsedAt  time.Time // zero: never used
 	LastProject string    // what the last use uploaded to
 	LastFrom    string    // network that the last use came from: "203.0.113.0/24"; "" is not said
-}
-
-// TokensPage lists the signed-in person's tokens.
-type TokensPage struct {
-	Layout
-	Tokens      []TokenRow // in the order they are shown
-	HasProjects bool       // the person is a member of a project: decides what an empty list teaches
-	Next        string     // value of the query parameter after for the next page; "" on the last
-}
-
-// Working are the tokens of the page that upload.
-func (v TokensPage) Working() []TokenRow { return v.pick(true) }
-
-// Ended are the tokens of the page that have expired or were revoked.
-func (v TokensPage) Ended() []TokenRow { return v.pick(false) }
-
-func (v TokensPage) pick(active bool) []TokenRow {
-	var out []TokenRow
-	for _, t := range v.Tokens {
-		if (t.State == TokenActive) == active {
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
-func (TokensPage) about() about {
-	return about{page: "tokens", title: "tokens.title", place: placeTokens}
 }
 
 // Values of the field scope.
@@ -79,7 +52,7 @@ type ProjectChoice struct {
 }
 
 // TokenNewPage makes a token. Form: POST PathTokenNew with label, scope
-// (ScopeAll or ScopeChosen), projects (repeated), versions, networks and actions as
+// (ScopeAll or ScopeChosen), projects (repeated), register, once, versions, networks and actions as
 // LimitsForm has them, draft (not empty: only say what it would do), life ("7", "30", "90", "365",
 // LifeUntil or LifeNever) and expires (2006-01-02, the last day on which the
 // token works, UTC).
@@ -88,11 +61,14 @@ type TokenNewPage struct {
 	Label    string
 	Scope    string // "" at first: it has to be chosen
 	Projects []ProjectChoice
+	Register string // name of a project that is to be registered with the token
+	Once     string // marks the form, so that it makes one token
 	Life     string
 	Expires  string
 	MaxDays  int // longest life that the configuration allows; 0: no limit
 	Limits   LimitsForm
 	Draft    *TokenRow // what a token by these choices does; nil: that was not asked
+	Fresh    string    // name of the project that Draft would register; "": none
 }
 
 // LimitsOpen tells whether the fields of limits are to be seen at once.
@@ -145,6 +121,7 @@ type TokenCreatedPage struct {
 	Label       string
 	AllProjects bool
 	Projects    []string
+	Registered  string    // name of the project that was registered with it; "": none
 	ExpiresAt   time.Time // zero: never
 	Limits      Limits
 	OldEnds     time.Time // when the token that it replaces ends; zero: there is none, or it has ended

@@ -60,6 +60,7 @@ type house struct {
 	open    bool // registration
 	confirm bool // unknown devices
 	maxLife time.Duration
+	perHour int // tokens that somebody makes in an hour
 	trusted []netip.Prefix
 	leaks   *leaks.Keys
 }
@@ -80,7 +81,7 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.notices = notices.New(h.store, h.clock.Now, log)
 	h.issuer, err = issuer.New(issuer.Config{
-		Notices: h.notices, Store: h.store, Sealer: sealer, Location: "rind.example.org", MaxLife: h.maxLife, Clock: h.clock.Now, Logger: log,
+		Notices: h.notices, Store: h.store, Sealer: sealer, Location: "rind.example.org", MaxLife: h.maxLife, PerHour: h.perHour, Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)
 	h.follow(log)

@@ -345,7 +345,7 @@ func TestErrorPagesKnowWhoAsks(t *testing.T) {
 		ada.get("/projects/none").is(404, ""),
 		ada.get("/no/such/page").is(404, ""),
 		ada.send(ada.request("POST", "/new-project", "application/json", "{}")).is(415, ""),
-		ada.get("/tokens?after=x").is(404, ""),
+		ada.get("/tokens?after=x").is(422, ""),
 	} {
 		if !strings.Contains(got.body, `action="/logout"`) {
 			t.Errorf("%s: the page does not know ada", got.what)

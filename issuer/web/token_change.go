@@ -1,6 +1,7 @@
 package web
 
 import (
+	"crypto/rand"
 	"net/http"
 	"net/url"
 	"slices"
@@ -143,7 +144,12 @@ func (s *Server) showRegenerateToken(v *visit) error {
 }
 
 func (v *visit) regeneratePage(l ui.Layout, t issuer.Token) ui.TokenRegeneratePage {
+	once := v.form.Get("once")
+	if once == "" {
+		once = rand.Text()
+	}
 	return ui.TokenRegeneratePage{
+		Once:   once,
 		Layout: l, Token: tokenRow(t), Life: v.form.Get("life"), Expires: v.form.Get("expires"), Overlap: v.form.Get("overlap"),
 		MaxDays: int(v.server.maxTokenLife / (24 * time.Hour)),
 	}
@@ -157,7 +163,7 @@ func (s *Server) regenerateToken(v *visit) error {
 		return err
 	}
 	ctx, f := v.Request().Context(), v.form
-	req := issuer.RegenerateRequest{Life: issuer.Life(f.Get("life")), Overlap: -1} // no choice is none
+	req := issuer.RegenerateRequest{Life: issuer.Life(f.Get("life")), Overlap: -1, Once: f.Get("once")} // no choice is none
 	if hours, err := strconv.Atoi(f.Get("overlap")); err == nil && hours >= 0 && hours <= int(issuer.MaxOverlap/time.Hour) {
 		req.Overlap = time.Duration(hours) * time.Hour
 	}
@@ -166,21 +172,13 @@ func (s *Server) regenerateToken(v *visit) error {
 		req.Expires, date = endOf(f.Get("expires"))
 	}
 	minted, err := s.issuer.Regenerate(ctx, v.principal(), old.ID, req)
-	if ps, status := v.problems(err); status != 0 {
-		if !date {
-			ps = dateProblem(ps)
-		}
-		return v.render(status, v.regeneratePage(v.with(ps), old))
-	}
-	if err != nil {
+	if answered, err := v.notMinted(err, date, func(status int, l ui.Layout) error {
+		return v.render(status, v.regeneratePage(l, old))
+	}); answered {
 		return err
 	}
 	s.confirm(ctx, minted.Revision)
-	t := minted.Token
-	page := ui.TokenCreatedPage{
-		Layout: v.layout(), Token: minted.Text, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll,
-		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: shownLimits(t.Limits), UploadURL: s.address(pathLegacy + "/"),
-	}
+	page := s.createdPage(v, minted)
 	if was, err := s.issuer.Token(ctx, v.principal(), old.ID); err == nil && was.State == issuer.StateActive {
 		page.OldEnds = was.Expires
 	}

@@ -2,8 +2,13 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/internal/problem"
@@ -16,15 +21,53 @@ const shownTokens = 100
 
 func (s *Server) listTokens(v *visit) error {
 	ctx := v.Request().Context()
-	page, err := s.issuer.Tokens(ctx, v.user.ID, issuer.Page{After: v.QueryParam("after"), Limit: shownTokens})
-	if err != nil {
-		return err
-	}
 	projects, err := s.issuer.Projects(ctx, v.user.ID)
 	if err != nil {
 		return err
 	}
-	return v.show(ui.TokensPage{Layout: v.layout(), Tokens: tokenRows(page.Tokens), HasProjects: len(projects) > 0, Next: page.Next})
+	page := ui.TokensPage{HasProjects: len(projects) > 0, Filter: ui.TokenFilter{
+		Text: v.QueryParam("q"), Project: v.QueryParam("project"), State: v.QueryParam("state"),
+		Expiring: v.QueryParam("expiring"), Unused: v.QueryParam("unused"), Sort: v.QueryParam("sort"),
+	}}
+	for _, p := range projects {
+		page.Projects = append(page.Projects, p.Normalized)
+	}
+	if p := page.Filter.Project; p != "" && !slices.Contains(page.Projects, p) {
+		page.Projects = append(page.Projects, p) // one that was left: its tokens are in the list
+	}
+	found, err := s.issuer.FindTokens(ctx, v.user.ID, tokenQuery(page.Filter, v.QueryParam("after")))
+	if ps, status := v.problems(err); status != 0 {
+		for i := range ps {
+			if ps[i].Field == "after" { // no field of the page
+				ps[i].Field = ""
+			}
+		}
+		page.Layout = v.with(ps)
+		return v.render(status, page)
+	}
+	if err != nil {
+		return err
+	}
+	page.Layout, page.Tokens = v.layout(), tokenRows(found.Tokens)
+	page.First, page.Matched, page.Total, page.Next = found.First, found.Matched, found.Total, found.Next
+	return v.show(page)
+}
+
+// tokenQuery is a filter as the issuer has it. Days that are no number are refused.
+func tokenQuery(f ui.TokenFilter, after string) issuer.Query {
+	days := func(typed string) int {
+		if typed = strings.TrimSpace(typed); typed == "" {
+			return 0
+		}
+		if n, err := strconv.Atoi(typed); err == nil && n > 0 {
+			return n
+		}
+		return -1
+	}
+	return issuer.Query{
+		Text: f.Text, Project: f.Project, State: issuer.State(f.State), Expiring: days(f.Expiring), Unused: days(f.Unused),
+		Sort: issuer.Sort(f.Sort), After: after, Limit: shownTokens,
+	}
 }
 
 func tokenRows(tokens []issuer.Token) []ui.TokenRow {
@@ -39,7 +82,7 @@ func tokenRow(t issuer.Token) ui.TokenRow {
 	return ui.TokenRow{
 		Limits: shownLimits(t.Limits), NarrowedAt: t.Narrowed, Replaced: t.Replaced != "",
 		ID: t.ID, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll, Projects: projectNames(t.Projects),
-		State: string(t.State), CreatedAt: t.Created, ExpiresAt: t.Expires, RevokedAt: t.Revoked.At, RevokedBy: t.Revoked.Username, Reason: t.Revoked.Reason,
+		State: string(t.State), CreatedAt: t.Created, Factor: t.Factor, ExpiresAt: t.Expires, RevokedAt: t.Revoked.At, RevokedBy: t.Revoked.Username, Reason: t.Revoked.Reason,
 		LastUsedAt: t.LastUsed.At, LastProject: t.LastUsed.Project, LastFrom: t.LastUsed.Network,
 	}
 }
@@ -75,55 +118,101 @@ func (v *visit) tokenNewPage(status int, page ui.TokenNewPage, chosen []string) 
 		})
 	}
 	page.MaxDays = int(v.server.maxTokenLife / (24 * time.Hour))
+	if page.Once == "" {
+		page.Once = rand.Text()
+	}
 	return v.render(status, page)
 }
 
-// mintToken makes a token and shows its text, in this answer only.
+// mintToken makes a token and shows its text, in this answer only, or says what the
+// token would do.
 func (s *Server) mintToken(v *visit) error {
-	ctx := v.Request().Context()
-	f := v.form
-	req := issuer.MintRequest{
-		Label: f.Get("label"), Scope: issuer.Scope(f.Get("scope")), Life: issuer.Life(f.Get("life")), Limits: readLimits(f),
+	ctx, f := v.Request().Context(), v.form
+	page := ui.TokenNewPage{
+		Label: f.Get("label"), Scope: f.Get("scope"), Register: f.Get("register"), Life: f.Get("life"), Expires: f.Get("expires"),
+		Limits: typedLimits(f), Once: f.Get("once"),
+	}
+	req, date := mintRequest(f)
+	if f.Get("draft") != "" {
+		return s.draftToken(v, page, req, date)
+	}
+	minted, err := s.issuer.Mint(ctx, v.principal(), req) // refuses a date that is none, with all else that is wrong
+	if answered, err := v.notMinted(err, date, func(status int, l ui.Layout) error {
+		page.Layout = l
+		return v.tokenNewPage(status, page, f["projects"])
+	}); answered {
+		return err
+	}
+	s.wait(ctx, minted.Revision)
+	created := s.createdPage(v, minted)
+	if req.Scope == issuer.ScopeChosen {
+		created.Registered = strings.TrimSpace(req.Register)
+	}
+	return v.show(created)
+}
+
+// mintRequest reads the form; date is false where something was typed that is no date.
+func mintRequest(f url.Values) (req issuer.MintRequest, date bool) {
+	req = issuer.MintRequest{
+		Label: f.Get("label"), Scope: issuer.Scope(f.Get("scope")), Life: issuer.Life(f.Get("life")), Limits: readLimits(f), Once: f.Get("once"),
 	}
 	if req.Scope == issuer.ScopeChosen {
-		req.Projects = f["projects"]
+		req.Projects, req.Register = f["projects"], f.Get("register")
 	}
-	date := true
+	date = true
 	if req.Life == issuer.LifeUntil {
 		req.Expires, date = endOf(f.Get("expires"))
 	}
-	mint := func() (m issuer.Minted, err error) {
-		if f.Get("draft") != "" {
-			m.Token, err = s.issuer.Draft(ctx, v.principal(), req)
-			return m, err
-		}
-		return s.issuer.Mint(ctx, v.principal(), req) // refuses a date that is none, with all else that is wrong
-	}
-	minted, err := mint()
-	page := ui.TokenNewPage{
-		Label: f.Get("label"), Scope: f.Get("scope"), Life: f.Get("life"), Expires: f.Get("expires"), Limits: typedLimits(f),
-	}
-	if ps, status := v.problems(err); status != 0 {
-		if !date {
-			ps = dateProblem(ps)
-		}
-		page.Layout = v.with(ps)
-		return v.tokenNewPage(status, page, f["projects"])
-	}
-	if err != nil {
+	return req, date
+}
+
+// draftToken says what a token would do.
+func (s *Server) draftToken(v *visit, page ui.TokenNewPage, req issuer.MintRequest, date bool) error {
+	t, err := s.issuer.Draft(v.Request().Context(), v.principal(), req)
+	if answered, err := v.notMinted(err, date, func(status int, l ui.Layout) error {
+		page.Layout = l
+		return v.tokenNewPage(status, page, v.form["projects"])
+	}); answered {
 		return err
 	}
-	if minted.Text == "" {
-		row := tokenRow(minted.Token)
-		page.Layout, page.Draft = v.layout(), &row
-		return v.tokenNewPage(http.StatusOK, page, f["projects"])
+	row := tokenRow(t)
+	page.Layout, page.Draft = v.layout(), &row
+	page.Fresh = strings.TrimSpace(req.Register)
+	return v.tokenNewPage(http.StatusOK, page, v.form["projects"])
+}
+
+// notMinted answers where no token was made: with the form again, or with the token
+// that the form made when it was sent before.
+func (v *visit) notMinted(err error, date bool, form func(status int, l ui.Layout) error) (answered bool, _ error) {
+	var again *issuer.AgainError
+	var fast *issuer.TooFastError
+	switch {
+	case err == nil:
+		return false, nil
+	case errors.As(err, &again):
+		return true, v.then(ui.PathToken.With(again.Token), "token_again")
+	case errors.As(err, &fast):
+		v.Response().Header().Set("Retry-After", strconv.Itoa(int((fast.RetryAfter+time.Second-1)/time.Second)))
+		minutes := int((fast.RetryAfter + time.Minute - 1) / time.Minute)
+		return true, form(http.StatusTooManyRequests, v.with(problem.New("", "token_too_fast", "max", fast.Max, "minutes", minutes)))
 	}
-	s.wait(ctx, minted.Revision)
-	t := minted.Token
-	return v.show(ui.TokenCreatedPage{
-		Layout: v.layout(), Token: minted.Text, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll,
+	ps, status := v.problems(err)
+	if status == 0 {
+		return true, err
+	}
+	if !date {
+		ps = dateProblem(ps)
+	}
+	return true, form(status, v.with(ps))
+}
+
+// createdPage shows a token that was just made.
+func (s *Server) createdPage(v *visit, m issuer.Minted) ui.TokenCreatedPage {
+	t := m.Token
+	return ui.TokenCreatedPage{
+		Layout: v.layout(), Token: m.Text, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll,
 		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: shownLimits(t.Limits), UploadURL: s.address(pathLegacy + "/"),
-	})
+	}
 }
 
 // endOf is the end of a day, in UTC: a token works on the date that was chosen.

@@ -1,0 +1,141 @@
+package ui
+
+import (
+	"html/template"
+	"net/url"
+)
+
+// TokenFilter is what was typed and chosen to pick and sort tokens: GET PathTokens with
+// q, project, state, expiring, unused and sort, each "" where nothing was.
+type TokenFilter struct {
+	Text     string // in the label
+	Project  string
+	State    string // TokenActive, TokenExpired or TokenRevoked
+	Expiring string // days
+	Unused   string // days
+	Sort     string // one of the values that TokensPage.Sorts has
+}
+
+// Used tells whether something is picked or sorted by.
+func (f TokenFilter) Used() bool { return f != TokenFilter{} }
+
+// Picks tells whether something is left out.
+func (f TokenFilter) Picks() bool {
+	f.Sort = ""
+	return f.Used()
+}
+
+func (f TokenFilter) values() url.Values {
+	out := make(url.Values)
+	for name, v := range map[string]string{
+		"q": f.Text, "project": f.Project, "state": f.State, "expiring": f.Expiring, "unused": f.Unused, "sort": f.Sort,
+	} {
+		if v != "" {
+			out.Set(name, v)
+		}
+	}
+	return out
+}
+
+// TokensPage lists the signed-in person's tokens.
+type TokensPage struct {
+	Layout
+	Tokens      []TokenRow // in the order they are shown, those that work first
+	HasProjects bool       // the person is a member of a project: decides what an empty list teaches
+	Projects    []string   // names that the list can be limited to
+	Filter      TokenFilter
+	First       int    // number of the first of Tokens among Matched, from 1
+	Matched     int    // tokens that the filter picks, on all pages
+	Total       int    // tokens of the person
+	Next        string // value of the query parameter after for the next page; "" on the last
+}
+
+func (TokensPage) about() about {
+	return about{page: "tokens", title: "tokens.title", place: placeTokens}
+}
+
+// Working are the tokens of the page that upload.
+func (v TokensPage) Working() []TokenRow { return v.pick(true) }
+
+// Ended are the tokens of the page that have expired or were revoked.
+func (v TokensPage) Ended() []TokenRow { return v.pick(false) }
+
+func (v TokensPage) pick(active bool) []TokenRow {
+	var out []TokenRow
+	for _, t := range v.Tokens {
+		if (t.State == TokenActive) == active {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// Last is the number of the last of Tokens among Matched.
+func (v TokensPage) Last() int { return v.First + len(v.Tokens) - 1 }
+
+// Paged tells whether there are other pages.
+func (v TokensPage) Paged() bool { return v.First > 1 || v.Next != "" }
+
+// Open tells whether the form of the filter is to be seen at once.
+func (v TokensPage) Open() bool { return v.Filter.Used() || len(v.Problems) > 0 }
+
+// NextPage and FirstPage are addresses of pages of the list.
+func (v TokensPage) NextPage() template.URL { return v.page(v.Next) }
+
+// FirstPage is the address of the first page.
+func (v TokensPage) FirstPage() template.URL { return v.page("") }
+
+func (v TokensPage) page(after string) template.URL {
+	q := v.Filter.values()
+	if after != "" {
+		q.Set("after", after)
+	}
+	if len(q) == 0 {
+		return template.URL(PathTokens)
+	}
+	return template.URL(string(PathTokens) + "?" + q.Encode())
+}
+
+// Choice is an option of a field: its value, and the key of its words.
+type Choice struct{ Value, Words string }
+
+// Sorts are the values of the field sort; "" is the first.
+func (TokensPage) Sorts() []Choice {
+	return []Choice{
+		{"", "tokens.sort.newest"}, {"oldest", "tokens.sort.oldest"}, {"label", "tokens.sort.label"},
+		{"used", "tokens.sort.used"}, {"unused", "tokens.sort.unused"}, {"expires", "tokens.sort.expires"},
+	}
+}
+
+// States are the values of the field state.
+func (TokensPage) States() []Choice {
+	return []Choice{
+		{"", "tokens.filter.any"}, {TokenActive, "token.active"}, {TokenExpired, "token.expired"}, {TokenRevoked, "token.revoked"},
+	}
+}
+
+// Quick are filters that many want, as links.
+func (v TokensPage) Quick() []QuickFilter {
+	var out []QuickFilter
+	for _, f := range []QuickFilter{
+		{Words: "tokens.quick.expiring", Days: 7, filter: TokenFilter{Expiring: "7", Sort: "expires"}},
+		{Words: "tokens.quick.unused", Days: 90, filter: TokenFilter{Unused: "90", Sort: "unused"}},
+	} {
+		f.On = v.Filter == f.filter
+		out = append(out, f)
+	}
+	return out
+}
+
+// QuickFilter is a filter as a link.
+type QuickFilter struct {
+	Words  string // key; takes n
+	Days   int
+	On     bool
+	filter TokenFilter
+}
+
+// Link is the address of the list with the filter.
+func (f QuickFilter) Link() template.URL {
+	return template.URL(string(PathTokens) + "?" + f.filter.values().Encode())
+}
