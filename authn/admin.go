@@ -2,39 +2,13 @@ package authn
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
-
-// Users lists accounts, oldest first: at most limit of them, behind the one
-// whose id is after where that is not "". by is an administrator.
-func (s *Service) Users(ctx context.Context, by Session, after string, limit int) ([]User, error) {
-	var out []User
-	err := s.store.View(ctx, func(r kv.Reader) error {
-		out = nil
-		if _, err := s.administrator(r, by, false); err != nil {
-			return err
-		}
-		var behind []byte
-		if after != "" {
-			behind = []byte(userKey(after))
-		}
-		found, err := r.Scan([]byte(userKey("")), behind, limit, false)
-		for _, p := range found {
-			var u userRecord
-			if err := json.Unmarshal(p.Value, &u); err != nil {
-				return fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
-			}
-			out = append(out, u.public())
-		}
-		return err
-	})
-	return out, err
-}
 
 // SetFrozen freezes an account or lets it go again. Freezing ends its sessions
 // with the next request of each, and withdraws its invitations; the issuer hears
@@ -44,6 +18,8 @@ func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID st
 	row := rowFrozen
 	if !frozen {
 		row = rowUnfrozen
+	} else {
+		ctx = instance.Safe(ctx)
 	}
 	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, who audit.Actor) (bool, error) {
 		if u.Frozen == frozen {
@@ -60,12 +36,13 @@ func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID st
 	})
 }
 
-// SetAdmin makes an account an administrator's, or an ordinary one. The rules
-// are those of SetFrozen.
+// SetAdmin makes an account an administrator's, or an ordinary one, and tells both
+// sides by mail. The rules are those of SetFrozen.
 func (s *Service) SetAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
-	row := rowAdminGranted
+	row, tells := rowAdminGranted, notices.AdminGiven
 	if !admin {
-		row = rowAdminRevoked
+		row, tells = rowAdminRevoked, notices.AdminTaken
+		ctx = instance.Safe(ctx)
 	}
 	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, who audit.Actor) (bool, error) {
 		if u.Admin == admin {
@@ -73,14 +50,33 @@ func (s *Service) SetAdmin(ctx context.Context, by Session, o Origin, userID str
 		}
 		if admin {
 			u.Admin = true
-			return true, tx.Put([]byte(adminKey(u.ID)), []byte(u.ID))
+			if err := tx.Put([]byte(adminKey(u.ID)), []byte(u.ID)); err != nil {
+				return false, err
+			}
+			return true, s.tellActor(tx, who, tells, *u)
 		}
 		if err := s.retire(tx, *u, who); err != nil {
 			return false, err
 		}
 		u.Admin = false
-		return true, tx.Delete([]byte(adminKey(u.ID)))
+		if err := tx.Delete([]byte(adminKey(u.ID))); err != nil {
+			return false, err
+		}
+		return true, s.tellActor(tx, who, tells, *u)
 	})
+}
+
+// tellActor tells who acted on somebody else's account of it. The operator on the
+// machine gets no mail.
+func (s *Service) tellActor(tx kv.Tx, who audit.Actor, kind notices.Kind, u userRecord) error {
+	if who.UserID == "" || who.UserID == u.ID {
+		return nil
+	}
+	actor, err := loadUser(tx, who.UserID)
+	if err != nil {
+		return err
+	}
+	return s.notify(tx, actor, who, kind, map[string]string{"user": u.Username})
 }
 
 // administer runs one change of an account by an administrator, with its row;

@@ -15,6 +15,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/seal"
 )
@@ -33,7 +34,7 @@ type Config struct {
 	PublicURL *url.URL
 
 	// OpenRegistration lets people register without an invitation, once the
-	// first administrator has.
+	// first administrator has, where SetRegistration says nothing else.
 	OpenRegistration bool
 
 	// IssuerName is what an authenticator shows above the username, without ':';
@@ -114,7 +115,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("authn: the issuer name may not contain ':' (it separates issuer and account in an otpauth URL)")
 	}
 	s := &Service{
-		store: cfg.Store, users: cfg.Users, notifier: cfg.Notifier, notices: cfg.Notices,
+		store: instance.Guard(cfg.Store), users: cfg.Users, notifier: cfg.Notifier, notices: cfg.Notices,
 		open: cfg.OpenRegistration, issuer: cfg.IssuerName, now: cfg.Clock, log: cfg.Logger,
 		breaches: cfg.Breaches, confirmDevices: cfg.ConfirmDevices, recoveryWait: cmp.Or(cfg.RecoveryWait, RecoveryWait),
 	}

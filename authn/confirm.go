@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -84,7 +85,7 @@ func (s *Service) mailDevice(ctx context.Context, u userRecord, o Origin, link *
 // device_elsewhere. Beside that its problems are those of links.
 func (s *Service) ConfirmDevice(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
 	next := x
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
+	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		rec, u, err := s.findDeviceLink(tx, x, link)
 		if err != nil {
 			return err

@@ -88,7 +88,7 @@ func TestUnconfirmedDeviceMayDoNothing(t *testing.T) {
 			"password":  second(e.ChangePassword(ctx, x, away, root.password, newPassword)),
 			"keys only": second(e.SetKeysOnly(ctx, x, away, true)),
 			"add key":   second(e.BeginAddKey(ctx, x, "mine")),
-			"users":     second(e.Users(ctx, x, "", 10)),
+			"users":     second(e.People(ctx, x, PeopleQuery{Limit: 10})),
 		} {
 			if err == nil {
 				t.Errorf("%s: allowed", name)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 )
@@ -108,7 +109,7 @@ func loadDevices(r kv.Reader, userID string) (keys []string, devices []deviceRec
 // is told by mail where the browser was not known and others are.
 func (s *Service) NoteDevice(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
 	token, id := Secret(rand.Text()), uuid.Must(uuid.NewV7()).String()
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
+	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
 			return err
@@ -204,7 +205,7 @@ func (s *Service) Devices(ctx context.Context, x Session, o Origin) (out []Devic
 // second factor again. The sessions in it go on. ErrNotFound says that the account has
 // no such device.
 func (s *Service) ForgetDevice(ctx context.Context, x Session, o Origin, id string) error {
-	return s.store.Update(ctx, func(tx kv.Tx) error {
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
 			return err

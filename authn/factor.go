@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -62,7 +63,7 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	if err != nil {
 		return Session{}, u, err
 	}
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		var err error
 		refused = nil
 		if u, err = s.member(tx, x); err == nil {

@@ -128,6 +128,12 @@ func TestFaultsChangeNothing(t *testing.T) {
 			return err
 		}},
 		{"SetFrozen", func(ctx context.Context) error { return e.SetFrozen(ctx, root.Session, home, bob.UserID, true) }},
+		{"SignOutEverywhere", func(ctx context.Context) error {
+			_, err := e.SignOutEverywhere(ctx, root.Session, home, ann.UserID)
+			return err
+		}},
+		{"SetRegistration", func(ctx context.Context) error { return e.SetRegistration(ctx, root.Session, home, "open") }},
+		{"SetBanner", func(ctx context.Context) error { return e.SetBanner(ctx, root.Session, home, someBanner) }},
 		{"SetAdmin", func(ctx context.Context) error { return e.SetAdmin(ctx, root.Session, home, bob.UserID, false) }},
 	} {
 		e.faultAtEachStep(store, c)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -134,7 +135,7 @@ func (s *Service) Invitations(ctx context.Context, by Session) ([]Invitation, er
 
 // RevokeInvitation withdraws an invitation, or returns ErrNotFound.
 func (s *Service) RevokeInvitation(ctx context.Context, by Session, o Origin, id string) error {
-	return s.store.Update(ctx, func(tx kv.Tx) error {
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, false)
 		if err != nil {
 			return err

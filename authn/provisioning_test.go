@@ -186,7 +186,7 @@ func TestReplaceTOTP(t *testing.T) {
 	if !x.SignedIn() {
 		t.Errorf("%+v", x)
 	}
-	_, err = e.Users(ctx, other, "", 1)
+	_, err = e.People(ctx, other, PeopleQuery{Limit: 1})
 	wantErr(t, err, ErrSignedOut)
 	e.pass(time.Minute)
 	y := e.must(e.SignIn(ctx, home, "root", root.password))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
@@ -157,7 +158,7 @@ func (s *Service) mayRecover(r kv.Reader, u userRecord, who audit.Actor, vouched
 // CancelRecovery ends a recovery without effect; by is an administrator. ErrNotFound
 // says that none waits.
 func (s *Service) CancelRecovery(ctx context.Context, by Session, o Origin, userID string) error {
-	return s.store.Update(ctx, func(tx kv.Tx) error {
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, false)
 		if err != nil {
 			return err
@@ -173,7 +174,7 @@ func (s *Service) CancelRecovery(ctx context.Context, by Session, o Origin, user
 // CancelOwnRecovery ends the recovery of the Session's account without effect.
 // ErrNotFound says that none waits.
 func (s *Service) CancelOwnRecovery(ctx context.Context, x Session, o Origin) error {
-	return s.store.Update(ctx, func(tx kv.Tx) error {
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
 			return err

@@ -99,7 +99,7 @@ func TestRegenerateRecoveryCodes(t *testing.T) {
 	if x.Stage != StageEnrolling || NextStep(x, e.user(root.UserID)) != StepSaveRecovery {
 		t.Errorf("%+v", x)
 	}
-	_, err = e.Users(ctx, other, "", 1)
+	_, err = e.People(ctx, other, PeopleQuery{Limit: 1})
 	wantErr(t, err, ErrSignedOut)
 	_, err = e.ConfirmRecoveryCodes(ctx, x, home, root.codes[1])
 	wantProblem(t, err, "code", CodeRecoveryWrong)

@@ -55,4 +55,12 @@ const (
 	rowAdminGranted  = "account.admin_granted"
 	rowAdminRevoked  = "account.admin_revoked"
 	rowSignedOut     = "account.signed_out"
+	rowSignedOutAll  = "account.signed_out_everywhere" // by an administrator; n (sessions that held)
+
+	// In the trail of the administrator; the operator has none.
+	rowReadOnly      = "instance.read_only"      // reason
+	rowReadOnlyOff   = "instance.read_only_off"  // was_since
+	rowRegistration  = "instance.registration"   // to, was ("open", "invite", "" for as configured)
+	rowBanner        = "instance.banner"         // text, level, until
+	rowBannerCleared = "instance.banner_cleared" // text
 )

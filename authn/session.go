@@ -50,6 +50,8 @@ type Session struct {
 	FactorAt   time.Time // when; zero where none was
 	Begun      time.Time // when the password was given; sessions end SessionLifetime later
 	Generation uint64    // User.SessionGeneration at that time
+
+	operator string // see Operator; "" for everybody who has an account
 }
 
 // SignedIn tells whether a second factor was given and the account is set up.
@@ -167,8 +169,12 @@ func (s *Service) signedIn(r kv.Reader, x Session) (userRecord, error) {
 	return u, err
 }
 
-// administrator is signedIn for an administrator; fresh asks for a fresh factor.
+// administrator is signedIn for an administrator; fresh asks for a fresh factor. An
+// Operator has no account: the record that is returned has a name and nothing else.
 func (s *Service) administrator(r kv.Reader, x Session, fresh bool) (userRecord, error) {
+	if x.Stage == stageOperator && x.operator != "" {
+		return userRecord{Username: x.operator}, nil
+	}
 	u, err := s.signedIn(r, x)
 	switch {
 	case err != nil:

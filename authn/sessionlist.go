@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -166,7 +167,7 @@ func (s *Service) EndOtherSessions(ctx context.Context, x Session, o Origin) (in
 
 // endSessions ends the sessions of the account that are chosen, never x, with a row.
 func (s *Service) endSessions(ctx context.Context, x Session, o Origin, chosen func(Session) bool) (n int, err error) {
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		n = 0
 		u, err := s.signedIn(tx, x)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -145,7 +146,7 @@ func (m *Sessions) End(ctx context.Context, o Origin) error {
 		return err
 	}
 	who := o.actor(userRecord{ID: u.ID, Username: u.Username}, x.Factor)
-	return m.svc.store.Update(ctx, func(tx kv.Tx) error {
+	return m.svc.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		return m.svc.record(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -72,7 +73,7 @@ func (st *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool
 	}
 	f, _ := ctx.Value(foundKey{}).(*found)
 	if now.Sub(rec.Seen) >= touchAfter {
-		err := st.store.Update(ctx, func(tx kv.Tx) error { return touch(tx, token, now, f) })
+		err := st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return touch(tx, token, now, f) })
 		if err != nil {
 			return nil, false, err
 		}
@@ -112,7 +113,7 @@ func (st *sessionStore) CommitCtx(ctx context.Context, token string, values []by
 	}
 	f, _ := ctx.Value(foundKey{}).(*found)
 	rec.locate(f)
-	return st.store.Update(ctx, func(tx kv.Tx) error {
+	return st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		old, err := load(tx, token)
 		switch {
 		case errors.Is(err, kv.ErrNotFound) && f != nil && f.token == token:
@@ -143,7 +144,7 @@ func (st *sessionStore) has(ctx context.Context, token string, values []byte) (s
 
 // DeleteCtx implements scs.CtxStore.
 func (st *sessionStore) DeleteCtx(ctx context.Context, token string) error {
-	return st.store.Update(ctx, func(tx kv.Tx) error { return dropSession(tx, token) })
+	return st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return dropSession(tx, token) })
 }
 
 // Find implements scs.Store.

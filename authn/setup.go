@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -14,7 +15,7 @@ import (
 // nowhere else.
 func (s *Service) SetupLink(ctx context.Context) (link Secret, expires time.Time, ok bool, err error) {
 	text, key, rec := s.newLink(PurposeSetup, "", "")
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		ok = false
 		some, err := hasAccounts(tx)
 		if err != nil || some {
@@ -38,7 +39,7 @@ func hasAccounts(r kv.Reader) (bool, error) {
 	return len(found) > 0, err
 }
 
-// CanRegister tells whether people may register without a link: the
+// CanRegister tells whether people may register without a link: it is set so, or the
 // configuration says so, and the first administrator is there.
 func (s *Service) CanRegister(ctx context.Context) (ok bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
@@ -49,8 +50,9 @@ func (s *Service) CanRegister(ctx context.Context) (ok bool, err error) {
 }
 
 func (s *Service) registrationOpen(r kv.Reader) (bool, error) {
-	if !s.open {
-		return false, nil
+	set, err := instance.Load(r)
+	if err != nil || !s.RegistrationOpen(set) {
+		return false, err
 	}
 	return hasAccounts(r)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -35,7 +36,7 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 	}
 	ok, renewed, err := s.passwords.check(ctx, password, hash)
 	if err != nil {
-		return Session{}, errors.Join(err, s.store.Update(context.WithoutCancel(ctx), giveBack)) // it was not looked at
+		return Session{}, errors.Join(err, s.store.Update(instance.Safe(context.WithoutCancel(ctx)), giveBack)) // it was not looked at
 	}
 	if !ok || u.Frozen {
 		if err := s.recordFailedSignIn(ctx, o, u, ok); err != nil {
@@ -50,7 +51,7 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 // recovery that is due comes to its end first.
 func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) (x Session, err error) {
 	var done *recovered
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		now, err := loadUser(tx, u.ID)
 		if err != nil {
 			return err
@@ -130,7 +131,7 @@ func (s *Service) recordFailedSignIn(ctx context.Context, o Origin, u userRecord
 	if right {
 		why = "frozen"
 	}
-	return s.store.Update(ctx, func(tx kv.Tx) error {
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		return s.record(tx, u.ID, audit.Event{
 			Kind: rowSignInFailed, Actor: o.actor(userRecord{}, FactorNone), Detail: map[string]string{"why": why},
 		})
@@ -237,7 +238,7 @@ func (s *Service) checkOldPassword(ctx context.Context, x Session, o Origin, u u
 	if ok {
 		return nil
 	}
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
+	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		return s.record(tx, u.ID, audit.Event{Kind: rowPasswordChangeWrong, Actor: o.actor(u, x.Factor)})
 	})
 	if err != nil {

@@ -129,7 +129,7 @@ func TestSignInStages(t *testing.T) {
 	if x.Stage != StageEnrolling || x.Factor != FactorTOTP || next(x) != StepSaveRecovery {
 		t.Fatalf("%+v", x)
 	}
-	if _, err := e.Users(ctx, x, "", 10); !errors.Is(err, ErrForbidden) {
+	if _, err := e.People(ctx, x, PeopleQuery{Limit: 10}); !errors.Is(err, ErrForbidden) {
 		t.Errorf("an enrolling administrator administers: %v", err)
 	}
 
@@ -207,7 +207,13 @@ func (e *env) everyMethod(x Session) map[string]error {
 	_, _, out["Invite"] = e.Invite(ctx, x, home, "y@example.org")
 	_, out["Invitations"] = e.Invitations(ctx, x)
 	out["RevokeInvitation"] = e.RevokeInvitation(ctx, x, home, "id")
-	_, out["Users"] = e.Users(ctx, x, "", 10)
+	_, out["Users"] = e.People(ctx, x, PeopleQuery{Limit: 10})
+	_, out["Person"] = e.Person(ctx, x, x.UserID)
+	_, out["SignOutEverywhere"] = e.SignOutEverywhere(ctx, x, home, x.UserID)
+	out["SetReadOnly"] = e.SetReadOnly(ctx, x, home, true, "")
+	out["SetRegistration"] = e.SetRegistration(ctx, x, home, "open")
+	out["SetBanner"] = e.SetBanner(ctx, x, home, someBanner)
+	out["ClearBanner"] = e.ClearBanner(ctx, x, home)
 	out["SetFrozen"] = e.SetFrozen(ctx, x, home, x.UserID, true)
 	out["SetAdmin"] = e.SetAdmin(ctx, x, home, x.UserID, false)
 	return out
@@ -281,10 +287,10 @@ func TestChangePassword(t *testing.T) {
 	if !x.SignedIn() {
 		t.Errorf("%+v", x)
 	}
-	if _, err := e.Users(ctx, x, "", 1); err != nil {
+	if _, err := e.People(ctx, x, PeopleQuery{Limit: 1}); err != nil {
 		t.Errorf("the session that changed it ended too: %v", err)
 	}
-	_, err = e.Users(ctx, other, "", 1)
+	_, err = e.People(ctx, other, PeopleQuery{Limit: 1})
 	wantErr(t, err, ErrSignedOut)
 	_, err = e.SignIn(ctx, home, "root", root.password)
 	wantProblem(t, err, "", CodeSignInFailed)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -80,7 +81,7 @@ type attempts struct {
 // the transaction that finds it right.
 func (s *Service) take(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, err error) {
 	now := s.now().UnixMilli()
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		var wait time.Duration
 		held := make([]attempts, len(counters))
 		for i, c := range counters {

@@ -29,6 +29,7 @@ var told = map[string]notices.Kind{
 	rowPasswordReset:   notices.PasswordReset,
 	rowFrozen:          notices.Frozen,
 	rowUnfrozen:        notices.Unfrozen,
+	rowSignedOutAll:    notices.SignedOut,
 	rowAdminGranted:    notices.AdminGranted,
 	rowAdminRevoked:    notices.AdminRevoked,
 }
@@ -49,7 +50,7 @@ func (s *Service) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.K
 		return nil
 	}
 	n := notices.Notice{Kind: kind, User: u.ID, At: s.now().UTC(), Username: u.Username, Email: u.Email, Args: args}
-	if who.UserID != "" && who.UserID != u.ID {
+	if who.Username != "" && who.UserID != u.ID {
 		n.By = who.Username
 	} else {
 		n.IP, n.Agent = who.IP, who.UserAgent

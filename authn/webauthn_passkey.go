@@ -9,6 +9,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -35,7 +36,7 @@ func (s *Service) BeginPasskey(ctx context.Context, o Origin) (opts json.RawMess
 		return nil, "", err
 	}
 	handle = newHandle()
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		return s.keepCeremony(tx, ceremonyOfHandle(ceremonyPasskey, handle), "", data)
 	})
 	return opts, handle, err
@@ -60,7 +61,7 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 	}
 	var x Session
 	var refused *refusal
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		refused = nil
 		u, k, err := s.finishPasskey(tx, handle, response)
 		if errors.As(err, &refused) {

@@ -7,6 +7,7 @@ import (
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -18,7 +19,7 @@ func (s *Service) BeginVerifyKey(ctx context.Context, x Session) (opts json.RawM
 	if s.party == nil {
 		return nil, ErrForbidden
 	}
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		u, err := s.member(tx, x)
 		if err == nil {
 			err = u.mayGive(FactorWebAuthn)

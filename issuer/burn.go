@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 )
@@ -75,7 +76,7 @@ func (s *Service) burn(ctx context.Context, text string, by audit.Actor, e endin
 	if err != nil {
 		return Burned{}, err
 	}
-	out.Revision, err = s.update(ctx, func(c *change) (err error) {
+	out.Revision, err = s.update(instance.Safe(ctx), func(c *change) (err error) {
 		if out.Done, err = c.burn(t.ID, by, e); err == nil {
 			out.Token, err = s.viewToken(c, t.ID)
 		}

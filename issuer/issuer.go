@@ -37,6 +37,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
@@ -53,6 +54,10 @@ var (
 
 	// ErrFrozen says that the principal's account is frozen.
 	ErrFrozen = errors.New("issuer: the account is frozen")
+
+	// ErrDemoted says that the principal was an administrator when its request began,
+	// and is none any more. Nothing changed.
+	ErrDemoted = errors.New("issuer: the account is no administrator's any more")
 
 	// ErrAhead says that changes were asked for after a revision that this
 	// store has not reached: it was restored from an older backup.
@@ -73,6 +78,11 @@ type Config struct {
 	Store    kv.Store
 	Sealer   *seal.Sealer // seals signatures at rest
 	Location string       // public host name, written into every token: "packages.example.org"
+
+	// Administrators tells whether a user is an administrator, in the transaction that
+	// acts: Principal.Admin is what a request was told when it began, and nobody who was
+	// one then acts as one after. Where it is nil, Principal.Admin counts.
+	Administrators func(r kv.Reader, userID string) (bool, error)
 
 	Clock   func() time.Time // time.Now where nil
 	MaxLife time.Duration    // longest life of a token, at least 24 h; 0: tokens may live for ever
@@ -136,6 +146,7 @@ type Service struct {
 	store    kv.Store
 	sealer   *seal.Sealer
 	location string
+	admins   func(kv.Reader, string) (bool, error) // nil: Principal.Admin counts
 	clock    func() time.Time
 	maxLife  time.Duration
 	perHour  int
@@ -160,7 +171,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		store: cfg.Store, sealer: cfg.Sealer, location: cfg.Location,
+		store: instance.Guard(cfg.Store), sealer: cfg.Sealer, location: cfg.Location, admins: cfg.Administrators,
 		clock: cfg.Clock, maxLife: cfg.MaxLife, perHour: cfg.PerHour, rand: cfg.Rand, log: cfg.Logger, notices: cfg.Notices,
 	}
 	if s.clock == nil {
@@ -197,7 +208,7 @@ func (s *Service) open() error {
 	if err != nil {
 		return err
 	}
-	err = s.store.Update(context.Background(), func(tx kv.Tx) error {
+	err = s.store.Update(instance.Safe(context.Background()), func(tx kv.Tx) error {
 		err := kv.GetJSON(tx, keyIdentity, &s.id)
 		if errors.Is(err, kv.ErrNotFound) {
 			s.id = identity{Issuer: fresh, Epoch: 1, Check: s.sealer.Seal(nil, []byte(keyCheck), keyIdentity)}

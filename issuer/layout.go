@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -22,7 +23,7 @@ func (s *Service) upgrade(ctx context.Context) error {
 	var after []byte
 	for {
 		var next []byte
-		err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
+		err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) (err error) {
 			next, err = upgradeStep(tx, after)
 			return err
 		})

@@ -150,7 +150,8 @@ func (c *change) checkOwned(rec projectRecord) error {
 // roleNotices are what a member hears of a row.
 var roleNotices = map[string]notices.Kind{
 	"project.member_added": notices.RoleGained, "project.role_changed": notices.RoleChanged,
-	"project.member_removed": notices.RoleLost, "project.member_left": notices.RoleLost,
+	"project.owner_appointed": notices.RoleGained,
+	"project.member_removed":  notices.RoleLost, "project.member_left": notices.RoleLost,
 	"project.tokens_shut_out": notices.TokensShutOut, "project.tokens_let_in": notices.TokensLetIn,
 }
 

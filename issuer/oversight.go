@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -69,7 +70,7 @@ func (s *Service) RevokeFor(ctx context.Context, p Principal, id, reason string)
 	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, disruptive):
 		return 0, false, problem.New("reason", "reason_invalid")
 	}
-	revision, err = s.update(ctx, func(c *change) (err error) {
+	revision, err = s.update(instance.Safe(ctx), func(c *change) (err error) {
 		done, err = c.revoke(p, id, reason)
 		return err
 	})

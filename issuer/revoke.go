@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 )
@@ -19,7 +20,7 @@ import (
 // The label is free again at once. The record stays, so that lists and denials
 // can say what became of the token.
 func (s *Service) Revoke(ctx context.Context, p Principal, id string) (revision uint64, done bool, err error) {
-	revision, err = s.update(ctx, func(c *change) (err error) {
+	revision, err = s.update(instance.Safe(ctx), func(c *change) (err error) {
 		done, err = c.revoke(p, id, "")
 		return err
 	})

@@ -3,6 +3,8 @@ package issuer
 import (
 	"context"
 	"time"
+
+	"github.com/rind-dev/rind/internal/instance"
 )
 
 // Shutting says who shut a member's tokens out of a project, and when.
@@ -28,6 +30,9 @@ func (s *Service) LetIn(ctx context.Context, p Principal, project, userID string
 }
 
 func (s *Service) shut(ctx context.Context, p Principal, project, userID string, out bool) (revision uint64, done bool, err error) {
+	if out {
+		ctx = instance.Safe(ctx)
+	}
 	revision, err = s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
 		m, ok := rec.Members[userID]
 		if !ok {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -155,7 +156,7 @@ func (s *Service) Report(ctx context.Context, v Verifier, r feed.Report) error {
 	now := s.clock()
 	if s.live.report(v.ID, v.Name, r.Applied, now) {
 		rec := seenRecord{At: now.UTC().Truncate(time.Minute), Applied: r.Applied}
-		err := s.store.Update(ctx, func(tx kv.Tx) error { return kv.PutJSON(tx, seenKey(v.ID), rec) })
+		err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return kv.PutJSON(tx, seenKey(v.ID), rec) })
 		if err != nil {
 			s.log.WarnContext(ctx, "that a verifier was heard of is not noted", "verifier", v.ID, "error", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -74,7 +75,7 @@ func (s *Service) RevokeAll(ctx context.Context, p Principal, w Sweep) (revoked 
 		picked = picked[len(step):]
 		var done []Token
 		var at uint64
-		at, err = s.update(ctx, func(c *change) error {
+		at, err = s.update(instance.Safe(ctx), func(c *change) error {
 			done = nil
 			for _, t := range step {
 				ok, err := c.revoke(p, t.ID, "")

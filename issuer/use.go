@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 )
@@ -29,7 +30,7 @@ type Use struct {
 // The owner of the token is told of its first one.
 func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from netip.Addr, at time.Time) error {
 	use := s.coarse(project, from, at)
-	return s.store.Update(ctx, func(tx kv.Tx) error { return s.note(tx, tokenID, use, 1, "") })
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return s.note(tx, tokenID, use, 1, "") })
 }
 
 // coarse is a use as it is kept.
@@ -103,7 +104,7 @@ func (s *Service) recordUses(ctx context.Context, verifier string, uses []feed.U
 	if len(uses) == 0 {
 		return nil
 	}
-	return s.store.Update(ctx, func(tx kv.Tx) error {
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		for _, u := range uses {
 			project := caveats.NormalizeProject(u.Project)
 			if len(u.Project) > MaxProjectName || !caveats.ValidProjectName(u.Project) {

@@ -52,7 +52,8 @@ func readUser(r kv.Reader, id string) (rec userRecord, err error) {
 }
 
 // admit checks, in the transaction of the change, that p may change anything at
-// all: a session may outlive the freezing of its account by a moment.
+// all: a session may outlive the freezing of its account, or the end of its office, by
+// a moment.
 func (c *change) admit(p Principal) error {
 	rec, err := readUser(c, p.UserID)
 	if errors.Is(err, kv.ErrNotFound) {
@@ -60,6 +61,13 @@ func (c *change) admit(p Principal) error {
 	}
 	if err == nil && rec.Frozen {
 		return ErrFrozen
+	}
+	if err != nil || !p.Admin || c.s.admins == nil {
+		return err
+	}
+	still, err := c.s.admins(c, p.UserID)
+	if err == nil && !still {
+		err = ErrDemoted
 	}
 	return err
 }

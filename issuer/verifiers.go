@@ -16,6 +16,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -135,7 +136,7 @@ func (c *change) registerVerifier(p Principal, id string, rec verifierRecord) er
 // store holds it keeps, and goes on deciding with until its MaxStaleness is over.
 // One that is revoked already stays as it is.
 func (s *Service) RevokeVerifier(ctx context.Context, p Principal, id string) error {
-	_, err := s.update(ctx, func(c *change) error {
+	_, err := s.update(instance.Safe(ctx), func(c *change) error {
 		if err := c.admitAdmin(p); err != nil {
 			return err
 		}

@@ -33,8 +33,23 @@ type Layout struct {
 	Pending  bool      // a session that still lacks its second factor: only "Sign out" is shown
 	Username string    // who is signed in, or about to be
 	Admin    bool      // shows the place Admin
+	ReadOnly ReadOnly
+	Banner   Banner
 	Notice   Notice
 	Problems []Problem // what is wrong with the form that was sent
+}
+
+// ReadOnly says, on every page, that rind takes no changes.
+type ReadOnly struct {
+	On     bool
+	Reason string // "" says none
+}
+
+// Banner is what administrators announce on every page: plain text, in which nothing
+// becomes markup or a link.
+type Banner struct {
+	Text    string // "" announces nothing
+	Warning bool
 }
 
 func (l Layout) layout() Layout { return l }

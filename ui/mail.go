@@ -28,8 +28,11 @@ const (
 	MailRecoveryByOther      = "recovery_by_other"  // user, by
 	MailRecovery             = "recovery"           // link, expires (time.Time)
 	MailEmailChanged         = "email_changed"      // to
+	MailSignedOut            = "signed_out_everywhere"
 	MailAdminGranted         = "admin_granted"
 	MailAdminRevoked         = "admin_revoked"
+	MailAdminGiven           = "admin_given" // user
+	MailAdminTaken           = "admin_taken" // user
 	MailFrozen               = "frozen"
 	MailUnfrozen             = "unfrozen"
 	MailAddressInUse         = "address_in_use"
@@ -75,6 +78,9 @@ var mailTexts = map[string][3]string{
 	MailRecoveryByOther:      {"mail.recovery_by_other.subject", "mail.recovery_by_other.text", "mail.recovery_by_other.not_me"},
 	MailRecovery:             {"mail.recovery.subject", "mail.recovery.text", "mail.recovery.not_me"},
 	MailEmailChanged:         {"mail.email_changed.subject", "mail.email_changed.text", "mail.email_changed.not_me"},
+	MailSignedOut:            {"mail.signed_out_everywhere.subject", "mail.signed_out_everywhere.text", "mail.frozen.not_me"},
+	MailAdminGiven:           {"mail.admin_given.subject", "mail.admin_given.text", "mail.not_me"},
+	MailAdminTaken:           {"mail.admin_taken.subject", "mail.admin_taken.text", "mail.not_me"},
 	MailAdminGranted:         {"mail.admin_granted.subject", "mail.admin_granted.text", "mail.admin.not_me"},
 	MailAdminRevoked:         {"mail.admin_revoked.subject", "mail.admin_revoked.text", "mail.admin.not_me"},
 	MailFrozen:               {"mail.frozen.subject", "mail.frozen.text", "mail.frozen.not_me"},

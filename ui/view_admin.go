@@ -33,6 +33,7 @@ type InvitationRow struct {
 // with email; POST PathInvitationEnd without fields.
 type AdminPeoplePage struct {
 	Layout
+	Search      string // what was looked for; "" lists all
 	People      []PersonRow
 	Next        string // value of the query parameter after for the next page; "" on the last
 	Invitations []InvitationRow

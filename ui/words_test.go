@@ -11,7 +11,7 @@ import (
 )
 
 // rooms are the folders whose codes and kinds the catalogue has words for.
-var rooms = []string{"../authn", "../issuer", "../issuer/web"}
+var rooms = []string{"../authn", "../issuer", "../issuer/web", "../internal/instance"}
 
 // dynamic are kinds of audit rows that are put together from two strings.
 var dynamic = []string{"token.minted", "token.revoked", "project.token_minted", "project.token_revoked",
@@ -19,7 +19,7 @@ var dynamic = []string{"token.minted", "token.revoked", "project.token_minted", 
 	"project.token_regenerated", "project.token_renamed",
 	"token.burned", "token.leaked", "project.token_burned", "project.token_leaked"}
 
-var auditKind = regexp.MustCompile(`^(account|invitation|project|setup|token|verifier)\.[a-z_]*[a-z]$`)
+var auditKind = regexp.MustCompile(`^(account|instance|invitation|project|setup|token|verifier)\.[a-z_]*[a-z]$`)
 
 // words are the codes and kinds that the other rooms use, by where.
 type words struct {

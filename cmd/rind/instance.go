@@ -87,6 +87,7 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	h.notices = notices.New(store, time.Now, log)
 	if h.issuer, err = issuer.New(issuer.Config{
 		Notices: h.notices, Store: store, Sealer: sealer, Location: cfg.Location(), MaxLife: cfg.MaxTokenLife, PerHour: cfg.TokensPerHour, Logger: log,
+		Administrators: authn.IsAdministrator,
 	}); err != nil {
 		return nil, err
 	}

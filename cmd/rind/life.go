@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
+	settings "github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -134,7 +135,11 @@ func (h *instance) work(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		for _, j := range h.jobs() {
-			if err := j.do(ctx); err != nil && ctx.Err() == nil {
+			err := j.do(ctx)
+			if errors.Is(err, settings.ErrReadOnly) {
+				continue // it is for later
+			}
+			if err != nil && ctx.Err() == nil {
 				h.log.WarnContext(ctx, j.failed, "error", err)
 			}
 		}

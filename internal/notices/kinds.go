@@ -27,8 +27,11 @@ const (
 	RecoveryReminder  Kind = "recovery_reminder" // until
 	RecoveryCancelled Kind = "recovery_cancelled"
 	RecoveryByOther   Kind = "recovery_by_other" // user; to the other administrators
+	SignedOut         Kind = "signed_out_everywhere"
 	AdminGranted      Kind = "admin_granted"
 	AdminRevoked      Kind = "admin_revoked"
+	AdminGiven        Kind = "admin_given" // user; to who made them an administrator
+	AdminTaken        Kind = "admin_taken" // user; to who took it from them
 )
 
 // What happens to a token. All have token (its id) and label.
@@ -109,8 +112,11 @@ var kinds = []Info{
 	{RecoveryByOther, Account, true},
 	{Frozen, Account, true},
 	{Unfrozen, Account, true},
+	{SignedOut, Account, true},
 	{AdminGranted, Account, true},
 	{AdminRevoked, Account, true},
+	{AdminGiven, Account, true},
+	{AdminTaken, Account, true},
 }
 
 // Kinds lists what is known of all kinds.

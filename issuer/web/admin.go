@@ -12,20 +12,17 @@ import (
 const shownPeople = 100
 
 func (s *Server) listPeople(v *visit) error {
-	return v.peoplePage(http.StatusOK, ui.AdminPeoplePage{Layout: v.layout()})
+	return v.peoplePage(http.StatusOK, ui.AdminPeoplePage{Layout: v.layout(), Search: v.QueryParam("q")})
 }
 
 func (v *visit) peoplePage(status int, page ui.AdminPeoplePage) error {
 	ctx, accounts := v.Request().Context(), v.server.accounts
-	users, err := accounts.Users(ctx, v.session, v.QueryParam("after"), shownPeople+1)
+	found, err := accounts.People(ctx, v.session, authn.PeopleQuery{Text: page.Search, After: v.QueryParam("after"), Limit: shownPeople})
 	if err != nil {
 		return err
 	}
-	if len(users) > shownPeople {
-		users = users[:shownPeople]
-		page.Next = users[shownPeople-1].ID
-	}
-	for _, u := range users {
+	page.Next = found.Next
+	for _, u := range found.People {
 		page.People = append(page.People, v.personRow(u))
 	}
 	invitations, err := accounts.Invitations(ctx, v.session)

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
@@ -29,6 +30,10 @@ func (f *failure) Error() string { return fmt.Sprintf("web: %d %s", f.status, f.
 
 func fail(status int, code string) error { return &failure{status: status, code: code} }
 
+// codeReadOnly is the word for that nothing changes at present; who asked may do so
+// again when it is over, which nobody knows.
+const codeReadOnly = "read_only"
+
 // retryBusy is what people are told to wait when the server has too much to do.
 const retryBusy = 5 * time.Second
 
@@ -43,11 +48,13 @@ func classify(err error) *failure {
 		return own
 	case errors.As(err, &throttled):
 		return &failure{status: http.StatusTooManyRequests, wait: throttled.RetryAfter}
+	case errors.Is(err, instance.ErrReadOnly):
+		return &failure{status: http.StatusServiceUnavailable, code: codeReadOnly}
 	case errors.As(err, &probs): // of a form that has no page of its own
 		return &failure{status: http.StatusUnprocessableEntity, code: probs[0].Code}
 	case errors.Is(err, issuer.ErrNotFound), errors.Is(err, authn.ErrNotFound):
 		return &failure{status: http.StatusNotFound}
-	case errors.Is(err, issuer.ErrNotOwner), errors.Is(err, issuer.ErrFrozen), errors.Is(err, authn.ErrForbidden):
+	case errors.Is(err, issuer.ErrNotOwner), errors.Is(err, issuer.ErrFrozen), errors.Is(err, issuer.ErrDemoted), errors.Is(err, authn.ErrForbidden):
 		return &failure{status: http.StatusForbidden}
 	case errors.Is(err, authn.ErrBusy):
 		return &failure{status: http.StatusServiceUnavailable, wait: retryBusy}
@@ -85,7 +92,7 @@ func (s *Server) answer(v *visit, err error) {
 	}
 	f := classify(err)
 	page := ui.ErrorPage{Status: f.status, Wait: f.wait, Layout: v.frame()}
-	if f.status >= 500 {
+	if f.status >= 500 && f.code != codeReadOnly {
 		page.RequestID = idOf(v)
 		s.logFailure(v, f, err)
 	}

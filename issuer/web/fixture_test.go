@@ -82,6 +82,7 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	h.notices = notices.New(h.store, h.clock.Now, log)
 	h.issuer, err = issuer.New(issuer.Config{
 		Notices: h.notices, Store: h.store, Sealer: sealer, Location: "rind.example.org", MaxLife: h.maxLife, PerHour: h.perHour, Clock: h.clock.Now, Logger: log,
+		Administrators: authn.IsAdministrator,
 	})
 	h.must(err)
 	h.follow(log)

@@ -1,0 +1,100 @@
+// Package instance holds what administrators set for the whole of rind while it
+// runs: whether it is read-only, who may open an account, and what is announced on
+// every page.
+//
+// Who may change it is not decided here: the room of accounts does, in the
+// transaction of the change, with its audit row.
+//
+// # Read-only
+//
+// While rind is read-only, a store that went through Guard refuses transactions that
+// write, with ErrReadOnly, whatever they would write. Each room guards its store
+// itself, so code that is new is refused without anybody thinking of it. A
+// transaction whose context went through Safe is not refused: those are what has to
+// work at such a time, which is to sign in and out, to count attempts, to note that
+// somebody was there or a token was used, and whatever only takes power away
+// (revoking, freezing, ending sessions).
+package instance
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// ErrReadOnly says that rind takes no changes at present.
+var ErrReadOnly = errors.New("instance: rind is read-only at present, and changes nothing")
+
+// Settings are what administrators set. The zero value is what a new store has.
+type Settings struct {
+	ReadOnly     ReadOnly     `json:"read_only,omitzero"`
+	Registration Registration `json:"registration,omitempty"`
+	Banner       Banner       `json:"banner,omitzero"`
+}
+
+// ReadOnly says since when rind takes no changes; zero where it takes them.
+type ReadOnly struct {
+	Since  time.Time `json:"since,omitzero"`
+	By     string    `json:"by,omitempty"` // username, as it was then
+	Reason string    `json:"reason,omitempty"`
+}
+
+// On tells whether rind is read-only.
+func (r ReadOnly) On() bool { return !r.Since.IsZero() }
+
+// Registration says who may open an account.
+type Registration string
+
+// Who may open an account.
+const (
+	AsConfigured Registration = ""       // as the configuration says
+	Open         Registration = "open"   // whoever verifies an e-mail address
+	ByInvitation Registration = "invite" // who has an administrator's link
+)
+
+// settingsKey is where the settings are in the store.
+const settingsKey = "instance/settings"
+
+// Load reads the settings.
+func Load(r kv.Reader) (s Settings, err error) {
+	err = kv.GetJSON(r, settingsKey, &s)
+	if errors.Is(err, kv.ErrNotFound) {
+		return Settings{}, nil
+	}
+	return s, err
+}
+
+// Save writes the settings. The caller writes the audit row.
+func Save(tx kv.Tx, s Settings) error { return kv.PutJSON(tx, settingsKey, s) }
+
+type safe struct{}
+
+// Safe lets a transaction with this context through while rind is read-only. It is
+// called where the transaction begins, and for that one alone.
+func Safe(ctx context.Context) context.Context { return context.WithValue(ctx, safe{}, true) }
+
+// Guard is the store, but that Update is ErrReadOnly while rind is read-only and the
+// context did not go through Safe. That is read in the transaction itself, so nothing
+// commits behind the change that makes rind read-only.
+func Guard(store kv.Store) kv.Store { return guarded{store} }
+
+type guarded struct{ kv.Store }
+
+// Update implements kv.Store.
+func (g guarded) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	if ctx.Value(safe{}) != nil {
+		return g.Store.Update(ctx, fn)
+	}
+	return g.Store.Update(ctx, func(tx kv.Tx) error {
+		s, err := Load(tx)
+		if err != nil {
+			return err
+		}
+		if s.ReadOnly.On() {
+			return ErrReadOnly
+		}
+		return fn(tx)
+	})
+}

@@ -1,0 +1,105 @@
+package issuer_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// An administrator who is demoted while a request is under way can't act with it.
+func TestDemotedAdministrator(t *testing.T) {
+	office := map[string]bool{rootID: true}
+	h := newHouse(t, func(c *issuer.Config) {
+		c.Administrators = func(_ kv.Reader, id string) (bool, error) { return office[id], nil }
+	})
+	m := h.mint(alice, forAll("ci"))
+	other := h.mint(alice, forAll("other"))
+	v, _ := h.verifier("berlin")
+	office[rootID] = false
+	acts := map[string]func() error{
+		"Revoke":           func() error { _, _, err := h.Revoke(t.Context(), root, m.Token.ID); return err },
+		"RevokeFor":        func() error { _, _, err := h.RevokeFor(t.Context(), root, m.Token.ID, "seen"); return err },
+		"RegisterVerifier": func() error { _, _, err := h.RegisterVerifier(t.Context(), root, "paris"); return err },
+		"RevokeVerifier":   func() error { return h.RevokeVerifier(t.Context(), root, v.ID) },
+		"CreateProject":    func() error { _, _, err := h.CreateProject(t.Context(), root, "demo"); return err },
+	}
+	for _, act := range acts {
+		h.refused(issuer.ErrDemoted, act)
+	}
+	office[rootID] = true
+	for what, act := range acts {
+		if err := act(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	machine := issuer.Principal{Admin: true, Username: "operator"}
+	if _, done, err := h.Revoke(t.Context(), machine, other.Token.ID); err != nil || !done {
+		t.Errorf("on the machine: %v, %v", done, err)
+	}
+}
+
+// While rind is read-only, tokens and verifiers are revoked and uses are noted, and
+// nothing else changes.
+func TestReadOnlyIssuer(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	m := h.mint(alice, forAll("ci"))
+	more := h.mint(alice, forAll("more"))
+	burnt := h.mint(alice, forAll("burnt"))
+	v, _ := h.verifier("berlin")
+	ctx := t.Context()
+	readOnly := func(on instance.ReadOnly) {
+		t.Helper()
+		h.check(h.store.Update(ctx, func(tx kv.Tx) error { return instance.Save(tx, instance.Settings{ReadOnly: on}) }))
+	}
+	readOnly(instance.ReadOnly{Since: start})
+	for _, act := range []func() error{
+		func() error { _, _, err := h.CreateProject(ctx, alice, "other"); return err },
+		func() error { _, err := h.Mint(ctx, alice, forAll("new")); return err },
+		func() error { _, err := h.AddMember(ctx, alice, "demo", carolID, issuer.RoleOwner); return err },
+		func() error { _, err := h.SetRole(ctx, alice, "demo", bobID, issuer.RoleOwner); return err },
+		func() error { _, err := h.RemoveMember(ctx, alice, "demo", bobID); return err },
+		func() error { _, err := h.Leave(ctx, bob, "demo"); return err },
+		func() error { return h.Rename(ctx, alice, m.Token.ID, "else") },
+		func() error { _, _, err := h.RegisterVerifier(ctx, root, "paris"); return err },
+	} {
+		h.refused(instance.ErrReadOnly, act)
+	}
+	_, done, err := h.Revoke(ctx, alice, m.Token.ID)
+	if err != nil || !done {
+		t.Errorf("revoke: %v, %v", done, err)
+	}
+	_, done, err = h.RevokeFor(ctx, root, more.Token.ID, "seen")
+	if err != nil || !done {
+		t.Errorf("revoke for a reason: %v, %v", done, err)
+	}
+	if b, err := h.Burn(ctx, burnt.Text, alice.Actor); err != nil || !b.Done {
+		t.Errorf("burn: %+v, %v", b.Done, err)
+	}
+	h.check(h.RevokeVerifier(ctx, root, v.ID))
+	h.check(h.reopen())
+	readOnly(instance.ReadOnly{})
+	h.project(alice, "other")
+}
+
+// reopen makes another Service on the store, as a start does.
+func (h *house) reopen() error {
+	_, err := issuer.New(issuer.Config{Store: h.store, Sealer: sealer(h), Location: location, Clock: h.clock.Now})
+	return err
+}
+
+var errAsked = errors.New("no")
+
+// That it can't be told who is an administrator is no yes.
+func TestAdministratorsUnknown(t *testing.T) {
+	h := newHouse(t, func(c *issuer.Config) {
+		c.Administrators = func(kv.Reader, string) (bool, error) { return true, errAsked }
+	})
+	m := h.mint(alice, forAll("ci"))
+	h.refused(errAsked, func() error { _, _, err := h.Revoke(context.Background(), root, m.Token.ID); return err })
+}

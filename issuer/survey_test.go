@@ -1,0 +1,205 @@
+package issuer_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// projects are the names that a survey finds, page by page.
+func (h *house) surveyed(q issuer.Survey) (names []string) {
+	h.Helper()
+	for {
+		page, err := h.AllProjects(h.Context(), root, q)
+		h.check(err)
+		if q.Limit > 0 && len(page.Projects) > q.Limit {
+			h.Errorf("%d on a page", len(page.Projects))
+		}
+		for _, p := range page.Projects {
+			names = append(names, p.Name)
+		}
+		if q.After = page.Next; q.After == "" {
+			return names
+		}
+	}
+}
+
+func TestAllProjects(t *testing.T) {
+	h := newHouse(t)
+	for _, name := range []string{"My_Project", "other", "my-second", "zebra"} {
+		h.project(alice, name)
+	}
+	h.project(bob, "bobs")
+	h.member(alice, "zebra", bobID, issuer.RoleOwner)
+	h.member(alice, "zebra", carolID, issuer.RoleMaintainer)
+	for _, c := range []struct {
+		q    issuer.Survey
+		want []string
+	}{
+		{issuer.Survey{}, []string{"bobs", "My_Project", "my-second", "other", "zebra"}},
+		{issuer.Survey{Limit: 2}, []string{"bobs", "My_Project", "my-second", "other", "zebra"}},
+		{issuer.Survey{Text: " MY_ ", Limit: 1}, []string{"My_Project", "my-second"}},
+		{issuer.Survey{Text: "none"}, nil},
+		{issuer.Survey{Unowned: true}, nil},
+	} {
+		if got := h.surveyed(c.q); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.q, got, c.want)
+		}
+	}
+	h.record(aliceID, "alice", true)
+	if got := h.surveyed(issuer.Survey{Unowned: true, Limit: 1}); !slices.Equal(got, []string{"My_Project", "my-second", "other"}) {
+		t.Errorf("without an owner: %q", got)
+	}
+	page, err := h.AllProjects(t.Context(), root, issuer.Survey{Text: "zebra"})
+	h.check(err)
+	if p := page.Projects[0]; p.Members != 3 || p.Owners != 2 || p.Unowned || len(p.OwnedBy) != 2 || p.OwnedBy[0].Name != "alice" || !p.OwnedBy[0].Frozen {
+		t.Errorf("%+v", p)
+	}
+	if _, err := h.AllProjects(t.Context(), alice, issuer.Survey{}); !errors.Is(err, issuer.ErrNotFound) {
+		t.Errorf("for others: %v", err)
+	}
+}
+
+func TestAppointOwner(t *testing.T) {
+	h := newHouse(t)
+	demo := h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	names := map[string]string{"demo": demo.ID}
+	appoint := func(p issuer.Principal, project, user string) func() error {
+		return func() error { _, _, err := h.AppointOwner(t.Context(), p, project, user); return err }
+	}
+	h.refused("project_owned", appoint(root, "demo", bobID))
+	h.record(aliceID, "alice", true)
+	h.refused(issuer.ErrNotFound, appoint(bob, "demo", bobID))
+	h.refused(issuer.ErrNotFound, appoint(root, "none", bobID))
+	h.refused("user: user_unknown", appoint(root, "demo", nobodyID))
+	h.refused("user: user_frozen", appoint(root, "demo", aliceID))
+	rows := h.wrote(names, appoint(root, "Demo", bobID), "project.owner_appointed bob demo", "log project demo")
+	if d := rows[0].Detail; d["was"] != "maintainer" || d["user"] != "bob" || d["project"] != "demo" {
+		t.Errorf("%v", d)
+	}
+	if p, err := h.Project(t.Context(), bob, "demo"); err != nil || p.Role != issuer.RoleOwner {
+		t.Errorf("%+v %v", p, err)
+	}
+	h.record(bobID, "bob", true)
+	h.wrote(names, appoint(root, "demo", carolID), "project.owner_appointed carol demo", "log project demo")
+	h.refused("project_owned", appoint(root, "demo", rootID))
+	h.check(func() error {
+		_, err := h.AddMember(t.Context(), carol, "demo", rootID, issuer.RoleMaintainer)
+		return err
+	}())
+}
+
+// found are the labels that a search finds, page by page.
+func (h *house) searched(q issuer.Survey) (labels []string) {
+	h.Helper()
+	for range 100 {
+		page, err := h.SearchTokens(h.Context(), root, q)
+		h.check(err)
+		for _, tok := range page.Tokens {
+			labels = append(labels, tok.Label)
+		}
+		if q.After = page.Next; q.After == "" {
+			return labels
+		}
+	}
+	h.Fatal("it never ends")
+	return nil
+}
+
+func TestSearchTokens(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	var ids []string
+	for _, label := range []string{"CI of demo", "release <b>", "Café", `say "ci"`} {
+		h.clock.Add(time.Second)
+		ids = append(ids, h.mint(alice, forSome(label, "demo")).Token.ID)
+	}
+	h.clock.Add(time.Second)
+	h.mint(bob, forAll("bob's ci"))
+	for _, c := range []struct {
+		q    issuer.Survey
+		want []string
+	}{
+		{issuer.Survey{Limit: 2}, []string{"bob's ci", `say "ci"`, "Café", "release <b>", "CI of demo"}},
+		{issuer.Survey{Text: " Ci ", Limit: 1}, []string{"bob's ci", `say "ci"`, "CI of demo"}},
+		{issuer.Survey{Text: "<B>"}, []string{"release <b>"}},
+		{issuer.Survey{Text: `"ci"`}, []string{`say "ci"`}},
+		{issuer.Survey{Text: "CAFÉ"}, []string{"Café"}},
+		{issuer.Survey{Text: ids[1]}, []string{"release <b>"}},
+		{issuer.Survey{Text: strings.ToUpper(ids[1][:13])}, []string{"release <b>"}},
+		{issuer.Survey{Text: aliceID}, nil}, // stands in records, and is no label
+	} {
+		if got := h.searched(c.q); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.q, got, c.want)
+		}
+	}
+	for _, p := range []issuer.Principal{alice, {}} {
+		if _, err := h.SearchTokens(t.Context(), p, issuer.Survey{}); !errors.Is(err, issuer.ErrNotFound) {
+			t.Errorf("for others: %v", err)
+		}
+	}
+	secret := h.mint(alice, forAll("secret")).Text
+	for _, text := range []string{secret, " " + secret + "\n", "token: " + secret, "PYPI-" + secret[5:]} {
+		_, err := h.SearchTokens(t.Context(), root, issuer.Survey{Text: text})
+		if err == nil || err.Error() != "q: token_as_search" {
+			t.Errorf("a token was searched for: %v", err)
+		}
+	}
+}
+
+// BenchmarkSurvey looks among 10,000 tokens for one that is not there, and lists a
+// page of 1,000 projects.
+func BenchmarkSurvey(b *testing.B) {
+	h := newHouse(b)
+	b.Run("tokens", func(b *testing.B) {
+		raw := `{"User":"` + aliceID + `","Label":"the %05dth of many","Scope":"all","Created":"2026-11-22T00:00:00Z","Serial":1}`
+		h.check(h.store.Update(b.Context(), func(tx kv.Tx) error {
+			for i := range 10_000 {
+				if err := tx.Put(fmt.Appendf(nil, "issuer/token/00000000-0000-7000-8000-%012d", i), fmt.Appendf(nil, raw, i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		for b.Loop() {
+			if page, err := h.SearchTokens(b.Context(), root, issuer.Survey{Text: "none such"}); err != nil || len(page.Tokens) != 0 {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("projects", func(b *testing.B) {
+		for i := range 1000 {
+			h.project(alice, fmt.Sprintf("project-%04d", i))
+		}
+		for b.Loop() {
+			if page, err := h.AllProjects(b.Context(), root, issuer.Survey{Text: "project", Limit: 100}); err != nil || len(page.Projects) != 100 {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestSetArchived(t *testing.T) {
+	h := newHouse(t)
+	demo := h.project(alice, "demo")
+	names := map[string]string{"demo": demo.ID}
+	set := func(p issuer.Principal, project string, archived bool) func() error {
+		return func() error { _, err := h.SetArchived(t.Context(), p, project, archived); return err }
+	}
+	h.refused(issuer.ErrNotFound, set(alice, "demo", true))
+	h.refused(issuer.ErrNotFound, set(root, "none", true))
+	h.wrote(names, set(root, "demo", false)) // nothing
+	h.wrote(names, set(root, "demo", true), "project.archived - demo", "log project demo")
+	h.wrote(names, set(root, "demo", true)) // nothing
+	if p, err := h.Project(t.Context(), alice, "demo"); err != nil || p.Archived.IsZero() {
+		t.Errorf("%+v %v", p, err)
+	}
+	h.wrote(names, set(root, "demo", false), "project.unarchived - demo", "log project demo")
+}
