@@ -76,13 +76,16 @@ const (
 	PathTokenRegenerate Path = "/tokens/{id}/regenerate"
 	PathTokensRevoke    Path = "/tokens/revoke"
 
-	PathProjects     Path = "/projects"
-	PathProjectNew   Path = "/new-project" // not below /projects/, where a project may be called "new"
-	PathProject      Path = "/projects/{name}"
-	PathProjectLeave Path = "/projects/{name}/leave"
-	PathMembers      Path = "/projects/{name}/members"           // POST only
-	PathMemberRole   Path = "/projects/{name}/members/{id}/role" // POST only; id of the user
-	PathMemberRemove Path = "/projects/{name}/members/{id}/remove"
+	PathProjects      Path = "/projects"
+	PathProjectNew    Path = "/new-project" // not below /projects/, where a project may be called "new"
+	PathProject       Path = "/projects/{name}"
+	PathProjectLeave  Path = "/projects/{name}/leave"
+	PathProjectTokens Path = "/projects/{name}/tokens" // GET only
+	PathMemberShut    Path = "/projects/{name}/members/{id}/shut-out"
+	PathMemberLetIn   Path = "/projects/{name}/members/{id}/let-in"
+	PathMembers       Path = "/projects/{name}/members"           // POST only
+	PathMemberRole    Path = "/projects/{name}/members/{id}/role" // POST only; id of the user
+	PathMemberRemove  Path = "/projects/{name}/members/{id}/remove"
 
 	PathAdminPeople          Path = "/admin/people"
 	PathPersonFreeze         Path = "/admin/people/{id}/freeze"
@@ -117,6 +120,7 @@ var paths = map[string]Path{
 	"token": PathToken, "token.restrict": PathTokenRestrict, "token.regenerate": PathTokenRegenerate, "tokens.revoke": PathTokensRevoke,
 	"projects": PathProjects, "project.new": PathProjectNew, "project": PathProject,
 	"project.leave": PathProjectLeave, "members": PathMembers,
+	"project.tokens": PathProjectTokens, "member.shut": PathMemberShut, "member.let_in": PathMemberLetIn,
 	"member.role": PathMemberRole, "member.remove": PathMemberRemove,
 	"people": PathAdminPeople, "person.freeze": PathPersonFreeze, "person.thaw": PathPersonThaw,
 	"invitations": PathInvitations, "invitation.end": PathInvitationEnd,

@@ -58,6 +58,8 @@ type ProjectPage struct {
 	AddRole   string // what was chosen; "" is RoleMaintainer
 	IndexURL  string // absolute, ends in /simple/
 	UploadURL string // absolute, ends in /legacy/
+	Tokens    ProjectTokens
+	Uploads   Uploads
 	Events    []EventRow
 }
 

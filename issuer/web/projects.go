@@ -64,6 +64,12 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 	page.Name, page.Role, page.CreatedAt = p.Name, string(p.Role), p.Created
 	page.IndexURL, page.UploadURL = s.address(pathSimple+"/"), s.address(pathLegacy+"/")
 	page.Events = eventRows(events, v.user.ID)
+	if page.Tokens, err = v.projectTokens(p, issuer.ProjectTokensQuery{Limit: tokensOnProject}); err != nil {
+		return err
+	}
+	if page.Uploads, err = v.uploads(p); err != nil {
+		return err
+	}
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
 	}

@@ -102,6 +102,7 @@ func (s *Server) projectRoutes(p pages) {
 	p.get(ui.PathProject, member, s.showProject)
 	p.get(ui.PathProjectLeave, member, s.askLeaveProject)
 	p.post(ui.PathProjectLeave, member, s.leaveProject)
+	s.projectTokenRoutes(p)
 	p.post(ui.PathMembers, member, s.addMember)
 	p.post(ui.PathMemberRole, member, s.setMemberRole)
 	p.get(ui.PathMemberRemove, member, s.askRemoveMember)

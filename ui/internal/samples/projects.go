@@ -1,6 +1,7 @@
 package samples
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/rind-dev/rind/ui"
@@ -24,7 +25,19 @@ func projects() []Page {
 	problems.Members, problems.AddName, problems.AddRole = shared, "gracee", ui.RoleOwner
 	problems.Layout = wrong(member(), ui.Problem{Field: "user", Code: "user_unknown"}, ui.Problem{Field: "role", Code: "role_unknown"},
 		ui.Problem{Code: "last_owner", Args: ui.Args{"project": "demo-plugins"}})
+	page.Tokens = ui.ProjectTokens{Project: "demo-plugins", Owner: true, Rows: projectTokens(), Next: "0193"}
+	page.Uploads = uploads(7)
+	maintainer.Tokens = ui.ProjectTokens{Project: "demo-plugins", Rows: projectTokens()[:1]}
+	maintainer.Uploads = uploads(1)
 	return []Page{
+		{"project-tokens", ui.ProjectTokensPage{Layout: done(member(), "tokens_shut_out"), Tokens: page.Tokens}},
+		{"project-tokens-of-one", ui.ProjectTokensPage{Layout: done(member(), "tokens_let_in"), Tokens: ui.ProjectTokens{
+			Project: "demo-plugins", Owner: true, Rows: projectTokens()[1:3], Member: "grace", ID: "u2", Next: "0193"}}},
+		{"project-tokens-end", ui.ProjectTokensPage{Layout: member(), Tokens: ui.ProjectTokens{Project: "demo-plugins", Owner: true, Later: true}}},
+		{"project-tokens-yours", ui.ProjectTokensPage{Layout: member(), Tokens: ui.ProjectTokens{Project: "demo-plugins"}}},
+		{"member-shut", ui.MemberShutPage{Layout: member(), Project: "demo-plugins", Member: members[1], Tokens: projectTokens()[:2], More: true}},
+		{"member-shut-none", ui.MemberShutPage{Layout: member(), Project: "demo-plugins", Member: members[1]}},
+		{"member-let-in", ui.MemberShutPage{Layout: member(), Project: "demo-plugins", Member: members[1], LetIn: true, Tokens: projectTokens()[:2]}},
 		{"projects", ui.ProjectsPage{Layout: done(member(), "project_left"), Projects: []ui.ProjectRow{
 			{Name: "demo", Role: ui.RoleOwner, Members: 1, CreatedAt: ago(day)},
 			{Name: "demo-plugins", Role: ui.RoleOwner, Members: 3, CreatedAt: ago(400 * day)},
@@ -42,6 +55,34 @@ func projects() []Page {
 		{"project-leave", ui.ProjectLeavePage{Layout: member(), Project: "demo", Tokens: tokenRows()[:1]}},
 		{"project-leave-unused", ui.ProjectLeavePage{Layout: member(), Project: "demo"}},
 	}
+}
+
+func projectTokens() []ui.ProjectTokenRow {
+	return []ui.ProjectTokenRow{
+		{ID: ci().ID, Label: "CI of demo", Owner: "ada", OwnerID: "u1", You: true, CreatedAt: ago(3 * day), Factor: "webauthn", ExpiresAt: in(12*day + time.Hour),
+			LastUsedAt: ago(2 * time.Hour), LastFrom: "203.0.113.0/24"},
+		{ID: tokenRows()[1].ID, Label: "release machine of the engines department, second rack", Owner: "charles-with-a-long-username", OwnerID: "u3",
+			CreatedAt: ago(80 * day), Factor: "totp", ExpiresAt: in(2 * day), Frozen: true, LastUsedAt: ago(30 * day)},
+		{ID: tokenRows()[2].ID, Label: "laptop", Owner: "grace", OwnerID: "u2", All: true, CreatedAt: ago(time.Hour), Factor: "recovery_code", Shut: true, Replaced: true,
+			Limits: ui.Limits{Networks: []string{"203.0.113.0/24"}, Existing: true}},
+	}
+}
+
+// uploads are those of n tokens.
+func uploads(n int) ui.Uploads {
+	random := rand.New(rand.NewPCG(3, 4))
+	out := ui.Uploads{First: time.Date(2026, time.August, 25, 0, 0, 0, 0, time.UTC)}
+	labels := []string{"CI of demo", "nightly", "release machine of the engines department, second rack", "laptop", "docs", "old CI", "spare"}
+	for i, label := range labels[:n] {
+		s := ui.UploadSeries{Label: label, Owner: []string{"ada", "grace", "charles-with-a-long-username"}[i%3], Days: make([]int, 90)}
+		for d := range s.Days {
+			if random.IntN(3) == 0 {
+				s.Days[d] = random.IntN(30 / (i + 1))
+			}
+		}
+		out.Series = append(out.Series, s)
+	}
+	return out
 }
 
 func projectEvents() []ui.EventRow {

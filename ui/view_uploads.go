@@ -1,0 +1,146 @@
+package ui
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Uploads counts the uploads to a project by token, day by day.
+type Uploads struct {
+	First  time.Time // midnight, UTC, at which the first day begins
+	Series []UploadSeries
+	Others []int // by day: of the tokens that are not among Series; nil where there are none
+}
+
+// UploadSeries are the uploads with one token.
+type UploadSeries struct {
+	Label string
+	Owner string // username
+	Days  []int
+}
+
+// Measures of the chart, in its own units.
+const (
+	chartWidth  = 390
+	chartHeight = 120
+	week        = 7 // days in a bar
+)
+
+// maxSeries is how many series there are classes and patterns for, beside the others.
+const maxSeries = 5
+
+// UploadChart is a chart of uploads: a bar for each week, the last of which ends
+// today, in which the tokens stand one on another, the busiest at the bottom. The first
+// week may be shorter.
+type UploadChart struct {
+	Keys  []ChartKey
+	Bars  []ChartBar
+	Most  int // uploads of the highest bar
+	Total int
+	First time.Time // first day
+	Days  int
+}
+
+// ChartKey says what a class and a pattern stand for.
+type ChartKey struct {
+	Class  string // "s0" to "s4", or "others"
+	Series UploadSeries
+	Others bool
+	Total  int
+}
+
+// ChartBar is a week.
+type ChartBar struct {
+	From  time.Time
+	Parts []ChartPart // one for each key
+	Total int
+}
+
+// ChartPart is a part of a bar, with its place in the chart.
+type ChartPart struct {
+	Key                 ChartKey
+	Count               int
+	X, Y, Width, Height int // Height 0: nothing is drawn
+}
+
+// Box is the viewBox of the chart.
+func (UploadChart) Box() string {
+	return "0 0 " + strconv.Itoa(chartWidth) + " " + strconv.Itoa(chartHeight)
+}
+
+// Last is the last day.
+func (c UploadChart) Last() time.Time { return c.First.AddDate(0, 0, c.Days-1) }
+
+// Chart draws the uploads.
+func (u Uploads) Chart() UploadChart {
+	c := UploadChart{First: u.First}
+	series := slices.Clone(u.Series)
+	for i, s := range series[:min(len(series), maxSeries)] {
+		c.Keys = append(c.Keys, ChartKey{Class: "s" + strconv.Itoa(i), Series: s, Total: sum(s.Days)})
+		c.Days = max(c.Days, len(s.Days))
+	}
+	others := slices.Clone(u.Others)
+	for _, s := range series[min(len(series), maxSeries):] {
+		others = append(others, make([]int, max(0, len(s.Days)-len(others)))...)
+		for i, n := range s.Days {
+			others[i] += n
+		}
+	}
+	if sum(others) > 0 {
+		c.Keys = append(c.Keys, ChartKey{Class: "others", Others: true, Series: UploadSeries{Days: others}, Total: sum(others)})
+		c.Days = max(c.Days, len(others))
+	}
+	for _, k := range c.Keys {
+		c.Total += k.Total
+	}
+	c.bars()
+	c.place()
+	return c
+}
+
+func sum(days []int) (n int) {
+	for _, d := range days {
+		n += d
+	}
+	return n
+}
+
+// bars counts by week. The weeks are counted from the last day back.
+func (c *UploadChart) bars() {
+	weeks := (c.Days + week - 1) / week
+	for w := range weeks {
+		to := c.Days - (weeks-1-w)*week
+		from := max(0, to-week)
+		b := ChartBar{From: c.First.AddDate(0, 0, from)}
+		for _, k := range c.Keys {
+			d := k.Series.Days
+			n := sum(d[min(from, len(d)):min(to, len(d))])
+			b.Parts = append(b.Parts, ChartPart{Key: k, Count: n})
+			b.Total += n
+		}
+		c.Most = max(c.Most, b.Total)
+		c.Bars = append(c.Bars, b)
+	}
+}
+
+// place puts the parts where they are drawn. A part with uploads is at least a unit
+// high, so that it is seen, and bars are as high as their total.
+func (c *UploadChart) place() {
+	for i := range c.Bars {
+		slot := chartWidth / len(c.Bars)
+		below, count := 0, 0
+		for j := range c.Bars[i].Parts {
+			p := &c.Bars[i].Parts[j]
+			p.X, p.Width = i*slot+2, slot-4
+			if p.Count == 0 {
+				continue
+			}
+			count += p.Count
+			top := count * (chartHeight - maxSeries - 1) / c.Most
+			p.Height = max(1, top-below)
+			below += p.Height
+			p.Y = chartHeight - below
+		}
+	}
+}
