@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,31 +81,36 @@ func enrolling(step, answer string) cells { return members("303 /tokens").but(st
 
 // Every route answers every visitor as the matrix has it.
 func TestAccess(t *testing.T) {
-	h := newHouse(t)
-	m := newCast(h)
-	for _, route := range h.web.Routes() {
+	m := newCast(newHouse(t))
+	m.checkAll(append(slices.Clone(visitors), staleAdmin, basicToken, bearerToken, cookieToken)...)
+	if len(m.web.Routes()) < len(matrix) {
+		t.Errorf("%d routes, %d rows", len(m.web.Routes()), len(matrix))
+	}
+}
+
+// checkAll lets visitors try every route.
+func (m *cast) checkAll(names ...string) {
+	m.Helper()
+	for _, route := range m.web.Routes() {
 		method, pattern, _ := strings.Cut(route, " ")
 		if method == "HEAD" && matrix["GET "+pattern].answer != nil || strings.HasPrefix(pattern, pathLegacy) && method != "GET" && method != "POST" {
-			continue // HEAD is GET's; the gateway's other methods have a test of their own
+			continue // TestMethods has HEAD, and the gateway's other methods have a test of their own
 		}
 		r, ok := matrix[route]
 		if !ok {
-			t.Errorf("%s is in no row of the matrix", route)
+			m.Errorf("%s is in no row of the matrix", route)
 			continue
 		}
 		if r.path == "" {
 			r.path = pattern
 		}
-		for _, name := range visitors {
+		for _, name := range names {
 			m.check(route, method, name, r)
 		}
 	}
-	for _, name := range visitors {
+	for _, name := range names {
 		m.check("nowhere", "GET", name, row{path: "/no/such/page", answer: all("404")})
 		m.check("no method", "POST", name, row{path: "/tokens", answer: all("405")})
-	}
-	if len(h.web.Routes()) < len(matrix) {
-		t.Errorf("%d routes, %d rows", len(h.web.Routes()), len(matrix))
 	}
 }
 
@@ -117,10 +123,12 @@ type cast struct {
 
 func newCast(h *house) *cast {
 	m := &cast{house: h, people: map[string]*person{}}
-	m.people[nobody] = h.visitor("nobody")
+	for _, name := range []string{nobody, basicToken, bearerToken, cookieToken} {
+		m.people[name] = h.visitor("nobody")
+	}
 	a := h.founder("ada")
 	m.people[admin] = a
-	for _, name := range []string{half, other, maintainer, owner, stale, frozen, ended} {
+	for _, name := range []string{half, other, maintainer, owner, stale, frozen, ended, unconfirmed} {
 		m.people[name] = a.guest("p" + strings.ReplaceAll(name[:4], " ", "")[:3] + string(rune('a'+len(m.people)))).enrol()
 	}
 	m.people[unmailed] = a.guest("unmailed")
@@ -160,6 +168,8 @@ func (m *cast) fresh(name string) *person {
 	m.Helper()
 	p, ctx := m.people[name], context.Background()
 	switch name {
+	case unconfirmed, staleAdmin, basicToken, bearerToken, cookieToken:
+		return m.arrive(name)
 	case nobody:
 		p.forget()
 	case half:
@@ -266,7 +276,7 @@ func (m *cast) check(route, method, name string, r row) {
 		asked = "?next=" + strings.ReplaceAll(next, "/", "%2F")
 		further = asked + "&"
 	}
-	want := strings.NewReplacer("{next}", asked, "{next&}", further).Replace(r.answer[name])
+	want := strings.NewReplacer("{next}", asked, "{next&}", further).Replace(r.expected(route, name))
 	status := strings.TrimSpace(strings.Join([]string{strconv.Itoa(got.status), got.header.Get("Location")}, " "))
 	if status != want {
 		m.Errorf("%s, %s: %q, want %q", route, name, status, want)
@@ -276,7 +286,7 @@ func (m *cast) check(route, method, name string, r row) {
 			p.saveCodes()
 		}
 	}
-	if strings.HasPrefix(path, "/admin/people/") && method == "POST" && name == admin {
+	if strings.HasPrefix(path, "/admin/people/") && method == "POST" && (name == admin || name == staleAdmin) {
 		m.must(m.accounts.SetFrozen(context.Background(), m.session(), authn.Origin{}, m.people[factorless].id, false))
 	}
 }

@@ -129,14 +129,14 @@ var matrix = map[string]row{
 
 	"GET /admin/people":                      {answer: admins("200")},
 	"GET /admin/people/:id/freeze":           {path: "/admin/people/{person}/freeze", answer: admins("200")},
-	"POST /admin/people/:id/freeze":          {path: "/admin/people/{person}/freeze", answer: admins("303 /admin/people")},
+	"POST /admin/people/:id/freeze":          {path: "/admin/people/{person}/freeze", answer: admins("303 /admin/people").but(staleAdmin, "303 /login/totp{next}")},
 	"GET /admin/people/:id/thaw":             {path: "/admin/people/{person}/thaw", answer: admins("200")},
-	"POST /admin/people/:id/thaw":            {path: "/admin/people/{person}/thaw", answer: admins("303 /admin/people")},
+	"POST /admin/people/:id/thaw":            {path: "/admin/people/{person}/thaw", answer: admins("303 /admin/people").but(staleAdmin, "303 /login/totp{next}")},
 	"GET /admin/people/:id/recovery":         {path: "/admin/people/{person}/recovery", answer: admins("200")},
-	"POST /admin/people/:id/recovery":        {path: "/admin/people/{person}/recovery", answer: admins("422")}, // no factor to lose
+	"POST /admin/people/:id/recovery":        {path: "/admin/people/{person}/recovery", answer: admins("422").but(staleAdmin, "303 /login/totp{next}")}, // no factor to lose
 	"POST /admin/people/:id/recovery/cancel": {path: "/admin/people/{person}/recovery/cancel", answer: admins("404")},
 	"GET /admin/verifiers":                   {answer: admins("200")},
-	"POST /admin/verifiers":                  {answer: admins("422")},
+	"POST /admin/verifiers":                  {answer: admins("422").but(staleAdmin, "303 /login/totp{next}")},
 	"GET /admin/verifiers/:id/revoke":        {path: "/admin/verifiers/{verifier}/revoke", answer: admins("200")},
 	"POST /admin/verifiers/:id/revoke":       {path: "/admin/verifiers/{verifier}/revoke", answer: admins("303 /admin/verifiers")},
 	"POST /admin/invitations":                {answer: admins("422")},
