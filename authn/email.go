@@ -124,14 +124,21 @@ func (s *Service) unverified(ctx context.Context, x Session) (u userRecord, err 
 	return u, err
 }
 
-// sendVerification mails a verification link; where another account owns the
-// address already, its owner is told in place of that, and the caller can't
-// tell the difference.
+// sendVerification mails a verification link.
 func (s *Service) sendVerification(ctx context.Context, u userRecord, o Origin, text Secret, link linkRecord) error {
+	return s.sendToNew(ctx, u, o, "verify e-mail", func(ctx context.Context) error {
+		return s.notifier.VerifyEmail(ctx, u.recipient(), text, link.Expires)
+	})
+}
+
+// sendToNew sends a mail to an address that u does not have yet; where another account
+// owns it already, its owner is told in place of that, and the caller can't tell
+// the difference.
+func (s *Service) sendToNew(ctx context.Context, u userRecord, o Origin, what string, send func(context.Context) error) error {
 	var owner userRecord
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		id, err := lookup(r, emailKey(fold(u.Email)))
-		if err != nil || id == "" {
+		if err != nil || id == "" || id == u.ID {
 			return err
 		}
 		owner, err = loadUser(r, id)
@@ -141,9 +148,7 @@ func (s *Service) sendVerification(ctx context.Context, u userRecord, o Origin, 
 		return err
 	}
 	if owner.ID == "" {
-		return s.mail(ctx, "verify e-mail", func(ctx context.Context) error {
-			return s.notifier.VerifyEmail(ctx, u.recipient(), text, link.Expires)
-		})
+		return s.mail(ctx, what, send)
 	}
 	return s.mail(ctx, EventAddressInUse, func(ctx context.Context) error {
 		return s.notifier.AccountEvent(ctx, owner.recipient(), Event{Kind: EventAddressInUse, Time: s.now().UTC(), Origin: o})

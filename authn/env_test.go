@@ -153,8 +153,8 @@ func (m *mailbox) ConfirmDevice(_ context.Context, to Recipient, link Secret, _ 
 	return m.add(sentMail{to: to, kind: e.Kind, link: link})
 }
 
-func (m *mailbox) AccountLink(_ context.Context, to Recipient, p Purpose, link Secret, _ time.Time, _ Event) error {
-	return m.add(sentMail{to: to, kind: string(p), link: link})
+func (m *mailbox) AccountLink(_ context.Context, to Recipient, p Purpose, link Secret, _ time.Time, e Event) error {
+	return m.add(sentMail{to: to, kind: string(p), link: link, args: e.Args})
 }
 
 // Put is Outbox: what is told counts as a mail when its change is made.

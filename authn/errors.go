@@ -19,6 +19,7 @@ const (
 	CodeEmailInvalid        = "email_invalid"        // email
 	CodeEmailTooLong        = "email_too_long"       // email: max (bytes)
 	CodeEmailTaken          = "email_taken"          // email; only said to administrators and to whoever reads that mailbox
+	CodeEmailSame           = "email_same"           // email: the account has it
 	CodeEmailUnverified     = "email_unverified"     // form: a factor can't be added before the address is verified
 	CodeEmailVerified       = "email_verified"       // form: there is nothing left to verify
 	CodePasswordTooShort    = "password_too_short"   // password: min (characters)

@@ -25,6 +25,8 @@ const (
 	PurposeVerifyEmail Purpose = "verify_email" // shows that an address is read: 24 h
 	PurposeDevice      Purpose = "device"       // lets a sign-in with a code go on, in its own browser: 1 h
 	PurposeReset       Purpose = "reset"        // sets a password anew: 1 h
+	PurposeEmailChange Purpose = "email_change" // moves the account to another address: 24 h
+	PurposeEmailUndo   Purpose = "email_undo"   // and back: 7 days
 	PurposeRecovery    Purpose = "recovery"     // lets new factors be set up at the end of a recovery: 7 days
 )
 
@@ -35,6 +37,8 @@ var linkLife = map[Purpose]time.Duration{
 	PurposeVerifyEmail: 24 * time.Hour,
 	PurposeDevice:      time.Hour,
 	PurposeReset:       time.Hour,
+	PurposeEmailChange: 24 * time.Hour,
+	PurposeEmailUndo:   7 * 24 * time.Hour,
 	PurposeRecovery:    7 * 24 * time.Hour,
 }
 
@@ -45,7 +49,7 @@ func (p Purpose) Life() time.Duration { return linkLife[p] }
 type LinkInfo struct {
 	Purpose  Purpose
 	Email    string // whom it was sent to; "" for PurposeSetup
-	Username string // whose address it is, for PurposeVerifyEmail
+	Username string // whose address it is or becomes, for PurposeVerifyEmail, PurposeEmailChange and PurposeEmailUndo
 	Expires  time.Time
 }
 
@@ -90,10 +94,13 @@ func (s *Service) linkTag(p Purpose, signed []byte) []byte {
 	return mac(s.linkKey, []byte(p), signed)[:linkTag]
 }
 
+// linkPrefix is of the keys of links.
+const linkPrefix = "authn/link/"
+
 // linkKey is where the record of a link is.
 func linkKey(b []byte) string {
 	h := sha256.Sum256(b[:linkRandom])
-	return "authn/link/" + hex.EncodeToString(h[:])
+	return linkPrefix + hex.EncodeToString(h[:])
 }
 
 // openLink checks a link's form, tag and expiry; it needs no store.
@@ -179,7 +186,7 @@ func (s *Service) CheckLink(ctx context.Context, p Purpose, link Secret) (LinkIn
 			return err
 		}
 		info = LinkInfo{Purpose: p, Email: rec.Email, Expires: rec.Expires}
-		if p != PurposeVerifyEmail {
+		if p != PurposeVerifyEmail && p != PurposeEmailChange && p != PurposeEmailUndo {
 			return nil
 		}
 		u, err := loadUser(r, rec.Subject)

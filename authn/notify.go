@@ -30,7 +30,8 @@ type Notifier interface {
 	// Recipient without an address gets nothing, after the same work.
 	PasswordReset(ctx context.Context, to Recipient, link Secret, expires time.Time) error
 
-	// AccountLink sends a link of one of the other purposes (PurposeRecovery), with
+	// AccountLink sends a link of one of the other purposes (PurposeRecovery, PurposeEmailChange,
+	// PurposeEmailUndo: args: email), with
 	// what it is about.
 	AccountLink(ctx context.Context, to Recipient, p Purpose, link Secret, expires time.Time, about Event) error
 

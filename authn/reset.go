@@ -148,7 +148,7 @@ func (s *Service) findReset(r kv.Reader, link Secret) (userRecord, error) {
 
 // voidLinks voids the links of an account that are in flight.
 func voidLinks(tx kv.Tx, userID string) error {
-	for _, slot := range []string{verifySlot(userID), resetSlot(userID), recoverySlot(userID)} {
+	for _, slot := range []string{verifySlot(userID), resetSlot(userID), recoverySlot(userID), emailChangeSlot(userID)} {
 		if err := replaceLink(tx, slot, "", linkRecord{}); err != nil {
 			return err
 		}

@@ -8,7 +8,9 @@ const (
 	rowInvitationRevoked   = "invitation.revoked" // email
 	rowRegistered          = "account.registered" // username, email, by ("setup", "invitation", "open"), invitation (its id), invited (its address)
 	rowVerificationSent    = "account.verification_sent"
-	rowEmailChanged        = "account.email_changed" // from, to
+	rowEmailChanged        = "account.email_changed"       // from, to
+	rowEmailChangeAsked    = "account.email_change_asked"  // to
+	rowEmailChangeUndone   = "account.email_change_undone" // from, to: the same where it had not happened yet
 	rowEmailVerified       = "account.email_verified"
 	rowPasswordAccepted    = "account.password_accepted"
 	rowSignInFailed        = "account.sign_in_failed"   // why ("password", "frozen", "passkey"); without an account where there is none

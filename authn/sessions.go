@@ -11,7 +11,6 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -136,19 +135,22 @@ func (m *Sessions) Start(ctx context.Context, x Session) error {
 	return nil
 }
 
-// End signs out. Where nobody is signed in it does nothing.
+// End signs out: the session is gone with the transaction that has its row. Where nobody is signed in it does nothing.
 func (m *Sessions) End(ctx context.Context, o Origin) error {
 	x, u, err := m.Current(ctx)
 	if err != nil || x.Stage == StageNone {
 		return err
 	}
-	if err := m.destroy(ctx); err != nil {
-		return err
+	f, _ := ctx.Value(foundKey{}).(*found)
+	if f == nil {
+		return errors.New("authn: a session ends behind Sessions.Middleware")
 	}
 	who := o.actor(userRecord{ID: u.ID, Username: u.Username}, x.Factor)
-	return m.svc.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	f.also = func(tx kv.Tx) error {
 		return m.svc.record(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
-	})
+	}
+	defer func() { f.also = nil }()
+	return m.destroy(ctx)
 }
 
 func (m *Sessions) destroy(ctx context.Context) error {

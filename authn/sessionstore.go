@@ -43,6 +43,8 @@ func (rec *sessionRecord) locate(f *found) {
 type found struct {
 	token string
 	from  *Origin // nil: nobody says
+
+	also func(kv.Tx) error // what belongs into the transaction that deletes the session; nil: nothing
 }
 
 type foundKey struct{}
@@ -144,7 +146,13 @@ func (st *sessionStore) has(ctx context.Context, token string, values []byte) (s
 
 // DeleteCtx implements scs.CtxStore.
 func (st *sessionStore) DeleteCtx(ctx context.Context, token string) error {
-	return st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return dropSession(tx, token) })
+	f, _ := ctx.Value(foundKey{}).(*found)
+	return st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		if err := dropSession(tx, token); err != nil || f == nil || f.also == nil {
+			return err
+		}
+		return f.also(tx)
+	})
 }
 
 // Find implements scs.Store.

@@ -22,6 +22,9 @@ const (
 	MailResetLink            = "reset_link" // link, expires (time.Time)
 	MailNewDevice            = "new_device"
 	MailConfirmDevice        = "confirm_device"     // link, expires (time.Time)
+	MailEmailChange          = "email_change"       // link, expires (time.Time)
+	MailEmailUndo            = "email_undo"         // email, link, expires (time.Time)
+	MailAddressUndone        = "address_undone"     // link: to sign in
 	MailRecoveryStarted      = "recovery_started"   // until (time.Time), link: to sign in
 	MailRecoveryReminder     = "recovery_reminder"  // until, link
 	MailRecoveryCancelled    = "recovery_cancelled" // link
@@ -72,6 +75,9 @@ var mailTexts = map[string][3]string{
 	MailResetLink:            {"mail.reset_link.subject", "mail.reset_link.text", "mail.reset_link.not_me"},
 	MailConfirmDevice:        {"mail.confirm_device.subject", "mail.confirm_device.text", "mail.confirm_device.not_me"},
 	MailNewDevice:            {"mail.new_device.subject", "mail.new_device.text", "mail.not_me"},
+	MailEmailChange:          {"mail.email_change.subject", "mail.email_change.text", "mail.email_change.not_me"},
+	MailEmailUndo:            {"mail.email_undo.subject", "mail.email_undo.text", "mail.email_undo.not_me"},
+	MailAddressUndone:        {"mail.address_undone.subject", "mail.address_undone.text", "mail.address_undone.not_me"},
 	MailRecoveryStarted:      {"mail.recovery_started.subject", "mail.recovery_started.text", "mail.recovery_started.not_me"},
 	MailRecoveryReminder:     {"mail.recovery_reminder.subject", "mail.recovery_reminder.text", "mail.recovery_started.not_me"},
 	MailRecoveryCancelled:    {"mail.recovery_cancelled.subject", "mail.recovery_cancelled.text", "mail.recovery_cancelled.not_me"},

@@ -26,7 +26,7 @@ func TestHTMLMails(t *testing.T) {
 	const link = "https://packages.example.org/reset-password?link=dGhpcyBpcyBub3QgYSByZWFsIGxpbms"
 	for kind := range mailTexts {
 		args := Args{
-			"username": "ada", "inviter": "<b>grace</b>", "key": `"><img src=x onerror=alert(1)>`, "link": link, "left": "3", "user": "bob", "by": "grace", "until": noon.Add(day),
+			"username": "ada", "inviter": "<b>grace</b>", "key": `"><img src=x onerror=alert(1)>`, "link": link, "left": "3", "user": "bob", "email": "ada@engines.example", "by": "grace", "until": noon.Add(day),
 			"label": "http://evil.example/ \r\n\r\nhttp://evil.example/", "scope": "Uploads to demo.", "url": "https://git.example.org/.env",
 			"time": noon, "expires": noon.Add(day), "ip": "203.0.113.7", "browser": "Firefox on Linux",
 			"project": "<i>demo</i>", "role": "owner", "was": "maintainer", "to": "ada@example.net", "created": noon,

@@ -27,6 +27,9 @@ const (
 	PathForgot        Path = "/forgot-password"
 	PathReset         Path = "/reset-password" // with WithLink
 
+	PathEmailConfirm Path = "/confirm-email" // with WithLink
+	PathEmailUndo    Path = "/keep-email"    // with WithLink
+
 	PathRecover       Path = "/recover"        // with WithLink
 	PathRecoverResend Path = "/recover/resend" // POST only
 
@@ -39,6 +42,7 @@ const (
 	PathVerifyEmailChange Path = "/verify-email/change" // POST only
 
 	PathAccount       Path = "/account"
+	PathEmail         Path = "/account/email"
 	PathPassword      Path = "/account/password" // POST only
 	PathFactors       Path = "/account/factors"  // GET only
 	PathTOTP          Path = "/account/totp"
@@ -105,6 +109,7 @@ var paths = map[string]Path{
 	"home": PathHome, "login": PathLogin, "login.totp": PathLoginTOTP,
 	"login.recovery": PathLoginRecovery, "logout": PathLogout,
 	"sessions": PathSessions, "session.end": PathSessionEnd, "sessions.end": PathSessionsEnd, "device.forget": PathDeviceForget, "device.confirm": PathDeviceConfirm,
+	"email": PathEmail, "email.confirm": PathEmailConfirm, "email.undo": PathEmailUndo,
 	"recover": PathRecover, "recover.resend": PathRecoverResend, "recovery.cancel": PathRecoveryCancel,
 	"person.recovery": PathPersonRecovery, "person.recovery.cancel": PathPersonRecoveryCancel,
 	"forgot": PathForgot, "reset": PathReset,

@@ -68,6 +68,7 @@ type AccountPage struct {
 	Layout
 	Email         string
 	EmailVerified bool
+	NewEmail      string // address that waits to be confirmed; "" none
 	CreatedAt     time.Time
 	HasTOTP       bool // an authenticator app is set up
 	KeysOffered   bool // security keys can be added here

@@ -11,6 +11,7 @@ const (
 	PasswordChanged   Kind = "password_changed"
 	PasswordReset     Kind = "password_reset"
 	EmailChanged      Kind = "email_changed" // to: the new address; goes to the old one
+	AddressUndone     Kind = "address_undone" // a change of address was taken back; all sessions ended
 	TOTPAdded         Kind = "totp_added"
 	TOTPReplaced      Kind = "totp_replaced"
 	TOTPRemoved       Kind = "totp_removed"
@@ -96,6 +97,7 @@ var kinds = []Info{
 	{PasswordChanged, Account, true},
 	{PasswordReset, Account, true},
 	{EmailChanged, Account, true},
+	{AddressUndone, Account, true},
 	{TOTPAdded, Account, true},
 	{TOTPReplaced, Account, true},
 	{TOTPRemoved, Account, true},

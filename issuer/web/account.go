@@ -30,6 +30,9 @@ func (v *visit) accountPage(status int, l ui.Layout) error {
 	if some {
 		page.Recovery = recoveryRow(recovery)
 	}
+	if page.NewEmail, _, err = v.server.accounts.PendingEmail(v.Request().Context(), v.session); err != nil {
+		return err
+	}
 	if err := v.accountKeys(&page); err != nil {
 		return err
 	}

@@ -32,6 +32,11 @@ var matrix = map[string]row{
 	"GET /reset-password":   {answer: gone},
 	"POST /reset-password":  {answer: gone},
 
+	"GET /confirm-email":  {answer: gone},
+	"POST /confirm-email": {answer: gone},
+	"GET /keep-email":     {answer: gone},
+	"POST /keep-email":    {answer: gone},
+
 	"GET /recover":         {answer: enrolling(rescued, "200")},
 	"POST /recover":        {answer: enrolling(rescued, "410")},
 	"POST /recover/resend": {answer: enrolling(rescued, "303 /recover")},
@@ -50,6 +55,8 @@ var matrix = map[string]row{
 	"POST /verify-email/change": {answer: enrolling(unmailed, "422")},
 
 	"GET /account":           {answer: members("200")},
+	"GET /account/email":     {answer: members("200").but(stale, "303 /login/totp{next}")},
+	"POST /account/email":    {answer: members("422").but(stale, "303 /login/totp{next}")},
 	"POST /account/password": {answer: members("422").but(stale, refresh+"%2Faccount")},
 	"GET /account/factors":   {answer: enrolling(factorless, "200")},
 	"GET /account/totp":      {answer: members("200").but(factorless, "200", stale, refresh+"%2Faccount%2Ftotp")},

@@ -52,6 +52,7 @@ func (m *Mailer) PasswordReset(ctx context.Context, to authn.Recipient, link aut
 
 // linkPages are where the links of AccountLink lead, by what they are for.
 var linkPages = map[authn.Purpose]ui.Path{
+	authn.PurposeEmailChange: ui.PathEmailConfirm, authn.PurposeEmailUndo: ui.PathEmailUndo,
 	authn.PurposeRecovery: ui.PathRecover,
 }
 

@@ -43,6 +43,7 @@ func (s *Server) routes(gateway, index http.Handler) {
 	p := pages{s, []echo.MiddlewareFunc{s.pageEdge, s.withSession}}
 	s.entryRoutes(p)
 	s.resetRoutes(p)
+	s.emailRoutes(p)
 	s.recoveryRoutes(p)
 	s.sessionRoutes(p)
 	s.accountRoutes(p)

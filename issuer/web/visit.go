@@ -231,7 +231,7 @@ func localPath(next string) string {
 var noReturn = map[ui.Path]bool{
 	ui.PathHome: true, ui.PathLogout: true, ui.PathLogin: true, ui.PathLoginTOTP: true, ui.PathLoginRecovery: true,
 	ui.PathForgot: true, ui.PathReset: true, ui.PathLoginDevice: true, ui.PathDeviceConfirm: true,
-	ui.PathVerifyEmail: true, ui.PathSetup: true, ui.PathInvitation: true, ui.PathRegister: true,
+	ui.PathEmailConfirm: true, ui.PathEmailUndo: true, ui.PathVerifyEmail: true, ui.PathSetup: true, ui.PathInvitation: true, ui.PathRegister: true,
 }
 
 // maxNext is the length, in bytes, of an address to come back to.

@@ -1,0 +1,246 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// An account moves to another address when that one's reader follows the link of
+// a mail. The address before is told when somebody asks for that, with a link that takes it back, and
+// again when it happens. That link works for seven days, before the change and behind it, and without
+// signing in, so that also somebody who was locked out has a way back.
+
+// emailChangeSlot holds the link that moves the account, undoSlots those that move it back.
+func emailChangeSlot(userID string) string { return "authn/link-of/email-change/" + userID }
+func undoSlots(userID string) string       { return "authn/link-of/email-undo/" + userID + "/" }
+
+// RequestEmailChange mails a link to another address, which the account has once the link is
+// used (ConfirmEmailChange), and tells the present one. It asks for a fresh factor.
+// An address that another account has gets a word of it in place of the link, as for
+// Register. The problems are those of addresses, and email_same. With ErrMail
+// the mail to the new address was not sent.
+func (s *Service) RequestEmailChange(ctx context.Context, x Session, o Origin, email string) error {
+	var ps problem.Problems
+	email = cleanEmail(email, &ps)
+	if err := ps.Err(); err != nil {
+		return err
+	}
+	if _, err := s.mayMove(ctx, x, email); err != nil {
+		return err
+	}
+	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP))); err != nil {
+		return err
+	}
+	text, key, link := s.newLink(PurposeEmailChange, x.UserID, email)
+	undoText, undoKey, undo := s.newLink(PurposeEmailUndo, x.UserID, "")
+	var u userRecord
+	err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
+		if u, err = s.moving(tx, x, email); err != nil {
+			return err
+		}
+		undo.Email = u.Email
+		if err := replaceLink(tx, emailChangeSlot(u.ID), key, link); err != nil {
+			return err
+		}
+		if err := replaceLink(tx, undoSlots(u.ID)+undoKey[len(linkPrefix):], undoKey, undo); err != nil {
+			return err
+		}
+		return s.record(tx, u.ID, audit.Event{
+			Kind: rowEmailChangeAsked, Actor: o.actor(u, x.Factor), Detail: map[string]string{"to": email},
+		})
+	})
+	if err != nil {
+		return err
+	}
+	s.mailUndo(ctx, u, o, undoText, undo, email)
+	moved := u
+	moved.Email = email
+	return s.sendToNew(ctx, moved, o, "confirm an address", func(ctx context.Context) error {
+		return s.notifier.AccountLink(ctx, moved.recipient(), PurposeEmailChange, text, link.Expires, Event{})
+	})
+}
+
+// mayMove is moving in a transaction of its own.
+func (s *Service) mayMove(ctx context.Context, x Session, email string) (u userRecord, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = s.moving(r, x, email)
+		return err
+	})
+	return u, err
+}
+
+// moving is the account of a Session that may move it to another address.
+func (s *Service) moving(r kv.Reader, x Session, email string) (userRecord, error) {
+	u, err := s.signedIn(r, x)
+	switch {
+	case err != nil:
+		return u, err
+	case !x.FactorFresh(s.now()):
+		return u, ErrFactorStale
+	case email == u.Email:
+		return u, problem.New("email", CodeEmailSame)
+	}
+	return u, nil
+}
+
+// mailUndo tells the present address of u that the account moves to email.
+func (s *Service) mailUndo(ctx context.Context, u userRecord, o Origin, text Secret, link linkRecord, email string) {
+	e := Event{Time: s.now().UTC(), Origin: o, Args: map[string]string{"email": email}}
+	to := Recipient{UserID: u.ID, Username: u.Username, Email: link.Email}
+	_ = s.mail(ctx, "undo a change of address", func(ctx context.Context) error { // logged by mail
+		return s.notifier.AccountLink(ctx, to, PurposeEmailUndo, text, link.Expires, e)
+	})
+}
+
+// ConfirmEmailChange uses the link of RequestEmailChange up: the account has the new address,
+// and links that were mailed to the one before are void. It needs no Session, as
+// VerifyEmail. Beside the problems of links there is email_taken.
+func (s *Service) ConfirmEmailChange(ctx context.Context, o Origin, link Secret) (User, error) {
+	var u userRecord
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		rec, err := s.burnLink(tx, PurposeEmailChange, link)
+		if err != nil {
+			return err
+		}
+		u, err = loadUser(tx, rec.Subject)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err != nil || u.Frozen {
+			return problem.New("", CodeLinkUsed)
+		}
+		old, who := u.Email, o.actor(userRecord{}, FactorNone)
+		if err := s.notify(tx, u, who, notices.EmailChanged, map[string]string{"to": rec.Email}); err != nil { // to the old one
+			return err
+		}
+		if err := s.moveTo(tx, &u, rec.Email); err != nil {
+			return err
+		}
+		if err := voidLinks(tx, u.ID); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{
+			Kind: rowEmailChanged, Actor: who, Detail: map[string]string{"from": old, "to": u.Email},
+		})
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return u.public(), nil
+}
+
+// moveTo gives the account another address and lets the one it has go.
+func (s *Service) moveTo(tx kv.Tx, u *userRecord, email string) error {
+	old := emailKey(fold(u.Email))
+	u.Email = email
+	if err := s.claimEmail(tx, *u); err != nil {
+		return err
+	}
+	if owner, err := lookup(tx, old); err != nil || owner != u.ID || old == emailKey(fold(email)) {
+		return err
+	}
+	return tx.Delete([]byte(old))
+}
+
+// UndoEmailChange uses a link up that was mailed to the address that an account had: it has that one
+// again, what was asked for since is void, and all its sessions end. changed is
+// false where the change had not happened yet, and was only withdrawn. It works for a
+// frozen account, too. Beside the problems of links there is email_taken.
+func (s *Service) UndoEmailChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
+	var u userRecord
+	var from string
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		rec, err := s.burnLink(tx, PurposeEmailUndo, link)
+		if err != nil {
+			return err
+		}
+		u, err = loadUser(tx, rec.Subject)
+		if errors.Is(err, ErrNotFound) {
+			return problem.New("", CodeLinkUsed)
+		}
+		if err != nil {
+			return err
+		}
+		from, changed = u.Email, u.Email != rec.Email
+		if changed {
+			if err := s.moveTo(tx, &u, rec.Email); err != nil {
+				return err
+			}
+		}
+		if err := voidLinks(tx, u.ID); err != nil {
+			return err
+		}
+		if err := voidUndo(tx, u.ID, rec.Expires); err != nil {
+			return err
+		}
+		u.Generation++
+		who := o.actor(userRecord{}, FactorNone)
+		if err := s.notify(tx, u, who, notices.AddressUndone, nil); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{
+			Kind: rowEmailChangeUndone, Actor: who, Detail: map[string]string{"from": from, "to": u.Email},
+		})
+	})
+	if err != nil {
+		return false, err
+	}
+	return changed, nil
+}
+
+// voidUndo voids the links to addresses that the account had later than with the link that
+// expires then: whoever took it away can't take it back by them.
+func voidUndo(tx kv.Tx, userID string, since time.Time) error {
+	found, err := tx.Scan([]byte(undoSlots(userID)), nil, 0, false)
+	if err != nil {
+		return err
+	}
+	for _, p := range found {
+		var rec linkRecord
+		err := kv.GetJSON(tx, string(p.Value), &rec)
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return err
+		}
+		if err == nil && rec.Expires.Before(since) {
+			continue
+		}
+		if err := replaceLink(tx, string(p.Key), "", linkRecord{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PendingEmail is the address that waits for its link to be used; "" where none does.
+func (s *Service) PendingEmail(ctx context.Context, x Session) (email string, expires time.Time, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		email = ""
+		u, err := s.signedIn(r, x)
+		if err != nil {
+			return err
+		}
+		key, err := lookup(r, emailChangeSlot(u.ID))
+		if err != nil || key == "" {
+			return err
+		}
+		var rec linkRecord
+		err = kv.GetJSON(r, key, &rec)
+		if errors.Is(err, kv.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if s.now().Before(rec.Expires) {
+			email, expires = rec.Email, rec.Expires
+		}
+		return nil
+	})
+	return email, expires, err
+}

@@ -1,0 +1,106 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/ui"
+)
+
+func (s *Server) emailRoutes(p pages) {
+	p.get(ui.PathEmail, fresh(formTime), s.showEmail)
+	p.post(ui.PathEmail, fresh(0), s.moveEmail)
+	p.get(ui.PathEmailConfirm, anyone, s.showEmailLink(emailConfirmed))
+	p.post(ui.PathEmailConfirm, anyone, s.confirmEmail)
+	p.get(ui.PathEmailUndo, anyone, s.showEmailLink(emailUndone))
+	p.post(ui.PathEmailUndo, anyone, s.undoEmail)
+}
+
+// emailLink is one of the two links of a change of address.
+type emailLink struct {
+	path    ui.Path
+	purpose authn.Purpose
+	kind    string // of the page that says that it does not work
+}
+
+var (
+	emailConfirmed = emailLink{ui.PathEmailConfirm, authn.PurposeEmailChange, ui.LinkEmail}
+	emailUndone    = emailLink{ui.PathEmailUndo, authn.PurposeEmailUndo, ui.LinkEmailUndo}
+)
+
+func (s *Server) showEmail(v *visit) error { return v.emailPage(http.StatusOK, v.layout(), "") }
+
+func (v *visit) emailPage(status int, l ui.Layout, typed string) error {
+	pending, _, err := v.server.accounts.PendingEmail(v.Request().Context(), v.session)
+	if err != nil {
+		return err
+	}
+	return v.render(status, ui.EmailPage{
+		Layout: l, Current: v.user.Email, Pending: pending, Typed: typed, ValidFor: authn.PurposeEmailChange.Life(),
+	})
+}
+
+func (s *Server) moveEmail(v *visit) error {
+	typed := v.form.Get("email")
+	err := s.accounts.RequestEmailChange(v.Request().Context(), v.session, v.origin(), typed)
+	if ps, status := v.problems(err); status != 0 {
+		return v.emailPage(status, v.with(ps), typed)
+	}
+	notice, err := mailed(err, "email_change_sent")
+	if err != nil {
+		return err
+	}
+	return v.then(string(ui.PathAccount), notice)
+}
+
+// showEmailLink is where the links of the mails lead. Looking at one uses nothing up.
+func (s *Server) showEmailLink(l emailLink) handler {
+	return func(v *visit) error {
+		link, moved, err := v.link(l.path)
+		if moved || err != nil {
+			return err
+		}
+		info, err := s.accounts.CheckLink(v.Request().Context(), l.purpose, link)
+		if failed, err := v.emailLinkFailed(l, err); failed {
+			return err
+		}
+		return v.show(ui.EmailConfirmPage{
+			Layout: v.layout(), Link: link.Reveal(), Email: info.Email, Username: info.Username, Undo: l == emailUndone,
+		})
+	}
+}
+
+// emailLinkFailed answers where err says that a link does not work, or returns what else
+// it says.
+func (v *visit) emailLinkFailed(l emailLink, err error) (bool, error) {
+	if ps, _ := v.problems(err); ps != nil {
+		if shown, err := v.linkFailed(l.kind, ps); shown {
+			return true, err
+		}
+	}
+	return err != nil, err
+}
+
+func (s *Server) confirmEmail(v *visit) error {
+	user, err := s.accounts.ConfirmEmailChange(v.Request().Context(), v.origin(), authn.Secret(v.form.Get("link")))
+	if failed, err := v.emailLinkFailed(emailConfirmed, err); failed {
+		return err
+	}
+	v.forgetLink()
+	if v.user.ID == user.ID && v.session.SignedIn() {
+		return v.then(string(ui.PathAccount), "email_moved")
+	}
+	return v.then(v.stepPath(), "email_moved")
+}
+
+func (s *Server) undoEmail(v *visit) error {
+	changed, err := s.accounts.UndoEmailChange(v.Request().Context(), v.origin(), authn.Secret(v.form.Get("link")))
+	if failed, err := v.emailLinkFailed(emailUndone, err); failed {
+		return err
+	}
+	v.forgetLink()
+	if v.session, v.user, err = s.sessions.Current(v.Request().Context()); err != nil {
+		return err
+	}
+	return v.show(ui.EmailUndonePage{Layout: v.layout(), Changed: changed})
+}
