@@ -10,7 +10,7 @@ const (
 	NewDevice         Kind = "new_device"
 	PasswordChanged   Kind = "password_changed"
 	PasswordReset     Kind = "password_reset"
-	EmailChanged      Kind = "email_changed" // to: the new address; goes to the old one
+	EmailChanged      Kind = "email_changed"  // to: the new address; goes to the old one
 	AddressUndone     Kind = "address_undone" // a change of address was taken back; all sessions ended
 	TOTPAdded         Kind = "totp_added"
 	TOTPReplaced      Kind = "totp_replaced"
