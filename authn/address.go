@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
@@ -155,7 +156,7 @@ func (s *Service) moveTo(tx kv.Tx, u *userRecord, email string) error {
 func (s *Service) UndoEmailChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
 	var u userRecord
 	var from string
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		rec, err := s.burnLink(tx, PurposeEmailUndo, link)
 		if err != nil {
 			return err
