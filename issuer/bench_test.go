@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
@@ -137,4 +138,27 @@ func BenchmarkProjects(b *testing.B) {
 			b.Fatal(len(ps), err)
 		}
 	}
+}
+
+// The hourly look for tokens of which something is to be said: where that is nothing,
+// and where it is something of each of 10,000.
+func BenchmarkTellDue(b *testing.B) {
+	h := &postHouse{house: crowded(b, issuer.MaxTokens)}
+	h.clock.now = time.Now() // the tokens are of now
+	h.restart()
+	h.check(h.TellDue(b.Context()))
+	b.Run("nothing", func(b *testing.B) {
+		for b.Loop() {
+			h.check(h.TellDue(b.Context()))
+		}
+	})
+	b.Run("all", func(b *testing.B) {
+		h.clock.Add(24 * day)
+		begin := time.Now()
+		h.check(h.TellDue(b.Context()))
+		took := time.Since(begin)
+		for b.Loop() { // what is due is due once
+		}
+		b.ReportMetric(took.Seconds(), "s/look")
+	})
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // dueStep is how many tokens TellDue looks at in one transaction.
-const dueStep = 200
+const dueStep = 50
 
 // Each token that works stands once in an index, under the moment at which something
 // may have to be said of it, and there is a dueRecord of it. So the hourly look reads
@@ -190,27 +190,25 @@ func (s *Service) tellOf(tx kv.Tx, id string, rec tokenRecord, due *dueRecord, u
 
 // indexOld puts tokens into the index that are from before there was one.
 func (s *Service) indexOld(ctx context.Context) error {
-	for {
-		more := false
-		err := s.store.Update(ctx, func(tx kv.Tx) error {
-			more = false
-			after, err := tx.Get([]byte(keyIndexed))
-			switch {
-			case errors.Is(err, kv.ErrNotFound):
-				after = nil
-			case err != nil:
+	more := true
+	err := s.store.View(ctx, func(r kv.Reader) (err error) {
+		_, more, err = indexed(r)
+		return err
+	})
+	for err == nil && more {
+		err = s.store.Update(ctx, func(tx kv.Tx) (err error) {
+			var after []byte
+			if after, more, err = indexed(tx); err != nil || !more {
 				return err
-			case len(after) == 0:
-				return nil // all are there
 			}
 			pairs, err := tx.Scan([]byte(keyToken), after, dueStep, false)
 			if err != nil {
 				return err
 			}
 			if len(pairs) == 0 {
+				more = false
 				return tx.Put([]byte(keyIndexed), nil)
 			}
-			more = true
 			for _, p := range pairs {
 				if err := s.indexToken(tx, string(p.Key[len(keyToken):])); err != nil {
 					return err
@@ -218,10 +216,18 @@ func (s *Service) indexOld(ctx context.Context) error {
 			}
 			return tx.Put([]byte(keyIndexed), pairs[len(pairs)-1].Key)
 		})
-		if err != nil || !more {
-			return err
-		}
 	}
+	return err
+}
+
+// indexed is the key of the last token that was put into the index from before there
+// was one; more is false where all were.
+func indexed(r kv.Reader) (after []byte, more bool, err error) {
+	after, err = r.Get([]byte(keyIndexed))
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil, true, nil
+	}
+	return after, len(after) > 0, err
 }
 
 func (s *Service) indexToken(tx kv.Tx, id string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
@@ -100,10 +101,11 @@ func noteFor(tx kv.Tx, project, id string, use Use) error {
 // at most. What is over feed.MaxUses, of tokens that do not exist, or from before
 // there was rind is dropped, and so is a text that is no name of a project.
 func (s *Service) recordUses(ctx context.Context, verifier string, uses []feed.Use) error {
-	uses = uses[:min(len(uses), feed.MaxUses)]
+	uses = slices.Clone(uses[:min(len(uses), feed.MaxUses)])
 	if len(uses) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(uses, func(a, b feed.Use) int { return a.At.Compare(b.At) }) // the first use is told
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		for _, u := range uses {
 			project := caveats.NormalizeProject(u.Project)
