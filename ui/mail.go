@@ -99,7 +99,7 @@ var mailTexts = map[string][3]string{
 	MailTokensShutOut:        {"mail.tokens_shut_out.subject", "mail.tokens_shut_out.text", "mail.tokens_shut_out.not_me"},
 	MailTokensLetIn:          {"mail.tokens_let_in.subject", "mail.tokens_let_in.text", "mail.tokens_shut_out.not_me"},
 	MailTokenLeaked:          {"mail.token_leaked.subject", "mail.token_leaked.text", "mail.token_leaked.not_me"},
-	MailTokenRevokedSelf:     {"mail.token_revoked_self.subject", "mail.token_revoked_self.text", "mail.token_minted.not_me"},
+	MailTokenRevokedSelf:     {"mail.token_revoked_self.subject", "mail.token_revoked_self.text", "mail.not_me"},
 	MailTokenExpiring:        {"mail.token_expiring.subject", "mail.token_expiring.text", "mail.token_expiring.not_me"},
 	MailTokenUnused:          {"mail.token_unused.subject", "mail.token_unused.text", "mail.token_unused.not_me"},
 	MailTokenFirstUsed:       {"mail.token_first_used.subject", "mail.token_first_used.text", "mail.token_first_used.not_me"},

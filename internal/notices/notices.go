@@ -35,7 +35,7 @@ type Notice struct {
 
 // Limits of what waits.
 const (
-	maxArgs    = 16   // of a Notice
+	maxArgs    = 32   // of a Notice
 	maxArg     = 4096 // bytes of one; more is cut off
 	maxWaiting = 20   // notices of one kind to one person that are kept whole; the rest is counted
 )

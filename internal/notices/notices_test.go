@@ -211,7 +211,7 @@ func TestPutIsPartOfItsChange(t *testing.T) {
 		t.Error(err)
 	}
 	many := make(map[string]string)
-	for i := range 17 {
+	for i := range 33 {
 		many[fmt.Sprint(i)] = "x"
 	}
 	for _, n := range []notices.Notice{
