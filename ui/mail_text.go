@@ -131,7 +131,8 @@ func oneLine(s string) string {
 }
 
 // fold breaks the lines of a text at spaces before the 73rd character. Lines
-// that are indented stay as they are.
+// that are indented stay as they are, and an item of a list is indented behind its
+// first line.
 func fold(s string) string {
 	const width = 72
 	var out []string
@@ -140,11 +141,15 @@ func fold(s string) string {
 			out = append(out, line)
 			continue
 		}
-		current := ""
+		current, indent := "", ""
+		if strings.HasPrefix(line, "- ") {
+			indent = "  "
+		}
 		for _, word := range strings.Fields(line) {
 			if current != "" && utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > width {
 				out = append(out, current)
-				current = ""
+				current = indent + word
+				continue
 			}
 			if current != "" {
 				current += " "

@@ -62,7 +62,7 @@ func (h *house) wellFormed(what, page string) {
 			open = open[:len(open)-1]
 		}
 	}
-	if bad := mailOther.FindString(page); len(open) > 0 || bad != "" || !strings.HasPrefix(page, "<!DOCTYPE html>") {
+	if bad := mailOther.FindString(strings.Join(mailTag.FindAllString(page, -1), "")); len(open) > 0 || bad != "" || !strings.HasPrefix(page, "<!DOCTYPE html>") {
 		h.Errorf("%s: %q are open, or it holds %q", what, open, bad)
 	}
 }
