@@ -54,7 +54,11 @@ func TestRecoveryJourney(t *testing.T) {
 	thief := h.visitor("bob") // knows the password
 	thief.post("/login", "login", "bob", "password", password).is(303, "/recover")
 	thief.get("/recover").is(200, "").says("Open the link that was mailed")
-	thief.post("/recover", "link", link[:len(link)-1]+"A").is(410, "")
+	wrong := "A"
+	if link[5] == 'A' {
+		wrong = "B"
+	}
+	thief.post("/recover", "link", link[:5]+wrong+link[6:]).is(410, "")
 	bob.post("/recover", "link", link).is(303, "/account/factors")
 	thief.get("/account/factors").is(303, "/recover")
 	thief.get("/account/totp").is(303, "/recover")
