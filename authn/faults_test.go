@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -286,17 +287,18 @@ func TestUserByNameAndEvents(t *testing.T) {
 		_, err := e.UserByName(t.Context(), name)
 		wantErr(t, err, ErrNotFound)
 	}
-	all, err := e.Events(t.Context(), root.UserID, 0, 100)
+	whole, err := e.Events(t.Context(), root.UserID, audit.Query{})
+	all := whole.Events
 	if err != nil || len(all) < 5 || all[len(all)-1].Kind != rowRegistered {
 		t.Fatalf("%d rows, %v", len(all), err)
 	}
-	page, err := e.Events(t.Context(), root.UserID, all[1].Seq, 2)
-	if err != nil || len(page) != 2 || page[0].Seq != all[2].Seq {
+	page, err := e.Events(t.Context(), root.UserID, audit.Query{Before: all[1].Seq, Limit: 2})
+	if err != nil || len(page.Events) != 2 || page.Events[0].Seq != all[2].Seq || page.Next != page.Events[1].Seq {
 		t.Errorf("%+v %v", page, err)
 	}
 	for _, row := range all {
-		if row.Account != root.UserID {
-			t.Errorf("a row of %q", row.Account)
+		if row.Account != root.UserID && row.Actor.UserID != root.UserID {
+			t.Errorf("a row of %q by %q", row.Account, row.Actor.UserID)
 		}
 	}
 	if PurposeInvitation.Life() != 7*24*time.Hour || PurposeSetup.Life() != 24*time.Hour || Purpose("x").Life() != 0 {

@@ -22,12 +22,37 @@ func (s *Service) UserByName(ctx context.Context, username string) (User, error)
 	return u.public(), err
 }
 
-// Events lists rows of the audit trail that concern an account, newest first: at
-// most limit of them, numbered below before where before is not 0.
-func (s *Service) Events(ctx context.Context, userID string, before uint64, limit int) (events []audit.Event, err error) {
+// Events reads those rows of the audit trail that q asks for of an account's: about
+// it, or by its holder. Where somebody else who was signed in did it, their address
+// and browser are left out.
+func (s *Service) Events(ctx context.Context, userID string, q audit.Query) (page audit.Page, err error) {
+	q.Account = userID
 	err = s.store.View(ctx, func(r kv.Reader) error {
-		events, err = audit.Account(r, userID, before, limit)
+		page, err = audit.Find(r, q)
 		return err
 	})
-	return events, err
+	shown := page.Events[:0]
+	for _, e := range page.Events {
+		if by := &e.Actor; by.UserID != "" && by.UserID != userID {
+			by.IP, by.UserAgent, by.RequestID = "", "", ""
+		}
+		if q.Address == "" || e.Actor.IP == q.Address {
+			shown = append(shown, e)
+		}
+	}
+	page.Events = shown
+	return page, err
+}
+
+// AllEvents reads those rows of the whole audit trail that q asks for. It is for
+// administrators.
+func (s *Service) AllEvents(ctx context.Context, by Session, q audit.Query) (page audit.Page, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		if _, err := s.administrator(r, by, false); err != nil {
+			return err
+		}
+		page, err = audit.Find(r, q)
+		return err
+	})
+	return page, err
 }

@@ -148,8 +148,15 @@ func (s *Service) saveUser(tx kv.Tx, u userRecord, e audit.Event) error {
 	return s.record(tx, u.ID, e)
 }
 
-// record writes a row about an account.
+// record writes a row about an account, "" for none that there is.
 func (s *Service) record(tx kv.Tx, account string, e audit.Event) error {
+	if account != "" && e.AccountName == "" {
+		u, err := loadUser(tx, account)
+		if err != nil {
+			return err
+		}
+		e.AccountName = u.Username
+	}
 	e.Time = s.now()
 	e.Account = account
 	return audit.Append(tx, e)

@@ -72,8 +72,23 @@ func (c *change) changed(kind, id string) {
 	c.refs = append(c.refs, ref{kind, id})
 }
 
-// audit writes a row for something that p did.
+// audit writes a row for something that p did, with the names of whom and what it is
+// about, unless e has them.
 func (c *change) audit(p Principal, e audit.Event) error {
+	if e.Account != "" && e.AccountName == "" {
+		u, err := readUser(c, e.Account)
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return err
+		}
+		e.AccountName = u.Name
+	}
+	if e.Project != "" && e.ProjectName == "" {
+		rec, err := readProject(c, e.Project)
+		if err != nil && !errors.Is(err, kv.ErrNotFound) { // this change may have deleted it
+			return err
+		}
+		e.ProjectName = rec.Name
+	}
 	e.Time = c.now
 	e.Actor = p.Actor
 	e.Actor.UserID, e.Actor.Username = p.UserID, p.Username

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
@@ -119,7 +120,7 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		{"Changes", func() error { _, err := h.Changes(ctx, 0, 0); return err }},
 		{"Projects", func() error { _, err := h.Projects(ctx, aliceID); return err }},
 		{"Project", func() error { _, err := h.Project(ctx, alice, "demo"); return err }},
-		{"ProjectEvents", func() error { _, err := h.ProjectEvents(ctx, alice, "demo", 0, 9); return err }},
+		{"ProjectEvents", func() error { _, err := h.ProjectEvents(ctx, alice, "demo", audit.Query{}); return err }},
 		{"Tokens", func() error { _, err := h.Tokens(ctx, aliceID, issuer.Page{}); return err }},
 		{"Tokens, next", func() error { _, err := h.Tokens(ctx, aliceID, issuer.Page{After: m.Token.ID}); return err }},
 		{"Token", func() error { _, err := h.Token(ctx, alice, m.Token.ID); return err }},

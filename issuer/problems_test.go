@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 )
@@ -80,9 +81,9 @@ func TestProjectEvents(t *testing.T) {
 	_, _, err := h.Revoke(t.Context(), bob, m.Token.ID)
 	h.check(err)
 	kinds := func(p issuer.Principal, before uint64, limit int) (out []string, last uint64) {
-		events, err := h.ProjectEvents(t.Context(), p, "Demo", before, limit)
+		page, err := h.ProjectEvents(t.Context(), p, "Demo", audit.Query{Before: before, Limit: limit})
 		h.check(err)
-		for _, e := range events {
+		for _, e := range page.Events {
 			out, last = append(out, e.Kind), e.Seq
 		}
 		return out, last
@@ -96,8 +97,8 @@ func TestProjectEvents(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"demo", "nothing"} {
-		if events, err := h.ProjectEvents(t.Context(), carol, name, 0, 0); !errors.Is(err, issuer.ErrNotFound) || events != nil {
-			t.Errorf("%s: %v (%v)", name, events, err)
+		if page, err := h.ProjectEvents(t.Context(), carol, name, audit.Query{}); !errors.Is(err, issuer.ErrNotFound) || page.Events != nil {
+			t.Errorf("%s: %v (%v)", name, page.Events, err)
 		}
 	}
 }

@@ -45,7 +45,8 @@ func sources(t testing.TB) map[string]string {
 
 // fromCode are keys that code puts together from a prefix and a value.
 var fromCode = regexp.MustCompile(`^(` +
-	`problem\..*|notice\..*|audit\..*|` + // codes and kinds: TestWordsOfOtherRooms
+	`problem\..*|notice\..*|audit\..*|` + // codes and kinds: TestWordsOfOtherRooms, TestWordsOfTheTrail
+	`trail\.(group|role)\..*|events\.factor\..*|` +
 	`time\.month\.([1-9]|1[0-2])|time\.(in|ago)\.(minutes|hours|days|months|years)|` +
 	`mails\.[a-z_]+(\.text)?|notifications\.group\.[a-z]+|` + // kinds of notices: TestWordsOfOtherRooms
 	`error\.(400|403|404|405|413|429|500|503)\.title)$`)

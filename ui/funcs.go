@@ -42,14 +42,22 @@ func funcs(c *catalogue, assets *assetFiles) template.FuncMap {
 		"when": func(v View, t time.Time) template.HTML {
 			return c.element(t, c.relative(v.layout().Now, t))
 		},
-		"date":    func(t time.Time) template.HTML { return c.element(t, c.date(t)) },
-		"indays":  func(v View, n int) time.Time { return v.layout().Now.AddDate(0, 0, n) },
-		"pair":    func(a, b any) []any { return []any{a, b} },
-		"length":  c.length,
-		"strong":  func(s string) template.HTML { return wrap("strong", s) },
-		"names":   c.names,
-		"scope":   c.scope,
-		"event":   c.event,
+		"date":       func(t time.Time) template.HTML { return c.element(t, c.date(t)) },
+		"indays":     func(v View, n int) time.Time { return v.layout().Now.AddDate(0, 0, n) },
+		"pair":       func(a, b any) []any { return []any{a, b} },
+		"length":     c.length,
+		"strong":     func(s string) template.HTML { return wrap("strong", s) },
+		"names":      c.names,
+		"scope":      c.scope,
+		"event":      c.event,
+		"moment":     func(t time.Time) template.HTML { return c.element(t, c.exact(t)) },
+		"trailgroup": func(g string) string { return c.must("trail.group."+g, nil) },
+		"factorname": func(f string) string {
+			if key := "events.factor." + f; f != "" && c.has(key) {
+				return c.must(key, nil)
+			}
+			return f
+		},
 		"browser": c.browser,
 		"groups":  groups,
 		"qr":      qr,
@@ -139,21 +147,6 @@ func (c *catalogue) notice(n Notice) string {
 		s += " " + c.reach(*n.Reach)
 	}
 	return strings.TrimSpace(s)
-}
-
-// event is the sentence of a row of the audit trail.
-func (c *catalogue) event(e EventRow) (string, error) {
-	args := make(Args, len(e.Detail))
-	for k, v := range e.Detail {
-		args[k] = v
-		if role := "audit.role." + v; (k == "role" || k == "was") && c.has(role) {
-			args[k] = c.must(role, nil)
-		}
-	}
-	if key := "audit." + e.Kind; c.has(key) {
-		return c.text(key, args)
-	}
-	return c.text("audit.unknown", Args{"kind": e.Kind})
 }
 
 // on picks the problems of a field.

@@ -95,7 +95,7 @@ func TestHostileText(t *testing.T) {
 
 // kept are fields that choose what is shown, name a sentence, or come from the
 // program alone.
-var kept = map[string]bool{"Lang": true, "Code": true, "Kind": true, "Field": true, "Role": true, "SecurityKeyURL": true}
+var kept = map[string]bool{"Lang": true, "Code": true, "Kind": true, "Field": true, "Role": true, "Whose": true, "SecurityKeyURL": true}
 
 // poison appends the text to every string that can be reached.
 func poison(v reflect.Value, text string) {

@@ -51,6 +51,8 @@ const (
 	PathNotifications Path = "/account/notifications"
 
 	PathRecoveryCancel Path = "/account/recovery/cancel" // POST only
+	PathActivity       Path = "/account/activity"        // GET only
+	PathActivityExport Path = "/account/activity/export" // GET only
 
 	PathSessions     Path = "/account/sessions"            // GET only
 	PathSessionEnd   Path = "/account/sessions/{id}/end"   // POST only
@@ -91,6 +93,9 @@ const (
 	PathMemberRole    Path = "/projects/{name}/members/{id}/role" // POST only; id of the user
 	PathMemberRemove  Path = "/projects/{name}/members/{id}/remove"
 
+	PathProjectActivity       Path = "/projects/{name}/activity"        // GET only
+	PathProjectActivityExport Path = "/projects/{name}/activity/export" // GET only
+
 	PathAdminPeople          Path = "/admin/people"
 	PathPersonFreeze         Path = "/admin/people/{id}/freeze"
 	PathPersonThaw           Path = "/admin/people/{id}/thaw"
@@ -100,6 +105,9 @@ const (
 	PathInvitations   Path = "/admin/invitations"             // POST only
 	PathInvitationEnd Path = "/admin/invitations/{id}/revoke" // POST only
 
+	PathAudit       Path = "/admin/audit"        // GET only
+	PathAuditExport Path = "/admin/audit/export" // GET only
+
 	PathVerifiers      Path = "/admin/verifiers" // POST registers one
 	PathVerifierRevoke Path = "/admin/verifiers/{id}/revoke"
 )
@@ -108,6 +116,7 @@ const (
 var paths = map[string]Path{
 	"home": PathHome, "login": PathLogin, "login.totp": PathLoginTOTP,
 	"login.recovery": PathLoginRecovery, "logout": PathLogout,
+	"activity": PathActivity, "project.activity": PathProjectActivity, "audit": PathAudit,
 	"sessions": PathSessions, "session.end": PathSessionEnd, "sessions.end": PathSessionsEnd, "device.forget": PathDeviceForget, "device.confirm": PathDeviceConfirm,
 	"email": PathEmail, "email.confirm": PathEmailConfirm, "email.undo": PathEmailUndo,
 	"recover": PathRecover, "recover.resend": PathRecoverResend, "recovery.cancel": PathRecoveryCancel,

@@ -82,17 +82,3 @@ type AccountPage struct {
 func (AccountPage) about() about {
 	return about{page: "account", title: "account.title", place: placeAccount}
 }
-
-// EventRow is one row of the audit trail, as far as a page shows it. Its
-// sentence stands in the catalogue under "audit.<Kind>", with Detail as
-// arguments.
-type EventRow struct {
-	Time    time.Time
-	Kind    string // "token.minted"
-	Detail  map[string]string
-	Actor   string // username; "" where nobody was signed in
-	You     bool   // the reader did it
-	IP      string
-	Browser string // the User-Agent header, said as "Firefox on Linux"
-	Factor  string // "totp", "webauthn", "recovery_code" or ""
-}

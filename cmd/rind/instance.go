@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/mail"
@@ -49,6 +51,8 @@ type instance struct {
 	issuer   *issuer.Service
 	keys     *rootkeys.Store
 	follower *replication.Follower
+	store    kv.Store
+	trail    *audit.Follower // writes the audit trail to a log; nil: it is not
 	handler  http.Handler
 	notices  *notices.Outbox
 	carry    notices.Deliver // sends what notices holds
@@ -85,6 +89,10 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	}
 	h.closers = append(h.closers, store.Close)
 	h.notices = notices.New(store, time.Now, log)
+	h.store = store
+	if h.trail, err = followTrail(cfg, store, log); err != nil {
+		return nil, err
+	}
 	if h.issuer, err = issuer.New(issuer.Config{
 		Notices: h.notices, Store: store, Sealer: sealer, Location: cfg.Location(), MaxLife: cfg.MaxTokenLife, PerHour: cfg.TokensPerHour, Logger: log,
 		Administrators: authn.IsAdministrator,

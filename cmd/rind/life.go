@@ -25,9 +25,19 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	if err := h.catchUp(ctx); err != nil {
 		return err
 	}
+	if err := h.writeTrail(ctx); err != nil { // what can't be written to is better known now
+		return err
+	}
 	if err := h.welcome(ctx, out); err != nil {
 		return err
 	}
+	defer func() { // what the last requests did
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), trailTime)
+		defer cancel()
+		if err := h.writeTrail(late); err != nil {
+			h.log.Error("rows of the audit trail are not in the log yet; they follow at the next start", "error", err)
+		}
+	}()
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -35,6 +45,9 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	running.Go(func() { h.follow(background) })
 	running.Go(func() { h.work(background) })
 	running.Go(func() { h.notices.Run(background, h.carry) })
+	if h.trail != nil {
+		running.Go(func() { h.trail.Run(background) })
+	}
 	return serve(ctx, l, h.handler, h.log)
 }
 
@@ -126,6 +139,7 @@ func (h *instance) jobs() []job {
 		{"what is over was not deleted", h.accounts.Sweep},
 		{"old counters of uploads were not deleted", h.issuer.ForgetOld},
 		{"nobody was told of tokens that expire or are not used", h.issuer.TellDue},
+		{"old rows of the audit trail were not deleted", h.retain},
 	}
 }
 

@@ -1,6 +1,14 @@
 // Package audit keeps the trail of who changed what. A row is written in the
 // transaction that makes the change, so there is no change without its row and no
-// row without its change; rows are never altered.
+// row without its change; rows are never altered. Append writes one, and Find reads
+// those that somebody asks for.
+//
+// What a row is about is said by its kind; all kinds are listed in kinds.go. Rows
+// hold the names of people and projects as they were, so that a row says the same
+// after somebody was renamed or deleted.
+//
+// Rows leave in one way: Retain deletes those that are older than the trail is kept,
+// and says so in a row. Follower writes rows to a log, each once they are durable.
 package audit
 
 import (
@@ -36,7 +44,11 @@ type Event struct {
 	Actor   Actor             `json:"actor"`
 	Account string            `json:"account,omitempty"` // id of the account that it concerns
 	Project string            `json:"project,omitempty"` // id of the project that it concerns
-	Detail  map[string]string `json:"detail,omitempty"`  // what changed; never a secret
+	Detail  map[string]string `json:"detail,omitempty"`  // what changed; never a secret. "token" is a token's id
+
+	// The names that account and project had then.
+	AccountName string `json:"account_name,omitempty"`
+	ProjectName string `json:"project_name,omitempty"`
 }
 
 // What a row holds at most. Texts that come from outside are cut to size, so
@@ -63,34 +75,26 @@ func Append(tx kv.Tx, e Event) error {
 	if err := check(e); err != nil {
 		return err
 	}
-	last, err := lastSeq(tx)
+	last, err := readLast(tx)
 	if err != nil {
 		return err
 	}
 	e = clean(e)
-	e.Seq = last + 1
-	n := binary.BigEndian.AppendUint64(nil, e.Seq)
-	row := "audit/row/" + string(n)
-	if there, err := kv.Exists(tx, row); err != nil {
+	e.Seq = last.seq + 1
+	if there, err := kv.Exists(tx, rowKey(e.Seq)); err != nil {
 		return err
 	} else if there {
 		return fmt.Errorf("audit: the counter of rows is damaged: row %d is there already", e.Seq)
 	}
-	if err := kv.PutJSON(tx, row, e); err != nil {
+	if err := kv.PutJSON(tx, rowKey(e.Seq), e); err != nil {
 		return err
 	}
-	if err := tx.Put([]byte("audit/last"), n); err != nil {
-		return err
-	}
-	if e.Account != "" {
-		if err := tx.Put([]byte("audit/account/"+e.Account+"/"+string(n)), nil); err != nil {
+	for _, l := range lists(e) {
+		if err := tx.Put(entry(l, e.Seq), nil); err != nil {
 			return err
 		}
 	}
-	if e.Project != "" {
-		return tx.Put([]byte("audit/project/"+e.Project+"/"+string(n)), nil)
-	}
-	return nil
+	return last.advance(tx, e)
 }
 
 // check refuses what can only be a mistake of the caller.
@@ -98,6 +102,8 @@ func check(e Event) error {
 	switch {
 	case len(e.Kind) > 100 || !kindForm.MatchString(e.Kind):
 		return fmt.Errorf("audit: %q is no kind of row", e.Kind)
+	case kinds[e.Kind].Name == "":
+		return fmt.Errorf("audit: the kind %q is not in the list: add it to internal/audit/kinds.go, and its sentence to ui/messages/en.json as %q", e.Kind, "audit."+e.Kind)
 	case e.Time.IsZero():
 		return fmt.Errorf("audit: a row %s without a time", e.Kind)
 	case e.Account != "" && !validID(e.Account) || e.Project != "" && !validID(e.Project):
@@ -123,7 +129,7 @@ func validID(id string) bool {
 func clean(e Event) Event {
 	e.Time = e.Time.UTC()
 	a := &e.Actor
-	for _, s := range []*string{&a.UserID, &a.Username, &a.IP, &a.Factor, &a.RequestID} {
+	for _, s := range []*string{&a.UserID, &a.Username, &a.IP, &a.Factor, &a.RequestID, &e.AccountName, &e.ProjectName} {
 		*s = cleanText(*s, MaxText)
 	}
 	a.UserAgent = cleanText(a.UserAgent, MaxUserAgent)
@@ -157,21 +163,7 @@ func unseen(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
-func lastSeq(r kv.Reader) (uint64, error) {
-	b, err := r.Get([]byte("audit/last"))
-	if errors.Is(err, kv.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	if len(b) != 8 {
-		return 0, errors.New("audit: the counter of rows is damaged")
-	}
-	return binary.BigEndian.Uint64(b), nil
-}
-
-// Account lists rows that concern an account, newest first: at most limit of
+// Account lists rows that concern an account or that its holder caused, newest first: at most limit of
 // them where limit is above 0, numbered below before where before is not 0. The
 // next page is before the last row's Seq.
 func Account(r kv.Reader, id string, before uint64, limit int) ([]Event, error) {
@@ -185,7 +177,7 @@ func Project(r kv.Reader, id string, before uint64, limit int) ([]Event, error) 
 
 // All lists all rows, like Account.
 func All(r kv.Reader, before uint64, limit int) ([]Event, error) {
-	prefix := "audit/row/"
+	prefix := rowPrefix
 	pairs, err := r.Scan([]byte(prefix), position(prefix, before), limit, true)
 	if err != nil {
 		return nil, err
@@ -210,19 +202,23 @@ func byIndex(r kv.Reader, index, id string, before uint64, limit int) ([]Event, 
 	}
 	out := make([]Event, len(pairs))
 	for i, p := range pairs {
-		n := string(p.Key[len(prefix):])
-		b, err := r.Get([]byte("audit/row/" + n))
-		if errors.Is(err, kv.ErrNotFound) { // not the caller's "nothing there"
-			return nil, fmt.Errorf("audit: the row %x of %s %s is missing", n, index, id)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if out[i], err = decode(b, n); err != nil {
+		if out[i], err = row(r, string(p.Key[len(prefix):]), prefix); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// row reads the row with a number, as keys have it, that a list names.
+func row(r kv.Reader, n, list string) (Event, error) {
+	b, err := r.Get([]byte(rowPrefix + n))
+	if errors.Is(err, kv.ErrNotFound) { // not the caller's "nothing there"
+		return Event{}, fmt.Errorf("audit: the row %x of %s is missing", n, list)
+	}
+	if err != nil {
+		return Event{}, err
+	}
+	return decode(b, n)
 }
 
 // decode reads a row and checks that it has the number that it is stored under.

@@ -48,6 +48,8 @@ type Config struct {
 	TLSKey         string         // its key, PEM
 	LogFormat      string         // "text" or "json"
 	LogLevel       slog.Level
+	AuditLog       string        // where rows of the audit trail are written as log lines besides: "off", "stderr", or a file
+	AuditRetention time.Duration // how long rows of the audit trail are kept; 0: for ever
 	Mail           Mail
 
 	publicSet bool // PublicURL was set, and does not follow Listen
@@ -76,6 +78,9 @@ func Default() Config {
 		MaxUpload:     1 << 30,
 		LogFormat:     "text",
 		Mail:          Mail{TLS: "starttls"},
+		AuditLog:      "off",
+
+		AuditRetention: 365 * 24 * time.Hour,
 	}
 }
 

@@ -36,6 +36,8 @@ tls-key = "/etc/rind/key.pem"
 breach-list = "/etc/rind/breaches"
 log-format = "json"
 log-level = "warn"
+audit-log = "/var/log/rind/audit.log"
+audit-retention = "1000d"
 [mail]
 host = "mail.example.org"
 port = 2525
@@ -57,6 +59,7 @@ ca-file = "/etc/rind/ca.pem"
 		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
 		BreachList: dir + "/breaches", LogFormat: "json", LogLevel: slog.LevelWarn,
+		AuditLog: "/var/log/rind/audit.log", AuditRetention: 1000 * 24 * time.Hour,
 		Mail: Mail{
 			Host: "mail.example.org", Port: 2525, Username: "rind", PasswordFile: dir + "/mail",
 			From: "rind <rind@example.org>", TLS: "tls", CAFile: dir + "/ca.pem",
@@ -106,6 +109,8 @@ recovery-wait = "23h"
 max-upload = 5
 trusted-proxies = "10"
 log-level = "loud"
+audit-log = ""
+audit-retention = "29d"
 [mail]
 port = 0
 from = "nobody"
@@ -117,7 +122,7 @@ password = "hunter2"
 	}
 	for _, want := range []string{
 		`no setting "listn"`, `"8080" is not host:port`, `"ftp://x" is not a URL`, `not "anyone"`, `"12h" is not a number of days`, `which is no bound, to 10000, not -1`,
-		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `"10" is not an address`, `not "loud"`, `0 is not a port`, `"nobody" is not an e-mail address`,
+		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `"10" is not an address`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `0 is not a port`, `"nobody" is not an e-mail address`,
 		`not "ssl"`, `no setting "mail.password"`,
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -234,6 +239,25 @@ func TestEmptyTablesAreNotPassedOver(t *testing.T) {
 	for text, ok := range map[string]bool{"[mail]\n": true, "[mial]\n": false, "[listen]\n": false, "[mail.host]\n": false, "mail = 5\n": false} {
 		if _, err := load(t, text); (err == nil) != ok {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestTheTrailIsKeptForAYearUnlessSaid(t *testing.T) {
+	for said, want := range map[string]time.Duration{"": 365 * 24 * time.Hour, "30d": 30 * 24 * time.Hour, "forever": 0} {
+		c := Default()
+		if said != "" {
+			if err := c.Set("audit-retention", said); err != nil {
+				t.Error(err)
+			}
+		}
+		if c.AuditRetention != want || c.AuditLog != "off" {
+			t.Errorf("%q: %s, log %q", said, c.AuditRetention, c.AuditLog)
+		}
+	}
+	for _, said := range []string{"30", "0d", "-30d", "1y", "36501d", "never", "3e2d"} {
+		if c := Default(); c.Set("audit-retention", said) == nil {
+			t.Errorf("%q was taken", said)
 		}
 	}
 }

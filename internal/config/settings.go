@@ -33,6 +33,8 @@ var settings = map[string]setter{
 	"tls-key":            text(func(c *Config) *string { return &c.TLSKey }, notEmpty),
 	"log-format":         text(func(c *Config) *string { return &c.LogFormat }, oneOf("text", "json")),
 	"log-level":          setLogLevel,
+	"audit-log":          text(func(c *Config) *string { return &c.AuditLog }, notEmpty),
+	"audit-retention":    setAuditRetention,
 	"mail.host":          text(func(c *Config) *string { return &c.Mail.Host }, notEmpty),
 	"mail.port":          setMailPort,
 	"mail.username":      text(func(c *Config) *string { return &c.Mail.Username }, notEmpty),
@@ -237,6 +239,24 @@ func setRecoveryWait(c *Config, v any) error {
 
 // minRecoveryWait is authn's, which says why.
 const minRecoveryWait = 24 * time.Hour
+
+// setAuditRetention takes days, or a word for no end.
+func setAuditRetention(c *Config, v any) error {
+	s, err := asString(v)
+	if err != nil {
+		return err
+	}
+	if s == "forever" {
+		c.AuditRetention = 0
+		return nil
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(s, "d"))
+	if err != nil || !strings.HasSuffix(s, "d") || days < 30 || days > 36500 {
+		return fmt.Errorf(`%q is not a number of days from "30d" on, or "forever"`, s)
+	}
+	c.AuditRetention = time.Duration(days) * 24 * time.Hour
+	return nil
+}
 
 // setMaxUpload takes a size in MiB or GiB.
 func setMaxUpload(c *Config, v any) error {

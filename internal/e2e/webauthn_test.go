@@ -160,7 +160,7 @@ func TestPasskeys(t *testing.T) {
 	ada.click("Sign in with a passkey") // the pending request gives way
 	ada.arrives("/tokens")
 	ada.open(s.url + "/account")
-	ada.sees("Signed in with the passkey “phone”")
+	ada.sees("You signed in with the passkey “phone”")
 	ada.press("Sign out")
 
 	phone.touched(false)

@@ -76,6 +76,11 @@ func admins(answer string) cells {
 // mine lets in whose token it is; to others there is none.
 func mine(answer string) cells { return members("404").but(owner+"|"+stale, answer) }
 
+// exporting is c for a file, which nobody is sent back to, but to its page.
+func exporting(c cells, page string) cells {
+	return c.but(nobody, "303 /login?next="+page, frozen+"|"+ended, "303 /login?next="+page+"&ended=1")
+}
+
 // enrolling lets in who is at a step, and sends others to theirs.
 func enrolling(step, answer string) cells { return members("303 /tokens").but(step, answer) }
 

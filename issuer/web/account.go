@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/rind-dev/rind/authn"
@@ -15,13 +14,13 @@ const shownEvents = 20
 func (s *Server) showAccount(v *visit) error { return v.accountPage(http.StatusOK, v.layout()) }
 
 func (v *visit) accountPage(status int, l ui.Layout) error {
-	events, err := v.server.events(v.Request().Context(), v.user.ID, v.server.accounts.Events)
+	events, err := v.server.accounts.Events(v.Request().Context(), v.user.ID, audit.Query{Limit: shownEvents})
 	if err != nil {
 		return err
 	}
 	page := ui.AccountPage{
 		Layout: l, Email: v.user.Email, EmailVerified: v.user.EmailVerified, CreatedAt: v.user.CreatedAt,
-		HasTOTP: v.user.HasTOTP, CodesLeft: v.user.RecoveryCodesLeft, Events: events,
+		HasTOTP: v.user.HasTOTP, CodesLeft: v.user.RecoveryCodesLeft, Events: eventRows(events.Events, v.user.ID),
 	}
 	recovery, some, err := v.server.accounts.OwnRecovery(v.Request().Context(), v.session)
 	if err != nil {
@@ -37,26 +36,6 @@ func (v *visit) accountPage(status int, l ui.Layout) error {
 		return err
 	}
 	return v.render(status, page)
-}
-
-// events makes rows of a page from rows of the audit trail.
-func (s *Server) events(ctx context.Context, reader string, list func(context.Context, string, uint64, int) ([]audit.Event, error)) ([]ui.EventRow, error) {
-	events, err := list(ctx, reader, 0, shownEvents)
-	if err != nil {
-		return nil, err
-	}
-	return eventRows(events, reader), nil
-}
-
-func eventRows(events []audit.Event, reader string) []ui.EventRow {
-	out := make([]ui.EventRow, len(events))
-	for i, e := range events {
-		out[i] = ui.EventRow{
-			Time: e.Time, Kind: e.Kind, Detail: e.Detail, Actor: e.Actor.Username, You: e.Actor.UserID == reader,
-			IP: e.Actor.IP, Browser: e.Actor.UserAgent, Factor: e.Actor.Factor,
-		}
-	}
-	return out
 }
 
 func (s *Server) changePassword(v *visit) error {

@@ -124,7 +124,7 @@ func TestLeakedTokensEnd(t *testing.T) {
 	if log := h.log.String(); strings.Contains(log, first[:60]) || strings.Contains(log, copied[:60]) {
 		t.Error("a token is in the log")
 	}
-	ada.get("/account").says("was found at " + foundAt)
+	ada.get("/account").says("found your token “in a repository” at " + foundAt + ", and it was revoked")
 }
 
 // What is not signed by the scanner's key of today revokes nothing.

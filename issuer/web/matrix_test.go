@@ -62,7 +62,13 @@ var matrix = map[string]row{
 	"GET /account/totp":      {answer: members("200").but(factorless, "200", stale, refresh+"%2Faccount%2Ftotp")},
 	"POST /account/totp":     {form: []string{"code", "1"}, answer: members("422").but(factorless, "422", stale, refresh+"%2Faccount%2Ftotp")},
 
-	"POST /account/recovery/cancel": {answer: members("404")},
+	"POST /account/recovery/cancel":       {answer: members("404")},
+	"GET /account/activity":               {answer: members("200")},
+	"GET /account/activity/export":        {path: "/account/activity/export?format=csv", answer: exporting(members("200"), "%2Faccount%2Factivity")},
+	"GET /projects/:name/activity":        {path: "/projects/demo/activity", answer: project},
+	"GET /projects/:name/activity/export": {path: "/projects/demo/activity/export?format=jsonl", answer: exporting(project, "%2Fprojects%2Fdemo%2Factivity")},
+	"GET /admin/audit":                    {answer: admins("200")},
+	"GET /admin/audit/export":             {path: "/admin/audit/export?format=jsonl", answer: exporting(admins("200"), "%2Fadmin%2Faudit")},
 
 	"GET /login/device":    {answer: members("303 /tokens")},
 	"GET /confirm-device":  {answer: gone},

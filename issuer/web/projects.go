@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
@@ -57,19 +58,19 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 	if err != nil {
 		return err
 	}
-	events, err := s.issuer.ProjectEvents(ctx, v.principal(), p.Name, 0, shownEvents)
+	events, err := s.issuer.ProjectEvents(ctx, v.principal(), p.Name, audit.Query{Limit: shownEvents})
 	if err != nil {
 		return err
 	}
 	page.Name, page.Role, page.CreatedAt = p.Name, string(p.Role), p.Created
 	page.IndexURL, page.UploadURL = s.address(pathSimple+"/"), s.address(pathLegacy+"/")
-	page.Events = eventRows(events, v.user.ID)
 	if page.Tokens, err = v.projectTokens(p, issuer.ProjectTokensQuery{Limit: tokensOnProject}); err != nil {
 		return err
 	}
 	if page.Uploads, err = v.uploads(p); err != nil {
 		return err
 	}
+	page.Events = eventRows(events.Events, v.user.ID)
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
 	}

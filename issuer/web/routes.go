@@ -51,6 +51,7 @@ func (s *Server) routes(gateway, index http.Handler) {
 	s.tokenRoutes(p)
 	s.projectRoutes(p)
 	s.adminRoutes(p)
+	s.auditRoutes(p)
 }
 
 func (s *Server) entryRoutes(p pages) {

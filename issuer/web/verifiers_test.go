@@ -59,7 +59,7 @@ func TestVerifierPages(t *testing.T) {
 		t.Error("the secret still works")
 	}
 	ada.get("/admin/verifiers/no-such/revoke").is(404, "")
-	ada.get("/account").says(h.pages.Text("en", "audit.verifier.registered", ui.Args{"verifier": "berlin"}))
+	ada.get("/account").says(h.pages.Text("en", "audit.verifier.registered", ui.Args{"actor": "You", "verifier": "berlin"}))
 }
 
 // remote is a verifier that is connected.

@@ -178,8 +178,16 @@ func (v *visit) signInPath() string {
 const queryEnded = "ended=1"
 
 // here is the page that the visitor is on, as localPath has it: of a form that is
-// sent elsewhere, the page with the form.
+// sent elsewhere, the page with the form, and of a file, the page that offers it.
 func (v *visit) here() string {
+	switch v.Path() {
+	case ui.PathActivityExport.Colon():
+		return string(ui.PathActivity)
+	case ui.PathProjectActivityExport.Colon():
+		return localPath(ui.PathProjectActivity.With(v.Param("name")))
+	case ui.PathAuditExport.Colon():
+		return string(ui.PathAudit)
+	}
 	if m := v.Request().Method; m == http.MethodGet || m == http.MethodHead {
 		return localPath(v.Request().URL.EscapedPath())
 	}

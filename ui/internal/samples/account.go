@@ -152,7 +152,7 @@ func keys() []ui.KeyRow {
 
 func accountEvents() []ui.EventRow {
 	row := func(d time.Duration, kind string, detail map[string]string) ui.EventRow {
-		return ui.EventRow{Time: ago(d), Kind: kind, Detail: detail, Actor: "ada", You: true, IP: "203.0.113.7", Browser: browser, Factor: "totp"}
+		return ui.EventRow{Time: ago(d), Kind: kind, Detail: detail, Actor: "ada", You: true, Account: "ada", Yours: true, IP: "203.0.113.7", Browser: browser, Factor: "totp"}
 	}
 	failed := row(9*day, "account.sign_in_failed", nil)
 	failed.Actor, failed.You, failed.IP, failed.Browser = "", false, "2001:db8:85a3::8a2e:370:7334", "curl/8.14.1"
@@ -160,7 +160,7 @@ func accountEvents() []ui.EventRow {
 	frozen.Actor, frozen.You = "grace", false
 	return []ui.EventRow{
 		row(10*time.Second, "account.factor_accepted", nil),
-		row(25*time.Minute, "token.minted", map[string]string{"label": "CI of demo"}),
+		row(25*time.Minute, "token.minted", map[string]string{"label": "CI of demo", "owner": "ada", "projects": "demo"}),
 		row(5*time.Hour, "account.recovery_code_used", map[string]string{"left": "6"}),
 		failed,
 		frozen,

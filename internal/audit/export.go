@@ -1,0 +1,82 @@
+package audit
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// columns are the columns of a trail as CSV. New ones are added at the end.
+var columns = []string{
+	"seq", "time", "kind", "group", "actor", "actor_id", "ip", "user_agent", "factor", "request_id",
+	"account", "account_id", "project", "project_id", "detail",
+}
+
+// Encoder writes rows for other programs to read.
+type Encoder interface {
+	// Encode writes one row. What it wrote may wait for Flush.
+	Encode(Event) error
+	Flush() error
+}
+
+// NewJSONLines writes each row as a JSON object in a line of its own, as the store
+// has it.
+func NewJSONLines(w io.Writer) Encoder {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return jsonLines{enc}
+}
+
+type jsonLines struct{ enc *json.Encoder }
+
+func (j jsonLines) Encode(e Event) error { return j.enc.Encode(e) }
+func (jsonLines) Flush() error           { return nil }
+
+// NewCSV writes rows as CSV (RFC 4180) behind a line with the names of the columns;
+// the last one is a JSON object. A cell that a spreadsheet would take for a formula
+// begins with an apostrophe.
+func NewCSV(w io.Writer) (Encoder, error) {
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	if err := out.Write(columns); err != nil {
+		return nil, err
+	}
+	return csvRows{out}, nil
+}
+
+type csvRows struct{ out *csv.Writer }
+
+func (c csvRows) Flush() error {
+	c.out.Flush()
+	return c.out.Error()
+}
+
+func (c csvRows) Encode(e Event) error {
+	detail := []byte("{}")
+	if len(e.Detail) > 0 {
+		var err error
+		if detail, err = json.Marshal(e.Detail); err != nil {
+			return err
+		}
+	}
+	cells := []string{
+		strconv.FormatUint(e.Seq, 10), e.Time.UTC().Format(time.RFC3339Nano), e.Kind, string(GroupOf(e.Kind)),
+		e.Actor.Username, e.Actor.UserID, e.Actor.IP, e.Actor.UserAgent, e.Actor.Factor, e.Actor.RequestID,
+		e.AccountName, e.Account, e.ProjectName, e.Project, string(detail),
+	}
+	for i := range cells {
+		cells[i] = defuse(cells[i])
+	}
+	return c.out.Write(cells)
+}
+
+// defuse keeps a spreadsheet from taking a cell for a formula (OWASP, CSV injection).
+func defuse(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}

@@ -1,0 +1,223 @@
+package ui
+
+import (
+	"cmp"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// EventRow is one row of the audit trail, as far as a page shows it. Its sentence
+// stands in the catalogue under "audit.<Kind>".
+type EventRow struct {
+	Seq     uint64
+	Time    time.Time
+	Kind    string // "token.minted"
+	Detail  map[string]string
+	Actor   string // username of who did it; "" where nobody was signed in
+	You     bool   // the reader did it
+	Account string // username of whom it is about; "" nobody who has an account
+	Yours   bool   // it is about the reader
+	Project string // name of the project that it is about
+	IP      string
+	Browser string // the User-Agent header, said as "Firefox on Linux"
+	Factor  string // of who did it: "totp", "webauthn", "recovery_code", "remembered" or ""
+	Request string // id of the request
+}
+
+// Facts are the details of a row by name.
+func (e EventRow) Facts() []Fact {
+	out := make([]Fact, 0, len(e.Detail))
+	for _, name := range slices.Sorted(maps.Keys(e.Detail)) {
+		out = append(out, Fact{name, e.Detail[name]})
+	}
+	return out
+}
+
+// Fact is a detail of a row.
+type Fact struct{ Name, Value string }
+
+// event is the sentence of a row.
+func (c *catalogue) event(e EventRow) (string, error) {
+	args := make(Args, len(e.Detail)+8)
+	for k, v := range e.Detail {
+		args[k] = v
+		if role := "trail.role." + v; (k == "role" || k == "was") && c.has(role) {
+			args[k] = c.must(role, nil)
+		}
+	}
+	args["kind"] = e.Kind
+	args["actor"], args["account"], args["whom"] = c.actor(e), c.account(e), c.whom(e)
+	args["token"], args["scope"] = c.tokenOf(e), c.scopeOf(e)
+	args["project"] = cmp.Or(e.Project, e.Detail["project"])
+	args["email"] = cmp.Or(e.Detail["email"], c.must("trail.anyone", nil))
+	key := "audit." + e.Kind
+	if !c.has(key) {
+		key = "audit.unknown"
+	}
+	said, err := c.text(key, args)
+	if err != nil {
+		return "", err
+	}
+	if words, err := c.template(key, args); err == nil && !strings.Contains(words, "{actor}") && (e.You || e.Actor != "") {
+		return c.text("trail.by", Args{"what": said, "actor": c.actor(e)})
+	}
+	return said, nil
+}
+
+func (c *catalogue) actor(e EventRow) string {
+	switch {
+	case e.You:
+		return c.must("trail.actor.you", nil)
+	case e.Actor == "":
+		return c.must("trail.actor.unknown", nil)
+	}
+	return e.Actor
+}
+
+func (c *catalogue) account(e EventRow) string {
+	switch {
+	case e.Yours:
+		return c.must("trail.account.yours", nil)
+	case e.Account == "":
+		return c.must("trail.account.none", nil)
+	case e.Account == e.Actor:
+		return c.must("trail.account.theirs", nil)
+	}
+	return c.must("trail.account.of", Args{"name": e.Account})
+}
+
+// whom is whom a row is about.
+func (c *catalogue) whom(e EventRow) string {
+	name := cmp.Or(e.Account, e.Detail["user"])
+	switch {
+	case name == "":
+		return c.must("trail.whom.none", nil)
+	case name == e.Actor:
+		return c.must("trail.whom.self", nil)
+	case e.Yours:
+		return c.must("trail.whom.you", nil)
+	}
+	return name
+}
+
+// tokenOf is the token of a row, with its owner where that is not who did it.
+func (c *catalogue) tokenOf(e EventRow) string {
+	owner, args := e.Detail["owner"], Args{"label": e.Detail["label"], "owner": e.Detail["owner"]}
+	switch {
+	case owner == "" || owner == e.Actor:
+		return c.must("trail.token", args)
+	case e.Yours && owner == e.Account:
+		return c.must("trail.token.yours", args)
+	}
+	return c.must("trail.token.of", args)
+}
+
+// scopeOf is what the token of a row uploads to.
+func (c *catalogue) scopeOf(e EventRow) string {
+	switch {
+	case e.Detail["projects"] != "":
+		return e.Detail["projects"]
+	case e.Yours && e.Detail["owner"] == e.Account:
+		return c.must("trail.scope.yours", nil)
+	}
+	return c.must("trail.scope.all", Args{"owner": e.Detail["owner"]})
+}
+
+// EventFilter is what the form of an ActivityPage holds, as it was typed. Its fields
+// have the names of query parameters.
+type EventFilter struct {
+	Group   string // group: "" all, or one of Groups
+	Actor   string // who: a username
+	Address string // address
+	From    string // from: 2006-01-02, the first day, UTC
+	To      string // to: 2006-01-02, the last day, UTC
+	Token   string // token: an id
+	Project string // project: a name; on the page of administrators
+	Account string // about: a username; on the page of administrators
+}
+
+// Query is the filter as query parameters, those that are not "".
+func (f EventFilter) Query() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{
+		"group": f.Group, "who": f.Actor, "address": f.Address, "from": f.From, "to": f.To,
+		"token": f.Token, "project": f.Project, "about": f.Account,
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q
+}
+
+// Used tells whether the filter leaves anything out.
+func (f EventFilter) Used() bool { return f != EventFilter{} }
+
+// Whose trail an ActivityPage shows.
+const (
+	ActivityAccount = "account"
+	ActivityProject = "project"
+	ActivityAll     = "all" // for administrators
+)
+
+// ActivityPage shows the audit trail of an account, of a project, or all of it. Form:
+// GET of the same page with the fields of EventFilter.
+type ActivityPage struct {
+	Layout
+	Whose   string // ActivityAccount, ActivityProject or ActivityAll
+	Name    string // of the project
+	Filter  EventFilter
+	Groups  []string // that can be picked; the catalogue has "trail.group.<group>"
+	Events  []EventRow
+	Older   uint64    // value of the query parameter before for the page behind; 0: this is the last
+	Newest  bool      // this is the first page
+	Reached time.Time // not zero: the search was given up there, before the page was full
+}
+
+func (v ActivityPage) about() about {
+	switch v.Whose {
+	case ActivityProject:
+		return about{page: "activity", title: "activity.title.project", args: Args{"name": v.Name}, place: placeProjects}
+	case ActivityAll:
+		return about{page: "activity", title: "activity.title.all", place: placeAdmin}
+	}
+	return about{page: "activity", title: "activity.title.account", place: placeAccount}
+}
+
+// Address is the page itself.
+func (v ActivityPage) Address() string { return v.at(PathActivity, PathProjectActivity, PathAudit) }
+
+func (v ActivityPage) at(account, project, all Path) string {
+	switch v.Whose {
+	case ActivityProject:
+		return project.With(v.Name)
+	case ActivityAll:
+		return string(all)
+	}
+	return string(account)
+}
+
+// OlderURL leads to the page behind, with the same filter.
+func (v ActivityPage) OlderURL() string {
+	q := v.Filter.Query()
+	q.Set("before", itoa(int(v.Older)))
+	return v.Address() + "?" + q.Encode()
+}
+
+// NewestURL leads to the first page, with the same filter.
+func (v ActivityPage) NewestURL() string {
+	if q := v.Filter.Query().Encode(); q != "" {
+		return v.Address() + "?" + q
+	}
+	return v.Address()
+}
+
+// ExportURL leads to all rows that the filter selects: "csv" or "jsonl".
+func (v ActivityPage) ExportURL(format string) string {
+	q := v.Filter.Query()
+	q.Set("format", format)
+	return v.at(PathActivityExport, PathProjectActivityExport, PathAuditExport) + "?" + q.Encode()
+}
