@@ -7,10 +7,24 @@ import (
 	"strings"
 )
 
-// mailParagraph is a paragraph of a mail: lines, or the link alone.
+// mailParagraph is a paragraph of a mail: lines, items of a list and lines behind it,
+// or the link alone.
 type mailParagraph struct {
+	Items []string
 	Lines []string
 	Link  string
+}
+
+// paragraph makes one of a text that is no link.
+func paragraph(text string) (p mailParagraph) {
+	for _, line := range strings.Split(text, "\n") {
+		if item, ok := strings.CutPrefix(line, "- "); ok && len(p.Lines) == 0 {
+			p.Items = append(p.Items, item)
+			continue
+		}
+		p.Lines = append(p.Lines, line)
+	}
+	return p
 }
 
 // mailPage is a mail for readers of HTML.
@@ -48,7 +62,7 @@ func (c *catalogue) html(l letter) (string, error) {
 				page.Paragraphs = append(page.Paragraphs, mailParagraph{Link: link})
 				continue
 			}
-			page.Paragraphs = append(page.Paragraphs, mailParagraph{Lines: strings.Split(part, "\n")})
+			page.Paragraphs = append(page.Paragraphs, paragraph(part))
 		}
 	}
 	var b strings.Builder
