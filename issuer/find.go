@@ -65,26 +65,24 @@ func (s *Service) FindTokens(ctx context.Context, userID string, q Query) (Found
 		if err != nil {
 			return err
 		}
-		list := list{q: q, now: now, text: foldLabel(strings.TrimSpace(q.Text)), project: caveats.NormalizeProject(q.Project)}
-		picked, start, err := list.page(all)
-		if err != nil {
-			return err
-		}
 		limit := min(q.Limit, MaxPage)
 		if limit <= 0 {
 			limit = 50
 		}
-		shown := picked[start:min(len(picked), start+limit)]
-		out.Total, out.Matched = len(all), len(picked)
-		if len(shown) == 0 {
+		list := list{q: q, now: now, limit: limit, text: foldLabel(strings.TrimSpace(q.Text)), project: caveats.NormalizeProject(q.Project)}
+		if err := list.read(all); err != nil {
+			return err
+		}
+		out.Total, out.Matched = len(all), list.matched
+		if len(list.shown) == 0 {
 			return nil
 		}
-		out.First = start + 1
-		ids := make([]string, len(shown))
-		for i, l := range shown {
+		out.First = list.before + 1
+		ids := make([]string, len(list.shown))
+		for i, l := range list.shown {
 			ids[i] = l.id
 		}
-		if start+len(shown) < len(picked) {
+		if list.before+len(ids) < list.matched {
 			out.Next = ids[len(ids)-1]
 		}
 		out.Tokens, err = viewTokens(r, ids, now)
@@ -112,54 +110,60 @@ func (q Query) check(ps *problem.Problems) {
 	}
 }
 
-// list is a query at a moment.
+// list is a query at a moment, and the page that it makes of lines.
 type list struct {
 	q             Query
 	now           time.Time
+	limit         int
 	text, project string // as they are compared
+
+	matched int   // lines that are picked
+	before  int   // those of them that stand before the page
+	shown   []row // the page, in order
 }
 
 // row is a line with what it is sorted by.
 type row struct {
-	line
+	*line
 	over bool
 	key  int64
 	name string
 }
 
-// page picks and sorts lines, and tells at which of them the page starts.
-func (w list) page(all []line) (picked []row, start int, err error) {
-	picked = make([]row, 0, len(all))
-	var after *row
-	for _, l := range all {
-		isAfter := w.q.After != "" && l.id == w.q.After
-		if !isAfter && !w.picks(l) {
+// read makes the page. It holds no more rows than the page has, and sorts no others.
+func (w *list) read(all []line) error {
+	after, there := row{}, w.q.After == ""
+	for i := 0; !there && i < len(all); i++ {
+		if there = all[i].id == w.q.After; there {
+			after = w.row(&all[i])
+		}
+	}
+	if !there {
+		return problem.New("after", "page_unknown")
+	}
+	for i := range all {
+		if !w.picks(&all[i]) {
 			continue
 		}
-		r := w.row(l)
-		if isAfter {
-			after = &r
-			if !w.picks(l) {
-				continue
-			}
+		w.matched++
+		r := w.row(&all[i])
+		if after.line != nil && compareRows(r, after) <= 0 {
+			w.before++
+			continue
 		}
-		picked = append(picked, r)
-	}
-	if w.q.After != "" && after == nil {
-		return nil, 0, problem.New("after", "page_unknown")
-	}
-	slices.SortFunc(picked, compareRows)
-	if after != nil {
-		at, there := slices.BinarySearchFunc(picked, *after, compareRows)
-		if start = at; there {
-			start++
+		if full := len(w.shown) == w.limit; full && compareRows(r, w.shown[w.limit-1]) > 0 {
+			continue
+		} else if full {
+			w.shown = w.shown[:w.limit-1]
 		}
+		at, _ := slices.BinarySearchFunc(w.shown, r, compareRows)
+		w.shown = slices.Insert(w.shown, at, r)
 	}
-	return picked, start, nil
+	return nil
 }
 
 // picks tells whether a token is one of those.
-func (w list) picks(l line) bool {
+func (w *list) picks(l *line) bool {
 	q := w.q
 	if q.State != "" && l.state(w.now) != q.State {
 		return false
@@ -173,19 +177,19 @@ func (w list) picks(l line) bool {
 	if q.Unused > 0 && !l.unused(w.now, q.Unused) {
 		return false
 	}
-	if q.Project != "" && !l.all && !slices.Contains(l.projects, w.project) {
+	if q.Project != "" && !l.all && !l.names(w.project) {
 		return false
 	}
 	return w.text == "" || strings.Contains(foldLabel(l.label), w.text)
 }
 
 // unused tells whether a token was neither used nor made in so many days.
-func (l line) unused(now time.Time, days int) bool {
+func (l *line) unused(now time.Time, days int) bool {
 	return max(l.used, l.created) <= now.Unix()-int64(days)*int64(day/time.Second)
 }
 
 // row is what a line is sorted by.
-func (w list) row(l line) row {
+func (w *list) row(l *line) row {
 	r := row{line: l, over: l.state(w.now) != StateActive}
 	const last = 1<<63 - 1
 	switch w.q.Sort {

@@ -67,6 +67,7 @@ type house struct {
 	store kv.Store
 	path  string
 	clock *clock
+	tx    kv.Tx // that fillWith fills
 }
 
 func sealer(t testing.TB) *seal.Sealer {

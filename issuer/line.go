@@ -20,11 +20,11 @@ type line struct {
 	serial   uint64 // in the key
 	all      bool   // ScopeAll
 	label    string
-	projects []string // names, sorted
-	created  int64    // Unix seconds
-	expires  int64    // Unix seconds; 0: never
-	revoked  int64    // Unix seconds; 0: not
-	used     int64    // Unix seconds; 0: not yet
+	projects string // names, sorted, with slashes between them
+	created  int64  // Unix seconds
+	expires  int64  // Unix seconds; 0: never
+	revoked  int64  // Unix seconds; 0: not
+	used     int64  // Unix seconds; 0: not yet
 }
 
 // lineForm is the first byte of a line, which no id begins with.
@@ -35,8 +35,11 @@ func lineOf(id string, rec tokenRecord, use Use) line {
 		id: id, serial: rec.Serial, all: rec.Scope == ScopeAll, label: rec.Label,
 		created: seconds(rec.Created), expires: seconds(rec.Expires), revoked: seconds(rec.Revoked.At), used: seconds(use.At),
 	}
-	for _, p := range rec.Projects {
-		l.projects = append(l.projects, p.Name)
+	for i, p := range rec.Projects {
+		if i > 0 {
+			l.projects += "/"
+		}
+		l.projects += p.Name
 	}
 	return l
 }
@@ -57,7 +60,7 @@ func (l line) encode() []byte {
 	for _, n := range []int64{l.created, l.expires, l.revoked, l.used} {
 		b = binary.AppendVarint(b, n)
 	}
-	for _, s := range []string{l.id, l.label, strings.Join(l.projects, "/")} {
+	for _, s := range []string{l.id, l.label, l.projects} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
 	return b
@@ -66,9 +69,8 @@ func (l line) encode() []byte {
 // decodeLine reads a line as it is stored.
 func decodeLine(p kv.Pair) (l line, err error) {
 	b := p.Value
-	bad := fmt.Errorf("issuer: the line %q of a list is damaged: restore the store from a backup", p.Key)
 	if len(p.Key) < 8 || len(b) < 2 || b[0] != lineForm {
-		return l, bad
+		return l, damagedLine(p)
 	}
 	l.serial = binary.BigEndian.Uint64(p.Key[len(p.Key)-8:])
 	l.all = b[1]&1 != 0
@@ -76,29 +78,39 @@ func decodeLine(p kv.Pair) (l line, err error) {
 	for _, n := range []*int64{&l.created, &l.expires, &l.revoked, &l.used} {
 		size := 0
 		if *n, size = binary.Varint(b); size <= 0 {
-			return l, bad
+			return l, damagedLine(p)
 		}
 		b = b[size:]
 	}
 	text := string(b) // one copy for all of them
-	var joined string
-	for _, s := range []*string{&l.id, &l.label, &joined} {
+	for _, s := range []*string{&l.id, &l.label, &l.projects} {
 		n, size := binary.Uvarint(b)
 		if size <= 0 || n > uint64(len(b)-size) {
-			return l, bad
+			return l, damagedLine(p)
 		}
 		at := len(text) - len(b) + size
 		*s = text[at : at+int(n)]
 		b = b[size+int(n):]
 	}
-	if joined != "" {
-		l.projects = strings.Split(joined, "/")
-	}
 	return l, nil
 }
 
+func damagedLine(p kv.Pair) error {
+	return fmt.Errorf("issuer: the line %q of a list is damaged: restore the store from a backup", p.Key)
+}
+
+// names tells whether a token names a project; the name is normalized.
+func (l *line) names(project string) bool {
+	for name := range strings.SplitSeq(l.projects, "/") {
+		if name == project {
+			return project != ""
+		}
+	}
+	return false
+}
+
 // state is tokenRecord.state.
-func (l line) state(now time.Time) State {
+func (l *line) state(now time.Time) State {
 	switch {
 	case l.revoked != 0:
 		return StateRevoked

@@ -47,9 +47,9 @@ func (s *Service) Swept(ctx context.Context, p Principal, w Sweep) (out []Token,
 			return err
 		}
 		var ids []string
-		for _, l := range slices.Backward(all) {
-			if w.picks(l, now) {
-				ids = append(ids, l.id)
+		for i := range slices.Backward(all) {
+			if w.picks(&all[i], now) {
+				ids = append(ids, all[i].id)
 			}
 		}
 		out, err = viewTokens(r, ids, now)
@@ -59,10 +59,10 @@ func (s *Service) Swept(ctx context.Context, p Principal, w Sweep) (out []Token,
 }
 
 // picks tells whether a token is one of those.
-func (w Sweep) picks(l line, now time.Time) bool {
+func (w Sweep) picks(l *line, now time.Time) bool {
 	return l.state(now) == StateActive &&
 		(w.Unused == 0 || l.unused(now, w.Unused)) &&
-		(w.Project == "" || slices.Contains(l.projects, caveats.NormalizeProject(w.Project)))
+		(w.Project == "" || l.names(caveats.NormalizeProject(w.Project)))
 }
 
 // RevokeAll revokes the tokens of p's that a sweep picks, and returns them as they
