@@ -74,7 +74,7 @@ func TestSetFrozen(t *testing.T) {
 	if row.Actor.UserID != root.UserID || row.Actor.Factor != "totp" {
 		t.Errorf("%+v", row)
 	}
-	e.mails.last(t, EventFrozen)
+	e.mails.last(t, string(notices.Frozen))
 	if got := e.issuersView(bob.UserID); got != "bob true" {
 		t.Errorf("the issuer has %q", got)
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 // away is a browser and a network that no account knows.
@@ -105,7 +107,7 @@ func TestUnconfirmedDeviceMayDoNothing(t *testing.T) {
 	if y := e.must(e.UseRecoveryCode(ctx, x, away, root.codes[1])); y.Stage != StageDevice {
 		t.Errorf("a recovery code leads to %q", y.Stage)
 	}
-	if !slices.ContainsFunc(e.mails.mails, func(m sentMail) bool { return m.kind == EventRecoveryCodeUsed }) {
+	if !slices.ContainsFunc(e.mails.mails, func(m sentMail) bool { return m.kind == string(notices.RecoveryCodeUsed) }) {
 		t.Error("the owner does not hear that a recovery code was used")
 	}
 	y := e.must(e.VerifyTOTP(ctx, x, away, e.code(root, 0)))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 // in is an origin whose browser has a device's cookie.
@@ -187,7 +188,7 @@ func TestDevicesAreListedAndForgotten(t *testing.T) {
 	mails := e.mails.count()
 	e.pass(time.Minute)
 	remembered := e.note(root, Origin{IP: home.IP, UserAgent: strings.Repeat("ü", 400)}, true)
-	if e.mails.last(t, EventNewDevice); e.mails.count() != mails+1 {
+	if e.mails.last(t, string(notices.NewDevice)); e.mails.count() != mails+1 {
 		t.Error("a new browser is told more than once")
 	}
 	mails = e.mails.count()

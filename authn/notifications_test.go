@@ -63,7 +63,7 @@ func TestOthersAddressesAreTheirs(t *testing.T) {
 	if err := e.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
-	n := e.mails.last(t, EventFrozen).notice
+	n := e.mails.last(t, string(notices.Frozen)).notice
 	if n.User != bob.UserID || n.Email != "bob@example.org" || n.By != "root" || n.IP != "" || n.Agent != "" {
 		t.Errorf("bob is told %+v", n)
 	}

@@ -48,27 +48,8 @@ type Recipient struct {
 
 // Kinds of Event.
 const (
-	EventTOTPAdded            = "totp_added"             // an authenticator was set up
-	EventTOTPReplaced         = "totp_replaced"          // another authenticator was set up in its place
-	EventTOTPRemoved          = "totp_removed"           // the authenticator was taken away
-	EventKeyAdded             = "key_added"              // args: key (its name)
-	EventKeyRemoved           = "key_removed"            // args: key
-	EventKeyCloned            = "key_cloned"             // args: key; its counter went back, and it was refused
-	EventKeysOnly             = "keys_only"              // the account takes security keys only
-	EventKeysOnlyOff          = "keys_only_off"          // and authenticators again
-	EventRecoveryCodesCreated = "recovery_codes_created" // recovery codes were made; older ones are void
-	EventRecoveryCodeUsed     = "recovery_code_used"     // args: left
-	EventPasswordChanged      = "password_changed"       // other sessions ended
-	EventPasswordReset        = "password_reset"         // set anew by a mailed link; all sessions ended
-	EventNewDevice            = "new_device"             // signed in with a browser that the account did not know
-	EventDeviceAsked          = "confirm_device"         // of the mail that ConfirmDevice sends
-	EventRecoveryStarted      = "recovery_started"       // an administrator started a recovery; Until
-	EventRecoveryReminder     = "recovery_reminder"      // which ends within a day; Until
-	EventRecoveryCancelled    = "recovery_cancelled"     // and was ended without effect
-	EventRecoveryByOther      = "recovery_by_other"      // to the other administrators; args: user, by
-	EventFrozen               = "frozen"                 // an administrator froze the account
-	EventUnfrozen             = "unfrozen"               // and let it go again
-	EventAddressInUse         = "address_in_use"         // somebody gave this address for another account; the owner need do nothing
+	EventDeviceAsked  = "confirm_device" // of the mail that ConfirmDevice sends
+	EventAddressInUse = "address_in_use" // somebody gave this address for another account; the owner need do nothing
 )
 
 // Event is something that happened to an account, for a mail.

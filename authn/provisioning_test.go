@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 func TestProvisioning(t *testing.T) {
@@ -120,7 +122,7 @@ func TestConfirmTOTP(t *testing.T) {
 	if row.Actor.Factor != "totp" {
 		t.Errorf("%+v", row)
 	}
-	e.mails.last(t, EventTOTPAdded)
+	e.mails.last(t, string(notices.TOTPAdded))
 	if u := e.user(root.UserID); !u.HasTOTP || u.SessionGeneration != x.Generation {
 		t.Errorf("%+v %+v", u, x)
 	}
@@ -182,7 +184,7 @@ func TestReplaceTOTP(t *testing.T) {
 	e.refresh(&old)
 	x := e.must(e.ConfirmTOTP(ctx, old.Session, home, e.code(root, 0)))
 	e.wantRow(rowTOTPReplaced, root.UserID)
-	e.mails.last(t, EventTOTPReplaced)
+	e.mails.last(t, string(notices.TOTPReplaced))
 	if !x.SignedIn() {
 		t.Errorf("%+v", x)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 // has tells whether the store has a record.
@@ -81,7 +82,7 @@ func TestRecovery(t *testing.T) {
 	if err != nil || started.By != "root" || started.Ends.Sub(started.Started) != RecoveryWait {
 		t.Fatalf("%+v %v", started, err)
 	}
-	if m := e.mails.last(t, EventRecoveryStarted); m.to.UserID != bob.UserID {
+	if m := e.mails.last(t, string(notices.RecoveryStarted)); m.to.UserID != bob.UserID {
 		t.Errorf("mail %+v", m)
 	}
 	if e.kinds(bob.UserID)[rowRecoveryStarted] != 1 || e.kinds(root.UserID)[rowRecoveryStartedFor] != 1 {
@@ -102,7 +103,7 @@ func TestRecovery(t *testing.T) {
 	e.pass(time.Minute)
 	e.run()
 	e.run()
-	if m := e.mails.last(t, EventRecoveryReminder); m.to.UserID != bob.UserID || e.mails.count() != mails+1 {
+	if m := e.mails.last(t, string(notices.RecoveryReminder)); m.to.UserID != bob.UserID || e.mails.count() != mails+1 {
 		t.Errorf("mail %+v, %d", m, e.mails.count()-mails)
 	}
 	e.wantRow(rowRecoveryReminded, bob.UserID)
@@ -196,7 +197,7 @@ func TestSignInStopsRecovery(t *testing.T) {
 				t.Fatalf("a password alone ended it: %v", err)
 			}
 			signIn(e, bob)
-			if e.mails.of(EventRecoveryCancelled) != 1 {
+			if e.mails.of(string(notices.RecoveryCancelled)) != 1 {
 				t.Error("no mail")
 			}
 			if e.kinds(bob.UserID)[rowRecoveryCancelled] != 1 || e.kinds(root.UserID)[rowRecoveryCancelledFor] != 1 {
@@ -264,7 +265,7 @@ func TestCancelRecovery(t *testing.T) {
 	if row := e.wantRow(rowRecoveryCancelled, bob.UserID); row.Detail["why"] != "administrator" || row.Actor.UserID != root.UserID {
 		t.Errorf("row %+v", row)
 	}
-	e.mails.last(t, EventRecoveryCancelled)
+	e.mails.last(t, string(notices.RecoveryCancelled))
 	wantErr(t, e.CancelRecovery(ctx, root.Session, home, bob.UserID), ErrNotFound)
 	e.refresh(root)
 	if _, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, false); err != nil {
@@ -379,14 +380,14 @@ func TestRecoveryAndMailbox(t *testing.T) {
 	if err != nil || !started.Vouched || started.Ends.Sub(started.Started) != 2*RecoveryWait {
 		t.Fatalf("%+v %v", started, err)
 	}
-	if m := e.mails.last(t, EventRecoveryByOther); m.to.UserID != second.UserID || m.args["user"] != "bob" || m.notice.By != "root" {
+	if m := e.mails.last(t, string(notices.RecoveryByOther)); m.to.UserID != second.UserID || m.args["user"] != "bob" || m.notice.By != "root" {
 		t.Errorf("mail %+v", m)
 	}
 	reset()
 	if row := e.kinds(bob.UserID); row[rowRecoveryCancelled] != 1 {
 		t.Errorf("rows %v", row)
 	}
-	if e.mails.of(EventRecoveryCancelled) != 1 {
+	if e.mails.of(string(notices.RecoveryCancelled)) != 1 {
 		t.Error("bob is not told that the recovery ended")
 	}
 	e.refresh(root)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -40,7 +41,7 @@ func TestRecoveryCodes(t *testing.T) {
 		if row := e.wantRow(rowRecoveryUsed, root.UserID); row.Detail["left"] != left || row.Actor.Factor != "recovery_code" {
 			t.Errorf("%+v", row)
 		}
-		if m := e.mails.last(t, EventRecoveryCodeUsed); m.args["left"] != left || m.to.Email != root.email {
+		if m := e.mails.last(t, string(notices.RecoveryCodeUsed)); m.args["left"] != left || m.to.Email != root.email {
 			t.Errorf("%+v", m)
 		}
 		if u := e.user(root.UserID); u.RecoveryCodesLeft != 7-i {
@@ -95,7 +96,7 @@ func TestRegenerateRecoveryCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.wantRow(rowRecoveryMade, root.UserID)
-	e.mails.last(t, EventRecoveryCodesCreated)
+	e.mails.last(t, string(notices.RecoveryMade))
 	if x.Stage != StageEnrolling || NextStep(x, e.user(root.UserID)) != StepSaveRecovery {
 		t.Errorf("%+v", x)
 	}

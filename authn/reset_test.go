@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 const newPassword = "violet anchor 9 thimble"
@@ -39,7 +41,7 @@ func TestResetPassword(t *testing.T) {
 	if row := e.wantRow(rowPasswordReset, root.UserID); row.Actor.UserID != "" {
 		t.Errorf("who reads a mailbox is said to be %+v", row.Actor)
 	}
-	e.mails.last(t, EventPasswordReset)
+	e.mails.last(t, string(notices.PasswordReset))
 	if x, _ := b.current(); x.Stage != StageNone {
 		t.Error("a session goes on after a reset")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 )
 
 // countingStore counts transactions that write.
@@ -283,7 +284,7 @@ func TestChangePassword(t *testing.T) {
 	})
 	x := e.must(e.ChangePassword(ctx, root.Session, home, root.password, next))
 	e.wantRow(rowPasswordChanged, root.UserID)
-	e.mails.last(t, EventPasswordChanged)
+	e.mails.last(t, string(notices.PasswordChanged))
 	if !x.SignedIn() {
 		t.Errorf("%+v", x)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -140,7 +141,7 @@ func TestKeyIsRemoved(t *testing.T) {
 	if row := e.wantRow(rowKeyRemoved, root.UserID); row.Detail["key"] != "a" {
 		t.Errorf("%+v", row)
 	}
-	if m := e.mails.last(t, EventKeyRemoved); m.args["key"] != "a" {
+	if m := e.mails.last(t, string(notices.KeyRemoved)); m.args["key"] != "a" {
 		t.Errorf("%+v", m)
 	}
 	for _, old := range []Session{root.Session, elsewhere} {
@@ -170,7 +171,7 @@ func TestLastFactorStays(t *testing.T) {
 	keys, _ := e.Keys(ctx, root.UserID)
 	x := e.must(e.RemoveTOTP(ctx, root.Session, home))
 	e.wantRow(rowTOTPRemoved, root.UserID)
-	e.mails.last(t, EventTOTPRemoved)
+	e.mails.last(t, string(notices.TOTPRemoved))
 	if u := e.user(root.UserID); u.HasTOTP || !u.HasFactor() {
 		t.Errorf("%+v", u)
 	}
@@ -204,7 +205,7 @@ func TestKeysOnly(t *testing.T) {
 	elsewhere := e.signIn(root)
 	x := e.must(e.SetKeysOnly(ctx, root.Session, home, true))
 	e.wantRow(rowKeysOnly, root.UserID)
-	e.mails.last(t, EventKeysOnly)
+	e.mails.last(t, string(notices.KeysOnly))
 	if u := e.user(root.UserID); !u.KeysOnly {
 		t.Errorf("%+v", u)
 	}
@@ -230,7 +231,7 @@ func TestKeysOnly(t *testing.T) {
 	y := e.must(e.UseRecoveryCode(ctx, half, home, root.codes[1])) // the way around a lost key
 	y = e.must(e.SetKeysOnly(ctx, y, home, false))
 	e.wantRow(rowKeysOnlyOff, root.UserID)
-	e.mails.last(t, EventKeysOnlyOff)
+	e.mails.last(t, string(notices.KeysOnlyOff))
 	e.must(e.VerifyTOTP(ctx, y, home, e.code(root, 0)))
 }
 

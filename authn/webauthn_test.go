@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -99,7 +100,7 @@ func TestKeyIsAdded(t *testing.T) {
 	if row.Detail["key"] != "Blue key" || row.Actor.UserID != root.UserID || row.Actor.IP != "192.0.2.7" {
 		t.Errorf("row %+v", row)
 	}
-	if m := e.mails.last(t, EventKeyAdded); m.to.Email != root.email || m.args["key"] != "Blue key" {
+	if m := e.mails.last(t, string(notices.KeyAdded)); m.to.Email != root.email || m.args["key"] != "Blue key" {
 		t.Errorf("mail %+v", m)
 	}
 	if u := e.user(root.UserID); u.Keys != 1 || !u.HasTOTP || !u.HasFactor() {

@@ -129,7 +129,7 @@ func (s *Service) TellDue(ctx context.Context) error {
 			}
 			return nil
 		})
-		if err != nil {
+		if err != nil || len(ids) < dueStep {
 			return err
 		}
 	}

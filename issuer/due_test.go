@@ -105,6 +105,21 @@ func TestTokensThatExpire(t *testing.T) {
 	h.look()
 }
 
+// However often the look at what is due fails, and wherever, it is told once.
+func TestTheLookFails(t *testing.T) {
+	var f *faulty
+	h := &postHouse{house: newHouse(t, func(c *issuer.Config) {
+		f = &faulty{Store: c.Store}
+		c.Store = f
+		c.Notices = notices.New(f, c.Clock, nil)
+	})}
+	h.mint(alice, issuer.MintRequest{Label: "month", Scope: issuer.ScopeAll, Life: issuer.Life30})
+	h.look("token_minted alice month")
+	h.clock.Add(24 * day)
+	h.failing(t, f, func() error { return h.TellDue(t.Context()) })
+	h.look("token_expiring alice month")
+}
+
 // Restricting a token moves its end, and so what is said of it; replacing it ends that.
 func TestTokensThatExpireSooner(t *testing.T) {
 	h := newPostHouse(t)

@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer"
 )
 
@@ -102,6 +103,7 @@ func TestStoreFailsAnywhere(t *testing.T) {
 	h := newHouse(t, func(c *issuer.Config) {
 		f = &faulty{Store: c.Store}
 		c.Store = f
+		c.Notices = notices.New(f, c.Clock, nil)
 	})
 	h.project(alice, "demo")
 	h.member(alice, "demo", bobID, issuer.RoleOwner)

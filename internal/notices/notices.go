@@ -145,10 +145,21 @@ func (o *Outbox) stir() {
 	}
 }
 
-// Run carries what waits by deliver until ctx ends; see Pass.
+// Run carries what waits by deliver until ctx ends; see Pass. Between two looks at
+// what waits it rests for twenty times what a look takes, a minute at most, so that a
+// store where much waits is not looked through all the time.
 func (o *Outbox) Run(ctx context.Context, deliver Deliver) {
 	for {
-		next, err := o.Pass(ctx, deliver)
+		var sending time.Duration
+		begin := time.Now()
+		next, err := o.Pass(ctx, func(ctx context.Context, b Batch) error {
+			begin := time.Now()
+			defer func() { sending += time.Since(begin) }()
+			return deliver(ctx, b)
+		})
+		if !sleep(ctx, min(20*(time.Since(begin)-sending), time.Minute)) {
+			return
+		}
 		wait := time.Hour
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -166,5 +177,17 @@ func (o *Outbox) Run(ctx context.Context, deliver Deliver) {
 		if t.Stop(); ctx.Err() != nil {
 			return
 		}
+	}
+}
+
+// sleep waits, and tells whether ctx has not ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

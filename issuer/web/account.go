@@ -82,7 +82,11 @@ func (s *Server) confirmTOTP(v *visit) error {
 		return err
 	}
 	if session.SignedIn() {
-		return v.enter(session, string(ui.PathAccount), "totp_replaced")
+		notice := "totp_added"
+		if v.user.HasTOTP {
+			notice = "totp_replaced"
+		}
+		return v.enter(session, string(ui.PathAccount), notice)
 	}
 	if err := s.keep(v, session); err != nil {
 		return err
