@@ -2,10 +2,12 @@ package issuer_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 )
@@ -70,5 +72,94 @@ func expected(t *testing.T, err error) {
 	var ps problem.Problems
 	if err != nil && (!errors.As(err, &ps) || ps[0].Code != "token_over" && ps[0].Code != "expires_wider") {
 		t.Error(err)
+	}
+}
+
+// Several register one project with their tokens at once, and somebody registers it
+// alone: it is one person's, and the tokens of the others are not made.
+func TestAProjectIsRegisteredOnce(t *testing.T) {
+	h := newHouse(t)
+	v := h.follow()
+	for round := range 10 {
+		name := fmt.Sprintf("new-%d", round)
+		people := []issuer.Principal{alice, bob, carol}
+		minted := make([]issuer.Minted, len(people))
+		fns := []func() error{func() error { _, _, err := h.CreateProject(t.Context(), root, name); return err }}
+		for i, p := range people {
+			fns = append(fns, func() (err error) {
+				minted[i], err = h.Mint(t.Context(), p, issuer.MintRequest{Label: "ci of " + name, Scope: issuer.ScopeChosen, Register: name, Life: issuer.Life7})
+				return err
+			})
+		}
+		made := 0
+		for i, err := range together(fns...) {
+			var ps problem.Problems
+			if err == nil {
+				made++
+			} else if !errors.As(err, &ps) || ps[0].Code != "project_name_taken" {
+				t.Fatal(err)
+			}
+			if i > 0 && err == nil {
+				v.expect(minted[i-1].Text, name)
+			}
+		}
+		if made != 1 {
+			t.Errorf("%s was registered %d times", name, made)
+		}
+	}
+	h.indexed()
+}
+
+// While tokens are minted, restricted, replaced and revoked, an owner shuts their
+// owner out and lets him in: no token is lost from the indexes, and none uploads that
+// the project does not let in.
+func TestShutOutWhileTokensChange(t *testing.T) {
+	h := newHouse(t)
+	v := h.follow()
+	h.project(alice, "demo")
+	h.project(alice, "other")
+	for _, name := range []string{"demo", "other"} {
+		h.member(alice, name, bobID, issuer.RoleMaintainer)
+	}
+	const rounds = 10
+	var olds, spares [rounds]issuer.Minted
+	for round := range rounds { // who is shut out makes none
+		olds[round] = h.mint(bob, forSome(fmt.Sprintf("ci %d", round), "demo", "other"))
+		spares[round] = h.mint(bob, forSome(fmt.Sprintf("spare %d", round), "demo", "other"))
+	}
+	for round := range rounds {
+		old, spare := olds[round], spares[round]
+		out := round%2 == 0
+		var fresh issuer.Minted
+		errs := together(
+			func() error {
+				if out {
+					_, _, err := h.ShutOut(t.Context(), alice, "demo", bobID)
+					return err
+				}
+				_, _, err := h.LetIn(t.Context(), alice, "demo", bobID)
+				return err
+			},
+			func() (err error) {
+				fresh, err = h.Regenerate(t.Context(), bob, old.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7})
+				return err
+			},
+			func() error {
+				_, _, err := h.Restrict(t.Context(), bob, old.Token.ID, issuer.RestrictRequest{Projects: []string{"demo"}})
+				return err
+			},
+			func() error { _, _, err := h.Revoke(t.Context(), bob, spare.Token.ID); return err },
+		)
+		h.check(errs[0])
+		expected(t, errs[1])
+		expected(t, errs[2])
+		h.check(errs[3])
+		if out {
+			v.expect(fresh.Text, "demo", caveats.NotAMember)
+		} else {
+			v.expect(fresh.Text, "demo")
+		}
+		v.expect(spare.Text, "other", caveats.Revoked)
+		h.indexed()
 	}
 }

@@ -29,7 +29,8 @@ type ProjectTokenRow struct {
 // ProjectTokens is a page of the tokens that can upload to a project.
 type ProjectTokens struct {
 	Project string
-	Owner   bool // the reader owns the project, and sees the tokens of all; others see their own
+	All     bool // the reader sees the tokens of all members; else only their own
+	Owner   bool // the reader owns the project, and may shut members out
 	Rows    []ProjectTokenRow
 	Next    string // value of the query parameter after for the next page; "" on the last
 	Later   bool   // there is a page before

@@ -114,7 +114,11 @@ type TokensRevokePage struct {
 	Unused   string   // days
 	Picked   bool     // Tokens are those that were asked for
 	Tokens   []TokenRow
+	More     int // tokens that are picked too, and not named
 }
+
+// Count is how many tokens are picked.
+func (v TokensRevokePage) Count() int { return len(v.Tokens) + v.More }
 
 func (TokensRevokePage) about() about {
 	return about{page: "tokens_revoke", title: "tokens_revoke.title", place: placeTokens}

@@ -26,7 +26,7 @@ func (s *Server) projectTokenRoutes(p pages) {
 func (v *visit) projectTokens(p issuer.Project, q issuer.ProjectTokensQuery) (ui.ProjectTokens, error) {
 	tokens, next, err := v.server.issuer.ProjectTokens(v.Request().Context(), v.principal(), p.Name, q)
 	out := ui.ProjectTokens{
-		Project: p.Name, Owner: p.Role == issuer.RoleOwner, Rows: make([]ui.ProjectTokenRow, len(tokens)), Next: next, Later: q.After != "", ID: q.UserID,
+		Project: p.Name, All: p.Role == issuer.RoleOwner || v.user.Admin, Owner: p.Role == issuer.RoleOwner, Rows: make([]ui.ProjectTokenRow, len(tokens)), Next: next, Later: q.After != "", ID: q.UserID,
 	}
 	for i, t := range tokens {
 		out.Rows[i] = ui.ProjectTokenRow{

@@ -220,7 +220,8 @@ func (s *Server) revokeTokens(v *visit) error {
 		return err
 	}
 	if f.Get("sure") == "" {
-		page.Layout, page.Picked, page.Tokens = v.layout(), true, tokenRows(picked)
+		named := picked[:min(len(picked), shownTokens)]
+		page.Layout, page.Picked, page.Tokens, page.More = v.layout(), true, tokenRows(named), len(picked)-len(named)
 		return v.sweepPage(http.StatusOK, page)
 	}
 	_, revision, err := s.issuer.RevokeAll(ctx, v.principal(), sweep)

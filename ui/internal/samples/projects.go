@@ -25,15 +25,15 @@ func projects() []Page {
 	problems.Members, problems.AddName, problems.AddRole = shared, "gracee", ui.RoleOwner
 	problems.Layout = wrong(member(), ui.Problem{Field: "user", Code: "user_unknown"}, ui.Problem{Field: "role", Code: "role_unknown"},
 		ui.Problem{Code: "last_owner", Args: ui.Args{"project": "demo-plugins"}})
-	page.Tokens = ui.ProjectTokens{Project: "demo-plugins", Owner: true, Rows: projectTokens(), Next: "0193"}
+	page.Tokens = ui.ProjectTokens{Project: "demo-plugins", All: true, Owner: true, Rows: projectTokens(), Next: "0193"}
 	page.Uploads = uploads(7)
 	maintainer.Tokens = ui.ProjectTokens{Project: "demo-plugins", Rows: projectTokens()[:1]}
 	maintainer.Uploads = uploads(1)
 	return []Page{
 		{"project-tokens", ui.ProjectTokensPage{Layout: done(member(), "tokens_shut_out"), Tokens: page.Tokens}},
 		{"project-tokens-of-one", ui.ProjectTokensPage{Layout: done(member(), "tokens_let_in"), Tokens: ui.ProjectTokens{
-			Project: "demo-plugins", Owner: true, Rows: projectTokens()[1:3], Member: "grace", ID: "u2", Next: "0193"}}},
-		{"project-tokens-end", ui.ProjectTokensPage{Layout: member(), Tokens: ui.ProjectTokens{Project: "demo-plugins", Owner: true, Later: true}}},
+			Project: "demo-plugins", All: true, Owner: true, Rows: projectTokens()[1:3], Member: "grace", ID: "u2", Next: "0193"}}},
+		{"project-tokens-end", ui.ProjectTokensPage{Layout: member(), Tokens: ui.ProjectTokens{Project: "demo-plugins", All: true, Owner: true, Later: true}}},
 		{"project-tokens-yours", ui.ProjectTokensPage{Layout: member(), Tokens: ui.ProjectTokens{Project: "demo-plugins"}}},
 		{"member-shut", ui.MemberShutPage{Layout: member(), Project: "demo-plugins", Member: members[1], Tokens: projectTokens()[:2], More: true}},
 		{"member-shut-none", ui.MemberShutPage{Layout: member(), Project: "demo-plugins", Member: members[1]}},

@@ -110,7 +110,7 @@ func tokens() []Page {
 			OldEnds: in(day), UploadURL: upload,
 		}},
 		{"tokens-revoke", ui.TokensRevokePage{Layout: member(), Projects: []string{"demo", "demo-plugins"}}},
-		{"tokens-revoke-picked", ui.TokensRevokePage{Layout: member(), Projects: []string{"demo"}, Project: "demo", Unused: "90", Picked: true, Tokens: tokenRows()}},
+		{"tokens-revoke-picked", ui.TokensRevokePage{Layout: member(), Projects: []string{"demo"}, Project: "demo", Unused: "90", Picked: true, Tokens: tokenRows(), More: 9899}},
 		{"tokens-revoke-none", ui.TokensRevokePage{Layout: member(), Picked: true, Unused: "90"}},
 		{"token-revoke", ui.TokenRevokePage{Layout: member(), Token: ci()}},
 		{"token-revoke-nowhere", ui.TokenRevokePage{Layout: member(), Token: nowhere}},
