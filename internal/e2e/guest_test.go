@@ -80,8 +80,10 @@ func (g *guest) send(method, path, kind, body string, header ...string) answer {
 	a := answer{g.t, method, path, resp.StatusCode, resp.Header, string(b)}
 	g.tour.look(g, a)
 	for _, c := range resp.Cookies() {
-		if c.Value != "" {
-			g.tour.vault.add("cookie "+c.Name+" of "+g.name, c.Value, linkPages...)
+		if place, _, link := strings.Cut(path, "?link="); link {
+			g.tour.vault.add("cookie "+c.Name+" of "+g.name, c.Value, place) // its page holds the link
+		} else if c.Value != "" {
+			g.tour.vault.add("cookie "+c.Name+" of "+g.name, c.Value)
 		}
 	}
 	return a

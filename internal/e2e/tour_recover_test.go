@@ -83,3 +83,17 @@ func (tr *tour) daysPass(days int) {
 	}
 	tr.server.start()
 }
+
+// moves takes an account to another address, and back by the link that goes to the one
+// before: it may have been somebody else.
+func (g *guest) moves() {
+	g.t.Helper()
+	const other = "late@engines.example.org"
+	g.fill("/account/email", "/account/email", "email", "no address").is(422, "")
+	g.fill("/account/email", "/account/email", "email", other).is(303, "/account")
+	undo := g.mailed(g.address(), "/keep-email")
+	g.follow(g.mailed(other, "/confirm-email")).is(200, "")
+	g.fill("/confirm-email", "/confirm-email").is(303, "/account")
+	g.follow(undo).is(200, "")
+	g.fill("/keep-email", "/keep-email").is(200, "")
+}

@@ -49,10 +49,6 @@ const (
 	keyFile     = "the file /rind.key"
 )
 
-// linkPages are the pages of one-time links. They hold the secret of their link, and a
-// cookie does on the way there.
-var linkPages = []string{"/setup", "/invitation", "/verify-email", "/reset-password", "/confirm-device", "/recover", "/confirm-email", "/project-invitation"}
-
 // TestTour does all that people do, visits every page as everybody, and then looks for
 // each secret of the run in every place that outlives it.
 func TestTour(t *testing.T) {

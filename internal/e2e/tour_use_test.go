@@ -188,6 +188,7 @@ func (tr *tour) administer(ada *guest) {
 	late.fill("/login", "/login", "login", "late", "password", password).is(303, "/login/totp")
 	late.fill("/login/totp", "/login/totp", "code", late.code()).is(303, "/tokens")
 	tr.recover(ada, late)
+	late.moves()
 	ada.invites("never@example.org")
 	for _, f := range forms(ada.get("/admin/people").body) {
 		if strings.HasPrefix(f.action, "/admin/invitations/") {
