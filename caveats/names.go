@@ -6,11 +6,11 @@ import "strings"
 // with each run of '-', '_' and '.' as one '-'. It is "" for what is no project
 // name at all.
 func NormalizeProject(name string) string {
-	if !ValidProjectName(name) {
-		return ""
-	}
 	if isNormalized(name) {
 		return name
+	}
+	if !ValidProjectName(name) {
+		return ""
 	}
 	var b strings.Builder
 	b.Grow(len(name))
@@ -25,15 +25,17 @@ func NormalizeProject(name string) string {
 	return b.String()
 }
 
-// isNormalized reports whether a valid name is its own normal form.
+// isNormalized reports whether name is a valid name and its own normal form.
 func isNormalized(name string) bool {
+	last := byte('-')
 	for i := 0; i < len(name); i++ {
 		c := name[i]
-		if c == '_' || c == '.' || c != lower(c) || c == '-' && name[i-1] == '-' {
+		if !('a' <= c && c <= 'z') && !isDigit(c) && (c != '-' || last == '-') {
 			return false
 		}
+		last = c
 	}
-	return true
+	return last != '-'
 }
 
 // ValidProjectName reports whether name is a project name (PEP 508, "Names"):
@@ -67,35 +69,33 @@ func lower(c byte) byte {
 // ValidUUID reports whether s is a UUID in its canonical text (RFC 9562 §4):
 // lower-case hex digits in groups of 8, 4, 4, 4 and 12.
 func ValidUUID(s string) bool {
-	if len(s) != 36 {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
-	for i := 0; i < len(s); i++ {
-		switch i {
-		case 8, 13, 18, 23:
-			if s[i] != '-' {
-				return false
-			}
-		default:
-			if !isLowerHex(s[i]) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func isLowerHex(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' }
-
-// validDigest reports whether s is a SHA-256 digest in lower-case hex.
-func validDigest(s string) bool {
-	if len(s) != 64 {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		if !isLowerHex(s[i]) {
+	for _, group := range [...]string{s[:8], s[9:13], s[14:18], s[19:23], s[24:36]} {
+		if !areLowerHex(group) {
 			return false
 		}
 	}
 	return true
 }
+
+func areLowerHex(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !lowerHex[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// lowerHex says which bytes are lower-case hex digits.
+var lowerHex = func() (is [256]bool) {
+	for _, c := range "0123456789abcdef" {
+		is[c] = true
+	}
+	return is
+}()
+
+// validDigest reports whether s is a SHA-256 digest in lower-case hex.
+func validDigest(s string) bool { return len(s) == 64 && areLowerHex(s) }

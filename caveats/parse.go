@@ -190,6 +190,13 @@ func (p *parser) comma() bool {
 }
 
 func (p *parser) space() {
+	if p.at < len(p.in) && p.in[p.at] > ' ' { // nearly always
+		return
+	}
+	p.spaces()
+}
+
+func (p *parser) spaces() {
 	for p.at < len(p.in) {
 		switch p.in[p.at] {
 		case ' ', '\t', '\n', '\r':

@@ -63,11 +63,7 @@ var buffers = sync.Pool{New: func() any { return new(token.Buffer) }}
 // normalize brings the request into the form that is checked. A name that no
 // project can have counts as none.
 func (v *Verifier) normalize(req *Request) {
-	if caveats.ValidProjectName(req.Project) {
-		req.Project = caveats.NormalizeProject(req.Project)
-	} else {
-		req.Project = ""
-	}
+	req.Project = caveats.NormalizeProject(req.Project)
 	if req.Now.IsZero() {
 		req.Now = v.now()
 	}

@@ -35,8 +35,6 @@ var (
 
 func uuid(kind, n int) string { return fmt.Sprintf("0190%04x-0000-7000-8000-%012x", kind, n) }
 
-// The ids are in the order in which they were made, as those of version 7 are.
-func tokenID(n int) string   { return uuid(1, n) }
 func userID(n int) string    { return uuid(2, n/perOwner) }
 func projectID(n int) string { return uuid(3, n/perOwner) }
 func project(n int) string   { return fmt.Sprintf("project-%06d", n/perOwner) }

@@ -10,7 +10,7 @@ import (
 )
 
 // TestLookupAllocatesLittle: nothing for what is remembered, else the record's content,
-// the list of its caveats, and one string.
+// the list of its caveats, and what is said of its owner.
 func TestLookupAllocatesLittle(t *testing.T) {
 	s := open(t, storePath(t))
 	apply(t, s, user(alice, "alice"), tokenChange(t, 1), project(first, "demo", alice))

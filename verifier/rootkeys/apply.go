@@ -61,7 +61,10 @@ func (s *Store) apply(ctx context.Context, tx *bbolt.Tx, st *state, head Positio
 	if err := s.follow(tx, st, head); err != nil {
 		return err
 	}
-	w := s.writer(tx.Bucket(recordsBucket))
+	w, err := s.writer(tx, recordsBucket)
+	if err != nil {
+		return err
+	}
 	for i := range sets {
 		switch set := &sets[i]; {
 		case set.Revision <= st.Revision:
@@ -108,12 +111,13 @@ func (s *Store) follow(tx *bbolt.Tx, st *state, head Position) error {
 	if err := st.accepts(head); err != nil || st.follows(head) {
 		return err
 	}
+	s.forget()
 	if st.Issuer != "" {
-		if err := tx.DeleteBucket(recordsBucket); err != nil {
+		if err := s.drop(tx, recordsBucket); err != nil {
 			return err
 		}
 		if _, err := tx.CreateBucket(recordsBucket); err != nil {
-			return err
+			return s.whole(err)
 		}
 	}
 	*st = state{Position: Position{Issuer: head.Issuer, Epoch: head.Epoch}, fill: head.Revision}
@@ -127,6 +131,8 @@ func (s *Store) follow(tx *bbolt.Tx, st *state, head Position) error {
 type writer struct {
 	s       *Store
 	records *bbolt.Bucket
+	was     bucket // what records was before
+	is      bool   // there was such a bucket
 }
 
 // fill is how full bbolt leaves a page that it splits. Tokens come in the order of
@@ -134,9 +140,111 @@ type writer struct {
 // lookup meets that are in none of the processor's caches.
 const fill = 0.95
 
-func (s *Store) writer(records *bbolt.Bucket) *writer {
-	records.FillPercent = fill
-	return &writer{s: s, records: records}
+// writer is for records in the bucket with the last of the names, inside the others.
+func (s *Store) writer(tx *bbolt.Tx, names ...[]byte) (*writer, error) {
+	w := &writer{s: s, records: tx.Bucket(names[0])}
+	for _, name := range names[1:] {
+		w.records = w.records.Bucket(name)
+	}
+	w.records.FillPercent = fill
+	var err error
+	if w.was, w.is, err = openBucket(tx, names...); err != nil {
+		return nil, s.damaged("its records", err)
+	}
+	w.was.seen = map[uintptr]bool{}
+	return w, nil
+}
+
+// safe looks at the pages on the way to a key before bbolt goes it: led astray, it would
+// write a record beside the one that is there.
+func (w *writer) safe(key []byte) error {
+	if !w.is {
+		return nil
+	}
+	if _, _, err := w.was.path(key); err != nil {
+		return w.s.damaged(keyText(key), err)
+	}
+	return nil
+}
+
+// seek is the cursor that begins at a key, and is safe for one step from there.
+func (w *writer) seek(key []byte) (c *bbolt.Cursor, k, v []byte, err error) {
+	if err := w.around(key); err != nil {
+		return nil, nil, nil, err
+	}
+	c = w.records.Cursor()
+	k, v = c.Seek(key)
+	return c, k, v, nil
+}
+
+// around is safe for a cursor that stands at the key and goes a step.
+func (w *writer) around(key []byte) error {
+	if !w.is {
+		return nil
+	}
+	if err := w.was.around(key); err != nil {
+		return w.s.damaged(keyText(key), err)
+	}
+	return nil
+}
+
+// get opens the record under key; it is nil where there is none.
+func (w *writer) get(key []byte) ([]byte, error) {
+	if err := w.safe(key); err != nil {
+		return nil, err
+	}
+	if v := w.records.Get(key); v != nil {
+		return w.s.open(key, v)
+	}
+	return nil, w.checkGap(key)
+}
+
+// checkGap is Store.checkGap, of what is written by now.
+func (w *writer) checkGap(key []byte) error {
+	c, k, v, err := w.seek(key)
+	if err != nil {
+		return err
+	}
+	if k != nil {
+		if _, err := w.s.open(k, v); err != nil {
+			return err
+		}
+		k, v = c.Prev()
+	} else {
+		k, v = c.Last()
+	}
+	if k == nil {
+		return nil
+	}
+	_, err = w.s.open(k, v)
+	return err
+}
+
+func (w *writer) put(key, value []byte) error {
+	if err := w.safe(key); err != nil {
+		return err
+	}
+	return w.records.Put(key, w.s.sealer.Seal(nil, value, recordsName+string(key)))
+}
+
+func (w *writer) delete(key []byte) error {
+	if err := w.safe(key); err != nil {
+		return err
+	}
+	return w.records.Delete(key)
+}
+
+// named reads the record of a user or a project; it is nil where there is none.
+func (w *writer) named(key []byte) (*named, error) {
+	b, err := w.get(key)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	n, err := decodeNamed(b)
+	if err != nil {
+		return nil, w.s.damaged(keyText(key), err)
+	}
+	return &n, nil
 }
 
 func (w *writer) changes(changes []Change) error {
@@ -147,8 +255,10 @@ func (w *writer) changes(changes []Change) error {
 		case c.Token != nil && c.User == nil && c.Project == nil:
 			what, err = "token "+c.Token.ID, w.token(c.Token)
 		case c.User != nil && c.Token == nil && c.Project == nil:
+			w.s.forget()
 			what, err = "user "+c.User.ID, w.user(c.User)
 		case c.Project != nil && c.Token == nil && c.User == nil:
+			w.s.forget()
 			what, err = "project "+c.Project.ID, w.project(c.Project)
 		default:
 			what, err = "a change", errors.New("it is not of one record that this version knows")
@@ -167,9 +277,9 @@ func (w *writer) token(t *Token) error {
 	if !ok {
 		return errID
 	}
-	key := recordKey(kindToken, id)
+	key, isNew := recordKey(kindToken, id), false
 	if t.RevokedAt.IsZero() {
-		b, err := w.s.get(w.records, key)
+		b, err := w.get(key)
 		if err != nil {
 			return err
 		}
@@ -182,12 +292,16 @@ func (w *writer) token(t *Token) error {
 				return nil // a state from before the revocation
 			}
 		}
+		isNew = b == nil
 	}
 	b, err := encodeToken(t)
 	if err != nil {
 		return err
 	}
-	return w.s.put(w.records, key, b)
+	if !isNew {
+		w.s.answers.forget()
+	}
+	return w.put(key, b)
 }
 
 func (w *writer) user(u *User) error {
@@ -202,7 +316,7 @@ func (w *writer) user(u *User) error {
 	if u.Frozen {
 		n.flags |= isFrozen
 	}
-	return w.s.put(w.records, recordKey(kindUser, id), n.encode())
+	return w.put(recordKey(kindUser, id), n.encode())
 }
 
 func (w *writer) project(p *Project) error {
@@ -214,7 +328,7 @@ func (w *writer) project(p *Project) error {
 		return fmt.Errorf("its name has not 1 to %d bytes, or is not normalized", maxText)
 	}
 	key := recordKey(kindProject, id)
-	old, err := w.s.named(w.records, key)
+	old, err := w.named(key)
 	if err != nil {
 		return err
 	}
@@ -242,5 +356,5 @@ func (w *writer) project(p *Project) error {
 	if err := w.apart(id, roles); err != nil {
 		return err
 	}
-	return w.s.put(w.records, key, n.encode())
+	return w.put(key, n.encode())
 }

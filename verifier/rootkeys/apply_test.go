@@ -59,8 +59,8 @@ func dump(t testing.TB, s *Store) string {
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		records := tx.Bucket(recordsBucket)
 		fmt.Fprintf(&b, "filling %d\n", records.Sequence())
-		return records.ForEach(func(k, _ []byte) error {
-			v, err := s.get(records, k)
+		return records.ForEach(func(k, sealed []byte) error {
+			v, err := s.open(k, sealed)
 			fmt.Fprintf(&b, "%s: %x\n", keyText(k), v)
 			return err
 		})

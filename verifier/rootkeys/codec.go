@@ -251,21 +251,31 @@ func (d *decoder) fail() {
 
 // uuidBytes reads a UUID in its canonical text form, lower case.
 func uuidBytes(s string) (id [16]byte, ok bool) {
-	if !caveats.ValidUUID(s) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return id, false
 	}
-	for i, at := range [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
-		id[i] = nibble(s[at])<<4 | nibble(s[at+1])
+	all := byte(0) // of all digits, the bits
+	for i, at := range [16]uint8{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
+		high, low := nibbles[s[at]], nibbles[s[at+1]]
+		all |= high | low
+		id[i] = high<<4 | low&0x0f
+	}
+	if all > 0x0f {
+		return [16]byte{}, false
 	}
 	return id, true
 }
 
-func nibble(c byte) byte {
-	if c >= 'a' {
-		return c - 'a' + 10
+// nibbles are the values of lower-case hex digits; 0xff is none.
+var nibbles = func() (values [256]byte) {
+	for i := range values {
+		values[i] = 0xff
 	}
-	return c - '0'
-}
+	for i, c := range "0123456789abcdef" {
+		values[c] = byte(i)
+	}
+	return values
+}()
 
 // uuidText is the inverse of uuidBytes; id has 16 bytes.
 func uuidText(id []byte) string { return string(appendUUID(nil, id)) }

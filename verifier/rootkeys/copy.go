@@ -126,11 +126,20 @@ func (s *Store) copyTo(ctx context.Context, path string, to *seal.Sealer) (_ *bb
 		return nil, err
 	}
 	defer tx.Rollback()
+	if err := s.sound(tx); err != nil {
+		return nil, err
+	}
 	c := copier{s: s, from: tx, db: db, to: to}
 	if err := c.meta(); err != nil {
 		return nil, err
 	}
 	if err := c.records(ctx); err != nil {
+		return nil, err
+	}
+	err = db.Update(func(to *bbolt.Tx) error {
+		return to.Bucket(recordsBucket).SetSequence(tx.Bucket(recordsBucket).Sequence())
+	})
+	if err != nil {
 		return nil, err
 	}
 	db.NoSync = false
@@ -156,7 +165,7 @@ func (c *copier) meta() error {
 			return err
 		}
 		err = errors.Join(
-			records.SetSequence(c.from.Bucket(recordsBucket).Sequence()),
+			records.SetSequence(1), // until all records are there
 			meta.Put(formatKey, []byte(format)),
 			meta.Put(layoutKey, binary.BigEndian.AppendUint32(nil, Layout)),
 		)
@@ -177,34 +186,52 @@ func (c *copier) meta() error {
 const copyBatch = 5000
 
 // records copies the records in their order, so that every page of the copy is full.
-func (c *copier) records(ctx context.Context) error {
-	cursor := c.from.Bucket(recordsBucket).Cursor()
-	k, v := cursor.First()
-	for k != nil {
-		if err := ctx.Err(); err != nil {
-			return err
+func (c *copier) records(ctx context.Context) (err error) {
+	from, ok, err := openBucket(c.from, recordsBucket)
+	if err != nil || !ok {
+		return c.s.damaged("its records", err)
+	}
+	var tx *bbolt.Tx
+	var to *bbolt.Bucket
+	defer func() {
+		if tx != nil && err != nil {
+			_ = tx.Rollback() // the file is not kept
 		}
-		err := c.db.Update(func(tx *bbolt.Tx) error {
-			records := tx.Bucket(recordsBucket)
-			records.FillPercent = 1
-			for n := 0; k != nil && n < copyBatch; n++ {
-				value, err := c.s.open(k, v)
-				if err != nil {
-					return err
-				}
-				key := bytes.Clone(k)
-				if err := records.Put(key, c.to.Seal(nil, value, recordsName+string(key))); err != nil {
-					return err
-				}
-				k, v = cursor.Next()
+	}()
+	n := 0
+	err = from.each(func(e *element) error {
+		if n%copyBatch == 0 {
+			if err := errors.Join(ctx.Err(), commitBatch(tx)); err != nil {
+				return err
 			}
-			return nil
-		})
+			if tx, err = c.db.Begin(true); err != nil {
+				return err
+			}
+			to = tx.Bucket(recordsBucket)
+			to.FillPercent = 1
+		}
+		n++
+		value, err := c.s.open(e.key, e.value)
 		if err != nil {
 			return err
 		}
+		key := bytes.Clone(e.key)
+		return to.Put(key, c.to.Seal(nil, value, recordsName+string(key)))
+	})
+	if errors.Is(err, errPage) {
+		return c.s.damaged("its records", err)
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return commitBatch(tx)
+}
+
+func commitBatch(tx *bbolt.Tx) error {
+	if tx == nil {
+		return nil
+	}
+	return tx.Commit()
 }
 
 func syncDir(path string) error {

@@ -12,9 +12,8 @@ import (
 
 // recoverFault is deferred, and called, around what reads the file: bbolt panics
 // on a page that makes no sense, and reading behind the end of a file that was
-// truncated is a fault of the memory map. Both become ErrDamaged. What bbolt writes
-// about its own pages has no checksum: damage there may also end the process, as
-// a page that names itself as its child does.
+// truncated is a fault of the memory map. Both become ErrDamaged. What would end
+// the process, as a page that names itself as its child does, is found before: see tree.
 func recoverFault(path string, err *error) func() {
 	old := debug.SetPanicOnFault(true)
 	return func() {
@@ -54,7 +53,54 @@ func (s *Store) view(fn func(*bbolt.Tx) error) (err error) {
 		return *fault
 	}
 	defer s.guard(&err)()
-	return s.db.View(fn)
+	return s.db.View(func(tx *bbolt.Tx) error {
+		if err := s.sound(tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// sound reads, before bbolt does, the pages in which it finds the store's buckets and its
+// own records: see tree.
+func (s *Store) sound(tx *bbolt.Tx) error {
+	if tx.Writable() {
+		t := treeOf(tx)
+		if err := t.checkFree(); err != nil {
+			return s.damaged("its free pages", err)
+		}
+	}
+	for _, names := range [][][]byte{{metaBucket}, {recordsBucket}, {fillingBucket, recordsBucket}} {
+		b, ok, err := openBucket(tx, names...)
+		if ok && err == nil && string(names[0]) == string(metaBucket) {
+			err = b.each(nil)
+		}
+		if err != nil {
+			return s.damaged("its bucket "+string(names[0]), err)
+		}
+	}
+	return nil
+}
+
+// drop deletes a bucket, whose pages it reads before.
+func (s *Store) drop(tx *bbolt.Tx, names ...[]byte) error {
+	b, ok, err := openBucket(tx, names...)
+	if ok {
+		err = b.each(nil)
+	}
+	if err != nil {
+		return s.damaged("its bucket "+string(names[0]), err)
+	}
+	return s.whole(tx.DeleteBucket(names[0]))
+}
+
+// whole is the error of bbolt when it finds, makes, moves or deletes a bucket: there is
+// none while its pages are as it wrote them.
+func (s *Store) whole(err error) error {
+	if err != nil {
+		return s.damaged("its buckets", err)
+	}
+	return nil
 }
 
 // update writes. It waits for its turn until ctx ends; the transactions that are kept
@@ -70,7 +116,12 @@ func (s *Store) update(ctx context.Context, fn func(*bbolt.Tx) error) (err error
 	defer s.guard(&err)()
 	s.kept.stop()
 	defer s.kept.start()
-	return s.db.Update(fn)
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		if err := s.sound(tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
 }
 
 // lock makes the caller the only one that writes to the file or replaces it.

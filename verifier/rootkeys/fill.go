@@ -41,15 +41,14 @@ func (s *Store) BeginFill(ctx context.Context, at Position) (*Fill, error) {
 		if err := st.accepts(at); err != nil {
 			return err
 		}
-		if err := dropFilling(tx); err != nil {
+		if err := s.dropFilling(tx); err != nil {
 			return err
 		}
 		b, err := tx.CreateBucket(fillingBucket)
-		if err != nil {
-			return err
+		if err == nil {
+			_, err = b.CreateBucket(recordsBucket)
 		}
-		_, err = b.CreateBucket(recordsBucket)
-		return err
+		return s.whole(err)
 	})
 	if err != nil {
 		return nil, err
@@ -59,11 +58,11 @@ func (s *Store) BeginFill(ctx context.Context, at Position) (*Fill, error) {
 	return f, nil
 }
 
-func dropFilling(tx *bbolt.Tx) error {
+func (s *Store) dropFilling(tx *bbolt.Tx) error {
 	if tx.Bucket(fillingBucket) == nil {
 		return nil
 	}
-	return tx.DeleteBucket(fillingBucket)
+	return s.drop(tx, fillingBucket, recordsBucket)
 }
 
 // Position is what the changes follow that Apply takes next.
@@ -108,21 +107,24 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 
 func (f *Fill) write(ctx context.Context, fn func(*writer) error) error {
 	return f.s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
-		records, err := f.records(tx)
+		if err := f.alive(tx); err != nil {
+			return err
+		}
+		w, err := f.s.writer(tx, fillingBucket, recordsBucket)
 		if err != nil {
 			return err
 		}
-		return fn(f.s.writer(records))
+		return fn(w)
 	})
 }
 
 var errFillEnded = errors.New("it has ended, or another one was begun")
 
-func (f *Fill) records(tx *bbolt.Tx) (*bbolt.Bucket, error) {
-	if b := tx.Bucket(fillingBucket); b != nil && f.s.fill.Load() == f {
-		return b.Bucket(recordsBucket), nil
+func (f *Fill) alive(tx *bbolt.Tx) error {
+	if b := tx.Bucket(fillingBucket); b == nil || b.Bucket(recordsBucket) == nil || f.s.fill.Load() != f {
+		return errFillEnded
 	}
-	return nil, errFillEnded
+	return nil
 }
 
 // Commit makes the store answer from what was filled in, in one transaction, and
@@ -137,16 +139,17 @@ func (f *Fill) Commit(ctx context.Context) error {
 		if err := st.accepts(f.at); err != nil {
 			return err
 		}
-		if _, err := f.records(tx); err != nil {
+		if err := f.alive(tx); err != nil {
 			return err
 		}
-		if err := tx.DeleteBucket(recordsBucket); err != nil {
+		f.s.forget()
+		if err := f.s.drop(tx, recordsBucket); err != nil {
 			return err
 		}
-		if err := tx.MoveBucket(recordsBucket, tx.Bucket(fillingBucket), nil); err != nil {
+		if err := f.s.whole(tx.MoveBucket(recordsBucket, tx.Bucket(fillingBucket), nil)); err != nil {
 			return err
 		}
-		if err := tx.DeleteBucket(fillingBucket); err != nil {
+		if err := f.s.whole(tx.DeleteBucket(fillingBucket)); err != nil {
 			return err
 		}
 		return f.s.putMeta(tx, positionKey, next.encode())
@@ -162,7 +165,7 @@ func (f *Fill) Commit(ctx context.Context) error {
 func (f *Fill) Drop(ctx context.Context) error {
 	return f.s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
 		if f.s.fill.CompareAndSwap(f, nil) {
-			return dropFilling(tx)
+			return f.s.dropFilling(tx)
 		}
 		return nil
 	})

@@ -42,10 +42,11 @@ type slot struct {
 // reader is a read transaction with the memory that lookups work in.
 type reader struct {
 	generation uint64 // when it began
+	standings  uint64 // as of which version of the memories it reads
+	answers    uint64
 	tx         *bbolt.Tx
-	records    *bbolt.Bucket
-	cursor     *bbolt.Cursor // over records
-	sealer     *seal.Sealer  // of the file that tx is of
+	records    bucket
+	sealer     *seal.Sealer // of the file that tx is of
 	filling    bool
 
 	name     []byte // a record's key, behind recordsName
@@ -56,7 +57,7 @@ type reader struct {
 
 func (r *reader) end() {
 	if tx := r.tx; tx != nil {
-		r.tx, r.records, r.cursor = nil, nil, nil
+		r.tx, r.records = nil, bucket{}
 		_ = tx.Rollback() // of a read transaction: there is nothing that could fail
 	}
 }
@@ -131,8 +132,16 @@ func (s *Store) read(fn func(*reader) error) (err error) {
 	return err
 }
 
+// forget makes all answers and standings that are remembered worthless. It is called
+// while a write is under way, and no reader begins then that may remember.
+func (s *Store) forget() {
+	s.standings.forget()
+	s.answers.forget()
+}
+
 func (s *Store) begin(r *reader) error {
 	r.generation = s.kept.generation.Load()
+	r.standings, r.answers = s.standings.version.Load(), s.answers.version.Load()
 	tx, sealer, err := s.beginRead()
 	if err != nil {
 		return err
@@ -141,10 +150,14 @@ func (s *Store) begin(r *reader) error {
 	if s.kept.generation.Load() != r.generation {
 		r.generation |= 1 // a write began meanwhile, and it may be of before or after that: for once only
 	}
-	if r.records = tx.Bucket(recordsBucket); r.records == nil {
-		return s.damaged("its records", errors.New("they are missing"))
+	records, ok, err := openBucket(tx, recordsBucket)
+	if err == nil && !ok {
+		err = errors.New("they are missing")
 	}
-	r.cursor, r.filling = r.records.Cursor(), r.records.Sequence() != 0
+	if err != nil {
+		return s.damaged("its records", err)
+	}
+	r.records, r.filling = records, records.sequence != 0
 	return nil
 }
 

@@ -169,15 +169,6 @@ func (s *Store) putMeta(tx *bbolt.Tx, key, value []byte) error {
 	return tx.Bucket(metaBucket).Put(key, s.sealer.Seal(nil, value, "meta/"+string(key)))
 }
 
-// get opens the record under key; it is nil where there is none.
-func (s *Store) get(records *bbolt.Bucket, key []byte) ([]byte, error) {
-	v := records.Get(key)
-	if v == nil {
-		return nil, s.checkGap(s.sealer, records, key)
-	}
-	return s.open(key, v)
-}
-
 // open opens a record for who holds the store's writing. A lookup has a sealer of its
 // own, that of its transaction.
 func (s *Store) open(key, sealed []byte) ([]byte, error) { return s.openBy(s.sealer, key, sealed) }
@@ -190,29 +181,23 @@ func (s *Store) openBy(sealer *seal.Sealer, key, sealed []byte) ([]byte, error) 
 	return b, nil
 }
 
-// checkGap opens the records on either side of where a key would be. A record whose
-// key was damaged is found by nobody, but it lies there still, and does not open
-// under the key that it has now: so it is an error, not a token that was never issued.
-func (s *Store) checkGap(sealer *seal.Sealer, records *bbolt.Bucket, key []byte) error {
-	c := records.Cursor()
-	k, v := c.Seek(key)
-	if k != nil {
-		if _, err := s.openBy(sealer, k, v); err != nil {
+// checkGap opens the records on either side of where the key would be that r looked for.
+// A record whose key was damaged is found by nobody, but it lies there still, and does not
+// open under the key that it has now: so it is an error, not a token that was never issued.
+func (s *Store) checkGap(r *reader) error {
+	before, after, err := r.records.gap(r.key())
+	if err != nil {
+		return s.damaged(keyText(r.key()), err)
+	}
+	for _, e := range [...]*element{before, after} {
+		if e == nil {
+			continue
+		}
+		if _, err := s.openBy(r.sealer, e.key, e.value); err != nil {
 			return err
 		}
-		k, v = c.Prev()
-	} else {
-		k, v = c.Last()
 	}
-	if k == nil {
-		return nil
-	}
-	_, err := s.openBy(sealer, k, v)
-	return err
-}
-
-func (s *Store) put(records *bbolt.Bucket, key, value []byte) error {
-	return records.Put(key, s.sealer.Seal(nil, value, recordsName+string(key)))
+	return nil
 }
 
 // damaged is the error of a record that can't be used, with the remedy.

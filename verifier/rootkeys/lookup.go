@@ -1,12 +1,9 @@
 package rootkeys
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/verifier"
@@ -38,25 +35,26 @@ func (s *Store) lookup(r *reader, rec *verifier.Record, id [16]byte, project str
 		return ErrFilling
 	}
 	if project == "" || len(project) > maxText { // of these there is no project
-		return s.lookupFile(r, rec, id, "")
+		return s.lookupFile(r, rec, id, "", 0)
 	}
-	hash := s.answers.hash(r, id, project)
-	if a := s.answers.recall(r, hash, func(a *answer) bool { return a.id == id && a.rec.Project.Name == project }); a != nil {
+	about := s.hash(project)
+	hash := mixed(about, id)
+	if a := s.answers.recall(r, r.answers, hash, id); a != nil && a.rec.Project.Name == project {
 		*rec = a.rec
 		return nil
 	}
-	if err := s.lookupFile(r, rec, id, project); err != nil {
+	if err := s.lookupFile(r, rec, id, project, about); err != nil {
 		return err
 	}
-	if rec.Project.Name == project {
-		s.answers.note(r, hash, &answer{id, *rec})
+	if rec.Project.Name == project && s.answers.again(r, hash) {
+		s.answers.note(r.answers, hash, id, &answer{*rec})
 	}
 	return nil
 }
 
 // lookupFile reads the record of a token, and what is not remembered of its owner and
 // the project.
-func (s *Store) lookupFile(r *reader, rec *verifier.Record, id [16]byte, project string) error {
+func (s *Store) lookupFile(r *reader, rec *verifier.Record, id [16]byte, project string, about uint64) error {
 	sealed, err := s.find(r, kindToken, id[:], nil)
 	if err != nil {
 		return err
@@ -73,44 +71,47 @@ func (s *Store) lookupFile(r *reader, rec *verifier.Record, id [16]byte, project
 		return s.damaged(keyText(r.key()), err)
 	}
 	r.location = rec.Location
-	hash := s.standings.hash(r, user, project)
-	c := s.standings.recall(r, hash, func(c *standing) bool {
-		return c.user == user && c.project() != "" && c.project()[uuidLen:] == project
-	})
-	if c != nil {
+	if project == "" {
+		c, err := s.standing(r, user, "")
+		if err == nil {
+			c.complete(rec)
+		}
+		return err
+	}
+	if c := s.standings.recall(r, r.standings, about, user); c != nil && c.isOf(project) {
 		c.complete(rec)
 		return nil
 	}
-	read, err := s.standing(r, user, project)
+	c, err := s.standing(r, user, project)
 	if err != nil {
 		return err
 	}
-	read.complete(rec)
-	if read.project() != "" {
-		s.standings.note(r, hash, &read)
+	c.complete(rec)
+	if rec.Project.Name != "" && s.standings.again(r, mixed(about, user)) {
+		s.standings.note(r.standings, about, user, c)
 	}
 	return nil
 }
 
 // standing reads a token's owner and the project, if it is about one.
-func (s *Store) standing(r *reader, user [16]byte, project string) (standing, error) {
-	c := standing{user: user}
+func (s *Store) standing(r *reader, user [16]byte, project string) (*standing, error) {
+	c := &standing{}
 	r.text = appendUUID(r.text[:0], user[:])
-	if err := s.owner(r, &c); err != nil {
-		return c, err
+	if err := s.owner(r, c, user); err != nil {
+		return nil, err
 	}
 	if project != "" {
-		if err := s.project(r, &c, project); err != nil {
-			return c, err
+		if err := s.project(r, c, user, project); err != nil {
+			return nil, err
 		}
 	}
-	c.text = string(r.text)
+	c.setText(r.text)
 	return c, nil
 }
 
 // owner reads the token's owner, and appends the name to r.text.
-func (s *Store) owner(r *reader, c *standing) error {
-	content, err := s.read1(r, kindUser, c.user[:], nil)
+func (s *Store) owner(r *reader, c *standing, user [16]byte) error {
+	content, err := s.read1(r, kindUser, user[:], nil)
 	if err != nil {
 		return err
 	}
@@ -124,22 +125,22 @@ func (s *Store) owner(r *reader, c *standing) error {
 	}
 	c.frozen = flags&isFrozen != 0
 	r.text = append(r.text, name...)
-	c.names = len(r.text)
+	c.names = uint16(len(r.text))
 	return nil
 }
 
 // project reads what the store knows of the project that has the name now, and
 // appends its id and name to r.text.
-func (s *Store) project(r *reader, c *standing, name string) error {
+func (s *Store) project(r *reader, c *standing, user [16]byte, name string) error {
 	content, err := s.read1(r, kindName, nil, []byte(name))
 	if err != nil || content == nil {
 		return err
 	}
 	d := newDecoder(content, namesEncoding)
-	p := d.claim(c.user)
+	p := d.claim(user)
 	if n := 1; d.err == nil && len(d.b) > 0 {
 		for ; d.err == nil && len(d.b) > 0; n++ {
-			d.claim(c.user)
+			d.claim(user)
 		}
 		if d.err == nil {
 			return fmt.Errorf("%w: it has %d projects called %s until the issuer's next change", ErrFilling, n, name)
@@ -150,7 +151,7 @@ func (s *Store) project(r *reader, c *standing, name string) error {
 	}
 	r.text = append(appendUUID(r.text, p.id[:]), name...)
 	if p.apart {
-		if p.role, err = s.roleApart(r, p.id, c.user); err != nil {
+		if p.role, err = s.roleApart(r, p.id, user); err != nil {
 			return err
 		}
 	}
@@ -184,12 +185,14 @@ func (r *reader) key() []byte { return r.name[len(recordsName):] }
 func (s *Store) find(r *reader, kind byte, id, more []byte) (sealed []byte, err error) {
 	r.name = append(append(r.name[:0], recordsName...), kind)
 	r.name = append(append(r.name, id...), more...)
-	k, v := r.cursor.Seek(r.key())
-	if !bytes.Equal(k, r.key()) {
-		return nil, s.checkGap(r.sealer, r.records, r.key())
-	}
-	if v == nil {
-		v = []byte{} // what is no value does not open
+	v, isBucket, err := r.records.find(r.key())
+	switch {
+	case err != nil:
+		return nil, s.damaged(keyText(r.key()), err)
+	case v == nil:
+		return nil, s.checkGap(r)
+	case isBucket:
+		return []byte{}, nil // what is no value does not open
 	}
 	return v, nil
 }
@@ -214,19 +217,6 @@ func (s *Store) read1(r *reader, kind byte, id, more []byte) ([]byte, error) {
 		return nil, err
 	}
 	return r.opened, nil
-}
-
-// named reads the record of a user or a project; it is nil where there is none.
-func (s *Store) named(records *bbolt.Bucket, key []byte) (*named, error) {
-	b, err := s.get(records, key)
-	if err != nil || b == nil {
-		return nil, err
-	}
-	n, err := decodeNamed(b)
-	if err != nil {
-		return nil, s.damaged(keyText(key), err)
-	}
-	return &n, nil
 }
 
 func recordKey(kind byte, id [16]byte) []byte {

@@ -82,7 +82,10 @@ func raw(t *testing.T, s *Store, key []byte) []byte {
 
 func putRaw(t *testing.T, s *Store, key, value []byte) {
 	t.Helper()
-	err := s.update(context.Background(), func(tx *bbolt.Tx) error { return tx.Bucket(recordsBucket).Put(key, value) })
+	err := s.update(context.Background(), func(tx *bbolt.Tx) error {
+		s.forget()
+		return tx.Bucket(recordsBucket).Put(key, value)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

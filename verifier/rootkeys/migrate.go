@@ -12,7 +12,10 @@ import (
 // layout 1 the record of a name held the ids of its projects and nothing else, and
 // each member had a record apart.
 func (s *Store) migrate(tx *bbolt.Tx) error {
-	w := s.writer(tx.Bucket(recordsBucket))
+	w, err := s.writer(tx, recordsBucket)
+	if err != nil {
+		return err
+	}
 	for after := []byte{kindName}; ; {
 		key, ids, err := w.nextName(after)
 		if err != nil {
@@ -35,7 +38,7 @@ func (s *Store) migrate(tx *bbolt.Tx) error {
 				return err
 			}
 		}
-		if err := s.put(w.records, key, content); err != nil {
+		if err := w.put(key, content); err != nil {
 			return err
 		}
 		after = key
@@ -45,8 +48,10 @@ func (s *Store) migrate(tx *bbolt.Tx) error {
 
 // nextName reads the first record of a name behind a key, as layout 1 has it.
 func (w *writer) nextName(after []byte) (key []byte, ids [][16]byte, err error) {
-	c := w.records.Cursor()
-	k, v := c.Seek(after)
+	c, k, v, err := w.seek(after)
+	if err != nil {
+		return nil, nil, err
+	}
 	if bytes.Equal(k, after) {
 		k, v = c.Next()
 	}
@@ -74,8 +79,14 @@ func (w *writer) nextName(after []byte) (key []byte, ids [][16]byte, err error) 
 func (w *writer) rolesApart(project [16]byte) (map[[16]byte]string, error) {
 	roles := map[[16]byte]string{}
 	prefix := recordKey(kindMember, project)
-	c := w.records.Cursor()
-	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+	c, k, v, err := w.seek(prefix)
+	if err != nil {
+		return nil, err
+	}
+	for ; bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		if err := w.around(k); err != nil {
+			return nil, err
+		}
 		if len(k) != len(prefix)+16 {
 			return nil, w.s.damaged(keyText(k), errEncoding)
 		}

@@ -105,7 +105,7 @@ func memberRoles(members map[string]string) (map[[16]byte]string, error) {
 // claim changes what the record of a name says of a project.
 func (w *writer) claim(name string, id [16]byte, claim []byte) error {
 	key := nameKey(name)
-	old, err := w.s.get(w.records, key)
+	old, err := w.get(key)
 	if err != nil {
 		return err
 	}
@@ -114,11 +114,11 @@ func (w *writer) claim(name string, id [16]byte, claim []byte) error {
 	case err != nil:
 		return w.s.damaged(keyText(key), err)
 	case content == nil:
-		return w.records.Delete(key)
+		return w.delete(key)
 	case bytes.Equal(content, old):
 		return nil
 	}
-	return w.s.put(w.records, key, content)
+	return w.put(key, content)
 }
 
 // apart makes the records of a project's members those, writing only what is
@@ -126,9 +126,15 @@ func (w *writer) claim(name string, id [16]byte, claim []byte) error {
 func (w *writer) apart(project [16]byte, roles map[[16]byte]string) error {
 	var gone [][]byte
 	prefix := recordKey(kindMember, project)
-	c := w.records.Cursor()
 	same := map[[16]byte]bool{}
-	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+	c, k, _, err := w.seek(prefix)
+	if err != nil {
+		return err
+	}
+	for ; bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		if err := w.around(k); err != nil {
+			return err
+		}
 		if len(k) != len(prefix)+16 {
 			return w.s.damaged(keyText(k), errEncoding)
 		}
@@ -138,14 +144,14 @@ func (w *writer) apart(project [16]byte, roles map[[16]byte]string) error {
 			gone = append(gone, bytes.Clone(k))
 			continue
 		}
-		b, err := w.s.get(w.records, k)
+		b, err := w.get(k)
 		if err != nil {
 			return err
 		}
 		same[user] = bytes.Equal(b, encodeRole(role))
 	}
 	for _, k := range gone {
-		if err := w.records.Delete(k); err != nil {
+		if err := w.delete(k); err != nil {
 			return err
 		}
 	}
@@ -153,7 +159,7 @@ func (w *writer) apart(project [16]byte, roles map[[16]byte]string) error {
 		if same[user] {
 			continue
 		}
-		if err := w.s.put(w.records, memberKey(project, user), encodeRole(role)); err != nil {
+		if err := w.put(memberKey(project, user), encodeRole(role)); err != nil {
 			return err
 		}
 	}

@@ -28,6 +28,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"os"
 	"sync"
@@ -110,6 +111,7 @@ type Store struct {
 	closed  bool          // read and written by the holder of writing
 	kept    kept          // what lookups read with
 
+	seed      maphash.Seed
 	answers   memory[answer]   // what they answered of late
 	standings memory[standing] // and what they read for it
 
@@ -136,7 +138,7 @@ func Open(path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly, writing: make(chan struct{}, 1),
+	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly, writing: make(chan struct{}, 1), seed: maphash.MakeSeed(),
 		answers: newMemory[answer](answersKept), standings: newMemory[standing](standingsKept)}
 	if err := s.openWith(opt); err != nil {
 		s.closeFile()

@@ -1,0 +1,265 @@
+package rootkeys
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"unsafe"
+
+	"go.etcd.io/bbolt"
+)
+
+// bucket is one of the buckets that a transaction sees.
+type bucket struct {
+	tree
+	root     uint64 // its first page; 0: inline is it
+	inline   node
+	sequence uint64
+	seen     map[uintptr]bool // pages that path has looked at; nil: it looks at them again
+}
+
+// openBucket finds a bucket as it was before tx, by the names of those around it and its
+// own; ok is false where there is none.
+func openBucket(tx *bbolt.Tx, names ...[]byte) (b bucket, ok bool, err error) {
+	b = bucket{tree: treeOf(tx), root: uint64(tx.Cursor().Bucket().Root())}
+	for _, name := range names {
+		value, isBucket, err := b.find(name)
+		if err != nil || value == nil || !isBucket {
+			return bucket{}, false, err
+		}
+		if len(value) < bucketHeader {
+			return bucket{}, false, errKey
+		}
+		b.root, b.sequence = binary.NativeEndian.Uint64(value), binary.NativeEndian.Uint64(value[8:])
+		if b.root != 0 {
+			continue
+		}
+		if b.inline, ok = nodeOf(value[bucketHeader:]); !ok || !b.inline.leaf {
+			return bucket{}, false, fmt.Errorf("%w: the bucket %s", errPage, name)
+		}
+	}
+	return b, true, nil
+}
+
+const bucketHeader = 16 // root and sequence
+
+// top is the first page of a bucket.
+func (b *bucket) top() (node, error) {
+	if b.root == 0 {
+		return b.inline, nil
+	}
+	return b.node(b.root)
+}
+
+// find returns the value of a key, not nil where there is one.
+func (b *bucket) find(key []byte) (value []byte, isBucket bool, err error) {
+	n, err := b.top()
+	if err != nil {
+		return nil, false, err
+	}
+	id, w := b.root, wanted{key: key, head: head(key), high: math.MaxUint64}
+	for range maxDepth {
+		i, exact, ok := n.search(&w)
+		switch {
+		case !ok:
+			return nil, false, errKey
+		case n.leaf && !exact:
+			return nil, false, nil
+		case n.leaf:
+			value, isBucket, ok := n.value(i)
+			if !ok {
+				return nil, false, errKey
+			}
+			return value, isBucket, nil
+		case !exact && i > 0:
+			i--
+		}
+		if ok = n.narrow(&w, i); !ok {
+			return nil, false, errKey
+		}
+		id = n.child(i)
+		if n, err = b.node(id); err != nil {
+			return nil, false, err
+		}
+	}
+	return nil, false, errDeep
+}
+
+// element is a key and its value in a leaf.
+type element struct {
+	key, value []byte
+	bucket     bool
+}
+
+// gap returns what stands before and after the place where a key would be that find does
+// not find; nil where nothing does. It is an error if they are not in that order: where one
+// key is damaged, of a record or in a branch, a search that it leads astray ends at that
+// record, or between two pages that don't belong beside each other.
+func (b *bucket) gap(key []byte) (before, after *element, err error) {
+	at, i, err := b.path(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	if before, err = at.beside(b, i, -1); err != nil {
+		return nil, nil, err
+	}
+	if after, err = at.beside(b, i, 0); err != nil {
+		return nil, nil, err
+	}
+	if before != nil && bytes.Compare(before.key, key) >= 0 || after != nil && bytes.Compare(after.key, key) <= 0 {
+		return nil, nil, fmt.Errorf("%w: the keys are not in order", errPage)
+	}
+	return before, after, nil
+}
+
+// around reads what bbolt reads when it looks for a key, or goes a step from there.
+func (b *bucket) around(key []byte) error {
+	at, i, err := b.path(key)
+	for step := -1; err == nil && step <= 1; step++ {
+		_, err = at.beside(b, i, step)
+	}
+	return err
+}
+
+// each calls fn with every element, in order. Without fn it only reads what bbolt reads
+// to free all pages of the bucket.
+func (b *bucket) each(fn func(*element) error) error {
+	n, err := b.top()
+	if err != nil {
+		return err
+	}
+	pages := uint64(len(b.data)) / b.size // there are no more
+	return b.eachOf(n, &pages, fn)
+}
+
+func (b *bucket) eachOf(n node, pages *uint64, fn func(*element) error) error {
+	if *pages == 0 {
+		return errDeep
+	}
+	*pages--
+	for i := range n.count {
+		if n.leaf {
+			e, err := n.element(i)
+			if err == nil && fn != nil {
+				err = fn(e)
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		below, err := b.node(n.child(i))
+		if err != nil {
+			return err
+		}
+		if err := b.eachOf(below, pages, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// known tells whether a page was found whole before in this transaction, and notes it.
+func (b *bucket) known(n node) bool {
+	if b.seen == nil {
+		return false
+	}
+	at := uintptr(unsafe.Pointer(&n.b[0]))
+	seen := b.seen[at]
+	b.seen[at] = true // where it is not whole, the transaction ends
+	return seen
+}
+
+// path is the pages from the top of a bucket to a leaf, the leaf last, each but the leaf
+// with the element behind which the next one is.
+type path struct {
+	nodes []node
+	index []int
+}
+
+// path walks to the leaf where a key belongs, and to its place there, and looks at each page
+// as a whole.
+func (b *bucket) path(key []byte) (p path, i int, err error) {
+	n, err := b.top()
+	if err != nil {
+		return p, 0, err
+	}
+	w := wanted{key: key, head: head(key), high: math.MaxUint64}
+	var low, high []byte
+	for range maxDepth {
+		i, exact, ok := n.search(&w)
+		if !ok || !b.known(n) && !n.whole(low, high) {
+			return p, 0, errKey
+		}
+		p.nodes = append(p.nodes, n)
+		if n.leaf {
+			return p, i, nil
+		}
+		if !exact && i > 0 {
+			i--
+		}
+		p.index = append(p.index, i)
+		if !n.narrow(&w, i) {
+			return p, 0, errKey
+		}
+		low, _ = n.key(i)
+		if i+1 < n.count {
+			high, _ = n.key(i + 1)
+		}
+		if n, err = b.node(n.child(i)); err != nil {
+			return p, 0, err
+		}
+	}
+	return p, 0, errDeep
+}
+
+// beside is the element at place i+step in the leaf, which may be the last of the leaf
+// before it or the first of the one behind it.
+func (p path) beside(b *bucket, i, step int) (*element, error) {
+	n := p.nodes[len(p.nodes)-1]
+	if i += step; i >= 0 && i < n.count {
+		return n.element(i)
+	}
+	if i >= 0 {
+		step = 1
+	}
+	for up := len(p.index) - 1; up >= 0; up-- {
+		if j := p.index[up] + step; j >= 0 && j < p.nodes[up].count {
+			return b.edge(p.nodes[up].child(j), step)
+		}
+	}
+	return nil, nil
+}
+
+// edge is the first element of a tree, or the last where step is below 0.
+func (b *bucket) edge(id uint64, step int) (*element, error) {
+	for range maxDepth {
+		n, err := b.node(id)
+		if err != nil {
+			return nil, err
+		}
+		if n.count == 0 {
+			return nil, badPage(id, "it is empty")
+		}
+		i := 0
+		if step < 0 {
+			i = n.count - 1
+		}
+		if n.leaf {
+			return n.element(i)
+		}
+		id = n.child(i)
+	}
+	return nil, errDeep
+}
+
+// element is the one at place i of a leaf.
+func (n *node) element(i int) (*element, error) {
+	key, ok1 := n.key(i)
+	value, bucket, ok2 := n.value(i)
+	if !ok1 || !ok2 {
+		return nil, errKey
+	}
+	return &element{key, value, bucket}, nil
+}

@@ -1,0 +1,311 @@
+package rootkeys
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"unsafe"
+
+	"go.etcd.io/bbolt"
+)
+
+// A lookup walks bbolt's B+tree by itself, in the memory map of the read transaction
+// that it holds. bbolt copies pages before it changes them, and neither uses a page
+// again nor moves the map as long as a transaction is open that began before, so what
+// is read does not change. The walk allocates nothing, and it trusts nothing that it
+// reads: bbolt has no checksums, and where a page is damaged its own walk panics at
+// best, and at worst ends the process, as on a page that names itself as its child.
+//
+// What is not checked is the end of the file. It may be cut while we read, after
+// every check that we could make; reading behind it is a fault of the memory map, which
+// Store.read and Store.guard turn into an error.
+//
+// The format is that of bbolt's internal/common (page.go, inode.go, bucket.go): numbers
+// in the machine's byte order; a page begins with its id, flags, the number of its
+// elements, and how many pages it goes on for; elements follow, of 16 bytes each, with
+// the position of their key behind themselves.
+type tree struct {
+	data []byte // the memory map, up to the end of the transaction's pages
+	size uint64 // of a page
+}
+
+const (
+	pageHeader  = 16
+	elementSize = 16
+
+	branchFlag = 0x01 // of a page
+	leafFlag   = 0x02
+	bucketFlag = 0x01 // of an element in a leaf
+
+	// maxDepth is more than any tree has: a branch has two children at least, and
+	// there are no more than 2^48 pages.
+	maxDepth = 48
+)
+
+// What is wrong with a page.
+var (
+	errPage = errors.New("a page of it makes no sense")
+	errKey  = fmt.Errorf("%w: a key or a value is not where it belongs", errPage)
+	errDeep = fmt.Errorf("%w: one of its pages is behind itself", errPage)
+)
+
+func badPage(id uint64, what string) error { return fmt.Errorf("%w: page %d: %s", errPage, id, what) }
+
+// treeOf is what tx sees, good until it ends.
+func treeOf(tx *bbolt.Tx) tree {
+	info := tx.DB().Info()
+	first := *(**byte)(unsafe.Pointer(&info.Data)) // not in Go's memory, so it does not move
+	return tree{unsafe.Slice(first, tx.Size()), uint64(info.PageSize)}
+}
+
+// node is a page of a tree, or one inside the value of a small bucket.
+type node struct {
+	b     []byte // from its header to its end
+	count int
+	leaf  bool
+}
+
+// node reads the header of a page.
+func (t *tree) node(id uint64) (node, error) {
+	pages := uint64(len(t.data)) / t.size
+	if id < 2 || id >= pages {
+		return node{}, badPage(id, "there is none")
+	}
+	b := t.data[id*t.size:]
+	if binary.NativeEndian.Uint64(b) != id {
+		return node{}, badPage(id, "it is another")
+	}
+	more := uint64(binary.NativeEndian.Uint32(b[12:]))
+	if more >= pages-id {
+		return node{}, badPage(id, "it has no end")
+	}
+	n, ok := nodeOf(b[:(more+1)*t.size])
+	if !ok {
+		return node{}, badPage(id, "neither a branch nor a leaf")
+	}
+	return n, nil
+}
+
+// nodeOf reads the flags and the number of elements. The first key stands right behind the
+// elements, as bbolt writes them, so the number is the one that was written.
+func nodeOf(b []byte) (node, bool) {
+	if len(b) < pageHeader {
+		return node{}, false
+	}
+	flags := binary.NativeEndian.Uint16(b[8:])
+	n := node{b, int(binary.NativeEndian.Uint16(b[10:])), flags == leafFlag}
+	if !n.leaf && (flags != branchFlag || n.count == 0) || pageHeader+elementSize*n.count > len(b) {
+		return n, false
+	}
+	return n, n.count == 0 || n.position(0) == elementSize*uint64(n.count)
+}
+
+// position is where the key of element i begins, behind the beginning of the element.
+func (n *node) position(i int) uint64 {
+	at := pageHeader + elementSize*i
+	if n.leaf {
+		at += 4
+	}
+	return uint64(binary.NativeEndian.Uint32(n.b[at:]))
+}
+
+// whole tells whether a page is as bbolt wrote it, as far as that can be seen: each element
+// begins where the one before it ends, and comes after it, from low on and before high, as
+// the branch above says; nil is no bound. A search finds its way through such a page, however
+// it goes.
+func (n *node) whole(low, high []byte) bool {
+	end, last := pageHeader+elementSize*uint64(n.count), low
+	for i := range n.count {
+		key, ok := n.key(i)
+		if !ok || pageHeader+elementSize*uint64(i)+n.position(i) != end {
+			return false
+		}
+		if c := bytes.Compare(key, last); c < 0 || c == 0 && i > 0 {
+			return false
+		}
+		end, last = end+uint64(len(key)), key
+		if n.leaf {
+			value, _, ok := n.value(i)
+			if !ok {
+				return false
+			}
+			end += uint64(len(value))
+		}
+	}
+	return high == nil || n.count == 0 || bytes.Compare(last, high) < 0
+}
+
+// key is that of element i, which must be one; ok is false where it is not inside the page.
+func (n *node) key(i int) (key []byte, ok bool) {
+	at := pageHeader + elementSize*i
+	e := n.b[at : at+elementSize]
+	if n.leaf {
+		e = e[4:]
+	}
+	begin := uint64(at) + uint64(binary.NativeEndian.Uint32(e))
+	end := begin + uint64(binary.NativeEndian.Uint32(e[4:]))
+	if end > uint64(len(n.b)) {
+		return nil, false
+	}
+	return n.b[begin:end], true
+}
+
+// value is that of element i of a leaf, and whether it is a bucket.
+func (n *node) value(i int) (value []byte, bucket, ok bool) {
+	at := pageHeader + elementSize*i
+	e := n.b[at : at+elementSize]
+	begin := uint64(at) + uint64(binary.NativeEndian.Uint32(e[4:])) + uint64(binary.NativeEndian.Uint32(e[8:]))
+	end := begin + uint64(binary.NativeEndian.Uint32(e[12:]))
+	if end > uint64(len(n.b)) {
+		return nil, false, false
+	}
+	return n.b[begin:end:end], binary.NativeEndian.Uint32(e)&bucketFlag != 0, true
+}
+
+// narrow notes what the keys begin with that are behind element i of a branch.
+func (n *node) narrow(w *wanted, i int) bool {
+	k, ok := n.key(i)
+	if !ok {
+		return false
+	}
+	w.low = head(k)
+	if i+1 == n.count {
+		return true
+	}
+	if k, ok = n.key(i + 1); ok {
+		w.high = head(k)
+	}
+	return ok
+}
+
+// child is the page behind element i of a branch.
+func (n *node) child(i int) uint64 {
+	return binary.NativeEndian.Uint64(n.b[pageHeader+elementSize*i+8:])
+}
+
+// head is how a key begins, as a number: where two of these differ, they order the keys
+// as their bytes do.
+func head(key []byte) uint64 {
+	if len(key) >= 8 {
+		return binary.BigEndian.Uint64(key)
+	}
+	var b [8]byte
+	copy(b[:], key)
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// wanted is a key on its way down a tree, with what is known of the page that is next:
+// its keys begin with numbers from low to high.
+type wanted struct {
+	key             []byte
+	head, low, high uint64
+}
+
+// compare is -1 where k comes before the key, 0 where it is the key, and else 1.
+func (w *wanted) compare(k []byte) int {
+	if h := head(k); h < w.head {
+		return -1
+	} else if h > w.head {
+		return 1
+	}
+	return bytes.Compare(k, w.key)
+}
+
+// guess is where the key stands in a page if its keys are spread evenly, as ids are.
+func (w *wanted) guess(count int) int {
+	if w.head < w.low || w.head >= w.high {
+		return count / 2
+	}
+	return min(int(float64(w.head-w.low)/float64(w.high-w.low)*float64(count)), count-1)
+}
+
+// search finds the first element whose key is not before the wanted one, count if all
+// are. It begins where the key should be and doubles its steps until the key is between
+// two that it has seen: each key that it looks at is a line of memory that is likely to be
+// in no cache.
+func (n *node) search(w *wanted) (i int, exact, ok bool) {
+	low, high := 0, n.count
+	if low == high {
+		return 0, false, true
+	}
+	at, step := w.guess(n.count), 1
+	for low < high {
+		k, ok := n.key(at)
+		if !ok {
+			return 0, false, false
+		}
+		c := w.compare(k)
+		if c == 0 {
+			return at, true, true
+		}
+		if c < 0 {
+			low = at + 1
+		} else {
+			high = at
+		}
+		switch {
+		case low == 0:
+			at = max(at-step, 0)
+		case high == n.count:
+			at = min(at+step, n.count-1)
+		default:
+			at = int(uint(low+high) >> 1)
+		}
+		step *= 2
+	}
+	return low, false, true
+}
+
+// Where bbolt's meta pages, the first two, say which page holds the list of free pages, and
+// which was the transaction (internal/common/meta.go).
+const (
+	freelistFlag   = 0x10
+	metaFreelist   = pageHeader + 32
+	metaTx         = pageHeader + 48
+	metaPages      = 2
+	firstPage      = metaPages
+	noFreelist     = math.MaxUint64
+	countIsInFirst = math.MaxUint16
+)
+
+// checkFree looks at the list of free pages of the newer meta page: bbolt writes into the
+// pages that are in it, and gives back as many pages for it as its head says.
+func (t *tree) checkFree() error {
+	var id, newest uint64
+	for page := range uint64(metaPages) {
+		b := t.data[page*t.size:]
+		if tx := binary.NativeEndian.Uint64(b[metaTx:]); tx >= newest {
+			newest, id = tx, binary.NativeEndian.Uint64(b[metaFreelist:])
+		}
+	}
+	pages := uint64(len(t.data)) / t.size
+	if id == noFreelist {
+		return nil
+	}
+	if id < firstPage || id >= pages {
+		return badPage(id, "it should be the list of free pages")
+	}
+	b := t.data[id*t.size:]
+	more := uint64(binary.NativeEndian.Uint32(b[12:]))
+	if binary.NativeEndian.Uint64(b) != id || binary.NativeEndian.Uint16(b[8:]) != freelistFlag || more >= pages-id {
+		return badPage(id, "it should be the list of free pages")
+	}
+	b = b[:(more+1)*t.size]
+	count, at := uint64(binary.NativeEndian.Uint16(b[10:])), uint64(pageHeader)
+	if count == countIsInFirst {
+		count, at = binary.NativeEndian.Uint64(b[at:]), at+8
+	}
+	if count > pages || at+8*count > uint64(len(b)) {
+		return badPage(id, "the list of free pages has no end")
+	}
+	for last := uint64(firstPage - 1); count > 0; count, at = count-1, at+8 {
+		free := binary.NativeEndian.Uint64(b[at:])
+		if free <= last || free >= pages {
+			return badPage(id, "the list of free pages is not in order")
+		}
+		last = free
+	}
+	return nil
+}
