@@ -65,6 +65,12 @@ func TestContrast(t *testing.T) {
 		{"on-accent", []string{"accent", "accent-deep"}, 4.5},
 		{"on-danger", []string{"danger", "danger-deep"}, 4.5},
 		{"edge", []string{"paper", "sheet"}, 3},
+		{"series-a", []string{"paper"}, 3},
+		{"series-b", []string{"paper"}, 3},
+		{"series-c", []string{"paper"}, 3},
+		{"series-d", []string{"paper"}, 3},
+		{"series-e", []string{"paper"}, 3},
+		{"series-rest", []string{"paper"}, 3},
 	}
 	for scheme, colours := range palettes(t) {
 		for _, p := range pairs {
