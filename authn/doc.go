@@ -42,7 +42,9 @@
 // without effect with the owner's next complete sign-in; RunRecoveries carries it on.
 //
 // Each change writes its row of the audit trail in the same transaction.
-// Nothing secret is in a row, a log line or an error.
+// Nothing secret is in a row, a log line or an error. What the owner of an account is
+// to hear of is written in that transaction, too, to Config.Notices; mails with a
+// link go to Config.Notifier after it, for no link is kept anywhere.
 //
 // # What is in the store
 //

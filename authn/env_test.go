@@ -79,6 +79,7 @@ func (e *env) open() {
 	}
 	cfg := e.cfg
 	cfg.Store = store
+	e.mails.outbox = notices.New(store, e.now, nil)
 	e.Service, err = New(cfg)
 	if err != nil {
 		e.t.Fatal(err)
@@ -113,6 +114,8 @@ type mailbox struct {
 	mu    sync.Mutex
 	fail  error
 	mails []sentMail
+
+	outbox *notices.Outbox
 }
 
 type sentMail struct {
@@ -159,6 +162,9 @@ func (m *mailbox) AccountLink(_ context.Context, to Recipient, p Purpose, link S
 
 // Put is Outbox: what is told counts as a mail when its change is made.
 func (m *mailbox) Put(tx kv.Tx, n notices.Notice) error {
+	if err := m.outbox.Put(tx, n); err != nil {
+		return err
+	}
 	tx.OnCommit(func() {
 		_ = m.add(sentMail{to: Recipient{n.User, n.Username, n.Email}, kind: string(n.Kind), args: n.Args, notice: n})
 	})

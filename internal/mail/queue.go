@@ -22,7 +22,9 @@ var retries = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute
 // somebody to write to or not. A mail that the server refuses waits for its next
 // attempt beside the others, for addresses that it refuses are easily made up. It
 // keeps mails in memory only: one that waits when the process is killed is lost, as is one
-// that the server refuses four times. Both can be asked for again by whoever waits for them.
+// that the server refuses four times. So it is for mails with a link, which can be asked for
+// again by whoever waits for them; what tells of something waits in the store (package
+// notices).
 type Queue struct {
 	sender Sender
 	log    *slog.Logger
