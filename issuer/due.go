@@ -19,7 +19,7 @@ const (
 )
 
 // dueStep is how many tokens TellDue looks at in one transaction.
-const dueStep = 50
+const dueStep = 200
 
 // Each token that works stands once in an index, under the moment at which something
 // may have to be said of it, and there is a dueRecord of it. So the hourly look reads
