@@ -126,7 +126,28 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		{"Tokens", func() error { _, err := h.Tokens(ctx, aliceID, issuer.Page{}); return err }},
 		{"Tokens, next", func() error { _, err := h.Tokens(ctx, aliceID, issuer.Page{After: m.Token.ID}); return err }},
 		{"Token", func() error { _, err := h.Token(ctx, alice, m.Token.ID); return err }},
+		{"FindTokens", func() error {
+			_, err := h.FindTokens(ctx, aliceID, issuer.Query{Sort: issuer.SortUsed, After: m.Token.ID})
+			return err
+		}},
+		{"AllTokens", func() error { _, err := h.AllTokens(ctx, root, issuer.Page{After: m.Token.ID}); return err }},
+		{"ProjectTokens", func() error {
+			_, _, err := h.ProjectTokens(ctx, alice, "demo", issuer.ProjectTokensQuery{})
+			return err
+		}},
+		{"ProjectTokens, next", func() error {
+			_, _, err := h.ProjectTokens(ctx, alice, "demo", issuer.ProjectTokensQuery{After: m.Token.ID})
+			return err
+		}},
 		{"RecordUse", func() error { return h.RecordUse(ctx, m.Token.ID, "demo", anywhere, h.clock.Now()) }},
+		{"ProjectUploads", func() error { _, err := h.ProjectUploads(ctx, alice, "demo", 1); return err }},
+		{"ForgetOld", func() error { return h.ForgetOld(ctx) }},
+		{"ShutOut", func() error { _, _, err := h.ShutOut(ctx, alice, "demo", bobID); return err }},
+		{"LetIn", func() error { _, _, err := h.LetIn(ctx, alice, "demo", bobID); return err }},
+		{"Mint and register", func() error {
+			_, err := h.Mint(ctx, carol, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Register: "third", Life: issuer.Life7, Once: mark})
+			return err
+		}},
 		{"CreateProject", func() error { _, _, err := h.CreateProject(ctx, alice, "other"); return err }},
 		{"AddMember", func() error { _, err := h.AddMember(ctx, alice, "demo", carolID, issuer.RoleOwner); return err }},
 		{"SetRole", func() error { _, err := h.SetRole(ctx, alice, "demo", carolID, issuer.RoleMaintainer); return err }},

@@ -31,8 +31,12 @@ func (s *Service) AllTokens(ctx context.Context, p Principal, page Page) (TokenP
 		out = TokenPage{}
 		var after []byte
 		if page.After != "" {
-			if _, err := readToken(r, page.After); errors.Is(err, kv.ErrNotFound) {
+			_, err := readToken(r, page.After)
+			if errors.Is(err, kv.ErrNotFound) {
 				return ErrNotFound
+			}
+			if err != nil {
+				return err
 			}
 			after = []byte(tokenKey(page.After))
 		}

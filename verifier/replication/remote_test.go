@@ -277,6 +277,9 @@ func TestUsesReachTheIssuer(t *testing.T) {
 	if u := tok.LastUsed; !u.At.Equal(at.Truncate(time.Minute)) || u.Project != "demo" || u.Network != "203.0.113.0/24" {
 		t.Errorf("%+v", u)
 	}
+	if u, err := o.ProjectUploads(t.Context(), alice, "demo", 1); err != nil || u.Total != 1000 {
+		t.Errorf("%d uses are counted, not 1000 (%v)", u.Total, err)
+	}
 	for n := range replication.MaxUses + 500 {
 		r.stopTalking(o)
 		r.Used(verifier.Grant{TokenID: fmt.Sprint(n)}, netip.Addr{}, at)
