@@ -39,6 +39,8 @@ type tour struct {
 	routes  routes
 	forms   map[string]bool // where forms are sent to that were seen
 	found   map[string]bool // what was found wrong, once each
+	pages   map[string]livePage
+	house   *household // nil while they do things
 }
 
 // What the tour calls things.
@@ -54,9 +56,10 @@ const (
 func TestTour(t *testing.T) {
 	realtest.Need(t, realtest.Oathtool)
 	tr := startTour(t)
-	house := tr.live()
-	tr.crawl(house)
-	tr.pokeForms(house)
+	tr.house = tr.live()
+	tr.crawl(tr.house)
+	t.Run("accessible", tr.accessible)
+	tr.pokeForms(tr.house)
 	tr.routes.complete(t)
 	tr.server.stop()
 	tr.search()
@@ -65,7 +68,7 @@ func TestTour(t *testing.T) {
 // startTour starts the server.
 func startTour(t *testing.T) *tour {
 	t.Helper()
-	tr := &tour{t: t, vault: &vault{}, mails: mailtest.Start(t), opened: map[string]bool{}, forms: map[string]bool{}, found: map[string]bool{}, routes: readRoutes(t)}
+	tr := &tour{t: t, vault: &vault{}, mails: mailtest.Start(t), opened: map[string]bool{}, forms: map[string]bool{}, found: map[string]bool{}, pages: map[string]livePage{}, routes: readRoutes(t)}
 	cert, key, client := certificate(t)
 	list := tr.makeScanner()
 	port := freePort(t)
@@ -142,6 +145,7 @@ func (tr *tour) look(g *guest, a answer) {
 		tr.wrong("%s: %s", where, w)
 	}
 	if strings.HasPrefix(a.header.Get("Content-Type"), "text/html") && !open(path) && len(a.body) > 0 {
+		tr.keepPage(g, route, a)
 		for _, w := range wrongMarkup(a.body) {
 			tr.wrong("%s: %s", where, w)
 		}
