@@ -67,6 +67,7 @@ func newEnv(t testing.TB, change ...func(*Config)) *env {
 	}
 	e.open()
 	t.Cleanup(func() { e.store.Close() })
+	rows.Watch(t, func() kv.Store { return e.store })
 	return e
 }
 

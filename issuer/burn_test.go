@@ -140,6 +140,20 @@ func TestBurnChecksTheChain(t *testing.T) {
 	}
 }
 
+// A token that names projects is in the trail of each.
+func TestALeakIsInTheTrailOfProjects(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	m := h.mint(alice, forSome("ci", "demo"))
+	rows := h.rows(func() {
+		_, err := h.Leaked(t.Context(), m.Text, finder, issuer.Found{URL: "https://git.example.org/a"})
+		h.check(err)
+	})
+	if kinds(rows) != "project.token_leaked token.leaked" || rows[0].ProjectName != "demo" || rows[0].Detail["url"] == "" || rows[1].AccountName != "alice" {
+		t.Errorf("rows %+v", rows)
+	}
+}
+
 func TestLeakedSaysWhere(t *testing.T) {
 	h := newHouse(t)
 	m := h.mint(alice, forAll("laptop"))

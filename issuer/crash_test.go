@@ -14,6 +14,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/audit/audittest"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
@@ -25,12 +26,15 @@ import (
 // process that mints and revokes on the store it names, until it is killed.
 const crashStore = "RIND_TEST_CRASH_STORE"
 
+// rows are the kinds of audit rows that the tests of this package wrote.
+var rows audittest.Coverage
+
 func TestMain(m *testing.M) {
 	if path := os.Getenv(crashStore); path != "" {
 		fmt.Fprintln(os.Stderr, mintAndRevoke(path))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(rows.Run(m, "issuer"))
 }
 
 // mintAndRevoke acknowledges each step on standard output, a line at a time,

@@ -17,7 +17,8 @@ func TestRaiseEpochKeepsTheHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	t.Cleanup(func() { store.Close() })
+	rows.Watch(t, func() kv.Store { return store })
 	now := time.Date(2027, 3, 3, 12, 0, 0, 0, time.UTC)
 	operator := audit.Actor{Username: "root"}
 	if _, err := issuer.RaiseEpoch(t.Context(), store, operator, now); err == nil {

@@ -85,6 +85,7 @@ func newHouse(t testing.TB, options ...func(*issuer.Config)) *house {
 	h := &house{TB: t, path: filepath.Join(t.TempDir(), "issuer.db"), clock: &clock{now: start}}
 	h.open(options...)
 	t.Cleanup(func() { h.check(h.store.Close()) })
+	rows.Watch(t, func() kv.Store { return h.store })
 	for _, p := range []issuer.Principal{alice, bob, carol, root} {
 		h.record(p.UserID, p.Username, false)
 	}

@@ -215,6 +215,11 @@ func (v ActivityPage) NewestURL() string {
 	return v.Address()
 }
 
+// TokenURL leads to all rows about a token.
+func (v ActivityPage) TokenURL(id string) string {
+	return v.Address() + "?" + EventFilter{Token: id}.Query().Encode()
+}
+
 // ExportURL leads to all rows that the filter selects: "csv" or "jsonl".
 func (v ActivityPage) ExportURL(format string) string {
 	q := v.Filter.Query()

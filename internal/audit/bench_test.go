@@ -22,9 +22,9 @@ func million(b *testing.B, n int) kv.Store {
 	}
 	b.Cleanup(func() { s.Close() })
 	kinds := []string{"account.password_accepted", "account.factor_accepted", "token.minted", "project.token_minted", "account.sign_in_failed"}
-	for from := 0; from < n; from += 5000 {
+	for from := 0; from < n; from += 1000 {
 		if err := s.Update(ctx, func(tx kv.Tx) error {
-			for i := from; i < min(n, from+5000); i++ {
+			for i := from; i < min(n, from+1000); i++ {
 				user := i * 7919 % 2000
 				e := audit.Event{
 					Time: at.Add(time.Duration(i) * 30 * time.Second), Kind: kinds[i%len(kinds)], Account: fmt.Sprint("u", user),

@@ -136,7 +136,7 @@ func TestPagesHoldStill(t *testing.T) {
 // end in a page that says how far it came, and the pages behind find the rest.
 func TestASearchThatIsLongIsGivenUp(t *testing.T) {
 	s := open(t)
-	const n = 12000
+	const n = 24000
 	rows := make([]audit.Event, n)
 	for i := range rows {
 		rows[i] = audit.Event{Kind: "token.minted", Time: at.Add(time.Duration(i) * time.Second), Actor: audit.Actor{Username: "ada", IP: "192.0.2.1"}}
@@ -145,7 +145,9 @@ func TestASearchThatIsLongIsGivenUp(t *testing.T) {
 		}
 	}
 	rows[3].Actor.IP = "192.0.2.1" // the only row of both
-	mustAdd(t, s, rows...)
+	for batch := range slices.Chunk(rows, 500) {
+		mustAdd(t, s, batch...)
+	}
 	q := audit.Query{Actor: "bob", Address: "192.0.2.1", Limit: 10}
 	first := find(t, s, q)
 	if len(first.Events) != 0 || first.Next == 0 || first.Reached.IsZero() {

@@ -1,0 +1,88 @@
+// Package audittest holds the tests of a room to its rows of the audit trail: each kind
+// that the room writes is written by a test of it.
+package audittest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Coverage is the kinds of rows that were seen in the stores of tests. Its methods may
+// be called by several goroutines.
+type Coverage struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+// Watch notes the kinds in a store when t ends. It is called behind what closes the
+// store, so that it comes before that; a store that is closed by then is passed over.
+func (c *Coverage) Watch(t testing.TB, store func() kv.Store) {
+	t.Cleanup(func() {
+		err := store().View(context.Background(), func(r kv.Reader) error {
+			pairs, err := r.Scan([]byte("audit/row/"), nil, 0, false)
+			if err != nil {
+				return err
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if c.seen == nil {
+				c.seen = make(map[string]bool)
+			}
+			for _, p := range pairs {
+				var e audit.Event
+				if json.Unmarshal(p.Value, &e) == nil { // tests damage rows too
+					c.seen[e.Kind] = true
+				}
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, kv.ErrClosed) && t.Failed() {
+			t.Logf("the audit trail was not read: %v", err)
+		}
+	})
+}
+
+// Run runs the tests of a room and returns the exit code. Where all of them ran, and
+// passed, each kind of row that the room writes must have been seen.
+func (c *Coverage) Run(m *testing.M, room string) int {
+	code := m.Run()
+	if code != 0 || !whole() {
+		return code
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	of := 0
+	for _, k := range audit.Kinds() {
+		if k.Room != room {
+			continue
+		}
+		if of++; !c.seen[k.Name] {
+			fmt.Fprintf(os.Stderr, "audittest: no test of %s writes a row %q\n", room, k.Name)
+			code = 1
+		}
+	}
+	if of == 0 {
+		fmt.Fprintf(os.Stderr, "audittest: no kind of row is of the room %q\n", room)
+		return 1
+	}
+	return code
+}
+
+// whole tells whether all tests were asked for.
+func whole() bool {
+	for _, name := range []string{"test.run", "test.skip", "test.list", "test.fuzz", "test.bench"} {
+		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {
+			return false
+		}
+	}
+	return !testing.Short()
+}
