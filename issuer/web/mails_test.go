@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html"
 	"regexp"
@@ -73,7 +74,7 @@ func hostile() map[string]string {
 		"token": "00000000-0000-7000-8000-000000000001", "label": "<img src=x>\r\nBcc: eve@evil.example\r\n\r\nx", "scope": "chosen",
 		"projects": "demo, <script>", "project": "demo", "network": "198.51.100.0/24", "verifier": "<a href=//evil.example>",
 		"expires": "2027-03-03T00:00:00Z", "created": "2026-11-01T10:00:00Z", "used": "", "until": "2026-11-25T10:00:00Z",
-		"key": "\"><script>alert(1)</script>\nBcc: eve@evil.example", "left": "3", "role": "owner", "was": "maintainer", "user": "bob", "to": "ada@example.net",
+		"key": "\"><script>alert(1)</script>\nBcc: eve@evil.example", "left": "3", "role": "owner", "was": "maintainer", "user": "bob", "from": "grace", "to": "ada@example.net",
 	}
 }
 
@@ -257,6 +258,29 @@ func TestMailsToNobody(t *testing.T) {
 	h.newMails(&seen)
 	h.mails.breaks(nil)
 	if got := h.newMails(&seen); len(got) != 0 || !strings.Contains(h.log.String(), "a mail was not sent") {
+		t.Errorf("mails %+v", got)
+	}
+}
+
+// What waits while the mail server is down is sent by the next process, once.
+func TestMailsOutliveTheProcess(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	seen := 0
+	h.newMails(&seen)
+	h.mails.breaks(errors.New("the mail server is down"))
+	ada.mint("ci")
+	if got := h.newMails(&seen); len(got) != 0 {
+		t.Fatalf("mails %+v", got)
+	}
+	h.mails.breaks(nil)
+	h.clock.pass(time.Minute)
+	carry := h.web.mailer.Carry(h.accounts, h.mails)
+	for range 3 { // processes
+		_, err := notices.New(h.store, h.clock.Now, nil).Pass(context.Background(), carry)
+		h.must(err)
+	}
+	if got := h.newMails(&seen); len(got) != 1 || got[0].Subject != "A token was created: ci" {
 		t.Errorf("mails %+v", got)
 	}
 }
