@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,7 +70,9 @@ func (c *change) finish() (uint64, error) {
 
 // changed notes a record for the change log.
 func (c *change) changed(kind, id string) {
-	c.refs = append(c.refs, ref{kind, id})
+	if f := (ref{kind, id}); !slices.Contains(c.refs, f) {
+		c.refs = append(c.refs, f)
+	}
 }
 
 // audit writes a row for something that p did, with the names of whom and what it is

@@ -75,6 +75,9 @@ func (c *change) deleteProject(p Principal, rec projectRecord) (Deletion, error)
 	if err := c.dropMembers(p, rec, was.Members); err != nil {
 		return Deletion{}, err
 	}
+	if err := c.dropInvites(rec.ID); err != nil {
+		return Deletion{}, err
+	}
 	if err := c.Delete([]byte(nameKey(rec.Normalized))); err != nil {
 		return Deletion{}, err
 	}

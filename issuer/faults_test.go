@@ -109,6 +109,7 @@ func TestStoreFailsAnywhere(t *testing.T) {
 	h.member(alice, "demo", bobID, issuer.RoleOwner)
 	m := h.mint(alice, forSome("ci", "demo"))
 	anywhere := netip.MustParseAddr("192.0.2.1")
+	var invited issuer.Invited
 	v, secret := h.verifier("berlin")
 	at, err := h.Position(t.Context())
 	h.check(err)
@@ -149,7 +150,21 @@ func TestStoreFailsAnywhere(t *testing.T) {
 			return err
 		}},
 		{"CreateProject", func() error { _, _, err := h.CreateProject(ctx, alice, "other"); return err }},
-		{"AddMember", func() error { _, err := h.AddMember(ctx, alice, "demo", carolID, issuer.RoleOwner); return err }},
+		{"Invite", func() (err error) {
+			invited, err = h.Invite(ctx, alice, "demo", issuer.InviteRequest{To: "carol", Role: issuer.RoleOwner})
+			return err
+		}},
+		{"Resend", func() error { _, err := h.Resend(ctx, alice, "demo", invited.ID); return err }},
+		{"Invitations", func() error { _, err := h.Invitations(ctx, alice, "demo"); return err }},
+		{"InvitationsFor", func() error { _, err := h.InvitationsFor(ctx, carol); return err }},
+		{"AcceptInvitation", func() error { _, err := h.AcceptInvitation(ctx, carol, invited.ID); return err }},
+		{"Invite again", func() (err error) {
+			invited, err = h.Invite(ctx, alice, "demo", issuer.InviteRequest{To: "Root@example.org", Role: issuer.RoleMaintainer})
+			return err
+		}},
+		{"InvitationByLink", func() error { _, _, err := h.InvitationByLink(ctx, bob, invited.Secret); return err }},
+		{"SweepInvitations", func() error { return h.SweepInvitations(ctx) }},
+		{"Uninvite", func() error { return h.Uninvite(ctx, alice, "demo", invited.ID) }},
 		{"SetRole", func() error { _, err := h.SetRole(ctx, alice, "demo", carolID, issuer.RoleMaintainer); return err }},
 		{"RemoveMember", func() error { _, err := h.RemoveMember(ctx, alice, "demo", carolID); return err }},
 		{"Leave", func() error { _, err := h.Leave(ctx, alice, "demo"); return err }},

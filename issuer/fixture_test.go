@@ -60,14 +60,29 @@ func (c *clock) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
+// directory is what the room of accounts knows of the users of a house.
+type directory struct {
+	names     map[string]string // id by name
+	addresses map[string]string // verified address by id
+}
+
+func (d *directory) UserNamed(_ kv.Reader, name string) (string, error) {
+	return d.names[strings.ToLower(name)], nil
+}
+
+func (d *directory) VerifiedAddress(_ kv.Reader, id string) (string, error) {
+	return d.addresses[id], nil
+}
+
 // house is an issuer on a real store, with four users.
 type house struct {
 	testing.TB
 	*issuer.Service
-	store kv.Store
-	path  string
-	clock *clock
-	tx    kv.Tx // that fillWith fills
+	store  kv.Store
+	path   string
+	clock  *clock
+	tx     kv.Tx // that fillWith fills
+	people *directory
 }
 
 func sealer(t testing.TB) *seal.Sealer {
@@ -82,7 +97,10 @@ func sealer(t testing.TB) *seal.Sealer {
 // newHouse opens an issuer in a new folder; options change its configuration.
 func newHouse(t testing.TB, options ...func(*issuer.Config)) *house {
 	t.Helper()
-	h := &house{TB: t, path: filepath.Join(t.TempDir(), "issuer.db"), clock: &clock{now: start}}
+	h := &house{TB: t, path: filepath.Join(t.TempDir(), "issuer.db"), clock: &clock{now: start}, people: &directory{
+		names:     map[string]string{"alice": aliceID, "bob": bobID, "carol": carolID, "root": rootID},
+		addresses: map[string]string{aliceID: "Alice@example.org", bobID: "bob@example.org", carolID: "carol@example.org"},
+	}}
 	h.open(options...)
 	t.Cleanup(func() { h.check(h.store.Close()) })
 	rows.Watch(t, func() kv.Store { return h.store })
@@ -96,7 +114,7 @@ func (h *house) open(options ...func(*issuer.Config)) {
 	h.Helper()
 	store, err := boltkv.Open(h.path, boltkv.Options{})
 	h.check(err)
-	cfg := issuer.Config{Store: store, Sealer: sealer(h), Location: location, Clock: h.clock.Now}
+	cfg := issuer.Config{Store: store, Sealer: sealer(h), Location: location, Clock: h.clock.Now, People: h.people}
 	for _, o := range options {
 		o(&cfg)
 	}

@@ -84,6 +84,7 @@ type Config struct {
 	// one then acts as one after. Where it is nil, Principal.Admin counts.
 	Administrators func(r kv.Reader, userID string) (bool, error)
 
+	People  People           // who has a name or an address; nil: nobody, so that nobody can be invited
 	Clock   func() time.Time // time.Now where nil
 	MaxLife time.Duration    // longest life of a token, at least 24 h; 0: tokens may live for ever
 	// PerHour is how many tokens a user makes in an hour at most; 0 sets no bound.
@@ -147,6 +148,7 @@ type Service struct {
 	sealer   *seal.Sealer
 	location string
 	admins   func(kv.Reader, string) (bool, error) // nil: Principal.Admin counts
+	people   People
 	clock    func() time.Time
 	maxLife  time.Duration
 	perHour  int
@@ -173,6 +175,9 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		store: instance.Guard(cfg.Store), sealer: cfg.Sealer, location: cfg.Location, admins: cfg.Administrators,
 		clock: cfg.Clock, maxLife: cfg.MaxLife, perHour: cfg.PerHour, rand: cfg.Rand, log: cfg.Logger, notices: cfg.Notices,
+	}
+	if s.people = cfg.People; s.people == nil {
+		s.people = nobody{}
 	}
 	if s.clock == nil {
 		s.clock = time.Now

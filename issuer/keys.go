@@ -20,6 +20,11 @@ import (
 //	issuer/held/<normalized name>    HeldName: of a deleted project
 //	issuer/ending/<project>          endingRecord: deleted, and named by tokens still
 //	issuer/role/<user>/<project>     role, an index of the projects' members
+//	issuer/invite/<id>               inviteRecord
+//	issuer/inviteof/<project>/<id>   "", an index
+//	issuer/invitefor/<who>/<id>      "", an index; who is a user's id or the SHA-256 of an address
+//	issuer/invitesecret/<SHA-256>    id of the invitation whose link has the secret
+//	issuer/invitetally/<who>         inviteTally
 //	issuer/token/<token>             tokenRecord: what lists and pages show
 //	issuer/chain/<token>             chainRecord: what verifiers need besides
 //	issuer/use/<token>               Use: the last
@@ -54,6 +59,8 @@ const (
 	keyOnce         = "issuer/once/"
 	keyToken        = "issuer/token/"
 	keyChain        = "issuer/chain/"
+	keyInvite       = "issuer/invite/"
+	keyInviteTally  = "issuer/invitetally/"
 	keyVerifier     = "issuer/verifier/"
 	keyVerifierName = "issuer/verifiername/"
 	keyDue          = "issuer/due/"
@@ -71,6 +78,14 @@ func endingKey(id string) string       { return keyEnding + id }
 
 func rolePrefix(user string) []byte       { return []byte("issuer/role/" + user + "/") }
 func roleKey(user, project string) []byte { return append(rolePrefix(user), project...) }
+
+func inviteKey(id string) string            { return keyInvite + id }
+func inviteOfPrefix(project string) []byte  { return []byte("issuer/inviteof/" + project + "/") }
+func inviteOfKey(project, id string) []byte { return append(inviteOfPrefix(project), id...) }
+func inviteForPrefix(who string) []byte     { return []byte("issuer/invitefor/" + who + "/") }
+func inviteForKey(who, id string) []byte    { return append(inviteForPrefix(who), id...) }
+func inviteSecretKey(hash []byte) string    { return "issuer/invitesecret/" + hex.EncodeToString(hash) }
+func inviteTallyKey(who string) string      { return keyInviteTally + who }
 
 func tokenKey(id string) string { return keyToken + id }
 func chainKey(id string) string { return keyChain + id }

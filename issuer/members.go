@@ -2,48 +2,11 @@ package issuer
 
 import (
 	"context"
-	"errors"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
-
-// AddMember gives a user a role in a project; only its owners may. The user must
-// be recorded, not frozen, and no member yet. Problems have the fields "user" and
-// "role".
-func (s *Service) AddMember(ctx context.Context, p Principal, project, userID string, role Role) (uint64, error) {
-	return s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
-		if err := c.checkNewMember(rec, userID, role); err != nil {
-			return err
-		}
-		rec.Members[userID] = memberRecord{Role: role, Since: c.now}
-		return c.putMember(p, rec, userID, "project.member_added", map[string]string{"role": string(role)})
-	})
-}
-
-func (c *change) checkNewMember(rec projectRecord, userID string, role Role) error {
-	var ps problem.Problems
-	user, err := readUser(c, userID)
-	_, member := rec.Members[userID]
-	switch {
-	case errors.Is(err, kv.ErrNotFound):
-		ps.Add("user", "user_unknown")
-	case err != nil:
-		return err
-	case member:
-		ps.Add("user", "already_member", "user", user.Name, "project", rec.Name)
-	case user.Frozen:
-		ps.Add("user", "user_frozen", "user", user.Name)
-	case len(rec.Members) >= MaxMembers:
-		ps.Add("user", "too_many_members", "max", MaxMembers)
-	}
-	if !role.valid() {
-		ps.Add("role", "role_unknown")
-	}
-	return ps.Err()
-}
 
 // SetRole changes the role of a member; only owners may. Nothing changes where
 // the member has the role already. The project's last owner stays one: the
@@ -59,16 +22,30 @@ func (s *Service) SetRole(ctx context.Context, p Principal, project, userID stri
 		case m.Role == role:
 			return nil
 		}
-		was := m.Role
-		m.Role = role
-		rec.Members[userID] = m
-		if was == RoleOwner {
-			if err := c.checkOwned(rec); err != nil {
-				return err
-			}
-		}
-		return c.putMember(p, rec, userID, "project.role_changed", map[string]string{"role": string(role), "was": string(was)})
+		return c.changeRole(p, rec, userID, role)
 	})
+}
+
+// changeRole gives a member another role.
+func (c *change) changeRole(p Principal, rec projectRecord, userID string, role Role) error {
+	m := rec.Members[userID]
+	was := m.Role
+	m.Role = role
+	rec.Members[userID] = m
+	if was == RoleOwner {
+		if err := c.unowned(p, rec, userID); err != nil {
+			return err
+		}
+	}
+	return c.putMember(p, rec, userID, "project.role_changed", map[string]string{"role": string(role), "was": string(was)})
+}
+
+// unowned sees to what follows where a user is no owner of a project any more.
+func (c *change) unowned(p Principal, rec projectRecord, userID string) error {
+	if err := c.checkOwned(rec); err != nil {
+		return err
+	}
+	return c.dropInvitesBy(p, rec, userID)
 }
 
 // RemoveMember takes a user's role in a project away; only owners may. To remove
@@ -122,7 +99,7 @@ func (c *change) dropMember(p Principal, rec projectRecord, userID, kind string)
 	}
 	delete(rec.Members, userID)
 	if m.Role == RoleOwner {
-		if err := c.checkOwned(rec); err != nil {
+		if err := c.unowned(p, rec, userID); err != nil {
 			return err
 		}
 	}

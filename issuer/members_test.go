@@ -79,10 +79,6 @@ func TestMembersRefused(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
 	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
-	h.record(carolID, "carol", true)
-	add := func(p issuer.Principal, project, user string, role issuer.Role) func() error {
-		return func() error { _, err := h.AddMember(t.Context(), p, project, user, role); return err }
-	}
 	set := func(p issuer.Principal, project, user string, role issuer.Role) func() error {
 		return func() error { _, err := h.SetRole(t.Context(), p, project, user, role); return err }
 	}
@@ -98,15 +94,6 @@ func TestMembersRefused(t *testing.T) {
 		do   func() error
 		want any
 	}{
-		{"unknown user", add(alice, "demo", nobodyID, owner), "user: user_unknown"},
-		{"no user, no role", add(alice, "demo", "", ""), "user: user_unknown; role: role_unknown"},
-		{"frozen user", add(alice, "demo", carolID, maintainer), "user: user_frozen"},
-		{"member already", add(alice, "demo", bobID, owner), "user: already_member"},
-		{"oneself", add(alice, "demo", aliceID, maintainer), "user: already_member"},
-		{"role admin", add(alice, "demo", rootID, "admin"), "role: role_unknown"},
-		{"maintainer adds", add(bob, "demo", rootID, maintainer), issuer.ErrNotOwner},
-		{"stranger adds", add(root, "nothing", rootID, maintainer), issuer.ErrNotFound},
-		{"administrator adds", add(root, "demo", rootID, owner), issuer.ErrNotOwner},
 		{"maintainer promotes oneself", set(bob, "demo", bobID, owner), issuer.ErrNotOwner},
 		{"no such member", set(alice, "demo", rootID, owner), issuer.ErrNotFound},
 		{"no such role", set(alice, "demo", bobID, "Owner"), "role: role_unknown"},
@@ -134,7 +121,13 @@ func TestStrangersLearnNothing(t *testing.T) {
 	h.project(alice, "demo")
 	for _, project := range []string{"demo", "nothing"} {
 		for _, do := range []func() (uint64, error){
-			func() (uint64, error) { return h.AddMember(t.Context(), bob, project, bobID, issuer.RoleOwner) },
+			func() (uint64, error) {
+				_, err := h.Invite(t.Context(), bob, project, issuer.InviteRequest{To: "bob", Role: issuer.RoleOwner})
+				return 0, err
+			},
+			func() (uint64, error) { return 0, h.Uninvite(t.Context(), bob, project, nobodyID) },
+			func() (uint64, error) { _, err := h.Resend(t.Context(), bob, project, nobodyID); return 0, err },
+			func() (uint64, error) { _, err := h.Invitations(t.Context(), bob, project); return 0, err },
 			func() (uint64, error) { return h.SetRole(t.Context(), bob, project, aliceID, issuer.RoleMaintainer) },
 			func() (uint64, error) { return h.RemoveMember(t.Context(), bob, project, aliceID) },
 			func() (uint64, error) { return h.Leave(t.Context(), bob, project) },
@@ -167,6 +160,7 @@ func TestFrozenOwnerIsNoOwner(t *testing.T) {
 func TestTooManyMembers(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
+	early := h.invite(alice, "demo", "bob", issuer.RoleMaintainer)
 	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
 		id, err := tx.Get([]byte("issuer/name/demo"))
 		if err != nil {
@@ -182,10 +176,12 @@ func TestTooManyMembers(t *testing.T) {
 		}
 		return kv.PutJSON(tx, "issuer/project/"+string(id), rec)
 	}))
-	h.refused("user: too_many_members", func() error {
-		_, err := h.AddMember(t.Context(), alice, "demo", bobID, issuer.RoleMaintainer)
+	invite := func(to string) error {
+		_, err := h.Invite(t.Context(), alice, "demo", issuer.InviteRequest{To: to, Role: issuer.RoleMaintainer})
 		return err
-	})
+	}
+	h.refused("too_many_members", func() error { _, err := h.AcceptInvitation(t.Context(), bob, early.ID); return err })
+	h.refused("user: too_many_members", func() error { return invite("carol") })
 }
 
 // Two owners remove each other at the same moment: one of them stays.

@@ -18,7 +18,6 @@ func TestProblemArguments(t *testing.T) {
 	limited := newHouse(t, func(c *issuer.Config) { c.MaxLife = 45*day + time.Hour })
 	limited.project(alice, "De.mo")
 	limited.member(alice, "de-mo", bobID, issuer.RoleMaintainer)
-	limited.record(carolID, "carol", true)
 	limited.mint(alice, untilWeek("Taken"))
 	mint := func(change func(*issuer.MintRequest)) error {
 		r := untilWeek("ci")
@@ -27,9 +26,20 @@ func TestProblemArguments(t *testing.T) {
 		return err
 	}
 	create := func(name string) error { _, _, err := limited.CreateProject(t.Context(), alice, name); return err }
-	add := func(user string) error {
-		_, err := limited.AddMember(t.Context(), alice, "de.mo", user, issuer.RoleOwner)
+	add := func(to string, hand issuer.Stay) error {
+		_, err := limited.Invite(t.Context(), alice, "de.mo", issuer.InviteRequest{To: to, Role: issuer.RoleOwner, Hand: hand})
 		return err
+	}
+	limitedMint := func() error {
+		limited.project(alice, "Old")
+		_, err := limited.Archive(t.Context(), alice, "old")
+		limited.check(err)
+		return mint(func(r *issuer.MintRequest) { r.Scope, r.Projects = issuer.ScopeChosen, []string{"old"} })
+	}
+	heldName := func() error {
+		limited.project(alice, "Gone")
+		limited.deletes(alice, "Gone")
+		return create("gone")
 	}
 	for _, tt := range []struct {
 		err  error
@@ -50,8 +60,10 @@ func TestProblemArguments(t *testing.T) {
 		{create("DE-MO"), "name project_name_taken map[name:de-mo]"},
 		{create("Simple"), "name project_name_reserved map[name:Simple]"},
 		{create(strings.Repeat("x", 101)), "name project_name_too_long map[max:100]"},
-		{add(bobID), "user already_member map[project:De.mo user:bob]"},
-		{add(carolID), "user user_frozen map[user:carol]"},
+		{add("Bob", ""), "user already_member map[project:De.mo user:Bob]"},
+		{add("alice", issuer.StayNot), "user transfer_to_self map[]"},
+		{limitedMint(), "projects project_archived map[project:Old]"},
+		{heldName(), "name project_name_held map[name:Gone until:2027-02-14 08:00:00.123456789 +0000 UTC]"},
 		{func() error { _, err := limited.Leave(t.Context(), alice, "de-mo"); return err }(), " last_owner map[project:De.mo]"},
 	} {
 		var ps problem.Problems

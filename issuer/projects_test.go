@@ -158,10 +158,13 @@ func TestFrozenAndUnknownPrincipalsChangeNothing(t *testing.T) {
 	h.record(bobID, "bob", true)
 	for name, do := range map[string]func(issuer.Principal) error{
 		"create": func(p issuer.Principal) error { _, _, err := h.CreateProject(t.Context(), p, "new"); return err },
-		"add": func(p issuer.Principal) error {
-			_, err := h.AddMember(t.Context(), p, "demo", carolID, issuer.RoleOwner)
+		"invite": func(p issuer.Principal) error {
+			_, err := h.Invite(t.Context(), p, "demo", issuer.InviteRequest{To: "carol", Role: issuer.RoleOwner})
 			return err
 		},
+		"accept":  func(p issuer.Principal) error { _, err := h.AcceptInvitation(t.Context(), p, nobodyID); return err },
+		"decline": func(p issuer.Principal) error { _, err := h.DeclineInvitation(t.Context(), p, nobodyID); return err },
+		"delete":  func(p issuer.Principal) error { _, err := h.DeleteProject(t.Context(), p, "demo", "demo"); return err },
 		"set role": func(p issuer.Principal) error {
 			_, err := h.SetRole(t.Context(), p, "demo", aliceID, issuer.RoleMaintainer)
 			return err

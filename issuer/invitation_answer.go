@@ -1,0 +1,234 @@
+package issuer
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Accepted is what an invitation led to.
+type Accepted struct {
+	Invitation Invitation // as it was
+	Project    Project    // as it is now
+	Was        Role       // of the invited before; "" where it was no member
+	InviterID  string     // whose role changed, too, where Invitation.Hand is set
+	Revision   uint64
+}
+
+// Joined tells whether the invited became a member, or got another role.
+func (a Accepted) Joined() bool { return a.Was != a.Project.Role }
+
+// AcceptInvitation uses an invitation up: p becomes a member of the project with the
+// role, or gets it where p is a maintainer. An invitation that is not bound to p, by p's
+// id or by p's verified address, is ErrNotFound, as is one that was answered or
+// withdrawn. The problems have no field: "invitation_expired", "invitation_withdrawn"
+// where the inviter may no longer invite, and "too_many_members".
+func (s *Service) AcceptInvitation(ctx context.Context, p Principal, id string) (Accepted, error) {
+	var out Accepted
+	rev, err := s.update(ctx, func(c *change) error {
+		inv, rec, err := c.answering(p, id)
+		if err != nil {
+			return err
+		}
+		if err := c.checkAccept(p, inv, rec); err != nil {
+			return err
+		}
+		out = Accepted{Invitation: inv.view(id, rec.Name), Was: rec.Members[p.UserID].Role, InviterID: inv.By}
+		if err := c.accept(p, inv, rec); err != nil {
+			return err
+		}
+		out.Project, err = rec.view(c, p.UserID)
+		return err
+	})
+	out.Revision = rev
+	return out, err
+}
+
+// answering reads an invitation that p answers, and takes it out of the store.
+func (c *change) answering(p Principal, id string) (inv inviteRecord, rec projectRecord, err error) {
+	if err := c.admit(p); err != nil {
+		return inv, rec, err
+	}
+	if inv, err = readInvite(c, id); err != nil {
+		return inv, rec, err
+	}
+	ok, err := c.s.bound(c, inv, p.UserID)
+	if err != nil {
+		return inv, rec, err
+	}
+	if !ok {
+		return inv, rec, ErrNotFound
+	}
+	if rec, err = readProject(c, inv.Project); err != nil {
+		return inv, rec, err
+	}
+	return inv, rec, c.dropInvite(id, inv)
+}
+
+// bound tells whether a user is the one who is invited.
+func (s *Service) bound(r kv.Reader, inv inviteRecord, userID string) (bool, error) {
+	if userID == "" || inv.Address == "" {
+		return userID != "" && inv.User == userID, nil
+	}
+	a, err := s.people.VerifiedAddress(r, userID)
+	return a != "" && strings.ToLower(a) == inv.Address, err
+}
+
+func (c *change) checkAccept(p Principal, inv inviteRecord, rec projectRecord) error {
+	inviter, err := readUser(c, inv.By)
+	if err != nil {
+		return err
+	}
+	_, member := rec.Members[p.UserID]
+	switch {
+	case !c.now.Before(inv.Expires):
+		return problem.New("", "invitation_expired")
+	case inviter.Frozen || rec.Members[inv.By].Role != RoleOwner:
+		return problem.New("", "invitation_withdrawn", "project", rec.Name)
+	case !member && len(rec.Members) >= MaxMembers:
+		return problem.New("", "too_many_members", "max", MaxMembers)
+	}
+	return nil
+}
+
+// accept gives p the role of an invitation, and its inviter the one that remains.
+func (c *change) accept(p Principal, inv inviteRecord, rec projectRecord) error {
+	m, member := rec.Members[p.UserID]
+	detail := map[string]string{"role": string(inv.Role), "invited_by": inv.ByName}
+	switch {
+	case !member:
+		rec.Members[p.UserID] = memberRecord{Role: inv.Role, Since: c.now}
+		if err := c.putMember(p, rec, p.UserID, "project.member_added", detail); err != nil {
+			return err
+		}
+	case m.Role != inv.Role && inv.Role == RoleOwner:
+		detail["was"] = string(m.Role)
+		m.Role = inv.Role
+		rec.Members[p.UserID] = m
+		if err := c.putMember(p, rec, p.UserID, "project.role_changed", detail); err != nil {
+			return err
+		}
+	case inv.Hand == "" || inv.By == p.UserID: // it changes nothing, and is used up
+		return c.audit(p, audit.Event{Kind: "project.invitation_moot", Account: p.UserID, Project: rec.ID,
+			Detail: map[string]string{"project": rec.Name, "user": p.Username, "role": string(m.Role)}})
+	}
+	if inv.Hand == "" {
+		return nil
+	}
+	return c.handOver(p, inv, rec)
+}
+
+// handOver takes the ownership of a project from who handed it on to p.
+func (c *change) handOver(p Principal, inv inviteRecord, rec projectRecord) error {
+	err := c.audit(p, audit.Event{Kind: "project.transferred", Account: p.UserID, Project: rec.ID,
+		Detail: map[string]string{"project": rec.Name, "user": p.Username, "from": inv.ByName, "stay": string(inv.Hand)}})
+	if err != nil {
+		return err
+	}
+	if inv.Hand == StayNot {
+		return c.dropMember(p, rec, inv.By, "project.member_left")
+	}
+	return c.changeRole(p, rec, inv.By, RoleMaintainer)
+}
+
+// DeclineInvitation uses an invitation up without accepting it; it is ErrNotFound as
+// AcceptInvitation has it. Its answer is the invitation as it was.
+func (s *Service) DeclineInvitation(ctx context.Context, p Principal, id string) (out Invitation, err error) {
+	_, err = s.update(ctx, func(c *change) error {
+		inv, rec, err := c.answering(p, id)
+		if err != nil {
+			return err
+		}
+		out = inv.view(id, rec.Name)
+		return c.audit(p, audit.Event{Kind: "project.invitation_declined", Account: p.UserID, Project: rec.ID,
+			Detail: map[string]string{"project": rec.Name, "to": inv.To, "role": string(inv.Role)}})
+	})
+	return out, err
+}
+
+// InvitationsFor lists the invitations that p can accept now, newest first.
+func (s *Service) InvitationsFor(ctx context.Context, p Principal) (out []Invitation, err error) {
+	now := s.clock()
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		out = nil
+		address, err := s.people.VerifiedAddress(r, p.UserID)
+		if err != nil {
+			return err
+		}
+		keys := []string{p.UserID}
+		if address != "" {
+			keys = append(keys, recipientOf(strings.ToLower(address)))
+		}
+		for _, key := range keys {
+			err := eachInvite(r, inviteForPrefix(key), func(id string, inv inviteRecord) error {
+				rec, err := readProject(r, inv.Project)
+				if err == nil && now.Before(inv.Expires) {
+					out = append(out, inv.view(id, rec.Name))
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(out, func(a, b Invitation) int { return b.Sent.Compare(a.Sent) })
+	return out, err
+}
+
+// InvitationByLink returns the invitation of a mailed link, and whether p is the one who
+// can accept it; p may be nobody, who has to sign in first. A link that was used,
+// withdrawn or replaced is ErrNotFound, one that is too old the problem
+// "invitation_expired" with no field.
+func (s *Service) InvitationByLink(ctx context.Context, p Principal, secret string) (out Invitation, yours bool, err error) {
+	now, hash := s.clock(), sha256.Sum256([]byte(secret))
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		id, err := r.Get([]byte(inviteSecretKey(hash[:])))
+		if errors.Is(err, kv.ErrNotFound) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		inv, err := readInvite(r, string(id))
+		if err != nil {
+			return err
+		}
+		if !now.Before(inv.Expires) {
+			return problem.New("", "invitation_expired")
+		}
+		rec, err := readProject(r, inv.Project)
+		if err != nil {
+			return err
+		}
+		out = inv.view(string(id), rec.Name)
+		yours, err = s.bound(r, inv, p.UserID)
+		return err
+	})
+	return out, yours, err
+}
+
+// dropInvitesBy withdraws what a user who is no owner any more has out for a project.
+func (c *change) dropInvitesBy(p Principal, rec projectRecord, userID string) error {
+	return eachInvite(c, inviteOfPrefix(rec.ID), func(id string, inv inviteRecord) error {
+		if inv.By != userID {
+			return nil
+		}
+		if err := c.dropInvite(id, inv); err != nil {
+			return err
+		}
+		return c.auditInvite(p, "project.invitation_revoked", rec, inv)
+	})
+}
+
+// dropInvites withdraws all invitations to a project that is deleted.
+func (c *change) dropInvites(project string) error {
+	return eachInvite(c, inviteOfPrefix(project), c.dropInvite)
+}

@@ -1,0 +1,168 @@
+package issuer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/mail"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Limits of invitations, so that nobody sends mail to people who want none of it.
+const (
+	MaxInvitations   = 50      // of a project that can be accepted
+	MaxInvitesDaily  = 50      // that a user makes or sends again in a day, UTC, for all projects
+	maxMailsDaily    = 5       // about invitations that are sent to one recipient in a day, UTC
+	keepInvitations  = 7 * day // after an invitation expired
+	maxUserName      = 50      // characters, as accounts have it
+	maxAddress       = 254     // bytes, RFC 5321 §4.5.3.1.3 less the angle brackets
+	invitationsSwept = 500     // in one transaction
+)
+
+// People is what the room of accounts knows of people. It reads from a transaction of
+// the same store.
+type People interface {
+	// UserNamed returns the id of the user who has a name, in any case of letters;
+	// "" where nobody has it.
+	UserNamed(r kv.Reader, name string) (userID string, err error)
+
+	// VerifiedAddress returns the e-mail address that a user has shown to be its own;
+	// "" where there is none.
+	VerifiedAddress(r kv.Reader, userID string) (address string, err error)
+}
+
+// nobody is People where none are configured.
+type nobody struct{}
+
+func (nobody) UserNamed(kv.Reader, string) (string, error)       { return "", nil }
+func (nobody) VerifiedAddress(kv.Reader, string) (string, error) { return "", nil }
+
+var (
+	userName  = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
+	mailboxes = regexp.MustCompile(`^[!-~]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+$`)
+)
+
+func validUserName(s string) bool { return len(s) <= maxUserName && userName.MatchString(s) }
+
+// validAddress takes bare addresses of ASCII with a domain that has a dot.
+func validAddress(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Name == "" && a.Address == s && len(s) <= maxAddress && mailboxes.MatchString(s)
+}
+
+// checkPending refuses an invitation where there is one to the same person, and one too
+// many. One to the same person that has expired gives way.
+func (c *change) checkPending(rec projectRecord, inv *inviteRecord) error {
+	pending := 0
+	err := eachInvite(c, inviteOfPrefix(rec.ID), func(id string, old inviteRecord) error {
+		same := strings.EqualFold(old.To, inv.To)
+		switch {
+		case !c.now.Before(old.Expires) && same:
+			return c.dropInvite(id, old)
+		case !c.now.Before(old.Expires):
+		case same:
+			return problem.New("user", "already_invited", "user", inv.To)
+		default:
+			pending++
+		}
+		return nil
+	})
+	if err == nil && pending >= MaxInvitations {
+		err = problem.New("", "too_many_invitations", "max", MaxInvitations)
+	}
+	return err
+}
+
+// inviteTally counts invitations in a day.
+type inviteTally struct {
+	Day   int64 // since 1970, UTC
+	Count int
+}
+
+// countInvite counts an invitation for its inviter, who may have made too many, and for
+// its recipient, who may have been sent too many.
+func (c *change) countInvite(inv inviteRecord) (quiet bool, err error) {
+	n, err := c.countDaily(inv.By)
+	if err != nil {
+		return false, err
+	}
+	if n > MaxInvitesDaily {
+		return false, problem.New("", "too_many_invitations_today", "max", MaxInvitesDaily)
+	}
+	n, err = c.countDaily("to/" + inv.recipient())
+	return n > maxMailsDaily, err
+}
+
+// countDaily counts one more of today's and returns how many there are.
+func (c *change) countDaily(whose string) (int, error) {
+	var t inviteTally
+	err := kv.GetJSON(c, inviteTallyKey(whose), &t)
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return 0, err
+	}
+	if today := c.now.Unix() / int64(day/time.Second); t.Day != today {
+		t = inviteTally{Day: today}
+	}
+	t.Count++
+	return t.Count, kv.PutJSON(c, inviteTallyKey(whose), t)
+}
+
+// SweepInvitations forgets the invitations that expired a week ago, and what was counted
+// on days before. Time ended them: there is no audit row.
+func (s *Service) SweepInvitations(ctx context.Context) error {
+	for _, sweep := range []func(*change, []byte) ([]byte, error){(*change).sweepInvites, (*change).sweepTallies} {
+		var after []byte
+		for more := true; more; {
+			var next []byte
+			_, err := s.update(ctx, func(c *change) (err error) {
+				next, err = sweep(c, after)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("issuer: sweep invitations: %w", err)
+			}
+			after, more = next, next != nil
+		}
+	}
+	return nil
+}
+
+func (c *change) sweepInvites(after []byte) (next []byte, err error) {
+	pairs, err := c.Scan([]byte(keyInvite), after, invitationsSwept, false)
+	for _, p := range pairs {
+		var inv inviteRecord
+		if err := json.Unmarshal(p.Value, &inv); err != nil {
+			return nil, fmt.Errorf("the record %q is damaged: %w", p.Key, err)
+		}
+		if next = p.Key; c.now.Before(inv.Expires.Add(keepInvitations)) {
+			continue
+		}
+		if err := c.dropInvite(string(p.Key[len(keyInvite):]), inv); err != nil {
+			return nil, err
+		}
+	}
+	return next, err
+}
+
+func (c *change) sweepTallies(after []byte) (next []byte, err error) {
+	pairs, err := c.Scan([]byte(keyInviteTally), after, invitationsSwept, false)
+	for _, p := range pairs {
+		var t inviteTally
+		if err := json.Unmarshal(p.Value, &t); err != nil {
+			return nil, fmt.Errorf("the record %q is damaged: %w", p.Key, err)
+		}
+		if next = p.Key; t.Day >= c.now.Unix()/int64(day/time.Second) {
+			continue
+		}
+		if err := c.Delete(p.Key); err != nil {
+			return nil, err
+		}
+	}
+	return next, err
+}

@@ -1,0 +1,355 @@
+package issuer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// InvitationLife is how long an invitation can be accepted.
+const InvitationLife = 7 * day
+
+// Stay says what becomes of an owner who handed a project on, once it was accepted.
+type Stay string
+
+// What can become of the owner.
+const (
+	StayMaintainer Stay = "maintainer"
+	StayNot        Stay = "leave"
+)
+
+// InviteRequest asks somebody into a project.
+type InviteRequest struct {
+	To   string // a user's name, or an e-mail address; whether an account has it is told to nobody
+	Role Role
+	// Hand is set where the inviter hands the project on: the invited, who may be a
+	// member, becomes an owner, and the inviter what Hand says. Role is not read then.
+	Hand Stay
+}
+
+// Invitation is an invitation that nobody has answered.
+type Invitation struct {
+	ID      string // UUID
+	Project string // name, as its creator wrote it
+	To      string // as the inviter typed it
+	Role    Role
+	Hand    Stay   // "" where the inviter stays what it is
+	By      string // name of the inviter
+	Created time.Time
+	Sent    time.Time // when the last link was made
+	Expires time.Time
+}
+
+// Invited is an invitation with what is needed for the mail about it.
+type Invited struct {
+	Invitation
+	UserID string // of the user who has the name To; "" where To is an address, or nobody has it
+	Secret string // of the link in the mail; it is in this answer only
+	// Quiet says that the recipient was sent enough mails about invitations today: this
+	// one is not to be sent. Nobody is told.
+	Quiet bool
+}
+
+// inviteRecord is an invitation in the store. It has an entry in three indexes: that of
+// its project, that of its recipient, and that of its link's secret.
+type inviteRecord struct {
+	Project string // id
+	To      string
+	User    string `json:",omitempty"` // id of the user to whom it is bound, or
+	Address string `json:",omitempty"` // the folded address; neither where there is no such user
+	Role    Role
+	Hand    Stay   `json:",omitempty"`
+	By      string // id of the user
+	ByName  string
+	Created time.Time
+	Sent    time.Time
+	Expires time.Time
+	Secret  []byte // SHA-256 of the link's secret
+}
+
+// Invite asks somebody into a project; only its owners may. The answer does not tell
+// whether there is an account: who is invited by a name that nobody has is never able to
+// accept. Problems have the fields "user" and "role", and no field where the
+// project or the inviter has too many invitations out.
+func (s *Service) Invite(ctx context.Context, p Principal, project string, req InviteRequest) (Invited, error) {
+	id, secret, err := s.invitationSecret()
+	if err != nil {
+		return Invited{}, err
+	}
+	req.To = strings.TrimSpace(req.To)
+	var out Invited
+	_, err = s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+		inv := inviteRecord{
+			Project: rec.ID, To: req.To, Role: req.Role, Hand: req.Hand, By: p.UserID, ByName: p.Username, Created: c.now,
+		}
+		if req.Hand != "" {
+			inv.Role = RoleOwner
+		}
+		if err := c.checkInvite(rec, &inv); err != nil {
+			return err
+		}
+		if err := c.putInvite(id, &inv, secret); err != nil {
+			return err
+		}
+		kind := "project.invited"
+		if inv.Hand != "" {
+			kind = "project.transfer_asked"
+		}
+		if err := c.auditInvite(p, kind, rec, inv); err != nil {
+			return err
+		}
+		out, err = c.invited(id, inv, rec, secret)
+		return err
+	})
+	return out, err
+}
+
+// invitationSecret makes the id of an invitation and the secret of its link.
+func (s *Service) invitationSecret() (id, secret string, err error) {
+	if id, err = s.newID(); err != nil {
+		return "", "", err
+	}
+	b := make([]byte, 32)
+	if _, err := io.ReadFull(s.rand, b); err != nil {
+		return "", "", fmt.Errorf("issuer: randomness: %w", err)
+	}
+	return id, base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// checkInvite sees that somebody may be invited, and binds the invitation.
+func (c *change) checkInvite(rec projectRecord, inv *inviteRecord) error {
+	var ps problem.Problems
+	if !inv.Role.valid() {
+		ps.Add("role", "role_unknown")
+	}
+	if inv.Hand != "" && inv.Hand != StayMaintainer && inv.Hand != StayNot {
+		ps.Add("stay", "stay_unknown")
+	}
+	if err := c.bind(&ps, inv); err != nil {
+		return err
+	}
+	if m, ok := rec.Members[inv.User]; ok {
+		switch {
+		case inv.Hand == "":
+			ps.Add("user", "already_member", "user", inv.To, "project", rec.Name)
+		case inv.User == inv.By:
+			ps.Add("user", "transfer_to_self")
+		case m.Role == RoleOwner: // there is nothing to accept: the inviter may just leave
+			ps.Add("user", "already_owner", "user", inv.To, "project", rec.Name)
+		}
+	} else if len(rec.Members) >= MaxMembers {
+		ps.Add("user", "too_many_members", "max", MaxMembers)
+	}
+	if err := ps.Err(); err != nil {
+		return err
+	}
+	return c.checkPending(rec, inv)
+}
+
+// bind says who alone can accept an invitation.
+func (c *change) bind(ps *problem.Problems, inv *inviteRecord) (err error) {
+	switch {
+	case inv.To == "":
+		ps.Add("user", "invitee_required")
+	case strings.Contains(inv.To, "@"):
+		if !validAddress(inv.To) {
+			ps.Add("user", "invitee_invalid")
+		}
+		inv.Address = strings.ToLower(inv.To)
+	case !validUserName(inv.To):
+		ps.Add("user", "invitee_invalid")
+	default:
+		inv.User, err = c.s.people.UserNamed(c, inv.To)
+	}
+	return err
+}
+
+// recipient is by what an invitation is found from the side of who is invited: the id of
+// a user, or a hash of an address or of a name that nobody has.
+func (inv inviteRecord) recipient() string {
+	switch {
+	case inv.User != "":
+		return inv.User
+	case inv.Address != "":
+		return recipientOf(inv.Address)
+	}
+	return recipientOf("name " + strings.ToLower(inv.To))
+}
+
+func recipientOf(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(h[:])
+}
+
+// putInvite stores an invitation with a new link.
+func (c *change) putInvite(id string, inv *inviteRecord, secret string) error {
+	hash := sha256.Sum256([]byte(secret))
+	inv.Secret, inv.Sent, inv.Expires = hash[:], c.now, c.now.Add(InvitationLife)
+	if err := kv.PutJSON(c, inviteKey(id), inv); err != nil {
+		return err
+	}
+	if err := c.Put(inviteOfKey(inv.Project, id), nil); err != nil {
+		return err
+	}
+	if err := c.Put(inviteForKey(inv.recipient(), id), nil); err != nil {
+		return err
+	}
+	return c.Put([]byte(inviteSecretKey(inv.Secret)), []byte(id))
+}
+
+// dropInvite deletes an invitation, and with it its link.
+func (c *change) dropInvite(id string, inv inviteRecord) error {
+	for _, key := range [][]byte{
+		[]byte(inviteKey(id)), inviteOfKey(inv.Project, id), inviteForKey(inv.recipient(), id), []byte(inviteSecretKey(inv.Secret)),
+	} {
+		if err := c.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// invited is the answer for an invitation whose mail is to be sent.
+func (c *change) invited(id string, inv inviteRecord, rec projectRecord, secret string) (Invited, error) {
+	quiet, err := c.countInvite(inv)
+	return Invited{Invitation: inv.view(id, rec.Name), UserID: inv.User, Secret: secret, Quiet: quiet}, err
+}
+
+// auditInvite writes a row about an invitation. It tells of no account, since owners
+// read it.
+func (c *change) auditInvite(p Principal, kind string, rec projectRecord, inv inviteRecord) error {
+	detail := map[string]string{"project": rec.Name, "to": inv.To, "role": string(inv.Role), "expires": inv.Expires.Format(time.RFC3339)}
+	if inv.Hand != "" {
+		detail["stay"] = string(inv.Hand)
+	}
+	return c.audit(p, audit.Event{Kind: kind, Project: rec.ID, Detail: detail})
+}
+
+func (inv inviteRecord) view(id, project string) Invitation {
+	return Invitation{
+		ID: id, Project: project, To: inv.To, Role: inv.Role, Hand: inv.Hand, By: inv.ByName,
+		Created: inv.Created, Sent: inv.Sent, Expires: inv.Expires,
+	}
+}
+
+// Resend makes a new link for an invitation to a project, and ends the one before; it
+// can be accepted for InvitationLife again. Only owners may. It counts like an
+// invitation; one that there is not is ErrNotFound.
+func (s *Service) Resend(ctx context.Context, p Principal, project, id string) (Invited, error) {
+	_, secret, err := s.invitationSecret()
+	if err != nil {
+		return Invited{}, err
+	}
+	var out Invited
+	_, err = s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+		inv, err := readInvite(c, id)
+		if err != nil {
+			return err
+		}
+		if inv.Project != rec.ID {
+			return ErrNotFound
+		}
+		if err := c.dropInvite(id, inv); err != nil {
+			return err
+		}
+		if inv.Hand == "" { // it is that of who sends it now; only its owner hands a project on
+			inv.By, inv.ByName = p.UserID, p.Username
+		} else if inv.By != p.UserID {
+			return ErrNotFound
+		}
+		if err := c.checkInvite(rec, &inv); err != nil {
+			return err
+		}
+		if err := c.putInvite(id, &inv, secret); err != nil {
+			return err
+		}
+		if err := c.auditInvite(p, "project.invitation_resent", rec, inv); err != nil {
+			return err
+		}
+		out, err = c.invited(id, inv, rec, secret)
+		return err
+	})
+	return out, err
+}
+
+// Uninvite withdraws an invitation to a project; only owners may. One that there is
+// not, since it was answered for instance, is ErrNotFound.
+func (s *Service) Uninvite(ctx context.Context, p Principal, project, id string) error {
+	_, err := s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+		inv, err := readInvite(c, id)
+		if err != nil {
+			return err
+		}
+		if inv.Project != rec.ID {
+			return ErrNotFound
+		}
+		if err := c.dropInvite(id, inv); err != nil {
+			return err
+		}
+		return c.auditInvite(p, "project.invitation_revoked", rec, inv)
+	})
+	return err
+}
+
+// Invitations lists the invitations to a project that nobody has answered, newest
+// first, also those that have expired lately; only owners see them.
+func (s *Service) Invitations(ctx context.Context, p Principal, project string) (out []Invitation, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		out = nil
+		rec, err := visibleProject(r, p, project)
+		if err != nil {
+			return err
+		}
+		if rec.Members[p.UserID].Role != RoleOwner {
+			return ErrNotOwner
+		}
+		return eachInvite(r, inviteOfPrefix(rec.ID), func(id string, inv inviteRecord) error {
+			out = append(out, inv.view(id, rec.Name))
+			return nil
+		})
+	})
+	slices.SortFunc(out, func(a, b Invitation) int { return b.Sent.Compare(a.Sent) })
+	return out, err
+}
+
+// eachInvite calls fn with the invitations of an index.
+func eachInvite(r kv.Reader, prefix []byte, fn func(id string, inv inviteRecord) error) error {
+	pairs, err := r.Scan(prefix, nil, 0, false)
+	if err != nil {
+		return err
+	}
+	for _, pair := range pairs {
+		id := string(pair.Key[len(prefix):])
+		inv, err := readInvite(r, id)
+		if err == nil {
+			err = fn(id, inv)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readInvite reads an invitation, or ErrNotFound. The id may come from outside.
+func readInvite(r kv.Reader, id string) (inv inviteRecord, err error) {
+	if len(id) > 36 {
+		return inv, ErrNotFound
+	}
+	err = kv.GetJSON(r, inviteKey(id), &inv)
+	if errors.Is(err, kv.ErrNotFound) {
+		return inv, ErrNotFound
+	}
+	return inv, err
+}

@@ -1,0 +1,326 @@
+package issuer_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+func (h *house) invite(p issuer.Principal, project, to string, role issuer.Role) issuer.Invited {
+	h.Helper()
+	out, err := h.Invite(h.Context(), p, project, issuer.InviteRequest{To: to, Role: role})
+	h.check(err)
+	return out
+}
+
+// pending lists the invitations to a project, in the words of who invites.
+func (h *house) pending(p issuer.Principal, project string) string {
+	h.Helper()
+	list, err := h.Invitations(h.Context(), p, project)
+	h.check(err)
+	return invitations(list)
+}
+
+// offered lists what somebody can accept.
+func (h *house) offered(p issuer.Principal) string {
+	h.Helper()
+	list, err := h.InvitationsFor(h.Context(), p)
+	h.check(err)
+	return invitations(list)
+}
+
+func invitations(list []issuer.Invitation) string {
+	out := make([]string, len(list))
+	for i, inv := range list {
+		out[i] = fmt.Sprintf("%s %s %s by %s", inv.Project, inv.To, inv.Role, inv.By)
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+// Nobody is a member without having said so, and who has said so uploads at once.
+func TestInvitationIsAccepted(t *testing.T) {
+	h := newHouse(t)
+	v := h.follow()
+	demo := h.project(alice, "De.mo")
+	names := map[string]string{"demo": demo.ID}
+	all := h.mint(bob, forAll("all"))
+	var byName, byAddress issuer.Invited
+	h.wrote(names, func() error { byName = h.invite(alice, "de-mo", " Bob ", issuer.RoleMaintainer); return nil }, "project.invited - demo")
+	h.wrote(names, func() error {
+		byAddress = h.invite(alice, "de-mo", "Carol@Example.org", issuer.RoleOwner)
+		return nil
+	}, "project.invited - demo")
+	if byName.UserID != bobID || byAddress.UserID != "" || byName.Quiet || len(byName.Secret) != 43 || !byName.Expires.Equal(start.Add(7*day)) {
+		t.Errorf("invited %+v, %+v", byName, byAddress)
+	}
+	if got, want := h.pending(alice, "de-mo"), "De.mo Bob maintainer by alice, De.mo Carol@Example.org owner by alice"; got != want {
+		t.Errorf("pending are %s, want %s", got, want)
+	}
+	v.expect(all.Text, "de-mo", caveats.NotAMember)
+	if got := h.offered(bob) + " / " + h.offered(carol) + " / " + h.offered(root); got != "De.mo Bob maintainer by alice / De.mo Carol@Example.org owner by alice / " {
+		t.Errorf("offered are %s", got)
+	}
+	for _, p := range []issuer.Principal{carol, alice, root} {
+		h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), p, byName.ID); return err })
+		h.refused(issuer.ErrNotFound, func() error { _, err := h.DeclineInvitation(t.Context(), p, byName.ID); return err })
+	}
+	for _, p := range []issuer.Principal{bob, root} {
+		h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), p, byAddress.ID); return err })
+	}
+	if inv, yours, err := h.InvitationByLink(t.Context(), carol, byAddress.Secret); err != nil || !yours || inv != byAddress.Invitation {
+		t.Errorf("by the link: %+v, %v, %v", inv, yours, err)
+	}
+	for _, p := range []issuer.Principal{bob, {}} {
+		if _, yours, err := h.InvitationByLink(t.Context(), p, byAddress.Secret); err != nil || yours {
+			t.Errorf("by the link for %q: %v, %v", p.Username, yours, err)
+		}
+	}
+
+	var done issuer.Accepted
+	rows := h.wrote(names, func() (err error) { done, err = h.AcceptInvitation(t.Context(), bob, byName.ID); return err },
+		"project.member_added bob demo", "log project demo")
+	if d := rows[0].Detail; d["invited_by"] != "alice" || d["role"] != "maintainer" || d["user"] != "bob" || rows[0].Actor.UserID != bobID {
+		t.Errorf("row %+v", rows[0])
+	}
+	if !done.Joined() || done.Project.Role != issuer.RoleMaintainer || done.Revision != h.revision() || done.Invitation.By != "alice" {
+		t.Errorf("accepted %+v", done)
+	}
+	v.expect(all.Text, "de-mo")
+	_, err := h.AcceptInvitation(t.Context(), carol, byAddress.ID)
+	h.check(err)
+	if got, want := h.roles("de-mo"), "alice owner, carol owner, bob maintainer"; got != want {
+		t.Errorf("members %s, want %s", got, want)
+	}
+	for _, inv := range []issuer.Invited{byName, byAddress} {
+		if _, _, err := h.InvitationByLink(t.Context(), bob, inv.Secret); !errors.Is(err, issuer.ErrNotFound) {
+			t.Errorf("a link that was used: %v", err)
+		}
+		h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), bob, inv.ID); return err })
+	}
+	h.noInvitations()
+}
+
+// noInvitations sees that nothing is left of any.
+func (h *house) noInvitations() {
+	h.Helper()
+	h.check(h.store.View(h.Context(), func(r kv.Reader) error {
+		pairs, err := r.Scan([]byte("issuer/invite"), nil, 0, false)
+		for _, p := range pairs {
+			if !strings.HasPrefix(string(p.Key), "issuer/invitetally/") {
+				h.Errorf("%q is left", p.Key)
+			}
+		}
+		return err
+	}))
+}
+
+func TestInvitationIsDeclinedWithdrawnAndSentAgain(t *testing.T) {
+	h := newHouse(t)
+	demo := h.project(alice, "demo")
+	h.member(alice, "demo", carolID, issuer.RoleOwner)
+	names := map[string]string{"demo": demo.ID}
+	first := h.invite(alice, "demo", "bob", issuer.RoleOwner)
+	h.wrote(names, func() error { _, err := h.DeclineInvitation(t.Context(), bob, first.ID); return err }, "project.invitation_declined bob demo")
+	second := h.invite(alice, "demo", "bob", issuer.RoleOwner)
+	h.wrote(names, func() error { return h.Uninvite(t.Context(), carol, "demo", second.ID) }, "project.invitation_revoked - demo")
+	h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), bob, second.ID); return err })
+
+	third := h.invite(alice, "demo", "bob@example.org", issuer.RoleMaintainer)
+	h.clock.Add(7*day - time.Nanosecond)
+	if got := h.offered(bob); got == "" {
+		t.Error("the invitation is gone before its time")
+	}
+	h.clock.Add(time.Nanosecond)
+	h.refused("invitation_expired", func() error { _, err := h.AcceptInvitation(t.Context(), bob, third.ID); return err })
+	h.refused("invitation_expired", func() error { _, _, err := h.InvitationByLink(t.Context(), bob, third.Secret); return err })
+	if got := h.offered(bob); got != "" || h.pending(carol, "demo") == "" {
+		t.Errorf("offered are %s, pending %s", got, h.pending(carol, "demo"))
+	}
+	var again issuer.Invited
+	h.wrote(names, func() (err error) { again, err = h.Resend(t.Context(), carol, "demo", third.ID); return err }, "project.invitation_resent - demo")
+	if again.ID != third.ID || again.Secret == third.Secret || again.By != "carol" || !again.Created.Equal(third.Created) || !again.Expires.Equal(h.clock.Now().Add(7*day)) {
+		t.Errorf("sent again: %+v", again)
+	}
+	if _, _, err := h.InvitationByLink(t.Context(), bob, third.Secret); !errors.Is(err, issuer.ErrNotFound) {
+		t.Errorf("the link before: %v", err)
+	}
+	_, err := h.AcceptInvitation(t.Context(), bob, again.ID)
+	h.check(err)
+	h.noInvitations()
+}
+
+// An invitation is as good as its inviter.
+func TestInvitationsOfFormerOwners(t *testing.T) {
+	h := newHouse(t)
+	demo := h.project(alice, "demo")
+	for name, end := range map[string]func() error{
+		"removed": func() error { _, err := h.RemoveMember(t.Context(), alice, "demo", bobID); return err },
+		"demoted": func() error {
+			_, err := h.SetRole(t.Context(), alice, "demo", bobID, issuer.RoleMaintainer)
+			return err
+		},
+		"left": func() error { _, err := h.Leave(t.Context(), bob, "demo"); return err },
+	} {
+		h.member(alice, "demo", bobID, issuer.RoleOwner)
+		h.invite(bob, "demo", "carol", issuer.RoleOwner)
+		kind := map[string]string{"removed": "member_removed", "demoted": "role_changed", "left": "member_left"}[name]
+		h.wrote(map[string]string{"demo": demo.ID}, end, "project.invitation_revoked - demo", "project."+kind+" bob demo", "log project demo")
+		if got := h.offered(carol); got != "" {
+			t.Errorf("%s: carol is offered %s", name, got)
+		}
+	}
+	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	inv := h.invite(bob, "demo", "carol", issuer.RoleOwner)
+	h.record(bobID, "bob", true)
+	h.refused("invitation_withdrawn", func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
+	h.record(carolID, "carol", true)
+	h.refused(issuer.ErrFrozen, func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
+}
+
+// Who invites learns nothing of who has an account: the answer and what is written are
+// the same.
+func TestInvitingTellsOfNoAccount(t *testing.T) {
+	answers := map[string]bool{}
+	for _, to := range []string{"bob", "zoe", "bob@example.org", "zoe@example.org"} {
+		h := newHouse(t)
+		h.project(alice, "demo")
+		h.record(carolID, "carol", true)
+		before := h.trail()
+		inv := h.invite(alice, "demo", to, issuer.RoleMaintainer)
+		rows := h.trail().rows[len(before.rows):]
+		list := h.pending(alice, "demo")
+		shown := fmt.Sprint(inv.Role, inv.Quiet, len(inv.Secret), inv.Expires, len(rows), rows[0].Kind, rows[0].Account, len(rows[0].Detail), list)
+		answers[strings.ReplaceAll(shown, to, "TO")] = true
+		h.refused("user: already_invited", func() error {
+			_, err := h.Invite(t.Context(), alice, "demo", issuer.InviteRequest{To: strings.ToUpper(to), Role: issuer.RoleOwner})
+			return err
+		})
+	}
+	if len(answers) != 1 {
+		t.Errorf("the answers differ: %v", answers)
+	}
+}
+
+// Somebody who takes a name, or an address, after an invitation to it does not get what
+// somebody else was offered by that name, but what was sent to that address.
+func TestInvitationOfNobody(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	named, addressed := h.invite(alice, "demo", "zoe", issuer.RoleMaintainer), h.invite(alice, "demo", "zoe@example.org", issuer.RoleMaintainer)
+	zoe := who(nobodyID, "zoe")
+	h.record(nobodyID, "zoe", false)
+	h.people.names["zoe"] = nobodyID
+	h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), zoe, named.ID); return err })
+	h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), zoe, addressed.ID); return err })
+	h.people.addresses[nobodyID] = "ZOE@example.org"
+	if got := h.offered(zoe); got != "demo zoe@example.org maintainer by alice" {
+		t.Errorf("zoe is offered %s", got)
+	}
+	_, err := h.AcceptInvitation(t.Context(), zoe, addressed.ID)
+	h.check(err)
+}
+
+func TestInvitationsRefused(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.project(bob, "his")
+	his := h.invite(bob, "his", "carol", issuer.RoleOwner)
+	inviting := func(p issuer.Principal, to string, role issuer.Role) func() error {
+		return func() error {
+			_, err := h.Invite(t.Context(), p, "demo", issuer.InviteRequest{To: to, Role: role})
+			return err
+		}
+	}
+	long := strings.Repeat("x", 300)
+	for _, tt := range []struct {
+		name string
+		do   func() error
+		want any
+	}{
+		{"nobody, no role", inviting(alice, " ", ""), "role: role_unknown; user: invitee_required"},
+		{"a member", inviting(alice, "BOB", issuer.RoleOwner), "user: already_member"},
+		{"oneself", inviting(alice, "alice", issuer.RoleOwner), "user: already_member"},
+		{"no role", inviting(alice, "carol", "king"), "role: role_unknown"},
+		{"no name", inviting(alice, "b b", issuer.RoleOwner), "user: invitee_invalid"},
+		{"a control character", inviting(alice, "b\x00b", issuer.RoleOwner), "user: invitee_invalid"},
+		{"a long name", inviting(alice, long, issuer.RoleOwner), "user: invitee_invalid"},
+		{"a long address", inviting(alice, long+"@example.org", issuer.RoleOwner), "user: invitee_invalid"},
+		{"a name in an address", inviting(alice, "Carol <carol@example.org>", issuer.RoleOwner), "user: invitee_invalid"},
+		{"two addresses", inviting(alice, "a@example.org,b@example.org", issuer.RoleOwner), "user: invitee_invalid"},
+		{"two lines", inviting(alice, "a@example.org\r\nBcc: b@example.org", issuer.RoleOwner), "user: invitee_invalid"},
+		{"no domain", inviting(alice, "carol@localhost", issuer.RoleOwner), "user: invitee_invalid"},
+		{"a maintainer", inviting(bob, "carol", issuer.RoleMaintainer), issuer.ErrNotOwner},
+		{"an administrator", inviting(root, "carol", issuer.RoleMaintainer), issuer.ErrNotOwner},
+		{"a stranger", inviting(carol, "carol", issuer.RoleMaintainer), issuer.ErrNotFound},
+		{"another project's", func() error { return h.Uninvite(t.Context(), alice, "demo", his.ID) }, issuer.ErrNotFound},
+		{"another project's, again", func() error { _, err := h.Resend(t.Context(), alice, "demo", his.ID); return err }, issuer.ErrNotFound},
+		{"a maintainer looks", func() error { _, err := h.Invitations(t.Context(), bob, "demo"); return err }, issuer.ErrNotOwner},
+		{"an administrator looks", func() error { _, err := h.Invitations(t.Context(), root, "demo"); return err }, issuer.ErrNotOwner},
+		{"no id", func() error { _, err := h.AcceptInvitation(t.Context(), bob, long); return err }, issuer.ErrNotFound},
+		{"no link", func() error { _, _, err := h.InvitationByLink(t.Context(), bob, ""); return err }, issuer.ErrNotFound},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := *h
+			h.TB = t
+			h.refused(tt.want, tt.do)
+		})
+	}
+}
+
+func TestInvitationLimits(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.project(alice, "other")
+	for i := range issuer.MaxInvitations {
+		h.invite(alice, "demo", fmt.Sprintf("user%d@example.org", i), issuer.RoleMaintainer)
+	}
+	h.refused("too_many_invitations", func() error {
+		_, err := h.Invite(t.Context(), alice, "demo", issuer.InviteRequest{To: "bob", Role: issuer.RoleOwner})
+		return err
+	})
+	h.refused("too_many_invitations_today", func() error {
+		_, err := h.Invite(t.Context(), alice, "other", issuer.InviteRequest{To: "bob", Role: issuer.RoleOwner})
+		return err
+	})
+	h.clock.Add(day)
+	inv := h.invite(alice, "other", "bob", issuer.RoleOwner)
+	for range 4 {
+		var err error
+		inv, err = h.Resend(t.Context(), alice, "other", inv.ID)
+		h.check(err)
+	}
+	if inv.Quiet {
+		t.Error("the fifth mail to bob is not sent")
+	}
+	h.project(carol, "hers")
+	if inv := h.invite(carol, "hers", "BOB", issuer.RoleOwner); !inv.Quiet {
+		t.Error("a sixth mail on one day is sent")
+	}
+	h.clock.Add(7*day + time.Nanosecond)
+	h.invite(alice, "demo", "bob", issuer.RoleOwner) // the others have expired
+	h.check(h.SweepInvitations(t.Context()))
+	if list, err := h.Invitations(t.Context(), alice, "demo"); err != nil || len(list) != issuer.MaxInvitations+1 {
+		t.Errorf("%d invitations after the first sweep (%v)", len(list), err)
+	}
+	h.clock.Add(6 * day)
+	h.check(h.SweepInvitations(t.Context()))
+	if got := h.pending(alice, "demo"); got != "demo bob owner by alice" {
+		t.Errorf("pending are %s", got)
+	}
+	h.check(h.store.View(t.Context(), func(r kv.Reader) error {
+		left, err := r.Scan([]byte("issuer/invitetally/"), nil, 0, false)
+		if len(left) != 0 {
+			t.Errorf("%d counts of days before are left", len(left))
+		}
+		return err
+	}))
+}

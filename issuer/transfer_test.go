@@ -1,0 +1,174 @@
+package issuer_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer"
+)
+
+func (h *house) hand(p issuer.Principal, project, to string, stay issuer.Stay) issuer.Invited {
+	h.Helper()
+	out, err := h.Invite(h.Context(), p, project, issuer.InviteRequest{To: to, Hand: stay})
+	h.check(err)
+	return out
+}
+
+// A project that is handed on is its owner's until the other one accepts.
+func TestTransfer(t *testing.T) {
+	h := newHouse(t)
+	demo := h.project(alice, "demo")
+	names := map[string]string{"demo": demo.ID}
+	var inv issuer.Invited
+	h.wrote(names, func() error { inv = h.hand(alice, "demo", "bob@example.org", issuer.StayMaintainer); return nil }, "project.transfer_asked - demo")
+	if got := h.roles("demo"); got != "alice owner" || inv.Role != issuer.RoleOwner {
+		t.Errorf("before it was accepted: %s, %+v", got, inv)
+	}
+	h.invite(alice, "demo", "carol", issuer.RoleOwner) // ends with her ownership
+	var done issuer.Accepted
+	rows := h.wrote(names, func() (err error) { done, err = h.AcceptInvitation(t.Context(), bob, inv.ID); return err },
+		"project.member_added bob demo", "project.transferred bob demo", "project.invitation_revoked - demo", "project.role_changed alice demo",
+		"log project demo")
+	if d := rows[1].Detail; d["from"] != "alice" || d["user"] != "bob" || d["stay"] != "maintainer" {
+		t.Errorf("row %v", d)
+	}
+	if got := h.roles("demo"); got != "bob owner, alice maintainer" || done.InviterID != aliceID || done.Project.Role != issuer.RoleOwner {
+		t.Errorf("members %s, %+v", got, done)
+	}
+	h.refused(issuer.ErrNotOwner, func() error { _, err := h.Archive(t.Context(), alice, "demo"); return err })
+
+	inv = h.hand(bob, "demo", "alice", issuer.StayNot)
+	h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
+	h.wrote(names, func() error { _, err := h.AcceptInvitation(t.Context(), alice, inv.ID); return err },
+		"project.role_changed alice demo", "project.transferred alice demo", "project.member_left bob demo", "log project demo")
+	if got := h.roles("demo"); got != "alice owner" {
+		t.Errorf("members %s", got)
+	}
+	h.noInvitations()
+}
+
+func TestTransferRefused(t *testing.T) {
+	h := newHouse(t)
+	names := map[string]string{"demo": h.project(alice, "demo").ID}
+	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	h.member(alice, "demo", carolID, issuer.RoleMaintainer)
+	inv := h.hand(alice, "demo", "carol", issuer.StayNot)
+	for _, tt := range []struct {
+		name string
+		do   func() error
+		want any
+	}{
+		{"to oneself", handing(h, alice, "alice", issuer.StayNot), "user: transfer_to_self"},
+		{"to an owner", handing(h, alice, "bob", issuer.StayMaintainer), "user: already_owner"},
+		{"no word", handing(h, alice, "root", "king"), "stay: stay_unknown"},
+		{"by a maintainer", handing(h, carol, "root", issuer.StayNot), issuer.ErrNotOwner},
+		{"by an administrator", handing(h, root, "root", issuer.StayNot), issuer.ErrNotOwner},
+		{"by a stranger", handing(h, who(nobodyID, "zoe"), "root", issuer.StayNot), nil},
+		{"again by another owner", func() error { _, err := h.Resend(t.Context(), bob, "demo", inv.ID); return err }, issuer.ErrNotFound},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := *h
+			h.TB = t
+			h.refused(tt.want, tt.do)
+		})
+	}
+	// An address may turn out to be one's own, or another owner's: then nothing is lost.
+	own := h.hand(alice, "demo", "alice@example.org", issuer.StayNot)
+	h.wrote(names, func() error { _, err := h.AcceptInvitation(t.Context(), alice, own.ID); return err }, "project.invitation_moot alice demo")
+	his := h.hand(alice, "demo", "bob@example.org", issuer.StayMaintainer)
+	_, err := h.AcceptInvitation(t.Context(), bob, his.ID)
+	h.check(err)
+	if got := h.roles("demo"); got != "bob owner, alice maintainer, carol maintainer" {
+		t.Errorf("members %s", got)
+	}
+	if got := h.offered(carol); got != "" {
+		t.Errorf("carol is offered %s by who does not own the project any more", got)
+	}
+}
+
+func handing(h *house, p issuer.Principal, to string, stay issuer.Stay) func() error {
+	return func() error {
+		_, err := h.Invite(h.Context(), p, "demo", issuer.InviteRequest{To: to, Hand: stay})
+		return err
+	}
+}
+
+// Whatever happens at once to a project and to an invitation to it, there is an owner,
+// and what was withdrawn lets nobody in.
+func TestInvitationsAreAnsweredFromSeveralSides(t *testing.T) {
+	h := newHouse(t)
+	for round := range 20 {
+		name := fmt.Sprintf("demo-%d", round)
+		h.clock.Add(day) // so many invitations are for several days
+		h.project(alice, name)
+		h.member(alice, name, carolID, issuer.RoleOwner)
+		inv := h.invite(alice, name, "bob", issuer.RoleMaintainer)
+		errs := together(
+			func() error { _, err := h.AcceptInvitation(t.Context(), bob, inv.ID); return err },
+			func() error { return h.Uninvite(t.Context(), carol, name, inv.ID) },
+			func() error { _, err := h.Resend(t.Context(), carol, name, inv.ID); return err },
+		)
+		member, pending := strings.Contains(h.roles(name), "bob"), h.pending(alice, name) != ""
+		for _, err := range errs {
+			if err != nil && !errors.Is(err, issuer.ErrNotFound) {
+				t.Fatal(err)
+			}
+		}
+		if member != (errs[0] == nil) || (errs[0] == nil) == (errs[1] == nil) || pending {
+			t.Fatalf("errors %v, member %v, pending %v", errs, member, pending)
+		}
+	}
+}
+
+// Two transfers by one owner, her removal, and the deletion of the project at once.
+func TestTransfersAndRemovalsTogether(t *testing.T) {
+	h := newHouse(t)
+	for round := range 20 {
+		name := fmt.Sprintf("demo-%d", round)
+		h.clock.Add(day)
+		h.project(alice, name)
+		h.member(alice, name, rootID, issuer.RoleOwner)
+		toBob, toCarol := h.hand(alice, name, "bob", issuer.StayNot), h.hand(alice, name, "carol@example.org", issuer.StayMaintainer)
+		acts := []func() error{
+			func() error { _, err := h.AcceptInvitation(t.Context(), bob, toBob.ID); return err },
+			func() error { _, err := h.AcceptInvitation(t.Context(), carol, toCarol.ID); return err },
+			func() error { _, err := h.RemoveMember(t.Context(), root, name, aliceID); return err },
+			func() error { _, err := h.RemoveMember(t.Context(), alice, name, rootID); return err },
+		}
+		if round%2 == 0 {
+			acts = append(acts,
+				func() error { _, err := h.DeleteProject(t.Context(), root, name, name); return err },
+				func() error { return handingTo(h, root, name) })
+		}
+		errs := together(acts...)
+		for i, err := range errs {
+			var ps problem.Problems
+			if err != nil && !errors.Is(err, issuer.ErrNotFound) && !errors.Is(err, issuer.ErrNotOwner) && !errors.As(err, &ps) {
+				t.Fatalf("step %d: %v", i, err)
+			}
+		}
+		if errs[0] == nil && errs[1] == nil {
+			t.Fatal("both transfers of one ownership were accepted")
+		}
+		if len(errs) > 4 && errs[4] == nil {
+			if _, err := h.Project(t.Context(), root, name); !errors.Is(err, issuer.ErrNotFound) {
+				t.Fatalf("deleted, and there: %v", err)
+			}
+			if h.offered(bob)+h.offered(carol) != "" {
+				t.Fatal("invitations to a deleted project are left")
+			}
+			continue
+		}
+		if left := h.roles(name); !strings.Contains(left, "owner") {
+			t.Fatalf("errors %v, left are %s", errs, left)
+		}
+	}
+}
+
+func handingTo(h *house, p issuer.Principal, project string) error {
+	_, err := h.Invite(h.Context(), p, project, issuer.InviteRequest{To: "carol", Role: issuer.RoleMaintainer})
+	return err
+}
