@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -18,7 +19,7 @@ func (s *Service) Archive(ctx context.Context, p Principal, project string) (uin
 			return nil
 		}
 		rec.Archived = c.now
-		return c.putArchived(p, rec, "project.archived")
+		return c.putArchived(p, rec, "project.archived", notices.ProjectArchived)
 	})
 }
 
@@ -30,12 +31,15 @@ func (s *Service) Unarchive(ctx context.Context, p Principal, project string) (u
 			return nil
 		}
 		rec.Archived = time.Time{}
-		return c.putArchived(p, rec, "project.unarchived")
+		return c.putArchived(p, rec, "project.unarchived", notices.ProjectReopened)
 	})
 }
 
-func (c *change) putArchived(p Principal, rec projectRecord, kind string) error {
+func (c *change) putArchived(p Principal, rec projectRecord, kind string, notice notices.Kind) error {
 	if err := c.putProject(rec); err != nil {
+		return err
+	}
+	if err := c.tellMembers(p, notice, rec, false, nil); err != nil {
 		return err
 	}
 	return c.audit(p, audit.Event{Kind: kind, Project: rec.ID, Detail: map[string]string{"project": rec.Name}})

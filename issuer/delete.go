@@ -11,6 +11,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -70,6 +71,9 @@ func (s *Service) DeleteProject(ctx context.Context, p Principal, project, confi
 func (c *change) deleteProject(p Principal, rec projectRecord) (Deletion, error) {
 	was, err := rec.view(c, p.UserID)
 	if err != nil {
+		return Deletion{}, err
+	}
+	if err := c.tellMembers(p, notices.ProjectDeleted, rec, false, nil); err != nil {
 		return Deletion{}, err
 	}
 	if err := c.dropMembers(p, rec, was.Members); err != nil {
@@ -162,8 +166,16 @@ func (c *change) endToken(e endingRecord, project, id string) (revoked bool, err
 	if err != nil {
 		return false, err
 	}
+	why := "the project " + e.Name + " was deleted"
 	if len(rec.Projects) == 1 {
 		if err := c.end(id, &rec, Revocation{At: c.now, By: e.By.UserID, Username: e.By.Username, Why: whyDeleted}); err != nil {
+			return false, err
+		}
+		kind := notices.TokenRevoked
+		if rec.User == e.By.UserID {
+			kind = notices.TokenRevokedSelf
+		}
+		if err := c.tellOwner(e.By, kind, id, rec, map[string]string{"reason": why}); err != nil {
 			return false, err
 		}
 		return true, c.auditToken(e.By, "revoked", id, rec, nil)
@@ -175,7 +187,7 @@ func (c *change) endToken(e endingRecord, project, id string) (revoked bool, err
 		return false, err
 	}
 	c.changed(kindToken, id)
-	return false, c.auditNarrowed(e.By, id, was, rec, map[string]string{"why": "the project " + e.Name + " was deleted"})
+	return false, c.auditNarrowed(e.By, id, was, rec, map[string]string{"why": why})
 }
 
 // finishDeletion deals with what is left of the tokens of a deleted project.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -119,7 +120,7 @@ func (c *change) accept(p Principal, inv inviteRecord, rec projectRecord) error 
 			Detail: map[string]string{"project": rec.Name, "user": p.Username, "role": string(m.Role)}})
 	}
 	if inv.Hand == "" {
-		return nil
+		return c.tellMembers(p, notices.InvitationAccepted, rec, true, map[string]string{"user": p.Username, "role": string(inv.Role)})
 	}
 	return c.handOver(p, inv, rec)
 }
@@ -128,6 +129,10 @@ func (c *change) accept(p Principal, inv inviteRecord, rec projectRecord) error 
 func (c *change) handOver(p Principal, inv inviteRecord, rec projectRecord) error {
 	err := c.audit(p, audit.Event{Kind: "project.transferred", Account: p.UserID, Project: rec.ID,
 		Detail: map[string]string{"project": rec.Name, "user": p.Username, "from": inv.ByName, "stay": string(inv.Hand)}})
+	if err != nil {
+		return err
+	}
+	err = c.tellMembers(p, notices.ProjectTransferred, rec, true, map[string]string{"user": p.Username, "from": inv.ByName})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
@@ -19,6 +20,21 @@ func (c *change) tell(p Principal, kind notices.Kind, userID string, args map[st
 		n.By = p.Username
 	}
 	return c.s.put(c, n)
+}
+
+// tellMembers tells the members of a project, or its owners only.
+func (c *change) tellMembers(p Principal, kind notices.Kind, rec projectRecord, ownersOnly bool, args map[string]string) error {
+	all := map[string]string{"project": rec.Name}
+	maps.Copy(all, args)
+	for _, id := range slices.Sorted(maps.Keys(rec.Members)) {
+		if ownersOnly && rec.Members[id].Role != RoleOwner {
+			continue
+		}
+		if err := c.tell(p, kind, id, all); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tellOwner tells the owner of a token; args are added to what the mails about tokens

@@ -39,20 +39,27 @@ const (
 	MailFrozen               = "frozen"
 	MailUnfrozen             = "unfrozen"
 	MailAddressInUse         = "address_in_use"
-	MailTokenMinted          = "token_minted"       // label, scope (what Scope says), link (its page)
-	MailTokenRegenerated     = "token_regenerated"  // as MailTokenMinted
-	MailTokenRevoked         = "token_revoked"      // label; by somebody else
-	MailTokenRevokedSelf     = "token_revoked_self" // label
-	MailTokenBurned          = "token_burned"       // label
-	MailTokenLeaked          = "token_leaked"       // label, url
-	MailTokenExpiring        = "token_expiring"     // label, scope, expires (time.Time), link
-	MailTokenUnused          = "token_unused"       // label, created (time.Time), used (time.Time; nil never), link
-	MailTokenFirstUsed       = "token_first_used"   // label, project, network, verifier (each "" for unknown), link
-	MailRoleGained           = "role_gained"        // project, role
-	MailRoleChanged          = "role_changed"       // project, role, was
-	MailRoleLost             = "role_lost"          // project, was
-	MailTokensShutOut        = "tokens_shut_out"    // project
-	MailTokensLetIn          = "tokens_let_in"      // project
+	MailTokenMinted          = "token_minted"        // label, scope (what Scope says), link (its page)
+	MailTokenRegenerated     = "token_regenerated"   // as MailTokenMinted
+	MailTokenRevoked         = "token_revoked"       // label; by somebody else
+	MailTokenRevokedSelf     = "token_revoked_self"  // label
+	MailTokenBurned          = "token_burned"        // label
+	MailTokenLeaked          = "token_leaked"        // label, url
+	MailTokenExpiring        = "token_expiring"      // label, scope, expires (time.Time), link
+	MailTokenUnused          = "token_unused"        // label, created (time.Time), used (time.Time; nil never), link
+	MailTokenFirstUsed       = "token_first_used"    // label, project, network, verifier (each "" for unknown), link
+	MailRoleGained           = "role_gained"         // project, role
+	MailRoleChanged          = "role_changed"        // project, role, was
+	MailRoleLost             = "role_lost"           // project, was
+	MailTokensShutOut        = "tokens_shut_out"     // project
+	MailTokensLetIn          = "tokens_let_in"       // project
+	MailProjectInvited       = "project_invited"     // project, inviter, role, link, expires (time.Time)
+	MailTransferAsked        = "transfer_asked"      // project, inviter, link, expires (time.Time)
+	MailInvitationAccepted   = "invitation_accepted" // project, user, role
+	MailProjectTransferred   = "project_transferred" // project, user, from
+	MailProjectArchived      = "project_archived"    // project
+	MailProjectReopened      = "project_reopened"    // project
+	MailProjectDeleted       = "project_deleted"     // project
 )
 
 // mailTexts are the keys of the subject, of the body, and of what to do if it
@@ -95,6 +102,13 @@ var mailTexts = map[string][3]string{
 	MailTokenMinted:          {"mail.token_minted.subject", "mail.token_minted.text", "mail.token_minted.not_me"},
 	MailTokenRevoked:         {"mail.token_revoked.subject", "mail.token_revoked.text", "mail.token_revoked.not_me"},
 	MailTokenRegenerated:     {"mail.token_regenerated.subject", "mail.token_regenerated.text", "mail.token_minted.not_me"},
+	MailProjectInvited:       {"mail.project_invited.subject", "mail.project_invited.text", "mail.project_invited.not_me"},
+	MailTransferAsked:        {"mail.transfer_asked.subject", "mail.transfer_asked.text", "mail.project_invited.not_me"},
+	MailInvitationAccepted:   {"mail.invitation_accepted.subject", "mail.invitation_accepted.text", "mail.invitation_accepted.not_me"},
+	MailProjectTransferred:   {"mail.project_transferred.subject", "mail.project_transferred.text", "mail.project.not_me"},
+	MailProjectArchived:      {"mail.project_archived.subject", "mail.project_archived.text", "mail.project.not_me"},
+	MailProjectReopened:      {"mail.project_reopened.subject", "mail.project_reopened.text", "mail.project.not_me"},
+	MailProjectDeleted:       {"mail.project_deleted.subject", "mail.project_deleted.text", "mail.project.not_me"},
 	MailTokenBurned:          {"mail.token_burned.subject", "mail.token_burned.text", "mail.token_burned.not_me"},
 	MailTokensShutOut:        {"mail.tokens_shut_out.subject", "mail.tokens_shut_out.text", "mail.tokens_shut_out.not_me"},
 	MailTokensLetIn:          {"mail.tokens_let_in.subject", "mail.tokens_let_in.text", "mail.tokens_shut_out.not_me"},

@@ -58,6 +58,15 @@ const (
 	TokensLetIn   Kind = "tokens_let_in"
 )
 
+// What happens to a project, for its members or its owners. All have project (its name).
+const (
+	ProjectDeleted     Kind = "project_deleted"
+	ProjectTransferred Kind = "project_transferred" // user: who owns it now; from: who handed it on
+	ProjectArchived    Kind = "project_archived"
+	ProjectReopened    Kind = "project_reopened"
+	InvitationAccepted Kind = "invitation_accepted" // user; role
+)
+
 // Group is what kinds are about.
 type Group string
 
@@ -92,6 +101,11 @@ var kinds = []Info{
 	{RoleLost, Projects, false},
 	{TokensShutOut, Projects, true},
 	{TokensLetIn, Projects, false},
+	{InvitationAccepted, Projects, false},
+	{ProjectArchived, Projects, false},
+	{ProjectReopened, Projects, false},
+	{ProjectTransferred, Projects, true},
+	{ProjectDeleted, Projects, true},
 
 	{NewDevice, Account, true},
 	{PasswordChanged, Account, true},
