@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"errors"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
@@ -20,6 +21,26 @@ func (s *Service) UserByName(ctx context.Context, username string) (User, error)
 		return err
 	})
 	return u.public(), err
+}
+
+// People says of accounts what other rooms ask in their own transactions. It tells who
+// has an account, so nobody is told what it answers.
+type People struct{}
+
+// UserNamed returns the id of the account with a username, in any case of letters; ""
+// where there is none.
+func (People) UserNamed(r kv.Reader, username string) (string, error) {
+	return lookup(r, nameKey(fold(username)))
+}
+
+// VerifiedAddress returns the address of an account that was verified; "" where there is
+// none, or no such account.
+func (People) VerifiedAddress(r kv.Reader, userID string) (string, error) {
+	u, err := loadUser(r, userID)
+	if errors.Is(err, ErrNotFound) || err == nil && !u.EmailVerified {
+		return "", nil
+	}
+	return u.Email, err
 }
 
 // Events reads those rows of the audit trail that q asks for of an account's: about

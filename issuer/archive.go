@@ -19,7 +19,7 @@ func (s *Service) Archive(ctx context.Context, p Principal, project string) (uin
 			return nil
 		}
 		rec.Archived = c.now
-		return c.putArchived(p, rec, "project.archived", notices.ProjectArchived)
+		return c.putArchived(p, rec, "project.archived")
 	})
 }
 
@@ -31,11 +31,16 @@ func (s *Service) Unarchive(ctx context.Context, p Principal, project string) (u
 			return nil
 		}
 		rec.Archived = time.Time{}
-		return c.putArchived(p, rec, "project.unarchived", notices.ProjectReopened)
+		return c.putArchived(p, rec, "project.unarchived")
 	})
 }
 
-func (c *change) putArchived(p Principal, rec projectRecord, kind string, notice notices.Kind) error {
+// putArchived stores a project that was archived or reopened, and tells of it.
+func (c *change) putArchived(p Principal, rec projectRecord, kind string) error {
+	notice := notices.ProjectArchived
+	if rec.Archived.IsZero() {
+		notice = notices.ProjectReopened
+	}
 	if err := c.putProject(rec); err != nil {
 		return err
 	}

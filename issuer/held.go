@@ -81,13 +81,8 @@ func (s *Service) HeldNames(ctx context.Context, p Principal) (out []HeldName, e
 // is ErrNotFound.
 func (s *Service) ReleaseName(ctx context.Context, p Principal, name string) error {
 	_, err := s.update(ctx, func(c *change) error {
-		if !p.Admin {
-			return ErrNotFound
-		}
-		if p.UserID != "" {
-			if err := c.admit(p); err != nil {
-				return err
-			}
+		if err := c.admitAdmin(p); err != nil {
+			return err
 		}
 		name = strings.TrimSpace(name)
 		if len(name) > MaxProjectName || !caveats.ValidProjectName(name) {

@@ -2,11 +2,30 @@ package issuer
 
 import (
 	"context"
+	"errors"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
+
+// checkNewMember sees that a user may become a member.
+func (c *change) checkNewMember(rec projectRecord, userID string) error {
+	var ps problem.Problems
+	user, err := readUser(c, userID)
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		ps.Add("user", "user_unknown")
+	case err != nil:
+		return err
+	case user.Frozen:
+		ps.Add("user", "user_frozen", "user", user.Name)
+	case len(rec.Members) >= MaxMembers:
+		ps.Add("user", "too_many_members", "max", MaxMembers)
+	}
+	return ps.Err()
+}
 
 // SetRole changes the role of a member; only owners may. Nothing changes where
 // the member has the role already. The project's last owner stays one: the

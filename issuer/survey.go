@@ -245,7 +245,7 @@ func (c *change) appoint(p Principal, rec projectRecord, userID string) error {
 	}
 	m, member := rec.Members[userID]
 	if !member {
-		if err := c.checkNewMember(rec, userID, RoleOwner); err != nil {
+		if err := c.checkNewMember(rec, userID); err != nil {
 			return err
 		}
 		m.Since = c.now

@@ -89,12 +89,23 @@ const (
 	PathProjectTokens Path = "/projects/{name}/tokens" // GET only
 	PathMemberShut    Path = "/projects/{name}/members/{id}/shut-out"
 	PathMemberLetIn   Path = "/projects/{name}/members/{id}/let-in"
-	PathMembers       Path = "/projects/{name}/members"           // POST only
+	PathMembers       Path = "/projects/{name}/members"           // invites
 	PathMemberRole    Path = "/projects/{name}/members/{id}/role" // POST only; id of the user
 	PathMemberRemove  Path = "/projects/{name}/members/{id}/remove"
 
 	PathProjectActivity       Path = "/projects/{name}/activity"        // GET only
 	PathProjectActivityExport Path = "/projects/{name}/activity/export" // GET only
+	PathProjectSettings       Path = "/projects/{name}/settings"
+	PathProjectArchive        Path = "/projects/{name}/archive"
+	PathProjectReopen         Path = "/projects/{name}/reopen"
+	PathProjectTransfer       Path = "/projects/{name}/transfer"
+	PathProjectDelete         Path = "/projects/{name}/delete"
+	PathProjectInvitationEnd  Path = "/projects/{name}/invitations/{id}/revoke" // POST only
+	PathProjectInvitationSend Path = "/projects/{name}/invitations/{id}/resend" // POST only
+
+	PathInvitedLink    Path = "/project-invitation"              // with WithLink; GET only
+	PathInvited        Path = "/project-invitation/{id}"         // POST accepts
+	PathInvitedDecline Path = "/project-invitation/{id}/decline" // POST only
 
 	PathAdminPeople          Path = "/admin/people"
 	PathPersonFreeze         Path = "/admin/people/{id}/freeze"
@@ -105,8 +116,10 @@ const (
 	PathInvitations   Path = "/admin/invitations"             // POST only
 	PathInvitationEnd Path = "/admin/invitations/{id}/revoke" // POST only
 
-	PathAudit       Path = "/admin/audit"        // GET only
-	PathAuditExport Path = "/admin/audit/export" // GET only
+	PathAudit        Path = "/admin/audit"                // GET only
+	PathAuditExport  Path = "/admin/audit/export"         // GET only
+	PathHeldNames    Path = "/admin/names"                // GET only
+	PathHeldNameFree Path = "/admin/names/{name}/release" // POST only
 
 	PathVerifiers      Path = "/admin/verifiers" // POST registers one
 	PathVerifierRevoke Path = "/admin/verifiers/{id}/revoke"
@@ -136,6 +149,11 @@ var paths = map[string]Path{
 	"project.leave": PathProjectLeave, "members": PathMembers,
 	"project.tokens": PathProjectTokens, "member.shut": PathMemberShut, "member.let_in": PathMemberLetIn,
 	"member.role": PathMemberRole, "member.remove": PathMemberRemove,
+	"project.settings": PathProjectSettings, "project.archive": PathProjectArchive, "project.reopen": PathProjectReopen,
+	"project.transfer": PathProjectTransfer, "project.delete": PathProjectDelete,
+	"project.uninvite": PathProjectInvitationEnd, "project.resend": PathProjectInvitationSend,
+	"invited": PathInvited, "invited.decline": PathInvitedDecline,
+	"names": PathHeldNames, "name.free": PathHeldNameFree,
 	"people": PathAdminPeople, "person.freeze": PathPersonFreeze, "person.thaw": PathPersonThaw,
 	"invitations": PathInvitations, "invitation.end": PathInvitationEnd,
 	"verifiers": PathVerifiers, "verifier.revoke": PathVerifierRevoke,

@@ -16,6 +16,7 @@ func (HomePage) about() about { return about{page: "home", title: "home.title"} 
 const (
 	LinkSetup      = "setup"      // the first administrator's
 	LinkInvitation = "invitation" // an administrator's invitation
+	LinkProject    = "project"    // an owner's invitation into a project
 	LinkVerify     = "verify"     // the confirmation of an e-mail address
 	LinkNone       = "open"       // no link: registration is open
 )
@@ -135,7 +136,7 @@ const (
 // another.
 type LinkInvalidPage struct {
 	Layout
-	Kind string // LinkSetup, LinkInvitation, LinkVerify, LinkReset or LinkDevice
+	Kind string // LinkSetup, LinkInvitation, LinkProject, LinkVerify, LinkReset or LinkDevice
 	Why  string // LinkExpired, LinkUsed, LinkUnknown or, for LinkDevice, LinkElsewhere
 }
 

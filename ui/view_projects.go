@@ -14,12 +14,18 @@ type ProjectRow struct {
 	Role      string // the reader's: RoleOwner or RoleMaintainer
 	Members   int
 	CreatedAt time.Time
+	Archived  bool // it takes no uploads
 }
 
-// ProjectsPage lists the projects that the signed-in person is a member of.
+// ProjectsPage lists the projects that the signed-in person is a member of, and what
+// the person is invited to. Form: GET PathProjects with find.
 type ProjectsPage struct {
 	Layout
-	Projects []ProjectRow
+	Invitations []ProjectInvitation // that the person can answer
+	Projects    []ProjectRow        // of this page
+	Total       int                 // on all pages, those that Find hides included
+	Find        string              // a part of a name that was looked for; "" all
+	Next        string              // name behind which the next page begins; "" on the last one
 }
 
 func (ProjectsPage) about() about {
@@ -46,21 +52,23 @@ type MemberRow struct {
 	Frozen   bool // by an administrator: cannot sign in, tokens do not work
 }
 
-// ProjectPage shows a project. Forms, for owners only: POST PathMembers with
-// user and role; POST PathMemberRole with role.
+// ProjectPage shows a project. Forms, for owners only: POST PathMemberRole with role;
+// POST PathProjectInvitationEnd and PathProjectInvitationSend without fields.
 type ProjectPage struct {
 	Layout
-	Name      string
-	Role      string // the reader's
-	CreatedAt time.Time
-	Members   []MemberRow
-	AddName   string // what was typed into user
-	AddRole   string // what was chosen; "" is RoleMaintainer
-	IndexURL  string // absolute, ends in /simple/
-	UploadURL string // absolute, ends in /legacy/
-	Tokens    ProjectTokens
-	Uploads   Uploads
-	Events    []EventRow
+	Name        string
+	Role        string // the reader's; "" for an administrator who is no member
+	CreatedAt   time.Time
+	Description string
+	Homepage    string    // "" or an http or https URL
+	ArchivedAt  time.Time // zero: it takes uploads
+	Members     []MemberRow
+	Invitations []ProjectInvitation // for owners
+	IndexURL    string              // absolute, ends in /simple/
+	UploadURL   string              // absolute, ends in /legacy/
+	Tokens      ProjectTokens
+	Uploads     Uploads
+	Events      []EventRow
 }
 
 func (v ProjectPage) about() about {

@@ -96,6 +96,7 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	if h.issuer, err = issuer.New(issuer.Config{
 		Notices: h.notices, Store: store, Sealer: sealer, Location: cfg.Location(), MaxLife: cfg.MaxTokenLife, PerHour: cfg.TokensPerHour, Logger: log,
 		Administrators: authn.IsAdministrator,
+		People:         authn.People{},
 	}); err != nil {
 		return nil, err
 	}

@@ -140,7 +140,15 @@ func (h *instance) jobs() []job {
 		{"old counters of uploads were not deleted", h.issuer.ForgetOld},
 		{"nobody was told of tokens that expire or are not used", h.issuer.TellDue},
 		{"old rows of the audit trail were not deleted", h.retain},
+		{"invitations that are over were not deleted", h.issuer.SweepInvitations},
+		{"a deletion that was cut short was not finished", h.finishDeletions},
 	}
+}
+
+// finishDeletions revokes what is left of the tokens of deleted projects.
+func (h *instance) finishDeletions(ctx context.Context) error {
+	_, err := h.issuer.FinishDeletions(ctx)
+	return err
 }
 
 // work does the jobs at once and then each hour until ctx ends.

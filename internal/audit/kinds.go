@@ -79,6 +79,8 @@ var kinds = byName([][]Kind{
 	of(roomIssuer, GroupProject,
 		"project.created", "project.member_added", "project.member_removed", "project.member_left", "project.role_changed",
 		"project.described", "project.archived", "project.unarchived", "project.deleted", "project.name_released",
+		"project.invited", "project.invitation_resent", "project.invitation_revoked", "project.invitation_declined",
+		"project.invitation_moot", "project.transfer_asked", "project.transferred",
 		"project.tokens_shut_out", "project.tokens_let_in", "project.owner_appointed"),
 	of(roomIssuer, GroupSystem, "verifier.registered", "verifier.revoked", "issuer.epoch_raised"),
 })

@@ -159,13 +159,27 @@ func newCast(h *house) *cast {
 // join makes sure of a role in a project of the owner's.
 func (m *cast) join(project string, p *person, role issuer.Role) {
 	m.Helper()
-	ctx := context.Background()
-	if _, err := m.issuer.AddMember(ctx, m.boss, project, p.id, role); err == nil {
-		return
+	if _, err := m.issuer.SetRole(context.Background(), m.boss, project, p.id, role); err != nil {
+		m.house.join(m.boss, project, p, role)
 	}
-	if _, err := m.issuer.SetRole(ctx, m.boss, project, p.id, role); err != nil {
-		m.Fatal(err)
+}
+
+// pending is the invitation of somebody to demo, made now or before.
+func (m *cast) pending(p *person) string {
+	m.Helper()
+	ctx, who := context.Background(), issuer.Principal{UserID: p.id, Username: p.name}
+	all, err := m.issuer.InvitationsFor(ctx, who)
+	m.must(err)
+	if len(all) > 0 {
+		return all[0].ID
 	}
+	if _, err := m.issuer.Project(ctx, who, "demo"); err == nil {
+		_, err := m.issuer.RemoveMember(ctx, m.boss, "demo", p.id)
+		m.must(err)
+	}
+	inv, err := m.issuer.Invite(ctx, m.boss, "demo", issuer.InviteRequest{To: p.name, Role: issuer.RoleMaintainer})
+	m.must(err)
+	return inv.ID
 }
 
 // fresh brings a visitor to where the name says, with a new session.
@@ -242,6 +256,20 @@ func (m *cast) fill(path, visitor string) string {
 	if strings.Contains(path, "{member}") {
 		m.join("demo", m.people[half], issuer.RoleMaintainer)
 		return strings.Replace(path, "{member}", m.people[half].id, 1)
+	}
+	if strings.Contains(path, "{pending}") {
+		return strings.Replace(path, "{pending}", m.pending(m.people[half]), 1)
+	}
+	if strings.Contains(path, "{invited}") { // it is to other
+		return strings.Replace(path, "{invited}", m.pending(m.people[other]), 1)
+	}
+	if strings.Contains(path, "{held}") {
+		name := "gone" + strings.ToLower(rand.Text())
+		_, _, err := m.issuer.CreateProject(ctx, m.boss, name)
+		m.must(err)
+		_, err = m.issuer.DeleteProject(ctx, m.boss, name, name)
+		m.must(err)
+		return strings.Replace(path, "{held}", name, 1)
 	}
 	if strings.Contains(path, "{verifier}") {
 		made, _, err := m.issuer.RegisterVerifier(ctx, issuer.Principal{Admin: true}, rand.Text())

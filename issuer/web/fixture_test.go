@@ -83,6 +83,7 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	h.issuer, err = issuer.New(issuer.Config{
 		Notices: h.notices, Store: h.store, Sealer: sealer, Location: "rind.example.org", MaxLife: h.maxLife, PerHour: h.perHour, Clock: h.clock.Now, Logger: log,
 		Administrators: authn.IsAdministrator,
+		People:         authn.People{},
 	})
 	h.must(err)
 	h.follow(log)
@@ -138,6 +139,17 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 		TrustedProxies: h.trusted, Leaks: h.leaks, Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)
+}
+
+// join makes somebody a member of a project, by an invitation that is accepted.
+func (h *house) join(owner issuer.Principal, project string, p *person, role issuer.Role) {
+	h.Helper()
+	ctx := context.Background()
+	inv, err := h.issuer.Invite(ctx, owner, project, issuer.InviteRequest{To: p.name, Role: role})
+	h.must(err)
+	done, err := h.issuer.AcceptInvitation(ctx, issuer.Principal{UserID: p.id, Username: p.name}, inv.ID)
+	h.must(err)
+	h.must(h.catchUp(ctx, done.Revision))
 }
 
 func (h *house) must(err error) {

@@ -102,7 +102,8 @@ func TestFormsOfWhoIsSignedIn(t *testing.T) {
 	ida := ada.guest("ida").enrol()
 	ada.project("demo")
 	ada.mint("taken")
-	ada.post("/projects/demo/members", "user", "bob", "role", "maintainer").is(303, "/projects/demo")
+	ada.invites("demo", bob, "maintainer")
+	ada.post("/projects/demo/members", "user", "zoe@example.org", "role", "owner").is(303, "/projects/demo")
 	ada.post("/admin/people/"+ida.id+"/freeze").is(303, "/admin/people")
 	ada.get("/account/totp").is(200, "") // makes the secret that its form is about
 	role := "/projects/demo/members/" + bob.id + "/role"
@@ -133,13 +134,17 @@ func TestFormsOfWhoIsSignedIn(t *testing.T) {
 		{name: "project with markup", path: "/new-project", form: []string{"name", `"><b>x`}, status: 422, wrong: codes("name", "project_name_invalid"), kept: codes("name", `"><b>x`)},
 		{name: "project called simple", path: "/new-project", form: []string{"name", "simple"}, status: 422, wrong: codes("name", "project_name_reserved")},
 		{name: "project that is there", path: "/new-project", form: []string{"name", "Demo"}, status: 422, wrong: codes("name", "project_name_taken"), kept: codes("name", "Demo")},
-		{name: "member without a name", path: "/projects/demo/members", form: []string{"role", "owner"}, status: 422, wrong: codes("user", "user_unknown")},
-		{name: "member whom nobody knows", path: "/projects/demo/members", form: []string{"user", "zoe", "role", "owner"}, status: 422, wrong: codes("user", "user_unknown"), kept: codes("user", "zoe")},
-		{name: "member with control characters", path: "/projects/demo/members", form: []string{"user", "b\x00b", "role", "owner"}, status: 422, wrong: codes("user", "user_unknown")},
-		{name: "member with a long name", path: "/projects/demo/members", form: []string{"user", strings.Repeat("x", 40000), "role", "owner"}, status: 422, wrong: codes("user", "user_unknown")},
-		{name: "member twice", path: "/projects/demo/members", form: []string{"user", "bob", "role", "owner"}, status: 422, wrong: codes("user", "already_member"), kept: codes("user", "bob")},
-		{name: "member who is frozen", path: "/projects/demo/members", form: []string{"user", "ida", "role", "owner"}, status: 422, wrong: codes("user", "user_frozen")},
-		{name: "member of no role", path: "/projects/demo/members", form: []string{"user", "bob", "role", "king"}, status: 422, wrong: codes("role", "role_unknown")},
+		{name: "invitation without a name", path: "/projects/demo/members", form: []string{"role", "owner"}, status: 422, wrong: codes("user", "invitee_required")},
+		{name: "invitation that is out", path: "/projects/demo/members", form: []string{"user", "ZOE@example.org", "role", "owner"}, status: 422, wrong: codes("user", "already_invited"), kept: codes("user", "ZOE@example.org")},
+		{name: "invitation with control characters", path: "/projects/demo/members", form: []string{"user", "b\x00b", "role", "owner"}, status: 422, wrong: codes("user", "invitee_invalid")},
+		{name: "invitation with a long name", path: "/projects/demo/members", form: []string{"user", strings.Repeat("x", 40000), "role", "owner"}, status: 422, wrong: codes("user", "invitee_invalid")},
+		{name: "invitation of a member twice", path: "/projects/demo/members", form: []string{"user", "bob", "role", "owner"}, status: 422, wrong: codes("user", "already_member"), kept: codes("user", "bob")},
+		{name: "invitation to no role", path: "/projects/demo/members", form: []string{"user", "ida", "role", "king"}, status: 422, wrong: codes("role", "role_unknown")},
+		{name: "transfer to nobody", path: "/projects/demo/transfer", status: 422, wrong: codes("user", "invitee_required", "stay", "stay_unknown")},
+		{name: "transfer to oneself", path: "/projects/demo/transfer", form: []string{"user", "ada", "stay", "leave"}, status: 422, wrong: codes("user", "transfer_to_self"), kept: codes("user", "ada")},
+		{name: "description that is long", path: "/projects/demo/settings", form: []string{"description", long + long, "homepage", "demo"}, status: 422, wrong: codes("description", "description_too_long", "homepage", "homepage_invalid"), kept: codes("homepage", "demo")},
+		{name: "homepage that runs", path: "/projects/demo/settings", form: []string{"homepage", "javascript:alert(1)"}, status: 422, wrong: codes("homepage", "homepage_invalid")},
+		{name: "deletion of another name", path: "/projects/demo/delete", form: []string{"confirm", "dem0"}, status: 422, wrong: codes("confirm", "project_name_mismatch"), kept: codes("confirm", "dem0")},
 		{name: "role that is none", path: role, form: []string{"role", "king"}, status: 422, wrong: codes("role", "role_unknown")},
 		{name: "role of nobody", path: "/projects/demo/members/" + ida.id + "/role", form: []string{"role", "owner"}, status: 404},
 		{name: "role of no id", path: "/projects/demo/members/%2e%2e/role", form: []string{"role", "owner"}, status: 404},

@@ -17,7 +17,7 @@ func TestJourney(t *testing.T) {
 	ada.get("/tokens").is(200, "").says("The token is revoked. Uploads with it are refused from now on.")
 	bob := ada.guest("bob").enrol()
 	bob.get("/tokens").is(200, "")
-	ada.post("/projects/demo/members", "user", "bob", "role", "maintainer").is(303, "/projects/demo")
+	ada.invites("demo", bob, "maintainer")
 	bob.get("/projects/demo").is(200, "").says("bob")
 	ada.post("/logout").is(303, "/")
 	ada.get("/").is(200, "").says("You are signed out.")

@@ -194,7 +194,14 @@ func (v *visit) advance(session authn.Session, next string) (to string, err erro
 		to = v.factorPath().WithNext(next)
 	case authn.StepDone:
 		if next != "" {
-			to = next
+			return next, nil
+		}
+		invitations, err := v.server.issuer.InvitationsFor(v.Request().Context(), v.principal())
+		if err != nil {
+			return "", err
+		}
+		if len(invitations) > 0 { // who followed the link of one, and made an account first, is back at it
+			to = string(ui.PathProjects)
 		}
 	}
 	return to, nil

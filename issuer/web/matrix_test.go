@@ -2,7 +2,8 @@ package web
 
 // row is a route of the matrix. Parts of the path: {token} is one of owner's,
 // {member} another maintainer of owner's project demo, {person} an account,
-// {invitation} an invitation; each is new for each cell.
+// {invitation} an invitation, {pending} one to demo, {invited} one of other's to demo,
+// {held} a name that is held back; each is new for each cell.
 type row struct {
 	path   string
 	form   []string
@@ -133,7 +134,28 @@ var matrix = map[string]row{
 	"GET /projects/:name/members/:id/let-in": {path: "/projects/demo/members/{member}/let-in", answer: manage.but(owner+"|"+stale, "200")},
 	"POST /projects/:name/members/:id/let-in": {path: "/projects/demo/members/{member}/let-in",
 		answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
-	"POST /projects/:name/members": {path: "/projects/demo/members", answer: manage.but(owner+"|"+stale, "422")},
+	"GET /projects/:name/members":  {path: "/projects/demo/members", answer: manage.but(owner, "200", stale, "303 /login/totp{next}")},
+	"POST /projects/:name/members": {path: "/projects/demo/members", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
+	"POST /projects/:name/invitations/:id/revoke": {path: "/projects/demo/invitations/{pending}/revoke",
+		answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
+	"POST /projects/:name/invitations/:id/resend": {path: "/projects/demo/invitations/{pending}/resend",
+		answer: manage.but(owner, "303 /projects/demo", stale, "303 /login/totp{next}")},
+	"GET /projects/:name/settings":  {path: "/projects/demo/settings", answer: manage.but(owner+"|"+stale, "200")},
+	"POST /projects/:name/settings": {path: "/projects/demo/settings", answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
+	"GET /projects/:name/archive":   {path: "/projects/demo/archive", answer: manage.but(owner+"|"+stale, "200")},
+	"POST /projects/:name/archive":  {path: "/projects/demo/archive", answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
+	"GET /projects/:name/reopen":    {path: "/projects/demo/reopen", answer: manage.but(owner+"|"+stale, "200")},
+	"POST /projects/:name/reopen":   {path: "/projects/demo/reopen", answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
+	"GET /projects/:name/transfer":  {path: "/projects/demo/transfer", answer: manage.but(owner, "200", stale, "303 /login/totp{next}")},
+	"POST /projects/:name/transfer": {path: "/projects/demo/transfer", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
+	"GET /projects/:name/delete":    {path: "/projects/demo/delete", answer: manage.but(owner, "200", stale, "303 /login/totp{next}")},
+	"POST /projects/:name/delete":   {path: "/projects/demo/delete", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
+
+	"GET /project-invitation":              {answer: gone},
+	"GET /project-invitation/:id":          {path: "/project-invitation/{invited}", answer: members("404").but(other, "200")},
+	"POST /project-invitation/:id":         {path: "/project-invitation/{invited}", answer: members("404").but(other, "303 /projects/demo", stale, "303 /login/totp{next}")},
+	"POST /project-invitation/:id/decline": {path: "/project-invitation/{invited}/decline", answer: members("404").but(other, "303 /projects")},
+
 	"POST /projects/:name/members/:id/role": {path: "/projects/demo/members/{member}/role", form: []string{"role", "maintainer"},
 		answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
 	"GET /projects/:name/members/:id/remove": {path: "/projects/demo/members/{member}/remove", answer: manage.but(owner+"|"+stale, "200")},
@@ -148,6 +170,8 @@ var matrix = map[string]row{
 	"GET /admin/people/:id/recovery":         {path: "/admin/people/{person}/recovery", answer: admins("200")},
 	"POST /admin/people/:id/recovery":        {path: "/admin/people/{person}/recovery", answer: admins("422").but(staleAdmin, "303 /login/totp{next}")}, // no factor to lose
 	"POST /admin/people/:id/recovery/cancel": {path: "/admin/people/{person}/recovery/cancel", answer: admins("404")},
+	"GET /admin/names":                       {answer: admins("200")},
+	"POST /admin/names/:name/release":        {path: "/admin/names/{held}/release", answer: admins("303 /admin/names")},
 	"GET /admin/verifiers":                   {answer: admins("200")},
 	"POST /admin/verifiers":                  {answer: admins("422").but(staleAdmin, "303 /login/totp{next}")},
 	"GET /admin/verifiers/:id/revoke":        {path: "/admin/verifiers/{verifier}/revoke", answer: admins("200")},
@@ -174,7 +198,9 @@ var formPages = map[string]string{
 	"POST /verify-email/resend": "/verify-email/sent", "POST /verify-email/change": "/verify-email/sent",
 	"POST /account/sessions/:id/end": "/account/sessions", "POST /account/sessions/end-others": "/account/sessions", "POST /account/devices/:id/forget": "/account/sessions",
 	"POST /account/password": "/account", "POST /account/recovery/cancel": "/account", "POST /recover/resend": "/recover",
-	"POST /admin/people/:id/recovery/cancel": "/admin/people/{person}/recovery", "POST /projects/:name/members": "/projects/demo",
+	"POST /admin/people/:id/recovery/cancel":      "/admin/people/{person}/recovery",
+	"POST /projects/:name/invitations/:id/revoke": "/projects/demo", "POST /projects/:name/invitations/:id/resend": "/projects/demo",
+	"POST /admin/names/:name/release":       "/admin/names",
 	"POST /projects/:name/members/:id/role": "/projects/demo",
 	"POST /admin/invitations":               "/admin/people", "POST /admin/invitations/:id/revoke": "/admin/people",
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/mail"
+	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -80,6 +81,19 @@ func (m *Mailer) AccountEvent(ctx context.Context, to authn.Recipient, event aut
 
 // address is an absolute address on this server, whatever a request called it.
 func (m *Mailer) address(path string) string { return m.public.String() + path }
+
+// ProjectInvitation sends the link of an invitation into a project. For a Recipient
+// without an address it does the same work, and sends nothing.
+func (m *Mailer) ProjectInvitation(ctx context.Context, to authn.Recipient, inv issuer.Invited) error {
+	kind := ui.MailProjectInvited
+	if inv.Hand != "" {
+		kind = ui.MailTransferAsked
+	}
+	return m.send(ctx, to, kind, ui.Args{
+		"project": inv.Project, "inviter": inv.By, "role": string(inv.Role),
+		"link": m.address(ui.PathInvitedLink.WithLink(inv.Secret)), "expires": inv.Expires,
+	})
+}
 
 // about says from where and when something was done.
 func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {

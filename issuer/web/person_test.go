@@ -299,6 +299,18 @@ func (p *person) project(name string) {
 }
 
 // mint makes a token and returns its text and its id.
+// invites asks somebody into a project, who accepts.
+func (p *person) invites(project string, who *person, role string) {
+	p.Helper()
+	p.post("/projects/"+project+"/members", "user", who.name, "role", role).is(303, "/projects/"+project)
+	link := who.mailed("/project-invitation")
+	who.get(link).is(303, "/project-invitation")
+	at := who.get("/project-invitation").is(303, "").header.Get("Location")
+	who.get(at).is(200, "").says(p.name + " invites you to " + project)
+	who.post(at).is(303, "/projects/"+project)
+	who.get("/projects/" + project).says("You are a member of the project.")
+}
+
 func (p *person) mint(label string, fields ...string) (text, id string) {
 	p.Helper()
 	if len(fields) == 0 {

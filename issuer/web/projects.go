@@ -2,27 +2,53 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
-	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
 )
 
+// shownProjects is how many projects a page lists.
+const shownProjects = 100
+
+// listProjects lists the projects of the visitor by name, and what the visitor is
+// invited to.
 func (s *Server) listProjects(v *visit) error {
-	projects, err := s.issuer.Projects(v.Request().Context(), v.user.ID)
+	ctx := v.Request().Context()
+	projects, err := s.issuer.Projects(ctx, v.user.ID)
 	if err != nil {
 		return err
 	}
-	rows := make([]ui.ProjectRow, len(projects))
-	for i, p := range projects {
-		rows[i] = ui.ProjectRow{Name: p.Name, Role: string(p.Role), Members: p.Members, CreatedAt: p.Created}
+	page := ui.ProjectsPage{Layout: v.layout(), Total: len(projects), Find: v.QueryParam("find")}
+	find, after := normalPart(page.Find), normalPart(v.QueryParam("after"))
+	for _, p := range projects {
+		if p.Normalized <= after || !strings.Contains(p.Normalized, find) {
+			continue
+		}
+		if len(page.Projects) == shownProjects {
+			page.Next = page.Projects[shownProjects-1].Name
+			break
+		}
+		page.Projects = append(page.Projects, ui.ProjectRow{
+			Name: p.Name, Role: string(p.Role), Members: p.Members, CreatedAt: p.Created, Archived: !p.Archived.IsZero(),
+		})
 	}
-	return v.show(ui.ProjectsPage{Layout: v.layout(), Projects: rows})
+	invitations, err := s.issuer.InvitationsFor(ctx, v.principal())
+	if err != nil {
+		return err
+	}
+	for _, inv := range invitations[:min(len(invitations), shownProjects)] {
+		page.Invitations = append(page.Invitations, v.invitationRow(inv, true))
+	}
+	return v.show(page)
+}
+
+// normalPart is a part of a name as normalized names have it.
+func normalPart(s string) string {
+	return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(strings.TrimSpace(s)))
 }
 
 func (s *Server) showProjectNew(v *visit) error {
@@ -47,6 +73,15 @@ func (v *visit) project(ctx context.Context) (issuer.Project, error) {
 	return v.server.issuer.Project(ctx, v.principal(), v.Param("name"))
 }
 
+// owned is project for its owners; to other members it is ErrNotOwner.
+func (v *visit) owned(ctx context.Context) (issuer.Project, error) {
+	p, err := v.project(ctx)
+	if err == nil && p.Role != issuer.RoleOwner {
+		err = issuer.ErrNotOwner
+	}
+	return p, err
+}
+
 func (s *Server) showProject(v *visit) error {
 	return v.projectPage(http.StatusOK, ui.ProjectPage{Layout: v.layout()})
 }
@@ -62,7 +97,8 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 	if err != nil {
 		return err
 	}
-	page.Name, page.Role, page.CreatedAt = p.Name, string(p.Role), p.Created
+	page.Name, page.Role, page.CreatedAt, page.ArchivedAt = p.Name, string(p.Role), p.Created, p.Archived
+	page.Description, page.Homepage = p.About.Description, p.About.Homepage
 	page.IndexURL, page.UploadURL = s.address(pathSimple+"/"), s.address(pathLegacy+"/")
 	if page.Tokens, err = v.projectTokens(p, issuer.ProjectTokensQuery{Limit: tokensOnProject}); err != nil {
 		return err
@@ -73,6 +109,15 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 	page.Events = eventRows(events.Events, v.user.ID)
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
+	}
+	if p.Role == issuer.RoleOwner {
+		invitations, err := s.issuer.Invitations(ctx, v.principal(), p.Name)
+		if err != nil {
+			return err
+		}
+		for _, inv := range invitations {
+			page.Invitations = append(page.Invitations, v.invitationRow(inv, inv.By == v.user.Username))
+		}
 	}
 	return v.render(status, page)
 }
@@ -95,27 +140,6 @@ func (v *visit) changedMembers(revision uint64, err error, page ui.ProjectPage, 
 	}
 	v.server.wait(v.Request().Context(), revision)
 	return v.then(ui.PathProject.With(v.Param("name")), notice)
-}
-
-func (s *Server) addMember(v *visit) error {
-	ctx := v.Request().Context()
-	typed := ui.ProjectPage{AddName: v.form.Get("user"), AddRole: v.form.Get("role")}
-	p, err := v.project(ctx)
-	if err != nil {
-		return err
-	}
-	if p.Role != issuer.RoleOwner { // before a word about who has an account
-		return issuer.ErrNotOwner
-	}
-	user, err := s.accounts.UserByName(ctx, typed.AddName)
-	if errors.Is(err, authn.ErrNotFound) {
-		return v.changedMembers(0, problem.New("user", "user_unknown"), typed, "")
-	}
-	if err != nil {
-		return err
-	}
-	revision, err := s.issuer.AddMember(ctx, v.principal(), v.Param("name"), user.ID, issuer.Role(typed.AddRole))
-	return v.changedMembers(revision, err, typed, "member_added")
 }
 
 func (s *Server) setMemberRole(v *visit) error {

@@ -105,8 +105,7 @@ func TestPagesSayWhoHasIt(t *testing.T) {
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	ada.project("demo")
-	_, err := h.issuer.AddMember(t.Context(), issuer.Principal{UserID: ada.id, Username: "ada"}, "demo", bob.id, issuer.RoleMaintainer)
-	h.must(err)
+	h.join(issuer.Principal{UserID: ada.id, Username: "ada"}, "demo", bob, issuer.RoleMaintainer)
 	_, first := ada.mint("first")
 	_, second := ada.mint("second")
 

@@ -196,7 +196,7 @@ func (v *visit) here() string {
 		return string(ui.PathAccount)
 	case ui.PathVerifyEmailResend.Colon(), ui.PathVerifyEmailChange.Colon():
 		return string(ui.PathVerifyEmailSent)
-	case ui.PathMembers.Colon(), ui.PathMemberRole.Colon():
+	case ui.PathMemberRole.Colon(), ui.PathProjectInvitationSend.Colon(), ui.PathProjectInvitationEnd.Colon():
 		return localPath(ui.PathProject.With(v.Param("name")))
 	case ui.PathKeyAddBegin.Colon(), ui.PathKeyAddFinish.Colon():
 		return string(ui.PathKeyNew)
@@ -210,6 +210,10 @@ func (v *visit) here() string {
 		return string(ui.PathRecover)
 	case ui.PathSessionEnd.Colon(), ui.PathSessionsEnd.Colon(), ui.PathDeviceForget.Colon():
 		return string(ui.PathSessions)
+	case ui.PathInvitedDecline.Colon():
+		return localPath(ui.PathInvited.With(v.Param("id")))
+	case ui.PathHeldNameFree.Colon():
+		return string(ui.PathHeldNames)
 	case ui.PathInvitations.Colon(), ui.PathInvitationEnd.Colon():
 		return string(ui.PathAdminPeople)
 	}
@@ -239,7 +243,7 @@ func localPath(next string) string {
 var noReturn = map[ui.Path]bool{
 	ui.PathHome: true, ui.PathLogout: true, ui.PathLogin: true, ui.PathLoginTOTP: true, ui.PathLoginRecovery: true,
 	ui.PathForgot: true, ui.PathReset: true, ui.PathLoginDevice: true, ui.PathDeviceConfirm: true,
-	ui.PathEmailConfirm: true, ui.PathEmailUndo: true, ui.PathVerifyEmail: true, ui.PathSetup: true, ui.PathInvitation: true, ui.PathRegister: true,
+	ui.PathEmailConfirm: true, ui.PathEmailUndo: true, ui.PathVerifyEmail: true, ui.PathSetup: true, ui.PathInvitation: true, ui.PathInvitedLink: true, ui.PathRegister: true,
 }
 
 // maxNext is the length, in bytes, of an address to come back to.

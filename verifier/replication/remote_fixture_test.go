@@ -82,6 +82,7 @@ func (o *origin) start() {
 	o.check(err)
 	o.Service, err = issuer.New(issuer.Config{
 		Store: o.store, Sealer: sealer, Location: "packages.example.org", Clock: o.clock, KeepChanges: o.keep,
+		People: accounts{},
 	})
 	o.check(err)
 	o.listen()

@@ -16,19 +16,23 @@ func projects() []Page {
 	asMember := []ui.MemberRow{members[1], {ID: "u1", Username: "ada", Role: ui.RoleMaintainer, Since: ago(day), You: true}}
 	shared := append([]ui.MemberRow{{ID: "u4", Username: "joan", Role: ui.RoleOwner, Since: ago(day)}}, members...)
 	page := ui.ProjectPage{
-		Layout: done(member(), "member_added"), Name: "demo-plugins", Role: ui.RoleOwner, CreatedAt: ago(400 * day),
-		Members: members, IndexURL: index, UploadURL: upload, Events: projectEvents(),
+		Layout: done(member(), "member_invited"), Name: "demo-plugins", Role: ui.RoleOwner, CreatedAt: ago(400 * day),
+		Description: "Plugins for the demo package.\nEach is a module of its own.", Homepage: "https://demo.example.org/plugins",
+		Members: members, Invitations: projectInvitations(), IndexURL: index, UploadURL: upload, Events: projectEvents(),
 	}
 	maintainer := page
 	maintainer.Layout, maintainer.Role, maintainer.Members, maintainer.Events = member(), ui.RoleMaintainer, asMember, nil
 	problems := page
-	problems.Members, problems.AddName, problems.AddRole = shared, "gracee", ui.RoleOwner
-	problems.Layout = wrong(member(), ui.Problem{Field: "user", Code: "user_unknown"}, ui.Problem{Field: "role", Code: "role_unknown"},
-		ui.Problem{Code: "last_owner", Args: ui.Args{"project": "demo-plugins"}})
+	problems.Members, problems.ArchivedAt = shared, ago(3*day)
+	problems.Layout = wrong(member(), ui.Problem{Code: "last_owner", Args: ui.Args{"project": "demo-plugins"}})
 	page.Tokens = ui.ProjectTokens{Project: "demo-plugins", All: true, Owner: true, Rows: projectTokens(), Next: "0193"}
 	page.Uploads = uploads(7)
 	maintainer.Tokens = ui.ProjectTokens{Project: "demo-plugins", Rows: projectTokens()[:1]}
 	maintainer.Uploads = uploads(1)
+	bare := page
+	bare.Layout, bare.Description, bare.Homepage, bare.Invitations, bare.Members = member(), "", "", nil, members[:1]
+	onlooker := maintainer
+	onlooker.Role = ""
 	return []Page{
 		{"project-tokens", ui.ProjectTokensPage{Layout: done(member(), "tokens_shut_out"), Tokens: page.Tokens}},
 		{"project-tokens-of-one", ui.ProjectTokensPage{Layout: done(member(), "tokens_let_in"), Tokens: ui.ProjectTokens{
@@ -41,8 +45,14 @@ func projects() []Page {
 		{"projects", ui.ProjectsPage{Layout: done(member(), "project_left"), Projects: []ui.ProjectRow{
 			{Name: "demo", Role: ui.RoleOwner, Members: 1, CreatedAt: ago(day)},
 			{Name: "demo-plugins", Role: ui.RoleOwner, Members: 3, CreatedAt: ago(400 * day)},
-			{Name: "analytical-engine-with-a-rather-long-name", Role: ui.RoleMaintainer, Members: 12, CreatedAt: ago(60 * day)},
+			{Name: "analytical-engine-with-a-rather-long-name", Role: ui.RoleMaintainer, Members: 12, CreatedAt: ago(60 * day), Archived: true},
+		}, Total: 3}},
+		{"projects-invited", ui.ProjectsPage{Layout: member(), Invitations: received()}},
+		{"projects-many", ui.ProjectsPage{Layout: member(), Total: 400, Find: "demo", Next: "demo-plugins", Projects: []ui.ProjectRow{
+			{Name: "demo", Role: ui.RoleOwner, Members: 1, CreatedAt: ago(day)},
+			{Name: "demo-plugins", Role: ui.RoleOwner, Members: 3, CreatedAt: ago(400 * day)},
 		}}},
+		{"projects-none-found", ui.ProjectsPage{Layout: member(), Total: 400, Find: "zebra"}},
 		{"projects-empty", ui.ProjectsPage{Layout: member()}},
 		{"project-new", ui.ProjectNewPage{Layout: member()}},
 		{"project-new-problems", ui.ProjectNewPage{Name: "requests", Layout: wrong(member(),
@@ -50,6 +60,8 @@ func projects() []Page {
 		{"project", page},
 		{"project-maintainer", maintainer},
 		{"project-problems", problems},
+		{"project-bare", bare},
+		{"project-onlooker", onlooker},
 		{"member-remove", ui.MemberRemovePage{Layout: member(), Project: "demo-plugins", Member: members[1], Tokens: tokenRows()[:3]}},
 		{"member-remove-unused", ui.MemberRemovePage{Layout: member(), Project: "demo-plugins", Member: members[1]}},
 		{"project-leave", ui.ProjectLeavePage{Layout: member(), Project: "demo", Tokens: tokenRows()[:1]}},

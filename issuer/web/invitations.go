@@ -1,0 +1,163 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/ui"
+)
+
+// projectInvitationRoutes are where owners invite, and where the invited answer.
+func (s *Server) projectInvitationRoutes(p pages) {
+	p.get(ui.PathMembers, fresh(formTime), s.showInvite)
+	p.post(ui.PathMembers, fresh(0), s.inviteMember)
+	p.post(ui.PathProjectInvitationSend, fresh(0), s.resendProjectInvitation)
+	p.post(ui.PathProjectInvitationEnd, member, s.endProjectInvitation)
+	p.get(ui.PathInvitedLink, anyone, s.showInvitedLink)
+	p.get(ui.PathInvited, member, s.showInvited)
+	p.post(ui.PathInvited, fresh(0), s.acceptInvitation)
+	p.post(ui.PathInvitedDecline, member, s.declineInvitation)
+}
+
+// invitationRow is an invitation as a page shows it.
+func (v *visit) invitationRow(inv issuer.Invitation, yours bool) ui.ProjectInvitation {
+	return ui.ProjectInvitation{
+		ID: inv.ID, Project: inv.Project, To: inv.To, Role: string(inv.Role), Transfer: inv.Hand != "", Stay: string(inv.Hand),
+		InvitedBy: inv.By, SentAt: inv.Sent, ExpiresAt: inv.Expires, Expired: !v.server.now().Before(inv.Expires), Yours: yours,
+	}
+}
+
+func (s *Server) showInvite(v *visit) error {
+	p, err := v.owned(v.Request().Context())
+	if err != nil {
+		return err
+	}
+	return v.show(ui.MemberInvitePage{Layout: v.layout(), Project: p.Name})
+}
+
+// inviteMember answers the same whether there is such an account or not.
+func (s *Server) inviteMember(v *visit) error {
+	ctx := v.Request().Context()
+	p, err := v.owned(ctx)
+	if err != nil {
+		return err
+	}
+	typed := ui.MemberInvitePage{Project: p.Name, User: v.form.Get("user"), Role: v.form.Get("role")}
+	inv, err := s.issuer.Invite(ctx, v.principal(), p.Name, issuer.InviteRequest{To: typed.User, Role: issuer.Role(typed.Role)})
+	if ps, status := v.problems(err); status != 0 {
+		typed.Layout = v.with(ps)
+		return v.render(status, typed)
+	}
+	if err != nil {
+		return err
+	}
+	s.mailInvitation(ctx, inv)
+	return v.then(ui.PathProject.With(p.Name), "member_invited")
+}
+
+// mailInvitation sends the link of an invitation. Nobody is told whether there was
+// anybody to send it to; where there was not, the work is the same.
+func (s *Server) mailInvitation(ctx context.Context, inv issuer.Invited) {
+	ctx = context.WithoutCancel(ctx)
+	to := authn.Recipient{}
+	user, err := s.accounts.User(ctx, inv.UserID)
+	switch {
+	case inv.Quiet:
+	case err == nil && user.EmailVerified:
+		to.Email = user.Email
+	case inv.UserID == "" && strings.Contains(inv.To, "@"):
+		to.Email = inv.To
+	}
+	if err != nil && !errors.Is(err, authn.ErrNotFound) {
+		s.log.ErrorContext(ctx, "web: the address of somebody invited", "invitation", inv.ID, "error", err)
+	}
+	if err := s.mailer.ProjectInvitation(ctx, to, inv); err != nil {
+		s.log.ErrorContext(ctx, "web: the mail of an invitation", "invitation", inv.ID, "error", err)
+	}
+}
+
+func (s *Server) resendProjectInvitation(v *visit) error {
+	ctx := v.Request().Context()
+	inv, err := s.issuer.Resend(ctx, v.principal(), v.Param("name"), v.Param("id"))
+	if err == nil {
+		s.mailInvitation(ctx, inv)
+	}
+	return v.changedMembers(0, err, ui.ProjectPage{}, "invitation_sent")
+}
+
+func (s *Server) endProjectInvitation(v *visit) error {
+	err := s.issuer.Uninvite(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
+	return v.changedMembers(0, err, ui.ProjectPage{}, "invitation_withdrawn")
+}
+
+// showInvitedLink is where the link of a mail leads: who can answer goes on to the
+// invitation, others are told what they need for it.
+func (s *Server) showInvitedLink(v *visit) error {
+	ctx := v.Request().Context()
+	link, moved, err := v.link(ui.PathInvitedLink)
+	if moved || err != nil {
+		return err
+	}
+	var who issuer.Principal
+	if v.step() == authn.StepDone {
+		who = v.principal()
+	}
+	inv, yours, err := s.issuer.InvitationByLink(ctx, who, link.Reveal())
+	if ps, _ := v.problems(err); ps != nil || errors.Is(err, issuer.ErrNotFound) {
+		why := ui.LinkUsed
+		switch {
+		case ps.Has("invitation_expired"):
+			why = ui.LinkExpired
+		case link == "":
+			why = ui.LinkUnknown
+		}
+		v.forgetLink()
+		return v.render(http.StatusGone, ui.LinkInvalidPage{Layout: v.layout(), Kind: ui.LinkProject, Why: why})
+	}
+	if err != nil {
+		return err
+	}
+	if yours {
+		v.forgetLink()
+		return v.then(ui.PathInvited.With(inv.ID), "")
+	}
+	page := ui.InvitedPage{Layout: v.layout(), Invitation: v.invitationRow(inv, false)}
+	if page.RegistrationOpen, err = s.accounts.CanRegister(ctx); err != nil {
+		return err
+	}
+	return v.show(page)
+}
+
+func (s *Server) showInvited(v *visit) error {
+	all, err := s.issuer.InvitationsFor(v.Request().Context(), v.principal())
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(inv issuer.Invitation) bool { return inv.ID == v.Param("id") })
+	if i < 0 {
+		return issuer.ErrNotFound
+	}
+	return v.show(ui.InvitedPage{Layout: v.layout(), Invitation: v.invitationRow(all[i], true)})
+}
+
+func (s *Server) acceptInvitation(v *visit) error {
+	ctx := v.Request().Context()
+	done, err := s.issuer.AcceptInvitation(ctx, v.principal(), v.Param("id"))
+	if err != nil {
+		return err
+	}
+	s.wait(ctx, done.Revision)
+	return v.then(ui.PathProject.With(done.Project.Name), "invitation_accepted")
+}
+
+func (s *Server) declineInvitation(v *visit) error {
+	if _, err := s.issuer.DeclineInvitation(v.Request().Context(), v.principal(), v.Param("id")); err != nil {
+		return err
+	}
+	return v.then(string(ui.PathProjects), "invitation_declined")
+}

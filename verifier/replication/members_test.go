@@ -1,0 +1,48 @@
+package replication_test
+
+import (
+	"context"
+	"strings"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// accounts are alice and bob, as the room of accounts knows them.
+type accounts struct{}
+
+func (accounts) UserNamed(_ kv.Reader, name string) (string, error) {
+	for _, p := range []issuer.Principal{alice, bob} {
+		if strings.EqualFold(p.Username, name) {
+			return p.UserID, nil
+		}
+	}
+	return "", nil
+}
+
+func (accounts) VerifiedAddress(kv.Reader, string) (string, error) { return "", nil }
+
+// AddMember invites somebody, who accepts. It forgets how many were invited today.
+func (o *origin) AddMember(ctx context.Context, by issuer.Principal, project, userID string, role issuer.Role) (uint64, error) {
+	who := alice
+	if userID == bob.UserID {
+		who = bob
+	}
+	inv, err := o.Invite(ctx, by, project, issuer.InviteRequest{To: who.Username, Role: role})
+	if err != nil {
+		return 0, err
+	}
+	done, err := o.AcceptInvitation(ctx, who, inv.ID)
+	if err != nil {
+		return 0, err
+	}
+	return done.Revision, o.store.Update(ctx, func(tx kv.Tx) error {
+		pairs, err := tx.Scan([]byte("issuer/invitetally/"), nil, 0, false)
+		for _, p := range pairs {
+			if err := tx.Delete(p.Key); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+}
