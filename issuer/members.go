@@ -37,7 +37,7 @@ func (s *Service) SetRole(ctx context.Context, p Principal, project, userID stri
 		case !ok:
 			return ErrNotFound
 		case !role.valid():
-			return problem.New("role", "role_unknown")
+			return problem.New("", "role_unknown")
 		case m.Role == role:
 			return nil
 		}

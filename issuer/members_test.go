@@ -96,7 +96,7 @@ func TestMembersRefused(t *testing.T) {
 	}{
 		{"maintainer promotes oneself", set(bob, "demo", bobID, owner), issuer.ErrNotOwner},
 		{"no such member", set(alice, "demo", rootID, owner), issuer.ErrNotFound},
-		{"no such role", set(alice, "demo", bobID, "Owner"), "role: role_unknown"},
+		{"no such role", set(alice, "demo", bobID, "Owner"), "role_unknown"},
 		{"last owner steps down", set(alice, "demo", aliceID, maintainer), "last_owner"},
 		{"last owner leaves", leave(alice, "demo"), "last_owner"},
 		{"last owner removes herself", remove(alice, "demo", aliceID), "last_owner"},

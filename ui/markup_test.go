@@ -189,6 +189,13 @@ func (c *checker) element(n node) {
 	}
 }
 
+// outward tells whether a link is one that a person gave, which leads to a page of
+// another server and tells that one nothing.
+func outward(n node) bool {
+	return n.tag == "a" && n.attrs["rel"] == "nofollow noopener noreferrer" &&
+		(strings.HasPrefix(n.attrs["href"], "https://") || strings.HasPrefix(n.attrs["href"], "http://"))
+}
+
 func (c *checker) attributes(n node) {
 	for name, value := range n.attrs {
 		switch {
@@ -198,7 +205,7 @@ func (c *checker) attributes(n node) {
 			c.pointers = append(c.pointers, strings.Fields(value)...)
 		case name == "href" && strings.HasPrefix(value, "#"), name == "data-copy", name == "data-download", name == "data-reveal":
 			c.pointers = append(c.pointers, strings.TrimPrefix(value, "#"))
-		case (name == "href" || name == "src") && !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "otpauth://totp/"):
+		case (name == "href" || name == "src") && !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "otpauth://totp/") && !outward(n):
 			c.add("<%s %s=%q> leads elsewhere", n.tag, name, value)
 		}
 	}

@@ -1,6 +1,9 @@
 package ui
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Roles in a project.
 const (
@@ -77,6 +80,14 @@ func (v ProjectPage) about() about {
 
 // Owner tells whether the reader may change the members.
 func (v ProjectPage) Owner() bool { return v.Role == RoleOwner }
+
+// Link is the homepage, where it is an address that a page may lead to.
+func (v ProjectPage) Link() string {
+	if strings.HasPrefix(v.Homepage, "https://") || strings.HasPrefix(v.Homepage, "http://") {
+		return v.Homepage
+	}
+	return ""
+}
 
 // LastOwner tells whether the reader is the only owner, who can neither leave
 // nor become a maintainer.

@@ -301,6 +301,9 @@ func (m *cast) check(route, method, name string, r row) {
 	if to := formPages[route]; to != "" {
 		next = strings.Replace(to, "{person}", m.people[factorless].id, 1)
 	}
+	if strings.HasPrefix(next, "/project-invitation/") {
+		next = strings.TrimSuffix(next, "/decline")
+	}
 	if localPath(next) == "" {
 		next = ""
 	}

@@ -36,7 +36,7 @@ var args = map[string]ui.Args{
 	"label_too_long": {"max": 100}, "label_taken": {"label": "Taken"}, "project_name_too_long": {"max": 100},
 	"project_name_reserved": {"name": "simple"}, "project_name_taken": {"name": "demo"}, "too_many_projects_chosen": {"max": 50, "count": 51},
 	"project_unknown": {"project": "nothing"}, "already_member": {"user": "bob", "project": "demo"}, "last_owner": {"project": "demo"},
-	"user_frozen": {"user": "ida"},
+	"already_invited": {"user": "ZOE@example.org"}, "description_too_long": {"max": 500}, "project_name_mismatch": {"name": "demo"},
 }
 
 // checkForm sends a form and looks at the answer and at the store.
@@ -145,7 +145,7 @@ func TestFormsOfWhoIsSignedIn(t *testing.T) {
 		{name: "description that is long", path: "/projects/demo/settings", form: []string{"description", long + long, "homepage", "demo"}, status: 422, wrong: codes("description", "description_too_long", "homepage", "homepage_invalid"), kept: codes("homepage", "demo")},
 		{name: "homepage that runs", path: "/projects/demo/settings", form: []string{"homepage", "javascript:alert(1)"}, status: 422, wrong: codes("homepage", "homepage_invalid")},
 		{name: "deletion of another name", path: "/projects/demo/delete", form: []string{"confirm", "dem0"}, status: 422, wrong: codes("confirm", "project_name_mismatch"), kept: codes("confirm", "dem0")},
-		{name: "role that is none", path: role, form: []string{"role", "king"}, status: 422, wrong: codes("role", "role_unknown")},
+		{name: "role that is none", path: role, form: []string{"role", "king"}, status: 422, wrong: codes("", "role_unknown")},
 		{name: "role of nobody", path: "/projects/demo/members/" + ida.id + "/role", form: []string{"role", "owner"}, status: 404},
 		{name: "role of no id", path: "/projects/demo/members/%2e%2e/role", form: []string{"role", "owner"}, status: 404},
 		{name: "last owner steps down", path: "/projects/demo/members/" + ada.id + "/role", form: []string{"role", "maintainer"}, status: 422, wrong: codes("", "last_owner")},
@@ -276,7 +276,8 @@ func TestEveryCodeHasASentence(t *testing.T) {
 	for _, n := range []string{
 		"signed_out", "session_ended", "mail_failed", "recovery_code_used", "verification_sent", "email_changed", "email_verified",
 		"totp_replaced", "recovery_codes_saved", "password_changed", "token_revoked", "token_revoked_soon", "project_created",
-		"member_added", "member_removed", "role_changed", "project_left", "invitation_revoked", "person_frozen", "person_thawed",
+		"member_invited", "invitation_sent", "invitation_withdrawn", "invitation_accepted", "invitation_declined", "transfer_asked",
+		"project_described", "project_archived", "project_reopened", "project_deleted", "name_released", "member_removed", "role_changed", "project_left", "invitation_revoked", "person_frozen", "person_thawed",
 	} {
 		if s := h.pages.Text("en", "notice."+n, nil); s == "notice."+n {
 			t.Errorf("there is no sentence for the notice %s", n)

@@ -14,7 +14,7 @@ func TestNobodyLearnsOfOthers(t *testing.T) {
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	ada.project("demo")
-	ada.post("/projects/demo/members", "user", "bob", "role", "maintainer").is(303, "/projects/demo")
+	ada.invites("demo", bob, "maintainer")
 	known := bob.post("/projects/demo/members", "user", "ada", "role", "owner").is(403, "")
 	unknown := bob.post("/projects/demo/members", "user", "nobody", "role", "owner").is(403, "")
 	if known.text() != unknown.text() {
