@@ -34,7 +34,7 @@ func (tr *tour) ownProjects(ada, bob *guest) {
 		ada.fill("/new-project", "/new-project", "name", name).is(303, "/projects/"+name)
 	}
 	for _, name := range []string{"demo", "shared"} {
-		ada.fill("/projects/"+name, "/projects/"+name+"/members", "user", "bob", "role", "maintainer").is(303, "/projects/"+name)
+		ada.invites(name, bob)
 	}
 	for _, f := range forms(ada.get("/projects/demo").is(200, "").body) {
 		if strings.HasSuffix(f.action, "/role") && f.fields.Get("role") == "maintainer" { // bob's
@@ -44,8 +44,22 @@ func (tr *tour) ownProjects(ada, bob *guest) {
 			ada.fill(remove, remove).is(303, "/projects/demo")
 		}
 	}
-	ada.fill("/projects/demo", "/projects/demo/members", "user", "bob", "role", "maintainer").is(303, "/projects/demo")
+	ada.invites("demo", bob)
 	bob.fill("/projects/shared/leave", "/projects/shared/leave").is(303, "/projects")
+}
+
+// invites asks somebody into a project, who accepts.
+func (g *guest) invites(project string, who *guest) {
+	g.t.Helper()
+	members := "/projects/" + project + "/members"
+	g.fill(members, members, "user", who.name, "role", "maintainer").is(303, "/projects/"+project)
+	for _, e := range tags(who.get("/projects").is(200, "").body) {
+		if at := e.attrs["href"]; strings.HasPrefix(at, "/project-invitation/") {
+			who.fill(at, at).is(303, "/projects/"+project)
+			return
+		}
+	}
+	g.t.Fatalf("%s finds no invitation", who.name)
 }
 
 // mint makes a token and returns its text and its id.

@@ -159,9 +159,16 @@ func newCast(h *house) *cast {
 // join makes sure of a role in a project of the owner's.
 func (m *cast) join(project string, p *person, role issuer.Role) {
 	m.Helper()
-	if _, err := m.issuer.SetRole(context.Background(), m.boss, project, p.id, role); err != nil {
-		m.house.join(m.boss, project, p, role)
+	ctx := context.Background()
+	if _, err := m.issuer.SetRole(ctx, m.boss, project, p.id, role); err == nil {
+		return
 	}
+	all, err := m.issuer.InvitationsFor(ctx, issuer.Principal{UserID: p.id, Username: p.name})
+	m.must(err)
+	for _, inv := range all {
+		m.must(m.issuer.Uninvite(ctx, m.boss, project, inv.ID))
+	}
+	m.house.join(m.boss, project, p, role)
 }
 
 // pending is the invitation of somebody to demo, made now or before.

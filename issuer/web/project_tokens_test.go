@@ -27,7 +27,7 @@ func TestProjectsShowTheirTokens(t *testing.T) {
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	ada.project("demo")
-	ada.post("/projects/demo/members", "user", "bob", "role", "maintainer").is(303, "/projects/demo")
+	ada.invites("demo", bob, "maintainer")
 	bob.project("private")
 	ada.get("/projects/demo").says("No token uploads to this project yet.").says("Nobody has uploaded anything in the last 90 days.")
 	_, hers := ada.mint("release machine", "scope", "chosen", "projects", "demo")
@@ -70,7 +70,7 @@ func TestAMemberIsShutOut(t *testing.T) {
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	ada.project("demo")
-	ada.post("/projects/demo/members", "user", "bob", "role", "maintainer").is(303, "/projects/demo")
+	ada.invites("demo", bob, "maintainer")
 	text, _ := bob.mint("nightly", "scope", "chosen", "projects", "demo")
 	h.must(h.reaches(text, "demo"))
 	shut, letIn := "/projects/demo/members/"+bob.id+"/shut-out", "/projects/demo/members/"+bob.id+"/let-in"
