@@ -39,9 +39,14 @@ func TestTwoPeopleShareAProject(t *testing.T) {
 	bob.signUp(bob.mailedLink("/invitation"))
 
 	ada.open(s.url + "/projects/demo")
+	ada.press("Invite somebody")
 	ada.fill("user", "bob")
-	ada.press("Add member")
-	ada.sees("bob", "Maintainer")
+	ada.press("Send invitation")
+	ada.sees("bob", "Withdraw")
+	bob.open(bob.mailedLink("/project-invitation"))
+	bob.sees("ada invites you to demo as a maintainer.")
+	bob.press("Accept invitation")
+	bob.sees("You are a member of the project.")
 	token := bob.mint("laptop") // for all of his projects
 	if !evaluate[bool](bob.browser, "document.querySelector('[data-copy]').hidden") {
 		t.Error("a button that needs JavaScript is shown without it: or scripts did run")
@@ -60,9 +65,31 @@ func TestTwoPeopleShareAProject(t *testing.T) {
 	ada.press("Remove")
 	ada.sees("laptop") // what stops working
 	ada.press("Remove bob")
-	out, err := twine(t, s, token, build(t, "demo", "2.0"))
-	if err == nil || !strings.Contains(out, "Invalid API Token: ") {
-		t.Errorf("twine with the token of somebody who was removed: %v\n%s", err, out)
+	refuses(t, s, token, "2.0", "not a member of project 'demo'")
+
+	own := ada.mint("ci", "demo")
+	ada.open(s.url + "/projects/demo/delete")
+	ada.sees("ci of ada", "30 days")
+	ada.fill("confirm", "demo")
+	ada.press("Delete demo for good")
+	ada.sees("The project is deleted.")
+	refuses(t, s, own, "3.0", "its project was deleted")
+	ada.open(s.url + "/admin/names")
+	ada.press("Release")
+	ada.sees("The name can be registered again.")
+	ada.register("demo")
+	refuses(t, s, own, "4.0", "its project was deleted")
+	if out, err := twine(t, s, ada.mint("ci", "demo"), build(t, "demo", "5.0")); err != nil {
+		t.Fatalf("twine to the project that has the name now: %v\n%s", err, out)
+	}
+}
+
+// refuses uploads a version of demo with a token, which is to be refused for a reason.
+func refuses(t *testing.T, s *server, token, version, why string) {
+	t.Helper()
+	out, err := twine(t, s, token, build(t, "demo", version))
+	if err == nil || !strings.Contains(out, "Invalid API Token: ") || !strings.Contains(out, why) {
+		t.Errorf("twine: %v, want %q\n%s", err, why, out)
 	}
 }
 

@@ -34,7 +34,7 @@ func (tr *tour) ownProjects(ada, bob *guest) {
 		ada.fill("/new-project", "/new-project", "name", name).is(303, "/projects/"+name)
 	}
 	for _, name := range []string{"demo", "shared"} {
-		ada.invites(name, bob)
+		ada.shares(name, bob)
 	}
 	for _, f := range forms(ada.get("/projects/demo").is(200, "").body) {
 		if strings.HasSuffix(f.action, "/role") && f.fields.Get("role") == "maintainer" { // bob's
@@ -44,12 +44,12 @@ func (tr *tour) ownProjects(ada, bob *guest) {
 			ada.fill(remove, remove).is(303, "/projects/demo")
 		}
 	}
-	ada.invites("demo", bob)
+	ada.shares("demo", bob)
 	bob.fill("/projects/shared/leave", "/projects/shared/leave").is(303, "/projects")
 }
 
-// invites asks somebody into a project, who accepts.
-func (g *guest) invites(project string, who *guest) {
+// shares asks somebody into a project, who accepts.
+func (g *guest) shares(project string, who *guest) {
 	g.t.Helper()
 	members := "/projects/" + project + "/members"
 	g.fill(members, members, "user", who.name, "role", "maintainer").is(303, "/projects/"+project)
