@@ -168,12 +168,14 @@ func (m *cast) join(project string, p *person, role issuer.Role) {
 	for _, inv := range all {
 		m.must(m.issuer.Uninvite(ctx, m.boss, project, inv.ID))
 	}
+	m.newDay()
 	m.house.join(m.boss, project, p, role)
 }
 
 // pending is the invitation of somebody to demo, made now or before.
 func (m *cast) pending(p *person) string {
 	m.Helper()
+	m.newDay()
 	ctx, who := context.Background(), issuer.Principal{UserID: p.id, Username: p.name}
 	all, err := m.issuer.InvitationsFor(ctx, who)
 	m.must(err)

@@ -152,6 +152,18 @@ func (h *house) join(owner issuer.Principal, project string, p *person, role iss
 	h.must(h.catchUp(ctx, done.Revision))
 }
 
+// newDay forgets how many invitations were made today.
+func (h *house) newDay() {
+	h.Helper()
+	h.must(h.store.Store.Update(context.Background(), func(tx kv.Tx) error {
+		pairs, err := tx.Scan([]byte("issuer/invitetally/"), nil, 0, false)
+		for _, p := range pairs {
+			err = errors.Join(err, tx.Delete(p.Key))
+		}
+		return err
+	}))
+}
+
 func (h *house) must(err error) {
 	h.Helper()
 	if err != nil {

@@ -157,7 +157,7 @@ func TestMailsOfWhatPeopleDo(t *testing.T) {
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	ada.project("demo")
-	ada.post("/projects/demo/members", "user", "bob", "role", "owner").is(303, "/projects/demo")
+	ada.invites("demo", bob, "owner")
 	r := bob.request("POST", "/tokens/new", formType, form("label", "ci", "scope", "all", "life", "30").Encode())
 	r.Host = "evil.example"
 	r.Header.Set("X-Forwarded-Host", "evil.example")

@@ -128,6 +128,8 @@ func TestStaleFactorIsAskedAgain(t *testing.T) {
 		"GET /tokens/new", "POST /tokens/new", "GET /tokens/:id/regenerate", "POST /tokens/:id/regenerate",
 		"POST /account/password", "GET /account/totp", "POST /account/totp", "POST /account/totp/remove",
 		"GET /account/keys/new", "POST /account/keys-only", "POST /account/recovery-codes/new",
+		"POST /projects/:name/members", "POST /projects/:name/invitations/:id/resend", "POST /projects/:name/transfer", "POST /projects/:name/delete",
+		"POST /project-invitation/:id",
 		"POST /admin/verifiers", "POST /admin/people/:id/freeze", "POST /admin/people/:id/thaw", "POST /admin/people/:id/recovery",
 	} {
 		who := map[bool]string{true: staleAdmin, false: stale}[strings.Contains(route, "/admin/")]
