@@ -21,6 +21,13 @@
 // and not manage it; ErrFrozen is for a user who was frozen while signed in.
 // Everything else is a fault of the store.
 //
+// # Lists
+//
+// What lists are filtered and sorted by is kept beside the records, in the
+// transactions that change them: a line for each token of a user, an index of the
+// tokens that can upload to a project, and counters of its uploads. So FindTokens,
+// ProjectTokens and ProjectUploads read little, however much there is.
+//
 // # What is kept of a token
 //
 // The issued caveats, in the clear, and the signature behind them, sealed; the
