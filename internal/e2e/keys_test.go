@@ -54,6 +54,12 @@ func (k *key) touched(yes bool) {
 	command(k.b, webauthn.SetAutomaticPresenceSimulation, webauthn.SetAutomaticPresenceSimulationParams{AuthenticatorID: k.id, Enabled: yes})
 }
 
+// unplugged takes the key out.
+func (k *key) unplugged() {
+	k.b.t.Helper()
+	command(k.b, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams{AuthenticatorID: k.id})
+}
+
 // unlocked says whether its owner can show the key who they are.
 func (k *key) unlocked(yes bool) {
 	k.b.t.Helper()

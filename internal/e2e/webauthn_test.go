@@ -3,6 +3,7 @@ package e2e
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rind-dev/rind/internal/mail/mailtest"
 	"github.com/rind-dev/rind/internal/realtest"
@@ -56,6 +57,45 @@ func TestSecurityKeys(t *testing.T) {
 	}
 	lie(t, ada, second, old)
 	manageKeys(ada)
+}
+
+// TestAChallengeExpires touches a key more than five minutes after it was asked to be,
+// once as a second factor and once when a key is added.
+func TestAChallengeExpires(t *testing.T) {
+	realtest.Need(t, realtest.Chromium)
+	mails := mailtest.Start(t)
+	s := startServer(t, mailSettings(mails))
+	ada := newPerson(t, s, mails, "ada")
+	k := ada.plugIn(device) // verifies its user, and is a second factor too
+	ada.signUpWithKey(s.setupLink(), "phone")
+	late := func(button string) {
+		evaluate[bool](ada.browser, `(() => { const send = fetch; window.fetch = async (url, init) => {
+			if (url.endsWith("/finish")) { await new Promise((go) => { window.goOn = go }) } return send(url, init) }; return true })()`)
+		ada.click(button)
+		eventually(t, "the key has answered", func() error {
+			if !evaluate[bool](ada.browser, "Boolean(window.goOn)") {
+				return errNone
+			}
+			return nil
+		})
+		s.stop()
+		s.age("authn/ceremony/", 10*time.Minute)
+		s.start()
+		evaluate[bool](ada.browser, "(window.goOn(), true)")
+		ada.hears("This took too long, or it was begun again elsewhere. Try again.")
+	}
+	ada.open(s.url + "/login/key?next=/projects") // as if the last factor were too old
+	late("Use security key")
+	ada.open(s.url + "/login/key?next=/projects")
+	ada.useKey("/projects")
+
+	k.unplugged()
+	k = ada.plugIn(plainKey)
+	ada.open(s.url + "/account/keys/new")
+	ada.fill("name", "spare")
+	late("Add key")
+	ada.addKey("spare", "/account")
+	ada.sees("phone", "spare")
 }
 
 // lie has a key give wrong answers, and the true one afterwards.
