@@ -42,6 +42,10 @@ const (
 	outboxFolder   = "outbox"
 )
 
+// ownStaleness is for how long the gateway decides when its root-key store can't be kept
+// current, as on a full disk: the issuer is in this process and is heard each 5 s.
+const ownStaleness = 30 * time.Second
+
 // mailTime is how long mails that wait may take to leave at the end.
 const mailTime = 10 * time.Second
 
@@ -146,7 +150,7 @@ func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (er
 		return err
 	}
 	h.closers = append(h.closers, h.keys.Close)
-	h.follower = replication.New(replication.Config{Source: h.issuer, Store: h.keys, Logger: log})
+	h.follower = replication.New(replication.Config{Source: h.issuer, Store: h.keys, MaxStaleness: ownStaleness, Logger: log})
 	return nil
 }
 
@@ -229,7 +233,7 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 	h.closers = append(h.closers, folder.Close)
 	clientIP := web.ClientIP(cfg.TrustedProxies)
 	upload, err = gateway.New(gateway.Config{
-		Verifier: verifier.New(h.keys), Backend: folder, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
+		Verifier: verifier.New(h.follower), Backend: folder, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
 		OnUpload: func(ctx context.Context, g verifier.Grant, up gateway.Upload) {
 			if err := h.issuer.RecordUse(ctx, g.TokenID, g.Project, up.ClientIP, time.Now()); err != nil {
 				log.WarnContext(ctx, "the use of a token was not noted", "token", g.TokenID, "error", err)
