@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/verifier/replication"
+	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
 // statusPath is where a follower says how it does.
@@ -29,6 +31,7 @@ type followCmd struct {
 	SecretFile   string        `help:"File of mode 0600 with the secret that the issuer showed for this verifier." required:"" placeholder:"FILE"`
 	Keys         string        `help:"Root-key store to keep current; made where it is missing. One process holds it." required:"" placeholder:"FILE"`
 	KeyFile      string        `help:"Key that seals its values; default: rind.key beside the store, made with it." placeholder:"FILE"`
+	OldKeyFile   string        `help:"Key before that one: a store that is still sealed with it is sealed anew." placeholder:"FILE"`
 	CAFile       string        `name:"ca-file" help:"Certificates (PEM) that sign the issuer's; default: the system's." placeholder:"FILE"`
 	MaxStaleness time.Duration `help:"For how long the store may decide without the issuer; default: 10m." default:"10m" placeholder:"TIME"`
 	Status       string        `help:"Address on this machine at which to answer /status, /metrics and /healthz." placeholder:"HOST:PORT"`
@@ -37,7 +40,9 @@ type followCmd struct {
 
 // Help says what the addresses answer.
 func (followCmd) Help() string {
-	return `With --status, /status is what 'rind verifier status --json' prints, /metrics is for Prometheus, and /healthz is 200 where the store can decide and 503 where it can't.`
+	return `With --status, /status is what 'rind verifier status --json' prints, /metrics is for Prometheus, and /healthz is 200 where the store can decide and 503 where it can't. ` +
+		`To change the key of the store while it is in use: keep the key file under another name, put the new key in its place, and send SIGHUP; the log says when the store is sealed with it. ` +
+		`Where the process ended in between, start it with --old-key-file.`
 }
 
 // Run follows until ctx ends, which is no error.
@@ -52,11 +57,20 @@ func (c followCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	keys, err := openKeysFile(c.Keys, c.KeyFile, false)
+	keys, err := openKeysFile(c.Keys, c.KeyFile, c.OldKeyFile, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, keys.Close()) }()
+	key, err := rootkeys.LoadKey(keyFileOf(c.Keys, c.KeyFile))
+	if err != nil {
+		return err
+	}
+	var rekeying sync.WaitGroup
+	defer rekeying.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	rekeying.Go(func() { rekey(ctx, keys, keyFileOf(c.Keys, c.KeyFile), key, log) })
 	follower := replication.New(replication.Config{Remote: remote, Store: keys, MaxStaleness: c.MaxStaleness, Logger: log})
 	if c.Status == "" {
 		return follower.Run(ctx)
@@ -69,8 +83,6 @@ func (c followCmd) Run(ctx context.Context, s streams) (err error) {
 		Handler: c.answers(follower), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	failed := make(chan error, 1)
 	go func() {
 		failed <- server.Serve(listener)

@@ -21,20 +21,31 @@ import (
 type verifierCmd struct {
 	Follow followCmd         `cmd:"" help:"Keep a root-key store current from an issuer, until it is stopped."`
 	Status verifierStatusCmd `cmd:"" help:"Say how current a root-key store is."`
+	Copy   verifierCopyCmd   `cmd:"" help:"Write a clean copy of a root-key store."`
 }
 
 // openKeysFile opens a root-key store. A new one gets a key, where its key file is missing
 // too; the default key file is rind.key beside the store.
-func openKeysFile(path, keyFile string, readOnly bool) (*rootkeys.Store, error) {
-	if keyFile == "" {
-		keyFile = filepath.Join(filepath.Dir(path), "rind.key")
-	}
+// One that is sealed with the key in oldKeyFile, if that is named, is sealed anew.
+func openKeysFile(path, keyFile, oldKeyFile string, readOnly bool) (*rootkeys.Store, error) {
 	_, err := os.Stat(path)
-	key, err := seal.LoadKey(keyFile, errors.Is(err, fs.ErrNotExist) && !readOnly)
+	key, err := seal.LoadKey(keyFileOf(path, keyFile), errors.Is(err, fs.ErrNotExist) && !readOnly)
 	if err != nil {
 		return nil, fmt.Errorf("%w; --key-file names the key of this store", err)
 	}
-	return rootkeys.Open(path, rootkeys.Options{Key: key, ReadOnly: readOnly})
+	old, err := oldKey(oldKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return rootkeys.Open(path, rootkeys.Options{Key: key, OldKey: old, ReadOnly: readOnly})
+}
+
+// keyFileOf is the file of a store's key, by default rind.key beside it.
+func keyFileOf(path, keyFile string) string {
+	if keyFile == "" {
+		return filepath.Join(filepath.Dir(path), "rind.key")
+	}
+	return keyFile
 }
 
 // verifierStatus is what a verifier says about itself, as JSON. All fields are always there.
@@ -145,7 +156,7 @@ func (c verifierStatusCmd) Run(ctx context.Context, s streams) error {
 
 // read is the status of a store that nobody follows.
 func (c verifierStatusCmd) read() (verifierStatus, error) {
-	store, err := openKeysFile(c.Keys, c.KeyFile, true)
+	store, err := openKeysFile(c.Keys, c.KeyFile, "", true)
 	if err != nil {
 		return verifierStatus{}, fmt.Errorf("%w; the process that follows it can be asked by --from, if it was started with --status", err)
 	}
