@@ -55,6 +55,8 @@ type instance struct {
 	issuer   *issuer.Service
 	keys     *rootkeys.Store
 	follower *replication.Follower
+	metrics  *serveMetrics
+	queue    *mail.Queue
 	store    kv.Store
 	trail    *audit.Follower // writes the audit trail to a log; nil: it is not
 	handler  http.Handler
@@ -64,13 +66,15 @@ type instance struct {
 	cfg      config.Config
 	log      *slog.Logger
 
+	rootKeysKey []byte // the root-key store's own; nil: it has none
+
 	closers []func() error // in the order of opening
 }
 
 // open opens the stores and wires the rooms. What it opened is closed again
 // where it fails.
 func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
-	h := &instance{cfg: cfg, log: log}
+	h := &instance{cfg: cfg, log: log, metrics: newServeMetrics()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close())
@@ -143,14 +147,27 @@ func loadKey(cfg config.Config, fresh bool) (*seal.Sealer, []byte, error) {
 	return sealer, key, err
 }
 
-// openKeys opens the root-key store and makes what keeps it current.
+// openKeys opens the root-key store and makes what keeps it current. It is sealed with the
+// key of all secrets, or with one of its own, which can be changed while it is in use.
 func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (err error) {
-	h.keys, err = rootkeys.Open(filepath.Join(cfg.DataDir, rootKeysFile), rootkeys.Options{Key: key})
-	if err != nil {
+	path, opt := filepath.Join(cfg.DataDir, rootKeysFile), rootkeys.Options{Key: key}
+	if cfg.RootKeysKeyFile != "" {
+		_, err := os.Stat(path)
+		if opt.Key, err = seal.LoadKey(cfg.RootKeysKeyFile, errors.Is(err, fs.ErrNotExist)); err != nil {
+			return fmt.Errorf("rootkeys-key-file: %w", err)
+		}
+		opt.OldKey, h.rootKeysKey = key, opt.Key
+	}
+	if cfg.RootKeysOldKeyFile != "" {
+		if opt.OldKey, err = oldKey(cfg.RootKeysOldKeyFile); err != nil {
+			return err
+		}
+	}
+	if h.keys, err = rootkeys.Open(path, opt); err != nil {
 		return err
 	}
 	h.closers = append(h.closers, h.keys.Close)
-	h.follower = replication.New(replication.Config{Source: h.issuer, Store: h.keys, MaxStaleness: ownStaleness, Logger: log})
+	h.follower = replication.New(replication.Config{Source: h.metrics.source(h.issuer), Store: h.keys, MaxStaleness: ownStaleness, Logger: log})
 	return nil
 }
 
@@ -165,6 +182,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 		return err
 	}
 	queue := mail.NewQueue(sender, log)
+	h.queue = queue
 	h.closers = append(h.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), mailTime)
 		defer cancel()
@@ -233,7 +251,7 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 	h.closers = append(h.closers, folder.Close)
 	clientIP := web.ClientIP(cfg.TrustedProxies)
 	upload, err = gateway.New(gateway.Config{
-		Verifier: verifier.New(h.follower), Backend: folder, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
+		Verifier: h.metrics.verifier(verifier.New(h.follower)), Backend: folder, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
 		OnUpload: func(ctx context.Context, g verifier.Grant, up gateway.Upload) {
 			if err := h.issuer.RecordUse(ctx, g.TokenID, g.Project, up.ClientIP, time.Now()); err != nil {
 				log.WarnContext(ctx, "the use of a token was not noted", "token", g.TokenID, "error", err)

@@ -45,10 +45,16 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	running.Go(func() { h.follow(background) })
 	running.Go(func() { h.work(background) })
 	running.Go(func() { h.notices.Run(background, h.carry) })
+	if h.rootKeysKey != nil {
+		running.Go(func() { rekey(background, h.keys, h.cfg.RootKeysKeyFile, h.rootKeysKey, h.log) })
+	}
+	if err := h.serveMetrics(background, &running); err != nil {
+		return err
+	}
 	if h.trail != nil {
 		running.Go(func() { h.trail.Run(background) })
 	}
-	return serve(ctx, l, h.handler, h.log)
+	return serve(ctx, l, h.metrics.requests(h.handler), h.log)
 }
 
 // catchUp brings the root-key store to where the issuer's store is, before

@@ -32,25 +32,28 @@ const (
 
 // Config is everything that can be set. Secrets are files, never values.
 type Config struct {
-	Listen         string         // address to listen on, host:port
-	PublicURL      *url.URL       // where people and clients reach it; its host is the tokens' location. Not set, it is localhost at Listen's port
-	DataDir        string         // folder of everything that is kept
-	KeyFile        string         // key that seals secrets at rest; "" for DataDir/rind.key
-	Registration   Registration   // who may open an account
-	RecoveryWait   time.Duration  // how long the owner of an account has to object to its recovery; 24 hours at least
-	MaxTokenLife   time.Duration  // the longest life of a token; 0: tokens may live for ever
-	TokensPerHour  int            // tokens that one account makes in an hour; 0: no bound
-	MaxUpload      int64          // bytes of one uploaded file
-	LeakKeys       string         // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
-	BreachList     string         // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
-	TLSCert        string         // certificate chain, PEM; "" for plain HTTP behind a proxy
-	TLSKey         string         // its key, PEM
-	LogFormat      string         // "text" or "json"
-	LogLevel       slog.Level
-	AuditLog       string        // where rows of the audit trail are written as log lines besides: "off", "stderr", or a file
-	AuditRetention time.Duration // how long rows of the audit trail are kept; 0: for ever
-	Mail           Mail
+	Listen             string         // address to listen on, host:port
+	MetricsListen      string         // address to answer /metrics on, host:port; "": none
+	PublicURL          *url.URL       // where people and clients reach it; its host is the tokens' location. Not set, it is localhost at Listen's port
+	DataDir            string         // folder of everything that is kept
+	KeyFile            string         // key that seals secrets at rest; "" for DataDir/rind.key
+	RootKeysKeyFile    string         // key of the root-key store, read again at SIGHUP; "": Key
+	RootKeysOldKeyFile string         // the one before it, for a store that is still sealed with that; "": Key, where RootKeysKeyFile is set
+	Registration       Registration   // who may open an account
+	RecoveryWait       time.Duration  // how long the owner of an account has to object to its recovery; 24 hours at least
+	MaxTokenLife       time.Duration  // the longest life of a token; 0: tokens may live for ever
+	TokensPerHour      int            // tokens that one account makes in an hour; 0: no bound
+	MaxUpload          int64          // bytes of one uploaded file
+	LeakKeys           string         // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
+	BreachList         string         // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
+	TrustedProxies     []netip.Prefix // whose X-Forwarded-For is believed
+	TLSCert            string         // certificate chain, PEM; "" for plain HTTP behind a proxy
+	TLSKey             string         // its key, PEM
+	LogFormat          string         // "text" or "json"
+	LogLevel           slog.Level
+	AuditLog           string        // where rows of the audit trail are written as log lines besides: "off", "stderr", or a file
+	AuditRetention     time.Duration // how long rows of the audit trail are kept; 0: for ever
+	Mail               Mail
 
 	publicSet bool // PublicURL was set, and does not follow Listen
 }
@@ -192,7 +195,7 @@ func (m Mail) check() (p Problems) {
 // start makes it.
 func (c Config) checkFiles() (p Problems) {
 	for _, file := range []struct{ setting, path string }{
-		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"breach-list", c.BreachList},
+		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"breach-list", c.BreachList}, {"rootkeys-old-key-file", c.RootKeysOldKeyFile},
 		{"leak-keys", c.leakKeysFile()}, {"mail.password-file", c.Mail.PasswordFile}, {"mail.ca-file", c.Mail.CAFile},
 	} {
 		if file.path == "" {

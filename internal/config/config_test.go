@@ -23,7 +23,10 @@ func TestEverySettingIsRead(t *testing.T) {
 listen = "0.0.0.0:443"
 public-url = "https://Packages.Example.org/"
 data = "/var/lib/rind"
+metrics-listen = "127.0.0.1:9100"
 key-file = "/etc/rind/key"
+rootkeys-key-file = "/etc/rind/rootkeys.key"
+rootkeys-old-key-file = "/etc/rind/rootkeys.old"
 registration = "open"
 max-token-life = "90d"
 tokens-per-hour = 25
@@ -55,7 +58,8 @@ ca-file = "/etc/rind/ca.pem"
 	}
 	dir := filepath.Dir(c.TLSCert)
 	want := Config{
-		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, DataDir: "/var/lib/rind", KeyFile: dir + "/key",
+		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, MetricsListen: "127.0.0.1:9100", DataDir: "/var/lib/rind", KeyFile: dir + "/key",
+		RootKeysKeyFile: dir + "/rootkeys.key", RootKeysOldKeyFile: dir + "/rootkeys.old",
 		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
 		BreachList: dir + "/breaches", LogFormat: "json", LogLevel: slog.LevelWarn,
@@ -81,7 +85,7 @@ ca-file = "/etc/rind/ca.pem"
 func filesOf(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"cert.pem", "key.pem", "mail", "ca.pem", "breaches"} {
+	for _, name := range []string{"cert.pem", "key.pem", "mail", "ca.pem", "breaches", "rootkeys.old"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +95,7 @@ func filesOf(t *testing.T) string {
 
 func dump(c Config) string {
 	return strings.Join([]string{
-		c.Listen, c.DataDir, c.KeyFile, string(c.Registration), c.MaxTokenLife.String(), c.RecoveryWait.String(), c.TLSCert, c.TLSKey,
+		c.Listen, c.MetricsListen, c.DataDir, c.KeyFile, c.RootKeysKeyFile, c.RootKeysOldKeyFile, string(c.Registration), c.MaxTokenLife.String(), c.RecoveryWait.String(), c.TLSCert, c.TLSKey,
 		c.BreachList, c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
 		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys, time.Duration(c.TokensPerHour).String(),
 	}, "|")

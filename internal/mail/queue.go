@@ -73,6 +73,9 @@ func (q *Queue) Send(_ context.Context, m Message) error {
 	}
 }
 
+// Waiting is how many mails wait to be sent, or to be tried again.
+func (q *Queue) Waiting() int { return len(q.mails) + len(q.waiting) }
+
 // Close lets mails that wait be sent until ctx ends. It takes no further ones.
 func (q *Queue) Close(ctx context.Context) error {
 	q.mu.Lock()
