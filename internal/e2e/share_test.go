@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/rind-dev/rind/internal/mail/mailtest"
@@ -55,6 +56,8 @@ func TestTwoPeopleShareAProject(t *testing.T) {
 		t.Fatalf("twine: %v\n%s", err, out)
 	}
 
+	shutOut(t, ada, token)
+
 	s.restart()
 	bob.open(s.url + "/projects/demo") // the session outlives a restart
 	bob.sees("You are a maintainer")
@@ -82,6 +85,65 @@ func TestTwoPeopleShareAProject(t *testing.T) {
 	if out, err := twine(t, s, ada.mint("ci", "demo"), build(t, "demo", "5.0")); err != nil {
 		t.Fatalf("twine to the project that has the name now: %v\n%s", err, out)
 	}
+}
+
+// shutOut shuts bob's tokens out of demo, which ada owns, and lets them in again.
+func shutOut(t *testing.T, ada *person, token string) {
+	ada.open(ada.server.url + "/projects/demo")
+	ada.sees("Tokens that can upload", "laptop", "for all projects of its owner", "2 uploads from", "laptop of bob")
+	ada.press("Shut out")
+	ada.sees("No token of bob uploads to demo", "laptop")
+	ada.press("Shut the tokens out")
+	ada.sees("The member’s tokens are shut out.", "1 of 1")
+	refuses(t, ada.server, token, "1.1", "not a member of project 'demo'")
+	ada.press("Let in")
+	ada.press("Let the tokens in")
+	ada.sees("The member’s tokens are let in again.")
+	if out, err := twine(t, ada.server, token, build(t, "demo", "1.2")); err != nil {
+		t.Fatalf("twine: %v\n%s", err, out)
+	}
+}
+
+// TestATokenAndItsProject makes a token and registers its project in one step, without
+// JavaScript; loads the page again, which sends the form once more; and finds the token among others.
+func TestATokenAndItsProject(t *testing.T) {
+	realtest.Need(t, realtest.Chromium, realtest.Oathtool)
+	mails := mailtest.Start(t)
+	s := startServer(t, mailSettings(mails))
+	ada := newPerson(t, s, mails, "ada")
+	ada.withoutScripts()
+	ada.signUp(s.setupLink())
+	ada.sees("register its project in the same step")
+	ada.press("Create your first token")
+	ada.fill("label", "ci of demo")
+	ada.tick("scope", "chosen")
+	ada.fill("register", "demo")
+	ada.tick("life", "30")
+	ada.press("Say what it will do")
+	ada.sees("Uploads to demo until", "demo is registered with it.")
+	ada.press("Create token")
+	ada.sees("You will not see this token again", "demo is registered, and you are its owner.")
+	token := ada.content("#token")
+
+	if _, err := chromedp.Run(ada.ctx, chromedp.WaitEvent(page.LoadEventFired, nil, chromedp.Reload())); err != nil {
+		t.Fatal(err)
+	}
+	ada.sees("The form was sent twice", "Token “ci of demo”")
+	if strings.Contains(ada.text(), token) {
+		t.Error("the token is shown again")
+	}
+
+	ada.mint("laptop")
+	ada.open(s.url + "/tokens?q=demo")
+	ada.sees("1 token.", "ci of demo", "created", "with an authenticator app")
+	ada.fill("q", "lap")
+	ada.press("Show")
+	ada.sees("1 token.", "laptop")
+	ada.fill("unused", "soon")
+	ada.press("Show")
+	ada.sees("Give a number of days from 1 to 3650.")
+	ada.press("Show all tokens")
+	ada.sees("ci of demo", "laptop")
 }
 
 // refuses uploads a version of demo with a token, which is to be refused for a reason.
