@@ -1,0 +1,55 @@
+package e2e
+
+import "strings"
+
+// changeProjects does to projects what their owners can do, and invites in each way.
+func (tr *tour) changeProjects(ada, bob *guest) {
+	tr.t.Helper()
+	const at = "/projects/fleeting"
+	ada.fill("/new-project", "/new-project", "name", "fleeting").is(303, at)
+	ada.fill(at+"/settings", at+"/settings", "description", "It does not last.", "homepage", "https://example.org").is(303, at)
+	ada.fill(at+"/archive", at+"/archive").is(303, at)
+	ada.fill(at+"/reopen", at+"/reopen").is(303, at)
+
+	ada.fill(at+"/members", at+"/members", "user", bob.name, "role", "maintainer").is(303, at)
+	old := bob.mailed(bob.address(), "/project-invitation")
+	ada.act(at, "/resend").is(303, at)
+	link := bob.mailed(bob.address(), "/project-invitation")
+	bob.follow(old).is(410, "")
+	tr.guest("stranger", "203.0.113.98").follow(link).is(200, "").says("invites you to")
+	bob.act(bob.offered(), "/decline").is(303, "/projects")
+	ada.fill(at+"/members", at+"/members", "user", "Zoe@example.org", "role", "owner").is(303, at)
+	ada.act(at, "/revoke").is(303, at)
+
+	ada.fill(at+"/transfer", at+"/transfer", "user", bob.name, "stay", "leave").is(303, at)
+	offer := bob.offered()
+	bob.fill(offer, offer).is(303, at)
+	bob.fill(at+"/delete", at+"/delete", "confirm", "else").is(422, "")
+	bob.fill(at+"/delete", at+"/delete", "confirm", "fleeting").is(303, "/projects")
+	ada.fill("/new-project", "/new-project", "name", "fleeting").is(422, "")
+	ada.act("/admin/names", "/release").is(303, "/admin/names")
+}
+
+// act sends the first form of a page whose address ends like that.
+func (g *guest) act(page, end string) answer {
+	g.t.Helper()
+	for _, f := range forms(g.get(page).is(200, "").body) {
+		if strings.HasSuffix(f.action, end) {
+			return g.post(f.action)
+		}
+	}
+	g.t.Fatalf("%s has no form for %s", page, end)
+	return answer{}
+}
+
+// offered is where the guest answers an invitation.
+func (g *guest) offered() string {
+	g.t.Helper()
+	for _, e := range tags(g.get("/projects").is(200, "").body) {
+		if at := e.attrs["href"]; strings.HasPrefix(at, "/project-invitation/") {
+			return at
+		}
+	}
+	g.t.Fatalf("%s finds no invitation", g.name)
+	return ""
+}
