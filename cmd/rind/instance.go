@@ -96,6 +96,9 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 		return nil, err
 	}
 	h.closers = append(h.closers, store.Close)
+	if err := audit.Upgrade(context.Background(), store); err != nil {
+		return nil, err
+	}
 	h.notices = notices.New(store, time.Now, log)
 	h.store = store
 	if h.trail, err = followTrail(cfg, store, log); err != nil {

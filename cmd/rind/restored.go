@@ -34,6 +34,9 @@ func (c restoredCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer store.Close()
+	if err := audit.Upgrade(ctx, store); err != nil {
+		return err
+	}
 	pos, err := issuer.RaiseEpoch(ctx, store, audit.Actor{Username: "operator on this machine"}, time.Now())
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/config"
+	settings "github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -91,11 +92,15 @@ func (h *instance) writeTrail(ctx context.Context) error {
 	return h.trail.Follow(ctx)
 }
 
-// retain deletes rows of the audit trail that are older than they are kept.
+// retain deletes rows of the audit trail that are older than they are kept, unless rind
+// is read-only at present.
 func (h *instance) retain(ctx context.Context) error {
 	if h.cfg.AuditRetention == 0 {
 		return nil
 	}
-	_, err := audit.Retain(ctx, h.store, h.cfg.AuditRetention, time.Now())
+	_, err := audit.Retain(ctx, settings.Guard(h.store), h.cfg.AuditRetention, time.Now())
+	if errors.Is(err, settings.ErrReadOnly) {
+		return nil
+	}
 	return err
 }

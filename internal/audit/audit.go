@@ -94,7 +94,10 @@ func Append(tx kv.Tx, e Event) error {
 			return err
 		}
 	}
-	return last.advance(tx, e)
+	if err := last.note(tx, e); err != nil {
+		return err
+	}
+	return last.put(tx)
 }
 
 // check refuses what can only be a mistake of the caller.

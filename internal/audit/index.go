@@ -97,23 +97,25 @@ func readLast(r kv.Reader) (last, error) {
 	return last{binary.BigEndian.Uint64(b), int64(binary.BigEndian.Uint64(b[8:]))}, nil
 }
 
-// advance notes the row that was written: its number, and where its hour begins in
-// the trail. Numbers grow with time unless the clock is set back; a row that is an
-// hour or more behind others is noted as late, so that searches by time still find it.
-func (l last) advance(tx kv.Tx, e Event) error {
-	hour := hourOf(e.Time)
+// note notes a row that was written: its number, and where its hour begins in the
+// trail. Numbers grow with time unless the clock is set back; a row that is an hour or
+// more behind others is noted as late, so that searches by time still find it.
+func (l *last) note(tx kv.Tx, e Event) error {
+	hour, first := hourOf(e.Time), l.seq == 0
+	l.seq = e.Seq
 	switch {
-	case hour > l.hour || l.seq == 0:
+	case hour > l.hour || first:
 		l.hour = hour
-		if err := tx.Put(hourKey(hour), []byte(number(e.Seq))); err != nil {
-			return err
-		}
+		return tx.Put(hourKey(hour), []byte(number(e.Seq)))
 	case hour < l.hour-1:
-		if err := tx.Put([]byte(keyLate), []byte(number(e.Seq))); err != nil {
-			return err
-		}
+		return tx.Put([]byte(keyLate), []byte(number(e.Seq)))
 	}
-	return tx.Put([]byte(keyLast), []byte(number(e.Seq)+number(uint64(l.hour))))
+	return nil
+}
+
+// put stores l.
+func (l *last) put(tx kv.Tx) error {
+	return tx.Put([]byte(keyLast), []byte(number(l.seq)+number(uint64(l.hour))))
 }
 
 // since is the lowest number that a row of at or later can have, 0 where there is

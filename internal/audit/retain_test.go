@@ -231,3 +231,46 @@ func TestNoRowIsEverAltered(t *testing.T) {
 		t.Errorf("%d rows were seen", len(first))
 	}
 }
+
+// TestATrailOfBeforeIsFound: rows from before there were lists are found by all of them
+// behind an upgrade, which may be cut short, and no row is altered.
+func TestATrailOfBeforeIsFound(t *testing.T) {
+	s := open(t)
+	mustAdd(t, s, random(4, 1200)...)
+	want := raw(t, s)
+	if err := s.Update(ctx, func(tx kv.Tx) error { // as the version before has it
+		for key, value := range want {
+			switch {
+			case key == "audit/last":
+				if err := tx.Put([]byte(key), []byte(value[:8])); err != nil {
+					return err
+				}
+			case !strings.HasPrefix(key, "audit/row/"):
+				if err := tx.Delete([]byte(key)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := add(s, audit.Event{Kind: "token.minted", Time: at}); err == nil {
+		t.Error("a row was written beside the lists")
+	}
+	if err := audit.Upgrade(ctx, &failing{s, 2}); !errors.Is(err, errFull) {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := audit.Upgrade(ctx, s); err != nil {
+			t.Fatal(err)
+		}
+		if !maps.Equal(raw(t, s), want) {
+			t.Fatal("the trail is another one")
+		}
+	}
+	empty := open(t)
+	if err := audit.Upgrade(ctx, empty); err != nil || len(raw(t, empty)) != 0 {
+		t.Errorf("of a new store: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -102,11 +103,20 @@ func eventRows(events []audit.Event, reader string) []ui.EventRow {
 	for i, e := range events {
 		out[i] = ui.EventRow{
 			Seq: e.Seq, Time: e.Time, Kind: e.Kind, Detail: e.Detail, Actor: e.Actor.Username, You: e.Actor.UserID == reader,
-			Account: e.AccountName, Yours: e.Account == reader, Project: e.ProjectName,
+			Account: accountName(e), Yours: e.Account == reader, Project: e.ProjectName,
 			IP: e.Actor.IP, Browser: e.Actor.UserAgent, Factor: e.Actor.Factor, Request: e.Actor.RequestID,
 		}
 	}
 	return out
+}
+
+// accountName is whom a row is about; the id where a row is from before there were
+// names in them.
+func accountName(e audit.Event) string {
+	if e.AccountName == "" && e.Account == e.Actor.UserID {
+		return e.Actor.Username
+	}
+	return cmp.Or(e.AccountName, e.Account)
 }
 
 // readFilter reads which rows are asked for, and puts what was typed into the page.

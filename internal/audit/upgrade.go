@@ -1,0 +1,75 @@
+package audit
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// upgradeBatch is how many rows one transaction of Upgrade puts into lists.
+const upgradeBatch = 500
+
+// Upgrade puts the rows of a trail from before there were lists of groups, actors,
+// addresses, tokens and hours into those. It alters no row, does nothing where they are
+// there, and begins anew where it was cut short. It is called before anything else is
+// done with the store.
+func Upgrade(ctx context.Context, store kv.Store) error {
+	var l last
+	for {
+		done := false
+		err := store.Update(ctx, func(tx kv.Tx) (err error) {
+			next := l
+			if done, err = next.gather(tx); err != nil || done {
+				return err
+			}
+			tx.OnCommit(func() { l = next })
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("audit: bring the trail to this version: %w", err)
+		}
+		if done {
+			return nil
+		}
+	}
+}
+
+// gather puts the rows behind l into their lists, a batch of them; done tells that
+// there are none left, or that there was nothing to do.
+func (l *last) gather(tx kv.Tx) (done bool, err error) {
+	b, err := tx.Get([]byte(keyLast))
+	if errors.Is(err, kv.ErrNotFound) || err == nil && len(b) != 8 {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	pairs, err := tx.Scan([]byte(rowPrefix), []byte(rowKey(l.seq)), upgradeBatch, false)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range pairs {
+		e, err := decode(p.Value, string(p.Key[len(rowPrefix):]))
+		if err != nil {
+			return false, err
+		}
+		for _, list := range lists(e) {
+			if err := tx.Put(entry(list, e.Seq), nil); err != nil {
+				return false, err
+			}
+		}
+		if err := l.note(tx, e); err != nil {
+			return false, err
+		}
+	}
+	if len(pairs) == upgradeBatch {
+		return false, nil
+	}
+	if at := binary.BigEndian.Uint64(b); at != l.seq {
+		return false, fmt.Errorf("the counter of rows is damaged: it says %d, and the last row is %d", at, l.seq)
+	}
+	return true, l.put(tx)
+}
