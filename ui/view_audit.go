@@ -50,6 +50,7 @@ func (c *catalogue) event(e EventRow) (string, error) {
 	}
 	args["kind"] = e.Kind
 	args["actor"], args["account"], args["whom"] = c.actor(e), c.account(e), c.whom(e)
+	args["member"] = c.member(e)
 	args["token"], args["scope"] = c.tokenOf(e), c.scopeOf(e)
 	args["project"] = cmp.Or(e.Project, e.Detail["project"])
 	args["email"] = cmp.Or(e.Detail["email"], c.must("trail.anyone", nil))
@@ -61,7 +62,7 @@ func (c *catalogue) event(e EventRow) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if words, err := c.template(key, args); err == nil && !strings.Contains(words, "{actor}") && (e.You || e.Actor != "") {
+	if words, err := c.template(key, args); err == nil && !strings.Contains(words, "{actor}") && e.Actor != "" && e.Actor != e.Account {
 		return c.text("trail.by", Args{"what": said, "actor": c.actor(e)})
 	}
 	return said, nil
@@ -75,6 +76,14 @@ func (c *catalogue) actor(e EventRow) string {
 		return c.must("trail.actor.unknown", nil)
 	}
 	return e.Actor
+}
+
+// member is whom a row is about, where its sentence begins with that.
+func (c *catalogue) member(e EventRow) string {
+	if e.Yours {
+		return c.must("trail.actor.you", nil)
+	}
+	return cmp.Or(e.Account, e.Detail["user"])
 }
 
 func (c *catalogue) account(e EventRow) string {

@@ -35,6 +35,7 @@ var unrecorded = map[string]string{
 	"issuer.recordUses":    "when tokens were last used: uploads are not changes here",
 	"issuer.forgetForms":   "what is over already",
 	"issuer.forgetUploads": "what is over already",
+	"issuer.SweepInvitations": "what is over already",
 	"issuer.TellDue":       "what owners are told of tokens, which do not change",
 
 	"instance.Update": "the frame of a transaction: it passes on what is written",

@@ -2,10 +2,12 @@ package web
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"html"
+	"io"
 	"net/url"
 	"regexp"
 	"slices"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -51,14 +54,15 @@ func wantSaid(t *testing.T, got page, want ...string) {
 	}
 }
 
-// busy is a house in which something happened: ada owns demo, bob is its maintainer
-// and has a token, eve has nothing to do with it.
+// busy is a house in which something happened: ada and bob own demo, bob had a token,
+// and eve has nothing to do with it.
 func busy(t *testing.T) (h *house, ada, bob, eve *person, token string) {
 	h = newHouse(t)
 	ada = h.founder("ada")
 	bob, eve = ada.guest("bob").enrol(), ada.guest("eve").enrol()
 	ada.project("demo")
-	ada.post("/projects/demo/members", "user", "bob", "role", "maintainer").is(303, "/projects/demo")
+	h.join(issuer.Principal{UserID: ada.id, Username: "ada", Actor: audit.Actor{IP: "127.0.0.1", UserAgent: "Mozilla"}}, "demo", bob, issuer.RoleMaintainer)
+	ada.post("/projects/demo/members/"+bob.id+"/role", "role", "owner").is(303, "/projects/demo")
 	_, token = bob.mint("CI of demo", "scope", "chosen", "projects", "demo")
 	bob.post("/tokens/"+token+"/revoke").is(303, "/tokens")
 	return h, ada, bob, eve, token
@@ -68,9 +72,10 @@ func TestActivitySaysWhatHappened(t *testing.T) {
 	h, ada, bob, eve, token := busy(t)
 	wantSaid(t, bob.get("/account/activity?group=token").is(200, ""),
 		"You revoked the token “CI of demo”", "You created the token “CI of demo” for demo")
-	wantSaid(t, bob.get("/account/activity?group=project"), "ada made you maintainer of demo")
-	wantSaid(t, bob.get("/account/activity?who=ada"), "ada made you maintainer of demo")
-	wantSaid(t, ada.get("/account/activity?group=project"), "You made bob maintainer of demo", "You registered the project demo")
+	wantSaid(t, bob.get("/account/activity?group=project"), "ada made you owner of demo; before: maintainer", "You became maintainer of demo")
+	wantSaid(t, bob.get("/account/activity?who=ada"), "ada made you owner of demo; before: maintainer")
+	wantSaid(t, ada.get("/account/activity?group=project"),
+		"You made bob owner of demo; before: maintainer", "You invited bob to demo as maintainer", "You registered the project demo")
 	for _, p := range []*person{bob, ada} {
 		who := map[string]string{"bob": "You", "ada": "bob"}[p.name]
 		wantSaid(t, p.get("/projects/demo/activity?group=token"),
@@ -99,7 +104,7 @@ func TestActivityKeepsTheOriginOfOthers(t *testing.T) {
 	}
 	wantSaid(t, bob.get("/account/activity?who=ada&address=127.0.0.1"))
 	for _, format := range []string{"csv", "jsonl"} {
-		if got := bob.get("/account/activity/export?who=ada&format=" + format); strings.Contains(got.body, "127.0.0.1") || !strings.Contains(got.body, "project.member_added") {
+		if got := bob.get("/account/activity/export?who=ada&format=" + format); strings.Contains(got.body, "127.0.0.1") || !strings.Contains(got.body, "project.role_changed") {
 			t.Errorf("%s: %s", format, got.body)
 		}
 	}
@@ -226,7 +231,7 @@ func TestFiltersThatAreNone(t *testing.T) {
 			t.Errorf("%.40s: %d", odd, got.status)
 		}
 	}
-	wantSaid(t, bob.get("/account/activity?group=project&project=other&about=ada"), "ada made you maintainer of demo") // only administrators have those
+	wantSaid(t, bob.get("/account/activity?group=project&project=other&about=ada"), "ada made you owner of demo; before: maintainer", "You became maintainer of demo") // only administrators have those
 	ada.get("/account/activity/export?format=xml").is(404, "")
 	ada.get("/account/activity/export").is(404, "")
 }
@@ -280,4 +285,45 @@ func exported(t *testing.T, format, body string) (out []string) {
 		out = append(out, fmt.Sprint(e.Seq))
 	}
 	return out
+}
+
+// A file that breaks off does not look whole: the connection is cut.
+func TestAnExportThatBreaksOff(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	for range 3 {
+		h.must(h.store.Update(context.Background(), func(tx kv.Tx) error {
+			for range audit.MaxLimit {
+				e := audit.Event{Kind: "token.minted", Time: h.clock.Now(), Account: ada.id, Detail: map[string]string{"label": strings.Repeat("x", 200)}}
+				if err := audit.Append(tx, e); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	got := ada.get("/account/activity/export?format=jsonl").is(200, "")
+	whole := exported(t, "jsonl", got.body)
+	if len(whole) < 3*audit.MaxLimit || number(t, whole[0])-number(t, whole[len(whole)-1]) < 3*audit.MaxLimit {
+		t.Fatalf("%d rows of many pages", len(whole))
+	}
+	h.must(h.store.Update(context.Background(), func(tx kv.Tx) error { // a row of the third page is damaged
+		n, err := strconv.ParseUint(whole[len(whole)-100], 10, 64)
+		if err != nil {
+			return err
+		}
+		return tx.Put(binary.BigEndian.AppendUint64([]byte("audit/row/"), n), []byte("{"))
+	}))
+	resp, err := ada.client.Do(ada.request("GET", "/account/activity/export?format=jsonl", "", ""))
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+	}
+	if err == nil {
+		t.Error("a file that broke off looks whole")
+	}
+	if !strings.Contains(h.log.String(), "an export of the audit trail broke off") {
+		t.Error("the log does not say so")
+	}
+	ada.get("/account/activity").is(200, "")
 }

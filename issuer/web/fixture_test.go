@@ -63,6 +63,8 @@ type house struct {
 	perHour int // tokens that somebody makes in an hour
 	trusted []netip.Prefix
 	leaks   *leaks.Keys
+
+	secrets secrets
 }
 
 // newHouse opens a house; change comes before it is wired.
@@ -77,6 +79,7 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	bolt, err := boltkv.Open(filepath.Join(h.dir, "rind.db"), boltkv.Options{})
 	h.must(err)
 	t.Cleanup(func() { _ = bolt.Close() }) // a test may have closed it
+	t.Cleanup(func() { h.secrets.check(h, bolt) })
 	h.store = &brittleStore{Store: bolt}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.notices = notices.New(h.store, h.clock.Now, log)

@@ -33,6 +33,7 @@ type person struct {
 func (h *house) visitor(name string) *person {
 	p := &person{house: h, name: name}
 	p.forget()
+	h.secrets.meet(p)
 	return p
 }
 
@@ -91,6 +92,7 @@ func (p *person) send(r *http.Request) page {
 	if err != nil {
 		p.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
 	}
+	p.house.secrets.shown(resp.Header, string(b))
 	return page{p.T, r.Method + " " + r.URL.Path, resp.StatusCode, resp.Header, string(b)}
 }
 
