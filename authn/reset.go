@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -31,14 +32,11 @@ func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login stri
 	text, key, link := s.newLink(PurposeReset, u.ID, u.Email)
 	link.Generation = u.Generation
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		slot := resetSlot(u.ID)
-		if u.ID == "" {
-			key = "" // the slot of nobody stays empty
-		}
-		if err := replaceLink(tx, slot, key, link); err != nil {
+		// Nobody has a slot, too, whose link leads to no account and is sent to no one.
+		if err := replaceLink(tx, resetSlot(cmp.Or(u.ID, "nobody")), key, link); err != nil {
 			return err
 		}
-		return s.record(tx, u.ID, audit.Event{Kind: rowResetSent, Actor: o.actor(userRecord{}, FactorNone)})
+		return s.recordOfAny(tx, u.ID, audit.Event{Kind: rowResetSent, Actor: o.actor(userRecord{}, FactorNone)})
 	})
 	if err != nil {
 		return err

@@ -132,7 +132,7 @@ func (s *Service) recordFailedSignIn(ctx context.Context, o Origin, u userRecord
 		why = "frozen"
 	}
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
-		return s.record(tx, u.ID, audit.Event{
+		return s.recordOfAny(tx, u.ID, audit.Event{
 			Kind: rowSignInFailed, Actor: o.actor(userRecord{}, FactorNone), Detail: map[string]string{"why": why},
 		})
 	})

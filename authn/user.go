@@ -162,6 +162,17 @@ func (s *Service) record(tx kv.Tx, account string, e audit.Event) error {
 	return audit.Append(tx, e)
 }
 
+// recordOfAny is record for a row that is about an account or about nobody, with the same work:
+// where there is no account, another key is written in place of that of its trail.
+func (s *Service) recordOfAny(tx kv.Tx, account string, e audit.Event) error {
+	if account == "" {
+		if err := tx.Put([]byte("authn/nobody"), nil); err != nil {
+			return err
+		}
+	}
+	return s.record(tx, account, e)
+}
+
 // putSealed seals a value for its key.
 func (s *Service) putSealed(tx kv.Tx, key string, value []byte) error {
 	return tx.Put([]byte(key), s.sealer.Seal(nil, value, key))

@@ -1,0 +1,464 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// The tests of this file are named after published mistakes of other products that
+// concern a login, each with where it was published; those over HTTP are in
+// issuer/web/incidents_test.go. TestEveryIncidentHasItsTest has the list of all.
+
+// A code that was taken is taken by nobody again: not in another session, not as a
+// step-up, not with a space in it, not after a restart, and no older one of
+// the window either. Gitea CVE-2026-20779, TOB-PYPI26-9, Vault CVE-2025-6014 and -6015,
+// OpenBao CVE-2025-55000 and -55003, Vikunja CVE-2026-33473.
+func TestIncidentTOTPReplay(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	ctx := t.Context()
+	x, other := e.password(root), e.password(root)
+	older, code := e.code(root, -1), e.code(root, 0)
+	x = e.must(e.VerifyTOTP(ctx, x, home, code))
+	refused := func() {
+		t.Helper()
+		for _, again := range []string{code, spaced(code), " " + code + " ", code[:3] + "-" + code[3:], code[:3] + "\u2009" + code[3:], code + "\n", older, spaced(older)} {
+			for _, s := range []Session{other, x} {
+				_, err := e.VerifyTOTP(ctx, s, home, again)
+				wantProblem(t, err, "code", CodeTOTPWrong)
+				e.forgetAll()
+			}
+		}
+	}
+	refused()
+	e.restart()
+	refused()
+	e.must(e.VerifyTOTP(ctx, other, home, e.code(root, 1))) // the next one is good
+}
+
+// Fifty equal codes at the same moment get one in, also where no limit stops the others;
+// the same for a recovery code. Gitea CVE-2026-20779.
+func TestIncidentRaceOfFiftyEqualCodes(t *testing.T) {
+	limit := limitFactor
+	defer func() { limitFactor = limit }()
+	for _, windows := range [][]window{limit.windows, {{1000, time.Hour}}} {
+		limitFactor.windows = windows
+		e := newEnv(t)
+		root := e.admin()
+		x := e.password(root)
+		code := e.code(root, 0)
+		for _, way := range []func() error{
+			func() error { _, err := e.VerifyTOTP(t.Context(), x, home, code); return err },
+			func() error { _, err := e.UseRecoveryCode(t.Context(), x, home, root.codes[3]); return err },
+		} {
+			if won, _ := race(50, func(int) error { return way() }); won != 1 {
+				t.Errorf("%d of 50 got in", won)
+			}
+			e.forgetAll()
+		}
+	}
+}
+
+// Recovery codes are guessed no faster than other factors: the limit is the account's, over
+// all sessions and addresses, and the right code is turned away behind it.
+// ZITADEL CVE-2024-32868, Vaultwarden CVE-2026-27801.
+func TestIncidentRecoveryCodeBruteForce(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	ctx := t.Context()
+	tries := 0
+	for day := e.now().Add(24*time.Hour - time.Minute); e.now().Before(day); e.pass(30 * time.Second) {
+		x := e.password(root) // a new session each time
+		_, err := e.UseRecoveryCode(ctx, x, from("198.51.100.7"), "0123456789abcdef")
+		var te *ThrottledError
+		if errors.As(err, &te) {
+			_, err = e.UseRecoveryCode(ctx, x, home, root.codes[1])
+			wantErr(t, err, ErrThrottled)
+			e.pass(te.RetryAfter - 30*time.Second)
+			continue
+		}
+		wantProblem(t, err, "code", CodeRecoveryWrong)
+		tries++
+	}
+	if tries != 50 {
+		t.Errorf("%d guesses in a day", tries)
+	}
+}
+
+// Recovery codes open their own account only, once, and none that was made anew or
+// recovered since. Gogs CVE-2025-64175, SFTPGo CVE-2022-36071.
+func TestIncidentRecoveryCodesOfSomethingElse(t *testing.T) {
+	e, root, bob := recovery(t)
+	ctx := t.Context()
+	try := func(who *person, code string) {
+		t.Helper()
+		_, err := e.UseRecoveryCode(ctx, e.password(who), home, code)
+		wantProblem(t, err, "code", CodeRecoveryWrong)
+		e.forgetAll()
+	}
+	try(root, bob.codes[1])
+	e.must(e.UseRecoveryCode(ctx, e.password(root), home, root.codes[1]))
+	try(root, root.codes[1])
+	root.Session = e.signIn(root)
+	old := root.codes
+	codes, x, err := e.CreateRecoveryCodes(ctx, root.Session, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.must(e.ConfirmRecoveryCodes(ctx, x, home, codes[0]))
+	try(root, old[2])
+	e.pass(RecoveryWait)
+	e.run()
+	_, err = e.UseRecoveryCode(ctx, e.password(bob), home, bob.codes[2])
+	wantErr(t, err, ErrForbidden) // without a factor there is nothing that it could stand in for
+}
+
+// laterFails is a store whose next transactions but the first of each method fail.
+type laterFails struct {
+	kv.Store
+	first atomic.Bool
+}
+
+func (s *laterFails) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	if s.first.Swap(false) {
+		return s.Store.Update(ctx, fn)
+	}
+	return errFault
+}
+
+// An attempt counts although the transaction that looked at it was rolled back. Vikunja
+// CVE-2026-35597.
+func TestIncidentLockoutRolledBack(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	x := e.password(root)
+	store := &laterFails{Store: e.store}
+	e.Service.store = store
+	try := func(code string) error {
+		store.first.Store(true)
+		_, err := e.VerifyTOTP(t.Context(), x, home, code)
+		return err
+	}
+	for range 5 {
+		wantErr(t, try("000000"), errFault)
+	}
+	wantErr(t, try(e.code(root, 0)), ErrThrottled)
+	for range 10 {
+		store.first.Store(true)
+		_, err := e.SignIn(t.Context(), home, "root", "wrong")
+		wantErr(t, err, errFault)
+	}
+	store.first.Store(true)
+	_, err := e.SignIn(t.Context(), home, "root", root.password)
+	wantErr(t, err, ErrThrottled)
+}
+
+// The limits hold for who comes from the machine itself, too, and one counter counts
+// name and address. Pocket ID (limits skipped on loopback), Authelia CVE-2025-24806.
+func TestIncidentLimitsWithAHole(t *testing.T) {
+	for _, ip := range []string{"127.0.0.1", "::1", "10.0.0.1", "fe80::1"} {
+		e := newEnv(t)
+		root := e.admin()
+		e.wrongs(5, from(ip), "root")
+		e.wrongs(5, from(ip), "ROOT@example.org")
+		e.throttled(from(ip), "root", root.password, 5*time.Minute)
+	}
+	e := newEnv(t)
+	root := e.admin()
+	e.wrongs(10, Origin{}, "root") // without an address all are one
+	e.throttled(Origin{}, "root", root.password, 5*time.Minute)
+}
+
+// sudo are the changes that ask for a fresh factor.
+func (e *env) sudo(x Session, bob *person) map[string]func() error {
+	ctx := e.t.Context()
+	return map[string]func() error{
+		"set an authenticator up":   func() error { _, err := e.BeginTOTP(ctx, x); return err },
+		"confirm an authenticator":  func() error { _, err := e.ConfirmTOTP(ctx, x, home, "000000"); return err },
+		"remove the authenticator":  func() error { _, err := e.RemoveTOTP(ctx, x, home); return err },
+		"add a key":                 func() error { _, err := e.BeginAddKey(ctx, x, "new"); return err },
+		"remove a key":              func() error { _, err := e.RemoveKey(ctx, x, home, "any"); return err },
+		"take keys only":            func() error { _, err := e.SetKeysOnly(ctx, x, home, true); return err },
+		"make recovery codes":       func() error { _, _, err := e.CreateRecoveryCodes(ctx, x, home); return err },
+		"change the password":       func() error { _, err := e.ChangePassword(ctx, x, home, "a", "another plum orbit 9"); return err },
+		"change the address":        func() error { return e.RequestEmailChange(ctx, x, home, "new@example.org") },
+		"remember the device":       func() error { _, err := e.NoteDevice(ctx, x, home, true); return err },
+		"invite":                    func() error { _, _, err := e.Invite(ctx, x, home, "new@example.org"); return err },
+		"freeze":                    func() error { return e.SetFrozen(ctx, x, home, bob.UserID, true) },
+		"thaw":                      func() error { return e.SetFrozen(ctx, x, home, bob.UserID, false) },
+		"appoint an administrator":  func() error { return e.SetAdmin(ctx, x, home, bob.UserID, true) },
+		"dismiss an administrator":  func() error { return e.SetAdmin(ctx, x, home, bob.UserID, false) },
+		"start somebody's recovery": func() error { _, err := e.StartRecovery(ctx, x, home, bob.UserID, true); return err },
+	}
+}
+
+// Nothing that could keep the owner out is done on the strength of a login of long ago, of the
+// password given again, or of a device that stands in. GHSA-hp74-gm6m-2qm5.
+func TestIncidentStepUpByAStaleLogin(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	e.refresh(root)
+	there := home
+	var err error
+	if there.Device, err = e.NoteDevice(t.Context(), root.Session, home, true); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(FactorFresh + time.Second)
+	again := e.must(e.SignIn(t.Context(), there, "root", root.password))
+	if !again.SignedIn() {
+		t.Fatalf("%+v", again)
+	}
+	for name, x := range map[string]Session{"long ago": root.Session, "remembered": again} {
+		e.unchanged(func() {
+			for what, do := range e.sudo(x, bob) {
+				if err := do(); !errors.Is(err, ErrFactorStale) {
+					t.Errorf("%s, %s: %v", name, what, err)
+				}
+			}
+		})
+	}
+}
+
+// A factor of one account is none of another's, in no session. (Gitea and Vault had step-ups that
+// asked for any valid credential.)
+func TestIncidentStepUpWithAnotherUsersCredential(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	e.refresh(root)
+	mine, his := e.addKey(root, "mine"), e.addKey(bob, "his")
+	ctx := t.Context()
+	e.pass(FactorFresh + time.Second)
+	for _, x := range []Session{root.Session, e.password(root)} {
+		_, err := e.VerifyTOTP(ctx, x, home, e.code(bob, 0))
+		wantProblem(t, err, "code", CodeTOTPWrong)
+		_, err = e.UseRecoveryCode(ctx, x, home, bob.codes[1])
+		wantProblem(t, err, "code", CodeRecoveryWrong)
+		_, err = e.verify(x, his)
+		wantProblem(t, err, "", CodeKeyRefused)
+		his.auth.Options.UserHandle, his.cred.Counter = mine.auth.Options.UserHandle, 100
+		_, err = e.verify(x, his)
+		wantProblem(t, err, "", CodeKeyRefused)
+		if u := e.user(bob.UserID); u.RecoveryCodesLeft != 8 {
+			t.Error("bob's code is used up")
+		}
+		e.forgetAll()
+	}
+	e.must(e.VerifyTOTP(ctx, e.password(bob), home, e.code(bob, 0))) // nor is his authenticator's
+}
+
+// Nobody removes, renames or ends what is somebody else's by naming it. TOB-PYPI26-11.
+func TestIncidentDeletionOfAnotherUsersKey(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	e.addKey(bob, "his")
+	e.refresh(root)
+	ctx := t.Context()
+	keys, err := e.Keys(ctx, bob.UserID)
+	if err != nil || len(keys) != 1 {
+		t.Fatal(keys, err)
+	}
+	b := e.browser()
+	b.start(bob.Session)
+	there := home
+	if there.Device, err = e.NoteDevice(ctx, bob.Session, home, false); err != nil {
+		t.Fatal(err)
+	}
+	devices, err := e.Devices(ctx, bob.Session, there)
+	if err != nil || len(devices) != 1 {
+		t.Fatal(devices, err)
+	}
+	e.unchanged(func() {
+		_, err := e.RemoveKey(ctx, root.Session, home, keys[0].ID)
+		wantErr(t, err, ErrNotFound)
+		wantErr(t, e.RenameKey(ctx, root.Session, home, keys[0].ID, "mine"), ErrNotFound)
+		wantErr(t, e.RenameKey(ctx, root.Session, home, "../"+bob.UserID+"/"+keys[0].ID, "mine"), ErrNotFound)
+		wantErr(t, e.ForgetDevice(ctx, root.Session, home, devices[0].ID), ErrNotFound)
+		wantErr(t, e.EndSession(ctx, root.Session, home, bob.ID), ErrNotFound)
+	})
+	if x, _ := b.current(); x.UserID != bob.UserID || e.user(bob.UserID).Keys != 1 {
+		t.Error("something of bob's is gone")
+	}
+}
+
+// A challenge is over with its first answer, whatever that was. Pocket ID (ceremony sessions that were not
+// deleted).
+func TestIncidentChallengeReuse(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	k := e.addKey(root, "a")
+	ctx := t.Context()
+	x := e.password(root)
+	for _, first := range [][]byte{nil, []byte("{}")} {
+		opts := e.begun(e.BeginVerifyKey(ctx, x))
+		answer := k.get(t, opts)
+		_, err := e.VerifyKey(ctx, x, home, first)
+		wantProblem(t, err, "", CodeKeyRefused)
+		_, err = e.VerifyKey(ctx, x, home, answer)
+		wantProblem(t, err, "", CodeKeyExpired)
+		e.forgetAll()
+	}
+	answer := k.get(t, e.begun(e.BeginVerifyKey(ctx, x)))
+	e.must(e.VerifyKey(ctx, x, home, answer))
+	_, err := e.VerifyKey(ctx, x, home, answer)
+	wantProblem(t, err, "", CodeKeyExpired)
+	opts, handle, err := e.BeginPasskey(ctx, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer = k.get(t, opts)
+	e.must(e.SignInPasskey(ctx, home, handle, answer))
+	_, err = e.SignInPasskey(ctx, home, handle, answer)
+	wantProblem(t, err, "", CodeKeyExpired)
+	if e.ceremonies() != 0 {
+		t.Error("a challenge is left")
+	}
+}
+
+// work is what an attempt costs.
+type work struct{ hashes, transactions, writes, mails int64 }
+
+// costs measures an attempt.
+func (e *env) costs(store *weighingStore, do func()) work {
+	before := work{e.hash.calls.Load(), store.transactions.Load(), store.writes.Load(), int64(e.mails.sent())}
+	do()
+	return work{
+		e.hash.calls.Load() - before.hashes, store.transactions.Load() - before.transactions,
+		store.writes.Load() - before.writes, int64(e.mails.sent()) - before.mails,
+	}
+}
+
+// Who has an account can't be told by the work: hashes, transactions, writes and mails. TOB-PYPI-5,
+// TOB-PYPI26-5, Vault CVE-2023-3462, OpenBao CVE-2025-54999.
+func TestIncidentEnumerationByWork(t *testing.T) {
+	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	root := e.admin()
+	e.member(root, "bob")
+	ice := e.member(root, "ice")
+	e.refresh(root)
+	if err := e.SetFrozen(t.Context(), root.Session, home, ice.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	store := &weighingStore{Store: e.store}
+	e.Service.store = store
+	ctx := t.Context()
+	same := func(what string, got map[string]work) {
+		t.Helper()
+		var first *work
+		for name, w := range got {
+			if first == nil {
+				first = &w
+			}
+			if w != *first {
+				t.Errorf("%s: %s costs %+v, another %+v", what, name, w, *first)
+			}
+		}
+		if first.transactions == 0 {
+			t.Errorf("%s: nothing was weighed", what)
+		}
+	}
+	signIn := func(ip, login, password string) work {
+		return e.costs(store, func() { _, _ = e.SignIn(ctx, from(ip), login, password) })
+	}
+	same("a sign-in", map[string]work{
+		"unknown": signIn("198.51.100.1", "nobody", "wrong"), "unknown address": signIn("198.51.100.2", "nobody@example.org", "wrong"),
+		"wrong": signIn("198.51.100.3", "bob", "wrong"), "frozen": signIn("198.51.100.4", "ice", "wrong"),
+		"frozen and right": signIn("198.51.100.5", "ice", ice.password),
+	})
+	for range 10 {
+		signIn("198.51.100.6", "nobody", "wrong")
+		signIn("198.51.100.7", "bob", "wrong")
+	}
+	throttled := map[string]work{"unknown": signIn("198.51.100.6", "nobody", "wrong"), "known": signIn("198.51.100.7", "bob", "wrong")}
+	if same("throttled", throttled); throttled["known"].hashes != 0 {
+		t.Error("a throttled attempt costs a hash")
+	}
+	reset := func(login string) work {
+		return e.costs(store, func() { _ = e.RequestPasswordReset(ctx, home, login) })
+	}
+	same("a reset", map[string]work{"known": reset("bob"), "unknown": reset("nobody"), "frozen": reset("ice")})
+	register := func(name, email string) work {
+		return e.costs(store, func() {
+			if _, err := e.Register(ctx, home, Registration{Username: name, Email: email, Password: goodPassword}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	same("a registration", map[string]work{"free": register("new1", "new1@example.org"), "taken": register("new2", "bob@example.org")})
+}
+
+// weighingStore counts transactions and writes.
+type weighingStore struct {
+	kv.Store
+	transactions, writes atomic.Int64
+}
+
+type weighingTx struct {
+	kv.Tx
+	writes *atomic.Int64
+}
+
+func (s *weighingStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	s.transactions.Add(1)
+	return s.Store.Update(ctx, func(tx kv.Tx) error { return fn(weighingTx{tx, &s.writes}) })
+}
+
+func (t weighingTx) Put(key, value []byte) error {
+	t.writes.Add(1)
+	return t.Tx.Put(key, value)
+}
+
+// sent counts calls that send a mail, also to nobody.
+func (m *mailbox) sent() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.calls
+}
+
+// A frozen account's sessions, devices and links are over at once. Vikunja CVE-2026-33668,
+// Mattermost CVE-2025-3230.
+func TestIncidentFrozenUserStaysIn(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	bob := e.member(root, "bob")
+	ctx := t.Context()
+	there := home
+	var err error
+	if there.Device, err = e.NoteDevice(ctx, bob.Session, home, true); err != nil {
+		t.Fatal(err)
+	}
+	half := e.password(bob)
+	if err := e.RequestPasswordReset(ctx, home, "bob"); err != nil {
+		t.Fatal(err)
+	}
+	link := e.mails.last(t, "reset").link
+	e.refresh(root)
+	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.Sessions(ctx, bob.Session)
+	wantErr(t, err, ErrSignedOut)
+	_, err = e.VerifyTOTP(ctx, half, home, e.code(bob, 0))
+	wantErr(t, err, ErrSignedOut)
+	wantProblem(t, e.ResetPassword(ctx, home, link, "thimble quarry 88 snow"), "", CodeLinkUsed)
+	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, false); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.Sessions(ctx, bob.Session)
+	wantErr(t, err, ErrSignedOut)
+	if x := e.must(e.SignIn(ctx, there, "bob", bob.password)); x.SignedIn() {
+		t.Error("the device is remembered from before")
+	}
+	var ps problem.Problems
+	if _, err := e.SignIn(ctx, home, "bob", "wrong"); !errors.As(err, &ps) {
+		t.Error(err)
+	}
+}
