@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -57,8 +58,9 @@ type house struct {
 	log      *buffer
 	catchUp  func(context.Context, uint64) error
 
-	open    bool // registration
-	confirm bool // unknown devices
+	params  *argon2id.Params // of password hashes, one at a time; nil: cheap
+	open    bool             // registration
+	confirm bool             // unknown devices
 	maxLife time.Duration
 	perHour int // tokens that somebody makes in an hour
 	trusted []netip.Prefix
@@ -126,7 +128,7 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	}
 	h.accounts, err = authn.New(authn.Config{
 		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: mailer, Notices: h.notices, OpenRegistration: h.open, ConfirmDevices: h.confirm,
-		PublicURL: at, PasswordParams: &cheap, Clock: h.clock.Now, Logger: log,
+		PublicURL: at, PasswordParams: cmp.Or(h.params, &cheap), MaxHashing: h.hashing(), Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)
 	folder, err := gateway.NewFolder(filepath.Join(h.dir, "packages"))
@@ -165,6 +167,14 @@ func (h *house) newDay() {
 		}
 		return err
 	}))
+}
+
+// hashing is how many passwords are hashed at once; 0 leaves it to authn.
+func (h *house) hashing() int {
+	if h.params != nil {
+		return 1
+	}
+	return 0
 }
 
 func (h *house) must(err error) {
