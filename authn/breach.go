@@ -3,6 +3,7 @@ package authn
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha1" //nolint:gosec // the lists are of SHA-1 hashes
 	"encoding/hex"
 	"errors"
@@ -157,9 +158,9 @@ func lineErr(at, size int64) error {
 
 // checkNewPassword returns what is wrong with a password that somebody wants to
 // have, or why that can't be told.
-func (s *Service) checkNewPassword(password, username, email string) error {
+func (s *Service) checkNewPassword(ctx context.Context, password, username, email string) error {
 	var ps problem.Problems
-	if err := s.judgePassword(password, username, email, &ps); err != nil {
+	if err := s.judgePassword(ctx, password, username, email, &ps); err != nil {
 		return err
 	}
 	return ps.Err()
@@ -167,15 +168,24 @@ func (s *Service) checkNewPassword(password, username, email string) error {
 
 // judgePassword adds what is wrong with a new password; its error says that the
 // breach list can't be read.
-func (s *Service) judgePassword(password, username, email string, ps *problem.Problems) error {
+func (s *Service) judgePassword(ctx context.Context, password, username, email string, ps *problem.Problems) error {
 	before := len(*ps)
 	checkNewPassword(password, username, email, ps)
-	if s.breaches == nil || len(*ps) > before {
+	if len(*ps) > before {
 		return nil
 	}
-	n, err := s.breaches.Count(password)
+	n := 0
+	if s.breaches != nil {
+		var err error
+		if n, err = s.breaches.Count(password); err != nil {
+			return err
+		}
+	}
+	if n == 0 {
+		n = s.seenOnline(ctx, password)
+	}
 	if n > 0 {
 		ps.Add("password", CodePasswordBreached, "count", n)
 	}
-	return err
+	return nil
 }

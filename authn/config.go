@@ -64,6 +64,10 @@ type Config struct {
 	// to guess; nil: none. The caller closes it.
 	Breaches *BreachList
 
+	// BreachRange is asked for a password that is not in Breaches; nil: nobody is. Where it does
+	// not answer the password is taken.
+	BreachRange *BreachRange
+
 	Clock  func() time.Time // time.Now where it is nil
 	Logger *slog.Logger     // nil discards
 }
@@ -93,8 +97,11 @@ type Service struct {
 	passwords *passwords
 	breaches  *BreachList // nil where there is none
 
+	breachRange    *BreachRange // nil where nobody is asked
 	confirmDevices bool
 	recoveryWait   time.Duration
+
+	strength *strengthMeter
 
 	party *webauthn.WebAuthn // nil where keys can't be used
 	now   func() time.Time
@@ -117,7 +124,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		store: instance.Guard(cfg.Store), users: cfg.Users, notifier: cfg.Notifier, notices: cfg.Notices,
 		open: cfg.OpenRegistration, issuer: cfg.IssuerName, now: cfg.Clock, log: cfg.Logger,
-		breaches: cfg.Breaches, confirmDevices: cfg.ConfirmDevices, recoveryWait: cmp.Or(cfg.RecoveryWait, RecoveryWait),
+		breaches: cfg.Breaches, breachRange: cfg.BreachRange, strength: newStrengthMeter(), confirmDevices: cfg.ConfirmDevices, recoveryWait: cmp.Or(cfg.RecoveryWait, RecoveryWait),
 	}
 	if s.recoveryWait < MinRecoveryWait {
 		return nil, errNoWait

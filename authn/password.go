@@ -159,21 +159,28 @@ func (p *passwords) check(ctx context.Context, password, hash string) (ok bool, 
 // (RFC 8265 §4.2 does the same), so that it does not matter how a keyboard
 // composes an é. Nothing else is changed: no trimming, no folding, no cutting.
 func checkNewPassword(password, username, email string, ps *problem.Problems) {
+	password, ok := cleanNewPassword(password, ps)
 	switch {
-	case len(password) > MaxPassword:
-		ps.Add("password", CodePasswordTooLong, "max", MaxPassword)
-		return
-	case !utf8.ValidString(password) || strings.IndexFunc(password, unicode.IsControl) >= 0:
-		ps.Add("password", CodePasswordInvalid)
-		return
-	}
-	password = norm.NFC.String(password)
-	switch {
+	case !ok:
 	case utf8.RuneCountInString(password) < MinPassword:
 		ps.Add("password", CodePasswordTooShort, "min", MinPassword)
 	case passwordScore(password, username, email) < minScore:
 		ps.Add("password", CodePasswordWeak)
 	}
+}
+
+// cleanNewPassword is the form in which a new password is looked at; ok is false where it has none,
+// and what is wrong is added.
+func cleanNewPassword(password string, ps *problem.Problems) (clean string, ok bool) {
+	switch {
+	case len(password) > MaxPassword:
+		ps.Add("password", CodePasswordTooLong, "max", MaxPassword)
+		return "", false
+	case !utf8.ValidString(password) || strings.IndexFunc(password, unicode.IsControl) >= 0:
+		ps.Add("password", CodePasswordInvalid)
+		return "", false
+	}
+	return norm.NFC.String(password), true
 }
 
 // passwordScore is zxcvbn's, 0 to 4, where the name and the parts of the address

@@ -40,7 +40,7 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 	if _, err := s.take(ctx, s.registerCounter(limitRegisterForm, o, r)); err != nil {
 		return Session{}, err
 	}
-	if err := s.judgePassword(r.Password, u.Username, u.Email, &ps); err != nil {
+	if err := s.judgePassword(ctx, r.Password, u.Username, u.Email, &ps); err != nil {
 		return Session{}, err
 	}
 	if err := ps.Err(); err != nil {

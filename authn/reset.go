@@ -86,7 +86,7 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 	if err != nil {
 		return err
 	}
-	if err := s.checkNewPassword(password, u.Username, u.Email); err != nil {
+	if err := s.checkNewPassword(ctx, password, u.Username, u.Email); err != nil {
 		return err
 	}
 	if _, err := s.take(ctx, s.counter(limitRegister, "reset", u.ID)); err != nil {

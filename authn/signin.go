@@ -163,7 +163,7 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 	if err != nil {
 		return Session{}, err
 	}
-	err = s.checkNewPassword(password, u.Username, u.Email)
+	err = s.checkNewPassword(ctx, password, u.Username, u.Email)
 	if err == nil && password == old {
 		err = problem.New("password", CodePasswordSame)
 	}

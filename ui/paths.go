@@ -43,8 +43,9 @@ const (
 
 	PathAccount       Path = "/account"
 	PathEmail         Path = "/account/email"
-	PathPassword      Path = "/account/password" // POST only
-	PathFactors       Path = "/account/factors"  // GET only
+	PathPassword      Path = "/account/password"  // POST only
+	PathStrength      Path = "/password/strength" // POST only; answers JSON
+	PathFactors       Path = "/account/factors"   // GET only
 	PathTOTP          Path = "/account/totp"
 	PathRecoveryCodes Path = "/account/recovery-codes" // POST types one back
 	PathRecoveryNew   Path = "/account/recovery-codes/new"
@@ -137,7 +138,7 @@ var paths = map[string]Path{
 	"forgot": PathForgot, "reset": PathReset,
 	"setup": PathSetup, "invitation": PathInvitation, "register": PathRegister,
 	"verify": PathVerifyEmail, "verify.resend": PathVerifyEmailResend, "verify.change": PathVerifyEmailChange,
-	"account": PathAccount, "password": PathPassword, "factors": PathFactors, "totp": PathTOTP, "totp.remove": PathTOTPRemove,
+	"account": PathAccount, "password": PathPassword, "password.strength": PathStrength, "factors": PathFactors, "totp": PathTOTP, "totp.remove": PathTOTPRemove,
 	"key.new": PathKeyNew, "key": PathKey, "key.remove": PathKeyRemove, "keys.only": PathKeysOnly,
 	"passkey.begin": PathPasskeyBegin, "passkey.finish": PathPasskeyFinish,
 	"key.verify.begin": PathKeyVerifyBegin, "key.verify.finish": PathKeyVerifyFinish,

@@ -199,8 +199,12 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	if err != nil {
 		return err
 	}
+	online, err := breachRange(cfg)
+	if err != nil {
+		return err
+	}
 	h.accounts, err = authn.New(authn.Config{
-		Breaches: breaches, Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer, Notices: h.notices,
+		Breaches: breaches, BreachRange: online, Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer, Notices: h.notices,
 		PublicURL: cfg.PublicURL, OpenRegistration: cfg.Registration == config.Open, Logger: log,
 		ConfirmDevices: cfg.Mail.Host != "", RecoveryWait: cfg.RecoveryWait,
 	})
@@ -231,6 +235,14 @@ func leakKeys(cfg config.Config) *leaks.Keys {
 		return leaks.NewKeys(leaks.FromURL(cfg.LeakKeys, nil), nil)
 	}
 	return leaks.NewKeys(leaks.FromFile(cfg.LeakKeys), nil)
+}
+
+// breachRange is the server that is asked for stolen passwords, nil where none is.
+func breachRange(cfg config.Config) (*authn.BreachRange, error) {
+	if cfg.BreachRangeURL == "" {
+		return nil, nil
+	}
+	return authn.NewBreachRange(cfg.BreachRangeURL)
 }
 
 // openBreaches opens the list of stolen passwords, if there is one.

@@ -46,6 +46,7 @@ type Config struct {
 	MaxUpload          int64          // bytes of one uploaded file
 	LeakKeys           string         // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
 	BreachList         string         // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
+	BreachRangeURL     string         // server that is asked for stolen passwords by the first five digits of their SHA-1; "" for none
 	TrustedProxies     []netip.Prefix // whose X-Forwarded-For is believed
 	TLSCert            string         // certificate chain, PEM; "" for plain HTTP behind a proxy
 	TLSKey             string         // its key, PEM

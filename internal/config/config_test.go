@@ -37,6 +37,7 @@ trusted-proxies = ["10.1.2.3/8", "::1"]
 tls-cert = "/etc/rind/cert.pem"
 tls-key = "/etc/rind/key.pem"
 breach-list = "/etc/rind/breaches"
+breach-range-url = "https://api.pwnedpasswords.com"
 log-format = "json"
 log-level = "warn"
 audit-log = "/var/log/rind/audit.log"
@@ -62,7 +63,7 @@ ca-file = "/etc/rind/ca.pem"
 		RootKeysKeyFile: dir + "/rootkeys.key", RootKeysOldKeyFile: dir + "/rootkeys.old",
 		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
-		BreachList: dir + "/breaches", LogFormat: "json", LogLevel: slog.LevelWarn,
+		BreachList: dir + "/breaches", BreachRangeURL: "https://api.pwnedpasswords.com", LogFormat: "json", LogLevel: slog.LevelWarn,
 		AuditLog: "/var/log/rind/audit.log", AuditRetention: 1000 * 24 * time.Hour,
 		Mail: Mail{
 			Host: "mail.example.org", Port: 2525, Username: "rind", PasswordFile: dir + "/mail",
@@ -96,7 +97,7 @@ func filesOf(t *testing.T) string {
 func dump(c Config) string {
 	return strings.Join([]string{
 		c.Listen, c.MetricsListen, c.DataDir, c.KeyFile, c.RootKeysKeyFile, c.RootKeysOldKeyFile, string(c.Registration), c.MaxTokenLife.String(), c.RecoveryWait.String(), c.TLSCert, c.TLSKey,
-		c.BreachList, c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
+		c.BreachList, c.BreachRangeURL, c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
 		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys, time.Duration(c.TokensPerHour).String(),
 	}, "|")
 }
@@ -110,6 +111,7 @@ registration = "anyone"
 max-token-life = "12h"
 tokens-per-hour = -1
 recovery-wait = "23h"
+breach-range-url = "http://api.pwnedpasswords.com"
 max-upload = 5
 trusted-proxies = "10"
 log-level = "loud"
@@ -126,7 +128,7 @@ password = "hunter2"
 	}
 	for _, want := range []string{
 		`no setting "listn"`, `"8080" is not host:port`, `"ftp://x" is not a URL`, `not "anyone"`, `"12h" is not a number of days`, `which is no bound, to 10000, not -1`,
-		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `"10" is not an address`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `0 is not a port`, `"nobody" is not an e-mail address`,
+		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `breach-range-url: is not an address like`, `"10" is not an address`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `0 is not a port`, `"nobody" is not an e-mail address`,
 		`not "ssl"`, `no setting "mail.password"`,
 	} {
 		if !strings.Contains(err.Error(), want) {

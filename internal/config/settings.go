@@ -31,6 +31,7 @@ var settings = map[string]setter{
 	"max-upload":            setMaxUpload,
 	"leak-keys":             text(func(c *Config) *string { return &c.LeakKeys }, keyList),
 	"breach-list":           text(func(c *Config) *string { return &c.BreachList }, notEmpty),
+	"breach-range-url":      text(func(c *Config) *string { return &c.BreachRangeURL }, rangeURL),
 	"trusted-proxies":       setTrustedProxies,
 	"tls-cert":              text(func(c *Config) *string { return &c.TLSCert }, notEmpty),
 	"tls-key":               text(func(c *Config) *string { return &c.TLSKey }, notEmpty),
@@ -97,6 +98,16 @@ func keyList(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 		return errors.New("is not a file or an address like https://api.github.com/meta/public_keys/secret_scanning")
+	}
+	return nil
+}
+
+// rangeURL takes an address where nobody on the way sees which hashes are asked for.
+func rangeURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return errors.New("is not an address like https://api.pwnedpasswords.com")
 	}
 	return nil
 }

@@ -77,6 +77,7 @@ func (s *Server) entryRoutes(p pages) {
 func (s *Server) accountRoutes(p pages) {
 	p.get(ui.PathAccount, member, s.showAccount)
 	p.post(ui.PathPassword, member, s.changePassword)
+	p.post(ui.PathStrength, anyone, s.strength)
 	p.get(ui.PathFactors, at(authn.StepAddFactor), s.showFactors)
 	p.get(ui.PathTOTP, at(authn.StepAddFactor, authn.StepDone), s.showTOTP)
 	p.post(ui.PathTOTP, at(authn.StepAddFactor, authn.StepDone), s.confirmTOTP)
