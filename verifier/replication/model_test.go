@@ -22,6 +22,8 @@ type model struct {
 	tokens  []*modelToken
 	frozen  map[string]bool            // by user
 	members map[string]map[string]bool // by project, then by user; alice made all of them
+	none    map[string]bool            // projects that were deleted
+	closed  map[string]bool            // projects that are archived
 	n       int
 }
 
@@ -49,6 +51,8 @@ func (m *model) want(tok *modelToken, project string) string {
 		return string(caveats.UserFrozen)
 	case !m.members[project][tok.owner]:
 		return string(caveats.NotAMember)
+	case m.closed[project]:
+		return string(caveats.WrongProject)
 	}
 	return "allow"
 }
@@ -72,7 +76,7 @@ func (m *model) step() {
 			m.n++
 			req := issuer.MintRequest{Label: fmt.Sprint("ci ", m.n), Scope: issuer.ScopeAll, Life: issuer.LifeNever}
 			tok := &modelToken{owner: who}
-			if m.members[project][who] && rapid.Bool().Draw(m.t, "narrow") {
+			if m.members[project][who] && !m.closed[project] && rapid.Bool().Draw(m.t, "narrow") {
 				req.Scope, req.Projects, tok.projects = issuer.ScopeChosen, []string{project}, []string{project}
 			}
 			minted, err := m.o.Mint(ctx, people[who], req)
@@ -102,7 +106,7 @@ func (m *model) step() {
 				return
 			}
 			tok := rapid.SampledFrom(m.tokens).Draw(m.t, "token")
-			if tok.revoked || tok.projects != nil || m.frozen[tok.owner] || !m.members[project][tok.owner] {
+			if tok.revoked || tok.projects != nil || m.frozen[tok.owner] || m.closed[project] || !m.members[project][tok.owner] {
 				return
 			}
 			_, _, err := m.o.Restrict(ctx, people[tok.owner], tok.id, issuer.RestrictRequest{Projects: []string{project}})
@@ -112,21 +116,54 @@ func (m *model) step() {
 		"freeze": func() { m.o.user(people[who], true); m.frozen[who] = true },
 		"thaw":   func() { m.o.user(people[who], false); m.frozen[who] = false },
 		"add": func() {
-			if !m.frozen["alice"] && !m.frozen["bob"] && !m.members[project]["bob"] {
+			if !m.frozen["alice"] && !m.frozen["bob"] && !m.none[project] && !m.closed[project] && !m.members[project]["bob"] {
 				_, err := m.o.AddMember(ctx, alice, project, bob.UserID, issuer.RoleMaintainer)
 				must(err)
 				m.members[project]["bob"] = true
 			}
 		},
 		"remove": func() {
-			if !m.frozen["alice"] && m.members[project]["bob"] {
+			if !m.frozen["alice"] && !m.closed[project] && m.members[project]["bob"] {
 				_, err := m.o.RemoveMember(ctx, alice, project, bob.UserID)
 				must(err)
 				m.members[project]["bob"] = false
 			}
 		},
-		// Deleting a project and making it anew come here once an issuer does that: a
-		// token of the project that was deleted must not reach the one that has its name.
+		"delete": func() {
+			if m.frozen["alice"] || m.none[project] || m.closed[project] {
+				return
+			}
+			_, err := m.o.DeleteProject(ctx, alice, project, project)
+			must(err)
+			m.none[project], m.members[project] = true, map[string]bool{}
+			for _, tok := range m.tokens {
+				tok.revoked = tok.revoked || len(tok.projects) == 1 && tok.projects[0] == project
+			}
+		},
+		// Its name is another project's now: of the old one's tokens none reaches it.
+		"make anew": func() {
+			if m.frozen["alice"] || !m.none[project] {
+				return
+			}
+			must(m.o.ReleaseName(ctx, admin, project))
+			_, _, err := m.o.CreateProject(ctx, alice, project)
+			must(err)
+			m.none[project], m.members[project] = false, map[string]bool{"alice": true}
+		},
+		"archive": func() {
+			if !m.frozen["alice"] && !m.none[project] {
+				_, err := m.o.Archive(ctx, alice, project)
+				must(err)
+				m.closed[project] = true
+			}
+		},
+		"unarchive": func() {
+			if !m.frozen["alice"] && !m.none[project] {
+				_, err := m.o.Unarchive(ctx, alice, project)
+				must(err)
+				m.closed[project] = false
+			}
+		},
 		"restart issuer":   func() { m.o.stop(); m.o.start() },
 		"disconnect":       func() { m.o.cut() },
 		"restart verifier": func() { r.stop(); r.start() },
@@ -148,7 +185,7 @@ func (m *model) step() {
 			}
 		},
 	}
-	names := []string{"mint", "mint", "mint", "revoke", "revoke", "restrict", "restrict", "freeze", "thaw", "thaw", "add", "remove", "restart issuer", "disconnect", "restart verifier", "compact", "ask"}
+	names := []string{"mint", "mint", "mint", "revoke", "revoke", "restrict", "restrict", "freeze", "thaw", "thaw", "add", "remove", "delete", "make anew", "make anew", "archive", "unarchive", "unarchive", "restart issuer", "disconnect", "restart verifier", "compact", "ask"}
 	steps[rapid.SampledFrom(names).Draw(m.t, "step")]()
 }
 
@@ -188,7 +225,7 @@ func TestRandomHistories(t *testing.T) {
 		o.check(os.WriteFile(o.path, fresh, 0o600))
 		o.start()
 		defer o.stop()
-		m := &model{t: rt, o: o, frozen: map[string]bool{}, members: map[string]map[string]bool{"demo": {"alice": true}, "other": {"alice": true}}}
+		m := &model{t: rt, o: o, frozen: map[string]bool{}, none: map[string]bool{}, closed: map[string]bool{}, members: map[string]map[string]bool{"demo": {"alice": true}, "other": {"alice": true}}}
 		for _, secret := range secrets {
 			r := newReplica(t, o.url(), secret)
 			defer r.stop()
