@@ -89,17 +89,11 @@ func fillKeys(ctx context.Context, path string, tokens int) error {
 		from := int(r-1) * batch
 		set := rootkeys.ChangeSet{Revision: r, Time: start}
 		for n := from; n < min(from+batch, tokens); n++ {
-			if n%perOwner == 0 {
-				set.Changes = append(set.Changes,
-					rootkeys.Change{User: &rootkeys.User{ID: userID(n), Name: "user-" + project(n)}},
-					rootkeys.Change{Project: &rootkeys.Project{ID: projectID(n), Name: project(n), Members: map[string]string{userID(n): "owner"}}})
-			}
-			t, err := issued(n)
+			changes, err := changesOf(n)
 			if err != nil {
 				return err
 			}
-			set.Changes = append(set.Changes, rootkeys.Change{Token: &rootkeys.Token{
-				ID: t.ID, UserID: userID(n), Location: t.Location, Caveats: t.Caveats, Signature: t.Signature[:], ExpiresAt: start.Add(24 * time.Hour)}})
+			set.Changes = append(set.Changes, changes...)
 		}
 		head := rootkeys.Position{Issuer: issuer, Epoch: 1, Revision: sets}
 		if err := s.Apply(ctx, head, []rootkeys.ChangeSet{set}); err != nil {
@@ -108,6 +102,21 @@ func fillKeys(ctx context.Context, path string, tokens int) error {
 		}
 	}
 	return s.Close()
+}
+
+// changesOf are what an issuer tells of token n, and of its owner and project with their first.
+func changesOf(n int) (all []rootkeys.Change, err error) {
+	if n%perOwner == 0 {
+		all = append(all,
+			rootkeys.Change{User: &rootkeys.User{ID: userID(n), Name: "user-" + project(n)}},
+			rootkeys.Change{Project: &rootkeys.Project{ID: projectID(n), Name: project(n), Members: map[string]string{userID(n): "owner"}}})
+	}
+	t, err := issued(n)
+	if err != nil {
+		return nil, err
+	}
+	return append(all, rootkeys.Change{Token: &rootkeys.Token{
+		ID: t.ID, UserID: userID(n), Location: t.Location, Caveats: t.Caveats, Signature: t.Signature[:], ExpiresAt: start.Add(24 * time.Hour)}}), nil
 }
 
 // classicRecord is what a verifier that holds root keys keeps, in the usual way.
