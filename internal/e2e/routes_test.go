@@ -20,7 +20,7 @@ type routeSeen struct {
 	form            *regexp.Regexp
 	static          int             // parts that are no parameters
 	shown           map[string]bool // who was answered with 200
-	done            bool            // whether anybody was answered with 2xx or 3xx
+	done            bool            // whether anybody was answered with 2xx, or led on and not to sign in
 	asked           int
 }
 
@@ -86,14 +86,14 @@ func (rs *routes) of(method, path string) (best *routeSeen) {
 }
 
 // saw notes what somebody was answered, and names the route.
-func (rs *routes) saw(method, path, who string, status int) string {
+func (rs *routes) saw(method, path, who string, status int, to string) string {
 	r := rs.of(method, path)
 	if r == nil {
 		return "no route"
 	}
 	r.asked++
 	r.shown[who] = r.shown[who] || status == 200
-	r.done = r.done || status < 400
+	r.done = r.done || status < 400 && !(status == 303 && (strings.HasPrefix(to, "/login/") || strings.HasPrefix(to, "/login?")))
 	return r.method + " " + r.pattern
 }
 
