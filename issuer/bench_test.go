@@ -124,24 +124,43 @@ func BenchmarkChanges(b *testing.B) {
 	}
 }
 
+// BenchmarkProjects lists 1,000 projects of one user, alone in them and with others.
 func BenchmarkProjects(b *testing.B) {
-	h := newHouse(b)
-	h.check(h.store.Update(b.Context(), func(tx kv.Tx) error {
-		s, err := issuer.New(issuer.Config{Store: within{tx}, Sealer: sealer(b), Location: location})
-		for i := 0; i < 1000 && err == nil; i++ {
-			_, _, err = s.CreateProject(b.Context(), alice, fmt.Sprintf("project-%d", i))
-		}
-		return err
-	}))
-	for b.Loop() {
-		if ps, err := h.Projects(b.Context(), aliceID); err != nil || len(ps) != 1000 {
-			b.Fatal(len(ps), err)
-		}
+	for _, members := range []int{1, 200} {
+		b.Run(fmt.Sprintf("1000 of %d members", members), func(b *testing.B) {
+			h := newHouse(b)
+			h.check(h.store.Update(b.Context(), func(tx kv.Tx) error {
+				s, err := issuer.New(issuer.Config{Store: within{tx}, Sealer: sealer(b), Location: location})
+				for i := 0; i < 1000 && err == nil; i++ {
+					var p issuer.Project
+					if p, _, err = s.CreateProject(b.Context(), alice, fmt.Sprintf("project-%d", i)); err == nil {
+						err = crowd(tx, p.ID, members)
+					}
+				}
+				return err
+			}))
+			for b.Loop() {
+				if ps, err := h.Projects(b.Context(), aliceID); err != nil || len(ps) != 1000 {
+					b.Fatal(len(ps), err)
+				}
+			}
+		})
 	}
 }
 
-// The hourly look for tokens of which something is to be said: where that is nothing,
-// and where it is something of each of 10,000.
+// crowd makes a project one of so many members.
+func crowd(tx kv.Tx, id string, members int) error {
+	var rec map[string]any
+	if err := kv.GetJSON(tx, "issuer/project/"+id, &rec); err != nil {
+		return err
+	}
+	all := rec["Members"].(map[string]any)
+	for i := range members - 1 {
+		all[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer", "Since": start}
+	}
+	return kv.PutJSON(tx, "issuer/project/"+id, rec)
+}
+
 func BenchmarkTellDue(b *testing.B) {
 	h := &postHouse{house: crowded(b, issuer.MaxTokens)}
 	h.clock.now = time.Now() // the tokens are of now

@@ -21,6 +21,20 @@
 // and not manage it; ErrFrozen is for a user who was frozen while signed in.
 // Everything else is a fault of the store.
 //
+// # Projects and people
+//
+// Nobody becomes a member of a project without accepting: Invite binds an invitation to
+// the user who has a name, or to an address, and answers the same whether there is such
+// an account; AcceptInvitation takes it from that user, or from the one whose verified
+// address it is, and uses it up. An owner who hands a project on invites, too. An
+// invitation is as good as its inviter: it ends when the inviter owns the project no
+// longer. A project keeps an owner who is not frozen, whatever happens at once.
+//
+// A project that is archived has no member who uploads, as verifiers are told. One that
+// is deleted stays as a tombstone under its id, which is never used again, and its
+// name is held back. Its tokens are dealt with in steps, of which the first is in
+// the transaction that deletes it; FinishDeletions goes on where something was cut short.
+//
 // # Lists
 //
 // What lists are filtered and sorted by is kept beside the records, in the

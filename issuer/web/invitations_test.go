@@ -23,7 +23,7 @@ func TestInvitingIsNoOracle(t *testing.T) {
 		ada.project(name)
 		mails := len(h.mails.messages())
 		ada.post("/projects/"+name+"/members", "user", to, "role", "maintainer").is(303, "/projects/"+name)
-		text := ada.get("/projects/"+name).says("The invitation is on its way.").text()
+		text := ada.get("/projects/" + name).says("The invitation is on its way.").text()
 		shape := strings.NewReplacer(to, "TO", name, "NAME").Replace(text)
 		seen[shape] = append(seen[shape], to)
 		sent := h.mails.messages()[mails:]

@@ -1,0 +1,60 @@
+package issuer_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/rind-dev/rind/issuer"
+)
+
+// Members, owners and the owners of tokens hear of what happens to a project, in the
+// transaction in which it happens.
+func TestPeopleHearOfTheirProjects(t *testing.T) {
+	h := newPostHouse(t)
+	h.project(alice, "demo")
+	h.project(bob, "his")
+	inv := h.invite(alice, "demo", "bob", issuer.RoleMaintainer)
+	h.wantTold() // an invitation has a secret link, and goes another way
+	_, err := h.AcceptInvitation(t.Context(), bob, inv.ID)
+	h.check(err)
+	h.wantTold("invitation_accepted alice demo", "role_gained bob demo")
+	moot := h.invite(alice, "demo", "bob@example.org", issuer.RoleMaintainer)
+	_, err = h.AcceptInvitation(t.Context(), bob, moot.ID)
+	h.check(err)
+	declined := h.invite(alice, "demo", "carol", issuer.RoleMaintainer)
+	_, err = h.DeclineInvitation(t.Context(), carol, declined.ID)
+	h.check(err)
+	h.wantTold()
+
+	_, err = h.Archive(t.Context(), alice, "demo")
+	h.check(err)
+	h.wantTold("project_archived alice demo", "project_archived bob demo")
+	_, err = h.Unarchive(t.Context(), alice, "demo")
+	h.check(err)
+	h.wantTold("project_reopened alice demo", "project_reopened bob demo")
+
+	inv = h.hand(alice, "demo", "carol", issuer.StayNot)
+	h.wantTold()
+	_, err = h.AcceptInvitation(t.Context(), carol, inv.ID)
+	h.check(err)
+	h.wantTold("project_transferred alice demo", "project_transferred carol demo", "role_gained carol demo", "role_lost alice demo")
+
+	h.mint(bob, forSome("only", "demo"))
+	h.mint(bob, forSome("both", "demo", "his"))
+	h.mint(carol, forSome("hers", "demo"))
+	_, err = h.RemoveMember(t.Context(), carol, "demo", bobID)
+	h.check(err)
+	h.told()
+	h.deletes(carol, "demo")
+	var why []string
+	for _, n := range h.heard() {
+		if r := n.Args["reason"]; r != "" {
+			why = append(why, string(n.Kind)+": "+r)
+		} else if n.User != carolID || n.Kind != "project_deleted" {
+			t.Errorf("told %+v", n)
+		}
+	}
+	if len(why) != 2 || !slices.Contains(why, "token_revoked: the project demo was deleted") || !slices.Contains(why, "token_revoked_self: the project demo was deleted") {
+		t.Errorf("told %q", why)
+	}
+}
