@@ -124,7 +124,7 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 
 func (v *visit) memberRow(m issuer.Member) ui.MemberRow {
 	return ui.MemberRow{
-		ID: m.UserID, Username: m.Name, Role: string(m.Role), Since: m.Since, You: m.UserID == v.user.ID, Frozen: m.Frozen,
+		ID: m.UserID, Username: m.Name, Role: string(m.Role), Since: m.Since, You: m.UserID == v.user.ID, Frozen: m.Frozen, Shut: !m.Shut.At.IsZero(),
 	}
 }
 

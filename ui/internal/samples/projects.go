@@ -11,7 +11,7 @@ func projects() []Page {
 	members := []ui.MemberRow{
 		{ID: "u1", Username: "ada", Role: ui.RoleOwner, Since: ago(400 * day), You: true},
 		{ID: "u2", Username: "grace", Role: ui.RoleMaintainer, Since: ago(30 * day)},
-		{ID: "u3", Username: "charles-with-a-long-username", Role: ui.RoleMaintainer, Since: ago(2 * day), Frozen: true},
+		{ID: "u3", Username: "charles-with-a-long-username", Role: ui.RoleMaintainer, Since: ago(2 * day), Frozen: true, Shut: true},
 	}
 	asMember := []ui.MemberRow{members[1], {ID: "u1", Username: "ada", Role: ui.RoleMaintainer, Since: ago(day), You: true}}
 	shared := append([]ui.MemberRow{{ID: "u4", Username: "joan", Role: ui.RoleOwner, Since: ago(day)}}, members...)
