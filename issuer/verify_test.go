@@ -41,7 +41,7 @@ func (h *house) follow() *verifying {
 		h.check(<-ended)
 		h.check(keys.Close())
 	})
-	return &verifying{h, f, verifier.New(keys, verifier.WithClock(h.clock.Now))}
+	return &verifying{h, f, verifier.New(keys).WithClock(h.clock.Now)}
 }
 
 type verifying struct {

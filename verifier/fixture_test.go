@@ -61,7 +61,7 @@ func emptyHouse(t testing.TB) *house {
 			t.Error(err)
 		}
 	})
-	v := verifier.New(store, verifier.WithClock(func() time.Time { return now }))
+	v := verifier.New(store).WithClock(func() time.Time { return now })
 	return &house{TB: t, store: store, verifier: v}
 }
 

@@ -125,20 +125,11 @@ type Verifier struct {
 	now   func() time.Time
 }
 
-// Option changes how a Verifier works.
-type Option func(*Verifier)
-
-// WithClock sets what tells the time where a Request does not: time.Now by
-// default.
-func WithClock(now func() time.Time) Option {
-	return func(v *Verifier) { v.now = now }
-}
-
 // New makes a Verifier that reads from store, which must not be nil.
-func New(store Store, opts ...Option) *Verifier {
-	v := &Verifier{store: store, now: time.Now}
-	for _, set := range opts {
-		set(v)
-	}
-	return v
+func New(store Store) *Verifier { return &Verifier{store: store, now: time.Now} }
+
+// WithClock is a Verifier of the same store that asks now for the time where a Request
+// does not tell it.
+func (v *Verifier) WithClock(now func() time.Time) *Verifier {
+	return &Verifier{store: v.store, now: now}
 }

@@ -135,7 +135,7 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	h.must(err)
 	h.Cleanup(func() { _ = folder.Close() })
 	upload, err := gateway.New(gateway.Config{
-		Verifier: verifier.New(h.keys, verifier.WithClock(h.clock.Now)), Backend: folder, ClientIP: ClientIP(h.trusted), Logger: log,
+		Verifier: verifier.New(h.keys).WithClock(h.clock.Now), Backend: folder, ClientIP: ClientIP(h.trusted), Logger: log,
 	})
 	h.must(err)
 	h.web, err = New(Config{

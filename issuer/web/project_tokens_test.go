@@ -15,7 +15,7 @@ import (
 // reaches tells whether a token uploads to a project, as the store of this server has
 // it, and else why not.
 func (h *house) reaches(text, project string) error {
-	v := verifier.New(h.keys, verifier.WithClock(h.clock.Now))
+	v := verifier.New(h.keys).WithClock(h.clock.Now)
 	_, err := v.Verify(h.Context(), text, verifier.Request{Action: caveats.ActionUpload, Project: project})
 	return err
 }

@@ -131,7 +131,7 @@ func newIndex(t testing.TB, edit func(*Config)) *testIndex {
 	}
 	logger := slog.New(slog.NewTextHandler(x.log, nil))
 	cfg := Config{
-		Verifier: verifier.New(x.keys, verifier.WithClock(func() time.Time { return noon })),
+		Verifier: verifier.New(x.keys).WithClock(func() time.Time { return noon }),
 		Backend:  folder, Logger: logger,
 		OnUpload: func(_ context.Context, g verifier.Grant, up Upload) {
 			x.mu.Lock()

@@ -22,6 +22,15 @@
 // A store that can't be sure says so: while it is filled for the first time, and
 // where a record is damaged, Lookup returns an error that is not
 // verifier.ErrUnknownToken.
+//
+// bbolt's pages have no checksums, and bbolt trusts them. So lookups walk its tree
+// themselves, and look at every number before they follow it; a write looks at the pages
+// on its way before bbolt goes it. A damaged page is ErrDamaged, with what to do about it,
+// and ends neither the process nor the program's upload handler. What can't be told is damage
+// that happens to make a page of the past a page of the present, or a page in use a free one:
+// the first may bring back a token's state from before its last change, the second may lose
+// tokens, which are then unknown. A disk that does that is replaced; a verifier's file
+// is made anew from the issuer at any time.
 package rootkeys
 
 import (
