@@ -22,6 +22,7 @@ type routeSeen struct {
 	shown           map[string]bool // who was answered with 200
 	done            bool            // whether anybody was answered with 2xx, or led on and not to sign in
 	asked           int
+	known           bool // something leads there: a page, an answer or a mail
 }
 
 var rowForm = regexp.MustCompile(`(?m)^\s*"([A-Z]+) (/\S*)":`)
@@ -97,6 +98,22 @@ func (rs *routes) saw(method, path, who string, status int, to string) string {
 	return r.method + " " + r.pattern
 }
 
+// linked notes where addresses lead.
+func (rs *routes) linked(addresses ...string) {
+	for _, at := range addresses {
+		path, _, _ := strings.Cut(at, "?")
+		if r := rs.of("GET", path); r != nil {
+			r.known = true
+		}
+	}
+}
+
+// unlinked are the routes of GET that no page leads to.
+var unlinked = map[string]string{
+	"/setup": "the first start prints it", "/healthz": "for programs", "/simple": "for pip", "/simple/*": "for pip", "/packages/*": "for pip",
+	"/legacy": "for uploads", "/legacy/": "for uploads",
+}
+
 // gets are the patterns of pages.
 func (rs *routes) gets() (out []string) {
 	for _, r := range rs.all {
@@ -120,6 +137,9 @@ func (rs *routes) complete(t *testing.T) {
 		seen := r.done
 		if r.method == "GET" {
 			seen = r.anybody()
+		}
+		if r.method == "GET" && !r.known && unlinked[r.pattern] == "" {
+			t.Errorf("GET %s: no page, no answer and no mail leads there", r.pattern)
 		}
 		if !seen && unshown[r.pattern] == "" {
 			t.Errorf("%s %s: the tour never got there (asked %d times): link to it from a page, or lead somebody there in internal/e2e/tour_*_test.go", r.method, r.pattern, r.asked)

@@ -90,6 +90,7 @@ func (g *guest) register(link string) {
 	} else {
 		g.get(link).is(303, path)
 	}
+	g.post("/password/strength", "username", g.name, "email", g.address(), "password", password).is(200, "")
 	g.fill(path, path, "username", g.name, "email", g.address(), "password", "short").is(422, "") // and it is kept nowhere
 	g.fill(path, path, "username", g.name, "email", g.address(), "password", password).is(303, "/verify-email/sent")
 }

@@ -9,6 +9,7 @@ func (tr *tour) changeProjects(ada, bob *guest) {
 	ada.fill("/new-project", "/new-project", "name", "fleeting").is(303, at)
 	ada.fill(at+"/settings", at+"/settings", "description", "It does not last.", "homepage", "https://example.org").is(303, at)
 	ada.fill(at+"/archive", at+"/archive").is(303, at)
+	ada.get(at+"/settings").is(200, "")
 	ada.fill(at+"/reopen", at+"/reopen").is(303, at)
 
 	ada.fill(at+"/members", at+"/members", "user", bob.name, "role", "maintainer").is(303, at)
@@ -28,6 +29,22 @@ func (tr *tour) changeProjects(ada, bob *guest) {
 	bob.fill(at+"/delete", at+"/delete", "confirm", "fleeting").is(303, "/projects")
 	ada.fill("/new-project", "/new-project", "name", "fleeting").is(422, "")
 	ada.act("/admin/names", "/release").is(303, "/admin/names")
+}
+
+// shutOut shuts somebody's tokens out of a project, and lets them in again.
+func (tr *tour) shutOut(owner *guest, project string) {
+	tr.t.Helper()
+	at := "/projects/" + project + "/tokens"
+	for _, e := range tags(owner.get(at).is(200, "").body) {
+		if shut := e.attrs["href"]; strings.HasSuffix(shut, "/shut-out") {
+			owner.fill(shut, shut).is(303, "/projects/"+project)
+			owner.get(at).is(200, "")
+			in := strings.TrimSuffix(shut, "/shut-out") + "/let-in"
+			owner.fill(in, in).is(303, "/projects/"+project)
+			return
+		}
+	}
+	tr.t.Fatalf("nobody can be shut out of %s", project)
 }
 
 // act sends the first form of a page whose address ends like that.

@@ -58,10 +58,13 @@ func TestTour(t *testing.T) {
 	tr := startTour(t)
 	tr.house = tr.live()
 	tr.crawl(tr.house)
-	if os.Getenv("RIND_TOUR_QUICK") == "" {
+	if !testing.Short() {
 		t.Run("accessible", tr.accessible)
 	}
 	tr.pokeForms(tr.house)
+	for link := range tr.opened { // those of mails
+		tr.routes.linked(strings.TrimPrefix(link, tr.server.url))
+	}
 	tr.routes.complete(t)
 	tr.server.stop()
 	tr.search()
@@ -148,10 +151,12 @@ func (tr *tour) look(g *guest, a answer) {
 	}
 	if strings.HasPrefix(a.header.Get("Content-Type"), "text/html") && !open(path) && len(a.body) > 0 {
 		tr.keepPage(g, route, a)
+		tr.routes.linked(linksOf(a.body)...)
 		for _, w := range wrongMarkup(a.body) {
 			tr.wrong("%s: %s", where, w)
 		}
 	}
+	tr.routes.linked(a.header.Get("Location"))
 	if to := a.header.Get("Location"); to != "" && !local(to) && path != "/simple" {
 		tr.wrong("%s: it leads to %q", where, to)
 	}

@@ -126,6 +126,7 @@ func (tr *tour) useTokens(ada, bob *guest) {
 	ada.readToken("the new ci of demo", ada.fill(at+"/regenerate", at+"/regenerate", "life", "7", "overlap", "1").is(200, ""))
 	at = "/tokens/" + narrowID
 	ada.fill(at+"/revoke", at+"/revoke").is(303, "/tokens")
+	tr.shutOut(ada, "demo")
 	tr.endTokens(ada)
 }
 
@@ -191,6 +192,7 @@ func (tr *tour) administer(ada *guest) {
 		if h := e.attrs["href"]; strings.HasSuffix(h, "/freeze") && strings.Contains(ada.get(h).body, "late") {
 			ada.fill(h, h).is(303, "/admin/people")
 			late.get("/tokens").is(303, "/login")
+			ada.get("/admin/people").is(200, "")
 			thaw := strings.TrimSuffix(h, "/freeze") + "/thaw"
 			ada.fill(thaw, thaw).is(303, "/admin/people")
 			break
