@@ -4,9 +4,10 @@ package authn
 // details that it has.
 const (
 	rowSetupLink           = "setup.link_made"
-	rowInvited             = "invitation.made"    // email
-	rowInvitationRevoked   = "invitation.revoked" // email
-	rowRegistered          = "account.registered" // username, email, by ("setup", "invitation", "open"), invitation (its id), invited (its address)
+	rowInvited             = "invitation.made"             // email
+	rowInvitationRevoked   = "invitation.revoked"          // email
+	rowRegistered          = "account.registered"          // username, email, by ("setup", "invitation", "open"), invitation (its id), invited (its address)
+	rowUnconfirmedDeleted  = "account.unconfirmed_deleted" // username; it had never confirmed an address
 	rowVerificationSent    = "account.verification_sent"
 	rowEmailChanged        = "account.email_changed"       // from, to
 	rowEmailChangeAsked    = "account.email_change_asked"  // to

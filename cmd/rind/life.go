@@ -142,6 +142,7 @@ type job struct {
 func (h *instance) jobs() []job {
 	return []job{
 		{"recoveries of accounts did not go on", h.accounts.RunRecoveries},
+		{"accounts that never confirmed an address were not deleted", h.accounts.DropUnconfirmed},
 		{"what is over was not deleted", h.accounts.Sweep},
 		{"old counters of uploads were not deleted", h.issuer.ForgetOld},
 		{"nobody was told of tokens that expire or are not used", h.issuer.TellDue},

@@ -58,7 +58,7 @@ var kinds = byName([][]Kind{
 		"account.keys_only", "account.keys_only_off",
 		"account.recovery_codes_made", "account.recovery_codes_confirmed"),
 	of(roomAuthn, GroupAccount,
-		"account.registered", "account.verification_sent", "account.email_changed", "account.email_verified", "account.email_change_asked", "account.email_change_undone",
+		"account.registered", "account.unconfirmed_deleted", "account.verification_sent", "account.email_changed", "account.email_verified", "account.email_change_asked", "account.email_change_undone",
 		"account.password_changed", "account.password_change_failed", "account.password_reset_asked", "account.password_reset",
 		"account.frozen", "account.unfrozen", "account.admin_granted", "account.admin_revoked", "account.notifications_changed",
 		"account.signed_out_everywhere",

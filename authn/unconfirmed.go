@@ -1,0 +1,84 @@
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// UnconfirmedLife is how long an account is kept that never confirmed an address: its name is then
+// free for others.
+const UnconfirmedLife = 7 * 24 * time.Hour
+
+// DropUnconfirmed deletes accounts that have not confirmed an address within UnconfirmedLife, each
+// with its row. They never could sign in, so they have no tokens and no projects. The first administrator's
+// stays. Call it about hourly.
+func (s *Service) DropUnconfirmed(ctx context.Context) error {
+	var after []byte
+	for {
+		var page []kv.Pair
+		err := s.store.View(ctx, func(r kv.Reader) (err error) {
+			page, err = r.Scan([]byte(userKey("")), after, sweepPage, false)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, p := range page {
+			var u userRecord
+			if err := json.Unmarshal(p.Value, &u); err != nil {
+				return fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
+			}
+			if !s.unconfirmed(u) {
+				continue
+			}
+			if err := s.dropUnconfirmed(ctx, u.ID); err != nil {
+				return err
+			}
+		}
+		after = page[len(page)-1].Key
+	}
+}
+
+// unconfirmed tells whether an account has not confirmed its address for too long. One that
+// ever had a factor has: a factor is added behind that.
+func (s *Service) unconfirmed(u userRecord) bool {
+	return !u.EmailVerified && !u.Admin && !u.hasFactor() && !s.now().Before(u.CreatedAt.Add(UnconfirmedLife))
+}
+
+// dropUnconfirmed deletes an account, if it is still as DropUnconfirmed saw it. The issuer keeps its id
+// and holds it to be frozen, for good.
+func (s *Service) dropUnconfirmed(ctx context.Context, id string) error {
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := loadUser(tx, id)
+		if errors.Is(err, ErrNotFound) || err == nil && !s.unconfirmed(u) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		row := audit.Event{Kind: rowUnconfirmedDeleted, Detail: map[string]string{"username": u.Username}}
+		if err := s.record(tx, id, row); err != nil { // while its name is known
+			return err
+		}
+		if err := voidLinks(tx, id); err != nil {
+			return err
+		}
+		for _, prefix := range []string{sessionsOf(id), devicesOf(id), pendingPrefix + id + "/"} {
+			if err := dropAll(tx, prefix); err != nil {
+				return err
+			}
+		}
+		for _, key := range []string{nameKey(fold(u.Username)), passwordKey(id), userKey(id)} {
+			if err := tx.Delete([]byte(key)); err != nil {
+				return err
+			}
+		}
+		return s.users.RecordUser(tx, id, u.Username, true)
+	})
+}
