@@ -163,10 +163,10 @@ func (s *Service) record(tx kv.Tx, account string, e audit.Event) error {
 }
 
 // recordOfAny is record for a row that is about an account or about nobody, with the same work:
-// where there is no account, a key beside the counters is written in place of that of its trail.
+// where there is no account, a counter of nothing is written in place of that of its trail.
 func (s *Service) recordOfAny(tx kv.Tx, account string, e audit.Event) error {
 	if account == "" {
-		if err := tx.Put([]byte("authn/throttle/nobody"), nil); err != nil {
+		if err := kv.PutJSON(tx, "authn/throttle/nobody", attempts{At: []int64{s.now().UnixMilli()}}); err != nil { // and swept as one
 			return err
 		}
 	}
