@@ -117,6 +117,11 @@ func (s *Service) Person(ctx context.Context, by Session, userID string) (p Pers
 		p.User, p.Sessions = u.public(), len(sessions)
 		last, err := lastSignIn(r, u.ID)
 		p.SignedInAt, p.SignedInBy = last.Time, Factor(last.Actor.Factor)
+		for _, l := range sessions { // whoever registers is signed in with it
+			if l.x.SignedIn() && l.x.Begun.After(p.SignedInAt) {
+				p.SignedInAt, p.SignedInBy = l.x.Begun, l.x.Factor
+			}
+		}
 		return err
 	})
 	return p, err

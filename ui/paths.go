@@ -109,10 +109,28 @@ const (
 	PathInvitedDecline Path = "/project-invitation/{id}/decline" // POST only
 
 	PathAdminPeople          Path = "/admin/people"
+	PathPerson               Path = "/admin/people/{id}" // GET only
 	PathPersonFreeze         Path = "/admin/people/{id}/freeze"
 	PathPersonThaw           Path = "/admin/people/{id}/thaw"
 	PathPersonRecovery       Path = "/admin/people/{id}/recovery"        // POST starts one
 	PathPersonRecoveryCancel Path = "/admin/people/{id}/recovery/cancel" // POST only
+
+	PathPersonSignOut   Path = "/admin/people/{id}/sign-out"
+	PathPersonMakeAdmin Path = "/admin/people/{id}/make-admin"
+	PathPersonDropAdmin Path = "/admin/people/{id}/drop-admin"
+
+	PathAdminProjects    Path = "/admin/projects"                // GET only
+	PathAdminProject     Path = "/admin/projects/{name}"         // GET only
+	PathProjectOwner     Path = "/admin/projects/{name}/owner"   // POST only
+	PathAdminArchive     Path = "/admin/projects/{name}/archive" // POST only
+	PathAdminTokens      Path = "/admin/tokens"                  // POST searches
+	PathAdminTokenRevoke Path = "/admin/tokens/{id}/revoke"
+
+	PathSettings     Path = "/admin/settings"              // GET only
+	PathReadOnly     Path = "/admin/settings/read-only"    // POST only
+	PathRegistration Path = "/admin/settings/registration" // POST only
+	PathBanner       Path = "/admin/settings/banner"       // POST only
+	PathBannerClear  Path = "/admin/settings/banner/clear" // POST only
 
 	PathInvitations   Path = "/admin/invitations"             // POST only
 	PathInvitationEnd Path = "/admin/invitations/{id}/revoke" // POST only
@@ -155,6 +173,10 @@ var paths = map[string]Path{
 	"project.uninvite": PathProjectInvitationEnd, "project.resend": PathProjectInvitationSend,
 	"invited": PathInvited, "invited.decline": PathInvitedDecline,
 	"names": PathHeldNames, "name.free": PathHeldNameFree,
+	"person": PathPerson, "person.sign_out": PathPersonSignOut, "person.make_admin": PathPersonMakeAdmin, "person.drop_admin": PathPersonDropAdmin,
+	"admin.projects": PathAdminProjects, "admin.project": PathAdminProject, "project.owner": PathProjectOwner, "admin.project.archive": PathAdminArchive,
+	"admin.tokens": PathAdminTokens, "admin.token.revoke": PathAdminTokenRevoke,
+	"settings": PathSettings, "settings.read_only": PathReadOnly, "settings.registration": PathRegistration, "settings.banner": PathBanner, "settings.banner.clear": PathBannerClear,
 	"people": PathAdminPeople, "person.freeze": PathPersonFreeze, "person.thaw": PathPersonThaw,
 	"invitations": PathInvitations, "invitation.end": PathInvitationEnd,
 	"verifiers": PathVerifiers, "verifier.revoke": PathVerifierRevoke,

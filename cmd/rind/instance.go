@@ -25,6 +25,7 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/adminhttp"
 	"github.com/rind-dev/rind/issuer/feedhttp"
 	"github.com/rind-dev/rind/issuer/web"
 	"github.com/rind-dev/rind/ui"
@@ -60,6 +61,7 @@ type instance struct {
 	store    kv.Store
 	trail    *audit.Follower // writes the audit trail to a log; nil: it is not
 	handler  http.Handler
+	admin    http.Handler // for the operator; see adminhttp
 	notices  *notices.Outbox
 	carry    notices.Deliver // sends what notices holds
 	outbox   string          // folder of mails; "" where a mail server is configured
@@ -216,13 +218,21 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	if err != nil {
 		return err
 	}
-	h.handler, err = web.New(web.Config{
+	site, err := web.New(web.Config{
 		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Mailer: mailer, CatchUp: h.follower.CatchUp,
 		Gateway: upload, Index: index, PublicURL: cfg.PublicURL,
 		Feed:         feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Logger: log}),
 		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, Leaks: leakKeys(cfg), Clock: time.Now, Logger: log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	h.handler = site
+	h.admin = adminhttp.New(adminhttp.Config{
+		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Confirm: site.Confirm, Clock: time.Now, Logger: log,
+		Address: func(path string) string { return cfg.PublicURL.String() + path },
+	})
+	return nil
 }
 
 // leakKeys are the keys of the scanner that may report leaked tokens, nil where none

@@ -28,6 +28,15 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	if err := h.writeTrail(ctx); err != nil { // what can't be written to is better known now
 		return err
 	}
+	operator, err := h.listenAdmin()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if operator != nil {
+			operator.Close() // once more, where it was served
+		}
+	}()
 	if err := h.welcome(ctx, out); err != nil {
 		return err
 	}
@@ -45,6 +54,9 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	running.Go(func() { h.follow(background) })
 	running.Go(func() { h.work(background) })
 	running.Go(func() { h.notices.Run(background, h.carry) })
+	if operator != nil {
+		running.Go(func() { h.serveAdmin(background, operator) })
+	}
 	if h.rootKeysKey != nil {
 		running.Go(func() { rekey(background, h.keys, h.cfg.RootKeysKeyFile, h.rootKeysKey, h.log) })
 	}

@@ -28,6 +28,7 @@ type cli struct {
 	Token    tokenCmd    `cmd:"" help:"Inspect, narrow and check tokens."`
 	Restored restoredCmd `cmd:"" help:"Say that the store was restored from a backup, and that verifiers go back with it."`
 	Verifier verifierCmd `cmd:"" help:"Keep a root-key store current on another machine."`
+	Admin    adminCmd    `cmd:"" help:"Administer a server that runs on this machine."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

@@ -33,6 +33,8 @@ func TestScript(t *testing.T) {
 			"store":      cmdStore,
 			"revoke":     cmdRevoke,
 			"account":    cmdAccount,
+			"people":     cmdPeople,
+			"rows":       cmdRows,
 			"forge":      cmdForge,
 			"refill":     cmdRefill,
 			"freeport":   cmdFreePort,

@@ -53,7 +53,8 @@ var forbidden = map[string][]string{
 	"authn":      {echo, module + "/issuer", module + "/verifier", module + "/ui", "gopkg.in/macaroon.v2"},
 	"issuer/web": {module + "/cmd"},
 
-	"issuer/feedhttp": {echo, webauthn, otp, module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web"},
+	"issuer/feedhttp":  {echo, webauthn, otp, module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web"},
+	"issuer/adminhttp": {echo, module + "/verifier", module + "/issuer/web", module + "/cmd"},
 }
 
 func TestRoomsCompileOnlyWhatTheyMay(t *testing.T) {

@@ -36,6 +36,7 @@ type Config struct {
 	MetricsListen      string         // address to answer /metrics on, host:port; "": none
 	PublicURL          *url.URL       // where people and clients reach it; its host is the tokens' location. Not set, it is localhost at Listen's port
 	DataDir            string         // folder of everything that is kept
+	AdminSocket        string         // unix socket of 'rind admin'; "" for DataDir/admin.sock, "off" for none
 	KeyFile            string         // key that seals secrets at rest; "" for DataDir/rind.key
 	RootKeysKeyFile    string         // key of the root-key store, read again at SIGHUP; "": Key
 	RootKeysOldKeyFile string         // the one before it, for a store that is still sealed with that; "": Key, where RootKeysKeyFile is set
@@ -230,6 +231,20 @@ func (c Config) Key() string {
 	}
 	return filepath.Join(c.DataDir, "rind.key")
 }
+
+// Socket is the path of the socket of 'rind admin'; "" for none.
+func (c Config) Socket() string {
+	switch c.AdminSocket {
+	case "off":
+		return ""
+	case "":
+		return filepath.Join(c.DataDir, SocketFile)
+	}
+	return c.AdminSocket
+}
+
+// SocketFile is the socket of 'rind admin' in the data folder.
+const SocketFile = "admin.sock"
 
 // LogHandler makes the handler that the settings ask for.
 func (c Config) LogHandler(w io.Writer) slog.Handler {

@@ -24,6 +24,7 @@ var settings = map[string]setter{
 	"key-file":              text(func(c *Config) *string { return &c.KeyFile }, notEmpty),
 	"rootkeys-key-file":     text(func(c *Config) *string { return &c.RootKeysKeyFile }, notEmpty),
 	"rootkeys-old-key-file": text(func(c *Config) *string { return &c.RootKeysOldKeyFile }, notEmpty),
+	"admin-socket":          text(func(c *Config) *string { return &c.AdminSocket }, notEmpty),
 	"registration":          setRegistration,
 	"recovery-wait":         setRecoveryWait,
 	"max-token-life":        setMaxTokenLife,

@@ -188,18 +188,22 @@ func (tr *tour) administer(ada *guest) {
 	tr.t.Helper()
 	late := tr.guest("late", "203.0.113.40")
 	late.signUp(ada.invites(late.address()))
+	owned := tr.owns(late)
 	for _, e := range tags(ada.get("/admin/people").is(200, "").body) {
 		if h := e.attrs["href"]; strings.HasSuffix(h, "/freeze") && strings.Contains(ada.get(h).body, "late") {
 			ada.fill(h, h).is(303, "/admin/people")
 			late.get("/tokens").is(303, "/login")
 			ada.get("/admin/people").is(200, "")
+			tr.oversee(ada, owned)
 			thaw := strings.TrimSuffix(h, "/freeze") + "/thaw"
 			ada.fill(thaw, thaw).is(303, "/admin/people")
+			tr.overseePerson(ada, strings.TrimSuffix(h, "/freeze"))
 			break
 		}
 	}
 	late.fill("/login", "/login", "login", "late", "password", password).is(303, "/login/totp")
 	late.fill("/login/totp", "/login/totp", "code", late.code()).is(303, "/tokens")
+	tr.set(ada)
 	tr.recover(ada, late)
 	late.moves()
 	ada.invites("never@example.org")

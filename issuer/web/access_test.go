@@ -73,6 +73,9 @@ func admins(answer string) cells {
 	return members("404").but(admin, answer)
 }
 
+// freshAdmins lets administrators in whose second factor is fresh.
+func freshAdmins(answer string) cells { return admins(answer).but(staleAdmin, "303 /login/totp{next}") }
+
 // mine lets in whose token it is; to others there is none.
 func mine(answer string) cells { return members("404").but(owner+"|"+stale, answer) }
 
@@ -321,7 +324,7 @@ func (m *cast) check(route, method, name string, r row) {
 		asked = "?next=" + strings.ReplaceAll(next, "/", "%2F")
 		further = asked + "&"
 	}
-	want := strings.NewReplacer("{next}", asked, "{next&}", further).Replace(r.expected(route, name))
+	want := strings.NewReplacer("{next}", asked, "{next&}", further, "{person}", m.people[factorless].id).Replace(r.expected(route, name))
 	status := strings.TrimSpace(strings.Join([]string{strconv.Itoa(got.status), got.header.Get("Location")}, " "))
 	if status != want {
 		m.Errorf("%s, %s: %q, want %q", route, name, status, want)

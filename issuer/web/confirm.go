@@ -39,6 +39,11 @@ func (s *Server) confirm(ctx context.Context, revision uint64) ui.Reach {
 	return r
 }
 
+// Confirm is what pages say after a change: which verifiers have it.
+func (s *Server) Confirm(ctx context.Context, revision uint64) ui.Reach {
+	return s.confirm(ctx, revision).Short()
+}
+
 // reached sends the visitor to another page, which says what was done and which
 // verifiers have it.
 func (v *visit) reached(path, notice string, r ui.Reach) error {

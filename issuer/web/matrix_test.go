@@ -163,7 +163,30 @@ var matrix = map[string]row{
 	"POST /projects/:name/members/:id/remove": {path: "/projects/demo/members/{member}/remove",
 		answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
 
-	"GET /admin/people":                      {answer: admins("200")},
+	"GET /admin/people":                 {answer: admins("200")},
+	"GET /admin/people/:id":             {path: "/admin/people/{person}", answer: admins("200")},
+	"GET /admin/people/:id/sign-out":    {path: "/admin/people/{person}/sign-out", answer: admins("200")},
+	"POST /admin/people/:id/sign-out":   {path: "/admin/people/{person}/sign-out", answer: freshAdmins("303 /admin/people/{person}")},
+	"GET /admin/people/:id/make-admin":  {path: "/admin/people/{person}/make-admin", answer: admins("200")},
+	"POST /admin/people/:id/make-admin": {path: "/admin/people/{person}/make-admin", answer: freshAdmins("303 /admin/people/{person}")},
+	"GET /admin/people/:id/drop-admin":  {path: "/admin/people/{person}/drop-admin", answer: admins("200")},
+	"POST /admin/people/:id/drop-admin": {path: "/admin/people/{person}/drop-admin", answer: freshAdmins("303 /admin/people/{person}")},
+
+	"GET /admin/projects":                {answer: admins("200")},
+	"GET /admin/projects/:name":          {path: "/admin/projects/demo", answer: admins("200")},
+	"POST /admin/projects/:name/owner":   {path: "/admin/projects/demo/owner", answer: freshAdmins("422")},
+	"POST /admin/projects/:name/archive": {path: "/admin/projects/demo/archive", form: []string{"archived", "no"}, answer: admins("303 /admin/projects/demo")},
+	"GET /admin/tokens":                  {answer: admins("200")},
+	"POST /admin/tokens":                 {form: []string{"q", "ci", "in", "label"}, answer: admins("303 /admin/tokens?in=label&q=ci")},
+	"GET /admin/tokens/:id/revoke":       {path: "/admin/tokens/{token}/revoke", answer: admins("200")},
+	"POST /admin/tokens/:id/revoke":      {path: "/admin/tokens/{token}/revoke", form: []string{"reason", "seen"}, answer: admins("303 /admin/tokens")},
+
+	"GET /admin/settings":               {answer: freshAdmins("200")},
+	"POST /admin/settings/read-only":    {form: []string{"on", "no"}, answer: freshAdmins("303 /admin/settings")},
+	"POST /admin/settings/registration": {form: []string{"registration", ""}, answer: freshAdmins("303 /admin/settings")},
+	"POST /admin/settings/banner":       {answer: freshAdmins("422")},
+	"POST /admin/settings/banner/clear": {answer: freshAdmins("303 /admin/settings")},
+
 	"GET /admin/people/:id/freeze":           {path: "/admin/people/{person}/freeze", answer: admins("200")},
 	"POST /admin/people/:id/freeze":          {path: "/admin/people/{person}/freeze", answer: admins("303 /admin/people").but(staleAdmin, "303 /login/totp{next}")},
 	"GET /admin/people/:id/thaw":             {path: "/admin/people/{person}/thaw", answer: admins("200")},
@@ -196,6 +219,9 @@ var matrix = map[string]row{
 
 // formPages are the pages with the forms that are sent to another address.
 var formPages = map[string]string{
+	"POST /admin/projects/:name/owner": "/admin/projects/demo", "POST /admin/projects/:name/archive": "/admin/projects/demo",
+	"POST /admin/settings/read-only":    "/admin/settings",
+	"POST /admin/settings/registration": "/admin/settings", "POST /admin/settings/banner": "/admin/settings", "POST /admin/settings/banner/clear": "/admin/settings",
 	"POST /verify-email/resend": "/verify-email/sent", "POST /verify-email/change": "/verify-email/sent",
 	"POST /account/sessions/:id/end": "/account/sessions", "POST /account/sessions/end-others": "/account/sessions", "POST /account/devices/:id/forget": "/account/sessions",
 	"POST /account/password": "/account", "POST /account/recovery/cancel": "/account", "POST /recover/resend": "/recover",

@@ -115,6 +115,9 @@ func (s *Server) projectRoutes(p pages) {
 
 func (s *Server) adminRoutes(p pages) {
 	p.get(ui.PathAdminPeople, administrator, s.listPeople)
+	s.personRoutes(p)
+	s.surveyRoutes(p)
+	s.settingsRoutes(p)
 	p.get(ui.PathPersonFreeze, administrator, s.askFreeze(true))
 	p.post(ui.PathPersonFreeze, administrator, s.freeze(true))
 	p.get(ui.PathPersonThaw, administrator, s.askFreeze(false))

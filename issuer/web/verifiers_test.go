@@ -120,7 +120,7 @@ func TestPagesSayWhoHasIt(t *testing.T) {
 	ada.post("/projects/demo/members/"+bob.id+"/remove").is(303, "/projects/demo")
 	ada.get("/projects/demo").says("3 of 3 verifiers have it, in ")
 	ada.post("/admin/people/"+bob.id+"/freeze").is(303, "/admin/people")
-	ada.get("/admin/people").says("3 of 3 verifiers have it, in ")
+	ada.get("/admin/people/" + bob.id).says("3 of 3 verifiers have it, in ")
 
 	h.remote("slow <b>")
 	_, gone := h.remote("gone")

@@ -214,6 +214,10 @@ func (v *visit) here() string {
 		return localPath(ui.PathInvited.With(v.Param("id")))
 	case ui.PathHeldNameFree.Colon():
 		return string(ui.PathHeldNames)
+	case ui.PathReadOnly.Colon(), ui.PathRegistration.Colon(), ui.PathBanner.Colon(), ui.PathBannerClear.Colon():
+		return string(ui.PathSettings)
+	case ui.PathProjectOwner.Colon(), ui.PathAdminArchive.Colon():
+		return localPath(ui.PathAdminProject.With(v.Param("name")))
 	case ui.PathInvitations.Colon(), ui.PathInvitationEnd.Colon():
 		return string(ui.PathAdminPeople)
 	}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/issuer/adminhttp"
+)
+
+// exitNotRunning is the exit code of 'rind admin' where no server answers.
+const exitNotRunning = 3
+
+// adminTime is how long a command may take.
+const adminTime = time.Minute
+
+// adminCmd administers a server that runs on this machine.
+type adminCmd struct {
+	Data   string `help:"Data folder of the server." default:"data" placeholder:"DIR"`
+	Socket string `help:"Its socket; default: admin.sock in the data folder." placeholder:"FILE"`
+	JSON   bool   `name:"json" help:"Print one JSON object, with the fields that 'rind admin --help' lists."`
+
+	People    adminPeopleCmd    `cmd:"" help:"List accounts."`
+	Person    adminPersonCmd    `cmd:"" help:"Show one account."`
+	Freeze    adminFreezeCmd    `cmd:"" help:"Freeze an account: it can't sign in, and its tokens upload nothing."`
+	Thaw      adminThawCmd      `cmd:"" help:"Let a frozen account go."`
+	SignOut   adminSignOutCmd   `cmd:"" name:"sign-out" help:"End all sessions of an account."`
+	Recover   adminRecoverCmd   `cmd:"" help:"Start a recovery of an account whose owner lost all second factors."`
+	MakeAdmin adminMakeAdminCmd `cmd:"" name:"make-admin" help:"Make an account an administrator's."`
+	DropAdmin adminDropAdminCmd `cmd:"" name:"drop-admin" help:"Make an administrator's account an ordinary one."`
+	Invite    adminInviteCmd    `cmd:"" help:"Invite somebody by mail, and print the link."`
+
+	Projects     adminProjectsCmd `cmd:"" help:"List projects."`
+	AppointOwner adminAppointCmd  `cmd:"" name:"appoint-owner" help:"Give a project without an active owner a new one."`
+	Tokens       adminTokensCmd   `cmd:"" help:"List tokens; never their text."`
+	RevokeToken  adminRevokeCmd   `cmd:"" name:"revoke-token" help:"Revoke somebody's token."`
+
+	Verifiers        adminVerifiersCmd        `cmd:"" help:"List verifiers, and how current they are."`
+	RegisterVerifier adminRegisterVerifierCmd `cmd:"" name:"register-verifier" help:"Register a verifier, and print its secret, once."`
+	RevokeVerifier   adminRevokeVerifierCmd   `cmd:"" name:"revoke-verifier" help:"End a verifier, and its stream at once."`
+
+	Settings     adminSettingsCmd     `cmd:"" help:"Show what holds for the whole of rind."`
+	ReadOnly     adminReadOnlyCmd     `cmd:"" name:"read-only" help:"Take no changes, or take them again."`
+	Registration adminRegistrationCmd `cmd:"" help:"Say who may open an account."`
+	Banner       adminBannerCmd       `cmd:"" help:"Announce something on every page, or take it down."`
+}
+
+// Help documents exit codes and the JSON objects.
+func (adminCmd) Help() string {
+	return `It speaks to a running 'rind serve' over a unix socket that only its user and root may use. What is done stands in the audit trail as "operator NAME (uid N)". ` +
+		`The exit code is 0 where it was done, 1 where it was refused, 2 where the command is wrong, 3 where no server answers. ` +
+		"\n\nJSON: times are RFC 3339 in UTC, \"\" where there is none; a list has next, for --after, \"\" on its last page. " +
+		"people: people[] of id, username, email, email_verified, state (active, pending, frozen), administrator, created_at. " +
+		"person: the same and authenticator_app, security_keys, recovery_codes_left, sessions, last_signed_in_at, tokens, projects[] of name, role, recovery_ends_at. " +
+		"projects: projects[] of name, owners[], without_active_owner, members, archived, created_at. " +
+		"tokens: tokens[] of id, label, owner, projects[], all_projects, state (active, expired, revoked), created_at, expires_at, last_used_at, revoked_at, revoked_reason. " +
+		"verifiers: verifiers[] of id, name, connected, lag, behind_seconds, seen_at, revoked_at. " +
+		"settings, read-only, registration, banner: read_only, read_only_since, read_only_reason, registration (open, invite), registration_as_configured, banner, banner_level, banner_until. " +
+		"invite: name, link, mailed, expires_at. register-verifier: name, secret. " +
+		"Others: name; verifiers (connected, applied, behind[], away[]) after what verifiers hear of; sessions; ends_at. " +
+		"A refusal: error[] of code, field, text."
+}
+
+// socket is the path of the server's socket.
+func (a *adminCmd) socket() string {
+	if a.Socket != "" {
+		return a.Socket
+	}
+	return filepath.Join(a.Data, config.SocketFile)
+}
+
+// do sends a command, and prints the answer with show, or as JSON. What was refused is
+// said on stderr, or as JSON on stdout.
+func (a *adminCmd) do(ctx context.Context, s streams, name string, req adminhttp.Request, answer any, show func(io.Writer)) error {
+	ctx, cancel := context.WithTimeout(ctx, adminTime)
+	defer cancel()
+	status, body, err := a.send(ctx, name, req)
+	if err != nil {
+		complain(s.err, fmt.Errorf("%w\nno server answers at %s: is 'rind serve' running, with this data folder? --data and --socket say where", err, a.socket()))
+		return exitCode(exitNotRunning)
+	}
+	if status != http.StatusOK {
+		return a.refused(s, status, body)
+	}
+	if a.JSON {
+		_, err := s.out.Write(body)
+		return err
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return fmt.Errorf("the answer is not understood: %w", err)
+	}
+	var b bytes.Buffer
+	show(&b)
+	_, err = s.out.Write(b.Bytes())
+	return err
+}
+
+// refused says why a command was not done.
+func (a *adminCmd) refused(s streams, status int, body []byte) error {
+	var r adminhttp.Refusal
+	if err := json.Unmarshal(body, &r); err != nil || len(r.Error) == 0 {
+		complain(s.err, fmt.Errorf("the server refuses with status %d: it is of another version", status))
+		return exitCode(exitFailed)
+	}
+	if a.JSON {
+		if _, err := s.out.Write(body); err != nil {
+			return err
+		}
+	}
+	var lines []string
+	for _, p := range r.Error {
+		lines = append(lines, p.Text)
+	}
+	complain(s.err, errors.New(strings.Join(lines, "\n")))
+	return exitCode(exitFailed)
+}
+
+// send asks the server, and returns its answer. An error means that nobody answered.
+func (a *adminCmd) send(ctx context.Context, name string, req adminhttp.Request) (status int, body []byte, err error) {
+	path := a.socket()
+	if err := adminhttp.CheckSocket(path); err != nil {
+		return 0, nil, err
+	}
+	b, err := json.Marshal(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://rind"+adminhttp.Prefix+name, bytes.NewReader(b))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	body, err = io.ReadAll(res.Body)
+	return res.StatusCode, body, err
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/issuer/adminhttp"
+)
+
+type adminProjectsCmd struct {
+	Search  string `arg:"" optional:"" help:"Part of a name."`
+	Unowned bool   `help:"Only those without an active owner."`
+	page
+}
+
+// Run lists projects.
+func (c adminProjectsCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Projects
+	req := adminhttp.Request{Search: c.Search, Unowned: c.Unowned, After: c.After, Limit: c.Limit}
+	return a.do(ctx, s, "projects", req, &out, func(w io.Writer) {
+		table(w, func(row func(...string)) {
+			for _, p := range out.Projects {
+				state := "active"
+				switch {
+				case p.Unowned:
+					state = "no active owner"
+				case p.Archived:
+					state = "archived"
+				}
+				row(p.Name, strings.Join(p.Owners, ", "), fmt.Sprintf("%d members", p.Members), state, p.CreatedAt)
+			}
+		})
+		further(w, out.Next)
+	})
+}
+
+type adminAppointCmd struct {
+	Project string `arg:"" help:"Name of the project." placeholder:"PROJECT"`
+	Name    string `arg:"" help:"Username of its new owner." placeholder:"NAME"`
+}
+
+// Run appoints an owner.
+func (c adminAppointCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Done
+	return a.do(ctx, s, "appoint-owner", adminhttp.Request{Name: c.Project, User: c.Name}, &out, func(w io.Writer) {
+		fmt.Fprintf(w, "%s is an owner of %s.\n", c.Name, out.Name)
+		printReach(w, out.Verifiers)
+	})
+}
+
+type adminTokensCmd struct {
+	Search  string `arg:"" optional:"" help:"Part of a label, or the beginning of an id; never a token."`
+	Owner   string `help:"Username whose tokens to list." placeholder:"NAME" xor:"in"`
+	Project string `help:"Project whose tokens to list: those that can upload to it." placeholder:"NAME" xor:"in"`
+	page
+}
+
+// Run lists tokens.
+func (c adminTokensCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	if c.Search != "" && c.Owner+c.Project != "" {
+		complain(s.err, errors.New("give a text to look for, or --owner, or --project"))
+		return exitCode(exitUsage)
+	}
+	var out adminhttp.Tokens
+	req := adminhttp.Request{Search: c.Search, Owner: c.Owner, Project: c.Project, After: c.After, Limit: c.Limit}
+	return a.do(ctx, s, "tokens", req, &out, func(w io.Writer) {
+		table(w, func(row func(...string)) {
+			for _, t := range out.Tokens {
+				reach := strings.Join(t.Projects, ", ")
+				if t.All {
+					reach = "all projects"
+				}
+				row(t.ID, t.Label, t.Owner, reach, t.State, "used "+either(t.LastUsedAt, "never"))
+			}
+		})
+		further(w, out.Next)
+	})
+}
+
+type adminRevokeCmd struct {
+	ID     string `arg:"" help:"Id of the token, as 'rind admin tokens' and 'rind token inspect' print it." placeholder:"ID"`
+	Reason string `help:"Why: its owner gets a mail with it." required:"" placeholder:"TEXT"`
+}
+
+// Run revokes a token.
+func (c adminRevokeCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Done
+	return a.do(ctx, s, "revoke-token", adminhttp.Request{ID: c.ID, Reason: c.Reason}, &out, func(w io.Writer) {
+		fmt.Fprintf(w, "The token %s is revoked.\n", out.Name)
+		printReach(w, out.Verifiers)
+	})
+}
+
+type adminVerifiersCmd struct{}
+
+// Run lists verifiers.
+func (adminVerifiersCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Verifiers
+	return a.do(ctx, s, "verifiers", adminhttp.Request{}, &out, func(w io.Writer) {
+		table(w, func(row func(...string)) {
+			for _, v := range out.Verifiers {
+				state := "away"
+				switch {
+				case v.RevokedAt != "":
+					state = "revoked"
+				case v.Connected:
+					state = "connected"
+				}
+				row(v.ID, v.Name, state, fmt.Sprintf("%d behind", v.Lag), "seen "+either(v.SeenAt, "never"))
+			}
+		})
+	})
+}
+
+type adminRegisterVerifierCmd struct {
+	Name string `arg:"" help:"Name of the verifier." placeholder:"NAME"`
+}
+
+// Run registers a verifier. Only its secret is on stdout, so that it can be sent to a
+// file.
+func (c adminRegisterVerifierCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Secret
+	return a.do(ctx, s, "register-verifier", adminhttp.Request{Name: c.Name}, &out, func(w io.Writer) {
+		fmt.Fprintf(s.err, "The verifier %s is registered. You do not see its secret again.\n", out.Name)
+		fmt.Fprintln(w, out.Secret)
+	})
+}
+
+type adminRevokeVerifierCmd struct {
+	Name string `arg:"" help:"Name or id of the verifier." placeholder:"NAME"`
+}
+
+// Run revokes a verifier.
+func (c adminRevokeVerifierCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Done
+	return a.do(ctx, s, "revoke-verifier", adminhttp.Request{Name: c.Name}, &out, func(w io.Writer) {
+		fmt.Fprintf(w, "The verifier %s is revoked and cut off.\n", out.Name)
+	})
+}
+
+// set sends a command that answers with the settings, and prints them.
+func (a *adminCmd) set(ctx context.Context, s streams, command string, req adminhttp.Request) error {
+	var out adminhttp.Settings
+	return a.do(ctx, s, command, req, &out, func(w io.Writer) {
+		table(w, func(row func(...string)) {
+			if out.ReadOnly {
+				row("read-only:", "since "+out.ReadOnlySince+": "+either(out.Reason, "no reason given"))
+			} else {
+				row("read-only:", "no")
+			}
+			row("registration:", out.Registration+map[bool]string{true: " (as configured)", false: ""}[out.Configured])
+			if out.Banner == "" {
+				row("banner:", "none")
+				return
+			}
+			row("banner:", out.Banner)
+			row("", out.BannerLevel+", until "+either(out.BannerUntil, "it is cleared"))
+		})
+	})
+}
+
+type adminSettingsCmd struct{}
+
+// Run shows the settings.
+func (adminSettingsCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	return a.set(ctx, s, "settings", adminhttp.Request{})
+}
+
+type adminReadOnlyCmd struct {
+	State  string `arg:"" enum:"on,off" help:"on or off."`
+	Reason string `help:"Shown on every page." placeholder:"TEXT"`
+}
+
+// Run makes rind read-only, or not.
+func (c adminReadOnlyCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	return a.set(ctx, s, "read-only", adminhttp.Request{On: c.State == "on", Reason: c.Reason})
+}
+
+type adminRegistrationCmd struct {
+	To string `arg:"" enum:"open,invite,default" help:"open, invite, or default: as configured."`
+}
+
+// Run says who may open an account.
+func (c adminRegistrationCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	return a.set(ctx, s, "registration", adminhttp.Request{To: c.To})
+}
+
+type adminBannerCmd struct {
+	Set   adminBannerSetCmd   `cmd:"" help:"Announce something."`
+	Clear adminBannerClearCmd `cmd:"" help:"Take the announcement down."`
+}
+
+type adminBannerSetCmd struct {
+	Text  string `arg:"" help:"At most 300 characters of plain text." placeholder:"TEXT"`
+	Level string `help:"How it looks: info or warning." enum:"info,warning" default:"info" placeholder:"LEVEL"`
+	Until string `help:"When it ends (RFC 3339, like 2027-01-31T12:00:00Z); without, it stays." placeholder:"TIME"`
+}
+
+// Run announces something.
+func (c adminBannerSetCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	req := adminhttp.Request{Text: c.Text, Level: c.Level}
+	if c.Until != "" {
+		var err error
+		if req.Until, err = time.Parse(time.RFC3339, c.Until); err != nil {
+			complain(s.err, fmt.Errorf("--until %q is no time like 2027-01-31T12:00:00Z", c.Until))
+			return exitCode(exitUsage)
+		}
+	}
+	return a.set(ctx, s, "set-banner", req)
+}
+
+type adminBannerClearCmd struct{}
+
+// Run takes the announcement down.
+func (adminBannerClearCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	return a.set(ctx, s, "clear-banner", adminhttp.Request{})
+}

@@ -1,0 +1,183 @@
+// Package adminhttp lets whoever may write the data folder administer rind without a
+// browser and without an account: 'rind admin' speaks to it over a unix socket.
+//
+// What it does it does by the methods that the pages of administrators use, so that
+// rules, audit rows and mails are the same. The audit trail says "operator" and who
+// that is on this machine.
+//
+// Listen makes the socket; Serve answers on it. Each command is a POST of a Request in
+// JSON to Prefix and its name; the answer is that command's struct, or a Refusal with
+// another status than 200.
+package adminhttp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/ui"
+)
+
+// Prefix is what the address of every command begins with.
+const Prefix = "/v1/"
+
+// maxRequest is how many bytes a Request has at most.
+const maxRequest = 64 << 10
+
+// Config is what a handler works with; all of it is required.
+type Config struct {
+	Accounts *authn.Service
+	Issuer   *issuer.Service
+	Pages    *ui.Renderer // says problems in words
+
+	// Confirm waits for a moment until verifiers have a revision, and says which do.
+	Confirm func(ctx context.Context, revision uint64) ui.Reach
+
+	// Address is an absolute address of a path on the server that people use.
+	Address func(path string) string
+
+	Clock  func() time.Time
+	Logger *slog.Logger
+}
+
+type handler struct {
+	Config
+}
+
+// command answers one kind of request.
+type command func(*call) (any, error)
+
+// call is a request with who makes it.
+type call struct {
+	handler
+	ctx  context.Context
+	req  Request
+	by   authn.Session
+	from authn.Origin
+	name string // of the operator, for the audit trail
+}
+
+// New makes the handler. Give its http.Server Context as ConnContext.
+func New(cfg Config) http.Handler {
+	h := handler{cfg}
+	mux := http.NewServeMux()
+	for name, do := range commands {
+		mux.HandleFunc("POST "+Prefix+name, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, name, do) })
+	}
+	return mux
+}
+
+// answer runs a command and writes what comes of it.
+func (h handler) answer(w http.ResponseWriter, r *http.Request, name string, do command) {
+	c := call{handler: h, ctx: r.Context(), name: operatorOf(r.Context())}
+	c.by, c.from = authn.Operator(c.name), authn.Origin{UserAgent: "rind admin " + name}
+	d := json.NewDecoder(io.LimitReader(r.Body, maxRequest))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c.req); err != nil {
+		h.write(w, http.StatusBadRequest, Refusal{Error: []Problem{{Code: "request_damaged", Text: "The request is not understood: 'rind admin' and the server are of different versions."}}})
+		return
+	}
+	out, err := do(&c)
+	if err != nil {
+		status, refusal := h.refusal(err)
+		if status >= http.StatusInternalServerError && !errors.Is(err, instance.ErrReadOnly) {
+			h.Logger.ErrorContext(c.ctx, "adminhttp: failed", "command", name, "error", err)
+		}
+		h.write(w, status, refusal)
+		return
+	}
+	h.Logger.InfoContext(c.ctx, "operator", "command", name, "by", c.name)
+	h.write(w, http.StatusOK, out)
+}
+
+func (h handler) write(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		h.Logger.Debug("adminhttp: nobody reads the answer", "error", err)
+	}
+}
+
+// refusal says why a command was not done. What went wrong inside stays in the log.
+func (h handler) refusal(err error) (int, Refusal) {
+	var ps problem.Problems
+	one := func(status int, code, text string) (int, Refusal) {
+		return status, Refusal{Error: []Problem{{Code: code, Text: text}}}
+	}
+	switch {
+	case errors.As(err, &ps):
+		var r Refusal
+		for _, p := range ps {
+			r.Error = append(r.Error, Problem{Code: p.Code, Field: p.Field, Text: h.Pages.Problem("en", ui.Problem{Field: p.Field, Code: p.Code, Args: p.Args})})
+		}
+		return http.StatusUnprocessableEntity, r
+	case errors.Is(err, instance.ErrReadOnly):
+		return one(http.StatusServiceUnavailable, "read_only", h.Pages.Problem("en", ui.Problem{Code: "read_only"}))
+	case errors.Is(err, authn.ErrNotFound), errors.Is(err, issuer.ErrNotFound):
+		return one(http.StatusNotFound, "not_found", "There is nothing of this name or id.")
+	}
+	return one(http.StatusInternalServerError, "failed", "The server could not do it: its log says why. Nothing was changed, or the change is complete: look before you repeat it.")
+}
+
+// principal is the operator, to the issuer.
+func (c *call) principal() issuer.Principal {
+	return issuer.Principal{Username: c.name, Admin: true, Actor: audit.Actor{UserAgent: c.from.UserAgent}}
+}
+
+// user is the account that the request names.
+func (c *call) user() (authn.User, error) {
+	u, err := c.Accounts.UserByName(c.ctx, c.req.Name)
+	if errors.Is(err, authn.ErrNotFound) {
+		err = problem.New("name", "user_unknown")
+	}
+	return u, err
+}
+
+// confirmed waits for verifiers to have what was just done.
+func (c *call) confirmed() (*Reach, error) {
+	at, err := c.Issuer.Position(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.reached(at.Revision), nil
+}
+
+func (c *call) reached(revision uint64) *Reach {
+	r := c.Confirm(c.ctx, revision)
+	out := &Reach{Connected: r.Connected, Applied: r.Applied, Behind: []string{}, Away: []string{}}
+	out.Behind, out.Away = append(out.Behind, r.Behind...), append(out.Away, r.Away...)
+	return out
+}
+
+// Serve answers on l until ctx ends; requests under way may then end. It closes l.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	server := &http.Server{
+		Handler: h, ConnContext: Context, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("adminhttp: stopped listening: %w", err)
+	case <-ctx.Done():
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(late); err != nil {
+		return errors.Join(fmt.Errorf("adminhttp: shut down: %w", err), server.Close())
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package adminhttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// maxPath is the length, in bytes, of the path of a unix socket (sun_path on Linux,
+// less the zero behind it).
+const maxPath = 107
+
+// Listen makes the socket at path, with mode 0600 from its first moment. The folder has
+// to be this user's, no symbolic link, and no other's to write to; one that others may
+// look into (mode 0700 is best) is warned of. While Listen runs, files that this process
+// makes elsewhere get no more than mode 0600 either: call it before there are others. A socket that a server left behind which no longer runs is replaced; one
+// that is in use, and any other file, is an error. Only this user and root are let in,
+// where the system says who connects.
+func Listen(path string, log *slog.Logger) (net.Listener, error) {
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("adminhttp: the path %s is %d bytes long, and a socket takes %d: set a shorter one with admin-socket, or \"off\"", path, len(path), maxPath)
+	}
+	if err := checkFolder(filepath.Dir(path), log); err != nil {
+		return nil, err
+	}
+	if err := clearStale(path); err != nil {
+		return nil, err
+	}
+	before := syscall.Umask(0o177)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	syscall.Umask(before)
+	if err != nil {
+		return nil, fmt.Errorf("adminhttp: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("adminhttp: %w", err), l.Close())
+	}
+	return guarded{l, log}, nil
+}
+
+// checkFolder refuses a folder in which somebody else could put things.
+func checkFolder(dir string, log *slog.Logger) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("adminhttp: the folder of the socket: %w", err)
+	}
+	switch {
+	case !info.IsDir():
+		return fmt.Errorf("adminhttp: %s is no folder (a symbolic link is none): the socket has to be in a folder of its own", dir)
+	case info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("adminhttp: others may write to %s (mode %04o): run chmod 700 %s", dir, info.Mode().Perm(), dir)
+	case !owned(info):
+		return fmt.Errorf("adminhttp: %s belongs to another user: start rind as its owner, or set admin-socket to a folder of your own", dir)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		log.Warn("others may look into the folder of the operator's socket: run chmod 700", "folder", dir)
+	}
+	return nil
+}
+
+// owned tells whether a file is this user's.
+func owned(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid()
+}
+
+// clearStale removes a socket that nobody listens on any more.
+func clearStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("adminhttp: %w", err)
+	case info.Mode().Type() != fs.ModeSocket || !owned(info):
+		return fmt.Errorf("adminhttp: %s is no socket of rind: move it away", path)
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		return errors.Join(fmt.Errorf("adminhttp: another process listens on %s, probably a 'rind serve' that still runs", path), c.Close())
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("adminhttp: is %s still in use? %w", path, err)
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("adminhttp: %w", err)
+	}
+	return nil
+}
+
+// CheckSocket tells a client whether it may trust the socket at path with what it asks:
+// it is a socket, no symbolic link, and this user's, or root asks. The error is
+// fs.ErrNotExist where there is none.
+func CheckSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("adminhttp: %s is no socket", path)
+	case !owned(info) && os.Geteuid() != 0:
+		return fmt.Errorf("adminhttp: %s belongs to another user: run 'rind admin' as the user of 'rind serve', or as root", path)
+	}
+	return nil
+}
+
+// guarded lets this user and root in.
+type guarded struct {
+	*net.UnixListener
+	log *slog.Logger
+}
+
+// Accept implements net.Listener.
+func (g guarded) Accept() (net.Conn, error) {
+	for {
+		c, err := g.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		uid, known := peer(c)
+		if !known || uid == os.Geteuid() || uid == 0 {
+			return c, nil
+		}
+		g.log.Warn("adminhttp: another user connects, and is turned away", "uid", uid)
+		c.Close()
+	}
+}
+
+type operatorKey struct{}
+
+// Context is for http.Server.ConnContext: it notes who connects.
+func Context(ctx context.Context, c net.Conn) context.Context {
+	name := "operator on this machine"
+	if u, ok := c.(*net.UnixConn); ok {
+		if uid, known := peer(u); known {
+			name = operatorName(uid)
+		}
+	}
+	return context.WithValue(ctx, operatorKey{}, name)
+}
+
+// operatorName is what the audit trail says: "operator ada (uid 1000)".
+func operatorName(uid int) string {
+	id := strconv.Itoa(uid)
+	if u, err := user.LookupId(id); err == nil && u.Username != "" {
+		return "operator " + u.Username + " (uid " + id + ")"
+	}
+	return "operator (uid " + id + ")"
+}
+
+func operatorOf(ctx context.Context) string {
+	name, _ := ctx.Value(operatorKey{}).(string)
+	if name == "" {
+		return "operator on this machine"
+	}
+	return name
+}

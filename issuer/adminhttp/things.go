@@ -1,0 +1,167 @@
+package adminhttp
+
+import (
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer"
+)
+
+func projects(c *call) (any, error) {
+	page, err := c.Issuer.AllProjects(c.ctx, c.principal(), issuer.Survey{
+		Text: c.req.Search, After: c.req.After, Limit: c.req.Limit, Unowned: c.req.Unowned,
+	})
+	out := Projects{Projects: []Project{}, Next: page.Next}
+	for _, p := range page.Projects {
+		one := Project{
+			Name: p.Name, Owners: []string{}, Unowned: p.Unowned, Members: p.Members, Archived: !p.Archived.IsZero(), CreatedAt: stamp(p.Created),
+		}
+		for _, o := range p.OwnedBy {
+			one.Owners = append(one.Owners, o.Name)
+		}
+		out.Projects = append(out.Projects, one)
+	}
+	return out, err
+}
+
+func appointOwner(c *call) (any, error) {
+	c.req.Name, c.req.User = c.req.User, c.req.Name
+	u, err := c.user()
+	if err != nil {
+		return nil, err
+	}
+	p, revision, err := c.Issuer.AppointOwner(c.ctx, c.principal(), c.req.User, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	return Done{Name: p.Name, Verifiers: c.reached(revision)}, nil
+}
+
+func tokens(c *call) (any, error) {
+	found, next, err := c.findTokens()
+	out := Tokens{Tokens: []Token{}, Next: next}
+	for _, t := range found {
+		one := Token{
+			ID: t.ID, Label: t.Label, Owner: t.UserName, Projects: []string{}, All: t.Scope == issuer.ScopeAll, State: string(t.State),
+			CreatedAt: stamp(t.Created), ExpiresAt: stamp(t.Expires), LastUsedAt: stamp(t.LastUsed.At), RevokedAt: stamp(t.Revoked.At), Reason: t.Revoked.Reason,
+		}
+		for _, p := range t.Projects {
+			one.Projects = append(one.Projects, p.Name)
+		}
+		out.Tokens = append(out.Tokens, one)
+	}
+	return out, err
+}
+
+// findTokens looks where the request says: in labels and ids, of an owner, or among
+// those that can upload to a project.
+func (c *call) findTokens() (out []issuer.Token, next string, err error) {
+	switch {
+	case c.req.Owner != "":
+		c.req.Name = c.req.Owner
+		u, err := c.user()
+		if err != nil {
+			return nil, "", err
+		}
+		page, err := c.Issuer.Tokens(c.ctx, u.ID, issuer.Page{After: c.req.After, Limit: c.req.Limit})
+		return page.Tokens, page.Next, err
+	case c.req.Project != "":
+		found, next, err := c.Issuer.ProjectTokens(c.ctx, c.principal(), c.req.Project, issuer.ProjectTokensQuery{After: c.req.After, Limit: c.req.Limit})
+		for _, f := range found {
+			t, err := c.Issuer.Token(c.ctx, c.principal(), f.ID)
+			if err != nil {
+				return nil, "", err
+			}
+			out = append(out, t)
+		}
+		return out, next, err
+	}
+	page, err := c.Issuer.SearchTokens(c.ctx, c.principal(), issuer.Survey{Text: c.req.Search, After: c.req.After, Limit: c.req.Limit})
+	return page.Tokens, page.Next, err
+}
+
+func revokeToken(c *call) (any, error) {
+	revision, _, err := c.Issuer.RevokeFor(c.ctx, c.principal(), c.req.ID, c.req.Reason)
+	if err != nil {
+		return nil, err
+	}
+	return Done{Name: c.req.ID, Verifiers: c.reached(revision)}, nil
+}
+
+func verifiers(c *call) (any, error) {
+	all, err := c.Issuer.Verifiers(c.ctx, c.principal())
+	out := Verifiers{Verifiers: []Verifier{}}
+	for _, v := range all {
+		out.Verifiers = append(out.Verifiers, Verifier{
+			ID: v.ID, Name: v.Name, Connected: !v.Connected.IsZero(), Lag: v.Lag, Behind: v.Behind.Seconds(),
+			SeenAt: stamp(v.Seen), RevokedAt: stamp(v.Revoked.At),
+		})
+	}
+	return out, err
+}
+
+func registerVerifier(c *call) (any, error) {
+	v, secret, err := c.Issuer.RegisterVerifier(c.ctx, c.principal(), c.req.Name)
+	return Secret{Name: v.Name, Secret: secret}, err
+}
+
+// revokeVerifier ends the verifier of a name that works, or of an id.
+func revokeVerifier(c *call) (any, error) {
+	all, err := c.Issuer.Verifiers(c.ctx, c.principal())
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range all {
+		if v.ID == c.req.Name || v.Name == c.req.Name && v.Revoked.At.IsZero() {
+			return Done{Name: v.Name}, c.Issuer.RevokeVerifier(c.ctx, c.principal(), v.ID)
+		}
+	}
+	return nil, issuer.ErrNotFound
+}
+
+func settings(c *call) (any, error) {
+	set, err := c.Accounts.Settings(c.ctx)
+	out := Settings{
+		ReadOnly: set.ReadOnly.On(), ReadOnlySince: stamp(set.ReadOnly.Since), Reason: set.ReadOnly.Reason,
+		Registration: string(instance.ByInvitation), Configured: set.Registration == instance.AsConfigured,
+	}
+	if c.Accounts.RegistrationOpen(set) {
+		out.Registration = string(instance.Open)
+	}
+	if b := set.Banner; b.Shown(c.Clock()) {
+		out.Banner, out.BannerLevel, out.BannerUntil = b.Text, string(b.Level), stamp(b.Until)
+	}
+	return out, err
+}
+
+// then answers with the settings after a change of them.
+func (c *call) then(err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return settings(c)
+}
+
+func readOnly(c *call) (any, error) {
+	return c.then(c.Accounts.SetReadOnly(c.ctx, c.by, c.from, c.req.On, c.req.Reason))
+}
+
+func registration(c *call) (any, error) {
+	to := instance.Registration(c.req.To)
+	switch to {
+	case instance.Open, instance.ByInvitation:
+	case "default":
+		to = instance.AsConfigured
+	default:
+		return nil, problem.New("to", "registration_unknown")
+	}
+	return c.then(c.Accounts.SetRegistration(c.ctx, c.by, c.from, to))
+}
+
+func setBanner(c *call) (any, error) {
+	b := instance.Banner{Text: c.req.Text, Level: instance.Level(c.req.Level), Until: c.req.Until}
+	return c.then(c.Accounts.SetBanner(c.ctx, c.by, c.from, b))
+}
+
+func clearBanner(c *call) (any, error) {
+	return c.then(c.Accounts.ClearBanner(c.ctx, c.by, c.from))
+}

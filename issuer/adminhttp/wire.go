@@ -1,0 +1,163 @@
+package adminhttp
+
+import "time"
+
+// Request is what a command is told; each reads the fields that it needs. Field names
+// on the wire, here and below, are stable.
+type Request struct {
+	Name    string    `json:"name,omitempty"`    // username, or name of a project or verifier
+	User    string    `json:"user,omitempty"`    // username, where Name is something else
+	ID      string    `json:"id,omitempty"`      // of a token
+	Email   string    `json:"email,omitempty"`   // of an invitation
+	Search  string    `json:"search,omitempty"`  // of lists
+	Owner   string    `json:"owner,omitempty"`   // of tokens
+	Project string    `json:"project,omitempty"` // of tokens
+	Unowned bool      `json:"unowned,omitempty"` // of projects
+	After   string    `json:"after,omitempty"`   // Next of the page before
+	Limit   int       `json:"limit,omitempty"`   // of a page
+	Reason  string    `json:"reason,omitempty"`  // of a revocation, or of being read-only
+	Vouched bool      `json:"vouched,omitempty"` // of a recovery
+	On      bool      `json:"on,omitempty"`      // of read-only
+	To      string    `json:"to,omitempty"`      // of registration
+	Text    string    `json:"text,omitempty"`    // of the banner
+	Level   string    `json:"level,omitempty"`   // of the banner
+	Until   time.Time `json:"until,omitzero"`    // of the banner
+}
+
+// Refusal is the answer to a command that was not done.
+type Refusal struct {
+	Error []Problem `json:"error"`
+}
+
+// Problem is one reason of a Refusal.
+type Problem struct {
+	Code  string `json:"code"`
+	Field string `json:"field"` // of the Request; "" is about all of it
+	Text  string `json:"text"`
+}
+
+// Reach says which verifiers have what was just done.
+type Reach struct {
+	Connected int      `json:"connected"` // the server's own among them
+	Applied   int      `json:"applied"`
+	Behind    []string `json:"behind"`
+	Away      []string `json:"away"`
+}
+
+// Done is the answer to a command that has nothing to tell but what it was about.
+type Done struct {
+	Name      string `json:"name"`
+	Verifiers *Reach `json:"verifiers,omitempty"`
+	Sessions  *int   `json:"sessions,omitempty"` // that ended
+	Ends      string `json:"ends_at,omitempty"`  // when a recovery takes effect
+}
+
+// Person is an account. Times are RFC 3339, "" where there is none.
+type Person struct {
+	ID        string `json:"id"`
+	Username  string `json:"username"`
+	Email     string `json:"email"`
+	Verified  bool   `json:"email_verified"`
+	State     string `json:"state"` // "active", "pending" or "frozen"
+	Admin     bool   `json:"administrator"`
+	CreatedAt string `json:"created_at"`
+}
+
+// People is a page of accounts.
+type People struct {
+	People []Person `json:"people"`
+	Next   string   `json:"next"` // "" on the last page
+}
+
+// PersonDetail is an account with what belongs to it.
+type PersonDetail struct {
+	Person
+	TOTP       bool     `json:"authenticator_app"`
+	Keys       int      `json:"security_keys"`
+	CodesLeft  int      `json:"recovery_codes_left"`
+	Sessions   int      `json:"sessions"`
+	SignedInAt string   `json:"last_signed_in_at"`
+	Tokens     int      `json:"tokens"` // not revoked
+	Projects   []Member `json:"projects"`
+	Recovery   string   `json:"recovery_ends_at"`
+}
+
+// Member is a role of somebody in a project.
+type Member struct {
+	Name string `json:"name"` // of the project, or of the user
+	Role string `json:"role"`
+}
+
+// Project is a project.
+type Project struct {
+	Name      string   `json:"name"`
+	Owners    []string `json:"owners"`
+	Unowned   bool     `json:"without_active_owner"`
+	Members   int      `json:"members"`
+	Archived  bool     `json:"archived"`
+	CreatedAt string   `json:"created_at"`
+}
+
+// Projects is a page of projects.
+type Projects struct {
+	Projects []Project `json:"projects"`
+	Next     string    `json:"next"`
+}
+
+// Token is a token; never its text.
+type Token struct {
+	ID         string   `json:"id"`
+	Label      string   `json:"label"`
+	Owner      string   `json:"owner"`
+	Projects   []string `json:"projects"` // empty: all of its owner's
+	All        bool     `json:"all_projects"`
+	State      string   `json:"state"` // "active", "expired" or "revoked"
+	CreatedAt  string   `json:"created_at"`
+	ExpiresAt  string   `json:"expires_at"`
+	LastUsedAt string   `json:"last_used_at"`
+	RevokedAt  string   `json:"revoked_at"`
+	Reason     string   `json:"revoked_reason"`
+}
+
+// Tokens is a page of tokens.
+type Tokens struct {
+	Tokens []Token `json:"tokens"`
+	Next   string  `json:"next"`
+}
+
+// Verifier is a verifier; never its secret.
+type Verifier struct {
+	ID        string  `json:"id"`
+	Name      string  `json:"name"`
+	Connected bool    `json:"connected"`
+	Lag       uint64  `json:"lag"` // changes that it lacks
+	Behind    float64 `json:"behind_seconds"`
+	SeenAt    string  `json:"seen_at"`
+	RevokedAt string  `json:"revoked_at"`
+}
+
+// Verifiers lists the verifiers.
+type Verifiers struct {
+	Verifiers []Verifier `json:"verifiers"`
+}
+
+// Secret is what is shown once.
+type Secret struct {
+	Name   string `json:"name"`             // of the verifier, or the address that is invited
+	Secret string `json:"secret,omitempty"` // of the verifier
+	Link   string `json:"link,omitempty"`   // of the invitation
+	Mailed bool   `json:"mailed,omitempty"` // the link was, too
+	Ends   string `json:"expires_at,omitempty"`
+}
+
+// Settings are what holds for the whole of rind.
+type Settings struct {
+	ReadOnly      bool   `json:"read_only"`
+	ReadOnlySince string `json:"read_only_since"`
+	Reason        string `json:"read_only_reason"`
+	Registration  string `json:"registration"` // "open" or "invite", as it holds
+	Configured    bool   `json:"registration_as_configured"`
+	Banner        string `json:"banner"` // "" while none is shown
+	BannerLevel   string `json:"banner_level"`
+	BannerUntil   string `json:"banner_until"`
+}
