@@ -19,13 +19,17 @@ func holds(raw []byte, r *Request) bool {
 	return ok && p.satisfied(tag, r) && p.close()
 }
 
-// usual reports whether raw is a user or a project's name in the spelling of Append, the
-// one that the request has: two of the three caveats of most tokens.
+// usual reports whether raw is a life, a user or one project's name in the spelling of
+// Append, and holds: the caveats of most tokens.
 func usual(raw []byte, r *Request) bool {
 	const user, project, end = `[3,"`, `[1,["`, `"]`
 	switch {
 	case len(raw) < len(user) || raw[0] != '[' || raw[2] != ',':
 		return false
+	case raw[1] == '0':
+		l, ok := plainLife(raw)
+		now := r.Now.Unix()
+		return ok && !r.Now.IsZero() && l.NotBefore <= now && now < l.ExpiresAt
 	case raw[1] == '3':
 		// A UUID has no character that would have to be escaped.
 		return len(raw) == len(user)+len(r.UserID)+len(end) && string(raw[:len(user)]) == user &&
@@ -170,6 +174,9 @@ func lifeOf(raw []byte) (Life, bool) {
 	if len(raw) > MaxCaveat || len(raw) > 1 && raw[0] == '[' && '1' <= raw[1] && raw[1] <= '9' {
 		return Life{}, false
 	}
+	if l, ok := plainLife(raw); ok {
+		return l, true
+	}
 	p := parser{in: raw}
 	tag, ok := p.open()
 	if !ok || string(tag) != "0" {
@@ -177,4 +184,31 @@ func lifeOf(raw []byte) (Life, bool) {
 	}
 	l, ok := p.life()
 	return l, ok && p.close()
+}
+
+// plainLife reads a life in the spelling of Append, after 1970.
+func plainLife(raw []byte) (l Life, ok bool) {
+	if len(raw) < len("[0,1,1]") || string(raw[:3]) != "[0," || raw[len(raw)-1] != ']' {
+		return Life{}, false
+	}
+	var n int
+	if l.ExpiresAt, n = plainNumber(raw[3:]); n == 0 || raw[3+n] != ',' {
+		return Life{}, false
+	}
+	rest := raw[3+n+1:]
+	l.NotBefore, n = plainNumber(rest)
+	return l, n > 0 && n+1 == len(rest)
+}
+
+// plainNumber reads digits up to what is none, and returns how many; 0 where they are no
+// number of at most 18 digits that begins as one does.
+func plainNumber(b []byte) (value int64, n int) {
+	for n < len(b) && isDigit(b[n]) {
+		value = value*10 + int64(b[n]-'0')
+		n++
+	}
+	if n > 18 || n > 1 && b[0] == '0' || n == len(b) {
+		return 0, 0
+	}
+	return value, n
 }

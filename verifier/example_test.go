@@ -60,7 +60,7 @@ func ExampleGrant() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(grant.Added)
+	fmt.Println(grant.Added())
 	// Output:
 	// [only for version '1.0']
 }

@@ -115,7 +115,20 @@ type Grant struct {
 	Project   string    // its normalized name: the one to act on
 	Action    string    // the action of the request
 	ExpiresAt time.Time // when the token ends, by what was issued or added; zero: never, or after the year 9999
-	Added     []string  // what the holder added to the token, in words
+	added     string    // the holder's caveats, each behind its length in two bytes
+}
+
+// Added says in words what the holder added to the token, in that order; nil where that is
+// nothing.
+func (g Grant) Added() (words []string) {
+	for rest := g.added; len(rest) >= 2; {
+		end := 2 + int(rest[0])<<8 + int(rest[1])
+		if c, err := caveats.Parse([]byte(rest[2:end])); err == nil { // it did parse when it was checked
+			words = append(words, c.String())
+		}
+		rest = rest[end:]
+	}
+	return words
 }
 
 // Verifier checks tokens against a Store. It keeps nothing between two checks

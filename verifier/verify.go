@@ -32,29 +32,29 @@ func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant,
 		return Grant{}, unknown("")
 	}
 	v.normalize(&req)
-	rec, err := v.lookup(ctx, t.ID, req.Project)
-	if err != nil {
+	var rec Record
+	if err := v.lookup(ctx, &rec, t.ID, req.Project); err != nil {
 		return Grant{}, err
 	}
 	req.UserID, req.ProjectID = rec.UserID, rec.Project.ID
 
-	failures, err := checkRecord(t.ID, rec, req)
+	failures, err := checkRecord(t.ID, &rec, req)
 	if err != nil {
 		return Grant{}, err
 	}
-	if err := authenticate(t, rec); err != nil {
+	if err := authenticate(&t, &rec); err != nil {
 		return Grant{}, err
 	}
 	if !rec.RevokedAt.IsZero() {
-		return Grant{}, deny(t.ID, caveats.Revoked, revokedText(rec))
+		return Grant{}, deny(t.ID, caveats.Revoked, revokedText(&rec))
 	}
 	added := t.Caveats[len(rec.Caveats):]
 	failures = merge(failures, caveats.Check(added, req))
-	failures = standing(failures, rec, req)
+	failures = standing(failures, &rec, &req)
 	if len(failures) > 0 {
 		return Grant{}, &Denial{TokenID: t.ID, Failures: failures}
 	}
-	return grant(t.ID, rec, req, added), nil
+	return grant(t.ID, &rec, &req, added), nil
 }
 
 // buffers are the memory of tokens, one for each check under way.
@@ -70,27 +70,27 @@ func (v *Verifier) normalize(req *Request) {
 }
 
 // lookup reads the record, and tells "there is none" from "can't say".
-func (v *Verifier) lookup(ctx context.Context, id, project string) (Record, error) {
-	rec, err := v.store.Lookup(ctx, id, project)
+func (v *Verifier) lookup(ctx context.Context, rec *Record, id, project string) (err error) {
+	*rec, err = v.store.Lookup(ctx, id, project)
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrUnknownToken) && !errors.Is(err, ErrUnavailable):
-		return Record{}, unknown(id)
+		return unknown(id)
 	default:
-		return Record{}, unavailable(id, err)
+		return unavailable(id, err)
 	}
-	switch p := rec.Project; {
+	switch p := &rec.Project; {
 	case rec.UserID == "" || rec.Location == "" || len(rec.Caveats) == 0 || rec.Signature == [32]byte{}:
-		return Record{}, unavailable(id, errors.New("its record is incomplete: the store is damaged"))
-	case p != Project{} && (p.ID == "" || p.Name != project || project == ""):
-		return Record{}, unavailable(id, errors.New("the store answered for another project than it was asked for"))
+		return unavailable(id, errors.New("its record is incomplete: the store is damaged"))
+	case *p != Project{} && (p.ID == "" || p.Name != project || project == ""):
+		return unavailable(id, errors.New("the store answered for another project than it was asked for"))
 	}
-	return rec, nil
+	return nil
 }
 
 // checkRecord checks what the issuer wrote, which is trusted whatever the token
 // says. If it can't be read the record is damaged, and nobody's token is at fault.
-func checkRecord(id string, rec Record, req Request) ([]caveats.Failure, error) {
+func checkRecord(id string, rec *Record, req Request) ([]caveats.Failure, error) {
 	failures := merge(caveats.Check(rec.Caveats, req), caveats.Check(rec.Restrictions, req))
 	if has(failures, caveats.MalformedCaveat) {
 		return nil, unavailable(id, errors.New("a caveat in its record can't be read: the store is damaged"))
@@ -105,7 +105,7 @@ func checkRecord(id string, rec Record, req Request) ([]caveats.Failure, error) 
 
 // authenticate checks that the token is the issued one, or one that a holder of
 // it narrowed.
-func authenticate(t token.Token, rec Record) error {
+func authenticate(t *token.Token, rec *Record) error {
 	if t.Location != rec.Location {
 		return deny(t.ID, caveats.WrongLocation, "token was issued for another package index than it says")
 	}
@@ -138,7 +138,7 @@ func startsWith(list, prefix [][]byte) bool {
 }
 
 // standing appends what stands in the way at present, whatever the caveats say.
-func standing(fs []caveats.Failure, rec Record, req Request) []caveats.Failure {
+func standing(fs []caveats.Failure, rec *Record, req *Request) []caveats.Failure {
 	if rec.UserFrozen {
 		fs = append(fs, caveats.Failure{Reason: caveats.UserFrozen,
 			Text: fmt.Sprintf("user '%s' is frozen", rec.UserName)})
@@ -171,8 +171,8 @@ next:
 	return fs
 }
 
-func grant(id string, rec Record, req Request, added [][]byte) Grant {
-	g := Grant{
+func grant(id string, rec *Record, req *Request, added [][]byte) Grant {
+	return Grant{
 		TokenID:   id,
 		UserID:    rec.UserID,
 		UserName:  rec.UserName,
@@ -180,22 +180,27 @@ func grant(id string, rec Record, req Request, added [][]byte) Grant {
 		Project:   req.Project,
 		Action:    req.Action,
 		ExpiresAt: earliest(rec, added),
+		added:     joined(added),
 	}
-	if len(added) > 0 {
-		g.Added = make([]string, 0, len(added))
+}
+
+// joined copies caveats, as Grant.Added reads them: the token's own memory is used again.
+func joined(cs [][]byte) string {
+	if len(cs) == 0 {
+		return ""
 	}
-	for _, raw := range added {
-		if c, err := caveats.Parse(raw); err == nil { // it did parse when it was checked
-			g.Added = append(g.Added, c.String())
-		}
+	var buf [512]byte // on the stack; what is longer is not
+	b := buf[:0]
+	for _, c := range cs {
+		b = append(append(b, byte(len(c)>>8), byte(len(c))), c...)
 	}
-	return g
+	return string(b)
 }
 
 const endOf9999 = 253402300799 // Unix seconds; time.Time can't write later years as RFC 3339
 
 // earliest is when the first of the lives ends.
-func earliest(rec Record, added [][]byte) time.Time {
+func earliest(rec *Record, added [][]byte) time.Time {
 	end := int64(endOf9999 + 1)
 	if !rec.ExpiresAt.IsZero() {
 		end = min(end, rec.ExpiresAt.Unix())
@@ -226,7 +231,7 @@ func badSignature(id string) error {
 	return deny(id, caveats.BadSignature, "token has a wrong signature: it was changed after it was issued")
 }
 
-func revokedText(rec Record) string {
+func revokedText(rec *Record) string {
 	text := "token was revoked"
 	if rec.RevokedWhy != "" {
 		text += " " + rec.RevokedWhy

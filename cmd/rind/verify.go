@@ -157,7 +157,7 @@ func newVerdict(outcome string) verdict {
 func allowed(g verifier.Grant) verdict {
 	v := newVerdict("allow")
 	v.TokenID, v.UserID, v.User, v.Project, v.Action = g.TokenID, g.UserID, g.UserName, g.Project, g.Action
-	v.Added = append(v.Added, g.Added...)
+	v.Added = append(v.Added, g.Added()...)
 	if !g.ExpiresAt.IsZero() {
 		v.Expires = g.ExpiresAt.UTC().Format(time.RFC3339)
 	}
