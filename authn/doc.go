@@ -41,6 +41,10 @@
 // recovery (StartRecovery), which takes days, is told to the owner at once, and ends
 // without effect with the owner's next complete sign-in; RunRecoveries carries it on.
 //
+// An account moves to another address when that one's reader follows a link; the one
+// before hears of it first, and can take the change back for seven days. An account that
+// never confirms an address is deleted after a week (DropUnconfirmed).
+//
 // Each change writes its row of the audit trail in the same transaction.
 // Nothing secret is in a row, a log line or an error. What the owner of an account is
 // to hear of is written in that transaction, too, to Config.Notices; mails with a

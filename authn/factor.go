@@ -35,6 +35,15 @@ func (u userRecord) mayGive(f Factor) error {
 	return nil
 }
 
+// giving is member for an account that can give this kind of second factor.
+func (s *Service) giving(r kv.Reader, x Session, f Factor) (userRecord, error) {
+	u, err := s.member(r, x)
+	if err == nil {
+		err = u.mayGive(f)
+	}
+	return u, err
+}
+
 // secondFactor is what every second factor has in common. The attempt is
 // counted first, in a transaction of its own; then one transaction checks that the
 // Session holds, uses the code up, takes the count back and writes the row. Where
@@ -51,9 +60,7 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	var ask *deviceLink
 	next := x
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		if u, err = s.member(r, x); err == nil {
-			err = u.mayGive(f)
-		}
+		u, err = s.giving(r, x, f)
 		return err
 	})
 	if err != nil {
@@ -66,10 +73,7 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		var err error
 		refused = nil
-		if u, err = s.member(tx, x); err == nil {
-			err = u.mayGive(f)
-		}
-		if err != nil {
+		if u, err = s.giving(tx, x, f); err != nil {
 			return err
 		}
 		done, err := check(tx, &u)
