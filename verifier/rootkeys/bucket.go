@@ -58,7 +58,7 @@ func (b *bucket) find(key []byte) (value []byte, isBucket bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	id, w := b.root, wanted{key: key, head: head(key), high: math.MaxUint64}
+	w := wanted{key: key, head: head(key), high: math.MaxUint64}
 	for range maxDepth {
 		i, exact, ok := n.search(&w)
 		switch {
@@ -78,8 +78,7 @@ func (b *bucket) find(key []byte) (value []byte, isBucket bool, err error) {
 		if ok = n.narrow(&w, i); !ok {
 			return nil, false, errKey
 		}
-		id = n.child(i)
-		if n, err = b.node(id); err != nil {
+		if n, err = b.node(n.child(i)); err != nil {
 			return nil, false, err
 		}
 	}
