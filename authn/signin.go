@@ -121,6 +121,7 @@ func (s *Service) passwordCounters(o Origin, u userRecord, login string, d devic
 		s.counter(limitPassword, who[0], who[1], address),
 		s.counter(limitPasswordAccount, who...),
 		s.counter(limitPasswordAddress, address),
+		s.counter(limitPasswordAll),
 	}
 }
 

@@ -29,6 +29,7 @@ var (
 	limitPassword        = limit{"password", []window{{10, 5 * time.Minute}}}                                     // one account from one address
 	limitPasswordAccount = limit{"password-account", []window{{100, 5 * time.Minute}}}                            // one account from anywhere
 	limitPasswordAddress = limit{"password-address", []window{{50, 5 * time.Minute}}}                             // one address, any account
+	limitPasswordAll     = limit{"password-all", []window{{1000, 5 * time.Minute}}}                               // all accounts, from anywhere
 	limitFactor          = limit{"factor", []window{{5, 5 * time.Minute}, {20, time.Hour}, {50, 24 * time.Hour}}} // one account
 	limitPasskey         = limit{"passkey", []window{{20, 5 * time.Minute}}}                                      // one address, passkeys that were wrong
 	limitPasskeyBegin    = limit{"passkey-begin", []window{{200, 5 * time.Minute}}}                               // one address: the sign-in page begins by itself

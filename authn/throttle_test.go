@@ -89,6 +89,27 @@ func TestThrottleByAddressAndByAccount(t *testing.T) {
 	e.throttled(from("10.1.0.1"), "root@example.org", root.password, 5*time.Minute)
 }
 
+// Guesses from everywhere at all accounts come to an end together; a device that an
+// account knows is not among them.
+func TestThrottleOfAll(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	e.refresh(root)
+	known := in(e.note(root, home, false))
+	for i := range 1000 {
+		e.wrongs(1, from(fmt.Sprintf("198.51.%d.%d", 100+i/40, 1+i%40)), fmt.Sprint("guess", i/20))
+	}
+	e.throttled(from("203.0.113.1"), "somebody", "x", 5*time.Minute)
+	e.throttled(home, "root", root.password, 5*time.Minute)
+	e.restart()
+	e.throttled(home, "root", root.password, 5*time.Minute)
+	if _, err := e.SignIn(t.Context(), known, "root", root.password); err != nil {
+		t.Errorf("from a known device: %v", err)
+	}
+	e.pass(5 * time.Minute)
+	e.wrongs(1, from("203.0.113.1"), "somebody")
+}
+
 // A right password is given back and takes nothing else back.
 func TestRightPasswordDoesNotCount(t *testing.T) {
 	e := newEnv(t)
