@@ -135,6 +135,7 @@ func (tr *tour) endTokens(ada *guest) {
 	tr.t.Helper()
 	burned, _ := ada.mint("burned", "scope", "all")
 	leaked, _ := ada.mint("leaked", "scope", "all")
+	ada.fill("/admin/tokens", "/admin/tokens", "q", leaked, "in", "label").is(422, "") // pasted by mistake
 	finder := tr.guest("a finder", "192.0.2.50")
 	finder.send("DELETE", "/api/token", "", "", "Authorization", "Bearer "+burned).is(204, "")
 	finder.send("DELETE", "/api/token", "", "", "Authorization", "Bearer "+burned[:80]).is(403, "")
