@@ -16,6 +16,10 @@ import (
 // a mail. The address before is told when somebody asks for that, with a link that takes it back, and
 // again when it happens. That link works for seven days, before the change and behind it, and without
 // signing in, so that also somebody who was locked out has a way back.
+//
+// A recovery that waits was told to one mailbox, so it ends where the account moves to another.
+// Who reads the mailbox of before shows no more than that by taking the address back: until a second factor
+// was given the account is as one whose password was set by mail (userRecord.PasswordMailed).
 
 // emailChangeSlot holds the link that moves the account, undoSlots those that move it back.
 func emailChangeSlot(userID string) string { return "authn/link-of/email-change/" + userID }
@@ -45,7 +49,7 @@ func (s *Service) RequestEmailChange(ctx context.Context, x Session, o Origin, e
 		if u, err = s.moving(tx, x, email); err != nil {
 			return err
 		}
-		undo.Email = u.Email
+		undo.Email, link.Generation = u.Email, u.Generation
 		if err := replaceLink(tx, emailChangeSlot(u.ID), key, link); err != nil {
 			return err
 		}
@@ -101,7 +105,8 @@ func (s *Service) mailUndo(ctx context.Context, u userRecord, o Origin, text Sec
 
 // ConfirmEmailChange uses the link of RequestEmailChange up: the account has the new address,
 // and links that were mailed to the one before are void. It needs no Session, as
-// VerifyEmail. Beside the problems of links there is email_taken.
+// VerifyEmail. What ends the sessions of the account voids the link, and the change ends a recovery
+// that waits. Beside the problems of links there is email_taken.
 func (s *Service) ConfirmEmailChange(ctx context.Context, o Origin, link Secret) (User, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
@@ -109,15 +114,14 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, o Origin, link Secret)
 		if err != nil {
 			return err
 		}
-		u, err = loadUser(tx, rec.Subject)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		if u, err = movable(tx, rec); err != nil {
 			return err
-		}
-		if err != nil || u.Frozen {
-			return problem.New("", CodeLinkUsed)
 		}
 		old, who := u.Email, o.actor(userRecord{}, FactorNone)
 		if err := s.notify(tx, u, who, notices.EmailChanged, map[string]string{"to": rec.Email}); err != nil { // to the old one
+			return err
+		}
+		if _, err := s.dropRecovery(tx, u, who, "address"); err != nil {
 			return err
 		}
 		if err := s.moveTo(tx, &u, rec.Email); err != nil {
@@ -136,6 +140,19 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, o Origin, link Secret)
 	return u.public(), nil
 }
 
+// movable is the account that a link of PurposeEmailChange moves. Since the link was made nothing may
+// have changed that ends sessions.
+func movable(r kv.Reader, rec linkRecord) (userRecord, error) {
+	u, err := loadUser(r, rec.Subject)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return u, err
+	}
+	if err != nil || u.Frozen || u.Generation != rec.Generation {
+		return u, problem.New("", CodeLinkUsed)
+	}
+	return u, nil
+}
+
 // moveTo gives the account another address and lets the one it has go.
 func (s *Service) moveTo(tx kv.Tx, u *userRecord, email string) error {
 	old := emailKey(fold(u.Email))
@@ -150,7 +167,7 @@ func (s *Service) moveTo(tx kv.Tx, u *userRecord, email string) error {
 }
 
 // UndoEmailChange uses a link up that was mailed to the address that an account had: it has that one
-// again, what was asked for since is void, and all its sessions end. changed is
+// again, what was asked for since is void, and all its sessions end. Both addresses are told. changed is
 // false where the change had not happened yet, and was only withdrawn. It works for a
 // frozen account, too. Beside the problems of links there is email_taken.
 func (s *Service) UndoEmailChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
@@ -169,8 +186,9 @@ func (s *Service) UndoEmailChange(ctx context.Context, o Origin, link Secret) (c
 			return err
 		}
 		from, changed = u.Email, u.Email != rec.Email
+		who, told := o.actor(userRecord{}, FactorNone), map[string]string{"to": rec.Email}
 		if changed {
-			if err := s.moveTo(tx, &u, rec.Email); err != nil {
+			if err := s.moveBack(tx, &u, who, rec.Email); err != nil {
 				return err
 			}
 		}
@@ -181,8 +199,7 @@ func (s *Service) UndoEmailChange(ctx context.Context, o Origin, link Secret) (c
 			return err
 		}
 		u.Generation++
-		who := o.actor(userRecord{}, FactorNone)
-		if err := s.notify(tx, u, who, notices.AddressUndone, nil); err != nil {
+		if err := s.notify(tx, u, who, notices.AddressUndone, told); err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{
@@ -193,6 +210,18 @@ func (s *Service) UndoEmailChange(ctx context.Context, o Origin, link Secret) (c
 		return false, err
 	}
 	return changed, nil
+}
+
+// moveBack is moveTo for who has nothing but a link that was mailed to the address of before.
+func (s *Service) moveBack(tx kv.Tx, u *userRecord, who audit.Actor, email string) error {
+	if err := s.notify(tx, *u, who, notices.AddressUndone, map[string]string{"to": email}); err != nil { // who loses it
+		return err
+	}
+	if _, err := s.dropRecovery(tx, *u, who, "address"); err != nil {
+		return err
+	}
+	u.PasswordMailed, u.RecoveryBy = true, ""
+	return s.moveTo(tx, u, email)
 }
 
 // voidUndo voids the links to addresses that the account had later than with the link that
@@ -238,7 +267,7 @@ func (s *Service) PendingEmail(ctx context.Context, x Session) (email string, ex
 		if err != nil {
 			return err
 		}
-		if s.now().Before(rec.Expires) {
+		if s.now().Before(rec.Expires) && rec.Generation == u.Generation {
 			email, expires = rec.Email, rec.Expires
 		}
 		return nil

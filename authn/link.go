@@ -74,7 +74,7 @@ type linkRecord struct {
 	Subject string    `json:"subject,omitempty"` // id of the invitation or of the account
 	Email   string    `json:"email,omitempty"`
 
-	Generation uint64 `json:"generation,omitempty"` // of the account, for PurposeReset
+	Generation uint64 `json:"generation,omitempty"` // of the account, for PurposeReset and PurposeEmailChange
 	Session    string `json:"session,omitempty"`    // Session.ID, for PurposeDevice
 }
 
@@ -190,6 +190,9 @@ func (s *Service) CheckLink(ctx context.Context, p Purpose, link Secret) (LinkIn
 			return nil
 		}
 		u, err := loadUser(r, rec.Subject)
+		if p == PurposeEmailChange {
+			u, err = movable(r, rec)
+		}
 		info.Username = u.Username
 		return err
 	})

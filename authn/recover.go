@@ -21,7 +21,7 @@ import (
 //
 // So neither who reads the mailbox nor who knows the password gets in by an
 // administrator's mistake alone. A password that was itself set by a mailed link, and that nobody
-// has signed in with since, shows no more than that mailbox: then the
+// has signed in with since, shows no more than that mailbox, and so does an address that was taken back by one: then the
 // administrator has to vouch for the person, the time is twice as long, and a
 // password that is set by mail while a recovery waits ends it. All other
 // administrators are told of each recovery that is started.
@@ -193,7 +193,7 @@ func (s *Service) mustDropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why 
 
 // dropRecovery ends the recovery of an account, if one waits, with its rows, and
 // tells its owner. why is
-// "administrator", "owner", "sign_in", "reset" or "frozen".
+// "administrator", "owner", "sign_in", "reset", "address" or "frozen".
 func (s *Service) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) (dropped bool, err error) {
 	c, some, err := loadRecovery(tx, u.ID)
 	if err != nil || !some {

@@ -42,7 +42,7 @@ const (
 	rowPasswordReset       = "account.password_reset"
 	rowRecoveryStarted     = "account.recovery_started" // an administrator did
 	rowRecoveryReminded    = "account.recovery_reminded"
-	rowRecoveryCancelled   = "account.recovery_cancelled" // why ("administrator", "owner", "sign_in", "reset", "frozen")
+	rowRecoveryCancelled   = "account.recovery_cancelled" // why ("administrator", "owner", "sign_in", "reset", "address", "frozen")
 	rowRecoveryEnded       = "account.recovery_ended"     // factors, sessions and tokens are gone
 	rowRecoveryLinkSent    = "account.recovery_link_sent"
 	rowRecoveryLinkUsed    = "account.recovery_link_used"

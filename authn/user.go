@@ -25,7 +25,7 @@ type User struct {
 	RecoveryConfirmed bool // a recovery code was typed back (or used)
 	CreatedAt         time.Time
 	SessionGeneration uint64 // a Session of another generation no longer holds
-	PasswordMailed    bool   // the password was set by a mailed link, and nobody has given a second factor since
+	PasswordMailed    bool   // the password was set, or the address taken back, by a mailed link, and nobody has given a second factor since
 	Recovered         bool   // its factors were taken by a recovery; new ones are set up behind the mailed link
 	RecoveryBy        string // ID of the Session that has used that link
 }

@@ -24,7 +24,7 @@ const (
 	MailConfirmDevice        = "confirm_device"     // link, expires (time.Time)
 	MailEmailChange          = "email_change"       // link, expires (time.Time)
 	MailEmailUndo            = "email_undo"         // email, link, expires (time.Time)
-	MailAddressUndone        = "address_undone"     // link: to sign in
+	MailAddressUndone        = "address_undone"     // to, link: to sign in
 	MailRecoveryStarted      = "recovery_started"   // until (time.Time), link: to sign in
 	MailRecoveryReminder     = "recovery_reminder"  // until, link
 	MailRecoveryCancelled    = "recovery_cancelled" // link

@@ -11,7 +11,7 @@ const (
 	PasswordChanged   Kind = "password_changed"
 	PasswordReset     Kind = "password_reset"
 	EmailChanged      Kind = "email_changed"  // to: the new address; goes to the old one
-	AddressUndone     Kind = "address_undone" // a change of address was taken back; all sessions ended
+	AddressUndone     Kind = "address_undone" // to: the address that it has again; goes to both. All sessions ended
 	TOTPAdded         Kind = "totp_added"
 	TOTPReplaced      Kind = "totp_replaced"
 	TOTPRemoved       Kind = "totp_removed"
