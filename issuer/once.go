@@ -106,6 +106,7 @@ func (s *Service) forgetForms(ctx context.Context) error {
 	horizon := s.clock().Add(-onceKept)
 	var after []byte
 	for more := true; more; {
+		var next []byte
 		err := s.store.Update(ctx, func(tx kv.Tx) error {
 			pairs, err := tx.Scan([]byte(keyOnce), after, sweepStep, false)
 			if err != nil {
@@ -125,13 +126,14 @@ func (s *Service) forgetForms(ctx context.Context) error {
 				}
 			}
 			if more {
-				after = pairs[len(pairs)-1].Key
+				next = pairs[len(pairs)-1].Key
 			}
 			return nil
 		})
 		if err != nil {
 			return err
 		}
+		after = next
 	}
 	return nil
 }

@@ -35,16 +35,16 @@ func Retain(ctx context.Context, store kv.Store, kept time.Duration, now time.Ti
 	until := now.Add(-kept).UTC().Truncate(24 * time.Hour)
 	var after []byte
 	for more := true; more; {
-		n := 0
+		n, next := 0, after
 		err := store.Update(ctx, func(tx kv.Tx) error {
 			var err error
-			n, after, more, err = retain(tx, after, until, now)
+			n, next, more, err = retain(tx, after, until, now)
 			return err
 		})
 		if err != nil {
 			return deleted, fmt.Errorf("audit: delete what is old: %w", err)
 		}
-		deleted += n
+		deleted, after = deleted+n, next
 	}
 	return deleted, nil
 }
