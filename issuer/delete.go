@@ -89,7 +89,7 @@ func (c *change) deleteProject(p Principal, rec projectRecord) (Deletion, error)
 	if err != nil {
 		return Deletion{}, err
 	}
-	rec.Deleted, rec.Members = c.now, nil
+	rec.Deleted, rec.Members, rec.Left = c.now, nil, nil
 	if err := c.putProject(rec); err != nil {
 		return Deletion{}, err
 	}

@@ -29,7 +29,7 @@ func (a Accepted) Joined() bool { return a.Was != a.Project.Role }
 // role, or gets it where p is a maintainer. An invitation that is not bound to p, by p's
 // id or by p's verified address, is ErrNotFound, as is one that was answered or
 // withdrawn. The problems have no field: "invitation_expired", "invitation_withdrawn"
-// where the inviter may no longer invite, and "too_many_members".
+// where the inviter may no longer invite, or p was a member since it was sent, and "too_many_members".
 func (s *Service) AcceptInvitation(ctx context.Context, p Principal, id string) (Accepted, error) {
 	var out Accepted
 	rev, err := s.update(ctx, func(c *change) error {
@@ -90,7 +90,7 @@ func (c *change) checkAccept(p Principal, inv inviteRecord, rec projectRecord) e
 	switch {
 	case !c.now.Before(inv.Expires):
 		return problem.New("", "invitation_expired")
-	case inviter.Frozen || rec.Members[inv.By].Role != RoleOwner:
+	case inviter.Frozen || rec.Members[inv.By].Role != RoleOwner || inv.outlived(rec, p.UserID):
 		return problem.New("", "invitation_withdrawn", "project", rec.Name)
 	case !member && len(rec.Members) >= MaxMembers:
 		return problem.New("", "too_many_members", "max", MaxMembers)
@@ -151,7 +151,7 @@ func (s *Service) DeclineInvitation(ctx context.Context, p Principal, id string)
 			return err
 		}
 		out = inv.view(id, rec.Name)
-		return c.audit(p, audit.Event{Kind: "project.invitation_declined", Account: p.UserID, Project: rec.ID,
+		return c.audit(p, audit.Event{Kind: kindDeclined, Account: p.UserID, Project: rec.ID,
 			Detail: map[string]string{"project": rec.Name, "to": inv.To, "role": string(inv.Role)}})
 	})
 	return out, err
@@ -173,7 +173,7 @@ func (s *Service) InvitationsFor(ctx context.Context, p Principal) (out []Invita
 		for _, key := range keys {
 			err := eachInvite(r, inviteForPrefix(key), func(id string, inv inviteRecord) error {
 				rec, err := readProject(r, inv.Project)
-				if err == nil && now.Before(inv.Expires) {
+				if err == nil && now.Before(inv.Expires) && !inv.outlived(rec, p.UserID) {
 					out = append(out, inv.view(id, rec.Name))
 				}
 				return err
@@ -214,7 +214,9 @@ func (s *Service) InvitationByLink(ctx context.Context, p Principal, secret stri
 			return err
 		}
 		out = inv.view(string(id), rec.Name)
-		yours, err = s.bound(r, inv, p.UserID)
+		if yours, err = s.bound(r, inv, p.UserID); err == nil && yours && inv.outlived(rec, p.UserID) {
+			return ErrNotFound
+		}
 		return err
 	})
 	return out, yours, err

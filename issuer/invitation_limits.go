@@ -79,6 +79,26 @@ func (c *change) checkPending(rec projectRecord, inv *inviteRecord) error {
 	return err
 }
 
+// left adds a user to those who stopped being members of a project, and forgets those of
+// whom no invitation is left that was sent before.
+func (c *change) left(rec projectRecord, userID string) map[string]time.Time {
+	out := map[string]time.Time{userID: c.now}
+	for id, at := range rec.Left {
+		if id != userID && c.now.Sub(at) < InvitationLife {
+			out[id] = at
+		}
+	}
+	return out
+}
+
+// outlived tells whether an invitation was sent before a user stopped being a member. It
+// is no way back in for who was removed, nor round a ShutOut for who leaves. It stays where
+// it is: that it went would tell owners whose an address is.
+func (inv inviteRecord) outlived(rec projectRecord, userID string) bool {
+	at, ok := rec.Left[userID]
+	return ok && inv.Sent.Before(at)
+}
+
 // inviteTally counts invitations in a day.
 type inviteTally struct {
 	Day   int64 // since 1970, UTC

@@ -117,6 +117,7 @@ func (c *change) dropMember(p Principal, rec projectRecord, userID, kind string)
 		return ErrNotFound
 	}
 	delete(rec.Members, userID)
+	rec.Left = c.left(rec, userID)
 	if m.Role == RoleOwner {
 		if err := c.unowned(p, rec, userID); err != nil {
 			return err

@@ -77,6 +77,7 @@ type projectRecord struct {
 	Archived   time.Time               `json:",omitzero"`
 	Deleted    time.Time               `json:",omitzero"`
 	Members    map[string]memberRecord // by user id
+	Left       map[string]time.Time    `json:",omitempty"` // when who is no member any more stopped being one; InvitationLife back
 }
 
 // headRecord is what lists show of a project, so that a list does not read all the

@@ -53,6 +53,7 @@ func (c *catalogue) event(e EventRow) (string, error) {
 	args["member"] = c.member(e)
 	args["token"], args["scope"] = c.tokenOf(e), c.scopeOf(e)
 	args["project"] = cmp.Or(e.Project, e.Detail["project"])
+	args["to"] = cmp.Or(e.Detail["to"], c.must("trail.anyone", nil))
 	args["email"] = cmp.Or(e.Detail["email"], c.must("trail.anyone", nil))
 	key := "audit." + e.Kind
 	if !c.has(key) {

@@ -1,0 +1,137 @@
+package issuer_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// An invitation that was sent while somebody was no member, or was one, is no way back
+// in once they are removed or have left: not by another address, and not to shake off
+// that their tokens were shut out. One that is sent after that is.
+func TestInvitationFromBeforeIsNoWayBack(t *testing.T) {
+	for _, how := range []string{"removed", "leaves"} {
+		h := newHouse(t)
+		v := h.follow()
+		h.project(alice, "demo")
+		all := h.mint(bob, forAll("all"))
+		byName := h.invite(alice, "demo", "bob", issuer.RoleMaintainer)
+		byAddress := h.invite(alice, "demo", "Bob@example.org", issuer.RoleOwner)
+		_, err := h.AcceptInvitation(t.Context(), bob, byName.ID)
+		h.check(err)
+		v.expect(all.Text, "demo")
+		h.clock.Add(time.Hour)
+		if how == "removed" {
+			_, err = h.RemoveMember(t.Context(), alice, "demo", bobID)
+		} else {
+			_, _, err = h.ShutOut(t.Context(), alice, "demo", bobID)
+			h.check(err)
+			_, err = h.Leave(t.Context(), bob, "demo")
+		}
+		h.check(err)
+
+		h.refused("invitation_withdrawn", func() error { _, err := h.AcceptInvitation(t.Context(), bob, byAddress.ID); return err })
+		v.expect(all.Text, "demo", caveats.NotAMember)
+		if got := h.offered(bob); got != "" {
+			t.Errorf("%s: offered are %s", how, got)
+		}
+		h.refused(issuer.ErrNotFound, func() error { _, _, err := h.InvitationByLink(t.Context(), bob, byAddress.Secret); return err })
+		// Whose the address is, is told to no owner.
+		if got, want := h.pending(alice, "demo"), "demo Bob@example.org owner by alice"; got != want {
+			t.Errorf("%s: pending are %s, want %s", how, got, want)
+		}
+
+		h.clock.Add(time.Minute)
+		again, err := h.Resend(t.Context(), alice, "demo", byAddress.ID)
+		h.check(err)
+		if _, yours, err := h.InvitationByLink(t.Context(), bob, again.Secret); err != nil || !yours {
+			t.Errorf("%s: the new link: %v, %v", how, yours, err)
+		}
+		_, err = h.AcceptInvitation(t.Context(), bob, byAddress.ID)
+		h.check(err)
+		v.expect(all.Text, "demo")
+	}
+}
+
+// Maintainers read what happened in a project, but not what is only the owners' to know,
+// nor from where others did it. Who declines an invitation stays unknown to all of them.
+func TestProjectEventsKeepWhatIsOthers(t *testing.T) {
+	h := newHouse(t)
+	from := func(p issuer.Principal, ip string) issuer.Principal {
+		p.Actor = audit.Actor{IP: ip, UserAgent: "Browser of " + p.Username, RequestID: "request of " + p.Username}
+		return p
+	}
+	alice, bob, carol := from(alice, "192.0.2.1"), from(bob, "192.0.2.2"), from(carol, "192.0.2.3")
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	inv := h.invite(alice, "demo", "carol@example.org", issuer.RoleMaintainer)
+	h.mint(bob, forSome("ci", "demo"))
+	_, err := h.DeclineInvitation(t.Context(), carol, inv.ID)
+	h.check(err)
+	read := func(p issuer.Principal, q audit.Query) (out []string) {
+		page, err := h.ProjectEvents(t.Context(), p, "demo", q)
+		h.check(err)
+		for _, e := range page.Events {
+			out = append(out, fmt.Sprintf("%s by %q from %q %q %q to %q about %q", e.Kind, e.Actor.Username, e.Actor.IP, e.Actor.UserAgent, e.Actor.RequestID, e.Detail["to"], e.Account+e.AccountName))
+		}
+		return out
+	}
+	is := func(what string, got []string, want ...string) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+		}
+	}
+	declined := `project.invitation_declined by "" from "" "" "" to `
+	his := `project.token_minted by "bob" from "192.0.2.2" "Browser of bob" "request of bob" to "" about ""`
+	hers := ` by "alice" from "192.0.2.1" "Browser of alice" "request of alice" to `
+	is("the owner reads", read(alice, audit.Query{}), declined+`"carol@example.org" about ""`, his,
+		"project.invited"+hers+`"carol@example.org" about ""`, "project.member_added"+hers+`"" about "`+bobID+`bob"`, "project.created"+hers+`"" about "`+aliceID+`alice"`)
+	bare := ` by "alice" from "" "" "" to "" about `
+	is("the maintainer reads", read(bob, audit.Query{}), declined+`"" about ""`, his,
+		"project.invited"+bare+`""`, "project.member_added"+bare+`"`+bobID+`bob"`, "project.created"+bare+`"`+aliceID+`alice"`)
+	// Nor does a filter tell.
+	is("by the address of the owner", read(bob, audit.Query{Address: "192.0.2.1"}))
+	is("by the maintainer's own", read(bob, audit.Query{Address: "192.0.2.2"}), his)
+	for _, p := range []issuer.Principal{alice, bob} {
+		is("by the name of who declined", read(p, audit.Query{Actor: "carol"}))
+		is("by the address of who declined", read(p, audit.Query{Address: "192.0.2.3"}))
+	}
+	if got := read(root, audit.Query{Actor: "carol"}); len(got) != 1 {
+		t.Errorf("the administrator reads %q", got)
+	}
+}
+
+// Old forms are forgotten in one go, also where transactions run again.
+func TestFormsAreForgottenWhereTransactionsRunAgain(t *testing.T) {
+	h := newHouse(t, func(c *issuer.Config) { c.Store = &faulty{Store: c.Store, twice: true} })
+	h.check(h.store.Update(context.Background(), func(tx kv.Tx) error {
+		for n := range 450 {
+			b, err := json.Marshal(map[string]any{"Token": "t", "At": start})
+			if err != nil {
+				return err
+			}
+			if err := tx.Put(fmt.Appendf(nil, "issuer/once/%s/mark-of-a-form-%04d", aliceID, n), b); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	h.clock.Add(49 * time.Hour)
+	h.check(h.ForgetOld(t.Context()))
+	h.check(h.store.View(t.Context(), func(r kv.Reader) error {
+		left, err := r.Scan([]byte("issuer/once/"), nil, 0, false)
+		if len(left) != 0 {
+			t.Errorf("%d forms are left", len(left))
+		}
+		return err
+	}))
+}
