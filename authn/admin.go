@@ -101,7 +101,7 @@ func (s *Service) administer(ctx context.Context, by Session, o Origin, userID, 
 }
 
 // retire takes an administrator out of office: somebody else must be able to
-// administer, and what they invited is withdrawn.
+// administer, and what they invited, and the recoveries that they started, are withdrawn.
 func (s *Service) retire(tx kv.Tx, u userRecord, who audit.Actor) error {
 	if !u.Admin {
 		return nil
@@ -116,6 +116,9 @@ func (s *Service) retire(tx kv.Tx, u userRecord, who audit.Actor) error {
 			return err
 		}
 		if other.ID != u.ID && !other.Frozen && other.hasFactor() && other.RecoveryConfirmed {
+			if err := s.dropRecoveriesOf(tx, u.ID, who); err != nil {
+				return err
+			}
 			return s.dropInvitationsOf(tx, u.ID, who)
 		}
 	}

@@ -2,7 +2,9 @@ package authn
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
@@ -214,6 +216,31 @@ func (s *Service) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why stri
 		return false, err
 	}
 	return true, s.record(tx, u.ID, audit.Event{Kind: rowRecoveryCancelled, Actor: who, Detail: map[string]string{"why": why}})
+}
+
+// dropRecoveriesOf ends the recoveries that a frozen or former administrator started.
+func (s *Service) dropRecoveriesOf(tx kv.Tx, userID string, who audit.Actor) error {
+	found, err := tx.Scan([]byte(recoveryCasePrefix), nil, 0, false)
+	if err != nil {
+		return err
+	}
+	for _, p := range found {
+		var c recoveryCase
+		if err := json.Unmarshal(p.Value, &c); err != nil {
+			return fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
+		}
+		if c.ByID != userID {
+			continue
+		}
+		u, err := loadUser(tx, c.UserID)
+		if err != nil {
+			return err
+		}
+		if _, err := s.dropRecovery(tx, u, who, "administrator"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // PendingRecovery is the recovery of an account that waits, for an administrator; some is

@@ -25,7 +25,7 @@ func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login stri
 	if _, err := s.take(ctx, s.counter(limitMailAddress, network(o.IP))); err != nil {
 		return err
 	}
-	u, err := s.mayReset(ctx, login)
+	u, err := s.mayReset(ctx, o, login)
 	if err != nil {
 		return err
 	}
@@ -50,12 +50,17 @@ func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login stri
 
 // mayReset is the account whose password somebody wants to set anew; nobody,
 // without an error, where there is none, it can't sign in, or it was sent enough
-// mails. Somebody is counted in any case.
-func (s *Service) mayReset(ctx context.Context, login string) (u userRecord, err error) {
+// mails. Somebody is counted in any case, a device that the account knows for itself: nobody else
+// can use up what its owner may ask for.
+func (s *Service) mayReset(ctx context.Context, o Origin, login string) (u userRecord, err error) {
+	var d deviceRecord
 	who := []string{"nobody", fold(login)}
 	if len(login) <= MaxEmail {
 		err = s.store.View(ctx, func(r kv.Reader) (err error) {
-			u, err = findUser(r, login)
+			if u, err = findUser(r, login); err != nil {
+				return err
+			}
+			d, err = s.loadDevice(r, u.ID, o)
 			return err
 		})
 	}
@@ -64,6 +69,8 @@ func (s *Service) mayReset(ctx context.Context, login string) (u userRecord, err
 		u = userRecord{}
 	case err != nil:
 		return userRecord{}, err
+	case d.ID != "":
+		who = []string{"device", u.ID, d.ID}
 	case u.ID != "":
 		who = []string{"account", u.ID}
 	}
@@ -84,6 +91,9 @@ func (s *Service) mayReset(ctx context.Context, login string) (u userRecord, err
 func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, password string) error {
 	u, err := s.resettable(ctx, link)
 	if err != nil {
+		return err
+	}
+	if _, err := s.take(ctx, s.counter(limitRegisterForm, "reset", u.ID)); err != nil {
 		return err
 	}
 	if err := s.checkNewPassword(ctx, password, u.Username, u.Email); err != nil {

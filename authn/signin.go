@@ -164,6 +164,9 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 	if err != nil {
 		return Session{}, err
 	}
+	if _, err := s.take(ctx, s.counter(limitRegisterForm, "password", u.ID)); err != nil {
+		return Session{}, err
+	}
 	err = s.checkNewPassword(ctx, password, u.Username, u.Email)
 	if err == nil && password == old {
 		err = problem.New("password", CodePasswordSame)

@@ -36,7 +36,7 @@ var (
 	limitMail            = limit{"mail", []window{{3, 15 * time.Minute}, {10, 24 * time.Hour}}}                   // verification mails of one account
 	limitMailAddress     = limit{"mail-address", []window{{20, time.Hour}}}                                       // and asked for from one address
 	limitRegister        = limit{"register", []window{{20, time.Hour}}}                                           // one address, or one link
-	limitRegisterForm    = limit{"register-form", []window{{100, time.Hour}}}                                     // the same, also forms with problems: scoring a password takes time too
+	limitRegisterForm    = limit{"register-form", []window{{100, time.Hour}}}                                     // the same, and those of one account, also forms with problems: scoring a password takes time too
 	limitReset           = limit{"reset", []window{{3, 15 * time.Minute}, {10, 24 * time.Hour}}}                  // mails about a forgotten password of one account
 )
 

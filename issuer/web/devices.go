@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -76,7 +77,7 @@ func (s *Server) visitorOf(r *http.Request) authn.Origin {
 // second factor. Where that fails the sign-in stands, and the next one is that of
 // a browser that is not known.
 func (v *visit) noteDevice(remember bool) {
-	ctx := v.Request().Context()
+	ctx := context.WithoutCancel(v.Request().Context()) // who hangs up would keep the mail about a new device from the owner
 	token, err := v.server.accounts.NoteDevice(ctx, v.session, v.origin(), remember)
 	if err != nil {
 		v.server.log.WarnContext(ctx, "web: a device was not noted", "request_id", idOf(v), "error", err)

@@ -1,0 +1,90 @@
+package authn
+
+import (
+	"testing"
+	"time"
+)
+
+// Somebody who knows a name and asks for resets all day keeps the owner from none: a browser that
+// the account knows has a count of its own.
+func TestResetsOfOthersKeepNobodyOut(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	there := home
+	there.Device = e.note(root, home, false)
+	ask := func(o Origin) (mails int) {
+		t.Helper()
+		before := e.mails.countKind("reset")
+		if err := e.RequestPasswordReset(t.Context(), o, "root"); err != nil {
+			t.Fatal(err)
+		}
+		return e.mails.countKind("reset") - before
+	}
+	for range 10 {
+		ask(from("203.0.113.1"))
+		e.pass(5 * time.Minute)
+	}
+	if ask(from("203.0.113.1")) != 0 || ask(home) != 0 {
+		t.Fatal("no limit is reached")
+	}
+	if ask(there) != 1 {
+		t.Error("the owner gets no mail")
+	}
+	if n := ask(there) + ask(there) + ask(there); n != 2 {
+		t.Errorf("%d more at once", n)
+	}
+}
+
+// A form for a new password costs time before anything is hashed, and with a right one two hashes: it is counted
+// before it is looked at.
+func TestNewPasswordFormsAreCounted(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	link := e.askReset(root)
+	ctx := t.Context()
+	for range 100 {
+		_, err := e.ChangePassword(ctx, root.Session, home, root.password, "short")
+		wantProblem(t, err, "password", CodePasswordTooShort)
+		wantProblem(t, e.ResetPassword(ctx, home, link, "short"), "password", CodePasswordTooShort)
+	}
+	_, err := e.ChangePassword(ctx, root.Session, home, root.password, "short")
+	wantErr(t, err, ErrThrottled)
+	wantErr(t, e.ResetPassword(ctx, home, link, "short"), ErrThrottled)
+}
+
+// What a frozen or former administrator has under way ends: a recovery, as an invitation.
+func TestRecoveriesOfAFormerAdministratorEnd(t *testing.T) {
+	for name, retire := range map[string]func(*env, *person, *person) error{
+		"frozen": func(e *env, root, mallory *person) error {
+			return e.SetFrozen(e.t.Context(), root.Session, home, mallory.UserID, true)
+		},
+		"no longer one": func(e *env, root, mallory *person) error {
+			return e.SetAdmin(e.t.Context(), root.Session, home, mallory.UserID, false)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			root := e.admin()
+			mallory, bob, eve := e.member(root, "mallory"), e.member(root, "bob"), e.member(root, "eve")
+			e.refresh(root)
+			if err := e.SetAdmin(t.Context(), root.Session, home, mallory.UserID, true); err != nil {
+				t.Fatal(err)
+			}
+			e.refresh(mallory)
+			for by, of := range map[*person]*person{mallory: bob, root: eve} {
+				if _, err := e.StartRecovery(t.Context(), by.Session, home, of.UserID, false); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := retire(e, root, mallory); err != nil {
+				t.Fatal(err)
+			}
+			e.wantStopped(bob, "administrator")
+			e.pass(RecoveryWait)
+			e.run()
+			if e.user(bob.UserID).Recovered || !e.user(eve.UserID).Recovered {
+				t.Errorf("bob %+v, eve %+v", e.user(bob.UserID), e.user(eve.UserID))
+			}
+		})
+	}
+}
