@@ -135,3 +135,25 @@ func TestFormsAreForgottenWhereTransactionsRunAgain(t *testing.T) {
 		return err
 	}))
 }
+
+// A search among projects that finds nothing reads no more for a page than one that does.
+func TestAllProjectsIsBounded(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "zebra")
+	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
+		for n := range 20_100 { // they are not read: their names don't fit
+			if err := tx.Put(fmt.Appendf(nil, "issuer/name/p%05d", n), []byte("none")); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	page, err := h.AllProjects(t.Context(), root, issuer.Survey{Text: "zebra"})
+	if err != nil || len(page.Projects) != 0 || page.Next != "p19999" {
+		t.Errorf("first: %d projects, next %q (%v)", len(page.Projects), page.Next, err)
+	}
+	page, err = h.AllProjects(t.Context(), root, issuer.Survey{Text: "zebra", After: page.Next})
+	if err != nil || len(page.Projects) != 1 || page.Next != "" {
+		t.Errorf("second: %d projects, next %q (%v)", len(page.Projects), page.Next, err)
+	}
+}

@@ -53,7 +53,8 @@ type ProjectPage struct {
 }
 
 // AllProjects lists the projects whose name holds a text, for administrators; to
-// others it is ErrNotFound.
+// others it is ErrNotFound. A page may hold fewer than Limit, or none, and still have a
+// Next: no more than 20,000 names are looked at for it.
 func (s *Service) AllProjects(ctx context.Context, p Principal, q Survey) (out ProjectPage, err error) {
 	if !p.Admin {
 		return out, ErrNotFound
@@ -73,19 +74,18 @@ func (s *Service) AllProjects(ctx context.Context, p Principal, q Survey) (out P
 			}
 			for _, n := range names {
 				name := string(n.Key[len(prefix):])
-				if !strings.Contains(name, want) {
-					continue
-				}
-				if len(out.Projects) == q.limit() {
-					out.Next = out.Projects[q.limit()-1].Normalized
-					return nil
-				}
-				one, err := surveyed(r, string(n.Value))
-				if err != nil {
-					return err
-				}
-				if !q.Unowned || one.Unowned {
-					out.Projects = append(out.Projects, one)
+				if strings.Contains(name, want) {
+					if len(out.Projects) == q.limit() {
+						out.Next = out.Projects[q.limit()-1].Normalized
+						return nil
+					}
+					one, err := surveyed(r, string(n.Value))
+					if err != nil {
+						return err
+					}
+					if !q.Unowned || one.Unowned {
+						out.Projects = append(out.Projects, one)
+					}
 				}
 				if read++; read >= surveyRead {
 					out.Next = name

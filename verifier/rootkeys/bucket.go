@@ -129,11 +129,12 @@ func (b *bucket) each(fn func(*element) error) error {
 		return err
 	}
 	pages := uint64(len(b.data)) / b.size // there are no more
-	return b.eachOf(n, &pages, fn)
+	return b.eachOf(n, maxDepth, &pages, fn)
 }
 
-func (b *bucket) eachOf(n node, pages *uint64, fn func(*element) error) error {
-	if *pages == 0 {
+// eachOf is each of what is at or below a page, which stands depth pages deep at most.
+func (b *bucket) eachOf(n node, depth int, pages *uint64, fn func(*element) error) error {
+	if depth == 0 || *pages == 0 {
 		return errDeep
 	}
 	*pages--
@@ -152,7 +153,7 @@ func (b *bucket) eachOf(n node, pages *uint64, fn func(*element) error) error {
 		if err != nil {
 			return err
 		}
-		if err := b.eachOf(below, pages, fn); err != nil {
+		if err := b.eachOf(below, depth-1, pages, fn); err != nil {
 			return err
 		}
 	}
