@@ -88,3 +88,34 @@ func TestRecoveriesOfAFormerAdministratorEnd(t *testing.T) {
 		})
 	}
 }
+
+// Whoever tries many names leaves nothing for longer than it counts, and what counts stays.
+func TestCountersOfPasswordsAreSweptSoon(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	for _, l := range []limit{limitPassword, limitPasswordAccount, limitPasswordAddress, limitPasswordAll} {
+		for _, w := range l.windows {
+			if w.span > passwordsKept {
+				t.Errorf("%s counts for %s", l.name, w.span)
+			}
+		}
+	}
+	_, err := e.VerifyTOTP(t.Context(), e.password(root), home, "000000")
+	wantProblem(t, err, "code", CodeTOTPWrong)
+	e.wrongs(9, home, "somebody")
+	sweep := func() (passwords, factors int) {
+		t.Helper()
+		if err := e.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return len(e.keys("authn/throttle/password")), len(e.keys("authn/throttle/factor/"))
+	}
+	e.pass(passwordsKept - time.Second)
+	if p, f := sweep(); p == 0 || f != 1 {
+		t.Errorf("%d counters of passwords and %d of factors", p, f)
+	}
+	e.pass(time.Second)
+	if p, f := sweep(); p != 0 || f != 1 {
+		t.Errorf("%d counters of passwords and %d of factors are left", p, f)
+	}
+}

@@ -31,9 +31,11 @@ func (s *Service) Sweep(ctx context.Context) error {
 		var rec sessionRecord
 		return json.Unmarshal(p.Value, &rec) == nil && rec.over(now)
 	}
-	quiet := func(_ kv.Reader, p kv.Pair) bool {
-		var a attempts
-		return json.Unmarshal(p.Value, &a) == nil && (len(a.At) == 0 || a.At[len(a.At)-1] <= now.Add(-throttleKept).UnixMilli())
+	quiet := func(kept time.Duration) func(kv.Reader, kv.Pair) bool {
+		return func(_ kv.Reader, p kv.Pair) bool {
+			var a attempts
+			return json.Unmarshal(p.Value, &a) == nil && (len(a.At) == 0 || a.At[len(a.At)-1] <= now.Add(-kept).UnixMilli())
+		}
 	}
 	unconfirmed := func(r kv.Reader, p kv.Pair) bool {
 		var rec struct {
@@ -50,7 +52,8 @@ func (s *Service) Sweep(ctx context.Context) error {
 		{"authn/link-of/", dangling},
 		{pendingPrefix, unconfirmed},
 		{ceremonyPrefix, unconfirmed},
-		{"authn/throttle/", quiet},
+		{"authn/throttle/password", quiet(passwordsKept)}, // whoever tries many names writes many
+		{"authn/throttle/", quiet(throttleKept)},
 		{sessionPrefix, idle},
 		{sessionOfPrefix, dangling},
 		{endedPrefix, expires},

@@ -40,8 +40,11 @@ var (
 	limitReset           = limit{"reset", []window{{3, 15 * time.Minute}, {10, 24 * time.Hour}}}                  // mails about a forgotten password of one account
 )
 
-// throttleKept is how long a counter is kept: the longest span.
-const throttleKept = 24 * time.Hour
+// How long a counter is kept: the longest span, of all and of those of passwords.
+const (
+	throttleKept  = 24 * time.Hour
+	passwordsKept = 5 * time.Minute
+)
 
 // counter is one thing that is counted: a limit and whom it is about.
 type counter struct {
