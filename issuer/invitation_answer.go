@@ -29,7 +29,8 @@ func (a Accepted) Joined() bool { return a.Was != a.Project.Role }
 // role, or gets it where p is a maintainer. An invitation that is not bound to p, by p's
 // id or by p's verified address, is ErrNotFound, as is one that was answered or
 // withdrawn. The problems have no field: "invitation_expired", "invitation_withdrawn"
-// where the inviter may no longer invite, or p was a member since it was sent, and "too_many_members".
+// where the inviter may no longer invite, "invitation_outlived" where p was a member
+// since it was sent, and "too_many_members".
 func (s *Service) AcceptInvitation(ctx context.Context, p Principal, id string) (Accepted, error) {
 	var out Accepted
 	rev, err := s.update(ctx, func(c *change) error {
@@ -90,8 +91,10 @@ func (c *change) checkAccept(p Principal, inv inviteRecord, rec projectRecord) e
 	switch {
 	case !c.now.Before(inv.Expires):
 		return problem.New("", "invitation_expired")
-	case inviter.Frozen || rec.Members[inv.By].Role != RoleOwner || inv.outlived(rec, p.UserID):
+	case inviter.Frozen || rec.Members[inv.By].Role != RoleOwner:
 		return problem.New("", "invitation_withdrawn", "project", rec.Name)
+	case inv.outlived(rec, p.UserID):
+		return problem.New("", "invitation_outlived", "project", rec.Name)
 	case !member && len(rec.Members) >= MaxMembers:
 		return problem.New("", "too_many_members", "max", MaxMembers)
 	}

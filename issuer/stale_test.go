@@ -38,7 +38,7 @@ func TestInvitationFromBeforeIsNoWayBack(t *testing.T) {
 		}
 		h.check(err)
 
-		h.refused("invitation_withdrawn", func() error { _, err := h.AcceptInvitation(t.Context(), bob, byAddress.ID); return err })
+		h.refused("invitation_outlived", func() error { _, err := h.AcceptInvitation(t.Context(), bob, byAddress.ID); return err })
 		v.expect(all.Text, "demo", caveats.NotAMember)
 		if got := h.offered(bob); got != "" {
 			t.Errorf("%s: offered are %s", how, got)

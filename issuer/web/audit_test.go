@@ -111,6 +111,21 @@ func TestActivityKeepsTheOriginOfOthers(t *testing.T) {
 	ada.get("/admin/audit?who=ada&group=project").says("127.0.0.1")
 }
 
+// A maintainer's page and files of a project tell neither whom its owners invited nor from
+// where others did what.
+func TestProjectActivityKeepsWhatIsTheOwners(t *testing.T) {
+	h, ada, _, eve, _ := busy(t)
+	h.join(issuer.Principal{UserID: ada.id, Username: "ada", Actor: audit.Actor{IP: "127.0.0.1", UserAgent: "Mozilla"}}, "demo", eve, issuer.RoleMaintainer)
+	ada.post("/projects/demo/members", "user", "zoe@example.org", "role", "maintainer").is(303, "/projects/demo")
+	ada.get("/projects/demo/activity").says("You invited zoe@example.org to demo as maintainer")
+	eve.get("/projects/demo/activity").says("ada invited somebody to demo as maintainer")
+	for _, path := range []string{"/projects/demo", "/projects/demo/activity?who=ada", "/projects/demo/activity/export?format=csv&who=ada", "/projects/demo/activity/export?format=jsonl&who=ada"} {
+		if got := eve.get(path).is(200, ""); strings.Contains(got.body, "zoe@") || strings.Contains(got.body, "127.0.0.1") || strings.Contains(got.body, "Mozilla") {
+			t.Errorf("%s tells more than is a maintainer's to know:\n%s", path, got.text())
+		}
+	}
+}
+
 // A row says the same after its people and projects have gone.
 func TestRowsKeepNames(t *testing.T) {
 	h, ada, _, _, token := busy(t)

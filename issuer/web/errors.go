@@ -22,7 +22,8 @@ import (
 // failure is an error whose status a handler chose.
 type failure struct {
 	status int
-	code   string // "problem.<code>" says it; "" leaves it to the status
+	code   string         // "problem.<code>" says it; "" leaves it to the status
+	args   map[string]any // what its sentence mentions
 	wait   time.Duration
 }
 
@@ -51,7 +52,7 @@ func classify(err error) *failure {
 	case errors.Is(err, instance.ErrReadOnly):
 		return &failure{status: http.StatusServiceUnavailable, code: codeReadOnly}
 	case errors.As(err, &probs): // of a form that has no page of its own
-		return &failure{status: http.StatusUnprocessableEntity, code: probs[0].Code}
+		return &failure{status: http.StatusUnprocessableEntity, code: probs[0].Code, args: probs[0].Args}
 	case errors.Is(err, issuer.ErrNotFound), errors.Is(err, authn.ErrNotFound):
 		return &failure{status: http.StatusNotFound}
 	case errors.Is(err, issuer.ErrNotOwner), errors.Is(err, issuer.ErrFrozen), errors.Is(err, issuer.ErrDemoted), errors.Is(err, authn.ErrForbidden):
@@ -97,7 +98,7 @@ func (s *Server) answer(v *visit, err error) {
 		s.logFailure(v, f, err)
 	}
 	if f.code != "" {
-		page.Problems = []ui.Problem{{Code: f.code}}
+		page.Problems = []ui.Problem{{Code: f.code, Args: f.args}}
 	}
 	if f.wait > 0 {
 		v.Response().Header().Set("Retry-After", strconv.Itoa(int((f.wait+time.Second-1)/time.Second)))

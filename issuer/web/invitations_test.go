@@ -206,3 +206,33 @@ func TestManyProjects(t *testing.T) {
 	}
 	ada.get("/projects?find=zebra").is(200, "").says("None of your projects has “zebra” in its name.")
 }
+
+// Who invited may be frozen before the invited accepts, and who was removed has no way back
+// by an invitation from before: both are told so on a page.
+func TestInvitationThatHoldsNoLonger(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	bob, eve := ada.guest("bob").enrol(), ada.guest("eve").enrol()
+	eve.project("hers")
+	eve.post("/projects/hers/members", "user", "bob", "role", "maintainer").is(303, "/projects/hers")
+	bob.get(bob.mailed("/project-invitation")).is(303, "/project-invitation")
+	at := bob.get("/project-invitation").header.Get("Location")
+	ada.post("/admin/people/"+eve.id+"/freeze").is(303, "/admin/people")
+	bob.post(at).is(422, "").says("Whoever invited you to hers may no longer invite.")
+
+	ada.project("demo")
+	ada.post("/projects/demo/members", "user", "bob", "role", "maintainer").is(303, "/projects/demo")
+	bob.get(bob.mailed("/project-invitation")).is(303, "/project-invitation")
+	byName := bob.get("/project-invitation").header.Get("Location")
+	ada.post("/projects/demo/members", "user", "bob@example.org", "role", "owner").is(303, "/projects/demo")
+	link := bob.mailed("/project-invitation")
+	bob.get(link).is(303, "/project-invitation")
+	byAddress := bob.get("/project-invitation").header.Get("Location")
+	bob.post(byName).is(303, "/projects/demo")
+	h.clock.pass(time.Second)
+	ada.post("/projects/demo/members/"+bob.id+"/remove").is(303, "/projects/demo")
+	bob.post(byAddress).is(422, "").says("You were a member of demo after this invitation was sent.")
+	bob.get(byAddress).is(404, "")
+	bob.get(link).is(303, "/project-invitation")
+	bob.get("/project-invitation").is(410, "")
+}
