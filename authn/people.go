@@ -115,9 +115,9 @@ func (s *Service) Person(ctx context.Context, by Session, userID string) (p Pers
 			return err
 		}
 		p.User, p.Sessions = u.public(), len(sessions)
-		last, err := lastSignIn(r, u.ID)
+		last, err := lastSignIn(r, u)
 		p.SignedInAt, p.SignedInBy = last.Time, Factor(last.Actor.Factor)
-		for _, l := range sessions { // whoever registers is signed in with it
+		for _, l := range sessions {
 			if l.x.SignedIn() && l.x.Begun.After(p.SignedInAt) {
 				p.SignedInAt, p.SignedInBy = l.x.Begun, l.x.Factor
 			}
@@ -139,16 +139,16 @@ const (
 )
 
 // lastSignIn is the newest row of a sign-in of an account; zero where there is none
-// among the last signInRead rows.
-func lastSignIn(r kv.Reader, userID string) (audit.Event, error) {
+// among the last signInRead rows. Who registered and is set up was signed in with it.
+func lastSignIn(r kv.Reader, u userRecord) (audit.Event, error) {
 	before := uint64(0)
 	for range signInRead / signInPage {
-		events, err := audit.Account(r, userID, before, signInPage)
+		events, err := audit.Account(r, u.ID, before, signInPage)
 		if err != nil {
 			return audit.Event{}, err
 		}
 		for _, e := range events {
-			if signInRows[e.Kind] && e.Actor.UserID == userID {
+			if (signInRows[e.Kind] || e.Kind == rowRegistered && u.RecoveryConfirmed) && e.Actor.UserID == u.ID {
 				return e, nil
 			}
 		}

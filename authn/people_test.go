@@ -115,7 +115,7 @@ func TestPerson(t *testing.T) {
 		}
 		return p
 	}
-	if p := get(); p.Username != "bob" || !p.SignedInAt.IsZero() || p.Sessions != 0 || !p.HasTOTP {
+	if p := get(); p.Username != "bob" || !p.SignedInAt.Equal(p.CreatedAt) || p.SignedInBy != FactorNone || p.Sessions != 0 || !p.HasTOTP {
 		t.Errorf("%+v", p)
 	}
 	x := e.signIn(bob)
