@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -78,6 +79,14 @@ func (a *adminCmd) socket() string {
 	return filepath.Join(a.Data, config.SocketFile)
 }
 
+// unanswered says what to do where a socket could not be spoken to.
+func unanswered(err error, socket string) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w\nonly root and the user that 'rind serve' runs as may open %s", err, socket)
+	}
+	return fmt.Errorf("%w\nno server answers at %s: is 'rind serve' running, with this data folder? --data and --socket say where", err, socket)
+}
+
 // do sends a command, and prints the answer with show, or as JSON. What was refused is
 // said on stderr, or as JSON on stdout.
 func (a *adminCmd) do(ctx context.Context, s streams, name string, req adminhttp.Request, answer any, show func(io.Writer)) error {
@@ -85,7 +94,7 @@ func (a *adminCmd) do(ctx context.Context, s streams, name string, req adminhttp
 	defer cancel()
 	status, body, err := a.send(ctx, name, req)
 	if err != nil {
-		complain(s.err, fmt.Errorf("%w\nno server answers at %s: is 'rind serve' running, with this data folder? --data and --socket say where", err, a.socket()))
+		complain(s.err, unanswered(err, a.socket()))
 		return exitCode(exitNotRunning)
 	}
 	if status != http.StatusOK {
