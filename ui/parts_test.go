@@ -20,7 +20,7 @@ func TestRelativeTime(t *testing.T) {
 		-time.Minute: "1 minute ago", -119 * time.Minute: "1 hour ago", -2 * time.Hour: "2 hours ago",
 		-24 * time.Hour: "1 day ago", -59 * day: "59 days ago", -60 * day: "2 months ago",
 		-729 * day: "24 months ago", -730 * day: "2 years ago",
-		12*day + 23*time.Hour: "in 12 days", 90 * time.Minute: "in 1 hour", 90 * day: "in 3 months", 1000 * day: "in 2 years",
+		12*day + 23*time.Hour: "in 12 days", 90 * time.Minute: "in 1 hour", day - time.Second: "in 24 hours", 30*day - 10*time.Minute: "in 30 days", 47 * time.Hour: "in 1 day", 90 * day: "in 3 months", 1000 * day: "in 2 years",
 	} {
 		if got := c.relative(noon, noon.Add(d)); got != want {
 			t.Errorf("%s: got %q, want %q", d, got, want)

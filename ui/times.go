@@ -28,13 +28,14 @@ func (c *catalogue) exact(t time.Time) string {
 }
 
 // relative says how far t is from now: "in 12 days", "2 hours ago". Whole units
-// are counted and the rest is dropped, so "in 12 days" is too much by a minute at
-// most: a token that was just made for 30 days ends in 30 days.
+// are counted and the rest is dropped, so "in 12 days" is too much by half an hour at
+// most and "in 24 hours" by a minute: a token that was just made for 30 days ends in
+// 30 days, also after its page was read.
 func (c *catalogue) relative(now, t time.Time) string {
-	d := t.Sub(now)
-	future := d > 0
-	if !future {
-		d = -d
+	d, slack := now.Sub(t), time.Duration(0)
+	future := d < 0
+	if future {
+		d, slack = -d, time.Minute
 	}
 	unit, n := "minutes", int(d/time.Minute)
 	switch {
@@ -48,9 +49,9 @@ func (c *catalogue) relative(now, t time.Time) string {
 	case d >= 60*day:
 		unit, n = "months", int(d/(30*day))
 	case d >= day:
-		unit, n = "days", int((d+time.Minute)/day)
+		unit, n = "days", int((d+30*slack)/day)
 	case d >= time.Hour:
-		unit, n = "hours", int(d/time.Hour)
+		unit, n = "hours", int((d+slack)/time.Hour)
 	}
 	if future {
 		return c.must("time.in."+unit, Args{"n": n})
