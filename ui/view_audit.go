@@ -50,7 +50,7 @@ func (c *catalogue) event(e EventRow) (string, error) {
 	}
 	args["kind"] = e.Kind
 	args["actor"], args["account"], args["whom"] = c.actor(e), c.account(e), c.whom(e)
-	args["member"] = c.member(e)
+	args["member"], args["tokens"] = c.member(e), c.tokensOf(e)
 	args["token"], args["scope"] = c.tokenOf(e), c.scopeOf(e)
 	args["project"] = cmp.Or(e.Project, e.Detail["project"])
 	args["to"] = cmp.Or(e.Detail["to"], c.must("trail.anyone", nil))
@@ -111,6 +111,14 @@ func (c *catalogue) whom(e EventRow) string {
 		return c.must("trail.whom.you", nil)
 	}
 	return name
+}
+
+// tokensOf is all tokens of whom a row is about.
+func (c *catalogue) tokensOf(e EventRow) string {
+	if e.Yours {
+		return c.must("trail.tokens.yours", nil)
+	}
+	return c.must("trail.tokens.of", Args{"owner": cmp.Or(e.Account, e.Detail["user"])})
 }
 
 // tokenOf is the token of a row, with its owner where that is not who did it.

@@ -98,7 +98,7 @@ func TestActivitySaysWhatHappened(t *testing.T) {
 func TestActivityKeepsTheOriginOfOthers(t *testing.T) {
 	_, ada, bob, _, _ := busy(t)
 	got := bob.get("/account/activity?who=ada")
-	got.says("Not recorded")
+	got.says("Not shown")
 	if strings.Contains(got.body, "127.0.0.1") || strings.Contains(got.body, "Mozilla") {
 		t.Error("the page says from where ada did it")
 	}

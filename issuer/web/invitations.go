@@ -152,7 +152,11 @@ func (s *Server) acceptInvitation(v *visit) error {
 		return err
 	}
 	s.wait(ctx, done.Revision)
-	return v.then(ui.PathProject.With(done.Project.Name), "invitation_accepted")
+	notice := "invitation_accepted"
+	if done.Project.Role == issuer.RoleOwner {
+		notice = "ownership_accepted"
+	}
+	return v.then(ui.PathProject.With(done.Project.Name), notice)
 }
 
 func (s *Server) declineInvitation(v *visit) error {

@@ -138,7 +138,7 @@ func TestProjectIsChanged(t *testing.T) {
 
 	ada.get("/projects/De.mo/archive").is(200, "").says("ci of bob, never used for it")
 	ada.post("/projects/De.mo/archive").is(303, "/projects/De.mo")
-	bob.get("/projects/De.mo").says("takes no uploads")
+	bob.get("/projects/De.mo").says("takes no uploads").says("None of them uploads while the project is archived.")
 	bob.get("/projects").says("Archived")
 	refused(text, "project 'de-mo' is archived and takes no uploads")
 	ada.post("/projects/De.mo/reopen").is(303, "/projects/De.mo")
@@ -152,6 +152,7 @@ func TestProjectIsChanged(t *testing.T) {
 	link := bob.mailed("/project-invitation")
 	bob.get(link).is(303, "/project-invitation")
 	bob.post(bob.get("/project-invitation").header.Get("Location")).is(303, "/projects/De.mo")
+	bob.get("/projects/De.mo").says("You are an owner of the project.")
 	ada.get("/projects/De.mo/settings").is(403, "")
 
 	bob.get("/projects/De.mo/delete").is(200, "").says("Tokens for this project alone are revoked").says("30 days")

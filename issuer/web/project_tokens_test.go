@@ -81,7 +81,8 @@ func TestAMemberIsShutOut(t *testing.T) {
 		t.Errorf("asking changed %q", d)
 	}
 	ada.post(shut).is(303, "/projects/demo")
-	ada.get("/projects/demo").says("The member’s tokens are shut out.").says("1 of 1").says("Let in")
+	ada.get("/projects/demo").says("The member’s tokens are shut out.").says("1 of 1").says("Let in").says("You shut the tokens of bob out of demo")
+	bob.get("/projects/demo").says("ada shut your tokens out of demo")
 	var denial *verifier.Denial
 	if err := h.reaches(text, "demo"); !errors.As(err, &denial) || denial.Failures[0].Reason != caveats.NotAMember {
 		t.Errorf("the verifier says %v", err)
