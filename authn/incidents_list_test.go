@@ -36,7 +36,7 @@ var incidents = []incident{
 	{"Basic skipped the scope: Gitea CVE-2026-28699", "verifier/gateway:TestDenials;verifier/httpauth:TestToken;issuer/web:TestIncidentASecondDoor", ""},
 	{"scope bypasses: Gitea CVE-2026-28744, -20706, -27761, -58444, -56654, CVE-2025-68944", "caveats:TestOneMoreCaveatNeverAllowsMore;verifier:TestOneCaveatMoreAllowsASubset;issuer/web:TestAccess", ""},
 	{"name checked is not the name stored: npm 2021", "verifier/gateway:TestGrantDecidesTheProject TestFileNamesThatAreNone", ""},
-	{"tokens of the frozen live: Vikunja CVE-2026-33668, Mattermost CVE-2025-3230", "authn:TestIncidentFrozenUserStaysIn;verifier:TestDenials;issuer:TestRecordUser", ""},
+	{"tokens of the frozen live: Vikunja CVE-2026-33668, Mattermost CVE-2025-3230", "authn:TestIncidentFrozenUserStaysIn TestPasskeyOfTheFrozen;verifier:TestDenials;issuer:TestRecordUser", ""},
 	{"deletion of somebody else's token: TOB-PYPI26-11", "issuer:TestTokenIsSeenByItsOwn;issuer/web:TestIncidentDeletionOfAnotherUsersToken TestNobodyLearnsOfOthers", ""},
 	{"deletion of somebody else's key: TOB-PYPI26-11", "authn:TestIncidentDeletionOfAnotherUsersKey;issuer/web:TestKeysOfSomebodyElse", ""},
 	{"stale roles: PyPI teams 2025-04, TOB-PYPI26-13", "verifier:TestMembershipIsTodays;issuer:TestLeaversTokensEnd TestDemotedAdministrator", ""},

@@ -158,7 +158,7 @@ var matrix = map[string]row{
 	"POST /project-invitation/:id/decline": {path: "/project-invitation/{invited}/decline", answer: members("404").but(other, "303 /projects")},
 
 	"POST /projects/:name/members/:id/role": {path: "/projects/demo/members/{member}/role", form: []string{"role", "maintainer"},
-		answer: manage.but(owner+"|"+stale, "303 /projects/demo")},
+		answer: manage.but(owner, "303 /projects/demo", stale, "303 /login/totp{next}")},
 	"GET /projects/:name/members/:id/remove": {path: "/projects/demo/members/{member}/remove", answer: manage.but(owner+"|"+stale, "200")},
 	"POST /projects/:name/members/:id/remove": {path: "/projects/demo/members/{member}/remove",
 		answer: manage.but(owner+"|"+stale, "303 /projects/demo")},

@@ -108,7 +108,7 @@ func (s *Server) projectRoutes(p pages) {
 	s.projectTokenRoutes(p)
 	s.projectChangeRoutes(p)
 	s.projectInvitationRoutes(p)
-	p.post(ui.PathMemberRole, member, s.setMemberRole)
+	p.post(ui.PathMemberRole, fresh(0), s.setMemberRole)
 	p.get(ui.PathMemberRemove, member, s.askRemoveMember)
 	p.post(ui.PathMemberRemove, member, s.removeMember)
 }
