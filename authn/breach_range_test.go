@@ -106,7 +106,7 @@ func TestStolenPasswordsFailOpen(t *testing.T) {
 	sum := sha1.Sum([]byte(stolen))
 	digits := strings.ToUpper(hex.EncodeToString(sum[:]))[:5]
 	for name, answer := range map[string]http.HandlerFunc{
-		"an error": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 503) },
+		"an error": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", http.StatusServiceUnavailable) },
 		"late": func(_ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-done:
@@ -120,7 +120,7 @@ func TestStolenPasswordsFailOpen(t *testing.T) {
 		},
 		"empty":     func(http.ResponseWriter, *http.Request) {},
 		"a page":    func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
-		"elsewhere": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/range/00000", 302) },
+		"elsewhere": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/range/00000", http.StatusFound) },
 		"cut off":   func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		log.Reset()

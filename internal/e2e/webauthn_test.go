@@ -90,7 +90,7 @@ func TestAChallengeExpires(t *testing.T) {
 	ada.useKey("/projects")
 
 	k.unplugged()
-	k = ada.plugIn(plainKey)
+	ada.plugIn(plainKey)
 	ada.open(s.url + "/account/keys/new")
 	ada.fill("name", "spare")
 	late("Add key")
