@@ -319,7 +319,8 @@ func (p *person) invites(project string, who *person, role string) {
 	at := who.get("/project-invitation").header.Get("Location")
 	who.get(at).is(200, "").says(p.name + " invites you to " + project)
 	who.post(at).is(303, "/projects/"+project)
-	who.get("/projects/" + project).says("You are a member of the project.")
+	said := map[string]string{"maintainer": "You are a member of the project.", "owner": "You are an owner of the project."}
+	who.get("/projects/" + project).says(said[role])
 }
 
 func (p *person) mint(label string, fields ...string) (text, id string) {
