@@ -71,8 +71,12 @@ func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string
 	if err != nil {
 		return Invitation{}, "", err
 	}
+	inviter := rec.By
+	if by.operator != "" {
+		inviter = "" // names an account of the machine, which is nobody else's business
+	}
 	err = s.mail(ctx, "invitation", func(ctx context.Context) error {
-		return s.notifier.Invitation(ctx, Recipient{Email: email}, rec.By, text, rec.Expires)
+		return s.notifier.Invitation(ctx, Recipient{Email: email}, inviter, text, rec.Expires)
 	})
 	return rec.public(), text, err
 }

@@ -20,7 +20,8 @@ type Notifier interface {
 	// address. The link's page burns it by POST only: scanners of mail follow links.
 	VerifyEmail(ctx context.Context, to Recipient, link Secret, expires time.Time) error
 
-	// Invitation sends an invitation; by is the administrator's username.
+	// Invitation sends an invitation; by is the administrator's username, "" for the
+	// operator.
 	Invitation(ctx context.Context, to Recipient, by string, link Secret, expires time.Time) error
 
 	// ConfirmDevice sends the link that lets a sign-in go on, with what it is about.

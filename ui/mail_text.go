@@ -82,7 +82,7 @@ func (c *catalogue) end(l *letter, notMe string, clean Args) error {
 // unsaid are the words for what is not known, by argument.
 var unsaid = map[string]string{
 	"project": "mail.unknown", "network": "mail.unknown", "verifier": "mail.here", "used": "mail.never",
-	"by": "mail.operator",
+	"by": "mail.operator", "inviter": "mail.operator",
 }
 
 // clean are arguments as sentences take them: texts in one line, and moments in

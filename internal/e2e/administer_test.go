@@ -28,7 +28,7 @@ func TestAnAdministratorLooksAfterPeople(t *testing.T) {
 	ada.press("Search")
 	ada.sees("bob@example.org")
 	ada.press("bob")
-	ada.sees("Authenticator app", "8 recovery codes left", "1 session holds")
+	ada.sees("Authenticator app", "8 recovery codes left", "1 open session")
 	ada.press("Make administrator")
 	ada.press("Make bob an administrator")
 	ada.sees("The account is an administrator’s now.")

@@ -45,7 +45,7 @@ func TestPersonPage(t *testing.T) {
 	}
 	ada.get("/admin/people?q=none%3Cb%3E").says("Nobody has “none<b>” in the username or the address.")
 	got := ada.get("/admin/people/"+bob.id).is(200, "")
-	for _, s := range []string{"bob@example.org", "Authenticator app", "8 recovery codes left", "1 token that is not revoked", "demo", "1 session holds"} {
+	for _, s := range []string{"bob@example.org", "Authenticator app", "8 recovery codes left", "1 token that is not revoked", "demo", "1 open session"} {
 		got.says(s)
 	}
 	for _, secret := range append(bob.codes, bob.secret, bob.session()) {
@@ -66,7 +66,7 @@ func TestSignOutEverywhere(t *testing.T) {
 	at := "/admin/people/" + bob.id
 	ada.get(at + "/sign-out").says("1 session ends.")
 	ada.post(at+"/sign-out").is(303, at)
-	ada.get(at).says("All sessions of the account are ended.").says("0 sessions hold")
+	ada.get(at).says("All sessions of the account are ended.").says("0 open sessions")
 	if bob.holds() {
 		t.Error("the session holds")
 	}
