@@ -5,7 +5,7 @@
 # without them, and the tests that need them say that they were skipped.
 set -eu
 
-packages="chromium twine flit python3-poetry python3-pymacaroons python3-build python3-wheel python3-keyring python3-pip oathtool curl ca-certificates"
+packages="chromium twine flit python3-poetry python3-pymacaroons python3-build python3-wheel python3-keyring python3-pip oathtool"
 
 # axe-core as the npm registry has it: the version, and the "integrity" of its
 # archive (sha512) in hexadecimal digits. realtest.go names the version too.
@@ -19,6 +19,7 @@ find_packages() {
 		status=$(dpkg-query -W -f '${Status}' "$p" 2>/dev/null || true)
 		[ "$status" = "install ok installed" ] || missing="$missing $p"
 	done
+	command -v npm >/dev/null 2>&1 || missing="$missing npm" # not always Debian's
 }
 
 install_packages() {
@@ -42,36 +43,24 @@ install_packages() {
 	apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
-# registry prints where npm fetches packages from: npm's own variable, then its
-# files, as npm reads them, then the public one.
-registry() {
-	found="${npm_config_registry:-${NPM_CONFIG_REGISTRY:-}}"
-	for file in ./.npmrc "${npm_config_userconfig:-${HOME:-/root}/.npmrc}" "${npm_config_globalconfig:-/etc/npmrc}"; do
-		[ -n "$found" ] && break
-		[ -r "$file" ] && found=$(sed -n 's/^[[:space:]]*registry[[:space:]]*=[[:space:]]*//p' "$file" | tail -n 1 | tr -d '"')
-	done
-	found="${found:-https://registry.npmjs.org}"
-	echo "${found%/}"
-}
-
 install_axe() {
 	folder="$tools/axe-core-$axe_version"
 	[ -s "$folder/axe.min.js" ] && return
-	address="$(registry)/axe-core/-/axe-core-$axe_version.tgz"
 	echo "Installing for the tests: axe-core $axe_version"
 	mkdir -p "$tools"
 	new=$(mktemp -d "$tools/new-XXXXXX")
 	trap 'rm -rf "$new"' EXIT
-	if ! curl -fsSL --retry 3 --max-time 300 -o "$new/axe.tgz" "$address"; then
-		echo "axe-core could not be fetched from $address"
+	if ! npm pack --loglevel=error --pack-destination "$new" "axe-core@$axe_version" >/dev/null; then
+		echo "npm could not fetch axe-core $axe_version: see what it says above."
 		echo "Name another npm registry in npm_config_registry or in ~/.npmrc, or set RIND_SKIP_REAL=1 to go without the tests that need it."
 		exit 1
 	fi
-	if ! echo "$axe_sha512  $new/axe.tgz" | sha512sum -c --status; then
-		echo "What $address sent is not axe-core $axe_version: its SHA-512 is another one."
+	archive="$new/axe-core-$axe_version.tgz"
+	if ! echo "$axe_sha512  $archive" | sha512sum -c --status; then
+		echo "What npm fetched is not axe-core $axe_version: its SHA-512 is another one."
 		exit 1
 	fi
-	tar -xzf "$new/axe.tgz" -C "$new" package/axe.min.js package/LICENSE
+	tar -xzf "$archive" -C "$new" package/axe.min.js package/LICENSE
 	mkdir -p "$folder"
 	mv "$new/package/LICENSE" "$folder/LICENSE"
 	mv "$new/package/axe.min.js" "$folder/axe.min.js"
