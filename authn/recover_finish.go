@@ -2,9 +2,7 @@ package authn
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
@@ -16,27 +14,7 @@ import (
 // RunRecoveries reminds the owners whose recovery ends within a day and takes those to
 // their end that are due. Call it about hourly; a sign-in does it for its own account.
 func (s *Service) RunRecoveries(ctx context.Context) error {
-	var after []byte
-	for {
-		var page []kv.Pair
-		err := s.store.View(ctx, func(r kv.Reader) (err error) {
-			page, err = r.Scan([]byte(recoveryCasePrefix), after, sweepPage, false)
-			return err
-		})
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		for _, p := range page {
-			var c recoveryCase
-			if err := json.Unmarshal(p.Value, &c); err != nil {
-				return fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
-			}
-			if err := s.runRecovery(ctx, c.UserID); err != nil {
-				return err
-			}
-		}
-		after = page[len(page)-1].Key
-	}
+	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error { return s.runRecovery(ctx, c.UserID) })
 }
 
 // runRecovery does what is due for one account.

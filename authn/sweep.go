@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -122,4 +123,31 @@ func (s *Service) sweepPage(ctx context.Context, page []kv.Pair, over func(kv.Re
 		return nil
 	})
 	return deleted, err
+}
+
+// eachRecord calls do for every record whose key begins with prefix, in the order of
+// their keys, outside of a transaction: a record may have changed when do is called.
+// It ends with the first error, that of a record that can't be read included.
+func eachRecord[T any](ctx context.Context, store kv.Store, prefix string, do func(T) error) error {
+	var after []byte
+	for {
+		var page []kv.Pair
+		err := store.View(ctx, func(r kv.Reader) (err error) {
+			page, err = r.Scan([]byte(prefix), after, sweepPage, false)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, p := range page {
+			var rec T
+			if err := json.Unmarshal(p.Value, &rec); err != nil {
+				return fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
+			}
+			if err := do(rec); err != nil {
+				return err
+			}
+		}
+		after = page[len(page)-1].Key
+	}
 }

@@ -2,9 +2,7 @@ package authn
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
@@ -19,30 +17,12 @@ const UnconfirmedLife = 7 * 24 * time.Hour
 // with its row. They never could sign in, so they have no tokens and no projects. The first administrator's
 // stays. Call it about hourly.
 func (s *Service) DropUnconfirmed(ctx context.Context) error {
-	var after []byte
-	for {
-		var page []kv.Pair
-		err := s.store.View(ctx, func(r kv.Reader) (err error) {
-			page, err = r.Scan([]byte(userKey("")), after, sweepPage, false)
-			return err
-		})
-		if err != nil || len(page) == 0 {
-			return err
+	return eachRecord(ctx, s.store, userKey(""), func(u userRecord) error {
+		if !s.unconfirmed(u) {
+			return nil
 		}
-		for _, p := range page {
-			var u userRecord
-			if err := json.Unmarshal(p.Value, &u); err != nil {
-				return fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
-			}
-			if !s.unconfirmed(u) {
-				continue
-			}
-			if err := s.dropUnconfirmed(ctx, u.ID); err != nil {
-				return err
-			}
-		}
-		after = page[len(page)-1].Key
-	}
+		return s.dropUnconfirmed(ctx, u.ID)
+	})
 }
 
 // unconfirmed tells whether an account has not confirmed its address for too long. One that
