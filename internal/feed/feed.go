@@ -12,16 +12,24 @@ import (
 // verifier takes a new snapshot.
 var ErrCompacted = errors.New("feed: changes that far back are no longer kept")
 
+// Chain tells histories apart that have the same numbers: each change set has the
+// value that its issuer made from the value before it, what the set changed, and
+// random bytes. Two stores with one Chain at one revision have one history up to it.
+// A verifier can't compute it; it keeps it and says it.
+type Chain [32]byte
+
 // Position names a moment of an issuer's history.
 type Position struct {
 	Issuer   string // UUID that the issuer's store got when it was made
 	Epoch    uint64 // raised by the operator when a store is restored from a backup
 	Revision uint64 // number of the last committed change set; 0 before the first
+	Chain    Chain  // value of the history up to Revision; zero before the first
 }
 
 // ChangeSet is what one transaction of the issuer changed.
 type ChangeSet struct {
 	Revision uint64
+	Chain    Chain     // value of the history up to and with this set
 	Time     time.Time // when it was committed, by the issuer's clock
 	Changes  []Change
 }

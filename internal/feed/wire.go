@@ -3,6 +3,7 @@ package feed
 import (
 	"bufio"
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,22 +50,52 @@ const (
 // PositionHeader is the header of a Position in text form.
 const PositionHeader = "Rind-Position"
 
-// String is the text form of a Position: issuer, epoch and revision, with slashes
-// between them.
-func (p Position) String() string { return fmt.Sprintf("%s/%d/%d", p.Issuer, p.Epoch, p.Revision) }
+// String is the text form of a Position: issuer, epoch, revision and chain value,
+// with slashes between them.
+func (p Position) String() string {
+	return fmt.Sprintf("%s/%d/%d/%s", p.Issuer, p.Epoch, p.Revision, p.Chain)
+}
 
 // ParsePosition reads what String writes.
 func ParsePosition(s string) (Position, error) {
 	parts := strings.Split(s, "/")
-	if len(parts) != 3 || parts[0] == "" || len(parts[0]) > 64 {
+	if len(parts) != 4 || parts[0] == "" || len(parts[0]) > 64 {
 		return Position{}, fmt.Errorf("feed: %.80q is no position", s)
 	}
 	epoch, err := strconv.ParseUint(parts[1], 10, 64)
 	revision, err2 := strconv.ParseUint(parts[2], 10, 64)
-	if err := errors.Join(err, err2); err != nil {
+	chain, err3 := ParseChain(parts[3])
+	if err := errors.Join(err, err2, err3); err != nil {
 		return Position{}, fmt.Errorf("feed: %.80q is no position: %w", s, err)
 	}
-	return Position{Issuer: parts[0], Epoch: epoch, Revision: revision}, nil
+	return Position{Issuer: parts[0], Epoch: epoch, Revision: revision, Chain: chain}, nil
+}
+
+// String is the text form of a Chain: 64 lower-case hex digits.
+func (c Chain) String() string { return hex.EncodeToString(c[:]) }
+
+// ParseChain reads what String writes.
+func ParseChain(s string) (c Chain, err error) {
+	if len(s) != 2*len(c) || strings.ToLower(s) != s {
+		return Chain{}, fmt.Errorf("feed: %.80q is no chain value", s)
+	}
+	if _, err := hex.Decode(c[:], []byte(s)); err != nil {
+		return Chain{}, fmt.Errorf("feed: %.80q is no chain value: %w", s, err)
+	}
+	return c, nil
+}
+
+// MarshalText is String.
+func (c Chain) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText is ParseChain; the empty text is the zero value.
+func (c *Chain) UnmarshalText(b []byte) (err error) {
+	if len(b) == 0 {
+		*c = Chain{}
+		return nil
+	}
+	*c, err = ParseChain(string(b))
+	return err
 }
 
 // Heartbeat is how often a stream says where the issuer is, and that it is there.
