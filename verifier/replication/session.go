@@ -151,7 +151,9 @@ func cutOff(err error) error {
 
 // apply commits the sets that came, in one transaction.
 func (s *session) apply(ctx context.Context) error {
-	s.head.Revision = max(s.head.Revision, s.sets[len(s.sets)-1].Revision)
+	if last := s.sets[len(s.sets)-1]; last.Revision > s.head.Revision {
+		s.head.Revision, s.head.Chain = last.Revision, last.Chain
+	}
 	if err := s.f.target().Apply(ctx, s.head, s.sets); err != nil {
 		return fmt.Errorf("replication: %w", err)
 	}

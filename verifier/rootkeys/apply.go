@@ -30,7 +30,7 @@ func (s *Store) Apply(ctx context.Context, head Position, sets []ChangeSet) erro
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("rootkeys: apply changes: %w", err)
 	}
-	if st := s.state.Load(); len(sets) == 0 && st.follows(head) && st.Revision <= head.Revision {
+	if st := s.state.Load(); len(sets) == 0 && st.follows(head) && st.accepts(head) == nil {
 		return nil
 	}
 	if s.readOnly {
@@ -46,7 +46,7 @@ func (s *Store) Apply(ctx context.Context, head Position, sets []ChangeSet) erro
 		return s.apply(ctx, tx, st, head, sets)
 	})
 	if err != nil {
-		return fmt.Errorf("rootkeys: apply changes: %w", err)
+		return fmt.Errorf("rootkeys: apply changes: %w", s.heardOf(ctx, err))
 	}
 	s.state.Store(next)
 	return nil
@@ -67,6 +67,8 @@ func (s *Store) apply(ctx context.Context, tx *bbolt.Tx, st *state, head Positio
 	}
 	for i := range sets {
 		switch set := &sets[i]; {
+		case set.Revision == st.Revision && set.Chain != st.Chain:
+			return errOtherHistory
 		case set.Revision <= st.Revision:
 			continue
 		case set.Revision != st.Revision+1:
@@ -77,7 +79,7 @@ func (s *Store) apply(ctx context.Context, tx *bbolt.Tx, st *state, head Positio
 			if err := w.changes(set.Changes); err != nil {
 				return fmt.Errorf("change set %d: %w", set.Revision, err)
 			}
-			st.Revision = set.Revision
+			st.Revision, st.Chain = set.Revision, set.Chain
 		}
 	}
 	filling := uint64(0)
@@ -102,6 +104,8 @@ func (s *state) accepts(head Position) error {
 	case s.Issuer != "" && head.Epoch < s.Epoch,
 		s.follows(head) && head.Revision < s.Revision:
 		return fmt.Errorf("%w: this store is at epoch %d, revision %d, and the issuer at epoch %d, revision %d, so it was restored from a backup, and revoked tokens may be valid there: the operator decides, by raising the issuer's epoch", ErrWentBack, s.Epoch, s.Revision, head.Epoch, head.Revision)
+	case s.follows(head) && (s.diverged || head.Revision == s.Revision && head.Chain != s.Chain):
+		return errOtherHistory
 	}
 	return nil
 }

@@ -34,7 +34,8 @@ var errEncoding = errors.New("its content makes no sense")
 // state is the position of a store, and until which revision it can't answer.
 type state struct {
 	Position
-	fill uint64 // the issuer's revision when the store began to follow it
+	fill     uint64 // the issuer's revision when the store began to follow it
+	diverged bool   // the issuer was heard to have another history
 }
 
 func (s *state) filling() bool { return s.Issuer == "" || s.Revision < s.fill }
@@ -43,7 +44,12 @@ func (s *state) encode() []byte {
 	b := appendText([]byte{encoding}, s.Issuer)
 	b = binary.AppendUvarint(b, s.Epoch)
 	b = binary.AppendUvarint(b, s.Revision)
-	return binary.AppendUvarint(b, s.fill)
+	b = binary.AppendUvarint(b, s.fill)
+	b = append(b, s.Chain[:]...)
+	if s.diverged {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 func decodeState(b []byte) (*state, error) {
@@ -51,6 +57,13 @@ func decodeState(b []byte) (*state, error) {
 	s := &state{}
 	s.Issuer = d.text()
 	s.Epoch, s.Revision, s.fill = d.uint(), d.uint(), d.uint()
+	copy(s.Chain[:], d.bytes(len(s.Chain)))
+	switch v := d.uint(); v {
+	case 0, 1:
+		s.diverged = v == 1
+	default:
+		d.fail()
+	}
 	return s, d.end()
 }
 

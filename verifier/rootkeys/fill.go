@@ -51,7 +51,7 @@ func (s *Store) BeginFill(ctx context.Context, at Position) (*Fill, error) {
 		return s.whole(err)
 	})
 	if err != nil {
-		return nil, err
+		return nil, s.heardOf(ctx, err)
 	}
 	f := &Fill{s: s, at: at}
 	s.fill.Store(f)
@@ -87,6 +87,8 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 	err := f.write(ctx, func(w *writer) error {
 		for i := range sets {
 			switch set := &sets[i]; {
+			case set.Revision == at.Revision && set.Chain != at.Chain:
+				return fmt.Errorf("the history behind the snapshot is another one: %w", ErrGap)
 			case set.Revision <= at.Revision:
 			case set.Revision != at.Revision+1:
 				return fmt.Errorf("%w: %d comes after %d", ErrGap, set.Revision, at.Revision)
@@ -94,7 +96,7 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 				if err := w.changes(set.Changes); err != nil {
 					return fmt.Errorf("change set %d: %w", set.Revision, err)
 				}
-				at.Revision = set.Revision
+				at.Revision, at.Chain = set.Revision, set.Chain
 			}
 		}
 		return nil

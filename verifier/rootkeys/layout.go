@@ -13,7 +13,7 @@ import (
 
 // Layout is the version of the file's layout that this package writes.
 //
-// Layout 2: the bucket "meta" has the keys format and layout (plain), check,
+// The bucket "meta" has the keys format and layout (plain), check,
 // position and heard (sealed). The bucket "records" has sealed values under keys
 // that start with a letter for their kind, then:
 //
@@ -25,11 +25,10 @@ import (
 //	m  project id, user id  role of that user, where the project has more members
 //
 // Ids are the 16 bytes of a UUID. A value is sealed under its bucket and key as
-// associated data; inside, its first byte is the version of its encoding. A file of
-// layout 1 is brought to layout 2 by the first Open that may write. The
+// associated data; inside, its first byte is the version of its encoding. The
 // sequence number of "records" is 1 while the store is being filled, else 0, so
 // that every reader sees it in its own moment.
-const Layout = 2
+const Layout = 1
 
 const format = "rind root keys"
 
@@ -55,25 +54,17 @@ const (
 
 // prepare lays out a new file, checks an old one, and reads what is kept in memory.
 func (s *Store) prepare() error {
-	empty, version := false, uint32(0)
+	empty := false
 	err := s.view(func(tx *bbolt.Tx) (err error) {
 		if k, _ := tx.Cursor().First(); k == nil {
 			empty = true
 			return nil
 		}
-		version, err = s.load(tx)
-		return err
+		return s.load(tx)
 	})
 	switch {
-	case err != nil || version == Layout:
+	case err != nil || !empty:
 		return err
-	case !empty && s.readOnly:
-		return s.errOldLayout(version)
-	case !empty:
-		if err := s.update(context.Background(), s.migrate); err != nil {
-			return fmt.Errorf("rootkeys: bring %s from layout %d to layout %d: %w", s.path, version, Layout, err)
-		}
-		return nil
 	case s.readOnly:
 		return fmt.Errorf("rootkeys: %s is empty: let a verifier fill it first", s.path)
 	}
@@ -81,8 +72,7 @@ func (s *Store) prepare() error {
 		if err := s.create(tx); err != nil {
 			return fmt.Errorf("rootkeys: lay out %s: %w", s.path, err)
 		}
-		_, err := s.load(tx)
-		return err
+		return s.load(tx)
 	})
 }
 
@@ -105,27 +95,27 @@ func (s *Store) create(tx *bbolt.Tx) error {
 }
 
 // load checks the layout and the key, and reads position and heard.
-func (s *Store) load(tx *bbolt.Tx) (version uint32, err error) {
+func (s *Store) load(tx *bbolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
 	if meta == nil || string(meta.Get(formatKey)) != format {
-		return 0, fmt.Errorf("rootkeys: %s is no root-key store: check the path", s.path)
+		return fmt.Errorf("rootkeys: %s is no root-key store: check the path", s.path)
 	}
 	b := meta.Get(layoutKey)
 	if len(b) != 4 || binary.BigEndian.Uint32(b) == 0 || tx.Bucket(recordsBucket) == nil {
-		return 0, s.damaged("its layout", errors.New("it can't be read"))
+		return s.damaged("its layout", errors.New("it can't be read"))
 	}
-	if version = binary.BigEndian.Uint32(b); version > Layout {
-		return 0, fmt.Errorf("rootkeys: %s has layout %d and this program knows up to %d: use the newer program that wrote it, or move the file away and let a new one be filled from the issuer", s.path, version, Layout)
+	if version := binary.BigEndian.Uint32(b); version != Layout {
+		return fmt.Errorf("rootkeys: %s has layout %d and this program knows %d: use the program that wrote it, or move the file away and let a new one be filled from the issuer", s.path, version, Layout)
 	}
 	if check, err := s.getMeta(tx, checkKey); err != nil || string(check) != format {
-		return 0, fmt.Errorf("%w: %s was sealed with another key: give the key that it was made with, or move the file away and let a new one be filled from the issuer", ErrWrongKey, s.path)
+		return fmt.Errorf("%w: %s was sealed with another key: give the key that it was made with, or move the file away and let a new one be filled from the issuer", ErrWrongKey, s.path)
 	}
 	st, err := s.readState(tx)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	s.state.Store(st)
-	return version, s.loadHeard(tx)
+	return s.loadHeard(tx)
 }
 
 func (s *Store) loadHeard(tx *bbolt.Tx) error {

@@ -31,6 +31,9 @@ func (s *Store) Lookup(ctx context.Context, tokenID, project string) (verifier.R
 }
 
 func (s *Store) lookup(r *reader, rec *verifier.Record, id [16]byte, project string) error {
+	if s.state.Load().diverged {
+		return errOtherHistory
+	}
 	if r.filling {
 		return ErrFilling
 	}

@@ -59,7 +59,7 @@ func TestOpenRefuses(t *testing.T) {
 			edit(t, path, func(tx *bbolt.Tx) error {
 				return tx.Bucket(metaBucket).Put(layoutKey, binary.BigEndian.AppendUint32(nil, Layout+1))
 			})
-		}, Options{}, nil, "layout 3 and this program knows up to 2"},
+		}, Options{}, nil, "layout 2 and this program knows 1"},
 		{"no layout", func(t *testing.T, path string) {
 			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Delete(layoutKey) })
 		}, Options{}, ErrDamaged, "let a new one be filled"},

@@ -83,6 +83,12 @@ var (
 	// than the store: it was restored from a backup.
 	ErrWentBack = errors.New("rootkeys: the issuer went back")
 
+	// ErrOtherHistory says that the issuer's history is another one than the store's,
+	// though its numbers may fit: it was restored from a backup and went on. The store
+	// remembers it, also over a restart, and answers nothing until a newer epoch
+	// or Reset.
+	ErrOtherHistory = errors.New("rootkeys: the issuer's history is another one")
+
 	// ErrGap says that a change set is missing in front of the one to apply.
 	ErrGap = errors.New("rootkeys: a change set is missing")
 )
@@ -220,6 +226,10 @@ func (s *Store) Position() Position { return s.state.Load().Position }
 // Filling tells whether the store can't answer yet: it is new, or its issuer
 // began a new epoch, and the changes that the issuer had then are not all applied.
 func (s *Store) Filling() bool { return s.state.Load().filling() }
+
+// Diverged tells whether the store has heard that its issuer has another history; it
+// answers nothing since (ErrOtherHistory).
+func (s *Store) Diverged() bool { return s.state.Load().diverged }
 
 // saveEvery is how old the file's word on when the issuer was heard may be. A
 // store that is opened again believes that, so it is off towards caution.

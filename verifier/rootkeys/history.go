@@ -1,0 +1,81 @@
+package rootkeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// errOtherHistory is ErrOtherHistory with what to do about it.
+var errOtherHistory = fmt.Errorf("%w: it was restored from a backup, and tokens that were revoked may be valid in one of the two: on the issuer, 'rind restored' lets every verifier take a new snapshot; 'rind verifier reset' does it for this store alone", ErrOtherHistory)
+
+// heardOf remembers it where the error says that the issuer has another history.
+func (s *Store) heardOf(ctx context.Context, err error) error {
+	if errors.Is(err, ErrOtherHistory) {
+		return errors.Join(err, s.MarkDiverged(context.WithoutCancel(ctx)))
+	}
+	return err
+}
+
+// MarkDiverged notes that the issuer was heard to have another history than the store.
+// From then on Lookup, Apply and BeginFill return ErrOtherHistory, also when the store
+// is opened again and when the issuer's revisions have grown past the store's, until
+// the issuer has a newer epoch or Reset. In this process that holds from
+// the call on, even where the error says that it could not be written.
+func (s *Store) MarkDiverged(ctx context.Context) error {
+	st := *s.state.Load()
+	if st.diverged || st.Issuer == "" { // a store that knows no history has none that differs
+		return nil
+	}
+	st.diverged = true
+	s.state.Store(&st)
+	if s.readOnly {
+		return nil
+	}
+	err := s.update(ctx, func(tx *bbolt.Tx) error {
+		st, err := s.readState(tx)
+		if err != nil {
+			return err
+		}
+		st.diverged = true
+		return s.putMeta(tx, positionKey, st.encode())
+	})
+	if err != nil {
+		return fmt.Errorf("rootkeys: %s: note that the issuer has another history: %w", s.path, err)
+	}
+	return nil
+}
+
+// Reset makes the store forget its issuer, its position and all records, as if it were
+// new, in one transaction: it answers nothing until it is filled again, and follows
+// whoever it is told of first. It is the operator's word that this is right.
+func (s *Store) Reset(ctx context.Context) error {
+	if s.readOnly {
+		return fmt.Errorf("rootkeys: reset: %s is open for reading only", s.path)
+	}
+	err := s.update(ctx, func(tx *bbolt.Tx) error {
+		s.forget()
+		if err := errors.Join(s.dropFilling(tx), s.drop(tx, recordsBucket)); err != nil {
+			return err
+		}
+		records, err := tx.CreateBucket(recordsBucket)
+		if err != nil {
+			return s.whole(err)
+		}
+		return errors.Join(records.SetSequence(1),
+			s.putMeta(tx, positionKey, (&state{}).encode()),
+			tx.Bucket(metaBucket).Delete(heardKey))
+	})
+	if err != nil {
+		return fmt.Errorf("rootkeys: reset %s: %w", s.path, err)
+	}
+	s.fill.Store(nil)
+	s.state.Store(&state{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard.Store(0)
+	s.heardSaved = 0
+	return nil
+}
