@@ -23,6 +23,10 @@ type accepted struct {
 // errWrong. It may change u, which is saved.
 type factorCheck func(tx kv.Tx, u *userRecord) (accepted, error)
 
+// factorPrepare does what takes time about a code, or about a signature, outside of any transaction, for the
+// account as it was read, and returns the check of what it found; or errWrong.
+type factorPrepare func(u userRecord) (factorCheck, error)
+
 // mayGive returns why an account can't give this kind of second factor, nil where
 // it can.
 func (u userRecord) mayGive(f Factor) error {
@@ -45,16 +49,16 @@ func (s *Service) giving(r kv.Reader, x Session, f Factor) (userRecord, error) {
 }
 
 // secondFactor is what every second factor has in common. The attempt is
-// counted first, in a transaction of its own; then one transaction checks that the
-// Session holds, uses the code up, takes the count back and writes the row. Where
-// the check finds it wrong, that transaction writes the row of that and keeps what
+// counted first, in a transaction of its own; then prepare computes, outside of any; then one transaction checks that the
+// Session still holds, uses the code up, takes the count back and writes the row. Where
+// prepare or the check finds it wrong, that transaction writes the row of that and keeps what
 // the check has written.
 //
 // Where a code could have been phished the Session gets to StageDevice only (askDevice).
 //
 // It serves the Session behind a password as well as one that is SignedIn and
 // gives a factor again.
-func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Factor, check factorCheck) (Session, userRecord, error) {
+func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Factor, prepare factorPrepare) (Session, userRecord, error) {
 	var u userRecord
 	var refused *refusal
 	var ask *deviceLink
@@ -70,13 +74,20 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	if err != nil {
 		return Session{}, u, err
 	}
+	check, wrong := prepare(u)
+	if wrong != nil && !errors.Is(wrong, errWrong) {
+		return Session{}, u, wrong
+	}
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		var done accepted
 		var err error
 		refused = nil
 		if u, err = s.giving(tx, x, f); err != nil {
 			return err
 		}
-		done, err := check(tx, &u)
+		if err = wrong; err == nil {
+			done, err = check(tx, &u)
+		}
 		if errors.Is(err, errWrong) {
 			refused = asRefusal(err, f)
 			return s.recordRefusal(tx, u, refused, audit.Event{

@@ -144,7 +144,7 @@ func (s *Service) withRecoveryCode(ctx context.Context, x Session, o Origin, cod
 		return Session{}, userRecord{}, problem.New("code", CodeRecoveryFormat)
 	}
 	hash := s.recoveryHash(x.UserID, code)
-	return s.secondFactor(ctx, x, o, FactorRecoveryCode, func(tx kv.Tx, u *userRecord) (accepted, error) {
+	check := func(tx kv.Tx, u *userRecord) (accepted, error) {
 		var rec recoveryRecord
 		err := kv.GetJSON(tx, recoveryKeyOf(u.ID), &rec)
 		if err != nil && !errors.Is(err, kv.ErrNotFound) {
@@ -155,5 +155,6 @@ func (s *Service) withRecoveryCode(ctx context.Context, x Session, o Origin, cod
 			return accepted{}, errWrong
 		}
 		return then(tx, u, rec, at)
-	})
+	}
+	return s.secondFactor(ctx, x, o, FactorRecoveryCode, func(userRecord) (factorCheck, error) { return check, nil })
 }

@@ -32,6 +32,7 @@ var (
 	limitPasswordAll     = limit{"password-all", []window{{1000, 5 * time.Minute}}}                               // all accounts, from anywhere
 	limitFactor          = limit{"factor", []window{{5, 5 * time.Minute}, {20, time.Hour}, {50, 24 * time.Hour}}} // one account
 	limitPasskey         = limit{"passkey", []window{{20, 5 * time.Minute}}}                                      // one address, passkeys that were wrong
+	limitAddKey          = limit{"add-key", []window{{20, 5 * time.Minute}, {100, 24 * time.Hour}}}               // one account: keys that are added, right or wrong
 	limitPasskeyBegin    = limit{"passkey-begin", []window{{200, 5 * time.Minute}}}                               // one address: the sign-in page begins by itself
 	limitMail            = limit{"mail", []window{{3, 15 * time.Minute}, {10, 24 * time.Hour}}}                   // verification mails of one account
 	limitMailAddress     = limit{"mail-address", []window{{20, time.Hour}}}                                       // and asked for from one address

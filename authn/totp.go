@@ -41,24 +41,32 @@ func (s *Service) VerifyTOTP(ctx context.Context, x Session, o Origin, code stri
 	if !consistsOf(code, 6, "0123456789") {
 		return Session{}, problem.New("code", CodeTOTPFormat)
 	}
-	next, _, err := s.secondFactor(ctx, x, o, FactorTOTP, func(tx kv.Tx, u *userRecord) (accepted, error) {
-		return accepted{row: rowFactorAccepted}, s.burnTOTP(tx, u.ID, code)
+	next, _, err := s.secondFactor(ctx, x, o, FactorTOTP, func(u userRecord) (factorCheck, error) {
+		var rec totpRecord
+		err := s.store.View(ctx, func(r kv.Reader) error { return s.getSealedJSON(r, totpKey(u.ID), &rec) })
+		if err != nil {
+			return nil, err
+		}
+		step, ok, err := matchStep(rec.Secret, code, s.now(), totpWindow, rec.LastStep)
+		if err == nil && !ok {
+			err = errWrong
+		}
+		return func(tx kv.Tx, u *userRecord) (accepted, error) {
+			return accepted{row: rowFactorAccepted}, s.burnTOTP(tx, u.ID, rec.Secret, step)
+		}, err
 	})
 	return next, err
 }
 
-// burnTOTP uses a code up, with all earlier ones of the account, or returns
-// errWrong.
-func (s *Service) burnTOTP(tx kv.Tx, userID, code string) error {
+// burnTOTP uses the code of a step up, with all earlier ones of the account, or returns
+// errWrong where that happened meanwhile, or the account has another authenticator.
+func (s *Service) burnTOTP(tx kv.Tx, userID, secret string, step int64) error {
 	var rec totpRecord
-	if err := s.getSealedJSON(tx, totpKey(userID), &rec); err != nil {
+	err := s.getSealedJSON(tx, totpKey(userID), &rec)
+	switch {
+	case err != nil:
 		return err
-	}
-	step, ok, err := matchStep(rec.Secret, code, s.now(), totpWindow, rec.LastStep)
-	if err != nil {
-		return err
-	}
-	if !ok {
+	case rec.Secret != secret, step <= rec.LastStep:
 		return errWrong
 	}
 	rec.LastStep = step
@@ -197,15 +205,25 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, o Origin, code str
 	if !consistsOf(code, 6, "0123456789") {
 		return Session{}, problem.New("code", CodeTOTPFormat)
 	}
-	var u userRecord
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
+	u, pending, err := s.pending(ctx, x)
+	if err != nil {
+		return Session{}, err
+	}
+	rec, err := s.confirmPending(pending, code)
+	if err != nil {
+		return Session{}, err
+	}
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
 		if u, err = s.mayAddTOTP(tx, x); err != nil {
 			return err
 		}
-		rec, err := s.confirmPending(tx, x, code)
+		now, err := s.loadPending(tx, x)
 		if err != nil {
 			return err
+		}
+		if now.Secret != pending.Secret {
+			return problem.New("", CodeTOTPExpired)
 		}
 		row := audit.Event{Kind: rowTOTPAdded, Actor: o.actor(u, FactorTOTP)}
 		if u.HasTOTP {
@@ -229,11 +247,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, o Origin, code str
 }
 
 // confirmPending checks the first code of a pending authenticator.
-func (s *Service) confirmPending(r kv.Reader, x Session, code string) (totpRecord, error) {
-	p, err := s.loadPending(r, x)
-	if err != nil {
-		return totpRecord{}, err
-	}
+func (s *Service) confirmPending(p pendingTOTP, code string) (totpRecord, error) {
 	if p.Secret == "" {
 		return totpRecord{}, problem.New("", CodeTOTPExpired)
 	}

@@ -146,9 +146,9 @@ func TestTOTPRace(t *testing.T) {
 func TestTOTPStepRace(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	code := e.code(root, 0)
+	step := e.now().Unix() / totpPeriod
 	won, lost := race(50, func(int) error {
-		return e.store.Update(t.Context(), func(tx kv.Tx) error { return e.burnTOTP(tx, root.UserID, code) })
+		return e.store.Update(t.Context(), func(tx kv.Tx) error { return e.burnTOTP(tx, root.UserID, root.secret, step) })
 	})
 	if won != 1 {
 		t.Errorf("%d won", won)

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -101,24 +102,23 @@ func (s *Service) keepCeremony(tx kv.Tx, key, name string, data *webauthn.Sessio
 	return s.putSealedJSON(tx, key, ceremonyRecord{Data: *data, Name: name, Expires: s.now().Add(CeremonyLife).UTC()})
 }
 
-// burnCeremony reads a ceremony and deletes it. A caller that finds the answer
-// wrong commits all the same, so that no challenge is tried twice. Where there
-// is none, or it is over, the error is a refusal with the problem key_expired.
-func (s *Service) burnCeremony(tx kv.Tx, key string) (rec ceremonyRecord, err error) {
-	err = s.getSealedJSON(tx, key, &rec)
-	if errors.Is(err, kv.ErrNotFound) {
+// takeCeremony reads a ceremony and deletes it, in a transaction of its own that commits
+// before anybody looks at the answer: so no challenge is tried twice, and no signature
+// is verified while others wait to write. Where there is none, or it is over, the error
+// is a refusal with the problem key_expired.
+func (s *Service) takeCeremony(ctx context.Context, key string) (rec ceremonyRecord, err error) {
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		rec = ceremonyRecord{}
+		err := s.getSealedJSON(tx, key, &rec)
+		if err != nil {
+			return err
+		}
+		return tx.Delete([]byte(key))
+	})
+	if errors.Is(err, kv.ErrNotFound) || err == nil && !s.now().Before(rec.Expires) {
 		return rec, refuse("challenge", problem.New("", CodeKeyExpired))
 	}
-	if err != nil {
-		return rec, err
-	}
-	if err := tx.Delete([]byte(key)); err != nil {
-		return rec, err
-	}
-	if !s.now().Before(rec.Expires) {
-		return rec, refuse("challenge", problem.New("", CodeKeyExpired))
-	}
-	return rec, nil
+	return rec, err
 }
 
 // refusal is what is wrong with a second factor: a transaction that finds it

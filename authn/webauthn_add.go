@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/google/uuid"
 
@@ -41,7 +40,7 @@ func (s *Service) BeginAddKey(ctx context.Context, x Session, name string) (opts
 		}
 		creation, data, err := s.party.BeginRegistration(holder,
 			webauthn.WithExclusions(webauthn.Credentials(holder.WebAuthnCredentials()).CredentialDescriptors()),
-			webauthn.WithExtensions(webauthn.WithExtensionCredProps()))
+			withAlgorithms(), webauthn.WithExtensions(webauthn.WithExtensionCredProps()))
 		if err != nil {
 			return err
 		}
@@ -66,33 +65,87 @@ func newKeyName(name string, h keyHolder) (string, error) {
 // sessions; x goes on as the Session that is returned, with the key as its last
 // factor. That the factor was fresh when the ceremony began is enough.
 //
-// Beyond those of the name the problems are key_expired and key_refused. Either
-// way the ceremony is over.
+// Beyond those of the name the problems are key_expired and key_refused, also for a key of an algorithm
+// or a size that is not usual (see MaxKeyAnswer). Either way the ceremony is over, unless the attempt was throttled.
 func (s *Service) AddKey(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden
 	}
-	id := uuid.Must(uuid.NewV7()).String()
 	var u userRecord
-	var added keyRecord
-	var refused error
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
-		var err error
-		refused = nil
-		if u, err = s.member(tx, x); err == nil && (x.half() || !u.mayEnrol(x)) {
-			err = ErrForbidden
+	var holder keyHolder
+	err := s.store.View(ctx, func(r kv.Reader) (err error) {
+		if u, err = s.addingKey(r, x); err != nil {
+			return err
 		}
+		holder, err = s.loadHolder(r, u)
+		return err
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	if _, err := s.take(ctx, s.counter(limitAddKey, u.ID)); err != nil {
+		return Session{}, err
+	}
+	added, err := s.finishRegistration(ctx, x, holder, response)
+	if err == nil {
+		u, err = s.saveNewKey(ctx, x, o, added)
+	}
+	var refused *refusal
+	if errors.As(err, &refused) {
+		err = refused.problems
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	return s.withFactor(x, u, FactorWebAuthn), nil
+}
+
+// addingKey is member for a Session that may end what BeginAddKey began.
+func (s *Service) addingKey(r kv.Reader, x Session) (userRecord, error) {
+	u, err := s.member(r, x)
+	if err == nil && (x.half() || !u.mayEnrol(x)) {
+		err = ErrForbidden
+	}
+	return u, err
+}
+
+// finishRegistration takes the ceremony and makes a key of the answer (WebAuthn §7.1), outside
+// of any transaction. It writes nothing else.
+func (s *Service) finishRegistration(ctx context.Context, x Session, holder keyHolder, response []byte) (keyRecord, error) {
+	rec, err := s.takeCeremony(ctx, ceremonyOf(ceremonyAdd, x))
+	if err != nil {
+		return keyRecord{}, err
+	}
+	parsed, err := parseRegistration(response)
+	if err != nil {
+		return keyRecord{}, keyRefused
+	}
+	credential, err := s.party.CreateCredential(holder, rec.Data, parsed)
+	if err != nil || len(credential.ID) > maxCredentialID {
+		return keyRecord{}, keyRefused
+	}
+	return newKeyRecord(uuid.Must(uuid.NewV7()).String(), rec.Name, credential, s.now()), nil
+}
+
+// saveNewKey gives a key to the account of x, if that may still have it.
+func (s *Service) saveNewKey(ctx context.Context, x Session, o Origin, added keyRecord) (u userRecord, err error) {
+	err = s.store.Update(ctx, func(tx kv.Tx) (err error) {
+		if u, err = s.addingKey(tx, x); err != nil {
+			return err
+		}
+		keys, err := s.loadKeys(tx, u.ID)
 		if err != nil {
 			return err
 		}
-		added, err = s.finishRegistration(tx, x, u, id, response)
-		var ps problem.Problems
-		if errors.Is(err, errWrong) || errors.As(err, &ps) {
-			refused = err
-			return nil // the ceremony is over
+		if added.Name, err = newKeyName(added.Name, keyHolder{keys: keys}); err != nil {
+			return err
 		}
+		owner, err := keyOwner(tx, added.CredentialID)
 		if err != nil {
 			return err
+		}
+		if owner != "" {
+			return keyRefused // §7.1 step 26
 		}
 		u.Keys++
 		u.Recovered, u.RecoveryBy = false, ""
@@ -104,45 +157,5 @@ func (s *Service) AddKey(ctx context.Context, x Session, o Origin, response []by
 			Kind: rowKeyAdded, Actor: o.actor(u, FactorWebAuthn), Detail: map[string]string{"key": added.Name},
 		})
 	})
-	var r *refusal
-	if errors.As(refused, &r) {
-		refused = r.problems
-	}
-	if err = errors.Join(err, refused); err != nil {
-		return Session{}, err
-	}
-	return s.withFactor(x, u, FactorWebAuthn), nil
-}
-
-// finishRegistration burns the ceremony and makes a key of the answer (WebAuthn
-// §7.1). It writes nothing else.
-func (s *Service) finishRegistration(tx kv.Tx, x Session, u userRecord, id string, response []byte) (keyRecord, error) {
-	rec, err := s.burnCeremony(tx, ceremonyOf(ceremonyAdd, x))
-	if err != nil {
-		return keyRecord{}, err
-	}
-	holder, err := s.loadHolder(tx, u)
-	if err != nil {
-		return keyRecord{}, err
-	}
-	name, err := newKeyName(rec.Name, holder)
-	if err != nil {
-		return keyRecord{}, err
-	}
-	parsed, err := protocol.ParseCredentialCreationResponseBytes(response)
-	if err != nil {
-		return keyRecord{}, keyRefused
-	}
-	credential, err := s.party.CreateCredential(holder, rec.Data, parsed)
-	if err != nil || len(credential.ID) > maxCredentialID {
-		return keyRecord{}, keyRefused
-	}
-	owner, err := keyOwner(tx, credential.ID)
-	if err != nil {
-		return keyRecord{}, err
-	}
-	if owner != "" {
-		return keyRecord{}, keyRefused // §7.1 step 26
-	}
-	return newKeyRecord(id, name, credential, s.now()), nil
+	return u, err
 }

@@ -286,8 +286,8 @@ func TestPasskeyWithoutCodes(t *testing.T) {
 	wantProblem(t, err, "", CodePasskeyFailed)
 }
 
-// Whichever step of a change of keys fails, nothing of it is there, and the
-// challenge is as good as before.
+// Whichever step of a change of keys fails, nothing of it is there; the challenge is used up, so each
+// attempt has one of its own.
 func TestFaultsChangeNoKey(t *testing.T) {
 	e := newEnv(t, withKeys)
 	root := e.admin()
@@ -299,19 +299,29 @@ func TestFaultsChangeNoKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	added := newVirtualKey().create(t, e.begun(e.BeginAddKey(ctx, x, "c")))
-	verified := k.get(t, e.begun(e.BeginVerifyKey(ctx, x)))
-	opts, handle, err := e.BeginPasskey(ctx, home)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed := k.get(t, opts)
 	store := &faultyStore{Store: e.store}
 	e.Service.store = store
 	for _, c := range []change{
-		{"AddKey", func(ctx context.Context) error { _, err := e.AddKey(ctx, x, home, added); return err }},
-		{"VerifyKey", func(ctx context.Context) error { _, err := e.VerifyKey(ctx, x, home, verified); return err }},
-		{"SignInPasskey", func(ctx context.Context) error { _, err := e.SignInPasskey(ctx, home, handle, signed); return err }},
+		{"AddKey", func(ctx context.Context) error {
+			added := store.whole(func() []byte { return newVirtualKey().create(t, e.begun(e.BeginAddKey(ctx, x, "c"))) })
+			_, err := e.AddKey(ctx, x, home, added)
+			return err
+		}},
+		{"VerifyKey", func(ctx context.Context) error {
+			verified := store.whole(func() []byte { return k.get(t, e.begun(e.BeginVerifyKey(ctx, x))) })
+			_, err := e.VerifyKey(ctx, x, home, verified)
+			return err
+		}},
+		{"SignInPasskey", func(ctx context.Context) error {
+			var handle Secret
+			signed := store.whole(func() []byte {
+				opts, h, err := e.BeginPasskey(ctx, home)
+				handle = h
+				return k.get(t, e.begun(opts, err))
+			})
+			_, err := e.SignInPasskey(ctx, home, handle, signed)
+			return err
+		}},
 		{"RenameKey", func(ctx context.Context) error { return e.RenameKey(ctx, x, home, keys[0].ID, "z") }},
 		{"RemoveKey", func(ctx context.Context) error { _, err := e.RemoveKey(ctx, x, home, keys[0].ID); return err }},
 		{"RemoveTOTP", func(ctx context.Context) error { _, err := e.RemoveTOTP(ctx, x, home); return err }},

@@ -50,37 +50,42 @@ func (s *Service) BeginPasskey(ctx context.Context, o Origin) (opts json.RawMess
 // Its problems are passkey_failed for all that have no passkey, have a wrong
 // one, or are frozen; passkey_unverified for a key that did not verify its
 // user; key_expired; and key_cloned. Either way the ceremony is over, unless the
-// attempt was throttled.
+// attempt was throttled. A browser that the account of the passkey knows is counted by itself.
 func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden
 	}
-	giveBack, err := s.take(ctx, s.counter(limitPasskey, network(o.IP)))
+	parsed, err := parseAssertion(response)
+	if err != nil {
+		parsed = nil
+	}
+	said, err := s.passkeyOwner(ctx, o, parsed)
 	if err != nil {
 		return Session{}, err
 	}
+	giveBack, err := s.take(ctx, said.counter)
+	if err != nil {
+		return Session{}, err
+	}
+	used, err := s.finishPasskey(ctx, handle, said.keyHolder, parsed)
 	var x Session
 	var refused *refusal
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
-		refused = nil
-		u, k, err := s.finishPasskey(tx, handle, response)
-		if errors.As(err, &refused) {
+	if errors.As(err, &refused) {
+		err = nil
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	before := refused
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) (err error) {
+		if refused = before; refused == nil {
+			x, err = s.acceptPasskey(tx, o, said.user, used, giveBack)
+		}
+		if errors.As(err, &refused) || refused != nil {
 			row := audit.Event{Kind: rowSignInFailed, Actor: o.actor(userRecord{}, FactorNone), Detail: map[string]string{"why": "passkey"}}
-			return s.recordRefusal(tx, u, refused, row)
+			return s.recordRefusal(tx, said.user, refused, row)
 		}
-		if err != nil {
-			return err
-		}
-		if err := giveBack(tx); err != nil {
-			return err
-		}
-		x = s.withFactor(s.begin(u), u, FactorWebAuthn)
-		if err := s.stopRecovery(tx, u, o, FactorWebAuthn); err != nil {
-			return err
-		}
-		return s.record(tx, u.ID, audit.Event{
-			Kind: rowPasskeyAccepted, Actor: o.actor(u, FactorWebAuthn), Detail: map[string]string{"key": k.Name},
-		})
+		return err
 	})
 	if err != nil {
 		return Session{}, err
@@ -91,44 +96,90 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 	return x, nil
 }
 
-// finishPasskey burns the ceremony and finds who signs in. With a refusal it
-// returns the account that the passkey is of, if there is one.
-func (s *Service) finishPasskey(tx kv.Tx, handle Secret, response []byte) (userRecord, keyRecord, error) {
+// passkeySaid is whose passkey an answer says that it is by, nobody where there is no such passkey, and what
+// the attempt counts with.
+type passkeySaid struct {
+	keyHolder
+	counter counter
+}
+
+// passkeyOwner finds whose passkey an answer says that it is by. Nothing of the answer is verified, and it may be nil.
+func (s *Service) passkeyOwner(ctx context.Context, o Origin, parsed *protocol.ParsedCredentialAssertionData) (said passkeySaid, err error) {
+	said.counter = s.counter(limitPasskey, network(o.IP))
+	if parsed == nil {
+		return said, nil
+	}
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		owner, err := keyOwner(r, parsed.RawID)
+		if err != nil {
+			return err
+		}
+		u, err := loadUser(r, owner)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if said.keyHolder, err = s.loadHolder(r, u); err != nil {
+			return err
+		}
+		d, err := s.loadDevice(r, u.ID, o)
+		if d.ID != "" {
+			said.counter = s.counter(limitPasskey, "device", u.ID, d.ID)
+		}
+		return err
+	})
+	return said, err
+}
+
+// finishPasskey takes the ceremony and verifies the answer, outside of any transaction; parsed is nil where it
+// could not be read.
+func (s *Service) finishPasskey(ctx context.Context, handle Secret, holder keyHolder, parsed *protocol.ParsedCredentialAssertionData) (usedKey, error) {
 	failed := refuse("passkey", problem.New("", CodePasskeyFailed))
-	rec, err := s.burnCeremony(tx, ceremonyOfHandle(ceremonyPasskey, handle))
+	rec, err := s.takeCeremony(instance.Safe(ctx), ceremonyOfHandle(ceremonyPasskey, handle))
 	if err != nil {
-		return userRecord{}, keyRecord{}, err
+		return usedKey{}, err
 	}
-	parsed, err := protocol.ParseCredentialRequestResponseBytes(response)
+	if parsed == nil || holder.user.ID == "" || holder.user.Frozen {
+		return usedKey{}, failed
+	}
+	k, err := holder.signer(parsed)
 	if err != nil {
-		return userRecord{}, keyRecord{}, failed
-	}
-	owner, err := keyOwner(tx, parsed.RawID)
-	if err != nil {
-		return userRecord{}, keyRecord{}, err
-	}
-	u, err := loadUser(tx, owner)
-	if errors.Is(err, ErrNotFound) {
-		return u, keyRecord{}, failed
-	}
-	if err != nil {
-		return u, keyRecord{}, err
-	}
-	if u.Frozen {
-		return u, keyRecord{}, failed
-	}
-	holder, err := s.loadHolder(tx, u)
-	if err != nil {
-		return u, keyRecord{}, err
+		return usedKey{}, failed
 	}
 	find := func(_, _ []byte) (webauthn.User, error) { return holder, nil } // the library compares the handle
-	credential, err := s.party.ValidateDiscoverableLogin(find, rec.Data, parsed)
-	if err != nil {
-		return u, keyRecord{}, failed
+	if _, err := s.party.ValidateDiscoverableLogin(find, rec.Data, parsed); err != nil {
+		return usedKey{}, failed
 	}
-	k, err := s.useKey(tx, holder, credential)
-	if err == nil && !parsed.Response.AuthenticatorData.Flags.HasUserVerified() {
+	return newUsedKey(k, parsed), nil
+}
+
+// acceptPasskey makes the Session behind a passkey whose signature was verified, if the account is still as it
+// was then. Where the passkey did not verify its user the use of it is written, and refused.
+func (s *Service) acceptPasskey(tx kv.Tx, o Origin, before userRecord, used usedKey, giveBack func(kv.Tx) error) (x Session, err error) {
+	u, err := loadUser(tx, before.ID)
+	if err != nil {
+		return x, err
+	}
+	if u.Frozen || u.Generation != before.Generation {
+		return x, refuse("passkey", problem.New("", CodePasskeyFailed))
+	}
+	k, err := s.useKey(tx, u.ID, used)
+	if err == nil && !used.verified {
 		err = refuse("unverified", problem.New("", CodePasskeyUnverified))
 	}
-	return u, k, err
+	if err != nil {
+		return x, err
+	}
+	if err := giveBack(tx); err != nil {
+		return x, err
+	}
+	x = s.withFactor(s.begin(u), u, FactorWebAuthn)
+	if err := s.stopRecovery(tx, u, o, FactorWebAuthn); err != nil {
+		return x, err
+	}
+	return x, s.record(tx, u.ID, audit.Event{
+		Kind: rowPasskeyAccepted, Actor: o.actor(u, FactorWebAuthn), Detail: map[string]string{"key": k.Name},
+	})
 }

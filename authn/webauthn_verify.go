@@ -3,9 +3,9 @@ package authn
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/go-webauthn/webauthn/protocol"
-	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
@@ -46,30 +46,21 @@ func (s *Service) BeginVerifyKey(ctx context.Context, x Session) (opts json.RawM
 // VerifyKey gives a security key as second factor, with the browser's answer
 // (AuthenticationResponseJSON) to what BeginVerifyKey began. Beyond Session
 // and throttling its problems are key_expired, key_refused and key_cloned. Either
-// way the ceremony is over, unless the attempt was throttled.
+// way the ceremony is over, unless the attempt was throttled. Nobody guesses a signature,
+// so a wrong one does not count against codes, nor wrong codes against keys.
 func (s *Service) VerifyKey(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden
 	}
-	next, _, err := s.secondFactor(ctx, x, o, FactorWebAuthn, func(tx kv.Tx, u *userRecord) (accepted, error) {
-		rec, err := s.burnCeremony(tx, ceremonyOf(ceremonyVerify, x))
+	next, _, err := s.secondFactor(ctx, x, o, FactorWebAuthn, func(u userRecord) (factorCheck, error) {
+		used, err := s.finishAssertion(instance.Safe(ctx), x, u, response)
 		if err != nil {
-			return accepted{}, err
+			return nil, err
 		}
-		holder, err := s.loadHolder(tx, *u)
-		if err != nil {
-			return accepted{}, err
-		}
-		parsed, err := protocol.ParseCredentialRequestResponseBytes(response)
-		if err != nil {
-			return accepted{}, keyRefused
-		}
-		credential, err := s.party.ValidateLogin(holder, rec.Data, parsed)
-		if err != nil {
-			return accepted{}, keyRefused
-		}
-		k, err := s.useKey(tx, holder, credential)
-		return accepted{row: rowFactorAccepted, detail: map[string]string{"key": k.Name}}, err
+		return func(tx kv.Tx, u *userRecord) (accepted, error) {
+			k, err := s.useKey(tx, u.ID, used)
+			return accepted{row: rowFactorAccepted, detail: map[string]string{"key": k.Name}}, err
+		}, nil
 	})
 	return next, err
 }
@@ -78,19 +69,71 @@ func (s *Service) VerifyKey(ctx context.Context, x Session, o Origin, response [
 // whatever way.
 var keyRefused = refuse("ceremony", problem.New("", CodeKeyRefused))
 
-// useKey notes that one of the holder's keys was used, as the library returned it
-// from a ceremony that was in order, or returns a refusal where the key's counter
-// did not go on: then there are two of it (WebAuthn §7.2 step 22).
-func (s *Service) useKey(tx kv.Tx, h keyHolder, credential *webauthn.Credential) (keyRecord, error) {
-	k, err := h.key(credential.ID)
+// usedKey is a key whose signature was verified, as it was then, and what the
+// authenticator said with it.
+type usedKey struct {
+	key      keyRecord
+	count    uint32 // the signature counter
+	backedUp bool
+	verified bool // the user was, in this ceremony
+}
+
+// finishAssertion takes the ceremony of x and verifies the answer (WebAuthn §7.2), outside of any
+// transaction. What it found has to be compared and written with useKey.
+func (s *Service) finishAssertion(ctx context.Context, x Session, u userRecord, response []byte) (usedKey, error) {
+	rec, err := s.takeCeremony(ctx, ceremonyOf(ceremonyVerify, x))
+	if err != nil {
+		return usedKey{}, err
+	}
+	parsed, err := parseAssertion(response)
+	if err != nil {
+		return usedKey{}, keyRefused
+	}
+	holder, err := s.holder(ctx, u)
+	if err != nil {
+		return usedKey{}, err
+	}
+	k, err := holder.signer(parsed)
+	if err != nil {
+		return usedKey{}, keyRefused
+	}
+	if _, err := s.party.ValidateLogin(holder, rec.Data, parsed); err != nil {
+		return usedKey{}, keyRefused
+	}
+	return newUsedKey(k, parsed), nil
+}
+
+func newUsedKey(k keyRecord, parsed *protocol.ParsedCredentialAssertionData) usedKey {
+	data := parsed.Response.AuthenticatorData
+	return usedKey{
+		key: k, count: data.Counter,
+		backedUp: data.Flags.HasBackupState(), verified: data.Flags.HasUserVerified(),
+	}
+}
+
+// holder is loadHolder in a transaction of its own.
+func (s *Service) holder(ctx context.Context, u userRecord) (h keyHolder, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) (err error) {
+		h, err = s.loadHolder(r, u)
+		return err
+	})
+	return h, err
+}
+
+// useKey notes that a key of the account was used, if it is still the one whose signature was verified,
+// or returns a refusal where its counter, as it is now, did not go on: then there are two of it
+// (WebAuthn §7.2 step 22).
+func (s *Service) useKey(tx kv.Tx, userID string, used usedKey) (keyRecord, error) {
+	k, err := s.loadKey(tx, userID, used.key.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && !k.sameKey(used.key) {
+		return k, keyRefused
+	}
 	if err != nil {
 		return k, err
 	}
-	if credential.Authenticator.CloneWarning {
+	if used.count <= k.SignCount && (used.count != 0 || k.SignCount != 0) {
 		return k, &refusal{why: "counter", cloned: k.Name, problems: problem.New("", CodeKeyCloned, "key", k.Name)}
 	}
-	k.SignCount = credential.Authenticator.SignCount
-	k.BackedUp = credential.Flags.BackupState
-	k.UsedAt = s.now().UTC()
-	return k, s.putKey(tx, h.user.ID, k)
+	k.SignCount, k.BackedUp, k.UsedAt = used.count, used.backedUp, s.now().UTC()
+	return k, s.putKey(tx, userID, k)
 }

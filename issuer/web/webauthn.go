@@ -91,8 +91,8 @@ func (v *visit) runCeremony(g guard, c ceremony) (err error) {
 	return v.JSON(http.StatusOK, answer)
 }
 
-// readJSON reads the body, which pageEdge has bounded: one object, and nothing
-// that is not known.
+// readJSON reads the body, which pageEdge has bounded: one object, nothing
+// that is not known, and no answer that is longer than a key's.
 func readJSON(r *http.Request) (sent ceremonySent, err error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != echo.MIMEApplicationJSON {
@@ -105,6 +105,9 @@ func readJSON(r *http.Request) (sent ceremonySent, err error) {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return sent, fail(http.StatusBadRequest, "form_damaged")
+	}
+	if len(sent.Response) > authn.MaxKeyAnswer {
+		return sent, fail(http.StatusRequestEntityTooLarge, "form_too_large")
 	}
 	return sent, nil
 }

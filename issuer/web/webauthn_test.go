@@ -254,6 +254,7 @@ func TestCeremonyBodies(t *testing.T) {
 			{"more", "application/json", `{} x`, "form_damaged", 400},
 			{"number", "application/json", `{"name":1}`, "form_damaged", 400},
 			{"large", "application/json", `{"name":"` + strings.Repeat("a", maxForm) + `"}`, "form_too_large", 413},
+			{"an answer larger than any key's", "application/json", `{"response":{"x":"` + strings.Repeat("a", authn.MaxKeyAnswer) + `"}}`, "form_too_large", 413},
 		} {
 			got := p.send(p.request("POST", path, c.kind, c.body))
 			if got.status != c.status || !strings.Contains(got.body, h.pages.Problem("en", ui.Problem{Code: c.code})) {
