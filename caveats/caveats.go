@@ -49,6 +49,7 @@ const (
 // The actions that a request can ask for.
 const (
 	ActionUpload = "upload" // add a file to a project
+	ActionStage  = "stage"  // propose a file, which others have to approve; who may upload may stage
 	ActionCreate = "create" // register a project by its first upload
 )
 
@@ -62,7 +63,7 @@ var ErrUnknown = errors.New("caveats: unknown caveat")
 // Request is what a verifier knows about one request. An empty string and a
 // zero value mean that it is not known, and then no caveat about it holds.
 type Request struct {
-	Action    string     // ActionUpload or ActionCreate
+	Action    string     // ActionUpload, ActionStage or ActionCreate
 	Project   string     // the project's name; it is normalized (PEP 503) before it is compared
 	ProjectID string     // UUID of the project that has this name now
 	UserID    string     // UUID of the user whom the key store records for the token
@@ -166,7 +167,11 @@ func isProjectIDs(c Caveat) bool {
 
 func checkOne(raw []byte, r Request) (Caveat, *Failure) {
 	c, err := Parse(raw)
-	if err != nil && !errors.Is(err, ErrUnknown) {
+	var bad *formError
+	switch {
+	case errors.As(err, &bad):
+		return nil, &Failure{MalformedCaveat, "token has a caveat that is malformed: " + bad.words()}
+	case err != nil && !errors.Is(err, ErrUnknown):
 		return nil, &Failure{MalformedCaveat, "token has a caveat that is malformed"}
 	}
 	return c, c.Check(r)

@@ -65,7 +65,9 @@ var checkCases = []struct {
 	{ProjectNames{"Demo"}, project("Demo"), WrongProject}, // the caveat is not normalized
 	{ProjectNames{"demo"}, project("other"), WrongProject},
 	{ProjectNames{"demo"}, project(""), WrongProject},
-	{ProjectNames{""}, project(""), WrongProject},
+	{ProjectNames{""}, project(""), MalformedCaveat},
+	{ProjectNames{"demo", "de mo"}, full, MalformedCaveat},
+	{ProjectNames{"demo", "Demo"}, full, ""}, // a name that is not normalized takes nothing from the others
 	{ProjectNames{}, full, WrongProject},
 	{ProjectNames{"demo"}, project("demo\n"), WrongProject},
 	{ProjectNames{"demo"}, project(" demo"), WrongProject},
@@ -74,13 +76,21 @@ var checkCases = []struct {
 	{ProjectIDs{projectC, projectB}, full, ""},
 	{ProjectIDs{projectC}, full, WrongProject},
 	{ProjectIDs{}, full, WrongProject},
-	{ProjectIDs{""}, with(func(r *Request) { r.ProjectID = "" }), WrongProject},
-	{ProjectIDs{strings.ToUpper(projectB)}, full, WrongProject},
-	{ProjectIDs{strings.ToUpper(projectB)}, with(func(r *Request) { r.ProjectID = strings.ToUpper(projectB) }), WrongProject},
+	{ProjectIDs{projectB}, with(func(r *Request) { r.ProjectID = "" }), WrongProject},
+	{ProjectIDs{""}, with(func(r *Request) { r.ProjectID = "" }), MalformedCaveat},
+	{ProjectIDs{projectB, ""}, full, MalformedCaveat},
+	{ProjectIDs{"demo"}, full, MalformedCaveat},
+	{ProjectIDs{strings.ToUpper(projectB)}, full, MalformedCaveat},
+	{ProjectIDs{strings.ToUpper(projectB)}, with(func(r *Request) { r.ProjectID = strings.ToUpper(projectB) }), MalformedCaveat},
+	{ProjectIDs{"{" + projectB + "}"}, full, MalformedCaveat},
+	{ProjectIDs{strings.ReplaceAll(projectB, "-", "")}, full, MalformedCaveat},
 
 	{User(userA), full, ""},
 	{User(projectB), full, WrongUser},
-	{User(""), with(func(r *Request) { r.UserID = "" }), WrongUser},
+	{User(userA), with(func(r *Request) { r.UserID = "" }), WrongUser},
+	{User(""), with(func(r *Request) { r.UserID = "" }), MalformedCaveat},
+	{User(strings.ToUpper(userA)), full, MalformedCaveat},
+	{User("ada"), with(func(r *Request) { r.UserID = "ada" }), MalformedCaveat},
 
 	{Versions{"2.0", "1.0"}, full, ""},
 	{Versions{"v1"}, full, ""},
@@ -88,52 +98,101 @@ var checkCases = []struct {
 	{Versions{"1.0"}, version("1.0+local"), WrongVersion},
 	{Versions{"1.0+local"}, full, WrongVersion},
 	{Versions{"1.0"}, version(""), WrongVersion},
-	{Versions{""}, version(""), WrongVersion},
-	{Versions{"one"}, version("one"), WrongVersion},
+	{Versions{"1.0"}, version("one"), WrongVersion},
+	{Versions{""}, version(""), MalformedCaveat},
+	{Versions{"one"}, version("one"), MalformedCaveat},
+	{Versions{"1.0", "1.*"}, full, MalformedCaveat},
+	{Versions{"1.0", "2.0 3.0"}, full, MalformedCaveat},
 	{Versions{}, full, WrongVersion},
 
 	{FileNames{"x", "demo-1.0.tar.gz"}, full, ""},
 	{FileNames{"Demo-1.0.tar.gz"}, full, WrongFile},
-	{FileNames{""}, with(func(r *Request) { r.Filename = "" }), WrongFile},
+	{FileNames{"x"}, with(func(r *Request) { r.Filename = "" }), WrongFile},
+	{FileNames{""}, with(func(r *Request) { r.Filename = "" }), MalformedCaveat},
+	{FileNames{"demo-1.0.tar.gz", ""}, full, MalformedCaveat},
+	{FileNames{"dist/x"}, with(func(r *Request) { r.Filename = "dist/x" }), MalformedCaveat},
+	{FileNames{"demo-1.0.tar.gz", "."}, full, MalformedCaveat},
+	{FileNames{"demo-1.0.tar.gz", ".."}, full, MalformedCaveat},
+	{FileNames{"x\x00"}, with(func(r *Request) { r.Filename = "x\x00" }), MalformedCaveat},
 
 	{Digests{digestA}, full, ""},
-	{Digests{strings.ToUpper(digestA)}, full, WrongDigest},
-	{Digests{strings.ToUpper(digestA)}, with(func(r *Request) { r.SHA256 = strings.ToUpper(digestA) }), WrongDigest},
-	{Digests{""}, with(func(r *Request) { r.SHA256 = "" }), WrongDigest},
+	{Digests{digestA}, with(func(r *Request) { r.SHA256 = strings.ToUpper(digestA) }), WrongDigest},
+	{Digests{digestA}, with(func(r *Request) { r.SHA256 = "" }), WrongDigest},
+	{Digests{strings.ToUpper(digestA)}, full, MalformedCaveat},
+	{Digests{strings.ToUpper(digestA)}, with(func(r *Request) { r.SHA256 = strings.ToUpper(digestA) }), MalformedCaveat},
+	{Digests{""}, with(func(r *Request) { r.SHA256 = "" }), MalformedCaveat},
+	{Digests{digestA, digestA[1:]}, full, MalformedCaveat},
+	{Digests{digestA, "sha256:" + digestA}, full, MalformedCaveat},
+	{Digests{digestA, digestA[:63] + "g"}, full, MalformedCaveat},
 	{Digests{strings.Repeat("b", 64)}, full, WrongDigest},
 
 	{Networks{"203.0.113.0/24"}, full, ""},
 	{Networks{"203.0.113.9/32"}, full, ""},
 	{Networks{"203.0.113.0/24"}, client("::ffff:203.0.113.9"), ""},
 	{Networks{"198.51.100.0/24", "203.0.113.0/29"}, full, WrongNetwork},
-	{Networks{"203.0.113.9/24"}, full, WrongNetwork}, // host bits: no prefix
-	{Networks{"203.0.113.9"}, full, WrongNetwork},
-	{Networks{"::ffff:203.0.113.0/120"}, full, WrongNetwork},
-	{Networks{"::ffff:203.0.113.0/120"}, client("::ffff:203.0.113.9"), WrongNetwork},
+	{Networks{"203.0.113.9/24"}, full, MalformedCaveat}, // host bits: no prefix
+	{Networks{"203.0.113.0/24", "203.0.113.9/24"}, full, MalformedCaveat},
+	{Networks{"203.0.113.9"}, full, MalformedCaveat},
+	{Networks{"203.0.113.0/33"}, full, MalformedCaveat},
+	{Networks{"203.0.113.0/024"}, full, MalformedCaveat},
+	{Networks{"203.0.113.0/255.255.255.0"}, full, MalformedCaveat},
+	{Networks{""}, full, MalformedCaveat},
+	{Networks{"::ffff:203.0.113.0/120"}, full, MalformedCaveat}, // clients are unmapped first
+	{Networks{"::ffff:203.0.113.0/120"}, client("::ffff:203.0.113.9"), MalformedCaveat},
+	{Networks{"::ffff:0:0/96"}, full, MalformedCaveat},
+	{Networks{"::/95"}, client("::1"), ""},
 	{Networks{"0.0.0.0/0"}, client("2001:db8::1"), WrongNetwork},
 	{Networks{"::/0"}, full, WrongNetwork},
 	{Networks{"2001:db8::/32"}, client("2001:db8::1"), ""},
 	{Networks{"fe80::/10"}, client("fe80::1"), ""},
 	{Networks{"fe80::/10"}, client("fe80::1%eth0"), WrongNetwork},
-	{Networks{"fe80::%eth0/10"}, client("fe80::1%eth0"), WrongNetwork},
+	{Networks{"fe80::%eth0/10"}, client("fe80::1%eth0"), MalformedCaveat},
 	{Networks{"0.0.0.0/0", "::/0"}, with(func(r *Request) { r.ClientIP = netip.Addr{} }), WrongNetwork},
 
 	{Actions{"upload"}, full, ""},
 	{Actions{"create"}, full, WrongAction},
-	{Actions{"Upload"}, full, WrongAction},
-	{Actions{""}, with(func(r *Request) { r.Action = "" }), WrongAction},
+	{Actions{"upload"}, with(func(r *Request) { r.Action = ActionStage }), ""}, // who may publish may ask
+	{Actions{"stage"}, with(func(r *Request) { r.Action = ActionStage }), ""},
+	{Actions{"create"}, with(func(r *Request) { r.Action = ActionStage }), WrongAction},
+	{Actions{"stage"}, full, WrongAction},
+	{Actions{"upload"}, with(func(r *Request) { r.Action = "" }), WrongAction},
+	{Actions{"upload"}, with(func(r *Request) { r.Action = "delete" }), WrongAction},
+	{Actions{"Upload"}, full, MalformedCaveat},
+	{Actions{"upload", "delete"}, full, MalformedCaveat},
+	{Actions{"delete"}, with(func(r *Request) { r.Action = "delete" }), MalformedCaveat},
+	{Actions{""}, with(func(r *Request) { r.Action = "" }), MalformedCaveat},
 
 	{Unknown{TagNumber: "9999", Raw: "[9999]"}, full, UnknownCaveat},
 }
 
 func TestCheckOfEachCaveat(t *testing.T) {
 	for _, c := range checkCases {
-		f := c.caveat.Check(c.req)
+		failures := Check([][]byte{c.caveat.Append(nil)}, c.req)
 		switch {
-		case c.want == "" && f != nil:
-			t.Errorf("%v: %v", c.caveat, *f)
-		case c.want != "" && (f == nil || f.Reason != c.want):
-			t.Errorf("%v: %v, want %s", c.caveat, f, c.want)
+		case c.want == "" && failures != nil:
+			t.Errorf("%v: %v", c.caveat, failures)
+		case c.want != "" && (len(failures) != 1 || failures[0].Reason != c.want):
+			t.Errorf("%v: %v, want %s", c.caveat, failures, c.want)
+		}
+	}
+}
+
+// TestWhatIsOfNoFormSaysWhy: the sentence names the element, and what it has to be.
+func TestWhatIsOfNoFormSaysWhy(t *testing.T) {
+	const malformed = "token has a caveat that is malformed: "
+	for want, c := range map[string]Caveat{
+		malformed + "'de mo' is no project name: letters, digits, '.', '-' and '_', with a letter or digit at both ends": ProjectNames{"demo", "de mo"},
+		malformed + "'X' is no UUID in lower-case hex digits and dashes":                                                 ProjectIDs{"X"},
+		malformed + "'ada' is no UUID in lower-case hex digits and dashes":                                               User("ada"),
+		malformed + "'1.*' is no version of PEP 440":                                                                     Versions{"1.0", "1.*"},
+		malformed + "'a/b' is no name of a file, without a folder":                                                       FileNames{"a/b"},
+		malformed + "'AB' is no SHA-256 digest: 64 lower-case hex digits":                                                Digests{"AB"},
+		malformed + "'192.0.2.1' is no network: a CIDR prefix without host bits, like 203.0.113.0/24":                    Networks{"192.0.2.1"},
+		malformed + "'de\\nlete' is no action: upload, stage or create":                                                  Actions{"de\nlete"},
+	} {
+		got := Check([][]byte{c.Append(nil)}, fullRequest())
+		if len(got) != 1 || got[0] != (Failure{MalformedCaveat, want}) {
+			t.Errorf("%v: %v, want %s", c, got, want)
 		}
 	}
 }
@@ -186,12 +245,15 @@ func TestWords(t *testing.T) {
 		long[i] = string(rune('a' + i))
 	}
 	for want, f := range map[string]*Failure{
-		"token is valid for projects 'demo' and 'x', not for 'other'":                                  ProjectNames{"demo", "x"}.Check(Request{Project: "other"}),
-		"token is valid for projects 'a', 'b', 'c', 'd' and 5 more, not for 'other'":                   long.Check(Request{Project: "other"}),
-		"token is valid for project 'demo', not for 'de-mo'":                                           ProjectNames{"demo"}.Check(Request{Project: "De_mo"}),
-		"token is valid for project 'demo' only, and the request does not tell its project":            ProjectNames{"demo"}.Check(Request{}),
-		"token is valid for no project, not for 'other'":                                               ProjectNames{}.Check(Request{Project: "other"}),
-		"token is valid for no project":                                                                ProjectNames{}.Check(Request{}),
+		"token is valid for projects 'demo' and 'x', not for 'other'":                                                                                                     ProjectNames{"demo", "x"}.Check(Request{Project: "other"}),
+		"token is valid for projects 'a', 'b', 'c', 'd' and 5 more, not for 'other'":                                                                                      long.Check(Request{Project: "other"}),
+		"token is valid for project 'demo', not for 'de-mo'":                                                                                                              ProjectNames{"demo"}.Check(Request{Project: "De_mo"}),
+		"token is valid for project 'Demo', not for 'demo'; the name 'Demo' in the caveat is not in normal form and matches no project, write 'demo'":                     ProjectNames{"Demo"}.Check(Request{Project: "demo"}),
+		"token is valid for projects 'A.b', 'x' and 'De_mo', not for 'de-mo'; the name 'De_mo' in the caveat is not in normal form and matches no project, write 'de-mo'": ProjectNames{"A.b", "x", "De_mo"}.Check(Request{Project: "de.mo"}),
+		"token is valid for projects 'x' and 'A.b', not for 'demo'; the name 'A.b' in the caveat is not in normal form and matches no project, write 'a-b'":               ProjectNames{"x", "A.b"}.Check(Request{Project: "demo"}),
+		"token is valid for project 'demo' only, and the request does not tell its project":                                                                               ProjectNames{"demo"}.Check(Request{}),
+		"token is valid for no project, not for 'other'":                                                                                                                  ProjectNames{}.Check(Request{Project: "other"}),
+		"token is valid for no project": ProjectNames{}.Check(Request{}),
 		"token is valid for certain projects only, and the request does not tell its project":          ProjectIDs{projectB}.Check(Request{}),
 		"token is valid from network '203.0.113.0/24', not from '192.0.2.1'":                           Networks{"203.0.113.0/24"}.Check(Request{ClientIP: netip.MustParseAddr("::ffff:192.0.2.1")}),
 		"token is valid for action 'upload', not for 'create'":                                         Actions{"upload"}.Check(Request{Action: ActionCreate}),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"regexp"
 	"strconv"
 	"strings"
@@ -86,7 +87,7 @@ func FuzzCheck(f *testing.F) {
 		case FileNames:
 			holds = anyOf(c, func(s string) bool { return s == said && s != "" })
 		case Actions:
-			holds = anyOf(c, func(s string) bool { return s == said && s != "" })
+			holds = anyOf(c, func(s string) bool { return s == said || s == "upload" && said == "stage" })
 		case Digests:
 			holds = anyOf(c, func(s string) bool { return s == digestA })
 		case Networks:
@@ -168,9 +169,9 @@ func reference(raw []byte) string {
 	case "0":
 		good = len(parts) == 3 && isTime(parts[1]) && isTime(parts[2])
 	case "3":
-		good = len(parts) == 2 && parts[1][0] == '"'
+		good = len(parts) == 2 && parts[1][0] == '"' && areOfForm(tag, json.RawMessage("["+string(parts[1])+"]"))
 	case "1", "2", "100", "101", "102", "103", "104":
-		good = len(parts) == 2 && isTexts(parts[1])
+		good = len(parts) == 2 && isTexts(parts[1]) && areOfForm(tag, parts[1])
 	default:
 		return "unknown"
 	}
@@ -198,6 +199,30 @@ func isTexts(raw json.RawMessage) bool {
 		}
 	}
 	return true
+}
+
+// areOfForm holds the elements of a list against what the contract asks for.
+func areOfForm(tag string, raw json.RawMessage) bool {
+	var list []string
+	if json.Unmarshal(raw, &list) != nil {
+		return false
+	}
+	uuid := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString
+	form := map[string]func(string) bool{
+		"1": projectName.MatchString, "2": uuid, "3": uuid, "100": func(s string) bool { return pep440.MatchString(s) && isASCII(s) },
+		"101": regexp.MustCompile(`^[^/\x00]+$`).MatchString, "102": regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString,
+		"103": isPrefix, "104": regexp.MustCompile(`^(upload|stage|create)$`).MatchString,
+	}[tag]
+	return !anyOf(list, func(s string) bool { return !form(s) || tag == "101" && (s == "." || s == "..") })
+}
+
+var projectName = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
+
+// isPrefix reads a network with another reader than parseNetwork: the address and the
+// network that net.ParseCIDR finds have to be one, and not one of IPv4 inside IPv6.
+func isPrefix(s string) bool {
+	ip, network, err := net.ParseCIDR(s)
+	return err == nil && ip.Equal(network.IP) && !(strings.Contains(s, ":") && ip.To4() != nil)
 }
 
 // loneSurrogate looks for \u escapes of surrogates that are no pair, in valid
@@ -258,12 +283,14 @@ func TestReferenceAgreesOnTheTables(t *testing.T) {
 			t.Errorf("%s is %s", s.wire, got)
 		}
 	}
-	for _, in := range []string{`[true,["demo"]]`, `[-0,1]`, `[3,"\ud800"]`, `[3,"\ud800\u0041"]`, "[3,\"\xff\"]", `{"version":1}`, `[0,1,0,0]`, `[0,9223372036854775808,0]`} {
+	for _, in := range []string{`[true,["demo"]]`, `[-0,1]`, `[3,"\ud800"]`, `[3,"\ud800\u0041"]`, "[3,\"\xff\"]", `{"version":1}`, `[0,1,0,0]`, `[0,9223372036854775808,0]`,
+		`[3,"x"]`, `[1,["a b"]]`, `[2,["X"]]`, `[100,["x"]]`, `[101,["a/b"]]`, `[101,[".."]]`, `[102,["aa"]]`, `[103,["192.0.2.1"]]`, `[103,["192.0.2.1/24"]]`,
+		`[103,["::ffff:192.0.2.0/120"]]`, `[104,["Upload"]]`} {
 		if got := reference([]byte(in)); got != "malformed" {
 			t.Errorf("%s is %s", in, got)
 		}
 	}
-	if got := reference([]byte(`[3,"\\ud800"]`)); got != "known" {
+	if got := reference([]byte(`[101,["\\ud800"]]`)); got != "known" {
 		t.Errorf("an escaped backslash before u: %s", got)
 	}
 }

@@ -69,52 +69,68 @@ func (p *parser) satisfied(tag []byte, r *Request) bool {
 		now := r.Now.Unix()
 		return ok && !r.Now.IsZero() && l.NotBefore <= now && now < l.ExpiresAt
 	case "1":
-		return p.listHas(NormalizeProject(r.Project))
+		return p.listHas(NormalizeProject(r.Project), validProjectName)
 	case "2":
-		return ValidUUID(r.ProjectID) && p.listHas(r.ProjectID)
+		return p.listHas(r.ProjectID, validUUID)
 	case "3":
-		if r.UserID == "" || !p.comma() {
+		if !p.comma() {
 			return false
 		}
-		is, ok := p.isText(r.UserID)
-		return ok && is
+		id, ok := p.plainText()
+		return ok && validUUID(id) && string(id) == r.UserID
 	case "100":
-		return isPlainVersion(r.Version) && p.listHas(r.Version)
+		return p.listHas(r.Version, isPlainVersion)
 	case "101":
-		return p.listHas(r.Filename)
+		return p.listHas(r.Filename, validFileName)
 	case "102":
-		return validDigest(r.SHA256) && p.listHas(r.SHA256)
+		return p.listHas(r.SHA256, validDigest)
 	case "103":
-		return r.ClientIP.IsValid() && p.anyElement("", r.ClientIP.Unmap())
+		return p.anyElement(&elements{client: r.ClientIP.Unmap()})
 	case "104":
-		return p.listHas(r.Action)
+		return p.listHas(r.Action, validAction) // one that only upload implies is seen by Check
 	}
 	return false
 }
 
+// elements is what is asked of a list: that all of its elements are of their form, and
+// that one of them is want or, where want is empty, a network that holds client.
+type elements struct {
+	want   string
+	valid  func([]byte) bool
+	client netip.Addr
+}
+
+// read reports whether an element is what is asked for, and whether it is of form.
+func (e *elements) read(text []byte) (is, ok bool) {
+	if e.want == "" {
+		network, ok := parseNetwork(string(text))
+		return ok && network.Contains(e.client), ok
+	}
+	return string(text) == e.want, e.valid(text)
+}
+
 // listHas reads a comma and an array of strings, all of it, and reports whether
-// want is among them; what is not known is in no list.
-func (p *parser) listHas(want string) bool {
-	return want != "" && p.anyElement(want, netip.Addr{})
+// want is among them and all are valid; what is not known is in no list.
+func (p *parser) listHas(want string, valid func([]byte) bool) bool {
+	return want != "" && p.anyElement(&elements{want: want, valid: valid})
 }
 
 // anyElement reads a comma and an array of strings, all of it, and reports whether one
-// of them is want or, where client is an address, a network that holds it.
-func (p *parser) anyElement(want string, client netip.Addr) bool {
+// of them is what is asked for.
+func (p *parser) anyElement(e *elements) bool {
 	if !p.comma() || !p.take('[') {
 		return false
 	}
 	found := false
 	for {
 		p.space()
-		var is, ok bool
-		if client.IsValid() {
-			is, ok = p.isNetworkOf(client)
-		} else {
-			is, ok = p.isText(want)
-		}
+		text, ok := p.plainText()
 		if !ok {
 			return false // an empty list, too: it holds nothing
+		}
+		is, ok := e.read(text)
+		if !ok {
+			return false
 		}
 		found = found || is
 		p.space()
@@ -127,26 +143,19 @@ func (p *parser) anyElement(want string, client netip.Addr) bool {
 	}
 }
 
-// isNetworkOf reads a string and reports whether it is a network that holds client.
-func (p *parser) isNetworkOf(client netip.Addr) (is, ok bool) {
-	s, ok := p.text()
-	if !ok {
-		return false, false
-	}
-	network, valid := parseNetwork(s)
-	return valid && network.Contains(client), true
-}
-
-// isText reads a string and reports whether it is want, written without escapes.
-func (p *parser) isText(want string) (is, ok bool) {
+// plainText reads a string without escapes.
+func (p *parser) plainText() ([]byte, bool) {
 	start := p.at + 1
 	escaped, ok := p.skipText()
-	return ok && !escaped && string(p.in[start:p.at-1]) == want, ok
+	if !ok || escaped {
+		return nil, false
+	}
+	return p.in[start : p.at-1], true
 }
 
 // isPlainVersion reports whether s is a version made of digits and single dots
 // only, so that whatever equals it byte for byte is the same version.
-func isPlainVersion(s string) bool {
+func isPlainVersion(s []byte) bool {
 	digit := false
 	for i := 0; i < len(s); i++ {
 		if !isDigit(s[i]) && (s[i] != '.' || !digit) {

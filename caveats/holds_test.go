@@ -44,7 +44,8 @@ func TestHoldsAgreesOnTheTables(t *testing.T) {
 	for _, c := range checkCases {
 		raw := c.caveat.Append(nil)
 		if quick := sameVerdict(t, raw, c.req); !quick && c.want == "" {
-			if _, is := c.caveat.(Versions); !is { // another spelling takes the long way
+			_, is := c.caveat.(Versions)
+			if !is && c.req.Action != ActionStage { // another spelling, or an action that another implies, takes the long way
 				t.Errorf("%s holds only at length", raw)
 			}
 		}
@@ -63,7 +64,7 @@ func TestHoldsAgreesOnTheTables(t *testing.T) {
 // the name that the escape means.
 func TestEscapesAreNotReadAsTheyStand(t *testing.T) {
 	for raw, want := range map[string]bool{
-		`[101,["a\\b"]]`: true, `[101,["a\u005cb"]]`: true, `[101,["a\/b"]]`: false,
+		`[101,["a\\b"]]`: true, `[101,["a\u005cb"]]`: true, `[101,["a\/"]]`: false,
 		`[101,["x","a\\b"]]`: true, `[101,["a\b"]]`: false,
 	} {
 		r := with(func(r *Request) { r.Filename = `a\b` })
@@ -132,7 +133,7 @@ func FuzzHolds(f *testing.F) {
 		r.ClientIP, _ = netip.ParseAddr(said)
 		for _, r := range []Request{r, fullRequest()} {
 			if quick := sameVerdict(t, raw, r); !quick && slowly(raw, r) == nil && !bytes.Contains(raw, []byte(`\`)) {
-				if c, _ := Parse(raw); c.Tag() != TagVersions {
+				if c, _ := Parse(raw); c.Tag() != TagVersions && r.Action != ActionStage {
 					t.Fatalf("%q holds for %+v, and not at a glance", raw, r)
 				}
 			}

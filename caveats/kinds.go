@@ -2,7 +2,6 @@ package caveats
 
 import (
 	"math"
-	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -39,7 +38,8 @@ type Digests []string
 // an address with a zone is in no network.
 type Networks []string
 
-// Actions allows these actions: ActionUpload, ActionCreate.
+// Actions allows these actions: ActionUpload, ActionStage, ActionCreate. Who may
+// upload may also stage.
 type Actions []string
 
 // Unknown is a caveat whose tag this version does not know. No request satisfies
@@ -153,7 +153,9 @@ func (c ProjectNames) Check(r Request) *Failure {
 	if name != "" && slices.Contains(c, name) {
 		return nil
 	}
-	return projectNoun.mismatch(c, name)
+	f := projectNoun.mismatch(c, name)
+	f.Text += notNormalized(c, name)
+	return f
 }
 
 func (c ProjectIDs) Check(r Request) *Failure {
@@ -212,7 +214,7 @@ func (c Networks) Check(r Request) *Failure {
 }
 
 func (c Actions) Check(r Request) *Failure {
-	if r.Action != "" && slices.Contains(c, r.Action) {
+	if r.Action != "" && slices.Contains(c, r.Action) || r.Action == ActionStage && slices.Contains(c, ActionUpload) {
 		return nil
 	}
 	return actionNoun.mismatch(c, r.Action)
@@ -220,13 +222,6 @@ func (c Actions) Check(r Request) *Failure {
 
 func (c Unknown) Check(Request) *Failure {
 	return &Failure{UnknownCaveat, "token has a caveat that this index does not know (tag " + short(c.TagNumber) + ")"}
-}
-
-// parseNetwork reads a CIDR prefix; one with bits beyond its length is none, as
-// readers differ about what it means.
-func parseNetwork(s string) (netip.Prefix, bool) {
-	p, err := netip.ParsePrefix(s)
-	return p, err == nil && p == p.Masked()
 }
 
 // LifeUntil is the life from now on that lasts d; it is cut to whole seconds, so

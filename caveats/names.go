@@ -41,8 +41,10 @@ func isNormalized(name string) bool {
 // ValidProjectName reports whether name is a project name (PEP 508, "Names"):
 // ASCII letters, digits, '.', '_' and '-', with a letter or digit at both ends.
 // Nothing is trimmed and no other alphabet folds into this one.
-func ValidProjectName(name string) bool {
-	if name == "" || isSeparator(name[0]) || isSeparator(name[len(name)-1]) {
+func ValidProjectName(name string) bool { return validProjectName(name) }
+
+func validProjectName[T string | []byte](name T) bool {
+	if len(name) == 0 || isSeparator(name[0]) || isSeparator(name[len(name)-1]) {
 		return false
 	}
 	for i := 0; i < len(name); i++ {
@@ -68,11 +70,13 @@ func lower(c byte) byte {
 
 // ValidUUID reports whether s is a UUID in its canonical text (RFC 9562 §4):
 // lower-case hex digits in groups of 8, 4, 4, 4 and 12.
-func ValidUUID(s string) bool {
+func ValidUUID(s string) bool { return validUUID(s) }
+
+func validUUID[T string | []byte](s T) bool {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
-	for _, group := range [...]string{s[:8], s[9:13], s[14:18], s[19:23], s[24:36]} {
+	for _, group := range [...]T{s[:8], s[9:13], s[14:18], s[19:23], s[24:36]} {
 		if !areLowerHex(group) {
 			return false
 		}
@@ -80,7 +84,7 @@ func ValidUUID(s string) bool {
 	return true
 }
 
-func areLowerHex(s string) bool {
+func areLowerHex[T string | []byte](s T) bool {
 	for i := 0; i < len(s); i++ {
 		if !lowerHex[s[i]] {
 			return false
@@ -96,6 +100,3 @@ var lowerHex = func() (is [256]bool) {
 	}
 	return is
 }()
-
-// validDigest reports whether s is a SHA-256 digest in lower-case hex.
-func validDigest(s string) bool { return len(s) == 64 && areLowerHex(s) }

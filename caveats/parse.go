@@ -13,17 +13,17 @@ const maxDepth = 32
 // Parse reads one caveat from its wire form, a JSON array (RFC 8259) that begins
 // with the tag. It accepts exactly what README.md describes: an integer literal
 // as the tag, integer literals within int64 as times, strings of valid UTF-8
-// without lone surrogates, the number of elements that the tag asks for, and
-// JSON white space between them.
+// without lone surrogates, the number of elements that the tag asks for, JSON white
+// space between them, and in a list only what could match some request: UUIDs,
+// versions, digests, networks, known actions. A project name that is not
+// in normal form is accepted and matches nothing; [Validate] finds it.
 //
 // A caveat of another tag gives a value of type [Unknown] and an error that is
 // [ErrUnknown], provided that the rest is well-formed and nests to at most 32;
-// everything else gives nil and an error that is [ErrMalformed]. The elements of
-// a list are not judged here: one that is no version, digest or network matches
-// no request, and [Validate] finds it.
+// everything else gives nil and an error that is [ErrMalformed].
 //
-// The time is linear in len(raw), which is at most [MaxCaveat]. What is refused
-// costs no memory but the error's.
+// The time is linear in len(raw), which is at most [MaxCaveat]. What is no JSON of the
+// right shape costs no memory but the error's.
 func Parse(raw []byte) (Caveat, error) {
 	if len(raw) > MaxCaveat {
 		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrMalformed, len(raw), MaxCaveat)
@@ -35,6 +35,9 @@ func Parse(raw []byte) (Caveat, error) {
 	}
 	if u, is := c.(Unknown); is {
 		return c, fmt.Errorf("%w: tag %s", ErrUnknown, short(u.TagNumber))
+	}
+	if bad := checkElements(c); bad != nil {
+		return nil, bad
 	}
 	return c, nil
 }

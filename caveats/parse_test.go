@@ -19,22 +19,22 @@ func TestParseAccepts(t *testing.T) {
 		{`[0,0,-1]`, Life{0, -1}},
 		{`[1,["demo"]]`, ProjectNames{"demo"}},
 		{`[1,[]]`, ProjectNames{}},
-		{`[1,["a","b","a",""]]`, ProjectNames{"a", "b", "a", ""}},
+		{`[1,["a","b","a","A_b"]]`, ProjectNames{"a", "b", "a", "A_b"}},
 		{`[2,["00000000-0000-4000-8000-0000000000bb"]]`, ProjectIDs{"00000000-0000-4000-8000-0000000000bb"}},
 		{`[3,"00000000-0000-4000-8000-0000000000aa"]`, User("00000000-0000-4000-8000-0000000000aa")},
-		{`[3,""]`, User("")},
 		{`[100,["1.0"]]`, Versions{"1.0"}},
 		{`[101,["demo-1.0.tar.gz"]]`, FileNames{"demo-1.0.tar.gz"}},
-		{`[102,["aa"]]`, Digests{"aa"}},
+		{`[102,["` + digestA + `"]]`, Digests{digestA}},
 		{`[103,["0.0.0.0/0","::/0"]]`, Networks{"0.0.0.0/0", "::/0"}},
-		{`[104,["upload","create"]]`, Actions{"upload", "create"}},
+		{`[104,["upload","create","stage"]]`, Actions{"upload", "create", "stage"}},
 		// White space where JSON allows it.
 		{" [ 1 , [ \"demo\" ,\t\"x\" ] ] \r\n", ProjectNames{"demo", "x"}},
 		{"[0,\n1,\n0]", Life{1, 0}},
 		{`[1,[ ]]`, ProjectNames{}},
 		// Escapes are resolved before anything is compared.
 		{`[1,["d\u0065mo"]]`, ProjectNames{"demo"}},
-		{`[101,["\"\\\/\b\f\n\r\t\u0000"]]`, FileNames{"\"\\/\b\f\n\r\t\x00"}},
+		{`[101,["\"\\\b\f\n\r\t\u0001"]]`, FileNames{"\"\\\b\f\n\r\t\x01"}},
+		{`[103,["203.0.113.0\/24"]]`, Networks{"203.0.113.0/24"}},
 		{`[101,["\ud83e\uddc0\uD83E\uDDC0"]]`, FileNames{"🧀🧀"}},
 		{`[101,["\ufffd` + "\ufffd" + `"]]`, FileNames{"\ufffd\ufffd"}},
 		{`[101,["käse-🧀"]]`, FileNames{"käse-🧀"}},
@@ -72,6 +72,9 @@ func TestParseRefuses(t *testing.T) {
 		`[3,"`, `[3,"x`, `[3,'x']`, "[3,\"\n\"]", "[3,\"\x1f\"]", `[3,"\x41"]`, `[3,"\u12"]`, `[3,"\u12g4"]`, `[3,"\`, `[3,"\"]`, `[3,"\U0041"]`, `[3,"\u"]`,
 		"[3,\"\xff\"]", "[3,\"\xc0\x80\"]", "[3,\"\xed\xa0\x80\"]", "[3,\"\xf5\x80\x80\x80\"]", "[3,\"\xc3\"]",
 		`[3,"\ud800"]`, `[3,"\udc00"]`, `[3,"\ud800x"]`, `[3,"\ud800\u0041"]`, `[3,"\ud800\ud800"]`, `[3,"\udc00\ud800"]`, `[3,"\ud800\`, `[3,"\ud83e\n"]`,
+		// Elements that could match no request.
+		`[3,""]`, `[3,"x"]`, `[3,"00000000-0000-4000-8000-0000000000AA"]`, `[2,[""]]`, `[1,[""]]`, `[1,["demo","a b"]]`, `[100,["x"]]`, `[101,[""]]`, `[101,["a\/b"]]`,
+		`[101,["a\u0000"]]`, `[102,["aa"]]`, `[103,["192.0.2.1"]]`, `[103,["192.0.2.1/24"]]`, `[104,["Upload"]]`, `[104,["upload","x"]]`,
 		// A tag that is not known, but no well-formed JSON behind it.
 		`[9999,]`, `[9999,x]`, `[9999,"x]`, `[9999,01]`, `[9999,1.]`, `[9999,.5]`, `[9999,1e]`, `[9999,1e+]`, `[9999,-]`, `[9999,+1]`, `[9999,tru]`, `[9999,nul`,
 		`[9999,[}]`, `[9999,{]]`, `[9999,{"a"}]`, `[9999,{"a":}]`, `[9999,{"a":1,}]`, `[9999,{1:1}]`, `[9999,{,}]`, `[9999,[1,]]`, `[9999,[1 2]]`, `[9999,"\ud800"]`,
@@ -120,7 +123,7 @@ func TestParseBoundsDepth(t *testing.T) {
 
 func TestParseBoundsSize(t *testing.T) {
 	fill := func(n int) []byte {
-		return []byte(`[3,"` + strings.Repeat("x", n-len(`[3,""]`)) + `"]`)
+		return []byte(`[101,["` + strings.Repeat("x", n-len(`[101,[""]]`)) + `"]]`)
 	}
 	if _, err := Parse(fill(MaxCaveat)); err != nil {
 		t.Errorf("%d bytes: %v", MaxCaveat, err)
@@ -173,8 +176,8 @@ func BenchmarkParseLinear(b *testing.B) {
 	for _, size := range []string{"1024", "2048", "4096"} {
 		n := map[string]int{"1024": 1024, "2048": 2048, "4096": 4096}[size]
 		for name, raw := range map[string][]byte{
-			"list/" + size:    []byte("[1,[" + strings.Repeat(`"",`, (n-8)/3) + `""]]`),
-			"escapes/" + size: []byte(`[3,"` + strings.Repeat(`\u0041`, (n-6)/6) + `"]`),
+			"list/" + size:    []byte("[1,[" + strings.Repeat(`"a",`, (n-9)/4) + `"a"]]`),
+			"escapes/" + size: []byte(`[101,["` + strings.Repeat(`\u0041`, (n-10)/6) + `"]]`),
 			"nest/" + size:    []byte("[9999" + strings.Repeat(`,[[[[]]]]`, (n-6)/9) + "]"),
 		} {
 			b.Run(name, func(b *testing.B) {

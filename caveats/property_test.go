@@ -1,6 +1,7 @@
 package caveats
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -26,13 +27,13 @@ func drawCaveat(t *rapid.T) []byte {
 	case 3:
 		return User(rapid.SampledFrom([]string{userA, userA, projectB}).Draw(t, "user")).Append(nil)
 	case 4:
-		return Versions(list("1.0", "v1", "2.0", "one")).Append(nil)
+		return Versions(list("1.0", "1.0", "v1", "2.0", "one")).Append(nil)
 	case 5:
 		return FileNames(list("demo-1.0.tar.gz", "x")).Append(nil)
 	case 6:
-		return Digests(list(digestA, "x")).Append(nil)
+		return Digests(list(digestA, digestA, "x")).Append(nil)
 	case 7:
-		return Networks(list("203.0.113.0/24", "::/0", "0.0.0.0/0", "x")).Append(nil)
+		return Networks(list("203.0.113.0/24", "::/0", "0.0.0.0/0", "192.0.2.1/24")).Append(nil)
 	case 8:
 		return Actions(list(ActionUpload, ActionCreate)).Append(nil)
 	case 9:
@@ -103,11 +104,27 @@ func reasons(failures []Failure) map[Reason]bool {
 	return out
 }
 
-// TestParsePrintIsTheIdentity on values of any content.
+// TestTextsComeBack: a string of any content is written and read again.
+func TestTextsComeBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String().Draw(t, "text")
+		p := parser{in: appendText(nil, text)}
+		if back, ok := p.text(); !ok || back != text || p.at != len(p.in) {
+			t.Fatalf("%q came back as %q, %v", text, back, ok)
+		}
+	})
+}
+
+// TestParsePrintIsTheIdentity on values of any content that is of form; Parse refuses the
+// others.
 func TestParsePrintIsTheIdentity(t *testing.T) {
+	parsed := 0
 	rapid.Check(t, func(t *rapid.T) {
 		list := rapid.SliceOfN(rapid.String(), 0, 5).Draw(t, "list")
 		text := rapid.String().Draw(t, "text")
+		if rapid.Bool().Draw(t, "of form") {
+			list, text = subset("demo", "1.0", digestA, userA, "203.0.113.0/24", "upload").Draw(t, "list of form"), userA
+		}
 		life := Life{rapid.Int64().Draw(t, "end"), rapid.Int64().Draw(t, "begin")}
 		for _, c := range []Caveat{life, User(text), ProjectNames(list), ProjectIDs(list), Versions(list), FileNames(list), Digests(list), Networks(list), Actions(list)} {
 			wire := c.Append(nil)
@@ -115,6 +132,13 @@ func TestParsePrintIsTheIdentity(t *testing.T) {
 			if len(wire) > MaxCaveat {
 				continue
 			}
+			if checkElements(c) != nil {
+				if back != nil || !errors.Is(err, ErrMalformed) {
+					t.Fatalf("%s is of no form and gives %#v, %v", wire, back, err)
+				}
+				continue
+			}
+			parsed++
 			if err != nil || string(back.Append(nil)) != string(wire) || back.String() != c.String() {
 				t.Fatalf("%#v: %s gives %#v, %v", c, wire, back, err)
 			}
@@ -127,4 +151,7 @@ func TestParsePrintIsTheIdentity(t *testing.T) {
 			}
 		}
 	})
+	if parsed == 0 {
+		t.Error("nothing was of form")
+	}
 }

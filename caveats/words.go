@@ -51,6 +51,21 @@ func (n noun) mismatch(list []string, got string) *Failure {
 	return &Failure{n.reason, b.String()}
 }
 
+// notNormalized says that a name of a project caveat is not in normal form and therefore
+// matches no project: the one that name would be, or else the first; "" where all are.
+func notNormalized(list []string, name string) string {
+	said := ""
+	for _, s := range list {
+		if normal := NormalizeProject(s); normal != s && (said == "" || normal == name) {
+			said = s
+		}
+	}
+	if said == "" {
+		return ""
+	}
+	return "; the name " + quote(said) + " in the caveat is not in normal form and matches no project, write " + quote(NormalizeProject(said))
+}
+
 // words says what a list allows, with all its elements.
 func (n noun) words(list []string) string {
 	var b strings.Builder

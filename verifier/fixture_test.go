@@ -183,7 +183,7 @@ func (h *house) reasons(text string, req verifier.Request) []caveats.Reason {
 	return rs
 }
 
-// vectorFile is caveats/testdata/vectors/tokens.json.
+// vectorFile is caveats/testdata/vectors/tokens.json, or forms.json.
 type vectorFile struct {
 	Now      int64
 	Location string
@@ -205,17 +205,26 @@ type vector struct {
 	Expect, Reason string
 }
 
-func readVectors(t testing.TB) vectorFile {
+// readVectors reads tokens.json and forms.json, whose tokens have one identifier and one
+// location.
+func readVectors(t testing.TB) (all vectorFile) {
 	t.Helper()
-	b, err := os.ReadFile("../caveats/testdata/vectors/tokens.json")
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"tokens.json", "forms.json"} {
+		b, err := os.ReadFile("../caveats/testdata/vectors/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var f vectorFile
+		if err := json.Unmarshal(b, &f); err != nil {
+			t.Fatal(err)
+		}
+		if all.Cases != nil && (f.Location != all.Location || f.Now != all.Now) {
+			t.Fatalf("%s speaks of another place or time", name)
+		}
+		f.Cases = append(all.Cases, f.Cases...)
+		all = f
 	}
-	var f vectorFile
-	if err := json.Unmarshal(b, &f); err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return all
 }
 
 func (v vector) rootKey(t testing.TB) []byte {

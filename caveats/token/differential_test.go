@@ -23,6 +23,7 @@ var liberties = map[string]string{
 	"time beyond int64":              "Python's integers have no end; verifiers in other languages would wrap, round or saturate",
 	"minus zero":                     "-0 is an integer there and a float elsewhere; a number has one spelling",
 	"lone surrogate":                 "no Unicode text has one; decoders swap it for U+FFFD, so that two strings become one",
+	"element of no form":             "a list may hold what is no project name or id there; no request could match it, so it is a mistake that its author should hear of",
 	"beyond the limits":              "no limits there: HMACs and parsing at the sender's will",
 	"base64 in another spelling":     "Python's decoder passes over whatever is not of the alphabet and over unused bits: many texts for one token get round lists of revoked texts",
 	"trailing bytes":                 "bytes behind the signature are ignored there: many texts for one token",
@@ -122,7 +123,7 @@ func TestCaveatsAgainstPyPI(t *testing.T) {
 	for i, theirs := range ask(t, questions) {
 		c.compare(t, string(questions[i].Raw), ours[i], theirs)
 	}
-	c.report(t, "tag that is no integer literal", "extra element", "legacy map", "time beyond int64", "minus zero", "lone surrogate", "beyond the limits")
+	c.report(t, "tag that is no integer literal", "extra element", "legacy map", "time beyond int64", "minus zero", "lone surrogate", "element of no form", "beyond the limits")
 }
 
 // TestTokensAgainstPyPI: 20,000 generated tokens.

@@ -50,21 +50,21 @@ func goodElements(r *rand.Rand) []string {
 	case 1, 2:
 		return []string{"1", list(pick(r, `"demo"`, `"demo"`, `"d\u0065mo"`), `"other"`, `"Demo"`, `""`, `"\ud83e\uddc0"`)}
 	case 3:
-		return []string{"2", list(`"`+projectID+`"`, `"`+otherID+`"`)}
+		return []string{"2", list(`"`+projectID+`"`, `"`+otherID+`"`, `"`+projectID+`"`, `"`+strings.ToUpper(projectID)+`"`)}
 	case 4, 5:
 		return []string{"3", `"` + pick(r, userID, userID, userID, projectID) + `"`}
 	default:
 		switch r.IntN(5) {
 		case 0:
-			return []string{"100", list(`"1.0"`, `"v1"`, `"2.0"`)}
+			return []string{"100", list(`"1.0"`, `"v1"`, `"2.0"`, `"one"`)}
 		case 1:
-			return []string{"101", list(`"demo-1.0.tar.gz"`)}
+			return []string{"101", list(`"demo-1.0.tar.gz"`, `"demo-1.0.tar.gz"`, `"dist/x"`)}
 		case 2:
 			return []string{"102", list(`"` + strings.Repeat("a", 64) + `"`)}
 		case 3:
 			return []string{"103", list(`"0.0.0.0/0"`)}
 		}
-		return []string{"104", list(`"upload"`, `"create"`)}
+		return []string{"104", list(`"upload"`, `"create"`, `"stage"`, `"Upload"`)}
 	}
 }
 

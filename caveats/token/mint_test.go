@@ -47,7 +47,7 @@ func TestMintKeepsItsOwnCopy(t *testing.T) {
 
 func TestMintRefuses(t *testing.T) {
 	good := [][]byte{[]byte(`[1,["demo"]]`)}
-	large := [][]byte{[]byte(`[3,"` + strings.Repeat("x", 4000) + `"]`), []byte(`[3,"` + strings.Repeat("x", 4000) + `"]`)}
+	large := [][]byte{[]byte(`[101,["` + strings.Repeat("x", 4000) + `"]]`), []byte(`[101,["` + strings.Repeat("x", 4000) + `"]]`)}
 	for name, c := range map[string]struct {
 		key          []byte
 		id, location string

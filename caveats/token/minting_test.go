@@ -88,14 +88,19 @@ func TestMintingVectors(t *testing.T) {
 	}
 }
 
-// TestMintingVectorsAreWhatTheScriptMakes runs the script that made the file.
-func TestMintingVectorsAreWhatTheScriptMakes(t *testing.T) {
+// TestVectorsAreWhatTheScriptsMake runs the scripts that made minting.json and forms.json.
+func TestVectorsAreWhatTheScriptsMake(t *testing.T) {
 	realtest.Need(t, realtest.Python, realtest.Pymacaroons)
-	_, want := readMinting(t)
-	cmd := exec.Command(realtest.Python.Path, "../testdata/vectors/make_minting.py")
-	cmd.Stderr = os.Stderr
-	got, err := cmd.Output()
-	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("make_minting.py makes another minting.json: %v", err)
+	for _, name := range []string{"minting", "forms"} {
+		want, err := os.ReadFile("../testdata/vectors/" + name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(realtest.Python.Path, "../testdata/vectors/make_"+name+".py")
+		cmd.Stderr = os.Stderr
+		got, err := cmd.Output()
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("make_%s.py makes another %s.json: %v", name, name, err)
+		}
 	}
 }

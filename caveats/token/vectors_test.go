@@ -14,7 +14,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 )
 
-// vectorFile is testdata/vectors/tokens.json.
+// vectorFile is testdata/vectors/tokens.json, or forms.json.
 type vectorFile struct {
 	Now      int64
 	Location string
@@ -36,17 +36,26 @@ type vector struct {
 	Expect, Reason, Note string
 }
 
-func readVectors(t testing.TB) vectorFile {
+// readVectors reads tokens.json and forms.json, whose tokens have one identifier and one
+// location.
+func readVectors(t testing.TB) (all vectorFile) {
 	t.Helper()
-	data, err := os.ReadFile("../testdata/vectors/tokens.json")
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"tokens.json", "forms.json"} {
+		b, err := os.ReadFile("../testdata/vectors/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var f vectorFile
+		if err := json.Unmarshal(b, &f); err != nil {
+			t.Fatal(err)
+		}
+		if all.Cases != nil && (f.Location != all.Location || f.Now != all.Now) {
+			t.Fatalf("%s speaks of another place or time", name)
+		}
+		f.Cases = append(all.Cases, f.Cases...)
+		all = f
 	}
-	var f vectorFile
-	if err := json.Unmarshal(data, &f); err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return all
 }
 
 func (v vector) request() caveats.Request {
@@ -133,8 +142,8 @@ func bytesOf(list []string) [][]byte {
 
 func TestVectors(t *testing.T) {
 	f := readVectors(t)
-	if len(f.Cases) < 57 {
-		t.Fatalf("%d cases, there were 57", len(f.Cases))
+	if len(f.Cases) < 57+57 {
+		t.Fatalf("%d cases, there were 57 and 57", len(f.Cases))
 	}
 	for _, v := range f.Cases {
 		t.Run(v.Name, func(t *testing.T) {

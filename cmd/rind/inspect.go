@@ -104,7 +104,7 @@ func inspect(t token.Token, now time.Time) inspection {
 		case errors.Is(err, caveats.ErrUnknown):
 			sum.problem("caveat %d is %s", i+1, ic.Words)
 		default:
-			sum.problem("caveat %d is malformed", i+1)
+			sum.problem("caveat %d is malformed%s", i+1, strings.TrimPrefix(err.Error(), caveats.ErrMalformed.Error()))
 		}
 		in.Caveats = append(in.Caveats, ic)
 	}

@@ -53,7 +53,8 @@ func TestInspectionReadsWell(t *testing.T) {
 		"unclear":  raw(caveats.User(aliceID), life(-time.Minute, time.Hour)),
 		"expired":  raw(caveats.User(aliceID), life(-3*time.Hour, -2*time.Hour)),
 		"unknown":  append(raw(demo...), []byte(`[200,"\u001b[2J",{"a":[1]}]`), []byte("[0,1]\x1b[2J")),
-		"foreign":  raw(caveats.ProjectNames{"demo"}, caveats.User("someone")),
+		"foreign":  raw(caveats.ProjectNames{"demo"}, caveats.User(demoID)),
+		"unnormal": raw(append(slices.Clone(demo), caveats.ProjectNames{"x", "Demo"}, caveats.Digests{strings.Repeat("AB", 32)})...),
 		"empty":    nil,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,7 +28,7 @@ type restrictCmd struct {
 	Digest  []string `help:"Only a file with this SHA-256 (64 hex digits); repeat for several." placeholder:"SHA256" sep:"none"`
 	Expires string   `help:"Only for this long from now: 90s, 15m, 12h, 7d; or until a moment: 2027-03-03T12:00:00Z." placeholder:"TIME"`
 	Network []string `help:"Only from this address or network (CIDR); repeat for several." placeholder:"CIDR" sep:"none"`
-	Action  []string `help:"Only this action: upload or create; repeat for both." placeholder:"ACTION" sep:"none"`
+	Action  []string `help:"Only this action: upload, stage or create; repeat for several." placeholder:"ACTION" sep:"none"`
 	JSON    bool     `name:"json" help:"Print one JSON object, with the token and what it says."`
 }
 
@@ -153,8 +153,8 @@ func versions(vs []string) (err error) {
 
 func actions(as []string) (err error) {
 	for _, a := range as {
-		if a != caveats.ActionUpload && a != caveats.ActionCreate {
-			err = errors.Join(err, fmt.Errorf("--action %q is neither %s nor %s", a, caveats.ActionUpload, caveats.ActionCreate))
+		if caveats.Validate(caveats.Actions{a}) != nil {
+			err = errors.Join(err, fmt.Errorf("--action %q is neither %s nor %s nor %s", a, caveats.ActionUpload, caveats.ActionStage, caveats.ActionCreate))
 		}
 	}
 	return err

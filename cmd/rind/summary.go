@@ -12,10 +12,11 @@ import (
 // summary gathers what the caveats of a token come to.
 type summary struct {
 	in           *inspection
-	named, byIDs bool  // there is a caveat about names, about ids
-	users        int   // how many different users there are
-	begins, ends int64 // Unix seconds
-	life         bool  // begins and ends are set
+	named, byIDs bool   // there is a caveat about names, about ids
+	odd          string // a project's name that is not in normal form
+	users        int    // how many different users there are
+	begins, ends int64  // Unix seconds
+	life         bool   // begins and ends are set
 }
 
 func (s *summary) problem(format string, args ...any) {
@@ -31,7 +32,7 @@ func (s *summary) narrow(c caveats.Caveat) {
 			s.in.User = &user
 		}
 	case caveats.ProjectNames:
-		s.in.Projects = intersect(s.in.Projects, c, s.named)
+		s.in.Projects = intersect(s.in.Projects, s.normal(c), s.named)
 		s.named = true
 	case caveats.ProjectIDs:
 		s.in.ProjectIDs = intersect(s.in.ProjectIDs, c, s.byIDs)
@@ -44,6 +45,18 @@ func (s *summary) narrow(c caveats.Caveat) {
 	}
 }
 
+// normal are the names in normal form; another matches no project.
+func (s *summary) normal(names []string) (out []string) {
+	for _, name := range names {
+		if caveats.NormalizeProject(name) == name {
+			out = append(out, name)
+		} else {
+			s.odd = name
+		}
+	}
+	return out
+}
+
 // end fills in what only all caveats together tell.
 func (s *summary) end(now time.Time) {
 	s.in.AllProjects = !s.named && !s.byIDs
@@ -52,7 +65,11 @@ func (s *summary) end(now time.Time) {
 		s.problem("it is bound to %d different users", s.users)
 	}
 	if s.named && len(s.in.Projects) == 0 || s.byIDs && len(s.in.ProjectIDs) == 0 {
-		s.problem("no project satisfies all of its caveats")
+		why := ""
+		if s.odd != "" {
+			why = fmt.Sprintf(": the name '%s' is not in normal form and matches no project, write '%s'", s.odd, caveats.NormalizeProject(s.odd))
+		}
+		s.problem("no project satisfies all of its caveats%s", why)
 	}
 	if !s.life {
 		return

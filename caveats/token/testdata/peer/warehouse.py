@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import uuid
 
 import pymacaroons
@@ -61,11 +62,22 @@ def expiration(context, expires_at, not_before):
         raise Refused("token is expired")
 
 
+# What rind asks of the elements of a list; the model takes any string.
+NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?")
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def note_forms(context, elements, form):
+    if not all(form.fullmatch(e) for e in elements):
+        context.liberties.add("element of no form")
+
+
 def project_name(context, names):
     if not context.project:
         raise Refused("project-scoped token used outside of a project context")
     if context.project not in names:
         raise Refused("project-scoped token is not valid for project: %r" % context.project)
+    note_forms(context, names, NAME)
 
 
 def project_id(context, ids):
@@ -73,6 +85,7 @@ def project_id(context, ids):
         raise Refused("project-scoped token used outside of a project context")
     if context.project_id not in ids:
         raise Refused("project-scoped token is not valid for project: %r" % context.project)
+    note_forms(context, ids, UUID)
 
 
 def request_user(context, user_id):
