@@ -136,6 +136,7 @@ func (s *Service) sendVerification(ctx context.Context, u userRecord, o Origin, 
 // the difference.
 func (s *Service) sendToNew(ctx context.Context, u userRecord, o Origin, what string, send func(context.Context) error) error {
 	var owner userRecord
+	ctx = context.WithoutCancel(ctx) // the change is made, and its mail goes with it
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		id, err := lookup(r, emailKey(fold(u.Email)))
 		if err != nil || id == "" || id == u.ID {

@@ -76,7 +76,8 @@ func (e *env) life() (secrets []string) {
 			t.Error(err)
 		}
 	})
-	b.start(root.Session) // and one that stays
+	e.pass(time.Minute)
+	b.start(e.signIn(root)) // and one that stays
 	secrets = append(secrets, b.cookie)
 	for _, m := range e.mails.mails {
 		if m.link != "" {

@@ -73,21 +73,26 @@ func putSession(tx kv.Tx, token string, rec sessionRecord) error {
 	return kv.PutJSON(tx, sessionPrefix+token, rec)
 }
 
-// dropSession deletes a session and its place in the index.
-func dropSession(tx kv.Tx, token string) error {
+// dropSession deletes a session and its place in the index, and tells whether it was there.
+func dropSession(tx kv.Tx, token string) (there bool, err error) {
 	rec, err := load(tx, token)
 	if errors.Is(err, kv.ErrNotFound) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if x, err := storedSession(rec.Values); err == nil && x.UserID != "" { // a damaged one goes, too
 		if err := tx.Delete([]byte(sessionsOf(x.UserID) + token)); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return tx.Delete([]byte(sessionPrefix + token))
+	return true, tx.Delete([]byte(sessionPrefix + token))
+}
+
+// endSession makes a sign-in one that no longer holds, in whatever request it is.
+func endSession(tx kv.Tx, x Session) error {
+	return kv.PutJSON(tx, endedPrefix+x.ID, endedRecord{x.Begun.Add(SessionLifetime)})
 }
 
 // listedSession is a session of an account with its token's hash.
@@ -182,10 +187,10 @@ func (s *Service) endSessions(ctx context.Context, x Session, o Origin, chosen f
 				continue
 			}
 			n++
-			if err := kv.PutJSON(tx, endedPrefix+l.x.ID, endedRecord{l.x.Begun.Add(SessionLifetime)}); err != nil {
+			if err := endSession(tx, l.x); err != nil {
 				return err
 			}
-			if err := dropSession(tx, l.token); err != nil {
+			if _, err := dropSession(tx, l.token); err != nil {
 				return err
 			}
 		}

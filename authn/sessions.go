@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -55,7 +56,7 @@ func (m *Sessions) Locate(from func(*http.Request) Origin) { m.from = from }
 // whose session could not be read or kept; plain 503 where it is nil.
 func NewSessions(s *Service, onError func(http.ResponseWriter, *http.Request, error)) *Sessions {
 	m := scs.New()
-	m.Store = &sessionStore{store: s.store, now: s.now}
+	m.Store = &sessionStore{svc: s, store: s.store, now: s.now}
 	m.Codec = valuesCodec{}
 	m.Lifetime = SessionLifetime
 	m.HashTokenInStore = true
@@ -66,7 +67,11 @@ func NewSessions(s *Service, onError func(http.ResponseWriter, *http.Request, er
 	m.Cookie.SameSite = http.SameSiteLaxMode
 	m.Cookie.Persist = false
 	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-		s.log.ErrorContext(r.Context(), "authn: a session could not be read or kept", "error", err)
+		level := slog.LevelError
+		if r.Context().Err() != nil { // who asked is gone
+			level = slog.LevelDebug
+		}
+		s.log.Log(r.Context(), level, "authn: a session could not be read or kept", "error", err)
 		if onError != nil {
 			onError(w, r, err)
 			return
@@ -85,7 +90,7 @@ func (m *Sessions) Middleware(next http.Handler) http.Handler {
 			o := m.from(r)
 			f.from = &o
 		}
-		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), foundKey{}, f)))
+		inner.ServeHTTP(&cookieKeeper{ResponseWriter: w, name: m.scs.Cookie.Name, found: f}, r.WithContext(context.WithValue(r.Context(), foundKey{}, f)))
 	})
 }
 
@@ -117,25 +122,38 @@ func (m *Sessions) Current(ctx context.Context) (Session, User, error) {
 
 // Start keeps x for this browser, under a new id: the cookie changes, and the
 // id before it is worth nothing from now on. It is stored when Start returns.
+//
+// The id before it is swapped for the new one in one transaction: where the session that
+// x goes on from has ended since the request came, or another request took it further,
+// nothing is kept, the browser's cookie stays as it is, and the error is ErrSignedOut.
 func (m *Sessions) Start(ctx context.Context, x Session) error {
 	if x.Stage == StageNone {
 		return errors.New("authn: nobody to start a session for")
+	}
+	f, _ := ctx.Value(foundKey{}).(*found)
+	if f == nil {
+		return errors.New("authn: a session starts behind Sessions.Middleware")
 	}
 	b, err := json.Marshal(x)
 	if err != nil {
 		return fmt.Errorf("authn: encode a session: %w", err)
 	}
+	f.renewed = true // from here on the store swaps, in place of a deletion and a write
+	defer func() { f.renewed = false }()
 	if err := m.scs.RenewToken(ctx); err != nil {
 		return fmt.Errorf("authn: renew a session: %w", err)
 	}
 	m.scs.Put(ctx, valueSession, string(b))
 	if _, _, err := m.scs.Commit(ctx); err != nil {
+		f.lost = true
 		return fmt.Errorf("authn: keep a session: %w", err)
 	}
 	return nil
 }
 
-// End signs out: the session is gone with the transaction that has its row. Where nobody is signed in it does nothing.
+// End signs out: the session is gone with the transaction that has its row, and nothing
+// that goes on from it holds, wherever a request of it is under way. Where nobody is
+// signed in it does nothing.
 func (m *Sessions) End(ctx context.Context, o Origin) error {
 	x, u, err := m.Current(ctx)
 	if err != nil || x.Stage == StageNone {
@@ -147,6 +165,9 @@ func (m *Sessions) End(ctx context.Context, o Origin) error {
 	}
 	who := o.actor(userRecord{ID: u.ID, Username: u.Username}, x.Factor)
 	f.also = func(tx kv.Tx) error {
+		if err := endSession(tx, x); err != nil {
+			return err
+		}
 		return m.svc.record(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
 	}
 	defer func() { f.also = nil }()

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/internal/instance"
@@ -41,13 +44,60 @@ func (rec *sessionRecord) locate(f *found) {
 
 // found notes, for one request, which session it came with, and from where.
 type found struct {
-	token string
-	from  *Origin // nil: nobody says
+	token  string  // hash; "" where none was found
+	signIn string  // ID of the Session in it; "" where there is none
+	from   *Origin // nil: nobody says
 
 	also func(kv.Tx) error // what belongs into the transaction that deletes the session; nil: nothing
+
+	renewed bool // Sessions.Start is under way
+	lost    bool // the session is another request's by now: neither the store nor the cookie is touched
 }
 
 type foundKey struct{}
+
+// cookieKeeper is the answer to a request, without a cookie of the session where another
+// request has taken the session further: a browser that has that one's cookie keeps it.
+type cookieKeeper struct {
+	http.ResponseWriter
+	name  string
+	found *found
+	begun bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (k *cookieKeeper) WriteHeader(status int) {
+	if !k.begun {
+		k.begun = true
+		k.keep()
+	}
+	k.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (k *cookieKeeper) Write(b []byte) (int, error) {
+	if !k.begun {
+		k.begun = true
+		k.keep()
+	}
+	return k.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (k *cookieKeeper) Unwrap() http.ResponseWriter { return k.ResponseWriter }
+
+func (k *cookieKeeper) keep() {
+	if !k.found.lost {
+		return
+	}
+	h := k.Header()
+	others := slices.DeleteFunc(h.Values("Set-Cookie"), func(c string) bool { return strings.HasPrefix(c, k.name+"=") })
+	if len(others) == 0 {
+		h.Del("Set-Cookie")
+		return
+	}
+	h["Set-Cookie"] = others
+}
 
 // sessionStore is scs.CtxStore over kv. The tokens that it sees are hashes.
 //
@@ -55,6 +105,7 @@ type foundKey struct{}
 // request wants to store it was ended in between, by the same person elsewhere: it stays
 // ended. (scs by itself would bring it back.)
 type sessionStore struct {
+	svc   *Service
 	store kv.Store
 	now   func() time.Time
 }
@@ -81,7 +132,11 @@ func (st *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool
 		}
 	}
 	if f != nil {
-		f.token = token
+		x, err := storedSession(rec.Values)
+		if err != nil {
+			return nil, false, err
+		}
+		f.token, f.signIn = token, x.ID
 	}
 	return rec.Values, true, nil
 }
@@ -110,16 +165,23 @@ func touch(tx kv.Tx, token string, now time.Time, f *found) error {
 func (st *sessionStore) CommitCtx(ctx context.Context, token string, values []byte, _ time.Time) error {
 	now := st.now().UTC()
 	rec := sessionRecord{Begun: now, Seen: now, Values: values}
+	f, _ := ctx.Value(foundKey{}).(*found)
+	rec.locate(f)
+	if f != nil && f.lost {
+		return nil
+	}
+	if f != nil && f.renewed {
+		return st.swap(ctx, f, token, rec)
+	}
 	if same, err := st.has(ctx, token, values); same || err != nil {
 		return err
 	}
-	f, _ := ctx.Value(foundKey{}).(*found)
-	rec.locate(f)
 	return st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		old, err := load(tx, token)
 		switch {
 		case errors.Is(err, kv.ErrNotFound) && f != nil && f.token == token:
-			return nil // ended meanwhile
+			f.lost = true // ended meanwhile, or taken further
+			return nil
 		case errors.Is(err, kv.ErrNotFound):
 			return putSession(tx, token, rec)
 		case err != nil:
@@ -129,6 +191,35 @@ func (st *sessionStore) CommitCtx(ctx context.Context, token string, values []by
 		old.locate(f)
 		return putSession(tx, token, old)
 	})
+}
+
+// swap stores a session under a new token in place of the one that the request came with,
+// in one transaction. Where that one went on from the same sign-in and is gone, or the
+// Session does not hold any more, it is ErrSignedOut and nothing changes.
+func (st *sessionStore) swap(ctx context.Context, f *found, token string, rec sessionRecord) error {
+	next, err := storedSession(rec.Values)
+	if err != nil {
+		return err
+	}
+	err = st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		if _, err := st.svc.member(tx, next); err != nil {
+			return err
+		}
+		if f.token != "" {
+			there, err := dropSession(tx, f.token)
+			if err != nil {
+				return err
+			}
+			if !there && f.signIn == next.ID {
+				return ErrSignedOut
+			}
+		}
+		return putSession(tx, token, rec)
+	})
+	if err == nil {
+		f.token, f.signIn = token, next.ID
+	}
+	return err
 }
 
 // has tells whether the session is stored with these values already.
@@ -147,8 +238,12 @@ func (st *sessionStore) has(ctx context.Context, token string, values []byte) (s
 // DeleteCtx implements scs.CtxStore.
 func (st *sessionStore) DeleteCtx(ctx context.Context, token string) error {
 	f, _ := ctx.Value(foundKey{}).(*found)
+	if f != nil && (f.renewed || f.lost) {
+		return nil // swap does, or another request did
+	}
 	return st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
-		if err := dropSession(tx, token); err != nil || f == nil || f.also == nil {
+		there, err := dropSession(tx, token)
+		if err != nil || !there || f == nil || f.also == nil {
 			return err
 		}
 		return f.also(tx)

@@ -14,6 +14,10 @@
 // work at such a time, which is to sign in and out, to count attempts, to note that
 // somebody was there or a token was used, and whatever only takes power away
 // (revoking, freezing, ending sessions).
+//
+// Those don't ride on whoever asked for them either: a client that hangs up takes back no
+// count, no row of the audit trail and no revocation. So Guard runs them to their end, for
+// SafeTime at most, also where the context of the request is done.
 package instance
 
 import (
@@ -71,8 +75,13 @@ func Save(tx kv.Tx, s Settings) error { return kv.PutJSON(tx, settingsKey, s) }
 
 type safe struct{}
 
-// Safe lets a transaction with this context through while rind is read-only. It is
-// called where the transaction begins, and for that one alone.
+// SafeTime bounds a transaction that went through Safe, the wait for its turn included. The
+// deadline of its own context does not hold for it.
+const SafeTime = 30 * time.Second
+
+// Safe lets a transaction with this context through while rind is read-only, and to its end
+// where the context is cancelled. It is called where the transaction begins, and for that one
+// alone.
 func Safe(ctx context.Context) context.Context { return context.WithValue(ctx, safe{}, true) }
 
 // Guard is the store, but that Update is ErrReadOnly while rind is read-only and the
@@ -85,6 +94,8 @@ type guarded struct{ kv.Store }
 // Update implements kv.Store.
 func (g guarded) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	if ctx.Value(safe{}) != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), SafeTime)
+		defer cancel()
 		return g.Store.Update(ctx, fn)
 	}
 	return g.Store.Update(ctx, func(tx kv.Tx) error {

@@ -129,3 +129,17 @@ func TestReason(t *testing.T) {
 		t.Error("a long reason is taken")
 	}
 }
+
+// What is safe is carried out though who asked for it is gone; anything else is not.
+func TestSafeDoesNotRideOnItsContext(t *testing.T) {
+	bare := open(t)
+	s := instance.Guard(bare)
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	if err := put(instance.Safe(ctx), s, "a/1"); err != nil || !has(t, bare, "a/1") {
+		t.Errorf("not written: %v", err)
+	}
+	if err := put(ctx, s, "a/2"); !errors.Is(err, context.Canceled) {
+		t.Errorf("written: %v", err)
+	}
+}

@@ -29,7 +29,7 @@ func (s *Server) burnToken(c echo.Context) error {
 		return refuse(c, httpauth.Answer{Status: http.StatusForbidden, Sentence: "Invalid API Token: this server issued no such token"})
 	}
 	if err != nil {
-		s.log.ErrorContext(ctx, "web: a token was not revoked", "request_id", idOf(c), "error", err)
+		s.log.Log(ctx, severity(ctx, err), "web: a token was not revoked", "request_id", idOf(c), "error", err)
 		return refuse(c, httpauth.Explain(err))
 	}
 	s.confirm(ctx, burned.Revision)

@@ -35,6 +35,15 @@ func fail(status int, code string) error { return &failure{status: status, code:
 // again when it is over, which nobody knows.
 const codeReadOnly = "read_only"
 
+// statusGone is the status of a request whose client hung up before its answer, as nginx has
+// it. Nobody sees it but the log.
+const statusGone = 499
+
+// hungUp tells whether a request ended with nothing but that its client is gone.
+func hungUp(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, context.Canceled)
+}
+
 // retryBusy is what people are told to wait when the server has too much to do.
 const retryBusy = 5 * time.Second
 
@@ -82,13 +91,18 @@ func (s *Server) answerError(err error, c echo.Context) {
 func (s *Server) answer(v *visit, err error) {
 	ctx := v.Request().Context()
 	if v.Response().Committed {
-		s.log.ErrorContext(ctx, "web: failed behind its answer", "route", v.Path(), "request_id", idOf(v), "error", err)
+		s.log.Log(ctx, severity(ctx, err), "web: failed behind its answer", "route", v.Path(), "request_id", idOf(v), "error", err)
 		return
 	}
 	if elsewhere := v.again(err); elsewhere != "" {
 		if err := v.Redirect(http.StatusSeeOther, elsewhere); err != nil {
 			s.log.WarnContext(ctx, "web: redirect", "error", err)
 		}
+		return
+	}
+	if hungUp(ctx, err) {
+		s.log.DebugContext(ctx, "web: the client is gone", "route", v.Path(), "request_id", idOf(v))
+		_ = v.NoContent(statusGone)
 		return
 	}
 	f := classify(err)
@@ -109,11 +123,20 @@ func (s *Server) answer(v *visit, err error) {
 	}
 }
 
-// logFailure notes what went wrong inside. A client that went away, and a server
-// that is busy, are no mistakes.
+// severity is the level at which an error of the server is logged: a client that went away
+// is none.
+func severity(ctx context.Context, err error) slog.Level {
+	if hungUp(ctx, err) {
+		return slog.LevelDebug
+	}
+	return slog.LevelError
+}
+
+// logFailure notes what went wrong inside. A server that is busy is no mistake.
 func (s *Server) logFailure(v *visit, f *failure, err error) {
-	ctx, level := v.Request().Context(), slog.LevelError
-	if f.wait > 0 || ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	ctx := v.Request().Context()
+	level := severity(ctx, err)
+	if f.wait > 0 {
 		level = slog.LevelDebug
 	}
 	s.log.Log(ctx, level, "web: failed", "route", v.Path(), "request_id", idOf(v), "error", err)

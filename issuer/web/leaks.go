@@ -60,7 +60,7 @@ func (s *Server) refuseLeaks(c echo.Context, err error) error {
 		s.log.WarnContext(ctx, "web: a report of leaked tokens was refused", "request_id", idOf(c), "error", err)
 		return c.NoContent(http.StatusBadRequest)
 	}
-	s.log.ErrorContext(ctx, "web: a report of leaked tokens failed", "request_id", idOf(c), "error", err)
+	s.log.Log(ctx, severity(ctx, err), "web: a report of leaked tokens failed", "request_id", idOf(c), "error", err)
 	c.Response().Header().Set("Retry-After", "60")
 	return c.NoContent(http.StatusServiceUnavailable)
 }

@@ -71,7 +71,7 @@ func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 			return nil
 		}
 		level := slog.LevelInfo
-		if c.Response().Status >= 500 {
+		if c.Response().Status >= 500 && c.Request().Context().Err() == nil { // who hung up makes no mistake of the server's
 			level = slog.LevelError
 		}
 		s.log.Log(c.Request().Context(), level, "request",

@@ -15,7 +15,7 @@ import (
 func (s *Server) health(c echo.Context) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if _, err := s.issuer.Position(c.Request().Context()); err != nil {
-		s.log.ErrorContext(c.Request().Context(), "web: health", "error", err)
+		s.log.Log(c.Request().Context(), severity(c.Request().Context(), err), "web: health", "error", err)
 		return c.String(http.StatusServiceUnavailable, "the store can't be read\n")
 	}
 	return c.String(http.StatusOK, "ok\n")

@@ -117,6 +117,9 @@ func (v *visit) failedCeremony(err error) (int, ceremonyAnswer) {
 	if elsewhere := v.again(err); elsewhere != "" {
 		return http.StatusForbidden, ceremonyAnswer{To: elsewhere}
 	}
+	if hungUp(v.Request().Context(), err) {
+		return statusGone, ceremonyAnswer{}
+	}
 	ps, status := v.problems(err)
 	if status == 0 {
 		f := classify(err)

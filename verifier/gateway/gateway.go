@@ -160,7 +160,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, grant verifier.
 		tokenID = denial.TokenID
 	}
 	level := slog.LevelInfo
-	if answer.Status >= 500 {
+	if answer.Status >= 500 && r.Context().Err() == nil { // a client that hung up is no fault
 		level = slog.LevelError
 	}
 	g.log.LogAttrs(r.Context(), level, "upload refused", attributes(tokenID, up,

@@ -1,0 +1,37 @@
+package authn
+
+import (
+	"context"
+	"testing"
+)
+
+// hangsUp is a hasher during whose work the client goes.
+type hangsUp struct {
+	hasher
+	hangUp context.CancelFunc
+}
+
+func (h *hangsUp) Check(password, hash string) (bool, bool, error) {
+	h.hangUp()
+	return h.hasher.Check(password, hash)
+}
+
+// Who hangs up while a guess is checked keeps it out of neither the trail nor the count.
+func TestAGuessWhoseClientIsGoneIsRecorded(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	h := &hangsUp{hasher: e.passwords.hasher}
+	e.passwords.hasher = h
+	for _, login := range []string{root.name, "nobody"} {
+		before := e.kinds("")[rowSignInFailed] + e.kinds(root.UserID)[rowSignInFailed]
+		for range 3 {
+			ctx, hangUp := context.WithCancel(t.Context())
+			h.hangUp = hangUp
+			_, err := e.SignIn(ctx, from("198.51.100.1"), login, "wrong")
+			wantProblem(t, err, "", CodeSignInFailed)
+		}
+		if n := e.kinds("")[rowSignInFailed] + e.kinds(root.UserID)[rowSignInFailed]; n != before+3 {
+			t.Errorf("%s: %d rows, want %d", login, n, before+3)
+		}
+	}
+}
