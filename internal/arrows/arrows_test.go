@@ -22,6 +22,7 @@ type rule struct {
 var (
 	macaroon = []string{"gopkg.in/macaroon.v2", "golang.org/x/crypto"}
 	bbolt    = []string{"go.etcd.io/bbolt", "golang.org/x/sys"}
+	blake2   = []string{"golang.org/x/crypto", "golang.org/x/sys/cpu"}
 	echo     = "github.com/labstack"
 	webauthn = "github.com/go-webauthn"
 	otp      = "github.com/pquerna/otp"
@@ -42,7 +43,7 @@ var rules = map[string]rule{
 	"verifier/rootkeys":    {own: []string{"caveats", "caveats/token", "verifier", "internal/feed", "internal/seal"}, foreign: join(macaroon, bbolt)},
 	"verifier/replication": {own: []string{"caveats", "caveats/token", "verifier", "verifier/rootkeys", "internal/feed", "internal/seal"}, foreign: join(macaroon, bbolt)},
 	"verifier/httpauth":    {own: []string{"caveats", "caveats/token", "verifier"}, foreign: macaroon},
-	"verifier/gateway":     {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth"}, foreign: macaroon},
+	"verifier/gateway":     {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth"}, foreign: join(macaroon, blake2)},
 	"ui":                   {},
 }
 

@@ -3,12 +3,10 @@ package gateway
 import (
 	"archive/tar"
 	"archive/zip"
-	"bufio"
 	"compress/gzip"
 	"context"
 	"errors"
 	"io"
-	"net/textproto"
 	"os"
 	"strings"
 )
@@ -22,7 +20,7 @@ const (
 
 // requiresPython is what a package's own metadata says under Requires-Python
 // (core metadata specification of packaging.python.org), and "" where it says
-// nothing, nothing valid, or nothing within the limits.
+// nothing, or nothing within the limits. It is not judged: see showable.
 func requiresPython(ctx context.Context, file *os.File, size int64, name string) string {
 	var value string
 	if strings.HasSuffix(name, ".tar.gz") {
@@ -30,15 +28,19 @@ func requiresPython(ctx context.Context, file *os.File, size int64, name string)
 	} else {
 		value = fromZip(file, size, strings.HasSuffix(name, ".whl"))
 	}
-	if value = strings.TrimSpace(value); !validSpecifier(value) {
+	if value = requirement(value); !showable(value) {
 		return ""
 	}
 	return value
 }
 
 // isMetadata tells whether an archive's entry is the package's metadata:
-// name-version.dist-info/METADATA of a wheel, name-version/PKG-INFO of an sdist.
+// name-version.dist-info/METADATA of a wheel, name-version/PKG-INFO of an sdist,
+// whose entries begin with "./" where it was packed with tar itself.
 func isMetadata(entry string, isWheel bool) bool {
+	for !isWheel && strings.HasPrefix(entry, "./") {
+		entry = entry[2:]
+	}
 	folder, base, _ := strings.Cut(entry, "/")
 	if isWheel {
 		return base == "METADATA" && strings.HasSuffix(folder, ".dist-info")
@@ -60,7 +62,7 @@ func fromZip(file io.ReaderAt, size int64, isWheel bool) string {
 			return ""
 		}
 		defer r.Close()
-		return fromHeaders(r)
+		return headerField(r, "Requires-Python")
 	}
 	return ""
 }
@@ -80,19 +82,9 @@ func fromTar(ctx context.Context, file *os.File) string {
 			return ""
 		}
 		if entry.Typeflag == tar.TypeReg && isMetadata(entry.Name, false) {
-			return fromHeaders(archive)
+			return headerField(archive, "Requires-Python")
 		}
 	}
-}
-
-// fromHeaders reads the header fields that metadata begins with, which have the
-// form of an e-mail's.
-func fromHeaders(r io.Reader) string {
-	header, err := textproto.NewReader(bufio.NewReader(io.LimitReader(r, maxHeaders))).ReadMIMEHeader()
-	if err != nil && !errors.Is(err, io.EOF) { // EOF: header fields and nothing behind them
-		return ""
-	}
-	return header.Get("Requires-Python")
 }
 
 // budgetReaderAt reads so many bytes in all and then fails, so that a zip file

@@ -8,8 +8,8 @@ import (
 )
 
 // ErrExists is what a Backend returns where the project has another file of the
-// same name already, or of a name that stands for the same. Files are never replaced: whoever pinned a digest gets
-// those bytes or none.
+// same name already, or of a name that stands for the same. Files are never
+// replaced: whoever pinned a digest gets those bytes or none.
 var ErrExists = errors.New("gateway: the project has a file of this name with other content")
 
 // Backend is where uploads go.
@@ -18,6 +18,17 @@ type Backend interface {
 	// staged can't be seen by anybody until it is committed. It may be called
 	// by several goroutines at once.
 	Stage(ctx context.Context) (Staged, error)
+}
+
+// FieldReader is a [Backend] that reads text fields of the form beside the facts
+// of an [Upload]. Fields that it does not ask for are checked and let go as they
+// arrive, so that they take no memory.
+type FieldReader interface {
+	Backend
+
+	// ReadsField tells whether the values of a field are to be in
+	// [Upload.Fields]. It may be called by several goroutines at once.
+	ReadsField(name string) bool
 }
 
 // Staged is one file on its way in, used by one goroutine. Write takes its
@@ -39,14 +50,14 @@ type Staged interface {
 // Upload is one file and what was said about it, checked.
 type Upload struct {
 	Project  string // normalized, from the grant
-	Version  string // as the client wrote it (PEP 440)
+	Version  string // in the normal form of PEP 440
 	Filename string // belongs to Project and Version; safe as a name in a folder
 	Filetype string // "sdist" or "bdist_wheel"
 	Size     int64  // bytes
 	SHA256   string // lower-case hex, computed from the bytes
 
 	RequiresPython string  // a PEP 440 specifier, "" if the form has none
-	Fields         []Field // every text field as it was sent, in order
+	Fields         []Field // the text fields that a [FieldReader] asks for, as they were sent, in order
 
 	ClientIP  netip.Addr // zero if it is not known
 	UserAgent string     // at most 200 bytes of printable ASCII

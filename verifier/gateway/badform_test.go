@@ -26,8 +26,8 @@ func TestBadForms(t *testing.T) {
 		return items
 	}
 	many := demo()
-	for range maxFields {
-		many = append([]item{{"classifiers", "x", ""}}, many...)
+	for range 80_000 {
+		many = append(many, item{"x", "", ""})
 	}
 	heavy := demo()
 	for range 40 {
@@ -42,17 +42,19 @@ func TestBadForms(t *testing.T) {
 		{"no name", without(demo(), "name"), "400 The form lacks the field 'name'."},
 		{"no version", without(demo(), "version"), "400 The form lacks the field 'version'."},
 		{"no filetype", without(demo(), "filetype"), "400 The form lacks the field 'filetype'."},
-		{"no digest", without(demo(), "sha256_digest"), "400 The form lacks the field 'sha256_digest'."},
-		{"empty digest", with(demo(), "sha256_digest", ""), "400 The form lacks the field 'sha256_digest'."},
+		{"no digest", without(without(demo(), "sha256_digest"), "md5_digest"), "400 The form lacks a digest of the file: 'sha256_digest', 'blake2_256_digest' or 'md5_digest'."},
+		{"empty digests", with(with(demo(), "sha256_digest", ""), "md5_digest", ""), "400 The form lacks a digest"},
 		{"no file", without(demo(), "content"), "400 The form lacks the field 'content'."},
 		{"no fields", nil, "400 "},
 
-		{"another action", with(demo(), ":action", "submit"), "400 The field ':action' is 'submit'"},
+		{"another action", with(demo(), ":action", "create"), "400 The field ':action' is 'create'"},
+		{"registration", with(demo(), ":action", "submit"), "410 The action 'submit' is no longer supported. Projects and releases need no registration: upload"},
+		{"documentation", with(demo(), ":action", "doc_upload"), "410 The action 'doc_upload' is no longer supported. Documentation is not hosted here"},
 		{"empty action", with(demo(), ":action", ""), "400 The field ':action' is ''"},
 		{"another protocol", with(demo(), "protocol_version", "2"), "400 The field 'protocol_version' is '2'"},
 		{"name with a slash", with(demo(), "name", "de/mo"), "400 The field 'name' is 'de/mo', which is no project name"},
 		{"name with a line end", with(demo(), "name", "demo\r\nX: y"), "400 The field 'name' is 'demo  X: y', which is no project name"},
-		{"name of 9 kB", with(demo(), "name", big[:9000]), "400 The file 'demo-1.0.tar.gz' does not belong to project 'xxx"},
+		{"name of 9 kB", with(demo(), "name", big[:9000]), "413 The field 'name' is larger than 4 KiB."},
 		{"name in another alphabet", with(demo(), "name", "dеmo"), "400 The field 'name' is"},
 		{"version of letters", with(demo(), "version", "one"), "400 The field 'version' is 'one', which is no version"},
 		{"a wheel's type", with(demo(), "filetype", "bdist_wheel"), "400 The file 'demo-1.0.tar.gz' is not of the filetype"},
@@ -60,15 +62,22 @@ func TestBadForms(t *testing.T) {
 		{"digest of 63 digits", with(demo(), "sha256_digest", big[:63]), "400 The field 'sha256_digest' is not of 64 hexadecimal digits."},
 		{"digest of letters", with(demo(), "sha256_digest", big[:64]), "400 The field 'sha256_digest' is not of 64 hexadecimal digits."},
 		{"another digest", with(demo(), "sha256_digest", digest("x")), "400 The file's SHA-256 is "},
-		{"another MD5 digest", with(demo(), "md5_digest", strings.Repeat("0", 32)), "400 The file's MD5 digest is not"},
+		{"another BLAKE2 digest", with(demo(), "blake2_256_digest", digest("x")), "400 The file's BLAKE2b-256 is "},
+		{"BLAKE2 of 10 digits", with(demo(), "blake2_256_digest", "0123456789"), "400 The field 'blake2_256_digest' is not of 64 hexadecimal digits."},
+		{"another MD5 digest", with(demo(), "md5_digest", strings.Repeat("0", 32)), "400 The file's MD5 is "},
+		{"requires_python of one number", with(demo(), "requires_python", "~=3"), "400 The field 'requires_python' is '~=3', which is no version specifier by PEP 440: '~=3' needs a version of two numbers or more"},
+		{"requires_python with a local version", with(demo(), "requires_python", ">=3.8+local"), "400 The field 'requires_python' is '>=3.8+local', which is no version specifier by PEP 440: '>=3.8+local' has a local version"},
+		{"requires_python of old times", with(demo(), "requires_python", ">=3.5.*"), "400 The field 'requires_python' is '>=3.5.*', which is no version specifier by PEP 440: '>=3.5.*' has '.*'"},
+		{"200 kB of zeros", with(demo(), "version", "1."+strings.Repeat("0", 200_000)), "413 The field 'version' is larger than 4 KiB."},
+		{"101 characters of version", with(demo(), "version", "1."+strings.Repeat("0", 99)), "400 The field 'version' has 101 characters: a version has at most 100."},
 		{"requires_python of markup", with(demo(), "requires_python", `">=3"<b>`), "400 The field 'requires_python' is"},
 
 		{"10 MB of description", with(demo(), "description", big), "413 The field 'description' is larger than 4 MiB."},
-		{"10 MB of name", with(demo(), "name", big), "413 The field 'name' is larger than 256 KiB."},
+		{"10 MB of name", with(demo(), "name", big), "413 The field 'name' is larger than 4 KiB."},
 		{"10 MB of an unknown field", with(demo(), "whatever", big), "413 The field 'whatever' is larger than 256 KiB."},
 		{"10 MB in all", heavy, "413 The text fields of the form are larger than 8 MiB together."},
 		{"10 MB of signature", append(demo(), item{"gpg_signature", big, `form-data; name="gpg_signature"; filename="a"`}), "413 The field 'gpg_signature'"},
-		{"2,000 fields too many", many, "413 The form has more than 2000 fields."},
+		{"80,000 fields", many, "413 The text fields of the form are larger than 8 MiB together."},
 		{"a name of a field of 200 bytes", append(demo(), item{big[:200], "", ""}), "400 A field of the form has a name longer than 100 bytes."},
 		{"not UTF-8", with(demo(), "summary", "caf\xe9"), "400 The field 'summary' is not text in UTF-8."},
 		{"a zero byte", with(demo(), "summary", "a\x00b"), "400 The field 'summary' is not text in UTF-8."},
@@ -155,6 +164,8 @@ func TestBadBodies(t *testing.T) {
 		{"JSON", "application/json", []byte(`{"name":"demo"}`), "415 "},
 		{"no type", "", raw, "415 "},
 		{"a simple form", "application/x-www-form-urlencoded", []byte("name=demo"), "415 "},
+		{"a registration in a simple form", "application/x-www-form-urlencoded", []byte("name=demo&description=" + strings.Repeat("x", 1<<20) + "&%3Aaction=submit&version=1"), "410 The action 'submit' is no longer supported."},
+		{"no field, but text in one", "application/x-www-form-urlencoded", []byte("name=" + strings.Repeat("x", 4091) + ":action=submit"), "415 "},
 		{"multipart/mixed", "multipart/mixed; boundary=" + boundary, raw, "415 "},
 		{"no boundary", "multipart/form-data", raw, "400 The form's Content-Type has no usable boundary."},
 		{"long boundary", "multipart/form-data; boundary=" + strings.Repeat("x", 71), raw, "400 The form's Content-Type has no usable boundary."},

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/hex"
+	"net/http"
 	"strings"
 
 	"github.com/rind-dev/rind/caveats"
@@ -10,10 +11,41 @@ import (
 // facts are the fields of a form that decide something, each checked when it
 // came, "" while it is not known. Their order in the form is the client's.
 type facts struct {
-	action, name, version, filetype string
-	sha256, md5                     string // declared, lower-case hex
-	requiresPython                  string
-	filename                        string
+	action, name, filetype string
+	version                string    // in normal form
+	declared               [3]string // by the digestFields, lower-case hex
+	requiresPython         string
+	filename               string
+}
+
+// maxVersion is the longest version that is taken, in characters.
+const maxVersion = 100
+
+// digestFields are the fields of which a form has one at least, and how many
+// hexadecimal digits each has. All that are given are held against the bytes.
+var digestFields = [3]struct {
+	name, words string
+	digits      int
+}{{"sha256_digest", "SHA-256", 64}, {"blake2_256_digest", "BLAKE2b-256", 64}, {"md5_digest", "MD5", 32}}
+
+// sha256 is the declared SHA-256, "" where there is none.
+func (f *facts) sha256() string { return f.declared[0] }
+
+// retired are the actions that PyPI's upload API once had. PyPI answers 410 too.
+var retired = map[string]string{
+	"submit":          "Projects and releases need no registration: upload their files instead.",
+	"submit_pkg_info": "Projects and releases need no registration: upload their files instead.",
+	"doc_upload":      "Documentation is not hosted here: upload packages alone.",
+	"remove_pkg":      "Files can't be removed by an upload client.",
+	"verify":          "Metadata is not checked without a file: upload the package itself.",
+}
+
+// actionFault is the refusal of any action but the one that is served.
+func actionFault(action string) error {
+	if sentence, ok := retired[action]; ok {
+		return &refusal{http.StatusGone, "The action '" + action + "' is no longer supported. " + sentence}
+	}
+	return refused("The field ':action' is '%s': nothing but 'file_upload' is served here.", clip(action))
 }
 
 // set checks a field by itself and remembers it. Fields that decide nothing are
@@ -22,7 +54,7 @@ func (f *facts) set(field, value string) error {
 	switch field {
 	case ":action":
 		if value != "file_upload" {
-			return refused("The field ':action' is '%s': nothing but 'file_upload' is served here.", clip(value))
+			return actionFault(value)
 		}
 		f.action = value
 	case "protocol_version":
@@ -36,10 +68,7 @@ func (f *facts) set(field, value string) error {
 		}
 		f.name = value
 	case "version":
-		if !caveats.ValidVersion(value) {
-			return refused("The field 'version' is '%s', which is no version by PEP 440.", clip(value))
-		}
-		f.version = value
+		return f.setVersion(value)
 	case "filetype":
 		if value != sdist && value != wheel {
 			return refused("The field 'filetype' is '%s': it takes 'sdist' and 'bdist_wheel'.", clip(value))
@@ -47,21 +76,33 @@ func (f *facts) set(field, value string) error {
 		f.filetype = value
 	case "requires_python":
 		return f.setRequiresPython(value)
-	case "sha256_digest":
-		return setDigest(&f.sha256, field, value, 64)
-	case "md5_digest":
-		return setDigest(&f.md5, field, value, 32)
+	}
+	for i, d := range digestFields {
+		if field == d.name {
+			return setDigest(&f.declared[i], field, value, d.digits)
+		}
 	}
 	return nil
 }
 
-func (f *facts) setRequiresPython(value string) error {
-	value = strings.TrimSpace(value)
-	if value == "UNKNOWN" { // what old setuptools wrote for "not given"
-		return nil
+// setVersion takes a version in any spelling that PEP 440 reads, and remembers its
+// normal form: what is kept and listed is that.
+func (f *facts) setVersion(value string) error {
+	if value = strings.TrimSpace(value); len(value) > maxVersion {
+		return refused("The field 'version' has %d characters: a version has at most %d.", len(value), maxVersion)
 	}
-	if !validSpecifier(value) {
-		return refused("The field 'requires_python' is '%s', which is no version specifier by PEP 440.", clip(value))
+	version, err := caveats.ParseVersion(value)
+	if err != nil {
+		return refused("The field 'version' is '%s', which is no version by PEP 440.", clip(value))
+	}
+	f.version = version.String()
+	return nil
+}
+
+func (f *facts) setRequiresPython(value string) error {
+	value = requirement(value)
+	if fault := specifierFault(value); fault != "" {
+		return refused("The field 'requires_python' is '%s', which is no version specifier by PEP 440: %s.", clip(value), fault)
 	}
 	f.requiresPython = value
 	return nil
@@ -122,46 +163,14 @@ func (f *facts) fit() error {
 func (f *facts) complete() error {
 	for _, need := range []struct{ field, value string }{
 		{":action", f.action}, {"name", f.name}, {"version", f.version}, {"filetype", f.filetype},
-		{"sha256_digest", f.sha256}, {fileField, f.filename},
+		{fileField, f.filename},
 	} {
 		if need.value == "" {
 			return refused("The form lacks the field '%s'.", need.field)
 		}
 	}
+	if f.declared == [3]string{} {
+		return refused("The form lacks a digest of the file: 'sha256_digest', 'blake2_256_digest' or 'md5_digest'.")
+	}
 	return f.fit()
-}
-
-// maxSpecifier is the longest version specifier that is taken, in bytes.
-const maxSpecifier = 1000
-
-// validSpecifier tells whether s is a set of version specifiers (PEP 440,
-// "Version specifiers"); the empty one is.
-func validSpecifier(s string) bool {
-	if len(s) > maxSpecifier {
-		return false
-	}
-	for clause := range strings.SplitSeq(s, ",") {
-		if clause = strings.TrimSpace(clause); clause != "" && !validClause(clause) {
-			return false
-		}
-	}
-	return true
-}
-
-func validClause(clause string) bool {
-	for _, op := range []string{"===", "~=", "==", "!=", "<=", ">=", "<", ">"} { // longest first
-		version, ok := strings.CutPrefix(clause, op)
-		if !ok {
-			continue
-		}
-		version = strings.TrimSpace(version)
-		if op == "===" {
-			return version != "" && !strings.ContainsFunc(version, func(c rune) bool { return c <= ' ' || c >= 0x7f })
-		}
-		if op == "==" || op == "!=" {
-			version = strings.TrimSuffix(version, ".*")
-		}
-		return caveats.ValidVersion(version)
-	}
-	return false
 }

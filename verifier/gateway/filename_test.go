@@ -67,10 +67,12 @@ func TestValidSpecifier(t *testing.T) {
 	for s, want := range map[string]bool{
 		"": true, ">=3.8": true, ">=3.8,<4.0": true, " >= 3.8 , != 3.9.* ": true, "==3.*": true, "~=3.8": true, "===3.8-odd": true,
 		">=3.8,": true, "3.8": false, ">3.*": false, ">=": false, "=>3.8": false, ">=3.8 <4": false, `>=3"`: false,
+		"~=3": false, "~=3.8rc1": true, "~=3.8+local": false, "~=3.*": false, "~=1!3": false, "~=1!3.0": true, "~= V3.8": true, ">=3.8+local": false, "<3+l": false,
+		"==3.8+local": true, "!=3.8+local": true, "==3.8+local.*": false, "==3.8rc1.*": false, "==1!3.8.*": true, ">=3.5.*": false, "!=3.0.*,!=3.1.*": true,
 		"===a b": false, "===": false, "<b>": false, ">=3.8;x": false, strings.Repeat(">=3,", 500): false,
 	} {
-		if validSpecifier(s) != want {
-			t.Errorf("%q: %v", s, !want)
+		if fault := specifierFault(s); (fault == "") != want {
+			t.Errorf("%q: %q", s, fault)
 		}
 	}
 }

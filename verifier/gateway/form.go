@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -14,11 +17,12 @@ import (
 
 // The limits of an upload form beside its file, in bytes unless said otherwise.
 const (
-	maxFields      = 2000      // parts of the form; classifiers and requirements repeat
-	maxFieldName   = 100       // of a field
+	maxFieldName   = 100       // of a field's name
+	maxFact        = 4 << 10   // of a field that decides something
 	maxDescription = 4 << 20   // the project's README, in the field description
 	maxField       = 256 << 10 // any other text field
-	maxText        = 8 << 20   // all text fields together
+	maxText        = 8 << 20   // all text fields together, with their names and headers
+	partCost       = 128       // what a field counts for beside its bytes: it costs time
 	maxPartHeader  = 16 << 10  // header of a part, with the boundary before it
 
 	// readAhead is more than multipart.Reader reads beyond what it is asked for.
@@ -40,6 +44,12 @@ var single = map[string]bool{
 	"md5_digest": true, "sha256_digest": true, "blake2_256_digest": true,
 }
 
+// decides are the text fields that the gateway itself acts on.
+var decides = map[string]bool{
+	":action": true, "protocol_version": true, "name": true, "version": true, "filetype": true, "requires_python": true,
+	"md5_digest": true, "sha256_digest": true, "blake2_256_digest": true,
+}
+
 // meter reads a request's body for as many bytes as the next step is worth, and
 // gives up on a client that sends nothing. It keeps the reason why reading
 // ended, which multipart.Reader does not always pass on: that one takes a body
@@ -52,6 +62,7 @@ type meter struct {
 	closing string // the closing boundary
 	tail    []byte // the last bytes that were read, as many as maxTail
 	left    int64  // bytes that may still be read in this step
+	total   int64  // bytes that were read
 	err     error  // what ended the reading, but io.EOF
 }
 
@@ -72,6 +83,7 @@ func (m *meter) Read(p []byte) (int, error) {
 	_ = m.rc.SetReadDeadline(time.Now().Add(m.idle)) // not supported: the server's own deadlines hold
 	n, err := m.src.Read(p)
 	m.left -= int64(n)
+	m.total += int64(n)
 	m.remember(p[:n])
 	if err == io.EOF && !strings.HasSuffix(strings.TrimRight(string(m.tail), " \t\r\n"), m.closing) {
 		err = io.ErrUnexpectedEOF
@@ -95,9 +107,10 @@ func (m *meter) remember(p []byte) {
 type form struct {
 	body  *meter
 	parts *multipart.Reader
-	count int
-	text  int64 // bytes of text fields so far
-	seen  map[string]bool
+	count int64           // parts so far
+	files int64           // bytes of body that were a file's
+	seen  map[string]bool // which of the single fields came
+	buf   []byte
 }
 
 // part is one part of a form, whose bytes have to be read before the next.
@@ -111,6 +124,11 @@ type part struct {
 // openForm begins to read the body of r as multipart/form-data (RFC 7578).
 func openForm(r *http.Request, body *meter) (*form, error) {
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err == nil && kind == "application/x-www-form-urlencoded" {
+		if action := simpleFormAction(body); retired[action] != "" {
+			return nil, actionFault(action)
+		}
+	}
 	if err != nil || kind != "multipart/form-data" {
 		return nil, &refusal{http.StatusUnsupportedMediaType,
 			"An upload is a form of the type multipart/form-data, as twine, flit, poetry and uv send it."}
@@ -123,6 +141,25 @@ func openForm(r *http.Request, body *meter) (*form, error) {
 	return &form{body: body, parts: multipart.NewReader(body, boundary), seen: map[string]bool{}}, nil
 }
 
+// simpleFormAction is the :action of a form without a file, as "submit" is sent, and
+// "" where it has none or can't be read.
+func simpleFormAction(body *meter) string {
+	body.left = maxText
+	fields := bufio.NewReader(body)
+	for begins := true; ; {
+		piece, err := fields.ReadSlice('&')
+		name, value, _ := strings.Cut(strings.TrimSuffix(string(piece), "&"), "=")
+		if name, bad := url.QueryUnescape(name); begins && bad == nil && name == ":action" {
+			value, _ = url.QueryUnescape(value)
+			return value
+		}
+		begins = err == nil
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return ""
+		}
+	}
+}
+
 // next is the next part, or io.EOF behind the last one.
 func (f *form) next() (*part, error) {
 	f.body.left = maxPartHeader + readAhead
@@ -133,8 +170,9 @@ func (f *form) next() (*part, error) {
 	if err != nil {
 		return nil, f.broken(err)
 	}
-	if f.count++; f.count > maxFields {
-		return nil, tooLarge("The form has more than %d fields.", maxFields)
+	f.count++
+	if err := f.checkText(); err != nil {
+		return nil, err
 	}
 	p, err := describe(raw)
 	if err != nil {
@@ -143,7 +181,9 @@ func (f *form) next() (*part, error) {
 	if single[p.name] && f.seen[p.name] {
 		return nil, refused("The form has the field '%s' twice.", p.name)
 	}
-	f.seen[p.name] = true
+	if single[p.name] {
+		f.seen[p.name] = true
+	}
 	if p.isFile != (p.name == fileField || p.name == signatureField) {
 		if p.isFile {
 			return nil, refused("The field '%s' is a file, but should be text.", clip(p.name))
@@ -163,27 +203,77 @@ func (f *form) end() error {
 	return io.EOF
 }
 
-// readText reads a text field whole.
-func (f *form) readText(p *part) (string, error) {
+// checkText bounds the form beside its file, however many fields it is made of.
+func (f *form) checkText() error {
+	if f.body.total-f.files+f.count*partCost > maxText+readAhead {
+		return tooLarge("The text fields of the form are larger than 8 MiB together.")
+	}
+	return nil
+}
+
+// readText reads a text field to its end, bounded and checked, and returns its
+// value if keep says so. A field that nobody reads takes no memory.
+func (f *form) readText(p *part, keep bool) (string, error) {
 	limit, words := int64(maxField), "256 KiB"
-	if p.name == "description" {
+	switch {
+	case p.name == "description":
 		limit, words = maxDescription, "4 MiB"
+	case decides[p.name]:
+		limit, words = maxFact, "4 KiB"
 	}
 	f.body.left = limit + readAhead
-	value, err := io.ReadAll(io.LimitReader(p, limit+1))
-	f.text += int64(len(value))
-	switch {
-	case err != nil:
-		return "", f.broken(err)
-	case int64(len(value)) > limit:
-		return "", tooLarge("The field '%s' is larger than %s.", clip(p.name), words)
-	case f.text > maxText:
-		return "", tooLarge("The text fields of the form are larger than 8 MiB together.")
-	case !utf8.Valid(value) || strings.ContainsRune(string(value), 0):
+	if f.buf == nil {
+		f.buf = make([]byte, 8<<10)
+	}
+	var value strings.Builder
+	var check textCheck
+	for n, err := 0, error(nil); err == nil; {
+		n, err = p.Read(f.buf)
+		check.add(f.buf[:n])
+		if keep {
+			value.Write(f.buf[:n])
+		}
+		switch {
+		case err != nil && err != io.EOF:
+			return "", f.broken(err)
+		case check.size > limit:
+			return "", tooLarge("The field '%s' is larger than %s.", clip(p.name), words)
+		}
+	}
+	if !check.ok() {
 		return "", refused("The field '%s' is not text in UTF-8.", clip(p.name))
 	}
-	return string(value), nil
+	return value.String(), f.checkText()
 }
+
+// textCheck tells of bytes that come in pieces whether they are text: UTF-8
+// without NUL.
+type textCheck struct {
+	size int64
+	bad  bool
+	cut  []byte // the beginning of a character that the next piece may end
+}
+
+func (c *textCheck) add(p []byte) {
+	c.size += int64(len(p))
+	if len(c.cut) > 0 && len(p) > 0 {
+		p = append(c.cut, p...)
+		c.cut = nil
+	}
+	whole := len(p)
+	for i := 1; i < utf8.UTFMax && i <= len(p); i++ {
+		if utf8.RuneStart(p[len(p)-i]) {
+			if !utf8.FullRune(p[len(p)-i:]) {
+				whole -= i
+			}
+			break
+		}
+	}
+	c.bad = c.bad || !utf8.Valid(p[:whole]) || bytes.IndexByte(p[:whole], 0) >= 0
+	c.cut = append([]byte(nil), p[whole:]...)
+}
+
+func (c *textCheck) ok() bool { return !c.bad && len(c.cut) == 0 }
 
 // broken says why the body can't be read on.
 func (f *form) broken(err error) error {

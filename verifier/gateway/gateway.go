@@ -86,8 +86,9 @@ type Config struct {
 // Gateway is PyPI's upload API as an http.Handler. It serves whatever path it is
 // mounted at and never redirects.
 type Gateway struct {
-	cfg Config
-	log *slog.Logger
+	cfg   Config
+	log   *slog.Logger
+	keeps func(field string) bool // nil: the backend reads no field
 }
 
 // New makes the handler. It fails only if the Config lacks a part.
@@ -111,7 +112,11 @@ func New(cfg Config) (*Gateway, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Gateway{cfg: cfg, log: log}, nil
+	g := &Gateway{cfg: cfg, log: log}
+	if reader, ok := cfg.Backend.(FieldReader); ok {
+		g.keeps = reader.ReadsField
+	}
+	return g, nil
 }
 
 // maxBody is the size in bytes of the largest request that is taken: the file,

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/crypto/blake2b"
+
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/httpauth"
@@ -29,8 +31,8 @@ type intake struct {
 	facts facts
 	up    Upload
 
-	staged      Staged // nil until the file began
-	sha256, md5 hash.Hash
+	staged Staged       // nil until the file began
+	hashes [3]hash.Hash // by the digestFields
 }
 
 // take reads one upload, checks it and keeps the file. On an error nothing new
@@ -86,11 +88,14 @@ func (in *intake) readPart(p *part) error {
 	if p.name == fileField {
 		return in.readFile(p)
 	}
-	value, err := in.form.readText(p)
-	if err != nil || p.name == signatureField {
+	forBackend := in.g.keeps != nil && p.name != signatureField && in.g.keeps(p.name)
+	value, err := in.form.readText(p, forBackend || decides[p.name])
+	if err != nil {
 		return err
 	}
-	in.up.Fields = append(in.up.Fields, Field{p.name, value})
+	if forBackend {
+		in.up.Fields = append(in.up.Fields, Field{p.name, value})
+	}
 	err = in.facts.set(p.name, value)
 	in.up.Version, in.up.Filetype, in.up.RequiresPython = in.facts.version, in.facts.filetype, in.facts.requiresPython
 	return err
@@ -113,15 +118,21 @@ func (in *intake) readFile(p *part) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errStore, err)
 	}
-	in.staged, in.sha256, in.md5 = staged, sha256.New(), md5.New()
+	blake, err := blake2b.New256(nil)
+	if err != nil {
+		return fmt.Errorf("gateway: BLAKE2b: %w", err)
+	}
+	in.staged, in.hashes = staged, [3]hash.Hash{sha256.New(), blake, md5.New()}
 	return in.stream(p)
 }
 
 // stream copies the file's bytes, bounded, hashed, and of the kind that the name
 // says.
 func (in *intake) stream(p *part) error {
+	begun := in.form.body.total
+	defer func() { in.form.files += max(0, in.form.body.total-begun-readAhead) }()
 	in.form.body.left = in.g.cfg.MaxFile + chunk + readAhead
-	to := io.MultiWriter(in.sha256, in.md5, backendWriter{in.staged})
+	to := io.MultiWriter(in.digesters(), backendWriter{in.staged})
 	buf := make([]byte, chunk)
 	for first := true; ; first = false {
 		n, err := fill(p, buf)
@@ -159,20 +170,19 @@ func fill(r io.Reader, buf []byte) (n int, err error) {
 	return n, err
 }
 
+// digesters takes the bytes of the file into all digests.
+func (in *intake) digesters() io.Writer {
+	return io.MultiWriter(in.hashes[0], in.hashes[1], in.hashes[2])
+}
+
 // finish decides with all facts and keeps the file.
 func (in *intake) finish() (verifier.Grant, error) {
 	f := &in.facts
 	if err := f.complete(); err != nil {
 		return verifier.Grant{}, err
 	}
-	in.up.SHA256 = hex.EncodeToString(in.sha256.Sum(nil))
-	if in.up.SHA256 != f.sha256 {
-		return verifier.Grant{}, refused("The file's SHA-256 is %s, but 'sha256_digest' says %s: "+
-			"it was changed on its way.", in.up.SHA256, f.sha256)
-	}
-	if f.md5 != "" && hex.EncodeToString(in.md5.Sum(nil)) != f.md5 {
-		return verifier.Grant{}, refused("The file's MD5 digest is not the one that 'md5_digest' says: " +
-			"it was changed on its way.")
+	if err := in.compareDigests(); err != nil {
+		return verifier.Grant{}, err
 	}
 	grant, err := in.g.cfg.Verifier.Verify(in.ctx, in.text, in.request())
 	if err != nil {
@@ -198,6 +208,22 @@ func (in *intake) finish() (verifier.Grant, error) {
 	return grant, nil
 }
 
+// compareDigests holds each digest that the form declares against the bytes.
+func (in *intake) compareDigests() error {
+	in.up.SHA256 = hex.EncodeToString(in.hashes[0].Sum(nil))
+	for i, d := range digestFields {
+		said := in.facts.declared[i]
+		if said == "" {
+			continue
+		}
+		if is := hex.EncodeToString(in.hashes[i].Sum(nil)); is != said {
+			return refused("The file's %s is %s, but '%s' says %s: it was changed on its way.", d.words, is, d.name, said)
+		}
+	}
+	in.facts.declared[0] = in.up.SHA256
+	return nil
+}
+
 // request is what is known so far. Until the end the digest is the declared
 // one, which finish holds against the bytes before it asks with it.
 func (in *intake) request() caveats.Request {
@@ -206,7 +232,7 @@ func (in *intake) request() caveats.Request {
 		Project:  in.facts.name,
 		Version:  in.facts.version,
 		Filename: in.facts.filename,
-		SHA256:   in.facts.sha256,
+		SHA256:   in.facts.sha256(),
 		ClientIP: in.up.ClientIP,
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/rind-dev/rind/caveats"
 )
 
 // ErrNotFound says that a Folder has no such project or file.
@@ -24,9 +26,9 @@ const maxMeta = 16 << 10
 // File is what is known of a kept file. Its JSON form is that of .meta.
 type File struct {
 	Name           string    `json:"-"`
-	Version        string    `json:"version"`
-	Size           int64     `json:"size"`   // bytes
-	SHA256         string    `json:"sha256"` // lower-case hex
+	Version        string    `json:"version"` // in the normal form of PEP 440
+	Size           int64     `json:"size"`    // bytes
+	SHA256         string    `json:"sha256"`  // lower-case hex
 	RequiresPython string    `json:"requires_python,omitempty"`
 	Uploaded       time.Time `json:"uploaded"`
 
@@ -151,7 +153,15 @@ func (f *Folder) stat(project, name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-func metaName(project, name string) string { return path.Join(project, metaDir, name+metaSuffix) }
+// metaName is where what is known of a file is written down. A name that common file
+// systems could not hold with the suffix stands there by its digest.
+func metaName(project, name string) string {
+	if len(name)+len(metaSuffix) > maxFilename {
+		sum := sha256.Sum256([]byte(name))
+		name = hex.EncodeToString(sum[:])
+	}
+	return path.Join(project, metaDir, name+metaSuffix)
+}
 
 // recall reads what .meta says of a file; ok is false where it says nothing, or
 // is about another file than the one with the given size and time.
@@ -168,8 +178,17 @@ func (f *Folder) recall(project, name string, info fs.FileInfo) (file File, ok b
 	file.Name = name
 	digest, err := hex.DecodeString(file.SHA256)
 	ok = err == nil && len(digest) == sha256.Size && strings.ToLower(file.SHA256) == file.SHA256 &&
-		file.Version != "" && validSpecifier(file.RequiresPython) && file.describes(info)
+		file.Version == normalVersion(file.Version) && showable(file.RequiresPython) && file.describes(info)
 	return file, ok
+}
+
+// normalVersion is a version in the normal form of PEP 440, "-" where it is none.
+func normalVersion(s string) string {
+	version, err := caveats.ParseVersion(s)
+	if err != nil {
+		return "-"
+	}
+	return version.String()
 }
 
 func (file File) describes(info fs.FileInfo) bool {
@@ -227,7 +246,7 @@ func (f *Folder) examine(ctx context.Context, project, name string) (File, error
 		return File{}, err
 	}
 	file := File{
-		Name: name, Version: versionOf(name, project), Size: after.Size(), SHA256: hex.EncodeToString(h.Sum(nil)),
+		Name: name, Version: normalVersion(versionOf(name, project)), Size: after.Size(), SHA256: hex.EncodeToString(h.Sum(nil)),
 		RequiresPython: requiresPython(ctx, r, after.Size(), name),
 		Uploaded:       after.ModTime().UTC(), Modified: after.ModTime(),
 	}

@@ -35,6 +35,7 @@ func TestFilesCopiedIn(t *testing.T) {
 	dir := t.TempDir()
 	f := openFolder(t, dir)
 	const metadata = "Metadata-Version: 2.1\nName: demo\nRequires-Python: >=3.9\n\nRequires-Python: no\n"
+	long := "demo-4.0-py3-none-" + strings.Repeat("a", maxFilename-len("demo-4.0-py3-none-.whl")) + ".whl"
 	contents := map[string]string{
 		"demo-1.0.tar.gz":           tarball(t, "demo-1.0/PKG-INFO", metadata),
 		"demo-1.1.tar.gz":           tarball(t, "demo-1.1/src/demo.egg-info/PKG-INFO", metadata),
@@ -44,12 +45,21 @@ func TestFilesCopiedIn(t *testing.T) {
 		"demo-2.2-py3-none-any.whl": "no zip file",
 		"demo-2.3.tar.gz":           gz("no tar file"),
 		"demo-2.4-py3-none-any.whl": zipped("demo-2.4.dist-info/METADATA", "Name: demo\nRequires-Python: >=3.9\n"),
+		"demo-2.5.tar.gz":           tarball(t, "./demo-2.5/PKG-INFO", "Name: demo\nRequires-Python: >=3.5.*,<4\n\n"),
+		"demo-2.6-py3-none-any.whl": zipped("demo-2.6.dist-info/METADATA", "Name: demo\nRequires-Python: >=3.6\nLicense: MIT\nPermission is hereby granted\nRequires-Dist: x\n\n"),
+		"demo-2.7-py3-none-any.whl": zipped("demo-2.7.dist-info/METADATA", "Name: demo\nLicense: MIT\nPermission is hereby granted\nRequires-Python: >=3.6\n\n"),
+		"demo-2.8-py3-none-any.whl": zipped("demo-2.8.dist-info/METADATA", "Name: demo\r\n:\r\nFrom x\r\nREQUIRES-PYTHON: >=3.6,\r\n\t<4\r\nLicense: MIT\r\n  more: of it\r\n\r\n"),
+		"demo-2.9-py3-none-any.whl": zipped("demo-2.9.dist-info/METADATA", "Name: demo\nRequires-Python: UNKNOWN\n"),
+		"demo-3.0.tar.gz":           tarball(t, "demo-3.0/PKG-INFO", "Name: demo\nRequires-Python: >=3\x1b[1m\n\n"),
+		long:                        zipped("demo-4.0.dist-info/METADATA", metadata),
 		"other-1.0.tar.gz":          gz("another project's"),
 		".hidden-1.0.tar.gz":        gz("hidden"),
 		"README.txt":                "read me",
 	}
 	want := map[string]string{"demo-1.0.tar.gz": ">=3.9", "demo-1.1.tar.gz": "", "demo-1.2.zip": ">=3.9", "demo-2.0-py3-none-any.whl": ">=3.9",
-		"demo-2.1-py3-none-any.whl": "", "demo-2.2-py3-none-any.whl": "", "demo-2.3.tar.gz": "", "demo-2.4-py3-none-any.whl": ">=3.9"}
+		"demo-2.1-py3-none-any.whl": "<b>",
+		"demo-2.5.tar.gz":           ">=3.5.*,<4", "demo-2.6-py3-none-any.whl": ">=3.6", "demo-2.7-py3-none-any.whl": "", "demo-2.8-py3-none-any.whl": ">=3.6, <4",
+		"demo-2.9-py3-none-any.whl": "", "demo-3.0.tar.gz": "", long: ">=3.9", "demo-2.2-py3-none-any.whl": "", "demo-2.3.tar.gz": "", "demo-2.4-py3-none-any.whl": ">=3.9"}
 	if err := os.Mkdir(filepath.Join(dir, "demo"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rind-dev/rind/caveats"
@@ -33,18 +34,38 @@ func (f *Folder) twin(up Upload) (string, error) {
 
 // twins tells whether two names stand for the same thing, so that an installer
 // could take one for the other: sdists of one version, as on PyPI, and wheels of one
-// version, build and platform.
+// version, build and set of tags.
 func twins(a, b, project string) bool {
 	kindA, stemA := typeOf(a)
 	kindB, stemB := typeOf(b)
 	if kindA != kindB || !caveats.EqualVersions(versionOf(a, project), versionOf(b, project)) {
 		return false
 	}
-	return kindA == sdist || strings.EqualFold(wheelTags(stemA), wheelTags(stemB))
+	return kindA == sdist || wheelIdentity(stemA) == wheelIdentity(stemB)
 }
 
-// wheelTags is what follows the version in a wheel's name.
-func wheelTags(stem string) string {
-	parts := strings.SplitN(stem, "-", 3)
-	return parts[len(parts)-1]
+// wheelIdentity is what follows the version in a wheel's name, so written that two
+// names of one meaning are equal. A build tag is a number and what stands behind
+// it; python, abi and platform are each a set of tags, in any order (binary
+// distribution format of packaging.python.org).
+func wheelIdentity(stem string) string {
+	parts := strings.Split(strings.ToLower(stem), "-")[2:]
+	if len(parts) == 4 {
+		parts[0] = buildTag(parts[0])
+	}
+	for i := len(parts) - 3; i < len(parts); i++ {
+		tags := strings.Split(parts[i], ".")
+		slices.Sort(tags)
+		parts[i] = strings.Join(slices.Compact(tags), ".")
+	}
+	return strings.Join(parts, "-")
+}
+
+// buildTag is a build tag without the zeros in front of its number.
+func buildTag(tag string) string {
+	rest := strings.TrimLeft(tag, "0")
+	if rest == "" || rest[0] < '0' || rest[0] > '9' {
+		rest = "0" + rest
+	}
+	return rest
 }

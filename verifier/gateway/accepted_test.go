@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/blake2b"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/caveats/token"
+)
+
+// A package with thousands of requirements is one: only the bytes are bounded.
+func TestManyFields(t *testing.T) {
+	x := newIndex(t, nil)
+	form := demo()
+	for i := range 5000 {
+		form = append([]item{{"requires_dist", fmt.Sprintf("dependency-%d >=1.0", i), ""}}, form...)
+	}
+	if status, body := x.post(x.text, form); status != "200 OK" {
+		t.Error(status, body)
+	}
+}
+
+// Any one of the digests suffices, alone, and a token that is narrowed to a
+// SHA-256 is held against the bytes all the same.
+func TestOneDigestSuffices(t *testing.T) {
+	x := newIndex(t, nil)
+	content := gz("one")
+	blake := blake2b.Sum256([]byte(content))
+	for i, field := range []string{"md5_digest", "sha256_digest", "blake2_256_digest"} {
+		version := fmt.Sprintf("1.%d", i)
+		form := with(upload("demo", version, "demo-"+version+".tar.gz", content), "blake2_256_digest", hex.EncodeToString(blake[:]))
+		for _, other := range []string{"md5_digest", "sha256_digest", "blake2_256_digest"} {
+			if other != field {
+				form = without(form, other)
+			}
+		}
+		wrong, err := token.Restrict(x.text, caveats.Digests{digest("x")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := x.post(wrong, form); !strings.HasPrefix(status, "403 ") {
+			t.Errorf("%s alone, with a token for another file: %s", field, status)
+		}
+		if status, body := x.post(x.text, form); status != "200 OK" || x.uploads[i].SHA256 != digest(content) {
+			t.Errorf("%s alone: %s %s", field, status, body)
+		}
+	}
+}
+
+// A version is kept and listed in its normal form, whatever its spelling was.
+func TestVersionsInNormalForm(t *testing.T) {
+	x := newIndex(t, nil)
+	for i, c := range []struct{ sent, file, want string }{
+		{" \t1.0\r\n", "demo-1.0.tar.gz", "1.0"},
+		{"v1.0-ALPHA1", "demo-1.0a1.tar.gz", "1.0a1"},
+		{"01.2", "demo-1.2-py3-none-any.whl", "1.2"},
+		{"1.3.post", "demo-1.3.post0.tar.gz", "1.3.post0"},
+		{"1." + strings.Repeat("0", 98), "demo-1.0-py3-none-any.whl", "1.0"}, // 100 characters
+	} {
+		content := gz(fmt.Sprint(i))
+		if strings.HasSuffix(c.file, ".whl") {
+			content = zipped("a", fmt.Sprint(i))
+		}
+		status, body := x.post(x.text, upload("demo", c.sent, c.file, content))
+		if status != "200 OK" || x.uploads[i].Version != c.want {
+			t.Errorf("%q: %s %s", c.sent, status, body)
+		}
+	}
+	_, page := x.get("/simple/demo/", "Accept", typeJSON)
+	var list jsonProject
+	if err := json.Unmarshal([]byte(page), &list); err != nil || fmt.Sprint(list.Versions) != "[1.0 1.0a1 1.2 1.3.post0]" {
+		t.Errorf("%v, %v", list.Versions, err)
+	}
+}
+
+// The longest names that a file system takes lose nothing.
+func TestLongFileNames(t *testing.T) {
+	x := newIndex(t, nil)
+	for n := 250; n <= 256; n++ {
+		version := fmt.Sprintf("1.%d", n)
+		front := "demo-" + version + "-py3-none-"
+		name := front + strings.Repeat("a", n-len(front)-len(".whl")) + ".whl"
+		form := with(upload("demo", version, name, zipped("a", version)), "requires_python", ">=3."+fmt.Sprint(n))
+		status, _ := x.post(x.text, form)
+		if n > maxFilename {
+			if !strings.HasPrefix(status, "400 The file name '") || !strings.HasSuffix(status, "at most 255 characters.") {
+				t.Errorf("%d characters: %s", n, status)
+			}
+			continue
+		}
+		if _, page := x.get("/simple/demo/"); status != "200 OK" || !strings.Contains(page, `data-requires-python="&gt;=3.`+fmt.Sprint(n)+`">`+name) {
+			t.Errorf("%d characters: %s\n%s", n, status, page)
+		}
+	}
+}
+
+// Text comes in pieces that may cut a character anywhere.
+func TestTextCheck(t *testing.T) {
+	for _, s := range []string{"", "plain", "na\u00efve \u2603 \U0001f9c0", "caf\xe9", "\xe2\x98", "\xe2", "a\x00b", "\xff", "\xf0\x9f\xa7", "\xed\xa0\x80", "\x80", "\u2603\xe2"} {
+		want := utf8.ValidString(s) && !strings.Contains(s, "\x00")
+		for size := 1; size <= len(s)+1; size++ {
+			var check textCheck
+			for rest := s; rest != ""; rest = rest[min(size, len(rest)):] {
+				check.add([]byte(rest[:min(size, len(rest))]))
+			}
+			if check.ok() != want || check.size != int64(len(s)) {
+				t.Errorf("%q by %d: %v", s, size, check.ok())
+			}
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"bufio"
+	"io"
+	"strings"
+)
+
+// headerField is the first value of a field among those that metadata begins
+// with, "" where there is none.
+//
+// It reads as pip does, with Python's email.feedparser: the first line that is no
+// field, and continues none, ends the fields as an empty line does, and what stands
+// in front of it counts. So a License whose second line lost its indentation hides
+// the fields behind it and no other.
+func headerField(r io.Reader, name string) string {
+	lines := bufio.NewScanner(io.LimitReader(r, maxHeaders))
+	lines.Buffer(nil, maxHeaders)
+	lines.Split(scanAnyLine)
+	value, found := "", false
+	for lines.Scan() {
+		line := lines.Text()
+		switch {
+		case line == "":
+			return value
+		case line[0] == ' ' || line[0] == '\t':
+			if found {
+				value += "\n" + line
+			}
+			continue
+		case found: // the field ended
+			return value
+		case strings.HasPrefix(line, "From "): // of a mailbox file: passed over
+			continue
+		}
+		field, rest, ok := strings.Cut(line, ":")
+		if !ok || strings.ContainsFunc(field, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+			return ""
+		}
+		if strings.EqualFold(field, name) {
+			value, found = rest, true
+		}
+	}
+	return value
+}
+
+// scanAnyLine is a bufio.SplitFunc of lines that end with CRLF, LF or CR alone.
+func scanAnyLine(data []byte, atEOF bool) (advance int, line []byte, err error) {
+	for i, c := range data {
+		switch {
+		case c == '\n':
+			return i + 1, data[:i], nil
+		case c != '\r':
+		case i+1 < len(data) && data[i+1] == '\n':
+			return i + 2, data[:i], nil
+		case i+1 < len(data) || atEOF:
+			return i + 1, data[:i], nil
+		default: // the next byte decides
+			return 0, nil, nil
+		}
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}

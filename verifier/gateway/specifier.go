@@ -1,0 +1,85 @@
+package gateway
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rind-dev/rind/caveats"
+)
+
+// maxSpecifier is the longest Requires-Python that is taken, in bytes.
+const maxSpecifier = 1000
+
+// A clause of a version specifier whose operator decides the form of its version.
+var (
+	releaseAlone = regexp.MustCompile(`^[vV]?([0-9]+!)?[0-9]+(\.[0-9]+)*$`)
+	twoNumbers   = regexp.MustCompile(`^[vV]?([0-9]+!)?[0-9]+\.[0-9]`)
+)
+
+// specifierFault says what is wrong with a set of version specifiers (PEP 440,
+// "Version specifiers"), and "" where nothing is. The empty set is one.
+func specifierFault(s string) string {
+	if len(s) > maxSpecifier {
+		return "it is too long"
+	}
+	for clause := range strings.SplitSeq(s, ",") {
+		if clause = strings.TrimSpace(clause); clause == "" {
+			continue
+		}
+		if fault := clauseFault(clause); fault != "" {
+			return "'" + clip(clause) + "' " + fault
+		}
+	}
+	return ""
+}
+
+func clauseFault(clause string) string {
+	op, version := "", ""
+	for _, o := range []string{"===", "~=", "==", "!=", "<=", ">=", "<", ">"} { // longest first
+		if rest, ok := strings.CutPrefix(clause, o); ok {
+			op, version = o, strings.TrimSpace(rest)
+			break
+		}
+	}
+	exact := op == "==" || op == "!="
+	prefix, anyBelow := strings.CutSuffix(version, ".*")
+	switch {
+	case op == "":
+		return "begins with none of ~=, ==, !=, <=, >=, <, > and ==="
+	case op == "===":
+		if version == "" || strings.ContainsFunc(version, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == ';' || c == ')' }) {
+			return "has no version that can be compared character by character"
+		}
+	case anyBelow && !exact:
+		return "has '.*', which goes with == and != only"
+	case anyBelow && !releaseAlone.MatchString(prefix):
+		return "has '.*' behind something else than the numbers of a release"
+	case anyBelow:
+	case !caveats.ValidVersion(version):
+		return "has no version by PEP 440"
+	case strings.Contains(version, "+") && !exact:
+		return "has a local version ('+...'), which goes with == and != only"
+	case op == "~=" && !twoNumbers.MatchString(version):
+		return "needs a version of two numbers or more, as in ~=3.8"
+	}
+	return ""
+}
+
+// showable tells whether a Requires-Python of a file that is kept already can be
+// passed on. The index does not judge it (PEP 503): old files carry specifiers that
+// PEP 440 came to forbid, and what a specifier means is the installer's to say.
+func showable(requires string) bool {
+	return len(requires) <= maxSpecifier && utf8.ValidString(requires) && !strings.ContainsFunc(requires, unicode.IsControl)
+}
+
+// requirement is a Requires-Python as metadata has it, on one line. "UNKNOWN" is what
+// old setuptools wrote for "not given".
+func requirement(value string) string {
+	value = strings.Join(strings.Fields(value), " ")
+	if value == "UNKNOWN" {
+		return ""
+	}
+	return value
+}
