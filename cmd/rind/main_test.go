@@ -37,6 +37,7 @@ func TestScript(t *testing.T) {
 			"rows":       cmdRows,
 			"forge":      cmdForge,
 			"refill":     cmdRefill,
+			"heard":      cmdHeard,
 			"freeport":   cmdFreePort,
 			"await":      cmdAwait,
 			"sigterm":    cmdSigterm,

@@ -63,7 +63,11 @@ func refill(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(h.catchUp(context.Background()), h.close())
+	err = h.catchUp(context.Background())
+	if err == nil {
+		err = h.keys.Heard(time.Now()) // as a server's follower does
+	}
+	return errors.Join(err, h.close())
 }
 
 // cmdStore makes a data folder: alice owns demo and plugins, bob owns other.
@@ -114,6 +118,18 @@ func cmdStore(ts *testscript.TestScript, neg bool, args []string) {
 func cmdRefill(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1, "refill FOLDER")
 	ts.Check(refill(ts.MkAbs(args[0])))
+}
+
+// cmdHeard sets when rootkeys.db was last heard to be current, from now on: -11m is eleven
+// minutes ago.
+func cmdHeard(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "heard FOLDER DURATION")
+	ago, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	path := filepath.Join(ts.MkAbs(args[0]), rootKeysFile)
+	store, err := openKeysFile(path, "", "", false)
+	ts.Check(err)
+	ts.Check(errors.Join(store.Heard(time.Now().Add(ago)), store.Close()))
 }
 
 // cmdRevoke revokes one of alice's tokens in rind.db; rootkeys.db is left behind.

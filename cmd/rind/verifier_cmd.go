@@ -116,11 +116,11 @@ func stamp(t time.Time) string {
 }
 
 type verifierStatusCmd struct {
-	From         string        `help:"Address at which 'rind verifier follow --status' answers." placeholder:"HOST:PORT" xor:"from" required:""`
-	Keys         string        `help:"Root-key store that nobody follows at present." placeholder:"FILE" xor:"from" required:""`
-	KeyFile      string        `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
-	MaxStaleness time.Duration `help:"With --keys: how old a store may be." default:"10m" placeholder:"TIME"`
-	JSON         bool          `name:"json" help:"Print one JSON object."`
+	From    string `help:"Address at which 'rind verifier follow --status' answers; it knows how old its store may be." placeholder:"HOST:PORT" xor:"from" required:""`
+	Keys    string `help:"Root-key store that nobody follows at present." placeholder:"FILE" xor:"from" required:""`
+	KeyFile string `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
+	staleness
+	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
 // Help documents the exit code and the JSON object.
@@ -161,15 +161,18 @@ func (c verifierStatusCmd) read() (verifierStatus, error) {
 		return verifierStatus{}, fmt.Errorf("%w; the process that follows it can be asked by --from, if it was started with --status", err)
 	}
 	defer store.Close()
-	at, heard, now := store.Position(), store.LastHeard(), time.Now()
+	at := store.Position()
+	age, why := c.usable(store, time.Now())
 	v := verifierStatus{
-		IssuerID: at.Issuer, Epoch: at.Epoch, Revision: at.Revision, Head: at.Revision,
-		HeardAt: stamp(heard), MaxStaleness: c.MaxStaleness.Seconds(),
+		Usable: why == nil, IssuerID: at.Issuer, Epoch: at.Epoch, Revision: at.Revision, Head: at.Revision,
+		HeardAt: stamp(store.LastHeard()), MaxStaleness: c.MaxStaleness.Seconds(),
 	}
-	if age := now.Sub(heard); !heard.IsZero() && age >= 0 {
+	if age >= 0 {
 		seconds := age.Seconds()
 		v.Age = &seconds
-		v.Usable = age <= c.MaxStaleness && !store.Filling()
+	}
+	if why != nil {
+		v.Error = why.Error()
 	}
 	return v, nil
 }

@@ -25,19 +25,21 @@ const (
 
 type verifyCmd struct {
 	tokenInput
+	staleness
 	Keys    string `help:"Root-key store, such as data/rootkeys.db; no other process may be writing it." required:"" placeholder:"FILE"`
 	KeyFile string `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
 	Project string `help:"Project that the upload is for." placeholder:"NAME"`
 	Version string `help:"Version that the upload is of." placeholder:"VERSION"`
 	File    string `help:"File to upload: its name and its SHA-256 are what the token is held against." placeholder:"PATH"`
 	From    string `help:"Address that the upload comes from." placeholder:"ADDRESS"`
-	Action  string `help:"What is to be done: upload or create; default: upload." default:"upload" placeholder:"ACTION"`
+	Action  string `help:"What is to be done: upload, stage or create; default: upload." default:"upload" placeholder:"ACTION"`
 	JSON    bool   `name:"json" help:"Print one JSON object."`
 }
 
 // Help documents the JSON object.
 func (verifyCmd) Help() string {
 	return `What the flags leave out satisfies no caveat about it. ` +
+		`The exit code is 0 where the token allows it, 1 where it does not, and 2 where that could not be checked: a store that 'rind verifier status' calls unusable decides nothing. ` +
 		`The JSON object has outcome ("allow", "deny" or "unavailable"), token_id, user_id, user, project, action, expires_at ("" where not known, or without end), ` +
 		`added_by_holder (what a holder added, in words), failures (why not: reason and text each), error (why it could not be checked), ` +
 		`and store_heard_from_issuer_at (when the store was last current; "" if never). Times are RFC 3339 in UTC.`
@@ -94,7 +96,7 @@ func (c verifyCmd) check(ctx context.Context, s streams) (verdict, int) {
 		return unchecked(err)
 	}
 	defer store.Close()
-	grant, err := verifier.New(store).Verify(ctx, text, request)
+	grant, err := verifier.New(usableStore{store, c.staleness}).Verify(ctx, text, request)
 	var denial *verifier.Denial
 	var v verdict
 	code := exitAllow
@@ -104,7 +106,7 @@ func (c verifyCmd) check(ctx context.Context, s streams) (verdict, int) {
 	case errors.As(err, &denial):
 		v, code = denied(denial), exitDeny
 	default:
-		return unchecked(err)
+		v, code = unchecked(err)
 	}
 	if heard := store.LastHeard(); !heard.IsZero() {
 		v.Current = heard.UTC().Format(time.RFC3339)

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// staleness is how old a root-key store that nobody follows may be. Whatever reads such a
+// store decides by it, so that one command does not use what another calls unusable.
+type staleness struct {
+	MaxStaleness time.Duration `help:"How old the store may be: a store that did not hear from its issuer for longer decides nothing; default: 10m." default:"10m" placeholder:"TIME"`
+}
+
+// Validate is asked by the command line's parser.
+func (m staleness) Validate() error {
+	if m.MaxStaleness <= 0 {
+		return fmt.Errorf("--max-staleness has to be longer than nothing, like 10m: %s", m.MaxStaleness)
+	}
+	return nil
+}
+
+// usable is nil where the store can decide at the time now, and else says why it can't. Its
+// age is -1 where it can't be told.
+func (m staleness) usable(store *rootkeys.Store, now time.Time) (age time.Duration, why error) {
+	heard := store.LastHeard()
+	age = now.Sub(heard)
+	switch {
+	case heard.IsZero():
+		return -1, errors.New("the store never heard from an issuer: it is not filled yet")
+	case age < 0:
+		return -1, fmt.Errorf("the store says that the issuer was heard at %s, which is to come: the clock was set back, and how old the store is can't be told", stamp(heard))
+	case store.Diverged():
+		return age, errors.New("the issuer has another history than the store, so the store decides nothing")
+	case store.Filling():
+		return age, errors.New("the store is not filled yet")
+	case age > m.MaxStaleness:
+		return age, fmt.Errorf("the store is too old to decide: the issuer was last heard at %s, %s ago, and %s are allowed; start what keeps the store current ('rind serve' or 'rind verifier follow'), or allow more with --max-staleness",
+			stamp(heard), age.Round(time.Second), m.MaxStaleness)
+	}
+	return age, nil
+}
+
+// usableStore is a store that decides nothing while it is not usable.
+type usableStore struct {
+	*rootkeys.Store
+	staleness
+}
+
+// Lookup implements verifier.Store.
+func (s usableStore) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
+	if _, why := s.usable(s.Store, time.Now()); why != nil {
+		return verifier.Record{}, why // no denial: the verifier says that it could not check
+	}
+	return s.Store.Lookup(ctx, tokenID, project)
+}
