@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/issuer/adminhttp"
 )
 
@@ -101,10 +102,9 @@ func (a *adminCmd) do(ctx context.Context, s streams, name string, req adminhttp
 		return a.refused(s, status, body)
 	}
 	if a.JSON {
-		_, err := s.out.Write(body)
-		return err
+		return printAnswer(s.out, body)
 	}
-	if err := json.Unmarshal(body, answer); err != nil {
+	if err := decodeLines(body, answer); err != nil {
 		return fmt.Errorf("the answer is not understood: %w", err)
 	}
 	var b bytes.Buffer
@@ -113,15 +113,55 @@ func (a *adminCmd) do(ctx context.Context, s streams, name string, req adminhttp
 	return err
 }
 
+// printAnswer prints what a server sent, if it is JSON, as one line of ASCII.
+func printAnswer(w io.Writer, body []byte) error {
+	if !json.Valid(body) {
+		return errors.New("the answer is not understood: it is no JSON")
+	}
+	return printJSON(w, json.RawMessage(body))
+}
+
+// decodeLines decodes what a server sent, with each text as text.Line writes it: none of
+// them can look like another line of the output.
+func decodeLines(body []byte, answer any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return err
+	}
+	b, err := json.Marshal(inLines(v))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, answer)
+}
+
+func inLines(v any) any {
+	switch v := v.(type) {
+	case string:
+		return text.Line(v)
+	case []any:
+		for i := range v {
+			v[i] = inLines(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = inLines(v[k])
+		}
+	}
+	return v
+}
+
 // refused says why a command was not done.
 func (a *adminCmd) refused(s streams, status int, body []byte) error {
 	var r adminhttp.Refusal
-	if err := json.Unmarshal(body, &r); err != nil || len(r.Error) == 0 {
+	if err := decodeLines(body, &r); err != nil || len(r.Error) == 0 {
 		complain(s.err, fmt.Errorf("the server refuses with status %d: it is of another version", status))
 		return exitCode(exitFailed)
 	}
 	if a.JSON {
-		if _, err := s.out.Write(body); err != nil {
+		if err := printAnswer(s.out, body); err != nil {
 			return err
 		}
 	}

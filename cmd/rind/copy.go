@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
@@ -39,7 +40,7 @@ func (c verifierCopyCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	at := store.Position()
-	_, err = fmt.Fprintf(s.out, "%s: epoch %d, revision %d of %s\n", c.To, at.Epoch, at.Revision, either(at.Issuer, "nobody yet"))
+	_, err = fmt.Fprintf(s.out, "%s: epoch %d, revision %d of %s\n", c.To, at.Epoch, at.Revision, text.Line(either(at.Issuer, "nobody yet")))
 	return err
 }
 

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // Exit codes beside those that a command documents itself.
@@ -32,7 +34,8 @@ type cli struct {
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
-// streams are the standard streams of the process.
+// streams are the standard streams of the process. What is written to out and err is made
+// harmless for terminals; text.Line also keeps one value in one line.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
@@ -49,27 +52,38 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is main without the process around it. It ends when ctx does.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+// run is main without the process around it. It ends when ctx does. Whatever a command
+// prints, a terminal only shows: much of it comes from servers, files and tokens.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	out, errs := text.NewWriter(stdout), text.NewWriter(stderr)
+	code := runCommand(ctx, args, streams{stdin, out, errs})
+	if err := errors.Join(out.Flush(), errs.Flush()); err != nil && code == exitOK {
+		return exitFailed
+	}
+	return code
+}
+
+// runCommand is run with streams that make text harmless.
+func runCommand(ctx context.Context, args []string, s streams) (code int) {
 	exited := false
 	parser, err := kong.New(&cli{},
 		kong.Name("rind"),
 		kong.Description("Upload tokens for package indexes: mint them behind two factors, check them offline."),
-		kong.Writers(stdout, stderr),
+		kong.Writers(s.out, s.err),
 		kong.Exit(func(c int) { exited, code = true, c }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(streams{stdin, stdout, stderr}),
+		kong.Bind(s),
 	)
 	if err != nil {
-		complain(stderr, err)
+		complain(s.err, err)
 		return exitFailed
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	if tokenArgument(args) {
-		complain(stderr, errTokenArgument)
+		complain(s.err, errTokenArgument)
 		return exitUsage
 	}
 	command, err := parser.Parse(args)
@@ -77,7 +91,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return code
 	}
 	if err != nil {
-		complain(stderr, fmt.Errorf("%w\n'rind --help' lists the commands, 'rind COMMAND --help' the flags of one", err))
+		complain(s.err, fmt.Errorf("%w\n'rind --help' lists the commands, 'rind COMMAND --help' the flags of one", err))
 		return exitUsage
 	}
 	err = command.Run()
@@ -88,7 +102,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.As(err, &known):
 		return int(known)
 	}
-	complain(stderr, err)
+	complain(s.err, err)
 	return exitFailed
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 type scanCmd struct {
@@ -49,7 +50,7 @@ func (c scanCmd) Run(ctx context.Context, s streams) error {
 	for _, root := range c.Paths {
 		err := walk(ctx, root, func(path string) error { return scanFile(path, report) }, func(err error) {
 			unread++
-			complain(s.err, err)
+			complain(s.err, errors.New(text.Line(err.Error())))
 		})
 		if err != nil {
 			return err
@@ -71,9 +72,9 @@ func (c scanCmd) print(w io.Writer, f finding) error {
 	}
 	what := "a token that is damaged or cut"
 	if f.ID != nil {
-		what = fmt.Sprintf("token %s of %s", printable([]byte(*f.ID)), printable([]byte(*f.Location)))
+		what = fmt.Sprintf("token %s of %s", text.Line(*f.ID), text.Line(*f.Location))
 	}
-	_, err := fmt.Fprintf(w, "%s:%d: %s\n", printable([]byte(f.File)), f.Line, what)
+	_, err := fmt.Fprintf(w, "%s:%d: %s\n", text.Line(f.File), f.Line, what)
 	return err
 }
 

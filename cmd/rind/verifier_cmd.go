@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
@@ -71,7 +72,7 @@ type verifierStatus struct {
 func (v verifierStatus) print(w io.Writer) error {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-10s %s\n", name+":", fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "%-10s %s\n", name+":", text.Line(fmt.Sprintf(format, args...)))
 	}
 	line("usable", "%s", map[bool]string{true: "yes", false: "no"}[v.Usable])
 	if v.Issuer != "" {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -182,7 +183,7 @@ func (v verdict) print(s streams, asJSON bool) error {
 	var b strings.Builder
 	switch v.Outcome {
 	case "allow":
-		fmt.Fprintf(&b, "allow: token %s of %s may %s to %s", v.TokenID, v.User, v.Action, v.Project)
+		fmt.Fprintf(&b, "allow: token %s of %s may %s to %s", v.TokenID, text.Line(v.User), v.Action, v.Project)
 		if v.Expires != "" {
 			fmt.Fprintf(&b, " until %s", v.Expires)
 		}

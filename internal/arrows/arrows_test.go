@@ -45,6 +45,7 @@ var rules = map[string]rule{
 	"verifier/httpauth":    {own: []string{"caveats", "caveats/token", "verifier"}, foreign: macaroon},
 	"verifier/gateway":     {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth"}, foreign: join(macaroon, blake2)},
 	"ui":                   {},
+	"internal/text":        {},
 }
 
 // forbidden says what a package must not reach, where the list of what it may
