@@ -219,7 +219,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 		return err
 	}
 	site, err := web.New(web.Config{
-		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Mailer: mailer, CatchUp: h.follower.CatchUp,
+		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Mailer: mailer, CatchUp: h.follower.CatchUp, CanVerify: h.canVerify,
 		Gateway: upload, Index: index, PublicURL: cfg.PublicURL,
 		Feed:         feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Logger: log}),
 		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, Leaks: leakKeys(cfg), Clock: time.Now, Logger: log,

@@ -22,7 +22,11 @@ import (
 // The background outlives ctx by the requests that are under way then: one that
 // mints or revokes waits until the root-key store has it.
 func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error {
+	began := time.Now()
 	if err := h.catchUp(ctx); err != nil {
+		return err
+	}
+	if err := h.keys.Heard(began); err != nil { // the first upload is decided, too
 		return err
 	}
 	if err := h.writeTrail(ctx); err != nil { // what can't be written to is better known now

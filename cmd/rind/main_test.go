@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -38,6 +39,7 @@ func TestScript(t *testing.T) {
 			"forge":      cmdForge,
 			"refill":     cmdRefill,
 			"heard":      cmdHeard,
+			"answers":    cmdAnswers,
 			"freeport":   cmdFreePort,
 			"await":      cmdAwait,
 			"sigterm":    cmdSigterm,
@@ -65,8 +67,30 @@ func cmdFreePort(ts *testscript.TestScript, neg bool, args []string) {
 // patience is how long a script waits for another process.
 const patience = 30 * time.Second
 
-// cmdAwait waits until a URL answers with 200, and its body is what stdout then
-// checks. A second argument names the certificate to trust.
+// cmdAnswers waits until a URL answers with a status, and its body is what stdout then
+// checks.
+func cmdAnswers(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "answers URL STATUS")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		resp, err := client.Get(args[0])
+		ts.Check(err)
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		ts.Check(err)
+		if strconv.Itoa(resp.StatusCode) == args[1] {
+			_, err = ts.Stdout().Write(body)
+			ts.Check(err)
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s answers %d: %s", args[0], resp.StatusCode, body)
+		}
+	}
+}
+
+// cmdAwait waits until a URL answers with 200. A second argument names the certificate
+// to trust.
 func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1 || len(args) == 2, "await URL [CERTIFICATE]")
 	transport := &http.Transport{DisableKeepAlives: true}

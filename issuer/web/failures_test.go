@@ -45,6 +45,36 @@ func TestPanicsAndFailures(t *testing.T) {
 	ada.get("/healthz").is(200, "")
 }
 
+// TestHealthNamesThePart: a load balancer sees what works, and no details.
+func TestHealthNamesThePart(t *testing.T) {
+	h := newHouse(t)
+	var verify error
+	h.web.canVerify = func(context.Context) error { return verify }
+	const store, keys = "the store can't be read: no page and no upload works; the log says why\n", "the root-key store can't decide: uploads are refused; the log says why\n"
+	for _, c := range []struct {
+		broken bool
+		verify error
+		status int
+		body   string
+	}{
+		{false, nil, 200, "ok\n"}, {true, nil, 503, store}, {false, errors.New("detail 4711"), 503, keys}, {true, errors.New("detail 4711"), 503, store + keys}, {false, nil, 200, "ok\n"},
+	} {
+		verify = c.verify
+		h.store.breaks(nil, false)
+		if c.broken {
+			h.store.breaks(always, true)
+		}
+		w := httptest.NewRecorder()
+		h.web.ServeHTTP(w, httptest.NewRequest("GET", "/healthz", nil))
+		if w.Code != c.status || w.Body.String() != c.body {
+			t.Errorf("%+v: %d %q", c, w.Code, w.Body)
+		}
+	}
+	if !strings.Contains(h.log.String(), "detail 4711") {
+		t.Error("the log has no details")
+	}
+}
+
 // The deadlines of a page end with it: its connection carries other requests.
 func TestNoDeadlineOutlivesItsRequest(t *testing.T) {
 	h := newHouse(t)

@@ -38,6 +38,10 @@ type Config struct {
 	// page is shown.
 	CatchUp func(ctx context.Context, revision uint64) error
 
+	// CanVerify is an error where the store that the gateway verifies with can decide
+	// nothing now; nil: it always can. /healthz asks it.
+	CanVerify func(ctx context.Context) error
+
 	// Gateway takes uploads at /legacy/, Index serves /simple/ and /packages/.
 	// They answer for themselves, errors included.
 	Gateway, Index http.Handler
@@ -67,6 +71,7 @@ type Server struct {
 	feed         http.Handler // nil where there are no verifiers
 	leaks        *leaks.Keys  // nil where no scanner reports
 	catchUp      func(context.Context, uint64) error
+	canVerify    func(context.Context) error // nil: always
 	public       *url.URL
 	maxTokenLife time.Duration
 	extractIP    echo.IPExtractor
@@ -84,7 +89,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("web: the Config is not complete")
 	}
 	s := &Server{
-		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, mailer: cfg.Mailer, catchUp: cfg.CatchUp,
+		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, mailer: cfg.Mailer, catchUp: cfg.CatchUp, canVerify: cfg.CanVerify,
 		public: cfg.PublicURL, maxTokenLife: cfg.MaxTokenLife,
 		extractIP: ipExtractor(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
 		now: cfg.Clock, log: cfg.Logger, feed: cfg.Feed, leaks: cfg.Leaks,
