@@ -27,10 +27,11 @@ const (
 	rowTOTPAdded           = "account.totp_added"
 	rowTOTPReplaced        = "account.totp_replaced"
 	rowTOTPRemoved         = "account.totp_removed"
-	rowKeyAdded            = "account.key_added"   // key
-	rowKeyRenamed          = "account.key_renamed" // from, to
-	rowKeyRemoved          = "account.key_removed" // key
-	rowKeyCloned           = "account.key_cloned"  // key
+	rowKeyAdded            = "account.key_added"        // key
+	rowKeyRenamed          = "account.key_renamed"      // from, to
+	rowKeyRemoved          = "account.key_removed"      // key
+	rowKeyCloned           = "account.key_cloned"       // key
+	rowKeyCounterBack      = "account.key_counter_back" // key; a passkey that is synced, and was taken
 	rowKeysOnly            = "account.keys_only"
 	rowKeysOnlyOff         = "account.keys_only_off"
 	rowRecoveryMade        = "account.recovery_codes_made"

@@ -21,6 +21,7 @@ var told = map[string]notices.Kind{
 	rowKeyAdded:        notices.KeyAdded,
 	rowKeyRemoved:      notices.KeyRemoved,
 	rowKeyCloned:       notices.KeyCloned,
+	rowKeyCounterBack:  notices.KeyCounterBack,
 	rowKeysOnly:        notices.KeysOnly,
 	rowKeysOnlyOff:     notices.KeysOnlyOff,
 	rowRecoveryMade:    notices.RecoveryMade,

@@ -54,6 +54,7 @@ type keyRecord struct {
 	Discoverable   bool      `json:"discoverable,omitempty"`
 	CreatedAt      time.Time `json:"created_at"`
 	UsedAt         time.Time `json:"used_at,omitzero"`
+	CounterTold    time.Time `json:"counter_told,omitzero"` // when its owner last heard that the counter went back
 }
 
 // public is the copy that leaves the package.

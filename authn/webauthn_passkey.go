@@ -150,6 +150,7 @@ func (s *Service) finishPasskey(ctx context.Context, handle Secret, holder keyHo
 	}
 	find := func(_, _ []byte) (webauthn.User, error) { return holder, nil } // the library compares the handle
 	if _, err := s.party.ValidateDiscoverableLogin(find, rec.Data, parsed); err != nil {
+		s.logKeyRefused(ctx, k, err)
 		return usedKey{}, failed
 	}
 	return newUsedKey(k, parsed), nil
@@ -165,7 +166,7 @@ func (s *Service) acceptPasskey(tx kv.Tx, o Origin, before userRecord, used used
 	if u.Frozen || u.Generation != before.Generation {
 		return x, refuse("passkey", problem.New("", CodePasskeyFailed))
 	}
-	k, err := s.useKey(tx, u.ID, used)
+	k, err := s.useKey(tx, u, o, used)
 	if err == nil && !used.verified {
 		err = refuse("unverified", problem.New("", CodePasskeyUnverified))
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
 
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
@@ -58,7 +60,7 @@ func (s *Service) VerifyKey(ctx context.Context, x Session, o Origin, response [
 			return nil, err
 		}
 		return func(tx kv.Tx, u *userRecord) (accepted, error) {
-			k, err := s.useKey(tx, u.ID, used)
+			k, err := s.useKey(tx, *u, o, used)
 			return accepted{row: rowFactorAccepted, detail: map[string]string{"key": k.Name}}, err
 		}, nil
 	})
@@ -98,6 +100,7 @@ func (s *Service) finishAssertion(ctx context.Context, x Session, u userRecord, 
 		return usedKey{}, keyRefused
 	}
 	if _, err := s.party.ValidateLogin(holder, rec.Data, parsed); err != nil {
+		s.logKeyRefused(ctx, k, err)
 		return usedKey{}, keyRefused
 	}
 	return newUsedKey(k, parsed), nil
@@ -120,11 +123,26 @@ func (s *Service) holder(ctx context.Context, u userRecord) (h keyHolder, err er
 	return h, err
 }
 
+// logKeyRefused says in the log why an answer by a key of an account is refused, such as one that was said to be
+// no passkey that is synced and now says that it is; people are not told.
+func (s *Service) logKeyRefused(ctx context.Context, k keyRecord, err error) {
+	why := "unknown"
+	var said *protocol.Error
+	if errors.As(err, &said) {
+		why = said.Details
+	}
+	s.log.WarnContext(ctx, "authn: the answer of a security key was refused", "key", k.ID, "why", why)
+}
+
+// counterTold is how often the owner of a synced passkey hears that its counter went back.
+const counterTold = 24 * time.Hour
+
 // useKey notes that a key of the account was used, if it is still the one whose signature was verified,
 // or returns a refusal where its counter, as it is now, did not go on: then there are two of it
-// (WebAuthn §7.2 step 22).
-func (s *Service) useKey(tx kv.Tx, userID string, used usedKey) (keyRecord, error) {
-	k, err := s.loadKey(tx, userID, used.key.ID)
+// (WebAuthn §7.2 step 22). Of a passkey that is synced there are meant to be several, each of which may count
+// for itself, so it is taken all the same, with a row and a mail; what Level 3 says of the step leaves that to us.
+func (s *Service) useKey(tx kv.Tx, u userRecord, o Origin, used usedKey) (keyRecord, error) {
+	k, err := s.loadKey(tx, u.ID, used.key.ID)
 	if errors.Is(err, ErrNotFound) || err == nil && !k.sameKey(used.key) {
 		return k, keyRefused
 	}
@@ -132,8 +150,26 @@ func (s *Service) useKey(tx kv.Tx, userID string, used usedKey) (keyRecord, erro
 		return k, err
 	}
 	if used.count <= k.SignCount && (used.count != 0 || k.SignCount != 0) {
-		return k, &refusal{why: "counter", cloned: k.Name, problems: problem.New("", CodeKeyCloned, "key", k.Name)}
+		if !k.BackupEligible {
+			return k, &refusal{why: "counter", cloned: k.Name, problems: problem.New("", CodeKeyCloned, "key", k.Name)}
+		}
+		if err := s.noteCounter(tx, u, o, &k); err != nil {
+			return k, err
+		}
 	}
-	k.SignCount, k.BackedUp, k.UsedAt = used.count, used.backedUp, s.now().UTC()
-	return k, s.putKey(tx, userID, k)
+	k.SignCount, k.BackedUp, k.UsedAt = max(k.SignCount, used.count), used.backedUp, s.now().UTC()
+	return k, s.putKey(tx, u.ID, k)
+}
+
+// noteCounter writes that the counter of a synced passkey went back, and tells its owner unless that was told a
+// while ago.
+func (s *Service) noteCounter(tx kv.Tx, u userRecord, o Origin, k *keyRecord) error {
+	row := audit.Event{Kind: rowKeyCounterBack, Actor: o.actor(u, FactorWebAuthn), Detail: map[string]string{"key": k.Name}}
+	if now := s.now().UTC(); now.Sub(k.CounterTold).Abs() >= counterTold {
+		k.CounterTold = now
+		if err := s.tellOf(tx, u, row); err != nil {
+			return err
+		}
+	}
+	return s.record(tx, u.ID, row)
 }

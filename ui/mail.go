@@ -10,9 +10,10 @@ const (
 	MailTOTPAdded            = "totp_added"
 	MailTOTPReplaced         = "totp_replaced"
 	MailTOTPRemoved          = "totp_removed"
-	MailKeyAdded             = "key_added"   // key: its name
-	MailKeyRemoved           = "key_removed" // key
-	MailKeyCloned            = "key_cloned"  // key
+	MailKeyAdded             = "key_added"        // key: its name
+	MailKeyRemoved           = "key_removed"      // key
+	MailKeyCloned            = "key_cloned"       // key
+	MailKeyCounterBack       = "key_counter_back" // key
 	MailKeysOnly             = "keys_only"
 	MailKeysOnlyOff          = "keys_only_off"
 	MailRecoveryCodesCreated = "recovery_codes_created"
@@ -72,6 +73,7 @@ var mailTexts = map[string][3]string{
 	MailTOTPRemoved:          {"mail.totp_removed.subject", "mail.totp_removed.text", "mail.not_me"},
 	MailKeyAdded:             {"mail.key_added.subject", "mail.key_added.text", "mail.not_me"},
 	MailKeyRemoved:           {"mail.key_removed.subject", "mail.key_removed.text", "mail.not_me"},
+	MailKeyCounterBack:       {"mail.key_counter_back.subject", "mail.key_counter_back.text", "mail.key_counter_back.not_me"},
 	MailKeyCloned:            {"mail.key_cloned.subject", "mail.key_cloned.text", "mail.key_cloned.not_me"},
 	MailKeysOnly:             {"mail.keys_only.subject", "mail.keys_only.text", "mail.not_me"},
 	MailKeysOnlyOff:          {"mail.keys_only_off.subject", "mail.keys_only_off.text", "mail.not_me"},

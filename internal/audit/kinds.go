@@ -54,7 +54,7 @@ var kinds = byName([][]Kind{
 		"account.device_forgotten", "account.recovery_code_used"),
 	of(roomAuthn, GroupFactor,
 		"account.totp_added", "account.totp_replaced", "account.totp_removed",
-		"account.key_added", "account.key_renamed", "account.key_removed", "account.key_cloned",
+		"account.key_added", "account.key_renamed", "account.key_removed", "account.key_cloned", "account.key_counter_back",
 		"account.keys_only", "account.keys_only_off",
 		"account.recovery_codes_made", "account.recovery_codes_confirmed"),
 	of(roomAuthn, GroupAccount,

@@ -21,6 +21,8 @@ var unrecorded = map[string]string{
 	"authn.keepPending":    "an authenticator app that is not set up yet",
 	"authn.FindCtx":        "the session of a browser: it is over, or was seen",
 	"authn.CommitCtx":      "the session of a browser: what made it is recorded",
+	"authn.swap":           "the session of a browser: what took it further is recorded",
+	"authn.takeCeremony":   "a challenge that is used up: what comes of it is recorded",
 	"authn.DeleteCtx":      "the session of a browser: what ended it is recorded",
 	"authn.take":           "a counter of attempts; the attempt is recorded",
 	"authn.sweepPage":      "what is over already",

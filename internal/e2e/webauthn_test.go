@@ -236,8 +236,8 @@ func giveUp(p *person, k *key) {
 	p.hears("Waiting for the key")
 	p.press("Use a recovery code instead")
 	p.press("Use your security key instead") // the request ended with its page
-	evaluate[bool](p.browser, `(() => { const parse = PublicKeyCredential.parseRequestOptionsFromJSON;
-		PublicKeyCredential.parseRequestOptionsFromJSON = (o) => ({...parse.call(PublicKeyCredential, o), timeout: 300}); return true })()`)
+	evaluate[bool](p.browser, `(() => { const get = CredentialsContainer.prototype.get;
+		CredentialsContainer.prototype.get = function (o) { o.publicKey.timeout = 300; return get.call(this, o) }; return true })()`)
 	p.click("Use security key")
 	p.hears("The key gave no answer in time")
 	p.press("Use a recovery code instead") // nothing of it stands in the way of another factor

@@ -15,9 +15,10 @@ const (
 	TOTPAdded         Kind = "totp_added"
 	TOTPReplaced      Kind = "totp_replaced"
 	TOTPRemoved       Kind = "totp_removed"
-	KeyAdded          Kind = "key_added"   // key: its name
-	KeyRemoved        Kind = "key_removed" // key
-	KeyCloned         Kind = "key_cloned"  // key
+	KeyAdded          Kind = "key_added"        // key: its name
+	KeyRemoved        Kind = "key_removed"      // key
+	KeyCloned         Kind = "key_cloned"       // key
+	KeyCounterBack    Kind = "key_counter_back" // key
 	KeysOnly          Kind = "keys_only"
 	KeysOnlyOff       Kind = "keys_only_off"
 	RecoveryMade      Kind = "recovery_codes_created"
@@ -118,6 +119,7 @@ var kinds = []Info{
 	{KeyAdded, Account, true},
 	{KeyRemoved, Account, true},
 	{KeyCloned, Account, true},
+	{KeyCounterBack, Account, true},
 	{KeysOnly, Account, true},
 	{KeysOnlyOff, Account, true},
 	{RecoveryMade, Account, true},

@@ -136,7 +136,7 @@ func mailGroups() []ui.MailGroup {
 			Always: []ui.MailKind{"token_minted", "token_regenerated", "token_revoked", "token_burned", "token_leaked"}},
 		{Name: "projects", Choices: choices("role_gained", "role_changed", "role_lost")},
 		{Name: "account", Always: []ui.MailKind{
-			"new_device", "password_changed", "password_reset", "totp_added", "totp_removed", "key_added", "key_removed", "key_cloned",
+			"new_device", "password_changed", "password_reset", "totp_added", "totp_removed", "key_added", "key_removed", "key_cloned", "key_counter_back",
 			"recovery_codes_created", "recovery_code_used", "frozen", "unfrozen",
 		}},
 	}
