@@ -39,6 +39,9 @@ import (
 // Config sets no other: 1 GiB.
 const DefaultMaxFile = 1 << 30
 
+// minDrain is how much is read of a refused request at least, in bytes.
+const minDrain = 256 << 20
+
 // defaultIdle is how long a client may send nothing.
 const defaultIdle = 30 * time.Second
 
@@ -77,9 +80,10 @@ type Config struct {
 	// and never its text. Nil discards.
 	Logger *slog.Logger
 
-	// Refuser says how the rest of a refused request is read. Where it sets no
-	// MaxDrain, that is as much as an upload may have: twine reads no answer
-	// before it has sent the whole file.
+	// Refuser says how the rest of a refused request is read behind its answer.
+	// Where it sets no MaxDrain, that is as much as an upload may have, or 256
+	// MiB where that is less: twine reads no answer before it has sent the
+	// whole file, also one that is too large.
 	Refuser httpauth.Refuser
 }
 
@@ -103,7 +107,7 @@ func New(cfg Config) (*Gateway, error) {
 		cfg.Idle = defaultIdle
 	}
 	if cfg.Refuser.MaxDrain == 0 {
-		cfg.Refuser.MaxDrain = cfg.maxBody()
+		cfg.Refuser.MaxDrain = max(cfg.maxBody(), minDrain)
 	}
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = peerAddress

@@ -2,6 +2,7 @@ package httpauth
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,15 +15,16 @@ import (
 
 // The defaults of a Refuser, and the limits of what it writes.
 const (
-	defaultMaxDrain  = 64 << 20
-	defaultDrainTime = 30 * time.Second
+	defaultMaxDrain  = 256 << 20
+	defaultDrainTime = 10 * time.Second
+	defaultDrainRate = 8 << 10
 	defaultIdleTime  = 5 * time.Second
 
 	maxReason = 400     // bytes of the reason phrase; http.client of Python reads 64 KiB
 	maxBody   = 4 << 10 // bytes of the sentence in the body
 
-	writeTime  = 10 * time.Second // for writing an answer
-	lingerTime = 2 * time.Second  // for a client to read it while it still sends
+	writeTime = 10 * time.Second       // for writing an answer
+	quietTime = 250 * time.Millisecond // without a byte, and the client seems to be done
 )
 
 // Answer is a refusal that a person is to read.
@@ -35,10 +37,12 @@ type Answer struct {
 	Allow string
 }
 
-// Answer writes a to the client, with the sentence as the reason phrase of the
-// status line where the connection can be taken over, after it has read the
-// rest of the request within the Refuser's limits. Header fields that w already
-// has are sent along.
+// Answer writes a to the client at once, with the sentence as the reason phrase of
+// the status line where the connection can be taken over. Then it reads the rest of
+// the request away, within the Refuser's limits, and returns when the client has
+// closed the connection: most clients read no answer before they have sent
+// everything, and a connection that is closed with bytes unread is reset, which
+// loses the answer. Header fields that w already has are sent along.
 //
 // The caller returns after it; nothing may be written any more.
 func (f Refuser) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
@@ -46,22 +50,28 @@ func (f Refuser) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
 		a.Sentence = http.StatusText(a.Status)
 	}
 	rc := http.NewResponseController(w)
-	drained := f.drain(rc, r)
 	_ = rc.SetWriteDeadline(time.Now().Add(writeTime))
-
 	body := a.body()
 	header := w.Header()
 	a.fill(header, len(body))
+	hasBody := r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 	if r.ProtoMajor == 1 {
 		if conn, _, err := rc.Hijack(); err == nil {
-			f.writeByHand(conn, r, a, header, body, drained)
+			defer conn.Close()
+			if writeByHand(conn, r, a, header, body) == nil && hasBody {
+				f.readOn(connection{conn})
+			}
 			return
 		}
 		header.Set("Connection", "close")
+		hasBody = hasBody && rc.EnableFullDuplex() == nil
 	}
 	w.WriteHeader(a.Status)
 	if r.Method != http.MethodHead {
 		_, _ = io.WriteString(w, body)
+	}
+	if r.ProtoMajor == 1 && hasBody && rc.Flush() == nil {
+		f.readOn(requestBody{r.Body, rc})
 	}
 }
 
@@ -119,46 +129,83 @@ func (a Answer) reason() string {
 	return strings.TrimSpace(b.String())
 }
 
-// drain reads what is left of the request's body and tells whether it reached
-// the end. A body that is too long to be read anyway, or whose client waits for
-// "100 Continue", is left alone.
-func (f Refuser) drain(rc *http.ResponseController, r *http.Request) bool {
-	limit := defaultTo(f.MaxDrain, defaultMaxDrain)
-	switch {
-	case r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0:
-		return true
-	case r.ProtoMajor != 1 || r.ContentLength > limit:
-		return false
-	case strings.EqualFold(r.Header.Get("Expect"), "100-continue"):
-		return false
-	}
-	end := time.Now().Add(defaultTo(f.DrainTime, defaultDrainTime))
-	idle := defaultTo(f.IdleTime, defaultIdleTime)
-	buf := make([]byte, 32<<10)
-	for limit > 0 {
-		now := time.Now()
-		if !now.Before(end) {
-			return false
-		}
-		deadline := now.Add(idle)
-		if deadline.After(end) {
-			deadline = end
-		}
-		_ = rc.SetReadDeadline(deadline) // not supported: the server's own deadlines hold
-		n, err := r.Body.Read(buf)
-		limit -= int64(n)
-		if err != nil {
-			return err == io.EOF
-		}
-	}
-	return false
+// sender is a client whose request was answered and that may still be sending.
+type sender interface {
+	io.Reader
+	SetReadDeadline(time.Time) error
+	// closeWrite tells the client that nothing more will come.
+	closeWrite()
 }
 
-// writeByHand writes the whole answer to a hijacked connection and closes it.
-func (f Refuser) writeByHand(conn net.Conn, r *http.Request, a Answer, header http.Header, body string, drained bool) {
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(writeTime))
+// connection is a connection that was taken over. What the server had buffered of it
+// is the client's too, and as much worth.
+type connection struct{ net.Conn }
 
+func (c connection) closeWrite() {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok { // TCP and TLS can
+		_ = half.CloseWrite()
+	}
+}
+
+// requestBody is the body of a request whose connection could not be taken over.
+type requestBody struct {
+	io.Reader
+	*http.ResponseController
+}
+
+func (requestBody) closeWrite() {}
+
+// readOn reads what a client sends after its answer, and throws it away, until the
+// client closes or one of the limits is reached: so many bytes, so long without any,
+// and a speed, so that a client that only drips holds no connection.
+//
+// The sending half is closed when the client pauses. Before that it is left open,
+// since there are proxies that take a half-closed connection for a dead one.
+func (f Refuser) readOn(from sender) {
+	limit := max(defaultTo(f.MaxDrain, defaultMaxDrain), 1<<20)
+	idle := defaultTo(f.IdleTime, defaultIdleTime)
+	rate := max(defaultTo(f.DrainRate, defaultDrainRate), 1)
+	began := time.Now()
+	grace := began.Add(defaultTo(f.DrainTime, defaultDrainTime))
+	buf := make([]byte, 16<<10)
+	quiet := false
+	last := began
+	for total := int64(0); total < limit; {
+		end := earlier(last.Add(idle), grace.Add(time.Duration(float64(total)/float64(rate)*float64(time.Second))))
+		wake := end
+		if !quiet {
+			wake = earlier(end, time.Now().Add(quietTime))
+		}
+		_ = from.SetReadDeadline(wake) // not supported: the server's own deadlines hold
+		n, err := from.Read(buf)
+		total += int64(n)
+		now := time.Now()
+		if n > 0 {
+			last = now
+		}
+		var network net.Error
+		switch {
+		case !now.Before(end) && n == 0:
+			return
+		case errors.As(err, &network) && network.Timeout() && !quiet:
+			quiet = true
+			from.closeWrite()
+		case err != nil:
+			return
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// writeByHand writes the whole answer to a connection that was taken over.
+func writeByHand(conn net.Conn, r *http.Request, a Answer, header http.Header, body string) error {
+	_ = conn.SetDeadline(time.Now().Add(writeTime))
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "HTTP/1.1 %03d %s\r\n", a.Status, a.reason())
 	header.Set("Connection", "close")
@@ -168,22 +215,8 @@ func (f Refuser) writeByHand(conn net.Conn, r *http.Request, a Answer, header ht
 	if r.Method != http.MethodHead {
 		out.WriteString(body)
 	}
-	if _, err := conn.Write(out.Bytes()); err != nil || drained {
-		return
-	}
-	linger(conn, defaultTo(f.MaxDrain, defaultMaxDrain))
-}
-
-// linger ends the sending half of conn and reads on for a moment: to close a
-// connection with bytes unread would reset it, and the client would lose the
-// answer that is on its way.
-func linger(conn net.Conn, limit int64) {
-	half, ok := conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
-	_ = conn.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.CopyN(io.Discard, conn, max(limit, 1<<20))
+	_, err := conn.Write(out.Bytes())
+	return err
 }
 
 // defaultTo is value, or def where value is zero.

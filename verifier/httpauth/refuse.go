@@ -14,14 +14,16 @@ const retryAfter = 10 * time.Second
 // Refuser answers requests that are refused. Its zero value is ready to use,
 // with the defaults below; a Refuser holds no state.
 type Refuser struct {
-	// MaxDrain is how many bytes of the request's body are read and thrown
-	// away before the answer, since a client that is still sending does not
-	// read. Zero is 64 MiB; negative is none.
+	// MaxDrain is how many bytes of a request are read and thrown away behind
+	// the answer, so that a client sees it that sends everything before it
+	// reads. Zero is 256 MiB; less than 1 MiB is 1 MiB.
 	MaxDrain int64
-	// DrainTime bounds the drain as a whole (zero: 30 seconds), and IdleTime
-	// each read of it (zero: 5 seconds), so that a slow sender holds a
-	// connection no longer than that.
-	DrainTime, IdleTime time.Duration
+	// IdleTime is how long a client may send nothing meanwhile (zero: 5
+	// seconds). DrainTime (zero: 10 seconds) is how long it may take whatever
+	// it sends, and a second more for each DrainRate bytes that it sent (zero:
+	// 8 KiB), so that a client that only drips holds no connection.
+	IdleTime, DrainTime time.Duration
+	DrainRate           int64
 }
 
 // Refuse answers with the defaults of [Refuser].
