@@ -64,7 +64,12 @@ func (s *Sealer) DeriveKey(purpose string) ([]byte, error) {
 
 // Seal encrypts value for the record called name, and appends it to dst.
 func (s *Sealer) Seal(dst, value []byte, name string) []byte {
-	return s.aead.Seal(dst, nil, value, []byte(name))
+	return s.SealBytes(dst, value, []byte(name))
+}
+
+// SealBytes is Seal for who has the name as bytes.
+func (s *Sealer) SealBytes(dst, value, name []byte) []byte {
+	return s.aead.Seal(dst, nil, value, name)
 }
 
 // Open decrypts what Seal made for the record called name, and appends it to dst.

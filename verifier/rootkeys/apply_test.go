@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -52,25 +51,6 @@ func TestApplyRefuses(t *testing.T) {
 	}
 }
 
-// dump is everything in the records, in the clear.
-func dump(t testing.TB, s *Store) string {
-	t.Helper()
-	var b strings.Builder
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		records := tx.Bucket(recordsBucket)
-		fmt.Fprintf(&b, "filling %d\n", records.Sequence())
-		return records.ForEach(func(k, sealed []byte) error {
-			v, err := s.open(k, sealed)
-			fmt.Fprintf(&b, "%s: %x\n", keyText(k), v)
-			return err
-		})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
 func TestApplyIsOneTransaction(t *testing.T) {
 	s := open(t, storePath(t))
 	apply(t, s, user(alice, "alice"), project(first, "demo", alice), tokenChange(t, 1))
@@ -104,7 +84,7 @@ func TestApplySkipsWhatIsApplied(t *testing.T) {
 	}
 	// Nothing to do costs no transaction.
 	writes := func() int64 {
-		stats := s.db.Stats()
+		stats := dbOf(s).Stats()
 		return stats.TxStats.GetWrite()
 	}
 	before := writes()
@@ -279,19 +259,19 @@ func TestValuesAreSealed(t *testing.T) {
 	tok.RevokedAt, tok.RevokedWhy = time.Unix(1800000000, 0), "by somebody named here"
 	apply(t, s, user(alice, "alice-the-maintainer"), project(first, "demo", alice), Change{Token: tok})
 	var file bytes.Buffer
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := dbOf(s).View(func(tx *bbolt.Tx) error {
 		_, err := tx.WriteTo(&file)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(file.Bytes(), []byte("demo")) {
-		t.Error("the name of a project is a key, and is not found: does this test look at the file?")
+	if !bytes.Contains(file.Bytes(), []byte(format)) {
+		t.Error("the file does not say what it is: does this test look at the file?")
 	}
 	for name, secret := range map[string][]byte{
 		"signature": tok.Signature, "caveat": tok.Caveats[0], "user name": []byte("alice-the-maintainer"),
-		"location": []byte(tok.Location), "reason": []byte(tok.RevokedWhy), "role": []byte("owner"),
+		"location": []byte(tok.Location), "reason": []byte(tok.RevokedWhy), "role": []byte("owner"), "project name": []byte("demo"),
 		"issuer": []byte(issuerID), "key": testKey,
 	} {
 		if bytes.Contains(file.Bytes(), secret) {

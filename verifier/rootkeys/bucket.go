@@ -1,10 +1,8 @@
 package rootkeys
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"unsafe"
 
 	"go.etcd.io/bbolt"
@@ -58,9 +56,8 @@ func (b *bucket) find(key []byte) (value []byte, isBucket bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	w := wanted{key: key, head: head(key), high: math.MaxUint64}
 	for range maxDepth {
-		i, exact, ok := n.search(&w)
+		i, exact, ok := n.search(key)
 		switch {
 		case !ok:
 			return nil, false, errKey
@@ -75,9 +72,6 @@ func (b *bucket) find(key []byte) (value []byte, isBucket bool, err error) {
 		case !exact && i > 0:
 			i--
 		}
-		if ok = n.narrow(&w, i); !ok {
-			return nil, false, errKey
-		}
 		if n, err = b.node(n.child(i)); err != nil {
 			return nil, false, err
 		}
@@ -89,36 +83,6 @@ func (b *bucket) find(key []byte) (value []byte, isBucket bool, err error) {
 type element struct {
 	key, value []byte
 	bucket     bool
-}
-
-// gap returns what stands before and after the place where a key would be that find does
-// not find; nil where nothing does. It is an error if they are not in that order: where one
-// key is damaged, of a record or in a branch, a search that it leads astray ends at that
-// record, or between two pages that don't belong beside each other.
-func (b *bucket) gap(key []byte) (before, after *element, err error) {
-	at, i, err := b.path(key)
-	if err != nil {
-		return nil, nil, err
-	}
-	if before, err = at.beside(b, i, -1); err != nil {
-		return nil, nil, err
-	}
-	if after, err = at.beside(b, i, 0); err != nil {
-		return nil, nil, err
-	}
-	if before != nil && bytes.Compare(before.key, key) >= 0 || after != nil && bytes.Compare(after.key, key) <= 0 {
-		return nil, nil, fmt.Errorf("%w: the keys are not in order", errPage)
-	}
-	return before, after, nil
-}
-
-// around reads what bbolt reads when it looks for a key, or goes a step from there.
-func (b *bucket) around(key []byte) error {
-	at, i, err := b.path(key)
-	for step := -1; err == nil && step <= 1; step++ {
-		_, err = at.beside(b, i, step)
-	}
-	return err
 }
 
 // each calls fn with every element, in order. Without fn it only reads what bbolt reads
@@ -185,10 +149,9 @@ func (b *bucket) path(key []byte) (p path, i int, err error) {
 	if err != nil {
 		return p, 0, err
 	}
-	w := wanted{key: key, head: head(key), high: math.MaxUint64}
 	var low, high []byte
 	for range maxDepth {
-		i, exact, ok := n.search(&w)
+		i, exact, ok := n.search(key)
 		if !ok || !b.known(n) && !n.whole(low, high) {
 			return p, 0, errKey
 		}
@@ -200,9 +163,6 @@ func (b *bucket) path(key []byte) (p path, i int, err error) {
 			i--
 		}
 		p.index = append(p.index, i)
-		if !n.narrow(&w, i) {
-			return p, 0, errKey
-		}
 		low, _ = n.key(i)
 		if i+1 < n.count {
 			high, _ = n.key(i + 1)
@@ -212,46 +172,6 @@ func (b *bucket) path(key []byte) (p path, i int, err error) {
 		}
 	}
 	return p, 0, errDeep
-}
-
-// beside is the element at place i+step in the leaf, which may be the last of the leaf
-// before it or the first of the one behind it.
-func (p path) beside(b *bucket, i, step int) (*element, error) {
-	n := p.nodes[len(p.nodes)-1]
-	if i += step; i >= 0 && i < n.count {
-		return n.element(i)
-	}
-	if i >= 0 {
-		step = 1
-	}
-	for up := len(p.index) - 1; up >= 0; up-- {
-		if j := p.index[up] + step; j >= 0 && j < p.nodes[up].count {
-			return b.edge(p.nodes[up].child(j), step)
-		}
-	}
-	return nil, nil
-}
-
-// edge is the first element of a tree, or the last where step is below 0.
-func (b *bucket) edge(id uint64, step int) (*element, error) {
-	for range maxDepth {
-		n, err := b.node(id)
-		if err != nil {
-			return nil, err
-		}
-		if n.count == 0 {
-			return nil, badPage(id, "it is empty")
-		}
-		i := 0
-		if step < 0 {
-			i = n.count - 1
-		}
-		if n.leaf {
-			return n.element(i)
-		}
-		id = n.child(i)
-	}
-	return nil, errDeep
 }
 
 // element is the one at place i of a leaf.

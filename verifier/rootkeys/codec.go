@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
-	"github.com/rind-dev/rind/verifier"
 )
 
 // Limits of what a record may hold, kept when it is written and when it is read.
@@ -26,6 +24,8 @@ const (
 	isRevoked              // token
 	isFrozen               // user
 	isDeleted              // project
+	isAbsent               // user: a project has the user, and nothing else is known
+	hasCopy                // token
 	knownFlags = 1<<iota - 1
 )
 
@@ -67,26 +67,20 @@ func decodeState(b []byte) (*state, error) {
 	return s, d.end()
 }
 
-func encodeHeard(n int64) []byte { return binary.AppendVarint([]byte{encoding}, n) }
-
-func decodeHeard(b []byte) (int64, error) {
-	d := newDecoder(b, encoding)
-	n := d.int()
-	return n, d.end()
+// copied is what the record of a token has copied of its owner and of the one project
+// that it is for. It holds as long as the bit of the membership is set.
+type copied struct {
+	member  uint64 // number of the membership
+	project [16]byte
+	name    []byte // of the project
+	user    []byte // name of the owner
 }
 
-// encodeToken checks a token and encodes it.
-func encodeToken(t *Token) ([]byte, error) {
-	user, ok := uuidBytes(t.UserID)
-	switch {
-	case !ok:
-		return nil, errors.New("its owner is no UUID")
-	case t.Location == "" || len(t.Location) > maxText || len(t.RevokedWhy) > maxText:
-		return nil, fmt.Errorf("its location is missing, or a text is over %d bytes", maxText)
-	case len(t.Signature) != 32 || [32]byte(t.Signature) == [32]byte{}:
-		return nil, errors.New("it has no signature of 32 bytes")
-	case len(t.Caveats) == 0 || len(t.Caveats) > token.MaxCaveats || len(t.Restrictions) > maxRestrictions:
-		return nil, fmt.Errorf("it has not 1 to %d caveats, or over %d restrictions", token.MaxCaveats, maxRestrictions)
+// encodeToken checks a token and encodes it, with a copy if there is one.
+func encodeToken(t *Token, c *copied) ([]byte, error) {
+	user, err := checkToken(t)
+	if err != nil {
+		return nil, err
 	}
 	var flags byte
 	if !t.ExpiresAt.IsZero() {
@@ -95,17 +89,15 @@ func encodeToken(t *Token) ([]byte, error) {
 	if !t.RevokedAt.IsZero() {
 		flags |= isRevoked
 	}
-	b := append([]byte{encoding, flags}, user[:]...)
-	b = append(b, t.Signature...)
+	if c != nil {
+		flags |= hasCopy
+	}
+	b := append(make([]byte, 0, 320), encoding, flags)
+	b = append(append(b, user[:]...), t.Signature...)
 	b = appendText(b, t.Location)
-	for _, list := range [][][]byte{t.Caveats, t.Restrictions} {
-		b = binary.AppendUvarint(b, uint64(len(list)))
-		for _, c := range list {
-			if len(c) > caveats.MaxCaveat {
-				return nil, fmt.Errorf("a caveat is over %d bytes", caveats.MaxCaveat)
-			}
-			b = appendText(b, string(c))
-		}
+	if c != nil {
+		b = append(binary.AppendUvarint(b, c.member), c.project[:]...)
+		b = appendBytes(appendBytes(b, c.name), c.user)
 	}
 	if flags&hasExpiry != 0 {
 		b = binary.AppendVarint(b, t.ExpiresAt.UnixMilli())
@@ -114,54 +106,204 @@ func encodeToken(t *Token) ([]byte, error) {
 		b = binary.AppendVarint(b, t.RevokedAt.UnixMilli())
 		b = appendText(b, t.RevokedWhy)
 	}
+	b = binary.AppendUvarint(b, uint64(len(t.Restrictions)))
+	for _, c := range t.Restrictions {
+		b = appendBytes(b, c)
+	}
+	b = append(b, byte(len(t.Caveats)))
+	for _, c := range t.Caveats {
+		b = append(appendBytes(append(b, caveatField), c), caveatEnd)
+	}
 	return b, nil
 }
 
-// decodeToken reads a token's record into rec. The caveats are parts of b; the
-// location is the string like where it equals that.
-func decodeToken(rec *verifier.Record, b []byte, like string) (user [16]byte, err error) {
-	d := newDecoder(b, encoding)
-	flags := d.flags()
-	copy(user[:], d.bytes(16))
-	copy(rec.Signature[:], d.bytes(32))
-	if location := d.short(maxText); string(location) == like {
-		rec.Location = like
-	} else {
-		rec.Location = string(location)
+// The issued caveats stand in a record as they stand in the bytes of a token (see
+// package token): a field of this type for each, and an end mark.
+const (
+	caveatField = 2
+	caveatEnd   = 0
+)
+
+func checkToken(t *Token) (user [16]byte, err error) {
+	user, ok := uuidBytes(t.UserID)
+	switch {
+	case !ok:
+		return user, errors.New("its owner is no UUID")
+	case t.Location == "" || len(t.Location) > maxText || len(t.RevokedWhy) > maxText:
+		return user, fmt.Errorf("its location is missing, or a text is over %d bytes", maxText)
+	case len(t.Signature) != 32 || [32]byte(t.Signature) == [32]byte{}:
+		return user, errors.New("it has no signature of 32 bytes")
+	case len(t.Caveats) == 0 || len(t.Caveats) > token.MaxCaveats || len(t.Restrictions) > maxRestrictions:
+		return user, fmt.Errorf("it has not 1 to %d caveats, or over %d restrictions", token.MaxCaveats, maxRestrictions)
 	}
-	rec.Caveats = d.list(token.MaxCaveats)
-	rec.Restrictions = d.list(maxRestrictions)
-	if flags&hasExpiry != 0 {
-		rec.ExpiresAt = time.UnixMilli(d.int())
+	for _, list := range [][][]byte{t.Caveats, t.Restrictions} {
+		for _, c := range list {
+			if len(c) > caveats.MaxCaveat {
+				return user, fmt.Errorf("a caveat is over %d bytes", caveats.MaxCaveat)
+			}
+		}
 	}
-	if flags&isRevoked != 0 {
-		rec.RevokedAt = time.UnixMilli(d.int())
-		rec.RevokedWhy = d.text()
-	}
-	return user, d.end()
+	return user, nil
 }
 
-// named is the record of a user or a project.
-type named struct {
+// tokenRecord is the record of a token. All of it are parts of what was decoded.
+type tokenRecord struct {
+	flags        byte
+	user         [16]byte
+	signature    [32]byte
+	location     []byte
+	copied       copied
+	expires      int64 // milliseconds
+	revoked      int64
+	why          []byte
+	restrictions []byte // as they stand in the record
+	issued       []byte // as they stand in a token
+	counts       [2]int // of restrictions and of issued caveats
+}
+
+func (t *tokenRecord) decode(b []byte) error {
+	d := newDecoder(b, encoding)
+	*t = tokenRecord{flags: d.flags()}
+	copy(t.user[:], d.bytes(16))
+	copy(t.signature[:], d.bytes(32))
+	t.location = d.short(maxText)
+	if t.flags&hasCopy != 0 {
+		t.copied.member = d.uint()
+		copy(t.copied.project[:], d.bytes(16))
+		t.copied.name, t.copied.user = d.short(maxText), d.short(maxText)
+	}
+	if t.flags&hasExpiry != 0 {
+		t.expires = d.int()
+	}
+	if t.flags&isRevoked != 0 {
+		t.revoked, t.why = d.int(), d.short(maxText)
+	}
+	n := d.uint()
+	if n > maxRestrictions {
+		d.fail()
+	}
+	t.counts[0], t.restrictions = int(n), d.b
+	for ; n > 0 && d.err == nil; n-- {
+		d.short(caveats.MaxCaveat)
+	}
+	t.restrictions = t.restrictions[:len(t.restrictions)-len(d.b)]
+	if n := d.bytes(1); d.err == nil {
+		t.counts[1] = int(n[0])
+	}
+	t.issued = d.b
+	for n := t.counts[1]; n > 0 && d.err == nil; n-- {
+		d.caveat()
+	}
+	if t.counts[1] > token.MaxCaveats {
+		d.fail()
+	}
+	return d.end()
+}
+
+// caveat reads a caveat as it stands in a token.
+func (d *decoder) caveat() (c []byte) {
+	d.exactly(caveatField)
+	c = d.short(caveats.MaxCaveat)
+	d.exactly(caveatEnd)
+	return c
+}
+
+func (d *decoder) exactly(b byte) {
+	if v := d.bytes(1); d.err == nil && v[0] != b {
+		d.fail()
+	}
+}
+
+// lists appends the restrictions and the issued caveats to list, which has room for both.
+func (t *tokenRecord) lists(list [][]byte) (restrictions, issued [][]byte) {
+	d := decoder{b: t.restrictions}
+	for range t.counts[0] {
+		list = append(list, d.short(caveats.MaxCaveat))
+	}
+	n := len(list)
+	d = decoder{b: t.issued}
+	for range t.counts[1] {
+		list = append(list, d.caveat())
+	}
+	if n > 0 {
+		restrictions = list[:n:n]
+	}
+	return restrictions, list[n:]
+}
+
+// userRecord is the record of a user.
+type userRecord struct {
+	name     string
+	flags    byte
+	projects [][16]byte // that have the user as a member
+}
+
+func (u *userRecord) encode() []byte {
+	return appendIDs(appendText([]byte{encoding, u.flags}, u.name), u.projects)
+}
+
+func (u *userRecord) decode(b []byte) error {
+	d := newDecoder(b, encoding)
+	*u = userRecord{flags: d.flags()}
+	u.name = d.text()
+	u.projects = d.ids()
+	return d.end()
+}
+
+// projectRecord is the record of a project.
+type projectRecord struct {
 	name  string
 	flags byte
+	apart [][16]byte // its members, where they have records of their own
 }
 
-func (n named) encode() []byte { return appendText([]byte{encoding, n.flags}, n.name) }
-
-func decodeNamed(b []byte) (named, error) {
-	d := newDecoder(b, encoding)
-	n := named{flags: d.flags()}
-	n.name = d.text()
-	return n, d.end()
+func (p *projectRecord) encode() []byte {
+	return appendIDs(appendText([]byte{encoding, p.flags}, p.name), p.apart)
 }
 
-func encodeRole(role string) []byte { return appendText([]byte{encoding}, role) }
-
-func decodeRole(b []byte) (string, error) {
+func (p *projectRecord) decode(b []byte) error {
 	d := newDecoder(b, encoding)
-	role := d.text()
-	return role, d.end()
+	*p = projectRecord{flags: d.flags()}
+	p.name = d.text()
+	p.apart = d.ids()
+	return d.end()
+}
+
+func (m member) encode() []byte {
+	return appendText(binary.AppendUvarint([]byte{encoding}, m.number), m.role)
+}
+
+func decodeMember(b []byte) (m member, err error) {
+	d := newDecoder(b, encoding)
+	m.number, m.role = d.uint(), d.text()
+	return m, d.end()
+}
+
+func appendIDs(b []byte, ids [][16]byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(ids)))
+	for _, id := range ids {
+		b = append(b, id[:]...)
+	}
+	return b
+}
+
+func (d *decoder) ids() (ids [][16]byte) {
+	n := d.uint()
+	if n > uint64(len(d.b))/16 {
+		d.fail()
+	}
+	if d.err != nil || n == 0 {
+		return nil
+	}
+	ids = make([][16]byte, n)
+	for i := range ids {
+		copy(ids[i][:], d.bytes(16))
+	}
+	return ids
+}
+
+func appendBytes(b, s []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 func appendText(b []byte, s string) []byte {
@@ -234,19 +376,11 @@ func (d *decoder) short(limit uint64) []byte {
 
 func (d *decoder) text() string { return string(d.short(maxText)) }
 
-func (d *decoder) list(limit uint64) [][]byte {
-	n := d.uint()
-	if n > limit || n > uint64(len(d.b)) {
-		d.fail()
+func (d *decoder) fixed() (n uint64) {
+	if b := d.bytes(8); d.err == nil {
+		n = binary.LittleEndian.Uint64(b)
 	}
-	if d.err != nil || n == 0 {
-		return nil
-	}
-	list := make([][]byte, n)
-	for i := range list {
-		list[i] = d.short(caveats.MaxCaveat)
-	}
-	return list
+	return n
 }
 
 func (d *decoder) end() error {

@@ -39,14 +39,23 @@ func anyToken() *rapid.Generator[Token] {
 func TestTokensReadAsWritten(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		tok := anyToken().Draw(rt, "token")
-		b, err := encodeToken(&tok)
+		var c *copied
+		if rapid.Bool().Draw(rt, "copy") {
+			c = &copied{rapid.Uint64().Draw(rt, "member"), id(t, first), []byte("demo"), []byte("alice")}
+		}
+		b, err := encodeToken(&tok, c)
 		if err != nil {
 			rt.Fatal(err)
 		}
 		var rec verifier.Record
-		user, err := decodeToken(&rec, b, "")
-		if err != nil {
+		var read tokenRecord
+		if err := read.decode(b); err != nil {
 			rt.Fatal(err)
+		}
+		read.record(&rec)
+		user := read.user
+		if c != nil && !reflect.DeepEqual(read.copied, *c) || (c != nil) != (read.flags&hasCopy != 0) {
+			rt.Fatalf("copied %+v, read %+v", c, read.copied)
 		}
 		got := Token{
 			ID: tok.ID, UserID: uuidText(user[:]), Location: rec.Location, Caveats: rec.Caveats, Signature: rec.Signature[:],
@@ -59,10 +68,10 @@ func TestTokensReadAsWritten(t *testing.T) {
 			rt.Fatalf("reads as\n%+v, written\n%+v", got, tok)
 		}
 		cut := rapid.IntRange(0, len(b)-1).Draw(rt, "cut")
-		if _, err := decodeToken(&verifier.Record{}, b[:cut], ""); err == nil {
+		if err := new(tokenRecord).decode(b[:cut]); err == nil {
 			rt.Fatalf("reads without its last %d bytes", len(b)-cut)
 		}
-		if _, err := decodeToken(&verifier.Record{}, append(bytes.Clone(b), 0), ""); err == nil {
+		if err := new(tokenRecord).decode(append(bytes.Clone(b), 0)); err == nil {
 			rt.Fatal("reads with a byte behind it")
 		}
 	})
@@ -72,8 +81,9 @@ func TestDecodersRefuse(t *testing.T) {
 	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1} // 2^64-1
 	head := append([]byte{encoding, 0}, make([]byte, 48)...)
 	with := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-	token := func(b []byte) error { _, err := decodeToken(&verifier.Record{}, b, ""); return err }
-	name := func(b []byte) error { _, err := decodeNamed(b); return err }
+	token := func(b []byte) error { return new(tokenRecord).decode(b) }
+	name := func(b []byte) error { return new(projectRecord).decode(b) }
+	claims := func(b []byte) error { _, err := decodeClaims(b); return err }
 	for what, err := range map[string]error{
 		"token: nothing":                 token(nil),
 		"token: another version":         token([]byte{encoding + 1}),
@@ -88,21 +98,12 @@ func TestDecodersRefuse(t *testing.T) {
 		"name: nothing":                  name(nil),
 		"name: only a version":           name([]byte{encoding}),
 		"name: bytes behind it":          name([]byte{encoding, 0, 1, 'x', 'y'}),
-		"claims: a part of an id": func() error {
-			_, err := setClaim(append([]byte{namesEncoding}, make([]byte, 15)...), [16]byte{}, nil)
-			return err
-		}(),
-		"claims: too many members": func() error {
-			_, err := setClaim(with([]byte{namesEncoding}, make([]byte, 16), []byte{maxListed + 2}, make([]byte, 50*17)), [16]byte{}, nil)
-			return err
-		}(),
-		"claims: a huge number": func() error {
-			_, err := setClaim(with([]byte{namesEncoding}, make([]byte, 16), huge), [16]byte{}, nil)
-			return err
-		}(),
-		"claims: another version": func() error { _, err := setClaim([]byte{encoding}, [16]byte{}, nil); return err }(),
-		"state: nothing":          func() error { _, err := decodeState(nil); return err }(),
-		"heard: no number":        func() error { _, err := decodeHeard([]byte{encoding}); return err }(),
+		"claims: a part of an id":        claims(append([]byte{encoding}, make([]byte, 15)...)),
+		"claims: too many members":       claims(with([]byte{encoding}, make([]byte, 16), []byte{maxListed + 2}, make([]byte, 50*18))),
+		"claims: a huge number":          claims(with([]byte{encoding}, make([]byte, 16), huge)),
+		"claims: another version":        claims([]byte{encoding + 1}),
+		"state: nothing":                 func() error { _, err := decodeState(nil); return err }(),
+		"root: nothing":                  func() error { _, err := decodeRoot(nil); return err }(),
 	} {
 		if err == nil {
 			t.Errorf("%s: read", what)
@@ -116,28 +117,11 @@ func TestDecodingHostileBytesAllocatesLittle(t *testing.T) {
 	for _, tail := range [][]byte{{0xff, 0xff, 0x7f}, {1, 'x', 0xff, 0xff, 0xff, 0x7f}, {1, 'x', 64}} {
 		b := append(bytes.Clone(head), tail...)
 		if n := testing.AllocsPerRun(10, func() {
-			if _, err := decodeToken(&verifier.Record{}, b, ""); err == nil {
+			if err := new(tokenRecord).decode(b); err == nil {
 				t.Fatal("read")
 			}
 		}); n > 4 {
 			t.Errorf("%v allocations for %x", n, tail)
-		}
-	}
-}
-
-func TestKeysAreNamed(t *testing.T) {
-	user, project := id(t, alice), id(t, first)
-	for want, key := range map[string][]byte{
-		"the record of token " + alice:                         recordKey(kindToken, user),
-		"the record of user " + alice:                          recordKey(kindUser, user),
-		"the record of project " + first:                       recordKey(kindProject, project),
-		`the record of the project name "demo"`:                nameKey("demo"),
-		"the record of user " + alice + " in project " + first: memberKey(project, user),
-		"the record 747879":                                    []byte("txy"),
-		"a record without a key":                               nil,
-	} {
-		if got := keyText(key); got != want {
-			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

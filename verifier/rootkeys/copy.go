@@ -1,9 +1,7 @@
 package rootkeys
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,16 +33,19 @@ func (s *Store) CopyTo(ctx context.Context, path string, key []byte) error {
 	if err := s.lock(ctx); err != nil { // also because the file can't grow while it is read from
 		return fmt.Errorf("rootkeys: copy %s: %w", s.path, err)
 	}
-	defer s.unlock()
-	if key == nil {
-		to = s.sealer
-	}
-	db, err := s.copyTo(ctx, path, to)
-	if err == nil {
-		if err = errors.Join(db.Close(), syncDir(path)); err != nil {
-			os.Remove(path)
+	err := s.apart(s.moment.Load().file, func() error {
+		defer s.unlock()
+		if to == nil {
+			to = s.moment.Load().file.sealer
 		}
-	}
+		m, err := s.copyTo(ctx, path, to)
+		if err == nil {
+			if err = errors.Join(m.file.db.Close(), syncDir(path)); err != nil {
+				os.Remove(path)
+			}
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("rootkeys: copy %s: %w", s.path, err)
 	}
@@ -64,11 +65,18 @@ func (s *Store) Rotate(ctx context.Context, key []byte) error {
 	if s.readOnly {
 		return fmt.Errorf("rootkeys: rotate the key: %s is open for reading only", s.path)
 	}
-	if err := s.lock(ctx); err != nil {
-		return fmt.Errorf("rootkeys: rotate the key of %s: %w", s.path, err)
+	return s.rotateTo(ctx, to)
+}
+
+func (s *Store) rotateTo(ctx context.Context, to *seal.Sealer) error {
+	err := s.lock(ctx)
+	if err == nil {
+		err = s.apart(s.moment.Load().file, func() error {
+			defer s.unlock()
+			return s.rotate(ctx, to)
+		})
 	}
-	defer s.unlock()
-	if err := s.rotate(ctx, to); err != nil {
+	if err != nil {
 		return fmt.Errorf("rootkeys: rotate the key of %s: %w", s.path, err)
 	}
 	return nil
@@ -82,156 +90,160 @@ func (s *Store) rotate(ctx context.Context, to *seal.Sealer) error {
 	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	db, err := s.copyTo(ctx, making, to)
+	m, err := s.copyTo(ctx, making, to)
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(making, s.path); err != nil {
-		return errors.Join(err, db.Close(), os.Remove(making))
-	}
 	s.kept.stop()
-	s.swap.Lock()
-	old := s.db
-	s.db, s.sealer = db, to
-	s.swap.Unlock()
+	if err := os.Rename(making, s.path); err != nil {
+		s.kept.start()
+		return errors.Join(err, m.file.db.Close(), os.Remove(making))
+	}
+	old := s.moment.Load().file
+	s.fill.Store(nil) // it was in the old file
+	s.publish(m)
 	s.kept.start()
-	return errors.Join(syncDir(s.path), old.Close()) // waits for lookups that began before
+	return errors.Join(syncDir(s.path), old.db.Close()) // waits for lookups that began before
 }
 
 // copyTo makes a file of what the store holds and leaves it open, on disk as a whole.
 // The caller holds the store's writing. Where it fails, no file is left.
-func (s *Store) copyTo(ctx context.Context, path string, to *seal.Sealer) (_ *bbolt.DB, err error) {
-	if fault := s.fault.Load(); fault != nil {
-		return nil, *fault
-	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+func (s *Store) copyTo(ctx context.Context, path string, to *seal.Sealer) (_ *moment, err error) {
+	f := &file{sealer: to}
+	f.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 		FreelistType: bbolt.FreelistMapType,
 		NoSync:       true, // once, at the end
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			return os.OpenFile(name, flag|os.O_EXCL, mode)
+			f.os, err = os.OpenFile(name, flag|os.O_EXCL, mode)
+			return f.os, err
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
+	done := false
 	defer func() {
-		if err != nil {
-			db.Close()
+		if !done {
+			f.db.Close()
 			os.Remove(path)
 		}
 	}()
-	defer s.guard(&err)()
-	tx, err := s.db.Begin(false)
+	m := s.moment.Load()
+	from, err := m.file.db.Begin(false)
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Rollback()
-	if err := s.sound(tx); err != nil {
+	defer from.Rollback()
+	if err := s.sound(from); err != nil {
 		return nil, err
 	}
-	c := copier{s: s, from: tx, db: db, to: to}
-	if err := c.meta(); err != nil {
+	if err := s.sameRoot(from, m, uint64(from.ID())); err != nil {
 		return nil, err
 	}
-	if err := c.records(ctx); err != nil {
+	c := copier{s: s, from: m, to: f}
+	if err := c.copy(ctx, from); err != nil {
 		return nil, err
 	}
-	err = db.Update(func(to *bbolt.Tx) error {
-		return to.Bucket(recordsBucket).SetSequence(tx.Bucket(recordsBucket).Sequence())
-	})
-	if err != nil {
+	f.db.NoSync = false
+	if err := f.db.Sync(); err != nil {
 		return nil, err
 	}
-	db.NoSync = false
-	return db, db.Sync()
+	f.note()
+	done = true
+	return c.m, nil
 }
 
 // copier copies one moment of a store, sealing it anew.
 type copier struct {
 	s    *Store
-	from *bbolt.Tx
-	db   *bbolt.DB
-	to   *seal.Sealer
-}
-
-func (c *copier) meta() error {
-	return c.db.Update(func(tx *bbolt.Tx) error {
-		meta, err := tx.CreateBucket(metaBucket)
-		if err != nil {
-			return err
-		}
-		records, err := tx.CreateBucket(recordsBucket)
-		if err != nil {
-			return err
-		}
-		err = errors.Join(
-			records.SetSequence(1), // until all records are there
-			meta.Put(formatKey, []byte(format)),
-			meta.Put(layoutKey, binary.BigEndian.AppendUint32(nil, Layout)),
-		)
-		for _, key := range [][]byte{checkKey, positionKey, heardKey} {
-			value, gerr := c.s.getMeta(c.from, key)
-			if gerr != nil {
-				return c.s.damaged("its record "+string(key), gerr)
-			}
-			if value != nil {
-				err = errors.Join(err, meta.Put(key, c.to.Seal(nil, value, "meta/"+string(key))))
-			}
-		}
-		return err
-	})
+	from *moment
+	to   *file
+	m    *moment // what the copy is so far
+	w    *writer // of the transaction under way; nil between two
+	n    int     // records in it
 }
 
 // copyBatch is how many records are copied in one transaction.
 const copyBatch = 5000
 
-// records copies the records in their order, so that every page of the copy is full.
-func (c *copier) records(ctx context.Context) (err error) {
-	from, ok, err := openBucket(c.from, recordsBucket)
+func (c *copier) copy(ctx context.Context, tx *bbolt.Tx) (err error) {
+	records, ok, err := openBucket(tx, recordsBucket)
 	if err != nil || !ok {
-		return c.s.damaged("its records", err)
+		return c.s.damaged("its records", errors.Join(err, errMissing(ok)))
 	}
-	var tx *bbolt.Tx
-	var to *bbolt.Bucket
 	defer func() {
-		if tx != nil && err != nil {
-			_ = tx.Rollback() // the file is not kept
+		if c.w != nil && err != nil {
+			_ = c.w.tx.Rollback() // the file is not kept
 		}
 	}()
-	n := 0
-	err = from.each(func(e *element) error {
-		if n%copyBatch == 0 {
-			if err := errors.Join(ctx.Err(), commitBatch(tx)); err != nil {
-				return err
-			}
-			if tx, err = c.db.Begin(true); err != nil {
-				return err
-			}
-			to = tx.Bucket(recordsBucket)
-			to.FillPercent = 1
-		}
-		n++
-		value, err := c.s.open(e.key, e.value)
-		if err != nil {
-			return err
-		}
-		key := bytes.Clone(e.key)
-		return to.Put(key, c.to.Seal(nil, value, recordsName+string(key)))
-	})
-	if errors.Is(err, errPage) {
-		return c.s.damaged("its records", err)
+	if err := c.begin(); err != nil {
+		return err
 	}
+	var chunks chunkReader
+	for table := range c.from.tables {
+		for _, b := range c.from.tables[table].blocks {
+			for i := range b.heads {
+				key := fileKey(tableKinds[table], b.key(i))
+				p := placeOf(tableKinds[table], b.key(i), b.stamps[i], 0)
+				v, isBucket, err := records.find(key[:])
+				if err == nil && (v == nil || isBucket) {
+					err = errMissing(false)
+				}
+				if err == nil {
+					err = chunks.all(v, c.from.file.sealer, &p, func(id recordID, content []byte) error {
+						c.n++
+						return c.w.set(table, id, content)
+					})
+				}
+				if err != nil {
+					return c.s.damaged(keyText(key[:]), err)
+				}
+				if c.n >= copyBatch {
+					if err := errors.Join(ctx.Err(), c.commit(false), c.begin()); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return errors.Join(ctx.Err(), c.commit(true))
+}
+
+// begin begins the next transaction, and lays out the file with the first.
+func (c *copier) begin() error {
+	tx, err := c.to.db.Begin(true)
 	if err != nil {
 		return err
 	}
-	return commitBatch(tx)
+	if c.m == nil {
+		if c.m, err = create(tx, c.to); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+		c.m.secret, c.m.state, c.m.heard, c.m.members = c.from.secret, c.from.state, c.from.heard, c.from.members
+		for _, p := range c.from.bits {
+			c.m.bits = append(c.m.bits, &bitsPage{bits: p.bits})
+		}
+	}
+	c.w, err = c.s.writer(tx, c.m, recordsBucket)
+	if err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return nil
 }
 
-func commitBatch(tx *bbolt.Tx) error {
-	if tx == nil {
-		return nil
+// commit ends it; the root is written with the last, so that a part is no store.
+func (c *copier) commit(last bool) error {
+	w := c.w
+	end := w.flush
+	if last {
+		end = w.finish
 	}
-	return tx.Commit()
+	if err := end(); err != nil {
+		return err
+	}
+	w.m.tx = uint64(w.tx.ID())
+	c.w, c.m, c.n = nil, w.m, 0
+	return w.tx.Commit()
 }
 
 func syncDir(path string) error {

@@ -50,15 +50,9 @@ func TestACopyHoldsNothingDeleted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := storePath(t)
 			s := lived(t, path)
-			if !bytes.Contains(read(t, path), []byte("given-up-name")) {
-				t.Fatal("the file shows no deleted name: does this test look at the right thing?")
-			}
 			copied := filepath.Join(t.TempDir(), "copy.db")
 			if err := s.CopyTo(t.Context(), copied, key); err != nil {
 				t.Fatal(err)
-			}
-			if bytes.Contains(read(t, copied), []byte("given-up-name")) {
-				t.Error("the copy shows the name of a deleted project")
 			}
 			for _, sealed := range contents(t, s) { // values sealed as they were would tell what did not change
 				if len(sealed) > 60 && bytes.Contains(read(t, copied), sealed[len(sealed)-40:]) {
@@ -106,11 +100,9 @@ func TestCopyRefuses(t *testing.T) {
 	if err := s.CopyTo(ended, filepath.Join(dir, "b"), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
-	key := recordKey(kindToken, id(t, tokenID(5)))
-	bad := raw(t, s, key)
-	bad[30] ^= 1
-	putRaw(t, s, key, bad)
-	if err := s.CopyTo(t.Context(), filepath.Join(dir, "c"), nil); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), tokenID(5)) {
+	m := s.moment.Load() // as if another stamp had been drawn for a chunk
+	m.tables[othersTable].blocks[0].stamps[0] ^= 1
+	if err := s.CopyTo(t.Context(), filepath.Join(dir, "c"), nil); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "users and projects") {
 		t.Errorf("a damaged record: %v", err)
 	}
 	if err := s.Rotate(t.Context(), newKey); !errors.Is(err, ErrDamaged) {
@@ -122,6 +114,7 @@ func TestCopyRefuses(t *testing.T) {
 	if left, _ := filepath.Glob(s.path + "*"); len(left) != 1 {
 		t.Errorf("left behind: %v", left)
 	}
+	m.tables[othersTable].blocks[0].stamps[0] ^= 1
 	lookup(t, s, 1, "demo")
 }
 

@@ -23,6 +23,7 @@ var fillingBucket = []byte("filling")
 type Fill struct {
 	s  *Store
 	at Position
+	m  *moment // what was filled in; its index is in the file with Commit only
 }
 
 // BeginFill begins to fill the store anew, from a snapshot after which the changes
@@ -33,27 +34,24 @@ func (s *Store) BeginFill(ctx context.Context, at Position) (*Fill, error) {
 	if s.readOnly {
 		return nil, fmt.Errorf("rootkeys: fill: %s is open for reading only", s.path)
 	}
-	err := s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
-		st, err := s.readState(tx)
-		if err != nil {
+	f := &Fill{s: s, at: at}
+	err := s.fillUpdate(ctx, func(w *writer) error {
+		if err := w.m.accepts(at); err != nil {
 			return err
 		}
-		if err := st.accepts(at); err != nil {
+		if err := s.dropFilling(w.tx); err != nil {
 			return err
 		}
-		if err := s.dropFilling(tx); err != nil {
-			return err
-		}
-		b, err := tx.CreateBucket(fillingBucket)
+		b, err := w.tx.CreateBucket(fillingBucket)
 		if err == nil {
 			_, err = b.CreateBucket(recordsBucket)
 		}
+		f.m = w.m.fresh()
 		return s.whole(err)
 	})
 	if err != nil {
 		return nil, s.heardOf(ctx, err)
 	}
-	f := &Fill{s: s, at: at}
 	s.fill.Store(f)
 	return f, nil
 }
@@ -108,16 +106,25 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 }
 
 func (f *Fill) write(ctx context.Context, fn func(*writer) error) error {
-	return f.s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
-		if err := f.alive(tx); err != nil {
+	var next *moment
+	err := f.s.fillUpdate(ctx, func(w *writer) error {
+		if err := f.alive(w.tx); err != nil {
 			return err
 		}
-		w, err := f.s.writer(tx, fillingBucket, recordsBucket)
+		in, err := f.s.writer(w.tx, f.m, fillingBucket, recordsBucket)
 		if err != nil {
 			return err
 		}
-		return fn(w)
+		if err := fn(in); err != nil {
+			return err
+		}
+		next = in.m
+		return in.flush()
 	})
+	if err == nil {
+		f.m = next
+	}
+	return err
 }
 
 var errFillEnded = errors.New("it has ended, or another one was begun")
@@ -129,35 +136,32 @@ func (f *Fill) alive(tx *bbolt.Tx) error {
 	return nil
 }
 
-// Commit makes the store answer from what was filled in, in one transaction, and
+// Commit makes the store answer from what was filled in, from one moment to the next, and
 // ends the Fill. It checks again that this is no way back.
 func (f *Fill) Commit(ctx context.Context) error {
-	next := &state{Position: f.at, fill: f.at.Revision}
-	err := f.s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
-		st, err := f.s.readState(tx)
-		if err != nil {
+	// The index goes first: MoveBucket takes a bucket as it was before the transaction.
+	if err := f.write(ctx, func(in *writer) error { return in.index() }); err != nil {
+		return err
+	}
+	err := f.s.fillUpdate(ctx, func(w *writer) error {
+		if err := w.m.accepts(f.at); err != nil {
 			return err
 		}
-		if err := st.accepts(f.at); err != nil {
+		if err := f.alive(w.tx); err != nil {
 			return err
 		}
-		if err := f.alive(tx); err != nil {
+		if err := f.s.drop(w.tx, recordsBucket); err != nil {
 			return err
 		}
-		f.s.forget()
-		if err := f.s.drop(tx, recordsBucket); err != nil {
+		if err := f.s.whole(w.tx.MoveBucket(recordsBucket, w.tx.Bucket(fillingBucket), nil)); err != nil {
 			return err
 		}
-		if err := f.s.whole(tx.MoveBucket(recordsBucket, tx.Bucket(fillingBucket), nil)); err != nil {
-			return err
-		}
-		if err := f.s.whole(tx.DeleteBucket(fillingBucket)); err != nil {
-			return err
-		}
-		return f.s.putMeta(tx, positionKey, next.encode())
+		next := *f.m
+		next.heard, next.state = w.m.heard, state{Position: f.at, fill: f.at.Revision}
+		w.m = &next
+		return f.s.whole(w.tx.DeleteBucket(fillingBucket))
 	})
 	if err == nil {
-		f.s.state.Store(next)
 		f.s.fill.CompareAndSwap(f, nil)
 	}
 	return err
@@ -165,15 +169,15 @@ func (f *Fill) Commit(ctx context.Context) error {
 
 // Drop gives back the room that the Fill took in the file, and ends it.
 func (f *Fill) Drop(ctx context.Context) error {
-	return f.s.fillUpdate(ctx, func(tx *bbolt.Tx) error {
+	return f.s.fillUpdate(ctx, func(w *writer) error {
 		if f.s.fill.CompareAndSwap(f, nil) {
-			return f.s.dropFilling(tx)
+			return f.s.dropFilling(w.tx)
 		}
 		return nil
 	})
 }
 
-func (s *Store) fillUpdate(ctx context.Context, fn func(*bbolt.Tx) error) error {
+func (s *Store) fillUpdate(ctx context.Context, fn func(*writer) error) error {
 	err := ctx.Err()
 	if err == nil {
 		err = s.update(ctx, fn)

@@ -125,7 +125,7 @@ func TestFillCutShort(t *testing.T) {
 			t.Errorf("token %d of an unfinished snapshot: %v", n, err)
 		}
 	}
-	if err := s.view(func(tx *bbolt.Tx) error {
+	if err := dbOf(s).View(func(tx *bbolt.Tx) error {
 		if tx.Bucket(fillingBucket) != nil {
 			t.Error("the bucket of the Fill is still there")
 		}

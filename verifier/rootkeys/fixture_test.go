@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
@@ -124,4 +127,46 @@ func sealerKey(key []byte) ([]byte, error) {
 		return nil, err
 	}
 	return master.DeriveKey("root-key store")
+}
+
+func dbOf(s *Store) *bbolt.DB { return s.moment.Load().file.db }
+
+// opened calls fn with each record of a store, opened, in their order.
+func opened(t testing.TB, s *Store, fn func(table int, id recordID, content []byte)) {
+	t.Helper()
+	m := s.moment.Load()
+	err := dbOf(s).View(func(tx *bbolt.Tx) error {
+		var chunks chunkReader
+		for table := range m.tables {
+			for _, b := range m.tables[table].blocks {
+				for i := range b.heads {
+					key, p := fileKey(tableKinds[table], b.key(i)), placeOf(tableKinds[table], b.key(i), b.stamps[i], 0)
+					err := chunks.all(tx.Bucket(recordsBucket).Get(key[:]), m.file.sealer, &p, func(id recordID, content []byte) error {
+						fn(table, id, content)
+						return nil
+					})
+					if err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dump is everything in the records, in the clear, and the bits.
+func dump(t testing.TB, s *Store) string {
+	t.Helper()
+	var b strings.Builder
+	opened(t, s, func(table int, id recordID, content []byte) { fmt.Fprintf(&b, "%d %x: %x\n", table, id, content) })
+	m := s.moment.Load()
+	for n := range m.members {
+		fmt.Fprintf(&b, "%d holds: %v\n", n, m.holds(n))
+	}
+	fmt.Fprintf(&b, "filling %v, secret %x\n", s.Filling(), m.secret)
+	return b.String()
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"go.etcd.io/bbolt"
 )
 
 // errOtherHistory is ErrOtherHistory with what to do about it.
@@ -25,22 +23,16 @@ func (s *Store) heardOf(ctx context.Context, err error) error {
 // the issuer has a newer epoch or Reset. In this process that holds from
 // the call on, even where the error says that it could not be written.
 func (s *Store) MarkDiverged(ctx context.Context) error {
-	st := *s.state.Load()
-	if st.diverged || st.Issuer == "" { // a store that knows no history has none that differs
+	if s.diverged.Load() || s.moment.Load().Issuer == "" { // who knows no history knows none that differs
 		return nil
 	}
-	st.diverged = true
-	s.state.Store(&st)
+	s.diverged.Store(true)
 	if s.readOnly {
 		return nil
 	}
-	err := s.update(ctx, func(tx *bbolt.Tx) error {
-		st, err := s.readState(tx)
-		if err != nil {
-			return err
-		}
-		st.diverged = true
-		return s.putMeta(tx, positionKey, st.encode())
+	err := s.update(ctx, func(w *writer) error {
+		w.m.diverged = w.m.Issuer != ""
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("rootkeys: %s: note that the issuer has another history: %w", s.path, err)
@@ -55,27 +47,17 @@ func (s *Store) Reset(ctx context.Context) error {
 	if s.readOnly {
 		return fmt.Errorf("rootkeys: reset: %s is open for reading only", s.path)
 	}
-	err := s.update(ctx, func(tx *bbolt.Tx) error {
-		s.forget()
-		if err := errors.Join(s.dropFilling(tx), s.drop(tx, recordsBucket)); err != nil {
+	err := s.update(ctx, func(w *writer) error {
+		if err := errors.Join(s.dropFilling(w.tx), w.drop()); err != nil {
 			return err
 		}
-		records, err := tx.CreateBucket(recordsBucket)
-		if err != nil {
-			return s.whole(err)
-		}
-		return errors.Join(records.SetSequence(1),
-			s.putMeta(tx, positionKey, (&state{}).encode()),
-			tx.Bucket(metaBucket).Delete(heardKey))
+		w.m.state, w.m.heard = state{}, 0
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("rootkeys: reset %s: %w", s.path, err)
 	}
 	s.fill.Store(nil)
-	s.state.Store(&state{})
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.heard.Store(0)
-	s.heardSaved = 0
 	return nil
 }

@@ -62,7 +62,9 @@ func TestAnotherHistory(t *testing.T) {
 	ctx := context.Background()
 	for name, hear := range map[string]func(*Store) error{
 		"head": func(s *Store) error { return s.Apply(ctx, chained(2, 2), nil) },
-		"set":  func(s *Store) error { return s.Apply(ctx, chained(3, 2), []ChangeSet{chainedSet(2, 2), chainedSet(3, 2)}) },
+		"set": func(s *Store) error {
+			return s.Apply(ctx, chained(3, 2), []ChangeSet{chainedSet(2, 2), chainedSet(3, 2)})
+		},
 		"fill": func(s *Store) error { _, err := s.BeginFill(ctx, chained(2, 2)); return err },
 		"word": func(s *Store) error {
 			if err := s.MarkDiverged(ctx); err != nil {

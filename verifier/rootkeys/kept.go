@@ -1,14 +1,17 @@
 package rootkeys
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
-
-	"github.com/rind-dev/rind/internal/seal"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // To begin and end a read transaction costs bbolt as much as to find a record, so
@@ -42,23 +45,30 @@ type slot struct {
 // reader is a read transaction with the memory that lookups work in.
 type reader struct {
 	generation uint64 // when it began
-	standings  uint64 // as of which version of the memories it reads
-	answers    uint64
 	tx         *bbolt.Tx
+	m          *moment
 	records    bucket
-	sealer     *seal.Sealer // of the file that tx is of
-	filling    bool
+	look       uint8 // counts lookups until the next look at the file
 
-	name     []byte // a record's key, behind recordsName
-	opened   []byte // a record's content
-	text     []byte // strings of the answer
-	location string // of the last token: nearly always that of the next
+	chunks chunkReader
+	place  place
+	opened []byte // content of a token, where that is not the caller's
+	other  []byte // content of another record
 }
 
 func (r *reader) end() {
 	if tx := r.tx; tx != nil {
-		r.tx, r.records = nil, bucket{}
+		r.tx, r.m, r.records = nil, nil, bucket{}
 		_ = tx.Rollback() // of a read transaction: there is nothing that could fail
+	}
+}
+
+// leave is end for who must not wait: behind a fault bbolt's locks may be taken for ever.
+func (r *reader) leave() {
+	if r.tx != nil {
+		gone := reader{tx: r.tx}
+		r.tx, r.m, r.records = nil, nil, bucket{}
+		go gone.end()
 	}
 }
 
@@ -74,12 +84,12 @@ func (k *kept) seat() *slot {
 func (k *kept) put(p *slot, r *reader) {
 	defer k.seats.Put(p)
 	if r.generation%2 != 0 || !p.reader.CompareAndSwap(nil, r) {
-		r.end()
+		r.leave()
 		return
 	}
 	// A write that began before the swap may have passed this slot already.
 	if r.generation != k.generation.Load() && p.reader.CompareAndSwap(r, nil) {
-		r.end()
+		r.leave()
 	}
 }
 
@@ -96,74 +106,187 @@ func (k *kept) stop() {
 
 func (k *kept) start() { k.generation.Add(1) }
 
-// read runs fn on a reader of the present. Every panic of fn is taken for one of
-// bbolt's on a page that can't be read.
-func (s *Store) read(fn func(*reader) error) (err error) {
-	if fault := s.fault.Load(); fault != nil {
-		return *fault
+// read runs fn on a reader of the present.
+func (s *Store) read(ctx context.Context, fn func(*reader) error) (err error) {
+	if err := s.failure(); err != nil {
+		return err
 	}
-	old := debug.SetPanicOnFault(true) // as guard does it, without memory of its own
-	defer func() {
-		debug.SetPanicOnFault(old)
-		if p := recover(); p != nil {
-			err = s.failed(p)
-		}
-	}()
 	p := s.kept.seat()
 	r := p.reader.Swap(nil)
 	if r == nil {
 		r = &reader{}
 	}
-	whole := false
-	defer func() {
-		if !whole {
-			r.end()
-		}
-	}()
 	if r.tx == nil || r.generation != s.kept.generation.Load() {
-		r.end()
-		if err := s.begin(r); err != nil {
+		r.leave()
+		if err := s.begin(ctx, r); err != nil {
+			return err
+		}
+	} else if r.look++; r.look%looks == 0 {
+		if err := s.look(); err != nil {
 			return err
 		}
 	}
+	old := debug.SetPanicOnFault(true)
+	whole := false
+	defer func() {
+		debug.SetPanicOnFault(old)
+		if whole {
+			return
+		}
+		f := r.m.file
+		r.leave()
+		if p := recover(); p != nil {
+			if !ofFile(p, f) {
+				panic(p)
+			}
+			err = s.fail(faultError(s.path, p))
+		}
+	}()
 	err = fn(r)
 	whole = true
 	s.kept.put(p, r)
 	return err
 }
 
-// forget makes all answers and standings that are remembered worthless. It is called
-// while a write is under way, and no reader begins then that may remember.
-func (s *Store) forget() {
-	s.standings.forget()
-	s.answers.forget()
-}
-
-func (s *Store) begin(r *reader) error {
-	r.generation = s.kept.generation.Load()
-	r.standings, r.answers = s.standings.version.Load(), s.answers.version.Load()
-	tx, sealer, err := s.beginRead()
-	if err != nil {
+// begin begins a transaction that sees the present, or what is the present by the time it
+// has begun.
+func (s *Store) begin(ctx context.Context, r *reader) error {
+	if err := s.look(); err != nil {
 		return err
 	}
-	r.tx, r.sealer = tx, sealer
-	if s.kept.generation.Load() != r.generation {
-		r.generation |= 1 // a write began meanwhile, and it may be of before or after that: for once only
+	for wait := 20 * time.Microsecond; ; wait = min(2*wait, 10*time.Millisecond) {
+		generation := s.kept.generation.Load()
+		m := s.moment.Load()
+		tx, err := s.beginRead(m.file)
+		switch {
+		case errors.Is(err, berrors.ErrDatabaseNotOpen) && s.moment.Load() != m:
+			continue // another file took its place
+		case err != nil:
+			return err
+		}
+		r.generation, r.tx, r.m = generation, tx, m
+		if uint64(tx.ID()) == m.tx {
+			if s.kept.generation.Load() != generation {
+				r.generation |= 1 // a write began meanwhile: for once only
+			}
+			return s.bind(r)
+		}
+		r.leave()
+		if generation%2 == 0 && s.kept.generation.Load() == generation {
+			return s.wentBack(fmt.Errorf("its last commit is number %d, and this program's is %d", tx.ID(), m.tx))
+		}
+		select { // a commit is in the file, and not published yet
+		case <-time.After(wait):
+		case <-s.faulted:
+			return s.failure()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	records, ok, err := openBucket(tx, recordsBucket)
-	if err == nil && !ok {
-		err = errors.New("they are missing")
+}
+
+// bind finds the records that a reader sees.
+func (s *Store) bind(r *reader) (err error) {
+	defer func() {
+		if err != nil {
+			r.leave()
+		}
+	}()
+	old := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(old)
+		if p := recover(); p != nil {
+			if !ofFile(p, r.m.file) {
+				panic(p)
+			}
+			err = s.fail(faultError(s.path, p))
+		}
+	}()
+	records, ok, err := openBucket(r.tx, recordsBucket)
+	if err != nil || !ok {
+		return s.damaged("its records", errors.Join(err, errMissing(ok)))
 	}
-	if err != nil {
-		return s.damaged("its records", err)
-	}
-	r.records, r.filling = records, records.sequence != 0
+	r.records = records
 	return nil
 }
 
-func (s *Store) beginRead() (*bbolt.Tx, *seal.Sealer, error) {
-	s.swap.RLock()
-	defer s.swap.RUnlock()
-	tx, err := s.db.Begin(false)
-	return tx, s.sealer, err
+func (s *Store) beginRead(f *file) (tx *bbolt.Tx, err error) {
+	type begun struct {
+		tx *bbolt.Tx
+	}
+	ch := make(chan begun, 1)
+	err = s.apart(f, func() error {
+		tx, err := f.db.Begin(false)
+		ch <- begun{tx}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return (<-ch).tx, nil
+}
+
+// looks is after how many lookups of one reader the file is looked at, if lookEvery has
+// passed since the last look. It is looked at, too, with each write and each new transaction.
+const (
+	looks     = 16
+	lookEvery = time.Second
+)
+
+// look notices that another program changed the file, or put another in its place. What is
+// read is bound to what this program knows, so that is no question of what is answered, but
+// one of saying it in time: the next start would begin with that file.
+func (s *Store) look() error {
+	now := time.Now().UnixNano()
+	last := s.looked.Load()
+	if now-last < int64(lookEvery) && now >= last || !s.looked.CompareAndSwap(last, now) {
+		return nil
+	}
+	generation := s.kept.generation.Load()
+	m := s.moment.Load()
+	ours, err := m.file.os.Stat()
+	if err != nil {
+		return nil // it was closed, or its place taken by one of ours
+	}
+	there, err := os.Stat(s.path)
+	seen := m.file.seen.Load()
+	if generation%2 != 0 || s.kept.generation.Load() != generation {
+		s.looked.Store(last) // a write was under way: what was seen may be of before or after it
+		return nil
+	}
+	switch {
+	case err != nil:
+		return s.wentBack(fmt.Errorf("it is not at its place any more: %w", err))
+	case !os.SameFile(ours, there):
+		return s.wentBack(errors.New("another file has taken its place"))
+	case ours.Size() < m.file.size.Load():
+		return s.wentBack(fmt.Errorf("it was cut from %d bytes to %d", m.file.size.Load(), ours.Size()))
+	case ours.ModTime().UnixNano() != seen:
+		return s.changed(m, generation, ours)
+	}
+	return nil
+}
+
+// changed looks whether a file that somebody wrote to is still what m says.
+func (s *Store) changed(m *moment, generation uint64, fi os.FileInfo) error {
+	err := s.apart(m.file, func() error {
+		return m.file.db.View(func(tx *bbolt.Tx) error {
+			if s.kept.generation.Load() != generation {
+				return nil
+			}
+			err := s.sound(tx)
+			if err == nil {
+				err = s.sameRoot(tx, m, uint64(tx.ID()))
+			}
+			if s.kept.generation.Load() != generation {
+				return nil
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return s.fail(err)
+	}
+	m.file.seen.CompareAndSwap(m.file.seen.Load(), fi.ModTime().UnixNano())
+	return nil
 }

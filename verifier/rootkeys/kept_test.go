@@ -16,8 +16,8 @@ import (
 func TestTransactionsAreKept(t *testing.T) {
 	s := open(t, storePath(t))
 	apply(t, s, user(alice, "alice"), tokenChange(t, 1), project(first, "demo", alice))
-	begun := func() int { stats := s.db.Stats(); return stats.TxN }
-	openNow := func() int { stats := s.db.Stats(); return stats.OpenTxN }
+	begun := func() int { stats := dbOf(s).Stats(); return stats.TxN }
+	openNow := func() int { stats := dbOf(s).Stats(); return stats.OpenTxN }
 	lookup(t, s, 1, "demo")
 	before := begun()
 	for range 1000 {

@@ -36,22 +36,17 @@ func sealerOf(key []byte) (*seal.Sealer, error) {
 
 // openWith prepares the store with its key. If it is sealed with the key before that,
 // it is sealed anew.
-func (s *Store) openWith(opt Options) error {
-	err := s.prepare()
+func (s *Store) openWith(f *file, opt Options) error {
+	err := s.prepare(f)
 	if len(opt.OldKey) == 0 || !errors.Is(err, ErrWrongKey) {
 		return err
 	}
-	newSealer := s.sealer
-	if s.sealer, err = sealerOf(opt.OldKey); err != nil {
+	newSealer := f.sealer
+	if f.sealer, err = sealerOf(opt.OldKey); err != nil {
 		return err
 	}
-	if err := s.prepare(); err != nil || s.readOnly {
+	if err := s.prepare(f); err != nil || s.readOnly {
 		return err
 	}
-	s.writing <- struct{}{}
-	defer s.unlock()
-	if err := s.rotate(context.Background(), newSealer); err != nil {
-		return fmt.Errorf("rootkeys: rotate the key of %s: %w", s.path, err)
-	}
-	return nil
+	return s.rotateTo(context.Background(), newSealer)
 }

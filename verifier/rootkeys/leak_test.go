@@ -1,12 +1,11 @@
 package rootkeys
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
@@ -72,15 +71,9 @@ func stolen(t *testing.T, path string) [][]byte {
 		t.Fatal(err)
 	}
 	out := [][]byte{testKey, derived}
-	err = thief.view(func(tx *bbolt.Tx) error {
-		return tx.Bucket(recordsBucket).ForEach(func(k, v []byte) error {
-			b, err := thief.open(k, v)
-			out = append(out, b)
-			return err
-		})
-	})
-	if err != nil || len(out) < 7 {
-		t.Fatalf("stole %d things: %v", len(out), err)
+	opened(t, thief, func(_ int, id recordID, content []byte) { out = append(out, append(bytes.Clone(id[:]), content...)) })
+	if len(out) < 7 {
+		t.Fatalf("stole %d things", len(out))
 	}
 	return out
 }

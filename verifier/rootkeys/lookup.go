@@ -1,9 +1,13 @@
 package rootkeys
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"time"
+	"unsafe"
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/verifier"
@@ -23,213 +27,174 @@ func (s *Store) Lookup(ctx context.Context, tokenID, project string) (verifier.R
 		return verifier.Record{}, verifier.ErrUnknownToken // Apply takes no other id
 	}
 	var rec verifier.Record
-	err := s.read(func(r *reader) error { return s.lookup(r, &rec, id, project) })
+	err := s.read(ctx, func(r *reader) error { return s.lookup(r, &rec, id, project) })
 	if err != nil {
 		return verifier.Record{}, fmt.Errorf("rootkeys: look up a token: %w", err)
 	}
 	return rec, nil
 }
 
-func (s *Store) lookup(r *reader, rec *verifier.Record, id [16]byte, project string) error {
-	if s.state.Load().diverged {
+func (s *Store) lookup(r *reader, rec *verifier.Record, id recordID, project string) error {
+	switch {
+	case s.diverged.Load():
 		return errOtherHistory
-	}
-	if r.filling {
+	case r.m.filling():
 		return ErrFilling
 	}
-	if project == "" || len(project) > maxText { // of these there is no project
-		return s.lookupFile(r, rec, id, "", 0)
-	}
-	about := s.hash(project)
-	hash := mixed(about, id)
-	if a := s.answers.recall(r, r.answers, hash, id); a != nil && a.rec.Project.Name == project {
-		*rec = a.rec
-		return nil
-	}
-	if err := s.lookupFile(r, rec, id, project, about); err != nil {
-		return err
-	}
-	if rec.Project.Name == project && s.answers.again(r, hash) {
-		s.answers.note(r.answers, hash, id, &answer{*rec})
-	}
-	return nil
-}
-
-// lookupFile reads the record of a token, and what is not remembered of its owner and
-// the project.
-func (s *Store) lookupFile(r *reader, rec *verifier.Record, id [16]byte, project string, about uint64) error {
-	sealed, err := s.find(r, kindToken, id[:], nil)
-	if err != nil {
-		return err
-	}
-	if sealed == nil {
-		return verifier.ErrUnknownToken
-	}
-	content, err := s.openFound(r, make([]byte, 0, len(sealed)), sealed) // its caveats are the caller's
-	if err != nil {
-		return err
-	}
-	user, err := decodeToken(rec, content, r.location)
-	if err != nil {
-		return s.damaged(keyText(r.key()), err)
-	}
-	r.location = rec.Location
-	if project == "" {
-		c, err := s.standing(r, user, "")
-		if err == nil {
-			c.complete(rec)
-		}
-		return err
-	}
-	if c := s.standings.recall(r, r.standings, about, user); c != nil && c.isOf(project) {
-		c.complete(rec)
-		return nil
-	}
-	c, err := s.standing(r, user, project)
-	if err != nil {
-		return err
-	}
-	c.complete(rec)
-	if rec.Project.Name != "" && s.standings.again(r, mixed(about, user)) {
-		s.standings.note(r.standings, about, user, c)
-	}
-	return nil
-}
-
-// standing reads a token's owner and the project, if it is about one.
-func (s *Store) standing(r *reader, user [16]byte, project string) (*standing, error) {
-	c := &standing{}
-	r.text = appendUUID(r.text[:0], user[:])
-	if err := s.owner(r, c, user); err != nil {
-		return nil, err
-	}
-	if project != "" {
-		if err := s.project(r, c, user, project); err != nil {
-			return nil, err
-		}
-	}
-	c.setText(r.text)
-	return c, nil
-}
-
-// owner reads the token's owner, and appends the name to r.text.
-func (s *Store) owner(r *reader, c *standing, user [16]byte) error {
-	content, err := s.read1(r, kindUser, user[:], nil)
+	content, err := s.find(r, tokensTable, &id, nil) // its caveats are the caller's
 	if err != nil {
 		return err
 	}
 	if content == nil {
-		return s.damaged(keyText(r.key()), errors.New("it is missing"))
+		return verifier.ErrUnknownToken
+	}
+	var t tokenRecord
+	if err := t.decode(content); err != nil {
+		return s.damaged("the record of token "+uuidText(id[:]), err)
+	}
+	t.record(rec)
+	if len(project) > maxText { // of these there is no project
+		project = ""
+	}
+	if t.flags&hasCopy != 0 && string(t.copied.name) == project && r.m.holds(t.copied.member) {
+		t.fromCopy(rec, project)
+		return nil
+	}
+	return s.standing(r, rec, &t, project)
+}
+
+// record fills in what the token's own record says.
+func (t *tokenRecord) record(rec *verifier.Record) {
+	rec.Location, rec.Signature = string(t.location), t.signature
+	rec.Restrictions, rec.Caveats = t.lists(make([][]byte, 0, t.counts[0]+t.counts[1]))
+	if t.flags&hasExpiry != 0 {
+		rec.ExpiresAt = time.UnixMilli(t.expires)
+	}
+	if t.flags&isRevoked != 0 {
+		rec.RevokedAt, rec.RevokedWhy = time.UnixMilli(t.revoked), string(t.why)
+	}
+}
+
+// fromCopy fills in the rest from what the token has copied.
+func (t *tokenRecord) fromCopy(rec *verifier.Record, project string) {
+	var buf [2*uuidLen + 64]byte
+	b := appendUUID(appendUUID(buf[:0], t.user[:]), t.copied.project[:])
+	text := string(append(b, t.copied.user...))
+	rec.UserID, rec.UserName = text[:uuidLen], text[2*uuidLen:]
+	rec.Project = verifier.Project{ID: text[uuidLen : 2*uuidLen], Name: project, Member: true}
+}
+
+const uuidLen = 36
+
+// standing reads a token's owner, and the project if it is about one.
+func (s *Store) standing(r *reader, rec *verifier.Record, t *tokenRecord, project string) error {
+	rec.UserID = uuidText(t.user[:])
+	content, err := s.other(r, "user "+rec.UserID, kindUser, t.user[:])
+	if err != nil {
+		return err
 	}
 	d := newDecoder(content, encoding)
 	flags, name := d.flags(), d.short(maxText)
-	if err := d.end(); err != nil {
-		return s.damaged(keyText(r.key()), err)
+	if d.err != nil || content == nil || flags&isAbsent != 0 {
+		return s.damaged("the record of user "+rec.UserID, errors.Join(d.err, errMissing(content != nil && flags&isAbsent == 0)))
 	}
-	c.frozen = flags&isFrozen != 0
-	r.text = append(r.text, name...)
-	c.names = uint16(len(r.text))
-	return nil
+	rec.UserName, rec.UserFrozen = string(name), flags&isFrozen != 0
+	if project == "" {
+		return nil
+	}
+	return s.project(r, rec, t.user, project)
 }
 
-// project reads what the store knows of the project that has the name now, and
-// appends its id and name to r.text.
-func (s *Store) project(r *reader, c *standing, user [16]byte, name string) error {
-	content, err := s.read1(r, kindName, nil, []byte(name))
+// project reads what the store knows of the project that has the name now.
+func (s *Store) project(r *reader, rec *verifier.Record, user [16]byte, name string) error {
+	content, err := s.other(r, "project name "+name, kindName, []byte(name))
 	if err != nil || content == nil {
 		return err
 	}
-	d := newDecoder(content, namesEncoding)
-	p := d.claim(user)
-	if n := 1; d.err == nil && len(d.b) > 0 {
-		for ; d.err == nil && len(d.b) > 0; n++ {
-			d.claim(user)
-		}
-		if d.err == nil {
-			return fmt.Errorf("%w: it has %d projects called %s until the issuer's next change", ErrFilling, n, name)
+	d := newDecoder(content, encoding)
+	id, listed, apart := d.claim()
+	var role []byte
+	for ; listed > 0 && d.err == nil; listed-- {
+		if who, its, _ := d.member(); d.err == nil && [16]byte(who) == user {
+			role = its
 		}
 	}
-	if err := d.end(); err != nil {
-		return s.damaged(keyText(r.key()), err)
+	switch {
+	case d.err != nil:
+		return s.damaged("the record of the project name "+name, d.err)
+	case len(d.b) > 0:
+		return fmt.Errorf("%w: it has several projects called %s until the issuer's next change", ErrFilling, name)
 	}
-	r.text = append(appendUUID(r.text, p.id[:]), name...)
-	if p.apart {
-		if p.role, err = s.roleApart(r, p.id, user); err != nil {
+	role = bytes.Clone(role)
+	if apart {
+		if role, err = s.roleApart(r, id, user); err != nil {
 			return err
 		}
 	}
-	// A role that this version does not know may be one that uploads nothing.
-	c.member = string(p.role) == "owner" || string(p.role) == "maintainer"
-	c.archived = string(p.role) == feed.RoleArchived
+	rec.Project = verifier.Project{ID: uuidText(id[:]), Name: name, Member: uploads(role), Archived: string(role) == feed.RoleArchived}
 	return nil
 }
 
 // roleApart reads the role of a member who has a record; nil where there is none.
 func (s *Store) roleApart(r *reader, project, user [16]byte) ([]byte, error) {
-	content, err := s.read1(r, kindMember, project[:], user[:])
+	content, err := s.other(r, "a member of project "+uuidText(project[:]), kindMember, project[:], user[:])
 	if err != nil || content == nil {
 		return nil, err
 	}
-	d := newDecoder(content, encoding)
-	role := d.short(maxText)
-	if err := d.end(); err != nil {
-		return nil, s.damaged(keyText(r.key()), err)
-	}
-	return role, nil
-}
-
-// recordsName is what the associated data of a record begin with; its key follows.
-const recordsName = "records/"
-
-// key is that of the record that was looked for last.
-func (r *reader) key() []byte { return r.name[len(recordsName):] }
-
-// find looks for a record; it is nil where there is none.
-func (s *Store) find(r *reader, kind byte, id, more []byte) (sealed []byte, err error) {
-	r.name = append(append(r.name[:0], recordsName...), kind)
-	r.name = append(append(r.name, id...), more...)
-	v, isBucket, err := r.records.find(r.key())
-	switch {
-	case err != nil:
-		return nil, s.damaged(keyText(r.key()), err)
-	case v == nil:
-		return nil, s.checkGap(r)
-	case isBucket:
-		return []byte{}, nil // what is no value does not open
-	}
-	return v, nil
-}
-
-// openFound opens what find found and appends it to dst.
-func (s *Store) openFound(r *reader, dst, sealed []byte) ([]byte, error) {
-	b, err := r.sealer.OpenBytes(dst, sealed, r.name)
+	m, err := decodeMember(content)
 	if err != nil {
-		return nil, s.damaged(keyText(r.key()), err)
+		return nil, s.damaged("the record of user "+uuidText(user[:])+" in project "+uuidText(project[:]), err)
 	}
-	return b, nil
+	return []byte(m.role), nil
 }
 
-// read1 finds a record and opens it into r's memory, where it is good until the next
+// other opens a record that is no token into r's memory, where it is good until the next
 // one; it is nil where there is none.
-func (s *Store) read1(r *reader, kind byte, id, more []byte) ([]byte, error) {
-	sealed, err := s.find(r, kind, id, more)
-	if err != nil || sealed == nil {
-		return nil, err
+func (s *Store) other(r *reader, what string, kind byte, parts ...[]byte) ([]byte, error) {
+	id := r.m.otherID(kind, parts...)
+	if cap(r.other) == 0 {
+		r.other = make([]byte, 0, 1<<10)
 	}
-	if r.opened, err = s.openFound(r, r.opened[:0], sealed); err != nil {
-		return nil, err
+	content, err := s.find(r, othersTable, &id, r.other)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	return r.opened, nil
+	return content, nil
 }
 
-func recordKey(kind byte, id [16]byte) []byte {
-	return append([]byte{kind}, id[:]...)
+// find opens a record and appends its content to dst; it is nil where there is none. It
+// looks first where the record's chunk was seen last, and else asks the tree.
+func (s *Store) find(r *reader, table int, id *recordID, dst []byte) ([]byte, error) {
+	b, i := r.m.tables[table].find(id)
+	if b == nil {
+		return nil, nil
+	}
+	r.place = placeOf(tableKinds[table], b.key(i), b.stamps[i], 0)
+	sealer := r.m.file.sealer
+	if at := int(b.hints[i].Load()) * chunkAlign; at > 0 && at < len(r.records.data) {
+		if content, err := r.chunks.find(dst, r.records.data[at:], sealer, &r.place, id); err == nil {
+			return content, nil
+		}
+	}
+	key := fileKey(tableKinds[table], b.key(i))
+	v, isBucket, err := r.records.find(key[:])
+	if err != nil || v == nil || isBucket {
+		return nil, s.damaged(keyText(key[:]), errors.Join(err, errMissing(v != nil && !isBucket)))
+	}
+	content, err := r.chunks.find(dst, v, sealer, &r.place, id)
+	if err != nil {
+		return nil, s.damaged(keyText(key[:]), err)
+	}
+	b.hints[i].Store(r.records.hint(v))
+	return content, nil
 }
 
-func memberKey(project, user [16]byte) []byte {
-	return append(recordKey(kindMember, project), user[:]...)
-}
-
-func nameKey(name string) []byte {
-	return append([]byte{kindName}, name...)
+// hint is where a value is in the memory map, in units of chunkAlign: 0 where that can't be
+// said in 32 bits, as behind 32 GB, and for values that are not aligned.
+func (t *tree) hint(v []byte) uint32 {
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(v))) - uintptr(unsafe.Pointer(unsafe.SliceData(t.data)))
+	if at%chunkAlign != 0 || at/chunkAlign > math.MaxUint32 {
+		return 0
+	}
+	return uint32(at / chunkAlign)
 }

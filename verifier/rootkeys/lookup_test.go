@@ -1,7 +1,6 @@
 package rootkeys
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -10,8 +9,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/verifier"
@@ -66,124 +63,13 @@ func TestLookupOfWhatIsNotThere(t *testing.T) {
 	}
 }
 
-// raw is the sealed value under a key.
-func raw(t *testing.T, s *Store, key []byte) []byte {
-	t.Helper()
-	var v []byte
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		v = append(v, tx.Bucket(recordsBucket).Get(key)...)
-		return nil
-	})
-	if err != nil || v == nil {
-		t.Fatalf("no value: %v", err)
-	}
-	return v
-}
-
-func putRaw(t *testing.T, s *Store, key, value []byte) {
-	t.Helper()
-	err := s.update(context.Background(), func(tx *bbolt.Tx) error {
-		s.forget()
-		return tx.Bucket(recordsBucket).Put(key, value)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func id(t *testing.T, s string) [16]byte {
+func id(t testing.TB, s string) [16]byte {
 	t.Helper()
 	b, ok := uuidBytes(s)
 	if !ok || uuidText(b[:]) != s {
 		t.Fatalf("%q", s)
 	}
 	return b
-}
-
-// TestDamagedRecords changes each record of a lookup: a flipped byte, a value of
-// another record, a content of no sense, and that it is gone.
-func TestDamagedRecords(t *testing.T) {
-	tokenKey, userKey := recordKey(kindToken, id(t, tokenID(1))), recordKey(kindUser, id(t, alice))
-	others := map[string][]byte{ // records of the same kind, whose values are good there
-		"token":  recordKey(kindToken, id(t, tokenID(2))),
-		"user":   recordKey(kindUser, id(t, bob)),
-		"name":   nameKey("other"),
-		"member": memberKey(id(t, second), id(t, bob)),
-	}
-	for kind, key := range map[string][]byte{
-		"token": tokenKey, "user": userKey, "name": nameKey("demo"), "member": memberKey(id(t, first), id(t, alice)),
-	} {
-		t.Run(kind, func(t *testing.T) {
-			s := open(t, storePath(t))
-			apply(t, s, user(alice, "alice"), user(bob, "bob"), tokenChange(t, 1), tokenChange(t, 2), project(first, "demo", alice), project(second, "other", bob))
-			if kind == "member" {
-				apply(t, s, project(first, "demo", crowd(alice)...), project(second, "other", crowd(bob)...))
-			}
-			good := raw(t, s, key)
-			mustFail := func(what string) {
-				t.Helper()
-				rec, err := s.Lookup(context.Background(), tokenID(1), "demo")
-				checkDamaged(t, err)
-				if !reflect.DeepEqual(rec, verifier.Record{}) {
-					t.Fatalf("%s: a record with an error", what)
-				}
-			}
-			for i := range good {
-				bad := append([]byte(nil), good...)
-				bad[i] ^= 1
-				putRaw(t, s, key, bad)
-				mustFail("a flipped byte")
-			}
-			putRaw(t, s, key, raw(t, s, others[kind]))
-			mustFail("the value of another record")
-			for _, content := range [][]byte{{}, {encoding + 1}, {encoding, 0xff}, make([]byte, 5)} {
-				putRaw(t, s, key, s.sealer.Seal(nil, content, "records/"+string(key)))
-				mustFail("a content of no sense")
-			}
-			putRaw(t, s, key, good)
-			lookup(t, s, 1, "demo")
-		})
-	}
-}
-
-// TestDamagedKeys flips each bit of the keys that a lookup goes by, in the file:
-// the record is not found, and yet nobody is told that it never was.
-func TestDamagedKeys(t *testing.T) {
-	path := storePath(t)
-	s := open(t, path)
-	apply(t, s, user(alice, "alice"), tokenChange(t, 1), project(first, "demo", crowd(alice)...))
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	good, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for kind, key := range map[string][]byte{
-		"token": recordKey(kindToken, id(t, tokenID(1))), "user": recordKey(kindUser, id(t, alice)),
-		"name": nameKey("demo"), "member": memberKey(id(t, first), id(t, alice)),
-	} {
-		for bit := range 8 * len(key) {
-			bad := bytes.Clone(key)
-			bad[bit/8] ^= 1 << (bit % 8)
-			flipped := bytes.ReplaceAll(good, key, bad)
-			if bytes.Equal(flipped, good) {
-				t.Fatalf("the file does not hold the %s", kind)
-			}
-			if err := os.WriteFile(path, flipped, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			s, err := Open(path, Options{Key: testKey})
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = s.Lookup(context.Background(), tokenID(1), "demo")
-			checkDamaged(t, err)
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 }
 
 func TestMissingOwnerIsDamage(t *testing.T) {

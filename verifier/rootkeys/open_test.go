@@ -69,15 +69,12 @@ func TestOpenRefuses(t *testing.T) {
 		{"another program's bbolt file", func(t *testing.T, path string) {
 			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Delete(formatKey) })
 		}, Options{}, nil, "no root-key store"},
-		{"a damaged position", func(t *testing.T, path string) {
-			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(positionKey, make([]byte, 60)) })
-		}, Options{}, ErrDamaged, "its position"},
-		{"no position", func(t *testing.T, path string) {
-			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Delete(positionKey) })
-		}, Options{}, ErrDamaged, "its position"},
-		{"a damaged time", func(t *testing.T, path string) {
-			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(heardKey, make([]byte, 60)) })
-		}, Options{}, ErrDamaged, "heard"},
+		{"a damaged root", func(t *testing.T, path string) {
+			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(rootKey, make([]byte, 60)) })
+		}, Options{}, ErrDamaged, "its root"},
+		{"no root", func(t *testing.T, path string) {
+			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Delete(rootKey) })
+		}, Options{}, ErrDamaged, "its root"},
 		{"no bbolt file", func(t *testing.T, path string) {
 			if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
 				t.Fatal(err)
@@ -180,12 +177,12 @@ func TestPositionAndHeardOutliveTheProcess(t *testing.T) {
 		if err := s.Heard(at.Add(d)); err != nil {
 			t.Fatal(err)
 		}
-		if s.heardSaved != saved.UnixNano() {
-			t.Errorf("after %s the file has %v", d, s.heardSaved)
+		if s.moment.Load().heard != saved.UnixNano() {
+			t.Errorf("after %s the file has %v", d, s.moment.Load().heard)
 		}
 	}
-	if err := s.Heard(at.Add(-time.Hour)); err != nil || s.heardSaved != at.Add(-time.Hour).UnixNano() {
-		t.Errorf("a clock that was set back: the file has %v: %v", s.heardSaved, err)
+	if err := s.Heard(at.Add(-time.Hour)); err != nil || s.moment.Load().heard != at.Add(-time.Hour).UnixNano() {
+		t.Errorf("a clock that was set back: the file has %v: %v", s.moment.Load().heard, err)
 	}
 	if err := s.Heard(at.Add(time.Second - time.Hour)); err != nil {
 		t.Fatal(err)

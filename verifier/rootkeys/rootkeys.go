@@ -37,15 +37,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"io/fs"
-	"os"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/seal"
@@ -116,101 +109,56 @@ type Options struct {
 
 // Store is a root-key store. It is safe for concurrent use.
 type Store struct {
-	db       *bbolt.DB
 	path     string
-	sealer   *seal.Sealer
 	readOnly bool
 
-	swap    sync.RWMutex  // over db and sealer, between those who begin to read and Rotate
+	moment   atomic.Pointer[moment] // of the last commit
+	diverged atomic.Bool            // the issuer was heard to have another history
+	heard    atomic.Int64           // when it was heard at all, Unix nanoseconds; 0: never
+	fill     atomic.Pointer[Fill]   // the one that was begun last; nil where it has ended
+
 	writing chan struct{} // full while somebody writes to the file, copies, replaces or closes it
 	closed  bool          // read and written by the holder of writing
 	kept    kept          // what lookups read with
+	looked  atomic.Int64  // when the file was looked at, Unix nanoseconds
 
-	seed      maphash.Seed
-	answers   memory[answer]   // what they answered of late
-	standings memory[standing] // and what they read for it
-
-	state atomic.Pointer[state] // of the last commit
-	heard atomic.Int64          // Unix nanoseconds; 0: never
-	fill  atomic.Pointer[Fill]  // the one that was begun last; nil where it has ended
-
-	fault atomic.Pointer[error] // why nothing is read any more; nil while all is well
-
-	mu         sync.Mutex // over heardSaved
-	heardSaved int64      // what of heard is in the file
+	fault   atomic.Pointer[error] // why nothing is read any more; nil while all is well
+	faulted chan struct{}         // closed with the fault
 }
 
 // Open opens the store at path and creates it, with mode 0600, where there is
 // none. It refuses a file that others may read, one that another process holds,
-// one that is no root-key store or has a newer layout, and one that was sealed with
-// another key (ErrWrongKey).
+// one that is no root-key store or has another layout, one that is damaged
+// (ErrDamaged), and one that was sealed with another key (ErrWrongKey).
 func Open(path string, opt Options) (*Store, error) {
 	sealer, err := sealerOf(opt.Key)
 	if err != nil {
 		return nil, err
 	}
-	db, err := openFile(path, opt)
+	f, err := openFile(path, opt)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, path: path, sealer: sealer, readOnly: opt.ReadOnly, writing: make(chan struct{}, 1), seed: maphash.MakeSeed(),
-		answers: newMemory[answer](answersKept), standings: newMemory[standing](standingsKept)}
-	if err := s.openWith(opt); err != nil {
-		s.closeFile()
+	f.sealer = sealer
+	s := &Store{path: path, readOnly: opt.ReadOnly, writing: make(chan struct{}, 1), faulted: make(chan struct{})}
+	if err := s.openWith(f, opt); err != nil {
+		if s.moment.Load() != nil {
+			s.closeFile()
+		} else {
+			s.abandon(f)
+		}
 		return nil, err
 	}
 	return s, nil
 }
 
-func openFile(path string, opt Options) (db *bbolt.DB, err error) {
-	if opt.Timeout == 0 {
-		opt.Timeout = 2 * time.Second
-	}
-	fi, err := os.Stat(path)
-	switch {
-	case err == nil && fi.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("rootkeys: %s may be read by others (mode %04o): run 'chmod 600 %s'", path, fi.Mode().Perm(), path)
-	case errors.Is(err, fs.ErrNotExist) && opt.ReadOnly:
-		return nil, fmt.Errorf("rootkeys: there is no store: %w", err)
-	}
-	defer recoverFault(path, &err)()
-	var file *os.File
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:      opt.Timeout,
-		ReadOnly:     opt.ReadOnly,
-		FreelistType: bbolt.FreelistMapType, // and synced, so that a large store opens at once
-		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-			file, err = os.OpenFile(name, flag, mode)
-			return file, err
-		},
-	})
-	if err == nil && !isAt(file, path) {
-		return nil, errors.Join(fmt.Errorf("rootkeys: open %s: another file has taken its place, as when its key is rotated: try again", path), db.Close())
-	}
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, fmt.Errorf("rootkeys: %s is in use: another process holds it, probably a 'rind serve' or 'rind gateway' or another program that verifies with it; stop that one, or give each a file of its own (waited %s)", path, opt.Timeout)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("rootkeys: open %s: %w: if the file is damaged, move it away and let a new one be filled from the issuer", path, err)
-	}
-	return db, nil
-}
-
-// isAt tells whether the open file is the one at path, and not one whose place another
-// took while Open waited for it.
-func isAt(file *os.File, path string) bool {
-	a, err := file.Stat()
-	if err != nil {
-		return false
-	}
-	b, err := os.Stat(path)
-	return err == nil && os.SameFile(a, b)
-}
+// abandon closes a file that could not be used; behind a fault that may never end.
+func (s *Store) abandon(f *file) { _ = s.apart(f, f.db.Close) }
 
 // Close waits for what is under way and releases the file.
 func (s *Store) Close() error {
 	err := s.saveHeard(0)
-	if cerr := s.closeFile(); err == nil {
+	if cerr := s.closeFile(); err == nil || errors.Is(err, errClosed) {
 		err = cerr
 	}
 	if err != nil {
@@ -221,15 +169,15 @@ func (s *Store) Close() error {
 
 // Position is how far the store has come in which issuer's history. It is zero
 // in a store that has not heard of an issuer yet.
-func (s *Store) Position() Position { return s.state.Load().Position }
+func (s *Store) Position() Position { return s.moment.Load().Position }
 
 // Filling tells whether the store can't answer yet: it is new, or its issuer
 // began a new epoch, and the changes that the issuer had then are not all applied.
-func (s *Store) Filling() bool { return s.state.Load().filling() }
+func (s *Store) Filling() bool { return s.moment.Load().filling() }
 
 // Diverged tells whether the store has heard that its issuer has another history; it
 // answers nothing since (ErrOtherHistory).
-func (s *Store) Diverged() bool { return s.state.Load().diverged }
+func (s *Store) Diverged() bool { return s.diverged.Load() }
 
 // saveEvery is how old the file's word on when the issuer was heard may be. A
 // store that is opened again believes that, so it is off towards caution.
@@ -240,7 +188,7 @@ const saveEvery = 10 * time.Second
 // call saveEvery later, or with Close.
 func (s *Store) Heard(t time.Time) error {
 	s.heard.Store(t.UnixNano())
-	if err := s.saveHeard(saveEvery); err != nil {
+	if err := errors.Join(s.look(), s.saveHeard(saveEvery)); err != nil {
 		return fmt.Errorf("rootkeys: %s: note when the issuer was heard: %w", s.path, err)
 	}
 	return nil
@@ -258,18 +206,15 @@ func (s *Store) LastHeard() time.Time {
 // saveHeard writes heard to the file if it is further than d from what is there,
 // in either direction.
 func (s *Store) saveHeard(d time.Duration) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.heard.Load()
-	off := time.Duration(n - s.heardSaved).Abs()
-	if s.readOnly || off == 0 || off < d {
+	far := func(n int64) bool {
+		off := time.Duration(s.heard.Load() - n).Abs()
+		return off != 0 && off >= d
+	}
+	if s.readOnly || !far(s.moment.Load().heard) {
+		return s.failure()
+	}
+	return s.update(context.Background(), func(w *writer) error {
+		w.m.heard = s.heard.Load()
 		return nil
-	}
-	err := s.update(context.Background(), func(tx *bbolt.Tx) error {
-		return s.putMeta(tx, heardKey, encodeHeard(n))
 	})
-	if err == nil {
-		s.heardSaved = n
-	}
-	return err
 }

@@ -5,14 +5,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"unsafe"
 
 	"go.etcd.io/bbolt"
 )
 
-// A lookup walks bbolt's B+tree by itself, in the memory map of the read transaction
-// that it holds. bbolt copies pages before it changes them, and neither uses a page
+// What looks for a chunk walks bbolt's B+tree by itself, in the memory map of the read
+// transaction that it holds. bbolt copies pages before it changes them, and neither uses a page
 // again nor moves the map as long as a transaction is open that began before, so what
 // is read does not change. The walk allocates nothing, and it trusts nothing that it
 // reads: bbolt has no checksums, and where a page is damaged its own walk panics at
@@ -20,7 +21,7 @@ import (
 //
 // What is not checked is the end of the file. It may be cut while we read, after
 // every check that we could make; reading behind it is a fault of the memory map, which
-// Store.read and Store.guard turn into an error.
+// Store.read and Store.apart turn into an error.
 //
 // The format is that of bbolt's internal/common (page.go, inode.go, bucket.go): numbers
 // in the machine's byte order; a page begins with its id, flags, the number of its
@@ -164,135 +165,106 @@ func (n *node) value(i int) (value []byte, bucket, ok bool) {
 	return n.b[begin:end:end], binary.NativeEndian.Uint32(e)&bucketFlag != 0, true
 }
 
-// narrow notes what the keys begin with that are behind element i of a branch.
-func (n *node) narrow(w *wanted, i int) bool {
-	k, ok := n.key(i)
-	if !ok {
-		return false
-	}
-	w.low = head(k)
-	if i+1 == n.count {
-		return true
-	}
-	if k, ok = n.key(i + 1); ok {
-		w.high = head(k)
-	}
-	return ok
-}
-
 // child is the page behind element i of a branch.
 func (n *node) child(i int) uint64 {
 	return binary.NativeEndian.Uint64(n.b[pageHeader+elementSize*i+8:])
 }
 
-// head is how a key begins, as a number: where two of these differ, they order the keys
-// as their bytes do.
-func head(key []byte) uint64 {
-	if len(key) >= 8 {
-		return binary.BigEndian.Uint64(key)
-	}
-	var b [8]byte
-	copy(b[:], key)
-	return binary.BigEndian.Uint64(b[:])
-}
-
-// wanted is a key on its way down a tree, with what is known of the page that is next:
-// its keys begin with numbers from low to high.
-type wanted struct {
-	key             []byte
-	head, low, high uint64
-}
-
-// compare is -1 where k comes before the key, 0 where it is the key, and else 1.
-func (w *wanted) compare(k []byte) int {
-	if h := head(k); h < w.head {
-		return -1
-	} else if h > w.head {
-		return 1
-	}
-	return bytes.Compare(k, w.key)
-}
-
-// guess is where the key stands in a page if its keys are spread evenly, as ids are.
-func (w *wanted) guess(count int) int {
-	if w.head < w.low || w.head >= w.high {
-		return count / 2
-	}
-	return min(int(float64(w.head-w.low)/float64(w.high-w.low)*float64(count)), count-1)
-}
-
 // search finds the first element whose key is not before the wanted one, count if all
-// are. It begins where the key should be and doubles its steps until the key is between
-// two that it has seen: each key that it looks at is a line of memory that is likely to be
-// in no cache.
-func (n *node) search(w *wanted) (i int, exact, ok bool) {
+// are.
+func (n *node) search(key []byte) (i int, exact, ok bool) {
 	low, high := 0, n.count
-	if low == high {
-		return 0, false, true
-	}
-	at, step := w.guess(n.count), 1
 	for low < high {
+		at := int(uint(low+high) >> 1)
 		k, ok := n.key(at)
 		if !ok {
 			return 0, false, false
 		}
-		c := w.compare(k)
-		if c == 0 {
+		switch c := bytes.Compare(k, key); {
+		case c == 0:
 			return at, true, true
-		}
-		if c < 0 {
+		case c < 0:
 			low = at + 1
-		} else {
+		default:
 			high = at
 		}
-		switch {
-		case low == 0:
-			at = max(at-step, 0)
-		case high == n.count:
-			at = min(at+step, n.count-1)
-		default:
-			at = int(uint(low+high) >> 1)
-		}
-		step *= 2
 	}
 	return low, false, true
 }
 
-// Where bbolt's meta pages, the first two, say which page holds the list of free pages, and
-// which was the transaction (internal/common/meta.go).
+// Where bbolt's meta pages, the first two, say what (internal/common/meta.go).
 const (
-	freelistFlag   = 0x10
-	metaFreelist   = pageHeader + 32
-	metaTx         = pageHeader + 48
+	metaFlag     = 0x04
+	freelistFlag = 0x10
+
+	metaMagic    = pageHeader
+	metaVersion  = pageHeader + 4
+	metaPageSize = pageHeader + 8
+	metaFreelist = pageHeader + 32
+	metaEnd      = pageHeader + 40 // number of pages
+	metaTx       = pageHeader + 48
+	metaSum      = pageHeader + 56
+	metaSize     = pageHeader + 64
+
+	magic          = 0xED0CDAED
 	metaPages      = 2
 	firstPage      = metaPages
-	noFreelist     = math.MaxUint64
 	countIsInFirst = math.MaxUint16
 )
 
-// checkFree looks at the list of free pages of the newer meta page: bbolt writes into the
-// pages that are in it, and gives back as many pages for it as its head says.
+// meta is a page of bbolt's that says where the others are; ok is false where it has no
+// good checksum.
+func meta(b []byte) (ok bool) {
+	if len(b) < metaSize || binary.NativeEndian.Uint32(b[metaMagic:]) != magic {
+		return false
+	}
+	h := fnv.New64a()
+	h.Write(b[metaMagic:metaSum])
+	return h.Sum64() == binary.NativeEndian.Uint64(b[metaSum:])
+}
+
+// checkFree looks at the list of free pages of the meta page that bbolt uses: it writes into
+// the pages that are in it, and asks for memory for as many as it says.
 func (t *tree) checkFree() error {
+	return checkFree(t.size, uint64(len(t.data))/t.size, func(at, n uint64) ([]byte, error) {
+		if at+n > uint64(len(t.data)) {
+			return nil, errPage
+		}
+		return t.data[at : at+n], nil
+	})
+}
+
+// checkFree is that for whatever reads the file.
+func checkFree(size, pages uint64, read func(at, n uint64) ([]byte, error)) error {
 	var id, newest uint64
+	good := false
 	for page := range uint64(metaPages) {
-		b := t.data[page*t.size:]
-		if tx := binary.NativeEndian.Uint64(b[metaTx:]); tx >= newest {
-			newest, id = tx, binary.NativeEndian.Uint64(b[metaFreelist:])
+		b, err := read(page*size, metaSize)
+		if err != nil {
+			return err
+		}
+		if tx := binary.NativeEndian.Uint64(b[metaTx:]); meta(b) && (!good || tx >= newest) {
+			newest, id, good = tx, binary.NativeEndian.Uint64(b[metaFreelist:]), true
 		}
 	}
-	pages := uint64(len(t.data)) / t.size
-	if id == noFreelist {
-		return nil
+	if !good {
+		return nil // bbolt says so itself
 	}
 	if id < firstPage || id >= pages {
 		return badPage(id, "it should be the list of free pages")
 	}
-	b := t.data[id*t.size:]
-	more := uint64(binary.NativeEndian.Uint32(b[12:]))
-	if binary.NativeEndian.Uint64(b) != id || binary.NativeEndian.Uint16(b[8:]) != freelistFlag || more >= pages-id {
+	head, err := read(id*size, pageHeader)
+	if err != nil {
+		return err
+	}
+	more := uint64(binary.NativeEndian.Uint32(head[12:]))
+	if binary.NativeEndian.Uint64(head) != id || binary.NativeEndian.Uint16(head[8:]) != freelistFlag || more >= pages-id {
 		return badPage(id, "it should be the list of free pages")
 	}
-	b = b[:(more+1)*t.size]
+	b, err := read(id*size, (more+1)*size)
+	if err != nil {
+		return err
+	}
 	count, at := uint64(binary.NativeEndian.Uint16(b[10:])), uint64(pageHeader)
 	if count == countIsInFirst {
 		count, at = binary.NativeEndian.Uint64(b[at:]), at+8
