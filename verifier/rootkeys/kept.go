@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -54,6 +55,8 @@ type reader struct {
 	place  place
 	opened []byte // content of a token, where that is not the caller's
 	other  []byte // content of another record
+
+	location string // of the last token: nearly always that of the next
 }
 
 func (r *reader) end() {
@@ -255,8 +258,10 @@ func (s *Store) look() error {
 		return nil
 	}
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // the next start makes a new one, which believes nothing
 	case err != nil:
-		return s.wentBack(fmt.Errorf("it is not at its place any more: %w", err))
+		return s.wentBack(err)
 	case !os.SameFile(ours, there):
 		return s.wentBack(errors.New("another file has taken its place"))
 	case ours.Size() < m.file.size.Load():

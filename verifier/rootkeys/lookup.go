@@ -52,7 +52,10 @@ func (s *Store) lookup(r *reader, rec *verifier.Record, id recordID, project str
 	if err := t.decode(content); err != nil {
 		return s.damaged("the record of token "+uuidText(id[:]), err)
 	}
-	t.record(rec)
+	if string(t.location) != r.location {
+		r.location = string(t.location)
+	}
+	t.record(rec, r.location)
 	if len(project) > maxText { // of these there is no project
 		project = ""
 	}
@@ -64,8 +67,8 @@ func (s *Store) lookup(r *reader, rec *verifier.Record, id recordID, project str
 }
 
 // record fills in what the token's own record says.
-func (t *tokenRecord) record(rec *verifier.Record) {
-	rec.Location, rec.Signature = string(t.location), t.signature
+func (t *tokenRecord) record(rec *verifier.Record, location string) {
+	rec.Location, rec.Signature = location, t.signature
 	rec.Restrictions, rec.Caveats = t.lists(make([][]byte, 0, t.counts[0]+t.counts[1]))
 	if t.flags&hasExpiry != 0 {
 		rec.ExpiresAt = time.UnixMilli(t.expires)

@@ -102,9 +102,17 @@ func (w *world) tokenID() string {
 func (w *world) change() Change {
 	switch k := w.r.IntN(10); {
 	case k < 2:
-		return Change{User: &User{ID: w.userID(), Name: fmt.Sprintf("user-%d", w.r.IntN(4)), Frozen: w.r.IntN(5) == 0}}
+		u := User{ID: w.userID(), Frozen: w.r.IntN(5) == 0}
+		u.Name = "user-" + u.ID[34:] // mostly the same
+		if w.r.IntN(10) == 0 {
+			u.Name = fmt.Sprintf("user-%d", w.r.IntN(4))
+		}
+		return Change{User: &u}
 	case k < 5:
 		p := Project{ID: w.projectID(), Name: w.name(), Members: map[string]string{}, Deleted: w.r.IntN(12) == 0}
+		if w.r.IntN(5) > 0 {
+			p.Name = "project-" + p.ID[35:]
+		}
 		roles := []string{"owner", "maintainer", "reader", feed.RoleArchived}
 		for range w.r.IntN(6) {
 			p.Members[w.userID()] = roles[w.r.IntN(len(roles))]
