@@ -56,7 +56,7 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s/%d/%d/%s", p.Issuer, p.Epoch, p.Revision, p.Chain)
 }
 
-// ParsePosition reads what String writes.
+// ParsePosition reads what String writes, and nothing else.
 func ParsePosition(s string) (Position, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) != 4 || parts[0] == "" || len(parts[0]) > 64 {
@@ -68,7 +68,11 @@ func ParsePosition(s string) (Position, error) {
 	if err := errors.Join(err, err2, err3); err != nil {
 		return Position{}, fmt.Errorf("feed: %.80q is no position: %w", s, err)
 	}
-	return Position{Issuer: parts[0], Epoch: epoch, Revision: revision, Chain: chain}, nil
+	p := Position{Issuer: parts[0], Epoch: epoch, Revision: revision, Chain: chain}
+	if p.String() != s { // leading zeros: a position has one text
+		return Position{}, fmt.Errorf("feed: %.80q is no position: its numbers are not written as %d and %d", s, epoch, revision)
+	}
+	return p, nil
 }
 
 // String is the text form of a Chain: 64 lower-case hex digits.
