@@ -182,6 +182,9 @@ func TestFirstUseThatIsReported(t *testing.T) {
 	h := newPostHouse(t)
 	v, _ := h.verifier("berlin")
 	m := h.mint(alice, forAll("ci"))
+	for _, name := range []string{"first", "later", "again"} {
+		h.project(alice, name)
+	}
 	h.told()
 	h.clock.Add(time.Hour)
 	at, err := h.Position(t.Context())

@@ -24,6 +24,8 @@ type presence struct {
 	seen      time.Time     // of the last stream opened or report
 	applied   feed.Position // as it said last
 	appliedAt time.Time     // when it first said so
+	reported  time.Time     // of the last report; zero: there was none since the start
+	warned    time.Time     // when the log was last told of trouble with its reports
 	stored    time.Time     // when seen was last written to the store
 }
 
@@ -63,18 +65,38 @@ func (l *live) open(x *Stream, name string, at feed.Position, now time.Time) {
 	l.tell()
 }
 
-// report notes what a verifier says that it has. It returns whether that is worth
-// a write to the store.
-func (l *live) report(id, name string, at feed.Position, now time.Time) (store bool) {
+// report notes what a verifier says that it has. It returns when the report before
+// came, zero where there was none since the start, and whether this one is worth a
+// write to the store.
+func (l *live) report(id, name string, at feed.Position, now time.Time) (before time.Time, store bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.of(id, name)
+	before, p.reported = p.reported, now
 	p.say(at, now)
 	l.tell()
 	if since := now.Sub(p.stored); since >= 0 && since < seenEvery {
-		return false
+		return before, false
 	}
 	p.stored = now
+	return before, true
+}
+
+// warnEvery is how often the log hears, at most, of trouble with one verifier's reports.
+const warnEvery = time.Minute
+
+// warns tells whether the log is to hear of trouble with a report.
+func (l *live) warns(id string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.verifiers[id]
+	if p == nil {
+		return false
+	}
+	if since := now.Sub(p.warned); since >= 0 && since < warnEvery {
+		return false
+	}
+	p.warned = now
 	return true
 }
 

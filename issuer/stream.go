@@ -146,25 +146,40 @@ func (x *Stream) Position() feed.Position {
 func (x *Stream) Silence() time.Duration { return x.s.live.silence(x, x.s.clock()) }
 
 // Report takes what a verifier says: the position that its store has applied, and
-// where tokens were used. Uses that make no sense, and those of tokens that do not
-// exist, are dropped; that they can't be written down is logged and no error.
+// where tokens were used. Uses that the verifier can't have seen are dropped, their
+// times are put between its last report and now, and who said so is kept with them; that they can't be written down is logged and no error.
 // ErrOtherIssuer and ErrAhead refuse the whole report.
 func (s *Service) Report(ctx context.Context, v Verifier, r feed.Report) error {
 	if err := s.checkReport(ctx, r.Applied); err != nil {
 		return err
 	}
 	now := s.clock()
-	if s.live.report(v.ID, v.Name, r.Applied, now) {
+	before, store := s.live.report(v.ID, v.Name, r.Applied, now)
+	if before.IsZero() {
+		before = s.lastSeen(ctx, v)
+	}
+	if store {
 		rec := seenRecord{At: now.UTC().Truncate(time.Minute), Applied: r.Applied}
 		err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return kv.PutJSON(tx, seenKey(v.ID), rec) })
-		if err != nil {
+		if err != nil && s.live.warns(v.ID, now) {
 			s.log.WarnContext(ctx, "that a verifier was heard of is not noted", "verifier", v.ID, "error", err)
 		}
 	}
-	if err := s.recordUses(ctx, v.Name, r.Uses); err != nil {
+	if err := s.recordUses(ctx, v.Name, before, r.Uses); err != nil && s.live.warns(v.ID, now) {
 		s.log.WarnContext(ctx, "the uses that a verifier reports are not noted", "verifier", v.ID, "uses", len(r.Uses), "error", err)
 	}
 	return nil
+}
+
+// lastSeen is when a verifier was heard of before this process began, to a few minutes;
+// where that is not known, when it was registered.
+func (s *Service) lastSeen(ctx context.Context, v Verifier) time.Time {
+	var seen seenRecord
+	err := s.store.View(ctx, func(r kv.Reader) error { return kv.GetJSON(r, seenKey(v.ID), &seen) })
+	if err != nil || seen.At.Before(v.Created) {
+		return v.Created
+	}
+	return seen.At
 }
 
 // checkReport refuses positions that this issuer never told.

@@ -136,28 +136,50 @@ func TestReportedUses(t *testing.T) {
 	v, _ := h.verifier("berlin")
 	a, b := h.mint(alice, forAll("a")).Token.ID, h.mint(alice, forAll("b")).Token.ID
 	c, d := h.mint(alice, forAll("c")).Token.ID, h.mint(alice, forAll("d")).Token.ID
+	e, f := h.mint(alice, forAll("e")).Token.ID, h.mint(bob, forAll("f")).Token.ID
+	h.project(alice, "demo")
+	h.project(alice, "de-mo")
+	h.project(alice, "old")
+	h.project(alice, "left")
+	_, _, err := h.Revoke(t.Context(), alice, e)
+	h.check(err)
+	h.clock.Add(2 * time.Hour)
+	h.check(h.Report(t.Context(), v, feed.Report{}))
+	reported := h.clock.Now()
+	h.clock.Add(time.Hour)
 	now := h.clock.Now()
 	uses := []feed.Use{
 		{Token: a, At: now.Add(-time.Hour), Project: "old"},
 		{Token: a, At: now.Add(-2 * time.Minute), Project: "De_Mo", Network: "203.0.113.77"},
-		{Token: a, At: now.Add(-time.Hour), Project: "older"},
-		{Token: b, At: now.Add(time.Hour), Project: "no such/name", Network: "2001:db8:1:2::/64"},
-		{Token: nobodyID, At: now},
-		{Token: strings.Repeat("x", 3000), At: now},
-		{At: now},
-		{Token: c, Project: "demo"},
-		{Token: c, At: time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)},
-		{Token: d, At: now, Network: "<script>"},
+		{Token: a, At: now.Add(-time.Hour), Project: "old"},
+		{Token: b, At: now.Add(time.Hour), Project: "demo", Network: "2001:db8:1:2::/64"}, // to come: now
+		{Token: b, At: now, Project: "no such/name"},
+		{Token: b, At: now, Project: "no-such"},
+		{Token: b, At: now},
+		{Token: nobodyID, At: now, Project: "demo"},
+		{Token: strings.Repeat("x", 3000), At: now, Project: "demo"},
+		{At: now, Project: "demo"},
+		{Token: c, Project: "demo"}, // before the report before: then
+		{Token: d, At: now, Project: "demo", Network: "<script>"},
+		{Token: e, At: now, Project: "demo"},                     // revoked before the report before
+		{Token: f, At: now, Project: "left"},                     // whose owner is no member
+		{Token: a, At: now, Project: strings.Repeat("x", 3_000)}, // no name
 	}
 	h.wrote(nil, func() error { return h.Report(t.Context(), v, feed.Report{Uses: uses}) }) // no rows, no entries
 	minute := func(at time.Time) time.Time { return at.UTC().Truncate(time.Minute) }
 	for id, want := range map[string]issuer.Use{
-		a: {At: minute(now.Add(-2 * time.Minute)), Project: "de-mo", Network: "203.0.113.0/24"},
-		b: {At: minute(now), Network: "2001:db8:1::/48"},
-		c: {},
-		d: {At: minute(now)},
+		a: {At: minute(now.Add(-2 * time.Minute)), Project: "de-mo", Network: "203.0.113.0/24", Verifier: "berlin"},
+		b: {At: minute(now), Project: "demo", Network: "2001:db8:1::/48", Verifier: "berlin"},
+		c: {At: minute(reported), Project: "demo", Verifier: "berlin"},
+		d: {At: minute(now), Project: "demo", Verifier: "berlin"},
+		e: {},
+		f: {},
 	} {
-		got, err := h.Token(t.Context(), alice, id)
+		who := alice
+		if id == f {
+			who = bob
+		}
+		got, err := h.Token(t.Context(), who, id)
 		if err != nil || got.LastUsed != want {
 			t.Errorf("used %+v (%v), want %+v", got.LastUsed, err, want)
 		}
@@ -165,11 +187,11 @@ func TestReportedUses(t *testing.T) {
 	// Only the first feed.MaxUses count.
 	many := make([]feed.Use, feed.MaxUses, feed.MaxUses+1)
 	for i := range many {
-		many[i] = feed.Use{Token: nobodyID, At: now}
+		many[i] = feed.Use{Token: nobodyID, At: now, Project: "demo"}
 	}
-	many = append(many, feed.Use{Token: c, At: now})
+	many = append(many, feed.Use{Token: c, At: now, Project: "demo"})
 	h.check(h.Report(t.Context(), v, feed.Report{Uses: many}))
-	if got, err := h.Token(t.Context(), alice, c); err != nil || !got.LastUsed.At.IsZero() {
+	if got, err := h.Token(t.Context(), alice, c); err != nil || !got.LastUsed.At.Equal(minute(reported)) {
 		t.Errorf("a use beyond the limit counts: %+v (%v)", got.LastUsed, err)
 	}
 }
@@ -178,11 +200,12 @@ func TestReportedUses(t *testing.T) {
 func TestUsesNeverFailAReport(t *testing.T) {
 	h := newHouse(t)
 	v, _ := h.verifier("berlin")
+	h.project(alice, "demo")
 	m := h.mint(alice, forAll("a"))
 	at, err := h.Position(t.Context())
 	h.check(err)
 	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte("issuer/use/"+m.Token.ID), []byte("{")) }))
-	h.check(h.Report(t.Context(), v, feed.Report{Applied: at, Uses: []feed.Use{{Token: m.Token.ID, At: start}}}))
+	h.check(h.Report(t.Context(), v, feed.Report{Applied: at, Uses: []feed.Use{{Token: m.Token.ID, At: start, Project: "demo"}}}))
 	if got, err := h.Verifier(t.Context(), root, v.ID); err != nil || got.Applied != at {
 		t.Errorf("%+v (%v)", got, err)
 	}

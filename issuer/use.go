@@ -20,6 +20,10 @@ type Use struct {
 	At      time.Time `json:",omitzero"`  // whole minute
 	Project string    `json:",omitempty"` // normalized name
 	Network string    `json:",omitempty"` // the client's /24 or, with IPv6, /48; "" where unknown
+
+	// Verifier is the name of the remote verifier that says so, and whose word for it
+	// there is; "" where this issuer saw it itself.
+	Verifier string `json:",omitempty"`
 }
 
 // RecordUse notes that a token was used, and counts it for the project, if the token
@@ -97,10 +101,10 @@ func noteFor(tx kv.Tx, project, id string, use Use) error {
 	return kv.PutJSON(tx, usedKey(project, id), use)
 }
 
-// recordUses notes what the verifier with a name reports, as RecordUse does, in one transaction
-// at most. What is over feed.MaxUses, of tokens that do not exist, or from before
-// there was rind is dropped, and so is a text that is no name of a project.
-func (s *Service) recordUses(ctx context.Context, verifier string, uses []feed.Use) error {
+// recordUses notes what a verifier reports, as RecordUse does, in one transaction at
+// most, and that it was this verifier that said so. What a verifier can't know is
+// dropped: see reported. since is when it reported last.
+func (s *Service) recordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
 	uses = slices.Clone(uses[:min(len(uses), feed.MaxUses)])
 	if len(uses) == 0 {
 		return nil
@@ -108,14 +112,14 @@ func (s *Service) recordUses(ctx context.Context, verifier string, uses []feed.U
 	slices.SortStableFunc(uses, func(a, b feed.Use) int { return a.At.Compare(b.At) }) // the first use is told
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		for _, u := range uses {
-			project := caveats.NormalizeProject(u.Project)
-			if len(u.Project) > MaxProjectName || !caveats.ValidProjectName(u.Project) {
-				project = ""
-			}
-			use := s.coarse(project, address(u.Network), u.At)
-			if use.At.Before(firstUse) {
+			use, err := s.reported(tx, u, since)
+			if errors.Is(err, ErrNotFound) {
 				continue
 			}
+			if err != nil {
+				return err
+			}
+			use.Verifier = verifier
 			n := min(max(u.Count, 1), maxReported)
 			if err := s.note(tx, u.Token, use, n, verifier); err != nil && !errors.Is(err, ErrNotFound) {
 				return err
@@ -125,8 +129,57 @@ func (s *Service) recordUses(ctx context.Context, verifier string, uses []feed.U
 	})
 }
 
-// firstUse is before every use of a token.
-var firstUse = time.Date(2025, time.January, 1, 0, 0, 0, 0, time.UTC)
+// reported is a use that a verifier reports, as it may have been, and ErrNotFound where
+// it can't have been: the token has to exist, and its owner has to be able to upload to
+// the project with it. It was between the last report and now, by the issuer's clock,
+// and before the token ended.
+func (s *Service) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error) {
+	if !caveats.ValidUUID(u.Token) || len(u.Project) > MaxProjectName || !caveats.ValidProjectName(u.Project) {
+		return Use{}, ErrNotFound
+	}
+	rec, err := readToken(r, u.Token)
+	if errors.Is(err, kv.ErrNotFound) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Use{}, err
+	}
+	at, last := u.At, s.clock()
+	for _, end := range []time.Time{rec.Revoked.At, rec.Expires} {
+		if !end.IsZero() && end.Before(last) {
+			last = end
+		}
+	}
+	if since = since.Truncate(time.Minute); last.Before(since) {
+		return Use{}, ErrNotFound
+	}
+	if at.Before(since) {
+		at = since
+	}
+	if at.After(last) {
+		at = last
+	}
+	use := s.coarse(caveats.NormalizeProject(u.Project), address(u.Network), at)
+	ok, err := rec.uploadsTo(r, use.Project)
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	return use, err
+}
+
+// uploadsTo tells whether the owner of a token may upload to a project with it.
+func (rec tokenRecord) uploadsTo(r kv.Reader, name string) (bool, error) {
+	id, err := rec.projectNamed(r, name)
+	if err != nil || id == "" {
+		return false, err
+	}
+	p, err := readProject(r, id)
+	if errors.Is(err, kv.ErrNotFound) || errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	m, member := p.Members[rec.User]
+	return member && m.works() && p.Deleted.IsZero() && p.Archived.IsZero(), err
+}
 
 // address reads an address, or that of a network; zero where it is neither.
 func address(s string) netip.Addr {

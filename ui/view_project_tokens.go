@@ -22,6 +22,7 @@ type ProjectTokenRow struct {
 	Replaced   bool
 	LastUsedAt time.Time // for the project; zero: never
 	LastFrom   string    // "203.0.113.0/24"; "" is not said
+	LastSaidBy string    // as TokenRow has it
 	Shut       bool      // its owner's tokens are shut out of the project
 	Frozen     bool      // its owner is
 }

@@ -31,6 +31,7 @@ type TokenRow struct {
 	LastUsedAt  time.Time // zero: never used
 	LastProject string    // what the last use uploaded to
 	LastFrom    string    // network that the last use came from: "203.0.113.0/24"; "" is not said
+	LastSaidBy  string    // name of the verifier on whose word the last use is; "" where it is the issuer's own
 }
 
 // Values of the field scope.

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -79,10 +80,7 @@ func (c followCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler: c.answers(follower), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	server := deadline.Server(c.answers(follower), log)
 	failed := make(chan error, 1)
 	go func() {
 		failed <- server.Serve(listener)
@@ -115,22 +113,22 @@ func (c followCmd) listen(ctx context.Context) (net.Listener, error) {
 }
 
 // answers is what the status address serves.
-func (c followCmd) answers(f *replication.Follower) http.Handler {
+func (c followCmd) answers(f *replication.Follower) *deadline.Mux {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(followMetrics{f, c.MaxStaleness})
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+statusPath, func(w http.ResponseWriter, _ *http.Request) {
+	mux := deadline.NewMux()
+	mux.HandleFunc("GET "+statusPath, deadline.Page, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = printJSON(w, c.status(f.Status()))
 	})
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /healthz", deadline.Page, func(w http.ResponseWriter, _ *http.Request) {
 		if !f.Status().Usable {
 			http.Error(w, "the store is too old, or not filled yet", http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", deadline.Page, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return mux
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/deadline"
 )
 
 // shutdownTime is how long requests under way may take to end, and cutTime how
@@ -139,13 +140,7 @@ func (c *counted) wait(ctx context.Context) error {
 // serve answers requests until ctx ends; those under way may then end.
 func serve(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
 	requests := &counted{Handler: handler}
-	server := &http.Server{
-		Handler:           requests,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	server := deadline.Server(requests, log)
 	if streams, ok := handler.(interface{ EndStreams() }); ok {
 		server.RegisterOnShutdown(streams.EndStreams) // they would never end by themselves
 	}

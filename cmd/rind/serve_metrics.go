@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -18,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/verifier"
@@ -178,12 +178,9 @@ func (h *instance) serveMetrics(ctx context.Context, running *sync.WaitGroup) er
 		h.log.WarnContext(ctx, "metrics are readable from other machines, without a password", "address", l.Addr().String())
 	}
 	h.metrics.registry.MustRegister(followMetrics{h.follower, ownStaleness}, h)
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(h.metrics.registry, promhttp.HandlerOpts{}))
-	server := &http.Server{
-		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
-	}
+	mux := deadline.NewMux()
+	mux.Handle("GET /metrics", deadline.Page, promhttp.HandlerFor(h.metrics.registry, promhttp.HandlerOpts{}))
+	server := deadline.Server(mux, h.log)
 	context.AfterFunc(ctx, func() { server.Close() })
 	running.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -42,8 +42,9 @@ var rules = map[string]rule{
 	"verifier":             {own: []string{"caveats", "caveats/token"}, foreign: macaroon},
 	"verifier/rootkeys":    {own: []string{"caveats", "caveats/token", "verifier", "internal/feed", "internal/seal"}, foreign: join(macaroon, bbolt)},
 	"verifier/replication": {own: []string{"caveats", "caveats/token", "verifier", "verifier/rootkeys", "internal/feed", "internal/seal"}, foreign: join(macaroon, bbolt)},
-	"verifier/httpauth":    {own: []string{"caveats", "caveats/token", "verifier"}, foreign: macaroon},
-	"verifier/gateway":     {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth"}, foreign: join(macaroon, blake2)},
+	"verifier/httpauth":    {own: []string{"caveats", "caveats/token", "verifier", "internal/deadline"}, foreign: macaroon},
+	"verifier/gateway":     {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth", "internal/deadline"}, foreign: join(macaroon, blake2)},
+	"internal/deadline":    {},
 	"ui":                   {},
 	"internal/text":        {},
 }

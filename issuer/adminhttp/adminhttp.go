@@ -23,6 +23,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
@@ -71,9 +72,9 @@ type call struct {
 // New makes the handler. Give its http.Server Context as ConnContext.
 func New(cfg Config) http.Handler {
 	h := handler{cfg}
-	mux := http.NewServeMux()
+	mux := deadline.NewMux()
 	for name, do := range commands {
-		mux.HandleFunc("POST "+Prefix+name, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, name, do) })
+		mux.HandleFunc("POST "+Prefix+name, deadline.Command, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, name, do) })
 	}
 	return mux
 }
@@ -163,10 +164,8 @@ func (c *call) reached(revision uint64) *Reach {
 
 // Serve answers on l until ctx ends; requests under way may then end. It closes l.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
-	server := &http.Server{
-		Handler: h, ConnContext: Context, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	server := deadline.Server(h, log)
+	server.ConnContext = Context
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	select {

@@ -19,23 +19,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/issuer"
 )
 
 // Prefix is how the path of every request begins that the handler answers.
 const Prefix = "/feed/v1/"
-
-// frameTime is how long the connection to a verifier may take for a frame. One
-// that takes longer is dropped, and the verifier comes back.
-const frameTime = 30 * time.Second
-
-// maxSnapshots is how many snapshots are sent at once; further ones wait.
-const maxSnapshots = 16
-
-// requestTime is how long a request may take to arrive, and an answer that is no
-// stream to leave.
-const requestTime = 20 * time.Second
 
 // Config is what a Handler works with. Issuer must be set.
 type Config struct {
@@ -50,24 +40,25 @@ type Handler struct {
 	issuer    *issuer.Service
 	trusted   []netip.Prefix
 	heartbeat time.Duration // feed.Heartbeat
-	frame     time.Duration // frameTime
 	late      time.Duration // feed.ReportLate
 	now       func() time.Time
 	log       *slog.Logger
-	mux       *http.ServeMux
+	lines     *lines // that verifiers cause in the log
+	mux       *deadline.Mux
 
 	ending context.Context // done when the server shuts down
 	end    context.CancelFunc
 
-	slots chan struct{} // full while maxSnapshots are on their way
+	places *places       // of snapshots on their way
+	reads  chan struct{} // full while maxReads read the store for one
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
 	f := &Handler{
-		issuer: cfg.Issuer, trusted: cfg.TrustedProxies, now: cfg.Clock, log: cfg.Logger, mux: http.NewServeMux(),
-		heartbeat: feed.Heartbeat, frame: frameTime, late: feed.ReportLate,
-		slots: make(chan struct{}, maxSnapshots),
+		issuer: cfg.Issuer, trusted: cfg.TrustedProxies, now: cfg.Clock, log: cfg.Logger,
+		heartbeat: feed.Heartbeat, late: feed.ReportLate,
+		places: newPlaces(), reads: make(chan struct{}, maxReads),
 	}
 	if f.now == nil {
 		f.now = time.Now
@@ -75,11 +66,18 @@ func New(cfg Config) *Handler {
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
+	f.lines = &lines{log: f.log, now: f.now}
 	f.ending, f.end = context.WithCancel(context.Background())
-	f.mux.HandleFunc("GET "+feed.PathStream, f.serve(f.stream))
-	f.mux.HandleFunc("GET "+feed.PathSnapshot, f.serve(f.snapshot))
-	f.mux.HandleFunc("POST "+feed.PathReport, f.serve(f.report))
+	f.routes(deadline.Stream)
 	return f
+}
+
+// routes says what is where.
+func (f *Handler) routes(stream deadline.Class) {
+	f.mux = deadline.NewMux()
+	f.mux.HandleFunc("GET "+feed.PathStream, stream, f.serve(f.stream))
+	f.mux.HandleFunc("GET "+feed.PathSnapshot, stream, f.serve(f.snapshot))
+	f.mux.HandleFunc("POST "+feed.PathReport, deadline.Page, f.serve(f.report))
 }
 
 // ServeHTTP implements http.Handler.
@@ -104,12 +102,7 @@ func (f *Handler) serve(h func(*asked) error) http.HandlerFunc {
 		a := &asked{Request: r, w: w}
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		rc := http.NewResponseController(w)
-		soon := time.Now().Add(requestTime)
-		err := supported(errors.Join(rc.SetReadDeadline(soon), rc.SetWriteDeadline(soon)))
-		if err == nil && !f.guarded(r) {
-			err = errReadable
-		}
+		err := f.guard(r)
 		if err == nil {
 			a.verifier, err = f.authenticate(r)
 		}
@@ -120,37 +113,6 @@ func (f *Handler) serve(h func(*asked) error) http.HandlerFunc {
 			f.answer(a, err)
 		}
 	}
-}
-
-// supported is err, unless it says that there are no deadlines, as in tests.
-func supported(err error) error {
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil
-	}
-	return err
-}
-
-// guarded tells whether nobody on the way can read along: the request came by TLS,
-// from this machine, or from a proxy that is trusted and says that it came by TLS.
-func (f *Handler) guarded(r *http.Request) bool {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	addr := peer.Addr().Unmap().WithZone("")
-	if proto := r.Header.Get("X-Forwarded-Proto"); proto != "" && (f.trusts(addr) || addr.IsLoopback()) {
-		return strings.EqualFold(strings.TrimSpace(proto), "https")
-	}
-	return r.TLS != nil || addr.IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
-}
-
-func (f *Handler) trusts(addr netip.Addr) bool {
-	for _, p := range f.trusted {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
 }
 
 // authenticate reads the secret of "Authorization: Bearer".
@@ -172,17 +134,23 @@ func (e *refusal) Error() string { return "feedhttp: " + e.text }
 
 var (
 	errEnding   = &refusal{http.StatusServiceUnavailable, "the issuer is shutting down"}
+	errBusy     = &refusal{http.StatusServiceUnavailable, "too many verifiers take a snapshot at this moment; try again"}
+	errReplaced = &refusal{http.StatusServiceUnavailable, "this verifier has asked for another snapshot, and has one at a time"}
+	errSlowest  = &refusal{http.StatusServiceUnavailable, "others wait for a snapshot, and this one was the slowest; try again"}
+	errProxy    = &refusal{http.StatusForbidden, "a proxy seems to be in between, and it does not say that verifiers connect to it over HTTPS: let it set X-Forwarded-Proto; what this verifier sent could be read on its way, its secret too"}
 	errReadable = &refusal{http.StatusForbidden, "verifiers connect over HTTPS; what this one sent could be read on its way, its secret too: revoke it and register another"}
 )
+
+// retryAfter is how many seconds a verifier is told to wait that gets 503.
+const retryAfter = "10"
 
 func badRequest(text string) error { return &refusal{http.StatusBadRequest, text} }
 
 // answer turns an error into a status. Where the answer is on its way it is cut off,
 // so that nobody takes it for whole.
 func (f *Handler) answer(a *asked, err error) {
-	log := f.log.With("path", a.URL.Path, "verifier", a.verifier.ID)
 	if a.begun {
-		log.InfoContext(a.Context(), "feed: an answer was cut off", "error", err)
+		f.lines.info(a, "feed: an answer was cut off", "path", a.URL.Path, "error", clip(err))
 		panic(http.ErrAbortHandler)
 	}
 	var own *refusal
@@ -194,23 +162,25 @@ func (f *Handler) answer(a *asked, err error) {
 		a.w.Header().Set("WWW-Authenticate", `Bearer realm="rind feed"`)
 		status, text = http.StatusUnauthorized, err.Error()
 	case errors.Is(err, issuer.ErrOtherIssuer), errors.Is(err, issuer.ErrAhead):
-		status, text = http.StatusConflict, err.Error()
+		status, text = http.StatusConflict, clip(err)
 	case errors.Is(err, feed.ErrCompacted):
-		status, text = http.StatusGone, err.Error()
-	case a.Context().Err() != nil: // nobody is there any more
-		return
+		status, text = http.StatusGone, clip(err)
+	case a.Context().Err() != nil: // nobody is there any more, or it took too long
+		text = "feedhttp: the connection was broken"
 	default:
 		id := rand.Text()
-		log.ErrorContext(a.Context(), "feed: failed", "request_id", id, "error", err)
+		f.log.ErrorContext(a.Context(), "feed: failed", "path", a.URL.Path, "verifier", a.verifier.ID, "request_id", id, "error", clip(err))
 		text = "feedhttp: the issuer can't answer right now; its log says why under " + id
 	}
-	if status != http.StatusServiceUnavailable {
-		log.InfoContext(a.Context(), "feed: refused", "status", status, "peer", a.RemoteAddr, "error", err)
+	if status == http.StatusServiceUnavailable {
+		a.w.Header().Set("Retry-After", retryAfter)
+	} else {
+		f.lines.info(a, "feed: refused", "path", a.URL.Path, "status", status, "peer", a.RemoteAddr, "error", clip(err))
 	}
 	http.Error(a.w, text, status)
 }
 
-// writer writes frames, each within its time, and sends them off.
+// writer writes frames and sends them off.
 type writer struct {
 	f  *Handler
 	w  io.Writer
@@ -226,41 +196,10 @@ func (f *Handler) begin(a *asked) *writer {
 	return &writer{f, a.w, http.NewResponseController(a.w)}
 }
 
-func (w *writer) write(frame feed.Frame) error {
-	if err := supported(w.rc.SetWriteDeadline(time.Now().Add(w.f.frame))); err != nil {
-		return err
-	}
-	return feed.WriteFrame(w.w, frame)
-}
+func (w *writer) write(frame feed.Frame) error { return feed.WriteFrame(w.w, frame) }
 
 func (w *writer) position(at feed.Position) error {
-	if err := w.write(feed.Frame{Position: &at, Time: w.f.now().UTC()}); err != nil {
-		return err
-	}
-	return w.rc.Flush()
-}
-
-// snapshot answers GET PathSnapshot.
-func (f *Handler) snapshot(a *asked) error {
-	ctx := a.Context()
-	select {
-	case f.slots <- struct{}{}:
-		defer func() { <-f.slots }()
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-f.ending.Done():
-		return errEnding
-	}
-	w := f.begin(a)
-	return f.issuer.Snapshot(ctx, func(frame feed.Frame) error {
-		if f.ending.Err() != nil {
-			return errEnding
-		}
-		if err := w.write(frame); err != nil {
-			return err
-		}
-		return w.rc.Flush()
-	})
+	return w.send(feed.Frame{Position: &at, Time: w.f.now().UTC()})
 }
 
 // report answers POST PathReport.

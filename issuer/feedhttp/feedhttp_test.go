@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
@@ -221,6 +222,12 @@ func TestFeedWantsTLS(t *testing.T) {
 		{"127.0.0.1:1", "X-Forwarded-Proto", "http", false, false}, // a proxy on this machine
 		{"127.0.0.1:1", "X-Forwarded-For", "203.0.113.5", false, false},
 		{"127.0.0.1:1", "Forwarded", "for=203.0.113.5", false, false},
+		{"127.0.0.1:1", "Via", "1.1 proxy", false, false},
+		{"127.0.0.1:1", "X-Real-IP", "203.0.113.5", false, false},
+		{"127.0.0.1:1", "X-Forwarded-Host", "packages.example.org", false, false},
+		{"127.0.0.1:1", "X-Of-A-Proxy-That-Nobody-Knows", "1", false, false},
+		{"127.0.0.1:1", "Accept", "*/*", false, true},
+		{"10.1.2.3:1", "Via", "1.1 proxy", false, false},
 		{"127.0.0.1:1", "X-Forwarded-Proto", "https", false, true},
 		{"pipe", "", "", false, false},
 	} {
@@ -233,7 +240,7 @@ func TestFeedWantsTLS(t *testing.T) {
 		if tt.header != "" {
 			r.Header.Set(tt.header, tt.value)
 		}
-		if got := f.guarded(r); got != tt.want {
+		if got := f.guard(r) == nil; got != tt.want {
 			t.Errorf("%+v: %t", tt, got)
 		}
 	}
@@ -309,7 +316,7 @@ func TestFeedSnapshotThatFails(t *testing.T) {
 // A client that reads nothing more is dropped: the server neither waits for it nor
 // keeps anything for it.
 func TestFeedHalfOpen(t *testing.T) {
-	h := newSource(t, func(f *Handler) { f.frame = 300 * time.Millisecond })
+	h := newSource(t, func(f *Handler) { f.routes(deadline.Stream.WithStall(300 * time.Millisecond)) })
 	id, secret := h.secret("berlin")
 	members := make(map[string]any)
 	for i := range issuer.MaxMembers {

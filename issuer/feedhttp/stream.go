@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/issuer"
 )
@@ -28,10 +29,37 @@ func (f *Handler) stream(a *asked) error {
 		return err
 	}
 	defer x.Close()
-	f.log.InfoContext(ctx, "verifier connected", "verifier", a.verifier.ID, "name", a.verifier.Name, "revision", at.Revision)
+	f.lines.info(a, "verifier connected", "revision", at.Revision)
+	over := make(chan struct{})
+	defer close(over)
+	go cutLate(a.Context(), x.Gone(), over)
 	err = f.follow(ctx, f.begin(a), x)
-	f.log.InfoContext(ctx, "verifier disconnected", "verifier", a.verifier.ID, "name", a.verifier.Name, "error", err)
+	reason := ""
+	if err != nil {
+		reason = clip(err)
+	}
+	f.lines.info(a, "verifier disconnected", "error", reason)
 	return nil
+}
+
+// endTime is how long a stream that has to end may take for what it is writing.
+const endTime = 5 * time.Second
+
+// cutLate cuts a stream off whose verifier is gone and that does not end by itself,
+// because nobody reads it.
+func cutLate(request context.Context, gone, over <-chan struct{}) {
+	select {
+	case <-over:
+		return
+	case <-gone:
+	}
+	t := time.NewTimer(endTime)
+	defer t.Stop()
+	select {
+	case <-over:
+	case <-t.C:
+		deadline.Cut(request)
+	}
 }
 
 // follow sends what x has, and each heartbeat where the issuer is.

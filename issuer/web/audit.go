@@ -57,11 +57,11 @@ func wholeTrail(v *visit) (trail, error) {
 
 func (s *Server) auditRoutes(p pages) {
 	p.get(ui.PathActivity, member, s.showActivity(ownTrail))
-	p.get(ui.PathActivityExport, member, s.exportActivity(ownTrail))
+	p.download(ui.PathActivityExport, member, s.exportActivity(ownTrail))
 	p.get(ui.PathProjectActivity, member, s.showActivity(projectTrail))
-	p.get(ui.PathProjectActivityExport, member, s.exportActivity(projectTrail))
+	p.download(ui.PathProjectActivityExport, member, s.exportActivity(projectTrail))
 	p.get(ui.PathAudit, administrator, s.showActivity(wholeTrail))
-	p.get(ui.PathAuditExport, administrator, s.exportActivity(wholeTrail))
+	p.download(ui.PathAuditExport, administrator, s.exportActivity(wholeTrail))
 }
 
 func (s *Server) showActivity(of trailOf) handler {

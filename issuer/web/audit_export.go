@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -66,7 +65,7 @@ func (s *Server) exportActivity(of trailOf) handler {
 // stream writes a page of rows and all behind it.
 func (v *visit) stream(open func(io.Writer) (audit.Encoder, error),
 	find func(context.Context, audit.Query) (audit.Page, error), q audit.Query, page audit.Page) error {
-	ctx, rc := v.Request().Context(), http.NewResponseController(v.Response())
+	ctx := v.Request().Context()
 	enc, err := open(v.Response())
 	if err != nil {
 		return err
@@ -82,9 +81,6 @@ func (v *visit) stream(open func(io.Writer) (audit.Encoder, error),
 		}
 		if page.Next == 0 {
 			return nil
-		}
-		if err := rc.SetWriteDeadline(time.Now().Add(pageTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return err
 		}
 		q.Before = page.Next
 		if page, err = find(ctx, q); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
@@ -44,7 +45,7 @@ const maxRefused = 64 << 10
 // refuse answers in words that upload clients show. The connection may be taken
 // over for it, so the status is noted for the log.
 func refuse(c echo.Context, a httpauth.Answer) error {
-	httpauth.Refuser{MaxDrain: maxRefused, DrainTime: pageTimeout}.Answer(c.Response(), c.Request(), a)
+	httpauth.Refuser{MaxDrain: maxRefused, DrainTime: deadline.Body}.Answer(c.Response(), c.Request(), a)
 	c.Response().Status = a.Status
 	return nil
 }

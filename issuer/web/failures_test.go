@@ -3,12 +3,15 @@ package web
 import (
 	"context"
 	"errors"
-	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/issuer/feedhttp"
+	"github.com/rind-dev/rind/ui"
 )
 
 func TestPanicsAndFailures(t *testing.T) {
@@ -75,33 +78,36 @@ func TestHealthNamesThePart(t *testing.T) {
 	}
 }
 
-// The deadlines of a page end with it: its connection carries other requests.
-func TestNoDeadlineOutlivesItsRequest(t *testing.T) {
+// Every route says how long a request may take, and what is of any length says so.
+func TestEveryRouteHasItsDeadlines(t *testing.T) {
 	h := newHouse(t)
-	for _, path := range []string{"/", "/simple/", "/healthz", "/legacy/", "/assets/none", "/no/such/page"} {
-		w := &deadlineRecorder{ResponseRecorder: httptest.NewRecorder()}
-		h.web.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		if len(w.read) == 0 || len(w.write) == 0 {
-			t.Errorf("%s sets none: %v %v", path, w.read, w.write)
+	long := map[string]bool{}
+	for _, r := range h.web.echo.Routes() {
+		if strings.HasPrefix(r.Path, "/test/") {
 			continue
 		}
-		if w.write[0].IsZero() || strings.HasPrefix(path, "/legacy") && (!w.write[1].IsZero() || !w.read[1].IsZero()) {
-			t.Errorf("%s: %v", path, w.write)
+		class, ok := h.web.classes[r.Method+" "+r.Path]
+		if !ok || !class.Declared() {
+			t.Errorf("%s %s has no class: register it with route", r.Method, r.Path)
+		}
+		if class.Long() || class == deadline.Mounted {
+			long[r.Path] = true
 		}
 	}
-}
-
-type deadlineRecorder struct {
-	*httptest.ResponseRecorder
-	read, write []time.Time
-}
-
-func (d *deadlineRecorder) SetReadDeadline(t time.Time) error {
-	d.read = append(d.read, t)
-	return nil
-}
-
-func (d *deadlineRecorder) SetWriteDeadline(t time.Time) error {
-	d.write = append(d.write, t)
-	return nil
+	var got []string
+	for path := range long {
+		got = append(got, path)
+	}
+	slices.Sort(got)
+	want := []string{
+		string(ui.PathActivityExport.Colon()), string(ui.PathAuditExport.Colon()), string(ui.PathProjectActivityExport.Colon()),
+		string(ui.PathAssets) + "*", pathLegacy, pathLegacy + "/", pathSimple, pathSimple + "/*", pathPackages + "/*",
+	}
+	if h.web.feed != nil {
+		want = append(want, feedhttp.Prefix+"*")
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("of any length are %v, expected %v", got, want)
+	}
 }

@@ -21,13 +21,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/ui"
 )
 
 const (
-	maxForm     = 64 << 10         // bytes of a form; the longest password is 4,096
-	maxDrain    = 32 << 20         // bytes that are read, and dropped, of a form that is too large
-	pageTimeout = 20 * time.Second // to read a request for a page and to write its answer
+	maxForm  = 64 << 10 // bytes of a form; the longest password is 4,096
+	maxDrain = 32 << 20 // bytes that are read, and dropped, of a form that is too large
 )
 
 // requestID gives each request an id of its own, for the log, the audit trail
@@ -130,26 +130,33 @@ func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// deadlines bounds how long a request may take. Each request sets its own: what the
-// one before it on the same connection set would hold for it otherwise.
-func deadlines(read, write time.Duration) echo.MiddlewareFunc {
-	at := func(d time.Duration) time.Time {
-		if d == 0 {
-			return time.Time{}
-		}
-		return time.Now().Add(d)
-	}
+// bounded declares how long a request may take.
+func bounded(class deadline.Class) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			rc := http.NewResponseController(c.Response())
-			err := errors.Join(rc.SetReadDeadline(at(read)), rc.SetWriteDeadline(at(write)))
-			if err != nil && !errors.Is(err, http.ErrNotSupported) {
-				return err
-			}
-			return next(c)
+		return func(c echo.Context) (err error) {
+			class.Serve(c.Response(), c.Request(), func(http.ResponseWriter, *http.Request) { err = next(c) })
+			return err
 		}
 	}
 }
+
+// route registers what is served, with how long it may take. Nothing else does.
+func (s *Server) route(methods []string, path string, class deadline.Class, h echo.HandlerFunc, around ...echo.MiddlewareFunc) {
+	for _, method := range methods {
+		s.echo.Add(method, path, h, append([]echo.MiddlewareFunc{bounded(class)}, around...)...)
+		s.classes[method+" "+path] = class
+	}
+}
+
+// The methods of routes.
+var (
+	reads        = []string{http.MethodGet, http.MethodHead}
+	posts        = []string{http.MethodPost}
+	methodsOfAny = []string{
+		http.MethodConnect, http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPatch,
+		http.MethodPost, echo.PROPFIND, http.MethodPut, http.MethodTrace, echo.REPORT,
+	}
+)
 
 // pageEdge bounds what a request for a page sends, and keeps the page out of every
 // cache.

@@ -32,7 +32,7 @@ func (v *visit) projectTokens(p issuer.Project, q issuer.ProjectTokensQuery) (ui
 		out.Rows[i] = ui.ProjectTokenRow{
 			ID: t.ID, Label: t.Label, Owner: t.UserName, OwnerID: t.UserID, You: t.UserID == v.user.ID, All: t.All, Limits: shownLimits(t.Limits),
 			CreatedAt: t.Created, Factor: t.Factor, ExpiresAt: t.Expires, Replaced: t.Replaced,
-			LastUsedAt: t.Used.At, LastFrom: t.Used.Network, Shut: t.Shut, Frozen: t.Frozen,
+			LastUsedAt: t.Used.At, LastFrom: t.Used.Network, LastSaidBy: t.Used.Verifier, Shut: t.Shut, Frozen: t.Frozen,
 		}
 	}
 	return out, err

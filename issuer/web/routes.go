@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/issuer/feedhttp"
 	"github.com/rind-dev/rind/ui"
 )
@@ -20,24 +21,21 @@ const (
 
 // routes says what is where, and who may go there.
 func (s *Server) routes(gateway, index http.Handler) {
-	s.echo.Use(requestID, s.accessLog, s.warnOfProxy, recoverPanic, s.secure, deadlines(pageTimeout, pageTimeout))
-	s.echo.GET(pathHealth, s.health)
-	s.echo.HEAD(pathHealth, s.health)
-	s.echo.GET(string(ui.PathAssets)+"*", s.asset)
-	s.echo.HEAD(string(ui.PathAssets)+"*", s.asset)
+	s.echo.Use(requestID, s.accessLog, s.warnOfProxy, recoverPanic, s.secure)
+	s.route(reads, pathHealth, deadline.Page, s.health)
+	s.route(reads, string(ui.PathAssets)+"*", deadline.Download, s.asset)
 
-	for _, p := range []string{pathLegacy, pathLegacy + "/"} { // a body may be long in coming; the gateway sees to it
-		s.echo.Any(p, mount(gateway), deadlines(0, 0))
+	for _, p := range []string{pathLegacy, pathLegacy + "/"} {
+		s.route(methodsOfAny, p, deadline.Mounted, mount(gateway))
 	}
-	for _, p := range []string{pathSimple, pathSimple + "/*", pathPackages + "/*"} { // a file may be long in going
-		s.echo.GET(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
-		s.echo.HEAD(p, echo.WrapHandler(index), deadlines(0, pageTimeout))
+	for _, p := range []string{pathSimple, pathSimple + "/*", pathPackages + "/*"} {
+		s.route(reads, p, deadline.Mounted, echo.WrapHandler(index))
 	}
 
-	s.echo.DELETE(pathToken, s.burnToken)
-	s.echo.POST(pathLeaks, s.takeLeaks)
+	s.route([]string{http.MethodDelete}, pathToken, deadline.Page, s.burnToken)
+	s.route(posts, pathLeaks, deadline.Page, s.takeLeaks)
 	if s.feed != nil {
-		s.echo.Any(feedhttp.Prefix+"*", mount(s.feed))
+		s.route(methodsOfAny, feedhttp.Prefix+"*", deadline.Mounted, mount(s.feed))
 	}
 
 	p := pages{s, []echo.MiddlewareFunc{s.pageEdge, s.withSession}}

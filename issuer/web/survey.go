@@ -72,7 +72,7 @@ func (v *visit) anyProjectPage(status int, page ui.AdminProjectPage) error {
 	for _, t := range tokens {
 		row := ui.AdminTokenRow{Owner: t.UserName, OwnerID: t.UserID, TokenRow: ui.TokenRow{
 			ID: t.ID, Label: t.Label, AllProjects: t.All, Projects: []string{p.Name}, State: string(issuer.StateActive),
-			CreatedAt: t.Created, ExpiresAt: t.Expires, LastUsedAt: t.Used.At,
+			CreatedAt: t.Created, ExpiresAt: t.Expires, LastUsedAt: t.Used.At, LastSaidBy: t.Used.Verifier,
 		}}
 		page.Tokens = append(page.Tokens, row)
 	}

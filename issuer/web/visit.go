@@ -14,6 +14,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
@@ -45,13 +46,17 @@ type pages struct {
 }
 
 func (p pages) get(path ui.Path, g guard, h handler) {
-	p.s.echo.GET(path.Colon(), p.s.visited(g, h, nil), p.around...)
-	p.s.echo.HEAD(path.Colon(), p.s.visited(g, h, nil), p.around...)
+	p.s.route(reads, path.Colon(), deadline.Page, p.s.visited(g, h, nil), p.around...)
+}
+
+// download registers what is of any length.
+func (p pages) download(path ui.Path, g guard, h handler) {
+	p.s.route(reads, path.Colon(), deadline.Download, p.s.visited(g, h, nil), p.around...)
 }
 
 // post registers a form's target; lists are the fields that may be repeated.
 func (p pages) post(path ui.Path, g guard, h handler, lists ...string) {
-	p.s.echo.POST(path.Colon(), p.s.visited(g, h, append([]string{}, lists...)), p.around...)
+	p.s.route(posts, path.Colon(), deadline.Page, p.s.visited(g, h, append([]string{}, lists...)), p.around...)
 }
 
 // visited makes an Echo handler of h: it loads the session, asks the guard, and

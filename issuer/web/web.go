@@ -20,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
@@ -80,6 +81,7 @@ type Server struct {
 	now          func() time.Time
 	log          *slog.Logger
 	echo         *echo.Echo
+	classes      map[string]deadline.Class // by method and pattern
 }
 
 // New makes a Server.
@@ -100,7 +102,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.sessions = authn.NewSessions(cfg.Accounts, s.sessionFailed)
 	s.sessions.Locate(s.visitorOf)
-	s.echo = echo.New()
+	s.echo, s.classes = echo.New(), make(map[string]deadline.Class)
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.IPExtractor = s.extractIP
 	s.echo.HTTPErrorHandler = s.answerError
@@ -109,7 +111,9 @@ func New(cfg Config) (*Server, error) {
 }
 
 // ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	deadline.Page.Serve(w, r, s.echo.ServeHTTP)
+}
 
 // EndStreams ends the answers of Feed that never end by themselves: give it to
 // http.Server.RegisterOnShutdown.

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/ui"
 )
@@ -47,7 +48,7 @@ type ceremony func(*visit, ceremonySent) (ceremonyAnswer, error)
 
 // ceremony registers where a script sends its JSON.
 func (p pages) ceremony(path ui.Path, g guard, c ceremony) {
-	p.s.echo.POST(path.Colon(), p.s.scripted(g, c), p.around...)
+	p.s.route(posts, path.Colon(), deadline.Page, p.s.scripted(g, c), p.around...)
 }
 
 // scripted is visited for a script: also what goes wrong is said in JSON.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/rind-dev/rind/internal/deadline"
 )
 
 // An upload is refused with PyPI's words in the reason phrase, through all layers.
@@ -104,7 +106,7 @@ func (zeros) Read(p []byte) (int, error) {
 // A form that stops coming is given up.
 func TestASlowFormIsGivenUp(t *testing.T) {
 	h := newHouse(t)
-	p := pages{h.web, []echo.MiddlewareFunc{deadlines(50*time.Millisecond, time.Minute), h.web.pageEdge, h.web.withSession}}
+	p := pages{h.web, []echo.MiddlewareFunc{bounded(deadline.Upload.WithStall(50 * time.Millisecond)), h.web.pageEdge, h.web.withSession}}
 	p.post("/test/slow", anyone, func(*visit) error { return errors.New("it came through") })
 	conn, err := tls.Dial("tcp", h.server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // httptest's certificate
 	h.must(err)

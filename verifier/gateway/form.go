@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -50,15 +49,12 @@ var decides = map[string]bool{
 	"md5_digest": true, "sha256_digest": true, "blake2_256_digest": true,
 }
 
-// meter reads a request's body for as many bytes as the next step is worth, and
-// gives up on a client that sends nothing. It keeps the reason why reading
-// ended, which multipart.Reader does not always pass on: that one takes a body
+// meter reads a request's body for as many bytes as the next step is worth. It keeps
+// the reason why reading ended, which multipart.Reader does not always pass on: that one takes a body
 // that ends within the header of a part for one that ends behind its last part.
 // Here, a body that does not end with the closing boundary is cut off.
 type meter struct {
 	src     io.Reader
-	rc      *http.ResponseController
-	idle    time.Duration
 	closing string // the closing boundary
 	tail    []byte // the last bytes that were read, as many as maxTail
 	left    int64  // bytes that may still be read in this step
@@ -80,7 +76,6 @@ func (m *meter) Read(p []byte) (int, error) {
 	if int64(len(p)) > m.left {
 		p = p[:m.left]
 	}
-	_ = m.rc.SetReadDeadline(time.Now().Add(m.idle)) // not supported: the server's own deadlines hold
 	n, err := m.src.Read(p)
 	m.left -= int64(n)
 	m.total += int64(n)
@@ -88,9 +83,7 @@ func (m *meter) Read(p []byte) (int, error) {
 	if err == io.EOF && !strings.HasSuffix(strings.TrimRight(string(m.tail), " \t\r\n"), m.closing) {
 		err = io.ErrUnexpectedEOF
 	}
-	if err == io.EOF {
-		_ = m.rc.SetReadDeadline(time.Time{}) // or it would end the request's context later on
-	} else if err != nil {
+	if err != nil && err != io.EOF {
 		m.err = err
 	}
 	return n, err

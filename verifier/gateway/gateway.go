@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
@@ -127,8 +128,12 @@ func New(cfg Config) (*Gateway, error) {
 // the text fields, and what is around them.
 func (c Config) maxBody() int64 { return c.MaxFile + 2*maxText }
 
-// ServeHTTP takes one upload.
+// ServeHTTP takes one upload, for as long as it makes progress: see Config.Idle.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	deadline.Upload.WithStall(g.cfg.Idle).Serve(w, r, g.serve)
+}
+
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		g.cfg.Refuser.Answer(w, r, httpauth.Answer{
 			Status: http.StatusMethodNotAllowed, Allow: http.MethodPost,
@@ -146,8 +151,6 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.cfg.OnUpload != nil {
 		g.cfg.OnUpload(context.WithoutCancel(r.Context()), grant, up)
 	}
-	// The server's WriteTimeout began with the request, and may be over by now.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff")

@@ -6,13 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
@@ -29,10 +29,6 @@ const (
 	cacheFile = "max-age=31536000, immutable"
 	cacheList = "no-cache"
 )
-
-// slowest is the speed, in bytes a second, below which a reader of a file is cut
-// off. It takes the place of the server's WriteTimeout.
-const slowest = 32 << 10
 
 // What is read of a request's body, which means nothing here: bytes, and time.
 const (
@@ -56,8 +52,12 @@ type index struct {
 	log    *slog.Logger
 }
 
-// ServeHTTP answers GET and HEAD.
+// ServeHTTP answers GET and HEAD. A reader may be slow, as long as it makes progress.
 func (x *index) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	deadline.Download.Serve(w, r, x.answer)
+}
+
+func (x *index) answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		httpauth.Refuser{}.Answer(w, r, httpauth.Answer{
@@ -81,11 +81,7 @@ func skipBody(w http.ResponseWriter, r *http.Request) bool {
 	if r.ContentLength == 0 {
 		return true
 	}
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(indexBodyTime)) // not supported: the server's own deadlines hold
-	n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxIndexBody+1))
-	if err == nil && n <= maxIndexBody {
-		_ = rc.SetReadDeadline(time.Time{}) // or it would end the request's context later on
+	if deadline.Drain(w, r, deadline.Rest{Bytes: maxIndexBody, Total: indexBodyTime, Idle: indexBodyTime}) {
 		return true
 	}
 	w.Header().Set("Connection", "close")
@@ -193,10 +189,7 @@ func (x *index) serveFile(w http.ResponseWriter, r *http.Request, project, name 
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox") // whoever uploads decides on the bytes
 	h.Set("Cache-Control", cacheFile)
 	h.Set("ETag", `"`+file.SHA256+`"`)
-	rc := http.NewResponseController(w)
-	_ = rc.SetWriteDeadline(time.Now().Add(time.Minute + time.Duration(file.Size/slowest)*time.Second))
 	http.ServeContent(w, r, "", file.Modified, content)
-	_ = rc.SetWriteDeadline(time.Time{}) // the connection may carry another request
 	return nil
 }
 

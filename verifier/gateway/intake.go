@@ -58,7 +58,7 @@ func (in *intake) run(w http.ResponseWriter, r *http.Request) (grant verifier.Gr
 	if r.ContentLength > in.g.cfg.maxBody() {
 		return grant, in.fileTooLarge()
 	}
-	body := &meter{src: r.Body, rc: http.NewResponseController(w), idle: in.g.cfg.Idle}
+	body := &meter{src: r.Body}
 	if in.form, err = openForm(r, body); err != nil {
 		return grant, err
 	}

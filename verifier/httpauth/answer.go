@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/rind-dev/rind/internal/deadline"
 )
 
 // The defaults of a Refuser, and the limits of what it writes.
@@ -49,8 +51,12 @@ func (f Refuser) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
 	if strings.TrimSpace(a.Sentence) == "" {
 		a.Sentence = http.StatusText(a.Status)
 	}
+	deadline.Upload.Serve(w, r, func(w http.ResponseWriter, r *http.Request) { f.answer(w, r, a) })
+}
+
+// answer is Answer, where deadlines are seen to.
+func (f Refuser) answer(w http.ResponseWriter, r *http.Request, a Answer) {
 	rc := http.NewResponseController(w)
-	_ = rc.SetWriteDeadline(time.Now().Add(writeTime))
 	body := a.body()
 	header := w.Header()
 	a.fill(header, len(body))
@@ -71,7 +77,7 @@ func (f Refuser) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
 		_, _ = io.WriteString(w, body)
 	}
 	if r.ProtoMajor == 1 && hasBody && rc.Flush() == nil {
-		f.readOn(requestBody{r.Body, rc})
+		f.readOn(requestBody{r.Body, w, r})
 	}
 }
 
@@ -132,7 +138,8 @@ func (a Answer) reason() string {
 // sender is a client whose request was answered and that may still be sending.
 type sender interface {
 	io.Reader
-	SetReadDeadline(time.Time) error
+	// until is when the next read gives up.
+	until(time.Time)
 	// closeWrite tells the client that nothing more will come.
 	closeWrite()
 }
@@ -140,6 +147,8 @@ type sender interface {
 // connection is a connection that was taken over. What the server had buffered of it
 // is the client's too, and as much worth.
 type connection struct{ net.Conn }
+
+func (c connection) until(t time.Time) { deadline.ReadUntil(c.Conn, t) }
 
 func (c connection) closeWrite() {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok { // TCP and TLS can
@@ -150,8 +159,11 @@ func (c connection) closeWrite() {
 // requestBody is the body of a request whose connection could not be taken over.
 type requestBody struct {
 	io.Reader
-	*http.ResponseController
+	w http.ResponseWriter
+	r *http.Request
 }
+
+func (b requestBody) until(t time.Time) { deadline.BodyUntil(b.w, b.r, t) }
 
 func (requestBody) closeWrite() {}
 
@@ -176,7 +188,7 @@ func (f Refuser) readOn(from sender) {
 		if !quiet {
 			wake = earlier(end, time.Now().Add(quietTime))
 		}
-		_ = from.SetReadDeadline(wake) // not supported: the server's own deadlines hold
+		from.until(wake)
 		n, err := from.Read(buf)
 		total += int64(n)
 		now := time.Now()
@@ -205,7 +217,7 @@ func earlier(a, b time.Time) time.Time {
 
 // writeByHand writes the whole answer to a connection that was taken over.
 func writeByHand(conn net.Conn, r *http.Request, a Answer, header http.Header, body string) error {
-	_ = conn.SetDeadline(time.Now().Add(writeTime))
+	deadline.Within(conn, writeTime)
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "HTTP/1.1 %03d %s\r\n", a.Status, a.reason())
 	header.Set("Connection", "close")

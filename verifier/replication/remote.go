@@ -36,7 +36,7 @@ var (
 )
 
 // errIdle says that a connection is dead, whatever the network still says.
-var errIdle = errors.New("replication: nothing came from the issuer for too long; the connection is taken for dead")
+var errIdle = errors.New("replication: nothing came from the issuer for too long; the connection is taken for dead, or a proxy on the way keeps back what it should pass on")
 
 // RemoteConfig says where an issuer is. URL and SecretFile must be set.
 type RemoteConfig struct {
@@ -53,11 +53,15 @@ type RemoteConfig struct {
 	CAFile string
 }
 
-// Remote is an issuer that is followed over HTTP.
+// Remote is an issuer that is followed over HTTP/1.1. Each stream and each snapshot has
+// a connection of its own, which is closed behind it: one on which a stream ended may be
+// dead in a way that does not show. Reports share one, which is dropped as soon as one
+// of them fails.
 type Remote struct {
-	base   *url.URL
-	secret string
-	client *http.Client
+	base    *url.URL
+	secret  string
+	streams *http.Client
+	reports *http.Client
 }
 
 // NewRemote checks cfg and reads its files; it connects to nobody.
@@ -66,14 +70,14 @@ func NewRemote(cfg RemoteConfig) (*Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{
+	transport := &http.Transport{ // as it is, it does not try HTTP/2
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-		MaxIdleConns:        2,
-		IdleConnTimeout:     time.Minute,
-		DisableCompression:  true, // a frame has to arrive when it was sent
+		MaxIdleConns:        1,
+		IdleConnTimeout:     30 * time.Second, // less than a proxy's: it is this side that closes
+		DisableCompression:  true,             // a frame has to arrive when it was sent
 	}
 	if cfg.CAFile != "" {
 		pem, err := os.ReadFile(cfg.CAFile)
@@ -85,14 +89,17 @@ func NewRemote(cfg RemoteConfig) (*Remote, error) {
 			return nil, fmt.Errorf("replication: %s holds no certificate in PEM", cfg.CAFile)
 		}
 	}
-	r := &Remote{base: base, secret: cfg.SecretFile, client: &http.Client{
-		Transport: transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { // it would carry the secret elsewhere
-			return http.ErrUseLastResponse
-		},
-	}}
+	once := transport.Clone()
+	once.DisableKeepAlives = true
+	r := &Remote{base: base, secret: cfg.SecretFile, streams: client(once), reports: client(transport)}
 	_, err = r.readSecret()
 	return r, err
+}
+
+func client(t *http.Transport) *http.Client {
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { // it would carry the secret elsewhere
+		return http.ErrUseLastResponse
+	}}
 }
 
 func parseURL(text string) (*url.URL, error) {
@@ -145,7 +152,7 @@ func credential(path string) bool {
 }
 
 // do sends a request, and returns the answer if its status is want.
-func (r *Remote) do(ctx context.Context, method, path string, query url.Values, body []byte, want int) (*http.Response, error) {
+func (r *Remote) do(ctx context.Context, by *http.Client, method, path string, query url.Values, body []byte, want int) (*http.Response, error) {
 	secret, err := r.readSecret()
 	if err != nil {
 		return nil, err
@@ -160,7 +167,7 @@ func (r *Remote) do(ctx context.Context, method, path string, query url.Values, 
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := r.client.Do(req)
+	res, err := by.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("replication: the issuer can't be reached: %w", cause(ctx, err))
 	}
@@ -216,7 +223,7 @@ type body struct {
 func (r *Remote) open(ctx context.Context, path string, query url.Values, begin, idle time.Duration) (*body, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	b := &body{ctx: ctx, cancel: cancel, idle: idle, timer: time.AfterFunc(begin, func() { cancel(errIdle) })}
-	res, err := r.do(ctx, http.MethodGet, path, query, nil, http.StatusOK)
+	res, err := r.do(ctx, r.streams, http.MethodGet, path, query, nil, http.StatusOK)
 	if err != nil {
 		b.timer.Stop()
 		cancel(nil)
@@ -261,7 +268,16 @@ func (r *Remote) report(ctx context.Context, report feed.Report, limit time.Dura
 	if err != nil {
 		return rootkeys.Position{}, fmt.Errorf("replication: encode a report: %w", err)
 	}
-	res, err := r.do(ctx, http.MethodPost, feed.PathReport, nil, b, http.StatusNoContent)
+	at, err := r.send(ctx, b)
+	if err != nil {
+		r.reports.CloseIdleConnections() // whatever is wrong with the connection, the next report has another
+	}
+	return at, err
+}
+
+// send sends a report.
+func (r *Remote) send(ctx context.Context, report []byte) (rootkeys.Position, error) {
+	res, err := r.do(ctx, r.reports, http.MethodPost, feed.PathReport, nil, report, http.StatusNoContent)
 	if err != nil {
 		return rootkeys.Position{}, err
 	}

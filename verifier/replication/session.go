@@ -144,7 +144,7 @@ func (s *session) run(ctx context.Context, b *body) error {
 // cutOff is the error of a stream that ended.
 func cutOff(err error) error {
 	if errors.Is(err, io.EOF) {
-		return errors.New("replication: the issuer ended the stream: it stops, or another verifier uses the same secret")
+		return errors.New("replication: the stream ended: the issuer stops, another verifier uses the same secret, or a proxy on the way ends answers that last")
 	}
 	return fmt.Errorf("replication: %w", err)
 }
@@ -199,10 +199,25 @@ func (s *session) heartbeat(ctx context.Context, frame feed.Frame) error {
 	if p.Issuer != s.head.Issuer || p.Epoch != s.head.Epoch || p.Revision < s.f.target().Position().Revision {
 		return fmt.Errorf("%w: it says %s behind %s", feed.ErrFrame, p, s.head)
 	}
+	if s.f.outrun(p) {
+		return errOutrun
+	}
 	s.head = p
 	s.f.noteHead(p)
 	s.f.noteTime(frame)
 	return nil
+}
+
+// errOutrun says that a stream goes on and is of no use.
+var errOutrun = errors.New("replication: the stream lacks what the issuer has long told of elsewhere; it begins anew")
+
+// outrun tells whether a report was told, too long ago, of more than a stream says now
+// that there is.
+func (f *Follower) outrun(at rootkeys.Position) bool {
+	now := f.now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.proof != nil && f.proof.head.Epoch == at.Epoch && f.proof.head.Revision > at.Revision && now.mono-f.proof.asked.mono > f.times.outrun
 }
 
 // report is what speak says to a Remote.

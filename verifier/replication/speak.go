@@ -20,6 +20,7 @@ type times struct {
 	every    time.Duration // between two reports, at most
 	spacing  time.Duration // between two reports, at least
 	mend     time.Duration // between two, after one that failed
+	outrun   time.Duration // for a stream to say what a report was told
 	confirm  time.Duration // for asking and catching up
 	steadily time.Duration // a stream that lasted so long was no failure
 }
@@ -27,12 +28,13 @@ type times struct {
 var usualTimes = times{
 	idle:     5 * feed.Heartbeat,
 	answer:   15 * time.Second,
-	slot:     10 * time.Minute,
+	slot:     45 * time.Second, // the issuer says 503 before
 	slow:     time.Minute,
 	report:   10 * time.Second,
 	every:    feed.ReportEvery,
 	spacing:  100 * time.Millisecond,
 	mend:     time.Second,
+	outrun:   30 * time.Second,
 	confirm:  2 * time.Second,
 	steadily: time.Minute,
 }

@@ -72,7 +72,7 @@ func projects() []Page {
 func projectTokens() []ui.ProjectTokenRow {
 	return []ui.ProjectTokenRow{
 		{ID: ci().ID, Label: "CI of demo", Owner: "ada", OwnerID: "u1", You: true, CreatedAt: ago(3 * day), Factor: "webauthn", ExpiresAt: in(12*day + time.Hour),
-			LastUsedAt: ago(2 * time.Hour), LastFrom: "203.0.113.0/24"},
+			LastUsedAt: ago(2 * time.Hour), LastFrom: "203.0.113.0/24", LastSaidBy: "mirror in berlin"},
 		{ID: tokenRows()[1].ID, Label: "release machine of the engines department, second rack", Owner: "charles-with-a-long-username", OwnerID: "u3",
 			CreatedAt: ago(80 * day), Factor: "totp", ExpiresAt: in(2 * day), Frozen: true, LastUsedAt: ago(30 * day)},
 		{ID: tokenRows()[2].ID, Label: "laptop", Owner: "grace", OwnerID: "u2", All: true, CreatedAt: ago(time.Hour), Factor: "recovery_code", Shut: true, Replaced: true,

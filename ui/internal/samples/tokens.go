@@ -19,7 +19,7 @@ func tokenRows() []ui.TokenRow {
 		ci(),
 		{
 			ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a13", Factor: "totp", State: ui.TokenActive, CreatedAt: ago(80 * day), ExpiresAt: in(2*day + time.Minute),
-			Label: "release machine of the engines department, second rack", LastUsedAt: ago(30 * day), LastProject: "demo-plugins",
+			Label: "release machine of the engines department, second rack", LastUsedAt: ago(30 * day), LastProject: "demo-plugins", LastSaidBy: "mirror in berlin",
 			Projects: []string{"demo", "demo-plugins", "analytical-engine-with-a-rather-long-name", "difference-engine"},
 		},
 		{ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a14", Label: "laptop", AllProjects: true, State: ui.TokenActive, CreatedAt: ago(time.Minute),

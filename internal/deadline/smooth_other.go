@@ -1,0 +1,7 @@
+//go:build !linux
+
+package deadline
+
+import "net"
+
+func smooth(*net.TCPConn) {}
