@@ -21,18 +21,21 @@ func TestProjectUploads(t *testing.T) {
 	h.project(alice, "other")
 	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
 	v, _ := h.verifier("berlin")
-	hers, his, all := h.mint(alice, forSome("hers", "demo")), h.mint(bob, forSome("his", "demo")), h.mint(alice, forAll("all"))
+	forever := forSome("his", "demo")
+	forever.Life = issuer.LifeNever
+	hers, his, all := h.mint(alice, forSome("hers", "demo")), h.mint(bob, forever), h.mint(alice, forAll("all"))
 	for range 3 {
 		h.check(h.RecordUse(t.Context(), hers.Token.ID, "demo", anyone, h.clock.Now()))
 	}
 	h.check(h.RecordUse(t.Context(), hers.Token.ID, "other", anyone, h.clock.Now())) // which it does not reach
 	h.check(h.RecordUse(t.Context(), all.Token.ID, "other", anyone, h.clock.Now()))
-	h.clock.Add(89 * day)
+	h.clock.Add(88 * day)
+	h.check(h.Report(t.Context(), v, feed.Report{}))
+	h.clock.Add(day)
 	now := h.clock.Now()
 	h.check(h.Report(t.Context(), v, feed.Report{Uses: []feed.Use{
 		{Token: his.Token.ID, At: now, Project: "Demo", Count: 7},
 		{Token: his.Token.ID, At: now.Add(-day), Project: "demo"},
-		{Token: his.Token.ID, At: now.Add(-90 * day), Project: "demo", Count: 50}, // too old
 		{Token: all.Token.ID, At: now, Project: "demo", Count: -3},
 		{Token: all.Token.ID, At: now, Project: "demo", Count: 1 << 40},
 		{Token: nobodyID, At: now, Project: "demo", Count: 9},
