@@ -28,7 +28,7 @@ type field struct {
 func readWhole(contentType string, src io.Reader, keep bool) (fields []field, read int64, err error) {
 	r := httptest.NewRequest("POST", "/legacy/", nil)
 	r.Header = http.Header{"Content-Type": {contentType}}
-	body := &meter{src: src, rc: http.NewResponseController(httptest.NewRecorder())}
+	body := &meter{src: src}
 	f, err := openForm(r, body)
 	if err != nil {
 		return nil, body.total, err
