@@ -46,6 +46,7 @@ func funcs(c *catalogue, assets *assetFiles) template.FuncMap {
 		"indays":     func(v View, n int) time.Time { return v.layout().Now.AddDate(0, 0, n) },
 		"pair":       func(a, b any) []any { return []any{a, b} },
 		"length":     c.length,
+		"code":       func(s string) template.HTML { return wrap("code", s) },
 		"strong":     func(s string) template.HTML { return wrap("strong", s) },
 		"names":      c.names,
 		"scope":      c.scope,

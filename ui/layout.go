@@ -37,6 +37,10 @@ type Layout struct {
 	Banner   Banner
 	Notice   Notice
 	Problems []Problem // what is wrong with the form that was sent
+
+	// Outbox is the folder of mails, where they are files and who reads the page is at the
+	// machine: pages that say that a mail is on its way say where to look. "" says nothing.
+	Outbox string
 }
 
 // ReadOnly says, on every page, that rind takes no changes.

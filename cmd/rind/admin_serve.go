@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 
+	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/issuer/adminhttp"
 )
 
@@ -13,7 +14,7 @@ func (h *instance) listenAdmin() (net.Listener, error) {
 	if path == "" || h.admin == nil {
 		return nil, nil
 	}
-	return adminhttp.Listen(path, h.log)
+	return adminhttp.Listen(path, private.Of(h.cfg.GroupAccess), h.log)
 }
 
 // serveAdmin answers 'rind admin' until ctx ends.

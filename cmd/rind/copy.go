@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/internal/text"
-	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
 type verifierCopyCmd struct {
+	groupAccess
 	Keys      string `help:"Root-key store to copy, which no other process writes to at present." required:"" placeholder:"FILE"`
 	KeyFile   string `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
 	To        string `help:"File to write, which must not be there yet." required:"" placeholder:"FILE"`
@@ -25,14 +26,14 @@ func (verifierCopyCmd) Help() string {
 
 // Run copies.
 func (c verifierCopyCmd) Run(ctx context.Context, s streams) error {
-	store, err := openKeysFile(c.Keys, c.KeyFile, "", true)
+	store, err := c.openKeysFile(c.Keys, c.KeyFile, "", true)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	var key []byte
 	if c.ToKeyFile != "" {
-		if key, err = seal.LoadKey(c.ToKeyFile, true); err != nil {
+		if key, err = seal.LoadKeyFor(private.Of(c.GroupAccess), c.ToKeyFile, true); err != nil {
 			return fmt.Errorf("--to-key-file: %w", err)
 		}
 	}
@@ -45,11 +46,11 @@ func (c verifierCopyCmd) Run(ctx context.Context, s streams) error {
 }
 
 // oldKey reads the key before the present one, where there is a file of it.
-func oldKey(path string) ([]byte, error) {
+func (g groupAccess) oldKey(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	key, err := rootkeys.LoadKey(path)
+	key, err := g.loadKey(path)
 	if err != nil {
 		return nil, fmt.Errorf("the old key: %w", err)
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/verifier/replication"
-	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
 // statusPath is where a follower says how it does.
@@ -28,6 +27,7 @@ const statusPath = "/status"
 const minStaleness = 30 * time.Second
 
 type followCmd struct {
+	groupAccess
 	Issuer       string        `help:"Address of the issuer: https, or http on this machine." required:"" placeholder:"URL"`
 	SecretFile   string        `help:"File of mode 0600 with the secret that the issuer showed for this verifier." required:"" placeholder:"FILE"`
 	Keys         string        `help:"Root-key store to keep current; made where it is missing. One process holds it." required:"" placeholder:"FILE"`
@@ -54,16 +54,19 @@ func (c followCmd) Run(ctx context.Context, s streams) (err error) {
 	cfg := config.Default()
 	cfg.LogFormat = c.LogFormat
 	log := slog.New(cfg.LogHandler(s.err))
-	remote, err := replication.NewRemote(replication.RemoteConfig{URL: c.Issuer, SecretFile: c.SecretFile, CAFile: c.CAFile})
+	hangups, release := catchHangups()
+	defer release()
+	remote, err := replication.NewRemote(replication.RemoteConfig{URL: c.Issuer, SecretFile: c.SecretFile, GroupAccess: c.GroupAccess, CAFile: c.CAFile})
 	if err != nil {
 		return err
 	}
-	keys, err := openKeysFile(c.Keys, c.KeyFile, c.OldKeyFile, false)
+	keys, err := c.openKeysFile(c.Keys, c.KeyFile, c.OldKeyFile, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, keys.Close()) }()
-	key, err := rootkeys.LoadKey(keyFileOf(c.Keys, c.KeyFile))
+	loadKey := func() ([]byte, error) { return c.loadKey(keyFileOf(c.Keys, c.KeyFile)) }
+	key, err := loadKey()
 	if err != nil {
 		return err
 	}
@@ -71,7 +74,7 @@ func (c followCmd) Run(ctx context.Context, s streams) (err error) {
 	defer rekeying.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	rekeying.Go(func() { rekey(ctx, keys, keyFileOf(c.Keys, c.KeyFile), key, log) })
+	rekeying.Go(func() { reload(ctx, hangups, log, rekey(keys, loadKey, key, log)) })
 	follower := replication.New(replication.Config{Remote: remote, Store: keys, MaxStaleness: c.MaxStaleness, Logger: log})
 	if c.Status == "" {
 		return follower.Run(ctx)

@@ -216,7 +216,7 @@ func rawServer(t *testing.T, answer string) string {
 func TestStoresPrintHarmlessly(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "rootkeys.db")
-	store, err := openKeysFile(path, "", "", false)
+	store, err := groupAccess{}.openKeysFile(path, "", "", false)
 	if err != nil {
 		t.Fatal(err)
 	}

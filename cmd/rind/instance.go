@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rind-dev/rind/authn"
@@ -23,6 +23,7 @@ import (
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/adminhttp"
@@ -65,10 +66,15 @@ type instance struct {
 	notices  *notices.Outbox
 	carry    notices.Deliver // sends what notices holds
 	outbox   string          // folder of mails; "" where a mail server is configured
+	showing  sync.Mutex      // held while terminal is written to
+	terminal io.Writer       // where the links of mails are shown; nil: nowhere
 	cfg      config.Config
 	log      *slog.Logger
 
 	rootKeysKey []byte // the root-key store's own; nil: it has none
+
+	certificate *certificate     // nil: it serves without TLS
+	hangups     <-chan os.Signal // SIGHUP; nil: nobody catches it
 
 	closers []func() error // in the order of opening
 }
@@ -85,6 +91,13 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder: %w; name another with --data", err)
 	}
+	info, err := os.Stat(cfg.DataDir)
+	if err == nil {
+		err = private.Of(cfg.GroupAccess).CheckFolder(cfg.DataDir, info)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the data folder %s %w", cfg.DataDir, err)
+	}
 	fresh, err := isFresh(cfg)
 	if err != nil {
 		return nil, err
@@ -93,7 +106,7 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := boltkv.Open(filepath.Join(cfg.DataDir, storeFile), boltkv.Options{})
+	store, err := boltkv.Open(filepath.Join(cfg.DataDir, storeFile), boltkv.Options{GroupAccess: cfg.GroupAccess})
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +153,7 @@ func isFresh(cfg config.Config) (bool, error) {
 // loadKey reads the key that seals secrets at rest. It makes one only where there
 // is nothing yet that another one may have sealed.
 func loadKey(cfg config.Config, fresh bool) (*seal.Sealer, []byte, error) {
-	key, err := seal.LoadKey(cfg.Key(), fresh)
+	key, err := seal.LoadKeyFor(private.Of(cfg.GroupAccess), cfg.Key(), fresh)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !fresh:
 		return nil, nil, fmt.Errorf("the key file %s is missing, and the stores in %s are sealed with it: restore it from a backup, or say where it is with --key-file",
@@ -155,16 +168,17 @@ func loadKey(cfg config.Config, fresh bool) (*seal.Sealer, []byte, error) {
 // openKeys opens the root-key store and makes what keeps it current. It is sealed with the
 // key of all secrets, or with one of its own, which can be changed while it is in use.
 func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (err error) {
-	path, opt := filepath.Join(cfg.DataDir, rootKeysFile), rootkeys.Options{Key: key}
+	oldKeyOf := groupAccess{cfg.GroupAccess}
+	path, opt := filepath.Join(cfg.DataDir, rootKeysFile), rootkeys.Options{Key: key, GroupAccess: cfg.GroupAccess}
 	if cfg.RootKeysKeyFile != "" {
 		_, err := os.Stat(path)
-		if opt.Key, err = seal.LoadKey(cfg.RootKeysKeyFile, errors.Is(err, fs.ErrNotExist)); err != nil {
+		if opt.Key, err = seal.LoadKeyFor(private.Of(cfg.GroupAccess), cfg.RootKeysKeyFile, errors.Is(err, fs.ErrNotExist)); err != nil {
 			return fmt.Errorf("rootkeys-key-file: %w", err)
 		}
 		opt.OldKey, h.rootKeysKey = key, opt.Key
 	}
 	if cfg.RootKeysOldKeyFile != "" {
-		if opt.OldKey, err = oldKey(cfg.RootKeysOldKeyFile); err != nil {
+		if opt.OldKey, err = oldKeyOf.oldKey(cfg.RootKeysOldKeyFile); err != nil {
 			return err
 		}
 	}
@@ -222,7 +236,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Mailer: mailer, CatchUp: h.follower.CatchUp, CanVerify: h.canVerify,
 		Gateway: upload, Index: index, PublicURL: cfg.PublicURL,
 		Feed:         feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Logger: log}),
-		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, Leaks: leakKeys(cfg), Clock: time.Now, Logger: log,
+		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, HSTSSubdomains: cfg.HSTSSubdomains, Outbox: h.shownOutbox(), Leaks: leakKeys(cfg), Clock: time.Now, Logger: log,
 	})
 	if err != nil {
 		return err
@@ -284,31 +298,6 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 		},
 	})
 	return upload, gateway.NewIndex(folder, log), err
-}
-
-// openMail makes what sends mail: the mail server that is configured, or files.
-func (h *instance) openMail(cfg config.Config, log *slog.Logger) (mail.Sender, error) {
-	m := cfg.Mail
-	if m.Host == "" {
-		log.Warn("no mail server is configured: mails are files, and nobody is asked by mail to confirm a sign-in from an unknown browser and network")
-		h.outbox = filepath.Join(cfg.DataDir, outboxFolder)
-		return mail.NewOutbox(h.outbox, log)
-	}
-	smtp := mail.SMTPConfig{
-		Host: m.Host, Port: m.Port, Username: m.Username, PasswordFile: m.PasswordFile, From: m.From, TLS: m.TLS,
-	}
-	if m.CAFile != "" {
-		pem, err := os.ReadFile(m.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("mail.ca-file: %w", err)
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("mail.ca-file: %s holds no certificate", m.CAFile)
-		}
-		smtp.TLSConfig = &tls.Config{RootCAs: roots, ServerName: m.Host, MinVersion: tls.VersionTLS12}
-	}
-	return mail.NewSMTP(smtp)
 }
 
 // close closes what was opened, the last first. Nothing may run any more that

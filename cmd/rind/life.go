@@ -23,6 +23,7 @@ import (
 // mints or revokes waits until the root-key store has it.
 func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error {
 	began := time.Now()
+	h.terminal = out
 	if err := h.catchUp(ctx); err != nil {
 		return err
 	}
@@ -61,8 +62,9 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	if operator != nil {
 		running.Go(func() { h.serveAdmin(background, operator) })
 	}
-	if h.rootKeysKey != nil {
-		running.Go(func() { rekey(background, h.keys, h.cfg.RootKeysKeyFile, h.rootKeysKey, h.log) })
+	running.Go(func() { h.reload(background) })
+	if h.certificate != nil {
+		running.Go(func() { h.certificate.run(background) })
 	}
 	if err := h.serveMetrics(background, &running); err != nil {
 		return err
@@ -71,6 +73,20 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 		running.Go(func() { h.trail.Run(background) })
 	}
 	return serve(ctx, l, h.metrics.requests(h.handler), h.log)
+}
+
+// reload reads again what can change while rind runs, each time that SIGHUP comes, until
+// ctx ends.
+func (h *instance) reload(ctx context.Context) {
+	var all []reloadable
+	if c := h.certificate; c != nil {
+		all = append(all, func(ctx context.Context) { c.look(ctx, true) })
+	}
+	if h.rootKeysKey != nil {
+		load := func() ([]byte, error) { return groupAccess{h.cfg.GroupAccess}.loadKey(h.cfg.RootKeysKeyFile) }
+		all = append(all, rekey(h.keys, load, h.rootKeysKey, h.log))
+	}
+	reload(ctx, h.hangups, h.log, all...)
 }
 
 // catchUp brings the root-key store to where the issuer's store is, before
@@ -216,7 +232,11 @@ Open this link to become its first administrator:
 It works once, until %s. A restart makes a new one.
 `, h.cfg.PublicURL, h.cfg.PublicURL.String()+ui.PathSetup.WithLink(link.Reveal()), expires.Local().Format("2 January 2006 15:04 MST"))
 	if err == nil && h.outbox != "" {
-		_, err = fmt.Fprintf(w, "No mail server is configured: mails are files in %s.\n\n", h.outbox)
+		where := ""
+		if h.cfg.AtTheMachine() {
+			where = ", and their links stand here"
+		}
+		_, err = fmt.Fprintf(w, "No mail server is configured: mails are files in %s%s.\n\n", h.outbox, where)
 	}
 	return err
 }

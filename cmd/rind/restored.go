@@ -16,6 +16,7 @@ import (
 // restoredCmd is the operator's word that the store counts although it is older
 // than what verifiers have seen.
 type restoredCmd struct {
+	groupAccess
 	Data string `help:"Folder of everything that is kept." default:"data" placeholder:"DIR"`
 }
 
@@ -29,7 +30,7 @@ func (c restoredCmd) Run(ctx context.Context, s streams) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("there is no store to take as restored: %w", err)
 	}
-	store, err := boltkv.Open(path, boltkv.Options{})
+	store, err := boltkv.Open(path, boltkv.Options{GroupAccess: c.GroupAccess})
 	if err != nil {
 		return err
 	}

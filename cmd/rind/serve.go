@@ -63,12 +63,15 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	log := slog.New(cfg.LogHandler(s.err))
+	hangups, release := catchHangups()
+	defer release()
 	h, err := open(cfg, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	listener, err := listen(ctx, cfg)
+	h.hangups = hangups
+	listener, err := h.listen(ctx)
 	if err == nil {
 		defer listener.Close() // once more, where it was served
 		err = h.run(ctx, listener, s.out)
@@ -82,16 +85,16 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 // listen opens the address, with TLS where there is a certificate. It speaks
 // HTTP/1.1 only, because clients of the upload API show the reason phrase of a
 // refusal, and HTTP/2 has none.
-func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
+func (h *instance) listen(ctx context.Context) (net.Listener, error) {
+	cfg := h.cfg
 	var secure *tls.Config
 	if cfg.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
+		cert, err := newCertificate(cfg.TLSCert, cfg.TLSKey, h.log)
 		if err != nil {
-			return nil, fmt.Errorf("tls-cert %s and tls-key %s: %w", cfg.TLSCert, cfg.TLSKey, err)
+			return nil, err
 		}
-		secure = &tls.Config{
-			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-		}
+		h.certificate = cert
+		secure = &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", cfg.Listen)

@@ -127,7 +127,7 @@ func cmdHeard(ts *testscript.TestScript, neg bool, args []string) {
 	ago, err := time.ParseDuration(args[1])
 	ts.Check(err)
 	path := filepath.Join(ts.MkAbs(args[0]), rootKeysFile)
-	store, err := openKeysFile(path, "", "", false)
+	store, err := groupAccess{}.openKeysFile(path, "", "", false)
 	ts.Check(err)
 	ts.Check(errors.Join(store.Heard(time.Now().Add(ago)), store.Close()))
 }

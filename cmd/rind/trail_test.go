@@ -141,7 +141,7 @@ func TestTheTrailOfAServer(t *testing.T) {
 	appendRow(t, h.store, time.Now().Add(-40*24*time.Hour), "old")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	l, err := listen(ctx, cfg)
+	l, err := h.listen(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -25,20 +26,33 @@ type verifierCmd struct {
 	Copy   verifierCopyCmd   `cmd:"" help:"Write a clean copy of a root-key store."`
 }
 
+// groupAccess is what commands that open private files have in common.
+type groupAccess struct {
+	GroupAccess bool `help:"Take files that a group of this process may read and write as well, as on a cluster's volume (modes 0660, 0440)."`
+}
+
+// loadKey reads the key of a root-key store.
+func (g groupAccess) loadKey(path string) ([]byte, error) {
+	if g.GroupAccess {
+		return rootkeys.LoadGroupKey(path)
+	}
+	return rootkeys.LoadKey(path)
+}
+
 // openKeysFile opens a root-key store. A new one gets a key, where its key file is missing
 // too; the default key file is rind.key beside the store.
 // One that is sealed with the key in oldKeyFile, if that is named, is sealed anew.
-func openKeysFile(path, keyFile, oldKeyFile string, readOnly bool) (*rootkeys.Store, error) {
+func (g groupAccess) openKeysFile(path, keyFile, oldKeyFile string, readOnly bool) (*rootkeys.Store, error) {
 	_, err := os.Stat(path)
-	key, err := seal.LoadKey(keyFileOf(path, keyFile), errors.Is(err, fs.ErrNotExist) && !readOnly)
+	key, err := seal.LoadKeyFor(private.Of(g.GroupAccess), keyFileOf(path, keyFile), errors.Is(err, fs.ErrNotExist) && !readOnly)
 	if err != nil {
 		return nil, fmt.Errorf("%w; --key-file names the key of this store", err)
 	}
-	old, err := oldKey(oldKeyFile)
+	old, err := g.oldKey(oldKeyFile)
 	if err != nil {
 		return nil, err
 	}
-	return rootkeys.Open(path, rootkeys.Options{Key: key, OldKey: old, ReadOnly: readOnly})
+	return rootkeys.Open(path, rootkeys.Options{Key: key, OldKey: old, ReadOnly: readOnly, GroupAccess: g.GroupAccess})
 }
 
 // keyFileOf is the file of a store's key, by default rind.key beside it.
@@ -117,6 +131,7 @@ func stamp(t time.Time) string {
 }
 
 type verifierStatusCmd struct {
+	groupAccess
 	From    string `help:"Address at which 'rind verifier follow --status' answers; it knows how old its store may be." placeholder:"HOST:PORT" xor:"from" required:""`
 	Keys    string `help:"Root-key store that nobody follows at present." placeholder:"FILE" xor:"from" required:""`
 	KeyFile string `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
@@ -157,7 +172,7 @@ func (c verifierStatusCmd) Run(ctx context.Context, s streams) error {
 
 // read is the status of a store that nobody follows.
 func (c verifierStatusCmd) read() (verifierStatus, error) {
-	store, err := openKeysFile(c.Keys, c.KeyFile, "", true)
+	store, err := c.openKeysFile(c.Keys, c.KeyFile, "", true)
 	if err != nil {
 		return verifierStatus{}, fmt.Errorf("%w; the process that follows it can be asked by --from, if it was started with --status", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/verifier"
@@ -27,6 +28,7 @@ const (
 type verifyCmd struct {
 	tokenInput
 	staleness
+	groupAccess
 	Keys    string `help:"Root-key store, such as data/rootkeys.db; no other process may be writing it." required:"" placeholder:"FILE"`
 	KeyFile string `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
 	Project string `help:"Project that the upload is for." placeholder:"NAME"`
@@ -146,11 +148,11 @@ func (c verifyCmd) open() (*rootkeys.Store, error) {
 	if path == "" {
 		path = filepath.Join(filepath.Dir(c.Keys), "rind.key")
 	}
-	key, err := seal.LoadKey(path, false)
+	key, err := seal.LoadKeyFor(private.Of(c.GroupAccess), path, false)
 	if err != nil {
 		return nil, fmt.Errorf("%w; --key-file names the key of this store", err)
 	}
-	return rootkeys.Open(c.Keys, rootkeys.Options{Key: key, ReadOnly: true})
+	return rootkeys.Open(c.Keys, rootkeys.Options{Key: key, ReadOnly: true, GroupAccess: c.GroupAccess})
 }
 
 func newVerdict(outcome string) verdict {

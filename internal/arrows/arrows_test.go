@@ -40,13 +40,15 @@ var rules = map[string]rule{
 	"caveats":              {},
 	"caveats/token":        {own: []string{"caveats"}, foreign: macaroon},
 	"verifier":             {own: []string{"caveats", "caveats/token"}, foreign: macaroon},
-	"verifier/rootkeys":    {own: []string{"caveats", "caveats/token", "verifier", "internal/feed", "internal/seal"}, foreign: join(macaroon, bbolt)},
-	"verifier/replication": {own: []string{"caveats", "caveats/token", "verifier", "verifier/rootkeys", "internal/feed", "internal/seal"}, foreign: join(macaroon, bbolt)},
+	"verifier/rootkeys":    {own: []string{"caveats", "caveats/token", "verifier", "internal/feed", "internal/private", "internal/seal"}, foreign: join(macaroon, bbolt)},
+	"verifier/replication": {own: []string{"caveats", "caveats/token", "verifier", "verifier/rootkeys", "internal/feed", "internal/private", "internal/seal"}, foreign: join(macaroon, bbolt)},
 	"verifier/httpauth":    {own: []string{"caveats", "caveats/token", "verifier", "internal/deadline"}, foreign: macaroon},
-	"verifier/gateway":     {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth", "internal/deadline"}, foreign: join(macaroon, blake2)},
+	"verifier/gateway":     {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth", "internal/clientip", "internal/deadline"}, foreign: join(macaroon, blake2)},
 	"internal/deadline":    {},
 	"ui":                   {},
 	"internal/text":        {},
+	"internal/clientip":    {},
+	"internal/private":     {},
 }
 
 // forbidden says what a package must not reach, where the list of what it may

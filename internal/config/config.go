@@ -51,6 +51,8 @@ type Config struct {
 	TrustedProxies     []netip.Prefix // whose X-Forwarded-For is believed
 	TLSCert            string         // certificate chain, PEM; "" for plain HTTP behind a proxy
 	TLSKey             string         // its key, PEM
+	HSTSSubdomains     bool           // browsers refuse hosts below PublicURL's that have no HTTPS
+	GroupAccess        bool           // the data folder, stores, keys and secrets may let in a group of this process
 	LogFormat          string         // "text" or "json"
 	LogLevel           slog.Level
 	AuditLog           string        // where rows of the audit trail are written as log lines besides: "off", "stderr", or a file
@@ -223,6 +225,15 @@ func (c Config) leakKeysFile() string {
 
 // Location is the tokens' location: the public host name without its port.
 func (c Config) Location() string { return strings.ToLower(c.PublicURL.Hostname()) }
+
+// AtTheMachine tells whether mails are files and everybody who can reach the server is at
+// this machine: then whoever runs it reads the mails, and the terminal is a better place
+// for a link than a folder. A public address that leads elsewhere has a proxy in front, and
+// people behind it whose links are their own.
+func (c Config) AtTheMachine() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	return err == nil && c.Mail.Host == "" && loopback(host) && loopback(c.PublicURL.Hostname())
+}
 
 // Key is the path of the key that seals secrets at rest.
 func (c Config) Key() string {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -34,6 +35,8 @@ recovery-wait = "7d"
 max-upload = "100MiB"
 leak-keys = "https://api.github.com/meta/public_keys/secret_scanning"
 trusted-proxies = ["10.1.2.3/8", "::1"]
+hsts-subdomains = true
+group-access = true
 tls-cert = "/etc/rind/cert.pem"
 tls-key = "/etc/rind/key.pem"
 breach-list = "/etc/rind/breaches"
@@ -63,7 +66,7 @@ ca-file = "/etc/rind/ca.pem"
 		RootKeysKeyFile: dir + "/rootkeys.key", RootKeysOldKeyFile: dir + "/rootkeys.old",
 		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
-		BreachList: dir + "/breaches", BreachRangeURL: "https://api.pwnedpasswords.com", LogFormat: "json", LogLevel: slog.LevelWarn,
+		BreachList: dir + "/breaches", BreachRangeURL: "https://api.pwnedpasswords.com", LogFormat: "json", LogLevel: slog.LevelWarn, HSTSSubdomains: true, GroupAccess: true,
 		AuditLog: "/var/log/rind/audit.log", AuditRetention: 1000 * 24 * time.Hour,
 		Mail: Mail{
 			Host: "mail.example.org", Port: 2525, Username: "rind", PasswordFile: dir + "/mail",
@@ -98,7 +101,7 @@ func dump(c Config) string {
 	return strings.Join([]string{
 		c.Listen, c.MetricsListen, c.DataDir, c.KeyFile, c.RootKeysKeyFile, c.RootKeysOldKeyFile, string(c.Registration), c.MaxTokenLife.String(), c.RecoveryWait.String(), c.TLSCert, c.TLSKey,
 		c.BreachList, c.BreachRangeURL, c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
-		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys, time.Duration(c.TokensPerHour).String(),
+		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys, time.Duration(c.TokensPerHour).String(), fmt.Sprint(c.HSTSSubdomains, c.GroupAccess),
 	}, "|")
 }
 
@@ -117,6 +120,8 @@ trusted-proxies = "10"
 log-level = "loud"
 audit-log = ""
 audit-retention = "29d"
+group-access = "yes"
+hsts-subdomains = 1
 [mail]
 port = 0
 from = "nobody"
@@ -128,7 +133,7 @@ password = "hunter2"
 	}
 	for _, want := range []string{
 		`no setting "listn"`, `"8080" is not host:port`, `"ftp://x" is not a URL`, `not "anyone"`, `"12h" is not a number of days`, `which is no bound, to 10000, not -1`,
-		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `breach-range-url: is not an address like`, `"10" is not an address`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `0 is not a port`, `"nobody" is not an e-mail address`,
+		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `breach-range-url: is not an address like`, `"10" is not an address`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `group-access: is true or false, not yes`, `hsts-subdomains: is true or false, not 1`, `0 is not a port`, `"nobody" is not an e-mail address`,
 		`not "ssl"`, `no setting "mail.password"`,
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -270,12 +275,36 @@ func TestTheTrailIsKeptForAYearUnlessSaid(t *testing.T) {
 
 func TestTextFlagsReadLikeTheFile(t *testing.T) {
 	c := Default()
-	for name, value := range map[string]string{"mail.port": "25", "trusted-proxies": "10.0.0.1, 192.0.2.0/24", "max-upload": "2GiB"} {
+	for name, value := range map[string]string{"mail.port": "25", "trusted-proxies": "10.0.0.1, 192.0.2.0/24", "max-upload": "2GiB", "group-access": "true"} {
 		if err := c.Set(name, value); err != nil {
 			t.Error(err)
 		}
 	}
-	if c.Mail.Port != 25 || len(c.TrustedProxies) != 2 || c.MaxUpload != 2<<30 {
+	if c.Mail.Port != 25 || len(c.TrustedProxies) != 2 || c.MaxUpload != 2<<30 || !c.GroupAccess {
 		t.Errorf("%+v", c)
+	}
+}
+
+// Links of mails are shown in the terminal only where nobody else's can be among them.
+func TestAtTheMachine(t *testing.T) {
+	for _, c := range []struct {
+		set  string
+		want bool
+	}{
+		{"", true},
+		{"listen=127.0.0.1:9000", true}, {"listen=[::1]:9000", true}, {"listen=localhost:9000", true}, {"listen=127.1.2.3:1", true},
+		{"listen=0.0.0.0:9000", false}, {"listen=:9000", false}, {"listen=[::]:9000", false}, {"listen=192.0.2.1:9000", false},
+		{"public-url=https://packages.example.org", false}, {"public-url=https://localhost:8443", true},
+		{"mail.host=mail.example.org", false},
+	} {
+		cfg := Default()
+		if name, value, ok := strings.Cut(c.set, "="); ok {
+			if err := cfg.Set(name, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := cfg.AtTheMachine(); got != c.want {
+			t.Errorf("%s: %v", c.set, got)
+		}
 	}
 }

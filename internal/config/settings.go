@@ -36,6 +36,8 @@ var settings = map[string]setter{
 	"trusted-proxies":       setTrustedProxies,
 	"tls-cert":              text(func(c *Config) *string { return &c.TLSCert }, notEmpty),
 	"tls-key":               text(func(c *Config) *string { return &c.TLSKey }, notEmpty),
+	"hsts-subdomains":       flag(func(c *Config) *bool { return &c.HSTSSubdomains }),
+	"group-access":          flag(func(c *Config) *bool { return &c.GroupAccess }),
 	"log-format":            text(func(c *Config) *string { return &c.LogFormat }, oneOf("text", "json")),
 	"log-level":             setLogLevel,
 	"audit-log":             text(func(c *Config) *string { return &c.AuditLog }, notEmpty),
@@ -60,6 +62,21 @@ func text(field func(*Config) *string, check func(string) error) setter {
 			return err
 		}
 		*field(c) = s
+		return nil
+	}
+}
+
+// flag is a setter of a switch.
+func flag(field func(*Config) *bool) setter {
+	return func(c *Config, v any) error {
+		switch v {
+		case true, "true":
+			*field(c) = true
+		case false, "false":
+			*field(c) = false
+		default:
+			return fmt.Errorf("is true or false, not %v", v)
+		}
 		return nil
 	}
 }

@@ -90,7 +90,7 @@ func element(page, id string) string {
 // fixedHeaders are what every answer of a page carries, word for word.
 var fixedHeaders = map[string]string{
 	"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
-	"Cross-Origin-Resource-Policy": "same-origin", "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+	"Cross-Origin-Resource-Policy": "same-origin", "Strict-Transport-Security": "max-age=31536000",
 }
 
 // open tells whether a path is open to everybody and every cache: the upload API, the

@@ -41,6 +41,7 @@ type Message struct {
 	Subject string // one line
 	Text    string // plain text, UTF-8
 	HTML    string // the same for readers of HTML; "" for none
+	Link    string // what the text asks to open; "" for nothing. It is not sent beside the text
 }
 
 // Sender sends mail. It is safe for concurrent use.

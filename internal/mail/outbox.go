@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
+
+	"github.com/rind-dev/rind/internal/private"
 )
 
 // Outbox is a Sender that writes mails as files, for a rind that has no mail
@@ -19,13 +20,28 @@ import (
 type Outbox struct {
 	dir      string
 	log      *slog.Logger
+	written  func(Message) // may be nil
 	envelope envelope
 }
 
-// NewOutbox makes the folder dir with mode 0700 where there is none, and refuses
-// one that others may enter: the links in it let their reader in. A nil log is
-// discarded.
-func NewOutbox(dir string, log *slog.Logger) (*Outbox, error) {
+// OutboxConfig says where mails are written. Dir must be set.
+type OutboxConfig struct {
+	Dir string
+
+	// GroupAccess takes a Dir that its group may enter (mode 2770), where that is a group
+	// of this process.
+	GroupAccess bool
+
+	// Written is called with each mail that is on the disk; it may be nil.
+	Written func(Message)
+
+	Logger *slog.Logger // nil discards
+}
+
+// NewOutbox makes the folder with mode 0700 where there is none, and refuses one that
+// others may enter: the links in it let their reader in.
+func NewOutbox(cfg OutboxConfig) (*Outbox, error) {
+	dir, log := cfg.Dir, cfg.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -36,14 +52,14 @@ func NewOutbox(dir string, log *slog.Logger) (*Outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail: outbox: %w", err)
 	}
-	if fi.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("mail: others may enter the outbox %s (mode %04o): run 'chmod 700 %s': %w", dir, fi.Mode().Perm(), dir, fs.ErrPermission)
+	if err := private.Of(cfg.GroupAccess).Check(dir, fi); err != nil {
+		return nil, fmt.Errorf("mail: the outbox %s %w", dir, err)
 	}
 	env, err := newEnvelope("Rind <rind@localhost>", time.Now)
 	if err != nil {
 		return nil, err
 	}
-	return &Outbox{dir: dir, log: log, envelope: env}, nil
+	return &Outbox{dir: dir, log: log, written: cfg.Written, envelope: env}, nil
 }
 
 // Send implements Sender. It logs which file holds the mail for whom, and
@@ -54,6 +70,9 @@ func (o *Outbox) Send(ctx context.Context, m Message) error {
 		return err
 	}
 	o.log.InfoContext(ctx, "mail written", "file", path, "to", m.To, "subject", m.Subject)
+	if o.written != nil {
+		o.written(m)
+	}
 	return nil
 }
 

@@ -20,7 +20,7 @@ func newOutbox(t *testing.T) (*mail.Outbox, string, *bytes.Buffer) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data", "outbox")
 	var log bytes.Buffer
-	o, err := mail.NewOutbox(dir, slog.New(slog.NewJSONHandler(&log, nil)))
+	o, err := mail.NewOutbox(mail.OutboxConfig{Dir: dir, Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestOutboxRefusesAFolderOfOthers(t *testing.T) {
 		if err := os.Chmod(dir, mode); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := mail.NewOutbox(dir, nil); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "chmod 700 "+dir) {
+		if _, err := mail.NewOutbox(mail.OutboxConfig{Dir: dir}); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "chmod 700 "+dir) {
 			t.Errorf("mode %04o: %v", mode, err)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
+
+	"github.com/rind-dev/rind/internal/private"
 )
 
 // The ways to the mail server, for SMTPConfig.TLS.
@@ -128,8 +130,8 @@ func readPassword(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("mail: password file: %w", err)
 	}
-	if fi.Mode().Perm()&0o007 != 0 {
-		return "", fmt.Errorf("mail: the password file %s may be read by everybody (mode %04o): run 'chmod 600 %s'", path, fi.Mode().Perm(), path)
+	if err := private.AnyGroup.CheckSecret(path, fi); err != nil {
+		return "", fmt.Errorf("mail: the password file %s %w", path, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxPassword+1))
 	if err != nil {

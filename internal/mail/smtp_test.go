@@ -308,7 +308,7 @@ func TestBadConfigurations(t *testing.T) {
 		"a sender in lines":   {func(c *mail.SMTPConfig) { c.From = "a@b.org\r\nBcc: c@d.org" }, "no e-mail address"},
 		"a password in clear": {func(c *mail.SMTPConfig) { c.TLS, c.Username, c.PasswordFile = mail.None, "u", readable }, "without TLS"},
 		"no password file":    {func(c *mail.SMTPConfig) { c.Username, c.PasswordFile = "u", "/nonexistent/password" }, "/nonexistent/password"},
-		"a public password":   {func(c *mail.SMTPConfig) { c.Username, c.PasswordFile = "u", readable }, "chmod 600"},
+		"a public password":   {func(c *mail.SMTPConfig) { c.Username, c.PasswordFile = "u", readable }, "chmod o-rwx"},
 		"an empty password":   {func(c *mail.SMTPConfig) { c.Username, c.PasswordFile = "u", passwordFile(t, "\n") }, "no password"},
 		"a huge password":     {func(c *mail.SMTPConfig) { c.Username, c.PasswordFile = "u", passwordFile(t, strings.Repeat("x", 5000)) }, "4096 bytes"},
 		"no check":            {func(c *mail.SMTPConfig) { c.TLSConfig = &tls.Config{InsecureSkipVerify: true} }, "must be checked"},

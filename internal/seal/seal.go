@@ -17,6 +17,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/rind-dev/rind/internal/private"
 )
 
 // KeySize is the length of a key in bytes.
@@ -89,14 +91,19 @@ func (s *Sealer) OpenBytes(dst, sealed, name []byte) ([]byte, error) {
 // Format implements fmt.Formatter: a Sealer that is printed shows no key.
 func (s *Sealer) Format(f fmt.State, _ rune) { io.WriteString(f, "seal.Sealer") }
 
-// LoadKey reads a key file: 64 hex digits and a newline, mode 0600 or 0400. It
-// makes one where create is set and none is there. The path may be a symbolic
-// link, as mounted secrets are; what counts is the mode of the file behind it. In
-// systemd's $CREDENTIALS_DIRECTORY the mode may be 0440.
+// LoadKey is LoadKeyFor of private.Owner.
 func LoadKey(path string, create bool) ([]byte, error) {
+	return LoadKeyFor(private.Owner, path, create)
+}
+
+// LoadKeyFor reads a key file: 64 hex digits and a newline, mode 0600 or 0400, or what
+// else access takes. It makes one where create is set and none is there. The path may be
+// a symbolic link, as mounted secrets are; what counts is the mode of the file behind it.
+// In systemd's $CREDENTIALS_DIRECTORY the mode may be 0440.
+func LoadKeyFor(access private.Access, path string, create bool) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && create {
-		return createKey(path)
+		return createKey(access, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("seal: key file: %w", err)
@@ -106,8 +113,8 @@ func LoadKey(path string, create bool) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: key file: %w", err)
 	}
-	if fi.Mode().Perm()&othersBits(path) != 0 {
-		return nil, fmt.Errorf("seal: the key file %s may be read by others (mode %04o): run 'chmod 600 %s': %w", path, fi.Mode().Perm(), path, fs.ErrPermission)
+	if err := access.CheckSecret(path, fi); err != nil {
+		return nil, fmt.Errorf("seal: the key file %s %w", path, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 4*KeySize))
 	if err != nil {
@@ -120,20 +127,9 @@ func LoadKey(path string, create bool) ([]byte, error) {
 	return key, nil
 }
 
-// othersBits are the bits of a key file's mode that may not be set. In the folder of
-// systemd's credentials, which belongs to one service, a file that its user may read
-// has the group's bit set: what is seen there is the mask of an access control list.
-func othersBits(path string) fs.FileMode {
-	dir := os.Getenv("CREDENTIALS_DIRECTORY")
-	if dir != "" && filepath.Dir(filepath.Clean(path)) == filepath.Clean(dir) {
-		return 0o037
-	}
-	return 0o077
-}
-
 // createKey writes a new key, durable before it is used: to a name of its own
 // first, then linked, so that two that start at once agree on one key.
-func createKey(path string) ([]byte, error) {
+func createKey(access private.Access, path string) ([]byte, error) {
 	key := make([]byte, KeySize)
 	rand.Read(key)
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
@@ -152,7 +148,7 @@ func createKey(path string) ([]byte, error) {
 		return nil, fmt.Errorf("seal: create key file: %w", err)
 	}
 	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
-		return LoadKey(path, false)
+		return LoadKeyFor(access, path, false)
 	} else if err != nil {
 		return nil, fmt.Errorf("seal: create key file: %w", err)
 	}

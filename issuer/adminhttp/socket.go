@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/rind-dev/rind/internal/private"
 )
 
 // maxPath is the length, in bytes, of the path of a unix socket (sun_path on Linux,
@@ -21,15 +23,16 @@ const maxPath = 107
 
 // Listen makes the socket at path, with mode 0600 from its first moment. The folder has
 // to be this user's, no symbolic link, and no other's to write to; one that others may
-// look into (mode 0700 is best) is warned of. While Listen runs, files that this process
+// look into (mode 0700 is best) is warned of. With private.Group it may be root's, and a
+// group's of this process, as the volume of a cluster is. While Listen runs, files that this process
 // makes elsewhere get no more than mode 0600 either: call it before there are others. A socket that a server left behind which no longer runs is replaced; one
 // that is in use, and any other file, is an error. Only this user and root are let in,
 // where the system says who connects.
-func Listen(path string, log *slog.Logger) (net.Listener, error) {
+func Listen(path string, access private.Access, log *slog.Logger) (net.Listener, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("adminhttp: the path %s is %d bytes long, and a socket takes %d: set a shorter one with admin-socket, or \"off\"", path, len(path), maxPath)
 	}
-	if err := checkFolder(filepath.Dir(path), log); err != nil {
+	if err := checkFolder(filepath.Dir(path), access, log); err != nil {
 		return nil, err
 	}
 	if err := clearStale(path); err != nil {
@@ -48,20 +51,21 @@ func Listen(path string, log *slog.Logger) (net.Listener, error) {
 }
 
 // checkFolder refuses a folder in which somebody else could put things.
-func checkFolder(dir string, log *slog.Logger) error {
+func checkFolder(dir string, access private.Access, log *slog.Logger) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return fmt.Errorf("adminhttp: the folder of the socket: %w", err)
 	}
-	switch {
-	case !info.IsDir():
+	if !info.IsDir() {
 		return fmt.Errorf("adminhttp: %s is no folder (a symbolic link is none): the socket has to be in a folder of its own", dir)
-	case info.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("adminhttp: others may write to %s (mode %04o): run chmod 700 %s", dir, info.Mode().Perm(), dir)
-	case !owned(info):
+	}
+	if err := access.CheckFolder(dir, info); err != nil {
+		return fmt.Errorf("adminhttp: the folder %s %w", dir, err)
+	}
+	if !owned(info) && (access != private.Group || !rootOwned(info)) {
 		return fmt.Errorf("adminhttp: %s belongs to another user: start rind as its owner, or set admin-socket to a folder of your own", dir)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if access == private.Owner && info.Mode().Perm()&0o077 != 0 {
 		log.Warn("others may look into the folder of the operator's socket: run chmod 700", "folder", dir)
 	}
 	return nil
@@ -71,6 +75,12 @@ func checkFolder(dir string, log *slog.Logger) error {
 func owned(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(st.Uid) == os.Geteuid()
+}
+
+// rootOwned tells whether a file is root's, who may do everything anyway.
+func rootOwned(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Uid == 0
 }
 
 // clearStale removes a socket that nobody listens on any more.

@@ -10,12 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rind-dev/rind/internal/private"
 )
 
 var discard = slog.New(slog.DiscardHandler)
 
-// private is a new folder of this user's alone, with a short path.
-func private(t *testing.T) string {
+// privateDir is a new folder of this user's alone, with a short path.
+func privateDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "rind")
 	if err != nil {
@@ -26,9 +28,9 @@ func private(t *testing.T) string {
 }
 
 func TestListen(t *testing.T) {
-	dir := private(t)
+	dir := privateDir(t)
 	path := filepath.Join(dir, "admin.sock")
-	l, err := Listen(path, discard)
+	l, err := Listen(path, private.Owner, discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func TestListen(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 || info.Mode().Type() != fs.ModeSocket {
 		t.Errorf("%v %v", info, err)
 	}
-	if _, err := Listen(path, discard); err == nil || !strings.Contains(err.Error(), "another process listens") {
+	if _, err := Listen(path, private.Owner, discard); err == nil || !strings.Contains(err.Error(), "another process listens") {
 		t.Errorf("a second one: %v", err)
 	}
 	accepted := make(chan net.Conn, 1)
@@ -71,14 +73,14 @@ func TestListen(t *testing.T) {
 
 // A socket of a process that was killed is replaced.
 func TestListenOverAStaleSocket(t *testing.T) {
-	path := filepath.Join(private(t), "admin.sock")
+	path := filepath.Join(privateDir(t), "admin.sock")
 	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	dead.SetUnlinkOnClose(false)
 	dead.Close()
-	l, err := Listen(path, discard)
+	l, err := Listen(path, private.Owner, discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +88,7 @@ func TestListenOverAStaleSocket(t *testing.T) {
 }
 
 func TestListenRefuses(t *testing.T) {
-	dir := private(t)
+	dir := privateDir(t)
 	file := filepath.Join(dir, "file.sock")
 	link := filepath.Join(dir, "link.sock")
 	folder := filepath.Join(dir, "folder")
@@ -102,12 +104,12 @@ func TestListenRefuses(t *testing.T) {
 		file:                                 "is no socket of rind",
 		link:                                 "is no socket of rind",
 		filepath.Join(folder, "x.sock"):      "a symbolic link is none",
-		filepath.Join(dir, "open", "x.sock"): "others may write to",
+		filepath.Join(dir, "open", "x.sock"): "may be written to by others",
 		filepath.Join(dir, "none", "x.sock"): "no such file",
 		"/" + strings.Repeat("x", 107):       "108 bytes long",
 		filepath.Join(file, "x.sock"):        "is no folder",
 	} {
-		l, err := Listen(path, discard)
+		l, err := Listen(path, private.Owner, discard)
 		if err == nil {
 			l.Close()
 		}
@@ -121,7 +123,7 @@ func TestListenRefuses(t *testing.T) {
 }
 
 func TestCheckSocket(t *testing.T) {
-	dir := private(t)
+	dir := privateDir(t)
 	if err := CheckSocket(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
@@ -133,7 +135,7 @@ func TestCheckSocket(t *testing.T) {
 		t.Error("a file is a socket")
 	}
 	path := filepath.Join(dir, "admin.sock")
-	l, err := Listen(path, discard)
+	l, err := Listen(path, private.Owner, discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rind-dev/rind/internal/clientip"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/issuer"
@@ -38,7 +39,7 @@ type Config struct {
 // Handler answers verifiers. It logs for itself.
 type Handler struct {
 	issuer    *issuer.Service
-	trusted   []netip.Prefix
+	clients   clientip.Finder
 	heartbeat time.Duration // feed.Heartbeat
 	late      time.Duration // feed.ReportLate
 	now       func() time.Time
@@ -56,7 +57,7 @@ type Handler struct {
 // New makes a Handler.
 func New(cfg Config) *Handler {
 	f := &Handler{
-		issuer: cfg.Issuer, trusted: cfg.TrustedProxies, now: cfg.Clock, log: cfg.Logger,
+		issuer: cfg.Issuer, clients: clientip.Trusting(cfg.TrustedProxies), now: cfg.Clock, log: cfg.Logger,
 		heartbeat: feed.Heartbeat, late: feed.ReportLate,
 		places: newPlaces(), reads: make(chan struct{}, maxReads),
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/clientip"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
@@ -204,7 +205,7 @@ func TestFeedStatuses(t *testing.T) {
 
 // Whoever could be read along with is refused, before its secret is looked at.
 func TestFeedWantsTLS(t *testing.T) {
-	f := &Handler{trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	f := &Handler{clients: clientip.Trusting([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})}
 	for _, tt := range []struct {
 		peer, header, value string
 		tls, want           bool

@@ -2,8 +2,9 @@ package feedhttp
 
 import (
 	"net/http"
-	"net/netip"
 	"strings"
+
+	"github.com/rind-dev/rind/internal/clientip"
 )
 
 // ownHeaders are what clients send of themselves. A request that comes without TLS from
@@ -18,12 +19,11 @@ var ownHeaders = map[string]bool{
 // neither by TLS, nor from this machine, nor from a proxy that may be believed and says
 // that it came by TLS.
 func (f *Handler) guard(r *http.Request) error {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	addr, known := clientip.Parse(r.RemoteAddr)
+	if !known {
 		return errReadable
 	}
-	addr := peer.Addr().Unmap().WithZone("")
-	if proto := r.Header.Get("X-Forwarded-Proto"); proto != "" && (f.trusts(addr) || addr.IsLoopback()) {
+	if proto := r.Header.Get("X-Forwarded-Proto"); proto != "" && (f.clients.Trusts(r) || addr.IsLoopback()) {
 		if !strings.EqualFold(strings.TrimSpace(proto), "https") {
 			return errReadable
 		}
@@ -41,13 +41,4 @@ func (f *Handler) guard(r *http.Request) error {
 		}
 	}
 	return nil
-}
-
-func (f *Handler) trusts(addr netip.Addr) bool {
-	for _, p := range f.trusted {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
 }

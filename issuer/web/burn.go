@@ -52,7 +52,7 @@ func refuse(c echo.Context, a httpauth.Answer) error {
 
 // originOf says where a request comes from.
 func (s *Server) originOf(c echo.Context) authn.Origin {
-	return authn.Origin{IP: clientIP(s.extractIP, c.Request()), UserAgent: c.Request().UserAgent(), RequestID: idOf(c)}
+	return authn.Origin{IP: s.clients.Of(c.Request()), UserAgent: c.Request().UserAgent(), RequestID: idOf(c)}
 }
 
 // actorOf is an origin as the audit trail has it, with nobody signed in.

@@ -66,7 +66,7 @@ func (s *Server) forgetDevice(v *visit) error {
 
 // visitorOf says where a request comes from, and with which device.
 func (s *Server) visitorOf(r *http.Request) authn.Origin {
-	o := authn.Origin{IP: clientIP(s.extractIP, r), UserAgent: r.UserAgent()}
+	o := authn.Origin{IP: s.clients.Of(r), UserAgent: r.UserAgent()}
 	if c, err := r.Cookie(authn.DeviceCookie); err == nil {
 		o.Device = authn.Secret(c.Value)
 	}

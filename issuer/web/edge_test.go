@@ -132,7 +132,7 @@ func TestHeaders(t *testing.T) {
 		got := ada.get(c.path)
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
-			"Cross-Origin-Resource-Policy": "same-origin", "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+			"Cross-Origin-Resource-Policy": "same-origin", "Strict-Transport-Security": "max-age=31536000",
 		} {
 			if v := got.header.Get(name); v != want && !(c.path == "/simple/" && v != "") {
 				t.Errorf("%s: %s is %q", c.path, name, v)
@@ -189,6 +189,36 @@ func TestStrictTransportOnlyWithTLS(t *testing.T) {
 	h.web.public = &url.URL{Scheme: "http", Host: "localhost:8080"}
 	if v := h.visitor("x").get("/").header.Get("Strict-Transport-Security"); v != "" {
 		t.Errorf("it says %q", v)
+	}
+}
+
+// Other services of the domain may have no HTTPS: only a setting speaks for them.
+func TestStrictTransportForSubdomainsIsASetting(t *testing.T) {
+	h := newHouse(t)
+	if v := h.visitor("x").get("/").header.Get("Strict-Transport-Security"); v != "max-age=31536000" {
+		t.Errorf("by default it says %q", v)
+	}
+	h.web.hstsSubdomains = true
+	if v := h.visitor("x").get("/").header.Get("Strict-Transport-Security"); v != "max-age=31536000; includeSubDomains" {
+		t.Errorf("with the setting it says %q", v)
+	}
+}
+
+// A trusted proxy that writes no address is warned of in other words than one that is not
+// trusted, and once.
+func TestProxyThatWritesNoAddress(t *testing.T) {
+	h := newHouse(t, func(h *house) { h.trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	for _, said := range []string{"203.0.113.9:52100", "unknown", "", "unix:", "203.0.113.9"} {
+		r := h.visitor("x").request("GET", "/", "", "")
+		r.Header.Set("X-Forwarded-For", said)
+		h.visitor("x").send(r)
+	}
+	log := h.log.String()
+	if strings.Contains(log, "add its address to trusted-proxies") || strings.Count(log, "something into X-Forwarded-For that is no address") != 1 {
+		t.Errorf("the log says\n%s", log)
+	}
+	if n := strings.Count(log, "ip=203.0.113.9 "); n != 2 {
+		t.Errorf("the client's address is in %d lines of\n%s", n, log)
 	}
 }
 

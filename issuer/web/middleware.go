@@ -8,19 +8,18 @@ import (
 	"io"
 	"log/slog"
 	"mime"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/rind-dev/rind/internal/clientip"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/ui"
 )
@@ -41,17 +40,25 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 
 func idOf(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
 
-// warnOfProxy says once, in the log, that a proxy seems to stand in front that is
-// not trusted: then everybody has its address, and the limits on guessing count all
-// people as one. Anybody can send the header, so it is a hint and no more.
+// warnOfProxy says once, in the log, that a proxy seems to stand in front that is not
+// trusted, or one that is and writes what is no address: then everybody has its address,
+// and the limits on guessing count all people as one. Anybody can send the header, so the
+// first is a hint and no more.
 func (s *Server) warnOfProxy(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.Header.Get(echo.HeaderXForwardedFor) != "" && clientIP(echo.ExtractIPDirect(), r) == clientIP(s.extractIP, r) {
+		switch peer, verdict := s.clients.Find(r); verdict {
+		case clientip.NotTrusted:
 			s.proxySeen.Do(func() {
 				s.log.WarnContext(r.Context(), "a request names another client in X-Forwarded-For, and who sent it is not trusted to: "+
 					"if it is your proxy, add its address to trusted-proxies, because the limits count everybody behind it as one",
-					"peer", c.RealIP())
+					"peer", addressText(peer))
+			})
+		case clientip.NotUnderstood:
+			s.proxyUnclear.Do(func() {
+				s.log.WarnContext(r.Context(), "a trusted proxy writes something into X-Forwarded-For that is no address: "+
+					"let it write the client's address, because the limits count everybody behind it as one",
+					"peer", addressText(peer))
 			})
 		}
 		return next(c)
@@ -123,8 +130,12 @@ func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()")
-		if s.public.Scheme == "https" {
+		switch {
+		case s.public.Scheme != "https":
+		case s.hstsSubdomains:
 			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+		default:
+			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		return next(c)
 	}
@@ -220,24 +231,10 @@ func readForm(c echo.Context, lists ...string) (url.Values, error) {
 	return form, nil
 }
 
-// clientIP reads the address of who made a request, as far as it can be
-// believed: the peer's, or what a trusted proxy says.
-func clientIP(extract echo.IPExtractor, r *http.Request) netip.Addr {
-	a, err := netip.ParseAddr(strings.TrimSpace(extract(r)))
-	if err != nil {
-		return netip.Addr{}
+// addressText is an address in the log, "" where it is unknown.
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
 	}
-	return a.Unmap().WithZone("")
-}
-
-// ipExtractor believes X-Forwarded-For from the trusted proxies only.
-func ipExtractor(trusted []netip.Prefix) echo.IPExtractor {
-	if len(trusted) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	opts := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, p := range trusted {
-		opts = append(opts, echo.TrustIPRange(&net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
-	}
-	return echo.ExtractIPFromXFFHeader(opts...)
+	return a.String()
 }

@@ -59,6 +59,7 @@ func (m *Mailer) write(b notices.Batch, to authn.Recipient) (mail.Message, error
 	if len(b.Notices) == 1 && b.More == 0 {
 		args := m.args(b.Notices[0])
 		args["username"] = to.Username
+		msg.Link, _ = args["link"].(string)
 		if msg.Subject, msg.Text, err = m.pages.Mail("en", string(b.Kind), args); err == nil {
 			msg.HTML, err = m.pages.MailHTML("en", string(b.Kind), args)
 		}

@@ -115,5 +115,6 @@ func (m *Mailer) send(ctx context.Context, to authn.Recipient, kind string, args
 	if err != nil || to.Email == "" {
 		return err
 	}
-	return m.sender.Send(ctx, mail.Message{To: to.Email, Subject: subject, Text: text, HTML: html})
+	link, _ := args["link"].(string)
+	return m.sender.Send(ctx, mail.Message{To: to.Email, Subject: subject, Text: text, HTML: html, Link: link})
 }

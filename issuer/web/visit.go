@@ -286,7 +286,7 @@ func (v *visit) layout() ui.Layout {
 
 // frame is layout without a notice.
 func (v *visit) frame() ui.Layout {
-	l := ui.Layout{Lang: "en", Now: v.server.now()}
+	l := ui.Layout{Lang: "en", Now: v.server.now(), Outbox: v.server.outbox}
 	v.announce(&l)
 	switch v.session.Stage {
 	case authn.StageNone:

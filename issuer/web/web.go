@@ -20,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/clientip"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/issuer"
@@ -60,6 +61,15 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; may be empty
 	Clock          func() time.Time
 	Logger         *slog.Logger
+
+	// HSTSSubdomains extends Strict-Transport-Security, which is sent where PublicURL is
+	// https, to all hosts below that of PublicURL: browsers then refuse each that has no
+	// HTTPS, for a year.
+	HSTSSubdomains bool
+
+	// Outbox is the folder of mails, where they are files and everybody who sees a page is
+	// at this machine, at whose terminal their links stand. "" where that is not so.
+	Outbox string
 }
 
 // Server is the handler of everything that rind serves.
@@ -75,13 +85,18 @@ type Server struct {
 	canVerify    func(context.Context) error // nil: always
 	public       *url.URL
 	maxTokenLife time.Duration
-	extractIP    echo.IPExtractor
+	clients      clientip.Finder
 	crossOrigin  *http.CrossOriginProtection
-	proxySeen    sync.Once
-	now          func() time.Time
-	log          *slog.Logger
-	echo         *echo.Echo
-	classes      map[string]deadline.Class // by method and pattern
+	proxySeen    sync.Once // a proxy that is not trusted was warned of
+	proxyUnclear sync.Once // one that is, and writes no address, was warned of
+
+	hstsSubdomains bool
+	outbox         string
+
+	now     func() time.Time
+	log     *slog.Logger
+	echo    *echo.Echo
+	classes map[string]deadline.Class // by method and pattern
 }
 
 // New makes a Server.
@@ -93,8 +108,8 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, mailer: cfg.Mailer, catchUp: cfg.CatchUp, canVerify: cfg.CanVerify,
 		public: cfg.PublicURL, maxTokenLife: cfg.MaxTokenLife,
-		extractIP: ipExtractor(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
-		now: cfg.Clock, log: cfg.Logger, feed: cfg.Feed, leaks: cfg.Leaks,
+		clients: clientip.Trusting(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
+		now: cfg.Clock, log: cfg.Logger, feed: cfg.Feed, leaks: cfg.Leaks, hstsSubdomains: cfg.HSTSSubdomains, outbox: cfg.Outbox,
 	}
 	// Behind a proxy that puts its own Host into requests, browsers still name this.
 	if err := s.crossOrigin.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {
@@ -104,7 +119,7 @@ func New(cfg Config) (*Server, error) {
 	s.sessions.Locate(s.visitorOf)
 	s.echo, s.classes = echo.New(), make(map[string]deadline.Class)
 	s.echo.HideBanner, s.echo.HidePort = true, true
-	s.echo.IPExtractor = s.extractIP
+	s.echo.IPExtractor = func(r *http.Request) string { return addressText(s.clients.Of(r)) }
 	s.echo.HTTPErrorHandler = s.answerError
 	s.routes(cfg.Gateway, cfg.Index)
 	return s, nil
@@ -126,8 +141,7 @@ func (s *Server) EndStreams() {
 // ClientIP is the address of who made a request, as far as it can be believed.
 // The zero Addr means unknown.
 func ClientIP(trusted []netip.Prefix) func(*http.Request) netip.Addr {
-	extract := ipExtractor(trusted)
-	return func(r *http.Request) netip.Addr { return clientIP(extract, r) }
+	return clientip.Trusting(trusted).Of
 }
 
 // Routes lists method and pattern of everything that is served, for tests that

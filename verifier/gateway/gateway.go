@@ -25,12 +25,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/clientip"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/httpauth"
@@ -111,7 +111,7 @@ func New(cfg Config) (*Gateway, error) {
 		cfg.Refuser.MaxDrain = max(cfg.maxBody(), minDrain)
 	}
 	if cfg.ClientIP == nil {
-		cfg.ClientIP = peerAddress
+		cfg.ClientIP = clientip.Finder{}.Of
 	}
 	log := cfg.Logger
 	if log == nil {
@@ -189,18 +189,4 @@ func attributes(tokenID string, up Upload, more ...slog.Attr) []slog.Attr {
 		}
 	}
 	return append(all, more...)
-}
-
-// peerAddress is the address at the other end of the connection, zero where it
-// has none.
-func peerAddress(r *http.Request) netip.Addr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return addr.Unmap().WithZone("")
 }

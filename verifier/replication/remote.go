@@ -9,18 +9,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
@@ -49,6 +48,10 @@ type RemoteConfig struct {
 	// read for each request, so a new secret needs no restart.
 	SecretFile string
 
+	// GroupAccess takes a SecretFile that its group may read as well (mode 0440), where
+	// that is a group of this process. Everybody is always refused.
+	GroupAccess bool
+
 	// CAFile holds the certificates (PEM) that sign the issuer's; "" is the system's.
 	CAFile string
 }
@@ -60,6 +63,7 @@ type RemoteConfig struct {
 type Remote struct {
 	base    *url.URL
 	secret  string
+	access  private.Access
 	streams *http.Client
 	reports *http.Client
 }
@@ -91,7 +95,7 @@ func NewRemote(cfg RemoteConfig) (*Remote, error) {
 	}
 	once := transport.Clone()
 	once.DisableKeepAlives = true
-	r := &Remote{base: base, secret: cfg.SecretFile, streams: client(once), reports: client(transport)}
+	r := &Remote{base: base, secret: cfg.SecretFile, access: private.Of(cfg.GroupAccess), streams: client(once), reports: client(transport)}
 	_, err = r.readSecret()
 	return r, err
 }
@@ -131,8 +135,8 @@ func (r *Remote) readSecret() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("replication: the verifier's secret: %w", err)
 	}
-	if fi.Mode().Perm()&0o077 != 0 && !credential(r.secret) {
-		return "", fmt.Errorf("replication: the secret in %s may be read by others (mode %04o): run 'chmod 600 %s', and register the verifier anew if others have read it: %w", r.secret, fi.Mode().Perm(), r.secret, fs.ErrPermission)
+	if err := r.access.CheckSecret(r.secret, fi); err != nil {
+		return "", fmt.Errorf("replication: the secret in %s %w; register the verifier anew if others have read it", r.secret, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 1<<10))
 	secret := strings.TrimSpace(string(b))
@@ -143,12 +147,6 @@ func (r *Remote) readSecret() (string, error) {
 		return "", fmt.Errorf("replication: %s does not hold the secret of a verifier: one line, as the issuer showed it", r.secret)
 	}
 	return secret, nil
-}
-
-// credential tells whether a file is one of systemd's, which sees to who reads it.
-func credential(path string) bool {
-	dir := os.Getenv("CREDENTIALS_DIRECTORY")
-	return dir != "" && filepath.Dir(filepath.Clean(path)) == filepath.Clean(dir)
 }
 
 // do sends a request, and returns the answer if its status is want.

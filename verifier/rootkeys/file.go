@@ -10,6 +10,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/rind-dev/rind/internal/private"
 )
 
 // openFile opens the file and its database.
@@ -19,8 +21,10 @@ func openFile(path string, opt Options) (_ *file, err error) {
 	}
 	fi, err := os.Stat(path)
 	switch {
-	case err == nil && fi.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("rootkeys: %s may be read by others (mode %04o): run 'chmod 600 %s'", path, fi.Mode().Perm(), path)
+	case err == nil:
+		if err := private.Of(opt.GroupAccess).Check(path, fi); err != nil {
+			return nil, fmt.Errorf("rootkeys: %s %w", path, err)
+		}
 	case errors.Is(err, fs.ErrNotExist) && opt.ReadOnly:
 		return nil, fmt.Errorf("rootkeys: there is no store: %w", err)
 	}

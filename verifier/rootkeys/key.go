@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/internal/seal"
 )
 
@@ -14,7 +15,17 @@ import (
 // %d/rootkeys.key); there the group may read it as well, because that is how systemd
 // lets the service's user in.
 func LoadKey(path string) ([]byte, error) {
-	key, err := seal.LoadKey(path, false)
+	return loadKey(private.Owner, path)
+}
+
+// LoadGroupKey is LoadKey for a file that the group may read as well, mode 0640 or 0440,
+// where it is a group of this process: a secret that a cluster mounts is such a file.
+func LoadGroupKey(path string) ([]byte, error) {
+	return loadKey(private.Group, path)
+}
+
+func loadKey(access private.Access, path string) ([]byte, error) {
+	key, err := seal.LoadKeyFor(access, path, false)
 	if err != nil {
 		return nil, fmt.Errorf("rootkeys: %w", err)
 	}

@@ -105,6 +105,10 @@ type Options struct {
 	// ReadOnly opens a file that is there without writing to it. Several
 	// processes may do so at once, but none while one writes.
 	ReadOnly bool
+
+	// GroupAccess takes a file that its group may read and write as well (mode 0660),
+	// where that is a group of this process. Everybody is always refused.
+	GroupAccess bool
 }
 
 // Store is a root-key store. It is safe for concurrent use.

@@ -10,7 +10,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -18,6 +17,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/rind-dev/rind/internal/private"
 )
 
 // Layout is the version of the file's layout that this package writes.
@@ -47,6 +48,10 @@ type Options struct {
 	// Timeout is how long Open waits for another process to let go of the
 	// file: 2 s where it is 0.
 	Timeout time.Duration
+
+	// GroupAccess takes a file that its group may read and write as well (mode 0660),
+	// where that is a group of this process. Everybody is always refused.
+	GroupAccess bool
 }
 
 // Open opens the store at path and creates it, with mode 0600, where there is
@@ -57,7 +62,7 @@ func Open(path string, opt Options) (*Store, error) {
 	if opt.Timeout == 0 {
 		opt.Timeout = 2 * time.Second
 	}
-	db, err := openFile(path, opt.Timeout)
+	db, err := openFile(path, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -74,17 +79,17 @@ func Open(path string, opt Options) (*Store, error) {
 }
 
 // openFile opens the bbolt file and says in words of the operator what is wrong.
-func openFile(path string, timeout time.Duration) (*bbolt.DB, error) {
+func openFile(path string, opt Options) (*bbolt.DB, error) {
 	var file *os.File
 	var db *bbolt.DB
 	var errno syscall.Errno
 	err := guard(path, func() (err error) {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout:      timeout,
+			Timeout:      opt.Timeout,
 			FreelistType: bbolt.FreelistMapType,
 			NoStatistics: true,
 			OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-				file, err = openPrivate(name, flag, mode)
+				file, err = openPrivate(name, flag, mode, private.Of(opt.GroupAccess))
 				return file, err
 			},
 		})
@@ -97,16 +102,16 @@ func openFile(path string, timeout time.Duration) (*bbolt.DB, error) {
 		file.Close()
 		return nil, err
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("%w: another process holds %s, probably a 'rind serve' that still runs with the same data folder: stop that one first (waited %s)", ErrInUse, path, timeout)
+		return nil, fmt.Errorf("%w: another process holds %s, probably a 'rind serve' that still runs with the same data folder: stop that one first (waited %s)", ErrInUse, path, opt.Timeout)
 	case file == nil || errors.As(err, &errno): // the system refused, not bbolt
 		return nil, fmt.Errorf("boltkv: open %s: %w", path, err)
 	}
 	return nil, damaged(path, err)
 }
 
-// openPrivate opens a file and refuses one that is not its owner's alone. It
+// openPrivate opens a file and refuses one that lets in more than access says. It
 // asks the open file, so that nobody can change the answer in between.
-func openPrivate(name string, flag int, mode os.FileMode) (*os.File, error) {
+func openPrivate(name string, flag int, mode os.FileMode, access private.Access) (*os.File, error) {
 	f, err := os.OpenFile(name, flag, mode)
 	if err != nil {
 		return nil, err
@@ -116,8 +121,10 @@ func openPrivate(name string, flag int, mode os.FileMode) (*os.File, error) {
 	case err != nil:
 	case !fi.Mode().IsRegular():
 		err = errors.New("it is no regular file")
-	case fi.Mode().Perm()&0o077 != 0:
-		err = fmt.Errorf("others may read it (mode %04o): run 'chmod 600 %s': %w", fi.Mode().Perm(), name, fs.ErrPermission)
+	default:
+		if err = access.Check(name, fi); err != nil {
+			err = fmt.Errorf("it %w", err)
+		}
 	}
 	if err != nil {
 		f.Close()

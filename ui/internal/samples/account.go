@@ -33,6 +33,7 @@ func entry() []Page {
 		{"login-again", ui.LoginTOTPPage{Layout: member(), Again: true, Next: "/account/totp"}},
 		{"login-recovery", ui.LoginRecoveryPage{Layout: enrolling(), Factors: ui.Factors{App: true}, Next: "/tokens"}},
 		{"verify-sent", ui.VerifyEmailSentPage{Layout: enrolling(), Email: "ada@example.org", ValidFor: 24 * time.Hour, CanChange: true}},
+		{"verify-sent-outbox", ui.VerifyEmailSentPage{Layout: outboxed(enrolling()), Email: "ada@example.org", ValidFor: 24 * time.Hour, CanChange: true}},
 		{"verify-sent-problems", ui.VerifyEmailSentPage{
 			Email: "ada@example.org", ValidFor: 24 * time.Hour, CanChange: true, NewEmail: "ada@",
 			Layout: wrong(done(enrolling(), "verification_sent"), ui.Problem{Field: "email", Code: "email_invalid"}),
@@ -59,6 +60,7 @@ func entry() []Page {
 		{"recover-again", ui.RecoverPage{Layout: enrolling(), Again: true}},
 		{"link-recover", ui.LinkInvalidPage{Layout: enrolling(), Kind: ui.LinkRecover, Why: ui.LinkUsed}},
 		{"forgot", ui.ForgotPage{Layout: wrong(visitor(), ui.Problem{Code: "throttled", Args: ui.Args{"minutes": 4, "seconds": 200}})}},
+		{"forgot-sent-outbox", ui.ForgotPage{Layout: outboxed(visitor()), Login: "ada", Sent: true, ValidFor: time.Hour}},
 		{"forgot-sent", ui.ForgotPage{Layout: visitor(), Login: "ada", Sent: true, ValidFor: time.Hour}},
 		{"reset", ui.ResetPage{Layout: wrong(visitor(), ui.Problem{Field: "password", Code: "password_breached", Args: ui.Args{"count": 4711}}), Link: secret, Account: "ada"}},
 		{"link-reset", ui.LinkInvalidPage{Layout: visitor(), Kind: ui.LinkReset, Why: ui.LinkExpired}},

@@ -34,6 +34,12 @@ func All() []Page {
 	return out
 }
 
+// outboxed is a page at the machine itself, where mails are files.
+func outboxed(l ui.Layout) ui.Layout {
+	l.Outbox = "data/outbox"
+	return l
+}
+
 func visitor() ui.Layout   { return ui.Layout{Lang: "en", Now: Now} }
 func enrolling() ui.Layout { return ui.Layout{Lang: "en", Now: Now, Pending: true, Username: "ada"} }
 func member() ui.Layout {

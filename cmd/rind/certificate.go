@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rind-dev/rind/internal/private"
+)
+
+// certificateCheck is how often the files of a certificate are looked at.
+const certificateCheck = 5 * time.Second
+
+// maxPEM bounds the files of a certificate, in bytes.
+const maxPEM = 1 << 20
+
+// certificate is the pair that a listener shows, as the files have it: whoever renews it
+// puts the new files in the place of the old ones and is done. A pair that can't be used
+// leaves the one before in its place.
+type certificate struct {
+	certFile, keyFile string
+	now               func() time.Time
+	log               *slog.Logger
+	shown             atomic.Pointer[tls.Certificate]
+
+	mu      sync.Mutex        // over what follows, which is look's
+	seen    [sha256.Size]byte // of the pair that was read last, good or not
+	pending bool              // seen was not good; it may be half of a renewal
+}
+
+// newCertificate reads the pair, which has to be good.
+func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, now: time.Now, log: log}
+	sum, pair, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	c.seen = sum
+	c.shown.Store(pair)
+	if c.isOver(pair) {
+		log.Warn("the certificate has expired", "file", certFile, "expired", pair.Leaf.NotAfter)
+	}
+	return c, nil
+}
+
+// get is for tls.Config.GetCertificate.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.shown.Load(), nil }
+
+// read reads the files; sum tells pairs apart, and is of what could be read.
+func (c *certificate) read() (sum [sha256.Size]byte, _ *tls.Certificate, err error) {
+	cert, certErr := readPEM(c.certFile, nil)
+	key, keyErr := readPEM(c.keyFile, private.AnyGroup.CheckSecret)
+	err = errors.Join(certErr, keyErr)
+	sum = sha256.Sum256(fmt.Appendf(nil, "%q %q %v", cert, key, err))
+	var pair tls.Certificate
+	if err == nil {
+		pair, err = tls.X509KeyPair(cert, key)
+	}
+	if err != nil {
+		return sum, nil, fmt.Errorf("tls-cert %s and tls-key %s: %w", c.certFile, c.keyFile, err)
+	}
+	return sum, &pair, nil
+}
+
+// readPEM reads a file, whose mode check may refuse.
+func readPEM(path string, check func(string, os.FileInfo) error) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && check != nil {
+		if err = check(path, info); err != nil {
+			err = fmt.Errorf("%s %w", path, err)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(f, maxPEM))
+}
+
+// isOver tells whether a certificate has expired.
+func (c *certificate) isOver(pair *tls.Certificate) bool { return c.now().After(pair.Leaf.NotAfter) }
+
+// run looks at the files until ctx ends.
+func (c *certificate) run(ctx context.Context) {
+	tick := time.NewTicker(certificateCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			c.look(ctx, false)
+		}
+	}
+}
+
+// look takes over a pair that has changed. One that is not good is warned of when it is
+// seen for the second time, because a renewal writes one file after the other, or at once
+// where somebody asked for it.
+func (c *certificate) look(ctx context.Context, asked bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sum, pair, err := c.read()
+	if sum == c.seen && !c.pending {
+		if asked && err == nil {
+			c.log.InfoContext(ctx, "the certificate is the same as before", "file", c.certFile)
+		}
+		if asked && err != nil {
+			c.warn(ctx, err)
+		}
+		return
+	}
+	again := sum == c.seen
+	c.seen, c.pending = sum, false
+	shown := c.shown.Load()
+	if err == nil && c.isOver(pair) && !c.isOver(shown) {
+		err = fmt.Errorf("tls-cert %s: the certificate has expired, at %s", c.certFile, pair.Leaf.NotAfter.Format(time.RFC3339))
+	}
+	switch {
+	case err == nil:
+		c.shown.Store(pair)
+		c.log.InfoContext(ctx, "the certificate was renewed", "file", c.certFile, "until", pair.Leaf.NotAfter)
+	case asked || again:
+		c.warn(ctx, err)
+	default:
+		c.pending = true
+	}
+}
+
+func (c *certificate) warn(ctx context.Context, err error) {
+	c.log.WarnContext(ctx, "the certificate that was read before is still shown: the files can't be used", "error", err, "until", c.shown.Load().Leaf.NotAfter)
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/mail"
+	"github.com/rind-dev/rind/internal/text"
+)
+
+// openMail makes what sends mail: the mail server that is configured, or files.
+func (h *instance) openMail(cfg config.Config, log *slog.Logger) (mail.Sender, error) {
+	m := cfg.Mail
+	if m.Host == "" {
+		log.Warn("no mail server is configured: mails are files, and nobody is asked by mail to confirm a sign-in from an unknown browser and network")
+		h.outbox = filepath.Join(cfg.DataDir, outboxFolder)
+		return mail.NewOutbox(mail.OutboxConfig{Dir: h.outbox, GroupAccess: cfg.GroupAccess, Logger: log, Written: h.showLink})
+	}
+	smtp := mail.SMTPConfig{
+		Host: m.Host, Port: m.Port, Username: m.Username, PasswordFile: m.PasswordFile, From: m.From, TLS: m.TLS,
+	}
+	if m.CAFile != "" {
+		pem, err := os.ReadFile(m.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("mail.ca-file: %w", err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("mail.ca-file: %s holds no certificate", m.CAFile)
+		}
+		smtp.TLSConfig = &tls.Config{RootCAs: roots, ServerName: m.Host, MinVersion: tls.VersionTLS12}
+	}
+	return mail.NewSMTP(smtp)
+}
+
+// shownOutbox is the folder of mails where pages name it, else "".
+func (h *instance) shownOutbox() string {
+	if !h.cfg.AtTheMachine() {
+		return ""
+	}
+	return h.outbox
+}
+
+// showLink prints whom a mail went to, what it is about and where its text leads, as the
+// link of the first start is printed: in the terminal, and in no log.
+func (h *instance) showLink(m mail.Message) {
+	if m.Link == "" || !strings.Contains(m.Text, m.Link) || h.terminal == nil || !h.cfg.AtTheMachine() {
+		return
+	}
+	h.showing.Lock()
+	defer h.showing.Unlock()
+	first, size := utf8.DecodeRuneInString(m.Subject)
+	fmt.Fprintf(h.terminal, "mail to %s: %s: %s\n", text.Line(m.To), text.Line(string(unicode.ToLower(first))+m.Subject[size:]), m.Link)
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// pairOf is a certificate for localhost with a name of its own, and its key, as PEM.
+func pairOf(t *testing.T, name string, from, until time.Time) (cert, key []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: from, NotAfter: until,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bytes, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: bytes})
+}
+
+// validPair is pairOf for today.
+func validPair(t *testing.T, name string) (cert, key []byte) {
+	t.Helper()
+	return pairOf(t, name, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+}
+
+// shownAt is the name in the certificate that a server shows.
+func shownAt(t *testing.T, address string) string {
+	t.Helper()
+	c, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.ConnectionState().PeerCertificates[0].Subject.CommonName
+}
+
+// TestHangupEndsNoServer sends SIGHUP to servers that have nothing to read again, from
+// the first moment on.
+func TestHangupEndsNoServer(t *testing.T) {
+	address, data := freeAddress(t), filepath.Join(t.TempDir(), "data")
+	p := start(t, nil, "serve", "--data", data, "--listen", address)
+	p.says("listening", 1)
+	for n := range 3 {
+		p.signal(syscall.SIGHUP)
+		p.says("SIGHUP: ", n+1)
+	}
+	p.answers("http://" + address + "/healthz")
+	p.stop()
+	if p.err != nil {
+		t.Errorf("after SIGTERM: %v", p.err)
+	}
+	again := start(t, nil, "serve", "--data", data, "--listen", address)
+	for again.running() && !strings.Contains(again.out.String(), "rind is at") { // while it starts
+		if strings.Contains(again.out.String(), "no mail server") { // its first line, so it catches the signal
+			again.signal(syscall.SIGHUP)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	again.answers("http://" + address + "/healthz")
+}
+
+// TestCertificateIsRenewedInPlace renews the certificate of a server by signal and
+// without, breaks it in several ways, and looks at what is shown.
+func TestCertificateIsRenewedInPlace(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	put := func(cert, key []byte) {
+		t.Helper()
+		writeFile(t, keyFile, 0o600, key)
+		writeFile(t, certFile, 0o644, cert)
+	}
+	put(validPair(t, "one"))
+	address := freeAddress(t)
+	_, port, _ := strings.Cut(address, ":")
+	settings := filepath.Join(dir, "rind.toml")
+	writeFile(t, settings, 0o600, []byte("tls-cert = \""+certFile+"\"\ntls-key = \""+keyFile+"\"\npublic-url = \"https://localhost:"+port+"\"\n"))
+	p := start(t, nil, "serve", "--config", settings, "--data", filepath.Join(dir, "data"), "--listen", address)
+	p.answers("https://" + address + "/healthz")
+	shows := func(want string) {
+		t.Helper()
+		p.until("it shows "+want, func() bool { return shownAt(t, address) == want })
+	}
+	shows("one")
+	put(validPair(t, "two"))
+	p.signal(syscall.SIGHUP)
+	shows("two")
+	put(validPair(t, "three")) // and nobody says so
+	shows("three")
+	const warning = "the certificate that was read before is still shown"
+	for n, broken := range []func(){
+		func() { writeFile(t, certFile, 0o644, []byte("broken\n")) },
+		func() { cert, _ := validPair(t, "other"); writeFile(t, certFile, 0o644, cert) }, // of another key
+		func() { put(validPair(t, "open")); os.Chmod(keyFile, 0o604) },
+		func() { put(pairOf(t, "over", time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))) },
+		func() { os.Remove(keyFile) },
+	} {
+		broken()
+		p.signal(syscall.SIGHUP)
+		p.says(warning, n+1)
+		if got := shownAt(t, address); got != "three" {
+			t.Errorf("broken pair %d: it shows %q", n, got)
+		}
+	}
+	put(validPair(t, "four"))
+	shows("four")
+	writeFile(t, certFile, 0o644, []byte("broken again\n"))
+	p.says(warning, 6) // by itself too
+	if got := shownAt(t, address); got != "four" {
+		t.Errorf("it shows %q", got)
+	}
+}
+
+// TestHalfARenewalIsNotWarnedOf writes the two files of a pair with looks in between.
+func TestHalfARenewalIsNotWarnedOf(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	cert, key := validPair(t, "one")
+	writeFile(t, certFile, 0o644, cert)
+	writeFile(t, keyFile, 0o600, key)
+	var log lockedText
+	c, err := newCertificate(certFile, keyFile, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(want string, warnings int) {
+		t.Helper()
+		c.look(t.Context(), false)
+		shown, _ := c.get(nil)
+		if got := shown.Leaf.Subject.CommonName; got != want || strings.Count(log.String(), "level=WARN") != warnings {
+			t.Errorf("it shows %q, want %q; the log:\n%s", got, want, &log)
+		}
+	}
+	look("one", 0)
+	cert, key = validPair(t, "two")
+	writeFile(t, certFile, 0o644, cert)
+	look("one", 0)
+	writeFile(t, keyFile, 0o600, key)
+	look("two", 0)
+	cert, _ = validPair(t, "three")
+	writeFile(t, certFile, 0o644, cert)
+	look("two", 0)
+	look("two", 1)
+	look("two", 1) // said once
+	writeFile(t, certFile, 0o644, []byte("nothing\n"))
+	look("two", 1)
+	look("two", 2)
+}

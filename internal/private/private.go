@@ -1,0 +1,107 @@
+// Package private holds what the modes of private files and folders may be: those of
+// keys, secrets, stores and the folder that they are in.
+package private
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Access says whom the mode of a private file may let in besides its owner. Nothing lets
+// everybody in.
+type Access int
+
+const (
+	// Owner lets nobody in.
+	Owner Access = iota
+
+	// Group lets the file's group in, where that is one of the groups of this process.
+	// The volumes of clusters are such: a file there has mode 0660 or 0440, a folder 2770.
+	Group
+
+	// AnyGroup lets the file's group in, whichever it is. It is for secrets that are
+	// other services' too, such as the key of a certificate.
+	AnyGroup
+)
+
+// Bits of a mode.
+const (
+	groupBits  fs.FileMode = 0o070
+	worldBits  fs.FileMode = 0o007
+	othersMay  fs.FileMode = 0o022 // write
+	credential fs.FileMode = 0o037 // not set in a credential of systemd
+)
+
+// Of is Group where group is set, else Owner.
+func Of(group bool) Access {
+	if group {
+		return Group
+	}
+	return Owner
+}
+
+// Check refuses a file whose mode lets in more than it says, and a folder too where
+// nobody is to know what is in it. info is of the open file where there is one, so that
+// nobody can change it in between, and path is for the message. The error wraps
+// fs.ErrPermission.
+func (a Access) Check(path string, info fs.FileInfo) error {
+	perm := info.Mode().Perm()
+	fix := "600"
+	if info.IsDir() {
+		fix = "700"
+	}
+	switch {
+	case perm&(groupBits|worldBits) == 0:
+		return nil
+	case a != Owner && perm&worldBits != 0:
+		return fmt.Errorf("may be read by everybody (mode %04o): run 'chmod o-rwx %s': %w", perm, path, fs.ErrPermission)
+	case a == AnyGroup, a == Group && inGroup(info):
+		return nil
+	case a == Group:
+		return fmt.Errorf("may be read by others (mode %04o), whose group is none of this process's: run 'chmod %s %s', or give it a group of this process: %w", perm, fix, path, fs.ErrPermission)
+	case perm&worldBits == 0:
+		return fmt.Errorf("may be read by others (mode %04o): run 'chmod %s %s', or set group-access where its group is to be let in: %w", perm, fix, path, fs.ErrPermission)
+	}
+	return fmt.Errorf("may be read by others (mode %04o): run 'chmod %s %s': %w", perm, fix, path, fs.ErrPermission)
+}
+
+// CheckSecret is Check for a file that may be a credential of systemd: in the folder
+// $CREDENTIALS_DIRECTORY, which belongs to one service, a file that its user may read has
+// the group's bit set, because what is seen there is the mask of an access control list.
+func (a Access) CheckSecret(path string, info fs.FileInfo) error {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir != "" && filepath.Dir(filepath.Clean(path)) == filepath.Clean(dir) && info.Mode().Perm()&credential == 0 {
+		return nil
+	}
+	return a.Check(path, info)
+}
+
+// CheckFolder refuses a folder in which others could put things; where a group is let in
+// at all, also one that everybody may look into.
+func (a Access) CheckFolder(path string, info fs.FileInfo) error {
+	if a != Owner {
+		return a.Check(path, info)
+	}
+	if perm := info.Mode().Perm(); perm&othersMay != 0 {
+		return fmt.Errorf("may be written to by others (mode %04o): run 'chmod 700 %s', or set group-access where its group is to be let in: %w", perm, path, fs.ErrPermission)
+	}
+	return nil
+}
+
+// inGroup tells whether this process is in the group of a file.
+func inGroup(info fs.FileInfo) bool {
+	gid, known := groupOf(info)
+	return known && isOwn(gid)
+}
+
+// isOwn tells whether this process is in a group.
+func isOwn(gid int) bool {
+	if gid == os.Getegid() {
+		return true
+	}
+	groups, err := os.Getgroups()
+	return err == nil && slices.Contains(groups, gid)
+}
