@@ -234,9 +234,9 @@ It works once, until %s. A restart makes a new one.
 	if err == nil && h.outbox != "" {
 		where := ""
 		if h.cfg.AtTheMachine() {
-			where = ", and their links stand here"
+			where = "Their links stand here as well.\n"
 		}
-		_, err = fmt.Fprintf(w, "No mail server is configured: mails are files in %s%s.\n\n", h.outbox, where)
+		_, err = fmt.Fprintf(w, "No mail server is configured: mails are files in %s.\n%s\n", h.outbox, where)
 	}
 	return err
 }

@@ -149,6 +149,9 @@ func TestServeChangesTheKeyOfItsRootKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		hangups, release := catchHangups()
+		defer release()
+		h.hangups = hangups
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- h.run(ctx, l, new(strings.Builder)) }()
