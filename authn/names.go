@@ -43,7 +43,8 @@ func cleanUsername(typed string, ps *problem.Problems) string {
 
 // cleanEmail trims what was typed, checks it and folds its domain. It takes
 // plain ASCII addresses: no display name, no comment, no quoted local part, no address
-// literal, and a domain with a dot in it.
+// literal, no route to another host ('%' and '!' in the local part, RFC 5321 §F.2), nothing that
+// a program would take for an option, and a domain with a dot in it that is no IP address.
 func cleanEmail(typed string, ps *problem.Problems) string {
 	addr := strings.TrimSpace(typed)
 	if len(addr) > MaxEmail {
@@ -52,7 +53,7 @@ func cleanEmail(typed string, ps *problem.Problems) string {
 	}
 	parsed, err := mail.ParseAddress(addr)
 	at := strings.LastIndexByte(addr, '@')
-	if err != nil || parsed.Name != "" || parsed.Address != addr || at > maxLocal || !printableASCII(addr) || !validDomain(addr[at+1:]) {
+	if err != nil || parsed.Name != "" || parsed.Address != addr || at > maxLocal || !printableASCII(addr) || !validLocal(addr[:at]) || !validDomain(addr[at+1:]) {
 		ps.Add("email", CodeEmailInvalid)
 		return addr
 	}
@@ -63,6 +64,10 @@ func printableASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
+func validLocal(s string) bool { return !strings.ContainsAny(s, "%!|") && !strings.HasPrefix(s, "-") }
+
+// validDomain tells whether a text is a host name whose last label is a name (RFC 3696 §2), so no
+// IP address.
 func validDomain(s string) bool {
 	labels := strings.Split(s, ".")
 	for _, l := range labels {
@@ -70,5 +75,5 @@ func validDomain(s string) bool {
 			return false
 		}
 	}
-	return len(labels) > 1 && len(s) <= 253
+	return len(labels) > 1 && len(s) <= 253 && strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
@@ -40,6 +41,39 @@ func TestDemotedAdministrator(t *testing.T) {
 	if _, done, err := h.Revoke(t.Context(), machine, other.Token.ID); err != nil || !done {
 		t.Errorf("on the machine: %v, %v", done, err)
 	}
+}
+
+// Nor does who was demoted, or frozen, read on: each page of an export asks again.
+func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
+	office := true
+	h := newHouse(t, func(c *issuer.Config) {
+		c.Administrators = func(_ kv.Reader, id string) (bool, error) { return office && id == rootID, nil }
+	})
+	h.project(alice, "demo")
+	h.mint(alice, forAll("ci"))
+	reads := map[string]func() error{
+		"ProjectEvents": func() error { _, err := h.ProjectEvents(t.Context(), root, "demo", audit.Query{}); return err },
+		"Project":       func() error { _, err := h.Project(t.Context(), root, "demo"); return err },
+		"AllTokens":     func() error { _, err := h.AllTokens(t.Context(), root, issuer.Page{}); return err },
+		"AllProjects":   func() error { _, err := h.AllProjects(t.Context(), root, issuer.Survey{}); return err },
+		"SearchTokens":  func() error { _, err := h.SearchTokens(t.Context(), root, issuer.Survey{Text: "ci"}); return err },
+		"HeldNames":     func() error { _, err := h.HeldNames(t.Context(), root); return err },
+		"Verifiers":     func() error { _, err := h.Verifiers(t.Context(), root); return err },
+	}
+	all := func(want error) {
+		t.Helper()
+		for what, read := range reads {
+			if err := read(); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", what, err, want)
+			}
+		}
+	}
+	all(nil)
+	office = false
+	all(issuer.ErrDemoted)
+	office = true
+	h.record(rootID, "root", true)
+	all(issuer.ErrFrozen)
 }
 
 // While rind is read-only, tokens and verifiers are revoked and uses are noted, and

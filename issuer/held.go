@@ -56,7 +56,7 @@ func (s *Service) HeldNames(ctx context.Context, p Principal) (out []HeldName, e
 		return nil, ErrNotFound
 	}
 	now := s.clock()
-	err = s.store.View(ctx, func(r kv.Reader) error {
+	err = s.viewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
 		pairs, err := r.Scan([]byte(keyHeld), nil, 0, false)
 		if err != nil {

@@ -163,7 +163,7 @@ func (s *Service) DeclineInvitation(ctx context.Context, p Principal, id string)
 // InvitationsFor lists the invitations that p can accept now, newest first.
 func (s *Service) InvitationsFor(ctx context.Context, p Principal) (out []Invitation, err error) {
 	now := s.clock()
-	err = s.store.View(ctx, func(r kv.Reader) error {
+	err = s.viewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
 		address, err := s.people.VerifiedAddress(r, p.UserID)
 		if err != nil {
@@ -197,7 +197,7 @@ func (s *Service) InvitationsFor(ctx context.Context, p Principal) (out []Invita
 // "invitation_expired" with no field.
 func (s *Service) InvitationByLink(ctx context.Context, p Principal, secret string) (out Invitation, yours bool, err error) {
 	now, hash := s.clock(), sha256.Sum256([]byte(secret))
-	err = s.store.View(ctx, func(r kv.Reader) error {
+	err = s.viewAs(ctx, p, func(r kv.Reader) error {
 		id, err := r.Get([]byte(inviteSecretKey(hash[:])))
 		if errors.Is(err, kv.ErrNotFound) {
 			return ErrNotFound

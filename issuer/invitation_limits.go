@@ -45,15 +45,16 @@ func (nobody) VerifiedAddress(kv.Reader, string) (string, error) { return "", ni
 
 var (
 	userName  = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
-	mailboxes = regexp.MustCompile(`^[!-~]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+$`)
+	mailboxes = regexp.MustCompile(`^[^-%!|@][^%!|@]*@([a-zA-Z0-9-]+\.)+[0-9]*[a-zA-Z-][a-zA-Z0-9-]*$`)
 )
 
 func validUserName(s string) bool { return len(s) <= maxUserName && userName.MatchString(s) }
 
-// validAddress takes bare addresses of ASCII with a domain that has a dot.
+// validAddress takes bare addresses of ASCII with a domain that has a dot and is no IP address,
+// and with nothing in the local part that names a route to another host.
 func validAddress(s string) bool {
 	a, err := mail.ParseAddress(s)
-	return err == nil && a.Name == "" && a.Address == s && len(s) <= maxAddress && mailboxes.MatchString(s)
+	return err == nil && a.Name == "" && a.Address == s && len(s) <= maxAddress && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) && mailboxes.MatchString(s)
 }
 
 // checkPending refuses an invitation where there is one to the same person, and one too

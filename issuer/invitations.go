@@ -305,7 +305,7 @@ func (s *Service) Uninvite(ctx context.Context, p Principal, project, id string)
 // Invitations lists the invitations to a project that nobody has answered, newest
 // first, also those that have expired lately; only owners see them.
 func (s *Service) Invitations(ctx context.Context, p Principal, project string) (out []Invitation, err error) {
-	err = s.store.View(ctx, func(r kv.Reader) error {
+	err = s.viewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
 		rec, err := visibleProject(r, p, project)
 		if err != nil {

@@ -27,7 +27,7 @@ func (s *Service) AllTokens(ctx context.Context, p Principal, page Page) (TokenP
 	}
 	now := s.clock()
 	var out TokenPage
-	err := s.store.View(ctx, func(r kv.Reader) error {
+	err := s.viewAs(ctx, p, func(r kv.Reader) error {
 		out = TokenPage{}
 		var after []byte
 		if page.After != "" {

@@ -200,7 +200,7 @@ func (rec projectRecord) head() headRecord {
 // members and to administrators; to others it is ErrNotFound.
 func (s *Service) Project(ctx context.Context, p Principal, name string) (Project, error) {
 	var out Project
-	err := s.store.View(ctx, func(r kv.Reader) error {
+	err := s.viewAs(ctx, p, func(r kv.Reader) error {
 		rec, err := visibleProject(r, p, name)
 		if err != nil {
 			return err

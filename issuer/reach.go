@@ -49,7 +49,7 @@ func (s *Service) ProjectTokens(ctx context.Context, p Principal, project string
 	if limit <= 0 {
 		limit = 50
 	}
-	err = s.store.View(ctx, func(r kv.Reader) error {
+	err = s.viewAs(ctx, p, func(r kv.Reader) error {
 		rec, err := visibleProject(r, p, project)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,65 @@ func TestProjectEventsKeepWhatIsOthers(t *testing.T) {
 	}
 	if got := read(root, audit.Query{Actor: "carol"}); len(got) != 1 {
 		t.Errorf("the administrator reads %q", got)
+	}
+}
+
+// A maintainer does not read of the tokens of others: not their labels, not their owners, not
+// where one was found.
+func TestProjectEventsKeepTokensOfOthers(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	m := h.mint(alice, forSome("deploy key of alice", "demo"))
+	_, err := h.Leaked(t.Context(), m.Text, audit.Actor{}, issuer.Found{URL: "https://example.org/alice/private", Source: "content"})
+	h.check(err)
+	mine := h.mint(bob, forSome("of bob", "demo"))
+	read := func(p issuer.Principal, q audit.Query) audit.Page {
+		page, err := h.ProjectEvents(t.Context(), p, "demo", q)
+		h.check(err)
+		return page
+	}
+	if got := fmt.Sprint(read(bob, audit.Query{})); strings.Contains(got, "deploy key") || strings.Contains(got, "private") || strings.Contains(got, m.Token.ID) || !strings.Contains(got, mine.Token.ID) {
+		t.Errorf("the maintainer reads %s", got)
+	}
+	if got := fmt.Sprint(read(alice, audit.Query{})); !strings.Contains(got, "deploy key") || !strings.Contains(got, "private") {
+		t.Errorf("the owner reads %s", got)
+	}
+}
+
+// Whether there is a next page tells nothing of an address, a name or a token that no row
+// of the pages says.
+func TestNextTellsNothing(t *testing.T) {
+	h := newHouse(t)
+	far := alice
+	far.Actor = audit.Actor{IP: "192.0.2.1"}
+	h.project(far, "demo")
+	h.member(far, "demo", bobID, issuer.RoleMaintainer)
+	for range 12 {
+		_, err := h.Describe(t.Context(), far, "demo", issuer.About{Description: fmt.Sprint(h.clock.Now())})
+		h.check(err)
+		h.clock.Add(time.Minute)
+	}
+	m := h.mint(far, forSome("ci", "demo"))
+	pages := func(q audit.Query) (out []string) {
+		for range 20 {
+			q.Limit = 2
+			page, err := h.ProjectEvents(t.Context(), bob, "demo", q)
+			h.check(err)
+			out = append(out, fmt.Sprint(len(page.Events), page.Next, page.Reached))
+			if q.Before = page.Next; q.Before == 0 {
+				break
+			}
+		}
+		return out
+	}
+	for what, q := range map[string][2]audit.Query{
+		"an address": {{Address: "192.0.2.1"}, {Address: "192.0.2.77"}},
+		"a token":    {{Token: m.Token.ID}, {Token: bobID}},
+	} {
+		if a, b := pages(q[0]), pages(q[1]); !slices.Equal(a, b) {
+			t.Errorf("%s that occurs: %q, one that does not: %q", what, a, b)
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *Service) AllProjects(ctx context.Context, p Principal, q Survey) (out P
 		return out, ErrNotFound
 	}
 	want := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(strings.TrimSpace(q.Text))) // as names are stored
-	err = s.store.View(ctx, func(r kv.Reader) error {
+	err = s.viewAs(ctx, p, func(r kv.Reader) error {
 		out = ProjectPage{}
 		prefix := []byte(nameKey(""))
 		var after []byte
@@ -136,7 +136,7 @@ func (s *Service) SearchTokens(ctx context.Context, p Principal, q Survey) (out 
 	}
 	want := strings.TrimSpace(q.Text)
 	now := s.clock()
-	err = s.store.View(ctx, func(r kv.Reader) error {
+	err = s.viewAs(ctx, p, func(r kv.Reader) error {
 		out = TokenPage{}
 		ids, next, err := searchTokens(r, want, q)
 		if err != nil {

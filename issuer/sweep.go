@@ -40,7 +40,7 @@ func (s *Service) Swept(ctx context.Context, p Principal, w Sweep) (out []Token,
 		return nil, err
 	}
 	now := s.clock()
-	err = s.store.View(ctx, func(r kv.Reader) error {
+	err = s.viewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
 		all, err := lines(r, p.UserID)
 		if err != nil {

@@ -196,7 +196,7 @@ func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
 func (s *Service) Token(ctx context.Context, p Principal, id string) (Token, error) {
 	now := s.clock()
 	var out Token
-	err := s.store.View(ctx, func(r kv.Reader) error {
+	err := s.viewAs(ctx, p, func(r kv.Reader) error {
 		rec, err := visibleToken(r, p, id)
 		if err != nil {
 			return err

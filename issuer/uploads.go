@@ -87,7 +87,7 @@ func readCount(key, b []byte) (uint64, error) {
 func (s *Service) ProjectUploads(ctx context.Context, p Principal, project string, shown int) (Uploads, error) {
 	today := dayOf(s.clock())
 	out := Uploads{First: time.Unix(int64(today-UploadDays+1)*int64(day/time.Second), 0).UTC()}
-	err := s.store.View(ctx, func(r kv.Reader) error {
+	err := s.viewAs(ctx, p, func(r kv.Reader) error {
 		rec, err := visibleProject(r, p, project)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -49,6 +50,37 @@ func (s *Service) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
 func readUser(r kv.Reader, id string) (rec userRecord, err error) {
 	err = kv.GetJSON(r, userKey(id), &rec)
 	return rec, err
+}
+
+// viewAs reads for p, who has to be what p says in the same transaction: ErrFrozen where the
+// account is frozen by now, ErrDemoted where it is no administrator's any more. Who reads page
+// by page, as an export does, ends with the next page then.
+func (s *Service) viewAs(ctx context.Context, p Principal, fn func(kv.Reader) error) error {
+	return s.store.View(ctx, func(r kv.Reader) error {
+		if err := s.stillThere(r, p); err != nil {
+			return err
+		}
+		return fn(r)
+	})
+}
+
+// stillThere is viewAs in a transaction.
+func (s *Service) stillThere(r kv.Reader, p Principal) error {
+	rec, err := readUser(r, p.UserID)
+	if errors.Is(err, kv.ErrNotFound) { // nobody's, or that of the operator: it has no rights but those that it says
+		return nil
+	}
+	if err == nil && rec.Frozen {
+		return ErrFrozen
+	}
+	if err != nil || !p.Admin || s.admins == nil {
+		return err
+	}
+	still, err := s.admins(r, p.UserID)
+	if err == nil && !still {
+		err = ErrDemoted
+	}
+	return err
 }
 
 // admit checks, in the transaction of the change, that p may change anything at

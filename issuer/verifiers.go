@@ -230,7 +230,7 @@ func (s *Service) Verifiers(ctx context.Context, p Principal) ([]Verifier, error
 		return nil, ErrNotFound
 	}
 	var out []Verifier
-	err := s.store.View(ctx, func(r kv.Reader) (err error) {
+	err := s.viewAs(ctx, p, func(r kv.Reader) (err error) {
 		out, err = s.readVerifiers(r)
 		return err
 	})

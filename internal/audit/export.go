@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -36,8 +37,8 @@ func (j jsonLines) Encode(e Event) error { return j.enc.Encode(e) }
 func (jsonLines) Flush() error           { return nil }
 
 // NewCSV writes rows as CSV (RFC 4180) behind a line with the names of the columns;
-// the last one is a JSON object. A cell that a spreadsheet would take for a formula
-// begins with an apostrophe.
+// the last one is a JSON object. What a spreadsheet would take for a formula, at
+// the begin of a cell or behind a semicolon or a tab in it, has an apostrophe before it.
 func NewCSV(w io.Writer) (Encoder, error) {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
@@ -73,10 +74,15 @@ func (c csvRows) Encode(e Event) error {
 	return c.out.Write(cells)
 }
 
-// defuse keeps a spreadsheet from taking a cell for a formula (OWASP, CSV injection).
+// formula is where a spreadsheet could take a part of a cell for a formula (OWASP, CSV injection): at its
+// begin, and behind what spreadsheets split lines at where a comma is part of numbers, quotes or not.
+var formula = regexp.MustCompile(`(^|[;\t|\r\n])([ "]*)([=+\-@＝＋－＠])`)
+
+// defuse puts an apostrophe before each of them, and before a cell that begins with a tab or a line break.
 func defuse(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
+	out := formula.ReplaceAllString(cell, "$1'$2$3")
+	if strings.HasPrefix(out, "\t") || strings.HasPrefix(out, "\r") {
+		return "'" + out
 	}
-	return cell
+	return out
 }

@@ -178,6 +178,12 @@ func (s *search) reached() (time.Time, error) {
 	return e.Time, err
 }
 
+// Wants tells whether a row is one of those asked for by what stands in it: its time, who did
+// it, from where, and with which token.
+func (q Query) Wants(e Event) bool {
+	return q.wants(e) && (q.Token == "" || q.Token == e.Detail["token"])
+}
+
 // wants tells what the lists do not: whether the time fits, and the rest once more.
 func (q Query) wants(e Event) bool {
 	switch {

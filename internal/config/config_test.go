@@ -116,7 +116,7 @@ tokens-per-hour = -1
 recovery-wait = "23h"
 breach-range-url = "http://api.pwnedpasswords.com"
 max-upload = 5
-trusted-proxies = "10"
+trusted-proxies = ["10", "0.0.0.0/0", "::/0", "128.0.0.0/1"]
 log-level = "loud"
 audit-log = ""
 audit-retention = "29d"
@@ -133,7 +133,7 @@ password = "hunter2"
 	}
 	for _, want := range []string{
 		`no setting "listn"`, `"8080" is not host:port`, `"ftp://x" is not a URL`, `not "anyone"`, `"12h" is not a number of days`, `which is no bound, to 10000, not -1`,
-		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `breach-range-url: is not an address like`, `"10" is not an address`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `group-access: is true or false, not yes`, `hsts-subdomains: is true or false, not 1`, `0 is not a port`, `"nobody" is not an e-mail address`,
+		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `breach-range-url: is not an address like`, `"10" is not an address`, `"0.0.0.0/0" would believe X-Forwarded-For`, `"::/0" would believe`, `"128.0.0.0/1" would believe`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `group-access: is true or false, not yes`, `hsts-subdomains: is true or false, not 1`, `0 is not a port`, `"nobody" is not an e-mail address`,
 		`not "ssl"`, `no setting "mail.password"`,
 	} {
 		if !strings.Contains(err.Error(), want) {

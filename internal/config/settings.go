@@ -328,6 +328,9 @@ func setTrustedProxies(c *Config, v any) error {
 	var errs []error
 	for _, s := range items {
 		p, err := parsePrefix(strings.TrimSpace(s))
+		if err == nil && p.Bits() < 8 {
+			err = fmt.Errorf("%q would believe X-Forwarded-For of a large part of the Internet, where whoever asks chooses the address by which limits count: name the addresses of your proxies", s)
+		}
 		errs = append(errs, err)
 		out = append(out, p)
 	}

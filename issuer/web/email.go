@@ -9,7 +9,7 @@ import (
 
 func (s *Server) emailRoutes(p pages) {
 	p.get(ui.PathEmail, fresh(formTime), s.showEmail)
-	p.post(ui.PathEmail, fresh(0), s.moveEmail)
+	p.post(ui.PathEmail, member, s.moveEmail)
 	p.get(ui.PathEmailConfirm, anyone, s.showEmailLink(emailConfirmed))
 	p.post(ui.PathEmailConfirm, anyone, s.confirmEmail)
 	p.get(ui.PathEmailUndo, anyone, s.showEmailLink(emailUndone))

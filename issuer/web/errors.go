@@ -80,7 +80,7 @@ func classify(err error) *failure {
 // that it does not have, a form that is too large. The answer is a page all the same,
 // and knows who asks.
 func (s *Server) answerError(err error, c echo.Context) {
-	page := s.withSession(s.visited(anyone, func(*visit) error { return err }, nil))
+	page := s.withSession(s.visited(anyone, func(*visit) error { return err }, noPower, nil))
 	if err := page(c); err != nil { // visited answers
 		s.log.ErrorContext(c.Request().Context(), "web: no answer", "request_id", idOf(c), "error", err)
 	}

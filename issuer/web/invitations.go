@@ -15,12 +15,12 @@ import (
 // projectInvitationRoutes are where owners invite, and where the invited answer.
 func (s *Server) projectInvitationRoutes(p pages) {
 	p.get(ui.PathMembers, fresh(formTime), s.showInvite)
-	p.post(ui.PathMembers, fresh(0), s.inviteMember)
-	p.post(ui.PathProjectInvitationSend, fresh(0), s.resendProjectInvitation)
+	p.post(ui.PathMembers, member, s.inviteMember)
+	p.post(ui.PathProjectInvitationSend, member, s.resendProjectInvitation)
 	p.post(ui.PathProjectInvitationEnd, member, s.endProjectInvitation)
 	p.get(ui.PathInvitedLink, anyone, s.showInvitedLink)
 	p.get(ui.PathInvited, member, s.showInvited)
-	p.post(ui.PathInvited, fresh(0), s.acceptInvitation)
+	p.post(ui.PathInvited, member, s.acceptInvitation)
 	p.post(ui.PathInvitedDecline, member, s.declineInvitation)
 }
 

@@ -27,7 +27,7 @@ func (s *Server) personRoutes(p pages) {
 		ui.PathPersonSignOut: ui.ActSignOut, ui.PathPersonMakeAdmin: ui.ActMakeAdmin, ui.PathPersonDropAdmin: ui.ActDropAdmin,
 	} {
 		p.get(path, administrator, s.askPersonAct(act))
-		p.post(path, freshAdministrator(0), s.personAct(act))
+		p.post(path, administrator, s.personAct(act))
 	}
 }
 

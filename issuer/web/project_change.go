@@ -20,9 +20,9 @@ func (s *Server) projectChangeRoutes(p pages) {
 	p.get(ui.PathProjectReopen, member, s.askArchive(true))
 	p.post(ui.PathProjectReopen, member, s.reopenProject)
 	p.get(ui.PathProjectTransfer, fresh(formTime), s.showProjectTransfer)
-	p.post(ui.PathProjectTransfer, fresh(0), s.transferProject)
+	p.post(ui.PathProjectTransfer, member, s.transferProject)
 	p.get(ui.PathProjectDelete, fresh(formTime), s.askDeleteProject)
-	p.post(ui.PathProjectDelete, fresh(0), s.deleteProject)
+	p.post(ui.PathProjectDelete, member, s.deleteProject)
 }
 
 func (s *Server) showProjectSettings(v *visit) error {

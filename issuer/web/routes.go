@@ -90,7 +90,7 @@ func (s *Server) accountRoutes(p pages) {
 func (s *Server) tokenRoutes(p pages) {
 	p.get(ui.PathTokens, member, s.listTokens)
 	p.get(ui.PathTokenNew, fresh(formTime), s.showTokenNew)
-	p.post(ui.PathTokenNew, fresh(0), s.mintToken, "projects")
+	p.post(ui.PathTokenNew, member, s.mintToken, "projects")
 	s.tokenChangeRoutes(p)
 	p.get(ui.PathTokenRevoke, member, s.askRevokeToken)
 	p.post(ui.PathTokenRevoke, member, s.revokeToken)
@@ -106,7 +106,7 @@ func (s *Server) projectRoutes(p pages) {
 	s.projectTokenRoutes(p)
 	s.projectChangeRoutes(p)
 	s.projectInvitationRoutes(p)
-	p.post(ui.PathMemberRole, fresh(0), s.setMemberRole)
+	p.post(ui.PathMemberRole, member, s.setMemberRole)
 	p.get(ui.PathMemberRemove, member, s.askRemoveMember)
 	p.post(ui.PathMemberRemove, member, s.removeMember)
 }

@@ -11,10 +11,10 @@ import (
 
 func (s *Server) settingsRoutes(p pages) {
 	p.get(ui.PathSettings, freshAdministrator(formTime), s.showSettings)
-	p.post(ui.PathReadOnly, freshAdministrator(0), s.setReadOnly)
-	p.post(ui.PathRegistration, freshAdministrator(0), s.setRegistration)
-	p.post(ui.PathBanner, freshAdministrator(0), s.setBanner)
-	p.post(ui.PathBannerClear, freshAdministrator(0), s.clearBanner)
+	p.post(ui.PathReadOnly, administrator, s.setReadOnly)
+	p.post(ui.PathRegistration, administrator, s.setRegistration)
+	p.post(ui.PathBanner, administrator, s.setBanner)
+	p.post(ui.PathBannerClear, administrator, s.clearBanner)
 }
 
 func (s *Server) showSettings(v *visit) error { return v.settingsPage(http.StatusOK, v.layout(), nil) }

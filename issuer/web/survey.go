@@ -18,7 +18,7 @@ const shownSurvey = 100
 func (s *Server) surveyRoutes(p pages) {
 	p.get(ui.PathAdminProjects, administrator, s.listAllProjects)
 	p.get(ui.PathAdminProject, administrator, s.showAnyProject)
-	p.post(ui.PathProjectOwner, freshAdministrator(0), s.appointOwner)
+	p.post(ui.PathProjectOwner, administrator, s.appointOwner)
 	p.post(ui.PathAdminArchive, administrator, s.archiveAny)
 	p.get(ui.PathAdminTokens, administrator, s.listAllTokens)
 	p.post(ui.PathAdminTokens, administrator, s.searchTokens)

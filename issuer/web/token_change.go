@@ -22,7 +22,7 @@ func (s *Server) tokenChangeRoutes(p pages) {
 	p.get(ui.PathTokenRestrict, member, s.showRestrictToken)
 	p.post(ui.PathTokenRestrict, member, s.restrictToken, "projects")
 	p.get(ui.PathTokenRegenerate, fresh(formTime), s.showRegenerateToken)
-	p.post(ui.PathTokenRegenerate, fresh(0), s.regenerateToken)
+	p.post(ui.PathTokenRegenerate, member, s.regenerateToken)
 }
 
 // readLimits reads the fields of limits.

@@ -46,26 +46,26 @@ type pages struct {
 }
 
 func (p pages) get(path ui.Path, g guard, h handler) {
-	p.s.route(reads, path.Colon(), deadline.Page, p.s.visited(g, h, nil), p.around...)
+	p.s.route(reads, path.Colon(), deadline.Page, p.s.visited(g, h, noPower, nil), p.around...)
 }
 
 // download registers what is of any length.
 func (p pages) download(path ui.Path, g guard, h handler) {
-	p.s.route(reads, path.Colon(), deadline.Download, p.s.visited(g, h, nil), p.around...)
+	p.s.route(reads, path.Colon(), deadline.Download, p.s.visited(g, h, noPower, nil), p.around...)
 }
 
-// post registers a form's target; lists are the fields that may be repeated.
+// post registers a form's target, which has to be in effects; lists are the fields that may be repeated.
 func (p pages) post(path ui.Path, g guard, h handler, lists ...string) {
-	p.s.route(posts, path.Colon(), deadline.Page, p.s.visited(g, h, append([]string{}, lists...)), p.around...)
+	p.s.route(posts, path.Colon(), deadline.Page, p.s.visited(g, h, effectOf(path), append([]string{}, lists...)), p.around...)
 }
 
 // visited makes an Echo handler of h: it loads the session, asks the guard, and
 // reads the form where lists is not nil. What goes wrong is answered here, where it
 // is known who asks, so that the page of an error is one of theirs too.
-func (s *Server) visited(g guard, h handler, lists []string) echo.HandlerFunc {
+func (s *Server) visited(g guard, h handler, e effect, lists []string) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		v := &visit{Context: c, server: s}
-		err := recovered(func() error { return v.run(g, h, lists) })
+		err := recovered(func() error { return v.run(g, h, e, lists) })
 		if err != nil {
 			s.answer(v, err)
 		}
@@ -73,7 +73,7 @@ func (s *Server) visited(g guard, h handler, lists []string) echo.HandlerFunc {
 	}
 }
 
-func (v *visit) run(g guard, h handler, lists []string) (err error) {
+func (v *visit) run(g guard, h handler, e effect, lists []string) (err error) {
 	if v.session, v.user, err = v.server.sessions.Current(v.Request().Context()); err != nil {
 		return err
 	}
@@ -91,6 +91,9 @@ func (v *visit) run(g guard, h handler, lists []string) (err error) {
 		if v.form, err = readForm(v.Context, lists...); err != nil {
 			return err
 		}
+	}
+	if err := e.ask(v); err != nil {
+		return err
 	}
 	return h(v)
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -48,6 +49,9 @@ type ceremony func(*visit, ceremonySent) (ceremonyAnswer, error)
 
 // ceremony registers where a script sends its JSON.
 func (p pages) ceremony(path ui.Path, g guard, c ceremony) {
+	if e := effectOf(path); e != accountAsks {
+		panic(fmt.Sprintf("web: the ceremony %s is no sign-in", path))
+	}
 	p.s.route(posts, path.Colon(), deadline.Page, p.s.scripted(g, c), p.around...)
 }
 
