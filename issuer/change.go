@@ -2,7 +2,7 @@ package issuer
 
 import (
 	"context"
-	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -23,8 +24,9 @@ const (
 // logEntry is one change set in the log. It names the records that changed and
 // holds none of them: no secret stands in the log, and no state that was deleted.
 type logEntry struct {
-	Time time.Time
-	Refs []ref
+	Time  time.Time
+	Refs  []ref
+	Chain feed.Chain `json:",omitzero"` // made from the rest
 }
 
 type ref struct {
@@ -38,14 +40,15 @@ type change struct {
 	kv.Tx
 	s    *Service
 	now  time.Time
-	rev  uint64 // the revision that the store gets if anything changes
+	last feed.Chain // of the change set before
+	rev  uint64     // the revision that the store gets if anything changes
 	refs []ref
 }
 
 // begin starts a change in a transaction, which may be another room's.
 func (s *Service) begin(tx kv.Tx) (*change, error) {
-	last, err := lastRevision(tx)
-	return &change{Tx: tx, s: s, now: s.clock().UTC(), rev: last + 1}, err
+	last, err := lastChain(tx)
+	return &change{Tx: tx, s: s, now: s.clock().UTC(), last: last, rev: last.Revision() + 1}, err
 }
 
 // finish writes the change-log entry and returns the revision at which the store
@@ -54,18 +57,23 @@ func (c *change) finish() (uint64, error) {
 	if len(c.refs) == 0 {
 		return c.rev - 1, nil
 	}
-	if err := kv.PutJSON(c, string(logKey(c.rev)), logEntry{Time: c.now, Refs: c.refs}); err != nil {
+	e := logEntry{Time: c.now, Refs: c.refs}
+	content, err := json.Marshal(e)
+	if err != nil {
+		return 0, fmt.Errorf("issuer: encode an entry of the change log: %w", err)
+	}
+	e.Chain = nextChain(c.last, c.rev, content)
+	if err := kv.PutJSON(c, string(logKey(c.rev)), e); err != nil {
 		return 0, err
 	}
-	if err := c.Put([]byte(keyRevision), binary.BigEndian.AppendUint64(nil, c.rev)); err != nil {
+	if err := c.Put([]byte(keyRevision), e.Chain[:]); err != nil {
 		return 0, err
 	}
 	if err := c.compact(); err != nil {
 		return 0, err
 	}
-	rev := c.rev
-	c.OnCommit(func() { c.s.news.reach(rev) })
-	return rev, nil
+	c.OnCommit(func() { c.s.news.reach(e.Chain) })
+	return c.rev, nil
 }
 
 // changed notes a record for the change log.
@@ -119,47 +127,32 @@ func (s *Service) update(ctx context.Context, fn func(*change) error) (uint64, e
 	return rev, nil
 }
 
-// lastRevision reads the number of the last change set, 0 before the first.
-func lastRevision(r kv.Reader) (uint64, error) {
-	b, err := r.Get([]byte(keyRevision))
-	if errors.Is(err, kv.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	if len(b) != 8 {
-		return 0, fmt.Errorf("issuer: the record %q is damaged: restore the store from a backup", keyRevision)
-	}
-	return binary.BigEndian.Uint64(b), nil
-}
-
 // news tells those who wait about commits.
 type news struct {
 	mu   sync.Mutex
-	rev  uint64        // the last that was heard of
+	at   feed.Chain    // of the last change set that was heard of
 	more chan struct{} // closed at the next; nil while nobody waits
 }
 
 // reach is called after each commit, in any order.
-func (n *news) reach(rev uint64) {
+func (n *news) reach(at feed.Chain) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if rev <= n.rev {
+	if at.Revision() <= n.at.Revision() {
 		return
 	}
-	n.rev = rev
+	n.at = at
 	if n.more != nil {
 		close(n.more)
 		n.more = nil
 	}
 }
 
-// last is the last revision that was heard of.
-func (n *news) last() uint64 {
+// last is of the last change set that was heard of.
+func (n *news) last() feed.Chain {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.rev
+	return n.at
 }
 
 // beyond returns nil if a revision above after was reached, else a channel that
@@ -167,7 +160,7 @@ func (n *news) last() uint64 {
 func (n *news) beyond(after uint64) <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.rev > after {
+	if n.at.Revision() > after {
 		return nil
 	}
 	if n.more == nil {

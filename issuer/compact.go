@@ -13,7 +13,8 @@ const (
 
 // compact removes the oldest entries of the log beyond those that are kept. A
 // verifier that has not applied them takes a snapshot: records are kept for good,
-// those of revoked and expired tokens too, so that nothing that ended is forgotten.
+// those of revoked and expired tokens too, so that nothing that ended is forgotten. Of
+// the entries their marks stay, so that it is a snapshot of the history that it knows.
 func (c *change) compact() error {
 	if c.rev%compactEvery != 0 || c.rev <= c.s.keep {
 		return nil
@@ -22,17 +23,25 @@ func (c *change) compact() error {
 	if err != nil {
 		return err
 	}
+	marks := marker{tx: c}
 	for _, p := range oldest {
 		rev, err := logRevision(p.Key)
 		if err != nil {
 			return err
 		}
 		if rev > c.rev-c.s.keep {
-			return nil
+			break
+		}
+		e, err := decodeEntry(p)
+		if err != nil {
+			return err
+		}
+		if err := marks.mark(e.Chain); err != nil {
+			return err
 		}
 		if err := c.Delete(p.Key); err != nil {
 			return err
 		}
 	}
-	return nil
+	return marks.flush()
 }

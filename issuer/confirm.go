@@ -15,7 +15,7 @@ const awayFor = 24 * time.Hour
 // Confirmation says which verifiers have applied a revision.
 type Confirmation struct {
 	Connected int           // verifiers that were connected
-	Applied   int           // those of them that have said that they have it
+	Applied   int           // those of them that have said that they have it, as part of this history
 	Slowest   time.Duration // from the change to the last of these words; 0 where there were none
 	Behind    []string      // names of the connected ones that have not said so, in order
 	Away      []string      // names of those that were there within a day, are not connected, and lack it
@@ -61,7 +61,7 @@ func (s *Service) complete(ctx context.Context, c *Confirmation, revision uint64
 			return err
 		}
 		for _, v := range verifiers {
-			lacks := v.Applied.Epoch != s.id.Epoch || v.Applied.Revision < revision
+			lacks := v.Astray || v.Applied.Epoch != s.id.Epoch || v.Applied.Revision < revision
 			if v.Revoked.At.IsZero() && v.Connected.IsZero() && !asked[v.ID] && lacks &&
 				!v.Seen.IsZero() && s.clock().Sub(v.Seen) < awayFor {
 				c.Away = append(c.Away, v.Name)

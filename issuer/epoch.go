@@ -17,6 +17,10 @@ import (
 // records. What was revoked, frozen or removed behind the backup is good again until
 // somebody does it again.
 //
+// The number of the epoch is the time in seconds since 1970 where that is greater than
+// the next one: two restores of one backup would else begin the same epoch, and verifiers
+// that heard of the first would refuse the second.
+//
 // It works on the store while no Service has it, because a Service keeps its epoch.
 func RaiseEpoch(ctx context.Context, store kv.Store, by audit.Actor, now time.Time) (feed.Position, error) {
 	var pos feed.Position
@@ -29,12 +33,12 @@ func RaiseEpoch(ctx context.Context, store kv.Store, by audit.Actor, now time.Ti
 		if err != nil {
 			return err
 		}
-		id.Epoch++
-		rev, err := lastRevision(tx)
+		id.Epoch = max(id.Epoch+1, uint64(max(now.Unix(), 0)))
+		last, err := lastChain(tx)
 		if err != nil {
 			return err
 		}
-		pos = feed.Position{Issuer: id.Issuer, Epoch: id.Epoch, Revision: rev}
+		pos = feed.Position{Issuer: id.Issuer, Epoch: id.Epoch, Revision: last.Revision(), Chain: last}
 		if err := kv.PutJSON(tx, keyIdentity, id); err != nil {
 			return err
 		}

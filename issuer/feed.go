@@ -19,17 +19,17 @@ const maxBatch = 4 << 20
 
 // Position says which store this is and at which revision it stands.
 func (s *Service) Position(ctx context.Context) (feed.Position, error) {
-	pos := feed.Position{Issuer: s.id.Issuer, Epoch: s.id.Epoch}
+	var last feed.Chain
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		pos.Revision, err = lastRevision(r)
+		last, err = lastChain(r)
 		return err
 	})
-	return pos, err
+	return s.position(last), err
 }
 
 // head is Position as far as this process has heard.
 func (s *Service) head() feed.Position {
-	return feed.Position{Issuer: s.id.Issuer, Epoch: s.id.Epoch, Revision: s.news.last()}
+	return s.position(s.news.last())
 }
 
 // Wait returns as soon as the store stands at a revision above after, or with
@@ -48,32 +48,34 @@ func (s *Service) Wait(ctx context.Context, after uint64) error {
 	}
 }
 
-// Changes returns the change sets after a revision, in order and without gaps:
+// Changes returns the change sets after a position, in order and without gaps:
 // at most limit of them, MaxChanges where limit is 0 or more than that, and fewer
 // where they are large. At the last revision there are none.
 //
 // All records are read at one moment and are whole and current, which may be
-// newer than the set that they stand in. A record that changed several times
-// within a batch stands in the first of its sets only, so a set may be empty.
+// newer than the set that they stand in; the chain value of every set is that of this moment.
+// A record that changed several times within a batch stands in the first of its sets only,
+// so a set may be empty.
 //
-// After a revision that was never reached the error is ErrAhead, and behind the
-// changes that are no longer kept it is feed.ErrCompacted. A record that the sealer
-// can't open is an error too; it is never left out.
-func (s *Service) Changes(ctx context.Context, after uint64, limit int) ([]feed.ChangeSet, error) {
+// After a position that is not of this history the error is ErrOtherHistory, ErrAhead
+// or ErrOtherIssuer, and behind the changes that are no longer kept it is
+// feed.ErrCompacted. A record that the sealer can't open is an error too; it is never
+// left out.
+func (s *Service) Changes(ctx context.Context, after feed.Position, limit int) ([]feed.ChangeSet, error) {
 	if limit <= 0 || limit > MaxChanges {
 		limit = MaxChanges
 	}
 	var out []feed.ChangeSet
 	err := s.store.View(ctx, func(r kv.Reader) error {
-		last, err := lastRevision(r)
+		if err := s.checkHistory(r, after); err != nil {
+			return err
+		}
+		last, err := lastChain(r)
 		if err != nil {
 			return err
 		}
-		if after > last {
-			return fmt.Errorf("%w (asked for what follows %d, the last is %d)", ErrAhead, after, last)
-		}
-		b := batch{s: s, r: r, seen: make(map[ref]bool)}
-		out, err = b.read(after, last, limit)
+		b := batch{s: s, r: r, last: last, seen: make(map[ref]bool)}
+		out, err = b.read(after.Revision, limit)
 		return err
 	})
 	return out, err
@@ -83,16 +85,17 @@ func (s *Service) Changes(ctx context.Context, after uint64, limit int) ([]feed.
 type batch struct {
 	s    *Service
 	r    kv.Reader
+	last feed.Chain // of the moment
 	seen map[ref]bool
 	size int
 }
 
-func (b *batch) read(after, last uint64, limit int) ([]feed.ChangeSet, error) {
+func (b *batch) read(after uint64, limit int) ([]feed.ChangeSet, error) {
 	pairs, err := b.r.Scan([]byte(keyLog), logKey(after), limit, false)
 	if err != nil {
 		return nil, err
 	}
-	if len(pairs) == 0 && after < last {
+	if len(pairs) == 0 && after < b.last.Revision() {
 		return nil, fmt.Errorf("issuer: the change log lacks revision %d: restore the store from a backup", after+1)
 	}
 	out := make([]feed.ChangeSet, 0, len(pairs))
@@ -149,7 +152,7 @@ func (b *batch) set(rev uint64, p kv.Pair) (feed.ChangeSet, error) {
 	if err != nil {
 		return feed.ChangeSet{}, err
 	}
-	set := feed.ChangeSet{Revision: rev, Time: e.Time}
+	set := feed.ChangeSet{Revision: rev, Chain: b.last, Time: e.Time}
 	for _, f := range e.Refs {
 		if b.seen[f] {
 			continue

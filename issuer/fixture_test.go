@@ -1,6 +1,7 @@
 package issuer_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/problem"
@@ -161,6 +163,23 @@ func (h *house) revision() uint64 {
 	pos, err := h.Position(h.Context())
 	h.check(err)
 	return pos.Revision
+}
+
+// after is where a verifier stands that has applied a revision of the present history.
+func (h *house) after(revision uint64) feed.Position {
+	h.Helper()
+	at, err := h.Position(h.Context())
+	h.check(err)
+	if at.Revision = revision; revision > at.Chain.Revision() {
+		at.Chain = feed.NewChain(revision, [32]byte{1})
+	}
+	return at
+}
+
+// Changes is that of the service, after a revision of the present history.
+func (h *house) Changes(ctx context.Context, after uint64, limit int) ([]feed.ChangeSet, error) {
+	h.Helper()
+	return h.Service.Changes(ctx, h.after(after), limit)
 }
 
 // forAll is a request for a token to all projects that never expires.

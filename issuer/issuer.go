@@ -58,6 +58,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
@@ -80,9 +81,14 @@ var (
 	// and is none any more. Nothing changed.
 	ErrDemoted = errors.New("issuer: the account is no administrator's any more")
 
-	// ErrAhead says that changes were asked for after a revision that this
-	// store has not reached: it was restored from an older backup.
-	ErrAhead = errors.New("issuer: the verifier knows more than this store, which was probably restored from an older backup")
+	// ErrOtherHistory says that a verifier knows a history that this store does not
+	// have: one of the two was restored from a backup. 'rind restored' mends it, by
+	// RaiseEpoch.
+	ErrOtherHistory = feed.ErrOtherHistory
+
+	// ErrAhead is the ErrOtherHistory of a verifier that knows a revision or an epoch that
+	// this store has not reached.
+	ErrAhead = fmt.Errorf("issuer: the verifier knows more than this store, which was probably restored from an older backup: %w", ErrOtherHistory)
 )
 
 // Principal is who asks. The room that authenticates vouches for it; tokens and
@@ -246,8 +252,7 @@ func (s *Service) open() error {
 		if err != nil {
 			return err
 		}
-		rev, err := lastRevision(tx)
-		s.news.rev = rev
+		s.news.at, err = lastChain(tx)
 		return err
 	})
 	if err != nil {

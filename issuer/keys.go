@@ -10,9 +10,10 @@ import (
 // sort as they count.
 //
 //	issuer/identity                  identity
-//	issuer/revision                  number of the last change set
+//	issuer/revision                  chain value of the last change set, which begins with its number
 //	issuer/layout                    number of the arrangement of the records
 //	issuer/log/<revision>            logEntry
+//	issuer/mark/<block>              what is kept of the chain values of entries that are gone; see marker
 //	issuer/user/<user>               userRecord
 //	issuer/project/<project>         projectRecord
 //	issuer/head/<project>            headRecord: what lists show
@@ -65,9 +66,13 @@ const (
 	keyVerifierName = "issuer/verifiername/"
 	keyDue          = "issuer/due/"
 	keyIndexed      = "issuer/indexed"
+	keyMark         = "issuer/mark/"
 )
 
 func logKey(rev uint64) []byte { return binary.BigEndian.AppendUint64([]byte(keyLog), rev) }
+func markKey(rev uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(keyMark), rev/markBlock)
+}
 
 func userKey(id string) string         { return keyUser + id }
 func projectKey(id string) string      { return keyProject + id }

@@ -22,11 +22,14 @@ type presence struct {
 	stream    *Stream // nil where it is not connected
 	since     time.Time
 	seen      time.Time     // of the last stream opened or report
-	applied   feed.Position // as it said last
+	applied   feed.Position // as it said last, of this history
+	said      bool          // it has
 	appliedAt time.Time     // when it first said so
 	reported  time.Time     // of the last report; zero: there was none since the start
 	warned    time.Time     // when the log was last told of trouble with its reports
 	stored    time.Time     // when seen was last written to the store
+	astray    bool          // it said last that it knows another history
+	logged    time.Time     // when that was last logged
 }
 
 // of returns the presence of a verifier, which is made where there is none. The
@@ -101,9 +104,37 @@ func (l *live) warns(id string, now time.Time) bool {
 }
 
 func (p *presence) say(at feed.Position, now time.Time) {
-	p.seen = now
+	p.seen, p.said = now, true
 	if p.applied != at {
 		p.applied, p.appliedAt = at, now
+	}
+}
+
+// astrayEvery is how often at most it is logged that a verifier knows another history.
+const astrayEvery = time.Hour
+
+// astray notes that a verifier knows another history, and returns whether that is worth a
+// line in the log.
+func (l *live) astray(id, name string, now time.Time) (log bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.of(id, name)
+	p.seen, p.astray = now, true
+	l.tell()
+	if !p.logged.IsZero() && now.Sub(p.logged).Abs() < astrayEvery {
+		return false
+	}
+	p.logged = now
+	return true
+}
+
+// found notes that a verifier knows this history, or nothing.
+func (l *live) found(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.verifiers[id]; p != nil && p.astray {
+		p.astray = false
+		l.tell()
 	}
 }
 
@@ -151,7 +182,10 @@ func (l *live) fill(v *Verifier) {
 	if p == nil {
 		return
 	}
-	v.Seen, v.Applied = p.seen, p.applied
+	v.Seen, v.Astray = p.seen, p.astray
+	if p.said {
+		v.Applied = p.applied
+	}
 	if p.stream != nil {
 		v.Connected = p.since
 	}
@@ -169,7 +203,7 @@ func (l *live) count(at feed.Position, asked map[string]bool) (c Confirmation, l
 		}
 		asked[id] = true
 		c.Connected++
-		if p.applied.Issuer != at.Issuer || p.applied.Epoch != at.Epoch || p.applied.Revision < at.Revision {
+		if p.astray || p.applied.Issuer != at.Issuer || p.applied.Epoch != at.Epoch || p.applied.Revision < at.Revision {
 			c.Behind = append(c.Behind, p.name)
 			continue
 		}

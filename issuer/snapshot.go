@@ -21,7 +21,8 @@ const tombstoneMargin = 24 * time.Hour
 
 // Snapshot gives fn the frames of a snapshot: the position to follow from, then all
 // records, at most feed.Records a frame, then the end. Records may be newer than the
-// position. It ends with fn's error, or the first of its own.
+// position, and are no newer than the one that stands with the end. It ends with fn's
+// error, or the first of its own.
 //
 // One page is in memory at a time, and fn runs outside of all transactions, so it
 // may be slow. Tokens that were revoked are among the records until they have been
@@ -50,7 +51,10 @@ func (s *Service) Snapshot(ctx context.Context, fn func(feed.Frame) error) error
 			}
 		}
 	}
-	return fn(feed.Frame{End: true, Count: count})
+	if pos, err = s.Position(ctx); err != nil {
+		return err
+	}
+	return fn(feed.Frame{Position: &pos, Time: s.clock().UTC(), End: true, Count: count})
 }
 
 // page walks over the records of one kind.

@@ -30,21 +30,23 @@ type seenRecord struct {
 type Stream struct {
 	s        *Service
 	verifier string
-	at       uint64
+	at       feed.Position // of what it was told last
 	gone     chan struct{} // closed by live
 }
 
 // OpenStream begins to tell a verifier what follows at, and counts it as connected.
 // A stream that it had before is gone. The errors say why it can't go on from there:
-// feed.ErrCompacted (it takes a snapshot), ErrOtherIssuer and ErrAhead (its operator
-// decides), ErrVerifierUnknown (it was revoked meanwhile).
+// feed.ErrCompacted (it takes a snapshot), ErrOtherIssuer, ErrOtherHistory and ErrAhead (an
+// operator decides), ErrVerifierUnknown (it was revoked meanwhile).
 func (s *Service) OpenStream(ctx context.Context, v Verifier, at feed.Position) (*Stream, error) {
-	if err := s.checkPosition(ctx, at); err != nil {
+	err := s.checkPosition(ctx, at)
+	s.noteHistory(ctx, v, at, err)
+	if err != nil {
 		return nil, err
 	}
-	x := &Stream{s: s, verifier: v.ID, at: at.Revision, gone: make(chan struct{})}
+	x := &Stream{s: s, verifier: v.ID, at: at, gone: make(chan struct{})}
 	s.live.open(x, v.Name, at, s.clock())
-	err := s.store.View(ctx, func(r kv.Reader) error { // after the stream is in the table, where a revocation finds it
+	err = s.store.View(ctx, func(r kv.Reader) error { // after the stream is in the table, where a revocation finds it
 		rec, err := readVerifier(r, v.ID)
 		if errors.Is(err, ErrNotFound) || err == nil && !rec.Revoked.At.IsZero() {
 			return ErrVerifierUnknown
@@ -63,18 +65,26 @@ func (s *Service) OpenStream(ctx context.Context, v Verifier, at feed.Position) 
 
 // checkPosition tells whether changes can follow at.
 func (s *Service) checkPosition(ctx context.Context, at feed.Position) error {
-	switch {
-	case at.Issuer == "":
+	if at.Issuer == "" {
 		return fmt.Errorf("issuer: a verifier that follows nobody yet: %w", feed.ErrCompacted)
-	case at.Issuer != s.id.Issuer:
-		return fmt.Errorf("%w: it follows %s, and this is %s", ErrOtherIssuer, at.Issuer, s.id.Issuer)
-	case at.Epoch > s.id.Epoch:
-		return fmt.Errorf("%w (it is of epoch %d, this store of %d)", ErrAhead, at.Epoch, s.id.Epoch)
-	case at.Epoch < s.id.Epoch:
-		return fmt.Errorf("issuer: epoch %d ended: %w", at.Epoch, feed.ErrCompacted)
 	}
-	_, err := s.Changes(ctx, at.Revision, 1)
+	_, err := s.Changes(ctx, at, 1)
 	return err
+}
+
+// noteHistory notes whether the history that a verifier knows is this store's, which err
+// tells. Only ErrOtherHistory tells that it is not.
+func (s *Service) noteHistory(ctx context.Context, v Verifier, at feed.Position, err error) {
+	switch {
+	case errors.Is(err, ErrOtherHistory):
+		if s.live.astray(v.ID, v.Name, s.clock()) {
+			s.log.ErrorContext(ctx, "a verifier knows another history than this store has, so one of the two was restored from a backup; the verifier decides nothing. "+
+				"If it was this store, stop the server and run 'rind restored'; if it was the verifier's, run 'rind verifier reset' there",
+				"verifier", v.ID, "name", v.Name, "knows", at.String(), "error", err)
+		}
+	case err == nil || errors.Is(err, feed.ErrCompacted):
+		s.live.found(v.ID)
+	}
 }
 
 // Close ends the stream.
@@ -90,13 +100,14 @@ func (x *Stream) Gone() <-chan struct{} { return x.gone }
 func (x *Stream) Changes(ctx context.Context) ([]feed.ChangeSet, error) {
 	var sets []feed.ChangeSet
 	var err error
-	if head := x.s.news.last(); head-x.at > nearTail { // also where it is behind what was read
+	if head := x.s.news.last().Revision(); head-x.at.Revision > nearTail { // also where it is behind what was read
 		sets, err = x.s.Changes(ctx, x.at, MaxChanges)
 	} else {
 		sets, err = x.s.tail.changes(ctx, x.s, x.at, head)
 	}
 	if err == nil && len(sets) > 0 {
-		x.at = sets[len(sets)-1].Revision
+		last := &sets[len(sets)-1]
+		x.at.Revision, x.at.Chain = last.Revision, last.Chain
 	}
 	return sets, err
 }
@@ -114,22 +125,22 @@ type tail struct {
 }
 
 // changes is Service.Changes where head is the last revision that was heard of.
-func (t *tail) changes(ctx context.Context, s *Service, after, head uint64) ([]feed.ChangeSet, error) {
+func (t *tail) changes(ctx context.Context, s *Service, after feed.Position, head uint64) ([]feed.ChangeSet, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if n := len(t.sets); n > 0 && t.after == after && t.sets[n-1].Revision >= head {
+	if n := len(t.sets); n > 0 && t.after == after.Revision && t.sets[n-1].Revision >= head {
 		return t.sets, nil
 	}
 	sets, err := s.Changes(ctx, after, MaxChanges)
 	if err == nil {
-		t.after, t.sets = after, sets
+		t.after, t.sets = after.Revision, sets
 	}
 	return sets, err
 }
 
 // More is closed as soon as Changes has more.
 func (x *Stream) More() <-chan struct{} {
-	if more := x.s.news.beyond(x.at); more != nil {
+	if more := x.s.news.beyond(x.at.Revision); more != nil {
 		return more
 	}
 	return closed
@@ -139,7 +150,11 @@ var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c
 
 // Position is where the issuer stands, without a look into the store.
 func (x *Stream) Position() feed.Position {
-	return feed.Position{Issuer: x.s.id.Issuer, Epoch: x.s.id.Epoch, Revision: max(x.at, x.s.news.last())}
+	head := x.s.news.last()
+	if x.at.Chain.Revision() > head.Revision() { // a commit that was read before it was announced
+		head = x.at.Chain
+	}
+	return x.s.position(head)
 }
 
 // Silence is how long the verifier has reported nothing.
@@ -148,9 +163,11 @@ func (x *Stream) Silence() time.Duration { return x.s.live.silence(x, x.s.clock(
 // Report takes what a verifier says: the position that its store has applied, and
 // where tokens were used. Uses that the verifier can't have seen are dropped, their
 // times are put between its last report and now, and who said so is kept with them; that they can't be written down is logged and no error.
-// ErrOtherIssuer and ErrAhead refuse the whole report.
+// ErrOtherIssuer, ErrOtherHistory and ErrAhead refuse the whole report.
 func (s *Service) Report(ctx context.Context, v Verifier, r feed.Report) error {
-	if err := s.checkReport(ctx, r.Applied); err != nil {
+	err := s.checkReport(ctx, r.Applied)
+	s.noteHistory(ctx, v, r.Applied, err)
+	if err != nil {
 		return err
 	}
 	now := s.clock()
@@ -184,19 +201,12 @@ func (s *Service) lastSeen(ctx context.Context, v Verifier) time.Time {
 
 // checkReport refuses positions that this issuer never told.
 func (s *Service) checkReport(ctx context.Context, at feed.Position) error {
-	switch {
-	case at.Issuer == "": // a new one, which has nothing yet
-		return nil
-	case at.Issuer != s.id.Issuer:
-		return fmt.Errorf("%w: it follows %s, and this is %s", ErrOtherIssuer, at.Issuer, s.id.Issuer)
-	case at.Epoch > s.id.Epoch:
-		return fmt.Errorf("%w (it is of epoch %d, this store of %d)", ErrAhead, at.Epoch, s.id.Epoch)
-	case at.Epoch < s.id.Epoch || at.Revision <= s.news.last():
+	if at.Issuer == "" { // a new one, which has nothing yet
 		return nil
 	}
-	head, err := s.Position(ctx) // a commit that nobody was told of yet
-	if err == nil && at.Revision > head.Revision {
-		err = fmt.Errorf("%w (it reports %d, the last is %d)", ErrAhead, at.Revision, head.Revision)
+	err := s.store.View(ctx, func(r kv.Reader) error { return s.checkHistory(r, at) })
+	if errors.Is(err, errEpochEnded) { // it will hear of that
+		return nil
 	}
 	return err
 }

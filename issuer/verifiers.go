@@ -44,7 +44,8 @@ type Verifier struct {
 
 	Seen      time.Time     // last heard of, to a few minutes where it is not connected; zero: never
 	Connected time.Time     // since when its stream is open; zero: it is not
-	Applied   feed.Position // what it said that it has
+	Applied   feed.Position // what it said that it has, of this history
+	Astray    bool          // what it said last is of another history: one store of the two was restored from a backup
 	Lag       uint64        // revisions that it lacks
 	Behind    time.Duration // how old the first of them is, at least; 0 where it lacks none
 }
@@ -278,11 +279,11 @@ func (s *Service) presence(r kv.Reader, v *Verifier, head uint64) error {
 	}
 	v.Seen, v.Applied = seen.At, seen.Applied
 	s.live.fill(v)
-	if v.Applied.Issuer == s.id.Issuer && v.Applied.Epoch == s.id.Epoch && v.Applied.Revision >= head {
+	if !v.Astray && v.Applied.Issuer == s.id.Issuer && v.Applied.Epoch == s.id.Epoch && v.Applied.Revision >= head {
 		return nil
 	}
 	v.Lag = head - min(head, v.Applied.Revision)
-	if v.Applied.Epoch != s.id.Epoch { // of an epoch before, or nothing yet
+	if v.Astray || v.Applied.Epoch != s.id.Epoch { // of another history, of an epoch before, or nothing yet
 		v.Lag = head
 	}
 	first, err := commitTime(r, head-v.Lag+1)

@@ -4,6 +4,7 @@
 package feed
 
 import (
+	"encoding/binary"
 	"errors"
 	"time"
 )
@@ -12,24 +13,45 @@ import (
 // verifier takes a new snapshot.
 var ErrCompacted = errors.New("feed: changes that far back are no longer kept")
 
-// Chain tells histories apart that have the same numbers: each change set has the
-// value that its issuer made from the value before it, what the set changed, and
-// random bytes. Two stores with one Chain at one revision have one history up to it.
+// ErrOtherHistory says that a verifier's position is not of the issuer's history: one of
+// the two was restored from a backup, and both went on.
+var ErrOtherHistory = errors.New("feed: the issuer has another history than the verifier knows; if its store was restored from a backup, its operator runs 'rind restored'")
+
+// Chain tells histories apart that have the same numbers: each commit of an issuer has the
+// value that was made from the value before it, what it changed, and random bytes. A store
+// that has a Chain has one history up to the revision that it begins with.
 // A verifier can't compute it; it keeps it and says it.
 type Chain [32]byte
+
+// NewChain makes the value of a revision from a hash: the number in eight bytes,
+// big-endian, and what fits of the hash.
+func NewChain(revision uint64, hash [32]byte) (c Chain) {
+	copy(c[8:], hash[:])
+	binary.BigEndian.PutUint64(c[:8], revision)
+	return c
+}
+
+// Revision is the revision that the value is of; 0 before the first.
+func (c Chain) Revision() uint64 { return binary.BigEndian.Uint64(c[:8]) }
 
 // Position names a moment of an issuer's history.
 type Position struct {
 	Issuer   string // UUID that the issuer's store got when it was made
 	Epoch    uint64 // raised by the operator when a store is restored from a backup
 	Revision uint64 // number of the last committed change set; 0 before the first
-	Chain    Chain  // value of the history up to Revision; zero before the first
+	Chain    Chain  // value of the history that is known: up to Revision, or beyond; zero before the first
+}
+
+// Parted tells whether two positions are of histories that parted: they know different
+// values of one moment. Where it is false that says nothing.
+func (p Position) Parted(q Position) bool {
+	return p.Issuer == q.Issuer && p.Epoch == q.Epoch && p.Chain != q.Chain && p.Chain.Revision() == q.Chain.Revision()
 }
 
 // ChangeSet is what one transaction of the issuer changed.
 type ChangeSet struct {
 	Revision uint64
-	Chain    Chain     // value of the history up to and with this set
+	Chain    Chain     // value of the moment that Changes are of: that of the set, or a later one
 	Time     time.Time // when it was committed, by the issuer's clock
 	Changes  []Change
 }

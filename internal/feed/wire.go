@@ -18,18 +18,21 @@ import (
 // revoked. The answers are streams of frames, one JSON object a line; a frame that
 // is cut off has no newline and is not read.
 //
-//   - GET PathStream, with the query parameters issuer, epoch and after: first a
+//   - GET PathStream, with the query parameters issuer, epoch, after and chain: first a
 //     frame with the issuer's position, then the change sets after that revision as
 //     they commit, each in a frame, in order and without gaps, and each Heartbeat a
 //     frame with the position. 410 says that changes that far back are gone, that
 //     the verifier is new (after=0 with no issuer), or that the issuer began a new
-//     epoch: take a snapshot. 409 says that the verifier follows another issuer, or
-//     knows more than this one: its operator decides. A verifier has one stream: one
-//     that it opens later takes the place of the one before.
+//     epoch: take a snapshot. 409 says that an operator has to decide, and the header
+//     ConflictHeader why: the verifier follows another issuer, or what it knows is not of
+//     this one's history, because this one does not have that very chain value (or that
+//     revision or epoch at all). A verifier has one stream: one that it opens later takes
+//     the place of the one before.
 //   - GET PathSnapshot: a frame with the position from which to follow afterwards,
-//     frames of records, and a frame with End. Records may be newer than that
-//     position. A stream without End is not a snapshot. A token that was revoked, and
-//     has been expired for a day, is not in it.
+//     frames of records, and a frame with End and a position. Records may be newer than
+//     the first position, and none is newer than the last: what follows is asked for with
+//     the first one's revision and the last one's chain value. A stream without End is not
+//     a snapshot. A token that was revoked, and has been expired for a day, is not in it.
 //   - POST PathReport with a Report: 204, and in the header PositionHeader where the
 //     issuer stands after the report came, at the earliest. So the verifier knows, once
 //     it has applied that, that it was current when it sent the report; a frame of
@@ -49,6 +52,15 @@ const (
 
 // PositionHeader is the header of a Position in text form.
 const PositionHeader = "Rind-Position"
+
+// ConflictHeader says why an answer is 409. A verifier that is told ConflictHistory decides
+// nothing any more until it has the records of a new epoch or its operator resets it; a
+// 409 without the header, as from a proxy, does not do that.
+const (
+	ConflictHeader  = "Rind-Conflict"
+	ConflictHistory = "other-history"
+	ConflictIssuer  = "other-issuer"
+)
 
 // String is the text form of a Position: issuer, epoch, revision and chain value,
 // with slashes between them.
@@ -123,7 +135,7 @@ const (
 // Frame is one line of a stream. It holds one of these; a position always with
 // the issuer's time.
 type Frame struct {
-	Position *Position  `json:"position,omitempty"`
+	Position *Position  `json:"position,omitempty"` // at the end of a snapshot, beside End
 	Time     time.Time  `json:"time,omitzero"`
 	Set      *ChangeSet `json:"set,omitempty"`
 	Records  []Change   `json:"records,omitempty"` // of a snapshot

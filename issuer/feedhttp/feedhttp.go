@@ -162,7 +162,11 @@ func (f *Handler) answer(a *asked, err error) {
 	case errors.Is(err, issuer.ErrVerifierUnknown):
 		a.w.Header().Set("WWW-Authenticate", `Bearer realm="rind feed"`)
 		status, text = http.StatusUnauthorized, err.Error()
-	case errors.Is(err, issuer.ErrOtherIssuer), errors.Is(err, issuer.ErrAhead):
+	case errors.Is(err, issuer.ErrOtherHistory):
+		a.w.Header().Set(feed.ConflictHeader, feed.ConflictHistory)
+		status, text = http.StatusConflict, clip(err)
+	case errors.Is(err, issuer.ErrOtherIssuer):
+		a.w.Header().Set(feed.ConflictHeader, feed.ConflictIssuer)
 		status, text = http.StatusConflict, clip(err)
 	case errors.Is(err, feed.ErrCompacted):
 		status, text = http.StatusGone, clip(err)
@@ -241,6 +245,9 @@ func readPosition(r *http.Request) (at feed.Position, err error) {
 	}
 	if len(at.Issuer) > 64 || at.Issuer == "" && at.Revision != 0 {
 		return at, badRequest("issuer is not the id of one")
+	}
+	if err := at.Chain.UnmarshalText([]byte(query.Get("chain"))); err != nil {
+		return at, badRequest("chain is not the 64 hex digits of a chain value")
 	}
 	return at, nil
 }
