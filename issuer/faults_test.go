@@ -120,7 +120,7 @@ func TestStoreFailsAnywhere(t *testing.T) {
 	ctx := t.Context()
 	for _, o := range []op{
 		{"Position", func() error { _, err := h.Position(ctx); return err }},
-		{"Changes", func() error { _, err := h.Changes(ctx, 0, 0); return err }},
+		{"Changes", func() error { _, err := h.Service.Changes(ctx, at, 0); return err }},
 		{"Projects", func() error { _, err := h.Projects(ctx, aliceID); return err }},
 		{"Project", func() error { _, err := h.Project(ctx, alice, "demo"); return err }},
 		{"ProjectEvents", func() error { _, err := h.ProjectEvents(ctx, alice, "demo", audit.Query{}); return err }},

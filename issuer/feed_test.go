@@ -234,8 +234,9 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHouse(t)
 			m := h.mint(alice, forAll("ci"))
+			at := h.after(0)
 			h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return tt.damage(tx, m.Token.ID) }))
-			sets, err := h.Changes(t.Context(), 0, 0)
+			sets, err := h.Service.Changes(t.Context(), at, 0)
 			if err == nil || sets != nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%d sets, error %v", len(sets), err)
 			}

@@ -166,7 +166,7 @@ func TestVerifiersSayHowTheyFollow(t *testing.T) {
 	if got := find(); got.Lag != 2 || got.Behind != 2*time.Minute || !got.Connected.Equal(start) || !got.Seen.Equal(start) || x.Silence() != 2*time.Minute {
 		t.Errorf("two behind: %+v", got)
 	}
-	at.Revision++
+	at = h.after(at.Revision + 1)
 	h.check(h.Report(t.Context(), v, feed.Report{Applied: at}))
 	if got := find(); got.Lag != 1 || got.Behind != time.Minute || got.Applied != at || x.Silence() != 0 {
 		t.Errorf("one behind: %+v", got)

@@ -32,7 +32,7 @@ func (h *house) follow() *verifying {
 	h.Helper()
 	keys, err := rootkeys.Open(filepath.Join(h.TempDir(), "rootkeys.db"), rootkeys.Options{Key: make([]byte, rootkeys.KeySize)})
 	h.check(err)
-	f := replication.New(replication.Config{Source: h, Store: keys, Clock: h.clock.Now})
+	f := replication.New(replication.Config{Source: h.Service, Store: keys, Clock: h.clock.Now})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- f.Run(ctx) }()

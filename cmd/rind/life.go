@@ -101,8 +101,8 @@ func (h *instance) catchUp(ctx context.Context) error {
 		if err := h.keys.Apply(ctx, head, nil); err != nil {
 			return h.notFollowed(head, err)
 		}
-		at := h.keys.Position().Revision
-		if at >= head.Revision {
+		at := h.keys.Position()
+		if at.Revision >= head.Revision {
 			return nil
 		}
 		sets, err := h.issuer.Changes(ctx, at, 0)
@@ -115,9 +115,9 @@ func (h *instance) catchUp(ctx context.Context) error {
 		if err != nil {
 			return h.notFollowed(head, err)
 		}
-		if h.keys.Position().Revision == at {
+		if h.keys.Position().Revision == at.Revision {
 			return fmt.Errorf("the store %s is at revision %d and has no change behind %d: restore it from a backup",
-				filepath.Join(h.cfg.DataDir, storeFile), head.Revision, at)
+				filepath.Join(h.cfg.DataDir, storeFile), head.Revision, at.Revision)
 		}
 	}
 }

@@ -84,7 +84,7 @@ type countedSource struct {
 	last    atomic.Uint64 // revision that was counted
 }
 
-func (s *countedSource) Changes(ctx context.Context, after uint64, limit int) ([]feed.ChangeSet, error) {
+func (s *countedSource) Changes(ctx context.Context, after feed.Position, limit int) ([]feed.ChangeSet, error) {
 	sets, err := s.Source.Changes(ctx, after, limit)
 	for _, set := range sets {
 		if s.last.Swap(max(s.last.Load(), set.Revision)) >= set.Revision {

@@ -205,11 +205,15 @@ func TestBackgroundOutlivesRequests(t *testing.T) {
 func TestRootKeysAreMadeAnew(t *testing.T) {
 	dir := t.TempDir()
 	if err := withIssuer(dir, func(store kv.Store, s *issuer.Service) error {
+		at, err := s.Position(t.Context())
+		if err != nil {
+			return err
+		}
 		for i := range 1500 {
 			if err := store.Update(t.Context(), func(tx kv.Tx) error { return s.RecordUser(tx, aliceID, "alice", i%2 == 0) }); err != nil {
 				return err
 			}
-			if _, err := s.Changes(t.Context(), 0, 1); errors.Is(err, feed.ErrCompacted) {
+			if _, err := s.Changes(t.Context(), feed.Position{Issuer: at.Issuer, Epoch: at.Epoch}, 1); errors.Is(err, feed.ErrCompacted) {
 				return nil
 			}
 		}

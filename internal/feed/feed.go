@@ -15,7 +15,7 @@ var ErrCompacted = errors.New("feed: changes that far back are no longer kept")
 
 // ErrOtherHistory says that a verifier's position is not of the issuer's history: one of
 // the two was restored from a backup, and both went on.
-var ErrOtherHistory = errors.New("feed: the issuer has another history than the verifier knows; if its store was restored from a backup, its operator runs 'rind restored'")
+var ErrOtherHistory = errors.New("feed: the issuer has another history than the verifier knows")
 
 // Chain tells histories apart that have the same numbers: each commit of an issuer has the
 // value that was made from the value before it, what it changed, and random bytes. A store

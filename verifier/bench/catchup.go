@@ -61,7 +61,7 @@ func (s snapshots) send(send func(feed.Frame) error) error {
 			return err
 		}
 	}
-	return send(feed.Frame{End: true, Count: sent})
+	return send(feed.Frame{Position: &at, End: true, Count: sent})
 }
 
 // firstCatchUp fills a new store over loopback, as a new verifier's is filled, and says

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
@@ -66,7 +68,10 @@ func (h *history) commit(changes ...rootkeys.Change) uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.position.Revision++
-	h.sets = append(h.sets, rootkeys.ChangeSet{Revision: h.position.Revision, Changes: changes})
+	var random [32]byte
+	rand.Read(random[:])
+	h.position.Chain = feed.NewChain(h.position.Revision, random)
+	h.sets = append(h.sets, rootkeys.ChangeSet{Revision: h.position.Revision, Chain: h.position.Chain, Changes: changes})
 	close(h.more)
 	h.more = make(chan struct{})
 	return h.position.Revision
@@ -104,14 +109,25 @@ func (h *history) Position(context.Context) (rootkeys.Position, error) {
 	return h.position, nil
 }
 
-func (h *history) Changes(_ context.Context, after uint64, limit int) ([]rootkeys.ChangeSet, error) {
+// knows tells whether a chain value is of the history. The caller holds mu.
+func (h *history) knows(c feed.Chain) bool {
+	if n := c.Revision(); n > 0 {
+		return n <= uint64(len(h.sets)) && h.sets[n-1].Chain == c
+	}
+	return c == feed.Chain{}
+}
+
+func (h *history) Changes(_ context.Context, after rootkeys.Position, limit int) ([]rootkeys.ChangeSet, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.called("changes"); err != nil {
 		return nil, err
 	}
+	if !h.knows(after.Chain) || after.Chain.Revision() < after.Revision {
+		return nil, ErrOtherHistory
+	}
 	h.limits = append(h.limits, limit)
-	rest := h.sets[min(after, uint64(len(h.sets))):]
+	rest := h.sets[min(after.Revision, uint64(len(h.sets))):]
 	return append([]rootkeys.ChangeSet(nil), rest[:min(limit, len(rest))]...), nil
 }
 

@@ -86,7 +86,13 @@ func (f *Follower) stale() error {
 // verifier.ErrUnknownToken says that the issuer has no such token either. Where it
 // can't be asked, a token that is not in the store may be a new one: that is
 // verifier.ErrUnavailable.
+//
+// Where the issuer has another history than the store (ErrOtherHistory), every answer is
+// verifier.ErrUnavailable.
 func (f *Follower) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
+	if err := f.parting(); err != nil {
+		return verifier.Record{}, err
+	}
 	if err := f.stale(); err != nil {
 		if cause := f.confirm(ctx); cause != nil {
 			return verifier.Record{}, fmt.Errorf("%w: %w", err, cause)
@@ -135,7 +141,7 @@ type proof struct {
 // reached tells whether the store has all that the issuer had at head.
 func (f *Follower) reached(head rootkeys.Position) bool {
 	at := f.cfg.Store.Position()
-	return at.Issuer == head.Issuer && at.Epoch == head.Epoch && at.Revision >= head.Revision && !f.cfg.Store.Filling()
+	return at.Issuer == head.Issuer && at.Epoch == head.Epoch && at.Revision >= head.Revision && !at.Parted(head) && !f.cfg.Store.Filling()
 }
 
 // prove uses a proof now, or keeps it until the store is there. One is kept: under

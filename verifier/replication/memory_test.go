@@ -47,7 +47,7 @@ func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-		send(feed.Frame{End: true, Count: c.tokens + 1})
+		send(feed.Frame{Position: &c.position, End: true, Count: c.tokens + 1})
 	case feed.PathStream:
 		send(feed.Frame{Position: &head, Time: time.Now()})
 		for n := range c.tokens {

@@ -29,8 +29,8 @@ var (
 	// ErrSecret says that the issuer does not know the secret (HTTP 401 or 403).
 	ErrSecret = errors.New("replication: the issuer does not accept this verifier")
 
-	// ErrConflict says that the store follows another issuer, or knows of
-	// more than this one, which was restored from a backup (HTTP 409).
+	// ErrConflict says that the store follows another issuer, or knows another history
+	// than this one has, which is ErrOtherHistory, too (HTTP 409).
 	ErrConflict = errors.New("replication: the issuer can't be followed from where the store is")
 )
 
@@ -195,7 +195,10 @@ func (r *Remote) refused(res *http.Response) error {
 	case http.StatusForbidden:
 		return fmt.Errorf("%w: %s", ErrSecret, says)
 	case http.StatusConflict:
-		return fmt.Errorf("%w: check the address; if the issuer was restored from a backup, raise its epoch; to follow another, move the store away (%s)", ErrConflict, says)
+		if res.Header.Get(feed.ConflictHeader) == feed.ConflictHistory {
+			return fmt.Errorf("%w: %w (%s)", ErrConflict, ErrOtherHistory, says)
+		}
+		return fmt.Errorf("%w: check the address; to follow another issuer, run 'rind verifier reset' (%s)", ErrConflict, says)
 	case http.StatusGone:
 		return fmt.Errorf("replication: %w (%s)", ErrCompacted, says)
 	}
@@ -255,6 +258,7 @@ func (r *Remote) stream(ctx context.Context, at rootkeys.Position, t times) (*bo
 		"issuer": {at.Issuer},
 		"epoch":  {strconv.FormatUint(at.Epoch, 10)},
 		"after":  {strconv.FormatUint(at.Revision, 10)},
+		"chain":  {at.Chain.String()},
 	}, t.answer, t.idle)
 }
 

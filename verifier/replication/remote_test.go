@@ -157,13 +157,17 @@ func TestRestoredFromABackup(t *testing.T) {
 	o.stop()
 	o.check(os.WriteFile(o.path, backup, 0o600))
 	o.start()
-	if err := r.fails(replication.ErrConflict); !strings.Contains(err.Error(), "raise its epoch") {
+	err = r.fails(replication.ErrConflict)
+	if !errors.Is(err, replication.ErrOtherHistory) || !strings.Contains(err.Error(), "rind restored") || !strings.Contains(err.Error(), "rind verifier reset") {
 		t.Errorf("the error does not say what to do: %v", err)
 	}
-	r.expect(m.Text, "demo", string(caveats.Revoked))
+	r.expect(m.Text, "demo", string(caveats.Unavailable))
 	for n := range 5 { // beyond where the verifier was, with another history
 		o.mint(fmt.Sprint("after ", n))
 	}
+	r.stop()
+	r.start()
+	r.expect(m.Text, "demo", string(caveats.Unavailable))
 	o.stop()
 	store := o.openStore()
 	_, err = issuer.RaiseEpoch(t.Context(), store, alice.Actor, time.Now())
@@ -311,14 +315,17 @@ func TestAnswersThatAreNone(t *testing.T) {
 			fmt.Fprintln(w, `{"position":{"Issuer":"","Epoch":0,"Revision":0}}`)
 		}, nil, "who it is"},
 		"too few": {func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"end":true,"count":3}`)
+			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"position":{"Issuer":"x","Epoch":1,"Revision":7},"end":true,"count":3}`)
 		}, feed.ErrFrame, "0 records"},
 		"no end": {func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`)
 		}, nil, "broke off"},
 		"a record of nothing": {func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"records":[{}]}`+"\n"+`{"end":true,"count":1}`)
+			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"records":[{}]}`+"\n"+`{"position":{"Issuer":"x","Epoch":1,"Revision":7},"end":true,"count":1}`)
 		}, nil, "not of one record"},
+		"an end before its beginning": {func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"position":{"Issuer":"x","Epoch":1,"Revision":6},"end":true}`)
+		}, feed.ErrFrame, "does not end"},
 		"a line without end": {func(w http.ResponseWriter, r *http.Request) {
 			for range feed.MaxFrame/1000 + 1000 {
 				fmt.Fprint(w, strings.Repeat("x", 1000))

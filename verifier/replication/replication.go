@@ -26,6 +26,17 @@
 // A token that is not in the store is looked for at the issuer once (see Lookup),
 // so a token works the moment it was minted.
 //
+// # Another history
+//
+// The numbers of a position are the same in every store that was restored from one
+// backup; its chain value is not. An issuer that does not have the store's very value
+// says so, and then the store decides nothing any more: Lookup is
+// verifier.ErrUnavailable with ErrOtherHistory, after a restart too, and also when the issuer
+// has gone on past the store's revision. Two things end that: a new epoch, which is the
+// word of the issuer's operator ('rind restored'), and which the follower goes on with by
+// a snapshot; and rootkeys.Store.Reset ('rind verifier reset'), which is the word of the
+// verifier's.
+//
 // # Clocks
 //
 // While the process runs, age is counted by the monotonic clock and by the wall
@@ -57,6 +68,10 @@ import (
 // ErrCompacted is what a Source returns from Changes when it no longer has what
 // was asked for.
 var ErrCompacted = feed.ErrCompacted
+
+// ErrOtherHistory says that the issuer's history is not the one that the store knows, which
+// tells that one of the two was restored from a backup. A Source returns it from Changes.
+var ErrOtherHistory = feed.ErrOtherHistory
 
 // DefaultMaxStaleness is Config.MaxStaleness where it is not set.
 const DefaultMaxStaleness = 10 * time.Minute
@@ -104,6 +119,10 @@ type Follower struct {
 
 	run  sync.Mutex     // held by Run
 	fill *rootkeys.Fill // a snapshot that is whole and waits for what followed it; Run's
+	// fillEnd is the value of the moment at which the last of its records was read; Run's.
+	fillEnd feed.Chain
+
+	split atomic.Pointer[split] // the last that was heard of; nil: none in this process
 
 	heard atomic.Pointer[moment] // when the store was last known to be current; nil: not in this process
 	wake  chan struct{}          // tells speak that there is something to say; holds one
@@ -228,6 +247,9 @@ func (f *Follower) CatchUp(ctx context.Context, revision uint64) error {
 		f.mu.Lock()
 		applied := f.applied
 		f.mu.Unlock()
+		if err := f.parting(); err != nil {
+			return err
+		}
 		at := f.cfg.Store.Position().Revision
 		if at >= revision && !f.cfg.Store.Filling() {
 			return nil

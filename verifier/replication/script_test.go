@@ -26,6 +26,12 @@ func positionFrame(revision uint64) feed.Frame {
 	return feed.Frame{Position: &at, Time: time.Now()}
 }
 
+func endFrame(revision uint64, count int) feed.Frame {
+	f := positionFrame(revision)
+	f.End, f.Count = true, count
+	return f
+}
+
 func setFrame(revision uint64, changes ...feed.Change) feed.Frame {
 	return feed.Frame{Set: &feed.ChangeSet{Revision: revision, Changes: changes}}
 }
@@ -129,7 +135,7 @@ func TestSnapshotIsUsedWhole(t *testing.T) {
 	issued, text := scriptToken(t)
 	s := newScript()
 	s.head = position(7)
-	s.snapshot = []feed.Frame{positionFrame(7), {Records: []feed.Change{scriptUser, issued}}, {End: true, Count: 2}}
+	s.snapshot = []feed.Frame{positionFrame(7), {Records: []feed.Change{scriptUser, issued}}, endFrame(7, 2)}
 	s.stream = []feed.Frame{positionFrame(7)}
 	r := s.replica(t, func(r *replica) {
 		r.before = func(f *replication.Follower) {
@@ -141,7 +147,7 @@ func TestSnapshotIsUsedWhole(t *testing.T) {
 	first := s.cut
 	s.set(func() {
 		s.gone, s.head, s.cut = true, position(10), make(chan struct{})
-		s.snapshot = []feed.Frame{positionFrame(8), {Records: []feed.Change{scriptUser, scriptProject, issued}}, {End: true, Count: 3}}
+		s.snapshot = []feed.Frame{positionFrame(8), {Records: []feed.Change{scriptUser, scriptProject, issued}}, endFrame(8, 3)}
 		s.stream = []feed.Frame{positionFrame(10)}
 		s.more = []feed.Frame{setFrame(9, scriptFrozen), setFrame(10, scriptProject)}
 	})
@@ -178,7 +184,7 @@ func TestStreamsThatMakeNoSense(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newScript()
 			s.head = position(7)
-			s.snapshot = []feed.Frame{positionFrame(7), {Records: []feed.Change{scriptUser, scriptProject, issued}}, {End: true, Count: 3}}
+			s.snapshot = []feed.Frame{positionFrame(7), {Records: []feed.Change{scriptUser, scriptProject, issued}}, endFrame(7, 3)}
 			s.stream, s.more = []feed.Frame{positionFrame(7)}, c
 			r := s.replica(t)
 			r.expectSoon(text, "demo", "allow")

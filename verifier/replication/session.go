@@ -28,6 +28,7 @@ func (f *Follower) runRemote(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		err = f.judge(ctx, err)
 		if f.now().mono-began.mono > f.times.steadily {
 			failures = 0
 		}
@@ -45,6 +46,10 @@ func (f *Follower) session(ctx context.Context) error {
 		}
 	}
 	err := f.stream(ctx)
+	if f.fill != nil && errors.Is(err, ErrOtherHistory) {
+		// The store, not what was to take its place, decides what to think of that.
+		return errors.Join(fmt.Errorf("replication: the issuer's history is not that of its snapshot any more, which begins anew (%v)", err), f.dropFill(ctx))
+	}
 	if !errors.Is(err, ErrCompacted) {
 		return err
 	}
@@ -71,7 +76,7 @@ func (f *Follower) target() target {
 // stream follows a stream until it ends, which is an error.
 func (f *Follower) stream(ctx context.Context) error {
 	asked := f.now()
-	at := f.target().Position()
+	at := f.known()
 	b, err := f.cfg.Remote.stream(ctx, at, f.times)
 	if err != nil {
 		return err
@@ -83,8 +88,14 @@ func (f *Follower) stream(ctx context.Context) error {
 		return cutOff(err)
 	}
 	p := first.Position
-	if p == nil || p.Issuer != at.Issuer || p.Epoch != at.Epoch || p.Revision < at.Revision {
+	if p == nil || p.Issuer != at.Issuer || p.Epoch != at.Epoch || p.Revision < max(at.Revision, at.Chain.Revision()) {
 		return fmt.Errorf("%w: it does not begin with a position behind %s", feed.ErrFrame, at)
+	}
+	if err := parted(at, *p); err != nil {
+		return err
+	}
+	if err := f.parting(); err != nil && f.fill == nil {
+		return err
 	}
 	s := &session{f: f, frames: frames, head: *p, goal: p.Revision}
 	f.connected(ctx, first)
@@ -151,8 +162,8 @@ func cutOff(err error) error {
 
 // apply commits the sets that came, in one transaction.
 func (s *session) apply(ctx context.Context) error {
-	if last := s.sets[len(s.sets)-1]; last.Revision > s.head.Revision {
-		s.head.Revision, s.head.Chain = last.Revision, last.Chain
+	if last := &s.sets[len(s.sets)-1]; max(last.Revision, last.Chain.Revision()) > s.head.Revision {
+		s.head.Revision, s.head.Chain = max(last.Revision, last.Chain.Revision()), last.Chain
 	}
 	if err := s.f.target().Apply(ctx, s.head, s.sets); err != nil {
 		return fmt.Errorf("replication: %w", err)
@@ -178,7 +189,7 @@ func (s *session) settle(ctx context.Context) error {
 		return nil
 	}
 	fill := f.fill
-	f.fill = nil
+	f.fill, f.fillEnd = nil, feed.Chain{}
 	if err := fill.Commit(ctx); err != nil {
 		return fmt.Errorf("replication: %w", errors.Join(err, fill.Drop(ctx)))
 	}
@@ -201,6 +212,9 @@ func (s *session) heartbeat(ctx context.Context, frame feed.Frame) error {
 	}
 	if s.f.outrun(p) {
 		return errOutrun
+	}
+	if err := errors.Join(parted(s.head, p), parted(s.f.target().Position(), p)); err != nil {
+		return err
 	}
 	s.head = p
 	s.f.noteHead(p)

@@ -16,7 +16,7 @@ const fillFrames = 4
 // takeSnapshot fetches a snapshot into the store's file, beside what the store
 // answers from, and leaves it in f.fill.
 func (f *Follower) takeSnapshot(ctx context.Context) error {
-	f.fill = nil
+	f.fill, f.fillEnd = nil, feed.Chain{}
 	b, err := f.cfg.Remote.open(ctx, feed.PathSnapshot, nil, f.times.slot, f.times.slow)
 	if err != nil {
 		return err
@@ -30,44 +30,63 @@ func (f *Follower) takeSnapshot(ctx context.Context) error {
 	case first.Position == nil:
 		return fmt.Errorf("replication: %w: a snapshot begins without a position", feed.ErrFrame)
 	}
+	if err := f.mayFill(*first.Position); err != nil {
+		return err
+	}
 	fill, err := f.cfg.Store.BeginFill(ctx, *first.Position)
 	if err != nil {
 		return fmt.Errorf("replication: %w", err)
 	}
-	if err := receive(ctx, frames, fill); err != nil {
+	end, err := receive(ctx, frames, fill)
+	if err != nil {
 		return errors.Join(err, fill.Drop(context.WithoutCancel(ctx)))
 	}
-	f.fill = fill
+	f.fill, f.fillEnd = fill, end
 	return nil
 }
 
-// receive adds the records of a snapshot until its end.
-func receive(ctx context.Context, frames *feed.FrameReader, fill *rootkeys.Fill) error {
+// dropFill forgets a snapshot that can't be used.
+func (f *Follower) dropFill(ctx context.Context) error {
+	fill := f.fill
+	f.fill, f.fillEnd = nil, feed.Chain{}
+	return fill.Drop(context.WithoutCancel(ctx))
+}
+
+// receive adds the records of a snapshot until its end, and returns of which moment they
+// are at the latest.
+func receive(ctx context.Context, frames *feed.FrameReader, fill *rootkeys.Fill) (end feed.Chain, err error) {
 	var records []rootkeys.Change
 	waiting, count := 0, 0
 	for {
 		frame, err := frames.Next()
 		switch {
 		case err != nil:
-			return cutSnapshot(err)
+			return end, cutSnapshot(err)
 		case frame.End && frame.Count != count:
-			return fmt.Errorf("replication: %w: %d records of a snapshot came, and there were %d", feed.ErrFrame, count, frame.Count)
+			return end, fmt.Errorf("replication: %w: %d records of a snapshot came, and there were %d", feed.ErrFrame, count, frame.Count)
+		case frame.End && !ends(fill.Position(), frame.Position):
+			return end, fmt.Errorf("replication: %w: a snapshot of %s does not end with a position behind that", feed.ErrFrame, fill.Position())
 		case !frame.End && frame.Records == nil:
-			return fmt.Errorf("replication: %w: a frame of a snapshot has no records", feed.ErrFrame)
+			return end, fmt.Errorf("replication: %w: a frame of a snapshot has no records", feed.ErrFrame)
 		}
 		records = append(records, frame.Records...)
 		count += len(frame.Records)
 		if waiting++; waiting == fillFrames || frame.End {
 			if err := fill.Add(ctx, records); err != nil {
-				return fmt.Errorf("replication: %w", err)
+				return end, fmt.Errorf("replication: %w", err)
 			}
 			clear(records)
 			records, waiting = records[:0], 0
 		}
 		if frame.End {
-			return nil
+			return frame.Position.Chain, nil
 		}
 	}
+}
+
+// ends tells whether a snapshot that began at one position may end at another.
+func ends(begin feed.Position, end *feed.Position) bool {
+	return end != nil && end.Issuer == begin.Issuer && end.Epoch == begin.Epoch && end.Revision >= begin.Revision
 }
 
 func cutSnapshot(err error) error {

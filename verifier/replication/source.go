@@ -15,10 +15,11 @@ type Source interface {
 	// Position is the issuer, its epoch, and its last committed revision.
 	Position(ctx context.Context) (rootkeys.Position, error)
 
-	// Changes returns the change sets that come behind the revision after, in
+	// Changes returns the change sets that come behind the position after, in
 	// their order and with none left out, at most limit of them; none if there
-	// are none yet. It returns ErrCompacted where the first are gone.
-	Changes(ctx context.Context, after uint64, limit int) ([]rootkeys.ChangeSet, error)
+	// are none yet. It returns ErrCompacted where the first are gone, and ErrOtherHistory
+	// where the position is not of the issuer's history.
+	Changes(ctx context.Context, after rootkeys.Position, limit int) ([]rootkeys.ChangeSet, error)
 
 	// Wait returns nil once there is a revision behind after, and an error
 	// when ctx ends before.
@@ -51,6 +52,7 @@ func (f *Follower) runSource(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			woken = false
+			err = f.judge(ctx, err)
 			h.failures++
 			f.cfg.Sleep(ctx, f.ill(ctx, h.failures-1, err))
 		}
@@ -83,7 +85,7 @@ func (f *Follower) round(ctx context.Context) (moved bool, err error) {
 	if err := f.apply(ctx, head, nil); err != nil {
 		return false, err
 	}
-	for at := f.cfg.Store.Position().Revision; at < head.Revision; {
+	for at := f.cfg.Store.Position(); at.Revision < head.Revision; {
 		sets, err := f.changes(ctx, head, at)
 		if err != nil {
 			return false, err
@@ -91,9 +93,9 @@ func (f *Follower) round(ctx context.Context) (moved bool, err error) {
 		if err := f.apply(ctx, head, sets); err != nil {
 			return false, err
 		}
-		now := f.cfg.Store.Position().Revision
-		if now == at {
-			return false, fmt.Errorf("replication: the issuer is at revision %d and has no changes behind %d", head.Revision, at)
+		now := f.cfg.Store.Position()
+		if now.Revision == at.Revision {
+			return false, fmt.Errorf("replication: the issuer is at revision %d and has no changes behind %d", head.Revision, at.Revision)
 		}
 		at = now
 	}
@@ -103,10 +105,10 @@ func (f *Follower) round(ctx context.Context) (moved bool, err error) {
 
 // changes asks for change sets, and makes sure that they are of head's epoch: it
 // only rises, so it was the same while it is the same before and after.
-func (f *Follower) changes(ctx context.Context, head rootkeys.Position, after uint64) ([]rootkeys.ChangeSet, error) {
+func (f *Follower) changes(ctx context.Context, head, after rootkeys.Position) ([]rootkeys.ChangeSet, error) {
 	sets, err := f.cfg.Source.Changes(ctx, after, f.cfg.Batch)
 	if err != nil {
-		return nil, fmt.Errorf("replication: ask the issuer for changes behind revision %d: %w", after, err)
+		return nil, fmt.Errorf("replication: ask the issuer for changes behind revision %d: %w", after.Revision, err)
 	}
 	again, err := f.cfg.Source.Position(ctx)
 	if err != nil {

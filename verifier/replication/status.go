@@ -14,6 +14,7 @@ type Status struct {
 	Heard     time.Time         // when the store was last known to be current; zero: never
 	Age       time.Duration     // how long ago that is, or -1 where it can't be told
 	Usable    bool              // Lookup answers
+	Parted    bool              // the issuer has another history than the store, which decides nothing (ErrOtherHistory)
 	Connected time.Time         // since when there is a stream; zero: there is none
 	Ahead     time.Duration     // by how much the issuer's clock is ahead of this one's, as last told
 	Uses      int               // that wait for a report
@@ -28,14 +29,19 @@ func (f *Follower) Status() Status {
 	if m := f.heard.Load(); m != nil {
 		s.Heard = m.wall
 	}
+	parting := f.parting()
+	s.Parted = parting != nil
 	if age, known := f.age(f.now()); known {
 		s.Age = age
-		s.Usable = age <= f.cfg.MaxStaleness && !f.cfg.Store.Filling()
+		s.Usable = age <= f.cfg.MaxStaleness && !f.cfg.Store.Filling() && !s.Parted
 	}
 	s.Uses, s.Dropped = f.uses.count()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s.Head, s.Connected, s.Ahead, s.Err = max(f.line.head, s.Position.Revision), f.line.since, f.line.skew, f.err
 	s.Lag = s.Head - s.Position.Revision
+	if s.Err == nil {
+		s.Err = parting // from before this process began
+	}
 	return s
 }

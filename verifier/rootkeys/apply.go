@@ -49,7 +49,7 @@ func (w *writer) apply(ctx context.Context, head Position, sets []ChangeSet) err
 	}
 	for i := range sets {
 		switch set, st := &sets[i], &w.m.state; {
-		case set.Revision == st.Revision && set.Chain != st.Chain:
+		case st.Parted(Position{Issuer: head.Issuer, Epoch: head.Epoch, Chain: set.Chain}):
 			return errOtherHistory
 		case set.Revision <= st.Revision:
 			continue
@@ -77,7 +77,7 @@ func (s *state) accepts(head Position) error {
 	case s.Issuer != "" && head.Epoch < s.Epoch,
 		s.follows(head) && head.Revision < s.Revision:
 		return fmt.Errorf("%w: this store is at epoch %d, revision %d, and the issuer at epoch %d, revision %d, so it was restored from a backup, and revoked tokens may be valid there: the operator decides, by raising the issuer's epoch", ErrWentBack, s.Epoch, s.Revision, head.Epoch, head.Revision)
-	case s.follows(head) && (s.diverged || head.Revision == s.Revision && head.Chain != s.Chain):
+	case s.follows(head) && s.diverged, s.Parted(head):
 		return errOtherHistory
 	}
 	return nil

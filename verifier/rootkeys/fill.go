@@ -85,7 +85,7 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 	err := f.write(ctx, func(w *writer) error {
 		for i := range sets {
 			switch set := &sets[i]; {
-			case set.Revision == at.Revision && set.Chain != at.Chain:
+			case at.Parted(Position{Issuer: head.Issuer, Epoch: head.Epoch, Chain: set.Chain}):
 				return fmt.Errorf("the history behind the snapshot is another one: %w", ErrGap)
 			case set.Revision <= at.Revision:
 			case set.Revision != at.Revision+1:

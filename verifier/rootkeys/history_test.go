@@ -12,7 +12,7 @@ import (
 
 func chained(revision uint64, of byte) Position {
 	p := headAt(revision)
-	p.Chain = feed.Chain{of, byte(revision)}
+	p.Chain = feed.NewChain(revision, [32]byte{of})
 	return p
 }
 

@@ -80,7 +80,7 @@ var (
 	// though its numbers may fit: it was restored from a backup and went on. The store
 	// remembers it, also over a restart, and answers nothing until a newer epoch
 	// or Reset.
-	ErrOtherHistory = errors.New("rootkeys: the issuer's history is another one")
+	ErrOtherHistory = feed.ErrOtherHistory
 
 	// ErrGap says that a change set is missing in front of the one to apply.
 	ErrGap = errors.New("rootkeys: a change set is missing")
