@@ -108,7 +108,7 @@ func (h *source) mint(label string) issuer.Minted {
 
 func streamPath(at feed.Position) string {
 	return feed.PathStream + "?" + url.Values{
-		"issuer": {at.Issuer}, "epoch": {strconv.FormatUint(at.Epoch, 10)}, "after": {strconv.FormatUint(at.Revision, 10)},
+		"issuer": {at.Issuer}, "epoch": {strconv.FormatUint(at.Epoch, 10)}, "after": {strconv.FormatUint(at.Revision, 10)}, "chain": {at.Chain.String()},
 	}.Encode()
 }
 
@@ -178,6 +178,10 @@ func TestFeedStatuses(t *testing.T) {
 		{"GET", with(func(p *feed.Position) { p.Issuer = adaID }), secret, "", 409},
 		{"GET", with(func(p *feed.Position) { p.Epoch++ }), secret, "", 409},
 		{"GET", with(func(p *feed.Position) { p.Revision++ }), secret, "", 409},
+		{"GET", with(func(p *feed.Position) { p.Chain[31]++ }), secret, "", 409},
+		{"GET", with(func(p *feed.Position) { p.Chain = feed.Chain{} }), secret, "", 409},
+		{"GET", strings.Replace(streamPath(at), "&epoch", "0&epoch", 1), secret, "", 400},
+		{"GET", strings.ReplaceAll(streamPath(at), at.Chain.String(), strings.ToUpper(at.Chain.String())), secret, "", 400},
 		{"GET", feed.PathStream + "?after=1", secret, "", 400},
 		{"GET", feed.PathStream + "?issuer=" + at.Issuer + "&after=-1", secret, "", 400},
 		{"GET", feed.PathStream + "?issuer=" + strings.Repeat("x", 65), secret, "", 400},

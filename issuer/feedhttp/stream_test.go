@@ -107,7 +107,7 @@ func TestFeedResumes(t *testing.T) {
 					if s.Revision != from.Revision+1 {
 						t.Errorf("revision %d behind %d", s.Revision, from.Revision)
 					}
-					from.Revision = s.Revision
+					from.Revision, from.Chain = s.Revision, s.Chain
 				}
 				res.Body.Close() // hangs up in the middle
 			}
