@@ -8,6 +8,10 @@ const (
 	VerifierAway      = "away" // was there, and is not now
 	VerifierNew       = "new"  // was never there
 	VerifierRevoked   = "revoked"
+
+	// VerifierAstray is the state of one that knows another history than this server's store,
+	// which was restored from a backup; it decides nothing.
+	VerifierAstray = "astray"
 )
 
 // VerifierRow is a verifier as an administrator sees it; never its secret.

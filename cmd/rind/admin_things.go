@@ -107,6 +107,8 @@ func (adminVerifiersCmd) Run(ctx context.Context, s streams, a *adminCmd) error 
 				switch {
 				case v.RevokedAt != "":
 					state = "revoked"
+				case v.Astray:
+					state = "knows another history: stop the server and run 'rind restored'"
 				case v.Connected:
 					state = "connected"
 				}

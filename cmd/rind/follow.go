@@ -41,7 +41,7 @@ type followCmd struct {
 
 // Help says what the addresses answer.
 func (followCmd) Help() string {
-	return `With --status, /status is what 'rind verifier status --json' prints, /metrics is for Prometheus, and /healthz is 200 where the store can decide and 503 where it can't. ` +
+	return `With --status, /status is what 'rind verifier status --json' prints, /metrics is for Prometheus, and /healthz is 200 where the store can decide and 503 where it can't: it is too old, not filled yet, or the issuer has another history. ` +
 		`To change the key of the store while it is in use: keep the key file under another name, put the new key in its place, and send SIGHUP; the log says when the store is sealed with it. ` +
 		`Where the process ended in between, start it with --old-key-file.`
 }
@@ -125,7 +125,12 @@ func (c followCmd) answers(f *replication.Follower) *deadline.Mux {
 		_ = printJSON(w, c.status(f.Status()))
 	})
 	mux.HandleFunc("GET /healthz", deadline.Page, func(w http.ResponseWriter, _ *http.Request) {
-		if !f.Status().Usable {
+		s := f.Status()
+		switch {
+		case s.Parted:
+			http.Error(w, otherHistory, http.StatusServiceUnavailable)
+			return
+		case !s.Usable:
 			http.Error(w, "the store is too old, or not filled yet", http.StatusServiceUnavailable)
 			return
 		}
@@ -138,7 +143,7 @@ func (c followCmd) answers(f *replication.Follower) *deadline.Mux {
 // status is a follower's status as JSON has it.
 func (c followCmd) status(s replication.Status) verifierStatus {
 	v := verifierStatus{
-		Usable: s.Usable, Issuer: c.Issuer, IssuerID: s.Position.Issuer, Epoch: s.Position.Epoch,
+		Usable: s.Usable, Parted: s.Parted, Issuer: c.Issuer, IssuerID: s.Position.Issuer, Epoch: s.Position.Epoch,
 		Revision: s.Position.Revision, Head: s.Head, Lag: s.Lag, HeardAt: stamp(s.Heard),
 		MaxStaleness: c.MaxStaleness.Seconds(), Connected: stamp(s.Connected),
 		Ahead: s.Ahead.Round(time.Millisecond).Seconds(), Uses: s.Uses, Dropped: s.Dropped,

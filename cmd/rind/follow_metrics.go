@@ -21,6 +21,7 @@ func metric(name, help string) *prometheus.Desc {
 
 var (
 	metricUsable    = metric("usable", "1 where the store can decide, 0 where it is too old or not filled yet.")
+	metricHistory   = metric("other_history", "1 where the issuer has another history than the store, which then decides nothing.")
 	metricConnected = metric("connected", "1 while there is a stream from the issuer.")
 	metricEpoch     = metric("epoch", "Epoch of the issuer's history that the store follows.")
 	metricRevision  = metric("revision", "Revision that the store has applied.")
@@ -51,6 +52,7 @@ func (m followMetrics) Collect(ch chan<- prometheus.Metric) {
 		age = math.NaN()
 	}
 	truth(metricUsable, s.Usable)
+	truth(metricHistory, s.Parted)
 	truth(metricConnected, !s.Connected.IsZero())
 	truth(metricFailing, s.Err != nil)
 	gauge(metricEpoch, float64(s.Position.Epoch))

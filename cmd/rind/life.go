@@ -12,6 +12,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/feed"
 	settings "github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -93,6 +94,9 @@ func (h *instance) reload(ctx context.Context) {
 // anything is answered: an old one would let in what was revoked. It makes sure
 // that the two belong together, and fails where following would fail for ever.
 func (h *instance) catchUp(ctx context.Context) error {
+	if err := h.rejoin(ctx); err != nil {
+		return err
+	}
 	for {
 		head, err := h.issuer.Position(ctx)
 		if err != nil {
@@ -122,17 +126,30 @@ func (h *instance) catchUp(ctx context.Context) error {
 	}
 }
 
+// rejoin makes a root-key store anew that once had another history than the issuer's
+// store, where that store is the one again that it knew: the newer one was brought back.
+func (h *instance) rejoin(ctx context.Context) error {
+	if !h.keys.Diverged() {
+		return nil
+	}
+	if _, err := h.issuer.Changes(ctx, h.keys.Position(), 1); err != nil && !errors.Is(err, feed.ErrCompacted) {
+		return nil // catchUp says what there is to say
+	}
+	h.log.InfoContext(ctx, "the root-key store is made anew: the store that it knew is back")
+	return h.keys.Reset(ctx)
+}
+
 // refill fills the root-key store from all records, where the changes that it
 // lacks are no longer kept.
 func (h *instance) refill(ctx context.Context) error {
 	var fill *rootkeys.Fill
 	return h.issuer.Snapshot(ctx, func(f feed.Frame) (err error) {
 		switch {
+		case f.End:
+			return fill.Commit(ctx)
 		case f.Position != nil:
 			fill, err = h.keys.BeginFill(ctx, *f.Position)
 			return err
-		case f.End:
-			return fill.Commit(ctx)
 		}
 		return fill.Add(ctx, f.Records)
 	})
@@ -143,7 +160,11 @@ func (h *instance) refill(ctx context.Context) error {
 func (h *instance) notFollowed(head rootkeys.Position, err error) error {
 	store, keys := filepath.Join(h.cfg.DataDir, storeFile), filepath.Join(h.cfg.DataDir, rootKeysFile)
 	switch {
-	case errors.Is(err, rootkeys.ErrWentBack):
+	case errors.Is(err, rootkeys.ErrOtherHistory) && !errors.Is(err, issuer.ErrAhead):
+		return fmt.Errorf("%s has another history than %s knows (both are past what they share, the second is at revision %d), so one of them was probably restored from a backup, and tokens that were revoked since are good again in it: "+
+			"restore the newer one; or go on with this one: run 'rind restored --data %s', start, and revoke those tokens again",
+			store, keys, h.keys.Position().Revision, h.cfg.DataDir)
+	case errors.Is(err, rootkeys.ErrWentBack), errors.Is(err, issuer.ErrAhead):
 		return fmt.Errorf("%s is older than %s (revision %d against %d), so it was probably restored from a backup, and tokens that were revoked since are good again in it: "+
 			"restore a newer one; or go on with this one: run 'rind restored --data %s', start, and revoke those tokens again",
 			store, keys, head.Revision, h.keys.Position().Revision, h.cfg.DataDir)

@@ -20,6 +20,12 @@ type restoredCmd struct {
 	Data string `help:"Folder of everything that is kept." default:"data" placeholder:"DIR"`
 }
 
+// Help says what follows from it.
+func (restoredCmd) Help() string {
+	return `A store that was restored from a backup has another history than verifiers know: they notice, also when it has gone on past where they were, and decide nothing until this command or, for one of them, 'rind verifier reset'. ` +
+		`It begins a new epoch: verifiers that connect forget what they know and take a snapshot of what the store has. What was revoked, frozen or removed behind the backup is good again: do it again at once after the start.`
+}
+
 // Run begins a new epoch. The server must not be running.
 func (c restoredCmd) Run(ctx context.Context, s streams) error {
 	cfg := config.Default()

@@ -197,6 +197,7 @@ var (
 	metricIssuerEpoch    = prometheus.NewDesc("rind_epoch", "Epoch of the issuer's history.", nil, nil)
 	metricVerifiers      = prometheus.NewDesc("rind_verifiers", "Verifiers that are registered, by whether they are connected.", []string{"connected"}, nil)
 	metricCurrent        = prometheus.NewDesc("rind_verifiers_current", "Verifiers that are connected and lack no revision.", nil, nil)
+	metricAstray         = prometheus.NewDesc("rind_verifiers_other_history", "Verifiers that know another history than this store's, which was restored from a backup; they decide nothing.", nil, nil)
 	metricMaxLag         = prometheus.NewDesc("rind_verifiers_lag_revisions_max", "Most revisions that a connected verifier lacks.", nil, nil)
 	metricMaxBehind      = prometheus.NewDesc("rind_verifiers_behind_seconds_max", "Age of the oldest revision that a connected verifier lacks.", nil, nil)
 	metricMails          = prometheus.NewDesc("rind_mails_waiting", "Mails with links that wait for the mail server.", nil, nil)
@@ -204,7 +205,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (h *instance) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{metricIssuerRevision, metricIssuerEpoch, metricVerifiers, metricCurrent, metricMaxLag, metricMaxBehind, metricMails} {
+	for _, d := range []*prometheus.Desc{metricIssuerRevision, metricIssuerEpoch, metricVerifiers, metricCurrent, metricAstray, metricMaxLag, metricMaxBehind, metricMails} {
 		ch <- d
 	}
 }
@@ -229,10 +230,13 @@ func (h *instance) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.NewInvalidMetric(metricVerifiers, err)
 		return
 	}
-	var connected, away, current int
+	var connected, away, current, astray int
 	var lag uint64
 	var behind time.Duration
 	for _, v := range list {
+		if v.Astray && v.Revoked.At.IsZero() {
+			astray++
+		}
 		switch {
 		case !v.Revoked.At.IsZero():
 		case v.Connected.IsZero():
@@ -248,6 +252,7 @@ func (h *instance) Collect(ch chan<- prometheus.Metric) {
 	gauge(metricVerifiers, float64(connected), "yes")
 	gauge(metricVerifiers, float64(away), "no")
 	gauge(metricCurrent, float64(current))
+	gauge(metricAstray, float64(astray))
 	gauge(metricMaxLag, float64(lag))
 	gauge(metricMaxBehind, behind.Seconds())
 }

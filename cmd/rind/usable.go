@@ -35,7 +35,7 @@ func (m staleness) usable(store *rootkeys.Store, now time.Time) (age time.Durati
 	case age < 0:
 		return -1, fmt.Errorf("the store says that the issuer was heard at %s, which is to come: the clock was set back, and how old the store is can't be told", stamp(heard))
 	case store.Diverged():
-		return age, errors.New("the issuer has another history than the store, so the store decides nothing")
+		return age, errors.New(otherHistory)
 	case store.Filling():
 		return age, errors.New("the store is not filled yet")
 	case age > m.MaxStaleness:
@@ -54,6 +54,8 @@ func (h *instance) canVerify(ctx context.Context) error {
 	s := h.follower.Status()
 	switch {
 	case s.Usable:
+	case s.Parted:
+		return s.Err
 	case s.Age < 0:
 		return errors.New("the root-key store was not brought up to date yet")
 	default:

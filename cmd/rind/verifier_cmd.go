@@ -24,6 +24,7 @@ type verifierCmd struct {
 	Follow followCmd         `cmd:"" help:"Keep a root-key store current from an issuer, until it is stopped."`
 	Status verifierStatusCmd `cmd:"" help:"Say how current a root-key store is."`
 	Copy   verifierCopyCmd   `cmd:"" help:"Write a clean copy of a root-key store."`
+	Reset  verifierResetCmd  `cmd:"" help:"Forget what a root-key store holds, so that it is filled anew."`
 }
 
 // groupAccess is what commands that open private files have in common.
@@ -66,6 +67,7 @@ func keyFileOf(path, keyFile string) string {
 // verifierStatus is what a verifier says about itself, as JSON. All fields are always there.
 type verifierStatus struct {
 	Usable       bool     `json:"usable"`
+	Parted       bool     `json:"other_history"`
 	Issuer       string   `json:"issuer"`    // address; "" where nobody follows
 	IssuerID     string   `json:"issuer_id"` // "" where the store is new
 	Epoch        uint64   `json:"epoch"`
@@ -81,6 +83,10 @@ type verifierStatus struct {
 	Dropped      uint64   `json:"uses_dropped"`
 	Error        string   `json:"last_error"`
 }
+
+// otherHistory is what is said of a store that decides nothing since it heard of another
+// history.
+const otherHistory = "the issuer has another history than this store, so one of the two was restored from a backup: run 'rind restored' where the issuer is, or 'rind verifier reset' here"
 
 // print writes the status for people.
 func (v verifierStatus) print(w io.Writer) error {
@@ -141,8 +147,8 @@ type verifierStatusCmd struct {
 
 // Help documents the exit code and the JSON object.
 func (verifierStatusCmd) Help() string {
-	return `The exit code is 0 where the store can decide, 1 where it is too old or not filled yet, 2 where that can't be said. ` +
-		`The JSON object has usable, issuer, issuer_id, epoch, revision, issuer_revision, lag, heard_from_issuer_at, age_seconds (null where it can't be told), ` +
+	return `The exit code is 0 where the store can decide, 1 where it is too old, not filled yet or of another history than the issuer's, 2 where that can't be said. ` +
+		`The JSON object has usable, other_history, issuer, issuer_id, epoch, revision, issuer_revision, lag, heard_from_issuer_at, age_seconds (null where it can't be told), ` +
 		`max_staleness_seconds, connected_since, issuer_clock_ahead_seconds, uses_waiting, uses_dropped and last_error. Times are RFC 3339 in UTC.`
 }
 
@@ -180,7 +186,7 @@ func (c verifierStatusCmd) read() (verifierStatus, error) {
 	at := store.Position()
 	age, why := c.usable(store, time.Now())
 	v := verifierStatus{
-		Usable: why == nil, IssuerID: at.Issuer, Epoch: at.Epoch, Revision: at.Revision, Head: at.Revision,
+		Usable: why == nil, Parted: store.Diverged(), IssuerID: at.Issuer, Epoch: at.Epoch, Revision: at.Revision, Head: at.Revision,
 		HeardAt: stamp(store.LastHeard()), MaxStaleness: c.MaxStaleness.Seconds(),
 	}
 	if age >= 0 {

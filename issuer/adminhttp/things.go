@@ -92,7 +92,7 @@ func verifiers(c *call) (any, error) {
 	out := Verifiers{Verifiers: []Verifier{}}
 	for _, v := range all {
 		out.Verifiers = append(out.Verifiers, Verifier{
-			ID: v.ID, Name: v.Name, Connected: !v.Connected.IsZero(), Lag: v.Lag, Behind: v.Behind.Seconds(),
+			ID: v.ID, Name: v.Name, Connected: !v.Connected.IsZero(), Astray: v.Astray, Lag: v.Lag, Behind: v.Behind.Seconds(),
 			SeenAt: stamp(v.Seen), RevokedAt: stamp(v.Revoked.At),
 		})
 	}

@@ -130,7 +130,8 @@ type Verifier struct {
 	ID        string  `json:"id"`
 	Name      string  `json:"name"`
 	Connected bool    `json:"connected"`
-	Lag       uint64  `json:"lag"` // changes that it lacks
+	Astray    bool    `json:"other_history"` // one store of the two was restored from a backup; it decides nothing
+	Lag       uint64  `json:"lag"`           // changes that it lacks
 	Behind    float64 `json:"behind_seconds"`
 	SeenAt    string  `json:"seen_at"`
 	RevokedAt string  `json:"revoked_at"`

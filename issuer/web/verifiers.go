@@ -33,6 +33,8 @@ func verifierRow(v issuer.Verifier) ui.VerifierRow {
 	switch {
 	case !v.Revoked.At.IsZero():
 		row.State = ui.VerifierRevoked
+	case v.Astray:
+		row.State = ui.VerifierAstray
 	case !v.Connected.IsZero():
 		row.State = ui.VerifierConnected
 	case v.Seen.IsZero():

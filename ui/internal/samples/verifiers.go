@@ -13,6 +13,7 @@ func verifiers() []Page {
 		{ID: "v3", Name: "mirror-of-the-engines-department-second-rack-on-the-left-side", State: ui.VerifierAway, CreatedAt: ago(70 * day), CreatedBy: "grace",
 			SeenAt: ago(3 * time.Hour), Lag: 1204, Age: 2*time.Hour + 59*time.Minute},
 		{ID: "v4", Name: "staging", State: ui.VerifierNew, CreatedAt: ago(time.Hour), CreatedBy: "ada", Lag: 40221},
+		{ID: "v6", Name: "upload-rome", State: ui.VerifierAstray, CreatedAt: ago(60 * day), CreatedBy: "ada", SeenAt: ago(5 * time.Second), Lag: 40221},
 		{ID: "v5", Name: "old-mirror", State: ui.VerifierRevoked, CreatedAt: ago(300 * day), CreatedBy: "grace", SeenAt: ago(40 * day), RevokedAt: ago(39 * day), RevokedBy: "ada"},
 	}
 	const address = "https://packages.example.org"
