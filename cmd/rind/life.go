@@ -116,6 +116,9 @@ func (h *instance) catchUp(ctx context.Context) error {
 		case err == nil:
 			err = h.keys.Apply(ctx, head, sets)
 		}
+		if errors.Is(err, rootkeys.ErrOtherHistory) {
+			err = errors.Join(err, h.keys.MarkDiverged(ctx)) // for whoever else reads the file
+		}
 		if err != nil {
 			return h.notFollowed(head, err)
 		}

@@ -33,6 +33,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"store":      cmdStore,
 			"revoke":     cmdRevoke,
+			"remint":     cmdRemint,
 			"account":    cmdAccount,
 			"people":     cmdPeople,
 			"rows":       cmdRows,

@@ -143,6 +143,19 @@ func cmdRevoke(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
+// cmdRemint mints one more token of alice's in rind.db; rootkeys.db is left behind.
+func cmdRemint(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "remint FOLDER TOKENFILE")
+	ts.Check(withIssuer(ts.MkAbs(args[0]), func(_ kv.Store, s *issuer.Service) error {
+		m, err := s.Mint(context.Background(), issuer.Principal{UserID: aliceID, Username: "alice"},
+			issuer.MintRequest{Label: args[1], Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(ts.MkAbs(args[1]), []byte(m.Text+"\n"), 0o600)
+	}))
+}
+
 // cmdAccount makes the first administrator's account.
 func cmdAccount(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1, "account FOLDER")
