@@ -6,9 +6,11 @@ import (
 	"os"
 
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 type verifierResetCmd struct {
+	groupAccess
 	Keys    string `help:"Root-key store to forget what is in, which no other process holds." required:"" placeholder:"FILE"`
 	KeyFile string `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
 }
@@ -25,7 +27,7 @@ func (c verifierResetCmd) Run(ctx context.Context, s streams) (err error) {
 	if _, err := os.Stat(c.Keys); err != nil { // one that is not there is not made
 		return fmt.Errorf("there is no store to reset: %w", err)
 	}
-	store, err := openKeysFile(c.Keys, c.KeyFile, "", false)
+	store, err := c.openKeysFile(c.Keys, c.KeyFile, "", false)
 	if err != nil {
 		return err
 	}
@@ -47,6 +49,6 @@ func (c verifierResetCmd) Run(ctx context.Context, s streams) (err error) {
 		why = ", which parted from its issuer's history"
 	}
 	_, err = fmt.Fprintf(s.out, "%s: epoch %d, revision %d of %s is forgotten%s. It decides nothing until it is filled anew: start what follows the issuer.\n",
-		c.Keys, was.Epoch, was.Revision, was.Issuer, why)
+		c.Keys, was.Epoch, was.Revision, text.Line(was.Issuer), why)
 	return err
 }
