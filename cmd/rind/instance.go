@@ -297,7 +297,7 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 			}
 		},
 	})
-	return upload, gateway.NewIndex(folder, log), err
+	return upload, gateway.NewIndex(folder, log, gateway.WithUploadURL(cfg.PublicURL.String()+"/legacy/")), err
 }
 
 // close closes what was opened, the last first. Nothing may run any more that

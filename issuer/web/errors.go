@@ -78,8 +78,11 @@ func classify(err error) *failure {
 
 // answerError answers for what is no page: an address that there is not, a method
 // that it does not have, a form that is too large. The answer is a page all the same,
-// and knows who asks.
+// and knows who asks; only an upload client gets plain words.
 func (s *Server) answerError(err error, c echo.Context) {
+	if s.refuseMisdirected(err, c) {
+		return
+	}
 	page := s.withSession(s.visited(anyone, func(*visit) error { return err }, noPower, nil))
 	if err := page(c); err != nil { // visited answers
 		s.log.ErrorContext(c.Request().Context(), "web: no answer", "request_id", idOf(c), "error", err)

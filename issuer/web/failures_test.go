@@ -103,6 +103,7 @@ func TestEveryRouteHasItsDeadlines(t *testing.T) {
 	want := []string{
 		string(ui.PathActivityExport.Colon()), string(ui.PathAuditExport.Colon()), string(ui.PathProjectActivityExport.Colon()),
 		string(ui.PathAssets) + "*", pathLegacy, pathLegacy + "/", pathSimple, pathSimple + "/*", pathPackages + "/*",
+		pathLegacy + "/+simple/*", pathLegacy + "/%2Bsimple/*", pathLegacy + "/%2bsimple/*",
 	}
 	if h.web.feed != nil {
 		want = append(want, feedhttp.Prefix+"*")

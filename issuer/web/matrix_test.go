@@ -15,6 +15,9 @@ var (
 	project = members("200").but(other, "404")
 	manage  = members("403").but(other, "404")
 	refresh = "303 /login/totp?next="
+
+	// Where the addresses lead that upload clients print.
+	printed = all("303 /simple/demo/").but(admin+"|"+owner+"|"+maintainer+"|"+other+"|"+stale+"|"+staleAdmin, "303 /projects/demo")
 )
 
 var matrix = map[string]row{
@@ -211,6 +214,14 @@ var matrix = map[string]row{
 	"POST /legacy":                   {answer: all("403")},
 	"GET /legacy/":                   {answer: all("405")},
 	"POST /legacy/":                  {answer: all("403")},
+	"GET /legacy/*":                  {path: "/legacy/Demo/1.0/", answer: printed},
+	"GET /legacy/+simple/*":          {path: "/legacy/+simple/", answer: all("200")},
+	"GET /legacy/%2Bsimple/*":        {path: "/legacy/%2Bsimple/", answer: all("200")},
+	"GET /legacy/%2bsimple/*":        {path: "/legacy/%2bsimple/", answer: all("200")},
+	"GET /project/*":                 {path: "/project/Demo/", answer: printed},
+	"OPTIONS /simple":                {answer: all("204")},
+	"OPTIONS /simple/*":              {path: "/simple/", answer: all("204")},
+	"OPTIONS /packages/*":            {path: "/packages/demo/none", answer: all("204")},
 	"GET /simple":                    {answer: all("301 simple/")},
 	"GET /simple/*":                  {path: "/simple/", answer: all("200")},
 	"GET /packages/*":                {path: "/packages/demo/none", answer: all("404")},

@@ -17,6 +17,7 @@ const (
 	pathLegacy   = "/legacy"
 	pathSimple   = "/simple"
 	pathPackages = "/packages"
+	pathProject  = "/project" // of PyPI, which clients print
 )
 
 // routes says what is where, and who may go there.
@@ -25,13 +26,6 @@ func (s *Server) routes(gateway, index http.Handler) {
 	s.route(reads, pathHealth, deadline.Page, s.health)
 	s.route(reads, string(ui.PathAssets)+"*", deadline.Download, s.asset)
 
-	for _, p := range []string{pathLegacy, pathLegacy + "/"} {
-		s.route(methodsOfAny, p, deadline.Mounted, mount(gateway))
-	}
-	for _, p := range []string{pathSimple, pathSimple + "/*", pathPackages + "/*"} {
-		s.route(reads, p, deadline.Mounted, echo.WrapHandler(index))
-	}
-
 	s.route([]string{http.MethodDelete}, pathToken, deadline.Page, s.burnToken)
 	s.route(posts, pathLeaks, deadline.Page, s.takeLeaks)
 	if s.feed != nil {
@@ -39,6 +33,7 @@ func (s *Server) routes(gateway, index http.Handler) {
 	}
 
 	p := pages{s, []echo.MiddlewareFunc{s.pageEdge, s.withSession}}
+	s.uploadRoutes(gateway, index, p)
 	s.entryRoutes(p)
 	s.resetRoutes(p)
 	s.emailRoutes(p)

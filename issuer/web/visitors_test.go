@@ -170,6 +170,7 @@ func TestMethods(t *testing.T) {
 				slices.Sort(allow)
 				want := append(slices.Clone(methods), "OPTIONS")
 				slices.Sort(want)
+				want = slices.Compact(want) // the index answers OPTIONS itself
 				status := map[bool]int{true: 204, false: 405}[method == "OPTIONS"]
 				if got.status != status || !slices.Equal(allow, want) {
 					t.Errorf("%s %s, %s: %d, Allow %q; want %d, %q", method, pattern, name, got.status, allow, status, want)

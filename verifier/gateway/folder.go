@@ -48,7 +48,10 @@ type Folder struct {
 	disk disk
 	now  func() time.Time
 
+	catalogue *catalogue
+
 	naming  sync.Mutex      // held from the look for a twin to the link
+	noting  sync.Mutex      // held while .meta is written, so that a reader does not replace what an upload said
 	learn   sync.Mutex      // held while a file is read to learn what .meta lacks
 	learned map[string]File // under learn: what could not be written to .meta
 }
@@ -73,7 +76,7 @@ func NewFolder(dir string, opts ...FolderOption) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	f := &Folder{root: root, disk: rootDisk{root}, now: time.Now, learned: map[string]File{}}
+	f := &Folder{root: root, disk: rootDisk{root}, now: time.Now, catalogue: newCatalogue(), learned: map[string]File{}}
 	for _, set := range opts {
 		set(f)
 	}
@@ -192,10 +195,14 @@ func (s *stagedFile) Commit(ctx context.Context, up Upload) (repeated bool, err 
 		return false, fmt.Errorf("gateway: keeping %s: %w", up.Filename, err)
 	}
 	if !repeated {
+		s.folder.noting.Lock()
 		s.folder.note(up.Project, File{
 			Name: up.Filename, Version: up.Version, Size: up.Size, SHA256: up.SHA256,
 			RequiresPython: up.RequiresPython, Uploaded: s.folder.now().UTC(), Modified: info.ModTime(),
 		})
+		s.folder.noting.Unlock()
+		s.folder.catalogue.changed(up.Project, up.Filename)
+		s.folder.catalogue.changed(rootFolder, up.Project)
 	}
 	return repeated, nil
 }

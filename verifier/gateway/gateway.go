@@ -9,6 +9,7 @@
 //	mux.Handle("/simple", index)
 //	mux.Handle("/simple/", index)
 //	mux.Handle("/packages/", index)
+//	mux.Handle("/legacy/+simple/", index) // hatch looks there before it uploads
 //
 // [New] takes the form that twine, flit, poetry and uv send, in any order of its
 // fields. The token is looked at before the body is read, again when the file

@@ -3,8 +3,6 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -13,7 +11,6 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/deadline"
-	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
 // The paths that an index serves; what is in front of them is the caller's to
@@ -21,6 +18,9 @@ import (
 const (
 	simplePath   = "/simple"
 	packagesPath = "/packages/"
+	// hatchPath is where hatch looks for the index of an upload address, below it
+	// as devpi has it.
+	hatchPath = "/legacy/+simple"
 )
 
 // cacheFile is the Cache-Control of a package, which never changes under its
@@ -38,32 +38,53 @@ const (
 
 // NewIndex serves the files of a folder to pip, uv and people: the lists of
 // PEP 503 and PEP 691 under /simple/, with the additions of PEP 700, and the
-// files under /packages/<project>/. Who may read is the caller's to decide, by
-// wrapping the handler. A nil logger discards.
-func NewIndex(f *Folder, logger *slog.Logger) http.Handler {
+// files under /packages/<project>/. The lists are under /legacy/+simple/ too, where
+// hatch looks for what is there before it uploads. Pages of any origin may read
+// what it serves, as Pyodide does in a browser. Who may read is the caller's to
+// decide, by wrapping the handler. A nil logger discards.
+func NewIndex(f *Folder, logger *slog.Logger, opts ...IndexOption) http.Handler {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &index{f, logger}
+	x := &index{folder: f, log: logger, uploadURL: "/legacy/"}
+	for _, set := range opts {
+		set(x)
+	}
+	return x
 }
+
+// IndexOption changes how an index answers.
+type IndexOption func(*index)
+
+// WithUploadURL is the whole address that uploads go to, to name it to clients that
+// were given the address of the index; "/legacy/" by default.
+func WithUploadURL(url string) IndexOption { return func(x *index) { x.uploadURL = url } }
 
 type index struct {
-	folder *Folder
-	log    *slog.Logger
+	folder    *Folder
+	log       *slog.Logger
+	uploadURL string
 }
 
-// ServeHTTP answers GET and HEAD. A reader may be slow, as long as it makes progress.
+// ServeHTTP answers GET and HEAD, and OPTIONS for browsers. A reader may be slow, as
+// long as it makes progress.
 func (x *index) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	deadline.Download.Serve(w, r, x.answer)
 }
 
 func (x *index) answer(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		httpauth.Refuser{}.Answer(w, r, httpauth.Answer{
-			Status: http.StatusMethodNotAllowed, Allow: "GET, HEAD",
-			Sentence: "The index is for reading. Packages are uploaded to /legacy/.",
-		})
+	allowOrigins(w.Header())
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodOptions:
+		w.Header().Set("Allow", indexMethods)
+		if skipBody(w, r) {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return
+	default:
+		w.Header().Set("Allow", indexMethods)
+		WrongAddress(w, r, http.StatusMethodNotAllowed, x.uploadURL)
 		return
 	}
 	if !skipBody(w, r) {
@@ -72,6 +93,20 @@ func (x *index) answer(w http.ResponseWriter, r *http.Request) {
 	if err := x.serve(w, r); err != nil {
 		x.fail(w, r, err)
 	}
+}
+
+const indexMethods = "GET, HEAD, OPTIONS"
+
+// allowOrigins lets pages of any origin read an answer. "*" never lets a browser add
+// cookies of its own accord, so a page learns nothing that its author could not read.
+func allowOrigins(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", indexMethods)
+	h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Cache-Control, If-Modified-Since, If-None-Match, Range")
+	h.Set("Access-Control-Expose-Headers", "Accept-Ranges, Content-Length, Content-Range, ETag")
+	h.Set("Access-Control-Max-Age", "86400")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 }
 
 // skipBody reads past the body of a request for reading, and refuses one that is
@@ -95,12 +130,17 @@ func (x *index) serve(w http.ResponseWriter, r *http.Request) error {
 		project, name, _ := strings.Cut(rest, "/")
 		return x.serveFile(w, r, project, name)
 	}
+	up := "../.." // from a project's page to where the paths begin
 	rest, ok := strings.CutPrefix(r.URL.Path, simplePath)
+	if !ok {
+		rest, ok = strings.CutPrefix(r.URL.Path, hatchPath)
+		up = "../../.."
+	}
 	switch {
 	case !ok:
 		return ErrNotFound
 	case rest == "":
-		redirect(w, "simple/")
+		redirect(w, r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]+"/")
 		return nil
 	case rest == "/":
 		return x.serveRoot(w, r)
@@ -118,7 +158,7 @@ func (x *index) serve(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, "../"+normalized+"/")
 		return nil
 	}
-	return x.serveProject(w, r, name)
+	return x.serveProject(w, r, name, up)
 }
 
 // redirect sends the client to a place relative to the path that it asked for.
@@ -130,50 +170,52 @@ func redirect(w http.ResponseWriter, to string) {
 }
 
 func (x *index) serveRoot(w http.ResponseWriter, r *http.Request) error {
-	names, err := x.folder.Projects(r.Context())
+	now, at, err := x.folder.browse(r.Context(), rootFolder)
 	if err != nil {
 		return err
 	}
-	return list(w, r, rootPage(names))
+	return x.list(w, r, now, at, "", func() page { return rootPage(now.projects) })
 }
 
-func (x *index) serveProject(w http.ResponseWriter, r *http.Request, project string) error {
-	files, err := x.folder.Files(r.Context(), project)
-	if err == nil && len(files) == 0 { // its first upload is under way, or its files were taken away
+func (x *index) serveProject(w http.ResponseWriter, r *http.Request, project, up string) error {
+	if !isNormalized(project) {
+		return ErrNotFound
+	}
+	now, at, err := x.folder.browse(r.Context(), project)
+	if err == nil && len(now.files) == 0 { // its first upload is under way, or its files were taken away
 		err = ErrNotFound
 	}
 	if err != nil {
 		return err
 	}
-	return list(w, r, projectPage(project, files))
+	packages := up + packagesPath
+	return x.list(w, r, now, at, packages, func() page { return projectPage(project, packages, now.files) })
 }
 
 // list answers with a page in the form that the client likes best.
-func list(w http.ResponseWriter, r *http.Request, p page) error {
+func (x *index) list(w http.ResponseWriter, r *http.Request, now *snapshot, at *shelf, packages string, fill func() page) error {
 	h := w.Header()
 	h.Set("Vary", "Accept")
 	kind := negotiate(r.Header.Values("Accept"))
-	var body []byte
-	var err error
-	switch kind {
-	case "":
+	if kind == "" {
 		http.Error(w, "The index can answer with "+typeJSON+", "+typeHTML+" or "+typeLegacy+".", http.StatusNotAcceptable)
 		return nil
-	case typeJSON:
-		body, err = p.json()
-	default:
-		body, err = p.html()
-		kind += "; charset=utf-8"
 	}
+	p, grown, err := now.render(pageKey{kind == typeJSON, packages}, fill)
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(body)
+	if grown > 0 {
+		x.folder.catalogue.grow(at, int64(grown))
+	}
+	if kind != typeJSON {
+		kind += "; charset=utf-8"
+	}
 	h.Set("Content-Type", kind)
 	h.Set("Cache-Control", cacheList)
 	h.Set("Content-Security-Policy", "default-src 'none'")
-	h.Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	h.Set("ETag", p.etag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.body))
 	return nil
 }
 

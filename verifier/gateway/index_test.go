@@ -249,7 +249,7 @@ func TestIndexRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	post.Body.Close()
-	if post.StatusCode != 405 || post.Header.Get("Allow") != "GET, HEAD" {
+	if post.StatusCode != 405 || post.Header.Get("Allow") != "GET, HEAD, OPTIONS" {
 		t.Error(post.Status)
 	}
 	x.gate.cfg.Backend.(*Folder).Close()
@@ -265,8 +265,60 @@ func TestIndexRefuses(t *testing.T) {
 
 // What a person wrote into Requires-Python can't leave its attribute.
 func TestPageEscapes(t *testing.T) {
-	raw, err := projectPage("demo", []File{{Name: "demo-1.0.tar.gz", RequiresPython: `"><script>`}}).html()
+	raw, err := projectPage("demo", "../../packages/", []File{{Name: "demo-1.0.tar.gz", RequiresPython: `"><script>`}}).html()
 	if err != nil || strings.Contains(string(raw), "<script") {
 		t.Error(string(raw), err)
+	}
+}
+
+// Browsers read the index from pages of other origins, errors too.
+func TestCORS(t *testing.T) {
+	x := stocked(t)
+	for path, status := range map[string]int{"/simple/": 200, "/simple/demo/": 200, "/simple/demo": 301, "/simple/none/": 404, "/packages/demo/demo-1.0.tar.gz": 200} {
+		resp, _ := x.get(path, "Origin", "https://pyodide.example")
+		if resp.StatusCode != status || resp.Header.Get("Access-Control-Allow-Origin") != "*" || resp.Header.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s: %s %v", path, resp.Status, resp.Header)
+		}
+		req, _ := http.NewRequest(http.MethodOptions, x.URL+path, nil)
+		req.Header.Set("Origin", "https://pyodide.example")
+		req.Header.Set("Access-Control-Request-Headers", "if-none-match")
+		pre, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pre.Body.Close()
+		if pre.StatusCode != 204 || pre.Header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(pre.Header.Get("Access-Control-Allow-Headers"), "If-None-Match") {
+			t.Errorf("%s: %s %v", path, pre.Status, pre.Header)
+		}
+	}
+}
+
+// hatch asks for the index below the upload address, and its links lead to files.
+func TestIndexBelowTheUploadAddress(t *testing.T) {
+	x := stocked(t)
+	x.Config.Handler = NewIndex(x.gate.cfg.Backend.(*Folder), nil)
+	for _, at := range []string{"/legacy/+simple/", "/legacy/%2Bsimple/"} {
+		resp, page := x.get(at+"demo/", "Accept", typeJSON, "Authorization", "Basic eDp5")
+		var list jsonProject
+		if err := json.Unmarshal([]byte(page), &list); err != nil || resp.StatusCode != 200 || len(list.Files) != 2 {
+			t.Fatal(err, resp.Status, page)
+		}
+		base, _ := url.Parse(x.URL + at + "demo/")
+		place, err := base.Parse(list.Files[0].URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, body := x.get(place.EscapedPath()); resp.StatusCode != 200 || body != gz("one") {
+			t.Errorf("%s: %s", place, resp.Status)
+		}
+		if _, page := x.get(at); !strings.Contains(page, `<a href="demo/">`) {
+			t.Error(page)
+		}
+		if resp, _ := x.get(at + "none/"); resp.StatusCode != 404 {
+			t.Error(resp.Status)
+		}
+	}
+	if resp, _ := x.get("/legacy/+simple"); resp.StatusCode != 301 || resp.Header.Get("Location") != "+simple/" {
+		t.Error(resp.Status, resp.Header.Get("Location"))
 	}
 }

@@ -2,10 +2,11 @@ package gateway
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"html/template"
 	"net/url"
-	"slices"
 )
 
 // apiVersion is the version of the index API that is spoken: 1.1 is PEP 700.
@@ -16,6 +17,40 @@ type page struct {
 	title string
 	links []link
 	data  any // of the JSON form
+}
+
+// pageKey is one form of the page of a snapshot.
+type pageKey struct {
+	json     bool
+	packages string // as projectPage has it
+}
+
+// rendered is a page as it is sent.
+type rendered struct {
+	body []byte
+	etag string
+}
+
+// render is a page of a snapshot, made by fill if it was not made before. It tells
+// how many bytes it made.
+func (s *snapshot) render(key pageKey, fill func() page) (r rendered, grown int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, ok := s.pages[key]; ok {
+		return r, 0, nil
+	}
+	if key.json {
+		r.body, err = fill().json()
+	} else {
+		r.body, err = fill().html()
+	}
+	if err != nil {
+		return rendered{}, 0, err
+	}
+	sum := sha256.Sum256(r.body)
+	r.etag = `"` + hex.EncodeToString(sum[:16]) + `"`
+	s.pages[key] = r
+	return r, len(r.body), nil
 }
 
 // link is one line of the HTML form.
@@ -64,19 +99,22 @@ func rootPage(names []string) page {
 	return p
 }
 
-// projectPage lists the files of a project.
-func projectPage(project string, files []File) page {
+// projectPage lists the files of a project; packages leads from the page to where
+// the files of all projects are.
+func projectPage(project, packages string, files []File) page {
 	data := jsonProject{Meta: jsonMeta{apiVersion}, Name: project, Versions: []string{}}
 	p := page{title: "Files of " + project}
+	seen := map[string]bool{}
 	for _, f := range files {
-		place := "../.." + packagesPath + project + "/" + url.PathEscape(f.Name)
+		place := packages + project + "/" + url.PathEscape(f.Name)
 		p.links = append(p.links, link{Text: f.Name, URL: place + "#sha256=" + f.SHA256, RequiresPython: f.RequiresPython})
 		data.Files = append(data.Files, jsonFile{
 			Filename: f.Name, URL: place, Hashes: map[string]string{"sha256": f.SHA256},
 			RequiresPython: f.RequiresPython, Size: f.Size,
 			UploadTime: f.Uploaded.UTC().Format("2006-01-02T15:04:05.000000Z"),
 		})
-		if !slices.Contains(data.Versions, f.Version) {
+		if !seen[f.Version] {
+			seen[f.Version] = true
 			data.Versions = append(data.Versions, f.Version)
 		}
 	}

@@ -1,0 +1,315 @@
+package gateway
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// How long what is in memory of a folder holds.
+const (
+	// settleTime is how old the last change of a folder has to be for its time to
+	// tell the next one: file systems round times, by as much as two seconds.
+	settleTime = 2 * time.Second
+	// recheckTime is how long a file that was overwritten in place, which leaves
+	// the folder's time alone, is listed as it was.
+	recheckTime = time.Minute
+)
+
+// maxCatalogue bounds what is in memory of all folders together, in bytes.
+const maxCatalogue = 64 << 20
+
+// rootFolder is the catalogue's name of the folder whose entries are the projects.
+const rootFolder = "."
+
+// catalogue keeps in memory what the folders of a Folder list, and the pages made of
+// it, the ones that were asked for lately. What it has of a folder holds until the
+// folder's time changes, or an upload of this process changed it.
+type catalogue struct {
+	mu    sync.Mutex
+	known map[string]*list.Element // of *shelf
+	order *list.List               // the one that was asked for last in front
+	size  int64                    // bytes of all, about
+	limit int64
+}
+
+// shelf is what is known of one folder.
+type shelf struct {
+	name    string
+	size    int64 // under the catalogue's mu
+	making  sync.Mutex
+	now     atomic.Pointer[snapshot]
+	changes atomic.Uint64 // by this process
+	mu      sync.Mutex
+	dirty   map[string]bool // under mu: the files that it changed since the last listing
+}
+
+// snapshot is what a folder listed at one time. It does not change, but for the pages
+// that are made of it when they are asked for first.
+type snapshot struct {
+	projects []string // of the root folder, sorted
+	files    []File   // of a project's folder, sorted by name
+	modified time.Time
+	listed   time.Time // when the listing began
+	changes  uint64
+
+	mu    sync.Mutex
+	pages map[pageKey]rendered
+}
+
+func newCatalogue() *catalogue {
+	return &catalogue{known: map[string]*list.Element{}, order: list.New(), limit: maxCatalogue}
+}
+
+// shelf finds or makes the shelf of a folder that is there.
+func (c *catalogue) shelf(name string) *shelf {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.known[name]; ok {
+		c.order.MoveToFront(e)
+		return e.Value.(*shelf)
+	}
+	s := &shelf{name: name, dirty: map[string]bool{}}
+	c.known[name] = c.order.PushFront(s)
+	c.resize(s, 512)
+	return s
+}
+
+// grow accounts for more bytes of a shelf, and lets go of those that were not asked
+// for the longest until all fit.
+func (c *catalogue) grow(s *shelf, bytes int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resize(s, bytes)
+}
+
+func (c *catalogue) resize(s *shelf, bytes int64) {
+	if e, ok := c.known[s.name]; !ok || e.Value != s { // let go of meanwhile
+		return
+	}
+	s.size += bytes
+	c.size += bytes
+	for c.size > c.limit {
+		oldest := c.order.Back()
+		gone := c.order.Remove(oldest).(*shelf)
+		delete(c.known, gone.name)
+		c.size -= gone.size
+	}
+}
+
+// changed says that this process changed a file of a folder.
+func (c *catalogue) changed(folder, name string) {
+	c.mu.Lock()
+	e, ok := c.known[folder]
+	c.mu.Unlock()
+	if !ok {
+		return
+	}
+	s := e.Value.(*shelf)
+	s.mu.Lock()
+	s.dirty[name] = true
+	s.mu.Unlock()
+	s.changes.Add(1)
+}
+
+// holds tells whether the snapshot is what the folder lists at a time.
+func (s *snapshot) holds(info fs.FileInfo, changes uint64, now time.Time) bool {
+	return s != nil && s.modified.Equal(info.ModTime()) && s.changes == changes &&
+		s.listed.Sub(s.modified) >= settleTime && now.Sub(s.listed) < recheckTime && !now.Before(s.listed)
+}
+
+// browse is what a folder lists: a project's, or rootFolder. The error is ErrNotFound
+// where there is no such folder.
+func (f *Folder) browse(ctx context.Context, name string) (*snapshot, *shelf, error) {
+	info, err := f.statFolder(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := f.catalogue.shelf(name)
+	if now := s.now.Load(); now.holds(info, s.changes.Load(), time.Now()) {
+		return now, s, nil
+	}
+	s.making.Lock() // one makes it, the others wait for that
+	defer s.making.Unlock()
+	if info, err = f.statFolder(name); err != nil {
+		return nil, nil, err
+	}
+	old := s.now.Load()
+	if old.holds(info, s.changes.Load(), time.Now()) {
+		return old, s, nil
+	}
+	made, err := f.list(ctx, s, info, old)
+	if err != nil {
+		s.now.Store(nil) // what is dirty was forgotten
+		return nil, nil, err
+	}
+	s.now.Store(made)
+	f.catalogue.grow(s, made.weight()-old.weight())
+	return made, s, nil
+}
+
+func (f *Folder) statFolder(name string) (fs.FileInfo, error) {
+	info, err := f.root.Lstat(name)
+	if isMissing(err) || err == nil && !info.IsDir() {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("gateway: looking for folder %s: %w", name, err)
+	}
+	return info, nil
+}
+
+// list makes a snapshot. A file that old has, and that was not touched, is not looked
+// into again.
+func (f *Folder) list(ctx context.Context, s *shelf, info fs.FileInfo, old *snapshot) (*snapshot, error) {
+	made := &snapshot{modified: info.ModTime(), listed: time.Now(), changes: s.changes.Load(), pages: map[pageKey]rendered{}}
+	s.mu.Lock()
+	dirty := s.dirty
+	s.dirty = map[string]bool{}
+	s.mu.Unlock()
+	entries, err := f.entries(s.name)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: listing folder %s: %w", s.name, err)
+	}
+	if s.name == rootFolder {
+		for _, e := range entries {
+			if e.IsDir() && isNormalized(e.Name()) {
+				made.projects = append(made.projects, e.Name())
+			}
+		}
+		return made, ctx.Err()
+	}
+	folder, err := f.root.OpenRoot(s.name)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: listing folder %s: %w", s.name, err)
+	}
+	defer folder.Close()
+	made.files = make([]File, 0, len(entries))
+	for _, e := range entries {
+		if !e.Type().IsRegular() || versionOf(e.Name(), s.name) == "" {
+			continue
+		}
+		file, ok := File{}, false
+		if !dirty[e.Name()] {
+			file, ok = old.unchanged(folder, e.Name())
+		}
+		if !ok {
+			file, _, err = f.file(ctx, s.name, e.Name())
+		}
+		switch {
+		case errors.Is(err, ErrNotFound): // removed a moment ago
+			err = nil
+		case err != nil:
+			return nil, err
+		default:
+			made.files = append(made.files, file)
+		}
+	}
+	return made, ctx.Err()
+}
+
+// unchanged finds a file in a snapshot of its folder, if it is still the same.
+func (s *snapshot) unchanged(folder *os.Root, name string) (File, bool) {
+	if s == nil {
+		return File{}, false
+	}
+	i, found := slices.BinarySearchFunc(s.files, name, func(f File, name string) int { return strings.Compare(f.Name, name) })
+	if !found {
+		return File{}, false
+	}
+	info, err := folder.Lstat(name)
+	return s.files[i], err == nil && info.Mode().IsRegular() && s.files[i].describes(info)
+}
+
+// weight is about how many bytes of memory a snapshot takes, pages included.
+func (s *snapshot) weight() (bytes int64) {
+	if s == nil {
+		return 0
+	}
+	for _, p := range s.projects {
+		bytes += int64(len(p)) + 16
+	}
+	for _, f := range s.files {
+		bytes += int64(len(f.Name)+len(f.Version)+len(f.SHA256)+len(f.RequiresPython)) + 144
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.pages {
+		bytes += int64(len(p.body))
+	}
+	return bytes
+}
+
+// Projects lists the projects that have a folder, by normalized name, sorted.
+func (f *Folder) Projects(ctx context.Context) ([]string, error) {
+	now, _, err := f.browse(ctx, rootFolder)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(now.projects), nil
+}
+
+// Files lists the files of a project, sorted by name. The error is ErrNotFound
+// where the project has no folder. A file that is new in .meta is read whole, and
+// ctx bounds that.
+func (f *Folder) Files(ctx context.Context, project string) ([]File, error) {
+	if !isNormalized(project) {
+		return nil, ErrNotFound
+	}
+	now, _, err := f.browse(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(now.files), nil
+}
+
+// File is what is known of one file. The error is ErrNotFound where there is
+// none, or no regular one.
+func (f *Folder) File(ctx context.Context, project, name string) (File, error) {
+	file, learned, err := f.file(ctx, project, name)
+	if learned { // an operator put it there, or another in its place
+		f.catalogue.changed(project, name)
+	}
+	return file, err
+}
+
+// file is File, and tells whether the file had to be read for it.
+func (f *Folder) file(ctx context.Context, project, name string) (file File, learned bool, err error) {
+	info, err := f.stat(project, name)
+	if err != nil {
+		return File{}, false, err
+	}
+	if known, ok := f.recall(project, name, info); ok {
+		return known, false, nil
+	}
+	f.learn.Lock() // one at a time: the readers of a new, large file wait for the first
+	defer f.learn.Unlock()
+	if known, ok := f.recall(project, name, info); ok {
+		return known, false, nil
+	}
+	key := path.Join(project, name)
+	if known, ok := f.learned[key]; ok && known.describes(info) {
+		return known, false, nil
+	}
+	if file, err = f.examine(ctx, project, name); err != nil {
+		return File{}, false, fmt.Errorf("gateway: reading %s: %w", name, err)
+	}
+	f.noting.Lock()
+	defer f.noting.Unlock()
+	if known, ok := f.recall(project, name, info); ok { // its upload knows more than it shows
+		return known, true, nil
+	}
+	if f.note(project, file) != nil {
+		f.learned[key] = file
+	}
+	return file, true, nil
+}

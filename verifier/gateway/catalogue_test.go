@@ -1,0 +1,253 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// age sets a folder's time back, as if its last change were long ago.
+func age(t testing.TB, path string, by time.Duration) {
+	t.Helper()
+	at := time.Now().Add(-by)
+	if err := os.Chtimes(path, at, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func browse(t testing.TB, f *Folder, name string) *snapshot {
+	t.Helper()
+	now, _, err := f.browse(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return now
+}
+
+func put(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// names are the files that the index lists for demo.
+func (x *testIndex) names() string {
+	x.t.Helper()
+	_, page := x.get("/simple/demo/", "Accept", typeJSON)
+	var list jsonProject
+	if err := json.Unmarshal([]byte(page), &list); err != nil {
+		x.t.Fatal(err, page)
+	}
+	var out []string
+	for _, f := range list.Files {
+		out = append(out, f.Filename+" "+f.Hashes["sha256"][:8])
+	}
+	return strings.Join(out, ", ")
+}
+
+// A page is made once, until something changes in its folder: by an upload, or by
+// hand. Nothing is listed as it was before.
+func TestPagesAreKeptUntilTheFolderChanges(t *testing.T) {
+	x := stocked(t)
+	f := x.gate.cfg.Backend.(*Folder)
+	demo := filepath.Join(x.dir, "demo")
+	entry := func(name, content string) string { return name + " " + digest(content)[:8] }
+	one, two := entry("demo-1.0.tar.gz", gz("one")), entry("demo-1.1+local.1-py3-none-any.whl", zipped("a", "b"))
+	settled := func(want ...string) *snapshot {
+		t.Helper()
+		age(t, demo, time.Minute)
+		if got := x.names(); got != strings.Join(want, ", ") {
+			t.Fatalf("listed: %s", got)
+		}
+		now := browse(t, f, "demo")
+		if x.names(); browse(t, f, "demo") != now || len(now.pages) != 1 {
+			t.Fatal("made again, though nothing changed")
+		}
+		return now
+	}
+	settled(one, two)
+
+	if status, _ := x.post(x.text, upload("demo", "3.0", "demo-3.0.tar.gz", gz("three"))); status != "200 OK" {
+		t.Fatal(status)
+	}
+	age(t, demo, time.Minute) // the upload is seen whatever the time of the folder says
+	three := entry("demo-3.0.tar.gz", gz("three"))
+	settled(one, two, three)
+
+	put(t, filepath.Join(demo, "demo-4.0.tar.gz"), gz("four"))
+	four := entry("demo-4.0.tar.gz", gz("four"))
+	if got := x.names(); got != strings.Join([]string{one, two, three, four}, ", ") {
+		t.Errorf("a file that was copied in: %s", got)
+	}
+	settled(one, two, three, four)
+
+	if err := os.Remove(filepath.Join(demo, "demo-1.0.tar.gz")); err != nil {
+		t.Fatal(err)
+	}
+	if got := x.names(); got != strings.Join([]string{two, three, four}, ", ") {
+		t.Errorf("a file that was removed: %s", got)
+	}
+
+	// A file that is overwritten in place leaves its folder's time alone. Who asks for
+	// it gets the new one, and the list follows; without that, after recheckTime.
+	now := settled(two, three, four)
+	put(t, filepath.Join(demo, "demo-4.0.tar.gz"), gz("another four"))
+	if _, body := x.get("/packages/demo/demo-4.0.tar.gz"); body != gz("another four") {
+		t.Error("not the new bytes")
+	}
+	settled(two, three, entry("demo-4.0.tar.gz", gz("another four")))
+	info, _ := f.statFolder("demo")
+	if now.holds(info, now.changes, now.listed.Add(recheckTime)) {
+		t.Error("believed for ever")
+	}
+}
+
+// Two changes within one tick of the file system's clock leave one time.
+func TestChangesOfOneTick(t *testing.T) {
+	x := stocked(t)
+	demo := filepath.Join(x.dir, "demo")
+	now := time.Now()
+	for i := range 5 {
+		put(t, filepath.Join(demo, fmt.Sprintf("demo-5.%d.tar.gz", i)), gz("x"))
+		if err := os.Chtimes(demo, now, now); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(x.names(), "demo-5."); got != i+1 {
+			t.Errorf("%d of %d files are listed", got, i+1)
+		}
+	}
+}
+
+func TestNewProjectsAreListed(t *testing.T) {
+	x := stocked(t)
+	age(t, x.dir, time.Minute)
+	if _, page := x.get("/simple/"); strings.Contains(page, "other") {
+		t.Fatal(page)
+	}
+	if err := os.Mkdir(filepath.Join(x.dir, "other"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, page := x.get("/simple/"); !strings.Contains(page, "other") {
+		t.Error(page)
+	}
+}
+
+// What an upload says of its file stands, also where a reader was there before it
+// was written down.
+func TestUploadsBesideReaders(t *testing.T) {
+	x := newIndex(t, nil)
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					x.get("/simple/demo/")
+				}
+			}
+		})
+	}
+	for i := range 40 {
+		version := fmt.Sprintf("1.%d", i)
+		if status, _ := x.post(x.text, upload("demo", version, "demo-"+version+".tar.gz", gz(version))); status != "200 OK" {
+			t.Error(status)
+		}
+		if _, page := x.get("/simple/demo/"); strings.Count(page, `data-requires-python="&gt;=3.8"`) != i+1 {
+			t.Errorf("after %d uploads: %s", i+1, page)
+		}
+	}
+	close(done)
+	readers.Wait()
+}
+
+// What is kept in memory is bounded; what was asked for last stays.
+func TestCatalogueIsBounded(t *testing.T) {
+	f := openFolder(t, t.TempDir())
+	f.catalogue.limit = 64 << 10
+	index := NewIndex(f, nil)
+	for i := range 200 {
+		dir := filepath.Join(f.root.Name(), fmt.Sprintf("p%d", i))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(dir, fmt.Sprintf("p%d-1.0.tar.gz", i)), gz("x"))
+		age(t, dir, time.Hour)
+		for _, name := range []string{"p0", fmt.Sprintf("p%d", i)} {
+			w := httptest.NewRecorder()
+			index.ServeHTTP(w, httptest.NewRequest("GET", "/simple/"+name+"/", nil))
+			if w.Code != http.StatusOK {
+				t.Fatal(w.Code)
+			}
+		}
+	}
+	c := f.catalogue
+	if _, ok := c.known["p0"]; !ok || c.size > c.limit || len(c.known) > 100 || len(c.known) != c.order.Len() {
+		t.Errorf("%d bytes of %d folders, p0 %v", c.size, len(c.known), ok)
+	}
+	f.catalogue.limit = 1 // a page that is larger than the bound is served all the same
+	w := httptest.NewRecorder()
+	index.ServeHTTP(w, httptest.NewRequest("GET", "/simple/p7/", nil))
+	if w.Code != http.StatusOK || len(c.known) != 0 || c.size != 0 {
+		t.Error(w.Code, len(c.known), c.size)
+	}
+}
+
+// BenchmarkProjectPage is a page of 5,000 files: as pip asks for it, when it is told
+// that nothing changed, and when a file was uploaded a moment ago.
+func BenchmarkProjectPage(b *testing.B) {
+	f := openFolder(b, b.TempDir())
+	dir := filepath.Join(f.root.Name(), "demo")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	for i := range 5000 {
+		put(b, filepath.Join(dir, fmt.Sprintf("demo-1.%d.tar.gz", i)), gz("x"))
+	}
+	index := NewIndex(f, nil)
+	serve := func(b *testing.B, tag string) string {
+		r := httptest.NewRequest("GET", "/simple/demo/", nil)
+		r.Header.Set("Accept", typeJSON)
+		r.Header.Set("If-None-Match", tag)
+		w := httptest.NewRecorder()
+		index.ServeHTTP(w, r)
+		if want := map[bool]int{true: 200, false: 304}[tag == ""]; w.Code != want {
+			b.Fatal(w.Code)
+		}
+		return w.Header().Get("ETag")
+	}
+	tag := serve(b, "")
+	age(b, dir, time.Hour)
+	b.Run("200", func(b *testing.B) {
+		for b.Loop() {
+			serve(b, "")
+		}
+	})
+	b.Run("304", func(b *testing.B) {
+		for b.Loop() {
+			serve(b, tag)
+		}
+	})
+	b.Run("changed", func(b *testing.B) {
+		for b.Loop() {
+			f.catalogue.changed("demo", "demo-1.0.tar.gz")
+			serve(b, "")
+		}
+	})
+	b.Run("started", func(b *testing.B) {
+		for b.Loop() {
+			f.catalogue = newCatalogue()
+			serve(b, "")
+		}
+	})
+}
