@@ -22,7 +22,8 @@ type scanCmd struct {
 
 // Help documents the output.
 func (scanCmd) Help() string {
-	return `Prints the file, the line and the id of each token, never its text. Folders named .git, links, and files with a NUL byte in their first 8,000 bytes are passed over. ` +
+	return `Prints the file, the line and the id of each token, never its text. Tokens are found as they are, percent-encoded, and inside of base64, as in Basic credentials; text may be UTF-8 or UTF-16. ` +
+		`In a folder, folders named .git, links, pipes, devices, and files with a NUL byte in their first 8,000 bytes that are no UTF-16 are passed over; what is named itself is looked at. ` +
 		`Exit code 0: nothing found, 1: something found, 2: nothing found and not all could be read. ` +
 		`A JSON object has file, line, id and location; these two are null where a token is damaged or cut. Nothing in a token is verified: it may be another index's.`
 }
@@ -48,7 +49,7 @@ func (c scanCmd) Run(ctx context.Context, s streams) error {
 		return c.print(s.out, f)
 	}
 	for _, root := range c.Paths {
-		err := walk(ctx, root, func(path string) error { return scanFile(path, report) }, func(err error) {
+		err := walk(ctx, root, func(path string) error { return scanFile(path, path == root, report) }, func(err error) {
 			unread++
 			complain(s.err, errors.New(text.Line(err.Error())))
 		})
@@ -81,19 +82,32 @@ func (c scanCmd) print(w io.Writer, f finding) error {
 // errPrint says that a finding could not be printed, which ends the scan.
 type errPrint struct{ error }
 
-// walk calls look with each file below a path. What can't be read is told to unread,
-// and passed over; what it returns itself ends the scan.
+// walk calls look with each file below a path; a path that is a link is followed, since it
+// was named. What can't be read is told to unread, and passed over; what look returns
+// itself ends the scan.
 func walk(ctx context.Context, root string, look func(path string) error, unread func(error)) error {
-	if real, err := os.Stat(root); err == nil && real.Mode().IsRegular() { // through a link: it was named
+	info, err := os.Stat(root)
+	switch {
+	case err != nil:
+		unread(err)
+		return nil
+	case info.Mode().IsRegular():
 		return lookAt(root, look, unread)
+	case !info.IsDir():
+		unread(fmt.Errorf("%s is neither a file nor a folder, and was not looked at", root))
+		return nil
 	}
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	within := root
+	if !os.IsPathSeparator(root[len(root)-1]) {
+		within += string(filepath.Separator) // the folder behind a link, not the link
+	}
+	return filepath.WalkDir(within, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
 			unread(err)
-		case d.IsDir() && d.Name() == ".git" && path != root:
+		case d.IsDir() && d.Name() == ".git" && path != within:
 			return fs.SkipDir
 		case d.Type().IsRegular():
 			return lookAt(path, look, unread)
@@ -112,19 +126,23 @@ func lookAt(path string, look func(string) error, unread func(error)) error {
 	return nil
 }
 
-// scanFile reports the tokens of a file of text.
-func scanFile(path string, report func(finding) error) error {
+// scanFile reports the tokens of a file of text; named says that it was named itself, and
+// is looked at whatever it holds.
+func scanFile(path string, named bool, report func(finding) error) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	r := bufio.NewReaderSize(f, 64<<10)
-	head, err := r.Peek(scanHead)
+	buffer := bufio.NewReaderSize(f, 64<<10)
+	head, err := buffer.Peek(scanHead)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if bytes.IndexByte(head, 0) >= 0 {
+	var r io.ByteReader = buffer
+	if high := utf16High(head); high >= 0 {
+		r = utf16Reader{buffer, high}
+	} else if bytes.IndexByte(head, 0) >= 0 && !named {
 		return nil
 	}
 	return scanText(r, func(line int, t *token.Token) error {
@@ -137,4 +155,54 @@ func scanFile(path string, report func(finding) error) error {
 		}
 		return nil
 	})
+}
+
+// utf16High is which byte of a pair is the high one in text of UTF-16, -1 where it is
+// none: by its mark, or because most of those bytes are zero and none of the others is.
+func utf16High(head []byte) int {
+	if len(head) < 2 {
+		return -1
+	}
+	switch {
+	case head[0] == 0xff && head[1] == 0xfe:
+		return 1
+	case head[0] == 0xfe && head[1] == 0xff:
+		return 0
+	}
+	var zeros [2]int
+	pairs := head[:len(head)&^1]
+	for i, b := range pairs {
+		if b == 0 {
+			zeros[i%2]++
+		}
+	}
+	for high := range zeros {
+		if zeros[1-high] == 0 && zeros[high] > len(pairs)/4 {
+			return high
+		}
+	}
+	return -1
+}
+
+// utf16Reader reads the characters of UTF-16 that are ASCII; each other is a zero byte,
+// which is in no token.
+type utf16Reader struct {
+	from *bufio.Reader
+	high int // which byte of a pair
+}
+
+// ReadByte implements io.ByteReader.
+func (r utf16Reader) ReadByte() (byte, error) {
+	var pair [2]byte
+	for i := range pair {
+		b, err := r.from.ReadByte()
+		if err != nil {
+			return 0, err // half of a character is none
+		}
+		pair[i] = b
+	}
+	if pair[r.high] != 0 {
+		return 0, nil
+	}
+	return pair[1-r.high], nil
 }

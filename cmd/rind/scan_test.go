@@ -4,13 +4,19 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+	"unicode/utf16"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
@@ -77,8 +83,18 @@ func TestScanText(t *testing.T) {
 		"cut, then whole":        {one[:len(one)-9] + two, "1:cut 1:2"},
 		"damaged":                {strings.Replace(one, "AgEU", "AgEV", 1), "1:cut"},
 		"behind a long run":      {filler + one, "1:1"},
-		"in front of a long run": {one + filler + "\n" + two, "1:cut 2:2"},
+		"in front of a long run": {one + filler + "\n" + two, "1:1 2:2"},
 		"prefix after prefix":    {strings.Repeat("pypi-AgEU", 5000) + one, "1:1"},
+		"percent-encoded":        {"https://__token__:" + percent(one, "-_") + "@packages.example.org", "1:1"},
+		"all percent-encoded":    {"a\n" + percent(one, "") + "\n", "2:1"},
+		"percent-encoded twice":  {strings.ReplaceAll(percent(one, "-_"), "%", "%25"), "1:1"},
+		"percent signs":          {"100% %% %2 %zz %E4 " + one + " %", "1:1"},
+		"Basic":                  {"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("__token__:"+one)) + "\r\n", "1:1"},
+		"Basic, another name":    {"_auth=" + base64.StdEncoding.EncodeToString([]byte("ab:"+one)), "1:1"},
+		"Basic, glued":           {"x/" + base64.RawURLEncoding.EncodeToString([]byte("a:"+one+"\n")) + "+", "1:1"},
+		"Basic, percent-encoded": {"Basic%20" + strings.ReplaceAll(base64.StdEncoding.EncodeToString([]byte("__token__:"+one)), "=", "%3D"), "1:1"},
+		"a file in base64":       {"data: " + base64.StdEncoding.EncodeToString([]byte("[rind]\npassword = "+one+"\n\npassword = "+two+"\n")), "1:1 1:2"},
+		"Basic, long":            {base64.StdEncoding.EncodeToString([]byte(filler + long)), "1:3"},
 	} {
 		for _, chunk := range []int{1, 7, 1 << 20} {
 			if got := scanned(t, &chunks{strings.NewReader(c.text), chunk}); got != c.want {
@@ -86,6 +102,70 @@ func TestScanText(t *testing.T) {
 			}
 		}
 	}
+}
+
+// percent is a text with all its characters percent-encoded, or those of a set.
+func percent(text, set string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		if set == "" || strings.IndexByte(set, text[i]) >= 0 {
+			fmt.Fprintf(&b, "%%%02x", text[i])
+		} else {
+			b.WriteByte(text[i])
+		}
+	}
+	return b.String()
+}
+
+// asUTF16 is text as PowerShell writes it.
+func asUTF16(text string, order binary.AppendByteOrder, mark bool) string {
+	var b []byte
+	if mark {
+		b = order.AppendUint16(b, 0xfeff)
+	}
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = order.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
+// A crafted text costs about what any other does. CPU time is compared, side by side.
+func TestScanIsLinear(t *testing.T) {
+	one := sample(t, 1)
+	for name, piece := range map[string]string{
+		"beginnings": "pypi-AgEU", "beginnings in base64": base64.StdEncoding.EncodeToString([]byte("pypi-AgEUpypi-AgEU")), "almost beginnings": "pypi-Ag",
+		"tokens": one, "long": "pypi-AgEU" + strings.Repeat("A", 8100), "percent signs": "%", "percent-encoded": "%70%79%70%69%2d%41%67%45%55",
+	} {
+		cost := func(size int) time.Duration {
+			text := strings.Repeat(piece, size/len(piece))
+			best := time.Hour
+			for range 3 {
+				began := processTime(t)
+				scanned(t, strings.NewReader(text))
+				best = min(best, processTime(t)-began)
+			}
+			return best
+		}
+		// Work that is linear in the window costs 16,000 times the bytes; a factor of 40
+		// tells that from a noisy machine.
+		plain := strings.Repeat("a line of text that is no token\n", 1<<20/32)
+		began := processTime(t)
+		scanned(t, strings.NewReader(plain))
+		base := max(processTime(t)-began, 10*time.Millisecond)
+		if got := cost(1 << 20); got > 40*base {
+			t.Errorf("%s: 1 MiB takes %s, plain text %s", name, got, base)
+		}
+	}
+}
+
+// processTime is the CPU time of this process.
+func processTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // Wherever a token stands in a long run, it is found.
@@ -165,6 +245,25 @@ func TestScanCommand(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "dirty"), filepath.Join(dir, "clean", "link")); err != nil {
 		t.Fatal(err)
 	}
+	put("clean/wide.bin", strings.Repeat("\x00\x01", 5000)+one) // not UTF-16: a zero, but few
+	linked := filepath.Join(dir, "linked-folder")
+	pipe := filepath.Join(dir, "pipe")
+	if err := errors.Join(os.Symlink(filepath.Join(dir, "dirty", "sub"), linked), syscall.Mkfifo(pipe, 0o600), syscall.Mkfifo(filepath.Join(dir, "clean", "pipe"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	blob := filepath.Join(dir, "clean", "blob.bin")
+	text := "# päckchen 📦\n[rind]\npassword = " + one + "\n"
+	wide := map[string]string{}
+	for name, order := range map[string]binary.AppendByteOrder{"little": binary.LittleEndian, "big": binary.BigEndian} {
+		wide[name] = put("wide-"+name, asUTF16(text, order, true))
+		wide[name+", unmarked"] = put("wide-unmarked-"+name, asUTF16(text, order, false))
+		wide[name+", odd"] = put("wide-odd-"+name, asUTF16(text, order, true)+"x")
+	}
+	for name, path := range wide {
+		if code, out, errs := scan(t, path); code != 1 || out != path+":3: token "+sampleID(1)+" of packages.example.org\n" {
+			t.Errorf("UTF-16, %s: code %d, out %q, err %q", name, code, out, errs)
+		}
+	}
 	link := filepath.Join(dir, "link")
 	if err := os.Symlink(put("named", two), link); err != nil {
 		t.Fatal(err)
@@ -182,6 +281,11 @@ func TestScanCommand(t *testing.T) {
 		"missing":           {[]string{dir + "/none"}, 2, ""},
 		"missing and dirty": {[]string{dir + "/none", link}, 1, link + ":1: token " + sampleID(2) + " of packages.example.org\n"},
 		"no path":           {nil, 2, ""},
+		"a named folder":    {[]string{linked}, 1, linked + "/.env:2: token " + sampleID(1) + " of packages.example.org\n"},
+		"a named blob":      {[]string{blob}, 1, blob + ":1: token " + sampleID(1) + " of packages.example.org\n"},
+		"a pipe":            {[]string{pipe}, 2, ""},
+		"a device":          {[]string{"/dev/null"}, 2, ""},
+		"a pipe and dirty":  {[]string{pipe, link}, 1, link + ":1: token " + sampleID(2) + " of packages.example.org\n"},
 	} {
 		code, out, errs := scan(t, c.args...)
 		if code != c.code || out != c.out || (code == 0) != (errs == "") {

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"io"
 
@@ -13,40 +14,173 @@ import (
 const (
 	scanLeast = len(token.Prefix) + 60 // a shorter one, which does not parse, is no token, nor most of one
 	scanMost  = token.MaxText          // a longer one is none, but may begin with one
-	scanGlued = 32                     // so many characters of its alphabet may stick to its end
 )
+
+// foundToken is called with each token, and the line that it is on; nil is one that is
+// damaged, or cut.
+type foundToken func(line int, t *token.Token) error
+
+// scanText calls found with each token in a text: as it is, percent-encoded (RFC 3986
+// §2.1, also twice), and inside of base64, as Basic credentials (RFC 7617) have it. The
+// time is linear in the text, whatever that holds, and the memory bounded.
+func scanText(r io.ByteReader, found foundToken) error {
+	r = &percentDecoder{from: &percentDecoder{from: r}}
+	line := 1
+	layers := []interface {
+		next(b byte) error
+		end() error
+	}{&tokenScan{line: &line, found: found}, newCredentialScan(&line, found)}
+	for {
+		b, err := r.ReadByte()
+		if errors.Is(err, io.EOF) {
+			return errors.Join(layers[0].end(), layers[1].end())
+		}
+		if err != nil {
+			return err
+		}
+		for _, l := range layers {
+			if err := l.next(b); err != nil {
+				return err
+			}
+		}
+		if b == '\n' {
+			line++
+		}
+	}
+}
+
+// percentDecoder decodes what a token may be made of, and the percent sign; other
+// escapes stay as they are.
+type percentDecoder struct {
+	from io.ByteReader
+	rest [3]byte // its first left bytes were read and are not passed on yet
+	left int
+}
+
+func (d *percentDecoder) read() (byte, error) {
+	if d.left == 0 {
+		return d.from.ReadByte()
+	}
+	b := d.rest[0]
+	copy(d.rest[:], d.rest[1:])
+	d.left--
+	return b, nil
+}
+
+// ReadByte implements io.ByteReader.
+func (d *percentDecoder) ReadByte() (byte, error) {
+	b, err := d.read()
+	if err != nil || b != '%' {
+		return b, err
+	}
+	for d.left < 2 {
+		next, err := d.from.ReadByte()
+		if errors.Is(err, io.EOF) {
+			return b, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		d.rest[d.left] = next
+		d.left++
+	}
+	high, low := hexDigit(d.rest[0]), hexDigit(d.rest[1])
+	if high < 0 || low < 0 {
+		return b, nil
+	}
+	c := byte(high<<4 | low)
+	if !inToken(c) && c != '%' && c != '+' && c != '/' {
+		return b, nil
+	}
+	d.left = 0
+	return c, nil
+}
+
+// hexDigit is the value of a hexadecimal digit, -1 for another character.
+func hexDigit(b byte) int {
+	switch {
+	case b >= '0' && b <= '9':
+		return int(b - '0')
+	case b >= 'a' && b <= 'f':
+		return int(b-'a') + 10
+	case b >= 'A' && b <= 'F':
+		return int(b-'A') + 10
+	}
+	return -1
+}
+
+// credentialScan finds tokens inside of base64, wherever that begins: each of four
+// decoders takes another character for its first.
+type credentialScan struct {
+	scans [4]tokenScan
+	bits  [4]uint32 // of the last characters
+	seen  int       // characters of this run
+}
+
+func newCredentialScan(line *int, found foundToken) *credentialScan {
+	c := &credentialScan{}
+	for i := range c.scans {
+		c.scans[i] = tokenScan{line: line, found: found}
+	}
+	return c
+}
+
+// sextets are the values of base64's characters, of both alphabets; 64 is none.
+var sextets = func() (t [256]byte) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	for i := range t {
+		t[i] = 64
+	}
+	for i := range alphabet {
+		t[alphabet[i]] = byte(i)
+	}
+	t['+'], t['-'], t['/'], t['_'] = 62, 62, 63, 63
+	return t
+}()
+
+func (c *credentialScan) next(b byte) error {
+	v := sextets[b]
+	if v == 64 {
+		return c.end()
+	}
+	for i := range c.scans {
+		place := c.seen - i
+		if place < 0 {
+			continue
+		}
+		c.bits[i] = c.bits[i]<<6 | uint32(v)
+		if place%4 == 0 {
+			continue
+		}
+		shift := 6 - 2*(place%4) // of the bits that the next byte begins with
+		if err := c.scans[i].next(byte(c.bits[i] >> shift)); err != nil {
+			return err
+		}
+	}
+	c.seen++
+	return nil
+}
+
+func (c *credentialScan) end() error {
+	if c.seen == 0 {
+		return nil
+	}
+	c.seen = 0
+	for i := range c.scans {
+		if err := c.scans[i].end(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // tokenScan finds tokens in text that comes byte by byte. It keeps no more of it
 // than twice the longest token.
 type tokenScan struct {
-	run   []byte // characters of a token's alphabet, without a gap
-	line  int
-	found func(line int, t *token.Token) error // nil: damaged, or cut
-}
-
-// scanText calls found with each token in a text, and the line that it is on.
-func scanText(r *bufio.Reader, found func(line int, t *token.Token) error) error {
-	s := tokenScan{line: 1, found: found}
-	for {
-		b, err := r.ReadByte()
-		if errors.Is(err, io.EOF) {
-			return s.end()
-		}
-		if err != nil {
-			return err
-		}
-		if inToken(b) {
-			err = s.add(b)
-		} else {
-			err = s.end()
-		}
-		if err != nil {
-			return err
-		}
-		if b == '\n' {
-			s.line++
-		}
-	}
+	run    []byte // characters of a token's alphabet, without a gap
+	line   *int
+	found  foundToken
+	binary []byte // memory of judge
 }
 
 // inToken tells whether a byte is of base64url (RFC 4648 §5), or of the prefix.
@@ -54,39 +188,47 @@ func inToken(b byte) bool {
 	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '-' || b == '_'
 }
 
-func (s *tokenScan) add(b byte) error {
+func (s *tokenScan) next(b byte) error {
+	if !inToken(b) {
+		return s.end()
+	}
 	if s.run = append(s.run, b); len(s.run) < 2*scanMost {
 		return nil
 	}
-	at := begin(s.run)
-	if at < 0 { // perhaps it ends with a part of what a token begins with
-		s.keep(len(s.run) - scanStart + 1)
-		return nil
+	return s.drain(scanMost)
+}
+
+// drain judges all that begins in the run with more than so many characters behind it,
+// and drops what was looked at, at once.
+func (s *tokenScan) drain(behind int) error {
+	rest := s.run
+	for {
+		at := begin(rest)
+		if at < 0 { // perhaps it ends with a part of what a token begins with
+			rest = rest[max(0, len(rest)-scanStart+1):]
+			break
+		}
+		if rest = rest[at:]; len(rest) < behind {
+			break
+		}
+		if err := s.judge(first(rest)); err != nil {
+			return err
+		}
+		rest = rest[scanStart:]
 	}
-	if len(s.run)-at < scanMost+scanGlued {
-		s.keep(at)
-		return nil
-	}
-	if err := s.judge(first(s.run[at : at+scanMost+scanGlued])); err != nil {
-		return err
-	}
-	s.keep(at + scanStart)
+	s.run = append(s.run[:0], rest...)
 	return nil
 }
 
-// keep drops what stands before a place of the run.
-func (s *tokenScan) keep(at int) { s.run = append(s.run[:0], s.run[at:]...) }
-
 // end looks at a run that is over.
 func (s *tokenScan) end() error {
-	for at := begin(s.run); at >= 0; at = begin(s.run) {
-		if err := s.judge(first(s.run[at:])); err != nil {
-			return err
-		}
-		s.run = s.run[at+scanStart:]
+	if len(s.run) < scanStart {
+		s.run = s.run[:0]
+		return nil
 	}
+	err := s.drain(0)
 	s.run = s.run[:0]
-	return nil
+	return err
 }
 
 // scanStart is the length of what begin finds.
@@ -107,24 +249,57 @@ func begin(run []byte) int {
 	}
 }
 
-// first is what begins like a token, up to where the next one begins.
+// first is what begins like a token, up to where the next one begins, or to the length of
+// the longest token.
 func first(run []byte) []byte {
+	run = run[:min(len(run), scanMost)]
 	if next := begin(run[scanStart:]); next >= 0 {
 		return run[:scanStart+next]
 	}
 	return run
 }
 
-// judge reports what begins like a token: the longest beginning of it that is one,
-// or that none can be read.
+// judge reports what begins like a token: the token that it begins with, or that none can
+// be read.
 func (s *tokenScan) judge(text []byte) error {
-	for cut := 0; cut <= scanGlued && cut < len(text); cut++ {
-		if t, err := token.Parse(string(text[:len(text)-cut])); err == nil {
-			return s.found(s.line, &t)
+	body := text[len(token.Prefix):]
+	if len(body)%4 == 1 { // half of a byte
+		body = body[:len(body)-1]
+	}
+	s.binary, _ = base64.RawURLEncoding.AppendDecode(s.binary[:0], body)
+	if n := macaroonLength(s.binary); n > 0 {
+		if t, err := token.Parse(string(text[:len(token.Prefix)+base64.RawURLEncoding.EncodedLen(n)])); err == nil {
+			return s.found(*s.line, &t)
 		}
 	}
 	if len(text) < scanLeast {
 		return nil
 	}
-	return s.found(s.line, nil)
+	return s.found(*s.line, nil)
+}
+
+// Fields of a V2 macaroon.
+const (
+	fieldEnd       = 0
+	fieldSignature = 6
+)
+
+// macaroonLength is the length of the V2 macaroon that b begins with: fields of a type
+// and, but for the ends of sections, a length and that many bytes; the signature is the
+// last. It is 0 where b holds no end.
+func macaroonLength(b []byte) int {
+	for at := 1; at < len(b); {
+		kind := b[at]
+		if at++; kind == fieldEnd {
+			continue
+		}
+		n, size := binary.Uvarint(b[at:])
+		if size <= 0 || n > uint64(len(b)-at-size) {
+			return 0
+		}
+		if at += size + int(n); kind == fieldSignature {
+			return at
+		}
+	}
+	return 0
 }
