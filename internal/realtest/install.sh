@@ -1,11 +1,16 @@
 #!/bin/sh
-# Installs what the tests drive: programs, on Debian, as root, and axe-core, which
-# looks for what stands in the way of people who use a page without eyes, mouse or
-# good light. Elsewhere it names what is missing and fails. RIND_SKIP_REAL=1 goes
+# Installs what the tests drive: programs, on Debian, as root; the upload clients that
+# people use today, each in a virtual environment of its own, pinned with hashes; and
+# axe-core, which looks for what stands in the way of people who use a page without eyes,
+# mouse or good light. Elsewhere it names what is missing and fails. RIND_SKIP_REAL=1 goes
 # without them, and the tests that need them say that they were skipped.
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
 
-packages="chromium twine flit python3-poetry python3-pymacaroons python3-build python3-wheel python3-keyring python3-pip oathtool"
+packages="chromium twine flit python3-poetry python3-pymacaroons python3-build python3-wheel python3-keyring python3-pip python3-venv oathtool"
+
+# The clients, uv first: it installs the others. clients/NAME.txt says what each is.
+clients="uv twine poetry flit hatch pdm maturin pypitoken pip"
 
 # axe-core as the npm registry has it: the version, and the "integrity" of its
 # archive (sha512) in hexadecimal digits. realtest.go names the version too.
@@ -43,6 +48,48 @@ install_packages() {
 	apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
+# client_folder is where a client is: another requirements file is another folder.
+client_folder() {
+	echo "$tools/clients/$1-$(sha256sum "$here/clients/$1.txt" | cut -c1-16)"
+}
+
+# install_client makes the virtual environment of one client. A folder without the file
+# "complete" is what an installation left that was cut short.
+install_client() {
+	folder=$(client_folder "$1")
+	rm -rf "$folder"
+	if [ "$1" = uv ]; then
+		/usr/bin/python3 -m venv "$folder" &&
+			"$folder/bin/pip" install -q --disable-pip-version-check --only-binary :all: --require-hashes -r "$here/clients/uv.txt"
+	else
+		uv=$(client_folder uv)/bin/uv
+		"$uv" venv -q --python /usr/bin/python3 "$folder" &&
+			"$uv" pip install -q --compile-bytecode --python "$folder/bin/python" --only-binary :all: --require-hashes -r "$here/clients/$1.txt"
+	fi && touch "$folder/complete"
+}
+
+install_clients() {
+	mkdir -p "$tools/clients"
+	exec 9>"$tools/clients/lock"
+	flock 9 # one at a time, for all work trees of a user
+	missing=""
+	for c in $clients; do
+		[ -e "$(client_folder "$c")/complete" ] || missing="$missing $c"
+	done
+	[ -z "$missing" ] || echo "Installing for the tests from the Python package index:$missing"
+	failed=""
+	for c in $missing; do
+		UV_CACHE_DIR="$tools/uv-cache" install_client "$c" || failed="$failed $c"
+		case " $failed " in *" uv "*) failed=$missing; break ;; esac # it installs the others
+	done
+	flock -u 9
+	[ -z "$failed" ] && return
+	echo "These upload clients are missing, and the tests drive them:$failed"
+	echo "What pip and uv say above is why. Where the Python package index can't be reached from here, name a mirror in PIP_INDEX_URL and UV_DEFAULT_INDEX,"
+	echo "or set RIND_SKIP_REAL=1 to go without the tests that need them."
+	exit 1
+}
+
 install_axe() {
 	folder="$tools/axe-core-$axe_version"
 	[ -s "$folder/axe.min.js" ] && return
@@ -72,4 +119,5 @@ if [ "${RIND_SKIP_REAL:-}" = 1 ]; then
 fi
 tools="${XDG_CACHE_HOME:-${HOME:?}/.cache}/rind-tests" # realtest.go looks there too
 install_packages
+install_clients
 install_axe

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rind-dev/rind/internal/realtest"
+)
+
+// uploader is a client in the table: how it is called, and what of an answer it shows.
+type uploader struct {
+	name   string
+	client realtest.Client
+	// call is the command line and the environment that upload what is in the folder to
+	// an address, with a CA's file where that is not "".
+	call func(dir, address, token, ca string) (args, env []string)
+	// denied is what a person reads of a denial, where it is not the sentence.
+	denied string
+}
+
+func dist(dir string) string {
+	files, _ := filepath.Glob(filepath.Join(dir, "dist", "*.whl"))
+	return strings.Join(files, " ") // there is one
+}
+
+// given are names and values of environment variables; those with an empty value are
+// left out.
+func given(pairs ...string) (env []string) {
+	for _, p := range pairs {
+		if _, value, _ := strings.Cut(p, "="); value != "" {
+			env = append(env, p)
+		}
+	}
+	return env
+}
+
+var uploaders = []uploader{
+	{name: "twine", client: realtest.CurrentTwine, call: func(dir, address, token, ca string) ([]string, []string) {
+		return []string{"upload", "--non-interactive", "--disable-progress-bar", "--repository-url", address, dist(dir)},
+			given("TWINE_USERNAME=__token__", "TWINE_PASSWORD="+token, "TWINE_CERT="+ca)
+	}},
+	{name: "uv", client: realtest.UV, call: func(dir, address, token, ca string) ([]string, []string) {
+		return []string{"publish", "--no-config", "--publish-url", address, dist(dir)}, given("UV_PUBLISH_TOKEN="+token, "SSL_CERT_FILE="+ca)
+	}},
+	{name: "poetry", client: realtest.CurrentPoetry, call: func(_, address, token, ca string) ([]string, []string) {
+		return []string{"publish", "-n", "-r", "local"},
+			given("POETRY_REPOSITORIES_LOCAL_URL="+address, "POETRY_PYPI_TOKEN_LOCAL="+token, "REQUESTS_CA_BUNDLE="+ca)
+	}},
+	{name: "hatch", client: realtest.Hatch, call: func(dir, address, token, ca string) ([]string, []string) {
+		return []string{"--no-interactive", "publish", "-n", "-r", address, dist(dir)},
+			given("HATCH_INDEX_USER=__token__", "HATCH_INDEX_AUTH="+token, "HATCH_INDEX_CA_CERT="+ca)
+	}},
+	{name: "pdm", client: realtest.PDM, call: func(_, address, token, ca string) ([]string, []string) {
+		return []string{"publish", "--no-build", "-r", address},
+			given("PDM_PUBLISH_USERNAME=__token__", "PDM_PUBLISH_PASSWORD="+token, "PDM_PUBLISH_CA_CERTS="+ca, "SSL_CERT_FILE="+ca, "PDM_CHECK_UPDATE=false")
+	}},
+	{name: "flit", client: realtest.CurrentFlit, call: func(_, address, token, ca string) ([]string, []string) {
+		return []string{"publish", "--format", "wheel"},
+			given("FLIT_INDEX_URL="+address, "FLIT_USERNAME=__token__", "FLIT_PASSWORD="+token, "REQUESTS_CA_BUNDLE="+ca, "SOURCE_DATE_EPOCH=1700000000")
+	}},
+	{name: "maturin", client: realtest.Maturin, denied: "Username and/or password are possibly wrong", call: func(dir, address, token, ca string) ([]string, []string) {
+		return []string{"upload", "--non-interactive", "--repository-url", address, dist(dir)},
+			given("MATURIN_USERNAME=__token__", "MATURIN_PASSWORD="+token, "REQUESTS_CA_BUNDLE="+ca)
+	}},
+}
+
+// project is the client's own, for the files that are kept.
+func (u uploader) project(scheme string) string { return u.name + scheme }
+
+// denials are what a person reads for each reason that a token can be refused for.
+var denials = map[string]string{
+	"malformed_token":  "token is malformed: it is not whole, or there is something around it",
+	"too_large":        "token is too large",
+	"unknown_token":    "token is not known here: another index issued it, or it was deleted",
+	"wrong_location":   "token was issued for another package index than it says",
+	"bad_signature":    "token has a wrong signature: it was changed after it was issued",
+	"revoked":          "token was revoked",
+	"malformed_caveat": "token has a caveat that is malformed",
+	"unknown_caveat":   "token has a caveat that this index does not know (tag 99)",
+	"expired":          "token is expired",
+	"not_yet_valid":    "token is not valid before ",
+	"wrong_project":    "token is valid for project 'plugins', not for 'demo'",
+	"wrong_user":       "token is restricted to another user than the one it belongs to",
+	"wrong_version":    "token is valid for version '2.0', not for '1.0'",
+	"wrong_file":       "token is valid for file 'demo-2.0-py3-none-any.whl', not for 'demo-1.0-py3-none-any.whl'",
+	"wrong_digest":     "token is valid for SHA-256 digest '0000",
+	"wrong_network":    "token is valid from network '192.0.2.0/24', not from '127.0.0.1'",
+	"wrong_action":     "token is valid for action 'create', not for 'upload'",
+	"user_frozen":      "user 'bob' is frozen",
+}
+
+// cell is one upload, and what a person reads after it.
+type cell struct {
+	name, dir, address, token string
+	want                      string // "" for a success
+}
+
+// TestClients is the table of clients and answers, over http and TLS with a private CA,
+// with what a person reads.
+func TestClients(t *testing.T) {
+	for _, u := range uploaders {
+		realtest.NeedClients(t, u.client)
+	}
+	s := newUploadServer(t)
+	tokens := uploadTokens(t, s.h)
+	for _, u := range uploaders {
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+			d, home, demo := u.client.Drive(t), t.TempDir(), pyproject(t, "demo", "")
+			for _, scheme := range []string{"http", "https"} {
+				address, ca := s.plain, ""
+				if scheme == "https" {
+					address, ca = s.secure, s.ca
+				}
+				for _, c := range cells(t, u, scheme, demo, address, tokens, s.stale) {
+					args, env := u.call(c.dir, c.address, c.token, ca)
+					out, code := d.Run(t, c.dir, home, env, args...)
+					if (code == 0) != (c.want == "") || !strings.Contains(words(out), c.want) {
+						t.Errorf("%s, %s: exit code %d, and a person reads\n%s\nnot %q", scheme, c.name, code, out, c.want)
+					}
+					if strings.Contains(out, c.token) || strings.Contains(out, "Traceback") && u.client.Name != "flit" {
+						t.Errorf("%s, %s: a person reads\n%s", scheme, c.name, out)
+					}
+				}
+			}
+		})
+	}
+}
+
+// cells are the uploads of one client by one scheme, in their order.
+func cells(t *testing.T, u uploader, scheme, demo, address string, tokens map[string]string, stale string) (all []cell) {
+	t.Helper()
+	legacy := address + "/legacy/"
+	for _, reason := range slices.Sorted(maps.Keys(denials)) {
+		want := denials[reason]
+		if u.denied != "" {
+			want = u.denied
+		}
+		all = append(all, cell{reason, demo, legacy, tokens[reason], want})
+	}
+	name := u.project(scheme)
+	own, other, big := pyproject(t, name, ""), pyproject(t, name, "more = 1\n"), pyproject(t, name, noise(maxWheel))
+	return append(all,
+		cell{"allowed", own, legacy, tokens["all"], ""},
+		cell{"same file", own, legacy, tokens["all"], ""},
+		cell{"other content", other, legacy, tokens["all"], "File already exists ('" + name + "-1.0-py3-none-any.whl', with other content). Files are never replaced: upload a new version."},
+		cell{"too large", big, legacy, tokens["all"], "The file is larger than 65536 bytes, the most that this index takes."},
+		cell{"unavailable", own, stale + "/legacy/", tokens["all"], "API tokens can't be checked at the moment. Try again later."},
+	)
+}
+
+// words is a text without the line ends and the space that a client put into it.
+func words(out string) string { return strings.Join(strings.Fields(out), " ") }

@@ -1,0 +1,225 @@
+package realtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// requirements say what each client is, to the byte; drive.py is beside them.
+//
+//go:embed clients
+var requirements embed.FS
+
+// Client is an upload client, or another Python program, of today: install.sh puts it
+// into a virtual environment of its own in the user's cache folder, pinned with hashes.
+// The Debian package of the same name is a Tool.
+type Client struct {
+	Name    string   // of its requirements file, and of its program where Program is ""
+	Program string   // in the environment's bin
+	Entry   string   // module:function of its main, for Drive; "" is a program that is not in Python
+	Preload []string // modules that it imports only later, to save time
+}
+
+// The clients that this module's tests drive.
+var (
+	UV            = Client{Name: "uv"}
+	CurrentTwine  = Client{Name: "twine", Entry: "twine.__main__:main", Preload: []string{"twine.commands.upload", "keyring"}}
+	CurrentPoetry = Client{Name: "poetry", Entry: "poetry.console.application:main", Preload: []string{"poetry.console.commands.publish", "poetry.publishing.publisher", "poetry.publishing.uploader"}}
+	CurrentFlit   = Client{Name: "flit", Entry: "flit:main", Preload: []string{"flit.upload", "flit.build", "flit.sdist", "flit.wheel", "flit.validate"}}
+	Hatch         = Client{Name: "hatch", Entry: "hatch.cli:main", Preload: []string{"hatch.cli.publish", "hatch.publish.index", "hatch.index.core"}}
+	PDM           = Client{Name: "pdm", Entry: "pdm.core:main", Preload: []string{"pdm.cli.commands.publish", "pdm.cli.commands.publish.repository"}}
+	Maturin       = Client{Name: "maturin"}
+	Pypitoken     = Client{Name: "pypitoken", Program: "python"}
+	CurrentPip    = Client{Name: "pip", Entry: "pip._internal.cli.main:main", Preload: []string{"pip._internal.commands.download"}}
+)
+
+// clients are all of them, in the order of install.sh.
+var clients = []Client{UV, CurrentTwine, CurrentPoetry, CurrentFlit, Hatch, PDM, Maturin, Pypitoken, CurrentPip}
+
+// NeedClients is Need for clients.
+func NeedClients(t testing.TB, need ...Client) {
+	t.Helper()
+	var names []string
+	var problems []error
+	for _, c := range need {
+		names = append(names, c.Name)
+		problems = append(problems, c.find())
+	}
+	if os.Getenv(SkipVariable) == "1" {
+		t.Skipf("skipped because %s=1; the test drives %s of today", SkipVariable, strings.Join(names, ", "))
+	}
+	if err := errors.Join(problems...); err != nil {
+		t.Fatalf("%v\ninstall it: sh internal/realtest/install.sh\nor go without the tests that need it: %s=1", err, SkipVariable)
+	}
+}
+
+// folder is where install.sh puts the environment: another requirements file is another
+// folder.
+func (c Client) folder() (string, error) {
+	text, err := requirements.ReadFile("clients/" + c.Name + ".txt")
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "rind-tests", "clients", c.Name+"-"+hex.EncodeToString(sum[:])[:16]), err
+}
+
+// find reports what is wrong with it.
+func (c Client) find() error {
+	dir, err := c.folder()
+	if err == nil {
+		_, err = os.Stat(filepath.Join(dir, "complete")) // install.sh writes it last
+	}
+	if err == nil {
+		_, err = os.Stat(c.path(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("realtest: %s is missing: %w", c.Name, err)
+	}
+	return nil
+}
+
+func (c Client) path(dir string) string {
+	name := c.Program
+	if name == "" {
+		name = c.Name
+	}
+	return filepath.Join(dir, "bin", name)
+}
+
+// Path is its program, after NeedClients.
+func (c Client) Path(t testing.TB) string {
+	t.Helper()
+	dir, err := c.folder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.path(dir)
+}
+
+// runTime bounds one run of a client, which retries for a while and may share the machine
+// with much else.
+const runTime = 5 * time.Minute
+
+// Driver runs a client many times, one after the other. It is safe for concurrent use.
+type Driver struct {
+	client Client
+	path   string
+
+	mu  sync.Mutex // held while it runs
+	cmd *exec.Cmd  // nil for a program that is not in Python
+	in  io.Writer
+	out *bufio.Reader
+	log bytes.Buffer
+}
+
+// Drive starts a Driver, which ends with the test. A client in Python is imported once,
+// with nothing but PATH in its environment.
+func (c Client) Drive(t testing.TB) *Driver {
+	t.Helper()
+	d := &Driver{client: c, path: c.Path(t)}
+	if c.Entry == "" {
+		return d
+	}
+	script, err := requirements.ReadFile("clients/drive.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.cmd = exec.Command(filepath.Join(filepath.Dir(d.path), "python"), append([]string{"-c", string(script), c.Entry}, c.Preload...)...)
+	d.cmd.Env = cleanEnv(t.TempDir())
+	d.cmd.Dir = t.TempDir()
+	d.cmd.Stderr = &d.log
+	in, err1 := d.cmd.StdinPipe()
+	out, err2 := d.cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, d.cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	d.in, d.out = in, bufio.NewReader(out)
+	t.Cleanup(func() {
+		in.Close()
+		d.cmd.Wait() //nolint:errcheck // a run that was killed has said so
+	})
+	if line, err := d.out.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("realtest: %s does not start: %q, %v\n%s", c.Name, line, err, &d.log)
+	}
+	return d
+}
+
+// Run runs the client in a folder and returns what a person reads, and its exit code.
+// The environment is home (a folder without settings) and env, and nothing of the
+// test's: its certificates and its indexes do not count.
+func (d *Driver) Run(t testing.TB, dir, home string, env []string, args ...string) (output string, code int) {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	env = append(cleanEnv(home), env...)
+	if d.cmd == nil {
+		ctx, cancel := context.WithTimeout(t.Context(), runTime)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, d.path, args...)
+		cmd.Dir, cmd.Env = dir, env
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatalf("realtest: %s: %v", d.client.Name, err)
+		}
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	request := map[string]any{"argv": append([]string{d.path}, args...), "dir": dir, "env": envMap(env)}
+	line, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(runTime, func() { d.cmd.Process.Kill() })
+	defer timer.Stop()
+	if _, err := d.in.Write(append(line, '\n')); err != nil {
+		t.Fatalf("realtest: %s: %v\n%s", d.client.Name, err, &d.log)
+	}
+	var answer struct {
+		Code   int    `json:"code"`
+		Output string `json:"output"`
+	}
+	text, err := d.out.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(text, &answer)
+	}
+	if err != nil {
+		t.Fatalf("realtest: %s: %v\n%s%s", d.client.Name, err, text, &d.log)
+	}
+	return answer.Output, answer.Code
+}
+
+// cleanEnv is an environment in which nothing is set that a client looks at, but that
+// its lines are wide and without colours.
+func cleanEnv(home string) []string {
+	return []string{
+		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_CACHE_HOME=" + home, "XDG_DATA_HOME=" + home,
+		"LANG=C.UTF-8", "COLUMNS=400", "NO_COLOR=1", "TERM=dumb", "PYTHONWARNINGS=ignore",
+		"PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring", "PIP_CONFIG_FILE=/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK=1",
+	}
+}
+
+func envMap(env []string) map[string]string {
+	m := map[string]string{}
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		m[name] = value
+	}
+	return m
+}
