@@ -1,0 +1,306 @@
+package soak
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// rindPath is the binary that the tests run.
+var rindPath string
+
+func TestMain(m *testing.M) { os.Exit(build(m)) }
+
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "rind-soak-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	rindPath = filepath.Join(dir, "rind")
+	if out, err := exec.Command("go", "build", "-o", rindPath, "../../cmd/rind").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// patience is how long a test waits for something that another process does.
+const patience = 60 * time.Second
+
+// eventually waits for what another process does.
+func eventually(t testing.TB, what string, ok func() error) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		err := ok()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not within %s: %s: %v", patience, what, err)
+		}
+	}
+}
+
+// output is what a process has written so far.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// process is a program that runs until it is ended.
+type process struct {
+	testing.TB
+	cmd  *exec.Cmd
+	out  *output
+	done chan struct{}
+}
+
+func start(t testing.TB, name string, args ...string) *process {
+	t.Helper()
+	p := &process{TB: t, cmd: exec.Command(name, args...), out: &output{}, done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.done)
+	}()
+	t.Cleanup(func() { p.end(syscall.SIGTERM) })
+	return p
+}
+
+// end sends a signal and waits for the end.
+func (p *process) end(sig syscall.Signal) {
+	p.Helper()
+	_ = p.cmd.Process.Signal(sig)
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		_ = p.cmd.Process.Kill()
+		p.Errorf("%s does not end\n%s", p.cmd, p.out)
+	}
+}
+
+// house is an issuer with a data folder.
+type house struct {
+	testing.TB
+	data, addr string
+	tokens     []string // ids
+	server     *process
+}
+
+const aliceID = "00000000-0000-4000-8000-0000000000aa"
+
+var alice = issuer.Principal{UserID: aliceID, Username: "alice", Actor: audit.Actor{IP: "203.0.113.9"}}
+
+// newHouse makes a data folder with tokens, and projects with so many members that each
+// is about 50 kB of a snapshot, and serves it.
+func newHouse(t testing.TB, tokens, projects int) *house {
+	t.Helper()
+	h := &house{TB: t, data: filepath.Join(t.TempDir(), "data"), addr: free(t)}
+	h.must(os.Mkdir(h.data, 0o700))
+	key, err := seal.LoadKey(filepath.Join(h.data, "rind.key"), true)
+	h.must(err)
+	sealer, err := seal.New(key)
+	h.must(err)
+	store, err := boltkv.Open(filepath.Join(h.data, "rind.db"), boltkv.Options{})
+	h.must(err)
+	s, err := issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "localhost"})
+	h.must(err)
+	h.must(store.Update(t.Context(), func(tx kv.Tx) error { return s.RecordUser(tx, aliceID, "alice", false) }))
+	for i := range tokens {
+		m, err := s.Mint(t.Context(), alice, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		h.must(err)
+		h.tokens = append(h.tokens, m.Token.ID)
+	}
+	h.must(addProjects(t.Context(), store, projects))
+	h.must(store.Close())
+	h.serve()
+	return h
+}
+
+// addProjects puts projects into the store.
+func addProjects(ctx context.Context, store kv.Store, n int) error {
+	members := make(map[string]any)
+	for i := range issuer.MaxMembers {
+		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
+	}
+	return store.Update(ctx, func(tx kv.Tx) error {
+		var errs []error
+		for i := range n {
+			id, name := fmt.Sprintf("00000000-0000-4000-a000-%012d", i), fmt.Sprint("p", i)
+			errs = append(errs, kv.PutJSON(tx, "issuer/project/"+id, map[string]any{"Name": name, "Normalized": name, "Members": members}))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+func (h *house) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// free is a loopback address that is free at present.
+func free(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// serve starts the issuer and waits until it answers.
+func (h *house) serve() {
+	h.Helper()
+	h.server = start(h.TB, rindPath, "serve", "--listen", h.addr, "--public-url", "http://localhost:8080", "--data", h.data)
+	eventually(h.TB, "rind answers", func() error { return healthy("http://" + h.addr + "/healthz") })
+}
+
+func healthy(url string) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	res, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, _ := io.ReadAll(res.Body)
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s", res.Status, text)
+	}
+	return nil
+}
+
+// admin runs 'rind admin' and decodes what it prints.
+func (h *house) admin(out any, args ...string) error {
+	cmd := exec.Command(rindPath, append([]string{"admin", "--data", h.data, "--json"}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	b, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("rind admin %v: %w: %s", args, err, stderr.Bytes())
+	}
+	return json.Unmarshal(b, out)
+}
+
+// secret registers a verifier and returns the file of its secret.
+func (h *house) secret(name string) string {
+	h.Helper()
+	var out struct{ Secret string }
+	h.must(h.admin(&out, "register-verifier", name))
+	file := filepath.Join(h.TempDir(), "secret")
+	h.must(os.WriteFile(file, []byte(out.Secret), 0o600))
+	return file
+}
+
+// known is what the issuer says of a verifier.
+type known struct {
+	Name      string
+	Connected bool
+	Lag       uint64
+}
+
+func (h *house) verifiers() (map[string]known, error) {
+	var out struct{ Verifiers []known }
+	err := h.admin(&out, "verifiers")
+	all := make(map[string]known)
+	for _, v := range out.Verifiers {
+		all[v.Name] = v
+	}
+	return all, err
+}
+
+// follower is a 'rind verifier follow'.
+type follower struct {
+	*process
+	name, status string
+}
+
+func (h *house) follow(name, url string, more ...string) *follower {
+	h.Helper()
+	f := &follower{name: name, status: "http://" + free(h.TB)}
+	f.process = start(h.TB, rindPath, append([]string{"verifier", "follow", "--issuer", url, "--secret-file", h.secret(name),
+		"--keys", filepath.Join(h.TempDir(), "rootkeys.db"), "--max-staleness", "30s", "--status", strings.TrimPrefix(f.status, "http://")}, more...)...)
+	return f
+}
+
+// usable waits until the follower's store can decide.
+func (f *follower) usable() {
+	f.Helper()
+	eventually(f.TB, f.name+" is usable", func() error {
+		if err := healthy(f.status + "/healthz"); err != nil {
+			return fmt.Errorf("%w\n%s", err, f.out)
+		}
+		return nil
+	})
+}
+
+// connections is how often the follower has connected.
+func (f *follower) connections() int { return strings.Count(f.out.String(), "following the issuer") }
+
+// certificate makes a certificate for localhost.
+func certificate(t testing.TB) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(48 * time.Hour),
+	}
+	signed, err1 := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	coded, err2 := x509.MarshalPKCS8PrivateKey(private)
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	err = errors.Join(err1, err2,
+		os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), 0o600),
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: coded}), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, key
+}
