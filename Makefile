@@ -5,7 +5,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS       := $(CURDIR)/.tools
 FUZZTIME    ?= 1000000x
 
-.PHONY: run build test bench fuzz lint fmt tools
+SOAK        ?= 10m
+VERIFIERS   ?= 200
+
+.PHONY: run build test bench fuzz soak lint fmt tools
 
 run: build
 	./bin/rind serve
@@ -22,6 +25,10 @@ test: tools lint
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	cd verifier/bench && $(GO) run .
+
+# Verifiers that follow a real issuer for as long as asked: SOAK=1h VERIFIERS=50.
+soak:
+	$(GO) test ./internal/soak -count=1 -timeout 0 -v -run '^TestSoak$$' -soak $(SOAK) -verifiers $(VERIFIERS)
 
 # One fuzz target at a time, as go test wants it; FUZZTIME=30s for a short look.
 fuzz:

@@ -52,7 +52,7 @@ func build(m *testing.M) int {
 }
 
 // patience is how long a test waits for something that another process does.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // eventually waits for what another process does.
 func eventually(t testing.TB, what string, ok func() error) {

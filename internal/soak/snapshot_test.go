@@ -1,0 +1,171 @@
+package soak
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+)
+
+// line is a way to an issuer that carries so many bytes a second towards the follower,
+// and so many in all where that is bounded.
+type line struct {
+	addr    string
+	rate    atomic.Int64 // bytes a second
+	carried atomic.Int64
+}
+
+// newLine makes a line to where an issuer listens.
+func newLine(t testing.TB, to string, rate int64) *line {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	out := &line{addr: l.Addr().String()}
+	out.rate.Store(rate)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go out.carry(c, to)
+		}
+	}()
+	return out
+}
+
+// carry carries one connection. Its buffers are small, as those of a slow line are.
+func (l *line) carry(client net.Conn, to string) {
+	defer client.Close()
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	_ = server.(*net.TCPConn).SetReadBuffer(16 << 10)
+	go func() {
+		_, _ = io.Copy(server, client)
+		server.Close()
+	}()
+	buf := make([]byte, 4<<10)
+	for {
+		n, err := server.Read(buf)
+		if n > 0 {
+			l.carried.Add(int64(n))
+			if _, err := client.Write(buf[:n]); err != nil {
+				return
+			}
+			time.Sleep(time.Duration(n) * time.Second / time.Duration(l.rate.Load()))
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// An issuer that is killed while a snapshot is on a slow line costs that snapshot; the
+// follower takes another as soon as there is an issuer again, over the same slow line.
+func TestIssuerIsKilledDuringASnapshot(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, 5, 40) // 2 MB and more
+	slow := newLine(t, h.addr, 100_000)
+	f := h.follow("far", "http://"+slow.addr)
+	eventually(t, "a part of the snapshot has come", func() error {
+		if n := slow.carried.Load(); n < 300_000 {
+			return fmt.Errorf("%d bytes\n%s", n, f.out)
+		}
+		return nil
+	})
+	h.server.end(syscall.SIGKILL)
+	eventually(t, "the follower notices", func() error {
+		if !strings.Contains(f.out.String(), "can't follow the issuer") {
+			return fmt.Errorf("it does not\n%s", f.out)
+		}
+		return nil
+	})
+	before := slow.carried.Load()
+	h.serve()
+	f.usable()
+	t.Logf("%d kB before the kill, %d kB after it", before>>10, (slow.carried.Load()-before)>>10)
+	if !strings.Contains(f.out.String(), "the store was filled from a snapshot") {
+		t.Errorf("it has no snapshot\n%s", f.out)
+	}
+}
+
+// Sixteen verifiers that read their snapshots slowly, or not at all, don't keep a
+// seventeenth from its own.
+func TestSlowReadersHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, 5, 100) // 5 MB
+	ctx, cancel := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	defer cancel()
+	begun := make(chan error, 16)
+	for i := range 16 {
+		file := h.secret(fmt.Sprint("slow", i))
+		readers.Go(func() { begun <- readSlowly(ctx, "http://"+h.addr+feed.PathSnapshot, file) })
+	}
+	for range 16 {
+		h.must(<-begun)
+	}
+	before := time.Now()
+	f := h.follow("quick", "http://"+h.addr)
+	f.usable()
+	t.Logf("the seventeenth had its snapshot, while sixteen are being read slowly, after %s", time.Since(before).Round(time.Millisecond))
+}
+
+// readSlowly opens a snapshot and returns when it has begun; it is read on, at a
+// kilobyte a second, until ctx ends.
+func readSlowly(ctx context.Context, url, file string) error {
+	secret, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+string(secret))
+	transport := &http.Transport{ReadBufferSize: 1 << 10, DisableCompression: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		if err == nil {
+			err = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+		}
+		return c, err
+	}}
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		res.Body.Close()
+		return fmt.Errorf("%s", res.Status)
+	}
+	go func() {
+		defer res.Body.Close()
+		for ctx.Err() == nil {
+			if _, err := io.CopyN(io.Discard, res.Body, 1<<10); err != nil {
+				return
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		}
+	}()
+	return nil
+}
