@@ -142,6 +142,9 @@ var (
 	errReadable = &refusal{http.StatusForbidden, "verifiers connect over HTTPS; what this one sent could be read on its way, its secret too: revoke it and register another"}
 )
 
+// maxIssuer is the length of an issuer's id, in bytes, at most.
+const maxIssuer = 64
+
 // retryAfter is how many seconds a verifier is told to wait that gets 503.
 const retryAfter = "10"
 
@@ -218,6 +221,9 @@ func (f *Handler) report(a *asked) error {
 		}
 		return badRequest("the report is no JSON of a report")
 	}
+	if len(report.Applied.Issuer) > maxIssuer {
+		return badRequest("the report's issuer is not the id of one")
+	}
 	if err := f.issuer.Report(a.Context(), a.verifier, report); err != nil {
 		return err
 	}
@@ -243,7 +249,7 @@ func readPosition(r *http.Request) (at feed.Position, err error) {
 			return at, badRequest(name + " is no number")
 		}
 	}
-	if len(at.Issuer) > 64 || at.Issuer == "" && at.Revision != 0 {
+	if len(at.Issuer) > maxIssuer || at.Issuer == "" && at.Revision != 0 {
 		return at, badRequest("issuer is not the id of one")
 	}
 	if err := at.Chain.UnmarshalText([]byte(query.Get("chain"))); err != nil {

@@ -28,6 +28,7 @@ const (
 type places struct {
 	mu    sync.Mutex
 	taken map[string]*place // by verifier
+	turn  map[string]uint64 // by verifier, the number of the last that it asked for
 	freed chan struct{}     // closed and replaced when one becomes free
 	max   int
 	wait  time.Duration
@@ -45,17 +46,22 @@ type place struct {
 }
 
 func newPlaces() *places {
-	return &places{taken: make(map[string]*place), freed: make(chan struct{}), max: maxSnapshots, wait: placeWait, after: slowAfter}
+	return &places{taken: make(map[string]*place), turn: make(map[string]uint64), freed: make(chan struct{}), max: maxSnapshots, wait: placeWait, after: slowAfter}
 }
 
-// take takes a place, which end ends. Its errors are the cause of ctx and errBusy.
+// take takes a place, which end ends. Its errors are the cause of ctx, errBusy, and
+// errReplaced where the verifier asks again meanwhile.
 func (p *places) take(ctx context.Context, verifier string, end context.CancelCauseFunc) (*place, error) {
+	p.mu.Lock()
+	p.turn[verifier]++
+	turn := p.turn[verifier]
+	p.mu.Unlock()
 	timeout := time.NewTimer(p.wait)
 	defer timeout.Stop()
 	for {
-		mine, leaving, freed := p.try(verifier, end)
-		if mine != nil {
-			return mine, nil
+		mine, leaving, freed, err := p.try(verifier, turn, end)
+		if mine != nil || err != nil {
+			return mine, err
 		}
 		select {
 		case <-leaving:
@@ -70,23 +76,26 @@ func (p *places) take(ctx context.Context, verifier string, end context.CancelCa
 
 // try takes a place if there is one. Where somebody makes room it returns when that
 // one has left, and when any has.
-func (p *places) try(verifier string, end context.CancelCauseFunc) (mine *place, leaving, freed <-chan struct{}) {
+func (p *places) try(verifier string, turn uint64, end context.CancelCauseFunc) (mine *place, leaving, freed <-chan struct{}, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.turn[verifier] != turn {
+		return nil, nil, nil, errReplaced
+	}
 	if old := p.taken[verifier]; old != nil {
 		old.end(errReplaced)
-		return nil, old.left, p.freed
+		return nil, old.left, p.freed, nil
 	}
 	if len(p.taken) >= p.max {
 		if slow := p.slowest(); slow != nil {
 			slow.end(errSlowest)
 			leaving = slow.left
 		}
-		return nil, leaving, p.freed
+		return nil, leaving, p.freed, nil
 	}
 	mine = &place{verifier: verifier, end: end, began: time.Now(), left: make(chan struct{})}
 	p.taken[verifier] = mine
-	return mine, nil, nil
+	return mine, nil, nil, nil
 }
 
 // slowest is who makes room, nil where nobody has to. The caller holds the mutex.
