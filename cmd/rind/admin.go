@@ -65,7 +65,7 @@ func (adminCmd) Help() string {
 		"person: the same and authenticator_app, security_keys, recovery_codes_left, sessions, last_signed_in_at, tokens, projects[] of name, role, recovery_ends_at. " +
 		"projects: projects[] of name, owners[], without_active_owner, members, archived, created_at. " +
 		"tokens: tokens[] of id, label, owner, projects[], all_projects, state (active, expired, revoked), created_at, expires_at, last_used_at, revoked_at, revoked_reason. " +
-		"verifiers: verifiers[] of id, name, connected, lag, behind_seconds, seen_at, revoked_at. " +
+		"verifiers: verifiers[] of id, name, connected, other_history, lag, behind_seconds, seen_at, revoked_at. " +
 		"settings, read-only, registration, banner: read_only, read_only_since, read_only_reason, registration (open, invite), registration_as_configured, banner, banner_level, banner_until. " +
 		"invite: name, link, mailed, expires_at. register-verifier: name, secret. " +
 		"Others: name; verifiers (connected, applied, behind[], away[]) after what verifiers hear of; sessions; ends_at. " +

@@ -1,0 +1,331 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer"
+)
+
+// patience is how long a test waits for something that another process does.
+const patience = 90 * time.Second
+
+var rindPath string // the binary under test
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "rind-faults-")
+	if err == nil {
+		rindPath = filepath.Join(dir, "rind")
+		var out []byte
+		if out, err = exec.Command("go", "build", "-o", rindPath, "github.com/rind-dev/rind/cmd/rind").CombinedOutput(); err != nil {
+			err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	}
+	code := 1
+	if err == nil {
+		code = m.Run()
+	} else {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+var alice = issuer.Principal{UserID: "00000000-0000-4000-8000-0000000000aa", Username: "alice"}
+
+// world is an issuer with a data folder, and a verifier that follows it, each a
+// process of its own while it runs.
+type world struct {
+	*testing.T
+	dir    string
+	data   string // of the issuer
+	port   int
+	keys   string // root-key store of the verifier
+	status string // where it says how it does
+
+	server, follower *process // nil while they don't run
+}
+
+// newWorld makes the data folder of an issuer where alice owns demo.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{T: t, dir: t.TempDir()}
+	w.data, w.keys = filepath.Join(w.dir, "data"), filepath.Join(w.dir, "rootkeys.db")
+	w.port, w.status = freePort(t), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	check(t, os.Mkdir(w.data, 0o700))
+	w.issuer(func(s *issuer.Service) error {
+		_, _, err := s.CreateProject(t.Context(), alice, "demo")
+		return err
+	})
+	t.Cleanup(func() {
+		w.stopFollow()
+		w.stopServe()
+	})
+	return w
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// issuer opens the issuer of the data folder while no server has it.
+func (w *world) issuer(fn func(*issuer.Service) error) {
+	w.Helper()
+	path := filepath.Join(w.data, "rind.db")
+	_, err := os.Stat(path)
+	key, kerr := seal.LoadKey(filepath.Join(w.data, "rind.key"), errors.Is(err, os.ErrNotExist))
+	check(w, kerr)
+	sealer, err := seal.New(key)
+	check(w, err)
+	store, err := boltkv.Open(path, boltkv.Options{})
+	check(w, err)
+	s, err := issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: fmt.Sprintf("localhost:%d", w.port)})
+	if err == nil {
+		err = store.Update(w.Context(), func(tx kv.Tx) error { return s.RecordUser(tx, alice.UserID, alice.Username, false) })
+	}
+	if err == nil {
+		err = fn(s)
+	}
+	check(w, errors.Join(err, store.Close()))
+}
+
+// mint writes a new token of alice's to a file while no server has the store, and
+// returns its id.
+func (w *world) mint(path string) (id string) {
+	w.Helper()
+	w.issuer(func(s *issuer.Service) error {
+		m, err := s.Mint(w.Context(), alice, issuer.MintRequest{Label: filepath.Base(path), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		if err != nil {
+			return err
+		}
+		id = m.Token.ID
+		return os.WriteFile(path, []byte(m.Text+"\n"), 0o600)
+	})
+	return id
+}
+
+// serve starts the issuer and waits until it is healthy.
+func (w *world) serve() {
+	w.Helper()
+	address := fmt.Sprintf("127.0.0.1:%d", w.port)
+	w.server = start(w.T, "serve", "--data", w.data, "--listen", address)
+	w.eventually("rind serve is healthy", w.server, func() error { return get("http://"+address+"/healthz", http.StatusOK, "") })
+}
+
+func (w *world) stopServe() {
+	w.Helper()
+	w.server.stop()
+	w.server = nil
+}
+
+// register registers a verifier and returns the file of its secret.
+func (w *world) register(name string) string {
+	w.Helper()
+	path := filepath.Join(w.dir, name+".secret")
+	secret := w.rind("admin", "--data", w.data, "register-verifier", name)
+	check(w, os.WriteFile(path, []byte(secret), 0o600))
+	return path
+}
+
+// follow starts the verifier.
+func (w *world) follow(secret string) {
+	w.Helper()
+	w.follower = start(w.T, "verifier", "follow", "--issuer", fmt.Sprintf("http://127.0.0.1:%d", w.port), "--secret-file", secret,
+		"--keys", w.keys, "--status", w.status)
+}
+
+func (w *world) stopFollow() {
+	w.Helper()
+	w.follower.stop()
+	w.follower = nil
+}
+
+// healthy waits until the verifier has all that the issuer has.
+func (w *world) healthy() {
+	w.Helper()
+	w.eventually("the verifier decides", w.follower, func() error {
+		return errors.Join(get("http://"+w.status+"/healthz", http.StatusOK, ""),
+			get("http://"+w.status+"/status", http.StatusOK, `"lag":0,`),
+			get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_connected 1\n"))
+	})
+}
+
+// astray waits until the verifier knows that its issuer has another history, and sees that
+// it says so everywhere.
+func (w *world) astray() {
+	w.Helper()
+	w.eventually("the verifier hears of another history", w.follower, func() error {
+		return errors.Join(get("http://"+w.status+"/healthz", http.StatusServiceUnavailable, "rind verifier reset"),
+			get("http://"+w.status+"/status", http.StatusOK, `"other_history":true`),
+			get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_other_history 1\n"))
+	})
+	out, err := exec.CommandContext(w.Context(), rindPath, "verifier", "status", "--from", w.status).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "another history") {
+		w.Errorf("the status is %v\n%s", err, out)
+	}
+}
+
+// What 'rind token verify' exits with.
+const (
+	allowed     = 0
+	denied      = 1
+	unavailable = 2
+)
+
+// decides asks the store of the verifier, which does not run, about a token.
+func (w *world) decides(token string, want int) {
+	w.Helper()
+	cmd := exec.CommandContext(w.Context(), rindPath, "token", "verify", "--token-file", token, "--keys", w.keys, "--project", "demo")
+	out, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		w.Fatal(err)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		w.Errorf("%s: exit code %d, want %d\n%s", filepath.Base(token), got, want, out)
+	}
+}
+
+// rind runs the binary to its end, which has to be a good one, and returns its stdout.
+func (w *world) rind(args ...string) string {
+	w.Helper()
+	var errs bytes.Buffer
+	cmd := exec.CommandContext(w.Context(), rindPath, args...)
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		w.Fatalf("rind %s: %v\n%s", strings.Join(args, " "), err, errs.String())
+	}
+	return string(out)
+}
+
+// eventually waits until there is no error.
+func (w *world) eventually(what string, p *process, fn func() error) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for err := fn(); err != nil; err = fn() {
+		select {
+		case <-tick.C:
+		case <-p.done:
+			w.Fatalf("%s: the process ended: %v\n%s", what, err, p.out)
+		case <-ctx.Done():
+			w.Fatalf("%s: not within %s: %v\n%s", what, patience, err, p.out)
+		}
+	}
+}
+
+var client = http.Client{Timeout: 5 * time.Second}
+
+// get asks for a page that has a status and a text in it.
+func get(url string, status int, text string) error {
+	res, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err == nil && (res.StatusCode != status || !strings.Contains(string(b), text)) {
+		err = fmt.Errorf("%s: %s\n%s", url, res.Status, b)
+	}
+	return err
+}
+
+// copyFolder copies the files of a folder.
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	check(t, os.CopyFS(to, os.DirFS(from)))
+	check(t, filepath.WalkDir(to, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Chmod(path, map[bool]os.FileMode{true: 0o700, false: 0o600}[d.IsDir()])
+	}))
+}
+
+// output is what a process has written so far.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// process is a rind that runs.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	out  *output
+	done chan struct{} // closed when it has ended
+	err  error         // with what; read behind done
+}
+
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, out: &output{}, done: make(chan struct{})}
+	p.cmd = exec.Command(rindPath, args...)
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	check(t, p.cmd.Start())
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	return p
+}
+
+// stop ends the process as a service manager does; it must exit cleanly.
+func (p *process) stop() {
+	if p == nil {
+		return
+	}
+	p.t.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // where it has ended, its error says so
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.t.Error("the process does not end")
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
+	if p.err != nil {
+		p.t.Errorf("%s: %v\n%s", p.cmd, p.err, p.out)
+	}
+}
