@@ -41,8 +41,8 @@ const (
 	Discard = 5 * time.Second // for a part of a body that nobody wants to arrive, before the answer leaves
 
 	// Stall is for how long the other side may take or send nothing where progress is
-	// what counts, and MinRate is how many bytes a second it takes or sends at least,
-	// of the time that was spent waiting for it, beyond the first Stall.
+	// what counts, and MinRate is how many bytes make up for a second of waiting: who
+	// falls behind by Stall in all is cut off.
 	Stall   = time.Minute
 	MinRate = 1 << 10
 )

@@ -346,11 +346,21 @@ func TestPace(t *testing.T) {
 		t.Errorf("at twice the rate: %s", got)
 	}
 	steps := 0
-	for ; p.left(stall) > 0 && steps < 1000; steps++ { // 0.5 kB/s: what was earned is used up
+	for ; p.left(stall) > 0 && steps < 1000; steps++ { // 0.5 kB/s, and nothing is left of before
 		p.moved(8<<10, 16*time.Second)
 	}
-	if steps == 1000 || steps < 100 {
+	if steps != 4 {
 		t.Errorf("half the rate is cut after %d steps", steps)
+	}
+	p = pace{}
+	for p.left(stall) > 0 { // a quick piece pays for a slow one
+		p.moved(1, 20*time.Second)
+		if p.moved(32<<10, 0); p.left(stall) == stall {
+			break
+		}
+	}
+	if p.left(stall) != stall {
+		t.Errorf("cut, though it caught up: %s", p.left(stall))
 	}
 }
 

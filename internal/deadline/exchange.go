@@ -202,19 +202,15 @@ func (x *exchange) finish() {
 	}
 }
 
-// pace is how fast the other side was so far.
+// pace is how fast the other side is. What it moved quickly before is no credit for
+// waiting later: who sends much at once could drip for hours then.
 type pace struct {
-	bytes  int64
-	waited time.Duration // for it
+	owed time.Duration // that it was waited for, beyond what MinRate takes
 }
 
 // left is how long the next step may take.
-func (p *pace) left(stall time.Duration) time.Duration {
-	earned := time.Duration(p.bytes) * time.Second / MinRate
-	return max(0, min(stall, stall+earned-p.waited))
-}
+func (p *pace) left(stall time.Duration) time.Duration { return max(0, stall-p.owed) }
 
 func (p *pace) moved(n int, took time.Duration) {
-	p.bytes += int64(n)
-	p.waited += took
+	p.owed = max(0, p.owed+took-time.Duration(n)*time.Second/MinRate)
 }

@@ -279,7 +279,7 @@ func (f *form) broken(err error) error {
 	case errors.Is(err, errBudget), errors.As(err, &large):
 		return tooLarge("A part of the form is larger than it may be.")
 	case errors.As(err, &network) && network.Timeout():
-		return &refusal{http.StatusRequestTimeout, "The upload stalled: no bytes arrived for too long."}
+		return &refusal{http.StatusRequestTimeout, "The upload stalled: too few bytes arrived for too long."}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return refused("The upload is not whole: the form ends early.")
 	default:

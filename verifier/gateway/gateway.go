@@ -41,6 +41,13 @@ import (
 // Config sets no other: 1 GiB.
 const DefaultMaxFile = 1 << 30
 
+// The defaults of how many uploads are read at once, and how long others wait.
+const (
+	defaultUploads   = 256
+	defaultPerToken  = 32
+	defaultQueueTime = 4 * time.Second
+)
+
 // minDrain is how much is read of a refused request at least, in bytes.
 const minDrain = 256 << 20
 
@@ -63,9 +70,20 @@ type Config struct {
 	MaxFile int64
 
 	// Idle is how long a client may send nothing before its upload is given
-	// up; zero is 30 seconds. It takes the place of the server's ReadTimeout
+	// up; zero is 30 seconds. All that it waits for a client, beyond what 1 KiB
+	// a second would take, counts against that time, so that one that sends a
+	// byte now and then is given up too. It takes the place of the server's ReadTimeout
 	// while a body is read, so that a large file over a slow line arrives.
 	Idle time.Duration
+
+	// MaxUploads is how many uploads are read at once in all (zero: 256), and
+	// MaxPerToken with one token (zero: 32). Each takes about 100 KiB of memory
+	// and a file in the backend's stage. Further ones wait for QueueTime (zero: 4
+	// seconds, less than clients wait for a server that does not read), and are
+	// refused then: with 429 where it is their own token's uploads that they
+	// wait for, else with 503.
+	MaxUploads, MaxPerToken int
+	QueueTime               time.Duration
 
 	// ClientIP is the address that networks in tokens are compared with. Nil
 	// is the address of the connection; behind a proxy, set what reads the
@@ -94,6 +112,7 @@ type Config struct {
 type Gateway struct {
 	cfg   Config
 	log   *slog.Logger
+	slots slots
 	keeps func(field string) bool // nil: the backend reads no field
 }
 
@@ -108,6 +127,15 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Idle <= 0 {
 		cfg.Idle = defaultIdle
 	}
+	if cfg.MaxUploads <= 0 {
+		cfg.MaxUploads = defaultUploads
+	}
+	if cfg.MaxPerToken <= 0 {
+		cfg.MaxPerToken = defaultPerToken
+	}
+	if cfg.QueueTime <= 0 {
+		cfg.QueueTime = defaultQueueTime
+	}
 	if cfg.Refuser.MaxDrain == 0 {
 		cfg.Refuser.MaxDrain = max(cfg.maxBody(), minDrain)
 	}
@@ -118,7 +146,10 @@ func New(cfg Config) (*Gateway, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{cfg: cfg, log: log}
+	g := &Gateway{cfg: cfg, log: log, slots: slots{
+		all: cfg.MaxUploads, each: cfg.MaxPerToken, wait: cfg.QueueTime,
+		taken: map[string]int{}, freed: make(chan struct{}),
+	}}
 	if reader, ok := cfg.Backend.(FieldReader); ok {
 		g.keeps = reader.ReadsField
 	}

@@ -52,12 +52,18 @@ func (in *intake) run(w http.ResponseWriter, r *http.Request) (grant verifier.Gr
 	if in.text, err = httpauth.Token(r); err != nil {
 		return grant, err
 	}
-	if err := in.checkEarly(); err != nil {
+	tokenID, err := in.checkEarly()
+	if err != nil {
 		return grant, err
 	}
 	if r.ContentLength > in.g.cfg.maxBody() {
 		return grant, in.fileTooLarge()
 	}
+	free, err := in.g.slots.take(in.ctx, tokenID)
+	if err != nil {
+		return grant, err
+	}
+	defer free()
 	body := &meter{src: r.Body}
 	if in.form, err = openForm(r, body); err != nil {
 		return grant, err
@@ -111,7 +117,7 @@ func (in *intake) readFile(p *part) error {
 	if err := in.facts.fit(); err != nil {
 		return err
 	}
-	if err := in.checkEarly(); err != nil {
+	if _, err := in.checkEarly(); err != nil {
 		return err
 	}
 	staged, err := in.g.cfg.Backend.Stage(in.ctx)
@@ -240,12 +246,14 @@ func (in *intake) request() caveats.Request {
 // checkEarly asks with what is known so far, so that a token that can't be good
 // for this upload is refused before the bytes arrive. A failure that a fact still
 // to come may mend is left to the end.
-func (in *intake) checkEarly() error {
+//
+// tokenID is that of a token that is genuine.
+func (in *intake) checkEarly() (tokenID string, err error) {
 	req := in.request()
-	_, err := in.g.cfg.Verifier.Verify(in.ctx, in.text, req)
+	grant, err := in.g.cfg.Verifier.Verify(in.ctx, in.text, req)
 	var denial *verifier.Denial
 	if !errors.As(err, &denial) {
-		return err
+		return grant.TokenID, err
 	}
 	var decided []caveats.Failure
 	for _, f := range denial.Failures {
@@ -254,9 +262,9 @@ func (in *intake) checkEarly() error {
 		}
 	}
 	if len(decided) == 0 && len(denial.Failures) > 0 {
-		return nil
+		return denial.TokenID, nil
 	}
-	return &verifier.Denial{TokenID: denial.TokenID, Failures: decided}
+	return "", &verifier.Denial{TokenID: denial.TokenID, Failures: decided}
 }
 
 // undecided tells whether a failure is about a fact that req lacks.

@@ -38,7 +38,11 @@ func explain(err error) httpauth.Answer {
 	var denial *verifier.Denial
 	switch {
 	case errors.As(err, &said):
-		return httpauth.Answer{Status: said.status, Sentence: said.sentence}
+		answer := httpauth.Answer{Status: said.status, Sentence: said.sentence}
+		if said == errBusy || said == errTokenBusy {
+			answer.RetryAfter = 10 * time.Second
+		}
+		return answer
 	case errors.As(err, &denial): // before errStore: a denial is never a 503
 		return httpauth.Explain(err)
 	case errors.Is(err, errStore):

@@ -176,43 +176,36 @@ func (requestBody) closeWrite() {}
 func (f Refuser) readOn(from sender) {
 	limit := max(defaultTo(f.MaxDrain, defaultMaxDrain), 1<<20)
 	idle := defaultTo(f.IdleTime, defaultIdleTime)
-	rate := max(defaultTo(f.DrainRate, defaultDrainRate), 1)
-	began := time.Now()
-	grace := began.Add(defaultTo(f.DrainTime, defaultDrainTime))
+	rate := float64(max(defaultTo(f.DrainRate, defaultDrainRate), 1))
+	grace := defaultTo(f.DrainTime, defaultDrainTime)
 	buf := make([]byte, 16<<10)
 	quiet := false
-	last := began
+	left, silent := grace, time.Duration(0)
 	for total := int64(0); total < limit; {
-		end := earlier(last.Add(idle), grace.Add(time.Duration(float64(total)/float64(rate)*float64(time.Second))))
-		wake := end
-		if !quiet {
-			wake = earlier(end, time.Now().Add(quietTime))
+		wait := min(left, idle-silent)
+		if wait <= 0 {
+			return
 		}
-		from.until(wake)
+		if !quiet {
+			wait = min(wait, quietTime)
+		}
+		before := time.Now()
+		from.until(before.Add(wait))
 		n, err := from.Read(buf)
+		took := time.Since(before)
 		total += int64(n)
-		now := time.Now()
-		if n > 0 {
-			last = now
+		left = min(grace, left-took+time.Duration(float64(n)/rate*float64(time.Second)))
+		if silent += took; n > 0 {
+			silent = 0
 		}
 		var network net.Error
-		switch {
-		case !now.Before(end) && n == 0:
-			return
-		case errors.As(err, &network) && network.Timeout() && !quiet:
+		if timeout := errors.As(err, &network) && network.Timeout(); timeout && !quiet {
 			quiet = true
 			from.closeWrite()
-		case err != nil:
+		} else if err != nil && !timeout {
 			return
 		}
 	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // writeByHand writes the whole answer to a connection that was taken over.

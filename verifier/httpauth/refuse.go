@@ -19,9 +19,9 @@ type Refuser struct {
 	// reads. Zero is 256 MiB; less than 1 MiB is 1 MiB.
 	MaxDrain int64
 	// IdleTime is how long a client may send nothing meanwhile (zero: 5
-	// seconds). DrainTime (zero: 10 seconds) is how long it may take whatever
-	// it sends, and a second more for each DrainRate bytes that it sent (zero:
-	// 8 KiB), so that a client that only drips holds no connection.
+	// seconds). DrainTime (zero: 10 seconds) is how long it is waited for in all,
+	// and DrainRate how many bytes make up for a second of that (zero: 8 KiB), so
+	// that a client that only drips holds no connection.
 	IdleTime, DrainTime time.Duration
 	DrainRate           int64
 }

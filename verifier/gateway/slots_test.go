@@ -1,0 +1,186 @@
+package gateway
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+)
+
+// arriving counts the bytes of bodies that the gateway has read.
+func (x *testIndex) arriving() *atomic.Int64 {
+	var n atomic.Int64
+	next := x.Config.Handler
+	x.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = &countingBody{r.Body, &n}
+		next.ServeHTTP(w, r)
+	})
+	return &n
+}
+
+type countingBody struct {
+	io.ReadCloser
+	n *atomic.Int64
+}
+
+func (c *countingBody) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// begin sends the first part of an upload and leaves it there.
+func (x *testIndex) begin(text, contentType string, part []byte) net.Conn {
+	x.t.Helper()
+	conn, err := net.Dial("tcp", x.Listener.Addr().String())
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
+	fmt.Fprintf(conn, "POST /legacy/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
+		text, contentType, len(part)+1<<20)
+	if _, err := conn.Write(part); err != nil {
+		x.t.Fatal(err)
+	}
+	return conn
+}
+
+// until waits for something to come true.
+func until(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it never came true: %s", what)
+		}
+	}
+}
+
+// One token takes its share of slots and no more; what is over frees its slot,
+// however it ended.
+func TestUploadsAtOnce(t *testing.T) {
+	x := newIndex(t, func(c *Config) { c.MaxPerToken, c.MaxUploads, c.QueueTime = 2, 3, 50*time.Millisecond })
+	arrived := x.arriving()
+	other := x.keys.mint(t, nil, caveats.ProjectNames{"demo"})
+	third := x.keys.mint(t, nil, caveats.ProjectNames{"demo"})
+	raw, contentType := encode(demo())
+	part := raw[:200]
+	first := x.begin(x.text, contentType, part)
+	x.begin(x.text, contentType, part)
+	until(t, "two uploads are under way", func() bool { return arrived.Load() == 2*int64(len(part)) })
+
+	if status, _ := x.post(x.text, demo()); status != "429 Too many uploads with this token are under way. Try again when one of them is done." {
+		t.Error("a third one with the token:", status)
+	}
+	if status, _ := x.post(other, demo()); status != "200 OK" {
+		t.Error("another token:", status)
+	}
+	x.begin(other, contentType, part)
+	until(t, "three uploads are under way", func() bool { return x.gate.slots.busy() == 3 })
+	if status, _ := x.post(third, demo()); status != "503 Too many uploads are under way. Try again later." {
+		t.Error("a fourth in all:", status)
+	}
+	// A token that is refused waits for no slot.
+	if status, _ := x.post("pypi-none", demo()); !strings.HasPrefix(status, "403 ") {
+		t.Error("no token:", status)
+	}
+
+	first.Close()
+	until(t, "the slot of a client that is gone is free", func() bool { return x.gate.slots.busy() == 2 })
+	if status, _ := x.post(x.text, demo()); status != "200 OK" {
+		t.Error("behind it:", status)
+	}
+}
+
+func (s *slots) busy() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
+
+// Who waits gets the slot that gets free.
+func TestUploadsWait(t *testing.T) {
+	x := newIndex(t, func(c *Config) { c.MaxPerToken, c.QueueTime = 1, time.Minute })
+	arrived := x.arriving()
+	raw, contentType := encode(demo())
+	stalled := x.begin(x.text, contentType, raw[:200])
+	until(t, "an upload is under way", func() bool { return arrived.Load() == 200 })
+	statuses := make(chan string)
+	for range 5 {
+		go func() {
+			status, _ := x.post(x.text, demo())
+			statuses <- status
+		}()
+	}
+	time.Sleep(50 * time.Millisecond) // so that they do wait, mostly
+	stalled.Close()
+	for range 5 {
+		if status := <-statuses; status != "200 OK" {
+			t.Error(status)
+		}
+	}
+	if n := x.gate.slots.busy(); n != 0 || len(x.gate.slots.taken) != 0 {
+		t.Errorf("%d slots are taken, %v", n, x.gate.slots.taken)
+	}
+}
+
+// Text that was sent before takes no memory, and buys no time: who only drips behind
+// it is given up.
+func TestManySlowUploads(t *testing.T) {
+	const clients = 40
+	x := newIndex(t, func(c *Config) { c.MaxPerToken = clients; c.Idle = 2 * time.Second })
+	arrived := x.arriving()
+	text := strings.Repeat("x", 250<<10)
+	var form []item
+	for i := range 31 { // 7.6 MiB
+		form = append(form, item{[]string{"summary", "license", "classifiers", "unknown"}[i%4], text, ""})
+	}
+	raw, contentType := encode(append(form, demo()...))
+	part := raw[:len(raw)-300]
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	conns := make([]net.Conn, clients)
+	for i := range conns {
+		conns[i] = x.begin(x.text, contentType, part)
+	}
+	until(t, "all text was read", func() bool { return arrived.Load() >= clients*int64(len(part)) })
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := (int64(after.HeapAlloc+after.StackInuse) - int64(before.HeapAlloc+before.StackInuse)) / clients
+	t.Logf("%d KiB of memory for each of %d uploads of %d KiB of text", each>>10, clients, len(part)>>10)
+	if each > 512<<10 {
+		t.Errorf("%d bytes of memory for each upload", each)
+	}
+	over := make(chan string, clients)
+	for _, conn := range conns {
+		go func() {
+			for range 600 {
+				if _, err := conn.Write([]byte{'x'}); err != nil {
+					break
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		}()
+		go func() {
+			line, _ := bufio.NewReader(conn).ReadString('\n')
+			over <- line
+		}()
+	}
+	for range clients {
+		if line := <-over; !strings.HasPrefix(line, "HTTP/1.1 408 The upload stalled") {
+			t.Errorf("%q", line)
+		}
+	}
+	if n := x.gate.slots.busy(); n != 0 || len(x.staged()) != 0 {
+		t.Errorf("%d slots are taken", n)
+	}
+}
