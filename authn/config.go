@@ -47,8 +47,8 @@ type Config struct {
 
 	// MaxHashing is how many passwords are hashed at the same time, each with
 	// PasswordParams.Memory; as many as there are processors, at least
-	// two, where it is 0. Sixteen times as many may wait; whoever comes then gets
-	// ErrBusy.
+	// two, where it is 0. Sixteen times as many may wait, each account, name and network with a share of
+	// them (places); whoever comes then gets ErrBusy.
 	MaxHashing int
 
 	// RecoveryWait is how long a recovery waits that an administrator started;

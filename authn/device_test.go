@@ -269,6 +269,7 @@ func TestKnownDeviceIsNotLockedOut(t *testing.T) {
 	}
 	_, err := e.SignIn(ctx, home, "root", root.password)
 	wantErr(t, err, ErrThrottled)
+	e.wrongs(1, from("203.0.113.77"), "root")
 	_, err = e.SignIn(ctx, from("203.0.113.77"), "root", root.password)
 	wantErr(t, err, ErrThrottled)
 	if x := e.signedInBy(root, in(token)); x.Stage != StagePassword {

@@ -3,12 +3,14 @@ package authn
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -63,14 +65,18 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	var refused *refusal
 	var ask *deviceLink
 	next := x
+	var d deviceRecord
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		u, err = s.giving(r, x, f)
+		if u, err = s.giving(r, x, f); err != nil {
+			return err
+		}
+		d, err = s.loadDevice(r, u.ID, o)
 		return err
 	})
 	if err != nil {
 		return Session{}, u, err
 	}
-	giveBack, err := s.take(ctx, s.counter(limitFactor, u.ID))
+	giveBack, err := s.take(ctx, s.factorCounters(x, o, u, d, f)...)
 	if err != nil {
 		return Session{}, u, err
 	}
@@ -90,6 +96,9 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		}
 		if errors.Is(err, errWrong) {
 			refused = asRefusal(err, f)
+			if err := s.tellFailed(tx, x, o, u, d, refused); err != nil {
+				return err
+			}
 			return s.recordRefusal(tx, u, refused, audit.Event{
 				Kind: rowFactorFailed, Actor: o.actor(u, x.Factor), Detail: map[string]string{"factor": string(f)},
 			})
@@ -119,6 +128,50 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	}
 	s.mailDevice(ctx, u, o, ask)
 	return next, u, nil
+}
+
+// factorCounters are those that a second factor counts with. Codes can be guessed, so who has the password has so many
+// guesses until there is another password; signatures can't, and only the work for them is bounded. A browser that the
+// account knows has counters of its own, and so have those who are signed in: nobody with the password alone keeps the owner out.
+func (s *Service) factorCounters(x Session, o Origin, u userRecord, d deviceRecord, f Factor) []counter {
+	password := strconv.FormatUint(u.Passwords, 10)
+	switch {
+	case f == FactorWebAuthn && d.ID != "":
+		return []counter{s.counter(limitKeyDevice, u.ID, d.ID)}
+	case f == FactorWebAuthn:
+		return []counter{s.counter(limitKey, u.ID, network(o.IP))}
+	case d.ID != "":
+		return []counter{s.counter(limitFactorDevice, u.ID, d.ID), s.counter(limitFactorDevices, u.ID, password)}
+	case !x.half():
+		return []counter{s.counter(limitFactorSession, u.ID, password)}
+	}
+	return []counter{s.counter(limitFactor, u.ID, password), s.counter(limitFactorAccount, u.ID)}
+}
+
+// ownMistakes is how many wrong codes in a browser that the account knows are taken for its owner's.
+const ownMistakes = 3
+
+// tellFailed tells the owner of u by mail that somebody behind the right password failed at the second factor: a few times,
+// for there may be many failures, and in a known browser from ownMistakes on. A ceremony that took too long is no failure.
+func (s *Service) tellFailed(tx kv.Tx, x Session, o Origin, u userRecord, d deviceRecord, r *refusal) error {
+	if !x.half() || r.why == "challenge" || r.cloned != "" {
+		return nil
+	}
+	if d.ID != "" {
+		var held attempts
+		c := s.counter(limitFactorDevice, u.ID, d.ID)
+		if err := loadAttempts(tx, c, &held); err != nil {
+			return err
+		}
+		if held.prune(c.limit, s.now().UnixMilli()); len(held.At) < ownMistakes {
+			return nil
+		}
+	}
+	ok, err := s.countIn(tx, s.counter(limitFactorMail, u.ID, strconv.FormatUint(u.Passwords, 10)))
+	if err != nil || !ok {
+		return err
+	}
+	return s.notify(tx, u, o.actor(u, x.Factor), notices.FactorFailed, nil)
 }
 
 // asRefusal is the refusal behind errWrong; a code that was wrong has none of

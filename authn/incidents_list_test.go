@@ -51,7 +51,7 @@ var incidents = []incident{
 	// Guessing.
 	{"lockout rolled back: Vikunja CVE-2026-35597", "authn:TestIncidentLockoutRolledBack TestLockoutIsNotRolledBack", ""},
 	{"second factor without a limit: ZITADEL CVE-2024-32868, Vaultwarden CVE-2026-27801", "authn:TestIncidentRecoveryCodeBruteForce TestFactorThrottle TestKeysAreThrottled", ""},
-	{"name and address counted apart: Authelia CVE-2025-24806", "authn:TestThrottleCountsNameAndAddressTogether TestIncidentLimitsWithAHole", ""},
+	{"name and address counted apart: Authelia CVE-2025-24806", "authn:TestThrottleTellsNothingOfNameAndAddress TestIncidentLimitsWithAHole", ""},
 	{"no limits on loopback: Pocket ID", "authn:TestIncidentLimitsWithAHole;issuer/web:TestThrottledIsSaid", ""},
 	{"recovery codes of somebody else, or of before: Gogs CVE-2025-64175, SFTPGo CVE-2022-36071", "authn:TestIncidentRecoveryCodesOfSomethingElse", ""},
 

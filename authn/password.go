@@ -76,10 +76,9 @@ func (a argon2) Check(password, hash string) (ok, outdated bool, err error) {
 
 // passwords hashes passwords, a bounded number at the same time.
 type passwords struct {
-	hasher  hasher
-	dummy   string        // hash of nothing that anybody knows, of the same cost
-	running chan struct{} // one place for each hash under way
-	waiting chan struct{} // one place for each that runs or waits
+	hasher hasher
+	dummy  string // hash of nothing that anybody knows, of the same cost
+	places *places
 }
 
 func newPasswords(params *argon2id.Params, parallel int) (*passwords, error) {
@@ -93,35 +92,17 @@ func newPasswords(params *argon2id.Params, parallel int) (*passwords, error) {
 		parallel = max(2, runtime.GOMAXPROCS(0))
 	}
 	p := &passwords{
-		hasher:  argon2{*params},
-		running: make(chan struct{}, parallel),
-		waiting: make(chan struct{}, 17*parallel),
+		hasher: argon2{*params},
+		places: newPlaces(parallel),
 	}
 	var err error
 	p.dummy, err = p.hasher.Hash(rand.Text())
 	return p, err
 }
 
-// enter waits for a place to hash in. It returns ErrBusy where too many wait
-// already, and the context's error where it ends first.
-func (p *passwords) enter(ctx context.Context) (leave func(), err error) {
-	select {
-	case p.waiting <- struct{}{}:
-	default:
-		return nil, ErrBusy
-	}
-	select {
-	case p.running <- struct{}{}:
-		return func() { <-p.running; <-p.waiting }, nil
-	case <-ctx.Done():
-		<-p.waiting
-		return nil, ctx.Err()
-	}
-}
-
 // hash makes the hash of a password that was checked before.
-func (p *passwords) hash(ctx context.Context, password string) (string, error) {
-	leave, err := p.enter(ctx)
+func (p *passwords) hash(ctx context.Context, who claimant, password string) (string, error) {
+	leave, err := p.places.enter(ctx, who)
 	if err != nil {
 		return "", err
 	}
@@ -132,8 +113,8 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 // check compares a password with a hash, or with the dummy where hash is "":
 // the same work, and never true. A hash that is right and outdated comes back
 // made anew.
-func (p *passwords) check(ctx context.Context, password, hash string) (ok bool, renewed string, err error) {
-	leave, err := p.enter(ctx)
+func (p *passwords) check(ctx context.Context, who claimant, password, hash string) (ok bool, renewed string, err error) {
+	leave, err := p.places.enter(ctx, who)
 	if err != nil {
 		return false, "", err
 	}

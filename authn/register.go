@@ -37,7 +37,7 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 	if err := s.precheckRegistration(ctx, r, u, &ps); err != nil {
 		return Session{}, err
 	}
-	if _, err := s.take(ctx, s.registerCounter(limitRegisterForm, o, r)); err != nil {
+	if _, err := s.take(ctx, s.registerCounter(limitRegisterForm, limitRegisterLinkForm, o, r)); err != nil {
 		return Session{}, err
 	}
 	if err := s.judgePassword(ctx, r.Password, u.Username, u.Email, &ps); err != nil {
@@ -46,10 +46,10 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 	if err := ps.Err(); err != nil {
 		return Session{}, err
 	}
-	if _, err := s.take(ctx, s.registerCounter(limitRegister, o, r)); err != nil { // counts good ones too
+	if _, err := s.take(ctx, s.registerCounter(limitRegister, limitRegisterLink, o, r)); err != nil { // counts good ones too
 		return Session{}, err
 	}
-	hash, err := s.passwords.hash(ctx, r.Password)
+	hash, err := s.passwords.hash(ctx, claimant{login: r.Username, network: network(o.IP)}, r.Password)
 	if err != nil {
 		return Session{}, err
 	}
@@ -75,11 +75,11 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 
 // registerCounter counts forms and passwords that are hashed, for people without
 // an account: of an address, or of a link, so that a room full of invited people gets in.
-func (s *Service) registerCounter(l limit, o Origin, r Registration) counter {
+func (s *Service) registerCounter(open, linked limit, o Origin, r Registration) counter {
 	if r.Purpose != "" {
-		return s.counter(l, "link", r.Link.Reveal())
+		return s.counter(linked, r.Link.Reveal())
 	}
-	return s.counter(l, "address", network(o.IP))
+	return s.counter(open, network(o.IP))
 }
 
 // precheckRegistration refuses, before any hash is made, what the transaction

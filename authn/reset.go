@@ -22,9 +22,6 @@ func resetSlot(userID string) string { return "authn/link-of/reset/" + userID }
 //
 // Only how often one address on the network asks leads to a ThrottledError.
 func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login string) error {
-	if _, err := s.take(ctx, s.counter(limitMailAddress, network(o.IP))); err != nil {
-		return err
-	}
 	u, err := s.mayReset(ctx, o, login)
 	if err != nil {
 		return err
@@ -50,11 +47,12 @@ func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login stri
 
 // mayReset is the account whose password somebody wants to set anew; nobody,
 // without an error, where there is none, it can't sign in, or it was sent enough
-// mails. Somebody is counted in any case, a device that the account knows for itself: nobody else
-// can use up what its owner may ask for.
+// mails. Somebody is counted in any case, a device that the account knows for itself and not with its
+// network: nobody else can use up what its owner may ask for. A ThrottledError says that the network asked for too many.
 func (s *Service) mayReset(ctx context.Context, o Origin, login string) (u userRecord, err error) {
 	var d deviceRecord
 	who := []string{"nobody", fold(login)}
+	place := network(o.IP)
 	if len(login) <= MaxEmail {
 		err = s.store.View(ctx, func(r kv.Reader) (err error) {
 			if u, err = findUser(r, login); err != nil {
@@ -69,12 +67,17 @@ func (s *Service) mayReset(ctx context.Context, o Origin, login string) (u userR
 		u = userRecord{}
 	case err != nil:
 		return userRecord{}, err
-	case d.ID != "":
-		who = []string{"device", u.ID, d.ID}
 	case u.ID != "":
 		who = []string{"account", u.ID}
 	}
-	_, err = s.take(ctx, s.counter(limitReset, who...))
+	if d.ID != "" {
+		_, err = s.take(ctx, s.counter(limitResetDevice, u.ID, d.ID))
+	} else {
+		if _, err := s.take(ctx, s.counter(limitMailAddress, place)); err != nil {
+			return userRecord{}, err
+		}
+		_, err = s.take(ctx, s.counter(limitReset, append(who, place)...), s.counter(limitResetAccount, who...))
+	}
 	switch {
 	case errors.Is(err, ErrThrottled), err == nil && (u.Frozen || !u.EmailVerified):
 		return userRecord{}, nil
@@ -93,16 +96,16 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 	if err != nil {
 		return err
 	}
-	if _, err := s.take(ctx, s.counter(limitRegisterForm, "reset", u.ID)); err != nil {
+	if _, err := s.take(ctx, s.counter(limitResetForm, u.ID)); err != nil {
 		return err
 	}
 	if err := s.checkNewPassword(ctx, password, u.Username, u.Email); err != nil {
 		return err
 	}
-	if _, err := s.take(ctx, s.counter(limitRegister, "reset", u.ID)); err != nil {
+	if _, err := s.take(ctx, s.counter(limitResetHash, u.ID)); err != nil {
 		return err
 	}
-	hash, err := s.passwords.hash(ctx, password)
+	hash, err := s.passwords.hash(ctx, claimant{account: "reset " + u.ID}, password)
 	if err != nil {
 		return err
 	}
@@ -114,6 +117,7 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 			return err
 		}
 		u.Generation++
+		u.Passwords++
 		u.PasswordMailed, u.RecoveryBy = true, ""
 		if _, err := s.dropRecovery(tx, u, o.actor(userRecord{}, FactorNone), "reset"); err != nil {
 			return err

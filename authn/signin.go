@@ -13,8 +13,8 @@ import (
 // errWrong ends a transaction in which a secret turned out to be wrong.
 var errWrong = errors.New("authn: wrong")
 
-// SignIn checks a password; login is a username or a verified address, and both
-// count as one identity. The Session that it returns is at Password, at Enrolling where
+// SignIn checks a password; login is a username or a verified address, and guesses at both
+// are guesses at one account. The Session that it returns is at Password, at Enrolling where
 // the account has no second factor yet, or SignedIn where a remembered device stands
 // in for one.
 //
@@ -30,11 +30,14 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 	if err != nil {
 		return Session{}, err
 	}
-	giveBack, err := s.take(ctx, s.passwordCounters(o, u, login, device)...)
+	giveBack, silenced, err := s.takeQuietly(ctx, s.passwordCounters(o, u, login, device)...)
 	if err != nil {
 		return Session{}, err
 	}
-	ok, renewed, err := s.passwords.check(ctx, password, hash)
+	if silenced {
+		hash = "" // the same work, and never right
+	}
+	ok, renewed, err := s.passwords.check(ctx, hashingFor(o, u, login, device), password, hash)
 	if err != nil {
 		return Session{}, errors.Join(err, s.store.Update(instance.Safe(context.WithoutCancel(ctx)), giveBack)) // it was not looked at
 	}
@@ -104,25 +107,36 @@ func (s *Service) credentials(ctx context.Context, o Origin, login string) (u us
 	return u, hash, d, err
 }
 
-// passwordCounters are those that a password counts with: the account, by
-// whichever name it was called, or the name where there is no such account. A device
-// that the account knows has a counter of its own and no other, so that nobody else,
+// passwordCounters are those that a password counts with. What was typed as a name counts by itself, whether it is
+// anybody's or not, and the account, by whichever name it was called, counts quietly: so nobody learns which address
+// belongs to which name by filling the one and trying the other. A device
+// that the account knows has counters of its own and no other, so that nobody else,
 // also at the same address, can keep the owner out.
 func (s *Service) passwordCounters(o Origin, u userRecord, login string, d deviceRecord) []counter {
+	place := network(o.IP)
 	if d.ID != "" {
-		return []counter{s.counter(limitPassword, "device", u.ID, d.ID)}
+		return []counter{s.counter(limitPasswordDevice, u.ID, d.ID), s.counter(limitPasswordDevices, u.ID, place)}
 	}
 	who := []string{"account", u.ID}
 	if u.ID == "" {
 		who = []string{"nobody", fold(login)}
 	}
-	address := network(o.IP)
 	return []counter{
-		s.counter(limitPassword, who[0], who[1], address),
-		s.counter(limitPasswordAccount, who...),
-		s.counter(limitPasswordAddress, address),
+		s.counter(limitPassword, fold(login), place),
+		s.counter(limitPasswordLogin, fold(login)),
+		s.counter(limitPasswordAccount, who[0], who[1], place),
+		s.counter(limitPasswordAccountAll, who...),
+		s.counter(limitPasswordAddress, place),
 		s.counter(limitPasswordAll),
 	}
+}
+
+// hashingFor is for whom the password of somebody who signs in is hashed.
+func hashingFor(o Origin, u userRecord, login string, d deviceRecord) claimant {
+	if d.ID != "" {
+		return claimant{account: u.ID}
+	}
+	return claimant{login: fold(login), network: network(o.IP)}
 }
 
 // recordFailedSignIn writes the row of a sign-in that failed, also where there
@@ -160,11 +174,11 @@ func (s *Service) acceptPassword(tx kv.Tx, o Origin, u userRecord, x Session, re
 // sessions; x goes on as the Session that is returned. Links of the account that are
 // in flight are void. It asks for the old password and a fresh factor.
 func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, password string) (Session, error) {
-	u, hash, device, err := s.ownPassword(ctx, x, o)
+	u, hash, err := s.ownPassword(ctx, x)
 	if err != nil {
 		return Session{}, err
 	}
-	if _, err := s.take(ctx, s.counter(limitRegisterForm, "password", u.ID)); err != nil {
+	if _, err := s.take(ctx, s.counter(limitChangeForm, u.ID)); err != nil {
 		return Session{}, err
 	}
 	err = s.checkNewPassword(ctx, password, u.Username, u.Email)
@@ -174,14 +188,14 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 	if err != nil {
 		return Session{}, err
 	}
-	giveBack, err := s.take(ctx, s.passwordCounters(o, u, "", device)...)
+	giveBack, err := s.take(ctx, s.counter(limitPasswordChange, u.ID))
 	if err != nil {
 		return Session{}, err
 	}
 	if err := s.checkOldPassword(ctx, x, o, u, old, hash); err != nil {
 		return Session{}, err
 	}
-	if hash, err = s.passwords.hash(ctx, password); err != nil {
+	if hash, err = s.passwords.hash(ctx, claimant{account: u.ID}, password); err != nil {
 		return Session{}, err
 	}
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
@@ -189,6 +203,7 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 			return err
 		}
 		u.Generation++
+		u.Passwords++
 		u.PasswordMailed = false
 		if err := voidLinks(tx, u.ID); err != nil {
 			return err
@@ -209,8 +224,8 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 }
 
 // ownPassword is the account of a Session that may change its password, and
-// the hash of the one that it has, and the device that it is done with if it knows it.
-func (s *Service) ownPassword(ctx context.Context, x Session, o Origin) (u userRecord, hash string, d deviceRecord, err error) {
+// the hash of the one that it has.
+func (s *Service) ownPassword(ctx context.Context, x Session) (u userRecord, hash string, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
 		if u, err = s.signedIn(r, x); err != nil {
@@ -219,14 +234,11 @@ func (s *Service) ownPassword(ctx context.Context, x Session, o Origin) (u userR
 		if !x.FactorFresh(s.now()) {
 			return ErrFactorStale
 		}
-		if d, err = s.loadDevice(r, u.ID, o); err != nil {
-			return err
-		}
 		b, err := s.getSealed(r, passwordKey(u.ID))
 		hash = string(b)
 		return err
 	})
-	return u, hash, d, err
+	return u, hash, err
 }
 
 // checkOldPassword returns the problem password_wrong, with a row, where old is
@@ -235,7 +247,7 @@ func (s *Service) checkOldPassword(ctx context.Context, x Session, o Origin, u u
 	ok := false
 	if len(old) <= MaxPassword {
 		var err error
-		if ok, _, err = s.passwords.check(ctx, old, hash); err != nil {
+		if ok, _, err = s.passwords.check(ctx, claimant{account: u.ID}, old, hash); err != nil {
 			return err
 		}
 	}

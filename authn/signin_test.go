@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -94,7 +95,7 @@ func TestDummyHash(t *testing.T) {
 		t.Errorf("%+v %v, want %+v", params, err, cheap)
 	}
 	p.dummy, _ = p.hasher.Hash("known")
-	if ok, _, err := p.check(t.Context(), "known", ""); ok || err != nil {
+	if ok, _, err := p.check(t.Context(), claimant{}, "known", ""); ok || err != nil {
 		t.Errorf("the dummy was believed: %v %v", ok, err)
 	}
 }
@@ -325,33 +326,50 @@ func (h *hookedHasher) Check(p, hash string) (bool, bool, error) {
 	return h.hasher.Check(p, hash)
 }
 
+// wantFree checks that all places were given back.
+func (e *env) wantFree() {
+	e.t.Helper()
+	p := e.passwords.places
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running != 0 || len(p.held) != 0 || p.total != [classes]int{} || len(p.queues[knownFirst])+len(p.queues[strangers]) != 0 {
+		e.t.Errorf("places were not given back: %d run, shares %v, in all %v", p.running, p.held, p.total)
+	}
+}
+
 // Beyond the places there are, an attempt is turned away at once and does not
 // count; it waits no longer than its request.
 func TestBusy(t *testing.T) {
 	e := newEnv(t, func(c *Config) { c.MaxHashing = 1 })
 	root := e.register("root", PurposeSetup, e.setupLink())
-	leave, err := e.passwords.enter(t.Context())
+	leave, err := e.passwords.places.enter(t.Context(), claimant{login: "first"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := e.passwords.check(ctx, "x", ""); !errors.Is(err, context.Canceled) {
+	if _, _, err := e.passwords.check(ctx, claimant{login: "second"}, "x", ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	for len(e.passwords.waiting) < cap(e.passwords.waiting) {
-		e.passwords.waiting <- struct{}{}
+	var queue []claimant
+	for i := 0; ; i++ {
+		c := claimant{login: strconv.Itoa(i), network: strconv.Itoa(i)}
+		if _, err := e.passwords.places.claim(c); err != nil {
+			break
+		}
+		queue = append(queue, c)
+	}
+	if len(queue) != strangersTimes-1 {
+		t.Errorf("%d strangers wait", len(queue))
 	}
 	for range 20 { // more than the limit of attempts
 		_, err := e.SignIn(t.Context(), home, "root", root.password)
 		wantErr(t, err, ErrBusy)
 	}
-	for len(e.passwords.waiting) > 1 {
-		<-e.passwords.waiting
-	}
 	leave()
-	e.must(e.SignIn(t.Context(), home, "root", root.password))
-	if len(e.passwords.waiting) != 0 || len(e.passwords.running) != 0 {
-		t.Error("places were not given back")
+	for _, c := range queue { // each has a place when the one before leaves
+		e.passwords.places.leave(c)
 	}
+	e.must(e.SignIn(t.Context(), home, "root", root.password))
+	e.wantFree()
 }

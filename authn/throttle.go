@@ -12,35 +12,6 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// window allows max attempts in any span of this length.
-type window struct {
-	max  int
-	span time.Duration
-}
-
-// limit is what counts together, and its windows.
-type limit struct {
-	name    string
-	windows []window
-}
-
-// The limits. Those of the second factor count every method alike.
-var (
-	limitPassword        = limit{"password", []window{{10, 5 * time.Minute}}}                                     // one account from one address
-	limitPasswordAccount = limit{"password-account", []window{{100, 5 * time.Minute}}}                            // one account from anywhere
-	limitPasswordAddress = limit{"password-address", []window{{50, 5 * time.Minute}}}                             // one address, any account
-	limitPasswordAll     = limit{"password-all", []window{{1000, 5 * time.Minute}}}                               // all accounts, from anywhere
-	limitFactor          = limit{"factor", []window{{5, 5 * time.Minute}, {20, time.Hour}, {50, 24 * time.Hour}}} // one account
-	limitPasskey         = limit{"passkey", []window{{20, 5 * time.Minute}}}                                      // one address, passkeys that were wrong
-	limitAddKey          = limit{"add-key", []window{{20, 5 * time.Minute}, {100, 24 * time.Hour}}}               // one account: keys that are added, right or wrong
-	limitPasskeyBegin    = limit{"passkey-begin", []window{{200, 5 * time.Minute}}}                               // one address: the sign-in page begins by itself
-	limitMail            = limit{"mail", []window{{3, 15 * time.Minute}, {10, 24 * time.Hour}}}                   // verification mails of one account
-	limitMailAddress     = limit{"mail-address", []window{{20, time.Hour}}}                                       // and asked for from one address
-	limitRegister        = limit{"register", []window{{20, time.Hour}}}                                           // one address, or one link
-	limitRegisterForm    = limit{"register-form", []window{{100, time.Hour}}}                                     // the same, and those of one account, also forms with problems: scoring a password takes time too
-	limitReset           = limit{"reset", []window{{3, 15 * time.Minute}, {10, 24 * time.Hour}}}                  // mails about a forgotten password of one account
-)
-
 // How long a counter is kept: the longest span, of all and of those of passwords.
 const (
 	throttleKept  = 24 * time.Hour
@@ -85,22 +56,41 @@ type attempts struct {
 // nothing, where one of them is full. giveBack takes the attempt off again, in
 // the transaction that finds it right.
 func (s *Service) take(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, err error) {
+	giveBack, _, err = s.takeQuietly(ctx, counters...)
+	return giveBack, err
+}
+
+// takeQuietly is take where some counters are quiet: a full one of those is no error, but the
+// attempt must not be looked at; silenced says so.
+func (s *Service) takeQuietly(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, silenced bool, err error) {
 	now := s.now().UnixMilli()
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
-		var wait time.Duration
 		held := make([]attempts, len(counters))
+		failed := false // this source, before
 		for i, c := range counters {
 			if err := loadAttempts(tx, c, &held[i]); err != nil {
 				return err
 			}
 			held[i].prune(c.limit, now)
-			wait = max(wait, held[i].wait(c.limit, now))
+			failed = failed || c.limit.source && len(held[i].At) > 0
+		}
+		var wait time.Duration
+		silenced = false
+		for i, c := range counters {
+			w := held[i].wait(c.limit, now)
+			switch {
+			case w == 0, c.limit.spares && !failed:
+			case c.limit.quiet:
+				silenced = true
+			default:
+				wait = max(wait, w)
+			}
 		}
 		if wait > 0 {
 			return &ThrottledError{RetryAfter: wait}
 		}
 		for i, c := range counters {
-			held[i].At = append(held[i].At, now)
+			held[i].add(c.limit, now)
 			if err := kv.PutJSON(tx, c.key, held[i]); err != nil {
 				return err
 			}
@@ -108,9 +98,24 @@ func (s *Service) take(ctx context.Context, counters ...counter) (giveBack func(
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return func(tx kv.Tx) error { return giveBackAt(tx, now, counters) }, nil
+	return func(tx kv.Tx) error { return giveBackAt(tx, now, counters) }, silenced, nil
+}
+
+// countIn counts one more within tx, and tells whether there was room for it; where there was none it
+// counts nothing.
+func (s *Service) countIn(tx kv.Tx, c counter) (ok bool, err error) {
+	now := s.now().UnixMilli()
+	var held attempts
+	if err := loadAttempts(tx, c, &held); err != nil {
+		return false, err
+	}
+	if held.prune(c.limit, now); held.wait(c.limit, now) > 0 {
+		return false, nil
+	}
+	held.add(c.limit, now)
+	return true, kv.PutJSON(tx, c.key, held)
 }
 
 // giveBackAt takes the attempt of that moment off each counter.
@@ -159,4 +164,10 @@ func (a attempts) wait(l limit, now int64) time.Duration {
 		}
 	}
 	return time.Duration(wait) * time.Millisecond
+}
+
+// add counts an attempt. What is more than fills the largest window says nothing new.
+func (a *attempts) add(l limit, now int64) {
+	a.At = append(a.At, now)
+	a.At = a.At[max(0, len(a.At)-l.windows[len(l.windows)-1].max):]
 }

@@ -49,6 +49,7 @@ type userRecord struct {
 	RecoveryConfirmed bool      `json:"recovery_confirmed,omitempty"`
 	CreatedAt         time.Time `json:"created_at"`
 	Generation        uint64    `json:"generation"`
+	Passwords         uint64    `json:"passwords,omitempty"` // how often the password was changed; guesses at codes count for each
 	PasswordMailed    bool      `json:"password_mailed,omitempty"`
 	Recovered         bool      `json:"recovered,omitempty"`
 	RecoveryBy        string    `json:"recovery_by,omitempty"`

@@ -133,7 +133,7 @@ func TestKeyIsRemoved(t *testing.T) {
 		wantErr(t, err, ErrFactorStale)
 	})
 	elsewhere := e.signIn(root)
-	e.forget(limitFactor, root.UserID)
+	e.forgetAll()
 	x, err := e.RemoveKey(t.Context(), root.Session, home, keys[0].ID)
 	if err != nil || !x.SignedIn() {
 		t.Fatalf("%+v %v", x, err)

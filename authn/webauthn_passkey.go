@@ -126,7 +126,7 @@ func (s *Service) passkeyOwner(ctx context.Context, o Origin, parsed *protocol.P
 		}
 		d, err := s.loadDevice(r, u.ID, o)
 		if d.ID != "" {
-			said.counter = s.counter(limitPasskey, "device", u.ID, d.ID)
+			said.counter = s.counter(limitPasskeyDevice, u.ID, d.ID)
 		}
 		return err
 	})

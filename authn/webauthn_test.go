@@ -238,7 +238,7 @@ func TestChallengeIsUsedOnce(t *testing.T) {
 	_, err = e.VerifyKey(ctx, root.Session, home, k.get(t, opts))
 	wantProblem(t, err, "", CodeKeyExpired)
 
-	e.forget(limitFactor, root.UserID)
+	e.forgetAll()
 	first := e.begun(e.BeginVerifyKey(ctx, root.Session))
 	e.begun(e.BeginVerifyKey(ctx, root.Session))
 	_, err = e.VerifyKey(ctx, root.Session, home, k.get(t, first))

@@ -14,6 +14,7 @@ const (
 	MailKeyRemoved           = "key_removed"      // key
 	MailKeyCloned            = "key_cloned"       // key
 	MailKeyCounterBack       = "key_counter_back" // key
+	MailFactorFailed         = "second_factor_failed"
 	MailKeysOnly             = "keys_only"
 	MailKeysOnlyOff          = "keys_only_off"
 	MailRecoveryCodesCreated = "recovery_codes_created"
@@ -75,6 +76,7 @@ var mailTexts = map[string][3]string{
 	MailKeyRemoved:           {"mail.key_removed.subject", "mail.key_removed.text", "mail.not_me"},
 	MailKeyCounterBack:       {"mail.key_counter_back.subject", "mail.key_counter_back.text", "mail.key_counter_back.not_me"},
 	MailKeyCloned:            {"mail.key_cloned.subject", "mail.key_cloned.text", "mail.key_cloned.not_me"},
+	MailFactorFailed:         {"mail.second_factor_failed.subject", "mail.second_factor_failed.text", "mail.second_factor_failed.not_me"},
 	MailKeysOnly:             {"mail.keys_only.subject", "mail.keys_only.text", "mail.not_me"},
 	MailKeysOnlyOff:          {"mail.keys_only_off.subject", "mail.keys_only_off.text", "mail.not_me"},
 	MailRecoveryCodesCreated: {"mail.recovery_codes_created.subject", "mail.recovery_codes_created.text", "mail.not_me"},

@@ -19,6 +19,7 @@ const (
 	KeyRemoved        Kind = "key_removed"      // key
 	KeyCloned         Kind = "key_cloned"       // key
 	KeyCounterBack    Kind = "key_counter_back" // key
+	FactorFailed      Kind = "second_factor_failed"
 	KeysOnly          Kind = "keys_only"
 	KeysOnlyOff       Kind = "keys_only_off"
 	RecoveryMade      Kind = "recovery_codes_created"
@@ -120,6 +121,7 @@ var kinds = []Info{
 	{KeyRemoved, Account, true},
 	{KeyCloned, Account, true},
 	{KeyCounterBack, Account, true},
+	{FactorFailed, Account, true},
 	{KeysOnly, Account, true},
 	{KeysOnlyOff, Account, true},
 	{RecoveryMade, Account, true},
