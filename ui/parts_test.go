@@ -189,7 +189,7 @@ func TestSnippets(t *testing.T) {
 		}
 		want := 1
 		if s.ID == "env" {
-			want = 4
+			want = 7
 		}
 		if places != want {
 			t.Errorf("%s marks %d places", s.ID, places)
@@ -246,6 +246,19 @@ func TestScriptsAreTame(t *testing.T) {
 		}
 		if bytes.Contains(b, []byte("fetch(")) && !slices.Contains(fetching, file) {
 			t.Errorf("%s fetches something", file)
+		}
+	}
+}
+
+// Every snippet has a tab whose choice shows it.
+func TestEverySnippetHasATab(t *testing.T) {
+	css, err := embedded.ReadFile("assets/content.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range snippets("https://packages.example.org/legacy/") {
+		if want := ".tabs:has(#client-" + s.ID + ":checked) .panel-" + s.ID; !bytes.Contains(css, []byte(want)) {
+			t.Errorf("the styles lack %s", want)
 		}
 	}
 }

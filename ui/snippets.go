@@ -28,12 +28,14 @@ const repository = "rind"
 // snippets are the instructions for each client, for an upload address. What
 // the variables and options are called is documented by each project: twine
 // (TWINE_REPOSITORY_URL), uv (UV_PUBLISH_URL), poetry (repositories.<name>.url
-// as POETRY_REPOSITORIES_<NAME>_URL), flit (FLIT_INDEX_URL), and the action
-// pypa/gh-action-pypi-publish (repository-url, password).
+// as POETRY_REPOSITORIES_<NAME>_URL), hatch (HATCH_INDEX_REPO), pdm (PDM_PUBLISH_REPO),
+// flit (FLIT_INDEX_URL), maturin (MATURIN_REPOSITORY_URL), the action
+// pypa/gh-action-pypi-publish (repository-url, password), and GitLab (variables, rules).
 func snippets(url string) []Snippet {
 	name := strings.ToUpper(repository)
 	texts := []struct{ id, name, lead, text string }{
 		{"github", "snippet.github.name", "snippet.github.lead", githubSnippet},
+		{"gitlab", "snippet.gitlab.name", "snippet.gitlab.lead", gitlabSnippet},
 		{"twine", "snippet.twine.name", "snippet.twine.lead", "" +
 			"export TWINE_REPOSITORY_URL=URL\n" +
 			"export TWINE_USERNAME=__token__\n" +
@@ -47,11 +49,29 @@ func snippets(url string) []Snippet {
 			"export POETRY_REPOSITORIES_" + name + "_URL=URL\n" +
 			"export POETRY_PYPI_TOKEN_" + name + "=" + place + "\n" +
 			"poetry publish --build --repository " + repository + "\n"},
+		{"hatch", "snippet.hatch.name", "snippet.hatch.lead", "" +
+			"export HATCH_INDEX_REPO=URL\n" +
+			"export HATCH_INDEX_USER=__token__\n" +
+			"export HATCH_INDEX_AUTH=" + place + "\n" +
+			"hatch build\n" +
+			"hatch publish\n"},
+		{"pdm", "snippet.pdm.name", "snippet.pdm.lead", "" +
+			"export PDM_PUBLISH_REPO=URL\n" +
+			"export PDM_PUBLISH_USERNAME=__token__\n" +
+			"export PDM_PUBLISH_PASSWORD=" + place + "\n" +
+			"pdm build\n" +
+			"pdm publish --no-build\n"},
 		{"flit", "snippet.flit.name", "snippet.flit.lead", "" +
 			"export FLIT_INDEX_URL=URL\n" +
 			"export FLIT_USERNAME=__token__\n" +
 			"export FLIT_PASSWORD=" + place + "\n" +
 			"flit publish\n"},
+		{"maturin", "snippet.maturin.name", "snippet.maturin.lead", "" +
+			"export MATURIN_REPOSITORY_URL=URL\n" +
+			"export MATURIN_USERNAME=__token__\n" +
+			"export MATURIN_PASSWORD=" + place + "\n" +
+			"maturin build --release --out dist\n" +
+			"maturin upload dist/*\n"},
 		{"pypirc", "snippet.pypirc.name", "snippet.pypirc.lead", "" +
 			"[distutils]\n" +
 			"index-servers =\n" +
@@ -68,9 +88,18 @@ func snippets(url string) []Snippet {
 			"UV_PUBLISH_TOKEN=" + place + "\n\n" +
 			"POETRY_REPOSITORIES_" + name + "_URL=URL\n" +
 			"POETRY_PYPI_TOKEN_" + name + "=" + place + "\n\n" +
+			"HATCH_INDEX_REPO=URL\n" +
+			"HATCH_INDEX_USER=__token__\n" +
+			"HATCH_INDEX_AUTH=" + place + "\n\n" +
+			"PDM_PUBLISH_REPO=URL\n" +
+			"PDM_PUBLISH_USERNAME=__token__\n" +
+			"PDM_PUBLISH_PASSWORD=" + place + "\n\n" +
 			"FLIT_INDEX_URL=URL\n" +
 			"FLIT_USERNAME=__token__\n" +
-			"FLIT_PASSWORD=" + place + "\n"},
+			"FLIT_PASSWORD=" + place + "\n\n" +
+			"MATURIN_REPOSITORY_URL=URL\n" +
+			"MATURIN_USERNAME=__token__\n" +
+			"MATURIN_PASSWORD=" + place + "\n"},
 	}
 	out := make([]Snippet, len(texts))
 	for i, t := range texts {
@@ -111,4 +140,19 @@ jobs:
           repository-url: URL
           password: ${{ secrets.` + mark + "RIND_TOKEN" + mark + ` }}
           attestations: false
+`
+
+// gitlabSnippet takes the token from a masked variable of the project.
+const gitlabSnippet = `# .gitlab-ci.yml
+upload:
+  image: python:3
+  rules:
+    - if: $CI_COMMIT_TAG
+  variables:
+    TWINE_REPOSITORY_URL: URL
+    TWINE_USERNAME: __token__
+  script:
+    - python -m pip install build twine
+    - python -m build
+    - TWINE_PASSWORD="$` + mark + "RIND_TOKEN" + mark + `" twine upload dist/*
 `

@@ -45,6 +45,7 @@ var (
 	Keyring     = Tool{Name: "keyring", Path: "/usr/bin/python3", Package: "python3-keyring", Probe: []string{"-c", "import keyring"}}
 	Packaging   = Tool{Name: "packaging", Path: "/usr/bin/python3", Package: "python3-packaging", Probe: []string{"-c", "import packaging.version"}}
 	Pip         = Tool{Name: "pip", Path: "/usr/bin/python3", Package: "python3-pip", Probe: []string{"-c", "import pip"}}
+	PyYAML      = Tool{Name: "PyYAML", Path: "/usr/bin/python3", Package: "python3-yaml", Probe: []string{"-c", "import yaml"}}
 	Twine       = Tool{Name: "twine", Path: "/usr/bin/twine", Package: "twine"}
 	Flit        = Tool{Name: "flit", Path: "/usr/bin/flit", Package: "flit"}
 	Poetry      = Tool{Name: "poetry", Path: "/usr/bin/poetry", Package: "python3-poetry"}

@@ -78,7 +78,7 @@ func TestNeedSkipsOnlyWhenAsked(t *testing.T) {
 
 func TestEveryToolNamesItsPackage(t *testing.T) {
 	script := readInstall(t)
-	for _, tool := range []Tool{Pymacaroons, Build, Wheel, Keyring, Pip, Twine, Flit, Poetry, Oathtool, Chromium} {
+	for _, tool := range []Tool{Pymacaroons, Build, Wheel, Keyring, Pip, PyYAML, Twine, Flit, Poetry, Oathtool, Chromium} {
 		if !strings.Contains(script, tool.Package) {
 			t.Errorf("install.sh does not install %s", tool.Package)
 		}
