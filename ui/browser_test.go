@@ -62,7 +62,9 @@ func (w *window) size(width int64, scheme string) {
 
 func ask[T any](w *window, expression string) T {
 	w.t.Helper()
-	v, err := chromedp.Run(w.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := realtest.Settle(w.ctx, func() (T, error) {
+		return chromedp.Run(w.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	})
 	if err != nil {
 		w.t.Fatalf("%s: %v", expression, err)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/rind-dev/rind/internal/realtest"
 )
 
 // browser is a person at a window of their own: cookies are not shared.
@@ -72,10 +74,10 @@ func (b *browser) press(text string) {
 
 func quote(s string) string { return `"` + s + `"` }
 
-// text is what the page says, as a reader sees it.
+// text is what the page says, as a reader sees it: nothing yet while it loads.
 func (b *browser) text() string {
 	b.t.Helper()
-	return evaluate[string](b, "document.querySelector('main').innerText")
+	return evaluate[string](b, "document.querySelector('main')?.innerText ?? ''")
 }
 
 // sees fails the test unless the page says all of it.
@@ -109,11 +111,22 @@ func (b *browser) contents(selector string) []string {
 	return evaluate[[]string](b, "Array.from(document.querySelectorAll("+quote(selector)+"), e => e.textContent.trim())")
 }
 
+// evaluate is what the expression comes to in the page. It only looks: where the page goes away
+// while it looks, because something that was pressed before leads elsewhere, it looks
+// again at the next one.
 func evaluate[T any](b *browser, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	v, err := realtest.Settle(b.ctx, func() (T, error) { return chromedp.Run(b.ctx, chromedp.Evaluate[T](expression)) })
 	if err != nil {
 		b.t.Fatalf("%s: %v\nat %s", expression, err, b.where())
 	}
 	return v
+}
+
+// act has the page do something, once. That it leads to another page is no failure.
+func (b *browser) act(expression string) {
+	b.t.Helper()
+	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("("+expression+", true)")); err != nil && !realtest.Navigated(err) {
+		b.t.Fatalf("%s: %v\nat %s", expression, err, b.where())
+	}
 }

@@ -142,5 +142,5 @@ func TestAccountWithoutScripts(t *testing.T) {
 // choose clicks what a selector finds, and stays on the page.
 func (b *browser) choose(selector string) {
 	b.t.Helper()
-	evaluate[bool](b, "(document.querySelector("+quote(selector)+").click(), true)")
+	b.act("document.querySelector(" + quote(selector) + ").click()")
 }
