@@ -1,4 +1,4 @@
-# rind: 'make run' builds and starts it, 'make test' runs every test there is.
+# rind: 'make run' builds and starts it, 'make check' is the daily habit, 'make test' runs every test there is.
 
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -8,13 +8,19 @@ FUZZTIME    ?= 1000000x
 SOAK        ?= 10m
 VERIFIERS   ?= 200
 
-.PHONY: run build test bench fuzz soak lint fmt tools
+.PHONY: run build check test bench fuzz soak lint fmt tools
 
 run: build
 	./bin/rind serve
 
 build:
 	$(GO) build -trimpath -o bin/rind ./cmd/rind
+
+# What needs no real client, server or browser, without the race detector: about a minute.
+# The slow parts of the rest are passed over too (-short); 'make test' has them all.
+check:
+	$(GO) vet ./...
+	RIND_SKIP_REAL=1 $(GO) test -short ./...
 
 # Lint first, so that the output ends with go test's own lines.
 test: tools lint

@@ -66,6 +66,7 @@ func (r row) expected(route, name string) string {
 
 // Who has to confirm a device first gets nowhere else.
 func TestAccessOfAnUnconfirmedDevice(t *testing.T) {
+	t.Parallel()
 	m := newCast(newHouse(t, func(h *house) {
 		h.confirm, h.trusted = true, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	}))
@@ -149,6 +150,7 @@ func TestStaleFactorIsAskedAgain(t *testing.T) {
 // On every route the methods that it does not have are refused, to whoever asks, and
 // named; HEAD says what GET says, without a body.
 func TestMethods(t *testing.T) {
+	t.Parallel()
 	m := newCast(newHouse(t))
 	served := map[string][]string{} // methods by pattern
 	for _, route := range m.web.Routes() {
