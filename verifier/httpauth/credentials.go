@@ -15,6 +15,10 @@
 // taken over and the status line written by hand, which costs the connection.
 // Over HTTP/2, which has no reason phrase, the body alone carries the sentence.
 //
+// The answer is written at once, while the client is still sending, and what it sends
+// is read away behind it within limits (see [Refuser]): clients that read first show
+// the reason at once, those that send everything first show it then.
+//
 // No error of this package contains any part of a credential.
 package httpauth
 
