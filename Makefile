@@ -5,6 +5,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS       := $(CURDIR)/.tools
 FUZZTIME    ?= 1000000x
 
+# Tests that start, stop and kill processes, which 'make check' leaves to 'make test'.
+PROCESSES   := ^(TestScript|TestKilledAtAnyMoment|TestServeChangesTheKeyOfItsRootKeys|TestHangupEndsNoServer|TestCertificateIsRenewedInPlace|TestSoak)$$
+
 SOAK        ?= 10m
 VERIFIERS   ?= 200
 
@@ -16,11 +19,12 @@ run: build
 build:
 	$(GO) build -trimpath -o bin/rind ./cmd/rind
 
-# What needs no real client, server or browser, without the race detector: about a minute.
-# The slow parts of the rest are passed over too (-short); 'make test' has them all.
+# What needs no real client, browser or process of its own, without the race detector, for
+# every day: a minute or two on two quiet cores. 'make test' has the rest. Not with -short:
+# properties would be tried too seldom to show anything.
 check:
 	$(GO) vet ./...
-	RIND_SKIP_REAL=1 $(GO) test -short ./...
+	RIND_SKIP_REAL=1 $(GO) test -skip '$(PROCESSES)' ./...
 
 # Lint first, so that the output ends with go test's own lines.
 test: tools lint
