@@ -26,7 +26,7 @@ func emailChangeSlot(userID string) string { return "authn/link-of/email-change/
 func undoSlots(userID string) string       { return "authn/link-of/email-undo/" + userID + "/" }
 
 // RequestEmailChange mails a link to another address, which the account has once the link is
-// used (ConfirmEmailChange), and tells the present one. It asks for a fresh factor.
+// used (ConfirmEmailChange), and tells the present one; where that mail is not taken nothing changes, and the error is ErrMail. It asks for a fresh factor.
 // An address that another account has gets a word of it in place of the link, as for
 // Register. The problems are those of addresses, and email_same. With ErrMail
 // the mail to the new address was not sent.
@@ -49,21 +49,24 @@ func (s *Service) RequestEmailChange(ctx context.Context, x Session, o Origin, e
 		if u, err = s.moving(tx, x, email); err != nil {
 			return err
 		}
-		undo.Email, link.Generation = u.Email, u.Generation
+		u.Moves++
+		undo.Email, undo.Seq, link.Generation = u.Email, u.Moves, u.Generation
 		if err := replaceLink(tx, emailChangeSlot(u.ID), key, link); err != nil {
 			return err
 		}
 		if err := replaceLink(tx, undoSlots(u.ID)+undoKey[len(linkPrefix):], undoKey, undo); err != nil {
 			return err
 		}
-		return s.record(tx, u.ID, audit.Event{
+		return s.saveUser(tx, u, audit.Event{
 			Kind: rowEmailChangeAsked, Actor: o.actor(u, x.Factor), Detail: map[string]string{"to": email},
 		})
 	})
 	if err != nil {
 		return err
 	}
-	s.mailUndo(ctx, u, o, undoText, undo, email)
+	if err := s.mailUndo(ctx, u, o, undoText, undo, email); err != nil { // then nobody gets the link that moves the account
+		return errors.Join(err, s.withdraw(ctx, u.ID, key, undoKey))
+	}
 	moved := u
 	moved.Email = email
 	return s.sendToNew(ctx, moved, o, "confirm an address", func(ctx context.Context) error {
@@ -95,11 +98,21 @@ func (s *Service) moving(r kv.Reader, x Session, email string) (userRecord, erro
 }
 
 // mailUndo tells the present address of u that the account moves to email.
-func (s *Service) mailUndo(ctx context.Context, u userRecord, o Origin, text Secret, link linkRecord, email string) {
+func (s *Service) mailUndo(ctx context.Context, u userRecord, o Origin, text Secret, link linkRecord, email string) error {
 	e := Event{Time: s.now().UTC(), Origin: o, Args: map[string]string{"email": email}}
 	to := Recipient{UserID: u.ID, Username: u.Username, Email: link.Email}
-	_ = s.mail(ctx, "undo a change of address", func(ctx context.Context) error { // logged by mail
+	return s.mail(ctx, "undo a change of address", func(ctx context.Context) error {
 		return s.notifier.AccountLink(ctx, to, PurposeEmailUndo, text, link.Expires, e)
+	})
+}
+
+// withdraw voids the links of a change of address whose present address could not be told of it.
+func (s *Service) withdraw(ctx context.Context, userID, key, undoKey string) error {
+	return s.store.Update(instance.Safe(context.WithoutCancel(ctx)), func(tx kv.Tx) error {
+		if err := tx.Delete([]byte(key)); err != nil {
+			return err
+		}
+		return replaceLink(tx, undoSlots(userID)+undoKey[len(linkPrefix):], "", linkRecord{})
 	})
 }
 
@@ -128,6 +141,9 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, o Origin, link Secret)
 			return err
 		}
 		if err := voidLinks(tx, u.ID); err != nil {
+			return err
+		}
+		if err := voidUndoBehind(tx, u.ID, u.Email); err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{
@@ -195,7 +211,7 @@ func (s *Service) UndoEmailChange(ctx context.Context, o Origin, link Secret) (c
 		if err := voidLinks(tx, u.ID); err != nil {
 			return err
 		}
-		if err := voidUndo(tx, u.ID, rec.Expires); err != nil {
+		if err := voidUndo(tx, u.ID, rec.Seq); err != nil {
 			return err
 		}
 		u.Generation++
@@ -224,27 +240,81 @@ func (s *Service) moveBack(tx kv.Tx, u *userRecord, who audit.Actor, email strin
 	return s.moveTo(tx, u, email)
 }
 
-// voidUndo voids the links to addresses that the account had later than with the link that
-// expires then: whoever took it away can't take it back by them.
-func voidUndo(tx kv.Tx, userID string, since time.Time) error {
-	found, err := tx.Scan([]byte(undoSlots(userID)), nil, 0, false)
+// undoLinks reads the links that take an account back to an address, each with its slot.
+func undoLinks(r kv.Reader, userID string) (slots []string, links []linkRecord, err error) {
+	found, err := r.Scan([]byte(undoSlots(userID)), nil, 0, false)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	for _, p := range found {
 		var rec linkRecord
-		err := kv.GetJSON(tx, string(p.Value), &rec)
-		if err != nil && !errors.Is(err, kv.ErrNotFound) {
-			return err
-		}
-		if err == nil && rec.Expires.Before(since) {
+		err := kv.GetJSON(r, string(p.Value), &rec)
+		if errors.Is(err, kv.ErrNotFound) {
 			continue
 		}
-		if err := replaceLink(tx, string(p.Key), "", linkRecord{}); err != nil {
+		if err != nil {
+			return nil, nil, err
+		}
+		slots, links = append(slots, string(p.Key)), append(links, rec)
+	}
+	return slots, links, nil
+}
+
+// voidUndo voids the links to addresses that the account had with the link of this number or
+// later, by their count and no clock: whoever took the account away can't take it back by them.
+func voidUndo(tx kv.Tx, userID string, since uint64) error {
+	slots, links, err := undoLinks(tx, userID)
+	if err != nil {
+		return err
+	}
+	for i, rec := range links {
+		if rec.Seq < since {
+			continue
+		}
+		if err := replaceLink(tx, slots[i], "", linkRecord{}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// voidUndoBehind voids the links to addresses that the account had after the one that it has again,
+// whichever way it came back to that: who had it in between has no claim to it.
+func voidUndoBehind(tx kv.Tx, userID, email string) error {
+	_, links, err := undoLinks(tx, userID)
+	if err != nil {
+		return err
+	}
+	first := uint64(0)
+	for _, rec := range links {
+		if fold(rec.Email) == fold(email) && (first == 0 || rec.Seq < first) {
+			first = rec.Seq
+		}
+	}
+	if first == 0 {
+		return nil
+	}
+	return voidUndo(tx, userID, first+1)
+}
+
+// endUndo voids the links to addresses that the account had in between, where its owner or an administrator ends what others
+// may have. The one to the address of before all of them stays, unless the account has that: its reader was
+// the owner first, and whoever took the account away must not take that way back by a new password.
+func endUndo(tx kv.Tx, u userRecord) error {
+	_, links, err := undoLinks(tx, u.ID)
+	if err != nil || len(links) == 0 {
+		return err
+	}
+	first := links[0]
+	for _, rec := range links {
+		if rec.Seq < first.Seq {
+			first = rec
+		}
+	}
+	if fold(first.Email) == fold(u.Email) {
+		return voidUndo(tx, u.ID, 0)
+	}
+	return voidUndo(tx, u.ID, first.Seq+1)
 }
 
 // PendingEmail is the address that waits for its link to be used; "" where none does.

@@ -26,6 +26,9 @@ func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID st
 			return false, nil
 		}
 		u.Frozen = frozen
+		if err := endUndo(tx, *u); err != nil {
+			return false, err
+		}
 		u.Generation++
 		if frozen {
 			if err := s.retire(tx, *u, who); err != nil {

@@ -51,7 +51,7 @@ func (s *Service) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o 
 
 // knowsPlace tells whether the account knows the browser of a request, or the network.
 func (s *Service) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) {
-	d, err := s.loadDevice(r, u.ID, o)
+	d, err := s.loadDevice(r, u, o)
 	if err != nil || d.ID != "" {
 		return true, err
 	}
@@ -61,7 +61,7 @@ func (s *Service) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) 
 	}
 	for _, d := range all {
 		ip, err := netip.ParseAddr(d.IP)
-		if err == nil && network(ip) == network(o.IP) && s.now().Before(d.Expires) {
+		if err == nil && network(ip) == network(o.IP) && d.known(u, s.now()) {
 			return true, nil
 		}
 	}

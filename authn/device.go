@@ -52,7 +52,7 @@ type deviceRecord struct {
 	Since      time.Time `json:"since"`
 	Seen       time.Time `json:"seen"`
 	Remembered time.Time `json:"remembered,omitzero"`
-	Generation uint64    `json:"generation"` // of the account when it was remembered
+	Generation uint64    `json:"generation"` // of the account when it was last noted; of another one it is not known
 	Expires    time.Time `json:"expires"`
 }
 
@@ -78,15 +78,36 @@ func (d *deviceRecord) locate(o Origin, now time.Time) {
 
 // loadDevice finds the browser of a request among those that an account knows. The
 // ID is "" where it is none of them.
-func (s *Service) loadDevice(r kv.Reader, userID string, o Origin) (d deviceRecord, err error) {
-	if userID == "" || o.Device == "" || len(o.Device) > maxDeviceID {
+func (s *Service) loadDevice(r kv.Reader, u userRecord, o Origin) (d deviceRecord, err error) {
+	if u.ID == "" || o.Device == "" || len(o.Device) > maxDeviceID {
 		return d, nil
 	}
-	err = kv.GetJSON(r, deviceKey(userID, o.Device), &d)
-	if errors.Is(err, kv.ErrNotFound) || err == nil && !s.now().Before(d.Expires) {
+	err = kv.GetJSON(r, deviceKey(u.ID, o.Device), &d)
+	if errors.Is(err, kv.ErrNotFound) || err == nil && !d.known(u, s.now()) {
 		return deviceRecord{}, nil
 	}
 	return d, err
+}
+
+// known tells whether an account knows the browser: whatever ends its sessions makes all browsers unknown, for
+// somebody else may have been in them.
+func (d deviceRecord) known(u userRecord, now time.Time) bool {
+	return d.Generation == u.Generation && now.Before(d.Expires)
+}
+
+// endOthers ends all sessions, links and known browsers of an account but for the session and the browser in which its
+// owner changes something. The browser asks for a second factor again. The caller saves u.
+func (s *Service) endOthers(tx kv.Tx, u *userRecord, o Origin) error {
+	if err := endUndo(tx, *u); err != nil {
+		return err
+	}
+	d, err := s.loadDevice(tx, *u, o)
+	u.Generation++
+	if err != nil || d.ID == "" {
+		return err
+	}
+	d.Generation, d.Remembered = u.Generation, time.Time{}
+	return kv.PutJSON(tx, deviceKey(u.ID, o.Device), d)
 }
 
 // loadDevices reads all devices of an account with their keys.
@@ -117,7 +138,7 @@ func (s *Service) NoteDevice(ctx context.Context, x Session, o Origin, remember 
 		if x.FactorAt.IsZero() || x.Factor == FactorRemembered || remember && !x.FactorFresh(s.now()) {
 			return ErrFactorStale
 		}
-		old, err := s.loadDevice(tx, u.ID, o)
+		old, err := s.loadDevice(tx, u, o)
 		if err != nil {
 			return err
 		}
@@ -180,13 +201,13 @@ func (s *Service) Devices(ctx context.Context, x Session, o Origin) (out []Devic
 		if err != nil {
 			return err
 		}
-		here, err := s.loadDevice(r, u.ID, o)
+		here, err := s.loadDevice(r, u, o)
 		if err != nil {
 			return err
 		}
 		_, all, err := loadDevices(r, u.ID)
 		for _, d := range all {
-			if !s.now().Before(d.Expires) {
+			if !d.known(u, s.now()) {
 				continue
 			}
 			shown := Device{ID: d.ID, UserAgent: d.UserAgent, IP: d.IP, Since: d.Since, Seen: d.Seen, Current: d.ID == here.ID}
@@ -230,7 +251,7 @@ func (s *Service) ForgetDevice(ctx context.Context, x Session, o Origin, id stri
 // onDevice takes a Session behind the password on where the device stands in for the
 // second factor, and notes that it was seen. It is never fresh for a sensitive action.
 func (s *Service) onDevice(tx kv.Tx, x Session, o Origin, u userRecord) (Session, error) {
-	d, err := s.loadDevice(tx, u.ID, o)
+	d, err := s.loadDevice(tx, u, o)
 	if err != nil || x.Stage != StagePassword || !d.remembers(u, s.now()) {
 		return x, err
 	}

@@ -70,7 +70,7 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		if u, err = s.giving(r, x, f); err != nil {
 			return err
 		}
-		d, err = s.loadDevice(r, u.ID, o)
+		d, err = s.loadDevice(r, u, o)
 		return err
 	})
 	if err != nil {

@@ -76,6 +76,7 @@ type linkRecord struct {
 
 	Generation uint64 `json:"generation,omitempty"` // of the account, for PurposeReset and PurposeEmailChange
 	Session    string `json:"session,omitempty"`    // Session.ID, for PurposeDevice
+	Seq        uint64 `json:"seq,omitempty"`        // userRecord.Moves, for PurposeEmailUndo: the order in which addresses were held
 }
 
 // newLink makes a link and the key under which putLink stores its record. It is made

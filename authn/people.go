@@ -179,6 +179,9 @@ func (s *Service) SignOutEverywhere(ctx context.Context, by Session, o Origin, u
 			return err
 		}
 		n = len(sessions)
+		if err := endUndo(tx, u); err != nil {
+			return err
+		}
 		u.Generation++ // ends also what is not listed: sign-ins under way
 		return s.saveUser(tx, u, audit.Event{
 			Kind: rowSignedOutAll, Actor: o.actor(admin, by.Factor), Detail: map[string]string{"n": strconv.Itoa(n)},

@@ -75,6 +75,9 @@ func (s *Service) settleRecovery(tx kv.Tx, u *userRecord) (*recovered, error) {
 		return nil, err
 	}
 	u.Recovered, u.RecoveryBy, u.PasswordMailed = true, "", false // who vouched did so for the password, too
+	if err := endUndo(tx, *u); err != nil {
+		return nil, err
+	}
 	u.Generation++
 	for _, prefix := range []string{devicesOf(u.ID), pendingPrefix + u.ID + "/"} {
 		if err := dropAll(tx, prefix); err != nil {

@@ -74,7 +74,9 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) 
 			return ErrForbidden
 		}
 		if u.RecoveryConfirmed {
-			u.Generation++
+			if err := s.endOthers(tx, &u, o); err != nil {
+				return err
+			}
 		}
 		u.RecoveryLeft, u.RecoveryConfirmed = RecoveryCodes, false
 		if err := kv.PutJSON(tx, recoveryKeyOf(u.ID), rec); err != nil {

@@ -58,7 +58,7 @@ func (s *Service) mayReset(ctx context.Context, o Origin, login string) (u userR
 			if u, err = findUser(r, login); err != nil {
 				return err
 			}
-			d, err = s.loadDevice(r, u.ID, o)
+			d, err = s.loadDevice(r, u, o)
 			return err
 		})
 	}
@@ -114,6 +114,9 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 			return err
 		}
 		if _, err := s.burnLink(tx, PurposeReset, link); err != nil {
+			return err
+		}
+		if err := endUndo(tx, u); err != nil {
 			return err
 		}
 		u.Generation++

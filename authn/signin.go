@@ -94,7 +94,7 @@ func (s *Service) credentials(ctx context.Context, o Origin, login string) (u us
 		if u, err = findUser(r, login); err != nil {
 			return err
 		}
-		if d, err = s.loadDevice(r, u.ID, o); err != nil {
+		if d, err = s.loadDevice(r, u, o); err != nil {
 			return err
 		}
 		b, err := s.getSealed(r, passwordKey(u.ID))
@@ -202,7 +202,9 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 		if u, err = s.signedIn(tx, x); err != nil {
 			return err
 		}
-		u.Generation++
+		if err := s.endOthers(tx, &u, o); err != nil {
+			return err
+		}
 		u.Passwords++
 		u.PasswordMailed = false
 		if err := voidLinks(tx, u.ID); err != nil {

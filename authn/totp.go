@@ -231,7 +231,9 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, o Origin, code str
 		}
 		u.HasTOTP = true
 		u.Recovered, u.RecoveryBy = false, ""
-		u.Generation++
+		if err := s.endOthers(tx, &u, o); err != nil {
+			return err
+		}
 		if err := s.putSealedJSON(tx, totpKey(u.ID), rec); err != nil {
 			return err
 		}

@@ -50,6 +50,7 @@ type userRecord struct {
 	CreatedAt         time.Time `json:"created_at"`
 	Generation        uint64    `json:"generation"`
 	Passwords         uint64    `json:"passwords,omitempty"` // how often the password was changed; guesses at codes count for each
+	Moves             uint64    `json:"moves,omitempty"`     // how often another address was asked for
 	PasswordMailed    bool      `json:"password_mailed,omitempty"`
 	Recovered         bool      `json:"recovered,omitempty"`
 	RecoveryBy        string    `json:"recovery_by,omitempty"`

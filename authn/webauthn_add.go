@@ -149,7 +149,9 @@ func (s *Service) saveNewKey(ctx context.Context, x Session, o Origin, added key
 		}
 		u.Keys++
 		u.Recovered, u.RecoveryBy = false, ""
-		u.Generation++
+		if err := s.endOthers(tx, &u, o); err != nil {
+			return err
+		}
 		if err := s.putKey(tx, u.ID, added); err != nil {
 			return err
 		}

@@ -112,7 +112,9 @@ func (s *Service) changeFactors(ctx context.Context, x Session, o Origin, change
 		if err != nil || row == "" {
 			return err
 		}
-		u.Generation++
+		if err := s.endOthers(tx, &u, o); err != nil {
+			return err
+		}
 		return s.saveUser(tx, u, audit.Event{Kind: row, Actor: o.actor(u, x.Factor), Detail: detail})
 	})
 	if err != nil {

@@ -124,7 +124,7 @@ func (s *Service) passkeyOwner(ctx context.Context, o Origin, parsed *protocol.P
 		if said.keyHolder, err = s.loadHolder(r, u); err != nil {
 			return err
 		}
-		d, err := s.loadDevice(r, u.ID, o)
+		d, err := s.loadDevice(r, u, o)
 		if d.ID != "" {
 			said.counter = s.counter(limitPasskeyDevice, u.ID, d.ID)
 		}
