@@ -11,6 +11,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/scratch"
 )
 
 // Verify decides whether the token text allows the request. The error is nil, a
@@ -22,9 +23,9 @@ import (
 // at once: caveats as issued, as added by the holder, and as added on the issuer's
 // side; a frozen owner; an owner who is not a member of the project.
 func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant, error) {
-	buf := buffers.Get().(*token.Buffer) // the token's own caveats are good until it goes back
+	buf := buffers.Get().(*buffer) // the caveats of token and record are good until it goes back
 	defer buffers.Put(buf)
-	t, err := buf.Parse(text)
+	t, err := buf.token.Parse(text)
 	if err != nil {
 		return Grant{}, badForm(err)
 	}
@@ -32,33 +33,46 @@ func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant,
 		return Grant{}, unknown("")
 	}
 	v.normalize(&req)
-	var rec Record
-	if err := v.lookup(ctx, &rec, t.ID, req.Project); err != nil {
+	rec := &buf.record
+	if err := v.lookup(ctx, buf, t.ID, req.Project); err != nil {
 		return Grant{}, err
 	}
 	req.UserID, req.ProjectID = rec.UserID, rec.Project.ID
 
-	failures, err := checkRecord(t.ID, &rec, req)
+	failures, err := checkRecord(t.ID, rec, req)
 	if err != nil {
 		return Grant{}, err
 	}
-	if err := authenticate(&t, &rec); err != nil {
+	if err := authenticate(&t, rec); err != nil {
 		return Grant{}, err
 	}
 	if !rec.RevokedAt.IsZero() {
-		return Grant{}, deny(t.ID, caveats.Revoked, revokedText(&rec))
+		return Grant{}, deny(t.ID, caveats.Revoked, revokedText(rec))
 	}
 	added := t.Caveats[len(rec.Caveats):]
 	failures = merge(failures, caveats.Check(added, req))
-	failures = standing(failures, &rec, &req)
+	failures = standing(failures, rec, &req)
 	if len(failures) > 0 {
 		return Grant{}, &Denial{TokenID: t.ID, Failures: failures}
 	}
-	return grant(t.ID, &rec, &req, added), nil
+	return grant(t.ID, rec, &req, added), nil
 }
 
-// buffers are the memory of tokens, one for each check under way.
-var buffers = sync.Pool{New: func() any { return new(token.Buffer) }}
+// buffer is the memory of a check.
+type buffer struct {
+	token   token.Buffer
+	record  Record
+	scratch scratch.Memory
+}
+
+// buffers are those of the checks under way.
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// reuser is a store of this module, which looks up into memory that is used again. The
+// record's slices are good until the memory is used next.
+type reuser interface {
+	LookupWith(ctx context.Context, rec *Record, tokenID, project string, m *scratch.Memory) error
+}
 
 // normalize brings the request into the form that is checked. A name that no
 // project can have counts as none.
@@ -70,8 +84,13 @@ func (v *Verifier) normalize(req *Request) {
 }
 
 // lookup reads the record, and tells "there is none" from "can't say".
-func (v *Verifier) lookup(ctx context.Context, rec *Record, id, project string) (err error) {
-	*rec, err = v.store.Lookup(ctx, id, project)
+func (v *Verifier) lookup(ctx context.Context, b *buffer, id, project string) (err error) {
+	rec := &b.record
+	if v.reuser != nil {
+		err = v.reuser.LookupWith(ctx, rec, id, project, &b.scratch)
+	} else {
+		*rec, err = v.store.Lookup(ctx, id, project)
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrUnknownToken) && !errors.Is(err, ErrUnavailable):

@@ -92,13 +92,7 @@ func (b *Buffer) Parse(text string) (Token, error) {
 	if !ok {
 		return Token{}, fmt.Errorf("%w: it does not begin with %q", ErrMalformed, Prefix)
 	}
-	// The decoder of the standard library passes over line ends.
-	if strings.IndexByte(body, '\n') >= 0 || strings.IndexByte(body, '\r') >= 0 {
-		return Token{}, fmt.Errorf("%w: line end inside", ErrMalformed)
-	}
-	var err error
-	b.binary, err = encoding.AppendDecode(b.binary[:0], []byte(body))
-	if err != nil {
+	if b.binary, ok = appendDecoded(b.binary[:0], body); !ok {
 		return Token{}, fmt.Errorf("%w: not unpadded base64url", ErrMalformed)
 	}
 	t, err := decode(b.binary, b.caveats[:0])

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/scratch"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -90,25 +91,33 @@ func (f *Follower) stale() error {
 // Where the issuer has another history than the store (ErrOtherHistory), every answer is
 // verifier.ErrUnavailable.
 func (f *Follower) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
+	var rec verifier.Record
+	err := f.LookupWith(ctx, &rec, tokenID, project, &scratch.Memory{})
+	return rec, err
+}
+
+// LookupWith is Lookup into memory that is used again: package verifier calls it.
+func (f *Follower) LookupWith(ctx context.Context, rec *verifier.Record, tokenID, project string, m *scratch.Memory) error {
+	*rec = verifier.Record{}
 	if err := f.parting(); err != nil {
-		return verifier.Record{}, err
+		return err
 	}
 	if err := f.stale(); err != nil {
 		if cause := f.confirm(ctx); cause != nil {
-			return verifier.Record{}, fmt.Errorf("%w: %w", err, cause)
+			return fmt.Errorf("%w: %w", err, cause)
 		}
 		if err := f.stale(); err != nil {
-			return verifier.Record{}, err
+			return err
 		}
 	}
-	rec, err := f.cfg.Store.Lookup(ctx, tokenID, project)
+	err := f.cfg.Store.LookupWith(ctx, rec, tokenID, project, m)
 	if !errors.Is(err, verifier.ErrUnknownToken) || !caveats.ValidUUID(tokenID) {
-		return rec, err
+		return err
 	}
 	if err := f.confirm(ctx); err != nil {
-		return verifier.Record{}, unavailable{fmt.Errorf("replication: the store does not have the token, and whether it is new is not known: %w", err)}
+		return unavailable{fmt.Errorf("replication: the store does not have the token, and whether it is new is not known: %w", err)}
 	}
-	return f.cfg.Store.Lookup(ctx, tokenID, project)
+	return f.cfg.Store.LookupWith(ctx, rec, tokenID, project, m)
 }
 
 var _ verifier.Store = (*Follower)(nil)

@@ -53,7 +53,7 @@ type reader struct {
 
 	chunks chunkReader
 	place  place
-	opened []byte // content of a token, where that is not the caller's
+	token  tokenRecord
 	other  []byte // content of another record
 
 	location string // of the last token: nearly always that of the next

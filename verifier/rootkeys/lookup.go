@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 	"unsafe"
 
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/scratch"
 	"github.com/rind-dev/rind/verifier"
 )
 
@@ -19,43 +21,57 @@ var _ verifier.Store = (*Store)(nil)
 // project in one read transaction, which is kept for the next call. Its errors are verifier.ErrUnknownToken,
 // ErrFilling, ErrDamaged, or what the file or the context said.
 func (s *Store) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
+	var rec verifier.Record
+	err := s.LookupWith(ctx, &rec, tokenID, project, &scratch.Memory{})
+	return rec, err
+}
+
+// LookupWith is Lookup into memory that is used again: package verifier calls it.
+func (s *Store) LookupWith(ctx context.Context, rec *verifier.Record, tokenID, project string, m *scratch.Memory) error {
+	*rec = verifier.Record{}
 	if err := ctx.Err(); err != nil {
-		return verifier.Record{}, fmt.Errorf("rootkeys: look up a token: %w", err)
+		return fmt.Errorf("rootkeys: look up a token: %w", err)
 	}
 	id, ok := uuidBytes(tokenID)
 	if !ok {
-		return verifier.Record{}, verifier.ErrUnknownToken // Apply takes no other id
+		return verifier.ErrUnknownToken // Apply takes no other id
 	}
-	var rec verifier.Record
-	err := s.read(ctx, func(r *reader) error { return s.lookup(r, &rec, id, project) })
+	err := s.read(ctx, func(r *reader) error { return s.lookup(r, rec, m, id, project) })
 	if err != nil {
-		return verifier.Record{}, fmt.Errorf("rootkeys: look up a token: %w", err)
+		*rec = verifier.Record{}
+		if errors.Is(err, verifier.ErrUnknownToken) {
+			return errUnknown
+		}
+		return fmt.Errorf("rootkeys: look up a token: %w", err)
 	}
-	return rec, nil
+	return nil
 }
 
-func (s *Store) lookup(r *reader, rec *verifier.Record, id recordID, project string) error {
+func (s *Store) lookup(r *reader, rec *verifier.Record, m *scratch.Memory, id recordID, project string) error {
 	switch {
 	case s.diverged.Load():
 		return errOtherHistory
 	case r.m.filling():
 		return ErrFilling
 	}
-	content, err := s.find(r, tokensTable, &id, nil) // its caveats are the caller's
+	content, err := s.find(r, tokensTable, &id, m.Content[:0]) // its caveats are the caller's
 	if err != nil {
 		return err
 	}
 	if content == nil {
-		return verifier.ErrUnknownToken
+		return errUnknown
 	}
-	var t tokenRecord
+	if need := len(content) + len(id); cap(m.Content) < need {
+		m.Content = make([]byte, 0, 2*need)
+	}
+	t := &r.token
 	if err := t.decode(content); err != nil {
 		return s.damaged("the record of token "+uuidText(id[:]), err)
 	}
 	if string(t.location) != r.location {
 		r.location = string(t.location)
 	}
-	t.record(rec, r.location)
+	m.List = t.record(rec, r.location, m.List[:0])
 	if len(project) > maxText { // of these there is no project
 		project = ""
 	}
@@ -63,19 +79,24 @@ func (s *Store) lookup(r *reader, rec *verifier.Record, id recordID, project str
 		t.fromCopy(rec, project)
 		return nil
 	}
-	return s.standing(r, rec, &t, project)
+	return s.standing(r, rec, t, project)
 }
 
-// record fills in what the token's own record says.
-func (t *tokenRecord) record(rec *verifier.Record, location string) {
+// errUnknown is what an unknown token's lookup returns, made once.
+var errUnknown = fmt.Errorf("rootkeys: look up a token: %w", verifier.ErrUnknownToken)
+
+// record fills in what the token's own record says; its caveats are in list, which it returns.
+func (t *tokenRecord) record(rec *verifier.Record, location string, list [][]byte) [][]byte {
 	rec.Location, rec.Signature = location, t.signature
-	rec.Restrictions, rec.Caveats = t.lists(make([][]byte, 0, t.counts[0]+t.counts[1]))
+	list = slices.Grow(list, t.counts[0]+t.counts[1])
+	rec.Restrictions, rec.Caveats = t.lists(list)
 	if t.flags&hasExpiry != 0 {
 		rec.ExpiresAt = time.UnixMilli(t.expires)
 	}
 	if t.flags&isRevoked != 0 {
 		rec.RevokedAt, rec.RevokedWhy = time.UnixMilli(t.revoked), string(t.why)
 	}
+	return list
 }
 
 // fromCopy fills in the rest from what the token has copied.
