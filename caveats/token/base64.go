@@ -15,6 +15,21 @@ var sextets = func() (values [256]uint8) {
 	return values
 }()
 
+// places are the values of a character at each of four places, in three bytes; the byte above
+// them is zero where it is one.
+var places = func() (values [4][256]uint32) {
+	for place := range values {
+		for c, v := range sextets {
+			if v == notOne {
+				values[place][c] = 1 << 24
+			} else {
+				values[place][c] = uint32(v) << (18 - 6*place)
+			}
+		}
+	}
+	return values
+}()
+
 // appendDecoded decodes unpadded base64url and appends it to dst. It refuses what the
 // strict decoder of the standard library refuses, and line ends, which that one passes over.
 // It is on the path of every check, at less than half of the cost: that one copies the text
@@ -28,11 +43,15 @@ func appendDecoded(dst []byte, s string) ([]byte, bool) {
 	dst = slices.Grow(dst, n+1)[:from+n]
 	out := dst[from:]
 	bad := uint8(0)
+	odd := uint32(0)
 	for len(s) >= 4 && len(out) >= 3 {
-		a, b, c, d := sextets[s[0]], sextets[s[1]], sextets[s[2]], sextets[s[3]]
-		bad |= a | b | c | d
-		out[0], out[1], out[2] = a<<2|b>>4, b<<4|c>>2, c<<6|d
+		n := places[0][s[0]] | places[1][s[1]] | places[2][s[2]] | places[3][s[3]]
+		odd |= n
+		out[0], out[1], out[2] = uint8(n>>16), uint8(n>>8), uint8(n)
 		s, out = s[4:], out[3:]
+	}
+	if odd>>24 != 0 {
+		return dst, false
 	}
 	switch len(s) {
 	case 1:

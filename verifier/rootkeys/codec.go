@@ -2,7 +2,6 @@ package rootkeys
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -148,22 +147,22 @@ func checkToken(t *Token) (user [16]byte, err error) {
 
 // tokenRecord is the record of a token. All of it are parts of what was decoded.
 type tokenRecord struct {
-	flags        byte
-	user         [16]byte
-	signature    [32]byte
-	location     []byte
-	copied       copied
-	expires      int64 // milliseconds
-	revoked      int64
-	why          []byte
-	restrictions []byte // as they stand in the record
-	issued       []byte // as they stand in a token
-	counts       [2]int // of restrictions and of issued caveats
+	flags      byte
+	user       [16]byte
+	signature  [32]byte
+	location   []byte
+	copied     copied
+	expires    int64 // milliseconds
+	revoked    int64
+	why        []byte
+	list       [][]byte // restrictions, and behind them the issued caveats
+	restricted int      // how many of them are restrictions
 }
 
+// decode reads a record. The list is that of before, used again.
 func (t *tokenRecord) decode(b []byte) error {
 	d := newDecoder(b, encoding)
-	*t = tokenRecord{flags: d.flags()}
+	*t = tokenRecord{flags: d.flags(), list: t.list}
 	copy(t.user[:], d.bytes(16))
 	copy(t.signature[:], d.bytes(32))
 	t.location = d.short(maxText)
@@ -182,28 +181,44 @@ func (t *tokenRecord) decode(b []byte) error {
 	if n > maxRestrictions {
 		d.fail()
 	}
-	t.counts[0], t.restrictions = int(n), d.b
+	t.list = t.list[:0]
 	for ; n > 0 && d.err == nil; n-- {
-		d.short(caveats.MaxCaveat)
+		t.list = append(t.list, d.short(caveats.MaxCaveat))
 	}
-	t.restrictions = t.restrictions[:len(t.restrictions)-len(d.b)]
+	t.restricted = len(t.list)
+	issued := 0
 	if n := d.bytes(1); d.err == nil {
-		t.counts[1] = int(n[0])
+		issued = int(n[0])
 	}
-	t.issued = d.b
-	for n := t.counts[1]; n > 0 && d.err == nil; n-- {
-		d.caveat()
-	}
-	if t.counts[1] > token.MaxCaveats {
+	if issued == 0 || issued > token.MaxCaveats {
 		d.fail()
+	}
+	for ; issued > 0 && d.err == nil; issued-- {
+		t.list = append(t.list, d.caveat())
 	}
 	return d.end()
 }
 
+// restrictions and issued are the caveats of a token that was decoded.
+func (t *tokenRecord) restrictions() [][]byte {
+	if t.restricted == 0 {
+		return nil
+	}
+	return t.list[:t.restricted:t.restricted]
+}
+
+func (t *tokenRecord) issued() [][]byte { return t.list[t.restricted:] }
+
 // caveat reads a caveat as it stands in a token.
-func (d *decoder) caveat() (c []byte) {
+func (d *decoder) caveat() []byte {
+	if b := d.b; d.err == nil && len(b) > 2 && b[0] == caveatField && b[1] < 0x80 { // nearly all are short
+		if end := 2 + int(b[1]); end < len(b) && b[end] == caveatEnd {
+			d.b = b[end+1:]
+			return b[2:end:end]
+		}
+	}
 	d.exactly(caveatField)
-	c = d.short(caveats.MaxCaveat)
+	c := d.short(caveats.MaxCaveat)
 	d.exactly(caveatEnd)
 	return c
 }
@@ -212,23 +227,6 @@ func (d *decoder) exactly(b byte) {
 	if v := d.bytes(1); d.err == nil && v[0] != b {
 		d.fail()
 	}
-}
-
-// lists appends the restrictions and the issued caveats to list, which has room for both.
-func (t *tokenRecord) lists(list [][]byte) (restrictions, issued [][]byte) {
-	d := decoder{b: t.restrictions}
-	for range t.counts[0] {
-		list = append(list, d.short(caveats.MaxCaveat))
-	}
-	n := len(list)
-	d = decoder{b: t.issued}
-	for range t.counts[1] {
-		list = append(list, d.caveat())
-	}
-	if n > 0 {
-		restrictions = list[:n:n]
-	}
-	return restrictions, list[n:]
 }
 
 // userRecord is the record of a user.
@@ -427,13 +425,13 @@ var nibbles = func() (values [256]byte) {
 // uuidText is the inverse of uuidBytes; id has 16 bytes.
 func uuidText(id []byte) string { return string(appendUUID(nil, id)) }
 
+const digits = "0123456789abcdef"
+
 func appendUUID(dst, id []byte) []byte {
 	var s [36]byte
-	hex.Encode(s[:8], id[:4])
-	hex.Encode(s[9:13], id[4:6])
-	hex.Encode(s[14:18], id[6:8])
-	hex.Encode(s[19:23], id[8:10])
-	hex.Encode(s[24:], id[10:16])
+	for i, at := range [16]uint8{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
+		s[at], s[at+1] = digits[id[i]>>4], digits[id[i]&0x0f]
+	}
 	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
 	return append(dst, s[:]...)
 }

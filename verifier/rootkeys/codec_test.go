@@ -52,7 +52,7 @@ func TestTokensReadAsWritten(t *testing.T) {
 		if err := read.decode(b); err != nil {
 			rt.Fatal(err)
 		}
-		read.record(&rec, string(read.location), nil)
+		read.record(&rec, string(read.location))
 		user := read.user
 		if c != nil && !reflect.DeepEqual(read.copied, *c) || (c != nil) != (read.flags&hasCopy != 0) {
 			rt.Fatalf("copied %+v, read %+v", c, read.copied)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 	"unsafe"
 
@@ -65,13 +64,16 @@ func (s *Store) lookup(r *reader, rec *verifier.Record, m *scratch.Memory, id re
 		m.Content = make([]byte, 0, 2*need)
 	}
 	t := &r.token
-	if err := t.decode(content); err != nil {
+	t.list = m.List
+	err = t.decode(content)
+	m.List = t.list
+	if err != nil {
 		return s.damaged("the record of token "+uuidText(id[:]), err)
 	}
 	if string(t.location) != r.location {
 		r.location = string(t.location)
 	}
-	m.List = t.record(rec, r.location, m.List[:0])
+	t.record(rec, r.location)
 	if len(project) > maxText { // of these there is no project
 		project = ""
 	}
@@ -85,18 +87,16 @@ func (s *Store) lookup(r *reader, rec *verifier.Record, m *scratch.Memory, id re
 // errUnknown is what an unknown token's lookup returns, made once.
 var errUnknown = fmt.Errorf("rootkeys: look up a token: %w", verifier.ErrUnknownToken)
 
-// record fills in what the token's own record says; its caveats are in list, which it returns.
-func (t *tokenRecord) record(rec *verifier.Record, location string, list [][]byte) [][]byte {
+// record fills in what the token's own record says.
+func (t *tokenRecord) record(rec *verifier.Record, location string) {
 	rec.Location, rec.Signature = location, t.signature
-	list = slices.Grow(list, t.counts[0]+t.counts[1])
-	rec.Restrictions, rec.Caveats = t.lists(list)
+	rec.Restrictions, rec.Caveats = t.restrictions(), t.issued()
 	if t.flags&hasExpiry != 0 {
 		rec.ExpiresAt = time.UnixMilli(t.expires)
 	}
 	if t.flags&isRevoked != 0 {
 		rec.RevokedAt, rec.RevokedWhy = time.UnixMilli(t.revoked), string(t.why)
 	}
-	return list
 }
 
 // fromCopy fills in the rest from what the token has copied.
