@@ -134,7 +134,7 @@ func (s *Store) copyTo(ctx context.Context, path string, to *seal.Sealer) (_ *mo
 		return nil, err
 	}
 	defer from.Rollback()
-	if err := s.sound(from); err != nil {
+	if err := s.sound(from, m.file); err != nil {
 		return nil, err
 	}
 	if err := s.sameRoot(from, m, uint64(from.ID())); err != nil {

@@ -46,24 +46,28 @@ func faultError(path string, p any) error {
 // is called by what was deferred. Every other panic is a mistake of ours, and goes on. Without
 // a file, it is being opened.
 func ofFile(p any, f *file) bool {
-	if at, ok := p.(interface{ Addr() uintptr }); ok && f != nil {
-		base := f.db.Info().Data
-		return base != 0 && at.Addr() >= base && at.Addr()-base < f.mapped()
-	}
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
 	panicked := false
 	for {
-		f, more := frames.Next()
-		if f.Function == "runtime.gopanic" || f.Function == "runtime.sigpanic" {
+		at, more := frames.Next()
+		if at.Function == "runtime.gopanic" || at.Function == "runtime.sigpanic" {
 			panicked = true
-		} else if panicked && !strings.HasPrefix(f.Function, "runtime.") {
-			return strings.HasPrefix(f.Function, "go.etcd.io/bbolt")
+		} else if panicked && !strings.HasPrefix(at.Function, "runtime.") {
+			if strings.HasPrefix(at.Function, "go.etcd.io/bbolt") {
+				return true
+			}
+			break
 		}
 		if !more {
-			return false
+			break
 		}
 	}
+	if at, ok := p.(interface{ Addr() uintptr }); ok && f != nil {
+		base := f.base.Load()
+		return base != 0 && at.Addr() >= base && at.Addr()-base < f.mapped()
+	}
+	return false
 }
 
 // mapped is an upper bound of how much of the file bbolt maps: a power of two up to 1 GiB,
@@ -130,7 +134,8 @@ func (s *Store) apart(f *file, fn func() error) error {
 
 // sound reads, before bbolt does, the pages in which it finds the store's buckets and its
 // own records: see tree.
-func (s *Store) sound(tx *bbolt.Tx) error {
+func (s *Store) sound(tx *bbolt.Tx, f *file) error {
+	f.base.Store(tx.DB().Info().Data)
 	if tx.Writable() {
 		t := treeOf(tx)
 		if err := t.checkFree(); err != nil {
@@ -198,7 +203,7 @@ func (s *Store) write(m *moment, fn func(*writer) error) error {
 			_ = tx.Rollback()
 		}
 	}()
-	if err := s.sound(tx); err != nil {
+	if err := s.sound(tx, m.file); err != nil {
 		return err
 	}
 	if err := s.sameRoot(tx, m, uint64(tx.ID())-1); err != nil {

@@ -26,6 +26,9 @@ const (
 	second   = "00000000-0000-4000-8000-0000000000bc"
 )
 
+// demoOnly is the caveat of a token for one project.
+var demoOnly = caveats.ProjectNames{"demo"}
+
 var testKey = []byte("a key for tests, 32 bytes long..")
 
 func storePath(t testing.TB) string { return filepath.Join(t.TempDir(), "rootkeys.db") }

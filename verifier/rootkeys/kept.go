@@ -205,6 +205,7 @@ func (s *Store) bind(r *reader) (err error) {
 			err = s.fail(faultError(s.path, p))
 		}
 	}()
+	r.m.file.base.Store(r.tx.DB().Info().Data)
 	records, ok, err := openBucket(r.tx, recordsBucket)
 	if err != nil || !ok {
 		return s.damaged("its records", errors.Join(err, errMissing(ok)))
@@ -279,7 +280,7 @@ func (s *Store) changed(m *moment, generation uint64, fi os.FileInfo) error {
 			if s.kept.generation.Load() != generation {
 				return nil
 			}
-			err := s.sound(tx)
+			err := s.sound(tx, m.file)
 			if err == nil {
 				err = s.sameRoot(tx, m, uint64(tx.ID()))
 			}

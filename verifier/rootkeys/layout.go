@@ -48,7 +48,7 @@ func (s *Store) prepare(f *file) error {
 	var m *moment
 	err := s.apart(f, func() error {
 		return f.db.View(func(tx *bbolt.Tx) (err error) {
-			if err := s.sound(tx); err != nil {
+			if err := s.sound(tx, f); err != nil {
 				return err
 			}
 			if k, _ := tx.Cursor().First(); k == nil {

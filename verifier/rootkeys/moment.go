@@ -17,8 +17,9 @@ type file struct {
 	db     *bbolt.DB
 	os     *os.File
 	sealer *seal.Sealer
-	seen   atomic.Int64 // its time of change as of our last write, Unix nanoseconds
-	size   atomic.Int64 // the most bytes that it had
+	seen   atomic.Int64   // its time of change as of our last write, Unix nanoseconds
+	size   atomic.Int64   // the most bytes that it had
+	base   atomic.Uintptr // where it is mapped
 }
 
 // note remembers what the file looks like behind a write of ours.
