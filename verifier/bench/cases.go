@@ -47,7 +47,7 @@ func openHouse(path string, tokens int) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
+	db, err := bbolt.Open(peersOf(path), 0o600, &bbolt.Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,11 +32,14 @@ func large(ctx context.Context, dir string, most int) error {
 				return err
 			}
 		}
-		fi, err := os.Stat(path)
-		if err != nil {
+		if err := errors.Join(printSize(path, tokens), printIndex(path, tokens)); err != nil {
 			return err
 		}
-		fmt.Printf("%d tokens: %d MB\n", tokens, fi.Size()>>20)
+		if tokens == most {
+			if err := fills(ctx, path, tokens); err != nil {
+				return err
+			}
+		}
 		if err := timeOpening(path); err != nil {
 			return err
 		}

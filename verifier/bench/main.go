@@ -61,6 +61,9 @@ func compare(ctx context.Context, dir string, tokens, rounds int) error {
 	if err := makeStore(ctx, path, tokens); err != nil {
 		return err
 	}
+	if err := printIndex(path, tokens); err != nil {
+		return err
+	}
 	h, err := openHouse(path, tokens)
 	if err != nil {
 		return err

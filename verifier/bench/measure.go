@@ -233,15 +233,15 @@ func report(w io.Writer, cases []*oneCase, rounds int) {
 		if !held {
 			verdict = "DOES NOT HOLD"
 		}
-		fmt.Fprintf(t, "%s\t%.2f\t%s %.1f\t%s\n", what, got, sign, want, verdict)
+		fmt.Fprintf(t, "%s\t%.2f\t%s %.2f\t%s\n", what, got, sign, want, verdict)
 	}
-	goal("as issued / opaque lookup", base.over(by[opaques]), false, 1)
-	goal("one caveat of the holder's / opaque lookup", by[narrowed].over(by[opaques]), false, 1.3)
 	goal("tokens seen once: as issued / opaque lookup", by[onceIssued].over(by[onceOpaque]), false, 1)
 	goal("tokens seen once: one caveat of the holder's / opaque lookup", by[onceNarrowed].over(by[onceOpaque]), false, 1.3)
+	goal("seen again: as issued / opaque lookup", base.over(by[opaques]), false, 0.8)
+	goal("seen again: one caveat of the holder's / opaque lookup", by[narrowed].over(by[opaques]), false, 1.25)
 	goal("macaroon.v2 / as issued", by[classics].over(base), true, 4)
 	goal("HS256 / as issued", by[hs256].over(base), true, 2)
-	goal("two cores over one, checks a second", 2*ratio(base.elapsed, by[twoCores].elapsed), true, 1.9)
+	goal("two cores over one, checks a second", 2*ratio(base.elapsed, by[twoCores].elapsed), true, 1.95)
 	if c := by[selects]; c != nil {
 		goal("PostgreSQL / as issued", c.over(base), true, 20)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -56,27 +57,45 @@ func issued(n int) (token.Token, error) {
 	})
 }
 
-// makeStore fills a root-key store, unless it is there.
+// peersOf is the file of the peers that look up, beside the store's own.
+func peersOf(path string) string { return path + ".peers" }
+
+// makeStore fills a root-key store, and the peers' file, unless they are there.
 func makeStore(ctx context.Context, path string, tokens int) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
+	for _, f := range []struct {
+		path string
+		fill func(string) error
+	}{
+		{peersOf(path), func(making string) error { return fillPeers(making, tokens) }},
+		{path, func(making string) error { return fillKeys(ctx, making, tokens) }},
+	} {
+		if _, err := os.Stat(f.path); err == nil {
+			continue
+		}
+		making := f.path + ".new"
+		os.Remove(making)
+		if err := errors.Join(f.fill(making), os.Rename(making, f.path)); err != nil {
+			return err
+		}
 	}
-	begun := time.Now()
-	making := path + ".new"
-	os.Remove(making)
-	if err := fillKeys(ctx, making, tokens); err != nil {
-		return err
-	}
-	if err := fillPeers(making, tokens); err != nil {
-		return err
-	}
-	fi, err := os.Stat(making)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("a store of %d tokens: %d MB, made in %v\n", tokens, fi.Size()>>20, time.Since(begun).Round(time.Second))
-	return os.Rename(making, path)
+	return printSize(path, tokens)
 }
+
+// printSize says how much of a disk each token takes in the store's own file.
+func printSize(path string, tokens int) error {
+	fi, err := os.Stat(path)
+	if err == nil {
+		each := fi.Size() / int64(tokens)
+		verdict := "holds"
+		if each > mostBytes {
+			verdict = "DOES NOT HOLD"
+		}
+		fmt.Printf("the store of %d tokens: %d MB, %d bytes a token (at most %d: %s)\n", tokens, fi.Size()>>20, each, mostBytes, verdict)
+	}
+	return err
+}
+
+const mostBytes = 400
 
 // fillKeys applies the change sets of an issuer, batch tokens in each.
 func fillKeys(ctx context.Context, path string, tokens int) error {
