@@ -167,8 +167,9 @@ func (s *Store) begin(ctx context.Context, r *reader) error {
 		case err != nil:
 			return err
 		}
+		number := uint64(tx.ID())
 		r.generation, r.tx, r.m = generation, tx, m
-		if uint64(tx.ID()) == m.tx {
+		if number == m.tx {
 			if s.kept.generation.Load() != generation {
 				r.generation |= 1 // a write began meanwhile: for once only
 			}
@@ -176,7 +177,7 @@ func (s *Store) begin(ctx context.Context, r *reader) error {
 		}
 		r.leave()
 		if generation%2 == 0 && s.kept.generation.Load() == generation {
-			return s.wentBack(fmt.Errorf("its last commit is number %d, and this program's is %d", tx.ID(), m.tx))
+			return s.wentBack(fmt.Errorf("its last commit is number %d, and this program's is %d", number, m.tx))
 		}
 		select { // a commit is in the file, and not published yet
 		case <-time.After(wait):

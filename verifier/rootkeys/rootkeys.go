@@ -11,26 +11,41 @@
 // The file is secret, and has mode 0600: with its key, whoever reads it can use
 // the tokens that exist, though it can widen none and mint none (see package
 // verifier). Values are sealed with AES-256-GCM under a key that is not in the
-// file, each bound to its record, so that none can be read, changed or moved to
-// another record without the key. Readable without it are the layout's
-// version, how many records there are, and the keys: identifiers, and the names
-// of projects. Sealing doesn't show that a whole file was put back to an older
-// state; the position does, once the issuer is heard again.
+// file. Readable without it are the layout's version, how many tokens there are and how
+// many other records, and the last 4 bytes of each token's identifier with the identifiers
+// at which chunks of tokens begin. No name is.
+//
+// # What can't be turned back
+//
+// Each value is bound to what it is and to the commit that wrote it, and the present ones
+// are listed under one sealed root, which has the store's position too. So an older state
+// of one value, or of any number of them, put into the file without the key, is
+// ErrDamaged, never an answer. A running process keeps the root and the list in memory: the
+// file may be overwritten with an older one, cut, or replaced under it, and it still
+// answers from its own position or not at all. It says so (ErrDamaged) with the first write,
+// and within a second or so of lookups.
+//
+// A whole older file that is consistent opens after a restart: it is at its own position,
+// and was current when it says (LastHeard). A replication.Follower asks the issuer, which
+// compares the position's chain value, before it goes on from there; where the issuer can't
+// be asked, it answers for as long as MaxStaleness from LastHeard allows. An issuer with
+// another history is ErrOtherHistory, and the store remembers that.
 //
 // # What is never said
 //
 // A store that can't be sure says so: while it is filled for the first time, and
-// where a record is damaged, Lookup returns an error that is not
-// verifier.ErrUnknownToken.
+// where a value is damaged, Lookup returns an error that is not
+// verifier.ErrUnknownToken. That a token is unknown is proved by the seals of the index and of
+// the chunk that would have it.
 //
-// bbolt's pages have no checksums, and bbolt trusts them. So lookups walk its tree
-// themselves, and look at every number before they follow it; a write looks at the pages
-// on its way before bbolt goes it. A damaged page is ErrDamaged, with what to do about it,
-// and ends neither the process nor the program's upload handler. What can't be told is damage
-// that happens to make a page of the past a page of the present, or a page in use a free one:
-// the first may bring back a token's state from before its last change, the second may lose
-// tokens, which are then unknown. A disk that does that is replaced; a verifier's file
-// is made anew from the issuer at any time.
+// # Faults
+//
+// bbolt's pages have no checksums, and bbolt trusts them. So lookups go by the seals, and walk
+// bbolt's tree themselves where they have to; a write looks at the pages on its way before
+// bbolt goes it. A damaged page, or a file that is cut under the program, is ErrDamaged, with
+// what to do about it; what is under way, Apply and Close end with it in bounded time,
+// and nothing ends the process. A disk that does that is replaced; a verifier's
+// file is made anew from the issuer at any time.
 package rootkeys
 
 import (
