@@ -139,10 +139,19 @@ func (f *Fill) alive(tx *bbolt.Tx) error {
 // Commit makes the store answer from what was filled in, from one moment to the next, and
 // ends the Fill. It checks again that this is no way back.
 func (f *Fill) Commit(ctx context.Context) error {
-	// The index goes first: MoveBucket takes a bucket as it was before the transaction.
-	if err := f.write(ctx, func(in *writer) error { return in.index() }); err != nil {
+	if err := f.index(ctx); err != nil {
 		return err
 	}
+	return f.swap(ctx)
+}
+
+// index writes the index of what was filled in. It goes before swap, because MoveBucket
+// takes a bucket as it was before the transaction.
+func (f *Fill) index(ctx context.Context) error {
+	return f.write(ctx, func(in *writer) error { return in.index() })
+}
+
+func (f *Fill) swap(ctx context.Context) error {
 	err := f.s.fillUpdate(ctx, func(w *writer) error {
 		if err := w.m.accepts(f.at); err != nil {
 			return err

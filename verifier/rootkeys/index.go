@@ -71,14 +71,6 @@ func (t *table) block(id *recordID) int {
 
 func (b *block) key(i int) recordID { return idOf(b.heads[i], b.tails[i]) }
 
-// size is how many bytes of memory a table takes.
-func (t *table) size() (n int) {
-	for _, b := range t.blocks {
-		n += 28 * cap(b.heads)
-	}
-	return n
-}
-
 // encode is the block as it stands in the file, before it is sealed.
 func (b *block) encode() []byte {
 	out := make([]byte, 0, entrySize*len(b.heads))
