@@ -25,6 +25,7 @@ var unrecorded = map[string]string{
 	"authn.takeCeremony":   "a challenge that is used up: what comes of it is recorded",
 	"authn.DeleteCtx":      "the session of a browser: what ended it is recorded",
 	"authn.takeQuietly":    "a counter of attempts; the attempt is recorded",
+	"authn.withdraw":       "links that nobody was mailed; that they were asked for is recorded",
 	"authn.sweepPage":      "what is over already",
 
 	"issuer.update":           "the frame of a transaction: who calls it is looked at",
