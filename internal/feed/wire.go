@@ -33,6 +33,8 @@ import (
 //     the first position, and none is newer than the last: what follows is asked for with
 //     the first one's revision and the last one's chain value. A stream without End is not
 //     a snapshot. A token that was revoked, and has been expired for a day, is not in it.
+//     A verifier has one snapshot: one that it asks for later takes the place of the one
+//     before. 503 with Retry-After says that too many are on their way.
 //   - POST PathReport with a Report: 204, and in the header PositionHeader where the
 //     issuer stands after the report came, at the earliest. So the verifier knows, once
 //     it has applied that, that it was current when it sent the report; a frame of
