@@ -59,6 +59,7 @@ type house struct {
 	catchUp  func(context.Context, uint64) error
 
 	params  *argon2id.Params // of password hashes, one at a time; nil: cheap
+	plain   bool             // at http://localhost
 	open    bool             // registration
 	confirm bool             // unknown devices
 	maxLife time.Duration
@@ -67,6 +68,14 @@ type house struct {
 	leaks   *leaks.Keys
 
 	secrets secrets
+}
+
+// public is where the house says that it is.
+func (h *house) public() string {
+	if h.plain {
+		return "http://localhost"
+	}
+	return public
 }
 
 // newHouse opens a house; change comes before it is wired.
@@ -96,7 +105,11 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	h.server = httptest.NewUnstartedServer(h.web)
 	h.server.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	h.server.Config.MaxHeaderBytes = 32 << 10
-	h.server.StartTLS()
+	if h.plain {
+		h.server.Start()
+	} else {
+		h.server.StartTLS()
+	}
 	t.Cleanup(h.server.Close)
 	return h
 }
@@ -118,7 +131,7 @@ func (h *house) follow(log *slog.Logger) {
 
 // wire makes what answers requests.
 func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
-	at, err := url.Parse(public)
+	at, err := url.Parse(h.public())
 	h.must(err)
 	h.pages, err = ui.New()
 	h.must(err)

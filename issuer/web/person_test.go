@@ -213,10 +213,10 @@ func (p *person) mailed(path string) string {
 			found = l
 		}
 	}
-	if !strings.HasPrefix(found, public+"/") {
+	if !strings.HasPrefix(found, p.public()+"/") {
 		p.Fatalf("no mail with a link to %s: %q", path, found)
 	}
-	return strings.TrimPrefix(found, public)
+	return strings.TrimPrefix(found, p.public())
 }
 
 func (p *person) confirmAddress() {

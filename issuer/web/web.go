@@ -74,6 +74,7 @@ type Config struct {
 
 // Server is the handler of everything that rind serves.
 type Server struct {
+	plainCookies bool // see loopback.go
 	accounts     *authn.Service
 	sessions     *authn.Sessions
 	issuer       *issuer.Service
@@ -107,7 +108,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, mailer: cfg.Mailer, catchUp: cfg.CatchUp, canVerify: cfg.CanVerify,
-		public: cfg.PublicURL, maxTokenLife: cfg.MaxTokenLife,
+		public: cfg.PublicURL, plainCookies: plainLoopback(cfg.PublicURL), maxTokenLife: cfg.MaxTokenLife,
 		clients: clientip.Trusting(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
 		now: cfg.Clock, log: cfg.Logger, feed: cfg.Feed, leaks: cfg.Leaks, hstsSubdomains: cfg.HSTSSubdomains, outbox: cfg.Outbox,
 	}
@@ -127,6 +128,9 @@ func New(cfg Config) (*Server, error) {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.plainCookies && onPlainLoopback(r) {
+		w, r = &plainCookies{ResponseWriter: w}, withFullNames(r)
+	}
 	deadline.Page.Serve(w, r, s.echo.ServeHTTP)
 }
 

@@ -1,0 +1,95 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// Safari, and whatever else takes cookies to the letter of their standard, drops cookies that are
+// Secure where there is no TLS, on http://localhost too, and with them those whose name begins with
+// "__Host-". So where rind is somebody's own, at a loopback address and without TLS, and only there,
+// cookies go without both: nothing between the browser and rind could read them. The rest of the
+// house knows them by their full names.
+
+// hostPrefix is that of all cookies (RFC 6265bis §4.1.3.2).
+const hostPrefix = "__Host-"
+
+// plainLoopback tells whether an address is one at which such browsers keep no cookie.
+func plainLoopback(public *url.URL) bool {
+	return public.Scheme == "http" && loopbackHost(public.Hostname())
+}
+
+func loopbackHost(host string) bool {
+	host = strings.ToLower(host)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback()
+}
+
+// onPlainLoopback tells whether a request came to such an address.
+func onPlainLoopback(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = strings.Trim(r.Host, "[]")
+	}
+	return r.TLS == nil && loopbackHost(host)
+}
+
+// withFullNames is a request whose cookies have the names that the house knows.
+func withFullNames(r *http.Request) *http.Request {
+	cookies := r.Cookies()
+	if len(cookies) == 0 {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.Header.Del("Cookie")
+	for _, c := range cookies {
+		if strings.HasPrefix(c.Name, hostPrefix) {
+			continue // of another time, when there was TLS
+		}
+		if strings.HasPrefix(c.Name, "rind_") {
+			c.Name = hostPrefix + c.Name
+		}
+		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value, Quoted: c.Quoted})
+	}
+	return r
+}
+
+// plainCookies is an answer whose cookies have neither the prefix nor Secure.
+type plainCookies struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (p *plainCookies) WriteHeader(status int) {
+	p.begin()
+	p.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (p *plainCookies) Write(b []byte) (int, error) {
+	p.begin()
+	return p.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (p *plainCookies) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+func (p *plainCookies) begin() {
+	if p.begun {
+		return
+	}
+	p.begun = true
+	set := p.Header()["Set-Cookie"]
+	for i, line := range set {
+		c, err := http.ParseSetCookie(line)
+		if err != nil || !strings.HasPrefix(c.Name, hostPrefix) {
+			continue
+		}
+		c.Name, c.Secure = strings.TrimPrefix(c.Name, hostPrefix), false
+		set[i] = c.String()
+	}
+}
