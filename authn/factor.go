@@ -196,7 +196,7 @@ func (s *Service) recordRefusal(tx kv.Tx, u userRecord, r *refusal, row audit.Ev
 	if err := s.tellOf(tx, u, row); err != nil {
 		return err
 	}
-	return s.record(tx, u.ID, row)
+	return s.recordOfAny(tx, u.ID, row)
 }
 
 // cleanCode takes out of a typed code what people put in to read it better: white

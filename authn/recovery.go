@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
@@ -56,6 +57,9 @@ func (rec recoveryRecord) find(hash []byte) int {
 // (ConfirmRecoveryCodes). Where the account had saved codes before, all its other
 // sessions end. It needs a fresh factor.
 func (s *Service) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) (codes []string, next Session, err error) {
+	if err := s.mayMakeCodes(ctx, x); err != nil {
+		return nil, Session{}, err
+	}
 	raw := make([]byte, RecoveryCodes*recoveryBytes)
 	rand.Read(raw)
 	var rec recoveryRecord
@@ -89,6 +93,25 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) 
 	}
 	x.Stage, x.Generation = StageEnrolling, u.Generation
 	return codes, x, nil
+}
+
+// limitRecoveryCodes is how often an account makes new ones: each time mails its owner.
+var limitRecoveryCodes = limit{"recovery-codes", []window{{10, time.Hour}, {30, 24 * time.Hour}}}
+
+// mayMakeCodes counts new recovery codes of an account whose Session may make them.
+func (s *Service) mayMakeCodes(ctx context.Context, x Session) error {
+	var u userRecord
+	err := s.store.View(ctx, func(r kv.Reader) (err error) {
+		if u, err = s.enrolled(r, x); err == nil && !u.hasFactor() {
+			err = ErrForbidden
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.take(ctx, s.counter(limitRecoveryCodes, u.ID))
+	return err
 }
 
 // ConfirmRecoveryCodes takes a code typed back, which shows that the codes were

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -93,6 +94,66 @@ func dropSession(tx kv.Tx, token string) (there bool, err error) {
 // endSession makes a sign-in one that no longer holds, in whatever request it is.
 func endSession(tx kv.Tx, x Session) error {
 	return kv.PutJSON(tx, endedPrefix+x.ID, endedRecord{x.Begun.Add(SessionLifetime)})
+}
+
+// Limits of the sessions of one account. Whoever has the password begins as many sign-ins as they like, so
+// those that lack the second factor are few, fewest from one network; the oldest gives way.
+const (
+	maxHalfSessions  = 40  // without a second factor
+	maxHalfOfNetwork = 10  // of those, from one network
+	maxSessions      = 300 // of all
+)
+
+// makeRoomForSession ends the oldest sessions of an account where there are too many for one more.
+func (s *Service) makeRoomForSession(tx kv.Tx, next Session, rec sessionRecord) error {
+	if next.UserID == "" {
+		return nil
+	}
+	all, err := s.loadSessions(tx, next.UserID)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(all, func(a, b listedSession) int { return a.rec.Begun.Compare(b.rec.Begun) })
+	place := placeOf(rec)
+	var half, near []listedSession
+	for _, l := range all {
+		if l.x.half() {
+			half = append(half, l)
+			if placeOf(l.rec) == place {
+				near = append(near, l)
+			}
+		}
+	}
+	if next.half() {
+		if err := dropFirst(tx, near, len(near)+1-maxHalfOfNetwork); err != nil {
+			return err
+		}
+		if len(near) < maxHalfOfNetwork {
+			if err := dropFirst(tx, half, len(half)+1-maxHalfSessions); err != nil {
+				return err
+			}
+		}
+	}
+	return dropFirst(tx, all, len(all)+1-maxSessions)
+}
+
+// placeOf is the network that a session was last seen in.
+func placeOf(rec sessionRecord) string {
+	ip, err := netip.ParseAddr(rec.IP)
+	if err != nil {
+		return ""
+	}
+	return network(ip)
+}
+
+// dropFirst deletes the first n sessions, if n is above 0.
+func dropFirst(tx kv.Tx, all []listedSession, n int) error {
+	for _, l := range all[:max(0, min(n, len(all)))] {
+		if _, err := dropSession(tx, l.token); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // listedSession is a session of an account with its token's hash.

@@ -214,6 +214,9 @@ func (st *sessionStore) swap(ctx context.Context, f *found, token string, rec se
 				return ErrSignedOut
 			}
 		}
+		if err := st.svc.makeRoomForSession(tx, next, rec); err != nil {
+			return err
+		}
 		return putSession(tx, token, rec)
 	})
 	if err == nil {

@@ -19,9 +19,45 @@ const (
 )
 
 // counter is one thing that is counted: a limit and whom it is about.
+//
+// A counter of an IPv6 network has wider ones beside it: whoever has a /64 mostly has a /56 or a /48, with
+// 256 or 65,536 of those.
 type counter struct {
 	limit limit
 	key   string
+	wider []counter
+}
+
+// widerNetworks are the prefixes that count beside a /64, and how many times its limit they may have.
+var widerNetworks = []struct{ bits, times int }{{56, 2}, {48, 8}}
+
+// withWider lists counters with those that count beside them.
+func withWider(counters []counter) (out []counter) {
+	for _, c := range counters {
+		out = append(append(out, c), c.wider...)
+	}
+	return out
+}
+
+// widen makes the counters that count beside one of who, of whom one may be a /64.
+func (s *Service) widen(l limit, who []string) (out []counter) {
+	for i, w := range who {
+		p, err := netip.ParsePrefix(w)
+		if err != nil || !p.Addr().Is6() || p.Bits() != 64 {
+			continue
+		}
+		for _, wide := range widerNetworks {
+			net, _ := p.Addr().Prefix(wide.bits) // never fails for an IPv6 address
+			larger := limit{name: l.name}
+			for _, w := range l.windows {
+				larger.windows = append(larger.windows, window{w.max * wide.times, w.span})
+			}
+			others := slices.Clone(who)
+			others[i] = net.String()
+			out = append(out, s.counter(larger, others...))
+		}
+	}
+	return out
 }
 
 // counter names who is counted. The store gets a keyed hash, for what was typed as
@@ -31,7 +67,7 @@ func (s *Service) counter(l limit, who ...string) counter {
 	for _, w := range who {
 		parts = append(parts, []byte(w[:min(len(w), 1<<10)]))
 	}
-	return counter{l, "authn/throttle/" + l.name + "/" + hex.EncodeToString(mac(s.throttleKey, parts...)[:16])}
+	return counter{l, "authn/throttle/" + l.name + "/" + hex.EncodeToString(mac(s.throttleKey, parts...)[:16]), s.widen(l, who)}
 }
 
 // network is the address as limits count it: an IPv6 host has its whole /64.
@@ -64,6 +100,7 @@ func (s *Service) take(ctx context.Context, counters ...counter) (giveBack func(
 // attempt must not be looked at; silenced says so.
 func (s *Service) takeQuietly(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, silenced bool, err error) {
 	now := s.now().UnixMilli()
+	counters = withWider(counters)
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		held := make([]attempts, len(counters))
 		failed := false // this source, before

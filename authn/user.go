@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"strconv"
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
@@ -164,15 +166,46 @@ func (s *Service) record(tx kv.Tx, account string, e audit.Event) error {
 	return audit.Append(tx, e)
 }
 
+// strangers counts rows about nobody in one hour.
+type strangers struct {
+	At   []int64 `json:"at"` // of the last one, Unix milliseconds: it is swept as a counter of attempts
+	Hour int64   `json:"hour"`
+	N    int     `json:"n"`
+}
+
+// maxStrangerRows is how many rows about nobody an hour has. Of those behind them one in a while is written, which
+// says with its detail n how many there were: names that do not exist are for anybody to make up, and rows are kept
+// for long.
+const maxStrangerRows = 300
+
 // recordOfAny is record for a row that is about an account or about nobody, with the same work:
-// where there is no account, a counter of nothing is written in place of that of its trail.
+// where there is no account, a counter is written in place of that of its trail.
 func (s *Service) recordOfAny(tx kv.Tx, account string, e audit.Event) error {
-	if account == "" {
-		if err := kv.PutJSON(tx, "authn/throttle/nobody", attempts{At: []int64{s.now().UnixMilli()}}); err != nil { // and swept as one
-			return err
-		}
+	if account != "" {
+		return s.record(tx, account, e)
 	}
-	return s.record(tx, account, e)
+	const key = "authn/throttle/nobody"
+	var c strangers
+	if err := kv.GetJSON(tx, key, &c); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return err
+	}
+	now := s.now()
+	if hour := now.Unix() / 3600; hour != c.Hour {
+		c = strangers{Hour: hour}
+	}
+	c.N++
+	c.At = []int64{now.UnixMilli()}
+	if err := kv.PutJSON(tx, key, c); err != nil {
+		return err
+	}
+	if c.N > maxStrangerRows {
+		if c.N&(c.N-1) != 0 {
+			return nil
+		}
+		e.Detail = maps.Clone(e.Detail)
+		e.Detail["n"] = strconv.Itoa(c.N)
+	}
+	return s.record(tx, "", e)
 }
 
 // putSealed seals a value for its key.

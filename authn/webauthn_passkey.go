@@ -55,6 +55,12 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 	if s.party == nil {
 		return Session{}, ErrForbidden
 	}
+	if begun, err := s.passkeyBegun(ctx, handle); err != nil || !begun {
+		if err == nil {
+			err = problem.New("", CodeKeyExpired)
+		}
+		return Session{}, err
+	}
 	parsed, err := parseAssertion(response)
 	if err != nil {
 		parsed = nil
@@ -94,6 +100,16 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 		return Session{}, refused.problems
 	}
 	return x, nil
+}
+
+// passkeyBegun tells whether there is a ceremony of the browser with this handle. An answer to none is
+// no attempt at anything: it leaves no row, and counts nowhere.
+func (s *Service) passkeyBegun(ctx context.Context, handle Secret) (there bool, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) (err error) {
+		there, err = kv.Exists(r, ceremonyOfHandle(ceremonyPasskey, handle))
+		return err
+	})
+	return there, err
 }
 
 // passkeySaid is whose passkey an answer says that it is by, nobody where there is no such passkey, and what

@@ -308,11 +308,11 @@ func TestKeysAreThrottled(t *testing.T) {
 		_, err := e.passkeyAnswer(t, *k, func(virtualKey, json.RawMessage) []byte { return nil })
 		wantProblem(t, err, "", CodePasskeyFailed)
 	}
-	_, _, err = e.BeginPasskey(t.Context(), home)
+	_, handle, err := e.BeginPasskey(t.Context(), home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.SignInPasskey(t.Context(), home, "x", nil)
+	_, err = e.SignInPasskey(t.Context(), home, handle, nil)
 	wantErr(t, err, ErrThrottled)
 	_, err = e.SignInPasskey(t.Context(), from("198.51.100.1"), "x", nil)
 	wantProblem(t, err, "", CodeKeyExpired)

@@ -31,6 +31,9 @@ type HeldName struct {
 // hold keeps the name of a project back, from now on.
 func (c *change) hold(p Principal, rec projectRecord) (HeldName, error) {
 	h := HeldName{Name: rec.Name, Project: rec.ID, By: p.Username, Deleted: c.now, Until: c.now.Add(NameHeld)}
+	if err := c.countHeld(p, h.Until); err != nil {
+		return h, err
+	}
 	return h, kv.PutJSON(c, heldKey(rec.Normalized), h)
 }
 

@@ -116,7 +116,11 @@ func (c *change) countInvite(inv inviteRecord) (quiet bool, err error) {
 	if n > MaxInvitesDaily {
 		return false, problem.New("", "too_many_invitations_today", "max", MaxInvitesDaily)
 	}
-	n, err = c.countDaily("to/" + inv.recipient())
+	to := inv.recipient()
+	if inv.User == "" && inv.Address != "" {
+		to = recipientOf("mailbox " + mailboxOf(inv.Address)) // ada+1@ and ada+2@ are read by one person
+	}
+	n, err = c.countDaily("to/" + to)
 	return n > maxMailsDaily, err
 }
 

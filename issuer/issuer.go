@@ -187,6 +187,8 @@ type Service struct {
 	id      identity        // of the store; constant
 	notices *notices.Outbox // nil where nobody is told
 
+	drafts drafts
+
 	news news
 	live live
 	tail tail

@@ -19,6 +19,7 @@ import (
 //	issuer/head/<project>            headRecord: what lists show
 //	issuer/name/<normalized name>    id of the project that has the name
 //	issuer/held/<normalized name>    HeldName: of a deleted project
+//	issuer/heldby/<user>             heldBy: what the user's deletions hold back
 //	issuer/ending/<project>          endingRecord: deleted, and named by tokens still
 //	issuer/role/<user>/<project>     role, an index of the projects' members
 //	issuer/invite/<id>               inviteRecord
@@ -55,6 +56,7 @@ const (
 	keyUser         = "issuer/user/"
 	keyProject      = "issuer/project/"
 	keyHeld         = "issuer/held/"
+	keyHeldBy       = "issuer/heldby/"
 	keyEnding       = "issuer/ending/"
 	keyCount        = "issuer/count/"
 	keyOnce         = "issuer/once/"
@@ -78,6 +80,7 @@ func userKey(id string) string         { return keyUser + id }
 func projectKey(id string) string      { return keyProject + id }
 func headKey(id string) string         { return "issuer/head/" + id }
 func nameKey(normalized string) string { return "issuer/name/" + normalized }
+func heldByKey(userID string) string   { return keyHeldBy + userID }
 func heldKey(normalized string) string { return keyHeld + normalized }
 func endingKey(id string) string       { return keyEnding + id }
 

@@ -106,6 +106,9 @@ var errDraft = errors.New("issuer: only a draft")
 // Draft is the token that Mint would make of a request, with no id, or what is wrong
 // with it, as Mint has it. It changes nothing.
 func (s *Service) Draft(ctx context.Context, p Principal, req MintRequest) (Token, error) {
+	if err := s.drafts.take(p.UserID, s.clock()); err != nil {
+		return Token{}, err
+	}
 	var out Token
 	_, err := s.update(ctx, func(c *change) error {
 		if err := c.admit(p); err != nil {

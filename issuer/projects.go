@@ -104,7 +104,7 @@ var reserved = []string{"legacy", "requirements-txt", "rrequirements-txt", "simp
 // CreateProject registers a project with p as its owner, under a name by PEP 508
 // of at most MaxProjectName characters, which no project has after normalization
 // by PEP 503, and for which none that was deleted is held back. White space around
-// it is dropped. It returns the revision too. Its problems have the field "name".
+// it is dropped. It returns the revision too. Its problems have the field "name", and none where the user made too many today, or holds too many names back.
 func (s *Service) CreateProject(ctx context.Context, p Principal, name string) (Project, uint64, error) {
 	name = strings.TrimSpace(name)
 	if err := checkProjectName(name); err != nil {
@@ -158,6 +158,9 @@ func (c *change) createProject(p Principal, rec projectRecord) error {
 		return problem.New("name", "project_name_taken", "name", rec.Normalized)
 	}
 	if err := c.checkHeld(rec.Normalized); err != nil {
+		return err
+	}
+	if err := c.checkProjectRate(p); err != nil {
 		return err
 	}
 	roles, err := c.Scan(rolePrefix(p.UserID), nil, MaxProjects, false)

@@ -1,0 +1,139 @@
+package authn
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// Whoever has an IPv6 network has many of the next smaller: those that belong to one /56 or /48
+// count together as well.
+func TestNetworksCountWider(t *testing.T) {
+	e := newEnv(t)
+	e.admin()
+	refused := func(o Origin) bool {
+		_, err := e.SignIn(t.Context(), o, "nobody", "wrong")
+		_, throttled := err.(*ThrottledError) //nolint:errorlint // it is one or it is none
+		return throttled
+	}
+	try := func(format string, networks, each int) (let int) {
+		for i := range networks {
+			for range each {
+				o := Origin{IP: netip.MustParseAddr(fmt.Sprintf(format, i))}
+				if !refused(o) {
+					let++
+				}
+			}
+		}
+		return let
+	}
+	if n := try("2001:db8:1:%x::1", 1, 30); n != 10 {
+		t.Errorf("a /64 tries one name %d times", n)
+	}
+	if n := try("2001:db8:2:%x::1", 8, 10); n != 20 { // all in 2001:db8:2::/56
+		t.Errorf("a /56 tries one name %d times", n)
+	}
+}
+
+// An answer to no ceremony, as anybody can make up, is no row.
+func TestNoCeremonyNoRow(t *testing.T) {
+	e := newEnv(t, withKeys)
+	root := e.admin()
+	k := e.addKey(root, "phone")
+	opts, _, err := e.BeginPasskey(t.Context(), home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := k.get(t, opts)
+	e.unchanged(func() {
+		for _, handle := range []Secret{"", "made up", newHandle()} {
+			for _, a := range [][]byte{nil, []byte("{}"), answer} {
+				_, err := e.SignInPasskey(t.Context(), home, handle, a)
+				wantProblem(t, err, "", CodeKeyExpired)
+			}
+		}
+	})
+}
+
+// Rows about names that do not exist have a total for an hour: what is behind it is counted.
+func TestRowsOfStrangersHaveATotal(t *testing.T) {
+	e := newEnv(t)
+	e.admin()
+	before := len(e.rows())
+	const tries = 900
+	for i := range tries {
+		if err := e.recordFailedSignIn(t.Context(), home, userRecord{}, false); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if n := len(e.rows()) - before; n != maxStrangerRows+1 {
+		t.Errorf("%d rows", n)
+	}
+	if row := e.rows()[0]; row.Detail["n"] != "512" || row.Detail["why"] != "password" {
+		t.Errorf("%+v", row)
+	}
+	e.pass(passwordsKept * 20)
+	if err := e.recordFailedSignIn(t.Context(), home, userRecord{}, false); err != nil {
+		t.Fatal(err)
+	}
+	if row := e.rows()[0]; row.Detail["n"] != "" {
+		t.Errorf("in another hour: %+v", row)
+	}
+}
+
+// Whoever has the password fills neither the store with sessions nor the account's list, and
+// ends none that has its second factor.
+func TestHalfSessionsHaveATotal(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	owner := e.browser()
+	owner.start(root.Session)
+	half := e.password(root)
+	place := "198.51.100.7"
+	begin := func(ip string) {
+		b := e.browser()
+		o := from(ip)
+		b.m.Locate(func(*http.Request) Origin { return o })
+		x := half
+		x.ID = uuid.NewString()
+		b.start(x)
+	}
+	for range 100 {
+		begin(place)
+	}
+	if n := len(e.keys(sessionPrefix)); n != maxHalfOfNetwork+1 {
+		t.Errorf("%d sessions of one network", n)
+	}
+	for i := range 100 {
+		begin(fmt.Sprintf("203.0.113.%d", i))
+	}
+	if n := len(e.keys(sessionPrefix)); n != maxHalfSessions+1 {
+		t.Errorf("%d sessions of all", n)
+	}
+	if x, _ := owner.current(); !x.SignedIn() {
+		t.Error("the owner's is gone")
+	}
+}
+
+// New recovery codes, each of which mails the owner, have a rate.
+func TestRecoveryCodesHaveARate(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	var err error
+	for i := range 11 {
+		var codes []string
+		var x Session
+		if codes, x, err = e.CreateRecoveryCodes(context.Background(), root.Session, home); err != nil {
+			if i != 9 && i != 10 { // the enrolment made one
+				t.Errorf("%d: %v", i, err)
+			}
+			break
+		}
+		root.Session = e.must(e.ConfirmRecoveryCodes(t.Context(), x, home, codes[0]))
+	}
+	wantErr(t, err, ErrThrottled)
+}

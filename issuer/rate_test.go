@@ -1,0 +1,62 @@
+package issuer_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/rind-dev/rind/issuer"
+)
+
+// Who creates projects and deletes them holds some names back, and then waits.
+func TestHeldNamesHaveATotal(t *testing.T) {
+	h := newHouse(t)
+	for i := range issuer.MaxHeldNames {
+		name := fmt.Sprintf("grab-%d", i)
+		h.project(alice, name)
+		_, err := h.DeleteProject(t.Context(), alice, name, name)
+		h.check(err)
+	}
+	h.refused("too_many_held_names", func() error { _, _, err := h.CreateProject(t.Context(), alice, "one-more"); return err })
+	h.project(bob, "of-somebody-else")
+	h.clock.Add(issuer.NameHeld)
+	h.project(alice, "one-more")
+}
+
+// Projects have a rate.
+func TestProjectsHaveARate(t *testing.T) {
+	h := newHouse(t)
+	for i := range issuer.MaxProjectsDaily {
+		h.project(alice, fmt.Sprintf("p-%d", i))
+	}
+	h.refused("too_many_projects_today", func() error { _, _, err := h.CreateProject(t.Context(), alice, "one-more"); return err })
+	h.clock.Add(day)
+	h.project(alice, "one-more")
+}
+
+// Drafts, which take the store's one place to write, have a rate.
+func TestDraftsHaveARate(t *testing.T) {
+	h := newHouse(t)
+	draft := func() error { _, err := h.Draft(t.Context(), alice, forAll("ci")); return err }
+	for range issuer.MaxDrafts {
+		h.check(draft())
+	}
+	h.refused("too_many_drafts", draft)
+	h.clock.Add(60e9)
+	h.check(draft())
+}
+
+// One mailbox gets few mails about invitations in a day, by whatever names it is called.
+func TestOneMailboxByManyNames(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	sent := 0
+	for i := range 20 {
+		inv := h.invite(alice, "demo", fmt.Sprintf("Victim+%d@example.org", i), issuer.RoleMaintainer)
+		if !inv.Quiet {
+			sent++
+		}
+	}
+	if sent != 5 {
+		t.Errorf("%d mails to one mailbox", sent)
+	}
+}
