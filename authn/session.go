@@ -60,8 +60,13 @@ func (x Session) SignedIn() bool { return x.Stage == StageSignedIn }
 // FactorFresh tells whether the second factor is recent enough for a sensitive
 // action.
 func (x Session) FactorFresh(now time.Time) bool {
-	return x.Factor != FactorNone && x.Factor != FactorRemembered && now.Sub(x.FactorAt) <= FactorFresh
+	age := now.Sub(x.FactorAt)
+	return x.Factor != FactorNone && x.Factor != FactorRemembered && age <= FactorFresh && age >= -maxSkew
 }
+
+// maxSkew is how far ahead of the clock a moment may be that was noted: several servers share a store. What is
+// further ahead was noted by a clock that was wrong, and is right by now; it makes nothing last longer.
+const maxSkew = time.Minute
 
 // Step is what somebody does next.
 type Step string
@@ -135,7 +140,7 @@ func (s *Service) member(r kv.Reader, x Session) (userRecord, error) {
 	if err != nil {
 		return u, err
 	}
-	if u.Frozen || u.Generation != x.Generation || !s.now().Before(x.Begun.Add(SessionLifetime)) {
+	if u.Frozen || u.Generation != x.Generation || !s.now().Before(x.Begun.Add(SessionLifetime)) || x.Begun.Sub(s.now()) > maxSkew {
 		return u, ErrSignedOut
 	}
 	ended, err := kv.Exists(r, endedPrefix+x.ID)

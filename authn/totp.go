@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pquerna/otp"
@@ -29,9 +30,32 @@ const (
 
 // totpRecord is an authenticator in the store, sealed, under authn/totp/<user id>.
 type totpRecord struct {
-	Secret    string    `json:"secret"`    // base32
-	LastStep  int64     `json:"last_step"` // codes of this step and of earlier ones are used up
+	Secret    string    `json:"secret"`           // base32
+	LastStep  int64     `json:"last_step"`        // codes of this step and of earlier ones are used up
+	Before    []int64   `json:"before,omitempty"` // steps that were used before that one, up to stepsKept
 	CreatedAt time.Time `json:"created_at"`
+}
+
+// stepsKept is how many steps are known that were used before the last.
+const stepsKept = 16
+
+// used is the step up to which codes are used up, at a moment. A step that no code of that moment can have was
+// taken by a clock that was ahead and is right by now: it does not lock the owner out, and those from before count.
+func (rec totpRecord) used(now time.Time) (last int64) {
+	possible := now.Unix()/totpPeriod + totpWindow
+	for _, step := range append(slices.Clone(rec.Before), rec.LastStep) {
+		if step <= possible {
+			last = max(last, step)
+		}
+	}
+	return last
+}
+
+// use notes a step that was used.
+func (rec *totpRecord) use(step int64) {
+	rec.Before = append(rec.Before, rec.LastStep)
+	rec.Before = rec.Before[max(0, len(rec.Before)-stepsKept):]
+	rec.LastStep = step
 }
 
 // VerifyTOTP gives a code of the authenticator as second factor. Beyond
@@ -43,11 +67,11 @@ func (s *Service) VerifyTOTP(ctx context.Context, x Session, o Origin, code stri
 	}
 	next, _, err := s.secondFactor(ctx, x, o, FactorTOTP, func(u userRecord) (factorCheck, error) {
 		var rec totpRecord
-		err := s.store.View(ctx, func(r kv.Reader) error { return s.getSealedJSON(r, totpKey(u.ID), &rec) })
+		err := s.store.View(context.WithoutCancel(ctx), func(r kv.Reader) error { return s.getSealedJSON(r, totpKey(u.ID), &rec) })
 		if err != nil {
 			return nil, err
 		}
-		step, ok, err := matchStep(rec.Secret, code, s.now(), totpWindow, rec.LastStep)
+		step, ok, err := matchStep(rec.Secret, code, s.now(), totpWindow, rec.used(s.now()))
 		if err == nil && !ok {
 			err = errWrong
 		}
@@ -66,10 +90,10 @@ func (s *Service) burnTOTP(tx kv.Tx, userID, secret string, step int64) error {
 	switch {
 	case err != nil:
 		return err
-	case rec.Secret != secret, step <= rec.LastStep:
+	case rec.Secret != secret, step <= rec.used(s.now()):
 		return errWrong
 	}
-	rec.LastStep = step
+	rec.use(step)
 	return s.putSealedJSON(tx, totpKey(userID), rec)
 }
 

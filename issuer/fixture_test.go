@@ -116,7 +116,7 @@ func (h *house) open(options ...func(*issuer.Config)) {
 	h.Helper()
 	store, err := boltkv.Open(h.path, boltkv.Options{})
 	h.check(err)
-	cfg := issuer.Config{Store: store, Sealer: sealer(h), Location: location, Clock: h.clock.Now, People: h.people}
+	cfg := issuer.Config{Store: store, Sealer: sealer(h), Location: location, Clock: h.clock.Now, People: h.people, ProjectsDaily: 1 << 20}
 	for _, o := range options {
 		o(&cfg)
 	}

@@ -49,6 +49,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -116,6 +117,10 @@ type Config struct {
 	MaxLife time.Duration    // longest life of a token, at least 24 h; 0: tokens may live for ever
 	// PerHour is how many tokens a user makes in an hour at most; 0 sets no bound.
 	PerHour int
+
+	// ProjectsDaily is how many projects a user creates in a day, UTC, at most; MaxProjectsDaily
+	// where it is 0.
+	ProjectsDaily int
 	// KeepChanges is how many change sets the log keeps at least for verifiers
 	// that come back; one that is further behind takes a snapshot. 100,000 where
 	// it is 0: some 15 MB.
@@ -142,6 +147,9 @@ func (c Config) check() error {
 	}
 	if c.MaxLife < 0 || c.MaxLife > 0 && c.MaxLife < day {
 		errs = append(errs, fmt.Errorf("issuer: the longest life of a token is at least 24 h, not %s; 0 sets no limit", c.MaxLife))
+	}
+	if c.ProjectsDaily < 0 {
+		errs = append(errs, fmt.Errorf("issuer: a user can't create %d projects in a day; 0 means %d", c.ProjectsDaily, MaxProjectsDaily))
 	}
 	if c.PerHour < 0 {
 		errs = append(errs, fmt.Errorf("issuer: a user can't make %d tokens in an hour; 0 sets no bound", c.PerHour))
@@ -187,7 +195,8 @@ type Service struct {
 	id      identity        // of the store; constant
 	notices *notices.Outbox // nil where nobody is told
 
-	drafts drafts
+	drafts        drafts
+	projectsDaily int
 
 	news news
 	live live
@@ -203,7 +212,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		store: instance.Guard(cfg.Store), sealer: cfg.Sealer, location: cfg.Location, admins: cfg.Administrators,
-		clock: cfg.Clock, maxLife: cfg.MaxLife, perHour: cfg.PerHour, rand: cfg.Rand, log: cfg.Logger, notices: cfg.Notices,
+		clock: cfg.Clock, maxLife: cfg.MaxLife, perHour: cfg.PerHour, projectsDaily: cmp.Or(cfg.ProjectsDaily, MaxProjectsDaily), rand: cfg.Rand, log: cfg.Logger, notices: cfg.Notices,
 	}
 	if s.people = cfg.People; s.people == nil {
 		s.people = nobody{}

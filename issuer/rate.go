@@ -12,7 +12,7 @@ import (
 
 // Limits of what one user makes, so that nobody fills the store, or takes names, for nothing.
 const (
-	MaxProjectsDaily = 50  // projects that a user creates in a day, UTC
+	MaxProjectsDaily = 200 // projects that a user creates in a day, UTC, unless Config says otherwise
 	MaxHeldNames     = 30  // names that are held back because a user deleted their projects, when it creates another
 	MaxDrafts        = 120 // drafts of tokens that a user asks one process for in a minute
 )
@@ -63,8 +63,8 @@ func (c *change) checkProjectRate(p Principal) error {
 		return problem.New("", "too_many_held_names", "max", MaxHeldNames, "until", h.Until[0])
 	}
 	n, err := c.countDaily("projects/" + p.UserID)
-	if err == nil && n > MaxProjectsDaily {
-		err = problem.New("", "too_many_projects_today", "max", MaxProjectsDaily)
+	if most := c.s.projectsDaily; err == nil && n > most {
+		err = problem.New("", "too_many_projects_today", "max", most)
 	}
 	return err
 }

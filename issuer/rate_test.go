@@ -24,7 +24,7 @@ func TestHeldNamesHaveATotal(t *testing.T) {
 
 // Projects have a rate.
 func TestProjectsHaveARate(t *testing.T) {
-	h := newHouse(t)
+	h := newHouse(t, func(c *issuer.Config) { c.ProjectsDaily = 0 })
 	for i := range issuer.MaxProjectsDaily {
 		h.project(alice, fmt.Sprintf("p-%d", i))
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -46,11 +47,12 @@ type Keys struct {
 	load Load
 	now  func() time.Time
 
-	mu    sync.Mutex
-	keys  map[string]*ecdsa.PublicKey // those that the scanner uses, by identifier
-	read  time.Time                   // when they were; zero: never
-	tried time.Time                   // the last attempt
-	fault error                       // of the last attempt
+	mu      sync.Mutex                  // never held while keys are read
+	keys    map[string]*ecdsa.PublicKey // those that the scanner uses, by identifier
+	read    time.Time                   // when they were; zero: never
+	tried   time.Time                   // the last attempt
+	fault   error                       // of the last attempt
+	reading chan struct{}               // closed at the end of the attempt under way; nil: none is
 }
 
 // Load reads a list of keys, in the form of
@@ -65,13 +67,49 @@ func NewKeys(load Load, now func() time.Time) *Keys {
 	return &Keys{load: load, now: now}
 }
 
+// Precheck looks at what costs nothing: whether an identifier and a signature can be any, before a body is
+// read. The error is nil, ErrKey or ErrSignature.
+func Precheck(identifier, signature string) error {
+	if identifier == "" || len(identifier) > maxIdentifier || strings.ContainsFunc(identifier, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return ErrKey
+	}
+	_, err := decodeSignature(signature)
+	return err
+}
+
+// Limits of what is looked at of a request.
+const (
+	maxIdentifier = 256 // bytes
+	maxSignature  = 72  // of a signature on P-256: two integers of 33 bytes at most, each with two before it, and two for both
+	minSignature  = 8
+)
+
+// decodeSignature reads base64 of what has the shape of an ECDSA signature (ASN.1).
+func decodeSignature(text string) ([]byte, error) {
+	if len(text) > base64.StdEncoding.EncodedLen(maxSignature) {
+		return nil, ErrSignature
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(raw) < minSignature || len(raw) > maxSignature || raw[0] != 0x30 || int(raw[1]) != len(raw)-2 {
+		return nil, ErrSignature
+	}
+	return raw, nil
+}
+
+// Key has the key with an identifier read, if need be: ErrKey says that it is none of the scanner's, or none that it
+// still uses, and any other error wraps ErrUnavailable. It is asked before the body is read.
+func (k *Keys) Key(ctx context.Context, identifier string) error {
+	_, err := k.key(ctx, identifier)
+	return err
+}
+
 // Check checks a body's signature: base64 of an ECDSA signature (ASN.1) on P-256
 // over the SHA-256 of the body, by the key with the identifier. The error is nil,
 // ErrKey, ErrSignature, or wraps ErrUnavailable.
 func (k *Keys) Check(ctx context.Context, identifier, signature string, body []byte) error {
-	raw, err := base64.StdEncoding.DecodeString(signature)
-	if err != nil || len(raw) > 128 {
-		return ErrSignature
+	raw, err := decodeSignature(signature)
+	if err != nil {
+		return err
 	}
 	key, err := k.key(ctx, identifier)
 	if err != nil {
@@ -85,15 +123,19 @@ func (k *Keys) Check(ctx context.Context, identifier, signature string, body []b
 }
 
 // key is the key with an identifier. One that is not known may be new, so the list
-// is read again then, as often as pause allows.
+// is read again then, as often as pause allows. Who has a key that is fresh waits for
+// nobody; the others wait for one attempt together.
 func (k *Keys) key(ctx context.Context, identifier string) (*ecdsa.PublicKey, error) {
+	if wait := k.refresh(ctx, identifier); wait != nil {
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+		}
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	key := k.keys[identifier]
-	if age := k.age(); key == nil || age > fresh {
-		k.refresh(ctx)
-		key = k.keys[identifier]
-	}
 	switch {
 	case k.age() > stale:
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, k.fault)
@@ -108,25 +150,52 @@ func (k *Keys) age() time.Duration {
 	if k.read.IsZero() {
 		return stale + 1
 	}
-	return k.now().Sub(k.read)
+	age := k.now().Sub(k.read)
+	if age < 0 { // the clock was ahead: they are read again, and good meanwhile
+		return fresh + 1
+	}
+	return age
 }
 
-// refresh reads the keys, unless that was tried a moment ago. Those that are known
-// stay where it fails.
-func (k *Keys) refresh(ctx context.Context) {
+// refresh begins to read the keys where that is needed, unless it was tried a moment ago, and returns what is
+// closed when the attempt is over; nil where there is nothing to wait for. Those that are known stay where it fails.
+func (k *Keys) refresh(ctx context.Context, identifier string) <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.keys[identifier] != nil && k.age() <= fresh {
+		return nil
+	}
+	if k.reading != nil {
+		return k.reading
+	}
 	now := k.now()
-	if !k.tried.IsZero() && now.Sub(k.tried) < pause {
-		return
+	if since := now.Sub(k.tried); !k.tried.IsZero() && since >= 0 && since < pause {
+		return nil
 	}
 	k.tried = now
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTime)
+	done := make(chan struct{})
+	k.reading = done
+	go func() {
+		defer close(done)
+		k.readKeys(context.WithoutCancel(ctx), now)
+	}()
+	return done
+}
+
+// readKeys is one attempt.
+func (k *Keys) readKeys(ctx context.Context, now time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
 	list, err := k.load(ctx)
+	var keys map[string]*ecdsa.PublicKey
 	if err == nil {
-		var keys map[string]*ecdsa.PublicKey
-		if keys, err = parseKeys(list); err == nil {
-			k.keys, k.read = keys, now
-		}
+		keys, err = parseKeys(list)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.reading = nil
+	if err == nil {
+		k.keys, k.read = keys, now
 	}
 	k.fault = err
 }

@@ -184,7 +184,7 @@ func TestListsThatAreNone(t *testing.T) {
 		"far too long": bytes.Repeat([]byte(" "), maxList+1),
 	} {
 		k := (&source{list: l, now: noon}).keys()
-		if err := k.Check(t.Context(), "1", "AAAA", nil); !errors.Is(err, ErrUnavailable) {
+		if err := k.Key(t.Context(), "1"); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -249,6 +249,56 @@ func TestLoad(t *testing.T) {
 		err := NewKeys(c.load, nil).Check(t.Context(), e.Identifier, e.Signature, []byte(e.Payload))
 		if !errors.Is(err, c.want) || c.want == nil && err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Who has a key that is fresh waits for nobody: neither for a list that is long in coming, nor for
+// a lock that is held meanwhile.
+func TestNobodyWaitsForAList(t *testing.T) {
+	key, pem := newKey(t, elliptic.P256())
+	s := &source{list: list(t, entry{"1", pem, true}), now: noon}
+	hold, asked := make(chan struct{}), make(chan struct{})
+	slow := false
+	k := NewKeys(func(ctx context.Context) ([]byte, error) {
+		if slow {
+			close(asked)
+			<-hold
+		}
+		return s.load(ctx)
+	}, func() time.Time { return noon })
+	body := "[]"
+	if err := k.Check(t.Context(), "1", sign(t, key, body), []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	slow = true
+	k.tried = noon.Add(-pause)
+	unknown := make(chan error, 1)
+	go func() { unknown <- k.Key(t.Context(), "made up") }()
+	<-asked
+	if err := k.Check(t.Context(), "1", sign(t, key, body), []byte(body)); err != nil {
+		t.Error(err)
+	}
+	close(hold)
+	if err := <-unknown; !errors.Is(err, ErrKey) {
+		t.Errorf("the one that is unknown: %v", err)
+	}
+}
+
+// What can be no identifier and no signature is refused before anything is read.
+func TestPrecheck(t *testing.T) {
+	key, _ := newKey(t, elliptic.P256())
+	good := sign(t, key, "[]")
+	for _, c := range []struct {
+		id, signature string
+		want          error
+	}{
+		{"1", good, nil}, {"", good, ErrKey}, {strings.Repeat("a", 257), good, ErrKey}, {"a b", good, ErrKey}, {"a\n", good, ErrKey},
+		{"1", "", ErrSignature}, {"1", "AAAA", ErrSignature}, {"1", strings.Repeat("A", 1<<20), ErrSignature}, {"1", "****", ErrSignature},
+		{"1", base64.StdEncoding.EncodeToString(make([]byte, 70)), ErrSignature},
+	} {
+		if err := Precheck(c.id, c.signature); !errors.Is(err, c.want) {
+			t.Errorf("%.20q %.20q: %v, want %v", c.id, c.signature, err, c.want)
 		}
 	}
 }

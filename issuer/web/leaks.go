@@ -22,6 +22,9 @@ const (
 	headerLeakSignature = "GITHUB-PUBLIC-KEY-SIGNATURE"
 )
 
+// maxLeakBodies is how many reports are taken at once.
+const maxLeakBodies = 8
+
 // takeLeaks revokes the tokens that a scanner reports, each if its chain of
 // signatures holds, and answers 204 however many those are: what is in a report is
 // the scanner's guess. 404 says that this server takes no reports, or that there is
@@ -32,6 +35,24 @@ func (s *Server) takeLeaks(c echo.Context) error {
 	key, signature := r.Header.Get(headerLeakKey), r.Header.Get(headerLeakSignature)
 	if s.leaks == nil || key == "" || signature == "" {
 		return c.NoContent(http.StatusNotFound)
+	}
+	if r.ContentLength > leaks.MaxBody {
+		return c.NoContent(http.StatusRequestEntityTooLarge)
+	}
+	// Anybody can send a megabyte; what costs nothing is looked at before it is taken, and few are taken at once.
+	err := leaks.Precheck(key, signature)
+	if err == nil {
+		err = s.leaks.Key(ctx, key)
+	}
+	if err != nil {
+		return s.refuseLeaks(c, err)
+	}
+	select {
+	case s.leakBodies <- struct{}{}:
+		defer func() { <-s.leakBodies }()
+	default:
+		c.Response().Header().Set("Retry-After", "5")
+		return c.NoContent(http.StatusServiceUnavailable)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, leaks.MaxBody+1))
 	if err != nil {
