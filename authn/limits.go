@@ -101,6 +101,10 @@ var limitTable = []limit{
 	{name: "register-link", windows: []window{{20, hour}}, key: "link", filled: "who has the link", closes: "registering with that link"},
 	{name: "reset-form", windows: []window{{100, hour}}, key: "account", filled: "who has a reset link of the account", closes: "setting the password by a link"},
 	{name: "reset-hash", windows: []window{{20, hour}}, key: "account", filled: "who has a reset link of the account", closes: "setting the password by a link"},
+	{name: "mailbox", windows: []window{{5, hour}, {10, daily}}, key: "mailbox, without what follows a '+'",
+		filled: "anybody, by sending the mailbox 5 mails", closes: "registering with addresses of that mailbox without a link; not accounts that there are, and not with a link"},
+	{name: "recovery-codes", windows: []window{{10, hour}, {30, daily}}, key: "account",
+		filled: "who is signed in, with a fresh factor", closes: "making new recovery codes"},
 	{name: "change-form", windows: []window{{100, hour}}, key: "account", filled: "who is signed in, with a fresh factor", closes: "changing the password"},
 }
 
@@ -147,5 +151,7 @@ var (
 	limitRegisterLink       = limitNamed("register-link")
 	limitResetForm          = limitNamed("reset-form")
 	limitResetHash          = limitNamed("reset-hash")
+	limitMailbox            = limitNamed("mailbox")
+	limitRecoveryCodes      = limitNamed("recovery-codes")
 	limitChangeForm         = limitNamed("change-form")
 )

@@ -31,7 +31,7 @@ func TestEveryLimitIsInTheTable(t *testing.T) {
 			}
 		}
 		// What anybody can fill from anywhere closes nothing for networks that never failed.
-		if strings.HasPrefix(l.filled, "anybody") && !strings.Contains(l.key, "network") && !l.spares && l.name != "reset-account" {
+		if strings.HasPrefix(l.filled, "anybody") && !strings.Contains(l.key, "network") && !l.spares && l.name != "reset-account" && l.name != "mailbox" { // both count mails to one person, who wants no more of them
 			t.Errorf("%s: a stranger can fill it against everybody", l.name)
 		}
 		if l.spares && (!strings.Contains(l.name, "password") || !limitPasswordAddress.source) {

@@ -137,3 +137,23 @@ func TestRecoveryCodesHaveARate(t *testing.T) {
 	}
 	wantErr(t, err, ErrThrottled)
 }
+
+// Open registration sends one mailbox few mails, from however many networks.
+func TestOneMailboxOfManyRegistrations(t *testing.T) {
+	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e.admin()
+	made := 0
+	for i := range 30 {
+		_, err := e.Register(t.Context(), from(fmt.Sprintf("203.0.113.%d", i)), Registration{
+			Username: fmt.Sprintf("squat%d", i), Email: fmt.Sprintf("Victim+%d@example.org", i), Password: goodPassword + " squat",
+		})
+		if err == nil {
+			made++
+			continue
+		}
+		wantErr(t, err, ErrThrottled)
+	}
+	if made != 5 {
+		t.Errorf("%d mails to one mailbox", made)
+	}
+}

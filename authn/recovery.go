@@ -8,7 +8,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
@@ -95,10 +94,7 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) 
 	return codes, x, nil
 }
 
-// limitRecoveryCodes is how often an account makes new ones: each time mails its owner.
-var limitRecoveryCodes = limit{"recovery-codes", []window{{10, time.Hour}, {30, 24 * time.Hour}}}
-
-// mayMakeCodes counts new recovery codes of an account whose Session may make them.
+// mayMakeCodes counts new recovery codes of an account whose Session may make them: each time mails its owner.
 func (s *Service) mayMakeCodes(ctx context.Context, x Session) error {
 	var u userRecord
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {

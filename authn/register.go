@@ -49,6 +49,11 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 	if _, err := s.take(ctx, s.registerCounter(limitRegister, limitRegisterLink, o, r)); err != nil { // counts good ones too
 		return Session{}, err
 	}
+	if r.Purpose == "" { // whoever has no link writes to whom they like
+		if _, err := s.take(ctx, s.counter(limitMailbox, mailboxOf(u.Email))); err != nil {
+			return Session{}, err
+		}
+	}
 	hash, err := s.passwords.hash(ctx, claimant{login: r.Username, network: network(o.IP)}, r.Password)
 	if err != nil {
 		return Session{}, err

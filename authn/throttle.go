@@ -48,7 +48,8 @@ func (s *Service) widen(l limit, who []string) (out []counter) {
 		}
 		for _, wide := range widerNetworks {
 			net, _ := p.Addr().Prefix(wide.bits) // never fails for an IPv6 address
-			larger := limit{name: l.name}
+			larger := l
+			larger.windows, larger.source = nil, false // a neighbour's failure is not one's own
 			for _, w := range l.windows {
 				larger.windows = append(larger.windows, window{w.max * wide.times, w.span})
 			}

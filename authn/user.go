@@ -166,8 +166,8 @@ func (s *Service) record(tx kv.Tx, account string, e audit.Event) error {
 	return audit.Append(tx, e)
 }
 
-// strangers counts rows about nobody in one hour.
-type strangers struct {
+// strangerRows counts rows about nobody in one hour.
+type strangerRows struct {
 	At   []int64 `json:"at"` // of the last one, Unix milliseconds: it is swept as a counter of attempts
 	Hour int64   `json:"hour"`
 	N    int     `json:"n"`
@@ -185,13 +185,13 @@ func (s *Service) recordOfAny(tx kv.Tx, account string, e audit.Event) error {
 		return s.record(tx, account, e)
 	}
 	const key = "authn/throttle/nobody"
-	var c strangers
+	var c strangerRows
 	if err := kv.GetJSON(tx, key, &c); err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
 	now := s.now()
 	if hour := now.Unix() / 3600; hour != c.Hour {
-		c = strangers{Hour: hour}
+		c = strangerRows{Hour: hour}
 	}
 	c.N++
 	c.At = []int64{now.UnixMilli()}
