@@ -53,10 +53,27 @@ func (s *Server) showPrinted(v *visit) error {
 func (s *Server) refuseMisdirected(err error, c echo.Context) bool {
 	status := classify(err).status
 	missed := status == http.StatusNotFound || status == http.StatusMethodNotAllowed
-	if c.Response().Committed || !missed || !gateway.SeemsUpload(c.Request()) {
+	r := c.Request()
+	if c.Response().Committed || !missed || !gateway.SeemsUpload(r) && !writesToIndex(r) {
 		return false
 	}
-	gateway.WrongAddress(c.Response(), c.Request(), status, s.address(pathLegacy+"/"))
+	gateway.WrongAddress(c.Response(), r, status, s.address(pathLegacy+"/"))
 	c.Response().Status = status // the connection may be taken over: for the log
 	return true
+}
+
+// writesToIndex tells whether a request would change something below the addresses of
+// the index: no page is there, so whoever sends it is a program with a wrong address.
+func writesToIndex(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+	default:
+		return false
+	}
+	for _, root := range []string{pathSimple, pathPackages} {
+		if r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/") {
+			return true
+		}
+	}
+	return false
 }
