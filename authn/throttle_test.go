@@ -144,20 +144,22 @@ func TestThrottleRace(t *testing.T) {
 		_, err := e.SignIn(t.Context(), home, "root", "wrong")
 		return err
 	})
-	var seen, turned int
+	var seen, turned, busy int
 	for _, err := range lost {
 		var ps problem.Problems
 		switch {
 		case errors.Is(err, ErrThrottled):
 			turned++
+		case errors.Is(err, ErrBusy): // one account has no more than its share of the places
+			busy++
 		case errors.As(err, &ps) && ps.Has(CodeSignInFailed):
 			seen++
 		default:
 			t.Error(err)
 		}
 	}
-	if seen != 10 || turned != 40 || e.hash.calls.Load()-hashes != 10 {
-		t.Errorf("%d seen, %d turned away, %d hashes", seen, turned, e.hash.calls.Load()-hashes)
+	if seen == 0 || seen+busy > 10 || turned < 40 || e.hash.calls.Load()-hashes != int64(seen) {
+		t.Errorf("%d seen, %d turned away, %d busy, %d hashes", seen, turned, busy, e.hash.calls.Load()-hashes)
 	}
 }
 
