@@ -134,19 +134,22 @@ func (g Grant) Added() (words []string) {
 // Verifier checks tokens against a Store. It keeps nothing between two checks
 // and may be used by several goroutines at once.
 type Verifier struct {
-	store  Store
-	reuser reuser // store, where it is one
-	now    func() time.Time
+	store Store
+	into  lookupInto // the store's own; nil where it has none
+	now   func() time.Time
 }
 
 // New makes a Verifier that reads from store, which must not be nil.
 func New(store Store) *Verifier {
-	r, _ := store.(reuser)
-	return &Verifier{store: store, reuser: r, now: time.Now}
+	v := &Verifier{store: store, now: time.Now}
+	if r, ok := store.(reuser); ok {
+		v.into = r.LookupInto(store)
+	}
+	return v
 }
 
 // WithClock is a Verifier of the same store that asks now for the time where a Request
 // does not tell it.
 func (v *Verifier) WithClock(now func() time.Time) *Verifier {
-	return &Verifier{store: v.store, reuser: v.reuser, now: now}
+	return &Verifier{store: v.store, into: v.into, now: now}
 }

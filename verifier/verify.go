@@ -68,11 +68,13 @@ type buffer struct {
 // buffers are those of the checks under way.
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// reuser is a store of this module, which looks up into memory that is used again. The
-// record's slices are good until the memory is used next.
-type reuser interface {
-	LookupWith(ctx context.Context, rec *Record, tokenID, project string, m *scratch.Memory) error
-}
+// lookupInto is Lookup into memory that is used again. The record's slices are good until
+// the memory is used next.
+type lookupInto = func(ctx context.Context, rec *Record, tokenID, project string, m *scratch.Memory) error
+
+// reuser is a store of this module. It returns nil for a store that is not itself: what
+// embeds it and has a Lookup of its own has this method too, and must not be passed by.
+type reuser interface{ LookupInto(store Store) lookupInto }
 
 // normalize brings the request into the form that is checked. A name that no
 // project can have counts as none.
@@ -86,8 +88,8 @@ func (v *Verifier) normalize(req *Request) {
 // lookup reads the record, and tells "there is none" from "can't say".
 func (v *Verifier) lookup(ctx context.Context, b *buffer, id, project string) (err error) {
 	rec := &b.record
-	if v.reuser != nil {
-		err = v.reuser.LookupWith(ctx, rec, id, project, &b.scratch)
+	if v.into != nil {
+		err = v.into(ctx, rec, id, project, &b.scratch)
 	} else {
 		*rec, err = v.store.Lookup(ctx, id, project)
 	}

@@ -93,6 +93,9 @@ func (b *Buffer) Parse(text string) (Token, error) {
 		return Token{}, fmt.Errorf("%w: it does not begin with %q", ErrMalformed, Prefix)
 	}
 	if b.binary, ok = appendDecoded(b.binary[:0], body); !ok {
+		if strings.ContainsAny(body, "\r\n") {
+			return Token{}, fmt.Errorf("%w: line end inside", ErrMalformed)
+		}
 		return Token{}, fmt.Errorf("%w: not unpadded base64url", ErrMalformed)
 	}
 	t, err := decode(b.binary, b.caveats[:0])

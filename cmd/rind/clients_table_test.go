@@ -19,6 +19,9 @@ type uploader struct {
 	call func(dir, address, token, ca string) (args, env []string)
 	// denied is what a person reads of a denial, where it is not the sentence.
 	denied string
+	// existing is what a person reads, beside the exit code 0, where the index has a file
+	// of that name, whatever is in it: the client looks before it uploads.
+	existing string
 }
 
 func dist(dir string) string {
@@ -49,7 +52,7 @@ var uploaders = []uploader{
 		return []string{"publish", "-n", "-r", "local"},
 			given("POETRY_REPOSITORIES_LOCAL_URL="+address, "POETRY_PYPI_TOKEN_LOCAL="+token, "REQUESTS_CA_BUNDLE="+ca)
 	}},
-	{name: "hatch", client: realtest.Hatch, call: func(dir, address, token, ca string) ([]string, []string) {
+	{name: "hatch", client: realtest.Hatch, existing: "already exists", call: func(dir, address, token, ca string) ([]string, []string) {
 		return []string{"--no-interactive", "publish", "-n", "-r", address, dist(dir)},
 			given("HATCH_INDEX_USER=__token__", "HATCH_INDEX_AUTH="+token, "HATCH_INDEX_CA_CERT="+ca)
 	}},
@@ -118,6 +121,12 @@ func TestClients(t *testing.T) {
 				for _, c := range cells(t, u, scheme, demo, address, tokens, s.stale) {
 					args, env := u.call(c.dir, c.address, c.token, ca)
 					out, code := d.Run(t, c.dir, home, env, args...)
+					if u.existing != "" && c.name == "other content" { // it looks into the index first, and sends nothing
+						if code != 0 || !strings.Contains(out, u.existing) {
+							t.Errorf("%s, %s: exit code %d, and a person reads\n%s\nnot %q", scheme, c.name, code, out, u.existing)
+						}
+						continue
+					}
 					if (code == 0) != (c.want == "") || !strings.Contains(words(out), c.want) {
 						t.Errorf("%s, %s: exit code %d, and a person reads\n%s\nnot %q", scheme, c.name, code, out, c.want)
 					}
@@ -144,10 +153,10 @@ func cells(t *testing.T, u uploader, scheme, demo, address string, tokens map[st
 	name := u.project(scheme)
 	own, other, big := pyproject(t, name, ""), pyproject(t, name, "more = 1\n"), pyproject(t, name, noise(maxWheel))
 	return append(all,
+		cell{"too large", big, legacy, tokens["all"], "The file is larger than 65536 bytes, the most that this index takes."},
 		cell{"allowed", own, legacy, tokens["all"], ""},
 		cell{"same file", own, legacy, tokens["all"], ""},
 		cell{"other content", other, legacy, tokens["all"], "File already exists ('" + name + "-1.0-py3-none-any.whl', with other content). Files are never replaced: upload a new version."},
-		cell{"too large", big, legacy, tokens["all"], "The file is larger than 65536 bytes, the most that this index takes."},
 		cell{"unavailable", own, stale + "/legacy/", tokens["all"], "API tokens can't be checked at the moment. Try again later."},
 	)
 }

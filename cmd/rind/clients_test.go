@@ -73,9 +73,9 @@ func newUploadServer(t *testing.T) *uploadServer {
 		}
 		return l, "localhost:" + l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:]
 	}
-	l, at := listen(cfg)
+	plain, at := listen(cfg)
 	s.plain = "http://" + at
-	running.Go(func() { s.h.run(ctx, l, &bytes.Buffer{}) })
+	running.Go(func() { s.h.run(ctx, plain, &bytes.Buffer{}) })
 	secure := cfg
 	secure.TLSCert, secure.TLSKey = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	ca, cert, key := signedPair(t)
@@ -83,9 +83,9 @@ func newUploadServer(t *testing.T) *uploadServer {
 	writeFile(t, secure.TLSKey, 0o600, key)
 	s.ca = filepath.Join(dir, "ca.pem")
 	writeFile(t, s.ca, 0o644, ca)
-	l, at = listen(secure)
+	encrypted, at := listen(secure)
 	s.secure = "https://" + at
-	running.Go(func() { serve(ctx, l, s.h.handler, log) })
+	running.Go(func() { serve(ctx, encrypted, s.h.handler, log) })
 	s.startStale(ctx, &running, listen, dir)
 	return s
 }

@@ -136,6 +136,9 @@ func TestAccountWithoutScripts(t *testing.T) {
 	p.press("Use a recovery code instead")
 	p.fill("code", p.codes[1])
 	p.press("Sign in")
+	p.at("/login/device") // nor does it leave a browser known
+	p.open(p.mailedLink("/confirm-device"))
+	p.press("Sign in")
 	p.at("/tokens")
 }
 

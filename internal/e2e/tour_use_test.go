@@ -203,7 +203,9 @@ func (tr *tour) administer(ada *guest) {
 		}
 	}
 	late.fill("/login", "/login", "login", "late", "password", password).is(303, "/login/totp")
-	late.fill("/login/totp", "/login/totp", "code", late.code()).is(303, "/tokens")
+	late.fill("/login/totp", "/login/totp", "code", late.code()).is(303, "/login/device") // to freeze them ended what was known
+	late.follow(late.mailed(late.address(), "/confirm-device")).is(200, "")
+	late.fill("/confirm-device", "/confirm-device").is(303, "/tokens")
 	tr.set(ada)
 	tr.recover(ada, late)
 	late.moves()

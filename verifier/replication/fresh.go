@@ -92,12 +92,20 @@ func (f *Follower) stale() error {
 // verifier.ErrUnavailable.
 func (f *Follower) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
 	var rec verifier.Record
-	err := f.LookupWith(ctx, &rec, tokenID, project, &scratch.Memory{})
+	err := f.lookupInto(ctx, &rec, tokenID, project, &scratch.Memory{})
 	return rec, err
 }
 
-// LookupWith is Lookup into memory that is used again: package verifier calls it.
-func (f *Follower) LookupWith(ctx context.Context, rec *verifier.Record, tokenID, project string, m *scratch.Memory) error {
+// LookupInto is for package verifier: Lookup into memory that is used again. It is nil
+// where store is not f itself but something that embeds it.
+func (f *Follower) LookupInto(store verifier.Store) func(context.Context, *verifier.Record, string, string, *scratch.Memory) error {
+	if store != verifier.Store(f) {
+		return nil
+	}
+	return f.lookupInto
+}
+
+func (f *Follower) lookupInto(ctx context.Context, rec *verifier.Record, tokenID, project string, m *scratch.Memory) error {
 	*rec = verifier.Record{}
 	if err := f.parting(); err != nil {
 		return err
@@ -110,14 +118,14 @@ func (f *Follower) LookupWith(ctx context.Context, rec *verifier.Record, tokenID
 			return err
 		}
 	}
-	err := f.cfg.Store.LookupWith(ctx, rec, tokenID, project, m)
+	err := f.into(ctx, rec, tokenID, project, m)
 	if !errors.Is(err, verifier.ErrUnknownToken) || !caveats.ValidUUID(tokenID) {
 		return err
 	}
 	if err := f.confirm(ctx); err != nil {
 		return unavailable{fmt.Errorf("replication: the store does not have the token, and whether it is new is not known: %w", err)}
 	}
-	return f.cfg.Store.LookupWith(ctx, rec, tokenID, project, m)
+	return f.into(ctx, rec, tokenID, project, m)
 }
 
 var _ verifier.Store = (*Follower)(nil)

@@ -62,6 +62,8 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/scratch"
+	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
@@ -112,6 +114,7 @@ const (
 // by several goroutines at once.
 type Follower struct {
 	cfg   Config
+	into  func(context.Context, *verifier.Record, string, string, *scratch.Memory) error // the store's Lookup
 	times times
 	began time.Time            // mono counts from here
 	mono  func() time.Duration // the monotonic clock; tests set it
@@ -157,6 +160,7 @@ func New(cfg Config) *Follower {
 		cfg: cfg, times: usualTimes, began: time.Now(),
 		applied: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
+	f.into = cfg.Store.LookupInto(cfg.Store)
 	f.mono = func() time.Duration { return time.Since(f.began) }
 	return f
 }

@@ -21,12 +21,20 @@ var _ verifier.Store = (*Store)(nil)
 // ErrFilling, ErrDamaged, or what the file or the context said.
 func (s *Store) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
 	var rec verifier.Record
-	err := s.LookupWith(ctx, &rec, tokenID, project, &scratch.Memory{})
+	err := s.lookupInto(ctx, &rec, tokenID, project, &scratch.Memory{})
 	return rec, err
 }
 
-// LookupWith is Lookup into memory that is used again: package verifier calls it.
-func (s *Store) LookupWith(ctx context.Context, rec *verifier.Record, tokenID, project string, m *scratch.Memory) error {
+// LookupInto is for package verifier: Lookup into memory that is used again. It is nil
+// where store is not s itself but something that embeds it.
+func (s *Store) LookupInto(store verifier.Store) func(context.Context, *verifier.Record, string, string, *scratch.Memory) error {
+	if store != verifier.Store(s) {
+		return nil
+	}
+	return s.lookupInto
+}
+
+func (s *Store) lookupInto(ctx context.Context, rec *verifier.Record, tokenID, project string, m *scratch.Memory) error {
 	*rec = verifier.Record{}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("rootkeys: look up a token: %w", err)

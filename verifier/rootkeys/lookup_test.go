@@ -150,3 +150,25 @@ func checkDamaged(t *testing.T, err error) {
 		t.Errorf("%v, want that the store is damaged, and what to do", err)
 	}
 }
+
+// aside is a store of somebody's own, that embeds a Store and decides for itself.
+type aside struct{ *Store }
+
+var errAside = errors.New("not today")
+
+func (aside) Lookup(context.Context, string, string) (verifier.Record, error) {
+	return verifier.Record{}, errAside
+}
+
+// Whoever embeds a Store to look before it does is asked, and not passed by.
+func TestEmbeddedStoreIsAsked(t *testing.T) {
+	s := open(t, storePath(t))
+	tok, text := minted(t, 1, alice)
+	apply(t, s, Change{User: &User{ID: alice, Name: "alice"}}, project(first, "demo", alice), Change{Token: tok})
+	if s.LookupInto(s) == nil || s.LookupInto(aside{s}) != nil {
+		t.Error("the store does not tell itself from what embeds it")
+	}
+	if _, err := verifier.New(aside{s}).Verify(t.Context(), text, verifier.Request{Action: "upload", Project: "demo"}); !errors.Is(err, errAside) {
+		t.Errorf("the embedding store was not asked: %v", err)
+	}
+}
