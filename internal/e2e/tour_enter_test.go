@@ -244,7 +244,9 @@ func (g *guest) forgets() {
 	g.follow(g.mailed(g.address(), "/reset-password")).is(200, "")
 	g.fill("/reset-password", "/reset-password", "password", password).is(303, "/login")
 	g.fill("/login", "/login", "login", g.name, "password", password).is(303, "/login/key")
-	g.fill("/login/recovery", "/login/recovery", "code", g.spare()).is(303, "/tokens")
+	g.fill("/login/recovery", "/login/recovery", "code", g.spare()).is(303, "/login/device") // a reset ended what was known
+	g.follow(g.mailed(g.address(), "/confirm-device")).is(200, "")
+	g.fill("/confirm-device", "/confirm-device").is(303, "/tokens")
 }
 
 // virtualKey is an authenticator with one credential.

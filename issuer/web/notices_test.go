@@ -50,7 +50,7 @@ func TestRegistrationsAreThrottled(t *testing.T) {
 	p := h.visitor("x")
 	for i := range 20 {
 		p.forget()
-		p.post("/register", "username", "x"+strconv.Itoa(i), "email", "x@example.org", "password", password).is(303, "/verify-email/sent")
+		p.post("/register", "username", "x"+strconv.Itoa(i), "email", "x"+strconv.Itoa(i)+"@example.org", "password", password).is(303, "/verify-email/sent")
 	}
 	p.forget()
 	got := p.post("/register", "username", "y", "email", "x@example.org", "password", password).is(429, "")

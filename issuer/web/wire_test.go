@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/ui"
 )
 
 // An upload is refused with PyPI's words in the reason phrase, through all layers.
@@ -107,12 +108,12 @@ func (zeros) Read(p []byte) (int, error) {
 func TestASlowFormIsGivenUp(t *testing.T) {
 	h := newHouse(t)
 	p := pages{h.web, []echo.MiddlewareFunc{bounded(deadline.Upload.WithStall(50 * time.Millisecond)), h.web.pageEdge, h.web.withSession}}
-	p.post("/test/slow", anyone, func(*visit) error { return errors.New("it came through") })
+	p.post(ui.PathStrength, anyone, func(*visit) error { return errors.New("it came through") })
 	conn, err := tls.Dial("tcp", h.server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // httptest's certificate
 	h.must(err)
 	defer conn.Close()
 	h.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
-	_, err = fmt.Fprintf(conn, "POST /test/slow HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\na=b", formType)
+	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\na=b", ui.PathStrength, formType)
 	h.must(err)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	h.must(err)

@@ -40,7 +40,7 @@ func newHouse(t *testing.T) *house {
 	sealer, err := seal.New(key)
 	h.check(err)
 	h.store = store
-	h.Service, err = issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "packages.example.org"})
+	h.Service, err = issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "packages.example.org", ProjectsDaily: 1 << 20})
 	h.check(err)
 	keys, err := rootkeys.Open(filepath.Join(dir, "rootkeys.db"), rootkeys.Options{Key: key})
 	h.check(err)

@@ -81,7 +81,8 @@ func (o *origin) start() {
 	sealer, err := seal.New(key)
 	o.check(err)
 	o.Service, err = issuer.New(issuer.Config{
-		Store: o.store, Sealer: sealer, Location: "packages.example.org", Clock: o.clock, KeepChanges: o.keep,
+		ProjectsDaily: 1 << 20,
+		Store:         o.store, Sealer: sealer, Location: "packages.example.org", Clock: o.clock, KeepChanges: o.keep,
 		People: accounts{},
 	})
 	o.check(err)
