@@ -110,7 +110,7 @@ var tooOpen = regexp.MustCompile(`unsafe|\*|data:|https?:`)
 // wrongHeaders says what is wrong with the headers of an answer.
 func wrongHeaders(path string, h http.Header) (wrong []string) {
 	for name, want := range fixedHeaders {
-		if name == "Cross-Origin-Resource-Policy" && (strings.HasPrefix(path, "/simple") || strings.HasPrefix(path, "/packages/")) && len(h.Values("Access-Control-Allow-Origin")) > 0 {
+		if name == "Cross-Origin-Resource-Policy" && (strings.HasPrefix(path, "/simple") || strings.HasPrefix(path, "/packages/") || strings.HasPrefix(path, "/legacy/+simple/")) && len(h.Values("Access-Control-Allow-Origin")) > 0 {
 			want = "cross-origin"
 		}
 		if got := h.Values(name); len(got) != 1 || got[0] != want {

@@ -111,7 +111,8 @@ func (rs *routes) linked(addresses ...string) {
 // unlinked are the routes of GET that no page leads to.
 var unlinked = map[string]string{
 	"/setup": "the first start prints it", "/healthz": "for programs", "/simple": "for pip", "/simple/*": "for pip", "/packages/*": "for pip",
-	"/legacy": "for uploads", "/legacy/": "for uploads",
+	"/legacy": "for uploads", "/legacy/": "for uploads", "/legacy/*": "hatch prints it", "/project/*": "flit prints it",
+	"/legacy/+simple/*": "for hatch", "/legacy/%2Bsimple/*": "for hatch", "/legacy/%2bsimple/*": "for hatch",
 }
 
 // gets are the patterns of pages.
@@ -127,6 +128,8 @@ func (rs *routes) gets() (out []string) {
 // unshown are the routes of GET that answer with something else than a page.
 var unshown = map[string]string{
 	"/simple": "it leads to /simple/", "/legacy": "it takes uploads only", "/legacy/": "it takes uploads only",
+	"/legacy/*": "it leads to the project", "/project/*": "it leads to the project",
+	"/legacy/+simple/*": "the index", "/legacy/%2Bsimple/*": "the same, as hatch writes it", "/legacy/%2bsimple/*": "the same, in lower case",
 }
 
 // complete fails the test for each page that nobody saw, and for each form that never

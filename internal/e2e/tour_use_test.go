@@ -111,11 +111,16 @@ func (tr *tour) useTokens(ada, bob *guest) {
 		ada.upload(c.text, c.project, "1."+string(rune('0'+i))).is(c.status, "")
 	}
 	ada.get("/simple/").is(200, "")
+	ada.send("OPTIONS", "/simple/", "", "").is(204, "")
+	ada.get("/legacy/+simple/demo/").is(200, "")
+	ada.get("/legacy/demo/1.0/").is(303, "/projects/demo")
+	ada.get("/project/demo/").is(303, "/projects/demo")
 	files := ada.get("/simple/demo/").is(200, "").body
 	for _, e := range tags(files) {
 		if h := e.attrs["href"]; strings.HasPrefix(h, "../../packages/") {
 			path, _, _ := strings.Cut(strings.TrimPrefix(h, "../.."), "#")
 			ada.get(path).is(200, "")
+			ada.send("OPTIONS", path, "", "").is(204, "")
 			break
 		}
 	}
