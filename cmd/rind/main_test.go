@@ -41,6 +41,7 @@ func TestScript(t *testing.T) {
 			"refill":     cmdRefill,
 			"heard":      cmdHeard,
 			"answers":    cmdAnswers,
+			"upload":     cmdUpload,
 			"freeport":   cmdFreePort,
 			"await":      cmdAwait,
 			"sigterm":    cmdSigterm,

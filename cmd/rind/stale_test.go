@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -66,28 +62,10 @@ func mintFor(t *testing.T, h *instance, project string) string {
 // upload sends a small file and returns the status.
 func upload(t *testing.T, handler http.Handler, token string) int {
 	t.Helper()
-	archive := []byte("\x1f\x8b\x08 and nothing that is read")
-	digest := sha256.Sum256(archive)
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	for _, f := range [][2]string{{":action", "file_upload"}, {"protocol_version", "1"}, {"metadata_version", "2.1"}, {"name", "demo"}, {"version", "1.0"}, {"filetype", "sdist"}, {"sha256_digest", hex.EncodeToString(digest[:])}} {
-		if err := form.WriteField(f[0], f[1]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	file, err := form.CreateFormFile("content", "demo-1.0.tar.gz")
+	r, err := uploadRequest("http://localhost/legacy/", token)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := file.Write(archive); err != nil {
-		t.Fatal(err)
-	}
-	if err := form.Close(); err != nil {
-		t.Fatal(err)
-	}
-	r := httptest.NewRequest(http.MethodPost, "/legacy/", &body)
-	r.Header.Set("Content-Type", form.FormDataContentType())
-	r.SetBasicAuth("__token__", token)
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
 	if w.Code != http.StatusOK {
