@@ -196,6 +196,7 @@ func TestKeyboardOnly(t *testing.T) {
 	k.sees("The token is revoked")
 
 	k.activates("Sign out")
+	k.at("/") // or the page behind it would take the place of the next
 	k.open(s.url + "/login")
 	k.types("login", "ada")
 	k.types("password", password)
