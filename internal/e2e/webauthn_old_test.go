@@ -21,7 +21,7 @@ var impairments = map[string]string{
 		PublicKeyCredential.prototype.toJSON = () => { throw new TypeError("Illegal invocation"); };`,
 	"bare credentials": `
 		delete AuthenticatorAttestationResponse.prototype.getTransports;
-		PublicKeyCredential.prototype.getClientExtensionResults = () => { throw new TypeError("not implemented"); };
+		PublicKeyCredential.prototype.getClientExtensionResults = () => { throw new TypeError("not supported by this browser"); };
 		PublicKeyCredential.prototype.toJSON = () => ({});`,
 }
 
