@@ -16,7 +16,9 @@ import (
 
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/verifier/replication"
+	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
 // statusPath is where a follower says how it does.
@@ -41,7 +43,7 @@ type followCmd struct {
 
 // Help says what the addresses answer.
 func (followCmd) Help() string {
-	return `With --status, /status is what 'rind verifier status --json' prints, /metrics is for Prometheus, and /healthz is 200 where the store can decide and 503 where it can't: it is too old, not filled yet, or the issuer has another history. ` +
+	return `With --status, /status is what 'rind verifier status --json' prints, /metrics is for Prometheus, and /healthz is 200 where the store can decide and 503 where it can't: it is too old, not filled yet or damaged, or the issuer has another history. ` +
 		`To change the key of the store while it is in use: keep the key file under another name, put the new key in its place, and send SIGHUP; the log says when the store is sealed with it. ` +
 		`Where the process ended in between, start it with --old-key-file.`
 }
@@ -129,6 +131,9 @@ func (c followCmd) answers(f *replication.Follower) *deadline.Mux {
 		switch {
 		case s.Parted:
 			http.Error(w, otherHistory, http.StatusServiceUnavailable)
+			return
+		case errors.Is(s.Err, rootkeys.ErrDamaged):
+			http.Error(w, text.Line(s.Err.Error()), http.StatusServiceUnavailable)
 			return
 		case !s.Usable:
 			http.Error(w, "the store is too old, or not filled yet", http.StatusServiceUnavailable)

@@ -20,7 +20,7 @@ func metric(name, help string) *prometheus.Desc {
 }
 
 var (
-	metricUsable    = metric("usable", "1 where the store can decide, 0 where it is too old or not filled yet.")
+	metricUsable    = metric("usable", "1 where the store can decide, 0 where it is too old, not filled yet or damaged, or of another history.")
 	metricHistory   = metric("other_history", "1 where the issuer has another history than the store, which then decides nothing.")
 	metricConnected = metric("connected", "1 while there is a stream from the issuer.")
 	metricEpoch     = metric("epoch", "Epoch of the issuer's history that the store follows.")
@@ -30,7 +30,7 @@ var (
 	metricAge       = metric("age_seconds", "Time since the store was last known to be current; NaN where it can't be told.")
 	metricAllowed   = metric("max_staleness_seconds", "Age up to which the store decides.")
 	metricAhead     = metric("issuer_clock_ahead_seconds", "By how much the issuer's clock is ahead of this one's.")
-	metricFailing   = metric("failing", "1 where the last attempt to follow failed.")
+	metricFailing   = metric("failing", "1 where the last attempt to follow failed, or the store is damaged.")
 	metricUses      = metric("uses_waiting", "Uses of tokens that wait for a report.")
 	metricDropped   = metric("uses_dropped_total", "Uses of tokens that were dropped for want of room.")
 )

@@ -179,7 +179,10 @@ func (c verifierStatusCmd) Run(ctx context.Context, s streams) error {
 // read is the status of a store that nobody follows.
 func (c verifierStatusCmd) read() (verifierStatus, error) {
 	store, err := c.openKeysFile(c.Keys, c.KeyFile, "", true)
-	if err != nil {
+	switch {
+	case errors.Is(err, rootkeys.ErrDamaged), errors.Is(err, rootkeys.ErrWrongKey), errors.Is(err, fs.ErrNotExist):
+		return verifierStatus{}, err
+	case err != nil:
 		return verifierStatus{}, fmt.Errorf("%w; the process that follows it can be asked by --from, if it was started with --status", err)
 	}
 	defer store.Close()

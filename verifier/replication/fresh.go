@@ -47,7 +47,11 @@ func (f *Follower) hear(m moment) {
 			break
 		}
 	}
-	if err := f.cfg.Store.Heard(m.wall); err != nil {
+	err := f.cfg.Store.Heard(m.wall)
+	switch {
+	case errors.Is(err, rootkeys.ErrDamaged):
+		f.cfg.Logger.Error("the root-key store can't be used any more", "error", err)
+	case err != nil:
 		f.cfg.Logger.Warn("a restart will not know when the issuer was heard", "error", err)
 	}
 }

@@ -1,8 +1,11 @@
 package replication
 
 import (
+	"context"
+	"errors"
 	"time"
 
+	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
@@ -19,11 +22,24 @@ type Status struct {
 	Ahead     time.Duration     // by how much the issuer's clock is ahead of this one's, as last told
 	Uses      int               // that wait for a report
 	Dropped   uint64            // uses that were dropped for want of room
-	Err       error             // why the last attempt to follow failed; nil: all is well
+	Err       error             // why the store can't be read (rootkeys.ErrDamaged), or else why the last attempt to follow failed; nil: all is well
 }
 
-// Status says how the follower does. Connected and what the issuer tells are those
-// of a Remote.
+// nobodysToken is a token's id that no issuer gives out.
+const nobodysToken = "00000000-0000-7000-8000-000000000000"
+
+// unreadable is the error of a store that is filled and nevertheless answers nothing: its
+// file was damaged, or changed by another program. What is in memory does not tell.
+func (f *Follower) unreadable() error {
+	_, err := f.cfg.Store.Lookup(context.Background(), nobodysToken, "")
+	if errors.Is(err, verifier.ErrUnknownToken) {
+		return nil
+	}
+	return err
+}
+
+// Status says how the follower does; it looks into the store to see whether that answers.
+// Connected and what the issuer tells are those of a Remote.
 func (f *Follower) Status() Status {
 	s := Status{Position: f.cfg.Store.Position(), Heard: f.cfg.Store.LastHeard(), Age: -1}
 	if m := f.heard.Load(); m != nil {
@@ -33,14 +49,23 @@ func (f *Follower) Status() Status {
 	s.Parted = parting != nil
 	if age, known := f.age(f.now()); known {
 		s.Age = age
-		s.Usable = age <= f.cfg.MaxStaleness && !f.cfg.Store.Filling() && !s.Parted
+		s.Usable = age <= f.cfg.MaxStaleness
+	}
+	var unreadable error
+	if s.Parted || f.cfg.Store.Filling() {
+		s.Usable = false
+	} else if unreadable = f.unreadable(); unreadable != nil {
+		s.Usable = false
 	}
 	s.Uses, s.Dropped = f.uses.count()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s.Head, s.Connected, s.Ahead, s.Err = max(f.line.head, s.Position.Revision), f.line.since, f.line.skew, f.err
 	s.Lag = s.Head - s.Position.Revision
-	if s.Err == nil {
+	switch {
+	case unreadable != nil:
+		s.Err = unreadable
+	case s.Err == nil:
 		s.Err = parting // from before this process began
 	}
 	return s
