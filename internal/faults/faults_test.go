@@ -1,21 +1,23 @@
 package faults
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // TestFaults does each fault to an issuer and a verifier of its own.
 func TestFaults(t *testing.T) {
-	for _, rows := range [][]fault{restores()} {
-		for _, f := range rows {
-			t.Run(f.name, func(t *testing.T) {
-				t.Parallel()
-				f.run(t, newWorld(t))
-			})
-		}
+	p := newPast(t)
+	for _, f := range slices.Concat(restores(p), putBack(p)) {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			f.run(t)
+		})
 	}
 }
 
 // fault is a row of the table.
 type fault struct {
 	name string
-	run  func(*testing.T, *world)
+	run  func(*testing.T)
 }

@@ -10,101 +10,138 @@ import (
 	"github.com/rind-dev/rind/issuer"
 )
 
-// restores are the restores of a data folder from a backup that lacks two change sets,
-// both of them known to the verifier: with the issuer's own root-key store and without it,
-// to where the issuer then goes on in another way (a revision before the verifier's, the
-// same, one past it), and with each of the two remedies.
-func restores() (out []fault) {
-	for _, r := range []restore{
-		{own: true, commits: 1}, {own: true, commits: 2}, {own: true, commits: 4, reset: true},
-		{commits: 1, reset: true}, {commits: 2}, {commits: 4}, {commits: 4, reset: true},
-	} {
-		out = append(out, fault{r.name(), r.run})
-	}
-	return out
+// past is where the worlds of restores begin: an issuer with a backup that lacks two change
+// sets, both of them known to the verifier.
+type past struct {
+	dir    string // with the folders data and backup, rootkeys.db and rind.key of the verifier, and its secret
+	keptID string // of kept.token, which the backup has; it lacks lost.token
 }
 
-type restore struct {
-	own     bool // with rootkeys.db
-	commits int  // change sets after it
-	reset   bool // 'rind verifier reset' mends it, and not 'rind restored'
-}
-
-func (r restore) name() string {
-	what := map[bool]string{true: "the whole folder", false: "the folder without rootkeys.db"}[r.own]
-	where := "at the verifier's revision"
-	if r.commits != 2 {
-		where = map[bool]string{true: "before", false: "past"}[r.commits < 2] + " the verifier's revision"
-	}
-	return fmt.Sprintf("restored %s, %s, %s", what, where, map[bool]string{true: "reset", false: "restored"}[r.reset])
-}
-
-func (r restore) run(t *testing.T, w *world) {
-	kept, lost := filepath.Join(w.dir, "kept.token"), filepath.Join(w.dir, "lost.token")
-	keptID := w.mint(kept)
+func newPast(t *testing.T) past {
+	t.Helper()
+	w := newWorld(t)
+	p := past{dir: w.dir, keptID: w.mint(filepath.Join(w.dir, "kept.token"))}
 	w.serve()
 	secret := w.register("berlin")
 	w.stopServe()
-	backup := filepath.Join(w.dir, "backup")
-	copyFolder(t, w.data, backup)
-	w.mint(lost)
+	copyFolder(t, w.data, filepath.Join(w.dir, "backup"))
+	w.mint(filepath.Join(w.dir, "lost.token"))
 	w.mint(filepath.Join(w.dir, "lost too.token"))
 	w.serve()
 	w.follow(secret)
 	w.healthy()
 	w.stopFollow()
-	w.decides(kept, allowed)
-	w.decides(lost, allowed)
-	w.follow(secret)
-	w.healthy()
+	w.stopServe()
+	w.decides(filepath.Join(w.dir, "kept.token"), allowed)
+	w.decides(filepath.Join(w.dir, "lost.token"), allowed)
+	return p
+}
 
+// world is a world of its own with that past.
+func (p past) world(t *testing.T) *world {
+	t.Helper()
+	w := &world{T: t, dir: filepath.Join(t.TempDir(), "world")}
+	copyFolder(t, p.dir, w.dir)
+	w.place()
+	return w
+}
+
+// restores are the restores of a data folder from a backup: with the issuer's own root-key
+// store and without it, to where the issuer then goes on in another way (a revision before
+// the verifier's, the same, one past it), and with each of the two remedies; and one with
+// the remedy at once, before anybody notices.
+func restores(p past) (out []fault) {
+	for _, own := range []bool{true, false} {
+		for _, commits := range []int{1, 2, 4} {
+			for _, mend := range []string{"restored", "reset"} {
+				out = append(out, restore{p, own, commits, mend}.fault())
+			}
+		}
+	}
+	return append(out, restore{p, false, 4, "restored at once"}.fault())
+}
+
+type restore struct {
+	past
+	own     bool // with rootkeys.db
+	commits int  // change sets after it
+	mend    string
+}
+
+func (r restore) fault() fault {
+	what := map[bool]string{true: "the whole folder", false: "the folder without rootkeys.db"}[r.own]
+	where := map[int]string{1: "before", 2: "at", 4: "past"}[r.commits]
+	return fault{fmt.Sprintf("restored %s, %s the verifier's revision, %s", what, where, r.mend), r.run}
+}
+
+func (r restore) run(t *testing.T) {
+	w := r.world(t)
+	w.serve()
+	w.follow(w.secret("berlin"))
+	w.healthy()
 	w.stopServe()
 	check(t, os.RemoveAll(w.data))
-	copyFolder(t, backup, w.data)
+	check(t, os.Rename(filepath.Join(w.dir, "backup"), w.data))
 	if !r.own {
 		check(t, os.Remove(filepath.Join(w.data, "rootkeys.db")))
 	}
-	w.revoke(keptID)
+	if r.mend == "restored at once" {
+		w.rind("restored", "--data", w.data)
+	}
+	w.revoke(r.keptID)
 	for n := range r.commits - 1 {
 		w.mint(filepath.Join(w.dir, fmt.Sprint("after ", n, ".token")))
 	}
 	w.serve()
-	w.astray()
-	if text := w.rind("admin", "--data", w.data, "verifiers"); !strings.Contains(text, "knows another history") || !strings.Contains(text, "rind restored") {
-		t.Errorf("the operator is told\n%s", text)
+	if r.mend != "restored at once" {
+		r.notice(w)
+		r.remedy(w)
 	}
-	if n := strings.Count(w.server.out.String(), "level=ERROR"); n != 1 || !strings.Contains(w.server.out.String(), "rind restored") {
-		t.Errorf("%d errors in the server's log\n%s", n, w.server.out)
-	}
-	w.stopFollow()
-	w.decides(kept, unavailable)
-	w.decides(lost, unavailable)
-
-	// A restart and more revisions mend nothing.
-	w.stopServe()
-	for n := range 3 {
-		w.mint(filepath.Join(w.dir, fmt.Sprint("more ", n, ".token")))
-	}
-	w.serve()
-	w.follow(secret)
-	w.astray()
-	r.mend(w, secret)
 	w.healthy()
 	w.stopFollow()
-	w.decides(kept, denied)
-	w.decides(lost, denied)
-	w.decides(filepath.Join(w.dir, "more 2.token"), allowed)
+	w.decides(filepath.Join(w.dir, "kept.token"), denied)
+	w.decides(filepath.Join(w.dir, "lost.token"), denied)
+	if r.commits > 1 {
+		w.decides(filepath.Join(w.dir, "after 0.token"), allowed)
+	}
 	if text := w.rind("admin", "--data", w.data, "verifiers"); strings.Contains(text, "history") {
 		t.Errorf("the operator is still told\n%s", text)
 	}
 }
 
-// mend does what the messages say. The verifier runs before and after it.
-func (r restore) mend(w *world, secret string) {
-	if r.reset {
+// notice sees that everybody is told and, where the numbers tell nothing, that nothing is
+// decided and that more revisions and restarts of both mend nothing.
+func (r restore) notice(w *world) {
+	w.Helper()
+	w.astray()
+	if text := w.rind("admin", "--data", w.data, "verifiers"); !strings.Contains(text, "knows another history") || !strings.Contains(text, "rind restored") {
+		w.Errorf("the operator is told\n%s", text)
+	}
+	if n := strings.Count(w.server.out.String(), "level=ERROR"); n != 1 || !strings.Contains(w.server.out.String(), "rind restored") {
+		w.Errorf("%d errors in the server's log\n%s", n, w.server.out)
+	}
+	if r.commits < 4 {
+		return
+	}
+	w.stopFollow()
+	w.decides(filepath.Join(w.dir, "kept.token"), unavailable)
+	w.decides(filepath.Join(w.dir, "lost.token"), unavailable)
+	w.stopServe()
+	for n := range 3 {
+		w.mint(filepath.Join(w.dir, fmt.Sprint("after ", r.commits-1+n, ".token")))
+	}
+	w.serve()
+	w.follow(w.secret("berlin"))
+	w.astray()
+}
+
+// remedy does what the messages say. The verifier runs before and after it.
+func (r restore) remedy(w *world) {
+	w.Helper()
+	if r.mend == "reset" {
 		w.stopFollow()
 		w.rind("verifier", "reset", "--keys", w.keys)
-		w.follow(secret)
+		w.follow(w.secret("berlin"))
 		return
 	}
 	w.stopServe()

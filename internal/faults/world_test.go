@@ -66,18 +66,24 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, dir: t.TempDir()}
-	w.data, w.keys = filepath.Join(w.dir, "data"), filepath.Join(w.dir, "rootkeys.db")
-	w.port, w.status = freePort(t), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	w.place()
 	check(t, os.Mkdir(w.data, 0o700))
 	w.issuer(func(s *issuer.Service) error {
 		_, _, err := s.CreateProject(t.Context(), alice, "demo")
 		return err
 	})
-	t.Cleanup(func() {
+	return w
+}
+
+// place says where things are, and ends what runs with the test.
+func (w *world) place() {
+	w.Helper()
+	w.data, w.keys = filepath.Join(w.dir, "data"), filepath.Join(w.dir, "rootkeys.db")
+	w.port, w.status = freePort(w.T), fmt.Sprintf("127.0.0.1:%d", freePort(w.T))
+	w.Cleanup(func() {
 		w.stopFollow()
 		w.stopServe()
 	})
-	return w
 }
 
 func check(t testing.TB, err error) {
@@ -134,10 +140,14 @@ func (w *world) mint(path string) (id string) {
 // serve starts the issuer and waits until it is healthy.
 func (w *world) serve() {
 	w.Helper()
-	address := fmt.Sprintf("127.0.0.1:%d", w.port)
-	w.server = start(w.T, "serve", "--data", w.data, "--listen", address)
-	w.eventually("rind serve is healthy", w.server, func() error { return get("http://"+address+"/healthz", http.StatusOK, "") })
+	w.server = start(w.T, "serve", "--data", w.data, "--listen", w.address())
+	w.eventually("rind serve is healthy", w.server, func() error { return get(w.url("/healthz"), http.StatusOK, "") })
 }
+
+// address is where the issuer listens.
+func (w *world) address() string { return fmt.Sprintf("127.0.0.1:%d", w.port) }
+
+func (w *world) url(path string) string { return "http://" + w.address() + path }
 
 func (w *world) stopServe() {
 	w.Helper()
@@ -148,16 +158,19 @@ func (w *world) stopServe() {
 // register registers a verifier and returns the file of its secret.
 func (w *world) register(name string) string {
 	w.Helper()
-	path := filepath.Join(w.dir, name+".secret")
+	path := w.secret(name)
 	secret := w.rind("admin", "--data", w.data, "register-verifier", name)
 	check(w, os.WriteFile(path, []byte(secret), 0o600))
 	return path
 }
 
+// secret is the file of a verifier's secret.
+func (w *world) secret(name string) string { return filepath.Join(w.dir, name+".secret") }
+
 // follow starts the verifier.
 func (w *world) follow(secret string) {
 	w.Helper()
-	w.follower = start(w.T, "verifier", "follow", "--issuer", fmt.Sprintf("http://127.0.0.1:%d", w.port), "--secret-file", secret,
+	w.follower = start(w.T, "verifier", "follow", "--issuer", w.url(""), "--secret-file", secret,
 		"--keys", w.keys, "--status", w.status)
 }
 
@@ -186,9 +199,8 @@ func (w *world) astray() {
 			get("http://"+w.status+"/status", http.StatusOK, `"other_history":true`),
 			get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_other_history 1\n"))
 	})
-	out, err := exec.CommandContext(w.Context(), rindPath, "verifier", "status", "--from", w.status).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "another history") {
-		w.Errorf("the status is %v\n%s", err, out)
+	if out, code := w.run("verifier", "status", "--from", w.status); code != 1 || !strings.Contains(out, "another history") {
+		w.Errorf("the status is %d\n%s", code, out)
 	}
 }
 
@@ -202,14 +214,27 @@ const (
 // decides asks the store of the verifier, which does not run, about a token.
 func (w *world) decides(token string, want int) {
 	w.Helper()
-	cmd := exec.CommandContext(w.Context(), rindPath, "token", "verify", "--token-file", token, "--keys", w.keys, "--project", "demo")
-	out, err := cmd.CombinedOutput()
+	w.decidesBy(w.keys, token, want)
+}
+
+// decidesBy asks a store that nobody holds.
+func (w *world) decidesBy(keys, token string, want int) {
+	w.Helper()
+	out, code := w.run("token", "verify", "--token-file", token, "--keys", keys, "--project", "demo")
+	if code != want {
+		w.Errorf("%s: exit code %d, want %d\n%s", filepath.Base(token), code, want, out)
+	}
+}
+
+// run runs the binary to its end, and returns what it wrote.
+func (w *world) run(args ...string) (out string, code int) {
+	w.Helper()
+	cmd := exec.CommandContext(w.Context(), rindPath, args...)
+	b, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
 		w.Fatal(err)
 	}
-	if got := cmd.ProcessState.ExitCode(); got != want {
-		w.Errorf("%s: exit code %d, want %d\n%s", filepath.Base(token), got, want, out)
-	}
+	return string(b), cmd.ProcessState.ExitCode()
 }
 
 // rind runs the binary to its end, which has to be a good one, and returns its stdout.
@@ -317,6 +342,15 @@ func (p *process) stop() {
 		return
 	}
 	p.t.Helper()
+	p.end()
+	if p.err != nil {
+		p.t.Errorf("%s: %v\n%s", p.cmd, p.err, p.out)
+	}
+}
+
+// end ends the process.
+func (p *process) end() {
+	p.t.Helper()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // where it has ended, its error says so
 	select {
 	case <-p.done:
@@ -324,8 +358,5 @@ func (p *process) stop() {
 		p.t.Error("the process does not end")
 		_ = p.cmd.Process.Kill()
 		<-p.done
-	}
-	if p.err != nil {
-		p.t.Errorf("%s: %v\n%s", p.cmd, p.err, p.out)
 	}
 }
