@@ -8,7 +8,7 @@ import (
 // TestFaults does each fault to an issuer and a verifier of its own.
 func TestFaults(t *testing.T) {
 	p := newPast(t)
-	for _, f := range slices.Concat(restores(p), putBack(p)) {
+	for _, f := range slices.Concat(restores(p), putBack(p), fullDisks(p)) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			f.run(t)
