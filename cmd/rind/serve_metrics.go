@@ -178,9 +178,7 @@ func (h *instance) serveMetrics(ctx context.Context, running *sync.WaitGroup) er
 		h.log.WarnContext(ctx, "metrics are readable from other machines, without a password", "address", l.Addr().String())
 	}
 	h.metrics.registry.MustRegister(followMetrics{h.follower, ownStaleness}, h)
-	mux := deadline.NewMux()
-	mux.Handle("GET /metrics", deadline.Page, promhttp.HandlerFor(h.metrics.registry, promhttp.HandlerOpts{}))
-	server := deadline.Server(mux, h.log)
+	server := deadline.Server(h.metrics.routes(), h.log)
 	context.AfterFunc(ctx, func() { server.Close() })
 	running.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -189,6 +187,13 @@ func (h *instance) serveMetrics(ctx context.Context, running *sync.WaitGroup) er
 	})
 	h.log.InfoContext(ctx, "serving metrics", "address", l.Addr().String())
 	return nil
+}
+
+// routes is what the address of the metrics serves.
+func (m *serveMetrics) routes() *deadline.Mux {
+	mux := deadline.NewMux()
+	mux.Handle("GET /metrics", deadline.Page, promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	return mux
 }
 
 // What is read for each scrape.

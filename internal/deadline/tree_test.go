@@ -15,8 +15,45 @@ var apart = []string{"ui/internal", "verifier/bench"}
 
 // Only this package sets deadlines, makes servers, and registers routes that have none.
 func TestOnePlaceDecides(t *testing.T) {
+	files := walk(t, false, func(set *token.FileSet, _ string, n ast.Node) {
+		if what := elsewhere(n); what != "" {
+			t.Errorf("%s uses %s: internal/deadline does", set.Position(n.Pos()), what)
+		}
+	})
+	if files < 100 {
+		t.Fatalf("%d files", files)
+	}
+}
+
+// A test beside each Mux says which class each of its routes is to have.
+func TestEachMuxIsChecked(t *testing.T) {
+	count := func(tests bool, what string) map[string]int {
+		out := map[string]int{}
+		walk(t, tests, func(_ *token.FileSet, folder string, n ast.Node) {
+			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == what {
+				out[folder]++
+			}
+		})
+		return out
+	}
+	made, checked := count(false, "NewMux"), count(true, "Routes")
+	if len(made) < 3 {
+		t.Fatalf("%v", made)
+	}
+	for folder, n := range made {
+		if n > 1 && checked[folder] > 0 { // one table of several
+			continue
+		}
+		if checked[folder] < n {
+			t.Errorf("%s makes %d Mux, and its tests look at the routes of %d", folder, n, checked[folder])
+		}
+	}
+}
+
+// walk calls fn for all that stands in the Go files of the tree, but for this package's.
+func walk(t *testing.T, tests bool, fn func(set *token.FileSet, folder string, n ast.Node)) (files int) {
+	t.Helper()
 	const root = "../.."
-	files := 0
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -32,7 +69,7 @@ func TestOnePlaceDecides(t *testing.T) {
 				}
 			}
 			return nil
-		case !strings.HasSuffix(name, ".go"), strings.HasSuffix(name, "_test.go"):
+		case !strings.HasSuffix(name, ".go"), strings.HasSuffix(name, "_test.go") != tests:
 			return nil
 		}
 		files++
@@ -42,16 +79,17 @@ func TestOnePlaceDecides(t *testing.T) {
 			return err
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
-			if what := elsewhere(n); what != "" {
-				t.Errorf("%s uses %s: internal/deadline does", set.Position(n.Pos()), what)
+			if n != nil {
+				fn(set, filepath.Dir(rel), n)
 			}
 			return true
 		})
 		return nil
 	})
-	if err != nil || files < 100 {
-		t.Fatalf("%d files: %v", files, err)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return files
 }
 
 // elsewhere is what n has that belongs into this package.
