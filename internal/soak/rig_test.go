@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -57,13 +58,19 @@ const patience = 3 * time.Minute
 // eventually waits for what another process does.
 func eventually(t testing.TB, what string, ok func() error) {
 	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+	within(t, patience, what, ok)
+}
+
+// within waits so long.
+func within(t testing.TB, limit time.Duration, what string, ok func() error) {
+	t.Helper()
+	for end := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
 		err := ok()
 		if err == nil {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("not within %s: %s: %v", patience, what, err)
+			t.Fatalf("not within %s: %s: %v", limit, what, err)
 		}
 	}
 }
@@ -127,6 +134,8 @@ type house struct {
 	data, addr string
 	tokens     []string // ids
 	server     *process
+
+	cert, config string // files, where rind itself ends TLS
 }
 
 const aliceID = "00000000-0000-4000-8000-0000000000aa"
@@ -153,21 +162,23 @@ func newHouse(t testing.TB, tokens, projects int) *house {
 		h.must(err)
 		h.tokens = append(h.tokens, m.Token.ID)
 	}
-	h.must(addProjects(t.Context(), store, projects))
+	for from := 0; from < projects; from += 100 {
+		h.must(addProjects(t.Context(), store, from, min(from+100, projects)))
+	}
 	h.must(store.Close())
 	h.serve()
 	return h
 }
 
-// addProjects puts projects into the store.
-func addProjects(ctx context.Context, store kv.Store, n int) error {
+// addProjects puts the projects from..to-1 into the store.
+func addProjects(ctx context.Context, store kv.Store, from, to int) error {
 	members := make(map[string]any)
 	for i := range issuer.MaxMembers {
 		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
 	}
 	return store.Update(ctx, func(tx kv.Tx) error {
 		var errs []error
-		for i := range n {
+		for i := from; i < to; i++ {
 			id, name := fmt.Sprintf("00000000-0000-4000-a000-%012d", i), fmt.Sprint("p", i)
 			errs = append(errs, kv.PutJSON(tx, "issuer/project/"+id, map[string]any{"Name": name, "Normalized": name, "Members": members}))
 		}
@@ -196,12 +207,39 @@ func free(t testing.TB) string {
 // serve starts the issuer and waits until it answers.
 func (h *house) serve() {
 	h.Helper()
-	h.server = start(h.TB, rindPath, "serve", "--listen", h.addr, "--public-url", "http://localhost:8080", "--data", h.data)
-	eventually(h.TB, "rind answers", func() error { return healthy("http://" + h.addr + "/healthz") })
+	args := []string{"serve", "--listen", h.addr, "--data", h.data}
+	if h.config != "" {
+		args = append(args, "--config", h.config)
+	} else {
+		args = append(args, "--public-url", "http://localhost:8080")
+	}
+	h.server = start(h.TB, rindPath, args...)
+	eventually(h.TB, "rind answers", func() error { return healthy(h.url() + "/healthz") })
 }
 
+func (h *house) url() string {
+	if h.config != "" {
+		return "https://" + h.addr
+	}
+	return "http://" + h.addr
+}
+
+// secure makes rind end TLS itself, from now on.
+func (h *house) secure() {
+	h.Helper()
+	h.server.end(syscall.SIGTERM)
+	var key string
+	h.cert, key = certificate(h.TB)
+	h.config = filepath.Join(h.TempDir(), "rind.toml")
+	h.must(os.WriteFile(h.config, fmt.Appendf(nil, "public-url = \"https://localhost:8080\"\ntls-cert = %q\ntls-key = %q\n", h.cert, key), 0o600))
+	h.serve()
+}
+
+// anyCertificate is for asking a server whether it is there.
+var anyCertificate = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+
 func healthy(url string) error {
-	client := http.Client{Timeout: 5 * time.Second}
+	client := http.Client{Timeout: 5 * time.Second, Transport: anyCertificate}
 	res, err := client.Get(url)
 	if err != nil {
 		return err

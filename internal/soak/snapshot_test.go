@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -76,20 +77,33 @@ func (l *line) carry(client net.Conn, to string) {
 	}
 }
 
+// size is how large the snapshot is during which an issuer is killed.
+var size = flag.Int64("snapshot", 2, "how many MB TestIssuerIsKilledDuringASnapshot sends; of more than 10, half of them before the issuer is killed, and what follows that comes without the throttle")
+
 // An issuer that is killed while a snapshot is on a slow line costs that snapshot; the
 // follower takes another as soon as there is an issuer again, over the same slow line.
 func TestIssuerIsKilledDuringASnapshot(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, 5, 40) // 2 MB and more
-	slow := newLine(t, h.addr, 100_000)
+	const rate = 100_000 // bytes a second
+	part, large := int64(300_000), *size > 10
+	if large {
+		part = *size * 1_000_000 / 2
+	}
+	h := newHouse(t, 5, int(*size)*20)
+	slow := newLine(t, h.addr, rate)
 	f := h.follow("far", "http://"+slow.addr)
-	eventually(t, "a part of the snapshot has come", func() error {
-		if n := slow.carried.Load(); n < 300_000 {
+	began := time.Now()
+	within(t, patience+3*time.Duration(part/rate)*time.Second, "a part of the snapshot has come", func() error {
+		if n := slow.carried.Load(); n < part {
 			return fmt.Errorf("%d bytes\n%s", n, f.out)
 		}
 		return nil
 	})
+	t.Logf("%d kB after %s; the issuer has %s, the verifier %s", slow.carried.Load()/1000, time.Since(began).Round(time.Second), h.server.resident(), f.resident())
 	h.server.end(syscall.SIGKILL)
+	if large {
+		slow.rate.Store(1 << 40)
+	}
 	eventually(t, "the follower notices", func() error {
 		if !strings.Contains(f.out.String(), "can't follow the issuer") {
 			return fmt.Errorf("it does not\n%s", f.out)
@@ -97,9 +111,11 @@ func TestIssuerIsKilledDuringASnapshot(t *testing.T) {
 		return nil
 	})
 	before := slow.carried.Load()
+	began = time.Now()
 	h.serve()
 	f.usable()
-	t.Logf("%d kB before the kill, %d kB after it", before>>10, (slow.carried.Load()-before)>>10)
+	t.Logf("%d kB before the kill, %d kB within %s after it; the issuer has %s, the verifier %s", before/1000, (slow.carried.Load()-before)/1000,
+		time.Since(began).Round(time.Second), h.server.resident(), f.resident())
 	if !strings.Contains(f.out.String(), "the store was filled from a snapshot") {
 		t.Errorf("it has no snapshot\n%s", f.out)
 	}

@@ -94,7 +94,7 @@ func TestSoak(t *testing.T) {
 		all[i] = h.embed(ctx, &running, i, slog.New(c))
 	}
 	reached(t, all, 1)
-	memory := h.resident()
+	memory := h.server.resident()
 	var slowest time.Duration
 	revocations := 0
 	for end := time.Now().Add(*soak); time.Now().Before(end) && revocations < len(h.tokens); revocations++ {
@@ -110,7 +110,7 @@ func TestSoak(t *testing.T) {
 	defer c.mu.Unlock()
 	drops := int(c.connected.Load()) - *verifiers
 	t.Logf("%d verifiers for %s: %d drops, %d reconnects, %d failures; %d revocations, the slowest was everywhere %s after 'rind admin' was started; the issuer's memory went from %s to %s",
-		*verifiers, *soak, drops, drops, c.failed.Load(), revocations, slowest.Round(time.Millisecond), memory, h.resident())
+		*verifiers, *soak, drops, drops, c.failed.Load(), revocations, slowest.Round(time.Millisecond), memory, h.server.resident())
 	if drops != 0 || c.failed.Load() != 0 {
 		t.Errorf("connections were lost, or reports were: %v", c.why)
 	}
@@ -128,11 +128,13 @@ func reached(t testing.TB, all []*remote, revision uint64) {
 	}
 }
 
-// resident is how much memory the issuer has at present, as Linux says it.
-func (h *house) resident() string {
-	h.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.server.cmd.Process.Pid))
-	h.must(err)
+// resident is how much memory a process has at present, as Linux says it.
+func (p *process) resident() string {
+	p.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.Fatal(err)
+	}
 	for line := range strings.Lines(string(b)) {
 		if size, ok := strings.CutPrefix(line, "VmRSS:"); ok {
 			return strings.TrimSpace(size)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,8 +54,9 @@ func (h *house) proxied() (plain, secure, cert string) {
 }
 
 // Followers stay connected past every limit, without a proxy, behind one that keeps
-// connections alive, and over TLS; they hear a revocation at the end; and what other
-// people ask over the connections of that proxy is answered all the while.
+// connections alive, and over TLS, which that proxy or rind itself ends; they hear a
+// revocation at the end; and what other people ask over the connections of that proxy is
+// answered all the while.
 func TestStaysConnected(t *testing.T) {
 	realtest.Need(t, realtest.Nginx)
 	t.Parallel()
@@ -66,15 +68,35 @@ func TestStaysConnected(t *testing.T) {
 	all := []*follower{
 		h.follow("direct", "http://"+h.addr), h.follow("proxied", plain), h.follow("tls", secure, "--ca-file", cert),
 	}
-	for _, f := range all {
+	own := newHouse(t, 20, 0)
+	own.secure()
+	alone := []*follower{own.follow("rind's own tls", own.url(), "--ca-file", own.cert)}
+	for _, f := range slices.Concat(all, alone) {
 		f.usable()
 	}
 	began := time.Now()
 	asked, refused := h.others(plain, time.After(*stay))
-	var done struct{ Name string }
 	revoked := time.Now()
+	h.revokeAt(all)
+	own.revokeAt(alone)
+	t.Logf("connected for %s; %d other requests over the proxy, %d not answered well; the revocation was confirmed by all within %s",
+		time.Since(began).Round(time.Second), asked, len(refused), time.Since(revoked).Round(time.Millisecond))
+	if len(refused) > 0 {
+		t.Errorf("of %d requests over the proxy these failed: %v", asked, refused)
+	}
+	for _, f := range slices.Concat(all, alone) {
+		if n := f.connections(); n != 1 || strings.Contains(f.out.String(), "level=WARN") {
+			t.Errorf("%s connected %d times\n%s", f.name, n, f.out)
+		}
+	}
+}
+
+// revokeAt revokes a token, and waits until all have that, who have to be connected.
+func (h *house) revokeAt(all []*follower) {
+	h.Helper()
+	var done struct{ Name string }
 	h.must(h.admin(&done, "revoke-token", h.tokens[0], "--reason", "soak"))
-	eventually(t, "everybody has the revocation", func() error {
+	eventually(h.TB, "everybody has the revocation", func() error {
 		known, err := h.verifiers()
 		for _, f := range all {
 			if v := known[f.name]; err == nil && (!v.Connected || v.Lag != 0) {
@@ -83,16 +105,6 @@ func TestStaysConnected(t *testing.T) {
 		}
 		return err
 	})
-	t.Logf("connected for %s; %d other requests over the proxy, %d not answered well; the revocation was confirmed by all within %s",
-		time.Since(began).Round(time.Second), asked, len(refused), time.Since(revoked).Round(time.Millisecond))
-	if len(refused) > 0 {
-		t.Errorf("of %d requests over the proxy these failed: %v", asked, refused)
-	}
-	for _, f := range all {
-		if n := f.connections(); n != 1 || strings.Contains(f.out.String(), "level=WARN") {
-			t.Errorf("%s connected %d times\n%s", f.name, n, f.out)
-		}
-	}
 }
 
 // others are people who use the proxy, until the end.
