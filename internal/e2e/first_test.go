@@ -19,7 +19,7 @@ import (
 // there is none.
 func (s *server) shownLink(to, path string) string {
 	link := ""
-	for _, m := range regexp.MustCompile(`(?m)^mail to (\S+): [^\n]+: (\S+)$`).FindAllStringSubmatch(s.out.String(), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^mail to (\S+): [^\n]+: (\S+)$`).FindAllStringSubmatch(s.process.Out.String(), -1) {
 		if m[1] == to && strings.HasPrefix(m[2], s.url+path) {
 			link = m[2]
 		}
@@ -35,8 +35,8 @@ func TestTheFirstFiveMinutes(t *testing.T) {
 	began := time.Now()
 	s := startServer(t, "")
 	for _, want := range []string{"Open this link to become its first administrator:", "mails are files in " + s.data + "/outbox.", "Their links stand here as well."} {
-		if !strings.Contains(s.out.String(), want) {
-			t.Errorf("the terminal does not say %q:\n%s", want, s.out)
+		if !strings.Contains(s.process.Out.String(), want) {
+			t.Errorf("the terminal does not say %q:\n%s", want, s.process.Out)
 		}
 	}
 	ada := newPerson(t, s, nil, "ada")
@@ -49,8 +49,8 @@ func TestTheFirstFiveMinutes(t *testing.T) {
 	ada.at("/verify-email/sent")
 	ada.sees("the link is in the terminal", s.data+"/outbox")
 	ada.picture("2-sent")
-	eventually(t, "the link in the terminal", func() error {
-		if strings.Contains(s.out.String(), "mail to ada@example.org: confirm your e-mail address: "+s.url+"/verify-email?link=") {
+	realtest.Eventually(t, "the link in the terminal", func() error {
+		if strings.Contains(s.process.Out.String(), "mail to ada@example.org: confirm your e-mail address: "+s.url+"/verify-email?link=") {
 			return nil
 		}
 		return errNone
@@ -96,8 +96,8 @@ func TestLinksOfOthersAreNotShown(t *testing.T) {
 	s.args = append(s.args, "--listen", strings.Replace(strings.TrimPrefix(s.url, "http://"), "localhost", "0.0.0.0", 1))
 	s.start()
 	link := s.setupLink()
-	if strings.Contains(s.out.String(), "Their links stand here") {
-		t.Errorf("the terminal says so:\n%s", s.out)
+	if strings.Contains(s.process.Out.String(), "Their links stand here") {
+		t.Errorf("the terminal says so:\n%s", s.process.Out)
 	}
 	jar := map[string]string{}
 	form := "link=" + link[strings.Index(link, "?link=")+6:] + "&username=ada&email=ada@example.org&password=ochre+lantern+drifts+past+seven+wharves"
@@ -131,14 +131,14 @@ func TestLinksOfOthersAreNotShown(t *testing.T) {
 	if !strings.Contains(page, "ada@example.org") || strings.Contains(page, "outbox") {
 		t.Errorf("the page says\n%s", page)
 	}
-	eventually(t, "the mail is a file", func() error {
+	realtest.Eventually(t, "the mail is a file", func() error {
 		if files, _ := filepath.Glob(filepath.Join(s.data, "outbox", "*.eml")); len(files) == 0 {
 			return errNone
 		}
 		return nil
 	})
-	if strings.Contains(s.out.String(), "/verify-email?link=") {
-		t.Errorf("the terminal shows a link:\n%s", s.out)
+	if strings.Contains(s.process.Out.String(), "/verify-email?link=") {
+		t.Errorf("the terminal shows a link:\n%s", s.process.Out)
 	}
 }
 

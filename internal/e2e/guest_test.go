@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/internal/realtest"
 )
 
 // guest is somebody on the tour: an account, and a browser without scripts on a
@@ -38,7 +40,7 @@ type answer struct {
 func (g *guest) newBrowserFor(ip string) {
 	jar, _ := cookiejar.New(nil) // never fails
 	g.ip, g.client = ip, &http.Client{
-		Transport: g.tour.server.web.Transport, Jar: jar, Timeout: patience,
+		Transport: g.tour.server.web.Transport, Jar: jar, Timeout: realtest.Patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -153,7 +155,7 @@ func (a answer) says(words string) answer {
 func (g *guest) mailed(address, path string) string {
 	g.t.Helper()
 	link := ""
-	eventually(g.t, "a mail to "+address+" with a link to "+path, func() error {
+	realtest.Eventually(g.t, "a mail to "+address+" with a link to "+path, func() error {
 		for _, m := range g.tour.mails.Messages() {
 			if l := linkPattern.FindString(m.Text); len(m.To) == 1 && m.To[0] == address && strings.Contains(l, path+"?") && !g.tour.opened[l] {
 				link = l

@@ -239,7 +239,7 @@ func (k *keyboard) copies() {
 	k.t.Helper()
 	k.tabTo("the button to copy", func(f focus) bool { return f.Tag == "BUTTON" && f.Text == "Copy" })
 	k.hit(" ")
-	eventually(k.t, "it is said that the token is copied", func() error {
+	realtest.Eventually(k.t, "it is said that the token is copied", func() error {
 		if said := evaluate[string](k.browser, `document.querySelector(".treasure .copied[role=status]").textContent`); said != "Copied to the clipboard" {
 			return fmt.Errorf("it says %q", said)
 		}

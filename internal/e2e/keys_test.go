@@ -8,6 +8,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
+
+	"github.com/rind-dev/rind/internal/realtest"
 )
 
 // Kinds of keys.
@@ -104,7 +106,7 @@ func (b *browser) countsRequests() {
 func (p *person) listens() {
 	p.t.Helper()
 	p.open(p.server.url + "/login")
-	eventually(p.t, "a request behind the field", func() error {
+	realtest.Eventually(p.t, "a request behind the field", func() error {
 		if n := evaluate[int](p.browser, "window.asked"); n != 1 {
 			return fmt.Errorf("%d requests", n)
 		}
@@ -122,7 +124,7 @@ func (b *browser) click(text string) {
 // hears waits until the page says it.
 func (b *browser) hears(words string) {
 	b.t.Helper()
-	eventually(b.t, "the page says "+quote(words), func() error {
+	realtest.Eventually(b.t, "the page says "+quote(words), func() error {
 		if text := b.text(); !strings.Contains(text, words) {
 			return fmt.Errorf("it says\n%s", text)
 		}
@@ -133,7 +135,7 @@ func (b *browser) hears(words string) {
 // arrives waits until the browser is at the path.
 func (b *browser) arrives(path string) {
 	b.t.Helper()
-	eventually(b.t, "the page "+path, func() error {
+	realtest.Eventually(b.t, "the page "+path, func() error {
 		if at := evaluate[string](b, "document.readyState+' '+location.pathname+location.search"); at != "complete "+path {
 			return fmt.Errorf("at %s", at)
 		}
@@ -179,7 +181,7 @@ func (p *person) useKey(to string) {
 // heard waits for a mail to the person that says it.
 func (p *person) heard(words string) {
 	p.t.Helper()
-	eventually(p.t, "a mail that says "+quote(words), func() error {
+	realtest.Eventually(p.t, "a mail that says "+quote(words), func() error {
 		for _, m := range p.mails.Messages() {
 			if len(m.To) == 1 && m.To[0] == p.address() && strings.Contains(strings.Join(strings.Fields(m.Text), " "), words) {
 				return nil

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -13,12 +11,8 @@ import (
 	"github.com/rind-dev/rind/internal/realtest"
 )
 
-// rindPath is the binary under test, and chrome the browser that all tests share,
-// each with a context of its own in it.
-var (
-	rindPath string
-	chrome   context.Context
-)
+// chrome is the browser that all tests share, each with a context of its own in it.
+var chrome context.Context
 
 func TestMain(m *testing.M) {
 	code, err := setUp(m)
@@ -30,16 +24,6 @@ func TestMain(m *testing.M) {
 }
 
 func setUp(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "rind-e2e-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(dir)
-	rindPath = filepath.Join(dir, "rind")
-	build := exec.Command("go", "build", "-o", rindPath, "github.com/rind-dev/rind/cmd/rind")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("go build: %w\n%s", err, out)
-	}
 	if os.Getenv(realtest.SkipVariable) != "1" {
 		if err := realtest.Missing(realtest.Chromium); err != nil {
 			return 1, err

@@ -59,7 +59,7 @@ func (p *person) confirmAddress() {
 func (p *person) mailedLink(path string) string {
 	p.t.Helper()
 	var link string
-	eventually(p.t, "a mail to "+p.address(), func() error {
+	realtest.Eventually(p.t, "a mail to "+p.address(), func() error {
 		if p.mails == nil {
 			link = p.server.shownLink(p.address(), path)
 		}

@@ -31,7 +31,7 @@ func TestStrengthIsSaidWhileOneTypes(t *testing.T) {
 		if b.fill("password", c.typed); c.typed == "" {
 			evaluate[bool](b, "document.querySelector('main [name=password]').dispatchEvent(new Event('input'))")
 		}
-		eventually(t, fmt.Sprintf("%q is said of %q", c.said, c.typed), func() error {
+		realtest.Eventually(t, fmt.Sprintf("%q is said of %q", c.said, c.typed), func() error {
 			if b.content("[data-strength]") != c.said {
 				return errNone
 			}

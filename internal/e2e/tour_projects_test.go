@@ -1,6 +1,8 @@
 package e2e
 
-import "strings"
+import (
+	"strings"
+)
 
 // changeProjects does to projects what their owners can do, and invites in each way.
 func (tr *tour) changeProjects(ada, bob *guest) {

@@ -41,7 +41,7 @@ func (tr *tour) recover(ada, late *guest) {
 func (tr *tour) daysPass(days int) {
 	tr.t.Helper()
 	tr.server.stop()
-	tr.logs = append(tr.logs, tr.server.out.String()...)
+	tr.logs = append(tr.logs, tr.server.process.Out.String()...)
 	tr.server.age("authn/account-recovery/", time.Duration(days)*24*time.Hour)
 	tr.server.start()
 }

@@ -76,7 +76,7 @@ func startTour(t *testing.T) *tour {
 	tr := &tour{t: t, vault: &vault{}, mails: mailtest.Start(t), opened: map[string]bool{}, forms: map[string]bool{}, found: map[string]bool{}, pages: map[string]livePage{}, routes: readRoutes(t)}
 	cert, key, client := certificate(t)
 	list := tr.makeScanner()
-	port := freePort(t)
+	port := realtest.FreePort(t)
 	settings := fmt.Sprintf("registration = \"open\"\ntrusted-proxies = [\"127.0.0.1\"]\ntls-cert = %q\ntls-key = %q\nleak-keys = %q\n%s",
 		cert, key, list, mailSettings(tr.mails))
 	tr.server = launch(t, client, port, fmt.Sprintf("https://localhost:%d", port), settings)
@@ -173,7 +173,7 @@ func (tr *tour) look(g *guest, a answer) {
 // search looks for each secret in the log, the mails and all files.
 func (tr *tour) search() {
 	tr.t.Helper()
-	places := map[string][]byte{"the output of the server": append(tr.logs, tr.server.out.String()...)}
+	places := map[string][]byte{"the output of the server": append(tr.logs, tr.server.process.Out.String()...)}
 	for i, m := range tr.mails.Messages() {
 		places[fmt.Sprintf("mail %d, %q to %s", i, m.Subject, strings.Join(m.To, " "))] = fmt.Appendf(nil, "%s\n%v\n%s\n%s", m.Subject, m.Header, m.Text, m.HTML)
 	}

@@ -2,14 +2,10 @@ package e2e
 
 import (
 	"fmt"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rind-dev/rind/internal/mail/mailtest"
 	"github.com/rind-dev/rind/internal/realtest"
@@ -38,7 +34,7 @@ func TestARevocationIsConfirmed(t *testing.T) {
 	ada.sees("mirror", "Everything")
 
 	stop()
-	eventually(t, "the issuer notices that mirror is gone", func() error {
+	realtest.Eventually(t, "the issuer notices that mirror is gone", func() error {
 		ada.open(s.url + "/admin/verifiers")
 		if text := ada.text(); strings.Contains(text, "Not connected") {
 			return nil
@@ -69,44 +65,18 @@ func follow(t *testing.T, s *server, secret string) (stop func()) {
 	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	status := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	out := &output{}
-	cmd := exec.Command(rindPath, "verifier", "follow", "--issuer", s.url, "--secret-file", file,
+	status := realtest.FreeAddress(t)
+	p := realtest.Start(t, nil, realtest.Rind(t), "verifier", "follow", "--issuer", s.url, "--secret-file", file,
 		"--keys", filepath.Join(dir, "rootkeys.db"), "--status", status)
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stopped := false
 	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("rind verifier follow: %v\n%s", err, out)
-		}
-		if strings.Contains(out.String(), secret) {
+		p.Stop()
+		if strings.Contains(p.Out.String(), secret) {
 			t.Error("the secret is in the log")
 		}
 	}
 	t.Cleanup(stop)
-	client := http.Client{Timeout: 5 * time.Second}
-	eventually(t, "the verifier has caught up", func() error {
-		resp, err := client.Get("http://" + status + "/healthz")
-		if err != nil {
-			return fmt.Errorf("%w\n%s", err, out)
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s\n%s", resp.Status, out)
-		}
-		return nil
-	})
-	if text := mustRun(t, dir, nil, rindPath, "verifier", "status", "--from", status); !strings.Contains(text, "revision") {
+	p.Answers("http://" + status + "/healthz")
+	if text := mustRun(t, dir, nil, realtest.Rind(t), "verifier", "status", "--from", status); !strings.Contains(text, "revision") {
 		t.Errorf("the status says\n%s", text)
 	}
 	return stop

@@ -84,7 +84,7 @@ func TestTheGestureIsNotUsedUp(t *testing.T) {
 	}
 	asked := func() { // the challenge is there
 		t.Helper()
-		eventually(t, "a challenge before anybody presses", func() error {
+		realtest.Eventually(t, "a challenge before anybody presses", func() error {
 			if got := evaluate[string](ada.browser, `sessionStorage.getItem("order") ?? ""`); !strings.HasSuffix(got, " begin") {
 				return errNone
 			}

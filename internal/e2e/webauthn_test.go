@@ -72,7 +72,7 @@ func TestAChallengeExpires(t *testing.T) {
 		evaluate[bool](ada.browser, `(() => { const send = fetch; window.fetch = async (url, init) => {
 			if (url.endsWith("/finish")) { await new Promise((go) => { window.goOn = go }) } return send(url, init) }; return true })()`)
 		ada.click(button)
-		eventually(t, "the key has answered", func() error {
+		realtest.Eventually(t, "the key has answered", func() error {
 			if !evaluate[bool](ada.browser, "Boolean(window.goOn)") {
 				return errNone
 			}

@@ -117,8 +117,8 @@ func (r restore) notice(w *world) {
 	if text := w.rind("admin", "--data", w.data, "verifiers"); !strings.Contains(text, "knows another history") || !strings.Contains(text, "rind restored") {
 		w.Errorf("the operator is told\n%s", text)
 	}
-	if n := strings.Count(w.server.out.String(), "level=ERROR"); n != 1 || !strings.Contains(w.server.out.String(), "rind restored") {
-		w.Errorf("%d errors in the server's log\n%s", n, w.server.out)
+	if n := strings.Count(w.server.Out.String(), "level=ERROR"); n != 1 || !strings.Contains(w.server.Out.String(), "rind restored") {
+		w.Errorf("%d errors in the server's log\n%s", n, w.server.Out)
 	}
 	if r.commits < 4 {
 		return

@@ -11,9 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/rind-dev/rind/internal/realtest"
 )
 
 // putBack are what happens to the file of a root-key store by other programs: to a verifier's
@@ -97,7 +100,7 @@ func truncatedUnderLoad(t *testing.T, p past) {
 	check(t, os.Truncate(filepath.Join(w.data, "rootkeys.db"), 8192))
 	close(cut)
 	people.Wait()
-	check(t, get(w.url("/healthz"), http.StatusServiceUnavailable, ""))
+	check(t, realtest.Get(w.url("/healthz"), http.StatusServiceUnavailable, ""))
 	w.endDamaged(&w.server)
 }
 
@@ -117,18 +120,18 @@ func recordServed(t *testing.T, p past) {
 	w.uploads(token, http.StatusForbidden)
 	patch(t, path, now, older)
 	w.uploads(token, http.StatusServiceUnavailable)
-	w.eventually("rind serve says that its store is damaged", w.server, func() error {
-		return get(w.url("/healthz"), http.StatusServiceUnavailable, "")
+	w.server.Eventually("rind serve says that its store is damaged", func() error {
+		return realtest.Get(w.url("/healthz"), http.StatusServiceUnavailable, "")
 	})
-	if !strings.Contains(w.server.out.String(), remedy) {
-		t.Errorf("the log does not say what to do\n%s", w.server.out)
+	if !strings.Contains(w.server.Out.String(), remedy) {
+		t.Errorf("the log does not say what to do\n%s", w.server.Out)
 	}
 	w.stopServe()
 	w.decidesBy(path, filepath.Join(p.dir, "kept.token"), unavailable)
 
-	w.server = start(t, "serve", "--data", w.data, "--listen", w.address())
-	w.eventually("rind serve says at its start that its store is damaged", w.server, func() error {
-		return get(w.url("/healthz"), http.StatusServiceUnavailable, "")
+	w.server = realtest.Start(t, nil, realtest.Rind(t), "serve", "--data", w.data, "--listen", w.address())
+	w.server.Eventually("rind serve says at its start that its store is damaged", func() error {
+		return realtest.Get(w.url("/healthz"), http.StatusServiceUnavailable, "")
 	})
 	w.uploads(token, http.StatusServiceUnavailable)
 	w.stopServe()
@@ -164,10 +167,10 @@ func recordFollowed(t *testing.T, p past) {
 // damaged waits until the verifier says everywhere that its store is damaged, and what to do.
 func (w *world) damaged() {
 	w.Helper()
-	w.eventually("the verifier says that its store is damaged", w.follower, func() error {
-		return errors.Join(get("http://"+w.status+"/healthz", http.StatusServiceUnavailable, remedy),
-			get("http://"+w.status+"/status", http.StatusOK, `"usable":false,`),
-			get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_usable 0\n"))
+	w.follower.Eventually("the verifier says that its store is damaged", func() error {
+		return errors.Join(realtest.Get("http://"+w.status+"/healthz", http.StatusServiceUnavailable, remedy),
+			realtest.Get("http://"+w.status+"/status", http.StatusOK, `"usable":false,`),
+			realtest.Get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_usable 0\n"))
 	})
 	out, code := w.run("verifier", "status", "--from", w.status)
 	if code != 1 || !strings.Contains(out, remedy) {
@@ -176,11 +179,11 @@ func (w *world) damaged() {
 }
 
 // endDamaged ends a process whose store is damaged, which is no good end.
-func (w *world) endDamaged(p **process) {
+func (w *world) endDamaged(p **realtest.Process) {
 	w.Helper()
-	(*p).end()
-	if code := (*p).cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains((*p).out.String(), remedy) {
-		w.Errorf("%s ends with %d\n%s", (*p).cmd, code, (*p).out)
+	_ = (*p).End(syscall.SIGTERM)
+	if code := (*p).Cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains((*p).Out.String(), remedy) {
+		w.Errorf("%s ends with %d\n%s", (*p).Cmd, code, (*p).Out)
 	}
 	*p = nil
 }
@@ -223,7 +226,7 @@ func (w *world) upload(token string) (status int, err error) {
 	}
 	r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 	r.SetBasicAuth("__token__", token)
-	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}).Do(r)
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: realtest.Patience}).Do(r)
 	if err != nil {
 		return 0, err
 	}

@@ -2,50 +2,21 @@ package faults
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 )
-
-// patience is how long a test waits for something that another process does.
-const patience = 90 * time.Second
-
-var rindPath string // the binary under test
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "rind-faults-")
-	if err == nil {
-		rindPath = filepath.Join(dir, "rind")
-		var out []byte
-		if out, err = exec.Command("go", "build", "-o", rindPath, "github.com/rind-dev/rind/cmd/rind").CombinedOutput(); err != nil {
-			err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	}
-	code := 1
-	if err == nil {
-		code = m.Run()
-	} else {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
 
 var alice = issuer.Principal{UserID: "00000000-0000-4000-8000-0000000000aa", Username: "alice"}
 
@@ -59,7 +30,7 @@ type world struct {
 	keys   string // root-key store of the verifier
 	status string // where it says how it does
 
-	server, follower *process // nil while they don't run
+	server, follower *realtest.Process // nil while they don't run
 }
 
 // newWorld makes the data folder of an issuer where alice owns demo.
@@ -75,15 +46,11 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// place says where things are, and ends what runs with the test.
+// place says where things are.
 func (w *world) place() {
 	w.Helper()
 	w.data, w.keys = filepath.Join(w.dir, "data"), filepath.Join(w.dir, "rootkeys.db")
-	w.port, w.status = freePort(w.T), fmt.Sprintf("127.0.0.1:%d", freePort(w.T))
-	w.Cleanup(func() {
-		w.stopFollow()
-		w.stopServe()
-	})
+	w.port, w.status = realtest.FreePort(w.T), realtest.FreeAddress(w.T)
 }
 
 func check(t testing.TB, err error) {
@@ -91,14 +58,6 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // issuer opens the issuer of the data folder while no server has it.
@@ -140,8 +99,8 @@ func (w *world) mint(path string) (id string) {
 // serve starts the issuer and waits until it is healthy.
 func (w *world) serve() {
 	w.Helper()
-	w.server = start(w.T, "serve", "--data", w.data, "--listen", w.address())
-	w.eventually("rind serve is healthy", w.server, func() error { return get(w.url("/healthz"), http.StatusOK, "") })
+	w.server = realtest.Start(w.T, nil, realtest.Rind(w), "serve", "--data", w.data, "--listen", w.address())
+	w.server.Eventually("rind serve is healthy", func() error { return realtest.Get(w.url("/healthz"), http.StatusOK, "") })
 }
 
 // address is where the issuer listens.
@@ -151,7 +110,7 @@ func (w *world) url(path string) string { return "http://" + w.address() + path 
 
 func (w *world) stopServe() {
 	w.Helper()
-	w.server.stop()
+	w.server.Stop()
 	w.server = nil
 }
 
@@ -170,23 +129,23 @@ func (w *world) secret(name string) string { return filepath.Join(w.dir, name+".
 // follow starts the verifier.
 func (w *world) follow(secret string) {
 	w.Helper()
-	w.follower = start(w.T, "verifier", "follow", "--issuer", w.url(""), "--secret-file", secret,
+	w.follower = realtest.Start(w.T, nil, realtest.Rind(w), "verifier", "follow", "--issuer", w.url(""), "--secret-file", secret,
 		"--keys", w.keys, "--status", w.status)
 }
 
 func (w *world) stopFollow() {
 	w.Helper()
-	w.follower.stop()
+	w.follower.Stop()
 	w.follower = nil
 }
 
 // healthy waits until the verifier has all that the issuer has.
 func (w *world) healthy() {
 	w.Helper()
-	w.eventually("the verifier decides", w.follower, func() error {
-		return errors.Join(get("http://"+w.status+"/healthz", http.StatusOK, ""),
-			get("http://"+w.status+"/status", http.StatusOK, `"lag":0,`),
-			get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_connected 1\n"))
+	w.follower.Eventually("the verifier decides", func() error {
+		return errors.Join(realtest.Get("http://"+w.status+"/healthz", http.StatusOK, ""),
+			realtest.Get("http://"+w.status+"/status", http.StatusOK, `"lag":0,`),
+			realtest.Get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_connected 1\n"))
 	})
 }
 
@@ -194,10 +153,10 @@ func (w *world) healthy() {
 // it says so everywhere.
 func (w *world) astray() {
 	w.Helper()
-	w.eventually("the verifier hears of another history", w.follower, func() error {
-		return errors.Join(get("http://"+w.status+"/healthz", http.StatusServiceUnavailable, "rind verifier reset"),
-			get("http://"+w.status+"/status", http.StatusOK, `"other_history":true`),
-			get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_other_history 1\n"))
+	w.follower.Eventually("the verifier hears of another history", func() error {
+		return errors.Join(realtest.Get("http://"+w.status+"/healthz", http.StatusServiceUnavailable, "rind verifier reset"),
+			realtest.Get("http://"+w.status+"/status", http.StatusOK, `"other_history":true`),
+			realtest.Get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_other_history 1\n"))
 	})
 	if out, code := w.run("verifier", "status", "--from", w.status); code != 1 || !strings.Contains(out, "another history") {
 		w.Errorf("the status is %d\n%s", code, out)
@@ -229,7 +188,7 @@ func (w *world) decidesBy(keys, token string, want int) {
 // run runs the binary to its end, and returns what it wrote.
 func (w *world) run(args ...string) (out string, code int) {
 	w.Helper()
-	cmd := exec.CommandContext(w.Context(), rindPath, args...)
+	cmd := exec.CommandContext(w.Context(), realtest.Rind(w), args...)
 	b, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
 		w.Fatal(err)
@@ -241,47 +200,13 @@ func (w *world) run(args ...string) (out string, code int) {
 func (w *world) rind(args ...string) string {
 	w.Helper()
 	var errs bytes.Buffer
-	cmd := exec.CommandContext(w.Context(), rindPath, args...)
+	cmd := exec.CommandContext(w.Context(), realtest.Rind(w), args...)
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {
 		w.Fatalf("rind %s: %v\n%s", strings.Join(args, " "), err, errs.String())
 	}
 	return string(out)
-}
-
-// eventually waits until there is no error.
-func (w *world) eventually(what string, p *process, fn func() error) {
-	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for err := fn(); err != nil; err = fn() {
-		select {
-		case <-tick.C:
-		case <-p.done:
-			w.Fatalf("%s: the process ended: %v\n%s", what, err, p.out)
-		case <-ctx.Done():
-			w.Fatalf("%s: not within %s: %v\n%s", what, patience, err, p.out)
-		}
-	}
-}
-
-var client = http.Client{Timeout: 5 * time.Second}
-
-// get asks for a page that has a status and a text in it.
-func get(url string, status int, text string) error {
-	res, err := client.Get(url)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err == nil && (res.StatusCode != status || !strings.Contains(string(b), text)) {
-		err = fmt.Errorf("%s: %s\n%s", url, res.Status, b)
-	}
-	return err
 }
 
 // copyFolder copies the files of a folder.
@@ -294,69 +219,4 @@ func copyFolder(t *testing.T, from, to string) {
 		}
 		return os.Chmod(path, map[bool]os.FileMode{true: 0o700, false: 0o600}[d.IsDir()])
 	}))
-}
-
-// output is what a process has written so far.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-// process is a rind that runs.
-type process struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	out  *output
-	done chan struct{} // closed when it has ended
-	err  error         // with what; read behind done
-}
-
-func start(t *testing.T, args ...string) *process {
-	t.Helper()
-	p := &process{t: t, out: &output{}, done: make(chan struct{})}
-	p.cmd = exec.Command(rindPath, args...)
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	check(t, p.cmd.Start())
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.done)
-	}()
-	return p
-}
-
-// stop ends the process as a service manager does; it must exit cleanly.
-func (p *process) stop() {
-	if p == nil {
-		return
-	}
-	p.t.Helper()
-	p.end()
-	if p.err != nil {
-		p.t.Errorf("%s: %v\n%s", p.cmd, p.err, p.out)
-	}
-}
-
-// end ends the process.
-func (p *process) end() {
-	p.t.Helper()
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // where it has ended, its error says so
-	select {
-	case <-p.done:
-	case <-time.After(patience):
-		p.t.Error("the process does not end")
-		_ = p.cmd.Process.Kill()
-		<-p.done
-	}
 }

@@ -1,6 +1,7 @@
 package realtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +17,8 @@ type recorder struct {
 	fatal, skip string
 }
 
-func (r *recorder) Helper() {}
+func (r *recorder) Helper()                  {}
+func (r *recorder) Context() context.Context { return context.Background() }
 func (r *recorder) Fatal(args ...any) {
 	r.fatal = fmt.Sprint(args...)
 	runtime.Goexit()

@@ -20,7 +20,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,112 +27,17 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 )
-
-// rindPath is the binary that the tests run.
-var rindPath string
-
-func TestMain(m *testing.M) { os.Exit(build(m)) }
-
-func build(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "rind-soak-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	rindPath = filepath.Join(dir, "rind")
-	if out, err := exec.Command("go", "build", "-o", rindPath, "../../cmd/rind").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
-}
-
-// patience is how long a test waits for something that another process does.
-const patience = 3 * time.Minute
-
-// eventually waits for what another process does.
-func eventually(t testing.TB, what string, ok func() error) {
-	t.Helper()
-	within(t, patience, what, ok)
-}
-
-// within waits so long.
-func within(t testing.TB, limit time.Duration, what string, ok func() error) {
-	t.Helper()
-	for end := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
-		err := ok()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("not within %s: %s: %v", limit, what, err)
-		}
-	}
-}
-
-// output is what a process has written so far.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-// process is a program that runs until it is ended.
-type process struct {
-	testing.TB
-	cmd  *exec.Cmd
-	out  *output
-	done chan struct{}
-}
-
-func start(t testing.TB, name string, args ...string) *process {
-	t.Helper()
-	p := &process{TB: t, cmd: exec.Command(name, args...), out: &output{}, done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		_ = p.cmd.Wait()
-		close(p.done)
-	}()
-	t.Cleanup(func() { p.end(syscall.SIGTERM) })
-	return p
-}
-
-// end sends a signal and waits for the end.
-func (p *process) end(sig syscall.Signal) {
-	p.Helper()
-	_ = p.cmd.Process.Signal(sig)
-	select {
-	case <-p.done:
-	case <-time.After(patience):
-		_ = p.cmd.Process.Kill()
-		p.Errorf("%s does not end\n%s", p.cmd, p.out)
-	}
-}
 
 // house is an issuer with a data folder.
 type house struct {
 	testing.TB
 	data, addr string
 	tokens     []string // ids
-	server     *process
+	server     *realtest.Process
 
 	cert, config string // files, where rind itself ends TLS
 }
@@ -146,7 +50,7 @@ var alice = issuer.Principal{UserID: aliceID, Username: "alice", Actor: audit.Ac
 // is about 50 kB of a snapshot, and serves it.
 func newHouse(t testing.TB, tokens, projects int) *house {
 	t.Helper()
-	h := &house{TB: t, data: filepath.Join(t.TempDir(), "data"), addr: free(t)}
+	h := &house{TB: t, data: filepath.Join(t.TempDir(), "data"), addr: realtest.FreeAddress(t)}
 	h.must(os.Mkdir(h.data, 0o700))
 	key, err := seal.LoadKey(filepath.Join(h.data, "rind.key"), true)
 	h.must(err)
@@ -193,17 +97,6 @@ func (h *house) must(err error) {
 	}
 }
 
-// free is a loopback address that is free at present.
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // serve starts the issuer and waits until it answers.
 func (h *house) serve() {
 	h.Helper()
@@ -213,8 +106,8 @@ func (h *house) serve() {
 	} else {
 		args = append(args, "--public-url", "http://localhost:8080")
 	}
-	h.server = start(h.TB, rindPath, args...)
-	eventually(h.TB, "rind answers", func() error { return healthy(h.url() + "/healthz") })
+	h.server = realtest.Start(h.TB, nil, realtest.Rind(h), args...)
+	realtest.Eventually(h.TB, "rind answers", func() error { return healthy(h.url() + "/healthz") })
 }
 
 func (h *house) url() string {
@@ -227,7 +120,7 @@ func (h *house) url() string {
 // secure makes rind end TLS itself, from now on.
 func (h *house) secure() {
 	h.Helper()
-	h.server.end(syscall.SIGTERM)
+	_ = h.server.End(syscall.SIGTERM)
 	var key string
 	h.cert, key = certificate(h.TB)
 	h.config = filepath.Join(h.TempDir(), "rind.toml")
@@ -254,7 +147,7 @@ func healthy(url string) error {
 
 // admin runs 'rind admin' and decodes what it prints.
 func (h *house) admin(out any, args ...string) error {
-	cmd := exec.Command(rindPath, append([]string{"admin", "--data", h.data, "--json"}, args...)...)
+	cmd := exec.Command(realtest.Rind(h), append([]string{"admin", "--data", h.data, "--json"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	b, err := cmd.Output()
@@ -293,14 +186,15 @@ func (h *house) verifiers() (map[string]known, error) {
 
 // follower is a 'rind verifier follow'.
 type follower struct {
-	*process
+	*realtest.Process
+	testing.TB
 	name, status string
 }
 
 func (h *house) follow(name, url string, more ...string) *follower {
 	h.Helper()
-	f := &follower{name: name, status: "http://" + free(h.TB)}
-	f.process = start(h.TB, rindPath, append([]string{"verifier", "follow", "--issuer", url, "--secret-file", h.secret(name),
+	f := &follower{TB: h.TB, name: name, status: "http://" + realtest.FreeAddress(h.TB)}
+	f.Process = realtest.Start(h.TB, nil, realtest.Rind(h), append([]string{"verifier", "follow", "--issuer", url, "--secret-file", h.secret(name),
 		"--keys", filepath.Join(h.TempDir(), "rootkeys.db"), "--max-staleness", "30s", "--status", strings.TrimPrefix(f.status, "http://")}, more...)...)
 	return f
 }
@@ -308,16 +202,16 @@ func (h *house) follow(name, url string, more ...string) *follower {
 // usable waits until the follower's store can decide.
 func (f *follower) usable() {
 	f.Helper()
-	eventually(f.TB, f.name+" is usable", func() error {
+	realtest.Eventually(f.TB, f.name+" is usable", func() error {
 		if err := healthy(f.status + "/healthz"); err != nil {
-			return fmt.Errorf("%w\n%s", err, f.out)
+			return fmt.Errorf("%w\n%s", err, f.Out)
 		}
 		return nil
 	})
 }
 
 // connections is how often the follower has connected.
-func (f *follower) connections() int { return strings.Count(f.out.String(), "following the issuer") }
+func (f *follower) connections() int { return strings.Count(f.Out.String(), "following the issuer") }
 
 // certificate makes a certificate for localhost.
 func certificate(t testing.TB) (cert, key string) {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/realtest"
 )
 
 // line is a way to an issuer that carries so many bytes a second towards the follower,
@@ -93,20 +94,20 @@ func TestIssuerIsKilledDuringASnapshot(t *testing.T) {
 	slow := newLine(t, h.addr, rate)
 	f := h.follow("far", "http://"+slow.addr)
 	began := time.Now()
-	within(t, patience+3*time.Duration(part/rate)*time.Second, "a part of the snapshot has come", func() error {
+	realtest.Within(t, realtest.Patience+3*time.Duration(part/rate)*time.Second, "a part of the snapshot has come", func() error {
 		if n := slow.carried.Load(); n < part {
-			return fmt.Errorf("%d bytes\n%s", n, f.out)
+			return fmt.Errorf("%d bytes\n%s", n, f.Out)
 		}
 		return nil
 	})
-	t.Logf("%d kB after %s; the issuer has %s, the verifier %s", slow.carried.Load()/1000, time.Since(began).Round(time.Second), h.server.resident(), f.resident())
-	h.server.end(syscall.SIGKILL)
+	t.Logf("%d kB after %s; the issuer has %s, the verifier %s", slow.carried.Load()/1000, time.Since(began).Round(time.Second), resident(t, h.server), resident(t, f.Process))
+	_ = h.server.End(syscall.SIGKILL)
 	if large {
 		slow.rate.Store(1 << 40)
 	}
-	eventually(t, "the follower notices", func() error {
-		if !strings.Contains(f.out.String(), "can't follow the issuer") {
-			return fmt.Errorf("it does not\n%s", f.out)
+	realtest.Eventually(t, "the follower notices", func() error {
+		if !strings.Contains(f.Out.String(), "can't follow the issuer") {
+			return fmt.Errorf("it does not\n%s", f.Out)
 		}
 		return nil
 	})
@@ -115,9 +116,9 @@ func TestIssuerIsKilledDuringASnapshot(t *testing.T) {
 	h.serve()
 	f.usable()
 	t.Logf("%d kB before the kill, %d kB within %s after it; the issuer has %s, the verifier %s", before/1000, (slow.carried.Load()-before)/1000,
-		time.Since(began).Round(time.Second), h.server.resident(), f.resident())
-	if !strings.Contains(f.out.String(), "the store was filled from a snapshot") {
-		t.Errorf("it has no snapshot\n%s", f.out)
+		time.Since(began).Round(time.Second), resident(t, h.server), resident(t, f.Process))
+	if !strings.Contains(f.Out.String(), "the store was filled from a snapshot") {
+		t.Errorf("it has no snapshot\n%s", f.Out)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -94,7 +95,7 @@ func TestSoak(t *testing.T) {
 		all[i] = h.embed(ctx, &running, i, slog.New(c))
 	}
 	reached(t, all, 1)
-	memory := h.server.resident()
+	memory := resident(t, h.server)
 	var slowest time.Duration
 	revocations := 0
 	for end := time.Now().Add(*soak); time.Now().Before(end) && revocations < len(h.tokens); revocations++ {
@@ -110,7 +111,7 @@ func TestSoak(t *testing.T) {
 	defer c.mu.Unlock()
 	drops := int(c.connected.Load()) - *verifiers
 	t.Logf("%d verifiers for %s: %d drops, %d reconnects, %d failures; %d revocations, the slowest was everywhere %s after 'rind admin' was started; the issuer's memory went from %s to %s",
-		*verifiers, *soak, drops, drops, c.failed.Load(), revocations, slowest.Round(time.Millisecond), memory, h.server.resident())
+		*verifiers, *soak, drops, drops, c.failed.Load(), revocations, slowest.Round(time.Millisecond), memory, resident(t, h.server))
 	if drops != 0 || c.failed.Load() != 0 {
 		t.Errorf("connections were lost, or reports were: %v", c.why)
 	}
@@ -119,7 +120,7 @@ func TestSoak(t *testing.T) {
 // reached waits until all have a revision.
 func reached(t testing.TB, all []*remote, revision uint64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), realtest.Patience)
 	defer cancel()
 	for _, f := range all {
 		if err := f.CatchUp(ctx, revision); err != nil {
@@ -129,11 +130,11 @@ func reached(t testing.TB, all []*remote, revision uint64) {
 }
 
 // resident is how much memory a process has at present, as Linux says it.
-func (p *process) resident() string {
-	p.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+func resident(t testing.TB, p *realtest.Process) string {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Cmd.Process.Pid))
 	if err != nil {
-		p.Fatal(err)
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(b)) {
 		if size, ok := strings.CutPrefix(line, "VmRSS:"); ok {

@@ -40,13 +40,13 @@ func (h *house) proxied() (plain, secure, cert string) {
 	dir := h.TempDir()
 	h.must(os.Chmod(dir, 0o755)) // its workers may be of another user
 	cert, key := certificate(h.TB)
-	plain, secure = free(h.TB), free(h.TB)
+	plain, secure = realtest.FreeAddress(h.TB), realtest.FreeAddress(h.TB)
 	file := filepath.Join(dir, "nginx.conf")
 	h.must(os.WriteFile(file, fmt.Appendf(nil, nginxConfig, dir, h.addr, plain, secure, cert, key), 0o600))
-	p := start(h.TB, realtest.Nginx.Path, "-c", file, "-p", dir, "-e", "stderr")
-	eventually(h.TB, "nginx answers", func() error {
+	p := realtest.Start(h.TB, nil, realtest.Nginx.Path, "-c", file, "-p", dir, "-e", "stderr")
+	realtest.Eventually(h.TB, "nginx answers", func() error {
 		if err := healthy("http://" + plain + "/healthz"); err != nil {
-			return fmt.Errorf("%w\n%s", err, p.out)
+			return fmt.Errorf("%w\n%s", err, p.Out)
 		}
 		return nil
 	})
@@ -85,8 +85,8 @@ func TestStaysConnected(t *testing.T) {
 		t.Errorf("of %d requests over the proxy these failed: %v", asked, refused)
 	}
 	for _, f := range slices.Concat(all, alone) {
-		if n := f.connections(); n != 1 || strings.Contains(f.out.String(), "level=WARN") {
-			t.Errorf("%s connected %d times\n%s", f.name, n, f.out)
+		if n := f.connections(); n != 1 || strings.Contains(f.Out.String(), "level=WARN") {
+			t.Errorf("%s connected %d times\n%s", f.name, n, f.Out)
 		}
 	}
 }
@@ -96,11 +96,11 @@ func (h *house) revokeAt(all []*follower) {
 	h.Helper()
 	var done struct{ Name string }
 	h.must(h.admin(&done, "revoke-token", h.tokens[0], "--reason", "soak"))
-	eventually(h.TB, "everybody has the revocation", func() error {
+	realtest.Eventually(h.TB, "everybody has the revocation", func() error {
 		known, err := h.verifiers()
 		for _, f := range all {
 			if v := known[f.name]; err == nil && (!v.Connected || v.Lag != 0) {
-				err = fmt.Errorf("%+v\n%s", v, f.out)
+				err = fmt.Errorf("%+v\n%s", v, f.Out)
 			}
 		}
 		return err

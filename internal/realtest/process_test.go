@@ -1,0 +1,128 @@
+package realtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// watched is a test that remembers its errors and runs its cleanup when it is told to.
+type watched struct {
+	testing.TB
+	errors, logs []string
+	cleanup      []func()
+}
+
+func (w *watched) Helper()          {}
+func (w *watched) Cleanup(f func()) { w.cleanup = append(w.cleanup, f) }
+func (w *watched) Failed() bool     { return len(w.errors) > 0 }
+func (w *watched) Errorf(format string, args ...any) {
+	w.errors = append(w.errors, fmt.Sprintf(format, args...))
+}
+func (w *watched) Logf(format string, args ...any) {
+	w.logs = append(w.logs, fmt.Sprintf(format, args...))
+}
+func (w *watched) over() {
+	for _, f := range w.cleanup {
+		f()
+	}
+}
+
+// TestProcessEnds: one that ends well is no word worth; one that does not exit with 0 is an
+// error of the test with all that it wrote, whoever ended it; unless the test asked
+// how it ended.
+func TestProcessEnds(t *testing.T) {
+	for _, c := range []struct {
+		name, script string
+		end          func(*Process)
+		says         string // "" for a test that passes
+	}{
+		{"well", `trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done`, nil, ""},
+		{"with 3", `trap 'echo sorry; exit 3' TERM; echo up; while :; do sleep 0.01; done`, nil, "sorry"},
+		{"by the signal itself", `echo up; exec sleep 60`, nil, "terminated"},
+		{"by itself, well", `echo up`, func(p *Process) { <-p.done }, ""},
+		{"by itself, with 1", `echo up; echo damaged >&2; exit 1`, func(p *Process) { <-p.done }, "damaged"},
+		{"stopped by the test", `trap 'exit 4' TERM; echo up; while :; do sleep 0.01; done`, (*Process).Stop, "exit status 4"},
+		{"killed by the test", `echo up; exec sleep 60`, func(p *Process) { _ = p.End(syscall.SIGKILL) }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := &watched{TB: t}
+			p := Start(w, nil, "/bin/sh", "-c", c.script)
+			Eventually(t, "it is up", func() error {
+				if !strings.Contains(p.Out.String(), "up") {
+					return errors.New("it is not")
+				}
+				return nil
+			})
+			if c.end != nil {
+				c.end(p)
+			}
+			w.over()
+			if said := strings.Join(append(w.errors, w.logs...), "\n"); w.Failed() != (c.says != "") || !strings.Contains(said, c.says) {
+				t.Errorf("it says %q, want %q", said, c.says)
+			}
+			if p.Running() {
+				t.Error("it runs")
+			}
+		})
+	}
+}
+
+// TestEventuallyOfAProcessThatEnds does not wait for what can't come.
+func TestEventuallyOfAProcessThatEnds(t *testing.T) {
+	began := time.Now()
+	r := record(func(t testing.TB) {
+		p := &Process{Cmd: exec.Command("rind"), Out: &Output{}, t: t, done: make(chan struct{}), err: errors.New("exit status 7")}
+		close(p.done)
+		_, _ = p.Out.Write([]byte("no such folder"))
+		p.Says("listening", 1)
+	})
+	for _, want := range []string{`it says "listening"`, "exit status 7", "0 times, want 1", "no such folder"} {
+		if !strings.Contains(r.fatal, want) {
+			t.Errorf("the message lacks %q: %s", want, r.fatal)
+		}
+	}
+	if time.Since(began) > Patience/2 {
+		t.Error("it waited")
+	}
+}
+
+// TestFreePort gives out no port twice, and none that a system takes for outgoing
+// connections.
+func TestFreePort(t *testing.T) {
+	seen := map[int]bool{}
+	for range 200 {
+		p := FreePort(t)
+		if seen[p] || p < firstPort || p >= lastPort {
+			t.Errorf("port %d", p)
+		}
+		seen[p] = true
+	}
+}
+
+// TestRindIsBuiltOnce: whoever asks has one binary that works, and one that nobody asks
+// for any more goes.
+func TestRindIsBuiltOnce(t *testing.T) {
+	path := Rind(t)
+	old := filepath.Join(filepath.Dir(filepath.Dir(path)), "build-old")
+	ago := time.Now().Add(-2 * keptFor)
+	if err := errors.Join(os.MkdirAll(old, 0o755), os.Chtimes(old, ago, ago)); err != nil {
+		t.Fatal(err)
+	}
+	again, err := buildRind()
+	if err != nil || again != path {
+		t.Errorf("%s, then %s, %v", path, again, err)
+	}
+	if out, err := exec.CommandContext(t.Context(), path, "version").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an old one stays: %v", err)
+	}
+}

@@ -1,0 +1,112 @@
+package realtest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// command is the package of the real program.
+const command = "github.com/rind-dev/rind/cmd/rind"
+
+// keptFor is how long a binary is kept that no test asks for.
+const keptFor = 24 * time.Hour
+
+// rind is the binary of this run.
+var rind = sync.OnceValues(buildRind)
+
+// Rind is the path of the real program, built from this module as it is. All packages
+// and all runs share it until the source changes. It is without the race detector: for
+// tests that only drive it from outside.
+func Rind(t testing.TB) string {
+	t.Helper()
+	path, err := rind()
+	if err != nil {
+		t.Fatalf("realtest: building rind: %v", err)
+	}
+	return path
+}
+
+// buildRind has go build link at one place for this work tree, where it does nothing if nothing
+// changed, and keeps the result under a name that says what is in it: a run goes on with
+// its own while another one builds.
+func buildRind() (string, error) {
+	root, err := exec.Command("go", "list", "-f", "{{.Module.Dir}}", command).Output()
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "rind-tests", "bin", digest(bytes.TrimSpace(root)))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	unlock, err := lock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	built := filepath.Join(dir, "rind")
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", built, command).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	text, err := os.ReadFile(built)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "build-"+digest(text), "rind")
+	return path, errors.Join(keep(built, path), tidy(dir))
+}
+
+// keep links a binary to where it stays; a copy that is there is made young again.
+func keep(built, path string) error {
+	now := time.Now()
+	err := os.Chtimes(filepath.Dir(path), now, now)
+	if _, missing := os.Stat(path); err == nil && missing == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.Link(built, path) // go build replaces its file and does not write into it
+}
+
+// tidy removes the binaries that no test has asked for lately.
+func tidy(dir string) error {
+	all, err := filepath.Glob(filepath.Join(dir, "build-*"))
+	for _, old := range all {
+		if info, statErr := os.Stat(old); statErr == nil && time.Since(info.ModTime()) > keptFor {
+			err = errors.Join(err, os.RemoveAll(old))
+		}
+	}
+	return err
+}
+
+// lock waits until no other process has the lock.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return strings.ToLower(hex.EncodeToString(sum[:8]))
+}
