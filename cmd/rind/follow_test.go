@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
@@ -73,7 +73,7 @@ func TestVerifierFollow(t *testing.T) {
 	dir := t.TempDir()
 	ca := filepath.Join(dir, "ca.pem")
 	writeCertificate(t, ca, f.server)
-	keys, address := filepath.Join(dir, "rootkeys.db"), freeAddress(t)
+	keys, address := filepath.Join(dir, "rootkeys.db"), realtest.FreeAddress(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	type ended struct {
@@ -156,7 +156,7 @@ func TestVerifierFollowRefuses(t *testing.T) {
 			t.Errorf("%v: %d: %s", c.args, code, stderr)
 		}
 	}
-	for _, args := range [][]string{{"--from", freeAddress(t)}, {"--keys", filepath.Join(dir, "none.db")}, {}, {"--from", "x", "--keys", "y"}} {
+	for _, args := range [][]string{{"--from", realtest.FreeAddress(t)}, {"--keys", filepath.Join(dir, "none.db")}, {}, {"--from", "x", "--keys", "y"}} {
 		if stdout, stderr, code := rind(t.Context(), append([]string{"verifier", "status"}, args...)...); code != exitUnchecked || stdout != "" || stderr == "" {
 			t.Errorf("%v: %d: %s%s", args, code, stdout, stderr)
 		}
@@ -169,16 +169,6 @@ func writeCertificate(t *testing.T, path string, server *httptest.Server) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func get200(t *testing.T, url string) string {

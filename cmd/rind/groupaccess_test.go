@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/rind-dev/rind/internal/realtest"
 )
 
 // volume is a folder as a cluster gives it to a process: root's, of a group that the
@@ -102,13 +104,10 @@ func TestGroupAccess(t *testing.T) {
 	}
 	v.refuses("data may be written to by others (mode 0770): run 'chmod 700", "serve", "--config", plain)
 	for range 2 { // the second time with files of mode 0660
-		address := freeAddress(t)
+		address := realtest.FreeAddress(t)
 		p := start(t, v.as, "serve", "--config", group, "--listen", address)
-		p.answers("http://" + address + "/healthz")
-		p.stop()
-		if p.err != nil {
-			t.Fatal(p.err)
-		}
+		p.Answers("http://" + address + "/healthz")
+		p.Stop()
 		v.spread()
 	}
 	keys := filepath.Join(v.data, rootKeysFile)

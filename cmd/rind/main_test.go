@@ -11,25 +11,48 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rind-dev/rind/internal/realtest"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"rind": main})
 }
 
+// dispatcher is what scripts call as rind. What runs on in the background does so in this
+// test binary, which has the race detector; what ends at once need not, as its start
+// alone takes half a second there.
+const dispatcher = `#!/bin/sh
+case "$1 $2" in
+serve\ *|verifier\ follow) exec '%s' "$@" ;;
+*) exec '%s' "$@" ;;
+esac
+`
+
 // TestScript runs the real main by the scripts of testdata/script.
 func TestScript(t *testing.T) {
+	raced, err := exec.LookPath("rind") // testscript.Main put it there
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	writeFile(t, filepath.Join(bin, "rind"), 0o700, fmt.Appendf(nil, dispatcher, raced, realtest.Rind(t)))
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"store":      cmdStore,
 			"revoke":     cmdRevoke,
@@ -60,14 +83,13 @@ func usage(ts *testscript.TestScript, neg, right bool, text string) {
 // cmdFreePort puts a port that is free at present into the variable.
 func cmdFreePort(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1, "freeport VARIABLE")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := realtest.NewPort()
 	ts.Check(err)
-	defer l.Close()
-	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	ts.Setenv(args[0], strconv.Itoa(port))
 }
 
 // patience is how long a script waits for another process.
-const patience = 30 * time.Second
+const patience = realtest.Patience
 
 // cmdAnswers waits until a URL answers with a status, and its body is what stdout then
 // checks.

@@ -42,7 +42,7 @@ func TestNginxSample(t *testing.T) {
 	realtest.Need(t, realtest.Nginx)
 	s := newUploadServer(t)
 	tokens := uploadTokens(t, s.h)
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), realtest.FreeAddress(t)
 	ca, cert, key := signedPair(t)
 	for name, text := range map[string][]byte{"ca.pem": ca, "cert.pem": cert, "key.pem": key} {
 		writeFile(t, filepath.Join(dir, name), 0o600, text)
@@ -56,7 +56,7 @@ func TestNginxSample(t *testing.T) {
 	}
 	writeFile(t, conf, 0o600, []byte("daemon off;\nmaster_process off;\npid "+dir+"/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n"+temp.String()+sample+"}\n"))
 	cmd := exec.Command(realtest.Nginx.Path, "-p", dir, "-c", conf)
-	var log lockedText
+	var log realtest.Output
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

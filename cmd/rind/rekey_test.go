@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
@@ -85,7 +86,7 @@ func TestVerifierChangesItsKey(t *testing.T) {
 		t.Helper()
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		address, ended := freeAddress(t), make(chan int, 1)
+		address, ended := realtest.FreeAddress(t), make(chan int, 1)
 		go func() {
 			_, _, code := rind(ctx, append([]string{"verifier", "follow", "--issuer", f.server.URL, "--secret-file", f.secret,
 				"--keys", keys, "--key-file", keyFile, "--ca-file", ca, "--status", address}, more...)...)

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"math/big"
 	"net"
@@ -17,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/internal/realtest"
 )
 
 // pairOf is a certificate for localhost with a name of its own, and its key, as PEM.
@@ -61,26 +64,23 @@ func shownAt(t *testing.T, address string) string {
 // TestHangupEndsNoServer sends SIGHUP to servers that have nothing to read again, from
 // the first moment on.
 func TestHangupEndsNoServer(t *testing.T) {
-	address, data := freeAddress(t), filepath.Join(t.TempDir(), "data")
+	address, data := realtest.FreeAddress(t), filepath.Join(t.TempDir(), "data")
 	p := start(t, nil, "serve", "--data", data, "--listen", address)
-	p.says("listening", 1)
+	p.Says("listening", 1)
 	for n := range 3 {
-		p.signal(syscall.SIGHUP)
-		p.says("SIGHUP: ", n+1)
+		p.Signal(syscall.SIGHUP)
+		p.Says("SIGHUP: ", n+1)
 	}
-	p.answers("http://" + address + "/healthz")
-	p.stop()
-	if p.err != nil {
-		t.Errorf("after SIGTERM: %v", p.err)
-	}
+	p.Answers("http://" + address + "/healthz")
+	p.Stop()
 	again := start(t, nil, "serve", "--data", data, "--listen", address)
-	for again.running() && !strings.Contains(again.out.String(), "rind is at") { // while it starts
-		if strings.Contains(again.out.String(), "no mail server") { // its first line, so it catches the signal
-			again.signal(syscall.SIGHUP)
+	for again.Running() && !strings.Contains(again.Out.String(), "rind is at") { // while it starts
+		if strings.Contains(again.Out.String(), "no mail server") { // its first line, so it catches the signal
+			again.Signal(syscall.SIGHUP)
 		}
 		time.Sleep(time.Millisecond)
 	}
-	again.answers("http://" + address + "/healthz")
+	again.Answers("http://" + address + "/healthz")
 }
 
 // TestCertificateIsRenewedInPlace renews the certificate of a server by signal and
@@ -94,19 +94,24 @@ func TestCertificateIsRenewedInPlace(t *testing.T) {
 		writeFile(t, certFile, 0o644, cert)
 	}
 	put(validPair(t, "one"))
-	address := freeAddress(t)
+	address := realtest.FreeAddress(t)
 	_, port, _ := strings.Cut(address, ":")
 	settings := filepath.Join(dir, "rind.toml")
 	writeFile(t, settings, 0o600, []byte("tls-cert = \""+certFile+"\"\ntls-key = \""+keyFile+"\"\npublic-url = \"https://localhost:"+port+"\"\n"))
 	p := start(t, nil, "serve", "--config", settings, "--data", filepath.Join(dir, "data"), "--listen", address)
-	p.answers("https://" + address + "/healthz")
+	p.Answers("https://" + address + "/healthz")
 	shows := func(want string) {
 		t.Helper()
-		p.until("it shows "+want, func() bool { return shownAt(t, address) == want })
+		p.Eventually("it shows "+want, func() error {
+			if got := shownAt(t, address); got != want {
+				return errors.New(got)
+			}
+			return nil
+		})
 	}
 	shows("one")
 	put(validPair(t, "two"))
-	p.signal(syscall.SIGHUP)
+	p.Signal(syscall.SIGHUP)
 	shows("two")
 	put(validPair(t, "three")) // and nobody says so
 	shows("three")
@@ -119,8 +124,8 @@ func TestCertificateIsRenewedInPlace(t *testing.T) {
 		func() { os.Remove(keyFile) },
 	} {
 		broken()
-		p.signal(syscall.SIGHUP)
-		p.says(warning, n+1)
+		p.Signal(syscall.SIGHUP)
+		p.Says(warning, n+1)
 		if got := shownAt(t, address); got != "three" {
 			t.Errorf("broken pair %d: it shows %q", n, got)
 		}
@@ -128,7 +133,7 @@ func TestCertificateIsRenewedInPlace(t *testing.T) {
 	put(validPair(t, "four"))
 	shows("four")
 	writeFile(t, certFile, 0o644, []byte("broken again\n"))
-	p.says(warning, 6) // by itself too
+	p.Says(warning, 6) // by itself too
 	if got := shownAt(t, address); got != "four" {
 		t.Errorf("it shows %q", got)
 	}
@@ -141,7 +146,7 @@ func TestHalfARenewalIsNotWarnedOf(t *testing.T) {
 	cert, key := validPair(t, "one")
 	writeFile(t, certFile, 0o644, cert)
 	writeFile(t, keyFile, 0o600, key)
-	var log lockedText
+	var log realtest.Output
 	c, err := newCertificate(certFile, keyFile, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)

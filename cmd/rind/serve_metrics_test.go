@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/issuer"
 )
 
@@ -18,7 +19,7 @@ import (
 // they say how many, and never who.
 func TestServeMetrics(t *testing.T) {
 	cfg := settingsFor(t.TempDir())
-	cfg.MetricsListen = freeAddress(t)
+	cfg.MetricsListen = realtest.FreeAddress(t)
 	h, err := open(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -209,7 +209,7 @@ func Get(url string, status int, text string) error {
 	return err
 }
 
-// The ports that FreePort gives out: those that systems don't take for outgoing connections,
+// The ports that NewPort gives out: those that systems don't take for outgoing connections,
 // one of which would have the port before the process under test listens.
 const (
 	firstPort = 10000
@@ -221,10 +221,9 @@ var (
 	ports   = make(map[int]bool) // given out by this process
 )
 
-// FreePort is a TCP port of the loopback address that nobody listens on at present, another one
+// NewPort is a TCP port of the loopback address that nobody listens on at present, another one
 // each time.
-func FreePort(t testing.TB) int {
-	t.Helper()
+func NewPort() (int, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()
 	for range 1000 {
@@ -235,11 +234,20 @@ func FreePort(t testing.TB) int {
 		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			l.Close()
 			ports[port] = true
-			return port
+			return port, nil
 		}
 	}
-	t.Fatalf("realtest: no port from %d to %d is free", firstPort, lastPort)
-	return 0
+	return 0, fmt.Errorf("realtest: no port from %d to %d is free", firstPort, lastPort)
+}
+
+// FreePort is NewPort for a test.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	port, err := NewPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // FreeAddress is 127.0.0.1 with a FreePort.
