@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/issuer"
 )
 
@@ -45,17 +46,16 @@ func diskFull(t *testing.T, p past) {
 	w.revoke(p.keptID)
 	w.serve()
 	short := func() {
-		w.eventually("the verifier says that its disk is full", w.follower, func() error {
-			return errors.Join(get("http://"+w.status+"/status", http.StatusOK, "no space left on device"),
-				get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_failing 1\n"))
+		w.follower.Eventually("the verifier says that its disk is full", func() error {
+			return errors.Join(realtest.Get("http://"+w.status+"/status", http.StatusOK, "no space left on device"),
+				realtest.Get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_failing 1\n"))
 		})
 	}
 	short()
 	if text := w.rind("admin", "--data", w.data, "verifiers"); !strings.Contains(text, "301 behind") {
 		t.Errorf("the operator is told\n%s", text)
 	}
-	check(t, w.follower.cmd.Process.Kill())
-	<-w.follower.done
+	_ = w.follower.End(syscall.SIGKILL)
 	if out, code := w.run("verifier", "status", "--keys", w.keys); code != 0 || strings.Contains(out, "damaged") {
 		t.Errorf("the store is %d\n%s", code, out)
 	}
