@@ -13,7 +13,14 @@ import (
 type live struct {
 	mu        sync.Mutex
 	verifiers map[string]*presence // by id
-	moved     chan struct{}        // closed when any of them changes; nil while nobody waits
+	watched   map[*watch]bool
+	moved     chan struct{} // closed when any of them changes; nil while nobody waits
+}
+
+// watch is what has to end when a verifier is revoked.
+type watch struct {
+	verifier string
+	end      func() // does not wait
 }
 
 // presence is one verifier; live's mutex guards it.
@@ -148,10 +155,31 @@ func (l *live) close(x *Stream) {
 	}
 }
 
-// forget ends the stream of a verifier that was revoked.
+// watch adds what has to end with a verifier.
+func (l *live) watch(w *watch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.watched == nil {
+		l.watched = make(map[*watch]bool)
+	}
+	l.watched[w] = true
+}
+
+func (l *live) unwatch(w *watch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.watched, w)
+}
+
+// forget ends the stream of a verifier that was revoked, and what else has to end with it.
 func (l *live) forget(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for w := range l.watched {
+		if w.verifier == id {
+			w.end()
+		}
+	}
 	p := l.verifiers[id]
 	if p == nil {
 		return

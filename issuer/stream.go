@@ -46,13 +46,7 @@ func (s *Service) OpenStream(ctx context.Context, v Verifier, at feed.Position) 
 	}
 	x := &Stream{s: s, verifier: v.ID, at: at, gone: make(chan struct{})}
 	s.live.open(x, v.Name, at, s.clock())
-	err = s.store.View(ctx, func(r kv.Reader) error { // after the stream is in the table, where a revocation finds it
-		rec, err := readVerifier(r, v.ID)
-		if errors.Is(err, ErrNotFound) || err == nil && !rec.Revoked.At.IsZero() {
-			return ErrVerifierUnknown
-		}
-		return err
-	})
+	err = s.stillAdmitted(ctx, v) // after the stream is in the table, where a revocation finds it
 	if err == nil {
 		return x, nil
 	}
@@ -61,6 +55,30 @@ func (s *Service) OpenStream(ctx context.Context, v Verifier, at feed.Position) 
 		s.live.forget(v.ID)
 	}
 	return nil, err
+}
+
+// WhileAdmitted calls end, which must not wait, when a verifier is revoked, until stop is
+// called: for an answer that takes long and is no Stream. ErrVerifierUnknown says that it
+// was revoked already.
+func (s *Service) WhileAdmitted(ctx context.Context, v Verifier, end func()) (stop func(), err error) {
+	w := &watch{v.ID, end}
+	s.live.watch(w)
+	if err := s.stillAdmitted(ctx, v); err != nil {
+		s.live.unwatch(w)
+		return nil, err
+	}
+	return func() { s.live.unwatch(w) }, nil
+}
+
+// stillAdmitted is ErrVerifierUnknown where a verifier was revoked.
+func (s *Service) stillAdmitted(ctx context.Context, v Verifier) error {
+	return s.store.View(ctx, func(r kv.Reader) error {
+		rec, err := readVerifier(r, v.ID)
+		if errors.Is(err, ErrNotFound) || err == nil && !rec.Revoked.At.IsZero() {
+			return ErrVerifierUnknown
+		}
+		return err
+	})
 }
 
 // checkPosition tells whether changes can follow at.

@@ -133,7 +133,7 @@ func (c *change) registerVerifier(p Principal, id string, rec verifierRecord) er
 	return c.auditVerifier(p, "verifier.registered", id, rec)
 }
 
-// RevokeVerifier ends a verifier for good, and its open stream at once. What its
+// RevokeVerifier ends a verifier for good, and its open stream and snapshot at once. What its
 // store holds it keeps, and goes on deciding with until its MaxStaleness is over.
 // One that is revoked already stays as it is.
 func (s *Service) RevokeVerifier(ctx context.Context, p Principal, id string) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/issuer"
 )
 
 // What snapshots take. Each has one frame in memory; the store is read for a frame in
@@ -157,6 +158,11 @@ func (f *Handler) snapshot(a *asked) error {
 	ctx, cancel := context.WithCancelCause(a.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(f.ending, func() { cancel(errEnding) })()
+	stop, err := f.issuer.WhileAdmitted(ctx, a.verifier, func() { cancel(issuer.ErrVerifierUnknown) })
+	if err != nil {
+		return err
+	}
+	defer stop()
 	mine, err := f.places.take(ctx, a.verifier.ID, cancel)
 	if err != nil {
 		return err

@@ -95,6 +95,28 @@ func TestOneSnapshotEach(t *testing.T) {
 	h.eventually("the first is gone, and the other verifier's is not", func() bool { return h.feed.taken() == 1 })
 }
 
+// Who was revoked gets no more of a snapshot that is on its way, and none that it waits for.
+func TestRevokedDuringASnapshot(t *testing.T) {
+	h := newSource(t, func(f *Handler) { f.places.max = 1 })
+	h.fat()
+	id, secret := h.secret("berlin")
+	waits, other := h.secret("paris")
+	h.stuck(secret)
+	h.eventually("it has a place", func() bool { return h.feed.taken() == 1 })
+	refused := make(chan int, 1)
+	go func() {
+		status, _ := h.status("GET", feed.PathSnapshot, other, nil)
+		refused <- status
+	}()
+	h.eventually("the other waits", func() bool { return h.feed.asked() == 2 })
+	h.must(h.RevokeVerifier(t.Context(), chief, waits))
+	if status := <-refused; status != http.StatusUnauthorized {
+		t.Errorf("who waited is told %d", status)
+	}
+	h.must(h.RevokeVerifier(t.Context(), chief, id))
+	h.eventually("its snapshot is cut off", func() bool { return h.feed.taken() == 0 })
+}
+
 // Where all places are taken, a verifier waits for a bounded time, and is told to come
 // back; whoever reads too slowly makes room.
 func TestPlacesOfSnapshots(t *testing.T) {
