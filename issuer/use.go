@@ -101,15 +101,24 @@ func noteFor(tx kv.Tx, project, id string, use Use) error {
 	return kv.PutJSON(tx, usedKey(project, id), use)
 }
 
-// recordUses notes what a verifier reports, as RecordUse does, in one transaction at
-// most, and that it was this verifier that said so. What a verifier can't know is
-// dropped: see reported. since is when it reported last.
+// usesAtOnce is how many uses one transaction notes: others wait for it who change something.
+const usesAtOnce = 50
+
+// recordUses notes what a verifier reports, as RecordUse does, in short transactions, and
+// that it was this verifier that said so. What a verifier can't know is dropped: see
+// reported. since is when it reported last.
 func (s *Service) recordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
 	uses = slices.Clone(uses[:min(len(uses), feed.MaxUses)])
-	if len(uses) == 0 {
-		return nil
-	}
 	slices.SortStableFunc(uses, func(a, b feed.Use) int { return a.At.Compare(b.At) }) // the first use is told
+	for part := range slices.Chunk(uses, usesAtOnce) {
+		if err := s.recordPart(ctx, verifier, since, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) recordPart(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		for _, u := range uses {
 			use, err := s.reported(tx, u, since)

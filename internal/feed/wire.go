@@ -41,7 +41,9 @@ import (
 //     a stream can't tell how long it was on its way. A verifier sends one as soon as it has
 //     applied what the stream brought, without waiting for anything, and at least
 //     each ReportEvery while it has a stream; the issuer ends the stream of one that
-//     it has not heard of for ReportLate. 409 as above: nothing of it was taken.
+//     it has not heard of for ReportLate. 409 as above: nothing of it was taken. One is taken
+//     at a time, and the next behind a large one later; 503 with Retry-After says that too
+//     many wait.
 //
 // Every one of them is 403 where it came over plain HTTP from another machine, and
 // 400 where the request makes no sense. What ends a stream says why in no frame: the

@@ -50,6 +50,7 @@ type Handler struct {
 	ending context.Context // done when the server shuts down
 	end    context.CancelFunc
 
+	turns  turns         // of reports
 	places *places       // of snapshots on their way
 	reads  chan struct{} // full while maxReads read the store for one
 }
@@ -213,6 +214,11 @@ func (w *writer) position(at feed.Position) error {
 // report answers POST PathReport.
 func (f *Handler) report(a *asked) error {
 	var report feed.Report
+	release, err := f.turns.take(a.Context(), a.verifier.ID)
+	if err != nil {
+		return err
+	}
+	defer func() { release(len(report.Uses)) }()
 	body := json.NewDecoder(http.MaxBytesReader(a.w, a.Body, feed.MaxReport))
 	if err := body.Decode(&report); err != nil {
 		var large *http.MaxBytesError
