@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -227,6 +228,9 @@ func (f *Handler) report(a *asked) error {
 		}
 		return badRequest("the report is no JSON of a report")
 	}
+	if _, err := body.Token(); !errors.Is(err, io.EOF) {
+		return badRequest("there is something behind the report")
+	}
 	if len(report.Applied.Issuer) > maxIssuer {
 		return badRequest("the report's issuer is not the id of one")
 	}
@@ -244,7 +248,15 @@ func (f *Handler) report(a *asked) error {
 
 // readPosition reads from where a stream goes on.
 func readPosition(r *http.Request) (at feed.Position, err error) {
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return at, badRequest("the query can't be read")
+	}
+	for name, values := range query {
+		if len(values) > 1 {
+			return at, badRequest(strconv.Quote(clip(errors.New(name))) + " stands there twice")
+		}
+	}
 	at.Issuer = query.Get("issuer")
 	for name, to := range map[string]*uint64{"epoch": &at.Epoch, "after": &at.Revision} {
 		text := query.Get(name)

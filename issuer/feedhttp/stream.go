@@ -14,6 +14,9 @@ import (
 // probably dead, whatever the network still takes.
 var errSilent = errors.New("feedhttp: the verifier has not reported for too long")
 
+// errGone ends a stream that something has taken the place of.
+var errGone = errors.New("feedhttp: the verifier opened another stream, as two do that share a secret, or was revoked")
+
 // stream answers GET PathStream. It ends when the verifier is gone, silent or
 // revoked, or opens another, and when the server shuts down.
 func (f *Handler) stream(a *asked) error {
@@ -72,7 +75,7 @@ func (f *Handler) follow(ctx context.Context, w *writer, x *issuer.Stream) error
 	for {
 		select {
 		case <-x.Gone():
-			return nil
+			return errGone
 		case <-ctx.Done():
 			return nil
 		case <-beat.C:
