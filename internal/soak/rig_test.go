@@ -37,6 +37,7 @@ type house struct {
 	testing.TB
 	data, addr string
 	tokens     []string // ids
+	secrets    []string // of verifiers that are registered from the start
 	server     *realtest.Process
 
 	cert, config string // files, where rind itself ends TLS
@@ -46,9 +47,9 @@ const aliceID = "00000000-0000-4000-8000-0000000000aa"
 
 var alice = issuer.Principal{UserID: aliceID, Username: "alice", Actor: audit.Actor{IP: "203.0.113.9"}}
 
-// newHouse makes a data folder with tokens, and projects with so many members that each
-// is about 50 kB of a snapshot, and serves it.
-func newHouse(t testing.TB, tokens, projects int) *house {
+// newHouse makes a data folder with tokens, projects with so many members that each is
+// about 50 kB of a snapshot, and verifiers, and serves it.
+func newHouse(t testing.TB, tokens, projects, verifiers int) *house {
 	t.Helper()
 	h := &house{TB: t, data: filepath.Join(t.TempDir(), "data"), addr: realtest.FreeAddress(t)}
 	h.must(os.Mkdir(h.data, 0o700))
@@ -65,6 +66,11 @@ func newHouse(t testing.TB, tokens, projects int) *house {
 		m, err := s.Mint(t.Context(), alice, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
 		h.must(err)
 		h.tokens = append(h.tokens, m.Token.ID)
+	}
+	for i := range verifiers {
+		_, secret, err := s.RegisterVerifier(t.Context(), issuer.Principal{Admin: true}, fmt.Sprint("early", i))
+		h.must(err)
+		h.secrets = append(h.secrets, secret)
 	}
 	for from := 0; from < projects; from += 100 {
 		h.must(addProjects(t.Context(), store, from, min(from+100, projects)))

@@ -84,7 +84,7 @@ func (h *house) embed(ctx context.Context, running *sync.WaitGroup, i int, log *
 // memory does.
 func TestSoak(t *testing.T) {
 	pause := max(time.Second, *soak/500)
-	h := newHouse(t, int(*soak/pause)+1, 0)
+	h := newHouse(t, int(*soak/pause)+1, 0, 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	defer running.Wait()

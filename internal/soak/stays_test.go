@@ -63,12 +63,12 @@ func TestStaysConnected(t *testing.T) {
 	for _, l := range deadline.Limits() {
 		t.Logf("limit %-8s %8s, outlived: %t", l.Name, l.Time, l.Time < *stay)
 	}
-	h := newHouse(t, 20, 0)
+	h := newHouse(t, 20, 0, 0)
 	plain, secure, cert := h.proxied()
 	all := []*follower{
 		h.follow("direct", "http://"+h.addr), h.follow("proxied", plain), h.follow("tls", secure, "--ca-file", cert),
 	}
-	own := newHouse(t, 20, 0)
+	own := newHouse(t, 20, 0, 0)
 	own.secure()
 	alone := []*follower{own.follow("rind's own tls", own.url(), "--ca-file", own.cert)}
 	for _, f := range slices.Concat(all, alone) {
