@@ -14,9 +14,9 @@ import (
 
 // line is the connection to a Remote.
 type line struct {
-	since time.Time     // when it was made; zero: there is none
-	head  uint64        // the last revision that the issuer told
-	skew  time.Duration // by how much the issuer's clock is ahead
+	since time.Time         // when it was made; zero: there is none
+	head  rootkeys.Position // the last that the issuer told
+	skew  time.Duration     // by how much the issuer's clock is ahead
 }
 
 // runRemote follows the Remote until ctx ends.
@@ -263,7 +263,7 @@ func (f *Follower) disconnected() {
 func (f *Follower) noteHead(p rootkeys.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.line.head = p.Revision
+	f.line.head = p
 }
 
 func (f *Follower) noteTime(frame feed.Frame) {

@@ -13,7 +13,7 @@ import (
 type Status struct {
 	Position  rootkeys.Position // what the store has applied
 	Head      uint64            // the last revision that the issuer told; 0: none yet
-	Lag       uint64            // revisions that the store lacks, as far as is known
+	Lag       uint64            // revisions that the store lacks, as far as is known: all, where the issuer has begun a new epoch
 	Heard     time.Time         // when the store was last known to be current; zero: never
 	Age       time.Duration     // how long ago that is, or -1 where it can't be told
 	Usable    bool              // Lookup answers
@@ -60,8 +60,8 @@ func (f *Follower) Status() Status {
 	s.Uses, s.Dropped = f.uses.count()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s.Head, s.Connected, s.Ahead, s.Err = max(f.line.head, s.Position.Revision), f.line.since, f.line.skew, f.err
-	s.Lag = s.Head - s.Position.Revision
+	s.Head, s.Lag = behind(s.Position, f.line.head)
+	s.Connected, s.Ahead, s.Err = f.line.since, f.line.skew, f.err
 	switch {
 	case unreadable != nil:
 		s.Err = unreadable
@@ -69,4 +69,17 @@ func (f *Follower) Status() Status {
 		s.Err = parting // from before this process began
 	}
 	return s
+}
+
+// behind is the last revision of an issuer that told head, and how many a store at a
+// position lacks.
+func behind(at, head rootkeys.Position) (last, lag uint64) {
+	switch {
+	case at.Issuer != "" && head.Epoch > at.Epoch: // nothing that it has counts there
+		return head.Revision, max(head.Revision, 1)
+	case head.Epoch < at.Epoch:
+		return at.Revision, 0
+	}
+	last = max(head.Revision, at.Revision)
+	return last, last - at.Revision
 }
