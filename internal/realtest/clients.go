@@ -27,28 +27,36 @@ var requirements embed.FS
 
 // Client is an upload client, or another Python program, of today: install.sh puts it
 // into a virtual environment of its own in the user's cache folder, pinned with hashes.
-// The Debian package of the same name is a Tool.
+// Or it is a Debian package, where Tool says which.
 type Client struct {
-	Name    string   // of its requirements file, and of its program where Program is ""
-	Program string   // in the environment's bin
-	Entry   string   // module:function of its main, for Drive; "" is a program that is not in Python
-	Preload []string // modules that it imports only later, to save time
+	Name    string // of its requirements file, and of its program where Program is ""
+	Program string // in the environment's bin
+	Entry   string // module:function of its main, for Drive; "" is a program that is not in Python
+	Tool    Tool   // the zero value is a client of today
 }
 
 // The clients that this module's tests drive.
 var (
 	UV            = Client{Name: "uv"}
-	CurrentTwine  = Client{Name: "twine", Entry: "twine.__main__:main", Preload: []string{"twine.commands.upload", "keyring"}}
-	CurrentPoetry = Client{Name: "poetry", Entry: "poetry.console.application:main", Preload: []string{"poetry.console.commands.publish", "poetry.publishing.publisher", "poetry.publishing.uploader"}}
-	CurrentFlit   = Client{Name: "flit", Entry: "flit:main", Preload: []string{"flit.upload", "flit.build", "flit.sdist", "flit.wheel", "flit.validate"}}
-	Hatch         = Client{Name: "hatch", Entry: "hatch.cli:main", Preload: []string{"hatch.cli.publish", "hatch.publish.index", "hatch.index.core"}}
-	PDM           = Client{Name: "pdm", Entry: "pdm.core:main", Preload: []string{"pdm.cli.commands.publish", "pdm.cli.commands.publish.repository"}}
+	CurrentTwine  = Client{Name: "twine", Entry: "twine.__main__:main"}
+	CurrentPoetry = Client{Name: "poetry", Entry: "poetry.console.application:main"}
+	CurrentFlit   = Client{Name: "flit", Entry: "flit:main"}
+	Hatch         = Client{Name: "hatch", Entry: "hatch.cli:main"}
+	PDM           = Client{Name: "pdm", Entry: "pdm.core:main"}
 	Maturin       = Client{Name: "maturin"}
 	Pypitoken     = Client{Name: "pypitoken", Program: "python"}
-	CurrentPip    = Client{Name: "pip", Entry: "pip._internal.cli.main:main", Preload: []string{"pip._internal.commands.download"}}
+	CurrentPip    = Client{Name: "pip", Entry: "pip._internal.cli.main:main"}
 )
 
-// clients are all of them, in the order of install.sh.
+// The clients that come as Debian packages.
+var (
+	Curl         = Client{Name: "curl", Tool: Tool{Name: "curl", Path: "/usr/bin/curl", Package: "curl"}}
+	DebianTwine  = Client{Name: "Debian's twine", Tool: Twine, Entry: CurrentTwine.Entry}
+	DebianPoetry = Client{Name: "Debian's poetry", Tool: Poetry, Entry: CurrentPoetry.Entry}
+	DebianFlit   = Client{Name: "Debian's flit", Tool: Flit, Entry: CurrentFlit.Entry}
+)
+
+// clients are those of today, in the order of install.sh.
 var clients = []Client{UV, CurrentTwine, CurrentPoetry, CurrentFlit, Hatch, PDM, Maturin, Pypitoken, CurrentPip}
 
 // NeedClients is Need for clients.
@@ -82,6 +90,9 @@ func (c Client) folder() (string, error) {
 
 // find reports what is wrong with it.
 func (c Client) find() error {
+	if c.Tool.Path != "" {
+		return Missing(c.Tool)
+	}
 	dir, err := c.folder()
 	if err == nil {
 		_, err = os.Stat(filepath.Join(dir, "complete")) // install.sh writes it last
@@ -106,11 +117,23 @@ func (c Client) path(dir string) string {
 // Path is its program, after NeedClients.
 func (c Client) Path(t testing.TB) string {
 	t.Helper()
+	if c.Tool.Path != "" {
+		return c.Tool.Path
+	}
 	dir, err := c.folder()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c.path(dir)
+}
+
+// python is the interpreter that a client in Python runs with.
+func (c Client) python(t testing.TB) string {
+	t.Helper()
+	if c.Tool.Path != "" {
+		return Python.Path
+	}
+	return filepath.Join(filepath.Dir(c.Path(t)), "python")
 }
 
 // runTime bounds one run of a client, which retries for a while and may share the machine
@@ -141,7 +164,7 @@ func (c Client) Drive(t testing.TB) *Driver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.cmd = exec.Command(filepath.Join(filepath.Dir(d.path), "python"), append([]string{"-c", string(script), c.Entry}, c.Preload...)...)
+	d.cmd = exec.Command(c.python(t), "-c", string(script), c.Entry)
 	d.cmd.Env = cleanEnv(t.TempDir())
 	d.cmd.Dir = t.TempDir()
 	d.cmd.Stderr = &d.log

@@ -50,6 +50,7 @@ var (
 	Flit        = Tool{Name: "flit", Path: "/usr/bin/flit", Package: "flit"}
 	Poetry      = Tool{Name: "poetry", Path: "/usr/bin/poetry", Package: "python3-poetry"}
 	Oathtool    = Tool{Name: "oathtool", Path: "/usr/bin/oathtool", Package: "oathtool"}
+	Caddy       = Tool{Name: "Caddy", Path: "/usr/bin/caddy", Package: "caddy"}
 	Nginx       = Tool{Name: "nginx", Path: "/usr/sbin/nginx", Package: "nginx"}
 	Chromium    = Tool{Name: "Chromium", Path: "/usr/bin/chromium", Package: "chromium"}
 )
