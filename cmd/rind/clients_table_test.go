@@ -1,7 +1,10 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +20,8 @@ type uploader struct {
 	// call is the command line and the environment that upload what is in the folder to
 	// an address, with a CA's file where that is not "".
 	call func(dir, address, token, ca string) (args, env []string)
+	// settings take the place of those in pyproject.toml, NAME being the project's name.
+	settings string
 	// denied is what a person reads of a denial, where it is not the sentence.
 	denied string
 	// existing is what a person reads, beside the exit code 0, where the index has a file
@@ -24,9 +29,26 @@ type uploader struct {
 	existing string
 }
 
+// folder is one with a project that this client uploads.
+func (u uploader) folder(t *testing.T, name, more string) string {
+	t.Helper()
+	dir := pyproject(t, name, more)
+	if u.settings != "" {
+		writeFile(t, filepath.Join(dir, "pyproject.toml"), 0o644, []byte(strings.ReplaceAll(u.settings, "NAME", name)))
+	}
+	return dir
+}
+
 func dist(dir string) string {
 	files, _ := filepath.Glob(filepath.Join(dir, "dist", "*.whl"))
 	return strings.Join(files, " ") // there is one
+}
+
+// digest is the SHA-256 digest of a file, in hexadecimal digits.
+func digest(file string) string {
+	text, _ := os.ReadFile(file) // a missing one is refused
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // given are names and values of environment variables; those with an empty value are
@@ -41,28 +63,30 @@ func given(pairs ...string) (env []string) {
 }
 
 var uploaders = []uploader{
-	{name: "twine", client: realtest.CurrentTwine, call: func(dir, address, token, ca string) ([]string, []string) {
-		return []string{"upload", "--non-interactive", "--disable-progress-bar", "--repository-url", address, dist(dir)},
-			given("TWINE_USERNAME=__token__", "TWINE_PASSWORD="+token, "TWINE_CERT="+ca)
-	}},
+	{name: "twine", client: realtest.CurrentTwine, call: callTwine},
+	{name: "oldtwine", client: realtest.DebianTwine, call: callTwine},
 	{name: "uv", client: realtest.UV, call: func(dir, address, token, ca string) ([]string, []string) {
 		return []string{"publish", "--no-config", "--publish-url", address, dist(dir)}, given("UV_PUBLISH_TOKEN="+token, "SSL_CERT_FILE="+ca)
 	}},
-	{name: "poetry", client: realtest.CurrentPoetry, call: func(_, address, token, ca string) ([]string, []string) {
-		return []string{"publish", "-n", "-r", "local"},
-			given("POETRY_REPOSITORIES_LOCAL_URL="+address, "POETRY_PYPI_TOKEN_LOCAL="+token, "REQUESTS_CA_BUNDLE="+ca)
-	}},
+	{name: "poetry", client: realtest.CurrentPoetry, call: callPoetry},
+	{name: "oldpoetry", client: realtest.DebianPoetry, call: callPoetry,
+		settings: "[tool.poetry]\nname = \"NAME\"\nversion = \"1.0\"\ndescription = \"A demonstration\"\nauthors = [\"Ada <ada@example.org>\"]\n"},
 	{name: "hatch", client: realtest.Hatch, existing: "already exists", call: func(dir, address, token, ca string) ([]string, []string) {
 		return []string{"--no-interactive", "publish", "-n", "-r", address, dist(dir)},
 			given("HATCH_INDEX_USER=__token__", "HATCH_INDEX_AUTH="+token, "HATCH_INDEX_CA_CERT="+ca)
 	}},
 	{name: "pdm", client: realtest.PDM, call: func(_, address, token, ca string) ([]string, []string) {
 		return []string{"publish", "--no-build", "-r", address},
-			given("PDM_PUBLISH_USERNAME=__token__", "PDM_PUBLISH_PASSWORD="+token, "PDM_PUBLISH_CA_CERTS="+ca, "SSL_CERT_FILE="+ca, "PDM_CHECK_UPDATE=false")
+			given("PDM_PUBLISH_USERNAME=__token__", "PDM_PUBLISH_PASSWORD="+token, "PDM_PUBLISH_CA_CERTS="+ca, "SSL_CERT_FILE="+ca, "PDM_CHECK_UPDATE=false", "PDM_USE_VENV=false")
 	}},
-	{name: "flit", client: realtest.CurrentFlit, call: func(_, address, token, ca string) ([]string, []string) {
-		return []string{"publish", "--format", "wheel"},
-			given("FLIT_INDEX_URL="+address, "FLIT_USERNAME=__token__", "FLIT_PASSWORD="+token, "REQUESTS_CA_BUNDLE="+ca, "SOURCE_DATE_EPOCH=1700000000")
+	{name: "flit", client: realtest.CurrentFlit, call: callFlit},
+	{name: "oldflit", client: realtest.DebianFlit, call: callFlit},
+	{name: "curl", client: realtest.Curl, call: func(dir, address, token, ca string) ([]string, []string) {
+		file := dist(dir)
+		name, _, _ := strings.Cut(filepath.Base(file), "-")
+		return []string{"--silent", "--show-error", "--fail-with-body", "--user", "__token__:" + token, "--form", ":action=file_upload", "--form", "protocol_version=1",
+			"--form", "metadata_version=2.1", "--form", "name=" + name, "--form", "version=1.0", "--form", "filetype=bdist_wheel", "--form", "pyversion=py3",
+			"--form", "sha256_digest=" + digest(file), "--form", "content=@" + file, address}, given("CURL_CA_BUNDLE=" + ca)
 	}},
 	{name: "maturin", client: realtest.Maturin, denied: "Username and/or password are possibly wrong", call: func(dir, address, token, ca string) ([]string, []string) {
 		return []string{"upload", "--non-interactive", "--repository-url", address, dist(dir)},
@@ -70,8 +94,26 @@ var uploaders = []uploader{
 	}},
 }
 
+func callTwine(dir, address, token, ca string) (args, env []string) {
+	return []string{"upload", "--non-interactive", "--disable-progress-bar", "--repository-url", address, dist(dir)},
+		given("TWINE_USERNAME=__token__", "TWINE_PASSWORD="+token, "TWINE_CERT="+ca)
+}
+
+func callPoetry(_, address, token, ca string) (args, env []string) {
+	return []string{"publish", "-n", "-r", "local"},
+		given("POETRY_REPOSITORIES_LOCAL_URL="+address, "POETRY_PYPI_TOKEN_LOCAL="+token, "REQUESTS_CA_BUNDLE="+ca)
+}
+
+func callFlit(_, address, token, ca string) (args, env []string) {
+	return []string{"publish", "--format", "wheel"},
+		given("FLIT_INDEX_URL="+address, "FLIT_USERNAME=__token__", "FLIT_PASSWORD="+token, "REQUESTS_CA_BUNDLE="+ca, "SOURCE_DATE_EPOCH=1700000000")
+}
+
 // project is the client's own, for the files that are kept.
 func (u uploader) project(scheme string) string { return u.name + scheme }
+
+// misdirected are the addresses that people give to a client instead of the right one.
+var misdirected = []string{"/", "/simple/", "/pypi/", "/upload/", "/legacy//"}
 
 // denials are what a person reads for each reason that a token can be refused for.
 var denials = map[string]string{
@@ -112,13 +154,13 @@ func TestClients(t *testing.T) {
 	for _, u := range uploaders {
 		t.Run(u.name, func(t *testing.T) {
 			t.Parallel()
-			d, home, demo := u.client.Drive(t), t.TempDir(), pyproject(t, "demo", "")
+			d, home, demo := u.client.Drive(t), t.TempDir(), u.folder(t, "demo", "")
 			for _, scheme := range []string{"http", "https"} {
-				address, ca := s.plain, ""
+				address, stale, ca := s.plain, s.stale, ""
 				if scheme == "https" {
-					address, ca = s.secure, s.ca
+					address, stale, ca = s.secure, s.staleSecure, s.ca
 				}
-				for _, c := range cells(t, u, scheme, demo, address, tokens, s.stale) {
+				for _, c := range cells(t, u, scheme, demo, address, tokens, stale) {
 					args, env := u.call(c.dir, c.address, c.token, ca)
 					out, code := d.Run(t, c.dir, home, env, args...)
 					if u.existing != "" && c.name == "other content" { // it looks into the index first, and sends nothing
@@ -130,7 +172,7 @@ func TestClients(t *testing.T) {
 					if (code == 0) != (c.want == "") || !strings.Contains(words(out), c.want) {
 						t.Errorf("%s, %s: exit code %d, and a person reads\n%s\nnot %q", scheme, c.name, code, out, c.want)
 					}
-					if strings.Contains(out, c.token) || strings.Contains(out, "Traceback") && u.client.Name != "flit" {
+					if strings.Contains(out, c.token) || strings.Contains(out, "Traceback") && u.client.Entry != realtest.CurrentFlit.Entry { // whose way of saying it is one
 						t.Errorf("%s, %s: a person reads\n%s", scheme, c.name, out)
 					}
 				}
@@ -150,8 +192,11 @@ func cells(t *testing.T, u uploader, scheme, demo, address string, tokens map[st
 		}
 		all = append(all, cell{reason, demo, legacy, tokens[reason], want})
 	}
+	for _, path := range misdirected {
+		all = append(all, cell{"wrong address " + path, demo, address + path, tokens["allowed"], "Packages are uploaded to http://localhost:8080/legacy/ and not to this address."})
+	}
 	name := u.project(scheme)
-	own, other, big := pyproject(t, name, ""), pyproject(t, name, "more = 1\n"), pyproject(t, name, noise(maxWheel))
+	own, other, big := u.folder(t, name, ""), u.folder(t, name, "more = 1\n"), u.folder(t, name, noise(maxWheel))
 	return append(all,
 		cell{"too large", big, legacy, tokens["all"], "The file is larger than 65536 bytes, the most that this index takes."},
 		cell{"allowed", own, legacy, tokens["all"], ""},

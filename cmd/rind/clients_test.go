@@ -44,7 +44,8 @@ type uploadServer struct {
 	plain  string // http://localhost:PORT
 	secure string // https://localhost:PORT
 	ca     string // file of the certificate that signs secure's
-	stale  string // http address of one whose store nobody keeps current
+	// one whose store nobody keeps current, over http and TLS
+	stale, staleSecure string
 }
 
 // newUploadServer starts one that ends with the test. The certificate is the real
@@ -86,7 +87,7 @@ func newUploadServer(t *testing.T) *uploadServer {
 	encrypted, at := listen(secure)
 	s.secure = "https://" + at
 	running.Go(func() { serve(ctx, encrypted, s.h.handler, log) })
-	s.startStale(ctx, &running, listen, dir)
+	s.startStale(ctx, &running, listen, secure, dir)
 	return s
 }
 
@@ -118,18 +119,25 @@ func signedPair(t *testing.T) (ca, cert, key []byte) {
 	return text("CERTIFICATE", rootDER), text("CERTIFICATE", leafDER), text("PRIVATE KEY", keyDER)
 }
 
-// startStale starts a server that nobody keeps current.
-func (s *uploadServer) startStale(ctx context.Context, running *sync.WaitGroup, listen func(config.Config) (net.Listener, string), dir string) {
+// startStale starts a server that nobody keeps current; its TLS is that of secure.
+func (s *uploadServer) startStale(ctx context.Context, running *sync.WaitGroup, listen func(config.Config) (net.Listener, string), secure config.Config, dir string) {
 	s.t.Helper()
-	cfg := settingsFor(filepath.Join(dir, "stale"))
-	h, err := open(cfg, slog.New(slog.DiscardHandler))
+	cfg, log := settingsFor(filepath.Join(dir, "stale")), slog.New(slog.DiscardHandler)
+	h, err := open(cfg, log)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	l, at := listen(cfg)
+	plain, at := listen(cfg)
 	s.stale = "http://" + at
-	done := make(chan struct{})
-	running.Go(func() { serve(ctx, l, h.handler, slog.New(slog.DiscardHandler)); h.close(); close(done) })
+	encrypted, at := listen(secure)
+	s.staleSecure = "https://" + at
+	running.Go(func() {
+		var both sync.WaitGroup
+		both.Go(func() { serve(ctx, plain, h.handler, log) })
+		both.Go(func() { serve(ctx, encrypted, h.handler, log) })
+		both.Wait()
+		h.close()
+	})
 }
 
 // uploadTokens are tokens for one upload of demo 1.0, each with what is said of it; the
