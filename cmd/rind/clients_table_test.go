@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -24,6 +25,9 @@ type uploader struct {
 	settings string
 	// denied is what a person reads of a denial, where it is not the sentence.
 	denied string
+	// dropped is what a person reads of a denial whose reason phrase a proxy dropped,
+	// where it is not the sentence, which is in the body too.
+	dropped string
 	// existing is what a person reads, beside the exit code 0, where the index has a file
 	// of that name, whatever is in it: the client looks before it uploads.
 	existing string
@@ -63,24 +67,24 @@ func given(pairs ...string) (env []string) {
 }
 
 var uploaders = []uploader{
-	{name: "twine", client: realtest.CurrentTwine, call: callTwine},
-	{name: "oldtwine", client: realtest.DebianTwine, call: callTwine},
+	{name: "twine", client: realtest.CurrentTwine, dropped: "403 Forbidden", call: callTwine},
+	{name: "oldtwine", client: realtest.DebianTwine, dropped: "403 Forbidden", call: callTwine},
 	{name: "uv", client: realtest.UV, call: func(dir, address, token, ca string) ([]string, []string) {
 		return []string{"publish", "--no-config", "--publish-url", address, dist(dir)}, given("UV_PUBLISH_TOKEN="+token, "SSL_CERT_FILE="+ca)
 	}},
 	{name: "poetry", client: realtest.CurrentPoetry, call: callPoetry},
 	{name: "oldpoetry", client: realtest.DebianPoetry, call: callPoetry,
 		settings: "[tool.poetry]\nname = \"NAME\"\nversion = \"1.0\"\ndescription = \"A demonstration\"\nauthors = [\"Ada <ada@example.org>\"]\n"},
-	{name: "hatch", client: realtest.Hatch, existing: "already exists", call: func(dir, address, token, ca string) ([]string, []string) {
+	{name: "hatch", client: realtest.Hatch, dropped: "403 Forbidden", existing: "already exists", call: func(dir, address, token, ca string) ([]string, []string) {
 		return []string{"--no-interactive", "publish", "-n", "-r", address, dist(dir)},
 			given("HATCH_INDEX_USER=__token__", "HATCH_INDEX_AUTH="+token, "HATCH_INDEX_CA_CERT="+ca)
 	}},
-	{name: "pdm", client: realtest.PDM, call: func(_, address, token, ca string) ([]string, []string) {
+	{name: "pdm", client: realtest.PDM, dropped: "403 Forbidden", call: func(_, address, token, ca string) ([]string, []string) {
 		return []string{"publish", "--no-build", "-r", address},
 			given("PDM_PUBLISH_USERNAME=__token__", "PDM_PUBLISH_PASSWORD="+token, "PDM_PUBLISH_CA_CERTS="+ca, "SSL_CERT_FILE="+ca, "PDM_CHECK_UPDATE=false", "PDM_USE_VENV=false")
 	}},
-	{name: "flit", client: realtest.CurrentFlit, call: callFlit},
-	{name: "oldflit", client: realtest.DebianFlit, call: callFlit},
+	{name: "flit", client: realtest.CurrentFlit, dropped: "403 Client Error: Forbidden", call: callFlit},
+	{name: "oldflit", client: realtest.DebianFlit, dropped: "403 Client Error: Forbidden", call: callFlit},
 	{name: "curl", client: realtest.Curl, call: func(dir, address, token, ca string) ([]string, []string) {
 		file := dist(dir)
 		name, _, _ := strings.Cut(filepath.Base(file), "-")
@@ -144,13 +148,15 @@ type cell struct {
 }
 
 // TestClients is the table of clients and answers, over http and TLS with a private CA,
-// with what a person reads.
+// and behind Caddy, which drops reason phrases, with what a person reads.
 func TestClients(t *testing.T) {
+	realtest.Need(t, realtest.Caddy)
 	for _, u := range uploaders {
 		realtest.NeedClients(t, u.client)
 	}
 	s := newUploadServer(t)
 	tokens := uploadTokens(t, s.h)
+	behind := startCaddy(s).url + "/legacy/"
 	for _, u := range uploaders {
 		t.Run(u.name, func(t *testing.T) {
 			t.Parallel()
@@ -160,24 +166,42 @@ func TestClients(t *testing.T) {
 				if scheme == "https" {
 					address, stale, ca = s.secure, s.staleSecure, s.ca
 				}
-				for _, c := range cells(t, u, scheme, demo, address, tokens, stale) {
+				all := cells(t, u, scheme, demo, address, tokens, stale)
+				if scheme == "https" {
+					all = append(all, cell{"behind a proxy", demo, behind, tokens["expired"], cmp.Or(u.dropped, u.denied, denials["expired"])})
+				}
+				for _, c := range all {
 					args, env := u.call(c.dir, c.address, c.token, ca)
 					out, code := d.Run(t, c.dir, home, env, args...)
-					if u.existing != "" && c.name == "other content" { // it looks into the index first, and sends nothing
-						if code != 0 || !strings.Contains(out, u.existing) {
-							t.Errorf("%s, %s: exit code %d, and a person reads\n%s\nnot %q", scheme, c.name, code, out, u.existing)
-						}
-						continue
-					}
-					if (code == 0) != (c.want == "") || !strings.Contains(words(out), c.want) {
-						t.Errorf("%s, %s: exit code %d, and a person reads\n%s\nnot %q", scheme, c.name, code, out, c.want)
-					}
-					if strings.Contains(out, c.token) || strings.Contains(out, "Traceback") && u.client.Entry != realtest.CurrentFlit.Entry { // whose way of saying it is one
-						t.Errorf("%s, %s: a person reads\n%s", scheme, c.name, out)
-					}
+					u.judge(t, scheme, c, out, code)
 				}
 			}
 		})
+	}
+	t.Run("twine behind a proxy", func(t *testing.T) { // prints the body when it is asked to
+		t.Parallel()
+		dir := pyproject(t, "demo", "")
+		args, env := callTwine(dir, behind, tokens["expired"], s.ca)
+		out, code := realtest.CurrentTwine.Drive(t).Run(t, dir, t.TempDir(), env, append(args, "--verbose")...)
+		if code == 0 || !strings.Contains(words(out), denials["expired"]) || strings.Contains(out, tokens["expired"]) {
+			t.Errorf("twine upload --verbose: %d\n%s", code, out)
+		}
+	})
+}
+
+// judge compares what a person reads of an upload, and its exit code, with the table.
+func (u uploader) judge(t *testing.T, scheme string, c cell, out string, code int) {
+	t.Helper()
+	want, fails := c.want, c.want != ""
+	if u.existing != "" && c.name == "other content" { // it looks into the index first, and sends nothing
+		want, fails = u.existing, false
+	}
+	if (code != 0) != fails || !strings.Contains(words(out), want) {
+		t.Errorf("%s, %s: exit code %d, and a person reads\n%s\nnot %q", scheme, c.name, code, out, want)
+	}
+	// flit's way of saying something is a traceback.
+	if strings.Contains(out, c.token) || strings.Contains(out, "Traceback") && u.client.Entry != realtest.CurrentFlit.Entry {
+		t.Errorf("%s, %s: a person reads\n%s", scheme, c.name, out)
 	}
 }
 

@@ -44,6 +44,8 @@ type uploadServer struct {
 	plain  string // http://localhost:PORT
 	secure string // https://localhost:PORT
 	ca     string // file of the certificate that signs secure's
+	cert   string // file of secure's certificate
+	key    string // file of its key
 	// one whose store nobody keeps current, over http and TLS
 	stale, staleSecure string
 }
@@ -84,6 +86,7 @@ func newUploadServer(t *testing.T) *uploadServer {
 	writeFile(t, secure.TLSKey, 0o600, key)
 	s.ca = filepath.Join(dir, "ca.pem")
 	writeFile(t, s.ca, 0o644, ca)
+	s.cert, s.key = secure.TLSCert, secure.TLSKey
 	encrypted, at := listen(secure)
 	s.secure = "https://" + at
 	running.Go(func() { serve(ctx, encrypted, s.h.handler, log) })

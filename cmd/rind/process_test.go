@@ -21,7 +21,7 @@ func start(t *testing.T, change func(*exec.Cmd), args ...string) *realtest.Proce
 }
 
 // writeFile writes a file in one step, as whoever renews a certificate does.
-func writeFile(t *testing.T, path string, mode os.FileMode, text []byte) {
+func writeFile(t testing.TB, path string, mode os.FileMode, text []byte) {
 	t.Helper()
 	making := filepath.Join(filepath.Dir(path), ".making")
 	for _, err := range []error{os.WriteFile(making, text, mode), os.Chmod(making, mode), os.Rename(making, path)} {
