@@ -46,6 +46,7 @@ func (f *Follower) parting() error {
 // judge notes for good what an attempt to follow has learned of the issuer's history, and
 // returns its error with what to do.
 func (f *Follower) judge(ctx context.Context, err error) error {
+	err = bounded(err)
 	if !errors.Is(err, ErrOtherHistory) && !errors.Is(err, rootkeys.ErrWentBack) {
 		return err
 	}

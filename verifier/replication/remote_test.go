@@ -326,6 +326,12 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"an end before its beginning": {func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"position":{"Issuer":"x","Epoch":1,"Revision":6},"end":true}`)
 		}, feed.ErrFrame, "does not end"},
+		"an id of megabytes": {func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"records":[{"Token":{"ID":"%s"}}]}`+"\n"+`{"position":{"Issuer":"x","Epoch":1,"Revision":7},"end":true,"count":1}`+"\n", strings.Repeat("x", 2<<20))
+		}, nil, "token xxx"},
+		"a time of megabytes": {func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"time":"%s"}`+"\n", strings.Repeat("x", 2<<20))
+		}, feed.ErrFrame, ""},
 		"a line without end": {func(w http.ResponseWriter, r *http.Request) {
 			for range feed.MaxFrame/1000 + 1000 {
 				fmt.Fprint(w, strings.Repeat("x", 1000))
@@ -341,8 +347,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 			r := newReplica(t, url, file)
 			r.eventually(name, func() bool { return r.Err() != nil })
 			err := r.Err()
-			if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) || strings.ContainsRune(err.Error(), 0x1b) {
-				t.Errorf("%v", err)
+			if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) || strings.ContainsRune(err.Error(), 0x1b) || len(err.Error()) > 1100 {
+				t.Errorf("%.2000v", err)
 			}
 			if r.keys.Position() != (rootkeys.Position{}) || !r.keys.Filling() {
 				t.Errorf("at %s", r.keys.Position())

@@ -125,6 +125,7 @@ func (f *Follower) speakOnce(ctx context.Context, say func(context.Context) (roo
 	p := proof{asked: f.now()}
 	var err error
 	p.head, err = say(ctx)
+	err = bounded(err)
 	if a != nil {
 		a.proof, a.err = p, err
 		close(a.done)
