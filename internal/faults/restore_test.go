@@ -2,11 +2,14 @@ package faults
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/issuer"
 )
 
@@ -58,7 +61,8 @@ func restores(p past) (out []fault) {
 			}
 		}
 	}
-	return append(out, restore{p, false, 4, "restored at once"}.fault())
+	return append(out, restore{p, false, 4, "restored at once"}.fault(),
+		fault{"restored rind.db under rind serve and a verifier", func(t *testing.T) { restoredUnderServe(t, p) }})
 }
 
 type restore struct {
@@ -147,6 +151,28 @@ func (r restore) remedy(w *world) {
 	w.stopServe()
 	w.rind("restored", "--data", w.data)
 	w.serve()
+}
+
+// restoredUnderServe puts an older rind.db over the one that a server uses: it, and the
+// verifier that is connected to it, decide nothing from then on.
+func restoredUnderServe(t *testing.T, p past) {
+	w := p.world(t)
+	w.serve()
+	w.follow(w.secret("berlin"))
+	w.healthy()
+	check(t, os.WriteFile(filepath.Join(w.data, "rind.db"), read(t, filepath.Join(w.dir, "backup", "rind.db")), 0o600))
+	w.astray()
+	w.server.Eventually("rind serve decides nothing", func() error { return realtest.Get(w.url("/healthz"), http.StatusServiceUnavailable, "") })
+	for _, name := range []string{"kept.token", "lost.token"} {
+		w.uploads(strings.TrimSpace(string(read(t, filepath.Join(p.dir, name)))), http.StatusServiceUnavailable)
+	}
+	if !strings.Contains(w.server.Out.String(), "rind restored") {
+		t.Errorf("the log does not say what to do\n%s", w.server.Out)
+	}
+	w.stopFollow()
+	w.decides(filepath.Join(w.dir, "kept.token"), unavailable)
+	_ = w.server.End(syscall.SIGTERM) // what it can't write then is an error
+	w.server = nil
 }
 
 // revoke revokes a token of alice's while no server has the store.

@@ -240,8 +240,12 @@ func (b *body) Read(p []byte) (int, error) {
 	b.timer.Reset(b.idle)
 	n, err := b.res.Body.Read(p)
 	b.timer.Stop()
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = fmt.Errorf("replication: the connection to the issuer broke: %w", cause(b.ctx, err))
+	switch c := cause(b.ctx, err); {
+	case err == nil || errors.Is(err, io.EOF):
+	case final(c): // a report was told so
+		err = c
+	default:
+		err = fmt.Errorf("replication: the connection to the issuer broke: %w", c)
 	}
 	return n, err
 }

@@ -157,6 +157,9 @@ func cutOff(err error) error {
 	if errors.Is(err, io.EOF) {
 		return errors.New("replication: the stream ended: the issuer stops, another verifier uses the same secret, or a proxy on the way ends answers that last")
 	}
+	if final(err) {
+		return err
+	}
 	return fmt.Errorf("replication: %w", err)
 }
 

@@ -90,8 +90,11 @@ func ends(begin feed.Position, end *feed.Position) bool {
 }
 
 func cutSnapshot(err error) error {
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		return errors.New("replication: the snapshot broke off before its end; it begins anew")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("replication: the snapshot was cut off before its end, as when the issuer stops, or another verifier uses the same secret; it begins anew: %w", err)
 	}
 	return fmt.Errorf("replication: a snapshot: %w", err)
 }
