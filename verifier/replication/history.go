@@ -54,6 +54,9 @@ func (f *Follower) judge(ctx context.Context, err error) error {
 		return known
 	}
 	at := f.cfg.Store.Position()
+	if at.Issuer == "" { // who knows no history knows none that differs
+		return err
+	}
 	f.split.Store(&split{at.Issuer, at.Epoch, err})
 	if !f.cfg.Store.Diverged() {
 		if merr := f.cfg.Store.MarkDiverged(ctx); merr != nil {
