@@ -134,13 +134,14 @@ func (m *cast) checkAll(names ...string) {
 			if p == nil {
 				p = m.fresh(name)
 			}
-			session, path := p.session(), m.fill(a.path, name)
+			path := m.fill(a.path, name)
+			session, changes := p.session(), m.store.changes.Load()
 			m.check(p, a, path, name)
+			if p.session() != session || m.store.changes.Load() != changes {
+				p = nil // another session, or other facts
+			}
 			if strings.Contains(a.path, "{invited}") {
 				m.pending(m.people[other]) // who accepted is asked again, and no member
-			}
-			if a.method != "GET" || p.session() != session || path != a.path {
-				p = nil // another session, or other facts
 			}
 		}
 	}

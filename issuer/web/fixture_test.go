@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +41,9 @@ const password = "ochre lantern drifts past seven wharves"
 
 // cheap is argon2id at the least cost.
 var cheap = argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// sharedPages are the pages of all houses: parsing them takes longer than all else of a house.
+var sharedPages = sync.OnceValues(ui.New)
 
 // house is everything that 'rind serve' runs, on real stores, behind TLS.
 type house struct {
@@ -133,7 +137,7 @@ func (h *house) follow(log *slog.Logger) {
 func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	at, err := url.Parse(h.public())
 	h.must(err)
-	h.pages, err = ui.New()
+	h.pages, err = sharedPages()
 	h.must(err)
 	mailer := NewMailer(h.pages, h.mails, at)
 	h.mails.carry = func() { // what waits is sent before somebody looks
@@ -291,6 +295,8 @@ type brittleStore struct {
 	mu    sync.Mutex
 	write func() bool // an Update fails; nil: none
 	read  bool        // each View fails
+
+	changes atomic.Int64 // of anything but what a session notes about itself
 }
 
 func (b *brittleStore) breaks(write func() bool, read bool) {
@@ -306,7 +312,27 @@ func (b *brittleStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	if broken {
 		return errBroken
 	}
-	return b.Store.Update(ctx, fn)
+	return b.Store.Update(ctx, func(tx kv.Tx) error { return fn(&countedTx{tx, &b.changes}) })
+}
+
+// countedTx counts changes, also of a transaction that fails in the end.
+type countedTx struct {
+	kv.Tx
+	changes *atomic.Int64
+}
+
+// Put counts what is stored, but not sessions: they note when they were used last.
+func (c *countedTx) Put(key, value []byte) error {
+	if !bytes.HasPrefix(key, []byte("session/")) {
+		c.changes.Add(1)
+	}
+	return c.Tx.Put(key, value)
+}
+
+// Delete counts everything: a session that is deleted has ended.
+func (c *countedTx) Delete(key []byte) error {
+	c.changes.Add(1)
+	return c.Tx.Delete(key)
 }
 
 func (b *brittleStore) View(ctx context.Context, fn func(kv.Reader) error) error {
