@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -23,9 +24,22 @@ var (
 	attrForm = regexp.MustCompile(`(?s)([^\s=>/"]+)(?:="([^"]*)")?`)
 )
 
+// known are the elements of pages that were read, which several checks do one after another.
+// Nothing changes them.
+var known sync.Map
+
 // tags lists the elements of a page of rind, which are written in one way: package ui
 // tests that.
-func tags(page string) (out []tag) {
+func tags(page string) []tag {
+	if all, ok := known.Load(page); ok {
+		return all.([]tag)
+	}
+	all := readTags(page)
+	known.Store(page, all)
+	return all
+}
+
+func readTags(page string) (out []tag) {
 	for _, m := range tagForm.FindAllStringSubmatch(page, -1) {
 		t := tag{name: strings.ToLower(m[1]), attrs: map[string]string{}, text: html.UnescapeString(m[3])}
 		for _, a := range attrForm.FindAllStringSubmatch(m[2], -1) {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"html"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +21,7 @@ type secret struct {
 	text  string
 	pages []string // paths that may show it
 	forms [][]byte // what gives it away
-	word  *regexp.Regexp
+	alone bool     // only where it stands alone
 }
 
 // vault holds the secrets of a run.
@@ -43,7 +42,7 @@ func (v *vault) add(what, text string, pages ...string) {
 	}
 	s := &secret{what: what, text: text, pages: pages}
 	if len(text) < 8 { // a short number stands somewhere by chance, unless it stands alone
-		s.word = regexp.MustCompile(`(?:^|[^0-9A-Za-z.])` + regexp.QuoteMeta(text) + `(?:[^0-9A-Za-z]|$)`)
+		s.alone, s.forms = true, [][]byte{[]byte(text)}
 	} else {
 		s.forms = formsOf(text)
 	}
@@ -66,10 +65,30 @@ func (v *vault) list() []*secret {
 
 // in tells whether the secret can be read from b.
 func (s *secret) in(b []byte) bool {
-	if s.word != nil {
-		return s.word.Match(b)
+	if s.alone {
+		return standsAlone(b, s.forms[0])
 	}
 	return slices.ContainsFunc(s.forms, func(form []byte) bool { return bytes.Contains(b, form) })
+}
+
+// standsAlone tells whether a word is somewhere in b with neither letter nor digit beside it, and is
+// no decimal places.
+func standsAlone(b, word []byte) bool {
+	for from := 0; ; from++ {
+		at := bytes.Index(b[from:], word)
+		if at < 0 {
+			return false
+		}
+		from += at
+		end := from + len(word)
+		if (from == 0 || !part(b[from-1]) && b[from-1] != '.') && (end == len(b) || !part(b[end])) {
+			return true
+		}
+	}
+}
+
+func part(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }
 
 // mayBeAt tells whether a page at the path may show it.
@@ -154,6 +173,8 @@ func TestSecretsAreFound(t *testing.T) {
 		{base64.StdEncoding.EncodeToString([]byte("link=q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA&x")), "[a link]"},
 		{"code=123456 and more", "[a code]"},
 		{"code=1234567, 0123456, 0.123456, a123456", "[]"},
+		{"1234567 123456", "[a code]"},
+		{"123456", "[a code]"},
 		{"type 0011 2233 4455 66ff", "[a recovery code]"},
 		{"raw \x00\x11\x22\x33\x44\x55\x66\xff", "[a recovery code]"},
 		{"jbsw y3dp", "[]"},
