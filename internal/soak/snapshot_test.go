@@ -62,6 +62,7 @@ func (l *line) carry(client net.Conn, to string) {
 		server.Close()
 	}()
 	buf := make([]byte, 4<<10)
+	free := time.Now() // when the line can carry more
 	for {
 		n, err := server.Read(buf)
 		if n > 0 {
@@ -69,7 +70,11 @@ func (l *line) carry(client net.Conn, to string) {
 			if _, err := client.Write(buf[:n]); err != nil {
 				return
 			}
-			time.Sleep(time.Duration(n) * time.Second / time.Duration(l.rate.Load()))
+			if now := time.Now(); free.Before(now.Add(-time.Second)) { // it was idle
+				free = now
+			}
+			free = free.Add(time.Duration(n) * time.Second / time.Duration(l.rate.Load()))
+			time.Sleep(time.Until(free))
 		}
 		if err != nil {
 			return
