@@ -208,7 +208,12 @@ func (h *house) follow(name, url string, more ...string) *follower {
 // usable waits until the follower's store can decide.
 func (f *follower) usable() {
 	f.Helper()
-	realtest.Eventually(f.TB, f.name+" is usable", func() error {
+	f.usableWithin(realtest.Patience)
+}
+
+func (f *follower) usableWithin(limit time.Duration) {
+	f.Helper()
+	realtest.Within(f.TB, limit, f.name+" is usable", func() error {
 		if err := healthy(f.status + "/healthz"); err != nil {
 			return fmt.Errorf("%w\n%s", err, f.Out)
 		}

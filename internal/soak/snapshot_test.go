@@ -82,23 +82,26 @@ func (l *line) carry(client net.Conn, to string) {
 	}
 }
 
-// size is how large the snapshot is during which an issuer is killed.
-var size = flag.Int64("snapshot", 2, "how many MB TestIssuerIsKilledDuringASnapshot sends; of more than 10, half of them before the issuer is killed, and what follows that comes without the throttle")
+// The snapshot during which an issuer is killed.
+var (
+	size = flag.Int64("snapshot", 2, "how many MB TestIssuerIsKilledDuringASnapshot sends; of more than 10, half of them before the issuer is killed, and what follows that comes without the throttle")
+	rate = flag.Int64("rate", 100_000, "how many bytes a second of it the line carries")
+)
 
 // An issuer that is killed while a snapshot is on a slow line costs that snapshot; the
 // follower takes another as soon as there is an issuer again, over the same slow line.
 func TestIssuerIsKilledDuringASnapshot(t *testing.T) {
 	t.Parallel()
-	const rate = 100_000 // bytes a second
-	part, large := int64(300_000), *size > 10
+	part, limit, large := int64(300_000), realtest.Patience, *size > 10
 	if large {
 		part = *size * 1_000_000 / 2
+		limit += time.Duration(*size) * 10 * time.Second
 	}
 	h := newHouse(t, 5, int(*size)*20, 0)
-	slow := newLine(t, h.addr, rate)
+	slow := newLine(t, h.addr, *rate)
 	f := h.follow("far", "http://"+slow.addr)
 	began := time.Now()
-	realtest.Within(t, realtest.Patience+3*time.Duration(part/rate)*time.Second, "a part of the snapshot has come", func() error {
+	realtest.Within(t, limit+3*time.Duration(part / *rate)*time.Second, "a part of the snapshot has come", func() error {
 		if n := slow.carried.Load(); n < part {
 			return fmt.Errorf("%d bytes\n%s", n, f.Out)
 		}
@@ -118,7 +121,7 @@ func TestIssuerIsKilledDuringASnapshot(t *testing.T) {
 	before := slow.carried.Load()
 	began = time.Now()
 	h.serve()
-	f.usable()
+	f.usableWithin(limit)
 	t.Logf("%d kB before the kill, %d kB within %s after it; the issuer has %s, the verifier %s", before/1000, (slow.carried.Load()-before)/1000,
 		time.Since(began).Round(time.Second), resident(t, h.server), resident(t, f.Process))
 	if !strings.Contains(f.Out.String(), "the store was filled from a snapshot") {
