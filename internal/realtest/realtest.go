@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +65,21 @@ func Need(t testing.TB, tools ...Tool) {
 	}
 	if err := Missing(tools...); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// NeedRight ends the test if err, which is nil for none, says that this process may not do
+// something that root may; or skips it, if SkipVariable is 1.
+func NeedRight(t testing.TB, what string, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case !errors.Is(err, fs.ErrPermission): // EPERM and EACCES
+		t.Fatalf("realtest: can't %s: %v", what, err)
+	case os.Getenv(SkipVariable) == "1":
+		t.Skipf("skipped because %s=1; this process may not %s", SkipVariable, what)
+	default:
+		t.Fatalf("realtest: this process may not %s: %v\nrun the tests as root, or go without those that need more than Go: %s=1", what, err, SkipVariable)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -64,6 +65,28 @@ func TestNeed(t *testing.T) {
 		if !strings.Contains(r.fatal, want) {
 			t.Errorf("the message lacks %q: %s", want, r.fatal)
 		}
+	}
+}
+
+func TestNeedRight(t *testing.T) {
+	right := func(err error) *recorder {
+		return record(func(t testing.TB) { NeedRight(t, "fly", err) })
+	}
+	t.Setenv(SkipVariable, "")
+	if r := right(nil); r.fatal+r.skip != "" {
+		t.Errorf("it may: %q, %q", r.fatal, r.skip)
+	}
+	for _, err := range []error{syscall.EPERM, syscall.EACCES} {
+		if r := right(err); r.skip != "" || !strings.Contains(r.fatal, "may not fly") || !strings.Contains(r.fatal, "as root") || !strings.Contains(r.fatal, SkipVariable+"=1") {
+			t.Errorf("%v: fatal %q, skip %q", err, r.fatal, r.skip)
+		}
+	}
+	t.Setenv(SkipVariable, "1")
+	if r := right(syscall.EPERM); r.fatal != "" || !strings.Contains(r.skip, SkipVariable+"=1") {
+		t.Errorf("fatal %q, skip %q", r.fatal, r.skip)
+	}
+	if r := right(syscall.EIO); r.fatal == "" || r.skip != "" {
+		t.Errorf("another error: fatal %q, skip %q", r.fatal, r.skip)
 	}
 }
 
