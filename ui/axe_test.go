@@ -12,12 +12,16 @@ import (
 )
 
 // Every page in every state keeps to WCAG 2.2 A and AA, in light and in dark, as
-// far as axe-core can tell.
-func TestPagesAreAccessible(t *testing.T) {
+// far as axe-core can tell. None is wider than the screen, from a narrow phone on, and what
+// is touched is large enough. Each page is opened once: that takes longer than to look.
+func TestPagesAreAccessibleAndFit(t *testing.T) {
 	source := realtest.Axe(t)
 	w := openWindow(t)
-	w.size(1280, "light")
+	if err := axe.Stay(w.ctx, source); err != nil {
+		t.Fatal(err)
+	}
 	for _, page := range samples.All() {
+		w.size(1280, "light")
 		w.open(page.Name)
 		found, err := axe.Check(w.ctx, source, axe.Light, axe.Dark)
 		if err != nil {
@@ -25,6 +29,37 @@ func TestPagesAreAccessible(t *testing.T) {
 		}
 		for _, wrong := range found {
 			t.Errorf("%s: %s", page.Name, wrong)
+		}
+		for _, width := range []int64{1280, 768, 320} {
+			w.size(width, "light")
+			for _, wrong := range ask[[]string](w, narrow) {
+				t.Errorf("%s at %d: %s", page.Name, width, wrong)
+			}
+		}
+	}
+}
+
+// What does not fit is found, at the width at which it does not.
+func TestWhatDoesNotFitIsFound(t *testing.T) {
+	w := openWindow(t)
+	w.size(1280, "light")
+	w.open("login")
+	ask[bool](w, `(() => {
+  const e = document.createElement("p");
+  e.textContent = "wide";
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync("p.wide { width: 700px } button.small { min-height: 0; height: 20px; padding: 0 }");
+  document.adoptedStyleSheets = [sheet];
+  e.className = "wide";
+  document.querySelector("main").append(e);
+  document.querySelector("main button").classList.add("small");
+  return true;
+})()`)
+	for width, sticksOut := range map[int64]bool{1280: false, 320: true} {
+		w.size(width, "light")
+		all := strings.Join(ask[[]string](w, narrow), "\n")
+		if strings.Contains(all, "sticks out: P.wide") != sticksOut || !strings.Contains(all, "is too small: BUTTON") {
+			t.Errorf("at %d: %s", width, all)
 		}
 	}
 }

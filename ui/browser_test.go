@@ -4,15 +4,19 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"os"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/rind-dev/rind/internal/realtest"
+	"github.com/rind-dev/rind/internal/realtest/chrome"
 	"github.com/rind-dev/rind/ui/internal/samples"
 )
+
+func TestMain(m *testing.M) { os.Exit(chrome.Run(m)) }
 
 // window is a tab of a browser that looks at the samples.
 type window struct {
@@ -21,23 +25,18 @@ type window struct {
 	base string
 }
 
+// sampleHandler is the one of all windows.
+var sampleHandler = sync.OnceValues(samples.Handler)
+
 func openWindow(t *testing.T) *window {
 	t.Helper()
-	realtest.Need(t, realtest.Chromium)
-	handler, err := samples.Handler()
+	handler, err := sampleHandler()
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(realtest.Chromium.Path), chromedp.NoSandbox)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	return &window{t: t, ctx: ctx, base: server.URL}
+	return &window{t: t, ctx: chrome.Window(t), base: server.URL}
 }
 
 func (w *window) open(name string) {
@@ -95,21 +94,6 @@ const narrow = `(() => {
   }
   return out;
 })()`
-
-// No page is wider than the screen, from a narrow phone on, and what is touched
-// is large enough.
-func TestPagesFit(t *testing.T) {
-	w := openWindow(t)
-	for _, width := range []int64{320, 768, 1280} {
-		w.size(width, "light")
-		for _, page := range samples.All() {
-			w.open(page.Name)
-			for _, wrong := range ask[[]string](w, narrow) {
-				t.Errorf("%s at %d: %s", page.Name, width, wrong)
-			}
-		}
-	}
-}
 
 // The pages do what they promise in a browser that keeps to the policy.
 func TestScripts(t *testing.T) {

@@ -148,12 +148,13 @@ func TestScanIsLinear(t *testing.T) {
 		}
 		// Work that is linear in the window costs 16,000 times the bytes; a factor of 40
 		// tells that from a noisy machine.
-		plain := strings.Repeat("a line of text that is no token\n", 1<<20/32)
+		const size = 256 << 10
+		plain := strings.Repeat("a line of text that is no token\n", size/32)
 		began := processTime(t)
 		scanned(t, strings.NewReader(plain))
-		base := max(processTime(t)-began, 10*time.Millisecond)
-		if got := cost(1 << 20); got > 40*base {
-			t.Errorf("%s: 1 MiB takes %s, plain text %s", name, got, base)
+		base := max(processTime(t)-began, 5*time.Millisecond)
+		if got := cost(size); got > 40*base {
+			t.Errorf("%s: 256 KiB take %s, plain text %s", name, got, base)
 		}
 	}
 }
@@ -210,9 +211,9 @@ func TestScanIsBounded(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		return after.TotalAlloc - before.TotalAlloc
 	}
-	cost(1 << 20)
-	if small, large := cost(1<<20), cost(32<<20); large > small+(64<<10) {
-		t.Errorf("1 MiB costs %d bytes of memory, 32 MiB cost %d", small, large)
+	cost(1 << 18)
+	if small, large := cost(1<<18), cost(4<<20); large > small+(64<<10) {
+		t.Errorf("256 KiB cost %d bytes of memory, 4 MiB cost %d", small, large)
 	}
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/rind-dev/rind/internal/realtest"
+	"github.com/rind-dev/rind/internal/realtest/chrome"
 )
 
 // browser is a person at a window of their own: cookies are not shared.
@@ -20,12 +20,7 @@ type browser struct {
 
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(chrome, chromedp.WithNewBrowserContext())
-	ctx, cancelTime := context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(func() { cancelTime(); cancel() })
-	b := &browser{t, ctx}
-	b.do("open a window", chromedp.Navigate("about:blank"))
-	return b
+	return &browser{t, chrome.Window(t)}
 }
 
 func (b *browser) do(what string, steps ...chromedp.Action[chromedp.Void]) {

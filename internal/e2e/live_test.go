@@ -34,6 +34,9 @@ func (tr *tour) accessible(t *testing.T) {
 			b = newBrowser(t)
 			windows[page.who] = b
 			page.who.lend(b)
+			if err := axe.Stay(b.ctx, source); err != nil {
+				t.Fatal(err)
+			}
 		}
 		b.open(tr.server.url + page.path)
 		found, err := axe.Check(b.ctx, source, axe.Light, axe.Dark)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -46,6 +47,13 @@ const run = `(async () => {
     v.id + " (" + v.impact + "): " + v.help + ": " + n.target.join(" ") + ": " + n.html.slice(0, 160) +
     ": " + (n.failureSummary || "").replace(/\s+/g, " ")));
 })()`
+
+// Stay puts axe-core into every page that the tab opens from now on, which is quicker than that each
+// Check sends it.
+func Stay(tab context.Context, source string) error {
+	_, err := chromedp.Call(tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
+	return err
+}
 
 // Check runs all rules on the page of a tab, in each of the schemes, and returns
 // what is wrong, each with its rule, its element and the scheme. source is that of
