@@ -26,7 +26,7 @@ const Patience = 2 * time.Minute
 // pollEvery is how long Eventually waits before it looks again.
 const pollEvery = 10 * time.Millisecond
 
-// Output is what a process has written so far. It is safe for concurrent use.
+// Output keeps what is written. It is safe for concurrent use.
 type Output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -46,10 +46,36 @@ func (o *Output) String() string {
 	return o.b.String()
 }
 
+// Written is what a process has written so far. It goes to a file, not through a pipe: what the
+// process wrote before it answered is there when the answer is.
+type Written struct{ file *os.File }
+
+// written makes an empty one.
+func written() (*Written, error) {
+	f, err := os.CreateTemp("", "rind-output-")
+	if err != nil {
+		return nil, err
+	}
+	return &Written{f}, os.Remove(f.Name()) // it lasts as long as it is open
+}
+
+// String is all of it.
+func (w *Written) String() string {
+	info, err := w.file.Stat()
+	if err != nil {
+		return err.Error()
+	}
+	b, err := io.ReadAll(io.NewSectionReader(w.file, 0, info.Size()))
+	if err != nil {
+		return string(b) + err.Error()
+	}
+	return string(b)
+}
+
 // Process is a program that runs beside the test, and ends with it at the latest.
 type Process struct {
 	Cmd *exec.Cmd
-	Out *Output // stdout and stderr
+	Out *Written // stdout and stderr
 
 	t    testing.TB
 	done chan struct{} // closed when it has ended
@@ -60,8 +86,12 @@ type Process struct {
 // Start starts a program; change, which may be nil, says how else it runs.
 func Start(t testing.TB, change func(*exec.Cmd), path string, args ...string) *Process {
 	t.Helper()
-	p := &Process{Cmd: exec.Command(path, args...), Out: &Output{}, t: t, done: make(chan struct{})}
-	p.Cmd.Stdout, p.Cmd.Stderr = p.Out, p.Out
+	out, err := written()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{Cmd: exec.Command(path, args...), Out: out, t: t, done: make(chan struct{})}
+	p.Cmd.Stdout, p.Cmd.Stderr = out.file, out.file
 	if change != nil {
 		change(p.Cmd)
 	}

@@ -78,9 +78,13 @@ func TestProcessEnds(t *testing.T) {
 func TestEventuallyOfAProcessThatEnds(t *testing.T) {
 	began := time.Now()
 	r := record(func(t testing.TB) {
-		p := &Process{Cmd: exec.Command("rind"), Out: &Output{}, t: t, done: make(chan struct{}), err: errors.New("exit status 7")}
+		out, err := written()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &Process{Cmd: exec.Command("rind"), Out: out, t: t, done: make(chan struct{}), err: errors.New("exit status 7")}
 		close(p.done)
-		_, _ = p.Out.Write([]byte("no such folder"))
+		_, _ = out.file.WriteString("no such folder")
 		p.Says("listening", 1)
 	})
 	for _, want := range []string{`it says "listening"`, "exit status 7", "0 times, want 1", "no such folder"} {
@@ -90,6 +94,20 @@ func TestEventuallyOfAProcessThatEnds(t *testing.T) {
 	}
 	if time.Since(began) > Patience/2 {
 		t.Error("it waited")
+	}
+}
+
+// TestWhatAProcessWroteIsThere: what a process writes before it is heard of otherwise can be
+// read then, at once.
+func TestWhatAProcessWroteIsThere(t *testing.T) {
+	for range 20 {
+		heard := filepath.Join(t.TempDir(), "heard")
+		p := Start(t, nil, "/bin/sh", "-c", `echo before; echo too >&2; : >"$0"; exec sleep 60`, heard)
+		p.Eventually("it is heard of", func() error { _, err := os.Stat(heard); return err })
+		if said := p.Out.String(); said != "before\ntoo\n" {
+			t.Fatalf("it wrote %q", said)
+		}
+		_ = p.End(syscall.SIGKILL)
 	}
 }
 
