@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/realtest"
 )
 
@@ -57,5 +61,53 @@ func TestPypitoken(t *testing.T) {
 		if (code == 0) != (c.want == "") || !strings.Contains(words(out), c.want) {
 			t.Errorf("restricted to %s: %d\n%s", c.project, code, out)
 		}
+	}
+}
+
+// TestUploadsAtOnce is a server that reads one upload at once with each token, and two in
+// all: further ones get their turn, or are told why they don't.
+func TestUploadsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newUploadServer(t, func(c *config.Config) { c.UploadsAtOnce, c.UploadsPerToken = 2, 1 })
+	tokens := uploadTokens(t, s.h)
+	begin := func(text string, body io.Reader) (*http.Response, error) {
+		r, err := http.NewRequest(http.MethodPost, s.plain+"/legacy/", body)
+		if err != nil {
+			return nil, err
+		}
+		r.Header.Set("Authorization", "Bearer "+text)
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		return http.DefaultClient.Do(r)
+	}
+	for _, text := range []string{tokens["allowed"], tokens["all"]} {
+		body, more := io.Pipe()
+		t.Cleanup(func() { more.Close() })
+		go func() {
+			if res, err := begin(text, body); err == nil {
+				res.Body.Close()
+			}
+		}()
+		if _, err := more.Write([]byte("--x\r\nContent-Disposition: form-data; name=\"comment\"\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for text, want := range map[string]string{
+		tokens["allowed"]:       "429 Too many uploads with this token are under way. Try again when one of them is done.",
+		tokens["wrong_project"]: "503 Too many uploads are under way. Try again later.",
+	} {
+		t.Run(want[:3], func(t *testing.T) {
+			t.Parallel()
+			realtest.Eventually(t, want, func() error { // the two above may be on their way yet
+				res, err := begin(text, strings.NewReader("--x--\r\n"))
+				if err != nil {
+					return err
+				}
+				defer res.Body.Close()
+				if res.Status != want {
+					return errors.New(res.Status)
+				}
+				return nil
+			})
+		})
 	}
 }

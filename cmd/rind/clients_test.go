@@ -52,7 +52,7 @@ type uploadServer struct {
 
 // newUploadServer starts one that ends with the test. The certificate is the real
 // listener's, from files.
-func newUploadServer(t *testing.T) *uploadServer {
+func newUploadServer(t *testing.T, change ...func(*config.Config)) *uploadServer {
 	t.Helper()
 	s := &uploadServer{t: t}
 	ctx, stop := context.WithCancel(context.Background())
@@ -61,6 +61,9 @@ func newUploadServer(t *testing.T) *uploadServer {
 	dir := t.TempDir()
 	cfg := settingsFor(filepath.Join(dir, "data"))
 	cfg.MaxUpload, cfg.AdminSocket, cfg.TokensPerHour = maxWheel, "off", 0
+	for _, c := range change {
+		c(&cfg)
+	}
 	log := slog.New(slog.DiscardHandler)
 	var err error
 	if s.h, err = open(cfg, log); err != nil {

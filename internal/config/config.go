@@ -45,6 +45,8 @@ type Config struct {
 	MaxTokenLife       time.Duration  // the longest life of a token; 0: tokens may live for ever
 	TokensPerHour      int            // tokens that one account makes in an hour; 0: no bound
 	MaxUpload          int64          // bytes of one uploaded file
+	UploadsAtOnce      int            // uploads that are read at once, in all
+	UploadsPerToken    int            // of those, with one token
 	LeakKeys           string         // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
 	BreachList         string         // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
 	BreachRangeURL     string         // server that is asked for stolen passwords by the first five digits of their SHA-1; "" for none
@@ -83,9 +85,10 @@ func Default() Config {
 		RecoveryWait:  72 * time.Hour,
 		TokensPerHour: 60,
 		MaxUpload:     1 << 30,
-		LogFormat:     "text",
-		Mail:          Mail{TLS: "starttls"},
-		AuditLog:      "off",
+		UploadsAtOnce: 256, UploadsPerToken: 32,
+		LogFormat: "text",
+		Mail:      Mail{TLS: "starttls"},
+		AuditLog:  "off",
 
 		AuditRetention: 365 * 24 * time.Hour,
 	}

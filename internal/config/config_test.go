@@ -31,6 +31,8 @@ rootkeys-old-key-file = "/etc/rind/rootkeys.old"
 registration = "open"
 max-token-life = "90d"
 tokens-per-hour = 25
+uploads-at-once = 64
+uploads-per-token = 48
 recovery-wait = "7d"
 max-upload = "100MiB"
 leak-keys = "https://api.github.com/meta/public_keys/secret_scanning"
@@ -64,7 +66,7 @@ ca-file = "/etc/rind/ca.pem"
 	want := Config{
 		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, MetricsListen: "127.0.0.1:9100", DataDir: "/var/lib/rind", KeyFile: dir + "/key",
 		RootKeysKeyFile: dir + "/rootkeys.key", RootKeysOldKeyFile: dir + "/rootkeys.old",
-		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
+		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, UploadsAtOnce: 64, UploadsPerToken: 48, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
 		BreachList: dir + "/breaches", BreachRangeURL: "https://api.pwnedpasswords.com", LogFormat: "json", LogLevel: slog.LevelWarn, HSTSSubdomains: true, GroupAccess: true,
 		AuditLog: "/var/log/rind/audit.log", AuditRetention: 1000 * 24 * time.Hour,
@@ -101,7 +103,7 @@ func dump(c Config) string {
 	return strings.Join([]string{
 		c.Listen, c.MetricsListen, c.DataDir, c.KeyFile, c.RootKeysKeyFile, c.RootKeysOldKeyFile, string(c.Registration), c.MaxTokenLife.String(), c.RecoveryWait.String(), c.TLSCert, c.TLSKey,
 		c.BreachList, c.BreachRangeURL, c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
-		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys, time.Duration(c.TokensPerHour).String(), fmt.Sprint(c.HSTSSubdomains, c.GroupAccess),
+		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys, time.Duration(c.TokensPerHour).String(), fmt.Sprint(c.UploadsAtOnce, c.UploadsPerToken), fmt.Sprint(c.HSTSSubdomains, c.GroupAccess),
 	}, "|")
 }
 
@@ -113,6 +115,7 @@ public-url = "ftp://x"
 registration = "anyone"
 max-token-life = "12h"
 tokens-per-hour = -1
+uploads-at-once = 0
 recovery-wait = "23h"
 breach-range-url = "http://api.pwnedpasswords.com"
 max-upload = 5
@@ -133,7 +136,7 @@ password = "hunter2"
 	}
 	for _, want := range []string{
 		`no setting "listn"`, `"8080" is not host:port`, `"ftp://x" is not a URL`, `not "anyone"`, `"12h" is not a number of days`, `which is no bound, to 10000, not -1`,
-		`max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `breach-range-url: is not an address like`, `"10" is not an address`, `"0.0.0.0/0" would believe X-Forwarded-For`, `"::/0" would believe`, `"128.0.0.0/1" would believe`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `group-access: is true or false, not yes`, `hsts-subdomains: is true or false, not 1`, `0 is not a port`, `"nobody" is not an e-mail address`,
+		`uploads-at-once: is a number of uploads from 1 to 10000, not 0`, `max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `breach-range-url: is not an address like`, `"10" is not an address`, `"0.0.0.0/0" would believe X-Forwarded-For`, `"::/0" would believe`, `"128.0.0.0/1" would believe`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `group-access: is true or false, not yes`, `hsts-subdomains: is true or false, not 1`, `0 is not a port`, `"nobody" is not an e-mail address`,
 		`not "ssl"`, `no setting "mail.password"`,
 	} {
 		if !strings.Contains(err.Error(), want) {

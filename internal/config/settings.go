@@ -30,6 +30,8 @@ var settings = map[string]setter{
 	"max-token-life":        setMaxTokenLife,
 	"tokens-per-hour":       setTokensPerHour,
 	"max-upload":            setMaxUpload,
+	"uploads-at-once":       uploads(func(c *Config) *int { return &c.UploadsAtOnce }),
+	"uploads-per-token":     uploads(func(c *Config) *int { return &c.UploadsPerToken }),
 	"leak-keys":             text(func(c *Config) *string { return &c.LeakKeys }, keyList),
 	"breach-list":           text(func(c *Config) *string { return &c.BreachList }, notEmpty),
 	"breach-range-url":      text(func(c *Config) *string { return &c.BreachRangeURL }, rangeURL),
@@ -248,6 +250,18 @@ func setTokensPerHour(c *Config, v any) error {
 	}
 	c.TokensPerHour = int(n)
 	return err
+}
+
+// uploads takes a number of uploads.
+func uploads(field func(*Config) *int) func(*Config, any) error {
+	return func(c *Config, v any) error {
+		n, err := asInt(v)
+		if err == nil && (n < 1 || n > 10_000) {
+			err = fmt.Errorf("is a number of uploads from 1 to 10000, not %d", n)
+		}
+		*field(c) = int(n)
+		return err
+	}
 }
 
 // setRecoveryWait takes hours or days, "72h" or "7d".
