@@ -79,8 +79,9 @@ type UserRecorder interface {
 	// change of its state.
 	RecordUser(tx kv.Tx, id, name string, frozen bool) error
 
-	// RevokeTokens ends, within tx, all tokens of the user, each with its row; why is for
-	// people.
+	// RevokeTokens ends all tokens of the user, each with its row; why is for people. None of
+	// them works once tx commits; how many there are must not make tx larger, so
+	// what is written of each may follow in steps.
 	RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error
 }
 

@@ -227,7 +227,7 @@ func (b *batch) user(id string) (*feed.User, error) {
 		return nil, err
 	}
 	b.size += 100
-	return &feed.User{ID: id, Name: rec.Name, Frozen: rec.Frozen}, nil
+	return &feed.User{ID: id, Name: rec.Name, Frozen: rec.Frozen || rec.Revoking}, nil
 }
 
 func (b *batch) project(id string) (*feed.Project, error) {

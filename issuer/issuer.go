@@ -33,7 +33,7 @@
 // A project that is archived has no member who uploads, as verifiers are told. One that
 // is deleted stays as a tombstone under its id, which is never used again, and its
 // name is held back. Its tokens are dealt with in steps, of which the first is in
-// the transaction that deletes it; FinishDeletions goes on where something was cut short.
+// the transaction that deletes it; FinishDeletions, and FinishRevocations, go on where something was cut short.
 //
 // # Lists
 //
@@ -195,6 +195,8 @@ type Service struct {
 	id      identity        // of the store; constant
 	notices *notices.Outbox // nil where nobody is told
 
+	unfinished chan struct{} // has room for one: steps are left over
+
 	drafts        drafts
 	projectsDaily int
 
@@ -213,6 +215,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		store: instance.Guard(cfg.Store), sealer: cfg.Sealer, location: cfg.Location, admins: cfg.Administrators,
 		clock: cfg.Clock, maxLife: cfg.MaxLife, perHour: cfg.PerHour, projectsDaily: cmp.Or(cfg.ProjectsDaily, MaxProjectsDaily), rand: cfg.Rand, log: cfg.Logger, notices: cfg.Notices,
+		unfinished: make(chan struct{}, 1),
 	}
 	if s.people = cfg.People; s.people == nil {
 		s.people = nobody{}

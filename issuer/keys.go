@@ -21,6 +21,7 @@ import (
 //	issuer/held/<normalized name>    HeldName: of a deleted project
 //	issuer/heldby/<user>             heldBy: what the user's deletions hold back
 //	issuer/ending/<project>          endingRecord: deleted, and named by tokens still
+//	issuer/revoking/<user>           revokingRecord: some tokens of the user are to be revoked still
 //	issuer/role/<user>/<project>     role, an index of the projects' members
 //	issuer/invite/<id>               inviteRecord
 //	issuer/inviteof/<project>/<id>   "", an index
@@ -58,6 +59,7 @@ const (
 	keyHeld         = "issuer/held/"
 	keyHeldBy       = "issuer/heldby/"
 	keyEnding       = "issuer/ending/"
+	keyRevoking     = "issuer/revoking/"
 	keyCount        = "issuer/count/"
 	keyOnce         = "issuer/once/"
 	keyToken        = "issuer/token/"
@@ -83,6 +85,8 @@ func nameKey(normalized string) string { return "issuer/name/" + normalized }
 func heldByKey(userID string) string   { return keyHeldBy + userID }
 func heldKey(normalized string) string { return keyHeld + normalized }
 func endingKey(id string) string       { return keyEnding + id }
+
+func revokingKey(user string) string { return keyRevoking + user }
 
 func rolePrefix(user string) []byte       { return []byte("issuer/role/" + user + "/") }
 func roleKey(user, project string) []byte { return append(rolePrefix(user), project...) }

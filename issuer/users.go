@@ -13,6 +13,8 @@ import (
 type userRecord struct {
 	Name   string
 	Frozen bool `json:",omitempty"`
+
+	Revoking bool `json:",omitempty"` // its tokens are being revoked (RevokeTokens): to verifiers it is frozen
 }
 
 // RecordUser tells the issuer, and through it the verifiers, of a user: that it
@@ -28,7 +30,9 @@ func (s *Service) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
 		return fmt.Errorf("issuer: user %s has no name", id)
 	}
 	old, err := readUser(tx, id)
-	if err == nil && old == (userRecord{name, frozen}) {
+	rec := old
+	rec.Name, rec.Frozen = name, frozen
+	if err == nil && old == rec {
 		return nil
 	}
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
@@ -38,7 +42,7 @@ func (s *Service) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
 	if err != nil {
 		return err
 	}
-	if err := kv.PutJSON(c, userKey(id), userRecord{name, frozen}); err != nil {
+	if err := kv.PutJSON(c, userKey(id), rec); err != nil {
 		return err
 	}
 	c.changed(kindUser, id)

@@ -193,6 +193,9 @@ type job struct {
 	do     func(context.Context) error
 }
 
+// revocationsLeft is what the log says where the tokens of an account were not all revoked.
+const revocationsLeft = "some tokens of a recovered account were not revoked yet; none of them works"
+
 // jobs are what is done each hour, in this order. One that fails is tried again an
 // hour later and does not stop the others.
 func (h *instance) jobs() []job {
@@ -205,6 +208,7 @@ func (h *instance) jobs() []job {
 		{"old rows of the audit trail were not deleted", h.retain},
 		{"invitations that are over were not deleted", h.issuer.SweepInvitations},
 		{"a deletion that was cut short was not finished", h.finishDeletions},
+		{revocationsLeft, h.issuer.FinishRevocations},
 	}
 }
 
@@ -214,12 +218,12 @@ func (h *instance) finishDeletions(ctx context.Context) error {
 	return err
 }
 
-// work does the jobs at once and then each hour until ctx ends.
+// work does the jobs at once and then each hour until ctx ends, and what a change left over as soon as it did.
 func (h *instance) work(ctx context.Context) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
-	for {
-		for _, j := range h.jobs() {
+	for jobs := h.jobs(); ; {
+		for _, j := range jobs {
 			err := j.do(ctx)
 			if errors.Is(err, settings.ErrReadOnly) {
 				continue // it is for later
@@ -230,6 +234,9 @@ func (h *instance) work(ctx context.Context) {
 		}
 		select {
 		case <-tick.C:
+			jobs = h.jobs()
+		case <-h.issuer.Unfinished():
+			jobs = []job{{revocationsLeft, h.issuer.FinishRevocations}}
 		case <-ctx.Done():
 			return
 		}
