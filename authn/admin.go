@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"errors"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/instance"
@@ -15,13 +16,22 @@ import (
 // of it in the same transaction, so its tokens stop working too. by is an administrator
 // with a fresh factor. The last administrator who can sign in stays: last_administrator.
 func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
+	err := s.setFrozen(ctx, by, o, userID, frozen)
+	if err == nil && frozen {
+		s.withdrawVoid(ctx, by, o)
+	}
+	return err
+}
+
+// setFrozen is the change of SetFrozen, in one transaction.
+func (s *Service) setFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
 	row := rowFrozen
 	if !frozen {
 		row = rowUnfrozen
 	} else {
 		ctx = instance.Safe(ctx)
 	}
-	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, who audit.Actor) (bool, error) {
+	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, _ userRecord, who audit.Actor) (bool, error) {
 		if u.Frozen == frozen {
 			return false, nil
 		}
@@ -31,7 +41,7 @@ func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID st
 		}
 		u.Generation++
 		if frozen {
-			if err := s.retire(tx, *u, who); err != nil {
+			if err := s.retire(tx, u); err != nil {
 				return false, err
 			}
 		}
@@ -42,23 +52,33 @@ func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID st
 // SetAdmin makes an account an administrator's, or an ordinary one, and tells both
 // sides by mail. The rules are those of SetFrozen.
 func (s *Service) SetAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
+	err := s.setAdmin(ctx, by, o, userID, admin)
+	if err == nil && !admin {
+		s.withdrawVoid(ctx, by, o)
+	}
+	return err
+}
+
+// setAdmin is the change of SetAdmin, in one transaction.
+func (s *Service) setAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
 	row, tells := rowAdminGranted, notices.AdminGiven
 	if !admin {
 		row, tells = rowAdminRevoked, notices.AdminTaken
 		ctx = instance.Safe(ctx)
 	}
-	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, who audit.Actor) (bool, error) {
+	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, _ userRecord, who audit.Actor) (bool, error) {
 		if u.Admin == admin {
 			return false, nil
 		}
 		if admin {
 			u.Admin = true
+			u.Offices++
 			if err := tx.Put([]byte(adminKey(u.ID)), []byte(u.ID)); err != nil {
 				return false, err
 			}
 			return true, s.tellActor(tx, who, tells, *u)
 		}
-		if err := s.retire(tx, *u, who); err != nil {
+		if err := s.retire(tx, u); err != nil {
 			return false, err
 		}
 		u.Admin = false
@@ -67,6 +87,27 @@ func (s *Service) SetAdmin(ctx context.Context, by Session, o Origin, userID str
 		}
 		return true, s.tellActor(tx, who, tells, *u)
 	})
+}
+
+// withdrawVoid takes away what is worth nothing any more since somebody was taken out of office, in steps: however much that is,
+// nobody waits for it, and what a failure leaves the hourly jobs find.
+func (s *Service) withdrawVoid(ctx context.Context, by Session, o Origin) {
+	ctx = context.WithoutCancel(ctx)
+	var who audit.Actor
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		admin, err := userRecord{Username: by.operator}, error(nil)
+		if by.operator == "" {
+			admin, err = loadUser(r, by.UserID) // who may be none any more, by this very change
+		}
+		who = o.actor(admin, by.Factor)
+		return err
+	})
+	if err == nil {
+		err = errors.Join(s.endVoidRecoveries(ctx, who), s.dropVoidInvitations(ctx, who))
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "authn: what a former administrator has out was not taken away yet; none of it holds", "error", err)
+	}
 }
 
 // tellActor tells who acted on somebody else's account of it. The operator on the
@@ -84,7 +125,7 @@ func (s *Service) tellActor(tx kv.Tx, who audit.Actor, kind notices.Kind, u user
 
 // administer runs one change of an account by an administrator, with its row;
 // a change that changes nothing leaves no row.
-func (s *Service) administer(ctx context.Context, by Session, o Origin, userID, row string, change func(kv.Tx, *userRecord, audit.Actor) (changed bool, err error)) error {
+func (s *Service) administer(ctx context.Context, by Session, o Origin, userID, row string, change func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (changed bool, err error)) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)
 		if err != nil {
@@ -95,7 +136,7 @@ func (s *Service) administer(ctx context.Context, by Session, o Origin, userID, 
 			return err
 		}
 		who := o.actor(admin, by.Factor)
-		changed, err := change(tx, &u, who)
+		changed, err := change(tx, &u, admin, who)
 		if err != nil || !changed {
 			return err
 		}
@@ -103,12 +144,13 @@ func (s *Service) administer(ctx context.Context, by Session, o Origin, userID, 
 	})
 }
 
-// retire takes an administrator out of office: somebody else must be able to
-// administer, and what they invited, and the recoveries that they started, are withdrawn.
-func (s *Service) retire(tx kv.Tx, u userRecord, who audit.Actor) error {
+// retire takes an administrator out of office: somebody else must be able to administer. What they
+// invited, and the recoveries that they started, hold no more (invitationRecord.holds, recoveryCase.holds).
+func (s *Service) retire(tx kv.Tx, u *userRecord) error {
 	if !u.Admin {
 		return nil
 	}
+	u.Offices++
 	found, err := tx.Scan([]byte(adminKey("")), nil, 0, false)
 	if err != nil {
 		return err
@@ -119,10 +161,7 @@ func (s *Service) retire(tx kv.Tx, u userRecord, who audit.Actor) error {
 			return err
 		}
 		if other.ID != u.ID && !other.Frozen && other.hasFactor() && other.RecoveryConfirmed {
-			if err := s.dropRecoveriesOf(tx, u.ID, who); err != nil {
-				return err
-			}
-			return s.dropInvitationsOf(tx, u.ID, who)
+			return nil
 		}
 	}
 	return problem.New("", CodeLastAdministrator)

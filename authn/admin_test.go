@@ -337,7 +337,7 @@ func TestInvitationsOfAFrozenAdministrator(t *testing.T) {
 		}
 		_, err = e.CheckLink(t.Context(), PurposeInvitation, link)
 		wantProblem(t, err, "", CodeLinkUsed)
-		if row := e.rows()[1]; row.Kind != rowInvitationRevoked {
+		if row := e.rows()[0]; row.Kind != rowInvitationRevoked || row.Actor.Username != root.name {
 			t.Errorf("%s: %+v", name, row)
 		}
 	}

@@ -41,7 +41,7 @@ func (s *Service) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o 
 		return nil, err
 	}
 	text, key, link := s.newLink(PurposeDevice, u.ID, u.Email)
-	link.Session = x.ID
+	link.Session, link.Generation = x.ID, u.Generation
 	if err := replaceLink(tx, deviceSlot(x), key, link); err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func (s *Service) renewVerification(ctx context.Context, x Session, o Origin, em
 			row.Kind, row.Detail = rowEmailChanged, map[string]string{"from": u.Email, "to": email}
 			u.Email = email
 		}
-		link.Email = u.Email
+		link.Email, link.Generation = u.Email, u.Generation
 		if err := replaceLink(tx, verifySlot(u.ID), key, link); err != nil {
 			return err
 		}

@@ -137,14 +137,14 @@ func TestFaultsChangeNothing(t *testing.T) {
 			_, err := e.ChangePassword(ctx, bob.Session, home, bob.password, "another plum orbit 9")
 			return err
 		}},
-		{"SetFrozen", func(ctx context.Context) error { return e.SetFrozen(ctx, root.Session, home, bob.UserID, true) }},
+		{"SetFrozen", func(ctx context.Context) error { return e.setFrozen(ctx, root.Session, home, bob.UserID, true) }},
 		{"SignOutEverywhere", func(ctx context.Context) error {
 			_, err := e.SignOutEverywhere(ctx, root.Session, home, ann.UserID)
 			return err
 		}},
 		{"SetRegistration", func(ctx context.Context) error { return e.SetRegistration(ctx, root.Session, home, "open") }},
 		{"SetBanner", func(ctx context.Context) error { return e.SetBanner(ctx, root.Session, home, someBanner) }},
-		{"SetAdmin", func(ctx context.Context) error { return e.SetAdmin(ctx, root.Session, home, bob.UserID, false) }},
+		{"SetAdmin", func(ctx context.Context) error { return e.setAdmin(ctx, root.Session, home, bob.UserID, false) }},
 	} {
 		e.faultAtEachStep(store, c)
 	}

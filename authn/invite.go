@@ -3,10 +3,13 @@ package authn
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,15 +31,37 @@ type Invitation struct {
 
 // invitationRecord is under authn/invitation/<id>; its link's key is in a slot.
 type invitationRecord struct {
-	ID        string    `json:"id"`
-	Email     string    `json:"email"`
-	ByID      string    `json:"by_id"`
-	By        string    `json:"by"`
+	ID    string `json:"id"`
+	Email string `json:"email"`
+	ByID  string `json:"by_id"`
+	By    string `json:"by"`
+
+	ByGeneration uint64 `json:"by_generation,omitempty"` // of the inviter's account
+	ByOffices    uint64 `json:"by_offices,omitempty"`    // userRecord.Offices of it
+
 	CreatedAt time.Time `json:"created_at"`
 	Expires   time.Time `json:"expires"`
 }
 
 const invitationPrefix = "authn/invitation/"
+
+// invitationTo has the key of the invitation to an address.
+const invitationTo = "authn/invitation-to/"
+
+func invitationToKey(email string) string {
+	h := sha256.Sum256([]byte(fold(email)))
+	return invitationTo + hex.EncodeToString(h[:])
+}
+
+// holds tells whether the inviter may still be taken at their word: in office ever since, and the account has been nobody else's to
+// clear up after. What the operator of the machine sent out holds.
+func (rec invitationRecord) holds(r kv.Reader) (bool, error) {
+	if rec.ByID == "" {
+		return true, nil
+	}
+	by, err := loadUser(r, rec.ByID)
+	return err == nil && by.inOffice(rec.ByOffices) && by.Generation == rec.ByGeneration, gone(err)
+}
 
 func invitationSlot(id string) string { return "authn/link-of/invitation/" + id }
 
@@ -58,7 +83,7 @@ func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string
 		if err != nil {
 			return err
 		}
-		rec.By = admin.Username
+		rec.By, rec.ByGeneration, rec.ByOffices = admin.Username, admin.Generation, admin.Offices
 		owner, err := lookup(tx, emailKey(fold(email)))
 		if err != nil {
 			return err
@@ -81,18 +106,23 @@ func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string
 	return rec.public(), text, err
 }
 
-// putInvitation stores an invitation in place of those to the same address.
+// putInvitation stores an invitation in place of the one to the same address.
 func (s *Service) putInvitation(tx kv.Tx, rec invitationRecord, key string, link linkRecord, who audit.Actor) error {
-	all, err := loadInvitations(tx)
+	before, err := lookup(tx, invitationToKey(rec.Email))
 	if err != nil {
 		return err
 	}
-	for _, old := range all {
-		if fold(old.Email) == fold(rec.Email) {
-			if err := s.dropInvitation(tx, old, who); err != nil {
-				return err
-			}
+	if before != "" {
+		old, err := loadInvitation(tx, strings.TrimPrefix(before, invitationPrefix))
+		if err == nil {
+			err = s.dropInvitation(tx, old, who)
 		}
+		if gone(err) != nil { // it may be swept
+			return err
+		}
+	}
+	if err := tx.Put([]byte(invitationToKey(rec.Email)), []byte(invitationPrefix+rec.ID)); err != nil {
+		return err
 	}
 	if err := replaceLink(tx, invitationSlot(rec.ID), key, link); err != nil {
 		return err
@@ -105,18 +135,21 @@ func (s *Service) putInvitation(tx kv.Tx, rec invitationRecord, key string, link
 
 // dropInvitation withdraws an invitation and voids its link.
 func (s *Service) dropInvitation(tx kv.Tx, rec invitationRecord, who audit.Actor) error {
-	if err := forgetInvitation(tx, rec.ID); err != nil {
+	if err := forgetInvitation(tx, rec); err != nil {
 		return err
 	}
 	return s.record(tx, "", audit.Event{Kind: rowInvitationRevoked, Actor: who, Detail: map[string]string{"email": rec.Email}})
 }
 
 // forgetInvitation deletes an invitation, its slot, and its link if it is there.
-func forgetInvitation(tx kv.Tx, id string) error {
-	if err := replaceLink(tx, invitationSlot(id), "", linkRecord{}); err != nil {
+func forgetInvitation(tx kv.Tx, rec invitationRecord) error {
+	if err := replaceLink(tx, invitationSlot(rec.ID), "", linkRecord{}); err != nil {
 		return err
 	}
-	return tx.Delete([]byte(invitationPrefix + id))
+	if err := tx.Delete([]byte(invitationToKey(rec.Email))); err != nil {
+		return err
+	}
+	return tx.Delete([]byte(invitationPrefix + rec.ID))
 }
 
 // Invitations lists the invitations that nobody has used, newest first.
@@ -129,7 +162,13 @@ func (s *Service) Invitations(ctx context.Context, by Session) ([]Invitation, er
 		}
 		all, err := loadInvitations(r)
 		for _, rec := range all {
-			out = append(out, rec.public())
+			holds, err := rec.holds(r)
+			if err != nil {
+				return err
+			}
+			if holds {
+				out = append(out, rec.public())
+			}
 		}
 		return err
 	})
@@ -152,20 +191,33 @@ func (s *Service) RevokeInvitation(ctx context.Context, by Session, o Origin, id
 	})
 }
 
-// dropInvitationsOf withdraws what a frozen or former administrator has out.
-func (s *Service) dropInvitationsOf(tx kv.Tx, userID string, who audit.Actor) error {
-	all, err := loadInvitations(tx)
-	if err != nil {
+// dropVoidInvitations withdraws, each in a transaction of its own, the invitations that do not hold any more. None
+// of them can be used, whether this was done or not.
+func (s *Service) dropVoidInvitations(ctx context.Context, who audit.Actor) error {
+	return eachRecord(ctx, s.store, invitationPrefix, func(rec invitationRecord) error {
+		return s.dropVoidInvitation(ctx, rec, who)
+	})
+}
+
+func (s *Service) dropVoidInvitation(ctx context.Context, rec invitationRecord, who audit.Actor) error {
+	var holds bool
+	err := s.store.View(ctx, func(r kv.Reader) (err error) {
+		holds, err = rec.holds(r)
+		return err
+	})
+	if err != nil || holds {
 		return err
 	}
-	for _, rec := range all {
-		if rec.ByID == userID {
-			if err := s.dropInvitation(tx, rec, who); err != nil {
-				return err
-			}
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		rec, err := loadInvitation(tx, rec.ID)
+		if err != nil {
+			return gone(err)
 		}
-	}
-	return nil
+		if holds, err := rec.holds(tx); err != nil || holds {
+			return err
+		}
+		return s.dropInvitation(tx, rec, who)
+	})
 }
 
 func loadInvitation(r kv.Reader, id string) (rec invitationRecord, err error) {

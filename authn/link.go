@@ -42,6 +42,13 @@ var linkLife = map[Purpose]time.Duration{
 	PurposeRecovery:    7 * 24 * time.Hour,
 }
 
+// accountLinks are the purposes of links that end with the account's generation, so with whatever evicts somebody
+// else from the account. Of the others, PurposeSetup has no account, PurposeInvitation ends with the generation of its inviter
+// (invitationRecord), and endUndo says which of PurposeEmailUndo end.
+var accountLinks = map[Purpose]bool{
+	PurposeVerifyEmail: true, PurposeDevice: true, PurposeReset: true, PurposeEmailChange: true, PurposeRecovery: true,
+}
+
 // Life is how long a link of the purpose is good.
 func (p Purpose) Life() time.Duration { return linkLife[p] }
 
@@ -74,7 +81,7 @@ type linkRecord struct {
 	Subject string    `json:"subject,omitempty"` // id of the invitation or of the account
 	Email   string    `json:"email,omitempty"`
 
-	Generation uint64 `json:"generation,omitempty"` // of the account, for PurposeReset and PurposeEmailChange
+	Generation uint64 `json:"generation,omitempty"` // of the account, for the purposes of accountLinks
 	Session    string `json:"session,omitempty"`    // Session.ID, for PurposeDevice
 	Seq        uint64 `json:"seq,omitempty"`        // userRecord.Moves, for PurposeEmailUndo: the order in which addresses were held
 }
@@ -139,7 +146,35 @@ func (s *Service) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec
 	case !s.now().Before(rec.Expires):
 		return "", rec, problem.New("", CodeLinkExpired)
 	}
-	return key, rec, nil
+	good, err := outlasts(r, rec)
+	if err == nil && !good {
+		err = problem.New("", CodeLinkUsed)
+	}
+	return key, rec, err
+}
+
+// outlasts tells whether the account that a link rests on is of the generation that it had when the link was made.
+func outlasts(r kv.Reader, rec linkRecord) (bool, error) {
+	switch {
+	case rec.Purpose == PurposeInvitation:
+		inv, err := loadInvitation(r, rec.Subject)
+		if err != nil {
+			return false, gone(err)
+		}
+		return inv.holds(r)
+	case !accountLinks[rec.Purpose]:
+		return true, nil
+	}
+	u, err := loadUser(r, rec.Subject)
+	return err == nil && u.Generation == rec.Generation, gone(err)
+}
+
+// gone is err, but for ErrNotFound.
+func gone(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // burnLink uses a link up: the record that it returns is gone when tx commits.

@@ -2,9 +2,7 @@ package authn
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
@@ -47,13 +45,14 @@ type Recovery struct {
 
 // recoveryCase is under authn/account-recovery/<user id> while it waits.
 type recoveryCase struct {
-	UserID   string    `json:"user_id"`
-	ByID     string    `json:"by_id,omitempty"`
-	By       string    `json:"by,omitempty"`
-	Vouched  bool      `json:"vouched,omitempty"`
-	Started  time.Time `json:"started"`
-	Ends     time.Time `json:"ends"`
-	Reminded bool      `json:"reminded,omitempty"`
+	UserID    string    `json:"user_id"`
+	ByID      string    `json:"by_id,omitempty"`
+	By        string    `json:"by,omitempty"`
+	ByOffices uint64    `json:"by_offices,omitempty"` // userRecord.Offices of that one
+	Vouched   bool      `json:"vouched,omitempty"`
+	Started   time.Time `json:"started"`
+	Ends      time.Time `json:"ends"`
+	Reminded  bool      `json:"reminded,omitempty"`
 }
 
 const recoveryCasePrefix = "authn/account-recovery/"
@@ -90,13 +89,13 @@ func (s *Service) RecoveryTime(u User) time.Duration {
 // recovery_vouch (the password was set by mail, and vouched is false).
 func (s *Service) StartRecovery(ctx context.Context, by Session, o Origin, userID string, vouched bool) (Recovery, error) {
 	var c recoveryCase
-	err := s.administer(ctx, by, o, userID, rowRecoveryStarted, func(tx kv.Tx, u *userRecord, who audit.Actor) (_ bool, err error) {
+	err := s.administer(ctx, by, o, userID, rowRecoveryStarted, func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (_ bool, err error) {
 		if err := s.mayRecover(tx, *u, who, vouched); err != nil {
 			return false, err
 		}
 		now := s.now().UTC()
 		c = recoveryCase{
-			UserID: u.ID, ByID: who.UserID, By: who.Username, Vouched: u.PasswordMailed,
+			UserID: u.ID, ByID: who.UserID, By: who.Username, ByOffices: admin.Offices, Vouched: u.PasswordMailed,
 			Started: now, Ends: now.Add(s.RecoveryTime(u.public())),
 		}
 		c.Reminded = !c.Started.Before(c.Ends.Add(-recoveryReminder))
@@ -139,7 +138,7 @@ func (c recoveryCase) until() map[string]string {
 
 // mayRecover returns why a recovery of u may not start.
 func (s *Service) mayRecover(r kv.Reader, u userRecord, who audit.Actor, vouched bool) error {
-	_, waits, err := loadRecovery(r, u.ID)
+	_, waits, err := waitingRecovery(r, u.ID)
 	switch {
 	case err != nil:
 		return err
@@ -218,29 +217,46 @@ func (s *Service) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why stri
 	return true, s.record(tx, u.ID, audit.Event{Kind: rowRecoveryCancelled, Actor: who, Detail: map[string]string{"why": why}})
 }
 
-// dropRecoveriesOf ends the recoveries that a frozen or former administrator started.
-func (s *Service) dropRecoveriesOf(tx kv.Tx, userID string, who audit.Actor) error {
-	found, err := tx.Scan([]byte(recoveryCasePrefix), nil, 0, false)
-	if err != nil {
-		return err
+// holds tells whether who started the recovery has been in office ever since.
+func (c recoveryCase) holds(r kv.Reader) (bool, error) {
+	if c.ByID == "" {
+		return true, nil
 	}
-	for _, p := range found {
-		var c recoveryCase
-		if err := json.Unmarshal(p.Value, &c); err != nil {
-			return fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
-		}
-		if c.ByID != userID {
-			continue
-		}
-		u, err := loadUser(tx, c.UserID)
-		if err != nil {
-			return err
-		}
-		if _, err := s.dropRecovery(tx, u, who, "administrator"); err != nil {
-			return err
-		}
+	by, err := loadUser(r, c.ByID)
+	return err == nil && by.inOffice(c.ByOffices), gone(err)
+}
+
+// waitingRecovery is loadRecovery of one that holds.
+func waitingRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err error) {
+	if c, some, err = loadRecovery(r, userID); err == nil && some {
+		some, err = c.holds(r)
 	}
-	return nil
+	if !some {
+		c = recoveryCase{}
+	}
+	return c, some, err
+}
+
+// endVoidRecoveries ends, each in a transaction of its own, the recoveries whose administrator was frozen or is none any more. None of
+// them comes to its end, whether this was done or not.
+func (s *Service) endVoidRecoveries(ctx context.Context, who audit.Actor) error {
+	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
+		return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+			c, some, err := loadRecovery(tx, c.UserID)
+			if err != nil || !some {
+				return err
+			}
+			if holds, err := c.holds(tx); err != nil || holds {
+				return err
+			}
+			u, err := loadUser(tx, c.UserID)
+			if err != nil {
+				return err
+			}
+			_, err = s.dropRecovery(tx, u, who, "administrator")
+			return err
+		})
+	})
 }
 
 // PendingRecovery is the recovery of an account that waits, for an administrator; some is
@@ -250,7 +266,7 @@ func (s *Service) PendingRecovery(ctx context.Context, by Session, userID string
 		if _, err := s.administrator(r, by, false); err != nil {
 			return err
 		}
-		c, there, err := loadRecovery(r, userID)
+		c, there, err := waitingRecovery(r, userID)
 		out, some = c.public(), there
 		return err
 	})
@@ -264,7 +280,7 @@ func (s *Service) OwnRecovery(ctx context.Context, x Session) (out Recovery, som
 		if err != nil {
 			return err
 		}
-		c, there, err := loadRecovery(r, u.ID)
+		c, there, err := waitingRecovery(r, u.ID)
 		out, some = c.public(), there
 		return err
 	})

@@ -33,8 +33,13 @@ func (s *Service) runRecovery(ctx context.Context, userID string) error {
 		if done, err = s.settleRecovery(tx, &u); err != nil || done != nil {
 			return err
 		}
-		if c.Reminded || u.Frozen || s.now().Before(c.Ends.Add(-recoveryReminder)) {
-			return nil
+		holds, err := c.holds(tx)
+		if err == nil && !holds {
+			_, err = s.dropRecovery(tx, u, audit.Actor{}, "administrator")
+			return err
+		}
+		if err != nil || c.Reminded || u.Frozen || s.now().Before(c.Ends.Add(-recoveryReminder)) {
+			return err
 		}
 		c.Reminded = true
 		if err := kv.PutJSON(tx, recoveryCasePrefix+userID, c); err != nil {
@@ -67,7 +72,14 @@ func (s *Service) settleRecovery(tx kv.Tx, u *userRecord) (*recovered, error) {
 		return nil, err
 	}
 	who := audit.Actor{UserID: c.ByID, Username: c.By}
-	if u.Frozen {
+	holds, err := c.holds(tx)
+	switch {
+	case err != nil:
+		return nil, err
+	case !holds:
+		_, err := s.dropRecovery(tx, *u, audit.Actor{}, "administrator")
+		return nil, err
+	case u.Frozen:
 		_, err := s.dropRecovery(tx, *u, who, "frozen")
 		return nil, err
 	}
@@ -91,6 +103,7 @@ func (s *Service) settleRecovery(tx kv.Tx, u *userRecord) (*recovered, error) {
 		return nil, err
 	}
 	text, key, link := s.newLink(PurposeRecovery, u.ID, u.Email)
+	link.Generation = u.Generation
 	if err := replaceLink(tx, recoverySlot(u.ID), key, link); err != nil {
 		return nil, err
 	}
@@ -160,7 +173,8 @@ func (s *Service) ResendRecoveryLink(ctx context.Context, x Session, o Origin) e
 		if u.PasswordMailed {
 			return problem.New("", CodeRecoveryAgain)
 		}
-		r, link.Email = recovered{u, text, link.Expires}, u.Email
+		r = recovered{u, text, link.Expires}
+		link.Email, link.Generation = u.Email, u.Generation
 		if err := replaceLink(tx, recoverySlot(u.ID), key, link); err != nil {
 			return err
 		}

@@ -59,6 +59,7 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 		return Session{}, err
 	}
 	text, key, link := s.newLink(PurposeVerifyEmail, u.ID, u.Email)
+	link.Generation = u.Generation
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		detail := map[string]string{"username": u.Username, "email": u.Email}
 		if err := s.useRegistrationLink(tx, r, detail); err != nil {
@@ -140,7 +141,11 @@ func (s *Service) useRegistrationLink(tx kv.Tx, r Registration, detail map[strin
 			return err
 		}
 		detail["by"], detail["invitation"], detail["invited"] = "invitation", rec.Subject, rec.Email
-		return forgetInvitation(tx, rec.Subject)
+		inv, err := loadInvitation(tx, rec.Subject)
+		if err != nil {
+			return err
+		}
+		return forgetInvitation(tx, inv)
 	default:
 		detail["by"] = "open"
 		return nil

@@ -113,6 +113,9 @@ func (s *Service) makeRoomForSession(tx kv.Tx, next Session, rec sessionRecord) 
 	if err != nil {
 		return err
 	}
+	if err := dropDead(tx, next.UserID, all); err != nil {
+		return err
+	}
 	slices.SortFunc(all, func(a, b listedSession) int { return a.rec.Begun.Compare(b.rec.Begun) })
 	place := placeOf(rec)
 	var half, near []listedSession
@@ -135,6 +138,29 @@ func (s *Service) makeRoomForSession(tx kv.Tx, next Session, rec sessionRecord) 
 		}
 	}
 	return dropFirst(tx, all, len(all)+1-maxSessions)
+}
+
+// dropDead deletes the sessions of an account that do not hold any more: a new generation leaves up to maxSessions of them,
+// and the next sign-in must not have more of them to look at each time.
+func dropDead(tx kv.Tx, userID string, live []listedSession) error {
+	prefix := sessionsOf(userID)
+	found, err := tx.Scan([]byte(prefix), nil, 2*maxSessions, false)
+	if err != nil {
+		return err
+	}
+	for _, p := range found {
+		token := string(p.Key[len(prefix):])
+		if slices.ContainsFunc(live, func(l listedSession) bool { return l.token == token }) {
+			continue
+		}
+		if _, err := dropSession(tx, token); err != nil {
+			return err
+		}
+		if err := tx.Delete(p.Key); err != nil { // also where the session was swept
+			return err
+		}
+	}
+	return nil
 }
 
 // placeOf is the network that a session was last seen in.
@@ -218,23 +244,7 @@ func (s *Service) Sessions(ctx context.Context, x Session) (out []SessionInfo, e
 // under way. ErrNotFound says that there is none with this id that holds; x itself
 // ends by Sessions.End.
 func (s *Service) EndSession(ctx context.Context, x Session, o Origin, id string) error {
-	n, err := s.endSessions(ctx, x, o, func(other Session) bool { return other.ID == id })
-	if err == nil && n == 0 {
-		err = ErrNotFound
-	}
-	return err
-}
-
-// EndOtherSessions ends all sessions of the account but x, and tells how many
-// those were. Devices that are remembered stay so.
-func (s *Service) EndOtherSessions(ctx context.Context, x Session, o Origin) (int, error) {
-	return s.endSessions(ctx, x, o, func(Session) bool { return true })
-}
-
-// endSessions ends the sessions of the account that are chosen, never x, with a row.
-func (s *Service) endSessions(ctx context.Context, x Session, o Origin, chosen func(Session) bool) (n int, err error) {
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
-		n = 0
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
 			return err
@@ -243,24 +253,46 @@ func (s *Service) endSessions(ctx context.Context, x Session, o Origin, chosen f
 		if err != nil {
 			return err
 		}
-		for _, l := range all {
-			if l.x.ID == x.ID || !chosen(l.x) {
-				continue
-			}
-			n++
-			if err := endSession(tx, l.x); err != nil {
-				return err
-			}
-			if _, err := dropSession(tx, l.token); err != nil {
-				return err
-			}
+		i := slices.IndexFunc(all, func(l listedSession) bool { return l.x.ID == id && id != x.ID })
+		if i < 0 {
+			return ErrNotFound
 		}
-		if n == 0 {
-			return nil
+		if err := endSession(tx, all[i].x); err != nil {
+			return err
 		}
-		return s.record(tx, u.ID, audit.Event{
-			Kind: rowSessionsEnded, Actor: o.actor(u, x.Factor), Detail: map[string]string{"n": strconv.Itoa(n)},
-		})
+		if _, err := dropSession(tx, all[i].token); err != nil {
+			return err
+		}
+		return s.record(tx, u.ID, endedRow(u, x, o, 1))
 	})
-	return n, err
+}
+
+// EndOtherSessions ends whatever gives anybody else a part of the account: all sessions but x, sign-ins that are under way, known
+// browsers but the one of the request, and links (endOthers). It returns x as it goes on, for Sessions.Start, and how
+// many sessions ended. What it writes does not grow with what it ends.
+func (s *Service) EndOtherSessions(ctx context.Context, x Session, o Origin) (next Session, n int, err error) {
+	var u userRecord
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		if u, err = s.signedIn(tx, x); err != nil {
+			return err
+		}
+		all, err := s.loadSessions(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		n = len(slices.DeleteFunc(all, func(l listedSession) bool { return l.x.ID == x.ID }))
+		if err := s.endOthers(tx, &u, o); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, endedRow(u, x, o, n))
+	})
+	if err != nil {
+		return Session{}, 0, err
+	}
+	x.Generation = u.Generation
+	return x, n, nil
+}
+
+func endedRow(u userRecord, x Session, o Origin, n int) audit.Event {
+	return audit.Event{Kind: rowSessionsEnded, Actor: o.actor(u, x.Factor), Detail: map[string]string{"n": strconv.Itoa(n)}}
 }

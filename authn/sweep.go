@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -17,6 +18,9 @@ const sweepPage = 500
 // that nobody ended, devices that were not seen for long, and counters of old attempts. Nothing depends on it but the size
 // of the store. It works in many small transactions; call it about hourly.
 func (s *Service) Sweep(ctx context.Context) error {
+	if err := s.dropVoidInvitations(ctx, audit.Actor{}); err != nil {
+		return err
+	}
 	now := s.now()
 	expires := func(_ kv.Reader, p kv.Pair) bool {
 		var rec struct {
@@ -50,6 +54,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}{
 		{"authn/link/", expires},
 		{invitationPrefix, expires},
+		{invitationTo, dangling},
 		{"authn/link-of/", dangling},
 		{pendingPrefix, unconfirmed},
 		{ceremonyPrefix, unconfirmed},

@@ -51,10 +51,11 @@ func (s *Server) endSession(v *visit) error {
 }
 
 func (s *Server) endOtherSessions(v *visit) error {
-	if _, err := s.accounts.EndOtherSessions(v.Request().Context(), v.session, v.origin()); err != nil {
+	next, _, err := s.accounts.EndOtherSessions(v.Request().Context(), v.session, v.origin())
+	if err != nil {
 		return err
 	}
-	return v.then(string(ui.PathSessions), "sessions_ended")
+	return v.enter(next, string(ui.PathSessions), "sessions_ended")
 }
 
 func (s *Server) forgetDevice(v *visit) error {
