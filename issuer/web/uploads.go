@@ -57,9 +57,14 @@ func (s *Server) refuseMisdirected(err error, c echo.Context) bool {
 	if c.Response().Committed || !missed || !gateway.SeemsUpload(r) && !writesToIndex(r) {
 		return false
 	}
-	gateway.WrongAddress(c.Response(), r, status, s.address(pathLegacy+"/"))
-	c.Response().Status = status // the connection may be taken over: for the log
+	s.wrongAddress(c, status)
 	return true
+}
+
+// wrongAddress tells an upload client the address of uploads.
+func (s *Server) wrongAddress(c echo.Context, status int) {
+	gateway.WrongAddress(c.Response(), c.Request(), status, s.address(pathLegacy+"/"))
+	c.Response().Status = status // the connection may be taken over: for the log
 }
 
 // writesToIndex tells whether a request would change something below the addresses of

@@ -18,6 +18,7 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
+	"github.com/rind-dev/rind/verifier/gateway"
 )
 
 // visit is a request for a page, with who makes it.
@@ -64,6 +65,11 @@ func (p pages) post(path ui.Path, g guard, h handler, lists ...string) {
 // is known who asks, so that the page of an error is one of theirs too.
 func (s *Server) visited(g guard, h handler, e effect, lists []string) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		// The page could answer with a redirect, which clients take for success.
+		if gateway.IsUpload(c.Request()) {
+			s.wrongAddress(c, http.StatusUnsupportedMediaType)
+			return nil
+		}
 		v := &visit{Context: c, server: s}
 		err := recovered(func() error { return v.run(g, h, e, lists) })
 		if err != nil {
