@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // An account moves to another address when that one's reader follows the link of
@@ -39,10 +40,10 @@ func (s *Service) RequestEmailChange(ctx context.Context, x Session, o Origin, e
 	if _, err := s.mayMove(ctx, x, email); err != nil {
 		return err
 	}
-	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP))); err != nil {
+	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP)), s.counter(limitMailboxAgain, text.Mailbox(email))); err != nil {
 		return err
 	}
-	text, key, link := s.newLink(PurposeEmailChange, x.UserID, email)
+	secret, key, link := s.newLink(PurposeEmailChange, x.UserID, email)
 	undoText, undoKey, undo := s.newLink(PurposeEmailUndo, x.UserID, "")
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
@@ -70,7 +71,7 @@ func (s *Service) RequestEmailChange(ctx context.Context, x Session, o Origin, e
 	moved := u
 	moved.Email = email
 	return s.sendToNew(ctx, moved, o, "confirm an address", func(ctx context.Context) error {
-		return s.notifier.AccountLink(ctx, moved.recipient(), PurposeEmailChange, text, link.Expires, Event{})
+		return s.notifier.AccountLink(ctx, moved.recipient(), PurposeEmailChange, secret, link.Expires, Event{})
 	})
 }
 

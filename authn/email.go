@@ -1,12 +1,14 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // VerifyEmail uses the link of a verification mail up: from then on the address
@@ -83,10 +85,11 @@ func (s *Service) renewVerification(ctx context.Context, x Session, o Origin, em
 	if err != nil {
 		return err
 	}
-	if _, err := s.take(ctx, s.counter(limitMail, u.ID), s.counter(limitMailAddress, network(o.IP))); err != nil {
+	to := cmp.Or(email, u.Email)
+	if _, err := s.take(ctx, s.counter(limitMail, u.ID), s.counter(limitMailAddress, network(o.IP)), s.counter(limitMailboxAgain, text.Mailbox(to))); err != nil {
 		return err
 	}
-	text, key, link := s.newLink(PurposeVerifyEmail, u.ID, "")
+	secret, key, link := s.newLink(PurposeVerifyEmail, u.ID, "")
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
 		if u, err = s.member(tx, x); err != nil {
@@ -109,7 +112,7 @@ func (s *Service) renewVerification(ctx context.Context, x Session, o Origin, em
 	if err != nil {
 		return err
 	}
-	return s.sendVerification(ctx, u, o, text, link)
+	return s.sendVerification(ctx, u, o, secret, link)
 }
 
 // unverified is the account of a Session that still has to verify its address.
@@ -126,8 +129,10 @@ func (s *Service) unverified(ctx context.Context, x Session) (u userRecord, err 
 
 // sendVerification mails a verification link.
 func (s *Service) sendVerification(ctx context.Context, u userRecord, o Origin, text Secret, link linkRecord) error {
+	to := u.recipient()
+	to.Source = o.source()
 	return s.sendToNew(ctx, u, o, "verify e-mail", func(ctx context.Context) error {
-		return s.notifier.VerifyEmail(ctx, u.recipient(), text, link.Expires)
+		return s.notifier.VerifyEmail(ctx, to, text, link.Expires)
 	})
 }
 

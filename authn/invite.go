@@ -18,6 +18,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // Invitation is an invitation that nobody has used.
@@ -76,7 +77,7 @@ func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string
 		return Invitation{}, "", err
 	}
 	id := uuid.Must(uuid.NewV7()).String()
-	text, key, link := s.newLink(PurposeInvitation, id, email)
+	secret, key, link := s.newLink(PurposeInvitation, id, email)
 	rec := invitationRecord{ID: id, Email: email, ByID: by.UserID, CreatedAt: s.now().UTC(), Expires: link.Expires}
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)
@@ -91,6 +92,9 @@ func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string
 		if owner != "" {
 			return problem.New("email", CodeEmailTaken)
 		}
+		if err := s.countInvitation(tx, by, email); err != nil {
+			return err
+		}
 		return s.putInvitation(tx, rec, key, link, o.actor(admin, by.Factor))
 	})
 	if err != nil {
@@ -101,9 +105,22 @@ func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string
 		inviter = "" // names an account of the machine, which is nobody else's business
 	}
 	err = s.mail(ctx, "invitation", func(ctx context.Context) error {
-		return s.notifier.Invitation(ctx, Recipient{Email: email}, inviter, text, rec.Expires)
+		return s.notifier.Invitation(ctx, Recipient{Email: email, Source: "account " + rec.By}, inviter, secret, rec.Expires)
 	})
-	return rec.public(), text, err
+	return rec.public(), secret, err
+}
+
+// countInvitation counts an invitation for the mailbox that it goes to. The operator may send any number.
+func (s *Service) countInvitation(tx kv.Tx, by Session, email string) error {
+	if by.operator != "" {
+		return nil
+	}
+	c := s.counter(limitMailboxInvite, text.Mailbox(email))
+	ok, err := s.countIn(tx, c)
+	if err == nil && !ok {
+		err = s.full(tx, c)
+	}
+	return err
 }
 
 // putInvitation stores an invitation in place of the one to the same address.

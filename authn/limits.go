@@ -103,6 +103,10 @@ var limitTable = []limit{
 	{name: "reset-hash", windows: []window{{20, hour}}, key: "account", filled: "who has a reset link of the account", closes: "setting the password by a link"},
 	{name: "mailbox", windows: []window{{5, hour}, {10, daily}}, key: "mailbox, without what follows a '+'",
 		filled: "anybody, by sending the mailbox 5 mails", closes: "registering with addresses of that mailbox without a link; not accounts that there are, and not with a link"},
+	{name: "mailbox-again", windows: []window{{10, hour}, {20, daily}}, key: "mailbox, without what follows a '+'",
+		filled: "who has several accounts, by sending the mailbox 10 mails", closes: "verifying addresses of that mailbox again, and moving accounts to them; not registering, and not verifying what was sent"},
+	{name: "mailbox-invite", windows: []window{{10, daily}}, key: "mailbox, without what follows a '+'",
+		filled: "administrators", closes: "administrators' invitations to that mailbox; not the operator's"},
 	{name: "recovery-codes", windows: []window{{10, hour}, {30, daily}}, key: "account",
 		filled: "who is signed in, with a fresh factor", closes: "making new recovery codes"},
 	{name: "change-form", windows: []window{{100, hour}}, key: "account", filled: "who is signed in, with a fresh factor", closes: "changing the password"},
@@ -152,6 +156,8 @@ var (
 	limitResetForm          = limitNamed("reset-form")
 	limitResetHash          = limitNamed("reset-hash")
 	limitMailbox            = limitNamed("mailbox")
+	limitMailboxAgain       = limitNamed("mailbox-again")
+	limitMailboxInvite      = limitNamed("mailbox-invite")
 	limitRecoveryCodes      = limitNamed("recovery-codes")
 	limitChangeForm         = limitNamed("change-form")
 )

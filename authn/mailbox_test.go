@@ -72,7 +72,7 @@ func (m *mailbox) Put(tx kv.Tx, n notices.Notice) error {
 		return err
 	}
 	tx.OnCommit(func() {
-		_ = m.add(sentMail{to: Recipient{n.User, n.Username, n.Email}, kind: string(n.Kind), args: n.Args, notice: n})
+		_ = m.add(sentMail{to: Recipient{UserID: n.User, Username: n.Username, Email: n.Email}, kind: string(n.Kind), args: n.Args, notice: n})
 	})
 	return nil
 }

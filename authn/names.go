@@ -60,14 +60,6 @@ func cleanEmail(typed string, ps *problem.Problems) string {
 	return addr[:at+1] + strings.ToLower(addr[at+1:])
 }
 
-// mailboxOf is the mailbox that an address leads to, as far as an address says: what stands behind a '+' in the
-// local part (RFC 5233) and the case of letters make no other.
-func mailboxOf(address string) string {
-	local, domain, _ := strings.Cut(fold(address), "@")
-	local, _, _ = strings.Cut(local, "+")
-	return local + "@" + domain
-}
-
 func printableASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }

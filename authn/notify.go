@@ -45,6 +45,10 @@ type Recipient struct {
 	UserID   string // "" for somebody without an account
 	Username string // "" for somebody without an account
 	Email    string
+
+	// Source is who has the mail sent where its address was chosen by them: a network, or an
+	// account. Whoever sends it may bound what one source has it send; "" says nothing.
+	Source string
 }
 
 // Kinds of Event.
@@ -77,6 +81,16 @@ func (o Origin) address() string {
 		return ""
 	}
 	return o.IP.Unmap().String()
+}
+
+// source is who counts as one where mails to others are asked for: the network, of IPv6 the /48,
+// for that is what one customer may have.
+func (o Origin) source() string {
+	if ip := o.IP.Unmap().WithZone(""); ip.Is6() {
+		p, _ := ip.Prefix(48) // never fails for an IPv6 address
+		return p.String()
+	}
+	return network(o.IP)
 }
 
 // agent is the browser as records have it.

@@ -157,3 +157,68 @@ func TestOneMailboxOfManyRegistrations(t *testing.T) {
 		t.Errorf("%d mails to one mailbox", made)
 	}
 }
+
+// Whoever has accounts, or invites as an administrator, sends one mailbox a few mails a day, whatever
+// stands behind the '+'; another mailbox is not concerned, and what was refused changed nothing.
+func TestOneMailboxOfManyAddresses(t *testing.T) {
+	victim := func(i int) string { return fmt.Sprintf("Victim+%d@example.org", i) }
+	t.Run("invitations", func(t *testing.T) {
+		e := newEnv(t)
+		root := e.admin()
+		for i := range 10 {
+			if _, _, err := e.Invite(t.Context(), root.Session, home, victim(i)); err != nil {
+				t.Fatal(i, err)
+			}
+		}
+		e.unchanged(func() {
+			_, _, err := e.Invite(t.Context(), root.Session, home, victim(10))
+			wantErr(t, err, ErrThrottled)
+		})
+		if _, _, err := e.Invite(t.Context(), root.Session, home, "bob@example.org"); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("corrected addresses", func(t *testing.T) {
+		e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+		e.admin()
+		sent := 0
+		for i := range 12 { // accounts and networks are no way round it
+			o := from(fmt.Sprintf("203.0.113.%d", i))
+			x, err := e.Register(t.Context(), o, Registration{
+				Username: fmt.Sprintf("squat%d", i), Email: fmt.Sprintf("squat%d@example.net", i), Password: goodPassword + " squat",
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err = e.ChangeEmail(t.Context(), x, o, victim(i)); err == nil {
+				sent++
+				continue
+			}
+			wantErr(t, err, ErrThrottled)
+		}
+		if sent != 10 {
+			t.Errorf("%d mails to one mailbox", sent)
+		}
+	})
+	t.Run("moves", func(t *testing.T) {
+		e := newEnv(t)
+		root := e.admin()
+		people := []*person{root, e.member(root, "bob"), e.member(root, "carol")}
+		sent := 0
+		for i := range 15 {
+			if i%3 == 0 {
+				e.pass(5 * minute) // each may ask for three in 15 minutes
+			}
+			who := people[i%3]
+			e.refresh(who)
+			if err := e.RequestEmailChange(t.Context(), who.Session, from(fmt.Sprintf("203.0.113.%d", i)), victim(i)); err == nil {
+				sent++
+			} else {
+				wantErr(t, err, ErrThrottled)
+			}
+		}
+		if sent > 10 || sent < 6 {
+			t.Errorf("%d mails to one mailbox", sent)
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // Registration is what somebody fills in to get an account.
@@ -50,7 +51,7 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 		return Session{}, err
 	}
 	if r.Purpose == "" { // whoever has no link writes to whom they like
-		if _, err := s.take(ctx, s.counter(limitMailbox, mailboxOf(u.Email))); err != nil {
+		if _, err := s.take(ctx, s.counter(limitMailbox, text.Mailbox(u.Email))); err != nil {
 			return Session{}, err
 		}
 	}

@@ -39,8 +39,10 @@ func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login stri
 		return err
 	}
 	// What became of the mail says whether there is an account: it is logged only.
+	to := u.recipient()
+	to.Source = o.source()
 	_ = s.mail(ctx, "password reset", func(ctx context.Context) error {
-		return s.notifier.PasswordReset(ctx, u.recipient(), text, link.Expires)
+		return s.notifier.PasswordReset(ctx, to, text, link.Expires)
 	})
 	return nil
 }

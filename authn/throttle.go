@@ -156,6 +156,15 @@ func (s *Service) countIn(tx kv.Tx, c counter) (ok bool, err error) {
 	return true, kv.PutJSON(tx, c.key, held)
 }
 
+// full is the error of countIn where there was no room.
+func (s *Service) full(tx kv.Tx, c counter) error {
+	var held attempts
+	if err := loadAttempts(tx, c, &held); err != nil {
+		return err
+	}
+	return &ThrottledError{RetryAfter: held.wait(c.limit, s.now().UnixMilli())}
+}
+
 // giveBackAt takes the attempt of that moment off each counter.
 func giveBackAt(tx kv.Tx, at int64, counters []counter) error {
 	for _, c := range counters {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // Limits of invitations, so that nobody sends mail to people who want none of it.
@@ -118,7 +119,7 @@ func (c *change) countInvite(inv inviteRecord) (quiet bool, err error) {
 	}
 	to := inv.recipient()
 	if inv.User == "" && inv.Address != "" {
-		to = recipientOf("mailbox " + mailboxOf(inv.Address)) // ada+1@ and ada+2@ are read by one person
+		to = recipientOf("mailbox " + text.Mailbox(inv.Address)) // ada+1@ and ada+2@ are read by one person
 	}
 	n, err = c.countDaily("to/" + to)
 	return n > maxMailsDaily, err

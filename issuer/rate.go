@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -67,15 +66,6 @@ func (c *change) checkProjectRate(p Principal) error {
 		err = problem.New("", "too_many_projects_today", "max", most)
 	}
 	return err
-}
-
-// mailboxOf is the mailbox that an address leads to, as far as an address says: what stands behind
-// a '+' in the local part (RFC 5233) and the case of letters make no other.
-func mailboxOf(address string) string {
-	address = strings.ToLower(address)
-	local, domain, _ := strings.Cut(address, "@")
-	local, _, _ = strings.Cut(local, "+")
-	return local + "@" + domain
 }
 
 // drafts counts the drafts of each user in the present minute.

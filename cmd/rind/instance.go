@@ -200,17 +200,11 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	if err != nil {
 		return err
 	}
-	queue := mail.NewQueue(sender, log)
-	h.queue = queue
-	h.closers = append(h.closers, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), mailTime)
-		defer cancel()
-		if err := queue.Close(ctx); err != nil {
-			log.Warn("mails were not sent", "error", err)
-		}
-		return nil
-	})
-	mailer := web.NewMailer(pages, queue, cfg.PublicURL) // what has a link waits in memory, what tells in the store
+	h.queue, err = mail.NewQueue(mail.QueueConfig{Store: store, Sealer: sealer, Sender: sender, Grace: mailTime, Logger: log})
+	if err != nil {
+		return err
+	}
+	mailer := web.NewMailer(pages, h.queue, cfg.PublicURL)
 	breaches, err := h.openBreaches(cfg)
 	if err != nil {
 		return err

@@ -27,7 +27,10 @@ func cmdPeople(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1, "people FOLDER")
 	h, err := open(settingsFor(ts.MkAbs(args[0])), slog.New(slog.DiscardHandler))
 	ts.Check(err)
-	ctx := context.Background()
+	ctx, stop := context.WithCancel(context.Background())
+	sent := make(chan struct{})
+	go func() { defer close(sent); h.queue.Run(ctx) }()
+	defer func() { stop(); <-sent; ts.Check(h.close()) }()
 	link, _, _, err := h.accounts.SetupLink(ctx)
 	ts.Check(err)
 	root := enrol(ts, h, "root", authn.PurposeSetup, link)
@@ -37,7 +40,7 @@ func cmdPeople(ts *testscript.TestScript, neg bool, args []string) {
 	p := issuer.Principal{UserID: bob.UserID, Username: "bob"}
 	_, _, err1 := h.issuer.CreateProject(ctx, p, "demo")
 	_, err2 := h.issuer.Mint(ctx, p, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
-	ts.Check(errors.Join(err1, err2, h.catchUp(ctx), h.close()))
+	ts.Check(errors.Join(err1, err2, h.catchUp(ctx)))
 }
 
 // enrol makes an account and sets it up; the mail that confirms its address is read

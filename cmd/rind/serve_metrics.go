@@ -222,7 +222,11 @@ func (h *instance) Collect(ch chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	gauge(metricMails, float64(h.queue.Waiting()))
+	if n, err := h.queue.Waiting(ctx); err != nil {
+		ch <- prometheus.NewInvalidMetric(metricMails, err)
+	} else {
+		gauge(metricMails, float64(n))
+	}
 	at, err := h.issuer.Position(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(metricIssuerRevision, err)

@@ -2,7 +2,7 @@
 // key-value store that only the issuer writes.
 //
 // Rooms keep to keys of their own: each puts its name and a slash in front
-// ("authn/", "issuer/", "audit/", "notices/", "session/"). A change, its audit row and its
+// ("authn/", "issuer/", "audit/", "notices/", "mail/", "session/"). A change, its audit row and its
 // change-log entry go into one Update, so that a crash keeps all or none.
 //
 // The interface names no implementation. boltkv is the embedded default; every

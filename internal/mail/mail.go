@@ -3,8 +3,8 @@
 //
 // A mail leaves through an SMTP server (NewSMTP), or is written as a file into a
 // folder (NewOutbox) where no server is configured. These send while the caller
-// waits, with a time-out, and try once; a Queue in front of one answers at once
-// and tries again.
+// waits, with a time-out, and try once; a Queue in front of one answers when the
+// mail is in the store, and tries again.
 //
 // Mails carry links that let their reader in. No error and no log line of this
 // package holds any of a mail's text.
@@ -42,6 +42,8 @@ type Message struct {
 	Text    string // plain text, UTF-8
 	HTML    string // the same for readers of HTML; "" for none
 	Link    string // what the text asks to open; "" for nothing. It is not sent beside the text
+
+	Terms Terms `json:"-"` // how it waits in a Queue
 }
 
 // Sender sends mail. It is safe for concurrent use.

@@ -2,152 +2,289 @@ package mail
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
-	"sync"
 	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/seal"
 )
 
-// ErrFull says that a Queue holds as many mails as it may.
-var ErrFull = errors.New("mail: too many mails are waiting for the mail server")
-
-// queued is how many mails a Queue holds, and retries the pauses between its
-// attempts at one mail.
-const queued = 256
-
-var retries = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute}
-
-// Queue is a Sender that answers at once and sends in the background, one mail
-// after the other, so that a request takes the same time whether there is
-// somebody to write to or not. A mail that the server refuses waits for its next
-// attempt beside the others, for addresses that it refuses are easily made up. It
-// keeps mails in memory only: one that waits when the process is killed is lost, as is one
-// that the server refuses four times. So it is for mails with a link, which can be asked for
-// again by whoever waits for them; what tells of something waits in the store (package
-// notices).
+// Queue is a Sender that answers when a mail is in the store, sealed, and sends in the
+// background (Run), so that a request takes the same time whether there is somebody to
+// write to or not, and a mail that was taken survives the end of the process. A mail is
+// sent at least once: one that the server took right before the process was killed is
+// sent again. It is tried until its Terms.Expires; one that the server refuses for good is
+// given up after a few attempts.
+//
+// Each Class has a lane of its own, in which one mail is sent after the other. Sources
+// take turns there: the tenth mail of one that sends many waits behind the first of
+// another.
 type Queue struct {
+	store  kv.Store
+	sealer *seal.Sealer
+	hide   []byte // key of the hashes that stand for targets, sources and slots
 	sender Sender
 	log    *slog.Logger
-	mails  chan Message
-	pause  func(context.Context, time.Duration) error
-
-	sending sync.Mutex     // held while one mail is sent
-	again   sync.WaitGroup // mails that wait for another attempt
-	waiting chan struct{}  // one place for each of them
-
-	mu     sync.Mutex // over closed, and over sends to mails
-	closed bool
-	done   chan struct{} // closed when the last mail was tried
-	cancel context.CancelFunc
+	now    func() time.Time
+	grace  time.Duration
+	wake   map[Class]chan struct{} // has one when a mail was put
 }
 
-// NewQueue makes a Queue in front of sender. Close ends it.
-func NewQueue(sender Sender, log *slog.Logger) *Queue {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	q := &Queue{
-		sender: sender, log: log, mails: make(chan Message, queued), pause: pause,
-		waiting: make(chan struct{}, queued), done: make(chan struct{}), cancel: cancel,
-	}
-	go q.run(ctx)
-	return q
+// QueueConfig says what a Queue is made of. Store, Sealer and Sender must be set.
+type QueueConfig struct {
+	Store  kv.Store
+	Sealer *seal.Sealer // its keys are derived from this one
+	Sender Sender       // what sends, and tells for good what became of it
+
+	Grace  time.Duration    // how long mails that wait may take to leave when Run ends
+	Clock  func() time.Time // time.Now where it is nil
+	Logger *slog.Logger     // nil discards
 }
 
-// Send implements Sender. It returns ErrFull where the mail can't wait.
-func (q *Queue) Send(_ context.Context, m Message) error {
+// NewQueue makes a Queue. One process at a time runs Run on a store.
+func NewQueue(cfg QueueConfig) (*Queue, error) {
+	q := &Queue{store: cfg.Store, sender: cfg.Sender, grace: cfg.Grace, now: cfg.Clock, log: cfg.Logger, wake: map[Class]chan struct{}{}}
+	if q.log == nil {
+		q.log = slog.New(slog.DiscardHandler)
+	}
+	if q.now == nil {
+		q.now = time.Now
+	}
+	for class := range rooms {
+		q.wake[class] = make(chan struct{}, 1)
+	}
+	var err error
+	if q.sealer, err = cfg.Sealer.Derive("mail queue"); err == nil {
+		q.hide, err = cfg.Sealer.DeriveKey("mail queue shares")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mail: derive keys: %w", err)
+	}
+	return q, nil
+}
+
+// Keys of the store, below which a queue keeps its records:
+//
+//	mail/out/<class>/<turn>        waiting
+//	mail/slot/<class>/<hash>       the key of the mail in a slot
+//	mail/from/<class>/<hash>       share of a source
+//	mail/to/<class>/<hash>         share of a target
+//	mail/all/<class>               share of all
+const outPrefix = "mail/out/"
+
+// turnEach is how far apart the mails of one source stand in their lane.
+const turnEach = time.Minute
+
+// waiting is a mail in the store. What is not sealed holds hashes only.
+type waiting struct {
+	ID      string // of this mail, at random: another one can take its place under the same key
+	Class   Class
+	Slot    string `json:",omitempty"`
+	From    string
+	To      string
+	Expires time.Time
+	Sealed  []byte // a Message as JSON
+}
+
+// share counts mails that wait.
+type share struct {
+	N    int
+	Last int64 `json:",omitempty"` // turn of the last one, Unix milliseconds
+}
+
+// sealedAs is the name under which a mail is sealed.
+func (w waiting) sealedAs(key string) string {
+	return key + "|" + w.ID + "|" + w.Expires.UTC().Format(time.RFC3339Nano)
+}
+
+// Send implements Sender: it returns nil when the mail is in the store, where it stays
+// until it is sent or expires. It returns ErrFull where there is no place for it.
+func (q *Queue) Send(ctx context.Context, m Message) error {
+	if m.Terms.Class == "" {
+		m.Terms.Class = Strangers
+	}
+	return q.put(ctx, m)
+}
+
+// Nobody does the work of Send for a mail that goes to nobody, so that the time that a
+// request takes does not tell whether there is somebody to write to.
+func (q *Queue) Nobody(ctx context.Context, m Message) error {
+	m.To = "nobody@localhost"
+	m.Terms.Class, m.Terms.Slot, m.Terms.Target, m.Terms.Source = nobody, "nobody", "nobody", "nobody"
+	return q.put(ctx, m)
+}
+
+// put writes a mail. It outlives ctx, for whoever asked for the mail may be gone.
+func (q *Queue) put(ctx context.Context, m Message) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return errors.New("mail: the queue is closed")
+	t := m.Terms
+	if t.Expires.IsZero() {
+		t.Expires = q.now().Add(defaultLife)
 	}
-	select {
-	case q.mails <- m:
+	w := waiting{
+		ID: randomName(), Class: t.Class, From: q.hash("from", t.Source), To: q.hash("to", t.Target), Expires: t.Expires.UTC(),
+	}
+	if t.Slot != "" {
+		w.Slot = q.hash("slot", t.Slot)
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	suffix := randomName()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTime)
+	defer cancel()
+	err = q.store.Update(ctx, func(tx kv.Tx) error {
+		tx.OnCommit(func() { q.stir(w.Class) })
+		return q.place(tx, w, text, suffix)
+	})
+	if err != nil && !errors.Is(err, ErrFull) {
+		err = fmt.Errorf("mail: the queue: %w", err)
+	}
+	return err
+}
+
+// putTime is how long a mail may wait for the store.
+const putTime = 30 * time.Second
+
+// place stores a mail where its share and its turn are.
+func (q *Queue) place(tx kv.Tx, w waiting, text []byte, suffix string) error {
+	key := ""
+	if w.Slot != "" {
+		old, err := tx.Get([]byte(w.slotKey()))
+		switch {
+		case err == nil:
+			key = string(old)
+			if err := q.remove(tx, key, ""); err != nil {
+				return err
+			}
+		case !errors.Is(err, kv.ErrNotFound):
+			return err
+		}
+	}
+	turn, err := q.count(tx, w)
+	if err != nil {
+		return err
+	}
+	if key == "" {
+		key = fmt.Sprintf("%s%s/%016x-%s", outPrefix, w.Class, turn, suffix)
+	}
+	if w.Slot != "" {
+		if err := tx.Put([]byte(w.slotKey()), []byte(key)); err != nil {
+			return err
+		}
+	}
+	w.Sealed = q.sealer.Seal(nil, text, w.sealedAs(key))
+	return kv.PutJSON(tx, key, w)
+}
+
+// count takes a place in each share and returns the mail's turn.
+func (q *Queue) count(tx kv.Tx, w waiting) (turn int64, err error) {
+	now := q.now().UnixMilli()
+	for key, most := range w.shares() {
+		var s share
+		if err := kv.GetJSON(tx, key, &s); err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return 0, err
+		}
+		if s.N >= most {
+			return 0, ErrFull
+		}
+		s.N++
+		if key == w.fromKey() {
+			turn = now
+			if s.N > 1 { // a clock that was set back does not bring it forward
+				turn = max(now, min(s.Last, now+int64(most)*turnEach.Milliseconds())+turnEach.Milliseconds())
+			}
+			s.Last = turn
+		}
+		if err := kv.PutJSON(tx, key, s); err != nil {
+			return 0, err
+		}
+	}
+	return turn, nil
+}
+
+// remove takes a mail out with its places, unless another one took its place: then its
+// id is not the one given. "" is any.
+func (q *Queue) remove(tx kv.Tx, key, id string) error {
+	var w waiting
+	err := kv.GetJSON(tx, key, &w)
+	if errors.Is(err, kv.ErrNotFound) || err == nil && id != "" && w.ID != id {
 		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for at := range w.shares() {
+		var s share
+		if err := kv.GetJSON(tx, at, &s); err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return err
+		}
+		if s.N--; s.N > 0 {
+			err = kv.PutJSON(tx, at, s)
+		} else {
+			err = tx.Delete([]byte(at))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if w.Slot != "" {
+		if err := tx.Delete([]byte(w.slotKey())); err != nil {
+			return err
+		}
+	}
+	return tx.Delete([]byte(key))
+}
+
+func (w waiting) slotKey() string { return "mail/slot/" + string(w.Class) + "/" + w.Slot }
+func (w waiting) fromKey() string { return "mail/from/" + string(w.Class) + "/" + w.From }
+
+// shares are the counters that a mail has a place in, with how many each has.
+func (w waiting) shares() map[string]int {
+	r := rooms[w.Class]
+	return map[string]int{w.fromKey(): r.source, "mail/to/" + string(w.Class) + "/" + w.To: r.target, allKey(w.Class): r.all}
+}
+
+func allKey(c Class) string { return "mail/all/" + string(c) }
+
+// hash stands for a name in the store, for what is in a queue says who asked for what.
+func (q *Queue) hash(what, name string) string {
+	h := hmac.New(sha256.New, q.hide)
+	fmt.Fprintf(h, "%s\x00%s", what, name)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// stir wakes the lane of a class.
+func (q *Queue) stir(c Class) {
+	select {
+	case q.wake[c] <- struct{}{}:
 	default:
-		return ErrFull
 	}
 }
 
 // Waiting is how many mails wait to be sent, or to be tried again.
-func (q *Queue) Waiting() int { return len(q.mails) + len(q.waiting) }
-
-// Close lets mails that wait be sent until ctx ends. It takes no further ones.
-func (q *Queue) Close(ctx context.Context) error {
-	q.mu.Lock()
-	if !q.closed {
-		q.closed = true
-		close(q.mails)
-	}
-	q.mu.Unlock()
-	defer q.cancel()
-	select {
-	case <-q.done:
+func (q *Queue) Waiting(ctx context.Context) (n int, err error) {
+	err = q.store.View(ctx, func(r kv.Reader) error {
+		n = 0
+		for class := range rooms {
+			var s share
+			if err := kv.GetJSON(r, allKey(class), &s); err != nil && !errors.Is(err, kv.ErrNotFound) {
+				return err
+			}
+			if class != nobody {
+				n += s.N
+			}
+		}
 		return nil
-	case <-ctx.Done():
-		q.cancel()
-		<-q.done
-		return ctx.Err()
-	}
-}
-
-// run gives each mail its first attempt, in their order.
-func (q *Queue) run(ctx context.Context) {
-	defer close(q.done)
-	defer q.again.Wait()
-	for m := range q.mails {
-		err := q.try(ctx, m)
-		if err == nil {
-			continue
-		}
-		select {
-		case q.waiting <- struct{}{}:
-		case <-ctx.Done(): // what follows gives up at once
-			q.retry(ctx, m, err)
-			continue
-		}
-		q.again.Go(func() {
-			defer func() { <-q.waiting }()
-			q.retry(ctx, m, err)
-		})
-	}
-}
-
-func (q *Queue) try(ctx context.Context, m Message) error {
-	q.sending.Lock()
-	defer q.sending.Unlock()
-	return q.sender.Send(ctx, m)
-}
-
-// retry tries a mail that failed with err until it is sent, or was tried often
-// enough.
-func (q *Queue) retry(ctx context.Context, m Message, err error) {
-	for _, wait := range retries {
-		if ctx.Err() != nil {
-			break
-		}
-		q.log.WarnContext(ctx, "a mail was not sent yet", "to", m.To, "subject", m.Subject, "error", err)
-		if q.pause(ctx, wait) != nil {
-			break
-		}
-		if err = q.try(ctx, m); err == nil {
-			return
-		}
-	}
-	q.log.ErrorContext(ctx, "a mail was not sent", "to", m.To, "subject", m.Subject, "error", err)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	})
+	return n, err
 }

@@ -1,142 +1,424 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/mail/mailtest"
+	"github.com/rind-dev/rind/internal/seal"
 )
 
-// flaky fails as often as it is told to, and keeps what it sent.
-type flaky struct {
+// relay is a Sender that fails as a test says, and keeps what it sent.
+type relay struct {
 	mu    sync.Mutex
-	fail  int
-	tried int
-	sent  []Message
-	to    string        // it fails with mails to this address only, "" for all
-	hang  chan struct{} // Send waits for it, or for its context
+	fail  func(Message) error
+	tried []string // subjects, in the order of the attempts
+	sent  []string
+	hold  chan struct{} // each mail to a stranger waits for one of it, or for its context
 }
 
-func (f *flaky) Send(ctx context.Context, m Message) error {
-	if f.hang != nil {
+func (r *relay) Send(ctx context.Context, m Message) error {
+	if r.hold != nil && m.To != "ada@example.org" {
 		select {
-		case <-f.hang:
+		case <-r.hold:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.tried++
-	if f.fail > 0 && (f.to == "" || f.to == m.To) {
-		f.fail--
-		return errors.New("refused")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tried = append(r.tried, m.Subject)
+	if r.fail != nil {
+		if err := r.fail(m); err != nil {
+			return err
+		}
 	}
-	f.sent = append(f.sent, m)
+	r.sent = append(r.sent, m.Subject)
 	return nil
 }
 
-func message(subject string) Message {
-	return Message{To: "ada@example.org", Subject: subject, Text: "text\n"}
+func (r *relay) all() (tried, sent []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.tried), slices.Clone(r.sent)
 }
 
-func TestQueueSendsInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &flaky{}
-		q := NewQueue(f, nil)
-		for _, s := range []string{"one", "two", "three"} {
-			if err := q.Send(t.Context(), message(s)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := q.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if len(f.sent) != 3 || f.sent[0].Subject != "one" || f.sent[1].Subject != "two" || f.tried != 3 {
-			t.Errorf("sent %v in %d attempts", f.sent, f.tried)
-		}
-	})
+// post is a Queue with its store, its relay and its clock.
+type post struct {
+	t *testing.T
+	*Queue
+	path  string
+	store kv.Store
+	relay *relay
+	mu    sync.Mutex
+	at    time.Time
 }
 
-// Anybody can have a mail sent to an address that the server refuses. Nobody
-// else's mail waits for it.
-func TestQueueGoesOnWhileAMailWaits(t *testing.T) {
-	for _, c := range []struct{ fail, tried, sent int }{
-		{fail: len(retries), tried: 2 + len(retries), sent: 2},
-		{fail: len(retries) + 1, tried: 2 + len(retries), sent: 1}, // given up
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			f := &flaky{fail: c.fail, to: "nobody@example.org"}
-			q := NewQueue(f, nil)
-			refused := message("refused")
-			refused.To = f.to
-			for _, m := range []Message{refused, message("kept")} {
-				if err := q.Send(t.Context(), m); err != nil {
-					t.Fatal(err)
-				}
-			}
-			synctest.Wait() // no time passes
-			f.mu.Lock()
-			if len(f.sent) != 1 || f.sent[0].Subject != "kept" {
-				t.Errorf("at once: sent %v", f.sent)
-			}
-			f.mu.Unlock()
-			if err := q.Close(t.Context()); err != nil { // waits for the attempts
-				t.Error(err)
-			}
-			if len(f.sent) != c.sent || f.tried != c.tried {
-				t.Errorf("sent %v in %d attempts", f.sent, f.tried)
-			}
-		})
+func newPost(t *testing.T) *post {
+	t.Helper()
+	p := &post{t: t, path: filepath.Join(t.TempDir(), "rind.db"), relay: &relay{}, at: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)}
+	p.open()
+	t.Cleanup(func() { p.store.Close() })
+	return p
+}
+
+// open opens the store, as a start does.
+func (p *post) open() {
+	p.t.Helper()
+	store, err := boltkv.Open(p.path, boltkv.Options{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	sealer, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.store = store
+	if p.Queue, err = NewQueue(QueueConfig{Store: store, Sealer: sealer, Sender: p.relay, Clock: p.clock, Grace: time.Minute}); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
-func TestQueueIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &flaky{hang: make(chan struct{})}
-		q := NewQueue(f, nil)
-		var err error
-		n := 0
-		for ; err == nil && n < 10*queued; n++ {
-			err = q.Send(t.Context(), message("many"))
-			synctest.Wait()
-		}
-		if !errors.Is(err, ErrFull) || n != queued+2 { // one is being sent
-			t.Errorf("after %d mails: %v", n, err)
-		}
-		close(f.hang)
-		if err := q.Close(t.Context()); err != nil || len(f.sent) != queued+1 {
-			t.Errorf("closed with %v, sent %d", err, len(f.sent))
-		}
-		if err := q.Send(t.Context(), message("late")); err == nil {
-			t.Error("a closed queue took a mail")
-		}
-	})
+func (p *post) clock() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at
 }
 
-func TestQueueCloseEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := NewQueue(&flaky{hang: make(chan struct{})}, nil)
-		if err := q.Send(t.Context(), message("stuck")); err != nil {
-			t.Fatal(err)
+func (p *post) pass(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = p.at.Add(d)
+}
+
+// send puts a mail whose subject is its name.
+func (p *post) send(class Class, target, source, name string) error {
+	p.t.Helper()
+	m := Message{To: target, Subject: name, Text: "https://rind.example/secret-of-" + name + "\n"}
+	m.Terms = Terms{Class: class, Target: target, Source: source, Expires: p.clock().Add(24 * time.Hour)}
+	return p.Send(p.t.Context(), m)
+}
+
+func (p *post) must(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *post) waits(want int) {
+	p.t.Helper()
+	if n, err := p.Waiting(p.t.Context()); err != nil || n != want {
+		p.t.Errorf("%d mails wait, %v; want %d", n, err, want)
+	}
+}
+
+// passOf is one pass of one lane.
+func (p *post) passOf(l *lane) time.Duration {
+	p.t.Helper()
+	wait, err := l.pass(p.t.Context(), p.t.Context(), false)
+	p.must(err)
+	return wait
+}
+
+// run runs the queue until look is satisfied.
+func (p *post) run(look func() bool) {
+	p.t.Helper()
+	ctx, cancel := context.WithCancel(p.t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); p.Run(ctx) }()
+	for limit := time.Now().Add(time.Minute); !look(); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			p.t.Error("not within a minute")
+			break
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := q.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
+	}
+	cancel()
+	<-done
+}
+
+var errDown = errors.New("connection refused")
+
+// What was taken is in the store until it is sent, whatever becomes of the process; and
+// there it is sealed.
+func TestQueueSurvivesARestart(t *testing.T) {
+	p := newPost(t)
+	p.relay.fail = func(Message) error { return errDown }
+	p.must(p.send(Security, "ada@example.org", "ada", "undo"))
+	p.must(p.send(Strangers, "bob@example.org", "198.51.100.7", "verify"))
+	p.run(func() bool { tried, _ := p.relay.all(); return len(tried) >= 2 })
+	p.waits(2)
+	p.must(p.store.Close())
+	b, err := os.ReadFile(p.path)
+	p.must(err)
+	for _, secret := range []string{"secret-of", "ada@example.org", "bob@example.org", "198.51.100.7"} {
+		if bytes.Contains(b, []byte(secret)) {
+			t.Errorf("the store holds %q in the clear", secret)
 		}
-	})
+	}
+	p.relay.fail = nil
+	p.open()
+	p.run(func() bool { _, sent := p.relay.all(); return len(sent) == 2 })
+	if _, sent := p.relay.all(); !slices.Contains(sent, "undo") || !slices.Contains(sent, "verify") {
+		t.Errorf("sent %q", sent)
+	}
+	p.waits(0)
+	p.must(p.store.View(t.Context(), func(r kv.Reader) error {
+		left, err := r.Scan([]byte("mail/"), nil, 0, false)
+		for _, x := range left {
+			t.Errorf("the queue is empty and the store has %s", x.Key)
+		}
+		return err
+	}))
+}
+
+// A mail that can't be sent waits as long as its link is good, and no longer.
+func TestQueueKeepsAMailAsLongAsItsLink(t *testing.T) {
+	p := newPost(t)
+	p.relay.fail = func(Message) error { return errDown }
+	p.must(p.send(Strangers, "bob@example.org", "x", "long"))
+	l := p.lane(Strangers)
+	for p.clock().Before(time.Date(2026, 11, 29, 11, 59, 0, 0, time.UTC)) {
+		p.passOf(l)
+		p.pass(unreached) // none waits longer
+	}
+	p.waits(1)
+	tried, _ := p.relay.all()
+	if len(tried) < 100 {
+		t.Errorf("only %d attempts in a day", len(tried))
+	}
+	p.pass(2 * time.Minute)
+	p.passOf(l)
+	if again, _ := p.relay.all(); len(again) != len(tried) {
+		t.Error("a mail was tried whose link is over")
+	}
+	p.waits(0)
+}
+
+// Where the server can't be reached one mail at a time finds out, and as soon as it is back all
+// are sent.
+func TestQueueWhileTheServerIsAway(t *testing.T) {
+	p := newPost(t)
+	p.relay.fail = func(Message) error { return errDown }
+	for i := range 20 {
+		p.must(p.send(Strangers, fmt.Sprintf("p%d@example.org", i), fmt.Sprint(i), fmt.Sprint(i)))
+	}
+	l := p.lane(Strangers)
+	for range 10 {
+		before, _ := p.relay.all()
+		wait := p.passOf(l)
+		if after, _ := p.relay.all(); len(after) > len(before)+1 || wait > 30*time.Second {
+			t.Fatalf("%d attempts at once, the next in %s", len(after)-len(before), wait)
+		}
+		p.pass(wait)
+	}
+	p.relay.fail = nil
+	for range 20 {
+		p.pass(p.passOf(l))
+	}
+	if _, sent := p.relay.all(); len(sent) != 20 {
+		t.Errorf("sent %d", len(sent))
+	}
+}
+
+// A mail that the server refuses is given up after a few attempts, and holds up none.
+func TestQueueGoesOnWhileAMailIsRefused(t *testing.T) {
+	p := newPost(t)
+	refusal := refusalBy(t, 550)
+	p.relay.fail = func(m Message) error {
+		if m.Subject == "refused" {
+			return refusal
+		}
+		return nil
+	}
+	p.must(p.send(Strangers, "nobody@example.org", "a", "refused"))
+	p.pass(time.Second)
+	p.must(p.send(Strangers, "bob@example.org", "b", "good"))
+	l := p.lane(Strangers)
+	p.passOf(l)
+	if _, sent := p.relay.all(); len(sent) != 1 || sent[0] != "good" {
+		t.Errorf("sent %q", sent)
+	}
+	for range 4 * maxRefused {
+		p.passOf(l)
+		p.pass(10 * time.Minute)
+	}
+	if tried, _ := p.relay.all(); len(tried) != 1+maxRefused {
+		t.Errorf("%d attempts", len(tried))
+	}
+	p.waits(0)
+}
+
+// refusalBy is what a real server's answer leads to.
+func refusalBy(t *testing.T, code int) error {
+	t.Helper()
+	server := mailtest.StartWith(t, mailtest.Config{NoTLS: true, Reject: func() error { return &smtp.SMTPError{Code: code, Message: "no"} }})
+	sender, err := NewSMTP(SMTPConfig{Host: server.Host, Port: server.Port, From: "rind@example.org", TLS: None})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sender.Send(t.Context(), Message{To: "nobody@example.org", Subject: "s", Text: "t"})
+}
+
+// What a server says for good, what it says for now, and that it says nothing are three things.
+func TestRefusals(t *testing.T) {
+	away, err := NewSMTP(SMTPConfig{Host: "127.0.0.1", Port: 1, From: "rind@example.org", TLS: None})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, err := range map[refusal]error{
+		refusedForGood: refusalBy(t, 550), refusedForNow: refusalBy(t, 451),
+		notReached: away.Send(t.Context(), Message{To: "ada@example.org", Subject: "s", Text: "t"}),
+	} {
+		if got := refusalOf(err); err == nil || got != want {
+			t.Errorf("%v is %d, want %d", err, got, want)
+		}
+	}
+}
+
+// Strangers who fill their places at a slow server take none of the owner's, and the owner's mail
+// goes out while theirs is under way.
+func TestStrangersDoNotHoldUpTheOwner(t *testing.T) {
+	p := newPost(t)
+	p.relay.hold = make(chan struct{}) // nobody ever lets a stranger's mail through
+	taken := 0
+	var err error
+	for i := 0; err == nil; i++ {
+		if err = p.send(Strangers, fmt.Sprintf("victim%d@example.org", i), fmt.Sprintf("198.51.%d.0", i/10), "flood"); err == nil {
+			taken++
+		}
+	}
+	if !errors.Is(err, ErrFull) || taken != rooms[Strangers].all {
+		t.Fatalf("%d mails, then %v", taken, err)
+	}
+	for i := 0; ; i++ {
+		if err := p.send(Asked, fmt.Sprintf("u%d@example.net", i), fmt.Sprint(i), "reset"); err != nil {
+			break
+		}
+	}
+	p.must(p.send(Security, "ada@example.org", "ada", "confirm"))
+	p.grace = 0
+	p.run(func() bool { _, sent := p.relay.all(); return slices.Contains(sent, "confirm") })
+	if _, sent := p.relay.all(); len(sent) != 1 {
+		t.Errorf("sent %q", sent)
+	}
+}
+
+// One source and one target have a share of the places, and a source that sends many takes turns
+// with the others.
+func TestQueueShares(t *testing.T) {
+	p := newPost(t)
+	for i := range rooms[Strangers].target {
+		p.must(p.send(Strangers, "victim@example.org", fmt.Sprint("source", i), "x"))
+	}
+	if err := p.send(Strangers, "victim@example.org", "another", "x"); !errors.Is(err, ErrFull) {
+		t.Errorf("one mailbox: %v", err)
+	}
+	for i := range rooms[Strangers].source {
+		p.must(p.send(Strangers, fmt.Sprintf("p%d@example.org", i), "one source", fmt.Sprint("many", i)))
+	}
+	if err := p.send(Strangers, "q@example.org", "one source", "x"); !errors.Is(err, ErrFull) {
+		t.Errorf("one source: %v", err)
+	}
+	p.pass(30 * time.Second)
+	p.must(p.send(Strangers, "late@example.org", "another", "late"))
+	p.passOf(p.lane(Strangers))
+	_, sent := p.relay.all()
+	if at := slices.Index(sent, "late"); at < 0 || at > rooms[Strangers].target+1 {
+		t.Errorf("the first mail of another source is number %d of %d", at, len(sent))
+	}
+	p.must(p.send(Strangers, "victim@example.org", "another", "x")) // the places are free again
+}
+
+// A mail takes the place of the one whose link it voided, and has its own share.
+func TestQueueSlots(t *testing.T) {
+	p := newPost(t)
+	for i := range 100 {
+		m := Message{To: "ada@example.org", Subject: fmt.Sprint(i), Text: "t"}
+		m.Terms = Terms{Class: Asked, Slot: "reset/ada", Target: fmt.Sprint("ada", i), Source: fmt.Sprint("net", i), Expires: p.clock().Add(time.Hour)}
+		p.must(p.Send(t.Context(), m))
+	}
+	p.waits(1)
+	p.passOf(p.lane(Asked))
+	if _, sent := p.relay.all(); !slices.Equal(sent, []string{"99"}) {
+		t.Errorf("sent %q", sent)
+	}
+	p.waits(0)
+}
+
+// A mail that is replaced while it is sent does not take the new one with it.
+func TestQueueReplacedWhileSent(t *testing.T) {
+	p := newPost(t)
+	put := func(name string) error {
+		return p.Send(t.Context(), Message{To: "ada@example.org", Subject: name, Text: "t", Terms: Terms{Class: Asked, Slot: "reset/ada", Target: "ada", Source: "x"}})
+	}
+	p.must(put("old"))
+	p.relay.fail = func(m Message) error {
+		if m.Subject == "old" {
+			return put("new")
+		}
+		return nil
+	}
+	p.passOf(p.lane(Asked))
+	if _, sent := p.relay.all(); !slices.Equal(sent, []string{"old", "new"}) {
+		t.Errorf("sent %q", sent)
+	}
+	p.waits(0)
+}
+
+// A mail to nobody is written as any other is, and goes nowhere.
+func TestQueueOfNobody(t *testing.T) {
+	p := newPost(t)
+	for range 3 {
+		p.must(p.Nobody(t.Context(), Message{Subject: "reset", Text: "t"}))
+	}
+	p.waits(0)
+	for class := range rooms {
+		if class != nobody {
+			p.passOf(p.lane(class))
+		}
+	}
+	if tried, _ := p.relay.all(); len(tried) != 0 {
+		t.Errorf("tried %q", tried)
+	}
 }
 
 func TestQueueRefusesABadMailAtOnce(t *testing.T) {
-	f := &flaky{}
-	q := NewQueue(f, nil)
-	if err := q.Send(t.Context(), Message{To: "a@example.org\nBcc: b@example.org", Subject: "s", Text: "t"}); err == nil {
-		t.Error("accepted a line break in an address")
+	p := newPost(t)
+	if err := p.Send(t.Context(), Message{To: "a@example.org\nBcc: b@example.org", Subject: "s", Text: "t"}); !errors.Is(err, ErrMessage) {
+		t.Errorf("a line break in an address: %v", err)
 	}
-	if err := q.Close(t.Context()); err != nil || f.tried != 0 {
-		t.Error(err, f.tried)
+	p.must(p.store.Close())
+	if err := p.send(Security, "ada@example.org", "ada", "x"); !errors.Is(err, kv.ErrClosed) {
+		t.Errorf("a closed store took a mail: %v", err)
+	}
+}
+
+// A record that was moved to another key, or changed, is not sent.
+func TestQueueSendsNothingThatWasMoved(t *testing.T) {
+	p := newPost(t)
+	p.must(p.send(Security, "ada@example.org", "ada", "x"))
+	p.must(p.store.Update(t.Context(), func(tx kv.Tx) error {
+		all, err := tx.Scan([]byte(outPrefix), nil, 0, false)
+		if err != nil {
+			return err
+		}
+		return errors.Join(tx.Delete(all[0].Key), tx.Put([]byte(outPrefix+"security/moved"), all[0].Value))
+	}))
+	p.passOf(p.lane(Security))
+	if tried, _ := p.relay.all(); len(tried) != 0 {
+		t.Errorf("tried %q", tried)
 	}
 }

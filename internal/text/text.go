@@ -6,6 +6,7 @@ package text
 
 import (
 	"io"
+	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf16"
@@ -96,3 +97,12 @@ func appendSafe(dst, p []byte, layout bool) []byte {
 }
 
 const hex = "0123456789abcdef"
+
+// Mailbox is the mailbox that an address leads to, as far as an address says: what stands behind
+// a '+' in the local part (RFC 5233) and the case of letters make no other. It is for counting what
+// one person is sent, and no address to send to.
+func Mailbox(address string) string {
+	local, domain, _ := strings.Cut(strings.ToLower(strings.TrimSpace(address)), "@")
+	local, _, _ = strings.Cut(local, "+")
+	return local + "@" + domain
+}

@@ -271,6 +271,9 @@ func (m *mailbox) Send(_ context.Context, msg mail.Message) error {
 	return nil
 }
 
+// Nobody is Queue.
+func (m *mailbox) Nobody(context.Context, mail.Message) error { return nil }
+
 func (m *mailbox) breaks(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -76,6 +76,7 @@ func (s *Server) mailInvitation(ctx context.Context, inv issuer.Invited) {
 	if err != nil && !errors.Is(err, authn.ErrNotFound) {
 		s.log.ErrorContext(ctx, "web: the address of somebody invited", "invitation", inv.ID, "error", err)
 	}
+	to.Source = "account " + inv.By
 	if err := s.mailer.ProjectInvitation(ctx, to, inv); err != nil {
 		s.log.ErrorContext(ctx, "web: the mail of an invitation", "invitation", inv.ID, "error", err)
 	}

@@ -1,0 +1,54 @@
+package mail
+
+import (
+	"errors"
+	"time"
+)
+
+// Class is who can have mails of a kind sent. A Queue has places and a lane of its own for
+// each, so that mails of one class neither take the places of another nor hold it up.
+type Class string
+
+// The classes.
+const (
+	// Security is for mails that take a password or a session of the account that they
+	// are about: to confirm a sign-in, to take an address back, the end of a recovery.
+	Security Class = "security"
+
+	// Asked is for mails to the address of an account that anybody can ask for who knows
+	// its name: a forgotten password.
+	Asked Class = "asked"
+
+	// Strangers is for mails to addresses that their sender chooses: registrations,
+	// invitations, a new address.
+	Strangers Class = "strangers"
+
+	// nobody is for what is written where there is nobody to write to. No lane sends it.
+	nobody Class = "nobody"
+)
+
+// room is how many mails of a class wait: for one target, from one source, and in all.
+type room struct{ target, source, all int }
+
+var rooms = map[Class]room{
+	Security:  {target: 10, source: 10, all: 2048},
+	Asked:     {target: 3, source: 64, all: 1024},
+	Strangers: {target: 5, source: 64, all: 512},
+	nobody:    {target: 1, source: 1, all: 1},
+}
+
+// Terms say how a mail waits in a Queue; a Sender that sends at once ignores them.
+type Terms struct {
+	Class   Class     // Strangers where it is ""
+	Slot    string    // a mail takes the place of the one that waits with the same Slot, whose link it voided; "" of none
+	Target  string    // account or mailbox that it goes to, with which it shares places
+	Source  string    // account or network that had it sent, with which it shares places
+	Expires time.Time // when it is not worth sending any more, as its link is over; 24 hours from now where it is zero
+}
+
+// ErrFull says that as many mails wait in a Queue as may: in all, for that target or from
+// that source.
+var ErrFull = errors.New("mail: too many mails are waiting for the mail server")
+
+// defaultLife is how long a mail without Terms.Expires waits.
+const defaultLife = 24 * time.Hour
