@@ -3,6 +3,7 @@
 package mailtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -23,14 +25,16 @@ import (
 // Config makes a server other than the default, which offers STARTTLS and takes
 // mail from everybody.
 type Config struct {
-	ImplicitTLS        bool          // speak TLS from the first byte
-	NoTLS              bool          // offer no STARTTLS
-	Username, Password string        // require to sign in, by AUTH PLAIN
-	Silent             bool          // take connections and never say a word
-	Reject             func() error  // asked before a message is taken; an *smtp.SMTPError is said as it is
-	Stall              chan struct{} // a message is answered only when this is closed
-	DropAfterData      bool          // hang up right after a message was accepted
-	CertificateHost    string        // whose certificate it shows; "" for its own
+	ImplicitTLS        bool              // speak TLS from the first byte
+	NoTLS              bool              // offer no STARTTLS
+	Username, Password string            // require to sign in, by AUTH PLAIN
+	Silent             bool              // take connections and never say a word
+	Reject             func() error      // asked before a message is taken; an *smtp.SMTPError is said as it is
+	Stall              chan struct{}     // a message is answered only when this is closed
+	StallTo            func(string) bool // the recipients whom Stall concerns; nil: all
+	Address            string            // where it listens; "" for a free port of the loopback
+	DropAfterData      bool              // hang up right after a message was accepted
+	CertificateHost    string            // whose certificate it shows; "" for its own
 }
 
 // Server is a running server. It stops when the test ends.
@@ -55,7 +59,7 @@ func Start(t testing.TB) *Server { return StartWith(t, Config{}) }
 // StartWith starts a server.
 func StartWith(t testing.TB, cfg Config) *Server {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", cmp.Or(cfg.Address, "127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +226,7 @@ func (x *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if x.server.cfg.Stall != nil {
+	if stalls := x.server.cfg.StallTo; x.server.cfg.Stall != nil && (stalls == nil || slices.ContainsFunc(x.to, stalls)) {
 		<-x.server.cfg.Stall
 	}
 	if x.server.cfg.Reject != nil {
