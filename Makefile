@@ -6,12 +6,13 @@ TOOLS       := $(CURDIR)/.tools
 FUZZTIME    ?= 1000000x
 
 # Tests that start, stop and kill processes, which 'make check' leaves to 'make test'.
-PROCESSES   := ^(TestScript|TestKilledAtAnyMoment|TestServeChangesTheKeyOfItsRootKeys|TestHangupEndsNoServer|TestCertificateIsRenewedInPlace|TestSoak)$$
+PROCESSES   := ^(TestScript|TestKilledAtAnyMoment|TestServeChangesTheKeyOfItsRootKeys|TestHangupEndsNoServer|TestCertificateIsRenewedInPlace|TestSoak|TestTheOwnerAmongHostileClients|TestMailsOutlastTheProcess|TestStrangersMailsDoNotHoldUpTheOwners|TestTheFirstLinkIsInNoLog)$$
 
 SOAK        ?= 10m
 VERIFIERS   ?= 200
+HOSTILE     ?= 1m
 
-.PHONY: run build check test bench fuzz soak lint fmt tools
+.PHONY: run build check test bench fuzz soak hostile lint fmt tools
 
 run: build
 	./bin/rind serve
@@ -39,6 +40,10 @@ bench:
 # Verifiers that follow a real issuer for as long as asked: SOAK=1h VERIFIERS=50.
 soak:
 	$(GO) test ./internal/soak -count=1 -timeout 0 -v -run '^TestSoak$$' -soak $(SOAK) -verifiers $(VERIFIERS)
+
+# The owner's acts among 20 hostile clients for as long as asked: HOSTILE=5m.
+hostile:
+	$(GO) test ./internal/hostile -count=1 -timeout 0 -v -run '^TestTheOwnerAmongHostileClients$$' -hostile $(HOSTILE)
 
 # One fuzz target at a time, as go test wants it; FUZZTIME=30s for a short look.
 fuzz:

@@ -314,7 +314,7 @@ func (m *cast) fill(path, visitor string) string {
 		return strings.Replace(path, "{verifier}", made.ID, 1)
 	}
 	if strings.Contains(path, "{invitation}") {
-		i, _, err := m.accounts.Invite(ctx, m.session(), authn.Origin{}, "new@example.org")
+		i, _, err := m.accounts.Invite(ctx, m.session(), authn.Origin{}, strings.ToLower(rand.Text())+"@example.org")
 		m.must(err)
 		return strings.Replace(path, "{invitation}", i.ID, 1)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // The tests of this file are named after published mistakes of other products that show
-// over HTTP; authn/incidents_list_test.go has the list of all.
+// over HTTP; package internal/incidents has the list of all.
 
 // No way of naming somebody in a request signs anybody in but a session: no Basic with a
 // password, with or without a code behind it, and no token. Vikunja CVE-2026-33315 (CalDAV),
