@@ -173,6 +173,9 @@ func cmdAccount(ts *testscript.TestScript, neg bool, args []string) {
 		Purpose: authn.PurposeSetup, Link: link,
 	})
 	ts.Check(err)
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	h.queue.Run(over) // sends what waits
 }
 
 var fromNow = regexp.MustCompile(`\{[+-]\d+\}`)
