@@ -106,8 +106,8 @@ var incidents = []incident{
 	{"includeSubDomains by default: certbot#1728", "issuer/web:TestStrictTransportForSubdomainsIsASetting", ""},
 	{"the counter of a synced passkey goes back: exa#1037, keyguard#635", "authn:TestASyncedPasskeyMayCountBackwards TestAnotherBackupEligibleFlagIsRefused", ""},
 	{"toJSON of password managers throws or is missing: bitwarden/clients#12060, keepassxc-browser#2298", "internal/e2e:TestKeysInImpairedBrowsers", ""},
-	{"Safari has no JSON helpers of WebAuthn: WebKit/standards-positions#373", "internal/e2e:TestKeysInImpairedBrowsers", ""},
-	{"Safari drops Secure cookies on http://localhost: web-bugs#142566", "issuer/web:TestALoopbackWithoutTLSIsUsable", ""},
+	{"Safari has no JSON helpers of WebAuthn: WebKit/standards-positions#373", "internal/e2e:TestKeysInImpairedBrowsers TestTheGestureIsNotUsedUp", ""},
+	{"Safari drops Secure cookies on http://localhost: web-bugs#142566", "issuer/web:TestALoopbackWithoutTLSIsUsable TestCookiesKeepTheirPrefixElsewhere", ""},
 
 	// Found in rind itself by an audit of sign-in, accounts and administration.
 	{"a signature with a modulus of 48,000 bytes within the store's only write transaction", "authn:TestGiantKeys TestSizesOfKeys TestCertificatesOfKeys;internal/hostile:TestTheOwnerAmongHostileClients", ""},

@@ -19,8 +19,12 @@ const (
 	// its name: a forgotten password.
 	Asked Class = "asked"
 
-	// Strangers is for mails to addresses that their sender chooses: registrations,
-	// invitations, a new address.
+	// Members is for mails that somebody who is signed in has sent to an address of their
+	// choice: invitations, another address of their account.
+	Members Class = "members"
+
+	// Strangers is for mails that anybody has sent to an address of their choice: those of
+	// registrations.
 	Strangers Class = "strangers"
 
 	// nobody is for what is written where there is nobody to write to. No lane sends it.
@@ -33,6 +37,7 @@ type room struct{ target, source, all int }
 var rooms = map[Class]room{
 	Security:  {target: 10, source: 10, all: 2048},
 	Asked:     {target: 3, source: 64, all: 1024},
+	Members:   {target: 5, source: 64, all: 512},
 	Strangers: {target: 5, source: 64, all: 512},
 	nobody:    {target: 1, source: 1, all: 1},
 }

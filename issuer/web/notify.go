@@ -44,7 +44,7 @@ func (m *Mailer) VerifyEmail(ctx context.Context, to authn.Recipient, link authn
 func (m *Mailer) Invitation(ctx context.Context, to authn.Recipient, by string, link authn.Secret, expires time.Time) error {
 	return m.send(ctx, to, ui.MailInvitation, ui.Args{
 		"link": m.address(ui.PathInvitation.WithLink(link.Reveal())), "expires": expires, "inviter": by,
-	}, toStranger(to, "invitation", text.Mailbox(to.Email)))
+	}, byMember(to, "invitation", text.Mailbox(to.Email)))
 }
 
 // ConfirmDevice implements authn.Notifier.
@@ -80,7 +80,7 @@ func (m *Mailer) AccountLink(ctx context.Context, to authn.Recipient, p authn.Pu
 	terms := toOwner(to, string(p))
 	switch p {
 	case authn.PurposeEmailChange:
-		terms = toStranger(to, string(p), to.UserID)
+		terms = byMember(to, string(p), to.UserID)
 		terms.Source = "account " + to.UserID
 	case authn.PurposeRecovery:
 		terms.Slot = string(p) + "/" + to.UserID
@@ -110,7 +110,7 @@ func (m *Mailer) ProjectInvitation(ctx context.Context, to authn.Recipient, inv 
 	return m.send(ctx, to, kind, ui.Args{
 		"project": inv.Project, "inviter": inv.By, "role": string(inv.Role),
 		"link": m.address(ui.PathInvitedLink.WithLink(inv.Secret)), "expires": inv.Expires,
-	}, toStranger(to, "project invitation", inv.ID))
+	}, byMember(to, "project invitation", inv.ID))
 }
 
 // about says from where and when something was done.
@@ -128,7 +128,14 @@ func toOwner(to authn.Recipient, kind string) mail.Terms {
 	return mail.Terms{Class: mail.Security, Target: kind + "/" + to.UserID, Source: to.UserID}
 }
 
-// toStranger are the terms of a mail to an address that somebody else may have chosen. It replaces
+// byMember are the terms of a mail that somebody who is signed in has sent to an address of their choice.
+func byMember(to authn.Recipient, kind, name string) mail.Terms {
+	terms := toStranger(to, kind, name)
+	terms.Class = mail.Members
+	return terms
+}
+
+// toStranger are the terms of a mail to an address that anybody may have chosen. It replaces
 // the one of the same kind and name that waits, which is void.
 func toStranger(to authn.Recipient, kind, name string) mail.Terms {
 	return mail.Terms{Class: mail.Strangers, Slot: kind + "/" + name, Target: text.Mailbox(to.Email), Source: to.Source}
