@@ -2,12 +2,14 @@ package httpauth_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"strings"
 	"testing"
 	"time"
@@ -161,4 +163,36 @@ func TestReadingOnEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A proxy in Go cuts its client off soon after it has the whole answer, however much
+// the client still sends. So it does not have the whole answer before that.
+func TestProxiesReadToTheEnd(t *testing.T) {
+	refuse := func(w http.ResponseWriter, r *http.Request) { httpauth.Refuse(w, r, denied) }
+	overBoth(t, refuse, func(t *testing.T, dial func() net.Conn) {
+		proxy := httptest.NewServer(&httputil.ReverseProxy{
+			Rewrite: func(r *httputil.ProxyRequest) {
+				r.Out.URL.Scheme, r.Out.URL.Host = "http", "issuer"
+				r.SetXForwarded()
+			},
+			Transport:     &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return dial(), nil }},
+			FlushInterval: -1,
+		})
+		defer proxy.Close()
+		conn, err := net.Dial("tcp", proxy.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		const size, parts = 40 << 20, 40
+		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size)
+		for range parts { // for more than a second, as it closes after half of one
+			if _, err := io.CopyN(conn, zeros{}, size/parts); err != nil {
+				t.Fatalf("cut off: %v", err)
+			}
+			time.Sleep(30 * time.Millisecond)
+		}
+		readAnswer(t, conn)
+	})
 }
