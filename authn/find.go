@@ -43,6 +43,13 @@ func (People) VerifiedAddress(r kv.Reader, userID string) (string, error) {
 	return u.Email, err
 }
 
+// Generation is that of an account's sessions (User.SessionGeneration): it grows with whatever evicts somebody else
+// from the account, and what they did in its name before is held to be theirs. It is 0 where there is no such account.
+func (People) Generation(r kv.Reader, userID string) (uint64, error) {
+	u, err := loadUser(r, userID)
+	return u.Generation, gone(err)
+}
+
 // Events reads those rows of the audit trail that q asks for of an account's: about
 // it, or by its holder. Where somebody else who was signed in did it, their address
 // and browser are left out.

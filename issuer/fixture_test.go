@@ -66,7 +66,10 @@ func (c *clock) Add(d time.Duration) {
 type directory struct {
 	names     map[string]string // id by name
 	addresses map[string]string // verified address by id
+	cleared   map[string]uint64 // how often the account was, by id
 }
+
+func (d *directory) Generation(_ kv.Reader, id string) (uint64, error) { return d.cleared[id], nil }
 
 func (d *directory) UserNamed(_ kv.Reader, name string) (string, error) {
 	return d.names[strings.ToLower(name)], nil

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -29,7 +30,7 @@ func (a Accepted) Joined() bool { return a.Was != a.Project.Role }
 // role, or gets it where p is a maintainer. An invitation that is not bound to p, by p's
 // id or by p's verified address, is ErrNotFound, as is one that was answered or
 // withdrawn. The problems have no field: "invitation_expired", "invitation_withdrawn"
-// where the inviter may no longer invite, "invitation_outlived" where p was a member
+// where the inviter may no longer invite or has cleared the account since, "invitation_outlived" where p was a member
 // since it was sent, and "too_many_members".
 func (s *Service) AcceptInvitation(ctx context.Context, p Principal, id string) (Accepted, error) {
 	var out Accepted
@@ -83,7 +84,7 @@ func (s *Service) bound(r kv.Reader, inv inviteRecord, userID string) (bool, err
 }
 
 func (c *change) checkAccept(p Principal, inv inviteRecord, rec projectRecord) error {
-	inviter, err := readUser(c, inv.By)
+	holds, err := c.s.holds(c, inv, rec)
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (c *change) checkAccept(p Principal, inv inviteRecord, rec projectRecord) e
 	switch {
 	case !c.now.Before(inv.Expires):
 		return problem.New("", "invitation_expired")
-	case inviter.Frozen || rec.Members[inv.By].Role != RoleOwner:
+	case !holds:
 		return problem.New("", "invitation_withdrawn", "project", rec.Name)
 	case inv.outlived(rec, p.UserID):
 		return problem.New("", "invitation_outlived", "project", rec.Name)
@@ -176,7 +177,11 @@ func (s *Service) InvitationsFor(ctx context.Context, p Principal) (out []Invita
 		for _, key := range keys {
 			err := eachInvite(r, inviteForPrefix(key), func(id string, inv inviteRecord) error {
 				rec, err := readProject(r, inv.Project)
-				if err == nil && now.Before(inv.Expires) && !inv.outlived(rec, p.UserID) {
+				if err != nil {
+					return err
+				}
+				holds, err := s.holds(r, inv, rec)
+				if err == nil && holds && now.Before(inv.Expires) && !inv.outlived(rec, p.UserID) {
 					out = append(out, inv.view(id, rec.Name))
 				}
 				return err
@@ -215,6 +220,9 @@ func (s *Service) InvitationByLink(ctx context.Context, p Principal, secret stri
 		rec, err := readProject(r, inv.Project)
 		if err != nil {
 			return err
+		}
+		if holds, err := s.holds(r, inv, rec); err != nil || !holds {
+			return cmp.Or(err, error(ErrNotFound))
 		}
 		out = inv.view(string(id), rec.Name)
 		if yours, err = s.bound(r, inv, p.UserID); err == nil && yours && inv.outlived(rec, p.UserID) {

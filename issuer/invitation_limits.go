@@ -36,6 +36,10 @@ type People interface {
 	// VerifiedAddress returns the e-mail address that a user has shown to be its own;
 	// "" where there is none.
 	VerifiedAddress(r kv.Reader, userID string) (address string, err error)
+
+	// Generation returns a number of a user that grows whenever its account is cleared of whoever
+	// else may have been in it: by a new password or factor, by signing out everywhere, by freezing it.
+	Generation(r kv.Reader, userID string) (uint64, error)
 }
 
 // nobody is People where none are configured.
@@ -43,6 +47,7 @@ type nobody struct{}
 
 func (nobody) UserNamed(kv.Reader, string) (string, error)       { return "", nil }
 func (nobody) VerifiedAddress(kv.Reader, string) (string, error) { return "", nil }
+func (nobody) Generation(kv.Reader, string) (uint64, error)      { return 0, nil }
 
 var (
 	userName  = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
@@ -59,15 +64,19 @@ func validAddress(s string) bool {
 }
 
 // checkPending refuses an invitation where there is one to the same person, and one too
-// many. One to the same person that has expired gives way.
+// many. One to the same person that has expired, or holds no more, gives way.
 func (c *change) checkPending(rec projectRecord, inv *inviteRecord) error {
 	pending := 0
 	err := eachInvite(c, inviteOfPrefix(rec.ID), func(id string, old inviteRecord) error {
 		same := strings.EqualFold(old.To, inv.To)
+		holds, err := c.s.holds(c, old, rec)
+		over := !holds || !c.now.Before(old.Expires)
 		switch {
-		case !c.now.Before(old.Expires) && same:
+		case err != nil:
+			return err
+		case over && same:
 			return c.dropInvite(id, old)
-		case !c.now.Before(old.Expires):
+		case over:
 		case same:
 			return problem.New("user", "already_invited", "user", inv.To)
 		default:

@@ -49,6 +49,7 @@ type Invitation struct {
 	Created time.Time
 	Sent    time.Time // when the last link was made
 	Expires time.Time
+	Void    bool // it can't be accepted: the inviter may not invite any more, or cleared the account since
 }
 
 // Invited is an invitation with what is needed for the mail about it.
@@ -64,18 +65,19 @@ type Invited struct {
 // inviteRecord is an invitation in the store. It has an entry in three indexes: that of
 // its project, that of its recipient, and that of its link's secret.
 type inviteRecord struct {
-	Project string // id
-	To      string
-	User    string `json:",omitempty"` // id of the user to whom it is bound, or
-	Address string `json:",omitempty"` // the folded address; neither where there is no such user
-	Role    Role
-	Hand    Stay   `json:",omitempty"`
-	By      string // id of the user
-	ByName  string
-	Created time.Time
-	Sent    time.Time
-	Expires time.Time
-	Secret  []byte // SHA-256 of the link's secret
+	Project      string // id
+	To           string
+	User         string `json:",omitempty"` // id of the user to whom it is bound, or
+	Address      string `json:",omitempty"` // the folded address; neither where there is no such user
+	Role         Role
+	Hand         Stay   `json:",omitempty"`
+	By           string // id of the user
+	ByName       string
+	ByGeneration uint64 `json:",omitempty"` // People.Generation of By when it was made or sent again
+	Created      time.Time
+	Sent         time.Time
+	Expires      time.Time
+	Secret       []byte // SHA-256 of the link's secret
 }
 
 // Invite asks somebody into a project; only its owners may. The answer does not tell
@@ -196,6 +198,10 @@ func recipientOf(s string) string {
 func (c *change) putInvite(id string, inv *inviteRecord, secret string) error {
 	hash := sha256.Sum256([]byte(secret))
 	inv.Secret, inv.Sent, inv.Expires = hash[:], c.now, c.now.Add(InvitationLife)
+	var err error
+	if inv.ByGeneration, err = c.s.people.Generation(c, inv.By); err != nil {
+		return err
+	}
 	if err := kv.PutJSON(c, inviteKey(id), inv); err != nil {
 		return err
 	}
@@ -315,12 +321,27 @@ func (s *Service) Invitations(ctx context.Context, p Principal, project string) 
 			return ErrNotOwner
 		}
 		return eachInvite(r, inviteOfPrefix(rec.ID), func(id string, inv inviteRecord) error {
-			out = append(out, inv.view(id, rec.Name))
-			return nil
+			holds, err := s.holds(r, inv, rec)
+			shown := inv.view(id, rec.Name)
+			shown.Void = !holds
+			out = append(out, shown)
+			return err
 		})
 	})
 	slices.SortFunc(out, func(a, b Invitation) int { return b.Sent.Compare(a.Sent) })
 	return out, err
+}
+
+// holds tells whether the inviter may still be taken at their word: an owner who is not frozen, whose account was not
+// cleared of others since the invitation was sent. Who was in somebody's account does not get into a project by an
+// invitation that they made there for themselves.
+func (s *Service) holds(r kv.Reader, inv inviteRecord, rec projectRecord) (bool, error) {
+	inviter, err := readUser(r, inv.By)
+	if err != nil || inviter.Frozen || rec.Members[inv.By].Role != RoleOwner {
+		return false, err
+	}
+	generation, err := s.people.Generation(r, inv.By)
+	return err == nil && generation == inv.ByGeneration, err
 }
 
 // eachInvite calls fn with the invitations of an index.

@@ -28,7 +28,7 @@ func (s *Server) projectInvitationRoutes(p pages) {
 func (v *visit) invitationRow(inv issuer.Invitation, yours bool) ui.ProjectInvitation {
 	return ui.ProjectInvitation{
 		ID: inv.ID, Project: inv.Project, To: inv.To, Role: string(inv.Role), Transfer: inv.Hand != "", Stay: string(inv.Hand),
-		InvitedBy: inv.By, SentAt: inv.Sent, ExpiresAt: inv.Expires, Expired: !v.server.now().Before(inv.Expires), Yours: yours,
+		InvitedBy: inv.By, SentAt: inv.Sent, ExpiresAt: inv.Expires, Expired: inv.Void || !v.server.now().Before(inv.Expires), Yours: yours,
 	}
 }
 

@@ -20,6 +20,7 @@ func (accounts) UserNamed(_ kv.Reader, name string) (string, error) {
 	return "", nil
 }
 
+func (accounts) Generation(kv.Reader, string) (uint64, error)      { return 0, nil }
 func (accounts) VerifiedAddress(kv.Reader, string) (string, error) { return "", nil }
 
 // AddMember invites somebody, who accepts. It forgets how many were invited today.

@@ -1,0 +1,49 @@
+package issuer_test
+
+import (
+	"testing"
+
+	"github.com/rind-dev/rind/issuer"
+)
+
+// Who was in an owner's account and invited themselves into a project, or handed it on to themselves, has nothing of
+// it once the owner cleared the account. The owner sees that the invitation is void, and can invite the same person.
+func TestInvitationsEndWithTheInvitersGeneration(t *testing.T) {
+	for name, req := range map[string]issuer.InviteRequest{
+		"invitation": {To: "bob", Role: issuer.RoleOwner},
+		"address":    {To: "bob@example.org", Role: issuer.RoleMaintainer},
+		"transfer":   {To: "bob", Hand: issuer.StayNot},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.people.cleared = map[string]uint64{aliceID: 3, bobID: 9}
+			h.project(alice, "demo")
+			inv, err := h.Invite(t.Context(), alice, "demo", req)
+			h.check(err)
+			if _, yours, err := h.InvitationByLink(t.Context(), bob, inv.Secret); err != nil || !yours || h.offered(bob) == "" {
+				t.Fatalf("%v %v", yours, err)
+			}
+			h.people.cleared[aliceID]++
+			if got := h.offered(bob); got != "" {
+				t.Errorf("offered: %s", got)
+			}
+			_, _, err = h.InvitationByLink(t.Context(), bob, inv.Secret)
+			if err != issuer.ErrNotFound {
+				t.Errorf("the link: %v", err)
+			}
+			h.refused("invitation_withdrawn", func() error {
+				_, err := h.AcceptInvitation(t.Context(), bob, inv.ID)
+				return err
+			})
+			list, err := h.Invitations(t.Context(), alice, "demo")
+			if err != nil || len(list) != 1 || !list[0].Void {
+				t.Errorf("%+v %v", list, err)
+			}
+			again, err := h.Invite(t.Context(), alice, "demo", req)
+			h.check(err)
+			if _, err := h.AcceptInvitation(t.Context(), bob, again.ID); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
