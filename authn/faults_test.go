@@ -296,15 +296,18 @@ func TestUserByNameAndEvents(t *testing.T) {
 		_, err := e.UserByName(t.Context(), name)
 		wantErr(t, err, ErrNotFound)
 	}
-	whole, err := e.Events(t.Context(), root.UserID, audit.Query{})
+	whole, err := e.Events(t.Context(), root.Session, audit.Query{})
 	all := whole.Events
 	if err != nil || len(all) < 5 || all[len(all)-1].Kind != rowRegistered {
 		t.Fatalf("%d rows, %v", len(all), err)
 	}
-	page, err := e.Events(t.Context(), root.UserID, audit.Query{Before: all[1].Seq, Limit: 2})
+	page, err := e.Events(t.Context(), root.Session, audit.Query{Before: all[1].Seq, Limit: 2})
 	if err != nil || len(page.Events) != 2 || page.Events[0].Seq != all[2].Seq || page.Next != page.Events[1].Seq {
 		t.Errorf("%+v %v", page, err)
 	}
+	e.pass(SessionLifetime)
+	_, err = e.Events(t.Context(), root.Session, audit.Query{})
+	wantErr(t, err, ErrSignedOut)
 	for _, row := range all {
 		if row.Account != root.UserID && row.Actor.UserID != root.UserID {
 			t.Errorf("a row of %q by %q", row.Account, row.Actor.UserID)

@@ -50,12 +50,39 @@ func (People) Generation(r kv.Reader, userID string) (uint64, error) {
 	return u.Generation, gone(err)
 }
 
-// Events reads those rows of the audit trail that q asks for of an account's: about
-// it, or by its holder. Where somebody else who was signed in did it, their address
+// CheckSession returns ErrSignedOut where a Session that was signed in holds no more: for what goes on for longer than a request
+// should be believed, such as an export.
+func (s *Service) CheckSession(ctx context.Context, x Session) error {
+	return s.store.View(ctx, func(r kv.Reader) error {
+		_, err := s.signedIn(r, x)
+		return err
+	})
+}
+
+// Events reads those rows of the audit trail that q asks for of the account of x, a SignedIn Session that is checked in the
+// same transaction: about it, or by its holder. Where somebody else who was signed in did it, their address
 // and browser are left out.
-func (s *Service) Events(ctx context.Context, userID string, q audit.Query) (page audit.Page, err error) {
+func (s *Service) Events(ctx context.Context, x Session, q audit.Query) (page audit.Page, err error) {
+	return s.eventsOf(ctx, x.UserID, q, func(r kv.Reader) error {
+		_, err := s.signedIn(r, x)
+		return err
+	})
+}
+
+// EventsOf is Events of any account, for an administrator.
+func (s *Service) EventsOf(ctx context.Context, by Session, userID string, q audit.Query) (page audit.Page, err error) {
+	return s.eventsOf(ctx, userID, q, func(r kv.Reader) error {
+		_, err := s.administrator(r, by, false)
+		return err
+	})
+}
+
+func (s *Service) eventsOf(ctx context.Context, userID string, q audit.Query, may func(kv.Reader) error) (page audit.Page, err error) {
 	q.Account = userID
 	err = s.store.View(ctx, func(r kv.Reader) error {
+		if err := may(r); err != nil {
+			return err
+		}
 		page, err = audit.Find(r, q)
 		return err
 	})

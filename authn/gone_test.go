@@ -16,6 +16,22 @@ func (h *hangsUp) Check(password, hash string) (bool, bool, error) {
 	return h.hasher.Check(password, hash)
 }
 
+// Who asks for a link to somebody's account and hangs up is in the trail as who waits.
+func TestAResetWhoseClientIsGoneIsRecorded(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	for account, login := range map[string]string{root.UserID: root.name, "": "nobody"} {
+		ctx, hangUp := context.WithCancel(t.Context())
+		hangUp()
+		if err := e.RequestPasswordReset(ctx, from("198.51.100.1"), login); err != nil {
+			t.Errorf("%s: %v", login, err)
+		}
+		if e.kinds(account)[rowResetSent] != 1 {
+			t.Errorf("%s: no row", login)
+		}
+	}
+}
+
 // Who hangs up while a guess is checked keeps it out of neither the trail nor the count.
 func TestAGuessWhoseClientIsGoneIsRecorded(t *testing.T) {
 	e := newEnv(t)

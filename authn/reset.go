@@ -22,6 +22,7 @@ func resetSlot(userID string) string { return "authn/link-of/reset/" + userID }
 //
 // Only how often one address on the network asks leads to a ThrottledError.
 func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login string) error {
+	ctx = context.WithoutCancel(ctx) // who hangs up is in the trail, too
 	u, err := s.mayReset(ctx, o, login)
 	if err != nil {
 		return err

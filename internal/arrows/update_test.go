@@ -68,6 +68,7 @@ type calls struct {
 	fset   *token.FileSet
 	calls  map[string][]string
 	inside map[string]bool
+	begun  []begun // transactions that write, with what runs in them
 }
 
 // heavyPath is a way from a function to a heavy one; nil where there is none.
@@ -152,6 +153,7 @@ func (g *calls) add(t *testing.T, p listed, from types.Importer) {
 			name := fn.FullName()
 			g.inside[name] = writes(fn.Type().(*types.Signature))
 			g.body(name, fd.Body, info)
+			g.transactions(name, fd.Body, info)
 		}
 	}
 }

@@ -14,7 +14,7 @@ const shownEvents = 20
 func (s *Server) showAccount(v *visit) error { return v.accountPage(http.StatusOK, v.layout()) }
 
 func (v *visit) accountPage(status int, l ui.Layout) error {
-	events, err := v.server.accounts.Events(v.Request().Context(), v.user.ID, audit.Query{Limit: shownEvents})
+	events, err := v.server.accounts.Events(v.Request().Context(), v.session, audit.Query{Limit: shownEvents})
 	if err != nil {
 		return err
 	}

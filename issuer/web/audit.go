@@ -37,7 +37,7 @@ type trailOf func(*visit) (trail, error)
 
 func ownTrail(v *visit) (trail, error) {
 	return trail{ui.ActivityPage{Whose: ui.ActivityAccount}, func(ctx context.Context, q audit.Query) (audit.Page, error) {
-		return v.server.accounts.Events(ctx, v.user.ID, q)
+		return v.server.accounts.Events(ctx, v.session, q)
 	}}, nil
 }
 
@@ -45,6 +45,9 @@ func ownTrail(v *visit) (trail, error) {
 func projectTrail(v *visit) (trail, error) {
 	p, err := v.project(v.Request().Context())
 	return trail{ui.ActivityPage{Whose: ui.ActivityProject, Name: p.Name}, func(ctx context.Context, q audit.Query) (audit.Page, error) {
+		if err := v.server.accounts.CheckSession(ctx, v.session); err != nil {
+			return audit.Page{}, err
+		}
 		return v.server.issuer.ProjectEvents(ctx, v.principal(), p.Name, q)
 	}}, err
 }

@@ -49,7 +49,7 @@ func (s *Server) showPerson(v *visit) error {
 	if err != nil {
 		return err
 	}
-	events, err := s.accounts.Events(ctx, person.ID, audit.Query{Limit: shownEvents})
+	events, err := s.accounts.EventsOf(ctx, v.session, person.ID, audit.Query{Limit: shownEvents})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,106 @@
+package arrows
+
+import (
+	"fmt"
+	"go/ast"
+	"go/types"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// aboutStrangers are what writes rows, counts and notices about somebody who is not known to be the owner
+// of what they are about.
+var aboutStrangers = []string{
+	"(*" + module + "/authn.Service).recordOfAny",
+	"(*" + module + "/authn.attempts).add",
+	"(*" + module + "/authn.Service).countIn",
+}
+
+// begun is a transaction that writes, where it is begun.
+type begun struct {
+	where   string
+	runs    string // name of the literal that runs in it
+	outlast bool   // its context does not end with that of a request
+}
+
+// Who hangs up decides about nothing that is written of them: such a transaction has a context that goes on.
+func TestNothingAboutAStrangerEndsWithTheirRequest(t *testing.T) {
+	g := loadCalls(t, "./authn", "./issuer/...")
+	seen := 0
+	for _, b := range g.begun {
+		path := g.pathTo(b.runs, aboutStrangers, map[string]bool{})
+		if path == nil {
+			continue
+		}
+		if seen++; !b.outlast {
+			t.Errorf("%s: a transaction that ends with its request writes about a stranger: begin it with instance.Safe or context.WithoutCancel\n\t%s",
+				b.where, strings.Join(path, "\n\t→ "))
+		}
+	}
+	if len(g.begun) < 40 || seen < 5 {
+		t.Errorf("%d transactions, %d about strangers: the check is blind", len(g.begun), seen)
+	}
+}
+
+// pathTo is a way from a function to one of some others; nil where there is none.
+func (g *calls) pathTo(name string, to []string, seen map[string]bool) []string {
+	if seen[name] {
+		return nil
+	}
+	seen[name] = true
+	for _, callee := range g.calls[name] {
+		if slices.Contains(to, callee) {
+			return []string{name, callee}
+		}
+		if path := g.pathTo(callee, to, seen); path != nil {
+			return append([]string{name}, path...)
+		}
+	}
+	return nil
+}
+
+// transactions notes the transactions that a function begins.
+func (g *calls) transactions(name string, body ast.Node, info *types.Info) {
+	outlasting := map[types.Object]bool{} // variables that were given a context that goes on
+	ast.Inspect(body, func(n ast.Node) bool {
+		if a, ok := n.(*ast.AssignStmt); ok && len(a.Rhs) == 1 && goesOn(a.Rhs[0], info, nil) {
+			for _, l := range a.Lhs {
+				if id, ok := l.(*ast.Ident); ok && info.ObjectOf(id) != nil {
+					outlasting[info.ObjectOf(id)] = true
+				}
+			}
+		}
+		return true
+	})
+	ast.Inspect(body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) != 2 {
+			return true
+		}
+		f, ok := call.Fun.(*ast.SelectorExpr)
+		literal, isLiteral := call.Args[1].(*ast.FuncLit)
+		if !ok || !isLiteral || f.Sel.Name != "Update" && f.Sel.Name != "update" {
+			return true
+		}
+		where := g.fset.Position(literal.Pos())
+		g.begun = append(g.begun, begun{where.String(), fmt.Sprintf("%s at %s", name, where), goesOn(call.Args[0], info, outlasting)})
+		return true
+	})
+}
+
+// goesOn tells whether an expression is a context that does not end with that of a request.
+func goesOn(e ast.Expr, info *types.Info, variables map[types.Object]bool) (yes bool) {
+	ast.Inspect(e, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if fn, ok := info.Uses[n.Sel].(*types.Func); ok {
+				yes = yes || fn.FullName() == module+"/internal/instance.Safe" || fn.FullName() == "context.WithoutCancel"
+			}
+		case *ast.Ident:
+			yes = yes || variables[info.Uses[n]]
+		}
+		return true
+	})
+	return yes
+}
