@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -22,8 +24,47 @@ const (
 	headerLeakSignature = "GITHUB-PUBLIC-KEY-SIGNATURE"
 )
 
-// maxLeakBodies is how many reports are taken at once.
-const maxLeakBodies = 8
+// How many reports are taken at once, of all and of one network: whoever holds bodies back keeps no scanner out.
+const (
+	maxLeakBodies     = 16
+	maxLeakBodiesFrom = 2
+)
+
+// leakPlaces are the places in which reports are read.
+type leakPlaces struct {
+	mu    sync.Mutex
+	taken int
+	from  map[netip.Prefix]int
+}
+
+// enter takes a place for a client, if there is one for its network: an IPv4 address, or an IPv6 /56.
+func (p *leakPlaces) enter(ip netip.Addr) (leave func(), ok bool) {
+	ip, bits := ip.Unmap().WithZone(""), 56
+	if !ip.Is6() {
+		bits = ip.BitLen()
+	}
+	network, _ := ip.Prefix(bits) // fails for no address, which is one network, too
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken >= maxLeakBodies || p.from[network] >= maxLeakBodiesFrom {
+		return nil, false
+	}
+	if p.from == nil {
+		p.from = make(map[netip.Prefix]int)
+	}
+	p.taken++
+	p.from[network]++
+	return func() { p.leave(network) }, true
+}
+
+func (p *leakPlaces) leave(network netip.Prefix) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken--
+	if p.from[network]--; p.from[network] == 0 {
+		delete(p.from, network)
+	}
+}
 
 // takeLeaks revokes the tokens that a scanner reports, each if its chain of
 // signatures holds, and answers 204 however many those are: what is in a report is
@@ -47,13 +88,12 @@ func (s *Server) takeLeaks(c echo.Context) error {
 	if err != nil {
 		return s.refuseLeaks(c, err)
 	}
-	select {
-	case s.leakBodies <- struct{}{}:
-		defer func() { <-s.leakBodies }()
-	default:
+	leave, ok := s.leakBodies.enter(s.clients.Of(r))
+	if !ok {
 		c.Response().Header().Set("Retry-After", "5")
 		return c.NoContent(http.StatusServiceUnavailable)
 	}
+	defer leave()
 	body, err := io.ReadAll(io.LimitReader(r.Body, leaks.MaxBody+1))
 	if err != nil {
 		return c.NoContent(http.StatusBadRequest)

@@ -74,8 +74,8 @@ type Config struct {
 
 // Server is the handler of everything that rind serves.
 type Server struct {
-	plainCookies bool          // see loopback.go
-	leakBodies   chan struct{} // a place for each report of leaked tokens that is taken
+	plainCookies bool       // see loopback.go
+	leakBodies   leakPlaces // for reports of leaked tokens
 	accounts     *authn.Service
 	sessions     *authn.Sessions
 	issuer       *issuer.Service
@@ -109,7 +109,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, mailer: cfg.Mailer, catchUp: cfg.CatchUp, canVerify: cfg.CanVerify,
-		public: cfg.PublicURL, plainCookies: plainLoopback(cfg.PublicURL), leakBodies: make(chan struct{}, maxLeakBodies), maxTokenLife: cfg.MaxTokenLife,
+		public: cfg.PublicURL, plainCookies: plainLoopback(cfg.PublicURL), maxTokenLife: cfg.MaxTokenLife,
 		clients: clientip.Trusting(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
 		now: cfg.Clock, log: cfg.Logger, feed: cfg.Feed, leaks: cfg.Leaks, hstsSubdomains: cfg.HSTSSubdomains, outbox: cfg.Outbox,
 	}
