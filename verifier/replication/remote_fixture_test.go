@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -94,6 +95,10 @@ func (o *origin) listen() {
 	o.Helper()
 	o.handler = feedhttp.New(feedhttp.Config{Issuer: o.Service, Clock: o.clock})
 	listener, err := net.Listen("tcp", o.addr)
+	for wait := time.Now().Add(30 * time.Second); o.addr != "127.0.0.1:0" && errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(wait); {
+		time.Sleep(10 * time.Millisecond) // another program has the address of before for a connection of its own
+		listener, err = net.Listen("tcp", o.addr)
+	}
 	o.check(err)
 	o.addr = listener.Addr().String()
 	handler := o.handler
