@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Apply brings the store further along its issuer's history. head is where the
@@ -106,11 +107,11 @@ func (w *writer) changes(changes []Change) error {
 		var what string
 		switch {
 		case c.Token != nil && c.User == nil && c.Project == nil:
-			what, err = "token "+c.Token.ID, w.token(c.Token)
+			what, err = "token "+cut(c.Token.ID), w.token(c.Token)
 		case c.User != nil && c.Token == nil && c.Project == nil:
-			what, err = "user "+c.User.ID, w.user(c.User)
+			what, err = "user "+cut(c.User.ID), w.user(c.User)
 		case c.Project != nil && c.Token == nil && c.User == nil:
-			what, err = "project "+c.Project.ID, w.project(c.Project)
+			what, err = "project "+cut(c.Project.ID), w.project(c.Project)
 		default:
 			what, err = "a change", errors.New("it is not of one record that this version knows")
 		}
@@ -119,6 +120,14 @@ func (w *writer) changes(changes []Change) error {
 		}
 	}
 	return nil
+}
+
+// cut is an identifier as an error says it: what a feed sends may be of any length.
+func cut(id string) string {
+	if len(id) <= uuidLen {
+		return id
+	}
+	return strings.ToValidUTF8(id[:uuidLen], "?") + "…"
 }
 
 func (w *writer) token(t *Token) error {

@@ -45,7 +45,7 @@ func openFile(path string, opt Options) (_ *file, err error) {
 		return nil, errors.Join(fmt.Errorf("rootkeys: open %s: another file has taken its place, as when its key is rotated: try again", path), db.Close())
 	}
 	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, fmt.Errorf("rootkeys: %s is in use: another process holds it, probably a 'rind serve' or 'rind gateway' or another program that verifies with it; stop that one, or give each a file of its own (waited %s)", path, opt.Timeout)
+		return nil, fmt.Errorf("rootkeys: %s is in use: another process holds it, probably 'rind serve', 'rind verifier follow' or another program that verifies with it; stop that one, or give each a file of its own (waited %s)", path, opt.Timeout)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("rootkeys: open %s: %w: if the file is damaged, move it away and let a new one be filled from the issuer", path, err)

@@ -207,7 +207,11 @@ const saveEvery = 10 * time.Second
 // call saveEvery later, or with Close.
 func (s *Store) Heard(t time.Time) error {
 	s.heard.Store(t.UnixNano())
-	if err := errors.Join(s.look(), s.saveHeard(saveEvery)); err != nil {
+	err := s.look()
+	if err == nil {
+		err = s.saveHeard(saveEvery)
+	}
+	if err != nil {
 		return fmt.Errorf("rootkeys: %s: note when the issuer was heard: %w", s.path, err)
 	}
 	return nil
