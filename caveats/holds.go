@@ -1,6 +1,9 @@
 package caveats
 
-import "net/netip"
+import (
+	"encoding/binary"
+	"net/netip"
+)
 
 // holds reports whether raw is a caveat that r satisfies, by the rules of Parse
 // and of the caveats' own Check, and allocates nothing but for a network. It is
@@ -212,6 +215,11 @@ func plainLife(raw []byte) (l Life, ok bool) {
 // plainNumber reads digits up to what is none, and returns how many; 0 where they are no
 // number of at most 18 digits that begins as one does.
 func plainNumber(b []byte) (value int64, n int) {
+	if len(b) > 8 {
+		if v, ok := eightDigits(binary.LittleEndian.Uint64(b)); ok { // of the ten that times have today
+			value, n = v, 8
+		}
+	}
 	for n < len(b) && isDigit(b[n]) {
 		value = value*10 + int64(b[n]-'0')
 		n++
@@ -220,4 +228,17 @@ func plainNumber(b []byte) (value int64, n int) {
 		return 0, 0
 	}
 	return value, n
+}
+
+// eightDigits is the number that eight characters are, the first of them lowest; ok is false where one is
+// no digit. It adds up pairs, pairs of those, and those: half of what a loop costs.
+func eightDigits(b uint64) (value int64, ok bool) {
+	const high, zeros = 0xf0f0f0f0f0f0f0f0, 0x3030303030303030
+	if b&high != zeros || (b+0x0606060606060606)&high != zeros {
+		return 0, false
+	}
+	b = (b & 0x0f0f0f0f0f0f0f0f) * (10<<8 + 1) >> 8
+	b = (b & 0x00ff00ff00ff00ff) * (100<<16 + 1) >> 16
+	b = (b & 0x0000ffff0000ffff) * (10000<<32 + 1) >> 32
+	return int64(b), true
 }

@@ -76,27 +76,28 @@ func validUUID[T string | []byte](s T) bool {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
-	for _, group := range [...]T{s[:8], s[9:13], s[14:18], s[19:23], s[24:36]} {
-		if !areLowerHex(group) {
-			return false
-		}
+	others := uint8(0)
+	for i := 0; i < len(s); i++ {
+		others += notLowerHex[s[i]]
 	}
-	return true
+	return others == 4 // the hyphens
 }
 
 func areLowerHex[T string | []byte](s T) bool {
+	others := uint8(0)
 	for i := 0; i < len(s); i++ {
-		if !lowerHex[s[i]] {
-			return false
-		}
+		others |= notLowerHex[s[i]]
 	}
-	return true
+	return others == 0
 }
 
-// lowerHex says which bytes are lower-case hex digits.
-var lowerHex = func() (is [256]bool) {
-	for _, c := range "0123456789abcdef" {
-		is[c] = true
+// notLowerHex is 1 for bytes that are no lower-case hex digits.
+var notLowerHex = func() (not [256]uint8) {
+	for i := range not {
+		not[i] = 1
 	}
-	return is
+	for _, c := range "0123456789abcdef" {
+		not[c] = 0
+	}
+	return not
 }()

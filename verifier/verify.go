@@ -39,7 +39,7 @@ func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant,
 	}
 	req.UserID, req.ProjectID = rec.UserID, rec.Project.ID
 
-	failures, err := checkRecord(t.ID, rec, req)
+	failures, err := checkRecord(t.ID, rec, &req, buf.scratch.Span)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -50,12 +50,12 @@ func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant,
 		return Grant{}, deny(t.ID, caveats.Revoked, revokedText(rec))
 	}
 	added := t.Caveats[len(rec.Caveats):]
-	failures = merge(failures, caveats.Check(added, req))
+	failures = merge(failures, check(added, &req))
 	failures = standing(failures, rec, &req)
 	if len(failures) > 0 {
 		return Grant{}, &Denial{TokenID: t.ID, Failures: failures}
 	}
-	return grant(t.ID, rec, &req, added), nil
+	return grant(t.ID, rec, &req, added, buf.scratch.Span), nil
 }
 
 // buffer is the memory of a check.
@@ -88,6 +88,7 @@ func (v *Verifier) normalize(req *Request) {
 // lookup reads the record, and tells "there is none" from "can't say".
 func (v *Verifier) lookup(ctx context.Context, b *buffer, id, project string) (err error) {
 	rec := &b.record
+	b.scratch.Span = scratch.Span{}
 	if v.into != nil {
 		err = v.into(ctx, rec, id, project, &b.scratch)
 	} else {
@@ -110,9 +111,13 @@ func (v *Verifier) lookup(ctx context.Context, b *buffer, id, project string) (e
 }
 
 // checkRecord checks what the issuer wrote, which is trusted whatever the token
-// says. If it can't be read the record is damaged, and nobody's token is at fault.
-func checkRecord(id string, rec *Record, req Request) ([]caveats.Failure, error) {
-	failures := merge(caveats.Check(rec.Caveats, req), caveats.Check(rec.Restrictions, req))
+// says. If it can't be read the record is damaged, and nobody's token is at fault. In the
+// span its caveats are known to hold, if there is one.
+func checkRecord(id string, rec *Record, req *Request, span scratch.Span) ([]caveats.Failure, error) {
+	var failures []caveats.Failure
+	if !span.Has(req.Now.Unix()) {
+		failures = merge(check(rec.Caveats, req), check(rec.Restrictions, req))
+	}
 	if has(failures, caveats.MalformedCaveat) {
 		return nil, unavailable(id, errors.New("a caveat in its record can't be read: the store is damaged"))
 	}
@@ -122,6 +127,14 @@ func checkRecord(id string, rec *Record, req Request) ([]caveats.Failure, error)
 		}
 	}
 	return failures, nil
+}
+
+// check is caveats.Check, to which a request is not copied where there is nothing to check.
+func check(raw [][]byte, req *Request) []caveats.Failure {
+	if len(raw) == 0 {
+		return nil
+	}
+	return caveats.Check(raw, *req)
 }
 
 // authenticate checks that the token is the issued one, or one that a holder of
@@ -192,7 +205,7 @@ next:
 	return fs
 }
 
-func grant(id string, rec *Record, req *Request, added [][]byte) Grant {
+func grant(id string, rec *Record, req *Request, added [][]byte, span scratch.Span) Grant {
 	return Grant{
 		TokenID:   id,
 		UserID:    rec.UserID,
@@ -200,7 +213,7 @@ func grant(id string, rec *Record, req *Request, added [][]byte) Grant {
 		ProjectID: rec.Project.ID,
 		Project:   req.Project,
 		Action:    req.Action,
-		ExpiresAt: earliest(rec, added),
+		ExpiresAt: earliest(rec, added, span),
 		added:     joined(added),
 	}
 }
@@ -221,12 +234,17 @@ func joined(cs [][]byte) string {
 const endOf9999 = 253402300799 // Unix seconds; time.Time can't write later years as RFC 3339
 
 // earliest is when the first of the lives ends.
-func earliest(rec *Record, added [][]byte) time.Time {
+func earliest(rec *Record, added [][]byte, span scratch.Span) time.Time {
 	end := int64(endOf9999 + 1)
 	if !rec.ExpiresAt.IsZero() {
 		end = min(end, rec.ExpiresAt.Unix())
 	}
-	for _, list := range [...][][]byte{rec.Caveats, rec.Restrictions, added} {
+	lists := [...][][]byte{added, rec.Caveats, rec.Restrictions}
+	unread := lists[:]
+	if !span.Empty() {
+		end, unread = min(end, span.End), lists[:1]
+	}
+	for _, list := range unread {
 		if at, ok := caveats.Ends(list); ok {
 			end = min(end, at)
 		}

@@ -105,19 +105,37 @@ func appendField[T string | []byte](b []byte, kind byte, data T) []byte {
 // validField reports whether a location or an identifier is of form: visible
 // ASCII, not empty and within MaxField, so that it can be printed and logged.
 func validField[T string | []byte](s T) bool {
+	if len(s) == 0 || len(s) > MaxField {
+		return false
+	}
+	bad := uint8(0)
 	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
+		bad |= notVisible[s[i]]
+	}
+	return bad == 0
+}
+
+// notVisible is 1 for bytes that are no visible characters of ASCII.
+var notVisible = func() (not [256]uint8) {
+	for c := range not {
+		if c <= ' ' || c > '~' {
+			not[c] = 1
 		}
 	}
-	return len(s) > 0 && len(s) <= MaxField
-}
+	return not
+}()
 
 // reader reads fields from the front of rest.
 type reader struct{ rest []byte }
 
 // caveat reads the section of a first-party caveat, whose end mark is part of it.
 func (r *reader) caveat() ([]byte, error) {
+	if b := r.rest; len(b) > 2 && b[0] == fieldIdentifier && b[1] < 0x80 { // nearly all are short
+		if end := 2 + int(b[1]); end < len(b) && b[end] == endOfSection {
+			r.rest = b[end+1:]
+			return b[2:end:end], nil
+		}
+	}
 	if len(r.rest) > 0 && r.rest[0] == fieldLocation {
 		return nil, ErrThirdParty
 	}

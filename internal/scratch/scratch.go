@@ -8,4 +8,18 @@ package scratch
 type Memory struct {
 	Content []byte   // where the token's record is opened
 	List    [][]byte // of caveats
+
+	// Span is when the record's caveats hold, where nothing but the time is asked by them: they are
+	// for the record's owner and the project of the lookup, and there are no restrictions. Where
+	// it is empty they have to be read.
+	Span Span
 }
+
+// Span is a span of time in Unix seconds, without its end.
+type Span struct{ Begin, End int64 }
+
+// Empty tells whether no time is in the span.
+func (s Span) Empty() bool { return s.Begin >= s.End }
+
+// Has tells whether a time is in the span.
+func (s Span) Has(seconds int64) bool { return s.Begin <= seconds && seconds < s.End }

@@ -160,6 +160,9 @@ func (c *chunkReader) proven(sealer *seal.Sealer, p *place) bool {
 // content to dst, which has room before its end for the id. It returns nil where the chunk
 // has none, and an error where that can't be told.
 func (c *chunkReader) find(dst, b []byte, sealer *seal.Sealer, p *place, id *recordID) ([]byte, error) {
+	if content := c.seen(dst, b, sealer, p, id); content != nil {
+		return content, nil
+	}
 	count, length, ok := c.header(b)
 	if !ok {
 		return nil, errChunk
@@ -187,6 +190,45 @@ func (c *chunkReader) find(dst, b []byte, sealer *seal.Sealer, p *place, id *rec
 		return nil, errSeal
 	}
 	return nil, nil
+}
+
+// seen is find for the first record with the tag of an id, where nothing is wrong: else it is
+// nil, and says nothing. It reads no more of the chunk's beginning than it needs; what it
+// returns did open, so the beginning led to the right place.
+func (c *chunkReader) seen(dst, b []byte, sealer *seal.Sealer, p *place, id *recordID) []byte {
+	if len(b) < chunkHead {
+		return nil
+	}
+	count := int(binary.LittleEndian.Uint16(b))
+	if size := chunkHead + perRecord*count + sealSize; count > maxRecords || size > len(b) {
+		return nil
+	}
+	tag, tags := id.tag(), b[chunkHead:chunkHead+4*count]
+	i := 0
+	for ; len(tags) >= 4; tags = tags[4:] {
+		if binary.LittleEndian.Uint32(tags) == tag {
+			break
+		}
+		i++
+	}
+	if i == count {
+		return nil
+	}
+	begin, ends := chunkHead+perRecord*count+sealSize, b[chunkHead+4*count:]
+	if i > 0 {
+		begin = int(binary.LittleEndian.Uint32(ends[4*(i-1):]))
+	}
+	end := int(binary.LittleEndian.Uint32(ends[4*i:]))
+	if begin < chunkHead || end > len(b) || end-begin < sealSize+len(id) {
+		return nil
+	}
+	c.sealed = append(c.sealed[:0], b[begin:end]...)
+	p.move(i)
+	out, err := sealer.OpenBytes(dst, c.sealed, p[:])
+	if err != nil || recordID(out[len(dst):]) != *id {
+		return nil
+	}
+	return out[len(dst)+len(id):]
 }
 
 // all opens every record of a chunk.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/scratch"
 )
 
 // Limits of what a record may hold, kept when it is written and when it is read.
@@ -25,6 +26,7 @@ const (
 	isDeleted              // project
 	isAbsent               // user: a project has the user, and nothing else is known
 	hasCopy                // token
+	hasSpan                // token, with a copy: its caveats ask for what was copied, and the time
 	knownFlags = 1<<iota - 1
 )
 
@@ -88,8 +90,13 @@ func encodeToken(t *Token, c *copied) ([]byte, error) {
 	if !t.RevokedAt.IsZero() {
 		flags |= isRevoked
 	}
+	var span scratch.Span
 	if c != nil {
 		flags |= hasCopy
+		var ok bool
+		if span, ok = spanOf(t, c); ok {
+			flags |= hasSpan
+		}
 	}
 	b := append(make([]byte, 0, 320), encoding, flags)
 	b = append(append(b, user[:]...), t.Signature...)
@@ -97,6 +104,9 @@ func encodeToken(t *Token, c *copied) ([]byte, error) {
 	if c != nil {
 		b = append(binary.AppendUvarint(b, c.member), c.project[:]...)
 		b = appendBytes(appendBytes(b, c.name), c.user)
+	}
+	if flags&hasSpan != 0 {
+		b = binary.AppendVarint(binary.AppendVarint(b, span.Begin), span.End)
 	}
 	if flags&hasExpiry != 0 {
 		b = binary.AppendVarint(b, t.ExpiresAt.UnixMilli())
@@ -152,7 +162,8 @@ type tokenRecord struct {
 	signature  [32]byte
 	location   []byte
 	copied     copied
-	expires    int64 // milliseconds
+	span       scratch.Span // with hasSpan
+	expires    int64        // milliseconds
 	revoked    int64
 	why        []byte
 	list       [][]byte // restrictions, and behind them the issued caveats
@@ -161,15 +172,23 @@ type tokenRecord struct {
 
 // decode reads a record. The list is that of before, used again.
 func (t *tokenRecord) decode(b []byte) error {
+	const fixed = 2 + len(t.user) + len(t.signature)
 	d := newDecoder(b, encoding)
 	*t = tokenRecord{flags: d.flags(), list: t.list}
-	copy(t.user[:], d.bytes(16))
-	copy(t.signature[:], d.bytes(32))
+	if d.err != nil || len(b) < fixed {
+		d.fail()
+		return d.err
+	}
+	t.user, t.signature = [16]byte(b[2:]), [32]byte(b[2+len(t.user):])
+	d.b = b[fixed:]
 	t.location = d.short(maxText)
 	if t.flags&hasCopy != 0 {
 		t.copied.member = d.uint()
 		copy(t.copied.project[:], d.bytes(16))
 		t.copied.name, t.copied.user = d.short(maxText), d.short(maxText)
+	}
+	if t.flags&hasSpan != 0 {
+		t.span = scratch.Span{Begin: d.int(), End: d.int()}
 	}
 	if t.flags&hasExpiry != 0 {
 		t.expires = d.int()

@@ -182,9 +182,9 @@ func (c *copier) copy(ctx context.Context, tx *bbolt.Tx) (err error) {
 	var chunks chunkReader
 	for table := range c.from.tables {
 		for _, b := range c.from.tables[table].blocks {
-			for i := range b.heads {
+			for i := range b.entries {
 				key := fileKey(tableKinds[table], b.key(i))
-				p := placeOf(tableKinds[table], b.key(i), b.stamps[i], 0)
+				p := placeOf(tableKinds[table], b.key(i), b.entries[i].stamp, 0)
 				v, isBucket, err := records.find(key[:])
 				if err == nil && (v == nil || isBucket) {
 					err = errMissing(false)

@@ -101,7 +101,7 @@ func TestCopyRefuses(t *testing.T) {
 		t.Errorf("an ended context: %v", err)
 	}
 	m := s.moment.Load() // as if another stamp had been drawn for a chunk
-	m.tables[othersTable].blocks[0].stamps[0] ^= 1
+	m.tables[othersTable].blocks[0].entries[0].stamp ^= 1
 	if err := s.CopyTo(t.Context(), filepath.Join(dir, "c"), nil); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "users and projects") {
 		t.Errorf("a damaged record: %v", err)
 	}
@@ -114,7 +114,7 @@ func TestCopyRefuses(t *testing.T) {
 	if left, _ := filepath.Glob(s.path + "*"); len(left) != 1 {
 		t.Errorf("left behind: %v", left)
 	}
-	m.tables[othersTable].blocks[0].stamps[0] ^= 1
+	m.tables[othersTable].blocks[0].entries[0].stamp ^= 1
 	lookup(t, s, 1, "demo")
 }
 

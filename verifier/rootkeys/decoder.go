@@ -122,13 +122,38 @@ var nibbles = func() (values [256]byte) {
 // uuidText is the inverse of uuidBytes; id has 16 bytes.
 func uuidText(id []byte) string { return string(appendUUID(nil, id)) }
 
-const digits = "0123456789abcdef"
-
-func appendUUID(dst, id []byte) []byte {
-	var s [36]byte
-	for i, at := range [16]uint8{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
-		s[at], s[at+1] = digits[id[i]>>4], digits[id[i]&0x0f]
+// hexPairs are the two hex digits of each byte, as they are stored little-endian.
+var hexPairs = func() (pairs [256]uint16) {
+	const digits = "0123456789abcdef"
+	for i := range pairs {
+		pairs[i] = uint16(digits[i>>4]) | uint16(digits[i&0x0f])<<8
 	}
-	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return pairs
+}()
+
+// appendUUID writes the digits one pair after the other: a loop over their places costs twice as much.
+func appendUUID(dst, id []byte) []byte {
+	_ = id[15]
+	var s [uuidLen]byte
+	binary.LittleEndian.PutUint16(s[0:], hexPairs[id[0]])
+	binary.LittleEndian.PutUint16(s[2:], hexPairs[id[1]])
+	binary.LittleEndian.PutUint16(s[4:], hexPairs[id[2]])
+	binary.LittleEndian.PutUint16(s[6:], hexPairs[id[3]])
+	s[8] = '-'
+	binary.LittleEndian.PutUint16(s[9:], hexPairs[id[4]])
+	binary.LittleEndian.PutUint16(s[11:], hexPairs[id[5]])
+	s[13] = '-'
+	binary.LittleEndian.PutUint16(s[14:], hexPairs[id[6]])
+	binary.LittleEndian.PutUint16(s[16:], hexPairs[id[7]])
+	s[18] = '-'
+	binary.LittleEndian.PutUint16(s[19:], hexPairs[id[8]])
+	binary.LittleEndian.PutUint16(s[21:], hexPairs[id[9]])
+	s[23] = '-'
+	binary.LittleEndian.PutUint16(s[24:], hexPairs[id[10]])
+	binary.LittleEndian.PutUint16(s[26:], hexPairs[id[11]])
+	binary.LittleEndian.PutUint16(s[28:], hexPairs[id[12]])
+	binary.LittleEndian.PutUint16(s[30:], hexPairs[id[13]])
+	binary.LittleEndian.PutUint16(s[32:], hexPairs[id[14]])
+	binary.LittleEndian.PutUint16(s[34:], hexPairs[id[15]])
 	return append(dst, s[:]...)
 }

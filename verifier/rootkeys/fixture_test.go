@@ -142,8 +142,8 @@ func opened(t testing.TB, s *Store, fn func(table int, id recordID, content []by
 		var chunks chunkReader
 		for table := range m.tables {
 			for _, b := range m.tables[table].blocks {
-				for i := range b.heads {
-					key, p := fileKey(tableKinds[table], b.key(i)), placeOf(tableKinds[table], b.key(i), b.stamps[i], 0)
+				for i := range b.entries {
+					key, p := fileKey(tableKinds[table], b.key(i)), placeOf(tableKinds[table], b.key(i), b.entries[i].stamp, 0)
 					err := chunks.all(tx.Bucket(recordsBucket).Get(key[:]), m.file.sealer, &p, func(id recordID, content []byte) error {
 						fn(table, id, content)
 						return nil

@@ -2,6 +2,7 @@ package rootkeys
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 	"sync/atomic"
 
@@ -18,29 +19,41 @@ type table struct {
 
 // block is up to maxEntries entries of a table: one sealed value in the file.
 type block struct {
-	stamp        uint64 // under which it is sealed; 0: it is not in the file yet
-	heads, tails []uint64
-	stamps       []uint64
-	hints        []atomic.Uint32 // where in the file a chunk was seen last, in units of chunkAlign; 0: nowhere
+	stamp   uint64   // under which it is sealed; 0: it is not in the file yet
+	samples []uint64 // the head of every fourth entry: few enough to stay in a processor's cache
+	entries []entry  // in the order of their keys
 }
+
+// entry is what the index knows of a chunk.
+type entry struct {
+	head, tail uint64        // of its key
+	stamp      uint64        // under which its records are sealed
+	hint       atomic.Uint32 // where in the file it was seen last, in units of chunkAlign; 0: nowhere
+}
+
+// sampled entries have 128 bytes, which a processor reads at once.
+const sampled = 4
 
 const (
 	maxEntries = 512
 	entrySize  = 24
 )
 
-// lastNotAbove is the last place in a list of which what stands there is not above (head, tail), or -1.
-func lastNotAbove(heads, tails []uint64, head, tail uint64) int {
-	low, high := 0, len(heads)
-	for low < high {
-		mid := int(uint(low+high) >> 1)
-		if heads[mid] < head || heads[mid] == head && tails[mid] <= tail {
-			low = mid + 1
-		} else {
-			high = mid
-		}
+// notAbove is how many in a list in order are not above x. It has no branch that depends on
+// what it finds: a processor guesses half of those wrong.
+func notAbove(list []uint64, x uint64) int {
+	if len(list) == 0 {
+		return 0
 	}
-	return low - 1
+	from, n := 0, len(list)
+	for n > 1 {
+		half := n / 2
+		_, above := bits.Sub64(x, list[from+half-1], 0) // 1 where what stands there is above x
+		from += half & (int(above) - 1)
+		n -= half
+	}
+	_, above := bits.Sub64(x, list[from], 0)
+	return from + 1 - int(above)
 }
 
 // find is where the chunk stands that has an id; the block is nil in an empty table.
@@ -51,33 +64,37 @@ func (t *table) find(id *recordID) (*block, int) {
 	}
 	head, tail := id.halves()
 	b := t.blocks[n]
-	return b, lastNotAbove(b.heads, b.tails, head, tail)
+	from := sampled * max(notAbove(b.samples, head)-1, 0)
+	i := from - 1
+	for j := from; j < min(from+sampled, len(b.entries)); j++ {
+		_, above := bits.Sub64(head, b.entries[j].head, 0)
+		i += 1 - int(above)
+	}
+	for i > 0 && b.entries[i].head == head && b.entries[i].tail > tail {
+		i--
+	}
+	return b, i
 }
 
 // block is the place of the block with an id, or -1.
 func (t *table) block(id *recordID) int {
 	head, tail := id.halves()
-	low, high := 0, len(t.heads)
-	for low < high {
-		mid := int(uint(low+high) >> 1)
-		if t.heads[mid] < head || t.heads[mid] == head && t.blocks[mid].tails[0] <= tail {
-			low = mid + 1
-		} else {
-			high = mid
-		}
+	n := notAbove(t.heads, head) - 1
+	for n >= 0 && t.heads[n] == head && t.blocks[n].entries[0].tail > tail {
+		n--
 	}
-	return low - 1
+	return n
 }
 
-func (b *block) key(i int) recordID { return idOf(b.heads[i], b.tails[i]) }
+func (b *block) key(i int) recordID { return idOf(b.entries[i].head, b.entries[i].tail) }
 
 // encode is the block as it stands in the file, before it is sealed.
 func (b *block) encode() []byte {
-	out := make([]byte, 0, entrySize*len(b.heads))
-	for i := range b.heads {
+	out := make([]byte, 0, entrySize*len(b.entries))
+	for i := range b.entries {
 		key := b.key(i)
 		out = append(out, key[:]...)
-		out = binary.LittleEndian.AppendUint64(out, b.stamps[i])
+		out = binary.LittleEndian.AppendUint64(out, b.entries[i].stamp)
 	}
 	return out
 }
@@ -92,7 +109,7 @@ func decodeBlock(b []byte, first recordID, stamp uint64) (*block, error) {
 	for ; len(b) > 0; b = b[entrySize:] {
 		id := recordID(b)
 		head, tail := id.halves()
-		if i := len(out.heads); i > 0 && (out.heads[i-1] > head || out.heads[i-1] == head && out.tails[i-1] >= tail) {
+		if i := len(out.entries); i > 0 && (out.entries[i-1].head > head || out.entries[i-1].head == head && out.entries[i-1].tail >= tail) {
 			return nil, errEncoding
 		}
 		out.append(head, tail, binary.LittleEndian.Uint64(b[16:]), 0)
@@ -101,12 +118,18 @@ func decodeBlock(b []byte, first recordID, stamp uint64) (*block, error) {
 }
 
 func newBlock(n int) *block {
-	return &block{heads: make([]uint64, 0, n), tails: make([]uint64, 0, n), stamps: make([]uint64, 0, n), hints: make([]atomic.Uint32, n)}
+	return &block{samples: make([]uint64, 0, (n+sampled-1)/sampled), entries: make([]entry, 0, n)}
 }
 
 func (b *block) append(head, tail, stamp uint64, hint uint32) {
-	b.hints[len(b.heads)].Store(hint)
-	b.heads, b.tails, b.stamps = append(b.heads, head), append(b.tails, tail), append(b.stamps, stamp)
+	n := len(b.entries)
+	if n%sampled == 0 {
+		b.samples = append(b.samples, head)
+	}
+	b.entries = b.entries[:n+1] // newBlock made room
+	e := &b.entries[n]
+	e.head, e.tail, e.stamp = head, tail, stamp
+	e.hint.Store(hint)
 }
 
 // change says which chunks take the place of the one with the key old.
@@ -143,7 +166,7 @@ func (t *table) changed(changes []change, stamp uint64) table {
 func (t table) indexed() table {
 	t.heads = make([]uint64, len(t.blocks))
 	for i, b := range t.blocks {
-		t.heads[i] = b.heads[0]
+		t.heads[i] = b.entries[0].head
 	}
 	return t
 }
@@ -153,7 +176,7 @@ func (t table) indexed() table {
 func (t *table) add(b *block, changes []change, stamp uint64, last bool) {
 	total := 0
 	if b != nil {
-		total = len(b.heads) - len(changes)
+		total = len(b.entries) - len(changes)
 	}
 	for _, c := range changes {
 		total += len(c.keys)
@@ -164,7 +187,7 @@ func (t *table) add(b *block, changes []change, stamp uint64, last bool) {
 	}
 	var to *block
 	put := func(head, tail, stamp uint64, hint uint32) {
-		if to == nil || len(to.heads) == most {
+		if to == nil || len(to.entries) == most {
 			to = newBlock(min(most, total))
 			t.blocks = append(t.blocks, to)
 		}
@@ -183,13 +206,14 @@ func (t *table) add(b *block, changes []change, stamp uint64, last bool) {
 		}
 		return
 	}
-	for i := range b.heads {
+	for i := range b.entries {
 		if key := b.key(i); len(changes) > 0 && changes[0].old == key {
 			replace(&changes[0])
 			changes = changes[1:]
 			continue
 		}
-		put(b.heads[i], b.tails[i], b.stamps[i], b.hints[i].Load())
+		e := &b.entries[i]
+		put(e.head, e.tail, e.stamp, e.hint.Load())
 	}
 }
 

@@ -87,6 +87,7 @@ func (s *Store) lookup(r *reader, rec *verifier.Record, m *scratch.Memory, id re
 	}
 	if t.flags&hasCopy != 0 && string(t.copied.name) == project && r.m.holds(t.copied.member) {
 		t.fromCopy(rec, project)
+		m.Span = t.span
 		return nil
 	}
 	return s.standing(r, rec, t, project)
@@ -201,9 +202,9 @@ func (s *Store) find(r *reader, table int, id *recordID, dst []byte) ([]byte, er
 	if b == nil {
 		return nil, nil
 	}
-	r.place = placeOf(tableKinds[table], b.key(i), b.stamps[i], 0)
-	sealer := r.m.file.sealer
-	if at := int(b.hints[i].Load()) * chunkAlign; at > 0 && at < len(r.records.data) {
+	e, sealer := &b.entries[i], r.m.file.sealer
+	r.place = placeOf(tableKinds[table], b.key(i), e.stamp, 0)
+	if at := int(e.hint.Load()) * chunkAlign; at > 0 && at < len(r.records.data) {
 		if content, err := r.chunks.find(dst, r.records.data[at:], sealer, &r.place, id); err == nil {
 			return content, nil
 		}
@@ -217,7 +218,7 @@ func (s *Store) find(r *reader, table int, id *recordID, dst []byte) ([]byte, er
 	if err != nil {
 		return nil, s.damaged(keyText(key[:]), err)
 	}
-	b.hints[i].Store(r.records.hint(v))
+	e.hint.Store(r.records.hint(v))
 	return content, nil
 }
 

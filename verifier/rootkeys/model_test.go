@@ -263,12 +263,12 @@ func wrongHints(r *rand.Rand, s *Store) {
 	m := s.moment.Load()
 	for table := range m.tables {
 		for _, b := range m.tables[table].blocks {
-			for i := range b.hints {
+			for i := range b.entries {
 				switch r.IntN(3) {
 				case 0:
-					b.hints[i].Store(r.Uint32N(1 << 14))
+					b.entries[i].hint.Store(r.Uint32N(1 << 14))
 				case 1:
-					b.hints[i].Store(1<<32 - 1 - r.Uint32N(1<<10))
+					b.entries[i].hint.Store(1<<32 - 1 - r.Uint32N(1<<10))
 				}
 			}
 		}

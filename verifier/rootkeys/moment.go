@@ -206,7 +206,7 @@ func errMissing(there bool) error {
 func (t *table) ordered() error {
 	for n := 1; n < len(t.blocks); n++ {
 		before := t.blocks[n-1]
-		last, next := before.key(len(before.heads)-1), t.blocks[n].key(0)
+		last, next := before.key(len(before.entries)-1), t.blocks[n].key(0)
 		if compareIDs(&last, &next) >= 0 {
 			return errEncoding
 		}

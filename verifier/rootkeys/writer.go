@@ -105,7 +105,7 @@ func (w *writer) chunk(table int, id *recordID) (value []byte, key recordID, p p
 		return nil, key, p, nil
 	}
 	key = b.key(i)
-	p = placeOf(tableKinds[table], key, b.stamps[i], 0)
+	p = placeOf(tableKinds[table], key, b.entries[i].stamp, 0)
 	at := fileKey(tableKinds[table], key)
 	if !w.is {
 		return nil, key, p, w.s.damaged(keyText(at[:]), errMissing(false))
@@ -247,7 +247,7 @@ func (w *writer) isLast(table int, key *recordID) bool {
 		return true
 	}
 	last := blocks[len(blocks)-1]
-	return last.key(len(last.heads)-1) == *key
+	return last.key(len(last.entries)-1) == *key
 }
 
 // index writes the blocks and the bits that are not in the file yet.
