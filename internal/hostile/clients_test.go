@@ -105,6 +105,9 @@ func sendGiants(ctx context.Context, h *house, n int, did *attacks) error {
 	eve := *h.eve
 	eve.codes = eve.codes[n : n+1]
 	if err := c.signIn(ctx, &eve); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was over before
+		}
 		return fmt.Errorf("the session of an attacker: %w", err)
 	}
 	return each(ctx, func(int) error {
