@@ -83,9 +83,11 @@ type Process struct {
 	over bool          // the test has ended it, or takes its end for granted
 }
 
-// Start starts a program; change, which may be nil, says how else it runs.
+// Start starts a program; change, which may be nil, says how else it runs. The test is skipped if
+// SkipServersVariable is 1.
 func Start(t testing.TB, change func(*exec.Cmd), path string, args ...string) *Process {
 	t.Helper()
+	skipServers(t)
 	out, err := written()
 	if err != nil {
 		t.Fatal(err)

@@ -38,6 +38,7 @@ func (w *watched) over() {
 // error of the test with all that it wrote, whoever ended it; unless the test asked
 // how it ended.
 func TestProcessEnds(t *testing.T) {
+	t.Setenv(SkipServersVariable, "")
 	for _, c := range []struct {
 		name, script string
 		end          func(*Process)
@@ -100,6 +101,7 @@ func TestEventuallyOfAProcessThatEnds(t *testing.T) {
 // TestWhatAProcessWroteIsThere: what a process writes before it is heard of otherwise can be
 // read then, at once.
 func TestWhatAProcessWroteIsThere(t *testing.T) {
+	t.Setenv(SkipServersVariable, "")
 	for range 20 {
 		heard := filepath.Join(t.TempDir(), "heard")
 		p := Start(t, nil, "/bin/sh", "-c", `echo before; echo too >&2; : >"$0"; exec sleep 60`, heard)
@@ -108,6 +110,23 @@ func TestWhatAProcessWroteIsThere(t *testing.T) {
 			t.Fatalf("it wrote %q", said)
 		}
 		_ = p.End(syscall.SIGKILL)
+	}
+}
+
+// TestServersAreSkipped skips nothing but what asks for a process, and says why.
+func TestServersAreSkipped(t *testing.T) {
+	t.Setenv(SkipServersVariable, "1")
+	for _, ask := range []func(testing.TB){
+		func(t testing.TB) { Rind(t) },
+		func(t testing.TB) { Start(t, nil, "/bin/sh", "-c", "exit 0") },
+	} {
+		if r := record(ask); r.fatal != "" || !strings.Contains(r.skip, SkipServersVariable+"=1") {
+			t.Errorf("fatal %q, skip %q", r.fatal, r.skip)
+		}
+	}
+	t.Setenv(SkipServersVariable, "")
+	if r := record(func(t testing.TB) { Rind(t) }); r.fatal+r.skip != "" {
+		t.Errorf("fatal %q, skip %q", r.fatal, r.skip)
 	}
 }
 

@@ -29,6 +29,18 @@ import (
 // programs; its only value is 1.
 const SkipVariable = "RIND_SKIP_REAL"
 
+// SkipServersVariable is the environment variable that skips the tests which run rind itself in
+// a process of its own, as 'make check' does; its only value is 1.
+const SkipServersVariable = "RIND_SKIP_SERVERS"
+
+// skipServers skips a test if SkipServersVariable is 1.
+func skipServers(t testing.TB) {
+	t.Helper()
+	if os.Getenv(SkipServersVariable) == "1" {
+		t.Skipf("skipped because %s=1; the test runs rind in a process of its own", SkipServersVariable)
+	}
+}
+
 // Tool is a program, or a part of one, that a test needs.
 type Tool struct {
 	Name    string   // for messages

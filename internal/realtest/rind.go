@@ -27,9 +27,10 @@ var rind = sync.OnceValues(buildRind)
 
 // Rind is the path of the real program, built from this module as it is. All packages
 // and all runs share it until the source changes. It is without the race detector: for
-// tests that only drive it from outside.
+// tests that only drive it from outside. They are skipped if SkipServersVariable is 1.
 func Rind(t testing.TB) string {
 	t.Helper()
+	skipServers(t)
 	path, err := rind()
 	if err != nil {
 		t.Fatalf("realtest: building rind: %v", err)
