@@ -25,6 +25,16 @@
 // the transaction that makes the change: a frozen account, a changed password
 // or a changed factor makes all older Sessions worthless (Session.Generation).
 //
+// Whatever may evict somebody else from an account, its password, its factors, a reset, signing out everywhere,
+// freezing, makes its generation grow, and everything that rests on the account rests on its generation: sessions in any
+// stage, known and remembered browsers (deviceRecord.known), links (accountLinks; endUndo says which links that move an
+// address back end), and invitations, also those to projects (People.Generation). A new kind of link is a row of the test of
+// that (TestEvictionsEndEverything). What an administrator has out rests on their time in office, too (userRecord.Offices).
+//
+// A transaction does not grow with what an account, a project or a stranger has heaped up: a number makes it all
+// worthless at once, and records and rows follow in steps, or are swept. What is written about a stranger has a context that
+// outlasts their request, which internal/arrows holds against the source.
+//
 // Links, one-time codes, recovery codes and the step of a time-based code are
 // used up in the transaction that believes them, so each works once, also
 // when many send it at the same moment. Failed attempts are counted in a
