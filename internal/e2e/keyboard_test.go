@@ -67,10 +67,26 @@ var enterKey = chromedp.Func(func(ctx context.Context, t *chromedp.Target) error
 	return nil
 })
 
+// given waits until the browser has given the focus away, where the page asks for that: it does so
+// when it draws, which may be well behind the page's loading. A page that it does not do so on
+// is left after as many frames as a person would wait for.
+const given = `new Promise(done => {
+  const look = left => {
+    if (!left || document.activeElement !== document.body || !document.querySelector("[autofocus]")) done(true);
+    else requestAnimationFrame(() => look(left - 1));
+  };
+  look(300);
+})`
+
 // tabTo presses Tab until what is has the focus, and no longer than the page goes on.
 func (k *keyboard) tabTo(what string, is func(focus) bool) {
 	k.t.Helper()
 	var seen []string
+	if _, err := realtest.Settle(k.ctx, func() (bool, error) {
+		return chromedp.Run(k.ctx, chromedp.Evaluate[bool](given, chromedp.EvalAwaitPromise))
+	}); err != nil {
+		k.t.Fatal(err)
+	}
 	if now := k.focus(); is(now) { // the page gave the focus away itself
 		return
 	}
