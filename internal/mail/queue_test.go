@@ -12,11 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emersion/go-smtp"
-
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
-	"github.com/rind-dev/rind/internal/mail/mailtest"
 	"github.com/rind-dev/rind/internal/seal"
 )
 
@@ -259,33 +256,6 @@ func TestQueueGoesOnWhileAMailIsRefused(t *testing.T) {
 		t.Errorf("%d attempts", len(tried))
 	}
 	p.waits(0)
-}
-
-// refusalBy is what a real server's answer leads to.
-func refusalBy(t *testing.T, code int) error {
-	t.Helper()
-	server := mailtest.StartWith(t, mailtest.Config{NoTLS: true, Reject: func() error { return &smtp.SMTPError{Code: code, Message: "no"} }})
-	sender, err := NewSMTP(SMTPConfig{Host: server.Host, Port: server.Port, From: "rind@example.org", TLS: None})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sender.Send(t.Context(), Message{To: "nobody@example.org", Subject: "s", Text: "t"})
-}
-
-// What a server says for good, what it says for now, and that it says nothing are three things.
-func TestRefusals(t *testing.T) {
-	away, err := NewSMTP(SMTPConfig{Host: "127.0.0.1", Port: 1, From: "rind@example.org", TLS: None})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for want, err := range map[refusal]error{
-		refusedForGood: refusalBy(t, 550), refusedForNow: refusalBy(t, 451),
-		notReached: away.Send(t.Context(), Message{To: "ada@example.org", Subject: "s", Text: "t"}),
-	} {
-		if got := refusalOf(err); err == nil || got != want {
-			t.Errorf("%v is %d, want %d", err, got, want)
-		}
-	}
 }
 
 // Strangers who fill their places at a slow server take none of the owner's, and the owner's mail
