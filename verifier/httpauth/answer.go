@@ -27,7 +27,6 @@ const (
 
 	writeTime = 10 * time.Second       // for writing an answer
 	quietTime = 250 * time.Millisecond // without a byte, and the client seems to be done
-	proxyTime = time.Second            // the same behind a proxy, whose own client may be slow
 )
 
 // Answer is a refusal that a person is to read.
@@ -47,9 +46,9 @@ type Answer struct {
 // everything, and a connection that is closed with bytes unread is reset, which
 // loses the answer. Header fields that w already has are sent along.
 //
-// A proxy that has the whole answer may do with its own client what is avoided here:
-// one in Go, such as Caddy, cuts it off half a second later. So where a proxy passed the
-// request on, the answer's last byte comes when there is no more to read.
+// Where a proxy passed the request on that says so with X-Forwarded-Host, as those do
+// that are made of Go's net/http (Caddy, Traefik), the request is read away before the
+// answer: they cut their own client off half a second after it.
 //
 // The caller returns after it; nothing may be written any more.
 func (f Refuser) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
@@ -66,15 +65,14 @@ func (f Refuser) answer(w http.ResponseWriter, r *http.Request, a Answer) {
 	header := w.Header()
 	a.fill(header, len(body))
 	hasBody := r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
+	if hasBody && r.ProtoMajor == 1 && len(r.Header.Values("X-Forwarded-Host")) > 0 {
+		f.readOn(requestBody{r.Body, w, r})
+	}
 	if r.ProtoMajor == 1 {
 		if conn, _, err := rc.Hijack(); err == nil {
 			defer conn.Close()
-			last := ""
-			if hasBody && passedOn(r) && r.Method != http.MethodHead {
-				body, last = body[:len(body)-1], body[len(body)-1:]
-			}
 			if writeByHand(conn, r, a, header, body) == nil && hasBody {
-				f.readOn(connection{conn, last})
+				f.readOn(connection{conn})
 			}
 			return
 		}
@@ -144,52 +142,22 @@ func (a Answer) reason() string {
 	return strings.TrimSpace(b.String())
 }
 
-// passedOn tells whether a proxy seems to have passed a request on. Who says so without
-// being one delays only its own answer.
-func passedOn(r *http.Request) bool {
-	for _, name := range []string{"X-Forwarded-For", "Forwarded", "Via"} {
-		if len(r.Header.Values(name)) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // sender is a client whose request was answered and that may still be sending.
 type sender interface {
 	io.Reader
 	// until is when the next read gives up.
 	until(time.Time)
-	// quiet is how long it sends nothing when it seems to be done.
-	quiet() time.Duration
-	// closeWrite sends what is left of the answer, and tells the client that nothing
-	// more will come.
+	// closeWrite tells the client that nothing more will come.
 	closeWrite()
 }
 
 // connection is a connection that was taken over. What the server had buffered of it
 // is the client's too, and as much worth.
-type connection struct {
-	net.Conn
-	last string // what is left of the answer
-}
+type connection struct{ net.Conn }
 
 func (c connection) until(t time.Time) { deadline.ReadUntil(c.Conn, t) }
 
-func (c connection) quiet() time.Duration {
-	if c.last != "" {
-		return proxyTime
-	}
-	return quietTime
-}
-
 func (c connection) closeWrite() {
-	if c.last != "" {
-		deadline.Within(c.Conn, writeTime)
-		if _, err := io.WriteString(c.Conn, c.last); err != nil {
-			return // the proxy is gone
-		}
-	}
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok { // TCP and TLS can
 		_ = half.CloseWrite()
 	}
@@ -203,8 +171,6 @@ type requestBody struct {
 }
 
 func (b requestBody) until(t time.Time) { deadline.BodyUntil(b.w, b.r, t) }
-
-func (requestBody) quiet() time.Duration { return quietTime }
 
 func (requestBody) closeWrite() {}
 
@@ -221,11 +187,6 @@ func (f Refuser) readOn(from sender) {
 	grace := defaultTo(f.DrainTime, defaultDrainTime)
 	buf := make([]byte, 16<<10)
 	quiet := false
-	defer func() {
-		if !quiet {
-			from.closeWrite()
-		}
-	}()
 	left, silent := grace, time.Duration(0)
 	for total := int64(0); total < limit; {
 		wait := min(left, idle-silent)
@@ -233,7 +194,7 @@ func (f Refuser) readOn(from sender) {
 			return
 		}
 		if !quiet {
-			wait = min(wait, from.quiet())
+			wait = min(wait, quietTime)
 		}
 		before := time.Now()
 		from.until(before.Add(wait))

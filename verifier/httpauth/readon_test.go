@@ -165,8 +165,9 @@ func TestReadingOnEnds(t *testing.T) {
 	}
 }
 
-// A proxy in Go cuts its client off soon after it has the whole answer, however much
-// the client still sends. So it does not have the whole answer before that.
+// A proxy in Go cuts its client off soon after the answer, however much the client still
+// sends, and takes what is left of a small request for its own. So it gets the answer
+// behind the request.
 func TestProxiesReadToTheEnd(t *testing.T) {
 	refuse := func(w http.ResponseWriter, r *http.Request) { httpauth.Refuse(w, r, denied) }
 	overBoth(t, refuse, func(t *testing.T, dial func() net.Conn) {
@@ -179,20 +180,34 @@ func TestProxiesReadToTheEnd(t *testing.T) {
 			FlushInterval: -1,
 		})
 		defer proxy.Close()
-		conn, err := net.Dial("tcp", proxy.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(time.Minute))
-		const size, parts = 40 << 20, 40
-		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size)
-		for range parts { // for more than a second, as it closes after half of one
-			if _, err := io.CopyN(conn, zeros{}, size/parts); err != nil {
-				t.Fatalf("cut off: %v", err)
+		send := func(size int64, parts int, pause time.Duration) {
+			t.Helper()
+			conn, err := net.Dial("tcp", proxy.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
 			}
-			time.Sleep(30 * time.Millisecond)
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
+			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size)
+			for range parts {
+				time.Sleep(pause)
+				if _, err := io.CopyN(conn, zeros{}, size/int64(parts)); err != nil {
+					t.Fatalf("cut off: %v", err)
+				}
+			}
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != 403 || !strings.HasPrefix(string(body), "Invalid API Token") {
+				t.Fatalf("%v, %v, %q", err, resp, body)
+			}
 		}
-		readAnswer(t, conn)
+		send(40<<20, 40, 30*time.Millisecond) // for more than a second, as it closes after half of one
+		for range 20 {
+			send(2<<10, 2, 5*time.Millisecond) // less than it reads by itself
+			send(1<<20, 2, 5*time.Millisecond)
+		}
 	})
 }
