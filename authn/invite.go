@@ -79,7 +79,7 @@ func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string
 	id := uuid.Must(uuid.NewV7()).String()
 	secret, key, link := s.newLink(PurposeInvitation, id, email)
 	rec := invitationRecord{ID: id, Email: email, ByID: by.UserID, CreatedAt: s.now().UTC(), Expires: link.Expires}
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
+	err := s.store.Update(context.WithoutCancel(ctx), func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)
 		if err != nil {
 			return err

@@ -35,7 +35,7 @@ var unrecorded = map[string]string{
 	"issuer.indexOld":         "the layout of records",
 	"issuer.Report":           "what a verifier says of itself, each second",
 	"issuer.RecordUse":        "when a token was last used: uploads are not changes here",
-	"issuer.recordUses":       "when tokens were last used: uploads are not changes here",
+	"issuer.recordPart":       "when tokens were last used: uploads are not changes here",
 	"issuer.forgetForms":      "what is over already",
 	"issuer.forgetUploads":    "what is over already",
 	"issuer.SweepInvitations": "what is over already",
