@@ -19,8 +19,8 @@ import (
 const (
 	MaxInvitations   = 50      // of a project that can be accepted
 	MaxInvitesDaily  = 50      // that a user makes or sends again in a day, UTC, for all projects
-	maxMailsDaily    = 5       // about invitations that are sent to one recipient in a day, UTC
-	maxMailsOfOne    = 4       // of those, made by one user: nobody alone uses up what others may send
+	maxMailsDaily    = 10      // about invitations that are sent to one recipient in a day, UTC
+	maxMailsOfOne    = 6       // of those, made by one user: nobody alone uses up what others may send
 	keepInvitations  = 7 * day // after an invitation expired
 	maxUserName      = 50      // characters, as accounts have it
 	maxAddress       = 254     // bytes, RFC 5321 §4.5.3.1.3 less the angle brackets
