@@ -12,7 +12,10 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
+	"fmt"
 	"math/big"
+	"os"
 	"testing"
 	"time"
 
@@ -282,6 +285,21 @@ func certificate(t testing.TB, k *rsa.PrivateKey) []byte {
 	return der
 }
 
+// rsaKey is a key of this test alone: to make a large one takes seconds.
+func rsaKey(t *testing.T, bits int) *rsa.PrivateKey {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("testdata/rsa-%d.pem", bits))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(b)
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	if err != nil || key.N.BitLen() != bits {
+		t.Fatal(err)
+	}
+	return key
+}
+
 // A certificate in a statement about a key is held to the same sizes, and nothing of a statement is verified.
 func TestCertificatesOfKeys(t *testing.T) {
 	e := newEnv(t, withKeys)
@@ -293,10 +311,7 @@ func TestCertificatesOfKeys(t *testing.T) {
 		"usual": {2048, 1, true}, "too small": {2040, 1, false}, "too large": {4104, 1, false}, "a long chain": {2048, 9, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			authority, err := rsa.GenerateKey(rand.Reader, c.bits)
-			if err != nil {
-				t.Fatal(err)
-			}
+			authority := rsaKey(t, c.bits)
 			k := newVirtualKey()
 			k.cred.ID = []byte("of " + name)
 			opts := e.begun(e.BeginAddKey(t.Context(), root.Session, name))
