@@ -179,8 +179,8 @@ func TestStoreIsAPlainMap(t *testing.T) {
 			fast += walkHistory(w, 250)
 		})
 	}
-	if fast == 0 {
-		t.Error("no token goes the fast way")
+	if fast < 20 {
+		t.Errorf("%d tokens go the fast way: the histories show little of it", fast)
 	}
 }
 
@@ -254,8 +254,11 @@ func walkHistory(w *world, steps int) (fast int) {
 		for range 12 {
 			w.agree(s, m)
 		}
+		if step%5 == 4 {
+			fast += fastEqualsSlow(t, s)
+		}
 	}
-	return fastEqualsSlow(t, s)
+	return fast
 }
 
 // wrongHints sends lookups to anywhere in the file and behind it.
