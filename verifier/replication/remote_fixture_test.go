@@ -308,9 +308,9 @@ func (r *replica) catchUp(o *origin) {
 // eventually waits for something that takes milliseconds.
 func (r *replica) eventually(what string, fn func() bool) {
 	r.Helper()
-	for end := time.Now().Add(time.Minute); !fn(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); !fn(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			r.Fatalf("not within a minute: %s; %+v", what, r.Status())
+			r.Fatalf("not within five minutes: %s; %+v", what, r.Status())
 		}
 	}
 }
