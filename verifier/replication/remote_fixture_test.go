@@ -10,13 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
@@ -53,7 +53,7 @@ type origin struct {
 // newOrigin starts an issuer that knows alice and bob, and alice's project demo.
 func newOrigin(t testing.TB, change ...func(*origin)) *origin {
 	t.Helper()
-	o := &origin{TB: t, path: filepath.Join(t.TempDir(), "issuer.db"), addr: "127.0.0.1:0", requests: map[string]int{}}
+	o := &origin{TB: t, path: filepath.Join(t.TempDir(), "issuer.db"), addr: realtest.FreeAddress(t), requests: map[string]int{}}
 	for _, c := range change {
 		c(o)
 	}
@@ -90,15 +90,11 @@ func (o *origin) start() {
 	o.listen()
 }
 
-// listen serves the feed.
+// listen serves the feed at the address of before: one that no outgoing connection takes meanwhile.
 func (o *origin) listen() {
 	o.Helper()
 	o.handler = feedhttp.New(feedhttp.Config{Issuer: o.Service, Clock: o.clock})
 	listener, err := net.Listen("tcp", o.addr)
-	for wait := time.Now().Add(30 * time.Second); o.addr != "127.0.0.1:0" && errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(wait); {
-		time.Sleep(10 * time.Millisecond) // another program has the address of before for a connection of its own
-		listener, err = net.Listen("tcp", o.addr)
-	}
 	o.check(err)
 	o.addr = listener.Addr().String()
 	handler := o.handler
