@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 
 	"github.com/rind-dev/rind/internal/seal"
 )
@@ -119,6 +120,8 @@ var (
 // copied before it is looked at. It is for one goroutine.
 type chunkReader struct {
 	head, sealed, name []byte
+
+	at location // rank, begin and size of the record that find returned; zero where that is not known
 }
 
 // header copies the beginning of the chunk that b begins with.
@@ -160,6 +163,7 @@ func (c *chunkReader) proven(sealer *seal.Sealer, p *place) bool {
 // content to dst, which has room before its end for the id. It returns nil where the chunk
 // has none, and an error where that can't be told.
 func (c *chunkReader) find(dst, b []byte, sealer *seal.Sealer, p *place, id *recordID) ([]byte, error) {
+	c.at = location{}
 	if content := c.seen(dst, b, sealer, p, id); content != nil {
 		return content, nil
 	}
@@ -219,11 +223,23 @@ func (c *chunkReader) seen(dst, b []byte, sealer *seal.Sealer, p *place, id *rec
 		begin = int(binary.LittleEndian.Uint32(ends[4*(i-1):]))
 	}
 	end := int(binary.LittleEndian.Uint32(ends[4*i:]))
-	if begin < chunkHead || end > len(b) || end-begin < sealSize+len(id) {
+	if begin < chunkHead || end < begin || end > len(b) {
 		return nil
 	}
-	c.sealed = append(c.sealed[:0], b[begin:end]...)
-	p.move(i)
+	content := c.one(dst, b[begin:end], sealer, p, i, id)
+	if content != nil && end <= math.MaxUint16 {
+		c.at = location{rank: uint16(i), begin: uint16(begin), size: uint16(end - begin)}
+	}
+	return content
+}
+
+// one opens one record of a chunk, as seen does.
+func (c *chunkReader) one(dst, sealed []byte, sealer *seal.Sealer, p *place, rank int, id *recordID) []byte {
+	if len(sealed) < sealSize+len(id) {
+		return nil
+	}
+	c.sealed = append(c.sealed[:0], sealed...)
+	p.move(rank)
 	out, err := sealer.OpenBytes(dst, c.sealed, p[:])
 	if err != nil || recordID(out[len(dst):]) != *id {
 		return nil

@@ -62,8 +62,12 @@ func (t *table) find(id *recordID) (*block, int) {
 	if n < 0 {
 		return nil, 0
 	}
+	return t.blocks[n], t.blocks[n].find(id)
+}
+
+// find is which entry's chunk has an id, in the block that does.
+func (b *block) find(id *recordID) int {
 	head, tail := id.halves()
-	b := t.blocks[n]
 	from := sampled * max(notAbove(b.samples, head)-1, 0)
 	i := from - 1
 	for j := from; j < min(from+sampled, len(b.entries)); j++ {
@@ -73,7 +77,7 @@ func (t *table) find(id *recordID) (*block, int) {
 	for i > 0 && b.entries[i].head == head && b.entries[i].tail > tail {
 		i--
 	}
-	return b, i
+	return i
 }
 
 // block is the place of the block with an id, or -1.

@@ -56,6 +56,8 @@ type reader struct {
 	token  tokenRecord
 	other  []byte // content of another record
 
+	locations *locations // nil until the reader has been used some times
+
 	location string // of the last token: nearly always that of the next
 }
 
@@ -75,34 +77,52 @@ func (r *reader) leave() {
 	}
 }
 
-// seat is a slot that no other goroutine is likely to use now.
-func (k *kept) seat() *slot {
+// take is a slot and what was kept there: that of this processor, or else any, so that no more
+// readers are made than lookups were under way at one moment.
+func (k *kept) take() (*slot, *reader) {
 	if p, ok := k.seats.Get().(*slot); ok {
-		return p
+		if r := p.reader.Swap(nil); r != nil {
+			return p, r
+		}
 	}
-	return &k.slots[k.next.Add(1)%keptSlots]
+	for i := range k.slots {
+		p := &k.slots[i]
+		if p.reader.Load() == nil {
+			continue
+		}
+		if r := p.reader.Swap(nil); r != nil {
+			return p, r
+		}
+	}
+	return &k.slots[k.next.Add(1)%keptSlots], &reader{}
 }
 
-// put keeps a reader for the next lookup, or ends it where a write began since.
+// put keeps a reader for the next lookup: without its transaction where a write began since.
 func (k *kept) put(p *slot, r *reader) {
 	defer k.seats.Put(p)
-	if r.generation%2 != 0 || !p.reader.CompareAndSwap(nil, r) {
+	generation := r.generation // behind the swap r may be another lookup's
+	if generation%2 != 0 {
+		r.leave()
+	}
+	if !p.reader.CompareAndSwap(nil, r) {
 		r.leave()
 		return
 	}
 	// A write that began before the swap may have passed this slot already.
-	if r.generation != k.generation.Load() && p.reader.CompareAndSwap(r, nil) {
+	if generation%2 == 0 && generation != k.generation.Load() && p.reader.CompareAndSwap(r, nil) {
 		r.leave()
+		p.reader.CompareAndSwap(nil, r)
 	}
 }
 
-// stop ends the readers that are kept and keeps none until start. Only the holder of
+// stop ends the transactions that are kept and keeps none until start. Only the holder of
 // the store's writing calls these two.
 func (k *kept) stop() {
 	k.generation.Add(1)
 	for i := range k.slots {
 		if r := k.slots[i].reader.Swap(nil); r != nil {
 			r.end()
+			k.slots[i].reader.CompareAndSwap(nil, r)
 		}
 	}
 }
@@ -114,11 +134,7 @@ func (s *Store) read(ctx context.Context, fn func(*reader) error) (err error) {
 	if err := s.failure(); err != nil {
 		return err
 	}
-	p := s.kept.seat()
-	r := p.reader.Swap(nil)
-	if r == nil {
-		r = &reader{}
-	}
+	p, r := s.kept.take()
 	if r.tx == nil || r.generation != s.kept.generation.Load() {
 		r.leave()
 		if err := s.begin(ctx, r); err != nil {
@@ -127,6 +143,9 @@ func (s *Store) read(ctx context.Context, fn func(*reader) error) (err error) {
 	} else if r.look++; r.look%looks == 0 {
 		if err := s.look(); err != nil {
 			return err
+		}
+		if r.locations == nil {
+			r.locations = new(locations)
 		}
 	}
 	old := debug.SetPanicOnFault(true)

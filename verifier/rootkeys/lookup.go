@@ -196,30 +196,62 @@ func (s *Store) other(r *reader, what string, kind byte, parts ...[]byte) ([]byt
 }
 
 // find opens a record and appends its content to dst; it is nil where there is none. It
-// looks first where the record's chunk was seen last, and else asks the tree.
+// looks first where the record was seen last, then where its chunk was, and else asks the tree.
 func (s *Store) find(r *reader, table int, id *recordID, dst []byte) ([]byte, error) {
-	b, i := r.m.tables[table].find(id)
-	if b == nil {
+	t, sealer := &r.m.tables[table], r.m.file.sealer
+	n := t.block(id)
+	if n < 0 {
 		return nil, nil
 	}
-	e, sealer := &b.entries[i], r.m.file.sealer
-	r.place = placeOf(tableKinds[table], b.key(i), e.stamp, 0)
-	if at := int(e.hint.Load()) * chunkAlign; at > 0 && at < len(r.records.data) {
-		if content, err := r.chunks.find(dst, r.records.data[at:], sealer, &r.place, id); err == nil {
+	b := t.blocks[n]
+	known := r.locations != nil && table == tokensTable
+	if known {
+		if content := r.open(dst, b, id); content != nil {
 			return content, nil
 		}
 	}
-	key := fileKey(tableKinds[table], b.key(i))
-	v, isBucket, err := r.records.find(key[:])
-	if err != nil || v == nil || isBucket {
-		return nil, s.damaged(keyText(key[:]), errors.Join(err, errMissing(v != nil && !isBucket)))
-	}
-	content, err := r.chunks.find(dst, v, sealer, &r.place, id)
+	i := b.find(id)
+	e := &b.entries[i]
+	r.place = placeOf(tableKinds[table], b.key(i), e.stamp, 0)
+	hint := e.hint.Load()
+	content, err := r.chunks.find(dst, r.chunk(hint), sealer, &r.place, id)
 	if err != nil {
-		return nil, s.damaged(keyText(key[:]), err)
+		key := fileKey(tableKinds[table], b.key(i))
+		v, isBucket, err := r.records.find(key[:])
+		if err != nil || v == nil || isBucket {
+			return nil, s.damaged(keyText(key[:]), errors.Join(err, errMissing(v != nil && !isBucket)))
+		}
+		if content, err = r.chunks.find(dst, v, sealer, &r.place, id); err != nil {
+			return nil, s.damaged(keyText(key[:]), err)
+		}
+		hint = r.records.hint(v)
+		e.hint.Store(hint)
 	}
-	e.hint.Store(r.records.hint(v))
+	if at := r.chunks.at; known && hint > 0 && at.size > 0 {
+		at.chunk, at.entry = hint, uint16(i)
+		r.locations.put(id, at)
+	}
 	return content, nil
+}
+
+// open is find for a token whose location is remembered; nil says nothing.
+func (r *reader) open(dst []byte, b *block, id *recordID) []byte {
+	at := r.locations.find(id)
+	from, begin, end := r.chunk(at.chunk), int(at.begin), int(at.begin)+int(at.size)
+	if at.size == 0 || end > len(from) || int(at.entry) >= len(b.entries) {
+		return nil
+	}
+	r.place = placeOf(kindTokens, b.key(int(at.entry)), b.entries[at.entry].stamp, 0)
+	return r.chunks.one(dst, from[begin:end], r.m.file.sealer, &r.place, int(at.rank), id)
+}
+
+// chunk is what stands where a hint says that a chunk was; nil where that is nowhere.
+func (r *reader) chunk(hint uint32) []byte {
+	at := int(hint) * chunkAlign
+	if at == 0 || at >= len(r.records.data) {
+		return nil
+	}
+	return r.records.data[at:]
 }
 
 // hint is where a value is in the memory map, in units of chunkAlign: 0 where that can't be

@@ -170,7 +170,7 @@ func (w *world) agree(s *Store, m *model) {
 }
 
 // TestStoreIsAPlainMap runs random histories over a store and a plain map: what either says
-// is the same, over commits, reopening, fills, copies, keys, and hints that are wrong.
+// is the same, over commits, reopening, fills, copies, keys, and hints and locations that are wrong.
 func TestStoreIsAPlainMap(t *testing.T) {
 	fast := 0
 	for seed := range uint64(6) {
@@ -240,6 +240,7 @@ func walkHistory(w *world, steps int) (fast int) {
 			must(c.Close())
 		case k == 4:
 			wrongHints(w.r, s)
+			wrongLocations(w.r, s)
 		case k == 5 && w.r.IntN(3) == 0:
 			epoch, m = epoch+1, newModel()
 			must(s.Apply(ctx, head(0), nil))
