@@ -18,6 +18,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // Limits of security keys.
@@ -236,9 +237,7 @@ func cleanKeyName(typed string, keys []keyRecord, except string) (string, error)
 		return "", problem.New("name", CodeKeyNameRequired)
 	case utf8.RuneCountInString(name) > MaxKeyName:
 		return "", problem.New("name", CodeKeyNameTooLong, "max", MaxKeyName)
-	case strings.ContainsFunc(name, func(r rune) bool {
-		return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) || r == utf8.RuneError
-	}):
+	case strings.ContainsFunc(name, text.Disruptive) || strings.ContainsRune(name, utf8.RuneError):
 		return "", problem.New("name", CodeKeyNameInvalid)
 	}
 	for _, k := range keys {

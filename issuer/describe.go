@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // Limits of what a project says of itself.
@@ -47,7 +48,7 @@ func (s *Service) Describe(ctx context.Context, p Principal, project string, abo
 func checkAbout(ps *problem.Problems, in About) (out About) {
 	out.Description = strings.ReplaceAll(strings.TrimSpace(in.Description), "\r\n", "\n")
 	switch {
-	case !utf8.ValidString(out.Description), strings.ContainsFunc(strings.ReplaceAll(out.Description, "\n", ""), disruptive):
+	case !utf8.ValidString(out.Description), strings.ContainsFunc(strings.ReplaceAll(out.Description, "\n", ""), text.Disruptive):
 		ps.Add("description", "description_invalid")
 	case utf8.RuneCountInString(out.Description) > MaxDescription:
 		ps.Add("description", "description_too_long", "max", MaxDescription)
@@ -68,5 +69,5 @@ func checkAbout(ps *problem.Problems, in About) (out About) {
 func validHomepage(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil &&
-		utf8.ValidString(s) && !strings.ContainsFunc(s, disruptive) && !strings.ContainsAny(s, " \\")
+		utf8.ValidString(s) && !strings.ContainsFunc(s, text.Disruptive) && !strings.ContainsAny(s, " \\")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // MaxReason is the length, in characters, of the reason that an administrator gives.
@@ -71,7 +72,7 @@ func (s *Service) RevokeFor(ctx context.Context, p Principal, id, reason string)
 		return 0, false, problem.New("reason", "reason_required")
 	case utf8.RuneCountInString(reason) > MaxReason:
 		return 0, false, problem.New("reason", "reason_too_long", "max", MaxReason)
-	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, disruptive):
+	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, text.Disruptive):
 		return 0, false, problem.New("reason", "reason_invalid")
 	}
 	revision, err = s.update(instance.Safe(ctx), func(c *change) (err error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 const day = 24 * time.Hour
@@ -124,20 +125,13 @@ func checkLabel(ps *problem.Problems, label string) string {
 		ps.Add("label", "label_required")
 	case utf8.RuneCountInString(label) > MaxLabel:
 		ps.Add("label", "label_too_long", "max", MaxLabel)
-	case strings.ContainsFunc(label, disruptive):
+	case strings.ContainsFunc(label, text.Disruptive):
 		ps.Add("label", "label_invalid")
 	}
 	return label
 }
 
 func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
-
-// disruptive runes are control characters, line breaks, and those that turn the
-// direction of the text around a label.
-func disruptive(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) ||
-		r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
-}
 
 // foldLabel maps labels that differ in the case of letters only to one.
 func foldLabel(label string) string {

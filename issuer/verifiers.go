@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // VerifierPrefix begins the secret of a verifier, so that scanners recognize it.
@@ -93,7 +94,7 @@ func (s *Service) RegisterVerifier(ctx context.Context, p Principal, name string
 
 func checkVerifierName(name string) error {
 	switch {
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, disruptive):
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, text.Disruptive):
 		return problem.New("name", "verifier_name_invalid")
 	case !strings.ContainsFunc(name, visible):
 		return problem.New("name", "verifier_name_required")

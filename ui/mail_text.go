@@ -120,10 +120,11 @@ func (c *catalogue) details(args, clean Args) string {
 	return strings.Join(lines, "\n")
 }
 
-// oneLine turns control characters into spaces.
+// oneLine is text.OneLine of internal/text, which a package that stands on the standard
+// library alone does not import.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
 			return ' '
 		}
 		return r

@@ -3,8 +3,11 @@
 package arrows
 
 import (
+	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -144,4 +147,37 @@ func golist(t *testing.T, args ...string) []string {
 		t.Fatalf("go list %v: %v", args, err)
 	}
 	return strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' })
+}
+
+// TestOneRuleForDisruptiveCharacters: each place that had its own let others through. Who has to ask
+// whether a character disturbs a line asks internal/text.
+func TestOneRuleForDisruptiveCharacters(t *testing.T) {
+	own := regexp.MustCompile(`Bidi_Control|\\u20(28|29|2a|2e|66|69)|unicode\.Z[lp]`)
+	allowed := map[string]string{
+		"internal/text/text.go": "the rule itself",
+		"ui/mail_text.go":       "stands on the standard library alone; a test there holds it against the rule",
+	}
+	files := strings.FieldsFunc(strings.Join(golist(t, "-f", `{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}`, "./..."), "\n"), func(r rune) bool { return r == '\n' })
+	root, err := filepath.Abs("../..")
+	if err != nil || len(files) < 100 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	found := 0
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, _ := strings.CutPrefix(filepath.ToSlash(f), filepath.ToSlash(root)+"/")
+		switch {
+		case !own.Match(b):
+		case allowed[name] != "":
+			found++
+		default:
+			t.Errorf("%s has a rule of its own about characters that disturb a line: use internal/text", name)
+		}
+	}
+	if found != len(allowed) {
+		t.Errorf("%d of %d exceptions are still there", found, len(allowed))
+	}
 }

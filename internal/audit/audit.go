@@ -20,10 +20,10 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // Actor says who did it and from where. It holds nothing secret.
@@ -125,7 +125,7 @@ func check(e Event) error {
 // validID tells whether an id can be part of a key: a slash would make one id's
 // rows another one's.
 func validID(id string) bool {
-	return id != "" && len(id) <= maxID && utf8.ValidString(id) && !strings.ContainsFunc(id, func(r rune) bool { return r == '/' || unseen(r) })
+	return id != "" && len(id) <= maxID && utf8.ValidString(id) && !strings.ContainsFunc(id, func(r rune) bool { return r == '/' || text.Disruptive(r) })
 }
 
 // clean is e as it is stored.
@@ -153,17 +153,12 @@ func cleanText(s string, limit int) string {
 		s = s[:cut]
 	}
 	s = strings.Map(func(r rune) rune {
-		if unseen(r) {
+		if text.Disruptive(r) {
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
 	return s
-}
-
-// unseen tells whether r has no look of its own but changes that of others.
-func unseen(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
 // Account lists rows that concern an account or that its holder caused, newest first: at most limit of

@@ -3,10 +3,10 @@ package instance
 import (
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // Limits of texts, in characters.
@@ -75,10 +75,8 @@ func cleanLine(field, s string, limit int, ps *problem.Problems) string {
 	switch {
 	case utf8.RuneCountInString(s) > limit:
 		ps.Add(field, "text_too_long", "max", limit)
-	case strings.ContainsFunc(s, disruptive):
+	case strings.ContainsFunc(s, text.Disruptive):
 		ps.Add(field, "text_invalid")
 	}
 	return s
 }
-
-func disruptive(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }

@@ -24,6 +24,8 @@ import (
 	"unicode/utf8"
 
 	gomail "github.com/wneessen/go-mail"
+
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // ErrMessage says that a message can't be sent as it is, to anybody.
@@ -62,15 +64,13 @@ func (m Message) check() error {
 	switch {
 	case err != nil || addr.Address != m.To || strings.ContainsFunc(m.To, unicode.IsControl):
 		return fmt.Errorf("%w: its recipient is not one bare address", ErrMessage)
-	case m.Subject == "" || len(m.Subject) > maxSubject || !utf8.ValidString(m.Subject) || strings.ContainsFunc(m.Subject, breaksLine):
+	case m.Subject == "" || len(m.Subject) > maxSubject || !utf8.ValidString(m.Subject) || strings.ContainsFunc(m.Subject, text.Disruptive):
 		return fmt.Errorf("%w: its subject is not one line of 1 to %d bytes", ErrMessage, maxSubject)
 	case m.Text == "" || len(m.Text)+len(m.HTML) > maxBody || !utf8.ValidString(m.Text) || !utf8.ValidString(m.HTML):
 		return fmt.Errorf("%w: its text is not 1 to %d bytes of UTF-8", ErrMessage, maxBody)
 	}
 	return nil
 }
-
-func breaksLine(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
 // envelope is what the mails of one sender have in common.
 type envelope struct {
@@ -81,7 +81,7 @@ type envelope struct {
 // newEnvelope reads a sender's address, with or without a name.
 func newEnvelope(from string, now func() time.Time) (envelope, error) {
 	addr, err := netmail.ParseAddress(from)
-	if err != nil || strings.ContainsFunc(from, breaksLine) {
+	if err != nil || strings.ContainsFunc(from, text.Disruptive) {
 		return envelope{}, fmt.Errorf("mail: the sender %q is no e-mail address", from)
 	}
 	if now == nil {

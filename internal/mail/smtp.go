@@ -17,6 +17,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/rind-dev/rind/internal/private"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // The ways to the mail server, for SMTPConfig.TLS.
@@ -229,23 +230,18 @@ func (e *sendError) Unwrap() error { return e.err }
 
 // scrub makes a server's answer fit for a log: one line, short, and without what
 // it may have quoted of the password or of the mail, as filters quote links.
-func scrub(text, password string, m Message) string {
+func scrub(answer, password string, m Message) string {
 	secrets := strings.FieldsFunc(m.Text+" "+m.HTML, func(r rune) bool {
 		return unicode.IsSpace(r) || strings.ContainsRune(`/?#=&<>"'`, r)
 	})
 	for _, s := range append(secrets, password) {
 		if len(s) >= 12 || s != "" && s == password {
-			text = strings.ReplaceAll(text, s, "[removed]")
+			answer = strings.ReplaceAll(answer, s, "[removed]")
 		}
 	}
-	text = strings.Map(func(r rune) rune {
-		if breaksLine(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	if len(text) > 500 {
-		text = strings.ToValidUTF8(text[:500], "") + "…"
+	answer = text.OneLine(answer)
+	if len(answer) > 500 {
+		answer = strings.ToValidUTF8(answer[:500], "") + "…"
 	}
-	return text
+	return answer
 }

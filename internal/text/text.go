@@ -106,3 +106,20 @@ func Mailbox(address string) string {
 	local, _, _ = strings.Cut(local, "+")
 	return local + "@" + domain
 }
+
+// Disruptive tells whether a character changes the look of those around it in one line: control characters,
+// line and paragraph separators, and those that turn the direction of writing. It is the one
+// rule for names that people give, rows of the audit trail and the headers of mails.
+func Disruptive(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+}
+
+// OneLine is s with a space for each disruptive character, for a line of prose or of a mail's header.
+func OneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if Disruptive(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
