@@ -2,7 +2,6 @@ package mail
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +11,7 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 
+	"github.com/rind-dev/rind/internal/durable"
 	"github.com/rind-dev/rind/internal/private"
 )
 
@@ -95,7 +95,7 @@ func (o *Outbox) Write(ctx context.Context, m Message) (path string, err error) 
 	}
 	name := o.envelope.now().UTC().Format("20060102T150405.000000000Z") + "-" + randomName()[:8] + ".eml"
 	path = filepath.Join(o.dir, name)
-	if err := writeFile(path, b); err != nil {
+	if err := durable.WriteFile(path, b); err != nil {
 		return "", fmt.Errorf("mail: outbox %s: %w", o.dir, err)
 	}
 	return path, nil
@@ -104,21 +104,4 @@ func (o *Outbox) Write(ctx context.Context, m Message) (path string, err error) 
 // crlf ends lines as a mail does (RFC 5322 §2.3).
 func crlf(text string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
-}
-
-// writeFile writes a file that is there as a whole or not at all.
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".writing-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }

@@ -15,9 +15,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
+	"github.com/rind-dev/rind/internal/durable"
 	"github.com/rind-dev/rind/internal/private"
 )
 
@@ -127,42 +127,14 @@ func LoadKeyFor(access private.Access, path string, create bool) ([]byte, error)
 	return key, nil
 }
 
-// createKey writes a new key, durable before it is used: to a name of its own
-// first, then linked, so that two that start at once agree on one key.
+// createKey writes a new key, durable before it is used. Two that start at once agree on one key.
 func createKey(access private.Access, path string) ([]byte, error) {
 	key := make([]byte, KeySize)
 	rand.Read(key)
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
-	if err != nil {
-		return nil, fmt.Errorf("seal: create key file: %w", err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.WriteString(hex.EncodeToString(key) + "\n")
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return nil, fmt.Errorf("seal: create key file: %w", err)
-	}
-	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
+	if err := durable.Create(path, []byte(hex.EncodeToString(key)+"\n")); errors.Is(err, fs.ErrExist) {
 		return LoadKeyFor(access, path, false)
 	} else if err != nil {
 		return nil, fmt.Errorf("seal: create key file: %w", err)
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
-		return nil, fmt.Errorf("seal: create key file: %w", err)
-	}
 	return key, nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

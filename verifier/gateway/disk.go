@@ -5,7 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime"
+
+	"github.com/rind-dev/rind/internal/durable"
 )
 
 // disk is what a Folder does to its file system to keep a file, step by step, so
@@ -52,13 +53,5 @@ func (d rootDisk) rename(from, to string) error { return d.root.Rename(from, to)
 func (d rootDisk) remove(name string) error     { return d.root.Remove(name) }
 
 func (d rootDisk) syncDir(name string) error {
-	if runtime.GOOS == "windows" { // folders can't be synced there
-		return nil
-	}
-	dir, err := d.root.Open(name)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
+	return durable.Sync(func() (*os.File, error) { return d.root.Open(name) })
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/rind-dev/rind/internal/durable"
 	"github.com/rind-dev/rind/internal/seal"
 )
 
@@ -40,7 +41,7 @@ func (s *Store) CopyTo(ctx context.Context, path string, key []byte) error {
 		}
 		m, err := s.copyTo(ctx, path, to)
 		if err == nil {
-			if err = errors.Join(m.file.db.Close(), syncDir(path)); err != nil {
+			if err = errors.Join(m.file.db.Close(), durable.SyncFolder(filepath.Dir(path))); err != nil {
 				os.Remove(path)
 			}
 		}
@@ -103,7 +104,7 @@ func (s *Store) rotate(ctx context.Context, to *seal.Sealer) error {
 	s.fill.Store(nil) // it was in the old file
 	s.publish(m)
 	s.kept.start()
-	return errors.Join(syncDir(s.path), old.db.Close()) // waits for lookups that began before
+	return errors.Join(durable.SyncFolder(filepath.Dir(s.path)), old.db.Close()) // waits for lookups that began before
 }
 
 // copyTo makes a file of what the store holds and leaves it open, on disk as a whole.
@@ -244,13 +245,4 @@ func (c *copier) commit(last bool) error {
 	w.m.tx = uint64(w.tx.ID())
 	c.w, c.m, c.n = nil, w.m, 0
 	return w.tx.Commit()
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

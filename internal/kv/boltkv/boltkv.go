@@ -18,6 +18,7 @@ import (
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"github.com/rind-dev/rind/internal/durable"
 	"github.com/rind-dev/rind/internal/private"
 )
 
@@ -71,7 +72,7 @@ func Open(path string, opt Options) (*Store, error) {
 		s.Close()
 		return nil, err
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := durable.SyncFolder(filepath.Dir(path)); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("boltkv: sync the folder of %s: %w", path, err)
 	}
@@ -197,16 +198,6 @@ func writeLayout(t *bbolt.Tx) error {
 		return err
 	}
 	return meta.Put(layoutKey, binary.BigEndian.AppendUint32(nil, Layout))
-}
-
-// syncDir makes the name of a new file durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 func damaged(path string, why error) error {
