@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/mail"
-	"regexp"
 	"strings"
 	"time"
 
@@ -22,8 +20,6 @@ const (
 	maxMailsDaily    = 10      // about invitations that are sent to one recipient in a day, UTC
 	maxMailsOfOne    = 6       // of those, made by one user: nobody alone uses up what others may send
 	keepInvitations  = 7 * day // after an invitation expired
-	maxUserName      = 50      // characters, as accounts have it
-	maxAddress       = 254     // bytes, RFC 5321 §4.5.3.1.3 less the angle brackets
 	invitationsSwept = 500     // in one transaction
 )
 
@@ -49,20 +45,6 @@ type nobody struct{}
 func (nobody) UserNamed(kv.Reader, string) (string, error)       { return "", nil }
 func (nobody) VerifiedAddress(kv.Reader, string) (string, error) { return "", nil }
 func (nobody) Generation(kv.Reader, string) (uint64, error)      { return 0, nil }
-
-var (
-	userName  = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
-	mailboxes = regexp.MustCompile(`^[^-%!|@][^%!|@]*@([a-zA-Z0-9-]+\.)+[0-9]*[a-zA-Z-][a-zA-Z0-9-]*$`)
-)
-
-func validUserName(s string) bool { return len(s) <= maxUserName && userName.MatchString(s) }
-
-// validAddress takes bare addresses of ASCII with a domain that has a dot and is no IP address,
-// and with nothing in the local part that names a route to another host.
-func validAddress(s string) bool {
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Name == "" && a.Address == s && len(s) <= maxAddress && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) && mailboxes.MatchString(s)
-}
 
 // checkPending refuses an invitation where there is one to the same person, and one too
 // many. One to the same person that has expired, or holds no more, gives way.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/names"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -165,11 +166,11 @@ func (c *change) bind(ps *problem.Problems, inv *inviteRecord) (err error) {
 	case inv.To == "":
 		ps.Add("user", "invitee_required")
 	case strings.Contains(inv.To, "@"):
-		if !validAddress(inv.To) {
+		if !names.Address(inv.To) {
 			ps.Add("user", "invitee_invalid")
 		}
 		inv.Address = strings.ToLower(inv.To)
-	case !validUserName(inv.To):
+	case !names.User(inv.To):
 		ps.Add("user", "invitee_invalid")
 	default:
 		inv.User, err = c.s.people.UserNamed(c, inv.To)

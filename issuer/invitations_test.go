@@ -257,6 +257,8 @@ func TestInvitationsRefused(t *testing.T) {
 		{"a name in an address", inviting(alice, "Carol <carol@example.org>", issuer.RoleOwner), "user: invitee_invalid"},
 		{"two addresses", inviting(alice, "a@example.org,b@example.org", issuer.RoleOwner), "user: invitee_invalid"},
 		{"two lines", inviting(alice, "a@example.org\r\nBcc: b@example.org", issuer.RoleOwner), "user: invitee_invalid"},
+		{"a domain that nobody registers with", inviting(alice, "carol@-x.org", issuer.RoleOwner), "user: invitee_invalid"},
+		{"a local part that nobody registers with", inviting(alice, strings.Repeat("c", 70)+"@example.org", issuer.RoleOwner), "user: invitee_invalid"},
 		{"no domain", inviting(alice, "carol@localhost", issuer.RoleOwner), "user: invitee_invalid"},
 		{"a maintainer", inviting(bob, "carol", issuer.RoleMaintainer), issuer.ErrNotOwner},
 		{"an administrator", inviting(root, "carol", issuer.RoleMaintainer), issuer.ErrNotOwner},
