@@ -27,10 +27,9 @@ func emailChangeSlot(userID string) string { return "authn/link-of/email-change/
 func undoSlots(userID string) string       { return "authn/link-of/email-undo/" + userID + "/" }
 
 // RequestEmailChange mails a link to another address, which the account has once the link is
-// used (ConfirmEmailChange), and tells the present one; where that mail is not taken nothing changes, and the error is ErrMail. It asks for a fresh factor.
-// An address that another account has gets a word of it in place of the link, as for
-// Register. The problems are those of addresses, and email_same. With ErrMail
-// the mail to the new address was not sent.
+// used (ConfirmEmailChange), and tells the present one; where one of the mails is not taken nothing changes, and the error is ErrMail.
+// It asks for a fresh factor. An address that another account has gets a word of it in place of the link, as for
+// Register. The problems are those of addresses, and email_same.
 func (s *Service) RequestEmailChange(ctx context.Context, x Session, o Origin, email string) error {
 	var ps problem.Problems
 	email = cleanEmail(email, &ps)
@@ -45,9 +44,9 @@ func (s *Service) RequestEmailChange(ctx context.Context, x Session, o Origin, e
 	}
 	secret, key, link := s.newLink(PurposeEmailChange, x.UserID, email)
 	undoText, undoKey, undo := s.newLink(PurposeEmailUndo, x.UserID, "")
-	var u userRecord
-	err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
-		if u, err = s.moving(tx, x, email); err != nil {
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := s.moving(tx, x, email)
+		if err != nil {
 			return err
 		}
 		u.Moves++
@@ -58,20 +57,21 @@ func (s *Service) RequestEmailChange(ctx context.Context, x Session, o Origin, e
 		if err := replaceLink(tx, undoSlots(u.ID)+undoKey[len(linkPrefix):], undoKey, undo); err != nil {
 			return err
 		}
+		if err := s.mailUndo(tx, u, o, undoText, undo, email); err != nil {
+			return err
+		}
+		moved := u
+		moved.Email = email
+		to := moved.recipient()
+		err = s.mailToNew(tx, to, o, PurposeEmailChange, func() error {
+			return s.notifier.AccountLink(tx, to, PurposeEmailChange, secret, link.Expires, Event{})
+		})
+		if err != nil {
+			return err
+		}
 		return s.saveUser(tx, u, audit.Event{
 			Kind: rowEmailChangeAsked, Actor: o.actor(u, x.Factor), Detail: map[string]string{"to": email},
 		})
-	})
-	if err != nil {
-		return err
-	}
-	if err := s.mailUndo(ctx, u, o, undoText, undo, email); err != nil { // then nobody gets the link that moves the account
-		return errors.Join(err, s.withdraw(ctx, u.ID, key, undoKey))
-	}
-	moved := u
-	moved.Email = email
-	return s.sendToNew(ctx, moved, o, "confirm an address", func(ctx context.Context) error {
-		return s.notifier.AccountLink(ctx, moved.recipient(), PurposeEmailChange, secret, link.Expires, Event{})
 	})
 }
 
@@ -99,22 +99,10 @@ func (s *Service) moving(r kv.Reader, x Session, email string) (userRecord, erro
 }
 
 // mailUndo tells the present address of u that the account moves to email.
-func (s *Service) mailUndo(ctx context.Context, u userRecord, o Origin, text Secret, link linkRecord, email string) error {
+func (s *Service) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link linkRecord, email string) error {
 	e := Event{Time: s.now().UTC(), Origin: o, Args: map[string]string{"email": email}}
 	to := Recipient{UserID: u.ID, Username: u.Username, Email: link.Email}
-	return s.mail(ctx, "undo a change of address", func(ctx context.Context) error {
-		return s.notifier.AccountLink(ctx, to, PurposeEmailUndo, text, link.Expires, e)
-	})
-}
-
-// withdraw voids the links of a change of address whose present address could not be told of it.
-func (s *Service) withdraw(ctx context.Context, userID, key, undoKey string) error {
-	return s.store.Update(instance.Safe(context.WithoutCancel(ctx)), func(tx kv.Tx) error {
-		if err := tx.Delete([]byte(key)); err != nil {
-			return err
-		}
-		return replaceLink(tx, undoSlots(userID)+undoKey[len(linkPrefix):], "", linkRecord{})
-	})
+	return s.notifier.AccountLink(tx, to, PurposeEmailUndo, text, link.Expires, e)
 }
 
 // ConfirmEmailChange uses the link of RequestEmailChange up: the account has the new address,

@@ -267,11 +267,6 @@ func (e *env) invitationIsUsed(root *person, link Secret) {
 		wantProblem(t, err, "email", CodeEmailInvalid)
 	})
 
-	e.mails.fail = errors.New("no mail today")
-	_, link, err := e.Invite(ctx, root.Session, home, "zoe@example.org")
-	wantErr(t, err, ErrMail)
-	e.mails.fail = nil
-	e.register("zoe", PurposeInvitation, link)
 }
 
 func TestInvitationRace(t *testing.T) {

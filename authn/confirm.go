@@ -3,7 +3,6 @@ package authn
 import (
 	"context"
 	"net/netip"
-	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/instance"
@@ -23,30 +22,27 @@ func deviceSlot(x Session) string { return "authn/link-of/device/" + x.ID }
 // further.
 func (x Session) half() bool { return x.Stage == StagePassword || x.Stage == StageDevice }
 
-// deviceLink is a link that is to be mailed.
-type deviceLink struct {
-	text    Secret
-	expires time.Time
-}
-
-// askDevice sends a Session to StageDevice whose second factor could have been
-// phished and that comes from a place that the account does not know. It returns the link to
-// mail, nil where none is needed.
-func (s *Service) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o Origin, f Factor) (*deviceLink, error) {
+// askDevice sends a Session to StageDevice, and mails the link that leads on, whose second factor could have been
+// phished and that comes from a place that the account does not know. With ErrMail the factor counts as not given.
+func (s *Service) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o Origin, f Factor) error {
 	if !s.confirmDevices || !x.half() || f == FactorWebAuthn {
-		return nil, nil
+		return nil
 	}
 	known, err := s.knowsPlace(tx, u, o)
 	if err != nil || known {
-		return nil, err
+		return err
 	}
 	text, key, link := s.newLink(PurposeDevice, u.ID, u.Email)
 	link.Session, link.Generation = x.ID, u.Generation
 	if err := replaceLink(tx, deviceSlot(x), key, link); err != nil {
-		return nil, err
+		return err
 	}
 	next.Stage = StageDevice
-	return &deviceLink{text, link.Expires}, s.record(tx, u.ID, audit.Event{Kind: rowDeviceAsked, Actor: o.actor(u, f)})
+	e := Event{Kind: EventDeviceAsked, Time: s.now().UTC(), Origin: o}
+	if err := s.notifier.ConfirmDevice(tx, u.recipient(), text, link.Expires, e); err != nil {
+		return err
+	}
+	return s.record(tx, u.ID, audit.Event{Kind: rowDeviceAsked, Actor: o.actor(u, f)})
 }
 
 // knowsPlace tells whether the account knows the browser of a request, or the network.
@@ -66,18 +62,6 @@ func (s *Service) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) 
 		}
 	}
 	return false, nil
-}
-
-// mailDevice mails the link of askDevice. What becomes of it is logged: whoever
-// waits for it gives a factor again.
-func (s *Service) mailDevice(ctx context.Context, u userRecord, o Origin, link *deviceLink) {
-	if link == nil {
-		return
-	}
-	e := Event{Kind: EventDeviceAsked, Time: s.now().UTC(), Origin: o}
-	_ = s.mail(ctx, "confirm a device", func(ctx context.Context) error { // logged by mail
-		return s.notifier.ConfirmDevice(ctx, u.recipient(), link.text, link.expires, e)
-	})
 }
 
 // ConfirmDevice uses the link up that was mailed for a Session at StageDevice, and

@@ -57,8 +57,8 @@
 //
 // Each change writes its row of the audit trail in the same transaction.
 // Nothing secret is in a row, a log line or an error. What the owner of an account is
-// to hear of is written in that transaction, too, to Config.Notices; mails with a
-// link go to Config.Notifier after it, for no link is kept anywhere.
+// to hear of is written in that transaction, too, to Config.Notices, and a mail with a
+// link to Config.Notifier: a change that needs a mail is refused where that is not taken.
 //
 // # What is in the store
 //

@@ -61,8 +61,7 @@ func (s *Service) claimEmail(tx kv.Tx, u userRecord) error {
 }
 
 // ResendVerification mails a new link and voids the one before it. The
-// problem email_verified says that there is no need. With ErrMail the link before is
-// void and the new one was not sent.
+// problem email_verified says that there is no need. With ErrMail the link before stays good.
 func (s *Service) ResendVerification(ctx context.Context, x Session, o Origin) error {
 	return s.renewVerification(ctx, x, o, "")
 }
@@ -90,9 +89,9 @@ func (s *Service) renewVerification(ctx context.Context, x Session, o Origin, em
 		return err
 	}
 	secret, key, link := s.newLink(PurposeVerifyEmail, u.ID, "")
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		var err error
-		if u, err = s.member(tx, x); err != nil {
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := s.member(tx, x)
+		if err != nil {
 			return err
 		}
 		if u.EmailVerified {
@@ -107,12 +106,11 @@ func (s *Service) renewVerification(ctx context.Context, x Session, o Origin, em
 		if err := replaceLink(tx, verifySlot(u.ID), key, link); err != nil {
 			return err
 		}
+		if err := s.mailVerification(tx, u, o, secret, link, false); err != nil {
+			return err
+		}
 		return s.saveUser(tx, u, row)
 	})
-	if err != nil {
-		return err
-	}
-	return s.sendVerification(ctx, u, o, secret, link)
 }
 
 // unverified is the account of a Session that still has to verify its address.
@@ -127,36 +125,29 @@ func (s *Service) unverified(ctx context.Context, x Session) (u userRecord, err 
 	return u, err
 }
 
-// sendVerification mails a verification link.
-func (s *Service) sendVerification(ctx context.Context, u userRecord, o Origin, text Secret, link linkRecord) error {
+// mailVerification mails a verification link; invited says that u registers with a link.
+func (s *Service) mailVerification(tx kv.Tx, u userRecord, o Origin, text Secret, link linkRecord, invited bool) error {
 	to := u.recipient()
-	to.Source = o.source()
-	return s.sendToNew(ctx, u, o, "verify e-mail", func(ctx context.Context) error {
-		return s.notifier.VerifyEmail(ctx, to, text, link.Expires)
-	})
+	to.Source, to.Invited = o.source(), invited
+	return s.mailToNew(tx, to, o, PurposeVerifyEmail, func() error { return s.notifier.VerifyEmail(tx, to, text, link.Expires) })
 }
 
-// sendToNew sends a mail to an address that u does not have yet; where another account
-// owns it already, its owner is told in place of that, and the caller can't tell
+// mailToNew mails a link of purpose p, by put, to an address that the account does not have yet; where another
+// account owns it already, its owner is told in place of that, and the caller can't tell
 // the difference.
-func (s *Service) sendToNew(ctx context.Context, u userRecord, o Origin, what string, send func(context.Context) error) error {
-	var owner userRecord
-	ctx = context.WithoutCancel(ctx) // the change is made, and its mail goes with it
-	err := s.store.View(ctx, func(r kv.Reader) error {
-		id, err := lookup(r, emailKey(fold(u.Email)))
-		if err != nil || id == "" || id == u.ID {
-			return err
-		}
-		owner, err = loadUser(r, id)
-		return err
-	})
+func (s *Service) mailToNew(tx kv.Tx, asked Recipient, o Origin, p Purpose, put func() error) error {
+	id, err := lookup(tx, emailKey(fold(asked.Email)))
 	if err != nil {
 		return err
 	}
-	if owner.ID == "" {
-		return s.mail(ctx, what, send)
+	if id == "" || id == asked.UserID {
+		return put()
 	}
-	return s.mail(ctx, EventAddressInUse, func(ctx context.Context) error {
-		return s.notifier.AccountEvent(ctx, owner.recipient(), Event{Kind: EventAddressInUse, Time: s.now().UTC(), Origin: o})
-	})
+	owner, err := loadUser(tx, id)
+	if err != nil {
+		return err
+	}
+	to := owner.recipient()
+	to.Source, to.Invited = asked.Source, asked.Invited
+	return s.notifier.AddressInUse(tx, to, p, asked.UserID, Event{Kind: EventAddressInUse, Time: s.now().UTC(), Origin: o})
 }

@@ -13,7 +13,7 @@ func TestVerifyEmail(t *testing.T) {
 	who := e.register("root", PurposeSetup, e.setupLink())
 	ctx := t.Context()
 	first := e.mails.last(t, "verify")
-	if first.to != (Recipient{UserID: who.UserID, Username: "root", Email: "root@example.org", Source: "192.0.2.7"}) {
+	if first.to != (Recipient{UserID: who.UserID, Username: "root", Email: "root@example.org", Source: "192.0.2.7", Invited: true}) {
 		t.Errorf("to %+v", first.to)
 	}
 	_, err := e.BeginTOTP(ctx, who.Session)

@@ -89,9 +89,9 @@ var (
 	// caller answers 503 and lets the person try again.
 	ErrBusy = errors.New("authn: too many passwords are being checked")
 
-	// ErrMail says that the change was made but the mail about it was not
-	// sent; the cause is wrapped beside it.
-	ErrMail = errors.New("authn: the mail could not be sent")
+	// ErrMail says that the mail that a change needs was not taken, for too many wait, and that nothing was
+	// changed; the cause is wrapped beside it.
+	ErrMail = errors.New("authn: the mail was not taken")
 
 	// ErrThrottled is what errors.Is finds in a ThrottledError.
 	ErrThrottled = errors.New("authn: too many attempts")

@@ -63,7 +63,6 @@ func (s *Service) giving(r kv.Reader, x Session, f Factor) (userRecord, error) {
 func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Factor, prepare factorPrepare) (Session, userRecord, error) {
 	var u userRecord
 	var refused *refusal
-	var ask *deviceLink
 	next := x
 	var d deviceRecord
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
@@ -109,7 +108,7 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		if next = s.withFactor(x, u, f); done.keeps {
 			next.Factor, next.FactorAt = x.Factor, x.FactorAt
 		}
-		if ask, err = s.askDevice(tx, x, &next, u, o, f); err != nil {
+		if err := s.askDevice(tx, x, &next, u, o, f); err != nil {
 			return err
 		}
 		if err := giveBack(tx); err != nil {
@@ -120,13 +119,15 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: done.row, Actor: o.actor(u, next.Factor), Detail: done.detail})
 	})
-	if err == nil && refused != nil {
+	switch {
+	case errors.Is(err, ErrMail): // it was right
+		err = errors.Join(err, s.store.Update(instance.Safe(context.WithoutCancel(ctx)), giveBack))
+	case err == nil && refused != nil:
 		err = refused.problems
 	}
 	if err != nil {
 		return Session{}, u, err
 	}
-	s.mailDevice(ctx, u, o, ask)
 	return next, u, nil
 }
 

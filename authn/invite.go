@@ -28,6 +28,7 @@ type Invitation struct {
 	By        string // username of the administrator
 	CreatedAt time.Time
 	Expires   time.Time // may be past, until it is swept
+	Unmailed  bool      // in the answer of Invite: its mail was not taken
 }
 
 // invitationRecord is under authn/invitation/<id>; its link's key is in a slot.
@@ -67,9 +68,8 @@ func (rec invitationRecord) holds(r kv.Reader) (bool, error) {
 func invitationSlot(id string) string { return "authn/link-of/invitation/" + id }
 
 // Invite makes an invitation and mails its link; it replaces an earlier one to the
-// same address. The link is also returned, to be handed over otherwise: with
-// ErrMail the invitation stands and was not mailed. by is an administrator with a
-// fresh factor.
+// same address. The link is also returned, to be handed over otherwise: so the invitation stands also
+// where the mail is not taken, and Unmailed says so. by is an administrator with a fresh factor.
 func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string) (Invitation, Secret, error) {
 	var ps problem.Problems
 	email = cleanEmail(email, &ps)
@@ -79,6 +79,7 @@ func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string
 	id := uuid.Must(uuid.NewV7()).String()
 	secret, key, link := s.newLink(PurposeInvitation, id, email)
 	rec := invitationRecord{ID: id, Email: email, ByID: by.UserID, CreatedAt: s.now().UTC(), Expires: link.Expires}
+	var unsent error
 	err := s.store.Update(context.WithoutCancel(ctx), func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)
 		if err != nil {
@@ -95,19 +96,23 @@ func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string
 		if err := s.countInvitation(tx, by, email); err != nil {
 			return err
 		}
-		return s.putInvitation(tx, rec, key, link, o.actor(admin, by.Factor))
+		if err := s.putInvitation(tx, rec, key, link, o.actor(admin, by.Factor)); err != nil {
+			return err
+		}
+		inviter := rec.By
+		if by.operator != "" {
+			inviter = "" // names an account of the machine, which is nobody else's business
+		}
+		to := Recipient{Email: email, Source: "account " + rec.By}
+		return optional(s.notifier.Invitation(tx, to, inviter, secret, rec.Expires), &unsent)
 	})
 	if err != nil {
 		return Invitation{}, "", err
 	}
-	inviter := rec.By
-	if by.operator != "" {
-		inviter = "" // names an account of the machine, which is nobody else's business
-	}
-	err = s.mail(ctx, "invitation", func(ctx context.Context) error {
-		return s.notifier.Invitation(ctx, Recipient{Email: email, Source: "account " + rec.By}, inviter, secret, rec.Expires)
-	})
-	return rec.public(), secret, err
+	s.unmailed(ctx, "invitation", unsent)
+	out := rec.public()
+	out.Unmailed = unsent != nil
+	return out, secret, nil
 }
 
 // countInvitation counts an invitation for the mailbox that it goes to. The operator may send any number.

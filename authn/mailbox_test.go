@@ -1,7 +1,7 @@
 package authn
 
 import (
-	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -12,10 +12,12 @@ import (
 
 // mailbox is a Notifier that keeps what it is given.
 type mailbox struct {
-	mu    sync.Mutex
-	fail  error
-	mails []sentMail
-	calls int // also those to nobody
+	mu   sync.Mutex
+	fail error
+
+	failing string // only mails of that kind fail; "" all
+	mails   []sentMail
+	calls   int // also those to nobody
 
 	outbox *notices.Outbox
 }
@@ -29,41 +31,44 @@ type sentMail struct {
 	notice notices.Notice // if it is one
 }
 
-func (m *mailbox) add(s sentMail) error {
+func (m *mailbox) add(s sentMail) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mails = append(m.mails, s)
+}
+
+// put takes a mail with a link, which counts when its change is made; in vain where mails fail.
+func (m *mailbox) put(tx kv.Tx, s sentMail) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls++
-	if m.fail != nil {
-		return m.fail
+	if m.fail != nil && (m.failing == "" || m.failing == s.kind) {
+		return fmt.Errorf("%w: %w", ErrMail, m.fail)
 	}
-	m.mails = append(m.mails, s)
+	if s.to.Email != "" {
+		tx.OnCommit(func() { m.add(s) })
+	}
 	return nil
 }
 
-func (m *mailbox) VerifyEmail(_ context.Context, to Recipient, link Secret, _ time.Time) error {
-	return m.add(sentMail{to: to, kind: "verify", link: link})
+func (m *mailbox) VerifyEmail(tx kv.Tx, to Recipient, link Secret, _ time.Time) error {
+	return m.put(tx, sentMail{to: to, kind: "verify", link: link})
 }
 
-func (m *mailbox) Invitation(_ context.Context, to Recipient, by string, link Secret, _ time.Time) error {
-	return m.add(sentMail{to: to, kind: "invitation", link: link, args: map[string]string{"by": by}})
+func (m *mailbox) Invitation(tx kv.Tx, to Recipient, by string, link Secret, _ time.Time) error {
+	return m.put(tx, sentMail{to: to, kind: "invitation", link: link, args: map[string]string{"by": by}})
 }
 
-func (m *mailbox) PasswordReset(_ context.Context, to Recipient, link Secret, _ time.Time) error {
-	if to.Email == "" {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.calls++
-		return nil
-	}
-	return m.add(sentMail{to: to, kind: "reset", link: link})
+func (m *mailbox) PasswordReset(tx kv.Tx, to Recipient, link Secret, _ time.Time) error {
+	return m.put(tx, sentMail{to: to, kind: "reset", link: link})
 }
 
-func (m *mailbox) ConfirmDevice(_ context.Context, to Recipient, link Secret, _ time.Time, e Event) error {
-	return m.add(sentMail{to: to, kind: e.Kind, link: link})
+func (m *mailbox) ConfirmDevice(tx kv.Tx, to Recipient, link Secret, _ time.Time, e Event) error {
+	return m.put(tx, sentMail{to: to, kind: e.Kind, link: link})
 }
 
-func (m *mailbox) AccountLink(_ context.Context, to Recipient, p Purpose, link Secret, _ time.Time, e Event) error {
-	return m.add(sentMail{to: to, kind: string(p), link: link, args: e.Args})
+func (m *mailbox) AccountLink(tx kv.Tx, to Recipient, p Purpose, link Secret, _ time.Time, e Event) error {
+	return m.put(tx, sentMail{to: to, kind: string(p), link: link, args: e.Args})
 }
 
 // Put is Outbox: what is told counts as a mail when its change is made.
@@ -72,13 +77,13 @@ func (m *mailbox) Put(tx kv.Tx, n notices.Notice) error {
 		return err
 	}
 	tx.OnCommit(func() {
-		_ = m.add(sentMail{to: Recipient{UserID: n.User, Username: n.Username, Email: n.Email}, kind: string(n.Kind), args: n.Args, notice: n})
+		m.add(sentMail{to: Recipient{UserID: n.User, Username: n.Username, Email: n.Email}, kind: string(n.Kind), args: n.Args, notice: n})
 	})
 	return nil
 }
 
-func (m *mailbox) AccountEvent(_ context.Context, to Recipient, e Event) error {
-	return m.add(sentMail{to: to, kind: e.Kind, args: e.Args})
+func (m *mailbox) AddressInUse(tx kv.Tx, to Recipient, _ Purpose, _ string, e Event) error {
+	return m.put(tx, sentMail{to: to, kind: e.Kind, args: e.Args})
 }
 
 func (m *mailbox) last(t testing.TB, kind string) sentMail {

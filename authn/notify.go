@@ -2,42 +2,44 @@ package authn
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Notifier sends mail. Its methods are called after the change is committed,
-// never inside a transaction, with a context that outlives the request; they should
-// queue and return. An error is logged, and reported where somebody waits for that
-// mail.
+// Notifier takes mails with links. Its methods write the mail in the transaction of the change
+// that needs it, so that there is neither without the other; they send nothing themselves. They return an error that
+// wraps ErrMail where the mail is not taken, and have written nothing then; any other is the store's.
 type Notifier interface {
 	// VerifyEmail sends the link that shows that the account's owner reads that
 	// address. The link's page burns it by POST only: scanners of mail follow links.
-	VerifyEmail(ctx context.Context, to Recipient, link Secret, expires time.Time) error
+	VerifyEmail(tx kv.Tx, to Recipient, link Secret, expires time.Time) error
 
 	// Invitation sends an invitation; by is the administrator's username, "" for the
 	// operator.
-	Invitation(ctx context.Context, to Recipient, by string, link Secret, expires time.Time) error
+	Invitation(tx kv.Tx, to Recipient, by string, link Secret, expires time.Time) error
 
 	// ConfirmDevice sends the link that lets a sign-in go on, with what it is about.
-	ConfirmDevice(ctx context.Context, to Recipient, link Secret, expires time.Time, about Event) error
+	ConfirmDevice(tx kv.Tx, to Recipient, link Secret, expires time.Time, about Event) error
 
 	// PasswordReset sends the link with which a forgotten password is set anew. A
 	// Recipient without an address gets nothing, after the same work.
-	PasswordReset(ctx context.Context, to Recipient, link Secret, expires time.Time) error
+	PasswordReset(tx kv.Tx, to Recipient, link Secret, expires time.Time) error
 
 	// AccountLink sends a link of one of the other purposes (PurposeRecovery, PurposeEmailChange,
 	// PurposeEmailUndo: args: email), with
 	// what it is about.
-	AccountLink(ctx context.Context, to Recipient, p Purpose, link Secret, expires time.Time, about Event) error
+	AccountLink(tx kv.Tx, to Recipient, p Purpose, link Secret, expires time.Time, about Event) error
 
-	// AccountEvent tells the owner of an account, or of an address, what happened.
-	AccountEvent(ctx context.Context, to Recipient, event Event) error
+	// AddressInUse tells the owner of an address that somebody gave it for another account, userID. It takes the
+	// place of the mail with a link of purpose p that would have gone there otherwise, in every respect but what it
+	// says: nobody learns by what becomes of it which of the two it was.
+	AddressInUse(tx kv.Tx, to Recipient, p Purpose, userID string, event Event) error
 }
 
 // Recipient is to whom a mail goes.
@@ -49,6 +51,10 @@ type Recipient struct {
 	// Source is who has the mail sent where its address was chosen by them: a network, or an
 	// account. Whoever sends it may bound what one source has it send; "" says nothing.
 	Source string
+
+	// Invited is set where that somebody holds a link by which they were asked to register: strangers
+	// can't be told apart from each other, and they can.
+	Invited bool
 }
 
 // Kinds of Event.
@@ -128,12 +134,19 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 // LogValue hides the text.
 func (s Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
 
-// mail runs one call of the Notifier and turns its failure into ErrMail.
-func (s *Service) mail(ctx context.Context, what string, send func(context.Context) error) error {
-	err := send(context.WithoutCancel(ctx))
-	if err == nil {
+// optional is err, but for ErrMail, which goes to refused: a change is made without the mail. A transaction
+// calls it that may run again.
+func optional(err error, refused *error) error {
+	if *refused = nil; errors.Is(err, ErrMail) {
+		*refused = err
 		return nil
 	}
-	s.log.ErrorContext(ctx, "authn: a mail was not sent", "mail", what, "error", err)
-	return fmt.Errorf("%w: %s: %w", ErrMail, what, err)
+	return err
+}
+
+// unmailed notes a mail that was not taken, without which a change was made.
+func (s *Service) unmailed(ctx context.Context, what string, err error) {
+	if err != nil {
+		s.log.WarnContext(ctx, "authn: a mail was not taken", "mail", what, "error", err)
+	}
 }

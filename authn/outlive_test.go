@@ -82,23 +82,6 @@ func TestUndoOutlivesThePasswordOfAnother(t *testing.T) {
 	}
 }
 
-// Where the present address can't be told, the account does not move, and nobody gets the link that would move it.
-func TestNoMoveWithoutItsMail(t *testing.T) {
-	e := newEnv(t)
-	root := e.admin()
-	e.refresh(root)
-	e.mails.fail = errors.New("the queue is full")
-	err := e.RequestEmailChange(t.Context(), root.Session, home, "new@example.net")
-	wantErr(t, err, ErrMail)
-	e.mails.fail = nil
-	if pending, _, err := e.PendingEmail(t.Context(), root.Session); err != nil || pending != "" {
-		t.Errorf("%q waits: %v", pending, err)
-	}
-	if n := len(e.mails.mailsOf(string(PurposeEmailChange))); n != 0 {
-		t.Errorf("%d links were mailed", n)
-	}
-}
-
 // Browsers of whoever was in an account are unknown after what ends sessions: fifty of them had 500 guesses at once. The browser in
 // which the owner does it stays known.
 func TestKnownBrowsersEndWithTheSessions(t *testing.T) {

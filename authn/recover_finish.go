@@ -3,7 +3,6 @@ package authn
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
@@ -14,14 +13,17 @@ import (
 // RunRecoveries reminds the owners whose recovery ends within a day and takes those to
 // their end that are due. Call it about hourly; a sign-in does it for its own account.
 func (s *Service) RunRecoveries(ctx context.Context) error {
-	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error { return s.runRecovery(ctx, c.UserID) })
+	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
+		var unsent error
+		err := optional(s.runRecovery(ctx, c.UserID), &unsent) // it stays due, and holds up no other
+		s.unmailed(ctx, "recovery", unsent)
+		return err
+	})
 }
 
 // runRecovery does what is due for one account.
 func (s *Service) runRecovery(ctx context.Context, userID string) error {
-	var done *recovered
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
-		done = nil
+	return s.store.Update(ctx, func(tx kv.Tx) error {
 		c, some, err := loadRecovery(tx, userID)
 		if err != nil || !some {
 			return err
@@ -30,7 +32,7 @@ func (s *Service) runRecovery(ctx context.Context, userID string) error {
 		if err != nil {
 			return err
 		}
-		if done, err = s.settleRecovery(tx, &u); err != nil || done != nil {
+		if done, err := s.settleRecovery(tx, &u); err != nil || done {
 			return err
 		}
 		holds, err := c.holds(tx)
@@ -50,71 +52,62 @@ func (s *Service) runRecovery(ctx context.Context, userID string) error {
 		}
 		return s.record(tx, userID, audit.Event{Kind: rowRecoveryReminded})
 	})
-	if err != nil {
-		return err
-	}
-	s.mailRecovered(ctx, done)
-	return nil
-}
-
-// recovered is an account whose recovery came to its end, with the link to mail.
-type recovered struct {
-	user    userRecord
-	text    Secret
-	expires time.Time
 }
 
 // settleRecovery takes the recovery of u to its end if it is due: then u is changed and
-// saved. Where the account was frozen meanwhile the recovery ends without effect.
-func (s *Service) settleRecovery(tx kv.Tx, u *userRecord) (*recovered, error) {
+// saved, and the link with which new factors are set up is mailed. With ErrMail nothing is written, and the recovery
+// stays due. Where the account was frozen meanwhile the recovery ends without effect.
+func (s *Service) settleRecovery(tx kv.Tx, u *userRecord) (done bool, err error) {
 	c, some, err := loadRecovery(tx, u.ID)
 	if err != nil || !some || s.now().Before(c.Ends) {
-		return nil, err
+		return false, err
 	}
 	who := audit.Actor{UserID: c.ByID, Username: c.By}
 	holds, err := c.holds(tx)
 	switch {
 	case err != nil:
-		return nil, err
+		return false, err
 	case !holds:
 		_, err := s.dropRecovery(tx, *u, audit.Actor{}, "administrator")
-		return nil, err
+		return false, err
 	case u.Frozen:
 		_, err := s.dropRecovery(tx, *u, who, "frozen")
-		return nil, err
+		return false, err
+	}
+	text, key, link := s.newLink(PurposeRecovery, u.ID, u.Email)
+	if err := s.mailRecoveryLink(tx, *u, text, link); err != nil { // before anything is written
+		return false, err
 	}
 	if err := s.dropFactors(tx, u); err != nil {
-		return nil, err
+		return false, err
 	}
 	u.Recovered, u.RecoveryBy, u.PasswordMailed = true, "", false // who vouched did so for the password, too
 	if err := endUndo(tx, *u); err != nil {
-		return nil, err
+		return false, err
 	}
 	u.Generation++
 	for _, prefix := range []string{devicesOf(u.ID), pendingPrefix + u.ID + "/"} {
 		if err := dropAll(tx, prefix); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
 	if err := s.users.RevokeTokens(tx, u.ID, who, "at the recovery of the account"); err != nil {
-		return nil, err
+		return false, err
 	}
 	if err := voidLinks(tx, u.ID); err != nil {
-		return nil, err
+		return false, err
 	}
-	text, key, link := s.newLink(PurposeRecovery, u.ID, u.Email)
 	link.Generation = u.Generation
 	if err := replaceLink(tx, recoverySlot(u.ID), key, link); err != nil {
-		return nil, err
+		return false, err
 	}
 	if err := tx.Delete([]byte(recoveryCasePrefix + u.ID)); err != nil {
-		return nil, err
+		return false, err
 	}
 	if err := s.recordFor(tx, who, rowRecoveryEndedFor, *u); err != nil {
-		return nil, err
+		return false, err
 	}
-	err = s.saveUser(tx, *u, audit.Event{Kind: rowRecoveryEnded, Actor: who})
-	return &recovered{*u, text, link.Expires}, err
+	return true, s.saveUser(tx, *u, audit.Event{Kind: rowRecoveryEnded, Actor: who})
 }
 
 // dropFactors takes all second factors and recovery codes from an account.
@@ -140,32 +133,21 @@ func (s *Service) dropFactors(tx kv.Tx, u *userRecord) error {
 	return nil
 }
 
-// mailRecovered mails the link with which new factors are set up.
-func (s *Service) mailRecovered(ctx context.Context, done *recovered) {
-	if done == nil {
-		return
-	}
-	_ = s.mailRecoveryLink(ctx, *done) // logged by mail; the owner has it sent again
-}
-
-func (s *Service) mailRecoveryLink(ctx context.Context, r recovered) error {
-	return s.mail(ctx, "recovery", func(ctx context.Context) error {
-		return s.notifier.AccountLink(ctx, r.user.recipient(), PurposeRecovery, r.text, r.expires, Event{})
-	})
+// mailRecoveryLink mails the link with which new factors are set up.
+func (s *Service) mailRecoveryLink(tx kv.Tx, u userRecord, text Secret, link linkRecord) error {
+	return s.notifier.AccountLink(tx, u.recipient(), PurposeRecovery, text, link.Expires, Event{})
 }
 
 // ResendRecoveryLink mails the link of an account anew whose recovery came to its end, and voids the
 // one before it; x is a Session behind the password. The problem
 // recovery_again says that the password was set by mail since: then an administrator
-// has to start another recovery. With ErrMail the link before is void and the new one
-// was not sent.
+// has to start another recovery. With ErrMail the link before stays good.
 func (s *Service) ResendRecoveryLink(ctx context.Context, x Session, o Origin) error {
 	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP))); err != nil {
 		return err
 	}
-	var r recovered
 	text, key, link := s.newLink(PurposeRecovery, x.UserID, "")
-	err := s.store.Update(ctx, func(tx kv.Tx) error {
+	return s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.recovering(tx, x)
 		if err != nil {
 			return err
@@ -173,17 +155,15 @@ func (s *Service) ResendRecoveryLink(ctx context.Context, x Session, o Origin) e
 		if u.PasswordMailed {
 			return problem.New("", CodeRecoveryAgain)
 		}
-		r = recovered{u, text, link.Expires}
 		link.Email, link.Generation = u.Email, u.Generation
 		if err := replaceLink(tx, recoverySlot(u.ID), key, link); err != nil {
 			return err
 		}
+		if err := s.mailRecoveryLink(tx, u, text, link); err != nil {
+			return err
+		}
 		return s.record(tx, u.ID, audit.Event{Kind: rowRecoveryLinkSent, Actor: o.actor(u, x.Factor)})
 	})
-	if err != nil {
-		return err
-	}
-	return s.mailRecoveryLink(ctx, r)
 }
 
 // UseRecoveryLink uses the link up that was mailed at the end of a recovery: x, which is

@@ -21,8 +21,8 @@ type Registration struct {
 }
 
 // Register makes an account and mails the link that verifies its address. The
-// Session that it returns is Enrolling. With ErrMail the account was made and the
-// Session is good; the person asks for the mail again.
+// Session that it returns is Enrolling. With ErrMail there is no account, and the
+// link is good.
 //
 // A link is used up with the account that it makes; a form with problems leaves it
 // good. The address need not be free: an address belongs to the account
@@ -72,12 +72,15 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 		if err := replaceLink(tx, verifySlot(u.ID), key, link); err != nil {
 			return err
 		}
+		if err := s.mailVerification(tx, u, o, text, link, r.Purpose != ""); err != nil {
+			return err
+		}
 		return s.record(tx, u.ID, audit.Event{Kind: rowRegistered, Actor: o.actor(u, FactorNone), Detail: detail})
 	})
 	if err != nil {
 		return Session{}, err
 	}
-	return s.begin(u), s.sendVerification(ctx, u, o, text, link)
+	return s.begin(u), nil
 }
 
 // registerCounter counts forms and passwords that are hashed, for people without

@@ -171,27 +171,6 @@ func TestRegistrationThatFails(t *testing.T) {
 	}
 }
 
-// A mail that can't be sent leaves an account that can ask for it again.
-func TestRegistrationWithoutMail(t *testing.T) {
-	e := newEnv(t)
-	link := e.setupLink()
-	e.mails.fail = errors.New("no route to the mail server")
-	x, err := e.Register(t.Context(), home, Registration{Username: "root", Email: "root@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: link})
-	wantErr(t, err, ErrMail)
-	wantErr(t, err, e.mails.fail)
-	if x.Stage != StageEnrolling {
-		t.Fatalf("%+v", x)
-	}
-	wantErr(t, e.ResendVerification(t.Context(), x, home), ErrMail)
-	e.mails.fail = nil
-	if err := e.ResendVerification(t.Context(), x, home); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, "verify").link); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestRegistrationIsLimited(t *testing.T) {
 	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
 	e.admin()

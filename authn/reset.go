@@ -29,22 +29,28 @@ func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login stri
 	}
 	text, key, link := s.newLink(PurposeReset, u.ID, u.Email)
 	link.Generation = u.Generation
+	to := u.recipient()
+	to.Source = o.source()
+	var unsent error // says whether there is an account: it is logged only
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		err := optional(s.notifier.PasswordReset(tx, to, text, link.Expires), &unsent)
+		if err != nil {
+			return err
+		}
+		who := o.actor(userRecord{}, FactorNone)
+		if unsent != nil { // the link before stays good
+			return s.recordOfAny(tx, u.ID, audit.Event{Kind: rowResetSent, Actor: who})
+		}
 		// Nobody has a slot, too, whose link leads to no account and is sent to no one.
 		if err := replaceLink(tx, resetSlot(cmp.Or(u.ID, "nobody")), key, link); err != nil {
 			return err
 		}
-		return s.recordOfAny(tx, u.ID, audit.Event{Kind: rowResetSent, Actor: o.actor(userRecord{}, FactorNone)})
+		return s.recordOfAny(tx, u.ID, audit.Event{Kind: rowResetSent, Actor: who})
 	})
 	if err != nil {
 		return err
 	}
-	// What became of the mail says whether there is an account: it is logged only.
-	to := u.recipient()
-	to.Source = o.source()
-	_ = s.mail(ctx, "password reset", func(ctx context.Context) error {
-		return s.notifier.PasswordReset(ctx, to, text, link.Expires)
-	})
+	s.unmailed(ctx, "password reset", unsent)
 	return nil
 }
 

@@ -53,7 +53,7 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 // admit makes the Session behind a password that was right for u, as it was read. A
 // recovery that is due comes to its end first.
 func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) (x Session, err error) {
-	var done *recovered
+	var unsent error
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		now, err := loadUser(tx, u.ID)
 		if err != nil {
@@ -62,7 +62,8 @@ func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed str
 		if now.Frozen || now.Generation != u.Generation {
 			return errWrong // frozen, or given another password, since it was read
 		}
-		if done, err = s.settleRecovery(tx, &now); err != nil {
+		_, err = s.settleRecovery(tx, &now)
+		if err = optional(err, &unsent); err != nil { // without its mail it stays due
 			return err
 		}
 		if x, err = s.onDevice(tx, s.begin(now), o, now); err != nil {
@@ -81,7 +82,7 @@ func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed str
 	if err != nil {
 		return Session{}, err
 	}
-	s.mailRecovered(ctx, done)
+	s.unmailed(ctx, "recovery", unsent)
 	return x, nil
 }
 

@@ -58,9 +58,9 @@ func (h *postHouse) heard() (out []notices.Notice) {
 	h.Helper()
 	h.skew += time.Hour // no mail is so recent that it counts
 	far := notices.New(h.store, func() time.Time { return h.clock.Now().Add(h.skew) }, nil)
-	_, err := far.Pass(h.Context(), func(_ context.Context, b notices.Batch) error {
+	_, err := far.Pass(h.Context(), func(_ context.Context, b notices.Batch) (func(kv.Tx) error, error) {
 		out = append(out, b.Notices...)
-		return nil
+		return nil, nil
 	})
 	h.check(err)
 	return out
@@ -273,7 +273,10 @@ func TestTokensFromBeforeTheIndex(t *testing.T) {
 	h.check(h.TellDue(t.Context()))
 	far := notices.New(h.store, h.clock.Now, nil)
 	n := 0
-	_, err := far.Pass(t.Context(), func(_ context.Context, b notices.Batch) error { n += len(b.Notices) + b.More; return nil })
+	_, err := far.Pass(t.Context(), func(_ context.Context, b notices.Batch) (func(kv.Tx) error, error) {
+		n += len(b.Notices) + b.More
+		return nil, nil
+	})
 	h.check(err)
 	if n != 450 {
 		t.Errorf("%d of 450 are told", n)

@@ -61,6 +61,8 @@ type Invited struct {
 	// Quiet says that the recipient was sent enough mails about invitations today: this
 	// one is not to be sent. Nobody is told.
 	Quiet bool
+	// Address is where the mail goes; "" where Quiet is set, or there is no such user. Nobody is told.
+	Address string
 }
 
 // inviteRecord is an invitation in the store. It has an entry in three indexes: that of
@@ -227,10 +229,24 @@ func (c *change) dropInvite(id string, inv inviteRecord) error {
 	return nil
 }
 
-// invited is the answer for an invitation whose mail is to be sent.
+// invited is the answer for an invitation, whose mail goes with it.
 func (c *change) invited(id string, inv inviteRecord, rec projectRecord, secret string) (Invited, error) {
 	quiet, err := c.countInvite(inv)
-	return Invited{Invitation: inv.view(id, rec.Name), UserID: inv.User, Secret: secret, Quiet: quiet}, err
+	if err != nil {
+		return Invited{}, err
+	}
+	out := Invited{Invitation: inv.view(id, rec.Name), UserID: inv.User, Secret: secret, Quiet: quiet}
+	switch {
+	case quiet:
+	case inv.User != "":
+		out.Address, err = c.s.people.VerifiedAddress(c, inv.User)
+	case inv.Address != "":
+		out.Address = inv.To
+	}
+	if err == nil && c.s.invitationMail != nil {
+		err = c.s.invitationMail(c, out)
+	}
+	return out, err
 }
 
 // auditInvite writes a row about an invitation. It tells of no account, since owners

@@ -126,6 +126,11 @@ type Config struct {
 	// it is 0: some 15 MB.
 	KeepChanges int
 
+	// InvitationMail takes the mail with the link of an invitation, in the transaction in which that is made or
+	// sent again; an error undoes it, and is the answer. It is called whether there is somebody to write to
+	// or not, and the same has to become of it. nil: no mail is sent.
+	InvitationMail func(kv.Tx, Invited) error
+
 	// Notices takes what people are to hear of by mail, in the transaction in which it
 	// happens; nil: nobody is told.
 	Notices *notices.Outbox
@@ -184,12 +189,14 @@ type Service struct {
 	location string
 	admins   func(kv.Reader, string) (bool, error) // nil: Principal.Admin counts
 	people   People
-	clock    func() time.Time
-	maxLife  time.Duration
-	perHour  int
-	rand     io.Reader
-	log      *slog.Logger
-	newID    func() (string, error) // UUIDs for projects and tokens
+
+	invitationMail func(kv.Tx, Invited) error // nil: none is sent
+	clock          func() time.Time
+	maxLife        time.Duration
+	perHour        int
+	rand           io.Reader
+	log            *slog.Logger
+	newID          func() (string, error) // UUIDs for projects and tokens
 
 	keep    uint64          // change sets in the log, at least
 	id      identity        // of the store; constant
@@ -217,6 +224,7 @@ func New(cfg Config) (*Service, error) {
 		clock: cfg.Clock, maxLife: cfg.MaxLife, perHour: cfg.PerHour, projectsDaily: cmp.Or(cfg.ProjectsDaily, MaxProjectsDaily), rand: cfg.Rand, log: cfg.Logger, notices: cfg.Notices,
 		unfinished: make(chan struct{}, 1),
 	}
+	s.invitationMail = cfg.InvitationMail
 	if s.people = cfg.People; s.people == nil {
 		s.people = nobody{}
 	}

@@ -136,7 +136,7 @@ func (c *catalogue) scope(all bool, projects []string, expires time.Time) (templ
 }
 
 // alarming are the notices of what the reader should look into.
-var alarming = map[string]bool{"mail_failed": true, "recovery_code_used": true, "session_ended": true, "token_again": true, "token_revoked_soon": true}
+var alarming = map[string]bool{"recovery_code_used": true, "session_ended": true, "token_again": true, "token_revoked_soon": true}
 
 // notice is the sentence of a notice, a general one for an unknown code.
 func (c *catalogue) notice(n Notice) string {

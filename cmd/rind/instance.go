@@ -64,7 +64,8 @@ type instance struct {
 	handler  http.Handler
 	admin    http.Handler // for the operator; see adminhttp
 	notices  *notices.Outbox
-	carry    notices.Deliver // sends what notices holds
+	pages    *ui.Renderer
+	mailer   *web.Mailer
 	outbox   string          // folder of mails; "" where a mail server is configured
 	showing  sync.Mutex      // held while terminal is written to
 	terminal io.Writer       // where the links of mails are shown; nil: nowhere
@@ -119,10 +120,14 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	if h.trail, err = followTrail(cfg, store, log); err != nil {
 		return nil, err
 	}
+	if err := h.openMails(cfg, store, sealer, log); err != nil {
+		return nil, err
+	}
 	if h.issuer, err = issuer.New(issuer.Config{
 		Notices: h.notices, Store: store, Sealer: sealer, Location: cfg.Location(), MaxLife: cfg.MaxTokenLife, PerHour: cfg.TokensPerHour, Logger: log,
 		Administrators: authn.IsAdministrator,
 		People:         authn.People{},
+		InvitationMail: h.mailer.ProjectInvitation,
 	}); err != nil {
 		return nil, err
 	}
@@ -190,10 +195,9 @@ func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (er
 	return nil
 }
 
-// openWeb wires everything that answers requests.
-func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.Sealer, log *slog.Logger) error {
-	pages, err := ui.New()
-	if err != nil {
+// openMails makes what writes mails, and what sends them.
+func (h *instance) openMails(cfg config.Config, store *boltkv.Store, sealer *seal.Sealer, log *slog.Logger) (err error) {
+	if h.pages, err = ui.New(); err != nil {
 		return err
 	}
 	sender, err := h.openMail(cfg, log)
@@ -204,7 +208,12 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	if err != nil {
 		return err
 	}
-	mailer := web.NewMailer(pages, h.queue, cfg.PublicURL)
+	h.mailer = web.NewMailer(h.pages, h.queue, cfg.PublicURL)
+	return nil
+}
+
+// openWeb wires everything that answers requests.
+func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.Sealer, log *slog.Logger) error {
 	breaches, err := h.openBreaches(cfg)
 	if err != nil {
 		return err
@@ -214,20 +223,19 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 		return err
 	}
 	h.accounts, err = authn.New(authn.Config{
-		Breaches: breaches, BreachRange: online, Store: store, Sealer: sealer, Users: h.issuer, Notifier: mailer, Notices: h.notices,
+		Breaches: breaches, BreachRange: online, Store: store, Sealer: sealer, Users: h.issuer, Notifier: h.mailer, Notices: h.notices,
 		PublicURL: cfg.PublicURL, OpenRegistration: cfg.Registration == config.Open, Logger: log,
 		ConfirmDevices: cfg.Mail.Host != "", RecoveryWait: cfg.RecoveryWait,
 	})
 	if err != nil {
 		return err
 	}
-	h.carry = mailer.Carry(h.accounts, sender)
 	upload, index, err := h.openGateway(cfg, log)
 	if err != nil {
 		return err
 	}
 	site, err := web.New(web.Config{
-		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Mailer: mailer, CatchUp: h.follower.CatchUp, CanVerify: h.canVerify,
+		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, CatchUp: h.follower.CatchUp, CanVerify: h.canVerify,
 		Gateway: upload, Index: index, PublicURL: cfg.PublicURL,
 		Feed:         feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Logger: log}),
 		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, HSTSSubdomains: cfg.HSTSSubdomains, Outbox: h.shownOutbox(), Leaks: leakKeys(cfg), Clock: time.Now, Logger: log,
@@ -237,7 +245,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	}
 	h.handler = site
 	h.admin = adminhttp.New(adminhttp.Config{
-		Accounts: h.accounts, Issuer: h.issuer, Pages: pages, Confirm: site.Confirm, Clock: time.Now, Logger: log,
+		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, Confirm: site.Confirm, Clock: time.Now, Logger: log,
 		Address: func(path string) string { return cfg.PublicURL.String() + path },
 	})
 	return nil

@@ -59,7 +59,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	defer cancel()
 	running.Go(func() { h.follow(background) })
 	running.Go(func() { h.work(background) })
-	running.Go(func() { h.notices.Run(background, h.carry) })
+	running.Go(func() { h.notices.Run(background, h.mailer.Carry(h.accounts)) })
 	running.Go(func() { h.queue.Run(background) })
 	if operator != nil {
 		running.Go(func() { h.serveAdmin(background, operator) })

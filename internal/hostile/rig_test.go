@@ -51,28 +51,30 @@ const password = "ochre lantern drifts past seven wharves"
 // links is a Notifier that keeps the last link of each address.
 type links map[string]authn.Secret
 
-func (l links) VerifyEmail(_ context.Context, to authn.Recipient, link authn.Secret, _ time.Time) error {
+func (l links) VerifyEmail(_ kv.Tx, to authn.Recipient, link authn.Secret, _ time.Time) error {
 	l[to.Email] = link
 	return nil
 }
 
-func (l links) Invitation(context.Context, authn.Recipient, string, authn.Secret, time.Time) error {
+func (l links) Invitation(kv.Tx, authn.Recipient, string, authn.Secret, time.Time) error {
 	return nil
 }
 
-func (l links) ConfirmDevice(context.Context, authn.Recipient, authn.Secret, time.Time, authn.Event) error {
+func (l links) ConfirmDevice(kv.Tx, authn.Recipient, authn.Secret, time.Time, authn.Event) error {
 	return nil
 }
 
-func (l links) PasswordReset(context.Context, authn.Recipient, authn.Secret, time.Time) error {
+func (l links) PasswordReset(kv.Tx, authn.Recipient, authn.Secret, time.Time) error {
 	return nil
 }
 
-func (l links) AccountLink(context.Context, authn.Recipient, authn.Purpose, authn.Secret, time.Time, authn.Event) error {
+func (l links) AccountLink(kv.Tx, authn.Recipient, authn.Purpose, authn.Secret, time.Time, authn.Event) error {
 	return nil
 }
 
-func (l links) AccountEvent(context.Context, authn.Recipient, authn.Event) error { return nil }
+func (l links) AddressInUse(kv.Tx, authn.Recipient, authn.Purpose, string, authn.Event) error {
+	return nil
+}
 
 // newHouse makes the data folder, in which root administers, ada has tokens and a browser that
 // she signed in with, and eve has an account of her own; and serves it with more settings.

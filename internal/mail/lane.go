@@ -166,6 +166,9 @@ func (l *lane) first(ctx context.Context, untried bool) (key string, _ waiting, 
 // try makes one attempt at a mail. It returns an error of the store only.
 func (l *lane) try(ctx context.Context, key string, w waiting) error {
 	m, err := l.open(key, w)
+	if err == nil && m.To == "" {
+		return l.drop(context.WithoutCancel(ctx), key, w) // a blank
+	}
 	if err == nil {
 		err = l.sender.Send(ctx, m)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 )
 
-// Queue is a Sender that answers when a mail is in the store, sealed, and sends in the
-// background (Run), so that a request takes the same time whether there is somebody to
+// Queue takes mails in the transaction of the change that they are about (Put), sealed, and sends
+// them in the background (Run), so that a request takes the same time whether there is somebody to
 // write to or not, and a mail that was taken survives the end of the process. A mail is
 // sent at least once: one that the server took right before the process was killed is
 // sent again. It is tried until its Terms.Expires; one that the server refuses for good is
@@ -103,31 +103,26 @@ func (w waiting) sealedAs(key string) string {
 	return key + "|" + w.ID + "|" + w.Expires.UTC().Format(time.RFC3339Nano)
 }
 
-// Send implements Sender: it returns nil when the mail is in the store, where it stays
-// until it is sent or expires. It returns ErrFull where there is no place for it.
-func (q *Queue) Send(ctx context.Context, m Message) error {
+// Put takes a mail within the transaction of the change that it is about: both are made, or
+// neither. It returns ErrFull where there is no place for the mail, ErrMessage where nobody could be
+// sent it; then it has written nothing, and the caller says whether the change is made without the mail.
+//
+// A Message without To is a blank: it waits like any other, and is dropped when its turn
+// comes. So what becomes of a mail does not tell whether there is somebody to write to.
+func (q *Queue) Put(tx kv.Tx, m Message) error {
 	if m.Terms.Class == "" {
 		m.Terms.Class = Strangers
 	}
-	return q.put(ctx, m)
-}
-
-// Nobody does the work of Send for a mail that goes to nobody, so that the time that a
-// request takes does not tell whether there is somebody to write to.
-func (q *Queue) Nobody(ctx context.Context, m Message) error {
-	m.To = "nobody@localhost"
-	m.Terms.Class, m.Terms.Slot, m.Terms.Target, m.Terms.Source = nobody, "nobody", "nobody", "nobody"
-	return q.put(ctx, m)
-}
-
-// put writes a mail. It outlives ctx, for whoever asked for the mail may be gone.
-func (q *Queue) put(ctx context.Context, m Message) error {
-	if err := m.check(); err != nil {
+	blank := m
+	if m.To == "" {
+		blank.To = blankAddress
+	}
+	if err := blank.check(); err != nil {
 		return err
 	}
 	t := m.Terms
 	if t.Expires.IsZero() {
-		t.Expires = q.now().Add(defaultLife)
+		t.Expires = q.now().Add(rooms[t.Class].life)
 	}
 	w := waiting{
 		ID: randomName(), Class: t.Class, From: q.hash("from", t.Source), To: q.hash("to", t.Target), Expires: t.Expires.UTC(),
@@ -139,34 +134,38 @@ func (q *Queue) put(ctx context.Context, m Message) error {
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
-	suffix := randomName()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTime)
-	defer cancel()
-	err = q.store.Update(ctx, func(tx kv.Tx) error {
-		tx.OnCommit(func() { q.stir(w.Class) })
-		return q.place(tx, w, text, suffix)
-	})
-	if err != nil && !errors.Is(err, ErrFull) {
-		err = fmt.Errorf("mail: the queue: %w", err)
+	if err := q.place(tx, w, text); err != nil {
+		if !errors.Is(err, ErrFull) {
+			err = fmt.Errorf("mail: the queue: %w", err)
+		}
+		return err
 	}
-	return err
+	tx.OnCommit(func() { q.stir(w.Class) })
+	return nil
 }
 
-// putTime is how long a mail may wait for the store.
-const putTime = 30 * time.Second
+// blankAddress stands for the recipient of a blank where a mail is checked.
+const blankAddress = "nobody@localhost"
 
-// place stores a mail where its share and its turn are.
-func (q *Queue) place(tx kv.Tx, w waiting, text []byte, suffix string) error {
-	key := ""
-	if w.Slot != "" {
-		old, err := tx.Get([]byte(w.slotKey()))
-		switch {
-		case err == nil:
-			key = string(old)
-			if err := q.remove(tx, key, ""); err != nil {
-				return err
-			}
-		case !errors.Is(err, kv.ErrNotFound):
+// Nobody does the work of Put for a mail that goes to nobody, and takes no place, so that the time
+// that a request takes does not tell whether there is somebody to write to.
+func (q *Queue) Nobody(tx kv.Tx, m Message) error {
+	m.To = blankAddress
+	m.Terms.Class, m.Terms.Slot, m.Terms.Target, m.Terms.Source = nobody, "nobody", "nobody", "nobody"
+	return q.Put(tx, m)
+}
+
+// place stores a mail where its share and its turn are. Where a share is full it writes nothing.
+func (q *Queue) place(tx kv.Tx, w waiting, text []byte) error {
+	key, old, err := q.inSlot(tx, w)
+	if err != nil {
+		return err
+	}
+	if err := hasRoom(tx, w, old); err != nil {
+		return err
+	}
+	if key != "" {
+		if err := q.remove(tx, key, ""); err != nil {
 			return err
 		}
 	}
@@ -175,7 +174,7 @@ func (q *Queue) place(tx kv.Tx, w waiting, text []byte, suffix string) error {
 		return err
 	}
 	if key == "" {
-		key = fmt.Sprintf("%s%s/%016x-%s", outPrefix, w.Class, turn, suffix)
+		key = fmt.Sprintf("%s%s/%016x-%s", outPrefix, w.Class, turn, w.ID)
 	}
 	if w.Slot != "" {
 		if err := tx.Put([]byte(w.slotKey()), []byte(key)); err != nil {
@@ -186,6 +185,42 @@ func (q *Queue) place(tx kv.Tx, w waiting, text []byte, suffix string) error {
 	return kv.PutJSON(tx, key, w)
 }
 
+// inSlot is the mail whose place w takes; an empty key says that there is none.
+func (q *Queue) inSlot(tx kv.Tx, w waiting) (key string, old waiting, err error) {
+	if w.Slot == "" {
+		return "", old, nil
+	}
+	b, err := tx.Get([]byte(w.slotKey()))
+	if errors.Is(err, kv.ErrNotFound) {
+		return "", old, nil
+	}
+	if err == nil {
+		err = kv.GetJSON(tx, string(b), &old)
+	}
+	if errors.Is(err, kv.ErrNotFound) {
+		return string(b), waiting{}, nil
+	}
+	return string(b), old, err
+}
+
+// hasRoom returns ErrFull where a share has no place for w, also after old has left.
+func hasRoom(tx kv.Tx, w, old waiting) error {
+	leaves := old.shares()
+	for key, most := range w.shares() {
+		var s share
+		if err := kv.GetJSON(tx, key, &s); err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return err
+		}
+		if _, ok := leaves[key]; ok {
+			s.N--
+		}
+		if s.N >= most {
+			return ErrFull
+		}
+	}
+	return nil
+}
+
 // count takes a place in each share and returns the mail's turn.
 func (q *Queue) count(tx kv.Tx, w waiting) (turn int64, err error) {
 	now := q.now().UnixMilli()
@@ -193,9 +228,6 @@ func (q *Queue) count(tx kv.Tx, w waiting) (turn int64, err error) {
 		var s share
 		if err := kv.GetJSON(tx, key, &s); err != nil && !errors.Is(err, kv.ErrNotFound) {
 			return 0, err
-		}
-		if s.N >= most {
-			return 0, ErrFull
 		}
 		s.N++
 		if key == w.fromKey() {

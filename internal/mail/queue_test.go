@@ -105,7 +105,12 @@ func (p *post) send(class Class, target, source, name string) error {
 	p.t.Helper()
 	m := Message{To: target, Subject: name, Text: "https://rind.example/secret-of-" + name + "\n"}
 	m.Terms = Terms{Class: class, Target: target, Source: source, Expires: p.clock().Add(24 * time.Hour)}
-	return p.Send(p.t.Context(), m)
+	return p.put(m)
+}
+
+// put puts a mail in a transaction of its own.
+func (p *post) put(m Message) error {
+	return p.store.Update(p.t.Context(), func(tx kv.Tx) error { return p.Put(tx, m) })
 }
 
 func (p *post) must(err error) {
@@ -318,7 +323,7 @@ func TestQueueSlots(t *testing.T) {
 	for i := range 100 {
 		m := Message{To: "ada@example.org", Subject: fmt.Sprint(i), Text: "t"}
 		m.Terms = Terms{Class: Asked, Slot: "reset/ada", Target: fmt.Sprint("ada", i), Source: fmt.Sprint("net", i), Expires: p.clock().Add(time.Hour)}
-		p.must(p.Send(t.Context(), m))
+		p.must(p.put(m))
 	}
 	p.waits(1)
 	p.passOf(p.lane(Asked))
@@ -332,7 +337,7 @@ func TestQueueSlots(t *testing.T) {
 func TestQueueReplacedWhileSent(t *testing.T) {
 	p := newPost(t)
 	put := func(name string) error {
-		return p.Send(t.Context(), Message{To: "ada@example.org", Subject: name, Text: "t", Terms: Terms{Class: Asked, Slot: "reset/ada", Target: "ada", Source: "x"}})
+		return p.put(Message{To: "ada@example.org", Subject: name, Text: "t", Terms: Terms{Class: Asked, Slot: "reset/ada", Target: "ada", Source: "x"}})
 	}
 	p.must(put("old"))
 	p.relay.fail = func(m Message) error {
@@ -352,7 +357,7 @@ func TestQueueReplacedWhileSent(t *testing.T) {
 func TestQueueOfNobody(t *testing.T) {
 	p := newPost(t)
 	for range 3 {
-		p.must(p.Nobody(t.Context(), Message{Subject: "reset", Text: "t"}))
+		p.must(p.store.Update(t.Context(), func(tx kv.Tx) error { return p.Nobody(tx, Message{Subject: "reset", Text: "t"}) }))
 	}
 	p.waits(0)
 	for class := range rooms {
@@ -367,7 +372,7 @@ func TestQueueOfNobody(t *testing.T) {
 
 func TestQueueRefusesABadMailAtOnce(t *testing.T) {
 	p := newPost(t)
-	if err := p.Send(t.Context(), Message{To: "a@example.org\nBcc: b@example.org", Subject: "s", Text: "t"}); !errors.Is(err, ErrMessage) {
+	if err := p.put(Message{To: "a@example.org\nBcc: b@example.org", Subject: "s", Text: "t"}); !errors.Is(err, ErrMessage) {
 		t.Errorf("a line break in an address: %v", err)
 	}
 	p.must(p.store.Close())
@@ -390,5 +395,67 @@ func TestQueueSendsNothingThatWasMoved(t *testing.T) {
 	p.passOf(p.lane(Security))
 	if tried, _ := p.relay.all(); len(tried) != 0 {
 		t.Errorf("tried %q", tried)
+	}
+}
+
+// dump is all that a queue has in the store.
+func (p *post) dump() (out []kv.Pair) {
+	p.t.Helper()
+	p.must(p.store.View(p.t.Context(), func(r kv.Reader) (err error) {
+		out, err = r.Scan([]byte("mail/"), nil, 0, false)
+		return err
+	}))
+	return out
+}
+
+// A mail is part of its change: it is undone with it; and where it is not taken nothing of it is written, also not what would have
+// made room, so that the change may go on without it.
+func TestQueueIsPartOfTheChange(t *testing.T) {
+	p := newPost(t)
+	undone := errors.New("no")
+	m := Message{To: "ada@example.org", Subject: "x", Text: "t", Terms: Terms{Class: Members, Slot: "s", Target: "a", Source: "x"}}
+	err := p.store.Update(t.Context(), func(tx kv.Tx) error { return errors.Join(p.Put(tx, m), undone) })
+	if !errors.Is(err, undone) || len(p.dump()) != 0 {
+		t.Errorf("%v; the store has %d records", err, len(p.dump()))
+	}
+	p.must(p.put(m))
+	for i := range rooms[Members].target {
+		p.must(p.send(Members, "full", fmt.Sprint(i), "x"))
+	}
+	before := p.dump()
+	m.Terms.Target = "full" // there is a mail in its slot, and no place for it with its new target
+	bad := m
+	bad.To = "two\nlines"
+	p.must(p.store.Update(t.Context(), func(tx kv.Tx) error {
+		if err := p.Put(tx, m); !errors.Is(err, ErrFull) {
+			t.Errorf("a target that is full: %v", err)
+		}
+		if err := p.Put(tx, bad); !errors.Is(err, ErrMessage) {
+			t.Errorf("no address: %v", err)
+		}
+		return nil
+	}))
+	if after := p.dump(); !slices.EqualFunc(before, after, func(a, b kv.Pair) bool { return bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value) }) {
+		t.Errorf("%d records before, %d after", len(before), len(after))
+	}
+}
+
+// A blank takes the places of a mail, and is dropped in its turn.
+func TestQueueOfBlanks(t *testing.T) {
+	p := newPost(t)
+	put := func(to string) error {
+		return p.put(Message{To: to, Subject: "x", Text: "t", Terms: Terms{Class: Members, Target: "user bob", Source: "ada"}})
+	}
+	for range rooms[Members].target {
+		p.must(put(""))
+	}
+	for _, to := range []string{"", "bob@example.org"} {
+		if err := put(to); !errors.Is(err, ErrFull) {
+			t.Errorf("to %q: %v", to, err)
+		}
+	}
+	p.passOf(p.lane(Members))
+	if tried, _ := p.relay.all(); len(tried) != 0 || len(p.dump()) != 0 {
+		t.Errorf("tried %q; %d records are left", tried, len(p.dump()))
 	}
 }

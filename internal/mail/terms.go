@@ -27,19 +27,30 @@ const (
 	// registrations.
 	Strangers Class = "strangers"
 
+	// Alerts is for mails that tell an account of what happened to it, which its owner can't switch
+	// off, and Notices for those that can be.
+	Alerts  Class = "alerts"
+	Notices Class = "notices"
+
 	// nobody is for what is written where there is nobody to write to. No lane sends it.
 	nobody Class = "nobody"
 )
 
-// room is how many mails of a class wait: for one target, from one source, and in all.
-type room struct{ target, source, all int }
+// room is how many mails of a class wait: for one target, from one source, and in all; and how
+// long those do whose Terms don't say.
+type room struct {
+	target, source, all int
+	life                time.Duration
+}
 
 var rooms = map[Class]room{
-	Security:  {target: 10, source: 10, all: 2048},
-	Asked:     {target: 3, source: 64, all: 1024},
-	Members:   {target: 5, source: 64, all: 512},
-	Strangers: {target: 5, source: 64, all: 512},
-	nobody:    {target: 1, source: 1, all: 1},
+	Security:  {10, 10, 2048, linkLife},
+	Asked:     {3, 64, 1024, linkLife},
+	Members:   {5, 64, 512, linkLife},
+	Strangers: {5, 64, 512, linkLife},
+	Alerts:    {3, 64, 4096, noticeLife},
+	Notices:   {3, 64, 2048, noticeLife},
+	nobody:    {1, 1, 1, linkLife},
 }
 
 // Terms say how a mail waits in a Queue; a Sender that sends at once ignores them.
@@ -48,12 +59,15 @@ type Terms struct {
 	Slot    string    // a mail takes the place of the one that waits with the same Slot, whose link it voided; "" of none
 	Target  string    // account or mailbox that it goes to, with which it shares places
 	Source  string    // account or network that had it sent, with which it shares places
-	Expires time.Time // when it is not worth sending any more, as its link is over; 24 hours from now where it is zero
+	Expires time.Time // when it is not worth sending any more, as its link is over; where it is zero 72 hours from now for Alerts and Notices, else 24
 }
 
 // ErrFull says that as many mails wait in a Queue as may: in all, for that target or from
 // that source.
 var ErrFull = errors.New("mail: too many mails are waiting for the mail server")
 
-// defaultLife is how long a mail without Terms.Expires waits.
-const defaultLife = 24 * time.Hour
+// How long mails without Terms.Expires wait.
+const (
+	linkLife   = 24 * time.Hour
+	noticeLife = 72 * time.Hour
+)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -18,13 +19,19 @@ type Batch struct {
 	More    int      // that happened after them and are not listed
 }
 
-// Deliver writes and sends the mail of a batch. It returns nil when the mail server
-// has it, or where there is nobody to write to; ErrRefused where it would never be
-// sent; and any other error where it may be sent later.
-type Deliver func(context.Context, Batch) error
+// Deliver writes the mail of a batch. What it returns hands the mail over to a queue, in the transaction
+// in which the batch is taken out of the store; nil where there is nobody to write to. Both return ErrRefused where
+// the mail would never be sent, and ErrLater where it may be handed over later, and have written nothing then;
+// any other error is the store's.
+type Deliver func(context.Context, Batch) (put func(kv.Tx) error, err error)
 
-// ErrRefused says that a mail would never be sent, however often it was tried.
-var ErrRefused = errors.New("notices: the mail can't be sent")
+var (
+	// ErrRefused says that a mail would never be sent, however often it was tried.
+	ErrRefused = errors.New("notices: the mail can't be sent")
+
+	// ErrLater says that the queue has no place for a mail at present.
+	ErrLater = errors.New("notices: the mail is not taken at present")
+)
 
 // retries are the pauses between attempts, the last one repeated; after giveUp of
 // failures in a row a mail is given up.
@@ -35,8 +42,8 @@ const giveUp = 72 * time.Hour
 // page is how many bundles are read at once.
 const page = 100
 
-// Pass sends by deliver what is due, and returns when something will be, zero where
-// nothing waits. A mail that can't be sent holds up none to others.
+// Pass hands over by deliver what is due, and returns when something will be, zero where
+// nothing waits. A mail that is not taken holds up none to others.
 func (o *Outbox) Pass(ctx context.Context, deliver Deliver) (next time.Time, err error) {
 	o.pass.Lock()
 	defer o.pass.Unlock()
@@ -82,21 +89,44 @@ func (o *Outbox) carry(ctx context.Context, p kv.Pair, deliver Deliver) (time.Ti
 		if n == len(b.Waiting) {
 			batch.More = b.More
 		}
-		sent := deliver(ctx, batch)
-		if sent != nil && ctx.Err() != nil {
+		put, refused := deliver(ctx, batch)
+		if refused != nil && ctx.Err() != nil {
 			return time.Time{}, ctx.Err()
 		}
-		gone := o.gone(ctx, batch, b, now, sent)
 		var err error
-		if b, err = o.change(context.WithoutCancel(ctx), key, func(b *bundle) { b.settle(now, batch, gone, sent == nil) }); err != nil {
+		if b, err = o.handOver(ctx, key, batch, b, now, put, refused); err != nil {
 			return time.Time{}, err
 		}
 	}
 	if recent := b.recent(o.now()); len(recent) > 0 {
 		return recent[len(recent)-1].Add(window), nil
 	}
-	_, err := o.change(ctx, key, func(*bundle) {})
+	_, err := o.change(ctx, key, func(kv.Tx, *bundle) error { return nil })
 	return time.Time{}, err
+}
+
+// handOver takes a batch out of a bundle and puts its mail, in one transaction, or notes that the mail is refused.
+func (o *Outbox) handOver(ctx context.Context, key string, x Batch, b bundle, now time.Time, put func(kv.Tx) error, refused error) (bundle, error) {
+	result := refused
+	b, err := o.change(context.WithoutCancel(ctx), key, func(tx kv.Tx, b *bundle) error {
+		result = refused
+		if refused == nil && put != nil {
+			result = put(tx)
+		}
+		if result != nil && !errors.Is(result, ErrRefused) && !errors.Is(result, ErrLater) {
+			return result
+		}
+		b.settle(now, x, b.gone(now, result), result == nil)
+		return nil
+	})
+	if err == nil && result != nil {
+		level, what := slog.LevelWarn, "a mail was not handed over yet"
+		if b.Failing.IsZero() { // settle gave it up
+			level, what = slog.LevelError, "a mail was not sent"
+		}
+		o.log.Log(ctx, level, what, "mail", x.Kind, "user", x.User, "notices", len(x.Notices)+x.More, "error", result)
+	}
+	return b, err
 }
 
 func (b bundle) waits() bool { return len(b.Waiting) > 0 || b.More > 0 }
@@ -126,19 +156,9 @@ func (b bundle) recent(now time.Time) (out []time.Time) {
 	return out
 }
 
-// gone tells whether the notices of a batch are done with, sent or not, and logs
-// what became of those that were not.
-func (o *Outbox) gone(ctx context.Context, x Batch, b bundle, now time.Time, err error) bool {
-	if err == nil {
-		return true
-	}
-	attrs := []any{"mail", x.Kind, "user", x.User, "notices", len(x.Notices) + x.More, "error", err}
-	if errors.Is(err, ErrRefused) || !b.Failing.IsZero() && now.Sub(b.Failing) >= giveUp {
-		o.log.ErrorContext(ctx, "a mail was not sent", attrs...)
-		return true
-	}
-	o.log.WarnContext(ctx, "a mail was not sent yet", attrs...)
-	return false
+// gone tells whether the notices of a batch are done with, sent or not.
+func (b bundle) gone(now time.Time, err error) bool {
+	return err == nil || errors.Is(err, ErrRefused) || !b.Failing.IsZero() && now.Sub(b.Failing) >= giveUp
 }
 
 // settle notes what became of a batch: what was put since stands behind it.
@@ -159,7 +179,7 @@ func (b *bundle) settle(now time.Time, x Batch, gone, sent bool) {
 
 // change changes a bundle as it is in the store, and returns it. One with nothing in
 // it is deleted.
-func (o *Outbox) change(ctx context.Context, key string, change func(*bundle)) (b bundle, err error) {
+func (o *Outbox) change(ctx context.Context, key string, change func(kv.Tx, *bundle) error) (b bundle, err error) {
 	err = o.store.Update(ctx, func(tx kv.Tx) error {
 		b = bundle{}
 		if err := kv.GetJSON(tx, key, &b); err != nil {
@@ -168,7 +188,9 @@ func (o *Outbox) change(ctx context.Context, key string, change func(*bundle)) (
 			}
 			return err
 		}
-		change(&b)
+		if err := change(tx, &b); err != nil {
+			return err
+		}
 		if !b.waits() && len(b.recent(o.now())) == 0 {
 			return tx.Delete([]byte(key))
 		}

@@ -150,14 +150,9 @@ func (o *Outbox) stir() {
 // store where much waits is not looked through all the time.
 func (o *Outbox) Run(ctx context.Context, deliver Deliver) {
 	for {
-		var sending time.Duration
 		begin := time.Now()
-		next, err := o.Pass(ctx, func(ctx context.Context, b Batch) error {
-			begin := time.Now()
-			defer func() { sending += time.Since(begin) }()
-			return deliver(ctx, b)
-		})
-		if !sleep(ctx, min(20*(time.Since(begin)-sending), time.Minute)) {
+		next, err := o.Pass(ctx, deliver)
+		if !sleep(ctx, min(20*time.Since(begin), time.Minute)) {
 			return
 		}
 		wait := time.Hour

@@ -62,11 +62,16 @@ func (p *post) put(user string, kind notices.Kind, labels ...string) {
 	}))
 }
 
-func (p *post) deliver(_ context.Context, b notices.Batch) error {
-	if p.fail == nil {
-		p.sent = append(p.sent, b)
+func (p *post) deliver(_ context.Context, b notices.Batch) (func(kv.Tx) error, error) {
+	if errors.Is(p.fail, notices.ErrRefused) {
+		return nil, p.fail
 	}
-	return p.fail
+	return func(tx kv.Tx) error {
+		if p.fail == nil {
+			tx.OnCommit(func() { p.sent = append(p.sent, b) })
+		}
+		return p.fail
+	}, nil
 }
 
 // pass sends what is due, and returns what was sent and how long to wait.
@@ -140,7 +145,7 @@ func TestFloodsAreFewMails(t *testing.T) {
 // What waits survives a restart, is tried until it is sent, and sent once.
 func TestRetriesAndRestarts(t *testing.T) {
 	p := newPost(t)
-	p.fail = errors.New("down")
+	p.fail = notices.ErrLater
 	p.put("ada", notices.TokenLeaked, "x")
 	p.want("", 5*time.Second)
 	p.want("", 5*time.Second) // not before
@@ -163,7 +168,7 @@ func TestWhatIsGivenUp(t *testing.T) {
 	p.fail = fmt.Errorf("%w: no such kind", notices.ErrRefused)
 	p.put("ada", notices.TokenLeaked, "x")
 	p.want("", 0)
-	p.fail = errors.New("down")
+	p.fail = notices.ErrLater
 	p.put("ada", notices.TokenLeaked, "y")
 	tries := 0
 	for p.now.Before(start.Add(73 * time.Hour)) {
@@ -186,12 +191,12 @@ func TestPutWhileSending(t *testing.T) {
 		p.put("ada", notices.TokenMinted, fmt.Sprint(i))
 	}
 	var got []string
-	_, err := p.Pass(t.Context(), func(_ context.Context, b notices.Batch) error {
+	_, err := p.Pass(t.Context(), func(_ context.Context, b notices.Batch) (func(kv.Tx) error, error) {
 		if len(got) == 0 {
 			p.put("ada", notices.TokenMinted, "late")
 		}
 		got = append(got, fmt.Sprint(len(b.Notices), "+", b.More))
-		return nil
+		return nil, nil
 	})
 	p.must(err)
 	if strings.Join(got, " ") != "20+1 0+1" {
@@ -284,11 +289,11 @@ func TestRun(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			o.Run(ctx, func(context.Context, notices.Batch) error {
+			o.Run(ctx, func(context.Context, notices.Batch) (func(kv.Tx) error, error) {
 				if tries <- time.Now(); len(tries) < 2 {
-					return errors.New("down")
+					return nil, notices.ErrLater
 				}
-				return nil
+				return nil, nil
 			})
 		}()
 		synctest.Wait()
@@ -305,4 +310,34 @@ func TestRun(t *testing.T) {
 			t.Errorf("%d attempts", len(tries))
 		}
 	})
+}
+
+// A batch leaves the store with its mail, or not at all: a queue that fails otherwise than by having no place undoes both.
+func TestHandingOverIsOneTransaction(t *testing.T) {
+	p := newPost(t)
+	p.put("ada", notices.TokenLeaked, "x")
+	p.fail = errors.New("the disk is full")
+	if _, err := p.Pass(t.Context(), p.deliver); !errors.Is(err, p.fail) {
+		t.Errorf("%v", err)
+	}
+	wrote := false
+	_, err := p.Pass(t.Context(), func(context.Context, notices.Batch) (func(kv.Tx) error, error) {
+		return func(tx kv.Tx) error {
+			wrote = true
+			p.must(tx.Put([]byte("mail/out/x"), []byte("half")))
+			return p.fail
+		}, nil
+	})
+	if !wrote || !errors.Is(err, p.fail) {
+		t.Fatalf("%v", err)
+	}
+	p.must(p.store.View(t.Context(), func(r kv.Reader) error {
+		half, err := kv.Exists(r, "mail/out/x")
+		if half {
+			t.Error("half of it was written")
+		}
+		return err
+	}))
+	p.fail = nil
+	p.want("ada token_leaked: x", 10*time.Minute)
 }

@@ -1,7 +1,6 @@
 package adminhttp
 
 import (
-	"errors"
 	"time"
 
 	"github.com/rind-dev/rind/authn"
@@ -125,9 +124,8 @@ func setAdmin(admin bool) command {
 
 func invite(c *call) (any, error) {
 	i, link, err := c.Accounts.Invite(c.ctx, c.by, c.from, c.req.Email)
-	mailed := !errors.Is(err, authn.ErrMail) // then the invitation stands all the same
-	if err != nil && mailed {
+	if err != nil {
 		return nil, err
 	}
-	return Secret{Name: i.Email, Link: c.Address(ui.PathInvitation.WithLink(link.Reveal())), Mailed: mailed, Ends: stamp(i.Expires)}, nil
+	return Secret{Name: i.Email, Link: c.Address(ui.PathInvitation.WithLink(link.Reveal())), Mailed: !i.Unmailed, Ends: stamp(i.Expires)}, nil
 }

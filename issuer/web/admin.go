@@ -59,12 +59,11 @@ func (s *Server) invite(v *visit) error {
 	if ps, status := v.problems(err); status != 0 {
 		return v.peoplePage(status, ui.AdminPeoplePage{Layout: v.with(ps), Email: email})
 	}
-	unsent, err := mailed(err, "")
 	if err != nil {
 		return err
 	}
 	return v.peoplePage(http.StatusOK, ui.AdminPeoplePage{
-		Layout: v.layout(), NewEmail: invitation.Email, Mailed: unsent == "",
+		Layout: v.layout(), NewEmail: invitation.Email, Mailed: !invitation.Unmailed,
 		NewLink: s.address(ui.PathInvitation.WithLink(link.Reveal())),
 	})
 }

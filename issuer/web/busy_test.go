@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/alexedwards/argon2id"
@@ -34,4 +35,7 @@ func TestTwoHundredSignInsOverHTTP(t *testing.T) {
 		t.Errorf("statuses %v", count)
 	}
 	t.Logf("statuses %v", count)
+	if log := h.log.String(); strings.Contains(log, "level=ERROR") {
+		t.Error("a server that is busy calls it an error")
+	}
 }

@@ -46,11 +46,10 @@ func (s *Server) moveEmail(v *visit) error {
 	if ps, status := v.problems(err); status != 0 {
 		return v.emailPage(status, v.with(ps), typed)
 	}
-	notice, err := mailed(err, "email_change_sent")
 	if err != nil {
 		return err
 	}
-	return v.then(string(ui.PathAccount), notice)
+	return v.then(string(ui.PathAccount), "email_change_sent")
 }
 
 // showEmailLink is where the links of the mails lead. Looking at one uses nothing up.

@@ -132,6 +132,10 @@ func (v *visit) problems(err error) (problem.Problems, int) {
 	case errors.As(err, &throttled):
 		v.Response().Header().Set("Retry-After", strconv.Itoa(throttled.Seconds()))
 		return throttled.Problems(), http.StatusTooManyRequests
+	case errors.Is(err, authn.ErrMail):
+		v.server.log.WarnContext(v.Request().Context(), "web: a mail was not taken, and nothing was changed", "route", v.Path(), "request_id", idOf(v), "error", err)
+		v.Response().Header().Set("Retry-After", strconv.Itoa(int(retryMail.Seconds())))
+		return problem.New("", codeMail), http.StatusServiceUnavailable
 	case errors.As(err, &ps):
 		return ps, http.StatusUnprocessableEntity
 	}

@@ -44,6 +44,13 @@ func hungUp(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && errors.Is(err, context.Canceled)
 }
 
+// codeMail is the word for that the mail that a change needs was not taken, and retryMail what people are
+// told to wait then.
+const (
+	codeMail  = "mail_full"
+	retryMail = time.Minute
+)
+
 // retryBusy is what people are told to wait when the server has too much to do.
 const retryBusy = 5 * time.Second
 
@@ -66,6 +73,8 @@ func classify(err error) *failure {
 		return &failure{status: http.StatusNotFound}
 	case errors.Is(err, issuer.ErrNotOwner), errors.Is(err, issuer.ErrFrozen), errors.Is(err, issuer.ErrDemoted), errors.Is(err, authn.ErrForbidden):
 		return &failure{status: http.StatusForbidden}
+	case errors.Is(err, authn.ErrMail):
+		return &failure{status: http.StatusServiceUnavailable, code: codeMail, wait: retryMail}
 	case errors.Is(err, authn.ErrBusy):
 		return &failure{status: http.StatusServiceUnavailable, wait: retryBusy}
 	case errors.As(err, &http4) && http4.Code == http.StatusNotFound:

@@ -56,6 +56,7 @@ type house struct {
 	accounts *authn.Service
 	issuer   *issuer.Service
 	pages    *ui.Renderer
+	mailer   *Mailer
 	mails    *mailbox
 	notices  *notices.Outbox
 	clock    *clock
@@ -98,10 +99,16 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	h.store = &brittleStore{Store: bolt}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.notices = notices.New(h.store, h.clock.Now, log)
+	at, err := url.Parse(h.public())
+	h.must(err)
+	h.pages, err = sharedPages()
+	h.must(err)
+	h.mailer = NewMailer(h.pages, h.mails, at)
 	h.issuer, err = issuer.New(issuer.Config{
 		Notices: h.notices, Store: h.store, Sealer: sealer, Location: "rind.example.org", MaxLife: h.maxLife, PerHour: h.perHour, Clock: h.clock.Now, Logger: log,
 		Administrators: authn.IsAdministrator,
 		People:         authn.People{},
+		InvitationMail: h.mailer.ProjectInvitation,
 	})
 	h.must(err)
 	h.follow(log)
@@ -137,14 +144,11 @@ func (h *house) follow(log *slog.Logger) {
 func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	at, err := url.Parse(h.public())
 	h.must(err)
-	h.pages, err = sharedPages()
-	h.must(err)
-	mailer := NewMailer(h.pages, h.mails, at)
 	h.mails.carry = func() { // what waits is sent before somebody looks
-		_, _ = h.notices.Pass(context.Background(), mailer.Carry(h.accounts, h.mails))
+		_, _ = h.notices.Pass(context.Background(), h.mailer.Carry(h.accounts))
 	}
 	h.accounts, err = authn.New(authn.Config{
-		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: mailer, Notices: h.notices, OpenRegistration: h.open, ConfirmDevices: h.confirm,
+		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: h.mailer, Notices: h.notices, OpenRegistration: h.open, ConfirmDevices: h.confirm,
 		PublicURL: at, PasswordParams: cmp.Or(h.params, &cheap), MaxHashing: h.hashing(), Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)
@@ -156,7 +160,7 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	})
 	h.must(err)
 	h.web, err = New(Config{
-		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, Mailer: mailer, CatchUp: h.catchUp,
+		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, CatchUp: h.catchUp,
 		Gateway: upload, Index: gateway.NewIndex(folder, log), PublicURL: at, MaxTokenLife: h.maxLife,
 		TrustedProxies: h.trusted, Leaks: h.leaks, Clock: h.clock.Now, Logger: log,
 	})
@@ -253,7 +257,7 @@ func (l *buffer) String() string {
 	return l.b.String()
 }
 
-// mailbox is a mail.Sender that keeps what it is given.
+// mailbox is a Queue that keeps what it is given.
 type mailbox struct {
 	mu    sync.Mutex
 	all   []mail.Message
@@ -261,18 +265,23 @@ type mailbox struct {
 	carry func()
 }
 
-func (m *mailbox) Send(_ context.Context, msg mail.Message) error {
+// Put is Queue: a mail counts when its change is made.
+func (m *mailbox) Put(tx kv.Tx, msg mail.Message) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.fail != nil {
+	if m.fail != nil || msg.To == "" {
 		return m.fail
 	}
-	m.all = append(m.all, msg)
+	tx.OnCommit(func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.all = append(m.all, msg)
+	})
 	return nil
 }
 
 // Nobody is Queue.
-func (m *mailbox) Nobody(context.Context, mail.Message) error { return nil }
+func (m *mailbox) Nobody(kv.Tx, mail.Message) error { return nil }
 
 func (m *mailbox) breaks(err error) {
 	m.mu.Lock()

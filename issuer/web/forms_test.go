@@ -291,7 +291,7 @@ func TestEveryCodeHasASentence(t *testing.T) {
 		}
 	}
 	for _, n := range []string{
-		"signed_out", "session_ended", "mail_failed", "recovery_code_used", "verification_sent", "email_changed", "email_verified",
+		"signed_out", "session_ended", "recovery_code_used", "verification_sent", "email_changed", "email_verified",
 		"totp_replaced", "recovery_codes_saved", "password_changed", "token_revoked", "token_revoked_soon", "project_created",
 		"member_invited", "invitation_sent", "invitation_withdrawn", "invitation_accepted", "ownership_accepted", "invitation_declined", "transfer_asked",
 		"project_described", "project_archived", "project_reopened", "project_deleted", "name_released", "member_removed", "role_changed", "project_left", "invitation_revoked", "person_frozen", "person_thawed",

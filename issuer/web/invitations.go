@@ -1,11 +1,9 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/issuer"
@@ -48,7 +46,7 @@ func (s *Server) inviteMember(v *visit) error {
 		return err
 	}
 	typed := ui.MemberInvitePage{Project: p.Name, User: v.form.Get("user"), Role: v.form.Get("role")}
-	inv, err := s.issuer.Invite(ctx, v.principal(), p.Name, issuer.InviteRequest{To: typed.User, Role: issuer.Role(typed.Role)})
+	_, err = s.issuer.Invite(ctx, v.principal(), p.Name, issuer.InviteRequest{To: typed.User, Role: issuer.Role(typed.Role)})
 	if ps, status := v.problems(err); status != 0 {
 		typed.Layout = v.with(ps)
 		return v.render(status, typed)
@@ -56,38 +54,11 @@ func (s *Server) inviteMember(v *visit) error {
 	if err != nil {
 		return err
 	}
-	s.mailInvitation(ctx, inv)
 	return v.then(ui.PathProject.With(p.Name), "member_invited")
 }
 
-// mailInvitation sends the link of an invitation. Nobody is told whether there was
-// anybody to send it to; where there was not, the work is the same.
-func (s *Server) mailInvitation(ctx context.Context, inv issuer.Invited) {
-	ctx = context.WithoutCancel(ctx)
-	to := authn.Recipient{}
-	user, err := s.accounts.User(ctx, inv.UserID)
-	switch {
-	case inv.Quiet:
-	case err == nil && user.EmailVerified:
-		to.Email = user.Email
-	case inv.UserID == "" && strings.Contains(inv.To, "@"):
-		to.Email = inv.To
-	}
-	if err != nil && !errors.Is(err, authn.ErrNotFound) {
-		s.log.ErrorContext(ctx, "web: the address of somebody invited", "invitation", inv.ID, "error", err)
-	}
-	to.Source = "account " + inv.By
-	if err := s.mailer.ProjectInvitation(ctx, to, inv); err != nil {
-		s.log.ErrorContext(ctx, "web: the mail of an invitation", "invitation", inv.ID, "error", err)
-	}
-}
-
 func (s *Server) resendProjectInvitation(v *visit) error {
-	ctx := v.Request().Context()
-	inv, err := s.issuer.Resend(ctx, v.principal(), v.Param("name"), v.Param("id"))
-	if err == nil {
-		s.mailInvitation(ctx, inv)
-	}
+	_, err := s.issuer.Resend(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
 	return v.changedMembers(0, err, ui.ProjectPage{}, "invitation_sent")
 }
 

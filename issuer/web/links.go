@@ -128,11 +128,10 @@ func (s *Server) register(r registration) handler {
 				Layout: v.with(ps), Kind: r.kind, Link: reg.Link.Reveal(), Username: reg.Username, Email: reg.Email,
 			})
 		}
-		notice, err := mailed(err, "")
 		if err != nil {
 			return err
 		}
 		v.forgetLink()
-		return v.enter(session, "", notice)
+		return v.enter(session, "", "")
 	}
 }

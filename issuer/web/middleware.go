@@ -78,8 +78,12 @@ func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 			return nil
 		}
 		level := slog.LevelInfo
-		if c.Response().Status >= 500 && c.Request().Context().Err() == nil { // who hung up makes no mistake of the server's
+		switch status := c.Response().Status; {
+		case status < 500 || c.Request().Context().Err() != nil: // who hung up makes no mistake of the server's
+		case status == http.StatusInternalServerError:
 			level = slog.LevelError
+		default: // was chosen: the server is busy, or takes no changes; where something failed, that has a line of its own
+			level = slog.LevelWarn
 		}
 		s.log.Log(c.Request().Context(), level, "request",
 			"method", c.Request().Method, "route", c.Path(), "status", c.Response().Status,

@@ -9,33 +9,51 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
 )
 
-// Carry writes the mails of notices and sends them by sender, which hands a mail over
-// for good before it returns: a queue in memory would lose what the store keeps. What
-// does not say whom it goes to goes to the account's verified address.
-func (m *Mailer) Carry(accounts *authn.Service, sender mail.Sender) notices.Deliver {
-	return func(ctx context.Context, b notices.Batch) error {
+// Carry writes the mails of notices for the queue. What does not say whom it goes to goes to the account's
+// verified address.
+func (m *Mailer) Carry(accounts *authn.Service) notices.Deliver {
+	return func(ctx context.Context, b notices.Batch) (func(kv.Tx) error, error) {
 		to, err := recipientOf(ctx, accounts, b)
 		if err != nil || to.Email == "" {
+			return nil, err
+		}
+		msg, err := m.writeBatch(b, to)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", notices.ErrRefused, err)
+		}
+		msg.Terms = noticeTerms(b)
+		return func(tx kv.Tx) error {
+			err := m.queue.Put(tx, msg)
+			switch {
+			case errors.Is(err, mail.ErrMessage):
+				err = fmt.Errorf("%w: %w", notices.ErrRefused, err)
+			case errors.Is(err, mail.ErrFull):
+				err = fmt.Errorf("%w: %w", notices.ErrLater, err)
+			}
 			return err
-		}
-		msg, err := m.write(b, to)
-		if err == nil {
-			err = sender.Send(ctx, msg)
-		}
-		if errors.Is(err, mail.ErrMessage) || errors.Is(err, errUnwritten) {
-			err = fmt.Errorf("%w: %w", notices.ErrRefused, err)
-		}
-		return err
+		}, nil
 	}
 }
 
-var errUnwritten = errors.New("web: the mail can't be written")
+// noticeTerms are the terms of the mail of a batch. Kinds have places of their own for each account, and whoever
+// causes many mails, to themselves or to others, takes turns with the others.
+func noticeTerms(b notices.Batch) mail.Terms {
+	terms := mail.Terms{Class: mail.Notices, Target: b.User + "/" + string(b.Kind), Source: "to " + b.User}
+	if b.Kind.Always() {
+		terms.Class = mail.Alerts
+	}
+	if n := b.Notices; len(n) > 0 && n[0].By != "" {
+		terms.Source = "by " + n[0].By
+	}
+	return terms
+}
 
 // recipientOf says whom a batch goes to, with no address where that is nobody. Of
 // several addresses it is the oldest: a new one may be an intruder's.
@@ -52,8 +70,8 @@ func recipientOf(ctx context.Context, accounts *authn.Service, b notices.Batch) 
 	return authn.Recipient{UserID: u.ID, Username: u.Username, Email: u.Email}, err
 }
 
-// write makes the mail of a batch: of one notice, or of several together.
-func (m *Mailer) write(b notices.Batch, to authn.Recipient) (mail.Message, error) {
+// writeBatch makes the mail of a batch: of one notice, or of several together.
+func (m *Mailer) writeBatch(b notices.Batch, to authn.Recipient) (mail.Message, error) {
 	msg := mail.Message{To: to.Email}
 	var err error
 	if len(b.Notices) == 1 && b.More == 0 {
@@ -72,10 +90,7 @@ func (m *Mailer) write(b notices.Batch, to authn.Recipient) (mail.Message, error
 		args["username"] = to.Username
 		msg.Subject, msg.Text, msg.HTML, err = m.pages.MailDigest("en", string(b.Kind), items, b.More, args)
 	}
-	if err != nil {
-		return mail.Message{}, fmt.Errorf("%w: %w", errUnwritten, err)
-	}
-	return msg, nil
+	return msg, err
 }
 
 // choice says where mails of a kind are switched off, if they can be.

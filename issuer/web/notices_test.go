@@ -2,13 +2,14 @@ package web
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/ui"
 )
@@ -59,12 +60,14 @@ func TestRegistrationsAreThrottled(t *testing.T) {
 	}
 }
 
-// A mail that can't be sent undoes nothing, and is said.
-func TestMailsThatFail(t *testing.T) {
+// Where a mail is not taken, what needs it is not done, and that is said: with what was typed, and with no word of what is
+// inside. An invitation is handed over.
+func TestMailsThatAreNotTaken(t *testing.T) {
 	h := newHouse(t)
 	ada := h.founder("ada")
-	h.mails.breaks(errors.New("mail server 4711 is down"))
-	failed := h.pages.Text("en", "notice.mail_failed", nil)
+	ada.guest("carl")
+	h.mails.breaks(fmt.Errorf("queue 4711: %w", mail.ErrFull))
+	failed := h.pages.Text("en", "problem.mail_full", nil)
 	invited := ada.post("/admin/invitations", "email", "bob@example.org").is(200, "")
 	_, link, ok := strings.Cut(invited.text(), "?link=")
 	if !ok {
@@ -72,22 +75,25 @@ func TestMailsThatFail(t *testing.T) {
 	}
 	link, _, _ = strings.Cut(link, " ")
 	bob := h.visitor("bob")
-	bob.register(ui.PathInvitation, link)
-	bob.get("/verify-email/sent").is(200, "").says(failed)
-	bob.post("/verify-email/resend").is(303, "/verify-email/sent")
-	bob.get("/verify-email/sent").says(failed)
-	bob.post("/verify-email/change", "email", "bob@example.net").is(303, "/verify-email/sent")
-	bob.get("/verify-email/sent").says(failed).says("bob@example.net")
+	bob.get(ui.PathInvitation.WithLink(link)).is(303, "/invitation")
+	form := []string{"username", "bob", "email", bob.address(), "password", password, "link", bob.get("/invitation").is(200, "").value("link")}
+	refused := bob.post("/invitation", form...).is(503, "").says(failed)
+	if refused.value("username") != "bob" || refused.header.Get("Retry-After") != "60" {
+		t.Errorf("username %q, Retry-After %q", refused.value("username"), refused.header.Get("Retry-After"))
+	}
 	ada.mint("ci")
-	ada.post("/login/recovery", "code", ada.codes[1]).is(303, "/tokens")
-	ada.get("/tokens").says(h.pages.Text("en", "notice.recovery_code_used", nil))
-	if log := h.log.String(); !strings.Contains(log, "4711") || strings.Contains(log, link) {
-		t.Error("the log does not say why, or has the link")
+	ada.post("/new-project", "name", "demo").is(303, "/projects/demo")
+	for _, to := range []string{"ada2@example.org", "carl", "nobody-has-it"} { // the same, whether there is somebody to write to or not
+		ada.post("/projects/demo/members", "user", to, "role", "maintainer").is(503, "").says(failed)
+	}
+	ada.post("/account/email", "email", "ada@example.net").is(503, "").says(failed)
+	if log := h.log.String(); !strings.Contains(log, "4711") || strings.Contains(log, link) || strings.Contains(log, "level=ERROR") || strings.Contains(log, `"ERROR"`) {
+		t.Errorf("the log does not say why, or has the link, or calls it an error:\n%s", log)
 	}
 	h.mails.breaks(nil)
+	bob.post("/invitation", form...).is(303, "/verify-email/sent")
 	bob.post("/verify-email/resend").is(303, "/verify-email/sent")
 	bob.get("/verify-email/sent").says("The mail is on its way.")
-	bob.post("/verify-email/resend").is(429, "")
 }
 
 // Who holds the only token of CI wants to know whether it is over at once.

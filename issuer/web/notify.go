@@ -1,11 +1,14 @@
 package web
 
 import (
-	"context"
+	"errors"
+	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/issuer"
@@ -21,11 +24,12 @@ type Mailer struct {
 
 // Queue takes mails with links and sends them later; see mail.Queue.
 type Queue interface {
-	// Send returns nil when the mail is durable, and waits as its Terms say.
-	Send(ctx context.Context, m mail.Message) error
+	// Put takes a mail in the transaction of what it is about, and waits as its Terms say. A mail to
+	// nobody takes the same places.
+	Put(tx kv.Tx, m mail.Message) error
 
-	// Nobody does the work of Send and sends nothing.
-	Nobody(ctx context.Context, m mail.Message) error
+	// Nobody does the work of Put and takes no place.
+	Nobody(tx kv.Tx, m mail.Message) error
 }
 
 // NewMailer makes a Mailer whose links lead to public.
@@ -34,29 +38,29 @@ func NewMailer(pages *ui.Renderer, queue Queue, public *url.URL) *Mailer {
 }
 
 // VerifyEmail implements authn.Notifier.
-func (m *Mailer) VerifyEmail(ctx context.Context, to authn.Recipient, link authn.Secret, expires time.Time) error {
-	return m.send(ctx, to, ui.MailVerifyEmail, ui.Args{
+func (m *Mailer) VerifyEmail(tx kv.Tx, to authn.Recipient, link authn.Secret, expires time.Time) error {
+	return m.send(tx, to, ui.MailVerifyEmail, ui.Args{
 		"link": m.address(ui.PathVerifyEmail.WithLink(link.Reveal())), "expires": expires,
-	}, toStranger(to, "verify", to.UserID))
+	}, toNew(to, authn.PurposeVerifyEmail, to.UserID))
 }
 
 // Invitation implements authn.Notifier.
-func (m *Mailer) Invitation(ctx context.Context, to authn.Recipient, by string, link authn.Secret, expires time.Time) error {
-	return m.send(ctx, to, ui.MailInvitation, ui.Args{
+func (m *Mailer) Invitation(tx kv.Tx, to authn.Recipient, by string, link authn.Secret, expires time.Time) error {
+	return m.send(tx, to, ui.MailInvitation, ui.Args{
 		"link": m.address(ui.PathInvitation.WithLink(link.Reveal())), "expires": expires, "inviter": by,
 	}, byMember(to, "invitation", text.Mailbox(to.Email)))
 }
 
 // ConfirmDevice implements authn.Notifier.
-func (m *Mailer) ConfirmDevice(ctx context.Context, to authn.Recipient, link authn.Secret, expires time.Time, about authn.Event) error {
+func (m *Mailer) ConfirmDevice(tx kv.Tx, to authn.Recipient, link authn.Secret, expires time.Time, about authn.Event) error {
 	args := m.about(about.Origin, about.Time)
 	args["link"], args["expires"] = m.address(ui.PathDeviceConfirm.WithLink(link.Reveal())), expires
-	return m.send(ctx, to, about.Kind, args, toOwner(to, about.Kind))
+	return m.send(tx, to, about.Kind, args, toOwner(to, about.Kind))
 }
 
 // PasswordReset implements authn.Notifier.
-func (m *Mailer) PasswordReset(ctx context.Context, to authn.Recipient, link authn.Secret, expires time.Time) error {
-	return m.send(ctx, to, ui.MailResetLink, ui.Args{
+func (m *Mailer) PasswordReset(tx kv.Tx, to authn.Recipient, link authn.Secret, expires time.Time) error {
+	return m.send(tx, to, ui.MailResetLink, ui.Args{
 		"link": m.address(ui.PathReset.WithLink(link.Reveal())), "expires": expires,
 	}, mail.Terms{Class: mail.Asked, Slot: "reset/" + to.UserID, Target: to.UserID, Source: to.Source})
 }
@@ -68,7 +72,7 @@ var linkPages = map[authn.Purpose]ui.Path{
 }
 
 // AccountLink implements authn.Notifier. Purposes of links are kinds of mails.
-func (m *Mailer) AccountLink(ctx context.Context, to authn.Recipient, p authn.Purpose, link authn.Secret, expires time.Time, about authn.Event) error {
+func (m *Mailer) AccountLink(tx kv.Tx, to authn.Recipient, p authn.Purpose, link authn.Secret, expires time.Time, about authn.Event) error {
 	args := ui.Args{}
 	if !about.Time.IsZero() {
 		args = m.about(about.Origin, about.Time)
@@ -80,37 +84,46 @@ func (m *Mailer) AccountLink(ctx context.Context, to authn.Recipient, p authn.Pu
 	terms := toOwner(to, string(p))
 	switch p {
 	case authn.PurposeEmailChange:
-		terms = byMember(to, string(p), to.UserID)
-		terms.Source = "account " + to.UserID
+		terms = toNew(to, p, to.UserID)
 	case authn.PurposeRecovery:
 		terms.Slot = string(p) + "/" + to.UserID
 	}
-	return m.send(ctx, to, string(p), args, terms)
+	return m.send(tx, to, string(p), args, terms)
 }
 
-// AccountEvent implements authn.Notifier. Kinds of events are kinds of mails.
-func (m *Mailer) AccountEvent(ctx context.Context, to authn.Recipient, event authn.Event) error {
+// AddressInUse implements authn.Notifier. Kinds of events are kinds of mails.
+func (m *Mailer) AddressInUse(tx kv.Tx, to authn.Recipient, p authn.Purpose, userID string, event authn.Event) error {
 	args := m.about(event.Origin, event.Time)
 	for k, v := range event.Args {
 		args[k] = v
 	}
-	return m.send(ctx, to, event.Kind, args, toStranger(to, event.Kind, to.UserID)) // a stranger gave the address
+	terms := toNew(to, p, userID)
+	terms.Expires = event.Time.Add(p.Life())
+	return m.send(tx, to, event.Kind, args, terms)
 }
 
 // address is an absolute address on this server, whatever a request called it.
 func (m *Mailer) address(path string) string { return m.public.String() + path }
 
-// ProjectInvitation sends the link of an invitation into a project. For a Recipient
-// without an address it does the same work, and sends nothing.
-func (m *Mailer) ProjectInvitation(ctx context.Context, to authn.Recipient, inv issuer.Invited) error {
+// ProjectInvitation takes the mail with the link of an invitation into a project. Where nobody is to have it, it waits
+// in the same place as a blank: whoever invites does not learn whether there is such an account.
+func (m *Mailer) ProjectInvitation(tx kv.Tx, inv issuer.Invited) error {
 	kind := ui.MailProjectInvited
 	if inv.Hand != "" {
 		kind = ui.MailTransferAsked
 	}
-	return m.send(ctx, to, kind, ui.Args{
+	target := "user " + strings.ToLower(inv.To)
+	if strings.Contains(inv.To, "@") {
+		target = text.Mailbox(inv.To)
+	}
+	msg, err := m.write(authn.Recipient{Email: inv.Address}, kind, ui.Args{
 		"project": inv.Project, "inviter": inv.By, "role": string(inv.Role),
 		"link": m.address(ui.PathInvitedLink.WithLink(inv.Secret)), "expires": inv.Expires,
-	}, byMember(to, "project invitation", inv.ID))
+	}, mail.Terms{Class: mail.Members, Slot: "project invitation/" + inv.ID, Target: target, Source: "account " + inv.By})
+	if err != nil {
+		return err
+	}
+	return refused(m.queue.Put(tx, msg))
 }
 
 // about says from where and when something was done.
@@ -130,33 +143,56 @@ func toOwner(to authn.Recipient, kind string) mail.Terms {
 
 // byMember are the terms of a mail that somebody who is signed in has sent to an address of their choice.
 func byMember(to authn.Recipient, kind, name string) mail.Terms {
-	terms := toStranger(to, kind, name)
-	terms.Class = mail.Members
+	return mail.Terms{Class: mail.Members, Slot: kind + "/" + name, Target: text.Mailbox(to.Email), Source: to.Source}
+}
+
+// toNew are the terms of a mail to an address that an account does not have yet, or of what its owner is told
+// instead. It replaces the one that waits of the same purpose and account, which is void.
+func toNew(to authn.Recipient, p authn.Purpose, userID string) mail.Terms {
+	terms := byMember(to, string(p), userID)
+	switch {
+	case p == authn.PurposeEmailChange:
+		terms.Source = "account " + userID
+	case !to.Invited: // anybody may have chosen the address
+		terms.Class = mail.Strangers
+	}
 	return terms
 }
 
-// toStranger are the terms of a mail to an address that anybody may have chosen. It replaces
-// the one of the same kind and name that waits, which is void.
-func toStranger(to authn.Recipient, kind, name string) mail.Terms {
-	return mail.Terms{Class: mail.Strangers, Slot: kind + "/" + name, Target: text.Mailbox(to.Email), Source: to.Source}
+// send writes a mail and hands it over. For nobody it does all but that.
+func (m *Mailer) send(tx kv.Tx, to authn.Recipient, kind string, args ui.Args, terms mail.Terms) error {
+	msg, err := m.write(to, kind, args, terms)
+	switch {
+	case err != nil:
+		return err
+	case to.Email == "":
+		return refused(m.queue.Nobody(tx, msg))
+	}
+	return refused(m.queue.Put(tx, msg))
 }
 
-// send writes a mail and hands it over. For nobody it does all but that.
-func (m *Mailer) send(ctx context.Context, to authn.Recipient, kind string, args ui.Args, terms mail.Terms) error {
+// write draws a mail.
+func (m *Mailer) write(to authn.Recipient, kind string, args ui.Args, terms mail.Terms) (mail.Message, error) {
 	args["username"] = to.Username
 	subject, plain, err := m.pages.Mail("en", kind, args)
 	if err != nil {
-		return err
+		return mail.Message{}, err
 	}
 	html, err := m.pages.MailHTML("en", kind, args)
 	if err != nil {
-		return err
+		return mail.Message{}, err
 	}
 	link, _ := args["link"].(string)
-	terms.Expires, _ = args["expires"].(time.Time)
-	msg := mail.Message{To: to.Email, Subject: subject, Text: plain, HTML: html, Link: link, Terms: terms}
-	if to.Email == "" {
-		return m.queue.Nobody(ctx, msg)
+	if at, ok := args["expires"].(time.Time); ok {
+		terms.Expires = at
 	}
-	return m.queue.Send(ctx, msg)
+	return mail.Message{To: to.Email, Subject: subject, Text: plain, HTML: html, Link: link, Terms: terms}, nil
+}
+
+// refused is authn.ErrMail where a mail is not taken.
+func refused(err error) error {
+	if errors.Is(err, mail.ErrFull) || errors.Is(err, mail.ErrMessage) {
+		return fmt.Errorf("%w: %w", authn.ErrMail, err)
+	}
+	return err
 }

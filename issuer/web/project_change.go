@@ -124,7 +124,7 @@ func (s *Server) transferProject(v *visit) error {
 	}
 	typed := ui.ProjectTransferPage{Project: p.Name, User: v.form.Get("user"), Stay: v.form.Get("stay")}
 	req := issuer.InviteRequest{To: typed.User, Hand: issuer.Stay(cmp.Or(typed.Stay, "unknown"))}
-	inv, err := s.issuer.Invite(ctx, v.principal(), p.Name, req)
+	_, err = s.issuer.Invite(ctx, v.principal(), p.Name, req)
 	if ps, status := v.problems(err); status != 0 {
 		typed.Layout = v.with(ps)
 		return v.render(status, typed)
@@ -132,7 +132,6 @@ func (s *Server) transferProject(v *visit) error {
 	if err != nil {
 		return err
 	}
-	s.mailInvitation(ctx, inv)
 	return v.then(ui.PathProject.With(p.Name), "transfer_asked")
 }
 

@@ -145,10 +145,9 @@ func (s *Server) resendRecoveryLink(v *visit) error {
 	if ps, status := v.problems(err); status != 0 {
 		return v.render(status, v.recoverPage(v.with(ps)))
 	}
-	notice, err := mailed(err, "recovery_link_sent")
 	if err != nil {
 		return err
 	}
 	v.forgetLink()
-	return v.then(string(ui.PathRecover), notice)
+	return v.then(string(ui.PathRecover), "recovery_link_sent")
 }

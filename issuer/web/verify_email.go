@@ -1,20 +1,9 @@
 package web
 
 import (
-	"errors"
-
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/ui"
 )
-
-// mailed takes the error of something that sends a mail. Where only the mail
-// failed, what it was about is done: then the notice says so instead of notice.
-func mailed(err error, notice string) (string, error) {
-	if errors.Is(err, authn.ErrMail) {
-		return "mail_failed", nil
-	}
-	return notice, err
-}
 
 // showVerifyEmail is where the link of the mail leads. Looking at it uses nothing
 // up: scanners of mail follow links.
@@ -68,11 +57,10 @@ func (s *Server) resendVerification(v *visit) error {
 	if ps, status := v.problems(err); status != 0 {
 		return v.render(status, v.verifyEmailSent(v.with(ps), ""))
 	}
-	notice, err := mailed(err, "verification_sent")
 	if err != nil {
 		return err
 	}
-	return v.then(string(ui.PathVerifyEmailSent), notice)
+	return v.then(string(ui.PathVerifyEmailSent), "verification_sent")
 }
 
 func (s *Server) changeEmail(v *visit) error {
@@ -81,9 +69,8 @@ func (s *Server) changeEmail(v *visit) error {
 	if ps, status := v.problems(err); status != 0 {
 		return v.render(status, v.verifyEmailSent(v.with(ps), typed))
 	}
-	notice, err := mailed(err, "email_changed")
 	if err != nil {
 		return err
 	}
-	return v.then(string(ui.PathVerifyEmailSent), notice)
+	return v.then(string(ui.PathVerifyEmailSent), "email_changed")
 }

@@ -33,7 +33,6 @@ type Config struct {
 	Accounts *authn.Service
 	Issuer   *issuer.Service
 	Pages    *ui.Renderer
-	Mailer   *Mailer
 
 	// CatchUp waits until the store that the gateway verifies with has applied a
 	// revision, so that a token works, and a revoked one does not, when its
@@ -80,7 +79,6 @@ type Server struct {
 	sessions     *authn.Sessions
 	issuer       *issuer.Service
 	pages        *ui.Renderer
-	mailer       *Mailer
 	feed         http.Handler // nil where there are no verifiers
 	leaks        *leaks.Keys  // nil where no scanner reports
 	catchUp      func(context.Context, uint64) error
@@ -103,12 +101,12 @@ type Server struct {
 
 // New makes a Server.
 func New(cfg Config) (*Server, error) {
-	if cfg.Accounts == nil || cfg.Issuer == nil || cfg.Pages == nil || cfg.Mailer == nil || cfg.CatchUp == nil ||
+	if cfg.Accounts == nil || cfg.Issuer == nil || cfg.Pages == nil || cfg.CatchUp == nil ||
 		cfg.Gateway == nil || cfg.Index == nil || cfg.PublicURL == nil || cfg.Clock == nil || cfg.Logger == nil {
 		return nil, errors.New("web: the Config is not complete")
 	}
 	s := &Server{
-		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, mailer: cfg.Mailer, catchUp: cfg.CatchUp, canVerify: cfg.CanVerify,
+		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, catchUp: cfg.CatchUp, canVerify: cfg.CanVerify,
 		public: cfg.PublicURL, plainCookies: plainLoopback(cfg.PublicURL), maxTokenLife: cfg.MaxTokenLife,
 		clients: clientip.Trusting(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
 		now: cfg.Clock, log: cfg.Logger, feed: cfg.Feed, leaks: cfg.Leaks, hstsSubdomains: cfg.HSTSSubdomains, outbox: cfg.Outbox,

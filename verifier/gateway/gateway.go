@@ -204,7 +204,8 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, grant verifier.
 		tokenID = denial.TokenID
 	}
 	level := slog.LevelInfo
-	if answer.Status >= 500 && r.Context().Err() == nil { // a client that hung up is no fault
+	var chosen *refusal
+	if answer.Status >= 500 && !errors.As(err, &chosen) && r.Context().Err() == nil { // who hangs up is no fault, and to be busy is none
 		level = slog.LevelError
 	}
 	g.log.LogAttrs(r.Context(), level, "upload refused", attributes(tokenID, up,
