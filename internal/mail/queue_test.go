@@ -420,10 +420,10 @@ func TestQueueIsPartOfTheChange(t *testing.T) {
 	}
 	p.must(p.put(m))
 	for i := range rooms[Members].target {
-		p.must(p.send(Members, "full", fmt.Sprint(i), "x"))
+		p.must(p.send(Members, "full@example.org", fmt.Sprint(i), "x"))
 	}
 	before := p.dump()
-	m.Terms.Target = "full" // there is a mail in its slot, and no place for it with its new target
+	m.Terms.Target = "full@example.org" // there is a mail in its slot, and no place for it with its new target
 	bad := m
 	bad.To = "two\nlines"
 	p.must(p.store.Update(t.Context(), func(tx kv.Tx) error {
