@@ -15,6 +15,10 @@ type Denial struct {
 	// token may never have had that one: don't hold it against its owner.
 	TokenID string
 
+	// UserID is the UUID of the token's owner where the token is genuine, so that only what the
+	// request is about stands in its way; else it is empty.
+	UserID string
+
 	// Failures says why, first what is decided first; there is at least one.
 	Failures []caveats.Failure
 }

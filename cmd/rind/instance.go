@@ -293,7 +293,7 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 	clientIP := web.ClientIP(cfg.TrustedProxies)
 	upload, err = gateway.New(gateway.Config{
 		Verifier: h.metrics.verifier(verifier.New(h.follower)), Backend: folder, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
-		MaxUploads: cfg.UploadsAtOnce, MaxPerToken: cfg.UploadsPerToken,
+		MaxUploads: cfg.UploadsAtOnce, MaxPerOwner: cfg.UploadsPerAccount, MaxPerToken: cfg.UploadsPerToken,
 		OnUpload: func(ctx context.Context, g verifier.Grant, up gateway.Upload) {
 			if err := h.issuer.RecordUse(ctx, g.TokenID, g.Project, up.ClientIP, time.Now()); err != nil {
 				log.WarnContext(ctx, "the use of a token was not noted", "token", g.TokenID, "error", err)

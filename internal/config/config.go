@@ -46,6 +46,7 @@ type Config struct {
 	TokensPerHour      int            // tokens that one account makes in an hour; 0: no bound
 	MaxUpload          int64          // bytes of one uploaded file
 	UploadsAtOnce      int            // uploads that are read at once, in all
+	UploadsPerAccount  int            // of those, of one account with all its tokens
 	UploadsPerToken    int            // of those, with one token
 	LeakKeys           string         // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
 	BreachList         string         // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
@@ -85,7 +86,7 @@ func Default() Config {
 		RecoveryWait:  72 * time.Hour,
 		TokensPerHour: 60,
 		MaxUpload:     1 << 30,
-		UploadsAtOnce: 256, UploadsPerToken: 32,
+		UploadsAtOnce: 256, UploadsPerAccount: 64, UploadsPerToken: 32,
 		LogFormat: "text",
 		Mail:      Mail{TLS: "starttls"},
 		AuditLog:  "off",

@@ -32,6 +32,7 @@ registration = "open"
 max-token-life = "90d"
 tokens-per-hour = 25
 uploads-at-once = 64
+uploads-per-account = 56
 uploads-per-token = 48
 recovery-wait = "7d"
 max-upload = "100MiB"
@@ -66,7 +67,7 @@ ca-file = "/etc/rind/ca.pem"
 	want := Config{
 		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, MetricsListen: "127.0.0.1:9100", DataDir: "/var/lib/rind", KeyFile: dir + "/key",
 		RootKeysKeyFile: dir + "/rootkeys.key", RootKeysOldKeyFile: dir + "/rootkeys.old",
-		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, UploadsAtOnce: 64, UploadsPerToken: 48, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
+		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, UploadsAtOnce: 64, UploadsPerAccount: 56, UploadsPerToken: 48, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
 		BreachList: dir + "/breaches", BreachRangeURL: "https://api.pwnedpasswords.com", LogFormat: "json", LogLevel: slog.LevelWarn, HSTSSubdomains: true, GroupAccess: true,
 		AuditLog: "/var/log/rind/audit.log", AuditRetention: 1000 * 24 * time.Hour,
@@ -103,7 +104,7 @@ func dump(c Config) string {
 	return strings.Join([]string{
 		c.Listen, c.MetricsListen, c.DataDir, c.KeyFile, c.RootKeysKeyFile, c.RootKeysOldKeyFile, string(c.Registration), c.MaxTokenLife.String(), c.RecoveryWait.String(), c.TLSCert, c.TLSKey,
 		c.BreachList, c.BreachRangeURL, c.LogFormat, c.LogLevel.String(), c.Mail.Host, c.Mail.Username, c.Mail.PasswordFile, c.Mail.From, c.Mail.TLS, c.Mail.CAFile,
-		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys, time.Duration(c.TokensPerHour).String(), fmt.Sprint(c.UploadsAtOnce, c.UploadsPerToken), fmt.Sprint(c.HSTSSubdomains, c.GroupAccess),
+		string(rune('0' + c.Mail.Port%10)), time.Duration(c.MaxUpload).String(), c.LeakKeys, time.Duration(c.TokensPerHour).String(), fmt.Sprint(c.UploadsAtOnce, c.UploadsPerAccount, c.UploadsPerToken), fmt.Sprint(c.HSTSSubdomains, c.GroupAccess),
 	}, "|")
 }
 

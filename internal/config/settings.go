@@ -31,6 +31,7 @@ var settings = map[string]setter{
 	"tokens-per-hour":       setTokensPerHour,
 	"max-upload":            setMaxUpload,
 	"uploads-at-once":       uploads(func(c *Config) *int { return &c.UploadsAtOnce }),
+	"uploads-per-account":   uploads(func(c *Config) *int { return &c.UploadsPerAccount }),
 	"uploads-per-token":     uploads(func(c *Config) *int { return &c.UploadsPerToken }),
 	"leak-keys":             text(func(c *Config) *string { return &c.LeakKeys }, keyList),
 	"breach-list":           text(func(c *Config) *string { return &c.BreachList }, notEmpty),

@@ -91,6 +91,10 @@ func (h handler) answer(w http.ResponseWriter, r *http.Request, name string, do 
 	}
 	out, err := do(&c)
 	if err != nil {
+		if r.Context().Err() != nil && errors.Is(err, context.Canceled) { // nobody reads the answer
+			h.Logger.DebugContext(c.ctx, "adminhttp: the client is gone", "command", name)
+			return
+		}
 		status, refusal := h.refusal(err)
 		if status >= http.StatusInternalServerError && !errors.Is(err, instance.ErrReadOnly) {
 			h.Logger.ErrorContext(c.ctx, "adminhttp: failed", "command", name, "error", err)
@@ -137,11 +141,14 @@ func (c *call) principal() issuer.Principal {
 	return issuer.Principal{Username: c.name, Admin: true, Actor: audit.Actor{UserAgent: c.from.UserAgent}}
 }
 
-// user is the account that the request names.
-func (c *call) user() (authn.User, error) {
-	u, err := c.Accounts.UserByName(c.ctx, c.req.Name)
+// user is the account that the request is about.
+func (c *call) user() (authn.User, error) { return c.userIn("name", c.req.Name) }
+
+// userIn is the account that a field of the request names.
+func (c *call) userIn(field, name string) (authn.User, error) {
+	u, err := c.Accounts.UserByName(c.ctx, name)
 	if errors.Is(err, authn.ErrNotFound) {
-		err = problem.New("name", "user_unknown")
+		err = problem.New(field, "user_unknown")
 	}
 	return u, err
 }

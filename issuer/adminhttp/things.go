@@ -1,6 +1,8 @@
 package adminhttp
 
 import (
+	"slices"
+
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
@@ -24,12 +26,11 @@ func projects(c *call) (any, error) {
 }
 
 func appointOwner(c *call) (any, error) {
-	c.req.Name, c.req.User = c.req.User, c.req.Name
-	u, err := c.user()
+	u, err := c.userIn("user", c.req.User)
 	if err != nil {
 		return nil, err
 	}
-	p, revision, err := c.Issuer.AppointOwner(c.ctx, c.principal(), c.req.User, u.ID)
+	p, revision, err := c.Issuer.AppointOwner(c.ctx, c.principal(), c.req.Name, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +58,7 @@ func tokens(c *call) (any, error) {
 func (c *call) findTokens() (out []issuer.Token, next string, err error) {
 	switch {
 	case c.req.Owner != "":
-		c.req.Name = c.req.Owner
-		u, err := c.user()
+		u, err := c.userIn("owner", c.req.Owner)
 		if err != nil {
 			return nil, "", err
 		}
@@ -104,18 +104,21 @@ func registerVerifier(c *call) (any, error) {
 	return Secret{Name: v.Name, Secret: secret}, err
 }
 
-// revokeVerifier ends the verifier of a name that works, or of an id.
+// revokeVerifier ends the verifier of an id, or of a name that works. The id comes first: what else is called by it does
+// not keep the one that has it.
 func revokeVerifier(c *call) (any, error) {
 	all, err := c.Issuer.Verifiers(c.ctx, c.principal())
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range all {
-		if v.ID == c.req.Name || v.Name == c.req.Name && v.Revoked.At.IsZero() {
-			return Done{Name: v.Name}, c.Issuer.RevokeVerifier(c.ctx, c.principal(), v.ID)
-		}
+	at := slices.IndexFunc(all, func(v issuer.Verifier) bool { return v.ID == c.req.Name })
+	if at < 0 {
+		at = slices.IndexFunc(all, func(v issuer.Verifier) bool { return v.Name == c.req.Name && v.Revoked.At.IsZero() })
 	}
-	return nil, issuer.ErrNotFound
+	if at < 0 {
+		return nil, issuer.ErrNotFound
+	}
+	return Done{Name: all[at].Name}, c.Issuer.RevokeVerifier(c.ctx, c.principal(), all[at].ID)
 }
 
 func settings(c *call) (any, error) {

@@ -66,10 +66,15 @@ func (k *keyring) Lookup(_ context.Context, id, project string) (verifier.Record
 // mint issues a token for alice with further caveats; edit changes its record.
 func (k *keyring) mint(t testing.TB, edit func(*verifier.Record), more ...caveats.Caveat) string {
 	t.Helper()
+	return k.mintFor(t, alice, edit, more...)
+}
+
+func (k *keyring) mintFor(t testing.TB, user string, edit func(*verifier.Record), more ...caveats.Caveat) string {
+	t.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	id := fmt.Sprintf("01900000-0000-7000-8000-%012d", len(k.recs)+1)
-	cs := [][]byte{caveats.User(alice).Append(nil)}
+	cs := [][]byte{caveats.User(user).Append(nil)}
 	for _, c := range more {
 		cs = append(cs, c.Append(nil))
 	}
@@ -81,7 +86,7 @@ func (k *keyring) mint(t testing.TB, edit func(*verifier.Record), more ...caveat
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec := verifier.Record{Location: host, UserID: alice, UserName: "alice", Caveats: cs, Signature: minted.Signature}
+	rec := verifier.Record{Location: host, UserID: user, UserName: "alice", Caveats: cs, Signature: minted.Signature}
 	if edit != nil {
 		edit(&rec)
 	}

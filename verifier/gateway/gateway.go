@@ -45,6 +45,7 @@ const DefaultMaxFile = 1 << 30
 const (
 	defaultUploads   = 256
 	defaultPerToken  = 32
+	defaultPerOwner  = 64
 	defaultQueueTime = 4 * time.Second
 )
 
@@ -76,14 +77,16 @@ type Config struct {
 	// while a body is read, so that a large file over a slow line arrives.
 	Idle time.Duration
 
-	// MaxUploads is how many uploads are read at once in all (zero: 256), and
-	// MaxPerToken with one token (zero: 32). Each takes about 100 KiB of memory
+	// MaxUploads is how many uploads are read at once in all (zero: 256),
+	// MaxPerOwner of one account, with all its tokens (zero: 64, or MaxPerToken where that is more), and
+	// MaxPerToken with one token (zero: 32). The last quarter of all is for accounts that
+	// have none under way. Each takes about 100 KiB of memory
 	// and a file in the backend's stage. Further ones wait for QueueTime (zero: 4
 	// seconds, less than clients wait for a server that does not read), and are
-	// refused then: with 429 where it is their own token's uploads that they
+	// refused then: with 429 where it is their own token's or account's uploads that they
 	// wait for, else with 503.
-	MaxUploads, MaxPerToken int
-	QueueTime               time.Duration
+	MaxUploads, MaxPerOwner, MaxPerToken int
+	QueueTime                            time.Duration
 
 	// ClientIP is the address that networks in tokens are compared with. Nil
 	// is the address of the connection; behind a proxy, set what reads the
@@ -133,6 +136,9 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.MaxPerToken <= 0 {
 		cfg.MaxPerToken = defaultPerToken
 	}
+	if cfg.MaxPerOwner <= 0 {
+		cfg.MaxPerOwner = max(defaultPerOwner, cfg.MaxPerToken)
+	}
 	if cfg.QueueTime <= 0 {
 		cfg.QueueTime = defaultQueueTime
 	}
@@ -147,8 +153,8 @@ func New(cfg Config) (*Gateway, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{cfg: cfg, log: log, slots: slots{
-		all: cfg.MaxUploads, each: cfg.MaxPerToken, wait: cfg.QueueTime,
-		taken: map[string]int{}, freed: make(chan struct{}),
+		all: cfg.MaxUploads, owner: cfg.MaxPerOwner, token: cfg.MaxPerToken, wait: cfg.QueueTime,
+		taken: map[share]int{}, freed: make(chan struct{}),
 	}}
 	if reader, ok := cfg.Backend.(FieldReader); ok {
 		g.keeps = reader.ReadsField

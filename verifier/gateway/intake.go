@@ -52,14 +52,14 @@ func (in *intake) run(w http.ResponseWriter, r *http.Request) (grant verifier.Gr
 	if in.text, err = httpauth.Token(r); err != nil {
 		return grant, err
 	}
-	tokenID, err := in.checkEarly()
+	who, err := in.checkEarly()
 	if err != nil {
 		return grant, err
 	}
 	if r.ContentLength > in.g.cfg.maxBody() {
 		return grant, in.fileTooLarge()
 	}
-	free, err := in.g.slots.take(in.ctx, tokenID)
+	free, err := in.g.slots.take(in.ctx, who)
 	if err != nil {
 		return grant, err
 	}
@@ -247,13 +247,13 @@ func (in *intake) request() caveats.Request {
 // for this upload is refused before the bytes arrive. A failure that a fact still
 // to come may mend is left to the end.
 //
-// tokenID is that of a token that is genuine.
-func (in *intake) checkEarly() (tokenID string, err error) {
+// h is whose upload it is, by a token that is genuine.
+func (in *intake) checkEarly() (h holder, err error) {
 	req := in.request()
 	grant, err := in.g.cfg.Verifier.Verify(in.ctx, in.text, req)
 	var denial *verifier.Denial
 	if !errors.As(err, &denial) {
-		return grant.TokenID, err
+		return holder{grant.TokenID, grant.UserID}, err
 	}
 	var decided []caveats.Failure
 	for _, f := range denial.Failures {
@@ -262,9 +262,9 @@ func (in *intake) checkEarly() (tokenID string, err error) {
 		}
 	}
 	if len(decided) == 0 && len(denial.Failures) > 0 {
-		return denial.TokenID, nil
+		return holder{denial.TokenID, denial.UserID}, nil
 	}
-	return "", &verifier.Denial{TokenID: denial.TokenID, Failures: decided}
+	return holder{}, &verifier.Denial{TokenID: denial.TokenID, UserID: denial.UserID, Failures: decided}
 }
 
 // undecided tells whether a failure is about a fact that req lacks.

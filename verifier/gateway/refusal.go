@@ -39,7 +39,7 @@ func explain(err error) httpauth.Answer {
 	switch {
 	case errors.As(err, &said):
 		answer := httpauth.Answer{Status: said.status, Sentence: said.sentence}
-		if said == errBusy || said == errTokenBusy {
+		if said == errBusy || said == errTokenBusy || said == errOwnerBusy {
 			answer.RetryAfter = 10 * time.Second
 		}
 		return answer

@@ -1,41 +1,54 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// slots bounds how many uploads are under way, in all and with each token. An upload
+// slots bounds how many uploads are under way: in all, of each account and with each token. The last quarter of all is for
+// accounts that have no upload under way, so that no few of them take the places of all others. An upload
 // that finds no slot waits a little before its body is read.
 type slots struct {
-	all, each int // bounds
-	wait      time.Duration
+	all, owner, token int // bounds
+	wait              time.Duration
 
 	mu    sync.Mutex
-	taken map[string]int // by the token's id; no zeros
+	taken map[share]int // no zeros
 	total int
 	freed chan struct{} // closed when a slot gets free, and made anew
 }
 
-// Refusals of an upload that waited for a slot in vain. The first is the client's own
-// doing; the second passes by itself, and is tried again.
+// share is what has a bound of its own: the token of that id, or all tokens of an account.
+type share struct{ token, owner string }
+
+// holder is whose upload takes a slot; owner is "" where a Verifier does not say it.
+type holder struct{ token, owner string }
+
+func (h holder) shares() [2]share {
+	return [2]share{{token: h.token}, {owner: cmp.Or(h.owner, "of "+h.token)}}
+}
+
+// Refusals of an upload that waited for a slot in vain. The first two are the client's own
+// doing; the last passes by itself, and is tried again.
 var (
 	errTokenBusy = &refusal{http.StatusTooManyRequests,
 		"Too many uploads with this token are under way. Try again when one of them is done."}
+	errOwnerBusy = &refusal{http.StatusTooManyRequests,
+		"Too many uploads of this account are under way, with all its tokens. Try again when one of them is done."}
 	errBusy = &refusal{http.StatusServiceUnavailable, "Too many uploads are under way. Try again later."}
 )
 
-// take waits for a slot for an upload with a token. The caller calls free once, when the
-// upload is over.
-func (s *slots) take(ctx context.Context, tokenID string) (free func(), err error) {
+// take waits for a slot for an upload. The caller calls free once, when the upload is over.
+func (s *slots) take(ctx context.Context, h holder) (free func(), err error) {
 	late := time.NewTimer(s.wait)
 	defer late.Stop()
 	for {
-		freed, err := s.try(tokenID)
+		freed, err := s.try(h)
 		if err == nil {
-			return sync.OnceFunc(func() { s.free(tokenID) }), nil
+			return sync.OnceFunc(func() { s.free(h) }), nil
 		}
 		select {
 		case <-freed:
@@ -48,26 +61,37 @@ func (s *slots) take(ctx context.Context, tokenID string) (free func(), err erro
 }
 
 // try takes a slot, or returns why there is none and what is closed when one gets free.
-func (s *slots) try(tokenID string) (freed <-chan struct{}, err error) {
+func (s *slots) try(h holder) (freed <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	mine := s.taken[h.shares()[1]]
+	most := s.all
+	if mine > 0 {
+		most -= s.all / 4
+	}
 	switch {
-	case s.taken[tokenID] >= s.each:
+	case s.taken[h.shares()[0]] >= s.token:
 		return s.freed, errTokenBusy
-	case s.total >= s.all:
+	case mine >= s.owner:
+		return s.freed, errOwnerBusy
+	case s.total >= most:
 		return s.freed, errBusy
 	}
 	s.total++
-	s.taken[tokenID]++
+	for _, of := range h.shares() {
+		s.taken[of]++
+	}
 	return nil, nil
 }
 
-func (s *slots) free(tokenID string) {
+func (s *slots) free(h holder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.total--
-	if s.taken[tokenID]--; s.taken[tokenID] == 0 {
-		delete(s.taken, tokenID)
+	for _, of := range h.shares() {
+		if s.taken[of]--; s.taken[of] == 0 {
+			delete(s.taken, of)
+		}
 	}
 	close(s.freed)
 	s.freed = make(chan struct{})

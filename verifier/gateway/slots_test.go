@@ -88,6 +88,9 @@ func TestUploadsAtOnce(t *testing.T) {
 	if status, _ := x.post(third, demo()); status != "503 Too many uploads are under way. Try again later." {
 		t.Error("a fourth in all:", status)
 	}
+	if strings.Contains(x.log.String(), "level=ERROR") {
+		t.Error("to be busy is called an error:", x.log.String())
+	}
 	// A token that is refused waits for no slot.
 	if status, _ := x.post("pypi-none", demo()); !strings.HasPrefix(status, "403 ") {
 		t.Error("no token:", status)
@@ -97,6 +100,40 @@ func TestUploadsAtOnce(t *testing.T) {
 	until(t, "the slot of a client that is gone is free", func() bool { return x.gate.slots.busy() == 2 })
 	if status, _ := x.post(x.text, demo()); status != "200 OK" {
 		t.Error("behind it:", status)
+	}
+}
+
+// An account takes its share of slots with however many tokens, and the last quarter of all is for accounts that have none
+// under way: those who fill the others keep nobody out.
+func TestUploadsAtOnceOfAnAccount(t *testing.T) {
+	x := newIndex(t, func(c *Config) { c.MaxPerOwner, c.MaxUploads, c.QueueTime = 3, 8, 50*time.Millisecond })
+	arrived := x.arriving()
+	of := func(owner int) string { // another token of an account
+		id := fmt.Sprintf("00000000-0000-4000-8000-%012d", owner)
+		return x.keys.mintFor(t, id, nil, caveats.ProjectNames{"demo"})
+	}
+	raw, contentType := encode(demo())
+	part, n := raw[:200], 0
+	begin := func(text string) {
+		t.Helper()
+		x.begin(text, contentType, part)
+		n++
+		until(t, "it is under way", func() bool { return arrived.Load() == int64(n*len(part)) })
+	}
+	for owner := range 2 {
+		for range 3 {
+			begin(of(owner))
+		}
+		if status, _ := x.post(of(owner), demo()); status != "429 Too many uploads of this account are under way, with all its tokens. Try again when one of them is done." {
+			t.Error("a fourth of one account:", status)
+		}
+	}
+	begin(of(2)) // the seventh of eight: it has none under way
+	if status, _ := x.post(of(2), demo()); !strings.HasPrefix(status, "503 ") {
+		t.Error("a second in the last quarter:", status)
+	}
+	if status, _ := x.post(of(3), demo()); status != "200 OK" {
+		t.Error("an account that has none under way:", status)
 	}
 }
 
