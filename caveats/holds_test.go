@@ -2,10 +2,8 @@ package caveats
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math"
 	"net/netip"
-	"strconv"
 	"testing"
 	"time"
 
@@ -181,20 +179,4 @@ func TestCheckAllocatesNothing(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-}
-
-// TestEightDigits holds the sum of pairs against strconv, and what has a character that is no digit.
-func TestEightDigits(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		s := rapid.StringMatching(`[0-9]{8}`).Draw(rt, "digits")
-		want, _ := strconv.ParseInt(s, 10, 64)
-		if got, ok := eightDigits(binary.LittleEndian.Uint64([]byte(s))); !ok || got != want {
-			rt.Fatalf("%q is %d, %v", s, got, ok)
-		}
-		b, c := []byte(s), rapid.Byte().Draw(rt, "byte")
-		b[rapid.IntRange(0, 7).Draw(rt, "place")] = c
-		if _, ok := eightDigits(binary.LittleEndian.Uint64(b)); ok != isDigit(c) {
-			rt.Fatalf("%q: %v", b, ok)
-		}
-	})
 }

@@ -15,7 +15,7 @@ import (
 func TestWhatAnEmbedderCompiles(t *testing.T) {
 	allowed := []string{
 		"github.com/rind-dev/rind/caveats", "github.com/rind-dev/rind/verifier",
-		"github.com/rind-dev/rind/internal/feed", "github.com/rind-dev/rind/internal/private", "github.com/rind-dev/rind/internal/scratch", "github.com/rind-dev/rind/internal/seal",
+		"github.com/rind-dev/rind/internal/durable", "github.com/rind-dev/rind/internal/feed", "github.com/rind-dev/rind/internal/private", "github.com/rind-dev/rind/internal/scratch", "github.com/rind-dev/rind/internal/seal",
 		"gopkg.in/macaroon.v2", "go.etcd.io/bbolt", "golang.org/x/crypto", "golang.org/x/sys",
 	}
 	cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".", "./rootkeys")
