@@ -150,15 +150,15 @@ func isPlainVersion(s []byte) bool {
 // denies it.
 func Ends(raw [][]byte) (seconds int64, ok bool) {
 	for _, b := range raw {
-		if l, is := lifeOf(b); is && (!ok || l.ExpiresAt < seconds) {
+		if l, is := ParseLife(b); is && (!ok || l.ExpiresAt < seconds) {
 			seconds, ok = l.ExpiresAt, true
 		}
 	}
 	return seconds, ok
 }
 
-// lifeOf is Parse for lives alone.
-func lifeOf(raw []byte) (Life, bool) {
+// ParseLife is Parse for lives alone; ok is false for everything else.
+func ParseLife(raw []byte) (Life, bool) {
 	if len(raw) > MaxCaveat || len(raw) > 1 && raw[0] == '[' && '1' <= raw[1] && raw[1] <= '9' {
 		return Life{}, false
 	}
