@@ -11,8 +11,9 @@ import (
 // issuer said it was before sets were asked of it; sets are its change sets in
 // their order.
 //
-// All of one call commits in one transaction, records and position: after an
-// error, or a crash, the store is where it was before. Sets that were applied
+// A set commits as a whole, its records and the position together: after an error, or a
+// crash, the store is between two sets. One call is one transaction, unless its sets change
+// very many records: then it is several, so that its memory is bounded. Sets that were applied
 // before are skipped, so a call may be repeated.
 //
 // A store that is new follows the issuer that it is first told of, and no
@@ -32,40 +33,53 @@ func (s *Store) Apply(ctx context.Context, head Position, sets []ChangeSet) erro
 	if s.readOnly {
 		return fmt.Errorf("rootkeys: apply changes: %s is open for reading only", s.path)
 	}
-	err := s.update(ctx, func(w *writer) error { return w.apply(ctx, head, sets) })
-	if err != nil {
-		return fmt.Errorf("rootkeys: apply changes: %w", s.heardOf(ctx, err))
+	for first := true; first || len(sets) > 0; first = false {
+		taken := 0
+		err := s.update(ctx, func(w *writer) (err error) {
+			taken, err = w.apply(ctx, head, sets)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("rootkeys: apply changes: %w", s.heardOf(ctx, err))
+		}
+		sets = sets[taken:]
 	}
 	return nil
 }
+
+// maxChanged is after how many changed records a transaction takes no further set.
+const maxChanged = 8192
 
 func (s *state) follows(head Position) bool {
 	return s.Issuer != "" && s.Issuer == head.Issuer && s.Epoch == head.Epoch
 }
 
-// apply changes position and records in one transaction.
-func (w *writer) apply(ctx context.Context, head Position, sets []ChangeSet) error {
+// apply changes position and records in one transaction, and returns how many sets it took.
+func (w *writer) apply(ctx context.Context, head Position, sets []ChangeSet) (int, error) {
 	if err := w.follow(head); err != nil {
-		return err
+		return 0, err
 	}
 	for i := range sets {
+		if w.count() >= maxChanged {
+			return i, nil
+		}
 		switch set, st := &sets[i], &w.m.state; {
 		case st.Parted(Position{Issuer: head.Issuer, Epoch: head.Epoch, Chain: set.Chain}):
-			return errOtherHistory
+			return i, errOtherHistory
 		case set.Revision <= st.Revision:
 			continue
 		case set.Revision != st.Revision+1:
-			return fmt.Errorf("%w: %d comes after %d", ErrGap, set.Revision, st.Revision)
+			return i, fmt.Errorf("%w: %d comes after %d", ErrGap, set.Revision, st.Revision)
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return i, ctx.Err()
 		default:
 			if err := w.changes(set.Changes); err != nil {
-				return fmt.Errorf("change set %d: %w", set.Revision, err)
+				return i, fmt.Errorf("change set %d: %w", set.Revision, err)
 			}
 			w.m.Revision, w.m.Chain = set.Revision, set.Chain
 		}
 	}
-	return nil
+	return len(sets), nil
 }
 
 // accepts refuses a head that is not one to follow.
@@ -149,18 +163,16 @@ func (w *writer) token(t *Token) error {
 				return nil // a state from before the revocation
 			}
 		}
+	} else if n := len(w.tokens); n > 0 && compareIDs((*recordID)(&id), &w.tokens[n-1].id) <= 0 {
+		w.encode()
 	}
 	user, err := checkToken(t)
 	if err != nil {
 		return err
 	}
 	c, err := w.copyFor(t, user)
-	if err != nil {
-		return err
+	if err == nil {
+		w.tokens = append(w.tokens, newToken{id, user, t, c})
 	}
-	b, err := encodeToken(t, c)
-	if err != nil {
-		return err
-	}
-	return w.set(tokensTable, id, b)
+	return err
 }

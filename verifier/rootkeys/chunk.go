@@ -121,7 +121,8 @@ var (
 type chunkReader struct {
 	head, sealed, name []byte
 
-	at location // rank, begin and size of the record that find returned; zero where that is not known
+	at     location // rank, begin and size of the record that find returned; zero where that is not known
+	memory *arena   // where all opens records; nil: each has memory of its own
 }
 
 // header copies the beginning of the chunk that b begins with.
@@ -263,7 +264,13 @@ func (c *chunkReader) all(b []byte, sealer *seal.Sealer, p *place, each func(rec
 		}
 		c.sealed = append(c.sealed[:0], b[begin:end]...)
 		p.move(i)
-		out, err := sealer.OpenBytes(make([]byte, 0, end-begin), c.sealed, p[:])
+		var dst []byte
+		if c.memory != nil {
+			dst = c.memory.room(end - begin - sealSize)
+		} else {
+			dst = make([]byte, 0, end-begin-sealSize)
+		}
+		out, err := sealer.OpenBytes(dst, c.sealed, p[:])
 		if err != nil {
 			return errSeal
 		}
@@ -272,4 +279,16 @@ func (c *chunkReader) all(b []byte, sealer *seal.Sealer, p *place, each func(rec
 		}
 	}
 	return nil
+}
+
+// records appends every record of a chunk to dst; without a chunk there are none.
+func (c *chunkReader) records(dst []record, b []byte, sealer *seal.Sealer, p *place) ([]record, error) {
+	if b == nil {
+		return dst, nil
+	}
+	err := c.all(b, sealer, p, func(id recordID, content []byte) error {
+		dst = append(dst, record{id, content})
+		return nil
+	})
+	return dst, err
 }

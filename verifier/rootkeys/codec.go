@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
@@ -77,12 +78,8 @@ type copied struct {
 	user    []byte // name of the owner
 }
 
-// encodeToken checks a token and encodes it, with a copy if there is one.
-func encodeToken(t *Token, c *copied) ([]byte, error) {
-	user, err := checkToken(t)
-	if err != nil {
-		return nil, err
-	}
+// appendToken encodes a token that was checked, with a copy if there is one.
+func appendToken(b []byte, t *Token, user [16]byte, c *newCopy) []byte {
 	var flags byte
 	if !t.ExpiresAt.IsZero() {
 		flags |= hasExpiry
@@ -98,7 +95,7 @@ func encodeToken(t *Token, c *copied) ([]byte, error) {
 			flags |= hasSpan
 		}
 	}
-	b := append(make([]byte, 0, 320), encoding, flags)
+	b = append(b, encoding, flags)
 	b = append(append(b, user[:]...), t.Signature...)
 	b = appendText(b, t.Location)
 	if c != nil {
@@ -123,7 +120,7 @@ func encodeToken(t *Token, c *copied) ([]byte, error) {
 	for _, c := range t.Caveats {
 		b = append(appendBytes(append(b, caveatField), c), caveatEnd)
 	}
-	return b, nil
+	return b
 }
 
 // The issued caveats stand in a record as they stand in the bytes of a token (see
@@ -145,12 +142,9 @@ func checkToken(t *Token) (user [16]byte, err error) {
 	case len(t.Caveats) == 0 || len(t.Caveats) > token.MaxCaveats || len(t.Restrictions) > maxRestrictions:
 		return user, fmt.Errorf("it has not 1 to %d caveats, or over %d restrictions", token.MaxCaveats, maxRestrictions)
 	}
-	for _, list := range [][][]byte{t.Caveats, t.Restrictions} {
-		for _, c := range list {
-			if len(c) > caveats.MaxCaveat {
-				return user, fmt.Errorf("a caveat is over %d bytes", caveats.MaxCaveat)
-			}
-		}
+	tooLong := func(c []byte) bool { return len(c) > caveats.MaxCaveat }
+	if slices.ContainsFunc(t.Caveats, tooLong) || slices.ContainsFunc(t.Restrictions, tooLong) {
+		return user, fmt.Errorf("a caveat is over %d bytes", caveats.MaxCaveat)
 	}
 	return user, nil
 }
@@ -252,17 +246,20 @@ func (d *decoder) exactly(b byte) {
 type userRecord struct {
 	name     string
 	flags    byte
-	projects [][16]byte // that have the user as a member
+	lists    uint64     // records of kindList: more projects that have the user, perList in each
+	projects [][16]byte // that have the user as a member, and are in none of them: fewer than perList
 }
 
 func (u *userRecord) encode() []byte {
-	return appendIDs(appendText([]byte{encoding, u.flags}, u.name), u.projects)
+	b := appendText([]byte{encoding, u.flags}, u.name)
+	return appendIDs(binary.AppendUvarint(b, u.lists), u.projects)
 }
 
 func (u *userRecord) decode(b []byte) error {
 	d := newDecoder(b, encoding)
 	*u = userRecord{flags: d.flags()}
 	u.name = d.text()
+	u.lists = d.uint()
 	u.projects = d.ids()
 	return d.end()
 }

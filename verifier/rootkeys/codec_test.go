@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/verifier"
 )
 
@@ -32,6 +33,15 @@ func anyToken() *rapid.Generator[Token] {
 		}
 		return tok
 	})
+}
+
+// encodeToken checks a token and encodes it, with a copy if there is one.
+func encodeToken(t *Token, c *copied) ([]byte, error) {
+	user, err := checkToken(t)
+	if err != nil || c == nil {
+		return appendToken(nil, t, user, nil), err
+	}
+	return appendToken(nil, t, user, &newCopy{*c, caveats.Request{UserID: t.UserID, Project: string(c.name), ProjectID: uuidText(c.project[:])}}), nil
 }
 
 // TestTokensReadAsWritten, and nothing that was cut, or has something behind it,

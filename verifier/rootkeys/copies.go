@@ -12,15 +12,21 @@ import (
 type lastCopy struct {
 	user   [16]byte
 	name   string
-	copied *copied
+	copied *newCopy
 	known  bool
+}
+
+// newCopy is a copy for a token that is written, and the facts that it holds.
+type newCopy struct {
+	copied
+	facts caveats.Request
 }
 
 // copyFor is what a token copies, nil where it is not for one project of which its owner is
 // a member.
-func (w *writer) copyFor(t *Token, user [16]byte) (*copied, error) {
+func (w *writer) copyFor(t *Token, user [16]byte) (*newCopy, error) {
 	name := onlyProject(t.Caveats)
-	if name == "" {
+	if len(name) == 0 {
 		return nil, nil
 	}
 	if c := &w.copied; c.known && c.user == user && c.name == string(name) {
@@ -33,7 +39,7 @@ func (w *writer) copyFor(t *Token, user [16]byte) (*copied, error) {
 	return c, err
 }
 
-func (w *writer) makeCopy(name string, user [16]byte) (*copied, error) {
+func (w *writer) makeCopy(name string, user [16]byte) (*newCopy, error) {
 	claims, err := w.claims(name)
 	if err != nil || len(claims) != 1 {
 		return nil, err
@@ -46,11 +52,13 @@ func (w *writer) makeCopy(name string, user [16]byte) (*copied, error) {
 	if err != nil || u == nil || u.flags&isAbsent != 0 {
 		return nil, err
 	}
-	return &copied{m.number, claims[0].id, []byte(name), []byte(u.name)}, nil
+	id := claims[0].id
+	c := copied{m.number, id, []byte(name), []byte(u.name)}
+	return &newCopy{c, caveats.Request{UserID: uuidText(user[:]), Project: name, ProjectID: uuidText(id[:])}}, nil
 }
 
-// onlyProject is the name of the project that a token is for, "" where it is for several or none.
-func onlyProject(issued [][]byte) string {
+// onlyProject is the name of the project that a token is for, empty where it is for several or none.
+func onlyProject(issued [][]byte) []byte {
 	for _, c := range issued {
 		rest, ok := bytes.CutPrefix(c, []byte(`[1,["`))
 		if !ok {
@@ -58,33 +66,31 @@ func onlyProject(issued [][]byte) string {
 		}
 		name, ok := bytes.CutSuffix(rest, []byte(`"]]`))
 		if !ok || bytes.ContainsAny(name, `",\`) || len(name) > maxText {
-			return ""
+			return nil
 		}
-		return string(name)
+		return name
 	}
-	return ""
+	return nil
 }
 
 // spanOf is when the caveats of a token hold, where they ask for its owner, the one project that was
 // copied, and the time alone; ok is false where they ask for more, or there are restrictions. To
 // read them with each check would be an eighth of its cost.
-func spanOf(t *Token, c *copied) (span scratch.Span, ok bool) {
+func spanOf(t *Token, c *newCopy) (span scratch.Span, ok bool) {
 	if len(t.Restrictions) > 0 {
 		return span, false
 	}
-	facts := caveats.Request{UserID: t.UserID, Project: string(c.name), ProjectID: uuidText(c.project[:])}
 	span = scratch.Span{Begin: math.MinInt64, End: math.MaxInt64}
 	for i, raw := range t.Caveats {
 		if bytes.HasPrefix(raw, []byte("[0,")) {
-			parsed, err := caveats.Parse(raw)
-			life, is := parsed.(caveats.Life)
-			if err != nil || !is {
+			life, is := caveats.ParseLife(raw)
+			if !is {
 				return span, false
 			}
 			span.Begin, span.End = max(span.Begin, life.NotBefore), min(span.End, life.ExpiresAt)
 			continue
 		}
-		if len(caveats.Check(t.Caveats[i:i+1], facts)) > 0 {
+		if len(caveats.Check(t.Caveats[i:i+1], c.facts)) > 0 {
 			return span, false
 		}
 	}

@@ -193,7 +193,8 @@ func (c *copier) copy(ctx context.Context, tx *bbolt.Tx) (err error) {
 				if err == nil {
 					err = chunks.all(v, c.from.file.sealer, &p, func(id recordID, content []byte) error {
 						c.n++
-						return c.w.set(table, id, content)
+						c.w.set(table, id, content)
+						return nil
 					})
 				}
 				if err != nil {
@@ -244,5 +245,9 @@ func (c *copier) commit(last bool) error {
 	}
 	w.m.tx = uint64(w.tx.ID())
 	c.w, c.m, c.n = nil, w.m, 0
-	return w.tx.Commit()
+	err := w.tx.Commit()
+	if err == nil {
+		w.memory.release()
+	}
+	return err
 }

@@ -64,7 +64,9 @@ func crashAtEachWrite(t *testing.T, anew bool) {
 		var f *Fill
 		steps = []func() error{
 			func() (err error) { f, err = s.BeginFill(context.Background(), headAt(2)); return err },
-			func() error { return f.Add(context.Background(), next) },
+			func() error { return f.Add(context.Background(), next) }, // it waits in memory
+			func() error { return f.flush(context.Background(), tokensTable) },
+			func() error { return f.flush(context.Background(), othersTable) },
 			func() error { return f.index(context.Background()) },
 			func() error { return f.swap(context.Background()) },
 		}

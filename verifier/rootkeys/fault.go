@@ -224,6 +224,7 @@ func (s *Store) write(m *moment, fn func(*writer) error) error {
 	if err := tx.Commit(); err != nil {
 		return errors.Join(err, s.reload(m.file))
 	}
+	w.memory.release()
 	m.file.note()
 	s.publish(w.m)
 	return nil

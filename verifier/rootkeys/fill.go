@@ -17,13 +17,30 @@ var fillingBucket = []byte("filling")
 // Commit it answers from the snapshot and nothing else. So there is no moment at
 // which it answers from a part, and a record that the snapshot lacks is gone.
 //
-// A Fill lives in the store's file beside the old records, in many transactions,
-// with memory for one of them. What a process leaves behind that ends before
-// Commit, the next BeginFill clears away. One goroutine uses it.
+// A Fill lives in the store's file beside the old records, in many transactions. What is
+// told is gathered in memory first, up to a bound that does not depend on how much there
+// is: so the file is written in the order of its keys, and each chunk of it seldom. What a
+// process leaves behind that ends before Commit, the next BeginFill clears away. One
+// goroutine uses it.
 type Fill struct {
-	s  *Store
-	at Position
-	m  *moment // what was filled in; its index is in the file with Commit only
+	s       *Store
+	at      Position
+	m       *moment                  // what was filled in; its index is in the file with Commit only
+	pending [len(tableKinds)]overlay // what is not in the file yet
+	memory  memory                   // that pending is in
+	bounds  bounds
+	most    int // how many chunks one transaction wrote at most
+}
+
+// bounds are of what a Fill has in memory.
+type bounds struct {
+	pending [len(tableKinds)]int // bytes of records that wait
+	chunks  int                  // that one transaction writes: bbolt keeps them until it ends
+}
+
+var fillBounds = bounds{
+	pending: [...]int{tokensTable: 2 << 20, othersTable: 12 << 20}, // the others come in no order: waiting saves writing
+	chunks:  2048,
 }
 
 // BeginFill begins to fill the store anew, from a snapshot after which the changes
@@ -34,7 +51,7 @@ func (s *Store) BeginFill(ctx context.Context, at Position) (*Fill, error) {
 	if s.readOnly {
 		return nil, fmt.Errorf("rootkeys: fill: %s is open for reading only", s.path)
 	}
-	f := &Fill{s: s, at: at}
+	f := &Fill{s: s, at: at, bounds: fillBounds}
 	err := s.fillUpdate(ctx, func(w *writer) error {
 		if err := w.m.accepts(at); err != nil {
 			return err
@@ -66,14 +83,14 @@ func (s *Store) dropFilling(tx *bbolt.Tx) error {
 // Position is what the changes follow that Apply takes next.
 func (f *Fill) Position() Position { return f.at }
 
-// Add takes records of the snapshot, in one transaction. A record that comes twice
-// is the same as once.
+// Add takes records of the snapshot. A record that comes twice is the same as once. After
+// an error none of them was taken, or all of them; they may be given again.
 func (f *Fill) Add(ctx context.Context, records []Change) error {
-	return f.write(ctx, func(w *writer) error { return w.changes(records) })
+	return f.take(ctx, func(w *writer) error { return w.changes(records) })
 }
 
-// Apply takes change sets that follow, in one transaction and as Store.Apply does;
-// head is where the issuer stood when it sent them.
+// Apply takes change sets that follow, as Store.Apply does; head is where the issuer stood
+// when it sent them. After an error the Fill is at its Position; sets may be given again.
 func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error {
 	if head.Issuer != f.at.Issuer || head.Epoch != f.at.Epoch {
 		return fmt.Errorf("rootkeys: fill: the issuer is at epoch %d of %s, and the snapshot is of epoch %d of %s", head.Epoch, head.Issuer, f.at.Epoch, f.at.Issuer)
@@ -82,7 +99,7 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 		return nil
 	}
 	at := f.at
-	err := f.write(ctx, func(w *writer) error {
+	err := f.take(ctx, func(w *writer) error {
 		for i := range sets {
 			switch set := &sets[i]; {
 			case at.Parted(Position{Issuer: head.Issuer, Epoch: head.Epoch, Chain: set.Chain}):
@@ -105,32 +122,117 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 	return err
 }
 
+// take lets fn change records, in memory, and writes them where enough of them wait.
+func (f *Fill) take(ctx context.Context, fn func(*writer) error) error {
+	err := f.read(ctx, func(in *writer) error {
+		if err := fn(in); err != nil {
+			return err
+		}
+		in.encode()
+		for table := range f.pending {
+			f.pending[table].take(&in.own[table])
+		}
+		f.m = in.m
+		return nil
+	})
+	for table := range f.pending {
+		if err == nil && f.pending[table].bytes > f.bounds.pending[table] {
+			err = f.flush(ctx, table)
+		}
+	}
+	return err
+}
+
+// read runs fn on a writer that sees what was filled in and writes nothing.
+func (f *Fill) read(ctx context.Context, fn func(*writer) error) error {
+	err := ctx.Err()
+	if err == nil {
+		err = f.s.lock(ctx)
+	}
+	if err == nil {
+		file := f.s.moment.Load().file
+		err = f.s.apart(file, func() error {
+			defer f.s.unlock()
+			return file.db.View(func(tx *bbolt.Tx) error {
+				file.base.Store(tx.DB().Info().Data)
+				if err := f.alive(tx); err != nil {
+					return err
+				}
+				in, err := f.writer(tx)
+				if err != nil {
+					return err
+				}
+				return fn(in)
+			})
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("rootkeys: fill: %w", err)
+	}
+	return nil
+}
+
+// writer is for what is filled in.
+func (f *Fill) writer(tx *bbolt.Tx) (*writer, error) {
+	in, err := f.s.writer(tx, f.m, fillingBucket, recordsBucket)
+	if err == nil {
+		in.earlier, in.memory = &f.pending, &f.memory
+	}
+	return in, err
+}
+
+// flush writes what waits for a table, in transactions of a bounded size each.
+func (f *Fill) flush(ctx context.Context, table int) error {
+	for list := f.pending[table].sorted(); len(list) > 0; {
+		done := 0
+		err := f.write(ctx, func(in *writer) (err error) {
+			done, err = in.write(table, list, f.bounds.chunks)
+			f.most = max(f.most, in.written)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		list = list[done:]
+	}
+	f.pending[table].clear()
+	if table == tokensTable { // the others' records are in no arena
+		release(&f.memory.plain)
+	}
+	return nil
+}
+
+// write runs fn in a transaction. After an error f is as it was before.
 func (f *Fill) write(ctx context.Context, fn func(*writer) error) error {
 	var next *moment
 	err := f.s.fillUpdate(ctx, func(w *writer) error {
 		if err := f.alive(w.tx); err != nil {
 			return err
 		}
-		in, err := f.s.writer(w.tx, f.m, fillingBucket, recordsBucket)
+		in, err := f.writer(w.tx)
 		if err != nil {
 			return err
 		}
-		if err := fn(in); err != nil {
-			return err
-		}
 		next = in.m
-		return in.flush()
+		return fn(in)
 	})
-	if err == nil {
-		f.m = next
+	if err != nil { // the transaction may still go on, with what is in there
+		f.memory.sealed, f.memory.round = [maxWorkers]arena{}, [maxWorkers]arena{}
+		return err
 	}
-	return err
+	f.m = next
+	release(&f.memory.sealed)
+	return nil
 }
 
 var errFillEnded = errors.New("it has ended, or another one was begun")
 
 func (f *Fill) alive(tx *bbolt.Tx) error {
-	if b := tx.Bucket(fillingBucket); b == nil || b.Bucket(recordsBucket) == nil || f.s.fill.Load() != f {
+	_, ok, err := openBucket(tx, fillingBucket, recordsBucket)
+	if err != nil {
+		return f.s.damaged("its bucket "+string(fillingBucket), err)
+	}
+	if !ok || f.s.fill.Load() != f {
 		return errFillEnded
 	}
 	return nil
@@ -145,10 +247,24 @@ func (f *Fill) Commit(ctx context.Context) error {
 	return f.swap(ctx)
 }
 
-// index writes the index of what was filled in. It goes before swap, because MoveBucket
+// index writes what waits, and the index of what was filled in. It goes before swap, because MoveBucket
 // takes a bucket as it was before the transaction.
 func (f *Fill) index(ctx context.Context) error {
-	return f.write(ctx, func(in *writer) error { return in.index() })
+	for table := range f.pending {
+		if err := f.flush(ctx, table); err != nil {
+			return err
+		}
+	}
+	for more := true; more; {
+		err := f.write(ctx, func(in *writer) (err error) {
+			more, err = in.index(f.bounds.chunks)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *Fill) swap(ctx context.Context) error {

@@ -80,6 +80,17 @@ func (b *block) find(id *recordID) int {
 	return i
 }
 
+// after is the key behind that of entry i of a block; ok is false where there is none.
+func (t *table) after(b *block, i int, key *recordID) (next recordID, ok bool) {
+	if i+1 < len(b.entries) {
+		return b.key(i + 1), true
+	}
+	if n := t.block(key) + 1; n < len(t.blocks) {
+		return t.blocks[n].key(0), true
+	}
+	return next, false
+}
+
 // block is the place of the block with an id, or -1.
 func (t *table) block(id *recordID) int {
 	head, tail := id.halves()
@@ -220,8 +231,6 @@ func (t *table) add(b *block, changes []change, stamp uint64, last bool) {
 		put(e.head, e.tail, e.stamp, e.hint.Load())
 	}
 }
-
-func compareIDs(a, b *recordID) int { return slices.Compare(a[:], b[:]) }
 
 // The kinds of values in the file.
 const (

@@ -18,7 +18,8 @@ import (
 // bucket "records" has values under keys of a letter, seven zeros, and an id of 16 bytes:
 //
 //	t  chunk of tokens, under the least id that it may hold: see chunk.go
-//	o  chunk of users, projects, names and memberships, whose ids are hashes
+//	o  chunk of users, projects, names and memberships, whose ids are hashes; the members of
+//	   one project have the first half in common
 //	T  block of the index of tokens, under the key of its first chunk: see index.go
 //	O  block of the index of the others
 //	b  bits of memberships: see members.go

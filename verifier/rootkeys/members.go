@@ -18,10 +18,11 @@ import (
 
 // Kinds of records that are no tokens; parts of their ids.
 const (
-	kindUser    = 'u' // id of the user: name, frozen, the projects that have the user
+	kindUser    = 'u' // id of the user: name, frozen, the projects that have the user, unless they are in lists
 	kindProject = 'p' // id of the project: name, deleted, members that have records of their own
 	kindName    = 'n' // name of a project: the projects that have it (one, but for a moment)
 	kindMember  = 'm' // ids of project and user: role, where the project has many members
+	kindList    = 'l' // id of a user and a number: projects that have the user, where they are many
 )
 
 // maxListed is how many members stand in the record of the name at most. Those of
@@ -149,7 +150,7 @@ func (w *writer) user(u *User) error {
 		next.flags |= isFrozen
 	}
 	if old != nil {
-		next.projects = old.projects
+		next.lists, next.projects = old.lists, old.projects
 		if old.flags == next.flags && old.name == next.name {
 			return nil
 		}
@@ -158,7 +159,11 @@ func (w *writer) user(u *User) error {
 		return err
 	}
 	renamed := old != nil && old.flags&isAbsent == 0 && old.name != next.name
-	for _, project := range next.projects {
+	projects, err := w.projectsOf(id, &next)
+	if err != nil {
+		return err
+	}
+	for _, project := range projects {
 		if err := w.userChanged(project, id, !u.Frozen, renamed); err != nil {
 			return err
 		}
@@ -329,7 +334,9 @@ func (w *writer) usersOf(project [16]byte, was, now members) error {
 		if err != nil || u == nil {
 			return errors.Join(err, w.s.damaged("the record of user "+uuidText(user[:]), errMissing(u != nil)))
 		}
-		u.projects = slices.DeleteFunc(u.projects, func(p [16]byte) bool { return p == project })
+		if err := w.leave(user, u, project); err != nil {
+			return err
+		}
 		if err := w.setOther(u.encode(), kindUser, user[:]); err != nil {
 			return err
 		}
@@ -345,7 +352,9 @@ func (w *writer) usersOf(project [16]byte, was, now members) error {
 		if u == nil {
 			u = &userRecord{flags: isAbsent}
 		}
-		u.projects = append(u.projects, project)
+		if err := w.join(user, u, project); err != nil {
+			return err
+		}
 		if err := w.setOther(u.encode(), kindUser, user[:]); err != nil {
 			return err
 		}
@@ -371,11 +380,9 @@ func (w *writer) judge(name string, was, now members, id [16]byte) error {
 			}
 			holds := false
 			if len(claims) == 1 && uploads(m.role) {
-				u, err := w.userRecord(user)
-				if err != nil {
+				if holds, err = w.active(user); err != nil {
 					return err
 				}
-				holds = u != nil && u.flags&(isFrozen|isAbsent) == 0
 			}
 			w.markMember(m.number, holds)
 		}

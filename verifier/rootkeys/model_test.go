@@ -213,6 +213,7 @@ func walkHistory(w *world, steps int) (fast int) {
 			filled := newModel()
 			f, err := s.BeginFill(ctx, head(next+1))
 			must(err)
+			f.bounds = bounds{[...]int{w.r.IntN(8000), w.r.IntN(4000)}, 1 + w.r.IntN(4)}
 			for range 3 {
 				cs := w.changes(60)
 				must(f.Add(ctx, cs))

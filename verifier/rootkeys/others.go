@@ -18,7 +18,8 @@ func (w *writer) setOther(content []byte, kind byte, parts ...[]byte) error {
 	if err != nil || bytes.Equal(old, content) && (old == nil) == (content == nil) {
 		return err
 	}
-	return w.set(othersTable, id, content)
+	w.set(othersTable, id, content)
+	return nil
 }
 
 // claims reads the record of a name.

@@ -5,14 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 
 	"go.etcd.io/bbolt"
 )
 
-// writer changes records in one transaction: it opens the chunks that change, and
-// writes them with finish, all under one new stamp. What it does is seen by itself at
-// once, and by others with the moment that finish makes.
+// writer changes records in one transaction, or gathers what is to change in a later one: see
+// Fill. What it does is seen by itself at once; flush writes it, all under one new stamp, and
+// others see it with the moment that finish makes.
 type writer struct {
 	s       *Store
 	tx      *bbolt.Tx
@@ -21,17 +22,17 @@ type writer struct {
 	was     bucket // what records was before
 	is      bool   // there was such a bucket
 	stamp   uint64
-	open    [len(tableKinds)]map[recordID]*openChunk // by their keys
-	names   [][]byte                                 // of the bucket
-	ownBits map[uint64]bool                          // pages of bits that only w has
+	earlier *[len(tableKinds)]overlay // what writers before changed, and is not in the file; nil: nothing
+	own     [len(tableKinds)]overlay  // what this one changed
+	tokens  []newToken                // tokens that it changed behind own, and that are not encoded
+	names   [][]byte                  // of the bucket
+	ownBits map[uint64]bool           // pages of bits that only w has
 	chunks  chunkReader
-	scratch []byte
+	opened  openedChunk
+	looked  map[recordID][]byte // other records as they are in the file
 	copied  lastCopy
-}
-
-// openChunk is a chunk whose records change.
-type openChunk struct {
-	content map[recordID][]byte // nil where a record was taken away
+	written int // how many chunks
+	memory  *memory
 }
 
 // fill is how full bbolt leaves a page that it splits. Chunks come mostly in the order of
@@ -53,20 +54,19 @@ func newStamp() uint64 {
 func (s *Store) writer(tx *bbolt.Tx, m *moment, names ...[]byte) (*writer, error) {
 	next := *m
 	next.bits = slices.Clone(m.bits)
-	w := &writer{s: s, tx: tx, m: &next, stamp: newStamp(), names: names, ownBits: map[uint64]bool{}}
-	for i := range w.open {
-		w.open[i] = map[recordID]*openChunk{}
-	}
+	w := &writer{s: s, tx: tx, m: &next, stamp: newStamp(), names: names, ownBits: map[uint64]bool{}, looked: map[recordID][]byte{}, memory: &memory{}}
 	return w, w.bind()
 }
 
 // bind finds the bucket.
 func (w *writer) bind() error {
-	w.records = w.tx.Bucket(w.names[0])
-	for _, name := range w.names[1:] {
-		w.records = w.records.Bucket(name)
+	if w.tx.Writable() {
+		w.records = w.tx.Bucket(w.names[0])
+		for _, name := range w.names[1:] {
+			w.records = w.records.Bucket(name)
+		}
+		w.records.FillPercent = fill
 	}
-	w.records.FillPercent = fill
 	var err error
 	if w.was, w.is, err = openBucket(w.tx, w.names...); err != nil {
 		return w.s.damaged("its records", err)
@@ -86,8 +86,18 @@ func (w *writer) put(key [keySize]byte, value []byte) error {
 	return w.records.Put(key[:], value)
 }
 
-// otherID is the id of a record that is no token.
+// otherID is the id of a record that is no token. Those of the members of one project stand
+// together, so that a project with many is in few chunks: it is the first half of their ids.
 func (m *moment) otherID(kind byte, parts ...[]byte) (id recordID) {
+	id = m.hashed(kind, parts...)
+	if kind == kindMember {
+		group := m.hashed(kind, parts[0])
+		copy(id[:8], group[:8])
+	}
+	return id
+}
+
+func (m *moment) hashed(kind byte, parts ...[]byte) recordID {
 	var buf [128]byte
 	b := append(append(buf[:0], m.secret[:]...), kind)
 	for _, p := range parts {
@@ -119,151 +129,114 @@ func (w *writer) chunk(table int, id *recordID) (value []byte, key recordID, p p
 
 // get is the content of a record; nil where there is none.
 func (w *writer) get(table int, id recordID) ([]byte, error) {
-	b, i := w.m.tables[table].find(&id)
-	key := recordID{}
-	if b != nil {
-		key = b.key(i)
+	if table == tokensTable && len(w.tokens) > 0 && compareIDs(&id, &w.tokens[len(w.tokens)-1].id) <= 0 {
+		w.encode()
 	}
-	if c := w.open[table][key]; c != nil {
-		return c.content[id], nil
+	if content, ok := w.own[table].get(&id); ok {
+		return content, nil
 	}
-	if b == nil {
-		return nil, nil
+	if w.earlier != nil {
+		if content, ok := w.earlier[table].get(&id); ok {
+			return content, nil
+		}
 	}
-	value, _, p, err := w.chunk(table, &id)
-	if err != nil {
+	if table == tokensTable {
+		return w.tokenOfFile(&id)
+	}
+	content, ok := w.looked[id]
+	if ok {
+		return content, nil
+	}
+	content, err := w.ofFile(table, &id)
+	if err == nil {
+		if len(w.looked) >= maxLooked {
+			clear(w.looked)
+		}
+		w.looked[id] = content
+	}
+	return content, err
+}
+
+// maxLooked bounds what a writer remembers of other records.
+const maxLooked = 4096
+
+// ofFile is the content of a record as it is in the file.
+func (w *writer) ofFile(table int, id *recordID) ([]byte, error) {
+	value, _, p, err := w.chunk(table, id)
+	if err != nil || value == nil {
 		return nil, err
 	}
-	content, err := w.chunks.find(nil, value, w.m.file.sealer, &p, &id)
+	content, err := w.chunks.find(nil, value, w.m.file.sealer, &p, id)
 	if err != nil {
 		return nil, w.s.damaged(keyText(p[:17]), err)
 	}
 	return content, nil
 }
 
+// openedChunk is the chunk of tokens that was looked at last, and its records from the second
+// time on: tokens that are new have ids behind all others.
+type openedChunk struct {
+	key     recordID
+	is      bool
+	whole   bool
+	records []record
+}
+
+func (w *writer) tokenOfFile(id *recordID) ([]byte, error) {
+	b, i := w.m.tables[tokensTable].find(id)
+	if b == nil {
+		return nil, nil
+	}
+	o, key := &w.opened, b.key(i)
+	if !o.is || o.key != key {
+		*o = openedChunk{key: key, is: true, records: o.records[:0]}
+		return w.ofFile(tokensTable, id)
+	}
+	if !o.whole {
+		value, _, p, err := w.chunk(tokensTable, id)
+		if err == nil {
+			o.records, err = w.chunks.records(o.records[:0], value, w.m.file.sealer, &p)
+		}
+		if err != nil {
+			return nil, w.s.damaged(keyText(p[:17]), err)
+		}
+		o.whole = true
+	}
+	all := overlay{list: o.records}
+	content, _ := all.get(id)
+	return content, nil
+}
+
+// count is how many records changed.
+func (w *writer) count() (n int) {
+	for table := range w.own {
+		n += len(w.own[table].list)
+	}
+	return n + len(w.tokens)
+}
+
 // set makes content that of a record; nil takes it away.
-func (w *writer) set(table int, id recordID, content []byte) error {
-	value, key, p, err := []byte(nil), recordID{}, place{}, error(nil)
-	if b, i := w.m.tables[table].find(&id); b != nil {
-		key = b.key(i)
-	}
-	c := w.open[table][key]
-	if c == nil {
-		if value, key, p, err = w.chunk(table, &id); err != nil {
-			return err
-		}
-		c = &openChunk{content: map[recordID][]byte{}}
-		if value != nil {
-			err := w.chunks.all(value, w.m.file.sealer, &p, func(id recordID, content []byte) error {
-				c.content[id] = content
-				return nil
-			})
-			if err != nil {
-				return w.s.damaged(keyText(p[:17]), err)
-			}
-		}
-		w.open[table][key] = c
-	}
-	if content == nil {
-		delete(c.content, id)
-	} else {
-		c.content[id] = content
-	}
-	return nil
-}
+func (w *writer) set(table int, id recordID, content []byte) { w.own[table].set(id, content) }
 
-// flush writes the chunks that changed, and brings w.m to them.
-func (w *writer) flush() error {
-	for table := range w.open {
-		changes := make([]change, 0, len(w.open[table]))
-		for key := range w.open[table] {
-			changes = append(changes, change{old: key})
-		}
-		slices.SortFunc(changes, func(a, b change) int { return compareIDs(&a.old, &b.old) })
-		for i := range changes {
-			c := w.open[table][changes[i].old]
-			keys, err := w.write(table, changes[i].old, c)
-			if err != nil {
-				return err
-			}
-			changes[i].keys = keys
-		}
-		if len(changes) > 0 {
-			w.m.tables[table] = w.m.tables[table].changed(changes, w.stamp)
-		}
-		clear(w.open[table])
-	}
-	return nil
-}
-
-// write writes what a chunk holds now, as one chunk or several, and returns their keys.
-func (w *writer) write(table int, key recordID, c *openChunk) (keys []recordID, err error) {
-	records := make([]record, 0, len(c.content))
-	total := 0
-	for id, content := range c.content {
-		r := record{id, content}
-		records = append(records, r)
-		total += r.room()
-	}
-	slices.SortFunc(records, func(a, b record) int { return compareIDs(&a.id, &b.id) })
-	room := maxChunk - chunkHead - sealSize
-	if most := room; total > most && !w.isLast(table, &key) {
-		parts := (total + most - 1) / most
-		room = min(most, total/parts+total/(parts*8))
-	}
-	kind := tableKinds[table]
-	var arena []byte
-	for first := true; first || len(records) > 0; first = false {
-		n, size := 0, 0
-		for n < len(records) && n < maxRecords && (n == 0 || size+records[n].room() <= room) {
-			size += records[n].room()
-			n++
-		}
-		if !first {
-			key = records[0].id
-		}
-		need := chunkHead + sealSize + size + chunkAlign
-		if cap(arena)-len(arena) < need {
-			arena = make([]byte, 0, max(need, 64<<10))
-			if total < maxChunk {
-				arena = make([]byte, 0, need)
-			}
-		}
-		from := len(arena)
-		arena, w.scratch = appendChunk(arena, w.m.file.sealer, kind, key, w.stamp, records[:n], w.scratch)
-		if err := w.put(fileKey(kind, key), arena[from:len(arena):len(arena)]); err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-		records = records[n:]
-	}
-	return keys, nil
-}
-
-// isLast tells whether a chunk is the last of its table.
-func (w *writer) isLast(table int, key *recordID) bool {
-	blocks := w.m.tables[table].blocks
-	if len(blocks) == 0 {
-		return true
-	}
-	last := blocks[len(blocks)-1]
-	return last.key(len(last.entries)-1) == *key
-}
-
-// index writes the blocks and the bits that are not in the file yet.
-func (w *writer) index() error {
+// index writes the blocks and the bits that are not in the file yet, and no more than so
+// many; more is true where there may be others.
+func (w *writer) index(most int) (more bool, err error) {
 	for table := range w.m.tables {
 		blocks := slices.Clone(w.m.tables[table].blocks)
 		for n, b := range blocks {
 			if b.stamp != 0 {
 				continue
 			}
+			if most--; most < 0 {
+				more = true
+				break
+			}
 			c := *b // that of a moment which stays, should the commit fail
 			c.stamp = w.stamp
 			blocks[n] = &c
 			id := c.key(0)
 			if err := w.put(fileKey(blockKind(table), id), sealValue(w.m.file.sealer, blockKind(table), id, w.stamp, c.encode())); err != nil {
-				return err
+				return false, err
 			}
 		}
 		w.m.tables[table].blocks = blocks
@@ -272,15 +245,18 @@ func (w *writer) index() error {
 		if p.stamp != 0 {
 			continue
 		}
+		if most--; most < 0 {
+			return true, nil
+		}
 		c := *p
 		c.stamp = w.stamp
 		w.m.bits[n] = &c
 		id := idOf(0, uint64(n))
 		if err := w.put(fileKey(kindBits, id), sealValue(w.m.file.sealer, kindBits, id, w.stamp, c.bits[:])); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return more, nil
 }
 
 // finish writes all that changed, and the root. After the commit, w.m is the present.
@@ -288,7 +264,7 @@ func (w *writer) finish() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	if err := w.index(); err != nil {
+	if _, err := w.index(math.MaxInt); err != nil {
 		return err
 	}
 	w.m.mark = w.stamp
@@ -328,8 +304,10 @@ func (w *writer) drop() error {
 	next.state, next.heard = w.m.state, w.m.heard
 	w.m = next
 	clear(w.ownBits)
-	for i := range w.open {
-		clear(w.open[i])
+	clear(w.looked)
+	w.opened, w.tokens = openedChunk{}, nil
+	for i := range w.own {
+		w.own[i].clear()
 	}
 	if err := w.bind(); err != nil {
 		return err

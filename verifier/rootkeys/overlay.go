@@ -1,0 +1,84 @@
+package rootkeys
+
+import (
+	"bytes"
+	"slices"
+)
+
+// overlay is the records of one table that changed and are not in the file yet. Ids that come
+// in their order, as those of a snapshot's tokens do, cost an append each.
+type overlay struct {
+	list  []record         // content is nil where a record was taken away
+	at    map[recordID]int // place in list of each id; nil as long as they are in order
+	bytes int              // that all of it takes in chunks
+}
+
+// get is what a record was changed to; ok is false where it was not changed.
+func (o *overlay) get(id *recordID) (content []byte, ok bool) {
+	if i, ok := o.place(id); ok {
+		return o.list[i].content, true
+	}
+	return nil, false
+}
+
+func (o *overlay) place(id *recordID) (i int, ok bool) {
+	switch n := len(o.list); {
+	case o.at != nil:
+		i, ok = o.at[*id]
+		return i, ok
+	case n == 0 || compareIDs(&o.list[n-1].id, id) < 0:
+		return n, false
+	}
+	return slices.BinarySearchFunc(o.list, id, func(r record, id *recordID) int { return compareIDs(&r.id, id) })
+}
+
+// set changes a record; the content stays the caller's, who does not change it.
+func (o *overlay) set(id recordID, content []byte) {
+	r := record{id, content}
+	i, ok := o.place(&id)
+	if ok {
+		o.bytes += r.room() - o.list[i].room()
+		o.list[i] = r
+		return
+	}
+	if o.at == nil && i < len(o.list) { // the first that is out of order
+		o.at = make(map[recordID]int, 2*len(o.list))
+		for i := range o.list {
+			o.at[o.list[i].id] = i
+		}
+	}
+	if o.at != nil {
+		o.at[id] = len(o.list)
+	}
+	o.list = append(o.list, r)
+	o.bytes += r.room()
+}
+
+// sorted is all of it in the order of the ids. What is behind the overlay changes with the next set.
+func (o *overlay) sorted() []record {
+	if o.at != nil {
+		slices.SortFunc(o.list, func(a, b record) int { return compareIDs(&a.id, &b.id) })
+		o.at = nil
+	}
+	return o.list
+}
+
+// take adds what another changed after this one.
+func (o *overlay) take(next *overlay) {
+	for i := range next.list {
+		o.set(next.list[i].id, next.list[i].content)
+	}
+}
+
+// clear empties it. It keeps its memory where that is little.
+func (o *overlay) clear() {
+	clear(o.list)
+	*o = overlay{list: o.list[:0]}
+	if cap(o.list) > maxKeptList {
+		o.list = nil
+	}
+}
+
+const maxKeptList = 1 << 16
+
+func compareIDs(a, b *recordID) int { return bytes.Compare(a[:], b[:]) }
