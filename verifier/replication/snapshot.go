@@ -10,9 +10,6 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// fillFrames is how many frames of a snapshot are committed, and in memory, at once.
-const fillFrames = 4
-
 // takeSnapshot fetches a snapshot into the store's file, beside what the store
 // answers from, and leaves it in f.fill.
 func (f *Follower) takeSnapshot(ctx context.Context) error {
@@ -53,30 +50,68 @@ func (f *Follower) dropFill(ctx context.Context) error {
 }
 
 // receive adds the records of a snapshot until its end, and returns of which moment they
-// are at the latest.
+// are at the latest. While the store takes a frame, the next one is read and decoded.
 func receive(ctx context.Context, frames *feed.FrameReader, fill *rootkeys.Fill) (end feed.Chain, err error) {
-	var records []rootkeys.Change
-	waiting, count := 0, 0
-	for {
+	begin := fill.Position()
+	a := adder{in: make(chan []rootkeys.Change), done: make(chan struct{})}
+	go a.run(ctx, fill)
+	end, err = readRecords(frames, begin, a.add)
+	close(a.in)
+	<-a.done
+	if a.err != nil {
+		return end, a.err
+	}
+	return end, err
+}
+
+// adder adds records to a Fill in a goroutine of its own.
+type adder struct {
+	in   chan []rootkeys.Change
+	done chan struct{} // closed when it has ended
+	err  error         // why, once done is closed
+}
+
+func (a *adder) run(ctx context.Context, fill *rootkeys.Fill) {
+	defer close(a.done)
+	for records := range a.in {
+		if err := fill.Add(ctx, records); err != nil {
+			a.err = fmt.Errorf("replication: %w", err)
+			return
+		}
+	}
+}
+
+// add hands records over, as soon as those before them were taken.
+func (a *adder) add(records []rootkeys.Change) error {
+	select {
+	case a.in <- records:
+		return nil
+	case <-a.done:
+		return errAdd
+	}
+}
+
+// errAdd says that reading ended because adding did, which says why.
+var errAdd = errors.New("replication: the store does not take the snapshot")
+
+// readRecords gives add the records of a snapshot that began at a position, frame by frame.
+func readRecords(frames *feed.FrameReader, begin feed.Position, add func([]rootkeys.Change) error) (end feed.Chain, err error) {
+	for count := 0; ; {
 		frame, err := frames.Next()
 		switch {
 		case err != nil:
 			return end, cutSnapshot(err)
 		case frame.End && frame.Count != count:
 			return end, fmt.Errorf("replication: %w: %d records of a snapshot came, and there were %d", feed.ErrFrame, count, frame.Count)
-		case frame.End && !ends(fill.Position(), frame.Position):
-			return end, fmt.Errorf("replication: %w: a snapshot of %s does not end with a position behind that", feed.ErrFrame, fill.Position())
+		case frame.End && !ends(begin, frame.Position):
+			return end, fmt.Errorf("replication: %w: a snapshot of %s does not end with a position behind that", feed.ErrFrame, begin)
 		case !frame.End && frame.Records == nil:
 			return end, fmt.Errorf("replication: %w: a frame of a snapshot has no records", feed.ErrFrame)
 		}
-		records = append(records, frame.Records...)
-		count += len(frame.Records)
-		if waiting++; waiting == fillFrames || frame.End {
-			if err := fill.Add(ctx, records); err != nil {
-				return end, fmt.Errorf("replication: %w", err)
+		if count += len(frame.Records); len(frame.Records) > 0 {
+			if err := add(frame.Records); err != nil {
+				return end, err
 			}
-			clear(records)
-			records, waiting = records[:0], 0
 		}
 		if frame.End {
 			return frame.Position.Chain, nil
