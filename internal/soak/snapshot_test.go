@@ -48,7 +48,8 @@ func newLine(t testing.TB, to string, rate int64) *line {
 	return out
 }
 
-// carry carries one connection. Its buffers are small, as those of a slow line are.
+// carry carries one connection. Its buffers are small, as those of a slow line are; those of a
+// fast one are not, since a small window would make that slow, too.
 func (l *line) carry(client net.Conn, to string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", to)
@@ -56,12 +57,15 @@ func (l *line) carry(client net.Conn, to string) {
 		return
 	}
 	defer server.Close()
-	_ = server.(*net.TCPConn).SetReadBuffer(16 << 10)
+	buf := make([]byte, 256<<10)
+	if l.rate.Load() < 1<<20 {
+		buf = buf[:4<<10]
+		_ = server.(*net.TCPConn).SetReadBuffer(16 << 10)
+	}
 	go func() {
 		_, _ = io.Copy(server, client)
 		server.Close()
 	}()
-	buf := make([]byte, 4<<10)
 	free := time.Now() // when the line can carry more
 	for {
 		n, err := server.Read(buf)
