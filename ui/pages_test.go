@@ -168,7 +168,7 @@ func TestErrorsAreSaidOnce(t *testing.T) {
 	page := render(t, renderer(t), ui.ErrorPage{
 		Layout: ui.Layout{Problems: []ui.Problem{{Code: "not_found"}}}, Status: 404,
 	})
-	if n := strings.Count(page, "The page does not exist"); n != 1 || strings.Contains(page, "to mend") {
+	if n := strings.Count(page, "The page doesn’t exist"); n != 1 || strings.Contains(page, "There is a problem") {
 		t.Errorf("%d times in %s", n, page)
 	}
 }

@@ -19,7 +19,7 @@ func TestReach(t *testing.T) {
 		{Reach{Connected: 3, Applied: 3, Took: 1200 * time.Millisecond}, "3 of 3 verifiers have it, in 2 seconds."},
 		{Reach{Connected: 3, Applied: 2, Behind: []string{"a"}}, "2 of 3 connected verifiers have it. Still waiting for a. " + bound},
 		{Reach{Connected: 3, Applied: 1, Here: true, Behind: []string{"a"}}, "1 of 3 connected verifiers have it. Still waiting for this server and a. " + bound},
-		{Reach{Connected: 1, Applied: 1, Away: []string{"b", "c"}, More: 2}, "1 of 1 connected verifier has it. Not connected: b and c. 2 more lack it. " + bound},
+		{Reach{Connected: 1, Applied: 1, Away: []string{"b", "c"}, More: 2}, "1 of 1 connected verifier has it. Not connected: b and c. 2 more don’t have it yet. " + bound},
 	} {
 		if got := c.reach(q.r); got != q.want {
 			t.Errorf("%+v: got %q, want %q", q.r, got, q.want)

@@ -47,7 +47,7 @@ func TestTheFirstFiveMinutes(t *testing.T) {
 	ada.fill("password", password)
 	ada.press("Create account")
 	ada.at("/verify-email/sent")
-	ada.sees("the link is in the terminal", s.data+"/outbox")
+	ada.sees("The link is in the terminal", s.data+"/outbox")
 	ada.picture("2-sent")
 	realtest.Eventually(t, "the link in the terminal", func() error {
 		if strings.Contains(s.process.Out.String(), "mail to ada@example.org: confirm your e-mail address: "+s.url+"/verify-email?link=") {
@@ -77,8 +77,8 @@ func TestTheFirstFiveMinutes(t *testing.T) {
 
 	ada.open(s.url + "/forgot-password")
 	ada.fill("login", "ada")
-	ada.press("Send the link")
-	ada.sees("the link is in the terminal")
+	ada.press("Send link")
+	ada.sees("The link is in the terminal")
 	ada.picture("6-forgot")
 	if link := ada.mailedLink("/reset-password"); !strings.Contains(link, "?link=") {
 		t.Errorf("the terminal shows %q", link)

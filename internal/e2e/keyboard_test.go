@@ -158,7 +158,7 @@ func (k *keyboard) skips() {
 	k.t.Helper()
 	k.open(k.server.url + evaluate[string](k.browser, "location.pathname"))
 	k.hit(kb.Tab)
-	if now := k.focus(); now.Text != "Skip to the content" || !now.Visible || !now.InView {
+	if now := k.focus(); now.Text != "Skip to content" || !now.Visible || !now.InView {
 		k.t.Fatalf("the first stop is %+v", now)
 	}
 	k.do("press Enter", enterKey)
@@ -209,7 +209,7 @@ func TestKeyboardOnly(t *testing.T) {
 	k.sees("What stops working")
 	k.activates("Revoke token")
 	k.at("/tokens")
-	k.sees("The token is revoked")
+	k.sees("The token was revoked")
 
 	k.activates("Sign out")
 	k.at("/") // or the page behind it would take the place of the next
@@ -239,7 +239,7 @@ func (k *keyboard) enters(link string) {
 	k.activates("Create account")
 	k.at("/verify-email/sent")
 	k.open(k.mailedLink("/verify-email"))
-	k.activates("Confirm this address")
+	k.activates("Confirm address")
 	k.activates("Set up an authenticator app")
 	k.secret = strings.ReplaceAll(k.content("#secret"), " ", "")
 	k.types("code", k.code())

@@ -150,7 +150,7 @@ func (p *person) addKey(name, to string) {
 	p.fill("name", name)
 	p.click("Add key")
 	p.arrives(to)
-	p.sees("Your key is added")
+	p.sees("Your key was added")
 }
 
 // signUpWithKey makes an account whose second factor is the key that is plugged in.
@@ -163,7 +163,7 @@ func (p *person) signUpWithKey(link, name string) {
 	p.press("Create account")
 	p.confirmAddress()
 	p.at("/account/factors")
-	p.sees("Recommended: it cannot be phished")
+	p.sees("Recommended: can’t be phished")
 	p.press("Set up a security key")
 	p.addKey(name, "/account/recovery-codes/new")
 	p.press("Show my recovery codes")

@@ -52,7 +52,7 @@ func (p *person) confirmAddress() {
 	p.t.Helper()
 	p.open(p.mailedLink("/verify-email"))
 	p.at("/verify-email") // the secret is not in the address any more
-	p.press("Confirm this address")
+	p.press("Confirm address")
 }
 
 // mailedLink is the link to the page in the newest mail to the person.

@@ -19,7 +19,7 @@ func (tr *tour) changeProjects(ada, bob *guest) {
 	ada.act(at, "/resend").is(303, at)
 	link := bob.mailed(bob.address(), "/project-invitation")
 	bob.follow(old).is(410, "")
-	tr.guest("stranger", "203.0.113.98").follow(link).is(200, "").says("invites you to")
+	tr.guest("stranger", "203.0.113.98").follow(link).is(200, "").says("invited you to")
 	bob.act(bob.offered(), "/decline").is(303, "/projects")
 	ada.fill(at+"/members", at+"/members", "user", "Zoe@example.org", "role", "owner").is(303, at)
 	ada.act(at, "/revoke").is(303, at)

@@ -18,7 +18,7 @@ func TestSecurityKeys(t *testing.T) {
 	ada := newPerson(t, s, mails, "ada")
 	old := ada.plugIn(u2fKey)
 	ada.signUpWithKey(s.setupLink(), "blue key")
-	ada.heard("the security key or passkey “blue key” is now a second factor")
+	ada.heard("The security key or passkey “blue key” is now a second factor")
 	ada.press("Sign out")
 
 	ada.giveName(password)
@@ -29,13 +29,13 @@ func TestSecurityKeys(t *testing.T) {
 	ada.open(s.url + "/account/keys/new")
 	ada.fill("name", "again")
 	ada.click("Add key")
-	ada.hears("This key is set up for your account already")
+	ada.hears("This key is already set up for your account")
 	ada.fill("name", " ")
 	ada.click("Add key")
 	ada.hears("Give the key a name")
 	ada.fill("name", "BLUE KEY")
 	ada.click("Add key")
-	ada.hears("You have a key with the name “blue key”")
+	ada.hears("You already have a key named “blue key”")
 
 	old.touched(false) // of the two that are plugged in, this one is touched
 	second := ada.plugIn(plainKey)
@@ -82,7 +82,7 @@ func TestAChallengeExpires(t *testing.T) {
 		s.age("authn/ceremony/", 10*time.Minute)
 		s.start()
 		ada.act("window.goOn()")
-		ada.hears("This took too long, or it was begun again elsewhere. Try again.")
+		ada.hears("This took too long, or you started again elsewhere. Try again.")
 	}
 	ada.open(s.url + "/login/key?next=/projects") // as if the last factor were too old
 	late("Use security key")
@@ -103,7 +103,7 @@ func lie(t *testing.T, p *person, k, other *key) {
 	p.t.Helper()
 	other.touched(false)
 	p.open(p.server.url + "/login/key?next=/projects") // as if the last factor were too old
-	const refused = "The key’s answer is not what was asked for"
+	const refused = "The key gave an unexpected answer"
 	for _, bits := range [][3]bool{{true, false, false}, {false, true, false}} {
 		k.lies(bits[0], bits[1], bits[2])
 		p.click("Use security key")
@@ -114,8 +114,8 @@ func lie(t *testing.T, p *person, k, other *key) {
 
 	k.count(0) // the server has heard of more
 	p.click("Use security key")
-	p.hears("it counted backwards, as a copy of it would")
-	p.heard("the security key “spare” was used for your account and refused")
+	p.hears("its use counter went backwards, so there may be a copy of it")
+	p.heard("The security key “spare” was used for your account and refused")
 	k.count(1000)
 
 	// What the script sends is sent once more.
@@ -142,18 +142,18 @@ func manageKeys(p *person) {
 	p.press("Rename") // the first
 	p.fill("name", "old key")
 	p.press("Rename")
-	p.sees("The key is renamed", "old key", "spare")
-	p.press("Take security keys only")
-	p.press("Take security keys only")
-	p.sees("Only security keys are taken")
+	p.sees("The key was renamed", "old key", "spare")
+	p.press("Accept security keys only")
+	p.press("Accept security keys only")
+	p.sees("Only security keys are accepted")
 	p.press("Remove")
 	p.sees("Remove old key")
 	p.press("Remove key")
-	p.sees("The key is removed", "spare")
+	p.sees("The key was removed", "spare")
 	p.press("Remove")
 	p.press("Remove key")
 	p.sees("This is your only second factor")
-	p.heard("the security key or passkey “old key” is no longer a second factor")
+	p.heard("The security key or passkey “old key” is no longer a second factor")
 
 	p.open(p.server.url + "/account")
 	p.press("Sign out")
@@ -207,7 +207,7 @@ func TestPasskeys(t *testing.T) {
 	ada.at("/login")
 	phone.lies(true, false, false)
 	ada.click("Sign in with a passkey")
-	ada.hears("This passkey does not sign in to an account here")
+	ada.hears("This passkey doesn’t sign in to any account here")
 	phone.lies(false, false, false)
 
 	giveUp(ada, phone)
@@ -221,20 +221,20 @@ func giveUp(p *person, k *key) {
 	k.unlocked(false)
 	k.touched(true)
 	p.click("Sign in with a passkey")
-	p.hears("it was cancelled, or there is no key that fits")
+	p.hears("the request was cancelled, or no key fits")
 	k.unlocked(true)
 
 	k.touched(false)
 	p.giveName(password)
 	p.at("/login/key")
 	p.click("Use security key")
-	p.hears("Waiting for the key")
+	p.hears("Waiting for your key")
 	p.press("Use a recovery code instead")
 	p.press("Use your security key instead") // the request ended with its page
 	evaluate[bool](p.browser, `(() => { const get = CredentialsContainer.prototype.get;
 		CredentialsContainer.prototype.get = function (o) { o.publicKey.timeout = 300; return get.call(this, o) }; return true })()`)
 	p.click("Use security key")
-	p.hears("The key gave no answer in time")
+	p.hears("The key didn’t answer in time")
 	p.press("Use a recovery code instead") // nothing of it stands in the way of another factor
 	p.fill("code", p.codes[0])
 	p.press("Sign in")

@@ -43,9 +43,9 @@ func TestPersonPage(t *testing.T) {
 	if body := ada.get("/admin/people?q=BO").body; strings.Contains(body, "ada@example.org") || !strings.Contains(body, `href="/admin/people/`+bob.id+`"`) {
 		t.Error("the search finds others, or leads nowhere")
 	}
-	ada.get("/admin/people?q=none%3Cb%3E").says("Nobody has “none<b>” in the username or the address.")
+	ada.get("/admin/people?q=none%3Cb%3E").says("No username or address contains “none<b>”.")
 	got := ada.get("/admin/people/"+bob.id).is(200, "")
-	for _, s := range []string{"bob@example.org", "Authenticator app", "8 recovery codes left", "1 token that is not revoked", "demo", "1 open session"} {
+	for _, s := range []string{"bob@example.org", "Authenticator app", "8 recovery codes left", "1 token not revoked", "demo", "1 open session"} {
 		got.says(s)
 	}
 	for _, secret := range append(bob.codes, bob.secret, bob.session()) {
@@ -66,7 +66,7 @@ func TestSignOutEverywhere(t *testing.T) {
 	at := "/admin/people/" + bob.id
 	ada.get(at + "/sign-out").says("1 session ends.")
 	ada.post(at+"/sign-out").is(303, at)
-	ada.get(at).says("All sessions of the account are ended.").says("0 open sessions")
+	ada.get(at).says("All sessions of the account were ended.").says("0 open sessions")
 	if bob.holds() {
 		t.Error("the session holds")
 	}

@@ -86,7 +86,7 @@ func TestActivitySaysWhatHappened(t *testing.T) {
 	wantSaid(t, ada.get("/admin/audit?group=token&about=bob"), "bob revoked the token “CI of demo”", "bob created the token “CI of demo” for demo")
 	wantSaid(t, ada.get("/admin/audit?token="+strings.ToUpper(token)+"&about="+bob.id), "bob revoked the token “CI of demo”", "bob created the token “CI of demo” for demo")
 	wantSaid(t, eve.get("/account/activity?group=token"))
-	eve.get("/account/activity?group=token").says("Nothing matches the filter.")
+	eve.get("/account/activity?group=token").says("Nothing matches this filter.")
 	eve.visitor("").post("/login", "login", "eve", "password", "wrong").is(422, "")
 	eve.visitor("").post("/login", "login", "nobody at all", "password", "wrong").is(422, "")
 	wantSaid(t, ada.get("/admin/audit?from="+h.clock.Now().Format(time.DateOnly)+"&group=sign_in"),
@@ -165,12 +165,12 @@ func TestActivityPagesAndTheirLinks(t *testing.T) {
 	fill(2*shownActivity + 7)
 	for _, path := range []string{"/account/activity?group=token&address=192.0.2.1", "/admin/audit?about=ada&group=token"} {
 		first := ada.get(path).is(200, "")
-		if first.link("Back to the newest") != "" || len(first.numbers()) != shownActivity {
+		if first.link("Back to newest") != "" || len(first.numbers()) != shownActivity {
 			t.Errorf("%s: the first page has %d rows", path, len(first.numbers()))
 		}
 		fill(3) // while somebody reads
 		second := ada.get(first.link("Older")).is(200, "")
-		if q := queryOf(second.link("Back to the newest")); q.Get("group") != "token" || q.Has("before") {
+		if q := queryOf(second.link("Back to newest")); q.Get("group") != "token" || q.Has("before") {
 			t.Errorf("the way back: %v", q)
 		}
 		third := ada.get(second.link("Older")).is(200, "")

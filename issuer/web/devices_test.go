@@ -103,7 +103,7 @@ func TestSessionsPage(t *testing.T) {
 	}
 	eve.post(forms[0]).is(404, "")
 	third.post(forms[0]).is(303, "/account/sessions")
-	third.get("/account/sessions").says("That session is ended")
+	third.get("/account/sessions").says("That session was ended")
 	third.post(forms[0]).is(404, "")
 	if first.holds() == second.holds() {
 		t.Error("not one of two sessions ended")
@@ -126,14 +126,14 @@ func TestDeviceIsForgotten(t *testing.T) {
 	ada := h.founder("ada")
 	eve := ada.guest("eve").enrol()
 	ada.remembered()
-	got := ada.get("/account/sessions").is(200, "").says("Not asked for until")
+	got := ada.get("/account/sessions").is(200, "").says("Not needed until")
 	forms := forgetForm.FindAllString(got.body, -1)
 	if len(forms) != 1 {
 		t.Fatalf("%d devices of one browser", len(forms))
 	}
 	eve.post(forms[0]).is(404, "")
 	ada.post(forms[0]).is(303, "/account/sessions")
-	ada.get("/account/sessions").says("That browser is forgotten")
+	ada.get("/account/sessions").says("That browser was forgotten")
 	ada.again().is(303, "/login/totp")
 }
 
@@ -144,7 +144,7 @@ func TestNewDeviceIsTold(t *testing.T) {
 	ada := h.founder("ada")
 	told := func() (n int) {
 		for _, m := range h.mails.messages() {
-			if strings.Contains(m.Subject, "with another browser") && m.To == ada.address() {
+			if strings.Contains(m.Subject, "with a new browser") && m.To == ada.address() {
 				n++
 			}
 		}

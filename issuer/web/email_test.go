@@ -34,12 +34,12 @@ func TestEmailChangeJourney(t *testing.T) {
 		t.Errorf("nothing beside the field, or the input is gone:\n%s", got.text())
 	}
 	ada.post("/account/email", "email", moved).is(303, "/account")
-	ada.get("/account").is(200, "").says(moved + " waits to be confirmed")
-	ada.get("/account/email").is(200, "").says(moved + " waits to be confirmed")
+	ada.get("/account").is(200, "").says(moved + " (not confirmed yet)")
+	ada.get("/account/email").is(200, "").says(moved + " (not confirmed yet)")
 
 	elsewhere := h.visitor("ada") // reads the mail on another device
 	elsewhere.get(h.mailedTo(moved, "/confirm-email")).is(303, "/confirm-email")
-	link := elsewhere.get("/confirm-email").is(200, "").says("The account ada asks to use the address " + moved).value("link")
+	link := elsewhere.get("/confirm-email").is(200, "").says("the account ada will use the address " + moved).value("link")
 	elsewhere.get("/confirm-email").is(200, "") // a look uses nothing up
 	elsewhere.post("/confirm-email", "link", link).is(303, "/login")
 	elsewhere.post("/confirm-email", "link", link).is(410, "")

@@ -23,7 +23,7 @@ func TestInvitingIsNoOracle(t *testing.T) {
 		ada.project(name)
 		mails := len(h.mails.messages())
 		ada.post("/projects/"+name+"/members", "user", to, "role", "maintainer").is(303, "/projects/"+name)
-		text := ada.get("/projects/" + name).says("The invitation is on its way.").text()
+		text := ada.get("/projects/" + name).says("The invitation was sent.").text()
 		shape := strings.NewReplacer(to, "TO", name, "NAME").Replace(text)
 		seen[shape] = append(seen[shape], to)
 		sent := h.mails.messages()[mails:]
@@ -54,7 +54,7 @@ func TestLinkOfAnInvitation(t *testing.T) {
 	link := bob.mailed("/project-invitation")
 	for name, who := range map[string]*person{"nobody": h.visitor("x"), "another": eve} {
 		who.get(link).is(303, "/project-invitation")
-		got := who.get("/project-invitation").is(200, "").says("ada invites you to demo as an owner.").says("bob@example.org")
+		got := who.get("/project-invitation").is(200, "").says("ada invited you to demo as an owner.").says("bob@example.org")
 		if strings.Contains(got.body, "/decline") {
 			t.Errorf("%s can answer", name)
 		}
@@ -72,7 +72,7 @@ func TestLinkOfAnInvitation(t *testing.T) {
 	z.get(link).is(303, "/project-invitation")
 	z.get("/project-invitation").is(410, "").says("a newer one has replaced it")
 	link = bob.mailed("/project-invitation")
-	bob.get("/projects").says("ada invites you to demo as an owner.")
+	bob.get("/projects").says("ada invited you to demo as an owner.")
 	h.clock.pass(issuer.InvitationLife)
 	z.get(link).is(303, "/project-invitation")
 	z.get("/project-invitation").is(410, "").says("The link has expired.")
@@ -87,7 +87,7 @@ func TestLinkOfAnInvitation(t *testing.T) {
 	h.clock.pass(16 * time.Minute)
 	bob.post(at).is(303, "/login/totp?next="+strings.ReplaceAll(at, "/", "%2F"))
 	bob.post(at+"/decline").is(303, "/projects")
-	bob.get("/projects").says("The invitation is declined.")
+	bob.get("/projects").says("You declined the invitation.")
 	z.get(link).is(303, "/project-invitation")
 	z.get("/project-invitation").is(410, "")
 }
@@ -108,7 +108,7 @@ func TestInvitedWithoutAnAccount(t *testing.T) {
 	bob.get(link).is(303, "/project-invitation")
 	bob.get("/project-invitation").is(200, "").says("Bob@example.org")
 	bob.register("/register", "")
-	if got := bob.enrol().get("/projects").is(200, ""); !strings.Contains(got.text(), "ada invites you to demo as a maintainer.") {
+	if got := bob.enrol().get("/projects").is(200, ""); !strings.Contains(got.text(), "ada invited you to demo as a maintainer.") {
 		t.Fatal(got.text())
 	}
 	all, err := h.issuer.InvitationsFor(context.Background(), issuer.Principal{UserID: bob.id})
@@ -138,7 +138,7 @@ func TestProjectIsChanged(t *testing.T) {
 
 	ada.get("/projects/De.mo/archive").is(200, "").says("ci of bob, never used for it")
 	ada.post("/projects/De.mo/archive").is(303, "/projects/De.mo")
-	bob.get("/projects/De.mo").says("takes no uploads").says("None of them uploads while the project is archived.")
+	bob.get("/projects/De.mo").says("accepts no uploads").says("None of them can upload while the project is archived.")
 	bob.get("/projects").says("Archived")
 	refused(text, "project 'de-mo' is archived and takes no uploads")
 	ada.post("/projects/De.mo/reopen").is(303, "/projects/De.mo")
@@ -147,21 +147,21 @@ func TestProjectIsChanged(t *testing.T) {
 	}
 
 	ada.post("/projects/De.mo/transfer", "user", "bob", "stay", "maintainer").is(303, "/projects/De.mo")
-	ada.get("/projects/De.mo").says("Owner in place of the inviter")
-	bob.get("/projects").says("ada hands De.mo on to you.")
+	ada.get("/projects/De.mo").says("Owner, in place of the inviter")
+	bob.get("/projects").says("ada wants to transfer De.mo to you.")
 	link := bob.mailed("/project-invitation")
 	bob.get(link).is(303, "/project-invitation")
 	bob.post(bob.get("/project-invitation").header.Get("Location")).is(303, "/projects/De.mo")
-	bob.get("/projects/De.mo").says("You are an owner of the project.")
+	bob.get("/projects/De.mo").says("You are now an owner of the project.")
 	ada.get("/projects/De.mo/settings").is(403, "")
 
-	bob.get("/projects/De.mo/delete").is(200, "").says("Tokens for this project alone are revoked").says("30 days")
+	bob.get("/projects/De.mo/delete").is(200, "").says("Tokens made only for this project are revoked").says("30 days")
 	bob.post("/projects/De.mo/delete", "confirm", "De.mo").is(303, "/projects")
-	bob.get("/projects").says("The project is deleted.").says("1 of 1 verifier has it")
+	bob.get("/projects").says("The project was deleted.").says("1 of 1 verifier has it")
 	ada.get("/projects/De.mo").is(404, "")
 	refused(text, "token was revoked because its project was deleted")
 	refused(all, "not a member of project 'de-mo'")
-	ada.post("/new-project", "name", "de_mo").is(422, "").says("held back until")
+	ada.post("/new-project", "name", "de_mo").is(422, "").says("reserved until")
 	ada.get("/admin/names").is(200, "").says("De.mo").says("by bob")
 	ada.post("/admin/names/De.mo/release").is(303, "/admin/names")
 	ada.project("de_mo")
@@ -219,7 +219,7 @@ func TestInvitationThatHoldsNoLonger(t *testing.T) {
 	bob.get(bob.mailed("/project-invitation")).is(303, "/project-invitation")
 	at := bob.get("/project-invitation").header.Get("Location")
 	ada.post("/admin/people/"+eve.id+"/freeze").is(303, "/admin/people")
-	bob.post(at).is(422, "").says("Whoever invited you to hers may no longer invite.")
+	bob.post(at).is(422, "").says("The person who invited you to hers may no longer invite people.")
 
 	ada.project("demo")
 	ada.post("/projects/demo/members", "user", "bob", "role", "maintainer").is(303, "/projects/demo")

@@ -14,7 +14,7 @@ func TestJourney(t *testing.T) {
 		t.Fatal("no token")
 	}
 	ada.post("/tokens/"+id+"/revoke").is(303, "/tokens")
-	ada.get("/tokens").is(200, "").says("The token is revoked. Uploads with it are refused from now on.")
+	ada.get("/tokens").is(200, "").says("The token was revoked. Uploads with it are refused from now on.")
 	bob := ada.guest("bob").enrol()
 	bob.get("/tokens").is(200, "")
 	ada.invites("demo", bob, "maintainer")

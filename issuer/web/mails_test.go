@@ -178,8 +178,8 @@ func TestMailsOfWhatPeopleDo(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"An authenticator app was added to your account", "New recovery codes were made for your account", "You have a role in the project demo",
-		"A token was created: ci", "A token was created: release", "You revoked a token: release", "Somebody signed in to your account with another browser",
+		"An authenticator app was added to your account", "New recovery codes were created for your account", "You are now a member of the project demo",
+		"A token was created: ci", "A token was created: release", "You revoked a token: release", "Somebody signed in to your account with a new browser",
 	} {
 		if n := count(subjects, want); n != 1 {
 			t.Errorf("%d mails %q in %q", n, want, subjects)
@@ -215,9 +215,9 @@ func TestChoosingMails(t *testing.T) {
 			on = append(on, string(i.Kind), "on")
 		}
 	}
-	ada.get("/account").says("Choose mails")
+	ada.get("/account").says("Email notifications")
 	ada.post("/account/notifications", on...).is(303, "/account/notifications")
-	ada.get("/account/notifications").says("Your choice of mails is saved.")
+	ada.get("/account/notifications").says("Your email notifications are saved.")
 	if e := h.last(); e.Kind != "account.notifications_changed" || e.Detail["off"] != "token_revoked_self" || e.Actor.UserID != ada.id || e.Account != ada.id {
 		t.Errorf("the row is %+v", e)
 	}

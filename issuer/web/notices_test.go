@@ -93,7 +93,7 @@ func TestMailsThatAreNotTaken(t *testing.T) {
 	h.mails.breaks(nil)
 	bob.post("/invitation", form...).is(303, "/verify-email/sent")
 	bob.post("/verify-email/resend").is(303, "/verify-email/sent")
-	bob.get("/verify-email/sent").says("The mail is on its way.")
+	bob.get("/verify-email/sent").says("The email is on its way.")
 }
 
 // Who holds the only token of CI wants to know whether it is over at once.

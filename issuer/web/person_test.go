@@ -317,9 +317,9 @@ func (p *person) invites(project string, who *person, role string) {
 	link := who.mailed("/project-invitation")
 	who.get(link).is(303, "/project-invitation")
 	at := who.get("/project-invitation").header.Get("Location")
-	who.get(at).is(200, "").says(p.name + " invites you to " + project)
+	who.get(at).is(200, "").says(p.name + " invited you to " + project)
 	who.post(at).is(303, "/projects/"+project)
-	said := map[string]string{"maintainer": "You are a member of the project.", "owner": "You are an owner of the project."}
+	said := map[string]string{"maintainer": "You are now a member of the project.", "owner": "You are now an owner of the project."}
 	who.get("/projects/" + project).says(said[role])
 }
 

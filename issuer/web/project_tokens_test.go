@@ -29,7 +29,7 @@ func TestProjectsShowTheirTokens(t *testing.T) {
 	ada.project("demo")
 	ada.invites("demo", bob, "maintainer")
 	bob.project("private")
-	ada.get("/projects/demo").says("No token uploads to this project yet.").says("Nobody has uploaded anything in the last 90 days.")
+	ada.get("/projects/demo").says("No tokens can upload to this project yet.").says("Nothing was uploaded in the last 90 days.")
 	_, hers := ada.mint("release machine", "scope", "chosen", "projects", "demo")
 	text, his := bob.mint("nightly", "scope", "chosen", "projects", "demo", "projects", "private")
 	bob.mint("for all")
@@ -45,7 +45,7 @@ func TestProjectsShowTheirTokens(t *testing.T) {
 				t.Errorf("%s tells ada %q", path, secret)
 			}
 		}
-		if got := bob.get(path).is(200, "").says("nightly").says("for all"); strings.Contains(got.text(), "release machine with") || strings.Contains(got.text(), "Shut out") {
+		if got := bob.get(path).is(200, "").says("nightly").says("for all"); strings.Contains(got.text(), "release machine with") || strings.Contains(got.text(), "Excluded") {
 			t.Errorf("%s tells bob of the owner's tokens", path)
 		}
 	}
@@ -76,12 +76,12 @@ func TestAMemberIsShutOut(t *testing.T) {
 	shut, letIn := "/projects/demo/members/"+bob.id+"/shut-out", "/projects/demo/members/"+bob.id+"/let-in"
 	bob.post(shut).is(403, "")
 	before := h.state()
-	ada.get(shut).is(200, "").says("No token of bob uploads to demo any more").says("nightly")
+	ada.get(shut).is(200, "").says("no token of bob can upload to demo").says("nightly")
 	if d := changed(before, h.state()); len(d) > 0 {
 		t.Errorf("asking changed %q", d)
 	}
 	ada.post(shut).is(303, "/projects/demo")
-	ada.get("/projects/demo").says("The member’s tokens are shut out.").says("1 of 1").says("Let in").says("You shut the tokens of bob out of demo")
+	ada.get("/projects/demo").says("The member’s tokens were excluded.").says("1 of 1").says("Allow again").says("You excluded the tokens of bob from demo")
 	bob.get("/projects/demo").says("ada shut your tokens out of demo")
 	var denial *verifier.Denial
 	if err := h.reaches(text, "demo"); !errors.As(err, &denial) || denial.Failures[0].Reason != caveats.NotAMember {
@@ -90,20 +90,20 @@ func TestAMemberIsShutOut(t *testing.T) {
 	if e := h.last(); e.Kind != "project.tokens_shut_out" || e.Account != bob.id || e.Actor.Username != "ada" {
 		t.Errorf("row %+v", e)
 	}
-	if mails := h.about("bob@example.org", "Your tokens are shut out of demo"); len(mails) != 1 {
+	if mails := h.about("bob@example.org", "Your tokens were excluded from demo"); len(mails) != 1 {
 		t.Errorf("mails %q", mails)
 	}
 	if got := bob.post("/tokens/new", "label", "more", "scope", "chosen", "projects", "demo", "life", "30").is(422, ""); !strings.Contains(got.wrong("projects"), "shut out of demo") {
 		t.Errorf("beside projects: %q", got.wrong("projects"))
 	}
-	bob.get("/projects/demo").is(200, "").says("Shut out")
+	bob.get("/projects/demo").is(200, "").says("Excluded")
 	ada.get(letIn).is(200, "").says("nightly")
 	ada.post(letIn).is(303, "/projects/demo")
 	h.must(h.reaches(text, "demo"))
 	if e := h.last(); e.Kind != "project.tokens_let_in" {
 		t.Errorf("row %+v", e)
 	}
-	if mails := h.about("bob@example.org", "Your tokens upload to demo again"); len(mails) != 1 {
+	if mails := h.about("bob@example.org", "Your tokens can upload to demo again"); len(mails) != 1 {
 		t.Errorf("mails %q", mails)
 	}
 	for _, path := range []string{shut, letIn} {

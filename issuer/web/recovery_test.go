@@ -20,7 +20,7 @@ func TestRecoveryJourney(t *testing.T) {
 	page := "/admin/people/" + bob.id + "/recovery"
 	ada.get(page).is(200, "").says("3 days")
 	ada.post(page).is(303, page)
-	ada.get(page).is(200, "").says("under way").says("Stop the recovery")
+	ada.get(page).is(200, "").says("is being recovered").says("Stop recovery")
 	bob.get("/account").is(200, "").says("Your account is being recovered")
 	bob.post("/account/recovery/cancel").is(303, "/account")
 	if got := bob.get("/account").is(200, "").text(); strings.Contains(got, "being recovered") {
@@ -53,7 +53,7 @@ func TestRecoveryJourney(t *testing.T) {
 	link := bob.get("/recover").is(200, "").value("link")
 	thief := h.visitor("bob") // knows the password
 	thief.post("/login", "login", "bob", "password", password).is(303, "/recover")
-	thief.get("/recover").is(200, "").says("Open the link that was mailed")
+	thief.get("/recover").is(200, "").says("open the link we sent")
 	wrong := "A"
 	if link[5] == 'A' {
 		wrong = "B"

@@ -14,8 +14,8 @@ func TestPasswordReset(t *testing.T) {
 	h := newHouse(t)
 	ada := h.founder("ada")
 	thief := h.visitor("ada")
-	thief.get("/login").says("forgot your password")
-	asked := thief.post("/forgot-password", "login", "ada").is(200, "").says("If there is an account ada")
+	thief.get("/login").says("Forgot your password?")
+	asked := thief.post("/forgot-password", "login", "ada").is(200, "").says("If the account ada exists")
 	unknown := thief.post("/forgot-password", "login", "eve").is(200, "")
 	if asked.text() != strings.ReplaceAll(unknown.text(), "eve", "ada") {
 		t.Errorf("an unknown name is told apart:\n%s\n%s", asked.text(), unknown.text())

@@ -122,7 +122,7 @@ func TestLinkPages(t *testing.T) {
 		t.Errorf("looking at it changed %q", d)
 	}
 	bob.post("/verify-email", "link", query(link)).is(303, "/account/factors")
-	bob.get("/account/factors").says("Your e-mail address is confirmed.")
+	bob.get("/account/factors").says("Your email address is confirmed.")
 	if bob.cookie(linkCookie) != "" {
 		t.Error("the cookie of the link is left")
 	}
@@ -156,7 +156,7 @@ func TestALinkOnAnotherDevice(t *testing.T) {
 	phone := h.visitor("phone")
 	phone.get(bob.mailed("/verify-email")).is(303, "/verify-email")
 	phone.post("/verify-email", "link", phone.get("/verify-email").value("link")).is(303, "/login")
-	phone.get("/login").is(200, "").says("Your e-mail address is confirmed.")
+	phone.get("/login").is(200, "").says("Your email address is confirmed.")
 	if phone.session() != "" {
 		t.Error("the phone has a session")
 	}

@@ -222,7 +222,7 @@ func TestSessionEndedIsSaid(t *testing.T) {
 	ada.get("/login?ended=1").is(303, "/tokens")
 	h.clock.pass(authn.SessionLifetime)
 	got := ada.post("/admin/invitations", "email", "bob@example.org").is(303, "/login?next=%2Fadmin%2Fpeople&ended=1")
-	said := ada.get(got.header.Get("Location")).is(200, "").says("Your session has ended. Sign in to go on.")
+	said := ada.get(got.header.Get("Location")).is(200, "").says("Your session has ended. Sign in to continue.")
 	if said.value("next") != "/admin/people" {
 		t.Errorf("next is %q", said.value("next"))
 	}

@@ -53,7 +53,7 @@ func TestTokensAreFilteredAndSorted(t *testing.T) {
 			t.Errorf("%q lists %q, want %q", query, got, want)
 		}
 	}
-	ada.get("/tokens?unused=2").says("None of your tokens is like that.")
+	ada.get("/tokens?unused=2").says("No tokens match this filter.")
 	ada.get("/tokens").says("with an authenticator app")
 	for query, field := range map[string]string{
 		"state=asleep": "state", "sort=size": "sort", "expiring=soon": "expiring", "expiring=0": "expiring", "unused=-3": "unused", "unused=4000": "unused",
@@ -130,14 +130,14 @@ func TestATokenRegistersItsProject(t *testing.T) {
 	choice := func(name string, more ...string) []string {
 		return append([]string{"label", "ci", "scope", "chosen", "life", "30", "register", name}, more...)
 	}
-	if got := ada.post("/tokens/new", choice("Demo")...).is(422, ""); !strings.Contains(got.wrong("register"), "is a project of yours") || got.value("register") != "Demo" || got.value("label") != "ci" {
+	if got := ada.post("/tokens/new", choice("Demo")...).is(422, ""); !strings.Contains(got.wrong("register"), "is already one of your projects") || got.value("register") != "Demo" || got.value("label") != "ci" {
 		t.Errorf("%q beside %q", got.wrong("register"), got.value("register"))
 	}
 	if got := ada.post("/tokens/new", choice("no name")...).is(422, ""); got.wrong("register") == "" {
 		t.Error("nothing is said of a bad name")
 	}
 	before := h.state()
-	ada.post("/tokens/new", choice("new.one", "projects", "demo", "draft", "yes")...).is(200, "").says("Uploads to demo and new-one until").says("new.one is registered with it.")
+	ada.post("/tokens/new", choice("new.one", "projects", "demo", "draft", "yes")...).is(200, "").says("Uploads to demo and new-one until").says("Also registers new.one.")
 	if d := changed(before, h.state()); len(d) > 0 {
 		t.Errorf("asking changed %q", d)
 	}

@@ -123,7 +123,7 @@ func TestKeysOverHTTP(t *testing.T) {
 	}
 	ada.forget()
 	ada.post("/login", "login", "ada", "password", password, "next", "/projects").is(303, "/login/key?next=%2Fprojects")
-	ada.get("/login/key?next=%2Fprojects").is(200, "").says("Use the authenticator app instead")
+	ada.get("/login/key?next=%2Fprojects").is(200, "").says("Use your authenticator app instead")
 	half := ada.session()
 	for _, next := range []string{"/projects", "https://evil.example", "//evil.example", `/\evil.example`, "/login"} {
 		ada.with(authn.SessionCookie, half)
@@ -223,7 +223,7 @@ func TestKeysOfSomebodyElse(t *testing.T) {
 
 	ada.get(path+"/remove").is(200, "").says("Remove ada's")
 	ada.post("/account/keys-only", "only", "yes").is(303, "/account")
-	ada.post(path+"/remove").is(422, "").says("takes security keys only")
+	ada.post(path+"/remove").is(422, "").says("accepts security keys only")
 	ada.post("/account/keys-only", "only", "no").is(303, "/account")
 	ada.post("/account/totp/remove").is(303, "/account")
 	ada.post(path+"/remove").is(422, "").says("This is your only second factor")

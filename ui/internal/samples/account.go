@@ -146,7 +146,7 @@ func mailGroups() []ui.MailGroup {
 
 func keys() []ui.KeyRow {
 	return []ui.KeyRow{
-		{ID: "k1", Name: "blue key on the ring", CreatedAt: ago(400 * day), UsedAt: ago(time.Hour)},
+		{ID: "k1", Name: "blue key on my keyring", CreatedAt: ago(400 * day), UsedAt: ago(time.Hour)},
 		{ID: "k2", Name: "laptop", Passkey: true, CreatedAt: ago(30 * day)},
 		{ID: "k3", Name: "a password manager with a rather long name for its passkeys here", Passkey: true, BackedUp: true, CreatedAt: ago(day), UsedAt: ago(time.Minute)},
 	}
@@ -162,7 +162,7 @@ func accountEvents() []ui.EventRow {
 	frozen.Actor, frozen.You = "grace", false
 	return []ui.EventRow{
 		row(10*time.Second, "account.factor_accepted", nil),
-		row(25*time.Minute, "token.minted", map[string]string{"label": "CI of demo", "owner": "ada", "projects": "demo"}),
+		row(25*time.Minute, "token.minted", map[string]string{"label": "demo CI", "owner": "ada", "projects": "demo"}),
 		row(5*time.Hour, "account.recovery_code_used", map[string]string{"left": "6"}),
 		failed,
 		frozen,

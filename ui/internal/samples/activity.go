@@ -31,7 +31,7 @@ func trail() []ui.EventRow {
 	elsewhere.IP, elsewhere.Browser, elsewhere.Request = "", "", ""
 	return []ui.EventRow{
 		row(10*time.Second, "account.factor_accepted", "ada", "ada"),
-		row(25*time.Minute, "token.minted", "ada", "ada", "label", "CI of demo", "owner", "ada", "projects", "demo, demo-plugins", "scope", "chosen", "token", tokenID, "expires", "2027-03-03"),
+		row(25*time.Minute, "token.minted", "ada", "ada", "label", "demo CI", "owner", "ada", "projects", "demo, demo-plugins", "scope", "chosen", "token", tokenID, "expires", "2027-03-03"),
 		row(5*time.Hour, "token.minted", "grace", "grace", "label", "laptop", "owner", "grace", "scope", "all", "expires", "never"),
 		row(6*time.Hour, "account.sign_in_failed", "", "ada", "why", "password"),
 		row(7*time.Hour, "account.sign_in_failed", "", "", "why", "password"),

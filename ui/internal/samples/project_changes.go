@@ -33,7 +33,7 @@ func projectChanges() []Page {
 		return ui.InvitedPage{Layout: l, Invitation: inv, RegistrationOpen: open}
 	}
 	used := []ui.UsedToken{
-		{Label: "CI of demo", Owner: "ada", UsedAt: ago(2 * time.Hour)},
+		{Label: "demo CI", Owner: "ada", UsedAt: ago(2 * time.Hour)},
 		{Label: "laptop", Owner: "grace", All: true, UsedAt: ago(30 * day)},
 		{Label: "release machine of the engines department, second rack", Owner: "charles-with-a-long-username"},
 	}

@@ -71,7 +71,7 @@ func projects() []Page {
 
 func projectTokens() []ui.ProjectTokenRow {
 	return []ui.ProjectTokenRow{
-		{ID: ci().ID, Label: "CI of demo", Owner: "ada", OwnerID: "u1", You: true, CreatedAt: ago(3 * day), Factor: "webauthn", ExpiresAt: in(12*day + time.Hour),
+		{ID: ci().ID, Label: "demo CI", Owner: "ada", OwnerID: "u1", You: true, CreatedAt: ago(3 * day), Factor: "webauthn", ExpiresAt: in(12*day + time.Hour),
 			LastUsedAt: ago(2 * time.Hour), LastFrom: "203.0.113.0/24", LastSaidBy: "mirror in berlin"},
 		{ID: tokenRows()[1].ID, Label: "release machine of the engines department, second rack", Owner: "charles-with-a-long-username", OwnerID: "u3",
 			CreatedAt: ago(80 * day), Factor: "totp", ExpiresAt: in(2 * day), Frozen: true, LastUsedAt: ago(30 * day)},
@@ -84,7 +84,7 @@ func projectTokens() []ui.ProjectTokenRow {
 func uploads(n int) ui.Uploads {
 	random := rand.New(rand.NewPCG(3, 4))
 	out := ui.Uploads{First: time.Date(2026, time.August, 25, 0, 0, 0, 0, time.UTC)}
-	labels := []string{"CI of demo", "nightly", "release machine of the engines department, second rack", "laptop", "docs", "old CI", "spare"}
+	labels := []string{"demo CI", "nightly", "release machine of the engines department, second rack", "laptop", "docs", "old CI", "spare"}
 	for i, label := range labels[:n] {
 		s := ui.UploadSeries{Label: label, Owner: []string{"ada", "grace", "charles-with-a-long-username"}[i%3], Days: make([]int, 90)}
 		for d := range s.Days {

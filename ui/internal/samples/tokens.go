@@ -8,7 +8,7 @@ import (
 
 func ci() ui.TokenRow {
 	return ui.TokenRow{
-		ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a12", Label: "CI of demo", Projects: []string{"demo"},
+		ID: "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a12", Label: "demo CI", Projects: []string{"demo"},
 		State: ui.TokenActive, CreatedAt: ago(3 * day), ExpiresAt: in(12*day + time.Hour),
 		LastUsedAt: ago(2 * time.Hour), LastProject: "demo", LastFrom: "203.0.113.0/24", Factor: "webauthn",
 	}
@@ -65,9 +65,9 @@ func tokens() []Page {
 		{"token-new", ui.TokenNewPage{Layout: member(), Projects: choices, Life: "90"}},
 		{"token-new-chosen", ui.TokenNewPage{Layout: member(), Projects: choices, Scope: ui.ScopeChosen, Life: ui.LifeUntil, MaxDays: 90}},
 		{"token-new-problems", ui.TokenNewPage{
-			Label: "CI of demo", Scope: ui.ScopeChosen, Life: ui.LifeUntil, Expires: "2026-01-01", MaxDays: 365,
+			Label: "demo CI", Scope: ui.ScopeChosen, Life: ui.LifeUntil, Expires: "2026-01-01", MaxDays: 365,
 			Layout: wrong(member(),
-				ui.Problem{Field: "label", Code: "label_taken", Args: ui.Args{"label": "CI of demo"}},
+				ui.Problem{Field: "label", Code: "label_taken", Args: ui.Args{"label": "demo CI"}},
 				ui.Problem{Field: "projects", Code: "projects_required"},
 				ui.Problem{Field: "expires", Code: "expires_past"}),
 		}},
@@ -76,7 +76,7 @@ func tokens() []Page {
 			ui.Problem{Field: "scope", Code: "scope_required"},
 			ui.Problem{Field: "life", Code: "life_too_long", Args: ui.Args{"max_days": 1}})}},
 		{"token-created", ui.TokenCreatedPage{
-			Layout: member(), Token: token, Label: "CI of demo", Projects: []string{"demo", "demo-plugins"},
+			Layout: member(), Token: token, Label: "demo CI", Projects: []string{"demo", "demo-plugins"},
 			ExpiresAt: time.Date(2027, time.March, 4, 0, 0, 0, 0, time.UTC), UploadURL: upload,
 		}},
 		{"token-created-all", ui.TokenCreatedPage{Layout: member(), Token: token, Label: "laptop", AllProjects: true, UploadURL: upload}},
@@ -106,7 +106,7 @@ func tokens() []Page {
 		{"token-regenerate-problems", ui.TokenRegeneratePage{Token: unused, MaxDays: 90, Life: "30", Overlap: "24", Layout: wrong(member(),
 			ui.Problem{Field: "overlap", Code: "overlap_invalid", Args: ui.Args{"max": 72}})}},
 		{"token-regenerated", ui.TokenCreatedPage{
-			Layout: member(), Token: token, Label: "CI of demo", Projects: []string{"demo"}, Limits: bounded.Limits,
+			Layout: member(), Token: token, Label: "demo CI", Projects: []string{"demo"}, Limits: bounded.Limits,
 			OldEnds: in(day), UploadURL: upload,
 		}},
 		{"tokens-revoke", ui.TokensRevokePage{Layout: member(), Projects: []string{"demo", "demo-plugins"}}},
