@@ -27,40 +27,40 @@ const adminTime = time.Minute
 
 // adminCmd administers a server that runs on this machine.
 type adminCmd struct {
-	Data   string `help:"Data folder of the server." default:"data" placeholder:"DIR"`
-	Socket string `help:"Its socket; default: admin.sock in the data folder." placeholder:"FILE"`
-	JSON   bool   `name:"json" help:"Print one JSON object, with the fields that 'rind admin --help' lists."`
+	Data   string `help:"The server's data folder." default:"data" placeholder:"DIR"`
+	Socket string `help:"The server's socket (default: admin.sock in the data folder)." placeholder:"FILE"`
+	JSON   bool   `name:"json" help:"Print one JSON object. 'rind admin --help' lists its fields."`
 
 	People    adminPeopleCmd    `cmd:"" help:"List accounts."`
 	Person    adminPersonCmd    `cmd:"" help:"Show one account."`
-	Freeze    adminFreezeCmd    `cmd:"" help:"Freeze an account: it can't sign in, and its tokens upload nothing."`
-	Thaw      adminThawCmd      `cmd:"" help:"Let a frozen account go."`
+	Freeze    adminFreezeCmd    `cmd:"" help:"Freeze an account: it can't sign in, and its tokens can't upload."`
+	Thaw      adminThawCmd      `cmd:"" help:"Thaw a frozen account."`
 	SignOut   adminSignOutCmd   `cmd:"" name:"sign-out" help:"End all sessions of an account."`
-	Recover   adminRecoverCmd   `cmd:"" help:"Start a recovery of an account whose owner lost all second factors."`
-	MakeAdmin adminMakeAdminCmd `cmd:"" name:"make-admin" help:"Make an account an administrator's."`
-	DropAdmin adminDropAdminCmd `cmd:"" name:"drop-admin" help:"Make an administrator's account an ordinary one."`
-	Invite    adminInviteCmd    `cmd:"" help:"Invite somebody by mail, and print the link."`
+	Recover   adminRecoverCmd   `cmd:"" help:"Start a recovery for somebody who has lost all second factors."`
+	MakeAdmin adminMakeAdminCmd `cmd:"" name:"make-admin" help:"Make an account an administrator."`
+	DropAdmin adminDropAdminCmd `cmd:"" name:"drop-admin" help:"Remove an account as an administrator."`
+	Invite    adminInviteCmd    `cmd:"" help:"Invite somebody by email, and print the link."`
 
 	Projects     adminProjectsCmd `cmd:"" help:"List projects."`
-	AppointOwner adminAppointCmd  `cmd:"" name:"appoint-owner" help:"Give a project without an active owner a new one."`
-	Tokens       adminTokensCmd   `cmd:"" help:"List tokens; never their text."`
+	AppointOwner adminAppointCmd  `cmd:"" name:"appoint-owner" help:"Give a project without an active owner a new owner."`
+	Tokens       adminTokensCmd   `cmd:"" help:"List tokens, but never their text."`
 	RevokeToken  adminRevokeCmd   `cmd:"" name:"revoke-token" help:"Revoke somebody's token."`
 
-	Verifiers        adminVerifiersCmd        `cmd:"" help:"List verifiers, and how current they are."`
-	RegisterVerifier adminRegisterVerifierCmd `cmd:"" name:"register-verifier" help:"Register a verifier, and print its secret, once."`
-	RevokeVerifier   adminRevokeVerifierCmd   `cmd:"" name:"revoke-verifier" help:"End a verifier, and its stream at once."`
+	Verifiers        adminVerifiersCmd        `cmd:"" help:"List verifiers, and how up to date they are."`
+	RegisterVerifier adminRegisterVerifierCmd `cmd:"" name:"register-verifier" help:"Register a verifier, and print its secret once."`
+	RevokeVerifier   adminRevokeVerifierCmd   `cmd:"" name:"revoke-verifier" help:"Revoke a verifier, and disconnect it at once."`
 
-	Settings     adminSettingsCmd     `cmd:"" help:"Show what holds for the whole of rind."`
-	ReadOnly     adminReadOnlyCmd     `cmd:"" name:"read-only" help:"Take no changes, or take them again."`
-	Registration adminRegistrationCmd `cmd:"" help:"Say who may open an account."`
-	Banner       adminBannerCmd       `cmd:"" help:"Announce something on every page, or take it down."`
+	Settings     adminSettingsCmd     `cmd:"" help:"Show the settings of the whole server."`
+	ReadOnly     adminReadOnlyCmd     `cmd:"" name:"read-only" help:"Turn read-only mode on or off."`
+	Registration adminRegistrationCmd `cmd:"" help:"Set who can create an account."`
+	Banner       adminBannerCmd       `cmd:"" help:"Publish an announcement on every page, or remove it."`
 }
 
 // Help documents exit codes and the JSON objects.
 func (adminCmd) Help() string {
-	return `It speaks to a running 'rind serve' over a unix socket that only its user and root may use. What is done stands in the audit trail as "operator NAME (uid N)". ` +
-		`The exit code is 0 where it was done, 1 where it was refused, 2 where the command is wrong, 3 where no server answers. ` +
-		"\n\nJSON: times are RFC 3339 in UTC, \"\" where there is none; a list has next, for --after, \"\" on its last page. " +
+	return `It talks to a running 'rind serve' over a unix socket that only its user and root may use. The audit trail shows who did it as "operator NAME (uid N)". ` +
+		`The exit code is 0 if it was done, 1 if it was refused, 2 if the command is wrong, 3 if no server answers. ` +
+		"\n\nJSON: times are RFC 3339 in UTC, \"\" if there is none; a list has next, for --after, \"\" on its last page. " +
 		"people: people[] of id, username, email, email_verified, state (active, pending, frozen), administrator, created_at. " +
 		"person: the same and authenticator_app, security_keys, recovery_codes_left, sessions, last_signed_in_at, tokens, projects[] of name, role, recovery_ends_at. " +
 		"projects: projects[] of name, owners[], without_active_owner, members, archived, created_at. " +
@@ -68,7 +68,7 @@ func (adminCmd) Help() string {
 		"verifiers: verifiers[] of id, name, connected, other_history, lag, behind_seconds, seen_at, revoked_at. " +
 		"settings, read-only, registration, banner: read_only, read_only_since, read_only_reason, registration (open, invite), registration_as_configured, banner, banner_level, banner_until. " +
 		"invite: name, link, mailed, expires_at. register-verifier: name, secret. " +
-		"Others: name; verifiers (connected, applied, behind[], away[]) after what verifiers hear of; sessions; ends_at. " +
+		"Others: name; verifiers (connected, applied, behind[], away[]) after changes sent to verifiers; sessions; ends_at. " +
 		"A refusal: error[] of code, field, text."
 }
 
@@ -83,9 +83,9 @@ func (a *adminCmd) socket() string {
 // unanswered says what to do where a socket could not be spoken to.
 func unanswered(err error, socket string) error {
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w\nonly root and the user that 'rind serve' runs as may open %s", err, socket)
+		return fmt.Errorf("%w\nonly root and the user that runs 'rind serve' can open %s", err, socket)
 	}
-	return fmt.Errorf("%w\nno server answers at %s: is 'rind serve' running, with this data folder? --data and --socket say where", err, socket)
+	return fmt.Errorf("%w\nno server answers at %s: is 'rind serve' running with this data folder? Use --data or --socket to name another", err, socket)
 }
 
 // do sends a command, and prints the answer with show, or as JSON. What was refused is
@@ -105,7 +105,7 @@ func (a *adminCmd) do(ctx context.Context, s streams, name string, req adminhttp
 		return printAnswer(s.out, body)
 	}
 	if err := decodeLines(body, answer); err != nil {
-		return fmt.Errorf("the answer is not understood: %w", err)
+		return fmt.Errorf("the server's answer can't be read: %w", err)
 	}
 	var b bytes.Buffer
 	show(&b)
@@ -116,7 +116,7 @@ func (a *adminCmd) do(ctx context.Context, s streams, name string, req adminhttp
 // printAnswer prints what a server sent, if it is JSON, as one line of ASCII.
 func printAnswer(w io.Writer, body []byte) error {
 	if !json.Valid(body) {
-		return errors.New("the answer is not understood: it is no JSON")
+		return errors.New("the server's answer can't be read: it is not JSON")
 	}
 	return printJSON(w, json.RawMessage(body))
 }
@@ -157,7 +157,7 @@ func inLines(v any) any {
 func (a *adminCmd) refused(s streams, status int, body []byte) error {
 	var r adminhttp.Refusal
 	if err := decodeLines(body, &r); err != nil || len(r.Error) == 0 {
-		complain(s.err, fmt.Errorf("the server refuses with status %d: it is of another version", status))
+		complain(s.err, fmt.Errorf("the server refused with status %d: it is probably a different version of rind", status))
 		return exitCode(exitFailed)
 	}
 	if a.JSON {

@@ -20,18 +20,18 @@ func table(w io.Writer, rows func(row func(cells ...string))) {
 // further says how to see the next page.
 func further(w io.Writer, next string) {
 	if next != "" {
-		fmt.Fprintf(w, "There are more: go on with --after %s\n", next)
+		fmt.Fprintf(w, "There are more: continue with --after %s\n", next)
 	}
 }
 
 // page are the flags of a list.
 type page struct {
-	After string `help:"Begin behind what the page before ended with." placeholder:"NEXT"`
-	Limit int    `help:"How many, 1000 at most." default:"100" placeholder:"N"`
+	After string `help:"Continue after the previous page, with the value it ended with." placeholder:"NEXT"`
+	Limit int    `help:"How many to list, at most 1000." default:"100" placeholder:"N"`
 }
 
 type adminPeopleCmd struct {
-	Search string `arg:"" optional:"" help:"Part of a username or an address."`
+	Search string `arg:"" optional:"" help:"Part of a username or an email address."`
 	page
 }
 
@@ -70,7 +70,7 @@ func (n named) run(ctx context.Context, s streams, a *adminCmd, command, done st
 			fmt.Fprintf(w, "%d sessions ended.\n", *out.Sessions)
 		}
 		if out.Ends != "" {
-			fmt.Fprintf(w, "It takes effect at %s, unless its owner signs in before.\n", out.Ends)
+			fmt.Fprintf(w, "It takes effect at %s, unless the owner signs in before then.\n", out.Ends)
 		}
 		printReach(w, out.Verifiers)
 	})
@@ -89,10 +89,10 @@ func (c adminPersonCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 			row("state:", p.State)
 			row("role:", role(p.Person))
 			row("since:", p.CreatedAt)
-			row("signed in:", either(p.SignedInAt, "never, as far as the trail goes back"))
+			row("signed in:", either(p.SignedInAt, "never, as far as the audit trail goes back"))
 			row("sessions:", fmt.Sprint(p.Sessions))
 			row("second factors:", fmt.Sprintf("%s, %d keys, %d recovery codes left", map[bool]string{true: "authenticator app", false: "no authenticator app"}[p.TOTP], p.Keys, p.CodesLeft))
-			row("tokens:", fmt.Sprintf("%d that are not revoked", p.Tokens))
+			row("tokens:", fmt.Sprintf("%d not revoked", p.Tokens))
 			for _, m := range p.Projects {
 				row("project:", m.Name+" ("+m.Role+")")
 			}
@@ -126,12 +126,12 @@ func (c adminSignOutCmd) Run(ctx context.Context, s streams, a *adminCmd) error 
 
 type adminRecoverCmd struct {
 	named
-	Vouched bool `help:"You made sure who asks, and not by mail: wanted where the password was set by mail."`
+	Vouched bool `help:"You know who is asking, and not only from an email. Needed if the password was set by email."`
 }
 
 // Run starts a recovery.
 func (c adminRecoverCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
-	return c.run(ctx, s, a, "recover", "The recovery of %s is started.", adminhttp.Request{Vouched: c.Vouched})
+	return c.run(ctx, s, a, "recover", "The recovery of %s has started.", adminhttp.Request{Vouched: c.Vouched})
 }
 
 type adminMakeAdminCmd struct{ named }
@@ -145,11 +145,11 @@ type adminDropAdminCmd struct{ named }
 
 // Run makes an account an ordinary one.
 func (c adminDropAdminCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
-	return c.run(ctx, s, a, "drop-admin", "%s is no administrator.", adminhttp.Request{})
+	return c.run(ctx, s, a, "drop-admin", "%s is no longer an administrator.", adminhttp.Request{})
 }
 
 type adminInviteCmd struct {
-	Email string `arg:"" help:"Address to send the invitation to." placeholder:"ADDRESS"`
+	Email string `arg:"" help:"Email address to send the invitation to." placeholder:"ADDRESS"`
 }
 
 // Run invites somebody. The link is printed, to be handed over where mail does not
@@ -157,11 +157,11 @@ type adminInviteCmd struct {
 func (c adminInviteCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	var out adminhttp.Secret
 	return a.do(ctx, s, "invite", adminhttp.Request{Email: c.Email}, &out, func(w io.Writer) {
-		fmt.Fprintf(w, "This link makes an account for %s. It works once, until %s:\n\n  %s\n\n", out.Name, out.Ends, out.Link)
+		fmt.Fprintf(w, "This link creates an account for %s. It works once, until %s:\n\n  %s\n\n", out.Name, out.Ends, out.Link)
 		if out.Mailed {
-			fmt.Fprintln(w, "It was sent by mail, too.")
+			fmt.Fprintln(w, "It was also sent by email.")
 		} else {
-			fmt.Fprintln(w, "The mail could not be sent: hand the link over yourself.")
+			fmt.Fprintln(w, "The email could not be sent, so pass the link on yourself.")
 		}
 	})
 }

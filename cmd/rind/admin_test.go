@@ -10,8 +10,8 @@ import (
 
 func TestUnanswered(t *testing.T) {
 	for err, want := range map[syscall.Errno]string{
-		syscall.EACCES: "only root and the user that 'rind serve' runs as may open data/admin.sock",
-		syscall.EPERM:  "only root and the user that 'rind serve' runs as may open data/admin.sock",
+		syscall.EACCES: "only root and the user that runs 'rind serve' can open data/admin.sock",
+		syscall.EPERM:  "only root and the user that runs 'rind serve' can open data/admin.sock",
 		syscall.ENOENT: "is 'rind serve' running",
 	} {
 		got := unanswered(&fs.PathError{Op: "lstat", Path: "data/admin.sock", Err: err}, "data/admin.sock")

@@ -13,7 +13,7 @@ import (
 
 type adminProjectsCmd struct {
 	Search  string `arg:"" optional:"" help:"Part of a name."`
-	Unowned bool   `help:"Only those without an active owner."`
+	Unowned bool   `help:"Only projects without an active owner."`
 	page
 }
 
@@ -40,29 +40,29 @@ func (c adminProjectsCmd) Run(ctx context.Context, s streams, a *adminCmd) error
 
 type adminAppointCmd struct {
 	Project string `arg:"" help:"Name of the project." placeholder:"PROJECT"`
-	Name    string `arg:"" help:"Username of its new owner." placeholder:"NAME"`
+	Name    string `arg:"" help:"Username of the new owner." placeholder:"NAME"`
 }
 
 // Run appoints an owner.
 func (c adminAppointCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	var out adminhttp.Done
 	return a.do(ctx, s, "appoint-owner", adminhttp.Request{Name: c.Project, User: c.Name}, &out, func(w io.Writer) {
-		fmt.Fprintf(w, "%s is an owner of %s.\n", c.Name, out.Name)
+		fmt.Fprintf(w, "%s is now an owner of %s.\n", c.Name, out.Name)
 		printReach(w, out.Verifiers)
 	})
 }
 
 type adminTokensCmd struct {
-	Search  string `arg:"" optional:"" help:"Part of a label, or the beginning of an id; never a token."`
+	Search  string `arg:"" optional:"" help:"Part of a label, or the beginning of an ID. Never a token."`
 	Owner   string `help:"Username whose tokens to list." placeholder:"NAME" xor:"in"`
-	Project string `help:"Project whose tokens to list: those that can upload to it." placeholder:"NAME" xor:"in"`
+	Project string `help:"Project whose tokens to list." placeholder:"NAME" xor:"in"`
 	page
 }
 
 // Run lists tokens.
 func (c adminTokensCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	if c.Search != "" && c.Owner+c.Project != "" {
-		complain(s.err, errors.New("give a text to look for, or --owner, or --project"))
+		complain(s.err, errors.New("give a text to search for, or --owner, or --project"))
 		return exitCode(exitUsage)
 	}
 	var out adminhttp.Tokens
@@ -82,15 +82,15 @@ func (c adminTokensCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 }
 
 type adminRevokeCmd struct {
-	ID     string `arg:"" help:"Id of the token, as 'rind admin tokens' and 'rind token inspect' print it." placeholder:"ID"`
-	Reason string `help:"Why: its owner gets a mail with it." required:"" placeholder:"TEXT"`
+	ID     string `arg:"" help:"ID of the token, as 'rind admin tokens' and 'rind token inspect' print it." placeholder:"ID"`
+	Reason string `help:"Why you revoke it. The owner gets an email with the reason." required:"" placeholder:"TEXT"`
 }
 
 // Run revokes a token.
 func (c adminRevokeCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	var out adminhttp.Done
 	return a.do(ctx, s, "revoke-token", adminhttp.Request{ID: c.ID, Reason: c.Reason}, &out, func(w io.Writer) {
-		fmt.Fprintf(w, "The token %s is revoked.\n", out.Name)
+		fmt.Fprintf(w, "The token %s was revoked.\n", out.Name)
 		printReach(w, out.Verifiers)
 	})
 }
@@ -108,7 +108,7 @@ func (adminVerifiersCmd) Run(ctx context.Context, s streams, a *adminCmd) error 
 				case v.RevokedAt != "":
 					state = "revoked"
 				case v.Astray:
-					state = "knows another history: stop the server and run 'rind restored'"
+					state = "has a different history: stop the server and run 'rind restored'"
 				case v.Connected:
 					state = "connected"
 				}
@@ -127,20 +127,20 @@ type adminRegisterVerifierCmd struct {
 func (c adminRegisterVerifierCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	var out adminhttp.Secret
 	return a.do(ctx, s, "register-verifier", adminhttp.Request{Name: c.Name}, &out, func(w io.Writer) {
-		fmt.Fprintf(s.err, "The verifier %s is registered. You do not see its secret again.\n", out.Name)
+		fmt.Fprintf(s.err, "The verifier %s is registered. You will not see its secret again.\n", out.Name)
 		fmt.Fprintln(w, out.Secret)
 	})
 }
 
 type adminRevokeVerifierCmd struct {
-	Name string `arg:"" help:"Name or id of the verifier." placeholder:"NAME"`
+	Name string `arg:"" help:"Name or ID of the verifier." placeholder:"NAME"`
 }
 
 // Run revokes a verifier.
 func (c adminRevokeVerifierCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	var out adminhttp.Done
 	return a.do(ctx, s, "revoke-verifier", adminhttp.Request{Name: c.Name}, &out, func(w io.Writer) {
-		fmt.Fprintf(w, "The verifier %s is revoked and cut off.\n", out.Name)
+		fmt.Fprintf(w, "The verifier %s was revoked and disconnected.\n", out.Name)
 	})
 }
 
@@ -160,7 +160,7 @@ func (a *adminCmd) set(ctx context.Context, s streams, command string, req admin
 				return
 			}
 			row("banner:", out.Banner)
-			row("", out.BannerLevel+", until "+either(out.BannerUntil, "it is cleared"))
+			row("", out.BannerLevel+", until "+either(out.BannerUntil, "it is removed"))
 		})
 	})
 }
@@ -183,7 +183,7 @@ func (c adminReadOnlyCmd) Run(ctx context.Context, s streams, a *adminCmd) error
 }
 
 type adminRegistrationCmd struct {
-	To string `arg:"" enum:"open,invite,default" help:"open, invite, or default: as configured."`
+	To string `arg:"" enum:"open,invite,default" help:"open, invite, or default (as configured)."`
 }
 
 // Run says who may open an account.
@@ -192,14 +192,14 @@ func (c adminRegistrationCmd) Run(ctx context.Context, s streams, a *adminCmd) e
 }
 
 type adminBannerCmd struct {
-	Set   adminBannerSetCmd   `cmd:"" help:"Announce something."`
-	Clear adminBannerClearCmd `cmd:"" help:"Take the announcement down."`
+	Set   adminBannerSetCmd   `cmd:"" help:"Publish an announcement."`
+	Clear adminBannerClearCmd `cmd:"" help:"Remove the announcement."`
 }
 
 type adminBannerSetCmd struct {
 	Text  string `arg:"" help:"At most 300 characters of plain text." placeholder:"TEXT"`
-	Level string `help:"How it looks: info or warning." enum:"info,warning" default:"info" placeholder:"LEVEL"`
-	Until string `help:"When it ends (RFC 3339, like 2027-01-31T12:00:00Z); without, it stays." placeholder:"TIME"`
+	Level string `help:"Style: info or warning." enum:"info,warning" default:"info" placeholder:"LEVEL"`
+	Until string `help:"When it ends (RFC 3339, like 2027-01-31T12:00:00Z). Without it, the announcement stays." placeholder:"TIME"`
 }
 
 // Run announces something.
@@ -208,7 +208,7 @@ func (c adminBannerSetCmd) Run(ctx context.Context, s streams, a *adminCmd) erro
 	if c.Until != "" {
 		var err error
 		if req.Until, err = time.Parse(time.RFC3339, c.Until); err != nil {
-			complain(s.err, fmt.Errorf("--until %q is no time like 2027-01-31T12:00:00Z", c.Until))
+			complain(s.err, fmt.Errorf("--until %q is not a time like 2027-01-31T12:00:00Z", c.Until))
 			return exitCode(exitUsage)
 		}
 	}

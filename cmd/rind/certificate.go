@@ -126,7 +126,7 @@ func (c *certificate) look(ctx context.Context, asked bool) {
 	c.seen, c.pending = sum, false
 	shown := c.shown.Load()
 	if err == nil && c.isOver(pair) && !c.isOver(shown) {
-		err = fmt.Errorf("tls-cert %s: the certificate has expired, at %s", c.certFile, pair.Leaf.NotAfter.Format(time.RFC3339))
+		err = fmt.Errorf("tls-cert %s: the certificate expired at %s", c.certFile, pair.Leaf.NotAfter.Format(time.RFC3339))
 	}
 	switch {
 	case err == nil:
@@ -140,5 +140,5 @@ func (c *certificate) look(ctx context.Context, asked bool) {
 }
 
 func (c *certificate) warn(ctx context.Context, err error) {
-	c.log.WarnContext(ctx, "the certificate that was read before is still shown: the files can't be used", "error", err, "until", c.shown.Load().Leaf.NotAfter)
+	c.log.WarnContext(ctx, "the files can't be used, so rind keeps the previous certificate", "error", err, "until", c.shown.Load().Leaf.NotAfter)
 }

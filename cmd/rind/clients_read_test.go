@@ -92,8 +92,8 @@ func TestUploadsAtOnce(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		tokens["allowed"]:       "429 Too many uploads with this token are under way. Try again when one of them is done.",
-		tokens["wrong_project"]: "503 Too many uploads are under way. Try again later.",
+		tokens["allowed"]:       "429 Too many uploads with this token are in progress. Try again when one of them is done.",
+		tokens["wrong_project"]: "503 Too many uploads are in progress. Try again later.",
 	} {
 		t.Run(want[:3], func(t *testing.T) {
 			t.Parallel()

@@ -193,7 +193,7 @@ func TestClients(t *testing.T) {
 func (u uploader) judge(t *testing.T, scheme string, c cell, out string, code int) {
 	t.Helper()
 	want, fails := c.want, c.want != ""
-	if u.existing != "" && c.name == "other content" { // it looks into the index first, and sends nothing
+	if u.existing != "" && c.name == "different content" { // it looks into the index first, and sends nothing
 		want, fails = u.existing, false
 	}
 	if (code != 0) != fails || !strings.Contains(words(out), want) {
@@ -217,16 +217,16 @@ func cells(t *testing.T, u uploader, scheme, demo, address string, tokens map[st
 		all = append(all, cell{reason, demo, legacy, tokens[reason], want})
 	}
 	for _, path := range misdirected {
-		all = append(all, cell{"wrong address " + path, demo, address + path, tokens["allowed"], "Packages are uploaded to http://localhost:8080/legacy/ and not to this address."})
+		all = append(all, cell{"wrong address " + path, demo, address + path, tokens["allowed"], "Upload packages to http://localhost:8080/legacy/, not to this address."})
 	}
 	name := u.project(scheme)
 	own, other, big := u.folder(t, name, ""), u.folder(t, name, "more = 1\n"), u.folder(t, name, noise(maxWheel))
 	return append(all,
-		cell{"too large", big, legacy, tokens["all"], "The file is larger than 65536 bytes, the most that this index takes."},
+		cell{"too large", big, legacy, tokens["all"], "The file is larger than 65536 bytes, the limit of this index."},
 		cell{"allowed", own, legacy, tokens["all"], ""},
 		cell{"same file", own, legacy, tokens["all"], ""},
-		cell{"other content", other, legacy, tokens["all"], "File already exists ('" + name + "-1.0-py3-none-any.whl', with other content). Files are never replaced: upload a new version."},
-		cell{"unavailable", own, stale + "/legacy/", tokens["all"], "API tokens can't be checked at the moment. Try again later."},
+		cell{"different content", other, legacy, tokens["all"], "File already exists ('" + name + "-1.0-py3-none-any.whl', with different content). Files are never replaced: upload a new version."},
+		cell{"unavailable", own, stale + "/legacy/", tokens["all"], "API tokens can't be checked right now. Try again later."},
 	)
 }
 

@@ -11,17 +11,17 @@ import (
 
 type verifierCopyCmd struct {
 	groupAccess
-	Keys      string `help:"Root-key store to copy, which no other process writes to at present." required:"" placeholder:"FILE"`
-	KeyFile   string `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
-	To        string `help:"File to write, which must not be there yet." required:"" placeholder:"FILE"`
-	ToKeyFile string `help:"Key to seal the copy with; made where it is missing. Default: the store's own." placeholder:"FILE"`
+	Keys      string `help:"Root-key store to copy. No other process may be writing to it." required:"" placeholder:"FILE"`
+	KeyFile   string `help:"Key the store is sealed with (default: rind.key beside the store)." placeholder:"FILE"`
+	To        string `help:"File to write. It must not exist yet." required:"" placeholder:"FILE"`
+	ToKeyFile string `help:"Key to seal the copy with, created if it is missing (default: the store's own key)." placeholder:"FILE"`
 }
 
 // Help says what a copy is for, and what a copy of the file would give away.
 func (verifierCopyCmd) Help() string {
-	return `The copy holds the records that are there now and nothing else; a copy of the file itself also has what was deleted. ` +
-		`It serves as a backup, or as the beginning of another verifier, which then only fetches what changed since. ` +
-		`A process that keeps the store current has to be stopped first; it catches up when it comes back. The copy is as secret as the store.`
+	return `The copy holds only the current records; a copy of the file itself also contains deleted ones. ` +
+		`Use it as a backup, or to start another verifier, which then fetches only what has changed since. ` +
+		`First stop the process that keeps the store up to date; it catches up when it starts again. The copy is as secret as the store.`
 }
 
 // Run copies.
@@ -41,7 +41,7 @@ func (c verifierCopyCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	at := store.Position()
-	_, err = fmt.Fprintf(s.out, "%s: epoch %d, revision %d of %s\n", c.To, at.Epoch, at.Revision, text.Line(either(at.Issuer, "nobody yet")))
+	_, err = fmt.Fprintf(s.out, "%s: epoch %d, revision %d of %s\n", c.To, at.Epoch, at.Revision, text.Line(either(at.Issuer, "no issuer yet")))
 	return err
 }
 

@@ -13,11 +13,11 @@ import (
 // print writes the inspection for people.
 func (in inspection) print(w io.Writer, now time.Time) error {
 	var b strings.Builder
-	b.WriteString("Nothing was verified: this is what the token says, not whether it is good.\n\n")
+	b.WriteString("Nothing was verified: this is what the token says, not whether it is valid.\n\n")
 	row := func(name, value string) { fmt.Fprintf(&b, "%-9s %s\n", name, value) }
 	row("Token", in.ID)
 	if in.Made != nil {
-		row("Made", relative(*in.Made, now)+", by its id")
+		row("Made", relative(*in.Made, now)+", by its ID")
 	}
 	row("Issuer", in.Location)
 	row("User", in.user())
@@ -54,7 +54,7 @@ func (in inspection) user() string {
 func (in inspection) projects() string {
 	switch {
 	case in.AllProjects:
-		return "all in which the user has a role"
+		return "all projects the user is a member of"
 	case len(in.Projects) > 0:
 		return quotedAll(in.Projects)
 	case len(in.ProjectIDs) > 0:

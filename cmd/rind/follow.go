@@ -32,26 +32,26 @@ type followCmd struct {
 	groupAccess
 	Issuer       string        `help:"Address of the issuer: https, or http on this machine." required:"" placeholder:"URL"`
 	SecretFile   string        `help:"File of mode 0600 with the secret that the issuer showed for this verifier." required:"" placeholder:"FILE"`
-	Keys         string        `help:"Root-key store to keep current; made where it is missing. One process holds it." required:"" placeholder:"FILE"`
-	KeyFile      string        `help:"Key that seals its values; default: rind.key beside the store, made with it." placeholder:"FILE"`
-	OldKeyFile   string        `help:"Key before that one: a store that is still sealed with it is sealed anew." placeholder:"FILE"`
-	CAFile       string        `name:"ca-file" help:"Certificates (PEM) that sign the issuer's; default: the system's." placeholder:"FILE"`
-	MaxStaleness time.Duration `help:"For how long the store may decide without the issuer; default: 10m." default:"10m" placeholder:"TIME"`
-	Status       string        `help:"Address on this machine at which to answer /status, /metrics and /healthz." placeholder:"HOST:PORT"`
-	LogFormat    string        `help:"Log as text (default) or json." default:"text" enum:"text,json" placeholder:"FORMAT"`
+	Keys         string        `help:"Root-key store to keep up to date, created if it is missing. Only one process can use it at a time." required:"" placeholder:"FILE"`
+	KeyFile      string        `help:"Key that seals the store (default: rind.key beside the store, created with it)." placeholder:"FILE"`
+	OldKeyFile   string        `help:"Previous key. A store that is still sealed with it is sealed with the new key." placeholder:"FILE"`
+	CAFile       string        `name:"ca-file" help:"CA certificates (PEM) for the issuer (default: the system's)." placeholder:"FILE"`
+	MaxStaleness time.Duration `help:"How long the store may decide without hearing from the issuer (default: 10m)." default:"10m" placeholder:"TIME"`
+	Status       string        `help:"Address on this machine that serves /status, /metrics and /healthz." placeholder:"HOST:PORT"`
+	LogFormat    string        `help:"Log format: text (default) or json." default:"text" enum:"text,json" placeholder:"FORMAT"`
 }
 
 // Help says what the addresses answer.
 func (followCmd) Help() string {
-	return `With --status, /status is what 'rind verifier status --json' prints, /metrics is for Prometheus, and /healthz is 200 where the store can decide and 503 where it can't: it is too old, not filled yet or damaged, or the issuer has another history. ` +
-		`To change the key of the store while it is in use: keep the key file under another name, put the new key in its place, and send SIGHUP; the log says when the store is sealed with it. ` +
-		`Where the process ended in between, start it with --old-key-file.`
+	return `With --status, /status is what 'rind verifier status --json' prints, /metrics is for Prometheus, and /healthz is 200 if the store can decide and 503 if it can't: it is too old, not filled yet or damaged, or the issuer has a different history. ` +
+		`To change the key of the store while it is in use, rename the key file, put the new key in its place, and send SIGHUP; the log says when the store is sealed with it. ` +
+		`If the process ended in between, start it with --old-key-file.`
 }
 
 // Run follows until ctx ends, which is no error.
 func (c followCmd) Run(ctx context.Context, s streams) (err error) {
 	if c.MaxStaleness < minStaleness || c.MaxStaleness > 24*time.Hour {
-		return fmt.Errorf("--max-staleness is not between %s and 24h: %s", minStaleness, c.MaxStaleness)
+		return fmt.Errorf("--max-staleness must be between %s and 24h, not %s", minStaleness, c.MaxStaleness)
 	}
 	cfg := config.Default()
 	cfg.LogFormat = c.LogFormat
@@ -107,7 +107,7 @@ func (c followCmd) listen(ctx context.Context) (net.Listener, error) {
 		return nil, fmt.Errorf("--status: %w", err)
 	}
 	if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
-		return nil, fmt.Errorf("--status %s is not an address of this machine alone: take 127.0.0.1 or localhost", c.Status)
+		return nil, fmt.Errorf("--status %s can be reached from other machines: use 127.0.0.1 or localhost", c.Status)
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", c.Status)

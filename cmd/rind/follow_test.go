@@ -141,14 +141,14 @@ func TestVerifierFollowRefuses(t *testing.T) {
 		says string
 		args []string
 	}{
-		{"only https", []string{"--issuer", "http://packages.example.org", "--secret-file", secret}},
+		{"must be https", []string{"--issuer", "http://packages.example.org", "--secret-file", secret}},
 		{"chmod 600", []string{"--issuer", "https://packages.example.org", "--secret-file", open}},
 		{"no such file", []string{"--issuer", "https://packages.example.org", "--secret-file", filepath.Join(dir, "none")}},
-		{"holds no certificate", []string{"--issuer", "https://packages.example.org", "--secret-file", secret, "--ca-file", secret}},
+		{"contains no PEM certificate", []string{"--issuer", "https://packages.example.org", "--secret-file", secret, "--ca-file", secret}},
 		{"--max-staleness", []string{"--issuer", "https://packages.example.org", "--secret-file", secret, "--max-staleness", "1s"}},
 		{"--max-staleness", []string{"--issuer", "https://packages.example.org", "--secret-file", secret, "--max-staleness", "240h"}},
-		{"this machine alone", []string{"--issuer", "https://packages.example.org", "--secret-file", secret, "--status", "0.0.0.0:0"}},
-		{"this machine alone", []string{"--issuer", "https://packages.example.org", "--secret-file", secret, "--status", ":0"}},
+		{"can be reached from other machines", []string{"--issuer", "https://packages.example.org", "--secret-file", secret, "--status", "0.0.0.0:0"}},
+		{"can be reached from other machines", []string{"--issuer", "https://packages.example.org", "--secret-file", secret, "--status", ":0"}},
 		{"missing port", []string{"--issuer", "https://packages.example.org", "--secret-file", secret, "--status", "127.0.0.1"}},
 	} {
 		stdout, stderr, code := rind(t.Context(), append([]string{"verifier", "follow", "--keys", keys}, c.args...)...)

@@ -90,7 +90,7 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 		}
 	}()
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("the data folder: %w; name another with --data", err)
+		return nil, fmt.Errorf("the data folder: %w; choose another with --data", err)
 	}
 	info, err := os.Stat(cfg.DataDir)
 	if err == nil {
@@ -149,7 +149,7 @@ func isFresh(cfg config.Config) (bool, error) {
 		there[i] = err == nil
 	}
 	if there[1] && !there[0] {
-		return false, fmt.Errorf("%s is missing from %s, where %s is: restore it from a backup, or move %s away to begin anew without accounts",
+		return false, fmt.Errorf("%s is missing from %s, where %s is: restore it from a backup, or move %s away to start again without accounts",
 			storeFile, cfg.DataDir, rootKeysFile, rootKeysFile)
 	}
 	return !there[0], nil
@@ -161,7 +161,7 @@ func loadKey(cfg config.Config, fresh bool) (*seal.Sealer, []byte, error) {
 	key, err := seal.LoadKeyFor(private.Of(cfg.GroupAccess), cfg.Key(), fresh)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !fresh:
-		return nil, nil, fmt.Errorf("the key file %s is missing, and the stores in %s are sealed with it: restore it from a backup, or say where it is with --key-file",
+		return nil, nil, fmt.Errorf("the key file %s is missing, and the stores in %s are sealed with it: restore it from a backup, or name it with --key-file",
 			cfg.Key(), cfg.DataDir)
 	case err != nil:
 		return nil, nil, err
@@ -296,7 +296,7 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 		MaxUploads: cfg.UploadsAtOnce, MaxPerOwner: cfg.UploadsPerAccount, MaxPerToken: cfg.UploadsPerToken,
 		OnUpload: func(ctx context.Context, g verifier.Grant, up gateway.Upload) {
 			if err := h.issuer.RecordUse(ctx, g.TokenID, g.Project, up.ClientIP, time.Now()); err != nil {
-				log.WarnContext(ctx, "the use of a token was not noted", "token", g.TokenID, "error", err)
+				log.WarnContext(ctx, "the use of a token was not recorded", "token", g.TokenID, "error", err)
 			}
 		},
 	})

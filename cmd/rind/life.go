@@ -50,7 +50,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), trailTime)
 		defer cancel()
 		if err := h.writeTrail(late); err != nil {
-			h.log.Error("rows of the audit trail are not in the log yet; they follow at the next start", "error", err)
+			h.log.Error("some rows of the audit trail are not in the log yet; they follow at the next start", "error", err)
 		}
 	}()
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -139,7 +139,7 @@ func (h *instance) rejoin(ctx context.Context) error {
 	if _, err := h.issuer.Changes(ctx, h.keys.Position(), 1); err != nil && !errors.Is(err, feed.ErrCompacted) {
 		return nil // catchUp says what there is to say
 	}
-	h.log.InfoContext(ctx, "the root-key store is made anew: the store that it knew is back")
+	h.log.InfoContext(ctx, "the root-key store is created again: the store it knew is back")
 	return h.keys.Reset(ctx)
 }
 
@@ -165,15 +165,15 @@ func (h *instance) notFollowed(head rootkeys.Position, err error) error {
 	store, keys := filepath.Join(h.cfg.DataDir, storeFile), filepath.Join(h.cfg.DataDir, rootKeysFile)
 	switch {
 	case errors.Is(err, rootkeys.ErrOtherHistory) && !errors.Is(err, issuer.ErrAhead):
-		return fmt.Errorf("%s has another history than %s knows (both are past what they share, the second is at revision %d), so one of them was probably restored from a backup, and tokens that were revoked since are good again in it: "+
-			"restore the newer one; or go on with this one: run 'rind restored --data %s', start, and revoke those tokens again",
+		return fmt.Errorf("%s has a different history than %s knows (both have changes the other lacks, the second is at revision %d), so one of them was probably restored from a backup, and tokens that were revoked since work again in it: "+
+			"restore the newer one; or continue with this one: run 'rind restored --data %s', start rind, and revoke those tokens again",
 			store, keys, h.keys.Position().Revision, h.cfg.DataDir)
 	case errors.Is(err, rootkeys.ErrWentBack), errors.Is(err, issuer.ErrAhead):
-		return fmt.Errorf("%s is older than %s (revision %d against %d), so it was probably restored from a backup, and tokens that were revoked since are good again in it: "+
-			"restore a newer one; or go on with this one: run 'rind restored --data %s', start, and revoke those tokens again",
+		return fmt.Errorf("%s is older than %s (revision %d against %d), so it was probably restored from a backup, and tokens that were revoked since work again in it: "+
+			"restore a newer one; or continue with this one: run 'rind restored --data %s', start rind, and revoke those tokens again",
 			store, keys, head.Revision, h.keys.Position().Revision, h.cfg.DataDir)
 	case errors.Is(err, rootkeys.ErrOtherIssuer):
-		return fmt.Errorf("%s does not belong to %s: bring back the one that does; or move %s away, and it is made anew from %s",
+		return fmt.Errorf("%s does not belong to %s: restore the one that does; or move %s away, and it is created again from %s",
 			keys, store, keys, store)
 	case errors.Is(err, context.Canceled):
 		return err
@@ -184,7 +184,7 @@ func (h *instance) notFollowed(head rootkeys.Position, err error) error {
 // follow keeps the root-key store current until ctx ends.
 func (h *instance) follow(ctx context.Context) {
 	if err := h.follower.Run(ctx); err != nil {
-		h.log.ErrorContext(ctx, "the root-key store is no longer kept current", "error", err)
+		h.log.ErrorContext(ctx, "the root-key store is no longer kept up to date", "error", err)
 	}
 }
 
@@ -201,14 +201,14 @@ const revocationsLeft = "some tokens of a recovered account were not revoked yet
 // hour later and does not stop the others.
 func (h *instance) jobs() []job {
 	return []job{
-		{"recoveries of accounts did not go on", h.accounts.RunRecoveries},
+		{"recoveries of accounts could not continue", h.accounts.RunRecoveries},
 		{"accounts that never confirmed an address were not deleted", h.accounts.DropUnconfirmed},
-		{"what is over was not deleted", h.accounts.Sweep},
+		{"expired records were not deleted", h.accounts.Sweep},
 		{"old counters of uploads were not deleted", h.issuer.ForgetOld},
-		{"nobody was told of tokens that expire or are not used", h.issuer.TellDue},
+		{"reminders about expiring and unused tokens were not sent", h.issuer.TellDue},
 		{"old rows of the audit trail were not deleted", h.retain},
-		{"invitations that are over were not deleted", h.issuer.SweepInvitations},
-		{"a deletion that was cut short was not finished", h.finishDeletions},
+		{"expired invitations were not deleted", h.issuer.SweepInvitations},
+		{"an interrupted deletion was not finished", h.finishDeletions},
 		{revocationsLeft, h.issuer.FinishRevocations},
 	}
 }
@@ -252,23 +252,23 @@ func (h *instance) welcome(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	if !first {
-		_, err = fmt.Fprintf(w, "rind is at %s\n", h.cfg.PublicURL)
+		_, err = fmt.Fprintf(w, "rind is running at %s\n", h.cfg.PublicURL)
 		return err
 	}
 	_, err = fmt.Fprintf(w, `
-rind is at %s and has no account yet.
+rind is running at %s and has no accounts yet.
 Open this link to become its first administrator:
 
   %s
 
-It works once, until %s. A restart makes a new one.
+It works once, until %s. Restart rind to get a new one.
 `, h.cfg.PublicURL, h.cfg.PublicURL.String()+ui.PathSetup.WithLink(link.Reveal()), expires.Local().Format("2 January 2006 15:04 MST"))
 	if err == nil && h.outbox != "" {
 		where := ""
 		if h.cfg.AtTheMachine() {
-			where = "Their links stand here as well.\n"
+			where = "Their links are also printed here.\n"
 		}
-		_, err = fmt.Fprintf(w, "No mail server is configured: mails are files in %s.\n%s\n", h.outbox, where)
+		_, err = fmt.Fprintf(w, "No mail server is configured, so emails are written to %s.\n%s\n", h.outbox, where)
 	}
 	return err
 }

@@ -20,7 +20,7 @@ import (
 func (h *instance) openMail(cfg config.Config, log *slog.Logger) (mail.Sender, error) {
 	m := cfg.Mail
 	if m.Host == "" {
-		log.Warn("no mail server is configured: mails are files, and nobody is asked by mail to confirm a sign-in from an unknown browser and network")
+		log.Warn("no mail server is configured: emails are written to files, and sign-ins from unknown browsers and networks are not confirmed by email")
 		h.outbox = filepath.Join(cfg.DataDir, outboxFolder)
 		return mail.NewOutbox(mail.OutboxConfig{Dir: h.outbox, GroupAccess: cfg.GroupAccess, Logger: log, Written: h.showLink})
 	}
@@ -34,7 +34,7 @@ func (h *instance) openMail(cfg config.Config, log *slog.Logger) (mail.Sender, e
 		}
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("mail.ca-file: %s holds no certificate", m.CAFile)
+			return nil, fmt.Errorf("mail.ca-file: %s contains no certificate", m.CAFile)
 		}
 		smtp.TLSConfig = &tls.Config{RootCAs: roots, ServerName: m.Host, MinVersion: tls.VersionTLS12}
 	}

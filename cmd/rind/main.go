@@ -27,10 +27,10 @@ const (
 // cli is the command line.
 type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Serve the pages, the upload API and the index."`
-	Token    tokenCmd    `cmd:"" help:"Inspect, narrow and check tokens."`
-	Restored restoredCmd `cmd:"" help:"Say that the store was restored from a backup, and that verifiers go back with it."`
-	Verifier verifierCmd `cmd:"" help:"Keep a root-key store current on another machine."`
-	Admin    adminCmd    `cmd:"" help:"Administer a server that runs on this machine."`
+	Token    tokenCmd    `cmd:"" help:"Inspect, restrict and check tokens."`
+	Restored restoredCmd `cmd:"" help:"Declare that the store was restored from a backup, so that verifiers follow it."`
+	Verifier verifierCmd `cmd:"" help:"Keep a root-key store up to date on another machine."`
+	Admin    adminCmd    `cmd:"" help:"Administer the server that runs on this machine."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
@@ -68,7 +68,7 @@ func runCommand(ctx context.Context, args []string, s streams) (code int) {
 	exited := false
 	parser, err := kong.New(&cli{},
 		kong.Name("rind"),
-		kong.Description("Upload tokens for package indexes: mint them behind two factors, check them offline."),
+		kong.Description("Upload tokens for package indexes: create them behind two factors, check them offline."),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(c int) { exited, code = true, c }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -91,7 +91,7 @@ func runCommand(ctx context.Context, args []string, s streams) (code int) {
 		return code
 	}
 	if err != nil {
-		complain(s.err, fmt.Errorf("%w\n'rind --help' lists the commands, 'rind COMMAND --help' the flags of one", err))
+		complain(s.err, fmt.Errorf("%w\nRun 'rind --help' for the commands, or 'rind COMMAND --help' for the flags of one", err))
 		return exitUsage
 	}
 	err = command.Run()

@@ -121,7 +121,7 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 2 {
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM([]byte(ts.ReadFile(args[1]))) {
-			ts.Fatalf("%s holds no certificate", args[1])
+			ts.Fatalf("%s contains no certificate", args[1])
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
 	}

@@ -107,7 +107,7 @@ func TestNginxSample(t *testing.T) {
 	if out, code := upload(demo, "expired"); code == 0 || !strings.Contains(out, "token is expired") {
 		t.Errorf("a refusal: %d\n%s\n%s", code, out, p.process.Out)
 	}
-	if out, code := upload(pyproject(t, "demo", noise(1<<20)), "allowed"); code == 0 || !strings.Contains(out, "the most that this index takes") {
+	if out, code := upload(pyproject(t, "demo", noise(1<<20)), "allowed"); code == 0 || !strings.Contains(out, "the limit of this index") {
 		t.Errorf("more than 1 MiB: %d\n%s\n%s", code, out, p.process.Out)
 	}
 	if out, code := upload(demo, "allowed"); code != 0 {

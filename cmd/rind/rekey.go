@@ -23,7 +23,7 @@ func rekey(keys *rootkeys.Store, load func() ([]byte, error), key []byte, log *s
 			log.ErrorContext(ctx, "the root-key store keeps its key", "error", err)
 			return
 		case bytes.Equal(next, key):
-			log.InfoContext(ctx, "the root-key store keeps its key: the key file holds no other")
+			log.InfoContext(ctx, "the root-key store keeps its key: the key file has not changed")
 			return
 		}
 		if err := keys.Rotate(ctx, next); err != nil {

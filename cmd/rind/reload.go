@@ -29,7 +29,7 @@ func reload(ctx context.Context, hangups <-chan os.Signal, log *slog.Logger, all
 			return
 		case <-hangups:
 		}
-		log.InfoContext(ctx, "SIGHUP: certificates and keys are read again; settings are read at the start alone")
+		log.InfoContext(ctx, "SIGHUP: certificates and keys are read again; settings are read only at the start")
 		for _, r := range all {
 			r(ctx)
 		}

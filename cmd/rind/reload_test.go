@@ -74,7 +74,7 @@ func TestHangupEndsNoServer(t *testing.T) {
 	p.Answers("http://" + address + "/healthz")
 	p.Stop()
 	again := start(t, nil, "serve", "--data", data, "--listen", address)
-	for again.Running() && !strings.Contains(again.Out.String(), "rind is at") { // while it starts
+	for again.Running() && !strings.Contains(again.Out.String(), "rind is running at") { // while it starts
 		if strings.Contains(again.Out.String(), "no mail server") { // its first line, so it catches the signal
 			again.Signal(syscall.SIGHUP)
 		}
@@ -115,7 +115,7 @@ func TestCertificateIsRenewedInPlace(t *testing.T) {
 	shows("two")
 	put(validPair(t, "three")) // and nobody says so
 	shows("three")
-	const warning = "the certificate that was read before is still shown"
+	const warning = "rind keeps the previous certificate"
 	for n, broken := range []func(){
 		func() { writeFile(t, certFile, 0o644, []byte("broken\n")) },
 		func() { cert, _ := validPair(t, "other"); writeFile(t, certFile, 0o644, cert) }, // of another key

@@ -17,13 +17,13 @@ import (
 // than what verifiers have seen.
 type restoredCmd struct {
 	groupAccess
-	Data string `help:"Folder of everything that is kept." default:"data" placeholder:"DIR"`
+	Data string `help:"Data folder." default:"data" placeholder:"DIR"`
 }
 
 // Help says what follows from it.
 func (restoredCmd) Help() string {
-	return `A store that was restored from a backup has another history than verifiers know: they notice, also when it has gone on past where they were, and decide nothing until this command or, for one of them, 'rind verifier reset'. ` +
-		`It begins a new epoch: verifiers that connect forget what they know and take a snapshot of what the store has. What was revoked, frozen or removed behind the backup is good again: do it again at once after the start.`
+	return `A store that was restored from a backup has a different history than verifiers know. They notice, and decide nothing until you run this command, or 'rind verifier reset' for one verifier. ` +
+		`It begins a new epoch: verifiers that connect replace what they have with a snapshot of the store. Whatever was revoked, frozen or removed after the backup was made works again: start rind and do it again at once.`
 }
 
 // Run begins a new epoch. The server must not be running.
@@ -34,7 +34,7 @@ func (c restoredCmd) Run(ctx context.Context, s streams) error {
 	}
 	path := filepath.Join(cfg.DataDir, storeFile)
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("there is no store to take as restored: %w", err)
+		return fmt.Errorf("there is no restored store: %w", err)
 	}
 	store, err := boltkv.Open(path, boltkv.Options{GroupAccess: c.GroupAccess})
 	if err != nil {
@@ -48,7 +48,7 @@ func (c restoredCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "Epoch %d begins at revision %d: verifiers forget what they know and take the records of %s.\n"+
-		"What was revoked, frozen or removed after the backup is good again: start rind and do it again.\n", pos.Epoch, pos.Revision, path)
+	_, err = fmt.Fprintf(s.out, "Epoch %d begins at revision %d: verifiers replace what they have with the records of %s.\n"+
+		"Whatever was revoked, frozen or removed after the backup was made works again: start rind and do it again.\n", pos.Epoch, pos.Revision, path)
 	return err
 }

@@ -29,7 +29,7 @@ type restrictCmd struct {
 	Expires string   `help:"Only for this long from now: 90s, 15m, 12h, 7d; or until a moment: 2027-03-03T12:00:00Z." placeholder:"TIME"`
 	Network []string `help:"Only from this address or network (CIDR); repeat for several." placeholder:"CIDR" sep:"none"`
 	Action  []string `help:"Only this action: upload, stage or create; repeat for several." placeholder:"ACTION" sep:"none"`
-	JSON    bool     `name:"json" help:"Print one JSON object, with the token and what it says."`
+	JSON    bool     `name:"json" help:"Print one JSON object with the new token and its details."`
 }
 
 // clockSkew is how far behind a verifier's clock may be for a life that begins
@@ -38,7 +38,7 @@ const clockSkew = issuer.Skew
 
 // Help documents what the flags come to together, and the JSON object.
 func (restrictCmd) Help() string {
-	return `Several values of one flag allow each of them; different flags all have to hold. --file and --digest together allow the digests of all of them. ` +
+	return `Several values of one flag allow each of them; different flags must all hold. --file and --digest together allow the digests of all of them. ` +
 		`The JSON object has token, and the fields of 'rind token inspect --json' about it.`
 }
 
@@ -56,7 +56,7 @@ func (c restrictCmd) Run(s streams) error {
 		return err
 	}
 	if len(added) == 0 {
-		return errors.New("nothing to narrow the token to: give at least one of --project, --version, --file, --digest, --expires, --network, --action")
+		return errors.New("nothing to restrict the token to: give at least one of --project, --version, --file, --digest, --expires, --network, --action")
 	}
 	narrower, err := token.Restrict(text, added...)
 	if err != nil {
@@ -68,7 +68,7 @@ func (c restrictCmd) Run(s streams) error {
 	}
 	in := inspect(t, now)
 	for _, p := range in.Problems {
-		fmt.Fprintln(s.err, "rind: warning: no verifier accepts the narrower token:", p)
+		fmt.Fprintln(s.err, "rind: warning: no verifier accepts the restricted token:", p)
 	}
 	if c.JSON {
 		return printJSON(s.out, struct {
@@ -84,12 +84,12 @@ func (c restrictCmd) Run(s streams) error {
 func notNarrowed(err error) error {
 	switch {
 	case errors.Is(err, caveats.ErrMalformed), errors.Is(err, caveats.ErrUnknown):
-		return fmt.Errorf("the token was not narrowed: it has a caveat that verifiers of this version refuse, and so they would refuse any narrower one; 'rind token inspect' shows it (%w)", err)
+		return fmt.Errorf("the token was not restricted: it has a caveat that verifiers of this version refuse, so they would refuse a restricted one too; 'rind token inspect' shows it (%w)", err)
 	case errors.Is(err, token.ErrTooLarge), errors.Is(err, caveats.ErrUseless):
-		return fmt.Errorf("the token was not narrowed: the narrower one would be too large, so give fewer values: a token has at most %d characters, %d caveats and %d bytes a caveat (%w)",
+		return fmt.Errorf("the token was not restricted: the new one would be too large. Give fewer values: a token can have at most %d characters, %d caveats and %d bytes per caveat (%w)",
 			token.MaxText, token.MaxCaveats, token.MaxCaveat, err)
 	}
-	return fmt.Errorf("the token was not narrowed: %w", err)
+	return fmt.Errorf("the token was not restricted: %w", err)
 }
 
 // caveats makes a caveat of each kind of flag that is set. All that is wrong
@@ -139,13 +139,13 @@ func projectNames(names []string) (out caveats.ProjectNames, err error) {
 }
 
 func notAProject(name string) error {
-	return fmt.Errorf("--project %q is no project name: letters, digits, '.', '-' and '_', with a letter or digit at both ends", name)
+	return fmt.Errorf("--project %q is not a project name: use letters, digits, '.', '-' and '_', with a letter or digit at both ends", name)
 }
 
 func versions(vs []string) (err error) {
 	for _, v := range vs {
 		if !caveats.ValidVersion(v) {
-			err = errors.Join(err, fmt.Errorf("--version %q is no version by PEP 440, like 1.2 or 2.0rc1", v))
+			err = errors.Join(err, fmt.Errorf("--version %q is not a PEP 440 version, like 1.2 or 2.0rc1", v))
 		}
 	}
 	return err
@@ -170,7 +170,7 @@ func (c restrictCmd) files() (names caveats.FileNames, digests caveats.Digests, 
 	for _, d := range c.Digest {
 		lower := strings.ToLower(d)
 		if b, derr := hex.DecodeString(lower); derr != nil || len(b) != sha256.Size {
-			err = errors.Join(err, fmt.Errorf("--digest %q is no SHA-256: 64 hex digits, as sha256sum prints them", d))
+			err = errors.Join(err, fmt.Errorf("--digest %q is not a SHA-256: give 64 hex digits, as sha256sum prints them", d))
 		}
 		digests = append(digests, lower)
 	}
@@ -183,7 +183,7 @@ func digestOf(path string) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("--file: %w", err)
 	case !fi.Mode().IsRegular():
-		return "", fmt.Errorf("--file %q is no regular file", path)
+		return "", fmt.Errorf("--file %q is not a regular file", path)
 	case !utf8.ValidString(filepath.Base(path)):
 		return "", fmt.Errorf("--file %q: its name is not UTF-8", path)
 	}
@@ -214,7 +214,7 @@ func networks(list []string) (out caveats.Networks, err error) {
 		case perr != nil:
 			err = errors.Join(err, fmt.Errorf("--network %q is neither an address, like 192.0.2.1, nor a network, like 192.0.2.0/24", n))
 		case p != p.Masked():
-			err = errors.Join(err, fmt.Errorf("--network %q has bits behind its prefix: %s is the network, %s the address", n, p.Masked(), p.Addr()))
+			err = errors.Join(err, fmt.Errorf("--network %q has bits after its prefix: write %s for the network or %s for the address", n, p.Masked(), p.Addr()))
 		}
 		out = append(out, p.String())
 	}
@@ -236,7 +236,7 @@ func (c restrictCmd) life(now time.Time) (caveats.Life, error) {
 		end = now.Add(d)
 	}
 	if end.Unix() <= now.Unix() {
-		return caveats.Life{}, fmt.Errorf("--expires %s is over already", c.Expires)
+		return caveats.Life{}, fmt.Errorf("--expires %s has already passed", c.Expires)
 	}
 	return caveats.Life{ExpiresAt: end.Unix(), NotBefore: now.Add(-clockSkew).Unix()}, nil
 }

@@ -32,7 +32,7 @@ func TestExpiresIsReadInEveryForm(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"2026-11-22T12:00:00Z", "2026-11-22T12:00:00.9Z", "1970-01-01T00:00:00Z"} {
-		if got, err := (restrictCmd{Expires: text}).life(noon); err == nil || !strings.HasSuffix(err.Error(), "is over already") {
+		if got, err := (restrictCmd{Expires: text}).life(noon); err == nil || !strings.HasSuffix(err.Error(), "has already passed") {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}

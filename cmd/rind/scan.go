@@ -16,16 +16,16 @@ import (
 )
 
 type scanCmd struct {
-	Paths []string `arg:"" help:"Files, and folders with all that is in them." placeholder:"PATH"`
-	JSON  bool     `name:"json" help:"Print one JSON object a line for each token."`
+	Paths []string `arg:"" help:"Files, and folders with everything in them." placeholder:"PATH"`
+	JSON  bool     `name:"json" help:"Print one JSON object per line for each token."`
 }
 
 // Help documents the output.
 func (scanCmd) Help() string {
-	return `Prints the file, the line and the id of each token, never its text. Tokens are found as they are, percent-encoded, and inside of base64, as in Basic credentials; text may be UTF-8 or UTF-16. ` +
-		`In a folder, folders named .git, links, pipes, devices, and files with a NUL byte in their first 8,000 bytes that are no UTF-16 are passed over; what is named itself is looked at. ` +
-		`Exit code 0: nothing found, 1: something found, 2: nothing found and not all could be read. ` +
-		`A JSON object has file, line, id and location; these two are null where a token is damaged or cut. Nothing in a token is verified: it may be another index's.`
+	return `Prints the file, the line and the ID of each token, never its text. Tokens are found as plain text, percent-encoded, and inside base64, as in Basic credentials; files can be UTF-8 or UTF-16. ` +
+		`Inside a folder, these are skipped: folders named .git, links, pipes, devices, and files with a NUL byte in their first 8,000 bytes that are not UTF-16. Files that you name are always read. ` +
+		`Exit code 0: nothing found, 1: something found, 2: nothing found, but some files could not be read. ` +
+		`A JSON object has file, line, id and location; id and location are null if the token is damaged or cut off. Nothing is verified: a token may belong to another index.`
 }
 
 const exitUnread = 2 // nothing was found, and not everything could be looked at
@@ -59,7 +59,7 @@ func (c scanCmd) Run(ctx context.Context, s streams) error {
 	}
 	switch {
 	case found > 0:
-		fmt.Fprintf(s.err, "rind: %d found: revoke each that was ever shared, and take it out of the file\n", found)
+		fmt.Fprintf(s.err, "rind: %d found: remove each from its file, and revoke it if it was ever shared\n", found)
 		return exitCode(exitFailed)
 	case unread > 0:
 		return exitCode(exitUnread)
@@ -71,7 +71,7 @@ func (c scanCmd) print(w io.Writer, f finding) error {
 	if c.JSON {
 		return printJSON(w, f)
 	}
-	what := "a token that is damaged or cut"
+	what := "a token that is damaged or cut off"
 	if f.ID != nil {
 		what = fmt.Sprintf("token %s of %s", text.Line(*f.ID), text.Line(*f.Location))
 	}
@@ -94,7 +94,7 @@ func walk(ctx context.Context, root string, look func(path string) error, unread
 	case info.Mode().IsRegular():
 		return lookAt(root, look, unread)
 	case !info.IsDir():
-		unread(fmt.Errorf("%s is neither a file nor a folder, and was not looked at", root))
+		unread(fmt.Errorf("%s is neither a file nor a folder, so it was not read", root))
 		return nil
 	}
 	within := root

@@ -275,7 +275,7 @@ func TestScanCommand(t *testing.T) {
 		out  string
 	}{
 		"clean":             {[]string{dir + "/clean"}, 0, ""},
-		"dirty":             {[]string{dir + "/dirty"}, 1, last + ":1: a token that is damaged or cut\n" + dir + "/dirty/sub/.env:2: token " + sampleID(1) + " of packages.example.org\n"},
+		"dirty":             {[]string{dir + "/dirty"}, 1, last + ":1: a token that is damaged or cut off\n" + dir + "/dirty/sub/.env:2: token " + sampleID(1) + " of packages.example.org\n"},
 		"a link":            {[]string{link}, 1, link + ":1: token " + sampleID(2) + " of packages.example.org\n"},
 		"JSON":              {[]string{"--json", link}, 1, `{"file":"` + link + `","line":1,"id":"` + sampleID(2) + `","location":"packages.example.org"}` + "\n"},
 		"JSON, cut":         {[]string{"--json", last}, 1, `{"file":"` + last + `","line":1,"id":null,"location":null}` + "\n"},

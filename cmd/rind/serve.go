@@ -23,14 +23,14 @@ const (
 )
 
 type serveCmd struct {
-	Config       string  `help:"Settings file (TOML), which holds more settings than there are flags; flags win." placeholder:"FILE"`
-	Data         *string `help:"Folder of everything that is kept; default: data." placeholder:"DIR"`
-	KeyFile      *string `help:"Key that seals secrets at rest, made at the first start; default: rind.key in the data folder." placeholder:"FILE"`
-	Listen       *string `help:"Address to listen on; default: 127.0.0.1:8080." placeholder:"HOST:PORT"`
-	PublicURL    *string `name:"public-url" help:"Where people and clients reach it; default: http://localhost with the port of --listen." placeholder:"URL"`
-	Registration *string `help:"Who may open an account: invitation (default) or open." placeholder:"WHO"`
-	LogFormat    *string `help:"Log as text (default) or json." placeholder:"FORMAT"`
-	LogLevel     *string `help:"Log from debug, info (default), warn or error on." placeholder:"LEVEL"`
+	Config       string  `help:"Settings file (TOML). It has more settings than there are flags; flags take precedence." placeholder:"FILE"`
+	Data         *string `help:"Data folder (default: data)." placeholder:"DIR"`
+	KeyFile      *string `help:"Key that seals secrets at rest, created at the first start (default: rind.key in the data folder)." placeholder:"FILE"`
+	Listen       *string `help:"Address to listen on (default: 127.0.0.1:8080)." placeholder:"HOST:PORT"`
+	PublicURL    *string `name:"public-url" help:"Where people and clients reach rind (default: http://localhost with the port of --listen)." placeholder:"URL"`
+	Registration *string `help:"Who can create an account: invitation (default) or open." placeholder:"WHO"`
+	LogFormat    *string `help:"Log format: text (default) or json." placeholder:"FORMAT"`
+	LogLevel     *string `help:"Lowest level to log: debug, info (default), warn or error." placeholder:"LEVEL"`
 }
 
 // settings are the file's, changed by the flags that are set.
@@ -101,7 +101,7 @@ func (h *instance) listen(ctx context.Context) (net.Listener, error) {
 	var op *net.OpError
 	switch {
 	case errors.As(err, &op):
-		return nil, fmt.Errorf("can't listen on %s: %w; set another address with --listen", cfg.Listen, op.Err)
+		return nil, fmt.Errorf("can't listen on %s: %w; choose another address with --listen", cfg.Listen, op.Err)
 	case err != nil:
 		return nil, err
 	case secure != nil:
@@ -162,12 +162,12 @@ func serve(ctx context.Context, l net.Listener, handler http.Handler, log *slog.
 	if errors.Join(server.Shutdown(late), requests.wait(late)) == nil {
 		return err
 	}
-	log.Warn("requests under way are cut off", "after", shutdownTime)
+	log.Warn("cutting off open requests", "after", shutdownTime)
 	server.Close() // ends their contexts
 	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), cutTime)
 	defer cancelLast()
 	if requests.wait(last) != nil {
-		log.Warn("requests are still under way")
+		log.Warn("waiting for open requests")
 	}
 	return err
 }

@@ -40,9 +40,9 @@ func newServeMetrics() *serveMetrics {
 	}
 	m := &serveMetrics{
 		registry: prometheus.NewRegistry(),
-		answers:  counter("http_answers_total", "Requests that were answered, by class of the status; \"own\" where the connection was taken over, as for a refused upload with its reason.", "class"),
+		answers:  counter("http_answers_total", "Answered requests, by class of the status; \"own\" if the connection was taken over, as for a refused upload with its reason.", "class"),
 		checks:   counter("checks_total", "Checks of tokens by the gateway, up to three for an upload, by outcome: allowed, unavailable, or the first reason of a denial.", "outcome"),
-		changes:  counter("changes_total", "Changes that verifiers are told of, by what changed.", "of"),
+		changes:  counter("changes_total", "Changes sent to verifiers, by what changed.", "of"),
 	}
 	m.registry.MustRegister(m.answers, m.checks, m.changes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -175,7 +175,7 @@ func (h *instance) serveMetrics(ctx context.Context, running *sync.WaitGroup) er
 		return fmt.Errorf("metrics-listen: %w", err)
 	}
 	if at, ok := l.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
-		h.log.WarnContext(ctx, "metrics are readable from other machines, without a password", "address", l.Addr().String())
+		h.log.WarnContext(ctx, "metrics can be read from other machines, without a password", "address", l.Addr().String())
 	}
 	h.metrics.registry.MustRegister(followMetrics{h.follower, ownStaleness}, h)
 	server := deadline.Server(h.metrics.routes(), h.log)
@@ -202,10 +202,10 @@ var (
 	metricIssuerEpoch    = prometheus.NewDesc("rind_epoch", "Epoch of the issuer's history.", nil, nil)
 	metricVerifiers      = prometheus.NewDesc("rind_verifiers", "Verifiers that are registered, by whether they are connected.", []string{"connected"}, nil)
 	metricCurrent        = prometheus.NewDesc("rind_verifiers_current", "Verifiers that are connected and lack no revision.", nil, nil)
-	metricAstray         = prometheus.NewDesc("rind_verifiers_other_history", "Verifiers that know another history than this store's, which was restored from a backup; they decide nothing.", nil, nil)
-	metricMaxLag         = prometheus.NewDesc("rind_verifiers_lag_revisions_max", "Most revisions that a connected verifier lacks.", nil, nil)
+	metricAstray         = prometheus.NewDesc("rind_verifiers_other_history", "Verifiers with a different history than this store, which was restored from a backup; they decide nothing.", nil, nil)
+	metricMaxLag         = prometheus.NewDesc("rind_verifiers_lag_revisions_max", "Largest number of revisions that a connected verifier lacks.", nil, nil)
 	metricMaxBehind      = prometheus.NewDesc("rind_verifiers_behind_seconds_max", "Age of the oldest revision that a connected verifier lacks.", nil, nil)
-	metricMails          = prometheus.NewDesc("rind_mails_waiting", "Mails with links that wait for the mail server.", nil, nil)
+	metricMails          = prometheus.NewDesc("rind_mails_waiting", "Emails with links that wait for the mail server.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.

@@ -69,7 +69,7 @@ func (s *summary) end(now time.Time) {
 		if s.odd != "" {
 			why = fmt.Sprintf(": the name '%s' is not in normal form and matches no project, write '%s'", s.odd, caveats.NormalizeProject(s.odd))
 		}
-		s.problem("no project satisfies all of its caveats%s", why)
+		s.problem("no project satisfies all its caveats%s", why)
 	}
 	if !s.life {
 		return
@@ -85,7 +85,7 @@ func (s *summary) end(now time.Time) {
 	case s.begins >= s.ends:
 		s.problem("it is never valid: its life ends before it begins")
 	case s.in.Expired:
-		s.problem("it is expired, by this machine's clock")
+		s.problem("it has expired, by this machine's clock")
 	case now.Unix() < s.begins:
 		s.problem("it is not valid yet, by this machine's clock")
 	}

@@ -18,15 +18,15 @@ import (
 // tokenCmd groups what holders do with tokens. Tokens come from standard input or
 // a file: an argument is visible to every process and stays in the shell's history.
 type tokenCmd struct {
-	Inspect  inspectCmd  `cmd:"" help:"Say in words what a token says. Verifies nothing."`
-	Restrict restrictCmd `cmd:"" help:"Narrow a token, offline, and print the narrower one."`
-	Verify   verifyCmd   `cmd:"" help:"Ask a root-key store whether a token allows an upload. Exit code 0: yes, 1: no, 2: could not be checked."`
-	Scan     scanCmd     `cmd:"" help:"Find tokens in files, for a pre-commit hook. Exit code 0: none, 1: found."`
+	Inspect  inspectCmd  `cmd:"" help:"Show what a token says, in words. Verifies nothing."`
+	Restrict restrictCmd `cmd:"" help:"Restrict a token, offline, and print the restricted one."`
+	Verify   verifyCmd   `cmd:"" help:"Check with a root-key store whether a token allows an upload. Exit code 0: yes, 1: no, 2: could not be checked."`
+	Scan     scanCmd     `cmd:"" help:"Find tokens in files, for example in a pre-commit hook. Exit code 0: none, 1: found."`
 }
 
 // tokenInput is where a command reads the token from.
 type tokenInput struct {
-	TokenFile string `help:"File that holds the token, instead of standard input." placeholder:"FILE"`
+	TokenFile string `help:"File with the token, instead of standard input." placeholder:"FILE"`
 }
 
 // maxInput is how many bytes are read of a token and the white space around it.
@@ -57,7 +57,7 @@ func (i tokenInput) read(s streams) (string, error) {
 	}
 	text := strings.TrimSpace(string(b))
 	if text == "" {
-		return "", fmt.Errorf("%s holds no token: pipe it in, like 'rind token inspect < token.txt', or name a file with --token-file", name)
+		return "", fmt.Errorf("%s contains no token: pipe one in, like 'rind token inspect < token.txt', or name a file with --token-file", name)
 	}
 	return text, nil
 }
@@ -76,16 +76,16 @@ func isTerminal(r io.Reader) bool {
 func explain(err error) error {
 	switch {
 	case errors.Is(err, token.ErrTooLarge):
-		return fmt.Errorf("this is too large for a token: at most %d characters, %d caveats and %d bytes a caveat",
+		return fmt.Errorf("this is too large for a token: the limits are %d characters, %d caveats and %d bytes per caveat",
 			token.MaxText, token.MaxCaveats, token.MaxCaveat)
 	case errors.Is(err, token.ErrMalformed):
-		return fmt.Errorf("this is no token (%w): copy all of it, from %q to its last character", err, token.Prefix)
+		return fmt.Errorf("this is not a token (%w): copy all of it, from %q to its last character", err, token.Prefix)
 	}
 	return err
 }
 
 // errTokenArgument refuses a token in the arguments, and does not repeat it.
-var errTokenArgument = errors.New("a token was given as an argument, where other processes and the shell's history can see it: revoke it, and give tokens on standard input or with --token-file")
+var errTokenArgument = errors.New("a token was given as an argument, where other processes and the shell's history can see it: revoke it, and pass tokens on standard input or with --token-file")
 
 // tokenText finds what may be a token, or most of one, inside an argument: the
 // prefix before enough of base64url, or enough of it that begins like a macaroon.

@@ -13,13 +13,13 @@ import (
 // staleness is how old a root-key store that nobody follows may be. Whatever reads such a
 // store decides by it, so that one command does not use what another calls unusable.
 type staleness struct {
-	MaxStaleness time.Duration `help:"How old the store may be: a store that did not hear from its issuer for longer decides nothing; default: 10m." default:"10m" placeholder:"TIME"`
+	MaxStaleness time.Duration `help:"How long the store may decide without hearing from its issuer (default: 10m)." default:"10m" placeholder:"TIME"`
 }
 
 // Validate is asked by the command line's parser.
 func (m staleness) Validate() error {
 	if m.MaxStaleness <= 0 {
-		return fmt.Errorf("--max-staleness has to be longer than nothing, like 10m: %s", m.MaxStaleness)
+		return fmt.Errorf("--max-staleness must be positive, like 10m, not %s", m.MaxStaleness)
 	}
 	return nil
 }
@@ -31,15 +31,15 @@ func (m staleness) usable(store *rootkeys.Store, now time.Time) (age time.Durati
 	age = now.Sub(heard)
 	switch {
 	case heard.IsZero():
-		return -1, errors.New("the store never heard from an issuer: it is not filled yet")
+		return -1, errors.New("the store has never heard from an issuer: it is not filled yet")
 	case age < 0:
-		return -1, fmt.Errorf("the store says that the issuer was heard at %s, which is to come: the clock was set back, and how old the store is can't be told", stamp(heard))
+		return -1, fmt.Errorf("the store last heard from the issuer at %s, which is in the future: the clock was set back, so the age of the store is unknown", stamp(heard))
 	case store.Diverged():
 		return age, errors.New(otherHistory)
 	case store.Filling():
 		return age, errors.New("the store is not filled yet")
 	case age > m.MaxStaleness:
-		return age, fmt.Errorf("the store is too old to decide: the issuer was last heard at %s, %s ago, and %s are allowed; start what keeps the store current ('rind serve' or 'rind verifier follow'), or allow more with --max-staleness",
+		return age, fmt.Errorf("the store is too old to decide: it last heard from the issuer at %s, %s ago, and %s is allowed; start what keeps the store up to date ('rind serve' or 'rind verifier follow'), or allow more with --max-staleness",
 			stamp(heard), age.Round(time.Second), m.MaxStaleness)
 	}
 	return age, nil
@@ -55,9 +55,9 @@ func (h *instance) canVerify(context.Context) error {
 	case s.Parted, errors.Is(s.Err, rootkeys.ErrDamaged):
 		return s.Err
 	case s.Age < 0:
-		return errors.New("the root-key store was not brought up to date yet")
+		return errors.New("the root-key store is not up to date yet")
 	}
-	return errors.Join(fmt.Errorf("the root-key store was last brought up to date %s ago", s.Age.Round(time.Second)), s.Err)
+	return errors.Join(fmt.Errorf("the root-key store was last up to date %s ago", s.Age.Round(time.Second)), s.Err)
 }
 
 // usableStore is a store that decides nothing while it is not usable.

@@ -21,15 +21,15 @@ import (
 
 // verifierCmd is a verifier on another machine than the issuer's.
 type verifierCmd struct {
-	Follow followCmd         `cmd:"" help:"Keep a root-key store current from an issuer, until it is stopped."`
-	Status verifierStatusCmd `cmd:"" help:"Say how current a root-key store is."`
+	Follow followCmd         `cmd:"" help:"Follow an issuer and keep a root-key store up to date, until stopped."`
+	Status verifierStatusCmd `cmd:"" help:"Show how up to date a root-key store is."`
 	Copy   verifierCopyCmd   `cmd:"" help:"Write a clean copy of a root-key store."`
-	Reset  verifierResetCmd  `cmd:"" help:"Forget what a root-key store holds, so that it is filled anew."`
+	Reset  verifierResetCmd  `cmd:"" help:"Empty a root-key store, so that it is filled again."`
 }
 
 // groupAccess is what commands that open private files have in common.
 type groupAccess struct {
-	GroupAccess bool `help:"Take files that a group of this process may read and write as well, as on a cluster's volume (modes 0660, 0440)."`
+	GroupAccess bool `help:"Also accept files that a group of this process can read and write, as on a cluster's volume (modes 0660, 0440)."`
 }
 
 // loadKey reads the key of a root-key store.
@@ -86,7 +86,7 @@ type verifierStatus struct {
 
 // otherHistory is what is said of a store that decides nothing since it heard of another
 // history.
-const otherHistory = "the issuer has another history than this store, so one of the two was restored from a backup: run 'rind restored' where the issuer is, or 'rind verifier reset' here"
+const otherHistory = "the issuer has a different history than this store, so one of the two was restored from a backup: run 'rind restored' on the issuer, or 'rind verifier reset' here"
 
 // print writes the status for people.
 func (v verifierStatus) print(w io.Writer) error {
@@ -99,17 +99,17 @@ func (v verifierStatus) print(w io.Writer) error {
 		line("issuer", "%s", v.Issuer)
 	}
 	line("revision", "%d of %d, %d behind", v.Revision, v.Head, v.Lag)
-	line("history", "epoch %d of %s", v.Epoch, either(v.IssuerID, "nobody yet"))
-	age := "how long ago can't be told"
+	line("history", "epoch %d of %s", v.Epoch, either(v.IssuerID, "no issuer yet"))
+	age := "age unknown"
 	if v.Age != nil {
 		age = (time.Duration(*v.Age * float64(time.Second))).Round(time.Second).String() + " ago"
 	}
-	line("heard", "%s, %s; %s are allowed", either(v.HeardAt, "never"), age, time.Duration(v.MaxStaleness*float64(time.Second)))
+	line("heard", "%s, %s; %s is allowed", either(v.HeardAt, "never"), age, time.Duration(v.MaxStaleness*float64(time.Second)))
 	if v.Issuer != "" {
 		line("connected", "%s", either(v.Connected, "no"))
 	}
 	if ahead := time.Duration(v.Ahead * float64(time.Second)); ahead.Abs() > 5*time.Second {
-		line("clocks", "the issuer's is ahead by %s", ahead.Round(time.Second))
+		line("clocks", "the issuer's clock is ahead by %s", ahead.Round(time.Second))
 	}
 	if v.Uses > 0 || v.Dropped > 0 {
 		line("uses", "%d wait for a report, %d were dropped", v.Uses, v.Dropped)
@@ -138,17 +138,17 @@ func stamp(t time.Time) string {
 
 type verifierStatusCmd struct {
 	groupAccess
-	From    string `help:"Address at which 'rind verifier follow --status' answers; it knows how old its store may be." placeholder:"HOST:PORT" xor:"from" required:""`
-	Keys    string `help:"Root-key store that nobody follows at present." placeholder:"FILE" xor:"from" required:""`
-	KeyFile string `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
+	From    string `help:"Address where 'rind verifier follow --status' answers." placeholder:"HOST:PORT" xor:"from" required:""`
+	Keys    string `help:"Root-key store that no other process is using." placeholder:"FILE" xor:"from" required:""`
+	KeyFile string `help:"Key the store is sealed with (default: rind.key beside the store)." placeholder:"FILE"`
 	staleness
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
 // Help documents the exit code and the JSON object.
 func (verifierStatusCmd) Help() string {
-	return `The exit code is 0 where the store can decide, 1 where it is too old, not filled yet or of another history than the issuer's, 2 where that can't be said. ` +
-		`The JSON object has usable, other_history, issuer, issuer_id, epoch, revision, issuer_revision, lag, heard_from_issuer_at, age_seconds (null where it can't be told), ` +
+	return `The exit code is 0 if the store can decide, 1 if it is too old, not filled yet or has a different history than the issuer, 2 if that can't be determined. ` +
+		`The JSON object has usable, other_history, issuer, issuer_id, epoch, revision, issuer_revision, lag, heard_from_issuer_at, age_seconds (null if unknown), ` +
 		`max_staleness_seconds, connected_since, issuer_clock_ahead_seconds, uses_waiting, uses_dropped and last_error. Times are RFC 3339 in UTC.`
 }
 
@@ -183,7 +183,7 @@ func (c verifierStatusCmd) read() (verifierStatus, error) {
 	case errors.Is(err, rootkeys.ErrDamaged), errors.Is(err, rootkeys.ErrWrongKey), errors.Is(err, fs.ErrNotExist):
 		return verifierStatus{}, err
 	case err != nil:
-		return verifierStatus{}, fmt.Errorf("%w; the process that follows it can be asked by --from, if it was started with --status", err)
+		return verifierStatus{}, fmt.Errorf("%w; use --from to ask the process that follows it, if that was started with --status", err)
 	}
 	defer store.Close()
 	at := store.Position()
@@ -216,10 +216,10 @@ func askStatus(ctx context.Context, address string) (v verifierStatus, err error
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return v, fmt.Errorf("%s is no 'rind verifier follow': it answers %s", address, res.Status)
+		return v, fmt.Errorf("%s is not a 'rind verifier follow': it answers %s", address, res.Status)
 	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&v); err != nil {
-		return v, fmt.Errorf("%s is no 'rind verifier follow': %w", address, err)
+		return v, fmt.Errorf("%s is not a 'rind verifier follow': %w", address, err)
 	}
 	return v, nil
 }

@@ -11,15 +11,15 @@ import (
 
 type verifierResetCmd struct {
 	groupAccess
-	Keys    string `help:"Root-key store to forget what is in, which no other process holds." required:"" placeholder:"FILE"`
-	KeyFile string `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
+	Keys    string `help:"Root-key store to empty. No other process may be using it." required:"" placeholder:"FILE"`
+	KeyFile string `help:"Key the store is sealed with (default: rind.key beside the store)." placeholder:"FILE"`
 }
 
 // Help says when this is right.
 func (verifierResetCmd) Help() string {
-	return `It is for a store that says that its issuer has another history: one of the two was restored from a backup. Where it was the issuer, 'rind restored' there does the same for all verifiers at once. ` +
-		`It is also for a store that is to follow another issuer. The store decides nothing until 'rind verifier follow', or the program that embeds it, has filled it from its issuer again; what the issuer says then counts. ` +
-		`A process that holds the store has to be stopped first. Nothing is asked.`
+	return `Use it if the store reports that its issuer has a different history: one of the two was restored from a backup. If it was the issuer, 'rind restored' there does the same for all verifiers at once. ` +
+		`Use it also to follow another issuer. The store decides nothing until 'rind verifier follow', or the program that embeds it, has filled it from its issuer again; the issuer's data then counts. ` +
+		`First stop the process that uses the store. The command asks for no confirmation.`
 }
 
 // Run empties the store.
@@ -41,14 +41,14 @@ func (c verifierResetCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	if was == (feed.Position{}) {
-		_, err = fmt.Fprintf(s.out, "%s: nothing was in it; it is filled when an issuer is followed.\n", c.Keys)
+		_, err = fmt.Fprintf(s.out, "%s: it was empty; it is filled when it follows an issuer.\n", c.Keys)
 		return err
 	}
 	why := ""
 	if diverged {
-		why = ", which parted from its issuer's history"
+		why = ", which differed from its issuer's history"
 	}
-	_, err = fmt.Fprintf(s.out, "%s: epoch %d, revision %d of %s is forgotten%s. It decides nothing until it is filled anew: start what follows the issuer.\n",
+	_, err = fmt.Fprintf(s.out, "%s: epoch %d, revision %d of %s was removed%s. The store decides nothing until it is filled again: start what follows the issuer.\n",
 		c.Keys, was.Epoch, was.Revision, text.Line(was.Issuer), why)
 	return err
 }

@@ -29,23 +29,23 @@ type verifyCmd struct {
 	tokenInput
 	staleness
 	groupAccess
-	Keys    string `help:"Root-key store, such as data/rootkeys.db; no other process may be writing it." required:"" placeholder:"FILE"`
-	KeyFile string `help:"Key that its values are sealed with; default: rind.key beside the store." placeholder:"FILE"`
-	Project string `help:"Project that the upload is for." placeholder:"NAME"`
-	Version string `help:"Version that the upload is of." placeholder:"VERSION"`
-	File    string `help:"File to upload: its name and its SHA-256 are what the token is held against." placeholder:"PATH"`
-	From    string `help:"Address that the upload comes from." placeholder:"ADDRESS"`
-	Action  string `help:"What is to be done: upload, stage or create; default: upload." default:"upload" placeholder:"ACTION"`
+	Keys    string `help:"Root-key store, such as data/rootkeys.db. No other process may be writing to it." required:"" placeholder:"FILE"`
+	KeyFile string `help:"Key the store is sealed with (default: rind.key beside the store)." placeholder:"FILE"`
+	Project string `help:"Project of the upload." placeholder:"NAME"`
+	Version string `help:"Version of the upload." placeholder:"VERSION"`
+	File    string `help:"File to upload. The token is checked against its name and its SHA-256." placeholder:"PATH"`
+	From    string `help:"IP address the upload comes from." placeholder:"ADDRESS"`
+	Action  string `help:"Action to check: upload, stage or create (default: upload)." default:"upload" placeholder:"ACTION"`
 	JSON    bool   `name:"json" help:"Print one JSON object."`
 }
 
 // Help documents the JSON object.
 func (verifyCmd) Help() string {
-	return `What the flags leave out satisfies no caveat about it. ` +
-		`The exit code is 0 where the token allows it, 1 where it does not, and 2 where that could not be checked: a store that 'rind verifier status' calls unusable decides nothing. ` +
-		`The JSON object has outcome ("allow", "deny" or "unavailable"), token_id, user_id, user, project, action, expires_at ("" where not known, or without end), ` +
+	return `A caveat about something that no flag gives is not satisfied. ` +
+		`The exit code is 0 if the token allows it, 1 if it does not, and 2 if that could not be checked: a store that 'rind verifier status' calls unusable decides nothing. ` +
+		`The JSON object has outcome ("allow", "deny" or "unavailable"), token_id, user_id, user, project, action, expires_at ("" if unknown or never), ` +
 		`added_by_holder (what a holder added, in words), failures (why not: reason and text each), error (why it could not be checked), ` +
-		`and store_heard_from_issuer_at (when the store was last current; "" if never). Times are RFC 3339 in UTC.`
+		`and store_heard_from_issuer_at (when the store was last up to date; "" if never). Times are RFC 3339 in UTC.`
 }
 
 // verdict is what a check came to. All fields are always there.
@@ -132,7 +132,7 @@ func (c verifyCmd) request() (verifier.Request, error) {
 	if c.From != "" {
 		var err error
 		if r.ClientIP, err = netip.ParseAddr(c.From); err != nil {
-			errs = append(errs, fmt.Errorf("--from %q is no address, like 192.0.2.1", c.From))
+			errs = append(errs, fmt.Errorf("--from %q is not an address, like 192.0.2.1", c.From))
 		}
 	}
 	if c.File != "" {
@@ -199,7 +199,7 @@ func (v verdict) print(s streams, asJSON bool) error {
 		return nil
 	}
 	if v.Current != "" {
-		fmt.Fprintf(&b, "The store was last current at %s.\n", v.Current)
+		fmt.Fprintf(&b, "The store was last up to date at %s.\n", v.Current)
 	}
 	_, err := io.WriteString(s.out, b.String())
 	return err

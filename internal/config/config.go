@@ -139,7 +139,7 @@ func (c *Config) setAll(path string, doc map[string]any) error {
 		s, ok := settings[name]
 		if !ok {
 			unknown = true
-			probs = append(probs, fmt.Sprintf("%s: there is no setting %q", path, name))
+			probs = append(probs, fmt.Sprintf("%s: unknown setting %q", path, name))
 			continue
 		}
 		if err := s(c, doc[name]); err != nil {
@@ -156,7 +156,7 @@ func (c *Config) setAll(path string, doc map[string]any) error {
 func (c *Config) Set(name, value string) error {
 	s, ok := settings[name]
 	if !ok {
-		return fmt.Errorf("config: there is no setting %q", name)
+		return fmt.Errorf("config: unknown setting %q", name)
 	}
 	if err := s(c, value); err != nil {
 		return fmt.Errorf("config: %s: %w", name, err)
@@ -183,15 +183,15 @@ func (c Config) Check() error {
 func (m Mail) check() (p Problems) {
 	if m.Host == "" {
 		if m.From != "" || m.Port != 0 || m.Username != "" || m.PasswordFile != "" || m.CAFile != "" {
-			p = append(p, "mail.host is missing: set it, or no other setting of mail, because without it mails are only files in the data folder")
+			p = append(p, "mail.host is missing: set it, or remove the other mail settings, because without a mail server emails are only written to files")
 		}
 		return p
 	}
 	if m.From == "" {
-		p = append(p, "mail.from is missing: set the address that mails come from, because mail.host is set")
+		p = append(p, "mail.from is missing: set the address that emails come from, because mail.host is set")
 	}
 	if (m.Username == "") != (m.PasswordFile == "") {
-		p = append(p, "mail.username and mail.password-file go together: set both, or neither where the mail server asks for no sign-in")
+		p = append(p, "mail.username and mail.password-file go together: set both, or neither if the mail server asks for no sign-in")
 	}
 	if m.TLS == "none" && !loopback(m.Host) {
 		p = append(p, `mail.tls = "none" would send links readable over the network: use "starttls" or "tls"; "none" is for a mail server on this machine`)

@@ -136,9 +136,9 @@ password = "hunter2"
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{
-		`no setting "listn"`, `"8080" is not host:port`, `"ftp://x" is not a URL`, `not "anyone"`, `"12h" is not a number of days`, `which is no bound, to 10000, not -1`,
-		`uploads-at-once: is a number of uploads from 1 to 10000, not 0`, `max-upload: is text in quotes`, `"23h" is not a time like "72h"`, `breach-range-url: is not an address like`, `"10" is not an address`, `"0.0.0.0/0" would believe X-Forwarded-For`, `"::/0" would believe`, `"128.0.0.0/1" would believe`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `group-access: is true or false, not yes`, `hsts-subdomains: is true or false, not 1`, `0 is not a port`, `"nobody" is not an e-mail address`,
-		`not "ssl"`, `no setting "mail.password"`,
+		`unknown setting "listn"`, `"8080" is not host:port`, `"ftp://x" is not a URL`, `not "anyone"`, `"12h" is not a number of days`, `(no limit) to 10000, not -1`,
+		`uploads-at-once: must be a number of uploads from 1 to 10000, not 0`, `max-upload: must be text in quotes`, `"23h" is not a time like "72h"`, `breach-range-url: is not an address like`, `"10" is not an address`, `"0.0.0.0/0" would believe X-Forwarded-For`, `"::/0" would believe`, `"128.0.0.0/1" would believe`, `not "loud"`, `audit-log: is empty`, `"29d" is not a number of days from "30d" on, or "forever"`, `group-access: must be true or false, not yes`, `hsts-subdomains: must be true or false, not 1`, `0 is not a port`, `"nobody" is not an email address`,
+		`not "ssl"`, `unknown setting "mail.password"`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q", want)
@@ -185,7 +185,7 @@ func TestSettingsMustFitTogether(t *testing.T) {
 		{"mail.username and mail.password-file", []string{"mail.host", "m.example.org", "mail.from", "a@b.org", "mail.password-file", there}},
 		{`mail.tls = "none"`, []string{"mail.host", "m.example.org", "mail.from", "a@b.org", "mail.tls", "none"}},
 		{"is not https", []string{"public-url", "http://packages.example.org"}},
-		{`there is no setting "foo"`, []string{"foo", "bar"}},
+		{`unknown setting "foo"`, []string{"foo", "bar"}},
 	} {
 		cfg := Default()
 		var err error

@@ -78,7 +78,7 @@ func flag(field func(*Config) *bool) setter {
 		case false, "false":
 			*field(c) = false
 		default:
-			return fmt.Errorf("is true or false, not %v", v)
+			return fmt.Errorf("must be true or false, not %v", v)
 		}
 		return nil
 	}
@@ -87,7 +87,7 @@ func flag(field func(*Config) *bool) setter {
 func asString(v any) (string, error) {
 	s, ok := v.(string)
 	if !ok {
-		return "", fmt.Errorf("is text in quotes, not %v", v)
+		return "", fmt.Errorf("must be text in quotes, not %v", v)
 	}
 	return s, nil
 }
@@ -101,7 +101,7 @@ func asInt(v any) (int64, error) {
 			return i, nil
 		}
 	}
-	return 0, fmt.Errorf("is a whole number, not %v", v)
+	return 0, fmt.Errorf("must be a whole number, not %v", v)
 }
 
 func notEmpty(s string) error {
@@ -146,7 +146,7 @@ func hostPort(s string) error {
 
 func address(s string) error {
 	if _, err := mail.ParseAddress(s); err != nil {
-		return fmt.Errorf("%q is not an e-mail address", s)
+		return fmt.Errorf("%q is not an email address", s)
 	}
 	return nil
 }
@@ -158,7 +158,7 @@ func oneOf(words ...string) func(string) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("is one of %s, not %q", strings.Join(words, ", "), s)
+		return fmt.Errorf("must be one of %s, not %q", strings.Join(words, ", "), s)
 	}
 }
 
@@ -185,14 +185,14 @@ func setPublicURL(c *Config, v any) error {
 		return err
 	}
 	if strings.Contains(s, "@") { // not repeated: it may hold a password
-		return errors.New("holds a user name or a password: give scheme, host and port only")
+		return errors.New("contains a user name or a password: give scheme, host and port only")
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return fmt.Errorf("%q is not a URL like https://packages.example.org", s)
 	}
 	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || (u.Path != "" && u.Path != "/") {
-		return fmt.Errorf("%q holds more than scheme, host and port: rind wants a host name of its own", s)
+		return fmt.Errorf("%q contains more than scheme, host and port: rind needs a host name of its own", s)
 	}
 	if err := hostName(u); err != nil {
 		return err
@@ -247,7 +247,7 @@ func setMaxTokenLife(c *Config, v any) error {
 func setTokensPerHour(c *Config, v any) error {
 	n, err := asInt(v)
 	if err == nil && (n < 0 || n > 10_000) {
-		err = fmt.Errorf("is a number from 0, which is no bound, to 10000, not %d", n)
+		err = fmt.Errorf("must be a number from 0 (no limit) to 10000, not %d", n)
 	}
 	c.TokensPerHour = int(n)
 	return err
@@ -258,7 +258,7 @@ func uploads(field func(*Config) *int) func(*Config, any) error {
 	return func(c *Config, v any) error {
 		n, err := asInt(v)
 		if err == nil && (n < 1 || n > 10_000) {
-			err = fmt.Errorf("is a number of uploads from 1 to 10000, not %d", n)
+			err = fmt.Errorf("must be a number of uploads from 1 to 10000, not %d", n)
 		}
 		*field(c) = int(n)
 		return err
@@ -281,7 +281,7 @@ func setRecoveryWait(c *Config, v any) error {
 			return nil
 		}
 	}
-	return fmt.Errorf(`%q is not a time like "72h" or "7d", of 24 hours at least`, s)
+	return fmt.Errorf(`%q is not a time like "72h" or "7d", of at least 24 hours`, s)
 }
 
 // minRecoveryWait is authn's, which says why.
@@ -337,7 +337,7 @@ func setTrustedProxies(c *Config, v any) error {
 			items = append(items, s)
 		}
 	default:
-		return fmt.Errorf(`is a list like ["10.0.0.0/8"], not %v`, v)
+		return fmt.Errorf(`must be a list like ["10.0.0.0/8"], not %v`, v)
 	}
 	var out []netip.Prefix
 	var errs []error

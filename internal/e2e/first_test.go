@@ -34,7 +34,7 @@ func TestTheFirstFiveMinutes(t *testing.T) {
 	realtest.Need(t, realtest.Chromium, realtest.Oathtool, realtest.Python, realtest.Build, realtest.Wheel, realtest.Twine, realtest.Pip)
 	began := time.Now()
 	s := startServer(t, "")
-	for _, want := range []string{"Open this link to become its first administrator:", "mails are files in " + s.data + "/outbox.", "Their links stand here as well."} {
+	for _, want := range []string{"Open this link to become its first administrator:", "emails are written to " + s.data + "/outbox.", "Their links are also printed here."} {
 		if !strings.Contains(s.process.Out.String(), want) {
 			t.Errorf("the terminal does not say %q:\n%s", want, s.process.Out)
 		}
@@ -96,7 +96,7 @@ func TestLinksOfOthersAreNotShown(t *testing.T) {
 	s.args = append(s.args, "--listen", strings.Replace(strings.TrimPrefix(s.url, "http://"), "localhost", "0.0.0.0", 1))
 	s.start()
 	link := s.setupLink()
-	if strings.Contains(s.process.Out.String(), "Their links stand here") {
+	if strings.Contains(s.process.Out.String(), "Their links are also printed here") {
 		t.Errorf("the terminal says so:\n%s", s.process.Out)
 	}
 	jar := map[string]string{}

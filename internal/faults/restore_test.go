@@ -120,7 +120,7 @@ func (r restore) run(t *testing.T) {
 func (r restore) notice(w *world) {
 	w.Helper()
 	w.astray()
-	if text := w.rind("admin", "--data", w.data, "verifiers"); !strings.Contains(text, "knows another history") || !strings.Contains(text, "rind restored") {
+	if text := w.rind("admin", "--data", w.data, "verifiers"); !strings.Contains(text, "has a different history") || !strings.Contains(text, "rind restored") {
 		w.Errorf("the operator is told\n%s", text)
 	}
 	if n := strings.Count(w.server.Out.String(), "level=ERROR"); n != 1 || !strings.Contains(w.server.Out.String(), "rind restored") {

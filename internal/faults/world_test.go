@@ -149,16 +149,16 @@ func (w *world) healthy() {
 	})
 }
 
-// astray waits until the verifier knows that its issuer has another history, and sees that
+// astray waits until the verifier knows that its issuer has a different history, and sees that
 // it says so everywhere.
 func (w *world) astray() {
 	w.Helper()
-	w.follower.Eventually("the verifier hears of another history", func() error {
+	w.follower.Eventually("the verifier hears of a different history", func() error {
 		return errors.Join(realtest.Get("http://"+w.status+"/healthz", http.StatusServiceUnavailable, "rind verifier reset"),
 			realtest.Get("http://"+w.status+"/status", http.StatusOK, `"other_history":true`),
 			realtest.Get("http://"+w.status+"/metrics", http.StatusOK, "\nrind_verifier_other_history 1\n"))
 	})
-	if out, code := w.run("verifier", "status", "--from", w.status); code != 1 || !strings.Contains(out, "another history") {
+	if out, code := w.run("verifier", "status", "--from", w.status); code != 1 || !strings.Contains(out, "different history") {
 		w.Errorf("the status is %d\n%s", code, out)
 	}
 }

@@ -29,7 +29,7 @@ import (
 )
 
 // ErrReadOnly says that rind takes no changes at present.
-var ErrReadOnly = errors.New("instance: rind is read-only at present, and changes nothing")
+var ErrReadOnly = errors.New("instance: rind is in read-only mode, so nothing was changed")
 
 // Settings are what administrators set. The zero value is what a new store has.
 type Settings struct {

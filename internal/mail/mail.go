@@ -82,7 +82,7 @@ type envelope struct {
 func newEnvelope(from string, now func() time.Time) (envelope, error) {
 	addr, err := netmail.ParseAddress(from)
 	if err != nil || strings.ContainsFunc(from, text.Disruptive) {
-		return envelope{}, fmt.Errorf("mail: the sender %q is no e-mail address", from)
+		return envelope{}, fmt.Errorf("mail: the sender %q is not an email address", from)
 	}
 	if now == nil {
 		now = time.Now

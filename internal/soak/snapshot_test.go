@@ -155,7 +155,7 @@ func TestSlowReadersHoldNobodyUp(t *testing.T) {
 	f := h.follow("quick", "http://"+h.addr)
 	f.usable()
 	t.Logf("one more had its snapshot, while %d are being read slowly, after %s; %d times it was told to come back", *slow,
-		time.Since(before).Round(time.Millisecond), strings.Count(f.Out.String(), "too many verifiers take a snapshot"))
+		time.Since(before).Round(time.Millisecond), strings.Count(f.Out.String(), "too many verifiers are taking a snapshot"))
 }
 
 // readSlowly opens a snapshot and returns when it has begun; it is read on, at a

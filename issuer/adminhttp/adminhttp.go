@@ -86,7 +86,7 @@ func (h handler) answer(w http.ResponseWriter, r *http.Request, name string, do 
 	d := json.NewDecoder(io.LimitReader(r.Body, maxRequest))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c.req); err != nil {
-		h.write(w, http.StatusBadRequest, Refusal{Error: []Problem{{Code: "request_damaged", Text: "The request is not understood: 'rind admin' and the server are of different versions."}}})
+		h.write(w, http.StatusBadRequest, Refusal{Error: []Problem{{Code: "request_damaged", Text: "The request can't be read: 'rind admin' and the server are different versions."}}})
 		return
 	}
 	out, err := do(&c)
@@ -131,9 +131,9 @@ func (h handler) refusal(err error) (int, Refusal) {
 	case errors.Is(err, instance.ErrReadOnly):
 		return one(http.StatusServiceUnavailable, "read_only", h.Pages.Problem("en", ui.Problem{Code: "read_only"}))
 	case errors.Is(err, authn.ErrNotFound), errors.Is(err, issuer.ErrNotFound):
-		return one(http.StatusNotFound, "not_found", "There is nothing of this name or id.")
+		return one(http.StatusNotFound, "not_found", "There is nothing with this name or ID.")
 	}
-	return one(http.StatusInternalServerError, "failed", "The server could not do it: its log says why. Nothing was changed, or the change is complete: look before you repeat it.")
+	return one(http.StatusInternalServerError, "failed", "Something went wrong on the server; its log says what. Your change was either made completely or not at all: check before you try again.")
 }
 
 // principal is the operator, to the issuer.

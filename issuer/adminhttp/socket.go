@@ -57,7 +57,7 @@ func checkFolder(dir string, access private.Access, log *slog.Logger) error {
 		return fmt.Errorf("adminhttp: the folder of the socket: %w", err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("adminhttp: %s is no folder (a symbolic link is none): the socket has to be in a folder of its own", dir)
+		return fmt.Errorf("adminhttp: %s is not a folder (a symbolic link doesn't count): the socket must be in a folder of its own", dir)
 	}
 	if err := access.CheckFolder(dir, info); err != nil {
 		return fmt.Errorf("adminhttp: the folder %s %w", dir, err)
@@ -66,7 +66,7 @@ func checkFolder(dir string, access private.Access, log *slog.Logger) error {
 		return fmt.Errorf("adminhttp: %s belongs to another user: start rind as its owner, or set admin-socket to a folder of your own", dir)
 	}
 	if access == private.Owner && info.Mode().Perm()&0o077 != 0 {
-		log.Warn("others may look into the folder of the operator's socket: run chmod 700", "folder", dir)
+		log.Warn("others can read the folder of the operator's socket: run chmod 700", "folder", dir)
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func clearStale(path string) error {
 	case err != nil:
 		return fmt.Errorf("adminhttp: %w", err)
 	case info.Mode().Type() != fs.ModeSocket || !owned(info):
-		return fmt.Errorf("adminhttp: %s is no socket of rind: move it away", path)
+		return fmt.Errorf("adminhttp: %s is not a rind socket: move it away", path)
 	}
 	c, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
@@ -117,7 +117,7 @@ func CheckSocket(path string) error {
 	case err != nil:
 		return err
 	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("adminhttp: %s is no socket", path)
+		return fmt.Errorf("adminhttp: %s is not a socket", path)
 	case !owned(info) && os.Geteuid() != 0:
 		return fmt.Errorf("adminhttp: %s belongs to another user: run 'rind admin' as the user of 'rind serve', or as root", path)
 	}
@@ -141,7 +141,7 @@ func (g guarded) Accept() (net.Conn, error) {
 		if !known || uid == os.Geteuid() || uid == 0 {
 			return c, nil
 		}
-		g.log.Warn("adminhttp: another user connects, and is turned away", "uid", uid)
+		g.log.Warn("adminhttp: a connection by another user was refused", "uid", uid)
 		c.Close()
 	}
 }

@@ -101,13 +101,13 @@ func TestListenRefuses(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		file:                                 "is no socket of rind",
-		link:                                 "is no socket of rind",
-		filepath.Join(folder, "x.sock"):      "a symbolic link is none",
+		file:                                 "is not a rind socket",
+		link:                                 "is not a rind socket",
+		filepath.Join(folder, "x.sock"):      "a symbolic link doesn't count",
 		filepath.Join(dir, "open", "x.sock"): "may be written to by others",
 		filepath.Join(dir, "none", "x.sock"): "no such file",
 		"/" + strings.Repeat("x", 107):       "108 bytes long",
-		filepath.Join(file, "x.sock"):        "is no folder",
+		filepath.Join(file, "x.sock"):        "is not a folder",
 	} {
 		l, err := Listen(path, private.Owner, discard)
 		if err == nil {

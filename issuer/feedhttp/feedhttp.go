@@ -137,11 +137,11 @@ func (e *refusal) Error() string { return "feedhttp: " + e.text }
 
 var (
 	errEnding   = &refusal{http.StatusServiceUnavailable, "the issuer is shutting down"}
-	errBusy     = &refusal{http.StatusServiceUnavailable, "too many verifiers take a snapshot at this moment; try again"}
-	errReplaced = &refusal{http.StatusServiceUnavailable, "this verifier has asked for another snapshot, and has one at a time"}
-	errSlowest  = &refusal{http.StatusServiceUnavailable, "others wait for a snapshot, and this one was the slowest; try again"}
-	errProxy    = &refusal{http.StatusForbidden, "a proxy seems to be in between, and it does not say that verifiers connect to it over HTTPS: let it set X-Forwarded-Proto; what this verifier sent could be read on its way, its secret too"}
-	errReadable = &refusal{http.StatusForbidden, "verifiers connect over HTTPS; what this one sent could be read on its way, its secret too: revoke it and register another"}
+	errBusy     = &refusal{http.StatusServiceUnavailable, "too many verifiers are taking a snapshot; try again"}
+	errReplaced = &refusal{http.StatusServiceUnavailable, "this verifier asked for another snapshot, and can take only one at a time"}
+	errSlowest  = &refusal{http.StatusServiceUnavailable, "other verifiers wait for a snapshot, and this one was the slowest; try again"}
+	errProxy    = &refusal{http.StatusForbidden, "there seems to be a proxy in between, and it doesn't say that verifiers connect to it over HTTPS: make it set X-Forwarded-Proto; anything this verifier sent could be read on its way, including its secret"}
+	errReadable = &refusal{http.StatusForbidden, "verifiers must connect over HTTPS; anything this one sent could be read on its way, including its secret: revoke it and register another"}
 )
 
 // maxIssuer is the length of an issuer's id, in bytes, at most.
@@ -226,13 +226,13 @@ func (f *Handler) report(a *asked) error {
 		if errors.As(err, &large) {
 			return &refusal{http.StatusRequestEntityTooLarge, "the report is over the limit of " + strconv.Itoa(feed.MaxReport) + " bytes"}
 		}
-		return badRequest("the report is no JSON of a report")
+		return badRequest("the report is not valid JSON")
 	}
 	if _, err := body.Token(); !errors.Is(err, io.EOF) {
-		return badRequest("there is something behind the report")
+		return badRequest("there is something after the report")
 	}
 	if len(report.Applied.Issuer) > maxIssuer {
-		return badRequest("the report's issuer is not the id of one")
+		return badRequest("the report's issuer is not the ID of an issuer")
 	}
 	if err := f.issuer.Report(a.Context(), a.verifier, report); err != nil {
 		return err
@@ -254,7 +254,7 @@ func readPosition(r *http.Request) (at feed.Position, err error) {
 	}
 	for name, values := range query {
 		if len(values) > 1 {
-			return at, badRequest(strconv.Quote(clip(errors.New(name))) + " stands there twice")
+			return at, badRequest(strconv.Quote(clip(errors.New(name))) + " is given twice")
 		}
 	}
 	at.Issuer = query.Get("issuer")
@@ -264,11 +264,11 @@ func readPosition(r *http.Request) (at feed.Position, err error) {
 			text = "0"
 		}
 		if *to, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return at, badRequest(name + " is no number")
+			return at, badRequest(name + " is not a number")
 		}
 	}
 	if len(at.Issuer) > maxIssuer || at.Issuer == "" && at.Revision != 0 {
-		return at, badRequest("issuer is not the id of one")
+		return at, badRequest("issuer is not the ID of an issuer")
 	}
 	if err := at.Chain.UnmarshalText([]byte(query.Get("chain"))); err != nil {
 		return at, badRequest("chain is not the 64 hex digits of a chain value")

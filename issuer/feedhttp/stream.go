@@ -15,7 +15,7 @@ import (
 var errSilent = errors.New("feedhttp: the verifier has not reported for too long")
 
 // errGone ends a stream that something has taken the place of.
-var errGone = errors.New("feedhttp: the verifier opened another stream, as two do that share a secret, or was revoked")
+var errGone = errors.New("feedhttp: the verifier opened another stream, which also happens when two share a secret, or it was revoked")
 
 // stream answers GET PathStream. It ends when the verifier is gone, silent or
 // revoked, or opens another, and when the server shuts down.

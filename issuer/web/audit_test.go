@@ -72,10 +72,10 @@ func TestActivitySaysWhatHappened(t *testing.T) {
 	h, ada, bob, eve, token := busy(t)
 	wantSaid(t, bob.get("/account/activity?group=token").is(200, ""),
 		"You revoked the token “CI of demo”", "You created the token “CI of demo” for demo")
-	wantSaid(t, bob.get("/account/activity?group=project"), "ada made you owner of demo; before: maintainer", "You became maintainer of demo")
-	wantSaid(t, bob.get("/account/activity?who=ada"), "ada made you owner of demo; before: maintainer")
+	wantSaid(t, bob.get("/account/activity?group=project"), "ada made you owner of demo (before: maintainer)", "You became maintainer of demo")
+	wantSaid(t, bob.get("/account/activity?who=ada"), "ada made you owner of demo (before: maintainer)")
 	wantSaid(t, ada.get("/account/activity?group=project"),
-		"You made bob owner of demo; before: maintainer", "You invited bob to demo as maintainer", "You registered the project demo")
+		"You made bob owner of demo (before: maintainer)", "You invited bob to demo as maintainer", "You registered the project demo")
 	for _, p := range []*person{bob, ada} {
 		who := map[string]string{"bob": "You", "ada": "bob"}[p.name]
 		wantSaid(t, p.get("/projects/demo/activity?group=token"),
@@ -246,7 +246,7 @@ func TestFiltersThatAreNone(t *testing.T) {
 			t.Errorf("%.40s: %d", odd, got.status)
 		}
 	}
-	wantSaid(t, bob.get("/account/activity?group=project&project=other&about=ada"), "ada made you owner of demo; before: maintainer", "You became maintainer of demo") // only administrators have those
+	wantSaid(t, bob.get("/account/activity?group=project&project=other&about=ada"), "ada made you owner of demo (before: maintainer)", "You became maintainer of demo") // only administrators have those
 	ada.get("/account/activity/export?format=xml").is(404, "")
 	ada.get("/account/activity/export").is(404, "")
 }

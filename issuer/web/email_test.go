@@ -35,7 +35,7 @@ func TestEmailChangeJourney(t *testing.T) {
 	}
 	ada.post("/account/email", "email", moved).is(303, "/account")
 	ada.get("/account").is(200, "").says(moved + " (not confirmed yet)")
-	ada.get("/account/email").is(200, "").says(moved + " (not confirmed yet)")
+	ada.get("/account/email").is(200, "").says(moved + " is not confirmed yet")
 
 	elsewhere := h.visitor("ada") // reads the mail on another device
 	elsewhere.get(h.mailedTo(moved, "/confirm-email")).is(303, "/confirm-email")

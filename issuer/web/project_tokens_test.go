@@ -56,7 +56,7 @@ func TestProjectsShowTheirTokens(t *testing.T) {
 	ada.get("/projects/demo/tokens?member="+noToken).is(404, "")
 	ada.get("/projects/demo/tokens?after="+noToken).is(404, "")
 
-	chart := ada.get("/projects/demo").says("2 uploads from").says("nightly of bob 1 upload").says("release machine of ada 1 upload")
+	chart := ada.get("/projects/demo").says("2 uploads from").says("nightly (bob) 1 upload").says("release machine (ada) 1 upload")
 	if !strings.Contains(chart.body, `<rect class="s1"`) || !strings.Contains(chart.body, "url(#uploads-s1)") || strings.Contains(chart.body, "style=") {
 		t.Error("no chart that keeps to the policy")
 	}
@@ -82,7 +82,7 @@ func TestAMemberIsShutOut(t *testing.T) {
 	}
 	ada.post(shut).is(303, "/projects/demo")
 	ada.get("/projects/demo").says("The member’s tokens were excluded.").says("1 of 1").says("Allow again").says("You excluded the tokens of bob from demo")
-	bob.get("/projects/demo").says("ada shut your tokens out of demo")
+	bob.get("/projects/demo").says("ada excluded your tokens from demo")
 	var denial *verifier.Denial
 	if err := h.reaches(text, "demo"); !errors.As(err, &denial) || denial.Failures[0].Reason != caveats.NotAMember {
 		t.Errorf("the verifier says %v", err)
@@ -93,7 +93,7 @@ func TestAMemberIsShutOut(t *testing.T) {
 	if mails := h.about("bob@example.org", "Your tokens were excluded from demo"); len(mails) != 1 {
 		t.Errorf("mails %q", mails)
 	}
-	if got := bob.post("/tokens/new", "label", "more", "scope", "chosen", "projects", "demo", "life", "30").is(422, ""); !strings.Contains(got.wrong("projects"), "shut out of demo") {
+	if got := bob.post("/tokens/new", "label", "more", "scope", "chosen", "projects", "demo", "life", "30").is(422, ""); !strings.Contains(got.wrong("projects"), "The owners of demo excluded your tokens") {
 		t.Errorf("beside projects: %q", got.wrong("projects"))
 	}
 	bob.get("/projects/demo").is(200, "").says("Excluded")

@@ -201,7 +201,7 @@ func TestEndsOfASession(t *testing.T) {
 		}},
 		{"frozen", func() {
 			ada.signIn().post("/admin/people/"+bob.id+"/freeze").is(303, "/admin/people")
-			ada.get("/admin/people").says("The account is frozen.")
+			ada.get("/admin/people").says("The account was frozen.")
 		}},
 	} {
 		bob.signIn()

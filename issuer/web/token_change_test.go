@@ -90,7 +90,7 @@ func TestTokensAreRevokedTogether(t *testing.T) {
 	_, other := ada.mint("for all")
 	ada.get("/tokens/revoke").is(200, "").says("demo")
 	before := h.state()
-	ada.post("/tokens/revoke", "project", "demo").is(200, "").says("1 token is revoked:").says("named")
+	ada.post("/tokens/revoke", "project", "demo").is(200, "").says("1 token will be revoked:").says("named")
 	ada.post("/tokens/revoke", "unused", "1").is(200, "").says("No tokens match.")
 	for _, unused := range []string{"0", "-3", "x", "9999"} {
 		if got := ada.post("/tokens/revoke", "unused", unused, "sure", "yes").is(422, ""); got.value("unused") != unused {

@@ -137,7 +137,7 @@ func TestATokenRegistersItsProject(t *testing.T) {
 		t.Error("nothing is said of a bad name")
 	}
 	before := h.state()
-	ada.post("/tokens/new", choice("new.one", "projects", "demo", "draft", "yes")...).is(200, "").says("Uploads to demo and new-one until").says("Also registers new.one.")
+	ada.post("/tokens/new", choice("new.one", "projects", "demo", "draft", "yes")...).is(200, "").says("Uploads to demo and new-one until").says("Also registers new.one")
 	if d := changed(before, h.state()); len(d) > 0 {
 		t.Errorf("asking changed %q", d)
 	}
@@ -150,7 +150,7 @@ func TestTooManyTokens(t *testing.T) {
 	ada := h.founder("ada")
 	ada.mint("one")
 	ada.mint("two")
-	got := ada.post("/tokens/new", "label", "three", "scope", "all", "life", "30").is(429, "").says("You made 2 tokens within an hour")
+	got := ada.post("/tokens/new", "label", "three", "scope", "all", "life", "30").is(429, "").says("You created 2 tokens within an hour")
 	if got.value("label") != "three" || got.header.Get("Retry-After") == "" {
 		t.Errorf("label %q, Retry-After %q", got.value("label"), got.header.Get("Retry-After"))
 	}

@@ -18,7 +18,7 @@ func TestMisdirectedUploads(t *testing.T) {
 	h := newHouse(t)
 	server := httptest.NewServer(h.web)
 	defer server.Close()
-	const want = "Packages are uploaded to " + public + "/legacy/ and not to this address."
+	const want = "Upload packages to " + public + "/legacy/, not to this address."
 	for path, status := range map[string]int{
 		"/": 405, "/simple": 405, "/simple/": 405, "/simple/demo/": 405, "/packages/demo/x": 405, "/pypi": 404, "/pypi/": 404, "/upload/": 404,
 		"/legacy//": 405, "/legacy/demo/": 405, "/legacy/+simple/demo/": 405, "/legacy/%2Bsimple/demo/": 405, "/project/demo/": 405, "/projects/demo": 405,

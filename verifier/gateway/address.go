@@ -39,6 +39,6 @@ func hasParts(r *http.Request) bool {
 func WrongAddress(w http.ResponseWriter, r *http.Request, status int, uploadURL string) {
 	httpauth.Refuser{}.Answer(w, r, httpauth.Answer{
 		Status: status, Allow: w.Header().Get("Allow"),
-		Sentence: "Packages are uploaded to " + uploadURL + " and not to this address.",
+		Sentence: "Upload packages to " + uploadURL + ", not to this address.",
 	})
 }

@@ -35,7 +35,7 @@ func (f *facts) sha256() string { return f.declared[0] }
 var retired = map[string]string{
 	"submit":          "Projects and releases need no registration: upload their files instead.",
 	"submit_pkg_info": "Projects and releases need no registration: upload their files instead.",
-	"doc_upload":      "Documentation is not hosted here: upload packages alone.",
+	"doc_upload":      "Documentation is not hosted here: upload only packages.",
 	"remove_pkg":      "Files can't be removed by an upload client.",
 	"verify":          "Metadata is not checked without a file: upload the package itself.",
 }
@@ -45,7 +45,7 @@ func actionFault(action string) error {
 	if sentence, ok := retired[action]; ok {
 		return &refusal{http.StatusGone, "The action '" + action + "' is no longer supported. " + sentence}
 	}
-	return refused("The field ':action' is '%s': nothing but 'file_upload' is served here.", clip(action))
+	return refused("The field ':action' is '%s': only 'file_upload' is supported.", clip(action))
 }
 
 // set checks a field by itself and remembers it. Fields that decide nothing are
@@ -59,19 +59,19 @@ func (f *facts) set(field, value string) error {
 		f.action = value
 	case "protocol_version":
 		if value != "1" {
-			return refused("The field 'protocol_version' is '%s': only '1' is spoken here.", clip(value))
+			return refused("The field 'protocol_version' is '%s': only '1' is supported.", clip(value))
 		}
 	case "name":
 		if !caveats.ValidProjectName(value) {
-			return refused("The field 'name' is '%s', which is no project name: it takes ASCII letters, "+
-				"digits, '.', '-' and '_', and starts and ends with a letter or digit.", clip(value))
+			return refused("The field 'name' is '%s', which is not a project name: use ASCII letters, "+
+				"digits, '.', '-' and '_', with a letter or digit at both ends.", clip(value))
 		}
 		f.name = value
 	case "version":
 		return f.setVersion(value)
 	case "filetype":
 		if value != sdist && value != wheel {
-			return refused("The field 'filetype' is '%s': it takes 'sdist' and 'bdist_wheel'.", clip(value))
+			return refused("The field 'filetype' is '%s': use 'sdist' or 'bdist_wheel'.", clip(value))
 		}
 		f.filetype = value
 	case "requires_python":
@@ -89,11 +89,11 @@ func (f *facts) set(field, value string) error {
 // normal form: what is kept and listed is that.
 func (f *facts) setVersion(value string) error {
 	if value = strings.TrimSpace(value); len(value) > maxVersion {
-		return refused("The field 'version' has %d characters: a version has at most %d.", len(value), maxVersion)
+		return refused("The field 'version' has %d characters: use at most %d.", len(value), maxVersion)
 	}
 	version, err := caveats.ParseVersion(value)
 	if err != nil {
-		return refused("The field 'version' is '%s', which is no version by PEP 440.", clip(value))
+		return refused("The field 'version' is '%s', which is not a PEP 440 version.", clip(value))
 	}
 	f.version = version.String()
 	return nil
@@ -102,7 +102,7 @@ func (f *facts) setVersion(value string) error {
 func (f *facts) setRequiresPython(value string) error {
 	value = requirement(value)
 	if fault := specifierFault(value); fault != "" {
-		return refused("The field 'requires_python' is '%s', which is no version specifier by PEP 440: %s.", clip(value), fault)
+		return refused("The field 'requires_python' is '%s', which is not a PEP 440 version specifier: %s.", clip(value), fault)
 	}
 	f.requiresPython = value
 	return nil
@@ -113,7 +113,7 @@ func setDigest(to *string, field, value string, digits int) error {
 		return nil
 	}
 	if _, err := hex.DecodeString(value); err != nil || len(value) != digits {
-		return refused("The field '%s' is not of %d hexadecimal digits.", field, digits)
+		return refused("The field '%s' must have %d hexadecimal digits.", field, digits)
 	}
 	*to = strings.ToLower(value)
 	return nil
@@ -122,11 +122,11 @@ func setDigest(to *string, field, value string, digits int) error {
 // setFilename checks the name of the file by itself and remembers it.
 func (f *facts) setFilename(name string) error {
 	if filetype, _ := typeOf(name); filetype == "" && safeFilename(name) {
-		return refused("The file name '%s' ends in none of .whl, .tar.gz and .zip.", clip(name))
+		return refused("The file name '%s' must end in .whl, .tar.gz or .zip.", clip(name))
 	}
 	if !safeFilename(name) {
-		return refused("The file name '%s' is not allowed: it takes ASCII letters, digits and '._+!-', "+
-			"starts with a letter or digit, names no folder and has at most %d characters.", clip(name), maxFilename)
+		return refused("The file name '%s' is not allowed: use ASCII letters, digits and '._+!-', "+
+			"start with a letter or digit, name no folder and use at most %d characters.", clip(name), maxFilename)
 	}
 	f.filename = name
 	return nil
@@ -139,7 +139,7 @@ func (f *facts) fit() error {
 	}
 	filetype, _ := typeOf(f.filename)
 	if f.filetype != "" && f.filetype != filetype {
-		return refused("The file '%s' is not of the filetype '%s'.", clip(f.filename), f.filetype)
+		return refused("The file '%s' does not match the filetype '%s'.", clip(f.filename), f.filetype)
 	}
 	if f.name == "" {
 		return nil
@@ -150,11 +150,11 @@ func (f *facts) fit() error {
 		if filetype == wheel {
 			form = "name-version-python-abi-platform.whl"
 		}
-		return refused("The file '%s' does not belong to project '%s': its name should be of the form %s.",
+		return refused("The file '%s' does not belong to project '%s': its name should have the form %s.",
 			clip(f.filename), clip(f.name), form)
 	}
 	if f.version != "" && !caveats.EqualVersions(version, f.version) {
-		return refused("The file '%s' is not of version '%s'.", clip(f.filename), clip(f.version))
+		return refused("The file '%s' does not match the version '%s'.", clip(f.filename), clip(f.version))
 	}
 	return nil
 }
@@ -166,11 +166,11 @@ func (f *facts) complete() error {
 		{fileField, f.filename},
 	} {
 		if need.value == "" {
-			return refused("The form lacks the field '%s'.", need.field)
+			return refused("The field '%s' is missing from the form.", need.field)
 		}
 	}
 	if f.declared == [3]string{} {
-		return refused("The form lacks a digest of the file: 'sha256_digest', 'blake2_256_digest' or 'md5_digest'.")
+		return refused("A digest of the file is missing from the form: 'sha256_digest', 'blake2_256_digest' or 'md5_digest'.")
 	}
 	return f.fit()
 }

@@ -124,7 +124,7 @@ func openForm(r *http.Request, body *meter) (*form, error) {
 	}
 	if err != nil || kind != "multipart/form-data" {
 		return nil, &refusal{http.StatusUnsupportedMediaType,
-			"An upload is a form of the type multipart/form-data, as twine, flit, poetry and uv send it."}
+			"An upload must be a form of the type multipart/form-data, as twine, flit, poetry and uv send it."}
 	}
 	boundary := params["boundary"]
 	if boundary == "" || len(boundary) > 70 { // RFC 2046 §5.1.1
@@ -172,7 +172,7 @@ func (f *form) next() (*part, error) {
 		return nil, err
 	}
 	if single[p.name] && f.seen[p.name] {
-		return nil, refused("The form has the field '%s' twice.", p.name)
+		return nil, refused("The form contains the field '%s' twice.", p.name)
 	}
 	if single[p.name] {
 		f.seen[p.name] = true
@@ -199,7 +199,7 @@ func (f *form) end() error {
 // checkText bounds the form beside its file, however many fields it is made of.
 func (f *form) checkText() error {
 	if f.body.total-f.files+f.count*partCost > maxText+readAhead {
-		return tooLarge("The text fields of the form are larger than 8 MiB together.")
+		return tooLarge("The text fields of the form are larger than 8 MiB in total.")
 	}
 	return nil
 }
@@ -234,7 +234,7 @@ func (f *form) readText(p *part, keep bool) (string, error) {
 		}
 	}
 	if !check.ok() {
-		return "", refused("The field '%s' is not text in UTF-8.", clip(p.name))
+		return "", refused("The field '%s' is not UTF-8 text.", clip(p.name))
 	}
 	return value.String(), f.checkText()
 }
@@ -281,7 +281,7 @@ func (f *form) broken(err error) error {
 	case errors.As(err, &network) && network.Timeout():
 		return &refusal{http.StatusRequestTimeout, "The upload stalled: too few bytes arrived for too long."}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return refused("The upload is not whole: the form ends early.")
+		return refused("The upload is incomplete: the form ends early.")
 	default:
 		return refused("The form can't be read as multipart/form-data.")
 	}

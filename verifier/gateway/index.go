@@ -120,7 +120,7 @@ func skipBody(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	w.Header().Set("Connection", "close")
-	http.Error(w, "The index is for reading: a request for it needs no body.", http.StatusBadRequest)
+	http.Error(w, "The index is read-only: send no body.", http.StatusBadRequest)
 	return false
 }
 
@@ -239,12 +239,12 @@ func (x *index) serveFile(w http.ResponseWriter, r *http.Request, project, name 
 // logged.
 func (x *index) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, ErrNotFound) {
-		http.Error(w, "There is no such project or file here.", http.StatusNotFound)
+		http.Error(w, "There is no such project or file.", http.StatusNotFound)
 		return
 	}
 	if !errors.Is(err, context.Canceled) {
 		x.log.ErrorContext(r.Context(), "index not served", "path", r.URL.Path, "error", err)
 	}
 	w.Header().Set("Retry-After", "10")
-	http.Error(w, "The index can't be read at the moment. Try again later.", http.StatusServiceUnavailable)
+	http.Error(w, "The index can't be read right now. Try again later.", http.StatusServiceUnavailable)
 }

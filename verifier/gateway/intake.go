@@ -153,7 +153,7 @@ func (in *intake) stream(p *part) error {
 		case first && n == 0:
 			return refused("The file '%s' is empty.", clip(p.filename))
 		case first && !strings.HasPrefix(string(buf[:min(n, 4)]), magicOf(p.filename)):
-			return refused("The file '%s' is not what its name says: its content is not that of such an archive.",
+			return refused("The file '%s' is not what its name says: it is not an archive of that type.",
 				clip(p.filename))
 		}
 		if _, err := to.Write(buf[:n]); err != nil {
@@ -203,10 +203,10 @@ func (in *intake) finish() (verifier.Grant, error) {
 	var twin *twinError
 	switch {
 	case errors.As(err, &twin):
-		return grant, refused("File already exists ('%s', which says the same as '%s'). "+
+		return grant, refused("File already exists ('%s', which is equivalent to '%s'). "+
 			"Files are never replaced: upload a new version.", twin.name, f.filename)
 	case errors.Is(err, ErrExists):
-		return grant, refused("File already exists ('%s', with other content). "+
+		return grant, refused("File already exists ('%s', with different content). "+
 			"Files are never replaced: upload a new version.", f.filename)
 	case err != nil:
 		return grant, fmt.Errorf("%w: %w", errStore, err)
@@ -223,7 +223,7 @@ func (in *intake) compareDigests() error {
 			continue
 		}
 		if is := hex.EncodeToString(in.hashes[i].Sum(nil)); is != said {
-			return refused("The file's %s is %s, but '%s' says %s: it was changed on its way.", d.words, is, d.name, said)
+			return refused("The file's %s is %s, but '%s' says %s: it was changed in transit.", d.words, is, d.name, said)
 		}
 	}
 	in.facts.declared[0] = in.up.SHA256
@@ -283,7 +283,7 @@ func undecided(reason caveats.Reason, req caveats.Request) bool {
 }
 
 func (in *intake) fileTooLarge() error {
-	return tooLarge("The file is larger than %d bytes, the most that this index takes.", in.g.cfg.MaxFile)
+	return tooLarge("The file is larger than %d bytes, the limit of this index.", in.g.cfg.MaxFile)
 }
 
 // backendWriter marks the errors of a Staged as the backend's.

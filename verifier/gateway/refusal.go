@@ -48,7 +48,7 @@ func explain(err error) httpauth.Answer {
 	case errors.Is(err, errStore):
 		return httpauth.Answer{
 			Status:     http.StatusServiceUnavailable,
-			Sentence:   "The file could not be stored at the moment. Try again later.",
+			Sentence:   "The file could not be stored right now. Try again later.",
 			RetryAfter: 30 * time.Second,
 		}
 	default:

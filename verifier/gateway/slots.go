@@ -35,10 +35,10 @@ func (h holder) shares() [2]share {
 // doing; the last passes by itself, and is tried again.
 var (
 	errTokenBusy = &refusal{http.StatusTooManyRequests,
-		"Too many uploads with this token are under way. Try again when one of them is done."}
+		"Too many uploads with this token are in progress. Try again when one of them is done."}
 	errOwnerBusy = &refusal{http.StatusTooManyRequests,
-		"Too many uploads of this account are under way, with all its tokens. Try again when one of them is done."}
-	errBusy = &refusal{http.StatusServiceUnavailable, "Too many uploads are under way. Try again later."}
+		"Too many uploads with tokens of this account are in progress. Try again when one of them is done."}
+	errBusy = &refusal{http.StatusServiceUnavailable, "Too many uploads are in progress. Try again later."}
 )
 
 // take waits for a slot for an upload. The caller calls free once, when the upload is over.

@@ -77,7 +77,7 @@ func TestUploadsAtOnce(t *testing.T) {
 	x.begin(x.text, contentType, part)
 	until(t, "two uploads are under way", func() bool { return arrived.Load() == 2*int64(len(part)) })
 
-	if status, _ := x.post(x.text, demo()); status != "429 Too many uploads with this token are under way. Try again when one of them is done." {
+	if status, _ := x.post(x.text, demo()); status != "429 Too many uploads with this token are in progress. Try again when one of them is done." {
 		t.Error("a third one with the token:", status)
 	}
 	if status, _ := x.post(other, demo()); status != "200 OK" {
@@ -85,7 +85,7 @@ func TestUploadsAtOnce(t *testing.T) {
 	}
 	x.begin(other, contentType, part)
 	until(t, "three uploads are under way", func() bool { return x.gate.slots.busy() == 3 })
-	if status, _ := x.post(third, demo()); status != "503 Too many uploads are under way. Try again later." {
+	if status, _ := x.post(third, demo()); status != "503 Too many uploads are in progress. Try again later." {
 		t.Error("a fourth in all:", status)
 	}
 	if strings.Contains(x.log.String(), "level=ERROR") {

@@ -47,20 +47,20 @@ func clauseFault(clause string) string {
 	prefix, anyBelow := strings.CutSuffix(version, ".*")
 	switch {
 	case op == "":
-		return "begins with none of ~=, ==, !=, <=, >=, <, > and ==="
+		return "does not begin with ~=, ==, !=, <=, >=, <, > or ==="
 	case op == "===":
 		if version == "" || strings.ContainsFunc(version, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == ';' || c == ')' }) {
 			return "has no version that can be compared character by character"
 		}
 	case anyBelow && !exact:
-		return "has '.*', which goes with == and != only"
+		return "has '.*', which is allowed only with == and !="
 	case anyBelow && !releaseAlone.MatchString(prefix):
-		return "has '.*' behind something else than the numbers of a release"
+		return "has '.*' after something other than the numbers of a release"
 	case anyBelow:
 	case !caveats.ValidVersion(version):
-		return "has no version by PEP 440"
+		return "has no PEP 440 version"
 	case strings.Contains(version, "+") && !exact:
-		return "has a local version ('+...'), which goes with == and != only"
+		return "has a local version ('+...'), which is allowed only with == and !="
 	case op == "~=" && !twoNumbers.MatchString(version):
 		return "needs a version of two numbers or more, as in ~=3.8"
 	}

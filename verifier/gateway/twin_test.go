@@ -52,7 +52,7 @@ func TestNoTwinIsKept(t *testing.T) {
 		t.Fatal(status)
 	}
 	status, _ := x.post(x.text, upload("demo", "1.0.0", "DEMO-1.0.0.tar.gz", gz("two")))
-	if status != "400 File already exists ('demo-1.0.tar.gz', which says the same as 'DEMO-1.0.0.tar.gz'). Files are never replaced: upload a new version." {
+	if status != "400 File already exists ('demo-1.0.tar.gz', which is equivalent to 'DEMO-1.0.0.tar.gz'). Files are never replaced: upload a new version." {
 		t.Error(status)
 	}
 	// Where an operator put one, what is there can still be sent again.

@@ -54,7 +54,7 @@ func TestUpload(t *testing.T) {
 		t.Error("identical again:", status)
 	}
 	status, body = x.post(x.text, upload("demo", "1.0", "demo-1.0.tar.gz", gz("two")))
-	if !strings.HasPrefix(status, "400 File already exists ('demo-1.0.tar.gz', with other content). ") || !strings.Contains(body, "already exist") {
+	if !strings.HasPrefix(status, "400 File already exists ('demo-1.0.tar.gz', with different content). ") || !strings.Contains(body, "already exist") {
 		t.Error(status, body)
 	}
 	if raw, _ := os.ReadFile(path); string(raw) != content || len(x.uploads) != 2 || len(x.staged()) != 0 {

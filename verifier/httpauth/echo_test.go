@@ -63,8 +63,8 @@ func TestEcho(t *testing.T) {
 		{good, "/wrapped", "", "403 " + httpauth.ErrMissing.Sentence(), "Send an API token"},
 		{good, "/checked/demo", basic("alice", "hunter2"), "403 " + httpauth.ErrPassword.Sentence(), "no longer supported"},
 		{good, "/checked/other", "Bearer " + text, "403 Invalid API Token: token is valid for project 'demo', not for 'other'; user 'alice' is not a member of project 'other'", "not for 'other'"},
-		{bad, "/wrapped", "Bearer " + text, "503 API tokens can't be checked at the moment. Try again later.", "Try again later"},
-		{bad, "/checked/demo", "Bearer " + text, "503 API tokens can't be checked at the moment. Try again later.", "Try again later"},
+		{bad, "/wrapped", "Bearer " + text, "503 API tokens can't be checked right now. Try again later.", "Try again later"},
+		{bad, "/checked/demo", "Bearer " + text, "503 API tokens can't be checked right now. Try again later.", "Try again later"},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.server.URL+c.path, strings.NewReader("body"))
 		if err != nil {

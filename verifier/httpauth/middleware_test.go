@@ -72,7 +72,7 @@ func TestMiddleware(t *testing.T) {
 		{"other project", "Bearer " + text, "other", "", store,
 			"403 Invalid API Token: token is valid for project 'demo', not for 'other'; user 'alice' is not a member of project 'other'"},
 		{"nothing", "", "demo", "", store, "403 " + httpauth.ErrMissing.Sentence()},
-		{"unavailable", "Bearer " + text, "demo", "", broken, "503 API tokens can't be checked at the moment. Try again later."},
+		{"unavailable", "Bearer " + text, "demo", "", broken, "503 API tokens can't be checked right now. Try again later."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			reached := false

@@ -53,7 +53,7 @@ func Explain(err error) Answer {
 	}
 	return Answer{
 		Status:     http.StatusServiceUnavailable,
-		Sentence:   "API tokens can't be checked at the moment. Try again later.",
+		Sentence:   "API tokens can't be checked right now. Try again later.",
 		RetryAfter: retryAfter,
 	}
 }

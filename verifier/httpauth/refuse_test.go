@@ -75,8 +75,8 @@ func TestRefuse(t *testing.T) {
 		{denied, "HTTP/1.1 403 Invalid API Token: token is expired; token is valid for project 'demo', not for 'other'", ""},
 		{fmt.Errorf("wrapped: %w", denied), "HTTP/1.1 403 Invalid API Token: token is expired; token is valid for project 'demo', not for 'other'", ""},
 		{httpauth.ErrPassword, "HTTP/1.1 403 " + httpauth.ErrPassword.Sentence(), ""},
-		{fmt.Errorf("%w: disk on fire", verifier.ErrUnavailable), "HTTP/1.1 503 API tokens can't be checked at the moment. Try again later.", "10"},
-		{errors.New("a bug"), "HTTP/1.1 503 API tokens can't be checked at the moment. Try again later.", "10"},
+		{fmt.Errorf("%w: disk on fire", verifier.ErrUnavailable), "HTTP/1.1 503 API tokens can't be checked right now. Try again later.", "10"},
+		{errors.New("a bug"), "HTTP/1.1 503 API tokens can't be checked right now. Try again later.", "10"},
 	} {
 		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Request-Id", "r1")

@@ -57,9 +57,9 @@ func TestSecretFiles(t *testing.T) {
 		"good":   {"rindv_abc\n", 0o600, ""},
 		"open":   {"rindv_abc\n", 0o644, "chmod 600"},
 		"group":  {"rindv_abc\n", 0o640, "chmod 600"},
-		"empty":  {" \n", 0o600, "does not hold the secret"},
-		"lines":  {"rindv_abc\nmore\n", 0o600, "does not hold the secret"},
-		"binary": {"\x00\x01", 0o600, "does not hold the secret"},
+		"empty":  {" \n", 0o600, "does not contain a verifier's secret"},
+		"lines":  {"rindv_abc\nmore\n", 0o600, "does not contain a verifier's secret"},
+		"binary": {"\x00\x01", 0o600, "does not contain a verifier's secret"},
 	} {
 		path := dir + "/" + name
 		if err := os.WriteFile(path, []byte(c.content), c.mode); err != nil {

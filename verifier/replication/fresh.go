@@ -50,9 +50,9 @@ func (f *Follower) hear(m moment) {
 	err := f.cfg.Store.Heard(m.wall)
 	switch {
 	case errors.Is(err, rootkeys.ErrDamaged):
-		f.cfg.Logger.Error("the root-key store can't be used any more", "error", err)
+		f.cfg.Logger.Error("the root-key store can no longer be used", "error", err)
 	case err != nil:
-		f.cfg.Logger.Warn("a restart will not know when the issuer was heard", "error", err)
+		f.cfg.Logger.Warn("after a restart, the store will not know when it last heard from the issuer", "error", err)
 	}
 }
 
@@ -76,11 +76,11 @@ func (f *Follower) stale() error {
 	case known && age <= f.cfg.MaxStaleness:
 		return nil
 	case known:
-		return unavailable{fmt.Errorf("%w: it was last known to be current %s ago, and %s are allowed", ErrStale, age.Round(time.Second), f.cfg.MaxStaleness)}
+		return unavailable{fmt.Errorf("%w: it was last known to be up to date %s ago, and %s is allowed", ErrStale, age.Round(time.Second), f.cfg.MaxStaleness)}
 	case f.cfg.Store.LastHeard().IsZero():
-		return unavailable{fmt.Errorf("%w: the issuer was never heard", ErrStale)}
+		return unavailable{fmt.Errorf("%w: it has never heard from the issuer", ErrStale)}
 	}
-	return unavailable{fmt.Errorf("%w: it says that the issuer was heard at %s, which is to come: the clock was set back, and how old the store is can't be told", ErrStale, f.cfg.Store.LastHeard().UTC().Format(time.RFC3339))}
+	return unavailable{fmt.Errorf("%w: it last heard from the issuer at %s, which is in the future: the clock was set back, so the age of the store is unknown", ErrStale, f.cfg.Store.LastHeard().UTC().Format(time.RFC3339))}
 }
 
 // Lookup implements verifier.Store. Where the store is older than MaxStaleness, or
@@ -127,7 +127,7 @@ func (f *Follower) lookupInto(ctx context.Context, rec *verifier.Record, tokenID
 		return err
 	}
 	if err := f.confirm(ctx); err != nil {
-		return unavailable{fmt.Errorf("replication: the store does not have the token, and whether it is new is not known: %w", err)}
+		return unavailable{fmt.Errorf("replication: the store does not have the token, and it could not be checked whether the token is new: %w", err)}
 	}
 	return f.into(ctx, rec, tokenID, project, m)
 }

@@ -22,12 +22,12 @@ var errHistory error = otherHistory{}
 type otherHistory struct{}
 
 func (otherHistory) Error() string {
-	return "replication: the issuer has another history than this store"
+	return "replication: the issuer has a different history than this store"
 }
 func (otherHistory) Unwrap() error { return ErrOtherHistory }
 
 // remedy is what ends it.
-const remedy = "one of the two was restored from a backup, so this store decides nothing until the issuer's operator runs 'rind restored' there, or this one's 'rind verifier reset' here"
+const remedy = "one of the two was restored from a backup, so this store decides nothing until 'rind restored' is run on the issuer, or 'rind verifier reset' here"
 
 // parting is why the store decides nothing although it is current: its issuer has another
 // history. It is nil where that is not known.
@@ -60,10 +60,10 @@ func (f *Follower) judge(ctx context.Context, err error) error {
 	f.split.Store(&split{at.Issuer, at.Epoch, err})
 	if !f.cfg.Store.Diverged() {
 		if merr := f.cfg.Store.MarkDiverged(ctx); merr != nil {
-			f.cfg.Logger.ErrorContext(ctx, "a restart will not know that the issuer has another history until it hears it again", "error", merr)
+			f.cfg.Logger.ErrorContext(ctx, "after a restart, the store will not know that the issuer has a different history until it connects again", "error", merr)
 		}
 	}
-	f.cfg.Logger.ErrorContext(ctx, "the issuer has another history than this store: "+remedy, "position", at.String(), "error", err)
+	f.cfg.Logger.ErrorContext(ctx, "the issuer has a different history than this store: "+remedy, "position", at.String(), "error", err)
 	f.tell() // who waits for the store waits in vain
 	return f.parting()
 }

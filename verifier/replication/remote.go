@@ -35,7 +35,7 @@ var (
 )
 
 // errIdle says that a connection is dead, whatever the network still says.
-var errIdle = errors.New("replication: nothing came from the issuer for too long; the connection is taken for dead, or a proxy on the way keeps back what it should pass on")
+var errIdle = errors.New("replication: nothing has come from the issuer for too long; the connection may be dead, or a proxy may be buffering the stream")
 
 // RemoteConfig says where an issuer is. URL and SecretFile must be set.
 type RemoteConfig struct {
@@ -90,7 +90,7 @@ func NewRemote(cfg RemoteConfig) (*Remote, error) {
 		}
 		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
 		if !transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("replication: %s holds no certificate in PEM", cfg.CAFile)
+			return nil, fmt.Errorf("replication: %s contains no PEM certificate", cfg.CAFile)
 		}
 	}
 	once := transport.Clone()
@@ -116,7 +116,7 @@ func parseURL(text string) (*url.URL, error) {
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		return u, nil
 	}
-	return nil, fmt.Errorf("replication: the issuer's address begins with %q: only https will do, because the verifier sends its secret there", u.Scheme+"://")
+	return nil, fmt.Errorf("replication: the issuer's address begins with %q: it must be https, because the verifier sends its secret there", u.Scheme+"://")
 }
 
 func loopback(host string) bool {
@@ -136,7 +136,7 @@ func (r *Remote) readSecret() (string, error) {
 		return "", fmt.Errorf("replication: the verifier's secret: %w", err)
 	}
 	if err := r.access.CheckSecret(r.secret, fi); err != nil {
-		return "", fmt.Errorf("replication: the secret in %s %w; register the verifier anew if others have read it", r.secret, err)
+		return "", fmt.Errorf("replication: the secret in %s %w; register the verifier again if others may have read it", r.secret, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 1<<10))
 	secret := strings.TrimSpace(string(b))
@@ -144,7 +144,7 @@ func (r *Remote) readSecret() (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("replication: the verifier's secret: %w", err)
 	case secret == "" || strings.ContainsFunc(secret, func(c rune) bool { return c <= ' ' || c > '~' }):
-		return "", fmt.Errorf("replication: %s does not hold the secret of a verifier: one line, as the issuer showed it", r.secret)
+		return "", fmt.Errorf("replication: %s does not contain a verifier's secret: one line, as the issuer showed it", r.secret)
 	}
 	return secret, nil
 }
@@ -191,7 +191,7 @@ func (r *Remote) refused(res *http.Response) error {
 	says = strings.TrimSpace(res.Status + " " + says)
 	switch res.StatusCode {
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%w: its secret is unknown or was revoked: register it at the issuer and put the new secret into %s (%s)", ErrSecret, r.secret, says)
+		return fmt.Errorf("%w: its secret is unknown or was revoked: register it with the issuer and put the new secret into %s (%s)", ErrSecret, r.secret, says)
 	case http.StatusForbidden:
 		return fmt.Errorf("%w: %s", ErrSecret, says)
 	case http.StatusConflict:

@@ -193,7 +193,7 @@ func TestSecretRevoked(t *testing.T) {
 	r.catchUp(o)
 	o.check(o.RevokeVerifier(t.Context(), admin, id.ID))
 	failed := r.fails(replication.ErrSecret)
-	if !strings.Contains(failed.Error(), "register it at the issuer") || strings.Contains(failed.Error(), secret) {
+	if !strings.Contains(failed.Error(), "register it with the issuer") || strings.Contains(failed.Error(), secret) {
 		t.Errorf("%v", failed)
 	}
 	r.expect(m.Text, "demo", "allow")

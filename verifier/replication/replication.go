@@ -186,7 +186,7 @@ func (f *Follower) Err() error {
 // follower runs already, or has not exactly one issuer to follow.
 func (f *Follower) Run(ctx context.Context) error {
 	if !f.run.TryLock() {
-		return errors.New("replication: this follower runs already")
+		return errors.New("replication: this follower is already running")
 	}
 	defer f.run.Unlock()
 	switch {

@@ -190,7 +190,7 @@ func TestStreamsThatMakeNoSense(t *testing.T) {
 			r.expectSoon(text, "demo", "allow")
 			close(s.let)
 			r.eventually("it is refused", func() bool { return r.Err() != nil })
-			if err := r.Err(); strings.Contains(err.Error(), "taken for dead") {
+			if err := r.Err(); strings.Contains(err.Error(), "may be dead") {
 				t.Errorf("not noticed: %v", err)
 			}
 			if r.keys.Position() != position(7) {

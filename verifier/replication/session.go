@@ -53,7 +53,7 @@ func (f *Follower) session(ctx context.Context) error {
 	if !errors.Is(err, ErrCompacted) {
 		return err
 	}
-	f.cfg.Logger.InfoContext(ctx, "the store is filled anew", "revision", at.Revision, "because", err)
+	f.cfg.Logger.InfoContext(ctx, "the store is filled again", "revision", at.Revision, "because", err)
 	if err := f.takeSnapshot(ctx); err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (s *session) run(ctx context.Context, b *body) error {
 // cutOff is the error of a stream that ended.
 func cutOff(err error) error {
 	if errors.Is(err, io.EOF) {
-		return errors.New("replication: the stream ended: the issuer stops, another verifier uses the same secret, or a proxy on the way ends answers that last")
+		return errors.New("replication: the stream ended: the issuer is stopping, another verifier uses the same secret, or a proxy on the way ends long answers")
 	}
 	if final(err) {
 		return err

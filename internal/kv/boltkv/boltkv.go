@@ -34,7 +34,7 @@ var (
 
 	// ErrDamaged says that the file does not hold what it should: it was
 	// truncated or overwritten, the disk fails, or it never was a store.
-	ErrDamaged = errors.New("boltkv: the store is damaged or is no store of rind")
+	ErrDamaged = errors.New("boltkv: the store is damaged, or it is not a rind store")
 )
 
 var (
@@ -121,7 +121,7 @@ func openPrivate(name string, flag int, mode os.FileMode, access private.Access)
 	switch {
 	case err != nil:
 	case !fi.Mode().IsRegular():
-		err = errors.New("it is no regular file")
+		err = errors.New("it is not a regular file")
 	default:
 		if err = access.Check(name, fi); err != nil {
 			err = fmt.Errorf("it %w", err)
