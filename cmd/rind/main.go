@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -32,6 +31,8 @@ type cli struct {
 	Verifier verifierCmd `cmd:"" help:"Keep a root-key store up to date on another machine."`
 	Admin    adminCmd    `cmd:"" help:"Administer the server that runs on this machine."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	ShowVersion versionFlag `name:"version" help:"Print the version."`
 }
 
 // streams are the standard streams of the process. What is written to out and err is made
@@ -94,6 +95,12 @@ func runCommand(ctx context.Context, args []string, s streams) (code int) {
 		complain(s.err, fmt.Errorf("%w\nRun 'rind --help' for the commands, or 'rind COMMAND --help' for the flags of one", err))
 		return exitUsage
 	}
+	if !hasModes {
+		if err := needsModes(command.Command()); err != nil {
+			complain(s.err, err)
+			return exitFailed
+		}
+	}
 	err = command.Run()
 	var known exitCode
 	switch {
@@ -109,16 +116,4 @@ func runCommand(ctx context.Context, args []string, s streams) (code int) {
 // complain prints an error, each of its lines behind the program's name.
 func complain(stderr io.Writer, err error) {
 	fmt.Fprintln(stderr, "rind:", strings.ReplaceAll(err.Error(), "\n", "\nrind: "))
-}
-
-type versionCmd struct{}
-
-// Run prints the version that the build was given or stamped with.
-func (versionCmd) Run(s streams) error {
-	version := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-	}
-	_, err := fmt.Fprintln(s.out, "rind", version)
-	return err
 }

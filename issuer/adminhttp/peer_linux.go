@@ -5,6 +5,10 @@ import (
 	"syscall"
 )
 
+// maxPath is the length, in bytes, of the path of a unix socket: sun_path (unix(7)) less
+// the zero at its end.
+const maxPath = 107
+
 // peer is the user who made a connection (SO_PEERCRED, unix(7)); -1 where that can't be
 // told; known is always true here.
 func peer(c *net.UnixConn) (uid int, known bool) {

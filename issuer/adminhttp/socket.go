@@ -17,9 +17,9 @@ import (
 	"github.com/rind-dev/rind/internal/private"
 )
 
-// maxPath is the length, in bytes, of the path of a unix socket (sun_path on Linux,
-// less the zero behind it).
-const maxPath = 107
+// errNoOwners is what systems without owners of files get: nothing there keeps other
+// users of the machine from the socket.
+var errNoOwners = errors.New("adminhttp: this system does not say whose a file is, so the socket could not be kept from other users: set admin-socket to \"off\"")
 
 // Listen makes the socket at path, with mode 0600 from its first moment. The folder has
 // to be this user's, no symbolic link, and no other's to write to; one that others may
@@ -29,6 +29,9 @@ const maxPath = 107
 // that is in use, and any other file, is an error. Only this user and root are let in,
 // where the system says who connects.
 func Listen(path string, access private.Access, log *slog.Logger) (net.Listener, error) {
+	if !hasOwners {
+		return nil, errNoOwners
+	}
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("adminhttp: the path %s is %d bytes long, and a socket takes %d: set a shorter one with admin-socket, or \"off\"", path, len(path), maxPath)
 	}
@@ -38,9 +41,7 @@ func Listen(path string, access private.Access, log *slog.Logger) (net.Listener,
 	if err := clearStale(path); err != nil {
 		return nil, err
 	}
-	before := syscall.Umask(0o177)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	syscall.Umask(before)
+	l, err := listenPrivate(path)
 	if err != nil {
 		return nil, fmt.Errorf("adminhttp: %w", err)
 	}
@@ -69,18 +70,6 @@ func checkFolder(dir string, access private.Access, log *slog.Logger) error {
 		log.Warn("others can read the folder of the operator's socket: run chmod 700", "folder", dir)
 	}
 	return nil
-}
-
-// owned tells whether a file is this user's.
-func owned(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == os.Geteuid()
-}
-
-// rootOwned tells whether a file is root's, who may do everything anyway.
-func rootOwned(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && st.Uid == 0
 }
 
 // clearStale removes a socket that nobody listens on any more.
@@ -112,6 +101,9 @@ func clearStale(path string) error {
 // it is a socket, no symbolic link, and this user's, or root asks. The error is
 // fs.ErrNotExist where there is none.
 func CheckSocket(path string) error {
+	if !hasOwners {
+		return errNoOwners
+	}
 	info, err := os.Lstat(path)
 	switch {
 	case err != nil:

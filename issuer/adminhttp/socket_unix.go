@@ -1,0 +1,32 @@
+//go:build unix
+
+package adminhttp
+
+import (
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+)
+
+// hasOwners tells whether this system says whose a file is.
+const hasOwners = true
+
+// listenPrivate makes a socket that has mode 0600 from its first moment.
+func listenPrivate(path string) (*net.UnixListener, error) {
+	before := syscall.Umask(0o177)
+	defer syscall.Umask(before)
+	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+}
+
+// owned tells whether a file is this user's.
+func owned(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid()
+}
+
+// rootOwned tells whether a file is root's, who may do everything anyway.
+func rootOwned(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Uid == 0
+}
