@@ -15,6 +15,7 @@ type Path string
 // said.
 const (
 	PathHome   Path = "/"
+	PathHelp   Path = "/help"    // GET only
 	PathAssets Path = "/assets/" // followed by what AssetPath adds
 
 	PathLogin         Path = "/login"
@@ -146,7 +147,7 @@ const (
 
 // paths are the names by which templates call them.
 var paths = map[string]Path{
-	"home": PathHome, "login": PathLogin, "login.totp": PathLoginTOTP,
+	"home": PathHome, "help": PathHelp, "login": PathLogin, "login.totp": PathLoginTOTP,
 	"login.recovery": PathLoginRecovery, "logout": PathLogout,
 	"activity": PathActivity, "project.activity": PathProjectActivity, "audit": PathAudit,
 	"sessions": PathSessions, "session.end": PathSessionEnd, "sessions.end": PathSessionsEnd, "device.forget": PathDeviceForget, "device.confirm": PathDeviceConfirm,

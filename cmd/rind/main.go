@@ -30,9 +30,7 @@ type cli struct {
 	Restored restoredCmd `cmd:"" help:"Declare that the store was restored from a backup, so that verifiers follow it."`
 	Verifier verifierCmd `cmd:"" help:"Keep a root-key store up to date on another machine."`
 	Admin    adminCmd    `cmd:"" help:"Administer the server that runs on this machine."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
-
-	ShowVersion versionFlag `name:"version" help:"Print the version."`
+	Version  versionCmd  `cmd:"" help:"Print the version, like 'rind --version'."`
 }
 
 // streams are the standard streams of the process. What is written to out and err is made
@@ -80,8 +78,11 @@ func runCommand(ctx context.Context, args []string, s streams) (code int) {
 		complain(s.err, err)
 		return exitFailed
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "--version": // behind a command it is a version of a package
+		args[0] = "version"
 	}
 	if tokenArgument(args) {
 		complain(s.err, errTokenArgument)

@@ -2,37 +2,19 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"runtime/debug"
 	"strings"
-
-	"github.com/alecthomas/kong"
 )
-
-// versionFlag is --version, which prints the version and ends the program.
-type versionFlag bool
-
-// BeforeReset implements kong's hook, which runs before a missing command is complained of.
-func (versionFlag) BeforeReset(app *kong.Kong, s streams) error {
-	if err := printVersion(s.out); err != nil {
-		return err
-	}
-	app.Exit(exitOK)
-	return nil
-}
 
 type versionCmd struct{}
 
-// Run prints what --version prints.
-func (versionCmd) Run(s streams) error { return printVersion(s.out) }
-
-// printVersion prints what the build says of itself.
-func printVersion(out io.Writer) error {
+// Run prints what the build says of itself.
+func (versionCmd) Run(s streams) error {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	_, err := fmt.Fprintln(out, versionOf(info))
+	_, err := fmt.Fprintln(s.out, versionOf(info))
 	return err
 }
 

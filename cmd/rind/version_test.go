@@ -32,7 +32,7 @@ func TestVersionOf(t *testing.T) {
 
 func TestVersionIsPrinted(t *testing.T) {
 	said := map[string]bool{}
-	for _, args := range [][]string{{"--version"}, {"version"}, {"serve", "--version"}} {
+	for _, args := range [][]string{{"--version"}, {"version"}} {
 		var out, errs bytes.Buffer
 		code := run(context.Background(), args, strings.NewReader(""), &out, &errs)
 		if code != exitOK || errs.Len() != 0 || !strings.HasPrefix(out.String(), "rind ") || !strings.Contains(out.String(), runtime.Version()) {

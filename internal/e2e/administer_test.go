@@ -36,7 +36,7 @@ func TestAnAdministratorLooksAfterPeople(t *testing.T) {
 	bob.sees("ada@example.org")
 	ada.press("Remove administrator")
 	ada.press("Remove bob as an administrator")
-	ada.sees("The account is an ordinary one now.")
+	ada.sees("The account is now an ordinary one.")
 	ada.press("Sign out everywhere")
 	ada.press("Sign bob out everywhere")
 	ada.sees("All sessions of the account were ended.")

@@ -50,7 +50,7 @@ func TestTheFirstFiveMinutes(t *testing.T) {
 	ada.sees("The link is in the terminal", s.data+"/outbox")
 	ada.picture("2-sent")
 	realtest.Eventually(t, "the link in the terminal", func() error {
-		if strings.Contains(s.process.Out.String(), "mail to ada@example.org: confirm your e-mail address: "+s.url+"/verify-email?link=") {
+		if strings.Contains(s.process.Out.String(), "mail to ada@example.org: confirm your email address: "+s.url+"/verify-email?link=") {
 			return nil
 		}
 		return errNone

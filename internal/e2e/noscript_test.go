@@ -30,7 +30,7 @@ func TestTokensWithoutScripts(t *testing.T) {
 	p.register("demo")
 	p.open(p.server.url + "/tokens/new")
 	p.press("Create token") // nothing is filled in
-	p.sees("There is a problem", "Label")
+	p.sees("There are 3 problems", "Label")
 	p.fill("label", "ci of demo")
 	p.tick("scope", "chosen")
 	p.tick("projects", "demo")

@@ -25,6 +25,11 @@ func (s *Server) home(v *visit) error {
 	})
 }
 
+// showHelp is for everybody, however far they have signed in.
+func (s *Server) showHelp(v *visit) error {
+	return v.show(ui.HelpPage{Layout: v.layout(), UploadURL: s.address(pathLegacy + "/"), TokenURL: s.address(pathToken)})
+}
+
 func (s *Server) showLogin(v *visit) error {
 	if v.step() != authn.StepSignIn {
 		return v.then(v.stepPath(), "")

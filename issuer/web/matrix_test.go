@@ -209,6 +209,7 @@ var matrix = map[string]row{
 	"DELETE /api/token":              {answer: all("403")}, // without a token
 	"POST /_/secrets/disclose-token": {answer: all("404")}, // without a signature
 	"GET /healthz":                   {answer: all("200")},
+	"GET /help":                      {answer: all("200")},
 	"GET /assets/*":                  {path: "/assets/none", answer: all("404")},
 	"GET /legacy":                    {answer: all("405")},
 	"POST /legacy":                   {answer: all("403")},

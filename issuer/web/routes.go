@@ -49,6 +49,7 @@ func (s *Server) routes(gateway, index http.Handler) {
 
 func (s *Server) entryRoutes(p pages) {
 	p.get(ui.PathHome, anyone, s.home)
+	p.get(ui.PathHelp, anyone, s.showHelp)
 	p.get(ui.PathLogin, anyone, s.showLogin)
 	p.post(ui.PathLogin, anyone, s.login)
 	p.post(ui.PathLogout, anyone, s.logout)

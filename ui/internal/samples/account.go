@@ -12,6 +12,8 @@ func entry() []Page {
 	return []Page{
 		{"home", ui.HomePage{Layout: visitor(), UploadURL: upload, IndexURL: index}},
 		{"home-open", ui.HomePage{Layout: done(visitor(), "signed_out"), RegistrationOpen: true, UploadURL: upload, IndexURL: index}},
+		{"help", ui.HelpPage{Layout: visitor(), UploadURL: upload, TokenURL: "https://packages.example.org/api/token"}},
+		{"help-member", ui.HelpPage{Layout: member(), UploadURL: upload, TokenURL: "https://packages.example.org/api/token"}},
 		{"register-setup", ui.RegisterPage{Layout: visitor(), Kind: ui.LinkSetup, Link: secret}},
 		{"register-invitation", ui.RegisterPage{Layout: visitor(), Kind: ui.LinkInvitation, Link: secret, InvitedBy: "grace"}},
 		{"register-invitation-unknown", ui.RegisterPage{Layout: visitor(), Kind: ui.LinkInvitation, Link: secret}},
