@@ -140,7 +140,7 @@ func TestMembersComeAndGo(t *testing.T) {
 	ada.project("demo")
 	ada.invites("demo", bob, "owner")
 	ada.post("/projects/demo/members/"+bob.id+"/role", "role", "maintainer").is(303, "/projects/demo")
-	ada.get("/projects/demo").says("The role is changed.")
+	ada.get("/projects/demo").says("The role was changed.")
 	ada.get("/projects/demo/members/"+ada.id+"/remove").is(303, "/projects/demo/leave")
 	ada.post("/projects/demo/members/"+bob.id+"/role", "role", "owner").is(303, "/projects/demo")
 	ada.post("/projects/demo/members/"+ada.id+"/remove").is(303, "/projects") // not to a page that she may not see
