@@ -13,7 +13,7 @@ SOAK        ?= 10m
 VERIFIERS   ?= 200
 HOSTILE     ?= 1m
 
-.PHONY: run build check test bench fuzz soak hostile lint fmt tools
+.PHONY: run build check test bench fuzz soak hostile lint fmt tools picture
 
 run: build
 	./bin/rind serve
@@ -61,6 +61,11 @@ lint: $(TOOLS)/staticcheck
 	$(GO) vet ./...
 	GOGC=400 $(TOOLS)/staticcheck ./... # a fifth less CPU, for 400 MB more of memory
 	cd verifier/bench && $(GO) vet ./... && $(TOOLS)/staticcheck ./...
+
+# The picture in README.md, of a page with sample data. It needs Chromium.
+picture:
+	$(GO) run ./ui/internal/shots -to $(TOOLS)/shots -only '^token-created$$'
+	install -m 644 $(TOOLS)/shots/token-created-1280-light.png .github/token-page.png
 
 fmt:
 	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')

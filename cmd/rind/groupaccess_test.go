@@ -124,7 +124,7 @@ func TestGroupAccess(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("verifier status --group-access: %v\n%s", err, out)
 	}
-	v.refuses("standard input holds no token", "token", "verify", "--group-access", "--keys", keys, "--key-file", secret+"/rootkeys")
+	v.refuses("standard input contains no token", "token", "verify", "--group-access", "--keys", keys, "--key-file", secret+"/rootkeys")
 	for path, mode := range map[string]fs.FileMode{ // everybody is always refused
 		v.data: 0o777, v.data + "/" + storeFile: 0o664, keys: 0o662, secret + "/key": 0o444, secret + "/rootkeys": 0o444, v.data + "/" + outboxFolder: 0o775,
 	} {
