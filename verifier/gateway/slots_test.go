@@ -124,7 +124,7 @@ func TestUploadsAtOnceOfAnAccount(t *testing.T) {
 		for range 3 {
 			begin(of(owner))
 		}
-		if status, _ := x.post(of(owner), demo()); status != "429 Too many uploads of this account are under way, with all its tokens. Try again when one of them is done." {
+		if status, _ := x.post(of(owner), demo()); status != "429 Too many uploads with tokens of this account are in progress. Try again when one of them is done." {
 			t.Error("a fourth of one account:", status)
 		}
 	}
