@@ -329,7 +329,7 @@ func TestKnownBrowsersCountTogether(t *testing.T) {
 // forgetCounters empties the counters with a prefix.
 func (e *env) forgetCounters(prefix string) {
 	e.t.Helper()
-	if err := e.store.Update(e.t.Context(), func(tx kv.Tx) error { return dropAll(tx, prefix) }); err != nil {
+	if err := e.store.Update(e.t.Context(), func(tx kv.Tx) error { return emptied(tx, prefix) }); err != nil {
 		e.t.Fatal(err)
 	}
 }

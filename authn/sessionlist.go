@@ -189,10 +189,11 @@ type listedSession struct {
 	x     Session
 }
 
-// loadSessions reads the sessions of an account that hold.
+// loadSessions reads the sessions of an account that hold. There are maxSessions of them at most (makeRoomForSession), and
+// as many that a new generation left.
 func (s *Service) loadSessions(r kv.Reader, userID string) (out []listedSession, err error) {
 	prefix := sessionsOf(userID)
-	found, err := r.Scan([]byte(prefix), nil, 0, false)
+	found, err := r.Scan([]byte(prefix), nil, 2*maxSessions, false)
 	if err != nil {
 		return nil, err
 	}

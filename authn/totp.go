@@ -295,9 +295,14 @@ func (s *Service) confirmPending(p pendingTOTP, code string) (totpRecord, error)
 	return totpRecord{}, problem.New("code", CodeTOTPWrong)
 }
 
-// dropAll deletes every key with the prefix.
+// dropMost is how many keys dropAll deletes at most: more than an account has of what it is called for, unless
+// somebody made them for that.
+const dropMost = 1000
+
+// dropAll deletes the keys of an account with the prefix. What is left where there are more than dropMost does not
+// hold by the account's generation, or without the account, and is swept.
 func dropAll(tx kv.Tx, prefix string) error {
-	found, err := tx.Scan([]byte(prefix), nil, 0, false)
+	found, err := tx.Scan([]byte(prefix), nil, dropMost, false)
 	if err != nil {
 		return err
 	}

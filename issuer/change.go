@@ -94,11 +94,12 @@ func (c *change) audit(p Principal, e audit.Event) error {
 		e.AccountName = u.Name
 	}
 	if e.Project != "" && e.ProjectName == "" {
-		rec, err := readProject(c, e.Project)
+		var head headRecord // the record itself grows with its members, and many rows may be written
+		err := kv.GetJSON(c, headKey(e.Project), &head)
 		if err != nil && !errors.Is(err, kv.ErrNotFound) { // this change may have deleted it
 			return err
 		}
-		e.ProjectName = rec.Name
+		e.ProjectName = head.Name
 	}
 	e.Time = c.now
 	e.Actor = p.Actor

@@ -134,7 +134,7 @@ func (c *change) endTokens(project string) (out Deletion, err error) {
 	if err := kv.GetJSON(c, endingKey(project), &e); err != nil {
 		return Deletion{}, err
 	}
-	ids, err := naming(c, project, endStep)
+	ids, err := naming(c, project)
 	if err != nil {
 		return Deletion{}, err
 	}

@@ -175,7 +175,12 @@ func (s *Service) InvitationsFor(ctx context.Context, p Principal) (out []Invita
 			keys = append(keys, recipientOf(strings.ToLower(address)))
 		}
 		for _, key := range keys {
-			err := eachInvite(r, inviteForPrefix(key), func(id string, inv inviteRecord) error {
+			prefix := inviteForPrefix(key)
+			pairs, err := r.Scan(prefix, nil, 0, false)
+			if err != nil {
+				return err
+			}
+			err = eachInvite(r, prefix, pairs, func(id string, inv inviteRecord) error {
 				rec, err := readProject(r, inv.Project)
 				if err != nil {
 					return err
@@ -235,7 +240,7 @@ func (s *Service) InvitationByLink(ctx context.Context, p Principal, secret stri
 
 // dropInvitesBy withdraws what a user who is no owner any more has out for a project.
 func (c *change) dropInvitesBy(p Principal, rec projectRecord, userID string) error {
-	return eachInvite(c, inviteOfPrefix(rec.ID), func(id string, inv inviteRecord) error {
+	return eachInviteOf(c, rec.ID, func(id string, inv inviteRecord) error {
 		if inv.By != userID {
 			return nil
 		}
@@ -248,5 +253,5 @@ func (c *change) dropInvitesBy(p Principal, rec projectRecord, userID string) er
 
 // dropInvites withdraws all invitations to a project that is deleted.
 func (c *change) dropInvites(project string) error {
-	return eachInvite(c, inviteOfPrefix(project), c.dropInvite)
+	return eachInviteOf(c, project, c.dropInvite)
 }

@@ -1,6 +1,8 @@
 package issuer_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/rind-dev/rind/issuer"
@@ -45,5 +47,24 @@ func TestInvitationsEndWithTheInvitersGeneration(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// Whoever lets many invitations expire makes no work for later: all of a project are looked through by each new one, and
+// when it is deleted.
+func TestExpiredInvitationsGiveWay(t *testing.T) {
+	h := newHouse(t)
+	h.project(alice, "demo")
+	for d := range 4 {
+		for i := range issuer.MaxInvitesDaily {
+			_, err := h.Invite(t.Context(), alice, "demo", issuer.InviteRequest{To: fmt.Sprintf("p%d-%d@example.org", d, i), Role: issuer.RoleMaintainer})
+			h.check(err)
+		}
+		h.clock.Add(8 * day)
+	}
+	list, err := h.Invitations(t.Context(), alice, "demo")
+	h.check(err)
+	if len(list) > 2*issuer.MaxInvitations || !strings.HasPrefix(list[0].To, "p3-") {
+		t.Errorf("%d of %d are there, the newest to %s", len(list), 4*issuer.MaxInvitesDaily, list[0].To)
 	}
 }

@@ -47,10 +47,12 @@ func (nobody) VerifiedAddress(kv.Reader, string) (string, error) { return "", ni
 func (nobody) Generation(kv.Reader, string) (uint64, error)      { return 0, nil }
 
 // checkPending refuses an invitation where there is one to the same person, and one too
-// many. One to the same person that has expired, or holds no more, gives way.
+// many. One to the same person that has expired, or holds no more, gives way, and so do the oldest such ones
+// where there are more than MaxInvitations: whoever lets many expire makes no work for later.
 func (c *change) checkPending(rec projectRecord, inv *inviteRecord) error {
 	pending := 0
-	err := eachInvite(c, inviteOfPrefix(rec.ID), func(id string, old inviteRecord) error {
+	var past []func() error // what drops those that are over, oldest first
+	err := eachInviteOf(c, rec.ID, func(id string, old inviteRecord) error {
 		same := strings.EqualFold(old.To, inv.To)
 		holds, err := c.s.holds(c, old, rec)
 		over := !holds || !c.now.Before(old.Expires)
@@ -60,6 +62,7 @@ func (c *change) checkPending(rec projectRecord, inv *inviteRecord) error {
 		case over && same:
 			return c.dropInvite(id, old)
 		case over:
+			past = append(past, func() error { return c.dropInvite(id, old) })
 		case same:
 			return problem.New("user", "already_invited", "user", inv.To)
 		default:
@@ -69,6 +72,9 @@ func (c *change) checkPending(rec projectRecord, inv *inviteRecord) error {
 	})
 	if err == nil && pending >= MaxInvitations {
 		err = problem.New("", "too_many_invitations", "max", MaxInvitations)
+	}
+	for len(past) > MaxInvitations && err == nil {
+		err, past = past[0](), past[1:]
 	}
 	return err
 }

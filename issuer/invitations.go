@@ -337,7 +337,7 @@ func (s *Service) Invitations(ctx context.Context, p Principal, project string) 
 		if rec.Members[p.UserID].Role != RoleOwner {
 			return ErrNotOwner
 		}
-		return eachInvite(r, inviteOfPrefix(rec.ID), func(id string, inv inviteRecord) error {
+		return eachInviteOf(r, rec.ID, func(id string, inv inviteRecord) error {
 			holds, err := s.holds(r, inv, rec)
 			shown := inv.view(id, rec.Name)
 			shown.Void = !holds
@@ -361,12 +361,18 @@ func (s *Service) holds(r kv.Reader, inv inviteRecord, rec projectRecord) (bool,
 	return err == nil && generation == inv.ByGeneration, err
 }
 
-// eachInvite calls fn with the invitations of an index.
-func eachInvite(r kv.Reader, prefix []byte, fn func(id string, inv inviteRecord) error) error {
-	pairs, err := r.Scan(prefix, nil, 0, false)
+// eachInviteOf calls fn with the invitations of a project, oldest first. checkPending keeps them fewer than it reads.
+func eachInviteOf(r kv.Reader, project string, fn func(id string, inv inviteRecord) error) error {
+	prefix := inviteOfPrefix(project)
+	pairs, err := r.Scan(prefix, nil, 4*MaxInvitations, false)
 	if err != nil {
 		return err
 	}
+	return eachInvite(r, prefix, pairs, fn)
+}
+
+// eachInvite calls fn with the invitations of some entries of an index.
+func eachInvite(r kv.Reader, prefix []byte, pairs []kv.Pair, fn func(id string, inv inviteRecord) error) error {
 	for _, pair := range pairs {
 		id := string(pair.Key[len(prefix):])
 		inv, err := readInvite(r, id)

@@ -107,10 +107,9 @@ func decodeInto(p kv.Pair) (f reached, err error) {
 	return reached{binary.BigEndian.Uint64(p.Key[len(p.Key)-8:]), expires, string(p.Value[size:])}, nil
 }
 
-// naming lists the ids of the unrevoked tokens that name a project: at most limit of
-// them where limit is above 0.
-func naming(r kv.Reader, project string, limit int) ([]string, error) {
-	pairs, err := r.Scan(intoPrefix(project), nil, limit, false)
+// naming lists the ids of the unrevoked tokens that name a project: at most endStep of them.
+func naming(r kv.Reader, project string) ([]string, error) {
+	pairs, err := r.Scan(intoPrefix(project), nil, endStep, false)
 	ids := make([]string, len(pairs))
 	for i, p := range pairs {
 		f, err := decodeInto(p)

@@ -17,7 +17,7 @@ const (
 	UploadDays  = 90      // days for which uploads are counted, today included
 	maxReported = 100_000 // uses that one line of a verifier's report stands for
 	dayTokens   = 50      // tokens that are counted by themselves for a project on a day
-	sweepCounts = 2_000   // counters that are deleted in a transaction
+	sweepCounts = 500     // counters that are deleted in a transaction
 )
 
 // Uploads are the uploads to a project by token, day by day.

@@ -26,7 +26,7 @@ type begun struct {
 
 // Who hangs up decides about nothing that is written of them: such a transaction has a context that goes on.
 func TestNothingAboutAStrangerEndsWithTheirRequest(t *testing.T) {
-	g := loadCalls(t, "./authn", "./issuer/...")
+	g := loadCalls(t)
 	seen := 0
 	for _, b := range g.begun {
 		path := g.pathTo(b.runs, aboutStrangers, map[string]bool{})

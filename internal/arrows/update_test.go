@@ -40,7 +40,7 @@ var allowed = map[string]string{}
 // Signatures, hashes and the parsing of what strangers send happen outside of transactions that write. A function runs
 // inside one where it takes a kv.Tx, or what a room wraps one in; what it calls runs inside with it.
 func TestNothingHeavyInsideUpdate(t *testing.T) {
-	g := loadCalls(t, "./authn", "./issuer/...", "./internal/...")
+	g := loadCalls(t)
 	roots := 0
 	for name, inside := range g.inside {
 		if !inside {
@@ -69,6 +69,9 @@ type calls struct {
 	calls  map[string][]string
 	inside map[string]bool
 	begun  []begun // transactions that write, with what runs in them
+
+	grown        grown
+	implementers map[string][]string // by the full name of an interface's method
 }
 
 // heavyPath is a way from a function to a heavy one; nil where there is none.
@@ -98,9 +101,16 @@ type listed struct {
 	DepOnly                 bool
 }
 
-func loadCalls(t *testing.T, patterns ...string) *calls {
+// loaded is what loadCalls returns, which takes long.
+var loaded *calls
+
+// loadCalls reads all that works within transactions. Tests in here run one after the other.
+func loadCalls(t *testing.T) *calls {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly"}, patterns...)...)
+	if loaded != nil {
+		return loaded
+	}
+	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly", "./authn", "./issuer/...", "./internal/...")
 	cmd.Dir = filepath.Join("..", "..")
 	out, err := cmd.Output()
 	if err != nil {
@@ -120,16 +130,23 @@ func loadCalls(t *testing.T, patterns ...string) *calls {
 			own = append(own, p)
 		}
 	}
-	g := &calls{fset: token.NewFileSet(), calls: map[string][]string{}, inside: map[string]bool{}}
-	from := importer.ForCompiler(g.fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
-	for _, p := range own {
-		g.add(t, p, from)
+	g := &calls{
+		fset: token.NewFileSet(), calls: map[string][]string{}, inside: map[string]bool{}, implementers: map[string][]string{},
+		grown: grown{found: map[string][]lengthy{}, passing: map[string]map[int]bool{}, handed: map[string][]handed{}},
 	}
+	from := importer.ForCompiler(g.fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	var read []*types.Package
+	for _, p := range own {
+		read = append(read, g.add(t, p, from))
+	}
+	g.implement(read)
+	g.pass()
+	loaded = g
 	return g
 }
 
 // add reads one package.
-func (g *calls) add(t *testing.T, p listed, from types.Importer) {
+func (g *calls) add(t *testing.T, p listed, from types.Importer) *types.Package {
 	t.Helper()
 	var files []*ast.File
 	for _, name := range p.GoFiles {
@@ -140,7 +157,8 @@ func (g *calls) add(t *testing.T, p listed, from types.Importer) {
 		files = append(files, f)
 	}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{}}
-	if _, err := (&types.Config{Importer: from}).Check(p.ImportPath, g.fset, files, info); err != nil {
+	pkg, err := (&types.Config{Importer: from}).Check(p.ImportPath, g.fset, files, info)
+	if err != nil {
 		t.Fatalf("%s: %v", p.ImportPath, err)
 	}
 	for _, f := range files {
@@ -153,9 +171,11 @@ func (g *calls) add(t *testing.T, p listed, from types.Importer) {
 			name := fn.FullName()
 			g.inside[name] = writes(fn.Type().(*types.Signature))
 			g.body(name, fd.Body, info)
+			g.grows(name, fn.Signature(), fd.Body, info)
 			g.transactions(name, fd.Body, info)
 		}
 	}
+	return pkg
 }
 
 // body notes the calls of a function, and of the literals in it.
@@ -170,6 +190,7 @@ func (g *calls) body(name string, body ast.Node, info *types.Info) {
 			literal := fmt.Sprintf("%s at %s", name, g.fset.Position(n.Pos()))
 			g.inside[literal] = true
 			g.body(literal, n.Body, info)
+			g.grows(literal, sig, n.Body, info)
 			return false
 		case *ast.SelectorExpr:
 			g.use(name, n.Sel, info)
