@@ -242,3 +242,44 @@ func TestParallelDoesEachOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestCopiesAreMadeOnce: for tokens of many owners, which come in turns as in a snapshot.
+func TestCopiesAreMadeOnce(t *testing.T) {
+	s := open(t, storePath(t))
+	apply(t, s)
+	f := beginFill(t, s, headAt(2))
+	add(t, f, user(alice, "alice"), user(bob, "bob"), project(first, "demo", alice, bob))
+	number := 0
+	turns := func() {
+		t.Helper()
+		for range 3 {
+			var tokens []Change
+			for range 4 {
+				tok, _ := minted(t, number, []string{alice, bob}[number%2], demoOnly)
+				tokens, number = append(tokens, Change{Token: tok}), number+1
+			}
+			add(t, f, tokens...)
+		}
+	}
+	turns()
+	before := maps.Clone(f.copies.all)
+	if turns(); len(before) != 2 || !maps.Equal(before, f.copies.all) {
+		t.Errorf("%v, then %v", before, f.copies.all)
+	}
+	add(t, f, user(alice, "alicia"))
+	if turns(); maps.Equal(before, f.copies.all) {
+		t.Error("a copy of an old name is used")
+	}
+	if err := f.Add(context.Background(), []Change{user(bob, "bobby"), tokenChange(t, 0), {}}); err == nil || len(f.copies.all) > 0 {
+		t.Errorf("%v; copies of what was not taken: %v", err, f.copies.all)
+	}
+	commit(t, f)
+	for n, name := range map[int]string{0: "alicia", number - 1: "bob", number - 2: "alicia"} {
+		if rec := lookup(t, s, n, "demo"); rec.UserName != name || !rec.Project.Member {
+			t.Errorf("token %d: %+v", n, rec)
+		}
+	}
+	if fastEqualsSlow(t, s) == 0 {
+		t.Error("no token goes the fast way")
+	}
+}

@@ -8,12 +8,50 @@ import (
 	"github.com/rind-dev/rind/internal/scratch"
 )
 
-// lastCopy is a copy that was made last, for the next token of the same owner and project.
-type lastCopy struct {
-	user   [16]byte
-	name   string
-	copied *newCopy
-	known  bool
+// copies are those that were made, for the next tokens of the same owners and projects: in a
+// snapshot, tokens come in the order of time, and each is of another owner.
+type copies struct {
+	last copyKey
+	copy *newCopy // for last; nil: there is none
+	is   bool
+	all  map[copyKey]*newCopy
+}
+
+type copyKey struct {
+	user [16]byte
+	name string // of the project
+}
+
+// maxCopies bounds the memory of copies to a few MB.
+const maxCopies = 16_384
+
+func (c *copies) find(user [16]byte, name []byte) (_ *newCopy, ok bool) {
+	if c.is && c.last.user == user && c.last.name == string(name) {
+		return c.copy, true
+	}
+	found, ok := c.all[copyKey{user, string(name)}]
+	if ok {
+		c.last, c.copy, c.is = copyKey{user, string(name)}, found, true
+	}
+	return found, ok
+}
+
+func (c *copies) put(user [16]byte, name string, made *newCopy) {
+	c.last, c.copy, c.is = copyKey{user, name}, made, true
+	if len(c.all) >= maxCopies {
+		c.all = nil
+	}
+	if c.all == nil {
+		c.all = map[copyKey]*newCopy{}
+	}
+	c.all[c.last] = made
+}
+
+// forget is called with each change of a user or a project.
+func (c *copies) forget() {
+	if c.is || len(c.all) > 0 {
+		*c = copies{}
+	}
 }
 
 // newCopy is a copy for a token that is written, and the facts that it holds.
@@ -29,12 +67,12 @@ func (w *writer) copyFor(t *Token, user [16]byte) (*newCopy, error) {
 	if len(name) == 0 {
 		return nil, nil
 	}
-	if c := &w.copied; c.known && c.user == user && c.name == string(name) {
-		return c.copied, nil
+	if c, ok := w.copies.find(user, name); ok {
+		return c, nil
 	}
 	c, err := w.makeCopy(string(name), user)
 	if err == nil {
-		w.copied = lastCopy{user, string(name), c, true}
+		w.copies.put(user, string(name), c)
 	}
 	return c, err
 }

@@ -28,6 +28,7 @@ type Fill struct {
 	m       *moment                  // what was filled in; its index is in the file with Commit only
 	pending [len(tableKinds)]overlay // what is not in the file yet
 	memory  memory                   // that pending is in
+	copies  copies                   // of what was filled in
 	bounds  bounds
 	most    int // how many chunks one transaction wrote at most
 }
@@ -126,6 +127,7 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 func (f *Fill) take(ctx context.Context, fn func(*writer) error) error {
 	err := f.read(ctx, func(in *writer) error {
 		if err := fn(in); err != nil {
+			f.copies.forget() // they may be of what is not taken
 			return err
 		}
 		in.encode()
@@ -176,7 +178,7 @@ func (f *Fill) read(ctx context.Context, fn func(*writer) error) error {
 func (f *Fill) writer(tx *bbolt.Tx) (*writer, error) {
 	in, err := f.s.writer(tx, f.m, fillingBucket, recordsBucket)
 	if err == nil {
-		in.earlier, in.memory = &f.pending, &f.memory
+		in.earlier, in.copies, in.memory = &f.pending, &f.copies, &f.memory
 	}
 	return in, err
 }

@@ -140,7 +140,7 @@ func (w *writer) user(u *User) error {
 	if u.Name == "" || len(u.Name) > maxText {
 		return errName
 	}
-	w.copied = lastCopy{}
+	w.copies.forget()
 	old, err := w.userRecord(id)
 	if err != nil {
 		return err
@@ -222,7 +222,7 @@ func (w *writer) project(p *Project) error {
 	if err != nil {
 		return err
 	}
-	w.copied = lastCopy{}
+	w.copies.forget()
 	old, err := w.projectRecord(id)
 	if err != nil || old != nil && old.flags&isDeleted != 0 {
 		return err // the id of a deleted one is never used again

@@ -30,7 +30,7 @@ type writer struct {
 	chunks  chunkReader
 	opened  openedChunk
 	looked  map[recordID][]byte // other records as they are in the file
-	copied  lastCopy
+	copies  *copies
 	written int // how many chunks
 	memory  *memory
 }
@@ -54,7 +54,7 @@ func newStamp() uint64 {
 func (s *Store) writer(tx *bbolt.Tx, m *moment, names ...[]byte) (*writer, error) {
 	next := *m
 	next.bits = slices.Clone(m.bits)
-	w := &writer{s: s, tx: tx, m: &next, stamp: newStamp(), names: names, ownBits: map[uint64]bool{}, looked: map[recordID][]byte{}, memory: &memory{}}
+	w := &writer{s: s, tx: tx, m: &next, stamp: newStamp(), names: names, ownBits: map[uint64]bool{}, looked: map[recordID][]byte{}, copies: &copies{}, memory: &memory{}}
 	return w, w.bind()
 }
 
@@ -305,6 +305,7 @@ func (w *writer) drop() error {
 	w.m = next
 	clear(w.ownBits)
 	clear(w.looked)
+	w.copies.forget()
 	w.opened, w.tokens = openedChunk{}, nil
 	for i := range w.own {
 		w.own[i].clear()
