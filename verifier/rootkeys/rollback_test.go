@@ -228,7 +228,7 @@ func TestTouchedFile(t *testing.T) {
 	lookup(t, s, 2, "")
 }
 
-// TestTruncatedUnderLoad cuts the file while lookups, writes and copies run: all of them end,
+// TestTruncatedUnderLoad cuts the file while lookups, writes and a fill run: all of them end,
 // with an error, and so does Close.
 func TestTruncatedUnderLoad(t *testing.T) {
 	for _, left := range []int64{0, 4096, 8192, 40_000, 400_000} {
@@ -243,8 +243,10 @@ func TestTruncatedUnderLoad(t *testing.T) {
 				changes = append(changes, tokenChange(t, n))
 			}
 			apply(t, s, changes...)
+			f := beginFill(t, s, headAt(9))
+			f.bounds = bounds{[...]int{2000, 2000}, 4}
 			var all sync.WaitGroup
-			begun := make(chan struct{}, 5)
+			begun := make(chan struct{}, 6)
 			until := func(fn func(n int) error) {
 				all.Go(func() {
 					for n := 0; ; n++ {
@@ -271,8 +273,12 @@ func TestTruncatedUnderLoad(t *testing.T) {
 				next := s.Position().Revision + 1
 				return s.Apply(context.Background(), headAt(next), []ChangeSet{set(next, tokenChange(t, n%3000))})
 			})
+			until(func(n int) error {
+				p := project(second, "filled", crowd(alice)...)
+				return f.Add(context.Background(), []Change{user(alice, fmt.Sprint("alice", n)), p, tokenChange(t, n%3000)})
+			})
 			until(func(n int) error { return s.Heard(time.Unix(int64(n)*60, 0)) })
-			for range 5 {
+			for range 6 {
 				<-begun
 			}
 			if err := os.Truncate(path, left); err != nil {
