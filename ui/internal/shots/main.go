@@ -1,5 +1,5 @@
 // Command shots takes a picture of every page of rind with sample data, as it looks
-// on a phone, a tablet and a desk, in light and in dark:
+// on a phone, a tablet, a desk and a wide screen, in light and in dark:
 //
 //	go run ./ui/internal/shots -to shots -only 'token|project'
 //
@@ -25,8 +25,8 @@ import (
 	"github.com/rind-dev/rind/ui/internal/samples"
 )
 
-// widths are those of a phone, a tablet and a desk, in CSS pixels.
-var widths = []int64{360, 768, 1280}
+// widths are those of a phone, a tablet, a desk and a wide screen, in CSS pixels.
+var widths = []int64{360, 768, 1280, 1920}
 
 func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
 
