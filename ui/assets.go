@@ -16,7 +16,7 @@ var embedded embed.FS
 const hashLength = 16
 
 // assetFiles serves each asset under "<hash of its content>/<name>" and under
-// no other name, so that whatever it serves may be cached for ever.
+// no other name, so that whatever it serves may be cached forever.
 type assetFiles struct {
 	files  fs.FS
 	hashes map[string]string // by name
@@ -66,7 +66,7 @@ func (a *assetFiles) path(name string) (string, error) {
 // sent with "Cache-Control: public, max-age=31536000, immutable".
 func (r *Renderer) Assets() fs.FS { return r.assets }
 
-// AssetPath is the address of the asset with the name, "" where there is none.
+// AssetPath is the address of the asset with the name, "" if there is none.
 func (r *Renderer) AssetPath(name string) string {
 	p, err := r.assets.path(name)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 //go:embed messages/*.json
 var messageFiles embed.FS
 
-// fallback is the language of who asked for one that there is not.
+// fallback is the language used if the requested one has no catalogue.
 const fallback = "en"
 
 // message is a sentence, or its plural forms.
@@ -83,8 +83,8 @@ func (c *catalogue) direction() string {
 	return "ltr"
 }
 
-// plural is the CLDR category of a count. The rule is that of English and of
-// the other languages with a singular for 1 alone.
+// plural returns the CLDR category of a count. It follows the rule of English and of the other
+// languages that have a singular for 1 only.
 func (c *catalogue) plural(n int) string {
 	if n == 1 {
 		return "one"
@@ -92,7 +92,7 @@ func (c *catalogue) plural(n int) string {
 	return "other"
 }
 
-// has tells whether there is a sentence with the key.
+// has reports whether there is a sentence with the key.
 func (c *catalogue) has(key string) bool {
 	_, ok := c.messages[key]
 	return ok

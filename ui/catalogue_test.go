@@ -101,7 +101,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 	}
 }
 
-// needsKey tells whether an argument of a call has to be a key: the first of t
+// needsKey reports whether an argument of a call has to be a key: the first of t
 // and th, and the values of label and help of input.
 func needsKey(args []parse.Node, i int) bool {
 	f, ok := args[0].(*parse.IdentifierNode)

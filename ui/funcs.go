@@ -191,7 +191,7 @@ func newInput(v View, name, value string, options ...string) (input, error) {
 	return in, nil
 }
 
-// newGroup describes a field that is a group of choices; helped tells whether
+// newGroup describes a field that is a group of choices; helped reports whether
 // there is a help text.
 func newGroup(v View, name string, helped bool) input {
 	in := input{Name: name, Problems: on(v, name), options: make(map[string]string)}

@@ -16,7 +16,7 @@ type Problem struct {
 	Args  Args   // never a secret
 }
 
-// Notice says that something was done. Its sentence stands in the catalogue
+// Notice says that something was done. Its sentence is in the catalogue
 // under "notice.<Code>".
 type Notice struct {
 	Code  string // "" says nothing

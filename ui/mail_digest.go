@@ -2,10 +2,9 @@ package ui
 
 import "fmt"
 
-// MailDigest is one mail for several events of a kind: items are the arguments of
-// the mail that each would have had, more counts those that are not among them.
-// args are those of the mail itself: username and settings. What holds of Mail and
-// MailHTML holds of it.
+// MailDigest renders one mail for several events of a kind. items holds the arguments that the
+// mail of each event would have had, and more counts the events that are not among them. args
+// are those of the mail itself: username and settings. The rules of Mail and MailHTML apply.
 func (r *Renderer) MailDigest(lang, kind string, items []Args, more int, args Args) (subject, text, html string, err error) {
 	c := r.language(lang).catalogue
 	l, err := c.digest(kind, items, more, args)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// mailParagraph is a paragraph of a mail: lines, items of a list and lines behind it,
+// mailParagraph is a paragraph of a mail: lines, items of a list and lines after it,
 // or the link alone.
 type mailParagraph struct {
 	Items []string
@@ -15,7 +15,7 @@ type mailParagraph struct {
 	Link  string
 }
 
-// paragraph makes one of a text that is no link.
+// paragraph makes one of a text that is not a link.
 func paragraph(text string) (p mailParagraph) {
 	for _, line := range strings.Split(text, "\n") {
 		if item, ok := strings.CutPrefix(line, "- "); ok && len(p.Lines) == 0 {
@@ -34,8 +34,8 @@ type mailPage struct {
 	Paragraphs      []mailParagraph
 }
 
-// mailTemplate draws the HTML of a mail. Mail programs load no style sheet, so the
-// little style that there is stands at the elements. Nothing is loaded from anywhere.
+// mailTemplate renders the HTML of a mail. Mail programs load no style sheet, so each element
+// carries its style. Nothing is loaded from anywhere.
 var mailTemplate = template.Must(template.ParseFS(templateFiles, "templates/mail/mail.html"))
 
 // MailHTML is the same mail as Mail writes, for readers of HTML: the same words, the

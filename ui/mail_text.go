@@ -120,8 +120,8 @@ func (c *catalogue) details(args, clean Args) string {
 	return strings.Join(lines, "\n")
 }
 
-// oneLine is text.OneLine of internal/text, which a package that stands on the standard
-// library alone does not import.
+// oneLine is text.OneLine of internal/text, which this package does not import, because it
+// uses the standard library only.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
@@ -131,9 +131,8 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// fold breaks the lines of a text at spaces before the 73rd character. Lines
-// that are indented stay as they are, and an item of a list is indented behind its
-// first line.
+// fold breaks the lines of a text at spaces before the 73rd character. Indented lines stay as
+// they are. The further lines of a list item are indented.
 func fold(s string) string {
 	const width = 72
 	var out []string

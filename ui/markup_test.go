@@ -189,7 +189,7 @@ func (c *checker) element(n node) {
 	}
 }
 
-// outward tells whether a link is one that a person gave, which leads to a page of
+// outward reports whether a link is one that a person gave, which leads to a page of
 // another server and tells that one nothing.
 func outward(n node) bool {
 	return n.tag == "a" && n.attrs["rel"] == "nofollow noopener noreferrer" &&

@@ -10,9 +10,8 @@ import (
 // 18004 asks for four).
 const quiet = 4
 
-// qr draws a QR code as SVG: dark on white in every colour scheme, with its
-// quiet zone, one unit to a module. The drawing is hidden from screen readers;
-// the secret stands beside it as text.
+// qr draws a QR code as SVG: dark on white in every colour scheme, with its quiet zone, one
+// unit per module. Screen readers skip the drawing; the secret is beside it as text.
 func qr(modules [][]bool) template.HTML {
 	size := len(modules) + 2*quiet
 	var b strings.Builder

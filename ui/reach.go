@@ -16,7 +16,7 @@ type Reach struct {
 	More      int           // further ones that lack it and are not named
 }
 
-// Missing tells whether some verifier may still decide as before.
+// Missing reports whether some verifier may still decide as before.
 func (r Reach) Missing() bool { return r.Here || len(r.Behind)+len(r.Away)+r.More > 0 }
 
 // maxReachNames is how many verifiers a notice names.

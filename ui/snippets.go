@@ -119,8 +119,8 @@ func parts(text string) []SnippetPart {
 	return out
 }
 
-// githubSnippet takes the token from a secret of the repository. Attestations
-// are switched off because the action makes them for PyPI alone.
+// githubSnippet reads the token from a secret of the repository. It switches attestations off,
+// because the action makes them for PyPI only.
 const githubSnippet = `# .github/workflows/release.yml
 on:
   push:

@@ -10,7 +10,7 @@ import (
 )
 
 // EventRow is one row of the audit trail, as far as a page shows it. Its sentence
-// stands in the catalogue under "audit.<Kind>".
+// is in the catalogue under "audit.<Kind>".
 type EventRow struct {
 	Seq     uint64
 	Time    time.Time
@@ -171,7 +171,7 @@ func (f EventFilter) Query() url.Values {
 	return q
 }
 
-// Used tells whether the filter leaves anything out.
+// Used reports whether the filter leaves anything out.
 func (f EventFilter) Used() bool { return f != EventFilter{} }
 
 // Whose trail an ActivityPage shows.

@@ -2,7 +2,7 @@ package ui
 
 import "time"
 
-// LinkReset is a one-time link that sets a forgotten password anew, for
+// LinkReset is a one-time link that sets a new password in place of a forgotten one, for
 // LinkInvalidPage.
 const LinkReset = "reset"
 

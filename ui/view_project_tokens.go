@@ -63,8 +63,8 @@ func (v ProjectTokensPage) about() about {
 	return about{page: "project_tokens", title: "project_tokens.title", args: Args{"project": v.Tokens.Project}, place: placeProjects}
 }
 
-// MemberShutPage asks before a member's tokens are shut out of a project, or let in
-// again. Form: POST PathMemberShut or PathMemberLetIn without fields.
+// MemberShutPage asks before a member's tokens are excluded from a project, or allowed again.
+// Form: POST PathMemberShut or PathMemberLetIn without fields.
 type MemberShutPage struct {
 	Layout
 	Project string

@@ -79,7 +79,7 @@ func (v ProjectPage) about() about {
 	return about{page: "project", title: "project.title", args: Args{"name": v.Name}, place: placeProjects}
 }
 
-// Owner tells whether the reader may change the members.
+// Owner reports whether the reader may change the members.
 func (v ProjectPage) Owner() bool { return v.Role == RoleOwner }
 
 // Link is the homepage, where it is an address that a page may lead to.
@@ -90,7 +90,7 @@ func (v ProjectPage) Link() string {
 	return ""
 }
 
-// LastOwner tells whether the reader is the only owner, who can neither leave
+// LastOwner reports whether the reader is the only owner, who can neither leave
 // nor become a maintainer.
 func (v ProjectPage) LastOwner() bool {
 	n := 0

@@ -12,7 +12,7 @@ type RecoveryRow struct {
 	Ends    time.Time // zero: there is none
 }
 
-// Waits tells whether there is one.
+// Waits reports whether a recovery is pending.
 func (r RecoveryRow) Waits() bool { return !r.Ends.IsZero() }
 
 // PersonRecoveryPage starts the recovery of an account, or shows and stops the one that
@@ -32,9 +32,9 @@ func (v PersonRecoveryPage) about() about {
 	return about{page: "person_recovery", title: "person_recovery.title", args: Args{"username": v.Person.Username}, place: placeAdmin}
 }
 
-// RecoverPage stands before an account that was recovered is set up anew. With a Link it is
-// where that of the mail leads; else it waits for it. Forms: POST PathRecover with
-// link; POST PathRecoverResend without fields.
+// RecoverPage is shown before an account that was recovered is set up again. With a Link it is
+// the page that the mail leads to; without one it waits for that link. Forms: POST PathRecover
+// with link; POST PathRecoverResend without fields.
 type RecoverPage struct {
 	Layout
 	Link     string        // secret of the link, sent back in the field link; "" where it is waited for

@@ -37,7 +37,7 @@ func (SessionsPage) about() about {
 	return about{page: "sessions", title: "sessions.title", place: placeAccount}
 }
 
-// Others tells whether there is more than the session that looks at the page.
+// Others reports whether there are sessions besides the one that views the page.
 func (v SessionsPage) Others() bool { return len(v.Sessions) > 1 }
 
 // LinkDevice is a one-time link that lets a sign-in go on, for LinkInvalidPage.
@@ -47,9 +47,9 @@ const LinkDevice = "device"
 // LinkInvalidPage.
 const LinkElsewhere = "elsewhere"
 
-// LoginDevicePage says that a link was mailed because neither browser nor network
-// are known, or is where that link leads. Form, with a Link: POST PathDeviceConfirm
-// with link.
+// LoginDevicePage says that a link was mailed, because neither the browser nor the network is
+// known. With a Link it is the page that the mail leads to. Form, with a Link: POST
+// PathDeviceConfirm with link.
 type LoginDevicePage struct {
 	Layout
 	Factors

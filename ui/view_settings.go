@@ -2,10 +2,10 @@ package ui
 
 import "time"
 
-// SettingsPage sets what holds for the whole of rind. Forms: POST PathReadOnly with on
-// ("yes" or "no") and reason; POST PathRegistration with registration ("open", "invite"
-// or "" for as configured); POST PathBanner with text, level, until and time; POST
-// PathBannerClear without fields.
+// SettingsPage shows the settings of the whole server. Forms: POST PathReadOnly with on ("yes"
+// or "no") and reason; POST PathRegistration with registration ("open", "invite" or "" for as
+// configured); POST PathBanner with text, level, until and time; POST PathBannerClear without
+// fields.
 type SettingsPage struct {
 	Layout
 	ReadOnlySince time.Time // zero: it is not

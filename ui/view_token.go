@@ -10,7 +10,7 @@ type Limits struct {
 	Existing bool     // it uploads to projects that exist, and creates none
 }
 
-// Any tells whether there is a limit.
+// Any reports whether there is a limit.
 func (l Limits) Any() bool { return len(l.Versions)+len(l.Networks) > 0 || l.Existing }
 
 // LimitsForm is what was typed into the fields versions and networks, each a list
@@ -23,7 +23,7 @@ type LimitsForm struct {
 // ActionUpload is the value of the box actions.
 const ActionUpload = "upload"
 
-// Used tells whether something was typed or chosen.
+// Used reports whether any limit was entered.
 func (l LimitsForm) Used() bool { return l.Versions+l.Networks != "" || l.Existing }
 
 // TokenPage shows a token. Form, where it is the reader's own and was not revoked:
@@ -96,7 +96,7 @@ func (v TokenRegeneratePage) form() TokenNewPage {
 	return TokenNewPage{Layout: v.Layout, MaxDays: v.MaxDays}
 }
 
-// Hours is a time that the old token goes on working for.
+// Hours is how long the old token keeps working.
 type Hours int
 
 // Int is the number.
@@ -105,8 +105,8 @@ func (h Hours) Int() int { return int(h) }
 // Overlaps are the values of the field overlap, in hours; 0 is at once.
 func (v TokenRegeneratePage) Overlaps() []Hours { return []Hours{0, 1, 24, 72} }
 
-// TokensRevokePage revokes tokens together. Forms: POST PathTokensRevoke with project
-// and unused shows those that are picked; with sure as well it revokes them.
+// TokensRevokePage revokes several tokens. Forms: POST PathTokensRevoke with project and
+// unused shows the selected tokens; with sure as well it revokes them.
 type TokensRevokePage struct {
 	Layout
 	Projects []string // that the person can choose from

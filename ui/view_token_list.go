@@ -16,10 +16,10 @@ type TokenFilter struct {
 	Sort     string // one of the values that TokensPage.Sorts has
 }
 
-// Used tells whether something is picked or sorted by.
+// Used reports whether the list is filtered or sorted.
 func (f TokenFilter) Used() bool { return f != TokenFilter{} }
 
-// Picks tells whether something is left out.
+// Picks reports whether the filter leaves tokens out.
 func (f TokenFilter) Picks() bool {
 	f.Sort = ""
 	return f.Used()
@@ -73,10 +73,10 @@ func (v TokensPage) pick(active bool) []TokenRow {
 // Last is the number of the last of Tokens among Matched.
 func (v TokensPage) Last() int { return v.First + len(v.Tokens) - 1 }
 
-// Paged tells whether there are other pages.
+// Paged reports whether there are other pages.
 func (v TokensPage) Paged() bool { return v.First > 1 || v.Next != "" }
 
-// Open tells whether the form of the filter is to be seen at once.
+// Open reports whether the form of the filter is shown expanded.
 func (v TokensPage) Open() bool { return v.Filter.Used() || len(v.Problems) > 0 }
 
 // NextPage and FirstPage are addresses of pages of the list.
@@ -114,7 +114,7 @@ func (TokensPage) States() []Choice {
 	}
 }
 
-// Quick are filters that many want, as links.
+// Quick lists common filters, as links.
 func (v TokensPage) Quick() []QuickFilter {
 	var out []QuickFilter
 	for _, f := range []QuickFilter{

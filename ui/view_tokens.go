@@ -72,7 +72,7 @@ type TokenNewPage struct {
 	Fresh    string    // name of the project that Draft would register; "": none
 }
 
-// LimitsOpen tells whether the fields of limits are to be seen at once.
+// LimitsOpen reports whether the fields of limits are shown expanded.
 func (v TokenNewPage) LimitsOpen() bool {
 	return v.Limits.Used() || len(on(v, "versions"))+len(on(v, "networks"))+len(on(v, "actions")) > 0
 }

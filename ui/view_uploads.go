@@ -30,9 +30,8 @@ const (
 // maxSeries is how many series there are classes and patterns for, beside the others.
 const maxSeries = 5
 
-// UploadChart is a chart of uploads: a bar for each week, the last of which ends
-// today, in which the tokens stand one on another, the busiest at the bottom. The first
-// week may be shorter.
+// UploadChart is a chart of uploads with one bar per week. The last week ends today, and the
+// first may be shorter. Within a bar the tokens are stacked, the busiest at the bottom.
 type UploadChart struct {
 	Keys  []ChartKey
 	Bars  []ChartBar

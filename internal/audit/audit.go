@@ -122,7 +122,7 @@ func check(e Event) error {
 	return nil
 }
 
-// validID tells whether an id can be part of a key: a slash would make one id's
+// validID reports whether an id can be part of a key: a slash would make one id's
 // rows another one's.
 func validID(id string) bool {
 	return id != "" && len(id) <= maxID && utf8.ValidString(id) && !strings.ContainsFunc(id, func(r rune) bool { return r == '/' || text.Disruptive(r) })

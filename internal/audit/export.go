@@ -36,9 +36,9 @@ type jsonLines struct{ enc *json.Encoder }
 func (j jsonLines) Encode(e Event) error { return j.enc.Encode(e) }
 func (jsonLines) Flush() error           { return nil }
 
-// NewCSV writes rows as CSV (RFC 4180) behind a line with the names of the columns;
-// the last one is a JSON object. What a spreadsheet would take for a formula, at
-// the begin of a cell or behind a semicolon or a tab in it, has an apostrophe before it.
+// NewCSV writes rows as CSV (RFC 4180), after a line with the names of the columns. The last
+// column is a JSON object. Text that a spreadsheet would take for a formula, at the start of a
+// cell or after a semicolon or a tab in it, gets an apostrophe in front.
 func NewCSV(w io.Writer) (Encoder, error) {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true

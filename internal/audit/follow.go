@@ -14,14 +14,14 @@ import (
 // followBatch is how many rows one transaction of a Follower reads at most.
 const followBatch = 200
 
-// Sink writes rows to a log, in their order, and returns how many of them stand there.
-// An error says why that is not all.
+// Sink writes rows to a log, in their order, and returns how many of them it wrote. An error
+// says why it did not write all.
 type Sink func(ctx context.Context, rows []Event) (written int, err error)
 
-// Follower gives each row to a Sink, in order, after it is durable: a transaction that
-// was run again is one row here. What a Sink does not take is given to it again, so
-// none is left out. Where it got to is kept in the store: after a crash, the rows of
-// the last moment can come again, which their numbers tell.
+// Follower gives each row to a Sink, in order, after the row is durable: a transaction that
+// was run again is one row here. Rows that a Sink does not take are given to it again, so none
+// is lost. The store remembers the position: after a crash, the last rows can be repeated,
+// which their numbers show.
 type Follower struct {
 	store kv.Store
 	sink  Sink
@@ -29,9 +29,9 @@ type Follower struct {
 	next  uint64 // the number that is written next; 0: not read yet
 }
 
-// NewFollower makes a Follower. It begins behind the row that one before it on the
+// NewFollower makes a Follower. It begins after the row that one before it on the
 // same store got to; the first one begins with the rows that are not there yet when
-// Follow is first called, or where there are none, with the first.
+// Follow is first called, or if there are none, with the first.
 func NewFollower(store kv.Store, sink Sink, log *slog.Logger) *Follower {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

@@ -150,7 +150,7 @@ func firstOf(r kv.Reader, hour int64) (uint64, error) {
 	return binary.BigEndian.Uint64(pairs[0].Value), nil
 }
 
-// readNumber reads a number, 0 where there is none.
+// readNumber reads a number, 0 if there is none.
 func readNumber(r kv.Reader, key string) (uint64, error) {
 	b, err := r.Get([]byte(key))
 	if errors.Is(err, kv.ErrNotFound) {

@@ -29,8 +29,8 @@ type Kind struct {
 	Group Group
 	Room  string // the package that writes it, and whose tests show that it does
 
-	// Copy marks what another row says too, which stands in the trail of who did it:
-	// this one does not stand there for that.
+	// Copy marks a row that repeats another row, which is in the trail of the person who acted.
+	// This row is not listed there.
 	Copy bool
 }
 

@@ -13,8 +13,8 @@ import (
 // MaxLimit is how many rows a Page has at most.
 const MaxLimit = 500
 
-// maxWork bounds what Find does for one page, in reads of the store. It is spent
-// where two conditions hold for many rows each, and both for hardly any.
+// maxWork bounds what Find does for one page, in reads of the store. The limit is reached if
+// two conditions match many rows each, but hardly any row matches both.
 const maxWork = 3000
 
 // Query says which rows are asked for. What is "" or zero does not narrow it.
@@ -32,20 +32,19 @@ type Query struct {
 	Limit  int    // 1 to MaxLimit; others count as MaxLimit
 }
 
-// Narrowed tells whether a query asks for less than the account or project has.
+// Narrowed reports whether a query asks for less than the account or project has.
 func (q Query) Narrowed() bool {
 	return q.Group != "" || q.Actor != "" || q.Address != "" || q.Token != "" || !q.From.IsZero() || !q.To.IsZero()
 }
 
 // Page is rows in the order of their numbers, the newest first. New rows change
-// nothing about pages behind the first.
+// nothing about pages after the first.
 type Page struct {
 	Events []Event
 	Next   uint64 // Query.Before of the page behind; 0 on the last
 
-	// Reached is set where the search was given up before the page was full, because
-	// what is asked for is rare: rows from then on were looked at, those behind Next
-	// were not.
+	// Reached is set if the search stopped before the page was full, because matches are rare.
+	// Rows down to Reached were searched; rows after Next were not.
 	Reached time.Time
 }
 
@@ -148,7 +147,7 @@ func (s *search) run() (Page, error) {
 }
 
 // next is the highest number below before that stands in all lists; ok is false
-// where there is none, and n is 0 where finding it took too long.
+// if there is none, and n is 0 where finding it took too long.
 func (s *search) next() (n uint64, ok bool, err error) {
 	n, agreed := s.before-1, 0
 	for i := 0; agreed < len(s.lists); i = (i + 1) % len(s.lists) {
@@ -178,13 +177,14 @@ func (s *search) reached() (time.Time, error) {
 	return e.Time, err
 }
 
-// Wants tells whether a row is one of those asked for by what stands in it: its time, who did
+// Wants reports whether a row is one of those asked for by what stands in it: its time, who did
 // it, from where, and with which token.
 func (q Query) Wants(e Event) bool {
 	return q.wants(e) && (q.Token == "" || q.Token == e.Detail["token"])
 }
 
-// wants tells what the lists do not: whether the time fits, and the rest once more.
+// wants checks what the lists do not decide: whether the time fits, and all other conditions
+// once more.
 func (q Query) wants(e Event) bool {
 	switch {
 	case !q.From.IsZero() && e.Time.Before(q.From), !q.To.IsZero() && !e.Time.Before(q.To):

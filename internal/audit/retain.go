@@ -49,8 +49,8 @@ func Retain(ctx context.Context, store kv.Store, kept time.Duration, now time.Ti
 	return deleted, nil
 }
 
-// retain deletes a batch of rows behind the key after; more tells that there may be
-// others behind the key that it returns. The last batch says what all deleted.
+// retain deletes a batch of rows after the key after; more tells that there may be
+// others after the key that it returns. The last batch says what all deleted.
 func retain(tx kv.Tx, after []byte, until, now time.Time) (deleted int, _ []byte, more bool, err error) {
 	pairs, err := tx.Scan([]byte(rowPrefix), after, retainBatch, false)
 	if err != nil {
@@ -96,7 +96,7 @@ func remove(tx kv.Tx, e Event) error {
 	return tx.Delete([]byte(rowKey(e.Seq)))
 }
 
-// moveHour lets an hour that began with a row begin behind it; one that has no other
+// moveHour lets an hour that began with a row begin after it; one that has no other
 // row before the next begins is forgotten.
 func moveHour(tx kv.Tx, key []byte, seq uint64) error {
 	next, err := tx.Scan([]byte(hourPrefix), key, 1, false)
@@ -109,7 +109,7 @@ func moveHour(tx kv.Tx, key []byte, seq uint64) error {
 	return tx.Delete(key)
 }
 
-// say adds to the tally, and writes the row about it behind the last batch.
+// say adds to the tally, and writes the row about it after the last batch.
 func say(tx kv.Tx, deleted int, more bool, until, now time.Time) error {
 	var t tally
 	if err := kv.GetJSON(tx, keyDeleted, &t); err != nil && !errors.Is(err, kv.ErrNotFound) {

@@ -14,7 +14,7 @@ const upgradeBatch = 500
 
 // Upgrade puts the rows of a trail from before there were lists of groups, actors,
 // addresses, tokens and hours into those. It alters no row, does nothing where they are
-// there, and begins anew where it was cut short. It is called before anything else is
+// there, and begins again where it was cut short. It is called before anything else is
 // done with the store.
 func Upgrade(ctx context.Context, store kv.Store) error {
 	var l last

@@ -102,7 +102,7 @@ func (r room) read(fn *ast.FuncDecl) {
 	})
 }
 
-// records tells whether a function reaches audit.Append.
+// records reports whether a function reaches audit.Append.
 func (r room) records(name string, seen map[string]bool) bool {
 	if seen[name] {
 		return false

@@ -42,7 +42,7 @@ func Parse(s string) (netip.Addr, bool) {
 
 func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
-// isPort takes decimal digits alone: no sign.
+// isPort accepts only decimal digits, without a sign.
 func isPort(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 16)
 	return err == nil
@@ -72,7 +72,7 @@ const (
 // connection has no address. Addresses in the header are read from the end; the first
 // that is not a trusted proxy's is the client's, and what stands in front of that, which
 // the client may have written, does not count. Where a trusted proxy wrote something that
-// is no address, it is the peer's.
+// is not an address, it is the peer's.
 func (f Finder) Of(r *http.Request) netip.Addr {
 	addr, _ := f.Find(r)
 	return addr
@@ -120,7 +120,7 @@ func (f Finder) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// Trusts tells whether the other end of a request's connection is a trusted proxy.
+// Trusts reports whether the other end of a request's connection is a trusted proxy.
 func (f Finder) Trusts(r *http.Request) bool {
 	peer, ok := Parse(r.RemoteAddr)
 	return ok && f.trusts(peer)

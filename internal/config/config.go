@@ -1,6 +1,6 @@
 // Package config reads what an operator sets: a TOML file, decoded strictly, with
 // every problem reported at once, and the defaults that 'rind serve' starts with
-// where there is no file.
+// if there is no file.
 package config
 
 import (
@@ -230,7 +230,7 @@ func (c Config) leakKeysFile() string {
 // Location is the tokens' location: the public host name without its port.
 func (c Config) Location() string { return strings.ToLower(c.PublicURL.Hostname()) }
 
-// AtTheMachine tells whether mails are files and everybody who can reach the server is at
+// AtTheMachine reports whether mails are files and everybody who can reach the server is at
 // this machine: then whoever runs it reads the mails, and the terminal is a better place
 // for a link than a folder. A public address that leads elsewhere has a proxy in front, and
 // people behind it whose links are their own.

@@ -69,14 +69,14 @@ func (b *body) read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (b *body) Close() error { return b.src.Close() }
 
-// Rest says how much is read of a body that nobody wants.
+// Rest says how much is read of a body that no handler reads.
 type Rest struct {
 	Bytes int64         // at most
 	Total time.Duration // at most, for all of it
 	Idle  time.Duration // for each read
 }
 
-// Drain reads the rest of the body of a request and throws it away, and tells whether
+// Drain reads the rest of the body of a request and throws it away, and reports whether
 // it reached the end. Where it did not, the connection must carry no other request.
 func Drain(w http.ResponseWriter, r *http.Request, rest Rest) bool {
 	if r.Body == nil || r.Body == http.NoBody {
@@ -111,7 +111,7 @@ func Drain(w http.ResponseWriter, r *http.Request, rest Rest) bool {
 	return false
 }
 
-// BodyUntil is when the next read of the body of a request gives up, behind the answer,
+// BodyUntil is when the next read of the body of a request gives up, after the answer,
 // where w reads on there (http.ResponseController.EnableFullDuplex).
 func BodyUntil(w http.ResponseWriter, r *http.Request, t time.Time) {
 	x, ok := r.Context().Value(key{}).(*exchange)

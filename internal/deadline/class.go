@@ -40,9 +40,9 @@ const (
 
 	Discard = 5 * time.Second // for a part of a body that nobody wants to arrive, before the answer leaves
 
-	// Stall is for how long the other side may take or send nothing where progress is
-	// what counts, and MinRate is how many bytes make up for a second of waiting: who
-	// falls behind by Stall in all is cut off.
+	// Stall is how long the other side may take or send nothing while progress is what counts.
+	// MinRate is how many bytes make up for a second of waiting. Whoever falls behind by Stall in
+	// total is cut off.
 	Stall   = time.Minute
 	MinRate = 1 << 10
 )
@@ -60,7 +60,7 @@ func Limits() []Limit {
 	}
 }
 
-// Class says how long a kind of request may take. The zero value is none.
+// Class says how long a kind of request may take. The zero value is not a class.
 type Class struct {
 	name   string
 	body   time.Duration // for the whole body; 0: by progress
@@ -78,15 +78,15 @@ var (
 	// Command is the same for an operator, who waits longer.
 	Command = Class{name: "command", body: Body, think: Work, answer: Answer, stall: Stall}
 
-	// Upload has a body of any length, which arrives by progress, and takes its time to
-	// be kept. The answer is bounded.
+	// Upload has a body of any length that arrives by progress, and may take its time to be
+	// stored. The answer is bounded.
 	Upload = Class{name: "upload", answer: Answer, stall: Stall}
 
 	// Download has an answer of any length that ends by itself, by progress.
 	Download = Class{name: "download", body: Body, stall: Stall}
 
-	// Stream has an answer that goes on for as long as both sides like, by progress, and
-	// is the last on its connection.
+	// Stream has an answer that lasts as long as both sides like, by progress. It is the last
+	// answer on its connection.
 	Stream = Class{name: "stream", body: Body, stall: Stall, last: true}
 
 	// Mounted is for what declares its routes itself: until it has, it is a Page.
@@ -96,10 +96,10 @@ var (
 // String is the name.
 func (c Class) String() string { return c.name }
 
-// Declared tells whether c is a class.
+// Declared reports whether c is a class.
 func (c Class) Declared() bool { return c.name != "" }
 
-// Long tells whether c is bounded by progress, not by time.
+// Long reports whether c is bounded by progress, not by time.
 func (c Class) Long() bool { return c.body == 0 || c.answer == 0 }
 
 // WithStall is c with another time without progress.

@@ -105,7 +105,7 @@ func (x *exchange) start() {
 	}
 }
 
-// writeUntil sets a deadline. Where there are none, as in tests, none holds.
+// writeUntil sets a deadline. If there are none, as in tests, none holds.
 func (x *exchange) writeUntil(d time.Duration) {
 	_ = x.rc.SetWriteDeadline(time.Now().Add(d))
 	if x.cut.Load() {
@@ -173,10 +173,9 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // EnableFullDuplex is for http.ResponseController.
 func (x *exchange) EnableFullDuplex() error { return x.rc.EnableFullDuplex() }
 
-// finish is called when the handler has returned. A request whose context ended
-// without an answer gets one, which is no empty 200. An answer that had begun when the
-// context of the connection ended is sent off, as far as it goes, and then the
-// connection is closed.
+// finish is called when the handler has returned. If the context of the request ended without
+// an answer, it sends one, which is not an empty 200. If an answer had begun when the context
+// of the connection ended, it sends what there is and closes the connection.
 func (x *exchange) finish() {
 	switch {
 	case x.hijacked:
@@ -202,8 +201,8 @@ func (x *exchange) finish() {
 	}
 }
 
-// pace is how fast the other side is. What it moved quickly before is no credit for
-// waiting later: who sends much at once could drip for hours then.
+// pace measures how fast the other side is. Sending quickly earns no credit for waiting later:
+// otherwise, a client that sends much at once could drip for hours afterwards.
 type pace struct {
 	owed time.Duration // that it was waited for, beyond what MinRate takes
 }

@@ -118,7 +118,7 @@ func evaluate[T any](b *browser, expression string) T {
 	return v
 }
 
-// act has the page do something, once. That it leads to another page is no failure.
+// act has the page do something, once. That it leads to another page is not a failure.
 func (b *browser) act(expression string) {
 	b.t.Helper()
 	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("("+expression+", true)")); err != nil && !realtest.Navigated(err) {

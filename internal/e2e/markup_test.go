@@ -107,7 +107,7 @@ var fixedHeaders = map[string]string{
 	"Cross-Origin-Resource-Policy": "same-origin", "Strict-Transport-Security": "max-age=31536000",
 }
 
-// open tells whether a path is open to everybody and every cache: the upload API, the
+// open reports whether a path is open to everybody and every cache: the upload API, the
 // index and the files for scripts and styles, which have headers of their own.
 func open(path string) bool {
 	for _, p := range []string{"/assets/", "/simple", "/packages/", "/legacy", "/feed/"} {
@@ -197,7 +197,7 @@ func wrongMarkup(page string) (wrong []string) {
 	return wrong
 }
 
-// local tells whether an address is one of the page's own server.
+// local reports whether an address is one of the page's own server.
 func local(address string) bool {
 	return strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//") && !strings.Contains(address, `\`)
 }

@@ -47,7 +47,7 @@ func (p *person) signUp(link string) {
 	p.at("/tokens")
 }
 
-// confirmAddress opens the link of the mail, and presses the button behind it.
+// confirmAddress opens the link of the mail, and presses the button after it.
 func (p *person) confirmAddress() {
 	p.t.Helper()
 	p.open(p.mailedLink("/verify-email"))
@@ -78,7 +78,7 @@ func (p *person) mailedLink(path string) string {
 	return link
 }
 
-// messages are the mails that a server took; none where there is no server.
+// messages are the mails that a server took; none if there is no server.
 func messages(m *mailtest.Server) []mailtest.Message {
 	if m == nil {
 		return nil

@@ -150,7 +150,7 @@ func (rs *routes) complete(t *testing.T) {
 	}
 }
 
-// anybody tells whether somebody was shown the page.
+// anybody reports whether somebody was shown the page.
 func (r *routeSeen) anybody() bool {
 	for _, shown := range r.shown {
 		if shown {

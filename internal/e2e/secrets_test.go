@@ -63,7 +63,7 @@ func (v *vault) list() []*secret {
 	return slices.Clone(v.all)
 }
 
-// in tells whether the secret can be read from b.
+// in reports whether the secret can be read from b.
 func (s *secret) in(b []byte) bool {
 	if s.alone {
 		return standsAlone(b, s.forms[0])
@@ -71,7 +71,7 @@ func (s *secret) in(b []byte) bool {
 	return slices.ContainsFunc(s.forms, func(form []byte) bool { return bytes.Contains(b, form) })
 }
 
-// standsAlone tells whether a word is somewhere in b with neither letter nor digit beside it, and is
+// standsAlone reports whether a word is somewhere in b with neither letter nor digit beside it, and is
 // no decimal places.
 func standsAlone(b, word []byte) bool {
 	for from := 0; ; from++ {
@@ -91,7 +91,7 @@ func part(c byte) bool {
 	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }
 
-// mayBeAt tells whether a page at the path may show it.
+// mayBeAt reports whether a page at the path may show it.
 func (s *secret) mayBeAt(path string) bool { return slices.Contains(s.pages, path) }
 
 // formsOf are the forms of a text that give it away: itself, as it stands in markup,

@@ -64,7 +64,7 @@ func (g *guest) invites(address string) string {
 	return link
 }
 
-// signUp makes an account by a link, or by open registration where there is none.
+// signUp makes an account by a link, or by open registration if there is none.
 func (g *guest) signUp(link string) {
 	g.t.Helper()
 	g.register(link)

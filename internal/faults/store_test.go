@@ -178,7 +178,7 @@ func (w *world) damaged() {
 	}
 }
 
-// endDamaged ends a process whose store is damaged, which is no good end.
+// endDamaged ends a process whose store is damaged, which is not a good end.
 func (w *world) endDamaged(p **realtest.Process) {
 	w.Helper()
 	_ = (*p).End(syscall.SIGTERM)

@@ -42,8 +42,8 @@ type Position struct {
 	Chain    Chain  // value of the history that is known: up to Revision, or beyond; zero before the first
 }
 
-// Parted tells whether two positions are of histories that parted: they know different
-// values of one moment. Where it is false that says nothing.
+// Parted reports whether two positions belong to different histories: they have different
+// values for one moment. If it is false, they may or may not.
 func (p Position) Parted(q Position) bool {
 	return p.Issuer == q.Issuer && p.Epoch == q.Epoch && p.Chain != q.Chain && p.Chain.Revision() == q.Chain.Revision()
 }
@@ -65,8 +65,8 @@ type Change struct {
 	Project *Project `json:",omitempty"`
 }
 
-// Token is what a verifier keeps of a token: enough to check it, too little to
-// make a wider one.
+// Token is what a verifier stores about a token: enough to check it, not enough to create a
+// wider one.
 type Token struct {
 	ID           string    // UUID, the macaroon's identifier
 	UserID       string    // UUID of its owner
@@ -95,6 +95,6 @@ type Project struct {
 	Deleted bool              `json:",omitempty"`
 }
 
-// RoleArchived is the role of every member of a project that is archived. It uploads
-// nothing. It is a role, so that a verifier from before there was one denies, too.
+// RoleArchived is the role of every member of an archived project. It cannot upload. It is a
+// role so that verifiers which do not know about archiving deny, too.
 const RoleArchived = "archived"

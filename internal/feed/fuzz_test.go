@@ -121,7 +121,7 @@ func TestAnEndlessFrameTakesBoundedMemory(t *testing.T) {
 	}
 }
 
-// xs sends the letter x for ever.
+// xs sends the letter x forever.
 type xs struct{ read int }
 
 func (x *xs) Read(p []byte) (int, error) {

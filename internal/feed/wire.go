@@ -163,7 +163,7 @@ type Use struct {
 	Count   int       `json:"count,omitempty"`   // uses since the report before; 0 is one
 }
 
-// ErrFrame says that what came is no frame: the stream was cut off or changed on
+// ErrFrame says that what came is not a frame: the stream was cut off or changed on
 // its way.
 var ErrFrame = errors.New("feed: the stream is damaged or was cut off")
 
@@ -188,14 +188,14 @@ func NewFrameReader(r io.Reader) *FrameReader {
 	return &FrameReader{bufio.NewReaderSize(r, 64<<10)}
 }
 
-// Ready tells whether Next has a whole line at hand, and does not have to wait for it.
+// Ready reports whether Next has a whole line at hand, and does not have to wait for it.
 func (r *FrameReader) Ready() bool {
 	b, _ := r.r.Peek(r.r.Buffered())
 	return bytes.IndexByte(b, '\n') >= 0
 }
 
 // Next reads one frame. It returns io.EOF where the stream ends behind a whole
-// frame, and ErrFrame for everything that is no whole frame.
+// frame, and ErrFrame for everything that is not a whole frame.
 func (r *FrameReader) Next() (Frame, error) {
 	var f Frame
 	line, err := r.line()

@@ -34,7 +34,7 @@ type Banner struct {
 	By    string    `json:"by,omitempty"` // username, as it was then
 }
 
-// Shown tells whether the banner is on the pages at a moment.
+// Shown reports whether the banner is on the pages at a moment.
 func (b Banner) Shown(now time.Time) bool {
 	return b.Text != "" && (b.Until.IsZero() || now.Before(b.Until))
 }

@@ -28,7 +28,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// ErrReadOnly says that rind takes no changes at present.
+// ErrReadOnly is the error of every change while rind is read-only.
 var ErrReadOnly = errors.New("instance: rind is in read-only mode, so nothing was changed")
 
 // Settings are what administrators set. The zero value is what a new store has.
@@ -45,7 +45,7 @@ type ReadOnly struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// On tells whether rind is read-only.
+// On reports whether rind is read-only.
 func (r ReadOnly) On() bool { return !r.Since.IsZero() }
 
 // Registration says who may open an account.
@@ -75,13 +75,13 @@ func Save(tx kv.Tx, s Settings) error { return kv.PutJSON(tx, settingsKey, s) }
 
 type safe struct{}
 
-// SafeTime bounds a transaction that went through Safe, the wait for its turn included. The
-// deadline of its own context does not hold for it.
+// SafeTime bounds a transaction that went through Safe, including the wait for its turn. The
+// deadline of its own context does not apply.
 const SafeTime = 30 * time.Second
 
-// Safe lets a transaction with this context through while rind is read-only, and to its end
-// where the context is cancelled. It is called where the transaction begins, and for that one
-// alone.
+// Safe lets a transaction with this context through while rind is read-only, and lets it
+// finish if the context is cancelled. Call it where the transaction begins, and for that
+// transaction only.
 func Safe(ctx context.Context) context.Context { return context.WithValue(ctx, safe{}, true) }
 
 // Guard is the store, but that Update is ErrReadOnly while rind is read-only and the

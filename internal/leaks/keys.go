@@ -21,7 +21,8 @@ import (
 var (
 	// ErrSignature says that the body is not what the holder of the key signed.
 	ErrSignature = errors.New("leaks: the signature is wrong")
-	// ErrKey says that the key is none of the scanner's, or none that it still uses.
+	// ErrKey says that the key does not belong to the scanner, or that the scanner no longer uses
+	// it.
 	ErrKey = errors.New("leaks: the signature is of a key that the scanner does not use")
 	// ErrUnavailable says that the keys of the scanner can't be had.
 	ErrUnavailable = errors.New("leaks: the public keys of the scanner can't be had")
@@ -59,7 +60,7 @@ type Keys struct {
 // https://api.github.com/meta/public_keys/secret_scanning.
 type Load func(ctx context.Context) ([]byte, error)
 
-// NewKeys makes Keys that come from load; now is time.Now where it is nil.
+// NewKeys makes Keys that come from load; now is time.Now if it is nil.
 func NewKeys(load Load, now func() time.Time) *Keys {
 	if now == nil {
 		now = time.Now

@@ -21,7 +21,7 @@ const (
 	MaxSource  = 64      // characters of a source; the rest is cut off
 )
 
-// ErrMalformed says that a body is no list of reports.
+// ErrMalformed says that a body is not a list of reports.
 var ErrMalformed = errors.New("leaks: the body is no list of found tokens")
 
 // Report is a token that was found.

@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// FromFile reads the list from a file, each time anew.
+// FromFile reads the list from a file, again at each call.
 func FromFile(path string) Load {
 	return func(context.Context) ([]byte, error) {
 		f, err := os.Open(path)
@@ -22,7 +22,7 @@ func FromFile(path string) Load {
 }
 
 // FromURL reads the list from an address with a client; http.DefaultTransport is
-// used where it is nil. A redirect is not followed: it could leave the host that was
+// used if it is nil. A redirect is not followed: it could leave the host that was
 // configured, or TLS.
 func FromURL(url string, client *http.Client) Load {
 	if client == nil {

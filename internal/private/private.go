@@ -91,13 +91,13 @@ func (a Access) CheckFolder(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// inGroup tells whether this process is in the group of a file.
+// inGroup reports whether this process is in the group of a file.
 func inGroup(info fs.FileInfo) bool {
 	gid, known := groupOf(info)
 	return known && isOwn(gid)
 }
 
-// isOwn tells whether this process is in a group.
+// isOwn reports whether this process is in a group.
 func isOwn(gid int) bool {
 	if gid == os.Getegid() {
 		return true

@@ -39,7 +39,7 @@ func (p *Problems) Add(field, code string, args ...any) {
 	*p = append(*p, New(field, code, args...)...)
 }
 
-// Err is nil where there is no problem, else p.
+// Err is nil if there is no problem, else p.
 func (p Problems) Err() error {
 	if len(p) == 0 {
 		return nil
@@ -48,7 +48,7 @@ func (p Problems) Err() error {
 }
 
 // New is the error of a single problem; args are names and values in turn. It
-// panics at a name that is no string or has no value: a mistake in the program.
+// panics at a name that is not a string or has no value: a mistake in the program.
 func New(field, code string, args ...any) Problems {
 	q := Problem{Field: field, Code: code}
 	if len(args)%2 != 0 {
@@ -67,7 +67,7 @@ func New(field, code string, args ...any) Problems {
 	return Problems{q}
 }
 
-// Has tells whether one of the problems has the code.
+// Has reports whether one of the problems has the code.
 func (p Problems) Has(code string) bool {
 	for _, q := range p {
 		if q.Code == code {

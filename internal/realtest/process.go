@@ -149,7 +149,7 @@ func (p *Process) Signal(s os.Signal) {
 	}
 }
 
-// Running tells whether it has not ended.
+// Running reports whether it has not ended.
 func (p *Process) Running() bool {
 	select {
 	case <-p.done:
@@ -253,7 +253,7 @@ var (
 	ports   = make(map[int]bool) // given out by this process
 )
 
-// NewPort is a TCP port of the loopback address that nobody listens on at present, another one
+// NewPort is a TCP port of the loopback address that nobody listens on now, another one
 // each time.
 func NewPort() (int, error) {
 	portsMu.Lock()

@@ -140,7 +140,7 @@ func axePath() (string, error) {
 }
 
 // Axe is the source of axe-core, to be evaluated in a page. Like Need it ends the
-// test where there is none, or skips it.
+// test if there is none, or skips it.
 func Axe(t testing.TB) string {
 	t.Helper()
 	if os.Getenv(SkipVariable) == "1" {

@@ -27,7 +27,7 @@ func Settle[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	}
 }
 
-// Navigated tells whether an error of the browser says that the page went away under a
+// Navigated reports whether an error of the browser says that the page went away under a
 // question.
 func Navigated(err error) bool {
 	for _, words := range []string{

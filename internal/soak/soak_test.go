@@ -129,7 +129,7 @@ func reached(t testing.TB, all []*remote, revision uint64) {
 	}
 }
 
-// resident is how much memory a process has at present, as Linux says it.
+// resident is how much memory a process has now, as Linux says it.
 func resident(t testing.TB, p *realtest.Process) string {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Cmd.Process.Pid))

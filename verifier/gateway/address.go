@@ -8,9 +8,9 @@ import (
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
-// SeemsUpload tells whether a request is an upload by its looks: it changes
-// something, and brings a token or a form with a file. Where no address takes it,
-// [WrongAddress] answers it in words that its client shows.
+// SeemsUpload reports whether a request looks like an upload: it changes something, and it
+// carries a token or a form with a file. If no address accepts it, [WrongAddress] answers in
+// words that the client shows.
 func SeemsUpload(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch:
@@ -20,8 +20,8 @@ func SeemsUpload(r *http.Request) bool {
 	return hasCredentials(r) || hasParts(r)
 }
 
-// IsUpload tells whether a request is an upload beyond doubt: it posts a form with parts
-// and brings credentials, which no browser does for a page.
+// IsUpload reports whether a request is certainly an upload: it posts a multipart form and
+// carries credentials, which no browser does for a page.
 func IsUpload(r *http.Request) bool {
 	return r.Method == http.MethodPost && hasCredentials(r) && hasParts(r)
 }

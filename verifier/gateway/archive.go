@@ -34,7 +34,7 @@ func requiresPython(ctx context.Context, file *os.File, size int64, name string)
 	return value
 }
 
-// isMetadata tells whether an archive's entry is the package's metadata:
+// isMetadata reports whether an archive's entry is the package's metadata:
 // name-version.dist-info/METADATA of a wheel, name-version/PKG-INFO of an sdist,
 // whose entries begin with "./" where it was packed with tar itself.
 func isMetadata(entry string, isWheel bool) bool {

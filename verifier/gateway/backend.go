@@ -7,9 +7,9 @@ import (
 	"net/netip"
 )
 
-// ErrExists is what a Backend returns where the project has another file of the
-// same name already, or of a name that stands for the same. Files are never
-// replaced: whoever pinned a digest gets those bytes or none.
+// ErrExists is what a Backend returns if the project already has a different file of the same
+// name, or of an equivalent name. Files are never replaced: whoever pinned a digest gets those
+// bytes or none.
 var ErrExists = errors.New("gateway: the project has a file of this name with other content")
 
 // Backend is where uploads go.
@@ -26,7 +26,7 @@ type Backend interface {
 type FieldReader interface {
 	Backend
 
-	// ReadsField tells whether the values of a field are to be in
+	// ReadsField reports whether the values of a field are to be in
 	// [Upload.Fields]. It may be called by several goroutines at once.
 	ReadsField(name string) bool
 }
@@ -36,11 +36,10 @@ type FieldReader interface {
 type Staged interface {
 	io.Writer
 
-	// Commit keeps the file under up.Project and up.Filename for good: when it
-	// returns nil, a crash or a power cut does not lose it. repeated tells
-	// that an identical file was there before, which is kept instead. The
-	// error is ErrExists, or says that nothing new can be promised: the file
-	// may or may not be there, and the same upload again is safe.
+	// Commit stores the file permanently under up.Project and up.Filename: when it returns nil,
+	// neither a crash nor a power cut loses it. repeated reports that an identical file already
+	// existed, which is kept. The error is ErrExists, or says that the outcome is unknown: the
+	// file may or may not be there, and it is safe to repeat the upload.
 	Commit(ctx context.Context, up Upload) (repeated bool, err error)
 
 	// Discard forgets the file. After Commit it does nothing.

@@ -17,11 +17,11 @@ import (
 
 // How long what is in memory of a folder holds.
 const (
-	// settleTime is how old the last change of a folder has to be for its time to
-	// tell the next one: file systems round times, by as much as two seconds.
+	// settleTime is how old the last change of a folder must be before its time can reveal the
+	// next change: file systems round times by as much as two seconds.
 	settleTime = 2 * time.Second
-	// recheckTime is how long a file that was overwritten in place, which leaves
-	// the folder's time alone, is listed as it was.
+	// recheckTime is how long a file that was overwritten in place is still listed as it was. Such
+	// a change leaves the time of the folder alone.
 	recheckTime = time.Minute
 )
 
@@ -121,14 +121,14 @@ func (c *catalogue) changed(folder, name string) {
 	s.changes.Add(1)
 }
 
-// holds tells whether the snapshot is what the folder lists at a time.
+// holds reports whether the snapshot still matches the folder at a time.
 func (s *snapshot) holds(info fs.FileInfo, changes uint64, now time.Time) bool {
 	return s != nil && s.modified.Equal(info.ModTime()) && s.changes == changes &&
 		s.listed.Sub(s.modified) >= settleTime && now.Sub(s.listed) < recheckTime && !now.Before(s.listed)
 }
 
-// browse is what a folder lists: a project's, or rootFolder. The error is ErrNotFound
-// where there is no such folder.
+// browse lists a folder: a project, or rootFolder. The error is ErrNotFound if the folder does
+// not exist.
 func (f *Folder) browse(ctx context.Context, name string) (*snapshot, *shelf, error) {
 	info, err := f.statFolder(name)
 	if err != nil {
@@ -272,8 +272,8 @@ func (f *Folder) Files(ctx context.Context, project string) ([]File, error) {
 	return slices.Clone(now.files), nil
 }
 
-// File is what is known of one file. The error is ErrNotFound where there is
-// none, or no regular one.
+// File returns what is known of one file. The error is ErrNotFound if it does not exist or is
+// not a regular file.
 func (f *Folder) File(ctx context.Context, project, name string) (File, error) {
 	file, learned, err := f.file(ctx, project, name)
 	if learned { // an operator put it there, or another in its place
@@ -282,7 +282,7 @@ func (f *Folder) File(ctx context.Context, project, name string) (File, error) {
 	return file, err
 }
 
-// file is File, and tells whether the file had to be read for it.
+// file does what File does, and reports whether it had to read the file.
 func (f *Folder) file(ctx context.Context, project, name string) (file File, learned bool, err error) {
 	info, err := f.stat(project, name)
 	if err != nil {

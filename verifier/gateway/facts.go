@@ -21,14 +21,14 @@ type facts struct {
 // maxVersion is the longest version that is taken, in characters.
 const maxVersion = 100
 
-// digestFields are the fields of which a form has one at least, and how many
-// hexadecimal digits each has. All that are given are held against the bytes.
+// digestFields are the fields for digests, and how many hexadecimal digits each has. A form
+// has at least one. Each one given is compared with the bytes.
 var digestFields = [3]struct {
 	name, words string
 	digits      int
 }{{"sha256_digest", "SHA-256", 64}, {"blake2_256_digest", "BLAKE2b-256", 64}, {"md5_digest", "MD5", 32}}
 
-// sha256 is the declared SHA-256, "" where there is none.
+// sha256 is the declared SHA-256, "" if there is none.
 func (f *facts) sha256() string { return f.declared[0] }
 
 // retired are the actions that PyPI's upload API once had. PyPI answers 410 too.
@@ -85,8 +85,8 @@ func (f *facts) set(field, value string) error {
 	return nil
 }
 
-// setVersion takes a version in any spelling that PEP 440 reads, and remembers its
-// normal form: what is kept and listed is that.
+// setVersion accepts a version in any spelling that PEP 440 reads, and remembers its normal
+// form, which is stored and listed.
 func (f *facts) setVersion(value string) error {
 	if value = strings.TrimSpace(value); len(value) > maxVersion {
 		return refused("The field 'version' has %d characters: use at most %d.", len(value), maxVersion)

@@ -16,9 +16,9 @@ const (
 // maxFilename is the longest file name in bytes that common file systems take.
 const maxFilename = 255
 
-// safeFilename tells whether name is plain enough for every file system, URL
-// and shell: letters, digits and "._+!-", with a letter or digit in front, so
-// that it names no folder, no hidden file and no option.
+// safeFilename reports whether name is safe for every file system, URL and shell: letters,
+// digits and "._+!-", starting with a letter or digit, so that it names no folder, no hidden
+// file and no option.
 func safeFilename(name string) bool {
 	if name == "" || len(name) > maxFilename {
 		return false
@@ -92,13 +92,13 @@ func wheelVersion(stem, project string) string {
 	return ""
 }
 
-// isName tells whether name is a way of writing the normalized project name.
+// isName reports whether name is a way of writing the normalized project name.
 func isName(name, project string) bool {
 	return caveats.ValidProjectName(name) && caveats.NormalizeProject(name) == project
 }
 
-// isNormalized tells whether name is a project name in its normalized form, and
-// with that safe as the name of a folder and in a URL.
+// isNormalized reports whether name is a normalized project name. Such a name is safe as the
+// name of a folder and in a URL.
 func isNormalized(name string) bool { return len(name) <= maxFilename && isName(name, name) }
 
 // magicOf is what files with the ending of name begin with.

@@ -255,7 +255,7 @@ func basicAuth(user, pass string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+pass))
 }
 
-// post sends a form with a token; "" is no credentials.
+// post sends a form with a token; "" sends no credentials.
 func (x *testIndex) post(text string, items []item) (status, body string) {
 	x.t.Helper()
 	raw, contentType := encode(items)

@@ -23,7 +23,7 @@ const (
 	metaSuffix = ".json"
 )
 
-// The modes of what is kept, so that any web server can serve it.
+// Modes of stored files and folders, so that any web server can serve them.
 const (
 	dirMode  = 0o755
 	fileMode = 0o644

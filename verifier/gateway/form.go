@@ -49,10 +49,10 @@ var decides = map[string]bool{
 	"md5_digest": true, "sha256_digest": true, "blake2_256_digest": true,
 }
 
-// meter reads a request's body for as many bytes as the next step is worth. It keeps
-// the reason why reading ended, which multipart.Reader does not always pass on: that one takes a body
-// that ends within the header of a part for one that ends behind its last part.
-// Here, a body that does not end with the closing boundary is cut off.
+// meter reads a request's body, for as many bytes as the next step may use. It remembers why
+// reading ended, which multipart.Reader does not always pass on: that reader treats a body
+// that ends inside the header of a part like one that ends after its last part. Here, a body
+// without the closing boundary is cut off.
 type meter struct {
 	src     io.Reader
 	closing string // the closing boundary
@@ -62,7 +62,7 @@ type meter struct {
 	err     error  // what ended the reading, but io.EOF
 }
 
-// maxTail holds the longest closing boundary and the white space behind it.
+// maxTail holds the longest closing boundary and the white space after it.
 const maxTail = 70 + len("----") + 26
 
 var errBudget = errors.New("gateway: a part of the form is larger than it may be")
@@ -106,7 +106,7 @@ type form struct {
 	buf   []byte
 }
 
-// part is one part of a form, whose bytes have to be read before the next.
+// part is one part of a form. Its bytes must be read before the next part.
 type part struct {
 	name     string
 	filename string // as it was sent, no part of it stripped
@@ -153,7 +153,7 @@ func simpleFormAction(body *meter) string {
 	}
 }
 
-// next is the next part, or io.EOF behind the last one.
+// next is the next part, or io.EOF after the last one.
 func (f *form) next() (*part, error) {
 	f.body.left = maxPartHeader + readAhead
 	raw, err := f.parts.NextRawPart()
@@ -239,8 +239,7 @@ func (f *form) readText(p *part, keep bool) (string, error) {
 	return value.String(), f.checkText()
 }
 
-// textCheck tells of bytes that come in pieces whether they are text: UTF-8
-// without NUL.
+// textCheck reports whether bytes that arrive in pieces are text: UTF-8 without NUL.
 type textCheck struct {
 	size int64
 	bad  bool

@@ -163,7 +163,7 @@ func FuzzWellFormed(f *testing.F) {
 	})
 }
 
-// isPlain tells whether s stands in a header as it is.
+// isPlain reports whether s stands in a header as it is.
 func isPlain(s string) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' || c == '%' })
 }
@@ -183,7 +183,7 @@ func TestAFormTakesBoundedMemory(t *testing.T) {
 	}
 }
 
-// endless sends begin, and repeat for ever.
+// endless sends begin, and repeat forever.
 type endless struct {
 	begin, repeat []byte
 	at            int

@@ -93,20 +93,18 @@ type Config struct {
 	// header that the proxy writes, and no other.
 	ClientIP func(*http.Request) netip.Addr
 
-	// OnUpload, where it is not nil, is called after a file is kept, and
-	// before the client is told, with what was allowed and what was done. It
-	// is for audit trails and use reports; it can't undo the upload. ctx does
-	// not end with the request.
+	// OnUpload, if it is not nil, is called after a file is stored and before the client is told,
+	// with what was allowed and what was done. Use it for audit trails and reports of use; it
+	// cannot undo the upload. ctx does not end with the request.
 	OnUpload func(ctx context.Context, grant verifier.Grant, up Upload)
 
 	// Logger gets a line for each upload and each refusal, with the token's id
 	// and never its text. Nil discards.
 	Logger *slog.Logger
 
-	// Refuser says how the rest of a refused request is read behind its answer.
-	// Where it sets no MaxDrain, that is as much as an upload may have, or 256
-	// MiB where that is less: twine reads no answer before it has sent the
-	// whole file, also one that is too large.
+	// Refuser says how the rest of a refused request is read after its answer. If it sets no
+	// MaxDrain, the limit is the largest upload, or 256 MiB if that is less: twine reads no answer
+	// before it has sent the whole file, even if the file is too large.
 	Refuser httpauth.Refuser
 }
 

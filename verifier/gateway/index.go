@@ -23,8 +23,8 @@ const (
 	hatchPath = "/legacy/+simple"
 )
 
-// cacheFile is the Cache-Control of a package, which never changes under its
-// name; lists are asked for anew each time and usually answered with 304.
+// cacheFile is the Cache-Control of a package file, which never changes under its name. Lists
+// are requested again each time, and usually answered with 304.
 const (
 	cacheFile = "max-age=31536000, immutable"
 	cacheList = "no-cache"

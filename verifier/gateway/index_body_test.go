@@ -51,7 +51,7 @@ func exchange(t *testing.T, request string) (answer string, took time.Duration) 
 	return string(raw), time.Since(began)
 }
 
-// Whoever announces a body and never sends it holds no connection for ever.
+// Whoever announces a body and never sends it holds no connection forever.
 func TestIndexWaitsForNoBody(t *testing.T) {
 	for _, header := range []string{"Content-Length: 9", "Transfer-Encoding: chunked"} {
 		synctest.Test(t, func(t *testing.T) {

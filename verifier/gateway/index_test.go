@@ -192,7 +192,7 @@ func TestServeFile(t *testing.T) {
 	}
 }
 
-// What is no package is not there, for readers.
+// What is not a package is not there, for readers.
 func TestNotServed(t *testing.T) {
 	x := stocked(t)
 	outside := filepath.Join(filepath.Dir(x.dir), "secret-1.0.tar.gz")

@@ -267,7 +267,7 @@ func (in *intake) checkEarly() (h holder, err error) {
 	return holder{}, &verifier.Denial{TokenID: denial.TokenID, UserID: denial.UserID, Failures: decided}
 }
 
-// undecided tells whether a failure is about a fact that req lacks.
+// undecided reports whether a failure concerns a fact that req does not have yet.
 func undecided(reason caveats.Reason, req caveats.Request) bool {
 	switch reason {
 	case caveats.WrongProject, caveats.NotAMember:

@@ -7,12 +7,12 @@ import (
 )
 
 // headerField is the first value of a field among those that metadata begins
-// with, "" where there is none.
+// with, "" if there is none.
 //
 // It reads as pip does, with Python's email.feedparser: the first line that is no
 // field, and continues none, ends the fields as an empty line does, and what stands
 // in front of it counts. So a License whose second line lost its indentation hides
-// the fields behind it and no other.
+// the fields after it and no other.
 func headerField(r io.Reader, name string) string {
 	lines := bufio.NewScanner(io.LimitReader(r, maxHeaders))
 	lines.Buffer(nil, maxHeaders)
@@ -44,7 +44,7 @@ func headerField(r io.Reader, name string) string {
 	return value
 }
 
-// scanAnyLine is a bufio.SplitFunc of lines that end with CRLF, LF or CR alone.
+// scanAnyLine is a bufio.SplitFunc for lines that end with CRLF, LF or only CR.
 func scanAnyLine(data []byte, atEOF bool) (advance int, line []byte, err error) {
 	for i, c := range data {
 		switch {

@@ -9,7 +9,7 @@ import (
 	"net/url"
 )
 
-// apiVersion is the version of the index API that is spoken: 1.1 is PEP 700.
+// apiVersion is the version of the index API that is served: 1.1 is PEP 700.
 const apiVersion = "1.1"
 
 // page is a list of the index in the two forms of PEP 691.

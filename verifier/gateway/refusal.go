@@ -28,7 +28,7 @@ func tooLarge(format string, args ...any) error {
 	return &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf(format, args...)}
 }
 
-// errStore wraps what a Backend reports; its text is for the log alone.
+// errStore wraps what a Backend reports. Its text goes only to the log.
 var errStore = errors.New("gateway: storing the file")
 
 // explain turns an error into an answer. 4xx is the client's to mend; 5xx, which

@@ -74,8 +74,8 @@ func (f *Folder) stat(project, name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// metaName is where what is known of a file is written down. A name that common file
-// systems could not hold with the suffix stands there by its digest.
+// metaName is the name of the file with the metadata of a stored file. If common file systems
+// could not hold the name with the suffix, it is the digest of the name.
 func metaName(project, name string) string {
 	if len(name)+len(metaSuffix) > maxFilename {
 		sum := sha256.Sum256([]byte(name))

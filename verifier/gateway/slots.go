@@ -31,8 +31,8 @@ func (h holder) shares() [2]share {
 	return [2]share{{token: h.token}, {owner: cmp.Or(h.owner, "of "+h.token)}}
 }
 
-// Refusals of an upload that waited for a slot in vain. The first two are the client's own
-// doing; the last passes by itself, and is tried again.
+// Refusals of an upload that found no free slot in time. The first two are caused by the
+// client itself; the last one passes, so clients try again.
 var (
 	errTokenBusy = &refusal{http.StatusTooManyRequests,
 		"Too many uploads with this token are in progress. Try again when one of them is done."}
@@ -60,7 +60,8 @@ func (s *slots) take(ctx context.Context, h holder) (free func(), err error) {
 	}
 }
 
-// try takes a slot, or returns why there is none and what is closed when one gets free.
+// try takes a slot, or returns why none is free and a channel that is closed when one becomes
+// free.
 func (s *slots) try(h holder) (freed <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -67,9 +67,9 @@ func clauseFault(clause string) string {
 	return ""
 }
 
-// showable tells whether a Requires-Python of a file that is kept already can be
-// passed on. The index does not judge it (PEP 503): old files carry specifiers that
-// PEP 440 came to forbid, and what a specifier means is the installer's to say.
+// showable reports whether the index can pass on the Requires-Python of a stored file. The
+// index does not judge it (PEP 503): old files have specifiers that PEP 440 later forbade, and
+// installers decide what they mean.
 func showable(requires string) bool {
 	return len(requires) <= maxSpecifier && utf8.ValidString(requires) && !strings.ContainsFunc(requires, unicode.IsControl)
 }

@@ -13,8 +13,8 @@ type twinError struct{ name string }
 func (e *twinError) Error() string { return ErrExists.Error() + ", as " + e.name }
 func (e *twinError) Unwrap() error { return ErrExists }
 
-// twin is the name of a file of the project that stands for the same as up, under
-// another name, and "" where there is none or up's own name is taken.
+// twin returns the name of an existing file of the project that is equivalent to up under
+// another name. It is "" if there is none, or if a file with the same name as up exists.
 func (f *Folder) twin(up Upload) (string, error) {
 	entries, err := f.entries(up.Project)
 	if err != nil {
@@ -32,9 +32,8 @@ func (f *Folder) twin(up Upload) (string, error) {
 	return found, nil
 }
 
-// twins tells whether two names stand for the same thing, so that an installer
-// could take one for the other: sdists of one version, as on PyPI, and wheels of one
-// version, build and set of tags.
+// twins reports whether two names are equivalent, so that an installer could take one for the
+// other: sdists of one version, as on PyPI, and wheels of one version, build and set of tags.
 func twins(a, b, project string) bool {
 	kindA, stemA := typeOf(a)
 	kindB, stemB := typeOf(b)

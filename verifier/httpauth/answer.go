@@ -121,8 +121,8 @@ func (a Answer) body() string {
 	return clean + "\n"
 }
 
-// reason is the sentence as RFC 9112 §4 lets a reason phrase be, in printable
-// ASCII alone, so that no line end can add a header field.
+// reason is the sentence as RFC 9112 §4 allows a reason phrase to be: printable ASCII only, so
+// that no line end can add a header field.
 func (a Answer) reason() string {
 	var b strings.Builder
 	for _, c := range a.Sentence {

@@ -16,7 +16,7 @@
 // Over HTTP/2, which has no reason phrase, the body alone carries the sentence.
 //
 // The answer is written at once, while the client is still sending, and what it sends
-// is read away behind it within limits (see [Refuser]): clients that read first show
+// is read away after it within limits (see [Refuser]): clients that read first show
 // the reason at once, those that send everything first show it then.
 //
 // No error of this package contains any part of a credential.
@@ -72,7 +72,7 @@ var (
 	// ErrTooLong: a header longer than any token.
 	ErrTooLong = &CredentialError{"credentials too long",
 		noAuthentication + "The Authorization header is too long for an API token."}
-	// ErrEmpty: the right scheme and user name, and nothing behind it. That is
+	// ErrEmpty: the right scheme and user name, and nothing after it. That is
 	// what a CI job without its secret sends.
 	ErrEmpty = &CredentialError{"empty token",
 		noAuthentication + "The token is empty: is the secret set where this upload runs?"}

@@ -40,9 +40,9 @@ func Protect(v Verifier, describe func(*http.Request) caveats.Request) func(http
 	return func(next http.Handler) http.Handler { return Middleware(v, describe, next) }
 }
 
-// Check asks v whether the token that r carries is good for req. Any error is one
-// for [Refuse]. It is for handlers that know what a request wants only when they
-// have routed it, as by a parameter of the path that a framework has parsed.
+// Check verifies that the token in r is valid for req. Every error can be passed to [Refuse].
+// Use it in handlers that know what a request wants only after routing, for example from a
+// parameter of the path.
 func Check(v Verifier, r *http.Request, req caveats.Request) (verifier.Grant, error) {
 	text, err := Token(r)
 	if err != nil {

@@ -105,7 +105,7 @@ func (w fullDuplex) SetReadDeadline(t time.Time) error {
 	return http.NewResponseController(w.ResponseWriter).SetReadDeadline(t)
 }
 
-// A pause of the client is no end: it goes on sending.
+// A pause of the client is not an end: it goes on sending.
 func TestPauseBehindTheAnswer(t *testing.T) {
 	overBoth(t, func(w http.ResponseWriter, r *http.Request) { httpauth.Refuse(w, r, denied) }, func(t *testing.T, dial func() net.Conn) {
 		conn := dial()
@@ -119,7 +119,7 @@ func TestPauseBehindTheAnswer(t *testing.T) {
 	})
 }
 
-// What is read behind the answer is bounded by bytes, by silence and by speed.
+// What is read after the answer is bounded by bytes, by silence and by speed.
 func TestReadingOnEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		refuser httpauth.Refuser

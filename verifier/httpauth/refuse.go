@@ -8,15 +8,15 @@ import (
 	"github.com/rind-dev/rind/verifier"
 )
 
-// retryAfter is what clients are told to wait where a check could not be made.
+// retryAfter is how long clients are told to wait if a check could not be made.
 const retryAfter = 10 * time.Second
 
 // Refuser answers requests that are refused. Its zero value is ready to use,
 // with the defaults below; a Refuser holds no state.
 type Refuser struct {
-	// MaxDrain is how many bytes of a request are read and thrown away behind
-	// the answer, so that a client sees it that sends everything before it
-	// reads. Zero is 256 MiB; less than 1 MiB is 1 MiB.
+	// MaxDrain is how many bytes of a request are read and discarded after the answer, so that a
+	// client that sends everything before it reads sees the answer. Zero is 256 MiB; less than 1
+	// MiB is 1 MiB.
 	MaxDrain int64
 	// IdleTime is how long a client may send nothing meanwhile (zero: 5
 	// seconds). DrainTime (zero: 10 seconds) is how long it is waited for in all,

@@ -23,8 +23,8 @@ type Coverage struct {
 	seen map[string]bool
 }
 
-// Watch notes the kinds in a store when t ends. It is called behind what closes the
-// store, so that it comes before that; a store that is closed by then is passed over.
+// Watch records the kinds in a store when t ends. Call it after whatever closes the store, so
+// that it runs before that; a store that is already closed is skipped.
 func (c *Coverage) Watch(t testing.TB, store func() kv.Store) {
 	t.Cleanup(func() {
 		err := store().View(context.Background(), func(r kv.Reader) error {
@@ -77,7 +77,7 @@ func (c *Coverage) Run(m *testing.M, room string) int {
 	return code
 }
 
-// whole tells whether all tests were asked for.
+// whole reports whether all tests were asked for.
 func whole() bool {
 	for _, name := range []string{"test.run", "test.skip", "test.list", "test.fuzz", "test.bench"} {
 		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {
