@@ -7,6 +7,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // An archived project takes no uploads, says so, and takes them again when it is
@@ -37,7 +38,7 @@ func TestArchivedProject(t *testing.T) {
 		return err
 	})
 	p, err := h.Project(t.Context(), bob, "demo")
-	ps, err2 := h.Projects(t.Context(), bobID)
+	ps, err2 := h.ProjectsOf(t.Context(), bobID)
 	if err != nil || err2 != nil || !p.Archived.Equal(start) || len(p.Members) != 2 || p.Role != issuer.RoleMaintainer || !ps[0].Archived.Equal(start) {
 		t.Errorf("bob sees %+v (%v), in the list %+v (%v)", p, err, ps, err2)
 	}
@@ -47,18 +48,18 @@ func TestArchivedProject(t *testing.T) {
 	for _, m := range []issuer.Minted{chosen, all, his} {
 		v.expect(m.Text, "demo")
 	}
-	for name, do := range map[string]func(issuer.Principal) error{
-		"archive":   func(p issuer.Principal) error { _, err := h.Archive(t.Context(), p, "demo"); return err },
-		"unarchive": func(p issuer.Principal) error { _, err := h.Unarchive(t.Context(), p, "demo"); return err },
-		"describe": func(p issuer.Principal) error {
+	for name, do := range map[string]func(ledger.Principal) error{
+		"archive":   func(p ledger.Principal) error { _, err := h.Archive(t.Context(), p, "demo"); return err },
+		"unarchive": func(p ledger.Principal) error { _, err := h.Unarchive(t.Context(), p, "demo"); return err },
+		"describe": func(p ledger.Principal) error {
 			_, err := h.Describe(t.Context(), p, "demo", issuer.About{Description: "\x00"})
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h.refused(issuer.ErrNotOwner, func() error { return do(bob) })
-			h.refused(issuer.ErrNotOwner, func() error { return do(root) })
-			h.refused(issuer.ErrNotFound, func() error { return do(carol) })
+			h.refused(ledger.ErrNotOwner, func() error { return do(bob) })
+			h.refused(ledger.ErrNotOwner, func() error { return do(root) })
+			h.refused(ledger.ErrNotFound, func() error { return do(carol) })
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // within is a store inside one transaction of another, so that a benchmark can
@@ -76,10 +77,10 @@ func BenchmarkRevoke(b *testing.B) {
 // BenchmarkTokens lists a page of the usual size, the largest page, and all.
 func BenchmarkTokens(b *testing.B) {
 	h := crowded(b, many)
-	for _, limit := range []int{50, issuer.MaxPage} {
+	for _, limit := range []int{50, ledger.MaxPage} {
 		b.Run(fmt.Sprintf("page of %d", limit), func(b *testing.B) {
 			for b.Loop() {
-				if p, err := h.Tokens(b.Context(), aliceID, issuer.Page{Limit: limit}); err != nil || len(p.Tokens) != limit {
+				if p, err := h.TokensOf(b.Context(), aliceID, issuer.Page{Limit: limit}); err != nil || len(p.Tokens) != limit {
 					b.Fatal(len(p.Tokens), err)
 				}
 			}
@@ -88,8 +89,8 @@ func BenchmarkTokens(b *testing.B) {
 	b.Run("all 9999", func(b *testing.B) {
 		for b.Loop() {
 			n := 0
-			for page := (issuer.Page{Limit: issuer.MaxPage}); ; {
-				p, err := h.Tokens(b.Context(), aliceID, page)
+			for page := (issuer.Page{Limit: ledger.MaxPage}); ; {
+				p, err := h.TokensOf(b.Context(), aliceID, page)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -140,7 +141,7 @@ func BenchmarkProjects(b *testing.B) {
 				return err
 			}))
 			for b.Loop() {
-				if ps, err := h.Projects(b.Context(), aliceID); err != nil || len(ps) != 1000 {
+				if ps, err := h.ProjectsOf(b.Context(), aliceID); err != nil || len(ps) != 1000 {
 					b.Fatal(len(ps), err)
 				}
 			}
@@ -165,16 +166,16 @@ func BenchmarkTellDue(b *testing.B) {
 	h := &postHouse{house: crowded(b, issuer.MaxTokens)}
 	h.clock.now = time.Now() // the tokens are of now
 	h.restart()
-	h.check(h.TellDue(b.Context()))
+	h.check(h.SendReminders(b.Context()))
 	b.Run("nothing", func(b *testing.B) {
 		for b.Loop() {
-			h.check(h.TellDue(b.Context()))
+			h.check(h.SendReminders(b.Context()))
 		}
 	})
 	b.Run("all", func(b *testing.B) {
 		h.clock.Add(24 * day)
 		begin := time.Now()
-		h.check(h.TellDue(b.Context()))
+		h.check(h.SendReminders(b.Context()))
 		took := time.Since(begin)
 		for b.Loop() { // what is due is due once
 		}

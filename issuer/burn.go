@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // ErrNotGenuine says that a text is no token that this issuer issued, nor one that
@@ -40,27 +41,27 @@ type Burned struct {
 // revoked already stays as it is, with no error and no further audit row.
 //
 // by is who presented the text, as far as is known.
-func (s *Service) Burn(ctx context.Context, text string, by audit.Actor) (Burned, error) {
-	return s.burn(ctx, text, by, ending{what: "burned", tell: notices.TokenBurned, why: "by somebody who presented it to be revoked"})
+func (s *Tokens) Burn(ctx context.Context, text string, by audit.Actor) (Burned, error) {
+	return s.burnText(ctx, text, by, cause{what: "burned", tell: notices.TokenBurned, why: "by somebody who presented it to be revoked"})
 }
 
 // Leaked is Burn for a token that by has found where others can read it.
-func (s *Service) Leaked(ctx context.Context, text string, by audit.Actor, found Found) (Burned, error) {
-	return s.burn(ctx, text, by, ending{
+func (s *Tokens) Leaked(ctx context.Context, text string, by audit.Actor, found Found) (Burned, error) {
+	return s.burnText(ctx, text, by, cause{
 		what: "leaked", tell: notices.TokenLeaked, why: "because it was found where others can read it",
 		detail: map[string]string{"url": found.URL, "source": found.Source},
 	})
 }
 
-// ending says how a token ends without a person who is signed in.
-type ending struct {
+// cause says how a token ends without a person who is signed in.
+type cause struct {
 	what   string            // of the audit row
 	tell   notices.Kind      // what the owner hears
 	why    string            // follows "revoked"
 	detail map[string]string // of the audit row, beside the token's
 }
 
-func (s *Service) burn(ctx context.Context, text string, by audit.Actor, e ending) (Burned, error) {
+func (s *Tokens) burnText(ctx context.Context, text string, by audit.Actor, e cause) (Burned, error) {
 	t, err := token.Parse(text)
 	if err != nil || !caveats.ValidUUID(t.ID) {
 		return Burned{}, ErrNotGenuine
@@ -76,8 +77,8 @@ func (s *Service) burn(ctx context.Context, text string, by audit.Actor, e endin
 	if err != nil {
 		return Burned{}, err
 	}
-	out.Revision, err = s.update(instance.Safe(ctx), func(c *change) (err error) {
-		if out.Done, err = c.burn(t.ID, by, e); err == nil {
+	out.Revision, err = s.ledger.Update(instance.Safe(ctx), func(c *ledger.Change) (err error) {
+		if out.Done, err = burnToken(c, t.ID, by, e); err == nil {
 			out.Token, err = s.viewToken(c, t.ID)
 		}
 		return err
@@ -93,7 +94,7 @@ func (s *Service) burn(ctx context.Context, text string, by audit.Actor, e endin
 
 // authenticate checks a token against what is kept of it: that it is the issued
 // one, or was narrowed by a holder of it.
-func (s *Service) authenticate(r kv.Reader, t token.Token) error {
+func (s *Tokens) authenticate(r kv.Reader, t token.Token) error {
 	var chain chainRecord
 	err := kv.GetJSON(r, chainKey(t.ID), &chain)
 	if errors.Is(err, kv.ErrNotFound) {
@@ -129,27 +130,27 @@ func (s *Service) authenticate(r kv.Reader, t token.Token) error {
 	return nil
 }
 
-func (c *change) burn(id string, by audit.Actor, e ending) (done bool, err error) {
+func burnToken(c *ledger.Change, id string, by audit.Actor, e cause) (done bool, err error) {
 	rec, err := readToken(c, id)
 	if err != nil || !rec.Revoked.At.IsZero() {
 		return false, err
 	}
-	if err := c.end(id, &rec, Revocation{At: c.now, Why: e.why}); err != nil {
+	if err := endToken(c, id, &rec, Revocation{At: c.Now, Why: e.why}); err != nil {
 		return false, err
 	}
-	if err := c.tellOwner(Principal{Actor: by}, e.tell, id, rec, e.detail); err != nil {
+	if err := notifyOwner(c, ledger.Principal{Actor: by}, e.tell, id, rec, e.detail); err != nil {
 		return false, err
 	}
-	return true, c.auditToken(Principal{Actor: by}, e.what, id, rec, e.detail)
+	return true, auditToken(c, ledger.Principal{Actor: by}, e.what, id, rec, e.detail)
 }
 
 // viewToken reads what may be shown of a token.
-func (s *Service) viewToken(r kv.Reader, id string) (Token, error) {
+func (s *Tokens) viewToken(r kv.Reader, id string) (Token, error) {
 	rec, err := readToken(r, id)
 	if err != nil {
 		return Token{}, err
 	}
-	user, err := readUser(r, rec.User)
+	user, err := ledger.ReadUser(r, rec.User)
 	if err != nil {
 		return Token{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // awayFor is how long a verifier that is no longer connected is spoken of: it may
@@ -24,7 +25,7 @@ type Confirmation struct {
 // Confirm waits until every verifier that is connected has reported that it has
 // applied the revision, for as long as wait or ctx allow. What it returns is also
 // right where some have not.
-func (s *Service) Confirm(ctx context.Context, revision uint64, wait time.Duration) Confirmation {
+func (s *Followers) Confirm(ctx context.Context, revision uint64, wait time.Duration) Confirmation {
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	begun := s.clock()
@@ -32,7 +33,7 @@ func (s *Service) Confirm(ctx context.Context, revision uint64, wait time.Durati
 	at.Revision = revision
 	asked := make(map[string]bool)
 	for {
-		c, last, moved := s.live.count(at, asked)
+		c, last, moved := s.connections.count(at, asked)
 		if len(c.Behind) > 0 {
 			select {
 			case <-moved:
@@ -47,9 +48,9 @@ func (s *Service) Confirm(ctx context.Context, revision uint64, wait time.Durati
 
 // complete adds what the store knows: since when the revision is there, and which
 // verifiers are away.
-func (s *Service) complete(ctx context.Context, c *Confirmation, revision uint64, begun, last time.Time, asked map[string]bool) {
+func (s *Followers) complete(ctx context.Context, c *Confirmation, revision uint64, begun, last time.Time, asked map[string]bool) {
 	err := s.store.View(ctx, func(r kv.Reader) error {
-		committed, err := commitTime(r, revision)
+		committed, err := ledger.CommitTime(r, revision)
 		if err != nil {
 			return err
 		}
@@ -61,7 +62,7 @@ func (s *Service) complete(ctx context.Context, c *Confirmation, revision uint64
 			return err
 		}
 		for _, v := range verifiers {
-			lacks := v.Astray || v.Applied.Epoch != s.id.Epoch || v.Applied.Revision < revision
+			lacks := v.Astray || v.Applied.Epoch != s.epoch || v.Applied.Revision < revision
 			if v.Revoked.At.IsZero() && v.Connected.IsZero() && !asked[v.ID] && lacks &&
 				!v.Seen.IsZero() && s.clock().Sub(v.Seen) < awayFor {
 				c.Away = append(c.Away, v.Name)

@@ -183,7 +183,7 @@ func (h *house) audited(ack *acknowledged, kills int) {
 	if ack.lost < 0 || ack.lost > kills {
 		h.Errorf("%d changes were not acknowledged, of %d killed processes", ack.lost, kills)
 	}
-	page, err := h.Tokens(h.Context(), aliceID, issuer.Page{})
+	page, err := h.TokensOf(h.Context(), aliceID, issuer.Page{})
 	if err != nil || page.Total != len(tokens) || page.Unrevoked != len(tokens)-revoked {
 		h.Errorf("the list counts %d and %d tokens, there are %d and %d (%v)", page.Total, page.Unrevoked, len(tokens), len(tokens)-revoked, err)
 	}

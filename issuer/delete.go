@@ -13,10 +13,11 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// endStep is how many tokens of a deleted project are dealt with in one transaction.
-const endStep = 200
+// deletionStep is how many tokens of a deleted project are dealt with in one transaction.
+const deletionStep = 200
 
 // whyDeleted follows "revoked".
 const whyDeleted = "because its project was deleted"
@@ -24,34 +25,34 @@ const whyDeleted = "because its project was deleted"
 // Deletion is what became of a project's people and tokens when it was deleted.
 type Deletion struct {
 	Project  Project // as it was
-	Held     HeldName
+	Reserved ReservedName
 	Revoked  []Token // those that named no other project, as they are now; expired ones are among them
 	Narrowed []Token // those that go on for other projects, as they are now
 	Revision uint64  // a verifier that has applied it lets nothing into the project
 }
 
-// endingRecord is a deletion whose tokens were not all dealt with yet.
-type endingRecord struct {
-	By   Principal
+// deletionRecord is a deletion whose tokens were not all dealt with yet.
+type deletionRecord struct {
+	By   ledger.Principal
 	Name string // of the project
 }
 
 // DeleteProject deletes a project for good; only its owners may, by typing its name.
 // Its members lose their roles. Tokens that name no other project are revoked, others
 // lose this one, and those for all projects of their owner stay. Its name is held back
-// for NameHeld; whoever registers it then gets another project, which no token
+// for NameReservation; whoever registers it then gets another project, which no token
 // of this one reaches. What is in a package index is not touched.
 //
 // From the first transaction on no token reaches the project. Where there are so many
 // that several transactions are needed and one fails, FinishDeletions goes on. The
 // problem has the field "confirm".
-func (s *Service) DeleteProject(ctx context.Context, p Principal, project, confirm string) (Deletion, error) {
+func (s *Tokens) DeleteProject(ctx context.Context, p ledger.Principal, project, confirm string) (Deletion, error) {
 	var out Deletion
-	rev, err := s.manage(ctx, p, project, func(c *change, rec projectRecord) (err error) {
+	rev, err := s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) (err error) {
 		if strings.TrimSpace(confirm) != rec.Name {
 			return problem.New("confirm", "project_name_mismatch", "name", rec.Name)
 		}
-		out, err = c.deleteProject(p, rec)
+		out, err = s.endProject(c, p, rec)
 		return err
 	})
 	if err != nil {
@@ -68,48 +69,48 @@ func (s *Service) DeleteProject(ctx context.Context, p Principal, project, confi
 	return out, nil
 }
 
-func (c *change) deleteProject(p Principal, rec projectRecord) (Deletion, error) {
-	was, err := rec.view(c, p.UserID)
+func (s *Tokens) endProject(c *ledger.Change, p ledger.Principal, rec Record) (Deletion, error) {
+	was, err := rec.View(c, p.UserID)
 	if err != nil {
 		return Deletion{}, err
 	}
-	if err := c.tellMembers(p, notices.ProjectDeleted, rec, false, nil); err != nil {
+	if err := notifyMembers(c, p, notices.ProjectDeleted, rec, false, nil); err != nil {
 		return Deletion{}, err
 	}
-	if err := c.dropMembers(p, rec, was.Members); err != nil {
+	if err := dropMembers(c, p, rec, was.Members); err != nil {
 		return Deletion{}, err
 	}
-	if err := c.dropInvites(rec.ID); err != nil {
+	if err := dropInvites(c, rec.ID); err != nil {
 		return Deletion{}, err
 	}
 	if err := c.Delete([]byte(nameKey(rec.Normalized))); err != nil {
 		return Deletion{}, err
 	}
-	held, err := c.hold(p, rec)
+	held, err := reserveName(c, p, rec)
 	if err != nil {
 		return Deletion{}, err
 	}
-	rec.Deleted, rec.Members, rec.Left = c.now, nil, nil
-	if err := c.putProject(rec); err != nil {
+	rec.Deleted, rec.Members, rec.Left = c.Now, nil, nil
+	if err := putProject(c, rec); err != nil {
 		return Deletion{}, err
 	}
-	err = c.audit(p, audit.Event{Kind: "project.deleted", Account: p.UserID, Project: rec.ID, Detail: map[string]string{
+	err = c.Audit(p, audit.Event{Kind: "project.deleted", Account: p.UserID, Project: rec.ID, Detail: map[string]string{
 		"project": rec.Name, "members": fmt.Sprint(len(was.Members)), "held_until": held.Until.Format(time.RFC3339),
 	}})
 	if err != nil {
 		return Deletion{}, err
 	}
-	if err := kv.PutJSON(c, endingKey(rec.ID), endingRecord{By: p, Name: rec.Name}); err != nil {
+	if err := kv.PutJSON(c, deletionKey(rec.ID), deletionRecord{By: p, Name: rec.Name}); err != nil {
 		return Deletion{}, err
 	}
-	out, err := c.endTokens(rec.ID)
-	out.Project, out.Held = was, held
+	out, err := s.endProjectTokens(c, rec.ID)
+	out.Project, out.Reserved = was, held
 	return out, err
 }
 
 // dropMembers takes the index entries of a project's members away, and tells in the
 // trail of each that the role is gone.
-func (c *change) dropMembers(p Principal, rec projectRecord, members []Member) error {
+func dropMembers(c *ledger.Change, p ledger.Principal, rec Record, members []Member) error {
 	for _, m := range members {
 		if err := c.Delete(roleKey(m.UserID, rec.ID)); err != nil {
 			return err
@@ -117,7 +118,7 @@ func (c *change) dropMembers(p Principal, rec projectRecord, members []Member) e
 		if m.UserID == p.UserID {
 			continue // the row of the deletion is in that trail
 		}
-		err := c.audit(p, audit.Event{Kind: "project.member_removed", Account: m.UserID, Project: rec.ID, Detail: map[string]string{
+		err := c.Audit(p, audit.Event{Kind: "project.member_removed", Account: m.UserID, Project: rec.ID, Detail: map[string]string{
 			"project": rec.Name, "user": m.Name, "was": string(m.Role), "why": "the project was deleted",
 		}})
 		if err != nil {
@@ -127,23 +128,23 @@ func (c *change) dropMembers(p Principal, rec projectRecord, members []Member) e
 	return nil
 }
 
-// endTokens deals with some of the tokens that name a deleted project, and forgets
+// endProjectTokens deals with some of the tokens that name a deleted project, and forgets
 // that it was deleted when it has dealt with all.
-func (c *change) endTokens(project string) (out Deletion, err error) {
-	var e endingRecord
-	if err := kv.GetJSON(c, endingKey(project), &e); err != nil {
+func (s *Tokens) endProjectTokens(c *ledger.Change, project string) (out Deletion, err error) {
+	var e deletionRecord
+	if err := kv.GetJSON(c, deletionKey(project), &e); err != nil {
 		return Deletion{}, err
 	}
-	ids, err := naming(c, project)
+	ids, err := tokensNaming(c, project)
 	if err != nil {
 		return Deletion{}, err
 	}
 	for _, id := range ids {
-		revoked, err := c.endToken(e, project, id)
+		revoked, err := endProjectToken(c, e, project, id)
 		if err != nil {
 			return Deletion{}, err
 		}
-		t, err := c.s.viewToken(c, id)
+		t, err := s.viewToken(c, id)
 		if err != nil {
 			return Deletion{}, err
 		}
@@ -153,49 +154,49 @@ func (c *change) endTokens(project string) (out Deletion, err error) {
 			out.Narrowed = append(out.Narrowed, t)
 		}
 	}
-	if len(ids) < endStep {
-		err = c.Delete([]byte(endingKey(project)))
+	if len(ids) < deletionStep {
+		err = c.Delete([]byte(deletionKey(project)))
 	}
 	return out, err
 }
 
-// endToken takes a deleted project from a token, which is revoked where it names no
+// endProjectToken takes a deleted project from a token, which is revoked where it names no
 // other.
-func (c *change) endToken(e endingRecord, project, id string) (revoked bool, err error) {
+func endProjectToken(c *ledger.Change, e deletionRecord, project, id string) (revoked bool, err error) {
 	rec, err := readToken(c, id)
 	if err != nil {
 		return false, err
 	}
 	why := "the project " + e.Name + " was deleted"
 	if len(rec.Projects) == 1 {
-		if err := c.end(id, &rec, Revocation{At: c.now, By: e.By.UserID, Username: e.By.Username, Why: whyDeleted}); err != nil {
+		if err := endToken(c, id, &rec, Revocation{At: c.Now, By: e.By.UserID, Username: e.By.Username, Why: whyDeleted}); err != nil {
 			return false, err
 		}
 		kind := notices.TokenRevoked
 		if rec.User == e.By.UserID {
 			kind = notices.TokenRevokedSelf
 		}
-		if err := c.tellOwner(e.By, kind, id, rec, map[string]string{"reason": why}); err != nil {
+		if err := notifyOwner(c, e.By, kind, id, rec, map[string]string{"reason": why}); err != nil {
 			return false, err
 		}
-		return true, c.auditToken(e.By, "revoked", id, rec, nil)
+		return true, auditToken(c, e.By, "revoked", id, rec, nil)
 	}
 	was := rec
 	rec.Projects = slices.DeleteFunc(slices.Clone(rec.Projects), func(r ProjectRef) bool { return r.ID == project })
-	rec.Narrowed = c.now
-	if err := c.save(id, rec); err != nil {
+	rec.Narrowed = c.Now
+	if err := saveToken(c, id, rec); err != nil {
 		return false, err
 	}
-	c.changed(kindToken, id)
-	return false, c.auditNarrowed(e.By, id, was, rec, map[string]string{"why": why})
+	c.Changed(ledger.KindToken, id)
+	return false, auditNarrowed(c, e.By, id, was, rec, map[string]string{"why": why})
 }
 
 // finishDeletion deals with what is left of the tokens of a deleted project.
-func (s *Service) finishDeletion(ctx context.Context, project string) (out Deletion, err error) {
+func (s *Tokens) finishDeletion(ctx context.Context, project string) (out Deletion, err error) {
 	for {
 		var step Deletion
-		rev, err := s.update(ctx, func(c *change) (err error) {
-			step, err = c.endTokens(project)
+		rev, err := s.ledger.Update(ctx, func(c *ledger.Change) (err error) {
+			step, err = s.endProjectTokens(c, project)
 			return err
 		})
 		if errors.Is(err, kv.ErrNotFound) {
@@ -212,21 +213,21 @@ func (s *Service) finishDeletion(ctx context.Context, project string) (out Delet
 // FinishDeletions goes on with deletions that something cut short between two
 // transactions. Each of those that it returns has a Project with an id and a name
 // only.
-func (s *Service) FinishDeletions(ctx context.Context) (out []Deletion, err error) {
+func (s *Tokens) FinishDeletions(ctx context.Context) (out []Deletion, err error) {
 	var left []kv.Pair
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
-		left, err = r.Scan([]byte(keyEnding), nil, 0, false)
+		left, err = r.Scan([]byte(keyDeletion), nil, 0, false)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	for _, pair := range left {
-		var e endingRecord
+		var e deletionRecord
 		if err := json.Unmarshal(pair.Value, &e); err != nil {
 			return out, fmt.Errorf("issuer: the record %q is damaged: %w", pair.Key, err)
 		}
-		id := string(pair.Key[len(keyEnding):])
+		id := string(pair.Key[len(keyDeletion):])
 		d, err := s.finishDeletion(ctx, id)
 		d.Project = Project{ID: id, Name: e.Name}
 		out = append(out, d)

@@ -11,9 +11,10 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-func (h *house) deletes(p issuer.Principal, project string) issuer.Deletion {
+func (h *house) deletes(p ledger.Principal, project string) issuer.Deletion {
 	h.Helper()
 	d, err := h.DeleteProject(h.Context(), p, project, project)
 	h.check(err)
@@ -38,7 +39,7 @@ func TestDeletedProjectIsAnotherOne(t *testing.T) {
 	v.expect(his.Text, "demo")
 
 	d := h.deletes(alice, "demo")
-	if d.Project.ID != old.ID || d.Revision != h.revision() || !d.Held.Until.Equal(h.clock.Now().Add(30*day)) {
+	if d.Project.ID != old.ID || d.Revision != h.revision() || !d.Reserved.Until.Equal(h.clock.Now().Add(30*day)) {
 		t.Errorf("deleted %+v", d)
 	}
 	if got := labels(d.Revoked) + " / " + labels(d.Narrowed); got != "only his / both" {
@@ -50,12 +51,12 @@ func TestDeletedProjectIsAnotherOne(t *testing.T) {
 	v.expect(both.Text, "demo", caveats.WrongProject, caveats.WrongProject, caveats.NotAMember) // by its id, and by what was restricted
 	v.expect(both.Text, "other")
 	v.expect(all.Text, "demo", caveats.NotAMember)
-	for _, p := range []issuer.Principal{alice, bob, root} {
-		if _, err := h.Project(t.Context(), p, "demo"); !errors.Is(err, issuer.ErrNotFound) {
+	for _, p := range []ledger.Principal{alice, bob, root} {
+		if _, err := h.Project(t.Context(), p, "demo"); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("%s still sees it: %v", p.Username, err)
 		}
 	}
-	if ps, err := h.Projects(t.Context(), bobID); err != nil || len(ps) != 0 {
+	if ps, err := h.ProjectsOf(t.Context(), bobID); err != nil || len(ps) != 0 {
 		t.Errorf("bob has %v (%v)", ps, err)
 	}
 
@@ -114,10 +115,10 @@ func TestDeletionRefused(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "De.mo")
 	h.member(alice, "de-mo", bobID, issuer.RoleMaintainer)
-	remove := func(p issuer.Principal, project, confirm string) func() error {
+	remove := func(p ledger.Principal, project, confirm string) func() error {
 		return func() error { _, err := h.DeleteProject(t.Context(), p, project, confirm); return err }
 	}
-	release := func(p issuer.Principal, name string) func() error {
+	release := func(p ledger.Principal, name string) func() error {
 		return func() error { return h.ReleaseName(t.Context(), p, name) }
 	}
 	for _, tt := range []struct {
@@ -127,12 +128,12 @@ func TestDeletionRefused(t *testing.T) {
 	}{
 		{"nothing typed", remove(alice, "de-mo", ""), "confirm: project_name_mismatch"},
 		{"another spelling", remove(alice, "de-mo", "de-mo"), "confirm: project_name_mismatch"},
-		{"a maintainer", remove(bob, "de-mo", "De.mo"), issuer.ErrNotOwner},
-		{"an administrator", remove(root, "de-mo", "De.mo"), issuer.ErrNotOwner},
-		{"a stranger", remove(carol, "de-mo", "De.mo"), issuer.ErrNotFound},
-		{"no project", remove(alice, "other", "other"), issuer.ErrNotFound},
-		{"a name in use", release(root, "de-mo"), issuer.ErrNotFound},
-		{"no name", release(root, "../x"), issuer.ErrNotFound},
+		{"a maintainer", remove(bob, "de-mo", "De.mo"), ledger.ErrNotOwner},
+		{"an administrator", remove(root, "de-mo", "De.mo"), ledger.ErrNotOwner},
+		{"a stranger", remove(carol, "de-mo", "De.mo"), ledger.ErrNotFound},
+		{"no project", remove(alice, "other", "other"), ledger.ErrNotFound},
+		{"a name in use", release(root, "de-mo"), ledger.ErrNotFound},
+		{"no name", release(root, "../x"), ledger.ErrNotFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := *h
@@ -141,17 +142,17 @@ func TestDeletionRefused(t *testing.T) {
 		})
 	}
 	h.deletes(alice, "De.mo")
-	h.refused(issuer.ErrNotFound, release(alice, "de-mo"))
-	if _, err := h.HeldNames(t.Context(), alice); !errors.Is(err, issuer.ErrNotFound) {
+	h.refused(ledger.ErrNotFound, release(alice, "de-mo"))
+	if _, err := h.ReservedNames(t.Context(), alice); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("alice lists names that are held back: %v", err)
 	}
-	held, err := h.HeldNames(t.Context(), root)
+	held, err := h.ReservedNames(t.Context(), root)
 	if err != nil || len(held) != 1 || held[0].Name != "De.mo" || held[0].By != "alice" {
 		t.Errorf("held are %+v (%v)", held, err)
 	}
 	h.clock.Add(30 * day)
-	h.refused(issuer.ErrNotFound, release(root, "de-mo"))
-	if held, err := h.HeldNames(t.Context(), root); err != nil || len(held) != 0 {
+	h.refused(ledger.ErrNotFound, release(root, "de-mo"))
+	if held, err := h.ReservedNames(t.Context(), root); err != nil || len(held) != 0 {
 		t.Errorf("held are %+v (%v)", held, err)
 	}
 }
@@ -219,13 +220,13 @@ func TestDeletedWhileOthersChangeIt(t *testing.T) {
 		)
 		for i, err := range errs {
 			var ps problem.Problems
-			late := errors.Is(err, issuer.ErrNotFound) || errors.As(err, &ps) && (ps.Has("project_unknown") || ps.Has("project_archived"))
+			late := errors.Is(err, ledger.ErrNotFound) || errors.As(err, &ps) && (ps.Has("project_unknown") || ps.Has("project_archived"))
 			if err != nil && !late {
 				t.Fatalf("step %d: %v", i, err)
 			}
 		}
 		_, err := h.Project(t.Context(), bob, name)
-		switch gone := errors.Is(err, issuer.ErrNotFound); {
+		switch gone := errors.Is(err, ledger.ErrNotFound); {
 		case gone != (errs[0] == nil):
 			t.Fatalf("deletion: %v, bob: %v", errs[0], err)
 		case gone && errs[1] == nil:
@@ -234,40 +235,17 @@ func TestDeletedWhileOthersChangeIt(t *testing.T) {
 	}
 }
 
-// A store of a version that did not index the tokens of projects gets the index when
-// it is opened.
-func TestStoreWithoutIndexIsUpgraded(t *testing.T) {
+// A store that another version arranged is not opened.
+func TestStoreOfAnotherLayoutIsRefused(t *testing.T) {
 	h := newHouse(t)
-	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
-	m, over := h.mint(alice, forSome("ci", "demo")), h.mint(alice, forSome("over", "demo"))
-	_, _, err := h.Revoke(t.Context(), alice, over.Token.ID)
-	h.check(err)
-	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
-		for _, prefix := range []string{"issuer/layout", "issuer/into/", "issuer/head/"} {
-			pairs, err := tx.Scan([]byte(prefix), nil, 0, false)
-			if err != nil || len(pairs) == 0 {
-				return errors.Join(err, fmt.Errorf("%d records %s", len(pairs), prefix))
-			}
-			for _, p := range pairs {
-				if err := tx.Delete(p.Key); err != nil {
-					return err
-				}
-			}
+	for _, layout := range []string{"0", "9", "x", ""} {
+		h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte("issuer/layout"), []byte(layout)) }))
+		if _, err := issuer.New(issuer.Config{Store: h.store, Sealer: sealer(t), Location: location}); err == nil || !strings.Contains(err.Error(), "layout") {
+			t.Errorf("a store of the layout %q opens: %v", layout, err)
 		}
-		return nil
-	}))
-	h.check(h.store.Close())
-	h.open()
-	if ps, err := h.Projects(t.Context(), bobID); err != nil || len(ps) != 1 || ps[0].Members != 2 || ps[0].Role != issuer.RoleMaintainer {
-		t.Errorf("bob has %+v (%v)", ps, err)
 	}
-	d := h.deletes(alice, "demo")
-	if len(d.Revoked) != 1 || d.Revoked[0].ID != m.Token.ID {
-		t.Errorf("revoked %+v", d.Revoked)
-	}
-	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte("issuer/layout"), []byte("9")) }))
-	if _, err := issuer.New(issuer.Config{Store: h.store, Sealer: sealer(t), Location: location}); err == nil || !strings.Contains(err.Error(), "newer rind") {
-		t.Errorf("a store of a newer version opens: %v", err)
+	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return tx.Delete([]byte("issuer/layout")) }))
+	if _, err := issuer.New(issuer.Config{Store: h.store, Sealer: sealer(t), Location: location}); err == nil {
+		t.Error("a store without a layout opens")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // An administrator who is demoted while a request is under way can't act with it.
@@ -29,7 +30,7 @@ func TestDemotedAdministrator(t *testing.T) {
 		"CreateProject":    func() error { _, _, err := h.CreateProject(t.Context(), root, "demo"); return err },
 	}
 	for _, act := range acts {
-		h.refused(issuer.ErrDemoted, act)
+		h.refused(ledger.ErrDemoted, act)
 	}
 	office[rootID] = true
 	for what, act := range acts {
@@ -37,7 +38,7 @@ func TestDemotedAdministrator(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	machine := issuer.Principal{Admin: true, Username: "operator"}
+	machine := ledger.Principal{Admin: true, Username: "operator"}
 	if _, done, err := h.Revoke(t.Context(), machine, other.Token.ID); err != nil || !done {
 		t.Errorf("on the machine: %v, %v", done, err)
 	}
@@ -55,9 +56,9 @@ func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
 		"ProjectEvents": func() error { _, err := h.ProjectEvents(t.Context(), root, "demo", audit.Query{}); return err },
 		"Project":       func() error { _, err := h.Project(t.Context(), root, "demo"); return err },
 		"AllTokens":     func() error { _, err := h.AllTokens(t.Context(), root, issuer.Page{}); return err },
-		"AllProjects":   func() error { _, err := h.AllProjects(t.Context(), root, issuer.Survey{}); return err },
-		"SearchTokens":  func() error { _, err := h.SearchTokens(t.Context(), root, issuer.Survey{Text: "ci"}); return err },
-		"HeldNames":     func() error { _, err := h.HeldNames(t.Context(), root); return err },
+		"AllProjects":   func() error { _, err := h.AllProjects(t.Context(), root, issuer.AllQuery{}); return err },
+		"SearchTokens":  func() error { _, err := h.SearchTokens(t.Context(), root, issuer.AllQuery{Text: "ci"}); return err },
+		"HeldNames":     func() error { _, err := h.ReservedNames(t.Context(), root); return err },
 		"Verifiers":     func() error { _, err := h.Verifiers(t.Context(), root); return err },
 	}
 	all := func(want error) {
@@ -70,10 +71,10 @@ func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
 	}
 	all(nil)
 	office = false
-	all(issuer.ErrDemoted)
+	all(ledger.ErrDemoted)
 	office = true
 	h.record(rootID, "root", true)
-	all(issuer.ErrFrozen)
+	all(ledger.ErrFrozen)
 }
 
 // While rind is read-only, tokens and verifiers are revoked and uses are noted, and

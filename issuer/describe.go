@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Limits of what a project says of itself.
@@ -26,10 +27,10 @@ type About struct {
 // Describe says what a project is; only its owners may. White space around the
 // texts is dropped, and what is the same already changes nothing. The problems have
 // the fields "description" and "homepage".
-func (s *Service) Describe(ctx context.Context, p Principal, project string, about About) (uint64, error) {
+func (s *Projects) Describe(ctx context.Context, p ledger.Principal, project string, about About) (uint64, error) {
 	var ps problem.Problems
 	about = checkAbout(&ps, about)
-	return s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		if err := ps.Err(); err != nil || rec.About == about {
 			return err
 		}
@@ -38,10 +39,10 @@ func (s *Service) Describe(ctx context.Context, p Principal, project string, abo
 			detail["was_description"], detail["was_homepage"] = was.Description, was.Homepage
 		}
 		rec.About = about
-		if err := c.putProject(rec); err != nil {
+		if err := putProject(c, rec); err != nil {
 			return err
 		}
-		return c.audit(p, audit.Event{Kind: "project.described", Project: rec.ID, Detail: detail})
+		return c.Audit(p, audit.Event{Kind: "project.described", Project: rec.ID, Detail: detail})
 	})
 }
 

@@ -2,7 +2,6 @@ package issuer_test
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -76,7 +75,7 @@ func (h *postHouse) wantTold(want ...string) {
 // look is the hourly look at what is due.
 func (h *postHouse) look(want ...string) {
 	h.Helper()
-	h.check(h.TellDue(h.Context()))
+	h.check(h.SendReminders(h.Context()))
 	h.wantTold(want...)
 }
 
@@ -95,9 +94,9 @@ func TestTokensThatExpire(t *testing.T) {
 	h.clock.Add(23*day - time.Minute)
 	h.look()
 	h.clock.Add(time.Minute + time.Second)
-	h.check(h.TellDue(t.Context()))
+	h.check(h.SendReminders(t.Context()))
 	h.restart()
-	h.check(h.TellDue(t.Context()))
+	h.check(h.SendReminders(t.Context()))
 	h.look("token_expiring alice month")
 	h.clock.Add(6 * day)
 	h.look()
@@ -116,7 +115,7 @@ func TestTheLookFails(t *testing.T) {
 	h.mint(alice, issuer.MintRequest{Label: "month", Scope: issuer.ScopeAll, Life: issuer.Life30})
 	h.look("token_minted alice month")
 	h.clock.Add(24 * day)
-	h.failing(t, f, func() error { return h.TellDue(t.Context()) })
+	h.failing(t, f, func() error { return h.SendReminders(t.Context()) })
 	h.look("token_expiring alice month")
 }
 
@@ -166,7 +165,7 @@ func TestTokensThatRest(t *testing.T) {
 	h.look()
 	h.clock.Add(2 * time.Hour)
 	h.restart()
-	h.check(h.TellDue(t.Context()))
+	h.check(h.SendReminders(t.Context()))
 	heard = h.heard()
 	if len(heard) != 1 || heard[0].Kind != notices.TokenUnused || heard[0].Args["used"] == "" || heard[0].Args["created"] == "" {
 		t.Errorf("heard %+v", heard)
@@ -242,44 +241,4 @@ func TestPeopleHear(t *testing.T) {
 	_, err = h.Leaked(t.Context(), two.Text, carol.Actor, issuer.Found{URL: "https://git.example.org/x"})
 	h.check(err)
 	h.wantTold("token_burned bob one", "token_leaked bob two", "token_minted bob one", "token_minted bob two")
-}
-
-// Tokens from before there was an index are found once.
-func TestTokensFromBeforeTheIndex(t *testing.T) {
-	h := newPostHouse(t)
-	for i := range 450 {
-		h.mint(alice, issuer.MintRequest{Label: fmt.Sprintf("t%03d", i), Scope: issuer.ScopeAll, Life: issuer.Life30})
-	}
-	h.told()
-	drop := func(prefixes ...string) {
-		h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
-			for _, p := range prefixes {
-				pairs, err := tx.Scan([]byte(p), nil, 0, false)
-				if err != nil {
-					return err
-				}
-				for _, pair := range pairs {
-					if err := tx.Delete(pair.Key); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		}))
-	}
-	drop("issuer/due/", "issuer/dueof/", "issuer/indexed")
-	h.look()
-	h.clock.Add(24 * day)
-	h.check(h.TellDue(t.Context()))
-	far := notices.New(h.store, h.clock.Now, nil)
-	n := 0
-	_, err := far.Pass(t.Context(), func(_ context.Context, b notices.Batch) (func(kv.Tx) error, error) {
-		n += len(b.Notices) + b.More
-		return nil, nil
-	})
-	h.check(err)
-	if n != 450 {
-		t.Errorf("%d of 450 are told", n)
-	}
-	h.look()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 func TestRaiseEpochKeepsTheHistory(t *testing.T) {
@@ -22,7 +23,7 @@ func TestRaiseEpochKeepsTheHistory(t *testing.T) {
 	rows.Watch(t, func() kv.Store { return store })
 	now := time.Date(2027, 3, 3, 12, 0, 0, 0, time.UTC)
 	operator := audit.Actor{Username: "root"}
-	if _, err := issuer.RaiseEpoch(t.Context(), store, operator, now); err == nil {
+	if _, err := ledger.RaiseEpoch(t.Context(), store, operator, now); err == nil {
 		t.Fatal("a store without an issuer got an epoch")
 	}
 
@@ -38,14 +39,14 @@ func TestRaiseEpochKeepsTheHistory(t *testing.T) {
 		return s
 	}
 	s := open()
-	if err := store.Update(t.Context(), func(tx kv.Tx) error { return s.RecordUser(tx, newUser, "ada", false) }); err != nil {
+	if err := store.Update(t.Context(), func(tx kv.Tx) error { return s.Ledger.RecordUser(tx, newUser, "ada", false) }); err != nil {
 		t.Fatal(err)
 	}
 	before, err := s.Position(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	raised, err := issuer.RaiseEpoch(t.Context(), store, operator, now)
+	raised, err := ledger.RaiseEpoch(t.Context(), store, operator, now)
 	if err != nil {
 		t.Fatal(err)
 	}

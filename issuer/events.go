@@ -5,6 +5,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // kindDeclined is the kind of row of an invitation that was declined.
@@ -19,10 +20,10 @@ const kindDeclined = "project.invitation_declined"
 // gives nobody away. A filter by what may be withheld looks at the rows as they are shown, so
 // that neither what is on a page nor whether it has a Next tells what a row does not say; such
 // a page may hold fewer than Limit and still have a Next.
-func (s *Service) ProjectEvents(ctx context.Context, p Principal, project string, q audit.Query) (page audit.Page, err error) {
-	err = s.viewAs(ctx, p, func(r kv.Reader) error {
+func (s *Projects) ProjectEvents(ctx context.Context, p ledger.Principal, project string, q audit.Query) (page audit.Page, err error) {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		page = audit.Page{}
-		rec, err := visibleProject(r, p, project)
+		rec, err := VisibleTo(r, p, project)
 		if err != nil {
 			return err
 		}
@@ -41,7 +42,7 @@ func (s *Service) ProjectEvents(ctx context.Context, p Principal, project string
 const shownSteps = 8
 
 // shownEvents reads the rows that a member is told of, and filters those.
-func (rec projectRecord) shownEvents(r kv.Reader, p Principal, q audit.Query) (out audit.Page, err error) {
+func (rec Record) shownEvents(r kv.Reader, p ledger.Principal, q audit.Query) (out audit.Page, err error) {
 	limit := q.Limit
 	if limit < 1 || limit > audit.MaxLimit {
 		limit = audit.MaxLimit
@@ -73,7 +74,7 @@ func (rec projectRecord) shownEvents(r kv.Reader, p Principal, q audit.Query) (o
 
 // withhold takes from a row what p, who is a member, is not told, and tells whether p may
 // know of the row.
-func (rec projectRecord) withhold(p Principal, e *audit.Event) bool {
+func (rec Record) withhold(p ledger.Principal, e *audit.Event) bool {
 	if e.Actor.UserID == p.UserID {
 		return true
 	}

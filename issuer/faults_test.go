@@ -15,6 +15,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 var errDisk = errors.New("the disk fails")
@@ -121,11 +122,11 @@ func TestStoreFailsAnywhere(t *testing.T) {
 	for _, o := range []op{
 		{"Position", func() error { _, err := h.Position(ctx); return err }},
 		{"Changes", func() error { _, err := h.Service.Changes(ctx, at, 0); return err }},
-		{"Projects", func() error { _, err := h.Projects(ctx, aliceID); return err }},
+		{"Projects", func() error { _, err := h.ProjectsOf(ctx, aliceID); return err }},
 		{"Project", func() error { _, err := h.Project(ctx, alice, "demo"); return err }},
 		{"ProjectEvents", func() error { _, err := h.ProjectEvents(ctx, alice, "demo", audit.Query{}); return err }},
-		{"Tokens", func() error { _, err := h.Tokens(ctx, aliceID, issuer.Page{}); return err }},
-		{"Tokens, next", func() error { _, err := h.Tokens(ctx, aliceID, issuer.Page{After: m.Token.ID}); return err }},
+		{"Tokens", func() error { _, err := h.TokensOf(ctx, aliceID, issuer.Page{}); return err }},
+		{"Tokens, next", func() error { _, err := h.TokensOf(ctx, aliceID, issuer.Page{After: m.Token.ID}); return err }},
 		{"Token", func() error { _, err := h.Token(ctx, alice, m.Token.ID); return err }},
 		{"FindTokens", func() error {
 			_, err := h.FindTokens(ctx, aliceID, issuer.Query{Sort: issuer.SortUsed, After: m.Token.ID})
@@ -143,10 +144,10 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		{"RecordUse", func() error { return h.RecordUse(ctx, m.Token.ID, "demo", anywhere, h.clock.Now()) }},
 		{"ProjectUploads", func() error { _, err := h.ProjectUploads(ctx, alice, "demo", 1); return err }},
 		{"ForgetOld", func() error { return h.ForgetOld(ctx) }},
-		{"ShutOut", func() error { _, _, err := h.ShutOut(ctx, alice, "demo", bobID); return err }},
-		{"LetIn", func() error { _, _, err := h.LetIn(ctx, alice, "demo", bobID); return err }},
+		{"ShutOut", func() error { _, _, err := h.ExcludeTokens(ctx, alice, "demo", bobID); return err }},
+		{"LetIn", func() error { _, _, err := h.ReadmitTokens(ctx, alice, "demo", bobID); return err }},
 		{"Mint and register", func() error {
-			_, err := h.Mint(ctx, carol, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Register: "third", Life: issuer.Life7, Once: mark})
+			_, err := h.Mint(ctx, carol, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Register: "third", Life: issuer.Life7, IdempotencyKey: mark})
 			return err
 		}},
 		{"CreateProject", func() error { _, _, err := h.CreateProject(ctx, alice, "other"); return err }},
@@ -174,10 +175,10 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		{"Mint", func() error { _, err := h.Mint(ctx, bob, forSome("ci", "demo")); return err }},
 		{"Revoke", func() error { _, _, err := h.Revoke(ctx, alice, m.Token.ID); return err }},
 		{"RecordUser", func() error {
-			return f.Update(ctx, func(tx kv.Tx) error { return h.RecordUser(tx, carolID, "carola", false) })
+			return f.Update(ctx, func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, carolID, "carola", false) })
 		}},
 		{"DeleteProject", func() error { _, err := h.DeleteProject(ctx, bob, "demo", "demo"); return err }},
-		{"HeldNames", func() error { _, err := h.HeldNames(ctx, root); return err }},
+		{"HeldNames", func() error { _, err := h.ReservedNames(ctx, root); return err }},
 		{"ReleaseName", func() error { return h.ReleaseName(ctx, root, "demo") }},
 		{"FinishDeletions", func() error { _, err := h.FinishDeletions(ctx); return err }},
 		{"AuthenticateVerifier", func() error { _, err := h.AuthenticateVerifier(ctx, secret); return err }},
@@ -210,7 +211,7 @@ func (h *house) failing(t *testing.T, f *faulty, do func() error) {
 			}
 			return
 		}
-		if !errors.Is(err, errDisk) || errors.Is(err, issuer.ErrNotFound) {
+		if !errors.Is(err, errDisk) || errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("access %d failed, and the error is %v", n, err)
 		}
 		if after := h.fingerprint(); after != before {

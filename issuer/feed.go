@@ -2,13 +2,13 @@ package issuer
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // MaxChanges is the greatest number of change sets that Changes returns at once.
@@ -18,25 +18,25 @@ const MaxChanges = 500
 const maxBatch = 4 << 20
 
 // Position says which store this is and at which revision it stands.
-func (s *Service) Position(ctx context.Context) (feed.Position, error) {
+func (s *Followers) Position(ctx context.Context) (feed.Position, error) {
 	var last feed.Chain
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		last, err = lastChain(r)
+		last, err = ledger.LastChain(r)
 		return err
 	})
 	return s.position(last), err
 }
 
 // head is Position as far as this process has heard.
-func (s *Service) head() feed.Position {
-	return s.position(s.news.last())
+func (s *Followers) head() feed.Position {
+	return s.position(s.ledger.Heard())
 }
 
 // Wait returns as soon as the store stands at a revision above after, or with
 // the context's error.
-func (s *Service) Wait(ctx context.Context, after uint64) error {
+func (s *Followers) Wait(ctx context.Context, after uint64) error {
 	for {
-		more := s.news.beyond(after)
+		more := s.ledger.Beyond(after)
 		if more == nil {
 			return nil
 		}
@@ -61,7 +61,7 @@ func (s *Service) Wait(ctx context.Context, after uint64) error {
 // or ErrOtherIssuer, and behind the changes that are no longer kept it is
 // feed.ErrCompacted. A record that the sealer can't open is an error too; it is never
 // left out.
-func (s *Service) Changes(ctx context.Context, after feed.Position, limit int) ([]feed.ChangeSet, error) {
+func (s *Followers) Changes(ctx context.Context, after feed.Position, limit int) ([]feed.ChangeSet, error) {
 	if limit <= 0 || limit > MaxChanges {
 		limit = MaxChanges
 	}
@@ -70,11 +70,11 @@ func (s *Service) Changes(ctx context.Context, after feed.Position, limit int) (
 		if err := s.checkHistory(r, after); err != nil {
 			return err
 		}
-		last, err := lastChain(r)
+		last, err := ledger.LastChain(r)
 		if err != nil {
 			return err
 		}
-		b := batch{s: s, r: r, last: last, seen: make(map[ref]bool)}
+		b := batch{s: s, r: r, last: last, seen: make(map[ledger.Ref]bool)}
 		out, err = b.read(after.Revision, limit)
 		return err
 	})
@@ -83,31 +83,21 @@ func (s *Service) Changes(ctx context.Context, after feed.Position, limit int) (
 
 // batch resolves the references of change sets within one read transaction.
 type batch struct {
-	s    *Service
+	s    *Followers
 	r    kv.Reader
 	last feed.Chain // of the moment
-	seen map[ref]bool
+	seen map[ledger.Ref]bool
 	size int
 }
 
 func (b *batch) read(after uint64, limit int) ([]feed.ChangeSet, error) {
-	pairs, err := b.r.Scan([]byte(keyLog), logKey(after), limit, false)
+	entries, err := ledger.Entries(b.r, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	if len(pairs) == 0 && after < b.last.Revision() {
-		return nil, fmt.Errorf("issuer: the change log lacks revision %d: restore the store from a backup", after+1)
-	}
-	out := make([]feed.ChangeSet, 0, len(pairs))
-	for i, p := range pairs {
-		rev, err := logRevision(p.Key)
-		if err != nil {
-			return nil, err
-		}
-		if want := after + uint64(i) + 1; rev != want {
-			return nil, b.gap(want, rev)
-		}
-		set, err := b.set(rev, p)
+	out := make([]feed.ChangeSet, 0, len(entries))
+	for _, e := range entries {
+		set, err := b.set(e)
 		if err != nil {
 			return nil, err
 		}
@@ -119,40 +109,8 @@ func (b *batch) read(after uint64, limit int) ([]feed.ChangeSet, error) {
 	return out, nil
 }
 
-// gap is the error where the log goes on at found in place of want.
-func (b *batch) gap(want, found uint64) error {
-	oldest, err := b.r.Scan([]byte(keyLog), nil, 1, false)
-	if err != nil {
-		return err
-	}
-	if string(oldest[0].Key) == string(logKey(found)) {
-		return fmt.Errorf("issuer: revision %d, the log begins at %d: %w", want, found, feed.ErrCompacted)
-	}
-	return fmt.Errorf("issuer: the change log lacks revision %d: restore the store from a backup", want)
-}
-
-// logRevision is the revision of an entry of the log.
-func logRevision(key []byte) (uint64, error) {
-	if len(key) != len(keyLog)+8 {
-		return 0, fmt.Errorf("issuer: the change log has a damaged key %q", key)
-	}
-	return binary.BigEndian.Uint64(key[len(keyLog):]), nil
-}
-
-// decodeEntry reads an entry of the log.
-func decodeEntry(p kv.Pair) (e logEntry, err error) {
-	if err := json.Unmarshal(p.Value, &e); err != nil {
-		return e, fmt.Errorf("issuer: the entry %q of the change log is damaged: %w", p.Key, err)
-	}
-	return e, nil
-}
-
-func (b *batch) set(rev uint64, p kv.Pair) (feed.ChangeSet, error) {
-	e, err := decodeEntry(p)
-	if err != nil {
-		return feed.ChangeSet{}, err
-	}
-	set := feed.ChangeSet{Revision: rev, Chain: b.last, Time: e.Time}
+func (b *batch) set(e ledger.Entry) (feed.ChangeSet, error) {
+	set := feed.ChangeSet{Revision: e.Revision, Chain: b.last, Time: e.Time}
 	for _, f := range e.Refs {
 		if b.seen[f] {
 			continue
@@ -168,87 +126,37 @@ func (b *batch) set(rev uint64, p kv.Pair) (feed.ChangeSet, error) {
 }
 
 // resolve reads the current state of a record that the log names.
-func (b *batch) resolve(f ref) (c feed.Change, err error) {
+func (b *batch) resolve(f ledger.Ref) (c feed.Change, err error) {
 	switch f.Kind {
-	case kindToken:
-		c.Token, err = b.token(f.ID)
-	case kindUser:
-		c.User, err = b.user(f.ID)
-	case kindProject:
-		c.Project, err = b.project(f.ID)
+	case ledger.KindToken:
+		c.Token, err = b.s.FeedToken(b.r, f.ID)
+	case ledger.KindUser:
+		c.User, err = ledger.FeedUser(b.r, f.ID)
+	case ledger.KindProject:
+		c.Project, err = FeedProject(b.r, f.ID)
 	default:
 		err = fmt.Errorf("issuer: the change log names a record of the unknown kind %q: it was written by a newer rind", f.Kind)
 	}
 	if errors.Is(err, kv.ErrNotFound) {
 		err = fmt.Errorf("issuer: the change log names %s %s, which the store does not have: restore the store from a backup", f.Kind, f.ID)
 	}
+	if err == nil {
+		b.size += sizeOf(c)
+	}
 	return c, err
 }
 
-func (b *batch) token(id string) (*feed.Token, error) {
-	rec, err := readToken(b.r, id)
-	if err != nil {
-		return nil, err
-	}
-	var chain chainRecord
-	if err := kv.GetJSON(b.r, chainKey(id), &chain); err != nil {
-		return nil, err
-	}
-	return b.joined(id, rec, chain)
-}
-
-// joined makes what a verifier keeps of a token from what the store has.
-func (b *batch) joined(id string, rec tokenRecord, chain chainRecord) (*feed.Token, error) {
-	sig, err := b.s.sealer.Open(nil, chain.Signature, chainKey(id))
-	if err != nil {
-		return nil, fmt.Errorf("issuer: the signature of token %s: %w", id, err)
-	}
-	t := &feed.Token{
-		ID: id, UserID: rec.User, Location: chain.Location, Signature: sig,
-		ExpiresAt: rec.Expires, RevokedAt: rec.Revoked.At, RevokedWhy: rec.Revoked.Why,
-	}
-	for _, c := range chain.Caveats {
-		t.Caveats = append(t.Caveats, []byte(c))
-		b.size += len(c)
-	}
-	if !rec.Narrowed.IsZero() {
-		for _, c := range reachCaveats(rec) {
-			t.Restrictions = append(t.Restrictions, c)
-			b.size += len(c)
+// sizeOf is about how many bytes a record takes.
+func sizeOf(c feed.Change) int {
+	switch {
+	case c.Token != nil:
+		n := 200
+		for _, cv := range slices.Concat(c.Token.Caveats, c.Token.Restrictions) {
+			n += len(cv)
 		}
+		return n
+	case c.Project != nil:
+		return 100 + 60*len(c.Project.Members)
 	}
-	b.size += 200
-	return t, nil
-}
-
-func (b *batch) user(id string) (*feed.User, error) {
-	rec, err := readUser(b.r, id)
-	if err != nil {
-		return nil, err
-	}
-	b.size += 100
-	return &feed.User{ID: id, Name: rec.Name, Frozen: rec.Frozen || rec.Revoking}, nil
-}
-
-func (b *batch) project(id string) (*feed.Project, error) {
-	rec, err := readProject(b.r, id)
-	if err != nil {
-		return nil, err
-	}
-	p := &feed.Project{ID: id, Name: rec.Normalized, Members: make(map[string]string, len(rec.Members)), Deleted: !rec.Deleted.IsZero()}
-	for user, m := range rec.Members {
-		if m.works() {
-			p.Members[user] = rec.feedRole(m)
-		}
-	}
-	b.size += 100 + 60*len(rec.Members)
-	return p, nil
-}
-
-// feedRole is the role of a member as verifiers are told of it.
-func (rec projectRecord) feedRole(m memberRecord) string {
-	if !rec.Archived.IsZero() {
-		return feed.RoleArchived
-	}
-	return string(m.Role)
+	return 100
 }

@@ -44,11 +44,11 @@ func TestRecordUser(t *testing.T) {
 	}
 	// Two users in one transaction of the caller, and one that is rolled back.
 	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
-		return errors.Join(h.RecordUser(tx, aliceID, "alicia", false), h.RecordUser(tx, bobID, "bob", true))
+		return errors.Join(h.Ledger.RecordUser(tx, aliceID, "alicia", false), h.Ledger.RecordUser(tx, bobID, "bob", true))
 	}))
 	failed := errors.New("the caller's transaction fails")
 	if err := h.store.Update(t.Context(), func(tx kv.Tx) error {
-		return errors.Join(h.RecordUser(tx, carolID, "carol", true), failed)
+		return errors.Join(h.Ledger.RecordUser(tx, carolID, "carol", true), failed)
 	}); !errors.Is(err, failed) {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestRecordUser(t *testing.T) {
 		t.Errorf("changes %v, want %v", got, want)
 	}
 	for _, bad := range [][2]string{{"", "x"}, {strings.ToUpper(aliceID), "x"}, {"1", "x"}, {nobodyID, ""}} {
-		if err := h.store.Update(t.Context(), func(tx kv.Tx) error { return h.RecordUser(tx, bad[0], bad[1], false) }); err == nil {
+		if err := h.store.Update(t.Context(), func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, bad[0], bad[1], false) }); err == nil {
 			t.Errorf("recorded the user %q", bad)
 		}
 	}
@@ -131,7 +131,7 @@ func TestChangesAreBounded(t *testing.T) {
 	}
 	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
 		for i := range 600 {
-			if err := h.RecordUser(tx, fmt.Sprintf("00000000-0000-4000-9000-%012d", i), "user", false); err != nil {
+			if err := h.Ledger.RecordUser(tx, fmt.Sprintf("00000000-0000-4000-9000-%012d", i), "user", false); err != nil {
 				return err
 			}
 		}
@@ -193,7 +193,7 @@ func TestWait(t *testing.T) {
 	go func() { done <- h.Wait(t.Context(), at+4) }()
 	failed := errors.New("rolled back")
 	if err := h.store.Update(t.Context(), func(tx kv.Tx) error {
-		return errors.Join(h.RecordUser(tx, bobID, "robert", false), failed)
+		return errors.Join(h.Ledger.RecordUser(tx, bobID, "robert", false), failed)
 	}); !errors.Is(err, failed) {
 		t.Fatal(err)
 	}

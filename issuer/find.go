@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Sort is an order of a list of tokens. Those that work stand first in each; where two
@@ -52,7 +53,7 @@ type FoundTokens struct {
 //
 // A page starts where the token After stands in the order now, so that nothing comes
 // twice or is left out where nothing changes places in between.
-func (s *Service) FindTokens(ctx context.Context, userID string, q Query) (FoundTokens, error) {
+func (s *Tokens) FindTokens(ctx context.Context, userID string, q Query) (FoundTokens, error) {
 	var ps problem.Problems
 	if q.check(&ps); len(ps) > 0 {
 		return FoundTokens{}, ps
@@ -61,15 +62,12 @@ func (s *Service) FindTokens(ctx context.Context, userID string, q Query) (Found
 	var out FoundTokens
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		out = FoundTokens{}
-		all, err := lines(r, userID)
+		all, err := indexEntries(r, userID)
 		if err != nil {
 			return err
 		}
-		limit := min(q.Limit, MaxPage)
-		if limit <= 0 {
-			limit = 50
-		}
-		list := list{q: q, now: now, limit: limit, text: foldLabel(strings.TrimSpace(q.Text)), project: caveats.NormalizeProject(q.Project)}
+		limit := ledger.PageSize(q.Limit)
+		list := search{q: q, now: now, limit: limit, text: ledger.Fold(strings.TrimSpace(q.Text)), project: caveats.NormalizeProject(q.Project)}
 		if err := list.read(all); err != nil {
 			return err
 		}
@@ -110,29 +108,29 @@ func (q Query) check(ps *problem.Problems) {
 	}
 }
 
-// list is a query at a moment, and the page that it makes of lines.
-type list struct {
+// search is a query at a moment, and the page that it makes of lines.
+type search struct {
 	q             Query
 	now           time.Time
 	limit         int
 	text, project string // as they are compared
 
-	matched int   // lines that are picked
-	before  int   // those of them that stand before the page
-	shown   []row // the page, in order
+	matched int           // lines that are picked
+	before  int           // those of them that stand before the page
+	shown   []rankedEntry // the page, in order
 }
 
-// row is a line with what it is sorted by.
-type row struct {
-	*line
+// rankedEntry is a line with what it is sorted by.
+type rankedEntry struct {
+	*indexEntry
 	over bool
 	key  int64
 	name string
 }
 
 // read makes the page. It holds no more rows than the page has, and sorts no others.
-func (w *list) read(all []line) error {
-	after, there := row{}, w.q.After == ""
+func (w *search) read(all []indexEntry) error {
+	after, there := rankedEntry{}, w.q.After == ""
 	for i := 0; !there && i < len(all); i++ {
 		if there = all[i].id == w.q.After; there {
 			after = w.row(&all[i])
@@ -147,23 +145,23 @@ func (w *list) read(all []line) error {
 		}
 		w.matched++
 		r := w.row(&all[i])
-		if after.line != nil && compareRows(r, after) <= 0 {
+		if after.indexEntry != nil && compareRanked(r, after) <= 0 {
 			w.before++
 			continue
 		}
-		if full := len(w.shown) == w.limit; full && compareRows(r, w.shown[w.limit-1]) > 0 {
+		if full := len(w.shown) == w.limit; full && compareRanked(r, w.shown[w.limit-1]) > 0 {
 			continue
 		} else if full {
 			w.shown = w.shown[:w.limit-1]
 		}
-		at, _ := slices.BinarySearchFunc(w.shown, r, compareRows)
+		at, _ := slices.BinarySearchFunc(w.shown, r, compareRanked)
 		w.shown = slices.Insert(w.shown, at, r)
 	}
 	return nil
 }
 
 // picks tells whether a token is one of those.
-func (w *list) picks(l *line) bool {
+func (w *search) picks(l *indexEntry) bool {
 	q := w.q
 	if q.State != "" && l.state(w.now) != q.State {
 		return false
@@ -171,7 +169,7 @@ func (w *list) picks(l *line) bool {
 	if (q.Expiring > 0 || q.Unused > 0) && l.state(w.now) != StateActive {
 		return false
 	}
-	if q.Expiring > 0 && (l.expires == 0 || l.expires > w.now.Unix()+int64(q.Expiring)*int64(day/time.Second)) {
+	if q.Expiring > 0 && (l.expires == 0 || l.expires > w.now.Unix()+int64(q.Expiring)*int64(ledger.Day/time.Second)) {
 		return false
 	}
 	if q.Unused > 0 && !l.unused(w.now, q.Unused) {
@@ -180,23 +178,23 @@ func (w *list) picks(l *line) bool {
 	if q.Project != "" && !l.all && !l.names(w.project) {
 		return false
 	}
-	return w.text == "" || strings.Contains(foldLabel(l.label), w.text)
+	return w.text == "" || strings.Contains(ledger.Fold(l.label), w.text)
 }
 
 // unused tells whether a token was neither used nor made in so many days.
-func (l *line) unused(now time.Time, days int) bool {
-	return max(l.used, l.created) <= now.Unix()-int64(days)*int64(day/time.Second)
+func (l *indexEntry) unused(now time.Time, days int) bool {
+	return max(l.used, l.created) <= now.Unix()-int64(days)*int64(ledger.Day/time.Second)
 }
 
 // row is what a line is sorted by.
-func (w *list) row(l *line) row {
-	r := row{line: l, over: l.state(w.now) != StateActive}
+func (w *search) row(l *indexEntry) rankedEntry {
+	r := rankedEntry{indexEntry: l, over: l.state(w.now) != StateActive}
 	const last = 1<<63 - 1
 	switch w.q.Sort {
 	case SortOldest:
 		r.key = int64(l.serial)
 	case SortLabel:
-		r.name = foldLabel(l.label)
+		r.name = ledger.Fold(l.label)
 	case SortUsed:
 		r.key = -l.used
 	case SortUnused:
@@ -209,7 +207,7 @@ func (w *list) row(l *line) row {
 	return r
 }
 
-func compareRows(a, b row) int {
+func compareRanked(a, b rankedEntry) int {
 	if a.over != b.over {
 		if a.over {
 			return 1

@@ -2,16 +2,15 @@ package issuer_test
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // shelf is a house where Alice has tokens of every kind, and Bob one that is none of
@@ -147,63 +146,20 @@ func TestLinesFollowTheRecords(t *testing.T) {
 	_, err = h.Regenerate(t.Context(), alice, found.Tokens[1].ID, issuer.RegenerateRequest{Life: issuer.Life7, Overlap: time.Hour})
 	h.check(err)
 	h.indexed()
-	before := h.fingerprint()
-	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return old(tx) }))
-	h.check(h.store.Close())
-	h.open()
-	if after := h.fingerprint(); after != before {
-		t.Errorf("a store of the first layout becomes\n%s\nwant\n%s", after, before)
-	}
-	h.indexed()
 	_, err = h.DeleteProject(t.Context(), alice, "de-mo", "De.mo")
 	h.check(err)
 	h.indexed()
 }
 
-// old makes a store of the first layout.
-func old(tx kv.Tx) error {
-	for _, prefix := range []string{"issuer/layout", "issuer/into/", "issuer/used/"} {
-		pairs, err := tx.Scan([]byte(prefix), nil, 0, false)
-		if err != nil {
-			return err
-		}
-		for _, p := range pairs {
-			if err := tx.Delete(p.Key); err != nil {
-				return err
-			}
-		}
-	}
-	pairs, err := tx.Scan([]byte("issuer/owned/"), nil, 0, false)
-	if err != nil {
-		return err
-	}
-	ids, err := tx.Scan([]byte("issuer/token/"), nil, 0, false)
-	if err != nil {
-		return err
-	}
-	for _, p := range pairs {
-		i := slices.IndexFunc(ids, func(q kv.Pair) bool {
-			return strings.Contains(string(p.Value), strings.TrimPrefix(string(q.Key), "issuer/token/"))
-		})
-		if i < 0 {
-			return fmt.Errorf("%q is of no token", p.Key)
-		}
-		if err := tx.Put(p.Key, ids[i].Key[len("issuer/token/"):]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // indexed holds what is found by lines and indexes against the tokens themselves.
 func (h *house) indexed() {
 	h.Helper()
-	all, err := h.AllTokens(h.Context(), root, issuer.Page{Limit: issuer.MaxPage})
+	all, err := h.AllTokens(h.Context(), root, issuer.Page{Limit: ledger.MaxPage})
 	h.check(err)
 	slices.SortFunc(all.Tokens, func(a, b issuer.Token) int { return strings.Compare(a.ID, b.ID) })
-	for _, p := range []issuer.Principal{alice, bob, carol} {
+	for _, p := range []ledger.Principal{alice, bob, carol} {
 		for _, state := range []issuer.State{issuer.StateActive, issuer.StateExpired, issuer.StateRevoked} {
-			found, err := h.FindTokens(h.Context(), p.UserID, issuer.Query{State: state, Limit: issuer.MaxPage})
+			found, err := h.FindTokens(h.Context(), p.UserID, issuer.Query{State: state, Limit: ledger.MaxPage})
 			h.check(err)
 			slices.SortFunc(found.Tokens, func(a, b issuer.Token) int { return strings.Compare(a.ID, b.ID) })
 			var want []issuer.Token
@@ -216,7 +172,7 @@ func (h *house) indexed() {
 				h.Errorf("%s has %s tokens %s, want %s", p.Username, state, got, labelled(want))
 			}
 		}
-		projects, err := h.Projects(h.Context(), p.UserID)
+		projects, err := h.ProjectsOf(h.Context(), p.UserID)
 		h.check(err)
 		for _, project := range projects {
 			var want []string
@@ -226,7 +182,7 @@ func (h *house) indexed() {
 					want = append(want, tok.ID)
 				}
 			}
-			got, _, err := h.ProjectTokens(h.Context(), root, project.Name, issuer.ProjectTokensQuery{UserID: p.UserID, Limit: issuer.MaxPage})
+			got, _, err := h.ProjectTokens(h.Context(), root, project.Name, issuer.ProjectTokensQuery{UserID: p.UserID, Limit: ledger.MaxPage})
 			h.check(err)
 			if ids := tokenIDs(got); !slices.Equal(ids, want) {
 				h.Errorf("%s reaches %s with %q, want %q", p.Username, project.Name, ids, want)

@@ -2,6 +2,7 @@ package issuer_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 const (
@@ -33,15 +35,15 @@ const (
 // start is a moment with a fraction of a second, as real ones have.
 var start = time.Unix(1800000000, 123456789).UTC()
 
-func who(id, name string) issuer.Principal {
-	return issuer.Principal{UserID: id, Username: name, Actor: audit.Actor{IP: "203.0.113.9", Factor: "totp", RequestID: "r1"}}
+func who(id, name string) ledger.Principal {
+	return ledger.Principal{UserID: id, Username: name, Actor: audit.Actor{IP: "203.0.113.9", Factor: "totp", RequestID: "r1"}}
 }
 
 var (
 	alice = who(aliceID, "alice")
 	bob   = who(bobID, "bob")
 	carol = who(carolID, "carol")
-	root  = func() issuer.Principal { p := who(rootID, "root"); p.Admin = true; return p }()
+	root  = func() ledger.Principal { p := who(rootID, "root"); p.Admin = true; return p }()
 )
 
 // clock is a time that tests set.
@@ -86,7 +88,8 @@ type house struct {
 	store  kv.Store
 	path   string
 	clock  *clock
-	tx     kv.Tx // that fillWith fills
+	tx     kv.Tx                  // that fillWith fills
+	newID  func() (string, error) // makes ids in place of the ledger
 	people *directory
 }
 
@@ -109,7 +112,7 @@ func newHouse(t testing.TB, options ...func(*issuer.Config)) *house {
 	h.open(options...)
 	t.Cleanup(func() { h.check(h.store.Close()) })
 	rows.Watch(t, func() kv.Store { return h.store })
-	for _, p := range []issuer.Principal{alice, bob, carol, root} {
+	for _, p := range []ledger.Principal{alice, bob, carol, root} {
 		h.record(p.UserID, p.Username, false)
 	}
 	return h
@@ -120,6 +123,12 @@ func (h *house) open(options ...func(*issuer.Config)) {
 	store, err := boltkv.Open(h.path, boltkv.Options{})
 	h.check(err)
 	cfg := issuer.Config{Store: store, Sealer: sealer(h), Location: location, Clock: h.clock.Now, People: h.people, ProjectsDaily: 1 << 20}
+	cfg.NewID = func() (string, error) {
+		if h.newID != nil {
+			return h.newID()
+		}
+		return ledger.NewUUID(h.clock.Now(), rand.Reader)
+	}
 	for _, o := range options {
 		o(&cfg)
 	}
@@ -138,23 +147,23 @@ func (h *house) check(err error) {
 // record is what the room of accounts does when a user changes.
 func (h *house) record(id, name string, frozen bool) {
 	h.Helper()
-	h.check(h.store.Update(h.Context(), func(tx kv.Tx) error { return h.RecordUser(tx, id, name, frozen) }))
+	h.check(h.store.Update(h.Context(), func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, id, name, frozen) }))
 }
 
-func (h *house) project(p issuer.Principal, name string) issuer.Project {
+func (h *house) project(p ledger.Principal, name string) issuer.Project {
 	h.Helper()
 	out, _, err := h.CreateProject(h.Context(), p, name)
 	h.check(err)
 	return out
 }
 
-func (h *house) member(p issuer.Principal, project, userID string, role issuer.Role) {
+func (h *house) member(p ledger.Principal, project, userID string, role issuer.Role) {
 	h.Helper()
 	_, err := h.AddMember(h.Context(), p, project, userID, role)
 	h.check(err)
 }
 
-func (h *house) mint(p issuer.Principal, req issuer.MintRequest) issuer.Minted {
+func (h *house) mint(p ledger.Principal, req issuer.MintRequest) issuer.Minted {
 	h.Helper()
 	out, err := h.Mint(h.Context(), p, req)
 	h.check(err)

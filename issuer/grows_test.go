@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // weighed is a store that counts the bytes that transactions which write get out of it.
@@ -60,7 +61,7 @@ func readByDeletion(t *testing.T, members int) int {
 	s, err := New(Config{Store: store, Sealer: sealer, Location: "rind.example.org", Notices: notices.New(bolt, nil, nil)})
 	must(err)
 	id := func(i int) string { return fmt.Sprintf("01900000-0000-7000-8000-%012d", i) }
-	p := Principal{UserID: id(0), Username: "u0"}
+	p := ledger.Principal{UserID: id(0), Username: "u0"}
 	must(store.Update(t.Context(), func(tx kv.Tx) error {
 		for i := range members {
 			if err := s.RecordUser(tx, id(i), fmt.Sprint("u", i), false); err != nil {
@@ -71,8 +72,8 @@ func readByDeletion(t *testing.T, members int) int {
 	}))
 	_, _, err = s.CreateProject(t.Context(), p, "demo")
 	must(err)
-	_, err = s.update(t.Context(), func(c *change) error {
-		rec, err := projectByName(c, "demo")
+	_, err = s.Ledger.Update(t.Context(), func(c *ledger.Change) error {
+		rec, err := ByName(c, "demo")
 		if err != nil {
 			return err
 		}
@@ -82,7 +83,7 @@ func readByDeletion(t *testing.T, members int) int {
 				return err
 			}
 		}
-		return c.putProject(rec)
+		return putProject(c, rec)
 	})
 	must(err)
 	store.read = 0

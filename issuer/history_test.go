@@ -21,6 +21,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // branch is an issuer's store that may be copied and restored, with what it was told
@@ -53,7 +54,7 @@ func (b *branch) commit(t rapid.TB, names ...string) {
 	t.Helper()
 	err := b.store.Update(context.Background(), func(tx kv.Tx) (err error) {
 		for _, name := range names {
-			err = errors.Join(err, b.RecordUser(tx, aliceID, name, false))
+			err = errors.Join(err, b.Ledger.RecordUser(tx, aliceID, name, false))
 		}
 		return err
 	})
@@ -261,12 +262,12 @@ func TestEpochsOfOneBackup(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, err := issuer.RaiseEpoch(t.Context(), b.store, audit.Actor{Username: "root"}, start.Add(time.Duration(i)*time.Minute))
+		at, err := ledger.RaiseEpoch(t.Context(), b.store, audit.Actor{Username: "root"}, start.Add(time.Duration(i)*time.Minute))
 		if err != nil || at.Revision != before.Revision || at.Chain != before.Chain {
 			t.Errorf("%+v behind %+v: %v", at, before, err)
 		}
 		epochs = append(epochs, at.Epoch)
-		again, err := issuer.RaiseEpoch(t.Context(), b.store, audit.Actor{Username: "root"}, time.Unix(0, 0)) // whatever the clock says
+		again, err := ledger.RaiseEpoch(t.Context(), b.store, audit.Actor{Username: "root"}, time.Unix(0, 0)) // whatever the clock says
 		if err != nil || again.Epoch != at.Epoch+1 {
 			t.Errorf("%+v behind %+v: %v", again, at, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Accepted is what an invitation led to.
@@ -32,50 +33,50 @@ func (a Accepted) Joined() bool { return a.Was != a.Project.Role }
 // withdrawn. The problems have no field: "invitation_expired", "invitation_withdrawn"
 // where the inviter may no longer invite or has cleared the account since, "invitation_outlived" where p was a member
 // since it was sent, and "too_many_members".
-func (s *Service) AcceptInvitation(ctx context.Context, p Principal, id string) (Accepted, error) {
+func (s *Projects) AcceptInvitation(ctx context.Context, p ledger.Principal, id string) (Accepted, error) {
 	var out Accepted
-	rev, err := s.update(ctx, func(c *change) error {
-		inv, rec, err := c.answering(p, id)
+	rev, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
+		inv, rec, err := s.takeInvitation(c, p, id)
 		if err != nil {
 			return err
 		}
-		if err := c.checkAccept(p, inv, rec); err != nil {
+		if err := s.checkAccept(c, p, inv, rec); err != nil {
 			return err
 		}
 		out = Accepted{Invitation: inv.view(id, rec.Name), Was: rec.Members[p.UserID].Role, InviterID: inv.By}
-		if err := c.accept(p, inv, rec); err != nil {
+		if err := acceptInvitation(c, p, inv, rec); err != nil {
 			return err
 		}
-		out.Project, err = rec.view(c, p.UserID)
+		out.Project, err = rec.View(c, p.UserID)
 		return err
 	})
 	out.Revision = rev
 	return out, err
 }
 
-// answering reads an invitation that p answers, and takes it out of the store.
-func (c *change) answering(p Principal, id string) (inv inviteRecord, rec projectRecord, err error) {
-	if err := c.admit(p); err != nil {
+// takeInvitation reads an invitation that p answers, and takes it out of the store.
+func (s *Projects) takeInvitation(c *ledger.Change, p ledger.Principal, id string) (inv inviteRecord, rec Record, err error) {
+	if err := c.Admit(p); err != nil {
 		return inv, rec, err
 	}
 	if inv, err = readInvite(c, id); err != nil {
 		return inv, rec, err
 	}
-	ok, err := c.s.bound(c, inv, p.UserID)
+	ok, err := s.bound(c, inv, p.UserID)
 	if err != nil {
 		return inv, rec, err
 	}
 	if !ok {
-		return inv, rec, ErrNotFound
+		return inv, rec, ledger.ErrNotFound
 	}
-	if rec, err = readProject(c, inv.Project); err != nil {
+	if rec, err = Read(c, inv.Project); err != nil {
 		return inv, rec, err
 	}
-	return inv, rec, c.dropInvite(id, inv)
+	return inv, rec, dropInvite(c, id, inv)
 }
 
 // bound tells whether a user is the one who is invited.
-func (s *Service) bound(r kv.Reader, inv inviteRecord, userID string) (bool, error) {
+func (s *Projects) bound(r kv.Reader, inv inviteRecord, userID string) (bool, error) {
 	if userID == "" || inv.Address == "" {
 		return userID != "" && inv.User == userID, nil
 	}
@@ -83,14 +84,14 @@ func (s *Service) bound(r kv.Reader, inv inviteRecord, userID string) (bool, err
 	return a != "" && strings.ToLower(a) == inv.Address, err
 }
 
-func (c *change) checkAccept(p Principal, inv inviteRecord, rec projectRecord) error {
-	holds, err := c.s.holds(c, inv, rec)
+func (s *Projects) checkAccept(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record) error {
+	holds, err := s.holds(c, inv, rec)
 	if err != nil {
 		return err
 	}
 	_, member := rec.Members[p.UserID]
 	switch {
-	case !c.now.Before(inv.Expires):
+	case !c.Now.Before(inv.Expires):
 		return problem.New("", "invitation_expired")
 	case !holds:
 		return problem.New("", "invitation_withdrawn", "project", rec.Name)
@@ -102,69 +103,69 @@ func (c *change) checkAccept(p Principal, inv inviteRecord, rec projectRecord) e
 	return nil
 }
 
-// accept gives p the role of an invitation, and its inviter the one that remains.
-func (c *change) accept(p Principal, inv inviteRecord, rec projectRecord) error {
+// acceptInvitation gives p the role of an invitation, and its inviter the one that remains.
+func acceptInvitation(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record) error {
 	m, member := rec.Members[p.UserID]
 	detail := map[string]string{"role": string(inv.Role), "invited_by": inv.ByName}
 	switch {
 	case !member:
-		rec.Members[p.UserID] = memberRecord{Role: inv.Role, Since: c.now}
-		if err := c.putMember(p, rec, p.UserID, "project.member_added", detail); err != nil {
+		rec.Members[p.UserID] = MemberRecord{Role: inv.Role, Since: c.Now}
+		if err := putMember(c, p, rec, p.UserID, "project.member_added", detail); err != nil {
 			return err
 		}
 	case m.Role != inv.Role && inv.Role == RoleOwner:
 		detail["was"] = string(m.Role)
 		m.Role = inv.Role
 		rec.Members[p.UserID] = m
-		if err := c.putMember(p, rec, p.UserID, "project.role_changed", detail); err != nil {
+		if err := putMember(c, p, rec, p.UserID, "project.role_changed", detail); err != nil {
 			return err
 		}
 	case inv.Hand == "" || inv.By == p.UserID: // it changes nothing, and is used up
-		return c.audit(p, audit.Event{Kind: "project.invitation_moot", Account: p.UserID, Project: rec.ID,
+		return c.Audit(p, audit.Event{Kind: "project.invitation_moot", Account: p.UserID, Project: rec.ID,
 			Detail: map[string]string{"project": rec.Name, "user": p.Username, "role": string(m.Role)}})
 	}
 	if inv.Hand == "" {
-		return c.tellMembers(p, notices.InvitationAccepted, rec, true, map[string]string{"user": p.Username, "role": string(inv.Role)})
+		return notifyMembers(c, p, notices.InvitationAccepted, rec, true, map[string]string{"user": p.Username, "role": string(inv.Role)})
 	}
-	return c.handOver(p, inv, rec)
+	return handOver(c, p, inv, rec)
 }
 
 // handOver takes the ownership of a project from who handed it on to p.
-func (c *change) handOver(p Principal, inv inviteRecord, rec projectRecord) error {
-	err := c.audit(p, audit.Event{Kind: "project.transferred", Account: p.UserID, Project: rec.ID,
+func handOver(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record) error {
+	err := c.Audit(p, audit.Event{Kind: "project.transferred", Account: p.UserID, Project: rec.ID,
 		Detail: map[string]string{"project": rec.Name, "user": p.Username, "from": inv.ByName, "stay": string(inv.Hand)}})
 	if err != nil {
 		return err
 	}
-	err = c.tellMembers(p, notices.ProjectTransferred, rec, true, map[string]string{"user": p.Username, "from": inv.ByName})
+	err = notifyMembers(c, p, notices.ProjectTransferred, rec, true, map[string]string{"user": p.Username, "from": inv.ByName})
 	if err != nil {
 		return err
 	}
 	if inv.Hand == StayNot {
-		return c.dropMember(p, rec, inv.By, "project.member_left")
+		return dropMember(c, p, rec, inv.By, "project.member_left")
 	}
-	return c.changeRole(p, rec, inv.By, RoleMaintainer)
+	return changeRole(c, p, rec, inv.By, RoleMaintainer)
 }
 
 // DeclineInvitation uses an invitation up without accepting it; it is ErrNotFound as
 // AcceptInvitation has it. Its answer is the invitation as it was.
-func (s *Service) DeclineInvitation(ctx context.Context, p Principal, id string) (out Invitation, err error) {
-	_, err = s.update(ctx, func(c *change) error {
-		inv, rec, err := c.answering(p, id)
+func (s *Projects) DeclineInvitation(ctx context.Context, p ledger.Principal, id string) (out Invitation, err error) {
+	_, err = s.ledger.Update(ctx, func(c *ledger.Change) error {
+		inv, rec, err := s.takeInvitation(c, p, id)
 		if err != nil {
 			return err
 		}
 		out = inv.view(id, rec.Name)
-		return c.audit(p, audit.Event{Kind: kindDeclined, Account: p.UserID, Project: rec.ID,
+		return c.Audit(p, audit.Event{Kind: kindDeclined, Account: p.UserID, Project: rec.ID,
 			Detail: map[string]string{"project": rec.Name, "to": inv.To, "role": string(inv.Role)}})
 	})
 	return out, err
 }
 
 // InvitationsFor lists the invitations that p can accept now, newest first.
-func (s *Service) InvitationsFor(ctx context.Context, p Principal) (out []Invitation, err error) {
+func (s *Projects) InvitationsFor(ctx context.Context, p ledger.Principal) (out []Invitation, err error) {
 	now := s.clock()
-	err = s.viewAs(ctx, p, func(r kv.Reader) error {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
 		address, err := s.people.VerifiedAddress(r, p.UserID)
 		if err != nil {
@@ -181,7 +182,7 @@ func (s *Service) InvitationsFor(ctx context.Context, p Principal) (out []Invita
 				return err
 			}
 			err = eachInvite(r, prefix, pairs, func(id string, inv inviteRecord) error {
-				rec, err := readProject(r, inv.Project)
+				rec, err := Read(r, inv.Project)
 				if err != nil {
 					return err
 				}
@@ -205,12 +206,12 @@ func (s *Service) InvitationsFor(ctx context.Context, p Principal) (out []Invita
 // can accept it; p may be nobody, who has to sign in first. A link that was used,
 // withdrawn or replaced is ErrNotFound, one that is too old the problem
 // "invitation_expired" with no field.
-func (s *Service) InvitationByLink(ctx context.Context, p Principal, secret string) (out Invitation, yours bool, err error) {
+func (s *Projects) InvitationByLink(ctx context.Context, p ledger.Principal, secret string) (out Invitation, yours bool, err error) {
 	now, hash := s.clock(), sha256.Sum256([]byte(secret))
-	err = s.viewAs(ctx, p, func(r kv.Reader) error {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		id, err := r.Get([]byte(inviteSecretKey(hash[:])))
 		if errors.Is(err, kv.ErrNotFound) {
-			return ErrNotFound
+			return ledger.ErrNotFound
 		}
 		if err != nil {
 			return err
@@ -222,16 +223,16 @@ func (s *Service) InvitationByLink(ctx context.Context, p Principal, secret stri
 		if !now.Before(inv.Expires) {
 			return problem.New("", "invitation_expired")
 		}
-		rec, err := readProject(r, inv.Project)
+		rec, err := Read(r, inv.Project)
 		if err != nil {
 			return err
 		}
 		if holds, err := s.holds(r, inv, rec); err != nil || !holds {
-			return cmp.Or(err, error(ErrNotFound))
+			return cmp.Or(err, error(ledger.ErrNotFound))
 		}
 		out = inv.view(string(id), rec.Name)
 		if yours, err = s.bound(r, inv, p.UserID); err == nil && yours && inv.outlived(rec, p.UserID) {
-			return ErrNotFound
+			return ledger.ErrNotFound
 		}
 		return err
 	})
@@ -239,19 +240,19 @@ func (s *Service) InvitationByLink(ctx context.Context, p Principal, secret stri
 }
 
 // dropInvitesBy withdraws what a user who is no owner any more has out for a project.
-func (c *change) dropInvitesBy(p Principal, rec projectRecord, userID string) error {
+func dropInvitesBy(c *ledger.Change, p ledger.Principal, rec Record, userID string) error {
 	return eachInviteOf(c, rec.ID, func(id string, inv inviteRecord) error {
 		if inv.By != userID {
 			return nil
 		}
-		if err := c.dropInvite(id, inv); err != nil {
+		if err := dropInvite(c, id, inv); err != nil {
 			return err
 		}
-		return c.auditInvite(p, "project.invitation_revoked", rec, inv)
+		return auditInvite(c, p, "project.invitation_revoked", rec, inv)
 	})
 }
 
 // dropInvites withdraws all invitations to a project that is deleted.
-func (c *change) dropInvites(project string) error {
-	return eachInviteOf(c, project, c.dropInvite)
+func dropInvites(c *ledger.Change, project string) error {
+	return eachInviteOf(c, project, func(id string, inv inviteRecord) error { return dropInvite(c, id, inv) })
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Who was in an owner's account and invited themselves into a project, or handed it on to themselves, has nothing of
@@ -30,7 +31,7 @@ func TestInvitationsEndWithTheInvitersGeneration(t *testing.T) {
 				t.Errorf("offered: %s", got)
 			}
 			_, _, err = h.InvitationByLink(t.Context(), bob, inv.Secret)
-			if err != issuer.ErrNotFound {
+			if err != ledger.ErrNotFound {
 				t.Errorf("the link: %v", err)
 			}
 			h.refused("invitation_withdrawn", func() error {

@@ -11,16 +11,17 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Limits of invitations, so that nobody sends mail to people who want none of it.
 const (
-	MaxInvitations   = 50      // of a project that can be accepted
-	MaxInvitesDaily  = 50      // that a user makes or sends again in a day, UTC, for all projects
-	maxMailsDaily    = 10      // about invitations that are sent to one recipient in a day, UTC
-	maxMailsOfOne    = 6       // of those, made by one user: nobody alone uses up what others may send
-	keepInvitations  = 7 * day // after an invitation expired
-	invitationsSwept = 500     // in one transaction
+	MaxInvitations   = 50             // of a project that can be accepted
+	MaxInvitesDaily  = 50             // that a user makes or sends again in a day, UTC, for all projects
+	maxMailsDaily    = 10             // about invitations that are sent to one recipient in a day, UTC
+	maxMailsOfOne    = 6              // of those, made by one user: nobody alone uses up what others may send
+	keepInvitations  = 7 * ledger.Day // after an invitation expired
+	invitationsSwept = 500            // in one transaction
 )
 
 // People is what the room of accounts knows of people. It reads from a transaction of
@@ -49,20 +50,20 @@ func (nobody) Generation(kv.Reader, string) (uint64, error)      { return 0, nil
 // checkPending refuses an invitation where there is one to the same person, and one too
 // many. One to the same person that has expired, or holds no more, gives way, and so do the oldest such ones
 // where there are more than MaxInvitations: whoever lets many expire makes no work for later.
-func (c *change) checkPending(rec projectRecord, inv *inviteRecord) error {
+func (s *Projects) checkPending(c *ledger.Change, rec Record, inv *inviteRecord) error {
 	pending := 0
 	var past []func() error // what drops those that are over, oldest first
 	err := eachInviteOf(c, rec.ID, func(id string, old inviteRecord) error {
 		same := strings.EqualFold(old.To, inv.To)
-		holds, err := c.s.holds(c, old, rec)
-		over := !holds || !c.now.Before(old.Expires)
+		holds, err := s.holds(c, old, rec)
+		over := !holds || !c.Now.Before(old.Expires)
 		switch {
 		case err != nil:
 			return err
 		case over && same:
-			return c.dropInvite(id, old)
+			return dropInvite(c, id, old)
 		case over:
-			past = append(past, func() error { return c.dropInvite(id, old) })
+			past = append(past, func() error { return dropInvite(c, id, old) })
 		case same:
 			return problem.New("user", "already_invited", "user", inv.To)
 		default:
@@ -79,12 +80,12 @@ func (c *change) checkPending(rec projectRecord, inv *inviteRecord) error {
 	return err
 }
 
-// left adds a user to those who stopped being members of a project, and forgets those of
+// withLeft adds a user to those who stopped being members of a project, and forgets those of
 // whom no invitation is left that was sent before.
-func (c *change) left(rec projectRecord, userID string) map[string]time.Time {
-	out := map[string]time.Time{userID: c.now}
+func withLeft(c *ledger.Change, rec Record, userID string) map[string]time.Time {
+	out := map[string]time.Time{userID: c.Now}
 	for id, at := range rec.Left {
-		if id != userID && c.now.Sub(at) < InvitationLife {
+		if id != userID && c.Now.Sub(at) < InvitationLife {
 			out[id] = at
 		}
 	}
@@ -92,9 +93,9 @@ func (c *change) left(rec projectRecord, userID string) map[string]time.Time {
 }
 
 // outlived tells whether an invitation was sent before a user stopped being a member. It
-// is no way back in for who was removed, nor round a ShutOut for who leaves. It stays where
+// is no way back in for who was removed, nor round a ExcludeTokens for who leaves. It stays where
 // it is: that it went would tell owners whose an address is.
-func (inv inviteRecord) outlived(rec projectRecord, userID string) bool {
+func (inv inviteRecord) outlived(rec Record, userID string) bool {
 	at, ok := rec.Left[userID]
 	return ok && inv.Sent.Before(at)
 }
@@ -107,8 +108,8 @@ type inviteTally struct {
 
 // countInvite counts an invitation for its inviter, who may have made too many, and for
 // its recipient, who may have been sent too many.
-func (c *change) countInvite(inv inviteRecord) (quiet bool, err error) {
-	n, err := c.countDaily(inv.By)
+func countInvite(c *ledger.Change, inv inviteRecord) (quiet bool, err error) {
+	n, err := countDaily(c, inv.By)
 	if err != nil {
 		return false, err
 	}
@@ -119,22 +120,22 @@ func (c *change) countInvite(inv inviteRecord) (quiet bool, err error) {
 	if inv.User == "" && inv.Address != "" {
 		to = recipientOf("mailbox " + text.Mailbox(inv.Address)) // ada+1@ and ada+2@ are read by one person
 	}
-	n, err = c.countDaily("to/" + to + "/" + inv.By)
+	n, err = countDaily(c, "to/"+to+"/"+inv.By)
 	if err != nil || n > maxMailsOfOne {
 		return true, err
 	}
-	n, err = c.countDaily("to/" + to)
+	n, err = countDaily(c, "to/"+to)
 	return n > maxMailsDaily, err
 }
 
 // countDaily counts one more of today's and returns how many there are.
-func (c *change) countDaily(whose string) (int, error) {
+func countDaily(c *ledger.Change, whose string) (int, error) {
 	var t inviteTally
 	err := kv.GetJSON(c, inviteTallyKey(whose), &t)
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return 0, err
 	}
-	if today := c.now.Unix() / int64(day/time.Second); t.Day != today {
+	if today := c.Now.Unix() / int64(ledger.Day/time.Second); t.Day != today {
 		t = inviteTally{Day: today}
 	}
 	t.Count++
@@ -143,12 +144,12 @@ func (c *change) countDaily(whose string) (int, error) {
 
 // SweepInvitations forgets the invitations that expired a week ago, and what was counted
 // on days before. Time ended them: there is no audit row.
-func (s *Service) SweepInvitations(ctx context.Context) error {
-	for _, sweep := range []func(*change, []byte) ([]byte, error){(*change).sweepInvites, (*change).sweepTallies} {
+func (s *Projects) SweepInvitations(ctx context.Context) error {
+	for _, sweep := range []func(*ledger.Change, []byte) ([]byte, error){sweepInvites, sweepTallies} {
 		var after []byte
 		for more := true; more; {
 			var next []byte
-			_, err := s.update(ctx, func(c *change) (err error) {
+			_, err := s.ledger.Update(ctx, func(c *ledger.Change) (err error) {
 				next, err = sweep(c, after)
 				return err
 			})
@@ -161,31 +162,31 @@ func (s *Service) SweepInvitations(ctx context.Context) error {
 	return nil
 }
 
-func (c *change) sweepInvites(after []byte) (next []byte, err error) {
+func sweepInvites(c *ledger.Change, after []byte) (next []byte, err error) {
 	pairs, err := c.Scan([]byte(keyInvite), after, invitationsSwept, false)
 	for _, p := range pairs {
 		var inv inviteRecord
 		if err := json.Unmarshal(p.Value, &inv); err != nil {
 			return nil, fmt.Errorf("the record %q is damaged: %w", p.Key, err)
 		}
-		if next = p.Key; c.now.Before(inv.Expires.Add(keepInvitations)) {
+		if next = p.Key; c.Now.Before(inv.Expires.Add(keepInvitations)) {
 			continue
 		}
-		if err := c.dropInvite(string(p.Key[len(keyInvite):]), inv); err != nil {
+		if err := dropInvite(c, string(p.Key[len(keyInvite):]), inv); err != nil {
 			return nil, err
 		}
 	}
 	return next, err
 }
 
-func (c *change) sweepTallies(after []byte) (next []byte, err error) {
+func sweepTallies(c *ledger.Change, after []byte) (next []byte, err error) {
 	pairs, err := c.Scan([]byte(keyInviteTally), after, invitationsSwept, false)
 	for _, p := range pairs {
 		var t inviteTally
 		if err := json.Unmarshal(p.Value, &t); err != nil {
 			return nil, fmt.Errorf("the record %q is damaged: %w", p.Key, err)
 		}
-		if next = p.Key; t.Day >= c.now.Unix()/int64(day/time.Second) {
+		if next = p.Key; t.Day >= c.Now.Unix()/int64(ledger.Day/time.Second) {
 			continue
 		}
 		if err := c.Delete(p.Key); err != nil {

@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -16,10 +14,11 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/names"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // InvitationLife is how long an invitation can be accepted.
-const InvitationLife = 7 * day
+const InvitationLife = 7 * ledger.Day
 
 // Stay says what becomes of an owner who handed a project on, once it was accepted.
 type Stay string
@@ -87,53 +86,53 @@ type inviteRecord struct {
 // whether there is an account: who is invited by a name that nobody has is never able to
 // accept. Problems have the fields "user" and "role", and no field where the
 // project or the inviter has too many invitations out.
-func (s *Service) Invite(ctx context.Context, p Principal, project string, req InviteRequest) (Invited, error) {
+func (s *Projects) Invite(ctx context.Context, p ledger.Principal, project string, req InviteRequest) (Invited, error) {
 	id, secret, err := s.invitationSecret()
 	if err != nil {
 		return Invited{}, err
 	}
 	req.To = strings.TrimSpace(req.To)
 	var out Invited
-	_, err = s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+	_, err = s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		inv := inviteRecord{
-			Project: rec.ID, To: req.To, Role: req.Role, Hand: req.Hand, By: p.UserID, ByName: p.Username, Created: c.now,
+			Project: rec.ID, To: req.To, Role: req.Role, Hand: req.Hand, By: p.UserID, ByName: p.Username, Created: c.Now,
 		}
 		if req.Hand != "" {
 			inv.Role = RoleOwner
 		}
-		if err := c.checkInvite(rec, &inv); err != nil {
+		if err := s.checkInvite(c, rec, &inv); err != nil {
 			return err
 		}
-		if err := c.putInvite(id, &inv, secret); err != nil {
+		if err := s.putInvite(c, id, &inv, secret); err != nil {
 			return err
 		}
 		kind := "project.invited"
 		if inv.Hand != "" {
 			kind = "project.transfer_asked"
 		}
-		if err := c.auditInvite(p, kind, rec, inv); err != nil {
+		if err := auditInvite(c, p, kind, rec, inv); err != nil {
 			return err
 		}
-		out, err = c.invited(id, inv, rec, secret)
+		out, err = s.answerFor(c, id, inv, rec, secret)
 		return err
 	})
 	return out, err
 }
 
 // invitationSecret makes the id of an invitation and the secret of its link.
-func (s *Service) invitationSecret() (id, secret string, err error) {
-	if id, err = s.newID(); err != nil {
+func (s *Projects) invitationSecret() (id, secret string, err error) {
+	if id, err = s.ledger.NewID(); err != nil {
 		return "", "", err
 	}
-	b := make([]byte, 32)
-	if _, err := io.ReadFull(s.rand, b); err != nil {
-		return "", "", fmt.Errorf("issuer: randomness: %w", err)
+	b, err := s.ledger.Random(32)
+	if err != nil {
+		return "", "", err
 	}
 	return id, base64.RawURLEncoding.EncodeToString(b), nil
 }
 
 // checkInvite sees that somebody may be invited, and binds the invitation.
-func (c *change) checkInvite(rec projectRecord, inv *inviteRecord) error {
+func (s *Projects) checkInvite(c *ledger.Change, rec Record, inv *inviteRecord) error {
 	var ps problem.Problems
 	if !inv.Role.valid() {
 		ps.Add("role", "role_unknown")
@@ -141,7 +140,7 @@ func (c *change) checkInvite(rec projectRecord, inv *inviteRecord) error {
 	if inv.Hand != "" && inv.Hand != StayMaintainer && inv.Hand != StayNot {
 		ps.Add("stay", "stay_unknown")
 	}
-	if err := c.bind(&ps, inv); err != nil {
+	if err := s.bindInvitation(c, &ps, inv); err != nil {
 		return err
 	}
 	if m, ok := rec.Members[inv.User]; ok {
@@ -159,11 +158,11 @@ func (c *change) checkInvite(rec projectRecord, inv *inviteRecord) error {
 	if err := ps.Err(); err != nil {
 		return err
 	}
-	return c.checkPending(rec, inv)
+	return s.checkPending(c, rec, inv)
 }
 
-// bind says who alone can accept an invitation.
-func (c *change) bind(ps *problem.Problems, inv *inviteRecord) (err error) {
+// bindInvitation says who alone can accept an invitation.
+func (s *Projects) bindInvitation(c *ledger.Change, ps *problem.Problems, inv *inviteRecord) (err error) {
 	switch {
 	case inv.To == "":
 		ps.Add("user", "invitee_required")
@@ -175,7 +174,7 @@ func (c *change) bind(ps *problem.Problems, inv *inviteRecord) (err error) {
 	case !names.User(inv.To):
 		ps.Add("user", "invitee_invalid")
 	default:
-		inv.User, err = c.s.people.UserNamed(c, inv.To)
+		inv.User, err = s.people.UserNamed(c, inv.To)
 	}
 	return err
 }
@@ -198,11 +197,11 @@ func recipientOf(s string) string {
 }
 
 // putInvite stores an invitation with a new link.
-func (c *change) putInvite(id string, inv *inviteRecord, secret string) error {
+func (s *Projects) putInvite(c *ledger.Change, id string, inv *inviteRecord, secret string) error {
 	hash := sha256.Sum256([]byte(secret))
-	inv.Secret, inv.Sent, inv.Expires = hash[:], c.now, c.now.Add(InvitationLife)
+	inv.Secret, inv.Sent, inv.Expires = hash[:], c.Now, c.Now.Add(InvitationLife)
 	var err error
-	if inv.ByGeneration, err = c.s.people.Generation(c, inv.By); err != nil {
+	if inv.ByGeneration, err = s.people.Generation(c, inv.By); err != nil {
 		return err
 	}
 	if err := kv.PutJSON(c, inviteKey(id), inv); err != nil {
@@ -218,7 +217,7 @@ func (c *change) putInvite(id string, inv *inviteRecord, secret string) error {
 }
 
 // dropInvite deletes an invitation, and with it its link.
-func (c *change) dropInvite(id string, inv inviteRecord) error {
+func dropInvite(c *ledger.Change, id string, inv inviteRecord) error {
 	for _, key := range [][]byte{
 		[]byte(inviteKey(id)), inviteOfKey(inv.Project, id), inviteForKey(inv.recipient(), id), []byte(inviteSecretKey(inv.Secret)),
 	} {
@@ -229,9 +228,9 @@ func (c *change) dropInvite(id string, inv inviteRecord) error {
 	return nil
 }
 
-// invited is the answer for an invitation, whose mail goes with it.
-func (c *change) invited(id string, inv inviteRecord, rec projectRecord, secret string) (Invited, error) {
-	quiet, err := c.countInvite(inv)
+// answerFor is the answer for an invitation, whose mail goes with it.
+func (s *Projects) answerFor(c *ledger.Change, id string, inv inviteRecord, rec Record, secret string) (Invited, error) {
+	quiet, err := countInvite(c, inv)
 	if err != nil {
 		return Invited{}, err
 	}
@@ -239,24 +238,24 @@ func (c *change) invited(id string, inv inviteRecord, rec projectRecord, secret 
 	switch {
 	case quiet:
 	case inv.User != "":
-		out.Address, err = c.s.people.VerifiedAddress(c, inv.User)
+		out.Address, err = s.people.VerifiedAddress(c, inv.User)
 	case inv.Address != "":
 		out.Address = inv.To
 	}
-	if err == nil && c.s.invitationMail != nil {
-		err = c.s.invitationMail(c, out)
+	if err == nil && s.invitationMail != nil {
+		err = s.invitationMail(c, out)
 	}
 	return out, err
 }
 
 // auditInvite writes a row about an invitation. It tells of no account, since owners
 // read it.
-func (c *change) auditInvite(p Principal, kind string, rec projectRecord, inv inviteRecord) error {
+func auditInvite(c *ledger.Change, p ledger.Principal, kind string, rec Record, inv inviteRecord) error {
 	detail := map[string]string{"project": rec.Name, "to": inv.To, "role": string(inv.Role), "expires": inv.Expires.Format(time.RFC3339)}
 	if inv.Hand != "" {
 		detail["stay"] = string(inv.Hand)
 	}
-	return c.audit(p, audit.Event{Kind: kind, Project: rec.ID, Detail: detail})
+	return c.Audit(p, audit.Event{Kind: kind, Project: rec.ID, Detail: detail})
 }
 
 func (inv inviteRecord) view(id, project string) Invitation {
@@ -269,38 +268,38 @@ func (inv inviteRecord) view(id, project string) Invitation {
 // Resend makes a new link for an invitation to a project, and ends the one before; it
 // can be accepted for InvitationLife again. Only owners may. It counts like an
 // invitation; one that there is not is ErrNotFound.
-func (s *Service) Resend(ctx context.Context, p Principal, project, id string) (Invited, error) {
+func (s *Projects) Resend(ctx context.Context, p ledger.Principal, project, id string) (Invited, error) {
 	_, secret, err := s.invitationSecret()
 	if err != nil {
 		return Invited{}, err
 	}
 	var out Invited
-	_, err = s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+	_, err = s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		inv, err := readInvite(c, id)
 		if err != nil {
 			return err
 		}
 		if inv.Project != rec.ID {
-			return ErrNotFound
+			return ledger.ErrNotFound
 		}
-		if err := c.dropInvite(id, inv); err != nil {
+		if err := dropInvite(c, id, inv); err != nil {
 			return err
 		}
 		if inv.Hand == "" { // it is that of who sends it now; only its owner hands a project on
 			inv.By, inv.ByName = p.UserID, p.Username
 		} else if inv.By != p.UserID {
-			return ErrNotFound
+			return ledger.ErrNotFound
 		}
-		if err := c.checkInvite(rec, &inv); err != nil {
+		if err := s.checkInvite(c, rec, &inv); err != nil {
 			return err
 		}
-		if err := c.putInvite(id, &inv, secret); err != nil {
+		if err := s.putInvite(c, id, &inv, secret); err != nil {
 			return err
 		}
-		if err := c.auditInvite(p, "project.invitation_resent", rec, inv); err != nil {
+		if err := auditInvite(c, p, "project.invitation_resent", rec, inv); err != nil {
 			return err
 		}
-		out, err = c.invited(id, inv, rec, secret)
+		out, err = s.answerFor(c, id, inv, rec, secret)
 		return err
 	})
 	return out, err
@@ -308,34 +307,34 @@ func (s *Service) Resend(ctx context.Context, p Principal, project, id string) (
 
 // Uninvite withdraws an invitation to a project; only owners may. One that there is
 // not, since it was answered for instance, is ErrNotFound.
-func (s *Service) Uninvite(ctx context.Context, p Principal, project, id string) error {
-	_, err := s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+func (s *Projects) Uninvite(ctx context.Context, p ledger.Principal, project, id string) error {
+	_, err := s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		inv, err := readInvite(c, id)
 		if err != nil {
 			return err
 		}
 		if inv.Project != rec.ID {
-			return ErrNotFound
+			return ledger.ErrNotFound
 		}
-		if err := c.dropInvite(id, inv); err != nil {
+		if err := dropInvite(c, id, inv); err != nil {
 			return err
 		}
-		return c.auditInvite(p, "project.invitation_revoked", rec, inv)
+		return auditInvite(c, p, "project.invitation_revoked", rec, inv)
 	})
 	return err
 }
 
 // Invitations lists the invitations to a project that nobody has answered, newest
 // first, also those that have expired lately; only owners see them.
-func (s *Service) Invitations(ctx context.Context, p Principal, project string) (out []Invitation, err error) {
-	err = s.viewAs(ctx, p, func(r kv.Reader) error {
+func (s *Projects) Invitations(ctx context.Context, p ledger.Principal, project string) (out []Invitation, err error) {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
-		rec, err := visibleProject(r, p, project)
+		rec, err := VisibleTo(r, p, project)
 		if err != nil {
 			return err
 		}
 		if rec.Members[p.UserID].Role != RoleOwner {
-			return ErrNotOwner
+			return ledger.ErrNotOwner
 		}
 		return eachInviteOf(r, rec.ID, func(id string, inv inviteRecord) error {
 			holds, err := s.holds(r, inv, rec)
@@ -352,8 +351,8 @@ func (s *Service) Invitations(ctx context.Context, p Principal, project string) 
 // holds tells whether the inviter may still be taken at their word: an owner who is not frozen, whose account was not
 // cleared of others since the invitation was sent. Who was in somebody's account does not get into a project by an
 // invitation that they made there for themselves.
-func (s *Service) holds(r kv.Reader, inv inviteRecord, rec projectRecord) (bool, error) {
-	inviter, err := readUser(r, inv.By)
+func (s *Projects) holds(r kv.Reader, inv inviteRecord, rec Record) (bool, error) {
+	inviter, err := ledger.ReadUser(r, inv.By)
 	if err != nil || inviter.Frozen || rec.Members[inv.By].Role != RoleOwner {
 		return false, err
 	}
@@ -389,11 +388,11 @@ func eachInvite(r kv.Reader, prefix []byte, pairs []kv.Pair, fn func(id string, 
 // readInvite reads an invitation, or ErrNotFound. The id may come from outside.
 func readInvite(r kv.Reader, id string) (inv inviteRecord, err error) {
 	if len(id) > 36 {
-		return inv, ErrNotFound
+		return inv, ledger.ErrNotFound
 	}
 	err = kv.GetJSON(r, inviteKey(id), &inv)
 	if errors.Is(err, kv.ErrNotFound) {
-		return inv, ErrNotFound
+		return inv, ledger.ErrNotFound
 	}
 	return inv, err
 }

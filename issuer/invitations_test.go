@@ -11,9 +11,10 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-func (h *house) invite(p issuer.Principal, project, to string, role issuer.Role) issuer.Invited {
+func (h *house) invite(p ledger.Principal, project, to string, role issuer.Role) issuer.Invited {
 	h.Helper()
 	out, err := h.Invite(h.Context(), p, project, issuer.InviteRequest{To: to, Role: role})
 	h.check(err)
@@ -21,7 +22,7 @@ func (h *house) invite(p issuer.Principal, project, to string, role issuer.Role)
 }
 
 // pending lists the invitations to a project, in the words of who invites.
-func (h *house) pending(p issuer.Principal, project string) string {
+func (h *house) pending(p ledger.Principal, project string) string {
 	h.Helper()
 	list, err := h.Invitations(h.Context(), p, project)
 	h.check(err)
@@ -29,7 +30,7 @@ func (h *house) pending(p issuer.Principal, project string) string {
 }
 
 // offered lists what somebody can accept.
-func (h *house) offered(p issuer.Principal) string {
+func (h *house) offered(p ledger.Principal) string {
 	h.Helper()
 	list, err := h.InvitationsFor(h.Context(), p)
 	h.check(err)
@@ -68,17 +69,17 @@ func TestInvitationIsAccepted(t *testing.T) {
 	if got := h.offered(bob) + " / " + h.offered(carol) + " / " + h.offered(root); got != "De.mo Bob maintainer by alice / De.mo Carol@Example.org owner by alice / " {
 		t.Errorf("offered are %s", got)
 	}
-	for _, p := range []issuer.Principal{carol, alice, root} {
-		h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), p, byName.ID); return err })
-		h.refused(issuer.ErrNotFound, func() error { _, err := h.DeclineInvitation(t.Context(), p, byName.ID); return err })
+	for _, p := range []ledger.Principal{carol, alice, root} {
+		h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), p, byName.ID); return err })
+		h.refused(ledger.ErrNotFound, func() error { _, err := h.DeclineInvitation(t.Context(), p, byName.ID); return err })
 	}
-	for _, p := range []issuer.Principal{bob, root} {
-		h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), p, byAddress.ID); return err })
+	for _, p := range []ledger.Principal{bob, root} {
+		h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), p, byAddress.ID); return err })
 	}
 	if inv, yours, err := h.InvitationByLink(t.Context(), carol, byAddress.Secret); err != nil || !yours || inv != byAddress.Invitation {
 		t.Errorf("by the link: %+v, %v, %v", inv, yours, err)
 	}
-	for _, p := range []issuer.Principal{bob, {}} {
+	for _, p := range []ledger.Principal{bob, {}} {
 		if _, yours, err := h.InvitationByLink(t.Context(), p, byAddress.Secret); err != nil || yours {
 			t.Errorf("by the link for %q: %v, %v", p.Username, yours, err)
 		}
@@ -100,10 +101,10 @@ func TestInvitationIsAccepted(t *testing.T) {
 		t.Errorf("members %s, want %s", got, want)
 	}
 	for _, inv := range []issuer.Invited{byName, byAddress} {
-		if _, _, err := h.InvitationByLink(t.Context(), bob, inv.Secret); !errors.Is(err, issuer.ErrNotFound) {
+		if _, _, err := h.InvitationByLink(t.Context(), bob, inv.Secret); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("a link that was used: %v", err)
 		}
-		h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), bob, inv.ID); return err })
+		h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), bob, inv.ID); return err })
 	}
 	h.noInvitations()
 }
@@ -131,7 +132,7 @@ func TestInvitationIsDeclinedWithdrawnAndSentAgain(t *testing.T) {
 	h.wrote(names, func() error { _, err := h.DeclineInvitation(t.Context(), bob, first.ID); return err }, "project.invitation_declined bob demo")
 	second := h.invite(alice, "demo", "bob", issuer.RoleOwner)
 	h.wrote(names, func() error { return h.Uninvite(t.Context(), carol, "demo", second.ID) }, "project.invitation_revoked - demo")
-	h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), bob, second.ID); return err })
+	h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), bob, second.ID); return err })
 
 	third := h.invite(alice, "demo", "bob@example.org", issuer.RoleMaintainer)
 	h.clock.Add(7*day - time.Nanosecond)
@@ -149,7 +150,7 @@ func TestInvitationIsDeclinedWithdrawnAndSentAgain(t *testing.T) {
 	if again.ID != third.ID || again.Secret == third.Secret || again.By != "carol" || !again.Created.Equal(third.Created) || !again.Expires.Equal(h.clock.Now().Add(7*day)) {
 		t.Errorf("sent again: %+v", again)
 	}
-	if _, _, err := h.InvitationByLink(t.Context(), bob, third.Secret); !errors.Is(err, issuer.ErrNotFound) {
+	if _, _, err := h.InvitationByLink(t.Context(), bob, third.Secret); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("the link before: %v", err)
 	}
 	_, err := h.AcceptInvitation(t.Context(), bob, again.ID)
@@ -182,7 +183,7 @@ func TestInvitationsOfFormerOwners(t *testing.T) {
 	h.record(bobID, "bob", true)
 	h.refused("invitation_withdrawn", func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
 	h.record(carolID, "carol", true)
-	h.refused(issuer.ErrFrozen, func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
+	h.refused(ledger.ErrFrozen, func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
 }
 
 // Who invites learns nothing of who has an account: the answer and what is written are
@@ -218,8 +219,8 @@ func TestInvitationOfNobody(t *testing.T) {
 	zoe := who(nobodyID, "zoe")
 	h.record(nobodyID, "zoe", false)
 	h.people.names["zoe"] = nobodyID
-	h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), zoe, named.ID); return err })
-	h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), zoe, addressed.ID); return err })
+	h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), zoe, named.ID); return err })
+	h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), zoe, addressed.ID); return err })
 	h.people.addresses[nobodyID] = "ZOE@example.org"
 	if got := h.offered(zoe); got != "demo zoe@example.org maintainer by alice" {
 		t.Errorf("zoe is offered %s", got)
@@ -234,7 +235,7 @@ func TestInvitationsRefused(t *testing.T) {
 	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
 	h.project(bob, "his")
 	his := h.invite(bob, "his", "carol", issuer.RoleOwner)
-	inviting := func(p issuer.Principal, to string, role issuer.Role) func() error {
+	inviting := func(p ledger.Principal, to string, role issuer.Role) func() error {
 		return func() error {
 			_, err := h.Invite(t.Context(), p, "demo", issuer.InviteRequest{To: to, Role: role})
 			return err
@@ -260,15 +261,15 @@ func TestInvitationsRefused(t *testing.T) {
 		{"a domain that nobody registers with", inviting(alice, "carol@-x.org", issuer.RoleOwner), "user: invitee_invalid"},
 		{"a local part that nobody registers with", inviting(alice, strings.Repeat("c", 70)+"@example.org", issuer.RoleOwner), "user: invitee_invalid"},
 		{"no domain", inviting(alice, "carol@localhost", issuer.RoleOwner), "user: invitee_invalid"},
-		{"a maintainer", inviting(bob, "carol", issuer.RoleMaintainer), issuer.ErrNotOwner},
-		{"an administrator", inviting(root, "carol", issuer.RoleMaintainer), issuer.ErrNotOwner},
-		{"a stranger", inviting(carol, "carol", issuer.RoleMaintainer), issuer.ErrNotFound},
-		{"another project's", func() error { return h.Uninvite(t.Context(), alice, "demo", his.ID) }, issuer.ErrNotFound},
-		{"another project's, again", func() error { _, err := h.Resend(t.Context(), alice, "demo", his.ID); return err }, issuer.ErrNotFound},
-		{"a maintainer looks", func() error { _, err := h.Invitations(t.Context(), bob, "demo"); return err }, issuer.ErrNotOwner},
-		{"an administrator looks", func() error { _, err := h.Invitations(t.Context(), root, "demo"); return err }, issuer.ErrNotOwner},
-		{"no id", func() error { _, err := h.AcceptInvitation(t.Context(), bob, long); return err }, issuer.ErrNotFound},
-		{"no link", func() error { _, _, err := h.InvitationByLink(t.Context(), bob, ""); return err }, issuer.ErrNotFound},
+		{"a maintainer", inviting(bob, "carol", issuer.RoleMaintainer), ledger.ErrNotOwner},
+		{"an administrator", inviting(root, "carol", issuer.RoleMaintainer), ledger.ErrNotOwner},
+		{"a stranger", inviting(carol, "carol", issuer.RoleMaintainer), ledger.ErrNotFound},
+		{"another project's", func() error { return h.Uninvite(t.Context(), alice, "demo", his.ID) }, ledger.ErrNotFound},
+		{"another project's, again", func() error { _, err := h.Resend(t.Context(), alice, "demo", his.ID); return err }, ledger.ErrNotFound},
+		{"a maintainer looks", func() error { _, err := h.Invitations(t.Context(), bob, "demo"); return err }, ledger.ErrNotOwner},
+		{"an administrator looks", func() error { _, err := h.Invitations(t.Context(), root, "demo"); return err }, ledger.ErrNotOwner},
+		{"no id", func() error { _, err := h.AcceptInvitation(t.Context(), bob, long); return err }, ledger.ErrNotFound},
+		{"no link", func() error { _, _, err := h.InvitationByLink(t.Context(), bob, ""); return err }, ledger.ErrNotFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := *h

@@ -49,57 +49,17 @@
 package issuer
 
 import (
-	"cmp"
-	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"time"
 
-	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
-
-var (
-	// ErrNotFound says that what was asked for does not exist, or that the
-	// principal has nothing to do with it.
-	ErrNotFound = errors.New("issuer: not found")
-
-	// ErrNotOwner says that a project may be seen by the principal, and
-	// managed by its owners only.
-	ErrNotOwner = errors.New("issuer: only an owner of the project may do this")
-
-	// ErrFrozen says that the principal's account is frozen.
-	ErrFrozen = errors.New("issuer: the account is frozen")
-
-	// ErrDemoted says that the principal was an administrator when its request began,
-	// and is none any more. Nothing changed.
-	ErrDemoted = errors.New("issuer: the account is no administrator's any more")
-
-	// ErrOtherHistory says that a verifier knows a history that this store does not
-	// have: one of the two was restored from a backup. 'rind restored' mends it, by
-	// RaiseEpoch.
-	ErrOtherHistory = feed.ErrOtherHistory
-
-	// ErrAhead is the ErrOtherHistory of a verifier that knows a revision or an epoch that
-	// this store has not reached.
-	ErrAhead = fmt.Errorf("issuer: the verifier knows more than this store, which was probably restored from an older backup: %w", ErrOtherHistory)
-)
-
-// Principal is who asks. The room that authenticates vouches for it; tokens and
-// caveats have no say in it.
-type Principal struct {
-	UserID   string // UUID; "" only for an administrator who acts on the machine itself
-	Username string
-	Admin    bool        // may see every project and token, and revoke tokens
-	Actor    audit.Actor // for the audit trail; user id and name are filled in
-}
 
 // Config is what a Service needs. Store, Sealer and Location are required.
 type Config struct {
@@ -135,8 +95,9 @@ type Config struct {
 	// happens; nil: nobody is told.
 	Notices *notices.Outbox
 
-	Rand   io.Reader    // source of root keys and ids, crypto/rand where nil
-	Logger *slog.Logger // discards where nil
+	Rand   io.Reader              // source of root keys, secrets and ids; crypto/rand where nil
+	NewID  func() (string, error) // makes the ids of projects, tokens and the like: UUIDs of version 7 where nil
+	Logger *slog.Logger           // discards where nil
 }
 
 func (c Config) check() error {
@@ -150,7 +111,7 @@ func (c Config) check() error {
 	if !validLocation(c.Location) {
 		errs = append(errs, fmt.Errorf("issuer: the location %q is no host name", c.Location))
 	}
-	if c.MaxLife < 0 || c.MaxLife > 0 && c.MaxLife < day {
+	if c.MaxLife < 0 || c.MaxLife > 0 && c.MaxLife < ledger.Day {
 		errs = append(errs, fmt.Errorf("issuer: the longest life of a token is at least 24 h, not %s; 0 sets no limit", c.MaxLife))
 	}
 	if c.ProjectsDaily < 0 {
@@ -181,125 +142,36 @@ func validLocation(s string) bool {
 	return true
 }
 
-// Service is the issuer. It is safe for concurrent use. A store has one Service
-// at a time: Wait hears of changes that were made through it, in this process.
+// Service is the issuer: the rooms that live on one store. It is safe for concurrent use.
+// A store has one Service in a process: who waits for changes hears of those that were made through it.
 type Service struct {
-	store    kv.Store
-	sealer   *seal.Sealer
-	location string
-	admins   func(kv.Reader, string) (bool, error) // nil: Principal.Admin counts
-	people   People
-
-	invitationMail func(kv.Tx, Invited) error // nil: none is sent
-	clock          func() time.Time
-	maxLife        time.Duration
-	perHour        int
-	rand           io.Reader
-	log            *slog.Logger
-	newID          func() (string, error) // UUIDs for projects and tokens
-
-	keep    uint64          // change sets in the log, at least
-	id      identity        // of the store; constant
-	notices *notices.Outbox // nil where nobody is told
-
-	unfinished chan struct{} // has room for one: steps are left over
-
-	drafts        drafts
-	projectsDaily int
-
-	news news
-	live live
-	tail tail
+	Ledger *ledger.Ledger
+	*Projects
+	*Tokens
+	*Followers
 }
 
-// New opens the issuer on a store. In a new store it makes the identity by which
-// verifiers tell one issuer from another; in an old one it checks that the sealer
-// has the key that the store's records were sealed with.
+// New opens the issuer on a store, as Open has it of the ledger.
 func New(cfg Config) (*Service, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Service{
-		store: instance.Guard(cfg.Store), sealer: cfg.Sealer, location: cfg.Location, admins: cfg.Administrators,
-		clock: cfg.Clock, maxLife: cfg.MaxLife, perHour: cfg.PerHour, projectsDaily: cmp.Or(cfg.ProjectsDaily, MaxProjectsDaily), rand: cfg.Rand, log: cfg.Logger, notices: cfg.Notices,
-		unfinished: make(chan struct{}, 1),
-	}
-	s.invitationMail = cfg.InvitationMail
-	if s.people = cfg.People; s.people == nil {
-		s.people = nobody{}
-	}
-	if s.clock == nil {
-		s.clock = time.Now
-	}
-	s.keep = uint64(cfg.KeepChanges)
-	if s.keep == 0 {
-		s.keep = keepChanges
-	}
-	if s.rand == nil {
-		s.rand = rand.Reader
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	s.newID = s.uuid7
-	if err := s.open(); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-// identity names a store and its epoch for good.
-type identity struct {
-	Issuer string
-	Epoch  uint64
-	Check  []byte // keyCheck, sealed: tells whether the key is the right one
-}
-
-const keyCheck = "issuer"
-
-func (s *Service) open() error {
-	fresh, err := s.uuid7()
-	if err != nil {
-		return err
-	}
-	err = s.store.Update(instance.Safe(context.Background()), func(tx kv.Tx) error {
-		err := kv.GetJSON(tx, keyIdentity, &s.id)
-		if errors.Is(err, kv.ErrNotFound) {
-			s.id = identity{Issuer: fresh, Epoch: 1, Check: s.sealer.Seal(nil, []byte(keyCheck), keyIdentity)}
-			if err := kv.PutJSON(tx, keyLayout, layout); err != nil {
-				return err
-			}
-			return kv.PutJSON(tx, keyIdentity, s.id)
-		}
-		if err != nil {
-			return err
-		}
-		s.news.at, err = lastChain(tx)
-		return err
+	l, err := ledger.Open(ledger.Config{
+		Store: cfg.Store, Sealer: cfg.Sealer, Administrators: cfg.Administrators, KeepChanges: cfg.KeepChanges,
+		Notices: cfg.Notices, Clock: cfg.Clock, Rand: cfg.Rand, NewID: cfg.NewID, Logger: cfg.Logger,
 	})
 	if err != nil {
-		return fmt.Errorf("issuer: open: %w", err)
+		return nil, err
 	}
-	if _, err := s.sealer.Open(nil, s.id.Check, keyIdentity); err != nil {
-		return fmt.Errorf("issuer: this store belongs to another key file: %w", err)
-	}
-	if err := s.upgrade(context.Background()); err != nil {
-		return fmt.Errorf("issuer: open: %w", err)
-	}
-	return nil
+	p := NewProjects(l, ProjectsConfig{People: cfg.People, InvitationMail: cfg.InvitationMail, Daily: cfg.ProjectsDaily})
+	t := NewTokens(l, p, TokensConfig{Sealer: cfg.Sealer, Location: cfg.Location, MaxLife: cfg.MaxLife, PerHour: cfg.PerHour})
+	return &Service{Ledger: l, Projects: p, Tokens: t, Followers: NewFollowers(l, t, t)}, nil
 }
 
-// uuid7 makes a UUID of version 7 (RFC 9562 §5.7) from the clock and Rand.
-func (s *Service) uuid7() (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(s.rand, b[6:]); err != nil {
-		return "", fmt.Errorf("issuer: randomness: %w", err)
-	}
-	ms := uint64(s.clock().UnixMilli())
-	for i := range 6 {
-		b[i] = byte(ms >> (40 - 8*i))
-	}
-	b[6] = b[6]&0x0f | 0x70
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
+// RecordUser and RevokeTokens are what the room of accounts tells the issuer, in transactions of
+// its own: authn.Config.Users is a Service.
+
+// RecordUser is that of the ledger.
+func (s *Service) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
+	return s.Ledger.RecordUser(tx, id, name, frozen)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // MaxLimits is how many versions, and how many networks, a token names.
@@ -66,7 +67,7 @@ func checkList(ps *problem.Problems, field, code string, in []string, read func(
 		}
 		canonical, ok := read(s)
 		if !ok || len(s) > MaxProjectName {
-			ps.Add(field, code, "value", excerpt(s))
+			ps.Add(field, code, "value", ledger.Excerpt(s))
 			return nil
 		}
 		if !slices.ContainsFunc(out, func(o string) bool { return equal(o, canonical) }) {

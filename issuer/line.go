@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// line is what the list of a user's tokens is filtered and sorted by: a copy of a few
+// indexEntry is what the list of a user's tokens is filtered and sorted by: a copy of a few
 // fields of a token's record and of its last use, kept in the transactions that change
 // them. It is stored in a form that a list of 10,000 is read from in a few
 // milliseconds: bytes and numbers, the latter as encoding/binary has varints.
-type line struct {
+type indexEntry struct {
 	id       string
 	serial   uint64 // in the key
 	all      bool   // ScopeAll
@@ -27,11 +28,11 @@ type line struct {
 	used     int64  // Unix seconds; 0: not yet
 }
 
-// lineForm is the first byte of a line, which no id begins with.
-const lineForm = 1
+// entryForm is the first byte of a line, which no id begins with.
+const entryForm = 1
 
-func lineOf(id string, rec tokenRecord, use Use) line {
-	l := line{
+func entryOf(id string, rec tokenRecord, use Use) indexEntry {
+	l := indexEntry{
 		id: id, serial: rec.Serial, all: rec.Scope == ScopeAll, label: rec.Label,
 		created: seconds(rec.Created), expires: seconds(rec.Expires), revoked: seconds(rec.Revoked.At), used: seconds(use.At),
 	}
@@ -52,8 +53,8 @@ func seconds(t time.Time) int64 {
 	return t.Unix()
 }
 
-func (l line) encode() []byte {
-	b := []byte{lineForm, 0}
+func (l indexEntry) encode() []byte {
+	b := []byte{entryForm, 0}
 	if l.all {
 		b[1] = 1
 	}
@@ -66,11 +67,11 @@ func (l line) encode() []byte {
 	return b
 }
 
-// decodeLine reads a line as it is stored.
-func decodeLine(p kv.Pair) (l line, err error) {
+// decodeIndexEntry reads a line as it is stored.
+func decodeIndexEntry(p kv.Pair) (l indexEntry, err error) {
 	b := p.Value
-	if len(p.Key) < 8 || len(b) < 2 || b[0] != lineForm {
-		return l, damagedLine(p)
+	if len(p.Key) < 8 || len(b) < 2 || b[0] != entryForm {
+		return l, damagedEntry(p)
 	}
 	l.serial = binary.BigEndian.Uint64(p.Key[len(p.Key)-8:])
 	l.all = b[1]&1 != 0
@@ -78,7 +79,7 @@ func decodeLine(p kv.Pair) (l line, err error) {
 	for _, n := range []*int64{&l.created, &l.expires, &l.revoked, &l.used} {
 		size := 0
 		if *n, size = binary.Varint(b); size <= 0 {
-			return l, damagedLine(p)
+			return l, damagedEntry(p)
 		}
 		b = b[size:]
 	}
@@ -86,7 +87,7 @@ func decodeLine(p kv.Pair) (l line, err error) {
 	for _, s := range []*string{&l.id, &l.label, &l.projects} {
 		n, size := binary.Uvarint(b)
 		if size <= 0 || n > uint64(len(b)-size) {
-			return l, damagedLine(p)
+			return l, damagedEntry(p)
 		}
 		at := len(text) - len(b) + size
 		*s = text[at : at+int(n)]
@@ -95,12 +96,12 @@ func decodeLine(p kv.Pair) (l line, err error) {
 	return l, nil
 }
 
-func damagedLine(p kv.Pair) error {
+func damagedEntry(p kv.Pair) error {
 	return fmt.Errorf("issuer: the line %q of a list is damaged: restore the store from a backup", p.Key)
 }
 
 // names tells whether a token names a project; the name is normalized.
-func (l *line) names(project string) bool {
+func (l *indexEntry) names(project string) bool {
 	for name := range strings.SplitSeq(l.projects, "/") {
 		if name == project {
 			return project != ""
@@ -110,7 +111,7 @@ func (l *line) names(project string) bool {
 }
 
 // state is tokenRecord.state.
-func (l *line) state(now time.Time) State {
+func (l *indexEntry) state(now time.Time) State {
 	switch {
 	case l.revoked != 0:
 		return StateRevoked
@@ -120,34 +121,34 @@ func (l *line) state(now time.Time) State {
 	return StateActive
 }
 
-// lines reads the lines of a user's tokens, oldest first.
-func lines(r kv.Reader, userID string) ([]line, error) {
+// indexEntries reads the lines of a user's tokens, oldest first.
+func indexEntries(r kv.Reader, userID string) ([]indexEntry, error) {
 	pairs, err := r.Scan(ownedPrefix(userID), nil, 0, false)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]line, len(pairs))
+	out := make([]indexEntry, len(pairs))
 	for i, p := range pairs {
-		if out[i], err = decodeLine(p); err != nil {
+		if out[i], err = decodeIndexEntry(p); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// intoAll stands for a project in the keys of tokens that are for all of their
+// anyProject stands for a project in the keys of tokens that are for all of their
 // owner's projects.
-const intoAll = "*"
+const anyProject = "*"
 
-// reachedFrom lists the projects below which a token stands in the index of those that
+// indexedProjects lists the projects below which a token stands in the index of those that
 // can upload to one; none once it is revoked. Whether its owner is a member, and
 // whether it has expired, is seen when the index is read.
-func (rec tokenRecord) reachedFrom() []string {
+func (rec tokenRecord) indexedProjects() []string {
 	switch {
 	case !rec.Revoked.At.IsZero():
 		return nil
 	case rec.Scope == ScopeAll:
-		return []string{intoAll}
+		return []string{anyProject}
 	}
 	ids := make([]string, len(rec.Projects))
 	for i, p := range rec.Projects {
@@ -156,8 +157,8 @@ func (rec tokenRecord) reachedFrom() []string {
 	return ids
 }
 
-// save stores the record of a token, new or changed, and all that is indexed of it.
-func (c *change) save(id string, rec tokenRecord) error {
+// saveToken stores the record of a token, new or changed, and all that is indexed of it.
+func saveToken(c *ledger.Change, id string, rec tokenRecord) error {
 	old, err := readToken(c, id)
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
@@ -165,29 +166,29 @@ func (c *change) save(id string, rec tokenRecord) error {
 	if err := kv.PutJSON(c, tokenKey(id), rec); err != nil {
 		return err
 	}
-	was, is := old.reachedFrom(), rec.reachedFrom()
+	was, is := old.indexedProjects(), rec.indexedProjects()
 	for _, project := range was {
 		if !slices.Contains(is, project) {
-			if err := c.Delete(intoKey(project, old.User, old.Serial)); err != nil {
+			if err := c.Delete(projectEntryKey(project, old.User, old.Serial)); err != nil {
 				return err
 			}
 		}
 	}
-	return index(c, id, rec)
+	return indexToken(c, id, rec)
 }
 
-// index stores the line of a token and its entries in the index of projects.
-func index(tx kv.Tx, id string, rec tokenRecord) error {
+// indexToken stores the line of a token and its entries in the index of projects.
+func indexToken(tx kv.Tx, id string, rec tokenRecord) error {
 	use, err := readUse(tx, id)
 	if err != nil {
 		return err
 	}
-	if err := tx.Put(ownedKey(rec.User, rec.Serial), lineOf(id, rec, use).encode()); err != nil {
+	if err := tx.Put(ownedKey(rec.User, rec.Serial), entryOf(id, rec, use).encode()); err != nil {
 		return err
 	}
 	entry := append(binary.AppendVarint(nil, seconds(rec.Expires)), id...)
-	for _, project := range rec.reachedFrom() {
-		if err := tx.Put(intoKey(project, rec.User, rec.Serial), entry); err != nil {
+	for _, project := range rec.indexedProjects() {
+		if err := tx.Put(projectEntryKey(project, rec.User, rec.Serial), entry); err != nil {
 			return err
 		}
 	}

@@ -3,16 +3,15 @@ package issuer
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Projects lists the projects in which a user has a role, by name: at most
+// ProjectsOf lists the projects in which a user has a role, by name: at most
 // MaxProjects and those that others shared since. It reads two small records for
 // each, however many members they have.
-func (s *Service) Projects(ctx context.Context, userID string) ([]ProjectSummary, error) {
+func (s *Projects) ProjectsOf(ctx context.Context, userID string) ([]ProjectSummary, error) {
 	var out []ProjectSummary
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		pairs, err := r.Scan(rolePrefix(userID), nil, 0, false)
@@ -37,13 +36,8 @@ func (s *Service) Projects(ctx context.Context, userID string) ([]ProjectSummary
 	return out, err
 }
 
-// readHead reads the head of a project. One that was stored before there were heads
-// has none, and is read whole.
+// readHead reads the head of a project.
 func readHead(r kv.Reader, id string) (h headRecord, err error) {
 	err = kv.GetJSON(r, headKey(id), &h)
-	if !errors.Is(err, kv.ErrNotFound) {
-		return h, err
-	}
-	rec, err := readProject(r, id)
-	return rec.head(), err
+	return h, err
 }

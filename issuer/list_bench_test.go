@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // fillWith is a house that do fills in one transaction, so that a benchmark does not
@@ -47,7 +48,7 @@ func timed(b *testing.B, fn func()) {
 }
 
 // mintMany makes n tokens of p's for a project, every other one of them used.
-func mintMany(b *testing.B, s *issuer.Service, p issuer.Principal, n int) error {
+func mintMany(b *testing.B, s *issuer.Service, p ledger.Principal, n int) error {
 	for i := range n {
 		m, err := s.Mint(b.Context(), p, forSome(fmt.Sprintf("CI of the engine %d", i), "demo"))
 		if err == nil && i%2 == 0 {
@@ -99,7 +100,7 @@ func BenchmarkTokensOfProject(b *testing.B) {
 				p := alice
 				if i > 0 {
 					p = who(fmt.Sprintf("00000000-0000-4000-8000-0000000001%02d", i), fmt.Sprintf("user%d", i))
-					if err := s.RecordUser(h.tx, p.UserID, p.Username, false); err != nil {
+					if err := s.Ledger.RecordUser(h.tx, p.UserID, p.Username, false); err != nil {
 						return err
 					}
 					if _, err := s.AddMember(b.Context(), alice, "demo", p.UserID, issuer.RoleMaintainer); err != nil {
@@ -132,7 +133,7 @@ func BenchmarkTokensUploads(b *testing.B) {
 		if err := mintMany(b, s, alice, 60); err != nil {
 			return err
 		}
-		page, err := s.Tokens(b.Context(), aliceID, issuer.Page{Limit: 60})
+		page, err := s.TokensOf(b.Context(), aliceID, issuer.Page{Limit: 60})
 		if err != nil {
 			return err
 		}

@@ -8,17 +8,17 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 )
 
-// live is what is known at the moment of the verifiers that were heard of since
+// connections is what is known at the moment of the verifiers that were heard of since
 // this process began. It holds one presence for each, whatever they send.
-type live struct {
+type connections struct {
 	mu        sync.Mutex
 	verifiers map[string]*presence // by id
-	watched   map[*watch]bool
+	watched   map[*guard]bool
 	moved     chan struct{} // closed when any of them changes; nil while nobody waits
 }
 
-// watch is what has to end when a verifier is revoked.
-type watch struct {
+// guard is what has to end when a verifier is revoked.
+type guard struct {
 	verifier string
 	end      func() // does not wait
 }
@@ -39,9 +39,9 @@ type presence struct {
 	logged    time.Time     // when that was last logged
 }
 
-// of returns the presence of a verifier, which is made where there is none. The
+// presenceOf returns the presence of a verifier, which is made where there is none. The
 // caller holds the mutex.
-func (l *live) of(id, name string) *presence {
+func (l *connections) presenceOf(id, name string) *presence {
 	p := l.verifiers[id]
 	if p == nil {
 		p = &presence{}
@@ -54,8 +54,8 @@ func (l *live) of(id, name string) *presence {
 	return p
 }
 
-// tell wakes those who wait for a change. The caller holds the mutex.
-func (l *live) tell() {
+// wake wakes those who wait for a change. The caller holds the mutex.
+func (l *connections) wake() {
 	if l.moved != nil {
 		close(l.moved)
 		l.moved = nil
@@ -63,28 +63,28 @@ func (l *live) tell() {
 }
 
 // open makes x the stream of its verifier and ends the one before.
-func (l *live) open(x *Stream, name string, at feed.Position, now time.Time) {
+func (l *connections) open(x *Stream, name string, at feed.Position, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.of(x.verifier, name)
+	p := l.presenceOf(x.verifier, name)
 	if p.stream != nil {
 		close(p.stream.gone)
 	}
 	p.stream, p.since = x, now
 	p.say(at, now)
-	l.tell()
+	l.wake()
 }
 
 // report notes what a verifier says that it has. It returns when the report before
 // came, zero where there was none since the start, and whether this one is worth a
 // write to the store.
-func (l *live) report(id, name string, at feed.Position, now time.Time) (before time.Time, store bool) {
+func (l *connections) report(id, name string, at feed.Position, now time.Time) (before time.Time, store bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.of(id, name)
+	p := l.presenceOf(id, name)
 	before, p.reported = p.reported, now
 	p.say(at, now)
-	l.tell()
+	l.wake()
 	if since := now.Sub(p.stored); since >= 0 && since < seenEvery {
 		return before, false
 	}
@@ -95,8 +95,8 @@ func (l *live) report(id, name string, at feed.Position, now time.Time) (before 
 // warnEvery is how often the log hears, at most, of trouble with one verifier's reports.
 const warnEvery = time.Minute
 
-// warns tells whether the log is to hear of trouble with a report.
-func (l *live) warns(id string, now time.Time) bool {
+// mayWarn tells whether the log is to hear of trouble with a report.
+func (l *connections) mayWarn(id string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.verifiers[id]
@@ -120,14 +120,14 @@ func (p *presence) say(at feed.Position, now time.Time) {
 // astrayEvery is how often at most it is logged that a verifier knows another history.
 const astrayEvery = time.Hour
 
-// astray notes that a verifier knows another history, and returns whether that is worth a
+// noteOtherHistory notes that a verifier knows another history, and returns whether that is worth a
 // line in the log.
-func (l *live) astray(id, name string, now time.Time) (log bool) {
+func (l *connections) noteOtherHistory(id, name string, now time.Time) (log bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.of(id, name)
+	p := l.presenceOf(id, name)
 	p.seen, p.astray = now, true
-	l.tell()
+	l.wake()
 	if !p.logged.IsZero() && now.Sub(p.logged).Abs() < astrayEvery {
 		return false
 	}
@@ -135,44 +135,44 @@ func (l *live) astray(id, name string, now time.Time) (log bool) {
 	return true
 }
 
-// found notes that a verifier knows this history, or nothing.
-func (l *live) found(id string) {
+// noteThisHistory notes that a verifier knows this history, or nothing.
+func (l *connections) noteThisHistory(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p := l.verifiers[id]; p != nil && p.astray {
 		p.astray = false
-		l.tell()
+		l.wake()
 	}
 }
 
 // close ends x, if it is still the stream of its verifier.
-func (l *live) close(x *Stream) {
+func (l *connections) close(x *Stream) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p := l.verifiers[x.verifier]; p != nil && p.stream == x {
 		p.stream = nil
-		l.tell()
+		l.wake()
 	}
 }
 
 // watch adds what has to end with a verifier.
-func (l *live) watch(w *watch) {
+func (l *connections) watch(w *guard) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.watched == nil {
-		l.watched = make(map[*watch]bool)
+		l.watched = make(map[*guard]bool)
 	}
 	l.watched[w] = true
 }
 
-func (l *live) unwatch(w *watch) {
+func (l *connections) unwatch(w *guard) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.watched, w)
 }
 
-// forget ends the stream of a verifier that was revoked, and what else has to end with it.
-func (l *live) forget(id string) {
+// drop ends the stream of a verifier that was revoked, and what else has to end with it.
+func (l *connections) drop(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for w := range l.watched {
@@ -188,11 +188,11 @@ func (l *live) forget(id string) {
 		close(p.stream.gone)
 	}
 	delete(l.verifiers, id)
-	l.tell()
+	l.wake()
 }
 
 // silence is how long nothing was heard of the verifier of x.
-func (l *live) silence(x *Stream, now time.Time) time.Duration {
+func (l *connections) silence(x *Stream, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.verifiers[x.verifier]
@@ -203,7 +203,7 @@ func (l *live) silence(x *Stream, now time.Time) time.Duration {
 }
 
 // fill adds what is known of a verifier to what the store has.
-func (l *live) fill(v *Verifier) {
+func (l *connections) fill(v *Verifier) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.verifiers[v.ID]
@@ -222,7 +222,7 @@ func (l *live) fill(v *Verifier) {
 // count says who of the connected verifiers has applied a revision, and returns a
 // channel that is closed at the next change. asked are those that were connected
 // when somebody began to wait: who drops out meanwhile is behind.
-func (l *live) count(at feed.Position, asked map[string]bool) (c Confirmation, last time.Time, moved <-chan struct{}) {
+func (l *connections) count(at feed.Position, asked map[string]bool) (c Confirmation, last time.Time, moved <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, p := range l.verifiers {

@@ -8,12 +8,13 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // checkNewMember sees that a user may become a member.
-func (c *change) checkNewMember(rec projectRecord, userID string) error {
+func checkNewMember(c *ledger.Change, rec Record, userID string) error {
 	var ps problem.Problems
-	user, err := readUser(c, userID)
+	user, err := ledger.ReadUser(c, userID)
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
 		ps.Add("user", "user_unknown")
@@ -30,110 +31,110 @@ func (c *change) checkNewMember(rec projectRecord, userID string) error {
 // SetRole changes the role of a member; only owners may. Nothing changes where
 // the member has the role already. The project's last owner stays one: the
 // problem "last_owner" has no field.
-func (s *Service) SetRole(ctx context.Context, p Principal, project, userID string, role Role) (uint64, error) {
-	return s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
+func (s *Projects) SetRole(ctx context.Context, p ledger.Principal, project, userID string, role Role) (uint64, error) {
+	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		m, ok := rec.Members[userID]
 		switch {
 		case !ok:
-			return ErrNotFound
+			return ledger.ErrNotFound
 		case !role.valid():
 			return problem.New("", "role_unknown")
 		case m.Role == role:
 			return nil
 		}
-		return c.changeRole(p, rec, userID, role)
+		return changeRole(c, p, rec, userID, role)
 	})
 }
 
 // changeRole gives a member another role.
-func (c *change) changeRole(p Principal, rec projectRecord, userID string, role Role) error {
+func changeRole(c *ledger.Change, p ledger.Principal, rec Record, userID string, role Role) error {
 	m := rec.Members[userID]
 	was := m.Role
 	m.Role = role
 	rec.Members[userID] = m
 	if was == RoleOwner {
-		if err := c.unowned(p, rec, userID); err != nil {
+		if err := endOwnership(c, p, rec, userID); err != nil {
 			return err
 		}
 	}
-	return c.putMember(p, rec, userID, "project.role_changed", map[string]string{"role": string(role), "was": string(was)})
+	return putMember(c, p, rec, userID, "project.role_changed", map[string]string{"role": string(role), "was": string(was)})
 }
 
-// unowned sees to what follows where a user is no owner of a project any more.
-func (c *change) unowned(p Principal, rec projectRecord, userID string) error {
-	if err := c.checkOwned(rec); err != nil {
+// endOwnership sees to what follows where a user is no owner of a project any more.
+func endOwnership(c *ledger.Change, p ledger.Principal, rec Record, userID string) error {
+	if err := checkOwned(c, rec); err != nil {
 		return err
 	}
-	return c.dropInvitesBy(p, rec, userID)
+	return dropInvitesBy(c, p, rec, userID)
 }
 
 // RemoveMember takes a user's role in a project away; only owners may. To remove
 // oneself is to leave. The project's last owner stays: "last_owner", no field.
 // Tokens are not touched; they no longer reach the project, since a verifier asks
 // who its members are.
-func (s *Service) RemoveMember(ctx context.Context, p Principal, project, userID string) (uint64, error) {
+func (s *Projects) RemoveMember(ctx context.Context, p ledger.Principal, project, userID string) (uint64, error) {
 	if userID == p.UserID {
 		return s.Leave(ctx, p, project)
 	}
-	return s.manage(ctx, p, project, func(c *change, rec projectRecord) error {
-		return c.dropMember(p, rec, userID, "project.member_removed")
+	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
+		return dropMember(c, p, rec, userID, "project.member_removed")
 	})
 }
 
 // Leave gives up p's own role in a project. The last owner can't: "last_owner".
-func (s *Service) Leave(ctx context.Context, p Principal, project string) (uint64, error) {
-	return s.update(ctx, func(c *change) error {
-		if err := c.admit(p); err != nil {
+func (s *Projects) Leave(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
+	return s.ledger.Update(ctx, func(c *ledger.Change) error {
+		if err := c.Admit(p); err != nil {
 			return err
 		}
-		rec, err := visibleProject(c, p, project)
+		rec, err := VisibleTo(c, p, project)
 		if err != nil {
 			return err
 		}
-		return c.dropMember(p, rec, p.UserID, "project.member_left")
+		return dropMember(c, p, rec, p.UserID, "project.member_left")
 	})
 }
 
-// manage runs fn on a project that p owns, in one transaction.
-func (s *Service) manage(ctx context.Context, p Principal, project string, fn func(*change, projectRecord) error) (uint64, error) {
-	return s.update(ctx, func(c *change) error {
-		if err := c.admit(p); err != nil {
+// Manage runs fn on a project that p owns, in one transaction.
+func (s *Projects) Manage(ctx context.Context, p ledger.Principal, project string, fn func(*ledger.Change, Record) error) (uint64, error) {
+	return s.ledger.Update(ctx, func(c *ledger.Change) error {
+		if err := c.Admit(p); err != nil {
 			return err
 		}
-		rec, err := visibleProject(c, p, project)
+		rec, err := VisibleTo(c, p, project)
 		if err != nil {
 			return err
 		}
 		if rec.Members[p.UserID].Role != RoleOwner {
-			return ErrNotOwner
+			return ledger.ErrNotOwner
 		}
 		return fn(c, rec)
 	})
 }
 
-func (c *change) dropMember(p Principal, rec projectRecord, userID, kind string) error {
+func dropMember(c *ledger.Change, p ledger.Principal, rec Record, userID, kind string) error {
 	m, ok := rec.Members[userID]
 	if !ok {
-		return ErrNotFound
+		return ledger.ErrNotFound
 	}
 	delete(rec.Members, userID)
-	rec.Left = c.left(rec, userID)
+	rec.Left = withLeft(c, rec, userID)
 	if m.Role == RoleOwner {
-		if err := c.unowned(p, rec, userID); err != nil {
+		if err := endOwnership(c, p, rec, userID); err != nil {
 			return err
 		}
 	}
-	return c.putMember(p, rec, userID, kind, map[string]string{"was": string(m.Role)})
+	return putMember(c, p, rec, userID, kind, map[string]string{"was": string(m.Role)})
 }
 
 // checkOwned refuses a project that nobody could manage any more. An owner who
 // is frozen can't.
-func (c *change) checkOwned(rec projectRecord) error {
+func checkOwned(c *ledger.Change, rec Record) error {
 	for id, m := range rec.Members {
 		if m.Role != RoleOwner {
 			continue
 		}
-		u, err := readUser(c, id)
+		u, err := ledger.ReadUser(c, id)
 		if err != nil {
 			return err
 		}
@@ -154,7 +155,7 @@ var roleNotices = map[string]notices.Kind{
 
 // putMember stores a project whose member userID was changed, the index entry of
 // that member, the audit row, and what the member hears of it.
-func (c *change) putMember(p Principal, rec projectRecord, userID, kind string, detail map[string]string) error {
+func putMember(c *ledger.Change, p ledger.Principal, rec Record, userID, kind string, detail map[string]string) error {
 	var err error
 	if m, ok := rec.Members[userID]; ok {
 		err = c.Put(roleKey(userID, rec.ID), []byte(m.Role))
@@ -164,16 +165,16 @@ func (c *change) putMember(p Principal, rec projectRecord, userID, kind string, 
 	if err != nil {
 		return err
 	}
-	if err := c.putProject(rec); err != nil {
+	if err := putProject(c, rec); err != nil {
 		return err
 	}
-	u, err := readUser(c, userID)
+	u, err := ledger.ReadUser(c, userID)
 	if err != nil {
 		return err
 	}
 	detail["project"], detail["user"] = rec.Name, u.Name
-	if err := c.tell(p, roleNotices[kind], userID, detail); err != nil {
+	if err := c.Notify(p, roleNotices[kind], userID, detail); err != nil {
 		return err
 	}
-	return c.audit(p, audit.Event{Kind: kind, Account: userID, Project: rec.ID, Detail: detail})
+	return c.Audit(p, audit.Event{Kind: kind, Account: userID, Project: rec.ID, Detail: detail})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // roles lists the members of a project in the order that pages show.
@@ -70,7 +71,7 @@ func TestMembers(t *testing.T) {
 			}
 		}
 	}
-	if ps, err := h.Projects(t.Context(), bobID); err != nil || len(ps) != 0 {
+	if ps, err := h.ProjectsOf(t.Context(), bobID); err != nil || len(ps) != 0 {
 		t.Errorf("bob left and has %v (%v)", ps, err)
 	}
 }
@@ -79,13 +80,13 @@ func TestMembersRefused(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
 	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
-	set := func(p issuer.Principal, project, user string, role issuer.Role) func() error {
+	set := func(p ledger.Principal, project, user string, role issuer.Role) func() error {
 		return func() error { _, err := h.SetRole(t.Context(), p, project, user, role); return err }
 	}
-	remove := func(p issuer.Principal, project, user string) func() error {
+	remove := func(p ledger.Principal, project, user string) func() error {
 		return func() error { _, err := h.RemoveMember(t.Context(), p, project, user); return err }
 	}
-	leave := func(p issuer.Principal, project string) func() error {
+	leave := func(p ledger.Principal, project string) func() error {
 		return func() error { _, err := h.Leave(t.Context(), p, project); return err }
 	}
 	owner, maintainer := issuer.RoleOwner, issuer.RoleMaintainer
@@ -94,15 +95,15 @@ func TestMembersRefused(t *testing.T) {
 		do   func() error
 		want any
 	}{
-		{"maintainer promotes oneself", set(bob, "demo", bobID, owner), issuer.ErrNotOwner},
-		{"no such member", set(alice, "demo", rootID, owner), issuer.ErrNotFound},
+		{"maintainer promotes oneself", set(bob, "demo", bobID, owner), ledger.ErrNotOwner},
+		{"no such member", set(alice, "demo", rootID, owner), ledger.ErrNotFound},
 		{"no such role", set(alice, "demo", bobID, "Owner"), "role_unknown"},
 		{"last owner steps down", set(alice, "demo", aliceID, maintainer), "last_owner"},
 		{"last owner leaves", leave(alice, "demo"), "last_owner"},
 		{"last owner removes herself", remove(alice, "demo", aliceID), "last_owner"},
-		{"maintainer removes", remove(bob, "demo", aliceID), issuer.ErrNotOwner},
-		{"remove a stranger", remove(alice, "demo", rootID), issuer.ErrNotFound},
-		{"administrator leaves", leave(root, "demo"), issuer.ErrNotFound},
+		{"maintainer removes", remove(bob, "demo", aliceID), ledger.ErrNotOwner},
+		{"remove a stranger", remove(alice, "demo", rootID), ledger.ErrNotFound},
+		{"administrator leaves", leave(root, "demo"), ledger.ErrNotFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := *h
@@ -132,7 +133,7 @@ func TestStrangersLearnNothing(t *testing.T) {
 			func() (uint64, error) { return h.RemoveMember(t.Context(), bob, project, aliceID) },
 			func() (uint64, error) { return h.Leave(t.Context(), bob, project) },
 		} {
-			if _, err := do(); !errors.Is(err, issuer.ErrNotFound) || err.Error() != issuer.ErrNotFound.Error() {
+			if _, err := do(); !errors.Is(err, ledger.ErrNotFound) || err.Error() != ledger.ErrNotFound.Error() {
 				t.Errorf("%s: error %v", project, err)
 			}
 		}
@@ -197,8 +198,8 @@ func TestOwnersRemoveEachOther(t *testing.T) {
 		)
 		left := h.roles(name)
 		switch {
-		case errs[0] == nil && errors.Is(errs[1], issuer.ErrNotFound) && left == "alice owner":
-		case errs[1] == nil && errors.Is(errs[0], issuer.ErrNotFound) && left == "bob owner":
+		case errs[0] == nil && errors.Is(errs[1], ledger.ErrNotFound) && left == "alice owner":
+		case errs[1] == nil && errors.Is(errs[0], ledger.ErrNotFound) && left == "bob owner":
 		default:
 			t.Fatalf("errors %v, left are %s", errs, left)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // MaxText is the length, in characters, that a token has at most when it is
@@ -28,14 +28,14 @@ const Skew = 60 * time.Second
 // MintRequest says what token to mint. Each choice is the person's: there is no
 // default.
 type MintRequest struct {
-	Label    string // 1 to MaxLabel characters, trimmed; no unrevoked token of the user has it, in any case of letters
-	Scope    Scope
-	Projects []string // with ScopeChosen: names of projects in which the user has a role
-	Register string   // with ScopeChosen: name of a project to register with the token, which is then for it too; with Projects, 1 to MaxTokenProjects
-	Life     Life
-	Expires  time.Time // with LifeUntil: the instant, to come and in the policy; a fraction of a second is dropped
-	Limits   Limits    // none are needed
-	Once     string    // mark of the form, 16 to 64 characters of base64url, so that it makes one token only; "" where there is none
+	Label          string // 1 to MaxLabel characters, trimmed; no unrevoked token of the user has it, in any case of letters
+	Scope          Scope
+	Projects       []string // with ScopeChosen: names of projects in which the user has a role
+	Register       string   // with ScopeChosen: name of a project to register with the token, which is then for it too; with Projects, 1 to MaxTokenProjects
+	Life           Life
+	Expires        time.Time // with LifeUntil: the instant, to come and in the policy; a fraction of a second is dropped
+	Limits         Limits    // none are needed
+	IdempotencyKey string    // mark of the form, 16 to 64 characters of base64url, so that it makes one token only; "" where there is none
 }
 
 // Minted is a token that was just made.
@@ -49,35 +49,35 @@ type Minted struct {
 // once, under the fields "label", "scope", "projects", "register", "life", "expires",
 // "versions", "networks" and "actions"; a user with MaxTokens tokens gets
 // "too_many_tokens" with no field. Where the form has made a token before it is an
-// AgainError, and for who makes tokens too fast a TooFastError.
-func (s *Service) Mint(ctx context.Context, p Principal, req MintRequest) (Minted, error) {
+// RepeatedError, and for who makes tokens too fast a TooFastError.
+func (s *Tokens) Mint(ctx context.Context, p ledger.Principal, req MintRequest) (Minted, error) {
 	id, root, err := s.material()
 	if err != nil {
 		return Minted{}, err
 	}
 	defer clear(root)
 	var out Minted
-	rev, err := s.update(ctx, func(c *change) error {
-		if err := errors.Join(c.admit(p), c.notAgain(p, req.Once)); err != nil {
+	rev, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
+		if err := errors.Join(c.Admit(p), checkIdempotencyKey(c, p, req.IdempotencyKey)); err != nil {
 			return err
 		}
-		rec, err := c.draft(p, req)
+		rec, err := s.draftToken(c, p, req)
 		if err != nil {
 			return err
 		}
-		if err := c.checkRate(p.UserID); err != nil {
+		if err := s.checkRate(c, p.UserID); err != nil {
 			return err
 		}
-		if out, err = c.mint(id, root, rec); err != nil {
+		if out, err = s.mintToken(c, id, root, rec); err != nil {
 			return err
 		}
-		if err := c.madeBy(p, req.Once, id); err != nil {
+		if err := recordIdempotencyKey(c, p, req.IdempotencyKey, id); err != nil {
 			return err
 		}
-		if err := c.tellOwner(p, notices.TokenMinted, id, rec, nil); err != nil {
+		if err := notifyOwner(c, p, notices.TokenMinted, id, rec, nil); err != nil {
 			return err
 		}
-		return c.auditToken(p, "minted", id, rec, nil)
+		return auditToken(c, p, "minted", id, rec, nil)
 	})
 	if err != nil {
 		return Minted{}, err
@@ -89,15 +89,12 @@ func (s *Service) Mint(ctx context.Context, p Principal, req MintRequest) (Minte
 
 // material is what a new token is made of: its id, and a root key, which the caller
 // wipes.
-func (s *Service) material() (id string, root []byte, err error) {
-	if id, err = s.newID(); err != nil {
+func (s *Tokens) material() (id string, root []byte, err error) {
+	if id, err = s.ledger.NewID(); err != nil {
 		return "", nil, err
 	}
-	root = make([]byte, 32)
-	if _, err := io.ReadFull(s.rand, root); err != nil {
-		return "", nil, fmt.Errorf("issuer: randomness: %w", err)
-	}
-	return id, root, nil
+	root, err = s.ledger.Random(32)
+	return id, root, err
 }
 
 // errDraft ends a transaction that is to change nothing.
@@ -105,20 +102,20 @@ var errDraft = errors.New("issuer: only a draft")
 
 // Draft is the token that Mint would make of a request, with no id, or what is wrong
 // with it, as Mint has it. It changes nothing.
-func (s *Service) Draft(ctx context.Context, p Principal, req MintRequest) (Token, error) {
+func (s *Tokens) Draft(ctx context.Context, p ledger.Principal, req MintRequest) (Token, error) {
 	if err := s.drafts.take(p.UserID, s.clock()); err != nil {
 		return Token{}, err
 	}
 	var out Token
-	_, err := s.update(ctx, func(c *change) error {
-		if err := c.admit(p); err != nil {
+	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
+		if err := c.Admit(p); err != nil {
 			return err
 		}
-		rec, err := c.draft(p, req)
+		rec, err := s.draftToken(c, p, req)
 		if err != nil {
 			return err
 		}
-		if out, err = rec.view(c, "", p.Username, c.now); err != nil {
+		if out, err = rec.view(c, "", p.Username, c.Now); err != nil {
 			return err
 		}
 		return errDraft
@@ -129,25 +126,25 @@ func (s *Service) Draft(ctx context.Context, p Principal, req MintRequest) (Toke
 	return out, nil
 }
 
-// draft checks a request against the rules and the store and makes the record of
+// draftToken checks a request against the rules and the store and makes the record of
 // the token out of it.
-func (c *change) draft(p Principal, req MintRequest) (tokenRecord, error) {
+func (s *Tokens) draftToken(c *ledger.Change, p ledger.Principal, req MintRequest) (tokenRecord, error) {
 	var ps problem.Problems
-	rec := tokenRecord{User: p.UserID, Scope: req.Scope, Created: c.now, Factor: p.Actor.Factor, Serial: c.rev}
+	rec := tokenRecord{User: p.UserID, Scope: req.Scope, Created: c.Now, Factor: p.Actor.Factor, Serial: c.Revision}
 	var err error
 	rec.Label = checkLabel(&ps, req.Label)
 	if !ps.Has("label_required") {
-		if err = c.checkUnique(&ps, p.UserID, rec.Label); err != nil {
+		if err = checkLabelFree(c, &ps, p.UserID, rec.Label); err != nil {
 			return rec, err
 		}
 	}
-	if rec.Projects, err = c.checkScope(&ps, p.UserID, req); err != nil {
+	if rec.Projects, err = checkScope(c, &ps, p.UserID, req); err != nil {
 		return rec, err
 	}
-	if err := c.register(&ps, p, req, &rec); err != nil {
+	if err := s.registerChosen(c, &ps, p, req, &rec); err != nil {
 		return rec, err
 	}
-	rec.Expires = c.s.checkLife(&ps, req, c.now)
+	rec.Expires = s.checkLife(&ps, req, c.Now)
 	rec.Limits = checkLimits(&ps, req.Limits)
 	count, err := readTally(c, p.UserID)
 	if err != nil {
@@ -159,18 +156,18 @@ func (c *change) draft(p Principal, req MintRequest) (tokenRecord, error) {
 	if err := ps.Err(); err != nil {
 		return rec, err
 	}
-	c.checkSize(&ps, rec)
+	s.checkSize(c, &ps, rec)
 	return rec, ps.Err()
 }
 
 // checkSize sees that the text of a token has room for its holder's caveats.
-func (c *change) checkSize(ps *problem.Problems, rec tokenRecord) {
-	if size := textSize(c.s.location, issuedCaveats(rec)); size > MaxText {
+func (s *Tokens) checkSize(c *ledger.Change, ps *problem.Problems, rec tokenRecord) {
+	if size := textSize(s.location, issuedCaveats(rec)); size > MaxText {
 		ps.Add("projects", "projects_too_large", "count", len(rec.Projects), "size", size, "max", MaxText)
 	}
 }
 
-func (c *change) checkUnique(ps *problem.Problems, userID, label string) error {
+func checkLabelFree(c *ledger.Change, ps *problem.Problems, userID, label string) error {
 	if ps.Has("label_too_long") { // it would not fit a key
 		return nil
 	}
@@ -182,7 +179,7 @@ func (c *change) checkUnique(ps *problem.Problems, userID, label string) error {
 }
 
 // checkScope checks the choice of projects and resolves their names.
-func (c *change) checkScope(ps *problem.Problems, userID string, req MintRequest) ([]ProjectRef, error) {
+func checkScope(c *ledger.Change, ps *problem.Problems, userID string, req MintRequest) ([]ProjectRef, error) {
 	switch {
 	case req.Scope == "":
 		ps.Add("scope", "scope_required")
@@ -201,19 +198,19 @@ func (c *change) checkScope(ps *problem.Problems, userID string, req MintRequest
 	}
 	var refs []ProjectRef
 	for _, name := range req.Projects {
-		rec, err := projectByName(c, name)
+		rec, err := ByName(c, name)
 		m, member := rec.Members[userID]
 		switch {
-		case errors.Is(err, ErrNotFound) || err == nil && !member:
-			ps.Add("projects", "project_unknown", "project", excerpt(name))
+		case errors.Is(err, ledger.ErrNotFound) || err == nil && !member:
+			ps.Add("projects", "project_unknown", "project", ledger.Excerpt(name))
 			continue
 		case err != nil:
 			return nil, err
-		case !m.works():
+		case !m.MayUpload():
 			ps.Add("projects", "project_shut", "project", rec.Name)
 			continue
 		}
-		rec.checkUploads(ps, "projects")
+		rec.CheckUploads(ps, "projects")
 		refs = append(refs, ProjectRef{ID: rec.ID, Name: rec.Normalized})
 	}
 	slices.SortFunc(refs, func(a, b ProjectRef) int { return strings.Compare(a.Name, b.Name) })
@@ -228,11 +225,11 @@ func (req MintRequest) count() int {
 	return len(req.Projects)
 }
 
-// mint makes the macaroon and stores what is kept of it. The caller writes the audit
+// mintToken makes the macaroon and stores what is kept of it. The caller writes the audit
 // row.
-func (c *change) mint(id string, root []byte, rec tokenRecord) (Minted, error) {
+func (s *Tokens) mintToken(c *ledger.Change, id string, root []byte, rec tokenRecord) (Minted, error) {
 	cs := issuedCaveats(rec)
-	t, err := token.Mint(root, id, c.s.location, cs)
+	t, err := token.Mint(root, id, s.location, cs)
 	if err != nil {
 		return Minted{}, fmt.Errorf("issuer: mint: %w", err)
 	}
@@ -240,22 +237,22 @@ func (c *change) mint(id string, root []byte, rec tokenRecord) (Minted, error) {
 	if err != nil {
 		return Minted{}, fmt.Errorf("issuer: mint: %w", err)
 	}
-	chain := chainRecord{Location: c.s.location, Signature: c.s.sealer.Seal(nil, t.Signature[:], chainKey(id))}
+	chain := chainRecord{Location: s.location, Signature: s.sealer.Seal(nil, t.Signature[:], chainKey(id))}
 	for _, cv := range cs {
 		chain.Caveats = append(chain.Caveats, string(cv))
 	}
-	if err := c.putToken(id, rec, chain); err != nil {
+	if err := putToken(c, id, rec, chain); err != nil {
 		return Minted{}, err
 	}
-	user, err := readUser(c, rec.User)
+	user, err := ledger.ReadUser(c, rec.User)
 	if err != nil {
 		return Minted{}, err
 	}
-	view, err := rec.view(c, id, user.Name, c.now)
+	view, err := rec.view(c, id, user.Name, c.Now)
 	return Minted{Token: view, Text: text}, err
 }
 
-func (c *change) putToken(id string, rec tokenRecord, chain chainRecord) error {
+func putToken(c *ledger.Change, id string, rec tokenRecord, chain chainRecord) error {
 	there, err := kv.Exists(c, tokenKey(id))
 	if err != nil {
 		return err
@@ -263,7 +260,7 @@ func (c *change) putToken(id string, rec tokenRecord, chain chainRecord) error {
 	if there {
 		return fmt.Errorf("issuer: a token has the id %s already", id)
 	}
-	if err := c.save(id, rec); err != nil {
+	if err := saveToken(c, id, rec); err != nil {
 		return err
 	}
 	if err := kv.PutJSON(c, chainKey(id), chain); err != nil {
@@ -272,11 +269,11 @@ func (c *change) putToken(id string, rec tokenRecord, chain chainRecord) error {
 	if err := c.Put([]byte(labelKey(rec.User, rec.Label)), []byte(id)); err != nil {
 		return err
 	}
-	if err := c.schedule(id, rec); err != nil {
+	if err := scheduleReminder(c, id, rec); err != nil {
 		return err
 	}
-	c.changed(kindToken, id)
-	return c.count(rec.User, 1, 1)
+	c.Changed(ledger.KindToken, id)
+	return countTokens(c, rec.User, 1, 1)
 }
 
 // issuedCaveats are the caveats of a token, in their order: user, project names,
@@ -290,8 +287,8 @@ func issuedCaveats(rec tokenRecord) [][]byte {
 	return append(cs, rec.Limits.caveats()...)
 }
 
-// reachCaveats say what a token reaches now, but for its life.
-func reachCaveats(rec tokenRecord) [][]byte {
+// currentCaveats say what a token reaches now, but for its life.
+func currentCaveats(rec tokenRecord) [][]byte {
 	return append(projectCaveats(rec), rec.Limits.caveats()...)
 }
 

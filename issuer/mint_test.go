@@ -191,7 +191,7 @@ func TestMint(t *testing.T) {
 	zeta, alpha := h.project(alice, "Zeta"), h.project(bob, "alpha")
 	h.member(bob, "alpha", aliceID, issuer.RoleMaintainer)
 	id := "01900000-0000-7000-8000-000000000001"
-	h.SetNewID(func() (string, error) { return id, nil })
+	h.newID = func() (string, error) { return id, nil }
 	var m issuer.Minted
 	rows := h.wrote(map[string]string{"token": id, "zeta": zeta.ID, "alpha": alpha.ID}, func() error {
 		m = h.mint(alice, forSome("  CI of Zeta ", "zeta", "ALPHA", "Zeta"))
@@ -242,7 +242,7 @@ func TestMintIDs(t *testing.T) {
 		seen[id] = true
 	}
 	// An id that is there already, as a broken source of randomness would give.
-	h.SetNewID(func() (string, error) { return slices.Collect(mapKeys(seen))[0], nil })
+	h.newID = func() (string, error) { return slices.Collect(mapKeys(seen))[0], nil }
 	before := h.trail()
 	if m, err := h.Mint(t.Context(), alice, forAll("again")); err == nil || m.Text != "" {
 		t.Errorf("a second token got the id of the first: %v", err)
@@ -347,7 +347,7 @@ func TestParallelMints(t *testing.T) {
 			}
 			h.refused("label: label_taken", func() error { return err })
 		}
-		page, err := h.Tokens(t.Context(), aliceID, issuer.Page{})
+		page, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
 		if err != nil || minted != 1 || page.Total != round+1 || len(page.Tokens) != round+1 {
 			t.Fatalf("round %d: %d minted, the list has %d (%v)", round, minted, page.Total, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Whatever happens to one token at once ends in a state that one order of it has, and
@@ -48,7 +49,7 @@ func TestATokenIsChangedFromSeveralSides(t *testing.T) {
 			_, _, err := h.Revoke(t.Context(), alice, fresh.Token.ID)
 			h.check(err)
 		}
-		page, err := h.Tokens(t.Context(), aliceID, issuer.Page{})
+		page, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
 		h.check(err)
 		if page.Unrevoked != 0 {
 			t.Fatalf("%d tokens are left", page.Unrevoked)
@@ -82,7 +83,7 @@ func TestAProjectIsRegisteredOnce(t *testing.T) {
 	v := h.follow()
 	for round := range 10 {
 		name := fmt.Sprintf("new-%d", round)
-		people := []issuer.Principal{alice, bob, carol}
+		people := []ledger.Principal{alice, bob, carol}
 		minted := make([]issuer.Minted, len(people))
 		fns := []func() error{func() error { _, _, err := h.CreateProject(t.Context(), root, name); return err }}
 		for i, p := range people {
@@ -134,10 +135,10 @@ func TestShutOutWhileTokensChange(t *testing.T) {
 		errs := together(
 			func() error {
 				if out {
-					_, _, err := h.ShutOut(t.Context(), alice, "demo", bobID)
+					_, _, err := h.ExcludeTokens(t.Context(), alice, "demo", bobID)
 					return err
 				}
-				_, _, err := h.LetIn(t.Context(), alice, "demo", bobID)
+				_, _, err := h.ReadmitTokens(t.Context(), alice, "demo", bobID)
 				return err
 			},
 			func() (err error) {

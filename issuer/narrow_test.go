@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/verifier"
 )
 
@@ -158,7 +159,7 @@ func TestRestrict(t *testing.T) {
 	} {
 		h.refused(strings.TrimSpace(want), again(req))
 	}
-	h.refused(issuer.ErrNotFound, func() error {
+	h.refused(ledger.ErrNotFound, func() error {
 		_, _, err := h.Restrict(t.Context(), root, m.Token.ID, issuer.RestrictRequest{Expires: start.Add(time.Hour)})
 		return err
 	})
@@ -220,13 +221,13 @@ func TestRegenerate(t *testing.T) {
 		h.refused(want, regenerate(last.Token.ID, req))
 	}
 	h.refused("token_over", regenerate(fresh.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7}))
-	for _, p := range []issuer.Principal{bob, root} {
-		h.refused(issuer.ErrNotFound, func() error {
+	for _, p := range []ledger.Principal{bob, root} {
+		h.refused(ledger.ErrNotFound, func() error {
 			_, err := h.Regenerate(t.Context(), p, last.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7})
 			return err
 		})
 	}
-	page, err := h.Tokens(t.Context(), aliceID, issuer.Page{})
+	page, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
 	h.check(err)
 	if page.Total != 3 || page.Unrevoked != 1 {
 		t.Errorf("%d tokens, %d not revoked", page.Total, page.Unrevoked)
@@ -250,14 +251,14 @@ func TestRename(t *testing.T) {
 	}
 	h.check(h.Rename(t.Context(), alice, m.Token.ID, "ci OF demo")) // letters only
 	h.mint(alice, forAll("ci"))                                     // is free again
-	rename := func(p issuer.Principal, label string) func() error {
+	rename := func(p ledger.Principal, label string) func() error {
 		return func() error { return h.Rename(t.Context(), p, m.Token.ID, label) }
 	}
 	h.refused("label: label_taken", rename(alice, "LAPTOP"))
 	h.refused("label: label_required", rename(alice, " "))
 	h.refused("label: label_too_long", rename(alice, strings.Repeat("x", 101)))
-	h.refused(issuer.ErrNotFound, rename(bob, "x"))
-	h.refused(issuer.ErrNotFound, rename(root, "x"))
+	h.refused(ledger.ErrNotFound, rename(bob, "x"))
+	h.refused(ledger.ErrNotFound, rename(root, "x"))
 	_, _, err := h.Revoke(t.Context(), alice, m.Token.ID)
 	h.check(err)
 	h.refused("token_over", rename(alice, "x"))
@@ -278,8 +279,8 @@ func TestRevokeAll(t *testing.T) {
 	h.mint(alice, short)
 	h.clock.Add(10 * 24 * time.Hour)
 	h.check(h.RecordUse(t.Context(), one.Token.ID, "demo", netip.Addr{}, h.clock.Now()))
-	labels := func(w issuer.Sweep) string {
-		picked, err := h.Swept(t.Context(), alice, w)
+	labels := func(w issuer.Selection) string {
+		picked, err := h.Selected(t.Context(), alice, w)
 		h.check(err)
 		var out []string
 		for _, tok := range picked {
@@ -288,7 +289,7 @@ func TestRevokeAll(t *testing.T) {
 		slices.Sort(out)
 		return strings.Join(out, " ")
 	}
-	for want, w := range map[string]issuer.Sweep{
+	for want, w := range map[string]issuer.Selection{
 		"both one":       {Project: "Demo"},
 		"all both other": {Unused: 10},
 		"":               {Unused: 11},
@@ -299,7 +300,7 @@ func TestRevokeAll(t *testing.T) {
 		}
 	}
 	rows := h.rows(func() {
-		done, rev, err := h.RevokeAll(t.Context(), alice, issuer.Sweep{Project: "demo"})
+		done, rev, err := h.RevokeAll(t.Context(), alice, issuer.Selection{Project: "demo"})
 		h.check(err)
 		if len(done) != 2 || rev != h.revision() {
 			t.Errorf("revoked %d at %d", len(done), rev)
@@ -318,7 +319,7 @@ func TestRevokeAll(t *testing.T) {
 			t.Errorf("%s is %s", tok.Label, tok.State)
 		}
 	}
-	for want, w := range map[string]issuer.Sweep{
+	for want, w := range map[string]issuer.Selection{
 		"sweep_required":           {},
 		"unused: unused_invalid":   {Unused: -1},
 		" unused: unused_invalid ": {Unused: issuer.MaxUnused + 1},
@@ -329,7 +330,7 @@ func TestRevokeAll(t *testing.T) {
 		h.mint(carol, forAll(fmt.Sprint(i)))
 	}
 	h.clock.Add(24 * time.Hour)
-	done, _, err := h.RevokeAll(t.Context(), carol, issuer.Sweep{Unused: 1})
+	done, _, err := h.RevokeAll(t.Context(), carol, issuer.Selection{Unused: 1})
 	if err != nil || len(done) != 450 {
 		t.Errorf("revoked %d, %v", len(done), err)
 	}

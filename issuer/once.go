@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // TooFastError says that a user made as many tokens in an hour as one may, and when
@@ -22,60 +23,60 @@ func (e *TooFastError) Error() string {
 	return fmt.Sprintf("issuer: %d tokens were made within an hour: the next one in %s", e.Max, e.RetryAfter)
 }
 
-// AgainError says that a form was sent again that has made a token already.
-type AgainError struct {
+// RepeatedError says that a form was sent again that has made a token already.
+type RepeatedError struct {
 	Token string // id of that token
 }
 
-func (e *AgainError) Error() string {
+func (e *RepeatedError) Error() string {
 	return "issuer: the form was sent again, after it made the token " + e.Token
 }
 
-// onceKept is for how long a form that made a token is known.
-const onceKept = 48 * time.Hour
+// idempotencyKept is for how long a form that made a token is known.
+const idempotencyKept = 48 * time.Hour
 
-// onceRecord is what a form has made.
-type onceRecord struct {
+// idempotencyRecord is what a form has made.
+type idempotencyRecord struct {
 	Token string
 	At    time.Time
 }
 
-// validOnce tells whether a text can be the mark of a form: 16 to 64 characters of
+// validIdempotencyKey tells whether a text can be the mark of a form: 16 to 64 characters of
 // base64url.
-func validOnce(mark string) bool {
+func validIdempotencyKey(mark string) bool {
 	return len(mark) >= 16 && len(mark) <= 64 && !strings.ContainsFunc(mark, func(r rune) bool {
 		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	})
 }
 
-// notAgain refuses a form of p's that has made a token. What is no mark marks nothing.
-func (c *change) notAgain(p Principal, mark string) error {
-	if !validOnce(mark) {
+// checkIdempotencyKey refuses a form of p's that has made a token. What is no mark marks nothing.
+func checkIdempotencyKey(c *ledger.Change, p ledger.Principal, mark string) error {
+	if !validIdempotencyKey(mark) {
 		return nil
 	}
-	var rec onceRecord
-	err := kv.GetJSON(c, onceKey(p.UserID, mark), &rec)
+	var rec idempotencyRecord
+	err := kv.GetJSON(c, idempotencyKey(p.UserID, mark), &rec)
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return &AgainError{Token: rec.Token}
+	return &RepeatedError{Token: rec.Token}
 }
 
-// madeBy notes that a form of p's made a token.
-func (c *change) madeBy(p Principal, mark, id string) error {
-	if !validOnce(mark) {
+// recordIdempotencyKey notes that a form of p's made a token.
+func recordIdempotencyKey(c *ledger.Change, p ledger.Principal, mark, id string) error {
+	if !validIdempotencyKey(mark) {
 		return nil
 	}
-	return kv.PutJSON(c, onceKey(p.UserID, mark), onceRecord{Token: id, At: c.now})
+	return kv.PutJSON(c, idempotencyKey(p.UserID, mark), idempotencyRecord{Token: id, At: c.Now})
 }
 
 // checkRate refuses another token to who made as many within an hour as one may. The
 // list of a user's tokens says when they were made, those that were revoked included.
-func (c *change) checkRate(userID string) error {
-	most := c.s.perHour
+func (s *Tokens) checkRate(c *ledger.Change, userID string) error {
+	most := s.perHour
 	if most == 0 {
 		return nil
 	}
@@ -83,11 +84,11 @@ func (c *change) checkRate(userID string) error {
 	if err != nil || len(pairs) < most {
 		return err
 	}
-	l, err := decodeLine(pairs[most-1])
+	l, err := decodeIndexEntry(pairs[most-1])
 	if err != nil {
 		return err
 	}
-	wait := time.Unix(l.created, 0).Add(time.Hour).Sub(c.now)
+	wait := time.Unix(l.created, 0).Add(time.Hour).Sub(c.Now)
 	if wait <= 0 {
 		return nil
 	}
@@ -97,24 +98,24 @@ func (c *change) checkRate(userID string) error {
 // ForgetOld deletes what nobody asks for any more: counters of uploads that are older
 // than UploadDays, and which forms made a token more than two days ago. Call it about
 // hourly.
-func (s *Service) ForgetOld(ctx context.Context) error {
-	return errors.Join(s.forgetUploads(ctx), s.forgetForms(ctx))
+func (s *Tokens) ForgetOld(ctx context.Context) error {
+	return errors.Join(s.forgetUploads(ctx), s.forgetIdempotencyKeys(ctx))
 }
 
-// forgetForms walks over all forms that are known, in steps.
-func (s *Service) forgetForms(ctx context.Context) error {
-	horizon := s.clock().Add(-onceKept)
+// forgetIdempotencyKeys walks over all forms that are known, in steps.
+func (s *Tokens) forgetIdempotencyKeys(ctx context.Context) error {
+	horizon := s.clock().Add(-idempotencyKept)
 	var after []byte
 	for more := true; more; {
 		var next []byte
 		err := s.store.Update(ctx, func(tx kv.Tx) error {
-			pairs, err := tx.Scan([]byte(keyOnce), after, sweepStep, false)
+			pairs, err := tx.Scan([]byte(keyIdempotency), after, revokeAllStep, false)
 			if err != nil {
 				return err
 			}
-			more = len(pairs) == sweepStep
+			more = len(pairs) == revokeAllStep
 			for _, p := range pairs {
-				var rec onceRecord
+				var rec idempotencyRecord
 				if err := json.Unmarshal(p.Value, &rec); err != nil {
 					return fmt.Errorf("issuer: the record %q is damaged: %w", p.Key, err)
 				}

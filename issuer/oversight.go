@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // MaxReason is the length, in characters, of the reason that an administrator gives.
@@ -18,23 +19,20 @@ const MaxReason = 200
 // AllTokens lists the tokens of everybody, those that have expired or were revoked
 // included, to administrators; to others it is ErrNotFound. How many there are is not
 // counted: Total and Unrevoked are 0.
-func (s *Service) AllTokens(ctx context.Context, p Principal, page Page) (TokenPage, error) {
+func (s *Tokens) AllTokens(ctx context.Context, p ledger.Principal, page Page) (TokenPage, error) {
 	if !p.Admin {
-		return TokenPage{}, ErrNotFound
+		return TokenPage{}, ledger.ErrNotFound
 	}
-	limit := min(page.Limit, MaxPage)
-	if limit <= 0 {
-		limit = 50
-	}
+	limit := ledger.PageSize(page.Limit)
 	now := s.clock()
 	var out TokenPage
-	err := s.viewAs(ctx, p, func(r kv.Reader) error {
+	err := s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = TokenPage{}
 		var after []byte
 		if page.After != "" {
 			_, err := readToken(r, page.After)
 			if errors.Is(err, kv.ErrNotFound) {
-				return ErrNotFound
+				return ledger.ErrNotFound
 			}
 			if err != nil {
 				return err
@@ -62,21 +60,21 @@ func (s *Service) AllTokens(ctx context.Context, p Principal, page Page) (TokenP
 // characters, stands in the audit rows, and is shown to the token's owner. It is no
 // part of what is said to whoever presents the token. Its problems have the field
 // "reason"; to others it is ErrNotFound.
-func (s *Service) RevokeFor(ctx context.Context, p Principal, id, reason string) (revision uint64, done bool, err error) {
+func (s *Tokens) RevokeFor(ctx context.Context, p ledger.Principal, id, reason string) (revision uint64, done bool, err error) {
 	if !p.Admin {
-		return 0, false, ErrNotFound
+		return 0, false, ledger.ErrNotFound
 	}
 	reason = strings.TrimSpace(reason)
 	switch {
-	case !strings.ContainsFunc(reason, visible):
+	case !strings.ContainsFunc(reason, ledger.Visible):
 		return 0, false, problem.New("reason", "reason_required")
 	case utf8.RuneCountInString(reason) > MaxReason:
 		return 0, false, problem.New("reason", "reason_too_long", "max", MaxReason)
 	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, text.Disruptive):
 		return 0, false, problem.New("reason", "reason_invalid")
 	}
-	revision, err = s.update(instance.Safe(ctx), func(c *change) (err error) {
-		done, err = c.revoke(p, id, reason)
+	revision, err = s.ledger.Update(instance.Safe(ctx), func(c *ledger.Change) (err error) {
+		done, err = revokeToken(c, p, id, reason)
 		return err
 	})
 	if err == nil && done {

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 func TestAllTokens(t *testing.T) {
 	h := newHouse(t)
 	var want []string
 	for i := range 5 {
-		for _, p := range []issuer.Principal{alice, bob} {
+		for _, p := range []ledger.Principal{alice, bob} {
 			h.clock.Add(time.Second)
 			want = append(want, p.Username+"/"+h.mint(p, forAll(fmt.Sprintf("t%d", i))).Token.Label)
 		}
@@ -39,10 +40,10 @@ func TestAllTokens(t *testing.T) {
 		t.Errorf("listed %q, want %q", got, want)
 	}
 	for _, tt := range []struct {
-		by    issuer.Principal
+		by    ledger.Principal
 		after string
-	}{{alice, ""}, {issuer.Principal{}, ""}, {root, nobodyID}, {root, strings.Repeat("x", 5000)}} {
-		if p, err := h.AllTokens(t.Context(), tt.by, issuer.Page{After: tt.after}); !errors.Is(err, issuer.ErrNotFound) || p.Tokens != nil {
+	}{{alice, ""}, {ledger.Principal{}, ""}, {root, nobodyID}, {root, strings.Repeat("x", 5000)}} {
+		if p, err := h.AllTokens(t.Context(), tt.by, issuer.Page{After: tt.after}); !errors.Is(err, ledger.ErrNotFound) || p.Tokens != nil {
 			t.Errorf("%q after %.40q: %v (%v)", tt.by.Username, tt.after, p.Tokens, err)
 		}
 	}
@@ -52,11 +53,11 @@ func TestRevokeFor(t *testing.T) {
 	h := newHouse(t)
 	demo := h.project(alice, "demo")
 	m := h.mint(alice, forSome("ci", "demo"))
-	revoke := func(p issuer.Principal, id, reason string) func() error {
+	revoke := func(p ledger.Principal, id, reason string) func() error {
 		return func() error { _, _, err := h.RevokeFor(t.Context(), p, id, reason); return err }
 	}
-	h.refused(issuer.ErrNotFound, revoke(alice, m.Token.ID, "mine"))
-	h.refused(issuer.ErrNotFound, revoke(root, nobodyID, "no such"))
+	h.refused(ledger.ErrNotFound, revoke(alice, m.Token.ID, "mine"))
+	h.refused(ledger.ErrNotFound, revoke(root, nobodyID, "no such"))
 	h.refused("reason: reason_required", revoke(root, m.Token.ID, " \u200b\n"))
 	h.refused("reason: reason_too_long", revoke(root, m.Token.ID, strings.Repeat("é", 201)))
 	h.refused("reason: reason_invalid", revoke(root, m.Token.ID, "two\nlines"))

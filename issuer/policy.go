@@ -5,19 +5,17 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
-
-const day = 24 * time.Hour
 
 // farthest is how far ahead a chosen date may lie where the policy sets no
 // maximum: what is meant beyond it is "never".
-const farthest = 100 * 366 * day
+const farthest = 100 * 366 * ledger.Day
 
 // Life is a choice of how long a token lives.
 type Life string
@@ -55,11 +53,11 @@ type Policy struct {
 }
 
 // Policy tells what lives a token may have if it is minted now.
-func (s *Service) Policy() Policy {
+func (s *Tokens) Policy() Policy {
 	now := s.clock()
-	p := Policy{MaxLife: s.maxLife, Latest: s.latest(now)}
+	p := Policy{MaxLife: s.maxLife, Latest: s.latestEnd(now)}
 	for _, l := range []Life{Life7, Life30, Life90, Life365} {
-		if !now.Add(time.Duration(l.days()) * day).After(p.Latest) {
+		if !now.Add(time.Duration(l.days()) * ledger.Day).After(p.Latest) {
 			p.Lives = append(p.Lives, l)
 		}
 	}
@@ -70,7 +68,7 @@ func (s *Service) Policy() Policy {
 	return p
 }
 
-func (s *Service) latest(now time.Time) time.Time {
+func (s *Tokens) latestEnd(now time.Time) time.Time {
 	if s.maxLife == 0 {
 		return now.Add(farthest)
 	}
@@ -78,8 +76,8 @@ func (s *Service) latest(now time.Time) time.Time {
 }
 
 // checkLife returns the second at which the token expires, zero for never.
-func (s *Service) checkLife(ps *problem.Problems, req MintRequest, now time.Time) time.Time {
-	maxDays := int(s.latest(now).Sub(now) / day)
+func (s *Tokens) checkLife(ps *problem.Problems, req MintRequest, now time.Time) time.Time {
+	maxDays := int(s.latestEnd(now).Sub(now) / ledger.Day)
 	switch {
 	case req.Life == "":
 		ps.Add("life", "life_required")
@@ -92,8 +90,8 @@ func (s *Service) checkLife(ps *problem.Problems, req MintRequest, now time.Time
 	case req.Life.days() == 0:
 		ps.Add("life", "life_unknown")
 	default:
-		end := now.Add(time.Duration(req.Life.days()) * day)
-		if end.After(s.latest(now)) {
+		end := now.Add(time.Duration(req.Life.days()) * ledger.Day)
+		if end.After(s.latestEnd(now)) {
 			ps.Add("life", "life_too_long", "max_days", maxDays)
 		}
 		return end.Truncate(time.Second)
@@ -101,14 +99,14 @@ func (s *Service) checkLife(ps *problem.Problems, req MintRequest, now time.Time
 	return time.Time{}
 }
 
-func (s *Service) checkExpires(ps *problem.Problems, end, now time.Time) time.Time {
+func (s *Tokens) checkExpires(ps *problem.Problems, end, now time.Time) time.Time {
 	switch {
 	case end.IsZero():
 		ps.Add("expires", "expires_required")
 	case end.Unix() <= now.Unix():
 		ps.Add("expires", "expires_past")
-	case end.After(s.latest(now)):
-		ps.Add("expires", "expires_too_late", "latest", s.latest(now).UTC(), "max_days", int(s.latest(now).Sub(now)/day))
+	case end.After(s.latestEnd(now)):
+		ps.Add("expires", "expires_too_late", "latest", s.latestEnd(now).UTC(), "max_days", int(s.latestEnd(now).Sub(now)/ledger.Day))
 	}
 	return end.UTC().Truncate(time.Second)
 }
@@ -121,7 +119,7 @@ func checkLabel(ps *problem.Problems, label string) string {
 	}
 	label = strings.TrimSpace(label)
 	switch {
-	case !strings.ContainsFunc(label, visible):
+	case !strings.ContainsFunc(label, ledger.Visible):
 		ps.Add("label", "label_required")
 	case utf8.RuneCountInString(label) > MaxLabel:
 		ps.Add("label", "label_too_long", "max", MaxLabel)
@@ -129,28 +127,6 @@ func checkLabel(ps *problem.Problems, label string) string {
 		ps.Add("label", "label_invalid")
 	}
 	return label
-}
-
-func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
-
-// foldLabel maps labels that differ in the case of letters only to one.
-func foldLabel(label string) string {
-	return strings.Map(func(r rune) rune {
-		least := r
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			least = min(least, f)
-		}
-		return least
-	}, label)
-}
-
-// excerpt is the beginning of what a person typed, for a message about it.
-func excerpt(s string) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	if utf8.RuneCountInString(s) <= MaxProjectName {
-		return s
-	}
-	return string([]rune(s)[:MaxProjectName]) + "…"
 }
 
 // textSize is the length of a token's text: prefix and base64 of a version byte,

@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // TestProblemArguments holds what the sentences of pages mention.
@@ -92,7 +93,7 @@ func TestProjectEvents(t *testing.T) {
 	m := h.mint(bob, forSome("ci", "demo", "his"))
 	_, _, err := h.Revoke(t.Context(), bob, m.Token.ID)
 	h.check(err)
-	kinds := func(p issuer.Principal, before uint64, limit int) (out []string, last uint64) {
+	kinds := func(p ledger.Principal, before uint64, limit int) (out []string, last uint64) {
 		page, err := h.ProjectEvents(t.Context(), p, "Demo", audit.Query{Before: before, Limit: limit})
 		h.check(err)
 		for _, e := range page.Events {
@@ -101,7 +102,7 @@ func TestProjectEvents(t *testing.T) {
 		return out, last
 	}
 	want := []string{"project.token_revoked", "project.token_minted", "project.member_added", "project.created"}
-	for _, p := range []issuer.Principal{alice, bob, root} {
+	for _, p := range []ledger.Principal{alice, bob, root} {
 		first, last := kinds(p, 0, 3)
 		rest, _ := kinds(p, last, 3)
 		if got := append(first, rest...); !slices.Equal(got, want) || len(first) != 3 {
@@ -109,7 +110,7 @@ func TestProjectEvents(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"demo", "nothing"} {
-		if page, err := h.ProjectEvents(t.Context(), carol, name, audit.Query{}); !errors.Is(err, issuer.ErrNotFound) || page.Events != nil {
+		if page, err := h.ProjectEvents(t.Context(), carol, name, audit.Query{}); !errors.Is(err, ledger.ErrNotFound) || page.Events != nil {
 			t.Errorf("%s: %v (%v)", name, page.Events, err)
 		}
 	}

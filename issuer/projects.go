@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Limits of projects.
@@ -46,12 +47,12 @@ type Project struct {
 
 // Member is a user with a role in a project.
 type Member struct {
-	UserID string
-	Name   string
-	Role   Role
-	Since  time.Time
-	Frozen bool // the account is frozen, so the member can do nothing
-	Shut   Shutting
+	UserID   string
+	Name     string
+	Role     Role
+	Since    time.Time
+	Frozen   bool // the account is frozen, so the member can do nothing
+	Excluded Exclusion
 }
 
 // ProjectSummary is a line in the list of somebody's projects.
@@ -66,9 +67,9 @@ type ProjectSummary struct {
 	Owners     int
 }
 
-// projectRecord is a project in the store. roleKey indexes its members. One that
+// Record is a project in the store. roleKey indexes its members. One that
 // was deleted stays as a tombstone, without members, for verifiers to hear of.
-type projectRecord struct {
+type Record struct {
 	ID         string `json:"-"` // it is in the key
 	Name       string
 	Normalized string
@@ -76,7 +77,7 @@ type projectRecord struct {
 	About      About                   `json:",omitzero"`
 	Archived   time.Time               `json:",omitzero"`
 	Deleted    time.Time               `json:",omitzero"`
-	Members    map[string]memberRecord // by user id
+	Members    map[string]MemberRecord // by user id
 	Left       map[string]time.Time    `json:",omitempty"` // when who is no member any more stopped being one; InvitationLife back
 }
 
@@ -91,42 +92,42 @@ type headRecord struct {
 	Owners     int
 }
 
-type memberRecord struct {
-	Role  Role
-	Since time.Time
-	Shut  Shutting `json:",omitzero"` // the member's tokens are shut out
+type MemberRecord struct {
+	Role     Role
+	Since    time.Time
+	Excluded Exclusion `json:",omitzero"` // the member's tokens are shut out
 }
 
-// reserved names, normalized, would be mistaken for a part of an index's address,
+// forbiddenNames names, normalized, would be mistaken for a part of an index's address,
 // or for the file that people pass to "pip install" with the -r forgotten.
-var reserved = []string{"legacy", "requirements-txt", "rrequirements-txt", "simple"}
+var forbiddenNames = []string{"legacy", "requirements-txt", "rrequirements-txt", "simple"}
 
 // CreateProject registers a project with p as its owner, under a name by PEP 508
 // of at most MaxProjectName characters, which no project has after normalization
 // by PEP 503, and for which none that was deleted is held back. White space around
 // it is dropped. It returns the revision too. Its problems have the field "name", and none where the user made too many today, or holds too many names back.
-func (s *Service) CreateProject(ctx context.Context, p Principal, name string) (Project, uint64, error) {
+func (s *Projects) CreateProject(ctx context.Context, p ledger.Principal, name string) (Project, uint64, error) {
 	name = strings.TrimSpace(name)
 	if err := checkProjectName(name); err != nil {
 		return Project{}, 0, err
 	}
-	id, err := s.newID()
+	id, err := s.ledger.NewID()
 	if err != nil {
 		return Project{}, 0, err
 	}
 	var out Project
-	rev, err := s.update(ctx, func(c *change) error {
-		if err := c.admit(p); err != nil {
+	rev, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
+		if err := c.Admit(p); err != nil {
 			return err
 		}
-		rec := projectRecord{
-			ID: id, Name: name, Normalized: caveats.NormalizeProject(name), Created: c.now,
-			Members: map[string]memberRecord{p.UserID: {Role: RoleOwner, Since: c.now}},
+		rec := Record{
+			ID: id, Name: name, Normalized: caveats.NormalizeProject(name), Created: c.Now,
+			Members: map[string]MemberRecord{p.UserID: {Role: RoleOwner, Since: c.Now}},
 		}
-		if err := c.createProject(p, rec); err != nil {
+		if err := s.createProject(c, p, rec); err != nil {
 			return err
 		}
-		out, err = rec.view(c, p.UserID)
+		out, err = rec.View(c, p.UserID)
 		return err
 	})
 	if err != nil {
@@ -143,13 +144,13 @@ func checkProjectName(name string) error {
 		return problem.New("name", "project_name_too_long", "max", MaxProjectName)
 	case !caveats.ValidProjectName(name):
 		return problem.New("name", "project_name_invalid")
-	case slices.Contains(reserved, caveats.NormalizeProject(name)):
+	case slices.Contains(forbiddenNames, caveats.NormalizeProject(name)):
 		return problem.New("name", "project_name_reserved", "name", name)
 	}
 	return nil
 }
 
-func (c *change) createProject(p Principal, rec projectRecord) error {
+func (s *Projects) createProject(c *ledger.Change, p ledger.Principal, rec Record) error {
 	taken, err := kv.Exists(c, nameKey(rec.Normalized))
 	if err != nil {
 		return err
@@ -157,10 +158,10 @@ func (c *change) createProject(p Principal, rec projectRecord) error {
 	if taken {
 		return problem.New("name", "project_name_taken", "name", rec.Normalized)
 	}
-	if err := c.checkHeld(rec.Normalized); err != nil {
+	if err := checkReserved(c, rec.Normalized); err != nil {
 		return err
 	}
-	if err := c.checkProjectRate(p); err != nil {
+	if err := s.checkProjectRate(c, p); err != nil {
 		return err
 	}
 	roles, err := c.Scan(rolePrefix(p.UserID), nil, MaxProjects, false)
@@ -176,23 +177,23 @@ func (c *change) createProject(p Principal, rec projectRecord) error {
 	if err := c.Put(roleKey(p.UserID, rec.ID), []byte(RoleOwner)); err != nil {
 		return err
 	}
-	if err := c.putProject(rec); err != nil {
+	if err := putProject(c, rec); err != nil {
 		return err
 	}
-	return c.audit(p, audit.Event{Kind: "project.created", Account: p.UserID, Project: rec.ID,
+	return c.Audit(p, audit.Event{Kind: "project.created", Account: p.UserID, Project: rec.ID,
 		Detail: map[string]string{"project": rec.Name}})
 }
 
 // putProject stores a project and notes that it changed.
-func (c *change) putProject(rec projectRecord) error {
-	c.changed(kindProject, rec.ID)
+func putProject(c *ledger.Change, rec Record) error {
+	c.Changed(ledger.KindProject, rec.ID)
 	if err := kv.PutJSON(c, projectKey(rec.ID), rec); err != nil {
 		return err
 	}
 	return kv.PutJSON(c, headKey(rec.ID), rec.head())
 }
 
-func (rec projectRecord) head() headRecord {
+func (rec Record) head() headRecord {
 	return headRecord{
 		Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created, Archived: rec.Archived,
 		Members: len(rec.Members), Owners: rec.count(RoleOwner),
@@ -201,54 +202,54 @@ func (rec projectRecord) head() headRecord {
 
 // Project returns the project of a name, which need not be normalized, to its
 // members and to administrators; to others it is ErrNotFound.
-func (s *Service) Project(ctx context.Context, p Principal, name string) (Project, error) {
+func (s *Projects) Project(ctx context.Context, p ledger.Principal, name string) (Project, error) {
 	var out Project
-	err := s.viewAs(ctx, p, func(r kv.Reader) error {
-		rec, err := visibleProject(r, p, name)
+	err := s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
+		rec, err := VisibleTo(r, p, name)
 		if err != nil {
 			return err
 		}
-		out, err = rec.view(r, p.UserID)
+		out, err = rec.View(r, p.UserID)
 		return err
 	})
 	return out, err
 }
 
-// visibleProject reads the project of a name if p may see it, else ErrNotFound.
-func visibleProject(r kv.Reader, p Principal, name string) (projectRecord, error) {
-	rec, err := projectByName(r, name)
+// VisibleTo reads the project of a name if p may see it, else ErrNotFound.
+func VisibleTo(r kv.Reader, p ledger.Principal, name string) (Record, error) {
+	rec, err := ByName(r, name)
 	if err != nil {
-		return projectRecord{}, err
+		return Record{}, err
 	}
 	if _, ok := rec.Members[p.UserID]; !ok && !p.Admin {
-		return projectRecord{}, ErrNotFound
+		return Record{}, ledger.ErrNotFound
 	}
 	return rec, nil
 }
 
-// projectByName reads the project of a name, normalized or not, or ErrNotFound.
-func projectByName(r kv.Reader, name string) (projectRecord, error) {
+// ByName reads the project of a name, normalized or not, or ErrNotFound.
+func ByName(r kv.Reader, name string) (Record, error) {
 	if len(name) > MaxProjectName || !caveats.ValidProjectName(name) {
-		return projectRecord{}, ErrNotFound
+		return Record{}, ledger.ErrNotFound
 	}
 	id, err := r.Get([]byte(nameKey(caveats.NormalizeProject(name))))
 	if errors.Is(err, kv.ErrNotFound) {
-		return projectRecord{}, ErrNotFound
+		return Record{}, ledger.ErrNotFound
 	}
 	if err != nil {
-		return projectRecord{}, err
+		return Record{}, err
 	}
-	return readProject(r, string(id))
+	return Read(r, string(id))
 }
 
-// readProject reads a project by its id, or kv.ErrNotFound.
-func readProject(r kv.Reader, id string) (projectRecord, error) {
-	rec := projectRecord{ID: id}
+// Read reads a project by its id, or kv.ErrNotFound.
+func Read(r kv.Reader, id string) (Record, error) {
+	rec := Record{ID: id}
 	err := kv.GetJSON(r, projectKey(id), &rec)
 	return rec, err
 }
 
-func (rec projectRecord) count(role Role) (n int) {
+func (rec Record) count(role Role) (n int) {
 	for _, m := range rec.Members {
 		if m.Role == role {
 			n++
@@ -257,18 +258,18 @@ func (rec projectRecord) count(role Role) (n int) {
 	return n
 }
 
-// view makes the project that asker sees.
-func (rec projectRecord) view(r kv.Reader, asker string) (Project, error) {
+// View makes the project that asker sees.
+func (rec Record) View(r kv.Reader, asker string) (Project, error) {
 	p := Project{
 		ID: rec.ID, Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created,
 		About: rec.About, Archived: rec.Archived, Role: rec.Members[asker].Role,
 	}
 	for id, m := range rec.Members {
-		u, err := readUser(r, id)
+		u, err := ledger.ReadUser(r, id)
 		if err != nil {
 			return Project{}, err
 		}
-		p.Members = append(p.Members, Member{UserID: id, Name: u.Name, Role: m.Role, Since: m.Since, Frozen: u.Frozen, Shut: m.Shut})
+		p.Members = append(p.Members, Member{UserID: id, Name: u.Name, Role: m.Role, Since: m.Since, Frozen: u.Frozen, Excluded: m.Excluded})
 	}
 	slices.SortFunc(p.Members, func(a, b Member) int {
 		if a.Role != b.Role {

@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 func TestProjectNames(t *testing.T) {
@@ -54,7 +55,7 @@ func TestProjectNames(t *testing.T) {
 func TestCreateProject(t *testing.T) {
 	h := newHouse(t)
 	id := "00000000-0000-4000-8000-0000000000bb"
-	h.SetNewID(func() (string, error) { return id, nil })
+	h.newID = func() (string, error) { return id, nil }
 	var got issuer.Project
 	rows := h.wrote(map[string]string{"demo": id}, func() (err error) {
 		var rev uint64
@@ -82,7 +83,7 @@ func TestProjectIsSeenByItsOwn(t *testing.T) {
 	h.project(alice, "demo")
 	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
 	for _, tt := range []struct {
-		who  issuer.Principal
+		who  ledger.Principal
 		name string
 		role issuer.Role
 		err  error
@@ -90,12 +91,12 @@ func TestProjectIsSeenByItsOwn(t *testing.T) {
 		{alice, "demo", issuer.RoleOwner, nil},
 		{bob, "DEMO", issuer.RoleMaintainer, nil},
 		{root, "demo", "", nil},
-		{carol, "demo", "", issuer.ErrNotFound},
-		{carol, "other", "", issuer.ErrNotFound},
-		{root, "other", "", issuer.ErrNotFound},
-		{root, "../demo", "", issuer.ErrNotFound},
-		{root, strings.Repeat("x", 5000), "", issuer.ErrNotFound},
-		{issuer.Principal{}, "demo", "", issuer.ErrNotFound},
+		{carol, "demo", "", ledger.ErrNotFound},
+		{carol, "other", "", ledger.ErrNotFound},
+		{root, "other", "", ledger.ErrNotFound},
+		{root, "../demo", "", ledger.ErrNotFound},
+		{root, strings.Repeat("x", 5000), "", ledger.ErrNotFound},
+		{ledger.Principal{}, "demo", "", ledger.ErrNotFound},
 	} {
 		p, err := h.Project(t.Context(), tt.who, tt.name)
 		if !errors.Is(err, tt.err) || p.Role != tt.role {
@@ -113,7 +114,7 @@ func TestProjectsOfAUser(t *testing.T) {
 	h.member(alice, "zeta", bobID, issuer.RoleMaintainer)
 	h.member(alice, "mid", bobID, issuer.RoleOwner)
 	list := func(user string) (out []string) {
-		ps, err := h.Projects(t.Context(), user)
+		ps, err := h.ProjectsOf(t.Context(), user)
 		h.check(err)
 		for _, p := range ps {
 			out = append(out, fmt.Sprintf("%s %s %d/%d", p.Name, p.Role, p.Owners, p.Members))
@@ -156,28 +157,28 @@ func TestFrozenAndUnknownPrincipalsChangeNothing(t *testing.T) {
 	h.member(alice, "demo", bobID, issuer.RoleOwner)
 	minted := h.mint(bob, forAll("ci"))
 	h.record(bobID, "bob", true)
-	for name, do := range map[string]func(issuer.Principal) error{
-		"create": func(p issuer.Principal) error { _, _, err := h.CreateProject(t.Context(), p, "new"); return err },
-		"invite": func(p issuer.Principal) error {
+	for name, do := range map[string]func(ledger.Principal) error{
+		"create": func(p ledger.Principal) error { _, _, err := h.CreateProject(t.Context(), p, "new"); return err },
+		"invite": func(p ledger.Principal) error {
 			_, err := h.Invite(t.Context(), p, "demo", issuer.InviteRequest{To: "carol", Role: issuer.RoleOwner})
 			return err
 		},
-		"accept":  func(p issuer.Principal) error { _, err := h.AcceptInvitation(t.Context(), p, nobodyID); return err },
-		"decline": func(p issuer.Principal) error { _, err := h.DeclineInvitation(t.Context(), p, nobodyID); return err },
-		"delete":  func(p issuer.Principal) error { _, err := h.DeleteProject(t.Context(), p, "demo", "demo"); return err },
-		"set role": func(p issuer.Principal) error {
+		"accept":  func(p ledger.Principal) error { _, err := h.AcceptInvitation(t.Context(), p, nobodyID); return err },
+		"decline": func(p ledger.Principal) error { _, err := h.DeclineInvitation(t.Context(), p, nobodyID); return err },
+		"delete":  func(p ledger.Principal) error { _, err := h.DeleteProject(t.Context(), p, "demo", "demo"); return err },
+		"set role": func(p ledger.Principal) error {
 			_, err := h.SetRole(t.Context(), p, "demo", aliceID, issuer.RoleMaintainer)
 			return err
 		},
-		"remove": func(p issuer.Principal) error { _, err := h.RemoveMember(t.Context(), p, "demo", aliceID); return err },
-		"leave":  func(p issuer.Principal) error { _, err := h.Leave(t.Context(), p, "demo"); return err },
-		"mint":   func(p issuer.Principal) error { _, err := h.Mint(t.Context(), p, forAll("x")); return err },
-		"revoke": func(p issuer.Principal) error { _, _, err := h.Revoke(t.Context(), p, minted.Token.ID); return err },
+		"remove": func(p ledger.Principal) error { _, err := h.RemoveMember(t.Context(), p, "demo", aliceID); return err },
+		"leave":  func(p ledger.Principal) error { _, err := h.Leave(t.Context(), p, "demo"); return err },
+		"mint":   func(p ledger.Principal) error { _, err := h.Mint(t.Context(), p, forAll("x")); return err },
+		"revoke": func(p ledger.Principal) error { _, _, err := h.Revoke(t.Context(), p, minted.Token.ID); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
-			h.refused(issuer.ErrFrozen, func() error { return do(bob) })
+			h.refused(ledger.ErrFrozen, func() error { return do(bob) })
 			var ps problem.Problems
-			for _, p := range []issuer.Principal{{UserID: nobodyID, Username: "nobody"}, {}} {
+			for _, p := range []ledger.Principal{{UserID: nobodyID, Username: "nobody"}, {}} {
 				if err := do(p); err == nil || errors.As(err, &ps) {
 					t.Errorf("%q: error %v", p.UserID, err)
 				}
@@ -186,7 +187,7 @@ func TestFrozenAndUnknownPrincipalsChangeNothing(t *testing.T) {
 	}
 	// The administrator on the machine itself has no account, and may revoke.
 	h.wrote(map[string]string{"token": minted.Token.ID}, func() error {
-		p := issuer.Principal{Username: "console", Admin: true}
+		p := ledger.Principal{Username: "console", Admin: true}
 		p.Actor.IP = "203.0.113.9"
 		_, _, err := h.Revoke(t.Context(), p, minted.Token.ID)
 		return err

@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Who creates projects and deletes them holds some names back, and then waits.
 func TestHeldNamesHaveATotal(t *testing.T) {
 	h := newHouse(t)
-	for i := range issuer.MaxHeldNames {
+	for i := range issuer.MaxReservedNames {
 		name := fmt.Sprintf("grab-%d", i)
 		h.project(alice, name)
 		_, err := h.DeleteProject(t.Context(), alice, name, name)
@@ -18,7 +19,7 @@ func TestHeldNamesHaveATotal(t *testing.T) {
 	}
 	h.refused("too_many_held_names", func() error { _, _, err := h.CreateProject(t.Context(), alice, "one-more"); return err })
 	h.project(bob, "of-somebody-else")
-	h.clock.Add(issuer.NameHeld)
+	h.clock.Add(issuer.NameReservation)
 	h.project(alice, "one-more")
 }
 
@@ -53,7 +54,7 @@ func TestOneMailboxByManyNames(t *testing.T) {
 	h.project(carol, "hers")
 	sent := map[string]int{}
 	for _, by := range []struct {
-		who     issuer.Principal
+		who     ledger.Principal
 		project string
 	}{{alice, "demo"}, {bob, "his"}, {carol, "hers"}} {
 		for i := range 20 {

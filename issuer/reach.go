@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // ProjectToken is what somebody may know of a token who may know that it can upload to
@@ -26,7 +27,7 @@ type ProjectToken struct {
 	Expires  time.Time // zero: never
 	Replaced bool      // another one was made in its place
 	Used     Use       // the last for this project; zero: none yet
-	Shut     bool      // its owner's tokens are shut out of the project
+	Excluded bool      // its owner's tokens are shut out of the project
 	Frozen   bool      // its owner is frozen
 }
 
@@ -44,28 +45,25 @@ type ProjectTokensQuery struct {
 //
 // Owners, and administrators, see the tokens of all members; maintainers see their
 // own. To who is no member it is ErrNotFound.
-func (s *Service) ProjectTokens(ctx context.Context, p Principal, project string, q ProjectTokensQuery) (out []ProjectToken, next string, err error) {
-	limit := min(q.Limit, MaxPage)
-	if limit <= 0 {
-		limit = 50
-	}
-	err = s.viewAs(ctx, p, func(r kv.Reader) error {
-		rec, err := visibleProject(r, p, project)
+func (s *Tokens) ProjectTokens(ctx context.Context, p ledger.Principal, project string, q ProjectTokensQuery) (out []ProjectToken, next string, err error) {
+	limit := ledger.PageSize(q.Limit)
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
+		rec, err := VisibleTo(r, p, project)
 		if err != nil {
 			return err
 		}
-		w := reachWalk{r: r, project: rec, now: s.clock().Unix(), want: limit + 1}
+		w := projectSearch{r: r, project: rec, now: s.clock().Unix(), want: limit + 1}
 		if q.After != "" {
 			last, err := readToken(r, q.After)
 			if errors.Is(err, kv.ErrNotFound) {
-				return ErrNotFound
+				return ledger.ErrNotFound
 			}
 			if err != nil {
 				return err
 			}
 			w.below = last.Serial
 		}
-		found, err := w.walk(rec.shownTo(p, q.UserID))
+		found, err := w.find(rec.shownTo(p, q.UserID))
 		if err != nil {
 			return err
 		}
@@ -74,14 +72,14 @@ func (s *Service) ProjectTokens(ctx context.Context, p Principal, project string
 			found = found[:limit]
 			next = found[limit-1].id
 		}
-		out, err = rec.viewReached(r, found)
+		out, err = rec.viewProjectTokens(r, found)
 		return err
 	})
 	return out, next, err
 }
 
 // shownTo lists the members whose tokens p sees: of them, the one asked for.
-func (rec projectRecord) shownTo(p Principal, asked string) []string {
+func (rec Record) shownTo(p ledger.Principal, asked string) []string {
 	all := p.Admin || rec.Members[p.UserID].Role == RoleOwner
 	var out []string
 	for id := range rec.Members {
@@ -92,27 +90,27 @@ func (rec projectRecord) shownTo(p Principal, asked string) []string {
 	return out
 }
 
-// reached is an entry of the index of tokens that can upload to a project.
-type reached struct {
+// projectEntry is an entry of the index of tokens that can upload to a project.
+type projectEntry struct {
 	serial  uint64
 	expires int64 // Unix seconds; 0: never
 	id      string
 }
 
-func decodeInto(p kv.Pair) (f reached, err error) {
+func decodeProjectEntry(p kv.Pair) (f projectEntry, err error) {
 	expires, size := binary.Varint(p.Value)
 	if size <= 0 || len(p.Key) < 8 {
 		return f, fmt.Errorf("issuer: the entry %q of an index is damaged: restore the store from a backup", p.Key)
 	}
-	return reached{binary.BigEndian.Uint64(p.Key[len(p.Key)-8:]), expires, string(p.Value[size:])}, nil
+	return projectEntry{binary.BigEndian.Uint64(p.Key[len(p.Key)-8:]), expires, string(p.Value[size:])}, nil
 }
 
-// naming lists the ids of the unrevoked tokens that name a project: at most endStep of them.
-func naming(r kv.Reader, project string) ([]string, error) {
-	pairs, err := r.Scan(intoPrefix(project), nil, endStep, false)
+// tokensNaming lists the ids of the unrevoked tokens that name a project: at most deletionStep of them.
+func tokensNaming(r kv.Reader, project string) ([]string, error) {
+	pairs, err := r.Scan(projectEntriesPrefix(project), nil, deletionStep, false)
 	ids := make([]string, len(pairs))
 	for i, p := range pairs {
-		f, err := decodeInto(p)
+		f, err := decodeProjectEntry(p)
 		if err != nil {
 			return nil, err
 		}
@@ -121,21 +119,21 @@ func naming(r kv.Reader, project string) ([]string, error) {
 	return ids, err
 }
 
-// reachWalk reads the newest tokens that can upload to a project. What it reads grows
+// projectSearch reads the newest tokens that can upload to a project. What it reads grows
 // with the number of members and of tokens wanted, not with that of tokens, but for
 // those that have expired.
-type reachWalk struct {
+type projectSearch struct {
 	r       kv.Reader
-	project projectRecord
+	project Record
 	now     int64  // Unix seconds
 	below   uint64 // serial that all are below; 0: no bound
 	want    int
 }
 
-func (w reachWalk) walk(users []string) ([]reached, error) {
-	var out []reached
+func (w projectSearch) find(users []string) ([]projectEntry, error) {
+	var out []projectEntry
 	for _, user := range users {
-		for _, project := range []string{w.project.ID, intoAll} {
+		for _, project := range []string{w.project.ID, anyProject} {
 			some, err := w.newest(project, user)
 			if err != nil {
 				return nil, err
@@ -143,16 +141,16 @@ func (w reachWalk) walk(users []string) ([]reached, error) {
 			out = append(out, some...)
 		}
 	}
-	slices.SortFunc(out, func(a, b reached) int { return cmp.Compare(b.serial, a.serial) })
+	slices.SortFunc(out, func(a, b projectEntry) int { return cmp.Compare(b.serial, a.serial) })
 	return out[:min(len(out), w.want)], nil
 }
 
 // newest reads those of a user below a project's key.
-func (w reachWalk) newest(project, user string) (out []reached, err error) {
-	prefix := intoUser(project, user)
+func (w projectSearch) newest(project, user string) (out []projectEntry, err error) {
+	prefix := projectEntriesOf(project, user)
 	var after []byte
 	if w.below > 0 {
-		after = intoKey(project, user, w.below)
+		after = projectEntryKey(project, user, w.below)
 	}
 	for {
 		pairs, err := w.r.Scan(prefix, after, w.want, true)
@@ -160,7 +158,7 @@ func (w reachWalk) newest(project, user string) (out []reached, err error) {
 			return nil, err
 		}
 		for _, p := range pairs {
-			f, err := decodeInto(p)
+			f, err := decodeProjectEntry(p)
 			if err != nil {
 				return nil, err
 			}
@@ -174,10 +172,10 @@ func (w reachWalk) newest(project, user string) (out []reached, err error) {
 	}
 }
 
-// viewReached makes what may be known of tokens.
-func (rec projectRecord) viewReached(r kv.Reader, found []reached) ([]ProjectToken, error) {
+// viewProjectTokens makes what may be known of tokens.
+func (rec Record) viewProjectTokens(r kv.Reader, found []projectEntry) ([]ProjectToken, error) {
 	out := make([]ProjectToken, len(found))
-	users := make(map[string]userRecord)
+	users := make(map[string]ledger.User)
 	for i, f := range found {
 		t, err := readToken(r, f.id)
 		if err != nil {
@@ -185,7 +183,7 @@ func (rec projectRecord) viewReached(r kv.Reader, found []reached) ([]ProjectTok
 		}
 		user, known := users[t.User]
 		if !known {
-			if user, err = readUser(r, t.User); err != nil {
+			if user, err = ledger.ReadUser(r, t.User); err != nil {
 				return nil, err
 			}
 			users[t.User] = user
@@ -193,7 +191,7 @@ func (rec projectRecord) viewReached(r kv.Reader, found []reached) ([]ProjectTok
 		out[i] = ProjectToken{
 			ID: f.id, UserID: t.User, UserName: user.Name, Label: t.Label, All: t.Scope == ScopeAll, Limits: t.Limits,
 			Created: t.Created, Factor: t.Factor, Expires: t.Expires, Replaced: t.Replaced != "",
-			Shut: !rec.Members[t.User].Shut.At.IsZero(), Frozen: user.Frozen,
+			Excluded: !rec.Members[t.User].Excluded.At.IsZero(), Frozen: user.Frozen,
 		}
 		if out[i].Used, err = readUsed(r, rec.ID, f.id); err != nil {
 			return nil, err

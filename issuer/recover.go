@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // How many tokens of a user one transaction revokes, and how many lines of the list of
@@ -33,28 +34,21 @@ type revokingRecord struct {
 // should hold, the others wait for their record and their row: verifiers are told that the user is
 // frozen until FinishRevocations has dealt with all, also after a restart. Tokens that are minted
 // meanwhile stay, and work when it has.
-func (s *Service) RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error {
-	c, err := s.begin(tx)
-	if err != nil {
-		return err
-	}
-	e := revokingRecord{By: who, Why: why, Through: c.rev - 1}
-	more, err := c.revokeOwned(userID, &e)
-	if err != nil {
-		return err
-	}
-	if more {
-		if err := c.setRevoking(userID, &e); err != nil {
+func (s *Tokens) RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error {
+	_, err := s.ledger.Join(tx, func(c *ledger.Change) error {
+		e := revokingRecord{By: who, Why: why, Through: c.Revision - 1}
+		more, err := revokeOwned(c, userID, &e)
+		if err != nil || !more {
 			return err
 		}
 		c.OnCommit(s.wake)
-	}
-	_, err = c.finish()
+		return setRevoking(c, userID, &e)
+	})
 	return err
 }
 
 // wake makes Unfinished say that there is work.
-func (s *Service) wake() {
+func (s *Tokens) wake() {
 	select {
 	case s.unfinished <- struct{}{}:
 	default:
@@ -62,38 +56,32 @@ func (s *Service) wake() {
 }
 
 // Unfinished says that a change of this process left steps over, for which FinishRevocations is to be called.
-func (s *Service) Unfinished() <-chan struct{} { return s.unfinished }
+func (s *Tokens) Unfinished() <-chan struct{} { return s.unfinished }
 
 // setRevoking notes how far the revocation of a user's tokens is, nil that it is done, and what verifiers hear of that.
-func (c *change) setRevoking(userID string, e *revokingRecord) error {
-	rec, err := readUser(c, userID)
-	if err != nil {
-		return err
-	}
+func setRevoking(c *ledger.Change, userID string, e *revokingRecord) (err error) {
 	if e == nil {
 		err = c.Delete([]byte(revokingKey(userID)))
 	} else {
 		err = kv.PutJSON(c, revokingKey(userID), e)
 	}
-	if err != nil || rec.Revoking == (e != nil) {
+	if err != nil {
 		return err
 	}
-	rec.Revoking = e != nil
-	c.changed(kindUser, userID)
-	return kv.PutJSON(c, userKey(userID), rec)
+	return c.SetRevoking(userID, e != nil)
 }
 
 // revokeOwned revokes some of a user's tokens, in the order in which they were minted, and
 // notes in e how far it came; more is false behind the last one.
-func (c *change) revokeOwned(userID string, e *revokingRecord) (more bool, err error) {
+func revokeOwned(c *ledger.Change, userID string, e *revokingRecord) (more bool, err error) {
 	pairs, err := c.Scan(ownedPrefix(userID), ownedKey(userID, e.After), revokeRead, false)
 	if err != nil {
 		return false, err
 	}
-	p := Principal{UserID: e.By.UserID, Username: e.By.Username, Actor: e.By}
+	p := ledger.Principal{UserID: e.By.UserID, Username: e.By.Username, Actor: e.By}
 	revoked := 0
 	for _, pair := range pairs {
-		l, err := decodeLine(pair)
+		l, err := decodeIndexEntry(pair)
 		if err != nil {
 			return false, err
 		}
@@ -103,7 +91,7 @@ func (c *change) revokeOwned(userID string, e *revokingRecord) (more bool, err e
 		case revoked == revokeStep:
 			return true, nil
 		case l.revoked == 0:
-			if err := c.revokeLine(p, l.id, e.Why); err != nil {
+			if err := revokeListed(c, p, l.id, e.Why); err != nil {
 				return false, err
 			}
 			revoked++
@@ -113,20 +101,20 @@ func (c *change) revokeOwned(userID string, e *revokingRecord) (more bool, err e
 	return len(pairs) == revokeRead, nil
 }
 
-func (c *change) revokeLine(p Principal, id, why string) error {
+func revokeListed(c *ledger.Change, p ledger.Principal, id, why string) error {
 	rec, err := readToken(c, id)
 	if err != nil {
 		return fmt.Errorf("issuer: token %s: %w", id, err)
 	}
-	if err := c.end(id, &rec, Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: why}); err != nil {
+	if err := endToken(c, id, &rec, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: why}); err != nil {
 		return err
 	}
-	return c.auditToken(p, "revoked", id, rec, nil)
+	return auditToken(c, p, "revoked", id, rec, nil)
 }
 
 // FinishRevocations goes on, in steps, with what RevokeTokens has left over. Call it
 // when Unfinished says so, and at the start: several processes may do so at once.
-func (s *Service) FinishRevocations(ctx context.Context) error {
+func (s *Tokens) FinishRevocations(ctx context.Context) error {
 	var left []kv.Pair
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
 		left, err = r.Scan([]byte(keyRevoking), nil, 0, false)
@@ -137,8 +125,8 @@ func (s *Service) FinishRevocations(ctx context.Context) error {
 	}
 	for _, pair := range left {
 		for more := true; more; {
-			_, err := s.update(instance.Safe(ctx), func(c *change) (err error) {
-				more, err = c.goOnRevoking(string(pair.Key[len(keyRevoking):]))
+			_, err := s.ledger.Update(instance.Safe(ctx), func(c *ledger.Change) (err error) {
+				more, err = goOnRevoking(c, string(pair.Key[len(keyRevoking):]))
 				return err
 			})
 			if err != nil {
@@ -150,7 +138,7 @@ func (s *Service) FinishRevocations(ctx context.Context) error {
 }
 
 // goOnRevoking is one step for one user.
-func (c *change) goOnRevoking(userID string) (more bool, err error) {
+func goOnRevoking(c *ledger.Change, userID string) (more bool, err error) {
 	b, err := c.Get([]byte(revokingKey(userID)))
 	if errors.Is(err, kv.ErrNotFound) {
 		return false, nil
@@ -162,11 +150,11 @@ func (c *change) goOnRevoking(userID string) (more bool, err error) {
 	if err := json.Unmarshal(b, &e); err != nil {
 		return false, fmt.Errorf("issuer: the record %q is damaged: %w", revokingKey(userID), err)
 	}
-	if more, err = c.revokeOwned(userID, &e); err != nil {
+	if more, err = revokeOwned(c, userID, &e); err != nil {
 		return false, err
 	}
 	if !more {
-		return false, c.setRevoking(userID, nil)
+		return false, setRevoking(c, userID, nil)
 	}
-	return true, c.setRevoking(userID, &e)
+	return true, setRevoking(c, userID, &e)
 }

@@ -67,7 +67,7 @@ func recovered(t *testing.T, n int) (*house, *tallied, issuer.Minted) {
 
 func unrevoked(h *house) int {
 	h.Helper()
-	page, err := h.Tokens(h.Context(), aliceID, issuer.Page{})
+	page, err := h.TokensOf(h.Context(), aliceID, issuer.Page{})
 	h.check(err)
 	return page.Unrevoked
 }

@@ -30,12 +30,12 @@ func TestRevokeTokens(t *testing.T) {
 	if h.revision() != before+1 {
 		t.Error("the verifiers don't hear of it")
 	}
-	page, err := h.Tokens(t.Context(), aliceID, issuer.Page{})
+	page, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
 	h.check(err)
 	if page.Unrevoked != 0 || page.Tokens[0].ID != two.Token.ID || page.Tokens[0].State != issuer.StateRevoked {
 		t.Errorf("%+v", page)
 	}
-	page, err = h.Tokens(t.Context(), bobID, issuer.Page{})
+	page, err = h.TokensOf(t.Context(), bobID, issuer.Page{})
 	h.check(err)
 	if page.Unrevoked != 1 || page.Tokens[0].ID != other.Token.ID {
 		t.Errorf("%+v", page)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // MaxOverlap is how long a token that was replaced may go on working at most.
@@ -14,10 +15,10 @@ const MaxOverlap = 72 * time.Hour
 
 // RegenerateRequest says how to replace a token.
 type RegenerateRequest struct {
-	Life    Life
-	Expires time.Time     // as MintRequest has it
-	Overlap time.Duration // 0 to MaxOverlap: how long the old token goes on working; 0 ends it at once
-	Once    string        // as MintRequest has it
+	Life           Life
+	Expires        time.Time     // as MintRequest has it
+	Overlap        time.Duration // 0 to MaxOverlap: how long the old token goes on working; 0 ends it at once
+	IdempotencyKey string        // as MintRequest has it
 }
 
 // Regenerate replaces a token of p's by one with another secret, and with the label,
@@ -25,40 +26,40 @@ type RegenerateRequest struct {
 // sooner by itself, works for Overlap more, or is revoked at once; all that in one
 // change. A token that was revoked is "token_over", one that was replaced before
 // "token_replaced", both with no field; the rest is under "life", "expires" and
-// "overlap". It may be an AgainError or a TooFastError, as with Mint.
-func (s *Service) Regenerate(ctx context.Context, p Principal, id string, req RegenerateRequest) (Minted, error) {
+// "overlap". It may be an RepeatedError or a TooFastError, as with Mint.
+func (s *Tokens) Regenerate(ctx context.Context, p ledger.Principal, id string, req RegenerateRequest) (Minted, error) {
 	fresh, root, err := s.material()
 	if err != nil {
 		return Minted{}, err
 	}
 	defer clear(root)
 	var out Minted
-	rev, err := s.update(ctx, func(c *change) error {
-		old, err := c.ownToken(p, id)
+	rev, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
+		old, err := ownedToken(c, p, id)
 		if err != nil {
 			return err
 		}
-		if err := c.notAgain(p, req.Once); err != nil {
+		if err := checkIdempotencyKey(c, p, req.IdempotencyKey); err != nil {
 			return err
 		}
-		rec, err := c.successor(p, old, req)
+		rec, err := s.replacement(c, p, old, req)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(c.checkRate(p.UserID), c.madeBy(p, req.Once, fresh)); err != nil {
+		if err := errors.Join(s.checkRate(c, p.UserID), recordIdempotencyKey(c, p, req.IdempotencyKey, fresh)); err != nil {
 			return err
 		}
 		old.Replaced = fresh
-		if err := c.giveWay(p, id, &old, req.Overlap); err != nil {
+		if err := retireToken(c, p, id, &old, req.Overlap); err != nil {
 			return err
 		}
-		if out, err = c.mint(fresh, root, rec); err != nil {
+		if out, err = s.mintToken(c, fresh, root, rec); err != nil {
 			return err
 		}
-		if err := c.tellOwner(p, notices.TokenRegenerated, fresh, rec, nil); err != nil {
+		if err := notifyOwner(c, p, notices.TokenRegenerated, fresh, rec, nil); err != nil {
 			return err
 		}
-		return c.auditToken(p, "regenerated", fresh, rec, map[string]string{
+		return auditToken(c, p, "regenerated", fresh, rec, map[string]string{
 			"replaces": id, "overlap": req.Overlap.String(),
 		})
 	})
@@ -70,8 +71,8 @@ func (s *Service) Regenerate(ctx context.Context, p Principal, id string, req Re
 	return out, nil
 }
 
-// successor is the record of the token that replaces old.
-func (c *change) successor(p Principal, old tokenRecord, req RegenerateRequest) (tokenRecord, error) {
+// replacement is the record of the token that replaces old.
+func (s *Tokens) replacement(c *ledger.Change, p ledger.Principal, old tokenRecord, req RegenerateRequest) (tokenRecord, error) {
 	switch {
 	case !old.Revoked.At.IsZero():
 		return tokenRecord{}, problem.New("", "token_over")
@@ -81,9 +82,9 @@ func (c *change) successor(p Principal, old tokenRecord, req RegenerateRequest) 
 	var ps problem.Problems
 	rec := tokenRecord{
 		User: old.User, Label: old.Label, Scope: old.Scope, Projects: old.Projects, Limits: old.Limits,
-		Created: c.now, Factor: p.Actor.Factor, Serial: c.rev,
+		Created: c.Now, Factor: p.Actor.Factor, Serial: c.Revision,
 	}
-	rec.Expires = c.s.checkLife(&ps, MintRequest{Life: req.Life, Expires: req.Expires}, c.now)
+	rec.Expires = s.checkLife(&ps, MintRequest{Life: req.Life, Expires: req.Expires}, c.Now)
 	if req.Overlap < 0 || req.Overlap > MaxOverlap {
 		ps.Add("overlap", "overlap_invalid", "max", int(MaxOverlap/time.Hour))
 	}
@@ -97,23 +98,23 @@ func (c *change) successor(p Principal, old tokenRecord, req RegenerateRequest) 
 		}
 	}
 	if len(ps) == 0 {
-		c.checkSize(&ps, rec)
+		s.checkSize(c, &ps, rec)
 	}
 	return rec, ps.Err()
 }
 
-// giveWay ends a token that is replaced: at once, or when the overlap is over. Its
+// retireToken ends a token that is replaced: at once, or when the overlap is over. Its
 // label is for the one that replaces it.
-func (c *change) giveWay(p Principal, id string, old *tokenRecord, overlap time.Duration) error {
+func retireToken(c *ledger.Change, p ledger.Principal, id string, old *tokenRecord, overlap time.Duration) error {
 	if overlap == 0 {
-		return c.end(id, old, Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: "because its owner replaced it"})
+		return endToken(c, id, old, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: "because its owner replaced it"})
 	}
-	if end := c.now.Add(overlap).Truncate(time.Second); old.Expires.IsZero() || end.Before(old.Expires) {
+	if end := c.Now.Add(overlap).Truncate(time.Second); old.Expires.IsZero() || end.Before(old.Expires) {
 		old.Expires = end
 	}
-	c.changed(kindToken, id)
-	if err := c.save(id, *old); err != nil {
+	c.Changed(ledger.KindToken, id)
+	if err := saveToken(c, id, *old); err != nil {
 		return err
 	}
-	return c.schedule(id, *old)
+	return scheduleReminder(c, id, *old)
 }

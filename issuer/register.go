@@ -7,25 +7,26 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// register registers the project that a request for a token is to be for, too, and
+// registerChosen registers the project that a request for a token is to be for, too, and
 // adds it to the token's. What is wrong with its name is a problem of the field
 // "register"; where anything else is wrong, nothing is kept of it.
-func (c *change) register(ps *problem.Problems, p Principal, req MintRequest, rec *tokenRecord) error {
+func (s *Tokens) registerChosen(c *ledger.Change, ps *problem.Problems, p ledger.Principal, req MintRequest, rec *tokenRecord) error {
 	name := strings.TrimSpace(req.Register)
 	if req.Scope != ScopeChosen || name == "" {
 		return nil
 	}
-	yours, err := projectByName(c, name)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	yours, err := ByName(c, name)
+	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
 		return err
 	}
 	if _, member := yours.Members[p.UserID]; member {
 		ps.Add("register", "register_yours", "project", yours.Name)
 		return nil
 	}
-	ref, err := c.registered(p, name)
+	ref, err := s.Register(c, p, name)
 	var wrong problem.Problems
 	if errors.As(err, &wrong) {
 		for _, w := range wrong {
@@ -42,18 +43,18 @@ func (c *change) register(ps *problem.Problems, p Principal, req MintRequest, re
 	return nil
 }
 
-// registered makes a project, with its audit row.
-func (c *change) registered(p Principal, name string) (ProjectRef, error) {
+// Register makes a project, with its audit row.
+func (s *Projects) Register(c *ledger.Change, p ledger.Principal, name string) (ProjectRef, error) {
 	if err := checkProjectName(name); err != nil {
 		return ProjectRef{}, err
 	}
-	id, err := c.s.newID()
+	id, err := s.ledger.NewID()
 	if err != nil {
 		return ProjectRef{}, err
 	}
-	rec := projectRecord{
-		ID: id, Name: name, Normalized: caveats.NormalizeProject(name), Created: c.now,
-		Members: map[string]memberRecord{p.UserID: {Role: RoleOwner, Since: c.now}},
+	rec := Record{
+		ID: id, Name: name, Normalized: caveats.NormalizeProject(name), Created: c.Now,
+		Members: map[string]MemberRecord{p.UserID: {Role: RoleOwner, Since: c.Now}},
 	}
-	return ProjectRef{ID: id, Name: rec.Normalized}, c.createProject(p, rec)
+	return ProjectRef{ID: id, Name: rec.Normalized}, s.createProject(c, p, rec)
 }

@@ -6,15 +6,16 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Rename gives a token of p's another label, by the rules of Mint and under the
 // field "label". Verifiers know no labels, so they hear nothing of it. A token that
 // was revoked is "token_over" with no field; the label that a token has already is no
 // change, and writes nothing.
-func (s *Service) Rename(ctx context.Context, p Principal, id, label string) error {
-	_, err := s.update(ctx, func(c *change) error {
-		rec, err := c.ownToken(p, id)
+func (s *Tokens) Rename(ctx context.Context, p ledger.Principal, id, label string) error {
+	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
+		rec, err := ownedToken(c, p, id)
 		if err != nil {
 			return err
 		}
@@ -27,19 +28,19 @@ func (s *Service) Rename(ctx context.Context, p Principal, id, label string) err
 			return err
 		}
 		was := rec.Label
-		if err := c.relabel(&ps, id, &rec, label); err != nil {
+		if err := relabel(c, &ps, id, &rec, label); err != nil {
 			return err
 		}
 		if err := ps.Err(); err != nil {
 			return err
 		}
-		return c.auditToken(p, "renamed", id, rec, map[string]string{"was": was})
+		return auditToken(c, p, "renamed", id, rec, map[string]string{"was": was})
 	})
 	return err
 }
 
 // relabel stores another label, unless another token has it.
-func (c *change) relabel(ps *problem.Problems, id string, rec *tokenRecord, label string) error {
+func relabel(c *ledger.Change, ps *problem.Problems, id string, rec *tokenRecord, label string) error {
 	key := []byte(labelKey(rec.User, label))
 	holder, err := c.Get(key)
 	switch {
@@ -49,12 +50,12 @@ func (c *change) relabel(ps *problem.Problems, id string, rec *tokenRecord, labe
 	case err != nil && !errors.Is(err, kv.ErrNotFound):
 		return err
 	}
-	if err := c.freeLabel(id, *rec); err != nil {
+	if err := freeLabel(c, id, *rec); err != nil {
 		return err
 	}
 	rec.Label = label
 	if err := c.Put(key, []byte(id)); err != nil {
 		return err
 	}
-	return c.save(id, *rec)
+	return saveToken(c, id, *rec)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // RestrictRequest says how to narrow a token. What is empty stays as it is.
@@ -24,26 +25,26 @@ type RestrictRequest struct {
 // and verifiers hold it to what is recorded. Whatever would widen it, or change
 // nothing, is a problem, under the fields of Mint; a token that is over is
 // "token_over" with no field.
-func (s *Service) Restrict(ctx context.Context, p Principal, id string, req RestrictRequest) (Token, uint64, error) {
+func (s *Tokens) Restrict(ctx context.Context, p ledger.Principal, id string, req RestrictRequest) (Token, uint64, error) {
 	var out Token
-	rev, err := s.update(ctx, func(c *change) error {
-		rec, err := c.working(p, id)
+	rev, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
+		rec, err := workingToken(c, p, id)
 		if err != nil {
 			return err
 		}
 		was := rec
-		if err := c.narrow(p, &rec, req); err != nil {
+		if err := s.narrowToken(c, p, &rec, req); err != nil {
 			return err
 		}
-		rec.Narrowed = c.now
-		if err := c.save(id, rec); err != nil {
+		rec.Narrowed = c.Now
+		if err := saveToken(c, id, rec); err != nil {
 			return err
 		}
-		if err := c.schedule(id, rec); err != nil {
+		if err := scheduleReminder(c, id, rec); err != nil {
 			return err
 		}
-		c.changed(kindToken, id)
-		if err := c.auditRestricted(p, id, was, rec); err != nil {
+		c.Changed(ledger.KindToken, id)
+		if err := auditRestricted(c, p, id, was, rec); err != nil {
 			return err
 		}
 		out, err = s.viewToken(c, id)
@@ -55,39 +56,39 @@ func (s *Service) Restrict(ctx context.Context, p Principal, id string, req Rest
 	return out, rev, err
 }
 
-// working reads a token of p's that is not over.
-func (c *change) working(p Principal, id string) (tokenRecord, error) {
-	rec, err := c.ownToken(p, id)
-	if err == nil && rec.state(c.now) != StateActive {
+// workingToken reads a token of p's that is not over.
+func workingToken(c *ledger.Change, p ledger.Principal, id string) (tokenRecord, error) {
+	rec, err := ownedToken(c, p, id)
+	if err == nil && rec.state(c.Now) != StateActive {
 		return rec, problem.New("", "token_over")
 	}
 	return rec, err
 }
 
-// ownToken reads a token of p's, who may change something; another's is ErrNotFound.
-func (c *change) ownToken(p Principal, id string) (tokenRecord, error) {
-	if err := c.admit(p); err != nil {
+// ownedToken reads a token of p's, who may change something; another's is ErrNotFound.
+func ownedToken(c *ledger.Change, p ledger.Principal, id string) (tokenRecord, error) {
+	if err := c.Admit(p); err != nil {
 		return tokenRecord{}, err
 	}
 	rec, err := readToken(c, id)
 	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.User != p.UserID {
-		return tokenRecord{}, ErrNotFound
+		return tokenRecord{}, ledger.ErrNotFound
 	}
 	return rec, err
 }
 
-// narrow applies a request to a record.
-func (c *change) narrow(p Principal, rec *tokenRecord, req RestrictRequest) error {
+// narrowToken applies a request to a record.
+func (s *Tokens) narrowToken(c *ledger.Change, p ledger.Principal, rec *tokenRecord, req RestrictRequest) error {
 	var ps problem.Problems
 	was := *rec
 	if len(req.Projects) > 0 {
-		if err := c.narrowProjects(&ps, p, rec, req.Projects); err != nil {
+		if err := narrowProjects(c, &ps, p, rec, req.Projects); err != nil {
 			return err
 		}
 	}
 	if end := req.Expires.UTC().Truncate(time.Second); !req.Expires.IsZero() {
 		switch {
-		case end.Unix() <= c.now.Unix():
+		case end.Unix() <= c.Now.Unix():
 			ps.Add("expires", "expires_past")
 		case !was.Expires.IsZero() && end.After(was.Expires):
 			ps.Add("expires", "expires_wider", "end", was.Expires)
@@ -96,9 +97,9 @@ func (c *change) narrow(p Principal, rec *tokenRecord, req RestrictRequest) erro
 	}
 	narrowLimits(&ps, &rec.Limits, checkLimits(&ps, req.Limits))
 	if len(ps) == 0 {
-		c.checkSize(&ps, *rec)
+		s.checkSize(c, &ps, *rec)
 	}
-	if len(ps) == 0 && was.reachesLike(*rec) {
+	if len(ps) == 0 && was.allowsSameAs(*rec) {
 		ps.Add("", "restrict_nothing")
 	}
 	return ps.Err()
@@ -106,9 +107,9 @@ func (c *change) narrow(p Principal, rec *tokenRecord, req RestrictRequest) erro
 
 // narrowProjects keeps some of the projects of a token. One that is for all of its
 // owner's projects gets those that are named.
-func (c *change) narrowProjects(ps *problem.Problems, p Principal, rec *tokenRecord, names []string) error {
+func narrowProjects(c *ledger.Change, ps *problem.Problems, p ledger.Principal, rec *tokenRecord, names []string) error {
 	if rec.Scope == ScopeAll {
-		refs, err := c.checkScope(ps, p.UserID, MintRequest{Scope: ScopeChosen, Projects: names})
+		refs, err := checkScope(c, ps, p.UserID, MintRequest{Scope: ScopeChosen, Projects: names})
 		rec.Scope, rec.Projects = ScopeChosen, refs
 		return err
 	}
@@ -116,7 +117,7 @@ func (c *change) narrowProjects(ps *problem.Problems, p Principal, rec *tokenRec
 	for _, name := range names {
 		i := slices.IndexFunc(rec.Projects, func(r ProjectRef) bool { return r.Name == caveats.NormalizeProject(name) })
 		if i < 0 {
-			ps.Add("projects", "project_wider", "project", excerpt(name))
+			ps.Add("projects", "project_wider", "project", ledger.Excerpt(name))
 			continue
 		}
 		kept = append(kept, rec.Projects[i])
@@ -156,24 +157,24 @@ func contains(network, part string) bool {
 	return err == nil && n.Bits() <= m.Bits() && n.Contains(m.Addr())
 }
 
-// reachesLike tells whether two records allow the same.
-func (rec tokenRecord) reachesLike(o tokenRecord) bool {
+// allowsSameAs tells whether two records allow the same.
+func (rec tokenRecord) allowsSameAs(o tokenRecord) bool {
 	return rec.Scope == o.Scope && slices.Equal(rec.Projects, o.Projects) && rec.Expires.Equal(o.Expires) &&
 		slices.EqualFunc(rec.Limits.caveats(), o.Limits.caveats(), slices.Equal)
 }
 
 // auditRestricted says what a token could do before.
-func (c *change) auditRestricted(p Principal, id string, was, rec tokenRecord) error {
+func auditRestricted(c *ledger.Change, p ledger.Principal, id string, was, rec tokenRecord) error {
 	detail := map[string]string{"was_expires": "never"}
 	if !was.Expires.IsZero() {
 		detail["was_expires"] = was.Expires.UTC().Format(time.RFC3339)
 	}
-	return c.auditNarrowed(p, id, was, rec, detail)
+	return auditNarrowed(c, p, id, was, rec, detail)
 }
 
 // auditNarrowed is auditToken for a token that reaches less than before. The trails of
 // projects that it can't upload to any more have a row, too.
-func (c *change) auditNarrowed(p Principal, id string, was, rec tokenRecord, detail map[string]string) error {
+func auditNarrowed(c *ledger.Change, p ledger.Principal, id string, was, rec tokenRecord, detail map[string]string) error {
 	var lost []ProjectRef
 	for _, r := range was.Projects {
 		if !slices.Contains(rec.Projects, r) {
@@ -182,8 +183,8 @@ func (c *change) auditNarrowed(p Principal, id string, was, rec tokenRecord, det
 	}
 	gone := rec
 	gone.Projects = lost
-	if err := c.auditProjects(p, "narrowed", id, gone, detail); err != nil {
+	if err := auditProjects(c, p, "narrowed", id, gone, detail); err != nil {
 		return err
 	}
-	return c.auditToken(p, "restricted", id, rec, detail)
+	return auditToken(c, p, "restricted", id, rec, detail)
 }

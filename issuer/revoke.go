@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Revoke ends a token for good; its owner may, and an administrator. To anyone
@@ -19,9 +20,9 @@ import (
 //
 // The label is free again at once. The record stays, so that lists and denials
 // can say what became of the token.
-func (s *Service) Revoke(ctx context.Context, p Principal, id string) (revision uint64, done bool, err error) {
-	revision, err = s.update(instance.Safe(ctx), func(c *change) (err error) {
-		done, err = c.revoke(p, id, "")
+func (s *Tokens) Revoke(ctx context.Context, p ledger.Principal, id string) (revision uint64, done bool, err error) {
+	revision, err = s.ledger.Update(instance.Safe(ctx), func(c *ledger.Change) (err error) {
+		done, err = revokeToken(c, p, id, "")
 		return err
 	})
 	if err == nil && done {
@@ -30,10 +31,10 @@ func (s *Service) Revoke(ctx context.Context, p Principal, id string) (revision 
 	return revision, done && err == nil, err
 }
 
-// revoke is Revoke, or RevokeFor where there is a reason.
-func (c *change) revoke(p Principal, id, reason string) (done bool, err error) {
+// revokeToken is Revoke, or RevokeFor where there is a reason.
+func revokeToken(c *ledger.Change, p ledger.Principal, id, reason string) (done bool, err error) {
 	if p.UserID != "" || !p.Admin {
-		if err := c.admit(p); err != nil {
+		if err := c.Admit(p); err != nil {
 			return false, err
 		}
 	}
@@ -45,39 +46,39 @@ func (c *change) revoke(p Principal, id, reason string) (done bool, err error) {
 	if rec.User != p.UserID {
 		why, kind = "by an administrator", notices.TokenRevoked
 	}
-	if err := c.end(id, &rec, Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: why, Reason: reason}); err != nil {
+	if err := endToken(c, id, &rec, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: why, Reason: reason}); err != nil {
 		return false, err
 	}
 	var detail map[string]string
 	if reason != "" {
 		detail = map[string]string{"reason": reason}
 	}
-	if err := c.tellOwner(p, kind, id, rec, detail); err != nil {
+	if err := notifyOwner(c, p, kind, id, rec, detail); err != nil {
 		return false, err
 	}
-	return true, c.auditToken(p, "revoked", id, rec, detail)
+	return true, auditToken(c, p, "revoked", id, rec, detail)
 }
 
-// end revokes a token that is not revoked, and frees its label. The caller writes
+// endToken revokes a token that is not revoked, and frees its label. The caller writes
 // the audit row.
-func (c *change) end(id string, rec *tokenRecord, r Revocation) error {
+func endToken(c *ledger.Change, id string, rec *tokenRecord, r Revocation) error {
 	rec.Revoked = r
-	if err := c.save(id, *rec); err != nil {
+	if err := saveToken(c, id, *rec); err != nil {
 		return err
 	}
-	if err := c.freeLabel(id, *rec); err != nil {
+	if err := freeLabel(c, id, *rec); err != nil {
 		return err
 	}
-	if err := c.schedule(id, *rec); err != nil {
+	if err := scheduleReminder(c, id, *rec); err != nil {
 		return err
 	}
-	c.changed(kindToken, id)
-	return c.count(rec.User, 0, -1)
+	c.Changed(ledger.KindToken, id)
+	return countTokens(c, rec.User, 0, -1)
 }
 
 // freeLabel lets another token have the label of this one. Another one may have it
 // already, of which this is the predecessor.
-func (c *change) freeLabel(id string, rec tokenRecord) error {
+func freeLabel(c *ledger.Change, id string, rec tokenRecord) error {
 	key := []byte(labelKey(rec.User, rec.Label))
 	holder, err := c.Get(key)
 	if errors.Is(err, kv.ErrNotFound) || err == nil && string(holder) != id {
@@ -89,8 +90,8 @@ func (c *change) freeLabel(id string, rec tokenRecord) error {
 	return c.Delete(key)
 }
 
-// count changes the tally of a user's tokens.
-func (c *change) count(userID string, total, unrevoked int) error {
+// countTokens changes the tally of a user's tokens.
+func countTokens(c *ledger.Change, userID string, total, unrevoked int) error {
 	t, err := readTally(c, userID)
 	if err != nil {
 		return err
@@ -100,11 +101,11 @@ func (c *change) count(userID string, total, unrevoked int) error {
 
 // auditToken writes the one row "token.<what>" for the owner's account, and those of
 // auditProjects. detail is added to all of them; it may be nil.
-func (c *change) auditToken(p Principal, what, id string, rec tokenRecord, detail map[string]string) error {
-	if err := c.auditProjects(p, what, id, rec, detail); err != nil {
+func auditToken(c *ledger.Change, p ledger.Principal, what, id string, rec tokenRecord, detail map[string]string) error {
+	if err := auditProjects(c, p, what, id, rec, detail); err != nil {
 		return err
 	}
-	own, err := c.describe(id, rec, detail)
+	own, err := describeToken(c, id, rec, detail)
 	if err != nil {
 		return err
 	}
@@ -113,29 +114,29 @@ func (c *change) auditToken(p Principal, what, id string, rec tokenRecord, detai
 	if rec.Scope == ScopeChosen {
 		own["projects"] = projectNames(rec.Projects)
 	}
-	return c.audit(p, audit.Event{Kind: "token." + what, Account: rec.User, Detail: own})
+	return c.Audit(p, audit.Event{Kind: "token." + what, Account: rec.User, Detail: own})
 }
 
 // auditProjects writes, for each project that a token names, a row
 // "project.token_<what>", by which the trail of that project shows it. Who may read
 // the one project's trail may have no business with the others, so such a row does
 // not name them.
-func (c *change) auditProjects(p Principal, what, id string, rec tokenRecord, detail map[string]string) error {
-	shared, err := c.describe(id, rec, detail)
+func auditProjects(c *ledger.Change, p ledger.Principal, what, id string, rec tokenRecord, detail map[string]string) error {
+	shared, err := describeToken(c, id, rec, detail)
 	if err != nil {
 		return err
 	}
 	for _, project := range rec.Projects {
-		if err := c.audit(p, audit.Event{Kind: "project.token_" + what, Project: project.ID, Detail: shared}); err != nil {
+		if err := c.Audit(p, audit.Event{Kind: "project.token_" + what, Project: project.ID, Detail: shared}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// describe is what the rows about a token have in common, and detail.
-func (c *change) describe(id string, rec tokenRecord, detail map[string]string) (map[string]string, error) {
-	owner, err := readUser(c, rec.User)
+// describeToken is what the rows about a token have in common, and detail.
+func describeToken(c *ledger.Change, id string, rec tokenRecord, detail map[string]string) (map[string]string, error) {
+	owner, err := ledger.ReadUser(c, rec.User)
 	if err != nil {
 		return nil, err
 	}

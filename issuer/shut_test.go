@@ -8,6 +8,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // An owner shuts a member's tokens out, and a verifier denies them at once, whatever
@@ -19,16 +20,16 @@ func TestShutOut(t *testing.T) {
 	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
 	h.project(bob, "his")
 	hers, named, all := h.mint(alice, forSome("hers", "demo")), h.mint(bob, forSome("named", "demo", "his")), h.mint(bob, forAll("all"))
-	shut := func(p issuer.Principal, user string) func() error {
-		return func() error { _, _, err := h.ShutOut(t.Context(), p, "Demo", user); return err }
+	shut := func(p ledger.Principal, user string) func() error {
+		return func() error { _, _, err := h.ExcludeTokens(t.Context(), p, "Demo", user); return err }
 	}
-	letIn := func(p issuer.Principal, user string) func() error {
-		return func() error { _, _, err := h.LetIn(t.Context(), p, "demo", user); return err }
+	letIn := func(p ledger.Principal, user string) func() error {
+		return func() error { _, _, err := h.ReadmitTokens(t.Context(), p, "demo", user); return err }
 	}
-	h.refused(issuer.ErrNotOwner, shut(bob, aliceID))
-	h.refused(issuer.ErrNotFound, shut(carol, bobID))
-	h.refused(issuer.ErrNotFound, shut(alice, carolID))
-	h.refused(issuer.ErrNotFound, letIn(alice, nobodyID))
+	h.refused(ledger.ErrNotOwner, shut(bob, aliceID))
+	h.refused(ledger.ErrNotFound, shut(carol, bobID))
+	h.refused(ledger.ErrNotFound, shut(alice, carolID))
+	h.refused(ledger.ErrNotFound, letIn(alice, nobodyID))
 	v.expect(named.Text, "demo")
 
 	names := map[string]string{"demo": demo.ID}
@@ -48,7 +49,7 @@ func TestShutOut(t *testing.T) {
 	if err != nil || len(p.Members) != 2 || p.Role != issuer.RoleMaintainer {
 		t.Fatalf("bob sees %+v (%v)", p, err)
 	}
-	if s := p.Members[1].Shut; !s.At.Equal(h.clock.Now()) || s.By != aliceID || s.Username != "alice" {
+	if s := p.Members[1].Excluded; !s.At.Equal(h.clock.Now()) || s.By != aliceID || s.Username != "alice" {
 		t.Errorf("shut out %+v", s)
 	}
 	h.refused("projects: project_shut", func() error { _, err := h.Mint(t.Context(), bob, forSome("ci", "demo")); return err })
@@ -76,9 +77,9 @@ func TestOwnersShutEachOtherOut(t *testing.T) {
 	h.member(alice, "demo", bobID, issuer.RoleOwner)
 	a, b := h.mint(alice, forSome("a", "demo")), h.mint(bob, forSome("b", "demo"))
 	for _, err := range together(
-		func() error { _, _, err := h.ShutOut(t.Context(), alice, "demo", bobID); return err },
-		func() error { _, _, err := h.ShutOut(t.Context(), bob, "demo", aliceID); return err },
-		func() error { _, _, err := h.ShutOut(t.Context(), alice, "demo", bobID); return err },
+		func() error { _, _, err := h.ExcludeTokens(t.Context(), alice, "demo", bobID); return err },
+		func() error { _, _, err := h.ExcludeTokens(t.Context(), bob, "demo", aliceID); return err },
+		func() error { _, _, err := h.ExcludeTokens(t.Context(), alice, "demo", bobID); return err },
 	) {
 		h.check(err)
 	}
@@ -112,7 +113,7 @@ func TestProjectTokens(t *testing.T) {
 	h.check(h.RecordUse(t.Context(), first.Token.ID, "demo", anyone, h.clock.Now()))
 	h.clock.Add(time.Hour)
 	h.check(h.RecordUse(t.Context(), first.Token.ID, "secret", anyone, h.clock.Now()))
-	list := func(p issuer.Principal, q issuer.ProjectTokensQuery) (got string) {
+	list := func(p ledger.Principal, q issuer.ProjectTokensQuery) (got string) {
 		for {
 			tokens, next, err := h.ProjectTokens(t.Context(), p, "demo", q)
 			h.check(err)
@@ -130,7 +131,7 @@ func TestProjectTokens(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct {
-		p    issuer.Principal
+		p    ledger.Principal
 		user string
 		want string
 	}{
@@ -151,19 +152,19 @@ func TestProjectTokens(t *testing.T) {
 		t.Errorf("%+v: the use for another project is no matter of this one", last)
 	}
 	for _, tt := range []struct {
-		p     issuer.Principal
+		p     ledger.Principal
 		name  string
 		after string
 	}{{carol, "demo", ""}, {alice, "nothing", ""}, {alice, "demo", nobodyID}} {
-		if got, _, err := h.ProjectTokens(t.Context(), tt.p, tt.name, issuer.ProjectTokensQuery{After: tt.after}); !errors.Is(err, issuer.ErrNotFound) || got != nil {
+		if got, _, err := h.ProjectTokens(t.Context(), tt.p, tt.name, issuer.ProjectTokensQuery{After: tt.after}); !errors.Is(err, ledger.ErrNotFound) || got != nil {
 			t.Errorf("%+v: %v (%v)", tt, got, err)
 		}
 	}
-	_, _, err = h.ShutOut(t.Context(), alice, "demo", bobID)
+	_, _, err = h.ExcludeTokens(t.Context(), alice, "demo", bobID)
 	h.check(err)
 	h.record(bobID, "robert", true)
 	tokens, _, err = h.ProjectTokens(t.Context(), alice, "demo", issuer.ProjectTokensQuery{UserID: bobID})
-	if err != nil || len(tokens) != 2 || !tokens[0].Shut || !tokens[0].Frozen || tokens[0].UserName != "robert" {
+	if err != nil || len(tokens) != 2 || !tokens[0].Excluded || !tokens[0].Frozen || tokens[0].UserName != "robert" {
 		t.Errorf("%+v (%v)", tokens, err)
 	}
 	_, err = h.RemoveMember(t.Context(), alice, "demo", bobID)
@@ -188,7 +189,7 @@ func TestMintRegisters(t *testing.T) {
 	if err != nil || len(draft.Projects) != 2 || draft.Projects[1].Name != "new-one" {
 		t.Errorf("draft %+v (%v)", draft, err)
 	}
-	if _, err := h.Project(t.Context(), alice, "new-one"); !errors.Is(err, issuer.ErrNotFound) {
+	if _, err := h.Project(t.Context(), alice, "new-one"); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a draft registers: %v", err)
 	}
 	mint := func(change func(*issuer.MintRequest)) func() error {
@@ -230,7 +231,7 @@ func TestMintRegisters(t *testing.T) {
 	all := forAll("all")
 	all.Register = "ignored"
 	h.mint(alice, all)
-	if _, err := h.Project(t.Context(), alice, "ignored"); !errors.Is(err, issuer.ErrNotFound) {
+	if _, err := h.Project(t.Context(), alice, "ignored"); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a token for all projects registers one: %v", err)
 	}
 }
@@ -242,8 +243,8 @@ const mark = "0123456789abcdefghijkl"
 func TestFormsMintOnce(t *testing.T) {
 	h := newHouse(t)
 	req := forAll("ci")
-	req.Once = mark
-	var again *issuer.AgainError
+	req.IdempotencyKey = mark
+	var again *issuer.RepeatedError
 	var ids, others []string
 	fns := make([]func() error, 16)
 	minted := make([]issuer.Minted, len(fns))
@@ -267,15 +268,15 @@ func TestFormsMintOnce(t *testing.T) {
 		t.Errorf("%d entries in the log", n)
 	}
 	his := h.mint(bob, req) // his mark is another one
-	fresh, err := h.Regenerate(t.Context(), bob, his.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7, Once: mark + "2"})
+	fresh, err := h.Regenerate(t.Context(), bob, his.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7, IdempotencyKey: mark + "2"})
 	h.check(err)
-	_, err = h.Regenerate(t.Context(), bob, his.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7, Once: mark + "2"})
+	_, err = h.Regenerate(t.Context(), bob, his.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7, IdempotencyKey: mark + "2"})
 	if !errors.As(err, &again) || again.Token != fresh.Token.ID {
 		t.Errorf("replaced again: %v", err)
 	}
 	for _, none := range []string{"short", mark + "/", mark + mark + mark} {
 		free := forAll("none " + none[:5] + none[len(none)-1:])
-		free.Once = none
+		free.IdempotencyKey = none
 		h.mint(carol, free)
 		h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), carol, free); return err })
 	}

@@ -2,13 +2,12 @@ package issuer
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
+	"iter"
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // maxPage is the size, in bytes as stored, at which a page of a snapshot ends. Its
@@ -27,7 +26,7 @@ const tombstoneMargin = 24 * time.Hour
 // One page is in memory at a time, and fn runs outside of all transactions, so it
 // may be slow. Tokens that were revoked are among the records until they have been
 // expired for a day.
-func (s *Service) Snapshot(ctx context.Context, fn func(feed.Frame) error) error {
+func (s *Followers) Snapshot(ctx context.Context, fn func(feed.Frame) error) error {
 	pos, err := s.Position(ctx)
 	if err != nil {
 		return err
@@ -36,8 +35,8 @@ func (s *Service) Snapshot(ctx context.Context, fn func(feed.Frame) error) error
 		return err
 	}
 	count := 0
-	for _, kind := range []string{kindUser, kindProject, kindToken} {
-		p := page{s: s, kind: kind, prefix: []byte(map[string]string{kindUser: keyUser, kindProject: keyProject, kindToken: keyToken}[kind])}
+	for _, next := range s.kinds() {
+		p := page{s: s, next: next}
 		for more := true; more; {
 			if more, err = p.read(ctx); err != nil {
 				return err
@@ -57,79 +56,82 @@ func (s *Service) Snapshot(ctx context.Context, fn func(feed.Frame) error) error
 	return fn(feed.Frame{Position: &pos, Time: s.clock().UTC(), End: true, Count: count})
 }
 
+// sequence yields at most limit records of one kind, those behind the id after.
+type sequence func(r kv.Reader, after string, limit int) iter.Seq2[feed.Change, error]
+
+// kinds are the records of a snapshot, in the order in which they are sent.
+func (s *Followers) kinds() []sequence {
+	return []sequence{
+		func(r kv.Reader, after string, limit int) iter.Seq2[feed.Change, error] {
+			return changes(ledger.FeedUsers(r, after, limit), func(u *feed.User) feed.Change { return feed.Change{User: u} })
+		},
+		func(r kv.Reader, after string, limit int) iter.Seq2[feed.Change, error] {
+			return changes(FeedProjects(r, after, limit), func(p *feed.Project) feed.Change { return feed.Change{Project: p} })
+		},
+		func(r kv.Reader, after string, limit int) iter.Seq2[feed.Change, error] {
+			return changes(s.FeedTokens(r, after, limit), func(t *feed.Token) feed.Change { return feed.Change{Token: t} })
+		},
+	}
+}
+
+func changes[T any](records iter.Seq2[T, error], wrap func(T) feed.Change) iter.Seq2[feed.Change, error] {
+	return func(yield func(feed.Change, error) bool) {
+		for one, err := range records {
+			if err != nil {
+				yield(feed.Change{}, err)
+				return
+			}
+			if !yield(wrap(one), nil) {
+				return
+			}
+		}
+	}
+}
+
+// idOf is the id of the record in a change.
+func idOf(c feed.Change) string {
+	switch {
+	case c.Token != nil:
+		return c.Token.ID
+	case c.Project != nil:
+		return c.Project.ID
+	}
+	return c.User.ID
+}
+
 // page walks over the records of one kind.
 type page struct {
-	s       *Service
-	kind    string
-	prefix  []byte
-	after   []byte // key of the last record read
+	s       *Followers
+	next    sequence
+	after   string // id of the last record read
 	records []feed.Change
 }
 
 // read reads the next records in one short transaction and tells whether there may
 // be more.
 func (p *page) read(ctx context.Context) (more bool, err error) {
-	p.records = make([]feed.Change, 0, feed.Records)
 	horizon := p.s.clock().Add(-tombstoneMargin)
+	last := p.after
 	err = p.s.store.View(ctx, func(r kv.Reader) error {
-		pairs, err := r.Scan(p.prefix, p.after, feed.Records, false)
-		if err != nil {
-			return err
-		}
-		more = len(pairs) == feed.Records
-		var chains map[string][]byte
-		if p.kind == kindToken {
-			if chains, err = p.chains(r); err != nil {
-				return err
-			}
-		}
-		b := batch{s: p.s, r: r}
-		for i, pair := range pairs {
-			c, err := p.record(&b, pair, chains)
+		p.records = make([]feed.Change, 0, feed.Records)
+		n, size := 0, 0
+		for c, err := range p.next(r, p.after, feed.Records) {
 			if err != nil {
 				return err
 			}
-			p.after = pair.Key
+			n++
+			last = idOf(c)
 			if t := c.Token; t != nil && !t.RevokedAt.IsZero() && !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(horizon) {
 				continue
 			}
 			p.records = append(p.records, c)
-			if b.size >= maxPage && i+1 < len(pairs) {
-				more = true
-				return nil
+			if size += sizeOf(c); size >= maxPage {
+				break
 			}
 		}
+		more = n == feed.Records || size >= maxPage
 		return nil
 	})
+	p.after = last
 	return more, err
-}
-
-// chains reads the other halves of the next tokens, which stand in the same order.
-func (p *page) chains(r kv.Reader) (map[string][]byte, error) {
-	var after []byte
-	if p.after != nil {
-		after = []byte(chainKey(string(p.after[len(p.prefix):])))
-	}
-	pairs, err := r.Scan([]byte(keyChain), after, feed.Records, false)
-	out := make(map[string][]byte, len(pairs))
-	for _, pair := range pairs {
-		out[string(pair.Key[len(keyChain):])] = pair.Value
-	}
-	return out, err
-}
-
-// record is a record as the feed has it.
-func (p *page) record(b *batch, pair kv.Pair, chains map[string][]byte) (feed.Change, error) {
-	id := string(pair.Key[len(p.prefix):])
-	other, ok := chains[id]
-	if !ok {
-		return b.resolve(ref{p.kind, id}) // not a token, or an error to be said
-	}
-	var rec tokenRecord
-	var chain chainRecord
-	if err := errors.Join(json.Unmarshal(pair.Value, &rec), json.Unmarshal(other, &chain)); err != nil {
-		return feed.Change{}, fmt.Errorf("issuer: the token %s is damaged: %w", id, err)
-	}
-	t, err := b.joined(id, rec, chain)
-	return feed.Change{Token: t}, err
 }

@@ -85,7 +85,7 @@ func TestSnapshotWhileWriting(t *testing.T) {
 	h := newHouse(t)
 	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { // more than fit into a frame
 		for i := range 2 * feed.Records {
-			if err := h.RecordUser(tx, fmt.Sprintf("00000000-0000-4000-9000-%012d", i), "user", false); err != nil {
+			if err := h.Ledger.RecordUser(tx, fmt.Sprintf("00000000-0000-4000-9000-%012d", i), "user", false); err != nil {
 				return err
 			}
 		}

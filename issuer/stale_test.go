@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // An invitation that was sent while somebody was no member, or was one, is no way back
@@ -33,7 +34,7 @@ func TestInvitationFromBeforeIsNoWayBack(t *testing.T) {
 		if how == "removed" {
 			_, err = h.RemoveMember(t.Context(), alice, "demo", bobID)
 		} else {
-			_, _, err = h.ShutOut(t.Context(), alice, "demo", bobID)
+			_, _, err = h.ExcludeTokens(t.Context(), alice, "demo", bobID)
 			h.check(err)
 			_, err = h.Leave(t.Context(), bob, "demo")
 		}
@@ -44,7 +45,7 @@ func TestInvitationFromBeforeIsNoWayBack(t *testing.T) {
 		if got := h.offered(bob); got != "" {
 			t.Errorf("%s: offered are %s", how, got)
 		}
-		h.refused(issuer.ErrNotFound, func() error { _, _, err := h.InvitationByLink(t.Context(), bob, byAddress.Secret); return err })
+		h.refused(ledger.ErrNotFound, func() error { _, _, err := h.InvitationByLink(t.Context(), bob, byAddress.Secret); return err })
 		// Whose the address is, is told to no owner.
 		if got, want := h.pending(alice, "demo"), "demo Bob@example.org owner by alice"; got != want {
 			t.Errorf("%s: pending are %s, want %s", how, got, want)
@@ -66,7 +67,7 @@ func TestInvitationFromBeforeIsNoWayBack(t *testing.T) {
 // nor from where others did it. Who declines an invitation stays unknown to all of them.
 func TestProjectEventsKeepWhatIsOthers(t *testing.T) {
 	h := newHouse(t)
-	from := func(p issuer.Principal, ip string) issuer.Principal {
+	from := func(p ledger.Principal, ip string) ledger.Principal {
 		p.Actor = audit.Actor{IP: ip, UserAgent: "Browser of " + p.Username, RequestID: "request of " + p.Username}
 		return p
 	}
@@ -77,7 +78,7 @@ func TestProjectEventsKeepWhatIsOthers(t *testing.T) {
 	h.mint(bob, forSome("ci", "demo"))
 	_, err := h.DeclineInvitation(t.Context(), carol, inv.ID)
 	h.check(err)
-	read := func(p issuer.Principal, q audit.Query) (out []string) {
+	read := func(p ledger.Principal, q audit.Query) (out []string) {
 		page, err := h.ProjectEvents(t.Context(), p, "demo", q)
 		h.check(err)
 		for _, e := range page.Events {
@@ -102,7 +103,7 @@ func TestProjectEventsKeepWhatIsOthers(t *testing.T) {
 	// Nor does a filter tell.
 	is("by the address of the owner", read(bob, audit.Query{Address: "192.0.2.1"}))
 	is("by the maintainer's own", read(bob, audit.Query{Address: "192.0.2.2"}), his)
-	for _, p := range []issuer.Principal{alice, bob} {
+	for _, p := range []ledger.Principal{alice, bob} {
 		is("by the name of who declined", read(p, audit.Query{Actor: "carol"}))
 		is("by the address of who declined", read(p, audit.Query{Address: "192.0.2.3"}))
 	}
@@ -121,7 +122,7 @@ func TestProjectEventsKeepTokensOfOthers(t *testing.T) {
 	_, err := h.Leaked(t.Context(), m.Text, audit.Actor{}, issuer.Found{URL: "https://example.org/alice/private", Source: "content"})
 	h.check(err)
 	mine := h.mint(bob, forSome("of bob", "demo"))
-	read := func(p issuer.Principal, q audit.Query) audit.Page {
+	read := func(p ledger.Principal, q audit.Query) audit.Page {
 		page, err := h.ProjectEvents(t.Context(), p, "demo", q)
 		h.check(err)
 		return page
@@ -208,11 +209,11 @@ func TestAllProjectsIsBounded(t *testing.T) {
 		}
 		return nil
 	}))
-	page, err := h.AllProjects(t.Context(), root, issuer.Survey{Text: "zebra"})
+	page, err := h.AllProjects(t.Context(), root, issuer.AllQuery{Text: "zebra"})
 	if err != nil || len(page.Projects) != 0 || page.Next != "p19999" {
 		t.Errorf("first: %d projects, next %q (%v)", len(page.Projects), page.Next, err)
 	}
-	page, err = h.AllProjects(t.Context(), root, issuer.Survey{Text: "zebra", After: page.Next})
+	page, err = h.AllProjects(t.Context(), root, issuer.AllQuery{Text: "zebra", After: page.Next})
 	if err != nil || len(page.Projects) != 1 || page.Next != "" {
 		t.Errorf("second: %d projects, next %q (%v)", len(page.Projects), page.Next, err)
 	}

@@ -12,35 +12,24 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // What administrators see of everybody's projects and tokens, and what they may do
 // about a project that nobody can manage.
 
-// surveyStep is how many records one scan of a survey reads, and surveyRead how many
-// it reads for one page at most; a page that is cut short there has a Next.
-const (
-	surveyStep = 1_000
-	surveyRead = 20_000
-)
-
-// Survey asks for a part of the list of all projects, or of all tokens.
-type Survey struct {
+// AllQuery asks for a part of the list of all projects, or of all tokens.
+type AllQuery struct {
 	Text    string // what to look for; "" for all
 	After   string // Next of the page before; "" for the first page
 	Limit   int    // 50 where it is 0, at most MaxPage
 	Unowned bool   // of projects, those without an owner who is not frozen
 }
 
-func (q Survey) limit() int {
-	if q.Limit <= 0 {
-		return 50
-	}
-	return min(q.Limit, MaxPage)
-}
+func (q AllQuery) limit() int { return ledger.PageSize(q.Limit) }
 
-// SurveyedProject is a project in the list of all.
-type SurveyedProject struct {
+// ProjectOverview is a project in the list of all.
+type ProjectOverview struct {
 	ProjectSummary          // its Role is ""
 	OwnedBy        []Member // its owners, by name
 	Unowned        bool     // no owner is left who is not frozen
@@ -48,19 +37,19 @@ type SurveyedProject struct {
 
 // ProjectPage is a part of the list of all projects.
 type ProjectPage struct {
-	Projects []SurveyedProject // by normalized name
+	Projects []ProjectOverview // by normalized name
 	Next     string            // After of the next page; "" on the last
 }
 
 // AllProjects lists the projects whose name holds a text, for administrators; to
 // others it is ErrNotFound. A page may hold fewer than Limit, or none, and still have a
 // Next: no more than 20,000 names are looked at for it.
-func (s *Service) AllProjects(ctx context.Context, p Principal, q Survey) (out ProjectPage, err error) {
+func (s *Projects) AllProjects(ctx context.Context, p ledger.Principal, q AllQuery) (out ProjectPage, err error) {
 	if !p.Admin {
-		return out, ErrNotFound
+		return out, ledger.ErrNotFound
 	}
 	want := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(strings.TrimSpace(q.Text))) // as names are stored
-	err = s.viewAs(ctx, p, func(r kv.Reader) error {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = ProjectPage{}
 		prefix := []byte(nameKey(""))
 		var after []byte
@@ -68,7 +57,7 @@ func (s *Service) AllProjects(ctx context.Context, p Principal, q Survey) (out P
 			after = []byte(nameKey(q.After))
 		}
 		for read := 0; ; {
-			names, err := r.Scan(prefix, after, surveyStep, false)
+			names, err := r.Scan(prefix, after, ledger.ScanStep, false)
 			if err != nil || len(names) == 0 {
 				return err
 			}
@@ -79,7 +68,7 @@ func (s *Service) AllProjects(ctx context.Context, p Principal, q Survey) (out P
 						out.Next = out.Projects[q.limit()-1].Normalized
 						return nil
 					}
-					one, err := surveyed(r, string(n.Value))
+					one, err := overviewOf(r, string(n.Value))
 					if err != nil {
 						return err
 					}
@@ -87,7 +76,7 @@ func (s *Service) AllProjects(ctx context.Context, p Principal, q Survey) (out P
 						out.Projects = append(out.Projects, one)
 					}
 				}
-				if read++; read >= surveyRead {
+				if read++; read >= ledger.MaxScanned {
 					out.Next = name
 					return nil
 				}
@@ -98,17 +87,17 @@ func (s *Service) AllProjects(ctx context.Context, p Principal, q Survey) (out P
 	return out, err
 }
 
-func surveyed(r kv.Reader, id string) (SurveyedProject, error) {
-	rec, err := readProject(r, id)
+func overviewOf(r kv.Reader, id string) (ProjectOverview, error) {
+	rec, err := Read(r, id)
 	if err != nil {
-		return SurveyedProject{}, fmt.Errorf("issuer: project %s: %w", id, err)
+		return ProjectOverview{}, fmt.Errorf("issuer: project %s: %w", id, err)
 	}
-	all, err := rec.view(r, "")
+	all, err := rec.View(r, "")
 	if err != nil {
-		return SurveyedProject{}, err
+		return ProjectOverview{}, err
 	}
 	h := rec.head()
-	out := SurveyedProject{Unowned: true, ProjectSummary: ProjectSummary{
+	out := ProjectOverview{Unowned: true, ProjectSummary: ProjectSummary{
 		ID: id, Name: h.Name, Normalized: h.Normalized, Created: h.Created, Archived: h.Archived, Members: h.Members, Owners: h.Owners,
 	}}
 	for _, m := range all.Members {
@@ -127,16 +116,16 @@ func surveyed(r kv.Reader, id string) (SurveyedProject, error) {
 //
 // What looks like the text of a token is not searched for: it is the problem
 // "token_as_search" of the field "q".
-func (s *Service) SearchTokens(ctx context.Context, p Principal, q Survey) (out TokenPage, err error) {
+func (s *Tokens) SearchTokens(ctx context.Context, p ledger.Principal, q AllQuery) (out TokenPage, err error) {
 	if !p.Admin {
-		return out, ErrNotFound
+		return out, ledger.ErrNotFound
 	}
 	if err := CheckTokenSearch(q.Text); err != nil {
 		return out, err
 	}
 	want := strings.TrimSpace(q.Text)
 	now := s.clock()
-	err = s.viewAs(ctx, p, func(r kv.Reader) error {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = TokenPage{}
 		ids, next, err := searchTokens(r, want, q)
 		if err != nil {
@@ -160,15 +149,15 @@ func CheckTokenSearch(text string) error {
 
 // searchTokens is a page of ids, and the last id that was looked at where there may be
 // more.
-func searchTokens(r kv.Reader, want string, q Survey) (ids []string, next string, err error) {
-	prefix, label, start := []byte(keyToken), foldLabel(want), strings.ToLower(want)
+func searchTokens(r kv.Reader, want string, q AllQuery) (ids []string, next string, err error) {
+	prefix, label, start := []byte(keyToken), ledger.Fold(want), strings.ToLower(want)
 	var after []byte
 	if q.After != "" && len(q.After) <= 36 {
 		after = []byte(tokenKey(q.After))
 	}
 	last := ""
-	for read := 0; read < surveyRead; {
-		pairs, err := r.Scan(prefix, after, surveyStep, true) // ids sort as tokens were minted
+	for read := 0; read < ledger.MaxScanned; {
+		pairs, err := r.Scan(prefix, after, ledger.ScanStep, true) // ids sort as tokens were minted
 		if err != nil || len(pairs) == 0 {
 			return ids, "", err
 		}
@@ -202,40 +191,40 @@ func meets(id string, record []byte, start, want string) (bool, error) {
 	}
 	if _, rest, ok := bytes.Cut(record, labelBegins); ok {
 		if end := bytes.IndexAny(rest, `"\`); end >= 0 && rest[end] == '"' {
-			return strings.Contains(foldLabel(string(rest[:end])), want), nil
+			return strings.Contains(ledger.Fold(string(rest[:end])), want), nil
 		}
 	}
 	var rec tokenRecord
 	if err := json.Unmarshal(record, &rec); err != nil {
 		return false, fmt.Errorf("issuer: the token %s is damaged: %w", id, err)
 	}
-	return strings.Contains(foldLabel(rec.Label), want), nil
+	return strings.Contains(ledger.Fold(rec.Label), want), nil
 }
 
 // AppointOwner makes a user an owner of a project that has none who is not frozen, so
 // that somebody can manage it again; administrators may. To others it is ErrNotFound.
 // The problems are "project_owned" without a field and those of the field "user". It
 // returns the project as it is then, and the revision.
-func (s *Service) AppointOwner(ctx context.Context, p Principal, project, userID string) (out Project, rev uint64, err error) {
-	rev, err = s.update(ctx, func(c *change) error {
-		if err := c.admitAdmin(p); err != nil {
+func (s *Projects) AppointOwner(ctx context.Context, p ledger.Principal, project, userID string) (out Project, rev uint64, err error) {
+	rev, err = s.ledger.Update(ctx, func(c *ledger.Change) error {
+		if err := c.AdmitAdmin(p); err != nil {
 			return err
 		}
-		rec, err := projectByName(c, project)
+		rec, err := ByName(c, project)
 		if err != nil {
 			return err
 		}
-		if err := c.appoint(p, rec, userID); err != nil {
+		if err := appointOwner(c, p, rec, userID); err != nil {
 			return err
 		}
-		out, err = rec.view(c, p.UserID)
+		out, err = rec.View(c, p.UserID)
 		return err
 	})
 	return out, rev, err
 }
 
-func (c *change) appoint(p Principal, rec projectRecord, userID string) error {
-	err := c.checkOwned(rec)
+func appointOwner(c *ledger.Change, p ledger.Principal, rec Record, userID string) error {
+	err := checkOwned(c, rec)
 	var probs problem.Problems
 	switch {
 	case err == nil:
@@ -245,11 +234,11 @@ func (c *change) appoint(p Principal, rec projectRecord, userID string) error {
 	}
 	m, member := rec.Members[userID]
 	if !member {
-		if err := c.checkNewMember(rec, userID); err != nil {
+		if err := checkNewMember(c, rec, userID); err != nil {
 			return err
 		}
-		m.Since = c.now
-	} else if u, err := readUser(c, userID); err != nil {
+		m.Since = c.Now
+	} else if u, err := ledger.ReadUser(c, userID); err != nil {
 		return err
 	} else if u.Frozen {
 		return problem.New("user", "user_frozen", "user", u.Name)
@@ -257,23 +246,23 @@ func (c *change) appoint(p Principal, rec projectRecord, userID string) error {
 	was := string(m.Role)
 	m.Role = RoleOwner
 	rec.Members[userID] = m
-	return c.putMember(p, rec, userID, "project.owner_appointed", map[string]string{"role": string(RoleOwner), "was": was})
+	return putMember(c, p, rec, userID, "project.owner_appointed", map[string]string{"role": string(RoleOwner), "was": was})
 }
 
 // SetArchived is Archive and Unarchive for administrators, of any project.
-func (s *Service) SetArchived(ctx context.Context, p Principal, project string, archived bool) (uint64, error) {
-	return s.update(ctx, func(c *change) error {
-		if err := c.admitAdmin(p); err != nil {
+func (s *Projects) SetArchived(ctx context.Context, p ledger.Principal, project string, archived bool) (uint64, error) {
+	return s.ledger.Update(ctx, func(c *ledger.Change) error {
+		if err := c.AdmitAdmin(p); err != nil {
 			return err
 		}
-		rec, err := projectByName(c, project)
+		rec, err := ByName(c, project)
 		if err != nil || archived != rec.Archived.IsZero() {
 			return err
 		}
 		kind := "project.unarchived"
 		if rec.Archived = (time.Time{}); archived {
-			kind, rec.Archived = "project.archived", c.now
+			kind, rec.Archived = "project.archived", c.Now
 		}
-		return c.putArchived(p, rec, kind)
+		return putArchived(c, p, rec, kind)
 	})
 }

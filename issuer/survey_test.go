@@ -10,10 +10,11 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // projects are the names that a survey finds, page by page.
-func (h *house) surveyed(q issuer.Survey) (names []string) {
+func (h *house) surveyed(q issuer.AllQuery) (names []string) {
 	h.Helper()
 	for {
 		page, err := h.AllProjects(h.Context(), root, q)
@@ -39,29 +40,29 @@ func TestAllProjects(t *testing.T) {
 	h.member(alice, "zebra", bobID, issuer.RoleOwner)
 	h.member(alice, "zebra", carolID, issuer.RoleMaintainer)
 	for _, c := range []struct {
-		q    issuer.Survey
+		q    issuer.AllQuery
 		want []string
 	}{
-		{issuer.Survey{}, []string{"bobs", "My_Project", "my-second", "other", "zebra"}},
-		{issuer.Survey{Limit: 2}, []string{"bobs", "My_Project", "my-second", "other", "zebra"}},
-		{issuer.Survey{Text: " MY_ ", Limit: 1}, []string{"My_Project", "my-second"}},
-		{issuer.Survey{Text: "none"}, nil},
-		{issuer.Survey{Unowned: true}, nil},
+		{issuer.AllQuery{}, []string{"bobs", "My_Project", "my-second", "other", "zebra"}},
+		{issuer.AllQuery{Limit: 2}, []string{"bobs", "My_Project", "my-second", "other", "zebra"}},
+		{issuer.AllQuery{Text: " MY_ ", Limit: 1}, []string{"My_Project", "my-second"}},
+		{issuer.AllQuery{Text: "none"}, nil},
+		{issuer.AllQuery{Unowned: true}, nil},
 	} {
 		if got := h.surveyed(c.q); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q, want %q", c.q, got, c.want)
 		}
 	}
 	h.record(aliceID, "alice", true)
-	if got := h.surveyed(issuer.Survey{Unowned: true, Limit: 1}); !slices.Equal(got, []string{"My_Project", "my-second", "other"}) {
+	if got := h.surveyed(issuer.AllQuery{Unowned: true, Limit: 1}); !slices.Equal(got, []string{"My_Project", "my-second", "other"}) {
 		t.Errorf("without an owner: %q", got)
 	}
-	page, err := h.AllProjects(t.Context(), root, issuer.Survey{Text: "zebra"})
+	page, err := h.AllProjects(t.Context(), root, issuer.AllQuery{Text: "zebra"})
 	h.check(err)
 	if p := page.Projects[0]; p.Members != 3 || p.Owners != 2 || p.Unowned || len(p.OwnedBy) != 2 || p.OwnedBy[0].Name != "alice" || !p.OwnedBy[0].Frozen {
 		t.Errorf("%+v", p)
 	}
-	if _, err := h.AllProjects(t.Context(), alice, issuer.Survey{}); !errors.Is(err, issuer.ErrNotFound) {
+	if _, err := h.AllProjects(t.Context(), alice, issuer.AllQuery{}); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("for others: %v", err)
 	}
 }
@@ -71,13 +72,13 @@ func TestAppointOwner(t *testing.T) {
 	demo := h.project(alice, "demo")
 	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
 	names := map[string]string{"demo": demo.ID}
-	appoint := func(p issuer.Principal, project, user string) func() error {
+	appoint := func(p ledger.Principal, project, user string) func() error {
 		return func() error { _, _, err := h.AppointOwner(t.Context(), p, project, user); return err }
 	}
 	h.refused("project_owned", appoint(root, "demo", bobID))
 	h.record(aliceID, "alice", true)
-	h.refused(issuer.ErrNotFound, appoint(bob, "demo", bobID))
-	h.refused(issuer.ErrNotFound, appoint(root, "none", bobID))
+	h.refused(ledger.ErrNotFound, appoint(bob, "demo", bobID))
+	h.refused(ledger.ErrNotFound, appoint(root, "none", bobID))
 	h.refused("user: user_unknown", appoint(root, "demo", nobodyID))
 	h.refused("user: user_frozen", appoint(root, "demo", aliceID))
 	rows := h.wrote(names, appoint(root, "Demo", bobID), "project.owner_appointed bob demo", "log project demo")
@@ -97,7 +98,7 @@ func TestAppointOwner(t *testing.T) {
 }
 
 // found are the labels that a search finds, page by page.
-func (h *house) searched(q issuer.Survey) (labels []string) {
+func (h *house) searched(q issuer.AllQuery) (labels []string) {
 	h.Helper()
 	for range 100 {
 		page, err := h.SearchTokens(h.Context(), root, q)
@@ -124,30 +125,30 @@ func TestSearchTokens(t *testing.T) {
 	h.clock.Add(time.Second)
 	h.mint(bob, forAll("bob's ci"))
 	for _, c := range []struct {
-		q    issuer.Survey
+		q    issuer.AllQuery
 		want []string
 	}{
-		{issuer.Survey{Limit: 2}, []string{"bob's ci", `say "ci"`, "Café", "release <b>", "CI of demo"}},
-		{issuer.Survey{Text: " Ci ", Limit: 1}, []string{"bob's ci", `say "ci"`, "CI of demo"}},
-		{issuer.Survey{Text: "<B>"}, []string{"release <b>"}},
-		{issuer.Survey{Text: `"ci"`}, []string{`say "ci"`}},
-		{issuer.Survey{Text: "CAFÉ"}, []string{"Café"}},
-		{issuer.Survey{Text: ids[1]}, []string{"release <b>"}},
-		{issuer.Survey{Text: strings.ToUpper(ids[1][:13])}, []string{"release <b>"}},
-		{issuer.Survey{Text: aliceID}, nil}, // stands in records, and is no label
+		{issuer.AllQuery{Limit: 2}, []string{"bob's ci", `say "ci"`, "Café", "release <b>", "CI of demo"}},
+		{issuer.AllQuery{Text: " Ci ", Limit: 1}, []string{"bob's ci", `say "ci"`, "CI of demo"}},
+		{issuer.AllQuery{Text: "<B>"}, []string{"release <b>"}},
+		{issuer.AllQuery{Text: `"ci"`}, []string{`say "ci"`}},
+		{issuer.AllQuery{Text: "CAFÉ"}, []string{"Café"}},
+		{issuer.AllQuery{Text: ids[1]}, []string{"release <b>"}},
+		{issuer.AllQuery{Text: strings.ToUpper(ids[1][:13])}, []string{"release <b>"}},
+		{issuer.AllQuery{Text: aliceID}, nil}, // stands in records, and is no label
 	} {
 		if got := h.searched(c.q); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q, want %q", c.q, got, c.want)
 		}
 	}
-	for _, p := range []issuer.Principal{alice, {}} {
-		if _, err := h.SearchTokens(t.Context(), p, issuer.Survey{}); !errors.Is(err, issuer.ErrNotFound) {
+	for _, p := range []ledger.Principal{alice, {}} {
+		if _, err := h.SearchTokens(t.Context(), p, issuer.AllQuery{}); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("for others: %v", err)
 		}
 	}
 	secret := h.mint(alice, forAll("secret")).Text
 	for _, text := range []string{secret, " " + secret + "\n", "token: " + secret, "PYPI-" + secret[5:]} {
-		_, err := h.SearchTokens(t.Context(), root, issuer.Survey{Text: text})
+		_, err := h.SearchTokens(t.Context(), root, issuer.AllQuery{Text: text})
 		if err == nil || err.Error() != "q: token_as_search" {
 			t.Errorf("a token was searched for: %v", err)
 		}
@@ -169,7 +170,7 @@ func BenchmarkSurvey(b *testing.B) {
 			return nil
 		}))
 		for b.Loop() {
-			if page, err := h.SearchTokens(b.Context(), root, issuer.Survey{Text: "none such"}); err != nil || len(page.Tokens) != 0 {
+			if page, err := h.SearchTokens(b.Context(), root, issuer.AllQuery{Text: "none such"}); err != nil || len(page.Tokens) != 0 {
 				b.Fatal(err)
 			}
 		}
@@ -179,7 +180,7 @@ func BenchmarkSurvey(b *testing.B) {
 			h.project(alice, fmt.Sprintf("project-%04d", i))
 		}
 		for b.Loop() {
-			if page, err := h.AllProjects(b.Context(), root, issuer.Survey{Text: "project", Limit: 100}); err != nil || len(page.Projects) != 100 {
+			if page, err := h.AllProjects(b.Context(), root, issuer.AllQuery{Text: "project", Limit: 100}); err != nil || len(page.Projects) != 100 {
 				b.Fatal(err)
 			}
 		}
@@ -190,11 +191,11 @@ func TestSetArchived(t *testing.T) {
 	h := newHouse(t)
 	demo := h.project(alice, "demo")
 	names := map[string]string{"demo": demo.ID}
-	set := func(p issuer.Principal, project string, archived bool) func() error {
+	set := func(p ledger.Principal, project string, archived bool) func() error {
 		return func() error { _, err := h.SetArchived(t.Context(), p, project, archived); return err }
 	}
-	h.refused(issuer.ErrNotFound, set(alice, "demo", true))
-	h.refused(issuer.ErrNotFound, set(root, "none", true))
+	h.refused(ledger.ErrNotFound, set(alice, "demo", true))
+	h.refused(ledger.ErrNotFound, set(root, "none", true))
 	h.wrote(names, set(root, "demo", false)) // nothing
 	h.wrote(names, set(root, "demo", true), "project.archived - demo", "log project demo")
 	h.wrote(names, set(root, "demo", true)) // nothing

@@ -9,22 +9,23 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// MaxUnused is the greatest number of days that Sweep takes.
+// MaxUnused is the greatest number of days that Selection takes.
 const MaxUnused = 3650
 
-// sweepStep is how many tokens a sweep revokes in one transaction.
-const sweepStep = 200
+// revokeAllStep is how many tokens a sweep revokes in one transaction.
+const revokeAllStep = 200
 
-// Sweep picks tokens of a person's to revoke together: those that work and meet all
+// Selection picks tokens of a person's to revoke together: those that work and meet all
 // of the conditions that are set. One has to be.
-type Sweep struct {
+type Selection struct {
 	Project string // name of a project; tokens that name it, not those for all projects
 	Unused  int    // days, 1 to MaxUnused, in which a token was not used; one that was made since is none
 }
 
-func (w Sweep) check() error {
+func (w Selection) check() error {
 	switch {
 	case w.Project == "" && w.Unused == 0:
 		return problem.New("", "sweep_required")
@@ -34,15 +35,15 @@ func (w Sweep) check() error {
 	return nil
 }
 
-// Swept lists the tokens of p's that RevokeAll would revoke now, newest first.
-func (s *Service) Swept(ctx context.Context, p Principal, w Sweep) (out []Token, err error) {
+// Selected lists the tokens of p's that RevokeAll would revoke now, newest first.
+func (s *Tokens) Selected(ctx context.Context, p ledger.Principal, w Selection) (out []Token, err error) {
 	if err := w.check(); err != nil {
 		return nil, err
 	}
 	now := s.clock()
-	err = s.viewAs(ctx, p, func(r kv.Reader) error {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
-		all, err := lines(r, p.UserID)
+		all, err := indexEntries(r, p.UserID)
 		if err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func (s *Service) Swept(ctx context.Context, p Principal, w Sweep) (out []Token,
 }
 
 // picks tells whether a token is one of those.
-func (w Sweep) picks(l *line, now time.Time) bool {
+func (w Selection) picks(l *indexEntry, now time.Time) bool {
 	return l.state(now) == StateActive &&
 		(w.Unused == 0 || l.unused(now, w.Unused)) &&
 		(w.Project == "" || l.names(caveats.NormalizeProject(w.Project)))
@@ -68,17 +69,17 @@ func (w Sweep) picks(l *line, now time.Time) bool {
 // RevokeAll revokes the tokens of p's that a sweep picks, and returns them as they
 // were and the last revision. Several transactions may be needed; where one fails,
 // what the ones before it revoked is returned with the error.
-func (s *Service) RevokeAll(ctx context.Context, p Principal, w Sweep) (revoked []Token, rev uint64, err error) {
-	picked, err := s.Swept(ctx, p, w)
+func (s *Tokens) RevokeAll(ctx context.Context, p ledger.Principal, w Selection) (revoked []Token, rev uint64, err error) {
+	picked, err := s.Selected(ctx, p, w)
 	for len(picked) > 0 && err == nil {
-		step := picked[:min(len(picked), sweepStep)]
+		step := picked[:min(len(picked), revokeAllStep)]
 		picked = picked[len(step):]
 		var done []Token
 		var at uint64
-		at, err = s.update(instance.Safe(ctx), func(c *change) error {
+		at, err = s.ledger.Update(instance.Safe(ctx), func(c *ledger.Change) error {
 			done = nil
 			for _, t := range step {
-				ok, err := c.revoke(p, t.ID, "")
+				ok, err := revokeToken(c, p, t.ID, "")
 				if err != nil {
 					return err
 				}

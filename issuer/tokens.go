@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Limits of tokens.
@@ -14,7 +15,6 @@ const (
 	MaxLabel         = 100    // characters of a label
 	MaxTokenProjects = 50     // projects that a token names
 	MaxTokens        = 10_000 // tokens of a user that are not revoked, expired ones included
-	MaxPage          = 1_000  // tokens on a page of a list
 )
 
 // Scope is what a token reaches at most. What it reaches at a moment is that part
@@ -116,12 +116,9 @@ type TokenPage struct {
 	Unrevoked int     // those of them that are not revoked
 }
 
-// Tokens lists a user's tokens, those that have expired or were revoked included.
-func (s *Service) Tokens(ctx context.Context, userID string, page Page) (TokenPage, error) {
-	limit := min(page.Limit, MaxPage)
-	if limit <= 0 {
-		limit = 50
-	}
+// TokensOf lists a user's tokens, those that have expired or were revoked included.
+func (s *Tokens) TokensOf(ctx context.Context, userID string, page Page) (TokenPage, error) {
+	limit := ledger.PageSize(page.Limit)
 	now := s.clock()
 	var out TokenPage
 	err := s.store.View(ctx, func(r kv.Reader) error {
@@ -141,7 +138,7 @@ func (s *Service) Tokens(ctx context.Context, userID string, page Page) (TokenPa
 		}
 		ids := make([]string, min(limit, len(pairs)))
 		for i := range ids {
-			l, err := decodeLine(pairs[i])
+			l, err := decodeIndexEntry(pairs[i])
 			if err != nil {
 				return err
 			}
@@ -163,7 +160,7 @@ func pagePosition(r kv.Reader, userID, after string) ([]byte, error) {
 	}
 	rec, err := readToken(r, after)
 	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.User != userID {
-		return nil, ErrNotFound
+		return nil, ledger.ErrNotFound
 	}
 	return ownedKey(userID, rec.Serial), err
 }
@@ -171,7 +168,7 @@ func pagePosition(r kv.Reader, userID, after string) ([]byte, error) {
 // viewTokens reads what may be shown of tokens that there are.
 func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
 	out := make([]Token, len(ids))
-	var user userRecord
+	var user ledger.User
 	whose := ""
 	for i, id := range ids {
 		rec, err := readToken(r, id)
@@ -180,7 +177,7 @@ func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
 		}
 		if whose != rec.User {
 			whose = rec.User
-			if user, err = readUser(r, whose); err != nil {
+			if user, err = ledger.ReadUser(r, whose); err != nil {
 				return nil, err
 			}
 		}
@@ -193,15 +190,15 @@ func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
 
 // Token returns a token to its owner and to administrators; to others it is
 // ErrNotFound.
-func (s *Service) Token(ctx context.Context, p Principal, id string) (Token, error) {
+func (s *Tokens) Token(ctx context.Context, p ledger.Principal, id string) (Token, error) {
 	now := s.clock()
 	var out Token
-	err := s.viewAs(ctx, p, func(r kv.Reader) error {
+	err := s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		rec, err := visibleToken(r, p, id)
 		if err != nil {
 			return err
 		}
-		user, err := readUser(r, rec.User)
+		user, err := ledger.ReadUser(r, rec.User)
 		if err != nil {
 			return err
 		}
@@ -212,10 +209,10 @@ func (s *Service) Token(ctx context.Context, p Principal, id string) (Token, err
 }
 
 // visibleToken reads a token if p may see it, else ErrNotFound.
-func visibleToken(r kv.Reader, p Principal, id string) (tokenRecord, error) {
+func visibleToken(r kv.Reader, p ledger.Principal, id string) (tokenRecord, error) {
 	rec, err := readToken(r, id)
 	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.User != p.UserID && !p.Admin {
-		return tokenRecord{}, ErrNotFound
+		return tokenRecord{}, ledger.ErrNotFound
 	}
 	return rec, err
 }

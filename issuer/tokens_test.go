@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 func TestTokensList(t *testing.T) {
@@ -21,7 +22,7 @@ func TestTokensList(t *testing.T) {
 	}
 	list := func(limit int) (got []string) {
 		for page := (issuer.Page{Limit: limit}); ; {
-			p, err := h.Tokens(t.Context(), aliceID, page)
+			p, err := h.TokensOf(t.Context(), aliceID, page)
 			h.check(err)
 			if p.Total != 7 || p.Unrevoked != 7 || len(p.Tokens) > limit {
 				t.Errorf("page %+v", p)
@@ -48,22 +49,22 @@ func TestTokensList(t *testing.T) {
 			t.Errorf("pages of %d: %s, want %s", limit, got, want)
 		}
 	}
-	hers, err := h.Tokens(t.Context(), aliceID, issuer.Page{})
+	hers, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
 	h.check(err)
 	for _, after := range []string{nobodyID, "", strings.Repeat("x", 5000)} {
-		p, err := h.Tokens(t.Context(), bobID, issuer.Page{After: after})
+		p, err := h.TokensOf(t.Context(), bobID, issuer.Page{After: after})
 		if after == "" {
 			if err != nil || len(p.Tokens) != 7 {
 				t.Errorf("%d tokens (%v)", len(p.Tokens), err)
 			}
-		} else if !errors.Is(err, issuer.ErrNotFound) {
+		} else if !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("after %.40q: %v", after, err)
 		}
 	}
-	if _, err := h.Tokens(t.Context(), bobID, issuer.Page{After: hers.Tokens[0].ID}); !errors.Is(err, issuer.ErrNotFound) {
+	if _, err := h.TokensOf(t.Context(), bobID, issuer.Page{After: hers.Tokens[0].ID}); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a page behind somebody else's token: %v", err)
 	}
-	if p, err := h.Tokens(t.Context(), nobodyID, issuer.Page{}); err != nil || len(p.Tokens) != 0 || p.Total != 0 {
+	if p, err := h.TokensOf(t.Context(), nobodyID, issuer.Page{}); err != nil || len(p.Tokens) != 0 || p.Total != 0 {
 		t.Errorf("nobody has %v (%v)", p, err)
 	}
 }
@@ -96,13 +97,13 @@ func TestRevoke(t *testing.T) {
 	h := newHouse(t)
 	demo := h.project(alice, "demo")
 	for _, tt := range []struct {
-		by  issuer.Principal
+		by  ledger.Principal
 		why string
 	}{{alice, "by its owner"}, {root, "by an administrator"}} {
 		m := h.mint(alice, forSome("ci", "demo"))
 		id := m.Token.ID
 		h.clock.Add(time.Hour)
-		revoke := func(p issuer.Principal, id string) func() error {
+		revoke := func(p ledger.Principal, id string) func() error {
 			return func() error {
 				rev, _, err := h.Revoke(t.Context(), p, id)
 				if err == nil && rev != h.revision() {
@@ -111,10 +112,10 @@ func TestRevoke(t *testing.T) {
 				return err
 			}
 		}
-		h.refused(issuer.ErrNotFound, revoke(bob, id))
-		h.refused(issuer.ErrNotFound, revoke(alice, nobodyID))
-		h.refused(issuer.ErrNotFound, revoke(alice, ""))
-		h.refused(issuer.ErrNotFound, revoke(alice, strings.Repeat("x", 5000)))
+		h.refused(ledger.ErrNotFound, revoke(bob, id))
+		h.refused(ledger.ErrNotFound, revoke(alice, nobodyID))
+		h.refused(ledger.ErrNotFound, revoke(alice, ""))
+		h.refused(ledger.ErrNotFound, revoke(alice, strings.Repeat("x", 5000)))
 		names := map[string]string{"token": id, "demo": demo.ID}
 		rows := h.wrote(names, revoke(tt.by, id),
 			"project.token_revoked - demo", "token.revoked alice -", "log token token")
@@ -131,7 +132,7 @@ func TestRevoke(t *testing.T) {
 			t.Errorf("token %+v (%v)", tok, err)
 		}
 	}
-	p, err := h.Tokens(t.Context(), aliceID, issuer.Page{})
+	p, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
 	if err != nil || p.Total != 2 || p.Unrevoked != 0 {
 		t.Errorf("list %+v (%v)", p, err)
 	}
@@ -144,7 +145,7 @@ func TestParallelRevocations(t *testing.T) {
 	var fns []func() error
 	var first atomic.Int32
 	for i := range 32 {
-		p := []issuer.Principal{alice, root}[i%2]
+		p := []ledger.Principal{alice, root}[i%2]
 		fns = append(fns, func() error {
 			_, done, err := h.Revoke(t.Context(), p, m.Token.ID)
 			if done {
@@ -164,7 +165,7 @@ func TestParallelRevocations(t *testing.T) {
 	if rows, entries := len(after.rows)-len(before.rows), len(after.log)-len(before.log); rows != 1 || entries != 1 {
 		t.Errorf("%d rows and %d log entries", rows, entries)
 	}
-	if p, err := h.Tokens(t.Context(), aliceID, issuer.Page{}); err != nil || p.Unrevoked != 0 {
+	if p, err := h.TokensOf(t.Context(), aliceID, issuer.Page{}); err != nil || p.Unrevoked != 0 {
 		t.Errorf("list %+v (%v)", p, err)
 	}
 }
@@ -173,13 +174,13 @@ func TestTokenIsSeenByItsOwn(t *testing.T) {
 	h := newHouse(t)
 	m := h.mint(alice, forAll("ci"))
 	for _, tt := range []struct {
-		who issuer.Principal
+		who ledger.Principal
 		id  string
 		err error
 	}{
 		{alice, m.Token.ID, nil}, {root, m.Token.ID, nil},
-		{bob, m.Token.ID, issuer.ErrNotFound}, {issuer.Principal{}, m.Token.ID, issuer.ErrNotFound},
-		{alice, nobodyID, issuer.ErrNotFound}, {root, "../" + m.Token.ID[3:], issuer.ErrNotFound},
+		{bob, m.Token.ID, ledger.ErrNotFound}, {ledger.Principal{}, m.Token.ID, ledger.ErrNotFound},
+		{alice, nobodyID, ledger.ErrNotFound}, {root, "../" + m.Token.ID[3:], ledger.ErrNotFound},
 	} {
 		if tok, err := h.Token(t.Context(), tt.who, tt.id); !errors.Is(err, tt.err) || (err == nil) != (tok.ID == m.Token.ID) {
 			t.Errorf("%s asks for %s: %+v, error %v", tt.who.Username, tt.id, tok, err)
@@ -212,7 +213,7 @@ func TestRecordUse(t *testing.T) {
 		}
 	}
 	for _, id := range []string{nobodyID, "", strings.Repeat("x", 5000)} {
-		if err := h.RecordUse(t.Context(), id, "demo", v4, start); !errors.Is(err, issuer.ErrNotFound) {
+		if err := h.RecordUse(t.Context(), id, "demo", v4, start); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("use of token %.40q: %v", id, err)
 		}
 	}

@@ -8,9 +8,10 @@ import (
 
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-func (h *house) hand(p issuer.Principal, project, to string, stay issuer.Stay) issuer.Invited {
+func (h *house) hand(p ledger.Principal, project, to string, stay issuer.Stay) issuer.Invited {
 	h.Helper()
 	out, err := h.Invite(h.Context(), p, project, issuer.InviteRequest{To: to, Hand: stay})
 	h.check(err)
@@ -38,10 +39,10 @@ func TestTransfer(t *testing.T) {
 	if got := h.roles("demo"); got != "bob owner, alice maintainer" || done.InviterID != aliceID || done.Project.Role != issuer.RoleOwner {
 		t.Errorf("members %s, %+v", got, done)
 	}
-	h.refused(issuer.ErrNotOwner, func() error { _, err := h.Archive(t.Context(), alice, "demo"); return err })
+	h.refused(ledger.ErrNotOwner, func() error { _, err := h.Archive(t.Context(), alice, "demo"); return err })
 
 	inv = h.hand(bob, "demo", "alice", issuer.StayNot)
-	h.refused(issuer.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
+	h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
 	h.wrote(names, func() error { _, err := h.AcceptInvitation(t.Context(), alice, inv.ID); return err },
 		"project.role_changed alice demo", "project.transferred alice demo", "project.member_left bob demo", "log project demo")
 	if got := h.roles("demo"); got != "alice owner" {
@@ -64,10 +65,10 @@ func TestTransferRefused(t *testing.T) {
 		{"to oneself", handing(h, alice, "alice", issuer.StayNot), "user: transfer_to_self"},
 		{"to an owner", handing(h, alice, "bob", issuer.StayMaintainer), "user: already_owner"},
 		{"no word", handing(h, alice, "root", "king"), "stay: stay_unknown"},
-		{"by a maintainer", handing(h, carol, "root", issuer.StayNot), issuer.ErrNotOwner},
-		{"by an administrator", handing(h, root, "root", issuer.StayNot), issuer.ErrNotOwner},
+		{"by a maintainer", handing(h, carol, "root", issuer.StayNot), ledger.ErrNotOwner},
+		{"by an administrator", handing(h, root, "root", issuer.StayNot), ledger.ErrNotOwner},
 		{"by a stranger", handing(h, who(nobodyID, "zoe"), "root", issuer.StayNot), nil},
-		{"again by another owner", func() error { _, err := h.Resend(t.Context(), bob, "demo", inv.ID); return err }, issuer.ErrNotFound},
+		{"again by another owner", func() error { _, err := h.Resend(t.Context(), bob, "demo", inv.ID); return err }, ledger.ErrNotFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := *h
@@ -89,7 +90,7 @@ func TestTransferRefused(t *testing.T) {
 	}
 }
 
-func handing(h *house, p issuer.Principal, to string, stay issuer.Stay) func() error {
+func handing(h *house, p ledger.Principal, to string, stay issuer.Stay) func() error {
 	return func() error {
 		_, err := h.Invite(h.Context(), p, "demo", issuer.InviteRequest{To: to, Hand: stay})
 		return err
@@ -113,7 +114,7 @@ func TestInvitationsAreAnsweredFromSeveralSides(t *testing.T) {
 		)
 		member, pending := strings.Contains(h.roles(name), "bob"), h.pending(alice, name) != ""
 		for _, err := range errs {
-			if err != nil && !errors.Is(err, issuer.ErrNotFound) {
+			if err != nil && !errors.Is(err, ledger.ErrNotFound) {
 				t.Fatal(err)
 			}
 		}
@@ -146,7 +147,7 @@ func TestTransfersAndRemovalsTogether(t *testing.T) {
 		errs := together(acts...)
 		for i, err := range errs {
 			var ps problem.Problems
-			if err != nil && !errors.Is(err, issuer.ErrNotFound) && !errors.Is(err, issuer.ErrNotOwner) && !errors.As(err, &ps) {
+			if err != nil && !errors.Is(err, ledger.ErrNotFound) && !errors.Is(err, ledger.ErrNotOwner) && !errors.As(err, &ps) {
 				t.Fatalf("step %d: %v", i, err)
 			}
 		}
@@ -154,7 +155,7 @@ func TestTransfersAndRemovalsTogether(t *testing.T) {
 			t.Fatal("both transfers of one ownership were accepted")
 		}
 		if len(errs) > 4 && errs[4] == nil {
-			if _, err := h.Project(t.Context(), root, name); !errors.Is(err, issuer.ErrNotFound) {
+			if _, err := h.Project(t.Context(), root, name); !errors.Is(err, ledger.ErrNotFound) {
 				t.Fatalf("deleted, and there: %v", err)
 			}
 			if h.offered(bob)+h.offered(carol) != "" {
@@ -168,7 +169,7 @@ func TestTransfersAndRemovalsTogether(t *testing.T) {
 	}
 }
 
-func handingTo(h *house, p issuer.Principal, project string) error {
+func handingTo(h *house, p ledger.Principal, project string) error {
 	_, err := h.Invite(h.Context(), p, project, issuer.InviteRequest{To: "carol", Role: issuer.RoleMaintainer})
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Bounds of the counters of uses.
@@ -36,12 +37,12 @@ type TokenUploads struct {
 }
 
 // dayOf numbers the days, in UTC, from 1970 on.
-func dayOf(t time.Time) uint32 { return uint32(t.Unix() / int64(day/time.Second)) }
+func dayOf(t time.Time) uint32 { return uint32(t.Unix() / int64(ledger.Day/time.Second)) }
 
 // countUses adds to the counter of a day. Of a project on a day dayTokens tokens have
 // counters of their own, and the others share one. What is older than is kept is not
 // counted.
-func (s *Service) countUses(tx kv.Tx, project, token string, at time.Time, n int) error {
+func (s *Tokens) countUses(tx kv.Tx, project, token string, at time.Time, n int) error {
 	if oldest := dayOf(s.clock()) - UploadDays + 1; dayOf(at) < oldest {
 		return nil
 	}
@@ -84,11 +85,11 @@ func readCount(key, b []byte) (uint64, error) {
 // most busy tokens, of which there are at most shown. Owners, and administrators, see
 // all of them so; of other members' tokens, maintainers see only how much the others
 // uploaded together. To who is no member it is ErrNotFound.
-func (s *Service) ProjectUploads(ctx context.Context, p Principal, project string, shown int) (Uploads, error) {
+func (s *Tokens) ProjectUploads(ctx context.Context, p ledger.Principal, project string, shown int) (Uploads, error) {
 	today := dayOf(s.clock())
-	out := Uploads{First: time.Unix(int64(today-UploadDays+1)*int64(day/time.Second), 0).UTC()}
-	err := s.viewAs(ctx, p, func(r kv.Reader) error {
-		rec, err := visibleProject(r, p, project)
+	out := Uploads{First: time.Unix(int64(today-UploadDays+1)*int64(ledger.Day/time.Second), 0).UTC()}
+	err := s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
+		rec, err := VisibleTo(r, p, project)
 		if err != nil {
 			return err
 		}
@@ -123,12 +124,12 @@ func (s *Service) ProjectUploads(ctx context.Context, p Principal, project strin
 }
 
 // name fills in what a token is called, and tells whether p may know.
-func (t *TokenUploads) name(r kv.Reader, p Principal, seesAll bool) (bool, error) {
+func (t *TokenUploads) name(r kv.Reader, p ledger.Principal, seesAll bool) (bool, error) {
 	rec, err := readToken(r, t.ID)
 	if err != nil || rec.User != p.UserID && !seesAll {
 		return false, err
 	}
-	user, err := readUser(r, rec.User)
+	user, err := ledger.ReadUser(r, rec.User)
 	t.Label, t.Owner = rec.Label, user.Name
 	return true, err
 }
@@ -166,7 +167,7 @@ func readCounts(r kv.Reader, project string, today uint32) ([]*TokenUploads, err
 }
 
 // forgetUploads deletes the counters of days before the last UploadDays.
-func (s *Service) forgetUploads(ctx context.Context) error {
+func (s *Tokens) forgetUploads(ctx context.Context) error {
 	end := string(binary.BigEndian.AppendUint32([]byte(keyCount), dayOf(s.clock())-UploadDays+1))
 	for more := true; more; {
 		err := s.store.Update(ctx, func(tx kv.Tx) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 var anyone = netip.MustParseAddr("203.0.113.9")
@@ -40,7 +41,7 @@ func TestProjectUploads(t *testing.T) {
 		{Token: all.Token.ID, At: now, Project: "demo", Count: 1 << 40},
 		{Token: nobodyID, At: now, Project: "demo", Count: 9},
 	}}))
-	uploads := func(p issuer.Principal, shown int) issuer.Uploads {
+	uploads := func(p ledger.Principal, shown int) issuer.Uploads {
 		t.Helper()
 		u, err := h.ProjectUploads(t.Context(), p, "demo", shown)
 		h.check(err)
@@ -70,7 +71,7 @@ func TestProjectUploads(t *testing.T) {
 	if got := uploads(bob, 5); len(got.Tokens) != 1 || got.Tokens[0].Label != "his" || got.Others[89] != 100_001 || got.Total != 100_012 {
 		t.Errorf("bob sees %+v", got)
 	}
-	if _, err := h.ProjectUploads(t.Context(), carol, "demo", 5); !errors.Is(err, issuer.ErrNotFound) {
+	if _, err := h.ProjectUploads(t.Context(), carol, "demo", 5); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("carol: %v", err)
 	}
 

@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Use says when and for what a token was used last, as coarsely as its owner
@@ -33,25 +34,25 @@ type Use struct {
 //
 // A use is no change of state: it has no audit row, and verifiers do not hear of it.
 // The owner of the token is told of its first one.
-func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from netip.Addr, at time.Time) error {
-	use := s.coarse(project, from, at)
-	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return s.note(tx, tokenID, use, 1, "") })
+func (s *Tokens) RecordUse(ctx context.Context, tokenID, project string, from netip.Addr, at time.Time) error {
+	use := s.coarseUse(project, from, at)
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return s.noteUse(tx, tokenID, use, 1, "") })
 }
 
-// coarse is a use as it is kept.
-func (s *Service) coarse(project string, from netip.Addr, at time.Time) Use {
+// coarseUse is a use as it is kept.
+func (s *Tokens) coarseUse(project string, from netip.Addr, at time.Time) Use {
 	if now := s.clock(); at.After(now) {
 		at = now
 	}
 	return Use{At: at.UTC().Truncate(time.Minute), Project: project, Network: feed.Network(from)}
 }
 
-// note keeps a use that stands for n of them, and that a verifier, "" for the one in
+// noteUse keeps a use that stands for n of them, and that a verifier, "" for the one in
 // this process, has seen.
-func (s *Service) note(tx kv.Tx, id string, use Use, n int, verifier string) error {
+func (s *Tokens) noteUse(tx kv.Tx, id string, use Use, n int, verifier string) error {
 	rec, err := readToken(tx, id)
 	if errors.Is(err, kv.ErrNotFound) {
-		return ErrNotFound
+		return ledger.ErrNotFound
 	}
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func (s *Service) note(tx kv.Tx, id string, use Use, n int, verifier string) err
 		return err
 	}
 	if last.At.IsZero() {
-		if err := s.tellFirstUse(tx, id, rec, use, verifier); err != nil {
+		if err := s.notifyFirstUse(tx, id, rec, use, verifier); err != nil {
 			return err
 		}
 	}
@@ -69,7 +70,7 @@ func (s *Service) note(tx kv.Tx, id string, use Use, n int, verifier string) err
 		if err := kv.PutJSON(tx, useKey(id), use); err != nil {
 			return err
 		}
-		if err := tx.Put(ownedKey(rec.User, rec.Serial), lineOf(id, rec, use).encode()); err != nil {
+		if err := tx.Put(ownedKey(rec.User, rec.Serial), entryOf(id, rec, use).encode()); err != nil {
 			return err
 		}
 	}
@@ -80,20 +81,20 @@ func (s *Service) note(tx kv.Tx, id string, use Use, n int, verifier string) err
 	if err != nil || project == "" {
 		return err
 	}
-	if err := noteFor(tx, project, id, use); err != nil {
+	if err := noteProjectUse(tx, project, id, use); err != nil {
 		return err
 	}
 	return s.countUses(tx, project, id, use.At, n)
 }
 
-func (s *Service) tellFirstUse(tx kv.Tx, id string, rec tokenRecord, use Use, verifier string) error {
-	return s.put(tx, notices.Notice{Kind: notices.TokenFirstUsed, User: rec.User, At: use.At, Args: map[string]string{
+func (s *Tokens) notifyFirstUse(tx kv.Tx, id string, rec tokenRecord, use Use, verifier string) error {
+	return s.ledger.PutNotice(tx, notices.Notice{Kind: notices.TokenFirstUsed, User: rec.User, At: use.At, Args: map[string]string{
 		"token": id, "label": rec.Label, "project": use.Project, "network": use.Network, "verifier": verifier,
 	}})
 }
 
-// noteFor keeps the last use of a token for a project.
-func noteFor(tx kv.Tx, project, id string, use Use) error {
+// noteProjectUse keeps the last use of a token for a project.
+func noteProjectUse(tx kv.Tx, project, id string, use Use) error {
 	last, err := readUsed(tx, project, id)
 	if err != nil || !last.At.Before(use.At) {
 		return err
@@ -104,10 +105,10 @@ func noteFor(tx kv.Tx, project, id string, use Use) error {
 // usesAtOnce is how many uses one transaction notes: others wait for it who change something.
 const usesAtOnce = 50
 
-// recordUses notes what a verifier reports, as RecordUse does, in short transactions, and
+// RecordUses notes what a verifier reports, as RecordUse does, in short transactions, and
 // that it was this verifier that said so. What a verifier can't know is dropped: see
 // reported. since is when it reported last.
-func (s *Service) recordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
+func (s *Tokens) RecordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
 	uses = slices.Clone(uses[:min(len(uses), feed.MaxUses)])
 	slices.SortStableFunc(uses, func(a, b feed.Use) int { return a.At.Compare(b.At) }) // the first use is told
 	for part := range slices.Chunk(uses, usesAtOnce) {
@@ -118,11 +119,11 @@ func (s *Service) recordUses(ctx context.Context, verifier string, since time.Ti
 	return nil
 }
 
-func (s *Service) recordPart(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
+func (s *Tokens) recordPart(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		for _, u := range uses {
 			use, err := s.reported(tx, u, since)
-			if errors.Is(err, ErrNotFound) {
+			if errors.Is(err, ledger.ErrNotFound) {
 				continue
 			}
 			if err != nil {
@@ -130,7 +131,7 @@ func (s *Service) recordPart(ctx context.Context, verifier string, since time.Ti
 			}
 			use.Verifier = verifier
 			n := min(max(u.Count, 1), maxReported)
-			if err := s.note(tx, u.Token, use, n, verifier); err != nil && !errors.Is(err, ErrNotFound) {
+			if err := s.noteUse(tx, u.Token, use, n, verifier); err != nil && !errors.Is(err, ledger.ErrNotFound) {
 				return err
 			}
 		}
@@ -142,13 +143,13 @@ func (s *Service) recordPart(ctx context.Context, verifier string, since time.Ti
 // it can't have been: the token has to exist, and its owner has to be able to upload to
 // the project with it. It was between the last report and now, by the issuer's clock,
 // and before the token ended.
-func (s *Service) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error) {
+func (s *Tokens) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error) {
 	if !caveats.ValidUUID(u.Token) || len(u.Project) > MaxProjectName || !caveats.ValidProjectName(u.Project) {
-		return Use{}, ErrNotFound
+		return Use{}, ledger.ErrNotFound
 	}
 	rec, err := readToken(r, u.Token)
 	if errors.Is(err, kv.ErrNotFound) {
-		err = ErrNotFound
+		err = ledger.ErrNotFound
 	}
 	if err != nil {
 		return Use{}, err
@@ -160,7 +161,7 @@ func (s *Service) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error
 		}
 	}
 	if since = since.Truncate(time.Minute); last.Before(since) {
-		return Use{}, ErrNotFound
+		return Use{}, ledger.ErrNotFound
 	}
 	if at.Before(since) {
 		at = since
@@ -168,10 +169,10 @@ func (s *Service) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error
 	if at.After(last) {
 		at = last
 	}
-	use := s.coarse(caveats.NormalizeProject(u.Project), address(u.Network), at)
+	use := s.coarseUse(caveats.NormalizeProject(u.Project), address(u.Network), at)
 	ok, err := rec.uploadsTo(r, use.Project)
 	if err == nil && !ok {
-		err = ErrNotFound
+		err = ledger.ErrNotFound
 	}
 	return use, err
 }
@@ -182,12 +183,30 @@ func (rec tokenRecord) uploadsTo(r kv.Reader, name string) (bool, error) {
 	if err != nil || id == "" {
 		return false, err
 	}
-	p, err := readProject(r, id)
-	if errors.Is(err, kv.ErrNotFound) || errors.Is(err, ErrNotFound) {
+	p, err := Read(r, id)
+	if errors.Is(err, kv.ErrNotFound) || errors.Is(err, ledger.ErrNotFound) {
 		return false, nil
 	}
 	m, member := p.Members[rec.User]
-	return member && m.works() && p.Deleted.IsZero() && p.Archived.IsZero(), err
+	return member && m.MayUpload() && p.Deleted.IsZero() && p.Archived.IsZero(), err
+}
+
+// projectNamed is the id of the project of a normalized name, if the token reaches it;
+// else "".
+func (rec tokenRecord) projectNamed(r kv.Reader, name string) (string, error) {
+	if rec.Scope == ScopeChosen {
+		for _, p := range rec.Projects {
+			if p.Name == name {
+				return p.ID, nil
+			}
+		}
+		return "", nil
+	}
+	id, err := r.Get([]byte(nameKey(name)))
+	if errors.Is(err, kv.ErrNotFound) {
+		return "", nil
+	}
+	return string(id), err
 }
 
 // address reads an address, or that of a network; zero where it is neither.

@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 type vector struct {
@@ -97,13 +98,13 @@ func (v vector) mint(t *testing.T, id, location string, now time.Time, req issue
 	h := newHouse(t, func(c *issuer.Config) {
 		c.Location, c.Rand, c.Clock = location, source, func() time.Time { return now }
 	})
-	p := issuer.Principal{UserID: v.UserID, Username: "alice"}
-	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return h.RecordUser(tx, v.UserID, "alice", false) }))
+	p := ledger.Principal{UserID: v.UserID, Username: "alice"}
+	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, v.UserID, "alice", false) }))
 	for i, name := range req.Projects {
-		h.SetNewID(func() (string, error) { return ids[i], nil })
+		h.newID = func() (string, error) { return ids[i], nil }
 		h.project(p, name)
 	}
-	h.SetNewID(func() (string, error) { return id, nil })
+	h.newID = func() (string, error) { return id, nil }
 	source.Reader = bytes.NewReader(key)
 	m := h.mint(p, req)
 	if m.Text != v.Token {

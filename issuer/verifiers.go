@@ -7,8 +7,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // VerifierPrefix begins the secret of a verifier, so that scanners recognize it.
@@ -64,26 +63,26 @@ type verifierRecord struct {
 // which is kept nowhere. Administrators may. The name has 1 to MaxVerifierName
 // characters; problems have the field "name". Each verifier needs a secret of its
 // own: of two that share one, only the last to connect is told of changes.
-func (s *Service) RegisterVerifier(ctx context.Context, p Principal, name string) (Verifier, string, error) {
+func (s *Followers) RegisterVerifier(ctx context.Context, p ledger.Principal, name string) (Verifier, string, error) {
 	name = strings.TrimSpace(name)
 	if err := checkVerifierName(name); err != nil {
 		return Verifier{}, "", err
 	}
-	id, err := s.newID()
+	id, err := s.ledger.NewID()
 	if err != nil {
 		return Verifier{}, "", err
 	}
-	var random [32]byte
-	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
-		return Verifier{}, "", fmt.Errorf("issuer: randomness: %w", err)
+	random, err := s.ledger.Random(32)
+	if err != nil {
+		return Verifier{}, "", err
 	}
-	secret := VerifierPrefix + base64.RawURLEncoding.EncodeToString(random[:])
+	secret := VerifierPrefix + base64.RawURLEncoding.EncodeToString(random)
 	hash := sha256.Sum256([]byte(secret))
 	var out Verifier
-	_, err = s.update(ctx, func(c *change) error {
-		rec := verifierRecord{Name: name, Created: c.now, CreatedBy: p.Username, Hash: hash[:]}
-		out = Verifier{ID: id, Name: name, Created: c.now, CreatedBy: p.Username}
-		return c.registerVerifier(p, id, rec)
+	_, err = s.ledger.Update(ctx, func(c *ledger.Change) error {
+		rec := verifierRecord{Name: name, Created: c.Now, CreatedBy: p.Username, Hash: hash[:]}
+		out = Verifier{ID: id, Name: name, Created: c.Now, CreatedBy: p.Username}
+		return registerVerifier(c, p, id, rec)
 	})
 	if err != nil {
 		return Verifier{}, "", err
@@ -96,7 +95,7 @@ func checkVerifierName(name string) error {
 	switch {
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, text.Disruptive):
 		return problem.New("name", "verifier_name_invalid")
-	case !strings.ContainsFunc(name, visible):
+	case !strings.ContainsFunc(name, ledger.Visible):
 		return problem.New("name", "verifier_name_required")
 	case utf8.RuneCountInString(name) > MaxVerifierName:
 		return problem.New("name", "verifier_name_too_long", "max", MaxVerifierName)
@@ -104,8 +103,8 @@ func checkVerifierName(name string) error {
 	return nil
 }
 
-func (c *change) registerVerifier(p Principal, id string, rec verifierRecord) error {
-	if err := c.admitAdmin(p); err != nil {
+func registerVerifier(c *ledger.Change, p ledger.Principal, id string, rec verifierRecord) error {
+	if err := c.AdmitAdmin(p); err != nil {
 		return err
 	}
 	taken, err := kv.Exists(c, verifierNameKey(rec.Name))
@@ -131,26 +130,26 @@ func (c *change) registerVerifier(p Principal, id string, rec verifierRecord) er
 	if err := kv.PutJSON(c, verifierKey(id), rec); err != nil {
 		return err
 	}
-	return c.auditVerifier(p, "verifier.registered", id, rec)
+	return auditVerifier(c, p, "verifier.registered", id, rec)
 }
 
 // RevokeVerifier ends a verifier for good, and its open stream and snapshot at once. What its
 // store holds it keeps, and goes on deciding with until its MaxStaleness is over.
 // One that is revoked already stays as it is.
-func (s *Service) RevokeVerifier(ctx context.Context, p Principal, id string) error {
-	_, err := s.update(instance.Safe(ctx), func(c *change) error {
-		if err := c.admitAdmin(p); err != nil {
+func (s *Followers) RevokeVerifier(ctx context.Context, p ledger.Principal, id string) error {
+	_, err := s.ledger.Update(instance.Safe(ctx), func(c *ledger.Change) error {
+		if err := c.AdmitAdmin(p); err != nil {
 			return err
 		}
 		rec, err := readVerifier(c, id)
 		if err != nil {
 			return err
 		}
-		c.OnCommit(func() { s.live.forget(id) })
+		c.OnCommit(func() { s.connections.drop(id) })
 		if !rec.Revoked.At.IsZero() {
 			return nil
 		}
-		rec.Revoked = Revocation{At: c.now, By: p.UserID, Username: p.Username, Why: "by an administrator"}
+		rec.Revoked = Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: "by an administrator"}
 		if err := c.Delete([]byte(verifierNameKey(rec.Name))); err != nil {
 			return err
 		}
@@ -160,31 +159,19 @@ func (s *Service) RevokeVerifier(ctx context.Context, p Principal, id string) er
 		if err := kv.PutJSON(c, verifierKey(id), rec); err != nil {
 			return err
 		}
-		return c.auditVerifier(p, "verifier.revoked", id, rec)
+		return auditVerifier(c, p, "verifier.revoked", id, rec)
 	})
 	return err
 }
 
 // auditVerifier writes the row, in the trail of who did it.
-func (c *change) auditVerifier(p Principal, kind, id string, rec verifierRecord) error {
-	return c.audit(p, audit.Event{Kind: kind, Account: p.UserID, Detail: map[string]string{"verifier": rec.Name, "id": id}})
-}
-
-// admitAdmin lets administrators pass whose account is not frozen; to others
-// there is nothing there.
-func (c *change) admitAdmin(p Principal) error {
-	if !p.Admin {
-		return ErrNotFound
-	}
-	if p.UserID == "" { // on the machine itself
-		return nil
-	}
-	return c.admit(p)
+func auditVerifier(c *ledger.Change, p ledger.Principal, kind, id string, rec verifierRecord) error {
+	return c.Audit(p, audit.Event{Kind: kind, Account: p.UserID, Detail: map[string]string{"verifier": rec.Name, "id": id}})
 }
 
 // AuthenticateVerifier returns the verifier whose secret this is, with its name and
 // id, or ErrVerifierUnknown.
-func (s *Service) AuthenticateVerifier(ctx context.Context, secret string) (Verifier, error) {
+func (s *Followers) AuthenticateVerifier(ctx context.Context, secret string) (Verifier, error) {
 	if len(secret) > 256 || !strings.HasPrefix(secret, VerifierPrefix) {
 		return Verifier{}, ErrVerifierUnknown
 	}
@@ -212,7 +199,7 @@ func (s *Service) AuthenticateVerifier(ctx context.Context, secret string) (Veri
 }
 
 // Verifier returns one verifier to administrators; to others it is ErrNotFound.
-func (s *Service) Verifier(ctx context.Context, p Principal, id string) (Verifier, error) {
+func (s *Followers) Verifier(ctx context.Context, p ledger.Principal, id string) (Verifier, error) {
 	all, err := s.Verifiers(ctx, p)
 	if err != nil {
 		return Verifier{}, err
@@ -222,17 +209,17 @@ func (s *Service) Verifier(ctx context.Context, p Principal, id string) (Verifie
 			return v, nil
 		}
 	}
-	return Verifier{}, ErrNotFound
+	return Verifier{}, ledger.ErrNotFound
 }
 
 // Verifiers lists the verifiers, those that were revoked included, to
 // administrators: by name, the revoked ones last. To others it is ErrNotFound.
-func (s *Service) Verifiers(ctx context.Context, p Principal) ([]Verifier, error) {
+func (s *Followers) Verifiers(ctx context.Context, p ledger.Principal) ([]Verifier, error) {
 	if !p.Admin {
-		return nil, ErrNotFound
+		return nil, ledger.ErrNotFound
 	}
 	var out []Verifier
-	err := s.viewAs(ctx, p, func(r kv.Reader) (err error) {
+	err := s.ledger.ViewAs(ctx, p, func(r kv.Reader) (err error) {
 		out, err = s.readVerifiers(r)
 		return err
 	})
@@ -243,13 +230,13 @@ func (s *Service) Verifiers(ctx context.Context, p Principal) ([]Verifier, error
 			}
 			return -1
 		}
-		return cmp.Or(cmp.Compare(foldLabel(a.Name), foldLabel(b.Name)), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(ledger.Fold(a.Name), ledger.Fold(b.Name)), cmp.Compare(a.ID, b.ID))
 	})
 	return out, err
 }
 
-func (s *Service) readVerifiers(r kv.Reader) ([]Verifier, error) {
-	head, err := lastRevision(r)
+func (s *Followers) readVerifiers(r kv.Reader) ([]Verifier, error) {
+	head, err := ledger.LastRevision(r)
 	if err != nil {
 		return nil, err
 	}
@@ -273,46 +260,35 @@ func (s *Service) readVerifiers(r kv.Reader) ([]Verifier, error) {
 }
 
 // presence fills in what is known of how a verifier follows.
-func (s *Service) presence(r kv.Reader, v *Verifier, head uint64) error {
+func (s *Followers) presence(r kv.Reader, v *Verifier, head uint64) error {
 	var seen seenRecord
 	if err := kv.GetJSON(r, seenKey(v.ID), &seen); err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
 	v.Seen, v.Applied = seen.At, seen.Applied
-	s.live.fill(v)
-	if !v.Astray && v.Applied.Issuer == s.id.Issuer && v.Applied.Epoch == s.id.Epoch && v.Applied.Revision >= head {
+	s.connections.fill(v)
+	if !v.Astray && v.Applied.Issuer == s.issuer && v.Applied.Epoch == s.epoch && v.Applied.Revision >= head {
 		return nil
 	}
 	v.Lag = head - min(head, v.Applied.Revision)
-	if v.Astray || v.Applied.Epoch != s.id.Epoch { // of another history, of an epoch before, or nothing yet
+	if v.Astray || v.Applied.Epoch != s.epoch { // of another history, of an epoch before, or nothing yet
 		v.Lag = head
 	}
-	first, err := commitTime(r, head-v.Lag+1)
+	first, err := ledger.CommitTime(r, head-v.Lag+1)
 	if err == nil && !first.IsZero() {
 		v.Behind = max(0, s.clock().Sub(first))
 	}
 	return err
 }
 
-// commitTime is when a revision was committed; where the log no longer has it,
-// when the oldest was that it has, and zero where it has none.
-func commitTime(r kv.Reader, revision uint64) (time.Time, error) {
-	pairs, err := r.Scan([]byte(keyLog), logKey(revision-1), 1, false)
-	if err != nil || len(pairs) == 0 {
-		return time.Time{}, err
-	}
-	e, err := decodeEntry(pairs[0])
-	return e.Time, err
-}
-
 // readVerifier reads a verifier by its id, or ErrNotFound.
 func readVerifier(r kv.Reader, id string) (rec verifierRecord, err error) {
 	if len(id) > 36 {
-		return rec, ErrNotFound
+		return rec, ledger.ErrNotFound
 	}
 	err = kv.GetJSON(r, verifierKey(id), &rec)
 	if errors.Is(err, kv.ErrNotFound) {
-		err = ErrNotFound
+		err = ledger.ErrNotFound
 	}
 	return rec, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // verifier registers one and signs it in.
@@ -57,12 +58,12 @@ func TestRegisterVerifier(t *testing.T) {
 	frozen.UserID = carolID
 	h.record(carolID, "carol", true)
 	for _, tt := range []struct {
-		p    issuer.Principal
+		p    ledger.Principal
 		name string
 		want any
 	}{
-		{alice, "x", issuer.ErrNotFound},
-		{frozen, "x", issuer.ErrFrozen},
+		{alice, "x", ledger.ErrNotFound},
+		{frozen, "x", ledger.ErrFrozen},
 		{root, "", "name: verifier_name_required"},
 		{root, " \t", "name: verifier_name_required"},
 		{root, strings.Repeat("é", 65), "name: verifier_name_too_long"},
@@ -85,9 +86,9 @@ func TestRevokeVerifier(t *testing.T) {
 	h.check(err)
 	x, err := h.OpenStream(t.Context(), v, at)
 	h.check(err)
-	h.refused(issuer.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), alice, v.ID) })
-	h.refused(issuer.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), root, nobodyID) })
-	h.refused(issuer.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), root, strings.Repeat("x", 2000)) })
+	h.refused(ledger.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), alice, v.ID) })
+	h.refused(ledger.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), root, nobodyID) })
+	h.refused(ledger.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), root, strings.Repeat("x", 2000)) })
 	select {
 	case <-x.Gone():
 		t.Fatal("the stream ended by itself")
@@ -110,10 +111,10 @@ func TestRevokeVerifier(t *testing.T) {
 	if err != nil || len(all) != 2 || !all[0].Revoked.At.IsZero() || all[1].Revoked.Username != "root" {
 		t.Errorf("the list is %+v (%v)", all, err)
 	}
-	if _, err := h.Verifiers(t.Context(), alice); !errors.Is(err, issuer.ErrNotFound) {
+	if _, err := h.Verifiers(t.Context(), alice); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("the list for anybody: %v", err)
 	}
-	if _, err := h.Verifier(t.Context(), root, nobodyID); !errors.Is(err, issuer.ErrNotFound) {
+	if _, err := h.Verifier(t.Context(), root, nobodyID); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a verifier that is none: %v", err)
 	}
 }

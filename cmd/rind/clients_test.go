@@ -32,6 +32,7 @@ import (
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // maxWheel is the largest file that the servers of these tests take, in bytes.
@@ -151,20 +152,20 @@ func (s *uploadServer) startStale(ctx context.Context, running *sync.WaitGroup, 
 func uploadTokens(t *testing.T, h *instance) map[string]string {
 	t.Helper()
 	ctx := t.Context()
-	alice, bob := issuer.Principal{UserID: aliceID, Username: "alice"}, issuer.Principal{UserID: bobID, Username: "bob"}
+	alice, bob := ledger.Principal{UserID: aliceID, Username: "alice"}, ledger.Principal{UserID: bobID, Username: "bob"}
 	people := func(frozen bool) {
 		t.Helper()
 		if err := h.store.Update(ctx, func(tx kv.Tx) error {
-			if err := h.issuer.RecordUser(tx, aliceID, "alice", false); err != nil {
+			if err := h.issuer.Ledger.RecordUser(tx, aliceID, "alice", false); err != nil {
 				return err
 			}
-			return h.issuer.RecordUser(tx, bobID, "bob", frozen)
+			return h.issuer.Ledger.RecordUser(tx, bobID, "bob", frozen)
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	people(false)
-	projects := map[string]issuer.Principal{"demo": alice, "plugins": alice, "bobs": bob}
+	projects := map[string]ledger.Principal{"demo": alice, "plugins": alice, "bobs": bob}
 	for _, u := range uploaders {
 		projects[u.project("http")], projects[u.project("https")] = alice, alice
 	}
@@ -173,7 +174,7 @@ func uploadTokens(t *testing.T, h *instance) map[string]string {
 			t.Fatal(err)
 		}
 	}
-	mint := func(p issuer.Principal, req issuer.MintRequest) (string, token.Token) {
+	mint := func(p ledger.Principal, req issuer.MintRequest) (string, token.Token) {
 		t.Helper()
 		req.Label, req.Life = fmt.Sprintf("token %d", rand.Uint64()), issuer.LifeNever
 		m, err := h.issuer.Mint(ctx, p, req)

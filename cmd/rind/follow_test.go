@@ -21,6 +21,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // fed is an issuer whose feed is served, and a verifier's secret for it.
@@ -45,8 +46,8 @@ func newFed(t *testing.T) *fed {
 	f := &fed{secret: filepath.Join(t.TempDir(), "secret")}
 	f.Service, err = issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "packages.example.org"})
 	must(err)
-	must(store.Update(t.Context(), func(tx kv.Tx) error { return f.RecordUser(tx, aliceID, "alice", false) }))
-	_, secret, err := f.RegisterVerifier(t.Context(), issuer.Principal{Admin: true}, "berlin")
+	must(store.Update(t.Context(), func(tx kv.Tx) error { return f.Ledger.RecordUser(tx, aliceID, "alice", false) }))
+	_, secret, err := f.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, "berlin")
 	must(err)
 	must(os.WriteFile(f.secret, []byte(secret), 0o600))
 	handler := feedhttp.New(feedhttp.Config{Issuer: f.Service})

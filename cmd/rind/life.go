@@ -205,7 +205,7 @@ func (h *instance) jobs() []job {
 		{"accounts that never confirmed an address were not deleted", h.accounts.DropUnconfirmed},
 		{"expired records were not deleted", h.accounts.Sweep},
 		{"old counters of uploads were not deleted", h.issuer.ForgetOld},
-		{"reminders about expiring and unused tokens were not sent", h.issuer.TellDue},
+		{"reminders about expiring and unused tokens were not sent", h.issuer.SendReminders},
 		{"old rows of the audit trail were not deleted", h.retain},
 		{"expired invitations were not deleted", h.issuer.SweepInvitations},
 		{"an interrupted deletion was not finished", h.finishDeletions},

@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // cmdPeople makes a data folder with two people who are set up: root, the first
@@ -37,7 +38,7 @@ func cmdPeople(ts *testscript.TestScript, neg bool, args []string) {
 	_, link, err = h.accounts.Invite(ctx, root, authn.Origin{}, "bob@example.org")
 	ts.Check(err)
 	bob := enrol(ts, h, "bob", authn.PurposeInvitation, link)
-	p := issuer.Principal{UserID: bob.UserID, Username: "bob"}
+	p := ledger.Principal{UserID: bob.UserID, Username: "bob"}
 	_, _, err1 := h.issuer.CreateProject(ctx, p, "demo")
 	_, err2 := h.issuer.Mint(ctx, p, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
 	ts.Check(errors.Join(err1, err2, h.catchUp(ctx)))

@@ -10,7 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // restoredCmd is the operator's word that the store counts although it is older
@@ -44,7 +44,7 @@ func (c restoredCmd) Run(ctx context.Context, s streams) error {
 	if err := audit.Upgrade(ctx, store); err != nil {
 		return err
 	}
-	pos, err := issuer.RaiseEpoch(ctx, store, audit.Actor{Username: "operator on this machine"}, time.Now())
+	pos, err := ledger.RaiseEpoch(ctx, store, audit.Actor{Username: "operator on this machine"}, time.Now())
 	if err != nil {
 		return err
 	}

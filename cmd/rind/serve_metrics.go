@@ -19,7 +19,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
 	"github.com/rind-dev/rind/verifier/replication"
@@ -234,7 +234,7 @@ func (h *instance) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(metricIssuerRevision, float64(at.Revision))
 	gauge(metricIssuerEpoch, float64(at.Epoch))
-	list, err := h.issuer.Verifiers(ctx, issuer.Principal{Admin: true})
+	list, err := h.issuer.Verifiers(ctx, ledger.Principal{Admin: true})
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(metricVerifiers, err)
 		return

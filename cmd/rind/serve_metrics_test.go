@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/realtest"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // TestServeMetrics serves, does what is counted, and reads the metrics as Prometheus does:
@@ -46,7 +46,7 @@ func TestServeMetrics(t *testing.T) {
 	if got := upload(t, counted, strings.Replace(text, "pypi-", "pypi", 1)); got != http.StatusForbidden {
 		t.Errorf("no token at all is answered with %d", got)
 	}
-	if _, _, err := h.issuer.RegisterVerifier(t.Context(), issuer.Principal{Admin: true}, "berlin"); err != nil {
+	if _, _, err := h.issuer.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, "berlin"); err != nil {
 		t.Fatal(err)
 	}
 	metrics := ""

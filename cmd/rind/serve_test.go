@@ -16,6 +16,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // blocking is a handler whose request goes on until release is closed.
@@ -161,7 +162,7 @@ func TestSignalWhileCatchingUp(t *testing.T) {
 func TestBackgroundOutlivesRequests(t *testing.T) {
 	dir := t.TempDir()
 	if err := withIssuer(dir, func(store kv.Store, s *issuer.Service) error {
-		return store.Update(t.Context(), func(tx kv.Tx) error { return s.RecordUser(tx, aliceID, "alice", false) })
+		return store.Update(t.Context(), func(tx kv.Tx) error { return s.Ledger.RecordUser(tx, aliceID, "alice", false) })
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +174,7 @@ func TestBackgroundOutlivesRequests(t *testing.T) {
 	h.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cancel()
 		<-ctx.Done()
-		_, revision, err := h.issuer.CreateProject(r.Context(), issuer.Principal{UserID: aliceID, Username: "alice"}, "demo")
+		_, revision, err := h.issuer.CreateProject(r.Context(), ledger.Principal{UserID: aliceID, Username: "alice"}, "demo")
 		if err == nil {
 			err = h.follower.CatchUp(r.Context(), revision)
 		}
@@ -210,7 +211,7 @@ func TestRootKeysAreMadeAnew(t *testing.T) {
 			return err
 		}
 		for i := range 1500 {
-			if err := store.Update(t.Context(), func(tx kv.Tx) error { return s.RecordUser(tx, aliceID, "alice", i%2 == 0) }); err != nil {
+			if err := store.Update(t.Context(), func(tx kv.Tx) error { return s.Ledger.RecordUser(tx, aliceID, "alice", i%2 == 0) }); err != nil {
 				return err
 			}
 			if _, err := s.Changes(t.Context(), feed.Position{Issuer: at.Issuer, Epoch: at.Epoch}, 1); errors.Is(err, feed.ErrCompacted) {

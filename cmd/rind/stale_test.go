@@ -10,6 +10,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // TestGatewayWantsACurrentStore: the gateway of 'rind serve' allows nothing while nobody
@@ -44,8 +45,8 @@ func TestGatewayWantsACurrentStore(t *testing.T) {
 // mintFor makes alice, a project of hers, and a token for it.
 func mintFor(t *testing.T, h *instance, project string) string {
 	t.Helper()
-	ctx, alice := t.Context(), issuer.Principal{UserID: aliceID}
-	err := h.store.Update(ctx, func(tx kv.Tx) error { return h.issuer.RecordUser(tx, aliceID, "alice", false) })
+	ctx, alice := t.Context(), ledger.Principal{UserID: aliceID}
+	err := h.store.Update(ctx, func(tx kv.Tx) error { return h.issuer.Ledger.RecordUser(tx, aliceID, "alice", false) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 const (
@@ -81,19 +82,19 @@ func cmdStore(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(withIssuer(dir, func(store kv.Store, s *issuer.Service) error {
 		users := func(frozen bool) error {
 			return store.Update(ctx, func(tx kv.Tx) error {
-				return errors.Join(s.RecordUser(tx, aliceID, "alice", false), s.RecordUser(tx, bobID, "bob", frozen))
+				return errors.Join(s.Ledger.RecordUser(tx, aliceID, "alice", false), s.Ledger.RecordUser(tx, bobID, "bob", frozen))
 			})
 		}
 		if err := users(false); err != nil {
 			return err
 		}
-		alice, bob := issuer.Principal{UserID: aliceID, Username: "alice"}, issuer.Principal{UserID: bobID, Username: "bob"}
-		for name, p := range map[string]issuer.Principal{"demo": alice, "plugins": alice, "other": bob} {
+		alice, bob := ledger.Principal{UserID: aliceID, Username: "alice"}, ledger.Principal{UserID: bobID, Username: "bob"}
+		for name, p := range map[string]ledger.Principal{"demo": alice, "plugins": alice, "other": bob} {
 			if _, _, err := s.CreateProject(ctx, p, name); err != nil {
 				return err
 			}
 		}
-		mint := func(p issuer.Principal, file string, req issuer.MintRequest) (string, error) {
+		mint := func(p ledger.Principal, file string, req issuer.MintRequest) (string, error) {
 			req.Label = file
 			m, err := s.Mint(ctx, p, req)
 			if err != nil {
@@ -138,7 +139,7 @@ func cmdRevoke(ts *testscript.TestScript, neg bool, args []string) {
 	t, err := token.Parse(strings.TrimSpace(ts.ReadFile(args[1])))
 	ts.Check(err)
 	ts.Check(withIssuer(ts.MkAbs(args[0]), func(_ kv.Store, s *issuer.Service) error {
-		_, _, err := s.Revoke(context.Background(), issuer.Principal{UserID: aliceID, Username: "alice"}, t.ID)
+		_, _, err := s.Revoke(context.Background(), ledger.Principal{UserID: aliceID, Username: "alice"}, t.ID)
 		return err
 	}))
 }
@@ -147,7 +148,7 @@ func cmdRevoke(ts *testscript.TestScript, neg bool, args []string) {
 func cmdRemint(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "remint FOLDER TOKENFILE")
 	ts.Check(withIssuer(ts.MkAbs(args[0]), func(_ kv.Store, s *issuer.Service) error {
-		m, err := s.Mint(context.Background(), issuer.Principal{UserID: aliceID, Username: "alice"},
+		m, err := s.Mint(context.Background(), ledger.Principal{UserID: aliceID, Username: "alice"},
 			issuer.MintRequest{Label: args[1], Scope: issuer.ScopeAll, Life: issuer.LifeNever})
 		if err != nil {
 			return err

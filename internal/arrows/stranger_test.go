@@ -24,6 +24,14 @@ type begun struct {
 	outlast bool   // its context does not end with that of a request
 }
 
+// frame is a literal that runs in a transaction that writes.
+type frame struct {
+	where string
+	in    string // full name of the function that it stands in
+	runs  string // name of the literal
+	to    string // full name of the function that it is handed to; "" where that is none
+}
+
 // Who hangs up decides about nothing that is written of them: such a transaction has a context that goes on.
 func TestNothingAboutAStrangerEndsWithTheirRequest(t *testing.T) {
 	g := loadCalls(t)
@@ -75,7 +83,18 @@ func (g *calls) transactions(name string, body ast.Node, info *types.Info) {
 	})
 	ast.Inspect(body, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
-		if !ok || len(call.Args) != 2 {
+		if !ok {
+			return true
+		}
+		for _, arg := range call.Args {
+			if l, ok := arg.(*ast.FuncLit); ok {
+				if sig, ok := info.TypeOf(l).(*types.Signature); ok && writes(sig) {
+					where := g.fset.Position(l.Pos())
+					g.frames = append(g.frames, frame{where.String(), name, fmt.Sprintf("%s at %s", name, where), called(call, info)})
+				}
+			}
+		}
+		if len(call.Args) != 2 {
 			return true
 		}
 		f, ok := call.Fun.(*ast.SelectorExpr)
@@ -87,6 +106,16 @@ func (g *calls) transactions(name string, body ast.Node, info *types.Info) {
 		g.begun = append(g.begun, begun{where.String(), fmt.Sprintf("%s at %s", name, where), goesOn(call.Args[0], info, outlasting)})
 		return true
 	})
+}
+
+// called is the full name of the function that is called, "" where it has none.
+func called(call *ast.CallExpr, info *types.Info) string {
+	if f, ok := call.Fun.(*ast.SelectorExpr); ok {
+		if fn, ok := info.Uses[f.Sel].(*types.Func); ok {
+			return fn.Origin().FullName()
+		}
+	}
+	return ""
 }
 
 // goesOn tells whether an expression is a context that does not end with that of a request.

@@ -69,6 +69,7 @@ type calls struct {
 	calls  map[string][]string
 	inside map[string]bool
 	begun  []begun // transactions that write, with what runs in them
+	frames []frame // all literals that take one, wherever they are handed to
 
 	grown        grown
 	implementers map[string][]string // by the full name of an interface's method

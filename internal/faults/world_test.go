@@ -16,9 +16,10 @@ import (
 	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-var alice = issuer.Principal{UserID: "00000000-0000-4000-8000-0000000000aa", Username: "alice"}
+var alice = ledger.Principal{UserID: "00000000-0000-4000-8000-0000000000aa", Username: "alice"}
 
 // world is an issuer with a data folder, and a verifier that follows it, each a
 // process of its own while it runs.
@@ -73,7 +74,7 @@ func (w *world) issuer(fn func(*issuer.Service) error) {
 	check(w, err)
 	s, err := issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: fmt.Sprintf("localhost:%d", w.port)})
 	if err == nil {
-		err = store.Update(w.Context(), func(tx kv.Tx) error { return s.RecordUser(tx, alice.UserID, alice.Username, false) })
+		err = store.Update(w.Context(), func(tx kv.Tx) error { return s.Ledger.RecordUser(tx, alice.UserID, alice.Username, false) })
 	}
 	if err == nil {
 		err = fn(s)

@@ -24,6 +24,7 @@ import (
 	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // house is an issuer with a data folder, and the people in it.
@@ -120,7 +121,7 @@ func (h *house) people() {
 		*who, _ = h.enrol(accounts, mails, ago, name, authn.PurposeInvitation, link)
 	}
 	for i := range 60 {
-		m, err := tokens.Mint(ctx, issuer.Principal{UserID: h.ada.id, Username: "ada"}, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		m, err := tokens.Mint(ctx, ledger.Principal{UserID: h.ada.id, Username: "ada"}, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
 		h.must(err)
 		h.ada.tokens = append(h.ada.tokens, m.Token.ID)
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // house is an issuer with a data folder.
@@ -45,7 +46,7 @@ type house struct {
 
 const aliceID = "00000000-0000-4000-8000-0000000000aa"
 
-var alice = issuer.Principal{UserID: aliceID, Username: "alice", Actor: audit.Actor{IP: "203.0.113.9"}}
+var alice = ledger.Principal{UserID: aliceID, Username: "alice", Actor: audit.Actor{IP: "203.0.113.9"}}
 
 // newHouse makes a data folder with tokens, projects with so many members that each is
 // about 50 kB of a snapshot, and verifiers, and serves it.
@@ -61,14 +62,14 @@ func newHouse(t testing.TB, tokens, projects, verifiers int) *house {
 	h.must(err)
 	s, err := issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "localhost"})
 	h.must(err)
-	h.must(store.Update(t.Context(), func(tx kv.Tx) error { return s.RecordUser(tx, aliceID, "alice", false) }))
+	h.must(store.Update(t.Context(), func(tx kv.Tx) error { return s.Ledger.RecordUser(tx, aliceID, "alice", false) }))
 	for i := range tokens {
 		m, err := s.Mint(t.Context(), alice, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
 		h.must(err)
 		h.tokens = append(h.tokens, m.Token.ID)
 	}
 	for i := range verifiers {
-		_, secret, err := s.RegisterVerifier(t.Context(), issuer.Principal{Admin: true}, fmt.Sprint("early", i))
+		_, secret, err := s.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, fmt.Sprint("early", i))
 		h.must(err)
 		h.secrets = append(h.secrets, secret)
 	}

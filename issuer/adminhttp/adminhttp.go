@@ -27,6 +27,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -130,15 +131,15 @@ func (h handler) refusal(err error) (int, Refusal) {
 		return http.StatusUnprocessableEntity, r
 	case errors.Is(err, instance.ErrReadOnly):
 		return one(http.StatusServiceUnavailable, "read_only", h.Pages.Problem("en", ui.Problem{Code: "read_only"}))
-	case errors.Is(err, authn.ErrNotFound), errors.Is(err, issuer.ErrNotFound):
+	case errors.Is(err, authn.ErrNotFound), errors.Is(err, ledger.ErrNotFound):
 		return one(http.StatusNotFound, "not_found", "There is nothing with this name or ID.")
 	}
 	return one(http.StatusInternalServerError, "failed", "Something went wrong on the server; its log says what. Your change was either made completely or not at all: check before you try again.")
 }
 
 // principal is the operator, to the issuer.
-func (c *call) principal() issuer.Principal {
-	return issuer.Principal{Username: c.name, Admin: true, Actor: audit.Actor{UserAgent: c.from.UserAgent}}
+func (c *call) principal() ledger.Principal {
+	return ledger.Principal{Username: c.name, Admin: true, Actor: audit.Actor{UserAgent: c.from.UserAgent}}
 }
 
 // user is the account that the request is about.

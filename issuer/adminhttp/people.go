@@ -61,12 +61,12 @@ func person(c *call) (any, error) {
 		Person: shown(p.User), TOTP: p.HasTOTP, Keys: p.Keys, CodesLeft: p.RecoveryCodesLeft, Sessions: p.Sessions,
 		SignedInAt: stamp(p.SignedInAt), Projects: []Member{},
 	}
-	count, err := c.Issuer.Tokens(c.ctx, u.ID, issuer.Page{Limit: 1})
+	count, err := c.Issuer.TokensOf(c.ctx, u.ID, issuer.Page{Limit: 1})
 	if err != nil {
 		return nil, err
 	}
 	out.Tokens = count.Unrevoked
-	roles, err := c.Issuer.Projects(c.ctx, u.ID)
+	roles, err := c.Issuer.ProjectsOf(c.ctx, u.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,11 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 func projects(c *call) (any, error) {
-	page, err := c.Issuer.AllProjects(c.ctx, c.principal(), issuer.Survey{
+	page, err := c.Issuer.AllProjects(c.ctx, c.principal(), issuer.AllQuery{
 		Text: c.req.Search, After: c.req.After, Limit: c.req.Limit, Unowned: c.req.Unowned,
 	})
 	out := Projects{Projects: []Project{}, Next: page.Next}
@@ -62,7 +63,7 @@ func (c *call) findTokens() (out []issuer.Token, next string, err error) {
 		if err != nil {
 			return nil, "", err
 		}
-		page, err := c.Issuer.Tokens(c.ctx, u.ID, issuer.Page{After: c.req.After, Limit: c.req.Limit})
+		page, err := c.Issuer.TokensOf(c.ctx, u.ID, issuer.Page{After: c.req.After, Limit: c.req.Limit})
 		return page.Tokens, page.Next, err
 	case c.req.Project != "":
 		found, next, err := c.Issuer.ProjectTokens(c.ctx, c.principal(), c.req.Project, issuer.ProjectTokensQuery{After: c.req.After, Limit: c.req.Limit})
@@ -75,7 +76,7 @@ func (c *call) findTokens() (out []issuer.Token, next string, err error) {
 		}
 		return out, next, err
 	}
-	page, err := c.Issuer.SearchTokens(c.ctx, c.principal(), issuer.Survey{Text: c.req.Search, After: c.req.After, Limit: c.req.Limit})
+	page, err := c.Issuer.SearchTokens(c.ctx, c.principal(), issuer.AllQuery{Text: c.req.Search, After: c.req.After, Limit: c.req.Limit})
 	return page.Tokens, page.Next, err
 }
 
@@ -116,7 +117,7 @@ func revokeVerifier(c *call) (any, error) {
 		at = slices.IndexFunc(all, func(v issuer.Verifier) bool { return v.Name == c.req.Name && v.Revoked.At.IsZero() })
 	}
 	if at < 0 {
-		return nil, issuer.ErrNotFound
+		return nil, ledger.ErrNotFound
 	}
 	return Done{Name: all[at].Name}, c.Issuer.RevokeVerifier(c.ctx, c.principal(), all[at].ID)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // desk is a handler on a store of its own, without accounts.
@@ -58,7 +59,7 @@ func (d *desk) ask(ctx context.Context, command string, req Request) *httptest.R
 // A verifier that is called by another's id does not keep that one: the operator ends what has the id.
 func TestRevokeVerifierByID(t *testing.T) {
 	d := newDesk(t)
-	p := issuer.Principal{Username: "operator", Admin: true}
+	p := ledger.Principal{Username: "operator", Admin: true}
 	mark, _, err := d.issuer.RegisterVerifier(t.Context(), p, "mark")
 	d.must(err)
 	_, _, err = d.issuer.RegisterVerifier(t.Context(), p, mark.ID)

@@ -27,13 +27,14 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 const adaID = "00000000-0000-4000-8000-0000000000aa"
 
 var (
-	ada   = issuer.Principal{UserID: adaID, Username: "ada", Actor: audit.Actor{IP: "203.0.113.9"}}
-	chief = issuer.Principal{Username: "chief", Admin: true}
+	ada   = ledger.Principal{UserID: adaID, Username: "ada", Actor: audit.Actor{IP: "203.0.113.9"}}
+	chief = ledger.Principal{Username: "chief", Admin: true}
 )
 
 // source is an issuer on a real store whose feed is served on loopback.
@@ -57,7 +58,7 @@ func newSource(t testing.TB, change ...func(*Handler)) *source {
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.Service, err = issuer.New(issuer.Config{Store: h.store, Sealer: sealer, Location: "rind.example.org", KeepChanges: 64, Logger: log})
 	h.must(err)
-	h.must(h.store.Update(t.Context(), func(tx kv.Tx) error { return h.RecordUser(tx, adaID, "ada", false) }))
+	h.must(h.store.Update(t.Context(), func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, adaID, "ada", false) }))
 	h.feed = New(Config{Issuer: h.Service, Logger: log})
 	h.feed.heartbeat = 20 * time.Millisecond
 	for _, c := range change {
@@ -158,7 +159,7 @@ func TestFeedStatuses(t *testing.T) {
 	gone, revoked := h.secret("gone")
 	h.must(h.RevokeVerifier(t.Context(), chief, gone))
 	for i := range 200 { // the log keeps 64
-		h.must(h.store.Update(t.Context(), func(tx kv.Tx) error { return h.RecordUser(tx, adaID, fmt.Sprint("ada", i), false) }))
+		h.must(h.store.Update(t.Context(), func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, adaID, fmt.Sprint("ada", i), false) }))
 	}
 	at := h.at()
 	with := func(change func(*feed.Position)) string { p := at; change(&p); return streamPath(p) }

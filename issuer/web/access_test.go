@@ -11,6 +11,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // The visitors of the matrix, each as far as the name says.
@@ -151,7 +152,7 @@ func (m *cast) checkAll(names ...string) {
 type cast struct {
 	*house
 	people map[string]*person
-	boss   issuer.Principal // owner of demo
+	boss   ledger.Principal // owner of demo
 }
 
 func newCast(h *house) *cast {
@@ -179,7 +180,7 @@ func newCast(h *house) *cast {
 	m.people[other].signIn().project("elsewhere")
 	m.people[other].mint("mine")
 	m.people[owner].signIn().project("demo")
-	m.boss = issuer.Principal{UserID: m.people[owner].id, Username: m.people[owner].name}
+	m.boss = ledger.Principal{UserID: m.people[owner].id, Username: m.people[owner].name}
 	m.join("demo", m.people[stale], issuer.RoleOwner)
 	return m
 }
@@ -191,7 +192,7 @@ func (m *cast) join(project string, p *person, role issuer.Role) {
 	if _, err := m.issuer.SetRole(ctx, m.boss, project, p.id, role); err == nil {
 		return
 	}
-	all, err := m.issuer.InvitationsFor(ctx, issuer.Principal{UserID: p.id, Username: p.name})
+	all, err := m.issuer.InvitationsFor(ctx, ledger.Principal{UserID: p.id, Username: p.name})
 	m.must(err)
 	for _, inv := range all {
 		m.must(m.issuer.Uninvite(ctx, m.boss, project, inv.ID))
@@ -204,7 +205,7 @@ func (m *cast) join(project string, p *person, role issuer.Role) {
 func (m *cast) pending(p *person) string {
 	m.Helper()
 	m.newDay()
-	ctx, who := context.Background(), issuer.Principal{UserID: p.id, Username: p.name}
+	ctx, who := context.Background(), ledger.Principal{UserID: p.id, Username: p.name}
 	all, err := m.issuer.InvitationsFor(ctx, who)
 	m.must(err)
 	if len(all) > 0 {
@@ -284,7 +285,7 @@ func (m *cast) fill(path, visitor string) string {
 		if visitor == stale {
 			holder = m.people[stale]
 		}
-		p := issuer.Principal{UserID: holder.id, Username: holder.name}
+		p := ledger.Principal{UserID: holder.id, Username: holder.name}
 		minted, err := m.issuer.Mint(ctx, p, issuer.MintRequest{
 			Label: rand.Text(), Scope: issuer.ScopeAll, Life: issuer.Life7})
 		m.must(err)
@@ -309,7 +310,7 @@ func (m *cast) fill(path, visitor string) string {
 		return strings.Replace(path, "{held}", name, 1)
 	}
 	if strings.Contains(path, "{verifier}") {
-		made, _, err := m.issuer.RegisterVerifier(ctx, issuer.Principal{Admin: true}, rand.Text())
+		made, _, err := m.issuer.RegisterVerifier(ctx, ledger.Principal{Admin: true}, rand.Text())
 		m.must(err)
 		return strings.Replace(path, "{verifier}", made.ID, 1)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -190,7 +190,7 @@ func (v *visit) readSubjects(f ui.EventFilter, q *audit.Query, ps *problem.Probl
 		switch {
 		case err == nil:
 			q.Project = p.ID
-		case !errors.Is(err, issuer.ErrNotFound):
+		case !errors.Is(err, ledger.ErrNotFound):
 			return err
 		case uuid.Validate(f.Project) == nil:
 			q.Project = strings.ToLower(f.Project)

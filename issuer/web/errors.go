@@ -15,7 +15,7 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -69,9 +69,9 @@ func classify(err error) *failure {
 		return &failure{status: http.StatusServiceUnavailable, code: codeReadOnly}
 	case errors.As(err, &probs): // of a form that has no page of its own
 		return &failure{status: http.StatusUnprocessableEntity, code: probs[0].Code, args: probs[0].Args}
-	case errors.Is(err, issuer.ErrNotFound), errors.Is(err, authn.ErrNotFound):
+	case errors.Is(err, ledger.ErrNotFound), errors.Is(err, authn.ErrNotFound):
 		return &failure{status: http.StatusNotFound}
-	case errors.Is(err, issuer.ErrNotOwner), errors.Is(err, issuer.ErrFrozen), errors.Is(err, issuer.ErrDemoted), errors.Is(err, authn.ErrForbidden):
+	case errors.Is(err, ledger.ErrNotOwner), errors.Is(err, ledger.ErrFrozen), errors.Is(err, ledger.ErrDemoted), errors.Is(err, authn.ErrForbidden):
 		return &failure{status: http.StatusForbidden}
 	case errors.Is(err, authn.ErrMail):
 		return &failure{status: http.StatusServiceUnavailable, code: codeMail, wait: retryMail}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -75,12 +76,12 @@ func (s *Server) showInvitedLink(v *visit) error {
 	if moved || err != nil {
 		return err
 	}
-	var who issuer.Principal
+	var who ledger.Principal
 	if v.step() == authn.StepDone {
 		who = v.principal()
 	}
 	inv, yours, err := s.issuer.InvitationByLink(ctx, who, link.Reveal())
-	if ps, _ := v.problems(err); ps != nil || errors.Is(err, issuer.ErrNotFound) {
+	if ps, _ := v.problems(err); ps != nil || errors.Is(err, ledger.ErrNotFound) {
 		why := ui.LinkUsed
 		switch {
 		case ps.Has("invitation_expired"):
@@ -112,7 +113,7 @@ func (s *Server) showInvited(v *visit) error {
 	}
 	i := slices.IndexFunc(all, func(inv issuer.Invitation) bool { return inv.ID == v.Param("id") })
 	if i < 0 {
-		return issuer.ErrNotFound
+		return ledger.ErrNotFound
 	}
 	return v.show(ui.InvitedPage{Layout: v.layout(), Invitation: v.invitationRow(all[i], true)})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Owners learn nothing of who has an account: the answers, and the page afterwards, are
@@ -111,7 +112,7 @@ func TestInvitedWithoutAnAccount(t *testing.T) {
 	if got := bob.enrol().get("/projects").is(200, ""); !strings.Contains(got.text(), "ada invited you to demo as a maintainer.") {
 		t.Fatal(got.text())
 	}
-	all, err := h.issuer.InvitationsFor(context.Background(), issuer.Principal{UserID: bob.id})
+	all, err := h.issuer.InvitationsFor(context.Background(), ledger.Principal{UserID: bob.id})
 	h.must(err)
 	bob.post("/project-invitation/"+all[0].ID).is(303, "/projects/demo")
 	ada.get("/projects/demo").says("bob")
@@ -190,7 +191,7 @@ func (h *house) uploads(token, project string) *httptest.ResponseRecorder {
 func TestManyProjects(t *testing.T) {
 	h := newHouse(t)
 	ada := h.founder("ada")
-	p := issuer.Principal{UserID: ada.id, Username: "ada"}
+	p := ledger.Principal{UserID: ada.id, Username: "ada"}
 	for i := range shownProjects + 1 {
 		_, _, err := h.issuer.CreateProject(context.Background(), p, "Project_"+string(rune('a'+i/26))+string(rune('a'+i%26)))
 		h.must(err)

@@ -20,6 +20,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // scanner reports leaked tokens.
@@ -90,7 +91,7 @@ func found(tokens ...string) string {
 
 func (h *house) stateOf(id string) issuer.State {
 	h.Helper()
-	t, err := h.issuer.Token(h.Context(), issuer.Principal{Admin: true}, id)
+	t, err := h.issuer.Token(h.Context(), ledger.Principal{Admin: true}, id)
 	h.must(err)
 	return t.State
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -145,7 +146,7 @@ func TestMembersComeAndGo(t *testing.T) {
 	ada.post("/projects/demo/members/"+bob.id+"/role", "role", "owner").is(303, "/projects/demo")
 	ada.post("/projects/demo/members/"+ada.id+"/remove").is(303, "/projects") // not to a page that she may not see
 	ada.get("/projects").says("You left the project.")
-	p, err := h.issuer.Project(context.Background(), issuer.Principal{UserID: bob.id, Username: "bob"}, "demo")
+	p, err := h.issuer.Project(context.Background(), ledger.Principal{UserID: bob.id, Username: "bob"}, "demo")
 	h.must(err)
 	if len(p.Members) != 1 || p.Role != issuer.RoleOwner {
 		t.Errorf("members: %+v", p.Members)

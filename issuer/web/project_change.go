@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -60,7 +61,7 @@ const shownUsed = 20
 // usedTokens lists tokens that can upload to a project, those that were used last
 // first, and says how many more there are.
 func (v *visit) usedTokens(ctx context.Context, project string) (shown []ui.UsedToken, more int, err error) {
-	all, _, err := v.server.issuer.ProjectTokens(ctx, v.principal(), project, issuer.ProjectTokensQuery{Limit: issuer.MaxPage})
+	all, _, err := v.server.issuer.ProjectTokens(ctx, v.principal(), project, issuer.ProjectTokensQuery{Limit: ledger.MaxPage})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -149,7 +150,7 @@ func (v *visit) deletePage(status int, page ui.ProjectDeletePage) error {
 	if err != nil {
 		return err
 	}
-	page.Project, page.Invitations, page.HeldDays = p.Name, len(invitations), int(issuer.NameHeld/(24*time.Hour))
+	page.Project, page.Invitations, page.HeldDays = p.Name, len(invitations), int(issuer.NameReservation/(24*time.Hour))
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
 	}
@@ -174,7 +175,7 @@ func (s *Server) deleteProject(v *visit) error {
 }
 
 func (s *Server) listHeldNames(v *visit) error {
-	held, err := s.issuer.HeldNames(v.Request().Context(), v.principal())
+	held, err := s.issuer.ReservedNames(v.Request().Context(), v.principal())
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -32,7 +33,7 @@ func (v *visit) projectTokens(p issuer.Project, q issuer.ProjectTokensQuery) (ui
 		out.Rows[i] = ui.ProjectTokenRow{
 			ID: t.ID, Label: t.Label, Owner: t.UserName, OwnerID: t.UserID, You: t.UserID == v.user.ID, All: t.All, Limits: shownLimits(t.Limits),
 			CreatedAt: t.Created, Factor: t.Factor, ExpiresAt: t.Expires, Replaced: t.Replaced,
-			LastUsedAt: t.Used.At, LastFrom: t.Used.Network, LastSaidBy: t.Used.Verifier, Shut: t.Shut, Frozen: t.Frozen,
+			LastUsedAt: t.Used.At, LastFrom: t.Used.Network, LastSaidBy: t.Used.Verifier, Shut: t.Excluded, Frozen: t.Frozen,
 		}
 	}
 	return out, err
@@ -72,7 +73,7 @@ func (s *Server) listProjectTokens(v *visit) error {
 func memberOf(p issuer.Project, userID string) (issuer.Member, error) {
 	i := slices.IndexFunc(p.Members, func(m issuer.Member) bool { return m.UserID == userID })
 	if i < 0 {
-		return issuer.Member{}, issuer.ErrNotFound
+		return issuer.Member{}, ledger.ErrNotFound
 	}
 	return p.Members[i], nil
 }
@@ -85,7 +86,7 @@ func (s *Server) askShut(out bool) handler {
 			return err
 		}
 		if p.Role != issuer.RoleOwner {
-			return issuer.ErrNotOwner
+			return ledger.ErrNotOwner
 		}
 		m, err := memberOf(p, v.Param("id"))
 		if err != nil {
@@ -106,9 +107,9 @@ func (s *Server) askShut(out bool) handler {
 func (s *Server) shut(out bool) handler {
 	return func(v *visit) error {
 		ctx := v.Request().Context()
-		act, notice := s.issuer.LetIn, "tokens_let_in"
+		act, notice := s.issuer.ReadmitTokens, "tokens_let_in"
 		if out {
-			act, notice = s.issuer.ShutOut, "tokens_shut_out"
+			act, notice = s.issuer.ExcludeTokens, "tokens_shut_out"
 		}
 		revision, _, err := act(ctx, v.principal(), v.Param("name"), v.Param("id"))
 		if err != nil {

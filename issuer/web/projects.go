@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -18,7 +19,7 @@ const shownProjects = 100
 // invited to.
 func (s *Server) listProjects(v *visit) error {
 	ctx := v.Request().Context()
-	projects, err := s.issuer.Projects(ctx, v.user.ID)
+	projects, err := s.issuer.ProjectsOf(ctx, v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (v *visit) project(ctx context.Context) (issuer.Project, error) {
 func (v *visit) owned(ctx context.Context) (issuer.Project, error) {
 	p, err := v.project(ctx)
 	if err == nil && p.Role != issuer.RoleOwner {
-		err = issuer.ErrNotOwner
+		err = ledger.ErrNotOwner
 	}
 	return p, err
 }
@@ -124,7 +125,7 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 
 func (v *visit) memberRow(m issuer.Member) ui.MemberRow {
 	return ui.MemberRow{
-		ID: m.UserID, Username: m.Name, Role: string(m.Role), Since: m.Since, You: m.UserID == v.user.ID, Frozen: m.Frozen, Shut: !m.Shut.At.IsZero(),
+		ID: m.UserID, Username: m.Name, Role: string(m.Role), Since: m.Since, You: m.UserID == v.user.ID, Frozen: m.Frozen, Shut: !m.Excluded.At.IsZero(),
 	}
 }
 
@@ -158,11 +159,11 @@ func (s *Server) askRemoveMember(v *visit) error {
 		return v.then(ui.PathProjectLeave.With(p.Name), "")
 	}
 	if p.Role != issuer.RoleOwner {
-		return issuer.ErrNotOwner
+		return ledger.ErrNotOwner
 	}
 	i := slices.IndexFunc(p.Members, func(m issuer.Member) bool { return m.UserID == v.Param("id") })
 	if i < 0 {
-		return issuer.ErrNotFound
+		return ledger.ErrNotFound
 	}
 	tokens, err := s.tokensFor(ctx, v.Param("id"), p)
 	if err != nil {
@@ -186,7 +187,7 @@ func (s *Server) removeMember(v *visit) error {
 
 // tokensFor lists a user's tokens that can upload to a project today.
 func (s *Server) tokensFor(ctx context.Context, userID string, p issuer.Project) ([]ui.TokenRow, error) {
-	tokens, _, err := s.issuer.ProjectTokens(ctx, issuer.Principal{UserID: userID}, p.Name, issuer.ProjectTokensQuery{UserID: userID, Limit: issuer.MaxPage})
+	tokens, _, err := s.issuer.ProjectTokens(ctx, ledger.Principal{UserID: userID}, p.Name, issuer.ProjectTokensQuery{UserID: userID, Limit: ledger.MaxPage})
 	var out []ui.TokenRow
 	for _, t := range tokens { // what they did elsewhere is no matter of this project
 		out = append(out, ui.TokenRow{ID: t.ID, Label: t.Label, LastUsedAt: t.Used.At})
@@ -201,7 +202,7 @@ func (s *Server) askLeaveProject(v *visit) error {
 		return err
 	}
 	if p.Role == "" { // an administrator who looks on
-		return issuer.ErrNotFound
+		return ledger.ErrNotFound
 	}
 	tokens, err := s.tokensFor(ctx, v.user.ID, p)
 	if err != nil {

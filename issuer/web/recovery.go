@@ -6,6 +6,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -54,7 +55,7 @@ func (v *visit) recoveryPage(ctx context.Context) (page ui.PersonRecoveryPage, e
 
 // activeTokens counts the tokens of a user that work.
 func (s *Server) activeTokens(ctx context.Context, userID string) (n int, err error) {
-	tokens, err := s.issuer.Tokens(ctx, userID, issuer.Page{Limit: issuer.MaxPage})
+	tokens, err := s.issuer.TokensOf(ctx, userID, issuer.Page{Limit: ledger.MaxPage})
 	for _, t := range tokens.Tokens {
 		if t.State == issuer.StateActive {
 			n++

@@ -41,7 +41,7 @@ func TestRecoveryJourney(t *testing.T) {
 
 	h.clock.pass(authn.RecoveryWait)
 	h.must(h.accounts.RunRecoveries(ctx))
-	tokens, err := h.issuer.Tokens(ctx, bob.id, issuer.Page{})
+	tokens, err := h.issuer.TokensOf(ctx, bob.id, issuer.Page{})
 	h.must(err)
 	if tokens.Unrevoked != 0 {
 		t.Errorf("%d tokens work", tokens.Unrevoked)

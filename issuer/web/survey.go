@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -29,7 +30,7 @@ func (s *Server) surveyRoutes(p pages) {
 func (s *Server) listAllProjects(v *visit) error {
 	ctx := v.Request().Context()
 	page := ui.AdminProjectsPage{Layout: v.layout(), Search: v.QueryParam("q"), Unowned: v.QueryParam("unowned") != ""}
-	found, err := s.issuer.AllProjects(ctx, v.principal(), issuer.Survey{
+	found, err := s.issuer.AllProjects(ctx, v.principal(), issuer.AllQuery{
 		Text: page.Search, After: v.QueryParam("after"), Limit: shownSurvey, Unowned: page.Unowned,
 	})
 	if err != nil {
@@ -163,19 +164,19 @@ func (v *visit) findTokens(ctx context.Context, text, in string) ([]issuer.Token
 		if err != nil {
 			return nil, "", err
 		}
-		page, err := v.server.issuer.Tokens(ctx, owner.ID, issuer.Page{After: after, Limit: shownSurvey})
+		page, err := v.server.issuer.TokensOf(ctx, owner.ID, issuer.Page{After: after, Limit: shownSurvey})
 		return page.Tokens, page.Next, err
 	case in == ui.InProject && text != "":
 		return v.tokensInto(ctx, text, after)
 	}
-	page, err := v.server.issuer.SearchTokens(ctx, v.principal(), issuer.Survey{Text: text, After: after, Limit: shownSurvey})
+	page, err := v.server.issuer.SearchTokens(ctx, v.principal(), issuer.AllQuery{Text: text, After: after, Limit: shownSurvey})
 	return page.Tokens, page.Next, err
 }
 
 // tokensInto lists the tokens that can upload to a project.
 func (v *visit) tokensInto(ctx context.Context, project, after string) (out []issuer.Token, next string, err error) {
 	found, next, err := v.server.issuer.ProjectTokens(ctx, v.principal(), project, issuer.ProjectTokensQuery{After: after, Limit: shownSurvey})
-	if errors.Is(err, issuer.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return nil, "", problem.New("q", "project_unknown_search")
 	}
 	for _, f := range found {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -63,7 +64,7 @@ func (v *visit) tokenPage(l ui.Layout, t issuer.Token, label string) ui.TokenPag
 func (v *visit) hisToken() (issuer.Token, error) {
 	t, err := v.ownToken(v.Request().Context())
 	if err == nil && t.UserID != v.user.ID {
-		return t, issuer.ErrNotFound
+		return t, ledger.ErrNotFound
 	}
 	return t, err
 }
@@ -97,7 +98,7 @@ func (v *visit) restrictPage(status int, l ui.Layout, t issuer.Token, f url.Valu
 	page := ui.TokenRestrictPage{Layout: l, Token: tokenRow(t), Expires: f.Get("expires"), Limits: typedLimits(f)}
 	names := projectNames(t.Projects)
 	if t.Scope == issuer.ScopeAll {
-		projects, err := v.server.issuer.Projects(v.Request().Context(), v.user.ID)
+		projects, err := v.server.issuer.ProjectsOf(v.Request().Context(), v.user.ID)
 		if err != nil {
 			return err
 		}
@@ -163,7 +164,7 @@ func (s *Server) regenerateToken(v *visit) error {
 		return err
 	}
 	ctx, f := v.Request().Context(), v.form
-	req := issuer.RegenerateRequest{Life: issuer.Life(f.Get("life")), Overlap: -1, Once: f.Get("once")} // no choice is none
+	req := issuer.RegenerateRequest{Life: issuer.Life(f.Get("life")), Overlap: -1, IdempotencyKey: f.Get("once")} // no choice is none
 	if hours, err := strconv.Atoi(f.Get("overlap")); err == nil && hours >= 0 && hours <= int(issuer.MaxOverlap/time.Hour) {
 		req.Overlap = time.Duration(hours) * time.Hour
 	}
@@ -190,7 +191,7 @@ func (s *Server) askRevokeTokens(v *visit) error {
 }
 
 func (v *visit) sweepPage(status int, page ui.TokensRevokePage) error {
-	projects, err := v.server.issuer.Projects(v.Request().Context(), v.user.ID)
+	projects, err := v.server.issuer.ProjectsOf(v.Request().Context(), v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -203,7 +204,7 @@ func (v *visit) sweepPage(status int, page ui.TokensRevokePage) error {
 // revokeTokens shows the tokens that are picked, and revokes them where that is sure.
 func (s *Server) revokeTokens(v *visit) error {
 	ctx, f := v.Request().Context(), v.form
-	sweep := issuer.Sweep{Project: f.Get("project")}
+	sweep := issuer.Selection{Project: f.Get("project")}
 	if typed := strings.TrimSpace(f.Get("unused")); typed != "" {
 		sweep.Unused = -1 // refused
 		if n, err := strconv.Atoi(typed); err == nil && n > 0 {
@@ -211,7 +212,7 @@ func (s *Server) revokeTokens(v *visit) error {
 		}
 	}
 	page := ui.TokensRevokePage{Project: sweep.Project, Unused: f.Get("unused")}
-	picked, err := s.issuer.Swept(ctx, v.principal(), sweep)
+	picked, err := s.issuer.Selected(ctx, v.principal(), sweep)
 	if ps, status := v.problems(err); status != 0 {
 		page.Layout = v.with(ps)
 		return v.sweepPage(status, page)

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // issue makes a token without a form, and returns its id.
 func (h *house) issue(p *person, req issuer.MintRequest) string {
 	h.Helper()
-	m, err := h.issuer.Mint(h.Context(), issuer.Principal{UserID: p.id, Username: p.name}, req)
+	m, err := h.issuer.Mint(h.Context(), ledger.Principal{UserID: p.id, Username: p.name}, req)
 	h.must(err)
 	return m.Token.ID
 }

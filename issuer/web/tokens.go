@@ -21,7 +21,7 @@ const shownTokens = 100
 
 func (s *Server) listTokens(v *visit) error {
 	ctx := v.Request().Context()
-	projects, err := s.issuer.Projects(ctx, v.user.ID)
+	projects, err := s.issuer.ProjectsOf(ctx, v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (s *Server) showTokenNew(v *visit) error {
 
 // tokenNewPage shows the form with what was chosen so far.
 func (v *visit) tokenNewPage(status int, page ui.TokenNewPage, chosen []string) error {
-	projects, err := v.server.issuer.Projects(v.Request().Context(), v.user.ID)
+	projects, err := v.server.issuer.ProjectsOf(v.Request().Context(), v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *Server) mintToken(v *visit) error {
 // mintRequest reads the form; date is false where something was typed that is no date.
 func mintRequest(f url.Values) (req issuer.MintRequest, date bool) {
 	req = issuer.MintRequest{
-		Label: f.Get("label"), Scope: issuer.Scope(f.Get("scope")), Life: issuer.Life(f.Get("life")), Limits: readLimits(f), Once: f.Get("once"),
+		Label: f.Get("label"), Scope: issuer.Scope(f.Get("scope")), Life: issuer.Life(f.Get("life")), Limits: readLimits(f), IdempotencyKey: f.Get("once"),
 	}
 	if req.Scope == issuer.ScopeChosen {
 		req.Projects, req.Register = f["projects"], f.Get("register")
@@ -184,7 +184,7 @@ func (s *Server) draftToken(v *visit, page ui.TokenNewPage, req issuer.MintReque
 // notMinted answers where no token was made: with the form again, or with the token
 // that the form made when it was sent before.
 func (v *visit) notMinted(err error, date bool, form func(status int, l ui.Layout) error) (answered bool, _ error) {
-	var again *issuer.AgainError
+	var again *issuer.RepeatedError
 	var fast *issuer.TooFastError
 	switch {
 	case err == nil:

@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -65,7 +66,7 @@ func TestVerifierPages(t *testing.T) {
 // remote is a verifier that is connected.
 func (h *house) remote(name string) (issuer.Verifier, *issuer.Stream) {
 	h.Helper()
-	v, _, err := h.issuer.RegisterVerifier(h.Context(), issuer.Principal{Admin: true}, name)
+	v, _, err := h.issuer.RegisterVerifier(h.Context(), ledger.Principal{Admin: true}, name)
 	h.must(err)
 	at, err := h.issuer.Position(h.Context())
 	h.must(err)
@@ -105,7 +106,7 @@ func TestPagesSayWhoHasIt(t *testing.T) {
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	ada.project("demo")
-	h.join(issuer.Principal{UserID: ada.id, Username: "ada"}, "demo", bob, issuer.RoleMaintainer)
+	h.join(ledger.Principal{UserID: ada.id, Username: "ada"}, "demo", bob, issuer.RoleMaintainer)
 	_, first := ada.mint("first")
 	_, second := ada.mint("second")
 
@@ -164,7 +165,7 @@ func TestFeedIsServed(t *testing.T) {
 	server := httptest.NewServer(served)
 	defer server.Close()
 	server.Config.RegisterOnShutdown(served.EndStreams)
-	_, secret, err := h.issuer.RegisterVerifier(t.Context(), issuer.Principal{Admin: true}, "berlin")
+	_, secret, err := h.issuer.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, "berlin")
 	h.must(err)
 	ask := func(path, secret string) *http.Response {
 		t.Helper()

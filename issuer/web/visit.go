@@ -16,7 +16,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier/gateway"
 )
@@ -275,13 +275,13 @@ func (v *visit) origin() authn.Origin {
 }
 
 // principal says who asks, to the issuer.
-func (v *visit) principal() issuer.Principal {
+func (v *visit) principal() ledger.Principal {
 	o := v.origin()
 	a := audit.Actor{UserAgent: o.UserAgent, RequestID: o.RequestID, Factor: string(v.session.Factor)}
 	if o.IP.IsValid() {
 		a.IP = o.IP.String()
 	}
-	return issuer.Principal{UserID: v.user.ID, Username: v.user.Username, Admin: v.user.Admin, Actor: a}
+	return ledger.Principal{UserID: v.user.ID, Username: v.user.Username, Admin: v.user.Admin, Actor: a}
 }
 
 // layout is what a page shows around its content, with what was done just before.

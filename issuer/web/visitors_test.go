@@ -11,6 +11,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // More visitors of the matrix. What they get follows from what others get, unless a
@@ -102,7 +103,7 @@ func (m *cast) arrive(name string) *person {
 func (m *cast) token() string {
 	m.Helper()
 	holder := m.people[owner]
-	minted, err := m.issuer.Mint(m.Context(), issuer.Principal{UserID: holder.id, Username: holder.name},
+	minted, err := m.issuer.Mint(m.Context(), ledger.Principal{UserID: holder.id, Username: holder.name},
 		issuer.MintRequest{Label: "t" + m.clock.Now().Format(time.RFC3339Nano), Scope: issuer.ScopeAll, Life: issuer.Life7})
 	m.must(err)
 	m.must(m.catchUp(m.Context(), minted.Revision))

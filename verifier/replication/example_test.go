@@ -79,7 +79,7 @@ func exampleIssuer() (dir, url, text string, stop func()) {
 	service, err := issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "packages.example.org"})
 	must(err)
 	ctx := context.Background()
-	must(store.Update(ctx, func(tx kv.Tx) error { return service.RecordUser(tx, alice.UserID, alice.Username, false) }))
+	must(store.Update(ctx, func(tx kv.Tx) error { return service.Ledger.RecordUser(tx, alice.UserID, alice.Username, false) }))
 	_, _, err = service.CreateProject(ctx, alice, "demo")
 	must(err)
 	minted, err := service.Mint(ctx, alice, issuer.MintRequest{Label: "CI", Scope: issuer.ScopeAll, Life: issuer.Life30})

@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -28,7 +29,7 @@ type house struct {
 	verifier *verifier.Verifier
 }
 
-var alice = issuer.Principal{UserID: "00000000-0000-4000-8000-0000000000aa", Username: "alice"}
+var alice = ledger.Principal{UserID: "00000000-0000-4000-8000-0000000000aa", Username: "alice"}
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
@@ -68,7 +69,7 @@ func (h *house) check(err error) {
 func (h *house) user(frozen bool) {
 	h.Helper()
 	h.check(h.store.Update(h.Context(), func(tx kv.Tx) error {
-		return h.RecordUser(tx, alice.UserID, alice.Username, frozen)
+		return h.Ledger.RecordUser(tx, alice.UserID, alice.Username, frozen)
 	}))
 }
 

@@ -6,13 +6,14 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // accounts are alice and bob, as the room of accounts knows them.
 type accounts struct{}
 
 func (accounts) UserNamed(_ kv.Reader, name string) (string, error) {
-	for _, p := range []issuer.Principal{alice, bob} {
+	for _, p := range []ledger.Principal{alice, bob} {
 		if strings.EqualFold(p.Username, name) {
 			return p.UserID, nil
 		}
@@ -24,7 +25,7 @@ func (accounts) Generation(kv.Reader, string) (uint64, error)      { return 0, n
 func (accounts) VerifiedAddress(kv.Reader, string) (string, error) { return "", nil }
 
 // AddMember invites somebody, who accepts. It forgets how many were invited today.
-func (o *origin) AddMember(ctx context.Context, by issuer.Principal, project, userID string, role issuer.Role) (uint64, error) {
+func (o *origin) AddMember(ctx context.Context, by ledger.Principal, project, userID string, role issuer.Role) (uint64, error) {
 	who := alice
 	if userID == bob.UserID {
 		who = bob

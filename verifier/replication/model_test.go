@@ -12,6 +12,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // model is what an issuer was told, as simply as it can be written down.
@@ -33,7 +34,7 @@ type modelToken struct {
 	revoked         bool
 }
 
-var people = map[string]issuer.Principal{"alice": alice, "bob": bob}
+var people = map[string]ledger.Principal{"alice": alice, "bob": bob}
 
 // want is what a verifier answers that has heard of everything.
 func (m *model) want(tok *modelToken, project string) string {

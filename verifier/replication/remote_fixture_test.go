@@ -20,14 +20,15 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
 var (
-	bob   = issuer.Principal{UserID: "00000000-0000-4000-8000-0000000000ab", Username: "bob"}
-	admin = issuer.Principal{Username: "admin", Admin: true}
+	bob   = ledger.Principal{UserID: "00000000-0000-4000-8000-0000000000ab", Username: "bob"}
+	admin = ledger.Principal{Username: "admin", Admin: true}
 	key   = make([]byte, seal.KeySize)
 )
 
@@ -145,9 +146,9 @@ func (o *origin) count(path string) int {
 
 func (o *origin) url() string { return "http://" + o.addr }
 
-func (o *origin) user(p issuer.Principal, frozen bool) {
+func (o *origin) user(p ledger.Principal, frozen bool) {
 	o.Helper()
-	o.check(o.store.Update(o.Context(), func(tx kv.Tx) error { return o.RecordUser(tx, p.UserID, p.Username, frozen) }))
+	o.check(o.store.Update(o.Context(), func(tx kv.Tx) error { return o.Ledger.RecordUser(tx, p.UserID, p.Username, frozen) }))
 }
 
 // mint makes a token of alice's for her projects.

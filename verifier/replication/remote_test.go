@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -170,7 +171,7 @@ func TestRestoredFromABackup(t *testing.T) {
 	r.expect(m.Text, "demo", string(caveats.Unavailable))
 	o.stop()
 	store := o.openStore()
-	_, err = issuer.RaiseEpoch(t.Context(), store, alice.Actor, time.Now())
+	_, err = ledger.RaiseEpoch(t.Context(), store, alice.Actor, time.Now())
 	o.check(err)
 	o.check(store.Close())
 	o.start()

@@ -1,4 +1,4 @@
-package issuer
+package ledger
 
 // keepChanges is Config.KeepChanges where it is not set.
 const keepChanges = 100_000
@@ -15,8 +15,8 @@ const (
 // verifier that has not applied them takes a snapshot: records are kept for good,
 // those of revoked and expired tokens too, so that nothing that ended is forgotten. Of
 // the entries their marks stay, so that it is a snapshot of the history that it knows.
-func (c *change) compact() error {
-	if c.rev%compactEvery != 0 || c.rev <= c.s.keep {
+func (c *Change) compact() error {
+	if c.Revision%compactEvery != 0 || c.Revision <= c.l.keep {
 		return nil
 	}
 	oldest, err := c.Scan([]byte(keyLog), nil, compactMost, false)
@@ -25,16 +25,12 @@ func (c *change) compact() error {
 	}
 	marks := marker{tx: c}
 	for _, p := range oldest {
-		rev, err := logRevision(p.Key)
-		if err != nil {
-			return err
-		}
-		if rev > c.rev-c.s.keep {
-			break
-		}
 		e, err := decodeEntry(p)
 		if err != nil {
 			return err
+		}
+		if e.Revision > c.Revision-c.l.keep {
+			break
 		}
 		if err := marks.mark(e.Chain); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package issuer
+package ledger
 
 import (
 	"bytes"
@@ -38,8 +38,8 @@ func nextChain(before feed.Chain, rev uint64, content []byte) feed.Chain {
 	return feed.NewChain(rev, sha256.Sum256(append(b, content...)))
 }
 
-// lastChain reads the value of the last change set, zero before the first.
-func lastChain(r kv.Reader) (feed.Chain, error) {
+// LastChain reads the value of the last change set, zero before the first.
+func LastChain(r kv.Reader) (feed.Chain, error) {
 	b, err := r.Get([]byte(keyRevision))
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
@@ -52,52 +52,14 @@ func lastChain(r kv.Reader) (feed.Chain, error) {
 	return feed.Chain(b), nil
 }
 
-// lastRevision reads the number of the last change set, 0 before the first.
-func lastRevision(r kv.Reader) (uint64, error) {
-	c, err := lastChain(r)
+// LastRevision reads the number of the last change set, 0 before the first.
+func LastRevision(r kv.Reader) (uint64, error) {
+	c, err := LastChain(r)
 	return c.Revision(), err
 }
 
-// position is a moment of this store.
-func (s *Service) position(c feed.Chain) feed.Position {
-	return feed.Position{Issuer: s.id.Issuer, Epoch: s.id.Epoch, Revision: c.Revision(), Chain: c}
-}
-
-// checkHistory tells whether what follows at can be told to a verifier that knows it:
-// ErrOtherIssuer, ErrAhead and ErrOtherHistory say that its operator or this one's has to
-// decide first, and errEpochEnded that a snapshot has to. The changes may be gone
-// nevertheless.
-func (s *Service) checkHistory(r kv.Reader, at feed.Position) error {
-	switch {
-	case at.Issuer != s.id.Issuer:
-		return fmt.Errorf("%w: it follows %.64q, and this is %s", ErrOtherIssuer, at.Issuer, s.id.Issuer)
-	case at.Epoch > s.id.Epoch:
-		return fmt.Errorf("%w (it is of epoch %d, this store of %d)", ErrAhead, at.Epoch, s.id.Epoch)
-	case at.Epoch < s.id.Epoch:
-		return fmt.Errorf("%w (%d, it is %d)", errEpochEnded, at.Epoch, s.id.Epoch)
-	}
-	last, err := lastRevision(r)
-	if err != nil {
-		return err
-	}
-	known := max(at.Revision, at.Chain.Revision())
-	if known > last {
-		return fmt.Errorf("%w (it knows revision %d, the last is %d)", ErrAhead, known, last)
-	}
-	ours := at.Chain.Revision() >= at.Revision
-	if ours {
-		ours, err = hasChain(r, at.Chain)
-	}
-	if err == nil && !ours {
-		err = fmt.Errorf("%w (at revision %d)", ErrOtherHistory, known)
-	}
-	return err
-}
-
-var errEpochEnded = fmt.Errorf("issuer: its epoch ended: %w", feed.ErrCompacted)
-
-// hasChain tells whether a value is of this store's history. Its revision was reached.
-func hasChain(r kv.Reader, c feed.Chain) (bool, error) {
+// HasChain tells whether a value is of this store's history. Its revision was reached.
+func HasChain(r kv.Reader, c feed.Chain) (bool, error) {
 	rev := c.Revision()
 	if rev == 0 {
 		return c == feed.Chain{}, nil

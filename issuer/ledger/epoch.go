@@ -1,4 +1,4 @@
-package issuer
+package ledger
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func RaiseEpoch(ctx context.Context, store kv.Store, by audit.Actor, now time.Ti
 			return err
 		}
 		id.Epoch = max(id.Epoch+1, uint64(max(now.Unix(), 0)))
-		last, err := lastChain(tx)
+		last, err := LastChain(tx)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,47 @@
+package issuer
+
+import (
+	"fmt"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
+)
+
+// position is a moment of this store.
+func (s *Followers) position(c feed.Chain) feed.Position {
+	return feed.Position{Issuer: s.issuer, Epoch: s.epoch, Revision: c.Revision(), Chain: c}
+}
+
+// checkHistory tells whether what follows at can be told to a verifier that knows it:
+// ErrOtherIssuer, ErrAhead and ErrOtherHistory say that its operator or this one's has to
+// decide first, and errEpochEnded that a snapshot has to. The changes may be gone
+// nevertheless.
+func (s *Followers) checkHistory(r kv.Reader, at feed.Position) error {
+	switch {
+	case at.Issuer != s.issuer:
+		return fmt.Errorf("%w: it follows %.64q, and this is %s", ErrOtherIssuer, at.Issuer, s.issuer)
+	case at.Epoch > s.epoch:
+		return fmt.Errorf("%w (it is of epoch %d, this store of %d)", ErrAhead, at.Epoch, s.epoch)
+	case at.Epoch < s.epoch:
+		return fmt.Errorf("%w (%d, it is %d)", errEpochEnded, at.Epoch, s.epoch)
+	}
+	last, err := ledger.LastRevision(r)
+	if err != nil {
+		return err
+	}
+	known := max(at.Revision, at.Chain.Revision())
+	if known > last {
+		return fmt.Errorf("%w (it knows revision %d, the last is %d)", ErrAhead, known, last)
+	}
+	ours := at.Chain.Revision() >= at.Revision
+	if ours {
+		ours, err = ledger.HasChain(r, at.Chain)
+	}
+	if err == nil && !ours {
+		err = fmt.Errorf("%w (at revision %d)", ErrOtherHistory, known)
+	}
+	return err
+}
+
+var errEpochEnded = fmt.Errorf("issuer: its epoch ended: %w", feed.ErrCompacted)

@@ -1,0 +1,52 @@
+package issuer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
+)
+
+var (
+	// ErrOtherHistory says that a verifier knows a history that this store does not
+	// have: one of the two was restored from a backup. 'rind restored' mends it, by
+	// RaiseEpoch.
+	ErrOtherHistory = feed.ErrOtherHistory
+
+	// ErrAhead is the ErrOtherHistory of a verifier that knows a revision or an epoch that
+	// this store has not reached.
+	ErrAhead = fmt.Errorf("issuer: the verifier knows more than this store, which was probably restored from an older backup: %w", ErrOtherHistory)
+)
+
+// UseRecorder keeps what verifiers report of uses. It drops uses that the verifier can't have seen.
+type UseRecorder interface {
+	// RecordUses notes uses in the name of a verifier that reported last at since.
+	RecordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error
+}
+
+// Followers are the verifiers that follow an issuer's changes. It is safe for concurrent use.
+type Followers struct {
+	ledger *ledger.Ledger
+	*Tokens
+	store kv.Store
+	clock func() time.Time
+	log   *slog.Logger
+	uses  UseRecorder
+
+	issuer string // identity of the store, and epoch of its history
+	epoch  uint64
+
+	connections connections
+	tail        tail
+}
+
+// NewFollowers makes the followers of a ledger.
+func NewFollowers(l *ledger.Ledger, t *Tokens, uses UseRecorder) *Followers {
+	s := &Followers{ledger: l, Tokens: t, store: l.Store(), clock: l.Now, log: l.Log(), uses: uses}
+	s.issuer, s.epoch = l.Identity()
+	return s
+}

@@ -1,0 +1,62 @@
+package issuer
+
+import (
+	"encoding/binary"
+
+	"github.com/rind-dev/rind/issuer/ledger"
+)
+
+// Keys of tokens in the store, as those of the ledger have it.
+//
+//	issuer/ending/<project>          deletionRecord: deleted, and named by tokens still
+//	issuer/revoking/<user>           revokingRecord: some tokens of the user are to be revoked still
+//	issuer/token/<token>             tokenRecord: what lists and pages show
+//	issuer/chain/<token>             chainRecord: what verifiers need besides
+//	issuer/use/<token>               Use: the last
+//	issuer/used/<project>/<token>    Use: the last that was for the project
+//	issuer/count/<day>/<project>/<token>
+//	                                 uses for the project on the day, whose number is four
+//	                                 bytes; without a token, those of all others
+//	issuer/into/<project>/<user>/<revision>
+//	                                 end and id of the unrevoked token minted at the revision,
+//	                                 which names the project; below anyProject, is for all projects
+//	issuer/due/<seconds><token>      nothing: when a token is looked at, to tell its owner something
+//	issuer/dueof/<token>             reminderRecord
+//	issuer/owned/<user>/<revision>   line of the token minted at the revision
+//	issuer/label/<user>/<folded>     id of the unrevoked token that has the label
+//	issuer/tally/<user>              tally
+//	issuer/once/<user>/<mark>        idempotencyRecord
+const (
+	keyDeletion    = "issuer/ending/"
+	keyRevoking    = "issuer/revoking/"
+	keyCount       = "issuer/count/"
+	keyIdempotency = "issuer/once/"
+	keyToken       = "issuer/token/"
+	keyChain       = "issuer/chain/"
+	keyReminder    = "issuer/due/"
+)
+
+func deletionKey(id string) string         { return keyDeletion + id }
+func revokingKey(user string) string       { return keyRevoking + user }
+func tokenKey(id string) string            { return keyToken + id }
+func chainKey(id string) string            { return keyChain + id }
+func useKey(id string) string              { return "issuer/use/" + id }
+func reminderOfKey(id string) string       { return "issuer/dueof/" + id }
+func usedKey(project, token string) string { return "issuer/used/" + project + "/" + token }
+func countPrefix(day uint32, project string) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte(keyCount), day), "/"+project+"/"...)
+}
+func projectEntriesPrefix(project string) []byte { return []byte("issuer/into/" + project + "/") }
+func projectEntriesOf(project, user string) []byte {
+	return append(projectEntriesPrefix(project), user+"/"...)
+}
+func projectEntryKey(project, user string, serial uint64) []byte {
+	return binary.BigEndian.AppendUint64(projectEntriesOf(project, user), serial)
+}
+func ownedPrefix(user string) []byte { return []byte("issuer/owned/" + user + "/") }
+func ownedKey(user string, serial uint64) []byte {
+	return binary.BigEndian.AppendUint64(ownedPrefix(user), serial)
+}
+func labelKey(user, label string) string      { return "issuer/label/" + user + "/" + ledger.Fold(label) }
+func tallyKey(user string) string             { return "issuer/tally/" + user }
+func idempotencyKey(user, mark string) string { return keyIdempotency + user + "/" + mark }

@@ -1,0 +1,29 @@
+package ledger
+
+import "encoding/binary"
+
+// Keys of the ledger in the store. Ids are UUIDs in text, names are normalized: neither has
+// a slash in it. Numbers are eight bytes, big-endian, so that keys sort as they count. The
+// other rooms' keys stand in files of the same name.
+//
+//	issuer/identity                  identity
+//	issuer/revision                  chain value of the last change set, which begins with its number
+//	issuer/layout                    number of the arrangement of the records
+//	issuer/log/<revision>            Entry
+//	issuer/mark/<block>              what is kept of the chain values of entries that are gone; see marker
+//	issuer/user/<user>               User
+const (
+	keyIdentity    = "issuer/identity"
+	keyRevision    = "issuer/revision"
+	keyLayout      = "issuer/layout"
+	keyLog         = "issuer/log/"
+	keyMark        = "issuer/mark/"
+	keyUser        = "issuer/user/"
+	KeyProjectHead = "issuer/head/" // of the room of projects: a record with the Name of each
+)
+
+func logKey(rev uint64) []byte { return binary.BigEndian.AppendUint64([]byte(keyLog), rev) }
+func markKey(rev uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(keyMark), rev/markBlock)
+}
+func userKey(id string) string { return keyUser + id }

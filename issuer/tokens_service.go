@@ -1,0 +1,42 @@
+package issuer
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer/ledger"
+)
+
+// TokensConfig is what tokens need beside the ledger and its projects. Sealer and Location are required.
+type TokensConfig struct {
+	Sealer   *seal.Sealer  // seals signatures at rest
+	Location string        // public host name, written into every token: "packages.example.org"
+	MaxLife  time.Duration // longest life of a token, at least 24 h; 0: tokens may live for ever
+	PerHour  int           // how many tokens a user makes in an hour at most; 0 sets no bound
+}
+
+// Tokens are the tokens of an issuer. It is safe for concurrent use.
+type Tokens struct {
+	ledger *ledger.Ledger
+	*Projects
+	store    kv.Store
+	clock    func() time.Time
+	log      *slog.Logger
+	sealer   *seal.Sealer
+	location string
+	maxLife  time.Duration
+	perHour  int
+
+	unfinished chan struct{} // has room for one: steps are left over
+	drafts     draftLimiter
+}
+
+// NewTokens makes the tokens of a ledger.
+func NewTokens(l *ledger.Ledger, p *Projects, cfg TokensConfig) *Tokens {
+	return &Tokens{
+		ledger: l, Projects: p, store: l.Store(), clock: l.Now, log: l.Log(), sealer: cfg.Sealer, location: cfg.Location,
+		maxLife: cfg.MaxLife, perHour: cfg.PerHour, unfinished: make(chan struct{}, 1),
+	}
+}
