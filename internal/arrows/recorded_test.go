@@ -19,7 +19,6 @@ var unrecorded = map[string]string{
 	"authn.takeCeremony":         "a challenge that is used up: what comes of it is recorded",
 	"authn.DeleteCtx":            "the session of a browser: what ended it is recorded",
 	"authn.takeQuietly":          "a counter of attempts; the attempt is recorded",
-	"authn.withdraw":             "links that nobody was mailed; that they were asked for is recorded",
 	"authn.sweepPage":            "what is over already",
 	"authn.ConfirmRecoveryCodes": "secondFactor writes the row that it is told of",
 	"authn.UseRecoveryCode":      "secondFactor writes the row that it is told of",
@@ -36,8 +35,10 @@ var unrecorded = map[string]string{
 	"issuer.SweepInvitations":      "what is over already",
 	"issuer.SendReminders":         "what owners are told of tokens, which do not change",
 
-	"instance.Update": "the frame of a transaction: it passes on what is written",
-	"notices.change":  "mails that wait: what they tell of is recorded",
+	"instance.Update":  "the frame of a transaction: it passes on what is written",
+	"notices.change":   "mails that wait: what they tell of is recorded",
+	"notices.carry":    "mails that wait: what they tell of is recorded",
+	"notices.handOver": "mails that wait: what they tell of is recorded",
 }
 
 // Whatever begins a transaction that writes, in the rooms where state changes, writes a row of the
