@@ -45,7 +45,7 @@ func TestAnAdministratorLooksAfterPeople(t *testing.T) {
 
 	ada.open(s.url + "/admin/settings")
 	ada.fill("text", "Cake at four")
-	ada.press("Announce")
+	ada.press("Publish announcement")
 	ada.sees("The announcement is now on every page.")
 	bob.open(s.url + "/login")
 	announced(bob, "Cake at four")

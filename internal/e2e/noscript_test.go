@@ -62,7 +62,7 @@ func TestTokensWithoutScripts(t *testing.T) {
 	}
 	p.press("Go to your tokens")
 	p.sees("the machine that releases", "Tokens that no longer work")
-	p.press("Revoke several")
+	p.press("Revoke several tokens")
 	evaluate[string](p.browser, `document.querySelector("select[name=project]").value = "demo"`)
 	p.press("Show tokens")
 	p.sees("What stops working")
