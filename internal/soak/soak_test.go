@@ -136,10 +136,12 @@ func resident(t testing.TB, p *realtest.Process) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sizes := map[string]string{"VmRSS": "?", "RssAnon": "?"}
 	for line := range strings.Lines(string(b)) {
-		if size, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			return strings.TrimSpace(size)
+		name, size, _ := strings.Cut(line, ":")
+		if sizes[name] != "" {
+			sizes[name] = strings.TrimSpace(size)
 		}
 	}
-	return "?"
+	return sizes["VmRSS"] + " (" + sizes["RssAnon"] + " that is no file)"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -116,7 +117,9 @@ func (w *writer) follow(head Position) error {
 // two states of one record can't be told apart by age, the one wins that ends something,
 // because nothing that ended comes back.
 func (w *writer) changes(changes []Change) error {
-	for _, c := range changes {
+	w.tokens = slices.Grow(w.tokens, len(changes))
+	for i := range changes {
+		c := &changes[i]
 		var err error
 		var what string
 		switch {

@@ -25,6 +25,7 @@ func (w *writer) encode() {
 		w.memory.scratch[worker] = b
 		contents[i] = w.memory.plain[worker].keep(b)
 	})
+	w.own[tokensTable].grow(len(w.tokens))
 	for i := range w.tokens {
 		w.own[tokensTable].set(w.tokens[i].id, contents[i])
 	}

@@ -63,8 +63,12 @@ func (o *overlay) sorted() []record {
 	return o.list
 }
 
+// grow makes room for so many more changes.
+func (o *overlay) grow(n int) { o.list = slices.Grow(o.list, n) }
+
 // take adds what another changed after this one.
 func (o *overlay) take(next *overlay) {
+	o.grow(len(next.list))
 	for i := range next.list {
 		o.set(next.list[i].id, next.list[i].content)
 	}

@@ -228,23 +228,31 @@ func TestTouchedFile(t *testing.T) {
 	lookup(t, s, 2, "")
 }
 
+// busyStore is a store of 3,000 tokens, and a fill of it that writes with nearly each Add. The
+// test closes it.
+func busyStore(t *testing.T, path string) (*Store, *Fill) {
+	t.Helper()
+	s, err := Open(path, Options{Key: testKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := []Change{user(alice, "alice"), project(first, "demo", alice)}
+	for n := range 3000 {
+		changes = append(changes, tokenChange(t, n))
+	}
+	apply(t, s, changes...)
+	f := beginFill(t, s, headAt(9))
+	f.bounds = bounds{[...]int{2000, 2000}, 4}
+	return s, f
+}
+
 // TestTruncatedUnderLoad cuts the file while lookups, writes and a fill run: all of them end,
 // with an error, and so does Close.
 func TestTruncatedUnderLoad(t *testing.T) {
 	for _, left := range []int64{0, 4096, 8192, 40_000, 400_000} {
 		t.Run(fmt.Sprint(left), func(t *testing.T) {
 			path := storePath(t)
-			s, err := Open(path, Options{Key: testKey})
-			if err != nil {
-				t.Fatal(err)
-			}
-			changes := []Change{user(alice, "alice"), project(first, "demo", alice)}
-			for n := range 3000 {
-				changes = append(changes, tokenChange(t, n))
-			}
-			apply(t, s, changes...)
-			f := beginFill(t, s, headAt(9))
-			f.bounds = bounds{[...]int{2000, 2000}, 4}
+			s, f := busyStore(t, path)
 			var all sync.WaitGroup
 			begun := make(chan struct{}, 6)
 			until := func(fn func(n int) error) {
