@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,10 @@ type house struct {
 	server            *realtest.Process
 	root, ada, eve    *person
 	bob               *person // who is frozen and thawed
+
+	age    time.Duration                                                              // of the accounts
+	tokens int                                                                        // that ada has
+	then   func(accounts *authn.Service, tokens *issuer.Service, admin authn.Session) // is done when they are there; may be nil
 }
 
 // person is an account with all that its owner knows.
@@ -79,10 +84,13 @@ func (l links) AddressInUse(kv.Tx, authn.Recipient, authn.Purpose, string, authn
 
 // newHouse makes the data folder, in which root administers, ada has tokens and a browser that
 // she signed in with, and eve has an account of her own; and serves it with more settings.
-func newHouse(t testing.TB, settings string) *house {
+func newHouse(t testing.TB, settings string, change ...func(*house)) *house {
 	t.Helper()
 	port := realtest.FreePort(t)
-	h := &house{TB: t, data: filepath.Join(t.TempDir(), "data"), url: fmt.Sprintf("http://localhost:%d", port)}
+	h := &house{TB: t, data: filepath.Join(t.TempDir(), "data"), url: fmt.Sprintf("http://localhost:%d", port), age: 2 * time.Hour, tokens: 60}
+	for _, c := range change {
+		c(h)
+	}
 	h.must(os.Mkdir(h.data, 0o700))
 	h.people()
 	h.config = filepath.Join(t.TempDir(), "rind.toml")
@@ -92,10 +100,10 @@ func newHouse(t testing.TB, settings string) *house {
 	return h
 }
 
-// people makes the accounts, two hours ago: no code that they used is one of today's.
+// people makes the accounts, two hours ago or more: no code that they used is one of today's.
 func (h *house) people() {
 	h.Helper()
-	ctx, ago := h.Context(), func() time.Time { return time.Now().Add(-2 * time.Hour) }
+	ctx, ago := h.Context(), func() time.Time { return time.Now().Add(-h.age) }
 	key, err := seal.LoadKey(filepath.Join(h.data, "rind.key"), true)
 	h.must(err)
 	sealer, err := seal.New(key)
@@ -104,7 +112,7 @@ func (h *house) people() {
 	h.must(err)
 	defer func() { h.must(store.Close()) }()
 	out := notices.New(store, ago, nil)
-	tokens, err := issuer.New(issuer.Config{Notices: out, Store: store, Sealer: sealer, Location: "localhost", Clock: ago, Administrators: authn.IsAdministrator, People: authn.People{}, PerHour: 1000})
+	tokens, err := issuer.New(issuer.Config{Notices: out, Store: store, Sealer: sealer, Location: "localhost", Clock: ago, Administrators: authn.IsAdministrator, People: authn.People{}, PerHour: 1 << 20})
 	h.must(err)
 	mails := links{}
 	public, err := url.Parse(h.url)
@@ -120,11 +128,42 @@ func (h *house) people() {
 		h.must(err)
 		*who, _ = h.enrol(accounts, mails, ago, name, authn.PurposeInvitation, link)
 	}
-	for i := range 60 {
-		m, err := tokens.Mint(ctx, ledger.Principal{UserID: h.ada.id, Username: "ada"}, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
-		h.must(err)
-		h.ada.tokens = append(h.ada.tokens, m.Token.ID)
+	h.ada.tokens = h.mint(tokens, h.ada, h.tokens)
+	if h.then != nil {
+		h.then(accounts, tokens, admin)
 	}
+}
+
+// mint makes tokens of somebody, several at once, for each waits for the disk.
+func (h *house) mint(tokens *issuer.Service, who *person, n int) (ids []string) {
+	h.Helper()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	errs := make(chan error, 1)
+	for worker := range 16 {
+		wg.Go(func() {
+			for i := worker; i < n; i += 16 {
+				m, err := tokens.Mint(h.Context(), ledger.Principal{UserID: who.id, Username: who.name}, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+				if err != nil {
+					select {
+					case errs <- err:
+					default:
+					}
+					return
+				}
+				mu.Lock()
+				ids = append(ids, m.Token.ID)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case err := <-errs:
+		h.Fatal(err)
+	default:
+	}
+	return ids
 }
 
 // enrol makes an account that knows one browser.
