@@ -8,6 +8,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // An archived project takes no uploads, says so, and takes them again when it is
@@ -17,13 +18,13 @@ func TestArchivedProject(t *testing.T) {
 	v := h.follow()
 	demo := h.project(alice, "demo")
 	h.project(alice, "other")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	names := map[string]string{"demo": demo.ID}
 	chosen, all, his := h.mint(alice, forSome("chosen", "demo", "other")), h.mint(alice, forAll("all")), h.mint(bob, forAll("his"))
 	hers := h.mint(carol, forAll("hers"))
 
-	h.wrote(names, func() error { _, err := h.Archive(t.Context(), alice, "Demo"); return err }, "project.archived - demo", "log project demo")
-	h.wrote(names, func() error { _, err := h.Archive(t.Context(), alice, "demo"); return err })
+	h.wrote(names, func() error { _, err := h.Projects.Archive(t.Context(), alice, "Demo"); return err }, "project.archived - demo", "log project demo")
+	h.wrote(names, func() error { _, err := h.Projects.Archive(t.Context(), alice, "demo"); return err })
 	for _, m := range []issuer.Minted{chosen, all, his} {
 		v.expect(m.Text, "demo", caveats.WrongProject)
 	}
@@ -37,22 +38,22 @@ func TestArchivedProject(t *testing.T) {
 		_, _, err := h.Restrict(t.Context(), alice, all.Token.ID, issuer.RestrictRequest{Projects: []string{"demo"}})
 		return err
 	})
-	p, err := h.Project(t.Context(), bob, "demo")
-	ps, err2 := h.ProjectsOf(t.Context(), bobID)
-	if err != nil || err2 != nil || !p.Archived.Equal(start) || len(p.Members) != 2 || p.Role != issuer.RoleMaintainer || !ps[0].Archived.Equal(start) {
+	p, err := h.Projects.Get(t.Context(), bob, "demo")
+	ps, err2 := h.Projects.List(t.Context(), bobID)
+	if err != nil || err2 != nil || !p.Archived.Equal(start) || len(p.Members) != 2 || p.Role != projects.RoleMaintainer || !ps[0].Archived.Equal(start) {
 		t.Errorf("bob sees %+v (%v), in the list %+v (%v)", p, err, ps, err2)
 	}
 
-	h.wrote(names, func() error { _, err := h.Unarchive(t.Context(), alice, "demo"); return err }, "project.unarchived - demo", "log project demo")
-	h.wrote(names, func() error { _, err := h.Unarchive(t.Context(), alice, "demo"); return err })
+	h.wrote(names, func() error { _, err := h.Projects.Unarchive(t.Context(), alice, "demo"); return err }, "project.unarchived - demo", "log project demo")
+	h.wrote(names, func() error { _, err := h.Projects.Unarchive(t.Context(), alice, "demo"); return err })
 	for _, m := range []issuer.Minted{chosen, all, his} {
 		v.expect(m.Text, "demo")
 	}
 	for name, do := range map[string]func(ledger.Principal) error{
-		"archive":   func(p ledger.Principal) error { _, err := h.Archive(t.Context(), p, "demo"); return err },
-		"unarchive": func(p ledger.Principal) error { _, err := h.Unarchive(t.Context(), p, "demo"); return err },
+		"archive":   func(p ledger.Principal) error { _, err := h.Projects.Archive(t.Context(), p, "demo"); return err },
+		"unarchive": func(p ledger.Principal) error { _, err := h.Projects.Unarchive(t.Context(), p, "demo"); return err },
 		"describe": func(p ledger.Principal) error {
-			_, err := h.Describe(t.Context(), p, "demo", issuer.About{Description: "\x00"})
+			_, err := h.Projects.Describe(t.Context(), p, "demo", projects.About{Description: "\x00"})
 			return err
 		},
 	} {
@@ -72,14 +73,14 @@ func TestLargeArchivedProject(t *testing.T) {
 	for i := range 50 {
 		id := fmt.Sprintf("00000000-0000-4000-9000-%012d", i)
 		h.record(id, fmt.Sprint("user", i), false)
-		h.member(alice, "demo", id, issuer.RoleMaintainer)
+		h.member(alice, "demo", id, projects.RoleMaintainer)
 	}
 	m := h.mint(alice, forAll("all"))
 	v.expect(m.Text, "demo")
-	_, err := h.Archive(t.Context(), alice, "demo")
+	_, err := h.Projects.Archive(t.Context(), alice, "demo")
 	h.check(err)
 	v.expect(m.Text, "demo", caveats.WrongProject)
-	_, err = h.Unarchive(t.Context(), alice, "demo")
+	_, err = h.Projects.Unarchive(t.Context(), alice, "demo")
 	h.check(err)
 	v.expect(m.Text, "demo")
 }
@@ -87,29 +88,29 @@ func TestLargeArchivedProject(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	h := newHouse(t)
 	demo := h.project(alice, "demo")
-	describe := func(about issuer.About) func() error {
-		return func() error { _, err := h.Describe(t.Context(), alice, "demo", about); return err }
+	describe := func(about projects.About) func() error {
+		return func() error { _, err := h.Projects.Describe(t.Context(), alice, "demo", about); return err }
 	}
-	about := issuer.About{Description: "Cheese.\n\nOf all kinds – 日本語.", Homepage: "https://example.org/demo?a=b#c"}
+	about := projects.About{Description: "Cheese.\n\nOf all kinds – 日本語.", Homepage: "https://example.org/demo?a=b#c"}
 	names := map[string]string{"demo": demo.ID}
-	typed := issuer.About{Description: "  Cheese.\r\n\r\nOf all kinds – 日本語.\n", Homepage: " " + about.Homepage + "\n"}
+	typed := projects.About{Description: "  Cheese.\r\n\r\nOf all kinds – 日本語.\n", Homepage: " " + about.Homepage + "\n"}
 	h.wrote(names, describe(typed), "project.described - demo", "log project demo")
 	h.wrote(names, describe(about))
-	if p, err := h.Project(t.Context(), alice, "demo"); err != nil || p.About != about {
+	if p, err := h.Projects.Get(t.Context(), alice, "demo"); err != nil || p.About != about {
 		t.Errorf("%+v (%v)", p, err)
 	}
 	for _, good := range []string{"http://example.org", "HTTPS://localhost:8080/", "https://[::1]/x", "https://exämple.org/ü"} {
-		h.check(describe(issuer.About{Homepage: good})())
+		h.check(describe(projects.About{Homepage: good})())
 	}
 	for _, bad := range []string{"example.org", "//example.org", "javascript:alert(1)", "https:", "https:///x", "https://:80", "ftp://example.org",
 		"https://user@example.org", "https://user:word@example.org", "https://exa mple.org", "https://example.org/\u202e", "https://e\\x", "https://x\x00", "mailto:a@example.org"} {
-		h.refused("homepage: homepage_invalid", describe(issuer.About{Homepage: bad}))
+		h.refused("homepage: homepage_invalid", describe(projects.About{Homepage: bad}))
 	}
-	h.check(describe(issuer.About{Description: strings.Repeat("é", 500), Homepage: "https://example.org/" + strings.Repeat("x", 480)})())
+	h.check(describe(projects.About{Description: strings.Repeat("é", 500), Homepage: "https://example.org/" + strings.Repeat("x", 480)})())
 	h.refused("description: description_too_long; homepage: homepage_too_long",
-		describe(issuer.About{Description: strings.Repeat("é", 501), Homepage: "https://example.org/" + strings.Repeat("x", 481)}))
+		describe(projects.About{Description: strings.Repeat("é", 501), Homepage: "https://example.org/" + strings.Repeat("x", 481)}))
 	for _, bad := range []string{"a\x00b", "a\u202eb", "a\xff", "a\rb", "a\tb"} {
-		h.refused("description: description_invalid", describe(issuer.About{Description: bad}))
+		h.refused("description: description_invalid", describe(projects.About{Description: bad}))
 	}
-	h.check(describe(issuer.About{})())
+	h.check(describe(projects.About{})())
 }

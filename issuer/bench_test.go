@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // within is a store inside one transaction of another, so that a benchmark can
@@ -133,15 +134,15 @@ func BenchmarkProjects(b *testing.B) {
 			h.check(h.store.Update(b.Context(), func(tx kv.Tx) error {
 				s, err := issuer.New(issuer.Config{Store: within{tx}, Sealer: sealer(b), Location: location})
 				for i := 0; i < 1000 && err == nil; i++ {
-					var p issuer.Project
-					if p, _, err = s.CreateProject(b.Context(), alice, fmt.Sprintf("project-%d", i)); err == nil {
+					var p projects.Project
+					if p, _, err = s.Projects.Create(b.Context(), alice, fmt.Sprintf("project-%d", i)); err == nil {
 						err = crowd(tx, p.ID, members)
 					}
 				}
 				return err
 			}))
 			for b.Loop() {
-				if ps, err := h.ProjectsOf(b.Context(), aliceID); err != nil || len(ps) != 1000 {
+				if ps, err := h.Projects.List(b.Context(), aliceID); err != nil || len(ps) != 1000 {
 					b.Fatal(len(ps), err)
 				}
 			}

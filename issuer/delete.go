@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // deletionStep is how many tokens of a deleted project are dealt with in one transaction.
@@ -24,8 +23,8 @@ const whyDeleted = "because its project was deleted"
 
 // Deletion is what became of a project's people and tokens when it was deleted.
 type Deletion struct {
-	Project  Project // as it was
-	Reserved ReservedName
+	Project  projects.Project // as it was
+	Reserved projects.ReservedName
 	Revoked  []Token // those that named no other project, as they are now; expired ones are among them
 	Narrowed []Token // those that go on for other projects, as they are now
 	Revision uint64  // a verifier that has applied it lets nothing into the project
@@ -48,7 +47,7 @@ type deletionRecord struct {
 // problem has the field "confirm".
 func (s *Tokens) DeleteProject(ctx context.Context, p ledger.Principal, project, confirm string) (Deletion, error) {
 	var out Deletion
-	rev, err := s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) (err error) {
+	rev, err := s.projects.Manage(ctx, p, project, func(c *ledger.Change, rec projects.Record) (err error) {
 		if strings.TrimSpace(confirm) != rec.Name {
 			return problem.New("confirm", "project_name_mismatch", "name", rec.Name)
 		}
@@ -69,34 +68,8 @@ func (s *Tokens) DeleteProject(ctx context.Context, p ledger.Principal, project,
 	return out, nil
 }
 
-func (s *Tokens) endProject(c *ledger.Change, p ledger.Principal, rec Record) (Deletion, error) {
-	was, err := rec.View(c, p.UserID)
-	if err != nil {
-		return Deletion{}, err
-	}
-	if err := notifyMembers(c, p, notices.ProjectDeleted, rec, false, nil); err != nil {
-		return Deletion{}, err
-	}
-	if err := dropMembers(c, p, rec, was.Members); err != nil {
-		return Deletion{}, err
-	}
-	if err := dropInvites(c, rec.ID); err != nil {
-		return Deletion{}, err
-	}
-	if err := c.Delete([]byte(nameKey(rec.Normalized))); err != nil {
-		return Deletion{}, err
-	}
-	held, err := reserveName(c, p, rec)
-	if err != nil {
-		return Deletion{}, err
-	}
-	rec.Deleted, rec.Members, rec.Left = c.Now, nil, nil
-	if err := putProject(c, rec); err != nil {
-		return Deletion{}, err
-	}
-	err = c.Audit(p, audit.Event{Kind: "project.deleted", Account: p.UserID, Project: rec.ID, Detail: map[string]string{
-		"project": rec.Name, "members": fmt.Sprint(len(was.Members)), "held_until": held.Until.Format(time.RFC3339),
-	}})
+func (s *Tokens) endProject(c *ledger.Change, p ledger.Principal, rec projects.Record) (Deletion, error) {
+	was, reserved, err := projects.Delete(c, p, rec)
 	if err != nil {
 		return Deletion{}, err
 	}
@@ -104,28 +77,8 @@ func (s *Tokens) endProject(c *ledger.Change, p ledger.Principal, rec Record) (D
 		return Deletion{}, err
 	}
 	out, err := s.endProjectTokens(c, rec.ID)
-	out.Project, out.Reserved = was, held
+	out.Project, out.Reserved = was, reserved
 	return out, err
-}
-
-// dropMembers takes the index entries of a project's members away, and tells in the
-// trail of each that the role is gone.
-func dropMembers(c *ledger.Change, p ledger.Principal, rec Record, members []Member) error {
-	for _, m := range members {
-		if err := c.Delete(roleKey(m.UserID, rec.ID)); err != nil {
-			return err
-		}
-		if m.UserID == p.UserID {
-			continue // the row of the deletion is in that trail
-		}
-		err := c.Audit(p, audit.Event{Kind: "project.member_removed", Account: m.UserID, Project: rec.ID, Detail: map[string]string{
-			"project": rec.Name, "user": m.Name, "was": string(m.Role), "why": "the project was deleted",
-		}})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // endProjectTokens deals with some of the tokens that name a deleted project, and forgets
@@ -182,7 +135,7 @@ func endProjectToken(c *ledger.Change, e deletionRecord, project, id string) (re
 		return true, auditToken(c, e.By, "revoked", id, rec, nil)
 	}
 	was := rec
-	rec.Projects = slices.DeleteFunc(slices.Clone(rec.Projects), func(r ProjectRef) bool { return r.ID == project })
+	rec.Projects = slices.DeleteFunc(slices.Clone(rec.Projects), func(r projects.Ref) bool { return r.ID == project })
 	rec.Narrowed = c.Now
 	if err := saveToken(c, id, rec); err != nil {
 		return false, err
@@ -229,7 +182,7 @@ func (s *Tokens) FinishDeletions(ctx context.Context) (out []Deletion, err error
 		}
 		id := string(pair.Key[len(keyDeletion):])
 		d, err := s.finishDeletion(ctx, id)
-		d.Project = Project{ID: id, Name: e.Name}
+		d.Project = projects.Project{ID: id, Name: e.Name}
 		out = append(out, d)
 		if err != nil {
 			return out, err

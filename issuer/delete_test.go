@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 func (h *house) deletes(p ledger.Principal, project string) issuer.Deletion {
@@ -28,7 +29,7 @@ func TestDeletedProjectIsAnotherOne(t *testing.T) {
 	v := h.follow()
 	old := h.project(alice, "demo")
 	h.project(alice, "other")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	only, both, all := h.mint(alice, forSome("only", "demo")), h.mint(alice, forSome("both", "demo", "other")), h.mint(alice, forAll("all"))
 	h.clock.Add(time.Millisecond) // ids sort by it
 	his := h.mint(bob, forSome("his", "demo"))
@@ -52,17 +53,17 @@ func TestDeletedProjectIsAnotherOne(t *testing.T) {
 	v.expect(both.Text, "other")
 	v.expect(all.Text, "demo", caveats.NotAMember)
 	for _, p := range []ledger.Principal{alice, bob, root} {
-		if _, err := h.Project(t.Context(), p, "demo"); !errors.Is(err, ledger.ErrNotFound) {
+		if _, err := h.Projects.Get(t.Context(), p, "demo"); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("%s still sees it: %v", p.Username, err)
 		}
 	}
-	if ps, err := h.ProjectsOf(t.Context(), bobID); err != nil || len(ps) != 0 {
+	if ps, err := h.Projects.List(t.Context(), bobID); err != nil || len(ps) != 0 {
 		t.Errorf("bob has %v (%v)", ps, err)
 	}
 
-	h.refused("name: project_name_held", func() error { _, _, err := h.CreateProject(t.Context(), alice, "Demo"); return err })
+	h.refused("name: project_name_held", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "Demo"); return err })
 	h.clock.Add(30*day - time.Nanosecond)
-	h.refused("name: project_name_held", func() error { _, _, err := h.CreateProject(t.Context(), bob, "demo"); return err })
+	h.refused("name: project_name_held", func() error { _, _, err := h.Projects.Create(t.Context(), bob, "demo"); return err })
 	h.clock.Add(time.Nanosecond)
 	if fresh := h.project(bob, "demo"); fresh.ID == old.ID {
 		t.Error("the new project has the old one's id")
@@ -73,7 +74,7 @@ func TestDeletedProjectIsAnotherOne(t *testing.T) {
 	for _, m := range []issuer.Minted{only, his} {
 		v.expect(m.Text, "demo", caveats.Revoked)
 	}
-	h.member(bob, "demo", aliceID, issuer.RoleOwner)
+	h.member(bob, "demo", aliceID, projects.RoleOwner)
 	v.expect(all.Text, "demo") // for all projects of its owner, this one included
 	v.expect(both.Text, "demo", caveats.Expired, caveats.WrongProject, caveats.WrongProject)
 }
@@ -89,7 +90,7 @@ func labels(ts []issuer.Token) string {
 func TestDeletionIsWrittenDown(t *testing.T) {
 	h := newHouse(t)
 	demo, other := h.project(alice, "demo"), h.project(alice, "other")
-	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	h.member(alice, "demo", bobID, projects.RoleOwner)
 	both := h.mint(alice, forSome("both", "demo", "other"))
 	h.clock.Add(time.Millisecond)
 	his := h.mint(bob, forSome("his", "demo"))
@@ -107,19 +108,19 @@ func TestDeletionIsWrittenDown(t *testing.T) {
 	if r := tok.Revoked; r.Why != "because its project was deleted" || r.By != bobID || !r.At.Equal(h.clock.Now()) {
 		t.Errorf("revoked %+v", r)
 	}
-	h.wrote(names, func() error { return h.ReleaseName(t.Context(), root, "Demo") }, "project.name_released - demo")
+	h.wrote(names, func() error { return h.Projects.ReleaseName(t.Context(), root, "Demo") }, "project.name_released - demo")
 	h.project(carol, "demo")
 }
 
 func TestDeletionRefused(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "De.mo")
-	h.member(alice, "de-mo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "de-mo", bobID, projects.RoleMaintainer)
 	remove := func(p ledger.Principal, project, confirm string) func() error {
 		return func() error { _, err := h.DeleteProject(t.Context(), p, project, confirm); return err }
 	}
 	release := func(p ledger.Principal, name string) func() error {
-		return func() error { return h.ReleaseName(t.Context(), p, name) }
+		return func() error { return h.Projects.ReleaseName(t.Context(), p, name) }
 	}
 	for _, tt := range []struct {
 		name string
@@ -143,16 +144,16 @@ func TestDeletionRefused(t *testing.T) {
 	}
 	h.deletes(alice, "De.mo")
 	h.refused(ledger.ErrNotFound, release(alice, "de-mo"))
-	if _, err := h.ReservedNames(t.Context(), alice); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := h.Projects.ReservedNames(t.Context(), alice); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("alice lists names that are held back: %v", err)
 	}
-	held, err := h.ReservedNames(t.Context(), root)
+	held, err := h.Projects.ReservedNames(t.Context(), root)
 	if err != nil || len(held) != 1 || held[0].Name != "De.mo" || held[0].By != "alice" {
 		t.Errorf("held are %+v (%v)", held, err)
 	}
 	h.clock.Add(30 * day)
 	h.refused(ledger.ErrNotFound, release(root, "de-mo"))
-	if held, err := h.ReservedNames(t.Context(), root); err != nil || len(held) != 0 {
+	if held, err := h.Projects.ReservedNames(t.Context(), root); err != nil || len(held) != 0 {
 		t.Errorf("held are %+v (%v)", held, err)
 	}
 }
@@ -179,7 +180,7 @@ func TestDeletionOfManyTokens(t *testing.T) {
 	if len(d.Revoked) != 200 {
 		t.Fatalf("%d tokens were revoked before the failure", len(d.Revoked))
 	}
-	h.check(h.ReleaseName(t.Context(), root, "demo"))
+	h.check(h.Projects.ReleaseName(t.Context(), root, "demo"))
 	h.project(alice, "demo")
 	v.expect(texts[0], "demo", caveats.Revoked)
 	v.expect(texts[count-1], "demo", caveats.WrongProject)
@@ -207,7 +208,7 @@ func TestDeletedWhileOthersChangeIt(t *testing.T) {
 	for round := range 20 {
 		name := fmt.Sprintf("demo-%d", round)
 		h.project(alice, name)
-		h.member(alice, name, bobID, issuer.RoleOwner)
+		h.member(alice, name, bobID, projects.RoleOwner)
 		var minted issuer.Minted
 		errs := together(
 			func() error { _, err := h.DeleteProject(t.Context(), alice, name, name); return err },
@@ -215,8 +216,8 @@ func TestDeletedWhileOthersChangeIt(t *testing.T) {
 				minted, err = h.Mint(t.Context(), bob, forSome("ci "+name, name))
 				return err
 			},
-			func() error { _, err := h.RemoveMember(t.Context(), bob, name, aliceID); return err },
-			func() error { _, err := h.Archive(t.Context(), bob, name); return err },
+			func() error { _, err := h.Projects.RemoveMember(t.Context(), bob, name, aliceID); return err },
+			func() error { _, err := h.Projects.Archive(t.Context(), bob, name); return err },
 		)
 		for i, err := range errs {
 			var ps problem.Problems
@@ -225,7 +226,7 @@ func TestDeletedWhileOthersChangeIt(t *testing.T) {
 				t.Fatalf("step %d: %v", i, err)
 			}
 		}
-		_, err := h.Project(t.Context(), bob, name)
+		_, err := h.Projects.Get(t.Context(), bob, name)
 		switch gone := errors.Is(err, ledger.ErrNotFound); {
 		case gone != (errs[0] == nil):
 			t.Fatalf("deletion: %v, bob: %v", errs[0], err)

@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // An administrator who is demoted while a request is under way can't act with it.
@@ -27,7 +28,7 @@ func TestDemotedAdministrator(t *testing.T) {
 		"RevokeFor":        func() error { _, _, err := h.RevokeFor(t.Context(), root, m.Token.ID, "seen"); return err },
 		"RegisterVerifier": func() error { _, _, err := h.RegisterVerifier(t.Context(), root, "paris"); return err },
 		"RevokeVerifier":   func() error { return h.RevokeVerifier(t.Context(), root, v.ID) },
-		"CreateProject":    func() error { _, _, err := h.CreateProject(t.Context(), root, "demo"); return err },
+		"CreateProject":    func() error { _, _, err := h.Projects.Create(t.Context(), root, "demo"); return err },
 	}
 	for _, act := range acts {
 		h.refused(ledger.ErrDemoted, act)
@@ -53,12 +54,12 @@ func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
 	h.project(alice, "demo")
 	h.mint(alice, forAll("ci"))
 	reads := map[string]func() error{
-		"ProjectEvents": func() error { _, err := h.ProjectEvents(t.Context(), root, "demo", audit.Query{}); return err },
-		"Project":       func() error { _, err := h.Project(t.Context(), root, "demo"); return err },
+		"ProjectEvents": func() error { _, err := h.Projects.Events(t.Context(), root, "demo", audit.Query{}); return err },
+		"Project":       func() error { _, err := h.Projects.Get(t.Context(), root, "demo"); return err },
 		"AllTokens":     func() error { _, err := h.AllTokens(t.Context(), root, issuer.Page{}); return err },
-		"AllProjects":   func() error { _, err := h.AllProjects(t.Context(), root, issuer.AllQuery{}); return err },
-		"SearchTokens":  func() error { _, err := h.SearchTokens(t.Context(), root, issuer.AllQuery{Text: "ci"}); return err },
-		"HeldNames":     func() error { _, err := h.ReservedNames(t.Context(), root); return err },
+		"AllProjects":   func() error { _, err := h.Projects.All(t.Context(), root, projects.AllQuery{}); return err },
+		"SearchTokens":  func() error { _, err := h.SearchTokens(t.Context(), root, projects.AllQuery{Text: "ci"}); return err },
+		"HeldNames":     func() error { _, err := h.Projects.ReservedNames(t.Context(), root); return err },
 		"Verifiers":     func() error { _, err := h.Verifiers(t.Context(), root); return err },
 	}
 	all := func(want error) {
@@ -82,7 +83,7 @@ func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
 func TestReadOnlyIssuer(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	m := h.mint(alice, forAll("ci"))
 	more := h.mint(alice, forAll("more"))
 	burnt := h.mint(alice, forAll("burnt"))
@@ -94,12 +95,12 @@ func TestReadOnlyIssuer(t *testing.T) {
 	}
 	readOnly(instance.ReadOnly{Since: start})
 	for _, act := range []func() error{
-		func() error { _, _, err := h.CreateProject(ctx, alice, "other"); return err },
+		func() error { _, _, err := h.Projects.Create(ctx, alice, "other"); return err },
 		func() error { _, err := h.Mint(ctx, alice, forAll("new")); return err },
-		func() error { _, err := h.AddMember(ctx, alice, "demo", carolID, issuer.RoleOwner); return err },
-		func() error { _, err := h.SetRole(ctx, alice, "demo", bobID, issuer.RoleOwner); return err },
-		func() error { _, err := h.RemoveMember(ctx, alice, "demo", bobID); return err },
-		func() error { _, err := h.Leave(ctx, bob, "demo"); return err },
+		func() error { _, err := h.AddMember(ctx, alice, "demo", carolID, projects.RoleOwner); return err },
+		func() error { _, err := h.Projects.SetRole(ctx, alice, "demo", bobID, projects.RoleOwner); return err },
+		func() error { _, err := h.Projects.RemoveMember(ctx, alice, "demo", bobID); return err },
+		func() error { _, err := h.Projects.Leave(ctx, bob, "demo"); return err },
 		func() error { return h.Rename(ctx, alice, m.Token.ID, "else") },
 		func() error { _, _, err := h.RegisterVerifier(ctx, root, "paris"); return err },
 	} {

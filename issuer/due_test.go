@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // postHouse is a house whose people hear of things.
@@ -212,15 +213,15 @@ func TestPeopleHear(t *testing.T) {
 	h := newPostHouse(t)
 	h.project(alice, "demo")
 	h.wantTold()
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	heard := h.heard()
 	if len(heard) != 1 || heard[0].Kind != notices.RoleGained || heard[0].User != bobID || heard[0].By != "alice" || heard[0].IP != "" || heard[0].Args["role"] != "maintainer" {
 		t.Errorf("heard %+v", heard)
 	}
-	_, err := h.SetRole(t.Context(), alice, "demo", bobID, issuer.RoleOwner)
+	_, err := h.Projects.SetRole(t.Context(), alice, "demo", bobID, projects.RoleOwner)
 	h.check(err)
 	h.wantTold("role_changed bob demo")
-	_, err = h.Leave(t.Context(), bob, "demo")
+	_, err = h.Projects.Leave(t.Context(), bob, "demo")
 	h.check(err)
 	h.wantTold("role_lost bob demo")
 

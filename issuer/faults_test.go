@@ -16,6 +16,7 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 var errDisk = errors.New("the disk fails")
@@ -107,10 +108,10 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		c.Notices = notices.New(f, c.Clock, nil)
 	})
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	h.member(alice, "demo", bobID, projects.RoleOwner)
 	m := h.mint(alice, forSome("ci", "demo"))
 	anywhere := netip.MustParseAddr("192.0.2.1")
-	var invited issuer.Invited
+	var invited projects.Invited
 	v, secret := h.verifier("berlin")
 	at, err := h.Position(t.Context())
 	h.check(err)
@@ -122,9 +123,9 @@ func TestStoreFailsAnywhere(t *testing.T) {
 	for _, o := range []op{
 		{"Position", func() error { _, err := h.Position(ctx); return err }},
 		{"Changes", func() error { _, err := h.Service.Changes(ctx, at, 0); return err }},
-		{"Projects", func() error { _, err := h.ProjectsOf(ctx, aliceID); return err }},
-		{"Project", func() error { _, err := h.Project(ctx, alice, "demo"); return err }},
-		{"ProjectEvents", func() error { _, err := h.ProjectEvents(ctx, alice, "demo", audit.Query{}); return err }},
+		{"Projects", func() error { _, err := h.Projects.List(ctx, aliceID); return err }},
+		{"Project", func() error { _, err := h.Projects.Get(ctx, alice, "demo"); return err }},
+		{"ProjectEvents", func() error { _, err := h.Projects.Events(ctx, alice, "demo", audit.Query{}); return err }},
 		{"Tokens", func() error { _, err := h.TokensOf(ctx, aliceID, issuer.Page{}); return err }},
 		{"Tokens, next", func() error { _, err := h.TokensOf(ctx, aliceID, issuer.Page{After: m.Token.ID}); return err }},
 		{"Token", func() error { _, err := h.Token(ctx, alice, m.Token.ID); return err }},
@@ -144,42 +145,48 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		{"RecordUse", func() error { return h.RecordUse(ctx, m.Token.ID, "demo", anywhere, h.clock.Now()) }},
 		{"ProjectUploads", func() error { _, err := h.ProjectUploads(ctx, alice, "demo", 1); return err }},
 		{"ForgetOld", func() error { return h.ForgetOld(ctx) }},
-		{"ShutOut", func() error { _, _, err := h.ExcludeTokens(ctx, alice, "demo", bobID); return err }},
-		{"LetIn", func() error { _, _, err := h.ReadmitTokens(ctx, alice, "demo", bobID); return err }},
+		{"ShutOut", func() error { _, _, err := h.Projects.ExcludeTokens(ctx, alice, "demo", bobID); return err }},
+		{"LetIn", func() error { _, _, err := h.Projects.ReadmitTokens(ctx, alice, "demo", bobID); return err }},
 		{"Mint and register", func() error {
 			_, err := h.Mint(ctx, carol, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Register: "third", Life: issuer.Life7, IdempotencyKey: mark})
 			return err
 		}},
-		{"CreateProject", func() error { _, _, err := h.CreateProject(ctx, alice, "other"); return err }},
+		{"CreateProject", func() error { _, _, err := h.Projects.Create(ctx, alice, "other"); return err }},
 		{"Invite", func() (err error) {
-			invited, err = h.Invite(ctx, alice, "demo", issuer.InviteRequest{To: "carol", Role: issuer.RoleOwner})
+			invited, err = h.Projects.Invite(ctx, alice, "demo", projects.InviteRequest{To: "carol", Role: projects.RoleOwner})
 			return err
 		}},
-		{"Resend", func() error { _, err := h.Resend(ctx, alice, "demo", invited.ID); return err }},
-		{"Invitations", func() error { _, err := h.Invitations(ctx, alice, "demo"); return err }},
-		{"InvitationsFor", func() error { _, err := h.InvitationsFor(ctx, carol); return err }},
-		{"AcceptInvitation", func() error { _, err := h.AcceptInvitation(ctx, carol, invited.ID); return err }},
+		{"Resend", func() error { _, err := h.Projects.Resend(ctx, alice, "demo", invited.ID); return err }},
+		{"Invitations", func() error { _, err := h.Projects.Invitations(ctx, alice, "demo"); return err }},
+		{"InvitationsFor", func() error { _, err := h.Projects.InvitationsFor(ctx, carol); return err }},
+		{"AcceptInvitation", func() error { _, err := h.Projects.AcceptInvitation(ctx, carol, invited.ID); return err }},
 		{"Invite again", func() (err error) {
-			invited, err = h.Invite(ctx, alice, "demo", issuer.InviteRequest{To: "Root@example.org", Role: issuer.RoleMaintainer})
+			invited, err = h.Projects.Invite(ctx, alice, "demo", projects.InviteRequest{To: "Root@example.org", Role: projects.RoleMaintainer})
 			return err
 		}},
-		{"InvitationByLink", func() error { _, _, err := h.InvitationByLink(ctx, bob, invited.Secret); return err }},
-		{"SweepInvitations", func() error { return h.SweepInvitations(ctx) }},
-		{"Uninvite", func() error { return h.Uninvite(ctx, alice, "demo", invited.ID) }},
-		{"SetRole", func() error { _, err := h.SetRole(ctx, alice, "demo", carolID, issuer.RoleMaintainer); return err }},
-		{"RemoveMember", func() error { _, err := h.RemoveMember(ctx, alice, "demo", carolID); return err }},
-		{"Leave", func() error { _, err := h.Leave(ctx, alice, "demo"); return err }},
-		{"Describe", func() error { _, err := h.Describe(ctx, bob, "demo", issuer.About{Description: "x"}); return err }},
-		{"Archive", func() error { _, err := h.Archive(ctx, bob, "demo"); return err }},
-		{"Unarchive", func() error { _, err := h.Unarchive(ctx, bob, "demo"); return err }},
+		{"InvitationByLink", func() error { _, _, err := h.Projects.InvitationByLink(ctx, bob, invited.Secret); return err }},
+		{"SweepInvitations", func() error { return h.Projects.SweepInvitations(ctx) }},
+		{"Uninvite", func() error { return h.Projects.Uninvite(ctx, alice, "demo", invited.ID) }},
+		{"SetRole", func() error {
+			_, err := h.Projects.SetRole(ctx, alice, "demo", carolID, projects.RoleMaintainer)
+			return err
+		}},
+		{"RemoveMember", func() error { _, err := h.Projects.RemoveMember(ctx, alice, "demo", carolID); return err }},
+		{"Leave", func() error { _, err := h.Projects.Leave(ctx, alice, "demo"); return err }},
+		{"Describe", func() error {
+			_, err := h.Projects.Describe(ctx, bob, "demo", projects.About{Description: "x"})
+			return err
+		}},
+		{"Archive", func() error { _, err := h.Projects.Archive(ctx, bob, "demo"); return err }},
+		{"Unarchive", func() error { _, err := h.Projects.Unarchive(ctx, bob, "demo"); return err }},
 		{"Mint", func() error { _, err := h.Mint(ctx, bob, forSome("ci", "demo")); return err }},
 		{"Revoke", func() error { _, _, err := h.Revoke(ctx, alice, m.Token.ID); return err }},
 		{"RecordUser", func() error {
 			return f.Update(ctx, func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, carolID, "carola", false) })
 		}},
 		{"DeleteProject", func() error { _, err := h.DeleteProject(ctx, bob, "demo", "demo"); return err }},
-		{"HeldNames", func() error { _, err := h.ReservedNames(ctx, root); return err }},
-		{"ReleaseName", func() error { return h.ReleaseName(ctx, root, "demo") }},
+		{"HeldNames", func() error { _, err := h.Projects.ReservedNames(ctx, root); return err }},
+		{"ReleaseName", func() error { return h.Projects.ReleaseName(ctx, root, "demo") }},
 		{"FinishDeletions", func() error { _, err := h.FinishDeletions(ctx); return err }},
 		{"AuthenticateVerifier", func() error { _, err := h.AuthenticateVerifier(ctx, secret); return err }},
 		{"Verifiers", func() error { _, err := h.Verifiers(ctx, root); return err }},
@@ -239,7 +246,7 @@ func TestTransactionsRunAgain(t *testing.T) {
 	h := newHouse(t, func(c *issuer.Config) { c.Store = &faulty{Store: c.Store, twice: true} })
 	v := h.follow()
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	h.member(alice, "demo", bobID, projects.RoleOwner)
 	m := h.mint(bob, forSome("ci", "demo"))
 	v.expect(m.Text, "demo")
 	rev, _, err := h.Revoke(t.Context(), bob, m.Token.ID)

@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // MaxChanges is the greatest number of change sets that Changes returns at once.
@@ -133,7 +134,7 @@ func (b *batch) resolve(f ledger.Ref) (c feed.Change, err error) {
 	case ledger.KindUser:
 		c.User, err = ledger.FeedUser(b.r, f.ID)
 	case ledger.KindProject:
-		c.Project, err = FeedProject(b.r, f.ID)
+		c.Project, err = projects.FeedProject(b.r, f.ID)
 	default:
 		err = fmt.Errorf("issuer: the change log names a record of the unknown kind %q: it was written by a newer rind", f.Kind)
 	}

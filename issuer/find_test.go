@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // shelf is a house where Alice has tokens of every kind, and Bob one that is none of
@@ -172,12 +173,12 @@ func (h *house) indexed() {
 				h.Errorf("%s has %s tokens %s, want %s", p.Username, state, got, labelled(want))
 			}
 		}
-		projects, err := h.ProjectsOf(h.Context(), p.UserID)
+		projectList, err := h.Projects.List(h.Context(), p.UserID)
 		h.check(err)
-		for _, project := range projects {
+		for _, project := range projectList {
 			var want []string
 			for _, tok := range all.Tokens {
-				named := tok.Scope == issuer.ScopeAll || slices.ContainsFunc(tok.Projects, func(r issuer.ProjectRef) bool { return r.ID == project.ID })
+				named := tok.Scope == issuer.ScopeAll || slices.ContainsFunc(tok.Projects, func(r projects.Ref) bool { return r.ID == project.ID })
 				if tok.UserID == p.UserID && tok.State == issuer.StateActive && named {
 					want = append(want, tok.ID)
 				}

@@ -17,10 +17,12 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 const (
@@ -150,14 +152,14 @@ func (h *house) record(id, name string, frozen bool) {
 	h.check(h.store.Update(h.Context(), func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, id, name, frozen) }))
 }
 
-func (h *house) project(p ledger.Principal, name string) issuer.Project {
+func (h *house) project(p ledger.Principal, name string) projects.Project {
 	h.Helper()
-	out, _, err := h.CreateProject(h.Context(), p, name)
+	out, _, err := h.Projects.Create(h.Context(), p, name)
 	h.check(err)
 	return out
 }
 
-func (h *house) member(p ledger.Principal, project, userID string, role issuer.Role) {
+func (h *house) member(p ledger.Principal, project, userID string, role projects.Role) {
 	h.Helper()
 	_, err := h.AddMember(h.Context(), p, project, userID, role)
 	h.check(err)
@@ -304,4 +306,37 @@ func (h *house) refused(want any, do func() error) {
 	if len(before.rows) != len(after.rows) || len(before.log) != len(after.log) {
 		h.Error("a refused change left a trace")
 	}
+}
+
+// AddMember gives a user a role in a project that p owns, with what an accepted invitation writes.
+func (h *house) AddMember(ctx context.Context, p ledger.Principal, project, userID string, role projects.Role) (uint64, error) {
+	return addMember(ctx, h.Service, p, project, userID, role)
+}
+
+func addMember(ctx context.Context, s *issuer.Service, p ledger.Principal, project, userID string, role projects.Role) (uint64, error) {
+	return s.Projects.Manage(ctx, p, project, func(c *ledger.Change, rec projects.Record) error {
+		user, err := ledger.ReadUser(c, userID)
+		if err != nil {
+			return err
+		}
+		rec.Members[userID] = projects.MemberRecord{Role: role, Since: c.Now}
+		var head map[string]any
+		if err := kv.GetJSON(c, "issuer/head/"+rec.ID, &head); err != nil {
+			return err
+		}
+		owners := 0
+		for _, m := range rec.Members {
+			if m.Role == projects.RoleOwner {
+				owners++
+			}
+		}
+		head["Members"], head["Owners"] = len(rec.Members), owners
+		detail := map[string]string{"project": rec.Name, "user": user.Name, "role": string(role)}
+		c.Changed(ledger.KindProject, rec.ID)
+		return errors.Join(
+			kv.PutJSON(c, "issuer/project/"+rec.ID, rec), kv.PutJSON(c, "issuer/head/"+rec.ID, head),
+			c.Put([]byte("issuer/role/"+userID+"/"+rec.ID), []byte(role)), c.Notify(p, notices.RoleGained, userID, detail),
+			c.Audit(p, audit.Event{Kind: "project.member_added", Account: userID, Project: rec.ID, Detail: detail}),
+		)
+	})
 }

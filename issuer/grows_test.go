@@ -1,4 +1,4 @@
-package issuer
+package issuer_test
 
 import (
 	"bytes"
@@ -11,7 +11,9 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // weighed is a store that counts the bytes that transactions which write get out of it.
@@ -58,34 +60,34 @@ func readByDeletion(t *testing.T, members int) int {
 	sealer, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
 	must(err)
 	store := &weighed{Store: bolt}
-	s, err := New(Config{Store: store, Sealer: sealer, Location: "rind.example.org", Notices: notices.New(bolt, nil, nil)})
+	s, err := issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "rind.example.org", Notices: notices.New(bolt, nil, nil)})
 	must(err)
 	id := func(i int) string { return fmt.Sprintf("01900000-0000-7000-8000-%012d", i) }
 	p := ledger.Principal{UserID: id(0), Username: "u0"}
 	must(store.Update(t.Context(), func(tx kv.Tx) error {
 		for i := range members {
-			if err := s.RecordUser(tx, id(i), fmt.Sprint("u", i), false); err != nil {
+			if err := s.Ledger.RecordUser(tx, id(i), fmt.Sprint("u", i), false); err != nil {
 				return err
 			}
 		}
 		return nil
 	}))
-	_, _, err = s.CreateProject(t.Context(), p, "demo")
+	demo, _, err := s.Projects.Create(t.Context(), p, "demo")
 	must(err)
-	_, err = s.Ledger.Update(t.Context(), func(c *ledger.Change) error {
-		rec, err := ByName(c, "demo")
-		if err != nil {
+	must(store.Update(t.Context(), func(tx kv.Tx) error {
+		var rec map[string]any
+		if err := kv.GetJSON(tx, "issuer/project/"+demo.ID, &rec); err != nil {
 			return err
 		}
+		all := rec["Members"].(map[string]any)
 		for i := range members {
-			rec.Members[id(i)] = rec.Members[id(0)]
-			if err := c.Put(roleKey(id(i), rec.ID), nil); err != nil {
+			all[id(i)] = all[id(0)]
+			if err := tx.Put([]byte("issuer/role/"+id(i)+"/"+demo.ID), []byte(projects.RoleOwner)); err != nil {
 				return err
 			}
 		}
-		return putProject(c, rec)
-	})
-	must(err)
+		return kv.PutJSON(tx, "issuer/project/"+demo.ID, rec)
+	}))
 	store.read = 0
 	_, err = s.DeleteProject(t.Context(), p, "demo", "demo")
 	must(err)

@@ -5,46 +5,46 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Who was in an owner's account and invited themselves into a project, or handed it on to themselves, has nothing of
 // it once the owner cleared the account. The owner sees that the invitation is void, and can invite the same person.
 func TestInvitationsEndWithTheInvitersGeneration(t *testing.T) {
-	for name, req := range map[string]issuer.InviteRequest{
-		"invitation": {To: "bob", Role: issuer.RoleOwner},
-		"address":    {To: "bob@example.org", Role: issuer.RoleMaintainer},
-		"transfer":   {To: "bob", Hand: issuer.StayNot},
+	for name, req := range map[string]projects.InviteRequest{
+		"invitation": {To: "bob", Role: projects.RoleOwner},
+		"address":    {To: "bob@example.org", Role: projects.RoleMaintainer},
+		"transfer":   {To: "bob", Hand: projects.StayNot},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
 			h.people.cleared = map[string]uint64{aliceID: 3, bobID: 9}
 			h.project(alice, "demo")
-			inv, err := h.Invite(t.Context(), alice, "demo", req)
+			inv, err := h.Projects.Invite(t.Context(), alice, "demo", req)
 			h.check(err)
-			if _, yours, err := h.InvitationByLink(t.Context(), bob, inv.Secret); err != nil || !yours || h.offered(bob) == "" {
+			if _, yours, err := h.Projects.InvitationByLink(t.Context(), bob, inv.Secret); err != nil || !yours || h.offered(bob) == "" {
 				t.Fatalf("%v %v", yours, err)
 			}
 			h.people.cleared[aliceID]++
 			if got := h.offered(bob); got != "" {
 				t.Errorf("offered: %s", got)
 			}
-			_, _, err = h.InvitationByLink(t.Context(), bob, inv.Secret)
+			_, _, err = h.Projects.InvitationByLink(t.Context(), bob, inv.Secret)
 			if err != ledger.ErrNotFound {
 				t.Errorf("the link: %v", err)
 			}
 			h.refused("invitation_withdrawn", func() error {
-				_, err := h.AcceptInvitation(t.Context(), bob, inv.ID)
+				_, err := h.Projects.AcceptInvitation(t.Context(), bob, inv.ID)
 				return err
 			})
-			list, err := h.Invitations(t.Context(), alice, "demo")
+			list, err := h.Projects.Invitations(t.Context(), alice, "demo")
 			if err != nil || len(list) != 1 || !list[0].Void {
 				t.Errorf("%+v %v", list, err)
 			}
-			again, err := h.Invite(t.Context(), alice, "demo", req)
+			again, err := h.Projects.Invite(t.Context(), alice, "demo", req)
 			h.check(err)
-			if _, err := h.AcceptInvitation(t.Context(), bob, again.ID); err != nil {
+			if _, err := h.Projects.AcceptInvitation(t.Context(), bob, again.ID); err != nil {
 				t.Error(err)
 			}
 		})
@@ -57,15 +57,15 @@ func TestExpiredInvitationsGiveWay(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
 	for d := range 4 {
-		for i := range issuer.MaxInvitesDaily {
-			_, err := h.Invite(t.Context(), alice, "demo", issuer.InviteRequest{To: fmt.Sprintf("p%d-%d@example.org", d, i), Role: issuer.RoleMaintainer})
+		for i := range projects.MaxInvitesDaily {
+			_, err := h.Projects.Invite(t.Context(), alice, "demo", projects.InviteRequest{To: fmt.Sprintf("p%d-%d@example.org", d, i), Role: projects.RoleMaintainer})
 			h.check(err)
 		}
 		h.clock.Add(8 * day)
 	}
-	list, err := h.Invitations(t.Context(), alice, "demo")
+	list, err := h.Projects.Invitations(t.Context(), alice, "demo")
 	h.check(err)
-	if len(list) > 2*issuer.MaxInvitations || !strings.HasPrefix(list[0].To, "p3-") {
-		t.Errorf("%d of %d are there, the newest to %s", len(list), 4*issuer.MaxInvitesDaily, list[0].To)
+	if len(list) > 2*projects.MaxInvitations || !strings.HasPrefix(list[0].To, "p3-") {
+		t.Errorf("%d of %d are there, the newest to %s", len(list), 4*projects.MaxInvitesDaily, list[0].To)
 	}
 }

@@ -10,13 +10,13 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
-func (h *house) invite(p ledger.Principal, project, to string, role issuer.Role) issuer.Invited {
+func (h *house) invite(p ledger.Principal, project, to string, role projects.Role) projects.Invited {
 	h.Helper()
-	out, err := h.Invite(h.Context(), p, project, issuer.InviteRequest{To: to, Role: role})
+	out, err := h.Projects.Invite(h.Context(), p, project, projects.InviteRequest{To: to, Role: role})
 	h.check(err)
 	return out
 }
@@ -24,7 +24,7 @@ func (h *house) invite(p ledger.Principal, project, to string, role issuer.Role)
 // pending lists the invitations to a project, in the words of who invites.
 func (h *house) pending(p ledger.Principal, project string) string {
 	h.Helper()
-	list, err := h.Invitations(h.Context(), p, project)
+	list, err := h.Projects.Invitations(h.Context(), p, project)
 	h.check(err)
 	return invitations(list)
 }
@@ -32,12 +32,12 @@ func (h *house) pending(p ledger.Principal, project string) string {
 // offered lists what somebody can accept.
 func (h *house) offered(p ledger.Principal) string {
 	h.Helper()
-	list, err := h.InvitationsFor(h.Context(), p)
+	list, err := h.Projects.InvitationsFor(h.Context(), p)
 	h.check(err)
 	return invitations(list)
 }
 
-func invitations(list []issuer.Invitation) string {
+func invitations(list []projects.Invitation) string {
 	out := make([]string, len(list))
 	for i, inv := range list {
 		out[i] = fmt.Sprintf("%s %s %s by %s", inv.Project, inv.To, inv.Role, inv.By)
@@ -53,10 +53,10 @@ func TestInvitationIsAccepted(t *testing.T) {
 	demo := h.project(alice, "De.mo")
 	names := map[string]string{"demo": demo.ID}
 	all := h.mint(bob, forAll("all"))
-	var byName, byAddress issuer.Invited
-	h.wrote(names, func() error { byName = h.invite(alice, "de-mo", " Bob ", issuer.RoleMaintainer); return nil }, "project.invited - demo")
+	var byName, byAddress projects.Invited
+	h.wrote(names, func() error { byName = h.invite(alice, "de-mo", " Bob ", projects.RoleMaintainer); return nil }, "project.invited - demo")
 	h.wrote(names, func() error {
-		byAddress = h.invite(alice, "de-mo", "Carol@Example.org", issuer.RoleOwner)
+		byAddress = h.invite(alice, "de-mo", "Carol@Example.org", projects.RoleOwner)
 		return nil
 	}, "project.invited - demo")
 	if byName.UserID != bobID || byAddress.UserID != "" || byName.Quiet || len(byName.Secret) != 43 || !byName.Expires.Equal(start.Add(7*day)) {
@@ -70,41 +70,41 @@ func TestInvitationIsAccepted(t *testing.T) {
 		t.Errorf("offered are %s", got)
 	}
 	for _, p := range []ledger.Principal{carol, alice, root} {
-		h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), p, byName.ID); return err })
-		h.refused(ledger.ErrNotFound, func() error { _, err := h.DeclineInvitation(t.Context(), p, byName.ID); return err })
+		h.refused(ledger.ErrNotFound, func() error { _, err := h.Projects.AcceptInvitation(t.Context(), p, byName.ID); return err })
+		h.refused(ledger.ErrNotFound, func() error { _, err := h.Projects.DeclineInvitation(t.Context(), p, byName.ID); return err })
 	}
 	for _, p := range []ledger.Principal{bob, root} {
-		h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), p, byAddress.ID); return err })
+		h.refused(ledger.ErrNotFound, func() error { _, err := h.Projects.AcceptInvitation(t.Context(), p, byAddress.ID); return err })
 	}
-	if inv, yours, err := h.InvitationByLink(t.Context(), carol, byAddress.Secret); err != nil || !yours || inv != byAddress.Invitation {
+	if inv, yours, err := h.Projects.InvitationByLink(t.Context(), carol, byAddress.Secret); err != nil || !yours || inv != byAddress.Invitation {
 		t.Errorf("by the link: %+v, %v, %v", inv, yours, err)
 	}
 	for _, p := range []ledger.Principal{bob, {}} {
-		if _, yours, err := h.InvitationByLink(t.Context(), p, byAddress.Secret); err != nil || yours {
+		if _, yours, err := h.Projects.InvitationByLink(t.Context(), p, byAddress.Secret); err != nil || yours {
 			t.Errorf("by the link for %q: %v, %v", p.Username, yours, err)
 		}
 	}
 
-	var done issuer.Accepted
-	rows := h.wrote(names, func() (err error) { done, err = h.AcceptInvitation(t.Context(), bob, byName.ID); return err },
+	var done projects.Accepted
+	rows := h.wrote(names, func() (err error) { done, err = h.Projects.AcceptInvitation(t.Context(), bob, byName.ID); return err },
 		"project.member_added bob demo", "log project demo")
 	if d := rows[0].Detail; d["invited_by"] != "alice" || d["role"] != "maintainer" || d["user"] != "bob" || rows[0].Actor.UserID != bobID {
 		t.Errorf("row %+v", rows[0])
 	}
-	if !done.Joined() || done.Project.Role != issuer.RoleMaintainer || done.Revision != h.revision() || done.Invitation.By != "alice" {
+	if !done.Joined() || done.Project.Role != projects.RoleMaintainer || done.Revision != h.revision() || done.Invitation.By != "alice" {
 		t.Errorf("accepted %+v", done)
 	}
 	v.expect(all.Text, "de-mo")
-	_, err := h.AcceptInvitation(t.Context(), carol, byAddress.ID)
+	_, err := h.Projects.AcceptInvitation(t.Context(), carol, byAddress.ID)
 	h.check(err)
 	if got, want := h.roles("de-mo"), "alice owner, carol owner, bob maintainer"; got != want {
 		t.Errorf("members %s, want %s", got, want)
 	}
-	for _, inv := range []issuer.Invited{byName, byAddress} {
-		if _, _, err := h.InvitationByLink(t.Context(), bob, inv.Secret); !errors.Is(err, ledger.ErrNotFound) {
+	for _, inv := range []projects.Invited{byName, byAddress} {
+		if _, _, err := h.Projects.InvitationByLink(t.Context(), bob, inv.Secret); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("a link that was used: %v", err)
 		}
-		h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), bob, inv.ID); return err })
+		h.refused(ledger.ErrNotFound, func() error { _, err := h.Projects.AcceptInvitation(t.Context(), bob, inv.ID); return err })
 	}
 	h.noInvitations()
 }
@@ -126,34 +126,34 @@ func (h *house) noInvitations() {
 func TestInvitationIsDeclinedWithdrawnAndSentAgain(t *testing.T) {
 	h := newHouse(t)
 	demo := h.project(alice, "demo")
-	h.member(alice, "demo", carolID, issuer.RoleOwner)
+	h.member(alice, "demo", carolID, projects.RoleOwner)
 	names := map[string]string{"demo": demo.ID}
-	first := h.invite(alice, "demo", "bob", issuer.RoleOwner)
-	h.wrote(names, func() error { _, err := h.DeclineInvitation(t.Context(), bob, first.ID); return err }, "project.invitation_declined bob demo")
-	second := h.invite(alice, "demo", "bob", issuer.RoleOwner)
-	h.wrote(names, func() error { return h.Uninvite(t.Context(), carol, "demo", second.ID) }, "project.invitation_revoked - demo")
-	h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), bob, second.ID); return err })
+	first := h.invite(alice, "demo", "bob", projects.RoleOwner)
+	h.wrote(names, func() error { _, err := h.Projects.DeclineInvitation(t.Context(), bob, first.ID); return err }, "project.invitation_declined bob demo")
+	second := h.invite(alice, "demo", "bob", projects.RoleOwner)
+	h.wrote(names, func() error { return h.Projects.Uninvite(t.Context(), carol, "demo", second.ID) }, "project.invitation_revoked - demo")
+	h.refused(ledger.ErrNotFound, func() error { _, err := h.Projects.AcceptInvitation(t.Context(), bob, second.ID); return err })
 
-	third := h.invite(alice, "demo", "bob@example.org", issuer.RoleMaintainer)
+	third := h.invite(alice, "demo", "bob@example.org", projects.RoleMaintainer)
 	h.clock.Add(7*day - time.Nanosecond)
 	if got := h.offered(bob); got == "" {
 		t.Error("the invitation is gone before its time")
 	}
 	h.clock.Add(time.Nanosecond)
-	h.refused("invitation_expired", func() error { _, err := h.AcceptInvitation(t.Context(), bob, third.ID); return err })
-	h.refused("invitation_expired", func() error { _, _, err := h.InvitationByLink(t.Context(), bob, third.Secret); return err })
+	h.refused("invitation_expired", func() error { _, err := h.Projects.AcceptInvitation(t.Context(), bob, third.ID); return err })
+	h.refused("invitation_expired", func() error { _, _, err := h.Projects.InvitationByLink(t.Context(), bob, third.Secret); return err })
 	if got := h.offered(bob); got != "" || h.pending(carol, "demo") == "" {
 		t.Errorf("offered are %s, pending %s", got, h.pending(carol, "demo"))
 	}
-	var again issuer.Invited
-	h.wrote(names, func() (err error) { again, err = h.Resend(t.Context(), carol, "demo", third.ID); return err }, "project.invitation_resent - demo")
+	var again projects.Invited
+	h.wrote(names, func() (err error) { again, err = h.Projects.Resend(t.Context(), carol, "demo", third.ID); return err }, "project.invitation_resent - demo")
 	if again.ID != third.ID || again.Secret == third.Secret || again.By != "carol" || !again.Created.Equal(third.Created) || !again.Expires.Equal(h.clock.Now().Add(7*day)) {
 		t.Errorf("sent again: %+v", again)
 	}
-	if _, _, err := h.InvitationByLink(t.Context(), bob, third.Secret); !errors.Is(err, ledger.ErrNotFound) {
+	if _, _, err := h.Projects.InvitationByLink(t.Context(), bob, third.Secret); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("the link before: %v", err)
 	}
-	_, err := h.AcceptInvitation(t.Context(), bob, again.ID)
+	_, err := h.Projects.AcceptInvitation(t.Context(), bob, again.ID)
 	h.check(err)
 	h.noInvitations()
 }
@@ -163,27 +163,27 @@ func TestInvitationsOfFormerOwners(t *testing.T) {
 	h := newHouse(t)
 	demo := h.project(alice, "demo")
 	for name, end := range map[string]func() error{
-		"removed": func() error { _, err := h.RemoveMember(t.Context(), alice, "demo", bobID); return err },
+		"removed": func() error { _, err := h.Projects.RemoveMember(t.Context(), alice, "demo", bobID); return err },
 		"demoted": func() error {
-			_, err := h.SetRole(t.Context(), alice, "demo", bobID, issuer.RoleMaintainer)
+			_, err := h.Projects.SetRole(t.Context(), alice, "demo", bobID, projects.RoleMaintainer)
 			return err
 		},
-		"left": func() error { _, err := h.Leave(t.Context(), bob, "demo"); return err },
+		"left": func() error { _, err := h.Projects.Leave(t.Context(), bob, "demo"); return err },
 	} {
-		h.member(alice, "demo", bobID, issuer.RoleOwner)
-		h.invite(bob, "demo", "carol", issuer.RoleOwner)
+		h.member(alice, "demo", bobID, projects.RoleOwner)
+		h.invite(bob, "demo", "carol", projects.RoleOwner)
 		kind := map[string]string{"removed": "member_removed", "demoted": "role_changed", "left": "member_left"}[name]
 		h.wrote(map[string]string{"demo": demo.ID}, end, "project.invitation_revoked - demo", "project."+kind+" bob demo", "log project demo")
 		if got := h.offered(carol); got != "" {
 			t.Errorf("%s: carol is offered %s", name, got)
 		}
 	}
-	h.member(alice, "demo", bobID, issuer.RoleOwner)
-	inv := h.invite(bob, "demo", "carol", issuer.RoleOwner)
+	h.member(alice, "demo", bobID, projects.RoleOwner)
+	inv := h.invite(bob, "demo", "carol", projects.RoleOwner)
 	h.record(bobID, "bob", true)
-	h.refused("invitation_withdrawn", func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
+	h.refused("invitation_withdrawn", func() error { _, err := h.Projects.AcceptInvitation(t.Context(), carol, inv.ID); return err })
 	h.record(carolID, "carol", true)
-	h.refused(ledger.ErrFrozen, func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
+	h.refused(ledger.ErrFrozen, func() error { _, err := h.Projects.AcceptInvitation(t.Context(), carol, inv.ID); return err })
 }
 
 // Who invites learns nothing of who has an account: the answer and what is written are
@@ -195,13 +195,13 @@ func TestInvitingTellsOfNoAccount(t *testing.T) {
 		h.project(alice, "demo")
 		h.record(carolID, "carol", true)
 		before := h.trail()
-		inv := h.invite(alice, "demo", to, issuer.RoleMaintainer)
+		inv := h.invite(alice, "demo", to, projects.RoleMaintainer)
 		rows := h.trail().rows[len(before.rows):]
 		list := h.pending(alice, "demo")
 		shown := fmt.Sprint(inv.Role, inv.Quiet, len(inv.Secret), inv.Expires, len(rows), rows[0].Kind, rows[0].Account, len(rows[0].Detail), list)
 		answers[strings.ReplaceAll(shown, to, "TO")] = true
 		h.refused("user: already_invited", func() error {
-			_, err := h.Invite(t.Context(), alice, "demo", issuer.InviteRequest{To: strings.ToUpper(to), Role: issuer.RoleOwner})
+			_, err := h.Projects.Invite(t.Context(), alice, "demo", projects.InviteRequest{To: strings.ToUpper(to), Role: projects.RoleOwner})
 			return err
 		})
 	}
@@ -215,29 +215,29 @@ func TestInvitingTellsOfNoAccount(t *testing.T) {
 func TestInvitationOfNobody(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	named, addressed := h.invite(alice, "demo", "zoe", issuer.RoleMaintainer), h.invite(alice, "demo", "zoe@example.org", issuer.RoleMaintainer)
+	named, addressed := h.invite(alice, "demo", "zoe", projects.RoleMaintainer), h.invite(alice, "demo", "zoe@example.org", projects.RoleMaintainer)
 	zoe := who(nobodyID, "zoe")
 	h.record(nobodyID, "zoe", false)
 	h.people.names["zoe"] = nobodyID
-	h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), zoe, named.ID); return err })
-	h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), zoe, addressed.ID); return err })
+	h.refused(ledger.ErrNotFound, func() error { _, err := h.Projects.AcceptInvitation(t.Context(), zoe, named.ID); return err })
+	h.refused(ledger.ErrNotFound, func() error { _, err := h.Projects.AcceptInvitation(t.Context(), zoe, addressed.ID); return err })
 	h.people.addresses[nobodyID] = "ZOE@example.org"
 	if got := h.offered(zoe); got != "demo zoe@example.org maintainer by alice" {
 		t.Errorf("zoe is offered %s", got)
 	}
-	_, err := h.AcceptInvitation(t.Context(), zoe, addressed.ID)
+	_, err := h.Projects.AcceptInvitation(t.Context(), zoe, addressed.ID)
 	h.check(err)
 }
 
 func TestInvitationsRefused(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	h.project(bob, "his")
-	his := h.invite(bob, "his", "carol", issuer.RoleOwner)
-	inviting := func(p ledger.Principal, to string, role issuer.Role) func() error {
+	his := h.invite(bob, "his", "carol", projects.RoleOwner)
+	inviting := func(p ledger.Principal, to string, role projects.Role) func() error {
 		return func() error {
-			_, err := h.Invite(t.Context(), p, "demo", issuer.InviteRequest{To: to, Role: role})
+			_, err := h.Projects.Invite(t.Context(), p, "demo", projects.InviteRequest{To: to, Role: role})
 			return err
 		}
 	}
@@ -248,28 +248,28 @@ func TestInvitationsRefused(t *testing.T) {
 		want any
 	}{
 		{"nobody, no role", inviting(alice, " ", ""), "role: role_unknown; user: invitee_required"},
-		{"a member", inviting(alice, "BOB", issuer.RoleOwner), "user: already_member"},
-		{"oneself", inviting(alice, "alice", issuer.RoleOwner), "user: already_member"},
+		{"a member", inviting(alice, "BOB", projects.RoleOwner), "user: already_member"},
+		{"oneself", inviting(alice, "alice", projects.RoleOwner), "user: already_member"},
 		{"no role", inviting(alice, "carol", "king"), "role: role_unknown"},
-		{"no name", inviting(alice, "b b", issuer.RoleOwner), "user: invitee_invalid"},
-		{"a control character", inviting(alice, "b\x00b", issuer.RoleOwner), "user: invitee_invalid"},
-		{"a long name", inviting(alice, long, issuer.RoleOwner), "user: invitee_invalid"},
-		{"a long address", inviting(alice, long+"@example.org", issuer.RoleOwner), "user: invitee_invalid"},
-		{"a name in an address", inviting(alice, "Carol <carol@example.org>", issuer.RoleOwner), "user: invitee_invalid"},
-		{"two addresses", inviting(alice, "a@example.org,b@example.org", issuer.RoleOwner), "user: invitee_invalid"},
-		{"two lines", inviting(alice, "a@example.org\r\nBcc: b@example.org", issuer.RoleOwner), "user: invitee_invalid"},
-		{"a domain that nobody registers with", inviting(alice, "carol@-x.org", issuer.RoleOwner), "user: invitee_invalid"},
-		{"a local part that nobody registers with", inviting(alice, strings.Repeat("c", 70)+"@example.org", issuer.RoleOwner), "user: invitee_invalid"},
-		{"no domain", inviting(alice, "carol@localhost", issuer.RoleOwner), "user: invitee_invalid"},
-		{"a maintainer", inviting(bob, "carol", issuer.RoleMaintainer), ledger.ErrNotOwner},
-		{"an administrator", inviting(root, "carol", issuer.RoleMaintainer), ledger.ErrNotOwner},
-		{"a stranger", inviting(carol, "carol", issuer.RoleMaintainer), ledger.ErrNotFound},
-		{"another project's", func() error { return h.Uninvite(t.Context(), alice, "demo", his.ID) }, ledger.ErrNotFound},
-		{"another project's, again", func() error { _, err := h.Resend(t.Context(), alice, "demo", his.ID); return err }, ledger.ErrNotFound},
-		{"a maintainer looks", func() error { _, err := h.Invitations(t.Context(), bob, "demo"); return err }, ledger.ErrNotOwner},
-		{"an administrator looks", func() error { _, err := h.Invitations(t.Context(), root, "demo"); return err }, ledger.ErrNotOwner},
-		{"no id", func() error { _, err := h.AcceptInvitation(t.Context(), bob, long); return err }, ledger.ErrNotFound},
-		{"no link", func() error { _, _, err := h.InvitationByLink(t.Context(), bob, ""); return err }, ledger.ErrNotFound},
+		{"no name", inviting(alice, "b b", projects.RoleOwner), "user: invitee_invalid"},
+		{"a control character", inviting(alice, "b\x00b", projects.RoleOwner), "user: invitee_invalid"},
+		{"a long name", inviting(alice, long, projects.RoleOwner), "user: invitee_invalid"},
+		{"a long address", inviting(alice, long+"@example.org", projects.RoleOwner), "user: invitee_invalid"},
+		{"a name in an address", inviting(alice, "Carol <carol@example.org>", projects.RoleOwner), "user: invitee_invalid"},
+		{"two addresses", inviting(alice, "a@example.org,b@example.org", projects.RoleOwner), "user: invitee_invalid"},
+		{"two lines", inviting(alice, "a@example.org\r\nBcc: b@example.org", projects.RoleOwner), "user: invitee_invalid"},
+		{"a domain that nobody registers with", inviting(alice, "carol@-x.org", projects.RoleOwner), "user: invitee_invalid"},
+		{"a local part that nobody registers with", inviting(alice, strings.Repeat("c", 70)+"@example.org", projects.RoleOwner), "user: invitee_invalid"},
+		{"no domain", inviting(alice, "carol@localhost", projects.RoleOwner), "user: invitee_invalid"},
+		{"a maintainer", inviting(bob, "carol", projects.RoleMaintainer), ledger.ErrNotOwner},
+		{"an administrator", inviting(root, "carol", projects.RoleMaintainer), ledger.ErrNotOwner},
+		{"a stranger", inviting(carol, "carol", projects.RoleMaintainer), ledger.ErrNotFound},
+		{"another project's", func() error { return h.Projects.Uninvite(t.Context(), alice, "demo", his.ID) }, ledger.ErrNotFound},
+		{"another project's, again", func() error { _, err := h.Projects.Resend(t.Context(), alice, "demo", his.ID); return err }, ledger.ErrNotFound},
+		{"a maintainer looks", func() error { _, err := h.Projects.Invitations(t.Context(), bob, "demo"); return err }, ledger.ErrNotOwner},
+		{"an administrator looks", func() error { _, err := h.Projects.Invitations(t.Context(), root, "demo"); return err }, ledger.ErrNotOwner},
+		{"no id", func() error { _, err := h.Projects.AcceptInvitation(t.Context(), bob, long); return err }, ledger.ErrNotFound},
+		{"no link", func() error { _, _, err := h.Projects.InvitationByLink(t.Context(), bob, ""); return err }, ledger.ErrNotFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := *h
@@ -283,48 +283,48 @@ func TestInvitationLimits(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
 	h.project(alice, "other")
-	for i := range issuer.MaxInvitations {
-		h.invite(alice, "demo", fmt.Sprintf("user%d@example.org", i), issuer.RoleMaintainer)
+	for i := range projects.MaxInvitations {
+		h.invite(alice, "demo", fmt.Sprintf("user%d@example.org", i), projects.RoleMaintainer)
 	}
 	h.refused("too_many_invitations", func() error {
-		_, err := h.Invite(t.Context(), alice, "demo", issuer.InviteRequest{To: "bob", Role: issuer.RoleOwner})
+		_, err := h.Projects.Invite(t.Context(), alice, "demo", projects.InviteRequest{To: "bob", Role: projects.RoleOwner})
 		return err
 	})
 	h.refused("too_many_invitations_today", func() error {
-		_, err := h.Invite(t.Context(), alice, "other", issuer.InviteRequest{To: "bob", Role: issuer.RoleOwner})
+		_, err := h.Projects.Invite(t.Context(), alice, "other", projects.InviteRequest{To: "bob", Role: projects.RoleOwner})
 		return err
 	})
 	h.clock.Add(day)
-	inv := h.invite(alice, "other", "bob", issuer.RoleOwner)
+	inv := h.invite(alice, "other", "bob", projects.RoleOwner)
 	for range 5 {
 		var err error
-		inv, err = h.Resend(t.Context(), alice, "other", inv.ID)
+		inv, err = h.Projects.Resend(t.Context(), alice, "other", inv.ID)
 		h.check(err)
 	}
 	if inv.Quiet {
 		t.Error("the sixth mail to bob is not sent")
 	}
 	h.project(carol, "hers")
-	inv, err := h.Resend(t.Context(), alice, "other", inv.ID)
+	inv, err := h.Projects.Resend(t.Context(), alice, "other", inv.ID)
 	if h.check(err); !inv.Quiet {
 		t.Error("a seventh mail of one inviter on one day is sent")
 	}
-	inv = h.invite(carol, "hers", "BOB", issuer.RoleOwner)
+	inv = h.invite(carol, "hers", "BOB", projects.RoleOwner)
 	for n := 7; n <= 11; n++ {
 		if inv.Quiet != (n > 10) {
 			t.Errorf("mail %d to one person on one day: quiet is %v", n, inv.Quiet)
 		}
-		inv, err = h.Resend(t.Context(), carol, "hers", inv.ID)
+		inv, err = h.Projects.Resend(t.Context(), carol, "hers", inv.ID)
 		h.check(err)
 	}
 	h.clock.Add(7*day + time.Nanosecond)
-	h.invite(alice, "demo", "bob", issuer.RoleOwner) // the others have expired
-	h.check(h.SweepInvitations(t.Context()))
-	if list, err := h.Invitations(t.Context(), alice, "demo"); err != nil || len(list) != issuer.MaxInvitations+1 {
+	h.invite(alice, "demo", "bob", projects.RoleOwner) // the others have expired
+	h.check(h.Projects.SweepInvitations(t.Context()))
+	if list, err := h.Projects.Invitations(t.Context(), alice, "demo"); err != nil || len(list) != projects.MaxInvitations+1 {
 		t.Errorf("%d invitations after the first sweep (%v)", len(list), err)
 	}
 	h.clock.Add(6 * day)
-	h.check(h.SweepInvitations(t.Context()))
+	h.check(h.Projects.SweepInvitations(t.Context()))
 	if got := h.pending(alice, "demo"); got != "demo bob owner by alice" {
 		t.Errorf("pending are %s", got)
 	}

@@ -59,6 +59,7 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Config is what a Service needs. Store, Sealer and Location are required.
@@ -72,7 +73,7 @@ type Config struct {
 	// one then acts as one after. Where it is nil, Principal.Admin counts.
 	Administrators func(r kv.Reader, userID string) (bool, error)
 
-	People  People           // who has a name or an address; nil: nobody, so that nobody can be invited
+	People  projects.People  // who has a name or an address; nil: nobody, so that nobody can be invited
 	Clock   func() time.Time // time.Now where nil
 	MaxLife time.Duration    // longest life of a token, at least 24 h; 0: tokens may live for ever
 	// PerHour is how many tokens a user makes in an hour at most; 0 sets no bound.
@@ -89,7 +90,7 @@ type Config struct {
 	// InvitationMail takes the mail with the link of an invitation, in the transaction in which that is made or
 	// sent again; an error undoes it, and is the answer. It is called whether there is somebody to write to
 	// or not, and the same has to become of it. nil: no mail is sent.
-	InvitationMail func(kv.Tx, Invited) error
+	InvitationMail func(kv.Tx, projects.Invited) error
 
 	// Notices takes what people are to hear of by mail, in the transaction in which it
 	// happens; nil: nobody is told.
@@ -115,7 +116,7 @@ func (c Config) check() error {
 		errs = append(errs, fmt.Errorf("issuer: the longest life of a token is at least 24 h, not %s; 0 sets no limit", c.MaxLife))
 	}
 	if c.ProjectsDaily < 0 {
-		errs = append(errs, fmt.Errorf("issuer: a user can't create %d projects in a day; 0 means %d", c.ProjectsDaily, MaxProjectsDaily))
+		errs = append(errs, fmt.Errorf("issuer: a user can't create %d projects in a day; 0 means %d", c.ProjectsDaily, projects.MaxProjectsDaily))
 	}
 	if c.PerHour < 0 {
 		errs = append(errs, fmt.Errorf("issuer: a user can't make %d tokens in an hour; 0 sets no bound", c.PerHour))
@@ -145,8 +146,8 @@ func validLocation(s string) bool {
 // Service is the issuer: the rooms that live on one store. It is safe for concurrent use.
 // A store has one Service in a process: who waits for changes hears of those that were made through it.
 type Service struct {
-	Ledger *ledger.Ledger
-	*Projects
+	Ledger   *ledger.Ledger
+	Projects *projects.Service
 	*Tokens
 	*Followers
 }
@@ -163,7 +164,7 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := NewProjects(l, ProjectsConfig{People: cfg.People, InvitationMail: cfg.InvitationMail, Daily: cfg.ProjectsDaily})
+	p := projects.New(l, projects.Config{People: cfg.People, InvitationMail: cfg.InvitationMail, Daily: cfg.ProjectsDaily})
 	t := NewTokens(l, p, TokensConfig{Sealer: cfg.Sealer, Location: cfg.Location, MaxLife: cfg.MaxLife, PerHour: cfg.PerHour})
 	return &Service{Ledger: l, Projects: p, Tokens: t, Followers: NewFollowers(l, t, t)}, nil
 }

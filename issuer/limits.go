@@ -8,6 +8,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // MaxLimits is how many versions, and how many networks, a token names.
@@ -66,7 +67,7 @@ func checkList(ps *problem.Problems, field, code string, in []string, read func(
 			continue
 		}
 		canonical, ok := read(s)
-		if !ok || len(s) > MaxProjectName {
+		if !ok || len(s) > projects.MaxProjectName {
 			ps.Add(field, code, "value", ledger.Excerpt(s))
 			return nil
 		}

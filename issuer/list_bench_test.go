@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // fillWith is a house that do fills in one transaction, so that a benchmark does not
@@ -103,7 +104,7 @@ func BenchmarkTokensOfProject(b *testing.B) {
 					if err := s.Ledger.RecordUser(h.tx, p.UserID, p.Username, false); err != nil {
 						return err
 					}
-					if _, err := s.AddMember(b.Context(), alice, "demo", p.UserID, issuer.RoleMaintainer); err != nil {
+					if _, err := addMember(b.Context(), s, alice, "demo", p.UserID, projects.RoleMaintainer); err != nil {
 						return err
 					}
 				}

@@ -10,14 +10,14 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // roles lists the members of a project in the order that pages show.
 func (h *house) roles(project string) string {
 	h.Helper()
-	p, err := h.Project(h.Context(), root, project)
+	p, err := h.Projects.Get(h.Context(), root, project)
 	h.check(err)
 	var out []string
 	for _, m := range p.Members {
@@ -36,23 +36,31 @@ func TestMembers(t *testing.T) {
 		roles string
 	}
 	for i, s := range []step{
-		{func() (uint64, error) { return h.AddMember(t.Context(), alice, "Demo", carolID, issuer.RoleMaintainer) },
+		{func() (uint64, error) {
+			return h.AddMember(t.Context(), alice, "Demo", carolID, projects.RoleMaintainer)
+		},
 			[]string{"project.member_added carol demo", "log project demo"}, "alice owner, carol maintainer"},
-		{func() (uint64, error) { return h.AddMember(t.Context(), alice, "demo", bobID, issuer.RoleOwner) },
+		{func() (uint64, error) { return h.AddMember(t.Context(), alice, "demo", bobID, projects.RoleOwner) },
 			[]string{"project.member_added bob demo", "log project demo"}, "alice owner, bob owner, carol maintainer"},
-		{func() (uint64, error) { return h.SetRole(t.Context(), bob, "demo", carolID, issuer.RoleMaintainer) },
+		{func() (uint64, error) {
+			return h.Projects.SetRole(t.Context(), bob, "demo", carolID, projects.RoleMaintainer)
+		},
 			nil, "alice owner, bob owner, carol maintainer"},
-		{func() (uint64, error) { return h.SetRole(t.Context(), bob, "demo", carolID, issuer.RoleOwner) },
+		{func() (uint64, error) {
+			return h.Projects.SetRole(t.Context(), bob, "demo", carolID, projects.RoleOwner)
+		},
 			[]string{"project.role_changed carol demo", "log project demo"}, "alice owner, bob owner, carol owner"},
-		{func() (uint64, error) { return h.SetRole(t.Context(), carol, "demo", carolID, issuer.RoleMaintainer) },
+		{func() (uint64, error) {
+			return h.Projects.SetRole(t.Context(), carol, "demo", carolID, projects.RoleMaintainer)
+		},
 			[]string{"project.role_changed carol demo", "log project demo"}, "alice owner, bob owner, carol maintainer"},
-		{func() (uint64, error) { return h.RemoveMember(t.Context(), bob, "demo", aliceID) },
+		{func() (uint64, error) { return h.Projects.RemoveMember(t.Context(), bob, "demo", aliceID) },
 			[]string{"project.member_removed alice demo", "log project demo"}, "bob owner, carol maintainer"},
-		{func() (uint64, error) { return h.Leave(t.Context(), carol, "demo") },
+		{func() (uint64, error) { return h.Projects.Leave(t.Context(), carol, "demo") },
 			[]string{"project.member_left carol demo", "log project demo"}, "bob owner"},
-		{func() (uint64, error) { return h.AddMember(t.Context(), bob, "demo", aliceID, issuer.RoleOwner) },
+		{func() (uint64, error) { return h.AddMember(t.Context(), bob, "demo", aliceID, projects.RoleOwner) },
 			[]string{"project.member_added alice demo", "log project demo"}, "alice owner, bob owner"},
-		{func() (uint64, error) { return h.RemoveMember(t.Context(), bob, "demo", bobID) },
+		{func() (uint64, error) { return h.Projects.RemoveMember(t.Context(), bob, "demo", bobID) },
 			[]string{"project.member_left bob demo", "log project demo"}, "alice owner"},
 	} {
 		rows := h.wrote(names, func() error {
@@ -71,7 +79,7 @@ func TestMembers(t *testing.T) {
 			}
 		}
 	}
-	if ps, err := h.ProjectsOf(t.Context(), bobID); err != nil || len(ps) != 0 {
+	if ps, err := h.Projects.List(t.Context(), bobID); err != nil || len(ps) != 0 {
 		t.Errorf("bob left and has %v (%v)", ps, err)
 	}
 }
@@ -79,17 +87,17 @@ func TestMembers(t *testing.T) {
 func TestMembersRefused(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
-	set := func(p ledger.Principal, project, user string, role issuer.Role) func() error {
-		return func() error { _, err := h.SetRole(t.Context(), p, project, user, role); return err }
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
+	set := func(p ledger.Principal, project, user string, role projects.Role) func() error {
+		return func() error { _, err := h.Projects.SetRole(t.Context(), p, project, user, role); return err }
 	}
 	remove := func(p ledger.Principal, project, user string) func() error {
-		return func() error { _, err := h.RemoveMember(t.Context(), p, project, user); return err }
+		return func() error { _, err := h.Projects.RemoveMember(t.Context(), p, project, user); return err }
 	}
 	leave := func(p ledger.Principal, project string) func() error {
-		return func() error { _, err := h.Leave(t.Context(), p, project); return err }
+		return func() error { _, err := h.Projects.Leave(t.Context(), p, project); return err }
 	}
-	owner, maintainer := issuer.RoleOwner, issuer.RoleMaintainer
+	owner, maintainer := projects.RoleOwner, projects.RoleMaintainer
 	for _, tt := range []struct {
 		name string
 		do   func() error
@@ -123,15 +131,20 @@ func TestStrangersLearnNothing(t *testing.T) {
 	for _, project := range []string{"demo", "nothing"} {
 		for _, do := range []func() (uint64, error){
 			func() (uint64, error) {
-				_, err := h.Invite(t.Context(), bob, project, issuer.InviteRequest{To: "bob", Role: issuer.RoleOwner})
+				_, err := h.Projects.Invite(t.Context(), bob, project, projects.InviteRequest{To: "bob", Role: projects.RoleOwner})
 				return 0, err
 			},
-			func() (uint64, error) { return 0, h.Uninvite(t.Context(), bob, project, nobodyID) },
-			func() (uint64, error) { _, err := h.Resend(t.Context(), bob, project, nobodyID); return 0, err },
-			func() (uint64, error) { _, err := h.Invitations(t.Context(), bob, project); return 0, err },
-			func() (uint64, error) { return h.SetRole(t.Context(), bob, project, aliceID, issuer.RoleMaintainer) },
-			func() (uint64, error) { return h.RemoveMember(t.Context(), bob, project, aliceID) },
-			func() (uint64, error) { return h.Leave(t.Context(), bob, project) },
+			func() (uint64, error) { return 0, h.Projects.Uninvite(t.Context(), bob, project, nobodyID) },
+			func() (uint64, error) {
+				_, err := h.Projects.Resend(t.Context(), bob, project, nobodyID)
+				return 0, err
+			},
+			func() (uint64, error) { _, err := h.Projects.Invitations(t.Context(), bob, project); return 0, err },
+			func() (uint64, error) {
+				return h.Projects.SetRole(t.Context(), bob, project, aliceID, projects.RoleMaintainer)
+			},
+			func() (uint64, error) { return h.Projects.RemoveMember(t.Context(), bob, project, aliceID) },
+			func() (uint64, error) { return h.Projects.Leave(t.Context(), bob, project) },
 		} {
 			if _, err := do(); !errors.Is(err, ledger.ErrNotFound) || err.Error() != ledger.ErrNotFound.Error() {
 				t.Errorf("%s: error %v", project, err)
@@ -144,16 +157,16 @@ func TestStrangersLearnNothing(t *testing.T) {
 func TestFrozenOwnerIsNoOwner(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleOwner)
-	h.member(alice, "demo", carolID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleOwner)
+	h.member(alice, "demo", carolID, projects.RoleMaintainer)
 	h.record(bobID, "bob", true)
-	h.refused("last_owner", func() error { _, err := h.Leave(t.Context(), alice, "demo"); return err })
+	h.refused("last_owner", func() error { _, err := h.Projects.Leave(t.Context(), alice, "demo"); return err })
 	h.record(aliceID, "alice", true)
-	if _, err := h.Leave(t.Context(), carol, "demo"); err != nil {
+	if _, err := h.Projects.Leave(t.Context(), carol, "demo"); err != nil {
 		t.Errorf("a maintainer can't leave a project whose owners are frozen: %v", err)
 	}
-	p, err := h.Project(t.Context(), root, "demo")
-	if err != nil || slices.ContainsFunc(p.Members, func(m issuer.Member) bool { return !m.Frozen }) {
+	p, err := h.Projects.Get(t.Context(), root, "demo")
+	if err != nil || slices.ContainsFunc(p.Members, func(m projects.Member) bool { return !m.Frozen }) {
 		t.Errorf("members %v (%v)", p.Members, err)
 	}
 }
@@ -161,7 +174,7 @@ func TestFrozenOwnerIsNoOwner(t *testing.T) {
 func TestTooManyMembers(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	early := h.invite(alice, "demo", "bob", issuer.RoleMaintainer)
+	early := h.invite(alice, "demo", "bob", projects.RoleMaintainer)
 	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
 		id, err := tx.Get([]byte("issuer/name/demo"))
 		if err != nil {
@@ -172,16 +185,16 @@ func TestTooManyMembers(t *testing.T) {
 			return err
 		}
 		members := rec["Members"].(map[string]any)
-		for i := range issuer.MaxMembers - 1 {
+		for i := range projects.MaxMembers - 1 {
 			members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = members[aliceID]
 		}
 		return kv.PutJSON(tx, "issuer/project/"+string(id), rec)
 	}))
 	invite := func(to string) error {
-		_, err := h.Invite(t.Context(), alice, "demo", issuer.InviteRequest{To: to, Role: issuer.RoleMaintainer})
+		_, err := h.Projects.Invite(t.Context(), alice, "demo", projects.InviteRequest{To: to, Role: projects.RoleMaintainer})
 		return err
 	}
-	h.refused("too_many_members", func() error { _, err := h.AcceptInvitation(t.Context(), bob, early.ID); return err })
+	h.refused("too_many_members", func() error { _, err := h.Projects.AcceptInvitation(t.Context(), bob, early.ID); return err })
 	h.refused("user: too_many_members", func() error { return invite("carol") })
 }
 
@@ -191,10 +204,10 @@ func TestOwnersRemoveEachOther(t *testing.T) {
 	for round := range 50 {
 		name := fmt.Sprintf("demo-%d", round)
 		h.project(alice, name)
-		h.member(alice, name, bobID, issuer.RoleOwner)
+		h.member(alice, name, bobID, projects.RoleOwner)
 		errs := together(
-			func() error { _, err := h.RemoveMember(t.Context(), alice, name, bobID); return err },
-			func() error { _, err := h.RemoveMember(t.Context(), bob, name, aliceID); return err },
+			func() error { _, err := h.Projects.RemoveMember(t.Context(), alice, name, bobID); return err },
+			func() error { _, err := h.Projects.RemoveMember(t.Context(), bob, name, aliceID); return err },
 		)
 		left := h.roles(name)
 		switch {
@@ -212,10 +225,13 @@ func TestOwnersLeaveTogether(t *testing.T) {
 	for round := range 50 {
 		name := fmt.Sprintf("demo-%d", round)
 		h.project(alice, name)
-		h.member(alice, name, bobID, issuer.RoleOwner)
+		h.member(alice, name, bobID, projects.RoleOwner)
 		errs := together(
-			func() error { _, err := h.Leave(t.Context(), alice, name); return err },
-			func() error { _, err := h.SetRole(t.Context(), bob, name, bobID, issuer.RoleMaintainer); return err },
+			func() error { _, err := h.Projects.Leave(t.Context(), alice, name); return err },
+			func() error {
+				_, err := h.Projects.SetRole(t.Context(), bob, name, bobID, projects.RoleMaintainer)
+				return err
+			},
 		)
 		var refused int
 		for _, err := range errs {

@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // MaxText is the length, in characters, that a token has at most when it is
@@ -179,7 +180,7 @@ func checkLabelFree(c *ledger.Change, ps *problem.Problems, userID, label string
 }
 
 // checkScope checks the choice of projects and resolves their names.
-func checkScope(c *ledger.Change, ps *problem.Problems, userID string, req MintRequest) ([]ProjectRef, error) {
+func checkScope(c *ledger.Change, ps *problem.Problems, userID string, req MintRequest) ([]projects.Ref, error) {
 	switch {
 	case req.Scope == "":
 		ps.Add("scope", "scope_required")
@@ -196,9 +197,9 @@ func checkScope(c *ledger.Change, ps *problem.Problems, userID string, req MintR
 		ps.Add("projects", "too_many_projects_chosen", "max", MaxTokenProjects, "count", req.count())
 		return nil, nil
 	}
-	var refs []ProjectRef
+	var refs []projects.Ref
 	for _, name := range req.Projects {
-		rec, err := ByName(c, name)
+		rec, err := projects.ByName(c, name)
 		m, member := rec.Members[userID]
 		switch {
 		case errors.Is(err, ledger.ErrNotFound) || err == nil && !member:
@@ -211,9 +212,9 @@ func checkScope(c *ledger.Change, ps *problem.Problems, userID string, req MintR
 			continue
 		}
 		rec.CheckUploads(ps, "projects")
-		refs = append(refs, ProjectRef{ID: rec.ID, Name: rec.Normalized})
+		refs = append(refs, projects.Ref{ID: rec.ID, Name: rec.Normalized})
 	}
-	slices.SortFunc(refs, func(a, b ProjectRef) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(refs, func(a, b projects.Ref) int { return strings.Compare(a.Name, b.Name) })
 	return slices.Compact(refs), nil
 }
 
@@ -304,7 +305,7 @@ func projectCaveats(rec tokenRecord) [][]byte {
 	return [][]byte{names.Append(nil), ids.Append(nil)}
 }
 
-func projectNames(refs []ProjectRef) string {
+func projectNames(refs []projects.Ref) string {
 	names := make([]string, len(refs))
 	for i, p := range refs {
 		names[i] = p.Name

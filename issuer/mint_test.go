@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 const day = 24 * time.Hour
@@ -189,7 +190,7 @@ func TestPolicy(t *testing.T) {
 func TestMint(t *testing.T) {
 	h := newHouse(t)
 	zeta, alpha := h.project(alice, "Zeta"), h.project(bob, "alpha")
-	h.member(bob, "alpha", aliceID, issuer.RoleMaintainer)
+	h.member(bob, "alpha", aliceID, projects.RoleMaintainer)
 	id := "01900000-0000-7000-8000-000000000001"
 	h.newID = func() (string, error) { return id, nil }
 	var m issuer.Minted
@@ -200,7 +201,7 @@ func TestMint(t *testing.T) {
 
 	want := issuer.Token{
 		ID: id, UserID: aliceID, UserName: "alice", Label: "CI of Zeta", Scope: issuer.ScopeChosen,
-		Projects: []issuer.ProjectRef{{ID: alpha.ID, Name: "alpha"}, {ID: zeta.ID, Name: "zeta"}},
+		Projects: []projects.Ref{{ID: alpha.ID, Name: "alpha"}, {ID: zeta.ID, Name: "zeta"}},
 		Created:  start, Factor: "totp", Expires: start.Add(30 * day).Truncate(time.Second), State: issuer.StateActive,
 	}
 	if fmt.Sprint(m.Token) != fmt.Sprint(want) || m.Revision != h.revision() {

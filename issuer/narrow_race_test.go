@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Whatever happens to one token at once ends in a state that one order of it has, and
@@ -85,7 +86,7 @@ func TestAProjectIsRegisteredOnce(t *testing.T) {
 		name := fmt.Sprintf("new-%d", round)
 		people := []ledger.Principal{alice, bob, carol}
 		minted := make([]issuer.Minted, len(people))
-		fns := []func() error{func() error { _, _, err := h.CreateProject(t.Context(), root, name); return err }}
+		fns := []func() error{func() error { _, _, err := h.Projects.Create(t.Context(), root, name); return err }}
 		for i, p := range people {
 			fns = append(fns, func() (err error) {
 				minted[i], err = h.Mint(t.Context(), p, issuer.MintRequest{Label: "ci of " + name, Scope: issuer.ScopeChosen, Register: name, Life: issuer.Life7})
@@ -120,7 +121,7 @@ func TestShutOutWhileTokensChange(t *testing.T) {
 	h.project(alice, "demo")
 	h.project(alice, "other")
 	for _, name := range []string{"demo", "other"} {
-		h.member(alice, name, bobID, issuer.RoleMaintainer)
+		h.member(alice, name, bobID, projects.RoleMaintainer)
 	}
 	const rounds = 10
 	var olds, spares [rounds]issuer.Minted
@@ -135,10 +136,10 @@ func TestShutOutWhileTokensChange(t *testing.T) {
 		errs := together(
 			func() error {
 				if out {
-					_, _, err := h.ExcludeTokens(t.Context(), alice, "demo", bobID)
+					_, _, err := h.Projects.ExcludeTokens(t.Context(), alice, "demo", bobID)
 					return err
 				}
-				_, _, err := h.ReadmitTokens(t.Context(), alice, "demo", bobID)
+				_, _, err := h.Projects.ReadmitTokens(t.Context(), alice, "demo", bobID)
 				return err
 			},
 			func() (err error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/verifier"
 )
 
@@ -268,7 +269,7 @@ func TestRevokeAll(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
 	h.project(alice, "other")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	both := h.mint(alice, forSome("both", "demo", "other"))
 	one := h.mint(alice, forSome("one", "demo"))
 	other := h.mint(alice, forSome("other", "other"))

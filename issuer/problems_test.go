@@ -12,13 +12,14 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // TestProblemArguments holds what the sentences of pages mention.
 func TestProblemArguments(t *testing.T) {
 	limited := newHouse(t, func(c *issuer.Config) { c.MaxLife = 45*day + time.Hour })
 	limited.project(alice, "De.mo")
-	limited.member(alice, "de-mo", bobID, issuer.RoleMaintainer)
+	limited.member(alice, "de-mo", bobID, projects.RoleMaintainer)
 	limited.mint(alice, untilWeek("Taken"))
 	mint := func(change func(*issuer.MintRequest)) error {
 		r := untilWeek("ci")
@@ -26,14 +27,14 @@ func TestProblemArguments(t *testing.T) {
 		_, err := limited.Mint(t.Context(), alice, r)
 		return err
 	}
-	create := func(name string) error { _, _, err := limited.CreateProject(t.Context(), alice, name); return err }
-	add := func(to string, hand issuer.Stay) error {
-		_, err := limited.Invite(t.Context(), alice, "de.mo", issuer.InviteRequest{To: to, Role: issuer.RoleOwner, Hand: hand})
+	create := func(name string) error { _, _, err := limited.Projects.Create(t.Context(), alice, name); return err }
+	add := func(to string, hand projects.Stay) error {
+		_, err := limited.Projects.Invite(t.Context(), alice, "de.mo", projects.InviteRequest{To: to, Role: projects.RoleOwner, Hand: hand})
 		return err
 	}
 	limitedMint := func() error {
 		limited.project(alice, "Old")
-		_, err := limited.Archive(t.Context(), alice, "old")
+		_, err := limited.Projects.Archive(t.Context(), alice, "old")
 		limited.check(err)
 		return mint(func(r *issuer.MintRequest) { r.Scope, r.Projects = issuer.ScopeChosen, []string{"old"} })
 	}
@@ -62,10 +63,10 @@ func TestProblemArguments(t *testing.T) {
 		{create("Simple"), "name project_name_reserved map[name:Simple]"},
 		{create(strings.Repeat("x", 101)), "name project_name_too_long map[max:100]"},
 		{add("Bob", ""), "user already_member map[project:De.mo user:Bob]"},
-		{add("alice", issuer.StayNot), "user transfer_to_self map[]"},
+		{add("alice", projects.StayNot), "user transfer_to_self map[]"},
 		{limitedMint(), "projects project_archived map[project:Old]"},
 		{heldName(), "name project_name_held map[name:Gone until:2027-02-14 08:00:00.123456789 +0000 UTC]"},
-		{func() error { _, err := limited.Leave(t.Context(), alice, "de-mo"); return err }(), " last_owner map[project:De.mo]"},
+		{func() error { _, err := limited.Projects.Leave(t.Context(), alice, "de-mo"); return err }(), " last_owner map[project:De.mo]"},
 	} {
 		var ps problem.Problems
 		if !errors.As(tt.err, &ps) || len(ps) != 1 {
@@ -88,13 +89,13 @@ func untilWeek(label string) issuer.MintRequest {
 func TestProjectEvents(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	h.project(bob, "his")
 	m := h.mint(bob, forSome("ci", "demo", "his"))
 	_, _, err := h.Revoke(t.Context(), bob, m.Token.ID)
 	h.check(err)
 	kinds := func(p ledger.Principal, before uint64, limit int) (out []string, last uint64) {
-		page, err := h.ProjectEvents(t.Context(), p, "Demo", audit.Query{Before: before, Limit: limit})
+		page, err := h.Projects.Events(t.Context(), p, "Demo", audit.Query{Before: before, Limit: limit})
 		h.check(err)
 		for _, e := range page.Events {
 			out, last = append(out, e.Kind), e.Seq
@@ -110,7 +111,7 @@ func TestProjectEvents(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"demo", "nothing"} {
-		if page, err := h.ProjectEvents(t.Context(), carol, name, audit.Query{}); !errors.Is(err, ledger.ErrNotFound) || page.Events != nil {
+		if page, err := h.Projects.Events(t.Context(), carol, name, audit.Query{}); !errors.Is(err, ledger.ErrNotFound) || page.Events != nil {
 			t.Errorf("%s: %v (%v)", name, page.Events, err)
 		}
 	}

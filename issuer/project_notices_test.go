@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Members, owners and the owners of tokens hear of what happens to a project, in the
@@ -13,36 +13,36 @@ func TestPeopleHearOfTheirProjects(t *testing.T) {
 	h := newPostHouse(t)
 	h.project(alice, "demo")
 	h.project(bob, "his")
-	inv := h.invite(alice, "demo", "bob", issuer.RoleMaintainer)
+	inv := h.invite(alice, "demo", "bob", projects.RoleMaintainer)
 	h.wantTold() // an invitation has a secret link, and goes another way
-	_, err := h.AcceptInvitation(t.Context(), bob, inv.ID)
+	_, err := h.Projects.AcceptInvitation(t.Context(), bob, inv.ID)
 	h.check(err)
 	h.wantTold("invitation_accepted alice demo", "role_gained bob demo")
-	moot := h.invite(alice, "demo", "bob@example.org", issuer.RoleMaintainer)
-	_, err = h.AcceptInvitation(t.Context(), bob, moot.ID)
+	moot := h.invite(alice, "demo", "bob@example.org", projects.RoleMaintainer)
+	_, err = h.Projects.AcceptInvitation(t.Context(), bob, moot.ID)
 	h.check(err)
-	declined := h.invite(alice, "demo", "carol", issuer.RoleMaintainer)
-	_, err = h.DeclineInvitation(t.Context(), carol, declined.ID)
+	declined := h.invite(alice, "demo", "carol", projects.RoleMaintainer)
+	_, err = h.Projects.DeclineInvitation(t.Context(), carol, declined.ID)
 	h.check(err)
 	h.wantTold()
 
-	_, err = h.Archive(t.Context(), alice, "demo")
+	_, err = h.Projects.Archive(t.Context(), alice, "demo")
 	h.check(err)
 	h.wantTold("project_archived alice demo", "project_archived bob demo")
-	_, err = h.Unarchive(t.Context(), alice, "demo")
+	_, err = h.Projects.Unarchive(t.Context(), alice, "demo")
 	h.check(err)
 	h.wantTold("project_reopened alice demo", "project_reopened bob demo")
 
-	inv = h.hand(alice, "demo", "carol", issuer.StayNot)
+	inv = h.hand(alice, "demo", "carol", projects.StayNot)
 	h.wantTold()
-	_, err = h.AcceptInvitation(t.Context(), carol, inv.ID)
+	_, err = h.Projects.AcceptInvitation(t.Context(), carol, inv.ID)
 	h.check(err)
 	h.wantTold("project_transferred alice demo", "project_transferred carol demo", "role_gained carol demo", "role_lost alice demo")
 
 	h.mint(bob, forSome("only", "demo"))
 	h.mint(bob, forSome("both", "demo", "his"))
 	h.mint(carol, forSome("hers", "demo"))
-	_, err = h.RemoveMember(t.Context(), carol, "demo", bobID)
+	_, err = h.Projects.RemoveMember(t.Context(), carol, "demo", bobID)
 	h.check(err)
 	h.told()
 	h.deletes(carol, "demo")

@@ -9,8 +9,8 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 func TestProjectNames(t *testing.T) {
@@ -41,7 +41,7 @@ func TestProjectNames(t *testing.T) {
 		{"de--mo", ""},
 		{"de.mo", "name: project_name_taken"},
 	} {
-		create := func() error { _, _, err := h.CreateProject(t.Context(), alice, tt.name); return err }
+		create := func() error { _, _, err := h.Projects.Create(t.Context(), alice, tt.name); return err }
 		if tt.want != "" {
 			h.refused(tt.want, create)
 			continue
@@ -56,10 +56,10 @@ func TestCreateProject(t *testing.T) {
 	h := newHouse(t)
 	id := "00000000-0000-4000-8000-0000000000bb"
 	h.newID = func() (string, error) { return id, nil }
-	var got issuer.Project
+	var got projects.Project
 	rows := h.wrote(map[string]string{"demo": id}, func() (err error) {
 		var rev uint64
-		got, rev, err = h.CreateProject(t.Context(), alice, "De.Mo")
+		got, rev, err = h.Projects.Create(t.Context(), alice, "De.Mo")
 		if rev != h.revision() {
 			t.Errorf("revision %d, the store stands at %d", rev, h.revision())
 		}
@@ -68,12 +68,12 @@ func TestCreateProject(t *testing.T) {
 	if rows[0].Detail["project"] != "De.Mo" {
 		t.Errorf("detail %v", rows[0].Detail)
 	}
-	want := fmt.Sprint(issuer.Project{ID: id, Name: "De.Mo", Normalized: "de-mo", Created: start, Role: issuer.RoleOwner,
-		Members: []issuer.Member{{UserID: aliceID, Name: "alice", Role: issuer.RoleOwner, Since: start}}})
+	want := fmt.Sprint(projects.Project{ID: id, Name: "De.Mo", Normalized: "de-mo", Created: start, Role: projects.RoleOwner,
+		Members: []projects.Member{{UserID: aliceID, Name: "alice", Role: projects.RoleOwner, Since: start}}})
 	if fmt.Sprint(got) != want {
 		t.Errorf("created %v, want %v", got, want)
 	}
-	if read, err := h.Project(t.Context(), alice, "de_mo"); err != nil || fmt.Sprint(read) != want {
+	if read, err := h.Projects.Get(t.Context(), alice, "de_mo"); err != nil || fmt.Sprint(read) != want {
 		t.Errorf("read %v (%v), want %v", read, err, want)
 	}
 }
@@ -81,15 +81,15 @@ func TestCreateProject(t *testing.T) {
 func TestProjectIsSeenByItsOwn(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	for _, tt := range []struct {
 		who  ledger.Principal
 		name string
-		role issuer.Role
+		role projects.Role
 		err  error
 	}{
-		{alice, "demo", issuer.RoleOwner, nil},
-		{bob, "DEMO", issuer.RoleMaintainer, nil},
+		{alice, "demo", projects.RoleOwner, nil},
+		{bob, "DEMO", projects.RoleMaintainer, nil},
 		{root, "demo", "", nil},
 		{carol, "demo", "", ledger.ErrNotFound},
 		{carol, "other", "", ledger.ErrNotFound},
@@ -98,7 +98,7 @@ func TestProjectIsSeenByItsOwn(t *testing.T) {
 		{root, strings.Repeat("x", 5000), "", ledger.ErrNotFound},
 		{ledger.Principal{}, "demo", "", ledger.ErrNotFound},
 	} {
-		p, err := h.Project(t.Context(), tt.who, tt.name)
+		p, err := h.Projects.Get(t.Context(), tt.who, tt.name)
 		if !errors.Is(err, tt.err) || p.Role != tt.role {
 			t.Errorf("%s asks for %q: role %q, error %v", tt.who.Username, tt.name, p.Role, err)
 		}
@@ -111,10 +111,10 @@ func TestProjectsOfAUser(t *testing.T) {
 		h.project(alice, name)
 	}
 	h.project(carol, "hers")
-	h.member(alice, "zeta", bobID, issuer.RoleMaintainer)
-	h.member(alice, "mid", bobID, issuer.RoleOwner)
+	h.member(alice, "zeta", bobID, projects.RoleMaintainer)
+	h.member(alice, "mid", bobID, projects.RoleOwner)
 	list := func(user string) (out []string) {
-		ps, err := h.ProjectsOf(t.Context(), user)
+		ps, err := h.Projects.List(t.Context(), user)
 		h.check(err)
 		for _, p := range ps {
 			out = append(out, fmt.Sprintf("%s %s %d/%d", p.Name, p.Role, p.Owners, p.Members))
@@ -137,7 +137,7 @@ func TestTooManyProjects(t *testing.T) {
 	h.project(alice, "demo")
 	roles := func(change func(tx kv.Tx, key []byte) error) {
 		h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
-			for i := range issuer.MaxProjects - 1 {
+			for i := range projects.MaxProjects - 1 {
 				if err := change(tx, fmt.Appendf(nil, "issuer/role/%s/%d", aliceID, i)); err != nil {
 					return err
 				}
@@ -146,7 +146,7 @@ func TestTooManyProjects(t *testing.T) {
 		}))
 	}
 	roles(func(tx kv.Tx, key []byte) error { return tx.Put(key, []byte("owner")) })
-	h.refused("name: too_many_projects", func() error { _, _, err := h.CreateProject(t.Context(), alice, "further"); return err })
+	h.refused("name: too_many_projects", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "further"); return err })
 	roles(func(tx kv.Tx, key []byte) error { return tx.Delete(key) })
 	h.project(alice, "further")
 }
@@ -154,24 +154,33 @@ func TestTooManyProjects(t *testing.T) {
 func TestFrozenAndUnknownPrincipalsChangeNothing(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	h.member(alice, "demo", bobID, projects.RoleOwner)
 	minted := h.mint(bob, forAll("ci"))
 	h.record(bobID, "bob", true)
 	for name, do := range map[string]func(ledger.Principal) error{
-		"create": func(p ledger.Principal) error { _, _, err := h.CreateProject(t.Context(), p, "new"); return err },
+		"create": func(p ledger.Principal) error { _, _, err := h.Projects.Create(t.Context(), p, "new"); return err },
 		"invite": func(p ledger.Principal) error {
-			_, err := h.Invite(t.Context(), p, "demo", issuer.InviteRequest{To: "carol", Role: issuer.RoleOwner})
+			_, err := h.Projects.Invite(t.Context(), p, "demo", projects.InviteRequest{To: "carol", Role: projects.RoleOwner})
 			return err
 		},
-		"accept":  func(p ledger.Principal) error { _, err := h.AcceptInvitation(t.Context(), p, nobodyID); return err },
-		"decline": func(p ledger.Principal) error { _, err := h.DeclineInvitation(t.Context(), p, nobodyID); return err },
-		"delete":  func(p ledger.Principal) error { _, err := h.DeleteProject(t.Context(), p, "demo", "demo"); return err },
+		"accept": func(p ledger.Principal) error {
+			_, err := h.Projects.AcceptInvitation(t.Context(), p, nobodyID)
+			return err
+		},
+		"decline": func(p ledger.Principal) error {
+			_, err := h.Projects.DeclineInvitation(t.Context(), p, nobodyID)
+			return err
+		},
+		"delete": func(p ledger.Principal) error { _, err := h.DeleteProject(t.Context(), p, "demo", "demo"); return err },
 		"set role": func(p ledger.Principal) error {
-			_, err := h.SetRole(t.Context(), p, "demo", aliceID, issuer.RoleMaintainer)
+			_, err := h.Projects.SetRole(t.Context(), p, "demo", aliceID, projects.RoleMaintainer)
 			return err
 		},
-		"remove": func(p ledger.Principal) error { _, err := h.RemoveMember(t.Context(), p, "demo", aliceID); return err },
-		"leave":  func(p ledger.Principal) error { _, err := h.Leave(t.Context(), p, "demo"); return err },
+		"remove": func(p ledger.Principal) error {
+			_, err := h.Projects.RemoveMember(t.Context(), p, "demo", aliceID)
+			return err
+		},
+		"leave":  func(p ledger.Principal) error { _, err := h.Projects.Leave(t.Context(), p, "demo"); return err },
 		"mint":   func(p ledger.Principal) error { _, err := h.Mint(t.Context(), p, forAll("x")); return err },
 		"revoke": func(p ledger.Principal) error { _, _, err := h.Revoke(t.Context(), p, minted.Token.ID); return err },
 	} {

@@ -6,30 +6,31 @@ import (
 
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Who creates projects and deletes them holds some names back, and then waits.
 func TestHeldNamesHaveATotal(t *testing.T) {
 	h := newHouse(t)
-	for i := range issuer.MaxReservedNames {
+	for i := range projects.MaxReservedNames {
 		name := fmt.Sprintf("grab-%d", i)
 		h.project(alice, name)
 		_, err := h.DeleteProject(t.Context(), alice, name, name)
 		h.check(err)
 	}
-	h.refused("too_many_held_names", func() error { _, _, err := h.CreateProject(t.Context(), alice, "one-more"); return err })
+	h.refused("too_many_held_names", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "one-more"); return err })
 	h.project(bob, "of-somebody-else")
-	h.clock.Add(issuer.NameReservation)
+	h.clock.Add(projects.NameReservation)
 	h.project(alice, "one-more")
 }
 
 // Projects have a rate.
 func TestProjectsHaveARate(t *testing.T) {
 	h := newHouse(t, func(c *issuer.Config) { c.ProjectsDaily = 0 })
-	for i := range issuer.MaxProjectsDaily {
+	for i := range projects.MaxProjectsDaily {
 		h.project(alice, fmt.Sprintf("p-%d", i))
 	}
-	h.refused("too_many_projects_today", func() error { _, _, err := h.CreateProject(t.Context(), alice, "one-more"); return err })
+	h.refused("too_many_projects_today", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "one-more"); return err })
 	h.clock.Add(day)
 	h.project(alice, "one-more")
 }
@@ -58,7 +59,7 @@ func TestOneMailboxByManyNames(t *testing.T) {
 		project string
 	}{{alice, "demo"}, {bob, "his"}, {carol, "hers"}} {
 		for i := range 20 {
-			inv := h.invite(by.who, by.project, fmt.Sprintf("Victim+%d@example.org", i), issuer.RoleMaintainer)
+			inv := h.invite(by.who, by.project, fmt.Sprintf("Victim+%d@example.org", i), projects.RoleMaintainer)
 			if !inv.Quiet {
 				sent[by.project]++
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // ProjectToken is what somebody may know of a token who may know that it can upload to
@@ -48,7 +49,7 @@ type ProjectTokensQuery struct {
 func (s *Tokens) ProjectTokens(ctx context.Context, p ledger.Principal, project string, q ProjectTokensQuery) (out []ProjectToken, next string, err error) {
 	limit := ledger.PageSize(q.Limit)
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
-		rec, err := VisibleTo(r, p, project)
+		rec, err := projects.VisibleTo(r, p, project)
 		if err != nil {
 			return err
 		}
@@ -63,7 +64,7 @@ func (s *Tokens) ProjectTokens(ctx context.Context, p ledger.Principal, project 
 			}
 			w.below = last.Serial
 		}
-		found, err := w.find(rec.shownTo(p, q.UserID))
+		found, err := w.find(shownTo(rec, p, q.UserID))
 		if err != nil {
 			return err
 		}
@@ -72,15 +73,15 @@ func (s *Tokens) ProjectTokens(ctx context.Context, p ledger.Principal, project 
 			found = found[:limit]
 			next = found[limit-1].id
 		}
-		out, err = rec.viewProjectTokens(r, found)
+		out, err = viewProjectTokens(r, rec, found)
 		return err
 	})
 	return out, next, err
 }
 
 // shownTo lists the members whose tokens p sees: of them, the one asked for.
-func (rec Record) shownTo(p ledger.Principal, asked string) []string {
-	all := p.Admin || rec.Members[p.UserID].Role == RoleOwner
+func shownTo(rec projects.Record, p ledger.Principal, asked string) []string {
+	all := p.Admin || rec.Members[p.UserID].Role == projects.RoleOwner
 	var out []string
 	for id := range rec.Members {
 		if (all || id == p.UserID) && (asked == "" || id == asked) {
@@ -124,7 +125,7 @@ func tokensNaming(r kv.Reader, project string) ([]string, error) {
 // those that have expired.
 type projectSearch struct {
 	r       kv.Reader
-	project Record
+	project projects.Record
 	now     int64  // Unix seconds
 	below   uint64 // serial that all are below; 0: no bound
 	want    int
@@ -173,7 +174,7 @@ func (w projectSearch) newest(project, user string) (out []projectEntry, err err
 }
 
 // viewProjectTokens makes what may be known of tokens.
-func (rec Record) viewProjectTokens(r kv.Reader, found []projectEntry) ([]ProjectToken, error) {
+func viewProjectTokens(r kv.Reader, rec projects.Record, found []projectEntry) ([]ProjectToken, error) {
 	out := make([]ProjectToken, len(found))
 	users := make(map[string]ledger.User)
 	for i, f := range found {

@@ -6,6 +6,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // All tokens of a user end in the transaction of another room, each with its row, and
@@ -13,7 +14,7 @@ import (
 func TestRevokeTokens(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	one, two := h.mint(alice, forSome("one", "demo")), h.mint(alice, forSome("two", "demo"))
 	other := h.mint(bob, forSome("his", "demo"))
 	_, _, err := h.Revoke(t.Context(), alice, one.Token.ID)

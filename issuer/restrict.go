@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // RestrictRequest says how to narrow a token. What is empty stays as it is.
@@ -113,16 +114,16 @@ func narrowProjects(c *ledger.Change, ps *problem.Problems, p ledger.Principal, 
 		rec.Scope, rec.Projects = ScopeChosen, refs
 		return err
 	}
-	var kept []ProjectRef
+	var kept []projects.Ref
 	for _, name := range names {
-		i := slices.IndexFunc(rec.Projects, func(r ProjectRef) bool { return r.Name == caveats.NormalizeProject(name) })
+		i := slices.IndexFunc(rec.Projects, func(r projects.Ref) bool { return r.Name == caveats.NormalizeProject(name) })
 		if i < 0 {
 			ps.Add("projects", "project_wider", "project", ledger.Excerpt(name))
 			continue
 		}
 		kept = append(kept, rec.Projects[i])
 	}
-	slices.SortFunc(kept, func(a, b ProjectRef) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(kept, func(a, b projects.Ref) int { return strings.Compare(a.Name, b.Name) })
 	rec.Projects = slices.Compact(kept)
 	return nil
 }
@@ -175,7 +176,7 @@ func auditRestricted(c *ledger.Change, p ledger.Principal, id string, was, rec t
 // auditNarrowed is auditToken for a token that reaches less than before. The trails of
 // projects that it can't upload to any more have a row, too.
 func auditNarrowed(c *ledger.Change, p ledger.Principal, id string, was, rec tokenRecord, detail map[string]string) error {
-	var lost []ProjectRef
+	var lost []projects.Ref
 	for _, r := range was.Projects {
 		if !slices.Contains(rec.Projects, r) {
 			lost = append(lost, r)

@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // An owner shuts a member's tokens out, and a verifier denies them at once, whatever
@@ -17,14 +18,14 @@ func TestShutOut(t *testing.T) {
 	h := newHouse(t)
 	v := h.follow()
 	demo := h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	h.project(bob, "his")
 	hers, named, all := h.mint(alice, forSome("hers", "demo")), h.mint(bob, forSome("named", "demo", "his")), h.mint(bob, forAll("all"))
 	shut := func(p ledger.Principal, user string) func() error {
-		return func() error { _, _, err := h.ExcludeTokens(t.Context(), p, "Demo", user); return err }
+		return func() error { _, _, err := h.Projects.ExcludeTokens(t.Context(), p, "Demo", user); return err }
 	}
 	letIn := func(p ledger.Principal, user string) func() error {
-		return func() error { _, _, err := h.ReadmitTokens(t.Context(), p, "demo", user); return err }
+		return func() error { _, _, err := h.Projects.ReadmitTokens(t.Context(), p, "demo", user); return err }
 	}
 	h.refused(ledger.ErrNotOwner, shut(bob, aliceID))
 	h.refused(ledger.ErrNotFound, shut(carol, bobID))
@@ -45,15 +46,15 @@ func TestShutOut(t *testing.T) {
 	}
 	v.expect(hers.Text, "demo")
 
-	p, err := h.Project(t.Context(), bob, "demo")
-	if err != nil || len(p.Members) != 2 || p.Role != issuer.RoleMaintainer {
+	p, err := h.Projects.Get(t.Context(), bob, "demo")
+	if err != nil || len(p.Members) != 2 || p.Role != projects.RoleMaintainer {
 		t.Fatalf("bob sees %+v (%v)", p, err)
 	}
 	if s := p.Members[1].Excluded; !s.At.Equal(h.clock.Now()) || s.By != aliceID || s.Username != "alice" {
 		t.Errorf("shut out %+v", s)
 	}
 	h.refused("projects: project_shut", func() error { _, err := h.Mint(t.Context(), bob, forSome("ci", "demo")); return err })
-	_, err = h.SetRole(t.Context(), alice, "demo", bobID, issuer.RoleOwner)
+	_, err = h.Projects.SetRole(t.Context(), alice, "demo", bobID, projects.RoleOwner)
 	h.check(err)
 	v.expect(named.Text, "demo", caveats.NotAMember) // another role changes nothing
 
@@ -63,9 +64,9 @@ func TestShutOut(t *testing.T) {
 
 	// Who leaves and comes back is let in.
 	h.check(shut(alice, bobID)())
-	_, err = h.RemoveMember(t.Context(), alice, "demo", bobID)
+	_, err = h.Projects.RemoveMember(t.Context(), alice, "demo", bobID)
 	h.check(err)
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	v.expect(named.Text, "demo")
 }
 
@@ -74,12 +75,12 @@ func TestOwnersShutEachOtherOut(t *testing.T) {
 	h := newHouse(t)
 	v := h.follow()
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleOwner)
+	h.member(alice, "demo", bobID, projects.RoleOwner)
 	a, b := h.mint(alice, forSome("a", "demo")), h.mint(bob, forSome("b", "demo"))
 	for _, err := range together(
-		func() error { _, _, err := h.ExcludeTokens(t.Context(), alice, "demo", bobID); return err },
-		func() error { _, _, err := h.ExcludeTokens(t.Context(), bob, "demo", aliceID); return err },
-		func() error { _, _, err := h.ExcludeTokens(t.Context(), alice, "demo", bobID); return err },
+		func() error { _, _, err := h.Projects.ExcludeTokens(t.Context(), alice, "demo", bobID); return err },
+		func() error { _, _, err := h.Projects.ExcludeTokens(t.Context(), bob, "demo", aliceID); return err },
+		func() error { _, _, err := h.Projects.ExcludeTokens(t.Context(), alice, "demo", bobID); return err },
 	) {
 		h.check(err)
 	}
@@ -95,7 +96,7 @@ func TestProjectTokens(t *testing.T) {
 	h := newHouse(t)
 	demo := h.project(alice, "demo")
 	h.project(alice, "secret")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	h.project(carol, "hers")
 	h.mint(carol, forAll("none of theirs"))
 	week := forSome("over", "demo")
@@ -160,14 +161,14 @@ func TestProjectTokens(t *testing.T) {
 			t.Errorf("%+v: %v (%v)", tt, got, err)
 		}
 	}
-	_, _, err = h.ExcludeTokens(t.Context(), alice, "demo", bobID)
+	_, _, err = h.Projects.ExcludeTokens(t.Context(), alice, "demo", bobID)
 	h.check(err)
 	h.record(bobID, "robert", true)
 	tokens, _, err = h.ProjectTokens(t.Context(), alice, "demo", issuer.ProjectTokensQuery{UserID: bobID})
 	if err != nil || len(tokens) != 2 || !tokens[0].Excluded || !tokens[0].Frozen || tokens[0].UserName != "robert" {
 		t.Errorf("%+v (%v)", tokens, err)
 	}
-	_, err = h.RemoveMember(t.Context(), alice, "demo", bobID)
+	_, err = h.Projects.RemoveMember(t.Context(), alice, "demo", bobID)
 	h.check(err)
 	if got := list(alice, issuer.ProjectTokensQuery{}); got != " alice/third alice/first" {
 		t.Errorf("without bob%s", got)
@@ -189,7 +190,7 @@ func TestMintRegisters(t *testing.T) {
 	if err != nil || len(draft.Projects) != 2 || draft.Projects[1].Name != "new-one" {
 		t.Errorf("draft %+v (%v)", draft, err)
 	}
-	if _, err := h.Project(t.Context(), alice, "new-one"); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := h.Projects.Get(t.Context(), alice, "new-one"); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a draft registers: %v", err)
 	}
 	mint := func(change func(*issuer.MintRequest)) func() error {
@@ -220,8 +221,8 @@ func TestMintRegisters(t *testing.T) {
 	if got := kinds(after.rows[len(before.rows):]); got != "project.created project.token_minted project.token_minted token.minted" || len(after.log) != len(before.log)+1 {
 		t.Errorf("rows %s, %d entries", got, len(after.log)-len(before.log))
 	}
-	p, err := h.Project(t.Context(), alice, "new-one")
-	if err != nil || p.Name != "New.One" || p.Role != issuer.RoleOwner || p.ID != m.Token.Projects[1].ID {
+	p, err := h.Projects.Get(t.Context(), alice, "new-one")
+	if err != nil || p.Name != "New.One" || p.Role != projects.RoleOwner || p.ID != m.Token.Projects[1].ID {
 		t.Errorf("project %+v (%v)", p, err)
 	}
 	v.expect(m.Text, "new.one")
@@ -231,7 +232,7 @@ func TestMintRegisters(t *testing.T) {
 	all := forAll("all")
 	all.Register = "ignored"
 	h.mint(alice, all)
-	if _, err := h.Project(t.Context(), alice, "ignored"); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := h.Projects.Get(t.Context(), alice, "ignored"); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a token for all projects registers one: %v", err)
 	}
 }

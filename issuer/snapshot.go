@@ -8,6 +8,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // maxPage is the size, in bytes as stored, at which a page of a snapshot ends. Its
@@ -66,7 +67,7 @@ func (s *Followers) kinds() []sequence {
 			return changes(ledger.FeedUsers(r, after, limit), func(u *feed.User) feed.Change { return feed.Change{User: u} })
 		},
 		func(r kv.Reader, after string, limit int) iter.Seq2[feed.Change, error] {
-			return changes(FeedProjects(r, after, limit), func(p *feed.Project) feed.Change { return feed.Change{Project: p} })
+			return changes(projects.FeedProjects(r, after, limit), func(p *feed.Project) feed.Change { return feed.Change{Project: p} })
 		},
 		func(r kv.Reader, after string, limit int) iter.Seq2[feed.Change, error] {
 			return changes(s.FeedTokens(r, after, limit), func(t *feed.Token) feed.Change { return feed.Change{Token: t} })

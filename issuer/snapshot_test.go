@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // frames collects a snapshot.
@@ -177,7 +178,7 @@ func TestSnapshotWhileWriting(t *testing.T) {
 func TestSnapshotFramesAreBounded(t *testing.T) {
 	h := newHouse(t)
 	big := make(map[string]any)
-	for i := range issuer.MaxMembers {
+	for i := range projects.MaxMembers {
 		big[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
 	}
 	for i := range 150 {

@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // An invitation that was sent while somebody was no member, or was one, is no way back
@@ -25,39 +26,39 @@ func TestInvitationFromBeforeIsNoWayBack(t *testing.T) {
 		v := h.follow()
 		h.project(alice, "demo")
 		all := h.mint(bob, forAll("all"))
-		byName := h.invite(alice, "demo", "bob", issuer.RoleMaintainer)
-		byAddress := h.invite(alice, "demo", "Bob@example.org", issuer.RoleOwner)
-		_, err := h.AcceptInvitation(t.Context(), bob, byName.ID)
+		byName := h.invite(alice, "demo", "bob", projects.RoleMaintainer)
+		byAddress := h.invite(alice, "demo", "Bob@example.org", projects.RoleOwner)
+		_, err := h.Projects.AcceptInvitation(t.Context(), bob, byName.ID)
 		h.check(err)
 		v.expect(all.Text, "demo")
 		h.clock.Add(time.Hour)
 		if how == "removed" {
-			_, err = h.RemoveMember(t.Context(), alice, "demo", bobID)
+			_, err = h.Projects.RemoveMember(t.Context(), alice, "demo", bobID)
 		} else {
-			_, _, err = h.ExcludeTokens(t.Context(), alice, "demo", bobID)
+			_, _, err = h.Projects.ExcludeTokens(t.Context(), alice, "demo", bobID)
 			h.check(err)
-			_, err = h.Leave(t.Context(), bob, "demo")
+			_, err = h.Projects.Leave(t.Context(), bob, "demo")
 		}
 		h.check(err)
 
-		h.refused("invitation_outlived", func() error { _, err := h.AcceptInvitation(t.Context(), bob, byAddress.ID); return err })
+		h.refused("invitation_outlived", func() error { _, err := h.Projects.AcceptInvitation(t.Context(), bob, byAddress.ID); return err })
 		v.expect(all.Text, "demo", caveats.NotAMember)
 		if got := h.offered(bob); got != "" {
 			t.Errorf("%s: offered are %s", how, got)
 		}
-		h.refused(ledger.ErrNotFound, func() error { _, _, err := h.InvitationByLink(t.Context(), bob, byAddress.Secret); return err })
+		h.refused(ledger.ErrNotFound, func() error { _, _, err := h.Projects.InvitationByLink(t.Context(), bob, byAddress.Secret); return err })
 		// Whose the address is, is told to no owner.
 		if got, want := h.pending(alice, "demo"), "demo Bob@example.org owner by alice"; got != want {
 			t.Errorf("%s: pending are %s, want %s", how, got, want)
 		}
 
 		h.clock.Add(time.Minute)
-		again, err := h.Resend(t.Context(), alice, "demo", byAddress.ID)
+		again, err := h.Projects.Resend(t.Context(), alice, "demo", byAddress.ID)
 		h.check(err)
-		if _, yours, err := h.InvitationByLink(t.Context(), bob, again.Secret); err != nil || !yours {
+		if _, yours, err := h.Projects.InvitationByLink(t.Context(), bob, again.Secret); err != nil || !yours {
 			t.Errorf("%s: the new link: %v, %v", how, yours, err)
 		}
-		_, err = h.AcceptInvitation(t.Context(), bob, byAddress.ID)
+		_, err = h.Projects.AcceptInvitation(t.Context(), bob, byAddress.ID)
 		h.check(err)
 		v.expect(all.Text, "demo")
 	}
@@ -73,13 +74,13 @@ func TestProjectEventsKeepWhatIsOthers(t *testing.T) {
 	}
 	alice, bob, carol := from(alice, "192.0.2.1"), from(bob, "192.0.2.2"), from(carol, "192.0.2.3")
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
-	inv := h.invite(alice, "demo", "carol@example.org", issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
+	inv := h.invite(alice, "demo", "carol@example.org", projects.RoleMaintainer)
 	h.mint(bob, forSome("ci", "demo"))
-	_, err := h.DeclineInvitation(t.Context(), carol, inv.ID)
+	_, err := h.Projects.DeclineInvitation(t.Context(), carol, inv.ID)
 	h.check(err)
 	read := func(p ledger.Principal, q audit.Query) (out []string) {
-		page, err := h.ProjectEvents(t.Context(), p, "demo", q)
+		page, err := h.Projects.Events(t.Context(), p, "demo", q)
 		h.check(err)
 		for _, e := range page.Events {
 			out = append(out, fmt.Sprintf("%s by %q from %q %q %q to %q about %q", e.Kind, e.Actor.Username, e.Actor.IP, e.Actor.UserAgent, e.Actor.RequestID, e.Detail["to"], e.Account+e.AccountName))
@@ -117,13 +118,13 @@ func TestProjectEventsKeepWhatIsOthers(t *testing.T) {
 func TestProjectEventsKeepTokensOfOthers(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	m := h.mint(alice, forSome("deploy key of alice", "demo"))
 	_, err := h.Leaked(t.Context(), m.Text, audit.Actor{}, issuer.Found{URL: "https://example.org/alice/private", Source: "content"})
 	h.check(err)
 	mine := h.mint(bob, forSome("of bob", "demo"))
 	read := func(p ledger.Principal, q audit.Query) audit.Page {
-		page, err := h.ProjectEvents(t.Context(), p, "demo", q)
+		page, err := h.Projects.Events(t.Context(), p, "demo", q)
 		h.check(err)
 		return page
 	}
@@ -142,9 +143,9 @@ func TestNextTellsNothing(t *testing.T) {
 	far := alice
 	far.Actor = audit.Actor{IP: "192.0.2.1"}
 	h.project(far, "demo")
-	h.member(far, "demo", bobID, issuer.RoleMaintainer)
+	h.member(far, "demo", bobID, projects.RoleMaintainer)
 	for range 12 {
-		_, err := h.Describe(t.Context(), far, "demo", issuer.About{Description: fmt.Sprint(h.clock.Now())})
+		_, err := h.Projects.Describe(t.Context(), far, "demo", projects.About{Description: fmt.Sprint(h.clock.Now())})
 		h.check(err)
 		h.clock.Add(time.Minute)
 	}
@@ -152,7 +153,7 @@ func TestNextTellsNothing(t *testing.T) {
 	pages := func(q audit.Query) (out []string) {
 		for range 20 {
 			q.Limit = 2
-			page, err := h.ProjectEvents(t.Context(), bob, "demo", q)
+			page, err := h.Projects.Events(t.Context(), bob, "demo", q)
 			h.check(err)
 			out = append(out, fmt.Sprint(len(page.Events), page.Next, page.Reached))
 			if q.Before = page.Next; q.Before == 0 {
@@ -209,11 +210,11 @@ func TestAllProjectsIsBounded(t *testing.T) {
 		}
 		return nil
 	}))
-	page, err := h.AllProjects(t.Context(), root, issuer.AllQuery{Text: "zebra"})
+	page, err := h.Projects.All(t.Context(), root, projects.AllQuery{Text: "zebra"})
 	if err != nil || len(page.Projects) != 0 || page.Next != "p19999" {
 		t.Errorf("first: %d projects, next %q (%v)", len(page.Projects), page.Next, err)
 	}
-	page, err = h.AllProjects(t.Context(), root, issuer.AllQuery{Text: "zebra", After: page.Next})
+	page, err = h.Projects.All(t.Context(), root, projects.AllQuery{Text: "zebra", After: page.Next})
 	if err != nil || len(page.Projects) != 1 || page.Next != "" {
 		t.Errorf("second: %d projects, next %q (%v)", len(page.Projects), page.Next, err)
 	}

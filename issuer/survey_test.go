@@ -9,15 +9,15 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // projects are the names that a survey finds, page by page.
-func (h *house) surveyed(q issuer.AllQuery) (names []string) {
+func (h *house) surveyed(q projects.AllQuery) (names []string) {
 	h.Helper()
 	for {
-		page, err := h.AllProjects(h.Context(), root, q)
+		page, err := h.Projects.All(h.Context(), root, q)
 		h.check(err)
 		if q.Limit > 0 && len(page.Projects) > q.Limit {
 			h.Errorf("%d on a page", len(page.Projects))
@@ -37,32 +37,32 @@ func TestAllProjects(t *testing.T) {
 		h.project(alice, name)
 	}
 	h.project(bob, "bobs")
-	h.member(alice, "zebra", bobID, issuer.RoleOwner)
-	h.member(alice, "zebra", carolID, issuer.RoleMaintainer)
+	h.member(alice, "zebra", bobID, projects.RoleOwner)
+	h.member(alice, "zebra", carolID, projects.RoleMaintainer)
 	for _, c := range []struct {
-		q    issuer.AllQuery
+		q    projects.AllQuery
 		want []string
 	}{
-		{issuer.AllQuery{}, []string{"bobs", "My_Project", "my-second", "other", "zebra"}},
-		{issuer.AllQuery{Limit: 2}, []string{"bobs", "My_Project", "my-second", "other", "zebra"}},
-		{issuer.AllQuery{Text: " MY_ ", Limit: 1}, []string{"My_Project", "my-second"}},
-		{issuer.AllQuery{Text: "none"}, nil},
-		{issuer.AllQuery{Unowned: true}, nil},
+		{projects.AllQuery{}, []string{"bobs", "My_Project", "my-second", "other", "zebra"}},
+		{projects.AllQuery{Limit: 2}, []string{"bobs", "My_Project", "my-second", "other", "zebra"}},
+		{projects.AllQuery{Text: " MY_ ", Limit: 1}, []string{"My_Project", "my-second"}},
+		{projects.AllQuery{Text: "none"}, nil},
+		{projects.AllQuery{Unowned: true}, nil},
 	} {
 		if got := h.surveyed(c.q); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q, want %q", c.q, got, c.want)
 		}
 	}
 	h.record(aliceID, "alice", true)
-	if got := h.surveyed(issuer.AllQuery{Unowned: true, Limit: 1}); !slices.Equal(got, []string{"My_Project", "my-second", "other"}) {
+	if got := h.surveyed(projects.AllQuery{Unowned: true, Limit: 1}); !slices.Equal(got, []string{"My_Project", "my-second", "other"}) {
 		t.Errorf("without an owner: %q", got)
 	}
-	page, err := h.AllProjects(t.Context(), root, issuer.AllQuery{Text: "zebra"})
+	page, err := h.Projects.All(t.Context(), root, projects.AllQuery{Text: "zebra"})
 	h.check(err)
 	if p := page.Projects[0]; p.Members != 3 || p.Owners != 2 || p.Unowned || len(p.OwnedBy) != 2 || p.OwnedBy[0].Name != "alice" || !p.OwnedBy[0].Frozen {
 		t.Errorf("%+v", p)
 	}
-	if _, err := h.AllProjects(t.Context(), alice, issuer.AllQuery{}); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := h.Projects.All(t.Context(), alice, projects.AllQuery{}); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("for others: %v", err)
 	}
 }
@@ -70,10 +70,10 @@ func TestAllProjects(t *testing.T) {
 func TestAppointOwner(t *testing.T) {
 	h := newHouse(t)
 	demo := h.project(alice, "demo")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	names := map[string]string{"demo": demo.ID}
 	appoint := func(p ledger.Principal, project, user string) func() error {
-		return func() error { _, _, err := h.AppointOwner(t.Context(), p, project, user); return err }
+		return func() error { _, _, err := h.Projects.AppointOwner(t.Context(), p, project, user); return err }
 	}
 	h.refused("project_owned", appoint(root, "demo", bobID))
 	h.record(aliceID, "alice", true)
@@ -85,20 +85,20 @@ func TestAppointOwner(t *testing.T) {
 	if d := rows[0].Detail; d["was"] != "maintainer" || d["user"] != "bob" || d["project"] != "demo" {
 		t.Errorf("%v", d)
 	}
-	if p, err := h.Project(t.Context(), bob, "demo"); err != nil || p.Role != issuer.RoleOwner {
+	if p, err := h.Projects.Get(t.Context(), bob, "demo"); err != nil || p.Role != projects.RoleOwner {
 		t.Errorf("%+v %v", p, err)
 	}
 	h.record(bobID, "bob", true)
 	h.wrote(names, appoint(root, "demo", carolID), "project.owner_appointed carol demo", "log project demo")
 	h.refused("project_owned", appoint(root, "demo", rootID))
 	h.check(func() error {
-		_, err := h.AddMember(t.Context(), carol, "demo", rootID, issuer.RoleMaintainer)
+		_, err := h.AddMember(t.Context(), carol, "demo", rootID, projects.RoleMaintainer)
 		return err
 	}())
 }
 
 // found are the labels that a search finds, page by page.
-func (h *house) searched(q issuer.AllQuery) (labels []string) {
+func (h *house) searched(q projects.AllQuery) (labels []string) {
 	h.Helper()
 	for range 100 {
 		page, err := h.SearchTokens(h.Context(), root, q)
@@ -125,30 +125,30 @@ func TestSearchTokens(t *testing.T) {
 	h.clock.Add(time.Second)
 	h.mint(bob, forAll("bob's ci"))
 	for _, c := range []struct {
-		q    issuer.AllQuery
+		q    projects.AllQuery
 		want []string
 	}{
-		{issuer.AllQuery{Limit: 2}, []string{"bob's ci", `say "ci"`, "Café", "release <b>", "CI of demo"}},
-		{issuer.AllQuery{Text: " Ci ", Limit: 1}, []string{"bob's ci", `say "ci"`, "CI of demo"}},
-		{issuer.AllQuery{Text: "<B>"}, []string{"release <b>"}},
-		{issuer.AllQuery{Text: `"ci"`}, []string{`say "ci"`}},
-		{issuer.AllQuery{Text: "CAFÉ"}, []string{"Café"}},
-		{issuer.AllQuery{Text: ids[1]}, []string{"release <b>"}},
-		{issuer.AllQuery{Text: strings.ToUpper(ids[1][:13])}, []string{"release <b>"}},
-		{issuer.AllQuery{Text: aliceID}, nil}, // stands in records, and is no label
+		{projects.AllQuery{Limit: 2}, []string{"bob's ci", `say "ci"`, "Café", "release <b>", "CI of demo"}},
+		{projects.AllQuery{Text: " Ci ", Limit: 1}, []string{"bob's ci", `say "ci"`, "CI of demo"}},
+		{projects.AllQuery{Text: "<B>"}, []string{"release <b>"}},
+		{projects.AllQuery{Text: `"ci"`}, []string{`say "ci"`}},
+		{projects.AllQuery{Text: "CAFÉ"}, []string{"Café"}},
+		{projects.AllQuery{Text: ids[1]}, []string{"release <b>"}},
+		{projects.AllQuery{Text: strings.ToUpper(ids[1][:13])}, []string{"release <b>"}},
+		{projects.AllQuery{Text: aliceID}, nil}, // stands in records, and is no label
 	} {
 		if got := h.searched(c.q); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q, want %q", c.q, got, c.want)
 		}
 	}
 	for _, p := range []ledger.Principal{alice, {}} {
-		if _, err := h.SearchTokens(t.Context(), p, issuer.AllQuery{}); !errors.Is(err, ledger.ErrNotFound) {
+		if _, err := h.SearchTokens(t.Context(), p, projects.AllQuery{}); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("for others: %v", err)
 		}
 	}
 	secret := h.mint(alice, forAll("secret")).Text
 	for _, text := range []string{secret, " " + secret + "\n", "token: " + secret, "PYPI-" + secret[5:]} {
-		_, err := h.SearchTokens(t.Context(), root, issuer.AllQuery{Text: text})
+		_, err := h.SearchTokens(t.Context(), root, projects.AllQuery{Text: text})
 		if err == nil || err.Error() != "q: token_as_search" {
 			t.Errorf("a token was searched for: %v", err)
 		}
@@ -170,7 +170,7 @@ func BenchmarkSurvey(b *testing.B) {
 			return nil
 		}))
 		for b.Loop() {
-			if page, err := h.SearchTokens(b.Context(), root, issuer.AllQuery{Text: "none such"}); err != nil || len(page.Tokens) != 0 {
+			if page, err := h.SearchTokens(b.Context(), root, projects.AllQuery{Text: "none such"}); err != nil || len(page.Tokens) != 0 {
 				b.Fatal(err)
 			}
 		}
@@ -180,7 +180,7 @@ func BenchmarkSurvey(b *testing.B) {
 			h.project(alice, fmt.Sprintf("project-%04d", i))
 		}
 		for b.Loop() {
-			if page, err := h.AllProjects(b.Context(), root, issuer.AllQuery{Text: "project", Limit: 100}); err != nil || len(page.Projects) != 100 {
+			if page, err := h.Projects.All(b.Context(), root, projects.AllQuery{Text: "project", Limit: 100}); err != nil || len(page.Projects) != 100 {
 				b.Fatal(err)
 			}
 		}
@@ -192,14 +192,14 @@ func TestSetArchived(t *testing.T) {
 	demo := h.project(alice, "demo")
 	names := map[string]string{"demo": demo.ID}
 	set := func(p ledger.Principal, project string, archived bool) func() error {
-		return func() error { _, err := h.SetArchived(t.Context(), p, project, archived); return err }
+		return func() error { _, err := h.Projects.SetArchived(t.Context(), p, project, archived); return err }
 	}
 	h.refused(ledger.ErrNotFound, set(alice, "demo", true))
 	h.refused(ledger.ErrNotFound, set(root, "none", true))
 	h.wrote(names, set(root, "demo", false)) // nothing
 	h.wrote(names, set(root, "demo", true), "project.archived - demo", "log project demo")
 	h.wrote(names, set(root, "demo", true)) // nothing
-	if p, err := h.Project(t.Context(), alice, "demo"); err != nil || p.Archived.IsZero() {
+	if p, err := h.Projects.Get(t.Context(), alice, "demo"); err != nil || p.Archived.IsZero() {
 		t.Errorf("%+v %v", p, err)
 	}
 	h.wrote(names, set(root, "demo", false), "project.unarchived - demo", "log project demo")

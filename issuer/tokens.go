@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Limits of tokens.
@@ -44,7 +45,7 @@ type Token struct {
 	UserName string // as it is now
 	Label    string
 	Scope    Scope
-	Projects []ProjectRef // by name; empty with ScopeAll
+	Projects []projects.Ref // by name; empty with ScopeAll
 	Limits   Limits
 	Created  time.Time
 	Factor   string     // second factor of the session that minted it
@@ -54,12 +55,6 @@ type Token struct {
 	Narrowed time.Time  // when its owner last restricted it; zero: not since it was minted
 	Replaced string     // id of the token that it was replaced by; "" where it was not
 	LastUsed Use        // zero: not yet
-}
-
-// ProjectRef names a project as it was when the token was minted.
-type ProjectRef struct {
-	ID   string
-	Name string // normalized
 }
 
 // Revocation says who revoked a token, when and why.
@@ -78,8 +73,8 @@ type tokenRecord struct {
 	User     string
 	Label    string
 	Scope    Scope
-	Projects []ProjectRef `json:",omitempty"`
-	Limits   Limits       `json:",omitzero"`
+	Projects []projects.Ref `json:",omitempty"`
+	Limits   Limits         `json:",omitzero"`
 	Created  time.Time
 	Factor   string     `json:",omitempty"`
 	Expires  time.Time  `json:",omitzero"`

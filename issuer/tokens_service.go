@@ -7,6 +7,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // TokensConfig is what tokens need beside the ledger and its projects. Sealer and Location are required.
@@ -19,8 +20,8 @@ type TokensConfig struct {
 
 // Tokens are the tokens of an issuer. It is safe for concurrent use.
 type Tokens struct {
-	ledger *ledger.Ledger
-	*Projects
+	ledger   *ledger.Ledger
+	projects *projects.Service
 	store    kv.Store
 	clock    func() time.Time
 	log      *slog.Logger
@@ -34,9 +35,9 @@ type Tokens struct {
 }
 
 // NewTokens makes the tokens of a ledger.
-func NewTokens(l *ledger.Ledger, p *Projects, cfg TokensConfig) *Tokens {
+func NewTokens(l *ledger.Ledger, p *projects.Service, cfg TokensConfig) *Tokens {
 	return &Tokens{
-		ledger: l, Projects: p, store: l.Store(), clock: l.Now, log: l.Log(), sealer: cfg.Sealer, location: cfg.Location,
+		ledger: l, projects: p, store: l.Store(), clock: l.Now, log: l.Log(), sealer: cfg.Sealer, location: cfg.Location,
 		maxLife: cfg.MaxLife, perHour: cfg.PerHour, unfinished: make(chan struct{}, 1),
 	}
 }

@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
-func (h *house) hand(p ledger.Principal, project, to string, stay issuer.Stay) issuer.Invited {
+func (h *house) hand(p ledger.Principal, project, to string, stay projects.Stay) projects.Invited {
 	h.Helper()
-	out, err := h.Invite(h.Context(), p, project, issuer.InviteRequest{To: to, Hand: stay})
+	out, err := h.Projects.Invite(h.Context(), p, project, projects.InviteRequest{To: to, Hand: stay})
 	h.check(err)
 	return out
 }
@@ -23,27 +23,27 @@ func TestTransfer(t *testing.T) {
 	h := newHouse(t)
 	demo := h.project(alice, "demo")
 	names := map[string]string{"demo": demo.ID}
-	var inv issuer.Invited
-	h.wrote(names, func() error { inv = h.hand(alice, "demo", "bob@example.org", issuer.StayMaintainer); return nil }, "project.transfer_asked - demo")
-	if got := h.roles("demo"); got != "alice owner" || inv.Role != issuer.RoleOwner {
+	var inv projects.Invited
+	h.wrote(names, func() error { inv = h.hand(alice, "demo", "bob@example.org", projects.StayMaintainer); return nil }, "project.transfer_asked - demo")
+	if got := h.roles("demo"); got != "alice owner" || inv.Role != projects.RoleOwner {
 		t.Errorf("before it was accepted: %s, %+v", got, inv)
 	}
-	h.invite(alice, "demo", "carol", issuer.RoleOwner) // ends with her ownership
-	var done issuer.Accepted
-	rows := h.wrote(names, func() (err error) { done, err = h.AcceptInvitation(t.Context(), bob, inv.ID); return err },
+	h.invite(alice, "demo", "carol", projects.RoleOwner) // ends with her ownership
+	var done projects.Accepted
+	rows := h.wrote(names, func() (err error) { done, err = h.Projects.AcceptInvitation(t.Context(), bob, inv.ID); return err },
 		"project.member_added bob demo", "project.transferred bob demo", "project.invitation_revoked - demo", "project.role_changed alice demo",
 		"log project demo")
 	if d := rows[1].Detail; d["from"] != "alice" || d["user"] != "bob" || d["stay"] != "maintainer" {
 		t.Errorf("row %v", d)
 	}
-	if got := h.roles("demo"); got != "bob owner, alice maintainer" || done.InviterID != aliceID || done.Project.Role != issuer.RoleOwner {
+	if got := h.roles("demo"); got != "bob owner, alice maintainer" || done.InviterID != aliceID || done.Project.Role != projects.RoleOwner {
 		t.Errorf("members %s, %+v", got, done)
 	}
-	h.refused(ledger.ErrNotOwner, func() error { _, err := h.Archive(t.Context(), alice, "demo"); return err })
+	h.refused(ledger.ErrNotOwner, func() error { _, err := h.Projects.Archive(t.Context(), alice, "demo"); return err })
 
-	inv = h.hand(bob, "demo", "alice", issuer.StayNot)
-	h.refused(ledger.ErrNotFound, func() error { _, err := h.AcceptInvitation(t.Context(), carol, inv.ID); return err })
-	h.wrote(names, func() error { _, err := h.AcceptInvitation(t.Context(), alice, inv.ID); return err },
+	inv = h.hand(bob, "demo", "alice", projects.StayNot)
+	h.refused(ledger.ErrNotFound, func() error { _, err := h.Projects.AcceptInvitation(t.Context(), carol, inv.ID); return err })
+	h.wrote(names, func() error { _, err := h.Projects.AcceptInvitation(t.Context(), alice, inv.ID); return err },
 		"project.role_changed alice demo", "project.transferred alice demo", "project.member_left bob demo", "log project demo")
 	if got := h.roles("demo"); got != "alice owner" {
 		t.Errorf("members %s", got)
@@ -54,21 +54,21 @@ func TestTransfer(t *testing.T) {
 func TestTransferRefused(t *testing.T) {
 	h := newHouse(t)
 	names := map[string]string{"demo": h.project(alice, "demo").ID}
-	h.member(alice, "demo", bobID, issuer.RoleOwner)
-	h.member(alice, "demo", carolID, issuer.RoleMaintainer)
-	inv := h.hand(alice, "demo", "carol", issuer.StayNot)
+	h.member(alice, "demo", bobID, projects.RoleOwner)
+	h.member(alice, "demo", carolID, projects.RoleMaintainer)
+	inv := h.hand(alice, "demo", "carol", projects.StayNot)
 	for _, tt := range []struct {
 		name string
 		do   func() error
 		want any
 	}{
-		{"to oneself", handing(h, alice, "alice", issuer.StayNot), "user: transfer_to_self"},
-		{"to an owner", handing(h, alice, "bob", issuer.StayMaintainer), "user: already_owner"},
+		{"to oneself", handing(h, alice, "alice", projects.StayNot), "user: transfer_to_self"},
+		{"to an owner", handing(h, alice, "bob", projects.StayMaintainer), "user: already_owner"},
 		{"no word", handing(h, alice, "root", "king"), "stay: stay_unknown"},
-		{"by a maintainer", handing(h, carol, "root", issuer.StayNot), ledger.ErrNotOwner},
-		{"by an administrator", handing(h, root, "root", issuer.StayNot), ledger.ErrNotOwner},
-		{"by a stranger", handing(h, who(nobodyID, "zoe"), "root", issuer.StayNot), nil},
-		{"again by another owner", func() error { _, err := h.Resend(t.Context(), bob, "demo", inv.ID); return err }, ledger.ErrNotFound},
+		{"by a maintainer", handing(h, carol, "root", projects.StayNot), ledger.ErrNotOwner},
+		{"by an administrator", handing(h, root, "root", projects.StayNot), ledger.ErrNotOwner},
+		{"by a stranger", handing(h, who(nobodyID, "zoe"), "root", projects.StayNot), nil},
+		{"again by another owner", func() error { _, err := h.Projects.Resend(t.Context(), bob, "demo", inv.ID); return err }, ledger.ErrNotFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := *h
@@ -77,10 +77,10 @@ func TestTransferRefused(t *testing.T) {
 		})
 	}
 	// An address may turn out to be one's own, or another owner's: then nothing is lost.
-	own := h.hand(alice, "demo", "alice@example.org", issuer.StayNot)
-	h.wrote(names, func() error { _, err := h.AcceptInvitation(t.Context(), alice, own.ID); return err }, "project.invitation_moot alice demo")
-	his := h.hand(alice, "demo", "bob@example.org", issuer.StayMaintainer)
-	_, err := h.AcceptInvitation(t.Context(), bob, his.ID)
+	own := h.hand(alice, "demo", "alice@example.org", projects.StayNot)
+	h.wrote(names, func() error { _, err := h.Projects.AcceptInvitation(t.Context(), alice, own.ID); return err }, "project.invitation_moot alice demo")
+	his := h.hand(alice, "demo", "bob@example.org", projects.StayMaintainer)
+	_, err := h.Projects.AcceptInvitation(t.Context(), bob, his.ID)
 	h.check(err)
 	if got := h.roles("demo"); got != "bob owner, alice maintainer, carol maintainer" {
 		t.Errorf("members %s", got)
@@ -90,9 +90,9 @@ func TestTransferRefused(t *testing.T) {
 	}
 }
 
-func handing(h *house, p ledger.Principal, to string, stay issuer.Stay) func() error {
+func handing(h *house, p ledger.Principal, to string, stay projects.Stay) func() error {
 	return func() error {
-		_, err := h.Invite(h.Context(), p, "demo", issuer.InviteRequest{To: to, Hand: stay})
+		_, err := h.Projects.Invite(h.Context(), p, "demo", projects.InviteRequest{To: to, Hand: stay})
 		return err
 	}
 }
@@ -105,12 +105,12 @@ func TestInvitationsAreAnsweredFromSeveralSides(t *testing.T) {
 		name := fmt.Sprintf("demo-%d", round)
 		h.clock.Add(day) // so many invitations are for several days
 		h.project(alice, name)
-		h.member(alice, name, carolID, issuer.RoleOwner)
-		inv := h.invite(alice, name, "bob", issuer.RoleMaintainer)
+		h.member(alice, name, carolID, projects.RoleOwner)
+		inv := h.invite(alice, name, "bob", projects.RoleMaintainer)
 		errs := together(
-			func() error { _, err := h.AcceptInvitation(t.Context(), bob, inv.ID); return err },
-			func() error { return h.Uninvite(t.Context(), carol, name, inv.ID) },
-			func() error { _, err := h.Resend(t.Context(), carol, name, inv.ID); return err },
+			func() error { _, err := h.Projects.AcceptInvitation(t.Context(), bob, inv.ID); return err },
+			func() error { return h.Projects.Uninvite(t.Context(), carol, name, inv.ID) },
+			func() error { _, err := h.Projects.Resend(t.Context(), carol, name, inv.ID); return err },
 		)
 		member, pending := strings.Contains(h.roles(name), "bob"), h.pending(alice, name) != ""
 		for _, err := range errs {
@@ -131,13 +131,13 @@ func TestTransfersAndRemovalsTogether(t *testing.T) {
 		name := fmt.Sprintf("demo-%d", round)
 		h.clock.Add(day)
 		h.project(alice, name)
-		h.member(alice, name, rootID, issuer.RoleOwner)
-		toBob, toCarol := h.hand(alice, name, "bob", issuer.StayNot), h.hand(alice, name, "carol@example.org", issuer.StayMaintainer)
+		h.member(alice, name, rootID, projects.RoleOwner)
+		toBob, toCarol := h.hand(alice, name, "bob", projects.StayNot), h.hand(alice, name, "carol@example.org", projects.StayMaintainer)
 		acts := []func() error{
-			func() error { _, err := h.AcceptInvitation(t.Context(), bob, toBob.ID); return err },
-			func() error { _, err := h.AcceptInvitation(t.Context(), carol, toCarol.ID); return err },
-			func() error { _, err := h.RemoveMember(t.Context(), root, name, aliceID); return err },
-			func() error { _, err := h.RemoveMember(t.Context(), alice, name, rootID); return err },
+			func() error { _, err := h.Projects.AcceptInvitation(t.Context(), bob, toBob.ID); return err },
+			func() error { _, err := h.Projects.AcceptInvitation(t.Context(), carol, toCarol.ID); return err },
+			func() error { _, err := h.Projects.RemoveMember(t.Context(), root, name, aliceID); return err },
+			func() error { _, err := h.Projects.RemoveMember(t.Context(), alice, name, rootID); return err },
 		}
 		if round%2 == 0 {
 			acts = append(acts,
@@ -155,7 +155,7 @@ func TestTransfersAndRemovalsTogether(t *testing.T) {
 			t.Fatal("both transfers of one ownership were accepted")
 		}
 		if len(errs) > 4 && errs[4] == nil {
-			if _, err := h.Project(t.Context(), root, name); !errors.Is(err, ledger.ErrNotFound) {
+			if _, err := h.Projects.Get(t.Context(), root, name); !errors.Is(err, ledger.ErrNotFound) {
 				t.Fatalf("deleted, and there: %v", err)
 			}
 			if h.offered(bob)+h.offered(carol) != "" {
@@ -170,6 +170,6 @@ func TestTransfersAndRemovalsTogether(t *testing.T) {
 }
 
 func handingTo(h *house, p ledger.Principal, project string) error {
-	_, err := h.Invite(h.Context(), p, project, issuer.InviteRequest{To: "carol", Role: issuer.RoleMaintainer})
+	_, err := h.Projects.Invite(h.Context(), p, project, projects.InviteRequest{To: "carol", Role: projects.RoleMaintainer})
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Bounds of the counters of uses.
@@ -89,7 +90,7 @@ func (s *Tokens) ProjectUploads(ctx context.Context, p ledger.Principal, project
 	today := dayOf(s.clock())
 	out := Uploads{First: time.Unix(int64(today-UploadDays+1)*int64(ledger.Day/time.Second), 0).UTC()}
 	err := s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
-		rec, err := VisibleTo(r, p, project)
+		rec, err := projects.VisibleTo(r, p, project)
 		if err != nil {
 			return err
 		}
@@ -97,7 +98,7 @@ func (s *Tokens) ProjectUploads(ctx context.Context, p ledger.Principal, project
 		if err != nil {
 			return err
 		}
-		seesAll := p.Admin || rec.Members[p.UserID].Role == RoleOwner
+		seesAll := p.Admin || rec.Members[p.UserID].Role == projects.RoleOwner
 		out.Total, out.Tokens, out.Others = 0, nil, nil
 		for _, t := range byToken {
 			out.Total += t.Total

@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 var anyone = netip.MustParseAddr("203.0.113.9")
@@ -20,7 +21,7 @@ func TestProjectUploads(t *testing.T) {
 	h := newHouse(t)
 	h.project(alice, "demo")
 	h.project(alice, "other")
-	h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	v, _ := h.verifier("berlin")
 	forever := forSome("his", "demo")
 	forever.Life = issuer.LifeNever

@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Use says when and for what a token was used last, as coarsely as its owner
@@ -144,7 +145,7 @@ func (s *Tokens) recordPart(ctx context.Context, verifier string, since time.Tim
 // the project with it. It was between the last report and now, by the issuer's clock,
 // and before the token ended.
 func (s *Tokens) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error) {
-	if !caveats.ValidUUID(u.Token) || len(u.Project) > MaxProjectName || !caveats.ValidProjectName(u.Project) {
+	if !caveats.ValidUUID(u.Token) || len(u.Project) > projects.MaxProjectName || !caveats.ValidProjectName(u.Project) {
 		return Use{}, ledger.ErrNotFound
 	}
 	rec, err := readToken(r, u.Token)
@@ -183,7 +184,7 @@ func (rec tokenRecord) uploadsTo(r kv.Reader, name string) (bool, error) {
 	if err != nil || id == "" {
 		return false, err
 	}
-	p, err := Read(r, id)
+	p, err := projects.Read(r, id)
 	if errors.Is(err, kv.ErrNotFound) || errors.Is(err, ledger.ErrNotFound) {
 		return false, nil
 	}
@@ -202,11 +203,7 @@ func (rec tokenRecord) projectNamed(r kv.Reader, name string) (string, error) {
 		}
 		return "", nil
 	}
-	id, err := r.Get([]byte(nameKey(name)))
-	if errors.Is(err, kv.ErrNotFound) {
-		return "", nil
-	}
-	return string(id), err
+	return projects.IDOf(r, name)
 }
 
 // address reads an address, or that of a network; zero where it is neither.

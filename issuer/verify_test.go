@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -111,7 +112,7 @@ func TestMintedTokensVerify(t *testing.T) {
 	}
 
 	// A role that is gained later counts for a token to all projects, at once.
-	h.member(bob, "his", aliceID, issuer.RoleMaintainer)
+	h.member(bob, "his", aliceID, projects.RoleMaintainer)
 	v.expect(all.Text, "his")
 	v.expect(chosen.Text, "his", caveats.WrongProject)
 
@@ -141,15 +142,15 @@ func TestMintedTokensVerify(t *testing.T) {
 // Whoever leaves a project, or is removed from it, no longer uploads to it.
 func TestLeaversTokensEnd(t *testing.T) {
 	for name, leave := range map[string]func(h *house) (uint64, error){
-		"leaves":  func(h *house) (uint64, error) { return h.Leave(t.Context(), bob, "demo") },
-		"removed": func(h *house) (uint64, error) { return h.RemoveMember(t.Context(), alice, "demo", bobID) },
+		"leaves":  func(h *house) (uint64, error) { return h.Projects.Leave(t.Context(), bob, "demo") },
+		"removed": func(h *house) (uint64, error) { return h.Projects.RemoveMember(t.Context(), alice, "demo", bobID) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
 			v := h.follow()
 			h.project(alice, "demo")
 			h.project(bob, "his")
-			h.member(alice, "demo", bobID, issuer.RoleMaintainer)
+			h.member(alice, "demo", bobID, projects.RoleMaintainer)
 			chosen, all := h.mint(bob, forSome("chosen", "demo", "his")), h.mint(bob, forAll("all"))
 			for _, m := range []issuer.Minted{chosen, all} {
 				v.expect(m.Text, "demo")
@@ -165,7 +166,7 @@ func TestLeaversTokensEnd(t *testing.T) {
 				_, err := h.Mint(t.Context(), bob, forSome("again", "demo"))
 				return err
 			})
-			h.member(alice, "demo", bobID, issuer.RoleOwner)
+			h.member(alice, "demo", bobID, projects.RoleOwner)
 			v.expect(chosen.Text, "demo")
 		})
 	}

@@ -170,7 +170,7 @@ func uploadTokens(t *testing.T, h *instance) map[string]string {
 		projects[u.project("http")], projects[u.project("https")] = alice, alice
 	}
 	for name, p := range projects {
-		if _, _, err := h.issuer.CreateProject(ctx, p, name); err != nil {
+		if _, _, err := h.issuer.Projects.Create(ctx, p, name); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -66,9 +66,9 @@ type instance struct {
 	notices  *notices.Outbox
 	pages    *ui.Renderer
 	mailer   *web.Mailer
-	outbox   string          // folder of mails; "" where a mail server is configured
-	showing  sync.Mutex      // held while terminal is written to
-	terminal io.Writer       // where the links of mails are shown; nil: nowhere
+	outbox   string     // folder of mails; "" where a mail server is configured
+	showing  sync.Mutex // held while terminal is written to
+	terminal io.Writer  // where the links of mails are shown; nil: nowhere
 	cfg      config.Config
 	log      *slog.Logger
 

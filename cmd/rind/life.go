@@ -207,7 +207,7 @@ func (h *instance) jobs() []job {
 		{"old counters of uploads were not deleted", h.issuer.ForgetOld},
 		{"reminders about expiring and unused tokens were not sent", h.issuer.SendReminders},
 		{"old rows of the audit trail were not deleted", h.retain},
-		{"expired invitations were not deleted", h.issuer.SweepInvitations},
+		{"expired invitations were not deleted", h.issuer.Projects.SweepInvitations},
 		{"an interrupted deletion was not finished", h.finishDeletions},
 		{revocationsLeft, h.issuer.FinishRevocations},
 	}

@@ -39,7 +39,7 @@ func cmdPeople(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	bob := enrol(ts, h, "bob", authn.PurposeInvitation, link)
 	p := ledger.Principal{UserID: bob.UserID, Username: "bob"}
-	_, _, err1 := h.issuer.CreateProject(ctx, p, "demo")
+	_, _, err1 := h.issuer.Projects.Create(ctx, p, "demo")
 	_, err2 := h.issuer.Mint(ctx, p, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
 	ts.Check(errors.Join(err1, err2, h.catchUp(ctx)))
 }

@@ -174,7 +174,7 @@ func TestBackgroundOutlivesRequests(t *testing.T) {
 	h.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cancel()
 		<-ctx.Done()
-		_, revision, err := h.issuer.CreateProject(r.Context(), ledger.Principal{UserID: aliceID, Username: "alice"}, "demo")
+		_, revision, err := h.issuer.Projects.Create(r.Context(), ledger.Principal{UserID: aliceID, Username: "alice"}, "demo")
 		if err == nil {
 			err = h.follower.CatchUp(r.Context(), revision)
 		}

@@ -50,7 +50,7 @@ func mintFor(t *testing.T, h *instance, project string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := h.issuer.CreateProject(ctx, alice, project); err != nil {
+	if _, _, err := h.issuer.Projects.Create(ctx, alice, project); err != nil {
 		t.Fatal(err)
 	}
 	tok, err := h.issuer.Mint(ctx, alice, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Projects: []string{project}, Life: issuer.LifeNever})

@@ -90,7 +90,7 @@ func cmdStore(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		alice, bob := ledger.Principal{UserID: aliceID, Username: "alice"}, ledger.Principal{UserID: bobID, Username: "bob"}
 		for name, p := range map[string]ledger.Principal{"demo": alice, "plugins": alice, "other": bob} {
-			if _, _, err := s.CreateProject(ctx, p, name); err != nil {
+			if _, _, err := s.Projects.Create(ctx, p, name); err != nil {
 				return err
 			}
 		}

@@ -24,7 +24,7 @@ var unrecorded = map[string]string{
 	"authn.UseRecoveryCode":      "secondFactor writes the row that it is told of",
 
 	"ledger.Update":                "the frame of a transaction: who calls it is looked at",
-	"issuer.Manage":                "the frame of a change of a project: who calls it is looked at",
+	"projects.Manage":              "the frame of a change of a project: who calls it is looked at",
 	"ledger.RecordUser":            "who keeps the accounts writes the row, in the same transaction",
 	"ledger.open":                  "the identity of a store that is new",
 	"issuer.Report":                "what a verifier says of itself, each second",
@@ -32,7 +32,7 @@ var unrecorded = map[string]string{
 	"issuer.recordPart":            "when tokens were last used: uploads are not changes here",
 	"issuer.forgetIdempotencyKeys": "what is over already",
 	"issuer.forgetUploads":         "what is over already",
-	"issuer.SweepInvitations":      "what is over already",
+	"projects.SweepInvitations":    "what is over already",
 	"issuer.SendReminders":         "what owners are told of tokens, which do not change",
 
 	"instance.Update":  "the frame of a transaction: it passes on what is written",

@@ -41,7 +41,7 @@ func newWorld(t *testing.T) *world {
 	w.place()
 	check(t, os.Mkdir(w.data, 0o700))
 	w.issuer(func(s *issuer.Service) error {
-		_, _, err := s.CreateProject(t.Context(), alice, "demo")
+		_, _, err := s.Projects.Create(t.Context(), alice, "demo")
 		return err
 	})
 	return w

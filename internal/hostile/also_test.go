@@ -47,7 +47,7 @@ func (h *house) shared(tokens *issuer.Service) {
 	ada := ledger.Principal{UserID: h.ada.id, Username: "ada", Actor: audit.Actor{IP: ownersPlace, UserAgent: "browserofada"}}
 	bob := ledger.Principal{UserID: h.bob.id, Username: "bob"}
 	for _, name := range []string{"demo", "old", "older", "gone", "closed"} {
-		_, _, err := tokens.CreateProject(ctx, ada, name)
+		_, _, err := tokens.Projects.Create(ctx, ada, name)
 		h.must(err)
 	}
 	for _, name := range []string{"demo", "closed"} {

@@ -31,6 +31,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // house is an issuer with a data folder.
@@ -84,7 +85,7 @@ func newHouse(t testing.TB, tokens, projects, verifiers int) *house {
 // addProjects puts the projects from..to-1 into the store.
 func addProjects(ctx context.Context, store kv.Store, from, to int) error {
 	members := make(map[string]any)
-	for i := range issuer.MaxMembers {
+	for i := range projects.MaxMembers {
 		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
 	}
 	return store.Update(ctx, func(tx kv.Tx) error {

@@ -12,7 +12,7 @@ import (
 var commands = map[string]command{
 	"people": people, "person": person, "freeze": freeze(true), "thaw": freeze(false), "sign-out": signOut,
 	"recover": startRecovery, "make-admin": setAdmin(true), "drop-admin": setAdmin(false), "invite": invite,
-	"projects": projects, "appoint-owner": appointOwner, "tokens": tokens, "revoke-token": revokeToken,
+	"projects": projectList, "appoint-owner": appointOwner, "tokens": tokens, "revoke-token": revokeToken,
 	"verifiers": verifiers, "register-verifier": registerVerifier, "revoke-verifier": revokeVerifier,
 	"settings": settings, "read-only": readOnly, "registration": registration, "set-banner": setBanner, "clear-banner": clearBanner,
 }
@@ -66,7 +66,7 @@ func person(c *call) (any, error) {
 		return nil, err
 	}
 	out.Tokens = count.Unrevoked
-	roles, err := c.Issuer.ProjectsOf(c.ctx, u.ID)
+	roles, err := c.Issuer.Projects.List(c.ctx, u.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -7,10 +7,11 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
-func projects(c *call) (any, error) {
-	page, err := c.Issuer.AllProjects(c.ctx, c.principal(), issuer.AllQuery{
+func projectList(c *call) (any, error) {
+	page, err := c.Issuer.Projects.All(c.ctx, c.principal(), projects.AllQuery{
 		Text: c.req.Search, After: c.req.After, Limit: c.req.Limit, Unowned: c.req.Unowned,
 	})
 	out := Projects{Projects: []Project{}, Next: page.Next}
@@ -31,7 +32,7 @@ func appointOwner(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, revision, err := c.Issuer.AppointOwner(c.ctx, c.principal(), c.req.Name, u.ID)
+	p, revision, err := c.Issuer.Projects.AppointOwner(c.ctx, c.principal(), c.req.Name, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +77,7 @@ func (c *call) findTokens() (out []issuer.Token, next string, err error) {
 		}
 		return out, next, err
 	}
-	page, err := c.Issuer.SearchTokens(c.ctx, c.principal(), issuer.AllQuery{Text: c.req.Search, After: c.req.After, Limit: c.req.Limit})
+	page, err := c.Issuer.SearchTokens(c.ctx, c.principal(), projects.AllQuery{Text: c.req.Search, After: c.req.After, Limit: c.req.Limit})
 	return page.Tokens, page.Next, err
 }
 

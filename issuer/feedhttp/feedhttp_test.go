@@ -28,6 +28,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 const adaID = "00000000-0000-4000-8000-0000000000aa"
@@ -328,12 +329,12 @@ func TestFeedHalfOpen(t *testing.T) {
 	h := newSource(t, func(f *Handler) { f.routes(deadline.Stream.WithStall(300 * time.Millisecond)) })
 	id, secret := h.secret("berlin")
 	members := make(map[string]any)
-	for i := range issuer.MaxMembers {
+	for i := range projects.MaxMembers {
 		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
 	}
 	at := h.at()
 	for i := range 50 { // 2.5 MB and more
-		p, _, err := h.CreateProject(t.Context(), ada, fmt.Sprint("p", i))
+		p, _, err := h.Projects.Create(t.Context(), ada, fmt.Sprint("p", i))
 		h.must(err)
 		h.must(h.store.Update(t.Context(), func(tx kv.Tx) error {
 			return kv.PutJSON(tx, "issuer/project/"+p.ID, map[string]any{"Name": p.Name, "Normalized": p.Normalized, "Members": members})

@@ -12,14 +12,14 @@ import (
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // fat makes snapshots of some megabytes, in frames of one.
 func (h *source) fat() {
 	h.Helper()
 	members := make(map[string]any)
-	for i := range issuer.MaxMembers {
+	for i := range projects.MaxMembers {
 		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
 	}
 	h.must(h.store.Update(h.Context(), func(tx kv.Tx) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // The visitors of the matrix, each as far as the name says.
@@ -181,21 +182,21 @@ func newCast(h *house) *cast {
 	m.people[other].mint("mine")
 	m.people[owner].signIn().project("demo")
 	m.boss = ledger.Principal{UserID: m.people[owner].id, Username: m.people[owner].name}
-	m.join("demo", m.people[stale], issuer.RoleOwner)
+	m.join("demo", m.people[stale], projects.RoleOwner)
 	return m
 }
 
 // join makes sure of a role in a project of the owner's.
-func (m *cast) join(project string, p *person, role issuer.Role) {
+func (m *cast) join(project string, p *person, role projects.Role) {
 	m.Helper()
 	ctx := context.Background()
-	if _, err := m.issuer.SetRole(ctx, m.boss, project, p.id, role); err == nil {
+	if _, err := m.issuer.Projects.SetRole(ctx, m.boss, project, p.id, role); err == nil {
 		return
 	}
-	all, err := m.issuer.InvitationsFor(ctx, ledger.Principal{UserID: p.id, Username: p.name})
+	all, err := m.issuer.Projects.InvitationsFor(ctx, ledger.Principal{UserID: p.id, Username: p.name})
 	m.must(err)
 	for _, inv := range all {
-		m.must(m.issuer.Uninvite(ctx, m.boss, project, inv.ID))
+		m.must(m.issuer.Projects.Uninvite(ctx, m.boss, project, inv.ID))
 	}
 	m.newDay()
 	m.house.join(m.boss, project, p, role)
@@ -206,16 +207,16 @@ func (m *cast) pending(p *person) string {
 	m.Helper()
 	m.newDay()
 	ctx, who := context.Background(), ledger.Principal{UserID: p.id, Username: p.name}
-	all, err := m.issuer.InvitationsFor(ctx, who)
+	all, err := m.issuer.Projects.InvitationsFor(ctx, who)
 	m.must(err)
 	if len(all) > 0 {
 		return all[0].ID
 	}
-	if _, err := m.issuer.Project(ctx, who, "demo"); err == nil {
-		_, err := m.issuer.RemoveMember(ctx, m.boss, "demo", p.id)
+	if _, err := m.issuer.Projects.Get(ctx, who, "demo"); err == nil {
+		_, err := m.issuer.Projects.RemoveMember(ctx, m.boss, "demo", p.id)
 		m.must(err)
 	}
-	inv, err := m.issuer.Invite(ctx, m.boss, "demo", issuer.InviteRequest{To: p.name, Role: issuer.RoleMaintainer})
+	inv, err := m.issuer.Projects.Invite(ctx, m.boss, "demo", projects.InviteRequest{To: p.name, Role: projects.RoleMaintainer})
 	m.must(err)
 	return inv.ID
 }
@@ -243,13 +244,13 @@ func (m *cast) fresh(name string) *person {
 		p.post("/login", "login", p.name, "password", password).is(303, "/login/totp")
 		p.post("/login/totp", "code", p.code()).is(303, "/account/recovery-codes")
 	case maintainer:
-		m.join("demo", p.signIn(), issuer.RoleMaintainer)
+		m.join("demo", p.signIn(), projects.RoleMaintainer)
 	case owner:
-		m.join("demo", m.people[stale], issuer.RoleMaintainer) // so that owner is the last one
+		m.join("demo", m.people[stale], projects.RoleMaintainer) // so that owner is the last one
 		p.signIn()
 	case stale:
-		m.join("demo", p, issuer.RoleOwner)
-		m.join("demo", m.people[owner], issuer.RoleOwner)
+		m.join("demo", p, projects.RoleOwner)
+		m.join("demo", m.people[owner], projects.RoleOwner)
 		p.signIn()
 		p.clock.pass(authn.FactorFresh + time.Second)
 	case frozen:
@@ -292,7 +293,7 @@ func (m *cast) fill(path, visitor string) string {
 		return strings.Replace(path, "{token}", minted.Token.ID, 1)
 	}
 	if strings.Contains(path, "{member}") {
-		m.join("demo", m.people[half], issuer.RoleMaintainer)
+		m.join("demo", m.people[half], projects.RoleMaintainer)
 		return strings.Replace(path, "{member}", m.people[half].id, 1)
 	}
 	if strings.Contains(path, "{pending}") {
@@ -303,7 +304,7 @@ func (m *cast) fill(path, visitor string) string {
 	}
 	if strings.Contains(path, "{held}") {
 		name := "gone" + strings.ToLower(rand.Text())
-		_, _, err := m.issuer.CreateProject(ctx, m.boss, name)
+		_, _, err := m.issuer.Projects.Create(ctx, m.boss, name)
 		m.must(err)
 		_, err = m.issuer.DeleteProject(ctx, m.boss, name, name)
 		m.must(err)

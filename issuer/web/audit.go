@@ -48,7 +48,7 @@ func projectTrail(v *visit) (trail, error) {
 		if err := v.server.accounts.CheckSession(ctx, v.session); err != nil {
 			return audit.Page{}, err
 		}
-		return v.server.issuer.ProjectEvents(ctx, v.principal(), p.Name, q)
+		return v.server.issuer.Projects.Events(ctx, v.principal(), p.Name, q)
 	}}, err
 }
 
@@ -186,7 +186,7 @@ func readDays(f ui.EventFilter, q *audit.Query, ps *problem.Problems) {
 func (v *visit) readSubjects(f ui.EventFilter, q *audit.Query, ps *problem.Problems) error {
 	ctx := v.Request().Context()
 	if f.Project != "" {
-		p, err := v.server.issuer.Project(ctx, v.principal(), f.Project)
+		p, err := v.server.issuer.Projects.Get(ctx, v.principal(), f.Project)
 		switch {
 		case err == nil:
 			q.Project = p.ID

@@ -18,8 +18,8 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -62,7 +62,7 @@ func busy(t *testing.T) (h *house, ada, bob, eve *person, token string) {
 	ada = h.founder("ada")
 	bob, eve = ada.guest("bob").enrol(), ada.guest("eve").enrol()
 	ada.project("demo")
-	h.join(ledger.Principal{UserID: ada.id, Username: "ada", Actor: audit.Actor{IP: "127.0.0.1", UserAgent: "Mozilla"}}, "demo", bob, issuer.RoleMaintainer)
+	h.join(ledger.Principal{UserID: ada.id, Username: "ada", Actor: audit.Actor{IP: "127.0.0.1", UserAgent: "Mozilla"}}, "demo", bob, projects.RoleMaintainer)
 	ada.post("/projects/demo/members/"+bob.id+"/role", "role", "owner").is(303, "/projects/demo")
 	_, token = bob.mint("CI of demo", "scope", "chosen", "projects", "demo")
 	bob.post("/tokens/"+token+"/revoke").is(303, "/tokens")
@@ -116,7 +116,7 @@ func TestActivityKeepsTheOriginOfOthers(t *testing.T) {
 // where others did what.
 func TestProjectActivityKeepsWhatIsTheOwners(t *testing.T) {
 	h, ada, _, eve, _ := busy(t)
-	h.join(ledger.Principal{UserID: ada.id, Username: "ada", Actor: audit.Actor{IP: "127.0.0.1", UserAgent: "Mozilla"}}, "demo", eve, issuer.RoleMaintainer)
+	h.join(ledger.Principal{UserID: ada.id, Username: "ada", Actor: audit.Actor{IP: "127.0.0.1", UserAgent: "Mozilla"}}, "demo", eve, projects.RoleMaintainer)
 	ada.post("/projects/demo/members", "user", "zoe@example.org", "role", "maintainer").is(303, "/projects/demo")
 	ada.get("/projects/demo/activity").says("You invited zoe@example.org to demo as maintainer")
 	eve.get("/projects/demo/activity").says("ada invited somebody to demo as maintainer")

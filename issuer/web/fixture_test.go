@@ -27,6 +27,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
@@ -169,12 +170,12 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 }
 
 // join makes somebody a member of a project, by an invitation that is accepted.
-func (h *house) join(owner ledger.Principal, project string, p *person, role issuer.Role) {
+func (h *house) join(owner ledger.Principal, project string, p *person, role projects.Role) {
 	h.Helper()
 	ctx := context.Background()
-	inv, err := h.issuer.Invite(ctx, owner, project, issuer.InviteRequest{To: p.name, Role: role})
+	inv, err := h.issuer.Projects.Invite(ctx, owner, project, projects.InviteRequest{To: p.name, Role: role})
 	h.must(err)
-	done, err := h.issuer.AcceptInvitation(ctx, ledger.Principal{UserID: p.id, Username: p.name}, inv.ID)
+	done, err := h.issuer.Projects.AcceptInvitation(ctx, ledger.Principal{UserID: p.id, Username: p.name}, inv.ID)
 	h.must(err)
 	h.must(h.catchUp(ctx, done.Revision))
 }

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/rind-dev/rind/authn"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -24,7 +24,7 @@ func (s *Server) projectInvitationRoutes(p pages) {
 }
 
 // invitationRow is an invitation as a page shows it.
-func (v *visit) invitationRow(inv issuer.Invitation, yours bool) ui.ProjectInvitation {
+func (v *visit) invitationRow(inv projects.Invitation, yours bool) ui.ProjectInvitation {
 	return ui.ProjectInvitation{
 		ID: inv.ID, Project: inv.Project, To: inv.To, Role: string(inv.Role), Transfer: inv.Hand != "", Stay: string(inv.Hand),
 		InvitedBy: inv.By, SentAt: inv.Sent, ExpiresAt: inv.Expires, Expired: inv.Void || !v.server.now().Before(inv.Expires), Yours: yours,
@@ -47,7 +47,7 @@ func (s *Server) inviteMember(v *visit) error {
 		return err
 	}
 	typed := ui.MemberInvitePage{Project: p.Name, User: v.form.Get("user"), Role: v.form.Get("role")}
-	_, err = s.issuer.Invite(ctx, v.principal(), p.Name, issuer.InviteRequest{To: typed.User, Role: issuer.Role(typed.Role)})
+	_, err = s.issuer.Projects.Invite(ctx, v.principal(), p.Name, projects.InviteRequest{To: typed.User, Role: projects.Role(typed.Role)})
 	if ps, status := v.problems(err); status != 0 {
 		typed.Layout = v.with(ps)
 		return v.render(status, typed)
@@ -59,12 +59,12 @@ func (s *Server) inviteMember(v *visit) error {
 }
 
 func (s *Server) resendProjectInvitation(v *visit) error {
-	_, err := s.issuer.Resend(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
+	_, err := s.issuer.Projects.Resend(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
 	return v.changedMembers(0, err, ui.ProjectPage{}, "invitation_sent")
 }
 
 func (s *Server) endProjectInvitation(v *visit) error {
-	err := s.issuer.Uninvite(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
+	err := s.issuer.Projects.Uninvite(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
 	return v.changedMembers(0, err, ui.ProjectPage{}, "invitation_withdrawn")
 }
 
@@ -80,7 +80,7 @@ func (s *Server) showInvitedLink(v *visit) error {
 	if v.step() == authn.StepDone {
 		who = v.principal()
 	}
-	inv, yours, err := s.issuer.InvitationByLink(ctx, who, link.Reveal())
+	inv, yours, err := s.issuer.Projects.InvitationByLink(ctx, who, link.Reveal())
 	if ps, _ := v.problems(err); ps != nil || errors.Is(err, ledger.ErrNotFound) {
 		why := ui.LinkUsed
 		switch {
@@ -107,11 +107,11 @@ func (s *Server) showInvitedLink(v *visit) error {
 }
 
 func (s *Server) showInvited(v *visit) error {
-	all, err := s.issuer.InvitationsFor(v.Request().Context(), v.principal())
+	all, err := s.issuer.Projects.InvitationsFor(v.Request().Context(), v.principal())
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(inv issuer.Invitation) bool { return inv.ID == v.Param("id") })
+	i := slices.IndexFunc(all, func(inv projects.Invitation) bool { return inv.ID == v.Param("id") })
 	if i < 0 {
 		return ledger.ErrNotFound
 	}
@@ -120,20 +120,20 @@ func (s *Server) showInvited(v *visit) error {
 
 func (s *Server) acceptInvitation(v *visit) error {
 	ctx := v.Request().Context()
-	done, err := s.issuer.AcceptInvitation(ctx, v.principal(), v.Param("id"))
+	done, err := s.issuer.Projects.AcceptInvitation(ctx, v.principal(), v.Param("id"))
 	if err != nil {
 		return err
 	}
 	s.wait(ctx, done.Revision)
 	notice := "invitation_accepted"
-	if done.Project.Role == issuer.RoleOwner {
+	if done.Project.Role == projects.RoleOwner {
 		notice = "ownership_accepted"
 	}
 	return v.then(ui.PathProject.With(done.Project.Name), notice)
 }
 
 func (s *Server) declineInvitation(v *visit) error {
-	if _, err := s.issuer.DeclineInvitation(v.Request().Context(), v.principal(), v.Param("id")); err != nil {
+	if _, err := s.issuer.Projects.DeclineInvitation(v.Request().Context(), v.principal(), v.Param("id")); err != nil {
 		return err
 	}
 	return v.then(string(ui.PathProjects), "invitation_declined")

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Owners learn nothing of who has an account: the answers, and the page afterwards, are
@@ -74,7 +74,7 @@ func TestLinkOfAnInvitation(t *testing.T) {
 	z.get("/project-invitation").is(410, "").says("a newer one has replaced it")
 	link = bob.mailed("/project-invitation")
 	bob.get("/projects").says("ada invited you to demo as an owner.")
-	h.clock.pass(issuer.InvitationLife)
+	h.clock.pass(projects.InvitationLife)
 	z.get(link).is(303, "/project-invitation")
 	z.get("/project-invitation").is(410, "").says("The link has expired.")
 	bob.signIn().post(at).is(422, "").says("The invitation has expired.")
@@ -112,7 +112,7 @@ func TestInvitedWithoutAnAccount(t *testing.T) {
 	if got := bob.enrol().get("/projects").is(200, ""); !strings.Contains(got.text(), "ada invited you to demo as a maintainer.") {
 		t.Fatal(got.text())
 	}
-	all, err := h.issuer.InvitationsFor(context.Background(), ledger.Principal{UserID: bob.id})
+	all, err := h.issuer.Projects.InvitationsFor(context.Background(), ledger.Principal{UserID: bob.id})
 	h.must(err)
 	bob.post("/project-invitation/"+all[0].ID).is(303, "/projects/demo")
 	ada.get("/projects/demo").says("bob")
@@ -193,7 +193,7 @@ func TestManyProjects(t *testing.T) {
 	ada := h.founder("ada")
 	p := ledger.Principal{UserID: ada.id, Username: "ada"}
 	for i := range shownProjects + 1 {
-		_, _, err := h.issuer.CreateProject(context.Background(), p, "Project_"+string(rune('a'+i/26))+string(rune('a'+i%26)))
+		_, _, err := h.issuer.Projects.Create(context.Background(), p, "Project_"+string(rune('a'+i/26))+string(rune('a'+i%26)))
 		h.must(err)
 	}
 	first := ada.get("/projects").is(200, "").says("Project_aa").says("Show more")

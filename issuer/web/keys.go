@@ -196,7 +196,7 @@ func (v *visit) advance(session authn.Session, next string) (to string, err erro
 		if next != "" {
 			return next, nil
 		}
-		invitations, err := v.server.issuer.InvitationsFor(v.Request().Context(), v.principal())
+		invitations, err := v.server.issuer.Projects.InvitationsFor(v.Request().Context(), v.principal())
 		if err != nil {
 			return "", err
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/mail"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Each mail with a link waits in the class of who can have it sent, for its own target, as long as its link is
@@ -38,7 +38,7 @@ func TestMailsWaitAsTheirKind(t *testing.T) {
 		"recovery":                         {func(tx kv.Tx) error { return m.AccountLink(tx, to, authn.PurposeRecovery, "x", end, authn.Event{}) }, mail.Terms{Class: mail.Security, Slot: "recovery/u1", Target: "recovery/u1", Source: "u1"}},
 		"change":                           {func(tx kv.Tx) error { return m.AccountLink(tx, to, authn.PurposeEmailChange, "x", end, authn.Event{}) }, mail.Terms{Class: mail.Members, Slot: "email_change/u1", Target: box, Source: "account u1"}},
 		"project": {func(tx kv.Tx) error {
-			return m.ProjectInvitation(tx, issuer.Invited{Address: to.Email, Invitation: issuer.Invitation{ID: "i1", To: to.Email, Project: "demo", By: "root", Role: issuer.RoleMaintainer, Expires: end}})
+			return m.ProjectInvitation(tx, projects.Invited{Address: to.Email, Invitation: projects.Invitation{ID: "i1", To: to.Email, Project: "demo", By: "root", Role: projects.RoleMaintainer, Expires: end}})
 		}, mail.Terms{Class: mail.Members, Slot: "project invitation/i1", Target: box, Source: "account root"}},
 	} {
 		if err := h.store.Update(t.Context(), c.send); err != nil {

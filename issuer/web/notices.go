@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -113,7 +114,7 @@ func (m *Mailer) args(n notices.Notice) ui.Args {
 		}
 	}
 	for _, name := range []string{"role", "was"} {
-		if role := n.Args[name]; role == string(issuer.RoleOwner) || role == string(issuer.RoleMaintainer) {
+		if role := n.Args[name]; role == string(projects.RoleOwner) || role == string(projects.RoleMaintainer) {
 			args[name] = m.pages.Text("en", "audit.role."+role, nil)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/mail"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -146,9 +146,9 @@ func TestMembersComeAndGo(t *testing.T) {
 	ada.post("/projects/demo/members/"+bob.id+"/role", "role", "owner").is(303, "/projects/demo")
 	ada.post("/projects/demo/members/"+ada.id+"/remove").is(303, "/projects") // not to a page that she may not see
 	ada.get("/projects").says("You left the project.")
-	p, err := h.issuer.Project(context.Background(), ledger.Principal{UserID: bob.id, Username: "bob"}, "demo")
+	p, err := h.issuer.Projects.Get(context.Background(), ledger.Principal{UserID: bob.id, Username: "bob"}, "demo")
 	h.must(err)
-	if len(p.Members) != 1 || p.Role != issuer.RoleOwner {
+	if len(p.Members) != 1 || p.Role != projects.RoleOwner {
 		t.Errorf("members: %+v", p.Members)
 	}
 	bob.post("/projects/demo/leave").is(422, "")

@@ -11,7 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/text"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -107,7 +107,7 @@ func (m *Mailer) address(path string) string { return m.public.String() + path }
 
 // ProjectInvitation takes the mail with the link of an invitation into a project. Where nobody is to have it, it waits
 // in the same place as a blank: whoever invites does not learn whether there is such an account.
-func (m *Mailer) ProjectInvitation(tx kv.Tx, inv issuer.Invited) error {
+func (m *Mailer) ProjectInvitation(tx kv.Tx, inv projects.Invited) error {
 	kind := ui.MailProjectInvited
 	if inv.Hand != "" {
 		kind = ui.MailTransferAsked

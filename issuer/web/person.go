@@ -41,7 +41,7 @@ func (s *Server) showPerson(v *visit) error {
 	if err != nil {
 		return err
 	}
-	projects, err := s.issuer.ProjectsOf(ctx, person.ID)
+	projects, err := s.issuer.Projects.List(ctx, person.ID)
 	if err != nil {
 		return err
 	}

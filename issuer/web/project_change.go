@@ -9,6 +9,7 @@ import (
 
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -42,8 +43,8 @@ func (s *Server) describeProject(v *visit) error {
 	if err != nil {
 		return err
 	}
-	about := issuer.About{Description: v.form.Get("description"), Homepage: v.form.Get("homepage")}
-	_, err = s.issuer.Describe(ctx, v.principal(), p.Name, about)
+	about := projects.About{Description: v.form.Get("description"), Homepage: v.form.Get("homepage")}
+	_, err = s.issuer.Projects.Describe(ctx, v.principal(), p.Name, about)
 	if ps, status := v.problems(err); status != 0 {
 		return v.render(status, ui.ProjectSettingsPage{
 			Layout: v.with(ps), Project: p.Name, Description: about.Description, Homepage: about.Homepage, ArchivedAt: p.Archived,
@@ -91,7 +92,7 @@ func (s *Server) askArchive(reopen bool) handler {
 
 func (s *Server) archiveProject(v *visit) error {
 	ctx := v.Request().Context()
-	revision, err := s.issuer.Archive(ctx, v.principal(), v.Param("name"))
+	revision, err := s.issuer.Projects.Archive(ctx, v.principal(), v.Param("name"))
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func (s *Server) archiveProject(v *visit) error {
 
 func (s *Server) reopenProject(v *visit) error {
 	ctx := v.Request().Context()
-	revision, err := s.issuer.Unarchive(ctx, v.principal(), v.Param("name"))
+	revision, err := s.issuer.Projects.Unarchive(ctx, v.principal(), v.Param("name"))
 	if err != nil {
 		return err
 	}
@@ -124,8 +125,8 @@ func (s *Server) transferProject(v *visit) error {
 		return err
 	}
 	typed := ui.ProjectTransferPage{Project: p.Name, User: v.form.Get("user"), Stay: v.form.Get("stay")}
-	req := issuer.InviteRequest{To: typed.User, Hand: issuer.Stay(cmp.Or(typed.Stay, "unknown"))}
-	_, err = s.issuer.Invite(ctx, v.principal(), p.Name, req)
+	req := projects.InviteRequest{To: typed.User, Hand: projects.Stay(cmp.Or(typed.Stay, "unknown"))}
+	_, err = s.issuer.Projects.Invite(ctx, v.principal(), p.Name, req)
 	if ps, status := v.problems(err); status != 0 {
 		typed.Layout = v.with(ps)
 		return v.render(status, typed)
@@ -146,11 +147,11 @@ func (v *visit) deletePage(status int, page ui.ProjectDeletePage) error {
 	if err != nil {
 		return err
 	}
-	invitations, err := v.server.issuer.Invitations(ctx, v.principal(), p.Name)
+	invitations, err := v.server.issuer.Projects.Invitations(ctx, v.principal(), p.Name)
 	if err != nil {
 		return err
 	}
-	page.Project, page.Invitations, page.HeldDays = p.Name, len(invitations), int(issuer.NameReservation/(24*time.Hour))
+	page.Project, page.Invitations, page.HeldDays = p.Name, len(invitations), int(projects.NameReservation/(24*time.Hour))
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
 	}
@@ -175,7 +176,7 @@ func (s *Server) deleteProject(v *visit) error {
 }
 
 func (s *Server) listHeldNames(v *visit) error {
-	held, err := s.issuer.ReservedNames(v.Request().Context(), v.principal())
+	held, err := s.issuer.Projects.ReservedNames(v.Request().Context(), v.principal())
 	if err != nil {
 		return err
 	}
@@ -187,7 +188,7 @@ func (s *Server) listHeldNames(v *visit) error {
 }
 
 func (s *Server) releaseName(v *visit) error {
-	if err := s.issuer.ReleaseName(v.Request().Context(), v.principal(), v.Param("name")); err != nil {
+	if err := s.issuer.Projects.ReleaseName(v.Request().Context(), v.principal(), v.Param("name")); err != nil {
 		return err
 	}
 	return v.then(string(ui.PathHeldNames), "name_released")

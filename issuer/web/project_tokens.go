@@ -5,6 +5,7 @@ import (
 
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -24,10 +25,10 @@ func (s *Server) projectTokenRoutes(p pages) {
 }
 
 // projectTokens is a page of the tokens that can upload to a project.
-func (v *visit) projectTokens(p issuer.Project, q issuer.ProjectTokensQuery) (ui.ProjectTokens, error) {
+func (v *visit) projectTokens(p projects.Project, q issuer.ProjectTokensQuery) (ui.ProjectTokens, error) {
 	tokens, next, err := v.server.issuer.ProjectTokens(v.Request().Context(), v.principal(), p.Name, q)
 	out := ui.ProjectTokens{
-		Project: p.Name, All: p.Role == issuer.RoleOwner || v.user.Admin, Owner: p.Role == issuer.RoleOwner, Rows: make([]ui.ProjectTokenRow, len(tokens)), Next: next, Later: q.After != "", ID: q.UserID,
+		Project: p.Name, All: p.Role == projects.RoleOwner || v.user.Admin, Owner: p.Role == projects.RoleOwner, Rows: make([]ui.ProjectTokenRow, len(tokens)), Next: next, Later: q.After != "", ID: q.UserID,
 	}
 	for i, t := range tokens {
 		out.Rows[i] = ui.ProjectTokenRow{
@@ -40,7 +41,7 @@ func (v *visit) projectTokens(p issuer.Project, q issuer.ProjectTokensQuery) (ui
 }
 
 // uploads are those of a project, for its chart.
-func (v *visit) uploads(p issuer.Project) (ui.Uploads, error) {
+func (v *visit) uploads(p projects.Project) (ui.Uploads, error) {
 	u, err := v.server.issuer.ProjectUploads(v.Request().Context(), v.principal(), p.Name, charted)
 	out := ui.Uploads{First: u.First, Others: u.Others}
 	for _, t := range u.Tokens {
@@ -70,10 +71,10 @@ func (s *Server) listProjectTokens(v *visit) error {
 }
 
 // memberOf is a member of a project, or ErrNotFound.
-func memberOf(p issuer.Project, userID string) (issuer.Member, error) {
-	i := slices.IndexFunc(p.Members, func(m issuer.Member) bool { return m.UserID == userID })
+func memberOf(p projects.Project, userID string) (projects.Member, error) {
+	i := slices.IndexFunc(p.Members, func(m projects.Member) bool { return m.UserID == userID })
 	if i < 0 {
-		return issuer.Member{}, ledger.ErrNotFound
+		return projects.Member{}, ledger.ErrNotFound
 	}
 	return p.Members[i], nil
 }
@@ -85,7 +86,7 @@ func (s *Server) askShut(out bool) handler {
 		if err != nil {
 			return err
 		}
-		if p.Role != issuer.RoleOwner {
+		if p.Role != projects.RoleOwner {
 			return ledger.ErrNotOwner
 		}
 		m, err := memberOf(p, v.Param("id"))
@@ -107,9 +108,9 @@ func (s *Server) askShut(out bool) handler {
 func (s *Server) shut(out bool) handler {
 	return func(v *visit) error {
 		ctx := v.Request().Context()
-		act, notice := s.issuer.ReadmitTokens, "tokens_let_in"
+		act, notice := s.issuer.Projects.ReadmitTokens, "tokens_let_in"
 		if out {
-			act, notice = s.issuer.ExcludeTokens, "tokens_shut_out"
+			act, notice = s.issuer.Projects.ExcludeTokens, "tokens_shut_out"
 		}
 		revision, _, err := act(ctx, v.principal(), v.Param("name"), v.Param("id"))
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -19,7 +20,7 @@ const shownProjects = 100
 // invited to.
 func (s *Server) listProjects(v *visit) error {
 	ctx := v.Request().Context()
-	projects, err := s.issuer.ProjectsOf(ctx, v.user.ID)
+	projects, err := s.issuer.Projects.List(ctx, v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func (s *Server) listProjects(v *visit) error {
 			Name: p.Name, Role: string(p.Role), Members: p.Members, CreatedAt: p.Created, Archived: !p.Archived.IsZero(),
 		})
 	}
-	invitations, err := s.issuer.InvitationsFor(ctx, v.principal())
+	invitations, err := s.issuer.Projects.InvitationsFor(ctx, v.principal())
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (s *Server) showProjectNew(v *visit) error {
 
 func (s *Server) createProject(v *visit) error {
 	ctx := v.Request().Context()
-	project, revision, err := s.issuer.CreateProject(ctx, v.principal(), v.form.Get("name"))
+	project, revision, err := s.issuer.Projects.Create(ctx, v.principal(), v.form.Get("name"))
 	if ps, status := v.problems(err); status != 0 {
 		return v.render(status, ui.ProjectNewPage{Layout: v.with(ps), Name: v.form.Get("name")})
 	}
@@ -70,14 +71,14 @@ func (s *Server) createProject(v *visit) error {
 }
 
 // project is the project that the address names.
-func (v *visit) project(ctx context.Context) (issuer.Project, error) {
-	return v.server.issuer.Project(ctx, v.principal(), v.Param("name"))
+func (v *visit) project(ctx context.Context) (projects.Project, error) {
+	return v.server.issuer.Projects.Get(ctx, v.principal(), v.Param("name"))
 }
 
 // owned is project for its owners; to other members it is ErrNotOwner.
-func (v *visit) owned(ctx context.Context) (issuer.Project, error) {
+func (v *visit) owned(ctx context.Context) (projects.Project, error) {
 	p, err := v.project(ctx)
-	if err == nil && p.Role != issuer.RoleOwner {
+	if err == nil && p.Role != projects.RoleOwner {
 		err = ledger.ErrNotOwner
 	}
 	return p, err
@@ -94,7 +95,7 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 	if err != nil {
 		return err
 	}
-	events, err := s.issuer.ProjectEvents(ctx, v.principal(), p.Name, audit.Query{Limit: shownEvents})
+	events, err := s.issuer.Projects.Events(ctx, v.principal(), p.Name, audit.Query{Limit: shownEvents})
 	if err != nil {
 		return err
 	}
@@ -111,8 +112,8 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
 	}
-	if p.Role == issuer.RoleOwner {
-		invitations, err := s.issuer.Invitations(ctx, v.principal(), p.Name)
+	if p.Role == projects.RoleOwner {
+		invitations, err := s.issuer.Projects.Invitations(ctx, v.principal(), p.Name)
 		if err != nil {
 			return err
 		}
@@ -123,7 +124,7 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 	return v.render(status, page)
 }
 
-func (v *visit) memberRow(m issuer.Member) ui.MemberRow {
+func (v *visit) memberRow(m projects.Member) ui.MemberRow {
 	return ui.MemberRow{
 		ID: m.UserID, Username: m.Name, Role: string(m.Role), Since: m.Since, You: m.UserID == v.user.ID, Frozen: m.Frozen, Shut: !m.Excluded.At.IsZero(),
 	}
@@ -145,7 +146,7 @@ func (v *visit) changedMembers(revision uint64, err error, page ui.ProjectPage, 
 
 func (s *Server) setMemberRole(v *visit) error {
 	ctx := v.Request().Context()
-	revision, err := s.issuer.SetRole(ctx, v.principal(), v.Param("name"), v.Param("id"), issuer.Role(v.form.Get("role")))
+	revision, err := s.issuer.Projects.SetRole(ctx, v.principal(), v.Param("name"), v.Param("id"), projects.Role(v.form.Get("role")))
 	return v.changedMembers(revision, err, ui.ProjectPage{}, "role_changed")
 }
 
@@ -158,10 +159,10 @@ func (s *Server) askRemoveMember(v *visit) error {
 	if v.Param("id") == v.user.ID {
 		return v.then(ui.PathProjectLeave.With(p.Name), "")
 	}
-	if p.Role != issuer.RoleOwner {
+	if p.Role != projects.RoleOwner {
 		return ledger.ErrNotOwner
 	}
-	i := slices.IndexFunc(p.Members, func(m issuer.Member) bool { return m.UserID == v.Param("id") })
+	i := slices.IndexFunc(p.Members, func(m projects.Member) bool { return m.UserID == v.Param("id") })
 	if i < 0 {
 		return ledger.ErrNotFound
 	}
@@ -177,7 +178,7 @@ func (s *Server) removeMember(v *visit) error {
 		return s.leaveProject(v)
 	}
 	ctx := v.Request().Context()
-	revision, err := s.issuer.RemoveMember(ctx, v.principal(), v.Param("name"), v.Param("id"))
+	revision, err := s.issuer.Projects.RemoveMember(ctx, v.principal(), v.Param("name"), v.Param("id"))
 	if err == nil {
 		notice := "member_removed"
 		return v.reached(ui.PathProject.With(v.Param("name")), notice, s.confirm(ctx, revision))
@@ -186,7 +187,7 @@ func (s *Server) removeMember(v *visit) error {
 }
 
 // tokensFor lists a user's tokens that can upload to a project today.
-func (s *Server) tokensFor(ctx context.Context, userID string, p issuer.Project) ([]ui.TokenRow, error) {
+func (s *Server) tokensFor(ctx context.Context, userID string, p projects.Project) ([]ui.TokenRow, error) {
 	tokens, _, err := s.issuer.ProjectTokens(ctx, ledger.Principal{UserID: userID}, p.Name, issuer.ProjectTokensQuery{UserID: userID, Limit: ledger.MaxPage})
 	var out []ui.TokenRow
 	for _, t := range tokens { // what they did elsewhere is no matter of this project
@@ -213,7 +214,7 @@ func (s *Server) askLeaveProject(v *visit) error {
 
 func (s *Server) leaveProject(v *visit) error {
 	ctx := v.Request().Context()
-	revision, err := s.issuer.Leave(ctx, v.principal(), v.Param("name"))
+	revision, err := s.issuer.Projects.Leave(ctx, v.principal(), v.Param("name"))
 	if ps, status := v.problems(err); status != 0 {
 		return v.projectPage(status, ui.ProjectPage{Layout: v.with(ps)})
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -30,7 +31,7 @@ func (s *Server) surveyRoutes(p pages) {
 func (s *Server) listAllProjects(v *visit) error {
 	ctx := v.Request().Context()
 	page := ui.AdminProjectsPage{Layout: v.layout(), Search: v.QueryParam("q"), Unowned: v.QueryParam("unowned") != ""}
-	found, err := s.issuer.AllProjects(ctx, v.principal(), issuer.AllQuery{
+	found, err := s.issuer.Projects.All(ctx, v.principal(), projects.AllQuery{
 		Text: page.Search, After: v.QueryParam("after"), Limit: shownSurvey, Unowned: page.Unowned,
 	})
 	if err != nil {
@@ -55,7 +56,7 @@ func (s *Server) showAnyProject(v *visit) error {
 
 func (v *visit) anyProjectPage(status int, page ui.AdminProjectPage) error {
 	ctx, who := v.Request().Context(), v.principal()
-	p, err := v.server.issuer.Project(ctx, who, v.Param("name"))
+	p, err := v.server.issuer.Projects.Get(ctx, who, v.Param("name"))
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func (v *visit) anyProjectPage(status int, page ui.AdminProjectPage) error {
 	}
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
-		if m.Role == issuer.RoleOwner && !m.Frozen {
+		if m.Role == projects.RoleOwner && !m.Frozen {
 			page.Project.Unowned = false
 		}
 	}
@@ -92,7 +93,7 @@ func (s *Server) appointOwner(v *visit) error {
 	if errors.Is(err, authn.ErrNotFound) {
 		err = problem.New("user", "user_unknown")
 	} else if err == nil {
-		_, revision, err = s.issuer.AppointOwner(ctx, v.principal(), v.Param("name"), user.ID)
+		_, revision, err = s.issuer.Projects.AppointOwner(ctx, v.principal(), v.Param("name"), user.ID)
 	}
 	if ps, status := v.problems(err); status != 0 {
 		typed.Layout = v.with(ps)
@@ -107,7 +108,7 @@ func (s *Server) appointOwner(v *visit) error {
 
 func (s *Server) archiveAny(v *visit) error {
 	ctx, archived := v.Request().Context(), v.form.Get("archived") == "yes"
-	revision, err := s.issuer.SetArchived(ctx, v.principal(), v.Param("name"), archived)
+	revision, err := s.issuer.Projects.SetArchived(ctx, v.principal(), v.Param("name"), archived)
 	if err != nil {
 		return err
 	}
@@ -169,7 +170,7 @@ func (v *visit) findTokens(ctx context.Context, text, in string) ([]issuer.Token
 	case in == ui.InProject && text != "":
 		return v.tokensInto(ctx, text, after)
 	}
-	page, err := v.server.issuer.SearchTokens(ctx, v.principal(), issuer.AllQuery{Text: text, After: after, Limit: shownSurvey})
+	page, err := v.server.issuer.SearchTokens(ctx, v.principal(), projects.AllQuery{Text: text, After: after, Limit: shownSurvey})
 	return page.Tokens, page.Next, err
 }
 

@@ -98,7 +98,7 @@ func (v *visit) restrictPage(status int, l ui.Layout, t issuer.Token, f url.Valu
 	page := ui.TokenRestrictPage{Layout: l, Token: tokenRow(t), Expires: f.Get("expires"), Limits: typedLimits(f)}
 	names := projectNames(t.Projects)
 	if t.Scope == issuer.ScopeAll {
-		projects, err := v.server.issuer.ProjectsOf(v.Request().Context(), v.user.ID)
+		projects, err := v.server.issuer.Projects.List(v.Request().Context(), v.user.ID)
 		if err != nil {
 			return err
 		}
@@ -191,7 +191,7 @@ func (s *Server) askRevokeTokens(v *visit) error {
 }
 
 func (v *visit) sweepPage(status int, page ui.TokensRevokePage) error {
-	projects, err := v.server.issuer.ProjectsOf(v.Request().Context(), v.user.ID)
+	projects, err := v.server.issuer.Projects.List(v.Request().Context(), v.user.ID)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -21,7 +22,7 @@ const shownTokens = 100
 
 func (s *Server) listTokens(v *visit) error {
 	ctx := v.Request().Context()
-	projects, err := s.issuer.ProjectsOf(ctx, v.user.ID)
+	projects, err := s.issuer.Projects.List(ctx, v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func tokenRow(t issuer.Token) ui.TokenRow {
 	}
 }
 
-func projectNames(refs []issuer.ProjectRef) []string {
+func projectNames(refs []projects.Ref) []string {
 	out := make([]string, len(refs))
 	for i, r := range refs {
 		out[i] = r.Name
@@ -108,7 +109,7 @@ func (s *Server) showTokenNew(v *visit) error {
 
 // tokenNewPage shows the form with what was chosen so far.
 func (v *visit) tokenNewPage(status int, page ui.TokenNewPage, chosen []string) error {
-	projects, err := v.server.issuer.ProjectsOf(v.Request().Context(), v.user.ID)
+	projects, err := v.server.issuer.Projects.List(v.Request().Context(), v.user.ID)
 	if err != nil {
 		return err
 	}

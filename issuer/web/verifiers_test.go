@@ -15,6 +15,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -106,7 +107,7 @@ func TestPagesSayWhoHasIt(t *testing.T) {
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	ada.project("demo")
-	h.join(ledger.Principal{UserID: ada.id, Username: "ada"}, "demo", bob, issuer.RoleMaintainer)
+	h.join(ledger.Principal{UserID: ada.id, Username: "ada"}, "demo", bob, projects.RoleMaintainer)
 	_, first := ada.mint("first")
 	_, second := ada.mint("second")
 

@@ -80,7 +80,7 @@ func exampleIssuer() (dir, url, text string, stop func()) {
 	must(err)
 	ctx := context.Background()
 	must(store.Update(ctx, func(tx kv.Tx) error { return service.Ledger.RecordUser(tx, alice.UserID, alice.Username, false) }))
-	_, _, err = service.CreateProject(ctx, alice, "demo")
+	_, _, err = service.Projects.Create(ctx, alice, "demo")
 	must(err)
 	minted, err := service.Mint(ctx, alice, issuer.MintRequest{Label: "CI", Scope: issuer.ScopeAll, Life: issuer.Life30})
 	must(err)

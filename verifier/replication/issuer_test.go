@@ -109,7 +109,7 @@ func TestAnIssuersDayReachesTheVerifier(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
 	for _, name := range []string{"demo", "other"} {
-		_, _, err := h.CreateProject(ctx, alice, name)
+		_, _, err := h.Projects.Create(ctx, alice, name)
 		h.check(err)
 	}
 	chosen, err := h.Mint(ctx, alice, issuer.MintRequest{Label: "CI", Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // accounts are alice and bob, as the room of accounts knows them.
@@ -25,16 +25,16 @@ func (accounts) Generation(kv.Reader, string) (uint64, error)      { return 0, n
 func (accounts) VerifiedAddress(kv.Reader, string) (string, error) { return "", nil }
 
 // AddMember invites somebody, who accepts. It forgets how many were invited today.
-func (o *origin) AddMember(ctx context.Context, by ledger.Principal, project, userID string, role issuer.Role) (uint64, error) {
+func (o *origin) AddMember(ctx context.Context, by ledger.Principal, project, userID string, role projects.Role) (uint64, error) {
 	who := alice
 	if userID == bob.UserID {
 		who = bob
 	}
-	inv, err := o.Invite(ctx, by, project, issuer.InviteRequest{To: who.Username, Role: role})
+	inv, err := o.Projects.Invite(ctx, by, project, projects.InviteRequest{To: who.Username, Role: role})
 	if err != nil {
 		return 0, err
 	}
-	done, err := o.AcceptInvitation(ctx, who, inv.ID)
+	done, err := o.Projects.AcceptInvitation(ctx, who, inv.ID)
 	if err != nil {
 		return 0, err
 	}

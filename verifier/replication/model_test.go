@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // model is what an issuer was told, as simply as it can be written down.
@@ -118,14 +119,14 @@ func (m *model) step() {
 		"thaw":   func() { m.o.user(people[who], false); m.frozen[who] = false },
 		"add": func() {
 			if !m.frozen["alice"] && !m.frozen["bob"] && !m.none[project] && !m.closed[project] && !m.members[project]["bob"] {
-				_, err := m.o.AddMember(ctx, alice, project, bob.UserID, issuer.RoleMaintainer)
+				_, err := m.o.AddMember(ctx, alice, project, bob.UserID, projects.RoleMaintainer)
 				must(err)
 				m.members[project]["bob"] = true
 			}
 		},
 		"remove": func() {
 			if !m.frozen["alice"] && !m.closed[project] && m.members[project]["bob"] {
-				_, err := m.o.RemoveMember(ctx, alice, project, bob.UserID)
+				_, err := m.o.Projects.RemoveMember(ctx, alice, project, bob.UserID)
 				must(err)
 				m.members[project]["bob"] = false
 			}
@@ -146,21 +147,21 @@ func (m *model) step() {
 			if m.frozen["alice"] || !m.none[project] {
 				return
 			}
-			must(m.o.ReleaseName(ctx, admin, project))
-			_, _, err := m.o.CreateProject(ctx, alice, project)
+			must(m.o.Projects.ReleaseName(ctx, admin, project))
+			_, _, err := m.o.Projects.Create(ctx, alice, project)
 			must(err)
 			m.none[project], m.members[project] = false, map[string]bool{"alice": true}
 		},
 		"archive": func() {
 			if !m.frozen["alice"] && !m.none[project] {
-				_, err := m.o.Archive(ctx, alice, project)
+				_, err := m.o.Projects.Archive(ctx, alice, project)
 				must(err)
 				m.closed[project] = true
 			}
 		},
 		"unarchive": func() {
 			if !m.frozen["alice"] && !m.none[project] {
-				_, err := m.o.Unarchive(ctx, alice, project)
+				_, err := m.o.Projects.Unarchive(ctx, alice, project)
 				must(err)
 				m.closed[project] = false
 			}
@@ -174,7 +175,7 @@ func (m *model) step() {
 			}
 			for range 70 { // as many as the log keeps, and more
 				m.n++
-				_, _, err := m.o.CreateProject(ctx, alice, fmt.Sprint("p", m.n))
+				_, _, err := m.o.Projects.Create(ctx, alice, fmt.Sprint("p", m.n))
 				must(err)
 			}
 		},
@@ -214,7 +215,7 @@ func TestRandomHistories(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, func(o *origin) { o.keep = 64 })
 	secrets := []string{o.secretFile("berlin"), o.secretFile("paris")}
-	_, _, err := o.CreateProject(t.Context(), alice, "other")
+	_, _, err := o.Projects.Create(t.Context(), alice, "other")
 	o.check(err)
 	o.stop()
 	fresh, err := os.ReadFile(o.path)

@@ -62,7 +62,7 @@ func newOrigin(t testing.TB, change ...func(*origin)) *origin {
 	t.Cleanup(o.stop)
 	o.user(alice, false)
 	o.user(bob, false)
-	_, _, err := o.CreateProject(t.Context(), alice, "demo")
+	_, _, err := o.Projects.Create(t.Context(), alice, "demo")
 	o.check(err)
 	return o
 }

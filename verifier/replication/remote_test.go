@@ -15,6 +15,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -53,10 +54,10 @@ func TestADayOverHTTP(t *testing.T) {
 	bobs, err := o.Mint(t.Context(), bob, issuer.MintRequest{Label: "bob", Scope: issuer.ScopeAll, Life: issuer.LifeNever})
 	o.check(err)
 	r.expect(bobs.Text, "demo", string(caveats.NotAMember))
-	rev, err := o.AddMember(t.Context(), alice, "demo", bob.UserID, issuer.RoleMaintainer)
+	rev, err := o.AddMember(t.Context(), alice, "demo", bob.UserID, projects.RoleMaintainer)
 	step("add", rev, err)
 	r.expect(bobs.Text, "demo", "allow")
-	rev, err = o.RemoveMember(t.Context(), alice, "demo", bob.UserID)
+	rev, err = o.Projects.RemoveMember(t.Context(), alice, "demo", bob.UserID)
 	step("remove", rev, err)
 	r.expect(bobs.Text, "demo", string(caveats.NotAMember))
 

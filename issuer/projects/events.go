@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 // kindDeclined is the kind of row of an invitation that was declined.
 const kindDeclined = "project.invitation_declined"
 
-// ProjectEvents reads those rows of the audit trail that q asks for of a project's.
+// Events reads those rows of the audit trail that q asks for of a project's.
 // Its members and administrators may read them; to others it is ErrNotFound.
 //
 // To members who are no owners, rows of others do not say where those were done from, no row
@@ -20,7 +20,7 @@ const kindDeclined = "project.invitation_declined"
 // gives nobody away. A filter by what may be withheld looks at the rows as they are shown, so
 // that neither what is on a page nor whether it has a Next tells what a row does not say; such
 // a page may hold fewer than Limit and still have a Next.
-func (s *Projects) ProjectEvents(ctx context.Context, p ledger.Principal, project string, q audit.Query) (page audit.Page, err error) {
+func (s *Service) Events(ctx context.Context, p ledger.Principal, project string, q audit.Query) (page audit.Page, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		page = audit.Page{}
 		rec, err := VisibleTo(r, p, project)

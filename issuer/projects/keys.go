@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"encoding/hex"

@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"cmp"
@@ -55,8 +55,8 @@ type Member struct {
 	Excluded Exclusion
 }
 
-// ProjectSummary is a line in the list of somebody's projects.
-type ProjectSummary struct {
+// Summary is a line in the list of somebody's projects.
+type Summary struct {
 	ID         string
 	Name       string
 	Normalized string
@@ -102,11 +102,11 @@ type MemberRecord struct {
 // or for the file that people pass to "pip install" with the -r forgotten.
 var forbiddenNames = []string{"legacy", "requirements-txt", "rrequirements-txt", "simple"}
 
-// CreateProject registers a project with p as its owner, under a name by PEP 508
+// Create registers a project with p as its owner, under a name by PEP 508
 // of at most MaxProjectName characters, which no project has after normalization
 // by PEP 503, and for which none that was deleted is held back. White space around
 // it is dropped. It returns the revision too. Its problems have the field "name", and none where the user made too many today, or holds too many names back.
-func (s *Projects) CreateProject(ctx context.Context, p ledger.Principal, name string) (Project, uint64, error) {
+func (s *Service) Create(ctx context.Context, p ledger.Principal, name string) (Project, uint64, error) {
 	name = strings.TrimSpace(name)
 	if err := checkProjectName(name); err != nil {
 		return Project{}, 0, err
@@ -150,7 +150,7 @@ func checkProjectName(name string) error {
 	return nil
 }
 
-func (s *Projects) createProject(c *ledger.Change, p ledger.Principal, rec Record) error {
+func (s *Service) createProject(c *ledger.Change, p ledger.Principal, rec Record) error {
 	taken, err := kv.Exists(c, nameKey(rec.Normalized))
 	if err != nil {
 		return err
@@ -200,9 +200,9 @@ func (rec Record) head() headRecord {
 	}
 }
 
-// Project returns the project of a name, which need not be normalized, to its
+// Get returns the project of a name, which need not be normalized, to its
 // members and to administrators; to others it is ErrNotFound.
-func (s *Projects) Project(ctx context.Context, p ledger.Principal, name string) (Project, error) {
+func (s *Service) Get(ctx context.Context, p ledger.Principal, name string) (Project, error) {
 	var out Project
 	err := s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		rec, err := VisibleTo(r, p, name)
@@ -232,14 +232,23 @@ func ByName(r kv.Reader, name string) (Record, error) {
 	if len(name) > MaxProjectName || !caveats.ValidProjectName(name) {
 		return Record{}, ledger.ErrNotFound
 	}
-	id, err := r.Get([]byte(nameKey(caveats.NormalizeProject(name))))
-	if errors.Is(err, kv.ErrNotFound) {
-		return Record{}, ledger.ErrNotFound
+	id, err := IDOf(r, caveats.NormalizeProject(name))
+	if err == nil && id == "" {
+		err = ledger.ErrNotFound
 	}
 	if err != nil {
 		return Record{}, err
 	}
-	return Read(r, string(id))
+	return Read(r, id)
+}
+
+// IDOf is the id of the project that has a normalized name; "" where none has it.
+func IDOf(r kv.Reader, normalized string) (string, error) {
+	id, err := r.Get([]byte(nameKey(normalized)))
+	if errors.Is(err, kv.ErrNotFound) {
+		return "", nil
+	}
+	return string(id), err
 }
 
 // Read reads a project by its id, or kv.ErrNotFound.
@@ -278,4 +287,26 @@ func (rec Record) View(r kv.Reader, asker string) (Project, error) {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UserID, b.UserID))
 	})
 	return p, nil
+}
+
+// Register makes a project, with its audit row.
+func (s *Service) Register(c *ledger.Change, p ledger.Principal, name string) (Ref, error) {
+	if err := checkProjectName(name); err != nil {
+		return Ref{}, err
+	}
+	id, err := s.ledger.NewID()
+	if err != nil {
+		return Ref{}, err
+	}
+	rec := Record{
+		ID: id, Name: name, Normalized: caveats.NormalizeProject(name), Created: c.Now,
+		Members: map[string]MemberRecord{p.UserID: {Role: RoleOwner, Since: c.Now}},
+	}
+	return Ref{ID: id, Name: rec.Normalized}, s.createProject(c, p, rec)
+}
+
+// Ref names a project as it was when the token was minted.
+type Ref struct {
+	ID   string
+	Name string // normalized
 }

@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type About struct {
 // Describe says what a project is; only its owners may. White space around the
 // texts is dropped, and what is the same already changes nothing. The problems have
 // the fields "description" and "homepage".
-func (s *Projects) Describe(ctx context.Context, p ledger.Principal, project string, about About) (uint64, error) {
+func (s *Service) Describe(ctx context.Context, p ledger.Principal, project string, about About) (uint64, error) {
 	var ps problem.Problems
 	about = checkAbout(&ps, about)
 	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {

@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"context"
@@ -86,7 +86,7 @@ type inviteRecord struct {
 // whether there is an account: who is invited by a name that nobody has is never able to
 // accept. Problems have the fields "user" and "role", and no field where the
 // project or the inviter has too many invitations out.
-func (s *Projects) Invite(ctx context.Context, p ledger.Principal, project string, req InviteRequest) (Invited, error) {
+func (s *Service) Invite(ctx context.Context, p ledger.Principal, project string, req InviteRequest) (Invited, error) {
 	id, secret, err := s.invitationSecret()
 	if err != nil {
 		return Invited{}, err
@@ -120,7 +120,7 @@ func (s *Projects) Invite(ctx context.Context, p ledger.Principal, project strin
 }
 
 // invitationSecret makes the id of an invitation and the secret of its link.
-func (s *Projects) invitationSecret() (id, secret string, err error) {
+func (s *Service) invitationSecret() (id, secret string, err error) {
 	if id, err = s.ledger.NewID(); err != nil {
 		return "", "", err
 	}
@@ -132,7 +132,7 @@ func (s *Projects) invitationSecret() (id, secret string, err error) {
 }
 
 // checkInvite sees that somebody may be invited, and binds the invitation.
-func (s *Projects) checkInvite(c *ledger.Change, rec Record, inv *inviteRecord) error {
+func (s *Service) checkInvite(c *ledger.Change, rec Record, inv *inviteRecord) error {
 	var ps problem.Problems
 	if !inv.Role.valid() {
 		ps.Add("role", "role_unknown")
@@ -162,7 +162,7 @@ func (s *Projects) checkInvite(c *ledger.Change, rec Record, inv *inviteRecord) 
 }
 
 // bindInvitation says who alone can accept an invitation.
-func (s *Projects) bindInvitation(c *ledger.Change, ps *problem.Problems, inv *inviteRecord) (err error) {
+func (s *Service) bindInvitation(c *ledger.Change, ps *problem.Problems, inv *inviteRecord) (err error) {
 	switch {
 	case inv.To == "":
 		ps.Add("user", "invitee_required")
@@ -197,7 +197,7 @@ func recipientOf(s string) string {
 }
 
 // putInvite stores an invitation with a new link.
-func (s *Projects) putInvite(c *ledger.Change, id string, inv *inviteRecord, secret string) error {
+func (s *Service) putInvite(c *ledger.Change, id string, inv *inviteRecord, secret string) error {
 	hash := sha256.Sum256([]byte(secret))
 	inv.Secret, inv.Sent, inv.Expires = hash[:], c.Now, c.Now.Add(InvitationLife)
 	var err error
@@ -229,7 +229,7 @@ func dropInvite(c *ledger.Change, id string, inv inviteRecord) error {
 }
 
 // answerFor is the answer for an invitation, whose mail goes with it.
-func (s *Projects) answerFor(c *ledger.Change, id string, inv inviteRecord, rec Record, secret string) (Invited, error) {
+func (s *Service) answerFor(c *ledger.Change, id string, inv inviteRecord, rec Record, secret string) (Invited, error) {
 	quiet, err := countInvite(c, inv)
 	if err != nil {
 		return Invited{}, err
@@ -268,7 +268,7 @@ func (inv inviteRecord) view(id, project string) Invitation {
 // Resend makes a new link for an invitation to a project, and ends the one before; it
 // can be accepted for InvitationLife again. Only owners may. It counts like an
 // invitation; one that there is not is ErrNotFound.
-func (s *Projects) Resend(ctx context.Context, p ledger.Principal, project, id string) (Invited, error) {
+func (s *Service) Resend(ctx context.Context, p ledger.Principal, project, id string) (Invited, error) {
 	_, secret, err := s.invitationSecret()
 	if err != nil {
 		return Invited{}, err
@@ -307,7 +307,7 @@ func (s *Projects) Resend(ctx context.Context, p ledger.Principal, project, id s
 
 // Uninvite withdraws an invitation to a project; only owners may. One that there is
 // not, since it was answered for instance, is ErrNotFound.
-func (s *Projects) Uninvite(ctx context.Context, p ledger.Principal, project, id string) error {
+func (s *Service) Uninvite(ctx context.Context, p ledger.Principal, project, id string) error {
 	_, err := s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		inv, err := readInvite(c, id)
 		if err != nil {
@@ -326,7 +326,7 @@ func (s *Projects) Uninvite(ctx context.Context, p ledger.Principal, project, id
 
 // Invitations lists the invitations to a project that nobody has answered, newest
 // first, also those that have expired lately; only owners see them.
-func (s *Projects) Invitations(ctx context.Context, p ledger.Principal, project string) (out []Invitation, err error) {
+func (s *Service) Invitations(ctx context.Context, p ledger.Principal, project string) (out []Invitation, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
 		rec, err := VisibleTo(r, p, project)
@@ -351,7 +351,7 @@ func (s *Projects) Invitations(ctx context.Context, p ledger.Principal, project 
 // holds tells whether the inviter may still be taken at their word: an owner who is not frozen, whose account was not
 // cleared of others since the invitation was sent. Who was in somebody's account does not get into a project by an
 // invitation that they made there for themselves.
-func (s *Projects) holds(r kv.Reader, inv inviteRecord, rec Record) (bool, error) {
+func (s *Service) holds(r kv.Reader, inv inviteRecord, rec Record) (bool, error) {
 	inviter, err := ledger.ReadUser(r, inv.By)
 	if err != nil || inviter.Frozen || rec.Members[inv.By].Role != RoleOwner {
 		return false, err

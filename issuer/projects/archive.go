@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // the token is, and no token is minted that names it. Only its owners may. Members,
 // invitations and tokens stay as they are. A project that is archived already stays
 // so, with no audit row.
-func (s *Projects) Archive(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
+func (s *Service) Archive(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
 	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		if !rec.Archived.IsZero() {
 			return nil
@@ -26,7 +26,7 @@ func (s *Projects) Archive(ctx context.Context, p ledger.Principal, project stri
 
 // Unarchive lets a project take uploads again, from the tokens that it took them
 // from before; only its owners may.
-func (s *Projects) Unarchive(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
+func (s *Service) Unarchive(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
 	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		if rec.Archived.IsZero() {
 			return nil

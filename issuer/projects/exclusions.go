@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"context"
@@ -21,16 +21,16 @@ type Exclusion struct {
 // so does to leave the project. A member who is shut out already stays so, with no
 // further audit row; who is no member is ErrNotFound. done tells whether this call
 // did it.
-func (s *Projects) ExcludeTokens(ctx context.Context, p ledger.Principal, project, userID string) (revision uint64, done bool, err error) {
+func (s *Service) ExcludeTokens(ctx context.Context, p ledger.Principal, project, userID string) (revision uint64, done bool, err error) {
 	return s.setExcluded(ctx, p, project, userID, true)
 }
 
 // ReadmitTokens ends ExcludeTokens.
-func (s *Projects) ReadmitTokens(ctx context.Context, p ledger.Principal, project, userID string) (revision uint64, done bool, err error) {
+func (s *Service) ReadmitTokens(ctx context.Context, p ledger.Principal, project, userID string) (revision uint64, done bool, err error) {
 	return s.setExcluded(ctx, p, project, userID, false)
 }
 
-func (s *Projects) setExcluded(ctx context.Context, p ledger.Principal, project, userID string, out bool) (revision uint64, done bool, err error) {
+func (s *Service) setExcluded(ctx context.Context, p ledger.Principal, project, userID string, out bool) (revision uint64, done bool, err error) {
 	if out {
 		ctx = instance.Safe(ctx)
 	}

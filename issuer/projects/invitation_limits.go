@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"context"
@@ -50,7 +50,7 @@ func (nobody) Generation(kv.Reader, string) (uint64, error)      { return 0, nil
 // checkPending refuses an invitation where there is one to the same person, and one too
 // many. One to the same person that has expired, or holds no more, gives way, and so do the oldest such ones
 // where there are more than MaxInvitations: whoever lets many expire makes no work for later.
-func (s *Projects) checkPending(c *ledger.Change, rec Record, inv *inviteRecord) error {
+func (s *Service) checkPending(c *ledger.Change, rec Record, inv *inviteRecord) error {
 	pending := 0
 	var past []func() error // what drops those that are over, oldest first
 	err := eachInviteOf(c, rec.ID, func(id string, old inviteRecord) error {
@@ -144,7 +144,7 @@ func countDaily(c *ledger.Change, whose string) (int, error) {
 
 // SweepInvitations forgets the invitations that expired a week ago, and what was counted
 // on days before. Time ended them: there is no audit row.
-func (s *Projects) SweepInvitations(ctx context.Context) error {
+func (s *Service) SweepInvitations(ctx context.Context) error {
 	for _, sweep := range []func(*ledger.Change, []byte) ([]byte, error){sweepInvites, sweepTallies} {
 		var after []byte
 		for more := true; more; {

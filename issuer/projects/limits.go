@@ -1,8 +1,7 @@
-package issuer
+package projects
 
 import (
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
@@ -14,7 +13,6 @@ import (
 const (
 	MaxProjectsDaily = 200 // projects that a user creates in a day, UTC, unless Config says otherwise
 	MaxReservedNames = 30  // names that are held back because a user deleted their projects, when it creates another
-	MaxDrafts        = 120 // drafts of tokens that a user asks one process for in a minute
 )
 
 // reservedBy lists when names are free again that a user's deletions hold back.
@@ -54,7 +52,7 @@ func countReserved(c *ledger.Change, p ledger.Principal, until time.Time) error 
 
 // checkProjectRate refuses another project to who created many today, or deleted many whose names
 // are held back.
-func (s *Projects) checkProjectRate(c *ledger.Change, p ledger.Principal) error {
+func (s *Service) checkProjectRate(c *ledger.Change, p ledger.Principal) error {
 	h, err := readReservedBy(c, p.UserID)
 	if err != nil {
 		return err
@@ -67,25 +65,4 @@ func (s *Projects) checkProjectRate(c *ledger.Change, p ledger.Principal) error 
 		err = problem.New("", "too_many_projects_today", "max", most)
 	}
 	return err
-}
-
-// draftLimiter counts the drafts of each user in the present minute.
-type draftLimiter struct {
-	mu     sync.Mutex
-	minute int64
-	count  map[string]int
-}
-
-// take counts one more, or returns how long to wait.
-func (d *draftLimiter) take(userID string, now time.Time) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if minute := now.Unix() / 60; minute != d.minute || d.count == nil {
-		d.minute, d.count = minute, map[string]int{}
-	}
-	if d.count[userID] >= MaxDrafts {
-		return problem.New("", "too_many_drafts", "max", MaxDrafts)
-	}
-	d.count[userID]++
-	return nil
 }

@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"cmp"
@@ -33,7 +33,7 @@ func (a Accepted) Joined() bool { return a.Was != a.Project.Role }
 // withdrawn. The problems have no field: "invitation_expired", "invitation_withdrawn"
 // where the inviter may no longer invite or has cleared the account since, "invitation_outlived" where p was a member
 // since it was sent, and "too_many_members".
-func (s *Projects) AcceptInvitation(ctx context.Context, p ledger.Principal, id string) (Accepted, error) {
+func (s *Service) AcceptInvitation(ctx context.Context, p ledger.Principal, id string) (Accepted, error) {
 	var out Accepted
 	rev, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
 		inv, rec, err := s.takeInvitation(c, p, id)
@@ -55,7 +55,7 @@ func (s *Projects) AcceptInvitation(ctx context.Context, p ledger.Principal, id 
 }
 
 // takeInvitation reads an invitation that p answers, and takes it out of the store.
-func (s *Projects) takeInvitation(c *ledger.Change, p ledger.Principal, id string) (inv inviteRecord, rec Record, err error) {
+func (s *Service) takeInvitation(c *ledger.Change, p ledger.Principal, id string) (inv inviteRecord, rec Record, err error) {
 	if err := c.Admit(p); err != nil {
 		return inv, rec, err
 	}
@@ -76,7 +76,7 @@ func (s *Projects) takeInvitation(c *ledger.Change, p ledger.Principal, id strin
 }
 
 // bound tells whether a user is the one who is invited.
-func (s *Projects) bound(r kv.Reader, inv inviteRecord, userID string) (bool, error) {
+func (s *Service) bound(r kv.Reader, inv inviteRecord, userID string) (bool, error) {
 	if userID == "" || inv.Address == "" {
 		return userID != "" && inv.User == userID, nil
 	}
@@ -84,7 +84,7 @@ func (s *Projects) bound(r kv.Reader, inv inviteRecord, userID string) (bool, er
 	return a != "" && strings.ToLower(a) == inv.Address, err
 }
 
-func (s *Projects) checkAccept(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record) error {
+func (s *Service) checkAccept(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record) error {
 	holds, err := s.holds(c, inv, rec)
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func handOver(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record
 
 // DeclineInvitation uses an invitation up without accepting it; it is ErrNotFound as
 // AcceptInvitation has it. Its answer is the invitation as it was.
-func (s *Projects) DeclineInvitation(ctx context.Context, p ledger.Principal, id string) (out Invitation, err error) {
+func (s *Service) DeclineInvitation(ctx context.Context, p ledger.Principal, id string) (out Invitation, err error) {
 	_, err = s.ledger.Update(ctx, func(c *ledger.Change) error {
 		inv, rec, err := s.takeInvitation(c, p, id)
 		if err != nil {
@@ -163,7 +163,7 @@ func (s *Projects) DeclineInvitation(ctx context.Context, p ledger.Principal, id
 }
 
 // InvitationsFor lists the invitations that p can accept now, newest first.
-func (s *Projects) InvitationsFor(ctx context.Context, p ledger.Principal) (out []Invitation, err error) {
+func (s *Service) InvitationsFor(ctx context.Context, p ledger.Principal) (out []Invitation, err error) {
 	now := s.clock()
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
@@ -206,7 +206,7 @@ func (s *Projects) InvitationsFor(ctx context.Context, p ledger.Principal) (out 
 // can accept it; p may be nobody, who has to sign in first. A link that was used,
 // withdrawn or replaced is ErrNotFound, one that is too old the problem
 // "invitation_expired" with no field.
-func (s *Projects) InvitationByLink(ctx context.Context, p ledger.Principal, secret string) (out Invitation, yours bool, err error) {
+func (s *Service) InvitationByLink(ctx context.Context, p ledger.Principal, secret string) (out Invitation, yours bool, err error) {
 	now, hash := s.clock(), sha256.Sum256([]byte(secret))
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		id, err := r.Get([]byte(inviteSecretKey(hash[:])))

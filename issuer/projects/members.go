@@ -1,8 +1,10 @@
-package issuer
+package projects
 
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
@@ -31,7 +33,7 @@ func checkNewMember(c *ledger.Change, rec Record, userID string) error {
 // SetRole changes the role of a member; only owners may. Nothing changes where
 // the member has the role already. The project's last owner stays one: the
 // problem "last_owner" has no field.
-func (s *Projects) SetRole(ctx context.Context, p ledger.Principal, project, userID string, role Role) (uint64, error) {
+func (s *Service) SetRole(ctx context.Context, p ledger.Principal, project, userID string, role Role) (uint64, error) {
 	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		m, ok := rec.Members[userID]
 		switch {
@@ -72,7 +74,7 @@ func endOwnership(c *ledger.Change, p ledger.Principal, rec Record, userID strin
 // oneself is to leave. The project's last owner stays: "last_owner", no field.
 // Tokens are not touched; they no longer reach the project, since a verifier asks
 // who its members are.
-func (s *Projects) RemoveMember(ctx context.Context, p ledger.Principal, project, userID string) (uint64, error) {
+func (s *Service) RemoveMember(ctx context.Context, p ledger.Principal, project, userID string) (uint64, error) {
 	if userID == p.UserID {
 		return s.Leave(ctx, p, project)
 	}
@@ -82,7 +84,7 @@ func (s *Projects) RemoveMember(ctx context.Context, p ledger.Principal, project
 }
 
 // Leave gives up p's own role in a project. The last owner can't: "last_owner".
-func (s *Projects) Leave(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
+func (s *Service) Leave(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
 	return s.ledger.Update(ctx, func(c *ledger.Change) error {
 		if err := c.Admit(p); err != nil {
 			return err
@@ -96,7 +98,7 @@ func (s *Projects) Leave(ctx context.Context, p ledger.Principal, project string
 }
 
 // Manage runs fn on a project that p owns, in one transaction.
-func (s *Projects) Manage(ctx context.Context, p ledger.Principal, project string, fn func(*ledger.Change, Record) error) (uint64, error) {
+func (s *Service) Manage(ctx context.Context, p ledger.Principal, project string, fn func(*ledger.Change, Record) error) (uint64, error) {
 	return s.ledger.Update(ctx, func(c *ledger.Change) error {
 		if err := c.Admit(p); err != nil {
 			return err
@@ -177,4 +179,19 @@ func putMember(c *ledger.Change, p ledger.Principal, rec Record, userID, kind st
 		return err
 	}
 	return c.Audit(p, audit.Event{Kind: kind, Account: userID, Project: rec.ID, Detail: detail})
+}
+
+// notifyMembers tells the members of a project, or its owners only.
+func notifyMembers(c *ledger.Change, p ledger.Principal, kind notices.Kind, rec Record, ownersOnly bool, args map[string]string) error {
+	all := map[string]string{"project": rec.Name}
+	maps.Copy(all, args)
+	for _, id := range slices.Sorted(maps.Keys(rec.Members)) {
+		if ownersOnly && rec.Members[id].Role != RoleOwner {
+			continue
+		}
+		if err := c.Notify(p, kind, id, all); err != nil {
+			return err
+		}
+	}
+	return nil
 }

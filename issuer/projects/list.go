@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"cmp"
@@ -8,31 +8,31 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// ProjectsOf lists the projects in which a user has a role, by name: at most
+// List lists the projects in which a user has a role, by name: at most
 // MaxProjects and those that others shared since. It reads two small records for
 // each, however many members they have.
-func (s *Projects) ProjectsOf(ctx context.Context, userID string) ([]ProjectSummary, error) {
-	var out []ProjectSummary
+func (s *Service) List(ctx context.Context, userID string) ([]Summary, error) {
+	var out []Summary
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		pairs, err := r.Scan(rolePrefix(userID), nil, 0, false)
 		if err != nil {
 			return err
 		}
-		out = make([]ProjectSummary, 0, len(pairs))
+		out = make([]Summary, 0, len(pairs))
 		for _, p := range pairs {
 			id := string(p.Key[len(rolePrefix(userID)):])
 			h, err := readHead(r, id)
 			if err != nil {
 				return err
 			}
-			out = append(out, ProjectSummary{
+			out = append(out, Summary{
 				ID: id, Name: h.Name, Normalized: h.Normalized, Created: h.Created, Archived: h.Archived,
 				Role: Role(p.Value), Members: h.Members, Owners: h.Owners,
 			})
 		}
 		return nil
 	})
-	slices.SortFunc(out, func(a, b ProjectSummary) int { return cmp.Compare(a.Normalized, b.Normalized) })
+	slices.SortFunc(out, func(a, b Summary) int { return cmp.Compare(a.Normalized, b.Normalized) })
 	return out, err
 }
 

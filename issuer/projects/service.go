@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"cmp"
@@ -8,8 +8,8 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// ProjectsConfig is what projects need beside the ledger.
-type ProjectsConfig struct {
+// Config is what projects need beside the ledger.
+type Config struct {
 	People People // who has a name or an address; nil: nobody, so that nobody can be invited
 
 	// InvitationMail takes the mail with the link of an invitation, in the transaction in which that is made or
@@ -20,8 +20,8 @@ type ProjectsConfig struct {
 	Daily int // how many projects a user creates in a day, UTC, at most; MaxProjectsDaily where it is 0
 }
 
-// Projects are the projects of an issuer and who is in them. It is safe for concurrent use.
-type Projects struct {
+// Service are the projects of an issuer and who is in them. It is safe for concurrent use.
+type Service struct {
 	ledger *ledger.Ledger
 	store  kv.Store
 	clock  func() time.Time
@@ -31,9 +31,9 @@ type Projects struct {
 	invitationMail func(kv.Tx, Invited) error // nil: none is sent
 }
 
-// NewProjects makes the projects of a ledger.
-func NewProjects(l *ledger.Ledger, cfg ProjectsConfig) *Projects {
-	s := &Projects{ledger: l, store: l.Store(), clock: l.Now, people: cfg.People, daily: cmp.Or(cfg.Daily, MaxProjectsDaily), invitationMail: cfg.InvitationMail}
+// New makes the projects of a ledger.
+func New(l *ledger.Ledger, cfg Config) *Service {
+	s := &Service{ledger: l, store: l.Store(), clock: l.Now, people: cfg.People, daily: cmp.Or(cfg.Daily, MaxProjectsDaily), invitationMail: cfg.InvitationMail}
 	if s.people == nil {
 		s.people = nobody{}
 	}

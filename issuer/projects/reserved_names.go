@@ -1,4 +1,4 @@
-package issuer
+package projects
 
 import (
 	"context"
@@ -55,7 +55,7 @@ func checkReserved(c *ledger.Change, normalized string) error {
 
 // ReservedNames lists the names that are held back, for administrators; to others it is
 // ErrNotFound.
-func (s *Projects) ReservedNames(ctx context.Context, p ledger.Principal) (out []ReservedName, err error) {
+func (s *Service) ReservedNames(ctx context.Context, p ledger.Principal) (out []ReservedName, err error) {
 	if !p.Admin {
 		return nil, ledger.ErrNotFound
 	}
@@ -83,7 +83,7 @@ func (s *Projects) ReservedNames(ctx context.Context, p ledger.Principal) (out [
 // ReleaseName lets anybody register the name of a deleted project again, before it
 // would be free by itself; only an administrator may. A name that is not held back
 // is ErrNotFound.
-func (s *Projects) ReleaseName(ctx context.Context, p ledger.Principal, name string) error {
+func (s *Service) ReleaseName(ctx context.Context, p ledger.Principal, name string) error {
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
 		if err := c.AdmitAdmin(p); err != nil {
 			return err

@@ -1,0 +1,32 @@
+package issuer
+
+import (
+	"sync"
+	"time"
+
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// MaxDrafts is how many drafts of tokens a user asks one process for in a minute, at most.
+const MaxDrafts = 120
+
+// draftLimiter counts the drafts of each user in the present minute.
+type draftLimiter struct {
+	mu     sync.Mutex
+	minute int64
+	count  map[string]int
+}
+
+// take counts one more, or returns how long to wait.
+func (d *draftLimiter) take(userID string, now time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if minute := now.Unix() / 60; minute != d.minute || d.count == nil {
+		d.minute, d.count = minute, map[string]int{}
+	}
+	if d.count[userID] >= MaxDrafts {
+		return problem.New("", "too_many_drafts", "max", MaxDrafts)
+	}
+	d.count[userID]++
+	return nil
+}
