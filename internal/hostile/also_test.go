@@ -18,6 +18,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // get is a page as a browser has it. The error is that of reading it, too.
@@ -51,9 +52,9 @@ func (h *house) shared(tokens *issuer.Service) {
 		h.must(err)
 	}
 	for _, name := range []string{"demo", "closed"} {
-		inv, err := tokens.Invite(ctx, ada, name, issuer.InviteRequest{To: "bob", Role: issuer.RoleMaintainer})
+		inv, err := tokens.Projects.Invite(ctx, ada, name, projects.InviteRequest{To: "bob", Role: projects.RoleMaintainer})
 		h.must(err)
-		_, err = tokens.AcceptInvitation(ctx, bob, inv.ID)
+		_, err = tokens.Projects.AcceptInvitation(ctx, bob, inv.ID)
 		h.must(err)
 	}
 	for i := range 3 {
@@ -64,10 +65,10 @@ func (h *house) shared(tokens *issuer.Service) {
 			h.must(err)
 		}
 	}
-	_, _, err := tokens.ExcludeTokens(ctx, ada, "closed", h.bob.id)
+	_, _, err := tokens.Projects.ExcludeTokens(ctx, ada, "closed", h.bob.id)
 	h.must(err)
 	for _, name := range []string{"old", "older"} {
-		_, err = tokens.Archive(ctx, ada, name)
+		_, err = tokens.Projects.Archive(ctx, ada, name)
 		h.must(err)
 	}
 	_, err = tokens.DeleteProject(ctx, ada, "gone", "gone")
