@@ -36,19 +36,32 @@ type madeKey struct {
 // makeKey makes a key with a modulus of so many bits, of eight primes: that is quicker than of two.
 func makeKey(t testing.TB, bits, e int) *madeKey {
 	t.Helper()
+	n, phi := big.NewInt(1), big.NewInt(1)
+	for range 7 {
+		p := primeFor(t, bits/8, e)
+		n.Mul(n, p)
+		phi.Mul(phi, p.Sub(p, big.NewInt(1)))
+	}
+	for i := 0; ; i++ { // the last one makes up for what the others lack of their greatest size
+		p := primeFor(t, bits-n.BitLen()+i%2, e)
+		if whole := new(big.Int).Mul(n, p); whole.BitLen() == bits {
+			phi.Mul(phi, p.Sub(p, big.NewInt(1)))
+			return &madeKey{n: whole, d: new(big.Int).ModInverse(big.NewInt(int64(e)), phi), e: e, id: []byte("made " + rand.Text())}
+		}
+	}
+}
+
+// primeFor is a prime of so many bits with which e has an inverse.
+func primeFor(t testing.TB, bits, e int) *big.Int {
+	t.Helper()
 	one := big.NewInt(1)
 	for {
-		n, phi := big.NewInt(1), big.NewInt(1)
-		for range 8 {
-			p, err := rand.Prime(rand.Reader, bits/8)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n.Mul(n, p)
-			phi.Mul(phi, p.Sub(p, one))
+		p, err := rand.Prime(rand.Reader, bits)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if d := new(big.Int).ModInverse(big.NewInt(int64(e)), phi); d != nil && n.BitLen() == bits {
-			return &madeKey{n: n, d: d, e: e, id: []byte("made " + rand.Text())}
+		if new(big.Int).GCD(nil, nil, big.NewInt(int64(e)), new(big.Int).Sub(p, one)).Cmp(one) == 0 {
+			return p
 		}
 	}
 }
