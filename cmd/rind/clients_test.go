@@ -1,13 +1,11 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	cryptorand "crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
@@ -31,6 +29,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
@@ -252,38 +251,6 @@ func addRaw(t *testing.T, text, raw string) string {
 	return token.Prefix + base64.RawURLEncoding.EncodeToString(b)
 }
 
-// wheel is a wheel of a project, whose module holds more text.
-func wheel(t *testing.T, project, version, more string) []byte {
-	t.Helper()
-	info := strings.ReplaceAll(project, "-", "_") + "-" + version + ".dist-info/"
-	files := [][2]string{
-		{project + ".py", "\"\"\"A demonstration\"\"\"\n" + more},
-		{info + "METADATA", "Metadata-Version: 2.1\nName: " + project + "\nVersion: " + version + "\nSummary: A demonstration\nRequires-Python: >=3.8\n"},
-		{info + "WHEEL", "Wheel-Version: 1.0\nGenerator: rind\nRoot-Is-Purelib: true\nTag: py3-none-any\n"},
-	}
-	var record strings.Builder
-	for _, f := range files {
-		sum := sha256.Sum256([]byte(f[1]))
-		fmt.Fprintf(&record, "%s,sha256=%s,%d\n", f[0], base64.RawURLEncoding.EncodeToString(sum[:]), len(f[1]))
-	}
-	fmt.Fprintf(&record, "%sRECORD,,\n", info)
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, f := range append(files, [2]string{info + "RECORD", record.String()}) {
-		w, err := z.Create(f[0])
-		if err == nil {
-			_, err = w.Write([]byte(f[1]))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
 // noise is text that does not shrink.
 func noise(n int) string {
 	b := make([]byte, n)
@@ -303,7 +270,7 @@ func pyproject(t *testing.T, name, more string) string {
 	module := "\"\"\"A demonstration\"\"\"\n" + more
 	for _, err := range []error{
 		os.WriteFile(filepath.Join(dir, "pyproject.toml"), []byte(text), 0o644), os.WriteFile(filepath.Join(dir, name+".py"), []byte(module), 0o644),
-		os.Mkdir(filepath.Join(dir, "dist"), 0o755), os.WriteFile(filepath.Join(dir, "dist", name+"-1.0-py3-none-any.whl"), wheel(t, name, "1.0", more), 0o644),
+		os.Mkdir(filepath.Join(dir, "dist"), 0o755), os.WriteFile(filepath.Join(dir, "dist", name+"-1.0-py3-none-any.whl"), realtest.MakeWheel(t, name, "1.0", more), 0o644),
 	} {
 		if err != nil {
 			t.Fatal(err)

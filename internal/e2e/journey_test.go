@@ -38,7 +38,7 @@ func TestAMaintainerMintsATokenAndTwineUploadsWithIt(t *testing.T) {
 	download(t, s)
 
 	t.Run("another project is refused", func(t *testing.T) {
-		out, err := twine(t, s, token, build(t, "other", "1.0"))
+		out, err := twine(t, s, token, realtest.MakeDist(t, "other", "1.0"))
 		if err == nil || !strings.Contains(out, "Invalid API Token: token is valid for") {
 			t.Errorf("twine: %v\n%s", err, out)
 		}
@@ -51,7 +51,7 @@ func TestAMaintainerMintsATokenAndTwineUploadsWithIt(t *testing.T) {
 		ada.sees("demo") // what used it last
 		ada.press("Revoke token")
 		ada.at("/tokens")
-		out, err := twine(t, s, token, build(t, "demo", "2.0"))
+		out, err := twine(t, s, token, realtest.MakeDist(t, "demo", "2.0"))
 		if err == nil || !strings.Contains(out, "Invalid API Token: token was revoked") {
 			t.Errorf("twine: %v\n%s", err, out)
 		}

@@ -24,7 +24,7 @@ func (b *browser) withoutScripts() {
 // TestTwoPeopleShareAProject invites a second person, who does everything without
 // JavaScript, and takes the project away from them again.
 func TestTwoPeopleShareAProject(t *testing.T) {
-	realtest.Need(t, realtest.Chromium, realtest.Oathtool, realtest.Python, realtest.Build, realtest.Wheel, realtest.Twine)
+	realtest.Need(t, realtest.Chromium, realtest.Oathtool, realtest.Python, realtest.Twine)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))
 	ada := newPerson(t, s, mails, "ada")
@@ -52,7 +52,7 @@ func TestTwoPeopleShareAProject(t *testing.T) {
 	if !evaluate[bool](bob.browser, "document.querySelector('[data-copy]').hidden") {
 		t.Error("a button that needs JavaScript is shown without it: or scripts did run")
 	}
-	if out, err := twine(t, s, token, build(t, "demo", "1.0")); err != nil {
+	if out, err := twine(t, s, token, realtest.MakeDist(t, "demo", "1.0")); err != nil {
 		t.Fatalf("twine: %v\n%s", err, out)
 	}
 
@@ -82,7 +82,7 @@ func TestTwoPeopleShareAProject(t *testing.T) {
 	ada.sees("The name can be registered again.")
 	ada.register("demo")
 	refuses(t, s, own, "4.0", "its project was deleted")
-	if out, err := twine(t, s, ada.mint("ci", "demo"), build(t, "demo", "5.0")); err != nil {
+	if out, err := twine(t, s, ada.mint("ci", "demo"), realtest.MakeDist(t, "demo", "5.0")); err != nil {
 		t.Fatalf("twine to the project that has the name now: %v\n%s", err, out)
 	}
 }
@@ -99,7 +99,7 @@ func shutOut(t *testing.T, ada *person, token string) {
 	ada.press("Allow again")
 	ada.press("Allow tokens")
 	ada.sees("The member’s tokens are allowed again.")
-	if out, err := twine(t, ada.server, token, build(t, "demo", "1.2")); err != nil {
+	if out, err := twine(t, ada.server, token, realtest.MakeDist(t, "demo", "1.2")); err != nil {
 		t.Fatalf("twine: %v\n%s", err, out)
 	}
 }
@@ -149,7 +149,7 @@ func TestATokenAndItsProject(t *testing.T) {
 // refuses uploads a version of demo with a token, which is to be refused for a reason.
 func refuses(t *testing.T, s *server, token, version, why string) {
 	t.Helper()
-	out, err := twine(t, s, token, build(t, "demo", version))
+	out, err := twine(t, s, token, realtest.MakeDist(t, "demo", version))
 	if err == nil || !strings.Contains(out, "Invalid API Token: ") || !strings.Contains(out, why) {
 		t.Errorf("twine: %v, want %q\n%s", err, why, out)
 	}
