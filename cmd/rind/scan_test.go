@@ -136,10 +136,10 @@ func TestScanIsLinear(t *testing.T) {
 		"beginnings": "pypi-AgEU", "beginnings in base64": base64.StdEncoding.EncodeToString([]byte("pypi-AgEUpypi-AgEU")), "almost beginnings": "pypi-Ag",
 		"tokens": one, "long": "pypi-AgEU" + strings.Repeat("A", 8100), "percent signs": "%", "percent-encoded": "%70%79%70%69%2d%41%67%45%55",
 	} {
-		cost := func(size int) time.Duration {
+		cost := func(size int, enough time.Duration) time.Duration { // at best, of three times
 			text := strings.Repeat(piece, size/len(piece))
 			best := time.Hour
-			for range 3 {
+			for n := 0; n < 3 && best > enough; n++ {
 				began := processTime(t)
 				scanned(t, strings.NewReader(text))
 				best = min(best, processTime(t)-began)
@@ -153,7 +153,7 @@ func TestScanIsLinear(t *testing.T) {
 		began := processTime(t)
 		scanned(t, strings.NewReader(plain))
 		base := max(processTime(t)-began, 5*time.Millisecond)
-		if got := cost(size); got > 40*base {
+		if got := cost(size, 40*base); got > 40*base {
 			t.Errorf("%s: 256 KiB take %s, plain text %s", name, got, base)
 		}
 	}
@@ -212,8 +212,8 @@ func TestScanIsBounded(t *testing.T) {
 		return after.TotalAlloc - before.TotalAlloc
 	}
 	cost(1 << 18)
-	if small, large := cost(1<<18), cost(4<<20); large > small+(64<<10) {
-		t.Errorf("256 KiB cost %d bytes of memory, 4 MiB cost %d", small, large)
+	if small, large := cost(1<<18), cost(1<<20); large > small+(64<<10) {
+		t.Errorf("256 KiB cost %d bytes of memory, 1 MiB cost %d", small, large)
 	}
 }
 
