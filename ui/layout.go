@@ -7,9 +7,9 @@ import "time"
 // plural sentence chooses its form by the argument "n".
 type Args = map[string]any
 
-// Problem is one thing that a person can mend in a form. Its sentence stands in
-// the catalogue under "problem.<Code>"; it is said in the summary at the top of
-// the page and beside the field.
+// Problem is one thing that a person can correct in a form. Its sentence is in the catalogue
+// under "problem.<Code>". It is shown in the summary at the top of the page and beside the
+// field.
 type Problem struct {
 	Field string // name of the form field, "" where it is about the whole form
 	Code  string // snake case: "password_too_short"

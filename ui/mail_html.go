@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// mailParagraph is a paragraph of a mail: lines, items of a list and lines after it,
-// or the link alone.
+// mailParagraph is a paragraph of a mail: lines, list items and the lines after them, or only
+// the link.
 type mailParagraph struct {
 	Items []string
 	Lines []string

@@ -218,7 +218,7 @@ func (v ActivityPage) at(account, project, all Path) string {
 	return string(account)
 }
 
-// OlderURL leads to the page behind, with the same filter.
+// OlderURL leads to the next, older page, with the same filter.
 func (v ActivityPage) OlderURL() string {
 	q := v.Filter.Query()
 	q.Set("before", itoa(int(v.Older)))

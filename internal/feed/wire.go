@@ -57,9 +57,9 @@ const (
 // PositionHeader is the header of a Position in text form.
 const PositionHeader = "Rind-Position"
 
-// ConflictHeader says why an answer is 409. A verifier that is told ConflictHistory decides
-// nothing any more until it has the records of a new epoch or its operator resets it; a
-// 409 without the header, as from a proxy, does not do that.
+// ConflictHeader says why an answer is 409. A verifier that receives ConflictHistory stops
+// deciding until it has the records of a new epoch or its operator resets it. A 409 without
+// the header, as from a proxy, does not have that effect.
 const (
 	ConflictHeader  = "Rind-Conflict"
 	ConflictHistory = "other-history"
@@ -188,14 +188,14 @@ func NewFrameReader(r io.Reader) *FrameReader {
 	return &FrameReader{bufio.NewReaderSize(r, 64<<10)}
 }
 
-// Ready reports whether Next has a whole line at hand, and does not have to wait for it.
+// Ready reports whether Next has a whole line available and need not wait for it.
 func (r *FrameReader) Ready() bool {
 	b, _ := r.r.Peek(r.r.Buffered())
 	return bytes.IndexByte(b, '\n') >= 0
 }
 
-// Next reads one frame. It returns io.EOF where the stream ends behind a whole
-// frame, and ErrFrame for everything that is not a whole frame.
+// Next reads one frame. It returns io.EOF if the stream ends after a whole frame, and ErrFrame
+// for everything that is not a whole frame.
 func (r *FrameReader) Next() (Frame, error) {
 	var f Frame
 	line, err := r.line()

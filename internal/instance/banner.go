@@ -24,7 +24,7 @@ const (
 	LevelWarning Level = "warning"
 )
 
-// Banner is what is announced on every page; the zero value is none. Its text is
+// Banner is the announcement on every page; the zero value is no announcement. Its text is
 // plain: nothing in it becomes markup or a link.
 type Banner struct {
 	Text  string    `json:"text,omitempty"`
@@ -56,8 +56,8 @@ func (b Banner) Check(now time.Time) (Banner, error) {
 	return b, ps.Err()
 }
 
-// CheckReason returns a reason that an administrator gives, in one line and without
-// the white space around it; "" is none. Problems have the field "reason".
+// CheckReason returns a reason that an administrator gives, on one line and without the white
+// space around it. "" means that there is none. Problems have the field "reason".
 func CheckReason(reason string) (string, error) {
 	var ps problem.Problems
 	reason = cleanLine("reason", reason, MaxReason, &ps)

@@ -84,9 +84,9 @@ const SafeTime = 30 * time.Second
 // transaction only.
 func Safe(ctx context.Context) context.Context { return context.WithValue(ctx, safe{}, true) }
 
-// Guard is the store, but that Update is ErrReadOnly while rind is read-only and the
-// context did not go through Safe. That is read in the transaction itself, so nothing
-// commits behind the change that makes rind read-only.
+// Guard wraps the store: Update returns ErrReadOnly while rind is read-only, unless the
+// context went through Safe. The transaction itself reads that setting, so nothing commits
+// after the change that makes rind read-only.
 func Guard(store kv.Store) kv.Store { return guarded{store} }
 
 type guarded struct{ kv.Store }

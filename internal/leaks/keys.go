@@ -42,8 +42,8 @@ const (
 	maxKeys = 100
 )
 
-// Keys are the public keys of a scanner, read when they are needed and kept for a
-// while. They may be used by several goroutines at once.
+// Keys holds the public keys of a scanner. It loads them when they are needed and keeps them
+// for a while. Several goroutines may use it at once.
 type Keys struct {
 	load Load
 	now  func() time.Time
@@ -97,8 +97,9 @@ func decodeSignature(text string) ([]byte, error) {
 	return raw, nil
 }
 
-// Key has the key with an identifier read, if need be: ErrKey says that it is none of the scanner's, or none that it
-// still uses, and any other error wraps ErrUnavailable. It is asked before the body is read.
+// Key returns the key with an identifier, and loads the keys if necessary. ErrKey says that
+// the scanner has no such key, or no longer uses it; any other error wraps ErrUnavailable.
+// Call it before reading the body.
 func (k *Keys) Key(ctx context.Context, identifier string) error {
 	_, err := k.key(ctx, identifier)
 	return err

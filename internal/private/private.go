@@ -43,10 +43,9 @@ func Of(group bool) Access {
 	return Owner
 }
 
-// Check refuses a file whose mode lets in more than it says, and a folder too where
-// nobody is to know what is in it. info is of the open file where there is one, so that
-// nobody can change it in between, and path is for the message. The error wraps
-// fs.ErrPermission.
+// Check refuses a file whose mode allows access to others than it says, and also a folder
+// whose content nobody else may know. info is of the open file if there is one, so that nobody
+// can change it in between; path is for the message. The error wraps fs.ErrPermission.
 func (a Access) Check(path string, info fs.FileInfo) error {
 	perm := info.Mode().Perm()
 	fix := "600"

@@ -241,8 +241,8 @@ func Get(url string, status int, text string) error {
 	return err
 }
 
-// The ports that NewPort gives out: those that systems don't take for outgoing connections,
-// one of which would have the port before the process under test listens.
+// The range of ports that NewPort gives out. Systems do not use these ports for outgoing
+// connections, one of which would otherwise take a port before the process under test listens.
 const (
 	firstPort = 10000
 	lastPort  = 32000

@@ -19,7 +19,7 @@ import (
 // command is the package of the real program.
 const command = "github.com/rind-dev/rind/cmd/rind"
 
-// keptFor is how long a binary is kept that no test asks for.
+// keptFor is how long a binary is kept after the last test asked for it.
 const keptFor = 24 * time.Hour
 
 // rind is the binary of this run.
@@ -38,9 +38,9 @@ func Rind(t testing.TB) string {
 	return path
 }
 
-// buildRind has go build link at one place for this work tree, where it does nothing if nothing
-// changed, and keeps the result under a name that says what is in it: a run goes on with
-// its own while another one builds.
+// buildRind lets go build link in one place per work tree, which costs nothing if nothing
+// changed. It stores the result under a name that says what is in it, so that a run keeps its
+// own binary while another one builds.
 func buildRind() (string, error) {
 	root, err := exec.Command("go", "list", "-f", "{{.Module.Dir}}", command).Output()
 	if err != nil {

@@ -96,10 +96,10 @@ func LoadKey(path string, create bool) ([]byte, error) {
 	return LoadKeyFor(private.Owner, path, create)
 }
 
-// LoadKeyFor reads a key file: 64 hex digits and a newline, mode 0600 or 0400, or what
-// else access takes. It makes one where create is set and none is there. The path may be
-// a symbolic link, as mounted secrets are; what counts is the mode of the file behind it.
-// In systemd's $CREDENTIALS_DIRECTORY the mode may be 0440.
+// LoadKeyFor reads a key file: 64 hex digits and a newline, with mode 0600 or 0400, or what
+// access allows. If create is set and the file is missing, it makes one. The path may be a
+// symbolic link, as mounted secrets are; the mode of the file that it leads to counts. In
+// systemd's $CREDENTIALS_DIRECTORY the mode may be 0440.
 func LoadKeyFor(access private.Access, path string, create bool) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && create {

@@ -24,7 +24,7 @@ const (
 	partCost       = 128       // what a field counts for beside its bytes: it costs time
 	maxPartHeader  = 16 << 10  // header of a part, with the boundary before it
 
-	// readAhead is more than multipart.Reader reads beyond what it is asked for.
+	// readAhead is more than multipart.Reader reads ahead of what it is asked for.
 	readAhead = 32 << 10
 )
 
@@ -286,8 +286,8 @@ func (f *form) broken(err error) error {
 	}
 }
 
-// describe reads the header of a part. multipart's own FileName strips folders
-// from a name; here the name is kept as it came, for the caller to refuse.
+// describe reads the header of a part. multipart's own FileName strips folders from a name;
+// here the name stays as it came, so that the caller can refuse it.
 func describe(raw *multipart.Part) (*part, error) {
 	headers := raw.Header.Values("Content-Disposition")
 	if len(headers) != 1 {

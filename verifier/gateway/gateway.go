@@ -70,11 +70,10 @@ type Config struct {
 	// DefaultMaxFile. A larger one is refused with 413.
 	MaxFile int64
 
-	// Idle is how long a client may send nothing before its upload is given
-	// up; zero is 30 seconds. All that it waits for a client, beyond what 1 KiB
-	// a second would take, counts against that time, so that one that sends a
-	// byte now and then is given up too. It takes the place of the server's ReadTimeout
-	// while a body is read, so that a large file over a slow line arrives.
+	// Idle is how long a client may send nothing before its upload is given up; zero is 30
+	// seconds. All waiting for a client, beyond what 1 KiB a second would take, counts against
+	// that time, so that a client which sends a byte now and then is given up too. It replaces the
+	// server's ReadTimeout while a body is read, so that a large file over a slow line arrives.
 	Idle time.Duration
 
 	// MaxUploads is how many uploads are read at once in all (zero: 256),
@@ -88,9 +87,9 @@ type Config struct {
 	MaxUploads, MaxPerOwner, MaxPerToken int
 	QueueTime                            time.Duration
 
-	// ClientIP is the address that networks in tokens are compared with. Nil
-	// is the address of the connection; behind a proxy, set what reads the
-	// header that the proxy writes, and no other.
+	// ClientIP returns the address that networks in tokens are compared with. If it is nil, that
+	// is the address of the connection. Behind a proxy, use a function that reads the header which
+	// the proxy writes, and no other header.
 	ClientIP func(*http.Request) netip.Addr
 
 	// OnUpload, if it is not nil, is called after a file is stored and before the client is told,

@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// headerField is the first value of a field among those that metadata begins
-// with, "" if there is none.
+// headerField returns the first value of a field in the header of metadata, or "".
 //
-// It reads as pip does, with Python's email.feedparser: the first line that is no
-// field, and continues none, ends the fields as an empty line does, and what stands
-// in front of it counts. So a License whose second line lost its indentation hides
-// the fields after it and no other.
+// It reads as pip does, with Python's email.feedparser: the first line that is neither a field
+// nor a continuation ends the fields, as an empty line does, and the fields before it count.
+// So a License whose second line lost its indentation hides the fields after it, and no
+// others.
 func headerField(r io.Reader, name string) string {
 	lines := bufio.NewScanner(io.LimitReader(r, maxHeaders))
 	lines.Buffer(nil, maxHeaders)

@@ -23,7 +23,7 @@ var ErrNotFound = errors.New("gateway: no such project or file")
 // maxMeta is the size in bytes of the largest file in .meta that is read.
 const maxMeta = 16 << 10
 
-// File is what is known of a kept file. Its JSON form is that of .meta.
+// File describes a stored file. Its JSON form is that of .meta.
 type File struct {
 	Name           string    `json:"-"`
 	Version        string    `json:"version"` // in the normal form of PEP 440
@@ -103,7 +103,8 @@ func (f *Folder) recall(project, name string, info fs.FileInfo) (file File, ok b
 	return file, ok
 }
 
-// normalVersion is a version in the normal form of PEP 440, "-" where it is none.
+// normalVersion returns a version in the normal form of PEP 440, or "-" if it is not a
+// version.
 func normalVersion(s string) string {
 	version, err := caveats.ParseVersion(s)
 	if err != nil {

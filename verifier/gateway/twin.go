@@ -43,10 +43,10 @@ func twins(a, b, project string) bool {
 	return kindA == sdist || wheelIdentity(stemA) == wheelIdentity(stemB)
 }
 
-// wheelIdentity is what follows the version in a wheel's name, so written that two
-// names of one meaning are equal. A build tag is a number and what stands behind
-// it; python, abi and platform are each a set of tags, in any order (binary
-// distribution format of packaging.python.org).
+// wheelIdentity is the part of a wheel's name after the version, written so that two
+// equivalent names are equal. A build tag is a number and what follows it; python, abi and
+// platform are each a set of tags in any order (binary distribution format of
+// packaging.python.org).
 func wheelIdentity(stem string) string {
 	parts := strings.Split(strings.ToLower(stem), "-")[2:]
 	if len(parts) == 4 {

@@ -87,13 +87,13 @@ var (
 
 const noAuthentication = "Invalid or non-existent authentication information. "
 
-// Token reads the text of the token that a request carries: the password of
-// Basic authentication (RFC 7617) for the user [Username], or the value behind
-// the scheme Bearer (RFC 6750) or token. Schemes match in any case; white space
-// around the value is dropped, since secrets are pasted with line ends.
+// Token reads the text of the token in a request: the password of Basic authentication (RFC
+// 7617) for the user [Username], or the value after the scheme Bearer (RFC 6750) or token.
+// Schemes match in any case. White space around the value is dropped, because secrets are
+// pasted with line ends.
 //
-// The text is unverified and may be anything but empty. An error is one of the
-// Err variables of this package, always a *[CredentialError].
+// The text is unverified and may be anything but empty. An error is one of the Err variables
+// of this package, always a *[CredentialError].
 func Token(r *http.Request) (string, error) {
 	values := r.Header.Values("Authorization")
 	switch {

@@ -16,13 +16,13 @@ type Verifier interface {
 
 type grantKey struct{}
 
-// Middleware lets requests through to next whose token is good for what they
-// want to do, and refuses the others with [Refuse]. next finds the grant with
-// [GrantFrom], and acts on the project that the grant names.
+// Middleware passes requests on to next if their token is valid for what they want to do, and
+// refuses the others with [Refuse]. next gets the grant with [GrantFrom], and acts on the
+// project that the grant names.
 //
-// describe says what a request wants to do: its action, project, version and
-// whatever else the handler will act on. A fact that it leaves out satisfies no
-// caveat, and a request without a project is denied.
+// describe says what a request wants to do: its action, project, version and whatever else the
+// handler will act on. A caveat about a fact that it leaves out is not satisfied, and a
+// request without a project is denied.
 func Middleware(v Verifier, describe func(*http.Request) caveats.Request, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		grant, err := Check(v, r, describe(r))

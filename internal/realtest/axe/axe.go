@@ -20,7 +20,7 @@ var Tags = []string{"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
 // Scheme is what somebody prefers colours to be.
 type Scheme string
 
-// The schemes that there are.
+// The colour schemes.
 const (
 	Light Scheme = "light"
 	Dark  Scheme = "dark"

@@ -23,7 +23,7 @@ var one struct {
 	stop    func()
 }
 
-// Run runs the tests of a package and ends the browser behind them: it is for TestMain.
+// Run runs the tests of a package and ends the browser afterwards. It is for TestMain.
 func Run(m *testing.M) (code int) {
 	defer func() {
 		one.mu.Lock()
@@ -55,7 +55,8 @@ func Window(t testing.TB) context.Context {
 	return window
 }
 
-// start starts the browser if there is none. It looks nothing up outside of this machine.
+// start starts the browser if there is none. The browser looks up nothing outside this
+// machine.
 func start() (context.Context, error) {
 	one.mu.Lock()
 	defer one.mu.Unlock()
