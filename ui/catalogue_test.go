@@ -250,7 +250,11 @@ func TestTemplatesHoldNoWords(t *testing.T) {
 
 // The words keep to the manner of speaking.
 func TestWordsAreInManner(t *testing.T) {
-	avoid := regexp.MustCompile(`(?i)!|\bplease\b|\boops\b|\binvalid\b|\bsorry\b|\bsuccessful`)
+	avoid := regexp.MustCompile(`(?i)!|\bplease\b|\boops\b|\binvalid\b|\bsorry\b|\bsuccessful` +
+		`|\be-mails?\b|\bmails\b|\bmail\b( [^s]|[^ a-z]|$)` + // email; "mail server" is one
+		`|\banew\b|\bfor ever\b|\bat present\b|\bheld back\b|, too\b|\bcannot\b|\bgoes? on\b` + // again, forever, now, reserved, too, can’t, keep
+		`|[a-z]'[a-z]`) // don’t
+	greeting := regexp.MustCompile(`^Hello( \{username\})?,\n\n[A-Z{]`)
 	for key, m := range english(t).messages {
 		for _, s := range append([]string{m.text}, m.forms["one"], m.forms["other"]) {
 			if avoid.MatchString(s) {
@@ -262,6 +266,9 @@ func TestWordsAreInManner(t *testing.T) {
 		}
 		if m.forms != nil && m.forms["one"] == "" {
 			t.Errorf("%s has no form for one", key)
+		}
+		if strings.HasPrefix(m.text, "Hello") && !greeting.MatchString(m.text) {
+			t.Errorf("%s: the first sentence after the greeting begins without a capital: %q", key, m.text)
 		}
 	}
 }
