@@ -2,6 +2,8 @@ package ui
 
 import (
 	"go/ast"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,8 +12,28 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 )
 
-// rooms are the folders whose codes the catalogue has words for.
-var rooms = []string{"../authn", "../issuer", "../issuer/web", "../internal/instance"}
+// rooms are the folders whose codes the catalogue has words for, with those in them.
+var rooms = append(foldersIn("../authn", "../issuer"), "../internal/instance")
+
+// foldersIn are folders and all that is in them, but for what only tests read.
+func foldersIn(tops ...string) (out []string) {
+	for _, top := range tops {
+		err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.IsDir() {
+				return err
+			}
+			if d.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			out = append(out, path)
+			return nil
+		})
+		if err != nil {
+			panic(err)
+		}
+	}
+	return out
+}
 
 // words are the codes that the other rooms use, by where.
 type words struct {
