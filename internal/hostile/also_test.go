@@ -42,43 +42,43 @@ const ownersLabel, ownersPlace, leakPlace = "labelofada", "203.0.113.55", "https
 
 // shared makes the project demo, of ada and bob, with a token of ada's that leaked; two that are archived; one that was deleted; and bob is
 // shut out of a third.
-func (h *house) shared(tokens *issuer.Service) {
+func (h *house) shared(service *issuer.Service) {
 	h.Helper()
 	ctx := h.Context()
 	ada := ledger.Principal{UserID: h.ada.id, Username: "ada", Actor: audit.Actor{IP: ownersPlace, UserAgent: "browserofada"}}
 	bob := ledger.Principal{UserID: h.bob.id, Username: "bob"}
 	for _, name := range []string{"demo", "old", "older", "gone", "closed"} {
-		_, _, err := tokens.Projects.Create(ctx, ada, name)
+		_, _, err := service.Projects.Create(ctx, ada, name)
 		h.must(err)
 	}
 	for _, name := range []string{"demo", "closed"} {
-		inv, err := tokens.Projects.Invite(ctx, ada, name, projects.InviteRequest{To: "bob", Role: projects.RoleMaintainer})
+		inv, err := service.Projects.Invite(ctx, ada, name, projects.InviteRequest{To: "bob", Role: projects.RoleMaintainer})
 		h.must(err)
-		_, err = tokens.Projects.AcceptInvitation(ctx, bob, inv.ID)
+		_, err = service.Projects.AcceptInvitation(ctx, bob, inv.ID)
 		h.must(err)
 	}
 	for i := range 3 {
-		m, err := tokens.Mint(ctx, ada, issuer.MintRequest{Label: fmt.Sprint(ownersLabel, i), Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
+		m, err := service.Mint(ctx, ada, issuer.MintRequest{Label: fmt.Sprint(ownersLabel, i), Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
 		h.must(err)
 		if i == 0 {
-			_, err = tokens.Burn(ctx, m.Text, audit.Actor{IP: "192.0.2.200", UserAgent: leakPlace})
+			_, err = service.Burn(ctx, m.Text, audit.Actor{IP: "192.0.2.200", UserAgent: leakPlace})
 			h.must(err)
 		}
 	}
-	_, _, err := tokens.Projects.ExcludeTokens(ctx, ada, "closed", h.bob.id)
+	_, _, err := service.Projects.ExcludeTokens(ctx, ada, "closed", h.bob.id)
 	h.must(err)
 	for _, name := range []string{"old", "older"} {
-		_, err = tokens.Projects.Archive(ctx, ada, name)
+		_, err = service.Projects.Archive(ctx, ada, name)
 		h.must(err)
 	}
-	_, err = tokens.DeleteProject(ctx, ada, "gone", "gone")
+	_, err = service.DeleteProject(ctx, ada, "gone", "gone")
 	h.must(err)
 }
 
 // A maintainer reads in the trail of the project neither labels nor places of others, and no filter by an address tells whether it occurs.
 func TestAMaintainerReadsNothingOfOthers(t *testing.T) {
 	h := newHouse(t, "", func(h *house) {
-		h.then = func(_ *authn.Service, tokens *issuer.Service, _ authn.Session) { h.shared(tokens) }
+		h.then = func(_ *authn.Service, service *issuer.Service, _ authn.Session) { h.shared(service) }
 	})
 	ctx, bob := t.Context(), h.browser(h.bob, "192.0.2.9")
 	h.must(bob.signInByApp(ctx, h.bob))
@@ -111,7 +111,7 @@ func TestAMaintainerReadsNothingOfOthers(t *testing.T) {
 // or releasing a name.
 func TestWhatGivesPowerAsksForAFactor(t *testing.T) {
 	h := newHouse(t, "", func(h *house) {
-		h.then = func(_ *authn.Service, tokens *issuer.Service, _ authn.Session) { h.shared(tokens) }
+		h.then = func(_ *authn.Service, service *issuer.Service, _ authn.Session) { h.shared(service) }
 	})
 	ctx := t.Context()
 	for who, paths := range map[*person][]string{

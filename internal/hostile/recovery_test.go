@@ -24,10 +24,10 @@ var recoveredTokens = flag.Int("recovered-tokens", 300, "how many tokens the acc
 func TestTheEndOfALargeRecovery(t *testing.T) {
 	h := newHouse(t, "", func(h *house) {
 		h.age, h.tokens = 75*time.Hour, *recoveredTokens
-		h.then = func(accounts *authn.Service, tokens *issuer.Service, admin authn.Session) {
+		h.then = func(accounts *authn.Service, service *issuer.Service, admin authn.Session) {
 			_, err := accounts.StartRecovery(h.Context(), admin, authn.Origin{}, h.ada.id, false)
 			h.must(err)
-			h.bob.tokens = h.mint(tokens, h.bob, 300)
+			h.bob.tokens = h.mint(service, h.bob, 300)
 		}
 	})
 	ctx, times := t.Context(), map[string][]time.Duration{}

@@ -38,7 +38,7 @@ type house struct {
 
 	age    time.Duration                                                              // of the accounts
 	tokens int                                                                        // that ada has
-	then   func(accounts *authn.Service, tokens *issuer.Service, admin authn.Session) // is done when they are there; may be nil
+	then   func(accounts *authn.Service, service *issuer.Service, admin authn.Session) // is done when they are there; may be nil
 }
 
 // person is an account with all that its owner knows.
@@ -112,12 +112,12 @@ func (h *house) people() {
 	h.must(err)
 	defer func() { h.must(store.Close()) }()
 	out := notices.New(store, ago, nil)
-	tokens, err := issuer.New(issuer.Config{Notices: out, Store: store, Sealer: sealer, Location: "localhost", Clock: ago, Administrators: authn.IsAdministrator, People: authn.People{}, PerHour: 1 << 20})
+	service, err := issuer.New(issuer.Config{Notices: out, Store: store, Sealer: sealer, Location: "localhost", Clock: ago, Administrators: authn.IsAdministrator, People: authn.People{}, PerHour: 1 << 20})
 	h.must(err)
 	mails := links{}
 	public, err := url.Parse(h.url)
 	h.must(err)
-	accounts, err := authn.New(authn.Config{Store: store, Sealer: sealer, Users: tokens, Notifier: mails, Notices: out, PublicURL: public, Clock: ago})
+	accounts, err := authn.New(authn.Config{Store: store, Sealer: sealer, Users: service, Notifier: mails, Notices: out, PublicURL: public, Clock: ago})
 	h.must(err)
 	link, _, _, err := accounts.SetupLink(ctx)
 	h.must(err)
@@ -128,14 +128,14 @@ func (h *house) people() {
 		h.must(err)
 		*who, _ = h.enrol(accounts, mails, ago, name, authn.PurposeInvitation, link)
 	}
-	h.ada.tokens = h.mint(tokens, h.ada, h.tokens)
+	h.ada.tokens = h.mint(service, h.ada, h.tokens)
 	if h.then != nil {
-		h.then(accounts, tokens, admin)
+		h.then(accounts, service, admin)
 	}
 }
 
 // mint makes tokens of somebody, several at once, for each waits for the disk.
-func (h *house) mint(tokens *issuer.Service, who *person, n int) (ids []string) {
+func (h *house) mint(service *issuer.Service, who *person, n int) (ids []string) {
 	h.Helper()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -143,7 +143,7 @@ func (h *house) mint(tokens *issuer.Service, who *person, n int) (ids []string) 
 	for worker := range 16 {
 		wg.Go(func() {
 			for i := worker; i < n; i += 16 {
-				m, err := tokens.Mint(h.Context(), ledger.Principal{UserID: who.id, Username: who.name}, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+				m, err := service.Mint(h.Context(), ledger.Principal{UserID: who.id, Username: who.name}, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
 				if err != nil {
 					select {
 					case errs <- err:
