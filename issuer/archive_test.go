@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/rind-dev/rind/caveats"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // An archived project takes no uploads, says so, and takes them again when it is
@@ -25,7 +25,7 @@ func TestArchivedProject(t *testing.T) {
 
 	h.wrote(names, func() error { _, err := h.Projects.Archive(t.Context(), alice, "Demo"); return err }, "project.archived - demo", "log project demo")
 	h.wrote(names, func() error { _, err := h.Projects.Archive(t.Context(), alice, "demo"); return err })
-	for _, m := range []issuer.Minted{chosen, all, his} {
+	for _, m := range []tokens.Minted{chosen, all, his} {
 		v.expect(m.Text, "demo", caveats.WrongProject)
 	}
 	v.expect(hers.Text, "demo", caveats.NotAMember)
@@ -33,9 +33,9 @@ func TestArchivedProject(t *testing.T) {
 	if got := v.denied(his.Text, "demo"); got != "project 'demo' is archived and takes no uploads" {
 		t.Errorf("the denial says %q", got)
 	}
-	h.refused("projects: project_archived", func() error { _, err := h.Mint(t.Context(), alice, forSome("new", "demo")); return err })
+	h.refused("projects: project_archived", func() error { _, err := h.Tokens.Mint(t.Context(), alice, forSome("new", "demo")); return err })
 	h.refused("projects: project_archived", func() error {
-		_, _, err := h.Restrict(t.Context(), alice, all.Token.ID, issuer.RestrictRequest{Projects: []string{"demo"}})
+		_, _, err := h.Tokens.Restrict(t.Context(), alice, all.Token.ID, tokens.RestrictRequest{Projects: []string{"demo"}})
 		return err
 	})
 	p, err := h.Projects.Get(t.Context(), bob, "demo")
@@ -46,7 +46,7 @@ func TestArchivedProject(t *testing.T) {
 
 	h.wrote(names, func() error { _, err := h.Projects.Unarchive(t.Context(), alice, "demo"); return err }, "project.unarchived - demo", "log project demo")
 	h.wrote(names, func() error { _, err := h.Projects.Unarchive(t.Context(), alice, "demo"); return err })
-	for _, m := range []issuer.Minted{chosen, all, his} {
+	for _, m := range []tokens.Minted{chosen, all, his} {
 		v.expect(m.Text, "demo")
 	}
 	for name, do := range map[string]func(ledger.Principal) error{

@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // within is a store inside one transaction of another, so that a benchmark can
@@ -31,7 +32,7 @@ func crowded(b *testing.B, n int) *house {
 			return err
 		}
 		for i := range n {
-			m, err := s.Mint(b.Context(), alice, forSome(fmt.Sprintf("token %d", i), "demo"))
+			m, err := s.Tokens.Mint(b.Context(), alice, forSome(fmt.Sprintf("token %d", i), "demo"))
 			if err != nil {
 				return err
 			}
@@ -49,14 +50,14 @@ func crowded(b *testing.B, n int) *house {
 	return h
 }
 
-const many = issuer.MaxTokens - 1
+const many = tokens.MaxTokens - 1
 
 func BenchmarkMint(b *testing.B) {
 	h := crowded(b, many)
 	for b.Loop() {
 		m := h.mint(alice, forSome("one more", "demo"))
 		b.StopTimer()
-		if _, _, err := h.Revoke(b.Context(), alice, m.Token.ID); err != nil {
+		if _, _, err := h.Tokens.Revoke(b.Context(), alice, m.Token.ID); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
@@ -69,7 +70,7 @@ func BenchmarkRevoke(b *testing.B) {
 		b.StopTimer()
 		m := h.mint(alice, forSome("one more", "demo"))
 		b.StartTimer()
-		if _, _, err := h.Revoke(b.Context(), alice, m.Token.ID); err != nil {
+		if _, _, err := h.Tokens.Revoke(b.Context(), alice, m.Token.ID); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -81,7 +82,7 @@ func BenchmarkTokens(b *testing.B) {
 	for _, limit := range []int{50, ledger.MaxPage} {
 		b.Run(fmt.Sprintf("page of %d", limit), func(b *testing.B) {
 			for b.Loop() {
-				if p, err := h.TokensOf(b.Context(), aliceID, issuer.Page{Limit: limit}); err != nil || len(p.Tokens) != limit {
+				if p, err := h.Tokens.List(b.Context(), aliceID, tokens.Page{Limit: limit}); err != nil || len(p.Tokens) != limit {
 					b.Fatal(len(p.Tokens), err)
 				}
 			}
@@ -90,8 +91,8 @@ func BenchmarkTokens(b *testing.B) {
 	b.Run("all 9999", func(b *testing.B) {
 		for b.Loop() {
 			n := 0
-			for page := (issuer.Page{Limit: ledger.MaxPage}); ; {
-				p, err := h.TokensOf(b.Context(), aliceID, page)
+			for page := (tokens.Page{Limit: ledger.MaxPage}); ; {
+				p, err := h.Tokens.List(b.Context(), aliceID, page)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -164,19 +165,19 @@ func crowd(tx kv.Tx, id string, members int) error {
 }
 
 func BenchmarkTellDue(b *testing.B) {
-	h := &postHouse{house: crowded(b, issuer.MaxTokens)}
+	h := &postHouse{house: crowded(b, tokens.MaxTokens)}
 	h.clock.now = time.Now() // the tokens are of now
 	h.restart()
-	h.check(h.SendReminders(b.Context()))
+	h.check(h.Tokens.SendReminders(b.Context()))
 	b.Run("nothing", func(b *testing.B) {
 		for b.Loop() {
-			h.check(h.SendReminders(b.Context()))
+			h.check(h.Tokens.SendReminders(b.Context()))
 		}
 	})
 	b.Run("all", func(b *testing.B) {
 		h.clock.Add(24 * day)
 		begin := time.Now()
-		h.check(h.SendReminders(b.Context()))
+		h.check(h.Tokens.SendReminders(b.Context()))
 		took := time.Since(begin)
 		for b.Loop() { // what is due is due once
 		}

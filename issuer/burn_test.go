@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // finder is who presents a token, of whom nothing is known but where from.
@@ -53,9 +53,9 @@ func TestBurn(t *testing.T) {
 			text := present(h, m.Text)
 			before := h.revision()
 			rows := h.rows(func() {
-				got, err := h.Burn(t.Context(), text, finder)
+				got, err := h.Tokens.Burn(t.Context(), text, finder)
 				h.check(err)
-				if !got.Done || got.Token.ID != m.Token.ID || got.Token.State != issuer.StateRevoked || got.Revision != before+1 {
+				if !got.Done || got.Token.ID != m.Token.ID || got.Token.State != tokens.StateRevoked || got.Revision != before+1 {
 					t.Errorf("burnt %+v", got)
 				}
 			})
@@ -64,7 +64,7 @@ func TestBurn(t *testing.T) {
 				t.Errorf("rows %+v", rows)
 			}
 			again := h.rows(func() {
-				got, err := h.Burn(t.Context(), m.Text, finder)
+				got, err := h.Tokens.Burn(t.Context(), m.Text, finder)
 				h.check(err)
 				if got.Done || got.Revision != before+1 {
 					t.Errorf("burnt again: %+v", got)
@@ -120,13 +120,13 @@ func TestBurnChecksTheChain(t *testing.T) {
 		"cut":              narrowed[:len(narrowed)-4],
 	} {
 		for what, burn := range map[string]func() error{
-			"burn": func() error { _, err := h.Burn(t.Context(), presented, finder); return err },
+			"burn": func() error { _, err := h.Tokens.Burn(t.Context(), presented, finder); return err },
 			"leak": func() error {
-				_, err := h.Leaked(t.Context(), presented, finder, issuer.Found{URL: "https://example.org/"})
+				_, err := h.Tokens.Leaked(t.Context(), presented, finder, tokens.Found{URL: "https://example.org/"})
 				return err
 			},
 		} {
-			h.refused(issuer.ErrNotGenuine, func() error {
+			h.refused(tokens.ErrNotGenuine, func() error {
 				err := burn()
 				if presented != "" && err != nil && strings.Contains(err.Error(), presented[:min(20, len(presented))]) {
 					t.Errorf("%s, %s: %v says what was presented", name, what, err)
@@ -135,7 +135,7 @@ func TestBurnChecksTheChain(t *testing.T) {
 			})
 		}
 	}
-	if tok, err := h.Token(t.Context(), alice, m.Token.ID); err != nil || tok.State != issuer.StateActive {
+	if tok, err := h.Tokens.Get(t.Context(), alice, m.Token.ID); err != nil || tok.State != tokens.StateActive {
 		t.Errorf("the token is %s (%v)", tok.State, err)
 	}
 }
@@ -146,7 +146,7 @@ func TestALeakIsInTheTrailOfProjects(t *testing.T) {
 	h.project(alice, "demo")
 	m := h.mint(alice, forSome("ci", "demo"))
 	rows := h.rows(func() {
-		_, err := h.Leaked(t.Context(), m.Text, finder, issuer.Found{URL: "https://git.example.org/a"})
+		_, err := h.Tokens.Leaked(t.Context(), m.Text, finder, tokens.Found{URL: "https://git.example.org/a"})
 		h.check(err)
 	})
 	if kinds(rows) != "project.token_leaked token.leaked" || rows[0].ProjectName != "demo" || rows[0].Detail["url"] == "" || rows[1].AccountName != "alice" {
@@ -159,7 +159,7 @@ func TestLeakedSaysWhere(t *testing.T) {
 	m := h.mint(alice, forAll("laptop"))
 	const url = "https://git.example.org/a/b/blob/c/.env"
 	rows := h.rows(func() {
-		got, err := h.Leaked(t.Context(), m.Text, finder, issuer.Found{URL: url, Source: "content"})
+		got, err := h.Tokens.Leaked(t.Context(), m.Text, finder, tokens.Found{URL: url, Source: "content"})
 		h.check(err)
 		if !got.Done {
 			t.Error("not done")
@@ -168,7 +168,7 @@ func TestLeakedSaysWhere(t *testing.T) {
 	if kinds(rows) != "token.leaked" || rows[0].Detail["url"] != url || rows[0].Detail["source"] != "content" {
 		t.Errorf("rows %+v", rows)
 	}
-	if _, err := h.Mint(t.Context(), alice, forAll("laptop")); err != nil {
+	if _, err := h.Tokens.Mint(t.Context(), alice, forAll("laptop")); err != nil {
 		t.Errorf("the label is not free: %v", err)
 	}
 }
@@ -178,7 +178,7 @@ func TestBurnOnAStoreThatFails(t *testing.T) {
 	h := newHouse(t)
 	m := h.mint(alice, forAll("ci"))
 	h.check(h.store.Close())
-	if _, err := h.Burn(t.Context(), m.Text, finder); err == nil || errors.Is(err, issuer.ErrNotGenuine) {
+	if _, err := h.Tokens.Burn(t.Context(), m.Text, finder); err == nil || errors.Is(err, tokens.ErrNotGenuine) {
 		t.Errorf("error %v", err)
 	}
 }

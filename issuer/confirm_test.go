@@ -39,7 +39,7 @@ func same(t *testing.T, got, want issuer.Confirmation) {
 func TestConfirm(t *testing.T) {
 	h := newHouse(t)
 	m := h.mint(alice, forAll("ci"))
-	rev, _, err := h.Revoke(t.Context(), alice, m.Token.ID)
+	rev, _, err := h.Tokens.Revoke(t.Context(), alice, m.Token.ID)
 	h.check(err)
 	same(t, h.Confirm(t.Context(), rev, time.Minute), issuer.Confirmation{}) // nobody there: no waiting
 
@@ -47,7 +47,7 @@ func TestConfirm(t *testing.T) {
 	paris, x := h.connect("paris")
 	h.verifier("never came")
 	second := h.mint(alice, forAll("second"))
-	rev, _, err = h.Revoke(t.Context(), alice, second.Token.ID)
+	rev, _, err = h.Tokens.Revoke(t.Context(), alice, second.Token.ID)
 	h.check(err)
 	h.clock.Add(41 * time.Millisecond)
 	h.reports(berlin, rev)

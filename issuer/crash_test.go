@@ -20,6 +20,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // crashStore is the environment variable that turns the test binary into a
@@ -53,14 +54,14 @@ func mintAndRevoke(path string) error {
 		return err
 	}
 	for ctx, i := context.Background(), 0; ; i++ {
-		m, err := s.Mint(ctx, alice, forSome(fmt.Sprintf("ci %d of %d", i, os.Getpid()), "demo"))
+		m, err := s.Tokens.Mint(ctx, alice, forSome(fmt.Sprintf("ci %d of %d", i, os.Getpid()), "demo"))
 		if err != nil {
 			return err
 		}
 		if _, err := fmt.Printf("minted %s\n", m.Text); err != nil {
 			return err
 		}
-		if _, _, err := s.Revoke(ctx, alice, m.Token.ID); err != nil {
+		if _, _, err := s.Tokens.Revoke(ctx, alice, m.Token.ID); err != nil {
 			return err
 		}
 		if _, err := fmt.Printf("revoked %s\n", m.Token.ID); err != nil {
@@ -161,33 +162,33 @@ func (ack *acknowledged) add(t *testing.T, line string) {
 // audited holds the store against what was acknowledged, and against itself.
 func (h *house) audited(ack *acknowledged, kills int) {
 	h.Helper()
-	tokens := h.fed()
+	tokenList := h.fed()
 	revoked := 0
-	for _, tok := range tokens {
+	for _, tok := range tokenList {
 		if !tok.RevokedAt.IsZero() {
 			revoked++
 		}
 	}
 	for id, want := range ack.minted {
-		if got, ok := tokens[id]; !ok || [32]byte(got.Signature) != want.Signature {
+		if got, ok := tokenList[id]; !ok || [32]byte(got.Signature) != want.Signature {
 			h.Errorf("the acknowledged token %s is lost", id)
 		}
 	}
 	for id := range ack.revoked {
-		if tokens[id].RevokedAt.IsZero() {
+		if tokenList[id].RevokedAt.IsZero() {
 			h.Errorf("the acknowledged revocation of %s is lost", id)
 		}
 	}
 	// A process can have one change durable that it had not acknowledged.
-	ack.lost = len(tokens) - len(ack.minted) + revoked - len(ack.revoked)
+	ack.lost = len(tokenList) - len(ack.minted) + revoked - len(ack.revoked)
 	if ack.lost < 0 || ack.lost > kills {
 		h.Errorf("%d changes were not acknowledged, of %d killed processes", ack.lost, kills)
 	}
-	page, err := h.TokensOf(h.Context(), aliceID, issuer.Page{})
-	if err != nil || page.Total != len(tokens) || page.Unrevoked != len(tokens)-revoked {
-		h.Errorf("the list counts %d and %d tokens, there are %d and %d (%v)", page.Total, page.Unrevoked, len(tokens), len(tokens)-revoked, err)
+	page, err := h.Tokens.List(h.Context(), aliceID, tokens.Page{})
+	if err != nil || page.Total != len(tokenList) || page.Unrevoked != len(tokenList)-revoked {
+		h.Errorf("the list counts %d and %d tokens, there are %d and %d (%v)", page.Total, page.Unrevoked, len(tokenList), len(tokenList)-revoked, err)
 	}
-	h.matched(tokens)
+	h.matched(tokenList)
 }
 
 // fed reads all tokens out of the feed.

@@ -13,11 +13,12 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-func (h *house) deletes(p ledger.Principal, project string) issuer.Deletion {
+func (h *house) deletes(p ledger.Principal, project string) tokens.Deletion {
 	h.Helper()
-	d, err := h.DeleteProject(h.Context(), p, project, project)
+	d, err := h.Tokens.DeleteProject(h.Context(), p, project, project)
 	h.check(err)
 	return d
 }
@@ -34,7 +35,7 @@ func TestDeletedProjectIsAnotherOne(t *testing.T) {
 	h.clock.Add(time.Millisecond) // ids sort by it
 	his := h.mint(bob, forSome("his", "demo"))
 	over := h.mint(alice, forSome("over", "demo"))
-	_, _, err := h.Revoke(t.Context(), alice, over.Token.ID)
+	_, _, err := h.Tokens.Revoke(t.Context(), alice, over.Token.ID)
 	h.check(err)
 	v.expect(only.Text, "demo")
 	v.expect(his.Text, "demo")
@@ -46,7 +47,7 @@ func TestDeletedProjectIsAnotherOne(t *testing.T) {
 	if got := labels(d.Revoked) + " / " + labels(d.Narrowed); got != "only his / both" {
 		t.Errorf("tokens %s", got)
 	}
-	for _, m := range []issuer.Minted{only, his} {
+	for _, m := range []tokens.Minted{only, his} {
 		v.expect(m.Text, "demo", caveats.Revoked)
 	}
 	v.expect(both.Text, "demo", caveats.WrongProject, caveats.WrongProject, caveats.NotAMember) // by its id, and by what was restricted
@@ -68,10 +69,10 @@ func TestDeletedProjectIsAnotherOne(t *testing.T) {
 	if fresh := h.project(bob, "demo"); fresh.ID == old.ID {
 		t.Error("the new project has the old one's id")
 	}
-	late := issuer.MintRequest{Label: "fresh", Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30}
+	late := tokens.MintRequest{Label: "fresh", Scope: tokens.ScopeChosen, Projects: []string{"demo"}, Life: tokens.Life30}
 	v.expect(h.mint(bob, late).Text, "demo")
 	v.expect(all.Text, "demo", caveats.NotAMember)
-	for _, m := range []issuer.Minted{only, his} {
+	for _, m := range []tokens.Minted{only, his} {
 		v.expect(m.Text, "demo", caveats.Revoked)
 	}
 	h.member(bob, "demo", aliceID, projects.RoleOwner)
@@ -79,7 +80,7 @@ func TestDeletedProjectIsAnotherOne(t *testing.T) {
 	v.expect(both.Text, "demo", caveats.Expired, caveats.WrongProject, caveats.WrongProject)
 }
 
-func labels(ts []issuer.Token) string {
+func labels(ts []tokens.Token) string {
 	out := make([]string, len(ts))
 	for i, t := range ts {
 		out[i] = t.Label
@@ -95,7 +96,7 @@ func TestDeletionIsWrittenDown(t *testing.T) {
 	h.clock.Add(time.Millisecond)
 	his := h.mint(bob, forSome("his", "demo"))
 	names := map[string]string{"demo": demo.ID, "other": other.ID, "both": both.Token.ID, "his": his.Token.ID}
-	rows := h.wrote(names, func() error { _, err := h.DeleteProject(t.Context(), bob, "DEMO", " demo "); return err },
+	rows := h.wrote(names, func() error { _, err := h.Tokens.DeleteProject(t.Context(), bob, "DEMO", " demo "); return err },
 		"project.member_removed alice demo", "project.deleted bob demo",
 		"project.token_narrowed - demo", "project.token_restricted - other", "token.restricted alice -",
 		"project.token_revoked - demo", "token.revoked bob -",
@@ -103,7 +104,7 @@ func TestDeletionIsWrittenDown(t *testing.T) {
 	if d := rows[1].Detail; d["held_until"] != h.clock.Now().Add(30*day).Format(time.RFC3339) || d["members"] != "2" {
 		t.Errorf("detail %v", d)
 	}
-	tok, err := h.Token(t.Context(), bob, his.Token.ID)
+	tok, err := h.Tokens.Get(t.Context(), bob, his.Token.ID)
 	h.check(err)
 	if r := tok.Revoked; r.Why != "because its project was deleted" || r.By != bobID || !r.At.Equal(h.clock.Now()) {
 		t.Errorf("revoked %+v", r)
@@ -117,7 +118,7 @@ func TestDeletionRefused(t *testing.T) {
 	h.project(alice, "De.mo")
 	h.member(alice, "de-mo", bobID, projects.RoleMaintainer)
 	remove := func(p ledger.Principal, project, confirm string) func() error {
-		return func() error { _, err := h.DeleteProject(t.Context(), p, project, confirm); return err }
+		return func() error { _, err := h.Tokens.DeleteProject(t.Context(), p, project, confirm); return err }
 	}
 	release := func(p ledger.Principal, name string) func() error {
 		return func() error { return h.Projects.ReleaseName(t.Context(), p, name) }
@@ -184,7 +185,7 @@ func TestDeletionOfManyTokens(t *testing.T) {
 	h.project(alice, "demo")
 	v.expect(texts[0], "demo", caveats.Revoked)
 	v.expect(texts[count-1], "demo", caveats.WrongProject)
-	rest, err := h.FinishDeletions(t.Context())
+	rest, err := h.Tokens.FinishDeletions(t.Context())
 	h.check(err)
 	if len(rest) != 1 || rest[0].Project.Name != "demo" || len(rest[0].Revoked) != count-200 {
 		t.Fatalf("finished %d deletions", len(rest))
@@ -195,7 +196,7 @@ func TestDeletionOfManyTokens(t *testing.T) {
 			t.Fatalf("a row %+v", e)
 		}
 	}
-	if rest, err := h.FinishDeletions(t.Context()); err != nil || len(rest) != 0 {
+	if rest, err := h.Tokens.FinishDeletions(t.Context()); err != nil || len(rest) != 0 {
 		t.Errorf("finished again: %v (%v)", rest, err)
 	}
 }
@@ -209,11 +210,11 @@ func TestDeletedWhileOthersChangeIt(t *testing.T) {
 		name := fmt.Sprintf("demo-%d", round)
 		h.project(alice, name)
 		h.member(alice, name, bobID, projects.RoleOwner)
-		var minted issuer.Minted
+		var minted tokens.Minted
 		errs := together(
-			func() error { _, err := h.DeleteProject(t.Context(), alice, name, name); return err },
+			func() error { _, err := h.Tokens.DeleteProject(t.Context(), alice, name, name); return err },
 			func() (err error) {
-				minted, err = h.Mint(t.Context(), bob, forSome("ci "+name, name))
+				minted, err = h.Tokens.Mint(t.Context(), bob, forSome("ci "+name, name))
 				return err
 			},
 			func() error { _, err := h.Projects.RemoveMember(t.Context(), bob, name, aliceID); return err },

@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // An administrator who is demoted while a request is under way can't act with it.
@@ -24,8 +25,8 @@ func TestDemotedAdministrator(t *testing.T) {
 	v, _ := h.verifier("berlin")
 	office[rootID] = false
 	acts := map[string]func() error{
-		"Revoke":           func() error { _, _, err := h.Revoke(t.Context(), root, m.Token.ID); return err },
-		"RevokeFor":        func() error { _, _, err := h.RevokeFor(t.Context(), root, m.Token.ID, "seen"); return err },
+		"Revoke":           func() error { _, _, err := h.Tokens.Revoke(t.Context(), root, m.Token.ID); return err },
+		"RevokeFor":        func() error { _, _, err := h.Tokens.RevokeFor(t.Context(), root, m.Token.ID, "seen"); return err },
 		"RegisterVerifier": func() error { _, _, err := h.RegisterVerifier(t.Context(), root, "paris"); return err },
 		"RevokeVerifier":   func() error { return h.RevokeVerifier(t.Context(), root, v.ID) },
 		"CreateProject":    func() error { _, _, err := h.Projects.Create(t.Context(), root, "demo"); return err },
@@ -40,7 +41,7 @@ func TestDemotedAdministrator(t *testing.T) {
 		}
 	}
 	machine := ledger.Principal{Admin: true, Username: "operator"}
-	if _, done, err := h.Revoke(t.Context(), machine, other.Token.ID); err != nil || !done {
+	if _, done, err := h.Tokens.Revoke(t.Context(), machine, other.Token.ID); err != nil || !done {
 		t.Errorf("on the machine: %v, %v", done, err)
 	}
 }
@@ -56,9 +57,9 @@ func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
 	reads := map[string]func() error{
 		"ProjectEvents": func() error { _, err := h.Projects.Events(t.Context(), root, "demo", audit.Query{}); return err },
 		"Project":       func() error { _, err := h.Projects.Get(t.Context(), root, "demo"); return err },
-		"AllTokens":     func() error { _, err := h.AllTokens(t.Context(), root, issuer.Page{}); return err },
+		"AllTokens":     func() error { _, err := h.Tokens.All(t.Context(), root, tokens.Page{}); return err },
 		"AllProjects":   func() error { _, err := h.Projects.All(t.Context(), root, projects.AllQuery{}); return err },
-		"SearchTokens":  func() error { _, err := h.SearchTokens(t.Context(), root, projects.AllQuery{Text: "ci"}); return err },
+		"SearchTokens":  func() error { _, err := h.Tokens.Search(t.Context(), root, projects.AllQuery{Text: "ci"}); return err },
 		"HeldNames":     func() error { _, err := h.Projects.ReservedNames(t.Context(), root); return err },
 		"Verifiers":     func() error { _, err := h.Verifiers(t.Context(), root); return err },
 	}
@@ -96,25 +97,25 @@ func TestReadOnlyIssuer(t *testing.T) {
 	readOnly(instance.ReadOnly{Since: start})
 	for _, act := range []func() error{
 		func() error { _, _, err := h.Projects.Create(ctx, alice, "other"); return err },
-		func() error { _, err := h.Mint(ctx, alice, forAll("new")); return err },
+		func() error { _, err := h.Tokens.Mint(ctx, alice, forAll("new")); return err },
 		func() error { _, err := h.AddMember(ctx, alice, "demo", carolID, projects.RoleOwner); return err },
 		func() error { _, err := h.Projects.SetRole(ctx, alice, "demo", bobID, projects.RoleOwner); return err },
 		func() error { _, err := h.Projects.RemoveMember(ctx, alice, "demo", bobID); return err },
 		func() error { _, err := h.Projects.Leave(ctx, bob, "demo"); return err },
-		func() error { return h.Rename(ctx, alice, m.Token.ID, "else") },
+		func() error { return h.Tokens.Rename(ctx, alice, m.Token.ID, "else") },
 		func() error { _, _, err := h.RegisterVerifier(ctx, root, "paris"); return err },
 	} {
 		h.refused(instance.ErrReadOnly, act)
 	}
-	_, done, err := h.Revoke(ctx, alice, m.Token.ID)
+	_, done, err := h.Tokens.Revoke(ctx, alice, m.Token.ID)
 	if err != nil || !done {
 		t.Errorf("revoke: %v, %v", done, err)
 	}
-	_, done, err = h.RevokeFor(ctx, root, more.Token.ID, "seen")
+	_, done, err = h.Tokens.RevokeFor(ctx, root, more.Token.ID, "seen")
 	if err != nil || !done {
 		t.Errorf("revoke for a reason: %v, %v", done, err)
 	}
-	if b, err := h.Burn(ctx, burnt.Text, alice.Actor); err != nil || !b.Done {
+	if b, err := h.Tokens.Burn(ctx, burnt.Text, alice.Actor); err != nil || !b.Done {
 		t.Errorf("burn: %+v, %v", b.Done, err)
 	}
 	h.check(h.RevokeVerifier(ctx, root, v.ID))
@@ -137,5 +138,5 @@ func TestAdministratorsUnknown(t *testing.T) {
 		c.Administrators = func(kv.Reader, string) (bool, error) { return true, errAsked }
 	})
 	m := h.mint(alice, forAll("ci"))
-	h.refused(errAsked, func() error { _, _, err := h.Revoke(context.Background(), root, m.Token.ID); return err })
+	h.refused(errAsked, func() error { _, _, err := h.Tokens.Revoke(context.Background(), root, m.Token.ID); return err })
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // postHouse is a house whose people hear of things.
@@ -76,28 +77,28 @@ func (h *postHouse) wantTold(want ...string) {
 // look is the hourly look at what is due.
 func (h *postHouse) look(want ...string) {
 	h.Helper()
-	h.check(h.SendReminders(h.Context()))
+	h.check(h.Tokens.SendReminders(h.Context()))
 	h.wantTold(want...)
 }
 
 // Owners hear once that a token expires, seven days before, whatever is killed when.
 func TestTokensThatExpire(t *testing.T) {
 	h := newPostHouse(t)
-	h.mint(alice, issuer.MintRequest{Label: "month", Scope: issuer.ScopeAll, Life: issuer.Life30})
+	h.mint(alice, tokens.MintRequest{Label: "month", Scope: tokens.ScopeAll, Life: tokens.Life30})
 	h.mint(alice, forAll("for ever"))
-	h.mint(alice, issuer.MintRequest{Label: "days", Scope: issuer.ScopeAll, Life: issuer.LifeUntil, Expires: start.Add(3 * day)})
-	h.mint(alice, issuer.MintRequest{Label: "week", Scope: issuer.ScopeAll, Life: issuer.LifeUntil, Expires: start.Add(7 * day)})
-	gone := h.mint(alice, issuer.MintRequest{Label: "gone", Scope: issuer.ScopeAll, Life: issuer.Life30})
-	_, _, err := h.Revoke(t.Context(), alice, gone.Token.ID)
+	h.mint(alice, tokens.MintRequest{Label: "days", Scope: tokens.ScopeAll, Life: tokens.LifeUntil, Expires: start.Add(3 * day)})
+	h.mint(alice, tokens.MintRequest{Label: "week", Scope: tokens.ScopeAll, Life: tokens.LifeUntil, Expires: start.Add(7 * day)})
+	gone := h.mint(alice, tokens.MintRequest{Label: "gone", Scope: tokens.ScopeAll, Life: tokens.Life30})
+	_, _, err := h.Tokens.Revoke(t.Context(), alice, gone.Token.ID)
 	h.check(err)
 	h.wantTold("token_minted alice days", "token_minted alice for ever", "token_minted alice gone", "token_minted alice month", "token_minted alice week", "token_revoked_self alice gone")
 	h.look()
 	h.clock.Add(23*day - time.Minute)
 	h.look()
 	h.clock.Add(time.Minute + time.Second)
-	h.check(h.SendReminders(t.Context()))
+	h.check(h.Tokens.SendReminders(t.Context()))
 	h.restart()
-	h.check(h.SendReminders(t.Context()))
+	h.check(h.Tokens.SendReminders(t.Context()))
 	h.look("token_expiring alice month")
 	h.clock.Add(6 * day)
 	h.look()
@@ -113,10 +114,10 @@ func TestTheLookFails(t *testing.T) {
 		c.Store = f
 		c.Notices = notices.New(f, c.Clock, nil)
 	})}
-	h.mint(alice, issuer.MintRequest{Label: "month", Scope: issuer.ScopeAll, Life: issuer.Life30})
+	h.mint(alice, tokens.MintRequest{Label: "month", Scope: tokens.ScopeAll, Life: tokens.Life30})
 	h.look("token_minted alice month")
 	h.clock.Add(24 * day)
-	h.failing(t, f, func() error { return h.SendReminders(t.Context()) })
+	h.failing(t, f, func() error { return h.Tokens.SendReminders(t.Context()) })
 	h.look("token_expiring alice month")
 }
 
@@ -125,13 +126,13 @@ func TestTokensThatExpireSooner(t *testing.T) {
 	h := newPostHouse(t)
 	sooner := h.mint(alice, forAll("sooner"))
 	soon := h.mint(alice, forAll("soon"))
-	replaced := h.mint(alice, issuer.MintRequest{Label: "replaced", Scope: issuer.ScopeAll, Life: issuer.Life30})
+	replaced := h.mint(alice, tokens.MintRequest{Label: "replaced", Scope: tokens.ScopeAll, Life: tokens.Life30})
 	h.clock.Add(day)
 	for id, left := range map[string]time.Duration{sooner.Token.ID: 20 * day, soon.Token.ID: 2 * day} {
-		_, _, err := h.Restrict(t.Context(), alice, id, issuer.RestrictRequest{Expires: h.clock.Now().Add(left)})
+		_, _, err := h.Tokens.Restrict(t.Context(), alice, id, tokens.RestrictRequest{Expires: h.clock.Now().Add(left)})
 		h.check(err)
 	}
-	_, err := h.Regenerate(t.Context(), alice, replaced.Token.ID, issuer.RegenerateRequest{Life: issuer.LifeNever, Overlap: 72 * time.Hour})
+	_, err := h.Tokens.Regenerate(t.Context(), alice, replaced.Token.ID, tokens.RegenerateRequest{Life: tokens.LifeNever, Overlap: 72 * time.Hour})
 	h.check(err)
 	h.wantTold("token_minted alice replaced", "token_minted alice soon", "token_minted alice sooner", "token_regenerated alice replaced")
 	h.clock.Add(13*day + time.Second)
@@ -145,7 +146,7 @@ func TestTokensThatRest(t *testing.T) {
 	m := h.mint(alice, forAll("ci"))
 	use := func(project string) {
 		t.Helper()
-		h.check(h.RecordUse(t.Context(), m.Token.ID, project, netip.MustParseAddr("198.51.100.7"), h.clock.Now()))
+		h.check(h.Tokens.RecordUse(t.Context(), m.Token.ID, project, netip.MustParseAddr("198.51.100.7"), h.clock.Now()))
 	}
 	h.told()
 	h.clock.Add(90*day - time.Minute)
@@ -166,7 +167,7 @@ func TestTokensThatRest(t *testing.T) {
 	h.look()
 	h.clock.Add(2 * time.Hour)
 	h.restart()
-	h.check(h.SendReminders(t.Context()))
+	h.check(h.Tokens.SendReminders(t.Context()))
 	heard = h.heard()
 	if len(heard) != 1 || heard[0].Kind != notices.TokenUnused || heard[0].Args["used"] == "" || heard[0].Args["created"] == "" {
 		t.Errorf("heard %+v", heard)
@@ -201,7 +202,7 @@ func TestFirstUseThatIsReported(t *testing.T) {
 	if len(heard) != 1 || heard[0].Args["project"] != "first" || heard[0].Args["verifier"] != "berlin" || heard[0].User != aliceID {
 		t.Errorf("heard %+v", heard)
 	}
-	if tok, err := h.Token(t.Context(), alice, m.Token.ID); err != nil || tok.LastUsed.Project != "later" {
+	if tok, err := h.Tokens.Get(t.Context(), alice, m.Token.ID); err != nil || tok.LastUsed.Project != "later" {
 		t.Errorf("used %+v, %v", tok.LastUsed, err)
 	}
 	report(use("again", 0))
@@ -230,16 +231,16 @@ func TestPeopleHear(t *testing.T) {
 	if len(heard) != 1 || heard[0].IP != "203.0.113.9" || heard[0].By != "" || heard[0].Args["scope"] != "all" {
 		t.Errorf("heard %+v", heard)
 	}
-	_, _, err = h.Revoke(t.Context(), root, m.Token.ID)
+	_, _, err = h.Tokens.Revoke(t.Context(), root, m.Token.ID)
 	h.check(err)
 	heard = h.heard()
 	if len(heard) != 1 || heard[0].Kind != notices.TokenRevoked || heard[0].By != "root" || heard[0].IP != "" {
 		t.Errorf("heard %+v", heard)
 	}
 	one, two := h.mint(bob, forAll("one")), h.mint(bob, forAll("two"))
-	_, err = h.Burn(t.Context(), one.Text, carol.Actor)
+	_, err = h.Tokens.Burn(t.Context(), one.Text, carol.Actor)
 	h.check(err)
-	_, err = h.Leaked(t.Context(), two.Text, carol.Actor, issuer.Found{URL: "https://git.example.org/x"})
+	_, err = h.Tokens.Leaked(t.Context(), two.Text, carol.Actor, tokens.Found{URL: "https://git.example.org/x"})
 	h.check(err)
 	h.wantTold("token_burned bob one", "token_leaked bob two", "token_minted bob one", "token_minted bob two")
 }

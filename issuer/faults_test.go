@@ -17,6 +17,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 var errDisk = errors.New("the disk fails")
@@ -126,29 +127,29 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		{"Projects", func() error { _, err := h.Projects.List(ctx, aliceID); return err }},
 		{"Project", func() error { _, err := h.Projects.Get(ctx, alice, "demo"); return err }},
 		{"ProjectEvents", func() error { _, err := h.Projects.Events(ctx, alice, "demo", audit.Query{}); return err }},
-		{"Tokens", func() error { _, err := h.TokensOf(ctx, aliceID, issuer.Page{}); return err }},
-		{"Tokens, next", func() error { _, err := h.TokensOf(ctx, aliceID, issuer.Page{After: m.Token.ID}); return err }},
-		{"Token", func() error { _, err := h.Token(ctx, alice, m.Token.ID); return err }},
+		{"Tokens", func() error { _, err := h.Tokens.List(ctx, aliceID, tokens.Page{}); return err }},
+		{"Tokens, next", func() error { _, err := h.Tokens.List(ctx, aliceID, tokens.Page{After: m.Token.ID}); return err }},
+		{"Token", func() error { _, err := h.Tokens.Get(ctx, alice, m.Token.ID); return err }},
 		{"FindTokens", func() error {
-			_, err := h.FindTokens(ctx, aliceID, issuer.Query{Sort: issuer.SortUsed, After: m.Token.ID})
+			_, err := h.Tokens.Find(ctx, aliceID, tokens.Query{Sort: tokens.SortUsed, After: m.Token.ID})
 			return err
 		}},
-		{"AllTokens", func() error { _, err := h.AllTokens(ctx, root, issuer.Page{After: m.Token.ID}); return err }},
+		{"AllTokens", func() error { _, err := h.Tokens.All(ctx, root, tokens.Page{After: m.Token.ID}); return err }},
 		{"ProjectTokens", func() error {
-			_, _, err := h.ProjectTokens(ctx, alice, "demo", issuer.ProjectTokensQuery{})
+			_, _, err := h.Tokens.ProjectTokens(ctx, alice, "demo", tokens.ProjectTokensQuery{})
 			return err
 		}},
 		{"ProjectTokens, next", func() error {
-			_, _, err := h.ProjectTokens(ctx, alice, "demo", issuer.ProjectTokensQuery{After: m.Token.ID})
+			_, _, err := h.Tokens.ProjectTokens(ctx, alice, "demo", tokens.ProjectTokensQuery{After: m.Token.ID})
 			return err
 		}},
-		{"RecordUse", func() error { return h.RecordUse(ctx, m.Token.ID, "demo", anywhere, h.clock.Now()) }},
-		{"ProjectUploads", func() error { _, err := h.ProjectUploads(ctx, alice, "demo", 1); return err }},
-		{"ForgetOld", func() error { return h.ForgetOld(ctx) }},
+		{"RecordUse", func() error { return h.Tokens.RecordUse(ctx, m.Token.ID, "demo", anywhere, h.clock.Now()) }},
+		{"ProjectUploads", func() error { _, err := h.Tokens.ProjectUploads(ctx, alice, "demo", 1); return err }},
+		{"ForgetOld", func() error { return h.Tokens.ForgetOld(ctx) }},
 		{"ShutOut", func() error { _, _, err := h.Projects.ExcludeTokens(ctx, alice, "demo", bobID); return err }},
 		{"LetIn", func() error { _, _, err := h.Projects.ReadmitTokens(ctx, alice, "demo", bobID); return err }},
 		{"Mint and register", func() error {
-			_, err := h.Mint(ctx, carol, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Register: "third", Life: issuer.Life7, IdempotencyKey: mark})
+			_, err := h.Tokens.Mint(ctx, carol, tokens.MintRequest{Label: "ci", Scope: tokens.ScopeChosen, Register: "third", Life: tokens.Life7, IdempotencyKey: mark})
 			return err
 		}},
 		{"CreateProject", func() error { _, _, err := h.Projects.Create(ctx, alice, "other"); return err }},
@@ -179,15 +180,15 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		}},
 		{"Archive", func() error { _, err := h.Projects.Archive(ctx, bob, "demo"); return err }},
 		{"Unarchive", func() error { _, err := h.Projects.Unarchive(ctx, bob, "demo"); return err }},
-		{"Mint", func() error { _, err := h.Mint(ctx, bob, forSome("ci", "demo")); return err }},
-		{"Revoke", func() error { _, _, err := h.Revoke(ctx, alice, m.Token.ID); return err }},
+		{"Mint", func() error { _, err := h.Tokens.Mint(ctx, bob, forSome("ci", "demo")); return err }},
+		{"Revoke", func() error { _, _, err := h.Tokens.Revoke(ctx, alice, m.Token.ID); return err }},
 		{"RecordUser", func() error {
 			return f.Update(ctx, func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, carolID, "carola", false) })
 		}},
-		{"DeleteProject", func() error { _, err := h.DeleteProject(ctx, bob, "demo", "demo"); return err }},
+		{"DeleteProject", func() error { _, err := h.Tokens.DeleteProject(ctx, bob, "demo", "demo"); return err }},
 		{"HeldNames", func() error { _, err := h.Projects.ReservedNames(ctx, root); return err }},
 		{"ReleaseName", func() error { return h.Projects.ReleaseName(ctx, root, "demo") }},
-		{"FinishDeletions", func() error { _, err := h.FinishDeletions(ctx); return err }},
+		{"FinishDeletions", func() error { _, err := h.Tokens.FinishDeletions(ctx); return err }},
 		{"AuthenticateVerifier", func() error { _, err := h.AuthenticateVerifier(ctx, secret); return err }},
 		{"Verifiers", func() error { _, err := h.Verifiers(ctx, root); return err }},
 		{"OpenStream", func() error { _, err := h.OpenStream(ctx, v, at); return err }},
@@ -249,7 +250,7 @@ func TestTransactionsRunAgain(t *testing.T) {
 	h.member(alice, "demo", bobID, projects.RoleOwner)
 	m := h.mint(bob, forSome("ci", "demo"))
 	v.expect(m.Text, "demo")
-	rev, _, err := h.Revoke(t.Context(), bob, m.Token.ID)
+	rev, _, err := h.Tokens.Revoke(t.Context(), bob, m.Token.ID)
 	h.check(err)
 	v.expect(m.Text, "demo", caveats.Revoked)
 	if got := h.trail(); rev != 8 || len(got.log) != 8 || len(got.rows) != 6 {
@@ -262,7 +263,7 @@ func TestContextEnded(t *testing.T) {
 	h := newHouse(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	h.refused(context.Canceled, func() error { _, err := h.Mint(ctx, alice, forAll("ci")); return err })
+	h.refused(context.Canceled, func() error { _, err := h.Tokens.Mint(ctx, alice, forAll("ci")); return err })
 	store, err := boltkv.Open(filepath.Join(t.TempDir(), "closed.db"), boltkv.Options{})
 	h.check(err)
 	h.check(store.Close())

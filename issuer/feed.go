@@ -130,7 +130,7 @@ func (b *batch) set(e ledger.Entry) (feed.ChangeSet, error) {
 func (b *batch) resolve(f ledger.Ref) (c feed.Change, err error) {
 	switch f.Kind {
 	case ledger.KindToken:
-		c.Token, err = b.s.FeedToken(b.r, f.ID)
+		c.Token, err = b.s.tokens.FeedToken(b.r, f.ID)
 	case ledger.KindUser:
 		c.User, err = ledger.FeedUser(b.r, f.ID)
 	case ledger.KindProject:

@@ -75,12 +75,12 @@ func TestChanges(t *testing.T) {
 	h := newHouse(t)
 	demo := h.project(alice, "De_Mo") // revision 5
 	h.clock.Add(time.Minute)
-	m := h.mint(alice, forSome("ci", "de-mo"))               // 6
-	h.member(alice, "de-mo", bobID, projects.RoleMaintainer) // 7
-	h.clock.Add(time.Minute)                                 //
-	_, _, err := h.Revoke(t.Context(), root, m.Token.ID)     // 8
-	h.check(err)                                             //
-	never := h.mint(bob, forAll("for ever"))                 // 9
+	m := h.mint(alice, forSome("ci", "de-mo"))                  // 6
+	h.member(alice, "de-mo", bobID, projects.RoleMaintainer)    // 7
+	h.clock.Add(time.Minute)                                    //
+	_, _, err := h.Tokens.Revoke(t.Context(), root, m.Token.ID) // 8
+	h.check(err)                                                //
+	never := h.mint(bob, forAll("for ever"))                    // 9
 	sets, err := h.Changes(t.Context(), 0, 0)
 	h.check(err)
 	if len(sets) != 9 {

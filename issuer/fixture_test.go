@@ -23,6 +23,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 const (
@@ -165,9 +166,9 @@ func (h *house) member(p ledger.Principal, project, userID string, role projects
 	h.check(err)
 }
 
-func (h *house) mint(p ledger.Principal, req issuer.MintRequest) issuer.Minted {
+func (h *house) mint(p ledger.Principal, req tokens.MintRequest) tokens.Minted {
 	h.Helper()
-	out, err := h.Mint(h.Context(), p, req)
+	out, err := h.Tokens.Mint(h.Context(), p, req)
 	h.check(err)
 	return out
 }
@@ -197,13 +198,13 @@ func (h *house) Changes(ctx context.Context, after uint64, limit int) ([]feed.Ch
 }
 
 // forAll is a request for a token to all projects that never expires.
-func forAll(label string) issuer.MintRequest {
-	return issuer.MintRequest{Label: label, Scope: issuer.ScopeAll, Life: issuer.LifeNever}
+func forAll(label string) tokens.MintRequest {
+	return tokens.MintRequest{Label: label, Scope: tokens.ScopeAll, Life: tokens.LifeNever}
 }
 
 // forSome is a request for a token to some projects that lives for 30 days.
-func forSome(label string, projects ...string) issuer.MintRequest {
-	return issuer.MintRequest{Label: label, Scope: issuer.ScopeChosen, Projects: projects, Life: issuer.Life30}
+func forSome(label string, projects ...string) tokens.MintRequest {
+	return tokens.MintRequest{Label: label, Scope: tokens.ScopeChosen, Projects: projects, Life: tokens.Life30}
 }
 
 // logged is an entry of the change log as it is stored.

@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 var (
@@ -31,11 +32,11 @@ type UseRecorder interface {
 // Followers are the verifiers that follow an issuer's changes. It is safe for concurrent use.
 type Followers struct {
 	ledger *ledger.Ledger
-	*Tokens
-	store kv.Store
-	clock func() time.Time
-	log   *slog.Logger
-	uses  UseRecorder
+	tokens *tokens.Service
+	store  kv.Store
+	clock  func() time.Time
+	log    *slog.Logger
+	uses   UseRecorder
 
 	issuer string // identity of the store, and epoch of its history
 	epoch  uint64
@@ -45,8 +46,8 @@ type Followers struct {
 }
 
 // NewFollowers makes the followers of a ledger.
-func NewFollowers(l *ledger.Ledger, t *Tokens, uses UseRecorder) *Followers {
-	s := &Followers{ledger: l, Tokens: t, store: l.Store(), clock: l.Now, log: l.Log(), uses: uses}
+func NewFollowers(l *ledger.Ledger, t *tokens.Service, uses UseRecorder) *Followers {
+	s := &Followers{ledger: l, tokens: t, store: l.Store(), clock: l.Now, log: l.Log(), uses: uses}
 	s.issuer, s.epoch = l.Identity()
 	return s
 }

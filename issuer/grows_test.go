@@ -89,7 +89,7 @@ func readByDeletion(t *testing.T, members int) int {
 		return kv.PutJSON(tx, "issuer/project/"+demo.ID, rec)
 	}))
 	store.read = 0
-	_, err = s.DeleteProject(t.Context(), p, "demo", "demo")
+	_, err = s.Tokens.DeleteProject(t.Context(), p, "demo", "demo")
 	must(err)
 	return store.read
 }

@@ -168,7 +168,7 @@ func TestCutWithinABatch(t *testing.T) {
 	backup, err := os.ReadFile(h.path)
 	h.check(err)
 	h.open()
-	_, _, err = h.Revoke(t.Context(), alice, m.Token.ID)
+	_, _, err = h.Tokens.Revoke(t.Context(), alice, m.Token.ID)
 	h.check(err)
 	sets, err := h.Service.Changes(t.Context(), at, 1)
 	h.check(err)

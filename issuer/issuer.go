@@ -55,11 +55,13 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // Config is what a Service needs. Store, Sealer and Location are required.
@@ -148,7 +150,7 @@ func validLocation(s string) bool {
 type Service struct {
 	Ledger   *ledger.Ledger
 	Projects *projects.Service
-	*Tokens
+	Tokens   *tokens.Service
 	*Followers
 }
 
@@ -165,14 +167,19 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	p := projects.New(l, projects.Config{People: cfg.People, InvitationMail: cfg.InvitationMail, Daily: cfg.ProjectsDaily})
-	t := NewTokens(l, p, TokensConfig{Sealer: cfg.Sealer, Location: cfg.Location, MaxLife: cfg.MaxLife, PerHour: cfg.PerHour})
+	t := tokens.New(l, p, tokens.Config{Sealer: cfg.Sealer, Location: cfg.Location, MaxLife: cfg.MaxLife, PerHour: cfg.PerHour})
 	return &Service{Ledger: l, Projects: p, Tokens: t, Followers: NewFollowers(l, t, t)}, nil
 }
 
-// RecordUser and RevokeTokens are what the room of accounts tells the issuer, in transactions of
-// its own: authn.Config.Users is a Service.
+// RecordUser and RevokeTokens are what the room of accounts tells the issuer of, in transactions of
+// its own: a Service is an authn.UserRecorder.
 
 // RecordUser is that of the ledger.
 func (s *Service) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
 	return s.Ledger.RecordUser(tx, id, name, frozen)
+}
+
+// RevokeTokens is that of the tokens.
+func (s *Service) RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error {
+	return s.Tokens.RevokeTokens(tx, userID, who, why)
 }

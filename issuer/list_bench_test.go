@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // fillWith is a house that do fills in one transaction, so that a benchmark does not
@@ -51,9 +52,9 @@ func timed(b *testing.B, fn func()) {
 // mintMany makes n tokens of p's for a project, every other one of them used.
 func mintMany(b *testing.B, s *issuer.Service, p ledger.Principal, n int) error {
 	for i := range n {
-		m, err := s.Mint(b.Context(), p, forSome(fmt.Sprintf("CI of the engine %d", i), "demo"))
+		m, err := s.Tokens.Mint(b.Context(), p, forSome(fmt.Sprintf("CI of the engine %d", i), "demo"))
 		if err == nil && i%2 == 0 {
-			err = s.RecordUse(b.Context(), m.Token.ID, "demo", anyone, start.Add(time.Duration(-i)*time.Minute))
+			err = s.Tokens.RecordUse(b.Context(), m.Token.ID, "demo", anyone, start.Add(time.Duration(-i)*time.Minute))
 		}
 		if err != nil {
 			return err
@@ -66,24 +67,24 @@ func mintMany(b *testing.B, s *issuer.Service, p ledger.Principal, n int) error 
 // part of the page of tokens. The aim is 50 ms.
 func BenchmarkTokensFound(b *testing.B) {
 	h := fillWith(b, func(_ *house, s *issuer.Service) error { return mintMany(b, s, alice, many) })
-	all, err := h.FindTokens(b.Context(), aliceID, issuer.Query{Sort: issuer.SortLabel, Limit: 100})
+	all, err := h.Tokens.Find(b.Context(), aliceID, tokens.Query{Sort: tokens.SortLabel, Limit: 100})
 	h.check(err)
 	for _, q := range []struct {
 		name  string
-		query issuer.Query
+		query tokens.Query
 	}{
-		{"newest", issuer.Query{}},
-		{"by label", issuer.Query{Sort: issuer.SortLabel}},
-		{"by label, second page", issuer.Query{Sort: issuer.SortLabel, After: all.Next}},
-		{"by use", issuer.Query{Sort: issuer.SortUsed}},
-		{"by end", issuer.Query{Sort: issuer.SortExpires}},
-		{"with a text", issuer.Query{Text: "Engine 99"}},
-		{"of a project", issuer.Query{Project: "demo", State: issuer.StateActive}},
+		{"newest", tokens.Query{}},
+		{"by label", tokens.Query{Sort: tokens.SortLabel}},
+		{"by label, second page", tokens.Query{Sort: tokens.SortLabel, After: all.Next}},
+		{"by use", tokens.Query{Sort: tokens.SortUsed}},
+		{"by end", tokens.Query{Sort: tokens.SortExpires}},
+		{"with a text", tokens.Query{Text: "Engine 99"}},
+		{"of a project", tokens.Query{Project: "demo", State: tokens.StateActive}},
 	} {
 		b.Run(q.name, func(b *testing.B) {
 			q.query.Limit = 100
 			timed(b, func() {
-				if p, err := h.FindTokens(b.Context(), aliceID, q.query); err != nil || len(p.Tokens) != 100 {
+				if p, err := h.Tokens.Find(b.Context(), aliceID, q.query); err != nil || len(p.Tokens) != 100 {
 					b.Fatal(len(p.Tokens), err)
 				}
 			})
@@ -116,7 +117,7 @@ func BenchmarkTokensOfProject(b *testing.B) {
 		})
 		list := func(b *testing.B, want int) {
 			timed(b, func() {
-				if got, _, err := h.ProjectTokens(b.Context(), alice, "demo", issuer.ProjectTokensQuery{Limit: 100}); err != nil || len(got) != want {
+				if got, _, err := h.Tokens.ProjectTokens(b.Context(), alice, "demo", tokens.ProjectTokensQuery{Limit: 100}); err != nil || len(got) != want {
 					b.Fatal(len(got), err)
 				}
 			})
@@ -134,13 +135,13 @@ func BenchmarkTokensUploads(b *testing.B) {
 		if err := mintMany(b, s, alice, 60); err != nil {
 			return err
 		}
-		page, err := s.TokensOf(b.Context(), aliceID, issuer.Page{Limit: 60})
+		page, err := s.Tokens.List(b.Context(), aliceID, tokens.Page{Limit: 60})
 		if err != nil {
 			return err
 		}
-		for range issuer.UploadDays {
+		for range tokens.UploadDays {
 			for _, tok := range page.Tokens {
-				if err := s.RecordUse(b.Context(), tok.ID, "demo", anyone, h.clock.Now()); err != nil {
+				if err := s.Tokens.RecordUse(b.Context(), tok.ID, "demo", anyone, h.clock.Now()); err != nil {
 					return err
 				}
 			}
@@ -149,7 +150,7 @@ func BenchmarkTokensUploads(b *testing.B) {
 		return nil
 	})
 	timed(b, func() {
-		if u, err := h.ProjectUploads(b.Context(), alice, "demo", 5); err != nil || len(u.Tokens) != 5 || u.Total < 5000 {
+		if u, err := h.Tokens.ProjectUploads(b.Context(), alice, "demo", 5); err != nil || len(u.Tokens) != 5 || u.Total < 5000 {
 			b.Fatal(u.Total, err)
 		}
 	})
@@ -162,6 +163,6 @@ func BenchmarkTokensUse(b *testing.B) {
 	h.project(alice, "demo")
 	m := h.mint(alice, forSome("ci", "demo"))
 	timed(b, func() {
-		h.check(h.RecordUse(b.Context(), m.Token.ID, "demo", anyone, h.clock.Now()))
+		h.check(h.Tokens.RecordUse(b.Context(), m.Token.ID, "demo", anyone, h.clock.Now()))
 	})
 }

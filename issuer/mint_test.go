@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 const day = 24 * time.Hour
@@ -19,7 +20,7 @@ const day = 24 * time.Hour
 // asked is a request and what is wrong with it, "" where nothing is.
 type asked struct {
 	name string
-	req  issuer.MintRequest
+	req  tokens.MintRequest
 	want string
 }
 
@@ -33,13 +34,13 @@ func ask(t *testing.T, table []asked) {
 	h.mint(alice, forSome("Taken", "demo"))
 	for _, tt := range table {
 		t.Run(tt.name, func(t *testing.T) {
-			mint := func() error { _, err := h.Mint(t.Context(), alice, tt.req); return err }
+			mint := func() error { _, err := h.Tokens.Mint(t.Context(), alice, tt.req); return err }
 			if tt.want != "" {
 				h.refused(tt.want, mint)
 				return
 			}
 			m := h.mint(alice, tt.req)
-			if _, _, err := h.Revoke(t.Context(), alice, m.Token.ID); err != nil {
+			if _, _, err := h.Tokens.Revoke(t.Context(), alice, m.Token.ID); err != nil {
 				t.Error(err)
 			}
 		})
@@ -49,14 +50,14 @@ func ask(t *testing.T, table []asked) {
 func TestMintRequests(t *testing.T) {
 	ask(t, []asked{
 		{"good", forSome("ci", "demo"), ""},
-		{"nothing at all", issuer.MintRequest{}, "label: label_required; scope: scope_required; life: life_required"},
-		{"all wrong", issuer.MintRequest{Label: "taken", Scope: issuer.ScopeChosen, Projects: []string{"his", "nope"}, Life: issuer.LifeNever},
+		{"nothing at all", tokens.MintRequest{}, "label: label_required; scope: scope_required; life: life_required"},
+		{"all wrong", tokens.MintRequest{Label: "taken", Scope: tokens.ScopeChosen, Projects: []string{"his", "nope"}, Life: tokens.LifeNever},
 			"label: label_taken; projects: project_unknown; projects: project_unknown; life: life_unlimited"},
 	})
 }
 
 func TestMintLabels(t *testing.T) {
-	label := func(s string) issuer.MintRequest { return forSome(s, "demo") }
+	label := func(s string) tokens.MintRequest { return forSome(s, "demo") }
 	ask(t, []asked{
 		{"blank label", label(" \t "), "label: label_required"},
 		{"invisible label", label("\u200b\u2060"), "label: label_required"},
@@ -77,16 +78,16 @@ func TestMintLabels(t *testing.T) {
 }
 
 func TestMintScopes(t *testing.T) {
-	scope := func(s issuer.Scope) issuer.MintRequest {
+	scope := func(s tokens.Scope) tokens.MintRequest {
 		r := forSome("ci", "demo")
 		r.Scope = s
 		return r
 	}
-	projects := func(names ...string) issuer.MintRequest { return forSome("ci", names...) }
+	projects := func(names ...string) tokens.MintRequest { return forSome("ci", names...) }
 	ask(t, []asked{
 		{"no scope", scope(""), "scope: scope_required"},
 		{"unknown scope", scope("project"), "scope: scope_unknown"},
-		{"all projects", scope(issuer.ScopeAll), ""},
+		{"all projects", scope(tokens.ScopeAll), ""},
 		{"no project", projects(), "projects: projects_required"},
 		{"somebody else's project", projects("his"), "projects: project_unknown"},
 		{"no such project", projects("nope"), "projects: project_unknown"},
@@ -97,13 +98,13 @@ func TestMintScopes(t *testing.T) {
 }
 
 func TestMintLives(t *testing.T) {
-	life := func(l issuer.Life) issuer.MintRequest {
+	life := func(l tokens.Life) tokens.MintRequest {
 		r := forSome("ci", "demo")
 		r.Life = l
 		return r
 	}
-	until := func(end time.Time) issuer.MintRequest {
-		r := life(issuer.LifeUntil)
+	until := func(end time.Time) tokens.MintRequest {
+		r := life(tokens.LifeUntil)
 		r.Expires = end
 		return r
 	}
@@ -129,18 +130,18 @@ func TestMintLives(t *testing.T) {
 func TestLivesWithoutMaximum(t *testing.T) {
 	h := newHouse(t)
 	for i, tt := range []struct {
-		req  issuer.MintRequest
+		req  tokens.MintRequest
 		want time.Time
 	}{
-		{issuer.MintRequest{Life: issuer.LifeNever}, time.Time{}},
-		{issuer.MintRequest{Life: issuer.Life7}, start.Add(7 * day)},
-		{issuer.MintRequest{Life: issuer.Life30}, start.Add(30 * day)},
-		{issuer.MintRequest{Life: issuer.Life90}, start.Add(90 * day)},
-		{issuer.MintRequest{Life: issuer.Life365}, start.Add(365 * day)},
-		{issuer.MintRequest{Life: issuer.LifeUntil, Expires: start.Add(10 * 365 * day)}, start.Add(10 * 365 * day)},
-		{issuer.MintRequest{Life: issuer.LifeNever, Expires: start.Add(-day)}, time.Time{}}, // the date is not asked for
+		{tokens.MintRequest{Life: tokens.LifeNever}, time.Time{}},
+		{tokens.MintRequest{Life: tokens.Life7}, start.Add(7 * day)},
+		{tokens.MintRequest{Life: tokens.Life30}, start.Add(30 * day)},
+		{tokens.MintRequest{Life: tokens.Life90}, start.Add(90 * day)},
+		{tokens.MintRequest{Life: tokens.Life365}, start.Add(365 * day)},
+		{tokens.MintRequest{Life: tokens.LifeUntil, Expires: start.Add(10 * 365 * day)}, start.Add(10 * 365 * day)},
+		{tokens.MintRequest{Life: tokens.LifeNever, Expires: start.Add(-day)}, time.Time{}}, // the date is not asked for
 	} {
-		tt.req.Label, tt.req.Scope = fmt.Sprint(i), issuer.ScopeAll
+		tt.req.Label, tt.req.Scope = fmt.Sprint(i), tokens.ScopeAll
 		m := h.mint(alice, tt.req)
 		if want := tt.want.Truncate(time.Second); !m.Token.Expires.Equal(want) {
 			t.Errorf("%s: expires %v, want %v", tt.req.Life, m.Token.Expires, want)
@@ -156,7 +157,7 @@ func TestLivesWithoutMaximum(t *testing.T) {
 		}
 	}
 	h.refused("expires: expires_too_late", func() error {
-		_, err := h.Mint(t.Context(), alice, issuer.MintRequest{Label: "x", Scope: issuer.ScopeAll, Life: issuer.LifeUntil, Expires: start.Add(101 * 366 * day)})
+		_, err := h.Tokens.Mint(t.Context(), alice, tokens.MintRequest{Label: "x", Scope: tokens.ScopeAll, Life: tokens.LifeUntil, Expires: start.Add(101 * 366 * day)})
 		return err
 	})
 }
@@ -171,16 +172,16 @@ func texts(cs [][]byte) (out []string) {
 func TestPolicy(t *testing.T) {
 	for _, tt := range []struct {
 		max    time.Duration
-		lives  []issuer.Life
+		lives  []tokens.Life
 		latest time.Duration
 	}{
-		{0, []issuer.Life{"7", "30", "90", "365", "date", "never"}, 36600 * day},
-		{90 * day, []issuer.Life{"7", "30", "90", "date"}, 90 * day},
-		{90*day - 1, []issuer.Life{"7", "30", "date"}, 90*day - 1},
-		{day, []issuer.Life{"date"}, day},
+		{0, []tokens.Life{"7", "30", "90", "365", "date", "never"}, 36600 * day},
+		{90 * day, []tokens.Life{"7", "30", "90", "date"}, 90 * day},
+		{90*day - 1, []tokens.Life{"7", "30", "date"}, 90*day - 1},
+		{day, []tokens.Life{"date"}, day},
 	} {
 		h := newHouse(t, func(c *issuer.Config) { c.MaxLife = tt.max })
-		p := h.Policy()
+		p := h.Tokens.Policy()
 		if p.MaxLife != tt.max || !slices.Equal(p.Lives, tt.lives) || !p.Latest.Equal(start.Add(tt.latest)) {
 			t.Errorf("maximum %s: policy %+v", tt.max, p)
 		}
@@ -193,21 +194,21 @@ func TestMint(t *testing.T) {
 	h.member(bob, "alpha", aliceID, projects.RoleMaintainer)
 	id := "01900000-0000-7000-8000-000000000001"
 	h.newID = func() (string, error) { return id, nil }
-	var m issuer.Minted
+	var m tokens.Minted
 	rows := h.wrote(map[string]string{"token": id, "zeta": zeta.ID, "alpha": alpha.ID}, func() error {
 		m = h.mint(alice, forSome("  CI of Zeta ", "zeta", "ALPHA", "Zeta"))
 		return nil
 	}, "project.token_minted - alpha", "project.token_minted - zeta", "token.minted alice -", "log token token")
 
-	want := issuer.Token{
-		ID: id, UserID: aliceID, UserName: "alice", Label: "CI of Zeta", Scope: issuer.ScopeChosen,
+	want := tokens.Token{
+		ID: id, UserID: aliceID, UserName: "alice", Label: "CI of Zeta", Scope: tokens.ScopeChosen,
 		Projects: []projects.Ref{{ID: alpha.ID, Name: "alpha"}, {ID: zeta.ID, Name: "zeta"}},
-		Created:  start, Factor: "totp", Expires: start.Add(30 * day).Truncate(time.Second), State: issuer.StateActive,
+		Created:  start, Factor: "totp", Expires: start.Add(30 * day).Truncate(time.Second), State: tokens.StateActive,
 	}
 	if fmt.Sprint(m.Token) != fmt.Sprint(want) || m.Revision != h.revision() {
 		t.Errorf("minted %+v at %d, want %+v", m.Token, m.Revision, want)
 	}
-	if read, err := h.Token(t.Context(), alice, id); err != nil || fmt.Sprint(read) != fmt.Sprint(want) {
+	if read, err := h.Tokens.Get(t.Context(), alice, id); err != nil || fmt.Sprint(read) != fmt.Sprint(want) {
 		t.Errorf("read %+v (%v)", read, err)
 	}
 	parsed, err := token.Parse(m.Text)
@@ -245,7 +246,7 @@ func TestMintIDs(t *testing.T) {
 	// An id that is there already, as a broken source of randomness would give.
 	h.newID = func() (string, error) { return slices.Collect(mapKeys(seen))[0], nil }
 	before := h.trail()
-	if m, err := h.Mint(t.Context(), alice, forAll("again")); err == nil || m.Text != "" {
+	if m, err := h.Tokens.Mint(t.Context(), alice, forAll("again")); err == nil || m.Text != "" {
 		t.Errorf("a second token got the id of the first: %v", err)
 	}
 	if after := h.trail(); len(after.rows) != len(before.rows) {
@@ -266,19 +267,19 @@ func mapKeys(m map[string]bool) func(func(string) bool) {
 // What the holder of a token can't narrow any more, is not issued.
 func TestLargestToken(t *testing.T) {
 	h := newHouse(t)
-	names := make([]string, issuer.MaxTokenProjects)
+	names := make([]string, tokens.MaxTokenProjects)
 	for i := range names {
 		names[i] = fmt.Sprintf("p%02d-%s", i, strings.Repeat("x", 96))
 		h.project(alice, names[i])
 	}
 	largest := 0
 	for n := 1; n <= len(names); n++ {
-		m, err := h.Mint(t.Context(), alice, forSome(fmt.Sprint(n), names[:n]...))
+		m, err := h.Tokens.Mint(t.Context(), alice, forSome(fmt.Sprint(n), names[:n]...))
 		if err != nil {
 			h.refused("projects: projects_too_large", func() error { return err })
 			continue
 		}
-		if n != largest+1 || len(m.Text) > issuer.MaxText {
+		if n != largest+1 || len(m.Text) > tokens.MaxText {
 			t.Fatalf("%d projects: %d characters after a refusal at %d projects", n, len(m.Text), largest+1)
 		}
 		largest = n
@@ -290,7 +291,7 @@ func TestLargestToken(t *testing.T) {
 	if largest < 30 || largest == len(names) {
 		t.Errorf("the largest token has %d projects with names of 100 characters", largest)
 	}
-	short := make([]string, issuer.MaxTokenProjects)
+	short := make([]string, tokens.MaxTokenProjects)
 	for i := range short {
 		short[i] = fmt.Sprintf("q%02d-%s", i, strings.Repeat("x", 46))
 		h.project(alice, short[i])
@@ -302,13 +303,13 @@ func TestTooManyTokens(t *testing.T) {
 	h := newHouse(t)
 	first := h.mint(alice, forAll("first"))
 	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
-		return kv.PutJSON(tx, "issuer/tally/"+aliceID, map[string]int{"Total": 12_000, "Unrevoked": issuer.MaxTokens - 1})
+		return kv.PutJSON(tx, "issuer/tally/"+aliceID, map[string]int{"Total": 12_000, "Unrevoked": tokens.MaxTokens - 1})
 	}))
 	h.mint(alice, forAll("last"))
-	h.refused("too_many_tokens", func() error { _, err := h.Mint(t.Context(), alice, forAll("further")); return err })
-	h.refused("label: label_taken; too_many_tokens", func() error { _, err := h.Mint(t.Context(), alice, forAll("last")); return err })
+	h.refused("too_many_tokens", func() error { _, err := h.Tokens.Mint(t.Context(), alice, forAll("further")); return err })
+	h.refused("label: label_taken; too_many_tokens", func() error { _, err := h.Tokens.Mint(t.Context(), alice, forAll("last")); return err })
 	h.mint(bob, forAll("further"))
-	if _, _, err := h.Revoke(t.Context(), alice, first.Token.ID); err != nil {
+	if _, _, err := h.Tokens.Revoke(t.Context(), alice, first.Token.ID); err != nil {
 		t.Fatal(err)
 	}
 	h.mint(alice, forAll("further"))
@@ -316,13 +317,13 @@ func TestTooManyTokens(t *testing.T) {
 
 func TestLabelsAreUniquePerUserUntilRevoked(t *testing.T) {
 	h := newHouse(t)
-	a := h.mint(alice, issuer.MintRequest{Label: "CI", Scope: issuer.ScopeAll, Life: issuer.Life7})
+	a := h.mint(alice, tokens.MintRequest{Label: "CI", Scope: tokens.ScopeAll, Life: tokens.Life7})
 	h.mint(bob, forAll("ci"))
-	again := func() error { _, err := h.Mint(t.Context(), alice, forAll("ci")); return err }
+	again := func() error { _, err := h.Tokens.Mint(t.Context(), alice, forAll("ci")); return err }
 	h.refused("label: label_taken", again)
 	h.clock.Add(8 * day) // expired, and its label still stands in the list
 	h.refused("label: label_taken", again)
-	if _, _, err := h.Revoke(t.Context(), alice, a.Token.ID); err != nil {
+	if _, _, err := h.Tokens.Revoke(t.Context(), alice, a.Token.ID); err != nil {
 		t.Fatal(err)
 	}
 	h.check(again())
@@ -338,7 +339,7 @@ func TestParallelMints(t *testing.T) {
 			if i%2 == 1 {
 				label = strings.ToUpper(label)
 			}
-			fns = append(fns, func() error { _, err := h.Mint(t.Context(), alice, forAll(label)); return err })
+			fns = append(fns, func() error { _, err := h.Tokens.Mint(t.Context(), alice, forAll(label)); return err })
 		}
 		var minted int
 		for _, err := range together(fns...) {
@@ -348,7 +349,7 @@ func TestParallelMints(t *testing.T) {
 			}
 			h.refused("label: label_taken", func() error { return err })
 		}
-		page, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
+		page, err := h.Tokens.List(t.Context(), aliceID, tokens.Page{})
 		if err != nil || minted != 1 || page.Total != round+1 || len(page.Tokens) != round+1 {
 			t.Fatalf("round %d: %d minted, the list has %d (%v)", round, minted, page.Total, err)
 		}

@@ -9,9 +9,9 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // Whatever happens to one token at once ends in a state that one order of it has, and
@@ -21,43 +21,43 @@ func TestATokenIsChangedFromSeveralSides(t *testing.T) {
 	h.project(alice, "demo")
 	for range 20 {
 		m := h.mint(alice, forSome("ci", "demo"))
-		var fresh issuer.Minted
+		var fresh tokens.Minted
 		var regenerated, restricted error
 		var wg sync.WaitGroup
 		for _, do := range []func(){
 			func() {
-				fresh, regenerated = h.Regenerate(t.Context(), alice, m.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7, Overlap: time.Hour})
+				fresh, regenerated = h.Tokens.Regenerate(t.Context(), alice, m.Token.ID, tokens.RegenerateRequest{Life: tokens.Life7, Overlap: time.Hour})
 			},
 			func() {
-				_, _, restricted = h.Restrict(t.Context(), alice, m.Token.ID, issuer.RestrictRequest{Expires: start.Add(2 * time.Hour)})
+				_, _, restricted = h.Tokens.Restrict(t.Context(), alice, m.Token.ID, tokens.RestrictRequest{Expires: start.Add(2 * time.Hour)})
 			},
-			func() { _, err := h.Burn(t.Context(), m.Text, finder); report(t, err) },
-			func() { _, _, err := h.Revoke(t.Context(), alice, m.Token.ID); report(t, err) },
-			func() { err := h.Rename(t.Context(), alice, m.Token.ID, "renamed"); expected(t, err) },
+			func() { _, err := h.Tokens.Burn(t.Context(), m.Text, finder); report(t, err) },
+			func() { _, _, err := h.Tokens.Revoke(t.Context(), alice, m.Token.ID); report(t, err) },
+			func() { err := h.Tokens.Rename(t.Context(), alice, m.Token.ID, "renamed"); expected(t, err) },
 		} {
 			wg.Go(do)
 		}
 		wg.Wait()
 		expected(t, regenerated)
 		expected(t, restricted)
-		old, err := h.Token(t.Context(), alice, m.Token.ID)
+		old, err := h.Tokens.Get(t.Context(), alice, m.Token.ID)
 		h.check(err)
-		if old.State != issuer.StateRevoked || (old.Replaced != "") != (regenerated == nil) {
+		if old.State != tokens.StateRevoked || (old.Replaced != "") != (regenerated == nil) {
 			t.Fatalf("the old token is %+v, regenerated %v", old, regenerated)
 		}
 		if regenerated == nil {
-			h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), alice, forAll(fresh.Token.Label)); return err })
-			_, _, err := h.Revoke(t.Context(), alice, fresh.Token.ID)
+			h.refused("label: label_taken", func() error { _, err := h.Tokens.Mint(t.Context(), alice, forAll(fresh.Token.Label)); return err })
+			_, _, err := h.Tokens.Revoke(t.Context(), alice, fresh.Token.ID)
 			h.check(err)
 		}
-		page, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
+		page, err := h.Tokens.List(t.Context(), aliceID, tokens.Page{})
 		h.check(err)
 		if page.Unrevoked != 0 {
 			t.Fatalf("%d tokens are left", page.Unrevoked)
 		}
 		for _, label := range []string{"ci", "renamed"} { // both are free
 			left := h.mint(alice, forAll(label))
-			_, _, err := h.Revoke(t.Context(), alice, left.Token.ID)
+			_, _, err := h.Tokens.Revoke(t.Context(), alice, left.Token.ID)
 			h.check(err)
 		}
 	}
@@ -85,11 +85,11 @@ func TestAProjectIsRegisteredOnce(t *testing.T) {
 	for round := range 10 {
 		name := fmt.Sprintf("new-%d", round)
 		people := []ledger.Principal{alice, bob, carol}
-		minted := make([]issuer.Minted, len(people))
+		minted := make([]tokens.Minted, len(people))
 		fns := []func() error{func() error { _, _, err := h.Projects.Create(t.Context(), root, name); return err }}
 		for i, p := range people {
 			fns = append(fns, func() (err error) {
-				minted[i], err = h.Mint(t.Context(), p, issuer.MintRequest{Label: "ci of " + name, Scope: issuer.ScopeChosen, Register: name, Life: issuer.Life7})
+				minted[i], err = h.Tokens.Mint(t.Context(), p, tokens.MintRequest{Label: "ci of " + name, Scope: tokens.ScopeChosen, Register: name, Life: tokens.Life7})
 				return err
 			})
 		}
@@ -124,7 +124,7 @@ func TestShutOutWhileTokensChange(t *testing.T) {
 		h.member(alice, name, bobID, projects.RoleMaintainer)
 	}
 	const rounds = 10
-	var olds, spares [rounds]issuer.Minted
+	var olds, spares [rounds]tokens.Minted
 	for round := range rounds { // who is shut out makes none
 		olds[round] = h.mint(bob, forSome(fmt.Sprintf("ci %d", round), "demo", "other"))
 		spares[round] = h.mint(bob, forSome(fmt.Sprintf("spare %d", round), "demo", "other"))
@@ -132,7 +132,7 @@ func TestShutOutWhileTokensChange(t *testing.T) {
 	for round := range rounds {
 		old, spare := olds[round], spares[round]
 		out := round%2 == 0
-		var fresh issuer.Minted
+		var fresh tokens.Minted
 		errs := together(
 			func() error {
 				if out {
@@ -143,14 +143,14 @@ func TestShutOutWhileTokensChange(t *testing.T) {
 				return err
 			},
 			func() (err error) {
-				fresh, err = h.Regenerate(t.Context(), bob, old.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7})
+				fresh, err = h.Tokens.Regenerate(t.Context(), bob, old.Token.ID, tokens.RegenerateRequest{Life: tokens.Life7})
 				return err
 			},
 			func() error {
-				_, _, err := h.Restrict(t.Context(), bob, old.Token.ID, issuer.RestrictRequest{Projects: []string{"demo"}})
+				_, _, err := h.Tokens.Restrict(t.Context(), bob, old.Token.ID, tokens.RestrictRequest{Projects: []string{"demo"}})
 				return err
 			},
-			func() error { _, _, err := h.Revoke(t.Context(), bob, spare.Token.ID); return err },
+			func() error { _, _, err := h.Tokens.Revoke(t.Context(), bob, spare.Token.ID); return err },
 		)
 		h.check(errs[0])
 		expected(t, errs[1])

@@ -10,9 +10,9 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
 )
 
@@ -39,7 +39,7 @@ func upload(project, version, ip string) verifier.Request {
 	return verifier.Request{Action: caveats.ActionUpload, Project: project, Version: version, ClientIP: netip.MustParseAddr(ip)}
 }
 
-var limited = issuer.Limits{Versions: []string{"1.0", " 1.1 ", "1.0.0"}, Networks: []string{"192.0.2.0/24", "2001:db8::1"}, Actions: []string{"upload"}}
+var limited = tokens.Limits{Versions: []string{"1.0", " 1.1 ", "1.0.0"}, Networks: []string{"192.0.2.0/24", "2001:db8::1"}, Actions: []string{"upload"}}
 
 // Limits that are chosen at minting are part of the token, in their order.
 func TestMintWithLimits(t *testing.T) {
@@ -48,7 +48,7 @@ func TestMintWithLimits(t *testing.T) {
 	h.project(alice, "demo")
 	req := forSome("ci", "demo")
 	req.Limits = limited
-	draft, err := h.Draft(t.Context(), alice, req)
+	draft, err := h.Tokens.Draft(t.Context(), alice, req)
 	h.check(err)
 	if got := h.revision(); draft.ID != "" || len(draft.Limits.Versions) != 2 || got != 5 {
 		t.Errorf("draft %+v at %d", draft, got)
@@ -74,19 +74,19 @@ func TestMintWithLimits(t *testing.T) {
 			t.Errorf("%+v: %q, want %q", r, got, want)
 		}
 	}
-	for want, l := range map[string]issuer.Limits{
+	for want, l := range map[string]tokens.Limits{
 		"versions: version_invalid": {Versions: []string{"1.0", "one"}},
 		"networks: network_invalid": {Networks: []string{"192.0.2.1/24"}},
 		"actions: action_unknown":   {Actions: []string{"delete"}},
-		"versions: too_many_limits": {Versions: numbers(issuer.MaxLimits + 1)},
+		"versions: too_many_limits": {Versions: numbers(tokens.MaxLimits + 1)},
 	} {
 		req.Label, req.Limits = "other", l
-		h.refused(want, func() error { _, err := h.Mint(t.Context(), alice, req); return err })
-		h.refused(want, func() error { _, err := h.Draft(t.Context(), alice, req); return err })
+		h.refused(want, func() error { _, err := h.Tokens.Mint(t.Context(), alice, req); return err })
+		h.refused(want, func() error { _, err := h.Tokens.Draft(t.Context(), alice, req); return err })
 	}
 	for _, bad := range []string{"::ffff:192.0.2.0/120", "fe80::1%eth0", "x", "192.0.2.0/33", strings.Repeat("1", 200)} {
-		req.Limits = issuer.Limits{Networks: []string{bad}}
-		h.refused("networks: network_invalid", func() error { _, err := h.Mint(t.Context(), alice, req); return err })
+		req.Limits = tokens.Limits{Networks: []string{bad}}
+		h.refused("networks: network_invalid", func() error { _, err := h.Tokens.Mint(t.Context(), alice, req); return err })
 	}
 }
 
@@ -109,11 +109,11 @@ func TestRestrict(t *testing.T) {
 	holders, err := token.Restrict(m.Text, caveats.Versions{"1.0", "2.0"})
 	h.check(err)
 	v.expect(m.Text, "later")
-	restrict := func(req issuer.RestrictRequest) (issuer.Token, string) {
-		var tok issuer.Token
+	restrict := func(req tokens.RestrictRequest) (tokens.Token, string) {
+		var tok tokens.Token
 		rows := h.rows(func() {
 			var rev uint64
-			tok, rev, err = h.Restrict(t.Context(), alice, m.Token.ID, req)
+			tok, rev, err = h.Tokens.Restrict(t.Context(), alice, m.Token.ID, req)
 			h.check(err)
 			if rev != h.revision() {
 				t.Errorf("revision %d", rev)
@@ -121,13 +121,13 @@ func TestRestrict(t *testing.T) {
 		})
 		return tok, kinds(rows)
 	}
-	tok, rows := restrict(issuer.RestrictRequest{Projects: []string{"Extra", "demo"}, Expires: start.Add(10 * 24 * time.Hour)})
-	if tok.Scope != issuer.ScopeChosen || len(tok.Projects) != 2 || tok.Narrowed.IsZero() || rows != "project.token_restricted project.token_restricted token.restricted" {
+	tok, rows := restrict(tokens.RestrictRequest{Projects: []string{"Extra", "demo"}, Expires: start.Add(10 * 24 * time.Hour)})
+	if tok.Scope != tokens.ScopeChosen || len(tok.Projects) != 2 || tok.Narrowed.IsZero() || rows != "project.token_restricted project.token_restricted token.restricted" {
 		t.Errorf("%+v, rows %s", tok, rows)
 	}
 	v.expect(m.Text, "later", caveats.WrongProject)
 	v.expect(holders, "later", caveats.WrongProject, caveats.WrongVersion)
-	tok, rows = restrict(issuer.RestrictRequest{Projects: []string{"demo"}, Limits: limited})
+	tok, rows = restrict(tokens.RestrictRequest{Projects: []string{"demo"}, Limits: limited})
 	if len(tok.Projects) != 1 || rows != "project.token_narrowed project.token_restricted token.restricted" {
 		t.Errorf("%+v, rows %s", tok, rows)
 	}
@@ -140,33 +140,33 @@ func TestRestrict(t *testing.T) {
 			t.Errorf("%+v: %q, want %q", r, got, want)
 		}
 	}
-	restrict(issuer.RestrictRequest{Limits: issuer.Limits{Networks: []string{"192.0.2.128/25"}, Versions: []string{"1.1.0"}}})
+	restrict(tokens.RestrictRequest{Limits: tokens.Limits{Networks: []string{"192.0.2.128/25"}, Versions: []string{"1.1.0"}}})
 	if got := v.reasons(m.Text, upload("demo", "1.1", "192.0.2.1")); got != "wrong_network" {
 		t.Error(got)
 	}
-	again := func(req issuer.RestrictRequest) func() error {
-		return func() error { _, _, err := h.Restrict(t.Context(), alice, m.Token.ID, req); return err }
+	again := func(req tokens.RestrictRequest) func() error {
+		return func() error { _, _, err := h.Tokens.Restrict(t.Context(), alice, m.Token.ID, req); return err }
 	}
-	for want, req := range map[string]issuer.RestrictRequest{
-		"restrict_nothing":         {Projects: []string{"demo"}, Limits: issuer.Limits{Actions: []string{"upload"}}},
+	for want, req := range map[string]tokens.RestrictRequest{
+		"restrict_nothing":         {Projects: []string{"demo"}, Limits: tokens.Limits{Actions: []string{"upload"}}},
 		"projects: project_wider":  {Projects: []string{"demo", "extra"}},
 		"expires: expires_wider":   {Expires: start.Add(11 * 24 * time.Hour)},
 		"expires: expires_past":    {Expires: start},
-		"versions: version_wider":  {Limits: issuer.Limits{Versions: []string{"1.0"}}},
-		"networks: network_wider":  {Limits: issuer.Limits{Networks: []string{"192.0.2.0/24"}}},
-		"actions: action_wider":    {Limits: issuer.Limits{Actions: []string{"create"}}},
-		"actions: action_unknown":  {Limits: issuer.Limits{Actions: []string{"x"}}},
-		"networks: network_wider ": {Limits: issuer.Limits{Networks: []string{"2001:db8::1"}}},
+		"versions: version_wider":  {Limits: tokens.Limits{Versions: []string{"1.0"}}},
+		"networks: network_wider":  {Limits: tokens.Limits{Networks: []string{"192.0.2.0/24"}}},
+		"actions: action_wider":    {Limits: tokens.Limits{Actions: []string{"create"}}},
+		"actions: action_unknown":  {Limits: tokens.Limits{Actions: []string{"x"}}},
+		"networks: network_wider ": {Limits: tokens.Limits{Networks: []string{"2001:db8::1"}}},
 	} {
 		h.refused(strings.TrimSpace(want), again(req))
 	}
 	h.refused(ledger.ErrNotFound, func() error {
-		_, _, err := h.Restrict(t.Context(), root, m.Token.ID, issuer.RestrictRequest{Expires: start.Add(time.Hour)})
+		_, _, err := h.Tokens.Restrict(t.Context(), root, m.Token.ID, tokens.RestrictRequest{Expires: start.Add(time.Hour)})
 		return err
 	})
 	h.clock.Add(11 * 24 * time.Hour)
 	v.expect(m.Text, "demo", caveats.WrongVersion, caveats.WrongNetwork, caveats.Expired)
-	h.refused("token_over", again(issuer.RestrictRequest{Expires: start.Add(time.Hour)}))
+	h.refused("token_over", again(tokens.RestrictRequest{Expires: start.Add(time.Hour)}))
 }
 
 // What a token was restricted to is what the one that replaces it can do, and the old
@@ -177,17 +177,17 @@ func TestRegenerate(t *testing.T) {
 	h.project(alice, "demo")
 	h.project(alice, "extra")
 	old := h.mint(alice, forSome("ci", "demo", "extra"))
-	_, _, err := h.Restrict(t.Context(), alice, old.Token.ID, issuer.RestrictRequest{Projects: []string{"demo"}})
+	_, _, err := h.Tokens.Restrict(t.Context(), alice, old.Token.ID, tokens.RestrictRequest{Projects: []string{"demo"}})
 	h.check(err)
-	var fresh issuer.Minted
+	var fresh tokens.Minted
 	rows := h.rows(func() {
-		fresh, err = h.Regenerate(t.Context(), alice, old.Token.ID, issuer.RegenerateRequest{Life: issuer.Life90, Overlap: 24 * time.Hour})
+		fresh, err = h.Tokens.Regenerate(t.Context(), alice, old.Token.ID, tokens.RegenerateRequest{Life: tokens.Life90, Overlap: 24 * time.Hour})
 		h.check(err)
 	})
 	if kinds(rows) != "project.token_regenerated token.regenerated" || rows[1].Detail["replaces"] != old.Token.ID || rows[1].Detail["token"] != fresh.Token.ID {
 		t.Errorf("rows %+v", rows)
 	}
-	was, err := h.Token(t.Context(), alice, old.Token.ID)
+	was, err := h.Tokens.Get(t.Context(), alice, old.Token.ID)
 	h.check(err)
 	if fresh.Text == old.Text || fresh.Token.Label != "ci" || len(fresh.Token.Projects) != 1 || was.Replaced != fresh.Token.ID ||
 		!was.Expires.Equal(start.Add(24*time.Hour).Truncate(time.Second)) {
@@ -196,39 +196,39 @@ func TestRegenerate(t *testing.T) {
 	v.expect(old.Text, "demo")
 	v.expect(fresh.Text, "demo")
 	v.expect(fresh.Text, "extra", caveats.WrongProject)
-	regenerate := func(id string, req issuer.RegenerateRequest) func() error {
-		return func() error { _, err := h.Regenerate(t.Context(), alice, id, req); return err }
+	regenerate := func(id string, req tokens.RegenerateRequest) func() error {
+		return func() error { _, err := h.Tokens.Regenerate(t.Context(), alice, id, req); return err }
 	}
-	h.refused("token_replaced", regenerate(old.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7}))
-	h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), alice, forAll("CI")); return err })
+	h.refused("token_replaced", regenerate(old.Token.ID, tokens.RegenerateRequest{Life: tokens.Life7}))
+	h.refused("label: label_taken", func() error { _, err := h.Tokens.Mint(t.Context(), alice, forAll("CI")); return err })
 	h.clock.Add(25 * time.Hour)
 	v.expect(old.Text, "demo", caveats.Expired)
-	if _, _, err := h.Revoke(t.Context(), alice, old.Token.ID); err != nil { // the label is not its own any more
+	if _, _, err := h.Tokens.Revoke(t.Context(), alice, old.Token.ID); err != nil { // the label is not its own any more
 		t.Error(err)
 	}
-	h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), alice, forAll("CI")); return err })
+	h.refused("label: label_taken", func() error { _, err := h.Tokens.Mint(t.Context(), alice, forAll("CI")); return err })
 
-	last, err := h.Regenerate(t.Context(), alice, fresh.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7})
+	last, err := h.Tokens.Regenerate(t.Context(), alice, fresh.Token.ID, tokens.RegenerateRequest{Life: tokens.Life7})
 	h.check(err)
 	v.expect(fresh.Text, "demo", caveats.Revoked)
 	v.expect(last.Text, "demo")
-	for want, req := range map[string]issuer.RegenerateRequest{
+	for want, req := range map[string]tokens.RegenerateRequest{
 		"life: life_required":                             {},
-		"overlap: overlap_invalid":                        {Life: issuer.Life7, Overlap: issuer.MaxOverlap + 1},
+		"overlap: overlap_invalid":                        {Life: tokens.Life7, Overlap: tokens.MaxOverlap + 1},
 		"life: life_unknown; overlap: overlap_invalid":    {Life: "x", Overlap: -1},
-		"expires: expires_past":                           {Life: issuer.LifeUntil, Expires: start},
-		"expires: expires_past; overlap: overlap_invalid": {Life: issuer.LifeUntil, Expires: start, Overlap: -time.Hour},
+		"expires: expires_past":                           {Life: tokens.LifeUntil, Expires: start},
+		"expires: expires_past; overlap: overlap_invalid": {Life: tokens.LifeUntil, Expires: start, Overlap: -time.Hour},
 	} {
 		h.refused(want, regenerate(last.Token.ID, req))
 	}
-	h.refused("token_over", regenerate(fresh.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7}))
+	h.refused("token_over", regenerate(fresh.Token.ID, tokens.RegenerateRequest{Life: tokens.Life7}))
 	for _, p := range []ledger.Principal{bob, root} {
 		h.refused(ledger.ErrNotFound, func() error {
-			_, err := h.Regenerate(t.Context(), p, last.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7})
+			_, err := h.Tokens.Regenerate(t.Context(), p, last.Token.ID, tokens.RegenerateRequest{Life: tokens.Life7})
 			return err
 		})
 	}
-	page, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
+	page, err := h.Tokens.List(t.Context(), aliceID, tokens.Page{})
 	h.check(err)
 	if page.Total != 3 || page.Unrevoked != 1 {
 		t.Errorf("%d tokens, %d not revoked", page.Total, page.Unrevoked)
@@ -242,25 +242,25 @@ func TestRename(t *testing.T) {
 	m := h.mint(alice, forSome("ci", "demo"))
 	h.mint(alice, forAll("laptop"))
 	before := h.revision()
-	rows := h.rows(func() { h.check(h.Rename(t.Context(), alice, m.Token.ID, " CI of demo ")) })
+	rows := h.rows(func() { h.check(h.Tokens.Rename(t.Context(), alice, m.Token.ID, " CI of demo ")) })
 	if kinds(rows) != "project.token_renamed token.renamed" || rows[1].Detail["was"] != "ci" || rows[1].Detail["label"] != "CI of demo" || h.revision() != before {
 		t.Errorf("rows %+v at %d", rows, h.revision())
 	}
 	v.expect(m.Text, "demo")
-	if rows := h.rows(func() { h.check(h.Rename(t.Context(), alice, m.Token.ID, "CI of demo")) }); len(rows) != 0 {
+	if rows := h.rows(func() { h.check(h.Tokens.Rename(t.Context(), alice, m.Token.ID, "CI of demo")) }); len(rows) != 0 {
 		t.Errorf("no change writes %s", kinds(rows))
 	}
-	h.check(h.Rename(t.Context(), alice, m.Token.ID, "ci OF demo")) // letters only
-	h.mint(alice, forAll("ci"))                                     // is free again
+	h.check(h.Tokens.Rename(t.Context(), alice, m.Token.ID, "ci OF demo")) // letters only
+	h.mint(alice, forAll("ci"))                                            // is free again
 	rename := func(p ledger.Principal, label string) func() error {
-		return func() error { return h.Rename(t.Context(), p, m.Token.ID, label) }
+		return func() error { return h.Tokens.Rename(t.Context(), p, m.Token.ID, label) }
 	}
 	h.refused("label: label_taken", rename(alice, "LAPTOP"))
 	h.refused("label: label_required", rename(alice, " "))
 	h.refused("label: label_too_long", rename(alice, strings.Repeat("x", 101)))
 	h.refused(ledger.ErrNotFound, rename(bob, "x"))
 	h.refused(ledger.ErrNotFound, rename(root, "x"))
-	_, _, err := h.Revoke(t.Context(), alice, m.Token.ID)
+	_, _, err := h.Tokens.Revoke(t.Context(), alice, m.Token.ID)
 	h.check(err)
 	h.refused("token_over", rename(alice, "x"))
 }
@@ -276,12 +276,12 @@ func TestRevokeAll(t *testing.T) {
 	all := h.mint(alice, forAll("all"))
 	his := h.mint(bob, forSome("his", "demo"))
 	short := forSome("over", "demo")
-	short.Life = issuer.Life7
+	short.Life = tokens.Life7
 	h.mint(alice, short)
 	h.clock.Add(10 * 24 * time.Hour)
-	h.check(h.RecordUse(t.Context(), one.Token.ID, "demo", netip.Addr{}, h.clock.Now()))
-	labels := func(w issuer.Selection) string {
-		picked, err := h.Selected(t.Context(), alice, w)
+	h.check(h.Tokens.RecordUse(t.Context(), one.Token.ID, "demo", netip.Addr{}, h.clock.Now()))
+	labels := func(w tokens.Selection) string {
+		picked, err := h.Tokens.Selected(t.Context(), alice, w)
 		h.check(err)
 		var out []string
 		for _, tok := range picked {
@@ -290,7 +290,7 @@ func TestRevokeAll(t *testing.T) {
 		slices.Sort(out)
 		return strings.Join(out, " ")
 	}
-	for want, w := range map[string]issuer.Selection{
+	for want, w := range map[string]tokens.Selection{
 		"both one":       {Project: "Demo"},
 		"all both other": {Unused: 10},
 		"":               {Unused: 11},
@@ -301,7 +301,7 @@ func TestRevokeAll(t *testing.T) {
 		}
 	}
 	rows := h.rows(func() {
-		done, rev, err := h.RevokeAll(t.Context(), alice, issuer.Selection{Project: "demo"})
+		done, rev, err := h.Tokens.RevokeAll(t.Context(), alice, tokens.Selection{Project: "demo"})
 		h.check(err)
 		if len(done) != 2 || rev != h.revision() {
 			t.Errorf("revoked %d at %d", len(done), rev)
@@ -310,28 +310,28 @@ func TestRevokeAll(t *testing.T) {
 	if got := kinds(rows); strings.Count(got, " token.revoked") != 2 || strings.Count(got, "project.token_revoked") != 3 {
 		t.Errorf("rows %s", got)
 	}
-	for id, want := range map[string]issuer.State{
-		both.Token.ID: issuer.StateRevoked, one.Token.ID: issuer.StateRevoked, other.Token.ID: issuer.StateActive,
-		all.Token.ID: issuer.StateActive, his.Token.ID: issuer.StateActive,
+	for id, want := range map[string]tokens.State{
+		both.Token.ID: tokens.StateRevoked, one.Token.ID: tokens.StateRevoked, other.Token.ID: tokens.StateActive,
+		all.Token.ID: tokens.StateActive, his.Token.ID: tokens.StateActive,
 	} {
-		tok, err := h.Token(t.Context(), root, id)
+		tok, err := h.Tokens.Get(t.Context(), root, id)
 		h.check(err)
 		if tok.State != want {
 			t.Errorf("%s is %s", tok.Label, tok.State)
 		}
 	}
-	for want, w := range map[string]issuer.Selection{
+	for want, w := range map[string]tokens.Selection{
 		"sweep_required":           {},
 		"unused: unused_invalid":   {Unused: -1},
-		" unused: unused_invalid ": {Unused: issuer.MaxUnused + 1},
+		" unused: unused_invalid ": {Unused: tokens.MaxUnused + 1},
 	} {
-		h.refused(strings.TrimSpace(want), func() error { _, _, err := h.RevokeAll(t.Context(), alice, w); return err })
+		h.refused(strings.TrimSpace(want), func() error { _, _, err := h.Tokens.RevokeAll(t.Context(), alice, w); return err })
 	}
 	for i := range 450 { // more than one step
 		h.mint(carol, forAll(fmt.Sprint(i)))
 	}
 	h.clock.Add(24 * time.Hour)
-	done, _, err := h.RevokeAll(t.Context(), carol, issuer.Selection{Unused: 1})
+	done, _, err := h.Tokens.RevokeAll(t.Context(), carol, tokens.Selection{Unused: 1})
 	if err != nil || len(done) != 450 {
 		t.Errorf("revoked %d, %v", len(done), err)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 func TestAllTokens(t *testing.T) {
@@ -23,8 +23,8 @@ func TestAllTokens(t *testing.T) {
 	}
 	slices.Reverse(want)
 	var got []string
-	for page := (issuer.Page{Limit: 3}); ; {
-		p, err := h.AllTokens(t.Context(), root, page)
+	for page := (tokens.Page{Limit: 3}); ; {
+		p, err := h.Tokens.All(t.Context(), root, page)
 		h.check(err)
 		if len(p.Tokens) > 3 {
 			t.Errorf("%d tokens on a page", len(p.Tokens))
@@ -43,7 +43,7 @@ func TestAllTokens(t *testing.T) {
 		by    ledger.Principal
 		after string
 	}{{alice, ""}, {ledger.Principal{}, ""}, {root, nobodyID}, {root, strings.Repeat("x", 5000)}} {
-		if p, err := h.AllTokens(t.Context(), tt.by, issuer.Page{After: tt.after}); !errors.Is(err, ledger.ErrNotFound) || p.Tokens != nil {
+		if p, err := h.Tokens.All(t.Context(), tt.by, tokens.Page{After: tt.after}); !errors.Is(err, ledger.ErrNotFound) || p.Tokens != nil {
 			t.Errorf("%q after %.40q: %v (%v)", tt.by.Username, tt.after, p.Tokens, err)
 		}
 	}
@@ -54,7 +54,7 @@ func TestRevokeFor(t *testing.T) {
 	demo := h.project(alice, "demo")
 	m := h.mint(alice, forSome("ci", "demo"))
 	revoke := func(p ledger.Principal, id, reason string) func() error {
-		return func() error { _, _, err := h.RevokeFor(t.Context(), p, id, reason); return err }
+		return func() error { _, _, err := h.Tokens.RevokeFor(t.Context(), p, id, reason); return err }
 	}
 	h.refused(ledger.ErrNotFound, revoke(alice, m.Token.ID, "mine"))
 	h.refused(ledger.ErrNotFound, revoke(root, nobodyID, "no such"))
@@ -71,7 +71,7 @@ func TestRevokeFor(t *testing.T) {
 		}
 	}
 	h.wrote(names, revoke(root, m.Token.ID, "again")) // nothing
-	tok, err := h.Token(t.Context(), alice, m.Token.ID)
+	tok, err := h.Tokens.Get(t.Context(), alice, m.Token.ID)
 	if err != nil || tok.Revoked.Reason != "seen in a public log" || tok.Revoked.Why != "by an administrator" {
 		t.Errorf("token %+v (%v)", tok, err)
 	}

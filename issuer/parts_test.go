@@ -54,7 +54,7 @@ func TestReportIsNotedInParts(t *testing.T) {
 		t.Errorf("one transaction reads and writes %d records, and %d for ten uses", all, few)
 	}
 	for _, u := range uses {
-		if got, err := h.Token(t.Context(), alice, u.Token); err != nil || got.LastUsed.Project != "demo" {
+		if got, err := h.Tokens.Get(t.Context(), alice, u.Token); err != nil || got.LastUsed.Project != "demo" {
 			t.Fatalf("a use was lost: %+v (%v)", got.LastUsed, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // TestProblemArguments holds what the sentences of pages mention.
@@ -21,10 +22,10 @@ func TestProblemArguments(t *testing.T) {
 	limited.project(alice, "De.mo")
 	limited.member(alice, "de-mo", bobID, projects.RoleMaintainer)
 	limited.mint(alice, untilWeek("Taken"))
-	mint := func(change func(*issuer.MintRequest)) error {
+	mint := func(change func(*tokens.MintRequest)) error {
 		r := untilWeek("ci")
 		change(&r)
-		_, err := limited.Mint(t.Context(), alice, r)
+		_, err := limited.Tokens.Mint(t.Context(), alice, r)
 		return err
 	}
 	create := func(name string) error { _, _, err := limited.Projects.Create(t.Context(), alice, name); return err }
@@ -36,7 +37,7 @@ func TestProblemArguments(t *testing.T) {
 		limited.project(alice, "Old")
 		_, err := limited.Projects.Archive(t.Context(), alice, "old")
 		limited.check(err)
-		return mint(func(r *issuer.MintRequest) { r.Scope, r.Projects = issuer.ScopeChosen, []string{"old"} })
+		return mint(func(r *tokens.MintRequest) { r.Scope, r.Projects = tokens.ScopeChosen, []string{"old"} })
 	}
 	heldName := func() error {
 		limited.project(alice, "Gone")
@@ -47,18 +48,18 @@ func TestProblemArguments(t *testing.T) {
 		err  error
 		want string
 	}{
-		{mint(func(r *issuer.MintRequest) { r.Label = " taken " }), "label label_taken map[label:taken]"},
-		{mint(func(r *issuer.MintRequest) { r.Label = strings.Repeat("x", 101) }), "label label_too_long map[max:100]"},
-		{mint(func(r *issuer.MintRequest) { r.Scope, r.Projects = issuer.ScopeChosen, make([]string, 51) }),
+		{mint(func(r *tokens.MintRequest) { r.Label = " taken " }), "label label_taken map[label:taken]"},
+		{mint(func(r *tokens.MintRequest) { r.Label = strings.Repeat("x", 101) }), "label label_too_long map[max:100]"},
+		{mint(func(r *tokens.MintRequest) { r.Scope, r.Projects = tokens.ScopeChosen, make([]string, 51) }),
 			"projects too_many_projects_chosen map[count:51 max:50]"},
-		{mint(func(r *issuer.MintRequest) { r.Scope, r.Projects = issuer.ScopeChosen, []string{"no such"} }),
+		{mint(func(r *tokens.MintRequest) { r.Scope, r.Projects = tokens.ScopeChosen, []string{"no such"} }),
 			"projects project_unknown map[project:no such]"},
-		{mint(func(r *issuer.MintRequest) {
-			r.Scope, r.Projects = issuer.ScopeChosen, []string{strings.Repeat("é", 5000) + "\xff"}
+		{mint(func(r *tokens.MintRequest) {
+			r.Scope, r.Projects = tokens.ScopeChosen, []string{strings.Repeat("é", 5000) + "\xff"}
 		}), "projects project_unknown map[project:" + strings.Repeat("é", 100) + "…]"},
-		{mint(func(r *issuer.MintRequest) { r.Life = issuer.Life365 }), "life life_too_long map[max_days:45]"},
-		{mint(func(r *issuer.MintRequest) { r.Life = issuer.LifeNever }), "life life_unlimited map[max_days:45]"},
-		{mint(func(r *issuer.MintRequest) { r.Life, r.Expires = issuer.LifeUntil, start.Add(46*day) }), "expires expires_too_late map[latest:2027-03-01 09:00:00.123456789 +0000 UTC max_days:45]"},
+		{mint(func(r *tokens.MintRequest) { r.Life = tokens.Life365 }), "life life_too_long map[max_days:45]"},
+		{mint(func(r *tokens.MintRequest) { r.Life = tokens.LifeNever }), "life life_unlimited map[max_days:45]"},
+		{mint(func(r *tokens.MintRequest) { r.Life, r.Expires = tokens.LifeUntil, start.Add(46*day) }), "expires expires_too_late map[latest:2027-03-01 09:00:00.123456789 +0000 UTC max_days:45]"},
 		{create("DE-MO"), "name project_name_taken map[name:de-mo]"},
 		{create("Simple"), "name project_name_reserved map[name:Simple]"},
 		{create(strings.Repeat("x", 101)), "name project_name_too_long map[max:100]"},
@@ -80,9 +81,9 @@ func TestProblemArguments(t *testing.T) {
 }
 
 // untilWeek is forAll for a week, where there is a maximum.
-func untilWeek(label string) issuer.MintRequest {
+func untilWeek(label string) tokens.MintRequest {
 	r := forAll(label)
-	r.Life = issuer.Life7
+	r.Life = tokens.Life7
 	return r
 }
 
@@ -92,7 +93,7 @@ func TestProjectEvents(t *testing.T) {
 	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	h.project(bob, "his")
 	m := h.mint(bob, forSome("ci", "demo", "his"))
-	_, _, err := h.Revoke(t.Context(), bob, m.Token.ID)
+	_, _, err := h.Tokens.Revoke(t.Context(), bob, m.Token.ID)
 	h.check(err)
 	kinds := func(p ledger.Principal, before uint64, limit int) (out []string, last uint64) {
 		page, err := h.Projects.Events(t.Context(), p, "Demo", audit.Query{Before: before, Limit: limit})

@@ -171,7 +171,10 @@ func TestFrozenAndUnknownPrincipalsChangeNothing(t *testing.T) {
 			_, err := h.Projects.DeclineInvitation(t.Context(), p, nobodyID)
 			return err
 		},
-		"delete": func(p ledger.Principal) error { _, err := h.DeleteProject(t.Context(), p, "demo", "demo"); return err },
+		"delete": func(p ledger.Principal) error {
+			_, err := h.Tokens.DeleteProject(t.Context(), p, "demo", "demo")
+			return err
+		},
 		"set role": func(p ledger.Principal) error {
 			_, err := h.Projects.SetRole(t.Context(), p, "demo", aliceID, projects.RoleMaintainer)
 			return err
@@ -180,9 +183,12 @@ func TestFrozenAndUnknownPrincipalsChangeNothing(t *testing.T) {
 			_, err := h.Projects.RemoveMember(t.Context(), p, "demo", aliceID)
 			return err
 		},
-		"leave":  func(p ledger.Principal) error { _, err := h.Projects.Leave(t.Context(), p, "demo"); return err },
-		"mint":   func(p ledger.Principal) error { _, err := h.Mint(t.Context(), p, forAll("x")); return err },
-		"revoke": func(p ledger.Principal) error { _, _, err := h.Revoke(t.Context(), p, minted.Token.ID); return err },
+		"leave": func(p ledger.Principal) error { _, err := h.Projects.Leave(t.Context(), p, "demo"); return err },
+		"mint":  func(p ledger.Principal) error { _, err := h.Tokens.Mint(t.Context(), p, forAll("x")); return err },
+		"revoke": func(p ledger.Principal) error {
+			_, _, err := h.Tokens.Revoke(t.Context(), p, minted.Token.ID)
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.refused(ledger.ErrFrozen, func() error { return do(bob) })
@@ -198,7 +204,7 @@ func TestFrozenAndUnknownPrincipalsChangeNothing(t *testing.T) {
 	h.wrote(map[string]string{"token": minted.Token.ID}, func() error {
 		p := ledger.Principal{Username: "console", Admin: true}
 		p.Actor.IP = "203.0.113.9"
-		_, _, err := h.Revoke(t.Context(), p, minted.Token.ID)
+		_, _, err := h.Tokens.Revoke(t.Context(), p, minted.Token.ID)
 		return err
 	}, "token.revoked bob -", "log token token")
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // Who creates projects and deletes them holds some names back, and then waits.
@@ -15,7 +16,7 @@ func TestHeldNamesHaveATotal(t *testing.T) {
 	for i := range projects.MaxReservedNames {
 		name := fmt.Sprintf("grab-%d", i)
 		h.project(alice, name)
-		_, err := h.DeleteProject(t.Context(), alice, name, name)
+		_, err := h.Tokens.DeleteProject(t.Context(), alice, name, name)
 		h.check(err)
 	}
 	h.refused("too_many_held_names", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "one-more"); return err })
@@ -38,8 +39,8 @@ func TestProjectsHaveARate(t *testing.T) {
 // Drafts, which take the store's one place to write, have a rate.
 func TestDraftsHaveARate(t *testing.T) {
 	h := newHouse(t)
-	draft := func() error { _, err := h.Draft(t.Context(), alice, forAll("ci")); return err }
-	for range issuer.MaxDrafts {
+	draft := func() error { _, err := h.Tokens.Draft(t.Context(), alice, forAll("ci")); return err }
+	for range tokens.MaxDrafts {
 		h.check(draft())
 	}
 	h.refused("too_many_drafts", draft)

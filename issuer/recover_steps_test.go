@@ -8,6 +8,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // tallied counts what the largest transaction read and wrote.
@@ -49,25 +50,25 @@ func (x talliedTx) Scan(prefix, after []byte, limit int, backwards bool) ([]kv.P
 }
 
 // recovered is a house in which alice has n tokens, whose revocation has begun.
-func recovered(t *testing.T, n int) (*house, *tallied, issuer.Minted) {
+func recovered(t *testing.T, n int) (*house, *tallied, tokens.Minted) {
 	t.Helper()
 	s := &tallied{}
 	h := newHouse(t, func(cfg *issuer.Config) { s.Store, cfg.Store = cfg.Store, s })
 	h.project(alice, "demo")
-	var last issuer.Minted
+	var last tokens.Minted
 	for i := range n {
 		last = h.mint(alice, forSome(fmt.Sprint("t", i), "demo"))
 	}
 	s.most = 0
 	h.check(s.Update(t.Context(), func(tx kv.Tx) error {
-		return h.RevokeTokens(tx, aliceID, audit.Actor{UserID: rootID, Username: "root"}, "for a test")
+		return h.Tokens.RevokeTokens(tx, aliceID, audit.Actor{UserID: rootID, Username: "root"}, "for a test")
 	}))
 	return h, s, last
 }
 
 func unrevoked(h *house) int {
 	h.Helper()
-	page, err := h.TokensOf(h.Context(), aliceID, issuer.Page{})
+	page, err := h.Tokens.List(h.Context(), aliceID, tokens.Page{})
 	h.check(err)
 	return page.Unrevoked
 }
@@ -99,12 +100,12 @@ func TestRevokeTokensInSteps(t *testing.T) {
 		t.Errorf("%d tokens are left, to verifiers frozen is %v", n, frozenFor(h))
 	}
 	select {
-	case <-h.Unfinished():
+	case <-h.Tokens.Unfinished():
 	default:
 		t.Error("nobody hears that there is more to do")
 	}
 	h.mint(alice, forSome("later", "demo"))
-	h.check(h.FinishRevocations(t.Context()))
+	h.check(h.Tokens.FinishRevocations(t.Context()))
 	if n := unrevoked(h); n != 1 || frozenFor(h) {
 		t.Errorf("%d tokens are left, to verifiers frozen is %v", n, frozenFor(h))
 	}
@@ -112,7 +113,7 @@ func TestRevokeTokensInSteps(t *testing.T) {
 	if s.most > few.most+many {
 		t.Errorf("a transaction touches %d records, with 60 tokens %d", s.most, few.most)
 	}
-	if n := len(h.rows(func() { h.check(h.FinishRevocations(t.Context())) })); n != 0 {
+	if n := len(h.rows(func() { h.check(h.Tokens.FinishRevocations(t.Context())) })); n != 0 {
 		t.Errorf("again: %d rows", n)
 	}
 }
@@ -127,7 +128,7 @@ func TestRevokeTokensAfterAKill(t *testing.T) {
 		}
 		return nil
 	}
-	if err := h.FinishRevocations(t.Context()); err == nil {
+	if err := h.Tokens.FinishRevocations(t.Context()); err == nil {
 		t.Error("the kill did not happen")
 	}
 	s.fail = nil
@@ -137,7 +138,7 @@ func TestRevokeTokensAfterAKill(t *testing.T) {
 	h.check(h.store.Close())
 	h.open()
 	h.record(aliceID, "alice", true)
-	h.check(h.FinishRevocations(t.Context()))
+	h.check(h.Tokens.FinishRevocations(t.Context()))
 	if n := unrevoked(h); n != 0 || !frozenFor(h) {
 		t.Errorf("%d tokens are left, to verifiers frozen is %v", n, frozenFor(h))
 	}

@@ -5,8 +5,8 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // All tokens of a user end in the transaction of another room, each with its row, and
@@ -17,11 +17,11 @@ func TestRevokeTokens(t *testing.T) {
 	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	one, two := h.mint(alice, forSome("one", "demo")), h.mint(alice, forSome("two", "demo"))
 	other := h.mint(bob, forSome("his", "demo"))
-	_, _, err := h.Revoke(t.Context(), alice, one.Token.ID)
+	_, _, err := h.Tokens.Revoke(t.Context(), alice, one.Token.ID)
 	h.check(err)
 	who := audit.Actor{UserID: root.UserID, Username: root.Username}
 	revoke := func() {
-		h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return h.RevokeTokens(tx, aliceID, who, "for a test") }))
+		h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return h.Tokens.RevokeTokens(tx, aliceID, who, "for a test") }))
 	}
 	before := h.revision()
 	rows := h.rows(revoke)
@@ -31,12 +31,12 @@ func TestRevokeTokens(t *testing.T) {
 	if h.revision() != before+1 {
 		t.Error("the verifiers don't hear of it")
 	}
-	page, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
+	page, err := h.Tokens.List(t.Context(), aliceID, tokens.Page{})
 	h.check(err)
-	if page.Unrevoked != 0 || page.Tokens[0].ID != two.Token.ID || page.Tokens[0].State != issuer.StateRevoked {
+	if page.Unrevoked != 0 || page.Tokens[0].ID != two.Token.ID || page.Tokens[0].State != tokens.StateRevoked {
 		t.Errorf("%+v", page)
 	}
-	page, err = h.TokensOf(t.Context(), bobID, issuer.Page{})
+	page, err = h.Tokens.List(t.Context(), bobID, tokens.Page{})
 	h.check(err)
 	if page.Unrevoked != 1 || page.Tokens[0].ID != other.Token.ID {
 		t.Errorf("%+v", page)

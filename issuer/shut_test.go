@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // An owner shuts a member's tokens out, and a verifier denies them at once, whatever
@@ -40,7 +41,7 @@ func TestShutOut(t *testing.T) {
 		t.Errorf("row %+v", rows[0])
 	}
 	h.wrote(names, shut(alice, bobID)) // nothing
-	for _, tok := range []issuer.Minted{named, all} {
+	for _, tok := range []tokens.Minted{named, all} {
 		v.expect(tok.Text, "demo", caveats.NotAMember)
 		v.expect(tok.Text, "his")
 	}
@@ -53,7 +54,7 @@ func TestShutOut(t *testing.T) {
 	if s := p.Members[1].Excluded; !s.At.Equal(h.clock.Now()) || s.By != aliceID || s.Username != "alice" {
 		t.Errorf("shut out %+v", s)
 	}
-	h.refused("projects: project_shut", func() error { _, err := h.Mint(t.Context(), bob, forSome("ci", "demo")); return err })
+	h.refused("projects: project_shut", func() error { _, err := h.Tokens.Mint(t.Context(), bob, forSome("ci", "demo")); return err })
 	_, err = h.Projects.SetRole(t.Context(), alice, "demo", bobID, projects.RoleOwner)
 	h.check(err)
 	v.expect(named.Text, "demo", caveats.NotAMember) // another role changes nothing
@@ -100,10 +101,10 @@ func TestProjectTokens(t *testing.T) {
 	h.project(carol, "hers")
 	h.mint(carol, forAll("none of theirs"))
 	week := forSome("over", "demo")
-	week.Life = issuer.Life7
+	week.Life = tokens.Life7
 	h.mint(alice, week)
 	gone := h.mint(bob, forSome("gone", "demo"))
-	_, _, err := h.Revoke(t.Context(), bob, gone.Token.ID)
+	_, _, err := h.Tokens.Revoke(t.Context(), bob, gone.Token.ID)
 	h.check(err)
 	h.clock.Add(8 * day)
 	first := h.mint(alice, forSome("first", "demo", "secret"))
@@ -111,12 +112,12 @@ func TestProjectTokens(t *testing.T) {
 	h.mint(bob, forAll("second"))
 	h.mint(alice, forAll("third"))
 	h.mint(bob, forSome("fourth", "demo"))
-	h.check(h.RecordUse(t.Context(), first.Token.ID, "demo", anyone, h.clock.Now()))
+	h.check(h.Tokens.RecordUse(t.Context(), first.Token.ID, "demo", anyone, h.clock.Now()))
 	h.clock.Add(time.Hour)
-	h.check(h.RecordUse(t.Context(), first.Token.ID, "secret", anyone, h.clock.Now()))
-	list := func(p ledger.Principal, q issuer.ProjectTokensQuery) (got string) {
+	h.check(h.Tokens.RecordUse(t.Context(), first.Token.ID, "secret", anyone, h.clock.Now()))
+	list := func(p ledger.Principal, q tokens.ProjectTokensQuery) (got string) {
 		for {
-			tokens, next, err := h.ProjectTokens(t.Context(), p, "demo", q)
+			tokens, next, err := h.Tokens.ProjectTokens(t.Context(), p, "demo", q)
 			h.check(err)
 			for _, tok := range tokens {
 				got += " " + tok.UserName + "/" + tok.Label
@@ -127,7 +128,7 @@ func TestProjectTokens(t *testing.T) {
 		}
 	}
 	for limit := range 6 {
-		if got := list(alice, issuer.ProjectTokensQuery{Limit: limit}); got != " bob/fourth alice/third bob/second alice/first" {
+		if got := list(alice, tokens.ProjectTokensQuery{Limit: limit}); got != " bob/fourth alice/third bob/second alice/first" {
 			t.Errorf("by %d: %s", limit, got)
 		}
 	}
@@ -142,13 +143,13 @@ func TestProjectTokens(t *testing.T) {
 		{alice, bobID, " bob/fourth bob/second"},
 		{alice, carolID, ""},
 	} {
-		if got := list(tt.p, issuer.ProjectTokensQuery{UserID: tt.user}); got != tt.want {
+		if got := list(tt.p, tokens.ProjectTokensQuery{UserID: tt.user}); got != tt.want {
 			t.Errorf("%s sees of %q%s, want%s", tt.p.Username, tt.user, got, tt.want)
 		}
 	}
-	tokens, _, err := h.ProjectTokens(t.Context(), alice, "demo", issuer.ProjectTokensQuery{})
+	tokenList, _, err := h.Tokens.ProjectTokens(t.Context(), alice, "demo", tokens.ProjectTokensQuery{})
 	h.check(err)
-	last := tokens[3]
+	last := tokenList[3]
 	if last.ID != first.Token.ID || last.Factor != "totp" || !last.Used.At.Equal(start.Add(8*day).Truncate(time.Minute)) || last.Used.Project != "demo" {
 		t.Errorf("%+v: the use for another project is no matter of this one", last)
 	}
@@ -157,20 +158,20 @@ func TestProjectTokens(t *testing.T) {
 		name  string
 		after string
 	}{{carol, "demo", ""}, {alice, "nothing", ""}, {alice, "demo", nobodyID}} {
-		if got, _, err := h.ProjectTokens(t.Context(), tt.p, tt.name, issuer.ProjectTokensQuery{After: tt.after}); !errors.Is(err, ledger.ErrNotFound) || got != nil {
+		if got, _, err := h.Tokens.ProjectTokens(t.Context(), tt.p, tt.name, tokens.ProjectTokensQuery{After: tt.after}); !errors.Is(err, ledger.ErrNotFound) || got != nil {
 			t.Errorf("%+v: %v (%v)", tt, got, err)
 		}
 	}
 	_, _, err = h.Projects.ExcludeTokens(t.Context(), alice, "demo", bobID)
 	h.check(err)
 	h.record(bobID, "robert", true)
-	tokens, _, err = h.ProjectTokens(t.Context(), alice, "demo", issuer.ProjectTokensQuery{UserID: bobID})
-	if err != nil || len(tokens) != 2 || !tokens[0].Excluded || !tokens[0].Frozen || tokens[0].UserName != "robert" {
-		t.Errorf("%+v (%v)", tokens, err)
+	tokenList, _, err = h.Tokens.ProjectTokens(t.Context(), alice, "demo", tokens.ProjectTokensQuery{UserID: bobID})
+	if err != nil || len(tokenList) != 2 || !tokenList[0].Excluded || !tokenList[0].Frozen || tokenList[0].UserName != "robert" {
+		t.Errorf("%+v (%v)", tokenList, err)
 	}
 	_, err = h.Projects.RemoveMember(t.Context(), alice, "demo", bobID)
 	h.check(err)
-	if got := list(alice, issuer.ProjectTokensQuery{}); got != " alice/third alice/first" {
+	if got := list(alice, tokens.ProjectTokensQuery{}); got != " alice/third alice/first" {
 		t.Errorf("without bob%s", got)
 	}
 	if demo.ID == "" {
@@ -186,36 +187,36 @@ func TestMintRegisters(t *testing.T) {
 	h.project(bob, "his")
 	req := forSome("ci", "demo")
 	req.Register = " New.One "
-	draft, err := h.Draft(t.Context(), alice, req)
+	draft, err := h.Tokens.Draft(t.Context(), alice, req)
 	if err != nil || len(draft.Projects) != 2 || draft.Projects[1].Name != "new-one" {
 		t.Errorf("draft %+v (%v)", draft, err)
 	}
 	if _, err := h.Projects.Get(t.Context(), alice, "new-one"); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a draft registers: %v", err)
 	}
-	mint := func(change func(*issuer.MintRequest)) func() error {
+	mint := func(change func(*tokens.MintRequest)) func() error {
 		return func() error {
 			r := req
 			change(&r)
-			_, err := h.Mint(t.Context(), alice, r)
+			_, err := h.Tokens.Mint(t.Context(), alice, r)
 			return err
 		}
 	}
-	named := func(name string) func() error { return mint(func(r *issuer.MintRequest) { r.Register = name }) }
+	named := func(name string) func() error { return mint(func(r *tokens.MintRequest) { r.Register = name }) }
 	h.refused("register: project_name_taken", named("HIS"))
 	h.refused("register: register_yours", named("Demo"))
 	h.refused("register: project_name_invalid", named("no name"))
 	h.refused("register: project_name_reserved", named("simple"))
-	h.refused("label: label_required; register: project_name_taken", mint(func(r *issuer.MintRequest) { r.Label, r.Register = " ", "his" }))
-	h.refused("label: label_required", mint(func(r *issuer.MintRequest) { r.Label = " " }))
-	h.refused("projects: too_many_projects_chosen", mint(func(r *issuer.MintRequest) { r.Projects = make([]string, issuer.MaxTokenProjects) }))
-	_, err = h.DeleteProject(t.Context(), bob, "his", "his")
+	h.refused("label: label_required; register: project_name_taken", mint(func(r *tokens.MintRequest) { r.Label, r.Register = " ", "his" }))
+	h.refused("label: label_required", mint(func(r *tokens.MintRequest) { r.Label = " " }))
+	h.refused("projects: too_many_projects_chosen", mint(func(r *tokens.MintRequest) { r.Projects = make([]string, tokens.MaxTokenProjects) }))
+	_, err = h.Tokens.DeleteProject(t.Context(), bob, "his", "his")
 	h.check(err)
 	h.refused("register: project_name_held", named("his"))
 
-	var m issuer.Minted
+	var m tokens.Minted
 	before := h.trail()
-	m, err = h.Mint(t.Context(), alice, req)
+	m, err = h.Tokens.Mint(t.Context(), alice, req)
 	h.check(err)
 	after := h.trail()
 	if got := kinds(after.rows[len(before.rows):]); got != "project.created project.token_minted project.token_minted token.minted" || len(after.log) != len(before.log)+1 {
@@ -227,7 +228,7 @@ func TestMintRegisters(t *testing.T) {
 	}
 	v.expect(m.Text, "new.one")
 	v.expect(m.Text, "demo")
-	only := issuer.MintRequest{Label: "only", Scope: issuer.ScopeChosen, Register: "second", Life: issuer.Life7}
+	only := tokens.MintRequest{Label: "only", Scope: tokens.ScopeChosen, Register: "second", Life: tokens.Life7}
 	v.expect(h.mint(alice, only).Text, "second")
 	all := forAll("all")
 	all.Register = "ignored"
@@ -245,12 +246,12 @@ func TestFormsMintOnce(t *testing.T) {
 	h := newHouse(t)
 	req := forAll("ci")
 	req.IdempotencyKey = mark
-	var again *issuer.RepeatedError
+	var again *tokens.RepeatedError
 	var ids, others []string
 	fns := make([]func() error, 16)
-	minted := make([]issuer.Minted, len(fns))
+	minted := make([]tokens.Minted, len(fns))
 	for i := range fns {
-		fns[i] = func() (err error) { minted[i], err = h.Mint(t.Context(), alice, req); return err }
+		fns[i] = func() (err error) { minted[i], err = h.Tokens.Mint(t.Context(), alice, req); return err }
 	}
 	for i, err := range together(fns...) {
 		switch {
@@ -269,9 +270,9 @@ func TestFormsMintOnce(t *testing.T) {
 		t.Errorf("%d entries in the log", n)
 	}
 	his := h.mint(bob, req) // his mark is another one
-	fresh, err := h.Regenerate(t.Context(), bob, his.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7, IdempotencyKey: mark + "2"})
+	fresh, err := h.Tokens.Regenerate(t.Context(), bob, his.Token.ID, tokens.RegenerateRequest{Life: tokens.Life7, IdempotencyKey: mark + "2"})
 	h.check(err)
-	_, err = h.Regenerate(t.Context(), bob, his.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7, IdempotencyKey: mark + "2"})
+	_, err = h.Tokens.Regenerate(t.Context(), bob, his.Token.ID, tokens.RegenerateRequest{Life: tokens.Life7, IdempotencyKey: mark + "2"})
 	if !errors.As(err, &again) || again.Token != fresh.Token.ID {
 		t.Errorf("replaced again: %v", err)
 	}
@@ -279,16 +280,16 @@ func TestFormsMintOnce(t *testing.T) {
 		free := forAll("none " + none[:5] + none[len(none)-1:])
 		free.IdempotencyKey = none
 		h.mint(carol, free)
-		h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), carol, free); return err })
+		h.refused("label: label_taken", func() error { _, err := h.Tokens.Mint(t.Context(), carol, free); return err })
 	}
 	h.clock.Add(47 * time.Hour)
-	h.check(h.ForgetOld(t.Context()))
-	if _, err = h.Mint(t.Context(), alice, req); !errors.As(err, &again) {
+	h.check(h.Tokens.ForgetOld(t.Context()))
+	if _, err = h.Tokens.Mint(t.Context(), alice, req); !errors.As(err, &again) {
 		t.Errorf("after 47 hours: %v", err)
 	}
 	h.clock.Add(time.Hour)
-	h.check(h.ForgetOld(t.Context()))
-	h.refused("label: label_taken", func() error { _, err := h.Mint(t.Context(), alice, req); return err })
+	h.check(h.Tokens.ForgetOld(t.Context()))
+	h.refused("label: label_taken", func() error { _, err := h.Tokens.Mint(t.Context(), alice, req); return err })
 }
 
 // Nobody makes more tokens in an hour than one may, revoked ones included.
@@ -296,14 +297,14 @@ func TestMintRate(t *testing.T) {
 	h := newHouse(t, func(c *issuer.Config) { c.PerHour = 3 })
 	for range 3 {
 		m := h.mint(alice, forAll("ci"))
-		_, _, err := h.Revoke(t.Context(), alice, m.Token.ID)
+		_, _, err := h.Tokens.Revoke(t.Context(), alice, m.Token.ID)
 		h.check(err)
 		h.clock.Add(10 * time.Minute)
 	}
 	fast := func(do func() error, wait time.Duration) {
 		t.Helper()
 		before := h.fingerprint()
-		var e *issuer.TooFastError
+		var e *tokens.TooFastError
 		if err := do(); !errors.As(err, &e) || e.Max != 3 || e.RetryAfter.Round(time.Second) != wait {
 			t.Errorf("error %v, want a wait of %s", err, wait)
 		}
@@ -311,17 +312,17 @@ func TestMintRate(t *testing.T) {
 			t.Error("it left something")
 		}
 	}
-	mint := func() error { _, err := h.Mint(t.Context(), alice, forAll("too many")); return err }
+	mint := func() error { _, err := h.Tokens.Mint(t.Context(), alice, forAll("too many")); return err }
 	fast(mint, 30*time.Minute)
 	h.mint(bob, forAll("his"))
 	var ps problem.Problems
-	if _, err := h.Mint(t.Context(), alice, issuer.MintRequest{}); !errors.As(err, &ps) {
+	if _, err := h.Tokens.Mint(t.Context(), alice, tokens.MintRequest{}); !errors.As(err, &ps) {
 		t.Errorf("what is wrong is said first: %v", err)
 	}
 	h.clock.Add(30 * time.Minute)
 	more := h.mint(alice, forAll("more"))
 	fast(func() error {
-		_, err := h.Regenerate(t.Context(), alice, more.Token.ID, issuer.RegenerateRequest{Life: issuer.Life7})
+		_, err := h.Tokens.Regenerate(t.Context(), alice, more.Token.ID, tokens.RegenerateRequest{Life: tokens.Life7})
 		return err
 	}, 10*time.Minute)
 	h.clock.Add(-24 * time.Hour) // a clock that goes back locks nobody out for longer than an hour

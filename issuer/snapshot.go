@@ -70,7 +70,7 @@ func (s *Followers) kinds() []sequence {
 			return changes(projects.FeedProjects(r, after, limit), func(p *feed.Project) feed.Change { return feed.Change{Project: p} })
 		},
 		func(r kv.Reader, after string, limit int) iter.Seq2[feed.Change, error] {
-			return changes(s.FeedTokens(r, after, limit), func(t *feed.Token) feed.Change { return feed.Change{Token: t} })
+			return changes(s.tokens.FeedTokens(r, after, limit), func(t *feed.Token) feed.Change { return feed.Change{Token: t} })
 		},
 	}
 }

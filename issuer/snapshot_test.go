@@ -15,6 +15,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // frames collects a snapshot.
@@ -29,8 +30,8 @@ func TestSnapshot(t *testing.T) {
 	h := newHouse(t)
 	p := h.project(alice, "demo")
 	live, gone, kept := h.mint(alice, forAll("a")), h.mint(alice, forSome("b", "demo")), h.mint(alice, forSome("c", "demo"))
-	for _, m := range []issuer.Minted{gone, live} {
-		_, _, err := h.Revoke(t.Context(), alice, m.Token.ID)
+	for _, m := range []tokens.Minted{gone, live} {
+		_, _, err := h.Tokens.Revoke(t.Context(), alice, m.Token.ID)
 		h.check(err)
 	}
 	ids := func() (out []string) {
@@ -101,9 +102,9 @@ func TestSnapshotWhileWriting(t *testing.T) {
 				return
 			default:
 			}
-			m, err := h.Mint(context.Background(), alice, forAll(fmt.Sprint(i)))
+			m, err := h.Tokens.Mint(context.Background(), alice, forAll(fmt.Sprint(i)))
 			if err == nil && i%2 == 0 {
-				_, _, err = h.Revoke(context.Background(), alice, m.Token.ID)
+				_, _, err = h.Tokens.Revoke(context.Background(), alice, m.Token.ID)
 			}
 			if err != nil {
 				t.Error(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // An invitation that was sent while somebody was no member, or was one, is no way back
@@ -120,7 +121,7 @@ func TestProjectEventsKeepTokensOfOthers(t *testing.T) {
 	h.project(alice, "demo")
 	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	m := h.mint(alice, forSome("deploy key of alice", "demo"))
-	_, err := h.Leaked(t.Context(), m.Text, audit.Actor{}, issuer.Found{URL: "https://example.org/alice/private", Source: "content"})
+	_, err := h.Tokens.Leaked(t.Context(), m.Text, audit.Actor{}, tokens.Found{URL: "https://example.org/alice/private", Source: "content"})
 	h.check(err)
 	mine := h.mint(bob, forSome("of bob", "demo"))
 	read := func(p ledger.Principal, q audit.Query) audit.Page {
@@ -188,7 +189,7 @@ func TestFormsAreForgottenWhereTransactionsRunAgain(t *testing.T) {
 		return nil
 	}))
 	h.clock.Add(49 * time.Hour)
-	h.check(h.ForgetOld(t.Context()))
+	h.check(h.Tokens.ForgetOld(t.Context()))
 	h.check(h.store.View(t.Context(), func(r kv.Reader) error {
 		left, err := r.Scan([]byte("issuer/once/"), nil, 0, false)
 		if len(left) != 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 func TestOpenStreamRefuses(t *testing.T) {
@@ -64,7 +65,7 @@ func TestStreamsWhileWriting(t *testing.T) {
 	for w := range writers {
 		wg.Go(func() {
 			for i := range each {
-				if _, err := h.Mint(context.Background(), alice, forAll(fmt.Sprint(w, "/", i))); err != nil {
+				if _, err := h.Tokens.Mint(context.Background(), alice, forAll(fmt.Sprint(w, "/", i))); err != nil {
 					t.Error(err)
 				}
 			}
@@ -141,7 +142,7 @@ func TestReportedUses(t *testing.T) {
 	h.project(alice, "de-mo")
 	h.project(alice, "old")
 	h.project(alice, "left")
-	_, _, err := h.Revoke(t.Context(), alice, e)
+	_, _, err := h.Tokens.Revoke(t.Context(), alice, e)
 	h.check(err)
 	h.clock.Add(2 * time.Hour)
 	h.check(h.Report(t.Context(), v, feed.Report{}))
@@ -167,7 +168,7 @@ func TestReportedUses(t *testing.T) {
 	}
 	h.wrote(nil, func() error { return h.Report(t.Context(), v, feed.Report{Uses: uses}) }) // no rows, no entries
 	minute := func(at time.Time) time.Time { return at.UTC().Truncate(time.Minute) }
-	for id, want := range map[string]issuer.Use{
+	for id, want := range map[string]tokens.Use{
 		a: {At: minute(now.Add(-2 * time.Minute)), Project: "de-mo", Network: "203.0.113.0/24", Verifier: "berlin"},
 		b: {At: minute(now), Project: "demo", Network: "2001:db8:1::/48", Verifier: "berlin"},
 		c: {At: minute(reported), Project: "demo", Verifier: "berlin"},
@@ -179,7 +180,7 @@ func TestReportedUses(t *testing.T) {
 		if id == f {
 			who = bob
 		}
-		got, err := h.Token(t.Context(), who, id)
+		got, err := h.Tokens.Get(t.Context(), who, id)
 		if err != nil || got.LastUsed != want {
 			t.Errorf("used %+v (%v), want %+v", got.LastUsed, err, want)
 		}
@@ -191,7 +192,7 @@ func TestReportedUses(t *testing.T) {
 	}
 	many = append(many, feed.Use{Token: c, At: now, Project: "demo"})
 	h.check(h.Report(t.Context(), v, feed.Report{Uses: many}))
-	if got, err := h.Token(t.Context(), alice, c); err != nil || !got.LastUsed.At.Equal(minute(reported)) {
+	if got, err := h.Tokens.Get(t.Context(), alice, c); err != nil || !got.LastUsed.At.Equal(minute(reported)) {
 		t.Errorf("a use beyond the limit counts: %+v (%v)", got.LastUsed, err)
 	}
 }

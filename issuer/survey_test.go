@@ -101,7 +101,7 @@ func TestAppointOwner(t *testing.T) {
 func (h *house) searched(q projects.AllQuery) (labels []string) {
 	h.Helper()
 	for range 100 {
-		page, err := h.SearchTokens(h.Context(), root, q)
+		page, err := h.Tokens.Search(h.Context(), root, q)
 		h.check(err)
 		for _, tok := range page.Tokens {
 			labels = append(labels, tok.Label)
@@ -142,13 +142,13 @@ func TestSearchTokens(t *testing.T) {
 		}
 	}
 	for _, p := range []ledger.Principal{alice, {}} {
-		if _, err := h.SearchTokens(t.Context(), p, projects.AllQuery{}); !errors.Is(err, ledger.ErrNotFound) {
+		if _, err := h.Tokens.Search(t.Context(), p, projects.AllQuery{}); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("for others: %v", err)
 		}
 	}
 	secret := h.mint(alice, forAll("secret")).Text
 	for _, text := range []string{secret, " " + secret + "\n", "token: " + secret, "PYPI-" + secret[5:]} {
-		_, err := h.SearchTokens(t.Context(), root, projects.AllQuery{Text: text})
+		_, err := h.Tokens.Search(t.Context(), root, projects.AllQuery{Text: text})
 		if err == nil || err.Error() != "q: token_as_search" {
 			t.Errorf("a token was searched for: %v", err)
 		}
@@ -170,7 +170,7 @@ func BenchmarkSurvey(b *testing.B) {
 			return nil
 		}))
 		for b.Loop() {
-			if page, err := h.SearchTokens(b.Context(), root, projects.AllQuery{Text: "none such"}); err != nil || len(page.Tokens) != 0 {
+			if page, err := h.Tokens.Search(b.Context(), root, projects.AllQuery{Text: "none such"}); err != nil || len(page.Tokens) != 0 {
 				b.Fatal(err)
 			}
 		}

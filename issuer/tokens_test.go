@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 func TestTokensList(t *testing.T) {
@@ -21,8 +21,8 @@ func TestTokensList(t *testing.T) {
 		h.clock.Add(-time.Hour) // a clock that goes back does not turn the list round
 	}
 	list := func(limit int) (got []string) {
-		for page := (issuer.Page{Limit: limit}); ; {
-			p, err := h.TokensOf(t.Context(), aliceID, page)
+		for page := (tokens.Page{Limit: limit}); ; {
+			p, err := h.Tokens.List(t.Context(), aliceID, page)
 			h.check(err)
 			if p.Total != 7 || p.Unrevoked != 7 || len(p.Tokens) > limit {
 				t.Errorf("page %+v", p)
@@ -30,7 +30,7 @@ func TestTokensList(t *testing.T) {
 			var labels []string
 			for _, tok := range p.Tokens {
 				labels = append(labels, tok.Label)
-				if tok.UserName != "alice" || tok.UserID != aliceID || tok.State != issuer.StateActive {
+				if tok.UserName != "alice" || tok.UserID != aliceID || tok.State != tokens.StateActive {
 					t.Errorf("token %+v", tok)
 				}
 			}
@@ -49,10 +49,10 @@ func TestTokensList(t *testing.T) {
 			t.Errorf("pages of %d: %s, want %s", limit, got, want)
 		}
 	}
-	hers, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
+	hers, err := h.Tokens.List(t.Context(), aliceID, tokens.Page{})
 	h.check(err)
 	for _, after := range []string{nobodyID, "", strings.Repeat("x", 5000)} {
-		p, err := h.TokensOf(t.Context(), bobID, issuer.Page{After: after})
+		p, err := h.Tokens.List(t.Context(), bobID, tokens.Page{After: after})
 		if after == "" {
 			if err != nil || len(p.Tokens) != 7 {
 				t.Errorf("%d tokens (%v)", len(p.Tokens), err)
@@ -61,34 +61,34 @@ func TestTokensList(t *testing.T) {
 			t.Errorf("after %.40q: %v", after, err)
 		}
 	}
-	if _, err := h.TokensOf(t.Context(), bobID, issuer.Page{After: hers.Tokens[0].ID}); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := h.Tokens.List(t.Context(), bobID, tokens.Page{After: hers.Tokens[0].ID}); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a page behind somebody else's token: %v", err)
 	}
-	if p, err := h.TokensOf(t.Context(), nobodyID, issuer.Page{}); err != nil || len(p.Tokens) != 0 || p.Total != 0 {
+	if p, err := h.Tokens.List(t.Context(), nobodyID, tokens.Page{}); err != nil || len(p.Tokens) != 0 || p.Total != 0 {
 		t.Errorf("nobody has %v (%v)", p, err)
 	}
 }
 
 func TestTokenState(t *testing.T) {
 	h := newHouse(t)
-	m := h.mint(alice, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeAll, Life: issuer.Life7})
-	state := func() issuer.State {
-		tok, err := h.Token(t.Context(), alice, m.Token.ID)
+	m := h.mint(alice, tokens.MintRequest{Label: "ci", Scope: tokens.ScopeAll, Life: tokens.Life7})
+	state := func() tokens.State {
+		tok, err := h.Tokens.Get(t.Context(), alice, m.Token.ID)
 		h.check(err)
 		return tok.State
 	}
 	h.clock.Add(m.Token.Expires.Sub(start) - time.Nanosecond)
-	if s := state(); s != issuer.StateActive {
+	if s := state(); s != tokens.StateActive {
 		t.Errorf("%s a nanosecond before the end", s)
 	}
 	h.clock.Add(time.Nanosecond)
-	if s := state(); s != issuer.StateExpired {
+	if s := state(); s != tokens.StateExpired {
 		t.Errorf("%s at the end", s)
 	}
-	if _, _, err := h.Revoke(t.Context(), alice, m.Token.ID); err != nil {
+	if _, _, err := h.Tokens.Revoke(t.Context(), alice, m.Token.ID); err != nil {
 		t.Fatal(err)
 	}
-	if s := state(); s != issuer.StateRevoked {
+	if s := state(); s != tokens.StateRevoked {
 		t.Errorf("%s after it was revoked", s)
 	}
 }
@@ -105,7 +105,7 @@ func TestRevoke(t *testing.T) {
 		h.clock.Add(time.Hour)
 		revoke := func(p ledger.Principal, id string) func() error {
 			return func() error {
-				rev, _, err := h.Revoke(t.Context(), p, id)
+				rev, _, err := h.Tokens.Revoke(t.Context(), p, id)
 				if err == nil && rev != h.revision() {
 					t.Errorf("revision %d, the store stands at %d", rev, h.revision())
 				}
@@ -126,13 +126,13 @@ func TestRevoke(t *testing.T) {
 		h.clock.Add(time.Hour)
 		h.wrote(names, revoke(alice, id)) // nothing
 		h.wrote(names, revoke(root, id))
-		tok, err := h.Token(t.Context(), alice, id)
-		want := issuer.Revocation{At: when, By: tt.by.UserID, Username: tt.by.Username, Why: tt.why}
-		if err != nil || tok.Revoked != want || tok.State != issuer.StateRevoked {
+		tok, err := h.Tokens.Get(t.Context(), alice, id)
+		want := tokens.Revocation{At: when, By: tt.by.UserID, Username: tt.by.Username, Why: tt.why}
+		if err != nil || tok.Revoked != want || tok.State != tokens.StateRevoked {
 			t.Errorf("token %+v (%v)", tok, err)
 		}
 	}
-	p, err := h.TokensOf(t.Context(), aliceID, issuer.Page{})
+	p, err := h.Tokens.List(t.Context(), aliceID, tokens.Page{})
 	if err != nil || p.Total != 2 || p.Unrevoked != 0 {
 		t.Errorf("list %+v (%v)", p, err)
 	}
@@ -147,7 +147,7 @@ func TestParallelRevocations(t *testing.T) {
 	for i := range 32 {
 		p := []ledger.Principal{alice, root}[i%2]
 		fns = append(fns, func() error {
-			_, done, err := h.Revoke(t.Context(), p, m.Token.ID)
+			_, done, err := h.Tokens.Revoke(t.Context(), p, m.Token.ID)
 			if done {
 				first.Add(1)
 			}
@@ -165,7 +165,7 @@ func TestParallelRevocations(t *testing.T) {
 	if rows, entries := len(after.rows)-len(before.rows), len(after.log)-len(before.log); rows != 1 || entries != 1 {
 		t.Errorf("%d rows and %d log entries", rows, entries)
 	}
-	if p, err := h.TokensOf(t.Context(), aliceID, issuer.Page{}); err != nil || p.Unrevoked != 0 {
+	if p, err := h.Tokens.List(t.Context(), aliceID, tokens.Page{}); err != nil || p.Unrevoked != 0 {
 		t.Errorf("list %+v (%v)", p, err)
 	}
 }
@@ -182,7 +182,7 @@ func TestTokenIsSeenByItsOwn(t *testing.T) {
 		{bob, m.Token.ID, ledger.ErrNotFound}, {ledger.Principal{}, m.Token.ID, ledger.ErrNotFound},
 		{alice, nobodyID, ledger.ErrNotFound}, {root, "../" + m.Token.ID[3:], ledger.ErrNotFound},
 	} {
-		if tok, err := h.Token(t.Context(), tt.who, tt.id); !errors.Is(err, tt.err) || (err == nil) != (tok.ID == m.Token.ID) {
+		if tok, err := h.Tokens.Get(t.Context(), tt.who, tt.id); !errors.Is(err, tt.err) || (err == nil) != (tok.ID == m.Token.ID) {
 			t.Errorf("%s asks for %s: %+v, error %v", tt.who.Username, tt.id, tok, err)
 		}
 	}
@@ -198,22 +198,22 @@ func TestRecordUse(t *testing.T) {
 		project string
 		from    netip.Addr
 		at      time.Time
-		want    issuer.Use
+		want    tokens.Use
 	}{
-		{"demo", v4, start, issuer.Use{At: minute, Project: "demo", Network: "198.51.100.0/24"}},
-		{"other", v6, start.Add(59 * time.Second), issuer.Use{At: minute, Project: "demo", Network: "198.51.100.0/24"}},
-		{"other", v6, start.Add(time.Minute), issuer.Use{At: minute.Add(time.Minute), Project: "other", Network: "2001:db8:1::/48"}},
-		{"demo", v4, start, issuer.Use{At: minute.Add(time.Minute), Project: "other", Network: "2001:db8:1::/48"}},
-		{"demo", netip.Addr{}, start.Add(2 * time.Minute), issuer.Use{At: minute.Add(2 * time.Minute), Project: "demo"}},
-		{"demo", mapped, start.Add(time.Hour), issuer.Use{At: minute.Add(10 * time.Minute), Project: "demo", Network: "192.0.2.0/24"}},
+		{"demo", v4, start, tokens.Use{At: minute, Project: "demo", Network: "198.51.100.0/24"}},
+		{"other", v6, start.Add(59 * time.Second), tokens.Use{At: minute, Project: "demo", Network: "198.51.100.0/24"}},
+		{"other", v6, start.Add(time.Minute), tokens.Use{At: minute.Add(time.Minute), Project: "other", Network: "2001:db8:1::/48"}},
+		{"demo", v4, start, tokens.Use{At: minute.Add(time.Minute), Project: "other", Network: "2001:db8:1::/48"}},
+		{"demo", netip.Addr{}, start.Add(2 * time.Minute), tokens.Use{At: minute.Add(2 * time.Minute), Project: "demo"}},
+		{"demo", mapped, start.Add(time.Hour), tokens.Use{At: minute.Add(10 * time.Minute), Project: "demo", Network: "192.0.2.0/24"}},
 	} {
-		h.wrote(nil, func() error { return h.RecordUse(t.Context(), m.Token.ID, tt.project, tt.from, tt.at) })
-		if tok, err := h.Token(t.Context(), alice, m.Token.ID); err != nil || tok.LastUsed != tt.want {
+		h.wrote(nil, func() error { return h.Tokens.RecordUse(t.Context(), m.Token.ID, tt.project, tt.from, tt.at) })
+		if tok, err := h.Tokens.Get(t.Context(), alice, m.Token.ID); err != nil || tok.LastUsed != tt.want {
 			t.Errorf("used %+v (%v), want %+v", tok.LastUsed, err, tt.want)
 		}
 	}
 	for _, id := range []string{nobodyID, "", strings.Repeat("x", 5000)} {
-		if err := h.RecordUse(t.Context(), id, "demo", v4, start); !errors.Is(err, ledger.ErrNotFound) {
+		if err := h.Tokens.RecordUse(t.Context(), id, "demo", v4, start); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("use of token %.40q: %v", id, err)
 		}
 	}

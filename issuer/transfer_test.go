@@ -141,7 +141,7 @@ func TestTransfersAndRemovalsTogether(t *testing.T) {
 		}
 		if round%2 == 0 {
 			acts = append(acts,
-				func() error { _, err := h.DeleteProject(t.Context(), root, name, name); return err },
+				func() error { _, err := h.Tokens.DeleteProject(t.Context(), root, name, name); return err },
 				func() error { return handingTo(h, root, name) })
 		}
 		errs := together(acts...)

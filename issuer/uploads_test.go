@@ -10,9 +10,9 @@ import (
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 var anyone = netip.MustParseAddr("203.0.113.9")
@@ -24,13 +24,13 @@ func TestProjectUploads(t *testing.T) {
 	h.member(alice, "demo", bobID, projects.RoleMaintainer)
 	v, _ := h.verifier("berlin")
 	forever := forSome("his", "demo")
-	forever.Life = issuer.LifeNever
+	forever.Life = tokens.LifeNever
 	hers, his, all := h.mint(alice, forSome("hers", "demo")), h.mint(bob, forever), h.mint(alice, forAll("all"))
 	for range 3 {
-		h.check(h.RecordUse(t.Context(), hers.Token.ID, "demo", anyone, h.clock.Now()))
+		h.check(h.Tokens.RecordUse(t.Context(), hers.Token.ID, "demo", anyone, h.clock.Now()))
 	}
-	h.check(h.RecordUse(t.Context(), hers.Token.ID, "other", anyone, h.clock.Now())) // which it does not reach
-	h.check(h.RecordUse(t.Context(), all.Token.ID, "other", anyone, h.clock.Now()))
+	h.check(h.Tokens.RecordUse(t.Context(), hers.Token.ID, "other", anyone, h.clock.Now())) // which it does not reach
+	h.check(h.Tokens.RecordUse(t.Context(), all.Token.ID, "other", anyone, h.clock.Now()))
 	h.clock.Add(88 * day)
 	h.check(h.Report(t.Context(), v, feed.Report{}))
 	h.clock.Add(day)
@@ -42,22 +42,22 @@ func TestProjectUploads(t *testing.T) {
 		{Token: all.Token.ID, At: now, Project: "demo", Count: 1 << 40},
 		{Token: nobodyID, At: now, Project: "demo", Count: 9},
 	}}))
-	uploads := func(p ledger.Principal, shown int) issuer.Uploads {
+	uploads := func(p ledger.Principal, shown int) tokens.Uploads {
 		t.Helper()
-		u, err := h.ProjectUploads(t.Context(), p, "demo", shown)
+		u, err := h.Tokens.ProjectUploads(t.Context(), p, "demo", shown)
 		h.check(err)
 		return u
 	}
 	days := func(n ...int) []int {
-		out := make([]int, issuer.UploadDays)
-		copy(out[issuer.UploadDays-2:], n)
+		out := make([]int, tokens.UploadDays)
+		copy(out[tokens.UploadDays-2:], n)
 		return out
 	}
 	got := uploads(alice, 5)
 	if first := start.Truncate(day); !got.First.Equal(first) || got.Total != 100_001+8+3 || len(got.Tokens) != 3 || got.Others != nil {
 		t.Errorf("%+v", got)
 	}
-	for i, want := range []issuer.TokenUploads{
+	for i, want := range []tokens.TokenUploads{
 		{ID: all.Token.ID, Label: "all", Owner: "alice", Days: days(0, 100_001), Total: 100_001},
 		{ID: his.Token.ID, Label: "his", Owner: "bob", Days: days(1, 7), Total: 8},
 		{ID: hers.Token.ID, Label: "hers", Owner: "alice", Days: append([]int{3}, days()[1:]...), Total: 3},
@@ -72,16 +72,16 @@ func TestProjectUploads(t *testing.T) {
 	if got := uploads(bob, 5); len(got.Tokens) != 1 || got.Tokens[0].Label != "his" || got.Others[89] != 100_001 || got.Total != 100_012 {
 		t.Errorf("bob sees %+v", got)
 	}
-	if _, err := h.ProjectUploads(t.Context(), carol, "demo", 5); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := h.Tokens.ProjectUploads(t.Context(), carol, "demo", 5); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("carol: %v", err)
 	}
 
-	h.check(h.ForgetOld(t.Context()))
+	h.check(h.Tokens.ForgetOld(t.Context()))
 	if n := h.count("issuer/count/"); n != 5 {
 		t.Errorf("%d counters are kept, want 5", n)
 	}
 	h.clock.Add(day)
-	h.check(h.ForgetOld(t.Context()))
+	h.check(h.Tokens.ForgetOld(t.Context()))
 	if n := h.count("issuer/count/"); n != 3 {
 		t.Errorf("%d counters are kept a day later, want 3", n)
 	}
@@ -109,13 +109,13 @@ func TestCountersAreBounded(t *testing.T) {
 	for i := range 70 {
 		m := h.mint(alice, forSome(fmt.Sprintf("t%d", i), "demo"))
 		for range 2 {
-			h.check(h.RecordUse(t.Context(), m.Token.ID, "demo", anyone, h.clock.Now().Add(-time.Minute)))
+			h.check(h.Tokens.RecordUse(t.Context(), m.Token.ID, "demo", anyone, h.clock.Now().Add(-time.Minute)))
 		}
 	}
 	if n := h.count("issuer/count/"); n != 51 {
 		t.Errorf("%d counters", n)
 	}
-	u, err := h.ProjectUploads(t.Context(), alice, "demo", 100)
+	u, err := h.Tokens.ProjectUploads(t.Context(), alice, "demo", 100)
 	if err != nil || u.Total != 140 || len(u.Tokens) != 50 || u.Others[89] != 40 {
 		t.Errorf("%d tokens, %d in all, others %v (%v)", len(u.Tokens), u.Total, u.Others, err)
 	}

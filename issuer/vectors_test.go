@@ -15,6 +15,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 type vector struct {
@@ -64,8 +65,8 @@ func TestMintVectors(t *testing.T) {
 }
 
 // request asks for the caveats of a vector, or is not ok where no request does.
-func (v vector) request(t *testing.T, now time.Time) (req issuer.MintRequest, ids []string, ok bool) {
-	req = issuer.MintRequest{Label: "ci", Scope: issuer.ScopeAll, Life: issuer.LifeNever}
+func (v vector) request(t *testing.T, now time.Time) (req tokens.MintRequest, ids []string, ok bool) {
+	req = tokens.MintRequest{Label: "ci", Scope: tokens.ScopeAll, Life: tokens.LifeNever}
 	for _, text := range v.Issued {
 		c, err := caveats.Parse([]byte(text))
 		if err != nil {
@@ -74,14 +75,14 @@ func (v vector) request(t *testing.T, now time.Time) (req issuer.MintRequest, id
 		switch c := c.(type) {
 		case caveats.User:
 		case caveats.ProjectNames:
-			req.Scope, req.Projects = issuer.ScopeChosen, c
+			req.Scope, req.Projects = tokens.ScopeChosen, c
 		case caveats.ProjectIDs:
 			ids = c
 		case caveats.Life:
 			if c.NotBefore != now.Unix()-60 || c.ExpiresAt <= now.Unix() {
 				return req, nil, false
 			}
-			req.Life, req.Expires = issuer.LifeUntil, time.Unix(c.ExpiresAt, 0)
+			req.Life, req.Expires = tokens.LifeUntil, time.Unix(c.ExpiresAt, 0)
 		default:
 			t.Fatalf("issued caveat %s", text)
 		}
@@ -89,7 +90,7 @@ func (v vector) request(t *testing.T, now time.Time) (req issuer.MintRequest, id
 	return req, ids, true
 }
 
-func (v vector) mint(t *testing.T, id, location string, now time.Time, req issuer.MintRequest, ids []string) {
+func (v vector) mint(t *testing.T, id, location string, now time.Time, req tokens.MintRequest, ids []string) {
 	key, err := hex.DecodeString(v.RootKey)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +115,7 @@ func (v vector) mint(t *testing.T, id, location string, now time.Time, req issue
 		t.Errorf("minting did not use up the root key")
 	}
 	// Without randomness there is no token.
-	if _, err := h.Mint(t.Context(), p, forAll("second")); err == nil {
+	if _, err := h.Tokens.Mint(t.Context(), p, forAll("second")); err == nil {
 		t.Error("minted without a root key")
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // VerifierPrefix begins the secret of a verifier, so that scanners recognize it.
@@ -39,8 +40,8 @@ type Verifier struct {
 	ID        string // UUID
 	Name      string // unique among those that are not revoked
 	Created   time.Time
-	CreatedBy string     // username, as it was then
-	Revoked   Revocation // zero while it is not
+	CreatedBy string            // username, as it was then
+	Revoked   tokens.Revocation // zero while it is not
 
 	Seen      time.Time     // last heard of, to a few minutes where it is not connected; zero: never
 	Connected time.Time     // since when its stream is open; zero: it is not
@@ -55,8 +56,8 @@ type verifierRecord struct {
 	Name      string
 	Created   time.Time
 	CreatedBy string
-	Hash      []byte     // SHA-256 of the secret, which is random: no salt, no stretching
-	Revoked   Revocation `json:",omitzero"`
+	Hash      []byte            // SHA-256 of the secret, which is random: no salt, no stretching
+	Revoked   tokens.Revocation `json:",omitzero"`
 }
 
 // RegisterVerifier lets one more program follow the feed, and returns its secret,
@@ -149,7 +150,7 @@ func (s *Followers) RevokeVerifier(ctx context.Context, p ledger.Principal, id s
 		if !rec.Revoked.At.IsZero() {
 			return nil
 		}
-		rec.Revoked = Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: "by an administrator"}
+		rec.Revoked = tokens.Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: "by an administrator"}
 		if err := c.Delete([]byte(verifierNameKey(rec.Name))); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -128,7 +129,7 @@ func TestMintedTokensVerify(t *testing.T) {
 	h.record(aliceID, "alice", false)
 	v.expect(chosen.Text, "de-mo")
 
-	_, _, err = h.Revoke(t.Context(), root, all.Token.ID)
+	_, _, err = h.Tokens.Revoke(t.Context(), root, all.Token.ID)
 	h.check(err)
 	v.expect(all.Text, "other", caveats.Revoked)
 	v.expect(narrow, "other", caveats.Revoked)
@@ -152,18 +153,18 @@ func TestLeaversTokensEnd(t *testing.T) {
 			h.project(bob, "his")
 			h.member(alice, "demo", bobID, projects.RoleMaintainer)
 			chosen, all := h.mint(bob, forSome("chosen", "demo", "his")), h.mint(bob, forAll("all"))
-			for _, m := range []issuer.Minted{chosen, all} {
+			for _, m := range []tokens.Minted{chosen, all} {
 				v.expect(m.Text, "demo")
 				v.expect(m.Text, "his")
 			}
 			_, err := leave(h)
 			h.check(err)
-			for _, m := range []issuer.Minted{chosen, all} {
+			for _, m := range []tokens.Minted{chosen, all} {
 				v.expect(m.Text, "demo", caveats.NotAMember)
 				v.expect(m.Text, "his")
 			}
 			h.refused("projects: project_unknown", func() error {
-				_, err := h.Mint(t.Context(), bob, forSome("again", "demo"))
+				_, err := h.Tokens.Mint(t.Context(), bob, forSome("again", "demo"))
 				return err
 			})
 			h.member(alice, "demo", bobID, projects.RoleOwner)
@@ -178,7 +179,7 @@ func TestLifeOfMintedToken(t *testing.T) {
 	h := newHouse(t)
 	v := h.follow()
 	h.project(alice, "demo")
-	m := h.mint(alice, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeAll, Life: issuer.Life7})
+	m := h.mint(alice, tokens.MintRequest{Label: "ci", Scope: tokens.ScopeAll, Life: tokens.Life7})
 	at := func(when time.Time) { h.clock.Add(when.Sub(h.clock.Now())) }
 	minted := start.Truncate(time.Second)
 	at(minted.Add(-60 * time.Second))
@@ -201,7 +202,7 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 	})
 	h.project(alice, "demo")
 	var secrets [][]byte
-	var last issuer.Minted
+	var last tokens.Minted
 	for i := range 20 {
 		last = h.mint(alice, forSome(fmt.Sprintf("label-%d", i), "demo"))
 		secrets = append(secrets, source.last)
@@ -209,9 +210,9 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 		h.check(err)
 		secrets = append(secrets, tok.Signature[:], []byte(last.Text[len(token.Prefix):]), []byte(last.Text[len(last.Text)-43:]))
 	}
-	_, _, err := h.Revoke(t.Context(), alice, last.Token.ID)
+	_, _, err := h.Tokens.Revoke(t.Context(), alice, last.Token.ID)
 	h.check(err)
-	if err := func() error { _, err := h.Mint(t.Context(), alice, forSome("label-1", "demo")); return err }(); err != nil {
+	if err := func() error { _, err := h.Tokens.Mint(t.Context(), alice, forSome("label-1", "demo")); return err }(); err != nil {
 		var ps problem.Problems
 		if !errors.As(err, &ps) {
 			t.Fatal(err)

@@ -30,8 +30,8 @@ import (
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/realtest"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // maxWheel is the largest file that the servers of these tests take, in bytes.
@@ -173,10 +173,10 @@ func uploadTokens(t *testing.T, h *instance) map[string]string {
 			t.Fatal(err)
 		}
 	}
-	mint := func(p ledger.Principal, req issuer.MintRequest) (string, token.Token) {
+	mint := func(p ledger.Principal, req tokens.MintRequest) (string, token.Token) {
 		t.Helper()
-		req.Label, req.Life = fmt.Sprintf("token %d", rand.Uint64()), issuer.LifeNever
-		m, err := h.issuer.Mint(ctx, p, req)
+		req.Label, req.Life = fmt.Sprintf("token %d", rand.Uint64()), tokens.LifeNever
+		m, err := h.issuer.Tokens.Mint(ctx, p, req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,12 +186,12 @@ func uploadTokens(t *testing.T, h *instance) map[string]string {
 		}
 		return m.Text, parsed
 	}
-	good, parsed := mint(alice, issuer.MintRequest{Scope: issuer.ScopeChosen, Projects: []string{"demo"}})
-	revoked, old := mint(alice, issuer.MintRequest{Scope: issuer.ScopeAll})
-	plugins, _ := mint(alice, issuer.MintRequest{Scope: issuer.ScopeChosen, Projects: []string{"plugins"}})
-	all, _ := mint(alice, issuer.MintRequest{Scope: issuer.ScopeAll})
-	bobs, _ := mint(bob, issuer.MintRequest{Scope: issuer.ScopeAll})
-	if _, _, err := h.issuer.Revoke(ctx, alice, old.ID); err != nil {
+	good, parsed := mint(alice, tokens.MintRequest{Scope: tokens.ScopeChosen, Projects: []string{"demo"}})
+	revoked, old := mint(alice, tokens.MintRequest{Scope: tokens.ScopeAll})
+	plugins, _ := mint(alice, tokens.MintRequest{Scope: tokens.ScopeChosen, Projects: []string{"plugins"}})
+	all, _ := mint(alice, tokens.MintRequest{Scope: tokens.ScopeAll})
+	bobs, _ := mint(bob, tokens.MintRequest{Scope: tokens.ScopeAll})
+	if _, _, err := h.issuer.Tokens.Revoke(ctx, alice, old.ID); err != nil {
 		t.Fatal(err)
 	}
 	people(true)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 type inspectCmd struct {
@@ -165,7 +165,7 @@ func originsOf(t token.Token, made *time.Time) []origin {
 	if life, ok := next().(caveats.Life); ok {
 		out[at] = unclear
 		// Both times were cut to seconds, one after the other.
-		if made != nil && uint64(life.NotBefore-made.Add(-issuer.Skew).Unix()) <= 1 {
+		if made != nil && uint64(life.NotBefore-made.Add(-tokens.Skew).Unix()) <= 1 {
 			out[at] = byIssuer
 		}
 		at++

@@ -295,7 +295,7 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 		Verifier: h.metrics.verifier(verifier.New(h.follower)), Backend: folder, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
 		MaxUploads: cfg.UploadsAtOnce, MaxPerOwner: cfg.UploadsPerAccount, MaxPerToken: cfg.UploadsPerToken,
 		OnUpload: func(ctx context.Context, g verifier.Grant, up gateway.Upload) {
-			if err := h.issuer.RecordUse(ctx, g.TokenID, g.Project, up.ClientIP, time.Now()); err != nil {
+			if err := h.issuer.Tokens.RecordUse(ctx, g.TokenID, g.Project, up.ClientIP, time.Now()); err != nil {
 				log.WarnContext(ctx, "the use of a token was not recorded", "token", g.TokenID, "error", err)
 			}
 		},

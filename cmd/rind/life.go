@@ -204,18 +204,18 @@ func (h *instance) jobs() []job {
 		{"recoveries of accounts could not continue", h.accounts.RunRecoveries},
 		{"accounts that never confirmed an address were not deleted", h.accounts.DropUnconfirmed},
 		{"expired records were not deleted", h.accounts.Sweep},
-		{"old counters of uploads were not deleted", h.issuer.ForgetOld},
-		{"reminders about expiring and unused tokens were not sent", h.issuer.SendReminders},
+		{"old counters of uploads were not deleted", h.issuer.Tokens.ForgetOld},
+		{"reminders about expiring and unused tokens were not sent", h.issuer.Tokens.SendReminders},
 		{"old rows of the audit trail were not deleted", h.retain},
 		{"expired invitations were not deleted", h.issuer.Projects.SweepInvitations},
 		{"an interrupted deletion was not finished", h.finishDeletions},
-		{revocationsLeft, h.issuer.FinishRevocations},
+		{revocationsLeft, h.issuer.Tokens.FinishRevocations},
 	}
 }
 
 // finishDeletions revokes what is left of the tokens of deleted projects.
 func (h *instance) finishDeletions(ctx context.Context) error {
-	_, err := h.issuer.FinishDeletions(ctx)
+	_, err := h.issuer.Tokens.FinishDeletions(ctx)
 	return err
 }
 
@@ -236,8 +236,8 @@ func (h *instance) work(ctx context.Context) {
 		select {
 		case <-tick.C:
 			jobs = h.jobs()
-		case <-h.issuer.Unfinished():
-			jobs = []job{{revocationsLeft, h.issuer.FinishRevocations}}
+		case <-h.issuer.Tokens.Unfinished():
+			jobs = []job{{revocationsLeft, h.issuer.Tokens.FinishRevocations}}
 		case <-ctx.Done():
 			return
 		}

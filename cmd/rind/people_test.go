@@ -18,8 +18,8 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // cmdPeople makes a data folder with two people who are set up: root, the first
@@ -40,7 +40,7 @@ func cmdPeople(ts *testscript.TestScript, neg bool, args []string) {
 	bob := enrol(ts, h, "bob", authn.PurposeInvitation, link)
 	p := ledger.Principal{UserID: bob.UserID, Username: "bob"}
 	_, _, err1 := h.issuer.Projects.Create(ctx, p, "demo")
-	_, err2 := h.issuer.Mint(ctx, p, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
+	_, err2 := h.issuer.Tokens.Mint(ctx, p, tokens.MintRequest{Label: "ci", Scope: tokens.ScopeChosen, Projects: []string{"demo"}, Life: tokens.Life30})
 	ts.Check(errors.Join(err1, err2, h.catchUp(ctx)))
 }
 

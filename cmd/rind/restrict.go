@@ -17,7 +17,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 type restrictCmd struct {
@@ -34,7 +34,7 @@ type restrictCmd struct {
 
 // clockSkew is how far behind a verifier's clock may be for a life that begins
 // now, as issuers allow for it.
-const clockSkew = issuer.Skew
+const clockSkew = tokens.Skew
 
 // Help documents what the flags come to together, and the JSON object.
 func (restrictCmd) Help() string {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // TestGatewayWantsACurrentStore: the gateway of 'rind serve' allows nothing while nobody
@@ -53,7 +53,7 @@ func mintFor(t *testing.T, h *instance, project string) string {
 	if _, _, err := h.issuer.Projects.Create(ctx, alice, project); err != nil {
 		t.Fatal(err)
 	}
-	tok, err := h.issuer.Mint(ctx, alice, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Projects: []string{project}, Life: issuer.LifeNever})
+	tok, err := h.issuer.Tokens.Mint(ctx, alice, tokens.MintRequest{Label: "ci", Scope: tokens.ScopeChosen, Projects: []string{project}, Life: tokens.LifeNever})
 	if err != nil {
 		t.Fatal(err)
 	}

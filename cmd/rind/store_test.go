@@ -22,6 +22,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 const (
@@ -94,22 +95,22 @@ func cmdStore(ts *testscript.TestScript, neg bool, args []string) {
 				return err
 			}
 		}
-		mint := func(p ledger.Principal, file string, req issuer.MintRequest) (string, error) {
+		mint := func(p ledger.Principal, file string, req tokens.MintRequest) (string, error) {
 			req.Label = file
-			m, err := s.Mint(ctx, p, req)
+			m, err := s.Tokens.Mint(ctx, p, req)
 			if err != nil {
 				return "", err
 			}
 			return m.Token.ID, os.WriteFile(filepath.Join(dir, file), []byte(m.Text+"\n"), 0o600)
 		}
-		_, err1 := mint(alice, "demo.token", issuer.MintRequest{Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
-		_, err2 := mint(alice, "all.token", issuer.MintRequest{Scope: issuer.ScopeAll, Life: issuer.LifeNever})
-		gone, err3 := mint(alice, "gone.token", issuer.MintRequest{Scope: issuer.ScopeAll, Life: issuer.LifeNever})
-		_, err4 := mint(bob, "frozen.token", issuer.MintRequest{Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		_, err1 := mint(alice, "demo.token", tokens.MintRequest{Scope: tokens.ScopeChosen, Projects: []string{"demo"}, Life: tokens.Life30})
+		_, err2 := mint(alice, "all.token", tokens.MintRequest{Scope: tokens.ScopeAll, Life: tokens.LifeNever})
+		gone, err3 := mint(alice, "gone.token", tokens.MintRequest{Scope: tokens.ScopeAll, Life: tokens.LifeNever})
+		_, err4 := mint(bob, "frozen.token", tokens.MintRequest{Scope: tokens.ScopeAll, Life: tokens.LifeNever})
 		if err := errors.Join(err1, err2, err3, err4); err != nil {
 			return err
 		}
-		_, _, err := s.Revoke(ctx, alice, gone)
+		_, _, err := s.Tokens.Revoke(ctx, alice, gone)
 		return errors.Join(err, users(true))
 	}))
 	ts.Check(refill(dir))
@@ -139,7 +140,7 @@ func cmdRevoke(ts *testscript.TestScript, neg bool, args []string) {
 	t, err := token.Parse(strings.TrimSpace(ts.ReadFile(args[1])))
 	ts.Check(err)
 	ts.Check(withIssuer(ts.MkAbs(args[0]), func(_ kv.Store, s *issuer.Service) error {
-		_, _, err := s.Revoke(context.Background(), ledger.Principal{UserID: aliceID, Username: "alice"}, t.ID)
+		_, _, err := s.Tokens.Revoke(context.Background(), ledger.Principal{UserID: aliceID, Username: "alice"}, t.ID)
 		return err
 	}))
 }
@@ -148,8 +149,8 @@ func cmdRevoke(ts *testscript.TestScript, neg bool, args []string) {
 func cmdRemint(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "remint FOLDER TOKENFILE")
 	ts.Check(withIssuer(ts.MkAbs(args[0]), func(_ kv.Store, s *issuer.Service) error {
-		m, err := s.Mint(context.Background(), ledger.Principal{UserID: aliceID, Username: "alice"},
-			issuer.MintRequest{Label: args[1], Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		m, err := s.Tokens.Mint(context.Background(), ledger.Principal{UserID: aliceID, Username: "alice"},
+			tokens.MintRequest{Label: args[1], Scope: tokens.ScopeAll, Life: tokens.LifeNever})
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // fullDisks are what happens while there is no room for a verifier's store.
@@ -39,7 +40,7 @@ func diskFull(t *testing.T, p past) {
 	w.issuer(func(s *issuer.Service) error {
 		var errs []error
 		for i := range 300 {
-			_, err := s.Mint(w.Context(), alice, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+			_, err := s.Tokens.Mint(w.Context(), alice, tokens.MintRequest{Label: fmt.Sprint(i), Scope: tokens.ScopeAll, Life: tokens.LifeNever})
 			errs = append(errs, err)
 		}
 		return errors.Join(errs...)

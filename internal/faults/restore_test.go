@@ -181,7 +181,7 @@ func restoredUnderServe(t *testing.T, p past) {
 func (w *world) revoke(id string) {
 	w.Helper()
 	w.issuer(func(s *issuer.Service) error {
-		_, _, err := s.Revoke(w.Context(), alice, id)
+		_, _, err := s.Tokens.Revoke(w.Context(), alice, id)
 		return err
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 var alice = ledger.Principal{UserID: "00000000-0000-4000-8000-0000000000aa", Username: "alice"}
@@ -87,7 +88,7 @@ func (w *world) issuer(fn func(*issuer.Service) error) {
 func (w *world) mint(path string) (id string) {
 	w.Helper()
 	w.issuer(func(s *issuer.Service) error {
-		m, err := s.Mint(w.Context(), alice, issuer.MintRequest{Label: filepath.Base(path), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		m, err := s.Tokens.Mint(w.Context(), alice, tokens.MintRequest{Label: filepath.Base(path), Scope: tokens.ScopeAll, Life: tokens.LifeNever})
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // get is a page as a browser has it. The error is that of reading it, too.
@@ -58,10 +59,10 @@ func (h *house) shared(service *issuer.Service) {
 		h.must(err)
 	}
 	for i := range 3 {
-		m, err := service.Mint(ctx, ada, issuer.MintRequest{Label: fmt.Sprint(ownersLabel, i), Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
+		m, err := service.Tokens.Mint(ctx, ada, tokens.MintRequest{Label: fmt.Sprint(ownersLabel, i), Scope: tokens.ScopeChosen, Projects: []string{"demo"}, Life: tokens.Life30})
 		h.must(err)
 		if i == 0 {
-			_, err = service.Burn(ctx, m.Text, audit.Actor{IP: "192.0.2.200", UserAgent: leakPlace})
+			_, err = service.Tokens.Burn(ctx, m.Text, audit.Actor{IP: "192.0.2.200", UserAgent: leakPlace})
 			h.must(err)
 		}
 	}
@@ -71,7 +72,7 @@ func (h *house) shared(service *issuer.Service) {
 		_, err = service.Projects.Archive(ctx, ada, name)
 		h.must(err)
 	}
-	_, err = service.DeleteProject(ctx, ada, "gone", "gone")
+	_, err = service.Tokens.DeleteProject(ctx, ada, "gone", "gone")
 	h.must(err)
 }
 

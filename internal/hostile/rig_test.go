@@ -26,6 +26,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // house is an issuer with a data folder, and the people in it.
@@ -36,8 +37,8 @@ type house struct {
 	root, ada, eve    *person
 	bob               *person // who is frozen and thawed
 
-	age    time.Duration                                                              // of the accounts
-	tokens int                                                                        // that ada has
+	age    time.Duration                                                               // of the accounts
+	tokens int                                                                         // that ada has
 	then   func(accounts *authn.Service, service *issuer.Service, admin authn.Session) // is done when they are there; may be nil
 }
 
@@ -143,7 +144,7 @@ func (h *house) mint(service *issuer.Service, who *person, n int) (ids []string)
 	for worker := range 16 {
 		wg.Go(func() {
 			for i := worker; i < n; i += 16 {
-				m, err := service.Mint(h.Context(), ledger.Principal{UserID: who.id, Username: who.name}, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+				m, err := service.Tokens.Mint(h.Context(), ledger.Principal{UserID: who.id, Username: who.name}, tokens.MintRequest{Label: fmt.Sprint(i), Scope: tokens.ScopeAll, Life: tokens.LifeNever})
 				if err != nil {
 					select {
 					case errs <- err:

@@ -32,6 +32,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // house is an issuer with a data folder.
@@ -51,7 +52,7 @@ var alice = ledger.Principal{UserID: aliceID, Username: "alice", Actor: audit.Ac
 
 // newHouse makes a data folder with tokens, projects with so many members that each is
 // about 50 kB of a snapshot, and verifiers, and serves it.
-func newHouse(t testing.TB, tokens, projects, verifiers int) *house {
+func newHouse(t testing.TB, tokenList, projects, verifiers int) *house {
 	t.Helper()
 	h := &house{TB: t, data: filepath.Join(t.TempDir(), "data"), addr: realtest.FreeAddress(t)}
 	h.must(os.Mkdir(h.data, 0o700))
@@ -64,8 +65,8 @@ func newHouse(t testing.TB, tokens, projects, verifiers int) *house {
 	s, err := issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "localhost"})
 	h.must(err)
 	h.must(store.Update(t.Context(), func(tx kv.Tx) error { return s.Ledger.RecordUser(tx, aliceID, "alice", false) }))
-	for i := range tokens {
-		m, err := s.Mint(t.Context(), alice, issuer.MintRequest{Label: fmt.Sprint(i), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+	for i := range tokenList {
+		m, err := s.Tokens.Mint(t.Context(), alice, tokens.MintRequest{Label: fmt.Sprint(i), Scope: tokens.ScopeAll, Life: tokens.LifeNever})
 		h.must(err)
 		h.tokens = append(h.tokens, m.Token.ID)
 	}

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/authn"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -12,7 +12,7 @@ import (
 var commands = map[string]command{
 	"people": people, "person": person, "freeze": freeze(true), "thaw": freeze(false), "sign-out": signOut,
 	"recover": startRecovery, "make-admin": setAdmin(true), "drop-admin": setAdmin(false), "invite": invite,
-	"projects": projectList, "appoint-owner": appointOwner, "tokens": tokens, "revoke-token": revokeToken,
+	"projects": projectList, "appoint-owner": appointOwner, "tokens": tokenList, "revoke-token": revokeToken,
 	"verifiers": verifiers, "register-verifier": registerVerifier, "revoke-verifier": revokeVerifier,
 	"settings": settings, "read-only": readOnly, "registration": registration, "set-banner": setBanner, "clear-banner": clearBanner,
 }
@@ -61,7 +61,7 @@ func person(c *call) (any, error) {
 		Person: shown(p.User), TOTP: p.HasTOTP, Keys: p.Keys, CodesLeft: p.RecoveryCodesLeft, Sessions: p.Sessions,
 		SignedInAt: stamp(p.SignedInAt), Projects: []Member{},
 	}
-	count, err := c.Issuer.TokensOf(c.ctx, u.ID, issuer.Page{Limit: 1})
+	count, err := c.Issuer.Tokens.List(c.ctx, u.ID, tokens.Page{Limit: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 func projectList(c *call) (any, error) {
@@ -39,12 +40,12 @@ func appointOwner(c *call) (any, error) {
 	return Done{Name: p.Name, Verifiers: c.reached(revision)}, nil
 }
 
-func tokens(c *call) (any, error) {
+func tokenList(c *call) (any, error) {
 	found, next, err := c.findTokens()
 	out := Tokens{Tokens: []Token{}, Next: next}
 	for _, t := range found {
 		one := Token{
-			ID: t.ID, Label: t.Label, Owner: t.UserName, Projects: []string{}, All: t.Scope == issuer.ScopeAll, State: string(t.State),
+			ID: t.ID, Label: t.Label, Owner: t.UserName, Projects: []string{}, All: t.Scope == tokens.ScopeAll, State: string(t.State),
 			CreatedAt: stamp(t.Created), ExpiresAt: stamp(t.Expires), LastUsedAt: stamp(t.LastUsed.At), RevokedAt: stamp(t.Revoked.At), Reason: t.Revoked.Reason,
 		}
 		for _, p := range t.Projects {
@@ -57,19 +58,19 @@ func tokens(c *call) (any, error) {
 
 // findTokens looks where the request says: in labels and ids, of an owner, or among
 // those that can upload to a project.
-func (c *call) findTokens() (out []issuer.Token, next string, err error) {
+func (c *call) findTokens() (out []tokens.Token, next string, err error) {
 	switch {
 	case c.req.Owner != "":
 		u, err := c.userIn("owner", c.req.Owner)
 		if err != nil {
 			return nil, "", err
 		}
-		page, err := c.Issuer.TokensOf(c.ctx, u.ID, issuer.Page{After: c.req.After, Limit: c.req.Limit})
+		page, err := c.Issuer.Tokens.List(c.ctx, u.ID, tokens.Page{After: c.req.After, Limit: c.req.Limit})
 		return page.Tokens, page.Next, err
 	case c.req.Project != "":
-		found, next, err := c.Issuer.ProjectTokens(c.ctx, c.principal(), c.req.Project, issuer.ProjectTokensQuery{After: c.req.After, Limit: c.req.Limit})
+		found, next, err := c.Issuer.Tokens.ProjectTokens(c.ctx, c.principal(), c.req.Project, tokens.ProjectTokensQuery{After: c.req.After, Limit: c.req.Limit})
 		for _, f := range found {
-			t, err := c.Issuer.Token(c.ctx, c.principal(), f.ID)
+			t, err := c.Issuer.Tokens.Get(c.ctx, c.principal(), f.ID)
 			if err != nil {
 				return nil, "", err
 			}
@@ -77,12 +78,12 @@ func (c *call) findTokens() (out []issuer.Token, next string, err error) {
 		}
 		return out, next, err
 	}
-	page, err := c.Issuer.SearchTokens(c.ctx, c.principal(), projects.AllQuery{Text: c.req.Search, After: c.req.After, Limit: c.req.Limit})
+	page, err := c.Issuer.Tokens.Search(c.ctx, c.principal(), projects.AllQuery{Text: c.req.Search, After: c.req.After, Limit: c.req.Limit})
 	return page.Tokens, page.Next, err
 }
 
 func revokeToken(c *call) (any, error) {
-	revision, _, err := c.Issuer.RevokeFor(c.ctx, c.principal(), c.req.ID, c.req.Reason)
+	revision, _, err := c.Issuer.Tokens.RevokeFor(c.ctx, c.principal(), c.req.ID, c.req.Reason)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 const adaID = "00000000-0000-4000-8000-0000000000aa"
@@ -101,9 +102,9 @@ func (h *source) at() feed.Position {
 	return at
 }
 
-func (h *source) mint(label string) issuer.Minted {
+func (h *source) mint(label string) tokens.Minted {
 	h.Helper()
-	m, err := h.Mint(h.Context(), ada, issuer.MintRequest{Label: label, Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+	m, err := h.Tokens.Mint(h.Context(), ada, tokens.MintRequest{Label: label, Scope: tokens.ScopeAll, Life: tokens.LifeNever})
 	h.must(err)
 	return m
 }

@@ -55,7 +55,7 @@ func TestRealFollowersConfirm(t *testing.T) {
 		stops = append(stops, stop)
 	}
 	h.eventually("all are connected", func() bool { return h.Confirm(t.Context(), h.at().Revision, time.Second).Applied == 3 })
-	rev, _, err := h.Revoke(t.Context(), ada, first.Token.ID)
+	rev, _, err := h.Tokens.Revoke(t.Context(), ada, first.Token.ID)
 	h.must(err)
 	c := h.Confirm(t.Context(), rev, 10*time.Second)
 	if c.Connected != 3 || c.Applied != 3 || c.Behind != nil || c.Away != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // next returns the next frame with a change set, and checks the positions before.
@@ -63,7 +64,7 @@ func TestFeedStream(t *testing.T) {
 	if s := next(t, r); s.Revision != m.Revision || s.Changes[0].Token.ID != m.Token.ID || !s.Changes[0].Token.RevokedAt.IsZero() {
 		t.Errorf("the first set is %+v", s)
 	}
-	rev, _, err := h.Revoke(t.Context(), ada, m.Token.ID)
+	rev, _, err := h.Tokens.Revoke(t.Context(), ada, m.Token.ID)
 	h.must(err)
 	if s := next(t, r); s.Revision != rev || s.Changes[0].Token.RevokedAt.IsZero() {
 		t.Errorf("the second set is %+v", s)
@@ -90,7 +91,7 @@ func TestFeedResumes(t *testing.T) {
 	for w := range 2 {
 		wg.Go(func() {
 			for i := range writes / 2 {
-				if _, err := h.Mint(context.Background(), ada, issuer.MintRequest{Label: fmt.Sprint(w, i), Scope: issuer.ScopeAll, Life: issuer.LifeNever}); err != nil {
+				if _, err := h.Tokens.Mint(context.Background(), ada, tokens.MintRequest{Label: fmt.Sprint(w, i), Scope: tokens.ScopeAll, Life: tokens.LifeNever}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -210,7 +211,7 @@ func TestFeedConfirms(t *testing.T) {
 	_, paris := h.secret("paris")
 	one, two := h.follow(berlin, h.at()), h.follow(paris, h.at())
 	m := h.mint("ci")
-	rev, _, err := h.Revoke(t.Context(), ada, m.Token.ID)
+	rev, _, err := h.Tokens.Revoke(t.Context(), ada, m.Token.ID)
 	h.must(err)
 	apply := func(r *feed.FrameReader, secret string) {
 		at := h.at()
@@ -282,7 +283,7 @@ func TestThousandStreams(t *testing.T) {
 	m := h.mint("ci")
 	memory := inUse() - before
 	start := time.Now()
-	_, _, err := h.Revoke(t.Context(), ada, m.Token.ID)
+	_, _, err := h.Tokens.Revoke(t.Context(), ada, m.Token.ID)
 	h.must(err)
 	committed := time.Now()
 	var last time.Time

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/authn"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // The visitors of the matrix, each as far as the name says.
@@ -287,8 +287,8 @@ func (m *cast) fill(path, visitor string) string {
 			holder = m.people[stale]
 		}
 		p := ledger.Principal{UserID: holder.id, Username: holder.name}
-		minted, err := m.issuer.Mint(ctx, p, issuer.MintRequest{
-			Label: rand.Text(), Scope: issuer.ScopeAll, Life: issuer.Life7})
+		minted, err := m.issuer.Tokens.Mint(ctx, p, tokens.MintRequest{
+			Label: rand.Text(), Scope: tokens.ScopeAll, Life: tokens.Life7})
 		m.must(err)
 		return strings.Replace(path, "{token}", minted.Token.ID, 1)
 	}
@@ -306,7 +306,7 @@ func (m *cast) fill(path, visitor string) string {
 		name := "gone" + strings.ToLower(rand.Text())
 		_, _, err := m.issuer.Projects.Create(ctx, m.boss, name)
 		m.must(err)
-		_, err = m.issuer.DeleteProject(ctx, m.boss, name, name)
+		_, err = m.issuer.Tokens.DeleteProject(ctx, m.boss, name, name)
 		m.must(err)
 		return strings.Replace(path, "{held}", name, 1)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/deadline"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
@@ -25,8 +25,8 @@ func (s *Server) burnToken(c echo.Context) error {
 	if err != nil {
 		return refuse(c, httpauth.Explain(err))
 	}
-	burned, err := s.issuer.Burn(ctx, text, actorOf(s.originOf(c)))
-	if errors.Is(err, issuer.ErrNotGenuine) {
+	burned, err := s.issuer.Tokens.Burn(ctx, text, actorOf(s.originOf(c)))
+	if errors.Is(err, tokens.ErrNotGenuine) {
 		return refuse(c, httpauth.Answer{Status: http.StatusForbidden, Sentence: "Invalid API Token: this server issued no such token"})
 	}
 	if err != nil {

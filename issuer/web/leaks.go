@@ -12,7 +12,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/leaks"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // pathLeaks takes the reports of secret scanners, where PyPI takes them.
@@ -132,8 +132,8 @@ func (s *Server) burnLeaked(ctx context.Context, reports []leaks.Report, by audi
 	var revision uint64
 	ended := 0
 	for _, r := range reports {
-		burned, err := s.issuer.Leaked(ctx, r.Token, by, issuer.Found{URL: r.URL, Source: r.Source})
-		if errors.Is(err, issuer.ErrNotGenuine) {
+		burned, err := s.issuer.Tokens.Leaked(ctx, r.Token, by, tokens.Found{URL: r.URL, Source: r.Source})
+		if errors.Is(err, tokens.ErrNotGenuine) {
 			continue
 		}
 		if err != nil {

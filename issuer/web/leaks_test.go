@@ -19,8 +19,8 @@ import (
 
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/leaks"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // scanner reports leaked tokens.
@@ -89,9 +89,9 @@ func found(tokens ...string) string {
 	return string(b)
 }
 
-func (h *house) stateOf(id string) issuer.State {
+func (h *house) stateOf(id string) tokens.State {
 	h.Helper()
-	t, err := h.issuer.Token(h.Context(), ledger.Principal{Admin: true}, id)
+	t, err := h.issuer.Tokens.Get(h.Context(), ledger.Principal{Admin: true}, id)
 	h.must(err)
 	return t.State
 }
@@ -110,7 +110,7 @@ func TestLeakedTokensEnd(t *testing.T) {
 	for range 2 { // scanners report again what they find again
 		s.report(found(first, "pypi-x", copied, second, parsed.ID)).is(http.StatusNoContent, "")
 	}
-	if a, b, c := h.stateOf(firstID), h.stateOf(secondID), h.stateOf(thirdID); a != issuer.StateRevoked || b != issuer.StateRevoked || c != issuer.StateActive {
+	if a, b, c := h.stateOf(firstID), h.stateOf(secondID), h.stateOf(thirdID); a != tokens.StateRevoked || b != tokens.StateRevoked || c != tokens.StateActive {
 		t.Errorf("states %s, %s, %s", a, b, c)
 	}
 	if e := h.last(); e.Kind != "token.leaked" || e.Detail["token"] != secondID || e.Detail["url"] != foundAt || e.Actor.IP == "" {
@@ -184,7 +184,7 @@ func TestAScannersKeyOfYesterday(t *testing.T) {
 	if got := s.report(found(text)).is(http.StatusServiceUnavailable, ""); got.header.Get("Retry-After") == "" {
 		t.Error("no word of when to come again")
 	}
-	if h.stateOf(id) != issuer.StateActive {
+	if h.stateOf(id) != tokens.StateActive {
 		t.Error("the token was revoked")
 	}
 	s.down = nil
@@ -193,7 +193,7 @@ func TestAScannersKeyOfYesterday(t *testing.T) {
 	s.report(found(text)).is(http.StatusServiceUnavailable, "")
 	h.store.breaks(nil, false)
 	s.report(found(text)).is(http.StatusNoContent, "")
-	if h.stateOf(id) != issuer.StateRevoked {
+	if h.stateOf(id) != tokens.StateRevoked {
 		t.Error("the token was not revoked")
 	}
 }

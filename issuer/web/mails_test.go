@@ -164,8 +164,8 @@ func TestMailsOfWhatPeopleDo(t *testing.T) {
 	text := bob.send(r).is(200, "").element(`id="token"`)
 	_, id := bob.mint("release")
 	h.clock.pass(24 * 24 * time.Hour)
-	h.must(h.issuer.SendReminders(context.Background()))
-	h.must(h.issuer.SendReminders(context.Background()))
+	h.must(h.issuer.Tokens.SendReminders(context.Background()))
+	h.must(h.issuer.Tokens.SendReminders(context.Background()))
 	bob.signIn()
 	bob.post("/tokens/"+id+"/revoke").is(303, "/tokens")
 	var subjects []string

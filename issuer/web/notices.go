@@ -12,8 +12,8 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/notices"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -139,5 +139,5 @@ func (m *Mailer) args(n notices.Notice) ui.Args {
 // scope says what a token can do.
 func (m *Mailer) scope(n notices.Notice) string {
 	ends, _ := time.Parse(time.RFC3339, n.Args["expires"]) // zero: never
-	return m.pages.Scope("en", n.Args["scope"] == string(issuer.ScopeAll), strings.Split(n.Args["projects"], ", "), ends)
+	return m.pages.Scope("en", n.Args["scope"] == string(tokens.ScopeAll), strings.Split(n.Args["projects"], ", "), ends)
 }

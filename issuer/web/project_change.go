@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -62,11 +62,11 @@ const shownUsed = 20
 // usedTokens lists tokens that can upload to a project, those that were used last
 // first, and says how many more there are.
 func (v *visit) usedTokens(ctx context.Context, project string) (shown []ui.UsedToken, more int, err error) {
-	all, _, err := v.server.issuer.ProjectTokens(ctx, v.principal(), project, issuer.ProjectTokensQuery{Limit: ledger.MaxPage})
+	all, _, err := v.server.issuer.Tokens.ProjectTokens(ctx, v.principal(), project, tokens.ProjectTokensQuery{Limit: ledger.MaxPage})
 	if err != nil {
 		return nil, 0, err
 	}
-	slices.SortStableFunc(all, func(a, b issuer.ProjectToken) int { return b.Used.At.Compare(a.Used.At) })
+	slices.SortStableFunc(all, func(a, b tokens.ProjectToken) int { return b.Used.At.Compare(a.Used.At) })
 	for _, t := range all[:min(len(all), shownUsed)] {
 		shown = append(shown, ui.UsedToken{Label: t.Label, Owner: t.UserName, All: t.All, UsedAt: t.Used.At})
 	}
@@ -164,7 +164,7 @@ func (v *visit) deletePage(status int, page ui.ProjectDeletePage) error {
 func (s *Server) deleteProject(v *visit) error {
 	ctx := v.Request().Context()
 	typed := v.form.Get("confirm")
-	done, err := s.issuer.DeleteProject(ctx, v.principal(), v.Param("name"), typed)
+	done, err := s.issuer.Tokens.DeleteProject(ctx, v.principal(), v.Param("name"), typed)
 	if ps, status := v.problems(err); status != 0 {
 		return v.deletePage(status, ui.ProjectDeletePage{Layout: v.with(ps), Confirm: typed})
 	}

@@ -3,9 +3,9 @@ package web
 import (
 	"slices"
 
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -25,8 +25,8 @@ func (s *Server) projectTokenRoutes(p pages) {
 }
 
 // projectTokens is a page of the tokens that can upload to a project.
-func (v *visit) projectTokens(p projects.Project, q issuer.ProjectTokensQuery) (ui.ProjectTokens, error) {
-	tokens, next, err := v.server.issuer.ProjectTokens(v.Request().Context(), v.principal(), p.Name, q)
+func (v *visit) projectTokens(p projects.Project, q tokens.ProjectTokensQuery) (ui.ProjectTokens, error) {
+	tokens, next, err := v.server.issuer.Tokens.ProjectTokens(v.Request().Context(), v.principal(), p.Name, q)
 	out := ui.ProjectTokens{
 		Project: p.Name, All: p.Role == projects.RoleOwner || v.user.Admin, Owner: p.Role == projects.RoleOwner, Rows: make([]ui.ProjectTokenRow, len(tokens)), Next: next, Later: q.After != "", ID: q.UserID,
 	}
@@ -42,7 +42,7 @@ func (v *visit) projectTokens(p projects.Project, q issuer.ProjectTokensQuery) (
 
 // uploads are those of a project, for its chart.
 func (v *visit) uploads(p projects.Project) (ui.Uploads, error) {
-	u, err := v.server.issuer.ProjectUploads(v.Request().Context(), v.principal(), p.Name, charted)
+	u, err := v.server.issuer.Tokens.ProjectUploads(v.Request().Context(), v.principal(), p.Name, charted)
 	out := ui.Uploads{First: u.First, Others: u.Others}
 	for _, t := range u.Tokens {
 		out.Series = append(out.Series, ui.UploadSeries{Label: t.Label, Owner: t.Owner, Days: t.Days})
@@ -55,7 +55,7 @@ func (s *Server) listProjectTokens(v *visit) error {
 	if err != nil {
 		return err
 	}
-	q := issuer.ProjectTokensQuery{After: v.QueryParam("after"), UserID: v.QueryParam("member"), Limit: shownTokens}
+	q := tokens.ProjectTokensQuery{After: v.QueryParam("after"), UserID: v.QueryParam("member"), Limit: shownTokens}
 	tokens, err := v.projectTokens(p, q)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (s *Server) askShut(out bool) handler {
 		if err != nil {
 			return err
 		}
-		tokens, err := v.projectTokens(p, issuer.ProjectTokensQuery{UserID: m.UserID, Limit: tokensShut})
+		tokens, err := v.projectTokens(p, tokens.ProjectTokensQuery{UserID: m.UserID, Limit: tokensShut})
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
 )
 
@@ -34,9 +34,9 @@ func TestProjectsShowTheirTokens(t *testing.T) {
 	text, his := bob.mint("nightly", "scope", "chosen", "projects", "demo", "projects", "private")
 	bob.mint("for all")
 	at := h.clock.Now()
-	h.must(h.issuer.RecordUse(h.Context(), his, "demo", netip.MustParseAddr("203.0.113.7"), at))
-	h.must(h.issuer.RecordUse(h.Context(), his, "private", netip.MustParseAddr("198.51.100.7"), at.Add(2*time.Minute)))
-	h.must(h.issuer.RecordUse(h.Context(), hers, "demo", netip.MustParseAddr("203.0.113.7"), at))
+	h.must(h.issuer.Tokens.RecordUse(h.Context(), his, "demo", netip.MustParseAddr("203.0.113.7"), at))
+	h.must(h.issuer.Tokens.RecordUse(h.Context(), his, "private", netip.MustParseAddr("198.51.100.7"), at.Add(2*time.Minute)))
+	h.must(h.issuer.Tokens.RecordUse(h.Context(), hers, "demo", netip.MustParseAddr("203.0.113.7"), at))
 
 	for _, path := range []string{"/projects/demo", "/projects/demo/tokens"} {
 		got := ada.get(path).is(200, "").says("nightly").says("for all projects of its owner").says("release machine").says("from 203.0.113.0/24")
@@ -118,7 +118,7 @@ func TestTokensOfAProjectArePaged(t *testing.T) {
 	ada := h.founder("ada")
 	ada.project("demo")
 	for i := range shownTokens + 1 {
-		h.issue(ada, issuer.MintRequest{Label: "token " + string(rune('a'+i/26)) + string(rune('a'+i%26)), Scope: issuer.ScopeAll, Life: issuer.Life30})
+		h.issue(ada, tokens.MintRequest{Label: "token " + string(rune('a'+i/26)) + string(rune('a'+i%26)), Scope: tokens.ScopeAll, Life: tokens.Life30})
 	}
 	_, next, ok := strings.Cut(ada.get("/projects/demo").body, `href="/projects/demo/tokens?after=`)
 	if !ok {

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -102,7 +102,7 @@ func (v *visit) projectPage(status int, page ui.ProjectPage) error {
 	page.Name, page.Role, page.CreatedAt, page.ArchivedAt = p.Name, string(p.Role), p.Created, p.Archived
 	page.Description, page.Homepage = p.About.Description, p.About.Homepage
 	page.IndexURL, page.UploadURL = s.address(pathSimple+"/"), s.address(pathLegacy+"/")
-	if page.Tokens, err = v.projectTokens(p, issuer.ProjectTokensQuery{Limit: tokensOnProject}); err != nil {
+	if page.Tokens, err = v.projectTokens(p, tokens.ProjectTokensQuery{Limit: tokensOnProject}); err != nil {
 		return err
 	}
 	if page.Uploads, err = v.uploads(p); err != nil {
@@ -188,7 +188,7 @@ func (s *Server) removeMember(v *visit) error {
 
 // tokensFor lists a user's tokens that can upload to a project today.
 func (s *Server) tokensFor(ctx context.Context, userID string, p projects.Project) ([]ui.TokenRow, error) {
-	tokens, _, err := s.issuer.ProjectTokens(ctx, ledger.Principal{UserID: userID}, p.Name, issuer.ProjectTokensQuery{UserID: userID, Limit: ledger.MaxPage})
+	tokens, _, err := s.issuer.Tokens.ProjectTokens(ctx, ledger.Principal{UserID: userID}, p.Name, tokens.ProjectTokensQuery{UserID: userID, Limit: ledger.MaxPage})
 	var out []ui.TokenRow
 	for _, t := range tokens { // what they did elsewhere is no matter of this project
 		out = append(out, ui.TokenRow{ID: t.ID, Label: t.Label, LastUsedAt: t.Used.At})

@@ -5,8 +5,8 @@ import (
 	"net/http"
 
 	"github.com/rind-dev/rind/authn"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -55,9 +55,9 @@ func (v *visit) recoveryPage(ctx context.Context) (page ui.PersonRecoveryPage, e
 
 // activeTokens counts the tokens of a user that work.
 func (s *Server) activeTokens(ctx context.Context, userID string) (n int, err error) {
-	tokens, err := s.issuer.TokensOf(ctx, userID, issuer.Page{Limit: ledger.MaxPage})
-	for _, t := range tokens.Tokens {
-		if t.State == issuer.StateActive {
+	tokenList, err := s.issuer.Tokens.List(ctx, userID, tokens.Page{Limit: ledger.MaxPage})
+	for _, t := range tokenList.Tokens {
+		if t.State == tokens.StateActive {
 			n++
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/rind-dev/rind/authn"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // Somebody who lost everything but the password gets in again: after the time to
@@ -41,7 +41,7 @@ func TestRecoveryJourney(t *testing.T) {
 
 	h.clock.pass(authn.RecoveryWait)
 	h.must(h.accounts.RunRecoveries(ctx))
-	tokens, err := h.issuer.TokensOf(ctx, bob.id, issuer.Page{})
+	tokens, err := h.issuer.Tokens.List(ctx, bob.id, tokens.Page{})
 	h.must(err)
 	if tokens.Unrevoked != 0 {
 		t.Errorf("%d tokens work", tokens.Unrevoked)

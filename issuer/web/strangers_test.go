@@ -4,8 +4,8 @@ import (
 	"context"
 	"testing"
 
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // An owner's word is about what they may see: a maintainer learns no usernames,
@@ -34,10 +34,10 @@ func TestNobodyLearnsOfOthers(t *testing.T) {
 	if carol.get("/admin/people").is(404, "").text() != carol.get("/admin/nothing").is(404, "").text() {
 		t.Error("it tells what administrators have")
 	}
-	before, err := h.issuer.Token(context.Background(), ledger.Principal{UserID: ada.id, Username: "ada"}, id)
+	before, err := h.issuer.Tokens.Get(context.Background(), ledger.Principal{UserID: ada.id, Username: "ada"}, id)
 	h.must(err)
 	bob.post("/tokens/"+id+"/revoke").is(404, "")
-	if before.State != issuer.StateActive {
+	if before.State != tokens.StateActive {
 		t.Errorf("the token is %s", before.State)
 	}
 }

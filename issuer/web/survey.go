@@ -8,9 +8,9 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -69,11 +69,11 @@ func (v *visit) anyProjectPage(status int, page ui.AdminProjectPage) error {
 			page.Project.Unowned = false
 		}
 	}
-	tokens, next, err := v.server.issuer.ProjectTokens(ctx, who, p.Name, issuer.ProjectTokensQuery{Limit: shownSurvey})
+	tokenList, next, err := v.server.issuer.Tokens.ProjectTokens(ctx, who, p.Name, tokens.ProjectTokensQuery{Limit: shownSurvey})
 	page.More = next != ""
-	for _, t := range tokens {
+	for _, t := range tokenList {
 		row := ui.AdminTokenRow{Owner: t.UserName, OwnerID: t.UserID, TokenRow: ui.TokenRow{
-			ID: t.ID, Label: t.Label, AllProjects: t.All, Projects: []string{p.Name}, State: string(issuer.StateActive),
+			ID: t.ID, Label: t.Label, AllProjects: t.All, Projects: []string{p.Name}, State: string(tokens.StateActive),
 			CreatedAt: t.Created, ExpiresAt: t.Expires, LastUsedAt: t.Used.At, LastSaidBy: t.Used.Verifier,
 		}}
 		page.Tokens = append(page.Tokens, row)
@@ -151,8 +151,8 @@ func (v *visit) allTokensPage(ctx context.Context, text, in string) error {
 
 // findTokens looks for tokens of everybody: in labels and ids, of an owner, or among
 // those that can upload to a project.
-func (v *visit) findTokens(ctx context.Context, text, in string) ([]issuer.Token, string, error) {
-	if err := issuer.CheckTokenSearch(text); err != nil {
+func (v *visit) findTokens(ctx context.Context, text, in string) ([]tokens.Token, string, error) {
+	if err := tokens.CheckTokenSearch(text); err != nil {
 		return nil, "", err
 	}
 	after := v.QueryParam("after")
@@ -165,23 +165,23 @@ func (v *visit) findTokens(ctx context.Context, text, in string) ([]issuer.Token
 		if err != nil {
 			return nil, "", err
 		}
-		page, err := v.server.issuer.TokensOf(ctx, owner.ID, issuer.Page{After: after, Limit: shownSurvey})
+		page, err := v.server.issuer.Tokens.List(ctx, owner.ID, tokens.Page{After: after, Limit: shownSurvey})
 		return page.Tokens, page.Next, err
 	case in == ui.InProject && text != "":
 		return v.tokensInto(ctx, text, after)
 	}
-	page, err := v.server.issuer.SearchTokens(ctx, v.principal(), projects.AllQuery{Text: text, After: after, Limit: shownSurvey})
+	page, err := v.server.issuer.Tokens.Search(ctx, v.principal(), projects.AllQuery{Text: text, After: after, Limit: shownSurvey})
 	return page.Tokens, page.Next, err
 }
 
 // tokensInto lists the tokens that can upload to a project.
-func (v *visit) tokensInto(ctx context.Context, project, after string) (out []issuer.Token, next string, err error) {
-	found, next, err := v.server.issuer.ProjectTokens(ctx, v.principal(), project, issuer.ProjectTokensQuery{After: after, Limit: shownSurvey})
+func (v *visit) tokensInto(ctx context.Context, project, after string) (out []tokens.Token, next string, err error) {
+	found, next, err := v.server.issuer.Tokens.ProjectTokens(ctx, v.principal(), project, tokens.ProjectTokensQuery{After: after, Limit: shownSurvey})
 	if errors.Is(err, ledger.ErrNotFound) {
 		return nil, "", problem.New("q", "project_unknown_search")
 	}
 	for _, f := range found {
-		t, err := v.server.issuer.Token(ctx, v.principal(), f.ID)
+		t, err := v.server.issuer.Tokens.Get(ctx, v.principal(), f.ID)
 		if err != nil {
 			return nil, "", err
 		}
@@ -193,7 +193,7 @@ func (v *visit) tokensInto(ctx context.Context, project, after string) (out []is
 // searchTokens looks at what was typed before it gets into an address.
 func (s *Server) searchTokens(v *visit) error {
 	text, in := v.form.Get("q"), v.form.Get("in")
-	if err := issuer.CheckTokenSearch(text); err != nil {
+	if err := tokens.CheckTokenSearch(text); err != nil {
 		ps, status := v.problems(err)
 		return v.render(status, ui.AdminTokensPage{Layout: v.with(ps), In: in})
 	}
@@ -219,7 +219,7 @@ func (v *visit) revokeAnyPage(status int, l ui.Layout, reason string) error {
 // revokeAnyToken revokes a token for a reason, of which its owner hears.
 func (s *Server) revokeAnyToken(v *visit) error {
 	ctx, reason := v.Request().Context(), v.form.Get("reason")
-	revision, _, err := s.issuer.RevokeFor(ctx, v.principal(), v.Param("id"), reason)
+	revision, _, err := s.issuer.Tokens.RevokeFor(ctx, v.principal(), v.Param("id"), reason)
 	if ps, status := v.problems(err); status != 0 {
 		return v.revokeAnyPage(status, v.with(ps), reason)
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -27,11 +27,11 @@ func (s *Server) tokenChangeRoutes(p pages) {
 }
 
 // readLimits reads the fields of limits.
-func readLimits(f url.Values) issuer.Limits {
+func readLimits(f url.Values) tokens.Limits {
 	list := func(field string) []string {
 		return strings.FieldsFunc(f.Get(field), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' })
 	}
-	return issuer.Limits{Versions: list("versions"), Networks: list("networks"), Actions: list("actions")}
+	return tokens.Limits{Versions: list("versions"), Networks: list("networks"), Actions: list("actions")}
 }
 
 // typedLimits are the fields of limits as they were sent.
@@ -39,7 +39,7 @@ func typedLimits(f url.Values) ui.LimitsForm {
 	return ui.LimitsForm{Versions: f.Get("versions"), Networks: f.Get("networks"), Existing: f.Get("actions") != ""}
 }
 
-func shownLimits(l issuer.Limits) ui.Limits {
+func shownLimits(l tokens.Limits) ui.Limits {
 	return ui.Limits{
 		Versions: l.Versions, Networks: l.Networks,
 		Existing: len(l.Actions) > 0 && !slices.Contains(l.Actions, caveats.ActionCreate),
@@ -54,14 +54,14 @@ func (s *Server) showToken(v *visit) error {
 	return v.show(v.tokenPage(v.layout(), t, t.Label))
 }
 
-func (v *visit) tokenPage(l ui.Layout, t issuer.Token, label string) ui.TokenPage {
+func (v *visit) tokenPage(l ui.Layout, t tokens.Token, label string) ui.TokenPage {
 	return ui.TokenPage{
 		Layout: l, Token: tokenRow(t), Label: label, Owner: t.UserName, Factor: t.Factor, Own: t.UserID == v.user.ID,
 	}
 }
 
 // hisToken is the token that the address names, if it is the visitor's.
-func (v *visit) hisToken() (issuer.Token, error) {
+func (v *visit) hisToken() (tokens.Token, error) {
 	t, err := v.ownToken(v.Request().Context())
 	if err == nil && t.UserID != v.user.ID {
 		return t, ledger.ErrNotFound
@@ -75,7 +75,7 @@ func (s *Server) renameToken(v *visit) error {
 		return err
 	}
 	label := v.form.Get("label")
-	err = s.issuer.Rename(v.Request().Context(), v.principal(), t.ID, label)
+	err = s.issuer.Tokens.Rename(v.Request().Context(), v.principal(), t.ID, label)
 	if ps, status := v.problems(err); status != 0 {
 		return v.render(status, v.tokenPage(v.with(ps), t, label))
 	}
@@ -94,10 +94,10 @@ func (s *Server) showRestrictToken(v *visit) error {
 }
 
 // restrictPage shows the form with what was sent; nil: with what holds.
-func (v *visit) restrictPage(status int, l ui.Layout, t issuer.Token, f url.Values) error {
+func (v *visit) restrictPage(status int, l ui.Layout, t tokens.Token, f url.Values) error {
 	page := ui.TokenRestrictPage{Layout: l, Token: tokenRow(t), Expires: f.Get("expires"), Limits: typedLimits(f)}
 	names := projectNames(t.Projects)
-	if t.Scope == issuer.ScopeAll {
+	if t.Scope == tokens.ScopeAll {
 		projects, err := v.server.issuer.Projects.List(v.Request().Context(), v.user.ID)
 		if err != nil {
 			return err
@@ -119,11 +119,11 @@ func (s *Server) restrictToken(v *visit) error {
 	}
 	ctx, f := v.Request().Context(), v.form
 	end, date := endOf(f.Get("expires"))
-	req := issuer.RestrictRequest{Projects: f["projects"], Expires: end, Limits: readLimits(f)}
+	req := tokens.RestrictRequest{Projects: f["projects"], Expires: end, Limits: readLimits(f)}
 	if !date {
 		req.Expires = time.Unix(0, 0) // refused, with all else that is wrong
 	}
-	_, revision, err := s.issuer.Restrict(ctx, v.principal(), t.ID, req)
+	_, revision, err := s.issuer.Tokens.Restrict(ctx, v.principal(), t.ID, req)
 	if ps, status := v.problems(err); status != 0 {
 		if !date {
 			ps = dateProblem(ps)
@@ -144,7 +144,7 @@ func (s *Server) showRegenerateToken(v *visit) error {
 	return v.show(v.regeneratePage(v.layout(), t))
 }
 
-func (v *visit) regeneratePage(l ui.Layout, t issuer.Token) ui.TokenRegeneratePage {
+func (v *visit) regeneratePage(l ui.Layout, t tokens.Token) ui.TokenRegeneratePage {
 	once := v.form.Get("once")
 	if once == "" {
 		once = rand.Text()
@@ -164,15 +164,15 @@ func (s *Server) regenerateToken(v *visit) error {
 		return err
 	}
 	ctx, f := v.Request().Context(), v.form
-	req := issuer.RegenerateRequest{Life: issuer.Life(f.Get("life")), Overlap: -1, IdempotencyKey: f.Get("once")} // no choice is none
-	if hours, err := strconv.Atoi(f.Get("overlap")); err == nil && hours >= 0 && hours <= int(issuer.MaxOverlap/time.Hour) {
+	req := tokens.RegenerateRequest{Life: tokens.Life(f.Get("life")), Overlap: -1, IdempotencyKey: f.Get("once")} // no choice is none
+	if hours, err := strconv.Atoi(f.Get("overlap")); err == nil && hours >= 0 && hours <= int(tokens.MaxOverlap/time.Hour) {
 		req.Overlap = time.Duration(hours) * time.Hour
 	}
 	date := true
-	if req.Life == issuer.LifeUntil {
+	if req.Life == tokens.LifeUntil {
 		req.Expires, date = endOf(f.Get("expires"))
 	}
-	minted, err := s.issuer.Regenerate(ctx, v.principal(), old.ID, req)
+	minted, err := s.issuer.Tokens.Regenerate(ctx, v.principal(), old.ID, req)
 	if answered, err := v.notMinted(err, date, func(status int, l ui.Layout) error {
 		return v.render(status, v.regeneratePage(l, old))
 	}); answered {
@@ -180,7 +180,7 @@ func (s *Server) regenerateToken(v *visit) error {
 	}
 	s.confirm(ctx, minted.Revision)
 	page := s.createdPage(v, minted)
-	if was, err := s.issuer.Token(ctx, v.principal(), old.ID); err == nil && was.State == issuer.StateActive {
+	if was, err := s.issuer.Tokens.Get(ctx, v.principal(), old.ID); err == nil && was.State == tokens.StateActive {
 		page.OldEnds = was.Expires
 	}
 	return v.show(page)
@@ -204,7 +204,7 @@ func (v *visit) sweepPage(status int, page ui.TokensRevokePage) error {
 // revokeTokens shows the tokens that are picked, and revokes them where that is sure.
 func (s *Server) revokeTokens(v *visit) error {
 	ctx, f := v.Request().Context(), v.form
-	sweep := issuer.Selection{Project: f.Get("project")}
+	sweep := tokens.Selection{Project: f.Get("project")}
 	if typed := strings.TrimSpace(f.Get("unused")); typed != "" {
 		sweep.Unused = -1 // refused
 		if n, err := strconv.Atoi(typed); err == nil && n > 0 {
@@ -212,7 +212,7 @@ func (s *Server) revokeTokens(v *visit) error {
 		}
 	}
 	page := ui.TokensRevokePage{Project: sweep.Project, Unused: f.Get("unused")}
-	picked, err := s.issuer.Selected(ctx, v.principal(), sweep)
+	picked, err := s.issuer.Tokens.Selected(ctx, v.principal(), sweep)
 	if ps, status := v.problems(err); status != 0 {
 		page.Layout = v.with(ps)
 		return v.sweepPage(status, page)
@@ -225,7 +225,7 @@ func (s *Server) revokeTokens(v *visit) error {
 		page.Layout, page.Picked, page.Tokens, page.More = v.layout(), true, tokenRows(named), len(picked)-len(named)
 		return v.sweepPage(http.StatusOK, page)
 	}
-	_, revision, err := s.issuer.RevokeAll(ctx, v.principal(), sweep)
+	_, revision, err := s.issuer.Tokens.RevokeAll(ctx, v.principal(), sweep)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // What a token will do is said before it is made, and nothing is made by asking.
@@ -102,7 +102,7 @@ func TestTokensAreRevokedTogether(t *testing.T) {
 	}
 	ada.post("/tokens/revoke", "project", "demo", "unused", "", "sure", "yes").is(303, "/tokens")
 	ada.get("/tokens").says("The tokens were revoked.")
-	if a, b := h.stateOf(named), h.stateOf(other); a != issuer.StateRevoked || b != issuer.StateActive {
+	if a, b := h.stateOf(named), h.stateOf(other); a != tokens.StateRevoked || b != tokens.StateActive {
 		t.Errorf("states %s and %s", a, b)
 	}
 	if mails := h.about("ada@example.org", "You revoked a token: named"); len(mails) != 1 {

@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // issue makes a token without a form, and returns its id.
-func (h *house) issue(p *person, req issuer.MintRequest) string {
+func (h *house) issue(p *person, req tokens.MintRequest) string {
 	h.Helper()
-	m, err := h.issuer.Mint(h.Context(), ledger.Principal{UserID: p.id, Username: p.name}, req)
+	m, err := h.issuer.Tokens.Mint(h.Context(), ledger.Principal{UserID: p.id, Username: p.name}, req)
 	h.must(err)
 	return m.Token.ID
 }
@@ -33,7 +33,7 @@ func TestTokensAreFilteredAndSorted(t *testing.T) {
 	ada := h.founder("ada")
 	ada.project("demo")
 	ada.mint("laptop")
-	h.issue(ada, issuer.MintRequest{Label: "CI of demo", Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life7})
+	h.issue(ada, tokens.MintRequest{Label: "CI of demo", Scope: tokens.ScopeChosen, Projects: []string{"demo"}, Life: tokens.Life7})
 	_, gone := ada.mint("gone")
 	ada.post("/tokens/"+gone+"/revoke").is(303, "/tokens")
 	h.clock.pass(24 * time.Hour)
@@ -73,7 +73,7 @@ func TestTokensArePaged(t *testing.T) {
 	var want []string
 	for i := range shownTokens + 2 {
 		label := "token " + string(rune('a'+i/10)) + string(rune('0'+i%10))
-		h.issue(ada, issuer.MintRequest{Label: label, Scope: issuer.ScopeAll, Life: issuer.Life30})
+		h.issue(ada, tokens.MintRequest{Label: label, Scope: tokens.ScopeAll, Life: tokens.Life30})
 		want = append(want, label)
 	}
 	first := ada.get("/tokens?sort=label&q=token").is(200, "").says("1 to 100 of 102 tokens.")

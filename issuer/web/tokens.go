@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -36,7 +36,7 @@ func (s *Server) listTokens(v *visit) error {
 	if p := page.Filter.Project; p != "" && !slices.Contains(page.Projects, p) {
 		page.Projects = append(page.Projects, p) // one that was left: its tokens are in the list
 	}
-	found, err := s.issuer.FindTokens(ctx, v.user.ID, tokenQuery(page.Filter, v.QueryParam("after")))
+	found, err := s.issuer.Tokens.Find(ctx, v.user.ID, tokenQuery(page.Filter, v.QueryParam("after")))
 	if ps, status := v.problems(err); status != 0 {
 		for i := range ps {
 			if ps[i].Field == "after" { // no field of the page
@@ -55,7 +55,7 @@ func (s *Server) listTokens(v *visit) error {
 }
 
 // tokenQuery is a filter as the issuer has it. Days that are no number are refused.
-func tokenQuery(f ui.TokenFilter, after string) issuer.Query {
+func tokenQuery(f ui.TokenFilter, after string) tokens.Query {
 	days := func(typed string) int {
 		if typed = strings.TrimSpace(typed); typed == "" {
 			return 0
@@ -65,13 +65,13 @@ func tokenQuery(f ui.TokenFilter, after string) issuer.Query {
 		}
 		return -1
 	}
-	return issuer.Query{
-		Text: f.Text, Project: f.Project, State: issuer.State(f.State), Expiring: days(f.Expiring), Unused: days(f.Unused),
-		Sort: issuer.Sort(f.Sort), After: after, Limit: shownTokens,
+	return tokens.Query{
+		Text: f.Text, Project: f.Project, State: tokens.State(f.State), Expiring: days(f.Expiring), Unused: days(f.Unused),
+		Sort: tokens.Sort(f.Sort), After: after, Limit: shownTokens,
 	}
 }
 
-func tokenRows(tokens []issuer.Token) []ui.TokenRow {
+func tokenRows(tokens []tokens.Token) []ui.TokenRow {
 	out := make([]ui.TokenRow, len(tokens))
 	for i, t := range tokens {
 		out[i] = tokenRow(t)
@@ -79,10 +79,10 @@ func tokenRows(tokens []issuer.Token) []ui.TokenRow {
 	return out
 }
 
-func tokenRow(t issuer.Token) ui.TokenRow {
+func tokenRow(t tokens.Token) ui.TokenRow {
 	return ui.TokenRow{
 		Limits: shownLimits(t.Limits), NarrowedAt: t.Narrowed, Replaced: t.Replaced != "",
-		ID: t.ID, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll, Projects: projectNames(t.Projects),
+		ID: t.ID, Label: t.Label, AllProjects: t.Scope == tokens.ScopeAll, Projects: projectNames(t.Projects),
 		State: string(t.State), CreatedAt: t.Created, Factor: t.Factor, ExpiresAt: t.Expires, RevokedAt: t.Revoked.At, RevokedBy: t.Revoked.Username, Reason: t.Revoked.Reason,
 		LastUsedAt: t.LastUsed.At, LastProject: t.LastUsed.Project, LastFrom: t.LastUsed.Network, LastSaidBy: t.LastUsed.Verifier,
 	}
@@ -137,7 +137,7 @@ func (s *Server) mintToken(v *visit) error {
 	if f.Get("draft") != "" {
 		return s.draftToken(v, page, req, date)
 	}
-	minted, err := s.issuer.Mint(ctx, v.principal(), req) // refuses a date that is none, with all else that is wrong
+	minted, err := s.issuer.Tokens.Mint(ctx, v.principal(), req) // refuses a date that is none, with all else that is wrong
 	if answered, err := v.notMinted(err, date, func(status int, l ui.Layout) error {
 		page.Layout = l
 		return v.tokenNewPage(status, page, f["projects"])
@@ -146,30 +146,30 @@ func (s *Server) mintToken(v *visit) error {
 	}
 	s.wait(ctx, minted.Revision)
 	created := s.createdPage(v, minted)
-	if req.Scope == issuer.ScopeChosen {
+	if req.Scope == tokens.ScopeChosen {
 		created.Registered = strings.TrimSpace(req.Register)
 	}
 	return v.show(created)
 }
 
 // mintRequest reads the form; date is false where something was typed that is no date.
-func mintRequest(f url.Values) (req issuer.MintRequest, date bool) {
-	req = issuer.MintRequest{
-		Label: f.Get("label"), Scope: issuer.Scope(f.Get("scope")), Life: issuer.Life(f.Get("life")), Limits: readLimits(f), IdempotencyKey: f.Get("once"),
+func mintRequest(f url.Values) (req tokens.MintRequest, date bool) {
+	req = tokens.MintRequest{
+		Label: f.Get("label"), Scope: tokens.Scope(f.Get("scope")), Life: tokens.Life(f.Get("life")), Limits: readLimits(f), IdempotencyKey: f.Get("once"),
 	}
-	if req.Scope == issuer.ScopeChosen {
+	if req.Scope == tokens.ScopeChosen {
 		req.Projects, req.Register = f["projects"], f.Get("register")
 	}
 	date = true
-	if req.Life == issuer.LifeUntil {
+	if req.Life == tokens.LifeUntil {
 		req.Expires, date = endOf(f.Get("expires"))
 	}
 	return req, date
 }
 
 // draftToken says what a token would do.
-func (s *Server) draftToken(v *visit, page ui.TokenNewPage, req issuer.MintRequest, date bool) error {
-	t, err := s.issuer.Draft(v.Request().Context(), v.principal(), req)
+func (s *Server) draftToken(v *visit, page ui.TokenNewPage, req tokens.MintRequest, date bool) error {
+	t, err := s.issuer.Tokens.Draft(v.Request().Context(), v.principal(), req)
 	if answered, err := v.notMinted(err, date, func(status int, l ui.Layout) error {
 		page.Layout = l
 		return v.tokenNewPage(status, page, v.form["projects"])
@@ -185,8 +185,8 @@ func (s *Server) draftToken(v *visit, page ui.TokenNewPage, req issuer.MintReque
 // notMinted answers where no token was made: with the form again, or with the token
 // that the form made when it was sent before.
 func (v *visit) notMinted(err error, date bool, form func(status int, l ui.Layout) error) (answered bool, _ error) {
-	var again *issuer.RepeatedError
-	var fast *issuer.TooFastError
+	var again *tokens.RepeatedError
+	var fast *tokens.TooFastError
 	switch {
 	case err == nil:
 		return false, nil
@@ -208,10 +208,10 @@ func (v *visit) notMinted(err error, date bool, form func(status int, l ui.Layou
 }
 
 // createdPage shows a token that was just made.
-func (s *Server) createdPage(v *visit, m issuer.Minted) ui.TokenCreatedPage {
+func (s *Server) createdPage(v *visit, m tokens.Minted) ui.TokenCreatedPage {
 	t := m.Token
 	return ui.TokenCreatedPage{
-		Layout: v.layout(), Token: m.Text, Label: t.Label, AllProjects: t.Scope == issuer.ScopeAll,
+		Layout: v.layout(), Token: m.Text, Label: t.Label, AllProjects: t.Scope == tokens.ScopeAll,
 		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: shownLimits(t.Limits), UploadURL: s.address(pathLegacy + "/"),
 	}
 }
@@ -238,8 +238,8 @@ func dateProblem(ps problem.Problems) problem.Problems {
 }
 
 // ownToken is the token that the address names.
-func (v *visit) ownToken(ctx context.Context) (issuer.Token, error) {
-	return v.server.issuer.Token(ctx, v.principal(), v.Param("id"))
+func (v *visit) ownToken(ctx context.Context) (tokens.Token, error) {
+	return v.server.issuer.Tokens.Get(ctx, v.principal(), v.Param("id"))
 }
 
 func (s *Server) askRevokeToken(v *visit) error {
@@ -256,7 +256,7 @@ func (s *Server) revokeToken(v *visit) error {
 	if err != nil {
 		return err
 	}
-	revision, _, err := s.issuer.Revoke(ctx, v.principal(), before.ID)
+	revision, _, err := s.issuer.Tokens.Revoke(ctx, v.principal(), before.ID)
 	if err != nil {
 		return err
 	}

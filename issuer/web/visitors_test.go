@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/authn"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // More visitors of the matrix. What they get follows from what others get, unless a
@@ -103,8 +103,8 @@ func (m *cast) arrive(name string) *person {
 func (m *cast) token() string {
 	m.Helper()
 	holder := m.people[owner]
-	minted, err := m.issuer.Mint(m.Context(), ledger.Principal{UserID: holder.id, Username: holder.name},
-		issuer.MintRequest{Label: "t" + m.clock.Now().Format(time.RFC3339Nano), Scope: issuer.ScopeAll, Life: issuer.Life7})
+	minted, err := m.issuer.Tokens.Mint(m.Context(), ledger.Principal{UserID: holder.id, Username: holder.name},
+		tokens.MintRequest{Label: "t" + m.clock.Now().Format(time.RFC3339Nano), Scope: tokens.ScopeAll, Life: tokens.Life7})
 	m.must(err)
 	m.must(m.catchUp(m.Context(), minted.Revision))
 	m.clock.pass(time.Microsecond) // the next one has another label

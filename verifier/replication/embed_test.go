@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // embedder is a program of somebody else's: it follows an issuer and decides over the
@@ -112,7 +112,7 @@ func TestEmbeddingModule(t *testing.T) {
 	}
 
 	o := newOrigin(t)
-	m, err := o.Mint(t.Context(), alice, issuer.MintRequest{Label: "ci", Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
+	m, err := o.Tokens.Mint(t.Context(), alice, tokens.MintRequest{Label: "ci", Scope: tokens.ScopeChosen, Projects: []string{"demo"}, Life: tokens.Life30})
 	o.check(err)
 	cmd := exec.CommandContext(ctx, filepath.Join(dir, "index"))
 	cmd.Env = append(os.Environ(), "ISSUER="+o.url(), "SECRET="+o.secretFile("index"), "KEYS="+filepath.Join(dir, "rootkeys.db"), "TOKEN="+m.Text)

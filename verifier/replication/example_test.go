@@ -17,6 +17,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -82,7 +83,7 @@ func exampleIssuer() (dir, url, text string, stop func()) {
 	must(store.Update(ctx, func(tx kv.Tx) error { return service.Ledger.RecordUser(tx, alice.UserID, alice.Username, false) }))
 	_, _, err = service.Projects.Create(ctx, alice, "demo")
 	must(err)
-	minted, err := service.Mint(ctx, alice, issuer.MintRequest{Label: "CI", Scope: issuer.ScopeAll, Life: issuer.Life30})
+	minted, err := service.Tokens.Mint(ctx, alice, tokens.MintRequest{Label: "CI", Scope: tokens.ScopeAll, Life: tokens.Life30})
 	must(err)
 	_, secret, err := service.RegisterVerifier(ctx, admin, "index")
 	must(err)

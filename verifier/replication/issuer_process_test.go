@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // childIssuer is the environment variable that makes this test's binary an issuer: its
@@ -59,7 +60,7 @@ func issue(text string, stdout io.Writer) error {
 	go func() { _ = http.Serve(l, feedhttp.New(feedhttp.Config{Issuer: s})) }()
 	ctx, say := context.Background(), json.NewEncoder(stdout)
 	for n := 0; ; n++ {
-		m, err := s.Mint(ctx, alice, issuer.MintRequest{Label: fmt.Sprint(os.Getpid(), " ", n), Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+		m, err := s.Tokens.Mint(ctx, alice, tokens.MintRequest{Label: fmt.Sprint(os.Getpid(), " ", n), Scope: tokens.ScopeAll, Life: tokens.LifeNever})
 		if err != nil {
 			return err
 		}
@@ -69,7 +70,7 @@ func issue(text string, stdout io.Writer) error {
 		if n%2 == 0 {
 			continue
 		}
-		if _, _, err := s.Revoke(ctx, alice, m.Token.ID); err != nil {
+		if _, _, err := s.Tokens.Revoke(ctx, alice, m.Token.ID); err != nil {
 			return err
 		}
 		if err := say.Encode(done{Revoked: m.Text}); err != nil {

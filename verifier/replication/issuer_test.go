@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -112,9 +113,9 @@ func TestAnIssuersDayReachesTheVerifier(t *testing.T) {
 		_, _, err := h.Projects.Create(ctx, alice, name)
 		h.check(err)
 	}
-	chosen, err := h.Mint(ctx, alice, issuer.MintRequest{Label: "CI", Scope: issuer.ScopeChosen, Projects: []string{"demo"}, Life: issuer.Life30})
+	chosen, err := h.Tokens.Mint(ctx, alice, tokens.MintRequest{Label: "CI", Scope: tokens.ScopeChosen, Projects: []string{"demo"}, Life: tokens.Life30})
 	h.check(err)
-	all, err := h.Mint(ctx, alice, issuer.MintRequest{Label: "laptop", Scope: issuer.ScopeAll, Life: issuer.Life7})
+	all, err := h.Tokens.Mint(ctx, alice, tokens.MintRequest{Label: "laptop", Scope: tokens.ScopeAll, Life: tokens.Life7})
 	h.check(err)
 
 	h.expect(chosen.Text, "demo", "")
@@ -127,7 +128,7 @@ func TestAnIssuersDayReachesTheVerifier(t *testing.T) {
 	h.user(false)
 	h.expect(chosen.Text, "demo", "")
 
-	_, _, err = h.Revoke(ctx, alice, chosen.Token.ID)
+	_, _, err = h.Tokens.Revoke(ctx, alice, chosen.Token.ID)
 	h.check(err)
 	h.expect(chosen.Text, "demo", caveats.Revoked)
 	h.expect(all.Text, "demo", "")

@@ -11,9 +11,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rind-dev/rind/caveats"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // model is what an issuer was told, as simply as it can be written down.
@@ -76,12 +76,12 @@ func (m *model) step() {
 				return
 			}
 			m.n++
-			req := issuer.MintRequest{Label: fmt.Sprint("ci ", m.n), Scope: issuer.ScopeAll, Life: issuer.LifeNever}
+			req := tokens.MintRequest{Label: fmt.Sprint("ci ", m.n), Scope: tokens.ScopeAll, Life: tokens.LifeNever}
 			tok := &modelToken{owner: who}
 			if m.members[project][who] && !m.closed[project] && rapid.Bool().Draw(m.t, "narrow") {
-				req.Scope, req.Projects, tok.projects = issuer.ScopeChosen, []string{project}, []string{project}
+				req.Scope, req.Projects, tok.projects = tokens.ScopeChosen, []string{project}, []string{project}
 			}
-			minted, err := m.o.Mint(ctx, people[who], req)
+			minted, err := m.o.Tokens.Mint(ctx, people[who], req)
 			must(err)
 			tok.text, tok.id = minted.Text, minted.Token.ID
 			m.tokens = append(m.tokens, tok)
@@ -99,7 +99,7 @@ func (m *model) step() {
 			if tok.revoked || m.frozen[tok.owner] {
 				return
 			}
-			_, _, err := m.o.Revoke(ctx, people[tok.owner], tok.id)
+			_, _, err := m.o.Tokens.Revoke(ctx, people[tok.owner], tok.id)
 			must(err)
 			tok.revoked = true
 		},
@@ -111,7 +111,7 @@ func (m *model) step() {
 			if tok.revoked || tok.projects != nil || m.frozen[tok.owner] || m.closed[project] || !m.members[project][tok.owner] {
 				return
 			}
-			_, _, err := m.o.Restrict(ctx, people[tok.owner], tok.id, issuer.RestrictRequest{Projects: []string{project}})
+			_, _, err := m.o.Tokens.Restrict(ctx, people[tok.owner], tok.id, tokens.RestrictRequest{Projects: []string{project}})
 			must(err)
 			tok.projects = []string{project}
 		},
@@ -135,7 +135,7 @@ func (m *model) step() {
 			if m.frozen["alice"] || m.none[project] || m.closed[project] {
 				return
 			}
-			_, err := m.o.DeleteProject(ctx, alice, project, project)
+			_, err := m.o.Tokens.DeleteProject(ctx, alice, project, project)
 			must(err)
 			m.none[project], m.members[project] = true, map[string]bool{}
 			for _, tok := range m.tokens {

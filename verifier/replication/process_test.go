@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -169,7 +169,7 @@ func TestVerifierKilled(t *testing.T) {
 	path := r.path
 	r.stop()
 	j := job{o.url(), r.remote.SecretFile, path}
-	all := map[string]issuer.Minted{}
+	all := map[string]tokens.Minted{}
 	gone := map[string]bool{}
 	for round := range 12 {
 		p := startOther(t, j)
@@ -220,7 +220,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	p.ask("full")
-	var last issuer.Minted
+	var last tokens.Minted
 	got := told{}
 	for n := 0; got.Err == "" && n < 2000; n++ {
 		last = o.mint(fmt.Sprint("ci ", n))

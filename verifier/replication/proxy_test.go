@@ -13,7 +13,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier/replication"
 )
 
@@ -168,7 +168,7 @@ func TestCrookedProxy(t *testing.T) {
 	})
 	r := newReplica(t, url, o.secretFile("berlin"))
 	r.eventually("it begins", func() bool { return r.Status().Usable })
-	all := map[string]issuer.Minted{}
+	all := map[string]tokens.Minted{}
 	gone := map[string]bool{}
 	for i := range 60 {
 		m := o.mint(fmt.Sprint("ci ", i))

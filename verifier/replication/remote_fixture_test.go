@@ -21,6 +21,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -152,16 +153,16 @@ func (o *origin) user(p ledger.Principal, frozen bool) {
 }
 
 // mint makes a token of alice's for her projects.
-func (o *origin) mint(label string) issuer.Minted {
+func (o *origin) mint(label string) tokens.Minted {
 	o.Helper()
-	m, err := o.Mint(o.Context(), alice, issuer.MintRequest{Label: label, Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+	m, err := o.Tokens.Mint(o.Context(), alice, tokens.MintRequest{Label: label, Scope: tokens.ScopeAll, Life: tokens.LifeNever})
 	o.check(err)
 	return m
 }
 
-func (o *origin) revoke(m issuer.Minted) uint64 {
+func (o *origin) revoke(m tokens.Minted) uint64 {
 	o.Helper()
-	rev, _, err := o.Revoke(o.Context(), alice, m.Token.ID)
+	rev, _, err := o.Tokens.Revoke(o.Context(), alice, m.Token.ID)
 	o.check(err)
 	return rev
 }

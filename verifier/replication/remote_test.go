@@ -13,9 +13,9 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -51,7 +51,7 @@ func TestADayOverHTTP(t *testing.T) {
 	frozen(false)
 	r.expect(early.Text, "demo", "allow")
 
-	bobs, err := o.Mint(t.Context(), bob, issuer.MintRequest{Label: "bob", Scope: issuer.ScopeAll, Life: issuer.LifeNever})
+	bobs, err := o.Tokens.Mint(t.Context(), bob, tokens.MintRequest{Label: "bob", Scope: tokens.ScopeAll, Life: tokens.LifeNever})
 	o.check(err)
 	r.expect(bobs.Text, "demo", string(caveats.NotAMember))
 	rev, err := o.AddMember(t.Context(), alice, "demo", bob.UserID, projects.RoleMaintainer)
@@ -130,7 +130,7 @@ func TestCompacted(t *testing.T) {
 	r.catchUp(o)
 	r.stop()
 	o.revoke(m)
-	var last issuer.Minted
+	var last tokens.Minted
 	for n := range 200 {
 		last = o.mint(fmt.Sprint("ci ", n))
 	}
@@ -274,16 +274,16 @@ func TestUsesReachTheIssuer(t *testing.T) {
 		t.Errorf("%d uses wait", s.Uses)
 	}
 	o.start()
-	var tok issuer.Token
+	var tok tokens.Token
 	r.eventually("the use is known", func() bool {
-		tok, err = o.Token(t.Context(), alice, m.Token.ID)
+		tok, err = o.Tokens.Get(t.Context(), alice, m.Token.ID)
 		o.check(err)
 		return !tok.LastUsed.At.IsZero()
 	})
 	if u := tok.LastUsed; !u.At.Equal(at.Truncate(time.Minute)) || u.Project != "demo" || u.Network != "203.0.113.0/24" {
 		t.Errorf("%+v", u)
 	}
-	if u, err := o.ProjectUploads(t.Context(), alice, "demo", 1); err != nil || u.Total != 1000 {
+	if u, err := o.Tokens.ProjectUploads(t.Context(), alice, "demo", 1); err != nil || u.Total != 1000 {
 		t.Errorf("%d uses are counted, not 1000 (%v)", u.Total, err)
 	}
 	for n := range replication.MaxUses + 500 {

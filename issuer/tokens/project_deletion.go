@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -45,7 +45,7 @@ type deletionRecord struct {
 // From the first transaction on no token reaches the project. Where there are so many
 // that several transactions are needed and one fails, FinishDeletions goes on. The
 // problem has the field "confirm".
-func (s *Tokens) DeleteProject(ctx context.Context, p ledger.Principal, project, confirm string) (Deletion, error) {
+func (s *Service) DeleteProject(ctx context.Context, p ledger.Principal, project, confirm string) (Deletion, error) {
 	var out Deletion
 	rev, err := s.projects.Manage(ctx, p, project, func(c *ledger.Change, rec projects.Record) (err error) {
 		if strings.TrimSpace(confirm) != rec.Name {
@@ -68,7 +68,7 @@ func (s *Tokens) DeleteProject(ctx context.Context, p ledger.Principal, project,
 	return out, nil
 }
 
-func (s *Tokens) endProject(c *ledger.Change, p ledger.Principal, rec projects.Record) (Deletion, error) {
+func (s *Service) endProject(c *ledger.Change, p ledger.Principal, rec projects.Record) (Deletion, error) {
 	was, reserved, err := projects.Delete(c, p, rec)
 	if err != nil {
 		return Deletion{}, err
@@ -83,7 +83,7 @@ func (s *Tokens) endProject(c *ledger.Change, p ledger.Principal, rec projects.R
 
 // endProjectTokens deals with some of the tokens that name a deleted project, and forgets
 // that it was deleted when it has dealt with all.
-func (s *Tokens) endProjectTokens(c *ledger.Change, project string) (out Deletion, err error) {
+func (s *Service) endProjectTokens(c *ledger.Change, project string) (out Deletion, err error) {
 	var e deletionRecord
 	if err := kv.GetJSON(c, deletionKey(project), &e); err != nil {
 		return Deletion{}, err
@@ -145,7 +145,7 @@ func endProjectToken(c *ledger.Change, e deletionRecord, project, id string) (re
 }
 
 // finishDeletion deals with what is left of the tokens of a deleted project.
-func (s *Tokens) finishDeletion(ctx context.Context, project string) (out Deletion, err error) {
+func (s *Service) finishDeletion(ctx context.Context, project string) (out Deletion, err error) {
 	for {
 		var step Deletion
 		rev, err := s.ledger.Update(ctx, func(c *ledger.Change) (err error) {
@@ -166,7 +166,7 @@ func (s *Tokens) finishDeletion(ctx context.Context, project string) (out Deleti
 // FinishDeletions goes on with deletions that something cut short between two
 // transactions. Each of those that it returns has a Project with an id and a name
 // only.
-func (s *Tokens) FinishDeletions(ctx context.Context) (out []Deletion, err error) {
+func (s *Service) FinishDeletions(ctx context.Context) (out []Deletion, err error) {
 	var left []kv.Pair
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		left, err = r.Scan([]byte(keyDeletion), nil, 0, false)

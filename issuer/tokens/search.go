@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"cmp"
@@ -48,12 +48,12 @@ type FoundTokens struct {
 	Next    string // After of the next page; "" on the last
 }
 
-// FindTokens lists those of a user's tokens that a query picks. What is wrong with it
+// Find lists those of a user's tokens that a query picks. What is wrong with it
 // comes back as problems under "state", "expiring", "unused", "sort" and "after".
 //
 // A page starts where the token After stands in the order now, so that nothing comes
 // twice or is left out where nothing changes places in between.
-func (s *Tokens) FindTokens(ctx context.Context, userID string, q Query) (FoundTokens, error) {
+func (s *Service) Find(ctx context.Context, userID string, q Query) (FoundTokens, error) {
 	var ps problem.Problems
 	if q.check(&ps); len(ps) > 0 {
 		return FoundTokens{}, ps

@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"cmp"
@@ -43,7 +43,7 @@ func dayOf(t time.Time) uint32 { return uint32(t.Unix() / int64(ledger.Day/time.
 // countUses adds to the counter of a day. Of a project on a day dayTokens tokens have
 // counters of their own, and the others share one. What is older than is kept is not
 // counted.
-func (s *Tokens) countUses(tx kv.Tx, project, token string, at time.Time, n int) error {
+func (s *Service) countUses(tx kv.Tx, project, token string, at time.Time, n int) error {
 	if oldest := dayOf(s.clock()) - UploadDays + 1; dayOf(at) < oldest {
 		return nil
 	}
@@ -86,7 +86,7 @@ func readCount(key, b []byte) (uint64, error) {
 // most busy tokens, of which there are at most shown. Owners, and administrators, see
 // all of them so; of other members' tokens, maintainers see only how much the others
 // uploaded together. To who is no member it is ErrNotFound.
-func (s *Tokens) ProjectUploads(ctx context.Context, p ledger.Principal, project string, shown int) (Uploads, error) {
+func (s *Service) ProjectUploads(ctx context.Context, p ledger.Principal, project string, shown int) (Uploads, error) {
 	today := dayOf(s.clock())
 	out := Uploads{First: time.Unix(int64(today-UploadDays+1)*int64(ledger.Day/time.Second), 0).UTC()}
 	err := s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
@@ -168,7 +168,7 @@ func readCounts(r kv.Reader, project string, today uint32) ([]*TokenUploads, err
 }
 
 // forgetUploads deletes the counters of days before the last UploadDays.
-func (s *Tokens) forgetUploads(ctx context.Context) error {
+func (s *Service) forgetUploads(ctx context.Context) error {
 	end := string(binary.BigEndian.AppendUint32([]byte(keyCount), dayOf(s.clock())-UploadDays+1))
 	for more := true; more; {
 		err := s.store.Update(ctx, func(tx kv.Tx) error {

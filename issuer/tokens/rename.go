@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // field "label". Verifiers know no labels, so they hear nothing of it. A token that
 // was revoked is "token_over" with no field; the label that a token has already is no
 // change, and writes nothing.
-func (s *Tokens) Rename(ctx context.Context, p ledger.Principal, id, label string) error {
+func (s *Service) Rename(ctx context.Context, p ledger.Principal, id, label string) error {
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
 		rec, err := ownedToken(c, p, id)
 		if err != nil {

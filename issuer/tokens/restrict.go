@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type RestrictRequest struct {
 // and verifiers hold it to what is recorded. Whatever would widen it, or change
 // nothing, is a problem, under the fields of Mint; a token that is over is
 // "token_over" with no field.
-func (s *Tokens) Restrict(ctx context.Context, p ledger.Principal, id string, req RestrictRequest) (Token, uint64, error) {
+func (s *Service) Restrict(ctx context.Context, p ledger.Principal, id string, req RestrictRequest) (Token, uint64, error) {
 	var out Token
 	rev, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
 		rec, err := workingToken(c, p, id)
@@ -79,7 +79,7 @@ func ownedToken(c *ledger.Change, p ledger.Principal, id string) (tokenRecord, e
 }
 
 // narrowToken applies a request to a record.
-func (s *Tokens) narrowToken(c *ledger.Change, p ledger.Principal, rec *tokenRecord, req RestrictRequest) error {
+func (s *Service) narrowToken(c *ledger.Change, p ledger.Principal, rec *tokenRecord, req RestrictRequest) error {
 	var ps problem.Problems
 	was := *rec
 	if len(req.Projects) > 0 {

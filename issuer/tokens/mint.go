@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -51,7 +51,7 @@ type Minted struct {
 // "versions", "networks" and "actions"; a user with MaxTokens tokens gets
 // "too_many_tokens" with no field. Where the form has made a token before it is an
 // RepeatedError, and for who makes tokens too fast a TooFastError.
-func (s *Tokens) Mint(ctx context.Context, p ledger.Principal, req MintRequest) (Minted, error) {
+func (s *Service) Mint(ctx context.Context, p ledger.Principal, req MintRequest) (Minted, error) {
 	id, root, err := s.material()
 	if err != nil {
 		return Minted{}, err
@@ -90,7 +90,7 @@ func (s *Tokens) Mint(ctx context.Context, p ledger.Principal, req MintRequest) 
 
 // material is what a new token is made of: its id, and a root key, which the caller
 // wipes.
-func (s *Tokens) material() (id string, root []byte, err error) {
+func (s *Service) material() (id string, root []byte, err error) {
 	if id, err = s.ledger.NewID(); err != nil {
 		return "", nil, err
 	}
@@ -103,7 +103,7 @@ var errDraft = errors.New("issuer: only a draft")
 
 // Draft is the token that Mint would make of a request, with no id, or what is wrong
 // with it, as Mint has it. It changes nothing.
-func (s *Tokens) Draft(ctx context.Context, p ledger.Principal, req MintRequest) (Token, error) {
+func (s *Service) Draft(ctx context.Context, p ledger.Principal, req MintRequest) (Token, error) {
 	if err := s.drafts.take(p.UserID, s.clock()); err != nil {
 		return Token{}, err
 	}
@@ -129,7 +129,7 @@ func (s *Tokens) Draft(ctx context.Context, p ledger.Principal, req MintRequest)
 
 // draftToken checks a request against the rules and the store and makes the record of
 // the token out of it.
-func (s *Tokens) draftToken(c *ledger.Change, p ledger.Principal, req MintRequest) (tokenRecord, error) {
+func (s *Service) draftToken(c *ledger.Change, p ledger.Principal, req MintRequest) (tokenRecord, error) {
 	var ps problem.Problems
 	rec := tokenRecord{User: p.UserID, Scope: req.Scope, Created: c.Now, Factor: p.Actor.Factor, Serial: c.Revision}
 	var err error
@@ -162,7 +162,7 @@ func (s *Tokens) draftToken(c *ledger.Change, p ledger.Principal, req MintReques
 }
 
 // checkSize sees that the text of a token has room for its holder's caveats.
-func (s *Tokens) checkSize(c *ledger.Change, ps *problem.Problems, rec tokenRecord) {
+func (s *Service) checkSize(c *ledger.Change, ps *problem.Problems, rec tokenRecord) {
 	if size := textSize(s.location, issuedCaveats(rec)); size > MaxText {
 		ps.Add("projects", "projects_too_large", "count", len(rec.Projects), "size", size, "max", MaxText)
 	}
@@ -228,7 +228,7 @@ func (req MintRequest) count() int {
 
 // mintToken makes the macaroon and stores what is kept of it. The caller writes the audit
 // row.
-func (s *Tokens) mintToken(c *ledger.Change, id string, root []byte, rec tokenRecord) (Minted, error) {
+func (s *Service) mintToken(c *ledger.Change, id string, root []byte, rec tokenRecord) (Minted, error) {
 	cs := issuedCaveats(rec)
 	t, err := token.Mint(root, id, s.location, cs)
 	if err != nil {

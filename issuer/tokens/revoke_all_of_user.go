@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -34,7 +34,7 @@ type revokingRecord struct {
 // should hold, the others wait for their record and their row: verifiers are told that the user is
 // frozen until FinishRevocations has dealt with all, also after a restart. Tokens that are minted
 // meanwhile stay, and work when it has.
-func (s *Tokens) RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error {
+func (s *Service) RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error {
 	_, err := s.ledger.Join(tx, func(c *ledger.Change) error {
 		e := revokingRecord{By: who, Why: why, Through: c.Revision - 1}
 		more, err := revokeOwned(c, userID, &e)
@@ -48,7 +48,7 @@ func (s *Tokens) RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why stri
 }
 
 // wake makes Unfinished say that there is work.
-func (s *Tokens) wake() {
+func (s *Service) wake() {
 	select {
 	case s.unfinished <- struct{}{}:
 	default:
@@ -56,7 +56,7 @@ func (s *Tokens) wake() {
 }
 
 // Unfinished says that a change of this process left steps over, for which FinishRevocations is to be called.
-func (s *Tokens) Unfinished() <-chan struct{} { return s.unfinished }
+func (s *Service) Unfinished() <-chan struct{} { return s.unfinished }
 
 // setRevoking notes how far the revocation of a user's tokens is, nil that it is done, and what verifiers hear of that.
 func setRevoking(c *ledger.Change, userID string, e *revokingRecord) (err error) {
@@ -114,7 +114,7 @@ func revokeListed(c *ledger.Change, p ledger.Principal, id, why string) error {
 
 // FinishRevocations goes on, in steps, with what RevokeTokens has left over. Call it
 // when Unfinished says so, and at the start: several processes may do so at once.
-func (s *Tokens) FinishRevocations(ctx context.Context) error {
+func (s *Service) FinishRevocations(ctx context.Context) error {
 	var left []kv.Pair
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
 		left, err = r.Scan([]byte(keyRevoking), nil, 0, false)

@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -35,13 +35,13 @@ type Use struct {
 //
 // A use is no change of state: it has no audit row, and verifiers do not hear of it.
 // The owner of the token is told of its first one.
-func (s *Tokens) RecordUse(ctx context.Context, tokenID, project string, from netip.Addr, at time.Time) error {
+func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from netip.Addr, at time.Time) error {
 	use := s.coarseUse(project, from, at)
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return s.noteUse(tx, tokenID, use, 1, "") })
 }
 
 // coarseUse is a use as it is kept.
-func (s *Tokens) coarseUse(project string, from netip.Addr, at time.Time) Use {
+func (s *Service) coarseUse(project string, from netip.Addr, at time.Time) Use {
 	if now := s.clock(); at.After(now) {
 		at = now
 	}
@@ -50,7 +50,7 @@ func (s *Tokens) coarseUse(project string, from netip.Addr, at time.Time) Use {
 
 // noteUse keeps a use that stands for n of them, and that a verifier, "" for the one in
 // this process, has seen.
-func (s *Tokens) noteUse(tx kv.Tx, id string, use Use, n int, verifier string) error {
+func (s *Service) noteUse(tx kv.Tx, id string, use Use, n int, verifier string) error {
 	rec, err := readToken(tx, id)
 	if errors.Is(err, kv.ErrNotFound) {
 		return ledger.ErrNotFound
@@ -88,7 +88,7 @@ func (s *Tokens) noteUse(tx kv.Tx, id string, use Use, n int, verifier string) e
 	return s.countUses(tx, project, id, use.At, n)
 }
 
-func (s *Tokens) notifyFirstUse(tx kv.Tx, id string, rec tokenRecord, use Use, verifier string) error {
+func (s *Service) notifyFirstUse(tx kv.Tx, id string, rec tokenRecord, use Use, verifier string) error {
 	return s.ledger.PutNotice(tx, notices.Notice{Kind: notices.TokenFirstUsed, User: rec.User, At: use.At, Args: map[string]string{
 		"token": id, "label": rec.Label, "project": use.Project, "network": use.Network, "verifier": verifier,
 	}})
@@ -109,7 +109,7 @@ const usesAtOnce = 50
 // RecordUses notes what a verifier reports, as RecordUse does, in short transactions, and
 // that it was this verifier that said so. What a verifier can't know is dropped: see
 // reported. since is when it reported last.
-func (s *Tokens) RecordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
+func (s *Service) RecordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
 	uses = slices.Clone(uses[:min(len(uses), feed.MaxUses)])
 	slices.SortStableFunc(uses, func(a, b feed.Use) int { return a.At.Compare(b.At) }) // the first use is told
 	for part := range slices.Chunk(uses, usesAtOnce) {
@@ -120,7 +120,7 @@ func (s *Tokens) RecordUses(ctx context.Context, verifier string, since time.Tim
 	return nil
 }
 
-func (s *Tokens) recordPart(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
+func (s *Service) recordPart(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		for _, u := range uses {
 			use, err := s.reported(tx, u, since)
@@ -144,7 +144,7 @@ func (s *Tokens) recordPart(ctx context.Context, verifier string, since time.Tim
 // it can't have been: the token has to exist, and its owner has to be able to upload to
 // the project with it. It was between the last report and now, by the issuer's clock,
 // and before the token ended.
-func (s *Tokens) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error) {
+func (s *Service) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error) {
 	if !caveats.ValidUUID(u.Token) || len(u.Project) > projects.MaxProjectName || !caveats.ValidProjectName(u.Project) {
 		return Use{}, ledger.ErrNotFound
 	}

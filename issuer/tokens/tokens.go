@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -111,8 +111,8 @@ type TokenPage struct {
 	Unrevoked int     // those of them that are not revoked
 }
 
-// TokensOf lists a user's tokens, those that have expired or were revoked included.
-func (s *Tokens) TokensOf(ctx context.Context, userID string, page Page) (TokenPage, error) {
+// List lists a user's tokens, those that have expired or were revoked included.
+func (s *Service) List(ctx context.Context, userID string, page Page) (TokenPage, error) {
 	limit := ledger.PageSize(page.Limit)
 	now := s.clock()
 	var out TokenPage
@@ -183,9 +183,9 @@ func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
 	return out, nil
 }
 
-// Token returns a token to its owner and to administrators; to others it is
+// Get returns a token to its owner and to administrators; to others it is
 // ErrNotFound.
-func (s *Tokens) Token(ctx context.Context, p ledger.Principal, id string) (Token, error) {
+func (s *Service) Get(ctx context.Context, p ledger.Principal, id string) (Token, error) {
 	now := s.clock()
 	var out Token
 	err := s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {

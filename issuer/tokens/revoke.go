@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 //
 // The label is free again at once. The record stays, so that lists and denials
 // can say what became of the token.
-func (s *Tokens) Revoke(ctx context.Context, p ledger.Principal, id string) (revision uint64, done bool, err error) {
+func (s *Service) Revoke(ctx context.Context, p ledger.Principal, id string) (revision uint64, done bool, err error) {
 	revision, err = s.ledger.Update(instance.Safe(ctx), func(c *ledger.Change) (err error) {
 		done, err = revokeToken(c, p, id, "")
 		return err

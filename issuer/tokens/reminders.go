@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -101,7 +101,7 @@ func readReminder(r kv.Reader, id string) (due reminderRecord, there bool, err e
 // SendReminders tells the owners of tokens, through Config.Notices, that they expire soon
 // or were not used for long; call it about hourly. What is told, and that it was, is
 // one transaction, so nothing is told twice. It reads the tokens that are due only.
-func (s *Tokens) SendReminders(ctx context.Context) error {
+func (s *Service) SendReminders(ctx context.Context) error {
 	now := s.clock().UTC()
 	for {
 		var ids []string
@@ -133,7 +133,7 @@ func (s *Tokens) SendReminders(ctx context.Context) error {
 }
 
 // remind tells what there is to tell of a token, and says when it is next looked at.
-func (s *Tokens) remind(tx kv.Tx, id string, now time.Time) error {
+func (s *Service) remind(tx kv.Tx, id string, now time.Time) error {
 	due, there, err := readReminder(tx, id)
 	if err != nil || !there || due.At > now.Unix() { // somebody else looked
 		return err
@@ -159,7 +159,7 @@ func (s *Tokens) remind(tx kv.Tx, id string, now time.Time) error {
 }
 
 // remindOwner tells what there is to tell of a token, and notes that in due.
-func (s *Tokens) remindOwner(tx kv.Tx, id string, rec tokenRecord, due *reminderRecord, used, now time.Time) error {
+func (s *Service) remindOwner(tx kv.Tx, id string, rec tokenRecord, due *reminderRecord, used, now time.Time) error {
 	tell := func(kind notices.Kind, args map[string]string) error {
 		return s.ledger.PutNotice(tx, notices.Notice{Kind: kind, User: rec.User, At: now, Args: args})
 	}

@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -36,7 +36,7 @@ func (w Selection) check() error {
 }
 
 // Selected lists the tokens of p's that RevokeAll would revoke now, newest first.
-func (s *Tokens) Selected(ctx context.Context, p ledger.Principal, w Selection) (out []Token, err error) {
+func (s *Service) Selected(ctx context.Context, p ledger.Principal, w Selection) (out []Token, err error) {
 	if err := w.check(); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (w Selection) picks(l *indexEntry, now time.Time) bool {
 // RevokeAll revokes the tokens of p's that a sweep picks, and returns them as they
 // were and the last revision. Several transactions may be needed; where one fails,
 // what the ones before it revoked is returned with the error.
-func (s *Tokens) RevokeAll(ctx context.Context, p ledger.Principal, w Selection) (revoked []Token, rev uint64, err error) {
+func (s *Service) RevokeAll(ctx context.Context, p ledger.Principal, w Selection) (revoked []Token, rev uint64, err error) {
 	picked, err := s.Selected(ctx, p, w)
 	for len(picked) > 0 && err == nil {
 		step := picked[:min(len(picked), revokeAllStep)]

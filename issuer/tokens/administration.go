@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 // MaxReason is the length, in characters, of the reason that an administrator gives.
 const MaxReason = 200
 
-// AllTokens lists the tokens of everybody, those that have expired or were revoked
+// All lists the tokens of everybody, those that have expired or were revoked
 // included, to administrators; to others it is ErrNotFound. How many there are is not
 // counted: Total and Unrevoked are 0.
-func (s *Tokens) AllTokens(ctx context.Context, p ledger.Principal, page Page) (TokenPage, error) {
+func (s *Service) All(ctx context.Context, p ledger.Principal, page Page) (TokenPage, error) {
 	if !p.Admin {
 		return TokenPage{}, ledger.ErrNotFound
 	}
@@ -60,7 +60,7 @@ func (s *Tokens) AllTokens(ctx context.Context, p ledger.Principal, page Page) (
 // characters, stands in the audit rows, and is shown to the token's owner. It is no
 // part of what is said to whoever presents the token. Its problems have the field
 // "reason"; to others it is ErrNotFound.
-func (s *Tokens) RevokeFor(ctx context.Context, p ledger.Principal, id, reason string) (revision uint64, done bool, err error) {
+func (s *Service) RevokeFor(ctx context.Context, p ledger.Principal, id, reason string) (revision uint64, done bool, err error) {
 	if !p.Admin {
 		return 0, false, ledger.ErrNotFound
 	}

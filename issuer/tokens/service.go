@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"log/slog"
@@ -10,16 +10,16 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// TokensConfig is what tokens need beside the ledger and its projects. Sealer and Location are required.
-type TokensConfig struct {
+// Config is what tokens need beside the ledger and its projects. Sealer and Location are required.
+type Config struct {
 	Sealer   *seal.Sealer  // seals signatures at rest
 	Location string        // public host name, written into every token: "packages.example.org"
 	MaxLife  time.Duration // longest life of a token, at least 24 h; 0: tokens may live for ever
 	PerHour  int           // how many tokens a user makes in an hour at most; 0 sets no bound
 }
 
-// Tokens are the tokens of an issuer. It is safe for concurrent use.
-type Tokens struct {
+// Service are the tokens of an issuer. It is safe for concurrent use.
+type Service struct {
 	ledger   *ledger.Ledger
 	projects *projects.Service
 	store    kv.Store
@@ -34,9 +34,9 @@ type Tokens struct {
 	drafts     draftLimiter
 }
 
-// NewTokens makes the tokens of a ledger.
-func NewTokens(l *ledger.Ledger, p *projects.Service, cfg TokensConfig) *Tokens {
-	return &Tokens{
+// New makes the tokens of a ledger.
+func New(l *ledger.Ledger, p *projects.Service, cfg Config) *Service {
+	return &Service{
 		ledger: l, projects: p, store: l.Store(), clock: l.Now, log: l.Log(), sealer: cfg.Sealer, location: cfg.Location,
 		maxLife: cfg.MaxLife, perHour: cfg.PerHour, unfinished: make(chan struct{}, 1),
 	}

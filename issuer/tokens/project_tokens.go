@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"cmp"
@@ -46,7 +46,7 @@ type ProjectTokensQuery struct {
 //
 // Owners, and administrators, see the tokens of all members; maintainers see their
 // own. To who is no member it is ErrNotFound.
-func (s *Tokens) ProjectTokens(ctx context.Context, p ledger.Principal, project string, q ProjectTokensQuery) (out []ProjectToken, next string, err error) {
+func (s *Service) ProjectTokens(ctx context.Context, p ledger.Principal, project string, q ProjectTokensQuery) (out []ProjectToken, next string, err error) {
 	limit := ledger.PageSize(q.Limit)
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		rec, err := projects.VisibleTo(r, p, project)

@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"encoding/base64"
@@ -53,7 +53,7 @@ type Policy struct {
 }
 
 // Policy tells what lives a token may have if it is minted now.
-func (s *Tokens) Policy() Policy {
+func (s *Service) Policy() Policy {
 	now := s.clock()
 	p := Policy{MaxLife: s.maxLife, Latest: s.latestEnd(now)}
 	for _, l := range []Life{Life7, Life30, Life90, Life365} {
@@ -68,7 +68,7 @@ func (s *Tokens) Policy() Policy {
 	return p
 }
 
-func (s *Tokens) latestEnd(now time.Time) time.Time {
+func (s *Service) latestEnd(now time.Time) time.Time {
 	if s.maxLife == 0 {
 		return now.Add(farthest)
 	}
@@ -76,7 +76,7 @@ func (s *Tokens) latestEnd(now time.Time) time.Time {
 }
 
 // checkLife returns the second at which the token expires, zero for never.
-func (s *Tokens) checkLife(ps *problem.Problems, req MintRequest, now time.Time) time.Time {
+func (s *Service) checkLife(ps *problem.Problems, req MintRequest, now time.Time) time.Time {
 	maxDays := int(s.latestEnd(now).Sub(now) / ledger.Day)
 	switch {
 	case req.Life == "":
@@ -99,7 +99,7 @@ func (s *Tokens) checkLife(ps *problem.Problems, req MintRequest, now time.Time)
 	return time.Time{}
 }
 
-func (s *Tokens) checkExpires(ps *problem.Problems, end, now time.Time) time.Time {
+func (s *Service) checkExpires(ps *problem.Problems, end, now time.Time) time.Time {
 	switch {
 	case end.IsZero():
 		ps.Add("expires", "expires_required")

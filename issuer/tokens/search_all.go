@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"bytes"
@@ -14,14 +14,14 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// SearchTokens lists the tokens of everybody whose label holds a text, or whose id
+// Search lists the tokens of everybody whose label holds a text, or whose id
 // begins with it, newest first, for administrators; to others it is ErrNotFound. A
 // page may hold fewer than Limit, or none, and still have a Next: no more than 20,000
 // tokens are looked at for it. How many there are is not counted.
 //
 // What looks like the text of a token is not searched for: it is the problem
 // "token_as_search" of the field "q".
-func (s *Tokens) SearchTokens(ctx context.Context, p ledger.Principal, q projects.AllQuery) (out TokenPage, err error) {
+func (s *Service) Search(ctx context.Context, p ledger.Principal, q projects.AllQuery) (out TokenPage, err error) {
 	if !p.Admin {
 		return out, ledger.ErrNotFound
 	}

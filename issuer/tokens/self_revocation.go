@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"bytes"
@@ -41,12 +41,12 @@ type Burned struct {
 // revoked already stays as it is, with no error and no further audit row.
 //
 // by is who presented the text, as far as is known.
-func (s *Tokens) Burn(ctx context.Context, text string, by audit.Actor) (Burned, error) {
+func (s *Service) Burn(ctx context.Context, text string, by audit.Actor) (Burned, error) {
 	return s.burnText(ctx, text, by, cause{what: "burned", tell: notices.TokenBurned, why: "by somebody who presented it to be revoked"})
 }
 
 // Leaked is Burn for a token that by has found where others can read it.
-func (s *Tokens) Leaked(ctx context.Context, text string, by audit.Actor, found Found) (Burned, error) {
+func (s *Service) Leaked(ctx context.Context, text string, by audit.Actor, found Found) (Burned, error) {
 	return s.burnText(ctx, text, by, cause{
 		what: "leaked", tell: notices.TokenLeaked, why: "because it was found where others can read it",
 		detail: map[string]string{"url": found.URL, "source": found.Source},
@@ -61,7 +61,7 @@ type cause struct {
 	detail map[string]string // of the audit row, beside the token's
 }
 
-func (s *Tokens) burnText(ctx context.Context, text string, by audit.Actor, e cause) (Burned, error) {
+func (s *Service) burnText(ctx context.Context, text string, by audit.Actor, e cause) (Burned, error) {
 	t, err := token.Parse(text)
 	if err != nil || !caveats.ValidUUID(t.ID) {
 		return Burned{}, ErrNotGenuine
@@ -94,7 +94,7 @@ func (s *Tokens) burnText(ctx context.Context, text string, by audit.Actor, e ca
 
 // authenticate checks a token against what is kept of it: that it is the issued
 // one, or was narrowed by a holder of it.
-func (s *Tokens) authenticate(r kv.Reader, t token.Token) error {
+func (s *Service) authenticate(r kv.Reader, t token.Token) error {
 	var chain chainRecord
 	err := kv.GetJSON(r, chainKey(t.ID), &chain)
 	if errors.Is(err, kv.ErrNotFound) {
@@ -145,7 +145,7 @@ func burnToken(c *ledger.Change, id string, by audit.Actor, e cause) (done bool,
 }
 
 // viewToken reads what may be shown of a token.
-func (s *Tokens) viewToken(r kv.Reader, id string) (Token, error) {
+func (s *Service) viewToken(r kv.Reader, id string) (Token, error) {
 	rec, err := readToken(r, id)
 	if err != nil {
 		return Token{}, err

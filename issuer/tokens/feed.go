@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"encoding/json"
@@ -12,7 +12,7 @@ import (
 )
 
 // FeedToken is what verifiers hear of a token, or kv.ErrNotFound. Its signature is opened: it is secret.
-func (s *Tokens) FeedToken(r kv.Reader, id string) (*feed.Token, error) {
+func (s *Service) FeedToken(r kv.Reader, id string) (*feed.Token, error) {
 	rec, err := readToken(r, id)
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (s *Tokens) FeedToken(r kv.Reader, id string) (*feed.Token, error) {
 
 // FeedTokens are at most limit tokens behind one, by id, as verifiers hear of them; behind "" it begins
 // with the first.
-func (s *Tokens) FeedTokens(r kv.Reader, after string, limit int) iter.Seq2[*feed.Token, error] {
+func (s *Service) FeedTokens(r kv.Reader, after string, limit int) iter.Seq2[*feed.Token, error] {
 	return func(yield func(*feed.Token, error) bool) {
 		chains, err := readChains(r, after, limit)
 		if err != nil {
@@ -67,7 +67,7 @@ func readChains(r kv.Reader, after string, limit int) (map[string][]byte, error)
 }
 
 // feedToken makes what a verifier keeps of a token from what the store has.
-func (s *Tokens) feedToken(id string, rec tokenRecord, chain chainRecord) (*feed.Token, error) {
+func (s *Service) feedToken(id string, rec tokenRecord, chain chainRecord) (*feed.Token, error) {
 	sig, err := s.sealer.Open(nil, chain.Signature, chainKey(id))
 	if err != nil {
 		return nil, fmt.Errorf("issuer: the signature of token %s: %w", id, err)

@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 // registerChosen registers the project that a request for a token is to be for, too, and
 // adds it to the token's. What is wrong with its name is a problem of the field
 // "register"; where anything else is wrong, nothing is kept of it.
-func (s *Tokens) registerChosen(c *ledger.Change, ps *problem.Problems, p ledger.Principal, req MintRequest, rec *tokenRecord) error {
+func (s *Service) registerChosen(c *ledger.Change, ps *problem.Problems, p ledger.Principal, req MintRequest, rec *tokenRecord) error {
 	name := strings.TrimSpace(req.Register)
 	if req.Scope != ScopeChosen || name == "" {
 		return nil

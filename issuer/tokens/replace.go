@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type RegenerateRequest struct {
 // change. A token that was revoked is "token_over", one that was replaced before
 // "token_replaced", both with no field; the rest is under "life", "expires" and
 // "overlap". It may be an RepeatedError or a TooFastError, as with Mint.
-func (s *Tokens) Regenerate(ctx context.Context, p ledger.Principal, id string, req RegenerateRequest) (Minted, error) {
+func (s *Service) Regenerate(ctx context.Context, p ledger.Principal, id string, req RegenerateRequest) (Minted, error) {
 	fresh, root, err := s.material()
 	if err != nil {
 		return Minted{}, err
@@ -72,7 +72,7 @@ func (s *Tokens) Regenerate(ctx context.Context, p ledger.Principal, id string, 
 }
 
 // replacement is the record of the token that replaces old.
-func (s *Tokens) replacement(c *ledger.Change, p ledger.Principal, old tokenRecord, req RegenerateRequest) (tokenRecord, error) {
+func (s *Service) replacement(c *ledger.Change, p ledger.Principal, old tokenRecord, req RegenerateRequest) (tokenRecord, error) {
 	switch {
 	case !old.Revoked.At.IsZero():
 		return tokenRecord{}, problem.New("", "token_over")

@@ -1,4 +1,4 @@
-package issuer
+package tokens
 
 import (
 	"context"
@@ -75,7 +75,7 @@ func recordIdempotencyKey(c *ledger.Change, p ledger.Principal, mark, id string)
 
 // checkRate refuses another token to who made as many within an hour as one may. The
 // list of a user's tokens says when they were made, those that were revoked included.
-func (s *Tokens) checkRate(c *ledger.Change, userID string) error {
+func (s *Service) checkRate(c *ledger.Change, userID string) error {
 	most := s.perHour
 	if most == 0 {
 		return nil
@@ -98,12 +98,12 @@ func (s *Tokens) checkRate(c *ledger.Change, userID string) error {
 // ForgetOld deletes what nobody asks for any more: counters of uploads that are older
 // than UploadDays, and which forms made a token more than two days ago. Call it about
 // hourly.
-func (s *Tokens) ForgetOld(ctx context.Context) error {
+func (s *Service) ForgetOld(ctx context.Context) error {
 	return errors.Join(s.forgetUploads(ctx), s.forgetIdempotencyKeys(ctx))
 }
 
 // forgetIdempotencyKeys walks over all forms that are known, in steps.
-func (s *Tokens) forgetIdempotencyKeys(ctx context.Context) error {
+func (s *Service) forgetIdempotencyKeys(ctx context.Context) error {
 	horizon := s.clock().Add(-idempotencyKept)
 	var after []byte
 	for more := true; more; {
