@@ -92,7 +92,7 @@ func TestVerifierFollow(t *testing.T) {
 	for end := time.Now().Add(patience); code != 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		out, errs, code = rind(t.Context(), "verifier", "status", "--from", address)
 	}
-	if code != 0 || !strings.Contains(out, "usable:    yes\n") || !strings.Contains(out, " 0 behind\n") || !strings.Contains(out, "5m0s are allowed") {
+	if code != 0 || !strings.Contains(out, "usable:    yes\n") || !strings.Contains(out, " 0 behind\n") || !strings.Contains(out, "5m0s is allowed") {
 		t.Fatalf("%d: %s%s", code, out, errs)
 	}
 	out, _, code = rind(t.Context(), "verifier", "status", "--from", address, "--json")

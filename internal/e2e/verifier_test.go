@@ -31,7 +31,7 @@ func TestARevocationIsConfirmed(t *testing.T) {
 	revoke(ada, "first")
 	ada.sees("2 of 2 verifiers have it, in ")
 	ada.open(s.url + "/admin/verifiers")
-	ada.sees("mirror", "Everything")
+	ada.sees("mirror", "Up to date")
 
 	stop()
 	realtest.Eventually(t, "the issuer notices that mirror is gone", func() error {

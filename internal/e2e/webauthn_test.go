@@ -115,7 +115,7 @@ func lie(t *testing.T, p *person, k, other *key) {
 	k.count(0) // the server has heard of more
 	p.click("Use security key")
 	p.hears("its use counter went backwards, so there may be a copy of it")
-	p.heard("The security key “spare” was used for your account and refused")
+	p.heard("Somebody tried to use the security key “spare” for your account, and it was refused")
 	k.count(1000)
 
 	// What the script sends is sent once more.
