@@ -6,29 +6,29 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 )
 
 // connect registers a verifier that has everything, and opens its stream.
-func (h *house) connect(name string) (issuer.Verifier, *issuer.Stream) {
+func (h *house) connect(name string) (followers.Verifier, *followers.Stream) {
 	h.Helper()
 	v, _ := h.verifier(name)
-	at, err := h.Position(h.Context())
+	at, err := h.Followers.Position(h.Context())
 	h.check(err)
-	x, err := h.OpenStream(h.Context(), v, at)
+	x, err := h.Followers.OpenStream(h.Context(), v, at)
 	h.check(err)
 	return v, x
 }
 
-func (h *house) reports(v issuer.Verifier, revision uint64) {
+func (h *house) reports(v followers.Verifier, revision uint64) {
 	h.Helper()
-	at, err := h.Position(h.Context())
+	at, err := h.Followers.Position(h.Context())
 	h.check(err)
 	at.Revision = revision
-	h.check(h.Report(h.Context(), v, feed.Report{Applied: at}))
+	h.check(h.Followers.Report(h.Context(), v, feed.Report{Applied: at}))
 }
 
-func same(t *testing.T, got, want issuer.Confirmation) {
+func same(t *testing.T, got, want followers.Confirmation) {
 	t.Helper()
 	if got.Connected != want.Connected || got.Applied != want.Applied || got.Slowest != want.Slowest ||
 		!slices.Equal(got.Behind, want.Behind) || !slices.Equal(got.Away, want.Away) {
@@ -41,7 +41,7 @@ func TestConfirm(t *testing.T) {
 	m := h.mint(alice, forAll("ci"))
 	rev, _, err := h.Tokens.Revoke(t.Context(), alice, m.Token.ID)
 	h.check(err)
-	same(t, h.Confirm(t.Context(), rev, time.Minute), issuer.Confirmation{}) // nobody there: no waiting
+	same(t, h.Followers.Confirm(t.Context(), rev, time.Minute), followers.Confirmation{}) // nobody there: no waiting
 
 	berlin, _ := h.connect("berlin")
 	paris, x := h.connect("paris")
@@ -52,10 +52,10 @@ func TestConfirm(t *testing.T) {
 	h.clock.Add(41 * time.Millisecond)
 	h.reports(berlin, rev)
 	h.clock.Add(time.Second)
-	same(t, h.Confirm(t.Context(), rev, 0), issuer.Confirmation{Connected: 2, Applied: 1, Slowest: 41 * time.Millisecond, Behind: []string{"paris"}})
+	same(t, h.Followers.Confirm(t.Context(), rev, 0), followers.Confirmation{Connected: 2, Applied: 1, Slowest: 41 * time.Millisecond, Behind: []string{"paris"}})
 
-	done := make(chan issuer.Confirmation)
-	go func() { done <- h.Confirm(t.Context(), rev, time.Minute) }()
+	done := make(chan followers.Confirmation)
+	go func() { done <- h.Followers.Confirm(t.Context(), rev, time.Minute) }()
 	h.reports(paris, rev-1) // not enough
 	select {
 	case c := <-done:
@@ -63,15 +63,15 @@ func TestConfirm(t *testing.T) {
 	case <-time.After(20 * time.Millisecond):
 	}
 	h.reports(paris, rev)
-	same(t, <-done, issuer.Confirmation{Connected: 2, Applied: 2, Slowest: 1041 * time.Millisecond})
+	same(t, <-done, followers.Confirmation{Connected: 2, Applied: 2, Slowest: 1041 * time.Millisecond})
 
 	// One that drops out lacks what comes afterwards, and is named for a day.
 	x.Close()
 	third := h.mint(alice, forAll("third"))
 	h.reports(berlin, third.Revision)
-	same(t, h.Confirm(t.Context(), third.Revision, time.Minute), issuer.Confirmation{Connected: 1, Applied: 1, Away: []string{"paris"}})
+	same(t, h.Followers.Confirm(t.Context(), third.Revision, time.Minute), followers.Confirmation{Connected: 1, Applied: 1, Away: []string{"paris"}})
 	h.clock.Add(25 * time.Hour)
-	same(t, h.Confirm(t.Context(), third.Revision, time.Minute), issuer.Confirmation{Connected: 1, Applied: 1})
+	same(t, h.Followers.Confirm(t.Context(), third.Revision, time.Minute), followers.Confirmation{Connected: 1, Applied: 1})
 }
 
 // One that drops out while somebody waits for it is behind, not forgotten; one that
@@ -82,14 +82,14 @@ func TestConfirmWhileVerifiersLeave(t *testing.T) {
 	paris, _ := h.connect("paris")
 	m := h.mint(alice, forAll("ci"))
 	h.reports(paris, m.Revision)
-	done := make(chan issuer.Confirmation)
-	go func() { done <- h.Confirm(t.Context(), m.Revision, 200*time.Millisecond) }()
+	done := make(chan followers.Confirmation)
+	go func() { done <- h.Followers.Confirm(t.Context(), m.Revision, 200*time.Millisecond) }()
 	time.AfterFunc(20*time.Millisecond, x.Close)
-	same(t, <-done, issuer.Confirmation{Connected: 2, Applied: 1, Behind: []string{"berlin"}})
+	same(t, <-done, followers.Confirmation{Connected: 2, Applied: 1, Behind: []string{"berlin"}})
 
-	_, err := h.OpenStream(t.Context(), berlin, func() feed.Position { p, _ := h.Position(t.Context()); p.Revision--; return p }())
+	_, err := h.Followers.OpenStream(t.Context(), berlin, func() feed.Position { p, _ := h.Followers.Position(t.Context()); p.Revision--; return p }())
 	h.check(err)
-	go func() { done <- h.Confirm(t.Context(), m.Revision, time.Minute) }()
-	h.check(h.RevokeVerifier(t.Context(), root, berlin.ID))
-	same(t, <-done, issuer.Confirmation{Connected: 1, Applied: 1})
+	go func() { done <- h.Followers.Confirm(t.Context(), m.Revision, time.Minute) }()
+	h.check(h.Followers.RevokeVerifier(t.Context(), root, berlin.ID))
+	same(t, <-done, followers.Confirmation{Connected: 1, Applied: 1})
 }

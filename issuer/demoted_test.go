@@ -27,8 +27,8 @@ func TestDemotedAdministrator(t *testing.T) {
 	acts := map[string]func() error{
 		"Revoke":           func() error { _, _, err := h.Tokens.Revoke(t.Context(), root, m.Token.ID); return err },
 		"RevokeFor":        func() error { _, _, err := h.Tokens.RevokeFor(t.Context(), root, m.Token.ID, "seen"); return err },
-		"RegisterVerifier": func() error { _, _, err := h.RegisterVerifier(t.Context(), root, "paris"); return err },
-		"RevokeVerifier":   func() error { return h.RevokeVerifier(t.Context(), root, v.ID) },
+		"RegisterVerifier": func() error { _, _, err := h.Followers.RegisterVerifier(t.Context(), root, "paris"); return err },
+		"RevokeVerifier":   func() error { return h.Followers.RevokeVerifier(t.Context(), root, v.ID) },
 		"CreateProject":    func() error { _, _, err := h.Projects.Create(t.Context(), root, "demo"); return err },
 	}
 	for _, act := range acts {
@@ -61,7 +61,7 @@ func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
 		"AllProjects":   func() error { _, err := h.Projects.All(t.Context(), root, projects.AllQuery{}); return err },
 		"SearchTokens":  func() error { _, err := h.Tokens.Search(t.Context(), root, projects.AllQuery{Text: "ci"}); return err },
 		"HeldNames":     func() error { _, err := h.Projects.ReservedNames(t.Context(), root); return err },
-		"Verifiers":     func() error { _, err := h.Verifiers(t.Context(), root); return err },
+		"Verifiers":     func() error { _, err := h.Followers.Verifiers(t.Context(), root); return err },
 	}
 	all := func(want error) {
 		t.Helper()
@@ -103,7 +103,7 @@ func TestReadOnlyIssuer(t *testing.T) {
 		func() error { _, err := h.Projects.RemoveMember(ctx, alice, "demo", bobID); return err },
 		func() error { _, err := h.Projects.Leave(ctx, bob, "demo"); return err },
 		func() error { return h.Tokens.Rename(ctx, alice, m.Token.ID, "else") },
-		func() error { _, _, err := h.RegisterVerifier(ctx, root, "paris"); return err },
+		func() error { _, _, err := h.Followers.RegisterVerifier(ctx, root, "paris"); return err },
 	} {
 		h.refused(instance.ErrReadOnly, act)
 	}
@@ -118,7 +118,7 @@ func TestReadOnlyIssuer(t *testing.T) {
 	if b, err := h.Tokens.Burn(ctx, burnt.Text, alice.Actor); err != nil || !b.Done {
 		t.Errorf("burn: %+v, %v", b.Done, err)
 	}
-	h.check(h.RevokeVerifier(ctx, root, v.ID))
+	h.check(h.Followers.RevokeVerifier(ctx, root, v.ID))
 	h.check(h.reopen())
 	readOnly(instance.ReadOnly{})
 	h.project(alice, "other")

@@ -188,11 +188,11 @@ func TestFirstUseThatIsReported(t *testing.T) {
 	}
 	h.told()
 	h.clock.Add(time.Hour)
-	at, err := h.Position(t.Context())
+	at, err := h.Followers.Position(t.Context())
 	h.check(err)
 	report := func(uses ...feed.Use) {
 		t.Helper()
-		h.check(h.Report(t.Context(), v, feed.Report{Applied: at, Uses: uses}))
+		h.check(h.Followers.Report(t.Context(), v, feed.Report{Applied: at, Uses: uses}))
 	}
 	use := func(project string, ago time.Duration) feed.Use {
 		return feed.Use{Token: m.Token.ID, Project: project, Network: "198.51.100.0/24", At: h.clock.Now().Add(-ago)}

@@ -42,7 +42,7 @@ func TestRaiseEpochKeepsTheHistory(t *testing.T) {
 	if err := store.Update(t.Context(), func(tx kv.Tx) error { return s.Ledger.RecordUser(tx, newUser, "ada", false) }); err != nil {
 		t.Fatal(err)
 	}
-	before, err := s.Position(t.Context())
+	before, err := s.Followers.Position(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestRaiseEpochKeepsTheHistory(t *testing.T) {
 	}
 	want := before
 	want.Epoch = uint64(now.Unix())
-	if after, err := open().Position(t.Context()); err != nil || after != want || raised != want {
+	if after, err := open().Followers.Position(t.Context()); err != nil || after != want || raised != want {
 		t.Errorf("position %+v, returned %+v, %v; wanted %+v", after, raised, err, want)
 	}
 	err = store.View(t.Context(), func(r kv.Reader) error {

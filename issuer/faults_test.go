@@ -114,7 +114,7 @@ func TestStoreFailsAnywhere(t *testing.T) {
 	anywhere := netip.MustParseAddr("192.0.2.1")
 	var invited projects.Invited
 	v, secret := h.verifier("berlin")
-	at, err := h.Position(t.Context())
+	at, err := h.Followers.Position(t.Context())
 	h.check(err)
 	type op struct {
 		name string
@@ -122,8 +122,8 @@ func TestStoreFailsAnywhere(t *testing.T) {
 	}
 	ctx := t.Context()
 	for _, o := range []op{
-		{"Position", func() error { _, err := h.Position(ctx); return err }},
-		{"Changes", func() error { _, err := h.Service.Changes(ctx, at, 0); return err }},
+		{"Position", func() error { _, err := h.Followers.Position(ctx); return err }},
+		{"Changes", func() error { _, err := h.Service.Followers.Changes(ctx, at, 0); return err }},
 		{"Projects", func() error { _, err := h.Projects.List(ctx, aliceID); return err }},
 		{"Project", func() error { _, err := h.Projects.Get(ctx, alice, "demo"); return err }},
 		{"ProjectEvents", func() error { _, err := h.Projects.Events(ctx, alice, "demo", audit.Query{}); return err }},
@@ -189,12 +189,12 @@ func TestStoreFailsAnywhere(t *testing.T) {
 		{"HeldNames", func() error { _, err := h.Projects.ReservedNames(ctx, root); return err }},
 		{"ReleaseName", func() error { return h.Projects.ReleaseName(ctx, root, "demo") }},
 		{"FinishDeletions", func() error { _, err := h.Tokens.FinishDeletions(ctx); return err }},
-		{"AuthenticateVerifier", func() error { _, err := h.AuthenticateVerifier(ctx, secret); return err }},
-		{"Verifiers", func() error { _, err := h.Verifiers(ctx, root); return err }},
-		{"OpenStream", func() error { _, err := h.OpenStream(ctx, v, at); return err }},
-		{"Snapshot", func() error { return h.Snapshot(ctx, func(feed.Frame) error { return nil }) }},
-		{"RegisterVerifier", func() error { _, _, err := h.RegisterVerifier(ctx, root, "paris"); return err }},
-		{"RevokeVerifier", func() error { return h.RevokeVerifier(ctx, root, v.ID) }},
+		{"AuthenticateVerifier", func() error { _, err := h.Followers.AuthenticateVerifier(ctx, secret); return err }},
+		{"Verifiers", func() error { _, err := h.Followers.Verifiers(ctx, root); return err }},
+		{"OpenStream", func() error { _, err := h.Followers.OpenStream(ctx, v, at); return err }},
+		{"Snapshot", func() error { return h.Followers.Snapshot(ctx, func(feed.Frame) error { return nil }) }},
+		{"RegisterVerifier", func() error { _, _, err := h.Followers.RegisterVerifier(ctx, root, "paris"); return err }},
+		{"RevokeVerifier", func() error { return h.Followers.RevokeVerifier(ctx, root, v.ID) }},
 		{"New", func() error {
 			_, err := issuer.New(issuer.Config{Store: f, Sealer: sealer(t), Location: location})
 			return err

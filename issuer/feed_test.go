@@ -14,12 +14,13 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
 func TestPosition(t *testing.T) {
 	h := newHouse(t)
-	first, err := h.Position(t.Context())
+	first, err := h.Followers.Position(t.Context())
 	h.check(err)
 	if first.Revision != 4 || first.Epoch != 1 || len(first.Issuer) != 36 { // four users were recorded
 		t.Errorf("position %+v", first)
@@ -27,11 +28,11 @@ func TestPosition(t *testing.T) {
 	h.mint(alice, forAll("ci"))
 	h.check(h.store.Close())
 	h.open()
-	second, err := h.Position(t.Context())
+	second, err := h.Followers.Position(t.Context())
 	if err != nil || second.Issuer != first.Issuer || second.Epoch != 1 || second.Revision != 5 {
 		t.Errorf("after opening it again: %+v (%v), before: %+v", second, err, first)
 	}
-	if other, err := newHouse(t).Position(t.Context()); err != nil || other.Issuer == first.Issuer {
+	if other, err := newHouse(t).Followers.Position(t.Context()); err != nil || other.Issuer == first.Issuer {
 		t.Errorf("two stores with one identity: %+v (%v)", other, err)
 	}
 }
@@ -118,7 +119,7 @@ func TestChanges(t *testing.T) {
 	if none, err := h.Changes(t.Context(), 9, 0); err != nil || len(none) != 0 {
 		t.Errorf("after the last: %v (%v)", none, err)
 	}
-	if _, err := h.Changes(t.Context(), 10, 0); !errors.Is(err, issuer.ErrAhead) {
+	if _, err := h.Changes(t.Context(), 10, 0); !errors.Is(err, followers.ErrAhead) {
 		t.Errorf("beyond the last: %v", err)
 	}
 }
@@ -138,7 +139,7 @@ func TestChangesAreBounded(t *testing.T) {
 		}
 		return nil
 	}))
-	if sets, err := h.Changes(t.Context(), 0, 10_000); err != nil || len(sets) != issuer.MaxChanges {
+	if sets, err := h.Changes(t.Context(), 0, 10_000); err != nil || len(sets) != followers.MaxChanges {
 		t.Errorf("%d sets (%v)", len(sets), err)
 	}
 	at := h.revision()
@@ -162,10 +163,10 @@ func TestChangesAreBounded(t *testing.T) {
 func TestWait(t *testing.T) {
 	h := newHouse(t)
 	at := h.revision()
-	h.check(h.Wait(t.Context(), at-1)) // reached already
+	h.check(h.Followers.Wait(t.Context(), at-1)) // reached already
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := h.Wait(ctx, at); !errors.Is(err, context.Canceled) {
+	if err := h.Followers.Wait(ctx, at); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	var wg sync.WaitGroup
@@ -174,7 +175,7 @@ func TestWait(t *testing.T) {
 		wg.Go(func() {
 			waiting <- struct{}{}
 			after := at + uint64(i%4) // also for changes that take several commits
-			if err := h.Wait(t.Context(), after); err != nil {
+			if err := h.Followers.Wait(t.Context(), after); err != nil {
 				t.Error(err)
 			}
 			if got := h.revision(); got <= after {
@@ -191,7 +192,7 @@ func TestWait(t *testing.T) {
 	wg.Wait()
 	// What other rooms commit wakes too, and what they roll back does not.
 	done := make(chan error, 1)
-	go func() { done <- h.Wait(t.Context(), at+4) }()
+	go func() { done <- h.Followers.Wait(t.Context(), at+4) }()
 	failed := errors.New("rolled back")
 	if err := h.store.Update(t.Context(), func(tx kv.Tx) error {
 		return errors.Join(h.Ledger.RecordUser(tx, bobID, "robert", false), failed)
@@ -237,7 +238,7 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 			m := h.mint(alice, forAll("ci"))
 			at := h.after(0)
 			h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return tt.damage(tx, m.Token.ID) }))
-			sets, err := h.Service.Changes(t.Context(), at, 0)
+			sets, err := h.Service.Followers.Changes(t.Context(), at, 0)
 			if err == nil || sets != nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%d sets, error %v", len(sets), err)
 			}

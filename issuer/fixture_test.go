@@ -175,7 +175,7 @@ func (h *house) mint(p ledger.Principal, req tokens.MintRequest) tokens.Minted {
 
 func (h *house) revision() uint64 {
 	h.Helper()
-	pos, err := h.Position(h.Context())
+	pos, err := h.Followers.Position(h.Context())
 	h.check(err)
 	return pos.Revision
 }
@@ -183,7 +183,7 @@ func (h *house) revision() uint64 {
 // after is where a verifier stands that has applied a revision of the present history.
 func (h *house) after(revision uint64) feed.Position {
 	h.Helper()
-	at, err := h.Position(h.Context())
+	at, err := h.Followers.Position(h.Context())
 	h.check(err)
 	if at.Revision = revision; revision > at.Chain.Revision() {
 		at.Chain = feed.NewChain(revision, [32]byte{1})
@@ -194,7 +194,7 @@ func (h *house) after(revision uint64) feed.Position {
 // Changes is that of the service, after a revision of the present history.
 func (h *house) Changes(ctx context.Context, after uint64, limit int) ([]feed.ChangeSet, error) {
 	h.Helper()
-	return h.Service.Changes(ctx, h.after(after), limit)
+	return h.Service.Followers.Changes(ctx, h.after(after), limit)
 }
 
 // forAll is a request for a token to all projects that never expires.

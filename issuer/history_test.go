@@ -21,6 +21,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
@@ -108,7 +109,7 @@ func TestForkedHistories(t *testing.T) {
 				_ = b.store.Close()
 			}
 		}()
-		at, err := first.Position(context.Background())
+		at, err := first.Followers.Position(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,23 +134,23 @@ func TestForkedHistories(t *testing.T) {
 				}
 			case "read": // some of what follows, as a verifier that is cut off
 				from := rapid.SampledFrom(positions).Draw(t, "from")
-				sets, err := b.Changes(context.Background(), from.Position, rapid.IntRange(1, 4).Draw(t, "limit"))
+				sets, err := b.Followers.Changes(context.Background(), from.Position, rapid.IntRange(1, 4).Draw(t, "limit"))
 				if err == nil && len(sets) > 0 {
 					last := sets[len(sets)-1]
 					from.Revision, from.Chain, from.heard = last.Revision, last.Chain, slices.Clone(b.told)
 					positions = append(positions, from)
 				}
 			}
-			if at, err = b.Position(context.Background()); err != nil {
+			if at, err = b.Followers.Position(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			positions = append(positions, says{at, slices.Clone(b.told)})
 		}
 		for i, b := range branches {
 			for _, p := range positions {
-				_, err := b.Changes(context.Background(), p.Position, 1)
+				_, err := b.Followers.Changes(context.Background(), p.Position, 1)
 				knows := len(p.heard) <= len(b.told) && slices.Equal(p.heard, b.told[:len(p.heard)])
-				other := errors.Is(err, issuer.ErrOtherHistory)
+				other := errors.Is(err, followers.ErrOtherHistory)
 				if other == knows || err != nil && !other && !errors.Is(err, feed.ErrCompacted) {
 					t.Errorf("store %d at %d, asked for %s, of which it knows all: %v: %v", i, len(b.told), p.Position, knows, err)
 				}
@@ -170,13 +171,13 @@ func TestCutWithinABatch(t *testing.T) {
 	h.open()
 	_, _, err = h.Tokens.Revoke(t.Context(), alice, m.Token.ID)
 	h.check(err)
-	sets, err := h.Service.Changes(t.Context(), at, 1)
+	sets, err := h.Service.Followers.Changes(t.Context(), at, 1)
 	h.check(err)
 	if len(sets) != 1 || sets[0].Changes[0].Token.RevokedAt.IsZero() {
 		t.Fatalf("%+v", sets)
 	}
 	at.Revision, at.Chain = sets[0].Revision, sets[0].Chain
-	if _, err := h.Service.Changes(t.Context(), at, 1); err != nil {
+	if _, err := h.Service.Followers.Changes(t.Context(), at, 1); err != nil {
 		t.Errorf("in its own history: %v", err)
 	}
 	h.check(h.store.Close())
@@ -186,7 +187,7 @@ func TestCutWithinABatch(t *testing.T) {
 		t.Fatalf("at %d, the backup at %d", at.Revision, h.revision())
 	}
 	for range 2 {
-		if _, err := h.Service.Changes(t.Context(), at, 1); !errors.Is(err, issuer.ErrOtherHistory) {
+		if _, err := h.Service.Followers.Changes(t.Context(), at, 1); !errors.Is(err, followers.ErrOtherHistory) {
 			t.Errorf("at revision %d: %v", h.revision(), err)
 		}
 		h.mint(alice, forAll(fmt.Sprint(h.revision())))
@@ -200,49 +201,49 @@ func TestVerifiersOfAnotherHistory(t *testing.T) {
 	h := newHouse(t, func(c *issuer.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	v, _ := h.verifier("berlin")
 	other, _ := h.verifier("paris")
-	find := func() issuer.Verifier {
+	find := func() followers.Verifier {
 		t.Helper()
-		got, err := h.Verifier(t.Context(), root, v.ID)
+		got, err := h.Followers.Verifier(t.Context(), root, v.ID)
 		h.check(err)
 		return got
 	}
 	good := h.after(h.revision())
-	x, err := h.OpenStream(t.Context(), other, good)
+	x, err := h.Followers.OpenStream(t.Context(), other, good)
 	h.check(err)
 	defer x.Close()
 	bad := good
 	bad.Chain = feed.NewChain(good.Revision, [32]byte{1})
 	lines := func() int { return strings.Count(log.String(), "rind restored") }
 	for range 3 {
-		if _, err := h.OpenStream(t.Context(), v, bad); !errors.Is(err, issuer.ErrOtherHistory) {
+		if _, err := h.Followers.OpenStream(t.Context(), v, bad); !errors.Is(err, followers.ErrOtherHistory) {
 			t.Fatal(err)
 		}
-		if err := h.Report(t.Context(), v, feed.Report{Applied: bad}); !errors.Is(err, issuer.ErrOtherHistory) {
+		if err := h.Followers.Report(t.Context(), v, feed.Report{Applied: bad}); !errors.Is(err, followers.ErrOtherHistory) {
 			t.Fatal(err)
 		}
 	}
 	if got := find(); !got.Astray || !got.Seen.Equal(start) || !got.Connected.IsZero() || got.Applied != (feed.Position{}) || got.Lag != good.Revision || lines() != 1 {
 		t.Errorf("%+v, %d lines in\n%s", got, lines(), log.String())
 	}
-	if c := h.Confirm(t.Context(), h.revision(), 0); c.Connected != 1 || c.Applied != 1 || len(c.Away) != 1 || c.Away[0] != "berlin" {
+	if c := h.Followers.Confirm(t.Context(), h.revision(), 0); c.Connected != 1 || c.Applied != 1 || len(c.Away) != 1 || c.Away[0] != "berlin" {
 		t.Errorf("confirmed %+v", c)
 	}
-	if err := h.Report(t.Context(), other, feed.Report{Applied: bad}); !errors.Is(err, issuer.ErrOtherHistory) {
+	if err := h.Followers.Report(t.Context(), other, feed.Report{Applied: bad}); !errors.Is(err, followers.ErrOtherHistory) {
 		t.Fatal(err)
 	}
-	if c := h.Confirm(t.Context(), h.revision(), 0); c.Connected != 1 || c.Applied != 0 || len(c.Behind) != 1 {
+	if c := h.Followers.Confirm(t.Context(), h.revision(), 0); c.Connected != 1 || c.Applied != 0 || len(c.Behind) != 1 {
 		t.Errorf("confirmed by what another history applied: %+v", c)
 	}
 	h.clock.Add(2 * time.Hour)
-	_, err = h.OpenStream(t.Context(), v, bad)
-	if h.check(h.Report(t.Context(), other, feed.Report{Applied: good})); err == nil || lines() != 3 {
+	_, err = h.Followers.OpenStream(t.Context(), v, bad)
+	if h.check(h.Followers.Report(t.Context(), other, feed.Report{Applied: good})); err == nil || lines() != 3 {
 		t.Errorf("%v, %d lines", err, lines())
 	}
 	// A verifier that was reset has nothing, and then this history.
-	if _, err := h.OpenStream(t.Context(), v, feed.Position{}); !errors.Is(err, feed.ErrCompacted) || find().Astray {
+	if _, err := h.Followers.OpenStream(t.Context(), v, feed.Position{}); !errors.Is(err, feed.ErrCompacted) || find().Astray {
 		t.Errorf("%v, %+v", err, find())
 	}
-	h.check(h.Report(t.Context(), v, feed.Report{Applied: good}))
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{Applied: good}))
 	if got := find(); got.Astray || got.Applied != good || got.Lag != 0 {
 		t.Errorf("%+v", got)
 	}
@@ -258,7 +259,7 @@ func TestEpochsOfOneBackup(t *testing.T) {
 	second := first.copy(t, filepath.Join(dir, "second"), 0)
 	var epochs []uint64
 	for i, b := range []*branch{first, second} {
-		before, err := b.Position(t.Context())
+		before, err := b.Followers.Position(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

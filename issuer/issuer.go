@@ -1,13 +1,19 @@
-// Package issuer is the domain of a token issuer: projects and the roles in
-// them, the policy and the act of minting, the tokens and their revocation, and
-// the log of changes that verifiers follow.
+// Package issuer wires the rooms of a token issuer to one store: New makes a Service of them.
 //
-// Start with New on the store that the other rooms share. What a person does
-// goes through a method of Service that takes a Principal; what a verifier needs
-// comes out of Position, Changes and Wait in this process, and for verifiers
-// elsewhere, which RegisterVerifier lets in, out of Snapshot, OpenStream and Report.
-// Confirm says which of them have a change. Accounts are another room's matter: it
-// tells this one about a user with RecordUser, inside its own transaction.
+//	ledger      what a change is: who asks, the transaction, the audit trail, the change log, users
+//	projects    projects, members, invitations, reserved names, exclusions
+//	tokens      minting, policy, restricting, replacing, revoking, searching, use, reminders
+//	followers   the verifiers: the feed, snapshots, who is connected, confirmed revocation
+//
+// Each room imports those above it in this list and none below. Beside them, feedhttp and adminhttp
+// serve the feed and the admin socket, and web serves people.
+//
+// # Where to begin
+//
+// What a person does goes through a method of Projects, Tokens or Followers that takes a
+// ledger.Principal. What a verifier in this process needs comes out of Followers. Accounts are
+// another room's matter: it tells this one of users with RecordUser and RevokeTokens, inside
+// its own transactions.
 //
 // Every change commits in one transaction with its audit row and its entry in the
 // change log, and a method that changes something returns the revision of that
@@ -15,37 +21,11 @@
 //
 // # Errors
 //
-// Input that a person can mend comes back as problem.Problems. ErrNotFound is
+// Input that a person can mend comes back as problem.Problems. ledger.ErrNotFound is
 // said of what does not exist and of what is not the asker's business, with no
-// difference between the two. ErrNotOwner is for members who may see a project
-// and not manage it; ErrFrozen is for a user who was frozen while signed in.
+// difference between the two. ledger.ErrNotOwner is for members who may see a project
+// and not manage it; ledger.ErrFrozen is for a user who was frozen while signed in.
 // Everything else is a fault of the store.
-//
-// # Projects and people
-//
-// Nobody becomes a member of a project without accepting: Invite binds an invitation to
-// the user who has a name, or to an address, and answers the same whether there is such
-// an account; AcceptInvitation takes it from that user, or from the one whose verified
-// address it is, and uses it up. An owner who hands a project on invites, too. An
-// invitation is as good as its inviter: it ends when the inviter owns the project no
-// longer. A project keeps an owner who is not frozen, whatever happens at once.
-//
-// A project that is archived has no member who uploads, as verifiers are told. One that
-// is deleted stays as a tombstone under its id, which is never used again, and its
-// name is held back. Its tokens are dealt with in steps, of which the first is in
-// the transaction that deletes it; FinishDeletions, and FinishRevocations, go on where something was cut short.
-//
-// # Lists
-//
-// What lists are filtered and sorted by is kept beside the records, in the
-// transactions that change them: a line for each token of a user, an index of the
-// tokens that can upload to a project, and counters of its uploads. So FindTokens,
-// ProjectTokens and ProjectUploads read little, however much there is.
-//
-// # What is kept of a token
-//
-// The issued caveats, in the clear, and the signature behind them, sealed; the
-// root key is used once and wiped, and the text is in the answer to Mint only.
 package issuer
 
 import (
@@ -59,6 +39,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/issuer/tokens"
@@ -148,10 +129,10 @@ func validLocation(s string) bool {
 // Service is the issuer: the rooms that live on one store. It is safe for concurrent use.
 // A store has one Service in a process: who waits for changes hears of those that were made through it.
 type Service struct {
-	Ledger   *ledger.Ledger
-	Projects *projects.Service
-	Tokens   *tokens.Service
-	*Followers
+	Ledger    *ledger.Ledger
+	Projects  *projects.Service
+	Tokens    *tokens.Service
+	Followers *followers.Service
 }
 
 // New opens the issuer on a store, as Open has it of the ledger.
@@ -168,7 +149,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	p := projects.New(l, projects.Config{People: cfg.People, InvitationMail: cfg.InvitationMail, Daily: cfg.ProjectsDaily})
 	t := tokens.New(l, p, tokens.Config{Sealer: cfg.Sealer, Location: cfg.Location, MaxLife: cfg.MaxLife, PerHour: cfg.PerHour})
-	return &Service{Ledger: l, Projects: p, Tokens: t, Followers: NewFollowers(l, t, t)}, nil
+	return &Service{Ledger: l, Projects: p, Tokens: t, Followers: followers.New(l, t, t)}, nil
 }
 
 // RecordUser and RevokeTokens are what the room of accounts tells the issuer of, in transactions of

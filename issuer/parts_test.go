@@ -46,7 +46,7 @@ func TestReportIsNotedInParts(t *testing.T) {
 	}
 	most := func(uses []feed.Use) int {
 		w.most = 0
-		h.check(h.Report(t.Context(), v, feed.Report{Uses: uses}))
+		h.check(h.Followers.Report(t.Context(), v, feed.Report{Uses: uses}))
 		return w.most
 	}
 	few := most(uses[:10])

@@ -25,7 +25,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	most, size := uint64(0), 0
 	for b.Loop() {
 		size = 0
-		h.check(h.Snapshot(b.Context(), func(f feed.Frame) error {
+		h.check(h.Followers.Snapshot(b.Context(), func(f feed.Frame) error {
 			var w counter
 			err := feed.WriteFrame(&w, f)
 			size += int(w)

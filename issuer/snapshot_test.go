@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/issuer/tokens"
 )
@@ -22,7 +23,7 @@ import (
 func (h *house) frames() []feed.Frame {
 	h.Helper()
 	var out []feed.Frame
-	h.check(h.Snapshot(h.Context(), func(f feed.Frame) error { out = append(out, f); return nil }))
+	h.check(h.Followers.Snapshot(h.Context(), func(f feed.Frame) error { out = append(out, f); return nil }))
 	return out
 }
 
@@ -37,7 +38,7 @@ func TestSnapshot(t *testing.T) {
 	ids := func() (out []string) {
 		frames := h.frames()
 		first, last := frames[0], frames[len(frames)-1]
-		want, err := h.Position(t.Context())
+		want, err := h.Followers.Position(t.Context())
 		h.check(err)
 		if *first.Position != want || !first.Time.Equal(h.clock.Now()) || !last.End {
 			t.Errorf("begins with %+v, ends with %+v", first, last)
@@ -76,7 +77,7 @@ func TestSnapshot(t *testing.T) {
 	}
 	failed := errors.New("the client went away")
 	calls := 0
-	if err := h.Snapshot(t.Context(), func(feed.Frame) error { calls++; return failed }); !errors.Is(err, failed) || calls != 1 {
+	if err := h.Followers.Snapshot(t.Context(), func(feed.Frame) error { calls++; return failed }); !errors.Is(err, failed) || calls != 1 {
 		t.Errorf("%d calls, error %v", calls, err)
 	}
 }
@@ -129,7 +130,7 @@ func TestSnapshotWhileWriting(t *testing.T) {
 	}
 	var at feed.Position
 	frame := 0
-	h.check(h.Snapshot(t.Context(), func(f feed.Frame) error {
+	h.check(h.Followers.Snapshot(t.Context(), func(f feed.Frame) error {
 		if f.Position != nil && !f.End {
 			at = *f.Position
 		}
@@ -189,7 +190,7 @@ func TestSnapshotFramesAreBounded(t *testing.T) {
 		}))
 	}
 	count := 0
-	h.check(h.Snapshot(t.Context(), func(f feed.Frame) error {
+	h.check(h.Followers.Snapshot(t.Context(), func(f feed.Frame) error {
 		var b bytes.Buffer
 		count += len(f.Records)
 		if err := feed.WriteFrame(&b, f); err != nil {
@@ -214,20 +215,20 @@ func TestChangesAreCompacted(t *testing.T) {
 		t.Fatalf("revision %d", got)
 	}
 	// Cut at 192: 183 is the oldest of the last ten.
-	for after, want := range map[uint64]error{0: feed.ErrCompacted, 100: feed.ErrCompacted, 181: feed.ErrCompacted, 182: nil, 199: nil, 200: nil, 201: issuer.ErrAhead} {
+	for after, want := range map[uint64]error{0: feed.ErrCompacted, 100: feed.ErrCompacted, 181: feed.ErrCompacted, 182: nil, 199: nil, 200: nil, 201: followers.ErrAhead} {
 		sets, err := h.Changes(t.Context(), after, 0)
 		if !errors.Is(err, want) || want == nil && uint64(len(sets)) != 200-after {
 			t.Errorf("after %d: %d sets, %v", after, len(sets), err)
 		}
 	}
-	if err := h.Wait(t.Context(), 199); err != nil {
+	if err := h.Followers.Wait(t.Context(), 199); err != nil {
 		t.Error(err)
 	}
-	at, err := h.Position(t.Context())
+	at, err := h.Followers.Position(t.Context())
 	h.check(err)
 	v, _ := h.verifier("berlin")
 	at.Revision = 150
-	if _, err := h.OpenStream(t.Context(), v, at); !errors.Is(err, feed.ErrCompacted) {
+	if _, err := h.Followers.OpenStream(t.Context(), v, at); !errors.Is(err, feed.ErrCompacted) {
 		t.Errorf("a stream from there: %v", err)
 	}
 	// A longer log shrinks step by step, and one that is kept is not cut.

@@ -11,14 +11,14 @@ import (
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 func TestOpenStreamRefuses(t *testing.T) {
 	h := newHouse(t)
 	v, _ := h.verifier("berlin")
-	at, err := h.Position(t.Context())
+	at, err := h.Followers.Position(t.Context())
 	h.check(err)
 	for _, tt := range []struct {
 		name string
@@ -26,21 +26,21 @@ func TestOpenStreamRefuses(t *testing.T) {
 		want error
 	}{
 		{"new", feed.Position{}, feed.ErrCompacted},
-		{"other issuer", feed.Position{Issuer: nobodyID, Epoch: 1, Revision: 1}, issuer.ErrOtherIssuer},
-		{"later epoch", feed.Position{Issuer: at.Issuer, Epoch: 2, Revision: 1}, issuer.ErrAhead},
+		{"other issuer", feed.Position{Issuer: nobodyID, Epoch: 1, Revision: 1}, followers.ErrOtherIssuer},
+		{"later epoch", feed.Position{Issuer: at.Issuer, Epoch: 2, Revision: 1}, followers.ErrAhead},
 		{"earlier epoch", feed.Position{Issuer: at.Issuer, Epoch: 0, Revision: 1}, feed.ErrCompacted},
-		{"ahead", feed.Position{Issuer: at.Issuer, Epoch: 1, Revision: at.Revision + 1}, issuer.ErrAhead},
+		{"ahead", feed.Position{Issuer: at.Issuer, Epoch: 1, Revision: at.Revision + 1}, followers.ErrAhead},
 	} {
-		if _, err := h.OpenStream(t.Context(), v, tt.at); !errors.Is(err, tt.want) {
+		if _, err := h.Followers.OpenStream(t.Context(), v, tt.at); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		report := feed.Report{Applied: tt.at}
-		err := h.Report(t.Context(), v, report)
+		err := h.Followers.Report(t.Context(), v, report)
 		if errors.Is(tt.want, feed.ErrCompacted) && err != nil || !errors.Is(tt.want, feed.ErrCompacted) && !errors.Is(err, tt.want) {
 			t.Errorf("report %s: %v", tt.name, err)
 		}
 	}
-	all, err := h.Verifiers(t.Context(), root)
+	all, err := h.Followers.Verifiers(t.Context(), root)
 	if err != nil || !all[0].Connected.IsZero() {
 		t.Errorf("a refused stream counts as connected: %+v (%v)", all, err)
 	}
@@ -50,14 +50,14 @@ func TestOpenStreamRefuses(t *testing.T) {
 // order, and ends with the issuer's records.
 func TestStreamsWhileWriting(t *testing.T) {
 	h := newHouse(t)
-	at, err := h.Position(t.Context())
+	at, err := h.Followers.Position(t.Context())
 	h.check(err)
-	const writers, each, followers = 4, 25, 8
+	const writers, each, followerList = 4, 25, 8
 	end := at.Revision + writers*each
-	var streams []*issuer.Stream
-	for i := range followers {
+	var streams []*followers.Stream
+	for i := range followerList {
 		v, _ := h.verifier(fmt.Sprint("v", i))
-		x, err := h.OpenStream(t.Context(), v, at)
+		x, err := h.Followers.OpenStream(t.Context(), v, at)
 		h.check(err)
 		streams = append(streams, x)
 	}
@@ -109,11 +109,11 @@ func TestStreamsWhileWriting(t *testing.T) {
 func TestOneStreamForEach(t *testing.T) {
 	h := newHouse(t)
 	v, _ := h.verifier("berlin")
-	at, err := h.Position(t.Context())
+	at, err := h.Followers.Position(t.Context())
 	h.check(err)
-	first, err := h.OpenStream(t.Context(), v, at)
+	first, err := h.Followers.OpenStream(t.Context(), v, at)
 	h.check(err)
-	second, err := h.OpenStream(t.Context(), v, at)
+	second, err := h.Followers.OpenStream(t.Context(), v, at)
 	h.check(err)
 	<-first.Gone()
 	h.clock.Add(time.Minute)
@@ -121,7 +121,7 @@ func TestOneStreamForEach(t *testing.T) {
 		t.Errorf("silent for %v and %v", first.Silence(), second.Silence())
 	}
 	first.Close()
-	if c := h.Confirm(t.Context(), h.revision(), 0); c.Connected != 1 || c.Applied != 1 {
+	if c := h.Followers.Confirm(t.Context(), h.revision(), 0); c.Connected != 1 || c.Applied != 1 {
 		t.Errorf("%+v", c)
 	}
 	second.Close()
@@ -145,7 +145,7 @@ func TestReportedUses(t *testing.T) {
 	_, _, err := h.Tokens.Revoke(t.Context(), alice, e)
 	h.check(err)
 	h.clock.Add(2 * time.Hour)
-	h.check(h.Report(t.Context(), v, feed.Report{}))
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{}))
 	reported := h.clock.Now()
 	h.clock.Add(time.Hour)
 	now := h.clock.Now()
@@ -166,7 +166,7 @@ func TestReportedUses(t *testing.T) {
 		{Token: f, At: now, Project: "left"},                     // whose owner is no member
 		{Token: a, At: now, Project: strings.Repeat("x", 3_000)}, // no name
 	}
-	h.wrote(nil, func() error { return h.Report(t.Context(), v, feed.Report{Uses: uses}) }) // no rows, no entries
+	h.wrote(nil, func() error { return h.Followers.Report(t.Context(), v, feed.Report{Uses: uses}) }) // no rows, no entries
 	minute := func(at time.Time) time.Time { return at.UTC().Truncate(time.Minute) }
 	for id, want := range map[string]tokens.Use{
 		a: {At: minute(now.Add(-2 * time.Minute)), Project: "de-mo", Network: "203.0.113.0/24", Verifier: "berlin"},
@@ -191,7 +191,7 @@ func TestReportedUses(t *testing.T) {
 		many[i] = feed.Use{Token: nobodyID, At: now, Project: "demo"}
 	}
 	many = append(many, feed.Use{Token: c, At: now, Project: "demo"})
-	h.check(h.Report(t.Context(), v, feed.Report{Uses: many}))
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{Uses: many}))
 	if got, err := h.Tokens.Get(t.Context(), alice, c); err != nil || !got.LastUsed.At.Equal(minute(reported)) {
 		t.Errorf("a use beyond the limit counts: %+v (%v)", got.LastUsed, err)
 	}
@@ -203,11 +203,11 @@ func TestUsesNeverFailAReport(t *testing.T) {
 	v, _ := h.verifier("berlin")
 	h.project(alice, "demo")
 	m := h.mint(alice, forAll("a"))
-	at, err := h.Position(t.Context())
+	at, err := h.Followers.Position(t.Context())
 	h.check(err)
 	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error { return tx.Put([]byte("issuer/use/"+m.Token.ID), []byte("{")) }))
-	h.check(h.Report(t.Context(), v, feed.Report{Applied: at, Uses: []feed.Use{{Token: m.Token.ID, At: start, Project: "demo"}}}))
-	if got, err := h.Verifier(t.Context(), root, v.ID); err != nil || got.Applied != at {
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{Applied: at, Uses: []feed.Use{{Token: m.Token.ID, At: start, Project: "demo"}}}))
+	if got, err := h.Followers.Verifier(t.Context(), root, v.ID); err != nil || got.Applied != at {
 		t.Errorf("%+v (%v)", got, err)
 	}
 }

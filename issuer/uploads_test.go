@@ -32,10 +32,10 @@ func TestProjectUploads(t *testing.T) {
 	h.check(h.Tokens.RecordUse(t.Context(), hers.Token.ID, "other", anyone, h.clock.Now())) // which it does not reach
 	h.check(h.Tokens.RecordUse(t.Context(), all.Token.ID, "other", anyone, h.clock.Now()))
 	h.clock.Add(88 * day)
-	h.check(h.Report(t.Context(), v, feed.Report{}))
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{}))
 	h.clock.Add(day)
 	now := h.clock.Now()
-	h.check(h.Report(t.Context(), v, feed.Report{Uses: []feed.Use{
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{Uses: []feed.Use{
 		{Token: his.Token.ID, At: now, Project: "Demo", Count: 7},
 		{Token: his.Token.ID, At: now.Add(-day), Project: "demo"},
 		{Token: all.Token.ID, At: now, Project: "demo", Count: -3},

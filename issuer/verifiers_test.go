@@ -12,23 +12,24 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // verifier registers one and signs it in.
-func (h *house) verifier(name string) (issuer.Verifier, string) {
+func (h *house) verifier(name string) (followers.Verifier, string) {
 	h.Helper()
-	v, secret, err := h.RegisterVerifier(h.Context(), root, name)
+	v, secret, err := h.Followers.RegisterVerifier(h.Context(), root, name)
 	h.check(err)
 	return v, secret
 }
 
 func TestRegisterVerifier(t *testing.T) {
 	h := newHouse(t)
-	var v issuer.Verifier
+	var v followers.Verifier
 	var secret string
 	rows := h.wrote(nil, func() (err error) {
-		v, secret, err = h.RegisterVerifier(t.Context(), root, "  berlin ")
+		v, secret, err = h.Followers.RegisterVerifier(t.Context(), root, "  berlin ")
 		return err
 	}, "verifier.registered root -")
 	if d := rows[0].Detail; d["verifier"] != "berlin" || d["id"] != v.ID || len(d) != 2 {
@@ -40,12 +41,12 @@ func TestRegisterVerifier(t *testing.T) {
 	if !strings.HasPrefix(secret, "rindv_") || len(secret) != 6+43 {
 		t.Errorf("the secret has %d characters", len(secret))
 	}
-	got, err := h.AuthenticateVerifier(t.Context(), secret)
+	got, err := h.Followers.AuthenticateVerifier(t.Context(), secret)
 	if err != nil || got.ID != v.ID || got.Name != "berlin" {
 		t.Errorf("signed in as %+v (%v)", got, err)
 	}
 	for _, wrong := range []string{"", "rindv_", secret[:48], secret + "A", strings.ToUpper(secret), strings.Repeat("x", 1000), secret[6:], "rindv_" + strings.Repeat("A", 43)} {
-		if _, err := h.AuthenticateVerifier(t.Context(), wrong); !errors.Is(err, issuer.ErrVerifierUnknown) {
+		if _, err := h.Followers.AuthenticateVerifier(t.Context(), wrong); !errors.Is(err, followers.ErrVerifierUnknown) {
 			t.Errorf("a wrong secret of %d characters: %v", len(wrong), err)
 		} else if wrong != "" && wrong != "rindv_" && strings.Contains(err.Error(), wrong) {
 			t.Error("the error holds the secret")
@@ -72,9 +73,9 @@ func TestRegisterVerifier(t *testing.T) {
 		{root, "a\xffb", "name: verifier_name_invalid"},
 		{root, "BERLIN", "name: verifier_name_taken"},
 	} {
-		h.refused(tt.want, func() error { _, _, err := h.RegisterVerifier(t.Context(), tt.p, tt.name); return err })
+		h.refused(tt.want, func() error { _, _, err := h.Followers.RegisterVerifier(t.Context(), tt.p, tt.name); return err })
 	}
-	if _, _, err := h.RegisterVerifier(t.Context(), root, strings.Repeat("é", 64)); err != nil {
+	if _, _, err := h.Followers.RegisterVerifier(t.Context(), root, strings.Repeat("é", 64)); err != nil {
 		t.Error(err)
 	}
 }
@@ -82,39 +83,39 @@ func TestRegisterVerifier(t *testing.T) {
 func TestRevokeVerifier(t *testing.T) {
 	h := newHouse(t)
 	v, secret := h.verifier("berlin")
-	at, err := h.Position(t.Context())
+	at, err := h.Followers.Position(t.Context())
 	h.check(err)
-	x, err := h.OpenStream(t.Context(), v, at)
+	x, err := h.Followers.OpenStream(t.Context(), v, at)
 	h.check(err)
-	h.refused(ledger.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), alice, v.ID) })
-	h.refused(ledger.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), root, nobodyID) })
-	h.refused(ledger.ErrNotFound, func() error { return h.RevokeVerifier(t.Context(), root, strings.Repeat("x", 2000)) })
+	h.refused(ledger.ErrNotFound, func() error { return h.Followers.RevokeVerifier(t.Context(), alice, v.ID) })
+	h.refused(ledger.ErrNotFound, func() error { return h.Followers.RevokeVerifier(t.Context(), root, nobodyID) })
+	h.refused(ledger.ErrNotFound, func() error { return h.Followers.RevokeVerifier(t.Context(), root, strings.Repeat("x", 2000)) })
 	select {
 	case <-x.Gone():
 		t.Fatal("the stream ended by itself")
 	default:
 	}
-	h.wrote(nil, func() error { return h.RevokeVerifier(t.Context(), root, v.ID) }, "verifier.revoked root -")
+	h.wrote(nil, func() error { return h.Followers.RevokeVerifier(t.Context(), root, v.ID) }, "verifier.revoked root -")
 	<-x.Gone()
-	h.wrote(nil, func() error { return h.RevokeVerifier(t.Context(), root, v.ID) }) // again: nothing
-	if _, err := h.AuthenticateVerifier(t.Context(), secret); !errors.Is(err, issuer.ErrVerifierUnknown) {
+	h.wrote(nil, func() error { return h.Followers.RevokeVerifier(t.Context(), root, v.ID) }) // again: nothing
+	if _, err := h.Followers.AuthenticateVerifier(t.Context(), secret); !errors.Is(err, followers.ErrVerifierUnknown) {
 		t.Errorf("a revoked secret: %v", err)
 	}
-	if _, err := h.OpenStream(t.Context(), v, at); !errors.Is(err, issuer.ErrVerifierUnknown) {
+	if _, err := h.Followers.OpenStream(t.Context(), v, at); !errors.Is(err, followers.ErrVerifierUnknown) {
 		t.Errorf("a stream after the revocation: %v", err)
 	}
-	if c := h.Confirm(t.Context(), h.revision(), 0); c.Connected != 0 || c.Away != nil {
+	if c := h.Followers.Confirm(t.Context(), h.revision(), 0); c.Connected != 0 || c.Away != nil {
 		t.Errorf("a revoked verifier still counts: %+v", c)
 	}
 	h.verifier("berlin") // the name is free again
-	all, err := h.Verifiers(t.Context(), root)
+	all, err := h.Followers.Verifiers(t.Context(), root)
 	if err != nil || len(all) != 2 || !all[0].Revoked.At.IsZero() || all[1].Revoked.Username != "root" {
 		t.Errorf("the list is %+v (%v)", all, err)
 	}
-	if _, err := h.Verifiers(t.Context(), alice); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := h.Followers.Verifiers(t.Context(), alice); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("the list for anybody: %v", err)
 	}
-	if _, err := h.Verifier(t.Context(), root, nobodyID); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := h.Followers.Verifier(t.Context(), root, nobodyID); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a verifier that is none: %v", err)
 	}
 }
@@ -126,12 +127,12 @@ func TestVerifierSecretIsKeptNowhere(t *testing.T) {
 		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	v, secret := h.verifier("berlin")
-	_, err := h.AuthenticateVerifier(t.Context(), secret)
+	_, err := h.Followers.AuthenticateVerifier(t.Context(), secret)
 	h.check(err)
-	pos, err := h.Position(t.Context())
+	pos, err := h.Followers.Position(t.Context())
 	h.check(err)
-	h.check(h.Report(t.Context(), v, feed.Report{Applied: pos}))
-	h.check(h.RevokeVerifier(t.Context(), root, v.ID))
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{Applied: pos}))
+	h.check(h.Followers.RevokeVerifier(t.Context(), root, v.ID))
 	file, err := os.ReadFile(h.path)
 	h.check(err)
 	for name, b := range map[string][]byte{"the store": file, "the log": log.Bytes()} {
@@ -147,18 +148,18 @@ func TestVerifierSecretIsKeptNowhere(t *testing.T) {
 func TestVerifiersSayHowTheyFollow(t *testing.T) {
 	h := newHouse(t)
 	v, _ := h.verifier("berlin")
-	find := func() issuer.Verifier {
+	find := func() followers.Verifier {
 		t.Helper()
-		got, err := h.Verifier(t.Context(), root, v.ID)
+		got, err := h.Followers.Verifier(t.Context(), root, v.ID)
 		h.check(err)
 		return got
 	}
 	if got := find(); !got.Seen.IsZero() || got.Lag != 4 || got.Behind != 0 {
 		t.Errorf("never seen: %+v", got)
 	}
-	at, err := h.Position(t.Context())
+	at, err := h.Followers.Position(t.Context())
 	h.check(err)
-	x, err := h.OpenStream(t.Context(), v, at)
+	x, err := h.Followers.OpenStream(t.Context(), v, at)
 	h.check(err)
 	h.mint(alice, forAll("a"))
 	h.clock.Add(time.Minute)
@@ -168,7 +169,7 @@ func TestVerifiersSayHowTheyFollow(t *testing.T) {
 		t.Errorf("two behind: %+v", got)
 	}
 	at = h.after(at.Revision + 1)
-	h.check(h.Report(t.Context(), v, feed.Report{Applied: at}))
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{Applied: at}))
 	if got := find(); got.Lag != 1 || got.Behind != time.Minute || got.Applied != at || x.Silence() != 0 {
 		t.Errorf("one behind: %+v", got)
 	}
@@ -186,15 +187,15 @@ func TestVerifiersSayHowTheyFollow(t *testing.T) {
 	// And it costs no write at each report.
 	at.Revision++
 	before := h.seen(v.ID)
-	h.check(h.Report(t.Context(), v, feed.Report{Applied: at})) // the first since the restart
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{Applied: at})) // the first since the restart
 	h.clock.Add(time.Minute)
-	h.check(h.Report(t.Context(), v, feed.Report{Applied: at}))
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{Applied: at}))
 	after := h.seen(v.ID)
 	if after == before {
 		t.Error("the first report after a restart was not noted")
 	}
 	h.clock.Add(time.Minute)
-	h.check(h.Report(t.Context(), v, feed.Report{Applied: at}))
+	h.check(h.Followers.Report(t.Context(), v, feed.Report{Applied: at}))
 	if h.seen(v.ID) != after {
 		t.Error("a report within minutes was written down")
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
@@ -27,14 +28,14 @@ import (
 )
 
 // A Service is what a verifier's store follows.
-var _ replication.Source = (*issuer.Service)(nil)
+var _ replication.Source = (*followers.Service)(nil)
 
 // follow gives the house a verifier that keeps up with it, as a server has one.
 func (h *house) follow() *verifying {
 	h.Helper()
 	keys, err := rootkeys.Open(filepath.Join(h.TempDir(), "rootkeys.db"), rootkeys.Options{Key: make([]byte, rootkeys.KeySize)})
 	h.check(err)
-	f := replication.New(replication.Config{Source: h.Service, Store: keys, Clock: h.clock.Now})
+	f := replication.New(replication.Config{Source: h.Service.Followers, Store: keys, Clock: h.clock.Now})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- f.Run(ctx) }()

@@ -47,7 +47,7 @@ func newFed(t *testing.T) *fed {
 	f.Service, err = issuer.New(issuer.Config{Store: store, Sealer: sealer, Location: "packages.example.org"})
 	must(err)
 	must(store.Update(t.Context(), func(tx kv.Tx) error { return f.Ledger.RecordUser(tx, aliceID, "alice", false) }))
-	_, secret, err := f.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, "berlin")
+	_, secret, err := f.Followers.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, "berlin")
 	must(err)
 	must(os.WriteFile(f.secret, []byte(secret), 0o600))
 	handler := feedhttp.New(feedhttp.Config{Issuer: f.Service})
@@ -100,7 +100,7 @@ func TestVerifierFollow(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 0 {
 		t.Fatalf("%d: %s: %v", code, out, err)
 	}
-	at, err := f.Position(t.Context())
+	at, err := f.Followers.Position(t.Context())
 	if err != nil || !v.Usable || v.IssuerID != at.Issuer || v.Revision != at.Revision || v.Lag != 0 || v.Age == nil || v.Connected == "" || v.Error != "" || v.MaxStaleness != 300 {
 		t.Errorf("%s: %v", out, err)
 	}

@@ -191,7 +191,7 @@ func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (er
 		return err
 	}
 	h.closers = append(h.closers, h.keys.Close)
-	h.follower = replication.New(replication.Config{Source: h.metrics.source(h.issuer), Store: h.keys, MaxStaleness: ownStaleness, Logger: log})
+	h.follower = replication.New(replication.Config{Source: h.metrics.source(h.issuer.Followers), Store: h.keys, MaxStaleness: ownStaleness, Logger: log})
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/feed"
 	settings "github.com/rind-dev/rind/internal/instance"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -99,7 +99,7 @@ func (h *instance) catchUp(ctx context.Context) error {
 		return err
 	}
 	for {
-		head, err := h.issuer.Position(ctx)
+		head, err := h.issuer.Followers.Position(ctx)
 		if err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (h *instance) catchUp(ctx context.Context) error {
 		if at.Revision >= head.Revision {
 			return nil
 		}
-		sets, err := h.issuer.Changes(ctx, at, 0)
+		sets, err := h.issuer.Followers.Changes(ctx, at, 0)
 		switch {
 		case errors.Is(err, feed.ErrCompacted):
 			err = h.refill(ctx)
@@ -136,7 +136,7 @@ func (h *instance) rejoin(ctx context.Context) error {
 	if !h.keys.Diverged() {
 		return nil
 	}
-	if _, err := h.issuer.Changes(ctx, h.keys.Position(), 1); err != nil && !errors.Is(err, feed.ErrCompacted) {
+	if _, err := h.issuer.Followers.Changes(ctx, h.keys.Position(), 1); err != nil && !errors.Is(err, feed.ErrCompacted) {
 		return nil // catchUp says what there is to say
 	}
 	h.log.InfoContext(ctx, "the root-key store is created again: the store it knew is back")
@@ -147,7 +147,7 @@ func (h *instance) rejoin(ctx context.Context) error {
 // lacks are no longer kept.
 func (h *instance) refill(ctx context.Context) error {
 	var fill *rootkeys.Fill
-	return h.issuer.Snapshot(ctx, func(f feed.Frame) (err error) {
+	return h.issuer.Followers.Snapshot(ctx, func(f feed.Frame) (err error) {
 		switch {
 		case f.End:
 			return fill.Commit(ctx)
@@ -164,11 +164,11 @@ func (h *instance) refill(ctx context.Context) error {
 func (h *instance) notFollowed(head rootkeys.Position, err error) error {
 	store, keys := filepath.Join(h.cfg.DataDir, storeFile), filepath.Join(h.cfg.DataDir, rootKeysFile)
 	switch {
-	case errors.Is(err, rootkeys.ErrOtherHistory) && !errors.Is(err, issuer.ErrAhead):
+	case errors.Is(err, rootkeys.ErrOtherHistory) && !errors.Is(err, followers.ErrAhead):
 		return fmt.Errorf("%s has a different history than %s knows (both have changes the other lacks, the second is at revision %d), so one of them was probably restored from a backup, and tokens that were revoked since work again in it: "+
 			"restore the newer one; or continue with this one: run 'rind restored --data %s', start rind, and revoke those tokens again",
 			store, keys, h.keys.Position().Revision, h.cfg.DataDir)
-	case errors.Is(err, rootkeys.ErrWentBack), errors.Is(err, issuer.ErrAhead):
+	case errors.Is(err, rootkeys.ErrWentBack), errors.Is(err, followers.ErrAhead):
 		return fmt.Errorf("%s is older than %s (revision %d against %d), so it was probably restored from a backup, and tokens that were revoked since work again in it: "+
 			"restore a newer one; or continue with this one: run 'rind restored --data %s', start rind, and revoke those tokens again",
 			store, keys, head.Revision, h.keys.Position().Revision, h.cfg.DataDir)

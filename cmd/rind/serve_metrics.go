@@ -227,14 +227,14 @@ func (h *instance) Collect(ch chan<- prometheus.Metric) {
 	} else {
 		gauge(metricMails, float64(n))
 	}
-	at, err := h.issuer.Position(ctx)
+	at, err := h.issuer.Followers.Position(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(metricIssuerRevision, err)
 		return
 	}
 	gauge(metricIssuerRevision, float64(at.Revision))
 	gauge(metricIssuerEpoch, float64(at.Epoch))
-	list, err := h.issuer.Verifiers(ctx, ledger.Principal{Admin: true})
+	list, err := h.issuer.Followers.Verifiers(ctx, ledger.Principal{Admin: true})
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(metricVerifiers, err)
 		return

@@ -46,14 +46,14 @@ func TestServeMetrics(t *testing.T) {
 	if got := upload(t, counted, strings.Replace(text, "pypi-", "pypi", 1)); got != http.StatusForbidden {
 		t.Errorf("no token at all is answered with %d", got)
 	}
-	if _, _, err := h.issuer.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, "berlin"); err != nil {
+	if _, _, err := h.issuer.Followers.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, "berlin"); err != nil {
 		t.Fatal(err)
 	}
 	metrics := ""
 	for end := time.Now().Add(patience); !strings.Contains(metrics, `rind_changes_total{of="token"} 1`) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		metrics = get200(t, "http://"+cfg.MetricsListen+"/metrics")
 	}
-	at, err := h.issuer.Position(t.Context())
+	at, err := h.issuer.Followers.Position(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -206,7 +206,7 @@ func TestBackgroundOutlivesRequests(t *testing.T) {
 func TestRootKeysAreMadeAnew(t *testing.T) {
 	dir := t.TempDir()
 	if err := withIssuer(dir, func(store kv.Store, s *issuer.Service) error {
-		at, err := s.Position(t.Context())
+		at, err := s.Followers.Position(t.Context())
 		if err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func TestRootKeysAreMadeAnew(t *testing.T) {
 			if err := store.Update(t.Context(), func(tx kv.Tx) error { return s.Ledger.RecordUser(tx, aliceID, "alice", i%2 == 0) }); err != nil {
 				return err
 			}
-			if _, err := s.Changes(t.Context(), feed.Position{Issuer: at.Issuer, Epoch: at.Epoch}, 1); errors.Is(err, feed.ErrCompacted) {
+			if _, err := s.Followers.Changes(t.Context(), feed.Position{Issuer: at.Issuer, Epoch: at.Epoch}, 1); errors.Is(err, feed.ErrCompacted) {
 				return nil
 			}
 		}
@@ -230,7 +230,7 @@ func TestRootKeysAreMadeAnew(t *testing.T) {
 	if err := h.catchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want, err := h.issuer.Position(t.Context())
+	want, err := h.issuer.Followers.Position(t.Context())
 	if got := h.keys.Position(); err != nil || got != want || h.keys.Filling() {
 		t.Errorf("the root-key store is at %v, filling %v; the issuer at %v, %v", got, h.keys.Filling(), want, err)
 	}

@@ -27,7 +27,7 @@ var unrecorded = map[string]string{
 	"projects.Manage":              "the frame of a change of a project: who calls it is looked at",
 	"ledger.RecordUser":            "who keeps the accounts writes the row, in the same transaction",
 	"ledger.open":                  "the identity of a store that is new",
-	"issuer.Report":                "what a verifier says of itself, each second",
+	"followers.Report":             "what a verifier says of itself, each second",
 	"tokens.RecordUse":             "when a token was last used: uploads are not changes here",
 	"tokens.recordPart":            "when tokens were last used: uploads are not changes here",
 	"tokens.forgetIdempotencyKeys": "what is over already",

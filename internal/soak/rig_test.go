@@ -71,7 +71,7 @@ func newHouse(t testing.TB, tokenList, projects, verifiers int) *house {
 		h.tokens = append(h.tokens, m.Token.ID)
 	}
 	for i := range verifiers {
-		_, secret, err := s.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, fmt.Sprint("early", i))
+		_, secret, err := s.Followers.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, fmt.Sprint("early", i))
 		h.must(err)
 		h.secrets = append(h.secrets, secret)
 	}

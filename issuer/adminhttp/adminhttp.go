@@ -156,7 +156,7 @@ func (c *call) userIn(field, name string) (authn.User, error) {
 
 // confirmed waits for verifiers to have what was just done.
 func (c *call) confirmed() (*Reach, error) {
-	at, err := c.Issuer.Position(c.ctx)
+	at, err := c.Issuer.Followers.Position(c.ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/issuer/tokens"
@@ -91,7 +91,7 @@ func revokeToken(c *call) (any, error) {
 }
 
 func verifiers(c *call) (any, error) {
-	all, err := c.Issuer.Verifiers(c.ctx, c.principal())
+	all, err := c.Issuer.Followers.Verifiers(c.ctx, c.principal())
 	out := Verifiers{Verifiers: []Verifier{}}
 	for _, v := range all {
 		out.Verifiers = append(out.Verifiers, Verifier{
@@ -103,25 +103,25 @@ func verifiers(c *call) (any, error) {
 }
 
 func registerVerifier(c *call) (any, error) {
-	v, secret, err := c.Issuer.RegisterVerifier(c.ctx, c.principal(), c.req.Name)
+	v, secret, err := c.Issuer.Followers.RegisterVerifier(c.ctx, c.principal(), c.req.Name)
 	return Secret{Name: v.Name, Secret: secret}, err
 }
 
 // revokeVerifier ends the verifier of an id, or of a name that works. The id comes first: what else is called by it does
 // not keep the one that has it.
 func revokeVerifier(c *call) (any, error) {
-	all, err := c.Issuer.Verifiers(c.ctx, c.principal())
+	all, err := c.Issuer.Followers.Verifiers(c.ctx, c.principal())
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(all, func(v issuer.Verifier) bool { return v.ID == c.req.Name })
+	at := slices.IndexFunc(all, func(v followers.Verifier) bool { return v.ID == c.req.Name })
 	if at < 0 {
-		at = slices.IndexFunc(all, func(v issuer.Verifier) bool { return v.Name == c.req.Name && v.Revoked.At.IsZero() })
+		at = slices.IndexFunc(all, func(v followers.Verifier) bool { return v.Name == c.req.Name && v.Revoked.At.IsZero() })
 	}
 	if at < 0 {
 		return nil, ledger.ErrNotFound
 	}
-	return Done{Name: all[at].Name}, c.Issuer.RevokeVerifier(c.ctx, c.principal(), all[at].ID)
+	return Done{Name: all[at].Name}, c.Issuer.Followers.RevokeVerifier(c.ctx, c.principal(), all[at].ID)
 }
 
 func settings(c *call) (any, error) {

@@ -60,11 +60,11 @@ func (d *desk) ask(ctx context.Context, command string, req Request) *httptest.R
 func TestRevokeVerifierByID(t *testing.T) {
 	d := newDesk(t)
 	p := ledger.Principal{Username: "operator", Admin: true}
-	mark, _, err := d.issuer.RegisterVerifier(t.Context(), p, "mark")
+	mark, _, err := d.issuer.Followers.RegisterVerifier(t.Context(), p, "mark")
 	d.must(err)
-	_, _, err = d.issuer.RegisterVerifier(t.Context(), p, mark.ID)
+	_, _, err = d.issuer.Followers.RegisterVerifier(t.Context(), p, mark.ID)
 	d.must(err)
-	all, err := d.issuer.Verifiers(t.Context(), p)
+	all, err := d.issuer.Followers.Verifiers(t.Context(), p)
 	d.must(err)
 	if all[0].ID == mark.ID {
 		t.Fatal("the one that has the id is listed first: this shows nothing")
@@ -72,7 +72,7 @@ func TestRevokeVerifierByID(t *testing.T) {
 	if got := d.ask(t.Context(), "revoke-verifier", Request{Name: mark.ID}); got.Code != http.StatusOK {
 		t.Fatalf("%d: %s", got.Code, got.Body)
 	}
-	all, err = d.issuer.Verifiers(t.Context(), p)
+	all, err = d.issuer.Followers.Verifiers(t.Context(), p)
 	d.must(err)
 	for _, one := range all {
 		if ended := !one.Revoked.At.IsZero(); ended != (one.ID == mark.ID) {

@@ -24,6 +24,7 @@ import (
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 )
 
 // Prefix is how the path of every request begins that the handler answers.
@@ -93,7 +94,7 @@ func (f *Handler) EndStreams() { f.end() }
 // asked is a request of a verifier that has shown its secret, and its answer.
 type asked struct {
 	*http.Request
-	verifier issuer.Verifier
+	verifier followers.Verifier
 	w        http.ResponseWriter
 	begun    bool // the answer is on its way
 }
@@ -119,12 +120,12 @@ func (f *Handler) serve(h func(*asked) error) http.HandlerFunc {
 }
 
 // authenticate reads the secret of "Authorization: Bearer".
-func (f *Handler) authenticate(r *http.Request) (issuer.Verifier, error) {
+func (f *Handler) authenticate(r *http.Request) (followers.Verifier, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return issuer.Verifier{}, issuer.ErrVerifierUnknown
+		return followers.Verifier{}, followers.ErrVerifierUnknown
 	}
-	return f.issuer.AuthenticateVerifier(r.Context(), strings.TrimSpace(secret))
+	return f.issuer.Followers.AuthenticateVerifier(r.Context(), strings.TrimSpace(secret))
 }
 
 // refusal is an error with a status and a sentence of its own.
@@ -164,13 +165,13 @@ func (f *Handler) answer(a *asked, err error) {
 	switch {
 	case errors.As(err, &own):
 		status, text = own.status, err.Error()
-	case errors.Is(err, issuer.ErrVerifierUnknown):
+	case errors.Is(err, followers.ErrVerifierUnknown):
 		a.w.Header().Set("WWW-Authenticate", `Bearer realm="rind feed"`)
 		status, text = http.StatusUnauthorized, err.Error()
-	case errors.Is(err, issuer.ErrOtherHistory):
+	case errors.Is(err, followers.ErrOtherHistory):
 		a.w.Header().Set(feed.ConflictHeader, feed.ConflictHistory)
 		status, text = http.StatusConflict, clip(err)
-	case errors.Is(err, issuer.ErrOtherIssuer):
+	case errors.Is(err, followers.ErrOtherIssuer):
 		a.w.Header().Set(feed.ConflictHeader, feed.ConflictIssuer)
 		status, text = http.StatusConflict, clip(err)
 	case errors.Is(err, feed.ErrCompacted):
@@ -234,10 +235,10 @@ func (f *Handler) report(a *asked) error {
 	if len(report.Applied.Issuer) > maxIssuer {
 		return badRequest("the report's issuer is not the ID of an issuer")
 	}
-	if err := f.issuer.Report(a.Context(), a.verifier, report); err != nil {
+	if err := f.issuer.Followers.Report(a.Context(), a.verifier, report); err != nil {
 		return err
 	}
-	at, err := f.issuer.Position(a.Context())
+	at, err := f.issuer.Followers.Position(a.Context())
 	if err != nil {
 		return err
 	}

@@ -90,14 +90,14 @@ func (h *source) must(err error) {
 
 func (h *source) secret(name string) (id, secret string) {
 	h.Helper()
-	v, secret, err := h.RegisterVerifier(h.Context(), chief, name)
+	v, secret, err := h.Followers.RegisterVerifier(h.Context(), chief, name)
 	h.must(err)
 	return v.ID, secret
 }
 
 func (h *source) at() feed.Position {
 	h.Helper()
-	at, err := h.Position(h.Context())
+	at, err := h.Followers.Position(h.Context())
 	h.must(err)
 	return at
 }
@@ -159,7 +159,7 @@ func TestFeedStatuses(t *testing.T) {
 	h := newSource(t)
 	_, secret := h.secret("berlin")
 	gone, revoked := h.secret("gone")
-	h.must(h.RevokeVerifier(t.Context(), chief, gone))
+	h.must(h.Followers.RevokeVerifier(t.Context(), chief, gone))
 	for i := range 200 { // the log keeps 64
 		h.must(h.store.Update(t.Context(), func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, adaID, fmt.Sprint("ada", i), false) }))
 	}
@@ -355,7 +355,7 @@ func TestFeedHalfOpen(t *testing.T) {
 		})
 	}
 	h.eventually("it no longer counts as connected", func() bool {
-		v, err := h.Verifier(t.Context(), chief, id)
+		v, err := h.Followers.Verifier(t.Context(), chief, id)
 		h.must(err)
 		return v.Connected.IsZero()
 	})

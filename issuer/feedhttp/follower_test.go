@@ -54,21 +54,21 @@ func TestRealFollowersConfirm(t *testing.T) {
 		cancel()
 		stops = append(stops, stop)
 	}
-	h.eventually("all are connected", func() bool { return h.Confirm(t.Context(), h.at().Revision, time.Second).Applied == 3 })
+	h.eventually("all are connected", func() bool { return h.Followers.Confirm(t.Context(), h.at().Revision, time.Second).Applied == 3 })
 	rev, _, err := h.Tokens.Revoke(t.Context(), ada, first.Token.ID)
 	h.must(err)
-	c := h.Confirm(t.Context(), rev, 10*time.Second)
+	c := h.Followers.Confirm(t.Context(), rev, 10*time.Second)
 	if c.Connected != 3 || c.Applied != 3 || c.Behind != nil || c.Away != nil {
 		t.Fatalf("confirmed %+v", c)
 	}
 	t.Logf("%d of %d verifiers have it, in %s", c.Applied, c.Connected, c.Slowest)
 	stops[1]()
-	h.eventually("one is gone", func() bool { return h.Confirm(t.Context(), rev, 0).Connected == 2 })
+	h.eventually("one is gone", func() bool { return h.Followers.Confirm(t.Context(), rev, 0).Connected == 2 })
 	m := h.mint("last")
-	if c := h.Confirm(t.Context(), m.Revision, 10*time.Second); c.Applied != 2 || !slices.Equal(c.Away, []string{"paris"}) {
+	if c := h.Followers.Confirm(t.Context(), m.Revision, 10*time.Second); c.Applied != 2 || !slices.Equal(c.Away, []string{"paris"}) {
 		t.Errorf("confirmed %+v", c)
 	}
-	all, err := h.Verifiers(t.Context(), chief)
+	all, err := h.Followers.Verifiers(t.Context(), chief)
 	h.must(err)
 	for _, v := range all {
 		if away := v.Name == "paris"; (v.Lag == 1) != away || v.Connected.IsZero() != away {

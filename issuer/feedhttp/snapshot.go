@@ -8,7 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 )
 
 // What snapshots take. Each has one frame in memory; the store is read for a frame in
@@ -158,7 +158,7 @@ func (f *Handler) snapshot(a *asked) error {
 	ctx, cancel := context.WithCancelCause(a.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(f.ending, func() { cancel(errEnding) })()
-	stop, err := f.issuer.WhileAdmitted(ctx, a.verifier, func() { cancel(issuer.ErrVerifierUnknown) })
+	stop, err := f.issuer.Followers.WhileAdmitted(ctx, a.verifier, func() { cancel(followers.ErrVerifierUnknown) })
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (f *Handler) sendSnapshot(ctx context.Context, a *asked, mine *place) error
 		}
 	}()
 	var w *writer
-	return f.issuer.Snapshot(ctx, func(frame feed.Frame) error {
+	return f.issuer.Followers.Snapshot(ctx, func(frame feed.Frame) error {
 		f.endRead()
 		reading = false
 		if w == nil {

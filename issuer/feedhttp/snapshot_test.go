@@ -109,11 +109,11 @@ func TestRevokedDuringASnapshot(t *testing.T) {
 		refused <- status
 	}()
 	h.eventually("the other waits", func() bool { return h.feed.asked() == 2 })
-	h.must(h.RevokeVerifier(t.Context(), chief, waits))
+	h.must(h.Followers.RevokeVerifier(t.Context(), chief, waits))
 	if status := <-refused; status != http.StatusUnauthorized {
 		t.Errorf("who waited is told %d", status)
 	}
-	h.must(h.RevokeVerifier(t.Context(), chief, id))
+	h.must(h.Followers.RevokeVerifier(t.Context(), chief, id))
 	h.eventually("its snapshot is cut off", func() bool { return h.feed.taken() == 0 })
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 )
 
 // errSilent ends the stream of a verifier that reports nothing: its connection is
@@ -27,7 +27,7 @@ func (f *Handler) stream(a *asked) error {
 	ctx, cancel := context.WithCancel(a.Context())
 	defer cancel()
 	defer context.AfterFunc(f.ending, cancel)()
-	x, err := f.issuer.OpenStream(ctx, a.verifier, at)
+	x, err := f.issuer.Followers.OpenStream(ctx, a.verifier, at)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func cutLate(request context.Context, gone, over <-chan struct{}) {
 }
 
 // follow sends what x has, and each heartbeat where the issuer is.
-func (f *Handler) follow(ctx context.Context, w *writer, x *issuer.Stream) error {
+func (f *Handler) follow(ctx context.Context, w *writer, x *followers.Stream) error {
 	if err := w.position(x.Position()); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (f *Handler) follow(ctx context.Context, w *writer, x *issuer.Stream) error
 }
 
 // send sends what follows what x has sent.
-func (f *Handler) send(ctx context.Context, w *writer, x *issuer.Stream) error {
+func (f *Handler) send(ctx context.Context, w *writer, x *followers.Stream) error {
 	sets, err := x.Changes(ctx)
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
@@ -133,7 +133,7 @@ func TestFeedStreamEnds(t *testing.T) {
 	second := h.follow(secret, h.at())
 	ended(first)
 	position(t, second, 0)
-	h.must(h.RevokeVerifier(t.Context(), chief, id))
+	h.must(h.Followers.RevokeVerifier(t.Context(), chief, id))
 	ended(second)
 	if status, _ := h.status("GET", streamPath(h.at()), secret, nil); status != 401 {
 		t.Errorf("status %d", status)
@@ -199,7 +199,7 @@ func TestFeedShutdown(t *testing.T) {
 			h.must(err)
 		}
 	}
-	if all, err := h.Verifiers(t.Context(), chief); err != nil || slices.ContainsFunc(all, func(v issuer.Verifier) bool { return !v.Connected.IsZero() }) {
+	if all, err := h.Followers.Verifiers(t.Context(), chief); err != nil || slices.ContainsFunc(all, func(v followers.Verifier) bool { return !v.Connected.IsZero() }) {
 		t.Errorf("still connected: %+v (%v)", all, err)
 	}
 }
@@ -223,11 +223,11 @@ func TestFeedConfirms(t *testing.T) {
 		}
 	}
 	apply(one, berlin)
-	if c := h.Confirm(t.Context(), rev, 0); c.Connected != 2 || c.Applied != 1 || !slices.Equal(c.Behind, []string{"paris"}) {
+	if c := h.Followers.Confirm(t.Context(), rev, 0); c.Connected != 2 || c.Applied != 1 || !slices.Equal(c.Behind, []string{"paris"}) {
 		t.Errorf("with one: %+v", c)
 	}
-	done := make(chan issuer.Confirmation)
-	go func() { done <- h.Confirm(context.Background(), rev, 10*time.Second) }()
+	done := make(chan followers.Confirmation)
+	go func() { done <- h.Followers.Confirm(context.Background(), rev, 10*time.Second) }()
 	apply(two, paris)
 	if c := <-done; c.Connected != 2 || c.Applied != 2 || c.Behind != nil || c.Slowest <= 0 || c.Slowest > 10*time.Second {
 		t.Errorf("with both: %+v", c)

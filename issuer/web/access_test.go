@@ -311,7 +311,7 @@ func (m *cast) fill(path, visitor string) string {
 		return strings.Replace(path, "{held}", name, 1)
 	}
 	if strings.Contains(path, "{verifier}") {
-		made, _, err := m.issuer.RegisterVerifier(ctx, ledger.Principal{Admin: true}, rand.Text())
+		made, _, err := m.issuer.Followers.RegisterVerifier(ctx, ledger.Principal{Admin: true}, rand.Text())
 		m.must(err)
 		return strings.Replace(path, "{verifier}", made.ID, 1)
 	}

@@ -112,7 +112,7 @@ func (s *Server) freeze(frozen bool) handler {
 		if err != nil {
 			return err
 		}
-		position, err := s.issuer.Position(ctx)
+		position, err := s.issuer.Followers.Position(ctx)
 		if err != nil {
 			return err
 		}

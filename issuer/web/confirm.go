@@ -27,7 +27,7 @@ func (s *Server) confirm(ctx context.Context, revision uint64) ui.Reach {
 		took = time.Since(begun)
 		here <- err
 	}()
-	c := s.issuer.Confirm(ctx, revision, confirmTime)
+	c := s.issuer.Followers.Confirm(ctx, revision, confirmTime)
 	r := ui.Reach{Connected: c.Connected + 1, Applied: c.Applied, Took: c.Slowest, Behind: c.Behind, Away: c.Away}
 	if err := <-here; err != nil {
 		r.Here = true

@@ -132,7 +132,7 @@ func (h *house) follow(log *slog.Logger) {
 	var err error
 	h.keys, err = rootkeys.Open(filepath.Join(h.dir, "rootkeys.db"), rootkeys.Options{Key: bytes.Repeat([]byte{7}, 32)})
 	h.must(err)
-	follower := replication.New(replication.Config{Source: h.issuer, Store: h.keys, Logger: log})
+	follower := replication.New(replication.Config{Source: h.issuer.Followers, Store: h.keys, Logger: log})
 	if h.catchUp == nil {
 		h.catchUp = follower.CatchUp
 	}

@@ -15,7 +15,7 @@ import (
 func (s *Server) health(c echo.Context) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	ctx, ill := c.Request().Context(), ""
-	if _, err := s.issuer.Position(ctx); err != nil {
+	if _, err := s.issuer.Followers.Position(ctx); err != nil {
 		s.log.Log(ctx, severity(ctx, err), "web: the store can't be read", "error", err)
 		ill = "the store can't be read: no page and no upload works; the log says why\n"
 	}

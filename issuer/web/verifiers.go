@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/rind-dev/rind/authn"
-	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -14,7 +14,7 @@ func (s *Server) listVerifiers(v *visit) error {
 }
 
 func (v *visit) verifiersPage(status int, page ui.VerifiersPage) error {
-	all, err := v.server.issuer.Verifiers(v.Request().Context(), v.principal())
+	all, err := v.server.issuer.Followers.Verifiers(v.Request().Context(), v.principal())
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (v *visit) verifiersPage(status int, page ui.VerifiersPage) error {
 	return v.render(status, page)
 }
 
-func verifierRow(v issuer.Verifier) ui.VerifierRow {
+func verifierRow(v followers.Verifier) ui.VerifierRow {
 	row := ui.VerifierRow{
 		ID: v.ID, Name: v.Name, State: ui.VerifierAway, CreatedAt: v.Created, CreatedBy: v.CreatedBy, SeenAt: v.Seen,
 		Lag: int(min(v.Lag, math.MaxInt32)), Age: v.Behind, RevokedAt: v.Revoked.At, RevokedBy: v.Revoked.Username,
@@ -50,7 +50,7 @@ func (s *Server) registerVerifier(v *visit) error {
 		return authn.ErrFactorStale
 	}
 	name := v.form.Get("name")
-	made, secret, err := s.issuer.RegisterVerifier(v.Request().Context(), v.principal(), name)
+	made, secret, err := s.issuer.Followers.RegisterVerifier(v.Request().Context(), v.principal(), name)
 	if ps, status := v.problems(err); status != 0 {
 		return v.verifiersPage(status, ui.VerifiersPage{Layout: v.with(ps), Name: name})
 	}
@@ -61,7 +61,7 @@ func (s *Server) registerVerifier(v *visit) error {
 }
 
 func (s *Server) askRevokeVerifier(v *visit) error {
-	one, err := s.issuer.Verifier(v.Request().Context(), v.principal(), v.Param("id"))
+	one, err := s.issuer.Followers.Verifier(v.Request().Context(), v.principal(), v.Param("id"))
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *Server) askRevokeVerifier(v *visit) error {
 }
 
 func (s *Server) revokeVerifier(v *visit) error {
-	if err := s.issuer.RevokeVerifier(v.Request().Context(), v.principal(), v.Param("id")); err != nil {
+	if err := s.issuer.Followers.RevokeVerifier(v.Request().Context(), v.principal(), v.Param("id")); err != nil {
 		return err
 	}
 	return v.then(string(ui.PathVerifiers), "verifier_revoked")

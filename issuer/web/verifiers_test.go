@@ -12,8 +12,8 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
@@ -34,7 +34,7 @@ func TestVerifierPages(t *testing.T) {
 	if got.status != 200 || strings.Count(got.body, secret) != 1 || secret == "" || got.header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("status %d, the secret is there %d times", got.status, strings.Count(got.body, secret))
 	}
-	v, err := h.issuer.AuthenticateVerifier(t.Context(), secret)
+	v, err := h.issuer.Followers.AuthenticateVerifier(t.Context(), secret)
 	if err != nil || v.Name != "berlin" || v.CreatedBy != "ada" {
 		t.Errorf("registered %+v (%v)", v, err)
 	}
@@ -57,7 +57,7 @@ func TestVerifierPages(t *testing.T) {
 	ada.get("/admin/verifiers/" + v.ID + "/revoke").says(h.pages.Text("en", "verifier_revoke.store", nil))
 	ada.post("/admin/verifiers/"+v.ID+"/revoke").is(303, "/admin/verifiers") // what ends something needs no new factor
 	ada.get("/admin/verifiers").says(h.pages.Text("en", "notice.verifier_revoked", nil))
-	if _, err := h.issuer.AuthenticateVerifier(t.Context(), secret); err == nil {
+	if _, err := h.issuer.Followers.AuthenticateVerifier(t.Context(), secret); err == nil {
 		t.Error("the secret still works")
 	}
 	ada.get("/admin/verifiers/no-such/revoke").is(404, "")
@@ -65,19 +65,19 @@ func TestVerifierPages(t *testing.T) {
 }
 
 // remote is a verifier that is connected.
-func (h *house) remote(name string) (issuer.Verifier, *issuer.Stream) {
+func (h *house) remote(name string) (followers.Verifier, *followers.Stream) {
 	h.Helper()
-	v, _, err := h.issuer.RegisterVerifier(h.Context(), ledger.Principal{Admin: true}, name)
+	v, _, err := h.issuer.Followers.RegisterVerifier(h.Context(), ledger.Principal{Admin: true}, name)
 	h.must(err)
-	at, err := h.issuer.Position(h.Context())
+	at, err := h.issuer.Followers.Position(h.Context())
 	h.must(err)
-	x, err := h.issuer.OpenStream(h.Context(), v, at)
+	x, err := h.issuer.Followers.OpenStream(h.Context(), v, at)
 	h.must(err)
 	return v, x
 }
 
 // obeys makes a verifier report whatever it is told, until the test ends.
-func (h *house) obeys(v issuer.Verifier, x *issuer.Stream) {
+func (h *house) obeys(v followers.Verifier, x *followers.Stream) {
 	done := make(chan struct{})
 	ctx, stop := context.WithCancel(context.Background())
 	h.Cleanup(func() { stop(); <-done })
@@ -91,7 +91,7 @@ func (h *house) obeys(v issuer.Verifier, x *issuer.Stream) {
 			}
 			_, err := x.Changes(ctx)
 			if err == nil {
-				err = h.issuer.Report(ctx, v, feed.Report{Applied: x.Position()})
+				err = h.issuer.Followers.Report(ctx, v, feed.Report{Applied: x.Position()})
 			}
 			if err != nil && ctx.Err() == nil {
 				h.Errorf("%s: %v", v.Name, err)
@@ -141,7 +141,7 @@ func TestPagesSayWhoHasIt(t *testing.T) {
 func TestNoticesAreBounded(t *testing.T) {
 	r := ui.Reach{Connected: 9000, Applied: 3}
 	for range 9000 {
-		r.Behind = append(r.Behind, strings.Repeat("é", issuer.MaxVerifierName))
+		r.Behind = append(r.Behind, strings.Repeat("é", followers.MaxVerifierName))
 		r.Away = append(r.Away, "x")
 	}
 	if s := r.Short(); len(s.Behind)+len(s.Away) != 8 || s.More != 18000-8 || !s.Missing() || len(r.Behind) != 9000 {
@@ -166,7 +166,7 @@ func TestFeedIsServed(t *testing.T) {
 	server := httptest.NewServer(served)
 	defer server.Close()
 	server.Config.RegisterOnShutdown(served.EndStreams)
-	_, secret, err := h.issuer.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, "berlin")
+	_, secret, err := h.issuer.Followers.RegisterVerifier(t.Context(), ledger.Principal{Admin: true}, "berlin")
 	h.must(err)
 	ask := func(path, secret string) *http.Response {
 		t.Helper()
@@ -184,7 +184,7 @@ func TestFeedIsServed(t *testing.T) {
 	if res := ask(feedhttp.Prefix+"none", secret); res.StatusCode != 404 {
 		t.Errorf("no such path: %d", res.StatusCode)
 	}
-	at, err := h.issuer.Position(t.Context())
+	at, err := h.issuer.Followers.Position(t.Context())
 	h.must(err)
 	frames := feed.NewFrameReader(ask(feed.PathStream+"?epoch=1&after=0&issuer="+at.Issuer, secret).Body)
 	for got := uint64(0); got < at.Revision; {

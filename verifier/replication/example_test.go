@@ -85,7 +85,7 @@ func exampleIssuer() (dir, url, text string, stop func()) {
 	must(err)
 	minted, err := service.Tokens.Mint(ctx, alice, tokens.MintRequest{Label: "CI", Scope: tokens.ScopeAll, Life: tokens.Life30})
 	must(err)
-	_, secret, err := service.RegisterVerifier(ctx, admin, "index")
+	_, secret, err := service.Followers.RegisterVerifier(ctx, admin, "index")
 	must(err)
 	must(os.WriteFile(filepath.Join(dir, "verifier.secret"), []byte(secret), 0o600))
 	handler := feedhttp.New(feedhttp.Config{Issuer: service})

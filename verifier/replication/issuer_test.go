@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
@@ -19,7 +20,7 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-var _ replication.Source = (*issuer.Service)(nil)
+var _ replication.Source = (*followers.Service)(nil)
 
 // house is an issuer, a follower that runs, and a verifier on the store that it fills.
 type house struct {
@@ -47,7 +48,7 @@ func newHouse(t *testing.T) *house {
 	keys, err := rootkeys.Open(filepath.Join(dir, "rootkeys.db"), rootkeys.Options{Key: key})
 	h.check(err)
 	t.Cleanup(func() { h.check(keys.Close()) })
-	h.follower = replication.New(replication.Config{Source: h.Service, Store: keys})
+	h.follower = replication.New(replication.Config{Source: h.Service.Followers, Store: keys})
 	h.verifier = verifier.New(keys)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -79,7 +80,7 @@ func (h *house) reasons(text, project string) []caveats.Reason {
 	h.Helper()
 	ctx, cancel := context.WithTimeout(h.Context(), time.Minute)
 	defer cancel()
-	pos, err := h.Position(ctx)
+	pos, err := h.Followers.Position(ctx)
 	h.check(err)
 	h.check(h.follower.CatchUp(ctx, pos.Revision))
 	_, err = h.verifier.Verify(ctx, text, verifier.Request{Action: caveats.ActionUpload, Project: project})

@@ -169,7 +169,7 @@ func (o *origin) revoke(m tokens.Minted) uint64 {
 
 func (o *origin) at() rootkeys.Position {
 	o.Helper()
-	p, err := o.Position(o.Context())
+	p, err := o.Followers.Position(o.Context())
 	o.check(err)
 	return p
 }
@@ -177,7 +177,7 @@ func (o *origin) at() rootkeys.Position {
 // secretFile registers a verifier and writes its secret to a file.
 func (o *origin) secretFile(name string) string {
 	o.Helper()
-	_, secret, err := o.RegisterVerifier(o.Context(), admin, name)
+	_, secret, err := o.Followers.RegisterVerifier(o.Context(), admin, name)
 	o.check(err)
 	path := filepath.Join(o.TempDir(), "verifier.secret")
 	o.check(os.WriteFile(path, []byte(secret+"\n"), 0o600))

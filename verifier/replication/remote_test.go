@@ -37,7 +37,7 @@ func TestADayOverHTTP(t *testing.T) {
 	step := func(what string, rev uint64, err error) {
 		t.Helper()
 		o.check(err)
-		if c := o.Confirm(t.Context(), rev, 10*time.Second); c.Connected != 1 || c.Applied != 1 {
+		if c := o.Followers.Confirm(t.Context(), rev, 10*time.Second); c.Connected != 1 || c.Applied != 1 {
 			t.Errorf("%s: confirmed %+v", what, c)
 		}
 	}
@@ -186,20 +186,20 @@ func TestRestoredFromABackup(t *testing.T) {
 // long as it may, and comes back with a new secret, without a restart.
 func TestSecretRevoked(t *testing.T) {
 	o := newOrigin(t)
-	id, secret, err := o.RegisterVerifier(t.Context(), admin, "berlin")
+	id, secret, err := o.Followers.RegisterVerifier(t.Context(), admin, "berlin")
 	o.check(err)
 	file := o.secretFile("paris")
 	o.check(os.WriteFile(file, []byte(secret), 0o600))
 	m := o.mint("ci")
 	r := newReplica(t, o.url(), file)
 	r.catchUp(o)
-	o.check(o.RevokeVerifier(t.Context(), admin, id.ID))
+	o.check(o.Followers.RevokeVerifier(t.Context(), admin, id.ID))
 	failed := r.fails(replication.ErrSecret)
 	if !strings.Contains(failed.Error(), "register it with the issuer") || strings.Contains(failed.Error(), secret) {
 		t.Errorf("%v", failed)
 	}
 	r.expect(m.Text, "demo", "allow")
-	_, secret, err = o.RegisterVerifier(t.Context(), admin, "berlin again")
+	_, secret, err = o.Followers.RegisterVerifier(t.Context(), admin, "berlin again")
 	o.check(err)
 	o.check(os.WriteFile(file, []byte(secret), 0o600))
 	r.expectSoon(o.mint("newer").Text, "demo", "allow")

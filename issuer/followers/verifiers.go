@@ -1,4 +1,4 @@
-package issuer
+package followers
 
 import (
 	"cmp"
@@ -64,7 +64,7 @@ type verifierRecord struct {
 // which is kept nowhere. Administrators may. The name has 1 to MaxVerifierName
 // characters; problems have the field "name". Each verifier needs a secret of its
 // own: of two that share one, only the last to connect is told of changes.
-func (s *Followers) RegisterVerifier(ctx context.Context, p ledger.Principal, name string) (Verifier, string, error) {
+func (s *Service) RegisterVerifier(ctx context.Context, p ledger.Principal, name string) (Verifier, string, error) {
 	name = strings.TrimSpace(name)
 	if err := checkVerifierName(name); err != nil {
 		return Verifier{}, "", err
@@ -137,7 +137,7 @@ func registerVerifier(c *ledger.Change, p ledger.Principal, id string, rec verif
 // RevokeVerifier ends a verifier for good, and its open stream and snapshot at once. What its
 // store holds it keeps, and goes on deciding with until its MaxStaleness is over.
 // One that is revoked already stays as it is.
-func (s *Followers) RevokeVerifier(ctx context.Context, p ledger.Principal, id string) error {
+func (s *Service) RevokeVerifier(ctx context.Context, p ledger.Principal, id string) error {
 	_, err := s.ledger.Update(instance.Safe(ctx), func(c *ledger.Change) error {
 		if err := c.AdmitAdmin(p); err != nil {
 			return err
@@ -172,7 +172,7 @@ func auditVerifier(c *ledger.Change, p ledger.Principal, kind, id string, rec ve
 
 // AuthenticateVerifier returns the verifier whose secret this is, with its name and
 // id, or ErrVerifierUnknown.
-func (s *Followers) AuthenticateVerifier(ctx context.Context, secret string) (Verifier, error) {
+func (s *Service) AuthenticateVerifier(ctx context.Context, secret string) (Verifier, error) {
 	if len(secret) > 256 || !strings.HasPrefix(secret, VerifierPrefix) {
 		return Verifier{}, ErrVerifierUnknown
 	}
@@ -200,7 +200,7 @@ func (s *Followers) AuthenticateVerifier(ctx context.Context, secret string) (Ve
 }
 
 // Verifier returns one verifier to administrators; to others it is ErrNotFound.
-func (s *Followers) Verifier(ctx context.Context, p ledger.Principal, id string) (Verifier, error) {
+func (s *Service) Verifier(ctx context.Context, p ledger.Principal, id string) (Verifier, error) {
 	all, err := s.Verifiers(ctx, p)
 	if err != nil {
 		return Verifier{}, err
@@ -215,7 +215,7 @@ func (s *Followers) Verifier(ctx context.Context, p ledger.Principal, id string)
 
 // Verifiers lists the verifiers, those that were revoked included, to
 // administrators: by name, the revoked ones last. To others it is ErrNotFound.
-func (s *Followers) Verifiers(ctx context.Context, p ledger.Principal) ([]Verifier, error) {
+func (s *Service) Verifiers(ctx context.Context, p ledger.Principal) ([]Verifier, error) {
 	if !p.Admin {
 		return nil, ledger.ErrNotFound
 	}
@@ -236,7 +236,7 @@ func (s *Followers) Verifiers(ctx context.Context, p ledger.Principal) ([]Verifi
 	return out, err
 }
 
-func (s *Followers) readVerifiers(r kv.Reader) ([]Verifier, error) {
+func (s *Service) readVerifiers(r kv.Reader) ([]Verifier, error) {
 	head, err := ledger.LastRevision(r)
 	if err != nil {
 		return nil, err
@@ -261,7 +261,7 @@ func (s *Followers) readVerifiers(r kv.Reader) ([]Verifier, error) {
 }
 
 // presence fills in what is known of how a verifier follows.
-func (s *Followers) presence(r kv.Reader, v *Verifier, head uint64) error {
+func (s *Service) presence(r kv.Reader, v *Verifier, head uint64) error {
 	var seen seenRecord
 	if err := kv.GetJSON(r, seenKey(v.ID), &seen); err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err

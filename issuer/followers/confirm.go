@@ -1,4 +1,4 @@
-package issuer
+package followers
 
 import (
 	"context"
@@ -25,7 +25,7 @@ type Confirmation struct {
 // Confirm waits until every verifier that is connected has reported that it has
 // applied the revision, for as long as wait or ctx allow. What it returns is also
 // right where some have not.
-func (s *Followers) Confirm(ctx context.Context, revision uint64, wait time.Duration) Confirmation {
+func (s *Service) Confirm(ctx context.Context, revision uint64, wait time.Duration) Confirmation {
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	begun := s.clock()
@@ -48,7 +48,7 @@ func (s *Followers) Confirm(ctx context.Context, revision uint64, wait time.Dura
 
 // complete adds what the store knows: since when the revision is there, and which
 // verifiers are away.
-func (s *Followers) complete(ctx context.Context, c *Confirmation, revision uint64, begun, last time.Time, asked map[string]bool) {
+func (s *Service) complete(ctx context.Context, c *Confirmation, revision uint64, begun, last time.Time, asked map[string]bool) {
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		committed, err := ledger.CommitTime(r, revision)
 		if err != nil {

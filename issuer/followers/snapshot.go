@@ -1,4 +1,4 @@
-package issuer
+package followers
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const tombstoneMargin = 24 * time.Hour
 // One page is in memory at a time, and fn runs outside of all transactions, so it
 // may be slow. Tokens that were revoked are among the records until they have been
 // expired for a day.
-func (s *Followers) Snapshot(ctx context.Context, fn func(feed.Frame) error) error {
+func (s *Service) Snapshot(ctx context.Context, fn func(feed.Frame) error) error {
 	pos, err := s.Position(ctx)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (s *Followers) Snapshot(ctx context.Context, fn func(feed.Frame) error) err
 type sequence func(r kv.Reader, after string, limit int) iter.Seq2[feed.Change, error]
 
 // kinds are the records of a snapshot, in the order in which they are sent.
-func (s *Followers) kinds() []sequence {
+func (s *Service) kinds() []sequence {
 	return []sequence{
 		func(r kv.Reader, after string, limit int) iter.Seq2[feed.Change, error] {
 			return changes(ledger.FeedUsers(r, after, limit), func(u *feed.User) feed.Change { return feed.Change{User: u} })
@@ -102,7 +102,7 @@ func idOf(c feed.Change) string {
 
 // page walks over the records of one kind.
 type page struct {
-	s       *Followers
+	s       *Service
 	next    sequence
 	after   string // id of the last record read
 	records []feed.Change

@@ -1,4 +1,4 @@
-package issuer
+package followers
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // position is a moment of this store.
-func (s *Followers) position(c feed.Chain) feed.Position {
+func (s *Service) position(c feed.Chain) feed.Position {
 	return feed.Position{Issuer: s.issuer, Epoch: s.epoch, Revision: c.Revision(), Chain: c}
 }
 
@@ -17,7 +17,7 @@ func (s *Followers) position(c feed.Chain) feed.Position {
 // ErrOtherIssuer, ErrAhead and ErrOtherHistory say that its operator or this one's has to
 // decide first, and errEpochEnded that a snapshot has to. The changes may be gone
 // nevertheless.
-func (s *Followers) checkHistory(r kv.Reader, at feed.Position) error {
+func (s *Service) checkHistory(r kv.Reader, at feed.Position) error {
 	switch {
 	case at.Issuer != s.issuer:
 		return fmt.Errorf("%w: it follows %.64q, and this is %s", ErrOtherIssuer, at.Issuer, s.issuer)

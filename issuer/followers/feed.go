@@ -1,4 +1,4 @@
-package issuer
+package followers
 
 import (
 	"context"
@@ -19,7 +19,7 @@ const MaxChanges = 500
 const maxBatch = 4 << 20
 
 // Position says which store this is and at which revision it stands.
-func (s *Followers) Position(ctx context.Context) (feed.Position, error) {
+func (s *Service) Position(ctx context.Context) (feed.Position, error) {
 	var last feed.Chain
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
 		last, err = ledger.LastChain(r)
@@ -29,13 +29,13 @@ func (s *Followers) Position(ctx context.Context) (feed.Position, error) {
 }
 
 // head is Position as far as this process has heard.
-func (s *Followers) head() feed.Position {
+func (s *Service) head() feed.Position {
 	return s.position(s.ledger.Heard())
 }
 
 // Wait returns as soon as the store stands at a revision above after, or with
 // the context's error.
-func (s *Followers) Wait(ctx context.Context, after uint64) error {
+func (s *Service) Wait(ctx context.Context, after uint64) error {
 	for {
 		more := s.ledger.Beyond(after)
 		if more == nil {
@@ -62,7 +62,7 @@ func (s *Followers) Wait(ctx context.Context, after uint64) error {
 // or ErrOtherIssuer, and behind the changes that are no longer kept it is
 // feed.ErrCompacted. A record that the sealer can't open is an error too; it is never
 // left out.
-func (s *Followers) Changes(ctx context.Context, after feed.Position, limit int) ([]feed.ChangeSet, error) {
+func (s *Service) Changes(ctx context.Context, after feed.Position, limit int) ([]feed.ChangeSet, error) {
 	if limit <= 0 || limit > MaxChanges {
 		limit = MaxChanges
 	}
@@ -84,7 +84,7 @@ func (s *Followers) Changes(ctx context.Context, after feed.Position, limit int)
 
 // batch resolves the references of change sets within one read transaction.
 type batch struct {
-	s    *Followers
+	s    *Service
 	r    kv.Reader
 	last feed.Chain // of the moment
 	seen map[ledger.Ref]bool

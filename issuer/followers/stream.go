@@ -1,4 +1,4 @@
-package issuer
+package followers
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type seenRecord struct {
 // keeps no queue: each part is read from the log when it is asked for. One
 // goroutine uses it; Close it at the end.
 type Stream struct {
-	s        *Followers
+	s        *Service
 	verifier string
 	at       feed.Position // of what it was told last
 	gone     chan struct{} // closed by live
@@ -39,7 +39,7 @@ type Stream struct {
 // A stream that it had before is gone. The errors say why it can't go on from there:
 // feed.ErrCompacted (it takes a snapshot), ErrOtherIssuer, ErrOtherHistory and ErrAhead (an
 // operator decides), ErrVerifierUnknown (it was revoked meanwhile).
-func (s *Followers) OpenStream(ctx context.Context, v Verifier, at feed.Position) (*Stream, error) {
+func (s *Service) OpenStream(ctx context.Context, v Verifier, at feed.Position) (*Stream, error) {
 	err := s.checkPosition(ctx, at)
 	s.noteHistory(ctx, v, at, err)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *Followers) OpenStream(ctx context.Context, v Verifier, at feed.Position
 // WhileAdmitted calls end, which must not wait, when a verifier is revoked, until stop is
 // called: for an answer that takes long and is no Stream. ErrVerifierUnknown says that it
 // was revoked already.
-func (s *Followers) WhileAdmitted(ctx context.Context, v Verifier, end func()) (stop func(), err error) {
+func (s *Service) WhileAdmitted(ctx context.Context, v Verifier, end func()) (stop func(), err error) {
 	w := &guard{v.ID, end}
 	s.connections.watch(w)
 	if err := s.stillAdmitted(ctx, v); err != nil {
@@ -72,7 +72,7 @@ func (s *Followers) WhileAdmitted(ctx context.Context, v Verifier, end func()) (
 }
 
 // stillAdmitted is ErrVerifierUnknown where a verifier was revoked.
-func (s *Followers) stillAdmitted(ctx context.Context, v Verifier) error {
+func (s *Service) stillAdmitted(ctx context.Context, v Verifier) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		rec, err := readVerifier(r, v.ID)
 		if errors.Is(err, ledger.ErrNotFound) || err == nil && !rec.Revoked.At.IsZero() {
@@ -83,7 +83,7 @@ func (s *Followers) stillAdmitted(ctx context.Context, v Verifier) error {
 }
 
 // checkPosition tells whether changes can follow at.
-func (s *Followers) checkPosition(ctx context.Context, at feed.Position) error {
+func (s *Service) checkPosition(ctx context.Context, at feed.Position) error {
 	if at.Issuer == "" {
 		return fmt.Errorf("issuer: a verifier that follows nobody yet: %w", feed.ErrCompacted)
 	}
@@ -93,7 +93,7 @@ func (s *Followers) checkPosition(ctx context.Context, at feed.Position) error {
 
 // noteHistory notes whether the history that a verifier knows is this store's, which err
 // tells. Only ErrOtherHistory tells that it is not.
-func (s *Followers) noteHistory(ctx context.Context, v Verifier, at feed.Position, err error) {
+func (s *Service) noteHistory(ctx context.Context, v Verifier, at feed.Position, err error) {
 	switch {
 	case errors.Is(err, ErrOtherHistory):
 		if s.connections.noteOtherHistory(v.ID, v.Name, s.clock()) {
@@ -144,7 +144,7 @@ type tail struct {
 }
 
 // changes is Service.Changes where head is the last revision that was heard of.
-func (t *tail) changes(ctx context.Context, s *Followers, after feed.Position, head uint64) ([]feed.ChangeSet, error) {
+func (t *tail) changes(ctx context.Context, s *Service, after feed.Position, head uint64) ([]feed.ChangeSet, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if n := len(t.sets); n > 0 && t.after == after.Revision && t.sets[n-1].Revision >= head {
@@ -183,7 +183,7 @@ func (x *Stream) Silence() time.Duration { return x.s.connections.silence(x, x.s
 // where tokens were used. Uses that the verifier can't have seen are dropped, their
 // times are put between its last report and now, and who said so is kept with them; that they can't be written down is logged and no error.
 // ErrOtherIssuer, ErrOtherHistory and ErrAhead refuse the whole report.
-func (s *Followers) Report(ctx context.Context, v Verifier, r feed.Report) error {
+func (s *Service) Report(ctx context.Context, v Verifier, r feed.Report) error {
 	err := s.checkReport(ctx, r.Applied)
 	s.noteHistory(ctx, v, r.Applied, err)
 	if err != nil {
@@ -209,7 +209,7 @@ func (s *Followers) Report(ctx context.Context, v Verifier, r feed.Report) error
 
 // lastSeen is when a verifier was heard of before this process began, to a few minutes;
 // where that is not known, when it was registered.
-func (s *Followers) lastSeen(ctx context.Context, v Verifier) time.Time {
+func (s *Service) lastSeen(ctx context.Context, v Verifier) time.Time {
 	var seen seenRecord
 	err := s.store.View(ctx, func(r kv.Reader) error { return kv.GetJSON(r, seenKey(v.ID), &seen) })
 	if err != nil || seen.At.Before(v.Created) {
@@ -219,7 +219,7 @@ func (s *Followers) lastSeen(ctx context.Context, v Verifier) time.Time {
 }
 
 // checkReport refuses positions that this issuer never told.
-func (s *Followers) checkReport(ctx context.Context, at feed.Position) error {
+func (s *Service) checkReport(ctx context.Context, at feed.Position) error {
 	if at.Issuer == "" { // a new one, which has nothing yet
 		return nil
 	}

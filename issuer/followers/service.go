@@ -1,4 +1,4 @@
-package issuer
+package followers
 
 import (
 	"context"
@@ -29,8 +29,8 @@ type UseRecorder interface {
 	RecordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error
 }
 
-// Followers are the verifiers that follow an issuer's changes. It is safe for concurrent use.
-type Followers struct {
+// Service are the verifiers that follow an issuer's changes. It is safe for concurrent use.
+type Service struct {
 	ledger *ledger.Ledger
 	tokens *tokens.Service
 	store  kv.Store
@@ -45,9 +45,9 @@ type Followers struct {
 	tail        tail
 }
 
-// NewFollowers makes the followers of a ledger.
-func NewFollowers(l *ledger.Ledger, t *tokens.Service, uses UseRecorder) *Followers {
-	s := &Followers{ledger: l, tokens: t, store: l.Store(), clock: l.Now, log: l.Log(), uses: uses}
+// New makes the followers of a ledger.
+func New(l *ledger.Ledger, t *tokens.Service, uses UseRecorder) *Service {
+	s := &Service{ledger: l, tokens: t, store: l.Store(), clock: l.Now, log: l.Log(), uses: uses}
 	s.issuer, s.epoch = l.Identity()
 	return s
 }
