@@ -93,7 +93,7 @@ func withLeft(c *ledger.Change, rec Record, userID string) map[string]time.Time 
 }
 
 // outlived tells whether an invitation was sent before a user stopped being a member. It
-// is no way back in for who was removed, nor round a ExcludeTokens for who leaves. It stays where
+// is no way back in for who was removed, nor round ExcludeTokens for who leaves. It stays where
 // it is: that it went would tell owners whose an address is.
 func (inv inviteRecord) outlived(rec Record, userID string) bool {
 	at, ok := rec.Left[userID]

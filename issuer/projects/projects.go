@@ -55,7 +55,7 @@ type Member struct {
 	Excluded Exclusion
 }
 
-// Summary is a line in the list of somebody's projects.
+// Summary is an entry in the list of somebody's projects.
 type Summary struct {
 	ID         string
 	Name       string

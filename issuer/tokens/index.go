@@ -28,7 +28,7 @@ type indexEntry struct {
 	used     int64  // Unix seconds; 0: not yet
 }
 
-// entryForm is the first byte of a line, which no id begins with.
+// entryForm is the first byte of an index entry, which no id begins with.
 const entryForm = 1
 
 func entryOf(id string, rec tokenRecord, use Use) indexEntry {
@@ -67,7 +67,7 @@ func (l indexEntry) encode() []byte {
 	return b
 }
 
-// decodeIndexEntry reads a line as it is stored.
+// decodeIndexEntry reads an index entry as it is stored.
 func decodeIndexEntry(p kv.Pair) (l indexEntry, err error) {
 	b := p.Value
 	if len(p.Key) < 8 || len(b) < 2 || b[0] != entryForm {
@@ -121,7 +121,7 @@ func (l *indexEntry) state(now time.Time) State {
 	return StateActive
 }
 
-// indexEntries reads the lines of a user's tokens, oldest first.
+// indexEntries reads the index entries of a user's tokens, oldest first.
 func indexEntries(r kv.Reader, userID string) ([]indexEntry, error) {
 	pairs, err := r.Scan(ownedPrefix(userID), nil, 0, false)
 	if err != nil {
@@ -177,7 +177,7 @@ func saveToken(c *ledger.Change, id string, rec tokenRecord) error {
 	return indexToken(c, id, rec)
 }
 
-// indexToken stores the line of a token and its entries in the index of projects.
+// indexToken stores the index entry of a token, and those in the index of projects.
 func indexToken(tx kv.Tx, id string, rec tokenRecord) error {
 	use, err := readUse(tx, id)
 	if err != nil {

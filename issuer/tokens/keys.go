@@ -22,7 +22,7 @@ import (
 //	                                 which names the project; below anyProject, is for all projects
 //	issuer/due/<seconds><token>      nothing: when a token is looked at, to tell its owner something
 //	issuer/dueof/<token>             reminderRecord
-//	issuer/owned/<user>/<revision>   line of the token minted at the revision
+//	issuer/owned/<user>/<revision>   index entry of the token minted at the revision
 //	issuer/label/<user>/<folded>     id of the unrevoked token that has the label
 //	issuer/tally/<user>              tally
 //	issuer/once/<user>/<mark>        idempotencyRecord

@@ -26,7 +26,7 @@ type RegenerateRequest struct {
 // sooner by itself, works for Overlap more, or is revoked at once; all that in one
 // change. A token that was revoked is "token_over", one that was replaced before
 // "token_replaced", both with no field; the rest is under "life", "expires" and
-// "overlap". It may be an RepeatedError or a TooFastError, as with Mint.
+// "overlap". It may be a RepeatedError or a TooFastError, as with Mint.
 func (s *Service) Regenerate(ctx context.Context, p ledger.Principal, id string, req RegenerateRequest) (Minted, error) {
 	fresh, root, err := s.material()
 	if err != nil {

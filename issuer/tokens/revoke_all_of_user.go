@@ -12,7 +12,7 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// How many tokens of a user one transaction revokes, and how many lines of the list of
+// How many tokens of a user one transaction revokes, and how many entries of the list of
 // tokens it reads for that: all others who write wait for it.
 const (
 	revokeStep = 50

@@ -108,19 +108,19 @@ func (q Query) check(ps *problem.Problems) {
 	}
 }
 
-// search is a query at a moment, and the page that it makes of lines.
+// search is a query at a moment, and the page that it makes of index entries.
 type search struct {
 	q             Query
 	now           time.Time
 	limit         int
 	text, project string // as they are compared
 
-	matched int           // lines that are picked
+	matched int           // entries that are picked
 	before  int           // those of them that stand before the page
 	shown   []rankedEntry // the page, in order
 }
 
-// rankedEntry is a line with what it is sorted by.
+// rankedEntry is an index entry with what it is sorted by.
 type rankedEntry struct {
 	*indexEntry
 	over bool
@@ -186,7 +186,7 @@ func (l *indexEntry) unused(now time.Time, days int) bool {
 	return max(l.used, l.created) <= now.Unix()-int64(days)*int64(ledger.Day/time.Second)
 }
 
-// row is what a line is sorted by.
+// row is what an entry is sorted by.
 func (w *search) row(l *indexEntry) rankedEntry {
 	r := rankedEntry{indexEntry: l, over: l.state(w.now) != StateActive}
 	const last = 1<<63 - 1
