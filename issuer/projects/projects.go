@@ -92,6 +92,7 @@ type headRecord struct {
 	Owners     int
 }
 
+// MemberRecord is a member of a project in the store.
 type MemberRecord struct {
 	Role     Role
 	Since    time.Time
