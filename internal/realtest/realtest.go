@@ -65,11 +65,20 @@ var (
 	Oathtool    = Tool{Name: "oathtool", Path: "/usr/bin/oathtool", Package: "oathtool"}
 	Caddy       = Tool{Name: "Caddy", Path: "/usr/bin/caddy", Package: "caddy"}
 	Nginx       = Tool{Name: "nginx", Path: "/usr/sbin/nginx", Package: "nginx"}
-
-	// Chromium is the browser without its own windows and tabs: the same engine for less than half the
-	// CPU. Debian's script in /usr/bin would leave it behind when it is killed itself.
-	Chromium = Tool{Name: "Chromium", Path: "/usr/lib/chromium/chromium-headless-shell", Package: "chromium-headless-shell"}
+	Chromium    = browser()
 )
+
+// browser is Chromium without its own windows and tabs, the same engine for less than half the CPU; or the whole of
+// it, where a machine has that alone. Debian's script in /usr/bin would leave the browser behind when it is
+// killed itself.
+func browser() Tool {
+	shell := Tool{Name: "Chromium", Path: "/usr/lib/chromium/chromium-headless-shell", Package: "chromium-headless-shell"}
+	whole := Tool{Name: "Chromium", Path: "/usr/lib/chromium/chromium", Package: "chromium"}
+	if shell.find() != nil && whole.find() == nil {
+		return whole
+	}
+	return shell
+}
 
 // Need ends the test if one of the tools is missing, with a message that names
 // every Debian package to install; or skips it, if SkipVariable is 1.
