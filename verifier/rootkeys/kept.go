@@ -32,6 +32,9 @@ type kept struct {
 	// under way. A transaction of another generation is not used again.
 	generation atomic.Uint64
 
+	// Away from what each lookup reads: a processor that takes and puts back its reader would
+	// throw it out of the caches of all others.
+	_     [128]byte
 	slots [keptSlots]slot
 	seats sync.Pool // of *slot, so that a processor comes back to its own
 	next  atomic.Uint32
