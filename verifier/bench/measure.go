@@ -22,6 +22,7 @@ type oneCase struct {
 	given *draw    // the requests; nil: they are in the caches anyhow
 	texts []string // and what comes with them
 	cores int      // on how many goroutines at once; 0: 1
+	long  bool     // ten slices in a round
 	wall  bool     // it is another process that works: compare elapsed time
 
 	n            int             // how often in a round
@@ -36,7 +37,8 @@ const (
 	onceNarrowed = "rind, one caveat of the holder's, tokens seen once"
 	onceOpaque   = "opaque, tokens seen once"
 	narrowed     = "rind, one caveat of the holder's"
-	twoCores     = "rind, as issued, on two cores"
+	oneCore      = "rind, as issued, on one core for long"
+	twoCores     = "rind, as issued, on two cores for long"
 	opaques      = "opaque, SHA-256, db.View"
 	classics     = "macaroon.v2, encoding/json, db.View"
 	hs256        = "golang-jwt v5 HS256"
@@ -64,7 +66,8 @@ func (h *house) cases(ctx context.Context) ([]*oneCase, func(), error) {
 	cases := []*oneCase{
 		{name: asIssued, given: again, texts: again.issued, check: h.verify(ctx, again, again.issued)},
 		{name: narrowed, given: again, texts: again.narrowed, check: h.verify(ctx, again, again.narrowed)},
-		{name: twoCores, given: again, texts: again.issued, check: h.verify(ctx, again, again.issued), cores: 2},
+		{name: oneCore, given: again, texts: again.issued, check: h.verify(ctx, again, again.issued), long: true},
+		{name: twoCores, given: again, texts: again.issued, check: h.verify(ctx, again, again.issued), long: true, cores: 2},
 		{name: opaques, given: again, texts: again.opaque, check: h.opaqueLookup(again)},
 		{name: onceIssued, given: once, texts: once.issued, check: h.verify(ctx, once, once.issued)},
 		{name: onceNarrowed, given: once, texts: once.narrowed, check: h.verify(ctx, once, once.narrowed)},
@@ -170,6 +173,9 @@ func (c *oneCase) calibrate() error {
 	const some = 2000
 	_, elapsed, err := c.round(some)
 	c.n = max(100, int(slice*some/elapsed)/100*100)
+	if c.long {
+		c.n *= 10
+	}
 	return err
 }
 
@@ -241,7 +247,7 @@ func report(w io.Writer, cases []*oneCase, rounds int) {
 	goal("seen again: one caveat of the holder's / opaque lookup", by[narrowed].over(by[opaques]), false, 1.25)
 	goal("macaroon.v2 / as issued", by[classics].over(base), true, 4)
 	goal("HS256 / as issued", by[hs256].over(base), true, 2)
-	goal("two cores over one, checks a second", 2*ratio(base.elapsed, by[twoCores].elapsed), true, 1.95)
+	goal("two cores over one, checks a second", 2*ratio(by[oneCore].elapsed, by[twoCores].elapsed), true, 1.95)
 	if c := by[selects]; c != nil {
 		goal("PostgreSQL / as issued", c.over(base), true, 20)
 	}
