@@ -26,7 +26,7 @@ func TestAResetWhoseClientIsGoneIsRecorded(t *testing.T) {
 		if err := e.RequestPasswordReset(ctx, from("198.51.100.1"), login); err != nil {
 			t.Errorf("%s: %v", login, err)
 		}
-		if e.kinds(account)[rowResetSent] != 1 {
+		if e.kinds(account)[rowResetAsked] != 1 {
 			t.Errorf("%s: no row", login)
 		}
 	}

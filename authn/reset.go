@@ -37,15 +37,13 @@ func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login stri
 		if err != nil {
 			return err
 		}
-		who := o.actor(userRecord{}, FactorNone)
-		if unsent != nil { // the link before stays good
-			return s.recordOfAny(tx, u.ID, audit.Event{Kind: rowResetSent, Actor: who})
+		if unsent == nil { // else the link before stays good
+			// Nobody has a slot, too, whose link leads to no account and is sent to no one.
+			if err := replaceLink(tx, resetSlot(cmp.Or(u.ID, "nobody")), key, link); err != nil {
+				return err
+			}
 		}
-		// Nobody has a slot, too, whose link leads to no account and is sent to no one.
-		if err := replaceLink(tx, resetSlot(cmp.Or(u.ID, "nobody")), key, link); err != nil {
-			return err
-		}
-		return s.recordOfAny(tx, u.ID, audit.Event{Kind: rowResetSent, Actor: who})
+		return s.recordOfAny(tx, u.ID, audit.Event{Kind: rowResetAsked, Actor: o.actor(userRecord{}, FactorNone)})
 	})
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func TestResetPassword(t *testing.T) {
 	ctx := t.Context()
 	root := e.admin()
 	link := e.askReset(root)
-	e.wantRow(rowResetSent, root.UserID)
+	e.wantRow(rowResetAsked, root.UserID)
 	if to := e.mails.last(t, "reset").to; to.Email != root.email || to.Username != "root" {
 		t.Errorf("the mail went to %+v", to)
 	}

@@ -39,7 +39,7 @@ const (
 	rowRecoveryUsed        = "account.recovery_code_used" // left
 	rowPasswordChanged     = "account.password_changed"
 	rowPasswordChangeWrong = "account.password_change_failed"
-	rowResetSent           = "account.password_reset_asked" // without an account where there is none, or it gets no mail
+	rowResetAsked          = "account.password_reset_asked" // without an account where there is none, or it gets no mail
 	rowPasswordReset       = "account.password_reset"
 	rowRecoveryStarted     = "account.recovery_started" // an administrator did
 	rowRecoveryReminded    = "account.recovery_reminded"
