@@ -217,6 +217,37 @@ func queryOf(address string) url.Values {
 	return u.Query()
 }
 
+// TestFilteringByAddressTellsNothing: over a trail of many pages a maintainer's filter by an address gives the same whether
+// others were there or not, the link to the next page and the files included.
+func TestFilteringByAddressTellsNothing(t *testing.T) {
+	const there, nowhere = "192.0.2.1", "192.0.2.9"
+	h, ada, _, eve, _ := busy(t)
+	h.join(ledger.Principal{UserID: ada.id, Username: "ada"}, "demo", eve, projects.RoleMaintainer)
+	project, err := h.issuer.Projects.Get(t.Context(), ledger.Principal{UserID: ada.id, Username: "ada"}, "demo")
+	h.must(err)
+	h.must(h.store.Update(t.Context(), func(tx kv.Tx) error {
+		for range 3*shownActivity + 7 {
+			if err := audit.Append(tx, audit.Event{Kind: "token.minted", Time: h.clock.Now(), Account: ada.id, AccountName: "ada", Project: project.ID,
+				Actor: audit.Actor{UserID: ada.id, Username: "ada", IP: there}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	eve.get("/projects").is(200, "") // what is said once at the first visit is said
+	for _, path := range []string{"/projects/demo/activity?", "/projects/demo/activity?group=token&", "/projects/demo/activity/export?format=csv&", "/projects/demo/activity/export?format=jsonl&"} {
+		of := func(who *person, address string) string {
+			return strings.ReplaceAll(who.get(path+"address="+address).is(200, "").body, address, "ADDRESS")
+		}
+		if of(eve, there) != of(eve, nowhere) {
+			t.Errorf("%s tells a maintainer whether an address occurs", path)
+		}
+		if of(ada, there) == of(ada, nowhere) {
+			t.Errorf("%s: who did it does not see it either: the trail shows nothing", path)
+		}
+	}
+}
+
 // A filter that is none says so beside its field and keeps what was typed.
 func TestFiltersThatAreNone(t *testing.T) {
 	_, ada, bob, _, _ := busy(t)
