@@ -193,6 +193,9 @@ func (s *Store) update(ctx context.Context, fn func(*writer) error) error {
 func (s *Store) write(m *moment, fn func(*writer) error) error {
 	s.kept.stop()
 	defer s.kept.start()
+	if _, err := m.file.replaced(s.path); err != nil {
+		return s.wentBack(err)
+	}
 	tx, err := m.file.db.Begin(true)
 	if err != nil {
 		return err

@@ -263,6 +263,9 @@ const (
 // look notices that another program changed the file, or put another in its place. What is
 // read is bound to what this program knows, so that is no question of what is answered, but
 // one of saying it in time: the next start would begin with that file.
+//
+// While a write is under way look can't tell what it sees from what the write does, and says
+// nothing; so each write looks before it begins.
 func (s *Store) look() error {
 	now := time.Now().UnixNano()
 	last := s.looked.Load()
@@ -271,29 +274,40 @@ func (s *Store) look() error {
 	}
 	generation := s.kept.generation.Load()
 	m := s.moment.Load()
-	ours, err := m.file.os.Stat()
-	if err != nil {
-		return nil // it was closed, or its place taken by one of ours
-	}
-	there, err := os.Stat(s.path)
+	ours, err := m.file.replaced(s.path)
 	seen := m.file.seen.Load()
 	if generation%2 != 0 || s.kept.generation.Load() != generation {
-		s.looked.Store(last) // a write was under way: what was seen may be of before or after it
+		s.looked.Store(last)
 		return nil
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil // the next start makes a new one, which believes nothing
 	case err != nil:
 		return s.wentBack(err)
-	case !os.SameFile(ours, there):
-		return s.wentBack(errors.New("another file has taken its place"))
-	case ours.Size() < m.file.size.Load():
-		return s.wentBack(fmt.Errorf("it was cut from %d bytes to %d", m.file.size.Load(), ours.Size()))
-	case ours.ModTime().UnixNano() != seen:
+	case ours != nil && ours.ModTime().UnixNano() != seen:
 		return s.changed(m, generation, ours)
 	}
 	return nil
+}
+
+// replaced says what is wrong where the file at path is another one, or is shorter than it was.
+// It returns what the file looks like; nil where nothing can be said.
+func (f *file) replaced(path string) (os.FileInfo, error) {
+	ours, err := f.os.Stat()
+	if err != nil {
+		return nil, nil // it was closed, or its place taken by one of ours
+	}
+	there, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil // the next start makes a new one, which believes nothing
+	case err != nil:
+		return nil, err
+	case !os.SameFile(ours, there):
+		return nil, errors.New("another file has taken its place")
+	case ours.Size() < f.size.Load():
+		return nil, fmt.Errorf("it was cut from %d bytes to %d", f.size.Load(), ours.Size())
+	}
+	return ours, nil
 }
 
 // changed looks whether a file that somebody wrote to is still what m says.
