@@ -26,11 +26,17 @@ import (
 func emailChangeSlot(userID string) string { return "authn/link-of/email-change/" + userID }
 func undoSlots(userID string) string       { return "authn/link-of/email-undo/" + userID + "/" }
 
+// Addresses are the addresses of accounts: verifying one, and moving to another.
+type Addresses struct {
+	*core
+	recoveries *Recoveries
+}
+
 // RequestEmailChange mails a link to another address, which the account has once the link is
 // used (ConfirmEmailChange), and tells the present one; where one of the mails is not taken nothing changes, and the error is ErrMail.
 // It asks for a fresh factor. An address that another account has gets a word of it in place of the link, as for
 // Register. The problems are those of addresses, and email_same.
-func (s *Service) RequestEmailChange(ctx context.Context, x Session, o Origin, email string) error {
+func (s *Addresses) RequestEmailChange(ctx context.Context, x Session, o Origin, email string) error {
 	var ps problem.Problems
 	email = cleanEmail(email, &ps)
 	if err := ps.Err(); err != nil {
@@ -76,7 +82,7 @@ func (s *Service) RequestEmailChange(ctx context.Context, x Session, o Origin, e
 }
 
 // mayMove is moving in a transaction of its own.
-func (s *Service) mayMove(ctx context.Context, x Session, email string) (u userRecord, err error) {
+func (s *Addresses) mayMove(ctx context.Context, x Session, email string) (u userRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		u, err = s.moving(r, x, email)
 		return err
@@ -85,7 +91,7 @@ func (s *Service) mayMove(ctx context.Context, x Session, email string) (u userR
 }
 
 // moving is the account of a Session that may move it to another address.
-func (s *Service) moving(r kv.Reader, x Session, email string) (userRecord, error) {
+func (s *Addresses) moving(r kv.Reader, x Session, email string) (userRecord, error) {
 	u, err := s.signedIn(r, x)
 	switch {
 	case err != nil:
@@ -99,7 +105,7 @@ func (s *Service) moving(r kv.Reader, x Session, email string) (userRecord, erro
 }
 
 // mailUndo tells the present address of u that the account moves to email.
-func (s *Service) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link linkRecord, email string) error {
+func (s *Addresses) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link linkRecord, email string) error {
 	e := Event{Time: s.now().UTC(), Origin: o, Args: map[string]string{"email": email}}
 	to := Recipient{UserID: u.ID, Username: u.Username, Email: link.Email}
 	return s.notifier.AccountLink(tx, to, PurposeEmailUndo, text, link.Expires, e)
@@ -109,7 +115,7 @@ func (s *Service) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link l
 // and links that were mailed to the one before are void. It needs no Session, as
 // VerifyEmail. What ends the sessions of the account voids the link, and the change ends a recovery
 // that waits. Beside the problems of links there is email_taken.
-func (s *Service) ConfirmEmailChange(ctx context.Context, o Origin, link Secret) (User, error) {
+func (s *Addresses) ConfirmEmailChange(ctx context.Context, o Origin, link Secret) (User, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		rec, err := s.burnLink(tx, PurposeEmailChange, link)
@@ -123,7 +129,7 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, o Origin, link Secret)
 		if err := s.notify(tx, u, who, notices.EmailChanged, map[string]string{"to": rec.Email}); err != nil { // to the old one
 			return err
 		}
-		if _, err := s.dropRecovery(tx, u, who, "address"); err != nil {
+		if _, err := s.recoveries.dropRecovery(tx, u, who, "address"); err != nil {
 			return err
 		}
 		if err := s.moveTo(tx, &u, rec.Email); err != nil {
@@ -159,7 +165,7 @@ func movable(r kv.Reader, rec linkRecord) (userRecord, error) {
 }
 
 // moveTo gives the account another address and lets the one it has go.
-func (s *Service) moveTo(tx kv.Tx, u *userRecord, email string) error {
+func (s *Addresses) moveTo(tx kv.Tx, u *userRecord, email string) error {
 	old := emailKey(fold(u.Email))
 	u.Email = email
 	if err := s.claimEmail(tx, *u); err != nil {
@@ -175,7 +181,7 @@ func (s *Service) moveTo(tx kv.Tx, u *userRecord, email string) error {
 // again, what was asked for since is void, and all its sessions end. Both addresses are told. changed is
 // false where the change had not happened yet, and was only withdrawn. It works for a
 // frozen account, too. Beside the problems of links there is email_taken.
-func (s *Service) UndoEmailChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
+func (s *Addresses) UndoEmailChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
 	var u userRecord
 	var from string
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
@@ -218,11 +224,11 @@ func (s *Service) UndoEmailChange(ctx context.Context, o Origin, link Secret) (c
 }
 
 // moveBack is moveTo for who has nothing but a link that was mailed to the address of before.
-func (s *Service) moveBack(tx kv.Tx, u *userRecord, who audit.Actor, email string) error {
+func (s *Addresses) moveBack(tx kv.Tx, u *userRecord, who audit.Actor, email string) error {
 	if err := s.notify(tx, *u, who, notices.AddressUndone, map[string]string{"to": email}); err != nil { // who loses it
 		return err
 	}
-	if _, err := s.dropRecovery(tx, *u, who, "address"); err != nil {
+	if _, err := s.recoveries.dropRecovery(tx, *u, who, "address"); err != nil {
 		return err
 	}
 	u.PasswordMailed, u.RecoveryBy = true, ""
@@ -307,7 +313,7 @@ func endUndo(tx kv.Tx, u userRecord) error {
 }
 
 // PendingEmail is the address that waits for its link to be used; "" where none does.
-func (s *Service) PendingEmail(ctx context.Context, x Session) (email string, expires time.Time, err error) {
+func (s *Addresses) PendingEmail(ctx context.Context, x Session) (email string, expires time.Time, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		email = ""
 		u, err := s.signedIn(r, x)

@@ -11,11 +11,18 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
+// Administration is what administrators do to the accounts of others.
+type Administration struct {
+	*core
+	invitations *Invitations
+	recoveries  *Recoveries
+}
+
 // SetFrozen freezes an account or lets it go again. Freezing ends its sessions
 // with the next request of each, and withdraws its invitations; the issuer hears
 // of it in the same transaction, so its tokens stop working too. by is an administrator
 // with a fresh factor. The last administrator who can sign in stays: last_administrator.
-func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
+func (s *Administration) SetFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
 	err := s.setFrozen(ctx, by, o, userID, frozen)
 	if err == nil && frozen {
 		s.withdrawVoid(ctx, by, o)
@@ -24,7 +31,7 @@ func (s *Service) SetFrozen(ctx context.Context, by Session, o Origin, userID st
 }
 
 // setFrozen is the change of SetFrozen, in one transaction.
-func (s *Service) setFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
+func (s *Administration) setFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
 	row := rowFrozen
 	if !frozen {
 		row = rowUnfrozen
@@ -51,7 +58,7 @@ func (s *Service) setFrozen(ctx context.Context, by Session, o Origin, userID st
 
 // SetAdmin makes an account an administrator's, or an ordinary one, and tells both
 // sides by mail. The rules are those of SetFrozen.
-func (s *Service) SetAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
+func (s *Administration) SetAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
 	err := s.setAdmin(ctx, by, o, userID, admin)
 	if err == nil && !admin {
 		s.withdrawVoid(ctx, by, o)
@@ -60,7 +67,7 @@ func (s *Service) SetAdmin(ctx context.Context, by Session, o Origin, userID str
 }
 
 // setAdmin is the change of SetAdmin, in one transaction.
-func (s *Service) setAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
+func (s *Administration) setAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
 	row, tells := rowAdminGranted, notices.AdminGiven
 	if !admin {
 		row, tells = rowAdminRevoked, notices.AdminTaken
@@ -91,7 +98,7 @@ func (s *Service) setAdmin(ctx context.Context, by Session, o Origin, userID str
 
 // withdrawVoid takes away what is worth nothing any more since somebody was taken out of office, in steps: however much that is,
 // nobody waits for it, and what a failure leaves the hourly jobs find.
-func (s *Service) withdrawVoid(ctx context.Context, by Session, o Origin) {
+func (s *Administration) withdrawVoid(ctx context.Context, by Session, o Origin) {
 	ctx = context.WithoutCancel(ctx)
 	var who audit.Actor
 	err := s.store.View(ctx, func(r kv.Reader) error {
@@ -103,7 +110,7 @@ func (s *Service) withdrawVoid(ctx context.Context, by Session, o Origin) {
 		return err
 	})
 	if err == nil {
-		err = errors.Join(s.endVoidRecoveries(ctx, who), s.dropVoidInvitations(ctx, who))
+		err = errors.Join(s.recoveries.endVoidRecoveries(ctx, who), s.invitations.dropVoidInvitations(ctx, who))
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "authn: what a former administrator has out was not taken away yet; none of it holds", "error", err)
@@ -112,7 +119,7 @@ func (s *Service) withdrawVoid(ctx context.Context, by Session, o Origin) {
 
 // tellActor tells who acted on somebody else's account of it. The operator on the
 // machine gets no mail.
-func (s *Service) tellActor(tx kv.Tx, who audit.Actor, kind notices.Kind, u userRecord) error {
+func (s *Administration) tellActor(tx kv.Tx, who audit.Actor, kind notices.Kind, u userRecord) error {
 	if who.UserID == "" || who.UserID == u.ID {
 		return nil
 	}
@@ -125,7 +132,7 @@ func (s *Service) tellActor(tx kv.Tx, who audit.Actor, kind notices.Kind, u user
 
 // administer runs one change of an account by an administrator, with its row;
 // a change that changes nothing leaves no row.
-func (s *Service) administer(ctx context.Context, by Session, o Origin, userID, row string, change func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (changed bool, err error)) error {
+func (s *core) administer(ctx context.Context, by Session, o Origin, userID, row string, change func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (changed bool, err error)) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)
 		if err != nil {
@@ -146,7 +153,7 @@ func (s *Service) administer(ctx context.Context, by Session, o Origin, userID, 
 
 // retire takes an administrator out of office: somebody else must be able to administer. What they
 // invited, and the recoveries that they started, hold no more (invitationRecord.holds, recoveryCase.holds).
-func (s *Service) retire(tx kv.Tx, u *userRecord) error {
+func (s *Administration) retire(tx kv.Tx, u *userRecord) error {
 	if !u.Admin {
 		return nil
 	}

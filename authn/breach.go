@@ -156,9 +156,21 @@ func lineErr(at, size int64) error {
 	return fmt.Errorf("the line before byte %d is too long", at)
 }
 
+// Passwords are the passwords of accounts: changing one, setting a forgotten one anew, and which
+// may be chosen.
+type Passwords struct {
+	*core
+	recoveries *Recoveries
+
+	hashing     *passwords
+	strength    *strengthMeter
+	breaches    *BreachList  // nil where there is none
+	breachRange *BreachRange // nil where nobody is asked
+}
+
 // checkNewPassword returns what is wrong with a password that somebody wants to
 // have, or why that can't be told.
-func (s *Service) checkNewPassword(ctx context.Context, password, username, email string) error {
+func (s *Passwords) checkNewPassword(ctx context.Context, password, username, email string) error {
 	var ps problem.Problems
 	if err := s.judgePassword(ctx, password, username, email, &ps); err != nil {
 		return err
@@ -168,7 +180,7 @@ func (s *Service) checkNewPassword(ctx context.Context, password, username, emai
 
 // judgePassword adds what is wrong with a new password; its error says that the
 // breach list can't be read.
-func (s *Service) judgePassword(ctx context.Context, password, username, email string, ps *problem.Problems) error {
+func (s *Passwords) judgePassword(ctx context.Context, password, username, email string, ps *problem.Problems) error {
 	before := len(*ps)
 	checkNewPassword(password, username, email, ps)
 	if len(*ps) > before {

@@ -96,7 +96,7 @@ func findSuffix(r io.Reader, suffix string) (count int, err error) {
 
 // seenOnline asks the server that is configured, if there is one. Where it does not answer, or not in
 // time, the password is taken: a server that is down must keep nobody out.
-func (s *Service) seenOnline(ctx context.Context, password string) int {
+func (s *Passwords) seenOnline(ctx context.Context, password string) int {
 	if s.breachRange == nil {
 		return 0
 	}

@@ -2,8 +2,6 @@ package authn
 
 import (
 	"cmp"
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,10 +10,8 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
-	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/seal"
 )
@@ -85,94 +81,92 @@ type UserRecorder interface {
 	RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error
 }
 
-// Service holds the rules. It is safe for concurrent use, and several may share
-// one store.
+// Service holds the rules, in parts that share one store. It is safe for concurrent use, and several
+// may share one store.
 type Service struct {
-	store     kv.Store
-	sealer    *seal.Sealer // of this package's records
-	users     UserRecorder
-	notifier  Notifier
-	notices   Outbox
-	open      bool
-	issuer    string
-	passwords *passwords
-	breaches  *BreachList // nil where there is none
-
-	breachRange    *BreachRange // nil where nobody is asked
-	confirmDevices bool
-	recoveryWait   time.Duration
-
-	strength *strengthMeter
-
-	party *webauthn.WebAuthn // nil where keys can't be used
-	now   func() time.Time
-	log   *slog.Logger
-
-	linkKey     []byte // signs links
-	recoveryKey []byte // hashes recovery codes
-	throttleKey []byte // hides who an attempt was about
+	*core
+	*accounts
+	*addresses
+	*passwordRules
+	*sessions
+	*devices
+	*authenticators
+	*securityKeys
+	*recoveryCodes
+	*recoveries
+	*invitations
+	*administration
+	*settings
+	*notifications
+	*trail
+	*cleanup
 }
 
 // New makes a Service. It hashes one password, to have something to compare
 // with where there is no account.
 func New(cfg Config) (*Service, error) {
-	if cfg.Store == nil || cfg.Sealer == nil || cfg.Users == nil || cfg.Notifier == nil || cfg.Notices == nil {
-		return nil, errors.New("authn: a Config needs Store, Sealer, Users, Notifier and Notices")
+	c, err := newCore(cfg)
+	if err != nil {
+		return nil, err
 	}
-	if strings.Contains(cfg.IssuerName, ":") {
+	issuer := cmp.Or(cfg.IssuerName, "rind")
+	if strings.Contains(issuer, ":") {
 		return nil, errors.New("authn: the issuer name may not contain ':' (it separates issuer and account in an otpauth URL)")
 	}
-	s := &Service{
-		store: instance.Guard(cfg.Store), users: cfg.Users, notifier: cfg.Notifier, notices: cfg.Notices,
-		open: cfg.OpenRegistration, issuer: cfg.IssuerName, now: cfg.Clock, log: cfg.Logger,
-		breaches: cfg.Breaches, breachRange: cfg.BreachRange, strength: newStrengthMeter(), confirmDevices: cfg.ConfirmDevices, recoveryWait: cmp.Or(cfg.RecoveryWait, RecoveryWait),
-	}
-	if s.recoveryWait < MinRecoveryWait {
+	wait := cmp.Or(cfg.RecoveryWait, RecoveryWait)
+	if wait < MinRecoveryWait {
 		return nil, errNoWait
 	}
-	if s.issuer == "" {
-		s.issuer = "rind"
-	}
-	if s.now == nil {
-		s.now = time.Now
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if err := s.deriveKeys(cfg.Sealer); err != nil {
+	party, err := newRelyingParty(cfg.PublicURL, issuer)
+	if err != nil {
 		return nil, err
 	}
-	var err error
-	if s.party, err = newRelyingParty(cfg.PublicURL, s.issuer); err != nil {
+	recoveryKey, err := cfg.Sealer.DeriveKey("authn recovery codes")
+	if err != nil {
+		return nil, fmt.Errorf("authn: derive keys: %w", err)
+	}
+	hashing, err := newPasswords(cfg.PasswordParams, cfg.MaxHashing)
+	if err != nil {
 		return nil, err
 	}
-	s.passwords, err = newPasswords(cfg.PasswordParams, cfg.MaxHashing)
-	return s, err
+	s := &Service{core: c}
+	s.recoveries = &Recoveries{core: c, recoveryWait: wait}
+	s.devices = &Devices{core: c, recoveries: s.recoveries, confirmDevices: cfg.ConfirmDevices}
+	s.passwordRules = &Passwords{
+		core: c, recoveries: s.recoveries, hashing: hashing,
+		breaches: cfg.Breaches, breachRange: cfg.BreachRange, strength: newStrengthMeter(),
+	}
+	s.addresses = &Addresses{core: c, recoveries: s.recoveries}
+	s.settings = &Settings{core: c, open: cfg.OpenRegistration}
+	s.accounts = &Accounts{core: c, passwords: s.passwordRules, addresses: s.addresses, settings: s.settings}
+	s.sessions = &Sessions{core: c, passwords: s.passwordRules, devices: s.devices, recoveries: s.recoveries}
+	f := &factors{core: c, devices: s.devices, recoveries: s.recoveries}
+	s.authenticators = &Authenticators{factors: f, issuer: issuer}
+	s.securityKeys = &SecurityKeys{factors: f, party: party}
+	s.recoveryCodes = &RecoveryCodes{factors: f, recoveryKey: recoveryKey}
+	s.invitations = &Invitations{core: c}
+	s.administration = &Administration{core: c, invitations: s.invitations, recoveries: s.recoveries}
+	s.notifications = &Notifications{core: c}
+	s.trail = &Trail{core: c}
+	s.cleanup = &Cleanup{core: c, invitations: s.invitations}
+	return s, nil
 }
 
-// deriveKeys makes one key for each purpose.
-func (s *Service) deriveKeys(from *seal.Sealer) (err error) {
-	if s.sealer, err = from.Derive("authn records"); err != nil {
-		return fmt.Errorf("authn: derive keys: %w", err)
-	}
-	for purpose, key := range map[string]*[]byte{
-		"authn links":          &s.linkKey,
-		"authn recovery codes": &s.recoveryKey,
-		"authn throttle":       &s.throttleKey,
-	} {
-		if *key, err = from.DeriveKey(purpose); err != nil {
-			return fmt.Errorf("authn: derive keys: %w", err)
-		}
-	}
-	return nil
-}
-
-// mac is HMAC-SHA-256 over the parts, each preceded by its length.
-func mac(key []byte, parts ...[]byte) []byte {
-	h := hmac.New(sha256.New, key)
-	for _, p := range parts {
-		h.Write([]byte{byte(len(p) >> 8), byte(len(p))})
-		h.Write(p)
-	}
-	return h.Sum(nil)
-}
+// The names under which the parts stand in a Service, so that none hides a method.
+type (
+	accounts       = Accounts
+	addresses      = Addresses
+	passwordRules  = Passwords
+	sessions       = Sessions
+	devices        = Devices
+	authenticators = Authenticators
+	securityKeys   = SecurityKeys
+	recoveryCodes  = RecoveryCodes
+	recoveries     = Recoveries
+	invitations    = Invitations
+	administration = Administration
+	settings       = Settings
+	notifications  = Notifications
+	trail          = Trail
+	cleanup        = Cleanup
+)

@@ -24,7 +24,7 @@ func (x Session) half() bool { return x.Stage == StagePassword || x.Stage == Sta
 
 // askDevice sends a Session to StageDevice, and mails the link that leads on, whose second factor could have been
 // phished and that comes from a place that the account does not know. With ErrMail the factor counts as not given.
-func (s *Service) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o Origin, f Factor) error {
+func (s *Devices) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o Origin, f Factor) error {
 	if !s.confirmDevices || !x.half() || f == FactorWebAuthn {
 		return nil
 	}
@@ -46,7 +46,7 @@ func (s *Service) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o 
 }
 
 // knowsPlace tells whether the account knows the browser of a request, or the network.
-func (s *Service) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) {
+func (s *Devices) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) {
 	d, err := s.loadDevice(r, u, o)
 	if err != nil || d.ID != "" {
 		return true, err
@@ -67,7 +67,7 @@ func (s *Service) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) 
 // ConfirmDevice uses the link up that was mailed for a Session at StageDevice, and
 // takes that very Session on; any other leaves the link as it is, with the problem
 // device_elsewhere. Beside that its problems are those of links.
-func (s *Service) ConfirmDevice(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
+func (s *Devices) ConfirmDevice(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
 	next := x
 	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		rec, u, err := s.findDeviceLink(tx, x, link)
@@ -84,7 +84,7 @@ func (s *Service) ConfirmDevice(ctx context.Context, x Session, o Origin, link S
 		if next.Stage = StageEnrolling; u.RecoveryConfirmed {
 			next.Stage = StageSignedIn
 		}
-		if err := s.proven(tx, &u, next, o); err != nil {
+		if err := s.recoveries.proven(tx, &u, next, o); err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: rowDeviceConfirmed, Actor: o.actor(u, x.Factor)})
@@ -96,14 +96,14 @@ func (s *Service) ConfirmDevice(ctx context.Context, x Session, o Origin, link S
 }
 
 // DevicePending looks at the link of ConfirmDevice without using it up.
-func (s *Service) DevicePending(ctx context.Context, x Session, link Secret) error {
+func (s *Devices) DevicePending(ctx context.Context, x Session, link Secret) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		_, _, err := s.findDeviceLink(r, x, link)
 		return err
 	})
 }
 
-func (s *Service) findDeviceLink(r kv.Reader, x Session, link Secret) (linkRecord, userRecord, error) {
+func (s *Devices) findDeviceLink(r kv.Reader, x Session, link Secret) (linkRecord, userRecord, error) {
 	_, rec, err := s.findLink(r, PurposeDevice, link)
 	if err != nil {
 		return rec, userRecord{}, err

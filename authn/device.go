@@ -33,6 +33,13 @@ const (
 	maxDeviceID = 64 // bytes of a cookie that is looked at
 )
 
+// Devices are the browsers that accounts know.
+type Devices struct {
+	*core
+	recoveries     *Recoveries
+	confirmDevices bool // see Config.ConfirmDevices
+}
+
 // Device is a browser in which somebody signed in with a second factor.
 type Device struct {
 	ID         string // names it; not the cookie, not secret
@@ -78,7 +85,7 @@ func (d *deviceRecord) locate(o Origin, now time.Time) {
 
 // loadDevice finds the browser of a request among those that an account knows. The
 // ID is "" where it is none of them.
-func (s *Service) loadDevice(r kv.Reader, u userRecord, o Origin) (d deviceRecord, err error) {
+func (s *core) loadDevice(r kv.Reader, u userRecord, o Origin) (d deviceRecord, err error) {
 	if u.ID == "" || o.Device == "" || len(o.Device) > maxDeviceID {
 		return d, nil
 	}
@@ -97,7 +104,7 @@ func (d deviceRecord) known(u userRecord, now time.Time) bool {
 
 // endOthers ends all sessions, links and known browsers of an account but for the session and the browser in which its
 // owner changes something. The browser asks for a second factor again. The caller saves u.
-func (s *Service) endOthers(tx kv.Tx, u *userRecord, o Origin) error {
+func (s *core) endOthers(tx kv.Tx, u *userRecord, o Origin) error {
 	if err := endUndo(tx, *u); err != nil {
 		return err
 	}
@@ -128,7 +135,7 @@ func loadDevices(r kv.Reader, userID string) (keys []string, devices []deviceRec
 // in which a factor was given, with remember a fresh one. The token that it returns is for the cookie, and is new each
 // time, so that a cookie that was known before is worth nothing after. The owner
 // is told by mail where the browser was not known and others are.
-func (s *Service) NoteDevice(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
+func (s *Devices) NoteDevice(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
 	token, id := Secret(rand.Text()), uuid.Must(uuid.NewV7()).String()
 	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
@@ -169,7 +176,7 @@ func (s *Service) NoteDevice(ctx context.Context, x Session, o Origin, remember 
 }
 
 // rememberDevice makes a device a remembered one, with its row.
-func (s *Service) rememberDevice(tx kv.Tx, u userRecord, x Session, o Origin, d *deviceRecord, remember bool) error {
+func (s *Devices) rememberDevice(tx kv.Tx, u userRecord, x Session, o Origin, d *deviceRecord, remember bool) error {
 	if !remember {
 		return nil
 	}
@@ -179,7 +186,7 @@ func (s *Service) rememberDevice(tx kv.Tx, u userRecord, x Session, o Origin, d 
 
 // makeRoom sees to it that an account can have one more device, and tells whether it
 // has any.
-func (s *Service) makeRoom(tx kv.Tx, userID string) (some bool, err error) {
+func (s *Devices) makeRoom(tx kv.Tx, userID string) (some bool, err error) {
 	keys, devices, err := loadDevices(tx, userID)
 	if err != nil || len(devices) < maxDevices {
 		return len(devices) > 0, err
@@ -194,7 +201,7 @@ func (s *Service) makeRoom(tx kv.Tx, userID string) (some bool, err error) {
 }
 
 // Devices lists the browsers that the account knows, the last one seen first.
-func (s *Service) Devices(ctx context.Context, x Session, o Origin) (out []Device, err error) {
+func (s *Devices) Devices(ctx context.Context, x Session, o Origin) (out []Device, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
 		u, err := s.signedIn(r, x)
@@ -225,7 +232,7 @@ func (s *Service) Devices(ctx context.Context, x Session, o Origin) (out []Devic
 // ForgetDevice makes a browser one that the account does not know: it asks for a
 // second factor again. The sessions in it go on. ErrNotFound says that the account has
 // no such device.
-func (s *Service) ForgetDevice(ctx context.Context, x Session, o Origin, id string) error {
+func (s *Devices) ForgetDevice(ctx context.Context, x Session, o Origin, id string) error {
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
@@ -250,7 +257,7 @@ func (s *Service) ForgetDevice(ctx context.Context, x Session, o Origin, id stri
 
 // onDevice takes a Session behind the password on where the device stands in for the
 // second factor, and notes that it was seen. It is never fresh for a sensitive action.
-func (s *Service) onDevice(tx kv.Tx, x Session, o Origin, u userRecord) (Session, error) {
+func (s *Devices) onDevice(tx kv.Tx, x Session, o Origin, u userRecord) (Session, error) {
 	d, err := s.loadDevice(tx, u, o)
 	if err != nil || x.Stage != StagePassword || !d.remembers(u, s.now()) {
 		return x, err

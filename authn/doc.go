@@ -4,9 +4,9 @@
 // Start with New, which needs a store, the key that seals what is secret in
 // it, the issuer's view of users and somebody to send mail. The Service holds
 // the rules; Sessions carries a signed-in Session through net/http. A web
-// front end wraps its handlers in Sessions.Middleware, reads
-// Sessions.Current, passes that Session to the Service, and gives the Session
-// that comes back to Sessions.Start:
+// front end wraps its handlers in SessionManager.Middleware, reads
+// SessionManager.Current, passes that Session to the Service, and gives the Session
+// that comes back to SessionManager.Start:
 //
 //	session, err := svc.SignIn(ctx, origin, login, password) // Password or Enrolling
 //	err = sessions.Start(ctx, session)                       // a new cookie

@@ -18,7 +18,7 @@ import (
 //
 // Beside the problems of links there is email_taken, where another account
 // verified the same address before.
-func (s *Service) VerifyEmail(ctx context.Context, o Origin, link Secret) (User, error) {
+func (s *Addresses) VerifyEmail(ctx context.Context, o Origin, link Secret) (User, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		rec, err := s.burnLink(tx, PurposeVerifyEmail, link)
@@ -48,7 +48,7 @@ func (s *Service) VerifyEmail(ctx context.Context, o Origin, link Secret) (User,
 }
 
 // claimEmail makes the account the owner of its address.
-func (s *Service) claimEmail(tx kv.Tx, u userRecord) error {
+func (s *Addresses) claimEmail(tx kv.Tx, u userRecord) error {
 	key := emailKey(fold(u.Email))
 	owner, err := lookup(tx, key)
 	if err != nil {
@@ -62,13 +62,13 @@ func (s *Service) claimEmail(tx kv.Tx, u userRecord) error {
 
 // ResendVerification mails a new link and voids the one before it. The
 // problem email_verified says that there is no need. With ErrMail the link before stays good.
-func (s *Service) ResendVerification(ctx context.Context, x Session, o Origin) error {
+func (s *Addresses) ResendVerification(ctx context.Context, x Session, o Origin) error {
 	return s.renewVerification(ctx, x, o, "")
 }
 
 // ChangeEmail corrects an address that is not verified yet, and mails a link
 // to the new one. It counts as a mail asked for, like ResendVerification.
-func (s *Service) ChangeEmail(ctx context.Context, x Session, o Origin, email string) error {
+func (s *Addresses) ChangeEmail(ctx context.Context, x Session, o Origin, email string) error {
 	var ps problem.Problems
 	email = cleanEmail(email, &ps)
 	if err := ps.Err(); err != nil {
@@ -79,7 +79,7 @@ func (s *Service) ChangeEmail(ctx context.Context, x Session, o Origin, email st
 
 // renewVerification makes and mails a verification link, for a new address
 // where email is not "".
-func (s *Service) renewVerification(ctx context.Context, x Session, o Origin, email string) error {
+func (s *Addresses) renewVerification(ctx context.Context, x Session, o Origin, email string) error {
 	u, err := s.unverified(ctx, x)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (s *Service) renewVerification(ctx context.Context, x Session, o Origin, em
 }
 
 // unverified is the account of a Session that still has to verify its address.
-func (s *Service) unverified(ctx context.Context, x Session) (u userRecord, err error) {
+func (s *Addresses) unverified(ctx context.Context, x Session) (u userRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		u, err = s.member(r, x)
 		if err == nil && u.EmailVerified {
@@ -126,7 +126,7 @@ func (s *Service) unverified(ctx context.Context, x Session) (u userRecord, err 
 }
 
 // mailVerification mails a verification link; invited says that u registers with a link.
-func (s *Service) mailVerification(tx kv.Tx, u userRecord, o Origin, text Secret, link linkRecord, invited bool) error {
+func (s *Addresses) mailVerification(tx kv.Tx, u userRecord, o Origin, text Secret, link linkRecord, invited bool) error {
 	to := u.recipient()
 	to.Source, to.Invited = o.source(), invited
 	return s.mailToNew(tx, to, o, PurposeVerifyEmail, func() error { return s.notifier.VerifyEmail(tx, to, text, link.Expires) })
@@ -135,7 +135,7 @@ func (s *Service) mailVerification(tx kv.Tx, u userRecord, o Origin, text Secret
 // mailToNew mails a link of purpose p, by put, to an address that the account does not have yet; where another
 // account owns it already, its owner is told in place of that, and the caller can't tell
 // the difference.
-func (s *Service) mailToNew(tx kv.Tx, asked Recipient, o Origin, p Purpose, put func() error) error {
+func (s *Addresses) mailToNew(tx kv.Tx, asked Recipient, o Origin, p Purpose, put func() error) error {
 	id, err := lookup(tx, emailKey(fold(asked.Email)))
 	if err != nil {
 		return err

@@ -84,8 +84,8 @@ func (e *env) open() {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	e.hash = &countingHasher{hasher: e.passwords.hasher}
-	e.passwords.hasher = e.hash
+	e.hash = &countingHasher{hasher: e.hashing.hasher}
+	e.hashing.hasher = e.hash
 }
 
 // restart closes the store and opens it again, as after a restart of the process.

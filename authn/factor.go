@@ -14,6 +14,13 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
+// factors are what all second factors have in common.
+type factors struct {
+	*core
+	devices    *Devices
+	recoveries *Recoveries
+}
+
 // accepted is what the check of a second factor changes and tells.
 type accepted struct {
 	row    string            // kind of its row
@@ -42,7 +49,7 @@ func (u userRecord) mayGive(f Factor) error {
 }
 
 // giving is member for an account that can give this kind of second factor.
-func (s *Service) giving(r kv.Reader, x Session, f Factor) (userRecord, error) {
+func (s *factors) giving(r kv.Reader, x Session, f Factor) (userRecord, error) {
 	u, err := s.member(r, x)
 	if err == nil {
 		err = u.mayGive(f)
@@ -60,7 +67,7 @@ func (s *Service) giving(r kv.Reader, x Session, f Factor) (userRecord, error) {
 //
 // It serves the Session behind a password as well as one that is SignedIn and
 // gives a factor again.
-func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Factor, prepare factorPrepare) (Session, userRecord, error) {
+func (s *factors) secondFactor(ctx context.Context, x Session, o Origin, f Factor, prepare factorPrepare) (Session, userRecord, error) {
 	var u userRecord
 	var refused *refusal
 	next := x
@@ -108,13 +115,13 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		if next = s.withFactor(x, u, f); done.keeps {
 			next.Factor, next.FactorAt = x.Factor, x.FactorAt
 		}
-		if err := s.askDevice(tx, x, &next, u, o, f); err != nil {
+		if err := s.devices.askDevice(tx, x, &next, u, o, f); err != nil {
 			return err
 		}
 		if err := giveBack(tx); err != nil {
 			return err
 		}
-		if err := s.proven(tx, &u, next, o); err != nil {
+		if err := s.recoveries.proven(tx, &u, next, o); err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: done.row, Actor: o.actor(u, next.Factor), Detail: done.detail})
@@ -134,7 +141,7 @@ func (s *Service) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 // factorCounters are those that a second factor counts with. Codes can be guessed, so who has the password has so many
 // guesses until there is another password; signatures can't, and only the work for them is bounded. A browser that the
 // account knows has counters of its own, and so have those who are signed in: nobody with the password alone keeps the owner out.
-func (s *Service) factorCounters(x Session, o Origin, u userRecord, d deviceRecord, f Factor) []counter {
+func (s *factors) factorCounters(x Session, o Origin, u userRecord, d deviceRecord, f Factor) []counter {
 	password := strconv.FormatUint(u.Passwords, 10)
 	switch {
 	case f == FactorWebAuthn && d.ID != "":
@@ -154,7 +161,7 @@ const ownMistakes = 3
 
 // tellFailed tells the owner of u by mail that somebody behind the right password failed at the second factor: a few times,
 // for there may be many failures, and in a known browser from ownMistakes on. A ceremony that took too long is no failure.
-func (s *Service) tellFailed(tx kv.Tx, x Session, o Origin, u userRecord, d deviceRecord, r *refusal) error {
+func (s *factors) tellFailed(tx kv.Tx, x Session, o Origin, u userRecord, d deviceRecord, r *refusal) error {
 	if !x.half() || r.why == "challenge" || r.cloned != "" {
 		return nil
 	}
@@ -190,7 +197,7 @@ func asRefusal(err error, f Factor) *refusal {
 
 // recordRefusal writes the row of a refusal. The owner of a key that there may be two
 // of hears of it.
-func (s *Service) recordRefusal(tx kv.Tx, u userRecord, r *refusal, row audit.Event) error {
+func (s *factors) recordRefusal(tx kv.Tx, u userRecord, r *refusal, row audit.Event) error {
 	if r.cloned != "" {
 		row.Kind, row.Detail = rowKeyCloned, map[string]string{"key": r.cloned}
 	}

@@ -10,7 +10,7 @@ import (
 
 // UserByName returns the account with a username, in any case of letters, or
 // ErrNotFound. It tells who has an account, so it is for people who are signed in.
-func (s *Service) UserByName(ctx context.Context, username string) (User, error) {
+func (s *Accounts) UserByName(ctx context.Context, username string) (User, error) {
 	var u userRecord
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		id, err := lookup(r, nameKey(fold(username)))
@@ -52,17 +52,20 @@ func (People) Generation(r kv.Reader, userID string) (uint64, error) {
 
 // CheckSession returns ErrSignedOut where a Session that was signed in holds no more: for what goes on for longer than a request
 // should be believed, such as an export.
-func (s *Service) CheckSession(ctx context.Context, x Session) error {
+func (s *Sessions) CheckSession(ctx context.Context, x Session) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		_, err := s.signedIn(r, x)
 		return err
 	})
 }
 
+// Trail reads the audit trail.
+type Trail struct{ *core }
+
 // Events reads those rows of the audit trail that q asks for of the account of x, a SignedIn Session that is checked in the
 // same transaction: about it, or by its holder. Where somebody else who was signed in did it, their address
 // and browser are left out.
-func (s *Service) Events(ctx context.Context, x Session, q audit.Query) (page audit.Page, err error) {
+func (s *Trail) Events(ctx context.Context, x Session, q audit.Query) (page audit.Page, err error) {
 	return s.eventsOf(ctx, x.UserID, q, func(r kv.Reader) error {
 		_, err := s.signedIn(r, x)
 		return err
@@ -70,14 +73,14 @@ func (s *Service) Events(ctx context.Context, x Session, q audit.Query) (page au
 }
 
 // EventsOf is Events of any account, for an administrator.
-func (s *Service) EventsOf(ctx context.Context, by Session, userID string, q audit.Query) (page audit.Page, err error) {
+func (s *Trail) EventsOf(ctx context.Context, by Session, userID string, q audit.Query) (page audit.Page, err error) {
 	return s.eventsOf(ctx, userID, q, func(r kv.Reader) error {
 		_, err := s.administrator(r, by, false)
 		return err
 	})
 }
 
-func (s *Service) eventsOf(ctx context.Context, userID string, q audit.Query, may func(kv.Reader) error) (page audit.Page, err error) {
+func (s *Trail) eventsOf(ctx context.Context, userID string, q audit.Query, may func(kv.Reader) error) (page audit.Page, err error) {
 	q.Account = userID
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		if err := may(r); err != nil {
@@ -101,7 +104,7 @@ func (s *Service) eventsOf(ctx context.Context, userID string, q audit.Query, ma
 
 // AllEvents reads those rows of the whole audit trail that q asks for. It is for
 // administrators.
-func (s *Service) AllEvents(ctx context.Context, by Session, q audit.Query) (page audit.Page, err error) {
+func (s *Trail) AllEvents(ctx context.Context, by Session, q audit.Query) (page audit.Page, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		if _, err := s.administrator(r, by, false); err != nil {
 			return err

@@ -36,8 +36,8 @@ func TestAResetWhoseClientIsGoneIsRecorded(t *testing.T) {
 func TestAGuessWhoseClientIsGoneIsRecorded(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	h := &hangsUp{hasher: e.passwords.hasher}
-	e.passwords.hasher = h
+	h := &hangsUp{hasher: e.hashing.hasher}
+	e.hashing.hasher = h
 	for _, login := range []string{root.name, "nobody"} {
 		before := e.kinds("")[rowSignInFailed] + e.kinds(root.UserID)[rowSignInFailed]
 		for range 3 {

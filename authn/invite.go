@@ -21,6 +21,9 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
+// Invitations are links by which administrators let people register.
+type Invitations struct{ *core }
+
 // Invitation is an invitation that nobody has used.
 type Invitation struct {
 	ID        string
@@ -70,7 +73,7 @@ func invitationSlot(id string) string { return "authn/link-of/invitation/" + id 
 // Invite makes an invitation and mails its link; it replaces an earlier one to the
 // same address. The link is also returned, to be handed over otherwise: so the invitation stands also
 // where the mail is not taken, and Unmailed says so. by is an administrator with a fresh factor.
-func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string) (Invitation, Secret, error) {
+func (s *Invitations) Invite(ctx context.Context, by Session, o Origin, email string) (Invitation, Secret, error) {
 	var ps problem.Problems
 	email = cleanEmail(email, &ps)
 	if err := ps.Err(); err != nil {
@@ -116,7 +119,7 @@ func (s *Service) Invite(ctx context.Context, by Session, o Origin, email string
 }
 
 // countInvitation counts an invitation for the mailbox that it goes to. The operator may send any number.
-func (s *Service) countInvitation(tx kv.Tx, by Session, email string) error {
+func (s *Invitations) countInvitation(tx kv.Tx, by Session, email string) error {
 	if by.operator != "" {
 		return nil
 	}
@@ -129,7 +132,7 @@ func (s *Service) countInvitation(tx kv.Tx, by Session, email string) error {
 }
 
 // putInvitation stores an invitation in place of the one to the same address.
-func (s *Service) putInvitation(tx kv.Tx, rec invitationRecord, key string, link linkRecord, who audit.Actor) error {
+func (s *Invitations) putInvitation(tx kv.Tx, rec invitationRecord, key string, link linkRecord, who audit.Actor) error {
 	before, err := lookup(tx, invitationToKey(rec.Email))
 	if err != nil {
 		return err
@@ -156,7 +159,7 @@ func (s *Service) putInvitation(tx kv.Tx, rec invitationRecord, key string, link
 }
 
 // dropInvitation withdraws an invitation and voids its link.
-func (s *Service) dropInvitation(tx kv.Tx, rec invitationRecord, who audit.Actor) error {
+func (s *Invitations) dropInvitation(tx kv.Tx, rec invitationRecord, who audit.Actor) error {
 	if err := forgetInvitation(tx, rec); err != nil {
 		return err
 	}
@@ -175,7 +178,7 @@ func forgetInvitation(tx kv.Tx, rec invitationRecord) error {
 }
 
 // Invitations lists the invitations that nobody has used, newest first.
-func (s *Service) Invitations(ctx context.Context, by Session) ([]Invitation, error) {
+func (s *Invitations) Invitations(ctx context.Context, by Session) ([]Invitation, error) {
 	var out []Invitation
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
@@ -199,7 +202,7 @@ func (s *Service) Invitations(ctx context.Context, by Session) ([]Invitation, er
 }
 
 // RevokeInvitation withdraws an invitation, or returns ErrNotFound.
-func (s *Service) RevokeInvitation(ctx context.Context, by Session, o Origin, id string) error {
+func (s *Invitations) RevokeInvitation(ctx context.Context, by Session, o Origin, id string) error {
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, false)
 		if err != nil {
@@ -215,13 +218,13 @@ func (s *Service) RevokeInvitation(ctx context.Context, by Session, o Origin, id
 
 // dropVoidInvitations withdraws, each in a transaction of its own, the invitations that do not hold any more. None
 // of them can be used, whether this was done or not.
-func (s *Service) dropVoidInvitations(ctx context.Context, who audit.Actor) error {
+func (s *Invitations) dropVoidInvitations(ctx context.Context, who audit.Actor) error {
 	return eachRecord(ctx, s.store, invitationPrefix, func(rec invitationRecord) error {
 		return s.dropVoidInvitation(ctx, rec, who)
 	})
 }
 
-func (s *Service) dropVoidInvitation(ctx context.Context, rec invitationRecord, who audit.Actor) error {
+func (s *Invitations) dropVoidInvitation(ctx context.Context, rec invitationRecord, who audit.Actor) error {
 	var holds bool
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
 		holds, err = rec.holds(r)

@@ -271,8 +271,8 @@ func TestKnownBrowsersOfOneAccountLeavePlaces(t *testing.T) {
 		known = append(known, in(e.note(root, home, false)))
 	}
 	bobs := in(e.note(bob, home, false))
-	stuck := &stuckHasher{hasher: e.passwords.hasher, letGo: make(chan struct{})}
-	e.passwords.hasher = stuck
+	stuck := &stuckHasher{hasher: e.hashing.hasher, letGo: make(chan struct{})}
+	e.hashing.hasher = stuck
 	var wg sync.WaitGroup
 	const tries = 28 // what known browsers in one network have is 30
 	busy := make(chan error, tries)
@@ -309,9 +309,9 @@ func TestKnownBrowsersOfOneAccountLeavePlaces(t *testing.T) {
 }
 
 func (e *env) waitingIn(share string) int {
-	e.passwords.places.mu.Lock()
-	defer e.passwords.places.mu.Unlock()
-	return e.passwords.places.held[share]
+	e.hashing.places.mu.Lock()
+	defer e.hashing.places.mu.Unlock()
+	return e.hashing.places.held[share]
 }
 
 // Known browsers of one account in one network have so many guesses together.

@@ -88,7 +88,7 @@ type linkRecord struct {
 
 // newLink makes a link and the key under which putLink stores its record. It is made
 // outside the transaction, which may run twice.
-func (s *Service) newLink(p Purpose, subject, email string) (text Secret, key string, rec linkRecord) {
+func (s *core) newLink(p Purpose, subject, email string) (text Secret, key string, rec linkRecord) {
 	expires := s.now().Add(linkLife[p]).UTC().Truncate(time.Second)
 	b := make([]byte, linkRandom, linkSize)
 	rand.Read(b)
@@ -98,7 +98,7 @@ func (s *Service) newLink(p Purpose, subject, email string) (text Secret, key st
 	return text, linkKey(b), linkRecord{Purpose: p, Expires: expires, Subject: subject, Email: email}
 }
 
-func (s *Service) linkTag(p Purpose, signed []byte) []byte {
+func (s *core) linkTag(p Purpose, signed []byte) []byte {
 	return mac(s.linkKey, []byte(p), signed)[:linkTag]
 }
 
@@ -112,7 +112,7 @@ func linkKey(b []byte) string {
 }
 
 // openLink checks a link's form, tag and expiry; it needs no store.
-func (s *Service) openLink(p Purpose, text Secret) (key string, err error) {
+func (s *core) openLink(p Purpose, text Secret) (key string, err error) {
 	if len(text) != base64.RawURLEncoding.EncodedLen(linkSize) { // the decoder skips line breaks
 		return "", problem.New("", CodeLinkInvalid)
 	}
@@ -131,7 +131,7 @@ func (s *Service) openLink(p Purpose, text Secret) (key string, err error) {
 }
 
 // findLink returns the record of a link that can be used now.
-func (s *Service) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec linkRecord, err error) {
+func (s *core) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec linkRecord, err error) {
 	if key, err = s.openLink(p, text); err != nil {
 		return "", rec, err
 	}
@@ -178,7 +178,7 @@ func gone(err error) error {
 }
 
 // burnLink uses a link up: the record that it returns is gone when tx commits.
-func (s *Service) burnLink(tx kv.Tx, p Purpose, text Secret) (linkRecord, error) {
+func (s *core) burnLink(tx kv.Tx, p Purpose, text Secret) (linkRecord, error) {
 	key, rec, err := s.findLink(tx, p, text)
 	if err != nil {
 		return rec, err
@@ -214,7 +214,7 @@ func verifySlot(userID string) string { return "authn/link-of/verify/" + userID 
 
 // CheckLink looks at a link without using it up, for the page that asks to
 // confirm. Its problems are link_invalid, link_expired and link_used.
-func (s *Service) CheckLink(ctx context.Context, p Purpose, link Secret) (LinkInfo, error) {
+func (s *Accounts) CheckLink(ctx context.Context, p Purpose, link Secret) (LinkInfo, error) {
 	var info LinkInfo
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		_, rec, err := s.findLink(r, p, link)

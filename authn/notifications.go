@@ -10,9 +10,12 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 )
 
+// Notifications are the choice of mails that the owner of an account gets.
+type Notifications struct{ *core }
+
 // Notifications lists the kinds of mails that the owner of a SignedIn Session has
 // switched off. Those of notices.Info.Always come whatever is in it.
-func (s *Service) Notifications(ctx context.Context, x Session) (off []notices.Kind, err error) {
+func (s *Notifications) Notifications(ctx context.Context, x Session) (off []notices.Kind, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.signedIn(r, x)
 		if err != nil {
@@ -27,7 +30,7 @@ func (s *Service) Notifications(ctx context.Context, x Session) (off []notices.K
 // SetNotifications switches these kinds of mails off, and all others on. Kinds that
 // are always on, and what is no kind, are dropped from off. What changes nothing leaves
 // no row.
-func (s *Service) SetNotifications(ctx context.Context, x Session, o Origin, off []notices.Kind) error {
+func (s *Notifications) SetNotifications(ctx context.Context, x Session, o Origin, off []notices.Kind) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {

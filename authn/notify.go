@@ -145,7 +145,7 @@ func optional(err error, refused *error) error {
 }
 
 // unmailed notes a mail that was not taken, without which a change was made.
-func (s *Service) unmailed(ctx context.Context, what string, err error) {
+func (s *core) unmailed(ctx context.Context, what string, err error) {
 	if err != nil {
 		s.log.WarnContext(ctx, "authn: a mail was not taken", "mail", what, "error", err)
 	}

@@ -41,8 +41,8 @@ func TestTwoHundredSignInsAtOnce(t *testing.T) {
 		c.PasswordParams = &argon2id.Params{Memory: memory, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 	})
 	e.admin()
-	meter := &meteredHasher{hasher: e.passwords.hasher}
-	e.passwords.hasher = meter
+	meter := &meteredHasher{hasher: e.hashing.hasher}
+	e.hashing.hasher = meter
 	runtime.GC()
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)

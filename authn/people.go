@@ -34,7 +34,7 @@ type PeoplePage struct {
 }
 
 // People lists accounts by their usernames. by is an administrator.
-func (s *Service) People(ctx context.Context, by Session, q PeopleQuery) (out PeoplePage, err error) {
+func (s *Administration) People(ctx context.Context, by Session, q PeopleQuery) (out PeoplePage, err error) {
 	if q.Limit = min(q.Limit, MaxPeople); q.Limit <= 0 {
 		q.Limit = 100
 	}
@@ -100,7 +100,7 @@ type Person struct {
 }
 
 // Person returns one account to an administrator, or ErrNotFound.
-func (s *Service) Person(ctx context.Context, by Session, userID string) (p Person, err error) {
+func (s *Administration) Person(ctx context.Context, by Session, userID string) (p Person, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		p = Person{}
 		if _, err := s.administrator(r, by, false); err != nil {
@@ -164,7 +164,7 @@ func lastSignIn(r kv.Reader, u userRecord) (audit.Event, error) {
 // and has its remembered devices ask for a second factor again. It tells how many
 // sessions held. The owner hears of it by mail. by is an administrator with a fresh
 // factor.
-func (s *Service) SignOutEverywhere(ctx context.Context, by Session, o Origin, userID string) (n int, err error) {
+func (s *Administration) SignOutEverywhere(ctx context.Context, by Session, o Origin, userID string) (n int, err error) {
 	var u userRecord
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)

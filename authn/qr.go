@@ -10,7 +10,7 @@ import (
 )
 
 // provisioning makes what a page shows of a pending authenticator.
-func (s *Service) provisioning(u userRecord, p pendingTOTP) (Provisioning, error) {
+func (s *Authenticators) provisioning(u userRecord, p pendingTOTP) (Provisioning, error) {
 	out := Provisioning{URL: otpauthURL(s.issuer, u.Username, p.Secret), Secret: p.Secret, Expires: p.Expires}
 	for rest := p.Secret; rest != ""; {
 		n := min(4, len(rest))

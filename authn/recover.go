@@ -34,6 +34,12 @@ const (
 	recoveryReminder = 24 * time.Hour // how long before the end the owner is told again
 )
 
+// Recoveries give accounts whose second factors are lost back to their owners.
+type Recoveries struct {
+	*core
+	recoveryWait time.Duration
+}
+
 // Recovery is a recovery that waits for its end.
 type Recovery struct {
 	UserID  string
@@ -73,7 +79,7 @@ func loadRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err er
 }
 
 // RecoveryTime is how long a recovery of the account would wait if it were started now.
-func (s *Service) RecoveryTime(u User) time.Duration {
+func (s *Recoveries) RecoveryTime(u User) time.Duration {
 	if u.PasswordMailed {
 		return 2 * s.recoveryWait
 	}
@@ -87,7 +93,7 @@ func (s *Service) RecoveryTime(u User) time.Duration {
 // Its problems are recovery_self, recovery_frozen, recovery_needless (there is no
 // second factor to lose), recovery_waits (one is under way) and
 // recovery_vouch (the password was set by mail, and vouched is false).
-func (s *Service) StartRecovery(ctx context.Context, by Session, o Origin, userID string, vouched bool) (Recovery, error) {
+func (s *Recoveries) StartRecovery(ctx context.Context, by Session, o Origin, userID string, vouched bool) (Recovery, error) {
 	var c recoveryCase
 	err := s.administer(ctx, by, o, userID, rowRecoveryStarted, func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (_ bool, err error) {
 		if err := s.mayRecover(tx, *u, who, vouched); err != nil {
@@ -115,7 +121,7 @@ func (s *Service) StartRecovery(ctx context.Context, by Session, o Origin, userI
 
 // tellStarted tells the owner of an account, and the other administrators, that a
 // recovery was started.
-func (s *Service) tellStarted(tx kv.Tx, u userRecord, who audit.Actor, c recoveryCase) error {
+func (s *Recoveries) tellStarted(tx kv.Tx, u userRecord, who audit.Actor, c recoveryCase) error {
 	if err := s.notify(tx, u, who, notices.RecoveryStarted, c.until()); err != nil {
 		return err
 	}
@@ -137,7 +143,7 @@ func (c recoveryCase) until() map[string]string {
 }
 
 // mayRecover returns why a recovery of u may not start.
-func (s *Service) mayRecover(r kv.Reader, u userRecord, who audit.Actor, vouched bool) error {
+func (s *Recoveries) mayRecover(r kv.Reader, u userRecord, who audit.Actor, vouched bool) error {
 	_, waits, err := waitingRecovery(r, u.ID)
 	switch {
 	case err != nil:
@@ -158,7 +164,7 @@ func (s *Service) mayRecover(r kv.Reader, u userRecord, who audit.Actor, vouched
 
 // CancelRecovery ends a recovery without effect; by is an administrator. ErrNotFound
 // says that none waits.
-func (s *Service) CancelRecovery(ctx context.Context, by Session, o Origin, userID string) error {
+func (s *Recoveries) CancelRecovery(ctx context.Context, by Session, o Origin, userID string) error {
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, false)
 		if err != nil {
@@ -174,7 +180,7 @@ func (s *Service) CancelRecovery(ctx context.Context, by Session, o Origin, user
 
 // CancelOwnRecovery ends the recovery of the Session's account without effect.
 // ErrNotFound says that none waits.
-func (s *Service) CancelOwnRecovery(ctx context.Context, x Session, o Origin) error {
+func (s *Recoveries) CancelOwnRecovery(ctx context.Context, x Session, o Origin) error {
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
@@ -184,7 +190,7 @@ func (s *Service) CancelOwnRecovery(ctx context.Context, x Session, o Origin) er
 	})
 }
 
-func (s *Service) mustDropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) error {
+func (s *Recoveries) mustDropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) error {
 	dropped, err := s.dropRecovery(tx, u, who, why)
 	if err == nil && !dropped {
 		err = ErrNotFound
@@ -195,7 +201,7 @@ func (s *Service) mustDropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why 
 // dropRecovery ends the recovery of an account, if one waits, with its rows, and
 // tells its owner. why is
 // "administrator", "owner", "sign_in", "reset", "address" or "frozen".
-func (s *Service) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) (dropped bool, err error) {
+func (s *Recoveries) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) (dropped bool, err error) {
 	c, some, err := loadRecovery(tx, u.ID)
 	if err != nil || !some {
 		return false, err
@@ -239,7 +245,7 @@ func waitingRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err
 
 // endVoidRecoveries ends, each in a transaction of its own, the recoveries whose administrator was frozen or is none any more. None of
 // them comes to its end, whether this was done or not.
-func (s *Service) endVoidRecoveries(ctx context.Context, who audit.Actor) error {
+func (s *Recoveries) endVoidRecoveries(ctx context.Context, who audit.Actor) error {
 	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
 		return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 			c, some, err := loadRecovery(tx, c.UserID)
@@ -261,7 +267,7 @@ func (s *Service) endVoidRecoveries(ctx context.Context, who audit.Actor) error 
 
 // PendingRecovery is the recovery of an account that waits, for an administrator; some is
 // false where there is none.
-func (s *Service) PendingRecovery(ctx context.Context, by Session, userID string) (out Recovery, some bool, err error) {
+func (s *Recoveries) PendingRecovery(ctx context.Context, by Session, userID string) (out Recovery, some bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		if _, err := s.administrator(r, by, false); err != nil {
 			return err
@@ -274,7 +280,7 @@ func (s *Service) PendingRecovery(ctx context.Context, by Session, userID string
 }
 
 // OwnRecovery is PendingRecovery of the Session's own account.
-func (s *Service) OwnRecovery(ctx context.Context, x Session) (out Recovery, some bool, err error) {
+func (s *Recoveries) OwnRecovery(ctx context.Context, x Session) (out Recovery, some bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.signedIn(r, x)
 		if err != nil {
@@ -289,7 +295,7 @@ func (s *Service) OwnRecovery(ctx context.Context, x Session) (out Recovery, som
 
 // recordFor writes the row by which an administrator's own trail shows what they did to
 // an account; the operator has no trail.
-func (s *Service) recordFor(tx kv.Tx, who audit.Actor, kind string, u userRecord) error {
+func (s *core) recordFor(tx kv.Tx, who audit.Actor, kind string, u userRecord) error {
 	if who.UserID == "" {
 		return nil
 	}

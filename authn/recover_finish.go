@@ -12,7 +12,7 @@ import (
 
 // RunRecoveries reminds the owners whose recovery ends within a day and takes those to
 // their end that are due. Call it about hourly; a sign-in does it for its own account.
-func (s *Service) RunRecoveries(ctx context.Context) error {
+func (s *Recoveries) RunRecoveries(ctx context.Context) error {
 	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
 		var unsent error
 		err := optional(s.runRecovery(ctx, c.UserID), &unsent) // it stays due, and holds up no other
@@ -22,7 +22,7 @@ func (s *Service) RunRecoveries(ctx context.Context) error {
 }
 
 // runRecovery does what is due for one account.
-func (s *Service) runRecovery(ctx context.Context, userID string) error {
+func (s *Recoveries) runRecovery(ctx context.Context, userID string) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		c, some, err := loadRecovery(tx, userID)
 		if err != nil || !some {
@@ -57,7 +57,7 @@ func (s *Service) runRecovery(ctx context.Context, userID string) error {
 // settleRecovery takes the recovery of u to its end if it is due: then u is changed and
 // saved, and the link with which new factors are set up is mailed. With ErrMail nothing is written, and the recovery
 // stays due. Where the account was frozen meanwhile the recovery ends without effect.
-func (s *Service) settleRecovery(tx kv.Tx, u *userRecord) (done bool, err error) {
+func (s *Recoveries) settleRecovery(tx kv.Tx, u *userRecord) (done bool, err error) {
 	c, some, err := loadRecovery(tx, u.ID)
 	if err != nil || !some || s.now().Before(c.Ends) {
 		return false, err
@@ -111,7 +111,7 @@ func (s *Service) settleRecovery(tx kv.Tx, u *userRecord) (done bool, err error)
 }
 
 // dropFactors takes all second factors and recovery codes from an account.
-func (s *Service) dropFactors(tx kv.Tx, u *userRecord) error {
+func (s *Recoveries) dropFactors(tx kv.Tx, u *userRecord) error {
 	keys, err := s.loadKeys(tx, u.ID)
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (s *Service) dropFactors(tx kv.Tx, u *userRecord) error {
 }
 
 // mailRecoveryLink mails the link with which new factors are set up.
-func (s *Service) mailRecoveryLink(tx kv.Tx, u userRecord, text Secret, link linkRecord) error {
+func (s *Recoveries) mailRecoveryLink(tx kv.Tx, u userRecord, text Secret, link linkRecord) error {
 	return s.notifier.AccountLink(tx, u.recipient(), PurposeRecovery, text, link.Expires, Event{})
 }
 
@@ -142,7 +142,7 @@ func (s *Service) mailRecoveryLink(tx kv.Tx, u userRecord, text Secret, link lin
 // one before it; x is a Session behind the password. The problem
 // recovery_again says that the password was set by mail since: then an administrator
 // has to start another recovery. With ErrMail the link before stays good.
-func (s *Service) ResendRecoveryLink(ctx context.Context, x Session, o Origin) error {
+func (s *Recoveries) ResendRecoveryLink(ctx context.Context, x Session, o Origin) error {
 	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP))); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (s *Service) ResendRecoveryLink(ctx context.Context, x Session, o Origin) e
 
 // UseRecoveryLink uses the link up that was mailed at the end of a recovery: x, which is
 // behind the password, and no other Session, may set up new factors. Its problems are those of links.
-func (s *Service) UseRecoveryLink(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
+func (s *Recoveries) UseRecoveryLink(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.recovering(tx, x)
 		if err != nil {
@@ -193,7 +193,7 @@ func (s *Service) UseRecoveryLink(ctx context.Context, x Session, o Origin, link
 }
 
 // RecoveryLinkPending looks at the link of UseRecoveryLink without using it up.
-func (s *Service) RecoveryLinkPending(ctx context.Context, x Session, link Secret) error {
+func (s *Recoveries) RecoveryLinkPending(ctx context.Context, x Session, link Secret) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.recovering(r, x)
 		if err != nil {
@@ -203,7 +203,7 @@ func (s *Service) RecoveryLinkPending(ctx context.Context, x Session, link Secre
 	})
 }
 
-func (s *Service) checkRecoveryLink(r kv.Reader, u userRecord, link Secret) error {
+func (s *Recoveries) checkRecoveryLink(r kv.Reader, u userRecord, link Secret) error {
 	_, rec, err := s.findLink(r, PurposeRecovery, link)
 	if err == nil && (rec.Subject != u.ID || rec.Email != u.Email) {
 		err = problem.New("", CodeLinkInvalid) // of another account
@@ -212,7 +212,7 @@ func (s *Service) checkRecoveryLink(r kv.Reader, u userRecord, link Secret) erro
 }
 
 // recovering is member for a Session whose account was recovered and has no new factor yet.
-func (s *Service) recovering(r kv.Reader, x Session) (userRecord, error) {
+func (s *Recoveries) recovering(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.member(r, x)
 	if err == nil && (!u.Recovered || x.Stage != StageEnrolling) {
 		err = ErrForbidden
@@ -223,7 +223,7 @@ func (s *Service) recovering(r kv.Reader, x Session) (userRecord, error) {
 // proven notes that the owner of u, or who is taken for them, gave a second factor in the
 // Session x, if it is no longer half: the password has more behind it than a mailbox,
 // and a recovery that waits ends. It changes u, which the caller saves.
-func (s *Service) proven(tx kv.Tx, u *userRecord, x Session, o Origin) error {
+func (s *Recoveries) proven(tx kv.Tx, u *userRecord, x Session, o Origin) error {
 	if x.half() {
 		return nil
 	}
@@ -236,7 +236,7 @@ func (s *Service) proven(tx kv.Tx, u *userRecord, x Session, o Origin) error {
 func (u userRecord) mayEnrol(x Session) bool { return !u.Recovered || u.RecoveryBy == x.ID }
 
 // stopRecovery ends a recovery of u, if one waits, because of a complete sign-in.
-func (s *Service) stopRecovery(tx kv.Tx, u userRecord, o Origin, f Factor) error {
+func (s *Recoveries) stopRecovery(tx kv.Tx, u userRecord, o Origin, f Factor) error {
 	_, err := s.dropRecovery(tx, u, o.actor(u, f), "sign_in")
 	return err
 }

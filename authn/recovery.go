@@ -14,8 +14,14 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// RecoveryCodes is how many recovery codes an account gets at once.
-const RecoveryCodes = 8
+// RecoveryCodes are the codes that stand in for a second factor, each once.
+type RecoveryCodes struct {
+	*factors
+	recoveryKey []byte // hashes the codes
+}
+
+// RecoveryCodeCount is how many recovery codes an account gets at once.
+const RecoveryCodeCount = 8
 
 const (
 	recoveryBytes = 8 // of a code: 16 hex digits
@@ -35,7 +41,7 @@ type recoveryRecord struct {
 }
 
 // recoveryHash is what is kept of a code.
-func (s *Service) recoveryHash(userID, code string) []byte {
+func (s *RecoveryCodes) recoveryHash(userID, code string) []byte {
 	return mac(s.recoveryKey, []byte(userID), []byte(code))
 }
 
@@ -55,11 +61,11 @@ func (rec recoveryRecord) find(hash []byte) int {
 // once, but the Session goes back to Enrolling until one is typed back
 // (ConfirmRecoveryCodes). Where the account had saved codes before, all its other
 // sessions end. It needs a fresh factor.
-func (s *Service) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) (codes []string, next Session, err error) {
+func (s *RecoveryCodes) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) (codes []string, next Session, err error) {
 	if err := s.mayMakeCodes(ctx, x); err != nil {
 		return nil, Session{}, err
 	}
-	raw := make([]byte, RecoveryCodes*recoveryBytes)
+	raw := make([]byte, RecoveryCodeCount*recoveryBytes)
 	rand.Read(raw)
 	var rec recoveryRecord
 	for part := range slices.Chunk(raw, recoveryBytes) {
@@ -81,7 +87,7 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) 
 				return err
 			}
 		}
-		u.RecoveryLeft, u.RecoveryConfirmed = RecoveryCodes, false
+		u.RecoveryLeft, u.RecoveryConfirmed = RecoveryCodeCount, false
 		if err := kv.PutJSON(tx, recoveryKeyOf(u.ID), rec); err != nil {
 			return err
 		}
@@ -95,7 +101,7 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) 
 }
 
 // mayMakeCodes counts new recovery codes of an account whose Session may make them: each time mails its owner.
-func (s *Service) mayMakeCodes(ctx context.Context, x Session) error {
+func (s *RecoveryCodes) mayMakeCodes(ctx context.Context, x Session) error {
 	var u userRecord
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
 		if u, err = s.enrolled(r, x); err == nil && !u.hasFactor() {
@@ -115,7 +121,7 @@ func (s *Service) mayMakeCodes(ctx context.Context, x Session) error {
 //
 // Wrong ones count as attempts at a second factor; the problems are
 // recovery_format, recovery_wrong and recovery_missing.
-func (s *Service) ConfirmRecoveryCodes(ctx context.Context, x Session, o Origin, code string) (Session, error) {
+func (s *RecoveryCodes) ConfirmRecoveryCodes(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	if x.Factor == FactorNone {
 		return Session{}, ErrForbidden
 	}
@@ -131,7 +137,7 @@ func (s *Service) ConfirmRecoveryCodes(ctx context.Context, x Session, o Origin,
 
 // hasRecoveryCodes returns the problem recovery_missing where none were made, or
 // all are used.
-func (s *Service) hasRecoveryCodes(ctx context.Context, x Session) error {
+func (s *RecoveryCodes) hasRecoveryCodes(ctx context.Context, x Session) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.member(r, x)
 		if err == nil && u.RecoveryLeft == 0 {
@@ -144,7 +150,7 @@ func (s *Service) hasRecoveryCodes(ctx context.Context, x Session) error {
 // UseRecoveryCode gives a recovery code as second factor and burns it. Using
 // one also shows that they were saved. Beyond Session and throttling its problems are
 // recovery_format and recovery_wrong.
-func (s *Service) UseRecoveryCode(ctx context.Context, x Session, o Origin, code string) (Session, error) {
+func (s *RecoveryCodes) UseRecoveryCode(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	next, _, err := s.withRecoveryCode(ctx, x, o, code, func(tx kv.Tx, u *userRecord, rec recoveryRecord, at int) (accepted, error) {
 		rec.Hashes = slices.Delete(rec.Hashes, at, at+1)
 		u.RecoveryLeft, u.RecoveryConfirmed = len(rec.Hashes), true
@@ -159,7 +165,7 @@ func (s *Service) UseRecoveryCode(ctx context.Context, x Session, o Origin, code
 
 // withRecoveryCode finds a typed code among the account's and does with it what
 // then says.
-func (s *Service) withRecoveryCode(ctx context.Context, x Session, o Origin, code string, then func(kv.Tx, *userRecord, recoveryRecord, int) (accepted, error)) (Session, userRecord, error) {
+func (s *RecoveryCodes) withRecoveryCode(ctx context.Context, x Session, o Origin, code string, then func(kv.Tx, *userRecord, recoveryRecord, int) (accepted, error)) (Session, userRecord, error) {
 	code = cleanCode(code)
 	if !consistsOf(code, 2*recoveryBytes, hexDigits) {
 		return Session{}, userRecord{}, problem.New("code", CodeRecoveryFormat)

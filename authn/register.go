@@ -29,7 +29,7 @@ type Registration struct {
 // that verifies it, so nobody learns by registering who has an account, and
 // nobody keeps somebody else's address from them. Where another account has
 // verified it, that one's owner gets a word of it in place of the link.
-func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Session, error) {
+func (s *Accounts) Register(ctx context.Context, o Origin, r Registration) (Session, error) {
 	var ps problem.Problems
 	u := userRecord{ID: uuid.Must(uuid.NewV7()).String(), CreatedAt: s.now().UTC(), Generation: 1}
 	u.Username = cleanUsername(r.Username, &ps)
@@ -41,7 +41,7 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 	if _, err := s.take(ctx, s.registerCounter(limitRegisterForm, limitRegisterLinkForm, o, r)); err != nil {
 		return Session{}, err
 	}
-	if err := s.judgePassword(ctx, r.Password, u.Username, u.Email, &ps); err != nil {
+	if err := s.passwords.judgePassword(ctx, r.Password, u.Username, u.Email, &ps); err != nil {
 		return Session{}, err
 	}
 	if err := ps.Err(); err != nil {
@@ -55,7 +55,7 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 			return Session{}, err
 		}
 	}
-	hash, err := s.passwords.hash(ctx, claimant{login: r.Username, network: network(o.IP)}, r.Password)
+	hash, err := s.passwords.hashing.hash(ctx, claimant{login: r.Username, network: network(o.IP)}, r.Password)
 	if err != nil {
 		return Session{}, err
 	}
@@ -72,7 +72,7 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 		if err := replaceLink(tx, verifySlot(u.ID), key, link); err != nil {
 			return err
 		}
-		if err := s.mailVerification(tx, u, o, text, link, r.Purpose != ""); err != nil {
+		if err := s.addresses.mailVerification(tx, u, o, text, link, r.Purpose != ""); err != nil {
 			return err
 		}
 		return s.record(tx, u.ID, audit.Event{Kind: rowRegistered, Actor: o.actor(u, FactorNone), Detail: detail})
@@ -85,7 +85,7 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (Sessi
 
 // registerCounter counts forms and passwords that are hashed, for people without
 // an account: of an address, or of a link, so that a room full of invited people gets in.
-func (s *Service) registerCounter(open, linked limit, o Origin, r Registration) counter {
+func (s *Accounts) registerCounter(open, linked limit, o Origin, r Registration) counter {
 	if r.Purpose != "" {
 		return s.counter(linked, r.Link.Reveal())
 	}
@@ -94,7 +94,7 @@ func (s *Service) registerCounter(open, linked limit, o Origin, r Registration) 
 
 // precheckRegistration refuses, before any hash is made, what the transaction
 // would refuse: a link or a name that is no longer to be had.
-func (s *Service) precheckRegistration(ctx context.Context, r Registration, u userRecord, ps *problem.Problems) error {
+func (s *Accounts) precheckRegistration(ctx context.Context, r Registration, u userRecord, ps *problem.Problems) error {
 	var taken string
 	err := s.store.View(ctx, func(kr kv.Reader) (err error) {
 		if err = s.checkRegistrationLink(kr, r); err != nil {
@@ -110,13 +110,13 @@ func (s *Service) precheckRegistration(ctx context.Context, r Registration, u us
 }
 
 // checkRegistrationLink tells whether somebody with this form may register.
-func (s *Service) checkRegistrationLink(kr kv.Reader, r Registration) error {
+func (s *Accounts) checkRegistrationLink(kr kv.Reader, r Registration) error {
 	switch r.Purpose {
 	case PurposeSetup, PurposeInvitation:
 		_, _, err := s.findLink(kr, r.Purpose, r.Link)
 		return err
 	case "":
-		open, err := s.registrationOpen(kr)
+		open, err := s.settings.registrationOpen(kr)
 		if err == nil && !open {
 			return problem.New("", CodeRegistrationOff)
 		}
@@ -128,7 +128,7 @@ func (s *Service) checkRegistrationLink(kr kv.Reader, r Registration) error {
 
 // useRegistrationLink is checkRegistrationLink that uses the link up, and tells
 // the trail how somebody came in.
-func (s *Service) useRegistrationLink(tx kv.Tx, r Registration, detail map[string]string) error {
+func (s *Accounts) useRegistrationLink(tx kv.Tx, r Registration, detail map[string]string) error {
 	if err := s.checkRegistrationLink(tx, r); err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (s *Service) useRegistrationLink(tx kv.Tx, r Registration, detail map[strin
 }
 
 // createUser writes an account whose name has to be free.
-func (s *Service) createUser(tx kv.Tx, u userRecord, hash string) error {
+func (s *Accounts) createUser(tx kv.Tx, u userRecord, hash string) error {
 	taken, err := lookup(tx, nameKey(fold(u.Username)))
 	if err != nil {
 		return err

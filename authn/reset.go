@@ -21,7 +21,7 @@ func resetSlot(userID string) string { return "authn/link-of/reset/" + userID }
 // account that was sent several gets no other for a while.
 //
 // Only how often one address on the network asks leads to a ThrottledError.
-func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login string) error {
+func (s *Passwords) RequestPasswordReset(ctx context.Context, o Origin, login string) error {
 	ctx = context.WithoutCancel(ctx) // who hangs up is in the trail, too
 	u, err := s.mayReset(ctx, o, login)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Service) RequestPasswordReset(ctx context.Context, o Origin, login stri
 // without an error, where there is none, it can't sign in, or it was sent enough
 // mails. Somebody is counted in any case, a device that the account knows for itself and not with its
 // network: nobody else can use up what its owner may ask for. A ThrottledError says that the network asked for too many.
-func (s *Service) mayReset(ctx context.Context, o Origin, login string) (u userRecord, err error) {
+func (s *Passwords) mayReset(ctx context.Context, o Origin, login string) (u userRecord, err error) {
 	var d deviceRecord
 	who := []string{"nobody", fold(login)}
 	place := network(o.IP)
@@ -98,7 +98,7 @@ func (s *Service) mayReset(ctx context.Context, o Origin, login string) (u userR
 // and a second factor.
 //
 // Its problems are those of links and of passwords; with the latter the link stays good.
-func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, password string) error {
+func (s *Passwords) ResetPassword(ctx context.Context, o Origin, link Secret, password string) error {
 	u, err := s.resettable(ctx, link)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 	if _, err := s.take(ctx, s.counter(limitResetHash, u.ID)); err != nil {
 		return err
 	}
-	hash, err := s.passwords.hash(ctx, claimant{account: "reset " + u.ID}, password)
+	hash, err := s.hashing.hash(ctx, claimant{account: "reset " + u.ID}, password)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 		u.Generation++
 		u.Passwords++
 		u.PasswordMailed, u.RecoveryBy = true, ""
-		if _, err := s.dropRecovery(tx, u, o.actor(userRecord{}, FactorNone), "reset"); err != nil {
+		if _, err := s.recoveries.dropRecovery(tx, u, o.actor(userRecord{}, FactorNone), "reset"); err != nil {
 			return err
 		}
 		if err := voidLinks(tx, u.ID); err != nil {
@@ -143,7 +143,7 @@ func (s *Service) ResetPassword(ctx context.Context, o Origin, link Secret, pass
 }
 
 // resettable is findReset in a transaction of its own.
-func (s *Service) resettable(ctx context.Context, link Secret) (u userRecord, err error) {
+func (s *Passwords) resettable(ctx context.Context, link Secret) (u userRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		u, err = s.findReset(r, link)
 		return err
@@ -153,7 +153,7 @@ func (s *Service) resettable(ctx context.Context, link Secret) (u userRecord, er
 
 // findReset is the account that a link is about. Since the link was made nothing may
 // have changed that ends sessions: the password, a factor, frozen or not.
-func (s *Service) findReset(r kv.Reader, link Secret) (userRecord, error) {
+func (s *Passwords) findReset(r kv.Reader, link Secret) (userRecord, error) {
 	_, rec, err := s.findLink(r, PurposeReset, link)
 	if err != nil {
 		return userRecord{}, err
@@ -180,7 +180,7 @@ func voidLinks(tx kv.Tx, userID string) error {
 
 // ResetPending returns until when the link of a password reset is good and whose it
 // is, without using it up.
-func (s *Service) ResetPending(ctx context.Context, link Secret) (username string, expires time.Time, err error) {
+func (s *Passwords) ResetPending(ctx context.Context, link Secret) (username string, expires time.Time, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.findReset(r, link)
 		if err != nil {

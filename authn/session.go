@@ -40,7 +40,7 @@ const (
 const FactorFresh = 15 * time.Minute
 
 // Session says who somebody is. It is a value: methods of Service that get
-// somebody further return a new one, which Sessions.Start keeps. The zero
+// somebody further return a new one, which SessionManager.Start keeps. The zero
 // value is nobody.
 type Session struct {
 	ID         string // names the sign-in through all its stages; not the cookie, not secret
@@ -106,7 +106,7 @@ func NextStep(x Session, u User) Step {
 }
 
 // begin is the Session behind a password that was right.
-func (s *Service) begin(u userRecord) Session {
+func (s *core) begin(u userRecord) Session {
 	x := Session{
 		ID: uuid.Must(uuid.NewV7()).String(), UserID: u.ID,
 		Stage: StageEnrolling, Begun: s.now().UTC(), Generation: u.Generation,
@@ -118,7 +118,7 @@ func (s *Service) begin(u userRecord) Session {
 }
 
 // withFactor is the Session after a second factor.
-func (s *Service) withFactor(x Session, u userRecord, f Factor) Session {
+func (s *core) withFactor(x Session, u userRecord, f Factor) Session {
 	x.Factor, x.FactorAt, x.Generation = f, s.now().UTC(), u.Generation
 	x.Stage = StageEnrolling
 	if u.RecoveryConfirmed {
@@ -129,7 +129,7 @@ func (s *Service) withFactor(x Session, u userRecord, f Factor) Session {
 
 // member returns the account of a Session, as it is in this transaction, or
 // ErrSignedOut where the Session no longer holds.
-func (s *Service) member(r kv.Reader, x Session) (userRecord, error) {
+func (s *core) member(r kv.Reader, x Session) (userRecord, error) {
 	if x.Stage == StageNone {
 		return userRecord{}, ErrSignedOut
 	}
@@ -152,7 +152,7 @@ func (s *Service) member(r kv.Reader, x Session) (userRecord, error) {
 
 // enrolled is member for the pages that set an account up or change its
 // factors: an account without a factor needs none, any other needs a fresh one.
-func (s *Service) enrolled(r kv.Reader, x Session) (userRecord, error) {
+func (s *core) enrolled(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.member(r, x)
 	switch {
 	case err != nil:
@@ -166,7 +166,7 @@ func (s *Service) enrolled(r kv.Reader, x Session) (userRecord, error) {
 }
 
 // signedIn is member for a Session that is SignedIn.
-func (s *Service) signedIn(r kv.Reader, x Session) (userRecord, error) {
+func (s *core) signedIn(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.member(r, x)
 	if err == nil && x.Stage != StageSignedIn {
 		return u, ErrForbidden
@@ -176,7 +176,7 @@ func (s *Service) signedIn(r kv.Reader, x Session) (userRecord, error) {
 
 // administrator is signedIn for an administrator; fresh asks for a fresh factor. An
 // Operator has no account: the record that is returned has a name and nothing else.
-func (s *Service) administrator(r kv.Reader, x Session, fresh bool) (userRecord, error) {
+func (s *core) administrator(r kv.Reader, x Session, fresh bool) (userRecord, error) {
 	if x.Stage == stageOperator && x.operator != "" {
 		return userRecord{Username: x.operator}, nil
 	}

@@ -105,7 +105,7 @@ const (
 )
 
 // makeRoomForSession ends the oldest sessions of an account where there are too many for one more.
-func (s *Service) makeRoomForSession(tx kv.Tx, next Session, rec sessionRecord) error {
+func (s *sessionStore) makeRoomForSession(tx kv.Tx, next Session, rec sessionRecord) error {
 	if next.UserID == "" {
 		return nil
 	}
@@ -191,7 +191,7 @@ type listedSession struct {
 
 // loadSessions reads the sessions of an account that hold. There are maxSessions of them at most (makeRoomForSession), and
 // as many that a new generation left.
-func (s *Service) loadSessions(r kv.Reader, userID string) (out []listedSession, err error) {
+func (s *core) loadSessions(r kv.Reader, userID string) (out []listedSession, err error) {
 	prefix := sessionsOf(userID)
 	found, err := r.Scan([]byte(prefix), nil, 2*maxSessions, false)
 	if err != nil {
@@ -221,7 +221,7 @@ func (s *Service) loadSessions(r kv.Reader, userID string) (out []listedSession,
 }
 
 // Sessions lists where somebody is signed in, the last one seen first.
-func (s *Service) Sessions(ctx context.Context, x Session) (out []SessionInfo, err error) {
+func (s *Sessions) Sessions(ctx context.Context, x Session) (out []SessionInfo, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
 		u, err := s.signedIn(r, x)
@@ -243,8 +243,8 @@ func (s *Service) Sessions(ctx context.Context, x Session) (out []SessionInfo, e
 
 // EndSession ends another session of the account, wherever a request of it is
 // under way. ErrNotFound says that there is none with this id that holds; x itself
-// ends by Sessions.End.
-func (s *Service) EndSession(ctx context.Context, x Session, o Origin, id string) error {
+// ends by SessionManager.End.
+func (s *Sessions) EndSession(ctx context.Context, x Session, o Origin, id string) error {
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
@@ -269,9 +269,9 @@ func (s *Service) EndSession(ctx context.Context, x Session, o Origin, id string
 }
 
 // EndOtherSessions ends whatever gives anybody else a part of the account: all sessions but x, sign-ins that are under way, known
-// browsers but the one of the request, and links (endOthers). It returns x as it goes on, for Sessions.Start, and how
+// browsers but the one of the request, and links (endOthers). It returns x as it goes on, for SessionManager.Start, and how
 // many sessions ended. What it writes does not grow with what it ends.
-func (s *Service) EndOtherSessions(ctx context.Context, x Session, o Origin) (next Session, n int, err error) {
+func (s *Sessions) EndOtherSessions(ctx context.Context, x Session, o Origin) (next Session, n int, err error) {
 	var u userRecord
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		if u, err = s.signedIn(tx, x); err != nil {

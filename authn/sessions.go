@@ -32,7 +32,7 @@ const (
 	valueFlash   = "flash"
 )
 
-// Sessions carries a Session from request to request: on the server, in the
+// SessionManager carries a Session from request to request: on the server, in the
 // store, under the hash of a random id that only the browser's cookie has. The id
 // changes each time somebody gets further (Start), so that an id known before is
 // worth nothing after.
@@ -42,21 +42,21 @@ const (
 // clock, are not used, and with them goes a write to the store at each request: that
 // somebody is there is noted once a minute at most, so a session may end up to
 // a minute short of SessionIdle.
-type Sessions struct {
-	svc  *Service
+type SessionManager struct {
+	core *core
 	scs  *scs.SessionManager
 	from func(*http.Request) Origin // nil: sessions are listed without a place
 }
 
 // Locate says how the origin of a request is told, for the list of sessions. It is
 // called before the first request.
-func (m *Sessions) Locate(from func(*http.Request) Origin) { m.from = from }
+func (m *SessionManager) Locate(from func(*http.Request) Origin) { m.from = from }
 
-// NewSessions makes Sessions over the Service's store. onError answers a request
+// NewSessionManager makes a SessionManager over the Service's store. onError answers a request
 // whose session could not be read or kept; plain 503 where it is nil.
-func NewSessions(s *Service, onError func(http.ResponseWriter, *http.Request, error)) *Sessions {
+func NewSessionManager(s *Service, onError func(http.ResponseWriter, *http.Request, error)) *SessionManager {
 	m := scs.New()
-	m.Store = &sessionStore{svc: s, store: s.store, now: s.now}
+	m.Store = &sessionStore{s.core}
 	m.Codec = valuesCodec{}
 	m.Lifetime = SessionLifetime
 	m.HashTokenInStore = true
@@ -78,11 +78,11 @@ func NewSessions(s *Service, onError func(http.ResponseWriter, *http.Request, er
 		}
 		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 	}
-	return &Sessions{svc: s, scs: m}
+	return &SessionManager{core: s.core, scs: m}
 }
 
 // Middleware makes the other methods work in the handlers behind it.
-func (m *Sessions) Middleware(next http.Handler) http.Handler {
+func (m *SessionManager) Middleware(next http.Handler) http.Handler {
 	inner := m.scs.LoadAndSave(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := new(found)
@@ -97,7 +97,7 @@ func (m *Sessions) Middleware(next http.Handler) http.Handler {
 // Current returns who asks, and their account as it is now. It returns nobody, without
 // an error, where nobody is signed in or the session no longer holds; such a
 // one is deleted.
-func (m *Sessions) Current(ctx context.Context) (Session, User, error) {
+func (m *SessionManager) Current(ctx context.Context) (Session, User, error) {
 	text := m.scs.GetString(ctx, valueSession)
 	if text == "" {
 		return Session{}, User{}, nil
@@ -107,8 +107,8 @@ func (m *Sessions) Current(ctx context.Context) (Session, User, error) {
 		return Session{}, User{}, fmt.Errorf("authn: a session is damaged: %w", err)
 	}
 	var u userRecord
-	err := m.svc.store.View(ctx, func(r kv.Reader) (err error) {
-		u, err = m.svc.member(r, x)
+	err := m.core.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = m.core.member(r, x)
 		return err
 	})
 	if errors.Is(err, ErrSignedOut) {
@@ -126,13 +126,13 @@ func (m *Sessions) Current(ctx context.Context) (Session, User, error) {
 // The id before it is swapped for the new one in one transaction: where the session that
 // x goes on from has ended since the request came, or another request took it further,
 // nothing is kept, the browser's cookie stays as it is, and the error is ErrSignedOut.
-func (m *Sessions) Start(ctx context.Context, x Session) error {
+func (m *SessionManager) Start(ctx context.Context, x Session) error {
 	if x.Stage == StageNone {
 		return errors.New("authn: nobody to start a session for")
 	}
 	f, _ := ctx.Value(foundKey{}).(*found)
 	if f == nil {
-		return errors.New("authn: a session starts behind Sessions.Middleware")
+		return errors.New("authn: a session starts behind SessionManager.Middleware")
 	}
 	b, err := json.Marshal(x)
 	if err != nil {
@@ -154,27 +154,27 @@ func (m *Sessions) Start(ctx context.Context, x Session) error {
 // End signs out: the session is gone with the transaction that has its row, and nothing
 // that goes on from it holds, wherever a request of it is under way. Where nobody is
 // signed in it does nothing.
-func (m *Sessions) End(ctx context.Context, o Origin) error {
+func (m *SessionManager) End(ctx context.Context, o Origin) error {
 	x, u, err := m.Current(ctx)
 	if err != nil || x.Stage == StageNone {
 		return err
 	}
 	f, _ := ctx.Value(foundKey{}).(*found)
 	if f == nil {
-		return errors.New("authn: a session ends behind Sessions.Middleware")
+		return errors.New("authn: a session ends behind SessionManager.Middleware")
 	}
 	who := o.actor(userRecord{ID: u.ID, Username: u.Username}, x.Factor)
 	f.also = func(tx kv.Tx) error {
 		if err := endSession(tx, x); err != nil {
 			return err
 		}
-		return m.svc.record(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
+		return m.core.record(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
 	}
 	defer func() { f.also = nil }()
 	return m.destroy(ctx)
 }
 
-func (m *Sessions) destroy(ctx context.Context) error {
+func (m *SessionManager) destroy(ctx context.Context) error {
 	if err := m.scs.Destroy(ctx); err != nil {
 		return fmt.Errorf("authn: end a session: %w", err)
 	}
@@ -183,17 +183,17 @@ func (m *Sessions) destroy(ctx context.Context) error {
 
 // Flash keeps a word for the next page, such as the code of a notice. It is no place for
 // secrets: the store has it as it is.
-func (m *Sessions) Flash(ctx context.Context, word string) {
+func (m *SessionManager) Flash(ctx context.Context, word string) {
 	m.scs.Put(ctx, valueFlash, word)
 }
 
 // TakeFlash returns the word once; "" where there is none. A session that was there
 // for the word alone ends with it.
-func (m *Sessions) TakeFlash(ctx context.Context) string {
+func (m *SessionManager) TakeFlash(ctx context.Context) string {
 	word := m.scs.PopString(ctx, valueFlash)
 	if word != "" && !m.scs.Exists(ctx, valueSession) {
 		if err := m.destroy(ctx); err != nil { // it stays until it is swept
-			m.svc.log.WarnContext(ctx, "authn: a session for one word", "error", err)
+			m.core.log.WarnContext(ctx, "authn: a session for one word", "error", err)
 		}
 	}
 	return word

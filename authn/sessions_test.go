@@ -14,15 +14,15 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// browser sends requests through Sessions.Middleware and keeps the cookie.
+// browser sends requests through SessionManager.Middleware and keeps the cookie.
 type browser struct {
 	e      *env
-	m      *Sessions
+	m      *SessionManager
 	cookie string
 	set    []*http.Cookie // of the last answer
 }
 
-func (e *env) browser() *browser { return &browser{e: e, m: NewSessions(e.Service, nil)} }
+func (e *env) browser() *browser { return &browser{e: e, m: NewSessionManager(e.Service, nil)} }
 
 // do runs fn in a handler and returns the status of the answer.
 func (b *browser) do(fn func(ctx context.Context)) int {
@@ -88,7 +88,7 @@ func TestSessionCookie(t *testing.T) {
 		t.Errorf("%+v %+v %v", x, u, b.set)
 	}
 	e.restart()
-	b.m = NewSessions(e.Service, nil)
+	b.m = NewSessionManager(e.Service, nil)
 	if x, _ := b.current(); !x.SignedIn() {
 		t.Error("the session did not survive a restart")
 	}
@@ -329,7 +329,7 @@ func TestSessionWithBrokenStore(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	asked := false
-	b.m = NewSessions(e.Service, func(w http.ResponseWriter, _ *http.Request, err error) {
+	b.m = NewSessionManager(e.Service, func(w http.ResponseWriter, _ *http.Request, err error) {
 		asked = true
 		wantErr(t, err, errBroken)
 		w.WriteHeader(http.StatusTeapot)

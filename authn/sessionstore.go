@@ -50,7 +50,7 @@ type found struct {
 
 	also func(kv.Tx) error // what belongs into the transaction that deletes the session; nil: nothing
 
-	renewed bool // Sessions.Start is under way
+	renewed bool // SessionManager.Start is under way
 	lost    bool // the session is another request's by now: neither the store nor the cookie is touched
 }
 
@@ -104,11 +104,7 @@ func (k *cookieKeeper) keep() {
 // A session that was there when its request began and is not there when the
 // request wants to store it was ended in between, by the same person elsewhere: it stays
 // ended. (scs by itself would bring it back.)
-type sessionStore struct {
-	svc   *Service
-	store kv.Store
-	now   func() time.Time
-}
+type sessionStore struct{ *core }
 
 // FindCtx implements scs.CtxStore.
 func (st *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
@@ -202,7 +198,7 @@ func (st *sessionStore) swap(ctx context.Context, f *found, token string, rec se
 		return err
 	}
 	err = st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
-		if _, err := st.svc.member(tx, next); err != nil {
+		if _, err := st.member(tx, next); err != nil {
 			return err
 		}
 		if f.token != "" {
@@ -214,7 +210,7 @@ func (st *sessionStore) swap(ctx context.Context, f *found, token string, rec se
 				return ErrSignedOut
 			}
 		}
-		if err := st.svc.makeRoomForSession(tx, next, rec); err != nil {
+		if err := st.makeRoomForSession(tx, next, rec); err != nil {
 			return err
 		}
 		return putSession(tx, token, rec)

@@ -10,9 +10,15 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
+// Settings are what administrators set for the whole of rind.
+type Settings struct {
+	*core
+	open bool // see Config.OpenRegistration
+}
+
 // Settings are what administrators have set for the whole of rind. They are no
 // secret: pages show them to everybody.
-func (s *Service) Settings(ctx context.Context) (out instance.Settings, err error) {
+func (s *Settings) Settings(ctx context.Context) (out instance.Settings, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		out, err = instance.Load(r)
 		return err
@@ -22,7 +28,7 @@ func (s *Service) Settings(ctx context.Context) (out instance.Settings, err erro
 
 // RegistrationOpen tells whether somebody may open an account without an invitation,
 // as it is set or, where nothing is set, as the configuration says.
-func (s *Service) RegistrationOpen(set instance.Settings) bool {
+func (s *Settings) RegistrationOpen(set instance.Settings) bool {
 	if set.Registration == instance.AsConfigured {
 		return s.open
 	}
@@ -32,7 +38,7 @@ func (s *Service) RegistrationOpen(set instance.Settings) bool {
 // setting runs one change of the settings by an administrator with a fresh factor, who
 // is told to change, with the row that it returns. A row without a kind says that
 // nothing changed.
-func (s *Service) setting(ctx context.Context, by Session, o Origin, change func(set *instance.Settings, admin string, now time.Time) audit.Event) error {
+func (s *Settings) setting(ctx context.Context, by Session, o Origin, change func(set *instance.Settings, admin string, now time.Time) audit.Event) error {
 	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)
 		if err != nil {
@@ -57,7 +63,7 @@ func (s *Service) setting(ctx context.Context, by Session, o Origin, change func
 // SetReadOnly makes rind read-only, or takes changes again; reason is shown on every
 // page and may be "". Where it is read-only already, the reason is renewed. A problem
 // has the field "reason". by is an administrator with a fresh factor.
-func (s *Service) SetReadOnly(ctx context.Context, by Session, o Origin, on bool, reason string) error {
+func (s *Settings) SetReadOnly(ctx context.Context, by Session, o Origin, on bool, reason string) error {
 	reason, err := instance.CheckReason(reason)
 	if err != nil {
 		return err
@@ -83,7 +89,7 @@ func (s *Service) SetReadOnly(ctx context.Context, by Session, o Origin, on bool
 // configuration says; instance.AsConfigured leaves it to that. Any other word is the
 // problem registration_unknown of the field "registration". by is an administrator
 // with a fresh factor.
-func (s *Service) SetRegistration(ctx context.Context, by Session, o Origin, to instance.Registration) error {
+func (s *Settings) SetRegistration(ctx context.Context, by Session, o Origin, to instance.Registration) error {
 	switch to {
 	case instance.Open, instance.ByInvitation, instance.AsConfigured:
 	default:
@@ -101,7 +107,7 @@ func (s *Service) SetRegistration(ctx context.Context, by Session, o Origin, to 
 // SetBanner announces something on every page, in place of what was announced before;
 // its Since and By are filled in. Problems have the fields "text", "level" and
 // "until". by is an administrator with a fresh factor.
-func (s *Service) SetBanner(ctx context.Context, by Session, o Origin, b instance.Banner) error {
+func (s *Settings) SetBanner(ctx context.Context, by Session, o Origin, b instance.Banner) error {
 	b, err := b.Check(s.now())
 	if err != nil {
 		return err
@@ -125,7 +131,7 @@ func (s *Service) SetBanner(ctx context.Context, by Session, o Origin, b instanc
 }
 
 // ClearBanner takes the announcement down. by is an administrator with a fresh factor.
-func (s *Service) ClearBanner(ctx context.Context, by Session, o Origin) error {
+func (s *Settings) ClearBanner(ctx context.Context, by Session, o Origin) error {
 	return s.setting(ctx, by, o, func(set *instance.Settings, _ string, _ time.Time) (row audit.Event) {
 		if was := set.Banner; was.Text != "" {
 			set.Banner = instance.Banner{}

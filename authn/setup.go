@@ -13,7 +13,7 @@ import (
 // one made before it. It makes none, and ok is false, once there is an account.
 // The link goes to whoever starts the server, on its standard error stream, and
 // nowhere else.
-func (s *Service) SetupLink(ctx context.Context) (link Secret, expires time.Time, ok bool, err error) {
+func (s *Accounts) SetupLink(ctx context.Context) (link Secret, expires time.Time, ok bool, err error) {
 	text, key, rec := s.newLink(PurposeSetup, "", "")
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		ok = false
@@ -41,15 +41,15 @@ func hasAccounts(r kv.Reader) (bool, error) {
 
 // CanRegister tells whether people may register without a link: it is set so, or the
 // configuration says so, and the first administrator is there.
-func (s *Service) CanRegister(ctx context.Context) (ok bool, err error) {
+func (s *Accounts) CanRegister(ctx context.Context) (ok bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
-		ok, err = s.registrationOpen(r)
+		ok, err = s.settings.registrationOpen(r)
 		return err
 	})
 	return ok, err
 }
 
-func (s *Service) registrationOpen(r kv.Reader) (bool, error) {
+func (s *Settings) registrationOpen(r kv.Reader) (bool, error) {
 	set, err := instance.Load(r)
 	if err != nil || !s.RegistrationOpen(set) {
 		return false, err

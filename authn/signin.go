@@ -10,6 +10,14 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
+// Sessions are sign-ins: beginning one by a password, listing and ending them.
+type Sessions struct {
+	*core
+	passwords  *Passwords
+	devices    *Devices
+	recoveries *Recoveries
+}
+
 // errWrong ends a transaction in which a secret turned out to be wrong.
 var errWrong = errors.New("authn: wrong")
 
@@ -21,7 +29,7 @@ var errWrong = errors.New("authn: wrong")
 // Nobody who is unknown, has another password, or is frozen gets anything but the
 // problem sign_in_failed, after the same work: the same two transactions that write
 // and one argon2 hash of the same cost. A ThrottledError costs no hash.
-func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) (Session, error) {
+func (s *Sessions) SignIn(ctx context.Context, o Origin, login, password string) (Session, error) {
 	failed := problem.New("", CodeSignInFailed)
 	if len(password) > MaxPassword || len(login) > MaxEmail {
 		return Session{}, failed // the same for everybody
@@ -37,7 +45,7 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 	if silenced {
 		hash = "" // the same work, and never right
 	}
-	ok, renewed, err := s.passwords.check(ctx, hashingFor(o, u, login, device), password, hash)
+	ok, renewed, err := s.passwords.hashing.check(ctx, hashingFor(o, u, login, device), password, hash)
 	if err != nil {
 		return Session{}, errors.Join(err, s.store.Update(instance.Safe(context.WithoutCancel(ctx)), giveBack)) // it was not looked at
 	}
@@ -52,7 +60,7 @@ func (s *Service) SignIn(ctx context.Context, o Origin, login, password string) 
 
 // admit makes the Session behind a password that was right for u, as it was read. A
 // recovery that is due comes to its end first.
-func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) (x Session, err error) {
+func (s *Sessions) admit(ctx context.Context, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) (x Session, err error) {
 	var unsent error
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
 		now, err := loadUser(tx, u.ID)
@@ -62,15 +70,15 @@ func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed str
 		if now.Frozen || now.Generation != u.Generation {
 			return errWrong // frozen, or given another password, since it was read
 		}
-		_, err = s.settleRecovery(tx, &now)
+		_, err = s.recoveries.settleRecovery(tx, &now)
 		if err = optional(err, &unsent); err != nil { // without its mail it stays due
 			return err
 		}
-		if x, err = s.onDevice(tx, s.begin(now), o, now); err != nil {
+		if x, err = s.devices.onDevice(tx, s.begin(now), o, now); err != nil {
 			return err
 		}
 		if x.SignedIn() {
-			if err := s.stopRecovery(tx, now, o, x.Factor); err != nil {
+			if err := s.recoveries.stopRecovery(tx, now, o, x.Factor); err != nil {
 				return err
 			}
 		}
@@ -89,7 +97,7 @@ func (s *Service) admit(ctx context.Context, o Origin, u userRecord, renewed str
 // credentials finds who signs in, the hash of their password, and the device that
 // they do it with if the account knows it; nobody, without an error, where there is
 // no such account.
-func (s *Service) credentials(ctx context.Context, o Origin, login string) (u userRecord, hash string, d deviceRecord, err error) {
+func (s *Sessions) credentials(ctx context.Context, o Origin, login string) (u userRecord, hash string, d deviceRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
 		if u, err = findUser(r, login); err != nil {
@@ -113,7 +121,7 @@ func (s *Service) credentials(ctx context.Context, o Origin, login string) (u us
 // belongs to which name by filling the one and trying the other. A device
 // that the account knows has counters of its own and no other, so that nobody else,
 // also at the same address, can keep the owner out.
-func (s *Service) passwordCounters(o Origin, u userRecord, login string, d deviceRecord) []counter {
+func (s *Sessions) passwordCounters(o Origin, u userRecord, login string, d deviceRecord) []counter {
 	place := network(o.IP)
 	if d.ID != "" {
 		return []counter{s.counter(limitPasswordDevice, u.ID, d.ID), s.counter(limitPasswordDevices, u.ID, place)}
@@ -142,7 +150,7 @@ func hashingFor(o Origin, u userRecord, login string, d deviceRecord) claimant {
 
 // recordFailedSignIn writes the row of a sign-in that failed, also where there
 // is no such account. What was typed is not in it.
-func (s *Service) recordFailedSignIn(ctx context.Context, o Origin, u userRecord, right bool) error {
+func (s *Sessions) recordFailedSignIn(ctx context.Context, o Origin, u userRecord, right bool) error {
 	why := "password"
 	if right {
 		why = "frozen"
@@ -155,7 +163,7 @@ func (s *Service) recordFailedSignIn(ctx context.Context, o Origin, u userRecord
 }
 
 // acceptPassword writes what follows from a password that was right.
-func (s *Service) acceptPassword(tx kv.Tx, o Origin, u userRecord, x Session, renewed string, giveBack func(kv.Tx) error) error {
+func (s *Sessions) acceptPassword(tx kv.Tx, o Origin, u userRecord, x Session, renewed string, giveBack func(kv.Tx) error) error {
 	if renewed != "" {
 		if err := s.putSealed(tx, passwordKey(u.ID), []byte(renewed)); err != nil {
 			return err
@@ -174,7 +182,7 @@ func (s *Service) acceptPassword(tx kv.Tx, o Origin, u userRecord, x Session, re
 // ChangePassword gives the account another password and ends all its other
 // sessions; x goes on as the Session that is returned. Links of the account that are
 // in flight are void. It asks for the old password and a fresh factor.
-func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, password string) (Session, error) {
+func (s *Passwords) ChangePassword(ctx context.Context, x Session, o Origin, old, password string) (Session, error) {
 	u, hash, err := s.ownPassword(ctx, x)
 	if err != nil {
 		return Session{}, err
@@ -196,7 +204,7 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 	if err := s.checkOldPassword(ctx, x, o, u, old, hash); err != nil {
 		return Session{}, err
 	}
-	if hash, err = s.passwords.hash(ctx, claimant{account: u.ID}, password); err != nil {
+	if hash, err = s.hashing.hash(ctx, claimant{account: u.ID}, password); err != nil {
 		return Session{}, err
 	}
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
@@ -228,7 +236,7 @@ func (s *Service) ChangePassword(ctx context.Context, x Session, o Origin, old, 
 
 // ownPassword is the account of a Session that may change its password, and
 // the hash of the one that it has.
-func (s *Service) ownPassword(ctx context.Context, x Session) (u userRecord, hash string, err error) {
+func (s *Passwords) ownPassword(ctx context.Context, x Session) (u userRecord, hash string, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
 		if u, err = s.signedIn(r, x); err != nil {
@@ -246,11 +254,11 @@ func (s *Service) ownPassword(ctx context.Context, x Session) (u userRecord, has
 
 // checkOldPassword returns the problem password_wrong, with a row, where old is
 // not the account's password.
-func (s *Service) checkOldPassword(ctx context.Context, x Session, o Origin, u userRecord, old, hash string) error {
+func (s *Passwords) checkOldPassword(ctx context.Context, x Session, o Origin, u userRecord, old, hash string) error {
 	ok := false
 	if len(old) <= MaxPassword {
 		var err error
-		if ok, _, err = s.passwords.check(ctx, claimant{account: u.ID}, old, hash); err != nil {
+		if ok, _, err = s.hashing.check(ctx, claimant{account: u.ID}, old, hash); err != nil {
 			return err
 		}
 	}

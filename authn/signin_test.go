@@ -304,7 +304,7 @@ func TestChangePassword(t *testing.T) {
 func TestSignInWhilePasswordChanges(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	e.passwords.hasher = &hookedHasher{hasher: e.passwords.hasher, once: func() {
+	e.hashing.hasher = &hookedHasher{hasher: e.hashing.hasher, once: func() {
 		e.must(e.ChangePassword(t.Context(), root.Session, home, root.password, "another plum orbit 9"))
 	}}
 	_, err := e.SignIn(t.Context(), from("198.51.100.9"), "root", root.password)
@@ -329,7 +329,7 @@ func (h *hookedHasher) Check(p, hash string) (bool, bool, error) {
 // wantFree checks that all places were given back.
 func (e *env) wantFree() {
 	e.t.Helper()
-	p := e.passwords.places
+	p := e.hashing.places
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.running != 0 || len(p.held) != 0 || p.total != [classes]int{} || len(p.queues[knownFirst])+len(p.queues[strangers]) != 0 {
@@ -342,19 +342,19 @@ func (e *env) wantFree() {
 func TestBusy(t *testing.T) {
 	e := newEnv(t, func(c *Config) { c.MaxHashing = 1 })
 	root := e.register("root", PurposeSetup, e.setupLink())
-	leave, err := e.passwords.places.enter(t.Context(), claimant{login: "first"})
+	leave, err := e.hashing.places.enter(t.Context(), claimant{login: "first"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := e.passwords.check(ctx, claimant{login: "second"}, "x", ""); !errors.Is(err, context.Canceled) {
+	if _, _, err := e.hashing.check(ctx, claimant{login: "second"}, "x", ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	var queue []claimant
 	for i := 0; ; i++ {
 		c := claimant{login: strconv.Itoa(i), network: strconv.Itoa(i)}
-		if _, err := e.passwords.places.claim(c); err != nil {
+		if _, err := e.hashing.places.claim(c); err != nil {
 			break
 		}
 		queue = append(queue, c)
@@ -368,7 +368,7 @@ func TestBusy(t *testing.T) {
 	}
 	leave()
 	for _, c := range queue { // each has a place when the one before leaves
-		e.passwords.places.leave(c)
+		e.hashing.places.leave(c)
 	}
 	e.must(e.SignIn(t.Context(), home, "root", root.password))
 	e.wantFree()

@@ -11,14 +11,20 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
+// Cleanup deletes what is over.
+type Cleanup struct {
+	*core
+	invitations *Invitations
+}
+
 // sweepPage is how many records one transaction of Sweep reads.
 const sweepPage = 500
 
 // Sweep deletes what is over: sessions, links, invitations, set-ups and ceremonies
 // that nobody ended, devices that were not seen for long, and counters of old attempts. Nothing depends on it but the size
 // of the store. It works in many small transactions; call it about hourly.
-func (s *Service) Sweep(ctx context.Context) error {
-	if err := s.dropVoidInvitations(ctx, audit.Actor{}); err != nil {
+func (s *Cleanup) Sweep(ctx context.Context) error {
+	if err := s.invitations.dropVoidInvitations(ctx, audit.Actor{}); err != nil {
 		return err
 	}
 	now := s.now()
@@ -77,7 +83,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 }
 
 // sweep deletes the records with the prefix that are over.
-func (s *Service) sweep(ctx context.Context, prefix string, over func(kv.Reader, kv.Pair) bool) (deleted int, err error) {
+func (s *Cleanup) sweep(ctx context.Context, prefix string, over func(kv.Reader, kv.Pair) bool) (deleted int, err error) {
 	var after []byte
 	for {
 		var page []kv.Pair
@@ -99,7 +105,7 @@ func (s *Service) sweep(ctx context.Context, prefix string, over func(kv.Reader,
 
 // sweepPage deletes those of a page that are over; they are read again, for one
 // of them may have been renewed since.
-func (s *Service) sweepPage(ctx context.Context, page []kv.Pair, over func(kv.Reader, kv.Pair) bool) (deleted int, err error) {
+func (s *Cleanup) sweepPage(ctx context.Context, page []kv.Pair, over func(kv.Reader, kv.Pair) bool) (deleted int, err error) {
 	var dead [][]byte
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		dead = nil

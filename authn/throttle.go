@@ -40,7 +40,7 @@ func withWider(counters []counter) (out []counter) {
 }
 
 // widen makes the counters that count beside one of who, of whom one may be a /64.
-func (s *Service) widen(l limit, who []string) (out []counter) {
+func (s *core) widen(l limit, who []string) (out []counter) {
 	for i, w := range who {
 		p, err := netip.ParsePrefix(w)
 		if err != nil || !p.Addr().Is6() || p.Bits() != 64 {
@@ -63,7 +63,7 @@ func (s *Service) widen(l limit, who []string) (out []counter) {
 
 // counter names who is counted. The store gets a keyed hash, for what was typed as
 // a username is now and then a password.
-func (s *Service) counter(l limit, who ...string) counter {
+func (s *core) counter(l limit, who ...string) counter {
 	parts := [][]byte{[]byte(l.name)}
 	for _, w := range who {
 		parts = append(parts, []byte(w[:min(len(w), 1<<10)]))
@@ -92,14 +92,14 @@ type attempts struct {
 // later does not undo the count. It returns a ThrottledError, and counts
 // nothing, where one of them is full. giveBack takes the attempt off again, in
 // the transaction that finds it right.
-func (s *Service) take(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, err error) {
+func (s *core) take(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, err error) {
 	giveBack, _, err = s.takeQuietly(ctx, counters...)
 	return giveBack, err
 }
 
 // takeQuietly is take where some counters are quiet: a full one of those is no error, but the
 // attempt must not be looked at; silenced says so.
-func (s *Service) takeQuietly(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, silenced bool, err error) {
+func (s *core) takeQuietly(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, silenced bool, err error) {
 	now := s.now().UnixMilli()
 	counters = withWider(counters)
 	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
@@ -143,7 +143,7 @@ func (s *Service) takeQuietly(ctx context.Context, counters ...counter) (giveBac
 
 // countIn counts one more within tx, and tells whether there was room for it; where there was none it
 // counts nothing.
-func (s *Service) countIn(tx kv.Tx, c counter) (ok bool, err error) {
+func (s *core) countIn(tx kv.Tx, c counter) (ok bool, err error) {
 	now := s.now().UnixMilli()
 	var held attempts
 	if err := loadAttempts(tx, c, &held); err != nil {
@@ -157,7 +157,7 @@ func (s *Service) countIn(tx kv.Tx, c counter) (ok bool, err error) {
 }
 
 // full is the error of countIn where there was no room.
-func (s *Service) full(tx kv.Tx, c counter) error {
+func (s *core) full(tx kv.Tx, c counter) error {
 	var held attempts
 	if err := loadAttempts(tx, c, &held); err != nil {
 		return err

@@ -242,7 +242,7 @@ func TestFactorThrottle(t *testing.T) {
 	if err := right(); err != nil {
 		t.Error(err)
 	}
-	if left := e.user(root.UserID).RecoveryCodesLeft; left != RecoveryCodes {
+	if left := e.user(root.UserID).RecoveryCodesLeft; left != RecoveryCodeCount {
 		t.Errorf("%d recovery codes left", left)
 	}
 }

@@ -36,7 +36,7 @@ var told = map[string]notices.Kind{
 }
 
 // tellOf writes what the owner of an account hears of a row, if anything.
-func (s *Service) tellOf(tx kv.Tx, u userRecord, row audit.Event) error {
+func (s *core) tellOf(tx kv.Tx, u userRecord, row audit.Event) error {
 	kind, ok := told[row.Kind]
 	if !ok {
 		return nil
@@ -46,7 +46,7 @@ func (s *Service) tellOf(tx kv.Tx, u userRecord, row audit.Event) error {
 
 // notify writes a notice to the verified address of an account, as it is now. Who
 // hears of another person's act is told the name, and nothing of where that person is.
-func (s *Service) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.Kind, args map[string]string) error {
+func (s *core) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.Kind, args map[string]string) error {
 	if !u.EmailVerified {
 		return nil
 	}

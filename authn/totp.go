@@ -17,6 +17,12 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
+// Authenticators are authenticator apps, which make time-based codes.
+type Authenticators struct {
+	*factors
+	issuer string // what an app shows above the username
+}
+
 // Time-based codes are those of RFC 6238 with what every authenticator knows:
 // SHA-1, 6 digits, 30 seconds, a secret of 20 bytes.
 const (
@@ -60,7 +66,7 @@ func (rec *totpRecord) use(step int64) {
 
 // VerifyTOTP gives a code of the authenticator as second factor. Beyond
 // Session and throttling its problems are totp_format, totp_wrong and keys_only.
-func (s *Service) VerifyTOTP(ctx context.Context, x Session, o Origin, code string) (Session, error) {
+func (s *Authenticators) VerifyTOTP(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	code = cleanCode(code)
 	if !consistsOf(code, 6, "0123456789") {
 		return Session{}, problem.New("code", CodeTOTPFormat)
@@ -84,7 +90,7 @@ func (s *Service) VerifyTOTP(ctx context.Context, x Session, o Origin, code stri
 
 // burnTOTP uses the code of a step up, with all earlier ones of the account, or returns
 // errWrong where that happened meanwhile, or the account has another authenticator.
-func (s *Service) burnTOTP(tx kv.Tx, userID, secret string, step int64) error {
+func (s *Authenticators) burnTOTP(tx kv.Tx, userID, secret string, step int64) error {
 	var rec totpRecord
 	err := s.getSealedJSON(tx, totpKey(userID), &rec)
 	switch {
@@ -139,7 +145,7 @@ func pendingKey(x Session) string { return pendingPrefix + x.UserID + "/" + x.ID
 // it the first time; a page may ask again and again. An account that has an
 // authenticator gets another in its place with ConfirmTOTP, for which the factor has to
 // be fresh. The problems email_unverified and keys_only come first.
-func (s *Service) BeginTOTP(ctx context.Context, x Session) (Provisioning, error) {
+func (s *Authenticators) BeginTOTP(ctx context.Context, x Session) (Provisioning, error) {
 	u, pending, err := s.pending(ctx, x)
 	if err != nil {
 		return Provisioning{}, err
@@ -158,7 +164,7 @@ func (s *Service) BeginTOTP(ctx context.Context, x Session) (Provisioning, error
 }
 
 // pending reads what BeginTOTP kept; zero where there is nothing, or it is over.
-func (s *Service) pending(ctx context.Context, x Session) (u userRecord, p pendingTOTP, err error) {
+func (s *Authenticators) pending(ctx context.Context, x Session) (u userRecord, p pendingTOTP, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
 		if u, err = s.mayAddTOTP(r, x); err != nil {
@@ -171,7 +177,7 @@ func (s *Service) pending(ctx context.Context, x Session) (u userRecord, p pendi
 }
 
 // keepPending keeps a secret, unless a request of the same Session was faster.
-func (s *Service) keepPending(ctx context.Context, x Session, secret string) (p pendingTOTP, err error) {
+func (s *Authenticators) keepPending(ctx context.Context, x Session, secret string) (p pendingTOTP, err error) {
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		if _, err := s.mayAddTOTP(tx, x); err != nil {
 			return err
@@ -187,7 +193,7 @@ func (s *Service) keepPending(ctx context.Context, x Session, secret string) (p 
 }
 
 // mayAddTOTP is mayAddFactor for an account that takes more than keys.
-func (s *Service) mayAddTOTP(r kv.Reader, x Session) (userRecord, error) {
+func (s *Authenticators) mayAddTOTP(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.mayAddFactor(r, x)
 	if err == nil && u.KeysOnly {
 		err = problem.New("", CodeKeysOnly)
@@ -197,7 +203,7 @@ func (s *Service) mayAddTOTP(r kv.Reader, x Session) (userRecord, error) {
 
 // mayAddFactor is enrolled for an account whose address is verified and that this Session
 // may set up.
-func (s *Service) mayAddFactor(r kv.Reader, x Session) (userRecord, error) {
+func (s *factors) mayAddFactor(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.enrolled(r, x)
 	switch {
 	case err != nil:
@@ -209,7 +215,7 @@ func (s *Service) mayAddFactor(r kv.Reader, x Session) (userRecord, error) {
 	return u, err
 }
 
-func (s *Service) loadPending(r kv.Reader, x Session) (p pendingTOTP, err error) {
+func (s *Authenticators) loadPending(r kv.Reader, x Session) (p pendingTOTP, err error) {
 	err = s.getSealedJSON(r, pendingKey(x), &p)
 	if errors.Is(err, kv.ErrNotFound) {
 		return pendingTOTP{}, nil
@@ -224,7 +230,7 @@ func (s *Service) loadPending(r kv.Reader, x Session) (p pendingTOTP, err error)
 // which is used up with that. It ends all other sessions of the account; x goes
 // on as the Session that is returned. Beyond those of BeginTOTP its problems are
 // totp_format, totp_wrong, totp_out_of_sync and totp_expired.
-func (s *Service) ConfirmTOTP(ctx context.Context, x Session, o Origin, code string) (Session, error) {
+func (s *Authenticators) ConfirmTOTP(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	code = cleanCode(code)
 	if !consistsOf(code, 6, "0123456789") {
 		return Session{}, problem.New("code", CodeTOTPFormat)
@@ -273,7 +279,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, o Origin, code str
 }
 
 // confirmPending checks the first code of a pending authenticator.
-func (s *Service) confirmPending(p pendingTOTP, code string) (totpRecord, error) {
+func (s *Authenticators) confirmPending(p pendingTOTP, code string) (totpRecord, error) {
 	if p.Secret == "" {
 		return totpRecord{}, problem.New("", CodeTOTPExpired)
 	}
@@ -315,7 +321,7 @@ func dropAll(tx kv.Tx, prefix string) error {
 }
 
 // putSealedJSON seals v, as JSON, for its key.
-func (s *Service) putSealedJSON(tx kv.Tx, key string, v any) error {
+func (s *core) putSealedJSON(tx kv.Tx, key string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("authn: encode %q: %w", key, err)
@@ -324,7 +330,7 @@ func (s *Service) putSealedJSON(tx kv.Tx, key string, v any) error {
 }
 
 // getSealedJSON reads what putSealedJSON wrote, or returns kv.ErrNotFound.
-func (s *Service) getSealedJSON(r kv.Reader, key string, v any) error {
+func (s *core) getSealedJSON(r kv.Reader, key string, v any) error {
 	b, err := s.getSealed(r, key)
 	if err != nil {
 		return err

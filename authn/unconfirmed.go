@@ -16,7 +16,7 @@ const UnconfirmedLife = 7 * 24 * time.Hour
 // DropUnconfirmed deletes accounts that have not confirmed an address within UnconfirmedLife, each
 // with its row. They never could sign in, so they have no tokens and no projects. The first administrator's
 // stays. Call it about hourly.
-func (s *Service) DropUnconfirmed(ctx context.Context) error {
+func (s *Cleanup) DropUnconfirmed(ctx context.Context) error {
 	return eachRecord(ctx, s.store, userKey(""), func(u userRecord) error {
 		if !s.unconfirmed(u) {
 			return nil
@@ -27,13 +27,13 @@ func (s *Service) DropUnconfirmed(ctx context.Context) error {
 
 // unconfirmed tells whether an account has not confirmed its address for too long. One that
 // ever had a factor has: a factor is added behind that.
-func (s *Service) unconfirmed(u userRecord) bool {
+func (s *Cleanup) unconfirmed(u userRecord) bool {
 	return !u.EmailVerified && !u.Admin && !u.hasFactor() && !s.now().Before(u.CreatedAt.Add(UnconfirmedLife))
 }
 
 // dropUnconfirmed deletes an account, if it is still as DropUnconfirmed saw it. The issuer keeps its id
 // and holds it to be frozen, for good.
-func (s *Service) dropUnconfirmed(ctx context.Context, id string) error {
+func (s *Cleanup) dropUnconfirmed(ctx context.Context, id string) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := loadUser(tx, id)
 		if errors.Is(err, ErrNotFound) || err == nil && !s.unconfirmed(u) {

@@ -12,6 +12,14 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
+// Accounts are the accounts themselves: reading them, and registering.
+type Accounts struct {
+	*core
+	passwords *Passwords
+	addresses *Addresses
+	settings  *Settings
+}
+
 // User is an account as pages see it: a copy, with nothing secret in it.
 type User struct {
 	ID                string // UUID version 7
@@ -94,7 +102,7 @@ func nameKey(folded string) string  { return "authn/name/" + folded }
 func emailKey(folded string) string { return "authn/email/" + folded }
 
 // User returns an account, or ErrNotFound.
-func (s *Service) User(ctx context.Context, id string) (User, error) {
+func (s *Accounts) User(ctx context.Context, id string) (User, error) {
 	var u userRecord
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
 		u, err = loadUser(r, id)
@@ -146,7 +154,7 @@ func lookup(r kv.Reader, key string) (string, error) {
 }
 
 // saveUser writes an account, its row of the trail, and what its owner hears of that.
-func (s *Service) saveUser(tx kv.Tx, u userRecord, e audit.Event) error {
+func (s *core) saveUser(tx kv.Tx, u userRecord, e audit.Event) error {
 	if err := kv.PutJSON(tx, userKey(u.ID), u); err != nil {
 		return err
 	}
@@ -157,7 +165,7 @@ func (s *Service) saveUser(tx kv.Tx, u userRecord, e audit.Event) error {
 }
 
 // record writes a row about an account, "" for none that there is.
-func (s *Service) record(tx kv.Tx, account string, e audit.Event) error {
+func (s *core) record(tx kv.Tx, account string, e audit.Event) error {
 	if account != "" && e.AccountName == "" {
 		u, err := loadUser(tx, account)
 		if err != nil {
@@ -184,7 +192,7 @@ const maxStrangerRows = 300
 
 // recordOfAny is record for a row that is about an account or about nobody, with the same work:
 // where there is no account, a counter is written in place of that of its trail.
-func (s *Service) recordOfAny(tx kv.Tx, account string, e audit.Event) error {
+func (s *core) recordOfAny(tx kv.Tx, account string, e audit.Event) error {
 	if account != "" {
 		return s.record(tx, account, e)
 	}
@@ -213,12 +221,12 @@ func (s *Service) recordOfAny(tx kv.Tx, account string, e audit.Event) error {
 }
 
 // putSealed seals a value for its key.
-func (s *Service) putSealed(tx kv.Tx, key string, value []byte) error {
+func (s *core) putSealed(tx kv.Tx, key string, value []byte) error {
 	return tx.Put([]byte(key), s.sealer.Seal(nil, value, key))
 }
 
 // getSealed opens what putSealed wrote, or returns kv.ErrNotFound.
-func (s *Service) getSealed(r kv.Reader, key string) ([]byte, error) {
+func (s *core) getSealed(r kv.Reader, key string) ([]byte, error) {
 	b, err := r.Get([]byte(key))
 	if err != nil {
 		return nil, err

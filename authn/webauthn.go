@@ -20,6 +20,12 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
+// SecurityKeys are security keys and passkeys.
+type SecurityKeys struct {
+	*factors
+	party *webauthn.WebAuthn // nil where keys can't be used
+}
+
 // CeremonyLife is how long somebody has for a ceremony of WebAuthn, from its
 // challenge to the answer of the key.
 const CeremonyLife = 5 * time.Minute
@@ -63,7 +69,7 @@ func newRelyingParty(public *url.URL, name string) (*webauthn.WebAuthn, error) {
 
 // KeysOffered tells whether security keys and passkeys can be used at
 // Config.PublicURL. Where they can't, the methods about them return ErrForbidden.
-func (s *Service) KeysOffered() bool { return s.party != nil }
+func (s *SecurityKeys) KeysOffered() bool { return s.party != nil }
 
 // Purposes of ceremonies. A challenge of one is none of another.
 const (
@@ -98,7 +104,7 @@ func ceremonyOfHandle(purpose string, handle Secret) string {
 func newHandle() Secret { return Secret(rand.Text()) }
 
 // keepCeremony stores what the end of a ceremony needs.
-func (s *Service) keepCeremony(tx kv.Tx, key, name string, data *webauthn.SessionData) error {
+func (s *SecurityKeys) keepCeremony(tx kv.Tx, key, name string, data *webauthn.SessionData) error {
 	return s.putSealedJSON(tx, key, ceremonyRecord{Data: *data, Name: name, Expires: s.now().Add(CeremonyLife).UTC()})
 }
 
@@ -106,7 +112,7 @@ func (s *Service) keepCeremony(tx kv.Tx, key, name string, data *webauthn.Sessio
 // before anybody looks at the answer: so no challenge is tried twice, and no signature
 // is verified while others wait to write. Where there is none, or it is over, the error
 // is a refusal with the problem key_expired.
-func (s *Service) takeCeremony(ctx context.Context, key string) (rec ceremonyRecord, err error) {
+func (s *SecurityKeys) takeCeremony(ctx context.Context, key string) (rec ceremonyRecord, err error) {
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		rec = ceremonyRecord{}
 		err := s.getSealedJSON(tx, key, &rec)

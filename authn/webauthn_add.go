@@ -18,7 +18,7 @@ import (
 // that the account has are excluded. An account that has a factor needs a
 // fresh one. The problem email_unverified comes first; those of the name are
 // key_name_required, key_name_too_long, key_name_invalid and key_name_taken.
-func (s *Service) BeginAddKey(ctx context.Context, x Session, name string) (opts json.RawMessage, err error) {
+func (s *SecurityKeys) BeginAddKey(ctx context.Context, x Session, name string) (opts json.RawMessage, err error) {
 	if s.party == nil {
 		return nil, ErrForbidden
 	}
@@ -67,7 +67,7 @@ func newKeyName(name string, h keyHolder) (string, error) {
 //
 // Beyond those of the name the problems are key_expired and key_refused, also for a key of an algorithm
 // or a size that is not usual (see MaxKeyAnswer). Either way the ceremony is over, unless the attempt was throttled.
-func (s *Service) AddKey(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
+func (s *SecurityKeys) AddKey(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden
 	}
@@ -101,7 +101,7 @@ func (s *Service) AddKey(ctx context.Context, x Session, o Origin, response []by
 }
 
 // addingKey is member for a Session that may end what BeginAddKey began.
-func (s *Service) addingKey(r kv.Reader, x Session) (userRecord, error) {
+func (s *SecurityKeys) addingKey(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.member(r, x)
 	if err == nil && (x.half() || !u.mayEnrol(x)) {
 		err = ErrForbidden
@@ -111,7 +111,7 @@ func (s *Service) addingKey(r kv.Reader, x Session) (userRecord, error) {
 
 // finishRegistration takes the ceremony and makes a key of the answer (WebAuthn §7.1), outside
 // of any transaction. It writes nothing else.
-func (s *Service) finishRegistration(ctx context.Context, x Session, holder keyHolder, response []byte) (keyRecord, error) {
+func (s *SecurityKeys) finishRegistration(ctx context.Context, x Session, holder keyHolder, response []byte) (keyRecord, error) {
 	rec, err := s.takeCeremony(ctx, ceremonyOf(ceremonyAdd, x))
 	if err != nil {
 		return keyRecord{}, err
@@ -128,7 +128,7 @@ func (s *Service) finishRegistration(ctx context.Context, x Session, holder keyH
 }
 
 // saveNewKey gives a key to the account of x, if that may still have it.
-func (s *Service) saveNewKey(ctx context.Context, x Session, o Origin, added keyRecord) (u userRecord, err error) {
+func (s *SecurityKeys) saveNewKey(ctx context.Context, x Session, o Origin, added keyRecord) (u userRecord, err error) {
 	err = s.store.Update(ctx, func(tx kv.Tx) (err error) {
 		if u, err = s.addingKey(tx, x); err != nil {
 			return err

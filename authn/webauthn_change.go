@@ -10,7 +10,7 @@ import (
 
 // RenameKey gives a key of the account another name. Its problems are those of the
 // name in BeginAddKey; ErrNotFound says that the account has no such key.
-func (s *Service) RenameKey(ctx context.Context, x Session, o Origin, id, name string) error {
+func (s *SecurityKeys) RenameKey(ctx context.Context, x Session, o Origin, id, name string) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
@@ -41,7 +41,7 @@ func (s *Service) RenameKey(ctx context.Context, x Session, o Origin, id, name s
 // as the Session that is returned. It asks for a fresh factor. The problem
 // last_factor says that the account would be left without one, last_key that only
 // keys may be used and this is the last.
-func (s *Service) RemoveKey(ctx context.Context, x Session, o Origin, id string) (Session, error) {
+func (s *SecurityKeys) RemoveKey(ctx context.Context, x Session, o Origin, id string) (Session, error) {
 	var k keyRecord
 	return s.changeFactors(ctx, x, o, func(tx kv.Tx, u *userRecord) (row string, detail map[string]string, err error) {
 		if k, err = s.loadKey(tx, u.ID, id); err != nil {
@@ -63,7 +63,7 @@ func (s *Service) RemoveKey(ctx context.Context, x Session, o Origin, id string)
 
 // RemoveTOTP takes the authenticator away, as RemoveKey does a key. ErrNotFound
 // says that there is none.
-func (s *Service) RemoveTOTP(ctx context.Context, x Session, o Origin) (Session, error) {
+func (s *Authenticators) RemoveTOTP(ctx context.Context, x Session, o Origin) (Session, error) {
 	return s.changeFactors(ctx, x, o, func(tx kv.Tx, u *userRecord) (string, map[string]string, error) {
 		switch {
 		case !u.HasTOTP:
@@ -80,7 +80,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, x Session, o Origin) (Session,
 // authenticator's code is a second factor any more, and recovery codes are the only
 // way around a lost key. It ends all other sessions, asks for a fresh factor, and
 // for at least one key: key_missing.
-func (s *Service) SetKeysOnly(ctx context.Context, x Session, o Origin, only bool) (Session, error) {
+func (s *SecurityKeys) SetKeysOnly(ctx context.Context, x Session, o Origin, only bool) (Session, error) {
 	row := rowKeysOnly
 	if !only {
 		row = rowKeysOnlyOff
@@ -99,7 +99,7 @@ func (s *Service) SetKeysOnly(ctx context.Context, x Session, o Origin, only boo
 
 // changeFactors runs one change of an account's factors by its owner, with its
 // row. A change without a row changed nothing.
-func (s *Service) changeFactors(ctx context.Context, x Session, o Origin, change func(kv.Tx, *userRecord) (row string, detail map[string]string, err error)) (Session, error) {
+func (s *factors) changeFactors(ctx context.Context, x Session, o Origin, change func(kv.Tx, *userRecord) (row string, detail map[string]string, err error)) (Session, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
 		if u, err = s.signedIn(tx, x); err != nil {

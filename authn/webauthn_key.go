@@ -112,7 +112,7 @@ func credentialKey(credID []byte) string {
 }
 
 // Keys lists the security keys and passkeys of an account, oldest first.
-func (s *Service) Keys(ctx context.Context, userID string) (keys []Key, err error) {
+func (s *SecurityKeys) Keys(ctx context.Context, userID string) (keys []Key, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		keys = nil
 		found, err := s.loadKeys(r, userID)
@@ -125,7 +125,7 @@ func (s *Service) Keys(ctx context.Context, userID string) (keys []Key, err erro
 }
 
 // loadKeys reads the keys of an account, oldest first.
-func (s *Service) loadKeys(r kv.Reader, userID string) (keys []keyRecord, err error) {
+func (s *core) loadKeys(r kv.Reader, userID string) (keys []keyRecord, err error) {
 	found, err := r.Scan([]byte(keysPrefix(userID)), nil, 0, false)
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (s *Service) loadKeys(r kv.Reader, userID string) (keys []keyRecord, err er
 }
 
 // loadKey reads one key of an account, or returns ErrNotFound.
-func (s *Service) loadKey(r kv.Reader, userID, id string) (k keyRecord, err error) {
+func (s *SecurityKeys) loadKey(r kv.Reader, userID, id string) (k keyRecord, err error) {
 	if id == "" || len(id) > 64 || strings.Contains(id, "/") {
 		return k, ErrNotFound
 	}
@@ -196,7 +196,7 @@ func (h keyHolder) key(credentialID []byte) (keyRecord, error) {
 
 // loadHolder reads an account's keys and its handle, which is nil where it never
 // began to add one.
-func (s *Service) loadHolder(r kv.Reader, u userRecord) (h keyHolder, err error) {
+func (s *SecurityKeys) loadHolder(r kv.Reader, u userRecord) (h keyHolder, err error) {
 	h.user = u
 	if h.keys, err = s.loadKeys(r, u.ID); err != nil {
 		return h, err
@@ -211,7 +211,7 @@ func (s *Service) loadHolder(r kv.Reader, u userRecord) (h keyHolder, err error)
 // withHandle gives the account a handle where it has none. The handle is random, so
 // that a key that is found tells nothing of the account (WebAuthn §14.6.1), and
 // stays the same, so that a new passkey takes an old one's place on a device.
-func (s *Service) withHandle(tx kv.Tx, h *keyHolder) error {
+func (s *SecurityKeys) withHandle(tx kv.Tx, h *keyHolder) error {
 	if h.handle != nil {
 		return nil
 	}
@@ -221,7 +221,7 @@ func (s *Service) withHandle(tx kv.Tx, h *keyHolder) error {
 }
 
 // putKey writes a key, and the index to it.
-func (s *Service) putKey(tx kv.Tx, userID string, k keyRecord) error {
+func (s *SecurityKeys) putKey(tx kv.Tx, userID string, k keyRecord) error {
 	if err := s.putSealedJSON(tx, keyKey(userID, k.ID), k); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 // are. It returns what the browser needs for it
 // (PublicKeyCredentialRequestOptionsJSON), and the handle by which this browser, and
 // no other, ends the ceremony.
-func (s *Service) BeginPasskey(ctx context.Context, o Origin) (opts json.RawMessage, handle Secret, err error) {
+func (s *SecurityKeys) BeginPasskey(ctx context.Context, o Origin) (opts json.RawMessage, handle Secret, err error) {
 	if s.party == nil {
 		return nil, "", ErrForbidden
 	}
@@ -51,7 +51,7 @@ func (s *Service) BeginPasskey(ctx context.Context, o Origin) (opts json.RawMess
 // one, or are frozen; passkey_unverified for a key that did not verify its
 // user; key_expired; and key_cloned. Either way the ceremony is over, unless the
 // attempt was throttled. A browser that the account of the passkey knows is counted by itself.
-func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, response []byte) (Session, error) {
+func (s *SecurityKeys) SignInPasskey(ctx context.Context, o Origin, handle Secret, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden
 	}
@@ -104,7 +104,7 @@ func (s *Service) SignInPasskey(ctx context.Context, o Origin, handle Secret, re
 
 // passkeyBegun tells whether there is a ceremony of the browser with this handle. An answer to none is
 // no attempt at anything: it leaves no row, and counts nowhere.
-func (s *Service) passkeyBegun(ctx context.Context, handle Secret) (there bool, err error) {
+func (s *SecurityKeys) passkeyBegun(ctx context.Context, handle Secret) (there bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		there, err = kv.Exists(r, ceremonyOfHandle(ceremonyPasskey, handle))
 		return err
@@ -120,7 +120,7 @@ type passkeySaid struct {
 }
 
 // passkeyOwner finds whose passkey an answer says that it is by. Nothing of the answer is verified, and it may be nil.
-func (s *Service) passkeyOwner(ctx context.Context, o Origin, parsed *protocol.ParsedCredentialAssertionData) (said passkeySaid, err error) {
+func (s *SecurityKeys) passkeyOwner(ctx context.Context, o Origin, parsed *protocol.ParsedCredentialAssertionData) (said passkeySaid, err error) {
 	said.counter = s.counter(limitPasskey, network(o.IP))
 	if parsed == nil {
 		return said, nil
@@ -151,7 +151,7 @@ func (s *Service) passkeyOwner(ctx context.Context, o Origin, parsed *protocol.P
 
 // finishPasskey takes the ceremony and verifies the answer, outside of any transaction; parsed is nil where it
 // could not be read.
-func (s *Service) finishPasskey(ctx context.Context, handle Secret, holder keyHolder, parsed *protocol.ParsedCredentialAssertionData) (usedKey, error) {
+func (s *SecurityKeys) finishPasskey(ctx context.Context, handle Secret, holder keyHolder, parsed *protocol.ParsedCredentialAssertionData) (usedKey, error) {
 	failed := refuse("passkey", problem.New("", CodePasskeyFailed))
 	rec, err := s.takeCeremony(instance.Safe(ctx), ceremonyOfHandle(ceremonyPasskey, handle))
 	if err != nil {
@@ -174,7 +174,7 @@ func (s *Service) finishPasskey(ctx context.Context, handle Secret, holder keyHo
 
 // acceptPasskey makes the Session behind a passkey whose signature was verified, if the account is still as it
 // was then. Where the passkey did not verify its user the use of it is written, and refused.
-func (s *Service) acceptPasskey(tx kv.Tx, o Origin, before userRecord, used usedKey, giveBack func(kv.Tx) error) (x Session, err error) {
+func (s *SecurityKeys) acceptPasskey(tx kv.Tx, o Origin, before userRecord, used usedKey, giveBack func(kv.Tx) error) (x Session, err error) {
 	u, err := loadUser(tx, before.ID)
 	if err != nil {
 		return x, err
@@ -193,7 +193,7 @@ func (s *Service) acceptPasskey(tx kv.Tx, o Origin, before userRecord, used used
 		return x, err
 	}
 	x = s.withFactor(s.begin(u), u, FactorWebAuthn)
-	if err := s.stopRecovery(tx, u, o, FactorWebAuthn); err != nil {
+	if err := s.recoveries.stopRecovery(tx, u, o, FactorWebAuthn); err != nil {
 		return x, err
 	}
 	return x, s.record(tx, u.ID, audit.Event{

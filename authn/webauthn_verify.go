@@ -17,7 +17,7 @@ import (
 // BeginVerifyKey begins to give a security key as second factor, and returns
 // what the browser needs for it (PublicKeyCredentialRequestOptionsJSON). It is
 // ErrForbidden for an account without one.
-func (s *Service) BeginVerifyKey(ctx context.Context, x Session) (opts json.RawMessage, err error) {
+func (s *SecurityKeys) BeginVerifyKey(ctx context.Context, x Session) (opts json.RawMessage, err error) {
 	if s.party == nil {
 		return nil, ErrForbidden
 	}
@@ -50,7 +50,7 @@ func (s *Service) BeginVerifyKey(ctx context.Context, x Session) (opts json.RawM
 // and throttling its problems are key_expired, key_refused and key_cloned. Either
 // way the ceremony is over, unless the attempt was throttled. Nobody guesses a signature,
 // so a wrong one does not count against codes, nor wrong codes against keys.
-func (s *Service) VerifyKey(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
+func (s *SecurityKeys) VerifyKey(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden
 	}
@@ -82,7 +82,7 @@ type usedKey struct {
 
 // finishAssertion takes the ceremony of x and verifies the answer (WebAuthn §7.2), outside of any
 // transaction. What it found has to be compared and written with useKey.
-func (s *Service) finishAssertion(ctx context.Context, x Session, u userRecord, response []byte) (usedKey, error) {
+func (s *SecurityKeys) finishAssertion(ctx context.Context, x Session, u userRecord, response []byte) (usedKey, error) {
 	rec, err := s.takeCeremony(ctx, ceremonyOf(ceremonyVerify, x))
 	if err != nil {
 		return usedKey{}, err
@@ -115,7 +115,7 @@ func newUsedKey(k keyRecord, parsed *protocol.ParsedCredentialAssertionData) use
 }
 
 // holder is loadHolder in a transaction of its own.
-func (s *Service) holder(ctx context.Context, u userRecord) (h keyHolder, err error) {
+func (s *SecurityKeys) holder(ctx context.Context, u userRecord) (h keyHolder, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		h, err = s.loadHolder(r, u)
 		return err
@@ -125,7 +125,7 @@ func (s *Service) holder(ctx context.Context, u userRecord) (h keyHolder, err er
 
 // logKeyRefused says in the log why an answer by a key of an account is refused, such as one that was said to be
 // no passkey that is synced and now says that it is; people are not told.
-func (s *Service) logKeyRefused(ctx context.Context, k keyRecord, err error) {
+func (s *SecurityKeys) logKeyRefused(ctx context.Context, k keyRecord, err error) {
 	why := "unknown"
 	var said *protocol.Error
 	if errors.As(err, &said) {
@@ -141,7 +141,7 @@ const counterTold = 24 * time.Hour
 // or returns a refusal where its counter, as it is now, did not go on: then there are two of it
 // (WebAuthn §7.2 step 22). Of a passkey that is synced there are meant to be several, each of which may count
 // for itself, so it is taken all the same, with a row and a mail; what Level 3 says of the step leaves that to us.
-func (s *Service) useKey(tx kv.Tx, u userRecord, o Origin, used usedKey) (keyRecord, error) {
+func (s *SecurityKeys) useKey(tx kv.Tx, u userRecord, o Origin, used usedKey) (keyRecord, error) {
 	k, err := s.loadKey(tx, u.ID, used.key.ID)
 	if errors.Is(err, ErrNotFound) || err == nil && !k.sameKey(used.key) {
 		return k, keyRefused
@@ -163,7 +163,7 @@ func (s *Service) useKey(tx kv.Tx, u userRecord, o Origin, used usedKey) (keyRec
 
 // noteCounter writes that the counter of a synced passkey went back, and tells its owner unless that was told a
 // while ago.
-func (s *Service) noteCounter(tx kv.Tx, u userRecord, o Origin, k *keyRecord) error {
+func (s *SecurityKeys) noteCounter(tx kv.Tx, u userRecord, o Origin, k *keyRecord) error {
 	row := audit.Event{Kind: rowKeyCounterBack, Actor: o.actor(u, FactorWebAuthn), Detail: map[string]string{"key": k.Name}}
 	if now := s.now().UTC(); now.Sub(k.CounterTold).Abs() >= counterTold {
 		k.CounterTold = now

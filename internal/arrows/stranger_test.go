@@ -12,9 +12,9 @@ import (
 // aboutStrangers are what writes rows, counts and notices about somebody who is not known to be the owner
 // of what they are about.
 var aboutStrangers = []string{
-	"(*" + module + "/authn.Service).recordOfAny",
+	"(*" + module + "/authn.core).recordOfAny",
 	"(*" + module + "/authn.attempts).add",
-	"(*" + module + "/authn.Service).countIn",
+	"(*" + module + "/authn.core).countIn",
 }
 
 // begun is a transaction that writes, where it is begun.

@@ -76,7 +76,7 @@ type Server struct {
 	plainCookies bool       // see loopback.go
 	leakBodies   leakPlaces // for reports of leaked tokens
 	accounts     *authn.Service
-	sessions     *authn.Sessions
+	sessions     *authn.SessionManager
 	issuer       *issuer.Service
 	pages        *ui.Renderer
 	feed         http.Handler // nil where there are no verifiers
@@ -115,7 +115,7 @@ func New(cfg Config) (*Server, error) {
 	if err := s.crossOrigin.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {
 		return nil, fmt.Errorf("web: the public address: %w", err)
 	}
-	s.sessions = authn.NewSessions(cfg.Accounts, s.sessionFailed)
+	s.sessions = authn.NewSessionManager(cfg.Accounts, s.sessionFailed)
 	s.sessions.Locate(s.visitorOf)
 	s.echo, s.classes = echo.New(), make(map[string]deadline.Class)
 	s.echo.HideBanner, s.echo.HidePort = true, true

@@ -1,0 +1,72 @@
+package authn
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/seal"
+)
+
+// core is what all parts of the state machine share: the store and the clock, and what each asks of
+// them. Who a Session is, is in core_access.go; the others are sealed records, links, limits, rows of the audit
+// trail and notices, each in a file of its own.
+type core struct {
+	store    kv.Store
+	sealer   *seal.Sealer // of this package's records
+	users    UserRecorder
+	notifier Notifier
+	notices  Outbox
+	now      func() time.Time
+	log      *slog.Logger
+
+	linkKey     []byte // signs links
+	throttleKey []byte // hides who an attempt was about
+}
+
+func newCore(cfg Config) (*core, error) {
+	if cfg.Store == nil || cfg.Sealer == nil || cfg.Users == nil || cfg.Notifier == nil || cfg.Notices == nil {
+		return nil, errors.New("authn: a Config needs Store, Sealer, Users, Notifier and Notices")
+	}
+	s := &core{
+		store: instance.Guard(cfg.Store), users: cfg.Users, notifier: cfg.Notifier, notices: cfg.Notices, now: cfg.Clock, log: cfg.Logger,
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s, s.deriveKeys(cfg.Sealer)
+}
+
+// deriveKeys makes one key for each purpose.
+func (s *core) deriveKeys(from *seal.Sealer) (err error) {
+	if s.sealer, err = from.Derive("authn records"); err != nil {
+		return fmt.Errorf("authn: derive keys: %w", err)
+	}
+	for purpose, key := range map[string]*[]byte{
+		"authn links":    &s.linkKey,
+		"authn throttle": &s.throttleKey,
+	} {
+		if *key, err = from.DeriveKey(purpose); err != nil {
+			return fmt.Errorf("authn: derive keys: %w", err)
+		}
+	}
+	return nil
+}
+
+// mac is HMAC-SHA-256 over the parts, each preceded by its length.
+func mac(key []byte, parts ...[]byte) []byte {
+	h := hmac.New(sha256.New, key)
+	for _, p := range parts {
+		h.Write([]byte{byte(len(p) >> 8), byte(len(p))})
+		h.Write(p)
+	}
+	return h.Sum(nil)
+}
