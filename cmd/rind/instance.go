@@ -32,6 +32,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/gateway/folder"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -285,14 +286,14 @@ func (h *instance) openBreaches(cfg config.Config) (*authn.BreachList, error) {
 }
 
 func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, index http.Handler, err error) {
-	folder, err := gateway.NewFolder(filepath.Join(cfg.DataDir, packagesFolder))
+	files, err := folder.Open(filepath.Join(cfg.DataDir, packagesFolder))
 	if err != nil {
 		return nil, nil, err
 	}
-	h.closers = append(h.closers, folder.Close)
+	h.closers = append(h.closers, files.Close)
 	clientIP := web.ClientIP(cfg.TrustedProxies)
 	upload, err = gateway.New(gateway.Config{
-		Verifier: h.metrics.verifier(verifier.New(h.follower)), Backend: folder, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
+		Verifier: h.metrics.verifier(verifier.New(h.follower)), Backend: files, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
 		MaxUploads: cfg.UploadsAtOnce, MaxPerOwner: cfg.UploadsPerAccount, MaxPerToken: cfg.UploadsPerToken,
 		OnUpload: func(ctx context.Context, g verifier.Grant, up gateway.Upload) {
 			if err := h.issuer.Tokens.RecordUse(ctx, g.TokenID, g.Project, up.ClientIP, time.Now()); err != nil {
@@ -300,7 +301,7 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 			}
 		},
 	})
-	return upload, gateway.NewIndex(folder, log, gateway.WithUploadURL(cfg.PublicURL.String()+"/legacy/")), err
+	return upload, files.Index(cfg.PublicURL.String()+"/legacy/", log), err
 }
 
 // close closes what was opened, the last first. Nothing may run any more that

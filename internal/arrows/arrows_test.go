@@ -40,19 +40,21 @@ func join(lists ...[]string) []string {
 }
 
 var rules = map[string]rule{
-	"caveats":              {},
-	"caveats/token":        {own: []string{"caveats"}, foreign: macaroon},
-	"verifier":             {own: []string{"caveats", "caveats/token", "internal/scratch"}, foreign: macaroon},
-	"verifier/rootkeys":    {own: []string{"caveats", "caveats/token", "verifier", "internal/durable", "internal/feed", "internal/private", "internal/scratch", "internal/seal"}, foreign: join(macaroon, bbolt)},
-	"verifier/replication": {own: []string{"caveats", "caveats/token", "verifier", "verifier/rootkeys", "internal/durable", "internal/feed", "internal/private", "internal/scratch", "internal/seal"}, foreign: join(macaroon, bbolt)},
-	"verifier/httpauth":    {own: []string{"caveats", "caveats/token", "verifier", "internal/deadline", "internal/scratch"}, foreign: macaroon},
-	"verifier/gateway":     {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/durable", "internal/scratch"}, foreign: join(macaroon, blake2)},
-	"internal/deadline":    {},
-	"internal/durable":     {},
-	"ui":                   {},
-	"internal/text":        {},
-	"internal/clientip":    {},
-	"internal/private":     {},
+	"caveats":                 {},
+	"caveats/token":           {own: []string{"caveats"}, foreign: macaroon},
+	"verifier":                {own: []string{"caveats", "caveats/token", "internal/scratch"}, foreign: macaroon},
+	"verifier/rootkeys":       {own: []string{"caveats", "caveats/token", "verifier", "internal/durable", "internal/feed", "internal/private", "internal/scratch", "internal/seal"}, foreign: join(macaroon, bbolt)},
+	"verifier/replication":    {own: []string{"caveats", "caveats/token", "verifier", "verifier/rootkeys", "internal/durable", "internal/feed", "internal/private", "internal/scratch", "internal/seal"}, foreign: join(macaroon, bbolt)},
+	"verifier/httpauth":       {own: []string{"caveats", "caveats/token", "verifier", "internal/deadline", "internal/scratch"}, foreign: macaroon},
+	"verifier/gateway":        {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2)},
+	"verifier/gateway/folder": {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/durable", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2)},
+	"internal/dist":           {own: []string{"caveats", "internal/text"}},
+	"internal/deadline":       {},
+	"internal/durable":        {},
+	"ui":                      {},
+	"internal/text":           {},
+	"internal/clientip":       {},
+	"internal/private":        {},
 }
 
 // forbidden says what a package must not reach, where the list of what it may

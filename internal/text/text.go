@@ -123,3 +123,13 @@ func OneLine(s string) string {
 		return r
 	}, s)
 }
+
+// Clip shortens what a client sent to about 80 bytes, to quote it in a sentence. It makes nothing harmless:
+// see [Line].
+func Clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
+}

@@ -31,6 +31,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/gateway/folder"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -154,16 +155,16 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 		PublicURL: at, PasswordParams: cmp.Or(h.params, &cheap), MaxHashing: h.hashing(), Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)
-	folder, err := gateway.NewFolder(filepath.Join(h.dir, "packages"))
+	files, err := folder.Open(filepath.Join(h.dir, "packages"))
 	h.must(err)
-	h.Cleanup(func() { _ = folder.Close() })
+	h.Cleanup(func() { _ = files.Close() })
 	upload, err := gateway.New(gateway.Config{
-		Verifier: verifier.New(h.keys).WithClock(h.clock.Now), Backend: folder, ClientIP: ClientIP(h.trusted), Logger: log,
+		Verifier: verifier.New(h.keys).WithClock(h.clock.Now), Backend: files, ClientIP: ClientIP(h.trusted), Logger: log,
 	})
 	h.must(err)
 	h.web, err = New(Config{
 		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, CatchUp: h.catchUp,
-		Gateway: upload, Index: gateway.NewIndex(folder, log), PublicURL: at, MaxTokenLife: h.maxLife,
+		Gateway: upload, Index: files.Index("", log), PublicURL: at, MaxTokenLife: h.maxLife,
 		TrustedProxies: h.trusted, Leaks: h.leaks, Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)

@@ -4,20 +4,30 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
+	"net/http"
 	"net/netip"
 )
 
-// ErrExists is what a Backend returns if the project already has a different file of the same
-// name, or of an equivalent name. Files are never replaced: whoever pinned a digest gets those
-// bytes or none.
+// ErrExists is in the error of a Backend if the project already has a different file of the same
+// name, or of an equivalent name: see [Exists]. Files are never replaced: whoever pinned a digest gets
+// those bytes or none.
 var ErrExists = errors.New("gateway: the project has a file of this name with other content")
 
 // Backend is where uploads go.
+//
+// Its errors are of two kinds. A [Refusal] has a status and a reason for the client: what is wrong with
+// the upload, or why it can't be taken now. Any other error goes to the log alone, and the client hears 503
+// and to try again later.
 type Backend interface {
-	// Stage makes room for one file whose bytes are about to arrive. What is
-	// staged can't be seen by anybody until it is committed. It may be called
+	// Reserve makes room for one file whose bytes are about to arrive, or refuses the upload before any
+	// of them is read. up is what is known by then: the name of the file, and of the fields that clients
+	// may send in any order those that came before it. Project is the form's, in normal form; the
+	// token allows it as far as it can be told. Size and SHA256 are never known yet.
+	//
+	// What is reserved can't be seen by anybody until it is committed. Reserve may be called
 	// by several goroutines at once.
-	Stage(ctx context.Context) (Staged, error)
+	Reserve(ctx context.Context, up Upload) (Staged, error)
 }
 
 // FieldReader is a [Backend] that reads text fields of the form beside the facts
@@ -31,6 +41,18 @@ type FieldReader interface {
 	ReadsField(name string) bool
 }
 
+// IndexServer is a [Backend] whose files installers can read too.
+type IndexServer interface {
+	Backend
+
+	// Index returns a handler of the paths /simple, /simple/ and /packages/, and whatever else the
+	// Backend says; links between them are relative, so that they can be mounted below a prefix that is
+	// stripped. uploadURL is the whole address that uploads go to, to name it to clients that were given the
+	// address of the index; "" is /legacy/. log takes what can't be served; nil discards. Who may read is the caller's
+	// to decide, by wrapping the handler.
+	Index(uploadURL string, log *slog.Logger) http.Handler
+}
+
 // Staged is one file on its way in, used by one goroutine. Write takes its
 // bytes; then exactly one of Commit and Discard ends it.
 type Staged interface {
@@ -38,8 +60,8 @@ type Staged interface {
 
 	// Commit stores the file permanently under up.Project and up.Filename: when it returns nil,
 	// neither a crash nor a power cut loses it. repeated reports that an identical file already
-	// existed, which is kept. The error is ErrExists, or says that the outcome is unknown: the
-	// file may or may not be there, and it is safe to repeat the upload.
+	// existed, which is kept. An error is a [Refusal], as of [Exists], after which nothing new is there, or says that
+	// the outcome is unknown: the file may or may not be there, and it is safe to repeat the upload.
 	Commit(ctx context.Context, up Upload) (repeated bool, err error)
 
 	// Discard forgets the file. After Commit it does nothing.

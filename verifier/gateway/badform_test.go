@@ -1,10 +1,8 @@
-package gateway
+package gateway_test
 
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -15,23 +13,25 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/verifier/gateway"
 )
 
 func TestBadForms(t *testing.T) {
-	x := newIndex(t, func(c *Config) { c.MaxFile = 1 << 20 })
+	x := newIndex(t, func(c *gateway.Config) { c.MaxFile = 1 << 20 })
 	big := strings.Repeat("x", 10<<20)
 	content := func(disposition string) []item {
 		items := demo()
-		items[len(items)-1].disposition = disposition
+		items[len(items)-1].Disposition = disposition
 		return items
 	}
 	many := demo()
 	for range 80_000 {
-		many = append(many, item{"x", "", ""})
+		many = append(many, field("x", ""))
 	}
 	heavy := demo()
 	for range 40 {
-		heavy = append([]item{{"license", big[:250<<10], ""}}, heavy...)
+		heavy = append([]item{field("license", big[:250<<10])}, heavy...)
 	}
 	for _, c := range []struct {
 		name   string
@@ -76,21 +76,21 @@ func TestBadForms(t *testing.T) {
 		{"10 MB of name", with(demo(), "name", big), "413 The field 'name' is larger than 4 KiB."},
 		{"10 MB of an unknown field", with(demo(), "whatever", big), "413 The field 'whatever' is larger than 256 KiB."},
 		{"10 MB in all", heavy, "413 The text fields of the form are larger than 8 MiB in total."},
-		{"10 MB of signature", append(demo(), item{"gpg_signature", big, `form-data; name="gpg_signature"; filename="a"`}), "413 The field 'gpg_signature'"},
+		{"10 MB of signature", append(demo(), item{Name: "gpg_signature", Value: big, Disposition: `form-data; name="gpg_signature"; filename="a"`}), "413 The field 'gpg_signature'"},
 		{"80,000 fields", many, "413 The text fields of the form are larger than 8 MiB in total."},
-		{"a name of a field of 200 bytes", append(demo(), item{big[:200], "", ""}), "400 A field of the form has a name longer than 100 bytes."},
+		{"a name of a field of 200 bytes", append(demo(), field(big[:200], "")), "400 A field of the form has a name longer than 100 bytes."},
 		{"not UTF-8", with(demo(), "summary", "caf\xe9"), "400 The field 'summary' is not UTF-8 text."},
 		{"a zero byte", with(demo(), "summary", "a\x00b"), "400 The field 'summary' is not UTF-8 text."},
 
-		{"two names", append([]item{{"name", "demo", ""}}, demo()...), "400 The form contains the field 'name' twice."},
-		{"two versions", append(demo(), item{"version", "1.0", ""}), "400 The form contains the field 'version' twice."},
-		{"two actions", append(demo(), item{":action", "file_upload", ""}), "400 The form contains the field ':action' twice."},
-		{"two digests", append(demo(), item{"sha256_digest", digest("x"), ""}), "400 The form contains the field 'sha256_digest' twice."},
-		{"two filetypes", append(demo(), item{"filetype", "sdist", ""}), "400 The form contains the field 'filetype' twice."},
+		{"two names", append([]item{field("name", "demo")}, demo()...), "400 The form contains the field 'name' twice."},
+		{"two versions", append(demo(), field("version", "1.0")), "400 The form contains the field 'version' twice."},
+		{"two actions", append(demo(), field(":action", "file_upload")), "400 The form contains the field ':action' twice."},
+		{"two digests", append(demo(), field("sha256_digest", digest("x"))), "400 The form contains the field 'sha256_digest' twice."},
+		{"two filetypes", append(demo(), field("filetype", "sdist")), "400 The form contains the field 'filetype' twice."},
 		{"two files", append(demo(), file("demo-1.0.tar.gz", gz("one"))), "400 The form contains the field 'content' twice."},
 
 		{"file as text", content(`form-data; name="content"`), "400 The field 'content' is text, but should be a file."},
-		{"name as file", append([]item{{"name", "demo", `form-data; name="name"; filename="x"`}}, without(demo(), "name")...), "400 The field 'name' is a file, but should be text."},
+		{"name as file", append([]item{{Name: "name", Value: "demo", Disposition: `form-data; name="name"; filename="x"`}}, without(demo(), "name")...), "400 The field 'name' is a file, but should be text."},
 		{"empty file", upload("demo", "1.0", "demo-1.0.tar.gz", ""), "400 The file 'demo-1.0.tar.gz' is empty."},
 		{"text in a .tar.gz", upload("demo", "1.0", "demo-1.0.tar.gz", "hello"), "400 The file 'demo-1.0.tar.gz' is not what its name says"},
 		{"two bytes of gzip", upload("demo", "1.0", "demo-1.0.tar.gz", "\x1f\x8b"), "400 The file 'demo-1.0.tar.gz' is not what its name says"},
@@ -110,14 +110,14 @@ func TestBadForms(t *testing.T) {
 		{"a header of 100 kB", content(`form-data; name="content"; filename="` + big[:100<<10] + `"`), "413 A part of the form is larger than it may be."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			status, body := x.post(x.text, c.form)
+			status, body := x.Post(x.Text, c.form)
 			if !strings.HasPrefix(status, c.status) || len(body) < 10 {
 				t.Errorf("%s\n%s\nwant %s", status, body, c.status)
 			}
 		})
 	}
-	if len(x.kept())+len(x.staged())+len(x.uploads) != 0 {
-		t.Errorf("refused, and yet: %v, %v, %v", x.kept(), x.staged(), x.uploads)
+	if len(x.Kept())+len(x.Staged())+len(x.Uploads) != 0 {
+		t.Errorf("refused, and yet: %v, %v, %v", x.Kept(), x.Staged(), x.Uploads)
 	}
 }
 
@@ -140,13 +140,13 @@ func TestFileNamesThatAreNone(t *testing.T) {
 			if first {
 				form = append([]item{form[len(form)-1]}, form[:len(form)-1]...)
 			}
-			if status, _ := x.post(x.text, form); !strings.HasPrefix(status, "400 ") {
+			if status, _ := x.Post(x.Text, form); !strings.HasPrefix(status, "400 ") {
 				t.Errorf("%q: %s", name, status)
 			}
 		}
 	}
-	if len(x.kept())+len(x.staged()) != 0 {
-		t.Errorf("%v, %v", x.kept(), x.staged())
+	if len(x.Kept())+len(x.Staged()) != 0 {
+		t.Errorf("%v, %v", x.Kept(), x.Staged())
 	}
 }
 
@@ -183,29 +183,29 @@ func TestBadBodies(t *testing.T) {
 		{"random bytes", contentType, bytes.Repeat([]byte("\r\n--"+boundary+"\r\n"), 5000), "400 "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			status, _ := x.send("Bearer "+x.text, c.contentType, bytes.NewReader(c.body))
+			status, _ := x.Send("Bearer "+x.Text, c.contentType, bytes.NewReader(c.body))
 			if !strings.HasPrefix(status, c.status) {
 				t.Errorf("%s\nwant %s", status, c.status)
 			}
 		})
 	}
-	if len(x.kept())+len(x.staged()) != 0 {
-		t.Errorf("%v, %v", x.kept(), x.staged())
+	if len(x.Kept())+len(x.Staged()) != 0 {
+		t.Errorf("%v, %v", x.Kept(), x.Staged())
 	}
 }
 
 // dial sends the head of an upload by hand, with a length that is longer than
 // what follows.
 func (x *testIndex) dial(body []byte, contentType string, length int) *textproto.Reader {
-	x.t.Helper()
+	x.T.Helper()
 	conn, err := net.Dial("tcp", x.Listener.Addr().String())
 	if err != nil {
-		x.t.Fatal(err)
+		x.T.Fatal(err)
 	}
-	x.t.Cleanup(func() { conn.Close() })
+	x.T.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	fmt.Fprintf(conn, "POST /legacy/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
-		x.text, contentType, length)
+		x.Text, contentType, length)
 	_, _ = conn.Write(body)
 	if length == len(body)+1 { // the client dies
 		_ = conn.(*net.TCPConn).CloseWrite()
@@ -214,7 +214,7 @@ func (x *testIndex) dial(body []byte, contentType string, length int) *textproto
 }
 
 func TestConnectionLost(t *testing.T) {
-	x := newIndex(t, func(c *Config) { c.Idle = 50 * time.Millisecond; c.Refuser.IdleTime = 50 * time.Millisecond })
+	x := newIndex(t, func(c *gateway.Config) { c.Idle = 50 * time.Millisecond; c.Refuser.IdleTime = 50 * time.Millisecond })
 	raw, contentType := encode(demo())
 	for name, c := range map[string]struct {
 		length int
@@ -229,61 +229,8 @@ func TestConnectionLost(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, line, err)
 		}
 	}
-	if len(x.kept())+len(x.staged()) != 0 {
-		t.Errorf("%v, %v", x.kept(), x.staged())
-	}
-}
-
-// failing is a backend whose disk is full at one of its steps.
-type failing struct {
-	Backend
-	at string
-}
-
-var errFull = errors.New("no space left on device, in /secret/place")
-
-type failingFile struct {
-	Staged
-	at string
-}
-
-func (f failing) Stage(ctx context.Context) (Staged, error) {
-	s, err := f.Backend.Stage(ctx)
-	if f.at == "stage" {
-		s.Discard()
-		return nil, errFull
-	}
-	return failingFile{s, f.at}, err
-}
-
-func (f failingFile) Write(p []byte) (int, error) {
-	switch f.at {
-	case "write":
-		return 0, errFull
-	case "short":
-		return len(p) / 2, nil
-	}
-	return f.Staged.Write(p)
-}
-
-func (f failingFile) Commit(ctx context.Context, up Upload) (bool, error) {
-	if f.at == "commit" {
-		f.Discard()
-		return false, errFull
-	}
-	return f.Staged.Commit(ctx, up)
-}
-
-func TestDiskFull(t *testing.T) {
-	for _, at := range []string{"stage", "write", "short", "commit"} {
-		x := newIndex(t, func(c *Config) { c.Backend = failing{c.Backend, at} })
-		status, body := x.post(x.text, demo())
-		if !strings.HasPrefix(status, "503 The file could not be stored right now.") || strings.Contains(status+body, "secret") {
-			t.Errorf("%s: %s", at, status)
-		}
-		if len(x.kept())+len(x.staged())+len(x.uploads) != 0 || (at != "short" && !strings.Contains(x.log.String(), "no space left")) {
-			t.Errorf("%s: %v, %v, %s", at, x.kept(), x.staged(), x.log)
-		}
+	if len(x.Kept())+len(x.Staged()) != 0 {
+		t.Errorf("%v, %v", x.Kept(), x.Staged())
 	}
 }
 
@@ -298,10 +245,10 @@ func TestMemory(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	go func() {
 		for _, it := range without(demo(), "content") {
-			if it.name == "sha256_digest" || it.name == "md5_digest" {
+			if it.Name == "sha256_digest" || it.Name == "md5_digest" {
 				continue
 			}
-			_ = form.WriteField(it.name, it.value)
+			_ = form.WriteField(it.Name, it.Value)
 		}
 		part, _ := form.CreateFormFile("content", "demo-1.0.tar.gz")
 		_, _ = io.WriteString(part, "\x1f\x8b\x08")
@@ -313,7 +260,7 @@ func TestMemory(t *testing.T) {
 		form.Close()
 		w.Close()
 	}()
-	status, _ := x.send("Bearer "+x.text, form.FormDataContentType(), r)
+	status, _ := x.Send("Bearer "+x.Text, form.FormDataContentType(), r)
 	runtime.ReadMemStats(&after)
 	if !strings.HasPrefix(status, "400 The file's SHA-256 is ") { // it was read to the end
 		t.Fatal(status)
@@ -327,10 +274,10 @@ func TestTooManyBytesForTheServer(t *testing.T) {
 	x := newIndex(t, nil)
 	limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 500)
-		x.gate.ServeHTTP(w, r)
+		x.Gate.ServeHTTP(w, r)
 	})
 	x.Config.Handler = limited
-	if status, _ := x.post(x.text, demo()); !strings.HasPrefix(status, "413 ") {
+	if status, _ := x.Post(x.Text, demo()); !strings.HasPrefix(status, "413 ") {
 		t.Error(status)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/dist"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // facts are the fields of a form that decide something, each checked when it
@@ -43,9 +45,9 @@ var retired = map[string]string{
 // actionFault is the refusal of any action but the one that is served.
 func actionFault(action string) error {
 	if sentence, ok := retired[action]; ok {
-		return &refusal{http.StatusGone, "The action '" + action + "' is no longer supported. " + sentence}
+		return &Refusal{Status: http.StatusGone, Reason: "The action '" + action + "' is no longer supported. " + sentence}
 	}
-	return refused("The field ':action' is '%s': only 'file_upload' is supported.", clip(action))
+	return refused("The field ':action' is '%s': only 'file_upload' is supported.", text.Clip(action))
 }
 
 // set checks a field by itself and remembers it. Fields that decide nothing are
@@ -59,19 +61,19 @@ func (f *facts) set(field, value string) error {
 		f.action = value
 	case "protocol_version":
 		if value != "1" {
-			return refused("The field 'protocol_version' is '%s': only '1' is supported.", clip(value))
+			return refused("The field 'protocol_version' is '%s': only '1' is supported.", text.Clip(value))
 		}
 	case "name":
 		if !caveats.ValidProjectName(value) {
 			return refused("The field 'name' is '%s', which is not a project name: use ASCII letters, "+
-				"digits, '.', '-' and '_', with a letter or digit at both ends.", clip(value))
+				"digits, '.', '-' and '_', with a letter or digit at both ends.", text.Clip(value))
 		}
 		f.name = value
 	case "version":
 		return f.setVersion(value)
 	case "filetype":
-		if value != sdist && value != wheel {
-			return refused("The field 'filetype' is '%s': use 'sdist' or 'bdist_wheel'.", clip(value))
+		if value != dist.SDist && value != dist.Wheel {
+			return refused("The field 'filetype' is '%s': use 'sdist' or 'bdist_wheel'.", text.Clip(value))
 		}
 		f.filetype = value
 	case "requires_python":
@@ -93,16 +95,16 @@ func (f *facts) setVersion(value string) error {
 	}
 	version, err := caveats.ParseVersion(value)
 	if err != nil {
-		return refused("The field 'version' is '%s', which is not a PEP 440 version.", clip(value))
+		return refused("The field 'version' is '%s', which is not a PEP 440 version.", text.Clip(value))
 	}
 	f.version = version.String()
 	return nil
 }
 
 func (f *facts) setRequiresPython(value string) error {
-	value = requirement(value)
-	if fault := specifierFault(value); fault != "" {
-		return refused("The field 'requires_python' is '%s', which is not a PEP 440 version specifier: %s.", clip(value), fault)
+	value = dist.NormalizeRequiresPython(value)
+	if fault := dist.SpecifierFault(value); fault != "" {
+		return refused("The field 'requires_python' is '%s', which is not a PEP 440 version specifier: %s.", text.Clip(value), fault)
 	}
 	f.requiresPython = value
 	return nil
@@ -121,12 +123,12 @@ func setDigest(to *string, field, value string, digits int) error {
 
 // setFilename checks the name of the file by itself and remembers it.
 func (f *facts) setFilename(name string) error {
-	if filetype, _ := typeOf(name); filetype == "" && safeFilename(name) {
-		return refused("The file name '%s' must end in .whl, .tar.gz or .zip.", clip(name))
+	if filetype, _ := dist.TypeOf(name); filetype == "" && dist.SafeFilename(name) {
+		return refused("The file name '%s' must end in .whl, .tar.gz or .zip.", text.Clip(name))
 	}
-	if !safeFilename(name) {
+	if !dist.SafeFilename(name) {
 		return refused("The file name '%s' is not allowed: use ASCII letters, digits and '._+!-', "+
-			"start with a letter or digit, name no folder and use at most %d characters.", clip(name), maxFilename)
+			"start with a letter or digit, name no folder and use at most %d characters.", text.Clip(name), dist.MaxFilename)
 	}
 	f.filename = name
 	return nil
@@ -137,24 +139,24 @@ func (f *facts) fit() error {
 	if f.filename == "" {
 		return nil
 	}
-	filetype, _ := typeOf(f.filename)
+	filetype, _ := dist.TypeOf(f.filename)
 	if f.filetype != "" && f.filetype != filetype {
-		return refused("The file '%s' does not match the filetype '%s'.", clip(f.filename), f.filetype)
+		return refused("The file '%s' does not match the filetype '%s'.", text.Clip(f.filename), f.filetype)
 	}
 	if f.name == "" {
 		return nil
 	}
-	version := versionOf(f.filename, caveats.NormalizeProject(f.name))
+	version := dist.VersionOf(f.filename, caveats.NormalizeProject(f.name))
 	if version == "" {
 		form := "name-version.tar.gz"
-		if filetype == wheel {
+		if filetype == dist.Wheel {
 			form = "name-version-python-abi-platform.whl"
 		}
 		return refused("The file '%s' does not belong to project '%s': its name should have the form %s.",
-			clip(f.filename), clip(f.name), form)
+			text.Clip(f.filename), text.Clip(f.name), form)
 	}
 	if f.version != "" && !caveats.EqualVersions(version, f.version) {
-		return refused("The file '%s' does not match the version '%s'.", clip(f.filename), clip(f.version))
+		return refused("The file '%s' does not match the version '%s'.", text.Clip(f.filename), text.Clip(f.version))
 	}
 	return nil
 }

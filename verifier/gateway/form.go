@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // The limits of an upload form beside its file, in bytes unless said otherwise.
@@ -123,8 +125,8 @@ func openForm(r *http.Request, body *meter) (*form, error) {
 		}
 	}
 	if err != nil || kind != "multipart/form-data" {
-		return nil, &refusal{http.StatusUnsupportedMediaType,
-			"An upload must be a form of the type multipart/form-data, as twine, flit, poetry and uv send it."}
+		return nil, &Refusal{Status: http.StatusUnsupportedMediaType,
+			Reason: "An upload must be a form of the type multipart/form-data, as twine, flit, poetry and uv send it."}
 	}
 	boundary := params["boundary"]
 	if boundary == "" || len(boundary) > 70 { // RFC 2046 §5.1.1
@@ -179,7 +181,7 @@ func (f *form) next() (*part, error) {
 	}
 	if p.isFile != (p.name == fileField || p.name == signatureField) {
 		if p.isFile {
-			return nil, refused("The field '%s' is a file, but should be text.", clip(p.name))
+			return nil, refused("The field '%s' is a file, but should be text.", text.Clip(p.name))
 		}
 		return nil, refused("The field '%s' is text, but should be a file.", p.name)
 	}
@@ -230,11 +232,11 @@ func (f *form) readText(p *part, keep bool) (string, error) {
 		case err != nil && err != io.EOF:
 			return "", f.broken(err)
 		case check.size > limit:
-			return "", tooLarge("The field '%s' is larger than %s.", clip(p.name), words)
+			return "", tooLarge("The field '%s' is larger than %s.", text.Clip(p.name), words)
 		}
 	}
 	if !check.ok() {
-		return "", refused("The field '%s' is not UTF-8 text.", clip(p.name))
+		return "", refused("The field '%s' is not UTF-8 text.", text.Clip(p.name))
 	}
 	return value.String(), f.checkText()
 }
@@ -278,7 +280,7 @@ func (f *form) broken(err error) error {
 	case errors.Is(err, errBudget), errors.As(err, &large):
 		return tooLarge("A part of the form is larger than it may be.")
 	case errors.As(err, &network) && network.Timeout():
-		return &refusal{http.StatusRequestTimeout, "The upload stalled: too few bytes arrived for too long."}
+		return &Refusal{Status: http.StatusRequestTimeout, Reason: "The upload stalled: too few bytes arrived for too long."}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return refused("The upload is incomplete: the form ends early.")
 	default:
@@ -311,13 +313,4 @@ func describe(raw *multipart.Part) (*part, error) {
 	}
 	p.filename, p.isFile = params["filename"]
 	return p, nil
-}
-
-// clip shortens what a client sent, to quote it in a sentence.
-func clip(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "..."
 }

@@ -80,8 +80,8 @@ func FuzzForm(f *testing.F) {
 			t.Fatalf("without its values: %+v, %v", dropped, err2)
 		}
 		if err != nil {
-			var said *refusal
-			if !errors.As(err, &said) || said.status < 400 || said.status >= 500 || said.sentence == "" || !utf8.ValidString(said.sentence) {
+			var said *Refusal
+			if !errors.As(err, &said) || said.Status < 400 || said.Status >= 500 || said.Reason == "" || !utf8.ValidString(said.Reason) {
 				t.Fatalf("%v is no refusal", err)
 			}
 			return

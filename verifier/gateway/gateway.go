@@ -1,25 +1,20 @@
 // Package gateway serves PyPI's upload API in front of a place that keeps
-// files, and lets through what a token allows.
+// files, its [Backend], and lets through what a token allows.
 //
-//	files, err := gateway.NewFolder("data/packages")
+//	files, err := folder.Open("data/packages")
 //	upload, err := gateway.New(gateway.Config{Verifier: v, Backend: files})
 //	mux.Handle("/legacy", upload)    // both: clients don't follow redirects
 //	mux.Handle("/legacy/", upload)
-//	index := gateway.NewIndex(files, logger)
-//	mux.Handle("/simple", index)
-//	mux.Handle("/simple/", index)
-//	mux.Handle("/packages/", index)
-//	mux.Handle("/legacy/+simple/", index) // hatch looks there before it uploads
 //
 // [New] takes the form that twine, flit, poetry and uv send, in any order of its
 // fields. The token is looked at before the body is read, again when the file
 // begins, with what is known by then, and once more with all facts, the digest
 // of the bytes that arrived among them, before anything is kept. The file is
-// streamed into the [Backend] while it is hashed; memory per upload is bounded
+// streamed into the Backend while it is hashed; memory per upload is bounded
 // by the limits of the form's text fields, never by the file.
 //
-// [Folder] is the backend that keeps files in a folder that any web server can
-// serve, and [NewIndex] serves that folder to pip (PEP 503, PEP 691, PEP 700).
+// Package folder, below this one, is the Backend that keeps files in a folder and serves the simple index over
+// them. An index that keeps files in its own way implements Backend.
 package gateway
 
 import (
@@ -207,8 +202,9 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, grant verifier.
 		tokenID = denial.TokenID
 	}
 	level := slog.LevelInfo
-	var chosen *refusal
-	if answer.Status >= 500 && !errors.As(err, &chosen) && r.Context().Err() == nil { // who hangs up is no fault, and to be busy is none
+	var chosen *Refusal
+	busy := errors.As(err, &chosen) && !errors.Is(err, errStore)
+	if answer.Status >= 500 && !busy && r.Context().Err() == nil { // to be busy is no fault, and whoever hangs up is none
 		level = slog.LevelError
 	}
 	g.log.LogAttrs(r.Context(), level, "upload refused", attributes(tokenID, up,

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/crypto/blake2b"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/dist"
+	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
@@ -120,7 +122,7 @@ func (in *intake) readFile(p *part) error {
 	if _, err := in.checkEarly(); err != nil {
 		return err
 	}
-	staged, err := in.g.cfg.Backend.Stage(in.ctx)
+	staged, err := in.g.cfg.Backend.Reserve(in.ctx, in.known())
 	if err != nil {
 		return fmt.Errorf("%w: %w", errStore, err)
 	}
@@ -130,6 +132,15 @@ func (in *intake) readFile(p *part) error {
 	}
 	in.staged, in.hashes = staged, [3]hash.Hash{sha256.New(), blake, md5.New()}
 	return in.stream(p)
+}
+
+// known is what a Backend is told before the bytes of the file arrive.
+func (in *intake) known() Upload {
+	up := in.up
+	if in.facts.name != "" {
+		up.Project = caveats.NormalizeProject(in.facts.name)
+	}
+	return up
 }
 
 // stream copies the file's bytes, bounded, hashed, and of the kind that the name
@@ -151,10 +162,10 @@ func (in *intake) stream(p *part) error {
 		case in.up.Size > in.g.cfg.MaxFile:
 			return in.fileTooLarge()
 		case first && n == 0:
-			return refused("The file '%s' is empty.", clip(p.filename))
-		case first && !strings.HasPrefix(string(buf[:min(n, 4)]), magicOf(p.filename)):
+			return refused("The file '%s' is empty.", text.Clip(p.filename))
+		case first && !strings.HasPrefix(string(buf[:min(n, 4)]), dist.Magic(p.filename)):
 			return refused("The file '%s' is not what its name says: it is not an archive of that type.",
-				clip(p.filename))
+				text.Clip(p.filename))
 		}
 		if _, err := to.Write(buf[:n]); err != nil {
 			return err
@@ -194,21 +205,13 @@ func (in *intake) finish() (verifier.Grant, error) {
 	if err != nil {
 		return verifier.Grant{}, err
 	}
-	if versionOf(f.filename, grant.Project) == "" { // what is kept is what was granted
+	if dist.VersionOf(f.filename, grant.Project) == "" { // what is kept is what was granted
 		return verifier.Grant{}, errors.New("gateway: the verifier granted another project than it was asked for")
 	}
 	in.up.Project = grant.Project
 	in.up.Repeated, err = in.staged.Commit(in.ctx, in.up)
 	in.staged = nil
-	var twin *twinError
-	switch {
-	case errors.As(err, &twin):
-		return grant, refused("File already exists ('%s', which is equivalent to '%s'). "+
-			"Files are never replaced: upload a new version.", twin.name, f.filename)
-	case errors.Is(err, ErrExists):
-		return grant, refused("File already exists ('%s', with different content). "+
-			"Files are never replaced: upload a new version.", f.filename)
-	case err != nil:
+	if err != nil {
 		return grant, fmt.Errorf("%w: %w", errStore, err)
 	}
 	return grant, nil

@@ -31,14 +31,17 @@ func (h holder) shares() [2]share {
 	return [2]share{{token: h.token}, {owner: cmp.Or(h.owner, "of "+h.token)}}
 }
 
+// busyTime is after how long a client is asked to try again.
+const busyTime = 10 * time.Second
+
 // Refusals of an upload that found no free slot in time. The first two are caused by the
 // client itself; the last one passes, so clients try again.
 var (
-	errTokenBusy = &refusal{http.StatusTooManyRequests,
-		"Too many uploads with this token are in progress. Try again when one of them is done."}
-	errOwnerBusy = &refusal{http.StatusTooManyRequests,
-		"Too many uploads with tokens of this account are in progress. Try again when one of them is done."}
-	errBusy = &refusal{http.StatusServiceUnavailable, "Too many uploads are in progress. Try again later."}
+	errTokenBusy = &Refusal{Status: http.StatusTooManyRequests, RetryAfter: busyTime,
+		Reason: "Too many uploads with this token are in progress. Try again when one of them is done."}
+	errOwnerBusy = &Refusal{Status: http.StatusTooManyRequests, RetryAfter: busyTime,
+		Reason: "Too many uploads with tokens of this account are in progress. Try again when one of them is done."}
+	errBusy = &Refusal{Status: http.StatusServiceUnavailable, RetryAfter: busyTime, Reason: "Too many uploads are in progress. Try again later."}
 )
 
 // take waits for a slot for an upload. The caller calls free once, when the upload is over.

@@ -1,4 +1,4 @@
-package gateway
+package gateway_test
 
 import (
 	"bufio"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/verifier/gateway"
 )
 
 // arriving counts the bytes of bodies that the gateway has read.
@@ -37,19 +38,25 @@ func (c *countingBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// slots is how many uploads have a slot.
+func (x *testIndex) slots() int {
+	n, _ := x.Gate.Slots()
+	return n
+}
+
 // begin sends the first part of an upload and leaves it there.
 func (x *testIndex) begin(text, contentType string, part []byte) net.Conn {
-	x.t.Helper()
+	x.T.Helper()
 	conn, err := net.Dial("tcp", x.Listener.Addr().String())
 	if err != nil {
-		x.t.Fatal(err)
+		x.T.Fatal(err)
 	}
-	x.t.Cleanup(func() { conn.Close() })
+	x.T.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	fmt.Fprintf(conn, "POST /legacy/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
 		text, contentType, len(part)+1<<20)
 	if _, err := conn.Write(part); err != nil {
-		x.t.Fatal(err)
+		x.T.Fatal(err)
 	}
 	return conn
 }
@@ -67,38 +74,38 @@ func until(t testing.TB, what string, is func() bool) {
 // One token takes its share of slots and no more; what is over frees its slot,
 // however it ended.
 func TestUploadsAtOnce(t *testing.T) {
-	x := newIndex(t, func(c *Config) { c.MaxPerToken, c.MaxUploads, c.QueueTime = 2, 3, 50*time.Millisecond })
+	x := newIndex(t, func(c *gateway.Config) { c.MaxPerToken, c.MaxUploads, c.QueueTime = 2, 3, 50*time.Millisecond })
 	arrived := x.arriving()
-	other := x.keys.mint(t, nil, caveats.ProjectNames{"demo"})
-	third := x.keys.mint(t, nil, caveats.ProjectNames{"demo"})
+	other := x.Keys.Mint(t, nil, caveats.ProjectNames{"demo"})
+	third := x.Keys.Mint(t, nil, caveats.ProjectNames{"demo"})
 	raw, contentType := encode(demo())
 	part := raw[:200]
-	first := x.begin(x.text, contentType, part)
-	x.begin(x.text, contentType, part)
+	first := x.begin(x.Text, contentType, part)
+	x.begin(x.Text, contentType, part)
 	until(t, "two uploads are under way", func() bool { return arrived.Load() == 2*int64(len(part)) })
 
-	if status, _ := x.post(x.text, demo()); status != "429 Too many uploads with this token are in progress. Try again when one of them is done." {
+	if status, _ := x.Post(x.Text, demo()); status != "429 Too many uploads with this token are in progress. Try again when one of them is done." {
 		t.Error("a third one with the token:", status)
 	}
-	if status, _ := x.post(other, demo()); status != "200 OK" {
+	if status, _ := x.Post(other, demo()); status != "200 OK" {
 		t.Error("another token:", status)
 	}
 	x.begin(other, contentType, part)
-	until(t, "three uploads are under way", func() bool { return x.gate.slots.busy() == 3 })
-	if status, _ := x.post(third, demo()); status != "503 Too many uploads are in progress. Try again later." {
+	until(t, "three uploads are under way", func() bool { return x.slots() == 3 })
+	if status, _ := x.Post(third, demo()); status != "503 Too many uploads are in progress. Try again later." {
 		t.Error("a fourth in all:", status)
 	}
-	if strings.Contains(x.log.String(), "level=ERROR") {
-		t.Error("to be busy is called an error:", x.log.String())
+	if strings.Contains(x.Log.String(), "level=ERROR") {
+		t.Error("to be busy is called an error:", x.Log.String())
 	}
 	// A token that is refused waits for no slot.
-	if status, _ := x.post("pypi-none", demo()); !strings.HasPrefix(status, "403 ") {
+	if status, _ := x.Post("pypi-none", demo()); !strings.HasPrefix(status, "403 ") {
 		t.Error("no token:", status)
 	}
 
 	first.Close()
-	until(t, "the slot of a client that is gone is free", func() bool { return x.gate.slots.busy() == 2 })
-	if status, _ := x.post(x.text, demo()); status != "200 OK" {
+	until(t, "the slot of a client that is gone is free", func() bool { return x.slots() == 2 })
+	if status, _ := x.Post(x.Text, demo()); status != "200 OK" {
 		t.Error("behind it:", status)
 	}
 }
@@ -106,11 +113,11 @@ func TestUploadsAtOnce(t *testing.T) {
 // An account takes its share of slots with however many tokens, and the last quarter of all is for accounts that have none
 // under way: those who fill the others keep nobody out.
 func TestUploadsAtOnceOfAnAccount(t *testing.T) {
-	x := newIndex(t, func(c *Config) { c.MaxPerOwner, c.MaxUploads, c.QueueTime = 3, 8, 50*time.Millisecond })
+	x := newIndex(t, func(c *gateway.Config) { c.MaxPerOwner, c.MaxUploads, c.QueueTime = 3, 8, 50*time.Millisecond })
 	arrived := x.arriving()
 	of := func(owner int) string { // another token of an account
 		id := fmt.Sprintf("00000000-0000-4000-8000-%012d", owner)
-		return x.keys.mintFor(t, id, nil, caveats.ProjectNames{"demo"})
+		return x.Keys.MintFor(t, id, nil, caveats.ProjectNames{"demo"})
 	}
 	raw, contentType := encode(demo())
 	part, n := raw[:200], 0
@@ -124,36 +131,30 @@ func TestUploadsAtOnceOfAnAccount(t *testing.T) {
 		for range 3 {
 			begin(of(owner))
 		}
-		if status, _ := x.post(of(owner), demo()); status != "429 Too many uploads with tokens of this account are in progress. Try again when one of them is done." {
+		if status, _ := x.Post(of(owner), demo()); status != "429 Too many uploads with tokens of this account are in progress. Try again when one of them is done." {
 			t.Error("a fourth of one account:", status)
 		}
 	}
 	begin(of(2)) // the seventh of eight: it has none under way
-	if status, _ := x.post(of(2), demo()); !strings.HasPrefix(status, "503 ") {
+	if status, _ := x.Post(of(2), demo()); !strings.HasPrefix(status, "503 ") {
 		t.Error("a second in the last quarter:", status)
 	}
-	if status, _ := x.post(of(3), demo()); status != "200 OK" {
+	if status, _ := x.Post(of(3), demo()); status != "200 OK" {
 		t.Error("an account that has none under way:", status)
 	}
 }
 
-func (s *slots) busy() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.total
-}
-
 // Who waits gets the slot that gets free.
 func TestUploadsWait(t *testing.T) {
-	x := newIndex(t, func(c *Config) { c.MaxPerToken, c.QueueTime = 1, time.Minute })
+	x := newIndex(t, func(c *gateway.Config) { c.MaxPerToken, c.QueueTime = 1, time.Minute })
 	arrived := x.arriving()
 	raw, contentType := encode(demo())
-	stalled := x.begin(x.text, contentType, raw[:200])
+	stalled := x.begin(x.Text, contentType, raw[:200])
 	until(t, "an upload is under way", func() bool { return arrived.Load() == 200 })
 	statuses := make(chan string)
 	for range 5 {
 		go func() {
-			status, _ := x.post(x.text, demo())
+			status, _ := x.Post(x.Text, demo())
 			statuses <- status
 		}()
 	}
@@ -164,8 +165,8 @@ func TestUploadsWait(t *testing.T) {
 			t.Error(status)
 		}
 	}
-	if n := x.gate.slots.busy(); n != 0 || len(x.gate.slots.taken) != 0 {
-		t.Errorf("%d slots are taken, %v", n, x.gate.slots.taken)
+	if n, shares := x.Gate.Slots(); n != 0 || shares != 0 {
+		t.Errorf("%d slots are taken, by %d", n, shares)
 	}
 }
 
@@ -173,12 +174,12 @@ func TestUploadsWait(t *testing.T) {
 // it is given up.
 func TestManySlowUploads(t *testing.T) {
 	const clients = 40
-	x := newIndex(t, func(c *Config) { c.MaxPerToken = clients; c.Idle = 2 * time.Second })
+	x := newIndex(t, func(c *gateway.Config) { c.MaxPerToken = clients; c.Idle = 2 * time.Second })
 	arrived := x.arriving()
 	text := strings.Repeat("x", 250<<10)
 	var form []item
 	for i := range 31 { // 7.6 MiB
-		form = append(form, item{[]string{"summary", "license", "classifiers", "unknown"}[i%4], text, ""})
+		form = append(form, field([]string{"summary", "license", "classifiers", "unknown"}[i%4], text))
 	}
 	raw, contentType := encode(append(form, demo()...))
 	part := raw[:len(raw)-300]
@@ -187,7 +188,7 @@ func TestManySlowUploads(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	conns := make([]net.Conn, clients)
 	for i := range conns {
-		conns[i] = x.begin(x.text, contentType, part)
+		conns[i] = x.begin(x.Text, contentType, part)
 	}
 	until(t, "all text was read", func() bool { return arrived.Load() >= clients*int64(len(part)) })
 	runtime.GC()
@@ -218,7 +219,7 @@ func TestManySlowUploads(t *testing.T) {
 			t.Errorf("%q", line)
 		}
 	}
-	if n := x.gate.slots.busy(); n != 0 || len(x.staged()) != 0 {
+	if n := x.slots(); n != 0 || len(x.Staged()) != 0 {
 		t.Errorf("%d slots are taken", n)
 	}
 }

@@ -1,4 +1,4 @@
-package gateway
+package gateway_test
 
 import (
 	"bytes"
@@ -17,29 +17,31 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
 )
 
 func TestUpload(t *testing.T) {
 	x := newIndex(t, nil)
 	content := gz("one")
-	status, body := x.post(x.text, upload("Demo", "1.0", "demo-1.0.tar.gz", content))
+	status, body := x.Post(x.Text, upload("Demo", "1.0", "demo-1.0.tar.gz", content))
 	if status != "200 OK" || body != "Stored demo-1.0.tar.gz in project demo\n" {
 		t.Fatal(status, body)
 	}
-	path := filepath.Join(x.dir, "demo", "demo-1.0.tar.gz")
+	path := filepath.Join(x.Dir, "demo", "demo-1.0.tar.gz")
 	raw, err := os.ReadFile(path)
 	if err != nil || string(raw) != content {
 		t.Fatal("not what was sent", err)
 	}
-	for name, mode := range map[string]os.FileMode{path: 0o644, filepath.Dir(path): 0o755 | os.ModeDir, x.dir: 0o755 | os.ModeDir} {
+	for name, mode := range map[string]os.FileMode{path: 0o644, filepath.Dir(path): 0o755 | os.ModeDir, x.Dir: 0o755 | os.ModeDir} {
 		if info, err := os.Stat(name); err != nil || info.Mode() != mode {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
 	}
-	if s := x.staged(); len(s) != 0 {
+	if s := x.Staged(); len(s) != 0 {
 		t.Errorf("left in staging: %v", s)
 	}
-	up, grant := x.uploads[0], x.grants[0]
+	up, grant := x.Uploads[0], x.Grants[0]
 	if grant.Project != "demo" || grant.UserName != "alice" || up.Project != "demo" || up.Version != "1.0" ||
 		up.Filename != "demo-1.0.tar.gz" || up.Filetype != "sdist" || up.Size != int64(len(content)) || up.SHA256 != digest(content) ||
 		up.RequiresPython != ">=3.8" || up.Repeated || !up.ClientIP.IsLoopback() || !strings.HasPrefix(up.UserAgent, "Go-http-client") {
@@ -50,29 +52,29 @@ func TestUpload(t *testing.T) {
 	}
 
 	// Again, as a CI job does that is run twice: 200. Other bytes: no.
-	if status, _ := x.post(x.text, upload("demo", "1.0", "demo-1.0.tar.gz", content)); status != "200 OK" || !x.uploads[1].Repeated {
+	if status, _ := x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", content)); status != "200 OK" || !x.Uploads[1].Repeated {
 		t.Error("identical again:", status)
 	}
-	status, body = x.post(x.text, upload("demo", "1.0", "demo-1.0.tar.gz", gz("two")))
+	status, body = x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", gz("two")))
 	if !strings.HasPrefix(status, "400 File already exists ('demo-1.0.tar.gz', with different content). ") || !strings.Contains(body, "already exist") {
 		t.Error(status, body)
 	}
-	if raw, _ := os.ReadFile(path); string(raw) != content || len(x.uploads) != 2 || len(x.staged()) != 0 {
+	if raw, _ := os.ReadFile(path); string(raw) != content || len(x.Uploads) != 2 || len(x.Staged()) != 0 {
 		t.Error("the refusal left something")
 	}
-	if strings.Contains(x.log.String(), x.text) || !strings.Contains(x.log.String(), grant.TokenID) {
-		t.Error(x.log.String())
+	if strings.Contains(x.Log.String(), x.Text) || !strings.Contains(x.Log.String(), grant.TokenID) {
+		t.Error(x.Log.String())
 	}
 }
 
 // curious reads every field.
-type curious struct{ Backend }
+type curious struct{ gateway.Backend }
 
 func (curious) ReadsField(string) bool { return true }
 
 // Every order of fields is some client's.
 func TestFieldOrder(t *testing.T) {
-	x := newIndex(t, func(c *Config) { c.Backend = curious{c.Backend} })
+	x := newIndex(t, func(c *gateway.Config) { c.Backend = curious{c.Backend} })
 	for i, order := range []func([]item) []item{
 		func(in []item) []item { return append(in[len(in)-1:], in[:len(in)-1]...) },                           // content first
 		func(in []item) []item { slices.Reverse(in); return in },                                              // all reversed
@@ -80,20 +82,20 @@ func TestFieldOrder(t *testing.T) {
 		func(in []item) []item { return append(append(in[1:2:2], in[len(in)-1], in[0]), in[2:len(in)-1]...) }, // name after it
 		func(in []item) []item { return append(append(in[:1:1], in[len(in)-1], in[1]), in[2:len(in)-1]...) },  // version after it
 		func(in []item) []item {
-			return append(in, item{"gpg_signature", "x", `form-data; name="gpg_signature"; filename="a.asc"`})
+			return append(in, item{Name: "gpg_signature", Value: "x", Disposition: `form-data; name="gpg_signature"; filename="a.asc"`})
 		}, // as twine --sign
 	} {
 		version := fmt.Sprintf("1.%d", i)
-		narrow, err := token.Restrict(x.text, caveats.Versions{version}, caveats.Digests{digest(gz(version))},
+		narrow, err := token.Restrict(x.Text, caveats.Versions{version}, caveats.Digests{digest(gz(version))},
 			caveats.FileNames{"demo-" + version + ".tar.gz"}, caveats.Networks{"127.0.0.0/8"}, caveats.Actions{"upload"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, body := x.post(narrow, order(upload("demo", version, "demo-"+version+".tar.gz", gz(version)))); status != "200 OK" {
+		if status, body := x.Post(narrow, order(upload("demo", version, "demo-"+version+".tar.gz", gz(version)))); status != "200 OK" {
 			t.Errorf("order %d: %s %s", i, status, body)
 		}
-		fields := x.uploads[len(x.uploads)-1].Fields
-		if !slices.Contains(fields, Field{"classifiers", "A"}) || !slices.Contains(fields, Field{"classifiers", "B"}) || len(fields) != 13 {
+		fields := x.Uploads[len(x.Uploads)-1].Fields
+		if !slices.Contains(fields, gateway.Field{Name: "classifiers", Value: "A"}) || !slices.Contains(fields, gateway.Field{Name: "classifiers", Value: "B"}) || len(fields) != 13 {
 			t.Errorf("order %d: fields %v", i, fields) // the signature is none
 		}
 	}
@@ -105,7 +107,7 @@ func TestPathsAndMethods(t *testing.T) {
 	for _, path := range []string{"/legacy", "/legacy/"} {
 		req, _ := http.NewRequest("POST", x.URL+path, bytes.NewReader(raw))
 		req.Header.Set("Content-Type", contentType)
-		req.SetBasicAuth("__token__", x.text)
+		req.SetBasicAuth("__token__", x.Text)
 		resp, err := http.DefaultTransport.RoundTrip(req)
 		if err != nil {
 			t.Fatal(err)
@@ -133,15 +135,15 @@ func TestPathsAndMethods(t *testing.T) {
 func TestDenials(t *testing.T) {
 	x := newIndex(t, nil)
 	restrict := func(cs ...caveats.Caveat) string {
-		text, err := token.Restrict(x.text, cs...)
+		text, err := token.Restrict(x.Text, cs...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return text
 	}
-	flipped := []byte(x.text)
+	flipped := []byte(x.Text)
 	flipped[len(flipped)-20] ^= 1
-	stranger := (&keyring{recs: map[string]verifier.Record{"": {}, " ": {}, "  ": {}, "   ": {}, "    ": {}, "     ": {}, "x": {}, "xx": {}}}).mint(t, nil)
+	stranger := (&gatetest.Keyring{Records: map[string]verifier.Record{"": {}, " ": {}, "  ": {}, "   ": {}, "    ": {}, "     ": {}, "x": {}, "xx": {}}}).Mint(t, nil)
 	for _, c := range []struct {
 		name, auth string
 		form       []item
@@ -154,16 +156,16 @@ func TestDenials(t *testing.T) {
 		{"too large", basicAuth("__token__", "pypi-"+strings.Repeat("A", 9000)), demo(), "403 Invalid API Token: token is too large"},
 		{"changed", "Bearer " + string(flipped), demo(), "403 Invalid API Token: token "},
 		{"unknown", "Bearer " + stranger, demo(), "403 Invalid API Token: token is not known here"},
-		{"expired", "Bearer " + x.keys.mint(t, nil, caveats.Life{ExpiresAt: noon.Unix()}), demo(), "403 Invalid API Token: token is expired"},
-		{"not yet valid", "Bearer " + x.keys.mint(t, nil, caveats.Life{ExpiresAt: noon.Unix() + 9, NotBefore: noon.Unix() + 1}), demo(), "403 Invalid API Token: token is not valid"},
-		{"revoked", "Bearer " + x.keys.mint(t, func(r *verifier.Record) { r.RevokedAt, r.RevokedWhy = noon, "by its owner" }), demo(),
+		{"expired", "Bearer " + x.Keys.Mint(t, nil, caveats.Life{ExpiresAt: noon.Unix()}), demo(), "403 Invalid API Token: token is expired"},
+		{"not yet valid", "Bearer " + x.Keys.Mint(t, nil, caveats.Life{ExpiresAt: noon.Unix() + 9, NotBefore: noon.Unix() + 1}), demo(), "403 Invalid API Token: token is not valid"},
+		{"revoked", "Bearer " + x.Keys.Mint(t, func(r *verifier.Record) { r.RevokedAt, r.RevokedWhy = noon, "by its owner" }), demo(),
 			"403 Invalid API Token: token was revoked by its owner on 2026-08-01"},
-		{"frozen", "Bearer " + x.keys.mint(t, func(r *verifier.Record) { r.UserFrozen = true }), demo(), "403 Invalid API Token: user 'alice' is frozen"},
-		{"other project's token", "Bearer " + x.text, upload("my-lib", "1.0", "my_lib-1.0.tar.gz", gz("x")),
+		{"frozen", "Bearer " + x.Keys.Mint(t, func(r *verifier.Record) { r.UserFrozen = true }), demo(), "403 Invalid API Token: user 'alice' is frozen"},
+		{"other project's token", "Bearer " + x.Text, upload("my-lib", "1.0", "my_lib-1.0.tar.gz", gz("x")),
 			"403 Invalid API Token: token is valid for project 'demo', not for 'my-lib'"},
-		{"no member", "Bearer " + x.keys.mint(t, nil), upload("other", "1.0", "other-1.0.tar.gz", gz("x")),
+		{"no member", "Bearer " + x.Keys.Mint(t, nil), upload("other", "1.0", "other-1.0.tar.gz", gz("x")),
 			"403 Invalid API Token: user 'alice' is not a member of project 'other'"},
-		{"unknown project, in the same words", "Bearer " + x.keys.mint(t, nil), upload("nowhere", "1.0", "nowhere-1.0.tar.gz", gz("x")),
+		{"unknown project, in the same words", "Bearer " + x.Keys.Mint(t, nil), upload("nowhere", "1.0", "nowhere-1.0.tar.gz", gz("x")),
 			"403 Invalid API Token: user 'alice' is not a member of project 'nowhere'"},
 		{"other version", "Bearer " + restrict(caveats.Versions{"2.0"}), demo(), "403 Invalid API Token: token is valid for version '2.0', not for '1.0'"},
 		{"other file", "Bearer " + restrict(caveats.FileNames{"demo-1.0.zip"}), demo(), "403 Invalid API Token: token is valid for file"},
@@ -173,23 +175,23 @@ func TestDenials(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			raw, contentType := encode(c.form)
-			status, body := x.send(c.auth, contentType, bytes.NewReader(raw))
+			status, body := x.Send(c.auth, contentType, bytes.NewReader(raw))
 			if !strings.HasPrefix(status, c.status) || !strings.HasPrefix(body, c.status[4:]) {
 				t.Errorf("%s\n%s\nwant %s", status, body, c.status)
 			}
 			// In the other order of fields it is the same in the end.
 			swapped := append([]item{c.form[len(c.form)-1]}, c.form[:len(c.form)-1]...)
 			raw, contentType = encode(swapped)
-			if status, _ := x.send(c.auth, contentType, bytes.NewReader(raw)); !strings.HasPrefix(status, c.status) {
+			if status, _ := x.Send(c.auth, contentType, bytes.NewReader(raw)); !strings.HasPrefix(status, c.status) {
 				t.Errorf("content first: %s", status)
 			}
 		})
 	}
-	if len(x.kept())+len(x.staged())+len(x.uploads) != 0 {
-		t.Errorf("refused, and yet: %v, %v, %v", x.kept(), x.staged(), x.uploads)
+	if len(x.Kept())+len(x.Staged())+len(x.Uploads) != 0 {
+		t.Errorf("refused, and yet: %v, %v, %v", x.Kept(), x.Staged(), x.Uploads)
 	}
-	for _, secret := range []string{x.text, "correct horse", stranger} {
-		if strings.Contains(x.log.String(), secret) {
+	for _, secret := range []string{x.Text, "correct horse", stranger} {
+		if strings.Contains(x.Log.String(), secret) {
 			t.Error("a credential in the log")
 		}
 	}
@@ -212,12 +214,12 @@ func (s *stalled) Read(p []byte) (int, error) {
 // A token that can't be good for the upload is refused before the file arrives:
 // here the rest of the file never does.
 func TestRefusedBeforeTheFile(t *testing.T) {
-	x := newIndex(t, func(c *Config) { c.Refuser.MaxDrain = -1 })
-	version, err := token.Restrict(x.text, caveats.Versions{"2.0"})
+	x := newIndex(t, func(c *gateway.Config) { c.Refuser.MaxDrain = -1 })
+	version, err := token.Restrict(x.Text, caveats.Versions{"2.0"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, err := token.Restrict(x.text, caveats.Digests{digest("x")})
+	sum, err := token.Restrict(x.Text, caveats.Digests{digest("x")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,32 +227,32 @@ func TestRefusedBeforeTheFile(t *testing.T) {
 		text string
 		form []item
 	}{
-		"project":          {x.text, upload("my-lib", "1.0", "my_lib-1.0.tar.gz", gz("x"))},
+		"project":          {x.Text, upload("my-lib", "1.0", "my_lib-1.0.tar.gz", gz("x"))},
 		"version":          {version, demo()},
 		"digest":           {sum, demo()},
-		"name of the file": {x.text, upload("demo", "1.0", "other-1.0.tar.gz", gz("x"))},
+		"name of the file": {x.Text, upload("demo", "1.0", "other-1.0.tar.gz", gz("x"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw, contentType := encode(c.form)
 			raw = raw[:bytes.Index(raw, []byte("\x1f\x8b"))+3]
 			body := &stalled{bytes.NewReader(raw), make(chan struct{})}
 			defer close(body.done)
-			status, _ := x.send("Bearer "+c.text, contentType, body)
+			status, _ := x.Send("Bearer "+c.text, contentType, body)
 			if !strings.HasPrefix(status, "403 Invalid API Token: ") && !strings.HasPrefix(status, "400 The file 'other-1.0.tar.gz' does not belong") {
 				t.Error(status)
 			}
 		})
 	}
-	if len(x.staged()) != 0 {
+	if len(x.Staged()) != 0 {
 		t.Error("something was staged")
 	}
 }
 
 func TestUnavailable(t *testing.T) {
 	x := newIndex(t, nil)
-	x.keys.err = errors.New("the store is stale")
+	x.Keys.Err = errors.New("the store is stale")
 	req, _ := http.NewRequest("POST", x.URL+"/legacy/", nil)
-	req.SetBasicAuth("__token__", x.text)
+	req.SetBasicAuth("__token__", x.Text)
 	resp, err := x.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +270,7 @@ func TestOneWins(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range statuses {
 		all.Go(func() {
-			statuses[i], _ = x.post(x.text, upload("demo", "1.0", "demo-1.0.tar.gz", gz(fmt.Sprint(i))))
+			statuses[i], _ = x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", gz(fmt.Sprint(i))))
 		})
 	}
 	all.Wait()
@@ -285,13 +287,13 @@ func TestOneWins(t *testing.T) {
 	if won < 0 {
 		t.Fatal("nobody won")
 	}
-	raw, err := os.ReadFile(filepath.Join(x.dir, "demo", "demo-1.0.tar.gz"))
+	raw, err := os.ReadFile(filepath.Join(x.Dir, "demo", "demo-1.0.tar.gz"))
 	if err != nil || string(raw) != gz(fmt.Sprint(won)) {
 		t.Error("other bytes than the winner's", err)
 	}
-	_, page := x.get("/simple/demo/")
-	if !strings.Contains(page, "#sha256="+digest(gz(fmt.Sprint(won)))) || len(x.staged()) != 0 {
-		t.Error(page, x.staged())
+	_, page := x.Get("/simple/demo/")
+	if !strings.Contains(page, "#sha256="+digest(gz(fmt.Sprint(won)))) || len(x.Staged()) != 0 {
+		t.Error(page, x.Staged())
 	}
 }
 
@@ -301,50 +303,50 @@ func TestIdenticalAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if status, _ := x.post(x.text, demo()); status != "200 OK" {
+			if status, _ := x.Post(x.Text, demo()); status != "200 OK" {
 				t.Error(status)
 			}
 		})
 	}
 	all.Wait()
 	fresh := 0
-	for _, up := range x.uploads {
+	for _, up := range x.Uploads {
 		if !up.Repeated {
 			fresh++
 		}
 	}
-	if fresh != 1 || len(x.uploads) != 20 {
-		t.Errorf("%d of %d were the first", fresh, len(x.uploads))
+	if fresh != 1 || len(x.Uploads) != 20 {
+		t.Errorf("%d of %d were the first", fresh, len(x.Uploads))
 	}
 }
 
 // The address that networks are held against is the Config's to read.
 func TestClientIP(t *testing.T) {
 	seen := netip.MustParseAddr("203.0.113.9")
-	x := newIndex(t, func(c *Config) { c.ClientIP = func(*http.Request) netip.Addr { return seen } })
-	text, err := token.Restrict(x.text, caveats.Networks{"203.0.113.0/24"})
+	x := newIndex(t, func(c *gateway.Config) { c.ClientIP = func(*http.Request) netip.Addr { return seen } })
+	text, err := token.Restrict(x.Text, caveats.Networks{"203.0.113.0/24"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := x.post(text, demo()); status != "200 OK" || x.uploads[0].ClientIP != seen {
+	if status, _ := x.Post(text, demo()); status != "200 OK" || x.Uploads[0].ClientIP != seen {
 		t.Error(status)
 	}
-	x = newIndex(t, func(c *Config) { c.ClientIP = nil })
+	x = newIndex(t, func(c *gateway.Config) { c.ClientIP = nil })
 	for remote, want := range map[string]string{"[::ffff:192.0.2.1]:80": "192.0.2.1", "[fe80::1%eth0]:80": "fe80::1", "@": "invalid IP"} {
-		if got := x.gate.cfg.ClientIP(&http.Request{RemoteAddr: remote}).String(); got != want {
+		if got := x.Gate.ClientIP(&http.Request{RemoteAddr: remote}).String(); got != want {
 			t.Errorf("%s: %s", remote, got)
 		}
 	}
 }
 
 func TestNewWantsItsParts(t *testing.T) {
-	if _, err := New(Config{}); err == nil {
+	if _, err := gateway.New(gateway.Config{}); err == nil {
 		t.Error("a gateway without a verifier")
 	}
 }
 
 // misled grants another project than it was asked for.
-type misled struct{ Verifier }
+type misled struct{ gateway.Verifier }
 
 func (m misled) Verify(ctx context.Context, text string, req caveats.Request) (verifier.Grant, error) {
 	grant, err := m.Verifier.Verify(ctx, text, req)
@@ -353,9 +355,8 @@ func (m misled) Verify(ctx context.Context, text string, req caveats.Request) (v
 }
 
 func TestGrantDecidesTheProject(t *testing.T) {
-	x := newIndex(t, nil)
-	x.gate.cfg.Verifier = misled{x.gate.cfg.Verifier}
-	if status, _ := x.post(x.text, demo()); !strings.HasPrefix(status, "503 ") || len(x.kept()) != 0 {
-		t.Error(status, x.kept())
+	x := newIndex(t, func(c *gateway.Config) { c.Verifier = misled{c.Verifier} })
+	if status, _ := x.Post(x.Text, demo()); !strings.HasPrefix(status, "503 ") || len(x.Kept()) != 0 {
+		t.Error(status, x.Kept())
 	}
 }

@@ -1,13 +1,11 @@
-package gateway
+package dist
 
 import (
 	"archive/tar"
 	"archive/zip"
 	"compress/gzip"
-	"context"
 	"errors"
 	"io"
-	"os"
 	"strings"
 )
 
@@ -18,17 +16,24 @@ const (
 	maxHeaders = 1 << 20  // of the metadata's header fields
 )
 
-// requiresPython is what a package's own metadata says under Requires-Python
+// Archive is an open file of a package; *os.File is one.
+type Archive interface {
+	io.ReadSeeker
+	io.ReaderAt
+}
+
+// RequiresPython is what a package's own metadata says under Requires-Python
 // (core metadata specification of packaging.python.org), and "" where it says
-// nothing, or nothing within the limits. It is not judged: see showable.
-func requiresPython(ctx context.Context, file *os.File, size int64, name string) string {
+// nothing, or nothing within the limits. It is not judged: see [Listable]. size is that of the file in
+// bytes; the ending of name says which kind of archive it is. It ends early where a Read of file fails.
+func RequiresPython(file Archive, size int64, name string) string {
 	var value string
 	if strings.HasSuffix(name, ".tar.gz") {
-		value = fromTar(ctx, file)
+		value = fromTar(file)
 	} else {
 		value = fromZip(file, size, strings.HasSuffix(name, ".whl"))
 	}
-	if value = requirement(value); !showable(value) {
+	if value = NormalizeRequiresPython(value); !Listable(value) {
 		return ""
 	}
 	return value
@@ -67,11 +72,11 @@ func fromZip(file io.ReaderAt, size int64, isWheel bool) string {
 	return ""
 }
 
-func fromTar(ctx context.Context, file *os.File) string {
+func fromTar(file Archive) string {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return ""
 	}
-	unpacked, err := gzip.NewReader(contextReader{ctx, file})
+	unpacked, err := gzip.NewReader(file)
 	if err != nil {
 		return ""
 	}
@@ -96,7 +101,7 @@ type budgetReaderAt struct {
 
 func (r *budgetReaderAt) ReadAt(p []byte, off int64) (int, error) {
 	if r.left -= int64(len(p)); r.left < 0 {
-		return 0, errors.New("gateway: the archive's directory is too large to read")
+		return 0, errors.New("dist: the archive's directory is too large to read")
 	}
 	return r.ReaderAt.ReadAt(p, off)
 }

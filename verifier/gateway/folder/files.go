@@ -1,4 +1,4 @@
-package gateway
+package folder
 
 import (
 	"context"
@@ -15,10 +15,14 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/dist"
 )
 
 // ErrNotFound says that a Folder has no such project or file.
-var ErrNotFound = errors.New("gateway: no such project or file")
+var ErrNotFound = errors.New("folder: no such project or file")
+
+// chunk is how many bytes of a file are in memory at once.
+const chunk = 64 << 10
 
 // maxMeta is the size in bytes of the largest file in .meta that is read.
 const maxMeta = 16 << 10
@@ -45,7 +49,7 @@ func (f *Folder) Open(ctx context.Context, project, name string) (*os.File, File
 	}
 	file, err := f.root.Open(path.Join(project, name))
 	if err != nil {
-		return nil, File{}, fmt.Errorf("gateway: opening %s: %w", name, err)
+		return nil, File{}, fmt.Errorf("folder: opening %s: %w", name, err)
 	}
 	info, err := file.Stat()
 	if err == nil && (!info.Mode().IsRegular() || !known.describes(info)) {
@@ -53,7 +57,7 @@ func (f *Folder) Open(ctx context.Context, project, name string) (*os.File, File
 	}
 	if err != nil {
 		file.Close()
-		return nil, File{}, fmt.Errorf("gateway: opening %s: %w", name, err)
+		return nil, File{}, fmt.Errorf("folder: opening %s: %w", name, err)
 	}
 	return file, known, nil
 }
@@ -61,7 +65,7 @@ func (f *Folder) Open(ctx context.Context, project, name string) (*os.File, File
 // stat finds a regular file by its name in a project's folder; it follows no
 // symbolic link.
 func (f *Folder) stat(project, name string) (fs.FileInfo, error) {
-	if !isNormalized(project) || versionOf(name, project) == "" {
+	if !dist.IsNormalized(project) || dist.VersionOf(name, project) == "" {
 		return nil, ErrNotFound
 	}
 	info, err := f.root.Lstat(path.Join(project, name))
@@ -69,7 +73,7 @@ func (f *Folder) stat(project, name string) (fs.FileInfo, error) {
 	case isMissing(err), err == nil && !info.Mode().IsRegular():
 		return nil, ErrNotFound
 	case err != nil:
-		return nil, fmt.Errorf("gateway: looking for %s: %w", name, err)
+		return nil, fmt.Errorf("folder: looking for %s: %w", name, err)
 	}
 	return info, nil
 }
@@ -77,7 +81,7 @@ func (f *Folder) stat(project, name string) (fs.FileInfo, error) {
 // metaName is the name of the file with the metadata of a stored file. If common file systems
 // could not hold the name with the suffix, it is the digest of the name.
 func metaName(project, name string) string {
-	if len(name)+len(metaSuffix) > maxFilename {
+	if len(name)+len(metaSuffix) > dist.MaxFilename {
 		sum := sha256.Sum256([]byte(name))
 		name = hex.EncodeToString(sum[:])
 	}
@@ -99,7 +103,7 @@ func (f *Folder) recall(project, name string, info fs.FileInfo) (file File, ok b
 	file.Name = name
 	digest, err := hex.DecodeString(file.SHA256)
 	ok = err == nil && len(digest) == sha256.Size && strings.ToLower(file.SHA256) == file.SHA256 &&
-		file.Version == normalVersion(file.Version) && showable(file.RequiresPython) && file.describes(info)
+		file.Version == normalVersion(file.Version) && dist.Listable(file.RequiresPython) && file.describes(info)
 	return file, ok
 }
 
@@ -159,8 +163,9 @@ func (f *Folder) examine(ctx context.Context, project, name string) (File, error
 	if err != nil {
 		return File{}, err
 	}
+	content := contextFile{ctx, r}
 	h := sha256.New()
-	if _, err := io.CopyBuffer(h, contextReader{ctx, r}, make([]byte, chunk)); err != nil {
+	if _, err := io.CopyBuffer(h, content, make([]byte, chunk)); err != nil {
 		return File{}, err
 	}
 	after, err := r.Stat()
@@ -168,8 +173,8 @@ func (f *Folder) examine(ctx context.Context, project, name string) (File, error
 		return File{}, err
 	}
 	file := File{
-		Name: name, Version: normalVersion(versionOf(name, project)), Size: after.Size(), SHA256: hex.EncodeToString(h.Sum(nil)),
-		RequiresPython: requiresPython(ctx, r, after.Size(), name),
+		Name: name, Version: normalVersion(dist.VersionOf(name, project)), Size: after.Size(), SHA256: hex.EncodeToString(h.Sum(nil)),
+		RequiresPython: dist.RequiresPython(content, after.Size(), name),
 		Uploaded:       after.ModTime().UTC(), Modified: after.ModTime(),
 	}
 	if !file.describes(before) {
@@ -185,15 +190,26 @@ func (f *Folder) entries(name string) ([]fs.DirEntry, error) {
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// contextReader ends with the context's error once that is done.
-type contextReader struct {
-	ctx context.Context
-	io.Reader
+// contextFile is a file whose reading ends with the context's error once that is done.
+//
+// It does not embed the file, whose WriteTo would read past the context.
+type contextFile struct {
+	ctx  context.Context
+	file *os.File
 }
 
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
+// Read implements io.Reader.
+func (f contextFile) Read(p []byte) (int, error) {
+	if err := f.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return r.Reader.Read(p)
+	return f.file.Read(p)
+}
+
+// ReadAt implements io.ReaderAt.
+func (f contextFile) ReadAt(p []byte, off int64) (int, error) { return f.file.ReadAt(p, off) }
+
+// Seek implements io.Seeker.
+func (f contextFile) Seek(offset int64, whence int) (int64, error) {
+	return f.file.Seek(offset, whence)
 }

@@ -1,4 +1,4 @@
-package gateway
+package folder
 
 import (
 	"archive/tar"
@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rind-dev/rind/internal/dist"
 )
 
 // tarball is an sdist with metadata.
@@ -35,7 +37,7 @@ func TestFilesCopiedIn(t *testing.T) {
 	dir := t.TempDir()
 	f := openFolder(t, dir)
 	const metadata = "Metadata-Version: 2.1\nName: demo\nRequires-Python: >=3.9\n\nRequires-Python: no\n"
-	long := "demo-4.0-py3-none-" + strings.Repeat("a", maxFilename-len("demo-4.0-py3-none-.whl")) + ".whl"
+	long := "demo-4.0-py3-none-" + strings.Repeat("a", dist.MaxFilename-len("demo-4.0-py3-none-.whl")) + ".whl"
 	contents := map[string]string{
 		"demo-1.0.tar.gz":           tarball(t, "demo-1.0/PKG-INFO", metadata),
 		"demo-1.1.tar.gz":           tarball(t, "demo-1.1/src/demo.egg-info/PKG-INFO", metadata),
@@ -134,15 +136,6 @@ func TestMetaCannotBeWritten(t *testing.T) {
 	}
 	if len(f.disk.(*flaky).steps) != 1 {
 		t.Errorf("tried again: %v", f.disk.(*flaky).steps)
-	}
-}
-
-// A zip file whose directory is as large as a file may be is given up on.
-func TestZipDirectoryTooLarge(t *testing.T) {
-	size := int64(maxZipRead) + 1
-	r := &budgetReaderAt{bytes.NewReader(make([]byte, size)), maxZipRead}
-	if n, err := io.Copy(io.Discard, io.NewSectionReader(r, 0, size)); err == nil || n > maxZipRead {
-		t.Errorf("read %d, %v", n, err)
 	}
 }
 

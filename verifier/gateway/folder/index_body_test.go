@@ -1,4 +1,4 @@
-package gateway
+package folder
 
 import (
 	"io"
@@ -29,13 +29,13 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 // own, and returns everything that comes back until the server closes.
 func exchange(t *testing.T, request string) (answer string, took time.Duration) {
 	t.Helper()
-	folder, err := NewFolder(t.TempDir())
+	folder, err := Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer folder.Close()
 	listener := make(pipes)
-	server := &http.Server{Handler: NewIndex(folder, nil)}
+	server := &http.Server{Handler: folder.Index("", nil)}
 	go func() { _ = server.Serve(listener) }()
 	defer server.Close()
 	conn, far := net.Pipe()

@@ -1,4 +1,4 @@
-package gateway
+package dist
 
 import (
 	"regexp"
@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // maxSpecifier is the longest Requires-Python that is taken, in bytes.
@@ -18,9 +19,9 @@ var (
 	twoNumbers   = regexp.MustCompile(`^[vV]?([0-9]+!)?[0-9]+\.[0-9]`)
 )
 
-// specifierFault says what is wrong with a set of version specifiers (PEP 440,
+// SpecifierFault says what is wrong with a set of version specifiers (PEP 440,
 // "Version specifiers"), and "" where nothing is. The empty set is one.
-func specifierFault(s string) string {
+func SpecifierFault(s string) string {
 	if len(s) > maxSpecifier {
 		return "it is too long"
 	}
@@ -29,7 +30,7 @@ func specifierFault(s string) string {
 			continue
 		}
 		if fault := clauseFault(clause); fault != "" {
-			return "'" + clip(clause) + "' " + fault
+			return "'" + text.Clip(clause) + "' " + fault
 		}
 	}
 	return ""
@@ -67,16 +68,16 @@ func clauseFault(clause string) string {
 	return ""
 }
 
-// showable reports whether the index can pass on the Requires-Python of a stored file. The
+// Listable reports whether the index can pass on the Requires-Python of a stored file. The
 // index does not judge it (PEP 503): old files have specifiers that PEP 440 later forbade, and
 // installers decide what they mean.
-func showable(requires string) bool {
+func Listable(requires string) bool {
 	return len(requires) <= maxSpecifier && utf8.ValidString(requires) && !strings.ContainsFunc(requires, unicode.IsControl)
 }
 
-// requirement is a Requires-Python as metadata has it, on one line. "UNKNOWN" is what
+// NormalizeRequiresPython is a Requires-Python as metadata has it, on one line. "UNKNOWN" is what
 // old setuptools wrote for "not given".
-func requirement(value string) string {
+func NormalizeRequiresPython(value string) string {
 	value = strings.Join(strings.Fields(value), " ")
 	if value == "UNKNOWN" {
 		return ""

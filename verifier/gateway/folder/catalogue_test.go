@@ -1,4 +1,4 @@
-package gateway
+package folder
 
 import (
 	"encoding/json"
@@ -40,11 +40,11 @@ func put(t testing.TB, path, content string) {
 
 // names are the files that the index lists for demo.
 func (x *testIndex) names() string {
-	x.t.Helper()
-	_, page := x.get("/simple/demo/", "Accept", typeJSON)
+	x.T.Helper()
+	_, page := x.Get("/simple/demo/", "Accept", typeJSON)
 	var list jsonProject
 	if err := json.Unmarshal([]byte(page), &list); err != nil {
-		x.t.Fatal(err, page)
+		x.T.Fatal(err, page)
 	}
 	var out []string
 	for _, f := range list.Files {
@@ -57,8 +57,8 @@ func (x *testIndex) names() string {
 // hand. Nothing is listed as it was before.
 func TestPagesAreKeptUntilTheFolderChanges(t *testing.T) {
 	x := stocked(t)
-	f := x.gate.cfg.Backend.(*Folder)
-	demo := filepath.Join(x.dir, "demo")
+	f := x.files
+	demo := filepath.Join(x.Dir, "demo")
 	entry := func(name, content string) string { return name + " " + digest(content)[:8] }
 	one, two := entry("demo-1.0.tar.gz", gz("one")), entry("demo-1.1+local.1-py3-none-any.whl", zipped("a", "b"))
 	settled := func(want ...string) *snapshot {
@@ -75,7 +75,7 @@ func TestPagesAreKeptUntilTheFolderChanges(t *testing.T) {
 	}
 	settled(one, two)
 
-	if status, _ := x.post(x.text, upload("demo", "3.0", "demo-3.0.tar.gz", gz("three"))); status != "200 OK" {
+	if status, _ := x.Post(x.Text, upload("demo", "3.0", "demo-3.0.tar.gz", gz("three"))); status != "200 OK" {
 		t.Fatal(status)
 	}
 	age(t, demo, time.Minute) // the upload is seen whatever the time of the folder says
@@ -100,7 +100,7 @@ func TestPagesAreKeptUntilTheFolderChanges(t *testing.T) {
 	// it gets the new one, and the list follows; without that, after recheckTime.
 	now := settled(two, three, four)
 	put(t, filepath.Join(demo, "demo-4.0.tar.gz"), gz("another four"))
-	if _, body := x.get("/packages/demo/demo-4.0.tar.gz"); body != gz("another four") {
+	if _, body := x.Get("/packages/demo/demo-4.0.tar.gz"); body != gz("another four") {
 		t.Error("not the new bytes")
 	}
 	settled(two, three, entry("demo-4.0.tar.gz", gz("another four")))
@@ -113,7 +113,7 @@ func TestPagesAreKeptUntilTheFolderChanges(t *testing.T) {
 // Two changes within one tick of the file system's clock leave one time.
 func TestChangesOfOneTick(t *testing.T) {
 	x := stocked(t)
-	demo := filepath.Join(x.dir, "demo")
+	demo := filepath.Join(x.Dir, "demo")
 	now := time.Now()
 	for i := range 5 {
 		put(t, filepath.Join(demo, fmt.Sprintf("demo-5.%d.tar.gz", i)), gz("x"))
@@ -128,14 +128,14 @@ func TestChangesOfOneTick(t *testing.T) {
 
 func TestNewProjectsAreListed(t *testing.T) {
 	x := stocked(t)
-	age(t, x.dir, time.Minute)
-	if _, page := x.get("/simple/"); strings.Contains(page, "other") {
+	age(t, x.Dir, time.Minute)
+	if _, page := x.Get("/simple/"); strings.Contains(page, "other") {
 		t.Fatal(page)
 	}
-	if err := os.Mkdir(filepath.Join(x.dir, "other"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(x.Dir, "other"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, page := x.get("/simple/"); !strings.Contains(page, "other") {
+	if _, page := x.Get("/simple/"); !strings.Contains(page, "other") {
 		t.Error(page)
 	}
 }
@@ -143,7 +143,7 @@ func TestNewProjectsAreListed(t *testing.T) {
 // What an upload says of its file stands, also where a reader was there before it
 // was written down.
 func TestUploadsBesideReaders(t *testing.T) {
-	x := newIndex(t, nil)
+	x := newIndex(t)
 	done := make(chan struct{})
 	var readers sync.WaitGroup
 	for range 2 {
@@ -153,17 +153,17 @@ func TestUploadsBesideReaders(t *testing.T) {
 				case <-done:
 					return
 				default:
-					x.get("/simple/demo/")
+					x.Get("/simple/demo/")
 				}
 			}
 		})
 	}
 	for i := range 20 {
 		version := fmt.Sprintf("1.%d", i)
-		if status, _ := x.post(x.text, upload("demo", version, "demo-"+version+".tar.gz", gz(version))); status != "200 OK" {
+		if status, _ := x.Post(x.Text, upload("demo", version, "demo-"+version+".tar.gz", gz(version))); status != "200 OK" {
 			t.Error(status)
 		}
-		if _, page := x.get("/simple/demo/"); strings.Count(page, `data-requires-python="&gt;=3.8"`) != i+1 {
+		if _, page := x.Get("/simple/demo/"); strings.Count(page, `data-requires-python="&gt;=3.8"`) != i+1 {
 			t.Errorf("after %d uploads: %s", i+1, page)
 		}
 	}
@@ -175,7 +175,7 @@ func TestUploadsBesideReaders(t *testing.T) {
 func TestCatalogueIsBounded(t *testing.T) {
 	f := openFolder(t, t.TempDir())
 	f.catalogue.limit = 32 << 10
-	index := NewIndex(f, nil)
+	index := f.Index("", nil)
 	for i := range 100 {
 		dir := filepath.Join(f.root.Name(), fmt.Sprintf("p%d", i))
 		if err := os.Mkdir(dir, 0o755); err != nil {
@@ -224,7 +224,7 @@ func BenchmarkProjectPage(b *testing.B) {
 	for i := range 5000 {
 		put(b, filepath.Join(dir, fmt.Sprintf("demo-1.%d.tar.gz", i)), gz("x"))
 	}
-	index := NewIndex(f, nil)
+	index := f.Index("", nil)
 	serve := func(b *testing.B, tag string) string {
 		r := httptest.NewRequest("GET", "/simple/demo/", nil)
 		r.Header.Set("Accept", typeJSON)

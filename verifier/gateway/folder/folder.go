@@ -1,4 +1,14 @@
-package gateway
+// Package folder keeps packages in a folder that any web server can serve, as a backend of
+// [gateway.Gateway], and serves that folder to pip, uv and people (PEP 503, PEP 691, PEP 700).
+//
+//	files, err := folder.Open("data/packages")
+//	upload, err := gateway.New(gateway.Config{Verifier: v, Backend: files})
+//	index := files.Index("https://packages.example.org/legacy/", logger)
+//	mux.Handle("/simple", index)
+//	mux.Handle("/simple/", index)
+//	mux.Handle("/packages/", index)
+//	mux.Handle("/legacy/+simple/", index) // hatch looks there before it uploads
+package folder
 
 import (
 	"context"
@@ -13,6 +23,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/rind-dev/rind/internal/dist"
+	"github.com/rind-dev/rind/verifier/gateway"
 )
 
 // The folders and files of a Folder that are its own. All begin with a dot,
@@ -31,7 +44,7 @@ const (
 
 var stagedName = regexp.MustCompile(`^(upload|probe|meta)-[a-z2-7]{26}\.part$`)
 
-// Folder is the [Backend] that keeps files in a folder of its own:
+// Folder is the [gateway.Backend] that keeps files in a folder of its own:
 //
 //	<project>/<file>              the packages, by normalized project name
 //	<project>/.meta/<file>.json   digest, size and more of each: a cache
@@ -56,25 +69,25 @@ type Folder struct {
 	learned map[string]File // under learn: what could not be written to .meta
 }
 
-// FolderOption changes how a Folder works.
-type FolderOption func(*Folder)
+// Option changes how a Folder works.
+type Option func(*Folder)
 
 // WithClock sets what tells the time of an upload: time.Now by default.
-func WithClock(now func() time.Time) FolderOption {
+func WithClock(now func() time.Time) Option {
 	return func(f *Folder) { f.now = now }
 }
 
-// NewFolder opens the folder dir, which it makes if need be, and removes what
+// Open opens the folder dir, which it makes if need be, and removes what
 // uploads of an earlier process left half done. It fails where the file system
 // has no hard links. Close releases it.
-func NewFolder(dir string, opts ...FolderOption) (*Folder, error) {
+func Open(dir string, opts ...Option) (*Folder, error) {
 	started := time.Now()
 	if err := makeDir(dir); err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
+		return nil, fmt.Errorf("folder: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
+		return nil, fmt.Errorf("folder: %w", err)
 	}
 	f := &Folder{root: root, disk: rootDisk{root}, now: time.Now, catalogue: newCatalogue(), learned: map[string]File{}}
 	for _, set := range opts {
@@ -82,7 +95,7 @@ func NewFolder(dir string, opts ...FolderOption) (*Folder, error) {
 	}
 	if err := f.prepare(started); err != nil {
 		root.Close()
-		return nil, fmt.Errorf("gateway: the folder %s can't keep packages: %w", dir, err)
+		return nil, fmt.Errorf("folder: the folder %s can't keep packages: %w", dir, err)
 	}
 	return f, nil
 }
@@ -142,15 +155,17 @@ func newStagedName(kind string) string {
 	return path.Join(stagingDir, kind+"-"+strings.ToLower(rand.Text())+".part")
 }
 
-// Stage implements [Backend].
-func (f *Folder) Stage(ctx context.Context) (Staged, error) {
+var _ gateway.IndexServer = (*Folder)(nil)
+
+// Reserve implements [gateway.Backend]. A folder has no reason to refuse an upload before its bytes are there.
+func (f *Folder) Reserve(ctx context.Context, _ gateway.Upload) (gateway.Staged, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	name := newStagedName("upload")
 	file, err := f.disk.create(name)
 	if err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
+		return nil, fmt.Errorf("folder: %w", err)
 	}
 	return &stagedFile{folder: f, name: name, file: file}, nil
 }
@@ -165,7 +180,7 @@ type stagedFile struct {
 // Write implements io.Writer.
 func (s *stagedFile) Write(p []byte) (int, error) { return s.file.Write(p) }
 
-// Discard implements [Staged]. What can't be removed now is removed when the
+// Discard implements [gateway.Staged]. What can't be removed now is removed when the
 // folder is opened again.
 func (s *stagedFile) Discard() {
 	if s.file == nil {
@@ -176,23 +191,23 @@ func (s *stagedFile) Discard() {
 	s.file = nil
 }
 
-// Commit implements [Staged]. The link is the moment at which the file appears;
+// Commit implements [gateway.Staged]. The link is the moment at which the file appears;
 // the bytes are on the disk before it, and its name before Commit returns.
-func (s *stagedFile) Commit(ctx context.Context, up Upload) (repeated bool, err error) {
+func (s *stagedFile) Commit(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
 	defer s.Discard()
 	if s.file == nil {
-		return false, errors.New("gateway: the staged file was committed or discarded before")
+		return false, errors.New("folder: the staged file was committed or discarded before")
 	}
-	if versionOf(up.Filename, up.Project) == "" {
-		return false, errors.New("gateway: the file's name does not belong to the project")
+	if dist.VersionOf(up.Filename, up.Project) == "" {
+		return false, errors.New("folder: the file's name does not belong to the project")
 	}
 	info, err := s.seal()
 	if err != nil {
-		return false, fmt.Errorf("gateway: keeping %s: %w", up.Filename, err)
+		return false, fmt.Errorf("folder: keeping %s: %w", up.Filename, err)
 	}
 	repeated, err = s.publish(ctx, up)
 	if err != nil {
-		return false, fmt.Errorf("gateway: keeping %s: %w", up.Filename, err)
+		return false, fmt.Errorf("folder: keeping %s: %w", up.Filename, err)
 	}
 	if !repeated {
 		s.folder.noting.Lock()
@@ -220,7 +235,7 @@ func (s *stagedFile) seal() (fs.FileInfo, error) {
 
 // publish gives the file its name. Where that is taken, by an identical file,
 // the other's name may not have reached the disk yet: it does here.
-func (s *stagedFile) publish(ctx context.Context, up Upload) (repeated bool, err error) {
+func (s *stagedFile) publish(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
 	f := s.folder
 	if err := f.disk.mkdir(up.Project, dirMode); err != nil {
 		return false, err
@@ -229,13 +244,13 @@ func (s *stagedFile) publish(ctx context.Context, up Upload) (repeated bool, err
 	if errors.Is(err, fs.ErrExist) {
 		old, err := f.File(ctx, up.Project, up.Filename)
 		if errors.Is(err, ErrNotFound) { // no regular file has the name
-			return false, ErrExists
+			return false, gateway.Exists(up.Filename, up.Filename)
 		}
 		if err != nil {
 			return false, err
 		}
 		if old.SHA256 != up.SHA256 {
-			return false, ErrExists
+			return false, gateway.Exists(up.Filename, up.Filename)
 		}
 		repeated = true
 	} else if err != nil {
@@ -248,7 +263,7 @@ func (s *stagedFile) publish(ctx context.Context, up Upload) (repeated bool, err
 }
 
 // link gives the file its name, unless a twin of it is there.
-func (s *stagedFile) link(up Upload) error {
+func (s *stagedFile) link(up gateway.Upload) error {
 	f := s.folder
 	f.naming.Lock()
 	defer f.naming.Unlock()
@@ -257,7 +272,7 @@ func (s *stagedFile) link(up Upload) error {
 		return err
 	}
 	if name != "" {
-		return &twinError{name}
+		return gateway.Exists(name, up.Filename)
 	}
 	return f.disk.link(s.name, path.Join(up.Project, up.Filename))
 }

@@ -1,4 +1,4 @@
-package gateway
+package folder
 
 import (
 	"container/list"
@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rind-dev/rind/internal/dist"
 )
 
 // How long what is in memory of a folder holds.
@@ -163,7 +165,7 @@ func (f *Folder) statFolder(name string) (fs.FileInfo, error) {
 		return nil, ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("gateway: looking for folder %s: %w", name, err)
+		return nil, fmt.Errorf("folder: looking for folder %s: %w", name, err)
 	}
 	return info, nil
 }
@@ -178,11 +180,11 @@ func (f *Folder) list(ctx context.Context, s *shelf, info fs.FileInfo, old *snap
 	s.mu.Unlock()
 	entries, err := f.entries(s.name)
 	if err != nil {
-		return nil, fmt.Errorf("gateway: listing folder %s: %w", s.name, err)
+		return nil, fmt.Errorf("folder: listing folder %s: %w", s.name, err)
 	}
 	if s.name == rootFolder {
 		for _, e := range entries {
-			if e.IsDir() && isNormalized(e.Name()) {
+			if e.IsDir() && dist.IsNormalized(e.Name()) {
 				made.projects = append(made.projects, e.Name())
 			}
 		}
@@ -190,12 +192,12 @@ func (f *Folder) list(ctx context.Context, s *shelf, info fs.FileInfo, old *snap
 	}
 	folder, err := f.root.OpenRoot(s.name)
 	if err != nil {
-		return nil, fmt.Errorf("gateway: listing folder %s: %w", s.name, err)
+		return nil, fmt.Errorf("folder: listing folder %s: %w", s.name, err)
 	}
 	defer folder.Close()
 	made.files = make([]File, 0, len(entries))
 	for _, e := range entries {
-		if !e.Type().IsRegular() || versionOf(e.Name(), s.name) == "" {
+		if !e.Type().IsRegular() || dist.VersionOf(e.Name(), s.name) == "" {
 			continue
 		}
 		file, ok := File{}, false
@@ -262,7 +264,7 @@ func (f *Folder) Projects(ctx context.Context) ([]string, error) {
 // where the project has no folder. A file that is new in .meta is read whole, and
 // ctx bounds that.
 func (f *Folder) Files(ctx context.Context, project string) ([]File, error) {
-	if !isNormalized(project) {
+	if !dist.IsNormalized(project) {
 		return nil, ErrNotFound
 	}
 	now, _, err := f.browse(ctx, project)
@@ -301,7 +303,7 @@ func (f *Folder) file(ctx context.Context, project, name string) (file File, lea
 		return known, false, nil
 	}
 	if file, err = f.examine(ctx, project, name); err != nil {
-		return File{}, false, fmt.Errorf("gateway: reading %s: %w", name, err)
+		return File{}, false, fmt.Errorf("folder: reading %s: %w", name, err)
 	}
 	f.noting.Lock()
 	defer f.noting.Unlock()

@@ -1,4 +1,4 @@
-package gateway
+package folder
 
 import (
 	"context"
@@ -12,11 +12,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/verifier/gateway"
 )
 
 func openFolder(t testing.TB, dir string) *Folder {
 	t.Helper()
-	f, err := NewFolder(dir, WithClock(func() time.Time { return noon }))
+	f, err := Open(dir, WithClock(func() time.Time { return noon }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +29,7 @@ func openFolder(t testing.TB, dir string) *Folder {
 // keep commits content as demo-1.0.tar.gz of demo.
 func keep(t testing.TB, f *Folder, content string) (repeated bool, err error) {
 	t.Helper()
-	s, err := f.Stage(t.Context())
+	s, err := f.Reserve(t.Context(), gateway.Upload{})
 	if err != nil {
 		return false, err
 	}
@@ -35,7 +37,7 @@ func keep(t testing.TB, f *Folder, content string) (repeated bool, err error) {
 	if _, err := io.WriteString(s, content); err != nil {
 		return false, err
 	}
-	return s.Commit(t.Context(), Upload{Project: "demo", Version: "1.0", Filename: "demo-1.0.tar.gz",
+	return s.Commit(t.Context(), gateway.Upload{Project: "demo", Version: "1.0", Filename: "demo-1.0.tar.gz",
 		Filetype: "sdist", Size: int64(len(content)), SHA256: digest(content), RequiresPython: ">=3.8"})
 }
 
@@ -139,7 +141,7 @@ func TestCrashAtEachStep(t *testing.T) {
 					if err != nil || len(files) != 1 || files[0].SHA256 != digest(content) || files[0].Version != "1.0" {
 						t.Errorf("%+v, %v", files, err)
 					}
-					if _, err := keep(t, f, gz("two")); !errors.Is(err, ErrExists) {
+					if _, err := keep(t, f, gz("two")); !errors.Is(err, gateway.ErrExists) {
 						t.Errorf("other bytes: %v", err)
 					}
 				})
@@ -217,15 +219,15 @@ func TestStagingIsCleared(t *testing.T) {
 
 func TestCommitOnce(t *testing.T) {
 	f := openFolder(t, t.TempDir())
-	s, err := f.Stage(t.Context())
+	s, err := f.Reserve(t.Context(), gateway.Upload{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, _ = io.WriteString(s, gz("one"))
-	up := Upload{Project: "demo", Version: "1.0", Filename: "demo-1.0.tar.gz", SHA256: digest(gz("one"))}
-	for _, bad := range []Upload{{}, {Project: "..", Filename: "demo-1.0.tar.gz"}, {Project: "Demo", Filename: "demo-1.0.tar.gz"},
+	up := gateway.Upload{Project: "demo", Version: "1.0", Filename: "demo-1.0.tar.gz", SHA256: digest(gz("one"))}
+	for _, bad := range []gateway.Upload{{}, {Project: "..", Filename: "demo-1.0.tar.gz"}, {Project: "Demo", Filename: "demo-1.0.tar.gz"},
 		{Project: "demo", Filename: "../demo-1.0.tar.gz"}, {Project: ".staging", Filename: "demo-1.0.tar.gz"}} {
-		other, err := f.Stage(t.Context())
+		other, err := f.Reserve(t.Context(), gateway.Upload{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +244,7 @@ func TestCommitOnce(t *testing.T) {
 	s.Discard()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := f.Stage(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := f.Reserve(ctx, gateway.Upload{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
@@ -262,7 +264,7 @@ func TestNameIsTaken(t *testing.T) {
 		if err := block(filepath.Join(dir, "demo", "demo-1.0.tar.gz")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := keep(t, f, gz("one")); !errors.Is(err, ErrExists) {
+		if _, err := keep(t, f, gz("one")); !errors.Is(err, gateway.ErrExists) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -291,10 +293,10 @@ func TestNewFolderFails(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewFolder(path); err == nil {
+	if _, err := Open(path); err == nil {
 		t.Error("a file is no folder")
 	}
-	if _, err := NewFolder(filepath.Join(path, "x")); err == nil {
+	if _, err := Open(filepath.Join(path, "x")); err == nil {
 		t.Error("there is no folder in a file")
 	}
 }

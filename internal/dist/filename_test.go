@@ -1,4 +1,4 @@
-package gateway
+package dist
 
 import (
 	"strings"
@@ -40,20 +40,20 @@ func TestVersionOf(t *testing.T) {
 		{"demo-1.0.tar.gz", "", ""},
 		{"", "", ""},
 	} {
-		if got := versionOf(c.name, c.project); got != c.want {
+		if got := VersionOf(c.name, c.project); got != c.want {
 			t.Errorf("%s of %s: %q, want %q", c.name, c.project, got, c.want)
 		}
 	}
 }
 
-// Whatever versionOf accepts is safe to join to a folder's name, and its parts
+// Whatever VersionOf accepts is safe to join to a folder's name, and its parts
 // are those of the project.
 func FuzzVersionOf(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, project string) {
-		if versionOf(name, project) == "" {
+		if VersionOf(name, project) == "" {
 			return
 		}
-		if !safeFilename(name) || strings.ContainsAny(name, "/\\\x00 ") || name[0] == '.' || len(name) > 255 || !isNormalized(project) {
+		if !SafeFilename(name) || strings.ContainsAny(name, "/\\\x00 ") || name[0] == '.' || len(name) > 255 || !IsNormalized(project) {
 			t.Errorf("%q of %q", name, project)
 		}
 	})
@@ -67,40 +67,8 @@ func TestValidSpecifier(t *testing.T) {
 		"==3.8+local": true, "!=3.8+local": true, "==3.8+local.*": false, "==3.8rc1.*": false, "==1!3.8.*": true, ">=3.5.*": false, "!=3.0.*,!=3.1.*": true,
 		"===a b": false, "===": false, "<b>": false, ">=3.8;x": false, strings.Repeat(">=3,", 500): false,
 	} {
-		if fault := specifierFault(s); (fault == "") != want {
+		if fault := SpecifierFault(s); (fault == "") != want {
 			t.Errorf("%q: %q", s, fault)
 		}
-	}
-}
-
-func TestNegotiate(t *testing.T) {
-	for accept, want := range map[string]string{
-		"": typeLegacy, "*/*": typeLegacy, "text/html": typeLegacy, "TEXT/HTML": typeLegacy, "text/*": typeLegacy,
-		"application/vnd.pypi.simple.v1+json":     typeJSON,
-		"application/vnd.pypi.simple.latest+json": typeJSON,
-		"application/vnd.pypi.simple.v1+html":     typeHTML,
-		"application/vnd.pypi.simple.latest+html": typeHTML,
-		"application/*": typeJSON,
-		// pip, uv, a browser
-		"application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01": typeJSON,
-		"application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01":   typeJSON,
-		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8":                                    typeLegacy,
-		"text/html;q=0.1, application/vnd.pypi.simple.v1+json;q=0.2":                                         typeJSON,
-		"text/html;q=0, */*;q=0.1":                            typeJSON,
-		"text/html;q=0":                                       "",
-		"application/json":                                    "",
-		"text/html;q=2":                                       "",
-		"text/html;q=NaN":                                     "",
-		"text/html;level=1;q=0.5":                             typeLegacy,
-		"application/vnd.pypi.simple.v2+json":                 "",
-		strings.Repeat("a/b,", 100) + "text/html":             "",
-		"application/vnd.pypi.simple.v1+json;q=0.001,*/*;q=0": typeJSON,
-	} {
-		if got := negotiate([]string{accept}); got != want {
-			t.Errorf("%q: %q, want %q", accept, got, want)
-		}
-	}
-	if got := negotiate([]string{"text/html;q=0.1", typeJSON}); got != typeJSON {
-		t.Errorf("two header fields: %q", got)
 	}
 }

@@ -1,7 +1,8 @@
-package gateway
+package folder
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/internal/dist"
+	"github.com/rind-dev/rind/verifier/gateway"
 )
 
 // The paths that an index serves; what is in front of them is the caller's to
@@ -36,29 +39,17 @@ const (
 	indexBodyTime = 10 * time.Second
 )
 
-// NewIndex serves the files of a folder to pip, uv and people: the lists of
+// Index implements [gateway.IndexServer]. It serves the files of the folder to pip, uv and people: the lists of
 // PEP 503 and PEP 691 under /simple/, with the additions of PEP 700, and the
 // files under /packages/<project>/. The lists are under /legacy/+simple/ too, where
 // hatch looks for what is there before it uploads. Pages of any origin may read
-// what it serves, as Pyodide does in a browser. Who may read is the caller's to
-// decide, by wrapping the handler. A nil logger discards.
-func NewIndex(f *Folder, logger *slog.Logger, opts ...IndexOption) http.Handler {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
+// what it serves, as Pyodide does in a browser.
+func (f *Folder) Index(uploadURL string, log *slog.Logger) http.Handler {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
-	x := &index{folder: f, log: logger, uploadURL: "/legacy/"}
-	for _, set := range opts {
-		set(x)
-	}
-	return x
+	return &index{folder: f, log: log, uploadURL: cmp.Or(uploadURL, "/legacy/")}
 }
-
-// IndexOption changes how an index answers.
-type IndexOption func(*index)
-
-// WithUploadURL is the whole address that uploads go to, to name it to clients that
-// were given the address of the index; "/legacy/" by default.
-func WithUploadURL(url string) IndexOption { return func(x *index) { x.uploadURL = url } }
 
 type index struct {
 	folder    *Folder
@@ -84,7 +75,7 @@ func (x *index) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 		w.Header().Set("Allow", indexMethods)
-		WrongAddress(w, r, http.StatusMethodNotAllowed, x.uploadURL)
+		gateway.WrongAddress(w, r, http.StatusMethodNotAllowed, x.uploadURL)
 		return
 	}
 	if !skipBody(w, r) {
@@ -178,7 +169,7 @@ func (x *index) serveRoot(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (x *index) serveProject(w http.ResponseWriter, r *http.Request, project, up string) error {
-	if !isNormalized(project) {
+	if !dist.IsNormalized(project) {
 		return ErrNotFound
 	}
 	now, at, err := x.folder.browse(r.Context(), project)

@@ -1,4 +1,6 @@
-package gateway
+// Package dist knows the files of Python packages, sdists and wheels: what their names say, which names stand
+// for the same file, and what the metadata inside them says. It trusts none of them: what it reads of an archive is bounded.
+package dist
 
 import (
 	"strings"
@@ -9,18 +11,18 @@ import (
 // The file types of the upload API that are taken. The others that it knew
 // (eggs, installers) are gone from PyPI too (PEP 527, PEP 715).
 const (
-	sdist = "sdist"
-	wheel = "bdist_wheel"
+	SDist = "sdist"
+	Wheel = "bdist_wheel"
 )
 
-// maxFilename is the longest file name in bytes that common file systems take.
-const maxFilename = 255
+// MaxFilename is the longest file name in bytes that common file systems take.
+const MaxFilename = 255
 
-// safeFilename reports whether name is safe for every file system, URL and shell: letters,
+// SafeFilename reports whether name is safe for every file system, URL and shell: letters,
 // digits and "._+!-", starting with a letter or digit, so that it names no folder, no hidden
 // file and no option.
-func safeFilename(name string) bool {
-	if name == "" || len(name) > maxFilename {
+func SafeFilename(name string) bool {
+	if name == "" || len(name) > MaxFilename {
 		return false
 	}
 	for i := 0; i < len(name); i++ {
@@ -33,11 +35,11 @@ func safeFilename(name string) bool {
 	return true
 }
 
-// typeOf is the file type that the name's ending stands for and the name
+// TypeOf is the file type that the name's ending stands for and the name
 // without it, or "" for any other ending.
-func typeOf(name string) (filetype, stem string) {
+func TypeOf(name string) (filetype, stem string) {
 	for _, e := range []struct{ ending, filetype string }{
-		{".whl", wheel}, {".tar.gz", sdist}, {".zip", sdist},
+		{".whl", Wheel}, {".tar.gz", SDist}, {".zip", SDist},
 	} {
 		if stem, ok := strings.CutSuffix(name, e.ending); ok {
 			return e.filetype, stem
@@ -46,22 +48,22 @@ func typeOf(name string) (filetype, stem string) {
 	return "", ""
 }
 
-// versionOf is the version that a file of the project has by its name, in the
+// VersionOf is the version that a file of the project has by its name, in the
 // form of the name. It is "" where the name is not that of an sdist or wheel of
 // the project. project is normalized.
 //
 // A wheel's name has five or six parts (binary distribution format of
 // packaging.python.org) that contain no "-". An sdist's name and version may both contain
 // one in files of older tools, so the project decides where the version begins.
-func versionOf(name, project string) string {
-	filetype, stem := typeOf(name)
-	if !safeFilename(name) {
+func VersionOf(name, project string) string {
+	filetype, stem := TypeOf(name)
+	if !SafeFilename(name) {
 		return ""
 	}
 	switch filetype {
-	case wheel:
+	case Wheel:
 		return wheelVersion(stem, project)
-	case sdist:
+	case SDist:
 		for i := range len(stem) {
 			if stem[i] == '-' && isName(stem[:i], project) && caveats.ValidVersion(stem[i+1:]) {
 				return stem[i+1:]
@@ -97,12 +99,12 @@ func isName(name, project string) bool {
 	return caveats.ValidProjectName(name) && caveats.NormalizeProject(name) == project
 }
 
-// isNormalized reports whether name is a normalized project name. Such a name is safe as the
+// IsNormalized reports whether name is a normalized project name. Such a name is safe as the
 // name of a folder and in a URL.
-func isNormalized(name string) bool { return len(name) <= maxFilename && isName(name, name) }
+func IsNormalized(name string) bool { return len(name) <= MaxFilename && isName(name, name) }
 
-// magicOf is what files with the ending of name begin with.
-func magicOf(name string) string {
+// Magic is what files with the ending of name begin with.
+func Magic(name string) string {
 	if strings.HasSuffix(name, ".gz") {
 		return "\x1f\x8b\x08" // RFC 1952 §2.3.1, deflate
 	}

@@ -1,4 +1,4 @@
-package gateway
+package folder
 
 import (
 	"encoding/json"
@@ -9,19 +9,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
 )
 
 // stocked is an index with two files of demo and one of my-lib.
 func stocked(t *testing.T) *testIndex {
 	t.Helper()
-	x := newIndex(t, nil)
-	text := x.keys.mint(t, nil)
+	x := newIndex(t)
+	text := x.Keys.Mint(t, nil)
 	for _, form := range [][]item{
 		upload("demo", "1.0", "demo-1.0.tar.gz", gz("one")),
 		upload("Demo", "1.1+local.1", "demo-1.1+local.1-py3-none-any.whl", zipped("a", "b")),
 		upload("My.Lib", "1!2.0", "My_Lib-1!2.0.tar.gz", gz("three")),
 	} {
-		if status, body := x.post(text, form); status != "200 OK" {
+		if status, body := x.Post(text, form); status != "200 OK" {
 			t.Fatal(status, body)
 		}
 	}
@@ -30,13 +32,13 @@ func stocked(t *testing.T) *testIndex {
 
 func TestSimpleHTML(t *testing.T) {
 	x := stocked(t)
-	resp, page := x.get("/simple/")
+	resp, page := x.Get("/simple/")
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/html; charset=utf-8" || resp.Header.Get("Vary") != "Accept" ||
 		!strings.Contains(page, `<a href="demo/">demo</a>`) || !strings.Contains(page, `<a href="my-lib/">my-lib</a>`) ||
 		strings.Count(page, "<a ") != 2 || !strings.Contains(page, `<meta name="pypi:repository-version" content="1.1">`) {
 		t.Errorf("%s %v\n%s", resp.Status, resp.Header, page)
 	}
-	_, page = x.get("/simple/demo/", "Accept", typeHTML)
+	_, page = x.Get("/simple/demo/", "Accept", typeHTML)
 	for _, want := range []string{
 		`<a href="../../packages/demo/demo-1.0.tar.gz#sha256=` + digest(gz("one")) + `" data-requires-python="&gt;=3.8">demo-1.0.tar.gz</a><br>`,
 		`<a href="../../packages/demo/demo-1.1&#43;local.1-py3-none-any.whl#sha256=` + digest(zipped("a", "b")) + `" data-requires-python="&gt;=3.8">demo-1.1&#43;local.1-py3-none-any.whl</a><br>`,
@@ -49,11 +51,11 @@ func TestSimpleHTML(t *testing.T) {
 
 func TestSimpleJSON(t *testing.T) {
 	x := stocked(t)
-	resp, page := x.get("/simple/", "Accept", typeJSON)
+	resp, page := x.Get("/simple/", "Accept", typeJSON)
 	if resp.Header.Get("Content-Type") != typeJSON || page != `{"meta":{"api-version":"1.1"},"projects":[{"name":"demo"},{"name":"my-lib"}]}` {
 		t.Errorf("%v\n%s", resp.Header, page)
 	}
-	_, page = x.get("/simple/my-lib/", "Accept", typeJSON)
+	_, page = x.Get("/simple/my-lib/", "Accept", typeJSON)
 	var got map[string]any
 	if err := json.Unmarshal([]byte(page), &got); err != nil {
 		t.Fatal(err)
@@ -75,7 +77,7 @@ func jsonNumber(n int) string {
 func TestLinksLeadToFiles(t *testing.T) {
 	x := stocked(t)
 	for project, contents := range map[string][]string{"demo": {gz("one"), zipped("a", "b")}, "my-lib": {gz("three")}} {
-		_, page := x.get("/simple/"+project+"/", "Accept", typeJSON)
+		_, page := x.Get("/simple/"+project+"/", "Accept", typeJSON)
 		var list jsonProject
 		if err := json.Unmarshal([]byte(page), &list); err != nil || len(list.Files) != len(contents) {
 			t.Fatal(err, page)
@@ -86,7 +88,7 @@ func TestLinksLeadToFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			resp, body := x.get(place.EscapedPath())
+			resp, body := x.Get(place.EscapedPath())
 			if resp.StatusCode != 200 || body != contents[i] || digest(body) != f.Hashes["sha256"] || int64(len(body)) != f.Size {
 				t.Errorf("%s: %s, %d bytes", place, resp.Status, len(body))
 			}
@@ -106,7 +108,7 @@ func TestRedirects(t *testing.T) {
 		"/simple/my._.lib?x=": "/simple/my-lib/",
 		"/simple/nowhere":     "/simple/nowhere/",
 	} {
-		resp, _ := x.get(path)
+		resp, _ := x.Get(path)
 		base, _ := url.Parse(x.URL + path)
 		to, err := base.Parse(resp.Header.Get("Location"))
 		if err != nil || resp.StatusCode != 301 || to.Host != base.Host || to.RequestURI() != want {
@@ -121,7 +123,7 @@ func TestNoOpenRedirect(t *testing.T) {
 	for _, path := range []string{"//evil.example", "//evil.example/simple", "//evil.example/simple/Demo", "/simple//evil.example", "/simple//evil.example/",
 		"/simple/%2Fevil.example", "/simple/%2F%2Fevil.example/", `/simple/\evil.example/`, "/simple/%5Cevil.example", "/simple/..%2f..%2fevil", "/simple/http:evil",
 		"/simple/https:%2F%2Fevil.example", "/simple/demo%0d%0aX: y", "/simple/@evil.example", "/simple/Demo//", "/simple/Demo/x", "/simpledemo", "/simple%2FDemo%2F"} {
-		resp, _ := x.get(path)
+		resp, _ := x.Get(path)
 		where := resp.Header.Get("Location")
 		base, _ := url.Parse(x.URL + "/simple/x/")
 		to, err := base.Parse(where)
@@ -130,10 +132,10 @@ func TestNoOpenRedirect(t *testing.T) {
 		}
 	}
 	// The handler itself, without a mux that cleans paths.
-	folder := x.gate.cfg.Backend.(*Folder)
-	x.Config.Handler = NewIndex(folder, nil)
+	files := x.files
+	x.Config.Handler = files.Index("", nil)
 	for _, path := range []string{"//evil.example/simple/Demo", "//evil.example", "/simple//evil.example/", "/simple/%2F%2Fevil.example/", `/simple/\evil.example/`, "/simple%2FDemo%2F/"} {
-		resp, _ := x.get(path)
+		resp, _ := x.Get(path)
 		if resp.StatusCode != 404 || resp.Header.Get("Location") != "" {
 			t.Errorf("%s: %s to %q", path, resp.Status, resp.Header.Get("Location"))
 		}
@@ -143,35 +145,35 @@ func TestNoOpenRedirect(t *testing.T) {
 func TestConditional(t *testing.T) {
 	x := stocked(t)
 	for _, path := range []string{"/simple/", "/simple/demo/", "/packages/demo/demo-1.0.tar.gz"} {
-		resp, body := x.get(path)
+		resp, body := x.Get(path)
 		tag := resp.Header.Get("ETag")
 		if tag == "" || body == "" || resp.Header.Get("Cache-Control") == "" {
 			t.Fatalf("%s: %v", path, resp.Header)
 		}
-		again, nothing := x.get(path, "If-None-Match", tag)
+		again, nothing := x.Get(path, "If-None-Match", tag)
 		if again.StatusCode != 304 || nothing != "" || again.Header.Get("ETag") != tag {
 			t.Errorf("%s: %s", path, again.Status)
 		}
-		if other, _ := x.get(path, "If-None-Match", `"x"`); other.StatusCode != 200 {
+		if other, _ := x.Get(path, "If-None-Match", `"x"`); other.StatusCode != 200 {
 			t.Errorf("%s: %s", path, other.Status)
 		}
 	}
-	resp, _ := x.get("/simple/demo/")
-	json, _ := x.get("/simple/demo/", "Accept", typeJSON)
+	resp, _ := x.Get("/simple/demo/")
+	json, _ := x.Get("/simple/demo/", "Accept", typeJSON)
 	if resp.Header.Get("ETag") == json.Header.Get("ETag") {
 		t.Error("two forms under one tag")
 	}
-	if status, _ := x.post(x.text, upload("demo", "3.0", "demo-3.0.tar.gz", gz("new"))); status != "200 OK" {
+	if status, _ := x.Post(x.Text, upload("demo", "3.0", "demo-3.0.tar.gz", gz("new"))); status != "200 OK" {
 		t.Fatal(status)
 	}
-	if changed, body := x.get("/simple/demo/", "If-None-Match", resp.Header.Get("ETag")); changed.StatusCode != 200 || !strings.Contains(body, "demo-3.0.tar.gz") {
+	if changed, body := x.Get("/simple/demo/", "If-None-Match", resp.Header.Get("ETag")); changed.StatusCode != 200 || !strings.Contains(body, "demo-3.0.tar.gz") {
 		t.Error("a new file is not seen:", changed.Status)
 	}
 }
 
 func TestServeFile(t *testing.T) {
 	x := stocked(t)
-	resp, body := x.get("/packages/demo/demo-1.0.tar.gz")
+	resp, body := x.Get("/packages/demo/demo-1.0.tar.gz")
 	if body != gz("one") || resp.Header.Get("Content-Type") != "application/octet-stream" || resp.Header.Get("X-Content-Type-Options") != "nosniff" ||
 		resp.Header.Get("Content-Encoding") != "" || resp.Header.Get("ETag") != `"`+digest(gz("one"))+`"` {
 		t.Errorf("%v", resp.Header)
@@ -180,11 +182,11 @@ func TestServeFile(t *testing.T) {
 	if csp := resp.Header.Get("Content-Security-Policy"); csp != "default-src 'none'; sandbox" || resp.Header.Get("Content-Disposition") != "attachment" {
 		t.Errorf("%v", resp.Header)
 	}
-	part, body := x.get("/packages/demo/demo-1.0.tar.gz", "Range", "bytes=1-3")
+	part, body := x.Get("/packages/demo/demo-1.0.tar.gz", "Range", "bytes=1-3")
 	if part.StatusCode != 206 || body != gz("one")[1:4] {
 		t.Errorf("%s, %q", part.Status, body)
 	}
-	if part, _ := x.get("/packages/demo/demo-1.0.tar.gz", "Range", "bytes=9999-"); part.StatusCode != 416 {
+	if part, _ := x.Get("/packages/demo/demo-1.0.tar.gz", "Range", "bytes=9999-"); part.StatusCode != 416 {
 		t.Error(part.Status)
 	}
 	if head, err := http.Head(x.URL + "/packages/demo/demo-1.0.tar.gz"); err != nil || head.ContentLength != int64(len(gz("one"))) {
@@ -195,28 +197,28 @@ func TestServeFile(t *testing.T) {
 // What is not a package is not there, for readers.
 func TestNotServed(t *testing.T) {
 	x := stocked(t)
-	outside := filepath.Join(filepath.Dir(x.dir), "secret-1.0.tar.gz")
-	for path, content := range map[string]string{outside: "secret", filepath.Join(x.dir, "demo", "notes.txt"): "notes",
-		filepath.Join(x.dir, "demo", ".demo-0.1.tar.gz"): "hidden", filepath.Join(x.dir, "stray"): "a file",
-		filepath.Join(x.dir, "demo-9.0.tar.gz"): "beside"} {
+	outside := filepath.Join(filepath.Dir(x.Dir), "secret-1.0.tar.gz")
+	for path, content := range map[string]string{outside: "secret", filepath.Join(x.Dir, "demo", "notes.txt"): "notes",
+		filepath.Join(x.Dir, "demo", ".demo-0.1.tar.gz"): "hidden", filepath.Join(x.Dir, "stray"): "a file",
+		filepath.Join(x.Dir, "demo-9.0.tar.gz"): "beside"} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, to := range map[string]string{"demo-6.6.tar.gz": outside, "demo-6.7.tar.gz": "../../secret-1.0.tar.gz", "demo-6.8.tar.gz": "demo-1.0.tar.gz"} {
-		if err := os.Symlink(to, filepath.Join(x.dir, "demo", name)); err != nil {
+		if err := os.Symlink(to, filepath.Join(x.Dir, "demo", name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(filepath.Dir(x.dir), filepath.Join(x.dir, "out")); err != nil {
+	if err := os.Symlink(filepath.Dir(x.Dir), filepath.Join(x.Dir, "out")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(x.dir, "empty"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(x.Dir, "empty"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	folder := x.gate.cfg.Backend.(*Folder)
-	bare := &testIndex{t: t, Server: x.Server}
-	x.Config.Handler = NewIndex(folder, nil)
+	files := x.files
+	bare := &testIndex{Index: &gatetest.Index{T: t, Server: x.Server}}
+	x.Config.Handler = files.Index("", nil)
 	for _, path := range []string{"/", "/packages/", "/packages", "/packages/demo", "/packages/demo/", "/packages/demo/.", "/packages/demo/..",
 		"/packages/demo/notes.txt", "/packages/demo/.demo-0.1.tar.gz", "/packages/demo/.meta/demo-1.0.tar.gz.json", "/packages/.staging/x", "/packages/.staging/",
 		"/packages/demo/demo-6.6.tar.gz", "/packages/demo/demo-6.7.tar.gz", "/packages/demo/demo-6.8.tar.gz", "/packages/out/secret-1.0.tar.gz",
@@ -224,23 +226,23 @@ func TestNotServed(t *testing.T) {
 		"/packages/my-lib/demo-1.0.tar.gz", "/packages/demo/demo-1.0.tar.gz/", "/packages/demo/demo-1.0.tar.gz/x", "/packages/demo/demo-9.0.tar.gz",
 		"/packages/../packages/demo/demo-1.0.tar.gz", "/packages/demo-9.0.tar.gz", "/simple/nowhere/", "/simple/stray/", "/simple/empty/", "/simple/out/",
 		"/simple/.staging/", "/simple/../", "/simple/" + strings.Repeat("x", 300) + "/", "/simple/demo/demo-1.0.tar.gz", "/legacy/"} {
-		resp, body := bare.get(path)
+		resp, body := bare.Get(path)
 		if resp.StatusCode != 404 || strings.Contains(body, "secret") {
 			t.Errorf("%s: %s %s", path, resp.Status, body)
 		}
 	}
-	_, page := bare.get("/simple/demo/")
+	_, page := bare.Get("/simple/demo/")
 	if strings.Count(page, "<a ") != 2 {
 		t.Error(page)
 	}
-	if names, err := folder.Projects(t.Context()); err != nil || !slices.Equal(names, []string{"demo", "empty", "my-lib"}) {
+	if names, err := files.Projects(t.Context()); err != nil || !slices.Equal(names, []string{"demo", "empty", "my-lib"}) {
 		t.Error(names, err)
 	}
 }
 
 func TestIndexRefuses(t *testing.T) {
 	x := stocked(t)
-	resp, body := x.get("/simple/", "Accept", "application/json")
+	resp, body := x.Get("/simple/", "Accept", "application/json")
 	if resp.StatusCode != 406 || !strings.Contains(body, typeJSON) || resp.Header.Get("Vary") != "Accept" {
 		t.Error(resp.Status, body)
 	}
@@ -252,14 +254,14 @@ func TestIndexRefuses(t *testing.T) {
 	if post.StatusCode != 405 || post.Header.Get("Allow") != "GET, HEAD, OPTIONS" {
 		t.Error(post.Status)
 	}
-	x.gate.cfg.Backend.(*Folder).Close()
+	x.files.Close()
 	for _, path := range []string{"/simple/", "/simple/demo/", "/packages/demo/demo-1.0.tar.gz"} {
-		if resp, body := x.get(path); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || resp.Header.Get("Cache-Control") != "" || strings.Contains(body, x.dir) {
+		if resp, body := x.Get(path); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || resp.Header.Get("Cache-Control") != "" || strings.Contains(body, x.Dir) {
 			t.Errorf("%s: %s %v", path, resp.Status, resp.Header)
 		}
 	}
-	if !strings.Contains(x.log.String(), "index not served") {
-		t.Error(x.log.String())
+	if !strings.Contains(x.Log.String(), "index not served") {
+		t.Error(x.Log.String())
 	}
 }
 
@@ -275,7 +277,7 @@ func TestPageEscapes(t *testing.T) {
 func TestCORS(t *testing.T) {
 	x := stocked(t)
 	for path, status := range map[string]int{"/simple/": 200, "/simple/demo/": 200, "/simple/demo": 301, "/simple/none/": 404, "/packages/demo/demo-1.0.tar.gz": 200} {
-		resp, _ := x.get(path, "Origin", "https://pyodide.example")
+		resp, _ := x.Get(path, "Origin", "https://pyodide.example")
 		if resp.StatusCode != status || resp.Header.Get("Access-Control-Allow-Origin") != "*" || resp.Header.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s: %s %v", path, resp.Status, resp.Header)
 		}
@@ -296,9 +298,9 @@ func TestCORS(t *testing.T) {
 // hatch asks for the index below the upload address, and its links lead to files.
 func TestIndexBelowTheUploadAddress(t *testing.T) {
 	x := stocked(t)
-	x.Config.Handler = NewIndex(x.gate.cfg.Backend.(*Folder), nil)
+	x.Config.Handler = x.files.Index("", nil)
 	for _, at := range []string{"/legacy/+simple/", "/legacy/%2Bsimple/"} {
-		resp, page := x.get(at+"demo/", "Accept", typeJSON, "Authorization", "Basic eDp5")
+		resp, page := x.Get(at+"demo/", "Accept", typeJSON, "Authorization", "Basic eDp5")
 		var list jsonProject
 		if err := json.Unmarshal([]byte(page), &list); err != nil || resp.StatusCode != 200 || len(list.Files) != 2 {
 			t.Fatal(err, resp.Status, page)
@@ -308,17 +310,17 @@ func TestIndexBelowTheUploadAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if resp, body := x.get(place.EscapedPath()); resp.StatusCode != 200 || body != gz("one") {
+		if resp, body := x.Get(place.EscapedPath()); resp.StatusCode != 200 || body != gz("one") {
 			t.Errorf("%s: %s", place, resp.Status)
 		}
-		if _, page := x.get(at); !strings.Contains(page, `<a href="demo/">`) {
+		if _, page := x.Get(at); !strings.Contains(page, `<a href="demo/">`) {
 			t.Error(page)
 		}
-		if resp, _ := x.get(at + "none/"); resp.StatusCode != 404 {
+		if resp, _ := x.Get(at + "none/"); resp.StatusCode != 404 {
 			t.Error(resp.Status)
 		}
 	}
-	if resp, _ := x.get("/legacy/+simple"); resp.StatusCode != 301 || resp.Header.Get("Location") != "+simple/" {
+	if resp, _ := x.Get("/legacy/+simple"); resp.StatusCode != 301 || resp.Header.Get("Location") != "+simple/" {
 		t.Error(resp.Status, resp.Header.Get("Location"))
 	}
 }

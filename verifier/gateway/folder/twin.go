@@ -1,0 +1,25 @@
+package folder
+
+import (
+	"github.com/rind-dev/rind/internal/dist"
+	"github.com/rind-dev/rind/verifier/gateway"
+)
+
+// twin returns the name of an existing file of the project that is equivalent to up under
+// another name. It is "" if there is none, or if a file with the same name as up exists.
+func (f *Folder) twin(up gateway.Upload) (string, error) {
+	entries, err := f.entries(up.Project)
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	for _, e := range entries {
+		switch {
+		case e.Name() == up.Filename:
+			return "", nil
+		case dist.Equivalent(e.Name(), up.Filename, up.Project):
+			found = e.Name()
+		}
+	}
+	return found, nil
+}
