@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rind-dev/rind/authn/password"
 )
 
 // breachFile writes a list of passwords, each seen as often as its length.
@@ -31,71 +33,14 @@ func breachFile(t *testing.T, lineEnd string, trailing bool, passwords ...string
 	return path
 }
 
-func openBreaches(t *testing.T, path string) *BreachList {
+func openBreaches(t *testing.T, path string) *password.BreachList {
 	t.Helper()
-	l, err := OpenBreachList(path)
+	l, err := password.OpenBreachList(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
 	return l
-}
-
-// Every password of a list of any length is found, and none that is not in it.
-func TestBreachListFindsEveryLine(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 5, 64, 1000} {
-		var in []string
-		for i := range n {
-			in = append(in, strings.Repeat("p", i%40)+fmt.Sprint(i))
-		}
-		for _, end := range []string{"\n", "\r\n"} {
-			for _, trailing := range []bool{true, false} {
-				l := openBreaches(t, breachFile(t, end, trailing, in...))
-				for _, p := range in {
-					if got, err := l.Count(p); err != nil || got != len(p) {
-						t.Fatalf("%d lines, %q: %q was seen %d times, %v; want %d", n, end, p, got, err, len(p))
-					}
-					if got, err := l.Count(p + "x"); err != nil || got != 0 {
-						t.Fatalf("%d lines, %q: %q was seen %d times, %v", n, end, p+"x", got, err)
-					}
-				}
-			}
-		}
-	}
-}
-
-// A password is looked for as it was typed, too: who published the list composed no
-// letters.
-func TestBreachListKnowsBothForms(t *testing.T) {
-	const composed, typed = "caf\u00e9 noir", "cafe\u0301 noir"
-	for _, listed := range []string{composed, typed} {
-		l := openBreaches(t, breachFile(t, "\n", true, listed))
-		if got, err := l.Count(typed); err != nil || got == 0 {
-			t.Errorf("%+q is listed, and %+q was seen %d times, %v", listed, typed, got, err)
-		}
-	}
-}
-
-func TestBreachListRefusesOtherFiles(t *testing.T) {
-	a, b := strings.Repeat("A", 40), strings.Repeat("B", 40)
-	for name, text := range map[string]string{
-		"is empty": "", "not a hash": "password\nsecret\n", "not sorted": b + ":1\n" + strings.Repeat(b+":1\n", 5) + a + ":1\n",
-		"and a count": a + "\n", "too long": strings.Repeat("A", 4000),
-	} {
-		path := filepath.Join(t.TempDir(), "list")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := OpenBreachList(path); err == nil || !strings.Contains(err.Error(), name) && name != "and a count" {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if _, err := OpenBreachList(t.TempDir()); err == nil {
-		t.Error("a folder was opened")
-	}
-	if _, err := OpenBreachList(filepath.Join(t.TempDir(), "none")); err == nil {
-		t.Error("no file was opened")
-	}
 }
 
 // A listed password is refused wherever somebody chooses one, and a list that can't
@@ -129,5 +74,19 @@ func TestBreachedPasswordsAreRefused(t *testing.T) {
 	list.Close()
 	if _, err = e.ChangePassword(ctx, root.Session, home, root.password, "violet anchor 9 thimble"); err == nil {
 		t.Error("a password was taken without a look at the list")
+	}
+}
+
+// What is wrong with a password is a problem of its own.
+func TestPasswordFaultsAreProblems(t *testing.T) {
+	e := newEnv(t)
+	for typed, code := range map[string]string{
+		"": CodePasswordTooShort, "password1234": CodePasswordWeak,
+		strings.Repeat("k", password.MaxBytes+1): CodePasswordTooLong, "kX9!vQ2#mL5z\n": CodePasswordInvalid,
+	} {
+		wantProblem(t, e.checkNewPassword(t.Context(), typed, "alice", "alice@example.org"), "password", code)
+	}
+	if err := e.checkNewPassword(t.Context(), goodPassword, "alice", "alice@example.org"); err != nil {
+		t.Error(err)
 	}
 }

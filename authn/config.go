@@ -11,6 +11,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/seal"
@@ -37,14 +38,14 @@ type Config struct {
 	// "rind" where it is "".
 	IssuerName string
 
-	// PasswordParams is the cost of a password hash; DefaultPasswordParams where it
+	// PasswordParams is the cost of a password hash; password.DefaultParams where it
 	// is nil. Hashes of another cost are made anew at the next sign-in.
 	PasswordParams *argon2id.Params
 
 	// MaxHashing is how many passwords are hashed at the same time, each with
 	// PasswordParams.Memory; as many as there are processors, at least
 	// two, where it is 0. Sixteen times as many may wait, each account, name and network with a share of
-	// them (places); whoever comes then gets ErrBusy.
+	// them (package password); whoever comes then gets ErrBusy.
 	MaxHashing int
 
 	// RecoveryWait is how long a recovery waits that an administrator started;
@@ -58,11 +59,11 @@ type Config struct {
 
 	// Breaches are passwords that nobody may take, in addition to those that are easy
 	// to guess; nil: none. The caller closes it.
-	Breaches *BreachList
+	Breaches *password.BreachList
 
 	// BreachRange is asked for a password that is not in Breaches; nil: nobody is. Where it does
 	// not answer the password is taken.
-	BreachRange *BreachRange
+	BreachRange *password.BreachRange
 
 	Clock  func() time.Time // time.Now where it is nil
 	Logger *slog.Logger     // nil discards
@@ -125,9 +126,13 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authn: derive keys: %w", err)
 	}
-	hashing, err := newPasswords(cfg.PasswordParams, cfg.MaxHashing)
+	function, err := password.Argon2(cfg.PasswordParams)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("authn: %w", err)
+	}
+	hashing, err := password.NewHasher(function, cfg.MaxHashing)
+	if err != nil {
+		return nil, fmt.Errorf("authn: %w", err)
 	}
 	s := &Service{core: c}
 	s.recoveries = &Recoveries{core: c, recoveryWait: wait}

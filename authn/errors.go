@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -87,7 +88,7 @@ var (
 
 	// ErrBusy says that too many passwords are being hashed at the moment; the
 	// caller answers 503 and lets the person try again.
-	ErrBusy = errors.New("authn: too many passwords are being checked")
+	ErrBusy = password.ErrBusy
 
 	// ErrMail says that the mail that a change needs was not taken, for too many wait, and that nothing was
 	// changed; the cause is wrapped beside it.

@@ -3,17 +3,19 @@ package authn
 import (
 	"context"
 	"testing"
+
+	"github.com/rind-dev/rind/authn/password"
 )
 
 // hangsUp is a hasher during whose work the client goes.
 type hangsUp struct {
-	hasher
+	password.Function
 	hangUp context.CancelFunc
 }
 
 func (h *hangsUp) Check(password, hash string) (bool, bool, error) {
 	h.hangUp()
-	return h.hasher.Check(password, hash)
+	return h.Function.Check(password, hash)
 }
 
 // Who asks for a link to somebody's account and hangs up is in the trail as who waits.
@@ -36,8 +38,8 @@ func TestAResetWhoseClientIsGoneIsRecorded(t *testing.T) {
 func TestAGuessWhoseClientIsGoneIsRecorded(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	h := &hangsUp{hasher: e.hashing.hasher}
-	e.hashing.hasher = h
+	h := &hangsUp{Function: e.hash.Function}
+	e.hash.Function = h
 	for _, login := range []string{root.name, "nobody"} {
 		before := e.kinds("")[rowSignInFailed] + e.kinds(root.UserID)[rowSignInFailed]
 		for range 3 {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 )
@@ -211,52 +212,13 @@ func TestThousandGuessesCloseNothingForOthers(t *testing.T) {
 
 // stuckHasher hashes nothing until it is let go.
 type stuckHasher struct {
-	hasher
+	password.Function
 	letGo chan struct{}
 }
 
 func (h *stuckHasher) Check(p, hash string) (bool, bool, error) {
 	<-h.letGo
-	return h.hasher.Check(p, hash)
-}
-
-// One account with four known browsers filled all places in which passwords are hashed; and so did one network, and one name. Each has
-// a share, and known browsers find a place when strangers have filled theirs.
-func TestPlacesToHashAreShared(t *testing.T) {
-	const parallel = 2
-	newPlaces := func() *places { return newPlaces(parallel) }
-	fill := func(p *places, c func(i int) claimant) (n int) {
-		for i := range 100 {
-			if _, err := p.claim(c(i)); err == nil {
-				n++
-			}
-		}
-		return n
-	}
-	p := newPlaces()
-	if n := fill(p, func(int) claimant { return claimant{account: "ada"} }); n != shareKnown {
-		t.Errorf("one account has %d places", n)
-	}
-	if n := fill(p, func(i int) claimant { return claimant{login: fmt.Sprint(i), network: "one"} }); n != shareNetworkTime*parallel {
-		t.Errorf("one network has %d places", n)
-	}
-	p = newPlaces()
-	if n := fill(p, func(i int) claimant { return claimant{login: "ada", network: fmt.Sprint(i)} }); n != shareLogin {
-		t.Errorf("one name has %d places", n)
-	}
-	if n := fill(p, func(i int) claimant { return claimant{login: fmt.Sprint(i), network: fmt.Sprint(i)} }); n != strangersTimes*parallel-shareLogin {
-		t.Errorf("strangers have %d places more", n)
-	}
-	w, err := p.claim(claimant{account: "ada"})
-	if err != nil {
-		t.Fatal("strangers keep a known browser out")
-	}
-	p.leave(claimant{login: "ada", network: "0"})
-	select {
-	case <-w.ready: // before the strangers who came earlier
-	default:
-		t.Error("a known browser waits behind strangers")
-	}
+	return h.Function.Check(p, hash)
 }
 
 // The same by signing in: four known browsers of one account, and everybody else.
@@ -271,8 +233,8 @@ func TestKnownBrowsersOfOneAccountLeavePlaces(t *testing.T) {
 		known = append(known, in(e.note(root, home, false)))
 	}
 	bobs := in(e.note(bob, home, false))
-	stuck := &stuckHasher{hasher: e.hashing.hasher, letGo: make(chan struct{})}
-	e.hashing.hasher = stuck
+	stuck := &stuckHasher{Function: e.hash.Function, letGo: make(chan struct{})}
+	e.hash.Function = stuck
 	var wg sync.WaitGroup
 	const tries = 28 // what known browsers in one network have is 30
 	busy := make(chan error, tries)
@@ -282,16 +244,16 @@ func TestKnownBrowsersOfOneAccountLeavePlaces(t *testing.T) {
 			busy <- err
 		})
 	}
-	for refused := 0; refused < tries-shareKnown; {
+	for refused := 0; refused < tries-password.ShareOfAccount; {
 		select {
 		case err := <-busy:
 			wantErr(t, err, ErrBusy)
 			refused++
 		case <-time.After(time.Millisecond):
-			if n := e.waitingIn("account " + root.UserID); n > shareKnown {
+			if n := e.waitingIn(password.Requester{Account: root.UserID}); n > password.ShareOfAccount {
 				close(stuck.letGo)
 				wg.Wait()
-				t.Fatalf("one account holds %d places, more than its %d", n, shareKnown)
+				t.Fatalf("one account holds %d places, more than its %d", n, password.ShareOfAccount)
 			}
 		}
 	}
@@ -300,7 +262,7 @@ func TestKnownBrowsersOfOneAccountLeavePlaces(t *testing.T) {
 			t.Errorf("somebody else: %v", err)
 		}
 	})
-	for e.waitingIn("account "+bob.UserID) == 0 {
+	for e.waitingIn(password.Requester{Account: bob.UserID}) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	close(stuck.letGo)
@@ -308,10 +270,9 @@ func TestKnownBrowsersOfOneAccountLeavePlaces(t *testing.T) {
 	e.wantFree()
 }
 
-func (e *env) waitingIn(share string) int {
-	e.hashing.places.mu.Lock()
-	defer e.hashing.places.mu.Unlock()
-	return e.hashing.places.held[share]
+func (e *env) waitingIn(who password.Requester) int {
+	n, _ := e.hashing.Load(who)
+	return n
 }
 
 // Known browsers of one account in one network have so many guesses together.

@@ -10,12 +10,13 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
 // meteredHasher notes how many hashes run at the same time.
 type meteredHasher struct {
-	hasher
+	password.Function
 	running, most atomic.Int64
 }
 
@@ -28,7 +29,7 @@ func (m *meteredHasher) Check(password, hash string) (bool, bool, error) {
 			break
 		}
 	}
-	return m.hasher.Check(password, hash)
+	return m.Function.Check(password, hash)
 }
 
 // Of 200 sign-ins at the same moment no more than MaxHashing hash at once, twelve times as many
@@ -41,8 +42,8 @@ func TestTwoHundredSignInsAtOnce(t *testing.T) {
 		c.PasswordParams = &argon2id.Params{Memory: memory, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 	})
 	e.admin()
-	meter := &meteredHasher{hasher: e.hashing.hasher}
-	e.hashing.hasher = meter
+	meter := &meteredHasher{Function: e.hash.Function}
+	e.hash.Function = meter
 	runtime.GC()
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -79,7 +80,7 @@ func TestTwoHundredSignInsAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if busy+seen != 200 || seen < strangersTimes*places || busy == 0 {
+	if busy+seen != 200 || seen < password.StrangersPerPlace*places || busy == 0 {
 		t.Errorf("%d were looked at, %d were told that all places are taken", seen, busy)
 	}
 	if most := meter.most.Load(); most > places {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
@@ -55,7 +56,7 @@ func (s *Accounts) Register(ctx context.Context, o Origin, r Registration) (Sess
 			return Session{}, err
 		}
 	}
-	hash, err := s.passwords.hashing.hash(ctx, claimant{login: r.Username, network: network(o.IP)}, r.Password)
+	hash, err := s.passwords.hashing.Hash(ctx, password.Requester{Login: r.Username, Network: network(o.IP)}, r.Password)
 	if err != nil {
 		return Session{}, err
 	}

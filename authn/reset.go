@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
@@ -98,7 +99,7 @@ func (s *Passwords) mayReset(ctx context.Context, o Origin, login string) (u use
 // and a second factor.
 //
 // Its problems are those of links and of passwords; with the latter the link stays good.
-func (s *Passwords) ResetPassword(ctx context.Context, o Origin, link Secret, password string) error {
+func (s *Passwords) ResetPassword(ctx context.Context, o Origin, link Secret, chosen string) error {
 	u, err := s.resettable(ctx, link)
 	if err != nil {
 		return err
@@ -106,13 +107,13 @@ func (s *Passwords) ResetPassword(ctx context.Context, o Origin, link Secret, pa
 	if _, err := s.take(ctx, s.counter(limitResetForm, u.ID)); err != nil {
 		return err
 	}
-	if err := s.checkNewPassword(ctx, password, u.Username, u.Email); err != nil {
+	if err := s.checkNewPassword(ctx, chosen, u.Username, u.Email); err != nil {
 		return err
 	}
 	if _, err := s.take(ctx, s.counter(limitResetHash, u.ID)); err != nil {
 		return err
 	}
-	hash, err := s.hashing.hash(ctx, claimant{account: "reset " + u.ID}, password)
+	hash, err := s.hashing.Hash(ctx, password.Requester{Account: "reset " + u.ID}, chosen)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
@@ -29,9 +30,9 @@ var errWrong = errors.New("authn: wrong")
 // Nobody who is unknown, has another password, or is frozen gets anything but the
 // problem sign_in_failed, after the same work: the same two transactions that write
 // and one argon2 hash of the same cost. A ThrottledError costs no hash.
-func (s *Sessions) SignIn(ctx context.Context, o Origin, login, password string) (Session, error) {
+func (s *Sessions) SignIn(ctx context.Context, o Origin, login, typed string) (Session, error) {
 	failed := problem.New("", CodeSignInFailed)
-	if len(password) > MaxPassword || len(login) > MaxEmail {
+	if len(typed) > password.MaxBytes || len(login) > MaxEmail {
 		return Session{}, failed // the same for everybody
 	}
 	u, hash, device, err := s.credentials(ctx, o, login)
@@ -45,7 +46,7 @@ func (s *Sessions) SignIn(ctx context.Context, o Origin, login, password string)
 	if silenced {
 		hash = "" // the same work, and never right
 	}
-	ok, renewed, err := s.passwords.hashing.check(ctx, hashingFor(o, u, login, device), password, hash)
+	ok, renewed, err := s.passwords.hashing.Check(ctx, hashingFor(o, u, login, device), typed, hash)
 	if err != nil {
 		return Session{}, errors.Join(err, s.store.Update(instance.Safe(context.WithoutCancel(ctx)), giveBack)) // it was not looked at
 	}
@@ -141,11 +142,11 @@ func (s *Sessions) passwordCounters(o Origin, u userRecord, login string, d devi
 }
 
 // hashingFor is for whom the password of somebody who signs in is hashed.
-func hashingFor(o Origin, u userRecord, login string, d deviceRecord) claimant {
+func hashingFor(o Origin, u userRecord, login string, d deviceRecord) password.Requester {
 	if d.ID != "" {
-		return claimant{account: u.ID}
+		return password.Requester{Account: u.ID}
 	}
-	return claimant{login: fold(login), network: network(o.IP)}
+	return password.Requester{Login: fold(login), Network: network(o.IP)}
 }
 
 // recordFailedSignIn writes the row of a sign-in that failed, also where there
@@ -182,7 +183,7 @@ func (s *Sessions) acceptPassword(tx kv.Tx, o Origin, u userRecord, x Session, r
 // ChangePassword gives the account another password and ends all its other
 // sessions; x goes on as the Session that is returned. Links of the account that are
 // in flight are void. It asks for the old password and a fresh factor.
-func (s *Passwords) ChangePassword(ctx context.Context, x Session, o Origin, old, password string) (Session, error) {
+func (s *Passwords) ChangePassword(ctx context.Context, x Session, o Origin, old, chosen string) (Session, error) {
 	u, hash, err := s.ownPassword(ctx, x)
 	if err != nil {
 		return Session{}, err
@@ -190,8 +191,8 @@ func (s *Passwords) ChangePassword(ctx context.Context, x Session, o Origin, old
 	if _, err := s.take(ctx, s.counter(limitChangeForm, u.ID)); err != nil {
 		return Session{}, err
 	}
-	err = s.checkNewPassword(ctx, password, u.Username, u.Email)
-	if err == nil && password == old {
+	err = s.checkNewPassword(ctx, chosen, u.Username, u.Email)
+	if err == nil && chosen == old {
 		err = problem.New("password", CodePasswordSame)
 	}
 	if err != nil {
@@ -204,7 +205,7 @@ func (s *Passwords) ChangePassword(ctx context.Context, x Session, o Origin, old
 	if err := s.checkOldPassword(ctx, x, o, u, old, hash); err != nil {
 		return Session{}, err
 	}
-	if hash, err = s.hashing.hash(ctx, claimant{account: u.ID}, password); err != nil {
+	if hash, err = s.hashing.Hash(ctx, password.Requester{Account: u.ID}, chosen); err != nil {
 		return Session{}, err
 	}
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
@@ -256,9 +257,9 @@ func (s *Passwords) ownPassword(ctx context.Context, x Session) (u userRecord, h
 // not the account's password.
 func (s *Passwords) checkOldPassword(ctx context.Context, x Session, o Origin, u userRecord, old, hash string) error {
 	ok := false
-	if len(old) <= MaxPassword {
+	if len(old) <= password.MaxBytes {
 		var err error
-		if ok, _, err = s.hashing.check(ctx, claimant{account: u.ID}, old, hash); err != nil {
+		if ok, _, err = s.hashing.Check(ctx, password.Requester{Account: u.ID}, old, hash); err != nil {
 			return err
 		}
 	}

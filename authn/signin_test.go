@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/alexedwards/argon2id"
-
+	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 )
@@ -76,27 +76,11 @@ func TestSignInIsNoOracle(t *testing.T) {
 	}
 	hashes := e.hash.calls.Load()
 	for _, login := range []string{"bob", "nobody"} {
-		_, err := e.SignIn(t.Context(), home, login, strings.Repeat("x", MaxPassword+1))
+		_, err := e.SignIn(t.Context(), home, login, strings.Repeat("x", password.MaxBytes+1))
 		wantProblem(t, err, "", CodeSignInFailed)
 	}
 	if e.hash.calls.Load() != hashes {
 		t.Error("a password that is too long was hashed")
-	}
-}
-
-// The dummy costs what a real hash costs.
-func TestDummyHash(t *testing.T) {
-	p, err := newPasswords(&cheap, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	params, _, _, err := argon2id.DecodeHash(p.dummy)
-	if err != nil || *params != cheap {
-		t.Errorf("%+v %v, want %+v", params, err, cheap)
-	}
-	p.dummy, _ = p.hasher.Hash("known")
-	if ok, _, err := p.check(t.Context(), claimant{}, "known", ""); ok || err != nil {
-		t.Errorf("the dummy was believed: %v %v", ok, err)
 	}
 }
 
@@ -304,7 +288,7 @@ func TestChangePassword(t *testing.T) {
 func TestSignInWhilePasswordChanges(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	e.hashing.hasher = &hookedHasher{hasher: e.hashing.hasher, once: func() {
+	e.hash.Function = &hookedHasher{Function: e.hash.Function, once: func() {
 		e.must(e.ChangePassword(t.Context(), root.Session, home, root.password, "another plum orbit 9"))
 	}}
 	_, err := e.SignIn(t.Context(), from("198.51.100.9"), "root", root.password)
@@ -314,7 +298,7 @@ func TestSignInWhilePasswordChanges(t *testing.T) {
 
 // hookedHasher does something else during the first check.
 type hookedHasher struct {
-	hasher
+	password.Function
 	once func()
 }
 
@@ -323,53 +307,39 @@ func (h *hookedHasher) Check(p, hash string) (bool, bool, error) {
 		h.once = nil
 		do()
 	}
-	return h.hasher.Check(p, hash)
+	return h.Function.Check(p, hash)
 }
 
 // wantFree checks that all places were given back.
 func (e *env) wantFree() {
 	e.t.Helper()
-	p := e.hashing.places
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.running != 0 || len(p.held) != 0 || p.total != [classes]int{} || len(p.queues[knownFirst])+len(p.queues[strangers]) != 0 {
-		e.t.Errorf("places were not given back: %d run, shares %v, in all %v", p.running, p.held, p.total)
+	if _, n := e.hashing.Load(password.Requester{}); n != 0 {
+		e.t.Errorf("%d places were not given back", n)
 	}
 }
 
-// Beyond the places there are, an attempt is turned away at once and does not
-// count; it waits no longer than its request.
+// Beyond the places there are, an attempt is turned away at once and does not count.
 func TestBusy(t *testing.T) {
 	e := newEnv(t, func(c *Config) { c.MaxHashing = 1 })
 	root := e.register("root", PurposeSetup, e.setupLink())
-	leave, err := e.hashing.places.enter(t.Context(), claimant{login: "first"})
-	if err != nil {
-		t.Fatal(err)
+	stuck := &stuckHasher{Function: e.hash.Function, letGo: make(chan struct{})}
+	e.hash.Function = stuck
+	var wg sync.WaitGroup
+	for i := range password.StrangersPerPlace {
+		wg.Go(func() {
+			_, err := e.SignIn(t.Context(), from(fmt.Sprintf("198.51.100.%d", i)), "nobody"+strconv.Itoa(i), "wrong")
+			wantProblem(t, err, "", CodeSignInFailed)
+		})
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, _, err := e.hashing.check(ctx, claimant{login: "second"}, "x", ""); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
-	}
-	var queue []claimant
-	for i := 0; ; i++ {
-		c := claimant{login: strconv.Itoa(i), network: strconv.Itoa(i)}
-		if _, err := e.hashing.places.claim(c); err != nil {
-			break
-		}
-		queue = append(queue, c)
-	}
-	if len(queue) != strangersTimes-1 {
-		t.Errorf("%d strangers wait", len(queue))
+	for _, n := e.hashing.Load(password.Requester{}); n < password.StrangersPerPlace; _, n = e.hashing.Load(password.Requester{}) {
+		time.Sleep(time.Millisecond)
 	}
 	for range 20 { // more than the limit of attempts
 		_, err := e.SignIn(t.Context(), home, "root", root.password)
 		wantErr(t, err, ErrBusy)
 	}
-	leave()
-	for _, c := range queue { // each has a place when the one before leaves
-		e.hashing.places.leave(c)
-	}
+	close(stuck.letGo)
+	wg.Wait()
 	e.must(e.SignIn(t.Context(), home, "root", root.password))
 	e.wantFree()
 }

@@ -6,13 +6,13 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/authn/password"
 )
 
 // Strength is how good a password is that somebody types.
 type Strength struct {
 	Score   int  // 0 to 4, as zxcvbn has it; 3 and 4 are good enough
-	Missing int  // characters that are missing to MinPassword; 0 none
+	Missing int  // characters that are missing to password.MinLength; 0 none
 	Stolen  bool // it is in Config.Breaches
 	Refused bool // it is too long, or no text, and was not scored
 }
@@ -60,11 +60,10 @@ func (m *strengthMeter) take(who string, now time.Time) error {
 // ScorePassword tells how good a password would be for an account of that name and address, for
 // a page that says so while somebody types. It stores and logs nothing, and asks no other server.
 // Beside a ThrottledError there is ErrBusy.
-func (s *Passwords) ScorePassword(ctx context.Context, o Origin, password, username, email string) (Strength, error) {
+func (s *Passwords) ScorePassword(ctx context.Context, o Origin, typed, username, email string) (Strength, error) {
 	if err := s.strength.take(network(o.IP), s.now()); err != nil {
 		return Strength{}, err
 	}
-	var ps problem.Problems
 	wait, cancel := context.WithTimeout(ctx, strengthWaiting)
 	defer cancel()
 	select {
@@ -73,17 +72,17 @@ func (s *Passwords) ScorePassword(ctx context.Context, o Origin, password, usern
 	case <-wait.Done():
 		return Strength{}, ErrBusy
 	}
-	password, ok := cleanNewPassword(password, &ps)
-	if !ok {
+	clean, fault := password.Normalize(typed)
+	if fault != "" {
 		return Strength{Refused: true}, nil
 	}
 	var out Strength
-	out.Missing = max(0, MinPassword-utf8.RuneCountInString(password))
-	out.Score = passwordScore(password, username, email)
-	if s.breaches == nil || out.Missing > 0 || out.Score < minScore {
+	out.Missing = max(0, password.MinLength-utf8.RuneCountInString(clean))
+	out.Score = password.Score(clean, username, email)
+	if s.breaches == nil || out.Missing > 0 || out.Score < password.MinScore {
 		return out, nil
 	}
-	n, err := s.breaches.Count(password)
+	n, err := s.breaches.Count(clean)
 	out.Stolen = n > 0
 	return out, err
 }

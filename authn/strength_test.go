@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/authn/password"
 )
 
 // What is said while somebody types is what the form says when it is sent, and leaves nothing.
@@ -13,29 +15,29 @@ func TestScorePassword(t *testing.T) {
 	list := openBreaches(t, breachFile(t, "\n", true, "plum orbit 7 stolen"))
 	e := newEnv(t, func(c *Config) { c.Breaches = list })
 	before := e.durable()
-	for password, want := range map[string]Strength{
-		"":                                 {Missing: MinPassword},
-		"short":                            {Missing: MinPassword - 5},
-		"aaaaaaaaaaaaaaaa":                 {},
-		goodPassword:                       {Score: 4},
-		"plum orbit 7 stolen":              {Score: 4, Stolen: true},
-		strings.Repeat("x", MaxPassword+1): {Refused: true},
-		"plum orbit \x00 canyon":           {Refused: true},
+	for typed, want := range map[string]Strength{
+		"":                                       {Missing: password.MinLength},
+		"short":                                  {Missing: password.MinLength - 5},
+		"aaaaaaaaaaaaaaaa":                       {},
+		goodPassword:                             {Score: 4},
+		"plum orbit 7 stolen":                    {Score: 4, Stolen: true},
+		strings.Repeat("x", password.MaxBytes+1): {Refused: true},
+		"plum orbit \x00 canyon":                 {Refused: true},
 	} {
-		got, err := e.ScorePassword(t.Context(), home, password, "root", "root@example.org")
+		got, err := e.ScorePassword(t.Context(), home, typed, "root", "root@example.org")
 		if want.Missing > 0 {
 			got.Score = 0
 		}
 		if err != nil || got != want {
-			t.Errorf("%.20q: %+v %v, want %+v", password, got, err, want)
+			t.Errorf("%.20q: %+v %v, want %+v", typed, got, err, want)
 		}
-		taken := e.checkNewPassword(t.Context(), password, "root", "root@example.org") == nil
-		if taken != (got.Score >= minScore && got.Missing == 0 && !got.Stolen && !got.Refused) {
-			t.Errorf("%.20q: taken %v, and said %+v", password, taken, got)
+		taken := e.checkNewPassword(t.Context(), typed, "root", "root@example.org") == nil
+		if taken != (got.Score >= password.MinScore && got.Missing == 0 && !got.Stolen && !got.Refused) {
+			t.Errorf("%.20q: taken %v, and said %+v", typed, taken, got)
 		}
 	}
 	got, err := e.ScorePassword(t.Context(), home, "margaret.hamilton!", "margaret", "margaret.hamilton@example.org")
-	if err != nil || got.Score >= minScore {
+	if err != nil || got.Score >= password.MinScore {
 		t.Errorf("one's own name is good enough: %+v %v", got, err)
 	}
 	if e.durable() != before || len(e.keys("authn/throttle/")) != 0 {

@@ -2,16 +2,12 @@ package authn
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/pquerna/otp"
-	"github.com/pquerna/otp/totp"
-
+	"github.com/rind-dev/rind/authn/totp"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
@@ -23,52 +19,20 @@ type Authenticators struct {
 	issuer string // what an app shows above the username
 }
 
-// Time-based codes are those of RFC 6238 with what every authenticator knows:
-// SHA-1, 6 digits, 30 seconds, a secret of 20 bytes.
-const (
-	totpPeriod = 30 // seconds of a step
-	totpSecret = 20 // bytes
-	totpWindow = 1  // steps accepted before and behind the present one, RFC 6238 §5.2
-	totpSearch = 10 // steps searched for the hint that a clock is wrong
-
-	provisioningLife = 30 * time.Minute
-)
+const provisioningLife = 30 * time.Minute
 
 // totpRecord is an authenticator in the store, sealed, under authn/totp/<user id>.
 type totpRecord struct {
-	Secret    string    `json:"secret"`           // base32
-	LastStep  int64     `json:"last_step"`        // codes of this step and of earlier ones are used up
-	Before    []int64   `json:"before,omitempty"` // steps that were used before that one, up to stepsKept
+	Secret string `json:"secret"` // base32
+	totp.UsedSteps
 	CreatedAt time.Time `json:"created_at"`
-}
-
-// stepsKept is how many steps are known that were used before the last.
-const stepsKept = 16
-
-// used is the step up to which codes are used up, at a moment. A step that no code of that moment can have was
-// taken by a clock that was ahead and is right by now: it does not lock the owner out, and those from before count.
-func (rec totpRecord) used(now time.Time) (last int64) {
-	possible := now.Unix()/totpPeriod + totpWindow
-	for _, step := range append(slices.Clone(rec.Before), rec.LastStep) {
-		if step <= possible {
-			last = max(last, step)
-		}
-	}
-	return last
-}
-
-// use notes a step that was used.
-func (rec *totpRecord) use(step int64) {
-	rec.Before = append(rec.Before, rec.LastStep)
-	rec.Before = rec.Before[max(0, len(rec.Before)-stepsKept):]
-	rec.LastStep = step
 }
 
 // VerifyTOTP gives a code of the authenticator as second factor. Beyond
 // Session and throttling its problems are totp_format, totp_wrong and keys_only.
 func (s *Authenticators) VerifyTOTP(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	code = cleanCode(code)
-	if !consistsOf(code, 6, "0123456789") {
+	if !consistsOf(code, totp.Digits, "0123456789") {
 		return Session{}, problem.New("code", CodeTOTPFormat)
 	}
 	next, _, err := s.secondFactor(ctx, x, o, FactorTOTP, func(u userRecord) (factorCheck, error) {
@@ -77,7 +41,7 @@ func (s *Authenticators) VerifyTOTP(ctx context.Context, x Session, o Origin, co
 		if err != nil {
 			return nil, err
 		}
-		step, ok, err := matchStep(rec.Secret, code, s.now(), totpWindow, rec.used(s.now()))
+		step, ok, err := totp.Match(rec.Secret, code, s.now(), rec.UpTo(s.now()))
 		if err == nil && !ok {
 			err = errWrong
 		}
@@ -96,28 +60,11 @@ func (s *Authenticators) burnTOTP(tx kv.Tx, userID, secret string, step int64) e
 	switch {
 	case err != nil:
 		return err
-	case rec.Secret != secret, step <= rec.used(s.now()):
+	case rec.Secret != secret, step <= rec.UpTo(s.now()):
 		return errWrong
 	}
-	rec.use(step)
+	rec.Use(step)
 	return s.putSealedJSON(tx, totpKey(userID), rec)
-}
-
-// matchStep finds the step behind last, at most window steps from now, whose
-// code this is. It computes and compares all of them, in constant time each.
-func matchStep(secret, code string, now time.Time, window, last int64) (step int64, ok bool, err error) {
-	present := now.Unix() / totpPeriod
-	opts := totp.ValidateOpts{Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1}
-	for at := present + window; at >= present-window; at-- {
-		want, err := totp.GenerateCodeCustom(secret, time.Unix(at*totpPeriod, 0), opts)
-		if err != nil {
-			return 0, false, fmt.Errorf("authn: a TOTP secret: %w", err)
-		}
-		if subtle.ConstantTimeCompare([]byte(want), []byte(code)) == 1 && at > last {
-			step, ok = at, true
-		}
-	}
-	return step, ok, nil
 }
 
 // Provisioning is what a page shows to set an authenticator up.
@@ -151,16 +98,19 @@ func (s *Authenticators) BeginTOTP(ctx context.Context, x Session) (Provisioning
 		return Provisioning{}, err
 	}
 	if pending.Secret == "" {
-		key, err := totp.Generate(totp.GenerateOpts{Issuer: s.issuer, AccountName: u.Username, SecretSize: totpSecret})
-		if err != nil {
-			return Provisioning{}, fmt.Errorf("authn: make a TOTP secret: %w", err)
-		}
-		pending, err = s.keepPending(ctx, x, key.Secret())
+		pending, err = s.keepPending(ctx, x, totp.NewSecret())
 		if err != nil {
 			return Provisioning{}, err
 		}
 	}
 	return s.provisioning(u, pending)
+}
+
+// provisioning makes what a page shows of a pending authenticator.
+func (s *Authenticators) provisioning(u userRecord, p pendingTOTP) (Provisioning, error) {
+	url := totp.URL(s.issuer, u.Username, p.Secret)
+	modules, err := totp.QRCode(url)
+	return Provisioning{URL: url, Secret: p.Secret, Groups: totp.Groups(p.Secret), Modules: modules, Expires: p.Expires}, err
 }
 
 // pending reads what BeginTOTP kept; zero where there is nothing, or it is over.
@@ -232,7 +182,7 @@ func (s *Authenticators) loadPending(r kv.Reader, x Session) (p pendingTOTP, err
 // totp_format, totp_wrong, totp_out_of_sync and totp_expired.
 func (s *Authenticators) ConfirmTOTP(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	code = cleanCode(code)
-	if !consistsOf(code, 6, "0123456789") {
+	if !consistsOf(code, totp.Digits, "0123456789") {
 		return Session{}, problem.New("code", CodeTOTPFormat)
 	}
 	u, pending, err := s.pending(ctx, x)
@@ -284,19 +234,19 @@ func (s *Authenticators) confirmPending(p pendingTOTP, code string) (totpRecord,
 		return totpRecord{}, problem.New("", CodeTOTPExpired)
 	}
 	now := s.now()
-	step, ok, err := matchStep(p.Secret, code, now, totpWindow, 0)
+	step, ok, err := totp.Match(p.Secret, code, now, 0)
 	if err != nil {
 		return totpRecord{}, err
 	}
 	if ok {
-		return totpRecord{Secret: p.Secret, LastStep: step, CreatedAt: now.UTC()}, nil
+		return totpRecord{Secret: p.Secret, UsedSteps: totp.UsedSteps{Last: step}, CreatedAt: now.UTC()}, nil
 	}
-	step, ok, err = matchStep(p.Secret, code, now, totpSearch, 0)
+	skew, ok, err := totp.Skew(p.Secret, code, now)
 	if err != nil {
 		return totpRecord{}, err
 	}
 	if ok {
-		return totpRecord{}, problem.New("code", CodeTOTPOutOfSync, "seconds", (step-now.Unix()/totpPeriod)*totpPeriod)
+		return totpRecord{}, problem.New("code", CodeTOTPOutOfSync, "seconds", skew)
 	}
 	return totpRecord{}, problem.New("code", CodeTOTPWrong)
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/kv"
@@ -265,19 +266,19 @@ func leakKeys(cfg config.Config) *leaks.Keys {
 }
 
 // breachRange is the server that is asked for stolen passwords, nil where none is.
-func breachRange(cfg config.Config) (*authn.BreachRange, error) {
+func breachRange(cfg config.Config) (*password.BreachRange, error) {
 	if cfg.BreachRangeURL == "" {
 		return nil, nil
 	}
-	return authn.NewBreachRange(cfg.BreachRangeURL)
+	return password.NewBreachRange(cfg.BreachRangeURL)
 }
 
 // openBreaches opens the list of stolen passwords, if there is one.
-func (h *instance) openBreaches(cfg config.Config) (*authn.BreachList, error) {
+func (h *instance) openBreaches(cfg config.Config) (*password.BreachList, error) {
 	if cfg.BreachList == "" {
 		return nil, nil
 	}
-	l, err := authn.OpenBreachList(cfg.BreachList)
+	l, err := password.OpenBreachList(cfg.BreachList)
 	if err != nil {
 		return nil, fmt.Errorf("breach-list: %w; it is a file of Pwned Passwords, lines of SHA1:count sorted by hash", err)
 	}

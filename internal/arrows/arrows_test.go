@@ -55,6 +55,8 @@ var rules = map[string]rule{
 	"internal/text":           {},
 	"internal/clientip":       {},
 	"internal/private":        {},
+	"authn/password":          {foreign: []string{"github.com/alexedwards/argon2id", "github.com/ccojocar/zxcvbn-go", "golang.org/x/crypto", "golang.org/x/sys/cpu", "golang.org/x/text"}},
+	"authn/totp":              {foreign: []string{otp, "github.com/boombuler/barcode"}},
 }
 
 // forbidden says what a package must not reach, where the list of what it may

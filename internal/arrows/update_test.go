@@ -24,7 +24,8 @@ import (
 var heavy = []string{
 	"crypto/rsa.", "(*crypto/rsa.", "crypto/ecdsa.", "(*crypto/ecdsa.", "crypto/ed25519.", "crypto/x509.", "(*crypto/x509.", "crypto/tls.", "(*math/big.Int).Exp",
 	"golang.org/x/crypto/argon2.", "github.com/alexedwards/argon2id.",
-	"(" + module + "/authn.hasher).", "(*" + module + "/authn.passwords).", "(*" + module + "/authn.BreachList).", "(*" + module + "/authn.BreachRange).",
+	"(" + module + "/authn/password.Function).", "(*" + module + "/authn/password.Hasher).", "(*" + module + "/authn/password.BreachList).", "(*" + module + "/authn/password.BreachRange).",
+	module + "/authn/password.Score", module + "/authn/password.Check",
 	"github.com/ccojocar/zxcvbn-go.",
 	"github.com/go-webauthn/webauthn/protocol.Parse", "github.com/go-webauthn/webauthn/protocol/webauthncose.",
 	"(*github.com/go-webauthn/webauthn/webauthn.WebAuthn).CreateCredential", "(*github.com/go-webauthn/webauthn/webauthn.WebAuthn).Validate",
@@ -111,7 +112,7 @@ func loadCalls(t *testing.T) *calls {
 	if loaded != nil {
 		return loaded
 	}
-	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly", "./authn", "./issuer/...", "./internal/...")
+	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly", "./authn/...", "./issuer/...", "./internal/...")
 	cmd.Dir = filepath.Join("..", "..")
 	out, err := cmd.Output()
 	if err != nil {

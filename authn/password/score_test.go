@@ -1,8 +1,10 @@
-package authn
+package password
 
 import (
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // Whoever may register chooses what zxcvbn looks at, so no password may cost much
@@ -29,15 +31,30 @@ func TestScoredParts(t *testing.T) {
 	}
 }
 
-func TestPasswordScoreReadsSymbolsAsLetters(t *testing.T) {
+func TestScoreReadsSymbolsAsLetters(t *testing.T) {
 	for password, strong := range map[string]bool{
 		"p4$$w0rd4dm1n": false,
 		"p4$$w0rd" + strings.Repeat(".", 20) + symbols:            false, // however it goes on
 		"4@8({[<369!1|705$+%2q7Lw!e0Zt":                           true,
 		"xkcd-9|1{2[3<4+5%6!7(8@0 and a sentence that goes on on": true,
 	} {
-		if s := passwordScore(password, "ada", "ada@example.org"); (s >= minScore) != strong {
+		if s := Score(password, "ada", "ada@example.org"); (s >= MinScore) != strong {
 			t.Errorf("%s: %d", password, s)
 		}
+	}
+}
+
+// What zxcvbn is given is bounded, and it survives whatever that is.
+func TestScoreOfAnything(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		password := rapid.String().Draw(t, "password")
+		name, mail := rapid.String().Draw(t, "name"), rapid.String().Draw(t, "mail")
+		if s := Score(password, name, mail); s < 0 || s > 4 {
+			t.Fatalf("score %d", s)
+		}
+	})
+	long := strings.Repeat("@$1!04", 700) // without the bound this takes hours
+	if a, b := Score(long, "alice", ""), Score(long[:scoredPrefix], "alice", ""); a != b {
+		t.Errorf("score %d of a long password, %d of its beginning", a, b)
 	}
 }

@@ -1,4 +1,4 @@
-package authn
+package password
 
 import (
 	"bufio"
@@ -37,7 +37,7 @@ const (
 func NewBreachRange(base string) (*BreachRange, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, fmt.Errorf("authn: %q is no address of a server that knows stolen passwords", base)
+		return nil, fmt.Errorf("password: %q is no address of a server that knows stolen passwords", base)
 	}
 	return &BreachRange{base: u, client: &http.Client{
 		Timeout:       rangeTime,
@@ -52,7 +52,7 @@ func (b *BreachRange) Count(ctx context.Context, password string) (int, error) {
 	hash := strings.ToUpper(hex.EncodeToString(sum[:]))
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.base.JoinPath("range", hash[:rangePrefix]).String(), nil)
 	if err != nil {
-		return 0, errors.New("authn: breach range: the address can't be asked")
+		return 0, errors.New("password: breach range: the address can't be asked")
 	}
 	r.Header.Set("Add-Padding", "true") // so that the length of the answer says nothing either
 	r.Header.Set("User-Agent", "rind")
@@ -62,11 +62,11 @@ func (b *BreachRange) Count(ctx context.Context, password string) (int, error) {
 		if errors.As(err, &u) {
 			err = u.Err
 		}
-		return 0, fmt.Errorf("authn: breach range: %w", err)
+		return 0, fmt.Errorf("password: breach range: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("authn: breach range: the answer is %d", resp.StatusCode)
+		return 0, fmt.Errorf("password: breach range: the answer is %d", resp.StatusCode)
 	}
 	return findSuffix(io.LimitReader(resp.Body, rangeAnswer), hash[rangePrefix:])
 }
@@ -79,31 +79,17 @@ func findSuffix(r io.Reader, suffix string) (count int, err error) {
 		got, text, ok := strings.Cut(strings.TrimSpace(lines.Text()), ":")
 		n, err := strconv.Atoi(text)
 		if !ok || err != nil || n < 0 || len(got) != len(suffix) {
-			return 0, errors.New("authn: breach range: the answer is no list of hashes")
+			return 0, errors.New("password: breach range: the answer is no list of hashes")
 		}
 		if any = true; strings.EqualFold(got, suffix) {
 			count = n
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return 0, fmt.Errorf("authn: breach range: %w", err)
+		return 0, fmt.Errorf("password: breach range: %w", err)
 	}
 	if !any {
-		return 0, errors.New("authn: breach range: the answer is empty")
+		return 0, errors.New("password: breach range: the answer is empty")
 	}
 	return count, nil
-}
-
-// seenOnline asks the server that is configured, if there is one. Where it does not answer, or not in
-// time, the password is taken: a server that is down must keep nobody out.
-func (s *Passwords) seenOnline(ctx context.Context, password string) int {
-	if s.breachRange == nil {
-		return 0
-	}
-	n, err := s.breachRange.Count(ctx, password)
-	if err != nil {
-		s.log.WarnContext(ctx, "authn: a new password was not looked up among stolen ones", "error", err)
-		return 0
-	}
-	return n
 }

@@ -1,0 +1,165 @@
+package password
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// A hash takes memory, so few run at the same time, and a queue is bounded. So that nobody fills it against
+// others, whoever asks has a share: the account of a known browser, what was typed as one name, and one
+// network. Known browsers go first, and strangers never fill the queue.
+const (
+	QueuePerPlace     = 17 // that run and wait, for each hash that may run
+	StrangersPerPlace = 13 // of them, for strangers
+	ShareOfAccount    = 4  // of one account, in known browsers or signed in
+	ShareOfLogin      = 8  // of what was typed as one name
+	networkPerPlace   = 6  // of one network, for each hash that may run
+)
+
+// ErrBusy says that too many passwords are being hashed at the moment, in all or for one requester.
+var ErrBusy = errors.New("password: too many passwords are being hashed")
+
+// Requester is for whom a password is hashed.
+type Requester struct {
+	Account string // in a known browser of it, or signed in to it; "" for strangers
+	Login   string // what was typed as a name; "" where nothing was
+	Network string
+}
+
+func (c Requester) class() int {
+	if c.Account != "" {
+		return knownFirst
+	}
+	return strangers
+}
+
+// The classes, in the order in which they get a place.
+const (
+	knownFirst = iota
+	strangers
+	classes
+)
+
+// waiter waits for a place; ready is closed when it has one.
+type waiter struct{ ready chan struct{} }
+
+// queue hands out the places in which passwords are hashed.
+type queue struct {
+	parallel int // how many run at once
+
+	mu      sync.Mutex
+	running int
+	waiting [classes][]*waiter
+	shares  map[string]int // those that run or wait, by share
+	total   [classes]int
+}
+
+func newQueue(parallel int) *queue { return &queue{parallel: parallel, shares: make(map[string]int)} }
+
+// sharesOf are what a requester's place counts with, and how many each may have.
+func (p *queue) sharesOf(c Requester) map[string]int {
+	if c.Account != "" {
+		return map[string]int{"account " + c.Account: ShareOfAccount}
+	}
+	return map[string]int{"login " + c.Login: ShareOfLogin, "network " + c.Network: networkPerPlace * p.parallel}
+}
+
+// load tells how many places count with each share of a requester, the largest, and how many are taken or
+// waited for in all.
+func (p *queue) load(c Requester) (share, all int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for name := range p.sharesOf(c) {
+		share = max(share, p.shares[name])
+	}
+	return share, max(p.running, p.total[knownFirst]+p.total[strangers])
+}
+
+// enter waits for a place. It returns ErrBusy where all, or all of a share, are taken or waited for, and
+// the context's error where it ends first.
+func (p *queue) enter(ctx context.Context, c Requester) (leave func(), err error) {
+	w, err := p.claim(c)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-w.ready:
+		return func() { p.leave(c) }, nil
+	default:
+	}
+	select {
+	case <-w.ready:
+		return func() { p.leave(c) }, nil
+	case <-ctx.Done():
+		p.giveUp(w, c)
+		return nil, ctx.Err()
+	}
+}
+
+// claim takes a place, or one in the queue.
+func (p *queue) claim(c Requester) (*waiter, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	shares := p.sharesOf(c)
+	if p.total[knownFirst]+p.total[strangers] >= QueuePerPlace*p.parallel || c.Account == "" && p.total[strangers] >= StrangersPerPlace*p.parallel {
+		return nil, ErrBusy
+	}
+	for share, most := range shares {
+		if p.shares[share] >= most {
+			return nil, ErrBusy
+		}
+	}
+	for share := range shares {
+		p.shares[share]++
+	}
+	p.total[c.class()]++
+	w := &waiter{make(chan struct{})}
+	p.waiting[c.class()] = append(p.waiting[c.class()], w)
+	p.next()
+	return w, nil
+}
+
+// next hands free places to who waits. The caller holds the mutex.
+func (p *queue) next() {
+	for class := range p.waiting {
+		for q := &p.waiting[class]; p.running < p.parallel && len(*q) > 0; *q = (*q)[1:] {
+			p.running++
+			close((*q)[0].ready)
+		}
+	}
+}
+
+// leave gives a place back.
+func (p *queue) leave(c Requester) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running--
+	p.release(c)
+}
+
+// giveUp ends waiting; the place may have come at the same moment.
+func (p *queue) giveUp(w *waiter, c Requester) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := &p.waiting[c.class()]
+	if i := slices.Index(*q, w); i >= 0 {
+		*q = slices.Delete(*q, i, i+1)
+	} else {
+		p.running--
+	}
+	p.release(c)
+}
+
+// release takes a claimant out of the shares. The caller holds the mutex.
+func (p *queue) release(c Requester) {
+	for share := range p.sharesOf(c) {
+		p.shares[share]--
+		if p.shares[share] == 0 {
+			delete(p.shares, share)
+		}
+	}
+	p.total[c.class()]--
+	p.next()
+}
