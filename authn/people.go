@@ -1,194 +1,45 @@
 package authn
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"fmt"
-	"strconv"
-	"strings"
-	"time"
+	"errors"
 
-	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// MaxPeople is how many accounts a page of People has at most.
-const MaxPeople = 1000
-
-// peopleStep is how many names one scan of People reads.
-const peopleStep = 1000
-
-// PeopleQuery asks for a part of the list of accounts.
-type PeopleQuery struct {
-	Text  string // part of a username or of an address, in any case of letters; "" for all
-	After string // username behind which the page begins; "" for the first page
-	Limit int    // 100 where it is 0, at most MaxPeople
-}
-
-// PeoplePage is a part of the list of accounts, by username.
-type PeoplePage struct {
-	People []User
-	Next   string // After of the next page; "" on the last
-}
-
-// People lists accounts by their usernames. by is an administrator.
-func (s *Administration) People(ctx context.Context, by Session, q PeopleQuery) (out PeoplePage, err error) {
-	if q.Limit = min(q.Limit, MaxPeople); q.Limit <= 0 {
-		q.Limit = 100
+// IsAdministrator tells whether an account is an administrator's who is not frozen, as
+// it is in this transaction. It is how other rooms make sure, at the moment at which
+// somebody acts, of what a request was told when it began.
+func IsAdministrator(r kv.Reader, userID string) (bool, error) {
+	u, err := loadUser(r, userID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
 	}
-	err = s.store.View(ctx, func(r kv.Reader) error {
-		out = PeoplePage{}
-		if _, err := s.administrator(r, by, false); err != nil {
-			return err
-		}
-		return eachPerson(r, q, func(u userRecord) bool {
-			if len(out.People) == q.Limit {
-				out.Next = out.People[q.Limit-1].Username
-				return false
-			}
-			out.People = append(out.People, u.public())
-			return true
-		})
-	})
-	return out, err
+	return err == nil && u.Admin && !u.Frozen, err
 }
 
-// eachPerson calls found with each account that a query finds, by username, until it
-// returns false.
-func eachPerson(r kv.Reader, q PeopleQuery, found func(userRecord) bool) error {
-	want := fold(q.Text)
-	written, err := json.Marshal(want) // as it stands in a record
-	if err != nil || len(want) > MaxEmail || len(q.After) > MaxUsername {
-		return err
+// People says of accounts what other rooms ask in their own transactions. It tells who
+// has an account, so nobody is told what it answers.
+type People struct{}
+
+// UserNamed returns the id of the account with a username, in any case of letters; ""
+// where there is none.
+func (People) UserNamed(r kv.Reader, username string) (string, error) {
+	return lookup(r, nameKey(fold(username)))
+}
+
+// VerifiedAddress returns the address of an account that was verified; "" where there is
+// none, or no such account.
+func (People) VerifiedAddress(r kv.Reader, userID string) (string, error) {
+	u, err := loadUser(r, userID)
+	if errors.Is(err, ErrNotFound) || err == nil && !u.EmailVerified {
+		return "", nil
 	}
-	written = bytes.Trim(written, `"`)
-	prefix := []byte(nameKey(""))
-	after := []byte(nameKey(fold(q.After)))
-	for {
-		names, err := r.Scan(prefix, after, peopleStep, false)
-		if err != nil || len(names) == 0 {
-			return err
-		}
-		for _, n := range names {
-			raw, err := r.Get([]byte(userKey(string(n.Value))))
-			if err != nil {
-				return fmt.Errorf("authn: the account of the name %q: %w", n.Key[len(prefix):], err)
-			}
-			if !bytes.Contains(bytes.ToLower(raw), written) {
-				continue // most are left out here, without being decoded
-			}
-			var u userRecord
-			if err := json.Unmarshal(raw, &u); err != nil {
-				return fmt.Errorf("authn: the record %q is damaged: %w", userKey(string(n.Value)), err)
-			}
-			if (strings.Contains(fold(u.Username), want) || strings.Contains(fold(u.Email), want)) && !found(u) {
-				return nil
-			}
-		}
-		after = names[len(names)-1].Key
-	}
+	return u.Email, err
 }
 
-// Person is an account as an administrator sees it: nothing in it is secret.
-type Person struct {
-	User
-	Sessions   int       // that hold, this moment
-	SignedInAt time.Time // last; zero: never, or so long ago that the trail has it no more
-	SignedInBy Factor    // with which factor that was
-}
-
-// Person returns one account to an administrator, or ErrNotFound.
-func (s *Administration) Person(ctx context.Context, by Session, userID string) (p Person, err error) {
-	err = s.store.View(ctx, func(r kv.Reader) error {
-		p = Person{}
-		if _, err := s.administrator(r, by, false); err != nil {
-			return err
-		}
-		u, err := loadUser(r, userID)
-		if err != nil {
-			return err
-		}
-		sessions, err := s.loadSessions(r, u.ID)
-		if err != nil {
-			return err
-		}
-		p.User, p.Sessions = u.public(), len(sessions)
-		last, err := lastSignIn(r, u)
-		p.SignedInAt, p.SignedInBy = last.Time, Factor(last.Actor.Factor)
-		for _, l := range sessions {
-			if l.x.SignedIn() && l.x.Begun.After(p.SignedInAt) {
-				p.SignedInAt, p.SignedInBy = l.x.Begun, l.x.Factor
-			}
-		}
-		return err
-	})
-	return p, err
-}
-
-// signInRows are the rows that end a sign-in.
-var signInRows = map[string]bool{
-	rowPasskeyAccepted: true, rowFactorAccepted: true, rowDeviceAccepted: true, rowDeviceConfirmed: true,
-}
-
-// How far back the trail is read for a sign-in.
-const (
-	signInPage = 50
-	signInRead = 1000 // rows
-)
-
-// lastSignIn is the newest row of a sign-in of an account; zero where there is none
-// among the last signInRead rows. Who registered and is set up was signed in with it.
-func lastSignIn(r kv.Reader, u userRecord) (audit.Event, error) {
-	before := uint64(0)
-	for range signInRead / signInPage {
-		events, err := audit.Account(r, u.ID, before, signInPage)
-		if err != nil {
-			return audit.Event{}, err
-		}
-		for _, e := range events {
-			if (signInRows[e.Kind] || e.Kind == rowRegistered && u.RecoveryConfirmed) && e.Actor.UserID == u.ID {
-				return e, nil
-			}
-		}
-		if len(events) < signInPage {
-			break
-		}
-		before = events[len(events)-1].Seq
-	}
-	return audit.Event{}, nil
-}
-
-// SignOutEverywhere ends all sessions of an account, with the next request of each,
-// and has its remembered devices ask for a second factor again. It tells how many
-// sessions held. The owner hears of it by mail. by is an administrator with a fresh
-// factor.
-func (s *Administration) SignOutEverywhere(ctx context.Context, by Session, o Origin, userID string) (n int, err error) {
-	var u userRecord
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
-		admin, err := s.administrator(tx, by, true)
-		if err != nil {
-			return err
-		}
-		if u, err = loadUser(tx, userID); err != nil {
-			return err
-		}
-		sessions, err := s.loadSessions(tx, u.ID)
-		if err != nil {
-			return err
-		}
-		n = len(sessions)
-		if err := endUndo(tx, u); err != nil {
-			return err
-		}
-		u.Generation++ // ends also what is not listed: sign-ins under way
-		return s.saveUser(tx, u, audit.Event{
-			Kind: rowSignedOutAll, Actor: o.actor(admin, by.Factor), Detail: map[string]string{"n": strconv.Itoa(n)},
-		})
-	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
+// Generation is that of an account's sessions (User.SessionGeneration): it grows with whatever evicts somebody else
+// from the account, and what they did in its name before is held to be theirs. It is 0 where there is no such account.
+func (People) Generation(r kv.Reader, userID string) (uint64, error) {
+	u, err := loadUser(r, userID)
+	return u.Generation, gone(err)
 }

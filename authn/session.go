@@ -1,12 +1,7 @@
 package authn
 
 import (
-	"errors"
 	"time"
-
-	"github.com/google/uuid"
-
-	"github.com/rind-dev/rind/internal/kv"
 )
 
 // Stage is how far somebody has come with signing in.
@@ -105,89 +100,16 @@ func NextStep(x Session, u User) Step {
 	}
 }
 
-// begin is the Session behind a password that was right.
-func (s *core) begin(u userRecord) Session {
-	x := Session{
-		ID: uuid.Must(uuid.NewV7()).String(), UserID: u.ID,
-		Stage: StageEnrolling, Begun: s.now().UTC(), Generation: u.Generation,
-	}
-	if u.hasFactor() {
-		x.Stage = StagePassword
-	}
-	return x
-}
+// stageOperator is the stage of Operator. It is none that a person gets to.
+const stageOperator Stage = "operator"
 
-// withFactor is the Session after a second factor.
-func (s *core) withFactor(x Session, u userRecord, f Factor) Session {
-	x.Factor, x.FactorAt, x.Generation = f, s.now().UTC(), u.Generation
-	x.Stage = StageEnrolling
-	if u.RecoveryConfirmed {
-		x.Stage = StageSignedIn
-	}
-	return x
-}
+// Operator is who acts on the machine itself, as an administrator with a factor of
+// now: who may write the data folder needs no account. name is what the audit trail
+// says; it has a space in it, as no username has. The Session is for the methods of
+// administrators only, and none that is kept: what it says is in no record, so no
+// record can say it.
+func Operator(name string) Session { return Session{Stage: stageOperator, operator: name} }
 
-// member returns the account of a Session, as it is in this transaction, or
-// ErrSignedOut where the Session no longer holds.
-func (s *core) member(r kv.Reader, x Session) (userRecord, error) {
-	if x.Stage == StageNone {
-		return userRecord{}, ErrSignedOut
-	}
-	u, err := loadUser(r, x.UserID)
-	if errors.Is(err, ErrNotFound) {
-		return u, ErrSignedOut
-	}
-	if err != nil {
-		return u, err
-	}
-	if u.Frozen || u.Generation != x.Generation || !s.now().Before(x.Begun.Add(SessionLifetime)) || x.Begun.Sub(s.now()) > maxSkew {
-		return u, ErrSignedOut
-	}
-	ended, err := kv.Exists(r, endedPrefix+x.ID)
-	if err == nil && ended {
-		err = ErrSignedOut
-	}
-	return u, err
-}
-
-// enrolled is member for the pages that set an account up or change its
-// factors: an account without a factor needs none, any other needs a fresh one.
-func (s *core) enrolled(r kv.Reader, x Session) (userRecord, error) {
-	u, err := s.member(r, x)
-	switch {
-	case err != nil:
-		return u, err
-	case x.half():
-		return u, ErrForbidden
-	case u.hasFactor() && !x.FactorFresh(s.now()):
-		return u, ErrFactorStale
-	}
-	return u, nil
-}
-
-// signedIn is member for a Session that is SignedIn.
-func (s *core) signedIn(r kv.Reader, x Session) (userRecord, error) {
-	u, err := s.member(r, x)
-	if err == nil && x.Stage != StageSignedIn {
-		return u, ErrForbidden
-	}
-	return u, err
-}
-
-// administrator is signedIn for an administrator; fresh asks for a fresh factor. An
-// Operator has no account: the record that is returned has a name and nothing else.
-func (s *core) administrator(r kv.Reader, x Session, fresh bool) (userRecord, error) {
-	if x.Stage == stageOperator && x.operator != "" {
-		return userRecord{Username: x.operator}, nil
-	}
-	u, err := s.signedIn(r, x)
-	switch {
-	case err != nil:
-		return u, err
-	case !u.Admin:
-		return u, ErrForbidden
-	case fresh && !x.FactorFresh(s.now()):
-		return u, ErrFactorStale
-	}
-	return u, nil
-}
+// half tells whether the Session is behind a password and may do nothing yet but get
+// further.
+func (x Session) half() bool { return x.Stage == StagePassword || x.Stage == StageDevice }

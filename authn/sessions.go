@@ -1,200 +1,119 @@
 package authn
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"log/slog"
-	"net/http"
+	"slices"
+	"strconv"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
-
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// SessionCookie is the name of the cookie. Its prefix makes browsers take it
-// over HTTPS (or from localhost) only, for this host only, and for every path
-// (RFC 6265bis §4.1.3.2).
-const SessionCookie = "__Host-rind_session"
-
-// How long a session lasts.
-const (
-	SessionLifetime = 12 * time.Hour // from the password on, whatever happens
-	SessionIdle     = 2 * time.Hour  // without a request
-)
-
-// Keys of what a session holds.
-const (
-	valueSession = "session"
-	valueFlash   = "flash"
-)
-
-// SessionManager carries a Session from request to request: on the server, in the
-// store, under the hash of a random id that only the browser's cookie has. The id
-// changes each time somebody gets further (Start), so that an id known before is
-// worth nothing after.
-//
-// The cookie ends with the browser's session; how long it is good is for the server
-// to say. It does by Config.Clock, so the lifetimes of scs, which reads the machine's
-// clock, are not used, and with them goes a write to the store at each request: that
-// somebody is there is noted once a minute at most, so a session may end up to
-// a minute short of SessionIdle.
-type SessionManager struct {
-	core *core
-	scs  *scs.SessionManager
-	from func(*http.Request) Origin // nil: sessions are listed without a place
+// Sessions are sign-ins: beginning one by a password, listing and ending them.
+type Sessions struct {
+	*core
+	passwords  *Passwords
+	devices    *Devices
+	recoveries *Recoveries
 }
 
-// Locate says how the origin of a request is told, for the list of sessions. It is
-// called before the first request.
-func (m *SessionManager) Locate(from func(*http.Request) Origin) { m.from = from }
-
-// NewSessionManager makes a SessionManager over the Service's store. onError answers a request
-// whose session could not be read or kept; plain 503 where it is nil.
-func NewSessionManager(s *Service, onError func(http.ResponseWriter, *http.Request, error)) *SessionManager {
-	m := scs.New()
-	m.Store = &sessionStore{s.core}
-	m.Codec = valuesCodec{}
-	m.Lifetime = SessionLifetime
-	m.HashTokenInStore = true
-	m.Cookie.Name = SessionCookie
-	m.Cookie.Path = "/"
-	m.Cookie.Secure = true
-	m.Cookie.HttpOnly = true
-	m.Cookie.SameSite = http.SameSiteLaxMode
-	m.Cookie.Persist = false
-	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-		level := slog.LevelError
-		if r.Context().Err() != nil { // who asked is gone
-			level = slog.LevelDebug
-		}
-		s.log.Log(r.Context(), level, "authn: a session could not be read or kept", "error", err)
-		if onError != nil {
-			onError(w, r, err)
-			return
-		}
-		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
-	}
-	return &SessionManager{core: s.core, scs: m}
+// SessionInfo is a sign-in of an account that holds, as its owner sees it.
+type SessionInfo struct {
+	ID        string // Session.ID
+	UserAgent string
+	IP        string // of the last request; "" unknown
+	Begun     time.Time
+	Seen      time.Time // last request, up to a minute earlier
+	Pending   bool      // the second factor is missing
+	Current   bool      // the one that asks
 }
 
-// Middleware makes the other methods work in the handlers behind it.
-func (m *SessionManager) Middleware(next http.Handler) http.Handler {
-	inner := m.scs.LoadAndSave(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f := new(found)
-		if m.from != nil {
-			o := m.from(r)
-			f.from = &o
-		}
-		inner.ServeHTTP(&cookieKeeper{ResponseWriter: w, name: m.scs.Cookie.Name, found: f}, r.WithContext(context.WithValue(r.Context(), foundKey{}, f)))
-	})
-}
-
-// Current returns who asks, and their account as it is now. It returns nobody, without
-// an error, where nobody is signed in or the session no longer holds; such a
-// one is deleted.
-func (m *SessionManager) Current(ctx context.Context) (Session, User, error) {
-	text := m.scs.GetString(ctx, valueSession)
-	if text == "" {
-		return Session{}, User{}, nil
-	}
-	var x Session
-	if err := json.Unmarshal([]byte(text), &x); err != nil {
-		return Session{}, User{}, fmt.Errorf("authn: a session is damaged: %w", err)
-	}
-	var u userRecord
-	err := m.core.store.View(ctx, func(r kv.Reader) (err error) {
-		u, err = m.core.member(r, x)
-		return err
-	})
-	if errors.Is(err, ErrSignedOut) {
-		return Session{}, User{}, m.destroy(ctx)
-	}
-	if err != nil {
-		return Session{}, User{}, err
-	}
-	return x, u.public(), nil
-}
-
-// Start keeps x for this browser, under a new id: the cookie changes, and the
-// id before it is worth nothing from now on. It is stored when Start returns.
-//
-// The id before it is swapped for the new one in one transaction: where the session that
-// x goes on from has ended since the request came, or another request took it further,
-// nothing is kept, the browser's cookie stays as it is, and the error is ErrSignedOut.
-func (m *SessionManager) Start(ctx context.Context, x Session) error {
-	if x.Stage == StageNone {
-		return errors.New("authn: nobody to start a session for")
-	}
-	f, _ := ctx.Value(foundKey{}).(*found)
-	if f == nil {
-		return errors.New("authn: a session starts behind SessionManager.Middleware")
-	}
-	b, err := json.Marshal(x)
-	if err != nil {
-		return fmt.Errorf("authn: encode a session: %w", err)
-	}
-	f.renewed = true // from here on the store swaps, in place of a deletion and a write
-	defer func() { f.renewed = false }()
-	if err := m.scs.RenewToken(ctx); err != nil {
-		return fmt.Errorf("authn: renew a session: %w", err)
-	}
-	m.scs.Put(ctx, valueSession, string(b))
-	if _, _, err := m.scs.Commit(ctx); err != nil {
-		f.lost = true
-		return fmt.Errorf("authn: keep a session: %w", err)
-	}
-	return nil
-}
-
-// End signs out: the session is gone with the transaction that has its row, and nothing
-// that goes on from it holds, wherever a request of it is under way. Where nobody is
-// signed in it does nothing.
-func (m *SessionManager) End(ctx context.Context, o Origin) error {
-	x, u, err := m.Current(ctx)
-	if err != nil || x.Stage == StageNone {
-		return err
-	}
-	f, _ := ctx.Value(foundKey{}).(*found)
-	if f == nil {
-		return errors.New("authn: a session ends behind SessionManager.Middleware")
-	}
-	who := o.actor(userRecord{ID: u.ID, Username: u.Username}, x.Factor)
-	f.also = func(tx kv.Tx) error {
-		if err := endSession(tx, x); err != nil {
+// Sessions lists where somebody is signed in, the last one seen first.
+func (s *Sessions) Sessions(ctx context.Context, x Session) (out []SessionInfo, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		out = nil
+		u, err := s.signedIn(r, x)
+		if err != nil {
 			return err
 		}
-		return m.core.record(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
-	}
-	defer func() { f.also = nil }()
-	return m.destroy(ctx)
-}
-
-func (m *SessionManager) destroy(ctx context.Context) error {
-	if err := m.scs.Destroy(ctx); err != nil {
-		return fmt.Errorf("authn: end a session: %w", err)
-	}
-	return nil
-}
-
-// Flash keeps a word for the next page, such as the code of a notice. It is no place for
-// secrets: the store has it as it is.
-func (m *SessionManager) Flash(ctx context.Context, word string) {
-	m.scs.Put(ctx, valueFlash, word)
-}
-
-// TakeFlash returns the word once; "" where there is none. A session that was there
-// for the word alone ends with it.
-func (m *SessionManager) TakeFlash(ctx context.Context) string {
-	word := m.scs.PopString(ctx, valueFlash)
-	if word != "" && !m.scs.Exists(ctx, valueSession) {
-		if err := m.destroy(ctx); err != nil { // it stays until it is swept
-			m.core.log.WarnContext(ctx, "authn: a session for one word", "error", err)
+		all, err := s.loadSessions(r, u.ID)
+		for _, l := range all {
+			out = append(out, SessionInfo{
+				ID: l.x.ID, UserAgent: l.rec.UserAgent, IP: l.rec.IP, Begun: l.x.Begun, Seen: l.rec.Seen,
+				Pending: l.x.Stage != StageSignedIn, Current: l.x.ID == x.ID,
+			})
 		}
+		return err
+	})
+	slices.SortFunc(out, func(a, b SessionInfo) int { return cmp.Or(b.Seen.Compare(a.Seen), cmp.Compare(b.ID, a.ID)) })
+	return out, err
+}
+
+// CheckSession returns ErrSignedOut where a Session that was signed in holds no more: for what goes on for longer than a request
+// should be believed, such as an export.
+func (s *Sessions) CheckSession(ctx context.Context, x Session) error {
+	return s.store.View(ctx, func(r kv.Reader) error {
+		_, err := s.signedIn(r, x)
+		return err
+	})
+}
+
+// EndSession ends another session of the account, wherever a request of it is
+// under way. ErrNotFound says that there is none with this id that holds; x itself
+// ends by SessionManager.End.
+func (s *Sessions) EndSession(ctx context.Context, x Session, o Origin, id string) error {
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		u, err := s.signedIn(tx, x)
+		if err != nil {
+			return err
+		}
+		all, err := s.loadSessions(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(l listedSession) bool { return l.x.ID == id && id != x.ID })
+		if i < 0 {
+			return ErrNotFound
+		}
+		if err := endSession(tx, all[i].x); err != nil {
+			return err
+		}
+		if _, err := dropSession(tx, all[i].token); err != nil {
+			return err
+		}
+		return s.record(tx, u.ID, endedRow(u, x, o, 1))
+	})
+}
+
+// EndOtherSessions ends whatever gives anybody else a part of the account: all sessions but x, sign-ins that are under way, known
+// browsers but the one of the request, and links (endOthers). It returns x as it goes on, for SessionManager.Start, and how
+// many sessions ended. What it writes does not grow with what it ends.
+func (s *Sessions) EndOtherSessions(ctx context.Context, x Session, o Origin) (next Session, n int, err error) {
+	var u userRecord
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		if u, err = s.signedIn(tx, x); err != nil {
+			return err
+		}
+		all, err := s.loadSessions(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		n = len(slices.DeleteFunc(all, func(l listedSession) bool { return l.x.ID == x.ID }))
+		if err := s.endOthers(tx, &u, o); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, endedRow(u, x, o, n))
+	})
+	if err != nil {
+		return Session{}, 0, err
 	}
-	return word
+	x.Generation = u.Generation
+	return x, n, nil
+}
+
+func endedRow(u userRecord, x Session, o Origin, n int) audit.Event {
+	return audit.Event{Kind: rowSessionsEnded, Actor: o.actor(u, x.Factor), Detail: map[string]string{"n": strconv.Itoa(n)}}
 }

@@ -140,3 +140,11 @@ func (s *Settings) ClearBanner(ctx context.Context, by Session, o Origin) error 
 		return row
 	})
 }
+
+func (s *Settings) registrationOpen(r kv.Reader) (bool, error) {
+	set, err := instance.Load(r)
+	if err != nil || !s.RegistrationOpen(set) {
+		return false, err
+	}
+	return hasAccounts(r)
+}

@@ -1,0 +1,99 @@
+package authn
+
+import (
+	"context"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Accounts are the accounts themselves: reading them, and registering.
+type Accounts struct {
+	*core
+	passwords *Passwords
+	addresses *Addresses
+	settings  *Settings
+}
+
+// User is an account as pages see it: a copy, with nothing secret in it.
+type User struct {
+	ID                string // UUID version 7
+	Username          string
+	Email             string
+	EmailVerified     bool
+	Admin             bool
+	Frozen            bool
+	HasTOTP           bool
+	Keys              int  // security keys and passkeys
+	KeysOnly          bool // an authenticator's codes are no second factor
+	RecoveryCodesLeft int
+	RecoveryConfirmed bool // a recovery code was typed back (or used)
+	CreatedAt         time.Time
+	SessionGeneration uint64 // a Session of another generation no longer holds
+	PasswordMailed    bool   // the password was set, or the address taken back, by a mailed link, and nobody has given a second factor since
+	Recovered         bool   // its factors were taken by a recovery; new ones are set up behind the mailed link
+	RecoveryBy        string // ID of the Session that has used that link
+}
+
+// HasFactor tells whether there is a second factor to sign in with. Recovery
+// codes are none; they stand in for one.
+func (u User) HasFactor() bool { return u.HasTOTP || u.Keys > 0 }
+
+// User returns an account, or ErrNotFound.
+func (s *Accounts) User(ctx context.Context, id string) (User, error) {
+	var u userRecord
+	err := s.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = loadUser(r, id)
+		return err
+	})
+	return u.public(), err
+}
+
+// UserByName returns the account with a username, in any case of letters, or
+// ErrNotFound. It tells who has an account, so it is for people who are signed in.
+func (s *Accounts) UserByName(ctx context.Context, username string) (User, error) {
+	var u userRecord
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		id, err := lookup(r, nameKey(fold(username)))
+		if err != nil {
+			return err
+		}
+		u, err = loadUser(r, id)
+		return err
+	})
+	return u.public(), err
+}
+
+// LinkInfo is what the page behind a link says before the link is used.
+type LinkInfo struct {
+	Purpose  Purpose
+	Email    string // whom it was sent to; "" for PurposeSetup
+	Username string // whose address it is or becomes, for PurposeVerifyEmail, PurposeEmailChange and PurposeEmailUndo
+	Expires  time.Time
+}
+
+// CheckLink looks at a link without using it up, for the page that asks to
+// confirm. Its problems are link_invalid, link_expired and link_used.
+func (s *Accounts) CheckLink(ctx context.Context, p Purpose, link Secret) (LinkInfo, error) {
+	var info LinkInfo
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		_, rec, err := s.findLink(r, p, link)
+		if err != nil {
+			return err
+		}
+		info = LinkInfo{Purpose: p, Email: rec.Email, Expires: rec.Expires}
+		if p != PurposeVerifyEmail && p != PurposeEmailChange && p != PurposeEmailUndo {
+			return nil
+		}
+		u, err := loadUser(r, rec.Subject)
+		if p == PurposeEmailChange {
+			u, err = movable(r, rec)
+		}
+		info.Username = u.Username
+		return err
+	})
+	if err != nil {
+		return LinkInfo{}, err
+	}
+	return info, nil
+}

@@ -1,0 +1,50 @@
+package authn
+
+import (
+	"context"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// SetupLink makes the one-time link for the first administrator and voids the
+// one made before it. It makes none, and ok is false, once there is an account.
+// The link goes to whoever starts the server, on its standard error stream, and
+// nowhere else.
+func (s *Accounts) SetupLink(ctx context.Context) (link Secret, expires time.Time, ok bool, err error) {
+	text, key, rec := s.newLink(PurposeSetup, "", "")
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		ok = false
+		some, err := hasAccounts(tx)
+		if err != nil || some {
+			return err
+		}
+		ok = true
+		if err := replaceLink(tx, setupSlot, key, rec); err != nil {
+			return err
+		}
+		return s.record(tx, "", audit.Event{Kind: rowSetupLink})
+	})
+	if err != nil || !ok {
+		return "", time.Time{}, false, err
+	}
+	return text, rec.Expires, true, nil
+}
+
+// hasAccounts tells whether anybody ever registered.
+func hasAccounts(r kv.Reader) (bool, error) {
+	found, err := r.Scan([]byte(userKey("")), nil, 1, false)
+	return len(found) > 0, err
+}
+
+// CanRegister tells whether people may register without a link: it is set so, or the
+// configuration says so, and the first administrator is there.
+func (s *Accounts) CanRegister(ctx context.Context) (ok bool, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) (err error) {
+		ok, err = s.settings.registrationOpen(r)
+		return err
+	})
+	return ok, err
+}

@@ -1,0 +1,149 @@
+package authn
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
+)
+
+// An account moves to another address when that one's reader follows the link of
+// a mail. The address before is told when somebody asks for that, with a link that takes it back, and
+// again when it happens. That link works for seven days, before the change and behind it, and without
+// signing in, so that also somebody who was locked out has a way back.
+//
+// A recovery that waits was told to one mailbox, so it ends where the account moves to another.
+// Who reads the mailbox of before shows no more than that by taking the address back: until a second factor
+// was given the account is as one whose password was set by mail (userRecord.PasswordMailed).
+
+// emailChangeSlot holds the link that moves the account, undoSlots those that move it back.
+func emailChangeSlot(userID string) string { return "authn/link-of/email-change/" + userID }
+
+// RequestEmailChange mails a link to another address, which the account has once the link is
+// used (ConfirmEmailChange), and tells the present one; where one of the mails is not taken nothing changes, and the error is ErrMail.
+// It asks for a fresh factor. An address that another account has gets a word of it in place of the link, as for
+// Register. The problems are those of addresses, and email_same.
+func (s *Addresses) RequestEmailChange(ctx context.Context, x Session, o Origin, email string) error {
+	var ps problem.Problems
+	email = cleanEmail(email, &ps)
+	if err := ps.Err(); err != nil {
+		return err
+	}
+	if _, err := s.mayMove(ctx, x, email); err != nil {
+		return err
+	}
+	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP)), s.counter(limitMailboxAgain, text.Mailbox(email))); err != nil {
+		return err
+	}
+	secret, key, link := s.newLink(PurposeEmailChange, x.UserID, email)
+	undoText, undoKey, undo := s.newLink(PurposeEmailUndo, x.UserID, "")
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := s.moving(tx, x, email)
+		if err != nil {
+			return err
+		}
+		u.Moves++
+		undo.Email, undo.Seq, link.Generation = u.Email, u.Moves, u.Generation
+		if err := replaceLink(tx, emailChangeSlot(u.ID), key, link); err != nil {
+			return err
+		}
+		if err := replaceLink(tx, undoSlots(u.ID)+undoKey[len(linkPrefix):], undoKey, undo); err != nil {
+			return err
+		}
+		if err := s.mailUndo(tx, u, o, undoText, undo, email); err != nil {
+			return err
+		}
+		moved := u
+		moved.Email = email
+		to := moved.recipient()
+		err = s.mailToNew(tx, to, o, PurposeEmailChange, func() error {
+			return s.notifier.AccountLink(tx, to, PurposeEmailChange, secret, link.Expires, Event{})
+		})
+		if err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{
+			Kind: rowEmailChangeAsked, Actor: o.actor(u, x.Factor), Detail: map[string]string{"to": email},
+		})
+	})
+}
+
+// mayMove is moving in a transaction of its own.
+func (s *Addresses) mayMove(ctx context.Context, x Session, email string) (u userRecord, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = s.moving(r, x, email)
+		return err
+	})
+	return u, err
+}
+
+// moving is the account of a Session that may move it to another address.
+func (s *Addresses) moving(r kv.Reader, x Session, email string) (userRecord, error) {
+	u, err := s.signedIn(r, x)
+	switch {
+	case err != nil:
+		return u, err
+	case !x.FactorFresh(s.now()):
+		return u, ErrFactorStale
+	case email == u.Email:
+		return u, problem.New("email", CodeEmailSame)
+	}
+	return u, nil
+}
+
+// ConfirmEmailChange uses the link of RequestEmailChange up: the account has the new address,
+// and links that were mailed to the one before are void. It needs no Session, as
+// VerifyEmail. What ends the sessions of the account voids the link, and the change ends a recovery
+// that waits. Beside the problems of links there is email_taken.
+func (s *Addresses) ConfirmEmailChange(ctx context.Context, o Origin, link Secret) (User, error) {
+	var u userRecord
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		rec, err := s.burnLink(tx, PurposeEmailChange, link)
+		if err != nil {
+			return err
+		}
+		if u, err = movable(tx, rec); err != nil {
+			return err
+		}
+		old, who := u.Email, o.actor(userRecord{}, FactorNone)
+		if err := s.notify(tx, u, who, notices.EmailChanged, map[string]string{"to": rec.Email}); err != nil { // to the old one
+			return err
+		}
+		if _, err := s.recoveries.dropRecovery(tx, u, who, "address"); err != nil {
+			return err
+		}
+		if err := s.moveTo(tx, &u, rec.Email); err != nil {
+			return err
+		}
+		if err := voidLinks(tx, u.ID); err != nil {
+			return err
+		}
+		if err := voidUndoBehind(tx, u.ID, u.Email); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{
+			Kind: rowEmailChanged, Actor: who, Detail: map[string]string{"from": old, "to": u.Email},
+		})
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return u.public(), nil
+}
+
+// movable is the account that a link of PurposeEmailChange moves. Since the link was made nothing may
+// have changed that ends sessions.
+func movable(r kv.Reader, rec linkRecord) (userRecord, error) {
+	u, err := loadUser(r, rec.Subject)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return u, err
+	}
+	if err != nil || u.Frozen || u.Generation != rec.Generation {
+		return u, problem.New("", CodeLinkUsed)
+	}
+	return u, nil
+}

@@ -1,0 +1,156 @@
+package authn
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+func undoSlots(userID string) string { return "authn/link-of/email-undo/" + userID + "/" }
+
+// mailUndo tells the present address of u that the account moves to email.
+func (s *Addresses) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link linkRecord, email string) error {
+	e := Event{Time: s.now().UTC(), Origin: o, Args: map[string]string{"email": email}}
+	to := Recipient{UserID: u.ID, Username: u.Username, Email: link.Email}
+	return s.notifier.AccountLink(tx, to, PurposeEmailUndo, text, link.Expires, e)
+}
+
+// UndoEmailChange uses a link up that was mailed to the address that an account had: it has that one
+// again, what was asked for since is void, and all its sessions end. Both addresses are told. changed is
+// false where the change had not happened yet, and was only withdrawn. It works for a
+// frozen account, too. Beside the problems of links there is email_taken.
+func (s *Addresses) UndoEmailChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
+	var u userRecord
+	var from string
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		rec, err := s.burnLink(tx, PurposeEmailUndo, link)
+		if err != nil {
+			return err
+		}
+		u, err = loadUser(tx, rec.Subject)
+		if errors.Is(err, ErrNotFound) {
+			return problem.New("", CodeLinkUsed)
+		}
+		if err != nil {
+			return err
+		}
+		from, changed = u.Email, u.Email != rec.Email
+		who, told := o.actor(userRecord{}, FactorNone), map[string]string{"to": rec.Email}
+		if changed {
+			if err := s.moveBack(tx, &u, who, rec.Email); err != nil {
+				return err
+			}
+		}
+		if err := voidLinks(tx, u.ID); err != nil {
+			return err
+		}
+		if err := voidUndo(tx, u.ID, rec.Seq); err != nil {
+			return err
+		}
+		u.Generation++
+		if err := s.notify(tx, u, who, notices.AddressUndone, told); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{
+			Kind: rowEmailChangeUndone, Actor: who, Detail: map[string]string{"from": from, "to": u.Email},
+		})
+	})
+	if err != nil {
+		return false, err
+	}
+	return changed, nil
+}
+
+// moveBack is moveTo for who has nothing but a link that was mailed to the address of before.
+func (s *Addresses) moveBack(tx kv.Tx, u *userRecord, who audit.Actor, email string) error {
+	if err := s.notify(tx, *u, who, notices.AddressUndone, map[string]string{"to": email}); err != nil { // who loses it
+		return err
+	}
+	if _, err := s.recoveries.dropRecovery(tx, *u, who, "address"); err != nil {
+		return err
+	}
+	u.PasswordMailed, u.RecoveryBy = true, ""
+	return s.moveTo(tx, u, email)
+}
+
+// undoLinks reads the links that take an account back to an address, each with its slot.
+func undoLinks(r kv.Reader, userID string) (slots []string, links []linkRecord, err error) {
+	found, err := r.Scan([]byte(undoSlots(userID)), nil, 0, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range found {
+		var rec linkRecord
+		err := kv.GetJSON(r, string(p.Value), &rec)
+		if errors.Is(err, kv.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		slots, links = append(slots, string(p.Key)), append(links, rec)
+	}
+	return slots, links, nil
+}
+
+// voidUndo voids the links to addresses that the account had with the link of this number or
+// later, by their count and no clock: whoever took the account away can't take it back by them.
+func voidUndo(tx kv.Tx, userID string, since uint64) error {
+	slots, links, err := undoLinks(tx, userID)
+	if err != nil {
+		return err
+	}
+	for i, rec := range links {
+		if rec.Seq < since {
+			continue
+		}
+		if err := replaceLink(tx, slots[i], "", linkRecord{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// voidUndoBehind voids the links to addresses that the account had after the one that it has again,
+// whichever way it came back to that: who had it in between has no claim to it.
+func voidUndoBehind(tx kv.Tx, userID, email string) error {
+	_, links, err := undoLinks(tx, userID)
+	if err != nil {
+		return err
+	}
+	first := uint64(0)
+	for _, rec := range links {
+		if fold(rec.Email) == fold(email) && (first == 0 || rec.Seq < first) {
+			first = rec.Seq
+		}
+	}
+	if first == 0 {
+		return nil
+	}
+	return voidUndo(tx, userID, first+1)
+}
+
+// endUndo voids the links to addresses that the account had in between, where its owner or an administrator ends what others
+// may have. The one to the address of before all of them stays, unless the account has that: its reader was
+// the owner first, and whoever took the account away must not take that way back by a new password.
+func endUndo(tx kv.Tx, u userRecord) error {
+	_, links, err := undoLinks(tx, u.ID)
+	if err != nil || len(links) == 0 {
+		return err
+	}
+	first := links[0]
+	for _, rec := range links {
+		if rec.Seq < first.Seq {
+			first = rec
+		}
+	}
+	if fold(first.Email) == fold(u.Email) {
+		return voidUndo(tx, u.ID, 0)
+	}
+	return voidUndo(tx, u.ID, first.Seq+1)
+}

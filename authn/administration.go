@@ -1,0 +1,154 @@
+package authn
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Administration is what administrators do to the accounts of others.
+type Administration struct {
+	*core
+	invitations *Invitations
+	recoveries  *Recoveries
+}
+
+// SetFrozen freezes an account or lets it go again. Freezing ends its sessions
+// with the next request of each, and withdraws its invitations; the issuer hears
+// of it in the same transaction, so its tokens stop working too. by is an administrator
+// with a fresh factor. The last administrator who can sign in stays: last_administrator.
+func (s *Administration) SetFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
+	err := s.setFrozen(ctx, by, o, userID, frozen)
+	if err == nil && frozen {
+		s.withdrawVoid(ctx, by, o)
+	}
+	return err
+}
+
+// setFrozen is the change of SetFrozen, in one transaction.
+func (s *Administration) setFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
+	row := rowFrozen
+	if !frozen {
+		row = rowUnfrozen
+	} else {
+		ctx = instance.Safe(ctx)
+	}
+	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, _ userRecord, who audit.Actor) (bool, error) {
+		if u.Frozen == frozen {
+			return false, nil
+		}
+		u.Frozen = frozen
+		if err := endUndo(tx, *u); err != nil {
+			return false, err
+		}
+		u.Generation++
+		if frozen {
+			if err := s.retire(tx, u); err != nil {
+				return false, err
+			}
+		}
+		return true, s.users.RecordUser(tx, u.ID, u.Username, frozen)
+	})
+}
+
+// SetAdmin makes an account an administrator's, or an ordinary one, and tells both
+// sides by mail. The rules are those of SetFrozen.
+func (s *Administration) SetAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
+	err := s.setAdmin(ctx, by, o, userID, admin)
+	if err == nil && !admin {
+		s.withdrawVoid(ctx, by, o)
+	}
+	return err
+}
+
+// setAdmin is the change of SetAdmin, in one transaction.
+func (s *Administration) setAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
+	row, tells := rowAdminGranted, notices.AdminGiven
+	if !admin {
+		row, tells = rowAdminRevoked, notices.AdminTaken
+		ctx = instance.Safe(ctx)
+	}
+	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, _ userRecord, who audit.Actor) (bool, error) {
+		if u.Admin == admin {
+			return false, nil
+		}
+		if admin {
+			u.Admin = true
+			u.Offices++
+			if err := tx.Put([]byte(adminKey(u.ID)), []byte(u.ID)); err != nil {
+				return false, err
+			}
+			return true, s.tellActor(tx, who, tells, *u)
+		}
+		if err := s.retire(tx, u); err != nil {
+			return false, err
+		}
+		u.Admin = false
+		if err := tx.Delete([]byte(adminKey(u.ID))); err != nil {
+			return false, err
+		}
+		return true, s.tellActor(tx, who, tells, *u)
+	})
+}
+
+// withdrawVoid takes away what is worth nothing any more since somebody was taken out of office, in steps: however much that is,
+// nobody waits for it, and what a failure leaves the hourly jobs find.
+func (s *Administration) withdrawVoid(ctx context.Context, by Session, o Origin) {
+	ctx = context.WithoutCancel(ctx)
+	var who audit.Actor
+	err := s.store.View(ctx, func(r kv.Reader) error {
+		admin, err := userRecord{Username: by.operator}, error(nil)
+		if by.operator == "" {
+			admin, err = loadUser(r, by.UserID) // who may be none any more, by this very change
+		}
+		who = o.actor(admin, by.Factor)
+		return err
+	})
+	if err == nil {
+		err = errors.Join(s.recoveries.endVoidRecoveries(ctx, who), s.invitations.dropVoidInvitations(ctx, who))
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "authn: what a former administrator has out was not taken away yet; none of it holds", "error", err)
+	}
+}
+
+// tellActor tells who acted on somebody else's account of it. The operator on the
+// machine gets no mail.
+func (s *Administration) tellActor(tx kv.Tx, who audit.Actor, kind notices.Kind, u userRecord) error {
+	if who.UserID == "" || who.UserID == u.ID {
+		return nil
+	}
+	actor, err := loadUser(tx, who.UserID)
+	if err != nil {
+		return err
+	}
+	return s.notify(tx, actor, who, kind, map[string]string{"user": u.Username})
+}
+
+// retire takes an administrator out of office: somebody else must be able to administer. What they
+// invited, and the recoveries that they started, hold no more (invitationRecord.holds, recoveryCase.holds).
+func (s *Administration) retire(tx kv.Tx, u *userRecord) error {
+	if !u.Admin {
+		return nil
+	}
+	u.Offices++
+	found, err := tx.Scan([]byte(adminKey("")), nil, 0, false)
+	if err != nil {
+		return err
+	}
+	for _, p := range found {
+		other, err := loadUser(tx, string(p.Value))
+		if err != nil {
+			return err
+		}
+		if other.ID != u.ID && !other.Frozen && other.hasFactor() && other.RecoveryConfirmed {
+			return nil
+		}
+	}
+	return problem.New("", CodeLastAdministrator)
+}

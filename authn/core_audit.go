@@ -1,0 +1,86 @@
+package authn
+
+import (
+	"errors"
+	"maps"
+	"strconv"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// record writes a row about an account, "" for none that there is.
+func (s *core) record(tx kv.Tx, account string, e audit.Event) error {
+	if account != "" && e.AccountName == "" {
+		u, err := loadUser(tx, account)
+		if err != nil {
+			return err
+		}
+		e.AccountName = u.Username
+	}
+	e.Time = s.now()
+	e.Account = account
+	return audit.Append(tx, e)
+}
+
+// recordFor writes the row by which an administrator's own trail shows what they did to
+// an account; the operator has no trail.
+func (s *core) recordFor(tx kv.Tx, who audit.Actor, kind string, u userRecord) error {
+	if who.UserID == "" {
+		return nil
+	}
+	return s.record(tx, who.UserID, audit.Event{Kind: kind, Actor: who, Detail: map[string]string{"user": u.Username}})
+}
+
+// strangerRows counts rows about nobody in one hour.
+type strangerRows struct {
+	At   []int64 `json:"at"` // of the last one, Unix milliseconds: it is swept as a counter of attempts
+	Hour int64   `json:"hour"`
+	N    int     `json:"n"`
+}
+
+// maxStrangerRows is how many rows about nobody an hour has. Of those behind them one in a while is written, which
+// says with its detail n how many there were: names that do not exist are for anybody to make up, and rows are kept
+// for long.
+const maxStrangerRows = 300
+
+// recordOfAny is record for a row that is about an account or about nobody, with the same work:
+// where there is no account, a counter is written in place of that of its trail.
+func (s *core) recordOfAny(tx kv.Tx, account string, e audit.Event) error {
+	if account != "" {
+		return s.record(tx, account, e)
+	}
+	const key = "authn/throttle/nobody"
+	var c strangerRows
+	if err := kv.GetJSON(tx, key, &c); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return err
+	}
+	now := s.now()
+	if hour := now.Unix() / 3600; hour != c.Hour {
+		c = strangerRows{Hour: hour}
+	}
+	c.N++
+	c.At = []int64{now.UnixMilli()}
+	if err := kv.PutJSON(tx, key, c); err != nil {
+		return err
+	}
+	if c.N > maxStrangerRows {
+		if c.N&(c.N-1) != 0 {
+			return nil
+		}
+		e.Detail = maps.Clone(e.Detail)
+		e.Detail["n"] = strconv.Itoa(c.N)
+	}
+	return s.record(tx, "", e)
+}
+
+// saveUser writes an account, its row of the trail, and what its owner hears of that.
+func (s *core) saveUser(tx kv.Tx, u userRecord, e audit.Event) error {
+	if err := kv.PutJSON(tx, userKey(u.ID), u); err != nil {
+		return err
+	}
+	if err := s.tellOf(tx, u, e); err != nil {
+		return err
+	}
+	return s.record(tx, u.ID, e)
+}

@@ -1,0 +1,214 @@
+package authn
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Purpose is what a link is for. A link of one purpose is none of another.
+type Purpose string
+
+// The purposes of links, and how long each is good.
+const (
+	PurposeSetup       Purpose = "setup"        // makes the first administrator's account: 24 h
+	PurposeInvitation  Purpose = "invitation"   // makes an account: 7 days
+	PurposeVerifyEmail Purpose = "verify_email" // shows that an address is read: 24 h
+	PurposeDevice      Purpose = "device"       // lets a sign-in with a code go on, in its own browser: 1 h
+	PurposeReset       Purpose = "reset"        // sets a password anew: 1 h
+	PurposeEmailChange Purpose = "email_change" // moves the account to another address: 24 h
+	PurposeEmailUndo   Purpose = "email_undo"   // and back: 7 days
+	PurposeRecovery    Purpose = "recovery"     // lets new factors be set up at the end of a recovery: 7 days
+)
+
+// linkLife is how long links are good.
+var linkLife = map[Purpose]time.Duration{
+	PurposeSetup:       24 * time.Hour,
+	PurposeInvitation:  7 * 24 * time.Hour,
+	PurposeVerifyEmail: 24 * time.Hour,
+	PurposeDevice:      time.Hour,
+	PurposeReset:       time.Hour,
+	PurposeEmailChange: 24 * time.Hour,
+	PurposeEmailUndo:   7 * 24 * time.Hour,
+	PurposeRecovery:    7 * 24 * time.Hour,
+}
+
+// accountLinks are the purposes of links that end with the account's generation, so with whatever evicts somebody
+// else from the account. Of the others, PurposeSetup has no account, PurposeInvitation ends with the generation of its inviter
+// (invitationRecord), and endUndo says which of PurposeEmailUndo end.
+var accountLinks = map[Purpose]bool{
+	PurposeVerifyEmail: true, PurposeDevice: true, PurposeReset: true, PurposeEmailChange: true, PurposeRecovery: true,
+}
+
+// Life is how long a link of the purpose is good.
+func (p Purpose) Life() time.Duration { return linkLife[p] }
+
+// The text of a link is base64url (no padding) of
+//
+//	16 random bytes | expiry, Unix seconds, 8 bytes | tag, 16 bytes
+//
+// where the tag is HMAC-SHA-256, cut to its half, over purpose, random bytes and
+// expiry. The store has a record under the SHA-256 of the random bytes as
+// long as the link can be used, and none afterwards: so a link with a good tag
+// and no record was used, withdrawn or replaced.
+const (
+	linkRandom = 16
+	linkTag    = 16
+	linkSize   = linkRandom + 8 + linkTag
+)
+
+// linkRecord is a link that can be used, under authn/link/<hash>.
+type linkRecord struct {
+	Purpose Purpose   `json:"purpose"`
+	Expires time.Time `json:"expires"`
+	Subject string    `json:"subject,omitempty"` // id of the invitation or of the account
+	Email   string    `json:"email,omitempty"`
+
+	Generation uint64 `json:"generation,omitempty"` // of the account, for the purposes of accountLinks
+	Session    string `json:"session,omitempty"`    // Session.ID, for PurposeDevice
+	Seq        uint64 `json:"seq,omitempty"`        // userRecord.Moves, for PurposeEmailUndo: the order in which addresses were held
+}
+
+// newLink makes a link and the key under which putLink stores its record. It is made
+// outside the transaction, which may run twice.
+func (s *core) newLink(p Purpose, subject, email string) (text Secret, key string, rec linkRecord) {
+	expires := s.now().Add(linkLife[p]).UTC().Truncate(time.Second)
+	b := make([]byte, linkRandom, linkSize)
+	rand.Read(b)
+	b = binary.BigEndian.AppendUint64(b, uint64(expires.Unix()))
+	b = append(b, s.linkTag(p, b)...)
+	text = Secret(base64.RawURLEncoding.EncodeToString(b))
+	return text, linkKey(b), linkRecord{Purpose: p, Expires: expires, Subject: subject, Email: email}
+}
+
+func (s *core) linkTag(p Purpose, signed []byte) []byte {
+	return mac(s.linkKey, []byte(p), signed)[:linkTag]
+}
+
+// linkPrefix is of the keys of links.
+const linkPrefix = "authn/link/"
+
+// linkKey is where the record of a link is.
+func linkKey(b []byte) string {
+	h := sha256.Sum256(b[:linkRandom])
+	return linkPrefix + hex.EncodeToString(h[:])
+}
+
+// openLink checks a link's form, tag and expiry; it needs no store.
+func (s *core) openLink(p Purpose, text Secret) (key string, err error) {
+	if len(text) != base64.RawURLEncoding.EncodedLen(linkSize) { // the decoder skips line breaks
+		return "", problem.New("", CodeLinkInvalid)
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
+	if err != nil || len(b) != linkSize {
+		return "", problem.New("", CodeLinkInvalid)
+	}
+	signed, tag := b[:linkSize-linkTag], b[linkSize-linkTag:]
+	if subtle.ConstantTimeCompare(tag, s.linkTag(p, signed)) != 1 {
+		return "", problem.New("", CodeLinkInvalid)
+	}
+	if s.now().Unix() >= int64(binary.BigEndian.Uint64(signed[linkRandom:])) {
+		return "", problem.New("", CodeLinkExpired)
+	}
+	return linkKey(b), nil
+}
+
+// findLink returns the record of a link that can be used now.
+func (s *core) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec linkRecord, err error) {
+	if key, err = s.openLink(p, text); err != nil {
+		return "", rec, err
+	}
+	err = kv.GetJSON(r, key, &rec)
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		return "", rec, problem.New("", CodeLinkUsed)
+	case err != nil:
+		return "", rec, err
+	case rec.Purpose != p:
+		return "", rec, problem.New("", CodeLinkInvalid)
+	case !s.now().Before(rec.Expires):
+		return "", rec, problem.New("", CodeLinkExpired)
+	}
+	good, err := outlasts(r, rec)
+	if err == nil && !good {
+		err = problem.New("", CodeLinkUsed)
+	}
+	return key, rec, err
+}
+
+// outlasts tells whether the account that a link rests on is of the generation that it had when the link was made.
+func outlasts(r kv.Reader, rec linkRecord) (bool, error) {
+	switch {
+	case rec.Purpose == PurposeInvitation:
+		inv, err := loadInvitation(r, rec.Subject)
+		if err != nil {
+			return false, gone(err)
+		}
+		return inv.holds(r)
+	case !accountLinks[rec.Purpose]:
+		return true, nil
+	}
+	u, err := loadUser(r, rec.Subject)
+	return err == nil && u.Generation == rec.Generation, gone(err)
+}
+
+// gone is err, but for ErrNotFound.
+func gone(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// burnLink uses a link up: the record that it returns is gone when tx commits.
+func (s *core) burnLink(tx kv.Tx, p Purpose, text Secret) (linkRecord, error) {
+	key, rec, err := s.findLink(tx, p, text)
+	if err != nil {
+		return rec, err
+	}
+	return rec, tx.Delete([]byte(key))
+}
+
+// replaceLink stores a link in the place of the one before it that has the same
+// slot; an empty key only voids that one. A slot holds the key of a link's record.
+func replaceLink(tx kv.Tx, slot, key string, rec linkRecord) error {
+	old, err := tx.Get([]byte(slot))
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		if err := tx.Delete(old); err != nil {
+			return err
+		}
+	}
+	if key == "" {
+		return tx.Delete([]byte(slot))
+	}
+	if err := tx.Put([]byte(slot), []byte(key)); err != nil {
+		return err
+	}
+	return kv.PutJSON(tx, key, rec)
+}
+
+// Slots of links of which there is one at a time.
+const setupSlot = "authn/link-of/setup"
+
+func verifySlot(userID string) string { return "authn/link-of/verify/" + userID }
+
+// voidLinks voids the links of an account that are in flight.
+func voidLinks(tx kv.Tx, userID string) error {
+	for _, slot := range []string{verifySlot(userID), resetSlot(userID), recoverySlot(userID), emailChangeSlot(userID)} {
+		if err := replaceLink(tx, slot, "", linkRecord{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package authn
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
+)
+
+// DeviceCookie is the name of the cookie by which a browser is known again. See
+// SessionCookie for its prefix.
+const DeviceCookie = "__Host-rind_device"
+
+// How long a browser is known.
+const (
+	DeviceLife   = 365 * 24 * time.Hour // since somebody last gave a second factor in it
+	RememberLife = 30 * 24 * time.Hour  // how long it may stand in for a second factor
+
+	maxDevices  = 50 // of an account; the one that was not seen for longest gives way
+	maxDeviceID = 64 // bytes of a cookie that is looked at
+)
+
+// Devices are the browsers that accounts know.
+type Devices struct {
+	*core
+	recoveries     *Recoveries
+	confirmDevices bool // see Config.ConfirmDevices
+}
+
+// Device is a browser in which somebody signed in with a second factor.
+type Device struct {
+	ID         string // names it; not the cookie, not secret
+	UserAgent  string
+	IP         string    // of the last sign-in; "" unknown
+	Since      time.Time // first sign-in
+	Seen       time.Time // last sign-in
+	Remembered time.Time // until then it asks for no second factor; zero: it does
+	Current    bool      // the browser that asks
+}
+
+// NoteDevice makes the browser of a request one that the account knows, and with
+// remember one that asks for no second factor for RememberLife. x is a SignedIn Session
+// in which a factor was given, with remember a fresh one. The token that it returns is for the cookie, and is new each
+// time, so that a cookie that was known before is worth nothing after. The owner
+// is told by mail where the browser was not known and others are.
+func (s *Devices) NoteDevice(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
+	token, id := Secret(rand.Text()), uuid.Must(uuid.NewV7()).String()
+	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		u, err := s.signedIn(tx, x)
+		if err != nil {
+			return err
+		}
+		if x.FactorAt.IsZero() || x.Factor == FactorRemembered || remember && !x.FactorFresh(s.now()) {
+			return ErrFactorStale
+		}
+		old, err := s.loadDevice(tx, u, o)
+		if err != nil {
+			return err
+		}
+		others, err := s.makeRoom(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		if old.ID == "" && others {
+			if err := s.notify(tx, u, o.actor(u, x.Factor), notices.NewDevice, nil); err != nil {
+				return err
+			}
+		}
+		d := deviceRecord{ID: id, Since: old.Since, Generation: u.Generation, Expires: s.now().Add(DeviceLife).UTC()}
+		if d.locate(o, s.now()); old.ID == "" {
+			d.Since = d.Seen
+		} else if err := tx.Delete([]byte(deviceKey(u.ID, o.Device))); err != nil {
+			return err
+		}
+		if err := s.rememberDevice(tx, u, x, o, &d, remember); err != nil {
+			return err
+		}
+		return kv.PutJSON(tx, deviceKey(u.ID, token), d)
+	})
+	if err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// rememberDevice makes a device a remembered one, with its row.
+func (s *Devices) rememberDevice(tx kv.Tx, u userRecord, x Session, o Origin, d *deviceRecord, remember bool) error {
+	if !remember {
+		return nil
+	}
+	d.Remembered = s.now().Add(RememberLife).UTC()
+	return s.record(tx, u.ID, audit.Event{Kind: rowDeviceRemembered, Actor: o.actor(u, x.Factor)})
+}
+
+// makeRoom sees to it that an account can have one more device, and tells whether it
+// has any.
+func (s *Devices) makeRoom(tx kv.Tx, userID string) (some bool, err error) {
+	keys, devices, err := loadDevices(tx, userID)
+	if err != nil || len(devices) < maxDevices {
+		return len(devices) > 0, err
+	}
+	oldest := 0
+	for i, d := range devices {
+		if d.Seen.Before(devices[oldest].Seen) {
+			oldest = i
+		}
+	}
+	return true, tx.Delete([]byte(keys[oldest]))
+}
+
+// Devices lists the browsers that the account knows, the last one seen first.
+func (s *Devices) Devices(ctx context.Context, x Session, o Origin) (out []Device, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		out = nil
+		u, err := s.signedIn(r, x)
+		if err != nil {
+			return err
+		}
+		here, err := s.loadDevice(r, u, o)
+		if err != nil {
+			return err
+		}
+		_, all, err := loadDevices(r, u.ID)
+		for _, d := range all {
+			if !d.known(u, s.now()) {
+				continue
+			}
+			shown := Device{ID: d.ID, UserAgent: d.UserAgent, IP: d.IP, Since: d.Since, Seen: d.Seen, Current: d.ID == here.ID}
+			if d.remembers(u, s.now()) {
+				shown.Remembered = d.Remembered
+			}
+			out = append(out, shown)
+		}
+		return err
+	})
+	slices.SortFunc(out, func(a, b Device) int { return cmp.Or(b.Seen.Compare(a.Seen), cmp.Compare(b.ID, a.ID)) })
+	return out, err
+}
+
+// ForgetDevice makes a browser one that the account does not know: it asks for a
+// second factor again. The sessions in it go on. ErrNotFound says that the account has
+// no such device.
+func (s *Devices) ForgetDevice(ctx context.Context, x Session, o Origin, id string) error {
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		u, err := s.signedIn(tx, x)
+		if err != nil {
+			return err
+		}
+		keys, devices, err := loadDevices(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		for i, d := range devices {
+			if d.ID != id {
+				continue
+			}
+			if err := tx.Delete([]byte(keys[i])); err != nil {
+				return err
+			}
+			return s.record(tx, u.ID, audit.Event{Kind: rowDeviceForgotten, Actor: o.actor(u, x.Factor)})
+		}
+		return ErrNotFound
+	})
+}
+
+// onDevice takes a Session behind the password on where the device stands in for the
+// second factor, and notes that it was seen. It is never fresh for a sensitive action.
+func (s *Devices) onDevice(tx kv.Tx, x Session, o Origin, u userRecord) (Session, error) {
+	d, err := s.loadDevice(tx, u, o)
+	if err != nil || x.Stage != StagePassword || !d.remembers(u, s.now()) {
+		return x, err
+	}
+	d.locate(o, s.now())
+	x.Stage, x.Factor = StageSignedIn, FactorRemembered
+	return x, kv.PutJSON(tx, deviceKey(u.ID, o.Device), d)
+}

@@ -1,0 +1,112 @@
+package authn
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// A code can be phished: who has the password and a code of an authenticator, or a
+// recovery code, may be somebody else in another place. So in a browser and on a
+// network that the account does not know, such a factor leads to StageDevice, and the
+// link of a mail leads on: in that browser only, so that no owner opens the door for
+// somebody else by following it. A security key needs none of this.
+
+func deviceSlot(x Session) string { return "authn/link-of/device/" + x.ID }
+
+// askDevice sends a Session to StageDevice, and mails the link that leads on, whose second factor could have been
+// phished and that comes from a place that the account does not know. With ErrMail the factor counts as not given.
+func (s *Devices) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o Origin, f Factor) error {
+	if !s.confirmDevices || !x.half() || f == FactorWebAuthn {
+		return nil
+	}
+	known, err := s.knowsPlace(tx, u, o)
+	if err != nil || known {
+		return err
+	}
+	text, key, link := s.newLink(PurposeDevice, u.ID, u.Email)
+	link.Session, link.Generation = x.ID, u.Generation
+	if err := replaceLink(tx, deviceSlot(x), key, link); err != nil {
+		return err
+	}
+	next.Stage = StageDevice
+	e := Event{Kind: EventDeviceAsked, Time: s.now().UTC(), Origin: o}
+	if err := s.notifier.ConfirmDevice(tx, u.recipient(), text, link.Expires, e); err != nil {
+		return err
+	}
+	return s.record(tx, u.ID, audit.Event{Kind: rowDeviceAsked, Actor: o.actor(u, f)})
+}
+
+// knowsPlace tells whether the account knows the browser of a request, or the network.
+func (s *Devices) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) {
+	d, err := s.loadDevice(r, u, o)
+	if err != nil || d.ID != "" {
+		return true, err
+	}
+	_, all, err := loadDevices(r, u.ID)
+	if err != nil || !o.IP.IsValid() {
+		return false, err
+	}
+	for _, d := range all {
+		ip, err := netip.ParseAddr(d.IP)
+		if err == nil && network(ip) == network(o.IP) && d.known(u, s.now()) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// ConfirmDevice uses the link up that was mailed for a Session at StageDevice, and
+// takes that very Session on; any other leaves the link as it is, with the problem
+// device_elsewhere. Beside that its problems are those of links.
+func (s *Devices) ConfirmDevice(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
+	next := x
+	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		rec, u, err := s.findDeviceLink(tx, x, link)
+		if err != nil {
+			return err
+		}
+		if _, err := s.burnLink(tx, PurposeDevice, link); err != nil {
+			return err
+		}
+		if err := replaceLink(tx, deviceSlot(x), "", rec); err != nil {
+			return err
+		}
+		next = x
+		if next.Stage = StageEnrolling; u.RecoveryConfirmed {
+			next.Stage = StageSignedIn
+		}
+		if err := s.recoveries.proven(tx, &u, next, o); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: rowDeviceConfirmed, Actor: o.actor(u, x.Factor)})
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	return next, nil
+}
+
+// DevicePending looks at the link of ConfirmDevice without using it up.
+func (s *Devices) DevicePending(ctx context.Context, x Session, link Secret) error {
+	return s.store.View(ctx, func(r kv.Reader) error {
+		_, _, err := s.findDeviceLink(r, x, link)
+		return err
+	})
+}
+
+func (s *Devices) findDeviceLink(r kv.Reader, x Session, link Secret) (linkRecord, userRecord, error) {
+	_, rec, err := s.findLink(r, PurposeDevice, link)
+	if err != nil {
+		return rec, userRecord{}, err
+	}
+	if x.Stage != StageDevice || rec.Session != x.ID || rec.Subject != x.UserID {
+		return rec, userRecord{}, problem.New("", CodeDeviceElsewhere)
+	}
+	u, err := s.member(r, x)
+	return rec, u, err
+}

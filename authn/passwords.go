@@ -1,0 +1,175 @@
+package authn
+
+import (
+	"context"
+
+	"github.com/rind-dev/rind/authn/password"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Passwords are the passwords of accounts: changing one, setting a forgotten one anew, and which
+// may be chosen.
+type Passwords struct {
+	*core
+	recoveries *Recoveries
+
+	hashing     *password.Hasher
+	strength    *strengthMeter
+	breaches    *password.BreachList  // nil where there is none
+	breachRange *password.BreachRange // nil where nobody is asked
+}
+
+// checkNewPassword returns what is wrong with a password that somebody wants to
+// have, or why that can't be told.
+func (s *Passwords) checkNewPassword(ctx context.Context, typed, username, email string) error {
+	var ps problem.Problems
+	if err := s.judgePassword(ctx, typed, username, email, &ps); err != nil {
+		return err
+	}
+	return ps.Err()
+}
+
+// judgePassword adds what is wrong with a new password; its error says that the
+// breach list can't be read.
+func (s *Passwords) judgePassword(ctx context.Context, typed, username, email string, ps *problem.Problems) error {
+	switch password.Check(typed, username, email) {
+	case password.TooLong:
+		ps.Add("password", CodePasswordTooLong, "max", password.MaxBytes)
+		return nil
+	case password.NotText:
+		ps.Add("password", CodePasswordInvalid)
+		return nil
+	case password.TooShort:
+		ps.Add("password", CodePasswordTooShort, "min", password.MinLength)
+		return nil
+	case password.Weak:
+		ps.Add("password", CodePasswordWeak)
+		return nil
+	}
+	n := 0
+	if s.breaches != nil {
+		var err error
+		if n, err = s.breaches.Count(typed); err != nil {
+			return err
+		}
+	}
+	if n == 0 {
+		n = s.seenOnline(ctx, typed)
+	}
+	if n > 0 {
+		ps.Add("password", CodePasswordBreached, "count", n)
+	}
+	return nil
+}
+
+// seenOnline asks the server that is configured, if there is one. Where it does not answer, or not in
+// time, the password is taken: a server that is down must keep nobody out.
+func (s *Passwords) seenOnline(ctx context.Context, typed string) int {
+	if s.breachRange == nil {
+		return 0
+	}
+	n, err := s.breachRange.Count(ctx, typed)
+	if err != nil {
+		s.log.WarnContext(ctx, "authn: a new password was not looked up among stolen ones", "error", err)
+		return 0
+	}
+	return n
+}
+
+// ChangePassword gives the account another password and ends all its other
+// sessions; x goes on as the Session that is returned. Links of the account that are
+// in flight are void. It asks for the old password and a fresh factor.
+func (s *Passwords) ChangePassword(ctx context.Context, x Session, o Origin, old, chosen string) (Session, error) {
+	u, hash, err := s.ownPassword(ctx, x)
+	if err != nil {
+		return Session{}, err
+	}
+	if _, err := s.take(ctx, s.counter(limitChangeForm, u.ID)); err != nil {
+		return Session{}, err
+	}
+	err = s.checkNewPassword(ctx, chosen, u.Username, u.Email)
+	if err == nil && chosen == old {
+		err = problem.New("password", CodePasswordSame)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	giveBack, err := s.take(ctx, s.counter(limitPasswordChange, u.ID))
+	if err != nil {
+		return Session{}, err
+	}
+	if err := s.checkOldPassword(ctx, x, o, u, old, hash); err != nil {
+		return Session{}, err
+	}
+	if hash, err = s.hashing.Hash(ctx, password.Requester{Account: u.ID}, chosen); err != nil {
+		return Session{}, err
+	}
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		if u, err = s.signedIn(tx, x); err != nil {
+			return err
+		}
+		if err := s.endOthers(tx, &u, o); err != nil {
+			return err
+		}
+		u.Passwords++
+		u.PasswordMailed = false
+		if err := voidLinks(tx, u.ID); err != nil {
+			return err
+		}
+		if err := s.putSealed(tx, passwordKey(u.ID), []byte(hash)); err != nil {
+			return err
+		}
+		if err := giveBack(tx); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: rowPasswordChanged, Actor: o.actor(u, x.Factor)})
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	x.Generation = u.Generation
+	return x, nil
+}
+
+// ownPassword is the account of a Session that may change its password, and
+// the hash of the one that it has.
+func (s *Passwords) ownPassword(ctx context.Context, x Session) (u userRecord, hash string, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		var err error
+		if u, err = s.signedIn(r, x); err != nil {
+			return err
+		}
+		if !x.FactorFresh(s.now()) {
+			return ErrFactorStale
+		}
+		b, err := s.getSealed(r, passwordKey(u.ID))
+		hash = string(b)
+		return err
+	})
+	return u, hash, err
+}
+
+// checkOldPassword returns the problem password_wrong, with a row, where old is
+// not the account's password.
+func (s *Passwords) checkOldPassword(ctx context.Context, x Session, o Origin, u userRecord, old, hash string) error {
+	ok := false
+	if len(old) <= password.MaxBytes {
+		var err error
+		if ok, _, err = s.hashing.Check(ctx, password.Requester{Account: u.ID}, old, hash); err != nil {
+			return err
+		}
+	}
+	if ok {
+		return nil
+	}
+	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		return s.record(tx, u.ID, audit.Event{Kind: rowPasswordChangeWrong, Actor: o.actor(u, x.Factor)})
+	})
+	if err != nil {
+		return err
+	}
+	return problem.New("old_password", CodePasswordWrong)
+}

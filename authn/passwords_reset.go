@@ -1,0 +1,185 @@
+package authn
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rind-dev/rind/authn/password"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+func resetSlot(userID string) string { return "authn/link-of/reset/" + userID }
+
+// RequestPasswordReset mails a link with which the account's password can be set
+// anew; login is a username or a verified address. It returns nil whether there is
+// such an account or not, after the same work: the same two transactions, one of
+// which writes a row, and a mail that goes nowhere where nobody is to have one.
+// Frozen accounts and such without a verified address get none, and an
+// account that was sent several gets no other for a while.
+//
+// Only how often one address on the network asks leads to a ThrottledError.
+func (s *Passwords) RequestPasswordReset(ctx context.Context, o Origin, login string) error {
+	ctx = context.WithoutCancel(ctx) // who hangs up is in the trail, too
+	u, err := s.mayReset(ctx, o, login)
+	if err != nil {
+		return err
+	}
+	text, key, link := s.newLink(PurposeReset, u.ID, u.Email)
+	link.Generation = u.Generation
+	to := u.recipient()
+	to.Source = o.source()
+	var unsent error // says whether there is an account: it is logged only
+	err = s.store.Update(ctx, func(tx kv.Tx) error {
+		err := optional(s.notifier.PasswordReset(tx, to, text, link.Expires), &unsent)
+		if err != nil {
+			return err
+		}
+		if unsent == nil { // else the link before stays good
+			// Nobody has a slot, too, whose link leads to no account and is sent to no one.
+			if err := replaceLink(tx, resetSlot(cmp.Or(u.ID, "nobody")), key, link); err != nil {
+				return err
+			}
+		}
+		return s.recordOfAny(tx, u.ID, audit.Event{Kind: rowResetAsked, Actor: o.actor(userRecord{}, FactorNone)})
+	})
+	if err != nil {
+		return err
+	}
+	s.unmailed(ctx, "password reset", unsent)
+	return nil
+}
+
+// mayReset is the account whose password somebody wants to set anew; nobody,
+// without an error, where there is none, it can't sign in, or it was sent enough
+// mails. Somebody is counted in any case, a device that the account knows for itself and not with its
+// network: nobody else can use up what its owner may ask for. A ThrottledError says that the network asked for too many.
+func (s *Passwords) mayReset(ctx context.Context, o Origin, login string) (u userRecord, err error) {
+	var d deviceRecord
+	who := []string{"nobody", fold(login)}
+	place := network(o.IP)
+	if len(login) <= MaxEmail {
+		err = s.store.View(ctx, func(r kv.Reader) (err error) {
+			if u, err = findUser(r, login); err != nil {
+				return err
+			}
+			d, err = s.loadDevice(r, u, o)
+			return err
+		})
+	}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		u = userRecord{}
+	case err != nil:
+		return userRecord{}, err
+	case u.ID != "":
+		who = []string{"account", u.ID}
+	}
+	if d.ID != "" {
+		_, err = s.take(ctx, s.counter(limitResetDevice, u.ID, d.ID))
+	} else {
+		if _, err := s.take(ctx, s.counter(limitMailAddress, place)); err != nil {
+			return userRecord{}, err
+		}
+		_, err = s.take(ctx, s.counter(limitReset, append(who, place)...), s.counter(limitResetAccount, who...))
+	}
+	switch {
+	case errors.Is(err, ErrThrottled), err == nil && (u.Frozen || !u.EmailVerified):
+		return userRecord{}, nil
+	}
+	return u, err
+}
+
+// ResetPassword uses the link of RequestPasswordReset up and gives the account
+// another password. It ends all sessions, makes no device a remembered one any more, and
+// voids the account's other links. It signs nobody in: that takes the new password
+// and a second factor.
+//
+// Its problems are those of links and of passwords; with the latter the link stays good.
+func (s *Passwords) ResetPassword(ctx context.Context, o Origin, link Secret, chosen string) error {
+	u, err := s.resettable(ctx, link)
+	if err != nil {
+		return err
+	}
+	if _, err := s.take(ctx, s.counter(limitResetForm, u.ID)); err != nil {
+		return err
+	}
+	if err := s.checkNewPassword(ctx, chosen, u.Username, u.Email); err != nil {
+		return err
+	}
+	if _, err := s.take(ctx, s.counter(limitResetHash, u.ID)); err != nil {
+		return err
+	}
+	hash, err := s.hashing.Hash(ctx, password.Requester{Account: "reset " + u.ID}, chosen)
+	if err != nil {
+		return err
+	}
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		if u, err = s.findReset(tx, link); err != nil {
+			return err
+		}
+		if _, err := s.burnLink(tx, PurposeReset, link); err != nil {
+			return err
+		}
+		if err := endUndo(tx, u); err != nil {
+			return err
+		}
+		u.Generation++
+		u.Passwords++
+		u.PasswordMailed, u.RecoveryBy = true, ""
+		if _, err := s.recoveries.dropRecovery(tx, u, o.actor(userRecord{}, FactorNone), "reset"); err != nil {
+			return err
+		}
+		if err := voidLinks(tx, u.ID); err != nil {
+			return err
+		}
+		if err := s.putSealed(tx, passwordKey(u.ID), []byte(hash)); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: rowPasswordReset, Actor: o.actor(userRecord{}, FactorNone)})
+	})
+}
+
+// resettable is findReset in a transaction of its own.
+func (s *Passwords) resettable(ctx context.Context, link Secret) (u userRecord, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = s.findReset(r, link)
+		return err
+	})
+	return u, err
+}
+
+// findReset is the account that a link is about. Since the link was made nothing may
+// have changed that ends sessions: the password, a factor, frozen or not.
+func (s *Passwords) findReset(r kv.Reader, link Secret) (userRecord, error) {
+	_, rec, err := s.findLink(r, PurposeReset, link)
+	if err != nil {
+		return userRecord{}, err
+	}
+	u, err := loadUser(r, rec.Subject)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return u, err
+	}
+	if err != nil || u.Frozen || u.Email != rec.Email || u.Generation != rec.Generation {
+		return u, problem.New("", CodeLinkUsed)
+	}
+	return u, nil
+}
+
+// ResetPending returns until when the link of a password reset is good and whose it
+// is, without using it up.
+func (s *Passwords) ResetPending(ctx context.Context, link Secret) (username string, expires time.Time, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		u, err := s.findReset(r, link)
+		if err != nil {
+			return err
+		}
+		_, rec, err := s.findLink(r, PurposeReset, link)
+		username, expires = u.Username, rec.Expires
+		return err
+	})
+	return username, expires, err
+}

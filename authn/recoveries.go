@@ -1,0 +1,312 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// Who has lost all second factors and recovery codes is let in again by time and by
+// several people, never by one: an administrator starts a recovery, the owner is told
+// at once and a day before its end, and whatever complete sign-in happens meanwhile
+// ends it without effect. At its end the second factors are gone, with the sessions,
+// the remembered devices and the tokens; then the owner needs the password and the
+// link that is mailed, in the same browser, to set up new ones.
+//
+// So neither who reads the mailbox nor who knows the password gets in by an
+// administrator's mistake alone. A password that was itself set by a mailed link, and that nobody
+// has signed in with since, shows no more than that mailbox, and so does an address that was taken back by one: then the
+// administrator has to vouch for the person, the time is twice as long, and a
+// password that is set by mail while a recovery waits ends it. All other
+// administrators are told of each recovery that is started.
+
+// How long a recovery waits.
+const (
+	RecoveryWait    = 72 * time.Hour // where Config.RecoveryWait is 0
+	MinRecoveryWait = 24 * time.Hour // the least that Config.RecoveryWait may be
+
+	recoveryReminder = 24 * time.Hour // how long before the end the owner is told again
+)
+
+// Recoveries give accounts whose second factors are lost back to their owners.
+type Recoveries struct {
+	*core
+	recoveryWait time.Duration
+}
+
+// Recovery is a recovery that waits for its end.
+type Recovery struct {
+	UserID  string
+	By      string    // username of who started it; "" the operator, on the machine
+	Vouched bool      // that one vouched for the person, whose password was set by mail
+	Started time.Time // UTC
+	Ends    time.Time // UTC; then, or up to an hour later, it takes effect
+}
+
+// recoveryCase is under authn/account-recovery/<user id> while it waits.
+type recoveryCase struct {
+	UserID    string    `json:"user_id"`
+	ByID      string    `json:"by_id,omitempty"`
+	By        string    `json:"by,omitempty"`
+	ByOffices uint64    `json:"by_offices,omitempty"` // userRecord.Offices of that one
+	Vouched   bool      `json:"vouched,omitempty"`
+	Started   time.Time `json:"started"`
+	Ends      time.Time `json:"ends"`
+	Reminded  bool      `json:"reminded,omitempty"`
+}
+
+const recoveryCasePrefix = "authn/account-recovery/"
+
+func recoverySlot(userID string) string { return "authn/link-of/recovery/" + userID }
+
+func (c recoveryCase) public() Recovery {
+	return Recovery{UserID: c.UserID, By: c.By, Vouched: c.Vouched, Started: c.Started, Ends: c.Ends}
+}
+
+// loadRecovery reads the recovery of an account; some is false where none waits.
+func loadRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err error) {
+	err = kv.GetJSON(r, recoveryCasePrefix+userID, &c)
+	if errors.Is(err, kv.ErrNotFound) {
+		return recoveryCase{}, false, nil
+	}
+	return c, err == nil, err
+}
+
+// RecoveryTime is how long a recovery of the account would wait if it were started now.
+func (s *Recoveries) RecoveryTime(u User) time.Duration {
+	if u.PasswordMailed {
+		return 2 * s.recoveryWait
+	}
+	return s.recoveryWait
+}
+
+// StartRecovery begins to give an account without its second factors back to its
+// owner: see above what follows. by is an administrator with a fresh factor; vouched
+// says that they made sure, and not by mail, who asks for it.
+//
+// Its problems are recovery_self, recovery_frozen, recovery_needless (there is no
+// second factor to lose), recovery_waits (one is under way) and
+// recovery_vouch (the password was set by mail, and vouched is false).
+func (s *Recoveries) StartRecovery(ctx context.Context, by Session, o Origin, userID string, vouched bool) (Recovery, error) {
+	var c recoveryCase
+	err := s.administer(ctx, by, o, userID, rowRecoveryStarted, func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (_ bool, err error) {
+		if err := s.mayRecover(tx, *u, who, vouched); err != nil {
+			return false, err
+		}
+		now := s.now().UTC()
+		c = recoveryCase{
+			UserID: u.ID, ByID: who.UserID, By: who.Username, ByOffices: admin.Offices, Vouched: u.PasswordMailed,
+			Started: now, Ends: now.Add(s.RecoveryTime(u.public())),
+		}
+		c.Reminded = !c.Started.Before(c.Ends.Add(-recoveryReminder))
+		if err := kv.PutJSON(tx, recoveryCasePrefix+u.ID, c); err != nil {
+			return false, err
+		}
+		if err := s.tellStarted(tx, *u, who, c); err != nil {
+			return false, err
+		}
+		return true, s.recordFor(tx, who, rowRecoveryStartedFor, *u)
+	})
+	if err != nil {
+		return Recovery{}, err
+	}
+	return c.public(), nil
+}
+
+// tellStarted tells the owner of an account, and the other administrators, that a
+// recovery was started.
+func (s *Recoveries) tellStarted(tx kv.Tx, u userRecord, who audit.Actor, c recoveryCase) error {
+	if err := s.notify(tx, u, who, notices.RecoveryStarted, c.until()); err != nil {
+		return err
+	}
+	others, err := otherAdministrators(tx, u.ID, who.UserID)
+	if err != nil {
+		return err
+	}
+	for _, a := range others {
+		if err := s.notify(tx, a, who, notices.RecoveryByOther, map[string]string{"user": u.Username}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// until is what mails say of when a recovery takes effect.
+func (c recoveryCase) until() map[string]string {
+	return map[string]string{"until": c.Ends.UTC().Format(time.RFC3339)}
+}
+
+// mayRecover returns why a recovery of u may not start.
+func (s *Recoveries) mayRecover(r kv.Reader, u userRecord, who audit.Actor, vouched bool) error {
+	_, waits, err := waitingRecovery(r, u.ID)
+	switch {
+	case err != nil:
+		return err
+	case u.ID == who.UserID:
+		return problem.New("", CodeRecoverySelf)
+	case u.Frozen:
+		return problem.New("", CodeRecoveryFrozen)
+	case waits:
+		return problem.New("", CodeRecoveryWaits)
+	case !u.EmailVerified, !u.hasFactor() && !u.Recovered:
+		return problem.New("", CodeRecoveryNeedless)
+	case u.PasswordMailed && !vouched:
+		return problem.New("vouched", CodeRecoveryVouch)
+	}
+	return nil
+}
+
+// CancelRecovery ends a recovery without effect; by is an administrator. ErrNotFound
+// says that none waits.
+func (s *Recoveries) CancelRecovery(ctx context.Context, by Session, o Origin, userID string) error {
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		admin, err := s.administrator(tx, by, false)
+		if err != nil {
+			return err
+		}
+		u, err := loadUser(tx, userID)
+		if err != nil {
+			return err
+		}
+		return s.mustDropRecovery(tx, u, o.actor(admin, by.Factor), "administrator")
+	})
+}
+
+// CancelOwnRecovery ends the recovery of the Session's account without effect.
+// ErrNotFound says that none waits.
+func (s *Recoveries) CancelOwnRecovery(ctx context.Context, x Session, o Origin) error {
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		u, err := s.signedIn(tx, x)
+		if err != nil {
+			return err
+		}
+		return s.mustDropRecovery(tx, u, o.actor(u, x.Factor), "owner")
+	})
+}
+
+func (s *Recoveries) mustDropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) error {
+	dropped, err := s.dropRecovery(tx, u, who, why)
+	if err == nil && !dropped {
+		err = ErrNotFound
+	}
+	return err
+}
+
+// dropRecovery ends the recovery of an account, if one waits, with its rows, and
+// tells its owner. why is
+// "administrator", "owner", "sign_in", "reset", "address" or "frozen".
+func (s *Recoveries) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) (dropped bool, err error) {
+	c, some, err := loadRecovery(tx, u.ID)
+	if err != nil || !some {
+		return false, err
+	}
+	if err := tx.Delete([]byte(recoveryCasePrefix + u.ID)); err != nil {
+		return false, err
+	}
+	if c.ByID != "" {
+		err := s.record(tx, c.ByID, audit.Event{
+			Kind: rowRecoveryCancelledFor, Actor: who, Detail: map[string]string{"user": u.Username, "why": why},
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	if err := s.notify(tx, u, who, notices.RecoveryCancelled, nil); err != nil {
+		return false, err
+	}
+	return true, s.record(tx, u.ID, audit.Event{Kind: rowRecoveryCancelled, Actor: who, Detail: map[string]string{"why": why}})
+}
+
+// holds tells whether who started the recovery has been in office ever since.
+func (c recoveryCase) holds(r kv.Reader) (bool, error) {
+	if c.ByID == "" {
+		return true, nil
+	}
+	by, err := loadUser(r, c.ByID)
+	return err == nil && by.inOffice(c.ByOffices), gone(err)
+}
+
+// waitingRecovery is loadRecovery of one that holds.
+func waitingRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err error) {
+	if c, some, err = loadRecovery(r, userID); err == nil && some {
+		some, err = c.holds(r)
+	}
+	if !some {
+		c = recoveryCase{}
+	}
+	return c, some, err
+}
+
+// endVoidRecoveries ends, each in a transaction of its own, the recoveries whose administrator was frozen or is none any more. None of
+// them comes to its end, whether this was done or not.
+func (s *Recoveries) endVoidRecoveries(ctx context.Context, who audit.Actor) error {
+	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
+		return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+			c, some, err := loadRecovery(tx, c.UserID)
+			if err != nil || !some {
+				return err
+			}
+			if holds, err := c.holds(tx); err != nil || holds {
+				return err
+			}
+			u, err := loadUser(tx, c.UserID)
+			if err != nil {
+				return err
+			}
+			_, err = s.dropRecovery(tx, u, who, "administrator")
+			return err
+		})
+	})
+}
+
+// PendingRecovery is the recovery of an account that waits, for an administrator; some is
+// false where there is none.
+func (s *Recoveries) PendingRecovery(ctx context.Context, by Session, userID string) (out Recovery, some bool, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		if _, err := s.administrator(r, by, false); err != nil {
+			return err
+		}
+		c, there, err := waitingRecovery(r, userID)
+		out, some = c.public(), there
+		return err
+	})
+	return out, some, err
+}
+
+// OwnRecovery is PendingRecovery of the Session's own account.
+func (s *Recoveries) OwnRecovery(ctx context.Context, x Session) (out Recovery, some bool, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		u, err := s.signedIn(r, x)
+		if err != nil {
+			return err
+		}
+		c, there, err := waitingRecovery(r, u.ID)
+		out, some = c.public(), there
+		return err
+	})
+	return out, some, err
+}
+
+// otherAdministrators are those who are neither the account nor the one who acts.
+func otherAdministrators(r kv.Reader, except ...string) (out []userRecord, err error) {
+	found, err := r.Scan([]byte(adminKey("")), nil, 0, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range found {
+		a, err := loadUser(r, string(p.Value))
+		if err != nil {
+			return nil, err
+		}
+		if a.ID != except[0] && a.ID != except[1] && !a.Frozen {
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}

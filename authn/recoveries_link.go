@@ -1,0 +1,96 @@
+package authn
+
+import (
+	"context"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// mailRecoveryLink mails the link with which new factors are set up.
+func (s *Recoveries) mailRecoveryLink(tx kv.Tx, u userRecord, text Secret, link linkRecord) error {
+	return s.notifier.AccountLink(tx, u.recipient(), PurposeRecovery, text, link.Expires, Event{})
+}
+
+// ResendRecoveryLink mails the link of an account anew whose recovery came to its end, and voids the
+// one before it; x is a Session behind the password. The problem
+// recovery_again says that the password was set by mail since: then an administrator
+// has to start another recovery. With ErrMail the link before stays good.
+func (s *Recoveries) ResendRecoveryLink(ctx context.Context, x Session, o Origin) error {
+	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP))); err != nil {
+		return err
+	}
+	text, key, link := s.newLink(PurposeRecovery, x.UserID, "")
+	return s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := s.recovering(tx, x)
+		if err != nil {
+			return err
+		}
+		if u.PasswordMailed {
+			return problem.New("", CodeRecoveryAgain)
+		}
+		link.Email, link.Generation = u.Email, u.Generation
+		if err := replaceLink(tx, recoverySlot(u.ID), key, link); err != nil {
+			return err
+		}
+		if err := s.mailRecoveryLink(tx, u, text, link); err != nil {
+			return err
+		}
+		return s.record(tx, u.ID, audit.Event{Kind: rowRecoveryLinkSent, Actor: o.actor(u, x.Factor)})
+	})
+}
+
+// UseRecoveryLink uses the link up that was mailed at the end of a recovery: x, which is
+// behind the password, and no other Session, may set up new factors. Its problems are those of links.
+func (s *Recoveries) UseRecoveryLink(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
+	err := s.store.Update(ctx, func(tx kv.Tx) error {
+		u, err := s.recovering(tx, x)
+		if err != nil {
+			return err
+		}
+		if err := s.checkRecoveryLink(tx, u, link); err != nil {
+			return err
+		}
+		if _, err := s.burnLink(tx, PurposeRecovery, link); err != nil {
+			return err
+		}
+		u.RecoveryBy = x.ID
+		if err := replaceLink(tx, recoverySlot(u.ID), "", linkRecord{}); err != nil {
+			return err
+		}
+		return s.saveUser(tx, u, audit.Event{Kind: rowRecoveryLinkUsed, Actor: o.actor(u, x.Factor)})
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	return x, nil
+}
+
+// RecoveryLinkPending looks at the link of UseRecoveryLink without using it up.
+func (s *Recoveries) RecoveryLinkPending(ctx context.Context, x Session, link Secret) error {
+	return s.store.View(ctx, func(r kv.Reader) error {
+		u, err := s.recovering(r, x)
+		if err != nil {
+			return err
+		}
+		return s.checkRecoveryLink(r, u, link)
+	})
+}
+
+func (s *Recoveries) checkRecoveryLink(r kv.Reader, u userRecord, link Secret) error {
+	_, rec, err := s.findLink(r, PurposeRecovery, link)
+	if err == nil && (rec.Subject != u.ID || rec.Email != u.Email) {
+		err = problem.New("", CodeLinkInvalid) // of another account
+	}
+	return err
+}
+
+// recovering is member for a Session whose account was recovered and has no new factor yet.
+func (s *Recoveries) recovering(r kv.Reader, x Session) (userRecord, error) {
+	u, err := s.member(r, x)
+	if err == nil && (!u.Recovered || x.Stage != StageEnrolling) {
+		err = ErrForbidden
+	}
+	return u, err
+}

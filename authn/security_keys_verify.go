@@ -1,0 +1,166 @@
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/go-webauthn/webauthn/protocol"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// BeginVerifyKey begins to give a security key as second factor, and returns
+// what the browser needs for it (PublicKeyCredentialRequestOptionsJSON). It is
+// ErrForbidden for an account without one.
+func (s *SecurityKeys) BeginVerifyKey(ctx context.Context, x Session) (opts json.RawMessage, err error) {
+	if s.party == nil {
+		return nil, ErrForbidden
+	}
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		u, err := s.member(tx, x)
+		if err == nil {
+			err = u.mayGive(FactorWebAuthn)
+		}
+		if err != nil {
+			return err
+		}
+		holder, err := s.loadHolder(tx, u)
+		if err != nil {
+			return err
+		}
+		assertion, data, err := s.party.BeginLogin(holder)
+		if err != nil {
+			return err
+		}
+		if opts, err = options(assertion.Response); err != nil {
+			return err
+		}
+		return s.keepCeremony(tx, ceremonyOf(ceremonyVerify, x), "", data)
+	})
+	return opts, err
+}
+
+// VerifyKey gives a security key as second factor, with the browser's answer
+// (AuthenticationResponseJSON) to what BeginVerifyKey began. Beyond Session
+// and throttling its problems are key_expired, key_refused and key_cloned. Either
+// way the ceremony is over, unless the attempt was throttled. Nobody guesses a signature,
+// so a wrong one does not count against codes, nor wrong codes against keys.
+func (s *SecurityKeys) VerifyKey(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
+	if s.party == nil {
+		return Session{}, ErrForbidden
+	}
+	next, _, err := s.secondFactor(ctx, x, o, FactorWebAuthn, func(u userRecord) (factorCheck, error) {
+		used, err := s.finishAssertion(instance.Safe(ctx), x, u, response)
+		if err != nil {
+			return nil, err
+		}
+		return func(tx kv.Tx, u *userRecord) (accepted, error) {
+			k, err := s.useKey(tx, *u, o, used)
+			return accepted{row: rowFactorAccepted, detail: map[string]string{"key": k.Name}}, err
+		}, nil
+	})
+	return next, err
+}
+
+// keyRefused is what is said of an answer that is not what was asked for, in
+// whatever way.
+var keyRefused = refuse("ceremony", problem.New("", CodeKeyRefused))
+
+// usedKey is a key whose signature was verified, as it was then, and what the
+// authenticator said with it.
+type usedKey struct {
+	key      keyRecord
+	count    uint32 // the signature counter
+	backedUp bool
+	verified bool // the user was, in this ceremony
+}
+
+// finishAssertion takes the ceremony of x and verifies the answer (WebAuthn §7.2), outside of any
+// transaction. What it found has to be compared and written with useKey.
+func (s *SecurityKeys) finishAssertion(ctx context.Context, x Session, u userRecord, response []byte) (usedKey, error) {
+	rec, err := s.takeCeremony(ctx, ceremonyOf(ceremonyVerify, x))
+	if err != nil {
+		return usedKey{}, err
+	}
+	parsed, err := parseAssertion(response)
+	if err != nil {
+		return usedKey{}, keyRefused
+	}
+	holder, err := s.holder(ctx, u)
+	if err != nil {
+		return usedKey{}, err
+	}
+	k, err := holder.signer(parsed)
+	if err != nil {
+		return usedKey{}, keyRefused
+	}
+	if _, err := s.party.ValidateLogin(holder, rec.Data, parsed); err != nil {
+		s.logKeyRefused(ctx, k, err)
+		return usedKey{}, keyRefused
+	}
+	return newUsedKey(k, parsed), nil
+}
+
+func newUsedKey(k keyRecord, parsed *protocol.ParsedCredentialAssertionData) usedKey {
+	data := parsed.Response.AuthenticatorData
+	return usedKey{
+		key: k, count: data.Counter,
+		backedUp: data.Flags.HasBackupState(), verified: data.Flags.HasUserVerified(),
+	}
+}
+
+// logKeyRefused says in the log why an answer by a key of an account is refused, such as one that was said to be
+// no passkey that is synced and now says that it is; people are not told.
+func (s *SecurityKeys) logKeyRefused(ctx context.Context, k keyRecord, err error) {
+	why := "unknown"
+	var said *protocol.Error
+	if errors.As(err, &said) {
+		why = said.Details
+	}
+	s.log.WarnContext(ctx, "authn: the answer of a security key was refused", "key", k.ID, "why", why)
+}
+
+// counterTold is how often the owner of a synced passkey hears that its counter went back.
+const counterTold = 24 * time.Hour
+
+// useKey notes that a key of the account was used, if it is still the one whose signature was verified,
+// or returns a refusal where its counter, as it is now, did not go on: then there are two of it
+// (WebAuthn §7.2 step 22). Of a passkey that is synced there are meant to be several, each of which may count
+// for itself, so it is taken all the same, with a row and a mail; what Level 3 says of the step leaves that to us.
+func (s *SecurityKeys) useKey(tx kv.Tx, u userRecord, o Origin, used usedKey) (keyRecord, error) {
+	k, err := s.loadKey(tx, u.ID, used.key.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && !k.sameKey(used.key) {
+		return k, keyRefused
+	}
+	if err != nil {
+		return k, err
+	}
+	if used.count <= k.SignCount && (used.count != 0 || k.SignCount != 0) {
+		if !k.BackupEligible {
+			return k, &refusal{why: "counter", cloned: k.Name, problems: problem.New("", CodeKeyCloned, "key", k.Name)}
+		}
+		if err := s.noteCounter(tx, u, o, &k); err != nil {
+			return k, err
+		}
+	}
+	k.SignCount, k.BackedUp, k.UsedAt = max(k.SignCount, used.count), used.backedUp, s.now().UTC()
+	return k, s.putKey(tx, u.ID, k)
+}
+
+// noteCounter writes that the counter of a synced passkey went back, and tells its owner unless that was told a
+// while ago.
+func (s *SecurityKeys) noteCounter(tx kv.Tx, u userRecord, o Origin, k *keyRecord) error {
+	row := audit.Event{Kind: rowKeyCounterBack, Actor: o.actor(u, FactorWebAuthn), Detail: map[string]string{"key": k.Name}}
+	if now := s.now().UTC(); now.Sub(k.CounterTold).Abs() >= counterTold {
+		k.CounterTold = now
+		if err := s.tellOf(tx, u, row); err != nil {
+			return err
+		}
+	}
+	return s.record(tx, u.ID, row)
+}

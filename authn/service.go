@@ -1,0 +1,179 @@
+package authn
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"github.com/rind-dev/rind/authn/password"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/seal"
+)
+
+// Config is what a Service works with.
+type Config struct {
+	Store    kv.Store     // holds everything; shared with the issuer
+	Sealer   *seal.Sealer // the keys of this package are derived from it
+	Users    UserRecorder // hears of each account in the account's own transaction
+	Notifier Notifier     // sends mails with links
+	Notices  Outbox       // takes what owners of accounts hear of, in the transaction of it
+
+	// PublicURL is scheme, host and port that people use. Security keys and passkeys
+	// belong to its host and work at its origin; where it is nil, or no browser would
+	// let a key be used there (KeysOffered), there are none.
+	PublicURL *url.URL
+
+	// OpenRegistration lets people register without an invitation, once the
+	// first administrator has, where SetRegistration says nothing else.
+	OpenRegistration bool
+
+	// IssuerName is what an authenticator shows above the username, without ':';
+	// "rind" where it is "".
+	IssuerName string
+
+	// PasswordParams is the cost of a password hash; password.DefaultParams where it
+	// is nil. Hashes of another cost are made anew at the next sign-in.
+	PasswordParams *argon2id.Params
+
+	// MaxHashing is how many passwords are hashed at the same time, each with
+	// PasswordParams.Memory; as many as there are processors, at least
+	// two, where it is 0. Sixteen times as many may wait, each account, name and network with a share of
+	// them (package password); whoever comes then gets ErrBusy.
+	MaxHashing int
+
+	// RecoveryWait is how long a recovery waits that an administrator started;
+	// RecoveryWait where it is 0, never less than MinRecoveryWait.
+	RecoveryWait time.Duration
+
+	// ConfirmDevices has the owner of an account follow a mailed link where somebody gives
+	// a code in a browser and on a network that the account does not know. Set it where
+	// mail arrives.
+	ConfirmDevices bool
+
+	// Breaches are passwords that nobody may take, in addition to those that are easy
+	// to guess; nil: none. The caller closes it.
+	Breaches *password.BreachList
+
+	// BreachRange is asked for a password that is not in Breaches; nil: nobody is. Where it does
+	// not answer the password is taken.
+	BreachRange *password.BreachRange
+
+	Clock  func() time.Time // time.Now where it is nil
+	Logger *slog.Logger     // nil discards
+}
+
+// UserRecorder is the issuer's view of who there is.
+type UserRecorder interface {
+	// RecordUser writes, within tx, that the user with this id has this name and is
+	// frozen or not. It is called when an account is made and at each
+	// change of its state.
+	RecordUser(tx kv.Tx, id, name string, frozen bool) error
+
+	// RevokeTokens ends all tokens of the user, each with its row; why is for people. None of
+	// them works once tx commits; how many there are must not make tx larger, so
+	// what is written of each may follow in steps.
+	RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error
+}
+
+// Service holds the rules, in parts that share one store. It is safe for concurrent use, and several
+// may share one store.
+type Service struct {
+	*core
+	*accounts
+	*addresses
+	*passwordRules
+	*sessions
+	*devices
+	*authenticators
+	*securityKeys
+	*recoveryCodes
+	*recoveries
+	*invitations
+	*administration
+	*settings
+	*notifications
+	*trail
+	*cleanup
+}
+
+// New makes a Service. It hashes one password, to have something to compare
+// with where there is no account.
+func New(cfg Config) (*Service, error) {
+	c, err := newCore(cfg)
+	if err != nil {
+		return nil, err
+	}
+	issuer := cmp.Or(cfg.IssuerName, "rind")
+	if strings.Contains(issuer, ":") {
+		return nil, errors.New("authn: the issuer name may not contain ':' (it separates issuer and account in an otpauth URL)")
+	}
+	wait := cmp.Or(cfg.RecoveryWait, RecoveryWait)
+	if wait < MinRecoveryWait {
+		return nil, errNoWait
+	}
+	party, err := newRelyingParty(cfg.PublicURL, issuer)
+	if err != nil {
+		return nil, err
+	}
+	recoveryKey, err := cfg.Sealer.DeriveKey("authn recovery codes")
+	if err != nil {
+		return nil, fmt.Errorf("authn: derive keys: %w", err)
+	}
+	function, err := password.Argon2(cfg.PasswordParams)
+	if err != nil {
+		return nil, fmt.Errorf("authn: %w", err)
+	}
+	hashing, err := password.NewHasher(function, cfg.MaxHashing)
+	if err != nil {
+		return nil, fmt.Errorf("authn: %w", err)
+	}
+	s := &Service{core: c}
+	s.recoveries = &Recoveries{core: c, recoveryWait: wait}
+	s.devices = &Devices{core: c, recoveries: s.recoveries, confirmDevices: cfg.ConfirmDevices}
+	s.passwordRules = &Passwords{
+		core: c, recoveries: s.recoveries, hashing: hashing,
+		breaches: cfg.Breaches, breachRange: cfg.BreachRange, strength: newStrengthMeter(),
+	}
+	s.addresses = &Addresses{core: c, recoveries: s.recoveries}
+	s.settings = &Settings{core: c, open: cfg.OpenRegistration}
+	s.accounts = &Accounts{core: c, passwords: s.passwordRules, addresses: s.addresses, settings: s.settings}
+	s.sessions = &Sessions{core: c, passwords: s.passwordRules, devices: s.devices, recoveries: s.recoveries}
+	f := &factors{core: c, devices: s.devices, recoveries: s.recoveries}
+	s.authenticators = &Authenticators{factors: f, issuer: issuer}
+	s.securityKeys = &SecurityKeys{factors: f, party: party}
+	s.recoveryCodes = &RecoveryCodes{factors: f, recoveryKey: recoveryKey}
+	s.invitations = &Invitations{core: c}
+	s.administration = &Administration{core: c, invitations: s.invitations, recoveries: s.recoveries}
+	s.notifications = &Notifications{core: c}
+	s.trail = &Trail{core: c}
+	s.cleanup = &Cleanup{core: c, invitations: s.invitations}
+	return s, nil
+}
+
+// The names under which the parts stand in a Service, so that none hides a method.
+type (
+	accounts       = Accounts
+	addresses      = Addresses
+	passwordRules  = Passwords
+	sessions       = Sessions
+	devices        = Devices
+	authenticators = Authenticators
+	securityKeys   = SecurityKeys
+	recoveryCodes  = RecoveryCodes
+	recoveries     = Recoveries
+	invitations    = Invitations
+	administration = Administration
+	settings       = Settings
+	notifications  = Notifications
+	trail          = Trail
+	cleanup        = Cleanup
+)
+
+var errNoWait = errors.New("authn: a recovery waits at least 24 hours")

@@ -1,0 +1,200 @@
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// SessionCookie is the name of the cookie. Its prefix makes browsers take it
+// over HTTPS (or from localhost) only, for this host only, and for every path
+// (RFC 6265bis §4.1.3.2).
+const SessionCookie = "__Host-rind_session"
+
+// How long a session lasts.
+const (
+	SessionLifetime = 12 * time.Hour // from the password on, whatever happens
+	SessionIdle     = 2 * time.Hour  // without a request
+)
+
+// Keys of what a session holds.
+const (
+	valueSession = "session"
+	valueFlash   = "flash"
+)
+
+// SessionManager carries a Session from request to request: on the server, in the
+// store, under the hash of a random id that only the browser's cookie has. The id
+// changes each time somebody gets further (Start), so that an id known before is
+// worth nothing after.
+//
+// The cookie ends with the browser's session; how long it is good is for the server
+// to say. It does by Config.Clock, so the lifetimes of scs, which reads the machine's
+// clock, are not used, and with them goes a write to the store at each request: that
+// somebody is there is noted once a minute at most, so a session may end up to
+// a minute short of SessionIdle.
+type SessionManager struct {
+	core *core
+	scs  *scs.SessionManager
+	from func(*http.Request) Origin // nil: sessions are listed without a place
+}
+
+// Locate says how the origin of a request is told, for the list of sessions. It is
+// called before the first request.
+func (m *SessionManager) Locate(from func(*http.Request) Origin) { m.from = from }
+
+// NewSessionManager makes a SessionManager over the Service's store. onError answers a request
+// whose session could not be read or kept; plain 503 where it is nil.
+func NewSessionManager(s *Service, onError func(http.ResponseWriter, *http.Request, error)) *SessionManager {
+	m := scs.New()
+	m.Store = &sessionStore{s.core}
+	m.Codec = valuesCodec{}
+	m.Lifetime = SessionLifetime
+	m.HashTokenInStore = true
+	m.Cookie.Name = SessionCookie
+	m.Cookie.Path = "/"
+	m.Cookie.Secure = true
+	m.Cookie.HttpOnly = true
+	m.Cookie.SameSite = http.SameSiteLaxMode
+	m.Cookie.Persist = false
+	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+		level := slog.LevelError
+		if r.Context().Err() != nil { // who asked is gone
+			level = slog.LevelDebug
+		}
+		s.log.Log(r.Context(), level, "authn: a session could not be read or kept", "error", err)
+		if onError != nil {
+			onError(w, r, err)
+			return
+		}
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+	}
+	return &SessionManager{core: s.core, scs: m}
+}
+
+// Middleware makes the other methods work in the handlers behind it.
+func (m *SessionManager) Middleware(next http.Handler) http.Handler {
+	inner := m.scs.LoadAndSave(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f := new(found)
+		if m.from != nil {
+			o := m.from(r)
+			f.from = &o
+		}
+		inner.ServeHTTP(&cookieKeeper{ResponseWriter: w, name: m.scs.Cookie.Name, found: f}, r.WithContext(context.WithValue(r.Context(), foundKey{}, f)))
+	})
+}
+
+// Current returns who asks, and their account as it is now. It returns nobody, without
+// an error, where nobody is signed in or the session no longer holds; such a
+// one is deleted.
+func (m *SessionManager) Current(ctx context.Context) (Session, User, error) {
+	text := m.scs.GetString(ctx, valueSession)
+	if text == "" {
+		return Session{}, User{}, nil
+	}
+	var x Session
+	if err := json.Unmarshal([]byte(text), &x); err != nil {
+		return Session{}, User{}, fmt.Errorf("authn: a session is damaged: %w", err)
+	}
+	var u userRecord
+	err := m.core.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = m.core.member(r, x)
+		return err
+	})
+	if errors.Is(err, ErrSignedOut) {
+		return Session{}, User{}, m.destroy(ctx)
+	}
+	if err != nil {
+		return Session{}, User{}, err
+	}
+	return x, u.public(), nil
+}
+
+// Start keeps x for this browser, under a new id: the cookie changes, and the
+// id before it is worth nothing from now on. It is stored when Start returns.
+//
+// The id before it is swapped for the new one in one transaction: where the session that
+// x goes on from has ended since the request came, or another request took it further,
+// nothing is kept, the browser's cookie stays as it is, and the error is ErrSignedOut.
+func (m *SessionManager) Start(ctx context.Context, x Session) error {
+	if x.Stage == StageNone {
+		return errors.New("authn: nobody to start a session for")
+	}
+	f, _ := ctx.Value(foundKey{}).(*found)
+	if f == nil {
+		return errors.New("authn: a session starts behind SessionManager.Middleware")
+	}
+	b, err := json.Marshal(x)
+	if err != nil {
+		return fmt.Errorf("authn: encode a session: %w", err)
+	}
+	f.renewed = true // from here on the store swaps, in place of a deletion and a write
+	defer func() { f.renewed = false }()
+	if err := m.scs.RenewToken(ctx); err != nil {
+		return fmt.Errorf("authn: renew a session: %w", err)
+	}
+	m.scs.Put(ctx, valueSession, string(b))
+	if _, _, err := m.scs.Commit(ctx); err != nil {
+		f.lost = true
+		return fmt.Errorf("authn: keep a session: %w", err)
+	}
+	return nil
+}
+
+// End signs out: the session is gone with the transaction that has its row, and nothing
+// that goes on from it holds, wherever a request of it is under way. Where nobody is
+// signed in it does nothing.
+func (m *SessionManager) End(ctx context.Context, o Origin) error {
+	x, u, err := m.Current(ctx)
+	if err != nil || x.Stage == StageNone {
+		return err
+	}
+	f, _ := ctx.Value(foundKey{}).(*found)
+	if f == nil {
+		return errors.New("authn: a session ends behind SessionManager.Middleware")
+	}
+	who := o.actor(userRecord{ID: u.ID, Username: u.Username}, x.Factor)
+	f.also = func(tx kv.Tx) error {
+		if err := endSession(tx, x); err != nil {
+			return err
+		}
+		return m.core.record(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
+	}
+	defer func() { f.also = nil }()
+	return m.destroy(ctx)
+}
+
+func (m *SessionManager) destroy(ctx context.Context) error {
+	if err := m.scs.Destroy(ctx); err != nil {
+		return fmt.Errorf("authn: end a session: %w", err)
+	}
+	return nil
+}
+
+// Flash keeps a word for the next page, such as the code of a notice. It is no place for
+// secrets: the store has it as it is.
+func (m *SessionManager) Flash(ctx context.Context, word string) {
+	m.scs.Put(ctx, valueFlash, word)
+}
+
+// TakeFlash returns the word once; "" where there is none. A session that was there
+// for the word alone ends with it.
+func (m *SessionManager) TakeFlash(ctx context.Context) string {
+	word := m.scs.PopString(ctx, valueFlash)
+	if word != "" && !m.scs.Exists(ctx, valueSession) {
+		if err := m.destroy(ctx); err != nil { // it stays until it is swept
+			m.core.log.WarnContext(ctx, "authn: a session for one word", "error", err)
+		}
+	}
+	return word
+}

@@ -1,0 +1,94 @@
+package authn
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Limits of the sessions of one account. Whoever has the password begins as many sign-ins as they like, so
+// those that lack the second factor are few, fewest from one network; the oldest gives way.
+const (
+	maxHalfSessions  = 40  // without a second factor
+	maxHalfOfNetwork = 10  // of those, from one network
+	maxSessions      = 300 // of all
+)
+
+// makeRoomForSession ends the oldest sessions of an account where there are too many for one more.
+func (s *sessionStore) makeRoomForSession(tx kv.Tx, next Session, rec sessionRecord) error {
+	if next.UserID == "" {
+		return nil
+	}
+	all, err := s.loadSessions(tx, next.UserID)
+	if err != nil {
+		return err
+	}
+	if err := dropDead(tx, next.UserID, all); err != nil {
+		return err
+	}
+	slices.SortFunc(all, func(a, b listedSession) int { return a.rec.Begun.Compare(b.rec.Begun) })
+	place := placeOf(rec)
+	var half, near []listedSession
+	for _, l := range all {
+		if l.x.half() {
+			half = append(half, l)
+			if placeOf(l.rec) == place {
+				near = append(near, l)
+			}
+		}
+	}
+	if next.half() {
+		if err := dropFirst(tx, near, len(near)+1-maxHalfOfNetwork); err != nil {
+			return err
+		}
+		if len(near) < maxHalfOfNetwork {
+			if err := dropFirst(tx, half, len(half)+1-maxHalfSessions); err != nil {
+				return err
+			}
+		}
+	}
+	return dropFirst(tx, all, len(all)+1-maxSessions)
+}
+
+// dropDead deletes the sessions of an account that do not hold any more: a new generation leaves up to maxSessions of them,
+// and the next sign-in must not have more of them to look at each time.
+func dropDead(tx kv.Tx, userID string, live []listedSession) error {
+	prefix := sessionsOf(userID)
+	found, err := tx.Scan([]byte(prefix), nil, 2*maxSessions, false)
+	if err != nil {
+		return err
+	}
+	for _, p := range found {
+		token := string(p.Key[len(prefix):])
+		if slices.ContainsFunc(live, func(l listedSession) bool { return l.token == token }) {
+			continue
+		}
+		if _, err := dropSession(tx, token); err != nil {
+			return err
+		}
+		if err := tx.Delete(p.Key); err != nil { // also where the session was swept
+			return err
+		}
+	}
+	return nil
+}
+
+// placeOf is the network that a session was last seen in.
+func placeOf(rec sessionRecord) string {
+	ip, err := netip.ParseAddr(rec.IP)
+	if err != nil {
+		return ""
+	}
+	return network(ip)
+}
+
+// dropFirst deletes the first n sessions, if n is above 0.
+func dropFirst(tx kv.Tx, all []listedSession, n int) error {
+	for _, l := range all[:max(0, min(n, len(all)))] {
+		if _, err := dropSession(tx, l.token); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package authn
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rind-dev/rind/authn/password"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+// SignIn checks a password; login is a username or a verified address, and guesses at both
+// are guesses at one account. The Session that it returns is at Password, at Enrolling where
+// the account has no second factor yet, or SignedIn where a remembered device stands
+// in for one.
+//
+// Nobody who is unknown, has another password, or is frozen gets anything but the
+// problem sign_in_failed, after the same work: the same two transactions that write
+// and one argon2 hash of the same cost. A ThrottledError costs no hash.
+func (s *Sessions) SignIn(ctx context.Context, o Origin, login, typed string) (Session, error) {
+	failed := problem.New("", CodeSignInFailed)
+	if len(typed) > password.MaxBytes || len(login) > MaxEmail {
+		return Session{}, failed // the same for everybody
+	}
+	u, hash, device, err := s.credentials(ctx, o, login)
+	if err != nil {
+		return Session{}, err
+	}
+	giveBack, silenced, err := s.takeQuietly(ctx, s.passwordCounters(o, u, login, device)...)
+	if err != nil {
+		return Session{}, err
+	}
+	if silenced {
+		hash = "" // the same work, and never right
+	}
+	ok, renewed, err := s.passwords.hashing.Check(ctx, hashingFor(o, u, login, device), typed, hash)
+	if err != nil {
+		return Session{}, errors.Join(err, s.store.Update(instance.Safe(context.WithoutCancel(ctx)), giveBack)) // it was not looked at
+	}
+	if !ok || u.Frozen {
+		if err := s.recordFailedSignIn(ctx, o, u, ok); err != nil {
+			return Session{}, err
+		}
+		return Session{}, failed
+	}
+	return s.admit(ctx, o, u, renewed, giveBack)
+}
+
+// admit makes the Session behind a password that was right for u, as it was read. A
+// recovery that is due comes to its end first.
+func (s *Sessions) admit(ctx context.Context, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) (x Session, err error) {
+	var unsent error
+	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		now, err := loadUser(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		if now.Frozen || now.Generation != u.Generation {
+			return errWrong // frozen, or given another password, since it was read
+		}
+		_, err = s.recoveries.settleRecovery(tx, &now)
+		if err = optional(err, &unsent); err != nil { // without its mail it stays due
+			return err
+		}
+		if x, err = s.devices.onDevice(tx, s.begin(now), o, now); err != nil {
+			return err
+		}
+		if x.SignedIn() {
+			if err := s.recoveries.stopRecovery(tx, now, o, x.Factor); err != nil {
+				return err
+			}
+		}
+		return s.acceptPassword(tx, o, now, x, renewed, giveBack)
+	})
+	if errors.Is(err, errWrong) {
+		return Session{}, problem.New("", CodeSignInFailed)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	s.unmailed(ctx, "recovery", unsent)
+	return x, nil
+}
+
+// credentials finds who signs in, the hash of their password, and the device that
+// they do it with if the account knows it; nobody, without an error, where there is
+// no such account.
+func (s *Sessions) credentials(ctx context.Context, o Origin, login string) (u userRecord, hash string, d deviceRecord, err error) {
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		var err error
+		if u, err = findUser(r, login); err != nil {
+			return err
+		}
+		if d, err = s.loadDevice(r, u, o); err != nil {
+			return err
+		}
+		b, err := s.getSealed(r, passwordKey(u.ID))
+		hash = string(b)
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return userRecord{}, "", deviceRecord{}, nil
+	}
+	return u, hash, d, err
+}
+
+// passwordCounters are those that a password counts with. What was typed as a name counts by itself, whether it is
+// anybody's or not, and the account, by whichever name it was called, counts quietly: so nobody learns which address
+// belongs to which name by filling the one and trying the other. A device
+// that the account knows has counters of its own and no other, so that nobody else,
+// also at the same address, can keep the owner out.
+func (s *Sessions) passwordCounters(o Origin, u userRecord, login string, d deviceRecord) []counter {
+	place := network(o.IP)
+	if d.ID != "" {
+		return []counter{s.counter(limitPasswordDevice, u.ID, d.ID), s.counter(limitPasswordDevices, u.ID, place)}
+	}
+	who := []string{"account", u.ID}
+	if u.ID == "" {
+		who = []string{"nobody", fold(login)}
+	}
+	return []counter{
+		s.counter(limitPassword, fold(login), place),
+		s.counter(limitPasswordLogin, fold(login)),
+		s.counter(limitPasswordAccount, who[0], who[1], place),
+		s.counter(limitPasswordAccountAll, who...),
+		s.counter(limitPasswordAddress, place),
+		s.counter(limitPasswordAll),
+	}
+}
+
+// hashingFor is for whom the password of somebody who signs in is hashed.
+func hashingFor(o Origin, u userRecord, login string, d deviceRecord) password.Requester {
+	if d.ID != "" {
+		return password.Requester{Account: u.ID}
+	}
+	return password.Requester{Login: fold(login), Network: network(o.IP)}
+}
+
+// recordFailedSignIn writes the row of a sign-in that failed, also where there
+// is no such account. What was typed is not in it.
+func (s *Sessions) recordFailedSignIn(ctx context.Context, o Origin, u userRecord, right bool) error {
+	why := "password"
+	if right {
+		why = "frozen"
+	}
+	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		return s.recordOfAny(tx, u.ID, audit.Event{
+			Kind: rowSignInFailed, Actor: o.actor(userRecord{}, FactorNone), Detail: map[string]string{"why": why},
+		})
+	})
+}
+
+// acceptPassword writes what follows from a password that was right.
+func (s *Sessions) acceptPassword(tx kv.Tx, o Origin, u userRecord, x Session, renewed string, giveBack func(kv.Tx) error) error {
+	if renewed != "" {
+		if err := s.putSealed(tx, passwordKey(u.ID), []byte(renewed)); err != nil {
+			return err
+		}
+	}
+	if err := giveBack(tx); err != nil {
+		return err
+	}
+	row := rowPasswordAccepted
+	if x.Factor == FactorRemembered {
+		row = rowDeviceAccepted
+	}
+	return s.record(tx, u.ID, audit.Event{Kind: row, Actor: o.actor(u, x.Factor)})
+}
