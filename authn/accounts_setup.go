@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -15,7 +14,7 @@ import (
 // nowhere else.
 func (s *Accounts) SetupLink(ctx context.Context) (link Secret, expires time.Time, ok bool, err error) {
 	text, key, rec := s.newLink(PurposeSetup, "", "")
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
 		ok = false
 		some, err := hasAccounts(tx)
 		if err != nil || some {

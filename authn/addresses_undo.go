@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
@@ -27,7 +26,7 @@ func (s *Addresses) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link
 func (s *Addresses) UndoEmailChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
 	var u userRecord
 	var from string
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
 		rec, err := s.burnLink(tx, PurposeEmailUndo, link)
 		if err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
@@ -32,13 +31,11 @@ func (s *Administration) SetFrozen(ctx context.Context, by Session, o Origin, us
 
 // setFrozen is the change of SetFrozen, in one transaction.
 func (s *Administration) setFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
-	row := rowFrozen
+	row, store := rowFrozen, s.exempt
 	if !frozen {
-		row = rowUnfrozen
-	} else {
-		ctx = instance.Safe(ctx)
+		row, store = rowUnfrozen, s.store
 	}
-	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, _ userRecord, who audit.Actor) (bool, error) {
+	return s.administer(ctx, store, by, o, userID, row, func(tx kv.Tx, u *userRecord, _ userRecord, who audit.Actor) (bool, error) {
 		if u.Frozen == frozen {
 			return false, nil
 		}
@@ -68,12 +65,11 @@ func (s *Administration) SetAdmin(ctx context.Context, by Session, o Origin, use
 
 // setAdmin is the change of SetAdmin, in one transaction.
 func (s *Administration) setAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
-	row, tells := rowAdminGranted, notices.AdminGiven
+	row, tells, store := rowAdminGranted, notices.AdminGiven, s.store
 	if !admin {
-		row, tells = rowAdminRevoked, notices.AdminTaken
-		ctx = instance.Safe(ctx)
+		row, tells, store = rowAdminRevoked, notices.AdminTaken, s.exempt
 	}
-	return s.administer(ctx, by, o, userID, row, func(tx kv.Tx, u *userRecord, _ userRecord, who audit.Actor) (bool, error) {
+	return s.administer(ctx, store, by, o, userID, row, func(tx kv.Tx, u *userRecord, _ userRecord, who audit.Actor) (bool, error) {
 		if u.Admin == admin {
 			return false, nil
 		}

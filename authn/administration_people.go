@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -166,7 +165,7 @@ func lastSignIn(r kv.Reader, u userRecord) (audit.Event, error) {
 // factor.
 func (s *Administration) SignOutEverywhere(ctx context.Context, by Session, o Origin, userID string) (n int, err error) {
 	var u userRecord
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)
 		if err != nil {
 			return err

@@ -79,6 +79,6 @@ func TestUnconfirmedAccountsThatStay(t *testing.T) {
 	f.invited(f.admin(), "ann")
 	f.pass(UnconfirmedLife)
 	store := &faultyStore{Store: f.store}
-	f.Service.store = store
+	f.useStore(store)
 	f.faultAtEachStep(store, change{"DropUnconfirmed", f.DropUnconfirmed})
 }

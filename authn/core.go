@@ -17,7 +17,8 @@ import (
 // them. Who a Session is, is in core_access.go; the others are sealed records, links, limits, rows of the audit
 // trail and notices, each in a file of its own.
 type core struct {
-	store    kv.Store
+	store    kv.Store     // refuses changes in read-only mode
+	exempt   kv.Store     // the same one, for what has to work then, too
 	sealer   *seal.Sealer // of this package's records
 	users    UserRecorder
 	notifier Notifier
@@ -34,7 +35,7 @@ func newCore(cfg Config) (*core, error) {
 		return nil, errors.New("authn: a Config needs Store, Sealer, Users, Notifier and Notices")
 	}
 	s := &core{
-		store: instance.Guard(cfg.Store), users: cfg.Users, notifier: cfg.Notifier, notices: cfg.Notices, now: cfg.Clock, log: cfg.Logger,
+		store: instance.Guard(cfg.Store), exempt: instance.Exempt(cfg.Store), users: cfg.Users, notifier: cfg.Notifier, notices: cfg.Notices, now: cfg.Clock, log: cfg.Logger,
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -99,8 +99,8 @@ func (s *core) administrator(r kv.Reader, x Session, fresh bool) (userRecord, er
 
 // administer runs one change of an account by an administrator, with its row;
 // a change that changes nothing leaves no row.
-func (s *core) administer(ctx context.Context, by Session, o Origin, userID, row string, change func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (changed bool, err error)) error {
-	return s.store.Update(ctx, func(tx kv.Tx) error {
+func (s *core) administer(ctx context.Context, store kv.Store, by Session, o Origin, userID, row string, change func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (changed bool, err error)) error {
+	return store.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)
 		if err != nil {
 			return err

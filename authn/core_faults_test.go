@@ -105,7 +105,7 @@ func TestFaultsChangeNothing(t *testing.T) {
 	}
 	pending := &person{secret: p.Secret}
 	store := &faultyStore{Store: e.store}
-	e.Service.store = store
+	e.useStore(store)
 
 	for _, c := range []change{
 		{"Invite", func(ctx context.Context) error {
@@ -258,7 +258,7 @@ func TestFaultsThatPersisted(t *testing.T) {
 	root := e.admin()
 	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
 	store := &faultyStore{Store: e.store}
-	e.Service.store = store
+	e.useStore(store)
 	for _, c := range []struct {
 		use  func() error
 		code string
@@ -269,10 +269,10 @@ func TestFaultsThatPersisted(t *testing.T) {
 		// The first transaction counts the attempt, the second is the one that lies.
 		store.lies = false
 		counted := &lieAtSecond{faultyStore: store}
-		e.Service.store = counted
+		e.useStore(counted)
 		wantErr(t, c.use(), errFault)
 		store.lies = false
-		e.Service.store = store
+		e.useStore(store)
 		wantProblem(t, c.use(), "code", c.code)
 	}
 	if u := e.user(root.UserID); u.RecoveryCodesLeft != 7 {

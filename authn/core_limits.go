@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -102,7 +101,7 @@ func (s *core) take(ctx context.Context, counters ...counter) (giveBack func(kv.
 func (s *core) takeQuietly(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, silenced bool, err error) {
 	now := s.now().UnixMilli()
 	counters = withWider(counters)
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
 		held := make([]attempts, len(counters))
 		failed := false // this source, before
 		for i, c := range counters {

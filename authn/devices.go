@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 )
@@ -53,7 +52,7 @@ type Device struct {
 // is told by mail where the browser was not known and others are.
 func (s *Devices) NoteDevice(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
 	token, id := Secret(rand.Text()), uuid.Must(uuid.NewV7()).String()
-	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err := s.exempt.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
 			return err
@@ -149,7 +148,7 @@ func (s *Devices) Devices(ctx context.Context, x Session, o Origin) (out []Devic
 // second factor again. The sessions in it go on. ErrNotFound says that the account has
 // no such device.
 func (s *Devices) ForgetDevice(ctx context.Context, x Session, o Origin, id string) error {
-	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -65,7 +64,7 @@ func (s *Devices) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) 
 // device_elsewhere. Beside that its problems are those of links.
 func (s *Devices) ConfirmDevice(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
 	next := x
-	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err := s.exempt.Update(ctx, func(tx kv.Tx) error {
 		rec, u, err := s.findDeviceLink(tx, x, link)
 		if err != nil {
 			return err

@@ -96,6 +96,9 @@ func (e *env) open() {
 	e.hash.calls.Store(0)
 }
 
+// useStore has the Service work on another store, which is mostly a wrapper of its own.
+func (e *env) useStore(s kv.Store) { e.Service.store, e.Service.exempt = s, s }
+
 // restart closes the store and opens it again, as after a restart of the process.
 func (e *env) restart() {
 	e.t.Helper()

@@ -8,7 +8,6 @@ import (
 	"unicode"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
@@ -90,7 +89,7 @@ func (s *factors) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	if wrong != nil && !errors.Is(wrong, errWrong) {
 		return Session{}, u, wrong
 	}
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
 		var done accepted
 		var err error
 		refused = nil
@@ -128,7 +127,7 @@ func (s *factors) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	})
 	switch {
 	case errors.Is(err, ErrMail): // it was right
-		err = errors.Join(err, s.store.Update(instance.Safe(context.WithoutCancel(ctx)), giveBack))
+		err = errors.Join(err, s.exempt.Update(ctx, giveBack))
 	case err == nil && refused != nil:
 		err = refused.problems
 	}

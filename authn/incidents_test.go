@@ -139,7 +139,7 @@ func TestIncidentLockoutRolledBack(t *testing.T) {
 	root := e.admin()
 	x := e.password(root)
 	store := &laterFails{Store: e.store}
-	e.Service.store = store
+	e.useStore(store)
 	try := func(code string) error {
 		store.first.Store(true)
 		_, err := e.VerifyTOTP(t.Context(), x, home, code)

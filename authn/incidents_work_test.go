@@ -33,7 +33,7 @@ func TestIncidentEnumerationByWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := &weighingStore{Store: e.store}
-	e.Service.store = store
+	e.useStore(store)
 	ctx := t.Context()
 	same := func(what string, got map[string]work) {
 		t.Helper()

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/text"
@@ -151,7 +150,7 @@ func (s *Invitations) Invitations(ctx context.Context, by Session) ([]Invitation
 
 // RevokeInvitation withdraws an invitation, or returns ErrNotFound.
 func (s *Invitations) RevokeInvitation(ctx context.Context, by Session, o Origin, id string) error {
-	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, false)
 		if err != nil {
 			return err
@@ -181,7 +180,7 @@ func (s *Invitations) dropVoidInvitation(ctx context.Context, rec invitationReco
 	if err != nil || holds {
 		return err
 	}
-	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		rec, err := loadInvitation(tx, rec.ID)
 		if err != nil {
 			return gone(err)

@@ -219,7 +219,7 @@ func (s twiceStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
 
 func TestTransactionsMayRunTwice(t *testing.T) {
 	once, twice := newEnv(t), newEnv(t)
-	twice.Service.store = twiceStore{twice.Service.store}
+	twice.useStore(twiceStore{twice.Service.store})
 	once.life()
 	twice.life()
 	kinds := func(e *env) (out []string) {

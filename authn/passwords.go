@@ -5,7 +5,6 @@ import (
 
 	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -165,7 +164,7 @@ func (s *Passwords) checkOldPassword(ctx context.Context, x Session, o Origin, u
 	if ok {
 		return nil
 	}
-	err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err := s.exempt.Update(ctx, func(tx kv.Tx) error {
 		return s.record(tx, u.ID, audit.Event{Kind: rowPasswordChangeWrong, Actor: o.actor(u, x.Factor)})
 	})
 	if err != nil {

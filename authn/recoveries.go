@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
@@ -95,7 +94,7 @@ func (s *Recoveries) RecoveryTime(u User) time.Duration {
 // recovery_vouch (the password was set by mail, and vouched is false).
 func (s *Recoveries) StartRecovery(ctx context.Context, by Session, o Origin, userID string, vouched bool) (Recovery, error) {
 	var c recoveryCase
-	err := s.administer(ctx, by, o, userID, rowRecoveryStarted, func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (_ bool, err error) {
+	err := s.administer(ctx, s.store, by, o, userID, rowRecoveryStarted, func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (_ bool, err error) {
 		if err := s.mayRecover(tx, *u, who, vouched); err != nil {
 			return false, err
 		}
@@ -165,7 +164,7 @@ func (s *Recoveries) mayRecover(r kv.Reader, u userRecord, who audit.Actor, vouc
 // CancelRecovery ends a recovery without effect; by is an administrator. ErrNotFound
 // says that none waits.
 func (s *Recoveries) CancelRecovery(ctx context.Context, by Session, o Origin, userID string) error {
-	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, false)
 		if err != nil {
 			return err
@@ -181,7 +180,7 @@ func (s *Recoveries) CancelRecovery(ctx context.Context, by Session, o Origin, u
 // CancelOwnRecovery ends the recovery of the Session's account without effect.
 // ErrNotFound says that none waits.
 func (s *Recoveries) CancelOwnRecovery(ctx context.Context, x Session, o Origin) error {
-	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
 			return err
@@ -247,7 +246,7 @@ func waitingRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err
 // them comes to its end, whether this was done or not.
 func (s *Recoveries) endVoidRecoveries(ctx context.Context, who audit.Actor) error {
 	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
-		return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+		return s.exempt.Update(ctx, func(tx kv.Tx) error {
 			c, some, err := loadRecovery(tx, c.UserID)
 			if err != nil || !some {
 				return err

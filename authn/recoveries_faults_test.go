@@ -29,8 +29,7 @@ func TestFaultsOfRecoveryAndAddress(t *testing.T) {
 	b := e.browser()
 	b.start(bob.Session)
 	cookie := b.cookie
-	e.Service.store = store
-	b.m.scs.Store.(*sessionStore).store = store
+	e.useStore(store)
 	for _, c := range []change{
 		{"StartRecovery", func(context.Context) error { return recover(bob) }},
 		{"CancelRecovery", func(ctx context.Context) error { return e.CancelRecovery(ctx, root.Session, home, ann.UserID) }},
@@ -67,7 +66,7 @@ func TestRecoveryRunsTwice(t *testing.T) {
 	root := e.admin()
 	bob := e.member(root, "bob")
 	e.refresh(root)
-	e.Service.store = twiceStore{e.store}
+	e.useStore(twiceStore{e.store})
 	ctx := t.Context()
 	if _, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, false); err != nil {
 		t.Fatal(err)

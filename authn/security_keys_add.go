@@ -112,7 +112,7 @@ func (s *SecurityKeys) addingKey(r kv.Reader, x Session) (userRecord, error) {
 // finishRegistration takes the ceremony and makes a key of the answer (WebAuthn §7.1), outside
 // of any transaction. It writes nothing else.
 func (s *SecurityKeys) finishRegistration(ctx context.Context, x Session, holder keyHolder, response []byte) (keyRecord, error) {
-	rec, err := s.takeCeremony(ctx, ceremonyOf(ceremonyAdd, x))
+	rec, err := s.takeCeremony(ctx, s.store, ceremonyOf(ceremonyAdd, x))
 	if err != nil {
 		return keyRecord{}, err
 	}

@@ -61,8 +61,8 @@ func (s *SecurityKeys) keepCeremony(tx kv.Tx, key, name string, data *webauthn.S
 // before anybody looks at the answer: so no challenge is tried twice, and no signature
 // is verified while others wait to write. Where there is none, or it is over, the error
 // is a refusal with the problem key_expired.
-func (s *SecurityKeys) takeCeremony(ctx context.Context, key string) (rec ceremonyRecord, err error) {
-	err = s.store.Update(ctx, func(tx kv.Tx) error {
+func (s *SecurityKeys) takeCeremony(ctx context.Context, store kv.Store, key string) (rec ceremonyRecord, err error) {
+	err = store.Update(ctx, func(tx kv.Tx) error {
 		rec = ceremonyRecord{}
 		err := s.getSealedJSON(tx, key, &rec)
 		if err != nil {

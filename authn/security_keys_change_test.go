@@ -300,7 +300,7 @@ func TestFaultsChangeNoKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := &faultyStore{Store: e.store}
-	e.Service.store = store
+	e.useStore(store)
 	for _, c := range []change{
 		{"AddKey", func(ctx context.Context) error {
 			added := store.whole(func() []byte { return newVirtualKey().create(t, e.begun(e.BeginAddKey(ctx, x, "c"))) })

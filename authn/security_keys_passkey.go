@@ -9,7 +9,6 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -36,7 +35,7 @@ func (s *SecurityKeys) BeginPasskey(ctx context.Context, o Origin) (opts json.Ra
 		return nil, "", err
 	}
 	handle = newHandle()
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
 		return s.keepCeremony(tx, ceremonyOfHandle(ceremonyPasskey, handle), "", data)
 	})
 	return opts, handle, err
@@ -83,7 +82,7 @@ func (s *SecurityKeys) SignInPasskey(ctx context.Context, o Origin, handle Secre
 		return Session{}, err
 	}
 	before := refused
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) (err error) {
+	err = s.exempt.Update(ctx, func(tx kv.Tx) (err error) {
 		if refused = before; refused == nil {
 			x, err = s.acceptPasskey(tx, o, said.user, used, giveBack)
 		}
@@ -153,7 +152,7 @@ func (s *SecurityKeys) passkeyOwner(ctx context.Context, o Origin, parsed *proto
 // could not be read.
 func (s *SecurityKeys) finishPasskey(ctx context.Context, handle Secret, holder keyHolder, parsed *protocol.ParsedCredentialAssertionData) (usedKey, error) {
 	failed := refuse("passkey", problem.New("", CodePasskeyFailed))
-	rec, err := s.takeCeremony(instance.Safe(ctx), ceremonyOfHandle(ceremonyPasskey, handle))
+	rec, err := s.takeCeremony(ctx, s.exempt, ceremonyOfHandle(ceremonyPasskey, handle))
 	if err != nil {
 		return usedKey{}, err
 	}

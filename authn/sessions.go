@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -65,7 +64,7 @@ func (s *Sessions) CheckSession(ctx context.Context, x Session) error {
 // under way. ErrNotFound says that there is none with this id that holds; x itself
 // ends by SessionManager.End.
 func (s *Sessions) EndSession(ctx context.Context, x Session, o Origin, id string) error {
-	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
 			return err
@@ -93,7 +92,7 @@ func (s *Sessions) EndSession(ctx context.Context, x Session, o Origin, id strin
 // many sessions ended. What it writes does not grow with what it ends.
 func (s *Sessions) EndOtherSessions(ctx context.Context, x Session, o Origin) (next Session, n int, err error) {
 	var u userRecord
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
 		if u, err = s.signedIn(tx, x); err != nil {
 			return err
 		}

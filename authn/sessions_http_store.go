@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -98,7 +97,7 @@ func (st *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool
 	}
 	f, _ := ctx.Value(foundKey{}).(*found)
 	if now.Sub(rec.Seen) >= touchAfter {
-		err := st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return touch(tx, token, now, f) })
+		err := st.exempt.Update(ctx, func(tx kv.Tx) error { return touch(tx, token, now, f) })
 		if err != nil {
 			return nil, false, err
 		}
@@ -143,7 +142,7 @@ func (st *sessionStore) CommitCtx(ctx context.Context, token string, values []by
 	if same, err := st.has(ctx, token, values); same || err != nil {
 		return err
 	}
-	return st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	return st.exempt.Update(ctx, func(tx kv.Tx) error {
 		old, err := load(tx, token)
 		switch {
 		case errors.Is(err, kv.ErrNotFound) && f != nil && f.token == token:
@@ -168,7 +167,7 @@ func (st *sessionStore) swap(ctx context.Context, f *found, token string, rec se
 	if err != nil {
 		return err
 	}
-	err = st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err = st.exempt.Update(ctx, func(tx kv.Tx) error {
 		if _, err := st.member(tx, next); err != nil {
 			return err
 		}
@@ -211,7 +210,7 @@ func (st *sessionStore) DeleteCtx(ctx context.Context, token string) error {
 	if f != nil && (f.renewed || f.lost) {
 		return nil // swap does, or another request did
 	}
-	return st.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	return st.exempt.Update(ctx, func(tx kv.Tx) error {
 		there, err := dropSession(tx, token)
 		if err != nil || !there || f == nil || f.also == nil {
 			return err

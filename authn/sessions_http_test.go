@@ -185,7 +185,7 @@ func TestSessionWritesSeldom(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	store := &countingStore{Store: e.store}
-	e.Service.store = store
+	e.useStore(store)
 	b := e.browser()
 	b.start(root.Session)
 	started := store.updates.Load()
@@ -319,7 +319,7 @@ func TestSessionWithBrokenStore(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	broken := &brokenStore{Store: e.store}
-	e.Service.store = broken
+	e.useStore(broken)
 	b := e.browser()
 	b.start(root.Session)
 	broken.writes = true

@@ -6,7 +6,6 @@ import (
 
 	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -37,7 +36,7 @@ func (s *Sessions) SignIn(ctx context.Context, o Origin, login, typed string) (S
 	}
 	ok, renewed, err := s.passwords.hashing.Check(ctx, hashingFor(o, u, login, device), typed, hash)
 	if err != nil {
-		return Session{}, errors.Join(err, s.store.Update(instance.Safe(context.WithoutCancel(ctx)), giveBack)) // it was not looked at
+		return Session{}, errors.Join(err, s.exempt.Update(ctx, giveBack)) // it was not looked at
 	}
 	if !ok || u.Frozen {
 		if err := s.recordFailedSignIn(ctx, o, u, ok); err != nil {
@@ -52,7 +51,7 @@ func (s *Sessions) SignIn(ctx context.Context, o Origin, login, typed string) (S
 // recovery that is due comes to its end first.
 func (s *Sessions) admit(ctx context.Context, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) (x Session, err error) {
 	var unsent error
-	err = s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
 		now, err := loadUser(tx, u.ID)
 		if err != nil {
 			return err
@@ -145,7 +144,7 @@ func (s *Sessions) recordFailedSignIn(ctx context.Context, o Origin, u userRecor
 	if right {
 		why = "frozen"
 	}
-	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		return s.recordOfAny(tx, u.ID, audit.Event{
 			Kind: rowSignInFailed, Actor: o.actor(userRecord{}, FactorNone), Detail: map[string]string{"why": why},
 		})

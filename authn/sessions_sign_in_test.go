@@ -39,7 +39,7 @@ func TestSignInIsNoOracle(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := &countingStore{Store: e.store}
-	e.store = store
+	e.useStore(store)
 	for i, c := range []struct {
 		name, login, password string
 		account, why          string

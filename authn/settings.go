@@ -39,7 +39,7 @@ func (s *Settings) RegistrationOpen(set instance.Settings) bool {
 // is told to change, with the row that it returns. A row without a kind says that
 // nothing changed.
 func (s *Settings) setting(ctx context.Context, by Session, o Origin, change func(set *instance.Settings, admin string, now time.Time) audit.Event) error {
-	return s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error {
+	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, true)
 		if err != nil {
 			return err

@@ -23,8 +23,7 @@ var unrecorded = map[string]string{
 	"authn.ConfirmRecoveryCodes": "secondFactor writes the row that it is told of",
 	"authn.UseRecoveryCode":      "secondFactor writes the row that it is told of",
 
-	"ledger.Update":                "the frame of a transaction: who calls it is looked at",
-	"projects.Manage":              "the frame of a change of a project: who calls it is looked at",
+	"ledger.update":                "the frame of a transaction: who calls it is looked at",
 	"ledger.RecordUser":            "who keeps the accounts writes the row, in the same transaction",
 	"ledger.open":                  "the identity of a store that is new",
 	"followers.Report":             "what a verifier says of itself, each second",

@@ -21,7 +21,7 @@ var aboutStrangers = []string{
 type begun struct {
 	where   string
 	runs    string // name of the literal that runs in it
-	outlast bool   // its context does not end with that of a request
+	outlast bool   // it does not end with the request
 }
 
 // frame is a literal that runs in a transaction that writes.
@@ -42,7 +42,7 @@ func TestNothingAboutAStrangerEndsWithTheirRequest(t *testing.T) {
 			continue
 		}
 		if seen++; !b.outlast {
-			t.Errorf("%s: a transaction that ends with its request writes about a stranger: begin it with instance.Safe or context.WithoutCancel\n\t%s",
+			t.Errorf("%s: a transaction that ends with its request writes about a stranger: begin it in the exempt store, or with context.WithoutCancel\n\t%s",
 				b.where, strings.Join(path, "\n\t→ "))
 		}
 	}
@@ -99,11 +99,15 @@ func (g *calls) transactions(name string, body ast.Node, info *types.Info) {
 		}
 		f, ok := call.Fun.(*ast.SelectorExpr)
 		literal, isLiteral := call.Args[1].(*ast.FuncLit)
-		if !ok || !isLiteral || f.Sel.Name != "Update" && f.Sel.Name != "update" {
+		if !ok || !isLiteral || !slices.Contains([]string{"Update", "update", "UpdateExempt"}, f.Sel.Name) {
 			return true
 		}
+		exempt := f.Sel.Name == "UpdateExempt"
+		if store, ok := f.X.(*ast.SelectorExpr); ok && store.Sel.Name == "exempt" {
+			exempt = true
+		}
 		where := g.fset.Position(literal.Pos())
-		g.begun = append(g.begun, begun{where.String(), fmt.Sprintf("%s at %s", name, where), goesOn(call.Args[0], info, outlasting)})
+		g.begun = append(g.begun, begun{where.String(), fmt.Sprintf("%s at %s", name, where), exempt || goesOn(call.Args[0], info, outlasting)})
 		return true
 	})
 }
@@ -124,7 +128,7 @@ func goesOn(e ast.Expr, info *types.Info, variables map[types.Object]bool) (yes 
 		switch n := n.(type) {
 		case *ast.SelectorExpr:
 			if fn, ok := info.Uses[n.Sel].(*types.Func); ok {
-				yes = yes || fn.FullName() == module+"/internal/instance.Safe" || fn.FullName() == "context.WithoutCancel"
+				yes = yes || fn.FullName() == "context.WithoutCancel"
 			}
 		case *ast.Ident:
 			yes = yes || variables[info.Uses[n]]

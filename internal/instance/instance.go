@@ -9,15 +9,15 @@
 //
 // While rind is read-only, a store that went through Guard refuses transactions that
 // write, with ErrReadOnly, whatever they would write. Each room guards its store
-// itself, so code that is new is refused without anybody thinking of it. A
-// transaction whose context went through Safe is not refused: those are what has to
+// itself, so code that is new is refused without anybody thinking of it. Beside it a room
+// has a second handle of the store, by Exempt, for what has to
 // work at such a time, which is to sign in and out, to count attempts, to note that
 // somebody was there or a token was used, and whatever only takes power away
 // (revoking, freezing, ending sessions).
 //
 // Those don't ride on whoever asked for them either: a client that hangs up takes back no
-// count, no row of the audit trail and no revocation. So Guard runs them to their end, for
-// SafeTime at most, also where the context of the request is done.
+// count, no row of the audit trail and no revocation. So Exempt runs them to their end, for
+// ExemptTime at most, also where the context of the request is done.
 package instance
 
 import (
@@ -73,31 +73,18 @@ func Load(r kv.Reader) (s Settings, err error) {
 // Save writes the settings. The caller writes the audit row.
 func Save(tx kv.Tx, s Settings) error { return kv.PutJSON(tx, settingsKey, s) }
 
-type safe struct{}
-
-// SafeTime bounds a transaction that went through Safe, including the wait for its turn. The
+// ExemptTime bounds a transaction of a store by Exempt, including the wait for its turn. The
 // deadline of its own context does not apply.
-const SafeTime = 30 * time.Second
+const ExemptTime = 30 * time.Second
 
-// Safe lets a transaction with this context through while rind is read-only, and lets it
-// finish if the context is cancelled. Call it where the transaction begins, and for that
-// transaction only.
-func Safe(ctx context.Context) context.Context { return context.WithValue(ctx, safe{}, true) }
-
-// Guard wraps the store: Update returns ErrReadOnly while rind is read-only, unless the
-// context went through Safe. The transaction itself reads that setting, so nothing commits
-// after the change that makes rind read-only.
+// Guard wraps the store: Update returns ErrReadOnly while rind is read-only. The transaction itself
+// reads that setting, so nothing commits after the change that makes rind read-only.
 func Guard(store kv.Store) kv.Store { return guarded{store} }
 
 type guarded struct{ kv.Store }
 
 // Update implements kv.Store.
 func (g guarded) Update(ctx context.Context, fn func(kv.Tx) error) error {
-	if ctx.Value(safe{}) != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), SafeTime)
-		defer cancel()
-		return g.Store.Update(ctx, fn)
-	}
 	return g.Store.Update(ctx, func(tx kv.Tx) error {
 		s, err := Load(tx)
 		if err != nil {
@@ -108,4 +95,17 @@ func (g guarded) Update(ctx context.Context, fn func(kv.Tx) error) error {
 		}
 		return fn(tx)
 	})
+}
+
+// Exempt wraps the store, without Guard, for transactions that have to work while rind is read-only. Update
+// lets a transaction finish though its context is cancelled.
+func Exempt(store kv.Store) kv.Store { return exempt{store} }
+
+type exempt struct{ kv.Store }
+
+// Update implements kv.Store.
+func (e exempt) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ExemptTime)
+	defer cancel()
+	return e.Store.Update(ctx, fn)
 }

@@ -55,8 +55,8 @@ func TestGuard(t *testing.T) {
 	if err := put(ctx, s, "a/2"); !errors.Is(err, instance.ErrReadOnly) || has(t, bare, "a/2") {
 		t.Errorf("written while read-only: %v", err)
 	}
-	if err := put(instance.Safe(ctx), s, "a/3"); err != nil || !has(t, bare, "a/3") {
-		t.Errorf("what is safe was refused: %v", err)
+	if err := put(ctx, instance.Exempt(bare), "a/3"); err != nil || !has(t, bare, "a/3") {
+		t.Errorf("what is exempt was refused: %v", err)
 	}
 	ran := false
 	err := s.Update(ctx, func(kv.Tx) error { ran = true; return nil })
@@ -130,13 +130,13 @@ func TestReason(t *testing.T) {
 	}
 }
 
-// What is safe is carried out though who asked for it is gone; anything else is not.
-func TestSafeDoesNotRideOnItsContext(t *testing.T) {
+// What is exempt is carried out though who asked for it is gone; anything else is not.
+func TestExemptDoesNotRideOnItsContext(t *testing.T) {
 	bare := open(t)
 	s := instance.Guard(bare)
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
-	if err := put(instance.Safe(ctx), s, "a/1"); err != nil || !has(t, bare, "a/1") {
+	if err := put(ctx, instance.Exempt(bare), "a/1"); err != nil || !has(t, bare, "a/1") {
 		t.Errorf("not written: %v", err)
 	}
 	if err := put(ctx, s, "a/2"); !errors.Is(err, context.Canceled) {

@@ -34,6 +34,7 @@ type Service struct {
 	ledger *ledger.Ledger
 	tokens *tokens.Service
 	store  kv.Store
+	exempt kv.Store // for what has to work in read-only mode
 	clock  func() time.Time
 	log    *slog.Logger
 	uses   UseRecorder
@@ -47,7 +48,7 @@ type Service struct {
 
 // New makes the followers of a ledger.
 func New(l *ledger.Ledger, t *tokens.Service, uses UseRecorder) *Service {
-	s := &Service{ledger: l, tokens: t, store: l.Store(), clock: l.Now, log: l.Log(), uses: uses}
+	s := &Service{ledger: l, tokens: t, store: l.Store(), exempt: l.Exempt(), clock: l.Now, log: l.Log(), uses: uses}
 	s.issuer, s.epoch = l.Identity()
 	return s
 }

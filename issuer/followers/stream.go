@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
@@ -196,7 +195,7 @@ func (s *Service) Report(ctx context.Context, v Verifier, r feed.Report) error {
 	}
 	if store {
 		rec := seenRecord{At: now.UTC().Truncate(time.Minute), Applied: r.Applied}
-		err := s.store.Update(instance.Safe(ctx), func(tx kv.Tx) error { return kv.PutJSON(tx, seenKey(v.ID), rec) })
+		err := s.exempt.Update(ctx, func(tx kv.Tx) error { return kv.PutJSON(tx, seenKey(v.ID), rec) })
 		if err != nil && s.connections.mayWarn(v.ID, now) {
 			s.log.WarnContext(ctx, "that a verifier was heard of is not noted", "verifier", v.ID, "error", err)
 		}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/feed"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/text"
@@ -138,7 +137,7 @@ func registerVerifier(c *ledger.Change, p ledger.Principal, id string, rec verif
 // store holds it keeps, and goes on deciding with until its MaxStaleness is over.
 // One that is revoked already stays as it is.
 func (s *Service) RevokeVerifier(ctx context.Context, p ledger.Principal, id string) error {
-	_, err := s.ledger.Update(instance.Safe(ctx), func(c *ledger.Change) error {
+	_, err := s.ledger.UpdateExempt(ctx, func(c *ledger.Change) error {
 		if err := c.AdmitAdmin(p); err != nil {
 			return err
 		}

@@ -85,7 +85,17 @@ func (c *Change) Audit(p Principal, e audit.Event) error {
 // Update runs fn as one change and returns the revision at which the store
 // stands after it.
 func (l *Ledger) Update(ctx context.Context, fn func(*Change) error) (revision uint64, err error) {
-	err = l.store.Update(ctx, func(tx kv.Tx) (err error) {
+	return l.update(ctx, l.store, fn)
+}
+
+// UpdateExempt is Update for what has to work while the instance is read-only: what only takes power
+// away. It goes on where ctx ends (see instance.Exempt).
+func (l *Ledger) UpdateExempt(ctx context.Context, fn func(*Change) error) (revision uint64, err error) {
+	return l.update(ctx, l.exempt, fn)
+}
+
+func (l *Ledger) update(ctx context.Context, store kv.Store, fn func(*Change) error) (revision uint64, err error) {
+	err = store.Update(ctx, func(tx kv.Tx) (err error) {
 		revision, err = l.Join(tx, fn)
 		return err
 	})

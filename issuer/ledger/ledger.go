@@ -46,6 +46,7 @@ type Config struct {
 // were made through it.
 type Ledger struct {
 	store   kv.Store
+	exempt  kv.Store                              // the same one, for what has to work in read-only mode
 	admins  func(kv.Reader, string) (bool, error) // nil: Principal.Admin counts
 	clock   func() time.Time
 	rand    io.Reader
@@ -68,7 +69,7 @@ func Open(cfg Config) (*Ledger, error) {
 		return nil, fmt.Errorf("issuer: the change log can't keep %d entries", cfg.KeepChanges)
 	}
 	l := &Ledger{
-		store: instance.Guard(cfg.Store), admins: cfg.Administrators, clock: cfg.Clock, rand: cfg.Rand, newID: cfg.NewID,
+		store: instance.Guard(cfg.Store), exempt: instance.Exempt(cfg.Store), admins: cfg.Administrators, clock: cfg.Clock, rand: cfg.Rand, newID: cfg.NewID,
 		log: cfg.Logger, notices: cfg.Notices, keep: uint64(cmp.Or(cfg.KeepChanges, keepChanges)),
 	}
 	if l.clock == nil {
@@ -92,6 +93,9 @@ func Open(cfg Config) (*Ledger, error) {
 // Store is the ledger's store, which refuses to write while the instance is read-only. Use Update
 // for whatever verifiers or the audit trail have to hear of.
 func (l *Ledger) Store() kv.Store { return l.store }
+
+// Exempt is Store for what has to work while the instance is read-only (see instance.Exempt).
+func (l *Ledger) Exempt() kv.Store { return l.exempt }
 
 // Now is the time by the ledger's clock.
 func (l *Ledger) Now() time.Time { return l.clock() }
@@ -128,7 +132,7 @@ func (l *Ledger) open(sealer *seal.Sealer) error {
 	if err != nil {
 		return err
 	}
-	err = l.store.Update(instance.Safe(context.Background()), func(tx kv.Tx) error {
+	err = l.exempt.Update(context.Background(), func(tx kv.Tx) error {
 		err := kv.GetJSON(tx, keyIdentity, &l.id)
 		if errors.Is(err, kv.ErrNotFound) {
 			l.id = identity{Issuer: fresh, Epoch: 1, Check: sealer.Seal(nil, []byte(keyCheck), keyIdentity)}

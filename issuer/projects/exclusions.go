@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
@@ -31,15 +30,17 @@ func (s *Service) ReadmitTokens(ctx context.Context, p ledger.Principal, project
 }
 
 func (s *Service) setExcluded(ctx context.Context, p ledger.Principal, project, userID string, out bool) (revision uint64, done bool, err error) {
+	update := s.ledger.Update
 	if out {
-		ctx = instance.Safe(ctx)
+		update = s.ledger.UpdateExempt
 	}
-	revision, err = s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
+	revision, err = update(ctx, managing(p, project, func(c *ledger.Change, rec Record) error {
 		m, ok := rec.Members[userID]
 		if !ok {
 			return ledger.ErrNotFound
 		}
-		if done = m.Excluded.At.IsZero() == out; !done {
+		done = m.Excluded.At.IsZero() == out
+		if !done {
 			return nil
 		}
 		m.Excluded = Exclusion{}
@@ -50,7 +51,7 @@ func (s *Service) setExcluded(ctx context.Context, p ledger.Principal, project, 
 		}
 		rec.Members[userID] = m
 		return putMember(c, p, rec, userID, kind, map[string]string{"role": string(m.Role)})
-	})
+	}))
 	return revision, done && err == nil, err
 }
 

@@ -99,7 +99,12 @@ func (s *Service) Leave(ctx context.Context, p ledger.Principal, project string)
 
 // Manage runs fn on a project that p owns, in one transaction.
 func (s *Service) Manage(ctx context.Context, p ledger.Principal, project string, fn func(*ledger.Change, Record) error) (uint64, error) {
-	return s.ledger.Update(ctx, func(c *ledger.Change) error {
+	return s.ledger.Update(ctx, managing(p, project, fn))
+}
+
+// managing is fn on a project that p owns.
+func managing(p ledger.Principal, project string, fn func(*ledger.Change, Record) error) func(*ledger.Change) error {
+	return func(c *ledger.Change) error {
 		if err := c.Admit(p); err != nil {
 			return err
 		}
@@ -111,7 +116,7 @@ func (s *Service) Manage(ctx context.Context, p ledger.Principal, project string
 			return ledger.ErrNotOwner
 		}
 		return fn(c, rec)
-	})
+	}
 }
 
 func dropMember(c *ledger.Change, p ledger.Principal, rec Record, userID, kind string) error {

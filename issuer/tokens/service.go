@@ -23,6 +23,7 @@ type Service struct {
 	ledger   *ledger.Ledger
 	projects *projects.Service
 	store    kv.Store
+	exempt   kv.Store // for what has to work in read-only mode
 	clock    func() time.Time
 	log      *slog.Logger
 	sealer   *seal.Sealer
@@ -37,7 +38,7 @@ type Service struct {
 // New makes the tokens of a ledger.
 func New(l *ledger.Ledger, p *projects.Service, cfg Config) *Service {
 	return &Service{
-		ledger: l, projects: p, store: l.Store(), clock: l.Now, log: l.Log(), sealer: cfg.Sealer, location: cfg.Location,
+		ledger: l, projects: p, store: l.Store(), exempt: l.Exempt(), clock: l.Now, log: l.Log(), sealer: cfg.Sealer, location: cfg.Location,
 		maxLife: cfg.MaxLife, perHour: cfg.PerHour, unfinished: make(chan struct{}, 1),
 	}
 }
