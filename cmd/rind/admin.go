@@ -118,7 +118,7 @@ func printAnswer(w io.Writer, body []byte) error {
 	if !json.Valid(body) {
 		return errors.New("the server's answer can't be read: it is not JSON")
 	}
-	return printJSON(w, json.RawMessage(body))
+	return text.JSON(w, json.RawMessage(body))
 }
 
 // decodeLines decodes what a server sent, with each text as text.Line writes it: none of

@@ -124,7 +124,7 @@ func (c followCmd) answers(f *replication.Follower) *deadline.Mux {
 	mux := deadline.NewMux()
 	mux.HandleFunc("GET "+statusPath, deadline.Page, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = printJSON(w, c.status(f.Status()))
+		_ = text.JSON(w, c.status(f.Status()))
 	})
 	mux.HandleFunc("GET /healthz", deadline.Page, func(w http.ResponseWriter, _ *http.Request) {
 		s := f.Status()

@@ -8,12 +8,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/internal/tokenscan"
 )
 
 // Exit codes beside those that a command documents itself.
@@ -84,7 +86,7 @@ func runCommand(ctx context.Context, args []string, s streams) (code int) {
 	case args[0] == "--version": // behind a command it is a version of a package
 		args[0] = "version"
 	}
-	if tokenArgument(args) {
+	if slices.ContainsFunc(args, tokenscan.Likely) {
 		complain(s.err, errTokenArgument)
 		return exitUsage
 	}

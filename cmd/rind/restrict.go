@@ -17,6 +17,8 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/inspect"
+	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
@@ -46,9 +48,9 @@ func (restrictCmd) Help() string {
 func (c restrictCmd) Run(s streams) error {
 	now := time.Now()
 	added, flagErr := c.caveats(now)
-	text, err := c.read(s)
+	tokenText, err := c.read(s)
 	if err == nil {
-		if _, err = token.Parse(text); err != nil {
+		if _, err = token.Parse(tokenText); err != nil {
 			err = explain(err)
 		}
 	}
@@ -58,7 +60,7 @@ func (c restrictCmd) Run(s streams) error {
 	if len(added) == 0 {
 		return errors.New("nothing to restrict the token to: give at least one of --project, --version, --file, --digest, --expires, --network, --action")
 	}
-	narrower, err := token.Restrict(text, added...)
+	narrower, err := token.Restrict(tokenText, added...)
 	if err != nil {
 		return notNarrowed(err)
 	}
@@ -66,14 +68,14 @@ func (c restrictCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	in := inspect(t, now)
+	in := inspect.Inspect(t, now)
 	for _, p := range in.Problems {
 		fmt.Fprintln(s.err, "rind: warning: no verifier accepts the restricted token:", p)
 	}
 	if c.JSON {
-		return printJSON(s.out, struct {
+		return text.JSON(s.out, struct {
 			Token string `json:"token"`
-			inspection
+			inspect.Inspection
 		}{narrower, in})
 	}
 	_, err = fmt.Fprintln(s.out, narrower)

@@ -8,6 +8,9 @@ import (
 	"github.com/rind-dev/rind/caveats"
 )
 
+// noon is when the tokens of these tests are restricted.
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
 func TestExpiresIsReadInEveryForm(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"1s": time.Second, "90s": 90 * time.Second, "15m": 15 * time.Minute, "1h30m": 90 * time.Minute,

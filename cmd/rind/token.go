@@ -1,16 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"slices"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/rind-dev/rind/caveats/token"
 )
@@ -86,34 +81,3 @@ func explain(err error) error {
 
 // errTokenArgument refuses a token in the arguments, and does not repeat it.
 var errTokenArgument = errors.New("a token was given as an argument, where other processes and the shell's history can see it: revoke it, and pass tokens on standard input or with --token-file")
-
-// tokenText finds what may be a token, or most of one, inside an argument: the
-// prefix before enough of base64url, or enough of it that begins like a macaroon.
-var tokenText = regexp.MustCompile(`pypi-(Ag[EI][A-Za-z0-9_-]{24}|[A-Za-z0-9_-]{60})|\bAg[EI][A-Za-z0-9_-]{80}`)
-
-// tokenArgument tells whether an argument holds the text of a token.
-func tokenArgument(args []string) bool { return slices.ContainsFunc(args, tokenText.MatchString) }
-
-// printJSON prints v for scripts, on one line of ASCII, so that nothing that
-// came from a token acts on a terminal.
-func printJSON(w io.Writer, v any) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	var out []byte
-	for _, r := range b.String() {
-		switch {
-		case r < 0x7f:
-			out = append(out, byte(r))
-		default:
-			for _, unit := range utf16.Encode([]rune{r}) {
-				out = fmt.Appendf(out, `\u%04x`, unit)
-			}
-		}
-	}
-	_, err := w.Write(out)
-	return err
-}

@@ -162,7 +162,7 @@ func (c verifierStatusCmd) Run(ctx context.Context, s streams) error {
 		v, err = c.read()
 	}
 	if err == nil && c.JSON {
-		err = printJSON(s.out, v)
+		err = text.JSON(s.out, v)
 	} else if err == nil {
 		err = v.print(s.out)
 	}

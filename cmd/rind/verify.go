@@ -90,7 +90,7 @@ func (c verifyCmd) check(ctx context.Context, s streams) (verdict, int) {
 		return v, exitUnchecked
 	}
 	request, flagErr := c.request()
-	text, err := c.read(s)
+	tokenText, err := c.read(s)
 	if err := errors.Join(flagErr, err); err != nil {
 		return unchecked(err)
 	}
@@ -99,7 +99,7 @@ func (c verifyCmd) check(ctx context.Context, s streams) (verdict, int) {
 		return unchecked(err)
 	}
 	defer store.Close()
-	grant, err := verifier.New(usableStore{store, c.staleness}).Verify(ctx, text, request)
+	grant, err := verifier.New(usableStore{store, c.staleness}).Verify(ctx, tokenText, request)
 	var denial *verifier.Denial
 	var v verdict
 	code := exitAllow
@@ -180,7 +180,7 @@ func denied(d *verifier.Denial) verdict {
 
 func (v verdict) print(s streams, asJSON bool) error {
 	if asJSON {
-		return printJSON(s.out, v)
+		return text.JSON(s.out, v)
 	}
 	var b strings.Builder
 	switch v.Outcome {

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 
 // summary gathers what the caveats of a token come to.
 type summary struct {
-	in           *inspection
+	in           *Inspection
 	named, byIDs bool   // there is a caveat about names, about ids
 	odd          string // a project's name that is not in normal form
 	users        int    // how many different users there are

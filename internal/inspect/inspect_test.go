@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"flag"
@@ -22,6 +22,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 const (
 	madeID = "01a202e9-b380-7000-8000-000000000001"
+	userID = "00000000-0000-4000-8000-0000000000aa"
 	demoID = "00000000-0000-4000-8000-0000000000bb"
 )
 
@@ -36,7 +37,7 @@ func life(from, to time.Duration) caveats.Life {
 	return caveats.Life{NotBefore: noon.Add(from).Unix(), ExpiresAt: noon.Add(to).Unix()}
 }
 
-// TestInspectionReadsWell compares whole outputs with testdata/inspect; run it
+// TestInspectionReadsWell compares whole outputs with testdata; run it
 // with -update and read them.
 func TestInspectionReadsWell(t *testing.T) {
 	made := madeAt(madeID)
@@ -44,14 +45,14 @@ func TestInspectionReadsWell(t *testing.T) {
 		t.Fatalf("%s says nothing of its time", madeID)
 	}
 	issuedLife := caveats.Life{NotBefore: made.Add(-time.Minute).Unix(), ExpiresAt: noon.Add(90 * 24 * time.Hour).Unix()}
-	demo := []caveats.Caveat{caveats.User(aliceID), caveats.ProjectNames{"demo"}, caveats.ProjectIDs{demoID}, issuedLife}
+	demo := []caveats.Caveat{caveats.User(userID), caveats.ProjectNames{"demo"}, caveats.ProjectIDs{demoID}, issuedLife}
 	for name, cs := range map[string][][]byte{
 		"issued":   raw(demo...),
-		"all":      raw(caveats.User(aliceID)),
+		"all":      raw(caveats.User(userID)),
 		"narrowed": raw(append(slices.Clone(demo), caveats.ProjectNames{"demo"}, caveats.Versions{"1.0", "1.1"}, caveats.FileNames{"demo-1.0.tar.gz"}, caveats.Digests{strings.Repeat("ab", 32)}, life(-time.Minute, 15*time.Minute), caveats.Networks{"192.0.2.0/24"}, caveats.Actions{"upload"})...),
 		"limited":  raw(append(slices.Clone(demo), caveats.Versions{"1.0"}, caveats.Networks{"192.0.2.0/24"}, caveats.Actions{"upload"}, caveats.Versions{"1.0"})...),
-		"unclear":  raw(caveats.User(aliceID), life(-time.Minute, time.Hour)),
-		"expired":  raw(caveats.User(aliceID), life(-3*time.Hour, -2*time.Hour)),
+		"unclear":  raw(caveats.User(userID), life(-time.Minute, time.Hour)),
+		"expired":  raw(caveats.User(userID), life(-3*time.Hour, -2*time.Hour)),
 		"unknown":  append(raw(demo...), []byte(`[200,"\u001b[2J",{"a":[1]}]`), []byte("[0,1]\x1b[2J")),
 		"foreign":  raw(caveats.ProjectNames{"demo"}, caveats.User(demoID)),
 		"unnormal": raw(append(slices.Clone(demo), caveats.ProjectNames{"x", "Demo"}, caveats.Digests{strings.Repeat("AB", 32)})...),
@@ -59,10 +60,10 @@ func TestInspectionReadsWell(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
-			if err := inspect(token.Token{Location: "packages.example.org", ID: madeID, Caveats: cs}, noon).print(&b, noon); err != nil {
+			if err := Inspect(token.Token{Location: "packages.example.org", ID: madeID, Caveats: cs}, noon).Print(&b, noon); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join("testdata", "inspect", name+".txt")
+			path := filepath.Join("testdata", name+".txt")
 			if *update {
 				if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 					t.Fatal(err)
@@ -82,37 +83,37 @@ func TestInspectionReadsWell(t *testing.T) {
 func TestOriginIsToldByPlaceAndForm(t *testing.T) {
 	made := madeAt(madeID)
 	begins := made.Add(-time.Minute).Unix()
-	user, names, ids := caveats.User(aliceID), caveats.ProjectNames{"demo"}, caveats.ProjectIDs{demoID}
+	user, names, ids := caveats.User(userID), caveats.ProjectNames{"demo"}, caveats.ProjectIDs{demoID}
 	issued := caveats.Life{NotBefore: begins, ExpiresAt: begins + 1000}
-	i, h, u := byIssuer, byHolder, unclear
+	i, h, u := ByIssuer, ByHolder, Unclear
 	for name, c := range map[string]struct {
 		caveats [][]byte
-		want    []origin
+		want    []Origin
 	}{
-		"whole":                       {raw(user, names, ids, issued), []origin{i, i, i, i}},
-		"no projects":                 {raw(user, issued), []origin{i, i}},
-		"clock ticked while minting":  {raw(user, caveats.Life{NotBefore: begins + 1, ExpiresAt: begins + 9}), []origin{i, i}},
-		"life of another time":        {raw(user, caveats.Life{NotBefore: begins + 2, ExpiresAt: begins + 9}), []origin{i, u}},
-		"life of an earlier time":     {raw(user, caveats.Life{NotBefore: begins - 1, ExpiresAt: begins + 9}), []origin{i, u}},
-		"life before all time":        {raw(user, caveats.Life{NotBefore: math.MinInt64, ExpiresAt: 9}), []origin{i, u}},
-		"behind an unclear life":      {raw(user, caveats.Life{ExpiresAt: 9}, names, ids), []origin{i, u, h, h}},
-		"names alone":                 {raw(user, names, issued), []origin{i, h, h}},
-		"names and ids that differ":   {raw(user, caveats.ProjectNames{"a", "b"}, ids), []origin{i, h, h}},
-		"ids alone":                   {raw(user, ids), []origin{i, h}},
-		"added names":                 {raw(user, names, ids, issued, names), []origin{i, i, i, i, h}},
-		"added life":                  {raw(user, names, ids, issued, issued), []origin{i, i, i, i, h}},
-		"written with white space":    {[][]byte{user.Append(nil), []byte(`[1, ["demo"]]`), ids.Append(nil)}, []origin{i, h, h}},
-		"user with white space":       {[][]byte{[]byte(`[3, "` + aliceID + `"]`)}, []origin{u}},
-		"not of an issuer like these": {raw(names, user), []origin{u, u}},
-		"malformed in the middle":     {[][]byte{user.Append(nil), []byte("x"), issued.Append(nil)}, []origin{i, h, h}},
-		"nothing":                     {nil, []origin{}},
+		"whole":                       {raw(user, names, ids, issued), []Origin{i, i, i, i}},
+		"no projects":                 {raw(user, issued), []Origin{i, i}},
+		"clock ticked while minting":  {raw(user, caveats.Life{NotBefore: begins + 1, ExpiresAt: begins + 9}), []Origin{i, i}},
+		"life of another time":        {raw(user, caveats.Life{NotBefore: begins + 2, ExpiresAt: begins + 9}), []Origin{i, u}},
+		"life of an earlier time":     {raw(user, caveats.Life{NotBefore: begins - 1, ExpiresAt: begins + 9}), []Origin{i, u}},
+		"life before all time":        {raw(user, caveats.Life{NotBefore: math.MinInt64, ExpiresAt: 9}), []Origin{i, u}},
+		"behind an unclear life":      {raw(user, caveats.Life{ExpiresAt: 9}, names, ids), []Origin{i, u, h, h}},
+		"names alone":                 {raw(user, names, issued), []Origin{i, h, h}},
+		"names and ids that differ":   {raw(user, caveats.ProjectNames{"a", "b"}, ids), []Origin{i, h, h}},
+		"ids alone":                   {raw(user, ids), []Origin{i, h}},
+		"added names":                 {raw(user, names, ids, issued, names), []Origin{i, i, i, i, h}},
+		"added life":                  {raw(user, names, ids, issued, issued), []Origin{i, i, i, i, h}},
+		"written with white space":    {[][]byte{user.Append(nil), []byte(`[1, ["demo"]]`), ids.Append(nil)}, []Origin{i, h, h}},
+		"user with white space":       {[][]byte{[]byte(`[3, "` + userID + `"]`)}, []Origin{u}},
+		"not of an issuer like these": {raw(names, user), []Origin{u, u}},
+		"malformed in the middle":     {[][]byte{user.Append(nil), []byte("x"), issued.Append(nil)}, []Origin{i, h, h}},
+		"nothing":                     {nil, []Origin{}},
 	} {
 		got := originsOf(token.Token{ID: madeID, Caveats: c.caveats}, made)
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
-	if got := originsOf(token.Token{Caveats: raw(user, issued)}, nil); got[1] != unclear {
+	if got := originsOf(token.Token{Caveats: raw(user, issued)}, nil); got[1] != Unclear {
 		t.Errorf("a life of a token of no known time is by %s", got[1])
 	}
 }
@@ -131,7 +132,7 @@ func TestLivesBeyondTheCalendar(t *testing.T) {
 		"last second":          {life(-time.Hour, time.Second), "2026-11-22T11:00:00Z", "2026-11-22T12:00:01Z", false, true},
 		"first second":         {life(0, time.Hour), "2026-11-22T12:00:00Z", "2026-11-22T13:00:00Z", false, true},
 	} {
-		in := inspect(token.Token{ID: "x", Caveats: raw(c.life)}, noon)
+		in := Inspect(token.Token{ID: "x", Caveats: raw(c.life)}, noon)
 		if got := written(in.Begins); got != c.begins {
 			t.Errorf("%s: begins %q, want %q", name, got, c.begins)
 		}
@@ -158,27 +159,6 @@ func TestSpanIsCutToItsLargestUnit(t *testing.T) {
 	} {
 		if got := span(seconds); got != want {
 			t.Errorf("%d s: %q, want %q", seconds, got, want)
-		}
-	}
-}
-
-func TestTokensAreFoundInArguments(t *testing.T) {
-	tok := token.Token{Location: "packages.example.org", ID: madeID, Caveats: raw(caveats.User(aliceID))}
-	text, err := tok.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, arg := range []string{text, "--project=" + text, "'" + text, text[:40], strings.TrimPrefix(text, token.Prefix), "pypi-" + strings.Repeat("x", 60)} {
-		if !tokenArgument([]string{"token", "inspect", arg}) {
-			t.Errorf("%d characters of a token are not found", len(arg))
-		}
-	}
-	for _, arg := range []string{
-		"", "pypi-", "pypi-attestations", "--file=/home/me/src/pypi-attestations/dist/pypi_attestations-0.0.28-py3-none-any.whl",
-		"pypi-AgEnt", "/srv/AgEncy/packages/of/the/agency/that/has/long/names/dist/agency-1.0.0-py3-none-any.whl", strings.Repeat("ab", 32),
-	} {
-		if tokenArgument([]string{arg}) {
-			t.Errorf("%q is taken for a token", arg)
 		}
 	}
 }

@@ -1,4 +1,6 @@
-package main
+// Package tokenscan finds the texts of tokens in text and in files, as plain text, percent-encoded, and inside
+// base64. It verifies nothing, and keeps no token's text: what it reports is where one is, and what it says of itself.
+package tokenscan
 
 import (
 	"bytes"
@@ -6,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"regexp"
 
 	"github.com/rind-dev/rind/caveats/token"
 )
@@ -16,14 +19,14 @@ const (
 	scanMost  = token.MaxText          // a longer one is none, but may begin with one
 )
 
-// foundToken is called with each token, and the line that it is on; nil is one that is
+// Found is called with each token, and the line that it is on; nil is one that is
 // damaged, or cut.
-type foundToken func(line int, t *token.Token) error
+type Found func(line int, t *token.Token) error
 
-// scanText calls found with each token in a text: as it is, percent-encoded (RFC 3986
+// Text calls found with each token in a text: as it is, percent-encoded (RFC 3986
 // §2.1, also twice), and inside of base64, as Basic credentials (RFC 7617) have it. The
 // time is linear in the text, whatever that holds, and the memory bounded.
-func scanText(r io.ByteReader, found foundToken) error {
+func Text(r io.ByteReader, found Found) error {
 	r = &percentDecoder{from: &percentDecoder{from: r}}
 	line := 1
 	layers := []interface {
@@ -117,7 +120,7 @@ type credentialScan struct {
 	seen  int       // characters of this run
 }
 
-func newCredentialScan(line *int, found foundToken) *credentialScan {
+func newCredentialScan(line *int, found Found) *credentialScan {
 	c := &credentialScan{}
 	for i := range c.scans {
 		c.scans[i] = tokenScan{line: line, found: found}
@@ -179,7 +182,7 @@ func (c *credentialScan) end() error {
 type tokenScan struct {
 	run    []byte // characters of a token's alphabet, without a gap
 	line   *int
-	found  foundToken
+	found  Found
 	binary []byte // memory of judge
 }
 
@@ -303,3 +306,11 @@ func macaroonLength(b []byte) int {
 	}
 	return 0
 }
+
+// likely finds what may be a token, or most of one: the
+// prefix before enough of base64url, or enough of it that begins like a macaroon.
+var likely = regexp.MustCompile(`pypi-(Ag[EI][A-Za-z0-9_-]{24}|[A-Za-z0-9_-]{60})|\bAg[EI][A-Za-z0-9_-]{80}`)
+
+// Likely reports whether a short text, such as an argument of a command, seems to hold the text of a token. It
+// is stricter than [Text], which also reports what is damaged, and knows no encodings.
+func Likely(s string) bool { return likely.MatchString(s) }

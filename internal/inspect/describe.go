@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 	"github.com/rind-dev/rind/caveats"
 )
 
-// print writes the inspection for people.
-func (in inspection) print(w io.Writer, now time.Time) error {
+// Print writes the Inspection for people.
+func (in Inspection) Print(w io.Writer, now time.Time) error {
 	var b strings.Builder
 	b.WriteString("Nothing was verified: this is what the token says, not whether it is valid.\n\n")
 	row := func(name, value string) { fmt.Fprintf(&b, "%-9s %s\n", name, value) }
@@ -26,9 +26,9 @@ func (in inspection) print(w io.Writer, now time.Time) error {
 		row("From", relative(*in.Begins, now))
 	}
 	row("Until", in.until(now))
-	in.list(&b, byIssuer, "Issued with the token:")
-	in.list(&b, unclear, "Issued, or added by a holder (the token does not tell):")
-	in.list(&b, byHolder, "Added by a holder:")
+	in.list(&b, ByIssuer, "Issued with the token:")
+	in.list(&b, Unclear, "Issued, or added by a holder (the token does not tell):")
+	in.list(&b, ByHolder, "Added by a holder:")
 	if len(in.Problems) > 0 {
 		b.WriteString("\nNo verifier of this version accepts the token:\n")
 		for _, p := range in.Problems {
@@ -39,7 +39,7 @@ func (in inspection) print(w io.Writer, now time.Time) error {
 	return err
 }
 
-func (in inspection) user() string {
+func (in Inspection) user() string {
 	if in.User != nil {
 		return quoted(*in.User)
 	}
@@ -51,7 +51,7 @@ func (in inspection) user() string {
 	return "not said"
 }
 
-func (in inspection) projects() string {
+func (in Inspection) projects() string {
 	switch {
 	case in.AllProjects:
 		return "all projects the user is a member of"
@@ -63,16 +63,16 @@ func (in inspection) projects() string {
 	return "none"
 }
 
-func (in inspection) until(now time.Time) string {
+func (in Inspection) until(now time.Time) string {
 	if in.Ends == nil {
 		return "no end"
 	}
 	return relative(*in.Ends, now)
 }
 
-// list writes the caveats of one origin, each with its number, under a title. The
+// list writes the caveats of one Origin, each with its number, under a title. The
 // wire form is shown where the words don't say it.
-func (in inspection) list(b *strings.Builder, by origin, title string) {
+func (in Inspection) list(b *strings.Builder, by Origin, title string) {
 	none := true
 	for i, c := range in.Caveats {
 		if c.AddedBy != by {
@@ -87,7 +87,7 @@ func (in inspection) list(b *strings.Builder, by origin, title string) {
 			fmt.Fprintf(b, "     %s\n", cut(c.Raw))
 		}
 	}
-	if none && by == byHolder {
+	if none && by == ByHolder {
 		fmt.Fprintf(b, "\n%s nothing\n", title)
 	}
 }

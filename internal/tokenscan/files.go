@@ -1,0 +1,171 @@
+package tokenscan
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/rind-dev/rind/caveats/token"
+)
+
+// scanHead is how much of a file decides whether it is text, as git has it.
+const scanHead = 8000
+
+// Finding is a token in a file.
+type Finding struct {
+	File     string  `json:"file"`
+	Line     int     `json:"line"` // from 1
+	ID       *string `json:"id"`   // nil: damaged or cut
+	Location *string `json:"location"`
+}
+
+// Files looks at the files that paths name, and at those in the folders that they name, but not in folders
+// named .git, at links, pipes and devices, nor at files with a NUL byte in their first 8,000 bytes that are not
+// UTF-16; a file that is named itself is always read. It calls found with each token, and unread with each path that could
+// not be looked at. It ends early with the error of found, or of ctx.
+func Files(ctx context.Context, paths []string, found func(Finding) error, unread func(error)) error {
+	for _, root := range paths {
+		err := walk(ctx, root, func(path string) error { return scanFile(path, path == root, found) }, unread)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foundError is the error of found, which ends the scan.
+type foundError struct{ error }
+
+// walk calls look with each file below a path; a path that is a link is followed, since it
+// was named. What can't be read is told to unread, and passed over; what look returns
+// itself ends the scan.
+func walk(ctx context.Context, root string, look func(path string) error, unread func(error)) error {
+	info, err := os.Stat(root)
+	switch {
+	case err != nil:
+		unread(err)
+		return nil
+	case info.Mode().IsRegular():
+		return lookAt(root, look, unread)
+	case !info.IsDir():
+		unread(fmt.Errorf("%s is neither a file nor a folder, so it was not read", root))
+		return nil
+	}
+	within := root
+	if !os.IsPathSeparator(root[len(root)-1]) {
+		within += string(filepath.Separator) // the folder behind a link, not the link
+	}
+	return filepath.WalkDir(within, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			unread(err)
+		case d.IsDir() && d.Name() == ".git" && path != within:
+			return fs.SkipDir
+		case d.Type().IsRegular():
+			return lookAt(path, look, unread)
+		}
+		return nil
+	})
+}
+
+func lookAt(path string, look func(string) error, unread func(error)) error {
+	err := look(path)
+	var ends foundError
+	if errors.As(err, &ends) {
+		return ends.error
+	}
+	if err == nil {
+		return nil
+	}
+	unread(err)
+	return nil
+}
+
+// scanFile reports the tokens of a file of text; named says that it was named itself, and
+// is looked at whatever it holds.
+func scanFile(path string, named bool, report func(Finding) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	buffer := bufio.NewReaderSize(f, 64<<10)
+	head, err := buffer.Peek(scanHead)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	var r io.ByteReader = buffer
+	if high := utf16High(head); high >= 0 {
+		r = utf16Reader{buffer, high}
+	} else if bytes.IndexByte(head, 0) >= 0 && !named {
+		return nil
+	}
+	return Text(r, func(line int, t *token.Token) error {
+		out := Finding{File: path, Line: line}
+		if t != nil {
+			out.ID, out.Location = &t.ID, &t.Location
+		}
+		if err := report(out); err != nil {
+			return foundError{err}
+		}
+		return nil
+	})
+}
+
+// utf16High is which byte of a pair is the high one in text of UTF-16, -1 where it is
+// none: by its mark, or because most of those bytes are zero and none of the others is.
+func utf16High(head []byte) int {
+	if len(head) < 2 {
+		return -1
+	}
+	switch {
+	case head[0] == 0xff && head[1] == 0xfe:
+		return 1
+	case head[0] == 0xfe && head[1] == 0xff:
+		return 0
+	}
+	var zeros [2]int
+	pairs := head[:len(head)&^1]
+	for i, b := range pairs {
+		if b == 0 {
+			zeros[i%2]++
+		}
+	}
+	for high := range zeros {
+		if zeros[1-high] == 0 && zeros[high] > len(pairs)/4 {
+			return high
+		}
+	}
+	return -1
+}
+
+// utf16Reader reads the characters of UTF-16 that are ASCII; each other is a zero byte,
+// which is in no token.
+type utf16Reader struct {
+	from *bufio.Reader
+	high int // which byte of a pair
+}
+
+// ReadByte implements io.ByteReader.
+func (r utf16Reader) ReadByte() (byte, error) {
+	var pair [2]byte
+	for i := range pair {
+		b, err := r.from.ReadByte()
+		if err != nil {
+			return 0, err // half of a character is none
+		}
+		pair[i] = b
+	}
+	if pair[r.high] != 0 {
+		return 0, nil
+	}
+	return pair[1-r.high], nil
+}
