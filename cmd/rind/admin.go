@@ -3,19 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/internal/config"
-	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/issuer/adminhttp"
 )
 
@@ -93,19 +89,19 @@ func unanswered(err error, socket string) error {
 func (a *adminCmd) do(ctx context.Context, s streams, name string, req adminhttp.Request, answer any, show func(io.Writer)) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTime)
 	defer cancel()
-	status, body, err := a.send(ctx, name, req)
+	got, err := adminhttp.Ask(ctx, a.socket(), name, req)
 	if err != nil {
 		complain(s.err, unanswered(err, a.socket()))
 		return exitCode(exitNotRunning)
 	}
-	if status != http.StatusOK {
-		return a.refused(s, status, body)
+	if !got.Done() {
+		return a.refused(s, got)
 	}
 	if a.JSON {
-		return printAnswer(s.out, body)
+		return got.WriteJSON(s.out)
 	}
-	if err := decodeLines(body, answer); err != nil {
-		return fmt.Errorf("the server's answer can't be read: %w", err)
+	if err := got.Decode(answer); err != nil {
+		return err
 	}
 	var b bytes.Buffer
 	show(&b)
@@ -113,90 +109,18 @@ func (a *adminCmd) do(ctx context.Context, s streams, name string, req adminhttp
 	return err
 }
 
-// printAnswer prints what a server sent, if it is JSON, as one line of ASCII.
-func printAnswer(w io.Writer, body []byte) error {
-	if !json.Valid(body) {
-		return errors.New("the server's answer can't be read: it is not JSON")
-	}
-	return text.JSON(w, json.RawMessage(body))
-}
-
-// decodeLines decodes what a server sent, with each text as text.Line writes it: none of
-// them can look like another line of the output.
-func decodeLines(body []byte, answer any) error {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return err
-	}
-	b, err := json.Marshal(inLines(v))
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(b, answer)
-}
-
-func inLines(v any) any {
-	switch v := v.(type) {
-	case string:
-		return text.Line(v)
-	case []any:
-		for i := range v {
-			v[i] = inLines(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = inLines(v[k])
-		}
-	}
-	return v
-}
-
 // refused says why a command was not done.
-func (a *adminCmd) refused(s streams, status int, body []byte) error {
-	var r adminhttp.Refusal
-	if err := decodeLines(body, &r); err != nil || len(r.Error) == 0 {
-		complain(s.err, fmt.Errorf("the server refused with status %d: it is probably a different version of rind", status))
+func (a *adminCmd) refused(s streams, got adminhttp.Answer) error {
+	problems := got.Problems()
+	if len(problems) == 0 {
+		complain(s.err, fmt.Errorf("the server refused with status %d: it is probably a different version of rind", got.Status))
 		return exitCode(exitFailed)
 	}
 	if a.JSON {
-		if err := printAnswer(s.out, body); err != nil {
+		if err := got.WriteJSON(s.out); err != nil {
 			return err
 		}
 	}
-	var lines []string
-	for _, p := range r.Error {
-		lines = append(lines, p.Text)
-	}
-	complain(s.err, errors.New(strings.Join(lines, "\n")))
+	complain(s.err, errors.New(strings.Join(problems, "\n")))
 	return exitCode(exitFailed)
-}
-
-// send asks the server, and returns its answer. An error means that nobody answered.
-func (a *adminCmd) send(ctx context.Context, name string, req adminhttp.Request) (status int, body []byte, err error) {
-	path := a.socket()
-	if err := adminhttp.CheckSocket(path); err != nil {
-		return 0, nil, err
-	}
-	b, err := json.Marshal(req)
-	if err != nil {
-		return 0, nil, err
-	}
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
-	}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://rind"+adminhttp.Prefix+name, bytes.NewReader(b))
-	if err != nil {
-		return 0, nil, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	res, err := transport.RoundTrip(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer res.Body.Close()
-	body, err = io.ReadAll(res.Body)
-	return res.StatusCode, body, err
 }

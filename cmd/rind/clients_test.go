@@ -28,6 +28,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -92,7 +93,7 @@ func newUploadServer(t *testing.T, change ...func(*config.Config)) *uploadServer
 	s.cert, s.key = secure.TLSCert, secure.TLSKey
 	encrypted, at := listen(secure)
 	s.secure = "https://" + at
-	running.Go(func() { serve(ctx, encrypted, s.h.handler, log) })
+	running.Go(func() { deadline.Run(ctx, encrypted, s.h.handler, log) })
 	s.startStale(ctx, &running, listen, secure, dir)
 	return s
 }
@@ -139,8 +140,8 @@ func (s *uploadServer) startStale(ctx context.Context, running *sync.WaitGroup, 
 	s.staleSecure = "https://" + at
 	running.Go(func() {
 		var both sync.WaitGroup
-		both.Go(func() { serve(ctx, plain, h.handler, log) })
-		both.Go(func() { serve(ctx, encrypted, h.handler, log) })
+		both.Go(func() { deadline.Run(ctx, plain, h.handler, log) })
+		both.Go(func() { deadline.Run(ctx, encrypted, h.handler, log) })
 		both.Wait()
 		h.close()
 	})

@@ -11,18 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/deadline"
-	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/internal/verifierstatus"
 	"github.com/rind-dev/rind/verifier/replication"
-	"github.com/rind-dev/rind/verifier/rootkeys"
 )
-
-// statusPath is where a follower says how it does.
-const statusPath = "/status"
 
 // minStaleness is the shortest MaxStaleness that does not make a healthy verifier
 // unavailable: an issuer is heard each ten seconds.
@@ -85,7 +78,7 @@ func (c followCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	server := deadline.Server(c.answers(follower), log)
+	server := deadline.Server(verifierstatus.Routes(follower, c.Issuer, c.MaxStaleness), log)
 	failed := make(chan error, 1)
 	go func() {
 		failed <- server.Serve(listener)
@@ -115,50 +108,4 @@ func (c followCmd) listen(ctx context.Context) (net.Listener, error) {
 		return nil, fmt.Errorf("--status: %w", err)
 	}
 	return l, nil
-}
-
-// answers is what the status address serves.
-func (c followCmd) answers(f *replication.Follower) *deadline.Mux {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(followMetrics{f, c.MaxStaleness})
-	mux := deadline.NewMux()
-	mux.HandleFunc("GET "+statusPath, deadline.Page, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = text.JSON(w, c.status(f.Status()))
-	})
-	mux.HandleFunc("GET /healthz", deadline.Page, func(w http.ResponseWriter, _ *http.Request) {
-		s := f.Status()
-		switch {
-		case s.Parted:
-			http.Error(w, otherHistory, http.StatusServiceUnavailable)
-			return
-		case errors.Is(s.Err, rootkeys.ErrDamaged):
-			http.Error(w, text.Line(s.Err.Error()), http.StatusServiceUnavailable)
-			return
-		case !s.Usable:
-			http.Error(w, "the store is too old, or not filled yet", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
-	mux.Handle("GET /metrics", deadline.Page, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return mux
-}
-
-// status is a follower's status as JSON has it.
-func (c followCmd) status(s replication.Status) verifierStatus {
-	v := verifierStatus{
-		Usable: s.Usable, Parted: s.Parted, Issuer: c.Issuer, IssuerID: s.Position.Issuer, Epoch: s.Position.Epoch,
-		Revision: s.Position.Revision, Head: s.Head, Lag: s.Lag, HeardAt: stamp(s.Heard),
-		MaxStaleness: c.MaxStaleness.Seconds(), Connected: stamp(s.Connected),
-		Ahead: s.Ahead.Round(time.Millisecond).Seconds(), Uses: s.Uses, Dropped: s.Dropped,
-	}
-	if s.Age >= 0 {
-		seconds := s.Age.Round(time.Millisecond).Seconds()
-		v.Age = &seconds
-	}
-	if s.Err != nil {
-		v.Error = s.Err.Error()
-	}
-	return v
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/internal/seal"
+	"github.com/rind-dev/rind/internal/verifierstatus"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/feedhttp"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -96,7 +97,7 @@ func TestVerifierFollow(t *testing.T) {
 		t.Fatalf("%d: %s%s", code, out, errs)
 	}
 	out, _, code = rind(t.Context(), "verifier", "status", "--from", address, "--json")
-	var v verifierStatus
+	var v verifierstatus.Status
 	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 0 {
 		t.Fatalf("%d: %s: %v", code, out, err)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/rind-dev/rind/internal/verifierstatus"
 	"github.com/rind-dev/rind/issuer/adminhttp"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -174,7 +175,7 @@ func adminSocket(t *testing.T, h http.HandlerFunc) string {
 func TestVerifierStatusPrintsHarmlessly(t *testing.T) {
 	ok := "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 	answers := []string{"HTTP/1.1 404 \x1b[2J\u009b\u202e\xff\r\nConnection: close\r\n\r\n", "\x1b[2J\xff\n", "HTTP/1.1 200 OK\r\nX\x1b: \xff\r\n\r\n{}"}
-	for _, b := range hostile(t, verifierStatus{}) {
+	for _, b := range hostile(t, verifierstatus.Status{}) {
 		answers = append(answers, ok+string(b), ok+strings.Replace(string(b), `"usable":true`, `"usable":false`, 1))
 	}
 	for i, answer := range answers {

@@ -18,11 +18,13 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/certificate"
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/mail"
+	"github.com/rind-dev/rind/internal/metrics"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/internal/seal"
@@ -59,7 +61,7 @@ type instance struct {
 	issuer   *issuer.Service
 	keys     *rootkeys.Store
 	follower *replication.Follower
-	metrics  *serveMetrics
+	metrics  *metrics.Server
 	queue    *mail.Queue
 	store    kv.Store
 	trail    *audit.Follower // writes the audit trail to a log; nil: it is not
@@ -76,8 +78,8 @@ type instance struct {
 
 	rootKeysKey []byte // the root-key store's own; nil: it has none
 
-	certificate *certificate     // nil: it serves without TLS
-	hangups     <-chan os.Signal // SIGHUP; nil: nobody catches it
+	certificate *certificate.Files // nil: it serves without TLS
+	hangups     <-chan os.Signal   // SIGHUP; nil: nobody catches it
 
 	closers []func() error // in the order of opening
 }
@@ -85,7 +87,7 @@ type instance struct {
 // open opens the stores and wires the rooms. What it opened is closed again
 // where it fails.
 func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
-	h := &instance{cfg: cfg, log: log, metrics: newServeMetrics()}
+	h := &instance{cfg: cfg, log: log, metrics: metrics.NewServer()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close())
@@ -193,7 +195,7 @@ func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (er
 		return err
 	}
 	h.closers = append(h.closers, h.keys.Close)
-	h.follower = replication.New(replication.Config{Source: h.metrics.source(h.issuer.Followers), Store: h.keys, MaxStaleness: ownStaleness, Logger: log})
+	h.follower = replication.New(replication.Config{Source: h.metrics.Source(h.issuer.Followers), Store: h.keys, MaxStaleness: ownStaleness, Logger: log})
 	return nil
 }
 
@@ -294,7 +296,7 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 	h.closers = append(h.closers, files.Close)
 	clientIP := web.ClientIP(cfg.TrustedProxies)
 	upload, err = gateway.New(gateway.Config{
-		Verifier: h.metrics.verifier(verifier.New(h.follower)), Backend: files, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
+		Verifier: h.metrics.Verifier(verifier.New(h.follower)), Backend: files, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
 		MaxUploads: cfg.UploadsAtOnce, MaxPerOwner: cfg.UploadsPerAccount, MaxPerToken: cfg.UploadsPerToken,
 		OnUpload: func(ctx context.Context, g verifier.Grant, up gateway.Upload) {
 			if err := h.issuer.Tokens.RecordUse(ctx, g.TokenID, g.Project, up.ClientIP, time.Now()); err != nil {

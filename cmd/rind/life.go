@@ -10,10 +10,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rind-dev/rind/internal/feed"
-	settings "github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/internal/jobs"
 	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/ui"
+	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
@@ -58,7 +59,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	defer running.Wait()
 	defer cancel()
 	running.Go(func() { h.follow(background) })
-	running.Go(func() { h.work(background) })
+	running.Go(func() { h.jobs().Run(background) })
 	running.Go(func() { h.notices.Run(background, h.mailer.Carry(h.accounts)) })
 	running.Go(func() { h.queue.Run(background) })
 	if operator != nil {
@@ -66,7 +67,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	}
 	running.Go(func() { h.reload(background) })
 	if h.certificate != nil {
-		running.Go(func() { h.certificate.run(background) })
+		running.Go(func() { h.certificate.Run(background) })
 	}
 	if err := h.serveMetrics(background, &running); err != nil {
 		return err
@@ -74,7 +75,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	if h.trail != nil {
 		running.Go(func() { h.trail.Run(background) })
 	}
-	return serve(ctx, l, h.metrics.requests(h.handler), h.log)
+	return deadline.Run(ctx, l, h.metrics.Requests(h.handler), h.log)
 }
 
 // reload reads again what can change while rind runs, each time that SIGHUP comes, until
@@ -82,7 +83,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 func (h *instance) reload(ctx context.Context) {
 	var all []reloadable
 	if c := h.certificate; c != nil {
-		all = append(all, func(ctx context.Context) { c.look(ctx, true) })
+		all = append(all, func(ctx context.Context) { c.Look(ctx, true) })
 	}
 	if h.rootKeysKey != nil {
 		load := func() ([]byte, error) { return groupAccess{h.cfg.GroupAccess}.loadKey(h.cfg.RootKeysKeyFile) }
@@ -91,72 +92,18 @@ func (h *instance) reload(ctx context.Context) {
 	reload(ctx, h.hangups, h.log, all...)
 }
 
-// catchUp brings the root-key store to where the issuer's store is, before
-// anything is answered: an old one would let in what was revoked. It makes sure
-// that the two belong together, and fails where following would fail for ever.
+// catchUp brings the root-key store to where the issuer's store is, and says what to do where the two don't
+// belong together.
 func (h *instance) catchUp(ctx context.Context) error {
-	if err := h.rejoin(ctx); err != nil {
-		return err
-	}
-	for {
-		head, err := h.issuer.Followers.Position(ctx)
-		if err != nil {
-			return err
-		}
-		if err := h.keys.Apply(ctx, head, nil); err != nil {
-			return h.notFollowed(head, err)
-		}
-		at := h.keys.Position()
-		if at.Revision >= head.Revision {
-			return nil
-		}
-		sets, err := h.issuer.Followers.Changes(ctx, at, 0)
-		switch {
-		case errors.Is(err, feed.ErrCompacted):
-			err = h.refill(ctx)
-		case err == nil:
-			err = h.keys.Apply(ctx, head, sets)
-		}
-		if errors.Is(err, rootkeys.ErrOtherHistory) {
-			err = errors.Join(err, h.keys.MarkDiverged(ctx)) // for whoever else reads the file
-		}
-		if err != nil {
-			return h.notFollowed(head, err)
-		}
-		if h.keys.Position().Revision == at.Revision {
-			return fmt.Errorf("the store %s is at revision %d and has no change behind %d: restore it from a backup",
-				filepath.Join(h.cfg.DataDir, storeFile), head.Revision, at.Revision)
-		}
-	}
-}
-
-// rejoin makes a root-key store anew that once had another history than the issuer's
-// store, where that store is the one again that it knew: the newer one was brought back.
-func (h *instance) rejoin(ctx context.Context) error {
-	if !h.keys.Diverged() {
+	err := replication.Align(ctx, h.issuer.Followers, h.keys, h.log)
+	if err == nil {
 		return nil
 	}
-	if _, err := h.issuer.Followers.Changes(ctx, h.keys.Position(), 1); err != nil && !errors.Is(err, feed.ErrCompacted) {
-		return nil // catchUp says what there is to say
+	head, unknown := h.issuer.Followers.Position(ctx)
+	if unknown != nil {
+		return errors.Join(err, unknown)
 	}
-	h.log.InfoContext(ctx, "the root-key store is created again: the store it knew is back")
-	return h.keys.Reset(ctx)
-}
-
-// refill fills the root-key store from all records, where the changes that it
-// lacks are no longer kept.
-func (h *instance) refill(ctx context.Context) error {
-	var fill *rootkeys.Fill
-	return h.issuer.Followers.Snapshot(ctx, func(f feed.Frame) (err error) {
-		switch {
-		case f.End:
-			return fill.Commit(ctx)
-		case f.Position != nil:
-			fill, err = h.keys.BeginFill(ctx, *f.Position)
-			return err
-		}
-		return fill.Add(ctx, f.Records)
-	})
+	return h.notFollowed(head, err)
 }
 
 // notFollowed says why the root-key store does not follow the issuer's, and what
@@ -175,6 +122,8 @@ func (h *instance) notFollowed(head rootkeys.Position, err error) error {
 	case errors.Is(err, rootkeys.ErrOtherIssuer):
 		return fmt.Errorf("%s does not belong to %s: restore the one that does; or move %s away, and it is created again from %s",
 			keys, store, keys, store)
+	case errors.Is(err, replication.ErrGap):
+		return fmt.Errorf("%s: %w: restore it from a backup", store, err)
 	case errors.Is(err, context.Canceled):
 		return err
 	}
@@ -188,28 +137,26 @@ func (h *instance) follow(ctx context.Context) {
 	}
 }
 
-// job is work that is done each hour.
-type job struct {
-	failed string // what the log says where it fails
-	do     func(context.Context) error
-}
-
 // revocationsLeft is what the log says where the tokens of an account were not all revoked.
 const revocationsLeft = "some tokens of a recovered account were not revoked yet; none of them works"
 
-// jobs are what is done each hour, in this order. One that fails is tried again an
-// hour later and does not stop the others.
-func (h *instance) jobs() []job {
-	return []job{
-		{"recoveries of accounts could not continue", h.accounts.RunRecoveries},
-		{"accounts that never confirmed an address were not deleted", h.accounts.DropUnconfirmed},
-		{"expired records were not deleted", h.accounts.Sweep},
-		{"old counters of uploads were not deleted", h.issuer.Tokens.ForgetOld},
-		{"reminders about expiring and unused tokens were not sent", h.issuer.Tokens.SendReminders},
-		{"old rows of the audit trail were not deleted", h.retain},
-		{"expired invitations were not deleted", h.issuer.Projects.SweepInvitations},
-		{"an interrupted deletion was not finished", h.finishDeletions},
-		{revocationsLeft, h.issuer.Tokens.FinishRevocations},
+// jobs are what is done each hour, and what a change left over, which is done as soon as it did.
+func (h *instance) jobs() jobs.List {
+	return jobs.List{
+		Every: []jobs.Job{
+			{Failed: "recoveries of accounts could not continue", Do: h.accounts.RunRecoveries},
+			{Failed: "accounts that never confirmed an address were not deleted", Do: h.accounts.DropUnconfirmed},
+			{Failed: "expired records were not deleted", Do: h.accounts.Sweep},
+			{Failed: "old counters of uploads were not deleted", Do: h.issuer.Tokens.ForgetOld},
+			{Failed: "reminders about expiring and unused tokens were not sent", Do: h.issuer.Tokens.SendReminders},
+			{Failed: "old rows of the audit trail were not deleted", Do: h.retain},
+			{Failed: "expired invitations were not deleted", Do: h.issuer.Projects.SweepInvitations},
+			{Failed: "an interrupted deletion was not finished", Do: h.finishDeletions},
+			{Failed: revocationsLeft, Do: h.issuer.Tokens.FinishRevocations},
+		},
+		Wake:   h.issuer.Tokens.Unfinished(),
+		Woken:  []jobs.Job{{Failed: revocationsLeft, Do: h.issuer.Tokens.FinishRevocations}},
+		Logger: h.log,
 	}
 }
 
@@ -217,31 +164,6 @@ func (h *instance) jobs() []job {
 func (h *instance) finishDeletions(ctx context.Context) error {
 	_, err := h.issuer.Tokens.FinishDeletions(ctx)
 	return err
-}
-
-// work does the jobs at once and then each hour until ctx ends, and what a change left over as soon as it did.
-func (h *instance) work(ctx context.Context) {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for jobs := h.jobs(); ; {
-		for _, j := range jobs {
-			err := j.do(ctx)
-			if errors.Is(err, settings.ErrReadOnly) {
-				continue // it is for later
-			}
-			if err != nil && ctx.Err() == nil {
-				h.log.WarnContext(ctx, j.failed, "error", err)
-			}
-		}
-		select {
-		case <-tick.C:
-			jobs = h.jobs()
-		case <-h.issuer.Tokens.Unfinished():
-			jobs = []job{{revocationsLeft, h.issuer.Tokens.FinishRevocations}}
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // welcome says what to open. The link of the first start stands there and nowhere

@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -137,40 +136,4 @@ func TestCertificateIsRenewedInPlace(t *testing.T) {
 	if got := shownAt(t, address); got != "four" {
 		t.Errorf("it shows %q", got)
 	}
-}
-
-// TestHalfARenewalIsNotWarnedOf writes the two files of a pair with looks in between.
-func TestHalfARenewalIsNotWarnedOf(t *testing.T) {
-	dir := t.TempDir()
-	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	cert, key := validPair(t, "one")
-	writeFile(t, certFile, 0o644, cert)
-	writeFile(t, keyFile, 0o600, key)
-	var log realtest.Output
-	c, err := newCertificate(certFile, keyFile, slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	look := func(want string, warnings int) {
-		t.Helper()
-		c.look(t.Context(), false)
-		shown, _ := c.get(nil)
-		if got := shown.Leaf.Subject.CommonName; got != want || strings.Count(log.String(), "level=WARN") != warnings {
-			t.Errorf("it shows %q, want %q; the log:\n%s", got, want, &log)
-		}
-	}
-	look("one", 0)
-	cert, key = validPair(t, "two")
-	writeFile(t, certFile, 0o644, cert)
-	look("one", 0)
-	writeFile(t, keyFile, 0o600, key)
-	look("two", 0)
-	cert, _ = validPair(t, "three")
-	writeFile(t, certFile, 0o644, cert)
-	look("two", 0)
-	look("two", 1)
-	look("two", 1) // said once
-	writeFile(t, certFile, 0o644, []byte("nothing\n"))
-	look("two", 1)
-	look("two", 2)
 }

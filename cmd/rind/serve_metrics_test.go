@@ -39,7 +39,7 @@ func TestServeMetrics(t *testing.T) {
 	}()
 	get200(t, "http://"+l.Addr().String()+"/healthz")
 	text := mintFor(t, h, "demo")
-	counted := h.metrics.requests(h.handler)
+	counted := h.metrics.Requests(h.handler)
 	for range 2 {
 		upload(t, counted, text)
 	}

@@ -11,84 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
-
-// blocking is a handler whose request goes on until release is closed.
-type blocking struct {
-	hijack           bool
-	entered, release chan struct{}
-	finished         chan struct{}
-}
-
-func newBlocking(hijack bool) *blocking {
-	return &blocking{hijack, make(chan struct{}), make(chan struct{}), make(chan struct{})}
-}
-
-func (b *blocking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer close(b.finished)
-	if b.hijack {
-		conn, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-	}
-	close(b.entered)
-	<-b.release
-	if !b.hijack {
-		io.WriteString(w, "done")
-	}
-}
-
-// TestShutdownWaitsForRequests asks serve to end while a request is under way,
-// on a connection that is the server's and on one that was taken over.
-func TestShutdownWaitsForRequests(t *testing.T) {
-	for name, hijack := range map[string]bool{"plain": false, "taken over": true} {
-		t.Run(name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithCancel(t.Context())
-			handler := newBlocking(hijack)
-			served, answered := make(chan error, 1), make(chan error, 1)
-			go func() { served <- serve(ctx, l, handler, slog.New(slog.DiscardHandler)) }()
-			go func() { answered <- ask("http://" + l.Addr().String()) }()
-			<-handler.entered
-			cancel()
-			for { // until it listens no more
-				conn, err := net.Dial("tcp", l.Addr().String())
-				if err != nil {
-					break
-				}
-				conn.Close()
-			}
-			select {
-			case err := <-served:
-				t.Fatalf("serve returned (%v) while a request was under way", err)
-			case <-time.After(100 * time.Millisecond):
-			}
-			close(handler.release)
-			if err := <-served; err != nil {
-				t.Errorf("serve: %v", err)
-			}
-			select {
-			case <-handler.finished:
-			default:
-				t.Error("serve returned before the request ended")
-			}
-			if err := <-answered; (err != nil) != hijack {
-				t.Errorf("the answer: %v", err)
-			}
-		})
-	}
-}
 
 func ask(url string) error {
 	resp, err := http.Get(url)
@@ -101,18 +29,6 @@ func ask(url string) error {
 		err = errors.New("answered " + string(b))
 	}
 	return err
-}
-
-func TestListenerThatFailsIsAnError(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	err = serve(t.Context(), l, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
-	if err == nil || !strings.Contains(err.Error(), "stopped listening") {
-		t.Errorf("error: %v", err)
-	}
 }
 
 // TestSignalDuringStart ends rind before it listens; that is a clean shutdown.

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
@@ -31,57 +29,13 @@ func followTrail(cfg config.Config, store kv.Store, log *slog.Logger) (*audit.Fo
 	case trailOff, "":
 		return nil, nil
 	case trailStderr:
-		return audit.NewFollower(store, toHandler(log.Handler()), log), nil
+		return audit.NewFollower(store, audit.ToHandler(log.Handler()), log), nil
 	}
-	sink := toFile(cfg)
+	sink := audit.ToFile(cfg.AuditLog, cfg.LogHandler)
 	if _, err := sink(context.Background(), nil); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("audit-log: %w", err)
 	}
 	return audit.NewFollower(store, sink, log), nil
-}
-
-// toHandler writes rows between the other lines of the log, whatever its level.
-func toHandler(h slog.Handler) audit.Sink {
-	return func(ctx context.Context, rows []audit.Event) (int, error) {
-		for i, e := range rows {
-			if err := h.Handle(ctx, e.Record()); err != nil {
-				return i, err
-			}
-		}
-		return len(rows), nil
-	}
-}
-
-// toFile appends rows to a file, which it opens each time: whoever rotates it moves
-// it away and is done. It returns when the rows are on the disk; where they can't be
-// written, none are left half.
-func toFile(cfg config.Config) audit.Sink {
-	return func(ctx context.Context, rows []audit.Event) (n int, err error) {
-		var lines bytes.Buffer
-		if n, err := toHandler(cfg.LogHandler(&lines))(ctx, rows); err != nil {
-			return n, err
-		}
-		f, err := os.OpenFile(cfg.AuditLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			return 0, fmt.Errorf("audit-log: %w", err)
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		before, err := f.Stat()
-		if err != nil {
-			return 0, fmt.Errorf("audit-log: %w", err)
-		}
-		_, err = f.Write(lines.Bytes())
-		if err == nil && before.Mode().IsRegular() {
-			err = f.Sync()
-		}
-		if err != nil {
-			if before.Mode().IsRegular() {
-				err = errors.Join(err, f.Truncate(before.Size()))
-			}
-			return 0, fmt.Errorf("audit-log: %w", err)
-		}
-		return len(rows), nil
-	}
 }
 
 // writeTrail writes what is not in the log yet.

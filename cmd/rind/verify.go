@@ -10,10 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/limits"
 	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/internal/verifierstatus"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -99,7 +100,7 @@ func (c verifyCmd) check(ctx context.Context, s streams) (verdict, int) {
 		return unchecked(err)
 	}
 	defer store.Close()
-	grant, err := verifier.New(usableStore{store, c.staleness}).Verify(ctx, tokenText, request)
+	grant, err := verifier.New(verifierstatus.Store{Store: store, MaxStaleness: c.MaxStaleness}).Verify(ctx, tokenText, request)
 	var denial *verifier.Denial
 	var v verdict
 	code := exitAllow
@@ -122,13 +123,13 @@ func (c verifyCmd) check(ctx context.Context, s streams) (verdict, int) {
 func (c verifyCmd) request() (verifier.Request, error) {
 	r := verifier.Request{Action: c.Action, Project: c.Project, Version: c.Version}
 	var errs []error
-	if c.Project != "" && !caveats.ValidProjectName(c.Project) {
-		errs = append(errs, notAProject(c.Project))
+	if c.Project != "" {
+		errs = append(errs, limits.Project(c.Project))
 	}
 	if c.Version != "" {
-		errs = append(errs, versions([]string{c.Version}))
+		errs = append(errs, limits.Version(c.Version))
 	}
-	errs = append(errs, actions([]string{c.Action}))
+	errs = append(errs, limits.Action(c.Action))
 	if c.From != "" {
 		var err error
 		if r.ClientIP, err = netip.ParseAddr(c.From); err != nil {
@@ -136,9 +137,9 @@ func (c verifyCmd) request() (verifier.Request, error) {
 		}
 	}
 	if c.File != "" {
-		names, digests, err := restrictCmd{File: []string{c.File}}.files()
+		var err error
+		r.Filename, r.SHA256, err = limits.File(c.File)
 		errs = append(errs, err)
-		r.Filename, r.SHA256 = names[0], digests[0]
 	}
 	return r, errors.Join(errs...)
 }

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// apart are folders with programs of developers and for comparison, which serve nobody.
-var apart = []string{"ui/internal", "verifier/bench"}
+// apart are folders with programs of developers, for comparison, and for tests alone, which serve nobody.
+var apart = []string{"ui/internal", "verifier/bench", "verifier/gateway/internal/gatetest"}
 
 // Only this package sets deadlines, makes servers, and registers routes that have none.
 func TestOnePlaceDecides(t *testing.T) {

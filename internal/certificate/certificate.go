@@ -1,4 +1,5 @@
-package main
+// Package certificate keeps the TLS certificate of a listener as its files have it.
+package certificate
 
 import (
 	"context"
@@ -16,16 +17,16 @@ import (
 	"github.com/rind-dev/rind/internal/private"
 )
 
-// certificateCheck is how often the files of a certificate are looked at.
-const certificateCheck = 5 * time.Second
+// checkTime is how often the files of a certificate are looked at.
+const checkTime = 5 * time.Second
 
 // maxPEM bounds the files of a certificate, in bytes.
 const maxPEM = 1 << 20
 
-// certificate is the pair that a listener shows, as the files have it: whoever renews it
+// Files is the pair that a listener shows, as the files have it: whoever renews it
 // puts the new files in the place of the old ones and is done. A pair that can't be used
 // leaves the one before in its place.
-type certificate struct {
+type Files struct {
 	certFile, keyFile string
 	now               func() time.Time
 	log               *slog.Logger
@@ -36,9 +37,10 @@ type certificate struct {
 	pending bool              // seen was not good; it may be half of a renewal
 }
 
-// newCertificate reads the pair, which has to be good.
-func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
-	c := &certificate{certFile: certFile, keyFile: keyFile, now: time.Now, log: log}
+// Open reads the pair, which has to be good. The key may be readable by its owner and a group alone. A pair that has
+// expired is taken, with a warning.
+func Open(certFile, keyFile string, log *slog.Logger) (*Files, error) {
+	c := &Files{certFile: certFile, keyFile: keyFile, now: time.Now, log: log}
 	sum, pair, err := c.read()
 	if err != nil {
 		return nil, err
@@ -51,11 +53,11 @@ func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, e
 	return c, nil
 }
 
-// get is for tls.Config.GetCertificate.
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.shown.Load(), nil }
+// Get is for tls.Config.GetCertificate.
+func (c *Files) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.shown.Load(), nil }
 
 // read reads the files; sum tells pairs apart, and is of what could be read.
-func (c *certificate) read() (sum [sha256.Size]byte, _ *tls.Certificate, err error) {
+func (c *Files) read() (sum [sha256.Size]byte, _ *tls.Certificate, err error) {
 	cert, certErr := readPEM(c.certFile, nil)
 	key, keyErr := readPEM(c.keyFile, private.AnyGroup.CheckSecret)
 	err = errors.Join(certErr, keyErr)
@@ -90,26 +92,26 @@ func readPEM(path string, check func(string, os.FileInfo) error) ([]byte, error)
 }
 
 // isOver tells whether a certificate has expired.
-func (c *certificate) isOver(pair *tls.Certificate) bool { return c.now().After(pair.Leaf.NotAfter) }
+func (c *Files) isOver(pair *tls.Certificate) bool { return c.now().After(pair.Leaf.NotAfter) }
 
-// run looks at the files until ctx ends.
-func (c *certificate) run(ctx context.Context) {
-	tick := time.NewTicker(certificateCheck)
+// Run looks at the files each five seconds until ctx ends.
+func (c *Files) Run(ctx context.Context) {
+	tick := time.NewTicker(checkTime)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			c.look(ctx, false)
+			c.Look(ctx, false)
 		}
 	}
 }
 
-// look takes over a pair that has changed. One that is not good is warned of when it is
+// Look takes over a pair that has changed. One that is not good is warned of when it is
 // seen for the second time, because a renewal writes one file after the other, or at once
 // where somebody asked for it.
-func (c *certificate) look(ctx context.Context, asked bool) {
+func (c *Files) Look(ctx context.Context, asked bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sum, pair, err := c.read()
@@ -139,6 +141,6 @@ func (c *certificate) look(ctx context.Context, asked bool) {
 	}
 }
 
-func (c *certificate) warn(ctx context.Context, err error) {
+func (c *Files) warn(ctx context.Context, err error) {
 	c.log.WarnContext(ctx, "the files can't be used, so rind keeps the previous certificate", "error", err, "until", c.shown.Load().Leaf.NotAfter)
 }

@@ -1,4 +1,4 @@
-package main
+package metrics
 
 import (
 	"math"
@@ -9,10 +9,10 @@ import (
 	"github.com/rind-dev/rind/verifier/replication"
 )
 
-// followMetrics are the metrics of a follower, read at one moment for each scrape.
-type followMetrics struct {
-	follower     *replication.Follower
-	maxStaleness time.Duration
+// Follower are the metrics of a follower, read at one moment for each scrape.
+type Follower struct {
+	Of           *replication.Follower
+	MaxStaleness time.Duration
 }
 
 func metric(name, help string) *prometheus.Desc {
@@ -36,11 +36,11 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (m followMetrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, ch) }
+func (m Follower) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, ch) }
 
 // Collect implements prometheus.Collector.
-func (m followMetrics) Collect(ch chan<- prometheus.Metric) {
-	s := m.follower.Status()
+func (m Follower) Collect(ch chan<- prometheus.Metric) {
+	s := m.Of.Status()
 	gauge := func(d *prometheus.Desc, v float64) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
 	}
@@ -60,7 +60,7 @@ func (m followMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(metricHead, float64(s.Head))
 	gauge(metricLag, float64(s.Lag))
 	gauge(metricAge, age)
-	gauge(metricAllowed, m.maxStaleness.Seconds())
+	gauge(metricAllowed, m.MaxStaleness.Seconds())
 	gauge(metricAhead, s.Ahead.Seconds())
 	gauge(metricUses, float64(s.Uses))
 	ch <- prometheus.MustNewConstMetric(metricDropped, prometheus.CounterValue, float64(s.Dropped))

@@ -1,4 +1,4 @@
-package main
+package limits
 
 import (
 	"strings"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // noon is when the tokens of these tests are restricted.
@@ -17,12 +18,12 @@ func TestExpiresIsReadInEveryForm(t *testing.T) {
 		"7d": 7 * 24 * time.Hour, "36500d": 36500 * 24 * time.Hour,
 		"2026-11-22T12:00:05Z": 5 * time.Second, "2026-11-22T14:00:00+01:00": time.Hour, "2026-11-22T12:00:05.9Z": 5 * time.Second,
 	} {
-		got, err := restrictCmd{Expires: text}.life(noon)
+		got, err := Flags{Expires: text}.life(noon)
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
 		}
-		if want := (caveats.Life{ExpiresAt: noon.Add(want).Unix(), NotBefore: noon.Add(-clockSkew).Unix()}); got != want {
+		if want := (caveats.Life{ExpiresAt: noon.Add(want).Unix(), NotBefore: noon.Add(-tokens.Skew).Unix()}); got != want {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
@@ -30,12 +31,12 @@ func TestExpiresIsReadInEveryForm(t *testing.T) {
 		"soon", "15", "-15m", "0s", "0.5s", "7D", "1.5d", "0d", "-1d", "36501d", "999999999999999999999d", "9999999h",
 		"2027-03-03", "2027-02-30T00:00:00Z", "2999-01-01T00:00:00", "2026-11-22 13:00:00Z", " 15m", "15m ", "NaN",
 	} {
-		if got, err := (restrictCmd{Expires: text}).life(noon); err == nil || !strings.Contains(err.Error(), "is neither a time from now") {
+		if got, err := (Flags{Expires: text}).life(noon); err == nil || !strings.Contains(err.Error(), "is neither a time from now") {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"2026-11-22T12:00:00Z", "2026-11-22T12:00:00.9Z", "1970-01-01T00:00:00Z"} {
-		if got, err := (restrictCmd{Expires: text}).life(noon); err == nil || !strings.HasSuffix(err.Error(), "has already passed") {
+		if got, err := (Flags{Expires: text}).life(noon); err == nil || !strings.HasSuffix(err.Error(), "has already passed") {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}

@@ -1,0 +1,55 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+)
+
+// ToHandler writes rows between the other lines of the log, whatever its level.
+func ToHandler(h slog.Handler) Sink {
+	return func(ctx context.Context, rows []Event) (int, error) {
+		for i, e := range rows {
+			if err := h.Handle(ctx, e.Record()); err != nil {
+				return i, err
+			}
+		}
+		return len(rows), nil
+	}
+}
+
+// ToFile appends rows to a file of mode 0600, as lines of format does them; it opens the file each time: whoever rotates it moves
+// it away and is done. It returns when the rows are on the disk; where they can't be
+// written, none are left half.
+func ToFile(path string, format func(io.Writer) slog.Handler) Sink {
+	return func(ctx context.Context, rows []Event) (n int, err error) {
+		var lines bytes.Buffer
+		if n, err := ToHandler(format(&lines))(ctx, rows); err != nil {
+			return n, err
+		}
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return 0, fmt.Errorf("audit: writing the log: %w", err)
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		before, err := f.Stat()
+		if err != nil {
+			return 0, fmt.Errorf("audit: writing the log: %w", err)
+		}
+		_, err = f.Write(lines.Bytes())
+		if err == nil && before.Mode().IsRegular() {
+			err = f.Sync()
+		}
+		if err != nil {
+			if before.Mode().IsRegular() {
+				err = errors.Join(err, f.Truncate(before.Size()))
+			}
+			return 0, fmt.Errorf("audit: writing the log: %w", err)
+		}
+		return len(rows), nil
+	}
+}

@@ -1,0 +1,83 @@
+package deadline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// shutdownTime is how long requests under way may take to end, and cutTime how
+// long it may then take to cut them off.
+const (
+	shutdownTime = 20 * time.Second
+	cutTime      = 5 * time.Second
+)
+
+// counted is a handler that knows whether something is under way, on connections
+// that were taken over from the server too.
+type counted struct {
+	http.Handler
+	under sync.RWMutex // held for reading by each request
+}
+
+func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.under.RLock()
+	defer c.under.RUnlock()
+	c.Handler.ServeHTTP(w, r)
+}
+
+// wait returns when nothing is under way, or ctx ends. Requests that come while
+// it waits are held up.
+func (c *counted) wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		c.under.Lock()
+		defer c.under.Unlock()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Run answers requests on l until ctx ends; those under way may then end, for 20 seconds, and are cut off after
+// that. A handler with a method EndStreams is asked to end what would never end by itself. When Run returns no request is
+// under way, on connections that were taken over neither, and l is closed. The error says why it stopped before ctx ended.
+func Run(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
+	requests := &counted{Handler: handler}
+	server := Server(requests, log)
+	if streams, ok := handler.(interface{ EndStreams() }); ok {
+		server.RegisterOnShutdown(streams.EndStreams) // they would never end by themselves
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	log.Info("listening", "address", l.Addr().String())
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("stopped listening: %w", err)
+	case <-ctx.Done():
+		log.Info("shutting down")
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	if errors.Join(server.Shutdown(late), requests.wait(late)) == nil {
+		return err
+	}
+	log.Warn("cutting off open requests", "after", shutdownTime)
+	server.Close() // ends their contexts
+	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), cutTime)
+	defer cancelLast()
+	if requests.wait(last) != nil {
+		log.Warn("waiting for open requests")
+	}
+	return err
+}

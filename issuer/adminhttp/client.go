@@ -1,0 +1,112 @@
+package adminhttp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/rind-dev/rind/internal/text"
+)
+
+// Answer is what the server behind a socket answered. Nothing in it is trusted: it is printed in a terminal.
+type Answer struct {
+	Status int
+	body   []byte
+}
+
+// Ask sends a command to the server behind the socket at path, which [CheckSocket] must trust. An error means that
+// nobody answered.
+func Ask(ctx context.Context, path, name string, req Request) (Answer, error) {
+	if err := CheckSocket(path); err != nil {
+		return Answer{}, err
+	}
+	b, err := json.Marshal(req)
+	if err != nil {
+		return Answer{}, err
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://rind"+Prefix+name, bytes.NewReader(b))
+	if err != nil {
+		return Answer{}, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return Answer{res.StatusCode, body}, err
+}
+
+// Done reports whether the server did what it was asked.
+func (a Answer) Done() bool { return a.Status == http.StatusOK }
+
+// WriteJSON writes the answer on one line of ASCII. It fails where the answer is not JSON.
+func (a Answer) WriteJSON(w io.Writer) error {
+	if !json.Valid(a.body) {
+		return errors.New("the server's answer can't be read: it is not JSON")
+	}
+	return text.JSON(w, json.RawMessage(a.body))
+}
+
+// Decode reads the answer into a value of one of this package's types. Each of its texts is made one that stays in one
+// line, so that no name breaks a table.
+func (a Answer) Decode(into any) error {
+	if err := a.decode(into); err != nil {
+		return fmt.Errorf("the server's answer can't be read: %w", err)
+	}
+	return nil
+}
+
+// Problems are the sentences of a refusal, none where the answer is not one.
+func (a Answer) Problems() []string {
+	var r Refusal
+	if a.decode(&r) != nil {
+		return nil
+	}
+	var out []string
+	for _, p := range r.Error {
+		out = append(out, p.Text)
+	}
+	return out
+}
+
+func (a Answer) decode(into any) error {
+	d := json.NewDecoder(bytes.NewReader(a.body))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return err
+	}
+	b, err := json.Marshal(inLines(v))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, into)
+}
+
+// inLines makes each text in decoded JSON one that stays in one line.
+func inLines(v any) any {
+	switch v := v.(type) {
+	case string:
+		return text.Line(v)
+	case []any:
+		for i := range v {
+			v[i] = inLines(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = inLines(v[k])
+		}
+	}
+	return v
+}
