@@ -31,6 +31,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/adminhttp"
 	"github.com/rind-dev/rind/issuer/feedhttp"
+	"github.com/rind-dev/rind/issuer/mails"
 	"github.com/rind-dev/rind/issuer/web"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier"
@@ -69,7 +70,7 @@ type instance struct {
 	admin    http.Handler // for the operator; see adminhttp
 	notices  *notices.Outbox
 	pages    *ui.Renderer
-	mailer   *web.Mailer
+	mailer   *mails.Mailer
 	outbox   string     // folder of mails; "" where a mail server is configured
 	showing  sync.Mutex // held while terminal is written to
 	terminal io.Writer  // where the links of mails are shown; nil: nowhere
@@ -212,7 +213,7 @@ func (h *instance) openMails(cfg config.Config, store *boltkv.Store, sealer *sea
 	if err != nil {
 		return err
 	}
-	h.mailer = web.NewMailer(h.pages, h.queue, cfg.PublicURL)
+	h.mailer = mails.New(h.pages, h.queue, cfg.PublicURL)
 	return nil
 }
 

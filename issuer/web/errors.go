@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -88,7 +87,7 @@ func classify(err error) *failure {
 // answerError answers for what is no page: an address that there is not, a method
 // that it does not have, a form that is too large. The answer is a page all the same,
 // and knows who asks; only an upload client gets plain words.
-func (s *Server) answerError(err error, c echo.Context) {
+func (s *core) answerError(err error, c echo.Context) {
 	if s.refuseMisdirected(err, c) {
 		return
 	}
@@ -100,7 +99,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 
 // answer turns what a handler returned into an answer. It is the only place that
 // does, and what went wrong inside stays in the log.
-func (s *Server) answer(v *visit, err error) {
+func (s *core) answer(v *visit, err error) {
 	ctx := v.Request().Context()
 	if v.Response().Committed {
 		s.log.Log(ctx, severity(ctx, err), "web: failed behind its answer", "route", v.Path(), "request_id", idOf(v), "error", err)
@@ -145,7 +144,7 @@ func severity(ctx context.Context, err error) slog.Level {
 }
 
 // logFailure notes what went wrong inside. A server that is busy is no mistake.
-func (s *Server) logFailure(v *visit, f *failure, err error) {
+func (s *core) logFailure(v *visit, f *failure, err error) {
 	ctx := v.Request().Context()
 	level := severity(ctx, err)
 	if f.wait > 0 {
@@ -154,26 +153,21 @@ func (s *Server) logFailure(v *visit, f *failure, err error) {
 	s.log.Log(ctx, level, "web: failed", "route", v.Path(), "request_id", idOf(v), "error", err)
 }
 
-// again is where somebody goes whose session, or whose second factor, is too old
-// for what they asked.
-func (v *visit) again(err error) string {
+// problems are what the page of a form can show of an error, and the status that
+// the page is then sent with; the status is 0 where the error goes on.
+func (v *visit) problems(err error) (problem.Problems, int) {
+	var ps problem.Problems
+	var throttled *authn.ThrottledError
 	switch {
-	case errors.Is(err, authn.ErrSignedOut):
-		return v.signInPath()
-	case errors.Is(err, authn.ErrFactorStale):
-		return v.factorPath().WithNext(v.here())
+	case errors.As(err, &throttled):
+		v.Response().Header().Set("Retry-After", strconv.Itoa(throttled.Seconds()))
+		return throttled.Problems(), http.StatusTooManyRequests
+	case errors.Is(err, authn.ErrMail):
+		v.core.log.WarnContext(v.Request().Context(), "web: a mail was not taken, and nothing was changed", "route", v.Path(), "request_id", idOf(v), "error", err)
+		v.Response().Header().Set("Retry-After", strconv.Itoa(int(retryMail.Seconds())))
+		return problem.New("", codeMail), http.StatusServiceUnavailable
+	case errors.As(err, &ps):
+		return ps, http.StatusUnprocessableEntity
 	}
-	return ""
+	return nil, 0
 }
-
-// render writes a page. It is drawn whole before the first byte is sent.
-func (v *visit) render(status int, view ui.View) error {
-	var b bytes.Buffer
-	if err := v.server.pages.Render(&b, view); err != nil {
-		return err
-	}
-	return v.HTMLBlob(status, b.Bytes())
-}
-
-// show is render with the status 200.
-func (v *visit) show(view ui.View) error { return v.render(http.StatusOK, view) }

@@ -27,6 +27,7 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/mails"
 	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier"
@@ -59,7 +60,7 @@ type house struct {
 	accounts *authn.Service
 	issuer   *issuer.Service
 	pages    *ui.Renderer
-	mailer   *Mailer
+	mailer   *mails.Mailer
 	mails    *mailbox
 	notices  *notices.Outbox
 	clock    *clock
@@ -106,7 +107,7 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	h.must(err)
 	h.pages, err = sharedPages()
 	h.must(err)
-	h.mailer = NewMailer(h.pages, h.mails, at)
+	h.mailer = mails.New(h.pages, h.mails, at)
 	h.issuer, err = issuer.New(issuer.Config{
 		Notices: h.notices, Store: h.store, Sealer: sealer, Location: "rind.example.org", MaxLife: h.maxLife, PerHour: h.perHour, Clock: h.clock.Now, Logger: log,
 		Administrators: authn.IsAdministrator,

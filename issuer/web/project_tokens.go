@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"slices"
 
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -16,17 +17,9 @@ const (
 	charted         = 5  // tokens with a part of their own in the chart
 )
 
-func (s *Server) projectTokenRoutes(p pages) {
-	p.get(ui.PathProjectTokens, member, s.listProjectTokens)
-	p.get(ui.PathMemberShut, member, s.askShut(true))
-	p.post(ui.PathMemberShut, member, s.shut(true))
-	p.get(ui.PathMemberLetIn, member, s.askShut(false))
-	p.post(ui.PathMemberLetIn, member, s.shut(false))
-}
-
 // projectTokens is a page of the tokens that can upload to a project.
-func (v *visit) projectTokens(p projects.Project, q tokens.ProjectTokensQuery) (ui.ProjectTokens, error) {
-	tokens, next, err := v.server.issuer.Tokens.ProjectTokens(v.Request().Context(), v.principal(), p.Name, q)
+func (s *projectServer) projectTokens(v *visit, p projects.Project, q tokens.ProjectTokensQuery) (ui.ProjectTokens, error) {
+	tokens, next, err := s.tokens.ProjectTokens(v.Request().Context(), v.principal(), p.Name, q)
 	out := ui.ProjectTokens{
 		Project: p.Name, All: p.Role == projects.RoleOwner || v.user.Admin, Owner: p.Role == projects.RoleOwner, Rows: make([]ui.ProjectTokenRow, len(tokens)), Next: next, Later: q.After != "", ID: q.UserID,
 	}
@@ -40,23 +33,13 @@ func (v *visit) projectTokens(p projects.Project, q tokens.ProjectTokensQuery) (
 	return out, err
 }
 
-// uploads are those of a project, for its chart.
-func (v *visit) uploads(p projects.Project) (ui.Uploads, error) {
-	u, err := v.server.issuer.Tokens.ProjectUploads(v.Request().Context(), v.principal(), p.Name, charted)
-	out := ui.Uploads{First: u.First, Others: u.Others}
-	for _, t := range u.Tokens {
-		out.Series = append(out.Series, ui.UploadSeries{Label: t.Label, Owner: t.Owner, Days: t.Days})
-	}
-	return out, err
-}
-
-func (s *Server) listProjectTokens(v *visit) error {
-	p, err := v.project(v.Request().Context())
+func (s *projectServer) listProjectTokens(v *visit) error {
+	p, err := s.project(v, v.Request().Context())
 	if err != nil {
 		return err
 	}
 	q := tokens.ProjectTokensQuery{After: v.QueryParam("after"), UserID: v.QueryParam("member"), Limit: shownTokens}
-	tokens, err := v.projectTokens(p, q)
+	tokens, err := s.projectTokens(v, p, q)
 	if err != nil {
 		return err
 	}
@@ -70,19 +53,10 @@ func (s *Server) listProjectTokens(v *visit) error {
 	return v.show(ui.ProjectTokensPage{Layout: v.layout(), Tokens: tokens})
 }
 
-// memberOf is a member of a project, or ErrNotFound.
-func memberOf(p projects.Project, userID string) (projects.Member, error) {
-	i := slices.IndexFunc(p.Members, func(m projects.Member) bool { return m.UserID == userID })
-	if i < 0 {
-		return projects.Member{}, ledger.ErrNotFound
-	}
-	return p.Members[i], nil
-}
-
 // askShut asks before a member's tokens are shut out, or let in again.
-func (s *Server) askShut(out bool) handler {
+func (s *projectServer) askShut(out bool) handler {
 	return func(v *visit) error {
-		p, err := v.project(v.Request().Context())
+		p, err := s.project(v, v.Request().Context())
 		if err != nil {
 			return err
 		}
@@ -93,7 +67,7 @@ func (s *Server) askShut(out bool) handler {
 		if err != nil {
 			return err
 		}
-		tokens, err := v.projectTokens(p, tokens.ProjectTokensQuery{UserID: m.UserID, Limit: tokensShut})
+		tokens, err := s.projectTokens(v, p, tokens.ProjectTokensQuery{UserID: m.UserID, Limit: tokensShut})
 		if err != nil {
 			return err
 		}
@@ -105,12 +79,12 @@ func (s *Server) askShut(out bool) handler {
 
 // shut shuts a member's tokens out, or lets them in again, and says which verifiers
 // know.
-func (s *Server) shut(out bool) handler {
+func (s *projectServer) shut(out bool) handler {
 	return func(v *visit) error {
 		ctx := v.Request().Context()
-		act, notice := s.issuer.Projects.ReadmitTokens, "tokens_let_in"
+		act, notice := s.projects.ReadmitTokens, "tokens_let_in"
 		if out {
-			act, notice = s.issuer.Projects.ExcludeTokens, "tokens_shut_out"
+			act, notice = s.projects.ExcludeTokens, "tokens_shut_out"
 		}
 		revision, _, err := act(ctx, v.principal(), v.Param("name"), v.Param("id"))
 		if err != nil {
@@ -118,4 +92,21 @@ func (s *Server) shut(out bool) handler {
 		}
 		return v.reached(ui.PathProject.With(v.Param("name")), notice, s.confirm(ctx, revision))
 	}
+}
+
+// shownUsed is how many tokens a page lists that asks before something ends.
+const shownUsed = 20
+
+// usedTokens lists tokens that can upload to a project, those that were used last
+// first, and says how many more there are.
+func (s *projectServer) usedTokens(v *visit, ctx context.Context, project string) (shown []ui.UsedToken, more int, err error) {
+	all, _, err := s.tokens.ProjectTokens(ctx, v.principal(), project, tokens.ProjectTokensQuery{Limit: ledger.MaxPage})
+	if err != nil {
+		return nil, 0, err
+	}
+	slices.SortStableFunc(all, func(a, b tokens.ProjectToken) int { return b.Used.At.Compare(a.Used.At) })
+	for _, t := range all[:min(len(all), shownUsed)] {
+		shown = append(shown, ui.UsedToken{Label: t.Label, Owner: t.UserName, All: t.All, UsedAt: t.Used.At})
+	}
+	return shown, len(all) - len(shown), nil
 }

@@ -9,12 +9,10 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -71,32 +69,20 @@ type Config struct {
 	Outbox string
 }
 
-// Server is the handler of everything that rind serves.
+// Server is the handler of everything that rind serves. Its areas are in areas.go, its routes in routes.go.
 type Server struct {
-	plainCookies bool       // see loopback.go
-	leakBodies   leakPlaces // for reports of leaked tokens
-	accounts     *authn.Service
-	sessions     *authn.SessionManager
-	issuer       *issuer.Service
-	pages        *ui.Renderer
+	*core
+	router
+	plainCookies bool         // see loopback_cookies.go
 	feed         http.Handler // nil where there are no verifiers
-	leaks        *leaks.Keys  // nil where no scanner reports
-	catchUp      func(context.Context, uint64) error
-	canVerify    func(context.Context) error // nil: always
-	public       *url.URL
-	maxTokenLife time.Duration
-	clients      clientip.Finder
-	crossOrigin  *http.CrossOriginProtection
-	proxySeen    sync.Once // a proxy that is not trusted was warned of
-	proxyUnclear sync.Once // one that is, and writes no address, was warned of
 
-	hstsSubdomains bool
-	outbox         string
-
-	now     func() time.Time
-	log     *slog.Logger
-	echo    *echo.Echo
-	classes map[string]deadline.Class // by method and pattern
+	entry    *entryServer
+	account  *accountServer
+	tokens   *tokenServer
+	projects *projectServer
+	admin    *adminServer
+	activity *activityServer
+	api      *apiServer
 }
 
 // New makes a Server.
@@ -105,22 +91,25 @@ func New(cfg Config) (*Server, error) {
 		cfg.Gateway == nil || cfg.Index == nil || cfg.PublicURL == nil || cfg.Clock == nil || cfg.Logger == nil {
 		return nil, errors.New("web: the Config is not complete")
 	}
+	e := echo.New()
+	c, err := newCore(cfg, e)
+	if err != nil {
+		return nil, err
+	}
+	from := cfg.Issuer
 	s := &Server{
-		accounts: cfg.Accounts, issuer: cfg.Issuer, pages: cfg.Pages, catchUp: cfg.CatchUp, canVerify: cfg.CanVerify,
-		public: cfg.PublicURL, plainCookies: plainLoopback(cfg.PublicURL), maxTokenLife: cfg.MaxTokenLife,
-		clients: clientip.Trusting(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(),
-		now: cfg.Clock, log: cfg.Logger, feed: cfg.Feed, leaks: cfg.Leaks, hstsSubdomains: cfg.HSTSSubdomains, outbox: cfg.Outbox,
+		core: c, router: router{e, make(map[string]deadline.Class)}, plainCookies: plainLoopback(cfg.PublicURL), feed: cfg.Feed,
+		entry:    &entryServer{core: c, accounts: cfg.Accounts},
+		account:  &accountServer{core: c, accounts: cfg.Accounts},
+		tokens:   &tokenServer{core: c, tokens: from.Tokens, projects: from.Projects, maxTokenLife: cfg.MaxTokenLife},
+		projects: &projectServer{core: c, projects: from.Projects, tokens: from.Tokens, canRegister: cfg.Accounts.CanRegister},
+		admin:    &adminServer{core: c, accounts: cfg.Accounts, projects: from.Projects, tokens: from.Tokens, followers: from.Followers},
+		activity: &activityServer{core: c, accounts: cfg.Accounts, projects: from.Projects},
+		api:      &apiServer{core: c, tokens: from.Tokens, followers: from.Followers, leaks: cfg.Leaks, canVerify: cfg.CanVerify},
 	}
-	// Behind a proxy that puts its own Host into requests, browsers still name this.
-	if err := s.crossOrigin.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {
-		return nil, fmt.Errorf("web: the public address: %w", err)
-	}
-	s.sessions = authn.NewSessionManager(cfg.Accounts, s.sessionFailed)
-	s.sessions.Locate(s.visitorOf)
-	s.echo, s.classes = echo.New(), make(map[string]deadline.Class)
-	s.echo.HideBanner, s.echo.HidePort = true, true
-	s.echo.IPExtractor = func(r *http.Request) string { return addressText(s.clients.Of(r)) }
-	s.echo.HTTPErrorHandler = s.answerError
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = func(r *http.Request) string { return addressText(c.clients.Of(r)) }
+	e.HTTPErrorHandler = c.answerError
 	s.routes(cfg.Gateway, cfg.Index)
 	return s, nil
 }
@@ -157,18 +146,7 @@ func (s *Server) Routes() []string {
 	return out
 }
 
-// address is an absolute address on this server.
-func (s *Server) address(path string) string { return s.public.String() + path }
-
-// wait lets the verifier's store catch up with a change, for at most five
-// seconds, and tells whether it did. The change is made whatever happens here, and
-// the store follows.
-func (s *Server) wait(ctx context.Context, revision uint64) bool {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	err := s.catchUp(ctx, revision)
-	if err != nil {
-		s.log.WarnContext(ctx, "web: the root-key store is behind", "revision", revision, "error", err)
-	}
-	return err == nil
+// Confirm is what pages say after a change: which verifiers have it.
+func (s *Server) Confirm(ctx context.Context, revision uint64) ui.Reach {
+	return s.confirm(ctx, revision).Short()
 }

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/ui"
 )
@@ -107,7 +105,7 @@ func (zeros) Read(p []byte) (int, error) {
 // A form that stops coming is given up.
 func TestASlowFormIsGivenUp(t *testing.T) {
 	h := newHouse(t)
-	p := pages{h.web, []echo.MiddlewareFunc{bounded(deadline.Upload.WithStall(50 * time.Millisecond)), h.web.pageEdge, h.web.withSession}}
+	p := h.web.pageRoutes(bounded(deadline.Upload.WithStall(50 * time.Millisecond)))
 	p.post(ui.PathStrength, anyone, func(*visit) error { return errors.New("it came through") })
 	conn, err := tls.Dial("tcp", h.server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // httptest's certificate
 	h.must(err)

@@ -1,0 +1,210 @@
+// Package mails writes every email of rind: what it says, where its link leads, and on which terms
+// it waits in the queue (internal/mail), which sends it.
+//
+// A Mailer is authn's Notifier, takes the issuer's invitations into projects, and writes what
+// internal/notices has collected for people.
+package mails
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/mail"
+	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/ui"
+)
+
+// Mailer writes mails. It is authn's Notifier.
+type Mailer struct {
+	pages  *ui.Renderer
+	queue  Queue
+	public *url.URL
+}
+
+// Queue takes mails with links and sends them later; see mail.Queue.
+type Queue interface {
+	// Put takes a mail in the transaction of what it is about, and waits as its Terms say. A mail to
+	// nobody takes the same places.
+	Put(tx kv.Tx, m mail.Message) error
+
+	// Nobody does the work of Put and takes no place.
+	Nobody(tx kv.Tx, m mail.Message) error
+}
+
+// Accounts knows who has an account.
+type Accounts interface {
+	// User is the account with an id, or authn.ErrNotFound.
+	User(ctx context.Context, id string) (authn.User, error)
+}
+
+// New makes a Mailer whose links lead to public.
+func New(pages *ui.Renderer, queue Queue, public *url.URL) *Mailer {
+	return &Mailer{pages: pages, queue: queue, public: public}
+}
+
+// VerifyEmail implements authn.Notifier.
+func (m *Mailer) VerifyEmail(tx kv.Tx, to authn.Recipient, link authn.Secret, expires time.Time) error {
+	return m.send(tx, to, ui.MailVerifyEmail, ui.Args{
+		"link": m.address(ui.PathVerifyEmail.WithLink(link.Reveal())), "expires": expires,
+	}, toNew(to, authn.PurposeVerifyEmail, to.UserID))
+}
+
+// Invitation implements authn.Notifier.
+func (m *Mailer) Invitation(tx kv.Tx, to authn.Recipient, by string, link authn.Secret, expires time.Time) error {
+	return m.send(tx, to, ui.MailInvitation, ui.Args{
+		"link": m.address(ui.PathInvitation.WithLink(link.Reveal())), "expires": expires, "inviter": by,
+	}, byMember(to, "invitation", text.Mailbox(to.Email)))
+}
+
+// ConfirmDevice implements authn.Notifier.
+func (m *Mailer) ConfirmDevice(tx kv.Tx, to authn.Recipient, link authn.Secret, expires time.Time, about authn.Event) error {
+	args := m.about(about.Origin, about.Time)
+	args["link"], args["expires"] = m.address(ui.PathDeviceConfirm.WithLink(link.Reveal())), expires
+	return m.send(tx, to, about.Kind, args, toOwner(to, about.Kind))
+}
+
+// PasswordReset implements authn.Notifier.
+func (m *Mailer) PasswordReset(tx kv.Tx, to authn.Recipient, link authn.Secret, expires time.Time) error {
+	return m.send(tx, to, ui.MailResetLink, ui.Args{
+		"link": m.address(ui.PathReset.WithLink(link.Reveal())), "expires": expires,
+	}, mail.Terms{Class: mail.Asked, Slot: "reset/" + to.UserID, Target: to.UserID, Source: to.Source})
+}
+
+// linkPages are where the links of AccountLink lead, by what they are for.
+var linkPages = map[authn.Purpose]ui.Path{
+	authn.PurposeEmailChange: ui.PathEmailConfirm, authn.PurposeEmailUndo: ui.PathEmailUndo,
+	authn.PurposeRecovery: ui.PathRecover,
+}
+
+// AccountLink implements authn.Notifier. Purposes of links are kinds of mails.
+func (m *Mailer) AccountLink(tx kv.Tx, to authn.Recipient, p authn.Purpose, link authn.Secret, expires time.Time, about authn.Event) error {
+	args := ui.Args{}
+	if !about.Time.IsZero() {
+		args = m.about(about.Origin, about.Time)
+	}
+	for k, v := range about.Args {
+		args[k] = v
+	}
+	args["link"], args["expires"] = m.address(linkPages[p].WithLink(link.Reveal())), expires
+	terms := toOwner(to, string(p))
+	switch p {
+	case authn.PurposeEmailChange:
+		terms = toNew(to, p, to.UserID)
+	case authn.PurposeRecovery:
+		terms.Slot = string(p) + "/" + to.UserID
+	}
+	return m.send(tx, to, string(p), args, terms)
+}
+
+// AddressInUse implements authn.Notifier. Kinds of events are kinds of mails.
+func (m *Mailer) AddressInUse(tx kv.Tx, to authn.Recipient, p authn.Purpose, userID string, event authn.Event) error {
+	args := m.about(event.Origin, event.Time)
+	for k, v := range event.Args {
+		args[k] = v
+	}
+	terms := toNew(to, p, userID)
+	terms.Expires = event.Time.Add(p.Life())
+	return m.send(tx, to, event.Kind, args, terms)
+}
+
+// address is an absolute address on this server, whatever a request called it.
+func (m *Mailer) address(path string) string { return m.public.String() + path }
+
+// ProjectInvitation takes the mail with the link of an invitation into a project. Where nobody is to have it, it waits
+// in the same place as a blank: whoever invites does not learn whether there is such an account.
+func (m *Mailer) ProjectInvitation(tx kv.Tx, inv projects.Invited) error {
+	kind := ui.MailProjectInvited
+	if inv.Hand != "" {
+		kind = ui.MailTransferAsked
+	}
+	target := "user " + strings.ToLower(inv.To)
+	if strings.Contains(inv.To, "@") {
+		target = text.Mailbox(inv.To)
+	}
+	msg, err := m.write(authn.Recipient{Email: inv.Address}, kind, ui.Args{
+		"project": inv.Project, "inviter": inv.By, "role": string(inv.Role),
+		"link": m.address(ui.PathInvitedLink.WithLink(inv.Secret)), "expires": inv.Expires,
+	}, mail.Terms{Class: mail.Members, Slot: "project invitation/" + inv.ID, Target: target, Source: "account " + inv.By})
+	if err != nil {
+		return err
+	}
+	return refused(m.queue.Put(tx, msg))
+}
+
+// about says from where and when something was done.
+func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {
+	ip := ""
+	if o.IP.IsValid() {
+		ip = o.IP.String()
+	}
+	return ui.Args{"time": at, "ip": ip, "browser": m.pages.Browser("en", o.UserAgent)}
+}
+
+// toOwner are the terms of a mail that takes the password or a session of the account that it goes
+// to: no mail that a stranger has sent takes its places, nor does one of another kind.
+func toOwner(to authn.Recipient, kind string) mail.Terms {
+	return mail.Terms{Class: mail.Security, Target: kind + "/" + to.UserID, Source: to.UserID}
+}
+
+// byMember are the terms of a mail that somebody who is signed in has sent to an address of their choice.
+func byMember(to authn.Recipient, kind, name string) mail.Terms {
+	return mail.Terms{Class: mail.Members, Slot: kind + "/" + name, Target: text.Mailbox(to.Email), Source: to.Source}
+}
+
+// toNew are the terms of a mail to an address that an account does not have yet, or of what its owner is told
+// instead. It replaces the one that waits of the same purpose and account, which is void.
+func toNew(to authn.Recipient, p authn.Purpose, userID string) mail.Terms {
+	terms := byMember(to, string(p), userID)
+	switch {
+	case p == authn.PurposeEmailChange:
+		terms.Source = "account " + userID
+	case !to.Invited: // anybody may have chosen the address
+		terms.Class = mail.Strangers
+	}
+	return terms
+}
+
+// send writes a mail and hands it over. For nobody it does all but that.
+func (m *Mailer) send(tx kv.Tx, to authn.Recipient, kind string, args ui.Args, terms mail.Terms) error {
+	msg, err := m.write(to, kind, args, terms)
+	switch {
+	case err != nil:
+		return err
+	case to.Email == "":
+		return refused(m.queue.Nobody(tx, msg))
+	}
+	return refused(m.queue.Put(tx, msg))
+}
+
+// write draws a mail.
+func (m *Mailer) write(to authn.Recipient, kind string, args ui.Args, terms mail.Terms) (mail.Message, error) {
+	args["username"] = to.Username
+	subject, plain, err := m.pages.Mail("en", kind, args)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	html, err := m.pages.MailHTML("en", kind, args)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	link, _ := args["link"].(string)
+	if at, ok := args["expires"].(time.Time); ok {
+		terms.Expires = at
+	}
+	return mail.Message{To: to.Email, Subject: subject, Text: plain, HTML: html, Link: link, Terms: terms}, nil
+}
+
+// refused is authn.ErrMail where a mail is not taken.
+func refused(err error) error {
+	if errors.Is(err, mail.ErrFull) || errors.Is(err, mail.ErrMessage) {
+		return fmt.Errorf("%w: %w", authn.ErrMail, err)
+	}
+	return err
+}

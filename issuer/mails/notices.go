@@ -1,0 +1,143 @@
+package mails
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/mail"
+	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
+	"github.com/rind-dev/rind/ui"
+)
+
+// Carry writes the mails of notices for the queue. What does not say whom it goes to goes to the account's
+// verified address.
+func (m *Mailer) Carry(accounts Accounts) notices.Deliver {
+	return func(ctx context.Context, b notices.Batch) (func(kv.Tx) error, error) {
+		to, err := recipientOf(ctx, accounts, b)
+		if err != nil || to.Email == "" {
+			return nil, err
+		}
+		msg, err := m.writeBatch(b, to)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", notices.ErrRefused, err)
+		}
+		msg.Terms = noticeTerms(b)
+		return func(tx kv.Tx) error {
+			err := m.queue.Put(tx, msg)
+			switch {
+			case errors.Is(err, mail.ErrMessage):
+				err = fmt.Errorf("%w: %w", notices.ErrRefused, err)
+			case errors.Is(err, mail.ErrFull):
+				err = fmt.Errorf("%w: %w", notices.ErrLater, err)
+			}
+			return err
+		}, nil
+	}
+}
+
+// noticeTerms are the terms of the mail of a batch. Kinds have places of their own for each account, and whoever
+// causes many mails, to themselves or to others, takes turns with the others.
+func noticeTerms(b notices.Batch) mail.Terms {
+	terms := mail.Terms{Class: mail.Notices, Target: b.User + "/" + string(b.Kind), Source: "to " + b.User}
+	if b.Kind.Always() {
+		terms.Class = mail.Alerts
+	}
+	if n := b.Notices; len(n) > 0 && n[0].By != "" {
+		terms.Source = "by " + n[0].By
+	}
+	return terms
+}
+
+// recipientOf says whom a batch goes to, with no address where that is nobody. Of
+// several addresses it is the oldest: a new one may be an intruder's.
+func recipientOf(ctx context.Context, accounts Accounts, b notices.Batch) (authn.Recipient, error) {
+	for _, n := range b.Notices {
+		if n.Email != "" {
+			return authn.Recipient{UserID: b.User, Username: n.Username, Email: n.Email}, nil
+		}
+	}
+	u, err := accounts.User(ctx, b.User)
+	if errors.Is(err, authn.ErrNotFound) || err == nil && !u.EmailVerified {
+		return authn.Recipient{}, nil
+	}
+	return authn.Recipient{UserID: u.ID, Username: u.Username, Email: u.Email}, err
+}
+
+// writeBatch makes the mail of a batch: of one notice, or of several together.
+func (m *Mailer) writeBatch(b notices.Batch, to authn.Recipient) (mail.Message, error) {
+	msg := mail.Message{To: to.Email}
+	var err error
+	if len(b.Notices) == 1 && b.More == 0 {
+		args := m.args(b.Notices[0])
+		args["username"] = to.Username
+		msg.Link, _ = args["link"].(string)
+		if msg.Subject, msg.Text, err = m.pages.Mail("en", string(b.Kind), args); err == nil {
+			msg.HTML, err = m.pages.MailHTML("en", string(b.Kind), args)
+		}
+	} else {
+		var items []ui.Args
+		for _, n := range b.Notices {
+			items = append(items, m.args(n))
+		}
+		args := m.choice(b.Kind)
+		args["username"] = to.Username
+		msg.Subject, msg.Text, msg.HTML, err = m.pages.MailDigest("en", string(b.Kind), items, b.More, args)
+	}
+	return msg, err
+}
+
+// choice says where mails of a kind are switched off, if they can be.
+func (m *Mailer) choice(kind notices.Kind) ui.Args {
+	if kind.Always() {
+		return ui.Args{}
+	}
+	return ui.Args{"settings": m.address(string(ui.PathNotifications))}
+}
+
+// args are what the mail of a notice mentions, but for whom it goes to.
+func (m *Mailer) args(n notices.Notice) ui.Args {
+	args := m.choice(n.Kind)
+	for name, v := range n.Args {
+		args[name] = v
+	}
+	for _, name := range []string{"expires", "created", "used", "until"} {
+		if at, err := time.Parse(time.RFC3339, n.Args[name]); err == nil {
+			args[name] = at
+		}
+	}
+	for _, name := range []string{"role", "was"} {
+		if role := n.Args[name]; role == string(projects.RoleOwner) || role == string(projects.RoleMaintainer) {
+			args[name] = m.pages.Text("en", "audit.role."+role, nil)
+		}
+	}
+	if id := n.Args["token"]; id != "" {
+		args["link"] = m.address(ui.PathToken.With(id))
+		args["scope"] = m.scope(n)
+	} else if project := n.Args["project"]; project != "" {
+		args["link"] = m.address(ui.PathProject.With(project))
+	} else {
+		args["link"] = m.address(string(ui.PathLogin))
+	}
+	if !slices.Contains([]notices.Kind{notices.TokenExpiring, notices.TokenUnused}, n.Kind) { // nobody did these
+		args["time"] = n.At
+	}
+	args["by"], args["ip"] = n.By, n.IP
+	if n.Agent != "" {
+		args["browser"] = m.pages.Browser("en", n.Agent)
+	}
+	return args
+}
+
+// scope says what a token can do.
+func (m *Mailer) scope(n notices.Notice) string {
+	ends, _ := time.Parse(time.RFC3339, n.Args["expires"]) // zero: never
+	return m.pages.Scope("en", n.Args["scope"] == string(tokens.ScopeAll), strings.Split(n.Args["projects"], ", "), ends)
+}

@@ -1,0 +1,126 @@
+package web
+
+import (
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/ui"
+)
+
+func (s *accountServer) showKeyNew(v *visit) error {
+	if !s.accounts.KeysOffered() {
+		return authn.ErrNotFound
+	}
+	if v.user.HasFactor() && !v.session.FactorFresh(s.now()) {
+		return authn.ErrFactorStale
+	}
+	return v.show(ui.KeyNewPage{Layout: v.layout()})
+}
+
+// keyRows are the visitor's keys.
+func (s *accountServer) keyRows(v *visit) ([]ui.KeyRow, error) {
+	keys, err := s.accounts.Keys(v.Request().Context(), v.user.ID)
+	out := make([]ui.KeyRow, len(keys))
+	for i, k := range keys {
+		out[i] = ui.KeyRow{ID: k.ID, Name: k.Name, Passkey: k.Passkey, BackedUp: k.BackedUp, CreatedAt: k.CreatedAt, UsedAt: k.UsedAt}
+	}
+	return out, err
+}
+
+// key is the visitor's key that the address names.
+func (s *accountServer) key(v *visit) (ui.KeyRow, error) {
+	keys, err := s.keyRows(v)
+	if err != nil {
+		return ui.KeyRow{}, err
+	}
+	for _, k := range keys {
+		if k.ID == v.Param("id") {
+			return k, nil
+		}
+	}
+	return ui.KeyRow{}, authn.ErrNotFound
+}
+
+func (s *accountServer) showKey(v *visit) error {
+	k, err := s.key(v)
+	if err != nil {
+		return err
+	}
+	return v.show(ui.KeyPage{Layout: v.layout(), Key: k, Name: k.Name})
+}
+
+func (s *accountServer) renameKey(v *visit) error {
+	k, err := s.key(v)
+	if err != nil {
+		return err
+	}
+	name := v.form.Get("name")
+	err = s.accounts.RenameKey(v.Request().Context(), v.session, v.origin(), k.ID, name)
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, ui.KeyPage{Layout: v.with(ps), Key: k, Name: name})
+	}
+	if err != nil {
+		return err
+	}
+	return v.then(string(ui.PathAccount), "key_renamed")
+}
+
+func (s *accountServer) askRemoveKey(v *visit) error {
+	k, err := s.key(v)
+	if err != nil {
+		return err
+	}
+	return v.show(ui.KeyRemovePage{Layout: v.layout(), Key: k})
+}
+
+func (s *accountServer) removeKey(v *visit) error {
+	k, err := s.key(v)
+	if err != nil {
+		return err
+	}
+	session, err := s.accounts.RemoveKey(v.Request().Context(), v.session, v.origin(), k.ID)
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, ui.KeyRemovePage{Layout: v.with(ps), Key: k})
+	}
+	if err != nil {
+		return err
+	}
+	return v.enter(session, string(ui.PathAccount), "key_removed")
+}
+
+func (s *accountServer) askKeysOnly(v *visit) error {
+	return v.show(ui.KeysOnlyPage{Layout: v.layout(), On: v.user.KeysOnly, Keys: v.user.Keys})
+}
+
+func (s *accountServer) setKeysOnly(v *visit) error {
+	only := v.form.Get("only") == "yes"
+	session, err := s.accounts.SetKeysOnly(v.Request().Context(), v.session, v.origin(), only)
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, ui.KeysOnlyPage{Layout: v.with(ps), On: v.user.KeysOnly, Keys: v.user.Keys})
+	}
+	if err != nil {
+		return err
+	}
+	notice := "keys_only"
+	if !only {
+		notice = "keys_only_off"
+	}
+	return v.enter(session, string(ui.PathAccount), notice)
+}
+
+func (s *accountServer) beginAddKey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
+	options, err := s.accounts.BeginAddKey(v.Request().Context(), v.session, sent.Name)
+	return ceremonyAnswer{Options: options}, err
+}
+
+func (s *accountServer) finishAddKey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
+	ctx := v.Request().Context()
+	session, err := s.accounts.AddKey(ctx, v.session, v.origin(), sent.Response)
+	if err != nil {
+		return ceremonyAnswer{}, err
+	}
+	to, err := v.advance(session, string(ui.PathAccount))
+	if err == nil {
+		notice := "key_added"
+		s.sessions.Flash(ctx, notice)
+	}
+	return ceremonyAnswer{To: to}, err
+}

@@ -1,0 +1,68 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/ui"
+)
+
+func (s *accountServer) showAccount(v *visit) error {
+	return s.accountPage(v, http.StatusOK, v.layout())
+}
+
+func (s *accountServer) accountPage(v *visit, status int, l ui.Layout) error {
+	events, err := s.accounts.Events(v.Request().Context(), v.session, audit.Query{Limit: shownEvents})
+	if err != nil {
+		return err
+	}
+	page := ui.AccountPage{
+		Layout: l, Email: v.user.Email, EmailVerified: v.user.EmailVerified, CreatedAt: v.user.CreatedAt,
+		HasTOTP: v.user.HasTOTP, CodesLeft: v.user.RecoveryCodesLeft, Events: eventRows(events.Events, v.user.ID),
+	}
+	recovery, some, err := s.accounts.OwnRecovery(v.Request().Context(), v.session)
+	if err != nil {
+		return err
+	}
+	if some {
+		page.Recovery = recoveryRow(recovery)
+	}
+	if page.NewEmail, _, err = s.accounts.PendingEmail(v.Request().Context(), v.session); err != nil {
+		return err
+	}
+	if err := s.accountKeys(v, &page); err != nil {
+		return err
+	}
+	return v.render(status, page)
+}
+
+// accountKeys puts the keys on the visitor's page.
+func (s *accountServer) accountKeys(v *visit, page *ui.AccountPage) (err error) {
+	page.KeysOffered, page.KeysOnly = s.accounts.KeysOffered(), v.user.KeysOnly
+	page.Keys, err = s.keyRows(v)
+	return err
+}
+
+func (s *accountServer) changePassword(v *visit) error {
+	session, err := s.accounts.ChangePassword(v.Request().Context(), v.session, v.origin(),
+		v.form.Get("old_password"), v.form.Get("password"))
+	if ps, status := v.problems(err); status != 0 {
+		return s.accountPage(v, status, v.with(ps))
+	}
+	if err != nil {
+		return err
+	}
+	return v.enter(session, string(ui.PathAccount), "password_changed")
+}
+
+func (s *accountServer) cancelOwnRecovery(v *visit) error {
+	if err := s.accounts.CancelOwnRecovery(v.Request().Context(), v.session, v.origin()); err != nil {
+		return err
+	}
+	return v.then(string(ui.PathAccount), "recovery_cancelled")
+}
+
+func recoveryRow(r authn.Recovery) ui.RecoveryRow {
+	return ui.RecoveryRow{By: r.By, Started: r.Started, Ends: r.Ends}
+}

@@ -1,0 +1,40 @@
+package web
+
+import (
+	"github.com/rind-dev/rind/ui"
+)
+
+// showRecoveryCodes asks for one of the codes again; they are not shown again.
+func (s *accountServer) showRecoveryCodes(v *visit) error {
+	if v.user.RecoveryCodesLeft == 0 {
+		return v.then(string(ui.PathRecoveryNew), "")
+	}
+	return v.show(ui.RecoveryCodesPage{Layout: v.layout()})
+}
+
+func (s *accountServer) askRecoveryCodes(v *visit) error {
+	return v.show(ui.RecoveryNewPage{Layout: v.layout(), First: v.user.RecoveryCodesLeft == 0, Left: v.user.RecoveryCodesLeft})
+}
+
+// createRecoveryCodes shows new codes, in this answer only.
+func (s *accountServer) createRecoveryCodes(v *visit) error {
+	codes, session, err := s.accounts.CreateRecoveryCodes(v.Request().Context(), v.session, v.origin())
+	if err != nil {
+		return err
+	}
+	if err := s.keep(v, session); err != nil {
+		return err
+	}
+	return v.show(ui.RecoveryCodesPage{Layout: v.layout(), Codes: codes})
+}
+
+func (s *accountServer) confirmRecoveryCodes(v *visit) error {
+	session, err := s.accounts.ConfirmRecoveryCodes(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, ui.RecoveryCodesPage{Layout: v.with(ps)})
+	}
+	if err != nil {
+		return err
+	}
+	return v.enter(session, "", "recovery_codes_saved")
+}

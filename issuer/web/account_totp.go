@@ -1,0 +1,70 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/ui"
+)
+
+func (s *accountServer) showFactors(v *visit) error {
+	page := ui.FactorChoicePage{Layout: v.layout()}
+	if s.accounts.KeysOffered() {
+		page.SecurityKeyURL = string(ui.PathKeyNew)
+	}
+	return v.show(page)
+}
+
+func (s *accountServer) showTOTP(v *visit) error { return s.totpPage(v, http.StatusOK, v.layout()) }
+
+func (s *accountServer) totpPage(v *visit, status int, l ui.Layout) error {
+	p, err := s.accounts.BeginTOTP(v.Request().Context(), v.session)
+	if err != nil {
+		return err
+	}
+	return v.render(status, ui.TOTPSetupPage{
+		Layout: l, Replacing: v.user.HasTOTP, QR: p.Modules, Secret: p.Secret, URI: p.URL,
+	})
+}
+
+// confirmTOTP sets the authenticator up. Whoever has no recovery codes yet gets
+// them with the answer.
+func (s *accountServer) confirmTOTP(v *visit) error {
+	ctx := v.Request().Context()
+	session, err := s.accounts.ConfirmTOTP(ctx, v.session, v.origin(), v.form.Get("code"))
+	if ps, status := v.problems(err); status != 0 {
+		return s.totpPage(v, status, v.with(ps))
+	}
+	if err != nil {
+		return err
+	}
+	if session.SignedIn() {
+		notice := "totp_added"
+		if v.user.HasTOTP {
+			notice = "totp_replaced"
+		}
+		return v.enter(session, string(ui.PathAccount), notice)
+	}
+	if err := s.keep(v, session); err != nil {
+		return err
+	}
+	return s.createRecoveryCodes(v)
+}
+
+func (s *accountServer) askRemoveTOTP(v *visit) error {
+	if !v.user.HasTOTP {
+		return authn.ErrNotFound
+	}
+	return v.show(ui.KeyRemovePage{Layout: v.layout()})
+}
+
+func (s *accountServer) removeTOTP(v *visit) error {
+	session, err := s.accounts.RemoveTOTP(v.Request().Context(), v.session, v.origin())
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, ui.KeyRemovePage{Layout: v.with(ps)})
+	}
+	if err != nil {
+		return err
+	}
+	return v.enter(session, string(ui.PathAccount), "totp_removed")
+}

@@ -1,0 +1,24 @@
+package web
+
+import (
+	"github.com/rind-dev/rind/ui"
+)
+
+func (s *adminServer) listHeldNames(v *visit) error {
+	held, err := s.projects.ReservedNames(v.Request().Context(), v.principal())
+	if err != nil {
+		return err
+	}
+	page := ui.HeldNamesPage{Layout: v.layout()}
+	for _, h := range held {
+		page.Names = append(page.Names, ui.HeldNameRow{Name: h.Name, DeletedBy: h.By, DeletedAt: h.Deleted, Until: h.Until})
+	}
+	return v.show(page)
+}
+
+func (s *adminServer) releaseName(v *visit) error {
+	if err := s.projects.ReleaseName(v.Request().Context(), v.principal(), v.Param("name")); err != nil {
+		return err
+	}
+	return v.then(string(ui.PathHeldNames), "name_released")
+}

@@ -1,0 +1,108 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
+	"github.com/rind-dev/rind/ui"
+)
+
+// shownSurvey is how many projects, or tokens, a page of a list of all shows.
+const shownSurvey = 100
+
+func (s *adminServer) listAllProjects(v *visit) error {
+	ctx := v.Request().Context()
+	page := ui.AdminProjectsPage{Layout: v.layout(), Search: v.QueryParam("q"), Unowned: v.QueryParam("unowned") != ""}
+	found, err := s.projects.All(ctx, v.principal(), projects.AllQuery{
+		Text: page.Search, After: v.QueryParam("after"), Limit: shownSurvey, Unowned: page.Unowned,
+	})
+	if err != nil {
+		return err
+	}
+	page.Next = found.Next
+	for _, p := range found.Projects {
+		row := ui.AdminProjectRow{
+			Name: p.Name, Unowned: p.Unowned, Members: p.Members, Archived: !p.Archived.IsZero(), CreatedAt: p.Created,
+		}
+		for _, o := range p.OwnedBy {
+			row.Owners = append(row.Owners, o.Name)
+		}
+		page.Projects = append(page.Projects, row)
+	}
+	return v.show(page)
+}
+
+func (s *adminServer) showAnyProject(v *visit) error {
+	return s.anyProjectPage(v, http.StatusOK, ui.AdminProjectPage{Layout: v.layout()})
+}
+
+func (s *adminServer) anyProjectPage(v *visit, status int, page ui.AdminProjectPage) error {
+	ctx, who := v.Request().Context(), v.principal()
+	p, err := s.projects.Get(ctx, who, v.Param("name"))
+	if err != nil {
+		return err
+	}
+	page.Project = ui.AdminProjectRow{
+		Name: p.Name, Unowned: true, Members: len(p.Members), Archived: !p.Archived.IsZero(), CreatedAt: p.Created,
+	}
+	for _, m := range p.Members {
+		page.Members = append(page.Members, v.memberRow(m))
+		if m.Role == projects.RoleOwner && !m.Frozen {
+			page.Project.Unowned = false
+		}
+	}
+	tokenList, next, err := s.tokens.ProjectTokens(ctx, who, p.Name, tokens.ProjectTokensQuery{Limit: shownSurvey})
+	page.More = next != ""
+	for _, t := range tokenList {
+		row := ui.AdminTokenRow{Owner: t.UserName, OwnerID: t.UserID, TokenRow: ui.TokenRow{
+			ID: t.ID, Label: t.Label, AllProjects: t.All, Projects: []string{p.Name}, State: string(tokens.StateActive),
+			CreatedAt: t.Created, ExpiresAt: t.Expires, LastUsedAt: t.Used.At, LastSaidBy: t.Used.Verifier,
+		}}
+		page.Tokens = append(page.Tokens, row)
+	}
+	if err != nil {
+		return err
+	}
+	return v.render(status, page)
+}
+
+// appointOwner gives a project an owner that nobody can manage any more.
+func (s *adminServer) appointOwner(v *visit) error {
+	ctx := v.Request().Context()
+	typed := ui.AdminProjectPage{User: v.form.Get("user")}
+	user, err := s.accounts.UserByName(ctx, typed.User)
+	var revision uint64
+	if errors.Is(err, authn.ErrNotFound) {
+		err = problem.New("user", "user_unknown")
+	} else if err == nil {
+		_, revision, err = s.projects.AppointOwner(ctx, v.principal(), v.Param("name"), user.ID)
+	}
+	if ps, status := v.problems(err); status != 0 {
+		typed.Layout = v.with(ps)
+		return s.anyProjectPage(v, status, typed)
+	}
+	if err != nil {
+		return err
+	}
+	s.wait(ctx, revision)
+	return v.then(ui.PathAdminProject.With(v.Param("name")), "owner_appointed")
+}
+
+func (s *adminServer) archiveAny(v *visit) error {
+	ctx, archived := v.Request().Context(), v.form.Get("archived") == "yes"
+	revision, err := s.projects.SetArchived(ctx, v.principal(), v.Param("name"), archived)
+	if err != nil {
+		return err
+	}
+	to := ui.PathAdminProject.With(v.Param("name"))
+	if !archived {
+		s.wait(ctx, revision)
+		return v.then(to, "project_reopened")
+	}
+	notice := "project_archived"
+	return v.reached(to, notice, s.confirm(ctx, revision))
+}

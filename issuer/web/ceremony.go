@@ -1,0 +1,138 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/ui"
+)
+
+// A ceremony of WebAuthn is two requests of a page's script, both JSON: the first
+// is answered with what the browser needs, the second, with what the key said, by
+// where to go next.
+
+// ceremonySent is what the script sends: a name with the first request where a key
+// is added, the rest with the second.
+type ceremonySent struct {
+	Name     string          `json:"name"`
+	Next     string          `json:"next"`
+	Remember bool            `json:"remember"` // the device
+	Response json.RawMessage `json:"response"`
+}
+
+// ceremonyAnswer is what the script gets; it has one of the three.
+type ceremonyAnswer struct {
+	Options  json.RawMessage `json:"options,omitempty"`
+	To       string          `json:"to,omitempty"` // a page of this server
+	Problems []saidProblem   `json:"problems,omitempty"`
+}
+
+// saidProblem is a problem with its sentence.
+type saidProblem struct {
+	Field string `json:"field,omitempty"`
+	Code  string `json:"code"`
+	Text  string `json:"text"`
+}
+
+// ceremony answers one of the two requests.
+type ceremony func(*visit, ceremonySent) (ceremonyAnswer, error)
+
+// scripted is visited for a script: also what goes wrong is said in JSON.
+func (s *core) scripted(g guard, c ceremony) echo.HandlerFunc {
+	return func(ctx echo.Context) error {
+		v := &visit{Context: ctx, core: s}
+		err := recovered(func() error { return v.runCeremony(g, c) })
+		if err == nil {
+			return nil
+		}
+		if v.Response().Committed {
+			s.answer(v, err) // which only logs it
+			return nil
+		}
+		return v.JSON(v.failedCeremony(err))
+	}
+}
+
+func (v *visit) runCeremony(g guard, c ceremony) (err error) {
+	if v.session, v.user, err = v.core.sessions.Current(v.Request().Context()); err != nil {
+		return err
+	}
+	if err := v.core.crossOrigin.Check(v.Request()); err != nil {
+		return fail(http.StatusForbidden, "cross_origin")
+	}
+	elsewhere, err := g(v)
+	if err != nil {
+		return err
+	}
+	if elsewhere != "" {
+		return v.JSON(http.StatusForbidden, ceremonyAnswer{To: elsewhere})
+	}
+	sent, err := readJSON(v.Request())
+	if err != nil {
+		return err
+	}
+	answer, err := c(v, sent)
+	if err != nil {
+		return err
+	}
+	return v.JSON(http.StatusOK, answer)
+}
+
+// readJSON reads the body, which pageEdge has bounded: one object, nothing
+// that is not known, and no answer that is longer than a key's.
+func readJSON(r *http.Request) (sent ceremonySent, err error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != echo.MIMEApplicationJSON {
+		return sent, fail(http.StatusUnsupportedMediaType, "form_type")
+	}
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&sent); err != nil {
+		return sent, fail(http.StatusBadRequest, "form_damaged")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return sent, fail(http.StatusBadRequest, "form_damaged")
+	}
+	if len(sent.Response) > authn.MaxKeyAnswer {
+		return sent, fail(http.StatusRequestEntityTooLarge, "form_too_large")
+	}
+	return sent, nil
+}
+
+// failedCeremony is the status and the answer of a request that failed.
+func (v *visit) failedCeremony(err error) (int, ceremonyAnswer) {
+	if elsewhere := v.again(err); elsewhere != "" {
+		return http.StatusForbidden, ceremonyAnswer{To: elsewhere}
+	}
+	if hungUp(v.Request().Context(), err) {
+		return statusGone, ceremonyAnswer{}
+	}
+	ps, status := v.problems(err)
+	if status == 0 {
+		f := classify(err)
+		if status = f.status; status >= 500 {
+			v.core.logFailure(v, f, err)
+		}
+		if f.code != "" {
+			ps = problem.New("", f.code)
+		}
+	}
+	answer := ceremonyAnswer{}
+	for _, p := range ps {
+		text := v.core.pages.Problem("en", ui.Problem{Field: p.Field, Code: p.Code, Args: p.Args})
+		answer.Problems = append(answer.Problems, saidProblem{p.Field, p.Code, text})
+	}
+	if len(ps) == 0 {
+		known := ui.ErrorPage{Status: status}.Known()
+		text := v.core.pages.Text("en", "error."+known+".text", nil)
+		answer.Problems = []saidProblem{{Code: "status_" + known, Text: text}}
+	}
+	return status, answer
+}

@@ -1,0 +1,142 @@
+package web
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rind-dev/rind/ui"
+)
+
+// giving are the methods of the other rooms after which somebody can do more than before.
+var giving = []string{
+	"Mint", "Regenerate", "Invite", "Resend", "AcceptInvitation", "SetRole", "Appoint", "AppointOwner", "ReadmitTokens", "Unarchive",
+	"SetArchived", "ReleaseName", "RegisterVerifier", "SetAdmin", "StartRecovery", "RequestEmailChange", "SetReadOnly", "SetRegistration", "SetBanner",
+}
+
+// Each handler that calls such a method is behind a form that asks for a fresh factor. The
+// test reads the source, so a route that is new has to be declared for what it does.
+func TestWhatGivesPowerAsks(t *testing.T) {
+	calls, routes := readHandlers(t)
+	found := 0
+	for path, handler := range routes {
+		for _, method := range calls[handler] {
+			found++
+			if e := effects[pathNamed(t, path)]; e != givesPower && e != dependsOnForm {
+				t.Errorf("%s is handled by %s, which calls %s: effects does not say that it gives power", path, handler, method)
+			}
+		}
+	}
+	if found < 15 {
+		t.Errorf("only %d routes that give power were found: the test does not see them", found)
+	}
+}
+
+// The matrix has a visitor with a factor of long ago turned back at each of them.
+func TestTheMatrixTurnsStaleFactorsBack(t *testing.T) {
+	for path, e := range effects {
+		if e != givesPower && e != endsForOthers && e != dependsOnForm {
+			continue
+		}
+		route := "POST " + path.Colon()
+		r, ok := matrix[route]
+		if !ok {
+			t.Errorf("%s is in no row", route)
+			continue
+		}
+		if a, b := r.expected(route, stale), r.expected(route, staleAdmin); !strings.HasPrefix(a, "303 /login/totp") && !strings.HasPrefix(b, "303 /login/totp") {
+			t.Errorf("%s: %q and %q", route, a, b)
+		}
+	}
+}
+
+// readHandlers reads the source of the package: which giving methods each handler calls, and
+// which handler each path has.
+func readHandlers(t *testing.T) (calls map[string][]string, routes map[string]string) {
+	t.Helper()
+	calls, routes = map[string][]string{}, map[string]string{}
+	files, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), f.Name(), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(fn, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.CallExpr:
+					if sel, ok := n.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "post" && len(n.Args) > 2 {
+						if path, ok := n.Args[0].(*ast.SelectorExpr); ok {
+							routes[path.Sel.Name] = handlerOf(n.Args[2])
+						}
+					}
+				case *ast.SelectorExpr:
+					if room, ok := n.X.(*ast.SelectorExpr); ok && slices.Contains([]string{"projects", "tokens", "followers", "accounts"}, room.Sel.Name) {
+						for _, m := range giving {
+							if n.Sel.Name == m {
+								calls[fn.Name.Name] = append(calls[fn.Name.Name], m)
+							}
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	// One handler for two routes: what the argument says is what it does.
+	delete(calls, "shut")
+	calls["shut(false)"] = []string{"ReadmitTokens"}
+	delete(calls, "personAct")
+	return calls, routes
+}
+
+// handlerOf is the name of a handler, with its argument where it has one.
+func handlerOf(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	case *ast.CallExpr:
+		name := handlerOf(e.Fun)
+		if id, ok := e.Args[0].(*ast.Ident); ok && (id.Name == "true" || id.Name == "false") {
+			return name + "(" + id.Name + ")"
+		}
+		return name
+	}
+	return ""
+}
+
+// pathNamed is the address whose constant in ui has the name, as the source of ui has it.
+func pathNamed(t *testing.T, name string) ui.Path {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../ui/paths.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok && v.Names[0].Name == name && len(v.Values) == 1 {
+			if lit, ok := v.Values[0].(*ast.BasicLit); ok {
+				out = strings.Trim(lit.Value, `"`)
+			}
+		}
+		return true
+	})
+	if out == "" {
+		t.Fatalf("ui.%s is not found", name)
+	}
+	return ui.Path(out)
+}

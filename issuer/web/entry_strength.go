@@ -1,0 +1,40 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/rind-dev/rind/authn"
+)
+
+// strengthAnswer is what the script hears that says how strong a password is.
+type strengthAnswer struct {
+	Words string `json:"words"`
+	Score int    `json:"score"` // 0 to 4
+}
+
+// strength says how strong a password is that somebody types. It keeps nothing of it.
+func (s *entryServer) strength(v *visit) error {
+	username, email := v.form.Get("username"), v.form.Get("email")
+	if v.user.ID != "" {
+		username, email = v.user.Username, v.user.Email
+	}
+	got, err := s.accounts.ScorePassword(v.Request().Context(), v.origin(), v.form.Get("password"), username, email)
+	if err != nil {
+		return err
+	}
+	return v.JSON(http.StatusOK, s.strengthWords(got))
+}
+
+func (s *entryServer) strengthWords(got authn.Strength) strengthAnswer {
+	if got.Refused { // the form says why
+		return strengthAnswer{}
+	}
+	score := got.Score
+	switch {
+	case got.Stolen:
+		score = 0
+	case got.Missing > 0:
+		score = min(score, 2)
+	}
+	return strengthAnswer{Words: s.pages.Strength("en", got.Score, got.Missing, got.Stolen), Score: score}
+}

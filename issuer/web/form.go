@@ -1,0 +1,106 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/rind-dev/rind/internal/problem"
+)
+
+const (
+	maxForm  = 64 << 10 // bytes of a form; the longest password is 4,096
+	maxDrain = 32 << 20 // bytes that are read, and dropped, of a form that is too large
+)
+
+// pageEdge bounds what a request for a page sends, and keeps the page out of every
+// cache.
+func pageEdge(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set("Cache-Control", "no-store")
+		if err := takeBody(c.Request()); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// takeBody reads the body of a form whole before anything is answered, also one
+// that is too large: a browser that is still sending shows no answer.
+func takeBody(r *http.Request) error {
+	b, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
+	if err == nil && len(b) > maxForm {
+		if _, err := io.CopyN(io.Discard, r.Body, maxDrain); err != nil && !errors.Is(err, io.EOF) {
+			return errors.Join(fail(http.StatusRequestEntityTooLarge, "form_too_large"), err)
+		}
+		return fail(http.StatusRequestEntityTooLarge, "form_too_large")
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fail(http.StatusRequestTimeout, "form_damaged")
+	}
+	if err != nil {
+		return fail(http.StatusBadRequest, "form_damaged")
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+	return nil
+}
+
+// readForm reads a form of URL-encoded fields from the body; the query does not
+// count. A field stands in it once, except those named in lists, and all of it is
+// UTF-8.
+func readForm(c echo.Context, lists ...string) (url.Values, error) {
+	r := c.Request()
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if r.ContentLength != 0 && (err != nil || kind != echo.MIMEApplicationForm) {
+		return nil, fail(http.StatusUnsupportedMediaType, "form_type")
+	}
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(b))
+	if err != nil {
+		return nil, fail(http.StatusBadRequest, "form_damaged")
+	}
+	for key, values := range form {
+		if len(values) > 1 && !slices.Contains(lists, key) {
+			return nil, fail(http.StatusBadRequest, "form_repeated")
+		}
+		for _, v := range append(values, key) {
+			if !utf8.ValidString(v) {
+				return nil, fail(http.StatusBadRequest, "form_damaged")
+			}
+		}
+	}
+	return form, nil
+}
+
+// endOf is the end of a day, in UTC: a token works on the date that was chosen.
+// ok is false where something was typed that is no date; then the end is zero, which
+// the issuer refuses.
+func endOf(date string) (end time.Time, ok bool) {
+	if date == "" {
+		return time.Time{}, true
+	}
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return day.AddDate(0, 0, 1), true
+}
+
+// dateProblem says that what was typed is no date, in place of that nothing was.
+func dateProblem(ps problem.Problems) problem.Problems {
+	out := slices.DeleteFunc(slices.Clone(ps), func(p problem.Problem) bool { return p.Field == "expires" })
+	out.Add("expires", "date_invalid")
+	return out
+}

@@ -1,0 +1,70 @@
+package web
+
+import (
+	"bytes"
+	"net/http"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/ui"
+)
+
+// layout is what a page shows around its content, with what was done just before.
+func (v *visit) layout() ui.Layout {
+	l := v.frame()
+	if l.Notice = v.notice; l.Notice.Code == "" {
+		l.Notice = readNotice(v.core.sessions.TakeFlash(v.Request().Context()))
+	}
+	return l
+}
+
+// frame is layout without a notice.
+func (v *visit) frame() ui.Layout {
+	l := ui.Layout{Lang: "en", Now: v.core.now(), Outbox: v.core.outbox}
+	v.announce(&l)
+	switch v.session.Stage {
+	case authn.StageNone:
+	case authn.StageSignedIn:
+		l.SignedIn, l.Username, l.Admin = true, v.user.Username, v.user.Admin
+	default:
+		l.Pending, l.Username = true, v.user.Username
+	}
+	return l
+}
+
+// announce puts on a page what administrators have set for all pages. Where that
+// can't be read, the page goes without it: it may be the one that says so.
+func (v *visit) announce(l *ui.Layout) {
+	ctx := v.Request().Context()
+	set, err := v.core.visitors.Settings(ctx)
+	if err != nil {
+		v.core.log.DebugContext(ctx, "web: the settings were not read", "request_id", idOf(v), "error", err)
+		return
+	}
+	l.ReadOnly = ui.ReadOnly{On: set.ReadOnly.On(), Reason: set.ReadOnly.Reason}
+	if b := set.Banner; b.Shown(v.core.now()) {
+		l.Banner = ui.Banner{Text: b.Text, Warning: b.Level == instance.LevelWarning}
+	}
+}
+
+// with is the layout with what is wrong with the form that was sent.
+func (v *visit) with(ps problem.Problems) ui.Layout {
+	l := v.layout()
+	for _, p := range ps {
+		l.Problems = append(l.Problems, ui.Problem{Field: p.Field, Code: p.Code, Args: p.Args})
+	}
+	return l
+}
+
+// render writes a page. It is drawn whole before the first byte is sent.
+func (v *visit) render(status int, view ui.View) error {
+	var b bytes.Buffer
+	if err := v.core.pages.Render(&b, view); err != nil {
+		return err
+	}
+	return v.HTMLBlob(status, b.Bytes())
+}
+
+// show is render with the status 200.
+func (v *visit) show(view ui.View) error { return v.render(http.StatusOK, view) }

@@ -1,0 +1,66 @@
+package web
+
+import (
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/ui"
+)
+
+// linkCookie keeps the secret of a one-time link between the request that the
+// mail led to and the page without it in its address.
+const (
+	linkCookie = "__Host-rind_link"
+	linkKept   = time.Hour
+)
+
+// linkText is what the text of a link consists of.
+var linkText = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
+// link is the secret of the one-time link that a page was opened with. Where it
+// stands in the address it moves to a cookie, and the visitor to the address
+// without it, so that no history, log or Referer keeps it: then moved is set.
+func (v *visit) link(path ui.Path) (secret authn.Secret, moved bool, err error) {
+	if q := v.QueryParam("link"); q != "" {
+		if !linkText.MatchString(q) {
+			q = "-" // no link looks like that
+		}
+		v.setLinkCookie(q, linkKept)
+		return "", true, v.Redirect(http.StatusSeeOther, string(path))
+	}
+	c, err := v.Cookie(linkCookie)
+	if err != nil {
+		return "", false, nil //nolint:nilerror // there is none
+	}
+	return authn.Secret(c.Value), false, nil
+}
+
+// forgetLink deletes the cookie of a link that was used.
+func (v *visit) forgetLink() { v.setLinkCookie("", -time.Second) }
+
+func (v *visit) setLinkCookie(value string, life time.Duration) {
+	v.SetCookie(&http.Cookie{
+		Name: linkCookie, Value: value, Path: "/", MaxAge: int(life / time.Second),
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// linkFailed shows why a link does not work, where ps says that it doesn't.
+func (v *visit) linkFailed(kind string, ps problem.Problems) (bool, error) {
+	why := ""
+	switch {
+	case ps.Has(authn.CodeLinkExpired):
+		why = ui.LinkExpired
+	case ps.Has(authn.CodeLinkUsed):
+		why = ui.LinkUsed
+	case ps.Has(authn.CodeLinkInvalid):
+		why = ui.LinkUnknown
+	default:
+		return false, nil
+	}
+	v.forgetLink()
+	return true, v.render(http.StatusGone, ui.LinkInvalidPage{Layout: v.layout(), Kind: kind, Why: why})
+}

@@ -1,0 +1,128 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/ui"
+)
+
+// invitationRow is an invitation as a page shows it.
+func (s *projectServer) invitationRow(v *visit, inv projects.Invitation, yours bool) ui.ProjectInvitation {
+	return ui.ProjectInvitation{
+		ID: inv.ID, Project: inv.Project, To: inv.To, Role: string(inv.Role), Transfer: inv.Hand != "", Stay: string(inv.Hand),
+		InvitedBy: inv.By, SentAt: inv.Sent, ExpiresAt: inv.Expires, Expired: inv.Void || !s.now().Before(inv.Expires), Yours: yours,
+	}
+}
+
+func (s *projectServer) showInvite(v *visit) error {
+	p, err := s.owned(v, v.Request().Context())
+	if err != nil {
+		return err
+	}
+	return v.show(ui.MemberInvitePage{Layout: v.layout(), Project: p.Name})
+}
+
+// inviteMember answers the same whether there is such an account or not.
+func (s *projectServer) inviteMember(v *visit) error {
+	ctx := v.Request().Context()
+	p, err := s.owned(v, ctx)
+	if err != nil {
+		return err
+	}
+	typed := ui.MemberInvitePage{Project: p.Name, User: v.form.Get("user"), Role: v.form.Get("role")}
+	_, err = s.projects.Invite(ctx, v.principal(), p.Name, projects.InviteRequest{To: typed.User, Role: projects.Role(typed.Role)})
+	if ps, status := v.problems(err); status != 0 {
+		typed.Layout = v.with(ps)
+		return v.render(status, typed)
+	}
+	if err != nil {
+		return err
+	}
+	return v.then(ui.PathProject.With(p.Name), "member_invited")
+}
+
+func (s *projectServer) resendProjectInvitation(v *visit) error {
+	_, err := s.projects.Resend(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
+	return s.changedMembers(v, 0, err, ui.ProjectPage{}, "invitation_sent")
+}
+
+func (s *projectServer) endProjectInvitation(v *visit) error {
+	err := s.projects.Uninvite(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
+	return s.changedMembers(v, 0, err, ui.ProjectPage{}, "invitation_withdrawn")
+}
+
+// showInvitedLink is where the link of a mail leads: who can answer goes on to the
+// invitation, others are told what they need for it.
+func (s *projectServer) showInvitedLink(v *visit) error {
+	ctx := v.Request().Context()
+	link, moved, err := v.link(ui.PathInvitedLink)
+	if moved || err != nil {
+		return err
+	}
+	var who ledger.Principal
+	if v.step() == authn.StepDone {
+		who = v.principal()
+	}
+	inv, yours, err := s.projects.InvitationByLink(ctx, who, link.Reveal())
+	if ps, _ := v.problems(err); ps != nil || errors.Is(err, ledger.ErrNotFound) {
+		why := ui.LinkUsed
+		switch {
+		case ps.Has("invitation_expired"):
+			why = ui.LinkExpired
+		case link == "":
+			why = ui.LinkUnknown
+		}
+		v.forgetLink()
+		return v.render(http.StatusGone, ui.LinkInvalidPage{Layout: v.layout(), Kind: ui.LinkProject, Why: why})
+	}
+	if err != nil {
+		return err
+	}
+	if yours {
+		v.forgetLink()
+		return v.then(ui.PathInvited.With(inv.ID), "")
+	}
+	page := ui.InvitedPage{Layout: v.layout(), Invitation: s.invitationRow(v, inv, false)}
+	if page.RegistrationOpen, err = s.canRegister(ctx); err != nil {
+		return err
+	}
+	return v.show(page)
+}
+
+func (s *projectServer) showInvited(v *visit) error {
+	all, err := s.projects.InvitationsFor(v.Request().Context(), v.principal())
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(inv projects.Invitation) bool { return inv.ID == v.Param("id") })
+	if i < 0 {
+		return ledger.ErrNotFound
+	}
+	return v.show(ui.InvitedPage{Layout: v.layout(), Invitation: s.invitationRow(v, all[i], true)})
+}
+
+func (s *projectServer) acceptInvitation(v *visit) error {
+	ctx := v.Request().Context()
+	done, err := s.projects.AcceptInvitation(ctx, v.principal(), v.Param("id"))
+	if err != nil {
+		return err
+	}
+	s.wait(ctx, done.Revision)
+	notice := "invitation_accepted"
+	if done.Project.Role == projects.RoleOwner {
+		notice = "ownership_accepted"
+	}
+	return v.then(ui.PathProject.With(done.Project.Name), notice)
+}
+
+func (s *projectServer) declineInvitation(v *visit) error {
+	if _, err := s.projects.DeclineInvitation(v.Request().Context(), v.principal(), v.Param("id")); err != nil {
+		return err
+	}
+	return v.then(string(ui.PathProjects), "invitation_declined")
+}

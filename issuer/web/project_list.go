@@ -1,0 +1,64 @@
+package web
+
+import (
+	"strings"
+
+	"github.com/rind-dev/rind/ui"
+)
+
+// shownProjects is how many projects a page lists.
+const shownProjects = 100
+
+// listProjects lists the projects of the visitor by name, and what the visitor is
+// invited to.
+func (s *projectServer) listProjects(v *visit) error {
+	ctx := v.Request().Context()
+	projects, err := s.projects.List(ctx, v.user.ID)
+	if err != nil {
+		return err
+	}
+	page := ui.ProjectsPage{Layout: v.layout(), Total: len(projects), Find: v.QueryParam("find")}
+	find, after := normalPart(page.Find), normalPart(v.QueryParam("after"))
+	for _, p := range projects {
+		if p.Normalized <= after || !strings.Contains(p.Normalized, find) {
+			continue
+		}
+		if len(page.Projects) == shownProjects {
+			page.Next = page.Projects[shownProjects-1].Name
+			break
+		}
+		page.Projects = append(page.Projects, ui.ProjectRow{
+			Name: p.Name, Role: string(p.Role), Members: p.Members, CreatedAt: p.Created, Archived: !p.Archived.IsZero(),
+		})
+	}
+	invitations, err := s.projects.InvitationsFor(ctx, v.principal())
+	if err != nil {
+		return err
+	}
+	for _, inv := range invitations[:min(len(invitations), shownProjects)] {
+		page.Invitations = append(page.Invitations, s.invitationRow(v, inv, true))
+	}
+	return v.show(page)
+}
+
+// normalPart is a part of a name as normalized names have it.
+func normalPart(s string) string {
+	return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(strings.TrimSpace(s)))
+}
+
+func (s *projectServer) showProjectNew(v *visit) error {
+	return v.show(ui.ProjectNewPage{Layout: v.layout()})
+}
+
+func (s *projectServer) createProject(v *visit) error {
+	ctx := v.Request().Context()
+	project, revision, err := s.projects.Create(ctx, v.principal(), v.form.Get("name"))
+	if ps, status := v.problems(err); status != 0 {
+		return v.render(status, ui.ProjectNewPage{Layout: v.with(ps), Name: v.form.Get("name")})
+	}
+	if err != nil {
+		return err
+	}
+	s.wait(ctx, revision)
+	return v.then(ui.PathProject.With(project.Name), "project_created")
+}

@@ -1,0 +1,121 @@
+package web
+
+import (
+	"context"
+	"slices"
+
+	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
+	"github.com/rind-dev/rind/ui"
+)
+
+func (v *visit) memberRow(m projects.Member) ui.MemberRow {
+	return ui.MemberRow{
+		ID: m.UserID, Username: m.Name, Role: string(m.Role), Since: m.Since, You: m.UserID == v.user.ID, Frozen: m.Frozen, Shut: !m.Excluded.At.IsZero(),
+	}
+}
+
+// memberOf is a member of a project, or ErrNotFound.
+func memberOf(p projects.Project, userID string) (projects.Member, error) {
+	i := slices.IndexFunc(p.Members, func(m projects.Member) bool { return m.UserID == userID })
+	if i < 0 {
+		return projects.Member{}, ledger.ErrNotFound
+	}
+	return p.Members[i], nil
+}
+
+// changedMembers ends a request that changed who is in a project: with the page
+// of the project, or with what is wrong on it.
+func (s *projectServer) changedMembers(v *visit, revision uint64, err error, page ui.ProjectPage, notice string) error {
+	if ps, status := v.problems(err); status != 0 {
+		page.Layout = v.with(ps)
+		return s.projectPage(v, status, page)
+	}
+	if err != nil {
+		return err
+	}
+	s.wait(v.Request().Context(), revision)
+	return v.then(ui.PathProject.With(v.Param("name")), notice)
+}
+
+func (s *projectServer) setMemberRole(v *visit) error {
+	ctx := v.Request().Context()
+	revision, err := s.projects.SetRole(ctx, v.principal(), v.Param("name"), v.Param("id"), projects.Role(v.form.Get("role")))
+	return s.changedMembers(v, revision, err, ui.ProjectPage{}, "role_changed")
+}
+
+func (s *projectServer) askRemoveMember(v *visit) error {
+	ctx := v.Request().Context()
+	p, err := s.project(v, ctx)
+	if err != nil {
+		return err
+	}
+	if v.Param("id") == v.user.ID {
+		return v.then(ui.PathProjectLeave.With(p.Name), "")
+	}
+	if p.Role != projects.RoleOwner {
+		return ledger.ErrNotOwner
+	}
+	i := slices.IndexFunc(p.Members, func(m projects.Member) bool { return m.UserID == v.Param("id") })
+	if i < 0 {
+		return ledger.ErrNotFound
+	}
+	tokens, err := s.tokensFor(ctx, v.Param("id"), p)
+	if err != nil {
+		return err
+	}
+	return v.show(ui.MemberRemovePage{Layout: v.layout(), Project: p.Name, Member: v.memberRow(p.Members[i]), Tokens: tokens})
+}
+
+func (s *projectServer) removeMember(v *visit) error {
+	if v.Param("id") == v.user.ID {
+		return s.leaveProject(v)
+	}
+	ctx := v.Request().Context()
+	revision, err := s.projects.RemoveMember(ctx, v.principal(), v.Param("name"), v.Param("id"))
+	if err == nil {
+		notice := "member_removed"
+		return v.reached(ui.PathProject.With(v.Param("name")), notice, s.confirm(ctx, revision))
+	}
+	return s.changedMembers(v, revision, err, ui.ProjectPage{}, "member_removed")
+}
+
+// tokensFor lists a user's tokens that can upload to a project today.
+func (s *projectServer) tokensFor(ctx context.Context, userID string, p projects.Project) ([]ui.TokenRow, error) {
+	tokens, _, err := s.tokens.ProjectTokens(ctx, ledger.Principal{UserID: userID}, p.Name, tokens.ProjectTokensQuery{UserID: userID, Limit: ledger.MaxPage})
+	var out []ui.TokenRow
+	for _, t := range tokens { // what they did elsewhere is no matter of this project
+		out = append(out, ui.TokenRow{ID: t.ID, Label: t.Label, LastUsedAt: t.Used.At})
+	}
+	return out, err
+}
+
+func (s *projectServer) askLeaveProject(v *visit) error {
+	ctx := v.Request().Context()
+	p, err := s.project(v, ctx)
+	if err != nil {
+		return err
+	}
+	if p.Role == "" { // an administrator who looks on
+		return ledger.ErrNotFound
+	}
+	tokens, err := s.tokensFor(ctx, v.user.ID, p)
+	if err != nil {
+		return err
+	}
+	return v.show(ui.ProjectLeavePage{Layout: v.layout(), Project: p.Name, Tokens: tokens})
+}
+
+func (s *projectServer) leaveProject(v *visit) error {
+	ctx := v.Request().Context()
+	revision, err := s.projects.Leave(ctx, v.principal(), v.Param("name"))
+	if ps, status := v.problems(err); status != 0 {
+		return s.projectPage(v, status, ui.ProjectPage{Layout: v.with(ps)})
+	}
+	if err != nil {
+		return err
+	}
+	notice := "project_left"
+	return v.reached(string(ui.PathProjects), notice, s.confirm(ctx, revision))
+}

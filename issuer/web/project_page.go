@@ -1,0 +1,76 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
+	"github.com/rind-dev/rind/ui"
+)
+
+func (s *projectServer) showProject(v *visit) error {
+	return s.projectPage(v, http.StatusOK, ui.ProjectPage{Layout: v.layout()})
+}
+
+// projectPage shows the project that the address names, with what was typed.
+func (s *projectServer) projectPage(v *visit, status int, page ui.ProjectPage) error {
+	ctx := v.Request().Context()
+	p, err := s.project(v, ctx)
+	if err != nil {
+		return err
+	}
+	events, err := s.projects.Events(ctx, v.principal(), p.Name, audit.Query{Limit: shownEvents})
+	if err != nil {
+		return err
+	}
+	page.Name, page.Role, page.CreatedAt, page.ArchivedAt = p.Name, string(p.Role), p.Created, p.Archived
+	page.Description, page.Homepage = p.About.Description, p.About.Homepage
+	page.IndexURL, page.UploadURL = s.address(pathSimple+"/"), s.address(pathLegacy+"/")
+	if page.Tokens, err = s.projectTokens(v, p, tokens.ProjectTokensQuery{Limit: tokensOnProject}); err != nil {
+		return err
+	}
+	if page.Uploads, err = s.uploads(v, p); err != nil {
+		return err
+	}
+	page.Events = eventRows(events.Events, v.user.ID)
+	for _, m := range p.Members {
+		page.Members = append(page.Members, v.memberRow(m))
+	}
+	if p.Role == projects.RoleOwner {
+		invitations, err := s.projects.Invitations(ctx, v.principal(), p.Name)
+		if err != nil {
+			return err
+		}
+		for _, inv := range invitations {
+			page.Invitations = append(page.Invitations, s.invitationRow(v, inv, inv.By == v.user.Username))
+		}
+	}
+	return v.render(status, page)
+}
+
+// project is the project that the address names.
+func (s *projectServer) project(v *visit, ctx context.Context) (projects.Project, error) {
+	return s.projects.Get(ctx, v.principal(), v.Param("name"))
+}
+
+// owned is project for its owners; to other members it is ErrNotOwner.
+func (s *projectServer) owned(v *visit, ctx context.Context) (projects.Project, error) {
+	p, err := s.project(v, ctx)
+	if err == nil && p.Role != projects.RoleOwner {
+		err = ledger.ErrNotOwner
+	}
+	return p, err
+}
+
+// uploads are those of a project, for its chart.
+func (s *projectServer) uploads(v *visit, p projects.Project) (ui.Uploads, error) {
+	u, err := s.tokens.ProjectUploads(v.Request().Context(), v.principal(), p.Name, charted)
+	out := ui.Uploads{First: u.First, Others: u.Others}
+	for _, t := range u.Tokens {
+		out.Series = append(out.Series, ui.UploadSeries{Label: t.Label, Owner: t.Owner, Days: t.Days})
+	}
+	return out, err
+}

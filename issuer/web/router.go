@@ -1,0 +1,94 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/ui"
+)
+
+// router is where routes are registered, each with how long it may take.
+type router struct {
+	mux     *echo.Echo
+	classes map[string]deadline.Class // by method and pattern
+}
+
+// route registers what is served, with how long it may take. Nothing else does.
+func (r router) route(methods []string, path string, class deadline.Class, h echo.HandlerFunc, around ...echo.MiddlewareFunc) {
+	for _, method := range methods {
+		r.mux.Add(method, path, h, append([]echo.MiddlewareFunc{bounded(class)}, around...)...)
+		r.classes[method+" "+path] = class
+	}
+}
+
+// pages registers the routes of pages. (A group of Echo has routes of its own, which
+// hide that another method is allowed.)
+type pages struct {
+	*core
+	router
+	around []echo.MiddlewareFunc
+}
+
+// pageRoutes registers pages that load the session.
+func (s *Server) pageRoutes(around ...echo.MiddlewareFunc) pages {
+	return pages{s.core, s.router, append(around, pageEdge, s.withSession)}
+}
+
+func (p pages) get(path ui.Path, g guard, h handler) {
+	p.route(reads, path.Colon(), deadline.Page, p.visited(g, h, noPower, nil), p.around...)
+}
+
+// download registers what is of any length.
+func (p pages) download(path ui.Path, g guard, h handler) {
+	p.route(reads, path.Colon(), deadline.Download, p.visited(g, h, noPower, nil), p.around...)
+}
+
+// post registers a form's target, which has to be in effects; lists are the fields that may be repeated.
+func (p pages) post(path ui.Path, g guard, h handler, lists ...string) {
+	p.route(posts, path.Colon(), deadline.Page, p.visited(g, h, effectOf(path), append([]string{}, lists...)), p.around...)
+}
+
+// ceremony registers where a script sends its JSON.
+func (p pages) ceremony(path ui.Path, g guard, c ceremony) {
+	if e := effectOf(path); e != accountAsks {
+		panic(fmt.Sprintf("web: the ceremony %s is no sign-in", path))
+	}
+	p.route(posts, path.Colon(), deadline.Page, p.scripted(g, c), p.around...)
+}
+
+// The methods of routes.
+var (
+	reads        = []string{http.MethodGet, http.MethodHead}
+	posts        = []string{http.MethodPost}
+	methodsOfAny = []string{
+		http.MethodConnect, http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPatch,
+		http.MethodPost, echo.PROPFIND, http.MethodPut, http.MethodTrace, echo.REPORT,
+	}
+)
+
+// bounded declares how long a request may take.
+func bounded(class deadline.Class) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) (err error) {
+			class.Serve(c.Response(), c.Request(), func(http.ResponseWriter, *http.Request) { err = next(c) })
+			return err
+		}
+	}
+}
+
+// mount serves the gateway.
+func mount(gateway http.Handler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Set(logsItself, true)
+		gateway.ServeHTTP(c.Response(), c.Request())
+		return nil
+	}
+}
+
+// logsItself marks a request that its handler logs. The gateway takes a
+// connection over to refuse an upload in PyPI's words, and only it knows with
+// which status.
+const logsItself = "web: logs itself"

@@ -1,0 +1,90 @@
+package web
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
+	"github.com/rind-dev/rind/ui"
+)
+
+// shownTokens is how many tokens a page of the list shows.
+const shownTokens = 100
+
+func (s *tokenServer) listTokens(v *visit) error {
+	ctx := v.Request().Context()
+	projects, err := s.projects.List(ctx, v.user.ID)
+	if err != nil {
+		return err
+	}
+	page := ui.TokensPage{HasProjects: len(projects) > 0, Filter: ui.TokenFilter{
+		Text: v.QueryParam("q"), Project: v.QueryParam("project"), State: v.QueryParam("state"),
+		Expiring: v.QueryParam("expiring"), Unused: v.QueryParam("unused"), Sort: v.QueryParam("sort"),
+	}}
+	for _, p := range projects {
+		page.Projects = append(page.Projects, p.Normalized)
+	}
+	if p := page.Filter.Project; p != "" && !slices.Contains(page.Projects, p) {
+		page.Projects = append(page.Projects, p) // one that was left: its tokens are in the list
+	}
+	found, err := s.tokens.Find(ctx, v.user.ID, tokenQuery(page.Filter, v.QueryParam("after")))
+	if ps, status := v.problems(err); status != 0 {
+		for i := range ps {
+			if ps[i].Field == "after" { // no field of the page
+				ps[i].Field = ""
+			}
+		}
+		page.Layout = v.with(ps)
+		return v.render(status, page)
+	}
+	if err != nil {
+		return err
+	}
+	page.Layout, page.Tokens = v.layout(), tokenRows(found.Tokens)
+	page.First, page.Matched, page.Total, page.Next = found.First, found.Matched, found.Total, found.Next
+	return v.show(page)
+}
+
+// tokenQuery is a filter as the issuer has it. Days that are no number are refused.
+func tokenQuery(f ui.TokenFilter, after string) tokens.Query {
+	days := func(typed string) int {
+		if typed = strings.TrimSpace(typed); typed == "" {
+			return 0
+		}
+		if n, err := strconv.Atoi(typed); err == nil && n > 0 {
+			return n
+		}
+		return -1
+	}
+	return tokens.Query{
+		Text: f.Text, Project: f.Project, State: tokens.State(f.State), Expiring: days(f.Expiring), Unused: days(f.Unused),
+		Sort: tokens.Sort(f.Sort), After: after, Limit: shownTokens,
+	}
+}
+
+func tokenRows(tokens []tokens.Token) []ui.TokenRow {
+	out := make([]ui.TokenRow, len(tokens))
+	for i, t := range tokens {
+		out[i] = tokenRow(t)
+	}
+	return out
+}
+
+func tokenRow(t tokens.Token) ui.TokenRow {
+	return ui.TokenRow{
+		Limits: shownLimits(t.Limits), NarrowedAt: t.Narrowed, Replaced: t.Replaced != "",
+		ID: t.ID, Label: t.Label, AllProjects: t.Scope == tokens.ScopeAll, Projects: projectNames(t.Projects),
+		State: string(t.State), CreatedAt: t.Created, Factor: t.Factor, ExpiresAt: t.Expires, RevokedAt: t.Revoked.At, RevokedBy: t.Revoked.Username, Reason: t.Revoked.Reason,
+		LastUsedAt: t.LastUsed.At, LastProject: t.LastUsed.Project, LastFrom: t.LastUsed.Network, LastSaidBy: t.LastUsed.Verifier,
+	}
+}
+
+func projectNames(refs []projects.Ref) []string {
+	out := make([]string, len(refs))
+	for i, r := range refs {
+		out[i] = r.Name
+	}
+	return out
+}
