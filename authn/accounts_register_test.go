@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
 func TestFirstStart(t *testing.T) {
-	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e := newEnv(t, func(c *Config) { c.Registration = instance.Open })
 	ctx := t.Context()
 	form := Registration{Username: "Root", Email: "Root@Example.ORG", Password: goodPassword}
 
@@ -172,7 +173,7 @@ func TestRegistrationThatFails(t *testing.T) {
 }
 
 func TestRegistrationIsLimited(t *testing.T) {
-	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e := newEnv(t, func(c *Config) { c.Registration = instance.Open })
 	e.admin()
 	register := func(i int, o Origin) error {
 		name := fmt.Sprintf("user%d", i)
@@ -201,7 +202,7 @@ func TestRegistrationIsLimited(t *testing.T) {
 // A form with problems costs work too: its password is scored, and it tells
 // which names are taken.
 func TestFormsWithProblemsAreLimited(t *testing.T) {
-	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e := newEnv(t, func(c *Config) { c.Registration = instance.Open })
 	e.admin()
 	weak := Registration{Username: "user", Email: "user@example.org", Password: "password1234"}
 	for range 100 {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -116,7 +117,7 @@ func TestVerifyEmailRace(t *testing.T) {
 // Whoever verifies an address has it; registering with it tells nothing and takes
 // nothing.
 func TestAddressBelongsToWhoVerifiesIt(t *testing.T) {
-	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e := newEnv(t, func(c *Config) { c.Registration = instance.Open })
 	ctx := t.Context()
 	alice := e.enrol(func() *person { e.admin(); return e.register("alice", "", "") }())
 	register := func(name, email string) Session {

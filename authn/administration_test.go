@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
@@ -291,7 +292,7 @@ func TestInvitationRace(t *testing.T) {
 
 // The same name at the same moment goes to one, in whatever case.
 func TestUsernameRace(t *testing.T) {
-	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e := newEnv(t, func(c *Config) { c.Registration = instance.Open })
 	e.admin()
 	won, lost := race(10, func(i int) error {
 		name := []string{"bob", "Bob", "BOB"}[i%3]

@@ -3,12 +3,14 @@ package authn
 import (
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/internal/instance"
 )
 
 // A name that somebody took and never confirmed an address for is free again after a week, and
 // nothing of the account is left but its rows.
 func TestUnconfirmedAccountsAreDeleted(t *testing.T) {
-	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e := newEnv(t, func(c *Config) { c.Registration = instance.Open })
 	root := e.admin()
 	bob := e.member(root, "bob")
 	late := e.invited(root, "late")

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
+	"github.com/rind-dev/rind/internal/instance"
 )
 
 // Whoever has an IPv6 network has many of the next smaller: those that belong to one /56 or /48
@@ -140,7 +142,7 @@ func TestRecoveryCodesHaveARate(t *testing.T) {
 
 // Open registration sends one mailbox few mails, from however many networks.
 func TestOneMailboxOfManyRegistrations(t *testing.T) {
-	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e := newEnv(t, func(c *Config) { c.Registration = instance.Open })
 	e.admin()
 	made := 0
 	for i := range 30 {
@@ -179,7 +181,7 @@ func TestOneMailboxOfManyAddresses(t *testing.T) {
 		}
 	})
 	t.Run("corrected addresses", func(t *testing.T) {
-		e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+		e := newEnv(t, func(c *Config) { c.Registration = instance.Open })
 		e.admin()
 		sent := 0
 		for i := range 12 { // accounts and networks are no way round it

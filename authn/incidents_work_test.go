@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -24,7 +25,7 @@ func (e *env) costs(store *weighingStore, do func()) work {
 // Who has an account can't be told by the work: hashes, transactions, writes and mails. TOB-PYPI-5,
 // TOB-PYPI26-5, Vault CVE-2023-3462, OpenBao CVE-2025-54999.
 func TestIncidentEnumerationByWork(t *testing.T) {
-	e := newEnv(t, func(c *Config) { c.OpenRegistration = true })
+	e := newEnv(t, func(c *Config) { c.Registration = instance.Open })
 	root := e.admin()
 	e.member(root, "bob")
 	ice := e.member(root, "ice")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/seal"
 )
@@ -30,9 +31,9 @@ type Config struct {
 	// let a key be used there (KeysOffered), there are none.
 	PublicURL *url.URL
 
-	// OpenRegistration lets people register without an invitation, once the
-	// first administrator has, where SetRegistration says nothing else.
-	OpenRegistration bool
+	// Registration says who may register, once the first administrator has, where SetRegistration
+	// says nothing else; instance.AsConfigured means instance.ByInvitation.
+	Registration instance.Registration
 
 	// IssuerName is what an authenticator shows above the username, without ':';
 	// "rind" where it is "".
@@ -142,7 +143,7 @@ func New(cfg Config) (*Service, error) {
 		breaches: cfg.Breaches, breachRange: cfg.BreachRange, strength: newStrengthMeter(),
 	}
 	s.addresses = &Addresses{core: c, recoveries: s.recoveries}
-	s.settings = &Settings{core: c, open: cfg.OpenRegistration}
+	s.settings = &Settings{core: c, configured: cmp.Or(cfg.Registration, instance.ByInvitation)}
 	s.accounts = &Accounts{core: c, passwords: s.passwordRules, addresses: s.addresses, settings: s.settings}
 	s.sessions = &Sessions{core: c, passwords: s.passwordRules, devices: s.devices, recoveries: s.recoveries}
 	f := &factors{core: c, devices: s.devices, recoveries: s.recoveries}

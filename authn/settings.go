@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // Settings are what administrators set for the whole of rind.
 type Settings struct {
 	*core
-	open bool // see Config.OpenRegistration
+	configured instance.Registration // see Config.Registration
 }
 
 // Settings are what administrators have set for the whole of rind. They are no
@@ -26,13 +27,10 @@ func (s *Settings) Settings(ctx context.Context) (out instance.Settings, err err
 	return out, err
 }
 
-// RegistrationOpen tells whether somebody may open an account without an invitation,
-// as it is set or, where nothing is set, as the configuration says.
-func (s *Settings) RegistrationOpen(set instance.Settings) bool {
-	if set.Registration == instance.AsConfigured {
-		return s.open
-	}
-	return set.Registration == instance.Open
+// Registration says who may register with these settings, or by the configuration where they say nothing. It is
+// never instance.AsConfigured.
+func (s *Settings) Registration(set instance.Settings) instance.Registration {
+	return cmp.Or(set.Registration, s.configured)
 }
 
 // setting runs one change of the settings by an administrator with a fresh factor, who
@@ -143,7 +141,7 @@ func (s *Settings) ClearBanner(ctx context.Context, by Session, o Origin) error 
 
 func (s *Settings) registrationOpen(r kv.Reader) (bool, error) {
 	set, err := instance.Load(r)
-	if err != nil || !s.RegistrationOpen(set) {
+	if err != nil || s.Registration(set) != instance.Open {
 		return false, err
 	}
 	return hasAccounts(r)

@@ -85,7 +85,7 @@ func TestSetRegistration(t *testing.T) {
 	open(false)
 	e.restart()
 	open(false)
-	e.cfg.OpenRegistration = true
+	e.cfg.Registration = instance.Open
 	e.restart()
 	open(false) // what is set counts
 	e.ok(e.SetRegistration(ctx, root.Session, home, instance.AsConfigured))

@@ -229,7 +229,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	}
 	h.accounts, err = authn.New(authn.Config{
 		Breaches: breaches, BreachRange: online, Store: store, Sealer: sealer, Users: h.issuer, Notifier: h.mailer, Notices: h.notices,
-		PublicURL: cfg.PublicURL, OpenRegistration: cfg.Registration == config.Open, Logger: log,
+		PublicURL: cfg.PublicURL, Registration: cfg.Registration, Logger: log,
 		ConfirmDevices: cfg.Mail.Host != "", RecoveryWait: cfg.RecoveryWait,
 	})
 	if err != nil {

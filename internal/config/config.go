@@ -19,44 +19,37 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
-)
 
-// Registration says who may open an account.
-type Registration string
-
-// The ways to get an account.
-const (
-	ByInvitation Registration = "invitation" // an administrator's link
-	Open         Registration = "open"       // whoever verifies an e-mail address
+	"github.com/rind-dev/rind/internal/instance"
 )
 
 // Config is everything that can be set. Secrets are files, never values.
 type Config struct {
-	Listen             string         // address to listen on, host:port
-	MetricsListen      string         // address to answer /metrics on, host:port; "": none
-	PublicURL          *url.URL       // where people and clients reach it; its host is the tokens' location. Not set, it is localhost at Listen's port
-	DataDir            string         // folder of everything that is kept
-	AdminSocket        string         // unix socket of 'rind admin'; "" for DataDir/admin.sock, "off" for none
-	KeyFile            string         // key that seals secrets at rest; "" for DataDir/rind.key
-	RootKeysKeyFile    string         // key of the root-key store, read again at SIGHUP; "": Key
-	RootKeysOldKeyFile string         // the one before it, for a store that is still sealed with that; "": Key, where RootKeysKeyFile is set
-	Registration       Registration   // who may open an account
-	RecoveryWait       time.Duration  // how long the owner of an account has to object to its recovery; 24 hours at least
-	MaxTokenLife       time.Duration  // the longest life of a token; 0: tokens may live for ever
-	TokensPerHour      int            // tokens that one account makes in an hour; 0: no bound
-	MaxUpload          int64          // bytes of one uploaded file
-	UploadsAtOnce      int            // uploads that are read at once, in all
-	UploadsPerAccount  int            // of those, of one account with all its tokens
-	UploadsPerToken    int            // of those, with one token
-	LeakKeys           string         // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
-	BreachList         string         // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
-	BreachRangeURL     string         // server that is asked for stolen passwords by the first five digits of their SHA-1; "" for none
-	TrustedProxies     []netip.Prefix // whose X-Forwarded-For is believed
-	TLSCert            string         // certificate chain, PEM; "" for plain HTTP behind a proxy
-	TLSKey             string         // its key, PEM
-	HSTSSubdomains     bool           // browsers refuse hosts below PublicURL's that have no HTTPS
-	GroupAccess        bool           // the data folder, stores, keys and secrets may let in a group of this process
-	LogFormat          string         // "text" or "json"
+	Listen             string                // address to listen on, host:port
+	MetricsListen      string                // address to answer /metrics on, host:port; "": none
+	PublicURL          *url.URL              // where people and clients reach it; its host is the tokens' location. Not set, it is localhost at Listen's port
+	DataDir            string                // folder of everything that is kept
+	AdminSocket        string                // unix socket of 'rind admin'; "" for DataDir/admin.sock, "off" for none
+	KeyFile            string                // key that seals secrets at rest; "" for DataDir/rind.key
+	RootKeysKeyFile    string                // key of the root-key store, read again at SIGHUP; "": Key
+	RootKeysOldKeyFile string                // the one before it, for a store that is still sealed with that; "": Key, where RootKeysKeyFile is set
+	Registration       instance.Registration // who may open an account
+	RecoveryWait       time.Duration         // how long the owner of an account has to object to its recovery; 24 hours at least
+	MaxTokenLife       time.Duration         // the longest life of a token; 0: tokens may live for ever
+	TokensPerHour      int                   // tokens that one account makes in an hour; 0: no bound
+	MaxUpload          int64                 // bytes of one uploaded file
+	UploadsAtOnce      int                   // uploads that are read at once, in all
+	UploadsPerAccount  int                   // of those, of one account with all its tokens
+	UploadsPerToken    int                   // of those, with one token
+	LeakKeys           string                // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
+	BreachList         string                // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
+	BreachRangeURL     string                // server that is asked for stolen passwords by the first five digits of their SHA-1; "" for none
+	TrustedProxies     []netip.Prefix        // whose X-Forwarded-For is believed
+	TLSCert            string                // certificate chain, PEM; "" for plain HTTP behind a proxy
+	TLSKey             string                // its key, PEM
+	HSTSSubdomains     bool                  // browsers refuse hosts below PublicURL's that have no HTTPS
+	GroupAccess        bool                  // the data folder, stores, keys and secrets may let in a group of this process
+	LogFormat          string                // "text" or "json"
 	LogLevel           slog.Level
 	AuditLog           string        // where rows of the audit trail are written as log lines besides: "off", "stderr", or a file
 	AuditRetention     time.Duration // how long rows of the audit trail are kept; 0: for ever
@@ -82,7 +75,7 @@ func Default() Config {
 		Listen:        "127.0.0.1:8080",
 		PublicURL:     &url.URL{Scheme: "http", Host: "localhost:8080"},
 		DataDir:       "data",
-		Registration:  ByInvitation,
+		Registration:  instance.ByInvitation,
 		RecoveryWait:  72 * time.Hour,
 		TokensPerHour: 60,
 		MaxUpload:     1 << 30,

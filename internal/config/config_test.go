@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/internal/instance"
 )
 
 func load(t *testing.T, text string) (Config, error) {
@@ -67,7 +69,7 @@ ca-file = "/etc/rind/ca.pem"
 	want := Config{
 		Listen: "0.0.0.0:443", PublicURL: c.PublicURL, MetricsListen: "127.0.0.1:9100", DataDir: "/var/lib/rind", KeyFile: dir + "/key",
 		RootKeysKeyFile: dir + "/rootkeys.key", RootKeysOldKeyFile: dir + "/rootkeys.old",
-		Registration: Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, UploadsAtOnce: 64, UploadsPerAccount: 56, UploadsPerToken: 48, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
+		Registration: instance.Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, UploadsAtOnce: 64, UploadsPerAccount: 56, UploadsPerToken: 48, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
 		BreachList: dir + "/breaches", BreachRangeURL: "https://api.pwnedpasswords.com", LogFormat: "json", LogLevel: slog.LevelWarn, HSTSSubdomains: true, GroupAccess: true,
 		AuditLog: "/var/log/rind/audit.log", AuditRetention: 1000 * 24 * time.Hour,

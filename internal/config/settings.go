@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rind-dev/rind/internal/instance"
 )
 
 // setter puts a value, as the file's decoder or a flag gives it, into a Config.
@@ -217,15 +219,18 @@ func hostName(u *url.URL) error {
 	return nil
 }
 
+// registrations are the words of the setting.
+var registrations = map[string]instance.Registration{"invitation": instance.ByInvitation, "open": instance.Open}
+
 func setRegistration(c *Config, v any) error {
 	s, err := asString(v)
 	if err != nil {
 		return err
 	}
-	if err := oneOf(string(ByInvitation), string(Open))(s); err != nil {
+	if err := oneOf("invitation", "open")(s); err != nil {
 		return err
 	}
-	c.Registration = Registration(s)
+	c.Registration = registrations[s]
 	return nil
 }
 

@@ -128,10 +128,7 @@ func settings(c *call) (any, error) {
 	set, err := c.Accounts.Settings(c.ctx)
 	out := Settings{
 		ReadOnly: set.ReadOnly.On(), ReadOnlySince: stamp(set.ReadOnly.Since), Reason: set.ReadOnly.Reason,
-		Registration: string(instance.ByInvitation), Configured: set.Registration == instance.AsConfigured,
-	}
-	if c.Accounts.RegistrationOpen(set) {
-		out.Registration = string(instance.Open)
+		Registration: string(c.Accounts.Registration(set)), Configured: set.Registration == instance.AsConfigured,
 	}
 	if b := set.Banner; b.Shown(c.Clock()) {
 		out.Banner, out.BannerLevel, out.BannerUntil = b.Text, string(b.Level), stamp(b.Until)

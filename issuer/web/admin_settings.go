@@ -23,11 +23,8 @@ func (s *adminServer) settingsPage(v *visit, status int, l ui.Layout, typed func
 	b := set.Banner
 	page := ui.SettingsPage{
 		Layout: l, ReadOnlySince: set.ReadOnly.Since, ReadOnlyBy: set.ReadOnly.By, Registration: string(set.Registration),
-		ByDefault: string(instance.ByInvitation), Level: string(b.Level), Shown: b.Shown(s.now()),
+		ByDefault: string(accounts.Registration(instance.Settings{})), Level: string(b.Level), Shown: b.Shown(s.now()),
 		BannerBy: b.By, BannerSince: b.Since, BannerUntil: b.Until,
-	}
-	if accounts.RegistrationOpen(instance.Settings{}) {
-		page.ByDefault = string(instance.Open)
 	}
 	if page.Shown {
 		page.Text = b.Text

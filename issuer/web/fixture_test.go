@@ -19,6 +19,7 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/leaks"
@@ -67,14 +68,14 @@ type house struct {
 	log      *buffer
 	catchUp  func(context.Context, uint64) error
 
-	params  *argon2id.Params // of password hashes, one at a time; nil: cheap
-	plain   bool             // at http://localhost
-	open    bool             // registration
-	confirm bool             // unknown devices
-	maxLife time.Duration
-	perHour int // tokens that somebody makes in an hour
-	trusted []netip.Prefix
-	leaks   *leaks.Keys
+	params       *argon2id.Params // of password hashes, one at a time; nil: cheap
+	plain        bool             // at http://localhost
+	registration instance.Registration
+	confirm      bool // unknown devices
+	maxLife      time.Duration
+	perHour      int // tokens that somebody makes in an hour
+	trusted      []netip.Prefix
+	leaks        *leaks.Keys
 
 	secrets secrets
 }
@@ -152,7 +153,7 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 		_, _ = h.notices.Pass(context.Background(), h.mailer.Carry(h.accounts))
 	}
 	h.accounts, err = authn.New(authn.Config{
-		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: h.mailer, Notices: h.notices, OpenRegistration: h.open, ConfirmDevices: h.confirm,
+		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: h.mailer, Notices: h.notices, Registration: h.registration, ConfirmDevices: h.confirm,
 		PublicURL: at, PasswordParams: cmp.Or(h.params, &cheap), MaxHashing: h.hashing(), Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)

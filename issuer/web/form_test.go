@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -181,7 +182,7 @@ func TestFormsOfWhoIsSignedIn(t *testing.T) {
 }
 
 func TestFormsOfWhoComesIn(t *testing.T) {
-	h := newHouse(t, func(h *house) { h.open = true })
+	h := newHouse(t, func(h *house) { h.registration = instance.Open })
 	h.founder("ada")
 	p := h.visitor("eve")
 	half := h.visitor("ada")

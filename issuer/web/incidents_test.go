@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/instance"
 )
 
 // The tests of this file are named after published mistakes of other products that show
@@ -108,7 +109,7 @@ func TestIncidentSessionFixation(t *testing.T) {
 
 // Status and words are the same whether there is an account or not. TOB-PYPI-5, TOB-PYPI26-5.
 func TestIncidentEnumerationByWords(t *testing.T) {
-	h := newHouse(t, func(h *house) { h.open = true })
+	h := newHouse(t, func(h *house) { h.registration = instance.Open })
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	ada.guest("ice").enrol()

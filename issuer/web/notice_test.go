@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
@@ -45,7 +46,7 @@ func TestThrottledIsSaid(t *testing.T) {
 }
 
 func TestRegistrationsAreThrottled(t *testing.T) {
-	h := newHouse(t, func(h *house) { h.open = true })
+	h := newHouse(t, func(h *house) { h.registration = instance.Open })
 	h.visitor("nobody").get("/register").is(403, "") // before there is an administrator
 	h.founder("ada")
 	h.visitor("nobody").get("/").says("Create an account")

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
 )
@@ -95,7 +96,7 @@ func TestLinkOfAnInvitation(t *testing.T) {
 
 // Who has no account makes one, and is back at the invitation.
 func TestInvitedWithoutAnAccount(t *testing.T) {
-	h := newHouse(t, func(h *house) { h.open = true })
+	h := newHouse(t, func(h *house) { h.registration = instance.Open })
 	ada := h.founder("ada")
 	ada.project("demo")
 	ada.post("/projects/demo/members", "user", "Bob@example.org", "role", "maintainer").is(303, "/projects/demo")
