@@ -1,0 +1,133 @@
+package archive
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// formats are the versions of core metadata that tools know.
+var formats = map[string]bool{
+	"1.0": true, "1.1": true, "1.2": true, "2.0": true, "2.1": true, "2.2": true, "2.3": true, "2.4": true, "2.5": true,
+}
+
+// once are the fields that decide what is installed, and where; the index and installers take the
+// first or the last of them.
+var once = []string{"Metadata-Version", "Name", "Version", "Requires-Python"}
+
+// checkMetadata reads core metadata, and holds its name and version against want. what names the
+// file in sentences.
+func checkMetadata(r io.Reader, what string, want Want) error {
+	fields, err := readFields(r, what)
+	if err != nil {
+		return err
+	}
+	for _, name := range once[:3] {
+		if _, ok := fields[strings.ToLower(name)]; !ok {
+			return fault("%s has no field '%s'", what, name)
+		}
+	}
+	name, version := fields["name"], fields["version"]
+	switch format := fields["metadata-version"]; {
+	case !formats[format]:
+		return fault("%s has the metadata version '%s', which no tool knows", what, clip(format))
+	case !want.isName(name):
+		return fault("%s says that it is '%s', and the file is uploaded as '%s'", what, clip(name), want.Project)
+	case !want.isVersion(version):
+		return fault("%s says that it is version '%s', and the file is uploaded as version '%s'", what, clip(version), clip(want.Version))
+	}
+	return nil
+}
+
+// readFields reads the fields at the beginning of a file that is written as mail is. Those of once
+// come once at most, on one line; the names of the fields are in lower case.
+//
+// A line that is no field, and does not continue one, is refused: mail parsers take it for the
+// end of the fields, and others pass over it.
+func readFields(r io.Reader, what string) (map[string]string, error) {
+	all, err := readSmall(r, what)
+	if err != nil {
+		return nil, err
+	}
+	fields, last := map[string]string{}, ""
+	for len(all) > 0 {
+		line, rest, _ := bytes.Cut(all, []byte("\n"))
+		all = rest
+		line = bytes.TrimSuffix(line, []byte("\r"))
+		if len(line) == 0 {
+			break
+		}
+		if err := checkLine(line, what); err != nil {
+			return nil, err
+		}
+		if line[0] == ' ' || line[0] == '\t' {
+			if last == "" || isOnce(last) {
+				return nil, fault("%s continues a field over lines that has one: '%s'", what, clip(last))
+			}
+			continue
+		}
+		name, value, ok := strings.Cut(string(line), ":")
+		if !ok || name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+			return nil, fault("%s has a line that is no field: '%s'; lines that continue a field begin with a space", what, clip(string(line)))
+		}
+		last = strings.ToLower(name)
+		if _, again := fields[last]; again && isOnce(last) {
+			return nil, fault("%s has the field '%s' twice", what, clip(name))
+		}
+		if isOnce(last) || fields[last] == "" {
+			fields[last] = strings.TrimSpace(value)
+		}
+		if len(fields) > maxFields {
+			return nil, fault("%s has more than %d different fields", what, maxFields)
+		}
+	}
+	return fields, nil
+}
+
+const maxFields = 200
+
+func isOnce(name string) bool {
+	for _, o := range once {
+		if strings.EqualFold(o, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkLine refuses characters at which some programs begin another line.
+func checkLine(line []byte, what string) error {
+	switch {
+	case bytes.IndexByte(line, 0) >= 0:
+		return fault("%s has a NUL in it", what)
+	case bytes.IndexByte(line, '\r') >= 0:
+		return fault("%s has a carriage return within a line", what)
+	case !utf8.Valid(line):
+		return fault("%s is not UTF-8", what)
+	}
+	for begin, c := range string(line) {
+		if c != '\v' && c != '\f' && (c < 0x1c || c > 0x1e) && c != 0x85 && c != '\u2028' && c != '\u2029' {
+			continue
+		}
+		after := strings.TrimSpace(string(line[begin+utf8.RuneLen(c):]))
+		if name, _, ok := strings.Cut(after, ":"); ok && isOnce(strings.TrimSpace(name)) {
+			return fault("%s has a field '%s' behind a character that some programs take for the end of a line", what, clip(name))
+		}
+	}
+	return nil
+}
+
+// readSmall reads a file of at most maxMetadata bytes, which begins with no mark of its encoding.
+func readSmall(r io.Reader, what string) ([]byte, error) {
+	all, err := io.ReadAll(io.LimitReader(r, maxMetadata+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) > maxMetadata:
+		return nil, fault("%s is larger than %d bytes", what, maxMetadata)
+	case bytes.HasPrefix(all, []byte("\xef\xbb\xbf")):
+		return nil, fault("%s begins with a byte order mark", what)
+	}
+	return all, nil
+}

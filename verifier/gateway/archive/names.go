@@ -1,0 +1,159 @@
+package archive
+
+import (
+	"crypto/sha256"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// names are those of an archive's entries. No two of them may be one file anywhere: macOS and
+// Windows take names for the same that differ in case, in how a letter is composed, or in dots
+// and spaces at the end.
+type names struct {
+	seen  map[nameKey]int // the entry; folder, where a name is only a part of others
+	bytes int
+}
+
+// nameKey stands for a name, and for all that are the same file.
+type nameKey [16]byte
+
+const folder = -1
+
+func newNames(entries int) *names {
+	return &names{seen: make(map[nameKey]int, min(entries, MaxEntries))}
+}
+
+// checkName refuses names that reach out of the archive's folder on some system, or that programs
+// read differently. A folder's ends with "/".
+func checkName(name string) error {
+	bare := strings.TrimSuffix(name, "/")
+	switch {
+	case bare == "":
+		return fault("an entry has no name")
+	case len(name) > maxName:
+		return fault("the name of an entry has more than %d bytes: '%s'", maxName, clip(name))
+	case !utf8.ValidString(name):
+		return fault("the name of an entry is not UTF-8: '%s'", clip(name))
+	case strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		return fault("the name of an entry has a control character in it: '%s'", clip(name))
+	case strings.Contains(name, `\`):
+		return fault(`the name of an entry has a backslash in it: '%s'; use "/"`, clip(name))
+	case name[0] == '/', len(name) > 1 && name[1] == ':' && isLetter(name[0]):
+		return fault("the name of an entry is an absolute path: '%s'", clip(name))
+	case strings.Count(bare, "/") >= maxDepth:
+		return fault("an entry is in more than %d folders: '%s'", maxDepth, clip(name))
+	}
+	for part := range strings.SplitSeq(bare, "/") {
+		if part == "" || part == "." || part == ".." {
+			return fault("the name of an entry is a path with an empty part, '.' or '..' in it: '%s'", clip(name))
+		}
+	}
+	return nil
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// add takes the name of entry n. It refuses a second name for the same file, and a file that is
+// also a folder.
+func (x *names) add(name string, n int) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if x.bytes += len(name); x.bytes > MaxNames {
+		return fault("the names of its entries have more than %d bytes", MaxNames)
+	}
+	bare := strings.TrimSuffix(name, "/")
+	folded := fold(bare)
+	for i, c := range folded {
+		if c != '/' {
+			continue
+		}
+		key := keyOf(folded[:i])
+		switch other, ok := x.seen[key]; {
+		case !ok:
+			if err := x.room(); err != nil {
+				return err
+			}
+			x.seen[key] = folder
+		case other >= 0:
+			return fault("an entry is a file and a folder: see '%s'", clip(name))
+		}
+	}
+	key := keyOf(folded)
+	other, ok := x.seen[key]
+	isFolder := bare != name
+	switch {
+	case !ok:
+	case other == folder && isFolder:
+	case other == folder:
+		return fault("an entry is a file and a folder: '%s'", clip(name))
+	default:
+		return fault("two entries are the same file, here or on another system: see '%s'", clip(name))
+	}
+	if err := x.room(); err != nil {
+		return err
+	}
+	if isFolder {
+		n = explicitFolder
+	}
+	x.seen[key] = n
+	return nil
+}
+
+// explicitFolder marks a folder that has an entry of its own: it may not have a second one.
+const explicitFolder = -2
+
+func (x *names) room() error {
+	if len(x.seen) >= MaxEntries {
+		return fault("it has more than %d files and folders", MaxEntries)
+	}
+	return nil
+}
+
+// find is the entry of a file; ok is false where there is none with about this name.
+func (x *names) find(name string) (n int, ok bool) {
+	n, ok = x.seen[keyOf(fold(name))]
+	return n, ok && n >= 0
+}
+
+func keyOf(folded string) nameKey {
+	sum := sha256.Sum256([]byte(folded))
+	return nameKey(sum[:])
+}
+
+// fold is what all names of one file have in common, on a system where they are the same.
+func fold(name string) string {
+	plain := true
+	for i := 0; i < len(name) && plain; i++ {
+		c := name[i]
+		plain = c < utf8.RuneSelf && (c < 'A' || c > 'Z') && (c != '.' && c != ' ' || i+1 < len(name) && name[i+1] != '/')
+	}
+	if plain {
+		return name
+	}
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		if trimmed := strings.TrimRight(part, ". "); trimmed != "" {
+			parts[i] = trimmed
+		}
+	}
+	return norm.NFD.String(strings.Map(foldRune, strings.ReplaceAll(norm.NFKD.String(strings.Join(parts, "/")), "ß", "ss")))
+}
+
+// foldRune is one of all runes that differ only in case: the lower one of ASCII's, else the first.
+func foldRune(r rune) rune {
+	if r == 'ẞ' {
+		r = 'ß'
+	}
+	least := r
+	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+		least = min(least, next)
+	}
+	if least <= 'Z' && least >= 'A' {
+		return least + 'a' - 'A'
+	}
+	return least
+}

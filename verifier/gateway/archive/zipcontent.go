@@ -1,0 +1,55 @@
+package archive
+
+import (
+	"bufio"
+	"compress/flate"
+	"hash"
+	"hash/crc32"
+	"io"
+)
+
+// open reads the content of an entry. It fails where that is not what the directory says of it.
+func (z *zipFile) open(entry *zipEntry) io.Reader {
+	packed := bufio.NewReaderSize(z.src.section(entry.data, entry.packed), chunk)
+	c := &content{entry: entry, packed: packed, from: packed, crc: crc32.NewIEEE()}
+	if entry.method == methodDeflate {
+		c.from = flate.NewReader(packed)
+	}
+	return c
+}
+
+type content struct {
+	entry  *zipEntry
+	packed *bufio.Reader
+	from   io.Reader
+	crc    hash.Hash32
+	read   int64
+}
+
+func (c *content) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.crc.Write(p[:n])
+	if c.read += int64(n); c.read > c.entry.size {
+		return 0, fault("'%s' is larger than the zip file says", clip(c.entry.name))
+	}
+	switch {
+	case err == nil:
+		return n, nil
+	case err != io.EOF:
+		return n, fault("'%s' can't be unpacked", clip(c.entry.name))
+	case c.read != c.entry.size || c.crc.Sum32() != c.entry.crc:
+		return n, fault("'%s' is not what the zip file says: its size or checksum is another", clip(c.entry.name))
+	}
+	if _, err := c.packed.ReadByte(); err != io.EOF {
+		return n, fault("'%s' has bytes behind its end", clip(c.entry.name))
+	}
+	return n, io.EOF
+}
+
+// find is the entry of exactly that name, nil where there is none.
+func (z *zipFile) find(name string) *zipEntry {
+	if n, ok := z.names.find(name); ok && z.entries[n].name == name {
+		return &z.entries[n]
+	}
+	return nil
+}
