@@ -29,8 +29,8 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/internal/dist/disttest"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/tokens"
 )
@@ -271,7 +271,7 @@ func pyproject(t *testing.T, name, more string) string {
 	module := "\"\"\"A demonstration\"\"\"\n" + more
 	for _, err := range []error{
 		os.WriteFile(filepath.Join(dir, "pyproject.toml"), []byte(text), 0o644), os.WriteFile(filepath.Join(dir, name+".py"), []byte(module), 0o644),
-		os.Mkdir(filepath.Join(dir, "dist"), 0o755), os.WriteFile(filepath.Join(dir, "dist", name+"-1.0-py3-none-any.whl"), realtest.MakeWheel(t, name, "1.0", more), 0o644),
+		os.Mkdir(filepath.Join(dir, "dist"), 0o755), os.WriteFile(filepath.Join(dir, "dist", name+"-1.0-py3-none-any.whl"), disttest.Wheel(name, "1.0", more), 0o644),
 	} {
 		if err != nil {
 			t.Fatal(err)

@@ -10,12 +10,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rind-dev/rind/internal/dist/disttest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // uploadRequest uploads a small file of demo 1.0.
 func uploadRequest(url, token string) (*http.Request, error) {
-	archive := []byte("\x1f\x8b\x08 and nothing that is read")
+	archive := disttest.SDist("demo", "1.0", "")
 	digest := sha256.Sum256(archive)
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)

@@ -26,6 +26,7 @@ var (
 	macaroon = []string{"gopkg.in/macaroon.v2", "golang.org/x/crypto"}
 	bbolt    = []string{"go.etcd.io/bbolt", "golang.org/x/sys"}
 	blake2   = []string{"golang.org/x/crypto", "golang.org/x/sys/cpu"}
+	norm     = []string{"golang.org/x/text"}
 	echo     = "github.com/labstack"
 	webauthn = "github.com/go-webauthn"
 	otp      = "github.com/pquerna/otp"
@@ -40,26 +41,27 @@ func join(lists ...[]string) []string {
 }
 
 var rules = map[string]rule{
-	"caveats":                 {},
-	"caveats/token":           {own: []string{"caveats"}, foreign: macaroon},
-	"verifier":                {own: []string{"caveats", "caveats/token", "internal/scratch"}, foreign: macaroon},
-	"verifier/rootkeys":       {own: []string{"caveats", "caveats/token", "verifier", "internal/durable", "internal/feed", "internal/private", "internal/scratch", "internal/seal"}, foreign: join(macaroon, bbolt)},
-	"verifier/replication":    {own: []string{"caveats", "caveats/token", "verifier", "verifier/rootkeys", "internal/durable", "internal/feed", "internal/private", "internal/scratch", "internal/seal"}, foreign: join(macaroon, bbolt)},
-	"verifier/httpauth":       {own: []string{"caveats", "caveats/token", "verifier", "internal/deadline", "internal/scratch"}, foreign: macaroon},
-	"verifier/gateway":        {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2)},
-	"verifier/gateway/folder": {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/durable", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2)},
-	"internal/tokenscan":      {own: []string{"caveats", "caveats/token"}, foreign: macaroon},
-	"internal/jobs":           {own: []string{"internal/instance", "internal/kv", "internal/problem", "internal/text"}},
-	"internal/certificate":    {own: []string{"internal/private"}},
-	"internal/dist":           {own: []string{"caveats", "internal/text"}},
-	"internal/deadline":       {},
-	"internal/durable":        {},
-	"ui":                      {},
-	"internal/text":           {},
-	"internal/clientip":       {},
-	"internal/private":        {},
-	"authn/password":          {foreign: []string{"github.com/alexedwards/argon2id", "github.com/ccojocar/zxcvbn-go", "golang.org/x/crypto", "golang.org/x/sys/cpu", "golang.org/x/text"}},
-	"authn/totp":              {foreign: []string{otp, "github.com/boombuler/barcode"}},
+	"caveats":                  {},
+	"caveats/token":            {own: []string{"caveats"}, foreign: macaroon},
+	"verifier":                 {own: []string{"caveats", "caveats/token", "internal/scratch"}, foreign: macaroon},
+	"verifier/rootkeys":        {own: []string{"caveats", "caveats/token", "verifier", "internal/durable", "internal/feed", "internal/private", "internal/scratch", "internal/seal"}, foreign: join(macaroon, bbolt)},
+	"verifier/replication":     {own: []string{"caveats", "caveats/token", "verifier", "verifier/rootkeys", "internal/durable", "internal/feed", "internal/private", "internal/scratch", "internal/seal"}, foreign: join(macaroon, bbolt)},
+	"verifier/httpauth":        {own: []string{"caveats", "caveats/token", "verifier", "internal/deadline", "internal/scratch"}, foreign: macaroon},
+	"verifier/gateway":         {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth", "verifier/gateway/archive", "internal/clientip", "internal/deadline", "internal/dist", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm)},
+	"verifier/gateway/archive": {own: []string{"caveats", "internal/text"}, foreign: norm},
+	"verifier/gateway/folder":  {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/durable", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm)},
+	"internal/tokenscan":       {own: []string{"caveats", "caveats/token"}, foreign: macaroon},
+	"internal/jobs":            {own: []string{"internal/instance", "internal/kv", "internal/problem", "internal/text"}},
+	"internal/certificate":     {own: []string{"internal/private"}},
+	"internal/dist":            {own: []string{"caveats", "internal/text"}},
+	"internal/deadline":        {},
+	"internal/durable":         {},
+	"ui":                       {},
+	"internal/text":            {},
+	"internal/clientip":        {},
+	"internal/private":         {},
+	"authn/password":           {foreign: []string{"github.com/alexedwards/argon2id", "github.com/ccojocar/zxcvbn-go", "golang.org/x/crypto", "golang.org/x/sys/cpu", "golang.org/x/text"}},
+	"authn/totp":               {foreign: []string{otp, "github.com/boombuler/barcode"}},
 }
 
 // forbidden says what a package must not reach, where the list of what it may

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -23,6 +22,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/dist/disttest"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 )
@@ -168,11 +168,9 @@ func basic(user, password string) string {
 // upload sends a small source distribution with a token.
 func (g *guest) upload(text, project, version string) answer {
 	g.t.Helper()
-	var content, body bytes.Buffer
-	z := gzip.NewWriter(&content)
-	_, _ = z.Write([]byte(project + " " + version)) // a buffer takes it
-	_ = z.Close()
-	sum := sha256.Sum256(content.Bytes())
+	var body bytes.Buffer
+	content := disttest.SDist(project, version, "")
+	sum := sha256.Sum256(content)
 	w := multipart.NewWriter(&body)
 	for _, f := range [][2]string{
 		{":action", "file_upload"}, {"protocol_version", "1"}, {"name", project}, {"version", version}, {"filetype", "sdist"},
@@ -184,7 +182,7 @@ func (g *guest) upload(text, project, version string) answer {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	_, _ = part.Write(content.Bytes())
+	_, _ = part.Write(content)
 	_ = w.Close()
 	return g.send("POST", "/legacy/", w.FormDataContentType(), body.String(), "Authorization", basic("__token__", text))
 }

@@ -30,10 +30,10 @@ func TestManyFields(t *testing.T) {
 // SHA-256 is held against the bytes all the same.
 func TestOneDigestSuffices(t *testing.T) {
 	x := newIndex(t, nil)
-	content := gz("one")
-	blake := blake2b.Sum256([]byte(content))
 	for i, field := range []string{"md5_digest", "sha256_digest", "blake2_256_digest"} {
 		version := fmt.Sprintf("1.%d", i)
+		content := pack("demo-"+version+".tar.gz", "one")
+		blake := blake2b.Sum256([]byte(content))
 		form := with(upload("demo", version, "demo-"+version+".tar.gz", content), "blake2_256_digest", hex.EncodeToString(blake[:]))
 		for _, other := range []string{"md5_digest", "sha256_digest", "blake2_256_digest"} {
 			if other != field {
@@ -63,10 +63,7 @@ func TestVersionsInNormalForm(t *testing.T) {
 		{"1.3.post", "demo-1.3.post0.tar.gz", "1.3.post0"},
 		{"1." + strings.Repeat("0", 98), "demo-1.0-py3-none-any.whl", "1.0"}, // 100 characters
 	} {
-		content := gz(fmt.Sprint(i))
-		if strings.HasSuffix(c.file, ".whl") {
-			content = zipped("a", fmt.Sprint(i))
-		}
+		content := pack(c.file, fmt.Sprint(i))
 		status, body := x.Post(x.Text, upload("demo", c.sent, c.file, content))
 		if status != "200 OK" || x.Uploads[i].Version != c.want {
 			t.Errorf("%q: %s %s", c.sent, status, body)
@@ -86,7 +83,7 @@ func TestLongFileNames(t *testing.T) {
 		version := fmt.Sprintf("1.%d", n)
 		front := "demo-" + version + "-py3-none-"
 		name := front + strings.Repeat("a", n-len(front)-len(".whl")) + ".whl"
-		form := with(upload("demo", version, name, zipped("a", version)), "requires_python", ">=3."+fmt.Sprint(n))
+		form := with(upload("demo", version, name, pack(name, version)), "requires_python", ">=3."+fmt.Sprint(n))
 		status, _ := x.Post(x.Text, form)
 		if n > dist.MaxFilename {
 			if !strings.HasPrefix(status, "400 The file name '") || !strings.HasSuffix(status, "at most 255 characters.") {

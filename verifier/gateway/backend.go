@@ -54,9 +54,11 @@ type IndexServer interface {
 }
 
 // Staged is one file on its way in, used by one goroutine. Write takes its
-// bytes; then exactly one of Commit and Discard ends it.
+// bytes; ReadAt gives them back, so that the archive can be checked; then exactly one of Commit and
+// Discard ends it.
 type Staged interface {
 	io.Writer
+	io.ReaderAt
 
 	// Commit stores the file permanently under up.Project and up.Filename: when it returns nil,
 	// neither a crash nor a power cut loses it. repeated reports that an identical file already

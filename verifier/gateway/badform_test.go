@@ -87,7 +87,7 @@ func TestBadForms(t *testing.T) {
 		{"two actions", append(demo(), field(":action", "file_upload")), "400 The form contains the field ':action' twice."},
 		{"two digests", append(demo(), field("sha256_digest", digest("x"))), "400 The form contains the field 'sha256_digest' twice."},
 		{"two filetypes", append(demo(), field("filetype", "sdist")), "400 The form contains the field 'filetype' twice."},
-		{"two files", append(demo(), file("demo-1.0.tar.gz", gz("one"))), "400 The form contains the field 'content' twice."},
+		{"two files", append(demo(), file("demo-1.0.tar.gz", pack("demo-1.0.tar.gz", "one"))), "400 The form contains the field 'content' twice."},
 
 		{"file as text", content(`form-data; name="content"`), "400 The field 'content' is text, but should be a file."},
 		{"name as file", append([]item{{Name: "name", Value: "demo", Disposition: `form-data; name="name"; filename="x"`}}, without(demo(), "name")...), "400 The field 'name' is a file, but should be text."},
@@ -95,10 +95,10 @@ func TestBadForms(t *testing.T) {
 		{"text in a .tar.gz", upload("demo", "1.0", "demo-1.0.tar.gz", "hello"), "400 The file 'demo-1.0.tar.gz' is not what its name says"},
 		{"two bytes of gzip", upload("demo", "1.0", "demo-1.0.tar.gz", "\x1f\x8b"), "400 The file 'demo-1.0.tar.gz' is not what its name says"},
 		{"gzip in a wheel", upload("demo", "1.0", "demo-1.0-py3-none-any.whl", gz("x")), "400 The file 'demo-1.0-py3-none-any.whl' is not what"},
-		{"another version's file", upload("demo", "1.0", "demo-1.1.tar.gz", gz("x")), "400 The file 'demo-1.1.tar.gz' does not match the version '1.0'."},
-		{"another project's file", upload("demo", "1.0", "demo-extra-1.0.tar.gz", gz("x")), "400 The file 'demo-extra-1.0.tar.gz' does not belong to project 'demo'"},
-		{"another ending", upload("demo", "1.0", "demo-1.0.exe", gz("x")), "400 The file name 'demo-1.0.exe' must end in"},
-		{"a wheel without tags", upload("demo", "1.0", "demo-1.0.whl", zipped("a", "b")), "400 The file 'demo-1.0.whl' does not belong to project 'demo': its name should have the form name-version-python"},
+		{"another version's file", upload("demo", "1.0", "demo-1.1.tar.gz", pack("demo-1.1.tar.gz", "x")), "400 The file 'demo-1.1.tar.gz' does not match the version '1.0'."},
+		{"another project's file", upload("demo", "1.0", "demo-extra-1.0.tar.gz", pack("demo-extra-1.0.tar.gz", "x")), "400 The file 'demo-extra-1.0.tar.gz' does not belong to project 'demo'"},
+		{"another ending", upload("demo", "1.0", "demo-1.0.exe", pack("demo-1.0.exe", "x")), "400 The file name 'demo-1.0.exe' must end in"},
+		{"a wheel without tags", upload("demo", "1.0", "demo-1.0.whl", pack("demo-1.0.whl", "b")), "400 The file 'demo-1.0.whl' does not belong to project 'demo': its name should have the form name-version-python"},
 		{"a file of 2 MB", upload("demo", "1.0", "demo-1.0.tar.gz", gz("")+big[:2<<20]), "413 The file is larger than 1048576 bytes"},
 		{"a file of 20 MB", upload("demo", "1.0", "demo-1.0.tar.gz", gz("")+big+big), "413 The file is larger than 1048576 bytes"},
 

@@ -24,6 +24,7 @@ var (
 	encode    = gatetest.Encode
 	basicAuth = gatetest.BasicAuth
 	gz        = gatetest.Gzip
+	pack      = gatetest.Pack
 	zipped    = gatetest.Zip
 	digest    = gatetest.Digest
 )

@@ -11,7 +11,8 @@
 // begins, with what is known by then, and once more with all facts, the digest
 // of the bytes that arrived among them, before anything is kept. The file is
 // streamed into the Backend while it is hashed; memory per upload is bounded
-// by the limits of the form's text fields, never by the file.
+// by the limits of the form's text fields, never by the file. Then the archive is read, as package archive says: what is
+// kept installs as the project and version that the token was checked for, and as nothing else.
 //
 // Package folder, below this one, is the Backend that keeps files in a folder and serves the simple index over
 // them. An index that keeps files in its own way implements Backend.
@@ -107,7 +108,8 @@ type Config struct {
 type Gateway struct {
 	cfg   Config
 	log   *slog.Logger
-	slots slots
+	slots slots                   // of uploads under way
+	reads slots                   // of archives that are read
 	keeps func(field string) bool // nil: the backend reads no field
 }
 
@@ -147,7 +149,7 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{cfg: cfg, log: log, slots: slots{
 		all: cfg.MaxUploads, owner: cfg.MaxPerOwner, token: cfg.MaxPerToken, wait: cfg.QueueTime,
 		taken: map[share]int{}, freed: make(chan struct{}),
-	}}
+	}, reads: readSlots()}
 	if reader, ok := cfg.Backend.(FieldReader); ok {
 		g.keeps = reader.ReadsField
 	}

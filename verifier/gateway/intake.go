@@ -209,6 +209,9 @@ func (in *intake) finish() (verifier.Grant, error) {
 		return verifier.Grant{}, errors.New("gateway: the verifier granted another project than it was asked for")
 	}
 	in.up.Project = grant.Project
+	if err := in.checkContents(holder{grant.TokenID, grant.UserID}); err != nil {
+		return grant, err
+	}
 	in.up.Repeated, err = in.staged.Commit(in.ctx, in.up)
 	in.staged = nil
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 
 func TestUpload(t *testing.T) {
 	x := newIndex(t, nil)
-	content := gz("one")
+	content := pack("demo-1.0.tar.gz", "one")
 	status, body := x.Post(x.Text, upload("Demo", "1.0", "demo-1.0.tar.gz", content))
 	if status != "200 OK" || body != "Stored demo-1.0.tar.gz in project demo\n" {
 		t.Fatal(status, body)
@@ -55,7 +55,7 @@ func TestUpload(t *testing.T) {
 	if status, _ := x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", content)); status != "200 OK" || !x.Uploads[1].Repeated {
 		t.Error("identical again:", status)
 	}
-	status, body = x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", gz("two")))
+	status, body = x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", pack("demo-1.0.tar.gz", "two")))
 	if !strings.HasPrefix(status, "400 File already exists ('demo-1.0.tar.gz', with different content). ") || !strings.Contains(body, "already exist") {
 		t.Error(status, body)
 	}
@@ -86,12 +86,12 @@ func TestFieldOrder(t *testing.T) {
 		}, // as twine --sign
 	} {
 		version := fmt.Sprintf("1.%d", i)
-		narrow, err := token.Restrict(x.Text, caveats.Versions{version}, caveats.Digests{digest(gz(version))},
+		narrow, err := token.Restrict(x.Text, caveats.Versions{version}, caveats.Digests{digest(pack("demo-"+version+".tar.gz", version))},
 			caveats.FileNames{"demo-" + version + ".tar.gz"}, caveats.Networks{"127.0.0.0/8"}, caveats.Actions{"upload"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, body := x.Post(narrow, order(upload("demo", version, "demo-"+version+".tar.gz", gz(version)))); status != "200 OK" {
+		if status, body := x.Post(narrow, order(upload("demo", version, "demo-"+version+".tar.gz", pack("demo-"+version+".tar.gz", version)))); status != "200 OK" {
 			t.Errorf("order %d: %s %s", i, status, body)
 		}
 		fields := x.Uploads[len(x.Uploads)-1].Fields
@@ -161,11 +161,11 @@ func TestDenials(t *testing.T) {
 		{"revoked", "Bearer " + x.Keys.Mint(t, func(r *verifier.Record) { r.RevokedAt, r.RevokedWhy = noon, "by its owner" }), demo(),
 			"403 Invalid API Token: token was revoked by its owner on 2026-08-01"},
 		{"frozen", "Bearer " + x.Keys.Mint(t, func(r *verifier.Record) { r.UserFrozen = true }), demo(), "403 Invalid API Token: user 'alice' is frozen"},
-		{"other project's token", "Bearer " + x.Text, upload("my-lib", "1.0", "my_lib-1.0.tar.gz", gz("x")),
+		{"other project's token", "Bearer " + x.Text, upload("my-lib", "1.0", "my_lib-1.0.tar.gz", pack("my_lib-1.0.tar.gz", "x")),
 			"403 Invalid API Token: token is valid for project 'demo', not for 'my-lib'"},
-		{"no member", "Bearer " + x.Keys.Mint(t, nil), upload("other", "1.0", "other-1.0.tar.gz", gz("x")),
+		{"no member", "Bearer " + x.Keys.Mint(t, nil), upload("other", "1.0", "other-1.0.tar.gz", pack("other-1.0.tar.gz", "x")),
 			"403 Invalid API Token: user 'alice' is not a member of project 'other'"},
-		{"unknown project, in the same words", "Bearer " + x.Keys.Mint(t, nil), upload("nowhere", "1.0", "nowhere-1.0.tar.gz", gz("x")),
+		{"unknown project, in the same words", "Bearer " + x.Keys.Mint(t, nil), upload("nowhere", "1.0", "nowhere-1.0.tar.gz", pack("nowhere-1.0.tar.gz", "x")),
 			"403 Invalid API Token: user 'alice' is not a member of project 'nowhere'"},
 		{"other version", "Bearer " + restrict(caveats.Versions{"2.0"}), demo(), "403 Invalid API Token: token is valid for version '2.0', not for '1.0'"},
 		{"other file", "Bearer " + restrict(caveats.FileNames{"demo-1.0.zip"}), demo(), "403 Invalid API Token: token is valid for file"},
@@ -227,10 +227,10 @@ func TestRefusedBeforeTheFile(t *testing.T) {
 		text string
 		form []item
 	}{
-		"project":          {x.Text, upload("my-lib", "1.0", "my_lib-1.0.tar.gz", gz("x"))},
+		"project":          {x.Text, upload("my-lib", "1.0", "my_lib-1.0.tar.gz", pack("my_lib-1.0.tar.gz", "x"))},
 		"version":          {version, demo()},
 		"digest":           {sum, demo()},
-		"name of the file": {x.Text, upload("demo", "1.0", "other-1.0.tar.gz", gz("x"))},
+		"name of the file": {x.Text, upload("demo", "1.0", "other-1.0.tar.gz", pack("other-1.0.tar.gz", "x"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw, contentType := encode(c.form)
@@ -270,7 +270,7 @@ func TestOneWins(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range statuses {
 		all.Go(func() {
-			statuses[i], _ = x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", gz(fmt.Sprint(i))))
+			statuses[i], _ = x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", pack("demo-1.0.tar.gz", fmt.Sprint(i))))
 		})
 	}
 	all.Wait()
@@ -288,11 +288,11 @@ func TestOneWins(t *testing.T) {
 		t.Fatal("nobody won")
 	}
 	raw, err := os.ReadFile(filepath.Join(x.Dir, "demo", "demo-1.0.tar.gz"))
-	if err != nil || string(raw) != gz(fmt.Sprint(won)) {
+	if err != nil || string(raw) != pack("demo-1.0.tar.gz", fmt.Sprint(won)) {
 		t.Error("other bytes than the winner's", err)
 	}
 	_, page := x.Get("/simple/demo/")
-	if !strings.Contains(page, "#sha256="+digest(gz(fmt.Sprint(won)))) || len(x.Staged()) != 0 {
+	if !strings.Contains(page, "#sha256="+digest(pack("demo-1.0.tar.gz", fmt.Sprint(won)))) || len(x.Staged()) != 0 {
 		t.Error(page, x.Staged())
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // Limits of an archive. Beyond them it is refused.
@@ -41,7 +42,10 @@ type Fault struct{ Sentence string }
 
 func (f *Fault) Error() string { return "archive: " + f.Sentence }
 
-func fault(format string, args ...any) error { return &Fault{fmt.Sprintf(format, args...)} }
+func fault(format string, args ...any) error {
+	s := fmt.Sprintf(format, args...) + "."
+	return &Fault{strings.ToUpper(s[:1]) + s[1:]}
+}
 
 // Check reads a wheel (.whl) or an sdist (.tar.gz, .zip) of size bytes, and holds what is in it
 // against want. It uses at most 16 MiB of memory whatever the file is, and stops with ctx.
@@ -120,15 +124,4 @@ func unpacked(total, size int64) error {
 }
 
 // clip is a text of the uploader's as a sentence can hold it.
-func clip(s string) string {
-	const most = 100
-	if len(s) > most {
-		s = s[:most] + "…"
-	}
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c == '\u2028' || c == '\u2029' || c >= 0x80 && c < 0xa0 {
-			return '?'
-		}
-		return c
-	}, strings.ToValidUTF8(s, "?"))
-}
+func clip(s string) string { return text.Line(text.Clip(s)) }

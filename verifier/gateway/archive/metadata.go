@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // formats are the versions of core metadata that tools know.
@@ -107,7 +109,7 @@ func checkLine(line []byte, what string) error {
 		return fault("%s is not UTF-8", what)
 	}
 	for begin, c := range string(line) {
-		if c != '\v' && c != '\f' && (c < 0x1c || c > 0x1e) && c != 0x85 && c != '\u2028' && c != '\u2029' {
+		if !text.Disruptive(c) || c == '\t' {
 			continue
 		}
 		after := strings.TrimSpace(string(line[begin+utf8.RuneLen(c):]))

@@ -24,7 +24,7 @@ type header struct {
 
 // readHeader reads a header of the formats ustar, pax, GNU and v7.
 func readHeader(b *[block]byte) (h header, err error) {
-	name, ok := text(b[:nameSize])
+	name, ok := cString(b[:nameSize])
 	if !ok {
 		return h, fault("a name in the tar file goes on behind its end: '%s'", clip(name))
 	}
@@ -35,7 +35,7 @@ func readHeader(b *[block]byte) (h header, err error) {
 	if h.size, ok = octal(b[124:136]); !ok {
 		return h, fault("an entry has an impossible size: '%s'", clip(name))
 	}
-	prefix, ok := text(b[345:500])
+	prefix, ok := cString(b[345:500])
 	switch {
 	case string(b[257:265]) == "ustar\x0000" && ok:
 		if prefix != "" {
@@ -50,8 +50,8 @@ func readHeader(b *[block]byte) (h header, err error) {
 	return h, nil
 }
 
-// text is a text that ends with its first NUL; ok is false where something else follows that.
-func text(b []byte) (s string, ok bool) {
+// cString is a text that ends with its first NUL; ok is false where something else follows that.
+func cString(b []byte) (s string, ok bool) {
 	before, after, _ := bytes.Cut(b, []byte{0})
 	return string(before), len(bytes.Trim(after, "\x00")) == 0
 }
@@ -94,7 +94,7 @@ func (t *tarFile) extend(h header) error {
 		return err
 	}
 	if h.kind == typeLongName {
-		name, ok := text(b)
+		name, ok := cString(b)
 		if !ok || name == "" {
 			return fault("a long name in the tar file goes on behind its end: '%s'", clip(name))
 		}

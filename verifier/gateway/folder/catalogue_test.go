@@ -60,7 +60,7 @@ func TestPagesAreKeptUntilTheFolderChanges(t *testing.T) {
 	f := x.files
 	demo := filepath.Join(x.Dir, "demo")
 	entry := func(name, content string) string { return name + " " + digest(content)[:8] }
-	one, two := entry("demo-1.0.tar.gz", gz("one")), entry("demo-1.1+local.1-py3-none-any.whl", zipped("a", "b"))
+	first, second := entry("demo-1.0.tar.gz", one), entry("demo-1.1+local.1-py3-none-any.whl", two)
 	settled := func(want ...string) *snapshot {
 		t.Helper()
 		age(t, demo, time.Minute)
@@ -73,37 +73,37 @@ func TestPagesAreKeptUntilTheFolderChanges(t *testing.T) {
 		}
 		return now
 	}
-	settled(one, two)
+	settled(first, second)
 
-	if status, _ := x.Post(x.Text, upload("demo", "3.0", "demo-3.0.tar.gz", gz("three"))); status != "200 OK" {
+	if status, _ := x.Post(x.Text, upload("demo", "3.0", "demo-3.0.tar.gz", pack("demo-3.0.tar.gz", "three"))); status != "200 OK" {
 		t.Fatal(status)
 	}
 	age(t, demo, time.Minute) // the upload is seen whatever the time of the folder says
-	three := entry("demo-3.0.tar.gz", gz("three"))
-	settled(one, two, three)
+	three := entry("demo-3.0.tar.gz", pack("demo-3.0.tar.gz", "three"))
+	settled(first, second, three)
 
 	put(t, filepath.Join(demo, "demo-4.0.tar.gz"), gz("four"))
 	four := entry("demo-4.0.tar.gz", gz("four"))
-	if got := x.names(); got != strings.Join([]string{one, two, three, four}, ", ") {
+	if got := x.names(); got != strings.Join([]string{first, second, three, four}, ", ") {
 		t.Errorf("a file that was copied in: %s", got)
 	}
-	settled(one, two, three, four)
+	settled(first, second, three, four)
 
 	if err := os.Remove(filepath.Join(demo, "demo-1.0.tar.gz")); err != nil {
 		t.Fatal(err)
 	}
-	if got := x.names(); got != strings.Join([]string{two, three, four}, ", ") {
+	if got := x.names(); got != strings.Join([]string{second, three, four}, ", ") {
 		t.Errorf("a file that was removed: %s", got)
 	}
 
 	// A file that is overwritten in place leaves its folder's time alone. Who asks for
-	// it gets the new one, and the list follows; without that, after recheckTime.
-	now := settled(two, three, four)
+	// it gets the new first, and the list follows; without that, after recheckTime.
+	now := settled(second, three, four)
 	put(t, filepath.Join(demo, "demo-4.0.tar.gz"), gz("another four"))
 	if _, body := x.Get("/packages/demo/demo-4.0.tar.gz"); body != gz("another four") {
 		t.Error("not the new bytes")
 	}
-	settled(two, three, entry("demo-4.0.tar.gz", gz("another four")))
+	settled(second, three, entry("demo-4.0.tar.gz", gz("another four")))
 	info, _ := f.statFolder("demo")
 	if now.holds(info, now.changes, now.listed.Add(recheckTime)) {
 		t.Error("believed for ever")
@@ -160,7 +160,7 @@ func TestUploadsBesideReaders(t *testing.T) {
 	}
 	for i := range 20 {
 		version := fmt.Sprintf("1.%d", i)
-		if status, _ := x.Post(x.Text, upload("demo", version, "demo-"+version+".tar.gz", gz(version))); status != "200 OK" {
+		if status, _ := x.Post(x.Text, upload("demo", version, "demo-"+version+".tar.gz", pack("demo-"+version+".tar.gz", version))); status != "200 OK" {
 			t.Error(status)
 		}
 		if _, page := x.Get("/simple/demo/"); strings.Count(page, `data-requires-python="&gt;=3.8"`) != i+1 {

@@ -23,6 +23,7 @@ type disk interface {
 // stageFile is an open file of a disk; *os.File is one.
 type stageFile interface {
 	io.Writer
+	io.ReaderAt
 	Chmod(fs.FileMode) error
 	Sync() error
 	Stat() (fs.FileInfo, error)
@@ -34,7 +35,7 @@ type stageFile interface {
 type rootDisk struct{ root *os.Root }
 
 func (d rootDisk) create(name string) (stageFile, error) {
-	return d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 func (d rootDisk) mkdir(name string, mode fs.FileMode) error {

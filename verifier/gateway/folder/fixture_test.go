@@ -14,6 +14,7 @@ var (
 	noon   = gatetest.Noon
 	upload = gatetest.Upload
 	gz     = gatetest.Gzip
+	pack   = gatetest.Pack
 	zipped = gatetest.Zip
 	digest = gatetest.Digest
 )

@@ -180,6 +180,9 @@ type stagedFile struct {
 // Write implements io.Writer.
 func (s *stagedFile) Write(p []byte) (int, error) { return s.file.Write(p) }
 
+// ReadAt implements io.ReaderAt.
+func (s *stagedFile) ReadAt(p []byte, at int64) (int, error) { return s.file.ReadAt(p, at) }
+
 // Discard implements [gateway.Staged]. What can't be removed now is removed when the
 // folder is opened again.
 func (s *stagedFile) Discard() {

@@ -13,15 +13,22 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
 )
 
+// The files of a stocked index.
+var (
+	one   = pack("demo-1.0.tar.gz", "one")
+	two   = pack("demo-1.1+local.1-py3-none-any.whl", "two")
+	three = pack("My_Lib-1!2.0.tar.gz", "three")
+)
+
 // stocked is an index with two files of demo and one of my-lib.
 func stocked(t *testing.T) *testIndex {
 	t.Helper()
 	x := newIndex(t)
 	text := x.Keys.Mint(t, nil)
 	for _, form := range [][]item{
-		upload("demo", "1.0", "demo-1.0.tar.gz", gz("one")),
-		upload("Demo", "1.1+local.1", "demo-1.1+local.1-py3-none-any.whl", zipped("a", "b")),
-		upload("My.Lib", "1!2.0", "My_Lib-1!2.0.tar.gz", gz("three")),
+		upload("demo", "1.0", "demo-1.0.tar.gz", one),
+		upload("Demo", "1.1+local.1", "demo-1.1+local.1-py3-none-any.whl", two),
+		upload("My.Lib", "1!2.0", "My_Lib-1!2.0.tar.gz", three),
 	} {
 		if status, body := x.Post(text, form); status != "200 OK" {
 			t.Fatal(status, body)
@@ -40,8 +47,8 @@ func TestSimpleHTML(t *testing.T) {
 	}
 	_, page = x.Get("/simple/demo/", "Accept", typeHTML)
 	for _, want := range []string{
-		`<a href="../../packages/demo/demo-1.0.tar.gz#sha256=` + digest(gz("one")) + `" data-requires-python="&gt;=3.8">demo-1.0.tar.gz</a><br>`,
-		`<a href="../../packages/demo/demo-1.1&#43;local.1-py3-none-any.whl#sha256=` + digest(zipped("a", "b")) + `" data-requires-python="&gt;=3.8">demo-1.1&#43;local.1-py3-none-any.whl</a><br>`,
+		`<a href="../../packages/demo/demo-1.0.tar.gz#sha256=` + digest(one) + `" data-requires-python="&gt;=3.8">demo-1.0.tar.gz</a><br>`,
+		`<a href="../../packages/demo/demo-1.1&#43;local.1-py3-none-any.whl#sha256=` + digest(two) + `" data-requires-python="&gt;=3.8">demo-1.1&#43;local.1-py3-none-any.whl</a><br>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s in\n%s", want, page)
@@ -61,8 +68,8 @@ func TestSimpleJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"meta":{"api-version":"1.1"},"name":"my-lib","versions":["1!2.0"],"files":[{"filename":"My_Lib-1!2.0.tar.gz",` +
-		`"url":"../../packages/my-lib/My_Lib-1%212.0.tar.gz","hashes":{"sha256":"` + digest(gz("three")) + `"},` +
-		`"requires-python":"\u003e=3.8","size":` + jsonNumber(len(gz("three"))) + `,"upload-time":"2026-08-01T12:00:00.000000Z"}]}`
+		`"url":"../../packages/my-lib/My_Lib-1%212.0.tar.gz","hashes":{"sha256":"` + digest(three) + `"},` +
+		`"requires-python":"\u003e=3.8","size":` + jsonNumber(len(three)) + `,"upload-time":"2026-08-01T12:00:00.000000Z"}]}`
 	if page != want {
 		t.Errorf("got  %s\nwant %s", page, want)
 	}
@@ -76,7 +83,7 @@ func jsonNumber(n int) string {
 // Every link of every page leads to the bytes that it promises.
 func TestLinksLeadToFiles(t *testing.T) {
 	x := stocked(t)
-	for project, contents := range map[string][]string{"demo": {gz("one"), zipped("a", "b")}, "my-lib": {gz("three")}} {
+	for project, contents := range map[string][]string{"demo": {one, two}, "my-lib": {three}} {
 		_, page := x.Get("/simple/"+project+"/", "Accept", typeJSON)
 		var list jsonProject
 		if err := json.Unmarshal([]byte(page), &list); err != nil || len(list.Files) != len(contents) {
@@ -163,7 +170,7 @@ func TestConditional(t *testing.T) {
 	if resp.Header.Get("ETag") == json.Header.Get("ETag") {
 		t.Error("two forms under one tag")
 	}
-	if status, _ := x.Post(x.Text, upload("demo", "3.0", "demo-3.0.tar.gz", gz("new"))); status != "200 OK" {
+	if status, _ := x.Post(x.Text, upload("demo", "3.0", "demo-3.0.tar.gz", pack("demo-3.0.tar.gz", "new"))); status != "200 OK" {
 		t.Fatal(status)
 	}
 	if changed, body := x.Get("/simple/demo/", "If-None-Match", resp.Header.Get("ETag")); changed.StatusCode != 200 || !strings.Contains(body, "demo-3.0.tar.gz") {
@@ -174,8 +181,8 @@ func TestConditional(t *testing.T) {
 func TestServeFile(t *testing.T) {
 	x := stocked(t)
 	resp, body := x.Get("/packages/demo/demo-1.0.tar.gz")
-	if body != gz("one") || resp.Header.Get("Content-Type") != "application/octet-stream" || resp.Header.Get("X-Content-Type-Options") != "nosniff" ||
-		resp.Header.Get("Content-Encoding") != "" || resp.Header.Get("ETag") != `"`+digest(gz("one"))+`"` {
+	if body != one || resp.Header.Get("Content-Type") != "application/octet-stream" || resp.Header.Get("X-Content-Type-Options") != "nosniff" ||
+		resp.Header.Get("Content-Encoding") != "" || resp.Header.Get("ETag") != `"`+digest(one)+`"` {
 		t.Errorf("%v", resp.Header)
 	}
 	// The bytes are the uploader's: no browser may run them as a page of this origin.
@@ -183,13 +190,13 @@ func TestServeFile(t *testing.T) {
 		t.Errorf("%v", resp.Header)
 	}
 	part, body := x.Get("/packages/demo/demo-1.0.tar.gz", "Range", "bytes=1-3")
-	if part.StatusCode != 206 || body != gz("one")[1:4] {
+	if part.StatusCode != 206 || body != one[1:4] {
 		t.Errorf("%s, %q", part.Status, body)
 	}
 	if part, _ := x.Get("/packages/demo/demo-1.0.tar.gz", "Range", "bytes=9999-"); part.StatusCode != 416 {
 		t.Error(part.Status)
 	}
-	if head, err := http.Head(x.URL + "/packages/demo/demo-1.0.tar.gz"); err != nil || head.ContentLength != int64(len(gz("one"))) {
+	if head, err := http.Head(x.URL + "/packages/demo/demo-1.0.tar.gz"); err != nil || head.ContentLength != int64(len(one)) {
 		t.Error(head, err)
 	}
 }
@@ -310,7 +317,7 @@ func TestIndexBelowTheUploadAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if resp, body := x.Get(place.EscapedPath()); resp.StatusCode != 200 || body != gz("one") {
+		if resp, body := x.Get(place.EscapedPath()); resp.StatusCode != 200 || body != one {
 			t.Errorf("%s: %s", place, resp.Status)
 		}
 		if _, page := x.Get(at); !strings.Contains(page, `<a href="demo/">`) {

@@ -16,10 +16,10 @@ import (
 // might take for it.
 func TestNoTwinIsKept(t *testing.T) {
 	x := newIndex(t)
-	if status, _ := x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", gz("one"))); status != "200 OK" {
+	if status, _ := x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", pack("demo-1.0.tar.gz", "one"))); status != "200 OK" {
 		t.Fatal(status)
 	}
-	status, _ := x.Post(x.Text, upload("demo", "1.0.0", "DEMO-1.0.0.tar.gz", gz("two")))
+	status, _ := x.Post(x.Text, upload("demo", "1.0.0", "DEMO-1.0.0.tar.gz", pack("DEMO-1.0.0.tar.gz", "two")))
 	if status != "400 File already exists ('demo-1.0.tar.gz', which is equivalent to 'DEMO-1.0.0.tar.gz'). Files are never replaced: upload a new version." {
 		t.Error(status)
 	}
@@ -27,7 +27,7 @@ func TestNoTwinIsKept(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(x.Dir, "demo", "demo-1.0.0.tar.gz"), []byte(gz("three")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", gz("one"))); status != "200 OK" {
+	if status, _ := x.Post(x.Text, upload("demo", "1.0", "demo-1.0.tar.gz", pack("demo-1.0.tar.gz", "one"))); status != "200 OK" {
 		t.Error(status)
 	}
 }

@@ -27,6 +27,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/dist/disttest"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
 )
@@ -224,7 +225,7 @@ func Upload(name, version, filename, content string) []Item {
 }
 
 // Demo is the upload of demo 1.0.
-func Demo() []Item { return Upload("demo", "1.0", "demo-1.0.tar.gz", Gzip("one")) }
+func Demo() []Item { return Upload("demo", "1.0", "demo-1.0.tar.gz", Pack("demo-1.0.tar.gz", "one")) }
 
 // With is the form with the value of a field changed, or the field added.
 func With(items []Item, name, value string) []Item {
@@ -326,6 +327,9 @@ func (x *Index) Get(path string, header ...string) (*http.Response, string) {
 	}
 	return resp, string(raw)
 }
+
+// Pack is an archive that is what its file name says, and has some content.
+func Pack(filename, content string) string { return string(disttest.Pack(filename, content)) }
 
 // Gzip is a gzip file around some content.
 func Gzip(content string) string {

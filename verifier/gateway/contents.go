@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/rind-dev/rind/verifier/gateway/archive"
+)
+
+// Archives are read by a bounded number of goroutines: each takes up to 16 MiB of memory, and a processor.
+const (
+	minReads     = 4
+	readWait     = time.Minute
+	readTime     = time.Minute // at most, and a second more for each MiB
+	bytesASecond = 1 << 20
+)
+
+// readSlots are of the archives that are read at once.
+func readSlots() slots {
+	all := max(minReads, 2*runtime.GOMAXPROCS(0))
+	return slots{all: all, owner: all / 2, token: all / 2, wait: readWait, taken: map[share]int{}, freed: make(chan struct{})}
+}
+
+var errSlowRead = &Refusal{Status: http.StatusServiceUnavailable, RetryAfter: busyTime,
+	Reason: "The file could not be checked in time. Try again later."}
+
+// checkContents reads the whole archive and holds what it says of itself against what it is uploaded as: an
+// installer goes by what is inside.
+func (in *intake) checkContents(h holder) error {
+	free, err := in.g.reads.take(in.ctx, h)
+	if err != nil {
+		return err
+	}
+	defer free()
+	ctx, cancel := context.WithTimeout(in.ctx, readTime+time.Duration(in.up.Size/bytesASecond)*time.Second)
+	defer cancel()
+	err = archive.Check(ctx, in.staged, in.up.Size, archive.Want{Filename: in.up.Filename, Project: in.up.Project, Version: in.up.Version})
+	var fault *archive.Fault
+	switch {
+	case errors.As(err, &fault):
+		return refused("Invalid distribution file. %s", fault.Sentence)
+	case errors.Is(err, context.DeadlineExceeded) && in.ctx.Err() == nil:
+		return errSlowRead
+	case err != nil:
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	return nil
+}
