@@ -25,7 +25,6 @@ var (
 	basicAuth = gatetest.BasicAuth
 	gz        = gatetest.Gzip
 	pack      = gatetest.Pack
-	zipped    = gatetest.Zip
 	digest    = gatetest.Digest
 )
 
