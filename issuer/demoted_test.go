@@ -20,9 +20,9 @@ func TestDemotedAdministrator(t *testing.T) {
 	h := newHouse(t, func(c *issuer.Config) {
 		c.Administrators = func(_ kv.Reader, id string) (bool, error) { return office[id], nil }
 	})
-	m := h.mint(alice, forAll("ci"))
-	other := h.mint(alice, forAll("other"))
-	v, _ := h.verifier("berlin")
+	m := h.Mint(alice, forAll("ci"))
+	other := h.Mint(alice, forAll("other"))
+	v, _ := h.Verifier("berlin")
 	office[rootID] = false
 	acts := map[string]func() error{
 		"Revoke":           func() error { _, _, err := h.Tokens.Revoke(t.Context(), root, m.Token.ID); return err },
@@ -32,7 +32,7 @@ func TestDemotedAdministrator(t *testing.T) {
 		"CreateProject":    func() error { _, _, err := h.Projects.Create(t.Context(), root, "demo"); return err },
 	}
 	for _, act := range acts {
-		h.refused(ledger.ErrDemoted, act)
+		h.Refused(ledger.ErrDemoted, act)
 	}
 	office[rootID] = true
 	for what, act := range acts {
@@ -52,8 +52,8 @@ func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
 	h := newHouse(t, func(c *issuer.Config) {
 		c.Administrators = func(_ kv.Reader, id string) (bool, error) { return office && id == rootID, nil }
 	})
-	h.project(alice, "demo")
-	h.mint(alice, forAll("ci"))
+	h.Project(alice, "demo")
+	h.Mint(alice, forAll("ci"))
 	reads := map[string]func() error{
 		"ProjectEvents": func() error { _, err := h.Projects.Events(t.Context(), root, "demo", audit.Query{}); return err },
 		"Project":       func() error { _, err := h.Projects.Get(t.Context(), root, "demo"); return err },
@@ -75,7 +75,7 @@ func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
 	office = false
 	all(ledger.ErrDemoted)
 	office = true
-	h.record(rootID, "root", true)
+	h.Record(rootID, "root", true)
 	all(ledger.ErrFrozen)
 }
 
@@ -83,16 +83,16 @@ func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
 // nothing else changes.
 func TestReadOnlyIssuer(t *testing.T) {
 	h := newHouse(t)
-	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, projects.RoleMaintainer)
-	m := h.mint(alice, forAll("ci"))
-	more := h.mint(alice, forAll("more"))
-	burnt := h.mint(alice, forAll("burnt"))
-	v, _ := h.verifier("berlin")
+	h.Project(alice, "demo")
+	h.Member(alice, "demo", bobID, projects.RoleMaintainer)
+	m := h.Mint(alice, forAll("ci"))
+	more := h.Mint(alice, forAll("more"))
+	burnt := h.Mint(alice, forAll("burnt"))
+	v, _ := h.Verifier("berlin")
 	ctx := t.Context()
 	readOnly := func(on instance.ReadOnly) {
 		t.Helper()
-		h.check(h.store.Update(ctx, func(tx kv.Tx) error { return instance.Save(tx, instance.Settings{ReadOnly: on}) }))
+		h.Check(h.Store.Update(ctx, func(tx kv.Tx) error { return instance.Save(tx, instance.Settings{ReadOnly: on}) }))
 	}
 	readOnly(instance.ReadOnly{Since: start})
 	for _, act := range []func() error{
@@ -105,7 +105,7 @@ func TestReadOnlyIssuer(t *testing.T) {
 		func() error { return h.Tokens.Rename(ctx, alice, m.Token.ID, "else") },
 		func() error { _, _, err := h.Followers.RegisterVerifier(ctx, root, "paris"); return err },
 	} {
-		h.refused(instance.ErrReadOnly, act)
+		h.Refused(instance.ErrReadOnly, act)
 	}
 	_, done, err := h.Tokens.Revoke(ctx, alice, m.Token.ID)
 	if err != nil || !done {
@@ -118,15 +118,15 @@ func TestReadOnlyIssuer(t *testing.T) {
 	if b, err := h.Tokens.Burn(ctx, burnt.Text, alice.Actor); err != nil || !b.Done {
 		t.Errorf("burn: %+v, %v", b.Done, err)
 	}
-	h.check(h.Followers.RevokeVerifier(ctx, root, v.ID))
-	h.check(h.reopen())
+	h.Check(h.Followers.RevokeVerifier(ctx, root, v.ID))
+	h.Check(h.reopen())
 	readOnly(instance.ReadOnly{})
-	h.project(alice, "other")
+	h.Project(alice, "other")
 }
 
 // reopen makes another Service on the store, as a start does.
 func (h *house) reopen() error {
-	_, err := issuer.New(issuer.Config{Store: h.store, Sealer: sealer(h), Location: location, Clock: h.clock.Now})
+	_, err := issuer.New(issuer.Config{Store: h.Store, Sealer: sealer(h), Location: location, Clock: h.Clock.Now})
 	return err
 }
 
@@ -137,6 +137,6 @@ func TestAdministratorsUnknown(t *testing.T) {
 	h := newHouse(t, func(c *issuer.Config) {
 		c.Administrators = func(kv.Reader, string) (bool, error) { return true, errAsked }
 	})
-	m := h.mint(alice, forAll("ci"))
-	h.refused(errAsked, func() error { _, _, err := h.Tokens.Revoke(context.Background(), root, m.Token.ID); return err })
+	m := h.Mint(alice, forAll("ci"))
+	h.Refused(errAsked, func() error { _, _, err := h.Tokens.Revoke(context.Background(), root, m.Token.ID); return err })
 }

@@ -38,15 +38,15 @@ func (w *widest) Update(ctx context.Context, fn func(kv.Tx) error) error {
 func TestReportIsNotedInParts(t *testing.T) {
 	w := &widest{}
 	h := newHouse(t, func(c *issuer.Config) { w.Store, c.Store = c.Store, w })
-	h.project(alice, "demo")
-	v, _ := h.verifier("berlin")
+	h.Project(alice, "demo")
+	v, _ := h.Verifier("berlin")
 	var uses []feed.Use
 	for i := range 120 {
-		uses = append(uses, feed.Use{Token: h.mint(alice, forAll(fmt.Sprint(i))).Token.ID, At: h.clock.Now(), Project: "demo"})
+		uses = append(uses, feed.Use{Token: h.Mint(alice, forAll(fmt.Sprint(i))).Token.ID, At: h.Clock.Now(), Project: "demo"})
 	}
 	most := func(uses []feed.Use) int {
 		w.most = 0
-		h.check(h.Followers.Report(t.Context(), v, feed.Report{Uses: uses}))
+		h.Check(h.Followers.Report(t.Context(), v, feed.Report{Uses: uses}))
 		return w.most
 	}
 	few := most(uses[:10])

@@ -15,25 +15,25 @@ func TestHeldNamesHaveATotal(t *testing.T) {
 	h := newHouse(t)
 	for i := range projects.MaxReservedNames {
 		name := fmt.Sprintf("grab-%d", i)
-		h.project(alice, name)
+		h.Project(alice, name)
 		_, err := h.Tokens.DeleteProject(t.Context(), alice, name, name)
-		h.check(err)
+		h.Check(err)
 	}
-	h.refused("too_many_held_names", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "one-more"); return err })
-	h.project(bob, "of-somebody-else")
-	h.clock.Add(projects.NameReservation)
-	h.project(alice, "one-more")
+	h.Refused("too_many_held_names", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "one-more"); return err })
+	h.Project(bob, "of-somebody-else")
+	h.Clock.Add(projects.NameReservation)
+	h.Project(alice, "one-more")
 }
 
 // Projects have a rate.
 func TestProjectsHaveARate(t *testing.T) {
 	h := newHouse(t, func(c *issuer.Config) { c.ProjectsDaily = 0 })
 	for i := range projects.MaxProjectsDaily {
-		h.project(alice, fmt.Sprintf("p-%d", i))
+		h.Project(alice, fmt.Sprintf("p-%d", i))
 	}
-	h.refused("too_many_projects_today", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "one-more"); return err })
-	h.clock.Add(day)
-	h.project(alice, "one-more")
+	h.Refused("too_many_projects_today", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "one-more"); return err })
+	h.Clock.Add(day)
+	h.Project(alice, "one-more")
 }
 
 // Drafts, which take the store's one place to write, have a rate.
@@ -41,26 +41,26 @@ func TestDraftsHaveARate(t *testing.T) {
 	h := newHouse(t)
 	draft := func() error { _, err := h.Tokens.Draft(t.Context(), alice, forAll("ci")); return err }
 	for range tokens.MaxDrafts {
-		h.check(draft())
+		h.Check(draft())
 	}
-	h.refused("too_many_drafts", draft)
-	h.clock.Add(60e9)
-	h.check(draft())
+	h.Refused("too_many_drafts", draft)
+	h.Clock.Add(60e9)
+	h.Check(draft())
 }
 
 // One mailbox gets few mails about invitations in a day, by whatever names it is called.
 func TestOneMailboxByManyNames(t *testing.T) {
 	h := newHouse(t)
-	h.project(alice, "demo")
-	h.project(bob, "his")
-	h.project(carol, "hers")
+	h.Project(alice, "demo")
+	h.Project(bob, "his")
+	h.Project(carol, "hers")
 	sent := map[string]int{}
 	for _, by := range []struct {
 		who     ledger.Principal
 		project string
 	}{{alice, "demo"}, {bob, "his"}, {carol, "hers"}} {
 		for i := range 20 {
-			inv := h.invite(by.who, by.project, fmt.Sprintf("Victim+%d@example.org", i), projects.RoleMaintainer)
+			inv := h.Invite(by.who, by.project, fmt.Sprintf("Victim+%d@example.org", i), projects.RoleMaintainer)
 			if !inv.Quiet {
 				sent[by.project]++
 			}

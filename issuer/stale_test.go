@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/issuertest"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/issuer/tokens"
@@ -24,44 +25,44 @@ import (
 func TestInvitationFromBeforeIsNoWayBack(t *testing.T) {
 	for _, how := range []string{"removed", "leaves"} {
 		h := newHouse(t)
-		v := h.follow()
-		h.project(alice, "demo")
-		all := h.mint(bob, forAll("all"))
-		byName := h.invite(alice, "demo", "bob", projects.RoleMaintainer)
-		byAddress := h.invite(alice, "demo", "Bob@example.org", projects.RoleOwner)
+		v := h.Follow()
+		h.Project(alice, "demo")
+		all := h.Mint(bob, forAll("all"))
+		byName := h.Invite(alice, "demo", "bob", projects.RoleMaintainer)
+		byAddress := h.Invite(alice, "demo", "Bob@example.org", projects.RoleOwner)
 		_, err := h.Projects.AcceptInvitation(t.Context(), bob, byName.ID)
-		h.check(err)
-		v.expect(all.Text, "demo")
-		h.clock.Add(time.Hour)
+		h.Check(err)
+		v.Expect(all.Text, "demo")
+		h.Clock.Add(time.Hour)
 		if how == "removed" {
 			_, err = h.Projects.RemoveMember(t.Context(), alice, "demo", bobID)
 		} else {
 			_, _, err = h.Projects.ExcludeTokens(t.Context(), alice, "demo", bobID)
-			h.check(err)
+			h.Check(err)
 			_, err = h.Projects.Leave(t.Context(), bob, "demo")
 		}
-		h.check(err)
+		h.Check(err)
 
-		h.refused("invitation_outlived", func() error { _, err := h.Projects.AcceptInvitation(t.Context(), bob, byAddress.ID); return err })
-		v.expect(all.Text, "demo", caveats.NotAMember)
-		if got := h.offered(bob); got != "" {
+		h.Refused("invitation_outlived", func() error { _, err := h.Projects.AcceptInvitation(t.Context(), bob, byAddress.ID); return err })
+		v.Expect(all.Text, "demo", caveats.NotAMember)
+		if got := h.Offered(bob); got != "" {
 			t.Errorf("%s: offered are %s", how, got)
 		}
-		h.refused(ledger.ErrNotFound, func() error { _, _, err := h.Projects.InvitationByLink(t.Context(), bob, byAddress.Secret); return err })
+		h.Refused(ledger.ErrNotFound, func() error { _, _, err := h.Projects.InvitationByLink(t.Context(), bob, byAddress.Secret); return err })
 		// Whose the address is, is told to no owner.
-		if got, want := h.pending(alice, "demo"), "demo Bob@example.org owner by alice"; got != want {
+		if got, want := h.Pending(alice, "demo"), "demo Bob@example.org owner by alice"; got != want {
 			t.Errorf("%s: pending are %s, want %s", how, got, want)
 		}
 
-		h.clock.Add(time.Minute)
+		h.Clock.Add(time.Minute)
 		again, err := h.Projects.Resend(t.Context(), alice, "demo", byAddress.ID)
-		h.check(err)
+		h.Check(err)
 		if _, yours, err := h.Projects.InvitationByLink(t.Context(), bob, again.Secret); err != nil || !yours {
 			t.Errorf("%s: the new link: %v, %v", how, yours, err)
 		}
 		_, err = h.Projects.AcceptInvitation(t.Context(), bob, byAddress.ID)
-		h.check(err)
-		v.expect(all.Text, "demo")
+		h.Check(err)
+		v.Expect(all.Text, "demo")
 	}
 }
 
@@ -74,15 +75,15 @@ func TestProjectEventsKeepWhatIsOthers(t *testing.T) {
 		return p
 	}
 	alice, bob, carol := from(alice, "192.0.2.1"), from(bob, "192.0.2.2"), from(carol, "192.0.2.3")
-	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, projects.RoleMaintainer)
-	inv := h.invite(alice, "demo", "carol@example.org", projects.RoleMaintainer)
-	h.mint(bob, forSome("ci", "demo"))
+	h.Project(alice, "demo")
+	h.Member(alice, "demo", bobID, projects.RoleMaintainer)
+	inv := h.Invite(alice, "demo", "carol@example.org", projects.RoleMaintainer)
+	h.Mint(bob, forSome("ci", "demo"))
 	_, err := h.Projects.DeclineInvitation(t.Context(), carol, inv.ID)
-	h.check(err)
+	h.Check(err)
 	read := func(p ledger.Principal, q audit.Query) (out []string) {
 		page, err := h.Projects.Events(t.Context(), p, "demo", q)
-		h.check(err)
+		h.Check(err)
 		for _, e := range page.Events {
 			out = append(out, fmt.Sprintf("%s by %q from %q %q %q to %q about %q", e.Kind, e.Actor.Username, e.Actor.IP, e.Actor.UserAgent, e.Actor.RequestID, e.Detail["to"], e.Account+e.AccountName))
 		}
@@ -118,15 +119,15 @@ func TestProjectEventsKeepWhatIsOthers(t *testing.T) {
 // where one was found.
 func TestProjectEventsKeepTokensOfOthers(t *testing.T) {
 	h := newHouse(t)
-	h.project(alice, "demo")
-	h.member(alice, "demo", bobID, projects.RoleMaintainer)
-	m := h.mint(alice, forSome("deploy key of alice", "demo"))
+	h.Project(alice, "demo")
+	h.Member(alice, "demo", bobID, projects.RoleMaintainer)
+	m := h.Mint(alice, forSome("deploy key of alice", "demo"))
 	_, err := h.Tokens.Leaked(t.Context(), m.Text, audit.Actor{}, tokens.Found{URL: "https://example.org/alice/private", Source: "content"})
-	h.check(err)
-	mine := h.mint(bob, forSome("of bob", "demo"))
+	h.Check(err)
+	mine := h.Mint(bob, forSome("of bob", "demo"))
 	read := func(p ledger.Principal, q audit.Query) audit.Page {
 		page, err := h.Projects.Events(t.Context(), p, "demo", q)
-		h.check(err)
+		h.Check(err)
 		return page
 	}
 	if got := fmt.Sprint(read(bob, audit.Query{})); strings.Contains(got, "deploy key") || strings.Contains(got, "private") || strings.Contains(got, m.Token.ID) || !strings.Contains(got, mine.Token.ID) {
@@ -143,19 +144,19 @@ func TestNextTellsNothing(t *testing.T) {
 	h := newHouse(t)
 	far := alice
 	far.Actor = audit.Actor{IP: "192.0.2.1"}
-	h.project(far, "demo")
-	h.member(far, "demo", bobID, projects.RoleMaintainer)
+	h.Project(far, "demo")
+	h.Member(far, "demo", bobID, projects.RoleMaintainer)
 	for range 12 {
-		_, err := h.Projects.Describe(t.Context(), far, "demo", projects.About{Description: fmt.Sprint(h.clock.Now())})
-		h.check(err)
-		h.clock.Add(time.Minute)
+		_, err := h.Projects.Describe(t.Context(), far, "demo", projects.About{Description: fmt.Sprint(h.Clock.Now())})
+		h.Check(err)
+		h.Clock.Add(time.Minute)
 	}
-	m := h.mint(far, forSome("ci", "demo"))
+	m := h.Mint(far, forSome("ci", "demo"))
 	pages := func(q audit.Query) (out []string) {
 		for range 20 {
 			q.Limit = 2
 			page, err := h.Projects.Events(t.Context(), bob, "demo", q)
-			h.check(err)
+			h.Check(err)
 			out = append(out, fmt.Sprint(len(page.Events), page.Next, page.Reached))
 			if q.Before = page.Next; q.Before == 0 {
 				break
@@ -175,8 +176,8 @@ func TestNextTellsNothing(t *testing.T) {
 
 // Old forms are forgotten in one go, also where transactions run again.
 func TestFormsAreForgottenWhereTransactionsRunAgain(t *testing.T) {
-	h := newHouse(t, func(c *issuer.Config) { c.Store = &faulty{Store: c.Store, twice: true} })
-	h.check(h.store.Update(context.Background(), func(tx kv.Tx) error {
+	h := newHouse(t, func(c *issuer.Config) { c.Store = &issuertest.Faulty{Store: c.Store, Twice: true} })
+	h.Check(h.Store.Update(context.Background(), func(tx kv.Tx) error {
 		for n := range 450 {
 			b, err := json.Marshal(map[string]any{"Token": "t", "At": start})
 			if err != nil {
@@ -188,9 +189,9 @@ func TestFormsAreForgottenWhereTransactionsRunAgain(t *testing.T) {
 		}
 		return nil
 	}))
-	h.clock.Add(49 * time.Hour)
-	h.check(h.Tokens.ForgetOld(t.Context()))
-	h.check(h.store.View(t.Context(), func(r kv.Reader) error {
+	h.Clock.Add(49 * time.Hour)
+	h.Check(h.Tokens.ForgetOld(t.Context()))
+	h.Check(h.Store.View(t.Context(), func(r kv.Reader) error {
 		left, err := r.Scan([]byte("issuer/once/"), nil, 0, false)
 		if len(left) != 0 {
 			t.Errorf("%d forms are left", len(left))
@@ -202,8 +203,8 @@ func TestFormsAreForgottenWhereTransactionsRunAgain(t *testing.T) {
 // A search among projects that finds nothing reads no more for a page than one that does.
 func TestAllProjectsIsBounded(t *testing.T) {
 	h := newHouse(t)
-	h.project(alice, "zebra")
-	h.check(h.store.Update(t.Context(), func(tx kv.Tx) error {
+	h.Project(alice, "zebra")
+	h.Check(h.Store.Update(t.Context(), func(tx kv.Tx) error {
 		for n := range 20_100 { // they are not read: their names don't fit
 			if err := tx.Put(fmt.Appendf(nil, "issuer/name/p%05d", n), []byte("none")); err != nil {
 				return err

@@ -2,15 +2,12 @@ package issuer_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,118 +21,55 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/replication"
-	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
 // A Service is what a verifier's store follows.
 var _ replication.Source = (*followers.Service)(nil)
 
-// follow gives the house a verifier that keeps up with it, as a server has one.
-func (h *house) follow() *verifying {
-	h.Helper()
-	keys, err := rootkeys.Open(filepath.Join(h.TempDir(), "rootkeys.db"), rootkeys.Options{Key: make([]byte, rootkeys.KeySize)})
-	h.check(err)
-	f := replication.New(replication.Config{Source: h.Service.Followers, Store: keys, Clock: h.clock.Now})
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- f.Run(ctx) }()
-	h.Cleanup(func() {
-		cancel()
-		h.check(<-ended)
-		h.check(keys.Close())
-	})
-	return &verifying{h, f, verifier.New(keys).WithClock(h.clock.Now)}
-}
-
-type verifying struct {
-	*house
-	follower *replication.Follower
-	verifier *verifier.Verifier
-}
-
-// expect checks an upload to a project, once the verifier knows all that was
-// committed: want is "" for allow, else the reasons in their order.
-func (v *verifying) expect(text, project string, want ...caveats.Reason) {
-	v.Helper()
-	v.check(v.follower.CatchUp(v.Context(), v.revision()))
-	grant, err := v.verifier.Verify(v.Context(), text, verifier.Request{Action: caveats.ActionUpload, Project: project})
-	var denial *verifier.Denial
-	if len(want) == 0 {
-		if err != nil || grant.UserID == "" || grant.Project != caveats.NormalizeProject(project) {
-			v.Errorf("upload to %q: grant %+v, error %v; want an allow", project, grant, err)
-		}
-		return
-	}
-	if !errors.As(err, &denial) {
-		v.Errorf("upload to %q: grant %+v, error %v; want %v", project, grant, err, want)
-		return
-	}
-	var got []caveats.Reason
-	for _, f := range denial.Failures {
-		got = append(got, f.Reason)
-	}
-	if !slices.Equal(got, want) {
-		v.Errorf("upload to %q: denied for %v, want %v", project, got, want)
-	}
-}
-
-// denied is the sentence of a denial of an upload, once the verifier knows all that
-// was committed.
-func (v *verifying) denied(text, project string) string {
-	v.Helper()
-	v.check(v.follower.CatchUp(v.Context(), v.revision()))
-	_, err := v.verifier.Verify(v.Context(), text, verifier.Request{Action: caveats.ActionUpload, Project: project})
-	var denial *verifier.Denial
-	if !errors.As(err, &denial) {
-		v.Fatalf("upload to %q: %v, want a denial", project, err)
-	}
-	return denial.Message()
-}
-
 // What is minted verifies, for as long as its record and its owner allow.
 func TestMintedTokensVerify(t *testing.T) {
 	h := newHouse(t)
-	v := h.follow()
-	demo := h.project(alice, "De.Mo")
-	h.project(alice, "other")
-	h.project(bob, "his")
-	chosen, all := h.mint(alice, forSome("chosen", "de-mo")), h.mint(alice, forAll("all"))
+	v := h.Follow()
+	demo := h.Project(alice, "De.Mo")
+	h.Project(alice, "other")
+	h.Project(bob, "his")
+	chosen, all := h.Mint(alice, forSome("chosen", "de-mo")), h.Mint(alice, forAll("all"))
 
-	v.expect(chosen.Text, "demo", caveats.WrongProject, caveats.NotAMember)
-	v.expect(chosen.Text, "de_mo")
-	v.expect(all.Text, "de_mo")
-	v.expect(chosen.Text, "other", caveats.WrongProject)
-	v.expect(all.Text, "other")
-	v.expect(all.Text, "his", caveats.NotAMember)
-	v.expect(all.Text, "", caveats.WrongProject)
-	grant, err := v.verifier.Verify(t.Context(), chosen.Text, verifier.Request{Action: caveats.ActionUpload, Project: "de_mo"})
+	v.Expect(chosen.Text, "demo", caveats.WrongProject, caveats.NotAMember)
+	v.Expect(chosen.Text, "de_mo")
+	v.Expect(all.Text, "de_mo")
+	v.Expect(chosen.Text, "other", caveats.WrongProject)
+	v.Expect(all.Text, "other")
+	v.Expect(all.Text, "his", caveats.NotAMember)
+	v.Expect(all.Text, "", caveats.WrongProject)
+	grant, err := v.Checker.Verify(t.Context(), chosen.Text, verifier.Request{Action: caveats.ActionUpload, Project: "de_mo"})
 	if err != nil || grant.TokenID != chosen.Token.ID || grant.UserName != "alice" || grant.ProjectID != demo.ID || !grant.ExpiresAt.Equal(chosen.Token.Expires) {
 		t.Errorf("grant %+v (%v)", grant, err)
 	}
 
 	// A role that is gained later counts for a token to all projects, at once.
-	h.member(bob, "his", aliceID, projects.RoleMaintainer)
-	v.expect(all.Text, "his")
-	v.expect(chosen.Text, "his", caveats.WrongProject)
+	h.Member(bob, "his", aliceID, projects.RoleMaintainer)
+	v.Expect(all.Text, "his")
+	v.Expect(chosen.Text, "his", caveats.WrongProject)
 
 	// The holder narrows without the issuer.
 	narrow, err := token.Restrict(all.Text, caveats.ProjectNames{"other"})
-	h.check(err)
-	v.expect(narrow, "other")
-	v.expect(narrow, "de-mo", caveats.WrongProject)
+	h.Check(err)
+	v.Expect(narrow, "other")
+	v.Expect(narrow, "de-mo", caveats.WrongProject)
 
-	h.record(aliceID, "alice", true)
-	v.expect(chosen.Text, "de-mo", caveats.UserFrozen)
-	v.expect(all.Text, "de-mo", caveats.UserFrozen)
-	h.record(aliceID, "alice", false)
-	v.expect(chosen.Text, "de-mo")
+	h.Record(aliceID, "alice", true)
+	v.Expect(chosen.Text, "de-mo", caveats.UserFrozen)
+	v.Expect(all.Text, "de-mo", caveats.UserFrozen)
+	h.Record(aliceID, "alice", false)
+	v.Expect(chosen.Text, "de-mo")
 
 	_, _, err = h.Tokens.Revoke(t.Context(), root, all.Token.ID)
-	h.check(err)
-	v.expect(all.Text, "other", caveats.Revoked)
-	v.expect(narrow, "other", caveats.Revoked)
-	v.expect(chosen.Text, "de-mo")
-	_, err = v.verifier.Verify(t.Context(), all.Text, verifier.Request{Action: caveats.ActionUpload, Project: "other"})
+	h.Check(err)
+	v.Expect(all.Text, "other", caveats.Revoked)
+	v.Expect(narrow, "other", caveats.Revoked)
+	v.Expect(chosen.Text, "de-mo")
+	_, err = v.Checker.Verify(t.Context(), all.Text, verifier.Request{Action: caveats.ActionUpload, Project: "other"})
 	if !strings.Contains(fmt.Sprint(err), "by an administrator") {
 		t.Errorf("the denial does not say who revoked: %v", err)
 	}
@@ -149,27 +83,27 @@ func TestLeaversTokensEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
-			v := h.follow()
-			h.project(alice, "demo")
-			h.project(bob, "his")
-			h.member(alice, "demo", bobID, projects.RoleMaintainer)
-			chosen, all := h.mint(bob, forSome("chosen", "demo", "his")), h.mint(bob, forAll("all"))
+			v := h.Follow()
+			h.Project(alice, "demo")
+			h.Project(bob, "his")
+			h.Member(alice, "demo", bobID, projects.RoleMaintainer)
+			chosen, all := h.Mint(bob, forSome("chosen", "demo", "his")), h.Mint(bob, forAll("all"))
 			for _, m := range []tokens.Minted{chosen, all} {
-				v.expect(m.Text, "demo")
-				v.expect(m.Text, "his")
+				v.Expect(m.Text, "demo")
+				v.Expect(m.Text, "his")
 			}
 			_, err := leave(h)
-			h.check(err)
+			h.Check(err)
 			for _, m := range []tokens.Minted{chosen, all} {
-				v.expect(m.Text, "demo", caveats.NotAMember)
-				v.expect(m.Text, "his")
+				v.Expect(m.Text, "demo", caveats.NotAMember)
+				v.Expect(m.Text, "his")
 			}
-			h.refused("projects: project_unknown", func() error {
+			h.Refused("projects: project_unknown", func() error {
 				_, err := h.Tokens.Mint(t.Context(), bob, forSome("again", "demo"))
 				return err
 			})
-			h.member(alice, "demo", bobID, projects.RoleOwner)
-			v.expect(chosen.Text, "demo")
+			h.Member(alice, "demo", bobID, projects.RoleOwner)
+			v.Expect(chosen.Text, "demo")
 		})
 	}
 }
@@ -178,19 +112,19 @@ func TestLeaversTokensEnd(t *testing.T) {
 // the second at which it expires.
 func TestLifeOfMintedToken(t *testing.T) {
 	h := newHouse(t)
-	v := h.follow()
-	h.project(alice, "demo")
-	m := h.mint(alice, tokens.MintRequest{Label: "ci", Scope: tokens.ScopeAll, Life: tokens.Life7})
-	at := func(when time.Time) { h.clock.Add(when.Sub(h.clock.Now())) }
+	v := h.Follow()
+	h.Project(alice, "demo")
+	m := h.Mint(alice, tokens.MintRequest{Label: "ci", Scope: tokens.ScopeAll, Life: tokens.Life7})
+	at := func(when time.Time) { h.Clock.Add(when.Sub(h.Clock.Now())) }
 	minted := start.Truncate(time.Second)
 	at(minted.Add(-60 * time.Second))
-	v.expect(m.Text, "demo")
+	v.Expect(m.Text, "demo")
 	at(minted.Add(-61 * time.Second))
-	v.expect(m.Text, "demo", caveats.NotYetValid)
+	v.Expect(m.Text, "demo", caveats.NotYetValid)
 	at(m.Token.Expires.Add(-time.Nanosecond))
-	v.expect(m.Text, "demo")
+	v.Expect(m.Text, "demo")
 	at(m.Token.Expires)
-	v.expect(m.Text, "demo", caveats.Expired)
+	v.Expect(m.Text, "demo", caveats.Expired)
 }
 
 // Neither the store nor the log holds a token, a root key or a signature.
@@ -201,18 +135,18 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 		c.Rand = source
 		c.Logger = slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
-	h.project(alice, "demo")
+	h.Project(alice, "demo")
 	var secrets [][]byte
 	var last tokens.Minted
 	for i := range 20 {
-		last = h.mint(alice, forSome(fmt.Sprintf("label-%d", i), "demo"))
+		last = h.Mint(alice, forSome(fmt.Sprintf("label-%d", i), "demo"))
 		secrets = append(secrets, source.last)
 		tok, err := token.Parse(last.Text)
-		h.check(err)
+		h.Check(err)
 		secrets = append(secrets, tok.Signature[:], []byte(last.Text[len(token.Prefix):]), []byte(last.Text[len(last.Text)-43:]))
 	}
 	_, _, err := h.Tokens.Revoke(t.Context(), alice, last.Token.ID)
-	h.check(err)
+	h.Check(err)
 	if err := func() error { _, err := h.Tokens.Mint(t.Context(), alice, forSome("label-1", "demo")); return err }(); err != nil {
 		var ps problem.Problems
 		if !errors.As(err, &ps) {
@@ -220,8 +154,8 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 		}
 		logged.WriteString(fmt.Sprintf("%v %+v", err, ps))
 	}
-	stored, err := os.ReadFile(h.path)
-	h.check(err)
+	stored, err := os.ReadFile(h.Path)
+	h.Check(err)
 	if !bytes.Contains(stored, []byte(last.Token.ID)) || !bytes.Contains(stored, []byte(`[1,[\"demo\"]]`)) || !strings.Contains(logged.String(), last.Token.ID) {
 		t.Fatal("what should be there can't be found, so nothing is shown by what is not")
 	}
@@ -238,7 +172,7 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 			}
 		}
 	}
-	for i, tok := range h.trail().rows {
+	for i, tok := range h.Trail().Rows {
 		if strings.Contains(fmt.Sprint(tok), token.Prefix) {
 			t.Errorf("audit row %d holds a token", i)
 		}

@@ -128,7 +128,7 @@ func loadCalls(t *testing.T) *calls {
 			t.Fatal(err)
 		}
 		exports[p.ImportPath] = p.Export
-		if strings.HasPrefix(p.ImportPath, module+"/") && !strings.HasPrefix(p.ImportPath, module+"/internal/kv") {
+		if strings.HasPrefix(p.ImportPath, module+"/") && !strings.HasPrefix(p.ImportPath, module+"/internal/kv") && !strings.HasSuffix(p.ImportPath, "test") {
 			own = append(own, p)
 		}
 	}

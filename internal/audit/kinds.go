@@ -36,9 +36,11 @@ type Kind struct {
 
 // The rooms that write rows.
 const (
-	roomAudit  = "audit"
-	roomAuthn  = "authn"
-	roomIssuer = "issuer"
+	roomAudit     = "audit"
+	roomAuthn     = "authn"
+	roomProjects  = "projects"
+	roomTokens    = "tokens"
+	roomFollowers = "followers"
 )
 
 // kinds are all kinds of rows. A new one is added here, with its sentence in
@@ -71,18 +73,19 @@ var kinds = byName([][]Kind{
 		"setup.link_made",
 		"instance.read_only", "instance.read_only_off", "instance.registration", "instance.banner", "instance.banner_cleared"),
 
-	of(roomIssuer, GroupToken,
+	of(roomTokens, GroupToken,
 		"token.minted", "token.renamed", "token.restricted", "token.regenerated", "token.revoked", "token.burned", "token.leaked"),
-	copies(of(roomIssuer, GroupToken,
+	copies(of(roomTokens, GroupToken,
 		"project.token_minted", "project.token_renamed", "project.token_restricted", "project.token_narrowed",
 		"project.token_regenerated", "project.token_revoked", "project.token_burned", "project.token_leaked")),
-	of(roomIssuer, GroupProject,
+	of(roomProjects, GroupProject,
 		"project.created", "project.member_added", "project.member_removed", "project.member_left", "project.role_changed",
-		"project.described", "project.archived", "project.unarchived", "project.deleted", "project.name_released",
+		"project.described", "project.archived", "project.unarchived", "project.name_released",
 		"project.invited", "project.invitation_resent", "project.invitation_revoked", "project.invitation_declined",
 		"project.invitation_moot", "project.transfer_asked", "project.transferred",
 		"project.tokens_shut_out", "project.tokens_let_in", "project.owner_appointed"),
-	of(roomIssuer, GroupSystem, "verifier.registered", "verifier.revoked", "issuer.epoch_raised"),
+	of(roomTokens, GroupProject, "project.deleted"),
+	of(roomFollowers, GroupSystem, "verifier.registered", "verifier.revoked", "issuer.epoch_raised"),
 })
 
 func of(room string, group Group, names ...string) []Kind {

@@ -21,7 +21,7 @@ type incident struct {
 var incidents = []incident{
 	// Macaroons.
 	{"identity read from caveats: Synapse 2016, matrix-org/synapse#9510", "verifier:TestIdentityIsTheRecords", ""},
-	{"predictable fallback key: CVE-2019-5885", "verifier/rootkeys:TestLoadKey;issuer:TestMintIDs", ""},
+	{"predictable fallback key: CVE-2019-5885", "verifier/rootkeys:TestLoadKey;issuer/tokens:TestMintIDs", ""},
 	{"unsigned splice accepted: pymacaroons", "verifier:TestForgeries", ""},
 	{"trailing bytes, four base64 dialects: macaroon.v2, pymacaroons", "caveats/token:TestParseRefuses TestEachByteCounts;verifier:TestForms TestEveryByteCounts", ""},
 	{"AddFirstPartyCaveat drops errors: macaroon.v2", "caveats/token:TestRestrictRefuses TestMintRefuses", ""},
@@ -29,15 +29,15 @@ var incidents = []incident{
 	{"no size limits: 100,000 caveats", "caveats:TestParseBoundsSize TestParseBoundsDepth;caveats/token:TestLimits TestHostileTokensCostNothing", ""},
 	{"caveat field order swapped: pypitoken#157", "caveats:TestReferenceAgreesOnTheTables TestAppendIsCanonicalAndParsesBack;caveats/token:TestCaveatsAgainstPyPI", ""},
 	{"no project means allow: devpi", "caveats:TestWhatIsNotKnownSatisfiesNothing;verifier:TestProjectThatNobodyAskedFor", ""},
-	{"leak report as denial of service, by identifier only: Warehouse", "issuer:TestBurnChecksTheChain;issuer/web:TestReportsThatAreRefused", ""},
+	{"leak report as denial of service, by identifier only: Warehouse", "issuer/tokens:TestBurnChecksTheChain;issuer/web:TestReportsThatAreRefused", ""},
 	{"a replica of root keys can mint: Fly, Trail of Bits 2026 App. E", "verifier:TestLeakedStore;verifier/rootkeys:TestALeakedStoreMakesNothingWider", ""},
 
 	// Authorisation.
 	{"Basic skipped the scope: Gitea CVE-2026-28699", "verifier/gateway:TestDenials;verifier/httpauth:TestToken;issuer/web:TestIncidentASecondDoor", ""},
 	{"scope bypasses: Gitea CVE-2026-28744, -20706, -27761, -58444, -56654, CVE-2025-68944", "caveats:TestOneMoreCaveatNeverAllowsMore;verifier:TestOneCaveatMoreAllowsASubset;issuer/web:TestAccess", ""},
 	{"name checked is not the name stored: npm 2021", "verifier/gateway:TestGrantDecidesTheProject TestFileNamesThatAreNone", ""},
-	{"tokens of the frozen live: Vikunja CVE-2026-33668, Mattermost CVE-2025-3230", "authn:TestIncidentFrozenUserStaysIn TestPasskeyOfTheFrozen;verifier:TestDenials;issuer:TestRecordUser", ""},
-	{"deletion of somebody else's token: TOB-PYPI26-11", "issuer:TestTokenIsSeenByItsOwn;issuer/web:TestIncidentDeletionOfAnotherUsersToken TestNobodyLearnsOfOthers", ""},
+	{"tokens of the frozen live: Vikunja CVE-2026-33668, Mattermost CVE-2025-3230", "authn:TestIncidentFrozenUserStaysIn TestPasskeyOfTheFrozen;verifier:TestDenials;issuer/followers:TestRecordUser", ""},
+	{"deletion of somebody else's token: TOB-PYPI26-11", "issuer/tokens:TestTokenIsSeenByItsOwn;issuer/web:TestIncidentDeletionOfAnotherUsersToken TestNobodyLearnsOfOthers", ""},
 	{"deletion of somebody else's key: TOB-PYPI26-11", "authn:TestIncidentDeletionOfAnotherUsersKey;issuer/web:TestKeysOfSomebodyElse", ""},
 	{"stale roles: PyPI teams 2025-04, TOB-PYPI26-13", "verifier:TestMembershipIsTodays;issuer:TestLeaversTokensEnd TestDemotedAdministrator", ""},
 	{"ban of an address bypassed by a macaroon: TOB-PYPI26-6", "", "rind bans no addresses; networks that a token may be used from are a caveat, and checked with all others"},
@@ -80,17 +80,17 @@ var incidents = []incident{
 
 	// Requests of one's own, and what is done twice.
 	{"one's own request approved, approval spent twice, oracle of existence in the approval API: Artifact Keeper 2026 #2443, #2446", "", "nobody approves releases: what a token allows is decided when it is minted, by its owner with a fresh factor"},
-	{"an exchange launders the ceiling of a scope: Artifact Keeper 2026 #2430, #2431", "caveats:TestOneMoreCaveatNeverAllowsMore;verifier:TestOneCaveatMoreAllowsASubset;issuer:TestRestrict TestRegenerate", ""},
+	{"an exchange launders the ceiling of a scope: Artifact Keeper 2026 #2430, #2431", "caveats:TestOneMoreCaveatNeverAllowsMore;verifier:TestOneCaveatMoreAllowsASubset;issuer/tokens:TestRestrict TestRegenerate", ""},
 	{"a scoped token of an administrator acts as one: GHSA-vvc3, Artifact Keeper #2814", "issuer/web:TestIncidentASecondDoor TestAccess;verifier:TestMembershipIsTodays", ""},
 	{"a chunked upload without its scope: GHSA-5f2q, Artifact Keeper #2812", "verifier/gateway:TestGrantDecidesTheProject TestDenials TestPathsAndMethods", ""},
 	{"a refresh consumed twice: GHSA-qxxr, Artifact Keeper #2813", "authn:TestASessionIsNotForked TestARenewalDoesNotOutliveASignOut;issuer/web:TestOnceIsOnce", ""},
 	{"an alias of a mount loses the scope: GHSA-9rqp, Artifact Keeper", "issuer/web:TestOddRequests TestAccess;verifier/gateway:TestPathsAndMethods", ""},
 	{"the secret of the first start in the log: GHSA-8523, Artifact Keeper", "internal/incidents:TestTheFirstLinkIsInNoLog;issuer/web:TestNoSecretIsLeft", ""},
 	{"keys fetched from private addresses, without bounds of size: Artifact Keeper #2422, #3098", "internal/leaks:TestLoad TestWhatIsNoList", ""},
-	{"least privilege impossible: Artifact Keeper #3041", "issuer:TestMintScopes;issuer/web:TestAccess", ""},
+	{"least privilege impossible: Artifact Keeper #3041", "issuer/tokens:TestMintScopes;issuer/web:TestAccess", ""},
 	{"re-authentication under another's name: Warehouse#20126", "authn:TestIncidentStepUpWithAnotherUsersCredential TestTOTPOfSomebodyElse TestIncidentStepUpByAStaleLogin", ""},
 	{"a TOTP code accepted though the check said no: Warehouse#19480", "authn:TestIncidentTOTPReplay TestTOTPReplay TestFactorThrottle", ""},
-	{"an invitation replayed: Warehouse#19481", "authn:TestInvitationRace;issuer:TestInvitationFromBeforeIsNoWayBack TestInvitationIsDeclinedWithdrawnAndSentAgain", ""},
+	{"an invitation replayed: Warehouse#19481", "authn:TestInvitationRace;issuer:TestInvitationFromBeforeIsNoWayBack;issuer/projects:TestInvitationIsDeclinedWithdrawnAndSentAgain", ""},
 	{"a conflict aborts the transaction: Warehouse#20074", "authn:TestUsernameRace TestFaultsChangeNothing;issuer:TestStoreFailsAnywhere", ""},
 	{"a key's id missing: Warehouse#20051", "issuer/web:TestReportsThatAreRefused;internal/leaks:TestPrecheck", ""},
 	{"an environment compared by truthiness, mixed-case paths of GitLab: Warehouse#18338, #18824, #18905", "", "rind has no trusted publishers: nobody gets a token for another provider's"},
