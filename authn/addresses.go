@@ -86,5 +86,5 @@ func (s *Addresses) mailToNew(tx kv.Tx, asked Recipient, o Origin, p Purpose, pu
 	}
 	to := owner.recipient()
 	to.Source, to.Invited = asked.Source, asked.Invited
-	return s.notifier.AddressInUse(tx, to, p, asked.UserID, Event{Kind: EventAddressInUse, Time: s.now().UTC(), Origin: o})
+	return s.notifier.AddressInUse(tx, to, p, asked.UserID, Event{s.now().UTC(), o})
 }

@@ -61,7 +61,7 @@ func (s *Addresses) RequestEmailChange(ctx context.Context, x Session, o Origin,
 		moved.Email = email
 		to := moved.recipient()
 		err = s.mailToNew(tx, to, o, PurposeEmailChange, func() error {
-			return s.notifier.AccountLink(tx, to, PurposeEmailChange, secret, link.Expires, Event{})
+			return s.notifier.Link(tx, LinkMail{Purpose: PurposeEmailChange, To: to, Link: secret, Expires: link.Expires})
 		})
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func (s *Addresses) ConfirmEmailChange(ctx context.Context, o Origin, link Secre
 			return err
 		}
 		old, who := u.Email, o.actor(userRecord{}, FactorNone)
-		if err := s.notify(tx, u, who, notices.EmailChanged, map[string]string{"to": rec.Email}); err != nil { // to the old one
+		if err := s.notify(tx, u, who, notices.EmailChanged, notices.Details{To: rec.Email}); err != nil { // to the old one
 			return err
 		}
 		if _, err := s.recoveries.dropRecovery(tx, u, who, "address"); err != nil {

@@ -52,7 +52,7 @@ func TestEmailChange(t *testing.T) {
 	if row := e.wantRow(rowEmailChangeAsked, root.UserID); row.Detail["to"] != "Root@new.example" || row.Actor.UserID != root.UserID {
 		t.Errorf("row %+v", row)
 	}
-	if m := e.undo(); m.to.Email != root.email || m.args["email"] != "Root@new.example" {
+	if m := e.undo(); m.to.Email != root.email || m.newEmail != "Root@new.example" {
 		t.Errorf("mail %+v", m)
 	}
 	confirm := e.mails.last(t, string(PurposeEmailChange))
@@ -75,7 +75,7 @@ func TestEmailChange(t *testing.T) {
 	if row := e.wantRow(rowEmailChanged, root.UserID); row.Detail["from"] != root.email || row.Detail["to"] != "Root@new.example" {
 		t.Errorf("row %+v", row)
 	}
-	if m := e.mails.last(t, string(notices.EmailChanged)); m.to.Email != root.email || m.args["to"] != "Root@new.example" {
+	if m := e.mails.last(t, string(notices.EmailChanged)); m.to.Email != root.email || m.notice.Details.To != "Root@new.example" {
 		t.Errorf("mail %+v", m)
 	}
 	_, err := e.ConfirmEmailChange(ctx, home, confirm.link)
@@ -145,7 +145,7 @@ func TestEmailChangeToTakenAddress(t *testing.T) {
 		return e.mails.count() - m, len(e.rows()) - r
 	}
 	m, r := count(bob.email)
-	if got := e.mails.last(t, EventAddressInUse); got.to.UserID != bob.UserID {
+	if got := e.mails.last(t, addressInUse); got.to.UserID != bob.UserID {
 		t.Errorf("mail %+v", got)
 	}
 	if fm, fr := count("free@new.example"); fm != m || fr != r {

@@ -14,9 +14,10 @@ func undoSlots(userID string) string { return "authn/link-of/email-undo/" + user
 
 // mailUndo tells the present address of u that the account moves to email.
 func (s *Addresses) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link linkRecord, email string) error {
-	e := Event{Time: s.now().UTC(), Origin: o, Args: map[string]string{"email": email}}
 	to := Recipient{UserID: u.ID, Username: u.Username, Email: link.Email}
-	return s.notifier.AccountLink(tx, to, PurposeEmailUndo, text, link.Expires, e)
+	return s.notifier.Link(tx, LinkMail{
+		Purpose: PurposeEmailUndo, To: to, Link: text, Expires: link.Expires, NewEmail: email, About: Event{s.now().UTC(), o},
+	})
 }
 
 // UndoEmailChange uses a link up that was mailed to the address that an account had: it has that one
@@ -39,7 +40,7 @@ func (s *Addresses) UndoEmailChange(ctx context.Context, o Origin, link Secret) 
 			return err
 		}
 		from, changed = u.Email, u.Email != rec.Email
-		who, told := o.actor(userRecord{}, FactorNone), map[string]string{"to": rec.Email}
+		who := o.actor(userRecord{}, FactorNone)
 		if changed {
 			if err := s.moveBack(tx, &u, who, rec.Email); err != nil {
 				return err
@@ -52,7 +53,7 @@ func (s *Addresses) UndoEmailChange(ctx context.Context, o Origin, link Secret) 
 			return err
 		}
 		u.Generation++
-		if err := s.notify(tx, u, who, notices.AddressUndone, told); err != nil {
+		if err := s.notify(tx, u, who, notices.AddressUndone, notices.Details{To: rec.Email}); err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{
@@ -67,7 +68,7 @@ func (s *Addresses) UndoEmailChange(ctx context.Context, o Origin, link Secret) 
 
 // moveBack is moveTo for who has nothing but a link that was mailed to the address of before.
 func (s *Addresses) moveBack(tx kv.Tx, u *userRecord, who audit.Actor, email string) error {
-	if err := s.notify(tx, *u, who, notices.AddressUndone, map[string]string{"to": email}); err != nil { // who loses it
+	if err := s.notify(tx, *u, who, notices.AddressUndone, notices.Details{To: email}); err != nil { // who loses it
 		return err
 	}
 	if _, err := s.recoveries.dropRecovery(tx, *u, who, "address"); err != nil {

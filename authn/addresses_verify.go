@@ -116,5 +116,7 @@ func (s *Addresses) unverified(ctx context.Context, x Session) (u userRecord, er
 func (s *Addresses) mailVerification(tx kv.Tx, u userRecord, o Origin, text Secret, link linkRecord, invited bool) error {
 	to := u.recipient()
 	to.Source, to.Invited = o.source(), invited
-	return s.mailToNew(tx, to, o, PurposeVerifyEmail, func() error { return s.notifier.VerifyEmail(tx, to, text, link.Expires) })
+	return s.mailToNew(tx, to, o, PurposeVerifyEmail, func() error {
+		return s.notifier.Link(tx, LinkMail{Purpose: PurposeVerifyEmail, To: to, Link: text, Expires: link.Expires})
+	})
 }

@@ -13,7 +13,7 @@ func TestVerifyEmail(t *testing.T) {
 	e := newEnv(t)
 	who := e.register("root", PurposeSetup, e.setupLink())
 	ctx := t.Context()
-	first := e.mails.last(t, "verify")
+	first := e.mails.last(t, string(PurposeVerifyEmail))
 	if first.to != (Recipient{UserID: who.UserID, Username: "root", Email: "root@example.org", Source: "192.0.2.7", Invited: true}) {
 		t.Errorf("to %+v", first.to)
 	}
@@ -29,7 +29,7 @@ func TestVerifyEmail(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.wantRow(rowVerificationSent, who.UserID)
-	second := e.mails.last(t, "verify")
+	second := e.mails.last(t, string(PurposeVerifyEmail))
 	_, err = e.VerifyEmail(ctx, home, first.link)
 	wantProblem(t, err, "", CodeLinkUsed)
 
@@ -43,7 +43,7 @@ func TestVerifyEmail(t *testing.T) {
 	_, err = e.VerifyEmail(ctx, home, second.link)
 	wantProblem(t, err, "", CodeLinkUsed)
 
-	third := e.mails.last(t, "verify")
+	third := e.mails.last(t, string(PurposeVerifyEmail))
 	if third.to.Email != "right@example.org" {
 		t.Errorf("to %+v", third.to)
 	}
@@ -71,7 +71,7 @@ func TestVerifyEmailOfAnAccountThatChanged(t *testing.T) {
 		e := newEnv(t)
 		who := e.register("root", PurposeSetup, e.setupLink())
 		e.edit(who.UserID, spoil)
-		_, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, "verify").link)
+		_, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, string(PurposeVerifyEmail)).link)
 		wantProblem(t, err, "", CodeLinkUsed)
 		if e.user(who.UserID).EmailVerified {
 			t.Errorf("%s: verified", name)
@@ -99,7 +99,7 @@ func TestVerifyEmailRace(t *testing.T) {
 	for _, n := range []int{20, 50} {
 		e := newEnv(t)
 		who := e.register("root", PurposeSetup, e.setupLink())
-		link := e.mails.last(t, "verify").link
+		link := e.mails.last(t, string(PurposeVerifyEmail)).link
 		won, lost := race(n, func(int) error {
 			_, err := e.VerifyEmail(t.Context(), home, link)
 			return err
@@ -126,7 +126,7 @@ func TestAddressBelongsToWhoVerifiesIt(t *testing.T) {
 	}
 
 	eve := register("eve", "ALICE@example.org")
-	told := e.mails.last(t, EventAddressInUse)
+	told := e.mails.last(t, addressInUse)
 	if told.to.UserID != alice.UserID || told.link != "" {
 		t.Errorf("told %+v", told)
 	}
@@ -136,7 +136,7 @@ func TestAddressBelongsToWhoVerifiesIt(t *testing.T) {
 	if err := e.ResendVerification(ctx, eve, home); err != nil {
 		t.Error(err)
 	}
-	e.mails.last(t, EventAddressInUse)
+	e.mails.last(t, addressInUse)
 	x := e.must(e.SignIn(ctx, home, "alice@example.org", alice.password))
 	if x.UserID != alice.UserID {
 		t.Error("the address signs in as somebody else")
@@ -144,9 +144,9 @@ func TestAddressBelongsToWhoVerifiesIt(t *testing.T) {
 
 	// Of two that nobody verified yet, the first click wins.
 	register("dan", "shared@example.org")
-	dans := e.mails.last(t, "verify").link
+	dans := e.mails.last(t, string(PurposeVerifyEmail)).link
 	register("dora", "Shared@example.org")
-	doras := e.mails.last(t, "verify").link
+	doras := e.mails.last(t, string(PurposeVerifyEmail)).link
 	if _, err := e.VerifyEmail(ctx, home, doras); err != nil {
 		t.Fatal(err)
 	}

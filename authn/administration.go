@@ -123,7 +123,7 @@ func (s *Administration) tellActor(tx kv.Tx, who audit.Actor, kind notices.Kind,
 	if err != nil {
 		return err
 	}
-	return s.notify(tx, actor, who, kind, map[string]string{"user": u.Username})
+	return s.notify(tx, actor, who, kind, notices.Details{User: u.Username})
 }
 
 // retire takes an administrator out of office: somebody else must be able to administer. What they

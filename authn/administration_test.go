@@ -148,7 +148,7 @@ func TestLastAdministrator(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.wantRow(rowAdminGranted, half.UserID)
-	if m := e.mails.last(t, string(notices.AdminGiven)); m.to.Username != "root" || m.args["user"] != "half" || e.mails.count() != mails+1 {
+	if m := e.mails.last(t, string(notices.AdminGiven)); m.to.Username != "root" || m.notice.Details.User != "half" || e.mails.count() != mails+1 {
 		t.Errorf("%+v", m) // half has no address that counts
 	}
 	e.unchanged(refused) // half can't sign in
@@ -171,7 +171,7 @@ func TestLastAdministrator(t *testing.T) {
 	if m := e.mails.last(t, string(notices.AdminRevoked)); m.to.Username != "root" || m.notice.By != "bob" {
 		t.Errorf("%+v", m)
 	}
-	if m := e.mails.mails[e.mails.count()-2]; m.kind != string(notices.AdminTaken) || m.to.Username != "bob" || m.args["user"] != "root" {
+	if m := e.mails.mails[e.mails.count()-2]; m.kind != string(notices.AdminTaken) || m.to.Username != "bob" || m.notice.Details.User != "root" {
 		t.Errorf("%+v", m)
 	}
 	_, err := e.People(ctx, root.Session, PeopleQuery{Limit: 1})
@@ -210,7 +210,7 @@ func TestInvitations(t *testing.T) {
 	if inv.Email != "Bob@example.org" || inv.By != "root" || !inv.Expires.Equal(e.now().Add(7*24*time.Hour)) || row.Detail["email"] != inv.Email || row.Actor.UserID != root.UserID {
 		t.Errorf("%+v %+v", inv, row)
 	}
-	if m := e.mails.last(t, "invitation"); m.link != link || m.to.Email != inv.Email || m.args["by"] != "root" {
+	if m := e.mails.last(t, "invitation"); m.link != link || m.to.Email != inv.Email || m.inviter != "root" {
 		t.Errorf("%+v", m)
 	}
 	info, err := e.CheckLink(ctx, PurposeInvitation, link)

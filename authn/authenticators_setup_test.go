@@ -14,7 +14,7 @@ func TestProvisioning(t *testing.T) {
 	e := newEnv(t, func(c *Config) { c.IssuerName = "rind & Söhne" })
 	root := e.register("root", PurposeSetup, e.setupLink())
 	ctx := t.Context()
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, "verify").link); err != nil {
+	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
 	p, err := e.BeginTOTP(ctx, root.Session)
@@ -89,7 +89,7 @@ func TestConfirmTOTP(t *testing.T) {
 	e := newEnv(t)
 	root := e.register("root", PurposeSetup, e.setupLink())
 	ctx := t.Context()
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, "verify").link); err != nil {
+	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
 	rival := e.must(e.SignIn(ctx, home, "root", root.password)) // somebody who knows the password
@@ -140,7 +140,7 @@ func TestConfirmTOTP(t *testing.T) {
 func TestConfirmTOTPRace(t *testing.T) {
 	e := newEnv(t)
 	root := e.register("root", PurposeSetup, e.setupLink())
-	if _, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, "verify").link); err != nil {
+	if _, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
 	p, err := e.BeginTOTP(t.Context(), root.Session)

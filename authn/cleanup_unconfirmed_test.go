@@ -17,7 +17,7 @@ func TestUnconfirmedAccountsAreDeleted(t *testing.T) {
 	ctx := t.Context()
 	squat := e.register("squat", "", "")
 	e.browser().start(squat.Session)
-	link := e.mails.last(t, "verify").link
+	link := e.mails.last(t, string(PurposeVerifyEmail)).link
 	sweep := func() {
 		t.Helper()
 		if err := e.DropUnconfirmed(ctx); err != nil {
@@ -28,7 +28,7 @@ func TestUnconfirmedAccountsAreDeleted(t *testing.T) {
 	if err := e.ResendVerification(ctx, e.must(e.SignIn(ctx, home, "late", late.password)), home); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, "verify").link); err != nil {
+	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
 	e.unchanged(sweep)

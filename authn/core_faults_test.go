@@ -88,7 +88,7 @@ func TestFaultsChangeNothing(t *testing.T) {
 	root := e.admin()
 	bob := e.member(root, "bob")
 	ann := e.invited(root, "ann")
-	verify := e.mails.last(t, "verify").link
+	verify := e.mails.last(t, string(PurposeVerifyEmail)).link
 	e.refresh(root)
 	e.refresh(bob)
 	if err := e.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {

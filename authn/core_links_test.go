@@ -36,7 +36,7 @@ func TestCheckLinkUsesNothingUp(t *testing.T) {
 	_, err := e.CheckLink(t.Context(), PurposeSetup, link)
 	wantProblem(t, err, "", CodeLinkUsed)
 
-	info, err := e.CheckLink(t.Context(), PurposeVerifyEmail, e.mails.last(t, "verify").link)
+	info, err := e.CheckLink(t.Context(), PurposeVerifyEmail, e.mails.last(t, string(PurposeVerifyEmail)).link)
 	if err != nil || info.Username != "root" || info.Email != "root@example.org" {
 		t.Fatalf("%+v %v", info, err)
 	}

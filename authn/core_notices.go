@@ -15,8 +15,7 @@ type Outbox interface {
 	Put(tx kv.Tx, n notices.Notice) error
 }
 
-// told are the rows that the owner of an account hears of. The details of a row are
-// the arguments of the mail.
+// told are the rows that the owner of an account hears of. tellOf says what of a row its mail mentions.
 var told = map[string]notices.Kind{
 	rowTOTPAdded:       notices.TOTPAdded,
 	rowTOTPReplaced:    notices.TOTPReplaced,
@@ -44,16 +43,20 @@ func (s *core) tellOf(tx kv.Tx, u userRecord, row audit.Event) error {
 	if !ok {
 		return nil
 	}
-	return s.notify(tx, u, row.Actor, kind, row.Detail)
+	d := notices.Details{Key: row.Detail["key"]}
+	if kind == notices.RecoveryCodeUsed {
+		d.CodesLeft = u.RecoveryLeft
+	}
+	return s.notify(tx, u, row.Actor, kind, d)
 }
 
 // notify writes a notice to the verified address of an account, as it is now. Who
 // hears of another person's act is told the name, and nothing of where that person is.
-func (s *core) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.Kind, args map[string]string) error {
+func (s *core) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.Kind, d notices.Details) error {
 	if !u.EmailVerified {
 		return nil
 	}
-	n := notices.Notice{Kind: kind, User: u.ID, At: s.now().UTC(), Username: u.Username, Email: u.Email, Args: args}
+	n := notices.Notice{Kind: kind, User: u.ID, At: s.now().UTC(), Username: u.Username, Email: u.Email, Details: d}
 	if who.Username != "" && who.UserID != u.ID {
 		n.By = who.Username
 	} else {

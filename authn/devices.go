@@ -69,7 +69,7 @@ func (s *Devices) NoteDevice(ctx context.Context, x Session, o Origin, remember 
 			return err
 		}
 		if old.ID == "" && others {
-			if err := s.notify(tx, u, o.actor(u, x.Factor), notices.NewDevice, nil); err != nil {
+			if err := s.notify(tx, u, o.actor(u, x.Factor), notices.NewDevice, notices.Details{}); err != nil {
 				return err
 			}
 		}

@@ -33,8 +33,10 @@ func (s *Devices) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o 
 		return err
 	}
 	next.Stage = StageDevice
-	e := Event{Kind: EventDeviceAsked, Time: s.now().UTC(), Origin: o}
-	if err := s.notifier.ConfirmDevice(tx, u.recipient(), text, link.Expires, e); err != nil {
+	err = s.notifier.Link(tx, LinkMail{
+		Purpose: PurposeDevice, To: u.recipient(), Link: text, Expires: link.Expires, About: Event{s.now().UTC(), o},
+	})
+	if err != nil {
 		return err
 	}
 	return s.record(tx, u.ID, audit.Event{Kind: rowDeviceAsked, Actor: o.actor(u, f)})

@@ -37,7 +37,7 @@ func TestUnknownDeviceIsConfirmed(t *testing.T) {
 	if x.Stage != StageDevice || x.SignedIn() || NextStep(x, e.user(x.UserID)) != StepConfirmDevice {
 		t.Fatalf("at %q", x.Stage)
 	}
-	link := e.mails.last(t, EventDeviceAsked).link
+	link := e.mails.last(t, string(PurposeDevice)).link
 	if rows := e.rows(); rows[0].Kind != rowFactorAccepted || rows[1].Kind != rowDeviceAsked {
 		t.Errorf("rows %q, %q", rows[0].Kind, rows[1].Kind)
 	}
@@ -115,7 +115,7 @@ func TestUnconfirmedDeviceMayDoNothing(t *testing.T) {
 		t.Errorf("another code leads to %q", y.Stage)
 	}
 	e.pass(PurposeDevice.Life())
-	_, err := e.ConfirmDevice(ctx, y, away, e.mails.last(t, EventDeviceAsked).link)
+	_, err := e.ConfirmDevice(ctx, y, away, e.mails.last(t, string(PurposeDevice)).link)
 	wantProblem(t, err, "", CodeLinkExpired)
 }
 
@@ -125,11 +125,11 @@ func TestDeviceLinksAreVoided(t *testing.T) {
 	e, root := confirming(t)
 	ctx := t.Context()
 	x := e.halfway(root, away)
-	old := e.mails.last(t, EventDeviceAsked).link
+	old := e.mails.last(t, string(PurposeDevice)).link
 	x = e.must(e.VerifyTOTP(ctx, x, away, e.code(root, 0)))
 	_, err := e.ConfirmDevice(ctx, x, away, old)
 	wantProblem(t, err, "", CodeLinkUsed)
-	link := e.mails.last(t, EventDeviceAsked).link
+	link := e.mails.last(t, string(PurposeDevice)).link
 	e.pass(time.Minute)
 	e.refresh(root)
 	e.must(e.ChangePassword(ctx, root.Session, home, root.password, newPassword))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
@@ -23,10 +22,10 @@ type mailbox struct {
 }
 
 type sentMail struct {
-	to   Recipient
-	kind string
-	link Secret
-	args map[string]string
+	to                Recipient
+	kind              string
+	link              Secret
+	inviter, newEmail string // of a link
 
 	notice notices.Notice // if it is one
 }
@@ -51,24 +50,9 @@ func (m *mailbox) put(tx kv.Tx, s sentMail) error {
 	return nil
 }
 
-func (m *mailbox) VerifyEmail(tx kv.Tx, to Recipient, link Secret, _ time.Time) error {
-	return m.put(tx, sentMail{to: to, kind: "verify", link: link})
-}
-
-func (m *mailbox) Invitation(tx kv.Tx, to Recipient, by string, link Secret, _ time.Time) error {
-	return m.put(tx, sentMail{to: to, kind: "invitation", link: link, args: map[string]string{"by": by}})
-}
-
-func (m *mailbox) PasswordReset(tx kv.Tx, to Recipient, link Secret, _ time.Time) error {
-	return m.put(tx, sentMail{to: to, kind: "reset", link: link})
-}
-
-func (m *mailbox) ConfirmDevice(tx kv.Tx, to Recipient, link Secret, _ time.Time, e Event) error {
-	return m.put(tx, sentMail{to: to, kind: e.Kind, link: link})
-}
-
-func (m *mailbox) AccountLink(tx kv.Tx, to Recipient, p Purpose, link Secret, _ time.Time, e Event) error {
-	return m.put(tx, sentMail{to: to, kind: string(p), link: link, args: e.Args})
+// Link is Notifier. Mails with links have their purposes as kinds.
+func (m *mailbox) Link(tx kv.Tx, l LinkMail) error {
+	return m.put(tx, sentMail{to: l.To, kind: string(l.Purpose), link: l.Link, inviter: l.Inviter, newEmail: l.NewEmail})
 }
 
 // Put is Outbox: what is told counts as a mail when its change is made.
@@ -77,13 +61,17 @@ func (m *mailbox) Put(tx kv.Tx, n notices.Notice) error {
 		return err
 	}
 	tx.OnCommit(func() {
-		m.add(sentMail{to: Recipient{UserID: n.User, Username: n.Username, Email: n.Email}, kind: string(n.Kind), args: n.Args, notice: n})
+		m.add(sentMail{to: Recipient{UserID: n.User, Username: n.Username, Email: n.Email}, kind: string(n.Kind), notice: n})
 	})
 	return nil
 }
 
-func (m *mailbox) AddressInUse(tx kv.Tx, to Recipient, _ Purpose, _ string, e Event) error {
-	return m.put(tx, sentMail{to: to, kind: e.Kind, args: e.Args})
+// addressInUse is the kind of the mails of AddressInUse.
+const addressInUse = "address_in_use"
+
+// AddressInUse is Notifier.
+func (m *mailbox) AddressInUse(tx kv.Tx, to Recipient, _ Purpose, _ string, _ Event) error {
+	return m.put(tx, sentMail{to: to, kind: addressInUse})
 }
 
 func (m *mailbox) last(t testing.TB, kind string) sentMail {

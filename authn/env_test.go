@@ -179,7 +179,7 @@ func (e *env) register(name string, p Purpose, link Secret) *person {
 func (e *env) enrol(who *person) *person {
 	e.t.Helper()
 	ctx := e.t.Context()
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(e.t, "verify").link); err != nil {
+	if _, err := e.VerifyEmail(ctx, home, e.mails.last(e.t, string(PurposeVerifyEmail)).link); err != nil {
 		e.t.Fatal(err)
 	}
 	p, err := e.BeginTOTP(ctx, who.Session)

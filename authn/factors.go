@@ -178,7 +178,7 @@ func (s *factors) tellFailed(tx kv.Tx, x Session, o Origin, u userRecord, d devi
 	if err != nil || !ok {
 		return err
 	}
-	return s.notify(tx, u, o.actor(u, x.Factor), notices.FactorFailed, nil)
+	return s.notify(tx, u, o.actor(u, x.Factor), notices.FactorFailed, notices.Details{})
 }
 
 // asRefusal is the refusal behind errWrong; a code that was wrong has none of

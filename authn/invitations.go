@@ -65,7 +65,7 @@ func (s *Invitations) Invite(ctx context.Context, by Session, o Origin, email st
 			inviter = "" // names an account of the machine, which is nobody else's business
 		}
 		to := Recipient{Email: email, Source: "account " + rec.By}
-		return optional(s.notifier.Invitation(tx, to, inviter, secret, rec.Expires), &unsent)
+		return optional(s.notifier.Link(tx, LinkMail{Purpose: PurposeInvitation, To: to, Link: secret, Expires: rec.Expires, Inviter: inviter}), &unsent)
 	})
 	if err != nil {
 		return Invitation{}, "", err

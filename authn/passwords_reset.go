@@ -34,7 +34,7 @@ func (s *Passwords) RequestPasswordReset(ctx context.Context, o Origin, login st
 	to.Source = o.source()
 	var unsent error // says whether there is an account: it is logged only
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		err := optional(s.notifier.PasswordReset(tx, to, text, link.Expires), &unsent)
+		err := optional(s.notifier.Link(tx, LinkMail{Purpose: PurposeReset, To: to, Link: text, Expires: link.Expires}), &unsent)
 		if err != nil {
 			return err
 		}

@@ -121,7 +121,7 @@ func (s *Recoveries) StartRecovery(ctx context.Context, by Session, o Origin, us
 // tellStarted tells the owner of an account, and the other administrators, that a
 // recovery was started.
 func (s *Recoveries) tellStarted(tx kv.Tx, u userRecord, who audit.Actor, c recoveryCase) error {
-	if err := s.notify(tx, u, who, notices.RecoveryStarted, c.until()); err != nil {
+	if err := s.notify(tx, u, who, notices.RecoveryStarted, notices.Details{Until: c.Ends.UTC()}); err != nil {
 		return err
 	}
 	others, err := otherAdministrators(tx, u.ID, who.UserID)
@@ -129,16 +129,11 @@ func (s *Recoveries) tellStarted(tx kv.Tx, u userRecord, who audit.Actor, c reco
 		return err
 	}
 	for _, a := range others {
-		if err := s.notify(tx, a, who, notices.RecoveryByOther, map[string]string{"user": u.Username}); err != nil {
+		if err := s.notify(tx, a, who, notices.RecoveryByOther, notices.Details{User: u.Username}); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// until is what mails say of when a recovery takes effect.
-func (c recoveryCase) until() map[string]string {
-	return map[string]string{"until": c.Ends.UTC().Format(time.RFC3339)}
 }
 
 // mayRecover returns why a recovery of u may not start.
@@ -216,7 +211,7 @@ func (s *Recoveries) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why s
 			return false, err
 		}
 	}
-	if err := s.notify(tx, u, who, notices.RecoveryCancelled, nil); err != nil {
+	if err := s.notify(tx, u, who, notices.RecoveryCancelled, notices.Details{}); err != nil {
 		return false, err
 	}
 	return true, s.record(tx, u.ID, audit.Event{Kind: rowRecoveryCancelled, Actor: who, Detail: map[string]string{"why": why}})

@@ -97,7 +97,7 @@ func TestUndoneIsToldToBoth(t *testing.T) {
 	}
 	told := map[string]bool{}
 	for _, m := range e.mails.mailsOf(string(notices.AddressUndone)) {
-		told[m.to.Email] = m.args["to"] == root.email
+		told[m.to.Email] = m.notice.Details.To == root.email
 	}
 	if len(told) != 2 || !told["root@new.example"] || !told[root.email] {
 		t.Errorf("told %v", told)

@@ -45,7 +45,7 @@ func (s *Recoveries) runRecovery(ctx context.Context, userID string) error {
 		if err := kv.PutJSON(tx, recoveryCasePrefix+userID, c); err != nil {
 			return err
 		}
-		if err := s.notify(tx, u, audit.Actor{}, notices.RecoveryReminder, c.until()); err != nil {
+		if err := s.notify(tx, u, audit.Actor{}, notices.RecoveryReminder, notices.Details{Until: c.Ends.UTC()}); err != nil {
 			return err
 		}
 		return s.record(tx, userID, audit.Event{Kind: rowRecoveryReminded})

@@ -10,7 +10,7 @@ import (
 
 // mailRecoveryLink mails the link with which new factors are set up.
 func (s *Recoveries) mailRecoveryLink(tx kv.Tx, u userRecord, text Secret, link linkRecord) error {
-	return s.notifier.AccountLink(tx, u.recipient(), PurposeRecovery, text, link.Expires, Event{})
+	return s.notifier.Link(tx, LinkMail{Purpose: PurposeRecovery, To: u.recipient(), Link: text, Expires: link.Expires})
 }
 
 // ResendRecoveryLink mails the link of an account anew whose recovery came to its end, and voids the

@@ -35,7 +35,7 @@ func TestRecoveryAndMailbox(t *testing.T) {
 	if err != nil || !started.Vouched || started.Ends.Sub(started.Started) != 2*RecoveryWait {
 		t.Fatalf("%+v %v", started, err)
 	}
-	if m := e.mails.last(t, string(notices.RecoveryByOther)); m.to.UserID != second.UserID || m.args["user"] != "bob" || m.notice.By != "root" {
+	if m := e.mails.last(t, string(notices.RecoveryByOther)); m.to.UserID != second.UserID || m.notice.Details.User != "bob" || m.notice.By != "root" {
 		t.Errorf("mail %+v", m)
 	}
 	reset()

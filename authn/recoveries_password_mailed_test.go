@@ -32,7 +32,7 @@ func TestNoChangeWithoutItsMail(t *testing.T) {
 	form := Registration{Username: "root", Email: "root@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: link}
 	e.unmailed("", func() error { _, err := e.Register(ctx, home, form); return err })
 	root := e.register("root", PurposeSetup, link)
-	before := e.mails.last(t, "verify").link
+	before := e.mails.last(t, string(PurposeVerifyEmail)).link
 	e.unmailed("", func() error { return e.ResendVerification(ctx, root.Session, home) })
 	e.unmailed("", func() error { return e.ChangeEmail(ctx, root.Session, home, "root@example.net") })
 	if _, err := e.CheckLink(ctx, PurposeVerifyEmail, before); err != nil {
@@ -49,7 +49,7 @@ func TestNoChangeWithoutItsMail(t *testing.T) {
 	e.ok(move())
 	e.forgetAll()
 	bob := e.member(root, "bob")
-	e.unmailed(EventAddressInUse, func() error { return e.RequestEmailChange(ctx, root.Session, home, bob.email) })
+	e.unmailed(addressInUse, func() error { return e.RequestEmailChange(ctx, root.Session, home, bob.email) })
 
 	x := e.must(e.SignIn(ctx, away, bob.name, bob.password))
 	code := e.code(bob, 0)

@@ -250,7 +250,7 @@ func TestPasskeyAndDeviceStopRecovery(t *testing.T) {
 	if x.Stage != StageDevice || !waits() {
 		t.Fatalf("stage %q, waits %v", x.Stage, waits())
 	}
-	e.must(e.ConfirmDevice(t.Context(), x, away, e.mails.last(t, EventDeviceAsked).link))
+	e.must(e.ConfirmDevice(t.Context(), x, away, e.mails.last(t, string(PurposeDevice)).link))
 	if waits() {
 		t.Error("it waits still")
 	}

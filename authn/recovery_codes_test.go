@@ -41,7 +41,7 @@ func TestRecoveryCodes(t *testing.T) {
 		if row := e.wantRow(rowRecoveryUsed, root.UserID); row.Detail["left"] != left || row.Actor.Factor != "recovery_code" {
 			t.Errorf("%+v", row)
 		}
-		if m := e.mails.last(t, string(notices.RecoveryCodeUsed)); m.args["left"] != left || m.to.Email != root.email {
+		if m := e.mails.last(t, string(notices.RecoveryCodeUsed)); m.notice.Details.CodesLeft != 7-i || m.to.Email != root.email {
 			t.Errorf("%+v", m)
 		}
 		if u := e.user(root.UserID); u.RecoveryCodesLeft != 7-i {
@@ -138,7 +138,7 @@ func TestRecoveryCodeBeforeItIsConfirmed(t *testing.T) {
 func TestRecoveryMissing(t *testing.T) {
 	e := newEnv(t)
 	root := e.register("root", PurposeSetup, e.setupLink())
-	if _, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, "verify").link); err != nil {
+	if _, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
 	p, err := e.BeginTOTP(t.Context(), root.Session)

@@ -141,7 +141,7 @@ func TestKeyIsRemoved(t *testing.T) {
 	if row := e.wantRow(rowKeyRemoved, root.UserID); row.Detail["key"] != "a" {
 		t.Errorf("%+v", row)
 	}
-	if m := e.mails.last(t, string(notices.KeyRemoved)); m.args["key"] != "a" {
+	if m := e.mails.last(t, string(notices.KeyRemoved)); m.notice.Details.Key != "a" {
 		t.Errorf("%+v", m)
 	}
 	for _, old := range []Session{root.Session, elsewhere} {

@@ -100,7 +100,7 @@ func TestKeyIsAdded(t *testing.T) {
 	if row.Detail["key"] != "Blue key" || row.Actor.UserID != root.UserID || row.Actor.IP != "192.0.2.7" {
 		t.Errorf("row %+v", row)
 	}
-	if m := e.mails.last(t, string(notices.KeyAdded)); m.to.Email != root.email || m.args["key"] != "Blue key" {
+	if m := e.mails.last(t, string(notices.KeyAdded)); m.to.Email != root.email || m.notice.Details.Key != "Blue key" {
 		t.Errorf("mail %+v", m)
 	}
 	if u := e.user(root.UserID); u.Keys != 1 || !u.HasTOTP || !u.HasFactor() {
@@ -154,7 +154,7 @@ func TestKeyIsTheOnlyFactor(t *testing.T) {
 	ctx := t.Context()
 	_, err := e.BeginAddKey(ctx, ann.Session, "x")
 	wantProblem(t, err, "", CodeEmailUnverified)
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, "verify").link); err != nil {
+	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
 	if step := NextStep(ann.Session, e.user(ann.UserID)); step != StepAddFactor {

@@ -260,7 +260,7 @@ func TestSignCountGoesBack(t *testing.T) {
 			if row := e.wantRow(rowKeyCloned, root.UserID); row.Detail["key"] != "blue" {
 				t.Errorf("row %+v", row)
 			}
-			if m := e.mails.last(t, string(notices.KeyCloned)); m.args["key"] != "blue" || e.mails.count() != mails+1 {
+			if m := e.mails.last(t, string(notices.KeyCloned)); m.notice.Details.Key != "blue" || e.mails.count() != mails+1 {
 				t.Errorf("mail %+v", m)
 			}
 			if e.ceremonies() != 0 {

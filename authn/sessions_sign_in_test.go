@@ -98,7 +98,7 @@ func TestSignInStages(t *testing.T) {
 	if x.Stage != StageEnrolling || next(x) != StepVerifyEmail || x.ID == root.Session.ID {
 		t.Fatalf("%+v", x)
 	}
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, "verify").link); err != nil {
+	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
 	if next(x) != StepAddFactor {

@@ -120,7 +120,7 @@ func TestReadOnlyAccounts(t *testing.T) {
 	root := e.admin()
 	bob := e.member(root, "bob")
 	half := e.invited(root, "half")
-	verify := e.mails.last(t, "verify").link
+	verify := e.mails.last(t, string(PurposeVerifyEmail)).link
 	e.refresh(root)
 	ctx := t.Context()
 	inv, _, err := e.Invite(ctx, root.Session, home, "dan@example.org")

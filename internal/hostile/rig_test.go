@@ -58,24 +58,10 @@ const password = "ochre lantern drifts past seven wharves"
 // links is a Notifier that keeps the last link of each address.
 type links map[string]authn.Secret
 
-func (l links) VerifyEmail(_ kv.Tx, to authn.Recipient, link authn.Secret, _ time.Time) error {
-	l[to.Email] = link
-	return nil
-}
-
-func (l links) Invitation(kv.Tx, authn.Recipient, string, authn.Secret, time.Time) error {
-	return nil
-}
-
-func (l links) ConfirmDevice(kv.Tx, authn.Recipient, authn.Secret, time.Time, authn.Event) error {
-	return nil
-}
-
-func (l links) PasswordReset(kv.Tx, authn.Recipient, authn.Secret, time.Time) error {
-	return nil
-}
-
-func (l links) AccountLink(kv.Tx, authn.Recipient, authn.Purpose, authn.Secret, time.Time, authn.Event) error {
+func (l links) Link(_ kv.Tx, m authn.LinkMail) error {
+	if m.Purpose == authn.PurposeVerifyEmail {
+		l[m.To.Email] = m.Link
+	}
 	return nil
 }
 

@@ -5,68 +5,68 @@ import "slices"
 // Kind is what a notice tells. Its words are those of the mail with the same name.
 type Kind string
 
-// What happens to an account and its second factors. Args are named behind each.
+// What happens to an account and its second factors. Its Details are named behind each.
 const (
 	NewDevice         Kind = "new_device"
 	PasswordChanged   Kind = "password_changed"
 	PasswordReset     Kind = "password_reset"
-	EmailChanged      Kind = "email_changed"  // to: the new address; goes to the old one
-	AddressUndone     Kind = "address_undone" // to: the address that it has again; goes to both. All sessions ended
+	EmailChanged      Kind = "email_changed"  // To: the new address; goes to the old one
+	AddressUndone     Kind = "address_undone" // To: the address that it has again; goes to both. All sessions ended
 	TOTPAdded         Kind = "totp_added"
 	TOTPReplaced      Kind = "totp_replaced"
 	TOTPRemoved       Kind = "totp_removed"
-	KeyAdded          Kind = "key_added"        // key: its name
-	KeyRemoved        Kind = "key_removed"      // key
-	KeyCloned         Kind = "key_cloned"       // key
-	KeyCounterBack    Kind = "key_counter_back" // key
+	KeyAdded          Kind = "key_added"        // Key: its name
+	KeyRemoved        Kind = "key_removed"      // Key
+	KeyCloned         Kind = "key_cloned"       // Key
+	KeyCounterBack    Kind = "key_counter_back" // Key
 	FactorFailed      Kind = "second_factor_failed"
 	KeysOnly          Kind = "keys_only"
 	KeysOnlyOff       Kind = "keys_only_off"
 	RecoveryMade      Kind = "recovery_codes_created"
-	RecoveryCodeUsed  Kind = "recovery_code_used" // left: how many still work
+	RecoveryCodeUsed  Kind = "recovery_code_used" // CodesLeft
 	Frozen            Kind = "frozen"
 	Unfrozen          Kind = "unfrozen"
-	RecoveryStarted   Kind = "recovery_started"  // until (RFC 3339): when it takes effect
-	RecoveryReminder  Kind = "recovery_reminder" // until
+	RecoveryStarted   Kind = "recovery_started"  // Until: when it takes effect
+	RecoveryReminder  Kind = "recovery_reminder" // Until
 	RecoveryCancelled Kind = "recovery_cancelled"
-	RecoveryByOther   Kind = "recovery_by_other" // user; to the other administrators
+	RecoveryByOther   Kind = "recovery_by_other" // User; to the other administrators
 	SignedOut         Kind = "signed_out_everywhere"
 	AdminGranted      Kind = "admin_granted"
 	AdminRevoked      Kind = "admin_revoked"
-	AdminGiven        Kind = "admin_given" // user; to who made them an administrator
-	AdminTaken        Kind = "admin_taken" // user; to who took it from them
+	AdminGiven        Kind = "admin_given" // User; to who made them an administrator
+	AdminTaken        Kind = "admin_taken" // User; to who took it from them
 )
 
-// What happens to a token. All have token (its id) and label.
+// What happens to a token. All have Token and Label.
 const (
-	TokenMinted      Kind = "token_minted"       // scope ("all" or "chosen"), projects ("a, b"), expires (RFC 3339; "" never)
+	TokenMinted      Kind = "token_minted"       // AllProjects or Projects, and Expires
 	TokenRegenerated Kind = "token_regenerated"  // as TokenMinted
 	TokenRevoked     Kind = "token_revoked"      // by somebody else
 	TokenRevokedSelf Kind = "token_revoked_self" // by its owner
 	TokenBurned      Kind = "token_burned"       // by somebody who had it
-	TokenLeaked      Kind = "token_leaked"       // url: where it was found
-	TokenExpiring    Kind = "token_expiring"     // expires (RFC 3339)
-	TokenUnused      Kind = "token_unused"       // used (RFC 3339; "" never), created (RFC 3339)
-	TokenFirstUsed   Kind = "token_first_used"   // project, network, verifier; each may be ""
+	TokenLeaked      Kind = "token_leaked"       // URL: where it was found
+	TokenExpiring    Kind = "token_expiring"     // Expires
+	TokenUnused      Kind = "token_unused"       // Used, Created
+	TokenFirstUsed   Kind = "token_first_used"   // Project, Network, Verifier; each may be ""
 )
 
-// What happens to somebody's roles. All have project (its name).
+// What happens to somebody's roles. All have Project.
 const (
-	RoleGained  Kind = "role_gained"  // role
-	RoleChanged Kind = "role_changed" // role, was
-	RoleLost    Kind = "role_lost"    // was
+	RoleGained  Kind = "role_gained"  // Role
+	RoleChanged Kind = "role_changed" // Role, Was
+	RoleLost    Kind = "role_lost"    // Was
 
 	TokensShutOut Kind = "tokens_shut_out" // the member's tokens no longer upload to it
 	TokensLetIn   Kind = "tokens_let_in"
 )
 
-// What happens to a project, for its members or its owners. All have project (its name).
+// What happens to a project, for its members or its owners. All have Project.
 const (
 	ProjectDeleted     Kind = "project_deleted"
-	ProjectTransferred Kind = "project_transferred" // user: who owns it now; from: who handed it on
+	ProjectTransferred Kind = "project_transferred" // User: who owns it now; From: who handed it on
 	ProjectArchived    Kind = "project_archived"
 	ProjectReopened    Kind = "project_reopened"
-	InvitationAccepted Kind = "invitation_accepted" // user; role
+	InvitationAccepted Kind = "invitation_accepted" // User, Role
 )
 
 // Group is what kinds are about.

@@ -30,13 +30,13 @@ type Notice struct {
 	IP    string `json:",omitempty"` // of who did it
 	Agent string `json:",omitempty"` // User-Agent header
 
-	Args map[string]string `json:",omitempty"` // as the Kind has them
+	Details Details `json:",omitzero"` // as the Kind has them
 }
 
 // Limits of what waits.
 const (
-	maxArgs    = 32   // of a Notice
-	maxArg     = 4096 // bytes of one; more is cut off
+	maxText    = 4096 // bytes of a text of Details; more is cut off
+	maxList    = 100  // names of a list of Details; more are left out
 	maxWaiting = 20   // notices of one kind to one person that are kept whole; the rest is counted
 )
 
@@ -92,8 +92,8 @@ func (o *Outbox) Put(tx kv.Tx, n Notice) error {
 		return fmt.Errorf("notices: %q is no kind", n.Kind)
 	case n.User == "" || len(n.User) > 64 || strings.Contains(n.User, "/"):
 		return fmt.Errorf("notices: %s: %q is no id of a user", n.Kind, n.User)
-	case n.At.IsZero() || len(n.Args) > maxArgs:
-		return fmt.Errorf("notices: %s: no time, or %d arguments", n.Kind, len(n.Args))
+	case n.At.IsZero():
+		return fmt.Errorf("notices: %s: it has no time", n.Kind)
 	}
 	if want, err := wanted(tx, n.User, i); err != nil || !want {
 		return err
@@ -118,11 +118,7 @@ func (o *Outbox) Put(tx kv.Tx, n Notice) error {
 // bounded is n as it is kept.
 func (n Notice) bounded() Notice {
 	n.At, n.Agent = n.At.UTC(), cut(n.Agent, 512)
-	args := make(map[string]string, len(n.Args))
-	for name, v := range n.Args {
-		args[name] = cut(v, maxArg)
-	}
-	n.Args = args
+	n.Details = n.Details.bounded()
 	return n
 }
 

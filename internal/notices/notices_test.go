@@ -53,7 +53,7 @@ func (p *post) put(user string, kind notices.Kind, labels ...string) {
 	p.Helper()
 	p.must(p.store.Update(p.Context(), func(tx kv.Tx) error {
 		for _, l := range labels {
-			n := notices.Notice{Kind: kind, User: user, At: p.now, Args: map[string]string{"label": l}}
+			n := notices.Notice{Kind: kind, User: user, At: p.now, Details: notices.Details{Label: l}}
 			if err := p.Put(tx, n); err != nil {
 				return err
 			}
@@ -84,7 +84,7 @@ func (p *post) pass() (sent string, wait time.Duration) {
 	for _, b := range p.sent {
 		var labels []string
 		for _, n := range b.Notices {
-			labels = append(labels, n.Args["label"])
+			labels = append(labels, n.Details.Label)
 		}
 		s := fmt.Sprintf("%s %s: %s", b.User, b.Kind, strings.Join(labels, " "))
 		if b.More > 0 {
@@ -215,23 +215,18 @@ func TestPutIsPartOfItsChange(t *testing.T) {
 	if p.want("", 0); !errors.Is(err, failed) {
 		t.Error(err)
 	}
-	many := make(map[string]string)
-	for i := range 33 {
-		many[fmt.Sprint(i)] = "x"
-	}
 	for _, n := range []notices.Notice{
 		{Kind: "nothing", User: "ada", At: start},
 		{Kind: notices.TokenMinted, At: start},
 		{Kind: notices.TokenMinted, User: "a/b", At: start},
 		{Kind: notices.TokenMinted, User: "ada"},
-		{Kind: notices.TokenMinted, User: "ada", At: start, Args: many},
 	} {
 		if err := p.store.Update(t.Context(), func(tx kv.Tx) error { return p.Put(tx, n) }); err == nil {
 			t.Errorf("%+v was put", n)
 		}
 	}
 	p.put("ada", notices.TokenMinted, strings.Repeat("é", 5000))
-	if p.pass(); len(p.sent[0].Notices[0].Args["label"]) != 4096 {
+	if p.pass(); len(p.sent[0].Notices[0].Details.Label) != 4096 {
 		t.Error("an argument is not cut, or within a character")
 	}
 }

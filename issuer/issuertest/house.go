@@ -263,7 +263,7 @@ func AddMember(ctx context.Context, s *issuer.Service, p ledger.Principal, proje
 		c.Changed(ledger.KindProject, rec.ID)
 		return errors.Join(
 			kv.PutJSON(c, "issuer/project/"+rec.ID, rec), kv.PutJSON(c, "issuer/head/"+rec.ID, head),
-			c.Put([]byte("issuer/role/"+userID+"/"+rec.ID), []byte(role)), c.Notify(p, notices.RoleGained, userID, detail),
+			c.Put([]byte("issuer/role/"+userID+"/"+rec.ID), []byte(role)), c.Notify(p, notices.RoleGained, userID, notices.Details{Project: rec.Name, Role: string(role)}),
 			c.Audit(p, audit.Event{Kind: "project.member_added", Account: userID, Project: rec.ID, Detail: detail}),
 		)
 	})

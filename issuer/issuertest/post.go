@@ -37,9 +37,9 @@ func (p *Post) Told() (out []string) {
 	p.of.Helper()
 	for _, n := range p.Heard() {
 		who := map[string]string{AliceID: "alice", BobID: "bob", CarolID: "carol"}[n.User]
-		what := n.Args["label"]
+		what := n.Details.Label
 		if what == "" {
-			what = n.Args["project"]
+			what = n.Details.Project
 		}
 		out = append(out, strings.Join([]string{string(n.Kind), who, what}, " "))
 	}

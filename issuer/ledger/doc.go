@@ -16,7 +16,7 @@
 //			return err
 //		}
 //		c.Changed(ledger.KindToken, id) // verifiers hear of it
-//		if err := c.Notify(p, notices.TokenMinted, owner, args); err != nil { // people do
+//		if err := c.Notify(p, notices.TokenMinted, owner, details); err != nil { // people do
 //			return err
 //		}
 //		return c.Audit(p, audit.Event{Kind: "token.minted", Account: owner}) // the trail does

@@ -8,8 +8,8 @@ import (
 // Notify writes, in the transaction of the change, what a user is to hear of by mail.
 // Who hears of their own act, or of one that nobody is named for, is told from where
 // it came; of another person only the name.
-func (c *Change) Notify(p Principal, kind notices.Kind, userID string, args map[string]string) error {
-	n := notices.Notice{Kind: kind, User: userID, At: c.Now, Args: args}
+func (c *Change) Notify(p Principal, kind notices.Kind, userID string, d notices.Details) error {
+	n := notices.Notice{Kind: kind, User: userID, At: c.Now, Details: d}
 	if p.UserID == userID || p.UserID == "" && !p.Admin {
 		n.IP, n.Agent = p.Actor.IP, p.Actor.UserAgent
 	} else {

@@ -49,69 +49,57 @@ func New(pages *ui.Renderer, queue Queue, public *url.URL) *Mailer {
 	return &Mailer{pages: pages, queue: queue, public: public}
 }
 
-// VerifyEmail implements authn.Notifier.
-func (m *Mailer) VerifyEmail(tx kv.Tx, to authn.Recipient, link authn.Secret, expires time.Time) error {
-	return m.send(tx, to, ui.MailVerifyEmail, ui.Args{
-		"link": m.address(ui.PathVerifyEmail.WithLink(link.Reveal())), "expires": expires,
-	}, toNew(to, authn.PurposeVerifyEmail, to.UserID))
+// linkMails are the mails with links of accounts: the kind of each, and the page behind its link.
+var linkMails = map[authn.Purpose]struct {
+	kind string
+	page ui.Path
+}{
+	authn.PurposeVerifyEmail: {ui.MailVerifyEmail, ui.PathVerifyEmail},
+	authn.PurposeInvitation:  {ui.MailInvitation, ui.PathInvitation},
+	authn.PurposeDevice:      {ui.MailConfirmDevice, ui.PathDeviceConfirm},
+	authn.PurposeReset:       {ui.MailResetLink, ui.PathReset},
+	authn.PurposeEmailChange: {ui.MailEmailChange, ui.PathEmailConfirm},
+	authn.PurposeEmailUndo:   {ui.MailEmailUndo, ui.PathEmailUndo},
+	authn.PurposeRecovery:    {ui.MailRecovery, ui.PathRecover},
 }
 
-// Invitation implements authn.Notifier.
-func (m *Mailer) Invitation(tx kv.Tx, to authn.Recipient, by string, link authn.Secret, expires time.Time) error {
-	return m.send(tx, to, ui.MailInvitation, ui.Args{
-		"link": m.address(ui.PathInvitation.WithLink(link.Reveal())), "expires": expires, "inviter": by,
-	}, byMember(to, "invitation", text.Mailbox(to.Email)))
-}
-
-// ConfirmDevice implements authn.Notifier.
-func (m *Mailer) ConfirmDevice(tx kv.Tx, to authn.Recipient, link authn.Secret, expires time.Time, about authn.Event) error {
-	args := m.about(about.Origin, about.Time)
-	args["link"], args["expires"] = m.address(ui.PathDeviceConfirm.WithLink(link.Reveal())), expires
-	return m.send(tx, to, about.Kind, args, toOwner(to, about.Kind))
-}
-
-// PasswordReset implements authn.Notifier.
-func (m *Mailer) PasswordReset(tx kv.Tx, to authn.Recipient, link authn.Secret, expires time.Time) error {
-	return m.send(tx, to, ui.MailResetLink, ui.Args{
-		"link": m.address(ui.PathReset.WithLink(link.Reveal())), "expires": expires,
-	}, mail.Terms{Class: mail.Asked, Slot: "reset/" + to.UserID, Target: to.UserID, Source: to.Source})
-}
-
-// linkPages are where the links of AccountLink lead, by what they are for.
-var linkPages = map[authn.Purpose]ui.Path{
-	authn.PurposeEmailChange: ui.PathEmailConfirm, authn.PurposeEmailUndo: ui.PathEmailUndo,
-	authn.PurposeRecovery: ui.PathRecover,
-}
-
-// AccountLink implements authn.Notifier. Purposes of links are kinds of mails.
-func (m *Mailer) AccountLink(tx kv.Tx, to authn.Recipient, p authn.Purpose, link authn.Secret, expires time.Time, about authn.Event) error {
+// Link implements authn.Notifier.
+func (m *Mailer) Link(tx kv.Tx, l authn.LinkMail) error {
+	it, ok := linkMails[l.Purpose]
+	if !ok {
+		return fmt.Errorf("mails: no mail has a link of the purpose %q", l.Purpose)
+	}
 	args := ui.Args{}
-	if !about.Time.IsZero() {
-		args = m.about(about.Origin, about.Time)
+	if !l.About.Time.IsZero() {
+		args = m.about(l.About.Origin, l.About.Time)
 	}
-	for k, v := range about.Args {
-		args[k] = v
-	}
-	args["link"], args["expires"] = m.address(linkPages[p].WithLink(link.Reveal())), expires
-	terms := toOwner(to, string(p))
-	switch p {
-	case authn.PurposeEmailChange:
-		terms = toNew(to, p, to.UserID)
-	case authn.PurposeRecovery:
-		terms.Slot = string(p) + "/" + to.UserID
-	}
-	return m.send(tx, to, string(p), args, terms)
+	args["link"], args["expires"] = m.address(it.page.WithLink(l.Link.Reveal())), l.Expires
+	args["inviter"], args["email"] = l.Inviter, l.NewEmail
+	return m.send(tx, l.To, it.kind, args, linkTerms(l.To, l.Purpose, it.kind))
 }
 
-// AddressInUse implements authn.Notifier. Kinds of events are kinds of mails.
-func (m *Mailer) AddressInUse(tx kv.Tx, to authn.Recipient, p authn.Purpose, userID string, event authn.Event) error {
-	args := m.about(event.Origin, event.Time)
-	for k, v := range event.Args {
-		args[k] = v
+// linkTerms are the terms of a mail with a link.
+func linkTerms(to authn.Recipient, p authn.Purpose, kind string) mail.Terms {
+	switch p {
+	case authn.PurposeVerifyEmail, authn.PurposeEmailChange:
+		return toNew(to, p, to.UserID)
+	case authn.PurposeInvitation:
+		return byMember(to, "invitation", text.Mailbox(to.Email))
+	case authn.PurposeReset:
+		return mail.Terms{Class: mail.Asked, Slot: "reset/" + to.UserID, Target: to.UserID, Source: to.Source}
 	}
+	terms := toOwner(to, kind)
+	if p == authn.PurposeRecovery {
+		terms.Slot = kind + "/" + to.UserID
+	}
+	return terms
+}
+
+// AddressInUse implements authn.Notifier.
+func (m *Mailer) AddressInUse(tx kv.Tx, to authn.Recipient, p authn.Purpose, userID string, about authn.Event) error {
 	terms := toNew(to, p, userID)
-	terms.Expires = event.Time.Add(p.Life())
-	return m.send(tx, to, event.Kind, args, terms)
+	terms.Expires = about.Time.Add(p.Life())
+	return m.send(tx, to, ui.MailAddressInUse, m.about(about.Origin, about.Time), terms)
 }
 
 // address is an absolute address on this server, whatever a request called it.

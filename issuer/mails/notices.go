@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/authn"
@@ -13,7 +12,6 @@ import (
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer/projects"
-	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -104,26 +102,26 @@ func (m *Mailer) choice(kind notices.Kind) ui.Args {
 
 // args are what the mail of a notice mentions, but for whom it goes to.
 func (m *Mailer) args(n notices.Notice) ui.Args {
-	args := m.choice(n.Kind)
-	for name, v := range n.Args {
+	args, d := m.choice(n.Kind), n.Details
+	for name, v := range map[string]string{
+		"key": d.Key, "to": d.To, "user": d.User, "from": d.From, "label": d.Label, "network": d.Network, "verifier": d.Verifier,
+		"url": d.URL, "reason": d.Reason, "project": d.Project, "role": m.role(d.Role), "was": m.role(d.Was),
+	} {
 		args[name] = v
 	}
-	for _, name := range []string{"expires", "created", "used", "until"} {
-		if at, err := time.Parse(time.RFC3339, n.Args[name]); err == nil {
+	for name, at := range map[string]time.Time{"until": d.Until, "created": d.Created, "expires": d.Expires, "used": d.Used} {
+		if !at.IsZero() {
 			args[name] = at
 		}
 	}
-	for _, name := range []string{"role", "was"} {
-		if role := n.Args[name]; role == string(projects.RoleOwner) || role == string(projects.RoleMaintainer) {
-			args[name] = m.pages.Text("en", "audit.role."+role, nil)
-		}
-	}
-	if id := n.Args["token"]; id != "" {
-		args["link"] = m.address(ui.PathToken.With(id))
-		args["scope"] = m.scope(n)
-	} else if project := n.Args["project"]; project != "" {
-		args["link"] = m.address(ui.PathProject.With(project))
-	} else {
+	args["left"] = d.CodesLeft
+	switch {
+	case d.Token != "":
+		args["link"] = m.address(ui.PathToken.With(d.Token))
+		args["scope"] = m.pages.Scope("en", d.AllProjects, d.Projects, d.Expires)
+	case d.Project != "":
+		args["link"] = m.address(ui.PathProject.With(d.Project))
+	default:
 		args["link"] = m.address(string(ui.PathLogin))
 	}
 	if !slices.Contains([]notices.Kind{notices.TokenExpiring, notices.TokenUnused}, n.Kind) { // nobody did these
@@ -136,8 +134,10 @@ func (m *Mailer) args(n notices.Notice) ui.Args {
 	return args
 }
 
-// scope says what a token can do.
-func (m *Mailer) scope(n notices.Notice) string {
-	ends, _ := time.Parse(time.RFC3339, n.Args["expires"]) // zero: never
-	return m.pages.Scope("en", n.Args["scope"] == string(tokens.ScopeAll), strings.Split(n.Args["projects"], ", "), ends)
+// role is what people call a role; what is none of those stays as it is.
+func (m *Mailer) role(role string) string {
+	if role == string(projects.RoleOwner) || role == string(projects.RoleMaintainer) {
+		return m.pages.Text("en", "audit.role."+role, nil)
+	}
+	return role
 }

@@ -16,7 +16,7 @@ func Delete(c *ledger.Change, p ledger.Principal, rec Record) (was Project, rese
 	if was, err = rec.View(c, p.UserID); err != nil {
 		return was, reserved, err
 	}
-	if err := notifyMembers(c, p, notices.ProjectDeleted, rec, false, nil); err != nil {
+	if err := notifyMembers(c, p, notices.ProjectDeleted, rec, false, notices.Details{}); err != nil {
 		return was, reserved, err
 	}
 	if err := dropMembers(c, p, rec, was.Members); err != nil {

@@ -125,7 +125,7 @@ func acceptInvitation(c *ledger.Change, p ledger.Principal, inv inviteRecord, re
 			Detail: map[string]string{"project": rec.Name, "user": p.Username, "role": string(m.Role)}})
 	}
 	if inv.Hand == "" {
-		return notifyMembers(c, p, notices.InvitationAccepted, rec, true, map[string]string{"user": p.Username, "role": string(inv.Role)})
+		return notifyMembers(c, p, notices.InvitationAccepted, rec, true, notices.Details{User: p.Username, Role: string(inv.Role)})
 	}
 	return handOver(c, p, inv, rec)
 }
@@ -137,7 +137,7 @@ func handOver(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record
 	if err != nil {
 		return err
 	}
-	err = notifyMembers(c, p, notices.ProjectTransferred, rec, true, map[string]string{"user": p.Username, "from": inv.ByName})
+	err = notifyMembers(c, p, notices.ProjectTransferred, rec, true, notices.Details{User: p.Username, From: inv.ByName})
 	if err != nil {
 		return err
 	}

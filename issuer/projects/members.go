@@ -180,21 +180,20 @@ func putMember(c *ledger.Change, p ledger.Principal, rec Record, userID, kind st
 		return err
 	}
 	detail["project"], detail["user"] = rec.Name, u.Name
-	if err := c.Notify(p, roleNotices[kind], userID, detail); err != nil {
+	if err := c.Notify(p, roleNotices[kind], userID, notices.Details{Project: rec.Name, Role: detail["role"], Was: detail["was"]}); err != nil {
 		return err
 	}
 	return c.Audit(p, audit.Event{Kind: kind, Account: userID, Project: rec.ID, Detail: detail})
 }
 
 // notifyMembers tells the members of a project, or its owners only.
-func notifyMembers(c *ledger.Change, p ledger.Principal, kind notices.Kind, rec Record, ownersOnly bool, args map[string]string) error {
-	all := map[string]string{"project": rec.Name}
-	maps.Copy(all, args)
+func notifyMembers(c *ledger.Change, p ledger.Principal, kind notices.Kind, rec Record, ownersOnly bool, d notices.Details) error {
+	d.Project = rec.Name
 	for _, id := range slices.Sorted(maps.Keys(rec.Members)) {
 		if ownersOnly && rec.Members[id].Role != RoleOwner {
 			continue
 		}
-		if err := c.Notify(p, kind, id, all); err != nil {
+		if err := c.Notify(p, kind, id, d); err != nil {
 			return err
 		}
 	}

@@ -48,7 +48,7 @@ func TestPeopleHearOfTheirProjects(t *testing.T) {
 	h.Deletes(carol, "demo")
 	var why []string
 	for _, n := range h.Heard() {
-		if r := n.Args["reason"]; r != "" {
+		if r := n.Details.Reason; r != "" {
 			why = append(why, string(n.Kind)+": "+r)
 		} else if n.User != carolID || n.Kind != "project_deleted" {
 			t.Errorf("told %+v", n)

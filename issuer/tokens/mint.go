@@ -75,7 +75,7 @@ func (s *Service) Mint(ctx context.Context, p ledger.Principal, req MintRequest)
 		if err := recordIdempotencyKey(c, p, req.IdempotencyKey, id); err != nil {
 			return err
 		}
-		if err := notifyOwner(c, p, notices.TokenMinted, id, rec, nil); err != nil {
+		if err := notifyOwner(c, p, notices.TokenMinted, id, rec); err != nil {
 			return err
 		}
 		return auditToken(c, p, "minted", id, rec, nil)
@@ -305,10 +305,10 @@ func projectCaveats(rec tokenRecord) [][]byte {
 	return [][]byte{names.Append(nil), ids.Append(nil)}
 }
 
-func projectNames(refs []projects.Ref) string {
+func projectNames(refs []projects.Ref) []string {
 	names := make([]string, len(refs))
 	for i, p := range refs {
 		names[i] = p.Name
 	}
-	return strings.Join(names, ", ")
+	return names
 }

@@ -129,7 +129,7 @@ func endProjectToken(c *ledger.Change, e deletionRecord, project, id string) (re
 		if rec.User == e.By.UserID {
 			kind = notices.TokenRevokedSelf
 		}
-		if err := notifyOwner(c, e.By, kind, id, rec, map[string]string{"reason": why}); err != nil {
+		if err := notifyOwnerWhy(c, e.By, kind, id, rec, why); err != nil {
 			return false, err
 		}
 		return true, auditToken(c, e.By, "revoked", id, rec, nil)

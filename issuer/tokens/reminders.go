@@ -160,8 +160,8 @@ func (s *Service) remind(tx kv.Tx, id string, now time.Time) error {
 
 // remindOwner tells what there is to tell of a token, and notes that in due.
 func (s *Service) remindOwner(tx kv.Tx, id string, rec tokenRecord, due *reminderRecord, used, now time.Time) error {
-	tell := func(kind notices.Kind, args map[string]string) error {
-		return s.ledger.PutNotice(tx, notices.Notice{Kind: kind, User: rec.User, At: now, Args: args})
+	tell := func(kind notices.Kind, d notices.Details) error {
+		return s.ledger.PutNotice(tx, notices.Notice{Kind: kind, User: rec.User, At: now, Details: d})
 	}
 	if warn, ok := rec.warnAt(); ok && !due.Warned && !warn.After(now) {
 		if err := tell(notices.TokenExpiring, rec.described(id)); err != nil {
@@ -177,12 +177,9 @@ func (s *Service) remindOwner(tx kv.Tx, id string, rec tokenRecord, due *reminde
 	if due.Stale = now; told {
 		return nil
 	}
-	args := rec.described(id)
-	args["created"] = rec.Created.UTC().Format(time.RFC3339)
-	if !used.IsZero() {
-		args["used"] = used.UTC().Format(time.RFC3339)
-	}
-	return tell(notices.TokenUnused, args)
+	d := rec.described(id)
+	d.Created, d.Used = rec.Created.UTC(), used.UTC()
+	return tell(notices.TokenUnused, d)
 }
 
 func reminderKey(at int64, id string) []byte {

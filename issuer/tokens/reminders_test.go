@@ -96,7 +96,7 @@ func TestTokensThatRest(t *testing.T) {
 	h.look()
 	use("demo")
 	heard := h.Heard()
-	if len(heard) != 1 || heard[0].Kind != notices.TokenFirstUsed || heard[0].Args["project"] != "demo" || heard[0].Args["network"] != "198.51.100.0/24" || heard[0].Args["verifier"] != "" {
+	if len(heard) != 1 || heard[0].Kind != notices.TokenFirstUsed || heard[0].Details.Project != "demo" || heard[0].Details.Network != "198.51.100.0/24" || heard[0].Details.Verifier != "" {
 		t.Errorf("heard %+v", heard)
 	}
 	h.Clock.Add(10 * day) // past the time at which it would have been looked at
@@ -108,7 +108,7 @@ func TestTokensThatRest(t *testing.T) {
 	h.Restart()
 	h.Check(h.Tokens.SendReminders(t.Context()))
 	heard = h.Heard()
-	if len(heard) != 1 || heard[0].Kind != notices.TokenUnused || heard[0].Args["used"] == "" || heard[0].Args["created"] == "" {
+	if len(heard) != 1 || heard[0].Kind != notices.TokenUnused || heard[0].Details.Used.IsZero() || heard[0].Details.Created.IsZero() {
 		t.Errorf("heard %+v", heard)
 	}
 	for range 10 {
@@ -138,7 +138,7 @@ func TestFirstUseThatIsReported(t *testing.T) {
 	}
 	report(use("later", time.Minute), use("first", 20*time.Minute))
 	heard := h.Heard()
-	if len(heard) != 1 || heard[0].Args["project"] != "first" || heard[0].Args["verifier"] != "berlin" || heard[0].User != aliceID {
+	if len(heard) != 1 || heard[0].Details.Project != "first" || heard[0].Details.Verifier != "berlin" || heard[0].User != aliceID {
 		t.Errorf("heard %+v", heard)
 	}
 	if tok, err := h.Tokens.Get(t.Context(), alice, m.Token.ID); err != nil || tok.LastUsed.Project != "later" {
@@ -155,7 +155,7 @@ func TestPeopleHear(t *testing.T) {
 	h.WantTold()
 	h.Member(alice, "demo", bobID, projects.RoleMaintainer)
 	heard := h.Heard()
-	if len(heard) != 1 || heard[0].Kind != notices.RoleGained || heard[0].User != bobID || heard[0].By != "alice" || heard[0].IP != "" || heard[0].Args["role"] != "maintainer" {
+	if len(heard) != 1 || heard[0].Kind != notices.RoleGained || heard[0].User != bobID || heard[0].By != "alice" || heard[0].IP != "" || heard[0].Details.Role != "maintainer" {
 		t.Errorf("heard %+v", heard)
 	}
 	_, err := h.Projects.SetRole(t.Context(), alice, "demo", bobID, projects.RoleOwner)
@@ -167,7 +167,7 @@ func TestPeopleHear(t *testing.T) {
 
 	m := h.Mint(bob, forAll("ci"))
 	heard = h.Heard()
-	if len(heard) != 1 || heard[0].IP != "203.0.113.9" || heard[0].By != "" || heard[0].Args["scope"] != "all" {
+	if len(heard) != 1 || heard[0].IP != "203.0.113.9" || heard[0].By != "" || !heard[0].Details.AllProjects {
 		t.Errorf("heard %+v", heard)
 	}
 	_, _, err = h.Tokens.Revoke(t.Context(), root, m.Token.ID)

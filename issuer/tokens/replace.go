@@ -56,7 +56,7 @@ func (s *Service) Regenerate(ctx context.Context, p ledger.Principal, id string,
 		if out, err = s.mintToken(c, fresh, root, rec); err != nil {
 			return err
 		}
-		if err := notifyOwner(c, p, notices.TokenRegenerated, fresh, rec, nil); err != nil {
+		if err := notifyOwner(c, p, notices.TokenRegenerated, fresh, rec); err != nil {
 			return err
 		}
 		return auditToken(c, p, "regenerated", fresh, rec, map[string]string{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
@@ -52,7 +53,7 @@ func revokeToken(c *ledger.Change, p ledger.Principal, id, reason string) (done 
 	if reason != "" {
 		detail = map[string]string{"reason": reason}
 	}
-	if err := notifyOwner(c, p, kind, id, rec, detail); err != nil {
+	if err := notifyOwnerWhy(c, p, kind, id, rec, reason); err != nil {
 		return false, err
 	}
 	return true, auditToken(c, p, "revoked", id, rec, detail)
@@ -111,7 +112,7 @@ func auditToken(c *ledger.Change, p ledger.Principal, what, id string, rec token
 	rec.Limits.describe(own)
 	own["scope"] = string(rec.Scope)
 	if rec.Scope == ScopeChosen {
-		own["projects"] = projectNames(rec.Projects)
+		own["projects"] = strings.Join(projectNames(rec.Projects), ", ")
 	}
 	return c.Audit(p, audit.Event{Kind: "token." + what, Account: rec.User, Detail: own})
 }

@@ -137,7 +137,9 @@ func burnToken(c *ledger.Change, id string, by audit.Actor, e cause) (done bool,
 	if err := endToken(c, id, &rec, Revocation{At: c.Now, Why: e.why}); err != nil {
 		return false, err
 	}
-	if err := notifyOwner(c, ledger.Principal{Actor: by}, e.tell, id, rec, e.detail); err != nil {
+	d := rec.described(id)
+	d.URL = e.detail["url"]
+	if err := c.Notify(ledger.Principal{Actor: by}, e.tell, rec.User, d); err != nil {
 		return false, err
 	}
 	return true, auditToken(c, ledger.Principal{Actor: by}, e.what, id, rec, e.detail)

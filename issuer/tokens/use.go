@@ -88,8 +88,8 @@ func (s *Service) noteUse(tx kv.Tx, id string, use Use, n int, verifier string) 
 }
 
 func (s *Service) notifyFirstUse(tx kv.Tx, id string, rec tokenRecord, use Use, verifier string) error {
-	return s.ledger.PutNotice(tx, notices.Notice{Kind: notices.TokenFirstUsed, User: rec.User, At: use.At, Args: map[string]string{
-		"token": id, "label": rec.Label, "project": use.Project, "network": use.Network, "verifier": verifier,
+	return s.ledger.PutNotice(tx, notices.Notice{Kind: notices.TokenFirstUsed, User: rec.User, At: use.At, Details: notices.Details{
+		Token: id, Label: rec.Label, Project: use.Project, Network: use.Network, Verifier: verifier,
 	}})
 }
 

@@ -67,13 +67,14 @@ func (h *house) wellFormed(what, page string) {
 	}
 }
 
-// hostile are arguments as somebody would choose them who wants more from a mail.
-func hostile() map[string]string {
-	return map[string]string{
-		"token": "00000000-0000-7000-8000-000000000001", "label": "<img src=x>\r\nBcc: eve@evil.example\r\n\r\nx", "scope": "chosen",
-		"projects": "demo, <script>", "project": "demo", "network": "198.51.100.0/24", "verifier": "<a href=//evil.example>",
-		"expires": "2027-03-03T00:00:00Z", "created": "2026-11-01T10:00:00Z", "used": "", "until": "2026-11-25T10:00:00Z",
-		"key": "\"><script>alert(1)</script>\nBcc: eve@evil.example", "left": "3", "role": "owner", "was": "maintainer", "user": "bob", "from": "grace", "to": "ada@example.net",
+// hostile are details as somebody would choose them who wants more from a mail.
+func hostile() notices.Details {
+	return notices.Details{
+		Token: "00000000-0000-7000-8000-000000000001", Label: "<img src=x>\r\nBcc: eve@evil.example\r\n\r\nx",
+		Projects: []string{"demo", "<script>"}, Project: "demo", Network: "198.51.100.0/24", Verifier: "<a href=//evil.example>",
+		Expires: time.Date(2027, 3, 3, 0, 0, 0, 0, time.UTC), Created: time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC),
+		Until: time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC), Key: "\"><script>alert(1)</script>\nBcc: eve@evil.example", CodesLeft: 3,
+		Role: "owner", Was: "maintainer", User: "bob", From: "grace", To: "ada@example.net",
 	}
 }
 
@@ -85,11 +86,11 @@ func TestEveryKindOfMail(t *testing.T) {
 	seen := 0
 	h.newMails(&seen)
 	for _, i := range notices.Kinds() {
-		args := hostile()
+		details := hostile()
 		if i.Kind == notices.TokenLeaked {
-			args["url"] = "found in a <b>file</b>"
+			details.URL = "found in a <b>file</b>"
 		}
-		h.tell(notices.Notice{Kind: i.Kind, User: ada.id, IP: "203.0.113.7", Agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Args: args})
+		h.tell(notices.Notice{Kind: i.Kind, User: ada.id, IP: "203.0.113.7", Agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Details: details})
 		got := h.newMails(&seen)
 		if len(got) != 1 || got[0].To != "ada@example.org" || strings.ContainsAny(got[0].Subject, "\r\n…{}") {
 			t.Errorf("%s: mails %+v", i.Kind, got)
@@ -128,9 +129,9 @@ func TestMailOfMany(t *testing.T) {
 	h.newMails(&seen)
 	var many []notices.Notice
 	for i := range 25 {
-		args := hostile()
-		args["label"] = fmt.Sprintf("<i>%d", i)
-		many = append(many, notices.Notice{Kind: notices.TokenRevokedSelf, User: ada.id, IP: "203.0.113.7", Args: args})
+		details := hostile()
+		details.Label = fmt.Sprintf("<i>%d", i)
+		many = append(many, notices.Notice{Kind: notices.TokenRevokedSelf, User: ada.id, IP: "203.0.113.7", Details: details})
 	}
 	h.tell(many...)
 	got := h.newMails(&seen)

@@ -1,0 +1,46 @@
+package notices
+
+import "time"
+
+// Details are what a notice mentions. Which of them a Kind has is said beside the kind; the others are
+// zero. They stay what they are until the mail is written: what prints them is its template.
+type Details struct {
+	// Of an account.
+	Key       string    `json:",omitempty"` // name of a security key
+	To        string    `json:",omitempty"` // an address
+	User      string    `json:",omitempty"` // username of another person
+	From      string    `json:",omitempty"` // username of who handed something on
+	CodesLeft int       `json:",omitempty"` // recovery codes that still work
+	Until     time.Time `json:",omitzero"`
+
+	// Of a token.
+	Token       string    `json:",omitempty"` // its id
+	Label       string    `json:",omitempty"`
+	AllProjects bool      `json:",omitempty"` // it works for all projects of its owner
+	Projects    []string  `json:",omitempty"` // the names of those that it works for, where it does not for all
+	Created     time.Time `json:",omitzero"`
+	Expires     time.Time `json:",omitzero"` // zero: never
+	Used        time.Time `json:",omitzero"` // zero: never
+	Network     string    `json:",omitempty"`
+	Verifier    string    `json:",omitempty"` // name
+	URL         string    `json:",omitempty"`
+	Reason      string    `json:",omitempty"`
+
+	// Of a project.
+	Project string `json:",omitempty"` // name
+	Role    string `json:",omitempty"`
+	Was     string `json:",omitempty"` // role before
+}
+
+// bounded are d as they are kept: no text is longer than maxText, and no list than maxList.
+func (d Details) bounded() Details {
+	for _, s := range []*string{&d.Key, &d.To, &d.User, &d.From, &d.Token, &d.Label, &d.Network, &d.Verifier, &d.URL, &d.Reason, &d.Project, &d.Role, &d.Was} {
+		*s = cut(*s, maxText)
+	}
+	projects := make([]string, min(len(d.Projects), maxList))
+	for i := range projects {
+		projects[i] = cut(d.Projects[i], maxText)
+	}
+	d.Projects = projects
+	return d
+}
