@@ -19,11 +19,9 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/rind-dev/rind/internal/durable"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/private"
 )
-
-// Layout is the version of the file's layout that this package writes.
-const Layout = 1
 
 // format marks a bbolt file as a store of this package.
 const format = "rind kv"
@@ -38,10 +36,11 @@ var (
 )
 
 var (
-	dataBucket = []byte("data")
-	metaBucket = []byte("meta")
-	formatKey  = []byte("format")
-	layoutKey  = []byte("layout")
+	dataBucket    = []byte("data")
+	metaBucket    = []byte("meta")
+	formatKey     = []byte("format")
+	layoutKey     = []byte("layout")
+	generationKey = []byte("generation")
 )
 
 // Options are settings of Open; the zero value is the default.
@@ -67,7 +66,7 @@ func Open(path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, path: path, writer: make(chan struct{}, 1)}
+	s := &Store{db: db, path: path, writer: make(chan struct{}, 1), moved: make(chan struct{})}
 	if err := s.prepare(); err != nil {
 		s.Close()
 		return nil, err
@@ -142,6 +141,7 @@ func (s *Store) prepare() error {
 			if err := checkSize(t, s.path); err != nil {
 				return err
 			}
+			s.reach(uint64(t.ID()))
 			if first, _ := t.Cursor().First(); first == nil {
 				isNew = true
 				return nil
@@ -152,7 +152,13 @@ func (s *Store) prepare() error {
 	if err != nil || !isNew {
 		return err
 	}
-	if err := guard(s.path, func() error { return s.db.Update(writeLayout) }); err != nil {
+	if err := guard(s.path, func() error {
+		return s.db.Update(func(t *bbolt.Tx) error {
+			id := t.ID()
+			t.OnCommit(func() { s.reach(uint64(id)) })
+			return writeLayout(t)
+		})
+	}); err != nil {
 		return fmt.Errorf("boltkv: make the store %s: %w", s.path, err)
 	}
 	return nil
@@ -176,14 +182,32 @@ func checkLayout(t *bbolt.Tx, path string) error {
 	if meta == nil || data == nil || string(meta.Get(formatKey)) != format {
 		return damaged(path, errors.New("it is a bbolt file of something else"))
 	}
-	b := meta.Get(layoutKey)
-	if len(b) != 4 || binary.BigEndian.Uint32(b) == 0 {
-		return damaged(path, errors.New("its layout version is not readable"))
+	stamp, err := readStamp(meta, path)
+	if err == nil && stamp.Layout > kv.Layout {
+		err = fmt.Errorf("boltkv: %s has layout %d and this rind knows layouts up to %d: run the newer rind that wrote it, or restore an older backup", path, stamp.Layout, kv.Layout)
 	}
-	if v := binary.BigEndian.Uint32(b); v > Layout {
-		return fmt.Errorf("boltkv: %s has layout %d and this rind knows layouts up to %d: run the newer rind that wrote it, or restore an older backup", path, v, Layout)
+	return err
+}
+
+func readStamp(meta *bbolt.Bucket, path string) (out kv.Stamp, err error) {
+	number := func(key []byte) (n uint64) {
+		if b := meta.Get(key); len(b) == 8 {
+			n = binary.BigEndian.Uint64(b)
+		}
+		if n == 0 {
+			err = damaged(path, fmt.Errorf("its %s version is not readable", key))
+		}
+		return n
 	}
-	return nil
+	out = kv.Stamp{Generation: number(generationKey), Layout: number(layoutKey)}
+	return out, err
+}
+
+func writeStamp(meta *bbolt.Bucket, to kv.Stamp) error {
+	if err := meta.Put(generationKey, binary.BigEndian.AppendUint64(nil, to.Generation)); err != nil {
+		return err
+	}
+	return meta.Put(layoutKey, binary.BigEndian.AppendUint64(nil, to.Layout))
 }
 
 func writeLayout(t *bbolt.Tx) error {
@@ -197,7 +221,7 @@ func writeLayout(t *bbolt.Tx) error {
 	if err := meta.Put(formatKey, []byte(format)); err != nil {
 		return err
 	}
-	return meta.Put(layoutKey, binary.BigEndian.AppendUint32(nil, Layout))
+	return writeStamp(meta, kv.Stamp{Generation: 1, Layout: kv.Layout})
 }
 
 func damaged(path string, why error) error {

@@ -104,7 +104,7 @@ func TestOpenOfWhatIsNoFile(t *testing.T) {
 }
 
 func TestLayout(t *testing.T) {
-	layout := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+	layout := func(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 	cases := []struct {
 		name  string
 		alter func(meta *bbolt.Bucket) error
@@ -112,10 +112,11 @@ func TestLayout(t *testing.T) {
 		is    error
 	}{
 		{"as written", func(*bbolt.Bucket) error { return nil }, "", nil},
-		{"newer", func(m *bbolt.Bucket) error { return m.Put(layoutKey, layout(Layout+1)) }, "has layout 2 and this rind knows layouts up to 1", nil},
+		{"newer", func(m *bbolt.Bucket) error { return m.Put(layoutKey, layout(kv.Layout+1)) }, "has layout 2 and this rind knows layouts up to 1", nil},
 		{"zero", func(m *bbolt.Bucket) error { return m.Put(layoutKey, layout(0)) }, "layout version is not readable", ErrDamaged},
 		{"short", func(m *bbolt.Bucket) error { return m.Put(layoutKey, []byte{1}) }, "layout version is not readable", ErrDamaged},
 		{"none", func(m *bbolt.Bucket) error { return m.Delete(layoutKey) }, "layout version is not readable", ErrDamaged},
+		{"no generation", func(m *bbolt.Bucket) error { return m.Delete(generationKey) }, "generation version is not readable", ErrDamaged},
 		{"other format", func(m *bbolt.Bucket) error { return m.Put(formatKey, []byte("wine cellar")) }, "something else", ErrDamaged},
 		{"no data", func(m *bbolt.Bucket) error { return m.Tx().DeleteBucket(dataBucket) }, "something else", ErrDamaged},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"go.etcd.io/bbolt"
 
@@ -73,6 +74,9 @@ func (s *Store) run(g *group, fn func(kv.Tx) error) (hooks []func(), err error) 
 	returned := false
 	defer func() {
 		damage := w.end()
+		if err == nil {
+			err = w.refused
+		}
 		switch {
 		case !returned:
 			s.undo(g, w, damage)
@@ -140,16 +144,33 @@ func (s *Store) end(g *group) {
 	}
 }
 
+// commit tells apart what is not kept for certain and what may be: bbolt writes the page that
+// makes a transaction count last, and a reader sees that as soon as it is written, durable or not.
 func (s *Store) commit(t *bbolt.Tx) error {
+	id := t.ID()
 	err := guard(s.path, t.Commit)
 	if errors.Is(err, ErrDamaged) {
 		s.broken.Store(true)
-		return err
+		return fmt.Errorf("%w: %w", kv.ErrUnknown, err)
 	}
-	if err != nil {
-		return fmt.Errorf("boltkv: commit: %w", err)
+	if err == nil {
+		s.reach(uint64(id))
+		return nil
 	}
-	return nil
+	if s.at() < id {
+		return fmt.Errorf("boltkv: commit: %w: %w", kv.ErrUnavailable, err)
+	}
+	return fmt.Errorf("boltkv: commit: %w: %w", kv.ErrUnknown, err)
+}
+
+// at is the transaction that readers see; one above all where that can't be read.
+func (s *Store) at() (id int) {
+	id = math.MaxInt
+	if t, _, err := s.begin(false); err == nil {
+		id = t.ID()
+		s.rollback(t)
+	}
+	return id
 }
 
 // lock waits for the writer's turn, or until ctx is done.

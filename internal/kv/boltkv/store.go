@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -33,6 +34,11 @@ type Store struct {
 	// may then hold its locks for ever, and its free pages are not trusted with
 	// another write. All later transactions are refused.
 	broken atomic.Bool
+
+	mu      sync.Mutex    // guards what follows
+	version uint64        // the last transaction of bbolt that is durable
+	moved   chan struct{} // closed at the next, and when the store is closed
+	gone    bool          // it is closed
 }
 
 // View implements kv.Store.
@@ -78,6 +84,10 @@ func (s *Store) Close() error {
 		s.end(s.group)
 	}
 	s.closed = true
+	s.mu.Lock()
+	s.gone = true
+	close(s.moved)
+	s.mu.Unlock()
 	if s.broken.Load() {
 		return nil // it might wait for bbolt's locks for ever; the end of the process frees the file
 	}

@@ -28,6 +28,9 @@ type writer struct {
 	*reader
 	hooks []func() // what to call after the commit; guarded by mu
 
+	written kv.Quota
+	refused error // why it is too large to be committed
+
 	undoable bool     // others' writes are in the same transaction of bbolt
 	changed  []change // what to put back, the last first
 }
@@ -109,26 +112,55 @@ func (r *reader) Get(key []byte) (value []byte, err error) {
 	return value, err
 }
 
+// GetMany implements kv.Reader.
+func (r *reader) GetMany(keys [][]byte) (values [][]byte, err error) {
+	var q kv.Quota
+	err = r.do(func() error {
+		values = make([][]byte, len(keys))
+		for i, key := range keys {
+			v := r.bucket.Get(key)
+			if err := q.Read(key, v); err != nil {
+				return err
+			}
+			if v != nil {
+				values[i] = own(v)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
 // Put implements kv.Tx.
 func (w *writer) Put(key, value []byte) error {
-	switch {
-	case len(key) == 0 || len(key) > kv.MaxKey:
-		return fmt.Errorf("%w: a key has 1 to %d bytes, this one %d", kv.ErrLimit, kv.MaxKey, len(key))
-	case len(value) > kv.MaxValue:
-		return fmt.Errorf("%w: a value has at most %d bytes, this one %d", kv.ErrLimit, kv.MaxValue, len(value))
+	if err := kv.CheckPair(key, value); err != nil {
+		return err
 	}
-	return w.do(func() error {
-		w.note(key)
-		return w.bucket.Put(key, own(value))
-	})
+	return w.write(key, value, func() error { return w.bucket.Put(key, own(value)) })
 }
 
 // Delete implements kv.Tx.
 func (w *writer) Delete(key []byte) error {
-	return w.do(func() error {
-		w.note(key)
+	return w.write(key, nil, func() error {
 		*w.deletes++
 		return w.bucket.Delete(key)
+	})
+}
+
+// write runs f, which changes what is under key, if the transaction has room for it.
+func (w *writer) write(key, value []byte, f func() error) error {
+	return w.do(func() error {
+		if w.refused == nil {
+			w.refused = w.written.Write(key, value)
+		}
+		if w.refused != nil {
+			return w.refused
+		}
+		w.note(key)
+		return f()
 	})
 }
 
@@ -144,16 +176,24 @@ func (w *writer) OnCommit(fn func()) {
 
 // Scan implements kv.Reader.
 func (r *reader) Scan(prefix, after []byte, limit int, reverse bool) (out []kv.Pair, err error) {
+	var q kv.Quota
+	var over error
 	take := func(k, v []byte) bool {
+		if over = q.Read(k, v); over != nil {
+			return false
+		}
 		out = append(out, kv.Pair{Key: own(k), Value: own(v)})
 		return len(out) != limit
 	}
 	err = r.do(func() error {
 		if reverse {
-			return r.backwards(prefix, after, take)
+			if err := r.backwards(prefix, after, take); err != nil {
+				return err
+			}
+		} else {
+			r.forwards(prefix, after, take)
 		}
-		r.forwards(prefix, after, take)
-		return nil
+		return over
 	})
 	if err != nil {
 		return nil, err
@@ -179,7 +219,7 @@ func (r *reader) forwards(prefix, after []byte, take func(k, v []byte) bool) {
 // this transaction has emptied, as it does at the very beginning.
 func (r *reader) backwards(prefix, after []byte, take func(k, v []byte) bool) error {
 	first, _ := r.bucket.Cursor().Seek(prefix)
-	end := prefixEnd(prefix)
+	end := kv.PrefixEnd(prefix)
 	if after != nil && (end == nil || bytes.Compare(after, end) < 0) {
 		end = after
 	}
@@ -209,18 +249,6 @@ func seekBelow(c *bbolt.Cursor, end []byte) (k, v []byte) {
 		}
 	}
 	return c.Last()
-}
-
-// prefixEnd is the least key above all keys with the prefix; nil if there is none.
-func prefixEnd(prefix []byte) []byte {
-	end := bytes.Clone(prefix)
-	for i := len(end) - 1; i >= 0; i-- {
-		if end[i] < 0xff {
-			end[i]++
-			return end[:i+1]
-		}
-	}
-	return nil
 }
 
 // own copies bytes and keeps an empty value apart from none.

@@ -58,6 +58,12 @@ func Run(t *testing.T, open func(t *testing.T) kv.Store) {
 		{"UniqueIndex", testUniqueIndex},
 		{"PhantomsInScans", testPhantoms},
 		{"ViewIsOneMoment", testViewIsOneMoment},
+		{"GetMany", testGetMany},
+		{"Each", testEach},
+		{"BoundsOfReads", testReadBounds},
+		{"BoundsOfTransactions", testTxBounds},
+		{"Watch", testWatch},
+		{"Stamp", testStamp},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
