@@ -96,6 +96,7 @@ func TestSetupRace(t *testing.T) {
 func (e *env) keys(prefix string) (out []string) {
 	e.t.Helper()
 	err := e.store.View(e.t.Context(), func(r kv.Reader) error {
+		out = nil
 		found, err := r.Scan([]byte(prefix), nil, 0, false)
 		for _, p := range found {
 			out = append(out, string(p.Key))

@@ -80,7 +80,7 @@ func TestUnconfirmedAccountsThatStay(t *testing.T) {
 	f := newEnv(t)
 	f.invited(f.admin(), "ann")
 	f.pass(UnconfirmedLife)
-	store := &faultyStore{Store: f.store}
+	store := &faultyStore{Store: f.once}
 	f.useStore(store)
 	f.faultAtEachStep(store, change{"DropUnconfirmed", f.DropUnconfirmed})
 }

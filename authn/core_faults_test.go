@@ -104,7 +104,7 @@ func TestFaultsChangeNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	pending := &person{secret: p.Secret}
-	store := &faultyStore{Store: e.store}
+	store := &faultyStore{Store: e.once}
 	e.useStore(store)
 
 	for _, c := range []change{
@@ -257,7 +257,7 @@ func TestFaultsThatPersisted(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
-	store := &faultyStore{Store: e.store}
+	store := &faultyStore{Store: e.once}
 	e.useStore(store)
 	for _, c := range []struct {
 		use  func() error

@@ -17,8 +17,10 @@ import (
 
 	"github.com/rind-dev/rind/authn/password"
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/kvtest"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/seal"
@@ -40,6 +42,7 @@ type env struct {
 	t     testing.TB
 	cfg   Config
 	path  string
+	once  kv.Store // below kvtest.Again, for test doubles that count or fail calls
 	mails *mailbox
 	users *usersInTx
 	hash  *countingHasher
@@ -79,7 +82,7 @@ func (e *env) open() {
 		e.t.Fatal(err)
 	}
 	cfg := e.cfg
-	cfg.Store = store
+	e.once, cfg.Store = instance.Guard(store), kvtest.Again(store)
 	e.mails.outbox = notices.New(store, e.now, nil)
 	e.Service, err = New(cfg)
 	if err != nil {

@@ -33,7 +33,7 @@ func TestIncidentEnumerationByWork(t *testing.T) {
 	if err := e.SetFrozen(t.Context(), root.Session, home, ice.UserID, true); err != nil {
 		t.Fatal(err)
 	}
-	store := &weighingStore{Store: e.store}
+	store := &weighingStore{Store: e.once}
 	e.useStore(store)
 	ctx := t.Context()
 	same := func(what string, got map[string]work) {

@@ -25,7 +25,7 @@ func TestFaultsOfRecoveryAndAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	confirm, undo := e.mails.last(t, string(PurposeEmailChange)).link, e.undo().link
-	store := &faultyStore{Store: e.store}
+	store := &faultyStore{Store: e.once}
 	b := e.browser()
 	b.start(bob.Session)
 	cookie := b.cookie

@@ -137,6 +137,7 @@ func (s *SecurityKeys) saveNewKey(ctx context.Context, x Session, o Origin, adde
 		if err != nil {
 			return err
 		}
+		added := added // each run begins with the name as it was typed
 		if added.Name, err = newKeyName(added.Name, keyHolder{keys: keys}); err != nil {
 			return err
 		}

@@ -299,7 +299,7 @@ func TestFaultsChangeNoKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := &faultyStore{Store: e.store}
+	store := &faultyStore{Store: e.once}
 	e.useStore(store)
 	for _, c := range []change{
 		{"AddKey", func(ctx context.Context) error {

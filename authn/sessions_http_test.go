@@ -184,7 +184,7 @@ func TestSessionLifetimes(t *testing.T) {
 func TestSessionWritesSeldom(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	store := &countingStore{Store: e.store}
+	store := &countingStore{Store: e.once}
 	e.useStore(store)
 	b := e.browser()
 	b.start(root.Session)
@@ -318,7 +318,7 @@ func (s *brokenStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
 func TestSessionWithBrokenStore(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	broken := &brokenStore{Store: e.store}
+	broken := &brokenStore{Store: e.once}
 	e.useStore(broken)
 	b := e.browser()
 	b.start(root.Session)

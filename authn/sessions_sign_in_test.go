@@ -38,7 +38,7 @@ func TestSignInIsNoOracle(t *testing.T) {
 	if err := e.SetFrozen(t.Context(), admin.Session, home, ice.UserID, true); err != nil {
 		t.Fatal(err)
 	}
-	store := &countingStore{Store: e.store}
+	store := &countingStore{Store: e.once}
 	e.useStore(store)
 	for i, c := range []struct {
 		name, login, password string

@@ -17,6 +17,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/kvtest"
 )
 
 var at = time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC)
@@ -28,7 +29,7 @@ func open(t *testing.T) kv.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return s
+	return kvtest.Again(s)
 }
 
 func add(s kv.Store, events ...audit.Event) error {

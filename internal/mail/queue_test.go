@@ -14,6 +14,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/kvtest"
 	"github.com/rind-dev/rind/internal/seal"
 )
 
@@ -82,8 +83,8 @@ func (p *post) open() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.store = store
-	if p.Queue, err = NewQueue(QueueConfig{Store: store, Sealer: sealer, Sender: p.relay, Clock: p.clock, Grace: time.Minute}); err != nil {
+	p.store = kvtest.Again(store)
+	if p.Queue, err = NewQueue(QueueConfig{Store: p.store, Sealer: sealer, Sender: p.relay, Clock: p.clock, Grace: time.Minute}); err != nil {
 		p.t.Fatal(err)
 	}
 }

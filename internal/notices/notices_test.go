@@ -12,6 +12,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/kvtest"
 	"github.com/rind-dev/rind/internal/notices"
 )
 
@@ -39,6 +40,7 @@ func (p *post) open() {
 	var err error
 	p.store, err = boltkv.Open(p.path, boltkv.Options{})
 	p.must(err)
+	p.store = kvtest.Again(p.store)
 	p.Outbox = notices.New(p.store, func() time.Time { return p.now }, nil)
 }
 

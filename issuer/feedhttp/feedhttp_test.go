@@ -25,6 +25,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/kvtest"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -57,6 +58,7 @@ func newSource(t testing.TB, change ...func(*Handler)) *source {
 	h.must(err)
 	h.store, err = boltkv.Open(filepath.Join(t.TempDir(), "rind.db"), boltkv.Options{})
 	h.must(err)
+	h.store = kvtest.Again(h.store)
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.Service, err = issuer.New(issuer.Config{Store: h.store, Sealer: sealer, Location: "rind.example.org", KeepChanges: 64, Logger: log})
 	h.must(err)

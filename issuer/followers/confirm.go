@@ -50,6 +50,7 @@ func (s *Service) Confirm(ctx context.Context, revision uint64, wait time.Durati
 // verifiers are away.
 func (s *Service) complete(ctx context.Context, c *Confirmation, revision uint64, begun, last time.Time, asked map[string]bool) {
 	err := s.store.View(ctx, func(r kv.Reader) error {
+		c.Away = nil
 		committed, err := ledger.CommitTime(r, revision)
 		if err != nil {
 			return err

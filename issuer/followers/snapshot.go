@@ -112,8 +112,9 @@ type page struct {
 // be more.
 func (p *page) read(ctx context.Context) (more bool, err error) {
 	horizon := p.s.clock().Add(-tombstoneMargin)
-	last := p.after
+	var last string
 	err = p.s.store.View(ctx, func(r kv.Reader) error {
+		last = p.after
 		p.records = make([]feed.Change, 0, feed.Records)
 		n, size := 0, 0
 		for c, err := range p.next(r, p.after, feed.Records) {
@@ -133,6 +134,8 @@ func (p *page) read(ctx context.Context) (more bool, err error) {
 		more = n == feed.Records || size >= maxPage
 		return nil
 	})
-	p.after = last
+	if err == nil {
+		p.after = last
+	}
 	return more, err
 }

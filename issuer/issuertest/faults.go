@@ -44,6 +44,13 @@ func (a *access) Get(key []byte) ([]byte, error) {
 	return a.Tx.Get(key)
 }
 
+func (a *access) GetMany(keys [][]byte) ([][]byte, error) {
+	if err := a.fail(); err != nil {
+		return nil, err
+	}
+	return a.Tx.GetMany(keys)
+}
+
 func (a *access) Scan(prefix, after []byte, limit int, reverse bool) ([]kv.Pair, error) {
 	if err := a.fail(); err != nil {
 		return nil, err
@@ -62,6 +69,8 @@ type reading struct {
 }
 
 func (r reading) Get(key []byte) ([]byte, error) { return r.Reader.Get(key) }
+
+func (r reading) GetMany(keys [][]byte) ([][]byte, error) { return r.Reader.GetMany(keys) }
 
 func (r reading) Scan(p, a []byte, n int, rev bool) ([]kv.Pair, error) {
 	return r.Reader.Scan(p, a, n, rev)

@@ -62,9 +62,12 @@ const Day = 24 * time.Hour
 
 // In is a store inside one transaction of another, so that a benchmark can
 // fill that one without waiting for a disk ten thousand times.
-func In(tx kv.Tx) kv.Store { return within{tx} }
+func In(tx kv.Tx) kv.Store { return within{tx: tx} }
 
-type within struct{ tx kv.Tx }
+type within struct {
+	kv.Store // nil: the rest is not called
+	tx       kv.Tx
+}
 
 func (w within) View(_ context.Context, fn func(kv.Reader) error) error { return fn(w.tx) }
 func (w within) Update(_ context.Context, fn func(kv.Tx) error) error   { return fn(w.tx) }

@@ -22,6 +22,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/kvtest"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/notices"
@@ -101,7 +102,7 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	h.must(err)
 	t.Cleanup(func() { _ = bolt.Close() }) // a test may have closed it
 	t.Cleanup(func() { h.secrets.check(h, bolt) })
-	h.store = &brittleStore{Store: bolt}
+	h.store = &brittleStore{Store: kvtest.Again(bolt)}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.notices = notices.New(h.store, h.clock.Now, log)
 	at, err := url.Parse(h.public())
