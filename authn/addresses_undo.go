@@ -80,7 +80,7 @@ func (s *Addresses) moveBack(tx kv.Tx, u *userRecord, who audit.Actor, email str
 
 // undoLinks reads the links that take an account back to an address, each with its slot.
 func undoLinks(r kv.Reader, userID string) (slots []string, links []linkRecord, err error) {
-	found, err := r.Scan([]byte(undoSlots(userID)), nil, 0, false)
+	found, err := kv.All(r, []byte(undoSlots(userID)))
 	if err != nil {
 		return nil, nil, err
 	}

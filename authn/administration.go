@@ -133,7 +133,7 @@ func (s *Administration) retire(tx kv.Tx, u *userRecord) error {
 		return nil
 	}
 	u.Offices++
-	found, err := tx.Scan([]byte(adminKey("")), nil, 0, false)
+	found, err := kv.All(tx, []byte(adminKey("")))
 	if err != nil {
 		return err
 	}

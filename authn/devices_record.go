@@ -64,7 +64,7 @@ func (s *core) loadDevice(r kv.Reader, u userRecord, o Origin) (d deviceRecord, 
 
 // loadDevices reads all devices of an account with their keys.
 func loadDevices(r kv.Reader, userID string) (keys []string, devices []deviceRecord, err error) {
-	found, err := r.Scan([]byte(devicesOf(userID)), nil, 0, false)
+	found, err := kv.All(r, []byte(devicesOf(userID)))
 	for _, p := range found {
 		var d deviceRecord
 		if err := json.Unmarshal(p.Value, &d); err != nil {

@@ -60,7 +60,7 @@ func loadInvitation(r kv.Reader, id string) (rec invitationRecord, err error) {
 
 // loadInvitations reads all invitations, oldest first.
 func loadInvitations(r kv.Reader) ([]invitationRecord, error) {
-	found, err := r.Scan([]byte(invitationPrefix), nil, 0, false)
+	found, err := kv.All(r, []byte(invitationPrefix))
 	if err != nil {
 		return nil, err
 	}

@@ -289,7 +289,7 @@ func (s *Recoveries) OwnRecovery(ctx context.Context, x Session) (out Recovery, 
 
 // otherAdministrators are those who are neither the account nor the one who acts.
 func otherAdministrators(r kv.Reader, except ...string) (out []userRecord, err error) {
-	found, err := r.Scan([]byte(adminKey("")), nil, 0, false)
+	found, err := kv.All(r, []byte(adminKey("")))
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func credentialKey(credID []byte) string {
 
 // loadKeys reads the keys of an account, oldest first.
 func (s *core) loadKeys(r kv.Reader, userID string) (keys []keyRecord, err error) {
-	found, err := r.Scan([]byte(keysPrefix(userID)), nil, 0, false)
+	found, err := kv.All(r, []byte(keysPrefix(userID)))
 	if err != nil {
 		return nil, err
 	}

@@ -87,3 +87,15 @@ func Each(r Reader, prefix, after []byte, reverse bool) iter.Seq2[Pair, error] {
 		}
 	}
 }
+
+// All returns the pairs whose keys start with prefix, in order, as Each reads them: for lists that
+// their room bounds, or of which little is kept.
+func All(r Reader, prefix []byte) (out []Pair, err error) {
+	for p, err := range Each(r, prefix, nil, false) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}

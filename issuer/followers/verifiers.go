@@ -240,7 +240,7 @@ func (s *Service) readVerifiers(r kv.Reader) ([]Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs, err := r.Scan([]byte(keyVerifier), nil, 0, false)
+	pairs, err := kv.All(r, []byte(keyVerifier))
 	if err != nil {
 		return nil, err
 	}

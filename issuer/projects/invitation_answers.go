@@ -177,7 +177,7 @@ func (s *Service) InvitationsFor(ctx context.Context, p ledger.Principal) (out [
 		}
 		for _, key := range keys {
 			prefix := inviteForPrefix(key)
-			pairs, err := r.Scan(prefix, nil, 0, false)
+			pairs, err := kv.All(r, prefix)
 			if err != nil {
 				return err
 			}

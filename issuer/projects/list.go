@@ -14,7 +14,7 @@ import (
 func (s *Service) List(ctx context.Context, userID string) ([]Summary, error) {
 	var out []Summary
 	err := s.store.View(ctx, func(r kv.Reader) error {
-		pairs, err := r.Scan(rolePrefix(userID), nil, 0, false)
+		pairs, err := kv.All(r, rolePrefix(userID))
 		if err != nil {
 			return err
 		}

@@ -62,7 +62,7 @@ func (s *Service) ReservedNames(ctx context.Context, p ledger.Principal) (out []
 	now := s.clock()
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
-		pairs, err := r.Scan([]byte(keyReserved), nil, 0, false)
+		pairs, err := kv.All(r, []byte(keyReserved))
 		if err != nil {
 			return err
 		}
@@ -84,11 +84,11 @@ func (s *Service) ReservedNames(ctx context.Context, p ledger.Principal) (out []
 // would be free by itself; only an administrator may. A name that is not held back
 // is ErrNotFound.
 func (s *Service) ReleaseName(ctx context.Context, p ledger.Principal, name string) error {
+	name = strings.TrimSpace(name)
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
 		if err := c.AdmitAdmin(p); err != nil {
 			return err
 		}
-		name = strings.TrimSpace(name)
 		if len(name) > MaxProjectName || !caveats.ValidProjectName(name) {
 			return ledger.ErrNotFound
 		}

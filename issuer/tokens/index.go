@@ -123,7 +123,7 @@ func (l *indexEntry) state(now time.Time) State {
 
 // indexEntries reads the index entries of a user's tokens, oldest first.
 func indexEntries(r kv.Reader, userID string) ([]indexEntry, error) {
-	pairs, err := r.Scan(ownedPrefix(userID), nil, 0, false)
+	pairs, err := kv.All(r, ownedPrefix(userID))
 	if err != nil {
 		return nil, err
 	}

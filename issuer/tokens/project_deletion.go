@@ -169,7 +169,7 @@ func (s *Service) finishDeletion(ctx context.Context, project string) (out Delet
 func (s *Service) FinishDeletions(ctx context.Context) (out []Deletion, err error) {
 	var left []kv.Pair
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
-		left, err = r.Scan([]byte(keyDeletion), nil, 0, false)
+		left, err = kv.All(r, []byte(keyDeletion))
 		return err
 	})
 	if err != nil {

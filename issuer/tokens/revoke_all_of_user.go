@@ -116,7 +116,7 @@ func revokeListed(c *ledger.Change, p ledger.Principal, id, why string) error {
 func (s *Service) FinishRevocations(ctx context.Context) error {
 	var left []kv.Pair
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		left, err = r.Scan([]byte(keyRevoking), nil, 0, false)
+		left, err = kv.All(r, []byte(keyRevoking))
 		return err
 	})
 	if err != nil {

@@ -141,7 +141,7 @@ func readCounts(r kv.Reader, project string, today uint32) ([]*TokenUploads, err
 	var out []*TokenUploads
 	for i := range UploadDays {
 		prefix := countPrefix(today-UploadDays+1+uint32(i), project)
-		pairs, err := r.Scan(prefix, nil, 0, false)
+		pairs, err := kv.All(r, prefix)
 		if err != nil {
 			return nil, err
 		}
