@@ -17,7 +17,7 @@ import (
 // goes in steps, each in a transaction of its own. This finds what may grow:
 //
 //   - a Scan whose limit is no constant from 1 to mostRead, so that it may read whatever there is;
-//   - a Scan in a loop, which reads page by page to the end;
+//   - a Scan in a loop, kv.Each and kv.All, which read page by page to the end;
 //   - a loop over a list that came from outside of the transaction.
 //
 // What only hands a prefix on to a Scan is one, where it is called. Each is found by the function that it is in and by
@@ -217,19 +217,28 @@ func (g *calls) call(name string, n *ast.CallExpr, params map[types.Object]int, 
 	if fn == nil {
 		return
 	}
-	if fn.Name() == "Scan" && len(n.Args) == 4 && fn.Signature().Params().Len() == 4 {
-		limit := info.Types[n.Args[2]].Value
-		if n, ok := constant.Int64Val(constant.ToInt(orZero(limit))); ok && n > 0 && n <= mostRead && !looped {
+	var prefix ast.Expr // of a read
+	bounded := false
+	switch name := fn.FullName(); {
+	case name == module+"/internal/kv.Each" || name == module+"/internal/kv.All":
+		prefix = n.Args[1]
+	case fn.Name() == "Scan" && len(n.Args) == 4 && fn.Signature().Params().Len() == 4:
+		prefix = n.Args[0]
+		most, ok := constant.Int64Val(constant.ToInt(orZero(info.Types[n.Args[2]].Value)))
+		bounded = ok && most > 0 && most <= mostRead && !looped
+	}
+	if prefix != nil {
+		if bounded {
 			return
 		}
-		if p, ok := paramOf(n.Args[0], params, info); ok {
+		if p, ok := paramOf(prefix, params, info); ok {
 			if g.grown.passing[name] == nil {
 				g.grown.passing[name] = map[int]bool{}
 			}
 			g.grown.passing[name][p] = true
 			return
 		}
-		g.grown.found[name] = append(g.grown.found[name], lengthy{site(name, g.text(n.Args[0])), at})
+		g.grown.found[name] = append(g.grown.found[name], lengthy{site(name, g.text(prefix)), at})
 		return
 	}
 	h := handed{callee: fn.Origin().FullName(), at: at}

@@ -131,6 +131,7 @@ func (h *House) Failing(t *testing.T, f *Faulty, do func() error) {
 func (h *House) Fingerprint() (all string) {
 	h.Helper()
 	h.Check(h.Store.View(h.Context(), func(r kv.Reader) error {
+		all = ""
 		pairs, err := r.Scan(nil, nil, 0, false)
 		for _, p := range pairs {
 			all += fmt.Sprintf("%q %q\n", p.Key, p.Value)

@@ -75,7 +75,7 @@ func testEach(t *testing.T, s kv.Store) {
 				spoil(p.Key)
 			}
 			if !slices.Equal(got, want) {
-				return fmt.Errorf("Each, reverse %v: %d keys, want %d in order", reverse, len(got), len(want))
+				return fmt.Errorf("each, reverse %v: %d keys, want %d in order", reverse, len(got), len(want))
 			}
 		}
 		n := 0
@@ -89,7 +89,7 @@ func testEach(t *testing.T, s kv.Store) {
 			n++
 		}
 		if n != large {
-			return fmt.Errorf("Each: %d large values, want %d", n, large)
+			return fmt.Errorf("each: %d large values, want %d", n, large)
 		}
 		return nil
 	})
