@@ -30,15 +30,25 @@ type Backend interface {
 	Reserve(ctx context.Context, up Upload) (Staged, error)
 }
 
-// FieldReader is a [Backend] that reads text fields of the form beside the facts
-// of an [Upload]. Fields that it does not ask for are checked and let go as they
-// arrive, so that they take no memory.
-type FieldReader interface {
+// FormReader is a [Backend] that takes the text fields of the form too. For any other Backend, fields that decide
+// nothing are checked and let go as they arrive.
+type FormReader interface {
 	Backend
 
-	// ReadsField reports whether the values of a field are to be in
-	// [Upload.Fields]. It may be called by several goroutines at once.
-	ReadsField(name string) bool
+	// ReadForm is called for each upload before its first field. It may be called by several goroutines at once.
+	ReadForm(ctx context.Context) (Form, error)
+}
+
+// Form takes the text fields of one upload as they arrive, in their order; a list has a field for each of its
+// values. One goroutine uses it. Fields that decide something ([Upload] has them) come whole and without white space
+// around them; each of those comes once at most. The field with a signature, which nobody reads, does not come.
+type Form interface {
+	// Field begins a field. Its value is what is written until the next call of a method: UTF-8 without
+	// NUL, or the upload is refused.
+	Field(name string) (io.Writer, error)
+
+	// Discard forgets the fields. It is the last call, whatever became of the upload.
+	Discard()
 }
 
 // IndexServer is a [Backend] whose files installers can read too.
@@ -79,14 +89,10 @@ type Upload struct {
 	Size     int64  // bytes
 	SHA256   string // lower-case hex, computed from the bytes
 
-	RequiresPython string  // a PEP 440 specifier, "" if the form has none
-	Fields         []Field // the text fields that a [FieldReader] asks for, as they were sent, in order
+	RequiresPython string // a PEP 440 specifier, "" if the form has none
+	Form           Form   // of a [FormReader], else nil
 
 	ClientIP  netip.Addr // zero if it is not known
 	UserAgent string     // at most 200 bytes of printable ASCII
 	Repeated  bool       // an identical file was there before
 }
-
-// Field is a text field of an upload form. Names repeat: one field for each
-// classifier, for example.
-type Field struct{ Name, Value string }

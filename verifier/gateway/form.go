@@ -206,9 +206,9 @@ func (f *form) checkText() error {
 	return nil
 }
 
-// readText reads a text field to its end, bounded and checked, and returns its
-// value if keep says so. A field that nobody reads takes no memory.
-func (f *form) readText(p *part, keep bool) (string, error) {
+// readText reads a text field to its end, bounded and checked, into to. What is not text may
+// have been written when it is refused.
+func (f *form) readText(p *part, to io.Writer) error {
 	limit, words := int64(maxField), "256 KiB"
 	switch {
 	case p.name == "description":
@@ -220,25 +220,24 @@ func (f *form) readText(p *part, keep bool) (string, error) {
 	if f.buf == nil {
 		f.buf = make([]byte, 8<<10)
 	}
-	var value strings.Builder
 	var check textCheck
 	for n, err := 0, error(nil); err == nil; {
 		n, err = p.Read(f.buf)
 		check.add(f.buf[:n])
-		if keep {
-			value.Write(f.buf[:n])
+		if _, failed := to.Write(f.buf[:n]); failed != nil {
+			return failed
 		}
 		switch {
 		case err != nil && err != io.EOF:
-			return "", f.broken(err)
+			return f.broken(err)
 		case check.size > limit:
-			return "", tooLarge("The field '%s' is larger than %s.", text.Clip(p.name), words)
+			return tooLarge("The field '%s' is larger than %s.", text.Clip(p.name), words)
 		}
 	}
 	if !check.ok() {
-		return "", refused("The field '%s' is not UTF-8 text.", text.Clip(p.name))
+		return refused("The field '%s' is not UTF-8 text.", text.Clip(p.name))
 	}
-	return value.String(), f.checkText()
+	return f.checkText()
 }
 
 // textCheck reports whether bytes that arrive in pieces are text: UTF-8 without NUL.

@@ -50,8 +50,14 @@ func readWhole(contentType string, src io.Reader, keep bool) (fields []field, re
 				return fields, body.total, f.broken(err)
 			}
 			out.value = string(value)
-		} else if out.value, err = f.readText(p, keep); err != nil {
-			return fields, body.total, err
+		} else {
+			var value strings.Builder
+			if err := f.readText(p, &value); err != nil {
+				return fields, body.total, err
+			}
+			if keep {
+				out.value = value.String()
+			}
 		}
 		fields = append(fields, out)
 	}

@@ -108,9 +108,9 @@ type Config struct {
 type Gateway struct {
 	cfg   Config
 	log   *slog.Logger
-	slots slots                   // of uploads under way
-	reads slots                   // of archives that are read
-	keeps func(field string) bool // nil: the backend reads no field
+	slots slots      // of uploads under way
+	reads slots      // of archives that are read
+	forms FormReader // nil: the backend reads no field
 }
 
 // New makes the handler. It fails only if the Config lacks a part.
@@ -150,9 +150,7 @@ func New(cfg Config) (*Gateway, error) {
 		all: cfg.MaxUploads, owner: cfg.MaxPerOwner, token: cfg.MaxPerToken, wait: cfg.QueueTime,
 		taken: map[share]int{}, freed: make(chan struct{}),
 	}, reads: readSlots()}
-	if reader, ok := cfg.Backend.(FieldReader); ok {
-		g.keeps = reader.ReadsField
-	}
+	g.forms, _ = cfg.Backend.(FormReader)
 	return g, nil
 }
 

@@ -47,6 +47,10 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, 
 	if in.staged != nil {
 		in.staged.Discard()
 	}
+	if in.up.Form != nil {
+		in.up.Form.Discard()
+		in.up.Form = nil
+	}
 	return grant, in.up, err
 }
 
@@ -69,6 +73,11 @@ func (in *intake) run(w http.ResponseWriter, r *http.Request) (grant verifier.Gr
 	body := &meter{src: r.Body}
 	if in.form, err = openForm(r, body); err != nil {
 		return grant, err
+	}
+	if in.g.forms != nil {
+		if in.up.Form, err = in.g.forms.ReadForm(in.ctx); err != nil {
+			return grant, fmt.Errorf("%w: %w", errStore, err)
+		}
 	}
 	if err := in.readForm(); err != nil {
 		return grant, err
@@ -96,17 +105,42 @@ func (in *intake) readPart(p *part) error {
 	if p.name == fileField {
 		return in.readFile(p)
 	}
-	forBackend := in.g.keeps != nil && p.name != signatureField && in.g.keeps(p.name)
-	value, err := in.form.readText(p, forBackend || decides[p.name])
-	if err != nil {
+	var value strings.Builder
+	to := io.Discard
+	switch {
+	case decides[p.name]:
+		to = &value
+	case in.up.Form != nil && p.name != signatureField:
+		field, err := in.up.Form.Field(p.name)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errStore, err)
+		}
+		to = backendWriter{field}
+	}
+	if err := in.form.readText(p, to); err != nil {
 		return err
 	}
-	if forBackend {
-		in.up.Fields = append(in.up.Fields, Field{p.name, value})
+	if !decides[p.name] {
+		return nil
 	}
-	err = in.facts.set(p.name, value)
+	return in.decide(p.name, value.String())
+}
+
+// decide takes the value of a field that decides something.
+func (in *intake) decide(name, value string) error {
+	err := in.facts.set(name, value)
 	in.up.Version, in.up.Filetype, in.up.RequiresPython = in.facts.version, in.facts.filetype, in.facts.requiresPython
-	return err
+	if err != nil || in.up.Form == nil {
+		return err
+	}
+	field, err := in.up.Form.Field(name)
+	if err == nil {
+		_, err = io.WriteString(field, strings.TrimSpace(value))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	return nil
 }
 
 // readFile checks everything that is known by now and streams the file into the
@@ -292,11 +326,11 @@ func (in *intake) fileTooLarge() error {
 	return tooLarge("The file is larger than %d bytes, the limit of this index.", in.g.cfg.MaxFile)
 }
 
-// backendWriter marks the errors of a Staged as the backend's.
-type backendWriter struct{ Staged }
+// backendWriter marks the errors of a Staged or a Form as the backend's.
+type backendWriter struct{ io.Writer }
 
 func (w backendWriter) Write(p []byte) (int, error) {
-	n, err := w.Staged.Write(p)
+	n, err := w.Writer.Write(p)
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
 	}
