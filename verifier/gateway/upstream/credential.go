@@ -1,0 +1,87 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/rind-dev/rind/internal/private"
+)
+
+// credential is what the index knows the gateway by.
+type credential struct{ user, password, bearer string }
+
+func (c *credential) set(r *http.Request) {
+	switch {
+	case c.bearer != "":
+		r.Header.Set("Authorization", "Bearer "+c.bearer)
+	case c.user != "":
+		r.SetBasicAuth(c.user, c.password)
+	}
+}
+
+// Reload reads the files of the credential again. Where it fails the one before stays.
+func (u *Upstream) Reload(context.Context) error { return u.readCredential() }
+
+func (u *Upstream) readCredential() error {
+	c := &credential{user: u.cfg.User}
+	var err error
+	switch {
+	case u.cfg.BearerFile != "" && (u.cfg.User != "" || u.cfg.PasswordFile != ""):
+		return errors.New("upstream: there are a user and a bearer token for the index: set one of them")
+	case (u.cfg.User == "") != (u.cfg.PasswordFile == ""):
+		return errors.New("upstream: the user and the file with the password of the index go together: set both, or neither")
+	case strings.Contains(u.cfg.User, ":"):
+		return errors.New("upstream: the user of the index has a colon in it, which Basic authentication can't send")
+	case u.cfg.BearerFile != "":
+		c.bearer, err = u.readSecret(u.cfg.BearerFile)
+	case u.cfg.PasswordFile != "":
+		c.password, err = u.readSecret(u.cfg.PasswordFile)
+	}
+	if err != nil {
+		return err
+	}
+	u.credential.Store(c)
+	return nil
+}
+
+// maxSecret is the longest password or token, in bytes.
+const maxSecret = 16 << 10
+
+// readSecret reads a file that nobody else may read: one line.
+func (u *Upstream) readSecret(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("upstream: the credential for the index: %w", err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err == nil {
+		err = private.Of(u.cfg.GroupAccess).CheckSecret(path, fi)
+	}
+	if err != nil {
+		return "", fmt.Errorf("upstream: the credential for the index, in %s: %w", path, err)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err != nil {
+		return "", fmt.Errorf("upstream: the credential for the index: %w", err)
+	}
+	secret := strings.TrimRight(string(b), "\r\n")
+	if secret == "" || len(secret) > maxSecret || strings.ContainsFunc(secret, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return "", fmt.Errorf("upstream: %s does not contain a credential: it is one line of text", path)
+	}
+	return secret, nil
+}
+
+// renewed reports whether the credential in the files is another one than c, and takes it.
+func (u *Upstream) renewed(ctx context.Context, c *credential) bool {
+	if err := u.readCredential(); err != nil {
+		u.log.ErrorContext(ctx, "the credential for the index can't be read again", "error", err)
+		return false
+	}
+	return *u.credential.Load() != *c
+}

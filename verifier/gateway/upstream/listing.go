@@ -1,0 +1,220 @@
+package upstream
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"github.com/rind-dev/rind/internal/dist"
+	"github.com/rind-dev/rind/verifier/gateway"
+)
+
+// maxListing is the size of the largest page that is read, in bytes.
+const maxListing = 64 << 20
+
+const (
+	jsonType = "application/vnd.pypi.simple.v1+json"
+	accept   = jsonType + ", application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+)
+
+// listed is a file that the index has, by its page.
+type listed struct {
+	name   string
+	sha256 string // lower-case hex; "" where the page does not say it
+	at     *url.URL
+}
+
+// list is what the index has of a project.
+func (u *Upstream) list(ctx context.Context, project string) ([]listed, error) {
+	simple, err := u.findSimple(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at := simple.JoinPath(project + "/")
+	res, err := u.get(ctx, at, accept)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	switch {
+	case res.StatusCode == http.StatusNotFound:
+		return nil, nil
+	case res.StatusCode != http.StatusOK:
+		return nil, u.wrongStatus("the list of a project at "+at.String(), res)
+	}
+	page := &io.LimitedReader{R: res.Body, N: maxListing + 1}
+	var files []listed
+	if kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); kind == jsonType {
+		files, err = readJSON(page, res.Request.URL)
+	} else {
+		files, err = readHTML(page, res.Request.URL)
+	}
+	if page.N <= 0 {
+		err = fmt.Errorf("it is larger than %d bytes", maxListing)
+	}
+	if err != nil {
+		return nil, u.unavailable(0, fmt.Errorf("upstream: the page %s: %w", at, err))
+	}
+	return files, nil
+}
+
+// findSimple is where the pages are. devpi has them at another place than the others.
+func (u *Upstream) findSimple(ctx context.Context) (*url.URL, error) {
+	if at := u.simple.Load(); at != nil {
+		return at, nil
+	}
+	devpi := u.base.JoinPath("+simple/")
+	res, err := u.get(ctx, devpi, accept)
+	if err != nil {
+		return nil, err
+	}
+	res.Body.Close()
+	at := u.base.JoinPath("simple/")
+	switch {
+	case res.StatusCode == http.StatusOK:
+		at = devpi
+	case res.StatusCode >= 500, res.StatusCode == http.StatusTooManyRequests:
+		return nil, u.wrongStatus("its list at "+devpi.String(), res)
+	}
+	u.simple.Store(at)
+	return at, nil
+}
+
+// get asks for a page with the gateway's credential, and follows redirects on the same host.
+func (u *Upstream) get(ctx context.Context, at *url.URL, accept string) (*http.Response, error) {
+	for range 5 {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+		if err != nil {
+			return nil, err
+		}
+		r.Header.Set("Accept", accept)
+		r.Header.Set("User-Agent", userAgent)
+		u.credential.Load().set(r)
+		res, err := u.client.Do(r)
+		if err != nil {
+			return nil, u.unavailable(0, fmt.Errorf("upstream: %w", err))
+		}
+		to, err := res.Location()
+		if res.StatusCode < 300 || res.StatusCode > 399 || err != nil {
+			u.reached.note(nil)
+			return res, nil
+		}
+		res.Body.Close()
+		if to.Host != at.Host || to.Scheme != at.Scheme {
+			return nil, u.misconfigured("it redirects to %s: set that address", to.Redacted())
+		}
+		at = to
+	}
+	return nil, u.misconfigured("it redirects in a circle")
+}
+
+func readJSON(r io.Reader, base *url.URL) (files []listed, err error) {
+	var page struct {
+		Files []struct {
+			Filename string            `json:"filename"`
+			URL      string            `json:"url"`
+			Hashes   map[string]string `json:"hashes"`
+		} `json:"files"`
+	}
+	if err := json.NewDecoder(r).Decode(&page); err != nil {
+		return nil, err
+	}
+	for _, f := range page.Files {
+		at, err := base.Parse(f.URL)
+		if err != nil {
+			continue
+		}
+		files = append(files, listed{f.Filename, strings.ToLower(f.Hashes["sha256"]), at})
+	}
+	return files, nil
+}
+
+// readHTML reads the links of a page: the name of a file is the end of its path.
+func readHTML(r io.Reader, base *url.URL) (files []listed, err error) {
+	for tokens := html.NewTokenizer(r); ; {
+		switch tokens.Next() {
+		case html.ErrorToken:
+			if err := tokens.Err(); !errors.Is(err, io.EOF) {
+				return nil, err
+			}
+			return files, nil
+		case html.StartTagToken:
+			tag := tokens.Token()
+			if tag.DataAtom != atom.A {
+				continue
+			}
+			for _, a := range tag.Attr {
+				if at, err := base.Parse(a.Val); a.Key == "href" && err == nil {
+					digest, _ := strings.CutPrefix(at.Fragment, "sha256=")
+					if digest == at.Fragment {
+						digest = ""
+					}
+					files = append(files, listed{path.Base(at.Path), strings.ToLower(digest), at})
+				}
+			}
+		}
+	}
+}
+
+// compare holds an upload against what the index has. repeated: it has the same file. The error says that it
+// has another one of that name, or of an equivalent one.
+func (u *Upstream) compare(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	files, err := u.list(ctx, up.Project)
+	if err != nil {
+		return false, err
+	}
+	for _, f := range files {
+		switch {
+		case f.name == up.Filename:
+			digest, err := u.digest(ctx, f, up.Size)
+			if err != nil {
+				return false, err
+			}
+			if digest != up.SHA256 {
+				return false, gateway.Exists(f.name, up.Filename)
+			}
+			repeated = true
+		case dist.Equivalent(f.name, up.Filename, up.Project):
+			return false, gateway.Exists(f.name, up.Filename)
+		}
+	}
+	return repeated, nil
+}
+
+// digest is a listed file's SHA-256; the file is read where the page does not say it. One that is longer than size
+// bytes is another file, and not read to its end.
+func (u *Upstream) digest(ctx context.Context, f listed, size int64) (string, error) {
+	if len(f.sha256) == 2*sha256.Size {
+		return f.sha256, nil
+	}
+	if f.at.Host != u.base.Host || f.at.Scheme != u.base.Scheme {
+		return "", u.misconfigured("it lists %s at %s, without its SHA-256: files have to be on its own host", f.name, f.at.Redacted())
+	}
+	res, err := u.get(ctx, f.at, "*/*")
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return "", u.wrongStatus("the file "+f.at.String(), res)
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(res.Body, size+1)); err != nil {
+		return "", u.unavailable(0, fmt.Errorf("upstream: %s: %w", f.at, err))
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,146 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/verifier/gateway"
+)
+
+// userAgent names the gateway to the index. It is not twine's: pypiserver answers that differently.
+const userAgent = "rind-gateway"
+
+// pass sends a file to the index, unless that has it.
+func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeated bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime+sendTime+time.Duration(up.Size/slowestRate)*time.Second)
+	defer cancel()
+	free, err := u.busy.take(ctx, up.Project+"/"+strings.ToLower(up.Filename))
+	if err != nil {
+		return false, u.unavailable(0, fmt.Errorf("upstream: wait for another upload of the same file: %w", err))
+	}
+	defer free()
+	if repeated, err := u.compare(ctx, up); repeated || err != nil {
+		return repeated, err
+	}
+	used := u.credential.Load()
+	res, err := u.post(ctx, b, used)
+	if err == nil && res.status == http.StatusUnauthorized && u.renewed(ctx, used) {
+		res, err = u.post(ctx, b, u.credential.Load()) // a 401 stores nothing
+	}
+	if err != nil {
+		return u.unknown(ctx, up, 0, fmt.Errorf("upstream: the answer to an upload was lost: %w", err))
+	}
+	return u.translate(ctx, up, res)
+}
+
+// answer is what the index said to an upload.
+type answer struct {
+	status int
+	said   string // the reason and the beginning of the body, for the log
+	retry  time.Duration
+}
+
+// post sends the form.
+func (u *Upstream) post(ctx context.Context, b *body, c *credential) (*answer, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.base.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(b.read()), nil }
+	r.Body, _ = r.GetBody()
+	r.ContentLength = b.length()
+	r.Header.Set("Content-Type", b.kind)
+	r.Header.Set("User-Agent", userAgent)
+	r.Header.Set("Accept", "text/plain, */*;q=0.1")
+	c.set(r)
+	res, err := u.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	u.reached.note(nil)
+	said, _ := io.ReadAll(io.LimitReader(res.Body, 4<<10))
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 256<<10)) // so that the connection can be used again
+	return &answer{status: res.StatusCode, said: text.OneLine(res.Status + " " + strings.ToValidUTF8(string(said), "?")), retry: retryAfter(res)}, nil
+}
+
+func retryAfter(res *http.Response) time.Duration {
+	n, err := strconv.Atoi(res.Header.Get("Retry-After"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return time.Duration(min(n, 3600)) * time.Second
+}
+
+// unknown finds out what became of an upload whose answer was lost, or says nothing of it: the index may have the file.
+func (u *Upstream) unknown(ctx context.Context, up gateway.Upload, retry time.Duration, lost error) (repeated bool, err error) {
+	u.reached.note(lost)
+	has, err := u.compare(ctx, up)
+	switch {
+	case has:
+		return false, nil
+	case errors.Is(err, gateway.ErrExists): // part of it, perhaps, of an index that keeps those
+		u.log.ErrorContext(ctx, "the index has a file with other content than was sent to it, and the upload broke: remove it there if it is a part of the file",
+			"file", up.Filename, "error", lost)
+		return false, err
+	}
+	return false, u.unavailable(retry, errors.Join(lost, err))
+}
+
+// translate makes an answer of the index one of the gateway's.
+func (u *Upstream) translate(ctx context.Context, up gateway.Upload, a *answer) (repeated bool, err error) {
+	exists := a.status == http.StatusConflict || a.status == http.StatusBadRequest && strings.Contains(strings.ToLower(a.said), "exist")
+	switch {
+	case a.status >= 200 && a.status < 300:
+		return false, nil
+	case exists:
+		repeated, err := u.compare(ctx, up)
+		if err == nil && !repeated { // it does not list what it has
+			err = gateway.Exists(up.Filename, up.Filename)
+		}
+		return repeated, err
+	case a.status == http.StatusBadRequest, a.status == http.StatusUnprocessableEntity:
+		return false, &gateway.Refusal{Status: http.StatusBadRequest, Reason: "The index behind this address does not take this file. Its operators can see why in the log.",
+			Err: fmt.Errorf("upstream: %s answered %q", u.base, a.said)}
+	case a.status == http.StatusRequestEntityTooLarge:
+		return false, &gateway.Refusal{Status: a.status, Reason: "The file is larger than the index behind this address takes.",
+			Err: fmt.Errorf("upstream: %s answered %q: set its limit to that of max-upload, or max-upload lower", u.base, a.said)}
+	case a.status == http.StatusTooManyRequests:
+		return false, u.unavailable(a.retry, fmt.Errorf("upstream: %s answered %q", u.base, a.said))
+	case a.status >= 500:
+		return u.unknown(ctx, up, a.retry, fmt.Errorf("upstream: %s answered %q", u.base, a.said))
+	}
+	return false, u.misconfigured("%s", remedy(a))
+}
+
+// wrongStatus is the error of a page that can't be read.
+func (u *Upstream) wrongStatus(what string, res *http.Response) error {
+	a := &answer{status: res.StatusCode, said: text.OneLine(res.Status), retry: retryAfter(res)}
+	if a.status == http.StatusTooManyRequests || a.status >= 500 {
+		return u.unavailable(a.retry, fmt.Errorf("upstream: %s: %s", what, a.said))
+	}
+	return u.misconfigured("%s: %s", what, remedy(a))
+}
+
+// remedy says to the operator what to do.
+func remedy(a *answer) string {
+	what := fmt.Sprintf("it answered %q", a.said)
+	switch a.status {
+	case http.StatusUnauthorized:
+		return what + ": check the user and the file with the password, or the bearer token"
+	case http.StatusForbidden:
+		return what + ": the gateway's account may not upload there, or not read: give it that right"
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return what + ": the address is not the one that uploads go to"
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return what + ": it redirects; set the address that it redirects to"
+	}
+	return what
+}

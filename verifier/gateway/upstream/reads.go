@@ -1,0 +1,87 @@
+package upstream
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Reads passes GET and HEAD on to the index, streaming, and everything else to uploads. publicURL is the address of this
+// handler as clients see it, for redirects of the index to its own address.
+//
+// Reads carry no credential of the gateway's, so that nobody reads more through it than without it; nor do they carry a
+// token of rind's, which is nothing to the index. A client's own user and password for the index are passed on. Pages are
+// shown in a sandbox, since other pages may be on the same host.
+func (u *Upstream) Reads(uploads http.Handler, publicURL string, log *slog.Logger) (http.Handler, error) {
+	public, err := parseURL("the public address", publicURL, true)
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = u.base.Scheme, u.base.Host, u.base.Host
+			rest := strings.TrimPrefix(p.In.URL.EscapedPath(), public.EscapedPath())
+			if u.simpleIsDevpi() && (rest == "simple" || strings.HasPrefix(rest, "simple/")) {
+				rest = "+" + rest
+			}
+			to, err := url.ParseRequestURI(u.base.EscapedPath() + rest)
+			if err == nil {
+				p.Out.URL.Path, p.Out.URL.RawPath = to.Path, to.RawPath
+			}
+			p.SetXForwarded()
+			if user, _, ok := p.In.BasicAuth(); ok && user == "__token__" || strings.HasPrefix(strings.ToLower(p.In.Header.Get("Authorization")), "token ") ||
+				strings.Contains(p.In.Header.Get("Authorization"), "pypi-") {
+				p.Out.Header.Del("Authorization")
+			}
+			p.Out.Header.Del("Cookie")
+		},
+		ModifyResponse: func(res *http.Response) error {
+			u.reached.note(nil)
+			res.Header.Del("Set-Cookie")
+			res.Header.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
+			res.Header.Set("X-Content-Type-Options", "nosniff")
+			if at, err := res.Location(); err == nil && at.Host == u.base.Host && at.Scheme == u.base.Scheme {
+				if rest, ok := strings.CutPrefix(at.EscapedPath(), u.base.EscapedPath()); ok {
+					to := public.String() + rest
+					if at.RawQuery != "" {
+						to += "?" + at.RawQuery
+					}
+					res.Header.Set("Location", to)
+				}
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() == nil {
+				u.reached.note(err)
+				log.ErrorContext(r.Context(), "the index can't be read", "path", r.URL.Path, "error", err)
+			}
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.WriteHeader(http.StatusBadGateway)
+			_, _ = w.Write([]byte("The index behind this address could not be reached right now. Try again later.\n"))
+		},
+		Transport: u.client.Transport,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			uploads.ServeHTTP(w, r)
+		case !strings.HasPrefix(r.URL.Path, public.Path) || slices.Contains(strings.Split(r.URL.Path, "/"), ".."):
+			http.NotFound(w, r) // it would leave the index
+		default:
+			proxy.ServeHTTP(w, r)
+		}
+	}), nil
+}
+
+// simpleIsDevpi reports whether the index has its pages where devpi has them.
+func (u *Upstream) simpleIsDevpi() bool {
+	at := u.simple.Load()
+	return at != nil && strings.HasSuffix(at.Path, "/+simple/")
+}

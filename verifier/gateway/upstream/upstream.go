@@ -1,0 +1,248 @@
+// Package upstream is a backend of [gateway.Gateway] that passes uploads on to an index that is already there: any one
+// that speaks PyPI's upload API, as pypiserver, devpi, Gitea, Nexus and Artifactory do.
+//
+//	index, err := upstream.Open(upstream.Config{URL: "http://127.0.0.1:8081/", User: "rind", PasswordFile: "upstream.password", Spool: "spool"})
+//	upload, err := gateway.New(gateway.Config{Verifier: v, Backend: index})
+//	mux.Handle("/", index.Reads(upload, "https://packages.example.org/", logger))
+//
+// The index never sees a token: it gets a credential of the gateway's. It sees only whole files that were checked, in a form
+// that is written anew: some indexes keep what a broken connection left of a file, act on a field that comes twice, or delete
+// files on request. What it answers is translated: a client hears of its own mistakes, and an operator of theirs.
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rind-dev/rind/internal/private"
+	"github.com/rind-dev/rind/verifier/gateway"
+)
+
+// Times.
+const (
+	dialTime    = 10 * time.Second
+	answerTime  = 2 * time.Minute // for an answer, after all was sent
+	sendTime    = time.Minute     // for an upload at most, and a second more for each slowestRate bytes
+	slowestRate = 256 << 10       // bytes a second
+	listTime    = 30 * time.Second
+)
+
+// Config says where the index is, and how it is spoken to.
+type Config struct {
+	// URL is the address that uploads are posted to, as clients would be given it: https, or http where it is on this
+	// machine or InsecureHTTP is set.
+	URL string
+
+	// SimpleURL is where the index lists its files (PEP 503); "" is simple/ below URL, or +simple/ as devpi has it.
+	SimpleURL string
+
+	// User and PasswordFile are the gateway's account (Basic); BearerFile is a token instead. None of them: the index
+	// asks for none. The files have the mode 0600 or 0400, and are read again by Reload and after a 401.
+	User, PasswordFile, BearerFile string
+
+	// GroupAccess takes such files that their group may read as well, where that is a group of this process.
+	GroupAccess bool
+
+	// CAFile holds the certificates (PEM) that sign the index's; "" is the system's.
+	CAFile string
+
+	// InsecureHTTP allows http to another machine: everybody on the way there reads the credential.
+	InsecureHTTP bool
+
+	// Spool is a folder for files on their way; it is made. What is in it has no name, and is gone with the process.
+	Spool string
+
+	Logger *slog.Logger // nil discards
+}
+
+// Upstream is the index. Its methods may be called by several goroutines at once.
+type Upstream struct {
+	cfg    Config
+	log    *slog.Logger
+	base   *url.URL // ends with "/"
+	client *http.Client
+
+	credential atomic.Pointer[credential]
+	simple     atomic.Pointer[url.URL] // ends with "/"; nil until it was found
+	busy       locks
+	reached    health
+}
+
+var _ gateway.FormReader = (*Upstream)(nil)
+
+// Open checks cfg, and reads its files. It connects to nobody: see [Upstream.Check].
+func Open(cfg Config) (*Upstream, error) {
+	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: locks{held: map[string]*lock{}}}
+	if u.log == nil {
+		u.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if u.base, err = parseURL("the upstream's address", cfg.URL, cfg.InsecureHTTP); err != nil {
+		return nil, err
+	}
+	if cfg.SimpleURL != "" {
+		simple, err := parseURL("the address of the upstream's list", cfg.SimpleURL, cfg.InsecureHTTP)
+		if err != nil {
+			return nil, err
+		}
+		u.simple.Store(simple)
+	}
+	if u.client, err = newClient(cfg.CAFile); err != nil {
+		return nil, err
+	}
+	if err := u.readCredential(); err != nil {
+		return nil, err
+	}
+	return u, u.makeSpool()
+}
+
+// makeSpool makes the folder, and tries it.
+func (u *Upstream) makeSpool() error {
+	if err := os.MkdirAll(u.cfg.Spool, 0o700); err != nil {
+		return fmt.Errorf("upstream: the folder for files on their way: %w", err)
+	}
+	fi, err := os.Stat(u.cfg.Spool)
+	if err == nil {
+		err = private.Of(u.cfg.GroupAccess).CheckFolder(u.cfg.Spool, fi)
+	}
+	if err != nil {
+		return fmt.Errorf("upstream: the folder for files on their way, %s: %w", u.cfg.Spool, err)
+	}
+	f, err := u.spool()
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func parseURL(what, text string, insecure bool) (*url.URL, error) {
+	at, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("upstream: %s is no URL", what) // err holds what may be a password
+	case at.User != nil:
+		return nil, fmt.Errorf("upstream: %s has a user in it: set the user, and the file with the password", what)
+	case at.Host == "" || at.RawQuery != "" || at.Fragment != "" || at.Scheme != "http" && at.Scheme != "https":
+		return nil, fmt.Errorf("upstream: %s, %s, is not like https://index.example.org/", what, at.Redacted())
+	case at.Scheme == "http" && !loopback(at.Hostname()) && !insecure:
+		return nil, fmt.Errorf("upstream: %s, %s, is on another machine and not https: everybody on the way there could read the credential", what, at)
+	}
+	if !strings.HasSuffix(at.Path, "/") {
+		at.Path += "/"
+	}
+	return at, nil
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// newClient is of HTTP/1.1. It follows no redirect with an upload, which would carry the credential elsewhere.
+func newClient(caFile string) (*http.Client, error) {
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: dialTime, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   dialTime,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		MaxIdleConnsPerHost:   32,
+		IdleConnTimeout:       30 * time.Second,
+		ResponseHeaderTimeout: answerTime,
+		DisableCompression:    true,
+		WriteBufferSize:       64 << 10,
+	}
+	if caFile != "" {
+		pem, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, fmt.Errorf("upstream: the certificates of the index: %w", err)
+		}
+		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+		if !transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("upstream: %s contains no PEM certificate", caFile)
+		}
+	}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+}
+
+// Reserve implements [gateway.Backend]: it makes a file in the spool.
+func (u *Upstream) Reserve(ctx context.Context, _ gateway.Upload) (gateway.Staged, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := u.spool()
+	if err != nil {
+		return nil, err
+	}
+	return &staged{u: u, file: f}, nil
+}
+
+// ErrMisconfigured is of an index that does not take uploads as it is set up, or does not let the gateway in. Its operator
+// has to do something; until then clients hear 502.
+var ErrMisconfigured = errors.New("upstream: the index does not take uploads as it is set up")
+
+// misconfigured is the answer for it. why is for the log, and says what to do.
+func (u *Upstream) misconfigured(format string, args ...any) error {
+	return &gateway.Refusal{
+		Status: http.StatusBadGateway, Reason: "The index behind this address is not set up to take uploads. Its operators can see why in the log.",
+		Err: fmt.Errorf("%w: %s: %s", ErrMisconfigured, u.base, fmt.Sprintf(format, args...)),
+	}
+}
+
+// unavailable is the answer while the index is away, or says so.
+func (u *Upstream) unavailable(retry time.Duration, err error) error {
+	u.reached.note(err)
+	return &gateway.Refusal{
+		Status: http.StatusServiceUnavailable, Reason: "The index behind this address could not be reached right now. Try again later.",
+		RetryAfter: max(retry, 30*time.Second), Err: err,
+	}
+}
+
+// locks lets one upload at a time work on a file: two at once may both be taken by some indexes.
+type locks struct {
+	mu   sync.Mutex
+	held map[string]*lock
+}
+
+type lock struct {
+	turn    chan struct{}
+	waiting int
+}
+
+// take waits for the turn of a name until ctx ends.
+func (l *locks) take(ctx context.Context, name string) (free func(), err error) {
+	l.mu.Lock()
+	k := l.held[name]
+	if k == nil {
+		k = &lock{turn: make(chan struct{}, 1)}
+		l.held[name] = k
+	}
+	k.waiting++
+	l.mu.Unlock()
+	leave := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if k.waiting--; k.waiting == 0 {
+			delete(l.held, name)
+		}
+	}
+	select {
+	case k.turn <- struct{}{}:
+		return func() { <-k.turn; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
+}
