@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 
-	"github.com/rind-dev/rind/internal/certificate"
 	"github.com/rind-dev/rind/internal/config"
 )
 
@@ -72,30 +69,8 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	return err
 }
 
-// listen opens the address, with TLS where there is a certificate. It speaks
-// HTTP/1.1 only, because clients of the upload API show the reason phrase of a
-// refusal, and HTTP/2 has none.
-func (h *instance) listen(ctx context.Context) (net.Listener, error) {
-	cfg := h.cfg
-	var secure *tls.Config
-	if cfg.TLSCert != "" {
-		cert, err := certificate.Open(cfg.TLSCert, cfg.TLSKey, h.log)
-		if err != nil {
-			return nil, err
-		}
-		h.certificate = cert
-		secure = &tls.Config{GetCertificate: cert.Get, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", cfg.Listen)
-	var op *net.OpError
-	switch {
-	case errors.As(err, &op):
-		return nil, fmt.Errorf("can't listen on %s: %w; choose another address with --listen", cfg.Listen, op.Err)
-	case err != nil:
-		return nil, err
-	case secure != nil:
-		return tls.NewListener(l, secure), nil
-	}
-	return l, nil
+// listen opens the address.
+func (h *instance) listen(ctx context.Context) (l net.Listener, err error) {
+	l, h.certificate, err = listen(ctx, h.cfg, h.log)
+	return l, err
 }

@@ -76,7 +76,7 @@ func (u *Upstream) findSimple(ctx context.Context) (*url.URL, error) {
 		return at, nil
 	}
 	devpi := u.base.JoinPath("+simple/")
-	res, err := u.get(ctx, devpi, accept)
+	res, err := u.ask(ctx, devpi, accept) // pypiserver redirects, in a circle
 	if err != nil {
 		return nil, err
 	}
@@ -92,23 +92,32 @@ func (u *Upstream) findSimple(ctx context.Context) (*url.URL, error) {
 	return at, nil
 }
 
-// get asks for a page with the gateway's credential, and follows redirects on the same host.
+// ask asks for a page with the gateway's credential.
+func (u *Upstream) ask(ctx context.Context, at *url.URL, accept string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", accept)
+	r.Header.Set("User-Agent", userAgent)
+	u.credential.Load().set(r)
+	res, err := u.client.Do(r)
+	if err != nil {
+		return nil, u.unavailable(0, fmt.Errorf("upstream: %w", err))
+	}
+	u.reached.note(nil)
+	return res, nil
+}
+
+// get is ask that follows redirects on the same host.
 func (u *Upstream) get(ctx context.Context, at *url.URL, accept string) (*http.Response, error) {
 	for range 5 {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+		res, err := u.ask(ctx, at, accept)
 		if err != nil {
 			return nil, err
 		}
-		r.Header.Set("Accept", accept)
-		r.Header.Set("User-Agent", userAgent)
-		u.credential.Load().set(r)
-		res, err := u.client.Do(r)
-		if err != nil {
-			return nil, u.unavailable(0, fmt.Errorf("upstream: %w", err))
-		}
 		to, err := res.Location()
 		if res.StatusCode < 300 || res.StatusCode > 399 || err != nil {
-			u.reached.note(nil)
 			return res, nil
 		}
 		res.Body.Close()

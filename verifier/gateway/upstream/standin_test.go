@@ -80,6 +80,10 @@ func (x *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if r.URL.Path == "/+simple/" { // as pypiserver does
+		http.Redirect(w, r, r.URL.Path, http.StatusSeeOther)
+		return
+	}
 	if r.URL.Path == "/" {
 		_, _ = io.WriteString(w, "<h1>An index</h1>")
 		return
@@ -166,7 +170,7 @@ func (x *standIn) page(w http.ResponseWriter, project string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if project == "" {
-		_, _ = io.WriteString(w, "<html></html>")
+		_, _ = io.WriteString(w, "<html></html>") // devpi's is what it is told by
 		return
 	}
 	type file struct {

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rind-dev/rind/internal/certificate"
+	"github.com/rind-dev/rind/internal/clientip"
+	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/internal/gatewayhttp"
+	"github.com/rind-dev/rind/internal/metrics"
+	"github.com/rind-dev/rind/internal/private"
+	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/gateway/upstream"
+	"github.com/rind-dev/rind/verifier/replication"
+	"github.com/rind-dev/rind/verifier/rootkeys"
+)
+
+// spoolFolder is where files on their way are, in the data folder.
+const spoolFolder = "spool"
+
+type gatewayCmd struct {
+	Config string `help:"Settings file (TOML)." required:"" placeholder:"FILE"`
+}
+
+// Help shows a first settings file.
+func (gatewayCmd) Help() string {
+	return `The gateway takes uploads with tokens of a rind server, checks them, also while that server is down, and passes them on to an index with a credential of its own. ` +
+		`Register it with 'rind admin register-verifier NAME', and put the secret that this shows into secret-file (mode 0600). A first settings file:
+
+  listen = "127.0.0.1:8090"
+  public-url = "https://packages.example.org"
+  data = "gateway"
+  issuer = "https://rind.example.org"
+  secret-file = "verifier.secret"
+
+  [[index]]
+  path = "/"
+  upstream = "http://127.0.0.1:8081/"
+  user = "rind"
+  password-file = "upstream.password"
+  proxy-reads = true
+
+SIGHUP reads certificates, keys and credentials again.`
+}
+
+// gatewayInstance is everything that 'rind gateway' runs, wired.
+type gatewayInstance struct {
+	cfg      config.Gateway
+	log      *slog.Logger
+	follower *replication.Follower
+	keys     *rootkeys.Store
+	metrics  *metrics.Server
+	indexes  []*upstream.Upstream
+	handler  http.Handler
+}
+
+// Run serves until ctx ends, which is no error.
+func (c gatewayCmd) Run(ctx context.Context, s streams) (err error) {
+	cfg, err := config.LoadGateway(c.Config)
+	if err != nil {
+		return err
+	}
+	log := slog.New(cfg.LogHandler(s.err))
+	hangups, release := catchHangups()
+	defer release()
+	g := &gatewayInstance{cfg: cfg, log: log, metrics: metrics.NewServer()}
+	if err := g.openKeys(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, g.keys.Close()) }()
+	if err := g.openIndexes(ctx); err != nil {
+		return err
+	}
+	listener, cert, err := listen(ctx, cfg.Config, log)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() // once more, where it was served
+	if _, err := fmt.Fprintf(s.out, "rind gateway is running at %s\n", cfg.PublicURL); err != nil {
+		return err
+	}
+	return g.run(ctx, listener, cert, hangups)
+}
+
+// openKeys opens the root-key store, and makes what keeps it current.
+func (g *gatewayInstance) openKeys() error {
+	cfg, access := g.cfg, groupAccess{g.cfg.GroupAccess}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("the data folder: %w; choose another with data", err)
+	}
+	info, err := os.Stat(cfg.DataDir)
+	if err == nil {
+		err = private.Of(cfg.GroupAccess).CheckFolder(cfg.DataDir, info)
+	}
+	if err != nil {
+		return fmt.Errorf("the data folder %s %w", cfg.DataDir, err)
+	}
+	remote, err := replication.NewRemote(replication.RemoteConfig{URL: cfg.Issuer, SecretFile: cfg.SecretFile, GroupAccess: cfg.GroupAccess, CAFile: cfg.IssuerCAFile})
+	if err != nil {
+		return err
+	}
+	if g.keys, err = access.openKeysFile(filepath.Join(cfg.DataDir, rootKeysFile), cfg.Key(), "", false); err != nil {
+		return err
+	}
+	g.follower = replication.New(replication.Config{Remote: remote, Store: g.keys, MaxStaleness: cfg.MaxStaleness, Logger: g.log})
+	g.metrics.Add(metrics.Follower{Of: g.follower, MaxStaleness: cfg.MaxStaleness})
+	return nil
+}
+
+// openIndexes wires the handlers of the indexes.
+func (g *gatewayInstance) openIndexes(ctx context.Context) error {
+	cfg := g.cfg
+	clientIP := clientip.Trusting(cfg.TrustedProxies).Of
+	check := g.metrics.Verifier(verifier.New(g.follower))
+	var served []gatewayhttp.Index
+	for _, x := range cfg.Indexes {
+		index, err := upstream.Open(upstream.Config{
+			URL: x.Upstream, SimpleURL: x.Simple, User: x.User, PasswordFile: x.PasswordFile, BearerFile: x.BearerFile, CAFile: x.CAFile,
+			GroupAccess: cfg.GroupAccess, InsecureHTTP: x.InsecureHTTP, Spool: filepath.Join(cfg.DataDir, spoolFolder), Logger: g.log,
+		})
+		if err == nil {
+			err = index.Check(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("the index at %s: %w", x.Path, err)
+		}
+		uploads, err := gateway.New(gateway.Config{
+			Verifier: check, Backend: index, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: g.log,
+			MaxUploads: cfg.UploadsAtOnce, MaxPerOwner: cfg.UploadsPerAccount, MaxPerToken: cfg.UploadsPerToken,
+			OnUpload: func(_ context.Context, grant verifier.Grant, up gateway.Upload) {
+				g.follower.Used(grant, up.ClientIP, time.Now())
+			},
+		})
+		if err != nil {
+			return err
+		}
+		at := gatewayhttp.Index{Path: x.Path, Uploads: uploads, Ready: index.Ready}
+		if x.ProxyReads {
+			if at.Reads, err = index.Reads(uploads, strings.TrimSuffix(cfg.PublicURL.String(), "/")+x.Path, g.log); err != nil {
+				return err
+			}
+		}
+		g.indexes, served = append(g.indexes, index), append(served, at)
+	}
+	g.handler = g.metrics.Requests(gatewayhttp.New(gatewayhttp.Config{
+		Indexes: served, PublicURL: cfg.PublicURL, ClientIP: clientIP, Metrics: g.metrics.Routes(), Ready: g.ready,
+	}))
+	return nil
+}
+
+// ready is nil where tokens can be checked.
+func (g *gatewayInstance) ready() error {
+	if s := g.follower.Status(); !s.Usable {
+		return errors.Join(errors.New("the root-key store can't decide"), s.Err)
+	}
+	return nil
+}
+
+// run serves on l until ctx ends. Nothing runs any more when it returns.
+func (g *gatewayInstance) run(ctx context.Context, l net.Listener, cert *certificate.Files, hangups <-chan os.Signal) error {
+	loadKey := func() ([]byte, error) { return groupAccess{g.cfg.GroupAccess}.loadKey(g.cfg.Key()) }
+	key, err := loadKey()
+	if err != nil {
+		return err
+	}
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx)) // uploads under way are still decided
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	all := []reloadable{rekey(g.keys, loadKey, key, g.log)}
+	if cert != nil {
+		all = append(all, func(ctx context.Context) { cert.Look(ctx, true) })
+		running.Go(func() { cert.Run(background) })
+	}
+	for _, x := range g.indexes {
+		all = append(all, func(ctx context.Context) {
+			if err := x.Reload(ctx); err != nil {
+				g.log.ErrorContext(ctx, "the credential of an index stays as it was", "error", err)
+			}
+		})
+	}
+	running.Go(func() { reload(background, hangups, g.log, all...) })
+	running.Go(func() {
+		if err := g.follower.Run(background); err != nil {
+			g.log.ErrorContext(background, "the root-key store is no longer kept up to date", "error", err)
+		}
+	})
+	if err := serveMetrics(background, &running, g.cfg.MetricsListen, g.metrics, g.log); err != nil {
+		return err
+	}
+	return deadline.Run(ctx, l, g.handler, g.log)
+}

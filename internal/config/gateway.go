@@ -1,0 +1,245 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Gateway is what can be set of 'rind gateway'.
+type Gateway struct {
+	Config // what it has in common with 'rind serve': see inCommon
+
+	Issuer       string        // address of the issuer
+	SecretFile   string        // with the secret that the issuer showed for this verifier
+	IssuerCAFile string        // roots to trust for the issuer instead of the system's, PEM
+	MaxStaleness time.Duration // how long it decides without hearing from the issuer
+	Indexes      []Index       // at least one, no two at one path
+}
+
+// Index is an index that a gateway passes uploads on to.
+type Index struct {
+	Path         string // of the gateway's address, "/" at both ends
+	Upstream     string // address that uploads are posted to
+	Simple       string // address of its pages; "": below Upstream
+	User         string // "" for none
+	PasswordFile string
+	BearerFile   string // instead of the two
+	CAFile       string // roots to trust instead of the system's, PEM
+	ProxyReads   bool   // GET and HEAD are passed on too
+	InsecureHTTP bool   // plain HTTP to another machine
+}
+
+// inCommon are the settings of 'rind serve' that 'rind gateway' has too.
+var inCommon = []string{
+	"listen", "metrics-listen", "public-url", "data", "key-file", "max-upload", "uploads-at-once", "uploads-per-account", "uploads-per-token",
+	"trusted-proxies", "tls-cert", "tls-key", "group-access", "log-format", "log-level",
+}
+
+// gatewayTexts are the settings of 'rind gateway' alone that are texts.
+var gatewayTexts = map[string]func(*Gateway) *string{
+	"issuer":         func(g *Gateway) *string { return &g.Issuer },
+	"secret-file":    func(g *Gateway) *string { return &g.SecretFile },
+	"issuer-ca-file": func(g *Gateway) *string { return &g.IssuerCAFile },
+}
+
+// indexTexts are the settings of an index that are texts.
+var indexTexts = map[string]func(*Index) *string{
+	"path":          func(i *Index) *string { return &i.Path },
+	"upstream":      func(i *Index) *string { return &i.Upstream },
+	"simple":        func(i *Index) *string { return &i.Simple },
+	"user":          func(i *Index) *string { return &i.User },
+	"password-file": func(i *Index) *string { return &i.PasswordFile },
+	"bearer-file":   func(i *Index) *string { return &i.BearerFile },
+	"ca-file":       func(i *Index) *string { return &i.CAFile },
+}
+
+// indexFlags are those that are true or false.
+var indexFlags = map[string]func(*Index) *bool{
+	"proxy-reads":   func(i *Index) *bool { return &i.ProxyReads },
+	"insecure-http": func(i *Index) *bool { return &i.InsecureHTTP },
+}
+
+// Staleness of a gateway.
+const (
+	defaultStaleness = 10 * time.Minute
+	minStaleness     = 30 * time.Second // an issuer is heard each ten seconds
+	maxStaleness     = 24 * time.Hour
+)
+
+// LoadGateway reads the settings file of 'rind gateway', and checks that they fit together. Files that it names are those
+// of its own folder, unless their paths are absolute. The error lists all that is wrong.
+func LoadGateway(file string) (Gateway, error) {
+	g := Gateway{Config: Default(), MaxStaleness: defaultStaleness}
+	g.Listen, g.PublicURL = "127.0.0.1:8090", &url.URL{Scheme: "http", Host: "localhost:8090"}
+	g.DataDir = "gateway"
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return g, fmt.Errorf("config: %w", err)
+	}
+	var doc map[string]any
+	if err := toml.Unmarshal(b, &doc); err != nil {
+		var de *toml.DecodeError
+		if errors.As(err, &de) {
+			line, col := de.Position()
+			return g, fmt.Errorf("config: %s:%d:%d: %w", file, line, col, err)
+		}
+		return g, fmt.Errorf("config: %s: %w", file, err)
+	}
+	p := g.set(file, doc)
+	g.resolve(filepath.Dir(file))
+	return g, append(p, g.check()...).err()
+}
+
+// set takes what a file says.
+func (g *Gateway) set(file string, doc map[string]any) (p Problems) {
+	unknown := false
+	for _, name := range slices.Sorted(maps.Keys(doc)) {
+		var err error
+		v := doc[name]
+		switch field := gatewayTexts[name]; {
+		case field != nil:
+			err = setText(field(g), v)
+		case name == "max-staleness":
+			err = g.setStaleness(v)
+		case name == "index":
+			p = append(p, g.setIndexes(file, v)...)
+		case slices.Contains(inCommon, name):
+			err = settings[name](&g.Config, v)
+		default:
+			unknown = true
+			p = append(p, fmt.Sprintf("%s: unknown setting %q", file, name))
+		}
+		if err != nil {
+			p = append(p, fmt.Sprintf("%s: %s: %v", file, name, err))
+		}
+	}
+	if unknown {
+		p = append(p, file+": the settings are "+strings.Join(GatewayNames(), ", "))
+	}
+	return p
+}
+
+func setText(field *string, v any) (err error) {
+	if *field, err = asString(v); err == nil {
+		err = notEmpty(*field)
+	}
+	return err
+}
+
+func (g *Gateway) setStaleness(v any) error {
+	s, err := asString(v)
+	if err != nil {
+		return err
+	}
+	g.MaxStaleness, err = time.ParseDuration(s)
+	if err != nil || g.MaxStaleness < minStaleness || g.MaxStaleness > maxStaleness {
+		return fmt.Errorf(`%q is not a time like "10m", from 30s to 24h`, s)
+	}
+	return nil
+}
+
+func (g *Gateway) setIndexes(file string, v any) (p Problems) {
+	list, ok := v.([]any)
+	if !ok {
+		return Problems{file + ": index is not a list: begin each index with a line [[index]]"}
+	}
+	for n, v := range list {
+		doc, ok := v.(map[string]any)
+		if !ok {
+			return Problems{file + ": index is not a list: begin each index with a line [[index]]"}
+		}
+		at, what := Index{Path: "/"}, fmt.Sprintf("%s: index %d", file, n+1)
+		for _, name := range slices.Sorted(maps.Keys(doc)) {
+			var err error
+			switch field, is := indexTexts[name], indexFlags[name]; {
+			case field != nil:
+				err = setText(field(&at), doc[name])
+			case is != nil:
+				if *is(&at), ok = doc[name].(bool); !ok {
+					err = fmt.Errorf("must be true or false, not %v", doc[name])
+				}
+			default:
+				names := slices.Sorted(maps.Keys(indexTexts))
+				p = append(p, fmt.Sprintf("%s: unknown setting %q: those of an index are %s", what, name, strings.Join(append(names, slices.Sorted(maps.Keys(indexFlags))...), ", ")))
+			}
+			if err != nil {
+				p = append(p, fmt.Sprintf("%s: %s: %v", what, name, err))
+			}
+		}
+		g.Indexes = append(g.Indexes, at)
+	}
+	return p
+}
+
+// resolve makes paths those of the settings file's folder.
+func (g *Gateway) resolve(dir string) {
+	paths := []*string{&g.DataDir, &g.KeyFile, &g.TLSCert, &g.TLSKey, &g.SecretFile, &g.IssuerCAFile}
+	for n := range g.Indexes {
+		i := &g.Indexes[n]
+		paths = append(paths, &i.PasswordFile, &i.BearerFile, &i.CAFile)
+	}
+	for _, p := range paths {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+}
+
+// reserved are the first parts of the gateway's own addresses.
+var reserved = []string{"livez", "readyz", "metrics", "v1", "project"}
+
+func (g *Gateway) check() (p Problems) {
+	for _, need := range []struct{ name, value, what string }{
+		{"issuer", g.Issuer, "the address of the rind server whose tokens are checked"},
+		{"secret-file", g.SecretFile, "the file with the secret that 'rind admin register-verifier' shows"},
+	} {
+		if need.value == "" {
+			p = append(p, need.name+" is missing: set "+need.what)
+		}
+	}
+	if len(g.Indexes) == 0 {
+		p = append(p, "there is no index: add a line [[index]], and below it the upstream that uploads are passed on to")
+	}
+	if (g.TLSCert == "") != (g.TLSKey == "") {
+		p = append(p, "tls-cert and tls-key go together: set both, or neither behind a proxy that ends TLS")
+	}
+	if u := g.PublicURL; u.Scheme == "http" && !loopback(u.Hostname()) {
+		p = append(p, fmt.Sprintf("public-url %s is not https: everybody on the way could read the tokens; put the gateway behind TLS", u))
+	}
+	seen := map[string]bool{}
+	for n, i := range g.Indexes {
+		what := fmt.Sprintf("index %d: ", n+1)
+		first, _, _ := strings.Cut(strings.TrimPrefix(i.Path, "/"), "/")
+		switch {
+		case i.Path != "/" && (!strings.HasPrefix(i.Path, "/") || !strings.HasSuffix(i.Path, "/") || path.Clean(i.Path)+"/" != i.Path) || (&url.URL{Path: i.Path}).EscapedPath() != i.Path:
+			p = append(p, what+fmt.Sprintf("path %q is not like \"/\" or \"/team-a/\"", i.Path))
+		case slices.Contains(reserved, first):
+			p = append(p, what+fmt.Sprintf("path %q is the gateway's own: choose another", i.Path))
+		case seen[i.Path]:
+			p = append(p, what+fmt.Sprintf("path %q is that of another index", i.Path))
+		}
+		seen[i.Path] = true
+		if i.Upstream == "" {
+			p = append(p, what+"upstream is missing: set the address that uploads are posted to")
+		}
+	}
+	return p
+}
+
+// GatewayNames lists the settings of 'rind gateway' in alphabetical order.
+func GatewayNames() []string {
+	names := append([]string{"max-staleness", "index"}, inCommon...)
+	names = append(names, slices.Collect(maps.Keys(gatewayTexts))...)
+	slices.Sort(names)
+	return names
+}

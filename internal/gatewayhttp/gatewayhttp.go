@@ -1,0 +1,152 @@
+// Package gatewayhttp answers the addresses of 'rind gateway': those of its indexes, and its own, which come before an
+// index at "/".
+//
+//	/livez       200 while the process answers
+//	/readyz      200 where it can decide and its indexes answer, else 503 and why
+//	/metrics     for Prometheus, to clients on this machine
+//	/project/X/  the pages of project X, where clients print that address (flit)
+//
+// Each index takes uploads at its path, and at its path + legacy/.
+package gatewayhttp
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/verifier/gateway"
+)
+
+// Index is an index at a path.
+type Index struct {
+	Path    string // "/" at both ends
+	Uploads http.Handler
+	Reads   http.Handler // of GET and HEAD; nil: they are not passed on
+	Ready   func(context.Context) error
+}
+
+// Config is what is answered with. All fields are required.
+type Config struct {
+	Indexes   []Index
+	Ready     func() error // why tokens can't be checked
+	PublicURL *url.URL
+	Metrics   http.Handler
+	ClientIP  func(*http.Request) netip.Addr
+}
+
+// Server answers.
+type Server struct {
+	cfg Config
+	*deadline.Mux
+}
+
+// New makes the handler.
+func New(cfg Config) *Server {
+	cfg.Indexes = slices.Clone(cfg.Indexes)
+	slices.SortFunc(cfg.Indexes, func(a, b Index) int { return len(b.Path) - len(a.Path) }) // the longest path that fits
+	s := &Server{cfg, deadline.NewMux()}
+	s.HandleFunc("GET /livez", deadline.Page, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	s.HandleFunc("GET /readyz", deadline.Page, s.ready)
+	s.HandleFunc("GET /metrics", deadline.Page, s.metrics)
+	s.HandleFunc("GET /project/", deadline.Page, s.project)
+	s.HandleFunc("/", deadline.Mounted, s.index)
+	return s
+}
+
+func say(w http.ResponseWriter, status int, sentence string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, sentence)
+}
+
+// readyTime is for how long all indexes together are asked.
+const readyTime = 10 * time.Second
+
+// ready says what is missing without naming what is behind the gateway: anybody may ask.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+	defer cancel()
+	if s.cfg.Ready() != nil {
+		say(w, http.StatusServiceUnavailable, "The root-key store is too old, not filled yet or damaged: see the log.")
+		return
+	}
+	for _, x := range s.cfg.Indexes {
+		if x.Ready(ctx) != nil {
+			say(w, http.StatusServiceUnavailable, "The index at "+x.Path+" can't be reached: see the log.")
+			return
+		}
+	}
+	say(w, http.StatusOK, "ok")
+}
+
+// metrics answers this machine alone.
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	if !s.cfg.ClientIP(r).IsLoopback() {
+		say(w, http.StatusNotFound, "There is nothing at this address.")
+		return
+	}
+	s.cfg.Metrics.ServeHTTP(w, r)
+}
+
+// project leads to the pages of a project, in the first index that shows pages.
+func (s *Server) project(w http.ResponseWriter, r *http.Request) {
+	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/project/"), "/")
+	for _, x := range slices.Backward(s.cfg.Indexes) {
+		if x.Reads != nil && caveats.ValidProjectName(name) {
+			http.Redirect(w, r, x.Path+"simple/"+caveats.NormalizeProject(name)+"/", http.StatusSeeOther)
+			return
+		}
+	}
+	say(w, http.StatusNotFound, "There is nothing at this address.")
+}
+
+// index answers below the path of an index.
+func (s *Server) index(w http.ResponseWriter, r *http.Request) {
+	for _, x := range s.cfg.Indexes {
+		if rest, ok := strings.CutPrefix(r.URL.Path, x.Path); ok {
+			s.within(w, r, x, rest)
+			return
+		}
+		if r.URL.Path+"/" == x.Path {
+			s.within(w, r, x, "")
+			return
+		}
+	}
+	say(w, http.StatusNotFound, "There is no index at this address.")
+}
+
+// hatch looks at the index below the address of uploads before it uploads.
+const hatchPages = "legacy/+simple/"
+
+func (s *Server) within(w http.ResponseWriter, r *http.Request, x Index, rest string) {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	isUpload := rest == "" || rest == "legacy" || rest == "legacy/"
+	switch {
+	case isUpload && (!reads || x.Reads == nil || rest != ""):
+		x.Uploads.ServeHTTP(w, r)
+	case reads && x.Reads != nil:
+		if page, ok := strings.CutPrefix(rest, hatchPages); ok {
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = x.Path+"simple/"+page, ""
+		}
+		deadline.Download.Serve(w, r, x.Reads.ServeHTTP)
+	case reads:
+		say(w, http.StatusNotFound, "This index is not read at this address. Packages are uploaded to "+s.uploadURL(x)+".")
+	default:
+		gateway.WrongAddress(w, r, http.StatusNotFound, s.uploadURL(x))
+	}
+}
+
+func (s *Server) uploadURL(x Index) string {
+	return strings.TrimSuffix(s.cfg.PublicURL.String(), "/") + x.Path
+}
