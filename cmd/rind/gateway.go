@@ -83,7 +83,7 @@ func (c gatewayCmd) Run(ctx context.Context, s streams) (err error) {
 	if err := g.openIndexes(ctx); err != nil {
 		return err
 	}
-	listener, cert, err := listen(ctx, cfg.Config, log)
+	listener, cert, err := certificate.Listen(ctx, cfg.Listen, cfg.TLSCert, cfg.TLSKey, log)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 
+	"github.com/rind-dev/rind/internal/certificate"
 	"github.com/rind-dev/rind/internal/config"
 )
 
@@ -71,6 +72,6 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 
 // listen opens the address.
 func (h *instance) listen(ctx context.Context) (l net.Listener, err error) {
-	l, h.certificate, err = listen(ctx, h.cfg, h.log)
+	l, h.certificate, err = certificate.Listen(ctx, h.cfg.Listen, h.cfg.TLSCert, h.cfg.TLSKey, h.log)
 	return l, err
 }

@@ -27,7 +27,6 @@ var cmdExceptions = map[string]string{
 	"mails.go unicode":      "a mail's subject in the middle of a line",
 	"mails.go unicode/utf8": "a mail's subject in the middle of a line",
 	"rekey.go bytes":        "whether the key file has another key than before",
-	"serve.go crypto/tls":   "the settings tls-cert and tls-key",
 }
 
 // cmd/rind is wiring: from flags and settings to calls of rooms.

@@ -1,0 +1,131 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func loadGateway(t *testing.T, text string) (Gateway, string, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "gateway.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g, err := LoadGateway(path)
+	return g, filepath.Dir(path), err
+}
+
+func TestGateway(t *testing.T) {
+	g, dir, err := loadGateway(t, `
+listen = "0.0.0.0:8090"
+metrics-listen = "127.0.0.1:9100"
+public-url = "https://packages.example.org"
+data = "gateway"
+key-file = "/etc/rind/gateway.key"
+issuer = "https://rind.example.org"
+secret-file = "verifier.secret"
+issuer-ca-file = "ca.pem"
+max-staleness = "5m"
+max-upload = "100MiB"
+uploads-at-once = 64
+uploads-per-account = 32
+uploads-per-token = 16
+trusted-proxies = ["10.0.0.0/8"]
+tls-cert = "cert.pem"
+tls-key = "key.pem"
+group-access = true
+log-format = "json"
+log-level = "warn"
+
+[[index]]
+upstream = "http://127.0.0.1:8081/"
+user = "rind"
+password-file = "upstream.password"
+proxy-reads = true
+
+[[index]]
+path = "/team-a/"
+upstream = "http://index.internal/root/team/"
+simple = "http://index.internal/root/team/+simple/"
+bearer-file = "/run/secrets/team"
+ca-file = "team.pem"
+insecure-http = true
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Index{
+		{Path: "/", Upstream: "http://127.0.0.1:8081/", User: "rind", PasswordFile: dir + "/upstream.password", ProxyReads: true},
+		{Path: "/team-a/", Upstream: "http://index.internal/root/team/", Simple: "http://index.internal/root/team/+simple/", BearerFile: "/run/secrets/team", CAFile: dir + "/team.pem", InsecureHTTP: true},
+	}
+	if !slices.Equal(g.Indexes, want) {
+		t.Errorf("%+v", g.Indexes)
+	}
+	if g.Listen != "0.0.0.0:8090" || g.MetricsListen != "127.0.0.1:9100" || g.PublicURL.String() != "https://packages.example.org" || g.DataDir != dir+"/gateway" ||
+		g.Key() != "/etc/rind/gateway.key" || g.Issuer != "https://rind.example.org" || g.SecretFile != dir+"/verifier.secret" || g.IssuerCAFile != dir+"/ca.pem" ||
+		g.MaxStaleness != 5*time.Minute || g.MaxUpload != 100<<20 || g.UploadsAtOnce != 64 || g.UploadsPerAccount != 32 || g.UploadsPerToken != 16 ||
+		len(g.TrustedProxies) != 1 || g.TLSCert != dir+"/cert.pem" || g.TLSKey != dir+"/key.pem" || !g.GroupAccess || g.LogFormat != "json" {
+		t.Errorf("%+v", g)
+	}
+	g, dir, err = loadGateway(t, "issuer = \"https://rind.example.org\"\nsecret-file = \"s\"\n[[index]]\nupstream = \"http://127.0.0.1:1\"\n")
+	if err != nil || g.Listen != "127.0.0.1:8090" || g.PublicURL.String() != "http://localhost:8090" || g.DataDir != dir+"/gateway" || g.Key() != dir+"/gateway/rind.key" || g.MaxStaleness != 10*time.Minute {
+		t.Errorf("the defaults: %+v, %v", g, err)
+	}
+}
+
+func TestGatewayProblems(t *testing.T) {
+	_, _, err := loadGateway(t, `
+registration = "open"
+max-staleness = "1s"
+tls-cert = "x"
+public-url = "http://packages.example.org"
+issuer = 5
+[[index]]
+path = "team"
+[[index]]
+path = "/v1/"
+upstream = "http://127.0.0.1:1"
+password = "hunter2"
+proxy-reads = "yes"
+[[index]]
+path = "/a/"
+upstream = ""
+[[index]]
+path = "/a/"
+upstream = "http://127.0.0.1:1"
+`)
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{
+		`unknown setting "registration"`, "the settings are data, group-access, index, issuer", `"1s" is not a time like "10m"`, "tls-cert and tls-key go together", "is not https",
+		"issuer: must be text in quotes", "issuer is missing", "secret-file is missing", `path "team" is not like`, `path "/v1/" is the gateway's own`, `path "/a/" is that of another`,
+		"index 1: upstream is missing", `index 2: unknown setting "password"`, "index 2: proxy-reads: must be true or false", "index 3: upstream: is empty",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not said:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Error("a password is repeated")
+	}
+	for text, want := range map[string]string{
+		"":                  "there is no index",
+		"index = 5":         "begin each index with a line [[index]]",
+		"[index]\na = 1":    "begin each index with a line [[index]]",
+		"index = [1]":       "begin each index with a line [[index]]",
+		"listen = [":        "gateway.toml:1:",
+		"listen = \"8080\"": "is not host:port",
+	} {
+		if _, _, err := loadGateway(t, text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if _, err := LoadGateway("/nowhere/gateway.toml"); err == nil {
+		t.Error("a file that is not there")
+	}
+}
