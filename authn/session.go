@@ -38,13 +38,13 @@ const FactorFresh = 15 * time.Minute
 // somebody further return a new one, which SessionManager.Start keeps. The zero
 // value is nobody.
 type Session struct {
-	ID         string // names the sign-in through all its stages; not the cookie, not secret
-	UserID     string
-	Stage      Stage
-	Factor     Factor    // the last second factor that was given
-	FactorAt   time.Time // when; zero where none was
-	Begun      time.Time // when the password was given; sessions end SessionLifetime later
-	Generation uint64    // User.SessionGeneration at that time
+	ID         string    `json:"id"` // names the sign-in through all its stages; not the cookie, not secret
+	UserID     string    `json:"user_id"`
+	Stage      Stage     `json:"stage"`
+	Factor     Factor    `json:"factor"`     // the last second factor that was given
+	FactorAt   time.Time `json:"factor_at"`  // when; zero where none was
+	Begun      time.Time `json:"begun"`      // when the password was given; sessions end SessionLifetime later
+	Generation uint64    `json:"generation"` // User.SessionGeneration at that time
 
 	operator string // see Operator; "" for everybody who has an account
 }

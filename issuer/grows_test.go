@@ -79,7 +79,7 @@ func readByDeletion(t *testing.T, members int) int {
 		if err := kv.GetJSON(tx, "issuer/project/"+demo.ID, &rec); err != nil {
 			return err
 		}
-		all := rec["Members"].(map[string]any)
+		all := rec["members"].(map[string]any)
 		for i := range members {
 			all[id(i)] = all[id(0)]
 			if err := tx.Put([]byte("issuer/role/"+id(i)+"/"+demo.ID), []byte(projects.RoleOwner)); err != nil {

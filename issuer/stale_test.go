@@ -179,7 +179,7 @@ func TestFormsAreForgottenWhereTransactionsRunAgain(t *testing.T) {
 	h := newHouse(t, func(c *issuer.Config) { c.Store = &issuertest.Faulty{Store: c.Store, Twice: true} })
 	h.Check(h.Store.Update(context.Background(), func(tx kv.Tx) error {
 		for n := range 450 {
-			b, err := json.Marshal(map[string]any{"Token": "t", "At": start})
+			b, err := json.Marshal(map[string]any{"token": "t", "at": start})
 			if err != nil {
 				return err
 			}

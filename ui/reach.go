@@ -7,13 +7,13 @@ import (
 
 // Reach says which verifiers have a change that was just made.
 type Reach struct {
-	Connected int           // verifiers that are connected, this server's own among them
-	Applied   int           // those of them that have the change
-	Took      time.Duration // until the last of these had it
-	Here      bool          // this server's own lacks it
-	Behind    []string      // others that are connected and lack it
-	Away      []string      // those that are not connected now and lack it
-	More      int           // further ones that lack it and are not named
+	Connected int           `json:"connected"` // verifiers that are connected, this server's own among them
+	Applied   int           `json:"applied"`   // those of them that have the change
+	Took      time.Duration `json:"took"`      // until the last of these had it
+	Here      bool          `json:"here"`      // this server's own lacks it
+	Behind    []string      `json:"behind"`    // others that are connected and lack it
+	Away      []string      `json:"away"`      // those that are not connected now and lack it
+	More      int           `json:"more"`      // further ones that lack it and are not named
 }
 
 // Missing reports whether some verifier may still decide as before.

@@ -73,7 +73,8 @@ type calls struct {
 	frames []frame // all literals that take one, wherever they are handed to
 
 	grown        grown
-	implementers map[string][]string // by the full name of an interface's method
+	stored       map[string]*types.Named // by name; see storing
+	implementers map[string][]string     // by the full name of an interface's method
 }
 
 // heavyPath is a way from a function to a heavy one; nil where there is none.
@@ -133,7 +134,7 @@ func loadCalls(t *testing.T) *calls {
 		}
 	}
 	g := &calls{
-		fset: token.NewFileSet(), calls: map[string][]string{}, inside: map[string]bool{}, implementers: map[string][]string{},
+		fset: token.NewFileSet(), calls: map[string][]string{}, inside: map[string]bool{}, implementers: map[string][]string{}, stored: map[string]*types.Named{},
 		grown: grown{found: map[string][]lengthy{}, passing: map[string]map[int]bool{}, handed: map[string][]handed{}},
 	}
 	from := importer.ForCompiler(g.fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
@@ -163,6 +164,7 @@ func (g *calls) add(t *testing.T, p listed, from types.Importer) *types.Package 
 	if err != nil {
 		t.Fatalf("%s: %v", p.ImportPath, err)
 	}
+	g.storing(files, info)
 	for _, f := range files {
 		for _, d := range f.Decls {
 			fd, ok := d.(*ast.FuncDecl)

@@ -38,6 +38,7 @@ type Kind struct {
 const (
 	roomAudit     = "audit"
 	roomAuthn     = "authn"
+	roomLedger    = "ledger"
 	roomProjects  = "projects"
 	roomTokens    = "tokens"
 	roomFollowers = "followers"
@@ -85,7 +86,8 @@ var kinds = byName([][]Kind{
 		"project.invitation_moot", "project.transfer_asked", "project.transferred",
 		"project.tokens_shut_out", "project.tokens_let_in", "project.owner_appointed"),
 	of(roomTokens, GroupProject, "project.deleted"),
-	of(roomFollowers, GroupSystem, "verifier.registered", "verifier.revoked", "issuer.epoch_raised"),
+	of(roomFollowers, GroupSystem, "verifier.registered", "verifier.revoked"),
+	of(roomLedger, GroupSystem, "issuer.epoch_raised"),
 })
 
 func of(room string, group Group, names ...string) []Kind {

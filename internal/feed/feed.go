@@ -36,10 +36,10 @@ func (c Chain) Revision() uint64 { return binary.BigEndian.Uint64(c[:8]) }
 
 // Position names a moment of an issuer's history.
 type Position struct {
-	Issuer   string // UUID that the issuer's store got when it was made
-	Epoch    uint64 // raised by the operator when a store is restored from a backup
-	Revision uint64 // number of the last committed change set; 0 before the first
-	Chain    Chain  // value of the history that is known: up to Revision, or beyond; zero before the first
+	Issuer   string `json:"issuer"`   // UUID that the issuer's store got when it was made
+	Epoch    uint64 `json:"epoch"`    // raised by the operator when a store is restored from a backup
+	Revision uint64 `json:"revision"` // number of the last committed change set; 0 before the first
+	Chain    Chain  `json:"chain"`    // value of the history that is known: up to Revision, or beyond; zero before the first
 }
 
 // Parted reports whether two positions belong to different histories: they have different
@@ -50,49 +50,49 @@ func (p Position) Parted(q Position) bool {
 
 // ChangeSet is what one transaction of the issuer changed.
 type ChangeSet struct {
-	Revision uint64
-	Chain    Chain     // value of the moment that Changes are of: that of the set, or a later one
-	Time     time.Time // when it was committed, by the issuer's clock
-	Changes  []Change
+	Revision uint64    `json:"revision"`
+	Chain    Chain     `json:"chain"` // value of the moment that Changes are of: that of the set, or a later one
+	Time     time.Time `json:"time"`  // when it was committed, by the issuer's clock
+	Changes  []Change  `json:"changes"`
 }
 
 // Change is the new state of one record; exactly one field is set. Records are
 // whole, so applying one twice is the same as once, and a change set may carry a
 // record in a state that is newer than its revision.
 type Change struct {
-	Token   *Token   `json:",omitempty"`
-	User    *User    `json:",omitempty"`
-	Project *Project `json:",omitempty"`
+	Token   *Token   `json:"token,omitempty"`
+	User    *User    `json:"user,omitempty"`
+	Project *Project `json:"project,omitempty"`
 }
 
 // Token is what a verifier stores about a token: enough to check it, not enough to create a
 // wider one.
 type Token struct {
-	ID           string    // UUID, the macaroon's identifier
-	UserID       string    // UUID of its owner
-	Location     string    // the macaroon's location
-	Caveats      [][]byte  // as issued, in their order
-	Signature    []byte    // 32 bytes: where the HMAC chain stands behind Caveats
-	Restrictions [][]byte  `json:",omitempty"` // caveats the owner added on the server afterwards
-	ExpiresAt    time.Time `json:",omitzero"`  // zero: never
-	RevokedAt    time.Time `json:",omitzero"`  // zero: not revoked
-	RevokedWhy   string    `json:",omitempty"` // for the denial: "by its owner"
+	ID           string    `json:"id"`                     // UUID, the macaroon's identifier
+	UserID       string    `json:"user_id"`                // UUID of its owner
+	Location     string    `json:"location"`               // the macaroon's location
+	Caveats      [][]byte  `json:"caveats"`                // as issued, in their order
+	Signature    []byte    `json:"signature"`              // 32 bytes: where the HMAC chain stands behind Caveats
+	Restrictions [][]byte  `json:"restrictions,omitempty"` // caveats the owner added on the server afterwards
+	ExpiresAt    time.Time `json:"expires_at,omitzero"`    // zero: never
+	RevokedAt    time.Time `json:"revoked_at,omitzero"`    // zero: not revoked
+	RevokedWhy   string    `json:"revoked_why,omitempty"`  // for the denial: "by its owner"
 }
 
 // User is what a verifier keeps of a user.
 type User struct {
-	ID     string
-	Name   string
-	Frozen bool `json:",omitempty"`
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Frozen bool   `json:"frozen,omitempty"`
 }
 
 // Project is what a verifier keeps of a project. A deleted one keeps its id and
 // its name: the id is never used again, the name may be.
 type Project struct {
-	ID      string
-	Name    string            // normalized
-	Members map[string]string // user id to role: "owner", "maintainer", or a role that uploads nothing
-	Deleted bool              `json:",omitempty"`
+	ID      string            `json:"id"`
+	Name    string            `json:"name"`    // normalized
+	Members map[string]string `json:"members"` // user id to role: "owner", "maintainer", or a role that uploads nothing
+	Deleted bool              `json:"deleted,omitempty"`
 }
 
 // RoleArchived is the role of every member of an archived project. It cannot upload. It is a

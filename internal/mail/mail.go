@@ -39,11 +39,11 @@ const (
 
 // Message is one mail to one person.
 type Message struct {
-	To      string // bare address: "ada@example.org"
-	Subject string // one line
-	Text    string // plain text, UTF-8
-	HTML    string // the same for readers of HTML; "" for none
-	Link    string // what the text asks to open; "" for nothing. It is not sent beside the text
+	To      string `json:"to"`      // bare address: "ada@example.org"
+	Subject string `json:"subject"` // one line
+	Text    string `json:"text"`    // plain text, UTF-8
+	HTML    string `json:"html"`    // the same for readers of HTML; "" for none
+	Link    string `json:"link"`    // what the text asks to open; "" for nothing. It is not sent beside the text
 
 	Terms Terms `json:"-"` // how it waits in a Queue
 }

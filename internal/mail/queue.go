@@ -83,19 +83,19 @@ const turnEach = time.Minute
 
 // waiting is a mail in the store. What is not sealed holds hashes only.
 type waiting struct {
-	ID      string // of this mail, at random: another one can take its place under the same key
-	Class   Class
-	Slot    string `json:",omitempty"`
-	From    string
-	To      string
-	Expires time.Time
-	Sealed  []byte // a Message as JSON
+	ID      string    `json:"id"` // of this mail, at random: another one can take its place under the same key
+	Class   Class     `json:"class"`
+	Slot    string    `json:"slot,omitempty"`
+	From    string    `json:"from"`
+	To      string    `json:"to"`
+	Expires time.Time `json:"expires"`
+	Sealed  []byte    `json:"sealed"` // a Message as JSON
 }
 
 // share counts mails that wait.
 type share struct {
-	N    int
-	Last int64 `json:",omitempty"` // turn of the last one, Unix milliseconds
+	N    int   `json:"n"`
+	Last int64 `json:"last,omitempty"` // turn of the last one, Unix milliseconds
 }
 
 // sealedAs is the name under which a mail is sealed.

@@ -15,22 +15,22 @@ import (
 
 // Notice tells one person of one thing. It holds no secret.
 type Notice struct {
-	Kind Kind
-	User string    // id of the account that it concerns
-	At   time.Time // when it happened
+	Kind Kind      `json:"kind"`
+	User string    `json:"user"` // id of the account that it concerns
+	At   time.Time `json:"at"`   // when it happened
 
 	// Username and Email say whom to write to, as it was then; where they are "",
 	// the account's verified address is looked up when the mail is sent.
-	Username string `json:",omitempty"`
-	Email    string `json:",omitempty"`
+	Username string `json:"username,omitempty"`
+	Email    string `json:"email,omitempty"`
 
 	// By is the username of who did it where that is another person: then IP and
 	// Agent are that person's own matter, and not told.
-	By    string `json:",omitempty"`
-	IP    string `json:",omitempty"` // of who did it
-	Agent string `json:",omitempty"` // User-Agent header
+	By    string `json:"by,omitempty"`
+	IP    string `json:"ip,omitempty"`    // of who did it
+	Agent string `json:"agent,omitempty"` // User-Agent header
 
-	Details Details `json:",omitzero"` // as the Kind has them
+	Details Details `json:"details,omitzero"` // as the Kind has them
 }
 
 // Limits of what waits.
@@ -53,13 +53,13 @@ func outKey(user string, kind Kind) string { return outPrefix + user + "/" + str
 
 // bundle is what is to be told to one person of one kind, in the store.
 type bundle struct {
-	Waiting []Notice    `json:",omitempty"` // oldest first, maxWaiting at most
-	More    int         `json:",omitempty"` // that came when there were so many
-	Sent    []time.Time `json:",omitempty"` // mails within window, oldest first
+	Waiting []Notice    `json:"waiting,omitempty"` // oldest first, maxWaiting at most
+	More    int         `json:"more,omitempty"`    // that came when there were so many
+	Sent    []time.Time `json:"sent,omitempty"`    // mails within window, oldest first
 
-	Tries   int       `json:",omitempty"` // failed in a row
-	Failing time.Time `json:",omitzero"`  // since when
-	Next    time.Time `json:",omitzero"`  // when it is tried again
+	Tries   int       `json:"tries,omitempty"`  // failed in a row
+	Failing time.Time `json:"failing,omitzero"` // since when
+	Next    time.Time `json:"next,omitzero"`    // when it is tried again
 }
 
 // Outbox holds the notices of a store. It is safe for concurrent use. One process

@@ -87,13 +87,13 @@ func newHouse(t testing.TB, tokenList, projects, verifiers int) *house {
 func addProjects(ctx context.Context, store kv.Store, from, to int) error {
 	members := make(map[string]any)
 	for i := range projects.MaxMembers {
-		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
+		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"role": "maintainer"}
 	}
 	return store.Update(ctx, func(tx kv.Tx) error {
 		var errs []error
 		for i := from; i < to; i++ {
 			id, name := fmt.Sprintf("00000000-0000-4000-a000-%012d", i), fmt.Sprint("p", i)
-			errs = append(errs, kv.PutJSON(tx, "issuer/project/"+id, map[string]any{"Name": name, "Normalized": name, "Members": members}))
+			errs = append(errs, kv.PutJSON(tx, "issuer/project/"+id, map[string]any{"name": name, "normalized": name, "members": members}))
 		}
 		return errors.Join(errs...)
 	})

@@ -195,7 +195,7 @@ func TestFeedStatuses(t *testing.T) {
 		{"POST", feed.PathReport, secret, "{", 400},
 		{"POST", feed.PathReport, secret, "{}{}", 400},
 		{"POST", feed.PathReport, secret, `{"uses":[` + strings.Repeat(`{},`, feed.MaxReport/3) + `{}]}`, 413},
-		{"POST", feed.PathReport, secret, `{"applied":{"Issuer":"` + adaID + `"}}`, 409},
+		{"POST", feed.PathReport, secret, `{"applied":{"issuer":"` + adaID + `"}}`, 409},
 		{"POST", feed.PathReport, secret, "{}", 204},
 	} {
 		status, text := h.status(tt.method, tt.path, tt.secret, strings.NewReader(tt.body))
@@ -333,14 +333,14 @@ func TestFeedHalfOpen(t *testing.T) {
 	id, secret := h.secret("berlin")
 	members := make(map[string]any)
 	for i := range projects.MaxMembers {
-		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
+		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"role": "maintainer"}
 	}
 	at := h.at()
 	for i := range 50 { // 2.5 MB and more
 		p, _, err := h.Projects.Create(t.Context(), ada, fmt.Sprint("p", i))
 		h.must(err)
 		h.must(h.store.Update(t.Context(), func(tx kv.Tx) error {
-			return kv.PutJSON(tx, "issuer/project/"+p.ID, map[string]any{"Name": p.Name, "Normalized": p.Normalized, "Members": members})
+			return kv.PutJSON(tx, "issuer/project/"+p.ID, map[string]any{"name": p.Name, "normalized": p.Normalized, "members": members})
 		}))
 	}
 	address := strings.TrimPrefix(h.server.URL, "http://")

@@ -20,13 +20,13 @@ func (h *source) fat() {
 	h.Helper()
 	members := make(map[string]any)
 	for i := range projects.MaxMembers {
-		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
+		members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"role": "maintainer"}
 	}
 	h.must(h.store.Update(h.Context(), func(tx kv.Tx) error {
 		var errs []error
 		for i := range 100 {
 			id, name := fmt.Sprintf("00000000-0000-4000-a000-%012d", i), fmt.Sprint("p", i)
-			errs = append(errs, kv.PutJSON(tx, "issuer/project/"+id, map[string]any{"Name": name, "Normalized": name, "Members": members}))
+			errs = append(errs, kv.PutJSON(tx, "issuer/project/"+id, map[string]any{"name": name, "normalized": name, "members": members}))
 		}
 		return errors.Join(errs...)
 	}))

@@ -129,7 +129,7 @@ func TestChangesAreBounded(t *testing.T) {
 	h := newHouse(t)
 	big := make(map[string]any)
 	for i := range 1000 {
-		big[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
+		big[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"role": "maintainer"}
 	}
 	h.Check(h.Store.Update(t.Context(), func(tx kv.Tx) error {
 		for i := range 600 {
@@ -146,7 +146,7 @@ func TestChangesAreBounded(t *testing.T) {
 	for i := range 100 {
 		p := h.Project(alice, fmt.Sprintf("p%d", i))
 		h.Check(h.Store.Update(t.Context(), func(tx kv.Tx) error {
-			return kv.PutJSON(tx, "issuer/project/"+p.ID, map[string]any{"Name": p.Name, "Normalized": p.Normalized, "Members": big})
+			return kv.PutJSON(tx, "issuer/project/"+p.ID, map[string]any{"name": p.Name, "normalized": p.Normalized, "members": big})
 		}))
 	}
 	sets, err := h.Changes(t.Context(), at, 0)
@@ -220,7 +220,7 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 			if err := kv.GetJSON(tx, "issuer/chain/"+id, &rec); err != nil {
 				return err
 			}
-			rec["Signature"] = sealer(t).Seal(nil, make([]byte, 32), "issuer/chain/"+nobodyID)
+			rec["signature"] = sealer(t).Seal(nil, make([]byte, 32), "issuer/chain/"+nobodyID)
 			return kv.PutJSON(tx, "issuer/chain/"+id, rec)
 		}, "key file"},
 		{"gone", func(tx kv.Tx, id string) error { return tx.Delete([]byte("issuer/chain/" + id)) }, "backup"},
@@ -229,7 +229,7 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 			return tx.Delete([]byte("issuer/log/\x00\x00\x00\x00\x00\x00\x00\x02"))
 		}, "lacks revision 2"},
 		{"log entry of a newer kind", func(tx kv.Tx, _ string) error {
-			return tx.Put([]byte("issuer/log/\x00\x00\x00\x00\x00\x00\x00\x02"), []byte(`{"Refs":[{"Kind":"cheese"}]}`))
+			return tx.Put([]byte("issuer/log/\x00\x00\x00\x00\x00\x00\x00\x02"), []byte(`{"refs":[{"kind":"cheese"}]}`))
 		}, "newer rind"},
 		{"counter", func(tx kv.Tx, _ string) error { return tx.Put([]byte("issuer/revision"), []byte("5")) }, "damaged"},
 	} {

@@ -62,7 +62,7 @@ func fillTokens(h *house, n int) {
 		h.Check(h.Store.Update(h.Context(), func(tx kv.Tx) error {
 			for i := from; i < min(from+step, n); i++ {
 				id := "01900000-0000-7000-8000-" + strings.Repeat("0", 12-len(digits(i))) + digits(i)
-				c["Signature"] = seals.Seal(nil, make([]byte, 32), "issuer/chain/"+id)
+				c["signature"] = seals.Seal(nil, make([]byte, 32), "issuer/chain/"+id)
 				if err := kv.PutJSON(tx, "issuer/token/"+id, rec); err != nil {
 					return err
 				}

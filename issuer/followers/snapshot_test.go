@@ -181,12 +181,12 @@ func TestSnapshotFramesAreBounded(t *testing.T) {
 	h := newHouse(t)
 	big := make(map[string]any)
 	for i := range projects.MaxMembers {
-		big[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer"}
+		big[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"role": "maintainer"}
 	}
 	for i := range 150 {
 		p := h.Project(alice, fmt.Sprintf("p%d", i))
 		h.Check(h.Store.Update(t.Context(), func(tx kv.Tx) error {
-			return kv.PutJSON(tx, "issuer/project/"+p.ID, map[string]any{"Name": p.Name, "Normalized": p.Normalized, "Members": big})
+			return kv.PutJSON(tx, "issuer/project/"+p.ID, map[string]any{"name": p.Name, "normalized": p.Normalized, "members": big})
 		}))
 	}
 	count := 0

@@ -20,8 +20,8 @@ const seenEvery = 5 * time.Minute
 
 // seenRecord says when a verifier was heard of, for the time after a restart.
 type seenRecord struct {
-	At      time.Time
-	Applied feed.Position
+	At      time.Time     `json:"at"`
+	Applied feed.Position `json:"applied"`
 }
 
 // Stream is the open stream of changes to one verifier, from where it stands. It

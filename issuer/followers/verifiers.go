@@ -52,11 +52,11 @@ type Verifier struct {
 
 // verifierRecord is a verifier in the store.
 type verifierRecord struct {
-	Name      string
-	Created   time.Time
-	CreatedBy string
-	Hash      []byte            // SHA-256 of the secret, which is random: no salt, no stretching
-	Revoked   tokens.Revocation `json:",omitzero"`
+	Name      string            `json:"name"`
+	Created   time.Time         `json:"created"`
+	CreatedBy string            `json:"created_by"`
+	Hash      []byte            `json:"hash"` // SHA-256 of the secret, which is random: no salt, no stretching
+	Revoked   tokens.Revocation `json:"revoked,omitzero"`
 }
 
 // RegisterVerifier lets one more program follow the feed, and returns its secret,

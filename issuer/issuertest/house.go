@@ -262,7 +262,7 @@ func AddMember(ctx context.Context, s *issuer.Service, p ledger.Principal, proje
 				owners++
 			}
 		}
-		head["Members"], head["Owners"] = len(rec.Members), owners
+		head["members"], head["owners"] = len(rec.Members), owners
 		detail := map[string]string{"project": rec.Name, "user": user.Name, "role": string(role)}
 		c.Changed(ledger.KindProject, rec.ID)
 		return errors.Join(

@@ -120,9 +120,9 @@ func (l *Ledger) Random(n int) ([]byte, error) {
 
 // identity names a store and its epoch for good.
 type identity struct {
-	Issuer string
-	Epoch  uint64
-	Check  []byte // keyCheck, sealed: tells whether the key is the right one
+	Issuer string `json:"issuer"`
+	Epoch  uint64 `json:"epoch"`
+	Check  []byte `json:"check"` // keyCheck, sealed: tells whether the key is the right one
 }
 
 const keyCheck = "issuer"

@@ -20,16 +20,16 @@ const (
 // Entry is one change set in the log. It names the records that changed and
 // holds none of them: no secret stands in the log, and no state that was deleted.
 type Entry struct {
-	Revision uint64 `json:"-"` // it is in the key
-	Time     time.Time
-	Refs     []Ref
-	Chain    feed.Chain `json:",omitzero"` // made from the rest
+	Revision uint64     `json:"-"` // it is in the key
+	Time     time.Time  `json:"time"`
+	Refs     []Ref      `json:"refs"`
+	Chain    feed.Chain `json:"chain,omitzero"` // made from the rest
 }
 
 // Ref names a record that changed.
 type Ref struct {
-	Kind string // KindToken, KindUser or KindProject
-	ID   string
+	Kind string `json:"kind"` // KindToken, KindUser or KindProject
+	ID   string `json:"id"`
 }
 
 // Entries reads at most limit entries of the log that follow a revision, in order and without

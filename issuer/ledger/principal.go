@@ -29,10 +29,10 @@ var (
 // Principal is who asks. The room that authenticates vouches for it; tokens and
 // caveats have no say in it.
 type Principal struct {
-	UserID   string // UUID; "" only for an administrator who acts on the machine itself
-	Username string
-	Admin    bool        // may see every project and token, and revoke tokens
-	Actor    audit.Actor // for the audit trail; user id and name are filled in
+	UserID   string      `json:"user_id"` // UUID; "" only for an administrator who acts on the machine itself
+	Username string      `json:"username"`
+	Admin    bool        `json:"admin"` // may see every project and token, and revoke tokens
+	Actor    audit.Actor `json:"actor"` // for the audit trail; user id and name are filled in
 }
 
 // ViewAs reads for p, who has to be what p says in the same transaction: ErrFrozen where the

@@ -13,10 +13,10 @@ import (
 
 // User is what this room knows of a user.
 type User struct {
-	Name   string
-	Frozen bool `json:",omitempty"`
+	Name   string `json:"name"`
+	Frozen bool   `json:"frozen,omitempty"`
 
-	Revoking bool `json:",omitempty"` // its tokens are being revoked (RevokeTokens): to verifiers it is frozen
+	Revoking bool `json:"revoking,omitempty"` // its tokens are being revoked (RevokeTokens): to verifiers it is frozen
 }
 
 // RecordUser tells the issuer, and through it the verifiers, of a user: that it

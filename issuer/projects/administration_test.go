@@ -160,7 +160,7 @@ func TestSearchTokens(t *testing.T) {
 func BenchmarkSurvey(b *testing.B) {
 	h := newHouse(b)
 	b.Run("tokens", func(b *testing.B) {
-		raw := `{"User":"` + aliceID + `","Label":"the %05dth of many","Scope":"all","Created":"2026-11-22T00:00:00Z","Serial":1}`
+		raw := `{"user":"` + aliceID + `","label":"the %05dth of many","scope":"all","created":"2026-11-22T00:00:00Z","serial":1}`
 		h.Check(h.Store.Update(b.Context(), func(tx kv.Tx) error {
 			for i := range 10_000 {
 				if err := tx.Put(fmt.Appendf(nil, "issuer/token/00000000-0000-7000-8000-%012d", i), fmt.Appendf(nil, raw, i)); err != nil {

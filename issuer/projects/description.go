@@ -20,8 +20,8 @@ const (
 
 // About is what a project says of itself to people; nothing is decided by it.
 type About struct {
-	Description string `json:",omitempty"` // one line or several; may be ""
-	Homepage    string `json:",omitempty"` // http or https URL with a host and without a password; may be ""
+	Description string `json:"description,omitempty"` // one line or several; may be ""
+	Homepage    string `json:"homepage,omitempty"`    // http or https URL with a host and without a password; may be ""
 }
 
 // Describe says what a project is; only its owners may. White space around the

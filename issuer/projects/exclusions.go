@@ -9,9 +9,9 @@ import (
 
 // Exclusion says who shut a member's tokens out of a project, and when.
 type Exclusion struct {
-	At       time.Time `json:",omitzero"`  // zero: they are not
-	By       string    `json:",omitempty"` // id of the user
-	Username string    `json:",omitempty"` // of that user, as it was then
+	At       time.Time `json:"at,omitzero"`        // zero: they are not
+	By       string    `json:"by,omitempty"`       // id of the user
+	Username string    `json:"username,omitempty"` // of that user, as it was then
 }
 
 // ExcludeTokens keeps all tokens of a member from uploading to a project; only its owners

@@ -102,8 +102,8 @@ func (inv inviteRecord) outlived(rec Record, userID string) bool {
 
 // inviteTally counts invitations in a day.
 type inviteTally struct {
-	Day   int64 // since 1970, UTC
-	Count int
+	Day   int64 `json:"day"` // since 1970, UTC
+	Count int   `json:"count"`
 }
 
 // countInvite counts an invitation for its inviter, who may have made too many, and for

@@ -67,19 +67,19 @@ type Invited struct {
 // inviteRecord is an invitation in the store. It has an entry in three indexes: that of
 // its project, that of its recipient, and that of its link's secret.
 type inviteRecord struct {
-	Project      string // id
-	To           string
-	User         string `json:",omitempty"` // id of the user to whom it is bound, or
-	Address      string `json:",omitempty"` // the folded address; neither where there is no such user
-	Role         Role
-	Hand         Stay   `json:",omitempty"`
-	By           string // id of the user
-	ByName       string
-	ByGeneration uint64 `json:",omitempty"` // People.Generation of By when it was made or sent again
-	Created      time.Time
-	Sent         time.Time
-	Expires      time.Time
-	Secret       []byte // SHA-256 of the link's secret
+	Project      string    `json:"project"` // id
+	To           string    `json:"to"`
+	User         string    `json:"user,omitempty"`    // id of the user to whom it is bound, or
+	Address      string    `json:"address,omitempty"` // the folded address; neither where there is no such user
+	Role         Role      `json:"role"`
+	Hand         Stay      `json:"hand,omitempty"`
+	By           string    `json:"by"` // id of the user
+	ByName       string    `json:"by_name"`
+	ByGeneration uint64    `json:"by_generation,omitempty"` // People.Generation of By when it was made or sent again
+	Created      time.Time `json:"created"`
+	Sent         time.Time `json:"sent"`
+	Expires      time.Time `json:"expires"`
+	Secret       []byte    `json:"secret"` // SHA-256 of the link's secret
 }
 
 // Invite asks somebody into a project; only its owners may. The answer does not tell

@@ -17,7 +17,7 @@ const (
 
 // reservedBy lists when names are free again that a user's deletions hold back.
 type reservedBy struct {
-	Until []time.Time
+	Until []time.Time `json:"until"`
 }
 
 // current are those that are held still.

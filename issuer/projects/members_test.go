@@ -182,7 +182,7 @@ func TestTooManyMembers(t *testing.T) {
 		if err := kv.GetJSON(tx, "issuer/project/"+string(id), &rec); err != nil {
 			return err
 		}
-		members := rec["Members"].(map[string]any)
+		members := rec["members"].(map[string]any)
 		for i := range projects.MaxMembers - 1 {
 			members[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = members[aliceID]
 		}

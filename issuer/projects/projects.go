@@ -70,33 +70,33 @@ type Summary struct {
 // Record is a project in the store. roleKey indexes its members. One that
 // was deleted stays as a tombstone, without members, for verifiers to hear of.
 type Record struct {
-	ID         string `json:"-"` // it is in the key
-	Name       string
-	Normalized string
-	Created    time.Time
-	About      About                   `json:",omitzero"`
-	Archived   time.Time               `json:",omitzero"`
-	Deleted    time.Time               `json:",omitzero"`
-	Members    map[string]MemberRecord // by user id
-	Left       map[string]time.Time    `json:",omitempty"` // when who is no member any more stopped being one; InvitationLife back
+	ID         string                  `json:"-"` // it is in the key
+	Name       string                  `json:"name"`
+	Normalized string                  `json:"normalized"`
+	Created    time.Time               `json:"created"`
+	About      About                   `json:"about,omitzero"`
+	Archived   time.Time               `json:"archived,omitzero"`
+	Deleted    time.Time               `json:"deleted,omitzero"`
+	Members    map[string]MemberRecord `json:"members"`        // by user id
+	Left       map[string]time.Time    `json:"left,omitempty"` // when who is no member any more stopped being one; InvitationLife back
 }
 
 // headRecord is what lists show of a project, so that a list does not read all the
 // members of all of its projects.
 type headRecord struct {
-	Name       string
-	Normalized string
-	Created    time.Time
-	Archived   time.Time `json:",omitzero"`
-	Members    int
-	Owners     int
+	Name       string    `json:"name"`
+	Normalized string    `json:"normalized"`
+	Created    time.Time `json:"created"`
+	Archived   time.Time `json:"archived,omitzero"`
+	Members    int       `json:"members"`
+	Owners     int       `json:"owners"`
 }
 
 // MemberRecord is a member of a project in the store.
 type MemberRecord struct {
-	Role     Role
-	Since    time.Time
-	Excluded Exclusion `json:",omitzero"` // the member's tokens are shut out
+	Role     Role      `json:"role"`
+	Since    time.Time `json:"since"`
+	Excluded Exclusion `json:"excluded,omitzero"` // the member's tokens are shut out
 }
 
 // forbiddenNames names, normalized, would be mistaken for a part of an index's address,
@@ -308,6 +308,6 @@ func (s *Service) Register(c *ledger.Change, p ledger.Principal, name string) (R
 
 // Ref names a project as it was when the token was minted.
 type Ref struct {
-	ID   string
-	Name string // normalized
+	ID   string `json:"id"`
+	Name string `json:"name"` // normalized
 }

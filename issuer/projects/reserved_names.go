@@ -22,11 +22,11 @@ const NameReservation = 30 * ledger.Day
 
 // ReservedName is the name of a deleted project that is held back.
 type ReservedName struct {
-	Name    string    // as its creator wrote it
-	Project string    // id of the project that had it
-	By      string    // name of the user who deleted it
-	Deleted time.Time // when
-	Until   time.Time // when it is free again
+	Name    string    `json:"name"`    // as its creator wrote it
+	Project string    `json:"project"` // id of the project that had it
+	By      string    `json:"by"`      // name of the user who deleted it
+	Deleted time.Time `json:"deleted"` // when
+	Until   time.Time `json:"until"`   // when it is free again
 }
 
 // reserveName keeps the name of a project back, from now on.

@@ -29,7 +29,7 @@ func crowded(b *testing.B, n int) *house {
 				return err
 			}
 			if i%2 == 0 {
-				use := map[string]any{"At": start, "Project": "demo", "Network": "203.0.113.0/24"}
+				use := map[string]any{"at": start, "project": "demo", "network": "203.0.113.0/24"}
 				if err := kv.PutJSON(tx, "issuer/use/"+m.Token.ID, use); err != nil {
 					return err
 				}
@@ -149,9 +149,9 @@ func crowd(tx kv.Tx, id string, members int) error {
 	if err := kv.GetJSON(tx, "issuer/project/"+id, &rec); err != nil {
 		return err
 	}
-	all := rec["Members"].(map[string]any)
+	all := rec["members"].(map[string]any)
 	for i := range members - 1 {
-		all[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"Role": "maintainer", "Since": start}
+		all[fmt.Sprintf("00000000-0000-4000-9000-%012d", i)] = map[string]any{"role": "maintainer", "since": start}
 	}
 	return kv.PutJSON(tx, "issuer/project/"+id, rec)
 }

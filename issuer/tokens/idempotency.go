@@ -37,8 +37,8 @@ const idempotencyKept = 48 * time.Hour
 
 // idempotencyRecord is what a form has made.
 type idempotencyRecord struct {
-	Token string
-	At    time.Time
+	Token string    `json:"token"`
+	At    time.Time `json:"at"`
 }
 
 // validIdempotencyKey tells whether a text can be the mark of a form: 16 to 64 characters of

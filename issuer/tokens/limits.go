@@ -17,9 +17,9 @@ const MaxLimits = 20
 // Limits narrow what a token does beyond its projects and its life. A list that is
 // empty limits nothing.
 type Limits struct {
-	Versions []string `json:",omitempty"` // PEP 440: the releases that it uploads, 1.0 being 1.0.0
-	Networks []string `json:",omitempty"` // CIDR prefixes of clients; an address stands for itself alone
-	Actions  []string `json:",omitempty"` // caveats.ActionUpload, caveats.ActionCreate
+	Versions []string `json:"versions,omitempty"` // PEP 440: the releases that it uploads, 1.0 being 1.0.0
+	Networks []string `json:"networks,omitempty"` // CIDR prefixes of clients; an address stands for itself alone
+	Actions  []string `json:"actions,omitempty"`  // caveats.ActionUpload, caveats.ActionCreate
 }
 
 // caveats are the limits as verifiers check them.

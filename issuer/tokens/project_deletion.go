@@ -32,8 +32,8 @@ type Deletion struct {
 
 // deletionRecord is a deletion whose tokens were not all dealt with yet.
 type deletionRecord struct {
-	By   ledger.Principal
-	Name string // of the project
+	By   ledger.Principal `json:"by"`
+	Name string           `json:"name"` // of the project
 }
 
 // DeleteProject deletes a project for good; only its owners may, by typing its name.

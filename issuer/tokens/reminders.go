@@ -29,9 +29,9 @@ const reminderStep = 200
 
 // reminderRecord says of a token when it is looked at, and what its owner was told.
 type reminderRecord struct {
-	At     int64     // Unix seconds; the index has it there
-	Warned bool      `json:",omitempty"` // that it expires
-	Stale  time.Time `json:",omitzero"`  // when it was last told that it is not used
+	At     int64     `json:"at"`               // Unix seconds; the index has it there
+	Warned bool      `json:"warned,omitempty"` // that it expires
+	Stale  time.Time `json:"stale,omitzero"`   // when it was last told that it is not used
 }
 
 // nextReminder is when a token has to be looked at, given when it was used last.

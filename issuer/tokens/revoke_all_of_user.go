@@ -20,10 +20,10 @@ const (
 
 // revokingRecord says that a user's tokens are being revoked, and how far that is.
 type revokingRecord struct {
-	By      audit.Actor
-	Why     string
-	Through uint64 // serial of the last token that ends; those minted later stay
-	After   uint64 // serial of the last token that was dealt with
+	By      audit.Actor `json:"by"`
+	Why     string      `json:"why"`
+	Through uint64      `json:"through"` // serial of the last token that ends; those minted later stay
+	After   uint64      `json:"after"`   // serial of the last token that was dealt with
 }
 
 // RevokeTokens ends all tokens of a user that are not revoked, in the transaction of the room that

@@ -86,7 +86,7 @@ func searchTokens(r kv.Reader, want string, q projects.AllQuery) (ids []string, 
 }
 
 // labelBegins is what stands in front of the label in a tokenRecord.
-var labelBegins = []byte(`"Label":"`)
+var labelBegins = []byte(`"label":"`)
 
 // meets tells whether a token has an id that begins with start, or a label that holds
 // the folded want. Of a record in which the label is written as it is, nothing else is decoded.

@@ -59,42 +59,42 @@ type Token struct {
 
 // Revocation says who revoked a token, when and why.
 type Revocation struct {
-	At       time.Time `json:",omitzero"`
-	By       string    `json:",omitempty"` // id of the user
-	Username string    `json:",omitempty"` // of that user, as it was then
-	Why      string    `json:",omitempty"` // "by its owner", "by an administrator": follows "revoked"
-	Reason   string    `json:",omitempty"` // that an administrator gave; "" is not said
+	At       time.Time `json:"at,omitzero"`
+	By       string    `json:"by,omitempty"`       // id of the user
+	Username string    `json:"username,omitempty"` // of that user, as it was then
+	Why      string    `json:"why,omitempty"`      // "by its owner", "by an administrator": follows "revoked"
+	Reason   string    `json:"reason,omitempty"`   // that an administrator gave; "" is not said
 }
 
 // tokenRecord is a token in the store, but for what verifiers need besides. Scope,
 // Projects, Limits and Expires are what holds now; what was issued, and may have
 // been wider, stands in the chainRecord.
 type tokenRecord struct {
-	User     string
-	Label    string
-	Scope    Scope
-	Projects []projects.Ref `json:",omitempty"`
-	Limits   Limits         `json:",omitzero"`
-	Created  time.Time
-	Factor   string     `json:",omitempty"`
-	Expires  time.Time  `json:",omitzero"`
-	Revoked  Revocation `json:",omitzero"`
-	Narrowed time.Time  `json:",omitzero"`
-	Replaced string     `json:",omitempty"`
-	Serial   uint64     // revision at which it was minted
+	User     string         `json:"user"`
+	Label    string         `json:"label"`
+	Scope    Scope          `json:"scope"`
+	Projects []projects.Ref `json:"projects,omitempty"`
+	Limits   Limits         `json:"limits,omitzero"`
+	Created  time.Time      `json:"created"`
+	Factor   string         `json:"factor,omitempty"`
+	Expires  time.Time      `json:"expires,omitzero"`
+	Revoked  Revocation     `json:"revoked,omitzero"`
+	Narrowed time.Time      `json:"narrowed,omitzero"`
+	Replaced string         `json:"replaced,omitempty"`
+	Serial   uint64         `json:"serial"` // revision at which it was minted
 }
 
 // chainRecord is the part of a token with which it is checked.
 type chainRecord struct {
-	Location  string
-	Caveats   []string // as issued
-	Signature []byte   // behind them; sealed, with the record's key as associated data
+	Location  string   `json:"location"`
+	Caveats   []string `json:"caveats"`   // as issued
+	Signature []byte   `json:"signature"` // behind them; sealed, with the record's key as associated data
 }
 
 // tally counts a user's tokens.
 type tally struct {
-	Total     int
-	Unrevoked int
+	Total     int `json:"total"`
+	Unrevoked int `json:"unrevoked"`
 }
 
 // Page asks for a part of a list.

@@ -18,13 +18,13 @@ import (
 // Use says when and for what a token was used last, as coarsely as its owner
 // needs to recognize it.
 type Use struct {
-	At      time.Time `json:",omitzero"`  // whole minute
-	Project string    `json:",omitempty"` // normalized name
-	Network string    `json:",omitempty"` // the client's /24 or, with IPv6, /48; "" where unknown
+	At      time.Time `json:"at,omitzero"`       // whole minute
+	Project string    `json:"project,omitempty"` // normalized name
+	Network string    `json:"network,omitempty"` // the client's /24 or, with IPv6, /48; "" where unknown
 
 	// Verifier is the name of the remote verifier that says so, and whose word for it
 	// there is; "" where this issuer saw it itself.
-	Verifier string `json:",omitempty"`
+	Verifier string `json:"verifier,omitempty"`
 }
 
 // RecordUse notes that a token was used, and counts it for the project, if the token

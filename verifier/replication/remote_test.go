@@ -314,22 +314,22 @@ func TestAnswersThatAreNone(t *testing.T) {
 			fmt.Fprintln(w, `{"end":true}`)
 		}, feed.ErrFrame, "without a position"},
 		"nobody's": {func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintln(w, `{"position":{"Issuer":"","Epoch":0,"Revision":0}}`)
+			fmt.Fprintln(w, `{"position":{"issuer":"","epoch":0,"revision":0}}`)
 		}, nil, "who it is"},
 		"too few": {func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"position":{"Issuer":"x","Epoch":1,"Revision":7},"end":true,"count":3}`)
+			fmt.Fprintln(w, `{"position":{"issuer":"x","epoch":1,"revision":7}}`+"\n"+`{"position":{"issuer":"x","epoch":1,"revision":7},"end":true,"count":3}`)
 		}, feed.ErrFrame, "0 records"},
 		"no end": {func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`)
+			fmt.Fprintln(w, `{"position":{"issuer":"x","epoch":1,"revision":7}}`)
 		}, nil, "broke off"},
 		"a record of nothing": {func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"records":[{}]}`+"\n"+`{"position":{"Issuer":"x","Epoch":1,"Revision":7},"end":true,"count":1}`)
+			fmt.Fprintln(w, `{"position":{"issuer":"x","epoch":1,"revision":7}}`+"\n"+`{"records":[{}]}`+"\n"+`{"position":{"issuer":"x","epoch":1,"revision":7},"end":true,"count":1}`)
 		}, nil, "not of one record"},
 		"an end before its beginning": {func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintln(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"position":{"Issuer":"x","Epoch":1,"Revision":6},"end":true}`)
+			fmt.Fprintln(w, `{"position":{"issuer":"x","epoch":1,"revision":7}}`+"\n"+`{"position":{"issuer":"x","epoch":1,"revision":6},"end":true}`)
 		}, feed.ErrFrame, "does not end"},
 		"an id of megabytes": {func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, `{"position":{"Issuer":"x","Epoch":1,"Revision":7}}`+"\n"+`{"records":[{"Token":{"ID":"%s"}}]}`+"\n"+`{"position":{"Issuer":"x","Epoch":1,"Revision":7},"end":true,"count":1}`+"\n", strings.Repeat("x", 2<<20))
+			fmt.Fprintf(w, `{"position":{"issuer":"x","epoch":1,"revision":7}}`+"\n"+`{"records":[{"token":{"id":"%s"}}]}`+"\n"+`{"position":{"issuer":"x","epoch":1,"revision":7},"end":true,"count":1}`+"\n", strings.Repeat("x", 2<<20))
 		}, nil, "token xxx"},
 		"a time of megabytes": {func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, `{"time":"%s"}`+"\n", strings.Repeat("x", 2<<20))

@@ -1,4 +1,4 @@
-package followers_test
+package ledger_test
 
 import (
 	"fmt"

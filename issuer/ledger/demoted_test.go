@@ -1,4 +1,4 @@
-package issuer_test
+package ledger_test
 
 import (
 	"context"
