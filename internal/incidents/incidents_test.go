@@ -39,7 +39,7 @@ var incidents = []incident{
 	{"tokens of the frozen live: Vikunja CVE-2026-33668, Mattermost CVE-2025-3230", "authn:TestIncidentFrozenUserStaysIn TestPasskeyOfTheFrozen;verifier:TestDenials;issuer/followers:TestRecordUser", ""},
 	{"deletion of somebody else's token: TOB-PYPI26-11", "issuer/tokens:TestTokenIsSeenByItsOwn;issuer/web:TestIncidentDeletionOfAnotherUsersToken TestNobodyLearnsOfOthers", ""},
 	{"deletion of somebody else's key: TOB-PYPI26-11", "authn:TestIncidentDeletionOfAnotherUsersKey;issuer/web:TestKeysOfSomebodyElse", ""},
-	{"stale roles: PyPI teams 2025-04, TOB-PYPI26-13", "verifier:TestMembershipIsTodays;issuer:TestLeaversTokensEnd TestDemotedAdministrator", ""},
+	{"stale roles: PyPI teams 2025-04, TOB-PYPI26-13", "verifier:TestMembershipIsTodays;issuer:TestLeaversTokensEnd;issuer/ledger:TestDemotedAdministrator", ""},
 	{"ban of an address bypassed by a macaroon: TOB-PYPI26-6", "", "rind bans no addresses; networks that a token may be used from are a caveat, and checked with all others"},
 
 	// One-time codes.

@@ -6,30 +6,30 @@ import "time"
 // zero. They stay what they are until the mail is written: what prints them is its template.
 type Details struct {
 	// Of an account.
-	Key       string    `json:",omitempty"` // name of a security key
-	To        string    `json:",omitempty"` // an address
-	User      string    `json:",omitempty"` // username of another person
-	From      string    `json:",omitempty"` // username of who handed something on
-	CodesLeft int       `json:",omitempty"` // recovery codes that still work
-	Until     time.Time `json:",omitzero"`
+	Key       string    `json:"key,omitempty"`        // name of a security key
+	To        string    `json:"to,omitempty"`         // an address
+	User      string    `json:"user,omitempty"`       // username of another person
+	From      string    `json:"from,omitempty"`       // username of who handed something on
+	CodesLeft int       `json:"codes_left,omitempty"` // recovery codes that still work
+	Until     time.Time `json:"until,omitzero"`
 
 	// Of a token.
-	Token       string    `json:",omitempty"` // its id
-	Label       string    `json:",omitempty"`
-	AllProjects bool      `json:",omitempty"` // it works for all projects of its owner
-	Projects    []string  `json:",omitempty"` // the names of those that it works for, where it does not for all
-	Created     time.Time `json:",omitzero"`
-	Expires     time.Time `json:",omitzero"` // zero: never
-	Used        time.Time `json:",omitzero"` // zero: never
-	Network     string    `json:",omitempty"`
-	Verifier    string    `json:",omitempty"` // name
-	URL         string    `json:",omitempty"`
-	Reason      string    `json:",omitempty"`
+	Token       string    `json:"token,omitempty"` // its id
+	Label       string    `json:"label,omitempty"`
+	AllProjects bool      `json:"all_projects,omitempty"` // it works for all projects of its owner
+	Projects    []string  `json:"projects,omitempty"`     // the names of those that it works for, where it does not for all
+	Created     time.Time `json:"created,omitzero"`
+	Expires     time.Time `json:"expires,omitzero"` // zero: never
+	Used        time.Time `json:"used,omitzero"`    // zero: never
+	Network     string    `json:"network,omitempty"`
+	Verifier    string    `json:"verifier,omitempty"` // name
+	URL         string    `json:"url,omitempty"`
+	Reason      string    `json:"reason,omitempty"`
 
 	// Of a project.
-	Project string `json:",omitempty"` // name
-	Role    string `json:",omitempty"`
-	Was     string `json:",omitempty"` // role before
+	Project string `json:"project,omitempty"` // name
+	Role    string `json:"role,omitempty"`
+	Was     string `json:"was,omitempty"` // role before
 }
 
 // bounded are d as they are kept: no text is longer than maxText, and no list than maxList.
