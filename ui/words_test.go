@@ -13,7 +13,7 @@ import (
 )
 
 // rooms are the folders whose codes the catalogue has words for, with those in them.
-var rooms = append(foldersIn("../authn", "../issuer"), "../internal/instance")
+var rooms = append(foldersIn("../authn", "../issuer"), "../internal/instance", "../internal/problem")
 
 // foldersIn are folders and all that is in them, but for what only tests read.
 func foldersIn(tops ...string) (out []string) {
@@ -158,10 +158,12 @@ func (w words) call(n *ast.CallExpr, where string) {
 		}
 	}
 	switch {
+	case name == "v.done", name == "v.confirmed":
+		w.put(w.notices, n.Args[0], where)
 	case len(n.Args) < 2:
 	case name == "problem.New", name == "ps.Add", name == "fail":
 		w.put(w.problems, n.Args[1], where)
-	case name == "v.then", name == "v.enter", name == "v.changedMembers", name == "mailed":
+	case name == "v.then", name == "v.enter", name == "v.entered", name == "mailed":
 		w.put(w.notices, n.Args[len(n.Args)-1], where)
 	}
 }

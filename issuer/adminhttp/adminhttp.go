@@ -24,10 +24,10 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/deadline"
-	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/refusal"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -96,11 +96,12 @@ func (h handler) answer(w http.ResponseWriter, r *http.Request, name string, do 
 			h.Logger.DebugContext(c.ctx, "adminhttp: the client is gone", "command", name)
 			return
 		}
-		status, refusal := h.refusal(err)
-		if status >= http.StatusInternalServerError && !errors.Is(err, instance.ErrReadOnly) {
+		why := refusal.Of(err)
+		if why.Fault {
 			h.Logger.ErrorContext(c.ctx, "adminhttp: failed", "command", name, "error", err)
 		}
-		h.write(w, status, refusal)
+		status, said := h.refused(why)
+		h.write(w, status, said)
 		return
 	}
 	h.Logger.InfoContext(c.ctx, "operator", "command", name, "by", c.name)
@@ -116,25 +117,23 @@ func (h handler) write(w http.ResponseWriter, status int, v any) {
 	}
 }
 
-// refusal says why a command was not done. What went wrong inside stays in the log.
-func (h handler) refusal(err error) (int, Refusal) {
-	var ps problem.Problems
-	one := func(status int, code, text string) (int, Refusal) {
-		return status, Refusal{Error: []Problem{{Code: code, Text: text}}}
-	}
-	switch {
-	case errors.As(err, &ps):
-		var r Refusal
-		for _, p := range ps {
-			r.Error = append(r.Error, Problem{Code: p.Code, Field: p.Field, Text: h.Pages.Problem("en", ui.Problem{Field: p.Field, Code: p.Code, Args: p.Args})})
+// refused is the status and the Refusal of a command that was not done. What went wrong inside stays in the log.
+func (h handler) refused(r refusal.Refusal) (int, Refusal) {
+	if len(r.Problems) > 0 {
+		var out Refusal
+		for _, p := range r.Problems {
+			out.Error = append(out.Error, Problem{Code: p.Code, Field: p.Field, Text: h.Pages.Problem("en", ui.Problem{Field: p.Field, Code: p.Code, Args: p.Args})})
 		}
-		return http.StatusUnprocessableEntity, r
-	case errors.Is(err, instance.ErrReadOnly):
-		return one(http.StatusServiceUnavailable, "read_only", h.Pages.Problem("en", ui.Problem{Code: "read_only"}))
-	case errors.Is(err, authn.ErrNotFound), errors.Is(err, ledger.ErrNotFound):
-		return one(http.StatusNotFound, "not_found", "There is nothing with this name or ID.")
+		return r.Status, out
 	}
-	return one(http.StatusInternalServerError, "failed", "Something went wrong on the server; its log says what. Your change was either made completely or not at all: check before you try again.")
+	code, text := "failed", "Something went wrong on the server; its log says what. Your change was either made completely or not at all: check before you try again."
+	switch r.Status {
+	case http.StatusNotFound:
+		code, text = problem.NotFound, "There is nothing with this name or ID."
+	case http.StatusForbidden:
+		code, text = "forbidden", h.Pages.Text("en", "error.403.text", nil)
+	}
+	return r.Status, Refusal{Error: []Problem{{Code: code, Text: text}}}
 }
 
 // principal is the operator, to the issuer.
@@ -149,7 +148,7 @@ func (c *call) user() (authn.User, error) { return c.userIn("name", c.req.Name) 
 func (c *call) userIn(field, name string) (authn.User, error) {
 	u, err := c.Accounts.UserByName(c.ctx, name)
 	if errors.Is(err, authn.ErrNotFound) {
-		err = problem.New(field, "user_unknown")
+		err = problem.New(field, problem.UserUnknown)
 	}
 	return u, err
 }

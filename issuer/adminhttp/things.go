@@ -41,9 +41,9 @@ func appointOwner(c *call) (any, error) {
 }
 
 func tokenList(c *call) (any, error) {
-	found, next, err := c.findTokens()
-	out := Tokens{Tokens: []Token{}, Next: next}
-	for _, t := range found {
+	found, err := c.findTokens()
+	out := Tokens{Tokens: []Token{}, Next: found.Next}
+	for _, t := range found.Tokens {
 		one := Token{
 			ID: t.ID, Label: t.Label, Owner: t.UserName, Projects: []string{}, All: t.Scope == tokens.ScopeAll, State: string(t.State),
 			CreatedAt: stamp(t.Created), ExpiresAt: stamp(t.Expires), LastUsedAt: stamp(t.LastUsed.At), RevokedAt: stamp(t.Revoked.At), Reason: t.Revoked.Reason,
@@ -58,28 +58,16 @@ func tokenList(c *call) (any, error) {
 
 // findTokens looks where the request says: in labels and ids, of an owner, or among
 // those that can upload to a project.
-func (c *call) findTokens() (out []tokens.Token, next string, err error) {
-	switch {
-	case c.req.Owner != "":
+func (c *call) findTokens() (tokens.TokenPage, error) {
+	q := tokens.AllQuery{Text: c.req.Search, Project: c.req.Project, After: c.req.After, Limit: c.req.Limit}
+	if c.req.Owner != "" {
 		u, err := c.userIn("owner", c.req.Owner)
 		if err != nil {
-			return nil, "", err
+			return tokens.TokenPage{}, err
 		}
-		page, err := c.Issuer.Tokens.List(c.ctx, u.ID, tokens.Page{After: c.req.After, Limit: c.req.Limit})
-		return page.Tokens, page.Next, err
-	case c.req.Project != "":
-		found, next, err := c.Issuer.Tokens.ProjectTokens(c.ctx, c.principal(), c.req.Project, tokens.ProjectTokensQuery{After: c.req.After, Limit: c.req.Limit})
-		for _, f := range found {
-			t, err := c.Issuer.Tokens.Get(c.ctx, c.principal(), f.ID)
-			if err != nil {
-				return nil, "", err
-			}
-			out = append(out, t)
-		}
-		return out, next, err
+		q.Owner = u.ID
 	}
-	page, err := c.Issuer.Tokens.Search(c.ctx, c.principal(), projects.AllQuery{Text: c.req.Search, After: c.req.After, Limit: c.req.Limit})
-	return page.Tokens, page.Next, err
+	return c.Issuer.Tokens.Search(c.ctx, c.principal(), q)
 }
 
 func revokeToken(c *call) (any, error) {

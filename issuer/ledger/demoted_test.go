@@ -59,7 +59,7 @@ func TestDemotedAdministratorReadsNoFurther(t *testing.T) {
 		"Project":       func() error { _, err := h.Projects.Get(t.Context(), root, "demo"); return err },
 		"AllTokens":     func() error { _, err := h.Tokens.All(t.Context(), root, tokens.Page{}); return err },
 		"AllProjects":   func() error { _, err := h.Projects.All(t.Context(), root, projects.AllQuery{}); return err },
-		"SearchTokens":  func() error { _, err := h.Tokens.Search(t.Context(), root, projects.AllQuery{Text: "ci"}); return err },
+		"SearchTokens":  func() error { _, err := h.Tokens.Search(t.Context(), root, tokens.AllQuery{Text: "ci"}); return err },
 		"HeldNames":     func() error { _, err := h.Projects.ReservedNames(t.Context(), root); return err },
 		"Verifiers":     func() error { _, err := h.Followers.Verifiers(t.Context(), root); return err },
 	}

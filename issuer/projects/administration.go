@@ -15,12 +15,12 @@ import (
 // What administrators see of everybody's projects and tokens, and what they may do
 // about a project that nobody can manage.
 
-// AllQuery asks for a part of the list of all projects, or of all tokens.
+// AllQuery asks for a part of the list of all projects.
 type AllQuery struct {
 	Text    string // what to look for; "" for all
 	After   string // Next of the page before; "" for the first page
 	Limit   int    // 50 where it is 0, at most MaxPage
-	Unowned bool   // of projects, those without an owner who is not frozen
+	Unowned bool   // those without an owner who is not frozen
 }
 
 // Overview is a project in the list of all.

@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
 )
 
 // projects are the names that a survey finds, page by page.
@@ -98,7 +99,7 @@ func TestAppointOwner(t *testing.T) {
 }
 
 // found are the labels that a search finds, page by page.
-func (h *house) searched(q projects.AllQuery) (labels []string) {
+func (h *house) searched(q tokens.AllQuery) (labels []string) {
 	h.Helper()
 	for range 100 {
 		page, err := h.Tokens.Search(h.Context(), root, q)
@@ -125,30 +126,36 @@ func TestSearchTokens(t *testing.T) {
 	h.Clock.Add(time.Second)
 	h.Mint(bob, forAll("bob's ci"))
 	for _, c := range []struct {
-		q    projects.AllQuery
+		q    tokens.AllQuery
 		want []string
 	}{
-		{projects.AllQuery{Limit: 2}, []string{"bob's ci", `say "ci"`, "Café", "release <b>", "CI of demo"}},
-		{projects.AllQuery{Text: " Ci ", Limit: 1}, []string{"bob's ci", `say "ci"`, "CI of demo"}},
-		{projects.AllQuery{Text: "<B>"}, []string{"release <b>"}},
-		{projects.AllQuery{Text: `"ci"`}, []string{`say "ci"`}},
-		{projects.AllQuery{Text: "CAFÉ"}, []string{"Café"}},
-		{projects.AllQuery{Text: ids[1]}, []string{"release <b>"}},
-		{projects.AllQuery{Text: strings.ToUpper(ids[1][:13])}, []string{"release <b>"}},
-		{projects.AllQuery{Text: aliceID}, nil}, // stands in records, and is no label
+		{tokens.AllQuery{Limit: 2}, []string{"bob's ci", `say "ci"`, "Café", "release <b>", "CI of demo"}},
+		{tokens.AllQuery{Text: " Ci ", Limit: 1}, []string{"bob's ci", `say "ci"`, "CI of demo"}},
+		{tokens.AllQuery{Text: "<B>"}, []string{"release <b>"}},
+		{tokens.AllQuery{Text: `"ci"`}, []string{`say "ci"`}},
+		{tokens.AllQuery{Text: "CAFÉ"}, []string{"Café"}},
+		{tokens.AllQuery{Text: ids[1]}, []string{"release <b>"}},
+		{tokens.AllQuery{Text: strings.ToUpper(ids[1][:13])}, []string{"release <b>"}},
+		{tokens.AllQuery{Text: aliceID}, nil}, // stands in records, and is no label
+		{tokens.AllQuery{Owner: aliceID, Limit: 1}, []string{`say "ci"`, "Café", "release <b>", "CI of demo"}},
+		{tokens.AllQuery{Owner: bobID, Text: "none"}, []string{"bob's ci"}},
+		{tokens.AllQuery{Owner: carolID}, nil},
+		{tokens.AllQuery{Project: "DEMO", Limit: 3}, []string{`say "ci"`, "Café", "release <b>", "CI of demo"}},
 	} {
 		if got := h.searched(c.q); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q, want %q", c.q, got, c.want)
 		}
 	}
 	for _, p := range []ledger.Principal{alice, {}} {
-		if _, err := h.Tokens.Search(t.Context(), p, projects.AllQuery{}); !errors.Is(err, ledger.ErrNotFound) {
-			t.Errorf("for others: %v", err)
+		for _, q := range []tokens.AllQuery{{}, {Owner: p.UserID}, {Project: "demo"}} {
+			if _, err := h.Tokens.Search(t.Context(), p, q); !errors.Is(err, ledger.ErrNotFound) {
+				t.Errorf("%+v for others: %v", q, err)
+			}
 		}
 	}
 	secret := h.Mint(alice, forAll("secret")).Text
 	for _, text := range []string{secret, " " + secret + "\n", "token: " + secret, "PYPI-" + secret[5:]} {
-		_, err := h.Tokens.Search(t.Context(), root, projects.AllQuery{Text: text})
+		_, err := h.Tokens.Search(t.Context(), root, tokens.AllQuery{Text: text})
 		if err == nil || err.Error() != "q: token_as_search" {
 			t.Errorf("a token was searched for: %v", err)
 		}
@@ -170,7 +177,7 @@ func BenchmarkSurvey(b *testing.B) {
 			return nil
 		}))
 		for b.Loop() {
-			if page, err := h.Tokens.Search(b.Context(), root, projects.AllQuery{Text: "none such"}); err != nil || len(page.Tokens) != 0 {
+			if page, err := h.Tokens.Search(b.Context(), root, tokens.AllQuery{Text: "none such"}); err != nil || len(page.Tokens) != 0 {
 				b.Fatal(err)
 			}
 		}

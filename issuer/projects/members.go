@@ -19,7 +19,7 @@ func checkNewMember(c *ledger.Change, rec Record, userID string) error {
 	user, err := ledger.ReadUser(c, userID)
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
-		ps.Add("user", "user_unknown")
+		ps.Add("user", problem.UserUnknown)
 	case err != nil:
 		return err
 	case user.Frozen:

@@ -47,36 +47,44 @@ type ProjectTokensQuery struct {
 // Owners, and administrators, see the tokens of all members; maintainers see their
 // own. To who is no member it is ErrNotFound.
 func (s *Service) ProjectTokens(ctx context.Context, p ledger.Principal, project string, q ProjectTokensQuery) (out []ProjectToken, next string, err error) {
-	limit := ledger.PageSize(q.Limit)
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
-		rec, err := projects.VisibleTo(r, p, project)
+		rec, found, after, err := s.findInProject(r, p, project, q)
 		if err != nil {
 			return err
 		}
-		w := projectSearch{r: r, project: rec, now: s.clock().Unix(), want: limit + 1}
-		if q.After != "" {
-			last, err := readToken(r, q.After)
-			if errors.Is(err, kv.ErrNotFound) {
-				return ledger.ErrNotFound
-			}
-			if err != nil {
-				return err
-			}
-			w.below = last.Serial
-		}
-		found, err := w.find(shownTo(rec, p, q.UserID))
-		if err != nil {
-			return err
-		}
-		next = ""
-		if len(found) > limit {
-			found = found[:limit]
-			next = found[limit-1].id
-		}
+		next = after
 		out, err = viewProjectTokens(r, rec, found)
 		return err
 	})
 	return out, next, err
+}
+
+// findInProject is a page of the tokens that can upload to a project, and After of the next page.
+func (s *Service) findInProject(r kv.Reader, p ledger.Principal, project string, q ProjectTokensQuery) (rec projects.Record, found []projectEntry, next string, err error) {
+	limit := ledger.PageSize(q.Limit)
+	if rec, err = projects.VisibleTo(r, p, project); err != nil {
+		return rec, nil, "", err
+	}
+	w := projectSearch{r: r, project: rec, now: s.clock().Unix(), want: limit + 1}
+	if q.After != "" {
+		last, err := readToken(r, q.After)
+		if errors.Is(err, kv.ErrNotFound) {
+			return rec, nil, "", ledger.ErrNotFound
+		}
+		if err != nil {
+			return rec, nil, "", err
+		}
+		w.below = last.Serial
+	}
+	found, err = w.find(shownTo(rec, p, q.UserID))
+	if err != nil {
+		return rec, nil, "", err
+	}
+	if len(found) > limit {
+		found = found[:limit]
+		next = found[limit-1].id
+	}
+	return rec, found, next, nil
 }
 
 // shownTo lists the members whose tokens p sees: of them, the one asked for.

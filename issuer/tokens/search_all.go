@@ -11,28 +11,47 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
-	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// Search lists the tokens of everybody whose label holds a text, or whose id
-// begins with it, newest first, for administrators; to others it is ErrNotFound. A
-// page may hold fewer than Limit, or none, and still have a Next: no more than 20,000
-// tokens are looked at for it. How many there are is not counted.
+// AllQuery asks for a part of the tokens of everybody: of an owner, of those that can upload to
+// a project, or of those with a text. The first that is set counts; without any they are all.
+type AllQuery struct {
+	Owner   string // user ID
+	Project string // name
+	Text    string // that the label holds, or the ID begins with
+	After   string // Next of the page before; "" for the first page
+	Limit   int    // 50 where it is 0, at most MaxPage
+}
+
+// Search lists tokens of everybody, newest first, for administrators; to others it is
+// ErrNotFound, and so is a project that doesn't exist. A page of those with a text may hold
+// fewer than Limit, or none, and still have a Next: no more than 20,000 tokens are looked at
+// for it. How many there are is not counted.
 //
 // What looks like the text of a token is not searched for: it is the problem
 // "token_as_search" of the field "q".
-func (s *Service) Search(ctx context.Context, p ledger.Principal, q projects.AllQuery) (out TokenPage, err error) {
+func (s *Service) Search(ctx context.Context, p ledger.Principal, q AllQuery) (out TokenPage, err error) {
 	if !p.Admin {
 		return out, ledger.ErrNotFound
 	}
 	if err := CheckTokenSearch(q.Text); err != nil {
 		return out, err
 	}
-	want := strings.TrimSpace(q.Text)
+	find := func(r kv.Reader) (ids []string, next string, err error) {
+		return searchTokens(r, strings.TrimSpace(q.Text), q)
+	}
+	switch {
+	case q.Owner != "":
+		find = func(r kv.Reader) ([]string, string, error) {
+			return ownedIDs(r, q.Owner, q.After, ledger.PageSize(q.Limit))
+		}
+	case q.Project != "":
+		find = func(r kv.Reader) ([]string, string, error) { return s.projectIDs(r, p, q) }
+	}
 	now := s.clock()
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = TokenPage{}
-		ids, next, err := searchTokens(r, want, q)
+		ids, next, err := find(r)
 		if err != nil {
 			return err
 		}
@@ -41,6 +60,15 @@ func (s *Service) Search(ctx context.Context, p ledger.Principal, q projects.All
 		return err
 	})
 	return out, err
+}
+
+// projectIDs is a page of the tokens that can upload to a project.
+func (s *Service) projectIDs(r kv.Reader, p ledger.Principal, q AllQuery) (ids []string, next string, err error) {
+	_, found, next, err := s.findInProject(r, p, q.Project, ProjectTokensQuery{After: q.After, Limit: q.Limit})
+	for _, f := range found {
+		ids = append(ids, f.id)
+	}
+	return ids, next, err
 }
 
 // CheckTokenSearch refuses a text that is, or holds, a token: whoever typed it took one
@@ -54,7 +82,7 @@ func CheckTokenSearch(text string) error {
 
 // searchTokens is a page of ids, and the last id that was looked at where there may be
 // more.
-func searchTokens(r kv.Reader, want string, q projects.AllQuery) (ids []string, next string, err error) {
+func searchTokens(r kv.Reader, want string, q AllQuery) (ids []string, next string, err error) {
 	prefix, label, start := []byte(keyToken), ledger.Fold(want), strings.ToLower(want)
 	var after []byte
 	if q.After != "" && len(q.After) <= 36 {

@@ -118,30 +118,16 @@ func (s *Service) List(ctx context.Context, userID string, page Page) (TokenPage
 	var out TokenPage
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		out = TokenPage{}
-		after, err := pagePosition(r, userID, page.After)
-		if err != nil {
-			return err
-		}
 		count, err := readTally(r, userID)
 		if err != nil {
 			return err
 		}
 		out.Total, out.Unrevoked = count.Total, count.Unrevoked
-		pairs, err := r.Scan(ownedPrefix(userID), after, limit+1, true)
+		ids, next, err := ownedIDs(r, userID, page.After, limit)
 		if err != nil {
 			return err
 		}
-		ids := make([]string, min(limit, len(pairs)))
-		for i := range ids {
-			l, err := decodeIndexEntry(pairs[i])
-			if err != nil {
-				return err
-			}
-			ids[i] = l.id
-		}
-		if len(pairs) > limit {
-			out.Next = ids[limit-1]
-		}
+		out.Next = next
 		out.Tokens, err = viewTokens(r, ids, now)
 		return err
 	})
@@ -158,6 +144,30 @@ func pagePosition(r kv.Reader, userID, after string) ([]byte, error) {
 		return nil, ledger.ErrNotFound
 	}
 	return ownedKey(userID, rec.Serial), err
+}
+
+// ownedIDs is a page of a user's tokens, newest first, and After of the next page.
+func ownedIDs(r kv.Reader, userID, after string, limit int) (ids []string, next string, err error) {
+	start, err := pagePosition(r, userID, after)
+	if err != nil {
+		return nil, "", err
+	}
+	pairs, err := r.Scan(ownedPrefix(userID), start, limit+1, true)
+	if err != nil {
+		return nil, "", err
+	}
+	ids = make([]string, min(limit, len(pairs)))
+	for i := range ids {
+		l, err := decodeIndexEntry(pairs[i])
+		if err != nil {
+			return nil, "", err
+		}
+		ids[i] = l.id
+	}
+	if len(pairs) > limit {
+		next = ids[limit-1]
+	}
+	return ids, next, nil
 }
 
 // viewTokens reads what may be shown of tokens that there are.

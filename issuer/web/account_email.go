@@ -1,8 +1,6 @@
 package web
 
 import (
-	"net/http"
-
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/ui"
 )
@@ -19,30 +17,21 @@ var (
 	emailUndone    = emailLink{ui.PathEmailUndo, authn.PurposeEmailUndo, ui.LinkEmailUndo}
 )
 
-func (s *accountServer) showEmail(v *visit) error {
-	return s.emailPage(v, http.StatusOK, v.layout(), "")
-}
-
-func (s *accountServer) emailPage(v *visit, status int, l ui.Layout, typed string) error {
+func (s *accountServer) emailPage(v *visit, status int, l ui.Layout) error {
 	pending, _, err := s.accounts.PendingEmail(v.Request().Context(), v.session)
 	if err != nil {
 		return err
 	}
 	return v.render(status, ui.EmailPage{
-		Layout: l, Current: v.user.Email, Pending: pending, Typed: typed, ValidFor: authn.PurposeEmailChange.Life(),
+		Layout: l, Current: v.user.Email, Pending: pending, Typed: v.form.Get("email"), ValidFor: authn.PurposeEmailChange.Life(),
 	})
 }
 
 func (s *accountServer) moveEmail(v *visit) error {
-	typed := v.form.Get("email")
-	err := s.accounts.RequestEmailChange(v.Request().Context(), v.session, v.origin(), typed)
-	if ps, status := v.problems(err); status != 0 {
-		return s.emailPage(v, status, v.with(ps), typed)
-	}
-	if err != nil {
+	if err := s.accounts.RequestEmailChange(v.Request().Context(), v.session, v.origin(), v.form.Get("email")); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathAccount), "email_change_sent")
+	return v.done("email_change_sent")
 }
 
 // showEmailLink is where the links of the mails lead. Looking at one uses nothing up.
@@ -53,7 +42,7 @@ func (s *accountServer) showEmailLink(l emailLink) handler {
 			return err
 		}
 		info, err := s.accounts.CheckLink(v.Request().Context(), l.purpose, link)
-		if failed, err := s.emailLinkFailed(v, l, err); failed {
+		if err != nil {
 			return err
 		}
 		return v.show(ui.EmailConfirmPage{
@@ -62,32 +51,21 @@ func (s *accountServer) showEmailLink(l emailLink) handler {
 	}
 }
 
-// emailLinkFailed answers where err says that a link does not work, or returns what else
-// it says.
-func (s *accountServer) emailLinkFailed(v *visit, l emailLink, err error) (bool, error) {
-	if ps, _ := v.problems(err); ps != nil {
-		if shown, err := v.linkFailed(l.kind, ps); shown {
-			return true, err
-		}
-	}
-	return err != nil, err
-}
-
 func (s *accountServer) confirmEmail(v *visit) error {
 	user, err := s.accounts.ConfirmEmailChange(v.Request().Context(), v.origin(), authn.Secret(v.form.Get("link")))
-	if failed, err := s.emailLinkFailed(v, emailConfirmed, err); failed {
+	if err != nil {
 		return err
 	}
 	v.forgetLink()
 	if v.user.ID == user.ID && v.session.SignedIn() {
-		return v.then(string(ui.PathAccount), "email_moved")
+		return v.done("email_moved")
 	}
 	return v.then(v.stepPath(), "email_moved")
 }
 
 func (s *accountServer) undoEmail(v *visit) error {
 	changed, err := s.accounts.UndoEmailChange(v.Request().Context(), v.origin(), authn.Secret(v.form.Get("link")))
-	if failed, err := s.emailLinkFailed(v, emailUndone, err); failed {
+	if err != nil {
 		return err
 	}
 	v.forgetLink()

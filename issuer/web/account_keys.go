@@ -39,12 +39,12 @@ func (s *accountServer) key(v *visit) (ui.KeyRow, error) {
 	return ui.KeyRow{}, authn.ErrNotFound
 }
 
-func (s *accountServer) showKey(v *visit) error {
+func (s *accountServer) keyPage(v *visit, status int, l ui.Layout) error {
 	k, err := s.key(v)
 	if err != nil {
 		return err
 	}
-	return v.show(ui.KeyPage{Layout: v.layout(), Key: k, Name: k.Name})
+	return v.render(status, ui.KeyPage{Layout: l, Key: k, Name: v.typed("name", k.Name)})
 }
 
 func (s *accountServer) renameKey(v *visit) error {
@@ -52,23 +52,18 @@ func (s *accountServer) renameKey(v *visit) error {
 	if err != nil {
 		return err
 	}
-	name := v.form.Get("name")
-	err = s.accounts.RenameKey(v.Request().Context(), v.session, v.origin(), k.ID, name)
-	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, ui.KeyPage{Layout: v.with(ps), Key: k, Name: name})
-	}
-	if err != nil {
+	if err := s.accounts.RenameKey(v.Request().Context(), v.session, v.origin(), k.ID, v.form.Get("name")); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathAccount), "key_renamed")
+	return v.done("key_renamed")
 }
 
-func (s *accountServer) askRemoveKey(v *visit) error {
+func (s *accountServer) keyRemovePage(v *visit, status int, l ui.Layout) error {
 	k, err := s.key(v)
 	if err != nil {
 		return err
 	}
-	return v.show(ui.KeyRemovePage{Layout: v.layout(), Key: k})
+	return v.render(status, ui.KeyRemovePage{Layout: l, Key: k})
 }
 
 func (s *accountServer) removeKey(v *visit) error {
@@ -77,25 +72,19 @@ func (s *accountServer) removeKey(v *visit) error {
 		return err
 	}
 	session, err := s.accounts.RemoveKey(v.Request().Context(), v.session, v.origin(), k.ID)
-	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, ui.KeyRemovePage{Layout: v.with(ps), Key: k})
-	}
 	if err != nil {
 		return err
 	}
-	return v.enter(session, string(ui.PathAccount), "key_removed")
+	return v.entered(session, "key_removed")
 }
 
-func (s *accountServer) askKeysOnly(v *visit) error {
-	return v.show(ui.KeysOnlyPage{Layout: v.layout(), On: v.user.KeysOnly, Keys: v.user.Keys})
+func (s *accountServer) keysOnlyPage(v *visit, status int, l ui.Layout) error {
+	return v.render(status, ui.KeysOnlyPage{Layout: l, On: v.user.KeysOnly, Keys: v.user.Keys})
 }
 
 func (s *accountServer) setKeysOnly(v *visit) error {
 	only := v.form.Get("only") == "yes"
 	session, err := s.accounts.SetKeysOnly(v.Request().Context(), v.session, v.origin(), only)
-	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, ui.KeysOnlyPage{Layout: v.with(ps), On: v.user.KeysOnly, Keys: v.user.Keys})
-	}
 	if err != nil {
 		return err
 	}
@@ -103,7 +92,7 @@ func (s *accountServer) setKeysOnly(v *visit) error {
 	if !only {
 		notice = "keys_only_off"
 	}
-	return v.enter(session, string(ui.PathAccount), notice)
+	return v.entered(session, notice)
 }
 
 func (s *accountServer) beginAddKey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
@@ -117,10 +106,9 @@ func (s *accountServer) finishAddKey(v *visit, sent ceremonySent) (ceremonyAnswe
 	if err != nil {
 		return ceremonyAnswer{}, err
 	}
-	to, err := v.advance(session, string(ui.PathAccount))
+	to, err := v.advance(session, string(v.returns.done))
 	if err == nil {
-		notice := "key_added"
-		s.sessions.Flash(ctx, notice)
+		s.sessions.Flash(ctx, "key_added")
 	}
 	return ceremonyAnswer{To: to}, err
 }

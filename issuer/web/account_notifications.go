@@ -42,5 +42,5 @@ func (s *accountServer) saveNotifications(v *visit) error {
 	if err := s.accounts.SetNotifications(v.Request().Context(), v.session, v.origin(), off); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathNotifications), "notifications_saved")
+	return v.done("notifications_saved")
 }

@@ -1,16 +1,10 @@
 package web
 
 import (
-	"net/http"
-
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/ui"
 )
-
-func (s *accountServer) showAccount(v *visit) error {
-	return s.accountPage(v, http.StatusOK, v.layout())
-}
 
 func (s *accountServer) accountPage(v *visit, status int, l ui.Layout) error {
 	events, err := s.accounts.Events(v.Request().Context(), v.session, audit.Query{Limit: shownEvents})
@@ -47,20 +41,17 @@ func (s *accountServer) accountKeys(v *visit, page *ui.AccountPage) (err error) 
 func (s *accountServer) changePassword(v *visit) error {
 	session, err := s.accounts.ChangePassword(v.Request().Context(), v.session, v.origin(),
 		v.form.Get("old_password"), v.form.Get("password"))
-	if ps, status := v.problems(err); status != 0 {
-		return s.accountPage(v, status, v.with(ps))
-	}
 	if err != nil {
 		return err
 	}
-	return v.enter(session, string(ui.PathAccount), "password_changed")
+	return v.entered(session, "password_changed")
 }
 
 func (s *accountServer) cancelOwnRecovery(v *visit) error {
 	if err := s.accounts.CancelOwnRecovery(v.Request().Context(), v.session, v.origin()); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathAccount), "recovery_cancelled")
+	return v.done("recovery_cancelled")
 }
 
 func recoveryRow(r authn.Recovery) ui.RecoveryRow {

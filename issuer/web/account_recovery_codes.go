@@ -1,6 +1,8 @@
 package web
 
 import (
+	"net/http"
+
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -9,11 +11,15 @@ func (s *accountServer) showRecoveryCodes(v *visit) error {
 	if v.user.RecoveryCodesLeft == 0 {
 		return v.then(string(ui.PathRecoveryNew), "")
 	}
-	return v.show(ui.RecoveryCodesPage{Layout: v.layout()})
+	return s.recoveryCodesPage(v, http.StatusOK, v.layout())
 }
 
-func (s *accountServer) askRecoveryCodes(v *visit) error {
-	return v.show(ui.RecoveryNewPage{Layout: v.layout(), First: v.user.RecoveryCodesLeft == 0, Left: v.user.RecoveryCodesLeft})
+func (s *accountServer) recoveryCodesPage(v *visit, status int, l ui.Layout) error {
+	return v.render(status, ui.RecoveryCodesPage{Layout: l})
+}
+
+func (s *accountServer) recoveryNewPage(v *visit, status int, l ui.Layout) error {
+	return v.render(status, ui.RecoveryNewPage{Layout: l, First: v.user.RecoveryCodesLeft == 0, Left: v.user.RecoveryCodesLeft})
 }
 
 // createRecoveryCodes shows new codes, in this answer only.
@@ -30,11 +36,8 @@ func (s *accountServer) createRecoveryCodes(v *visit) error {
 
 func (s *accountServer) confirmRecoveryCodes(v *visit) error {
 	session, err := s.accounts.ConfirmRecoveryCodes(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
-	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, ui.RecoveryCodesPage{Layout: v.with(ps)})
-	}
 	if err != nil {
 		return err
 	}
-	return v.enter(session, "", "recovery_codes_saved")
+	return v.entered(session, "recovery_codes_saved")
 }

@@ -32,7 +32,7 @@ func (s *accountServer) endSession(v *visit) error {
 	if err := s.accounts.EndSession(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathSessions), "session_ended_elsewhere")
+	return v.done("session_ended_elsewhere")
 }
 
 func (s *accountServer) endOtherSessions(v *visit) error {
@@ -40,12 +40,12 @@ func (s *accountServer) endOtherSessions(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.enter(next, string(ui.PathSessions), "sessions_ended")
+	return v.entered(next, "sessions_ended")
 }
 
 func (s *accountServer) forgetDevice(v *visit) error {
 	if err := s.accounts.ForgetDevice(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathSessions), "device_forgotten")
+	return v.done("device_forgotten")
 }

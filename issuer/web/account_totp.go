@@ -1,8 +1,6 @@
 package web
 
 import (
-	"net/http"
-
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/ui"
 )
@@ -14,8 +12,6 @@ func (s *accountServer) showFactors(v *visit) error {
 	}
 	return v.show(page)
 }
-
-func (s *accountServer) showTOTP(v *visit) error { return s.totpPage(v, http.StatusOK, v.layout()) }
 
 func (s *accountServer) totpPage(v *visit, status int, l ui.Layout) error {
 	p, err := s.accounts.BeginTOTP(v.Request().Context(), v.session)
@@ -32,9 +28,6 @@ func (s *accountServer) totpPage(v *visit, status int, l ui.Layout) error {
 func (s *accountServer) confirmTOTP(v *visit) error {
 	ctx := v.Request().Context()
 	session, err := s.accounts.ConfirmTOTP(ctx, v.session, v.origin(), v.form.Get("code"))
-	if ps, status := v.problems(err); status != 0 {
-		return s.totpPage(v, status, v.with(ps))
-	}
 	if err != nil {
 		return err
 	}
@@ -43,7 +36,7 @@ func (s *accountServer) confirmTOTP(v *visit) error {
 		if v.user.HasTOTP {
 			notice = "totp_replaced"
 		}
-		return v.enter(session, string(ui.PathAccount), notice)
+		return v.entered(session, notice)
 	}
 	if err := s.keep(v, session); err != nil {
 		return err
@@ -51,20 +44,17 @@ func (s *accountServer) confirmTOTP(v *visit) error {
 	return s.createRecoveryCodes(v)
 }
 
-func (s *accountServer) askRemoveTOTP(v *visit) error {
+func (s *accountServer) totpRemovePage(v *visit, status int, l ui.Layout) error {
 	if !v.user.HasTOTP {
 		return authn.ErrNotFound
 	}
-	return v.show(ui.KeyRemovePage{Layout: v.layout()})
+	return v.render(status, ui.KeyRemovePage{Layout: l})
 }
 
 func (s *accountServer) removeTOTP(v *visit) error {
 	session, err := s.accounts.RemoveTOTP(v.Request().Context(), v.session, v.origin())
-	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, ui.KeyRemovePage{Layout: v.with(ps)})
-	}
 	if err != nil {
 		return err
 	}
-	return v.enter(session, string(ui.PathAccount), "totp_removed")
+	return v.entered(session, "totp_removed")
 }

@@ -20,5 +20,5 @@ func (s *adminServer) releaseName(v *visit) error {
 	if err := s.projects.ReleaseName(v.Request().Context(), v.principal(), v.Param("name")); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathHeldNames), "name_released")
+	return v.done("name_released")
 }

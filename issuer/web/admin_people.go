@@ -10,11 +10,11 @@ import (
 // shownPeople is how many accounts a page of the list shows.
 const shownPeople = 100
 
-func (s *adminServer) listPeople(v *visit) error {
-	return s.peoplePage(v, http.StatusOK, ui.AdminPeoplePage{Layout: v.layout(), Search: v.QueryParam("q")})
+func (s *adminServer) peoplePage(v *visit, status int, l ui.Layout) error {
+	return s.drawPeople(v, status, ui.AdminPeoplePage{Layout: l, Search: v.QueryParam("q"), Email: v.form.Get("email")})
 }
 
-func (s *adminServer) peoplePage(v *visit, status int, page ui.AdminPeoplePage) error {
+func (s *adminServer) drawPeople(v *visit, status int, page ui.AdminPeoplePage) error {
 	ctx, accounts := v.Request().Context(), s.accounts
 	found, err := accounts.People(ctx, v.session, authn.PeopleQuery{Text: page.Search, After: v.QueryParam("after"), Limit: shownPeople})
 	if err != nil {
@@ -53,15 +53,11 @@ func (s *adminServer) personRow(v *visit, u authn.User) ui.PersonRow {
 // invite makes an invitation and shows its link, in this answer only: it is for
 // handing over where the mail does not arrive.
 func (s *adminServer) invite(v *visit) error {
-	email := v.form.Get("email")
-	invitation, link, err := s.accounts.Invite(v.Request().Context(), v.session, v.origin(), email)
-	if ps, status := v.problems(err); status != 0 {
-		return s.peoplePage(v, status, ui.AdminPeoplePage{Layout: v.with(ps), Email: email})
-	}
+	invitation, link, err := s.accounts.Invite(v.Request().Context(), v.session, v.origin(), v.form.Get("email"))
 	if err != nil {
 		return err
 	}
-	return s.peoplePage(v, http.StatusOK, ui.AdminPeoplePage{
+	return s.drawPeople(v, http.StatusOK, ui.AdminPeoplePage{
 		Layout: v.layout(), NewEmail: invitation.Email, Mailed: !invitation.Unmailed,
 		NewLink: s.address(ui.PathInvitation.WithLink(link.Reveal())),
 	})
@@ -71,5 +67,5 @@ func (s *adminServer) revokeInvitation(v *visit) error {
 	if err := s.accounts.RevokeInvitation(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathAdminPeople), "invitation_revoked")
+	return v.done("invitation_revoked")
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -43,16 +42,15 @@ func (s *adminServer) showPerson(v *visit) error {
 	return v.show(page)
 }
 
-func (s *adminServer) askPersonAct(act string) handler {
-	return func(v *visit) error { return s.personActPage(v, http.StatusOK, v.layout(), act) }
-}
-
-func (s *adminServer) personActPage(v *visit, status int, l ui.Layout, act string) error {
-	person, err := s.accounts.Person(v.Request().Context(), v.session, v.Param("id"))
-	if err != nil {
-		return err
+// personActPage asks before something is done to an account.
+func (s *adminServer) personActPage(act string) pageFunc {
+	return func(v *visit, status int, l ui.Layout) error {
+		person, err := s.accounts.Person(v.Request().Context(), v.session, v.Param("id"))
+		if err != nil {
+			return err
+		}
+		return v.render(status, ui.PersonActPage{Layout: l, Person: s.personRow(v, person.User), Act: act, Sessions: person.Sessions})
 	}
-	return v.render(status, ui.PersonActPage{Layout: l, Person: s.personRow(v, person.User), Act: act, Sessions: person.Sessions})
 }
 
 // personAct does to an account what was asked about.
@@ -71,13 +69,10 @@ func (s *adminServer) personAct(act string) handler {
 		default:
 			_, err = s.accounts.SignOutEverywhere(ctx, v.session, v.origin(), id)
 		}
-		if ps, status := v.problems(err); status != 0 {
-			return s.personActPage(v, status, v.with(ps), act)
-		}
 		if err != nil {
 			return err
 		}
-		return v.then(ui.PathPerson.With(id), notice)
+		return v.done(notice)
 	}
 }
 
@@ -92,41 +87,27 @@ func (s *adminServer) activeTokens(ctx context.Context, userID string) (n int, e
 	return n, err
 }
 
-func (s *adminServer) askFreeze(frozen bool) handler {
-	return func(v *visit) error {
-		page, err := s.freezePage(v, v.Request().Context(), frozen)
+// freezePage asks before an account is frozen or thawed.
+func (s *adminServer) freezePage(frozen bool) pageFunc {
+	return func(v *visit, status int, l ui.Layout) error {
+		ctx := v.Request().Context()
+		user, err := s.accounts.User(ctx, v.Param("id"))
 		if err != nil {
 			return err
 		}
-		page.Layout = v.layout()
-		return v.show(page)
+		active, err := s.activeTokens(ctx, user.ID)
+		if err != nil {
+			return err
+		}
+		return v.render(status, ui.PersonFreezePage{Layout: l, Person: s.personRow(v, user), Thaw: !frozen, Tokens: active})
 	}
-}
-
-func (s *adminServer) freezePage(v *visit, ctx context.Context, frozen bool) (ui.PersonFreezePage, error) {
-	user, err := s.accounts.User(ctx, v.Param("id"))
-	if err != nil {
-		return ui.PersonFreezePage{}, err
-	}
-	page := ui.PersonFreezePage{Person: s.personRow(v, user), Thaw: !frozen}
-	page.Tokens, err = s.activeTokens(ctx, user.ID)
-	return page, err
 }
 
 // freeze freezes an account or thaws it, here and in every verifier.
 func (s *adminServer) freeze(frozen bool) handler {
 	return func(v *visit) error {
 		ctx := v.Request().Context()
-		err := s.accounts.SetFrozen(ctx, v.session, v.origin(), v.Param("id"), frozen)
-		if ps, status := v.problems(err); status != 0 {
-			page, err := s.freezePage(v, ctx, frozen)
-			if err != nil {
-				return err
-			}
-			page.Layout = v.with(ps)
-			return v.render(status, page)
-		}
-		if err != nil {
+		if err := s.accounts.SetFrozen(ctx, v.session, v.origin(), v.Param("id"), frozen); err != nil {
 			return err
 		}
 		position, err := s.followers.Position(ctx)
@@ -135,9 +116,8 @@ func (s *adminServer) freeze(frozen bool) handler {
 		}
 		if !frozen {
 			s.wait(ctx, position.Revision)
-			return v.then(string(ui.PathAdminPeople), "person_thawed")
+			return v.done("person_thawed")
 		}
-		notice := "person_frozen"
-		return v.reached(string(ui.PathAdminPeople), notice, s.confirm(ctx, position.Revision))
+		return v.confirmed("person_frozen", s.confirm(ctx, position.Revision))
 	}
 }

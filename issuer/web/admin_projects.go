@@ -1,8 +1,8 @@
 package web
 
 import (
+	"context"
 	"errors"
-	"net/http"
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/problem"
@@ -36,11 +36,8 @@ func (s *adminServer) listAllProjects(v *visit) error {
 	return v.show(page)
 }
 
-func (s *adminServer) showAnyProject(v *visit) error {
-	return s.anyProjectPage(v, http.StatusOK, ui.AdminProjectPage{Layout: v.layout()})
-}
-
-func (s *adminServer) anyProjectPage(v *visit, status int, page ui.AdminProjectPage) error {
+func (s *adminServer) anyProjectPage(v *visit, status int, l ui.Layout) error {
+	page := ui.AdminProjectPage{Layout: l, User: v.form.Get("user")}
 	ctx, who := v.Request().Context(), v.principal()
 	p, err := s.projects.Get(ctx, who, v.Param("name"))
 	if err != nil {
@@ -56,6 +53,9 @@ func (s *adminServer) anyProjectPage(v *visit, status int, page ui.AdminProjectP
 		}
 	}
 	tokenList, next, err := s.tokens.ProjectTokens(ctx, who, p.Name, tokens.ProjectTokensQuery{Limit: shownSurvey})
+	if err != nil {
+		return err
+	}
 	page.More = next != ""
 	for _, t := range tokenList {
 		row := ui.AdminTokenRow{Owner: t.UserName, OwnerID: t.UserID, TokenRow: ui.TokenRow{
@@ -64,32 +64,31 @@ func (s *adminServer) anyProjectPage(v *visit, status int, page ui.AdminProjectP
 		}}
 		page.Tokens = append(page.Tokens, row)
 	}
-	if err != nil {
-		return err
-	}
 	return v.render(status, page)
 }
 
 // appointOwner gives a project an owner that nobody can manage any more.
 func (s *adminServer) appointOwner(v *visit) error {
 	ctx := v.Request().Context()
-	typed := ui.AdminProjectPage{User: v.form.Get("user")}
-	user, err := s.accounts.UserByName(ctx, typed.User)
-	var revision uint64
-	if errors.Is(err, authn.ErrNotFound) {
-		err = problem.New("user", "user_unknown")
-	} else if err == nil {
-		_, revision, err = s.projects.AppointOwner(ctx, v.principal(), v.Param("name"), user.ID)
+	user, err := s.userNamed(ctx, "user", v.form.Get("user"))
+	if err != nil {
+		return err
 	}
-	if ps, status := v.problems(err); status != 0 {
-		typed.Layout = v.with(ps)
-		return s.anyProjectPage(v, status, typed)
-	}
+	_, revision, err := s.projects.AppointOwner(ctx, v.principal(), v.Param("name"), user.ID)
 	if err != nil {
 		return err
 	}
 	s.wait(ctx, revision)
-	return v.then(ui.PathAdminProject.With(v.Param("name")), "owner_appointed")
+	return v.done("owner_appointed")
+}
+
+// userNamed is the account with the name that was typed into a field.
+func (s *adminServer) userNamed(ctx context.Context, field, name string) (authn.User, error) {
+	user, err := s.accounts.UserByName(ctx, name)
+	if errors.Is(err, authn.ErrNotFound) {
+		err = problem.New(field, problem.UserUnknown)
+	}
+	return user, err
 }
 
 func (s *adminServer) archiveAny(v *visit) error {
@@ -98,11 +97,9 @@ func (s *adminServer) archiveAny(v *visit) error {
 	if err != nil {
 		return err
 	}
-	to := ui.PathAdminProject.With(v.Param("name"))
 	if !archived {
 		s.wait(ctx, revision)
-		return v.then(to, "project_reopened")
+		return v.done("project_reopened")
 	}
-	notice := "project_archived"
-	return v.reached(to, notice, s.confirm(ctx, revision))
+	return v.confirmed("project_archived", s.confirm(ctx, revision))
 }

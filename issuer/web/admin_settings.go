@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/rind-dev/rind/internal/instance"
@@ -9,21 +8,16 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-func (s *adminServer) showSettings(v *visit) error {
-	return s.settingsPage(v, http.StatusOK, v.layout(), nil)
-}
-
-// settingsPage shows what is set; typed is a form that was refused, nil for none.
-func (s *adminServer) settingsPage(v *visit, status int, l ui.Layout, typed func(*ui.SettingsPage)) error {
-	accounts := s.accounts
-	set, err := accounts.Settings(v.Request().Context())
+// settingsPage shows what is set, with what was typed into one of its forms that was refused.
+func (s *adminServer) settingsPage(v *visit, status int, l ui.Layout) error {
+	set, err := s.accounts.Settings(v.Request().Context())
 	if err != nil {
 		return err
 	}
 	b := set.Banner
 	page := ui.SettingsPage{
 		Layout: l, ReadOnlySince: set.ReadOnly.Since, ReadOnlyBy: set.ReadOnly.By, Registration: string(set.Registration),
-		ByDefault: string(accounts.Registration(instance.Settings{})), Level: string(b.Level), Shown: b.Shown(s.now()),
+		ByDefault: string(s.accounts.Registration(instance.Settings{})), Level: string(b.Level), Shown: b.Shown(s.now()),
 		BannerBy: b.By, BannerSince: b.Since, BannerUntil: b.Until,
 	}
 	if page.Shown {
@@ -32,52 +26,43 @@ func (s *adminServer) settingsPage(v *visit, status int, l ui.Layout, typed func
 	if page.Shown && !b.Until.IsZero() {
 		page.Until, page.Time = b.Until.UTC().Format(time.DateOnly), b.Until.UTC().Format("15:04")
 	}
-	if typed != nil {
-		typed(&page)
+	page.Reason = v.form.Get("reason")
+	if v.form.Has("text") { // the form of the banner
+		page.Text, page.Level, page.Until, page.Time = v.form.Get("text"), v.form.Get("level"), v.form.Get("until"), v.form.Get("time")
 	}
 	return v.render(status, page)
 }
 
-// setTo ends a request that changed a setting: with the page, which says so, or with
-// what is wrong with the form.
-func (s *adminServer) setTo(v *visit, err error, typed func(*ui.SettingsPage), done string) error {
-	if ps, status := v.problems(err); status != 0 {
-		return s.settingsPage(v, status, v.with(ps), typed)
-	}
-	if err != nil {
-		return err
-	}
-	return v.then(string(ui.PathSettings), done)
-}
-
 func (s *adminServer) setReadOnly(v *visit) error {
-	on, reason := v.form.Get("on") == "yes", v.form.Get("reason")
+	on := v.form.Get("on") == "yes"
 	notice := "read_only_off"
 	if on {
 		notice = "read_only_on"
 	}
-	err := s.accounts.SetReadOnly(v.Request().Context(), v.session, v.origin(), on, reason)
-	return s.setTo(v, err, func(p *ui.SettingsPage) { p.Reason = reason }, notice)
+	if err := s.accounts.SetReadOnly(v.Request().Context(), v.session, v.origin(), on, v.form.Get("reason")); err != nil {
+		return err
+	}
+	return v.done(notice)
 }
 
 func (s *adminServer) setRegistration(v *visit) error {
-	to := v.form.Get("registration")
-	notice := "registration_set"
-	err := s.accounts.SetRegistration(v.Request().Context(), v.session, v.origin(), instance.Registration(to))
-	return s.setTo(v, err, nil, notice)
+	to := instance.Registration(v.form.Get("registration"))
+	if err := s.accounts.SetRegistration(v.Request().Context(), v.session, v.origin(), to); err != nil {
+		return err
+	}
+	return v.done("registration_set")
 }
 
 func (s *adminServer) setBanner(v *visit) error {
-	f := v.form
-	b := instance.Banner{Text: f.Get("text"), Level: instance.Level(f.Get("level"))}
-	var err error
-	if b.Until, err = bannerEnd(f.Get("until"), f.Get("time")); err == nil {
-		err = s.accounts.SetBanner(v.Request().Context(), v.session, v.origin(), b)
+	until, err := bannerEnd(v.form.Get("until"), v.form.Get("time"))
+	if err != nil {
+		return err
 	}
-	notice := "banner_set"
-	return s.setTo(v, err, func(p *ui.SettingsPage) {
-		p.Text, p.Level, p.Until, p.Time = f.Get("text"), f.Get("level"), f.Get("until"), f.Get("time")
-	}, notice)
+	b := instance.Banner{Text: v.form.Get("text"), Level: instance.Level(v.form.Get("level")), Until: until}
+	if err := s.accounts.SetBanner(v.Request().Context(), v.session, v.origin(), b); err != nil {
+		return err
+	}
+	return v.done("banner_set")
 }
 
 // bannerEnd is a moment of a day, in UTC, or the end of the day; zero without a day.
@@ -100,7 +85,8 @@ func bannerEnd(date, clock string) (time.Time, error) {
 }
 
 func (s *adminServer) clearBanner(v *visit) error {
-	err := s.accounts.ClearBanner(v.Request().Context(), v.session, v.origin())
-	notice := "banner_cleared"
-	return s.setTo(v, err, nil, notice)
+	if err := s.accounts.ClearBanner(v.Request().Context(), v.session, v.origin()); err != nil {
+		return err
+	}
+	return v.done("banner_cleared")
 }

@@ -3,13 +3,10 @@ package web
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 
-	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
-	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
@@ -17,12 +14,9 @@ import (
 // listAllTokens lists what the address says. A text that could be a token is not
 // looked for there either: the form sends it to searchTokens.
 func (s *adminServer) listAllTokens(v *visit) error {
-	return s.allTokensPage(v, v.Request().Context(), v.QueryParam("q"), v.QueryParam("in"))
-}
-
-func (s *adminServer) allTokensPage(v *visit, ctx context.Context, text, in string) error {
+	text, in := v.QueryParam("q"), v.QueryParam("in")
 	page := ui.AdminTokensPage{Layout: v.layout(), Search: text, In: in}
-	tokens, next, err := s.findTokens(v, ctx, text, in)
+	found, err := s.findTokens(v.Request().Context(), v, text, in)
 	if ps, status := v.problems(err); status != 0 {
 		page.Layout = v.with(ps)
 		if ps.Has("token_as_search") {
@@ -33,10 +27,10 @@ func (s *adminServer) allTokensPage(v *visit, ctx context.Context, text, in stri
 	if err != nil {
 		return err
 	}
-	if next != "" {
-		page.Next = url.Values{"q": {text}, "in": {in}, "after": {next}}.Encode()
+	if found.Next != "" {
+		page.Next = url.Values{"q": {text}, "in": {in}, "after": {found.Next}}.Encode()
 	}
-	for _, t := range tokens {
+	for _, t := range found.Tokens {
 		page.Tokens = append(page.Tokens, ui.AdminTokenRow{TokenRow: tokenRow(t), Owner: t.UserName, OwnerID: t.UserID})
 	}
 	return v.show(page)
@@ -44,85 +38,71 @@ func (s *adminServer) allTokensPage(v *visit, ctx context.Context, text, in stri
 
 // findTokens looks for tokens of everybody: in labels and ids, of an owner, or among
 // those that can upload to a project.
-func (s *adminServer) findTokens(v *visit, ctx context.Context, text, in string) ([]tokens.Token, string, error) {
+func (s *adminServer) findTokens(ctx context.Context, v *visit, text, in string) (tokens.TokenPage, error) {
 	if err := tokens.CheckTokenSearch(text); err != nil {
-		return nil, "", err
+		return tokens.TokenPage{}, err
 	}
-	after := v.QueryParam("after")
+	q := tokens.AllQuery{After: v.QueryParam("after"), Limit: shownSurvey}
 	switch {
 	case in == ui.InOwner && text != "":
-		owner, err := s.accounts.UserByName(ctx, text)
-		if errors.Is(err, authn.ErrNotFound) {
-			return nil, "", problem.New("q", "user_unknown")
-		}
+		owner, err := s.userNamed(ctx, "q", text)
 		if err != nil {
-			return nil, "", err
+			return tokens.TokenPage{}, err
 		}
-		page, err := s.tokens.List(ctx, owner.ID, tokens.Page{After: after, Limit: shownSurvey})
-		return page.Tokens, page.Next, err
-	case in == ui.InProject && text != "":
-		return s.tokensInto(v, ctx, text, after)
+		q.Owner = owner.ID
+	case in == ui.InProject:
+		q.Project = text
+	default:
+		q.Text = text
 	}
-	page, err := s.tokens.Search(ctx, v.principal(), projects.AllQuery{Text: text, After: after, Limit: shownSurvey})
-	return page.Tokens, page.Next, err
+	found, err := s.tokens.Search(ctx, v.principal(), q)
+	if q.Project != "" && errors.Is(err, ledger.ErrNotFound) {
+		err = problem.New("q", "project_unknown_search")
+	}
+	return found, err
 }
 
-// tokensInto lists the tokens that can upload to a project.
-func (s *adminServer) tokensInto(v *visit, ctx context.Context, project, after string) (out []tokens.Token, next string, err error) {
-	found, next, err := s.tokens.ProjectTokens(ctx, v.principal(), project, tokens.ProjectTokensQuery{After: after, Limit: shownSurvey})
-	if errors.Is(err, ledger.ErrNotFound) {
-		return nil, "", problem.New("q", "project_unknown_search")
-	}
-	for _, f := range found {
-		t, err := s.tokens.Get(ctx, v.principal(), f.ID)
-		if err != nil {
-			return nil, "", err
-		}
-		out = append(out, t)
-	}
-	return out, next, err
+// tokenSearchPage shows a search that was refused. What was typed is not on it.
+func (s *adminServer) tokenSearchPage(v *visit, status int, l ui.Layout) error {
+	return v.render(status, ui.AdminTokensPage{Layout: l, In: v.form.Get("in")})
 }
 
 // searchTokens looks at what was typed before it gets into an address.
 func (s *adminServer) searchTokens(v *visit) error {
 	text, in := v.form.Get("q"), v.form.Get("in")
 	if err := tokens.CheckTokenSearch(text); err != nil {
-		ps, status := v.problems(err)
-		return v.render(status, ui.AdminTokensPage{Layout: v.with(ps), In: in})
+		return err
 	}
 	if text == "" {
-		return v.then(string(ui.PathAdminTokens), "")
+		return v.done("")
 	}
-	return v.then(string(ui.PathAdminTokens)+"?"+url.Values{"q": {text}, "in": {in}}.Encode(), "")
+	return v.then(v.fill(v.returns.done)+"?"+url.Values{"q": {text}, "in": {in}}.Encode(), "")
 }
 
-func (s *adminServer) askRevokeAnyToken(v *visit) error {
-	return s.revokeAnyPage(v, http.StatusOK, v.layout(), "")
-}
-
-func (s *adminServer) revokeAnyPage(v *visit, status int, l ui.Layout, reason string) error {
+func (s *adminServer) revokeAnyPage(v *visit, status int, l ui.Layout) error {
 	t, err := s.tokens.Get(v.Request().Context(), v.principal(), v.Param("id"))
 	if err != nil {
 		return err
 	}
 	row := ui.AdminTokenRow{TokenRow: tokenRow(t), Owner: t.UserName, OwnerID: t.UserID}
-	return v.render(status, ui.AdminTokenRevokePage{Layout: l, Token: row, Reason: reason})
+	return v.render(status, ui.AdminTokenRevokePage{Layout: l, Token: row, Reason: v.form.Get("reason")})
 }
 
 // revokeAnyToken revokes a token for a reason, of which its owner hears.
 func (s *adminServer) revokeAnyToken(v *visit) error {
-	ctx, reason := v.Request().Context(), v.form.Get("reason")
-	revision, _, err := s.tokens.RevokeFor(ctx, v.principal(), v.Param("id"), reason)
-	if ps, status := v.problems(err); status != 0 {
-		return s.revokeAnyPage(v, status, v.with(ps), reason)
-	}
+	ctx := v.Request().Context()
+	revision, _, err := s.tokens.RevokeFor(ctx, v.principal(), v.Param("id"), v.form.Get("reason"))
 	if err != nil {
 		return err
 	}
-	reach := s.confirm(ctx, revision)
+	return v.revoked(s.confirm(ctx, revision))
+}
+
+// revoked is confirmed for a token: the notice does not promise what a verifier lacks.
+func (v *visit) revoked(r ui.Reach) error {
 	notice := "token_revoked"
-	if reach.Missing() {
+	if r.Missing() {
 		notice = "token_revoked_soon"
 	}
-	return v.reached(string(ui.PathAdminTokens), notice, reach)
+	return v.confirmed(notice, r)
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-func (s *adminServer) listVerifiers(v *visit) error {
-	return s.verifiersPage(v, http.StatusOK, ui.VerifiersPage{Layout: v.layout()})
+func (s *adminServer) verifiersPage(v *visit, status int, l ui.Layout) error {
+	return s.drawVerifiers(v, status, ui.VerifiersPage{Layout: l, Name: v.form.Get("name")})
 }
 
-func (s *adminServer) verifiersPage(v *visit, status int, page ui.VerifiersPage) error {
+func (s *adminServer) drawVerifiers(v *visit, status int, page ui.VerifiersPage) error {
 	all, err := s.followers.Verifiers(v.Request().Context(), v.principal())
 	if err != nil {
 		return err
@@ -49,15 +49,11 @@ func (s *adminServer) registerVerifier(v *visit) error {
 	if !v.session.FactorFresh(s.now()) {
 		return authn.ErrFactorStale
 	}
-	name := v.form.Get("name")
-	made, secret, err := s.followers.RegisterVerifier(v.Request().Context(), v.principal(), name)
-	if ps, status := v.problems(err); status != 0 {
-		return s.verifiersPage(v, status, ui.VerifiersPage{Layout: v.with(ps), Name: name})
-	}
+	made, secret, err := s.followers.RegisterVerifier(v.Request().Context(), v.principal(), v.form.Get("name"))
 	if err != nil {
 		return err
 	}
-	return s.verifiersPage(v, http.StatusOK, ui.VerifiersPage{Layout: v.layout(), NewName: made.Name, Secret: secret})
+	return s.drawVerifiers(v, http.StatusOK, ui.VerifiersPage{Layout: v.layout(), NewName: made.Name, Secret: secret})
 }
 
 func (s *adminServer) askRevokeVerifier(v *visit) error {
@@ -72,5 +68,5 @@ func (s *adminServer) revokeVerifier(v *visit) error {
 	if err := s.followers.RevokeVerifier(v.Request().Context(), v.principal(), v.Param("id")); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathVerifiers), "verifier_revoked")
+	return v.done("verifier_revoked")
 }

@@ -45,9 +45,9 @@ type saidProblem struct {
 type ceremony func(*visit, ceremonySent) (ceremonyAnswer, error)
 
 // scripted is visited for a script: also what goes wrong is said in JSON.
-func (s *core) scripted(g guard, c ceremony) echo.HandlerFunc {
+func (s *core) scripted(g guard, c ceremony, r returns) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
-		v := &visit{Context: ctx, core: s}
+		v := &visit{Context: ctx, core: s, returns: r}
 		err := recovered(func() error { return v.runCeremony(g, c) })
 		if err == nil {
 			return nil

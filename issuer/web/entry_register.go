@@ -1,9 +1,11 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -39,11 +41,6 @@ func (s *entryServer) showRegister(r registration) handler {
 			return err
 		}
 		info, err := s.accounts.CheckLink(v.Request().Context(), r.purpose, link)
-		if ps, _ := v.problems(err); ps != nil {
-			if shown, err := v.linkFailed(r.kind, ps); shown {
-				return err
-			}
-		}
 		if err != nil {
 			return err
 		}
@@ -52,28 +49,29 @@ func (s *entryServer) showRegister(r registration) handler {
 	}
 }
 
+// registerPage shows the form with what was typed.
+func (s *entryServer) registerPage(r registration) pageFunc {
+	return func(v *visit, status int, l ui.Layout) error {
+		return v.render(status, ui.RegisterPage{
+			Layout: l, Kind: r.kind, Link: v.form.Get("link"), Username: v.form.Get("username"), Email: v.form.Get("email"),
+		})
+	}
+}
+
 func (s *entryServer) register(r registration) handler {
 	return func(v *visit) error {
-		reg := authn.Registration{
+		session, err := s.accounts.Register(v.Request().Context(), v.origin(), authn.Registration{
 			Username: v.form.Get("username"), Email: v.form.Get("email"), Password: v.form.Get("password"),
 			Purpose: r.purpose, Link: authn.Secret(v.form.Get("link")),
-		}
-		session, err := s.accounts.Register(v.Request().Context(), v.origin(), reg)
-		if ps, status := v.problems(err); status != 0 {
-			if shown, err := v.linkFailed(r.kind, ps); shown {
-				return err
-			}
-			if ps.Has(authn.CodeRegistrationOff) {
-				return fail(http.StatusForbidden, authn.CodeRegistrationOff)
-			}
-			return v.render(status, ui.RegisterPage{
-				Layout: v.with(ps), Kind: r.kind, Link: reg.Link.Reveal(), Username: reg.Username, Email: reg.Email,
-			})
+		})
+		var ps problem.Problems
+		if errors.As(err, &ps) && ps.Has(authn.CodeRegistrationOff) {
+			return fail(http.StatusForbidden, authn.CodeRegistrationOff)
 		}
 		if err != nil {
 			return err
 		}
 		v.forgetLink()
-		return v.enter(session, "", "")
+		return v.entered(session, "")
 	}
 }

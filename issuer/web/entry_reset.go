@@ -7,16 +7,14 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-func (s *entryServer) showForgot(v *visit) error { return v.show(ui.ForgotPage{Layout: v.layout()}) }
+func (s *entryServer) forgotPage(v *visit, status int, l ui.Layout) error {
+	return v.render(status, ui.ForgotPage{Layout: l, Login: v.form.Get("login")})
+}
 
 // forgot says the same whether there is such an account or not.
 func (s *entryServer) forgot(v *visit) error {
 	login := v.form.Get("login")
-	err := s.accounts.RequestPasswordReset(v.Request().Context(), v.origin(), login)
-	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, ui.ForgotPage{Layout: v.with(ps), Login: login})
-	}
-	if err != nil {
+	if err := s.accounts.RequestPasswordReset(v.Request().Context(), v.origin(), login); err != nil {
 		return err
 	}
 	return v.show(ui.ForgotPage{Layout: v.layout(), Login: login, Sent: true, ValidFor: authn.PurposeReset.Life()})
@@ -28,16 +26,15 @@ func (s *entryServer) showReset(v *visit) error {
 	if moved || err != nil {
 		return err
 	}
-	return s.resetPage(v, http.StatusOK, v.layout(), link)
+	return s.drawReset(v, http.StatusOK, v.layout(), link)
 }
 
-func (s *entryServer) resetPage(v *visit, status int, l ui.Layout, link authn.Secret) error {
+func (s *entryServer) resetPage(v *visit, status int, l ui.Layout) error {
+	return s.drawReset(v, status, l, authn.Secret(v.form.Get("link")))
+}
+
+func (s *entryServer) drawReset(v *visit, status int, l ui.Layout, link authn.Secret) error {
 	username, _, err := s.accounts.ResetPending(v.Request().Context(), link)
-	if ps, _ := v.problems(err); ps != nil {
-		if shown, err := v.linkFailed(ui.LinkReset, ps); shown {
-			return err
-		}
-	}
 	if err != nil {
 		return err
 	}
@@ -47,16 +44,9 @@ func (s *entryServer) resetPage(v *visit, status int, l ui.Layout, link authn.Se
 // reset sets the password. It signs nobody in.
 func (s *entryServer) reset(v *visit) error {
 	link := authn.Secret(v.form.Get("link"))
-	err := s.accounts.ResetPassword(v.Request().Context(), v.origin(), link, v.form.Get("password"))
-	if ps, status := v.problems(err); status != 0 {
-		if shown, err := v.linkFailed(ui.LinkReset, ps); shown {
-			return err
-		}
-		return s.resetPage(v, status, v.with(ps), link)
-	}
-	if err != nil {
+	if err := s.accounts.ResetPassword(v.Request().Context(), v.origin(), link, v.form.Get("password")); err != nil {
 		return err
 	}
 	v.forgetLink()
-	return v.then(string(ui.PathLogin), "password_reset")
+	return v.done("password_reset")
 }

@@ -13,11 +13,6 @@ func (s *entryServer) showVerifyEmail(v *visit) error {
 		return err
 	}
 	info, err := s.accounts.CheckLink(v.Request().Context(), authn.PurposeVerifyEmail, link)
-	if ps, _ := v.problems(err); ps != nil {
-		if shown, err := v.linkFailed(ui.LinkVerify, ps); shown {
-			return err
-		}
-	}
 	if err != nil {
 		return err
 	}
@@ -27,11 +22,6 @@ func (s *entryServer) showVerifyEmail(v *visit) error {
 func (s *entryServer) verifyEmail(v *visit) error {
 	ctx := v.Request().Context()
 	user, err := s.accounts.VerifyEmail(ctx, v.origin(), authn.Secret(v.form.Get("link")))
-	if ps, _ := v.problems(err); ps != nil {
-		if shown, err := v.linkFailed(ui.LinkVerify, ps); shown {
-			return err
-		}
-	}
 	if err != nil {
 		return err
 	}
@@ -42,35 +32,22 @@ func (s *entryServer) verifyEmail(v *visit) error {
 	return v.then(v.stepPath(), "email_verified")
 }
 
-func (s *entryServer) showVerifyEmailSent(v *visit) error {
-	return v.show(s.verifyEmailSent(v, v.layout(), ""))
-}
-
-func (s *entryServer) verifyEmailSent(v *visit, l ui.Layout, typed string) ui.View {
-	return ui.VerifyEmailSentPage{
-		Layout: l, Email: v.user.Email, ValidFor: authn.PurposeVerifyEmail.Life(), NewEmail: typed, CanChange: true,
-	}
+func (s *entryServer) verifyEmailSentPage(v *visit, status int, l ui.Layout) error {
+	return v.render(status, ui.VerifyEmailSentPage{
+		Layout: l, Email: v.user.Email, ValidFor: authn.PurposeVerifyEmail.Life(), NewEmail: v.form.Get("email"), CanChange: true,
+	})
 }
 
 func (s *entryServer) resendVerification(v *visit) error {
-	err := s.accounts.ResendVerification(v.Request().Context(), v.session, v.origin())
-	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, s.verifyEmailSent(v, v.with(ps), ""))
-	}
-	if err != nil {
+	if err := s.accounts.ResendVerification(v.Request().Context(), v.session, v.origin()); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathVerifyEmailSent), "verification_sent")
+	return v.done("verification_sent")
 }
 
 func (s *entryServer) changeEmail(v *visit) error {
-	typed := v.form.Get("email")
-	err := s.accounts.ChangeEmail(v.Request().Context(), v.session, v.origin(), typed)
-	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, s.verifyEmailSent(v, v.with(ps), typed))
-	}
-	if err != nil {
+	if err := s.accounts.ChangeEmail(v.Request().Context(), v.session, v.origin(), v.form.Get("email")); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathVerifyEmailSent), "email_changed")
+	return v.done("email_changed")
 }

@@ -98,8 +98,12 @@ func endOf(date string) (end time.Time, ok bool) {
 	return day.AddDate(0, 0, 1), true
 }
 
-// dateProblem says that what was typed is no date, in place of that nothing was.
-func dateProblem(ps problem.Problems) problem.Problems {
+// withDate is err; where something was typed that is no date, it says so in place of that nothing was.
+func withDate(err error, date bool) error {
+	var ps problem.Problems
+	if date || !errors.As(err, &ps) {
+		return err
+	}
 	out := slices.DeleteFunc(slices.Clone(ps), func(p problem.Problem) bool { return p.Field == "expires" })
 	out.Add("expires", "date_invalid")
 	return out

@@ -79,7 +79,9 @@ func TestIncidentSessionFixation(t *testing.T) {
 		ada.with(authn.SessionCookie, planted)
 		seen := []string{planted}
 		for _, step := range []func() page{
-			func() page { return ada.post("/login", "login", "ada", "password", password).is(303, "/login/totp") },
+			func() page {
+				return ada.post("/login", "login", "ada", "password", password).is(303, "/login/totp")
+			},
 			func() page { return ada.post("/login/totp", "code", ada.code()).is(303, "/tokens") },
 			func() page { return ada.post("/login/totp", "code", ada.code()).is(303, "/tokens") },
 			func() page { return ada.post("/account/keys-only", "only", "no").is(303, "/account") },

@@ -48,19 +48,23 @@ func (v *visit) setLinkCookie(value string, life time.Duration) {
 	})
 }
 
-// linkFailed shows why a link does not work, where ps says that it doesn't.
-func (v *visit) linkFailed(kind string, ps problem.Problems) (bool, error) {
-	why := ""
+// whyLinkFailed is why a link does not work, where ps says that it doesn't, else "".
+func whyLinkFailed(ps problem.Problems) string {
 	switch {
 	case ps.Has(authn.CodeLinkExpired):
-		why = ui.LinkExpired
+		return ui.LinkExpired
 	case ps.Has(authn.CodeLinkUsed):
-		why = ui.LinkUsed
+		return ui.LinkUsed
 	case ps.Has(authn.CodeLinkInvalid):
-		why = ui.LinkUnknown
-	default:
-		return false, nil
+		return ui.LinkUnknown
+	case ps.Has(authn.CodeDeviceElsewhere):
+		return ui.LinkElsewhere
 	}
+	return ""
+}
+
+// linkFailed shows why a link of a kind does not work.
+func (v *visit) linkFailed(kind, why string) error {
 	v.forgetLink()
-	return true, v.render(http.StatusGone, ui.LinkInvalidPage{Layout: v.layout(), Kind: kind, Why: why})
+	return v.render(http.StatusGone, ui.LinkInvalidPage{Layout: v.layout(), Kind: kind, Why: why})
 }

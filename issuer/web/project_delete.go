@@ -1,20 +1,16 @@
 package web
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/ui"
 )
 
-func (s *projectServer) askDeleteProject(v *visit) error {
-	return s.deletePage(v, http.StatusOK, ui.ProjectDeletePage{Layout: v.layout()})
-}
-
-func (s *projectServer) deletePage(v *visit, status int, page ui.ProjectDeletePage) error {
+func (s *projectServer) deletePage(v *visit, status int, l ui.Layout) error {
+	page := ui.ProjectDeletePage{Layout: l, Confirm: v.form.Get("confirm")}
 	ctx := v.Request().Context()
-	p, err := s.owned(v, ctx)
+	p, err := s.owned(v)
 	if err != nil {
 		return err
 	}
@@ -26,7 +22,7 @@ func (s *projectServer) deletePage(v *visit, status int, page ui.ProjectDeletePa
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
 	}
-	if page.Tokens, page.More, err = s.usedTokens(v, ctx, p.Name); err != nil {
+	if page.Tokens, page.More, err = s.usedTokens(ctx, v, p.Name); err != nil {
 		return err
 	}
 	return v.render(status, page)
@@ -34,14 +30,9 @@ func (s *projectServer) deletePage(v *visit, status int, page ui.ProjectDeletePa
 
 func (s *projectServer) deleteProject(v *visit) error {
 	ctx := v.Request().Context()
-	typed := v.form.Get("confirm")
-	done, err := s.tokens.DeleteProject(ctx, v.principal(), v.Param("name"), typed)
-	if ps, status := v.problems(err); status != 0 {
-		return s.deletePage(v, status, ui.ProjectDeletePage{Layout: v.with(ps), Confirm: typed})
-	}
+	done, err := s.tokens.DeleteProject(ctx, v.principal(), v.Param("name"), v.form.Get("confirm"))
 	if err != nil {
 		return err
 	}
-	notice := "project_deleted"
-	return v.reached(string(ui.PathProjects), notice, s.confirm(ctx, done.Revision))
+	return v.confirmed("project_deleted", s.confirm(ctx, done.Revision))
 }

@@ -19,41 +19,40 @@ func (s *projectServer) invitationRow(v *visit, inv projects.Invitation, yours b
 	}
 }
 
-func (s *projectServer) showInvite(v *visit) error {
-	p, err := s.owned(v, v.Request().Context())
+func (s *projectServer) invitePage(v *visit, status int, l ui.Layout) error {
+	p, err := s.owned(v)
 	if err != nil {
 		return err
 	}
-	return v.show(ui.MemberInvitePage{Layout: v.layout(), Project: p.Name})
+	return v.render(status, ui.MemberInvitePage{Layout: l, Project: p.Name, User: v.form.Get("user"), Role: v.form.Get("role")})
 }
 
 // inviteMember answers the same whether there is such an account or not.
 func (s *projectServer) inviteMember(v *visit) error {
 	ctx := v.Request().Context()
-	p, err := s.owned(v, ctx)
+	p, err := s.owned(v)
 	if err != nil {
 		return err
 	}
-	typed := ui.MemberInvitePage{Project: p.Name, User: v.form.Get("user"), Role: v.form.Get("role")}
-	_, err = s.projects.Invite(ctx, v.principal(), p.Name, projects.InviteRequest{To: typed.User, Role: projects.Role(typed.Role)})
-	if ps, status := v.problems(err); status != 0 {
-		typed.Layout = v.with(ps)
-		return v.render(status, typed)
-	}
-	if err != nil {
+	req := projects.InviteRequest{To: v.form.Get("user"), Role: projects.Role(v.form.Get("role"))}
+	if _, err := s.projects.Invite(ctx, v.principal(), p.Name, req); err != nil {
 		return err
 	}
-	return v.then(ui.PathProject.With(p.Name), "member_invited")
+	return v.done("member_invited", p.Name)
 }
 
 func (s *projectServer) resendProjectInvitation(v *visit) error {
-	_, err := s.projects.Resend(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
-	return s.changedMembers(v, 0, err, ui.ProjectPage{}, "invitation_sent")
+	if _, err := s.projects.Resend(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id")); err != nil {
+		return err
+	}
+	return v.done("invitation_sent")
 }
 
 func (s *projectServer) endProjectInvitation(v *visit) error {
-	err := s.projects.Uninvite(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id"))
-	return s.changedMembers(v, 0, err, ui.ProjectPage{}, "invitation_withdrawn")
+	if err := s.projects.Uninvite(v.Request().Context(), v.principal(), v.Param("name"), v.Param("id")); err != nil {
+		return err
+	}
+	return v.done("invitation_withdrawn")
 }
 
 // showInvitedLink is where the link of a mail leads: who can answer goes on to the
@@ -117,12 +116,12 @@ func (s *projectServer) acceptInvitation(v *visit) error {
 	if done.Project.Role == projects.RoleOwner {
 		notice = "ownership_accepted"
 	}
-	return v.then(ui.PathProject.With(done.Project.Name), notice)
+	return v.done(notice, done.Project.Name)
 }
 
 func (s *projectServer) declineInvitation(v *visit) error {
 	if _, err := s.projects.DeclineInvitation(v.Request().Context(), v.principal(), v.Param("id")); err != nil {
 		return err
 	}
-	return v.then(string(ui.PathProjects), "invitation_declined")
+	return v.done("invitation_declined")
 }

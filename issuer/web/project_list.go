@@ -46,19 +46,16 @@ func normalPart(s string) string {
 	return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(strings.TrimSpace(s)))
 }
 
-func (s *projectServer) showProjectNew(v *visit) error {
-	return v.show(ui.ProjectNewPage{Layout: v.layout()})
+func (s *projectServer) newPage(v *visit, status int, l ui.Layout) error {
+	return v.render(status, ui.ProjectNewPage{Layout: l, Name: v.form.Get("name")})
 }
 
 func (s *projectServer) createProject(v *visit) error {
 	ctx := v.Request().Context()
 	project, revision, err := s.projects.Create(ctx, v.principal(), v.form.Get("name"))
-	if ps, status := v.problems(err); status != 0 {
-		return v.render(status, ui.ProjectNewPage{Layout: v.with(ps), Name: v.form.Get("name")})
-	}
 	if err != nil {
 		return err
 	}
 	s.wait(ctx, revision)
-	return v.then(ui.PathProject.With(project.Name), "project_created")
+	return v.done("project_created", project.Name)
 }

@@ -25,29 +25,19 @@ func memberOf(p projects.Project, userID string) (projects.Member, error) {
 	return p.Members[i], nil
 }
 
-// changedMembers ends a request that changed who is in a project: with the page
-// of the project, or with what is wrong on it.
-func (s *projectServer) changedMembers(v *visit, revision uint64, err error, page ui.ProjectPage, notice string) error {
-	if ps, status := v.problems(err); status != 0 {
-		page.Layout = v.with(ps)
-		return s.projectPage(v, status, page)
-	}
-	if err != nil {
-		return err
-	}
-	s.wait(v.Request().Context(), revision)
-	return v.then(ui.PathProject.With(v.Param("name")), notice)
-}
-
 func (s *projectServer) setMemberRole(v *visit) error {
 	ctx := v.Request().Context()
 	revision, err := s.projects.SetRole(ctx, v.principal(), v.Param("name"), v.Param("id"), projects.Role(v.form.Get("role")))
-	return s.changedMembers(v, revision, err, ui.ProjectPage{}, "role_changed")
+	if err != nil {
+		return err
+	}
+	s.wait(ctx, revision)
+	return v.done("role_changed")
 }
 
 func (s *projectServer) askRemoveMember(v *visit) error {
 	ctx := v.Request().Context()
-	p, err := s.project(v, ctx)
+	p, err := s.project(v)
 	if err != nil {
 		return err
 	}
@@ -74,11 +64,10 @@ func (s *projectServer) removeMember(v *visit) error {
 	}
 	ctx := v.Request().Context()
 	revision, err := s.projects.RemoveMember(ctx, v.principal(), v.Param("name"), v.Param("id"))
-	if err == nil {
-		notice := "member_removed"
-		return v.reached(ui.PathProject.With(v.Param("name")), notice, s.confirm(ctx, revision))
+	if err != nil {
+		return err
 	}
-	return s.changedMembers(v, revision, err, ui.ProjectPage{}, "member_removed")
+	return v.confirmed("member_removed", s.confirm(ctx, revision))
 }
 
 // tokensFor lists a user's tokens that can upload to a project today.
@@ -93,7 +82,7 @@ func (s *projectServer) tokensFor(ctx context.Context, userID string, p projects
 
 func (s *projectServer) askLeaveProject(v *visit) error {
 	ctx := v.Request().Context()
-	p, err := s.project(v, ctx)
+	p, err := s.project(v)
 	if err != nil {
 		return err
 	}
@@ -110,12 +99,8 @@ func (s *projectServer) askLeaveProject(v *visit) error {
 func (s *projectServer) leaveProject(v *visit) error {
 	ctx := v.Request().Context()
 	revision, err := s.projects.Leave(ctx, v.principal(), v.Param("name"))
-	if ps, status := v.problems(err); status != 0 {
-		return s.projectPage(v, status, ui.ProjectPage{Layout: v.with(ps)})
-	}
 	if err != nil {
 		return err
 	}
-	notice := "project_left"
-	return v.reached(string(ui.PathProjects), notice, s.confirm(ctx, revision))
+	return v.reached(string(ui.PathProjects), "project_left", s.confirm(ctx, revision))
 }

@@ -1,9 +1,6 @@
 package web
 
 import (
-	"context"
-	"net/http"
-
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
@@ -11,14 +8,11 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-func (s *projectServer) showProject(v *visit) error {
-	return s.projectPage(v, http.StatusOK, ui.ProjectPage{Layout: v.layout()})
-}
-
-// projectPage shows the project that the address names, with what was typed.
-func (s *projectServer) projectPage(v *visit, status int, page ui.ProjectPage) error {
+// projectPage shows the project that the address names.
+func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
+	page := ui.ProjectPage{Layout: l}
 	ctx := v.Request().Context()
-	p, err := s.project(v, ctx)
+	p, err := s.project(v)
 	if err != nil {
 		return err
 	}
@@ -52,13 +46,13 @@ func (s *projectServer) projectPage(v *visit, status int, page ui.ProjectPage) e
 }
 
 // project is the project that the address names.
-func (s *projectServer) project(v *visit, ctx context.Context) (projects.Project, error) {
-	return s.projects.Get(ctx, v.principal(), v.Param("name"))
+func (s *projectServer) project(v *visit) (projects.Project, error) {
+	return s.projects.Get(v.Request().Context(), v.principal(), v.Param("name"))
 }
 
 // owned is project for its owners; to other members it is ErrNotOwner.
-func (s *projectServer) owned(v *visit, ctx context.Context) (projects.Project, error) {
-	p, err := s.project(v, ctx)
+func (s *projectServer) owned(v *visit) (projects.Project, error) {
+	p, err := s.project(v)
 	if err == nil && p.Role != projects.RoleOwner {
 		err = ledger.ErrNotOwner
 	}

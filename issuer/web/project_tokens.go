@@ -34,7 +34,7 @@ func (s *projectServer) projectTokens(v *visit, p projects.Project, q tokens.Pro
 }
 
 func (s *projectServer) listProjectTokens(v *visit) error {
-	p, err := s.project(v, v.Request().Context())
+	p, err := s.project(v)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (s *projectServer) listProjectTokens(v *visit) error {
 // askShut asks before a member's tokens are shut out, or let in again.
 func (s *projectServer) askShut(out bool) handler {
 	return func(v *visit) error {
-		p, err := s.project(v, v.Request().Context())
+		p, err := s.project(v)
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (s *projectServer) shut(out bool) handler {
 		if err != nil {
 			return err
 		}
-		return v.reached(ui.PathProject.With(v.Param("name")), notice, s.confirm(ctx, revision))
+		return v.confirmed(notice, s.confirm(ctx, revision))
 	}
 }
 
@@ -99,7 +99,7 @@ const shownUsed = 20
 
 // usedTokens lists tokens that can upload to a project, those that were used last
 // first, and says how many more there are.
-func (s *projectServer) usedTokens(v *visit, ctx context.Context, project string) (shown []ui.UsedToken, more int, err error) {
+func (s *projectServer) usedTokens(ctx context.Context, v *visit, project string) (shown []ui.UsedToken, more int, err error) {
 	all, _, err := s.tokens.ProjectTokens(ctx, v.principal(), project, tokens.ProjectTokensQuery{Limit: ledger.MaxPage})
 	if err != nil {
 		return nil, 0, err

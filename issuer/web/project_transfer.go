@@ -7,29 +7,23 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-func (s *projectServer) showProjectTransfer(v *visit) error {
-	p, err := s.owned(v, v.Request().Context())
+func (s *projectServer) transferPage(v *visit, status int, l ui.Layout) error {
+	p, err := s.owned(v)
 	if err != nil {
 		return err
 	}
-	return v.show(ui.ProjectTransferPage{Layout: v.layout(), Project: p.Name})
+	return v.render(status, ui.ProjectTransferPage{Layout: l, Project: p.Name, User: v.form.Get("user"), Stay: v.form.Get("stay")})
 }
 
 func (s *projectServer) transferProject(v *visit) error {
 	ctx := v.Request().Context()
-	p, err := s.owned(v, ctx)
+	p, err := s.owned(v)
 	if err != nil {
 		return err
 	}
-	typed := ui.ProjectTransferPage{Project: p.Name, User: v.form.Get("user"), Stay: v.form.Get("stay")}
-	req := projects.InviteRequest{To: typed.User, Hand: projects.Stay(cmp.Or(typed.Stay, "unknown"))}
-	_, err = s.projects.Invite(ctx, v.principal(), p.Name, req)
-	if ps, status := v.problems(err); status != 0 {
-		typed.Layout = v.with(ps)
-		return v.render(status, typed)
-	}
-	if err != nil {
+	req := projects.InviteRequest{To: v.form.Get("user"), Hand: projects.Stay(cmp.Or(v.form.Get("stay"), "unknown"))}
+	if _, err := s.projects.Invite(ctx, v.principal(), p.Name, req); err != nil {
 		return err
 	}
-	return v.then(ui.PathProject.With(p.Name), "transfer_asked")
+	return v.done("transfer_asked", p.Name)
 }

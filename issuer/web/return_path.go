@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"net/http"
 	"net/url"
 	"path"
 	"strings"
@@ -56,46 +55,11 @@ const queryEnded = "ended=1"
 // here is the page that the visitor is on, as localPath has it: of a form that is
 // sent elsewhere, the page with the form, and of a file, the page that offers it.
 func (v *visit) here() string {
-	switch v.Path() {
-	case ui.PathActivityExport.Colon():
-		return string(ui.PathActivity)
-	case ui.PathProjectActivityExport.Colon():
-		return localPath(ui.PathProjectActivity.With(v.Param("name")))
-	case ui.PathAuditExport.Colon():
-		return string(ui.PathAudit)
-	}
-	if m := v.Request().Method; m == http.MethodGet || m == http.MethodHead {
-		return localPath(v.Request().URL.EscapedPath())
-	}
-	switch v.Path() {
-	case ui.PathPassword.Colon():
-		return string(ui.PathAccount)
-	case ui.PathVerifyEmailResend.Colon(), ui.PathVerifyEmailChange.Colon():
-		return string(ui.PathVerifyEmailSent)
-	case ui.PathMemberRole.Colon(), ui.PathProjectInvitationSend.Colon(), ui.PathProjectInvitationEnd.Colon():
-		return localPath(ui.PathProject.With(v.Param("name")))
-	case ui.PathKeyAddBegin.Colon(), ui.PathKeyAddFinish.Colon():
-		return string(ui.PathKeyNew)
-	case ui.PathPasskeyBegin.Colon(), ui.PathPasskeyFinish.Colon(), ui.PathKeyVerifyBegin.Colon(), ui.PathKeyVerifyFinish.Colon():
-		return "" // their page knows where to go on
-	case ui.PathPersonRecoveryCancel.Colon():
-		return ui.PathPersonRecovery.With(v.Param("id"))
-	case ui.PathRecoveryCancel.Colon():
-		return string(ui.PathAccount)
-	case ui.PathRecoverResend.Colon():
-		return string(ui.PathRecover)
-	case ui.PathSessionEnd.Colon(), ui.PathSessionsEnd.Colon(), ui.PathDeviceForget.Colon():
-		return string(ui.PathSessions)
-	case ui.PathInvitedDecline.Colon():
-		return localPath(ui.PathInvited.With(v.Param("id")))
-	case ui.PathHeldNameFree.Colon():
-		return string(ui.PathHeldNames)
-	case ui.PathReadOnly.Colon(), ui.PathRegistration.Colon(), ui.PathBanner.Colon(), ui.PathBannerClear.Colon():
-		return string(ui.PathSettings)
-	case ui.PathProjectOwner.Colon(), ui.PathAdminArchive.Colon():
-		return localPath(ui.PathAdminProject.With(v.Param("name")))
-	case ui.PathInvitations.Colon(), ui.PathInvitationEnd.Colon():
-		return string(ui.PathAdminPeople)
+	switch {
+	case v.returns.nowhere:
+		return ""
+	case v.returns.form != "":
+		return localPath(v.fill(v.returns.form))
 	}
 	return localPath(v.Request().URL.EscapedPath())
 }

@@ -14,6 +14,12 @@ import (
 type router struct {
 	mux     *echo.Echo
 	classes map[string]deadline.Class // by method and pattern
+
+	returning map[string]returns // of forms, by pattern
+}
+
+func newRouter(e *echo.Echo) router {
+	return router{mux: e, classes: make(map[string]deadline.Class), returning: make(map[string]returns)}
 }
 
 // route registers what is served, with how long it may take. Nothing else does.
@@ -37,26 +43,33 @@ func (s *Server) pageRoutes(around ...echo.MiddlewareFunc) pages {
 	return pages{s.core, s.router, append(around, pageEdge, s.withSession)}
 }
 
-func (p pages) get(path ui.Path, g guard, h handler) {
-	p.route(reads, path.Colon(), deadline.Page, p.visited(g, h, noPower, nil), p.around...)
+func (p pages) get(path ui.Path, g guard, h handler, rs ...returns) {
+	r := one(rs)
+	p.route(reads, path.Colon(), deadline.Page, p.visited(g, h, noPower, nil, r), p.around...)
+}
+
+// page registers a page that is drawn without further ado.
+func (p pages) page(path ui.Path, g guard, draw pageFunc, rs ...returns) {
+	p.get(path, g, func(v *visit) error { return draw(v, http.StatusOK, v.layout()) }, rs...)
 }
 
 // download registers what is of any length.
-func (p pages) download(path ui.Path, g guard, h handler) {
-	p.route(reads, path.Colon(), deadline.Download, p.visited(g, h, noPower, nil), p.around...)
+func (p pages) download(path ui.Path, g guard, h handler, r returns) {
+	p.route(reads, path.Colon(), deadline.Download, p.visited(g, h, noPower, nil, r), p.around...)
 }
 
-// post registers a form's target, which has to be in effects; lists are the fields that may be repeated.
-func (p pages) post(path ui.Path, g guard, h handler, lists ...string) {
-	p.route(posts, path.Colon(), deadline.Page, p.visited(g, h, effectOf(path), append([]string{}, lists...)), p.around...)
+// post registers a form's target, which has to be in effects.
+func (p pages) post(path ui.Path, g guard, h handler, r returns) {
+	p.returning[path.Colon()] = r
+	p.route(posts, path.Colon(), deadline.Page, p.visited(g, h, effectOf(path), append([]string{}, r.lists...), r), p.around...)
 }
 
 // ceremony registers where a script sends its JSON.
-func (p pages) ceremony(path ui.Path, g guard, c ceremony) {
+func (p pages) ceremony(path ui.Path, g guard, c ceremony, r returns) {
 	if e := effectOf(path); e != accountAsks {
 		panic(fmt.Sprintf("web: the ceremony %s is no sign-in", path))
 	}
-	p.route(posts, path.Colon(), deadline.Page, p.scripted(g, c), p.around...)
+	p.route(posts, path.Colon(), deadline.Page, p.scripted(g, c, r), p.around...)
 }
 
 // The methods of routes.

@@ -157,7 +157,9 @@ func TestNoSessionIsFixed(t *testing.T) {
 		}
 		worn = append(worn, before)
 	}
-	step(func() page { return ada.post("/login", "login", "ada", "password", password).is(303, "/login/totp") })
+	step(func() page {
+		return ada.post("/login", "login", "ada", "password", password).is(303, "/login/totp")
+	})
 	step(func() page { return ada.post("/login/totp", "code", ada.code()).is(303, "/tokens") })
 	step(func() page { return ada.post("/login/totp", "code", ada.code()).is(303, "/tokens") })
 	step(func() page {

@@ -1,33 +1,31 @@
 package web
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
-// showTokenNew shows the form; the page of a project leads to it with that project
-// chosen.
-func (s *tokenServer) showTokenNew(v *visit) error {
-	page := ui.TokenNewPage{Layout: v.layout()}
-	project := v.QueryParam("project")
-	if project != "" {
-		page.Scope = ui.ScopeChosen
+// newPage shows the form, with what was typed; the page of a project leads to it with that
+// project chosen.
+func (s *tokenServer) newPage(v *visit, status int, l ui.Layout) error {
+	page, chosen := ui.TokenNewPage{Layout: l}, v.form["projects"]
+	if project := v.QueryParam("project"); v.form == nil && project != "" {
+		page.Scope, chosen = ui.ScopeChosen, []string{project}
 	}
-	return s.tokenNewPage(v, http.StatusOK, page, []string{project})
+	return s.drawNew(v, status, page, chosen)
 }
 
-// tokenNewPage shows the form with what was chosen so far.
-func (s *tokenServer) tokenNewPage(v *visit, status int, page ui.TokenNewPage, chosen []string) error {
+// drawNew shows the form with what was typed and chosen so far.
+func (s *tokenServer) drawNew(v *visit, status int, page ui.TokenNewPage, chosen []string) error {
 	projects, err := s.projects.List(v.Request().Context(), v.user.ID)
 	if err != nil {
 		return err
@@ -37,31 +35,28 @@ func (s *tokenServer) tokenNewPage(v *visit, status int, page ui.TokenNewPage, c
 			Name: p.Name, Checked: slices.Contains(chosen, p.Name) || slices.Contains(chosen, p.Normalized),
 		})
 	}
-	page.MaxDays = int(s.maxTokenLife / (24 * time.Hour))
-	if page.Once == "" {
-		page.Once = rand.Text()
+	if f := v.form; f != nil {
+		page.Label, page.Scope, page.Register, page.Life, page.Expires = f.Get("label"), f.Get("scope"), f.Get("register"), f.Get("life"), f.Get("expires")
+		page.Limits = typedLimits(f)
 	}
+	page.MaxDays, page.Once = int(s.maxTokenLife/(24*time.Hour)), onceKey(v)
 	return v.render(status, page)
 }
+
+// onceKey is the idempotency key of a form: that with which it was sent, or a new one.
+func onceKey(v *visit) string { return cmp.Or(v.form.Get("once"), rand.Text()) }
 
 // mintToken makes a token and shows its text, in this answer only, or says what the
 // token would do.
 func (s *tokenServer) mintToken(v *visit) error {
-	ctx, f := v.Request().Context(), v.form
-	page := ui.TokenNewPage{
-		Label: f.Get("label"), Scope: f.Get("scope"), Register: f.Get("register"), Life: f.Get("life"), Expires: f.Get("expires"),
-		Limits: typedLimits(f), Once: f.Get("once"),
-	}
-	req, date := mintRequest(f)
-	if f.Get("draft") != "" {
-		return s.draftToken(v, page, req, date)
+	ctx := v.Request().Context()
+	req, date := mintRequest(v.form)
+	if v.form.Get("draft") != "" {
+		return s.draftToken(v, req, date)
 	}
 	minted, err := s.tokens.Mint(ctx, v.principal(), req) // refuses a date that is none, with all else that is wrong
-	if answered, err := s.notMinted(v, err, date, func(status int, l ui.Layout) error {
-		page.Layout = l
-		return s.tokenNewPage(v, status, page, f["projects"])
-	}); answered {
-		return err
+	if err != nil {
+		return s.notMinted(v, err, date)
 	}
 	s.wait(ctx, minted.Revision)
 	created := s.createdPage(v, minted)
@@ -87,43 +82,24 @@ func mintRequest(f url.Values) (req tokens.MintRequest, date bool) {
 }
 
 // draftToken says what a token would do.
-func (s *tokenServer) draftToken(v *visit, page ui.TokenNewPage, req tokens.MintRequest, date bool) error {
+func (s *tokenServer) draftToken(v *visit, req tokens.MintRequest, date bool) error {
 	t, err := s.tokens.Draft(v.Request().Context(), v.principal(), req)
-	if answered, err := s.notMinted(v, err, date, func(status int, l ui.Layout) error {
-		page.Layout = l
-		return s.tokenNewPage(v, status, page, v.form["projects"])
-	}); answered {
-		return err
+	if err != nil {
+		return s.notMinted(v, err, date)
 	}
 	row := tokenRow(t)
-	page.Layout, page.Draft = v.layout(), &row
-	page.Fresh = strings.TrimSpace(req.Register)
-	return s.tokenNewPage(v, http.StatusOK, page, v.form["projects"])
+	page := ui.TokenNewPage{Layout: v.layout(), Draft: &row, Fresh: strings.TrimSpace(req.Register)}
+	return s.drawNew(v, http.StatusOK, page, v.form["projects"])
 }
 
-// notMinted answers where no token was made: with the form again, or with the token
-// that the form made when it was sent before.
-func (s *tokenServer) notMinted(v *visit, err error, date bool, form func(status int, l ui.Layout) error) (answered bool, _ error) {
+// notMinted answers where no token was made: with the token that the form made when it was
+// sent before, or with what is wrong.
+func (s *tokenServer) notMinted(v *visit, err error, date bool) error {
 	var again *tokens.RepeatedError
-	var fast *tokens.TooFastError
-	switch {
-	case err == nil:
-		return false, nil
-	case errors.As(err, &again):
-		return true, v.then(ui.PathToken.With(again.Token), "token_again")
-	case errors.As(err, &fast):
-		v.Response().Header().Set("Retry-After", strconv.Itoa(int((fast.RetryAfter+time.Second-1)/time.Second)))
-		minutes := int((fast.RetryAfter + time.Minute - 1) / time.Minute)
-		return true, form(http.StatusTooManyRequests, v.with(problem.New("", "token_too_fast", "max", fast.Max, "minutes", minutes)))
+	if errors.As(err, &again) {
+		return v.done("token_again", again.Token)
 	}
-	ps, status := v.problems(err)
-	if status == 0 {
-		return true, err
-	}
-	if !date {
-		ps = dateProblem(ps)
-	}
-	return true, form(status, v.with(ps))
+	return withDate(err, date)
 }
 
 // createdPage shows a token that was just made.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"crypto/rand"
 	"strconv"
 	"time"
 
@@ -9,30 +8,21 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-func (s *tokenServer) showRegenerateToken(v *visit) error {
-	t, err := s.hisToken(v)
+func (s *tokenServer) replacePage(v *visit, status int, l ui.Layout) error {
+	t, err := s.ownedToken(v)
 	if err != nil {
 		return err
 	}
-	return v.show(s.regeneratePage(v, v.layout(), t))
-}
-
-func (s *tokenServer) regeneratePage(v *visit, l ui.Layout, t tokens.Token) ui.TokenRegeneratePage {
-	once := v.form.Get("once")
-	if once == "" {
-		once = rand.Text()
-	}
-	return ui.TokenRegeneratePage{
-		Once:   once,
+	return v.render(status, ui.TokenRegeneratePage{
 		Layout: l, Token: tokenRow(t), Life: v.form.Get("life"), Expires: v.form.Get("expires"), Overlap: v.form.Get("overlap"),
-		MaxDays: int(s.maxTokenLife / (24 * time.Hour)),
-	}
+		MaxDays: int(s.maxTokenLife / (24 * time.Hour)), Once: onceKey(v),
+	})
 }
 
-// regenerateToken replaces a token and shows the text of the new one, in this answer
+// replaceToken replaces a token and shows the text of the new one, in this answer
 // only.
-func (s *tokenServer) regenerateToken(v *visit) error {
-	old, err := s.hisToken(v)
+func (s *tokenServer) replaceToken(v *visit) error {
+	old, err := s.ownedToken(v)
 	if err != nil {
 		return err
 	}
@@ -46,10 +36,8 @@ func (s *tokenServer) regenerateToken(v *visit) error {
 		req.Expires, date = endOf(f.Get("expires"))
 	}
 	minted, err := s.tokens.Regenerate(ctx, v.principal(), old.ID, req)
-	if answered, err := s.notMinted(v, err, date, func(status int, l ui.Layout) error {
-		return v.render(status, s.regeneratePage(v, l, old))
-	}); answered {
-		return err
+	if err != nil {
+		return s.notMinted(v, err, date)
 	}
 	s.confirm(ctx, minted.Revision)
 	page := s.createdPage(v, minted)

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -32,16 +31,13 @@ func shownLimits(l tokens.Limits) ui.Limits {
 	}
 }
 
-func (s *tokenServer) showRestrictToken(v *visit) error {
-	t, err := s.hisToken(v)
+// restrictPage shows the form with what was typed.
+func (s *tokenServer) restrictPage(v *visit, status int, l ui.Layout) error {
+	t, err := s.ownedToken(v)
 	if err != nil {
 		return err
 	}
-	return s.restrictPage(v, http.StatusOK, v.layout(), t, nil)
-}
-
-// restrictPage shows the form with what was sent; nil: with what holds.
-func (s *tokenServer) restrictPage(v *visit, status int, l ui.Layout, t tokens.Token, f url.Values) error {
+	f := v.form
 	page := ui.TokenRestrictPage{Layout: l, Token: tokenRow(t), Expires: f.Get("expires"), Limits: typedLimits(f)}
 	names := projectNames(t.Projects)
 	if t.Scope == tokens.ScopeAll {
@@ -60,7 +56,7 @@ func (s *tokenServer) restrictPage(v *visit, status int, l ui.Layout, t tokens.T
 }
 
 func (s *tokenServer) restrictToken(v *visit) error {
-	t, err := s.hisToken(v)
+	t, err := s.ownedToken(v)
 	if err != nil {
 		return err
 	}
@@ -71,14 +67,8 @@ func (s *tokenServer) restrictToken(v *visit) error {
 		req.Expires = time.Unix(0, 0) // refused, with all else that is wrong
 	}
 	_, revision, err := s.tokens.Restrict(ctx, v.principal(), t.ID, req)
-	if ps, status := v.problems(err); status != 0 {
-		if !date {
-			ps = dateProblem(ps)
-		}
-		return s.restrictPage(v, status, v.with(ps), t, f)
-	}
 	if err != nil {
-		return err
+		return withDate(err, date)
 	}
-	return v.reached(ui.PathToken.With(t.ID), "token_restricted", s.confirm(ctx, revision))
+	return v.confirmed("token_restricted", s.confirm(ctx, revision))
 }

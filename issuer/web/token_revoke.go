@@ -10,7 +10,7 @@ import (
 )
 
 func (s *tokenServer) askRevokeToken(v *visit) error {
-	t, err := s.ownToken(v, v.Request().Context())
+	t, err := s.visibleToken(v)
 	if err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func (s *tokenServer) askRevokeToken(v *visit) error {
 
 func (s *tokenServer) revokeToken(v *visit) error {
 	ctx := v.Request().Context()
-	before, err := s.ownToken(v, ctx)
+	before, err := s.visibleToken(v)
 	if err != nil {
 		return err
 	}
@@ -27,19 +27,16 @@ func (s *tokenServer) revokeToken(v *visit) error {
 	if err != nil {
 		return err
 	}
-	reach := s.confirm(ctx, revision)
-	notice := "token_revoked"
-	if reach.Missing() {
-		notice = "token_revoked_soon"
-	}
-	return v.reached(string(ui.PathTokens), notice, reach)
+	return v.revoked(s.confirm(ctx, revision))
 }
 
-func (s *tokenServer) askRevokeTokens(v *visit) error {
-	return s.sweepPage(v, http.StatusOK, ui.TokensRevokePage{Layout: v.layout()})
+func (s *tokenServer) revokeManyPage(v *visit, status int, l ui.Layout) error {
+	return s.drawRevokeMany(v, status, ui.TokensRevokePage{Layout: l})
 }
 
-func (s *tokenServer) sweepPage(v *visit, status int, page ui.TokensRevokePage) error {
+// drawRevokeMany shows the form with what was typed.
+func (s *tokenServer) drawRevokeMany(v *visit, status int, page ui.TokensRevokePage) error {
+	page.Project, page.Unused = v.form.Get("project"), v.form.Get("unused")
 	projects, err := s.projects.List(v.Request().Context(), v.user.ID)
 	if err != nil {
 		return err
@@ -53,30 +50,26 @@ func (s *tokenServer) sweepPage(v *visit, status int, page ui.TokensRevokePage) 
 // revokeTokens shows the tokens that are picked, and revokes them where that is sure.
 func (s *tokenServer) revokeTokens(v *visit) error {
 	ctx, f := v.Request().Context(), v.form
-	sweep := tokens.Selection{Project: f.Get("project")}
+	selection := tokens.Selection{Project: f.Get("project")}
 	if typed := strings.TrimSpace(f.Get("unused")); typed != "" {
-		sweep.Unused = -1 // refused
+		selection.Unused = -1 // refused
 		if n, err := strconv.Atoi(typed); err == nil && n > 0 {
-			sweep.Unused = n
+			selection.Unused = n
 		}
 	}
-	page := ui.TokensRevokePage{Project: sweep.Project, Unused: f.Get("unused")}
-	picked, err := s.tokens.Selected(ctx, v.principal(), sweep)
-	if ps, status := v.problems(err); status != 0 {
-		page.Layout = v.with(ps)
-		return s.sweepPage(v, status, page)
-	}
+	picked, err := s.tokens.Selected(ctx, v.principal(), selection)
 	if err != nil {
 		return err
 	}
 	if f.Get("sure") == "" {
 		named := picked[:min(len(picked), shownTokens)]
-		page.Layout, page.Picked, page.Tokens, page.More = v.layout(), true, tokenRows(named), len(picked)-len(named)
-		return s.sweepPage(v, http.StatusOK, page)
+		return s.drawRevokeMany(v, http.StatusOK, ui.TokensRevokePage{
+			Layout: v.layout(), Picked: true, Tokens: tokenRows(named), More: len(picked) - len(named),
+		})
 	}
-	_, revision, err := s.tokens.RevokeAll(ctx, v.principal(), sweep)
+	_, revision, err := s.tokens.RevokeAll(ctx, v.principal(), selection)
 	if err != nil {
 		return err
 	}
-	return v.reached(string(ui.PathTokens), "tokens_revoked", s.confirm(ctx, revision))
+	return v.confirmed("tokens_revoked", s.confirm(ctx, revision))
 }

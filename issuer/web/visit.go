@@ -23,6 +23,7 @@ type visit struct {
 	user    authn.User // zero where nobody is there
 	form    url.Values // what was sent with POST
 	notice  ui.Notice
+	returns returns // what its route declares
 
 	remember bool // the device is to be remembered, once somebody is signed in
 }
@@ -33,14 +34,14 @@ type handler func(*visit) error
 // visited makes an Echo handler of h: it loads the session, asks the guard, and
 // reads the form where lists is not nil. What goes wrong is answered here, where it
 // is known who asks, so that the page of an error is one of theirs too.
-func (s *core) visited(g guard, h handler, e effect, lists []string) echo.HandlerFunc {
+func (s *core) visited(g guard, h handler, e effect, lists []string, r returns) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		// The page could answer with a redirect, which clients take for success.
 		if gateway.IsUpload(c.Request()) {
 			s.wrongAddress(c, http.StatusUnsupportedMediaType)
 			return nil
 		}
-		v := &visit{Context: c, core: s}
+		v := &visit{Context: c, core: s, returns: r}
 		err := recovered(func() error { return v.run(g, h, e, lists) })
 		if err != nil {
 			s.answer(v, err)
@@ -71,7 +72,7 @@ func (v *visit) run(g guard, h handler, e effect, lists []string) (err error) {
 	if err := e.ask(v); err != nil {
 		return err
 	}
-	return h(v)
+	return v.returned(h(v))
 }
 
 // recovered calls fn and returns its panic as an error.

@@ -98,7 +98,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	from := cfg.Issuer
 	s := &Server{
-		core: c, router: router{e, make(map[string]deadline.Class)}, plainCookies: plainLoopback(cfg.PublicURL), feed: cfg.Feed,
+		core: c, router: newRouter(e), plainCookies: plainLoopback(cfg.PublicURL), feed: cfg.Feed,
 		entry:    &entryServer{core: c, accounts: cfg.Accounts},
 		account:  &accountServer{core: c, accounts: cfg.Accounts},
 		tokens:   &tokenServer{core: c, tokens: from.Tokens, projects: from.Projects, maxTokenLife: cfg.MaxTokenLife},

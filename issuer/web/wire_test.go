@@ -106,7 +106,7 @@ func (zeros) Read(p []byte) (int, error) {
 func TestASlowFormIsGivenUp(t *testing.T) {
 	h := newHouse(t)
 	p := h.web.pageRoutes(bounded(deadline.Upload.WithStall(50 * time.Millisecond)))
-	p.post(ui.PathStrength, anyone, func(*visit) error { return errors.New("it came through") })
+	p.post(ui.PathStrength, anyone, func(*visit) error { return errors.New("it came through") }, returns{})
 	conn, err := tls.Dial("tcp", h.server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // httptest's certificate
 	h.must(err)
 	defer conn.Close()

@@ -1,0 +1,9 @@
+package problem
+
+// Codes that several rooms use.
+const (
+	NotFound    = "not_found"    // there is nothing with this name, or it is not the asker's business
+	ReadOnly    = "read_only"    // an administrator has stopped all changes; nobody knows until when
+	MailFull    = "mail_full"    // the mail that a change needs was not taken, so nothing was changed
+	UserUnknown = "user_unknown" // of a field: no account has this name
+)
