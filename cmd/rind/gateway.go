@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rind-dev/rind/internal/certificate"
@@ -63,6 +65,7 @@ type gatewayInstance struct {
 	keys     *rootkeys.Store
 	metrics  *metrics.Server
 	indexes  []*upstream.Upstream
+	secret   atomic.Pointer[string] // of /v1/verify; nil: it is not in use
 	handler  http.Handler
 }
 
@@ -156,7 +159,28 @@ func (g *gatewayInstance) openIndexes(ctx context.Context) error {
 	}
 	g.handler = g.metrics.Requests(gatewayhttp.New(gatewayhttp.Config{
 		Indexes: served, PublicURL: cfg.PublicURL, ClientIP: clientIP, Metrics: g.metrics.Routes(), Ready: g.ready,
+		Verifier: check, VerifySecret: g.verifySecret, OnUse: func(grant verifier.Grant, from netip.Addr) { g.follower.Used(grant, from, time.Now()) },
 	}))
+	return g.readVerifySecret()
+}
+
+// verifySecret is what programs that ask at /v1/verify know; "" where nobody may.
+func (g *gatewayInstance) verifySecret() string {
+	if s := g.secret.Load(); s != nil {
+		return *s
+	}
+	return ""
+}
+
+func (g *gatewayInstance) readVerifySecret() error {
+	if g.cfg.VerifySecretFile == "" {
+		return nil
+	}
+	secret, err := private.Of(g.cfg.GroupAccess).ReadSecret(g.cfg.VerifySecretFile)
+	if err != nil {
+		return fmt.Errorf("verify-secret-file: %w", err)
+	}
+	g.secret.Store(&secret)
 	return nil
 }
 
@@ -191,6 +215,11 @@ func (g *gatewayInstance) run(ctx context.Context, l net.Listener, cert *certifi
 			}
 		})
 	}
+	all = append(all, func(ctx context.Context) {
+		if err := g.readVerifySecret(); err != nil {
+			g.log.ErrorContext(ctx, "the secret of /v1/verify stays as it was", "error", err)
+		}
+	})
 	running.Go(func() { reload(background, hangups, g.log, all...) })
 	running.Go(func() {
 		if err := g.follower.Run(background); err != nil {

@@ -19,11 +19,12 @@ import (
 type Gateway struct {
 	Config // what it has in common with 'rind serve': see inCommon
 
-	Issuer       string        // address of the issuer
-	SecretFile   string        // with the secret that the issuer showed for this verifier
-	IssuerCAFile string        // roots to trust for the issuer instead of the system's, PEM
-	MaxStaleness time.Duration // how long it decides without hearing from the issuer
-	Indexes      []Index       // at least one, no two at one path
+	Issuer           string        // address of the issuer
+	SecretFile       string        // with the secret that the issuer showed for this verifier
+	IssuerCAFile     string        // roots to trust for the issuer instead of the system's, PEM
+	VerifySecretFile string        // with the secret of programs that ask at /v1/verify; "": nobody may
+	MaxStaleness     time.Duration // how long it decides without hearing from the issuer
+	Indexes          []Index       // at least one, no two at one path
 }
 
 // Index is an index that a gateway passes uploads on to.
@@ -47,9 +48,10 @@ var inCommon = []string{
 
 // gatewayTexts are the settings of 'rind gateway' alone that are texts.
 var gatewayTexts = map[string]func(*Gateway) *string{
-	"issuer":         func(g *Gateway) *string { return &g.Issuer },
-	"secret-file":    func(g *Gateway) *string { return &g.SecretFile },
-	"issuer-ca-file": func(g *Gateway) *string { return &g.IssuerCAFile },
+	"issuer":             func(g *Gateway) *string { return &g.Issuer },
+	"secret-file":        func(g *Gateway) *string { return &g.SecretFile },
+	"issuer-ca-file":     func(g *Gateway) *string { return &g.IssuerCAFile },
+	"verify-secret-file": func(g *Gateway) *string { return &g.VerifySecretFile },
 }
 
 // indexTexts are the settings of an index that are texts.
@@ -183,7 +185,7 @@ func (g *Gateway) setIndexes(file string, v any) (p Problems) {
 
 // resolve makes paths those of the settings file's folder.
 func (g *Gateway) resolve(dir string) {
-	paths := []*string{&g.DataDir, &g.KeyFile, &g.TLSCert, &g.TLSKey, &g.SecretFile, &g.IssuerCAFile}
+	paths := []*string{&g.DataDir, &g.KeyFile, &g.TLSCert, &g.TLSKey, &g.SecretFile, &g.IssuerCAFile, &g.VerifySecretFile}
 	for n := range g.Indexes {
 		i := &g.Indexes[n]
 		paths = append(paths, &i.PasswordFile, &i.BearerFile, &i.CAFile)

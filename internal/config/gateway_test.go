@@ -29,6 +29,7 @@ key-file = "/etc/rind/gateway.key"
 issuer = "https://rind.example.org"
 secret-file = "verifier.secret"
 issuer-ca-file = "ca.pem"
+verify-secret-file = "verify.secret"
 max-staleness = "5m"
 max-upload = "100MiB"
 uploads-at-once = 64
@@ -66,7 +67,7 @@ insecure-http = true
 		t.Errorf("%+v", g.Indexes)
 	}
 	if g.Listen != "0.0.0.0:8090" || g.MetricsListen != "127.0.0.1:9100" || g.PublicURL.String() != "https://packages.example.org" || g.DataDir != dir+"/gateway" ||
-		g.Key() != "/etc/rind/gateway.key" || g.Issuer != "https://rind.example.org" || g.SecretFile != dir+"/verifier.secret" || g.IssuerCAFile != dir+"/ca.pem" ||
+		g.Key() != "/etc/rind/gateway.key" || g.Issuer != "https://rind.example.org" || g.SecretFile != dir+"/verifier.secret" || g.IssuerCAFile != dir+"/ca.pem" || g.VerifySecretFile != dir+"/verify.secret" ||
 		g.MaxStaleness != 5*time.Minute || g.MaxUpload != 100<<20 || g.UploadsAtOnce != 64 || g.UploadsPerAccount != 32 || g.UploadsPerToken != 16 ||
 		len(g.TrustedProxies) != 1 || g.TLSCert != dir+"/cert.pem" || g.TLSKey != dir+"/key.pem" || !g.GroupAccess || g.LogFormat != "json" {
 		t.Errorf("%+v", g)

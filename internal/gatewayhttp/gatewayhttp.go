@@ -5,6 +5,8 @@
 //	/readyz      200 where it can decide and its indexes answer, else 503 and why
 //	/metrics     for Prometheus, to clients on this machine
 //	/project/X/  the pages of project X, where clients print that address (flit)
+//	/v1/verify   decides for programs that know a secret (POST, JSON)
+//	/v1/auth     decides for a proxy that asks before it passes a request on
 //
 // Each index takes uploads at its path, and at its path + legacy/.
 package gatewayhttp
@@ -21,6 +23,7 @@ import (
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
@@ -38,7 +41,12 @@ type Config struct {
 	Ready     func() error // why tokens can't be checked
 	PublicURL *url.URL
 	Metrics   http.Handler
-	ClientIP  func(*http.Request) netip.Addr
+
+	Verifier     gateway.Verifier
+	VerifySecret func() string                           // of /v1/verify; "": it is not in use
+	OnUse        func(g verifier.Grant, from netip.Addr) // of a token, by what /v1/verify allowed
+
+	ClientIP func(*http.Request) netip.Addr
 }
 
 // Server answers.
@@ -56,6 +64,8 @@ func New(cfg Config) *Server {
 	s.HandleFunc("GET /readyz", deadline.Page, s.ready)
 	s.HandleFunc("GET /metrics", deadline.Page, s.metrics)
 	s.HandleFunc("GET /project/", deadline.Page, s.project)
+	s.HandleFunc("POST /v1/verify", deadline.Page, s.verify)
+	s.HandleFunc("/v1/auth", deadline.Page, s.forwardAuth)
 	s.HandleFunc("/", deadline.Mounted, s.index)
 	return s
 }

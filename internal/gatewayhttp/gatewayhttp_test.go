@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/verifier"
 )
 
 // said is a handler that says its name and the path.
@@ -29,6 +30,7 @@ func newServer(t *testing.T, edit func(*Config)) *Server {
 			{Path: "/team-a/", Uploads: said("upload a"), Ready: up},
 		},
 		Ready: func() error { return nil }, PublicURL: &url.URL{Scheme: "https", Host: "packages.example.org"}, Metrics: said("metrics"),
+		VerifySecret: func() string { return "" }, OnUse: func(verifier.Grant, netip.Addr) {},
 		ClientIP: func(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() },
 	}
 	if edit != nil {
@@ -43,7 +45,7 @@ func TestClasses(t *testing.T) {
 		classes[r.Pattern] = r.Class.String()
 	}
 	for pattern, want := range map[string]deadline.Class{
-		"GET /livez": deadline.Page, "GET /readyz": deadline.Page, "GET /metrics": deadline.Page, "GET /project/": deadline.Page, "/": deadline.Mounted,
+		"GET /livez": deadline.Page, "GET /readyz": deadline.Page, "GET /metrics": deadline.Page, "GET /project/": deadline.Page, "POST /v1/verify": deadline.Page, "/v1/auth": deadline.Page, "/": deadline.Mounted,
 	} {
 		if classes[pattern] != want.String() {
 			t.Errorf("%s is a %s", pattern, classes[pattern])

@@ -284,42 +284,12 @@ func (in *intake) request() caveats.Request {
 }
 
 // checkEarly asks with what is known so far, so that a token that can't be good
-// for this upload is refused before the bytes arrive. A failure that a fact still
-// to come may mend is left to the end.
+// for this upload is refused before the bytes arrive.
 //
 // h is whose upload it is, by a token that is genuine.
 func (in *intake) checkEarly() (h holder, err error) {
-	req := in.request()
-	grant, err := in.g.cfg.Verifier.Verify(in.ctx, in.text, req)
-	var denial *verifier.Denial
-	if !errors.As(err, &denial) {
-		return holder{grant.TokenID, grant.UserID}, err
-	}
-	var decided []caveats.Failure
-	for _, f := range denial.Failures {
-		if !undecided(f.Reason, req) {
-			decided = append(decided, f)
-		}
-	}
-	if len(decided) == 0 && len(denial.Failures) > 0 {
-		return holder{denial.TokenID, denial.UserID}, nil
-	}
-	return holder{}, &verifier.Denial{TokenID: denial.TokenID, UserID: denial.UserID, Failures: decided}
-}
-
-// undecided reports whether a failure concerns a fact that req does not have yet.
-func undecided(reason caveats.Reason, req caveats.Request) bool {
-	switch reason {
-	case caveats.WrongProject, caveats.NotAMember:
-		return req.Project == ""
-	case caveats.WrongVersion:
-		return req.Version == ""
-	case caveats.WrongFile:
-		return req.Filename == ""
-	case caveats.WrongDigest:
-		return req.SHA256 == ""
-	}
-	return false
+	grant, _, err := CheckSoFar(in.ctx, in.g.cfg.Verifier, in.text, in.request())
+	return holder{grant.TokenID, grant.UserID}, err
 }
 
 func (in *intake) fileTooLarge() error {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/rind-dev/rind/internal/private"
@@ -49,30 +47,10 @@ func (u *Upstream) readCredential() error {
 	return nil
 }
 
-// maxSecret is the longest password or token, in bytes.
-const maxSecret = 16 << 10
-
-// readSecret reads a file that nobody else may read: one line.
 func (u *Upstream) readSecret(path string) (string, error) {
-	f, err := os.Open(path)
+	secret, err := private.Of(u.cfg.GroupAccess).ReadSecret(path)
 	if err != nil {
 		return "", fmt.Errorf("upstream: the credential for the index: %w", err)
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err == nil {
-		err = private.Of(u.cfg.GroupAccess).CheckSecret(path, fi)
-	}
-	if err != nil {
-		return "", fmt.Errorf("upstream: the credential for the index, in %s: %w", path, err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	if err != nil {
-		return "", fmt.Errorf("upstream: the credential for the index: %w", err)
-	}
-	secret := strings.TrimRight(string(b), "\r\n")
-	if secret == "" || len(secret) > maxSecret || strings.ContainsFunc(secret, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		return "", fmt.Errorf("upstream: %s does not contain a credential: it is one line of text", path)
 	}
 	return secret, nil
 }

@@ -1,0 +1,169 @@
+package gatewayhttp
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/httpauth"
+)
+
+// Other doors to the same decision: for programs in other languages, and for proxies.
+
+// maxQuestion bounds a question to /v1/verify, in bytes: the longest credentials, and as much again.
+const maxQuestion = 64 << 10
+
+// actions are what a token can be for. One without limits allows each of them.
+var actions = []string{caveats.ActionUpload, caveats.ActionStage, caveats.ActionCreate}
+
+// question is what /v1/verify is asked.
+type question struct {
+	Authorization string `json:"authorization"` // the header as the client sent it
+	Action        string `json:"action"`        // "upload" where it is empty
+	Project       string `json:"project"`
+	Version       string `json:"version"`
+	Filename      string `json:"filename"`
+	SHA256        string `json:"sha256"` // computed from the bytes
+	ClientIP      string `json:"client_ip"`
+
+	// Final says that nothing more will be known. Where it is false, an empty fact is one that is not known yet.
+	Final *bool `json:"final"`
+}
+
+// decision is what it answers.
+type decision struct {
+	Allowed bool   `json:"allowed"` // false: not refused yet, as far as the facts go
+	Project string `json:"project,omitempty"`
+	TokenID string `json:"token_id,omitempty"`
+	UserID  string `json:"user_id,omitempty"`
+	User    string `json:"user,omitempty"`
+	Reason  string `json:"reason,omitempty"` // of a refusal, for the client
+}
+
+// verify answers programs that know the secret.
+func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
+	secret := s.cfg.VerifySecret()
+	given, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	want, got := sha256.Sum256([]byte(secret)), sha256.Sum256([]byte(given))
+	switch {
+	case secret == "":
+		say(w, http.StatusNotFound, "This address is not in use: set verify-secret-file.")
+		return
+	case !isBearer || subtle.ConstantTimeCompare(want[:], got[:]) != 1:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="rind"`)
+		say(w, http.StatusUnauthorized, "Send the secret in verify-secret-file as a bearer token, and the client's own header in the field authorization.")
+		return
+	}
+	q, err := readQuestion(w, r)
+	if err != nil {
+		say(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	client, err := netip.ParseAddr(q.ClientIP)
+	if err != nil && q.ClientIP != "" {
+		say(w, http.StatusBadRequest, "The field client_ip is not an IP address.")
+		return
+	}
+	if q.Action == "" {
+		q.Action = caveats.ActionUpload
+	}
+	if !slices.Contains(actions, q.Action) {
+		say(w, http.StatusBadRequest, "The field action is none of "+strings.Join(actions, ", ")+": tokens are for nothing else.")
+		return
+	}
+	final := q.Final == nil || *q.Final
+	d, status := s.decide(r, q.Authorization, caveats.Request{
+		Action: q.Action, Project: q.Project, Version: q.Version, Filename: q.Filename, SHA256: q.SHA256, ClientIP: client,
+	}, final)
+	answerDecision(w, d, status)
+}
+
+func readQuestion(w http.ResponseWriter, r *http.Request) (*question, error) {
+	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion))
+	in.DisallowUnknownFields()
+	q := &question{}
+	if err := in.Decode(q); err != nil {
+		return nil, errors.New("The body is not a JSON object with the fields authorization, action, project, version, filename, sha256, client_ip and final: " + text.Line(text.Clip(err.Error())))
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("The body has something behind the JSON object.")
+	}
+	return q, nil
+}
+
+// decide asks the verifier.
+func (s *Server) decide(r *http.Request, authorization string, req caveats.Request, final bool) (decision, int) {
+	asked := &http.Request{Header: http.Header{}}
+	if authorization != "" {
+		asked.Header.Set("Authorization", authorization)
+	}
+	token, err := httpauth.Token(asked)
+	var grant verifier.Grant
+	allowed := false
+	switch {
+	case err != nil:
+	case final:
+		grant, err = s.cfg.Verifier.Verify(r.Context(), token, req)
+		allowed = err == nil
+	default:
+		grant, allowed, err = gateway.CheckSoFar(r.Context(), s.cfg.Verifier, token, req)
+	}
+	if err != nil {
+		a := httpauth.Explain(err)
+		return decision{Reason: a.Sentence}, a.Status
+	}
+	if allowed && final {
+		s.cfg.OnUse(grant, req.ClientIP)
+	}
+	return decision{Allowed: allowed, Project: grant.Project, TokenID: grant.TokenID, UserID: grant.UserID, User: grant.UserName}, http.StatusOK
+}
+
+func answerDecision(w http.ResponseWriter, d decision, status int) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	if d.Reason != "" {
+		h.Set("X-Rind-Reason", d.Reason)
+	}
+	w.WriteHeader(status)
+	_ = text.JSON(w, d)
+}
+
+// forwardAuth answers nginx (auth_request), Caddy (forward_auth), Traefik (ForwardAuth) and Envoy (ext_authz): 200 where the
+// token is not refused, as far as is known, else 403 and why. A proxy that knows the project by the path names it in
+// X-Rind-Project, which it has to set whether or not the client did. What the file is nobody knows here, so whoever keeps it
+// has to ask again.
+func (s *Server) forwardAuth(w http.ResponseWriter, r *http.Request) {
+	var authorization string
+	switch sent := r.Header.Values("Authorization"); len(sent) {
+	case 0:
+	case 1:
+		authorization = sent[0]
+	default:
+		answerDecision(w, decision{Reason: httpauth.ErrRepeated.Sentence()}, http.StatusForbidden)
+		return
+	}
+	if len(r.Header.Values("X-Rind-Project")) > 1 {
+		answerDecision(w, decision{Reason: "The proxy in front has to set X-Rind-Project, and not to add it."}, http.StatusForbidden)
+		return
+	}
+	d, status := s.decide(r, authorization, caveats.Request{Action: caveats.ActionUpload, Project: r.Header.Get("X-Rind-Project"), ClientIP: s.cfg.ClientIP(r)}, false)
+	if status == http.StatusOK {
+		h := w.Header()
+		h.Set("X-Rind-Token", d.TokenID)
+		h.Set("X-Rind-User", d.User)
+		h.Set("X-Rind-Project", d.Project)
+	}
+	answerDecision(w, d, status)
+}
