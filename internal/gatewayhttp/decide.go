@@ -66,7 +66,8 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 	}
 	q, err := readQuestion(w, r)
 	if err != nil {
-		say(w, http.StatusBadRequest, err.Error())
+		say(w, http.StatusBadRequest, "The body is not one JSON object with the fields authorization, action, project, version, filename, sha256, client_ip and final: "+
+			text.Line(text.Clip(err.Error()))+".")
 		return
 	}
 	client, err := netip.ParseAddr(q.ClientIP)
@@ -93,10 +94,10 @@ func readQuestion(w http.ResponseWriter, r *http.Request) (*question, error) {
 	in.DisallowUnknownFields()
 	q := &question{}
 	if err := in.Decode(q); err != nil {
-		return nil, errors.New("The body is not a JSON object with the fields authorization, action, project, version, filename, sha256, client_ip and final: " + text.Line(text.Clip(err.Error())))
+		return nil, err
 	}
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("The body has something behind the JSON object.")
+		return nil, errors.New("something is behind it")
 	}
 	return q, nil
 }
