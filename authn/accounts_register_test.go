@@ -18,19 +18,19 @@ func TestFirstStart(t *testing.T) {
 	form := Registration{Username: "Root", Email: "Root@Example.ORG", Password: goodPassword}
 
 	// Before the first administrator nobody gets in by the open door.
-	if open, err := e.CanRegister(ctx); open || err != nil {
+	if open, err := e.Accounts.CanRegister(ctx); open || err != nil {
 		t.Fatalf("open %v %v", open, err)
 	}
-	_, err := e.Register(ctx, home, form)
+	_, err := e.Accounts.Register(ctx, home, form)
 	wantProblem(t, err, "", CodeRegistrationOff)
 
 	first := e.setupLink()
 	second := e.setupLink()
 	form.Purpose, form.Link = PurposeSetup, first
-	_, err = e.Register(ctx, home, form)
+	_, err = e.Accounts.Register(ctx, home, form)
 	wantProblem(t, err, "", CodeLinkUsed) // replaced
 	form.Link = second
-	x, err := e.Register(ctx, home, form)
+	x, err := e.Accounts.Register(ctx, home, form)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,17 +46,17 @@ func TestFirstStart(t *testing.T) {
 		t.Errorf("%+v", row)
 	}
 	e.unchanged(func() {
-		if _, _, ok, err := e.SetupLink(ctx); ok || err != nil {
+		if _, _, ok, err := e.Accounts.SetupLink(ctx); ok || err != nil {
 			t.Errorf("a set-up link with an account: %v %v", ok, err)
 		}
 	})
-	_, err = e.Register(ctx, home, Registration{Username: "eve", Email: "eve@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: second})
+	_, err = e.Accounts.Register(ctx, home, Registration{Username: "eve", Email: "eve@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: second})
 	wantProblem(t, err, "", CodeLinkUsed)
 
-	if open, err := e.CanRegister(ctx); !open || err != nil {
+	if open, err := e.Accounts.CanRegister(ctx); !open || err != nil {
 		t.Fatalf("closed %v %v", open, err)
 	}
-	x, err = e.Register(ctx, home, Registration{Username: "bob", Email: "bob@example.org", Password: goodPassword})
+	x, err = e.Accounts.Register(ctx, home, Registration{Username: "bob", Email: "bob@example.org", Password: goodPassword})
 	if err != nil || e.user(x.UserID).Admin {
 		t.Fatalf("%+v %v", e.user(x.UserID), err)
 	}
@@ -72,7 +72,7 @@ func TestSetupRace(t *testing.T) {
 		link := e.setupLink()
 		won, lost := race(n, func(i int) error {
 			name := fmt.Sprintf("root%d", i)
-			_, err := e.Register(t.Context(), from(fmt.Sprintf("192.0.2.%d", i)), Registration{
+			_, err := e.Accounts.Register(t.Context(), from(fmt.Sprintf("192.0.2.%d", i)), Registration{
 				Username: name, Email: name + "@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: link,
 			})
 			return err
@@ -95,7 +95,7 @@ func TestSetupRace(t *testing.T) {
 // keys lists the keys with a prefix.
 func (e *env) keys(prefix string) (out []string) {
 	e.t.Helper()
-	err := e.store.View(e.t.Context(), func(r kv.Reader) error {
+	err := e.core.store.View(e.t.Context(), func(r kv.Reader) error {
 		out = nil
 		found, err := r.Scan([]byte(prefix), nil, 0, false)
 		for _, p := range found {
@@ -111,7 +111,7 @@ func (e *env) keys(prefix string) (out []string) {
 
 func TestRegistrationSaysEverythingAtOnce(t *testing.T) {
 	e := newEnv(t)
-	_, err := e.Register(t.Context(), home, Registration{
+	_, err := e.Accounts.Register(t.Context(), home, Registration{
 		Username: "-", Email: "x", Password: "short", Purpose: PurposeSetup, Link: e.setupLink(),
 	})
 	var ps problem.Problems
@@ -125,7 +125,7 @@ func TestRegistrationSaysEverythingAtOnce(t *testing.T) {
 func TestRegistrationThatFails(t *testing.T) {
 	e := newEnv(t)
 	admin := e.admin()
-	_, link, err := e.Invite(t.Context(), admin.Session, home, "bob@example.org")
+	_, link, err := e.Invitations.Invite(t.Context(), admin.Session, home, "bob@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestRegistrationThatFails(t *testing.T) {
 			{change(func(r *Registration) { r.Purpose = "" }), "", CodeRegistrationOff},
 			{change(func(r *Registration) { r.Link = "" }), "", CodeLinkInvalid},
 		} {
-			_, err := e.Register(t.Context(), home, c.form)
+			_, err := e.Accounts.Register(t.Context(), home, c.form)
 			wantProblem(t, err, c.field, c.code)
 		}
 	})
@@ -153,14 +153,14 @@ func TestRegistrationThatFails(t *testing.T) {
 	}
 	e.unchanged(func() {
 		e.users.fail = errors.New("the issuer's store says no")
-		_, err := e.Register(t.Context(), home, good)
+		_, err := e.Accounts.Register(t.Context(), home, good)
 		wantErr(t, err, e.users.fail)
 		e.users.fail = nil
 	})
 	if left := e.keys("authn/name/bob"); left != nil {
 		t.Errorf("%q is left of an account that was not made", left)
 	}
-	x, err := e.Register(t.Context(), home, good)
+	x, err := e.Accounts.Register(t.Context(), home, good)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestRegistrationIsLimited(t *testing.T) {
 	e.admin()
 	register := func(i int, o Origin) error {
 		name := fmt.Sprintf("user%d", i)
-		_, err := e.Register(t.Context(), o, Registration{Username: name, Email: name + "@example.org", Password: goodPassword})
+		_, err := e.Accounts.Register(t.Context(), o, Registration{Username: name, Email: name + "@example.org", Password: goodPassword})
 		return err
 	}
 	for i := range 20 {
@@ -207,19 +207,19 @@ func TestFormsWithProblemsAreLimited(t *testing.T) {
 	e.admin()
 	weak := Registration{Username: "user", Email: "user@example.org", Password: "password1234"}
 	for range 100 {
-		_, err := e.Register(t.Context(), from("2001:db8::1"), weak)
+		_, err := e.Accounts.Register(t.Context(), from("2001:db8::1"), weak)
 		wantProblem(t, err, "password", CodePasswordWeak)
 	}
-	_, err := e.Register(t.Context(), from("2001:db8::2"), weak) // the same /64
+	_, err := e.Accounts.Register(t.Context(), from("2001:db8::2"), weak) // the same /64
 	wantErr(t, err, ErrThrottled)
-	_, err = e.Register(t.Context(), from("2001:db8:0:1::1"), weak)
+	_, err = e.Accounts.Register(t.Context(), from("2001:db8:0:1::1"), weak)
 	wantProblem(t, err, "password", CodePasswordWeak)
 }
 
 func TestNewChecksItsConfig(t *testing.T) {
 	e := newEnv(t)
 	whole := e.cfg
-	whole.Store = e.store
+	whole.Store = e.core.store
 	for name, spoil := range map[string]func(*Config){
 		"store":    func(c *Config) { c.Store = nil },
 		"sealer":   func(c *Config) { c.Sealer = nil },

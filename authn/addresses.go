@@ -15,8 +15,8 @@ type Addresses struct {
 	recoveries *Recoveries
 }
 
-// PendingEmail is the address that waits for its link to be used; "" where none does.
-func (s *Addresses) PendingEmail(ctx context.Context, x Session) (email string, expires time.Time, err error) {
+// Pending is the address that waits for its link to be used; "" where none does.
+func (s *Addresses) Pending(ctx context.Context, x Session) (email string, expires time.Time, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		email = ""
 		u, err := s.signedIn(r, x)

@@ -23,11 +23,11 @@ import (
 // emailChangeSlot holds the link that moves the account, undoSlots those that move it back.
 func emailChangeSlot(userID string) string { return "authn/link-of/email-change/" + userID }
 
-// RequestEmailChange mails a link to another address, which the account has once the link is
-// used (ConfirmEmailChange), and tells the present one; where one of the mails is not taken nothing changes, and the error is ErrMail.
+// RequestChange mails a link to another address, which the account has once the link is
+// used (Addresses.ConfirmChange), and tells the present one; where one of the mails is not taken nothing changes, and the error is ErrMail.
 // It asks for a fresh factor. An address that another account has gets a word of it in place of the link, as for
 // Register. The problems are those of addresses, and email_same.
-func (s *Addresses) RequestEmailChange(ctx context.Context, x Session, o Origin, email string) error {
+func (s *Addresses) RequestChange(ctx context.Context, x Session, o Origin, email string) error {
 	var ps problem.Problems
 	email = cleanEmail(email, &ps)
 	if err := ps.Err(); err != nil {
@@ -95,11 +95,11 @@ func (s *Addresses) moving(r kv.Reader, x Session, email string) (userRecord, er
 	return u, nil
 }
 
-// ConfirmEmailChange uses the link of RequestEmailChange up: the account has the new address,
+// ConfirmChange uses the link of Addresses.RequestChange up: the account has the new address,
 // and links that were mailed to the one before are void. It needs no Session, as
-// VerifyEmail. What ends the sessions of the account voids the link, and the change ends a recovery
+// Addresses.Verify. What ends the sessions of the account voids the link, and the change ends a recovery
 // that waits. Beside the problems of links there is email_taken.
-func (s *Addresses) ConfirmEmailChange(ctx context.Context, o Origin, link Secret) (User, error) {
+func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (User, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		rec, err := s.burnLink(tx, PurposeEmailChange, link)

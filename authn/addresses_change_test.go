@@ -32,10 +32,10 @@ func (e *env) undo() sentMail {
 // move moves an account to another address.
 func (e *env) move(who *person, email string) {
 	e.t.Helper()
-	if err := e.RequestEmailChange(e.t.Context(), who.Session, home, email); err != nil {
+	if err := e.Addresses.RequestChange(e.t.Context(), who.Session, home, email); err != nil {
 		e.t.Fatal(err)
 	}
-	if _, err := e.ConfirmEmailChange(e.t.Context(), home, e.mails.last(e.t, string(PurposeEmailChange)).link); err != nil {
+	if _, err := e.Addresses.ConfirmChange(e.t.Context(), home, e.mails.last(e.t, string(PurposeEmailChange)).link); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -46,7 +46,7 @@ func TestEmailChange(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	ctx := t.Context()
-	if err := e.RequestEmailChange(ctx, root.Session, home, "Root@new.example"); err != nil {
+	if err := e.Addresses.RequestChange(ctx, root.Session, home, "Root@new.example"); err != nil {
 		t.Fatal(err)
 	}
 	if row := e.wantRow(rowEmailChangeAsked, root.UserID); row.Detail["to"] != "Root@new.example" || row.Actor.UserID != root.UserID {
@@ -59,17 +59,17 @@ func TestEmailChange(t *testing.T) {
 	if u := e.user(root.UserID); confirm.to.Email != "Root@new.example" || u.Email != root.email || !u.EmailVerified {
 		t.Errorf("mail %+v, user %+v", confirm.to, u)
 	}
-	if email, until, err := e.PendingEmail(ctx, root.Session); err != nil || email != "Root@new.example" || !until.After(e.now()) {
+	if email, until, err := e.Addresses.Pending(ctx, root.Session); err != nil || email != "Root@new.example" || !until.After(e.now()) {
 		t.Errorf("%q %v %v", email, until, err)
 	}
-	if err := e.RequestPasswordReset(ctx, home, root.email); err != nil {
+	if err := e.Passwords.RequestReset(ctx, home, root.email); err != nil {
 		t.Fatal(err)
 	}
 	reset := e.mails.last(t, "reset").link
-	if info, err := e.CheckLink(ctx, PurposeEmailChange, confirm.link); err != nil || info.Username != "root" || info.Email != "Root@new.example" {
+	if info, err := e.Accounts.CheckLink(ctx, PurposeEmailChange, confirm.link); err != nil || info.Username != "root" || info.Email != "Root@new.example" {
 		t.Errorf("%+v %v", info, err)
 	}
-	if u, err := e.ConfirmEmailChange(ctx, home, confirm.link); err != nil || u.Email != "Root@new.example" {
+	if u, err := e.Addresses.ConfirmChange(ctx, home, confirm.link); err != nil || u.Email != "Root@new.example" {
 		t.Fatalf("%+v %v", u, err)
 	}
 	if row := e.wantRow(rowEmailChanged, root.UserID); row.Detail["from"] != root.email || row.Detail["to"] != "Root@new.example" {
@@ -78,17 +78,17 @@ func TestEmailChange(t *testing.T) {
 	if m := e.mails.last(t, string(notices.EmailChanged)); m.to.Email != root.email || m.notice.Details.To != "Root@new.example" {
 		t.Errorf("mail %+v", m)
 	}
-	_, err := e.ConfirmEmailChange(ctx, home, confirm.link)
+	_, err := e.Addresses.ConfirmChange(ctx, home, confirm.link)
 	wantProblem(t, err, "", CodeLinkUsed)
-	wantProblem(t, e.ResetPassword(ctx, home, reset, "thimble quarry 88 snow"), "", CodeLinkUsed)
-	if email, _, err := e.PendingEmail(ctx, root.Session); err != nil || email != "" {
+	wantProblem(t, e.Passwords.Reset(ctx, home, reset, "thimble quarry 88 snow"), "", CodeLinkUsed)
+	if email, _, err := e.Addresses.Pending(ctx, root.Session); err != nil || email != "" {
 		t.Errorf("%q waits still: %v", email, err)
 	}
-	_, err = e.SignIn(ctx, home, root.email, root.password)
+	_, err = e.Sessions.SignIn(ctx, home, root.email, root.password)
 	wantProblem(t, err, "", CodeSignInFailed)
-	e.must(e.SignIn(ctx, home, "root@NEW.example", root.password))
+	e.must(e.Sessions.SignIn(ctx, home, "root@NEW.example", root.password))
 	e.mails.mails = nil
-	if err := e.RequestEmailChange(ctx, root.Session, home, root.email); err != nil || e.mails.of(string(PurposeEmailChange)) != 1 {
+	if err := e.Addresses.RequestChange(ctx, root.Session, home, root.email); err != nil || e.mails.of(string(PurposeEmailChange)) != 1 {
 		t.Errorf("the old address is not free: %v", err)
 	}
 }
@@ -97,12 +97,12 @@ func TestEmailChange(t *testing.T) {
 func TestEmailChangeOfCase(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	wantProblem(t, e.RequestEmailChange(t.Context(), root.Session, home, root.email), "email", CodeEmailSame)
+	wantProblem(t, e.Addresses.RequestChange(t.Context(), root.Session, home, root.email), "email", CodeEmailSame)
 	e.move(root, "ROOT@example.org")
 	if u := e.user(root.UserID); u.Email != "ROOT@example.org" {
 		t.Errorf("%+v", u)
 	}
-	e.must(e.SignIn(t.Context(), home, "root@example.org", root.password))
+	e.must(e.Sessions.SignIn(t.Context(), home, "root@example.org", root.password))
 }
 
 // Who may ask, and how often.
@@ -111,21 +111,21 @@ func TestEmailChangeRefused(t *testing.T) {
 	root := e.admin()
 	ann := e.invited(root, "ann")
 	ctx := t.Context()
-	wantErr(t, e.RequestEmailChange(ctx, ann.Session, home, "ann@new.example"), ErrForbidden)
-	wantErr(t, e.RequestEmailChange(ctx, e.password(root), home, "a@new.example"), ErrForbidden)
-	wantProblem(t, e.RequestEmailChange(ctx, root.Session, home, "no address"), "email", CodeEmailInvalid)
+	wantErr(t, e.Addresses.RequestChange(ctx, ann.Session, home, "ann@new.example"), ErrForbidden)
+	wantErr(t, e.Addresses.RequestChange(ctx, e.password(root), home, "a@new.example"), ErrForbidden)
+	wantProblem(t, e.Addresses.RequestChange(ctx, root.Session, home, "no address"), "email", CodeEmailInvalid)
 	for range 3 {
-		if err := e.RequestEmailChange(ctx, root.Session, home, "a@new.example"); err != nil {
+		if err := e.Addresses.RequestChange(ctx, root.Session, home, "a@new.example"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	mails := e.mails.count()
-	wantErr(t, e.RequestEmailChange(ctx, root.Session, home, "a@new.example"), ErrThrottled)
+	wantErr(t, e.Addresses.RequestChange(ctx, root.Session, home, "a@new.example"), ErrThrottled)
 	if e.mails.count() != mails {
 		t.Error("a mail went out")
 	}
 	e.pass(FactorFresh + time.Second)
-	wantErr(t, e.RequestEmailChange(ctx, root.Session, home, "b@new.example"), ErrFactorStale)
+	wantErr(t, e.Addresses.RequestChange(ctx, root.Session, home, "b@new.example"), ErrFactorStale)
 }
 
 // Somebody else's address makes no difference that one could see: their owner is told, and
@@ -139,7 +139,7 @@ func TestEmailChangeToTakenAddress(t *testing.T) {
 	count := func(email string) (mails, rows int) {
 		t.Helper()
 		m, r := e.mails.count(), len(e.rows())
-		if err := e.RequestEmailChange(ctx, root.Session, home, email); err != nil {
+		if err := e.Addresses.RequestChange(ctx, root.Session, home, email); err != nil {
 			t.Fatal(err)
 		}
 		return e.mails.count() - m, len(e.rows()) - r
@@ -154,7 +154,7 @@ func TestEmailChangeToTakenAddress(t *testing.T) {
 	link := e.mails.last(t, string(PurposeEmailChange)).link
 	bob.Session = e.signIn(bob)
 	e.move(bob, "free@new.example")
-	_, err := e.ConfirmEmailChange(ctx, home, link)
+	_, err := e.Addresses.ConfirmChange(ctx, home, link)
 	wantProblem(t, err, "", CodeEmailTaken)
 	if e.user(root.UserID).Email != root.email {
 		t.Error("it moved")
@@ -168,20 +168,20 @@ func TestEmailChangeLinksInFlight(t *testing.T) {
 	ctx := t.Context()
 	ask := func(email string) Secret {
 		t.Helper()
-		if err := e.RequestEmailChange(ctx, root.Session, home, email); err != nil {
+		if err := e.Addresses.RequestChange(ctx, root.Session, home, email); err != nil {
 			t.Fatal(err)
 		}
 		return e.mails.last(t, string(PurposeEmailChange)).link
 	}
 	first, second := ask("a@new.example"), ask("b@new.example")
-	_, err := e.ConfirmEmailChange(ctx, home, first)
+	_, err := e.Addresses.ConfirmChange(ctx, home, first)
 	wantProblem(t, err, "", CodeLinkUsed)
-	root.Session = e.must(e.ChangePassword(ctx, root.Session, home, root.password, "another plum orbit 9"))
-	_, err = e.ConfirmEmailChange(ctx, home, second)
+	root.Session = e.must(e.Passwords.Change(ctx, root.Session, home, root.password, "another plum orbit 9"))
+	_, err = e.Addresses.ConfirmChange(ctx, home, second)
 	wantProblem(t, err, "", CodeLinkUsed)
 	late := ask("c@new.example")
 	e.pass(PurposeEmailChange.Life())
-	_, err = e.ConfirmEmailChange(ctx, home, late)
+	_, err = e.Addresses.ConfirmChange(ctx, home, late)
 	wantProblem(t, err, "", CodeLinkExpired)
 }
 
@@ -199,7 +199,7 @@ func TestEmailChangeUndone(t *testing.T) {
 	if mine.to.Email != root.email || theirs.to.Email != "thief@bad.example" {
 		t.Fatalf("mails to %s and %s", mine.to.Email, theirs.to.Email)
 	}
-	changed, err := e.UndoEmailChange(ctx, home, mine.link)
+	changed, err := e.Addresses.UndoChange(ctx, home, mine.link)
 	if err != nil || !changed || e.user(root.UserID).Email != root.email {
 		t.Fatalf("%v %v %+v", changed, err, e.user(root.UserID))
 	}
@@ -209,13 +209,13 @@ func TestEmailChangeUndone(t *testing.T) {
 	if m := e.mails.last(t, string(notices.AddressUndone)); m.to.Email != root.email {
 		t.Errorf("mail %+v", m)
 	}
-	_, err = e.UndoEmailChange(ctx, home, theirs.link)
+	_, err = e.Addresses.UndoChange(ctx, home, theirs.link)
 	wantProblem(t, err, "", CodeLinkUsed)
-	_, err = e.UndoEmailChange(ctx, home, mine.link)
+	_, err = e.Addresses.UndoChange(ctx, home, mine.link)
 	wantProblem(t, err, "", CodeLinkUsed)
-	_, err = e.Sessions(ctx, root.Session)
+	_, err = e.Sessions.List(ctx, root.Session)
 	wantErr(t, err, ErrSignedOut)
-	e.must(e.SignIn(ctx, home, root.email, root.password))
+	e.must(e.Sessions.SignIn(ctx, home, root.email, root.password))
 }
 
 // The link also works before the new address is confirmed, and then nothing moves any more.
@@ -223,23 +223,23 @@ func TestEmailChangeWithdrawn(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	ctx := t.Context()
-	if err := e.RequestEmailChange(ctx, root.Session, home, "thief@bad.example"); err != nil {
+	if err := e.Addresses.RequestChange(ctx, root.Session, home, "thief@bad.example"); err != nil {
 		t.Fatal(err)
 	}
 	confirm := e.mails.last(t, string(PurposeEmailChange)).link
-	changed, err := e.UndoEmailChange(ctx, home, e.undo().link)
+	changed, err := e.Addresses.UndoChange(ctx, home, e.undo().link)
 	if err != nil || changed {
 		t.Fatalf("%v %v", changed, err)
 	}
-	_, err = e.ConfirmEmailChange(ctx, home, confirm)
+	_, err = e.Addresses.ConfirmChange(ctx, home, confirm)
 	wantProblem(t, err, "", CodeLinkUsed)
 	e.pass(time.Hour)
 	root.Session = e.signIn(root)
 	e.move(root, "new@new.example")
 	e.pass(PurposeEmailUndo.Life())
-	_, err = e.UndoEmailChange(ctx, home, e.undo().link)
+	_, err = e.Addresses.UndoChange(ctx, home, e.undo().link)
 	wantProblem(t, err, "", CodeLinkExpired)
-	if err := e.Sweep(ctx); err != nil {
+	if err := e.Cleanup.Sweep(ctx); err != nil {
 		t.Fatal(err)
 	}
 	for _, prefix := range []string{linkPrefix, "authn/link-of/"} {

@@ -20,11 +20,11 @@ func (s *Addresses) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link
 	})
 }
 
-// UndoEmailChange uses a link up that was mailed to the address that an account had: it has that one
+// UndoChange uses a link up that was mailed to the address that an account had: it has that one
 // again, what was asked for since is void, and all its sessions end. Both addresses are told. changed is
 // false where the change had not happened yet, and was only withdrawn. It works for a
 // frozen account, too. Beside the problems of links there is email_taken.
-func (s *Addresses) UndoEmailChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
+func (s *Addresses) UndoChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
 	var u userRecord
 	var from string
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {

@@ -11,14 +11,14 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// VerifyEmail uses the link of a verification mail up: from then on the address
+// Verify uses the link of a verification mail up: from then on the address
 // belongs to the account. It needs no Session, so that the mail can be read on
 // another device; the page behind the link names the account (CheckLink) and
 // asks first.
 //
 // Beside the problems of links there is email_taken, where another account
 // verified the same address before.
-func (s *Addresses) VerifyEmail(ctx context.Context, o Origin, link Secret) (User, error) {
+func (s *Addresses) Verify(ctx context.Context, o Origin, link Secret) (User, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		rec, err := s.burnLink(tx, PurposeVerifyEmail, link)
@@ -53,9 +53,9 @@ func (s *Addresses) ResendVerification(ctx context.Context, x Session, o Origin)
 	return s.renewVerification(ctx, x, o, "")
 }
 
-// ChangeEmail corrects an address that is not verified yet, and mails a link
+// Correct corrects an address that is not verified yet, and mails a link
 // to the new one. It counts as a mail asked for, like ResendVerification.
-func (s *Addresses) ChangeEmail(ctx context.Context, x Session, o Origin, email string) error {
+func (s *Addresses) Correct(ctx context.Context, x Session, o Origin, email string) error {
 	var ps problem.Problems
 	email = cleanEmail(email, &ps)
 	if err := ps.Err(); err != nil {

@@ -17,30 +17,30 @@ func TestVerifyEmail(t *testing.T) {
 	if first.to != (Recipient{UserID: who.UserID, Username: "root", Email: "root@example.org", Source: "192.0.2.7", Invited: true}) {
 		t.Errorf("to %+v", first.to)
 	}
-	_, err := e.BeginTOTP(ctx, who.Session)
+	_, err := e.Authenticators.Begin(ctx, who.Session)
 	wantProblem(t, err, "", CodeEmailUnverified)
-	_, err = e.ConfirmTOTP(ctx, who.Session, home, "123456")
+	_, err = e.Authenticators.Confirm(ctx, who.Session, home, "123456")
 	wantProblem(t, err, "", CodeEmailUnverified)
-	if _, err := e.SignIn(ctx, home, who.email, who.password); err == nil {
+	if _, err := e.Sessions.SignIn(ctx, home, who.email, who.password); err == nil {
 		t.Error("signed in by an address that nobody verified")
 	}
 
-	if err := e.ResendVerification(ctx, who.Session, home); err != nil {
+	if err := e.Addresses.ResendVerification(ctx, who.Session, home); err != nil {
 		t.Fatal(err)
 	}
 	e.wantRow(rowVerificationSent, who.UserID)
 	second := e.mails.last(t, string(PurposeVerifyEmail))
-	_, err = e.VerifyEmail(ctx, home, first.link)
+	_, err = e.Addresses.Verify(ctx, home, first.link)
 	wantProblem(t, err, "", CodeLinkUsed)
 
-	if err := e.ChangeEmail(ctx, who.Session, home, "right@example.org"); err != nil {
+	if err := e.Addresses.Correct(ctx, who.Session, home, "right@example.org"); err != nil {
 		t.Fatal(err)
 	}
 	row := e.wantRow(rowEmailChanged, who.UserID)
 	if row.Detail["from"] != "root@example.org" || row.Detail["to"] != "right@example.org" {
 		t.Errorf("%+v", row)
 	}
-	_, err = e.VerifyEmail(ctx, home, second.link)
+	_, err = e.Addresses.Verify(ctx, home, second.link)
 	wantProblem(t, err, "", CodeLinkUsed)
 
 	third := e.mails.last(t, string(PurposeVerifyEmail))
@@ -48,17 +48,17 @@ func TestVerifyEmail(t *testing.T) {
 		t.Errorf("to %+v", third.to)
 	}
 	e.pass(24*time.Hour - time.Second)
-	u, err := e.VerifyEmail(ctx, home, third.link)
+	u, err := e.Addresses.Verify(ctx, home, third.link)
 	if err != nil || !u.EmailVerified || u.Email != "right@example.org" || u.ID != who.UserID {
 		t.Fatalf("%+v %v", u, err)
 	}
 	e.wantRow(rowEmailVerified, who.UserID)
-	_, err = e.VerifyEmail(ctx, home, third.link)
+	_, err = e.Addresses.Verify(ctx, home, third.link)
 	wantProblem(t, err, "", CodeLinkUsed)
 
-	x := e.must(e.SignIn(ctx, home, "RIGHT@example.ORG", who.password))
-	wantProblem(t, e.ChangeEmail(ctx, x, home, "other@example.org"), "", CodeEmailVerified)
-	wantProblem(t, e.ResendVerification(ctx, x, home), "", CodeEmailVerified)
+	x := e.must(e.Sessions.SignIn(ctx, home, "RIGHT@example.ORG", who.password))
+	wantProblem(t, e.Addresses.Correct(ctx, x, home, "other@example.org"), "", CodeEmailVerified)
+	wantProblem(t, e.Addresses.ResendVerification(ctx, x, home), "", CodeEmailVerified)
 }
 
 // Each of the reasons not to believe a link is enough by itself: an account that
@@ -71,7 +71,7 @@ func TestVerifyEmailOfAnAccountThatChanged(t *testing.T) {
 		e := newEnv(t)
 		who := e.register("root", PurposeSetup, e.setupLink())
 		e.edit(who.UserID, spoil)
-		_, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, string(PurposeVerifyEmail)).link)
+		_, err := e.Addresses.Verify(t.Context(), home, e.mails.last(t, string(PurposeVerifyEmail)).link)
 		wantProblem(t, err, "", CodeLinkUsed)
 		if e.user(who.UserID).EmailVerified {
 			t.Errorf("%s: verified", name)
@@ -82,7 +82,7 @@ func TestVerifyEmailOfAnAccountThatChanged(t *testing.T) {
 // edit changes an account behind the Service's back.
 func (e *env) edit(id string, change func(*userRecord)) {
 	e.t.Helper()
-	err := e.store.Update(e.t.Context(), func(tx kv.Tx) error {
+	err := e.core.store.Update(e.t.Context(), func(tx kv.Tx) error {
 		u, err := loadUser(tx, id)
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func TestVerifyEmailRace(t *testing.T) {
 		who := e.register("root", PurposeSetup, e.setupLink())
 		link := e.mails.last(t, string(PurposeVerifyEmail)).link
 		won, lost := race(n, func(int) error {
-			_, err := e.VerifyEmail(t.Context(), home, link)
+			_, err := e.Addresses.Verify(t.Context(), home, link)
 			return err
 		})
 		if won != 1 {
@@ -122,7 +122,7 @@ func TestAddressBelongsToWhoVerifiesIt(t *testing.T) {
 	alice := e.enrol(func() *person { e.admin(); return e.register("alice", "", "") }())
 	register := func(name, email string) Session {
 		t.Helper()
-		return e.must(e.Register(ctx, home, Registration{Username: name, Email: email, Password: goodPassword}))
+		return e.must(e.Accounts.Register(ctx, home, Registration{Username: name, Email: email, Password: goodPassword}))
 	}
 
 	eve := register("eve", "ALICE@example.org")
@@ -133,11 +133,11 @@ func TestAddressBelongsToWhoVerifiesIt(t *testing.T) {
 	if next := NextStep(eve, e.user(eve.UserID)); next != StepVerifyEmail {
 		t.Errorf("next %q", next)
 	}
-	if err := e.ResendVerification(ctx, eve, home); err != nil {
+	if err := e.Addresses.ResendVerification(ctx, eve, home); err != nil {
 		t.Error(err)
 	}
 	e.mails.last(t, addressInUse)
-	x := e.must(e.SignIn(ctx, home, "alice@example.org", alice.password))
+	x := e.must(e.Sessions.SignIn(ctx, home, "alice@example.org", alice.password))
 	if x.UserID != alice.UserID {
 		t.Error("the address signs in as somebody else")
 	}
@@ -147,11 +147,11 @@ func TestAddressBelongsToWhoVerifiesIt(t *testing.T) {
 	dans := e.mails.last(t, string(PurposeVerifyEmail)).link
 	register("dora", "Shared@example.org")
 	doras := e.mails.last(t, string(PurposeVerifyEmail)).link
-	if _, err := e.VerifyEmail(ctx, home, doras); err != nil {
+	if _, err := e.Addresses.Verify(ctx, home, doras); err != nil {
 		t.Fatal(err)
 	}
 	e.unchanged(func() {
-		_, err := e.VerifyEmail(ctx, home, dans)
+		_, err := e.Addresses.Verify(ctx, home, dans)
 		wantProblem(t, err, "", CodeEmailTaken)
 	})
 }
@@ -161,15 +161,15 @@ func TestVerificationMailsAreLimited(t *testing.T) {
 	who := e.register("root", PurposeSetup, e.setupLink())
 	ctx := t.Context()
 	for range 2 {
-		if err := e.ResendVerification(ctx, who.Session, home); err != nil {
+		if err := e.Addresses.ResendVerification(ctx, who.Session, home); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := e.ChangeEmail(ctx, who.Session, home, "x@example.org"); err != nil {
+	if err := e.Addresses.Correct(ctx, who.Session, home, "x@example.org"); err != nil {
 		t.Fatal(err)
 	}
 	sent := e.mails.count()
-	err := e.ChangeEmail(ctx, who.Session, home, "y@example.org")
+	err := e.Addresses.Correct(ctx, who.Session, home, "y@example.org")
 	wantErr(t, err, ErrThrottled)
 	var te *ThrottledError
 	if !errors.As(err, &te) || te.RetryAfter != 15*time.Minute || te.Seconds() != 900 {
@@ -183,7 +183,7 @@ func TestVerificationMailsAreLimited(t *testing.T) {
 		t.Error("a throttled change was made")
 	}
 	e.pass(15 * time.Minute)
-	if err := e.ResendVerification(ctx, who.Session, home); err != nil {
+	if err := e.Addresses.ResendVerification(ctx, who.Session, home); err != nil {
 		t.Error(err)
 	}
 }

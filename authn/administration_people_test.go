@@ -17,7 +17,7 @@ import (
 func (e *env) found(x Session, q PeopleQuery) (names []string) {
 	e.t.Helper()
 	for {
-		page, err := e.People(e.t.Context(), x, q)
+		page, err := e.Administration.People(e.t.Context(), x, q)
 		if err != nil || q.Limit > 0 && len(page.People) > q.Limit {
 			e.t.Fatalf("%d people, %v", len(page.People), err)
 		}
@@ -71,7 +71,7 @@ func TestPeopleByAnOddAddress(t *testing.T) {
 func (e *env) many(n int) {
 	e.t.Helper()
 	for at := 0; at < n; at += 1000 {
-		err := e.store.Update(e.t.Context(), func(tx kv.Tx) error {
+		err := e.core.store.Update(e.t.Context(), func(tx kv.Tx) error {
 			for i := at; i < min(n, at+1000); i++ {
 				u := userRecord{ID: fmt.Sprintf("00000000-0000-7000-8000-%012d", i), Username: fmt.Sprintf("person%05d", i), CreatedAt: e.now()}
 				u.Email = u.Username + "@department.example.org"
@@ -94,7 +94,7 @@ func BenchmarkPeople(b *testing.B) {
 	for _, q := range []PeopleQuery{{}, {Text: "person09999"}, {Text: "department"}, {Text: "none such"}} {
 		b.Run("text="+q.Text, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := e.People(b.Context(), root.Session, q); err != nil {
+				if _, err := e.Administration.People(b.Context(), root.Session, q); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -109,7 +109,7 @@ func TestPerson(t *testing.T) {
 	e.refresh(root)
 	get := func() Person {
 		t.Helper()
-		p, err := e.Person(t.Context(), root.Session, bob.UserID)
+		p, err := e.Administration.Person(t.Context(), root.Session, bob.UserID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,8 +121,8 @@ func TestPerson(t *testing.T) {
 	x := e.signIn(bob)
 	at := e.now().Add(-time.Minute)
 	for range signInPage + 3 { // rows that are none of a sign-in
-		if err := e.store.Update(t.Context(), func(tx kv.Tx) error {
-			return e.record(tx, bob.UserID, audit.Event{Kind: rowFactorFailed})
+		if err := e.core.store.Update(t.Context(), func(tx kv.Tx) error {
+			return e.core.record(tx, bob.UserID, audit.Event{Kind: rowFactorFailed})
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +134,7 @@ func TestPerson(t *testing.T) {
 	if p := get(); p.Sessions != 1 {
 		t.Errorf("%d sessions", p.Sessions)
 	}
-	_, err := e.Person(t.Context(), root.Session, "nobody")
+	_, err := e.Administration.Person(t.Context(), root.Session, "nobody")
 	wantErr(t, err, ErrNotFound)
 }
 
@@ -150,7 +150,7 @@ func (e *env) keepSession(x Session) {
 		e.t.Fatal(err)
 	}
 	rec := sessionRecord{Begun: e.now(), Seen: e.now(), Values: values}
-	if err := e.store.Update(e.t.Context(), func(tx kv.Tx) error { return putSession(tx, "hash of "+x.ID, rec) }); err != nil {
+	if err := e.core.store.Update(e.t.Context(), func(tx kv.Tx) error { return putSession(tx, "hash of "+x.ID, rec) }); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -161,9 +161,9 @@ func TestSignOutEverywhere(t *testing.T) {
 	bob := e.member(root, "bob")
 	x := e.signIn(bob)
 	e.keepSession(x)
-	half := e.must(e.SignIn(t.Context(), home, "bob", bob.password))
+	half := e.must(e.Sessions.SignIn(t.Context(), home, "bob", bob.password))
 	e.refresh(root)
-	n, err := e.SignOutEverywhere(t.Context(), root.Session, home, bob.UserID)
+	n, err := e.Administration.SignOutEverywhere(t.Context(), root.Session, home, bob.UserID)
 	if err != nil || n != 1 {
 		t.Fatalf("%d sessions, %v", n, err)
 	}
@@ -174,14 +174,14 @@ func TestSignOutEverywhere(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	for _, old := range []Session{x, half, bob.Session} {
-		_, err := e.VerifyTOTP(t.Context(), old, home, e.code(bob, 0))
+		_, err := e.Authenticators.Verify(t.Context(), old, home, e.code(bob, 0))
 		wantErr(t, err, ErrSignedOut)
 	}
-	if p, err := e.Person(t.Context(), root.Session, bob.UserID); err != nil || p.Sessions != 0 || p.Frozen {
+	if p, err := e.Administration.Person(t.Context(), root.Session, bob.UserID); err != nil || p.Sessions != 0 || p.Frozen {
 		t.Errorf("%+v %v", p, err)
 	}
 	e.signIn(bob)
-	_, err = e.SignOutEverywhere(t.Context(), root.Session, home, "nobody")
+	_, err = e.Administration.SignOutEverywhere(t.Context(), root.Session, home, "nobody")
 	wantErr(t, err, ErrNotFound)
 }
 
@@ -193,7 +193,7 @@ func TestIsAdministrator(t *testing.T) {
 	bob := e.member(root, "bob")
 	is := func(id string) (ok bool) {
 		t.Helper()
-		if err := e.store.View(t.Context(), func(r kv.Reader) (err error) { ok, err = IsAdministrator(r, id); return err }); err != nil {
+		if err := e.core.store.View(t.Context(), func(r kv.Reader) (err error) { ok, err = IsAdministrator(r, id); return err }); err != nil {
 			t.Fatal(err)
 		}
 		return ok

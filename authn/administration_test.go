@@ -14,9 +14,9 @@ import (
 
 func TestUser(t *testing.T) {
 	e := newEnv(t)
-	_, err := e.User(t.Context(), "nobody")
+	_, err := e.Accounts.User(t.Context(), "nobody")
 	wantErr(t, err, ErrNotFound)
-	_, err = e.User(t.Context(), "")
+	_, err = e.Accounts.User(t.Context(), "")
 	wantErr(t, err, ErrNotFound)
 }
 
@@ -29,17 +29,17 @@ func TestAdministrationIsForAdministrators(t *testing.T) {
 	calls := func(x Session) map[string]error {
 		ctx := t.Context()
 		out := map[string]error{
-			"SetFrozen":   e.SetFrozen(ctx, x, home, root.UserID, true),
-			"SetAdmin":    e.SetAdmin(ctx, x, home, bob.UserID, true),
-			"Revoke":      e.RevokeInvitation(ctx, x, home, "none"),
-			"SetReadOnly": e.SetReadOnly(ctx, x, home, true, "why"), "SetRegistration": e.SetRegistration(ctx, x, home, "open"),
-			"SetBanner": e.SetBanner(ctx, x, home, someBanner), "ClearBanner": e.ClearBanner(ctx, x, home),
+			"SetFrozen":   e.Administration.SetFrozen(ctx, x, home, root.UserID, true),
+			"SetAdmin":    e.Administration.SetAdmin(ctx, x, home, bob.UserID, true),
+			"Revoke":      e.Invitations.Revoke(ctx, x, home, "none"),
+			"SetReadOnly": e.Settings.SetReadOnly(ctx, x, home, true, "why"), "SetRegistration": e.Settings.SetRegistration(ctx, x, home, "open"),
+			"SetBanner": e.Settings.SetBanner(ctx, x, home, someBanner), "ClearBanner": e.Settings.ClearBanner(ctx, x, home),
 		}
-		_, _, out["Invite"] = e.Invite(ctx, x, home, "x@example.org")
-		_, out["SignOutEverywhere"] = e.SignOutEverywhere(ctx, x, home, root.UserID)
-		_, out["Person"] = e.Person(ctx, x, bob.UserID)
-		_, out["People"] = e.People(ctx, x, PeopleQuery{Limit: 1})
-		_, out["Invitations"] = e.Invitations(ctx, x)
+		_, _, out["Invite"] = e.Invitations.Invite(ctx, x, home, "x@example.org")
+		_, out["SignOutEverywhere"] = e.Administration.SignOutEverywhere(ctx, x, home, root.UserID)
+		_, out["Person"] = e.Administration.Person(ctx, x, bob.UserID)
+		_, out["People"] = e.Administration.People(ctx, x, PeopleQuery{Limit: 1})
+		_, out["Invitations"] = e.Invitations.List(ctx, x)
 		return out
 	}
 	e.unchanged(func() {
@@ -67,8 +67,8 @@ func TestSetFrozen(t *testing.T) {
 	bob := e.member(root, "bob")
 	ctx := t.Context()
 	e.refresh(root)
-	wantErr(t, e.SetFrozen(ctx, root.Session, home, "nobody", true), ErrNotFound)
-	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
+	wantErr(t, e.Administration.SetFrozen(ctx, root.Session, home, "nobody", true), ErrNotFound)
+	if err := e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	row := e.wantRow(rowFrozen, bob.UserID)
@@ -83,24 +83,24 @@ func TestSetFrozen(t *testing.T) {
 		wantErr(t, err, ErrSignedOut)
 	}
 	e.unchanged(func() {
-		if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
+		if err := e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
 			t.Error(err)
 		}
 	})
 	e.users.fail = errors.New("no")
-	wantErr(t, e.SetFrozen(ctx, root.Session, home, bob.UserID, false), e.users.fail)
+	wantErr(t, e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, false), e.users.fail)
 	e.users.fail = nil
 	if !e.user(bob.UserID).Frozen {
 		t.Error("let go although the issuer could not hear of it")
 	}
-	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, false); err != nil {
+	if err := e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, false); err != nil {
 		t.Fatal(err)
 	}
 	e.wantRow(rowUnfrozen, bob.UserID)
 	if got := e.issuersView(bob.UserID); got != "bob false" {
 		t.Errorf("the issuer has %q", got)
 	}
-	_, err := e.VerifyTOTP(ctx, bob.Session, home, e.code(bob, 0))
+	_, err := e.Authenticators.Verify(ctx, bob.Session, home, e.code(bob, 0))
 	wantErr(t, err, ErrSignedOut) // what was over stays over
 	e.signIn(bob)
 }
@@ -118,7 +118,7 @@ func TestFrozenFlagCounts(t *testing.T) {
 // issuersView is what usersInTx wrote.
 func (e *env) issuersView(id string) (out string) {
 	e.t.Helper()
-	err := e.store.View(e.t.Context(), func(r kv.Reader) error {
+	err := e.core.store.View(e.t.Context(), func(r kv.Reader) error {
 		b, err := r.Get([]byte("test/user/" + id))
 		out = string(b)
 		return err
@@ -139,12 +139,12 @@ func TestLastAdministrator(t *testing.T) {
 	e.refresh(root)
 	refused := func() {
 		t.Helper()
-		wantProblem(t, e.SetFrozen(ctx, root.Session, home, root.UserID, true), "", CodeLastAdministrator)
-		wantProblem(t, e.SetAdmin(ctx, root.Session, home, root.UserID, false), "", CodeLastAdministrator)
+		wantProblem(t, e.Administration.SetFrozen(ctx, root.Session, home, root.UserID, true), "", CodeLastAdministrator)
+		wantProblem(t, e.Administration.SetAdmin(ctx, root.Session, home, root.UserID, false), "", CodeLastAdministrator)
 	}
 	e.unchanged(refused)
 	mails := e.mails.count()
-	if err := e.SetAdmin(ctx, root.Session, home, half.UserID, true); err != nil {
+	if err := e.Administration.SetAdmin(ctx, root.Session, home, half.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	e.wantRow(rowAdminGranted, half.UserID)
@@ -152,19 +152,19 @@ func TestLastAdministrator(t *testing.T) {
 		t.Errorf("%+v", m) // half has no address that counts
 	}
 	e.unchanged(refused) // half can't sign in
-	if err := e.SetAdmin(ctx, root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetAdmin(ctx, root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	e.refresh(bob)
-	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	refused() // nor can bob
-	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, false); err != nil {
+	if err := e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, false); err != nil {
 		t.Fatal(err)
 	}
 	x := e.signIn(bob)
-	if err := e.SetAdmin(ctx, x, home, root.UserID, false); err != nil {
+	if err := e.Administration.SetAdmin(ctx, x, home, root.UserID, false); err != nil {
 		t.Fatal(err)
 	}
 	e.wantRow(rowAdminRevoked, root.UserID)
@@ -174,9 +174,9 @@ func TestLastAdministrator(t *testing.T) {
 	if m := e.mails.mails[e.mails.count()-2]; m.kind != string(notices.AdminTaken) || m.to.Username != "bob" || m.notice.Details.User != "root" {
 		t.Errorf("%+v", m)
 	}
-	_, err := e.People(ctx, root.Session, PeopleQuery{Limit: 1})
+	_, err := e.Administration.People(ctx, root.Session, PeopleQuery{Limit: 1})
 	wantErr(t, err, ErrForbidden)
-	wantProblem(t, e.SetFrozen(ctx, x, home, bob.UserID, true), "", CodeLastAdministrator)
+	wantProblem(t, e.Administration.SetFrozen(ctx, x, home, bob.UserID, true), "", CodeLastAdministrator)
 }
 
 // Two administrators who freeze each other at the same moment leave one.
@@ -185,13 +185,13 @@ func TestFreezeEachOther(t *testing.T) {
 	root := e.admin()
 	bob := e.member(root, "bob")
 	e.refresh(root)
-	if err := e.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	e.refresh(bob)
 	pair := []*person{root, bob}
 	won, _ := race(2, func(i int) error {
-		return e.SetFrozen(t.Context(), pair[i].Session, home, pair[1-i].UserID, true)
+		return e.Administration.SetFrozen(t.Context(), pair[i].Session, home, pair[1-i].UserID, true)
 	})
 	if won != 1 || e.user(root.UserID).Frozen == e.user(bob.UserID).Frozen {
 		t.Errorf("%d won; frozen: %v %v", won, e.user(root.UserID).Frozen, e.user(bob.UserID).Frozen)
@@ -202,7 +202,7 @@ func TestInvitations(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	ctx := t.Context()
-	inv, link, err := e.Invite(ctx, root.Session, home, " Bob@Example.ORG ")
+	inv, link, err := e.Invitations.Invite(ctx, root.Session, home, " Bob@Example.ORG ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,33 +213,33 @@ func TestInvitations(t *testing.T) {
 	if m := e.mails.last(t, "invitation"); m.link != link || m.to.Email != inv.Email || m.inviter != "root" {
 		t.Errorf("%+v", m)
 	}
-	info, err := e.CheckLink(ctx, PurposeInvitation, link)
+	info, err := e.Accounts.CheckLink(ctx, PurposeInvitation, link)
 	if err != nil || info.Email != inv.Email {
 		t.Errorf("%+v %v", info, err)
 	}
 
-	again, link2, err := e.Invite(ctx, root.Session, home, "BOB@example.org")
+	again, link2, err := e.Invitations.Invite(ctx, root.Session, home, "BOB@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.CheckLink(ctx, PurposeInvitation, link)
+	_, err = e.Accounts.CheckLink(ctx, PurposeInvitation, link)
 	wantProblem(t, err, "", CodeLinkUsed)
-	other, link3, err := e.Invite(ctx, root.Session, home, "ann@example.org")
+	other, link3, err := e.Invitations.Invite(ctx, root.Session, home, "ann@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := e.Invitations(ctx, root.Session)
+	list, err := e.Invitations.List(ctx, root.Session)
 	if err != nil || len(list) != 2 || list[0] != other || list[1] != again {
 		t.Errorf("%+v %v", list, err)
 	}
-	if err := e.RevokeInvitation(ctx, root.Session, home, other.ID); err != nil {
+	if err := e.Invitations.Revoke(ctx, root.Session, home, other.ID); err != nil {
 		t.Fatal(err)
 	}
 	if row := e.wantRow(rowInvitationRevoked, ""); row.Detail["email"] != "ann@example.org" {
 		t.Errorf("%+v", row)
 	}
-	wantErr(t, e.RevokeInvitation(ctx, root.Session, home, other.ID), ErrNotFound)
-	_, err = e.CheckLink(ctx, PurposeInvitation, link3)
+	wantErr(t, e.Invitations.Revoke(ctx, root.Session, home, other.ID), ErrNotFound)
+	_, err = e.Accounts.CheckLink(ctx, PurposeInvitation, link3)
 	wantProblem(t, err, "", CodeLinkUsed)
 
 	e.invitationIsUsed(root, link2)
@@ -253,7 +253,7 @@ func (e *env) invitationIsUsed(root *person, link Secret) {
 	if e.user(bob.UserID).Admin {
 		t.Error("an invitation made an administrator")
 	}
-	if list, err := e.Invitations(ctx, root.Session); err != nil || len(list) != 0 {
+	if list, err := e.Invitations.List(ctx, root.Session); err != nil || len(list) != 0 {
 		t.Errorf("%+v %v", list, err)
 	}
 	if left := append(e.keys("authn/invitation/"), e.keys("authn/link-of/invitation/")...); left != nil {
@@ -262,9 +262,9 @@ func (e *env) invitationIsUsed(root *person, link Secret) {
 	e.enrol(bob)
 	e.refresh(root)
 	e.unchanged(func() {
-		_, _, err := e.Invite(ctx, root.Session, home, "bob@EXAMPLE.org")
+		_, _, err := e.Invitations.Invite(ctx, root.Session, home, "bob@EXAMPLE.org")
 		wantProblem(t, err, "email", CodeEmailTaken)
-		_, _, err = e.Invite(ctx, root.Session, home, "nonsense")
+		_, _, err = e.Invitations.Invite(ctx, root.Session, home, "nonsense")
 		wantProblem(t, err, "email", CodeEmailInvalid)
 	})
 
@@ -273,13 +273,13 @@ func (e *env) invitationIsUsed(root *person, link Secret) {
 func TestInvitationRace(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	_, link, err := e.Invite(t.Context(), root.Session, home, "bob@example.org")
+	_, link, err := e.Invitations.Invite(t.Context(), root.Session, home, "bob@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
 	won, lost := race(10, func(i int) error { // as many as there are places to hash passwords in
 		name := fmt.Sprintf("bob%d", i)
-		_, err := e.Register(t.Context(), from(fmt.Sprintf("198.51.%d.1", i)), Registration{Username: name, Email: name + "@example.org", Password: goodPassword, Purpose: PurposeInvitation, Link: link})
+		_, err := e.Accounts.Register(t.Context(), from(fmt.Sprintf("198.51.%d.1", i)), Registration{Username: name, Email: name + "@example.org", Password: goodPassword, Purpose: PurposeInvitation, Link: link})
 		return err
 	})
 	if won != 1 {
@@ -296,7 +296,7 @@ func TestUsernameRace(t *testing.T) {
 	e.admin()
 	won, lost := race(10, func(i int) error {
 		name := []string{"bob", "Bob", "BOB"}[i%3]
-		_, err := e.Register(t.Context(), from(fmt.Sprintf("198.51.%d.1", i)), Registration{Username: name, Email: fmt.Sprintf("bob%d@example.org", i), Password: goodPassword})
+		_, err := e.Accounts.Register(t.Context(), from(fmt.Sprintf("198.51.%d.1", i)), Registration{Username: name, Email: fmt.Sprintf("bob%d@example.org", i), Password: goodPassword})
 		return err
 	})
 	if won != 1 {
@@ -313,25 +313,29 @@ func TestUsernameRace(t *testing.T) {
 // What an administrator had out is withdrawn when they go.
 func TestInvitationsOfAFrozenAdministrator(t *testing.T) {
 	for name, retire := range map[string]func(*env, Session, string) error{
-		"frozen":  func(e *env, x Session, id string) error { return e.SetFrozen(e.t.Context(), x, home, id, true) },
-		"demoted": func(e *env, x Session, id string) error { return e.SetAdmin(e.t.Context(), x, home, id, false) },
+		"frozen": func(e *env, x Session, id string) error {
+			return e.Administration.SetFrozen(e.t.Context(), x, home, id, true)
+		},
+		"demoted": func(e *env, x Session, id string) error {
+			return e.Administration.SetAdmin(e.t.Context(), x, home, id, false)
+		},
 	} {
 		e := newEnv(t)
 		root := e.admin()
 		bob := e.member(root, "bob")
 		e.refresh(root)
-		if err := e.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+		if err := e.Administration.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {
 			t.Fatal(err)
 		}
 		e.refresh(bob)
-		_, link, err := e.Invite(t.Context(), bob.Session, home, "friend@example.org")
+		_, link, err := e.Invitations.Invite(t.Context(), bob.Session, home, "friend@example.org")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := retire(e, root.Session, bob.UserID); err != nil {
 			t.Fatal(err)
 		}
-		_, err = e.CheckLink(t.Context(), PurposeInvitation, link)
+		_, err = e.Accounts.CheckLink(t.Context(), PurposeInvitation, link)
 		wantProblem(t, err, "", CodeLinkUsed)
 		if row := e.rows()[0]; row.Kind != rowInvitationRevoked || row.Actor.Username != root.name {
 			t.Errorf("%s: %+v", name, row)

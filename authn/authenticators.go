@@ -26,9 +26,9 @@ type totpRecord struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// VerifyTOTP gives a code of the authenticator as second factor. Beyond
+// Verify gives a code of the authenticator as second factor. Beyond
 // Session and throttling its problems are totp_format, totp_wrong and keys_only.
-func (s *Authenticators) VerifyTOTP(ctx context.Context, x Session, o Origin, code string) (Session, error) {
+func (s *Authenticators) Verify(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	code = cleanCode(code)
 	if !consistsOf(code, totp.Digits, "0123456789") {
 		return Session{}, problem.New("code", CodeTOTPFormat)
@@ -86,11 +86,11 @@ const pendingPrefix = "authn/totp-pending/"
 
 func pendingKey(x Session) string { return pendingPrefix + x.UserID + "/" + x.ID }
 
-// BeginTOTP returns what this Session has to set an authenticator up, and makes
+// Begin returns what this Session has to set an authenticator up, and makes
 // it the first time; a page may ask again and again. An account that has an
-// authenticator gets another in its place with ConfirmTOTP, for which the factor has to
+// authenticator gets another in its place with Authenticators.Confirm, for which the factor has to
 // be fresh. The problems email_unverified and keys_only come first.
-func (s *Authenticators) BeginTOTP(ctx context.Context, x Session) (Provisioning, error) {
+func (s *Authenticators) Begin(ctx context.Context, x Session) (Provisioning, error) {
 	u, pending, err := s.pending(ctx, x)
 	if err != nil {
 		return Provisioning{}, err
@@ -111,7 +111,7 @@ func (s *Authenticators) provisioning(u userRecord, p pendingTOTP) (Provisioning
 	return Provisioning{URL: url, Secret: p.Secret, Groups: totp.Groups(p.Secret), Modules: modules, Expires: p.Expires}, err
 }
 
-// pending reads what BeginTOTP kept; zero where there is nothing, or it is over.
+// pending reads what Authenticators.Begin kept; zero where there is nothing, or it is over.
 func (s *Authenticators) pending(ctx context.Context, x Session) (u userRecord, p pendingTOTP, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
@@ -160,11 +160,11 @@ func (s *Authenticators) loadPending(r kv.Reader, x Session) (p pendingTOTP, err
 	return p, err
 }
 
-// ConfirmTOTP makes the pending authenticator the account's, by a code of it,
+// Confirm makes the pending authenticator the account's, by a code of it,
 // which is used up with that. It ends all other sessions of the account; x goes
-// on as the Session that is returned. Beyond those of BeginTOTP its problems are
+// on as the Session that is returned. Beyond those of Authenticators.Begin its problems are
 // totp_format, totp_wrong, totp_out_of_sync and totp_expired.
-func (s *Authenticators) ConfirmTOTP(ctx context.Context, x Session, o Origin, code string) (Session, error) {
+func (s *Authenticators) Confirm(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	code = cleanCode(code)
 	if !consistsOf(code, totp.Digits, "0123456789") {
 		return Session{}, problem.New("code", CodeTOTPFormat)
@@ -235,9 +235,9 @@ func (s *Authenticators) confirmPending(p pendingTOTP, code string) (totpRecord,
 	return totpRecord{}, problem.New("code", CodeTOTPWrong)
 }
 
-// RemoveTOTP takes the authenticator away, as RemoveKey does a key. ErrNotFound
+// Remove takes the authenticator away, as SecurityKeys.Remove does a key. ErrNotFound
 // says that there is none.
-func (s *Authenticators) RemoveTOTP(ctx context.Context, x Session, o Origin) (Session, error) {
+func (s *Authenticators) Remove(ctx context.Context, x Session, o Origin) (Session, error) {
 	return s.changeFactors(ctx, x, o, func(tx kv.Tx, u *userRecord) (string, map[string]string, error) {
 		switch {
 		case !u.HasTOTP:

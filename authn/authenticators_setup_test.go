@@ -14,10 +14,10 @@ func TestProvisioning(t *testing.T) {
 	e := newEnv(t, func(c *Config) { c.IssuerName = "rind & Söhne" })
 	root := e.register("root", PurposeSetup, e.setupLink())
 	ctx := t.Context()
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
+	if _, err := e.Addresses.Verify(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
-	p, err := e.BeginTOTP(ctx, root.Session)
+	p, err := e.Authenticators.Begin(ctx, root.Session)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,20 +37,20 @@ func TestProvisioning(t *testing.T) {
 	}
 	checkQR(t, p.Modules)
 
-	again, err := e.BeginTOTP(ctx, root.Session)
+	again, err := e.Authenticators.Begin(ctx, root.Session)
 	if err != nil || again.Secret != p.Secret || !again.Expires.Equal(e.now().Add(30*time.Minute)) {
 		t.Errorf("another secret when asked again: %v", err)
 	}
-	other := e.must(e.SignIn(ctx, home, "root", root.password))
-	elsewhere, err := e.BeginTOTP(ctx, other)
+	other := e.must(e.Sessions.SignIn(ctx, home, "root", root.password))
+	elsewhere, err := e.Authenticators.Begin(ctx, other)
 	if err != nil || elsewhere.Secret == p.Secret {
 		t.Errorf("another session sees the secret: %v", err)
 	}
 	e.pass(30 * time.Minute)
 	root.secret = p.Secret
-	_, err = e.ConfirmTOTP(ctx, root.Session, home, e.code(root, 0))
+	_, err = e.Authenticators.Confirm(ctx, root.Session, home, e.code(root, 0))
 	wantProblem(t, err, "", CodeTOTPExpired)
-	fresh, err := e.BeginTOTP(ctx, root.Session)
+	fresh, err := e.Authenticators.Begin(ctx, root.Session)
 	if err != nil || fresh.Secret == p.Secret {
 		t.Errorf("the same secret after it expired: %v", err)
 	}
@@ -89,14 +89,14 @@ func TestConfirmTOTP(t *testing.T) {
 	e := newEnv(t)
 	root := e.register("root", PurposeSetup, e.setupLink())
 	ctx := t.Context()
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
+	if _, err := e.Addresses.Verify(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
-	rival := e.must(e.SignIn(ctx, home, "root", root.password)) // somebody who knows the password
-	if _, err := e.BeginTOTP(ctx, rival); err != nil {
+	rival := e.must(e.Sessions.SignIn(ctx, home, "root", root.password)) // somebody who knows the password
+	if _, err := e.Authenticators.Begin(ctx, rival); err != nil {
 		t.Fatal(err)
 	}
-	p, err := e.BeginTOTP(ctx, root.Session)
+	p, err := e.Authenticators.Begin(ctx, root.Session)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,18 +106,18 @@ func TestConfirmTOTP(t *testing.T) {
 			if steps >= -1 && steps <= 1 {
 				continue
 			}
-			_, err := e.ConfirmTOTP(ctx, root.Session, home, e.code(root, steps))
+			_, err := e.Authenticators.Confirm(ctx, root.Session, home, e.code(root, steps))
 			got := wantProblem(t, err, "code", CodeTOTPOutOfSync)
 			if got.Args["seconds"] != int64(steps*30) {
 				t.Errorf("%d steps: %v", steps, got.Args)
 			}
 		}
 		for _, steps := range []int{-11, 11, 1000} {
-			_, err := e.ConfirmTOTP(ctx, root.Session, home, e.code(root, steps))
+			_, err := e.Authenticators.Confirm(ctx, root.Session, home, e.code(root, steps))
 			wantProblem(t, err, "code", CodeTOTPWrong)
 		}
 	})
-	x := e.must(e.ConfirmTOTP(ctx, root.Session, home, spaced(e.code(root, 0))))
+	x := e.must(e.Authenticators.Confirm(ctx, root.Session, home, spaced(e.code(root, 0))))
 	row := e.wantRow(rowTOTPAdded, root.UserID)
 	if row.Actor.Factor != "totp" {
 		t.Errorf("%+v", row)
@@ -127,10 +127,10 @@ func TestConfirmTOTP(t *testing.T) {
 		t.Errorf("%+v %+v", u, x)
 	}
 	// The code that confirmed it is used up, the rival is out, and nothing pends.
-	y := e.must(e.SignIn(ctx, home, "root", root.password))
-	_, err = e.VerifyTOTP(ctx, y, home, e.code(root, 0))
+	y := e.must(e.Sessions.SignIn(ctx, home, "root", root.password))
+	_, err = e.Authenticators.Verify(ctx, y, home, e.code(root, 0))
 	wantProblem(t, err, "code", CodeTOTPWrong)
-	_, err = e.BeginTOTP(ctx, rival)
+	_, err = e.Authenticators.Begin(ctx, rival)
 	wantErr(t, err, ErrSignedOut)
 	if left := e.keys(pendingPrefix); left != nil {
 		t.Errorf("pending: %q", left)
@@ -140,17 +140,17 @@ func TestConfirmTOTP(t *testing.T) {
 func TestConfirmTOTPRace(t *testing.T) {
 	e := newEnv(t)
 	root := e.register("root", PurposeSetup, e.setupLink())
-	if _, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
+	if _, err := e.Addresses.Verify(t.Context(), home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
-	p, err := e.BeginTOTP(t.Context(), root.Session)
+	p, err := e.Authenticators.Begin(t.Context(), root.Session)
 	if err != nil {
 		t.Fatal(err)
 	}
 	root.secret = p.Secret
 	code := e.code(root, 0)
 	won, lost := race(20, func(int) error {
-		_, err := e.ConfirmTOTP(t.Context(), root.Session, home, code)
+		_, err := e.Authenticators.Confirm(t.Context(), root.Session, home, code)
 		return err
 	})
 	if won != 1 {
@@ -169,30 +169,30 @@ func TestReplaceTOTP(t *testing.T) {
 	ctx := t.Context()
 	other := e.signIn(root)
 	e.pass(FactorFresh)
-	_, err := e.BeginTOTP(ctx, root.Session)
+	_, err := e.Authenticators.Begin(ctx, root.Session)
 	wantErr(t, err, ErrFactorStale)
 	e.refresh(root)
-	p, err := e.BeginTOTP(ctx, root.Session)
+	p, err := e.Authenticators.Begin(ctx, root.Session)
 	if err != nil {
 		t.Fatal(err)
 	}
 	old := *root
 	root.secret = p.Secret
 	e.pass(FactorFresh)
-	_, err = e.ConfirmTOTP(ctx, root.Session, home, e.code(root, 0))
+	_, err = e.Authenticators.Confirm(ctx, root.Session, home, e.code(root, 0))
 	wantErr(t, err, ErrFactorStale)
 	e.refresh(&old)
-	x := e.must(e.ConfirmTOTP(ctx, old.Session, home, e.code(root, 0)))
+	x := e.must(e.Authenticators.Confirm(ctx, old.Session, home, e.code(root, 0)))
 	e.wantRow(rowTOTPReplaced, root.UserID)
 	e.mails.last(t, string(notices.TOTPReplaced))
 	if !x.SignedIn() {
 		t.Errorf("%+v", x)
 	}
-	_, err = e.People(ctx, other, PeopleQuery{Limit: 1})
+	_, err = e.Administration.People(ctx, other, PeopleQuery{Limit: 1})
 	wantErr(t, err, ErrSignedOut)
 	e.pass(time.Minute)
-	y := e.must(e.SignIn(ctx, home, "root", root.password))
-	_, err = e.VerifyTOTP(ctx, y, home, e.code(&old, 0))
+	y := e.must(e.Sessions.SignIn(ctx, home, "root", root.password))
+	_, err = e.Authenticators.Verify(ctx, y, home, e.code(&old, 0))
 	wantProblem(t, err, "code", CodeTOTPWrong)
-	e.must(e.VerifyTOTP(ctx, y, home, e.code(root, 0)))
+	e.must(e.Authenticators.Verify(ctx, y, home, e.code(root, 0)))
 }

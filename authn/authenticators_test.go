@@ -16,9 +16,9 @@ func TestTOTPWindow(t *testing.T) {
 	for steps, ok := range map[int]bool{-3: false, -2: false, -1: true, 0: true, 1: true, 2: false, 3: false} {
 		e := newEnv(t)
 		root := e.admin()
-		x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+		x := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 		e.pass(time.Hour)
-		next, err := e.VerifyTOTP(t.Context(), x, home, e.code(root, steps))
+		next, err := e.Authenticators.Verify(t.Context(), x, home, e.code(root, steps))
 		if !ok {
 			wantProblem(t, err, "code", CodeTOTPWrong)
 			e.wantRow(rowFactorFailed, root.UserID)
@@ -37,22 +37,22 @@ func TestTOTPReplay(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	ctx := t.Context()
-	x := e.must(e.SignIn(ctx, home, "root", root.password))
+	x := e.must(e.Sessions.SignIn(ctx, home, "root", root.password))
 	code, older, newer := e.code(root, 0), e.code(root, -1), e.code(root, 1)
-	e.must(e.VerifyTOTP(ctx, x, home, spaced(code)))
+	e.must(e.Authenticators.Verify(ctx, x, home, spaced(code)))
 	e.restart()
-	y := e.must(e.SignIn(ctx, from("198.51.100.1"), "root", root.password))
+	y := e.must(e.Sessions.SignIn(ctx, from("198.51.100.1"), "root", root.password))
 	for _, typed := range []string{code, spaced(code), " " + code, code + "\n", strings.Join(strings.Split(code, ""), "\u00a0"), older} {
 		for _, s := range []Session{x, y} {
-			_, err := e.VerifyTOTP(ctx, s, home, typed)
+			_, err := e.Authenticators.Verify(ctx, s, home, typed)
 			wantProblem(t, err, "code", CodeTOTPWrong)
 		}
 		e.forgetAll()
 	}
-	e.must(e.VerifyTOTP(ctx, y, home, newer))
+	e.must(e.Authenticators.Verify(ctx, y, home, newer))
 	e.forgetAll()
 	e.pass(30 * time.Second) // the step of newer: no longer ahead, but used
-	_, err := e.VerifyTOTP(ctx, y, home, newer)
+	_, err := e.Authenticators.Verify(ctx, y, home, newer)
 	wantProblem(t, err, "code", CodeTOTPWrong)
 }
 
@@ -60,16 +60,16 @@ func TestTOTPReplay(t *testing.T) {
 func TestTOTPFormat(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+	x := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	e.unchanged(func() {
 		for _, typed := range []string{"", "12345", "1234567", "12345a", "١٢٣٤٥٦", "123456\x00", "12 34 5", strings.Repeat("1", 1<<20), root.codes[0]} {
-			_, err := e.VerifyTOTP(t.Context(), x, home, typed)
+			_, err := e.Authenticators.Verify(t.Context(), x, home, typed)
 			wantProblem(t, err, "code", CodeTOTPFormat)
-			_, err = e.ConfirmTOTP(t.Context(), root.Session, home, typed)
+			_, err = e.Authenticators.Confirm(t.Context(), root.Session, home, typed)
 			wantProblem(t, err, "code", CodeTOTPFormat)
 		}
 	})
-	e.must(e.VerifyTOTP(t.Context(), x, home, e.code(root, 0)))
+	e.must(e.Authenticators.Verify(t.Context(), x, home, e.code(root, 0)))
 }
 
 // The same code many times at the same moment gets one in.
@@ -79,7 +79,7 @@ func TestTOTPRace(t *testing.T) {
 		root := e.admin()
 		sessions := make([]Session, n)
 		for i := range sessions {
-			sessions[i] = e.must(e.SignIn(t.Context(), home, "root", root.password))
+			sessions[i] = e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 		}
 		code := e.code(root, 0)
 		won, lost := race(n, func(i int) error {
@@ -87,7 +87,7 @@ func TestTOTPRace(t *testing.T) {
 			if i%2 == 0 {
 				typed = spaced(code)
 			}
-			_, err := e.VerifyTOTP(t.Context(), sessions[i], home, typed)
+			_, err := e.Authenticators.Verify(t.Context(), sessions[i], home, typed)
 			return err
 		})
 		if won != 1 {
@@ -117,7 +117,7 @@ func TestTOTPStepRace(t *testing.T) {
 	root := e.admin()
 	step := e.now().Unix() / totp.Period
 	won, lost := race(50, func(int) error {
-		return e.store.Update(t.Context(), func(tx kv.Tx) error { return e.burnTOTP(tx, root.UserID, root.secret, step) })
+		return e.core.store.Update(t.Context(), func(tx kv.Tx) error { return e.Authenticators.burnTOTP(tx, root.UserID, root.secret, step) })
 	})
 	if won != 1 {
 		t.Errorf("%d won", won)
@@ -132,10 +132,10 @@ func TestTOTPOfSomebodyElse(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	bob := e.member(root, "bob")
-	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
-	_, err := e.VerifyTOTP(t.Context(), x, home, e.code(bob, 0))
+	x := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
+	_, err := e.Authenticators.Verify(t.Context(), x, home, e.code(bob, 0))
 	wantProblem(t, err, "code", CodeTOTPWrong)
-	_, err = e.UseRecoveryCode(t.Context(), x, home, bob.codes[0])
+	_, err = e.RecoveryCodes.Use(t.Context(), x, home, bob.codes[0])
 	wantProblem(t, err, "code", CodeRecoveryWrong)
 }
 
@@ -144,7 +144,7 @@ func TestSealedRecordsStayWhereTheyAre(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	bob := e.member(root, "bob")
-	err := e.store.Update(t.Context(), func(tx kv.Tx) error {
+	err := e.core.store.Update(t.Context(), func(tx kv.Tx) error {
 		for _, key := range []func(string) string{totpKey, passwordKey} {
 			b, err := tx.Get([]byte(key(bob.UserID)))
 			if err != nil {
@@ -159,10 +159,10 @@ func TestSealedRecordsStayWhereTheyAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.SignIn(t.Context(), home, "root", bob.password); err == nil {
+	if _, err := e.Sessions.SignIn(t.Context(), home, "root", bob.password); err == nil {
 		t.Error("signed in with another account's password")
 	}
-	if _, err := e.VerifyTOTP(t.Context(), root.Session, home, e.code(bob, 0)); err == nil {
+	if _, err := e.Authenticators.Verify(t.Context(), root.Session, home, e.code(bob, 0)); err == nil {
 		t.Error("another account's authenticator works")
 	}
 }

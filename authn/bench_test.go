@@ -17,7 +17,7 @@ func BenchmarkSignIn(b *testing.B) {
 		for pb.Next() {
 			n := i.Add(1)
 			o := Origin{IP: netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})}
-			if _, err := e.SignIn(b.Context(), o, "root", root.password); err != nil {
+			if _, err := e.Sessions.SignIn(b.Context(), o, "root", root.password); err != nil {
 				b.Error(err)
 				return
 			}
@@ -33,6 +33,6 @@ func BenchmarkVerifyTOTP(b *testing.B) {
 		e.pass(31 * time.Second)
 		root.Begun = e.now()
 		code := e.code(root, 0)
-		e.must(e.VerifyTOTP(b.Context(), root.Session, home, code))
+		e.must(e.Authenticators.Verify(b.Context(), root.Session, home, code))
 	}
 }

@@ -20,15 +20,15 @@ func TestUnconfirmedAccountsAreDeleted(t *testing.T) {
 	link := e.mails.last(t, string(PurposeVerifyEmail)).link
 	sweep := func() {
 		t.Helper()
-		if err := e.DropUnconfirmed(ctx); err != nil {
+		if err := e.Cleanup.DropUnconfirmed(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
 	e.pass(UnconfirmedLife - time.Hour)
-	if err := e.ResendVerification(ctx, e.must(e.SignIn(ctx, home, "late", late.password)), home); err != nil {
+	if err := e.Addresses.ResendVerification(ctx, e.must(e.Sessions.SignIn(ctx, home, "late", late.password)), home); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
+	if _, err := e.Addresses.Verify(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
 	e.unchanged(sweep)
@@ -38,15 +38,15 @@ func TestUnconfirmedAccountsAreDeleted(t *testing.T) {
 		t.Errorf("row %+v", row)
 	}
 	e.unchanged(sweep)
-	_, err := e.User(ctx, squat.UserID)
+	_, err := e.Accounts.User(ctx, squat.UserID)
 	wantErr(t, err, ErrNotFound)
 	for _, stays := range []*person{root, bob, late} {
 		e.user(stays.UserID)
 	}
-	_, err = e.SignIn(ctx, home, "squat", squat.password)
+	_, err = e.Sessions.SignIn(ctx, home, "squat", squat.password)
 	wantProblem(t, err, "", CodeSignInFailed)
-	wantErr(t, e.ResendVerification(ctx, squat.Session, home), ErrSignedOut)
-	_, err = e.VerifyEmail(ctx, home, link)
+	wantErr(t, e.Addresses.ResendVerification(ctx, squat.Session, home), ErrSignedOut)
+	_, err = e.Addresses.Verify(ctx, home, link)
 	if err == nil {
 		t.Error("the link works")
 	}
@@ -73,7 +73,7 @@ func TestUnconfirmedAccountsThatStay(t *testing.T) {
 	e.register("root", PurposeSetup, e.setupLink())
 	e.pass(2 * UnconfirmedLife)
 	e.unchanged(func() {
-		if err := e.DropUnconfirmed(t.Context()); err != nil {
+		if err := e.Cleanup.DropUnconfirmed(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -82,5 +82,5 @@ func TestUnconfirmedAccountsThatStay(t *testing.T) {
 	f.pass(UnconfirmedLife)
 	store := &faultyStore{Store: f.once}
 	f.useStore(store)
-	f.faultAtEachStep(store, change{"DropUnconfirmed", f.DropUnconfirmed})
+	f.faultAtEachStep(store, change{"DropUnconfirmed", f.Cleanup.DropUnconfirmed})
 }

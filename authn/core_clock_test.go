@@ -13,9 +13,9 @@ func TestTheClockIsPutRight(t *testing.T) {
 	root := e.admin()
 	e.pass(5 * time.Minute)
 	used := e.code(root, 0)
-	e.must(e.VerifyTOTP(t.Context(), e.password(root), home, used))
+	e.must(e.Authenticators.Verify(t.Context(), e.password(root), home, used))
 	e.pass(24 * time.Hour) // the clock is wrong
-	ahead := e.must(e.VerifyTOTP(t.Context(), e.password(root), home, e.code(root, 0)))
+	ahead := e.must(e.Authenticators.Verify(t.Context(), e.password(root), home, e.code(root, 0)))
 	if !ahead.FactorFresh(e.now()) {
 		t.Fatal("not fresh")
 	}
@@ -23,13 +23,13 @@ func TestTheClockIsPutRight(t *testing.T) {
 	if ahead.FactorFresh(e.now()) {
 		t.Error("the factor is fresh for another day")
 	}
-	if _, err := e.Devices(t.Context(), ahead, home); !errors.Is(err, ErrSignedOut) {
+	if _, err := e.Devices.List(t.Context(), ahead, home); !errors.Is(err, ErrSignedOut) {
 		t.Errorf("the session holds for another day: %v", err)
 	}
-	_, err := e.VerifyTOTP(t.Context(), e.password(root), home, used)
+	_, err := e.Authenticators.Verify(t.Context(), e.password(root), home, used)
 	wantProblem(t, err, "code", CodeTOTPWrong)
 	e.pass(time.Minute)
-	x := e.must(e.VerifyTOTP(t.Context(), e.password(root), home, e.code(root, 0)))
+	x := e.must(e.Authenticators.Verify(t.Context(), e.password(root), home, e.code(root, 0)))
 	if !x.SignedIn() || !x.FactorFresh(e.now()) {
 		t.Errorf("%+v", x)
 	}

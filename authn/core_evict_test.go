@@ -9,42 +9,42 @@ import (
 // evictions are what an owner, or an administrator for them, does against somebody else in the account.
 var evictions = map[string]func(e *env, root, owner *person){
 	"new password": func(e *env, _, owner *person) {
-		e.must(e.ChangePassword(e.t.Context(), owner.Session, home, owner.password, "quite another plum 77"))
+		e.must(e.Passwords.Change(e.t.Context(), owner.Session, home, owner.password, "quite another plum 77"))
 	},
 	"new factor": func(e *env, _, owner *person) {
-		p, err := e.BeginTOTP(e.t.Context(), owner.Session)
+		p, err := e.Authenticators.Begin(e.t.Context(), owner.Session)
 		if err != nil {
 			e.t.Fatal(err)
 		}
-		e.must(e.ConfirmTOTP(e.t.Context(), owner.Session, home, e.code(&person{secret: p.Secret}, 0)))
+		e.must(e.Authenticators.Confirm(e.t.Context(), owner.Session, home, e.code(&person{secret: p.Secret}, 0)))
 	},
 	"new recovery codes": func(e *env, _, owner *person) {
-		if _, _, err := e.CreateRecoveryCodes(e.t.Context(), owner.Session, home); err != nil {
+		if _, _, err := e.RecoveryCodes.Create(e.t.Context(), owner.Session, home); err != nil {
 			e.t.Fatal(err)
 		}
 	},
 	"reset": func(e *env, _, owner *person) {
 		e.forgetCounters("authn/throttle/reset")
-		if err := e.RequestPasswordReset(e.t.Context(), home, owner.name); err != nil {
+		if err := e.Passwords.RequestReset(e.t.Context(), home, owner.name); err != nil {
 			e.t.Fatal(err)
 		}
-		if err := e.ResetPassword(e.t.Context(), home, e.mails.last(e.t, "reset").link, "quite another plum 77"); err != nil {
+		if err := e.Passwords.Reset(e.t.Context(), home, e.mails.last(e.t, "reset").link, "quite another plum 77"); err != nil {
 			e.t.Fatal(err)
 		}
 	},
 	"sign out everywhere else": func(e *env, _, owner *person) {
-		if _, _, err := e.EndOtherSessions(e.t.Context(), owner.Session, home); err != nil {
+		if _, _, err := e.Sessions.EndOthers(e.t.Context(), owner.Session, home); err != nil {
 			e.t.Fatal(err)
 		}
 	},
 	"sign out everywhere, by an administrator": func(e *env, root, owner *person) {
-		if _, err := e.SignOutEverywhere(e.t.Context(), root.Session, home, owner.UserID); err != nil {
+		if _, err := e.Administration.SignOutEverywhere(e.t.Context(), root.Session, home, owner.UserID); err != nil {
 			e.t.Fatal(err)
 		}
 	},
 	"freeze and thaw": func(e *env, root, owner *person) {
 		for _, frozen := range []bool{true, false} {
-			if err := e.SetFrozen(e.t.Context(), root.Session, home, owner.UserID, frozen); err != nil {
+			if err := e.Administration.SetFrozen(e.t.Context(), root.Session, home, owner.UserID, frozen); err != nil {
 				e.t.Fatal(err)
 			}
 		}
@@ -60,7 +60,7 @@ func TestEvictionsEndEverything(t *testing.T) {
 			root := e.admin()
 			owner := e.member(root, "ann")
 			e.refresh(root)
-			if err := e.SetAdmin(t.Context(), root.Session, home, owner.UserID, true); err != nil {
+			if err := e.Administration.SetAdmin(t.Context(), root.Session, home, owner.UserID, true); err != nil {
 				t.Fatal(err)
 			}
 			e.refresh(owner)
@@ -108,21 +108,21 @@ func (e *env) plantLink(p Purpose, owner *person) Secret {
 	e.t.Helper()
 	switch p {
 	case PurposeInvitation:
-		_, link, err := e.Invite(e.t.Context(), owner.Session, home, "accomplice@example.org")
+		_, link, err := e.Invitations.Invite(e.t.Context(), owner.Session, home, "accomplice@example.org")
 		if err != nil {
 			e.t.Fatal(err)
 		}
 		return link
 	case PurposeEmailUndo:
 		e.forgetCounters("authn/throttle/mail")
-		if err := e.RequestEmailChange(e.t.Context(), owner.Session, home, "eve@evil.example"); err != nil {
+		if err := e.Addresses.RequestChange(e.t.Context(), owner.Session, home, "eve@evil.example"); err != nil {
 			e.t.Fatal(err)
 		}
 		return e.lastLink(PurposeEmailUndo)
 	}
-	text, key, rec := e.newLink(p, owner.UserID, e.user(owner.UserID).Email)
+	text, key, rec := e.core.newLink(p, owner.UserID, e.user(owner.UserID).Email)
 	rec.Generation = e.user(owner.UserID).SessionGeneration
-	err := e.store.Update(e.t.Context(), func(tx kv.Tx) error { return kv.PutJSON(tx, key, rec) })
+	err := e.core.store.Update(e.t.Context(), func(tx kv.Tx) error { return kv.PutJSON(tx, key, rec) })
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -130,27 +130,27 @@ func (e *env) plantLink(p Purpose, owner *person) Secret {
 }
 
 func (e *env) findable(p Purpose, link Secret) error {
-	return e.store.View(e.t.Context(), func(r kv.Reader) error {
-		_, _, err := e.findLink(r, p, link)
+	return e.core.store.View(e.t.Context(), func(r kv.Reader) error {
+		_, _, err := e.core.findLink(r, p, link)
 		return err
 	})
 }
 
 func (e *env) isMember(x Session) error {
-	return e.store.View(e.t.Context(), func(r kv.Reader) error {
-		_, err := e.Service.member(r, x)
+	return e.core.store.View(e.t.Context(), func(r kv.Reader) error {
+		_, err := e.Service.core.member(r, x)
 		return err
 	})
 }
 
 func (e *env) deviceOf(who *person, o Origin) (d deviceRecord) {
 	e.t.Helper()
-	err := e.store.View(e.t.Context(), func(r kv.Reader) error {
+	err := e.core.store.View(e.t.Context(), func(r kv.Reader) error {
 		u, err := loadUser(r, who.UserID)
 		if err != nil {
 			return err
 		}
-		d, err = e.loadDevice(r, u, o)
+		d, err = e.core.loadDevice(r, u, o)
 		return err
 	})
 	if err != nil {
@@ -167,35 +167,35 @@ func TestWhatAnAdministratorHasOutEndsAtOnce(t *testing.T) {
 	rogue := e.member(root, "ann")
 	victim := e.member(root, "bob")
 	e.refresh(root)
-	if err := e.SetAdmin(t.Context(), root.Session, home, rogue.UserID, true); err != nil {
+	if err := e.Administration.SetAdmin(t.Context(), root.Session, home, rogue.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	e.refresh(rogue)
 	link := e.plantLink(PurposeInvitation, rogue)
-	if _, err := e.StartRecovery(t.Context(), rogue.Session, home, victim.UserID, true); err != nil {
+	if _, err := e.Recoveries.Start(t.Context(), rogue.Session, home, victim.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	e.refresh(root)
 	for _, frozen := range []bool{true, false} {
-		if err := e.setFrozen(t.Context(), root.Session, home, rogue.UserID, frozen); err != nil { // as if the process ended behind it
+		if err := e.Administration.setFrozen(t.Context(), root.Session, home, rogue.UserID, frozen); err != nil { // as if the process ended behind it
 			t.Fatal(err)
 		}
 	}
 	wantProblem(t, e.findable(PurposeInvitation, link), "", CodeLinkUsed)
-	if _, waits, err := e.PendingRecovery(t.Context(), root.Session, victim.UserID); err != nil || waits {
+	if _, waits, err := e.Recoveries.Pending(t.Context(), root.Session, victim.UserID); err != nil || waits {
 		t.Errorf("a recovery waits: %v", err)
 	}
-	if list, err := e.Invitations(t.Context(), root.Session); err != nil || len(list) != 0 {
+	if list, err := e.Invitations.List(t.Context(), root.Session); err != nil || len(list) != 0 {
 		t.Errorf("%v %v", list, err)
 	}
 	e.pass(2 * RecoveryWait)
-	if err := e.RunRecoveries(t.Context()); err != nil {
+	if err := e.Recoveries.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if u := e.user(victim.UserID); !u.HasTOTP || u.Recovered {
 		t.Error("the recovery came to its end")
 	}
-	if err := e.Sweep(t.Context()); err != nil {
+	if err := e.Cleanup.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, prefix := range []string{invitationPrefix, invitationTo, recoveryCasePrefix} {

@@ -91,15 +91,15 @@ func TestFaultsChangeNothing(t *testing.T) {
 	verify := e.mails.last(t, string(PurposeVerifyEmail)).link
 	e.refresh(root)
 	e.refresh(bob)
-	if err := e.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
-	inv, link, err := e.Invite(t.Context(), bob.Session, home, "dan@example.org")
+	inv, link, err := e.Invitations.Invite(t.Context(), bob.Session, home, "dan@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
-	half := e.must(e.SignIn(t.Context(), home, "bob", bob.password))
-	p, err := e.BeginTOTP(t.Context(), bob.Session)
+	half := e.must(e.Sessions.SignIn(t.Context(), home, "bob", bob.password))
+	p, err := e.Authenticators.Begin(t.Context(), bob.Session)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,42 +109,54 @@ func TestFaultsChangeNothing(t *testing.T) {
 
 	for _, c := range []change{
 		{"Invite", func(ctx context.Context) error {
-			_, _, err := e.Invite(ctx, root.Session, home, "dan@example.org")
+			_, _, err := e.Invitations.Invite(ctx, root.Session, home, "dan@example.org")
 			return err
 		}},
-		{"RevokeInvitation", func(ctx context.Context) error { return e.RevokeInvitation(ctx, bob.Session, home, inv.ID) }},
+		{"RevokeInvitation", func(ctx context.Context) error { return e.Invitations.Revoke(ctx, bob.Session, home, inv.ID) }},
 		{"Register", func(ctx context.Context) error {
-			_, err := e.Register(ctx, home, Registration{Username: "dan", Email: "dan@example.org", Password: goodPassword, Purpose: PurposeInvitation, Link: link})
+			_, err := e.Accounts.Register(ctx, home, Registration{Username: "dan", Email: "dan@example.org", Password: goodPassword, Purpose: PurposeInvitation, Link: link})
 			return err
 		}},
-		{"VerifyEmail", func(ctx context.Context) error { _, err := e.VerifyEmail(ctx, home, verify); return err }},
-		{"ChangeEmail", func(ctx context.Context) error { return e.ChangeEmail(ctx, ann.Session, home, "ann2@example.org") }},
-		{"SignIn", func(ctx context.Context) error { _, err := e.SignIn(ctx, home, "bob", bob.password); return err }},
-		{"VerifyTOTP", func(ctx context.Context) error { _, err := e.VerifyTOTP(ctx, half, home, e.code(bob, 0)); return err }},
+		{"VerifyEmail", func(ctx context.Context) error { _, err := e.Addresses.Verify(ctx, home, verify); return err }},
+		{"ChangeEmail", func(ctx context.Context) error {
+			return e.Addresses.Correct(ctx, ann.Session, home, "ann2@example.org")
+		}},
+		{"SignIn", func(ctx context.Context) error {
+			_, err := e.Sessions.SignIn(ctx, home, "bob", bob.password)
+			return err
+		}},
+		{"VerifyTOTP", func(ctx context.Context) error {
+			_, err := e.Authenticators.Verify(ctx, half, home, e.code(bob, 0))
+			return err
+		}},
 		{"UseRecoveryCode", func(ctx context.Context) error {
-			_, err := e.UseRecoveryCode(ctx, half, home, bob.codes[5])
+			_, err := e.RecoveryCodes.Use(ctx, half, home, bob.codes[5])
 			return err
 		}},
 		{"ConfirmTOTP", func(ctx context.Context) error {
-			_, err := e.ConfirmTOTP(ctx, bob.Session, home, e.code(pending, 0))
+			_, err := e.Authenticators.Confirm(ctx, bob.Session, home, e.code(pending, 0))
 			return err
 		}},
 		{"CreateRecoveryCodes", func(ctx context.Context) error {
-			_, _, err := e.CreateRecoveryCodes(ctx, bob.Session, home)
+			_, _, err := e.RecoveryCodes.Create(ctx, bob.Session, home)
 			return err
 		}},
 		{"ChangePassword", func(ctx context.Context) error {
-			_, err := e.ChangePassword(ctx, bob.Session, home, bob.password, "another plum orbit 9")
+			_, err := e.Passwords.Change(ctx, bob.Session, home, bob.password, "another plum orbit 9")
 			return err
 		}},
-		{"SetFrozen", func(ctx context.Context) error { return e.setFrozen(ctx, root.Session, home, bob.UserID, true) }},
+		{"SetFrozen", func(ctx context.Context) error {
+			return e.Administration.setFrozen(ctx, root.Session, home, bob.UserID, true)
+		}},
 		{"SignOutEverywhere", func(ctx context.Context) error {
-			_, err := e.SignOutEverywhere(ctx, root.Session, home, ann.UserID)
+			_, err := e.Administration.SignOutEverywhere(ctx, root.Session, home, ann.UserID)
 			return err
 		}},
-		{"SetRegistration", func(ctx context.Context) error { return e.SetRegistration(ctx, root.Session, home, "open") }},
-		{"SetBanner", func(ctx context.Context) error { return e.SetBanner(ctx, root.Session, home, someBanner) }},
-		{"SetAdmin", func(ctx context.Context) error { return e.setAdmin(ctx, root.Session, home, bob.UserID, false) }},
+		{"SetRegistration", func(ctx context.Context) error { return e.Settings.SetRegistration(ctx, root.Session, home, "open") }},
+		{"SetBanner", func(ctx context.Context) error { return e.Settings.SetBanner(ctx, root.Session, home, someBanner) }},
+		{"SetAdmin", func(ctx context.Context) error {
+			return e.Administration.setAdmin(ctx, root.Session, home, bob.UserID, false)
+		}},
 	} {
 		e.faultAtEachStep(store, c)
 	}
@@ -194,7 +206,7 @@ func (e *env) faultAtEachStep(store *faultyStore, c change) {
 func (e *env) durable() string {
 	e.t.Helper()
 	var out []byte
-	err := e.store.View(e.t.Context(), func(r kv.Reader) error {
+	err := e.core.store.View(e.t.Context(), func(r kv.Reader) error {
 		out = nil
 		all, err := r.Scan([]byte{}, nil, 0, false)
 		for _, p := range all {
@@ -224,7 +236,7 @@ func emptied(tx kv.Tx, prefix string) error {
 // restore puts the store back into a state that durable returned.
 func (e *env) restore(state string) {
 	e.t.Helper()
-	err := e.store.Update(e.t.Context(), func(tx kv.Tx) error {
+	err := e.core.store.Update(e.t.Context(), func(tx kv.Tx) error {
 		if err := emptied(tx, ""); err != nil {
 			return err
 		}
@@ -245,7 +257,7 @@ func (e *env) restore(state string) {
 // forgetAll empties all counters.
 func (e *env) forgetAll() {
 	e.t.Helper()
-	err := e.store.Update(e.t.Context(), func(tx kv.Tx) error { return emptied(tx, "authn/throttle/") })
+	err := e.core.store.Update(e.t.Context(), func(tx kv.Tx) error { return emptied(tx, "authn/throttle/") })
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -256,15 +268,15 @@ func (e *env) forgetAll() {
 func TestFaultsThatPersisted(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+	x := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	store := &faultyStore{Store: e.once}
 	e.useStore(store)
 	for _, c := range []struct {
 		use  func() error
 		code string
 	}{
-		{func() error { _, err := e.VerifyTOTP(t.Context(), x, home, e.code(root, 0)); return err }, CodeTOTPWrong},
-		{func() error { _, err := e.UseRecoveryCode(t.Context(), x, home, root.codes[2]); return err }, CodeRecoveryWrong},
+		{func() error { _, err := e.Authenticators.Verify(t.Context(), x, home, e.code(root, 0)); return err }, CodeTOTPWrong},
+		{func() error { _, err := e.RecoveryCodes.Use(t.Context(), x, home, root.codes[2]); return err }, CodeRecoveryWrong},
 	} {
 		// The first transaction counts the attempt, the second is the one that lies.
 		store.lies = false
@@ -297,25 +309,25 @@ func TestUserByNameAndEvents(t *testing.T) {
 	root := e.admin()
 	e.member(root, "bob")
 	for _, name := range []string{"root", "ROOT", " Root "} {
-		if u, err := e.UserByName(t.Context(), name); err != nil || u.ID != root.UserID {
+		if u, err := e.Accounts.UserByName(t.Context(), name); err != nil || u.ID != root.UserID {
 			t.Errorf("%q: %+v %v", name, u, err)
 		}
 	}
 	for _, name := range []string{"", "nobody", "root@example.org", root.UserID} {
-		_, err := e.UserByName(t.Context(), name)
+		_, err := e.Accounts.UserByName(t.Context(), name)
 		wantErr(t, err, ErrNotFound)
 	}
-	whole, err := e.Events(t.Context(), root.Session, audit.Query{})
+	whole, err := e.Trail.Own(t.Context(), root.Session, audit.Query{})
 	all := whole.Events
 	if err != nil || len(all) < 5 || all[len(all)-1].Kind != rowRegistered {
 		t.Fatalf("%d rows, %v", len(all), err)
 	}
-	page, err := e.Events(t.Context(), root.Session, audit.Query{Before: all[1].Seq, Limit: 2})
+	page, err := e.Trail.Own(t.Context(), root.Session, audit.Query{Before: all[1].Seq, Limit: 2})
 	if err != nil || len(page.Events) != 2 || page.Events[0].Seq != all[2].Seq || page.Next != page.Events[1].Seq {
 		t.Errorf("%+v %v", page, err)
 	}
 	e.pass(SessionLifetime)
-	_, err = e.Events(t.Context(), root.Session, audit.Query{})
+	_, err = e.Trail.Own(t.Context(), root.Session, audit.Query{})
 	wantErr(t, err, ErrSignedOut)
 	for _, row := range all {
 		if row.Account != root.UserID && row.Actor.UserID != root.UserID {

@@ -25,7 +25,7 @@ func TestAResetWhoseClientIsGoneIsRecorded(t *testing.T) {
 	for account, login := range map[string]string{root.UserID: root.name, "": "nobody"} {
 		ctx, hangUp := context.WithCancel(t.Context())
 		hangUp()
-		if err := e.RequestPasswordReset(ctx, from("198.51.100.1"), login); err != nil {
+		if err := e.Passwords.RequestReset(ctx, from("198.51.100.1"), login); err != nil {
 			t.Errorf("%s: %v", login, err)
 		}
 		if e.kinds(account)[rowResetAsked] != 1 {
@@ -45,7 +45,7 @@ func TestAGuessWhoseClientIsGoneIsRecorded(t *testing.T) {
 		for range 3 {
 			ctx, hangUp := context.WithCancel(t.Context())
 			h.hangUp = hangUp
-			_, err := e.SignIn(ctx, from("198.51.100.1"), login, "wrong")
+			_, err := e.Sessions.SignIn(ctx, from("198.51.100.1"), login, "wrong")
 			wantProblem(t, err, "", CodeSignInFailed)
 		}
 		if n := e.kinds("")[rowSignInFailed] + e.kinds(root.UserID)[rowSignInFailed]; n != before+3 {

@@ -16,7 +16,7 @@ func TestResetsOfOthersKeepNobodyOut(t *testing.T) {
 	ask := func(o Origin) (mails int) {
 		t.Helper()
 		before := e.mails.countKind("reset")
-		if err := e.RequestPasswordReset(t.Context(), o, "root"); err != nil {
+		if err := e.Passwords.RequestReset(t.Context(), o, "root"); err != nil {
 			t.Fatal(err)
 		}
 		return e.mails.countKind("reset") - before
@@ -56,23 +56,23 @@ func TestNewPasswordFormsAreCounted(t *testing.T) {
 	link := e.askReset(root)
 	ctx := t.Context()
 	for range 100 {
-		_, err := e.ChangePassword(ctx, root.Session, home, root.password, "short")
+		_, err := e.Passwords.Change(ctx, root.Session, home, root.password, "short")
 		wantProblem(t, err, "password", CodePasswordTooShort)
-		wantProblem(t, e.ResetPassword(ctx, home, link, "short"), "password", CodePasswordTooShort)
+		wantProblem(t, e.Passwords.Reset(ctx, home, link, "short"), "password", CodePasswordTooShort)
 	}
-	_, err := e.ChangePassword(ctx, root.Session, home, root.password, "short")
+	_, err := e.Passwords.Change(ctx, root.Session, home, root.password, "short")
 	wantErr(t, err, ErrThrottled)
-	wantErr(t, e.ResetPassword(ctx, home, link, "short"), ErrThrottled)
+	wantErr(t, e.Passwords.Reset(ctx, home, link, "short"), ErrThrottled)
 }
 
 // What a frozen or former administrator has under way ends: a recovery, as an invitation.
 func TestRecoveriesOfAFormerAdministratorEnd(t *testing.T) {
 	for name, retire := range map[string]func(*env, *person, *person) error{
 		"frozen": func(e *env, root, mallory *person) error {
-			return e.SetFrozen(e.t.Context(), root.Session, home, mallory.UserID, true)
+			return e.Administration.SetFrozen(e.t.Context(), root.Session, home, mallory.UserID, true)
 		},
 		"no longer one": func(e *env, root, mallory *person) error {
-			return e.SetAdmin(e.t.Context(), root.Session, home, mallory.UserID, false)
+			return e.Administration.SetAdmin(e.t.Context(), root.Session, home, mallory.UserID, false)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,12 +80,12 @@ func TestRecoveriesOfAFormerAdministratorEnd(t *testing.T) {
 			root := e.admin()
 			mallory, bob, eve := e.member(root, "mallory"), e.member(root, "bob"), e.member(root, "eve")
 			e.refresh(root)
-			if err := e.SetAdmin(t.Context(), root.Session, home, mallory.UserID, true); err != nil {
+			if err := e.Administration.SetAdmin(t.Context(), root.Session, home, mallory.UserID, true); err != nil {
 				t.Fatal(err)
 			}
 			e.refresh(mallory)
 			for by, of := range map[*person]*person{mallory: bob, root: eve} {
-				if _, err := e.StartRecovery(t.Context(), by.Session, home, of.UserID, false); err != nil {
+				if _, err := e.Recoveries.Start(t.Context(), by.Session, home, of.UserID, false); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -113,12 +113,12 @@ func TestCountersOfPasswordsAreSweptSoon(t *testing.T) {
 			}
 		}
 	}
-	_, err := e.VerifyTOTP(t.Context(), e.password(root), home, "000000")
+	_, err := e.Authenticators.Verify(t.Context(), e.password(root), home, "000000")
 	wantProblem(t, err, "code", CodeTOTPWrong)
 	e.wrongs(9, home, "somebody")
 	sweep := func() (passwords, factors int) {
 		t.Helper()
-		if err := e.Sweep(t.Context()); err != nil {
+		if err := e.Cleanup.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return len(e.keys("authn/throttle/password")), len(e.keys("authn/throttle/factor/"))

@@ -18,7 +18,7 @@ func TestNetworksCountWider(t *testing.T) {
 	e := newEnv(t)
 	e.admin()
 	refused := func(o Origin) bool {
-		_, err := e.SignIn(t.Context(), o, "nobody", "wrong")
+		_, err := e.Sessions.SignIn(t.Context(), o, "nobody", "wrong")
 		_, throttled := err.(*ThrottledError) //nolint:errorlint // it is one or it is none
 		return throttled
 	}
@@ -46,7 +46,7 @@ func TestNoCeremonyNoRow(t *testing.T) {
 	e := newEnv(t, withKeys)
 	root := e.admin()
 	k := e.addKey(root, "phone")
-	opts, _, err := e.BeginPasskey(t.Context(), home)
+	opts, _, err := e.SecurityKeys.BeginPasskey(t.Context(), home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestNoCeremonyNoRow(t *testing.T) {
 	e.unchanged(func() {
 		for _, handle := range []Secret{"", "made up", newHandle()} {
 			for _, a := range [][]byte{nil, []byte("{}"), answer} {
-				_, err := e.SignInPasskey(t.Context(), home, handle, a)
+				_, err := e.SecurityKeys.SignInPasskey(t.Context(), home, handle, a)
 				wantProblem(t, err, "", CodeKeyExpired)
 			}
 		}
@@ -68,7 +68,7 @@ func TestRowsOfStrangersHaveATotal(t *testing.T) {
 	before := len(e.rows())
 	const tries = 900
 	for i := range tries {
-		if err := e.recordFailedSignIn(t.Context(), home, userRecord{}, false); err != nil {
+		if err := e.Sessions.recordFailedSignIn(t.Context(), home, userRecord{}, false); err != nil {
 			t.Fatal(i, err)
 		}
 	}
@@ -79,7 +79,7 @@ func TestRowsOfStrangersHaveATotal(t *testing.T) {
 		t.Errorf("%+v", row)
 	}
 	e.pass(passwordsKept * 20)
-	if err := e.recordFailedSignIn(t.Context(), home, userRecord{}, false); err != nil {
+	if err := e.Sessions.recordFailedSignIn(t.Context(), home, userRecord{}, false); err != nil {
 		t.Fatal(err)
 	}
 	if row := e.rows()[0]; row.Detail["n"] != "" {
@@ -129,13 +129,13 @@ func TestRecoveryCodesHaveARate(t *testing.T) {
 	for i := range 11 {
 		var codes []string
 		var x Session
-		if codes, x, err = e.CreateRecoveryCodes(context.Background(), root.Session, home); err != nil {
+		if codes, x, err = e.RecoveryCodes.Create(context.Background(), root.Session, home); err != nil {
 			if i != 9 && i != 10 { // the enrolment made one
 				t.Errorf("%d: %v", i, err)
 			}
 			break
 		}
-		root.Session = e.must(e.ConfirmRecoveryCodes(t.Context(), x, home, codes[0]))
+		root.Session = e.must(e.RecoveryCodes.Confirm(t.Context(), x, home, codes[0]))
 	}
 	wantErr(t, err, ErrThrottled)
 }
@@ -146,7 +146,7 @@ func TestOneMailboxOfManyRegistrations(t *testing.T) {
 	e.admin()
 	made := 0
 	for i := range 30 {
-		_, err := e.Register(t.Context(), from(fmt.Sprintf("203.0.113.%d", i)), Registration{
+		_, err := e.Accounts.Register(t.Context(), from(fmt.Sprintf("203.0.113.%d", i)), Registration{
 			Username: fmt.Sprintf("squat%d", i), Email: fmt.Sprintf("Victim+%d@example.org", i), Password: goodPassword + " squat",
 		})
 		if err == nil {
@@ -168,15 +168,15 @@ func TestOneMailboxOfManyAddresses(t *testing.T) {
 		e := newEnv(t)
 		root := e.admin()
 		for i := range 10 {
-			if _, _, err := e.Invite(t.Context(), root.Session, home, victim(i)); err != nil {
+			if _, _, err := e.Invitations.Invite(t.Context(), root.Session, home, victim(i)); err != nil {
 				t.Fatal(i, err)
 			}
 		}
 		e.unchanged(func() {
-			_, _, err := e.Invite(t.Context(), root.Session, home, victim(10))
+			_, _, err := e.Invitations.Invite(t.Context(), root.Session, home, victim(10))
 			wantErr(t, err, ErrThrottled)
 		})
-		if _, _, err := e.Invite(t.Context(), root.Session, home, "bob@example.org"); err != nil {
+		if _, _, err := e.Invitations.Invite(t.Context(), root.Session, home, "bob@example.org"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -186,13 +186,13 @@ func TestOneMailboxOfManyAddresses(t *testing.T) {
 		sent := 0
 		for i := range 12 { // accounts and networks are no way round it
 			o := from(fmt.Sprintf("203.0.113.%d", i))
-			x, err := e.Register(t.Context(), o, Registration{
+			x, err := e.Accounts.Register(t.Context(), o, Registration{
 				Username: fmt.Sprintf("squat%d", i), Email: fmt.Sprintf("squat%d@example.net", i), Password: goodPassword + " squat",
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err = e.ChangeEmail(t.Context(), x, o, victim(i)); err == nil {
+			if err = e.Addresses.Correct(t.Context(), x, o, victim(i)); err == nil {
 				sent++
 				continue
 			}
@@ -213,7 +213,7 @@ func TestOneMailboxOfManyAddresses(t *testing.T) {
 			}
 			who := people[i%3]
 			e.refresh(who)
-			if err := e.RequestEmailChange(t.Context(), who.Session, from(fmt.Sprintf("203.0.113.%d", i)), victim(i)); err == nil {
+			if err := e.Addresses.RequestChange(t.Context(), who.Session, from(fmt.Sprintf("203.0.113.%d", i)), victim(i)); err == nil {
 				sent++
 			} else {
 				wantErr(t, err, ErrThrottled)

@@ -111,8 +111,8 @@ func TestFiftyWrongCodesKeepNoOwnerOut(t *testing.T) {
 	thief := from("203.0.113.66")
 	mails := e.mails.countKind(string(notices.FactorFailed))
 	for wrong := 0; wrong < 50; {
-		x := e.must(e.SignIn(t.Context(), thief, root.name, root.password))
-		if _, err := e.VerifyTOTP(t.Context(), x, thief, "000000"); err == nil {
+		x := e.must(e.Sessions.SignIn(t.Context(), thief, root.name, root.password))
+		if _, err := e.Authenticators.Verify(t.Context(), x, thief, "000000"); err == nil {
 			t.Fatal("a wrong code")
 		} else if te, ok := throttledFor(err); ok {
 			e.pass(te)
@@ -124,26 +124,26 @@ func TestFiftyWrongCodesKeepNoOwnerOut(t *testing.T) {
 	if told < 1 || told > 5 {
 		t.Errorf("the owner hears of it %d times", told)
 	}
-	x := e.must(e.SignIn(t.Context(), thief, root.name, root.password))
-	_, err := e.VerifyTOTP(t.Context(), x, thief, e.code(root, 0))
+	x := e.must(e.Sessions.SignIn(t.Context(), thief, root.name, root.password))
+	_, err := e.Authenticators.Verify(t.Context(), x, thief, e.code(root, 0))
 	wantErr(t, err, ErrThrottled)
 
-	x = e.must(e.SignIn(t.Context(), known, root.name, root.password))
-	e.must(e.VerifyTOTP(t.Context(), x, known, e.code(root, 0)))
+	x = e.must(e.Sessions.SignIn(t.Context(), known, root.name, root.password))
+	e.must(e.Authenticators.Verify(t.Context(), x, known, e.code(root, 0)))
 	e.pass(time.Minute)
-	x = e.must(e.SignIn(t.Context(), known, root.name, root.password))
-	e.must(e.UseRecoveryCode(t.Context(), x, known, root.codes[2]))
+	x = e.must(e.Sessions.SignIn(t.Context(), known, root.name, root.password))
+	e.must(e.RecoveryCodes.Use(t.Context(), x, known, root.codes[2]))
 	x = e.password(root)
 	if _, err := e.verify(x, k); err != nil {
 		t.Errorf("a security key: %v", err)
 	}
 
 	link := e.askReset(root)
-	if err := e.ResetPassword(t.Context(), home, link, "quite another plum 77"); err != nil {
+	if err := e.Passwords.Reset(t.Context(), home, link, "quite another plum 77"); err != nil {
 		t.Fatal(err)
 	}
 	root.password = "quite another plum 77"
-	e.must(e.VerifyTOTP(t.Context(), e.password(root), home, e.code(root, 0)))
+	e.must(e.Authenticators.Verify(t.Context(), e.password(root), home, e.code(root, 0)))
 }
 
 func throttledFor(err error) (wait time.Duration, ok bool) {
@@ -161,7 +161,7 @@ func TestGuessesAcrossPasswords(t *testing.T) {
 	tries := 0
 	for end := e.now().Add(24*time.Hour - time.Minute); e.now().Before(end); {
 		x := e.password(root)
-		_, err := e.VerifyTOTP(t.Context(), x, home, "000000")
+		_, err := e.Authenticators.Verify(t.Context(), x, home, "000000")
 		if wait, ok := throttledFor(err); ok {
 			if tries%50 != 0 || tries >= 150 {
 				e.pass(min(wait, time.Hour))
@@ -169,7 +169,7 @@ func TestGuessesAcrossPasswords(t *testing.T) {
 			}
 			e.forgetCounters("authn/throttle/reset")
 			root.password = fmt.Sprintf("quite another plum %d", tries)
-			if err := e.ResetPassword(t.Context(), home, e.askReset(root), root.password); err != nil {
+			if err := e.Passwords.Reset(t.Context(), home, e.askReset(root), root.password); err != nil {
 				t.Fatal(err)
 			}
 			continue
@@ -188,13 +188,13 @@ func TestOwnMistakesAreNotMailed(t *testing.T) {
 	e.refresh(root)
 	known := in(e.note(root, home, false))
 	count := func() int { return e.mails.countKind(string(notices.FactorFailed)) }
-	x := e.must(e.SignIn(t.Context(), known, root.name, root.password))
+	x := e.must(e.Sessions.SignIn(t.Context(), known, root.name, root.password))
 	for i, want := range []int{0, 0, 1, 1} {
-		if _, err := e.VerifyTOTP(t.Context(), x, known, "000000"); err == nil || count() != want {
+		if _, err := e.Authenticators.Verify(t.Context(), x, known, "000000"); err == nil || count() != want {
 			t.Errorf("after %d mistakes: %d mails", i+1, count())
 		}
 	}
-	if _, err := e.VerifyTOTP(t.Context(), root.Session, home, "000000"); err == nil || count() != 1 {
+	if _, err := e.Authenticators.Verify(t.Context(), root.Session, home, "000000"); err == nil || count() != 1 {
 		t.Error("a mistake of somebody who is signed in is mailed")
 	}
 }
@@ -206,7 +206,7 @@ func TestThousandGuessesCloseNothingForOthers(t *testing.T) {
 	for i := range 1000 {
 		e.wrongs(1, from(fmt.Sprintf("198.51.100.%d", 1+i%20)), fmt.Sprint("nobody", i))
 	}
-	e.must(e.SignIn(t.Context(), home, root.name, root.password))
+	e.must(e.Sessions.SignIn(t.Context(), home, root.name, root.password))
 	e.throttled(from("198.51.100.3"), root.name, root.password, 5*time.Minute)
 }
 
@@ -240,7 +240,7 @@ func TestKnownBrowsersOfOneAccountLeavePlaces(t *testing.T) {
 	busy := make(chan error, tries)
 	for i := range tries {
 		wg.Go(func() {
-			_, err := e.SignIn(t.Context(), known[i%4], root.name, "wrong")
+			_, err := e.Sessions.SignIn(t.Context(), known[i%4], root.name, "wrong")
 			busy <- err
 		})
 	}
@@ -258,7 +258,7 @@ func TestKnownBrowsersOfOneAccountLeavePlaces(t *testing.T) {
 		}
 	}
 	wg.Go(func() {
-		if _, err := e.SignIn(t.Context(), bobs, bob.name, bob.password); err != nil {
+		if _, err := e.Sessions.SignIn(t.Context(), bobs, bob.name, bob.password); err != nil {
 			t.Errorf("somebody else: %v", err)
 		}
 	})
@@ -271,7 +271,7 @@ func TestKnownBrowsersOfOneAccountLeavePlaces(t *testing.T) {
 }
 
 func (e *env) waitingIn(who password.Requester) int {
-	n, _ := e.hashing.Load(who)
+	n, _ := e.Passwords.hashing.Load(who)
 	return n
 }
 
@@ -285,7 +285,7 @@ func TestKnownBrowsersCountTogether(t *testing.T) {
 		o := in(e.note(root, home, false))
 		o.IP = netip.MustParseAddr("203.0.113.5")
 		for range 10 {
-			if _, err := e.SignIn(t.Context(), o, root.name, "wrong"); err != nil {
+			if _, err := e.Sessions.SignIn(t.Context(), o, root.name, "wrong"); err != nil {
 				if _, throttled := throttledFor(err); !throttled {
 					seen++
 				}
@@ -300,7 +300,7 @@ func TestKnownBrowsersCountTogether(t *testing.T) {
 // forgetCounters empties the counters with a prefix.
 func (e *env) forgetCounters(prefix string) {
 	e.t.Helper()
-	if err := e.store.Update(e.t.Context(), func(tx kv.Tx) error { return emptied(tx, prefix) }); err != nil {
+	if err := e.core.store.Update(e.t.Context(), func(tx kv.Tx) error { return emptied(tx, prefix) }); err != nil {
 		e.t.Fatal(err)
 	}
 }

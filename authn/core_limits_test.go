@@ -15,7 +15,7 @@ import (
 func (e *env) wrongs(n int, o Origin, login string) {
 	e.t.Helper()
 	for range n {
-		_, err := e.SignIn(e.t.Context(), o, login, "wrong")
+		_, err := e.Sessions.SignIn(e.t.Context(), o, login, "wrong")
 		wantProblem(e.t, err, "", CodeSignInFailed)
 	}
 }
@@ -25,7 +25,7 @@ func (e *env) throttled(o Origin, login, password string, wait time.Duration) {
 	e.t.Helper()
 	hashes := e.hash.calls.Load()
 	e.unchanged(func() {
-		_, err := e.SignIn(e.t.Context(), o, login, password)
+		_, err := e.Sessions.SignIn(e.t.Context(), o, login, password)
 		var te *ThrottledError
 		if !errors.As(err, &te) || te.RetryAfter != wait {
 			e.t.Fatalf("%v, want to wait %s", err, wait)
@@ -67,15 +67,15 @@ func TestThrottleTellsNothingOfNameAndAddress(t *testing.T) {
 	e.wrongs(10, home, "root")
 	e.throttled(home, " ROOT", root.password, 5*time.Minute)
 	e.wrongs(1, home, "root@example.org")
-	_, err := e.SignIn(t.Context(), home, "root@example.org", root.password) // not looked at, and not said to be
+	_, err := e.Sessions.SignIn(t.Context(), home, "root@example.org", root.password) // not looked at, and not said to be
 	wantProblem(t, err, "", CodeSignInFailed)
-	e.must(e.SignIn(t.Context(), from("203.0.113.9"), "root@example.org", root.password))
+	e.must(e.Sessions.SignIn(t.Context(), from("203.0.113.9"), "root@example.org", root.password))
 
 	e.wrongs(10, home, "Nobody")
 	e.throttled(home, "nobody ", "x", 5*time.Minute)
 	e.wrongs(1, home, "nobody@example.org")
 	e.pass(5 * time.Minute)
-	e.must(e.SignIn(t.Context(), home, "root@example.org", root.password))
+	e.must(e.Sessions.SignIn(t.Context(), home, "root@example.org", root.password))
 }
 
 func TestThrottleByAddressAndByAccount(t *testing.T) {
@@ -85,16 +85,16 @@ func TestThrottleByAddressAndByAccount(t *testing.T) {
 		e.wrongs(1, from("2001:db8::1"), fmt.Sprintf("user%d", i))
 	}
 	e.throttled(from("2001:db8::2"), "root", root.password, 5*time.Minute)
-	e.must(e.SignIn(t.Context(), from("2001:db8:0:1::2"), "root", root.password))
+	e.must(e.Sessions.SignIn(t.Context(), from("2001:db8:0:1::2"), "root", root.password))
 
 	for i := range 100 {
 		e.wrongs(1, from(fmt.Sprintf("10.0.%d.1", i)), "root")
 	}
 	e.throttled(from("10.0.3.1"), "root", root.password, 5*time.Minute) // failed before
-	e.must(e.SignIn(t.Context(), from("10.1.0.1"), "root", root.password))
+	e.must(e.Sessions.SignIn(t.Context(), from("10.1.0.1"), "root", root.password))
 	e.wrongs(1, from("10.1.0.1"), "root")
 	e.throttled(from("10.1.0.1"), "root", root.password, 5*time.Minute)
-	_, err := e.SignIn(t.Context(), from("10.1.0.1"), "root@example.org", root.password) // nothing tells that it is one account
+	_, err := e.Sessions.SignIn(t.Context(), from("10.1.0.1"), "root@example.org", root.password) // nothing tells that it is one account
 	wantProblem(t, err, "", CodeSignInFailed)
 }
 
@@ -109,13 +109,13 @@ func TestThrottleOfAll(t *testing.T) {
 	for i := range 1000 {
 		e.wrongs(1, from(fmt.Sprintf("198.51.%d.%d", 100+i/40, 1+i%40)), fmt.Sprint("guess", i/20))
 	}
-	e.must(e.SignIn(t.Context(), home, "root", root.password))
+	e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	e.wrongs(1, from("203.0.113.1"), "somebody")
 	e.throttled(from("203.0.113.1"), "root", root.password, 5*time.Minute)
 	e.throttled(from("198.51.100.1"), "somebody", "x", 5*time.Minute)
 	e.restart()
 	e.throttled(from("203.0.113.1"), "root", root.password, 5*time.Minute)
-	if _, err := e.SignIn(t.Context(), known, "root", root.password); err != nil {
+	if _, err := e.Sessions.SignIn(t.Context(), known, "root", root.password); err != nil {
 		t.Errorf("from a known device: %v", err)
 	}
 	e.pass(5 * time.Minute)
@@ -127,10 +127,10 @@ func TestRightPasswordDoesNotCount(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	for range 15 {
-		e.must(e.SignIn(t.Context(), home, "root", root.password))
+		e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	}
 	e.wrongs(9, home, "root")
-	e.must(e.SignIn(t.Context(), home, "root", root.password))
+	e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	e.wrongs(1, home, "root")
 	e.throttled(home, "root", root.password, 5*time.Minute)
 }
@@ -141,7 +141,7 @@ func TestThrottleRace(t *testing.T) {
 	e.admin()
 	hashes := e.hash.calls.Load()
 	_, lost := race(50, func(int) error {
-		_, err := e.SignIn(t.Context(), home, "root", "wrong")
+		_, err := e.Sessions.SignIn(t.Context(), home, "root", "wrong")
 		return err
 	})
 	var seen, turned, busy int
@@ -167,27 +167,27 @@ func TestThrottleRace(t *testing.T) {
 func TestLockoutIsNotRolledBack(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+	x := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	for range 5 {
-		_, err := e.VerifyTOTP(t.Context(), x, home, "000000")
+		_, err := e.Authenticators.Verify(t.Context(), x, home, "000000")
 		wantProblem(t, err, "code", CodeTOTPWrong)
 		e.wantRow(rowFactorFailed, root.UserID)
 	}
-	_, err := e.VerifyTOTP(t.Context(), x, home, e.code(root, 0))
+	_, err := e.Authenticators.Verify(t.Context(), x, home, e.code(root, 0))
 	wantErr(t, err, ErrThrottled)
 
 	boom := errors.New("the rest of it failed")
-	_, err = e.take(t.Context(), e.counter(limitFactor, "someone"))
+	_, err = e.core.take(t.Context(), e.core.counter(limitFactor, "someone"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantErr(t, e.store.Update(t.Context(), func(kv.Tx) error { return boom }), boom)
+	wantErr(t, e.core.store.Update(t.Context(), func(kv.Tx) error { return boom }), boom)
 	for range 4 {
-		if _, err = e.take(t.Context(), e.counter(limitFactor, "someone")); err != nil {
+		if _, err = e.core.take(t.Context(), e.core.counter(limitFactor, "someone")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err = e.take(t.Context(), e.counter(limitFactor, "someone"))
+	_, err = e.core.take(t.Context(), e.core.counter(limitFactor, "someone"))
 	wantErr(t, err, ErrThrottled)
 }
 
@@ -195,18 +195,18 @@ func TestLockoutIsNotRolledBack(t *testing.T) {
 func TestFactorThrottle(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+	x := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	wrong := func(i int) error {
 		var err error
 		if i%2 == 0 {
-			_, err = e.VerifyTOTP(t.Context(), x, home, "000000")
+			_, err = e.Authenticators.Verify(t.Context(), x, home, "000000")
 		} else {
-			_, err = e.UseRecoveryCode(t.Context(), x, home, "0000000000000000")
+			_, err = e.RecoveryCodes.Use(t.Context(), x, home, "0000000000000000")
 		}
 		return err
 	}
 	right := func() error {
-		_, err := e.VerifyTOTP(t.Context(), x, home, e.code(root, 0))
+		_, err := e.Authenticators.Verify(t.Context(), x, home, e.code(root, 0))
 		return err
 	}
 	start := e.now()
@@ -219,12 +219,12 @@ func TestFactorThrottle(t *testing.T) {
 			continue
 		}
 		wantErr(t, right(), ErrThrottled)
-		_, err = e.UseRecoveryCode(t.Context(), x, home, root.codes[1])
+		_, err = e.RecoveryCodes.Use(t.Context(), x, home, root.codes[1])
 		wantErr(t, err, ErrThrottled)
 		waits = append(waits, te.RetryAfter)
 		e.pass(te.RetryAfter)
 		if e.now().Sub(start) > SessionLifetime/2 { // the session has to hold
-			x = e.must(e.SignIn(t.Context(), home, "root", root.password))
+			x = e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 		}
 	}
 	m := time.Minute
@@ -238,7 +238,7 @@ func TestFactorThrottle(t *testing.T) {
 		t.Fatalf("after 50: %v", err)
 	}
 	e.pass(te.RetryAfter)
-	x = e.must(e.SignIn(t.Context(), home, "root", root.password))
+	x = e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	if err := right(); err != nil {
 		t.Error(err)
 	}
@@ -254,7 +254,7 @@ func TestThrottleAfterWrongClock(t *testing.T) {
 	e.pass(365 * 24 * time.Hour)
 	e.wrongs(10, home, "root")
 	e.pass(-365 * 24 * time.Hour)
-	e.must(e.SignIn(t.Context(), home, "root", root.password))
+	e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 }
 
 func TestNetwork(t *testing.T) {

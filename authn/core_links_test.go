@@ -15,7 +15,7 @@ import (
 
 func (e *env) setupLink() Secret {
 	e.t.Helper()
-	link, _, ok, err := e.SetupLink(e.t.Context())
+	link, _, ok, err := e.Accounts.SetupLink(e.t.Context())
 	if err != nil || !ok {
 		e.t.Fatalf("no set-up link: %v %v", ok, err)
 	}
@@ -27,16 +27,16 @@ func TestCheckLinkUsesNothingUp(t *testing.T) {
 	link := e.setupLink()
 	e.wantRow(rowSetupLink, "")
 	for range 3 {
-		info, err := e.CheckLink(t.Context(), PurposeSetup, link)
+		info, err := e.Accounts.CheckLink(t.Context(), PurposeSetup, link)
 		if err != nil || info.Purpose != PurposeSetup || info.Email != "" || !info.Expires.Equal(e.now().Add(24*time.Hour)) {
 			t.Fatalf("%+v %v", info, err)
 		}
 	}
 	e.register("root", PurposeSetup, link)
-	_, err := e.CheckLink(t.Context(), PurposeSetup, link)
+	_, err := e.Accounts.CheckLink(t.Context(), PurposeSetup, link)
 	wantProblem(t, err, "", CodeLinkUsed)
 
-	info, err := e.CheckLink(t.Context(), PurposeVerifyEmail, e.mails.last(t, string(PurposeVerifyEmail)).link)
+	info, err := e.Accounts.CheckLink(t.Context(), PurposeVerifyEmail, e.mails.last(t, string(PurposeVerifyEmail)).link)
 	if err != nil || info.Username != "root" || info.Email != "root@example.org" {
 		t.Fatalf("%+v %v", info, err)
 	}
@@ -46,15 +46,15 @@ func TestLinkExpires(t *testing.T) {
 	e := newEnv(t)
 	link := e.setupLink()
 	e.pass(24*time.Hour - time.Second)
-	if _, err := e.CheckLink(t.Context(), PurposeSetup, link); err != nil {
+	if _, err := e.Accounts.CheckLink(t.Context(), PurposeSetup, link); err != nil {
 		t.Fatal(err)
 	}
 	e.pass(time.Second)
-	_, err := e.openLink(PurposeSetup, link) // by the signed expiry, without the store
+	_, err := e.core.openLink(PurposeSetup, link) // by the signed expiry, without the store
 	wantProblem(t, err, "", CodeLinkExpired)
-	_, err = e.CheckLink(t.Context(), PurposeSetup, link)
+	_, err = e.Accounts.CheckLink(t.Context(), PurposeSetup, link)
 	wantProblem(t, err, "", CodeLinkExpired)
-	_, err = e.Register(t.Context(), home, Registration{Username: "root", Email: "root@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: link})
+	_, err = e.Accounts.Register(t.Context(), home, Registration{Username: "root", Email: "root@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: link})
 	wantProblem(t, err, "", CodeLinkExpired)
 }
 
@@ -70,26 +70,26 @@ func TestLinkForged(t *testing.T) {
 			if forged == link {
 				continue
 			}
-			_, err := e.openLink(PurposeSetup, forged)
+			_, err := e.core.openLink(PurposeSetup, forged)
 			wantProblem(t, err, "", CodeLinkInvalid)
 		}
 	}
 	for _, text := range []Secret{"", "a", link[:len(link)-1], link + "A", link + "=", " " + link, link + "\n", Secret(strings.Repeat("A", 1<<16))} {
-		_, err := e.CheckLink(t.Context(), PurposeSetup, text)
+		_, err := e.Accounts.CheckLink(t.Context(), PurposeSetup, text)
 		wantProblem(t, err, "", CodeLinkInvalid)
 	}
 	for _, p := range []Purpose{PurposeInvitation, PurposeVerifyEmail, "", "setup2"} {
-		_, err := e.openLink(p, link)
+		_, err := e.core.openLink(p, link)
 		wantProblem(t, err, "", CodeLinkInvalid)
 	}
 	other, err := seal.New(bytes.Repeat([]byte{8}, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.deriveKeys(other); err != nil {
+	if err := e.core.deriveKeys(other); err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.CheckLink(t.Context(), PurposeSetup, link)
+	_, err = e.Accounts.CheckLink(t.Context(), PurposeSetup, link)
 	wantProblem(t, err, "", CodeLinkInvalid)
 }
 
@@ -97,7 +97,7 @@ func TestLinkForged(t *testing.T) {
 // another purpose under the link's hash is none of its.
 func TestLinkRecordCounts(t *testing.T) {
 	e := newEnv(t)
-	text, key, rec := e.newLink(PurposeInvitation, "subject", "a@example.org")
+	text, key, rec := e.core.newLink(PurposeInvitation, "subject", "a@example.org")
 	for _, c := range []struct {
 		change func(*linkRecord)
 		code   string
@@ -107,11 +107,11 @@ func TestLinkRecordCounts(t *testing.T) {
 	} {
 		changed := rec
 		c.change(&changed)
-		err := e.store.Update(t.Context(), func(tx kv.Tx) error { return kv.PutJSON(tx, key, changed) })
+		err := e.core.store.Update(t.Context(), func(tx kv.Tx) error { return kv.PutJSON(tx, key, changed) })
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = e.CheckLink(t.Context(), PurposeInvitation, text)
+		_, err = e.Accounts.CheckLink(t.Context(), PurposeInvitation, text)
 		wantProblem(t, err, "", c.code)
 	}
 }
@@ -120,7 +120,7 @@ func TestLinksDiffer(t *testing.T) {
 	e := newEnv(t)
 	seen := map[Secret]bool{}
 	for range 100 {
-		text, _, _ := e.newLink(PurposeSetup, "", "")
+		text, _, _ := e.core.newLink(PurposeSetup, "", "")
 		if seen[text] || len(text) != 54 {
 			t.Fatalf("link of %d characters, seen %v", len(text), seen[text])
 		}

@@ -45,12 +45,12 @@ type Device struct {
 	Current    bool      // the browser that asks
 }
 
-// NoteDevice makes the browser of a request one that the account knows, and with
+// Note makes the browser of a request one that the account knows, and with
 // remember one that asks for no second factor for RememberLife. x is a SignedIn Session
 // in which a factor was given, with remember a fresh one. The token that it returns is for the cookie, and is new each
 // time, so that a cookie that was known before is worth nothing after. The owner
 // is told by mail where the browser was not known and others are.
-func (s *Devices) NoteDevice(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
+func (s *Devices) Note(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
 	token, id := Secret(rand.Text()), uuid.Must(uuid.NewV7()).String()
 	err := s.exempt.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
@@ -115,8 +115,8 @@ func (s *Devices) makeRoom(tx kv.Tx, userID string) (some bool, err error) {
 	return true, tx.Delete([]byte(keys[oldest]))
 }
 
-// Devices lists the browsers that the account knows, the last one seen first.
-func (s *Devices) Devices(ctx context.Context, x Session, o Origin) (out []Device, err error) {
+// List lists the browsers that the account knows, the last one seen first.
+func (s *Devices) List(ctx context.Context, x Session, o Origin) (out []Device, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
 		u, err := s.signedIn(r, x)
@@ -144,10 +144,10 @@ func (s *Devices) Devices(ctx context.Context, x Session, o Origin) (out []Devic
 	return out, err
 }
 
-// ForgetDevice makes a browser one that the account does not know: it asks for a
+// Forget makes a browser one that the account does not know: it asks for a
 // second factor again. The sessions in it go on. ErrNotFound says that the account has
 // no such device.
-func (s *Devices) ForgetDevice(ctx context.Context, x Session, o Origin, id string) error {
+func (s *Devices) Forget(ctx context.Context, x Session, o Origin, id string) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {

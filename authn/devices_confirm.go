@@ -61,10 +61,10 @@ func (s *Devices) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) 
 	return false, nil
 }
 
-// ConfirmDevice uses the link up that was mailed for a Session at StageDevice, and
+// Confirm uses the link up that was mailed for a Session at StageDevice, and
 // takes that very Session on; any other leaves the link as it is, with the problem
 // device_elsewhere. Beside that its problems are those of links.
-func (s *Devices) ConfirmDevice(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
+func (s *Devices) Confirm(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
 	next := x
 	err := s.exempt.Update(ctx, func(tx kv.Tx) error {
 		rec, u, err := s.findDeviceLink(tx, x, link)
@@ -92,8 +92,8 @@ func (s *Devices) ConfirmDevice(ctx context.Context, x Session, o Origin, link S
 	return next, nil
 }
 
-// DevicePending looks at the link of ConfirmDevice without using it up.
-func (s *Devices) DevicePending(ctx context.Context, x Session, link Secret) error {
+// CheckLink looks at the link of Devices.Confirm without using it up.
+func (s *Devices) CheckLink(ctx context.Context, x Session, link Secret) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		_, _, err := s.findDeviceLink(r, x, link)
 		return err

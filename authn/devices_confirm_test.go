@@ -24,8 +24,8 @@ func confirming(t *testing.T) (*env, *person) {
 // halfway signs in with password and code, as far as that leads.
 func (e *env) halfway(who *person, o Origin) Session {
 	e.t.Helper()
-	x := e.must(e.SignIn(e.t.Context(), o, who.name, who.password))
-	x = e.must(e.VerifyTOTP(e.t.Context(), x, o, e.code(who, 0)))
+	x := e.must(e.Sessions.SignIn(e.t.Context(), o, who.name, who.password))
+	x = e.must(e.Authenticators.Verify(e.t.Context(), x, o, e.code(who, 0)))
 	e.pass(time.Minute)
 	return x
 }
@@ -44,23 +44,23 @@ func TestUnknownDeviceIsConfirmed(t *testing.T) {
 
 	// Another browser, also with the password and a code, can't use it.
 	other := e.halfway(root, from("198.51.100.77"))
-	_, err := e.ConfirmDevice(ctx, other, home, link)
+	_, err := e.Devices.Confirm(ctx, other, home, link)
 	wantProblem(t, err, "", CodeDeviceElsewhere)
-	_, err = e.ConfirmDevice(ctx, Session{}, home, link)
+	_, err = e.Devices.Confirm(ctx, Session{}, home, link)
 	wantProblem(t, err, "", CodeDeviceElsewhere)
-	_, err = e.ConfirmDevice(ctx, root.Session, home, link)
+	_, err = e.Devices.Confirm(ctx, root.Session, home, link)
 	wantProblem(t, err, "", CodeDeviceElsewhere)
-	wantProblem(t, e.DevicePending(ctx, other, link), "", CodeDeviceElsewhere)
+	wantProblem(t, e.Devices.CheckLink(ctx, other, link), "", CodeDeviceElsewhere)
 
-	if err := e.DevicePending(ctx, x, link); err != nil {
+	if err := e.Devices.CheckLink(ctx, x, link); err != nil {
 		t.Fatal(err)
 	}
-	done := e.must(e.ConfirmDevice(ctx, x, away, link))
+	done := e.must(e.Devices.Confirm(ctx, x, away, link))
 	e.wantRow(rowDeviceConfirmed, root.UserID)
 	if !done.SignedIn() || done.ID != x.ID || done.FactorAt != x.FactorAt {
 		t.Fatalf("%+v", done)
 	}
-	_, err = e.ConfirmDevice(ctx, x, away, link)
+	_, err = e.Devices.Confirm(ctx, x, away, link)
 	wantProblem(t, err, "", CodeLinkUsed)
 
 	root.Session = done
@@ -82,40 +82,40 @@ func TestUnconfirmedDeviceMayDoNothing(t *testing.T) {
 	x := e.halfway(root, away)
 	e.unchanged(func() {
 		for name, err := range map[string]error{
-			"list":      second(e.Sessions(ctx, x)),
-			"devices":   second(e.Devices(ctx, x, away)),
-			"note":      second(e.NoteDevice(ctx, x, away, true)),
-			"end":       third(e.EndOtherSessions(ctx, x, away)),
-			"totp":      second(e.BeginTOTP(ctx, x)),
-			"password":  second(e.ChangePassword(ctx, x, away, root.password, newPassword)),
-			"keys only": second(e.SetKeysOnly(ctx, x, away, true)),
-			"add key":   second(e.BeginAddKey(ctx, x, "mine")),
-			"users":     second(e.People(ctx, x, PeopleQuery{Limit: 10})),
+			"list":      second(e.Sessions.List(ctx, x)),
+			"devices":   second(e.Devices.List(ctx, x, away)),
+			"note":      second(e.Devices.Note(ctx, x, away, true)),
+			"end":       third(e.Sessions.EndOthers(ctx, x, away)),
+			"totp":      second(e.Authenticators.Begin(ctx, x)),
+			"password":  second(e.Passwords.Change(ctx, x, away, root.password, newPassword)),
+			"keys only": second(e.SecurityKeys.SetOnly(ctx, x, away, true)),
+			"add key":   second(e.SecurityKeys.BeginAdd(ctx, x, "mine")),
+			"users":     second(e.Administration.People(ctx, x, PeopleQuery{Limit: 10})),
 		} {
 			if err == nil {
 				t.Errorf("%s: allowed", name)
 			}
 		}
-		_, _, err := e.CreateRecoveryCodes(ctx, x, away)
+		_, _, err := e.RecoveryCodes.Create(ctx, x, away)
 		wantErr(t, err, ErrForbidden)
-		_, _, err = e.Invite(ctx, x, away, "eve@example.org")
+		_, _, err = e.Invitations.Invite(ctx, x, away, "eve@example.org")
 		wantErr(t, err, ErrForbidden)
 	})
-	if y := e.must(e.ConfirmRecoveryCodes(ctx, x, away, root.codes[1])); y.Stage != StageDevice {
+	if y := e.must(e.RecoveryCodes.Confirm(ctx, x, away, root.codes[1])); y.Stage != StageDevice {
 		t.Errorf("a recovery code typed back leads to %q", y.Stage)
 	}
-	if y := e.must(e.UseRecoveryCode(ctx, x, away, root.codes[1])); y.Stage != StageDevice {
+	if y := e.must(e.RecoveryCodes.Use(ctx, x, away, root.codes[1])); y.Stage != StageDevice {
 		t.Errorf("a recovery code leads to %q", y.Stage)
 	}
 	if !slices.ContainsFunc(e.mails.mails, func(m sentMail) bool { return m.kind == string(notices.RecoveryCodeUsed) }) {
 		t.Error("the owner does not hear that a recovery code was used")
 	}
-	y := e.must(e.VerifyTOTP(ctx, x, away, e.code(root, 0)))
+	y := e.must(e.Authenticators.Verify(ctx, x, away, e.code(root, 0)))
 	if y.Stage != StageDevice {
 		t.Errorf("another code leads to %q", y.Stage)
 	}
 	e.pass(PurposeDevice.Life())
-	_, err := e.ConfirmDevice(ctx, y, away, e.mails.last(t, string(PurposeDevice)).link)
+	_, err := e.Devices.Confirm(ctx, y, away, e.mails.last(t, string(PurposeDevice)).link)
 	wantProblem(t, err, "", CodeLinkExpired)
 }
 
@@ -126,14 +126,14 @@ func TestDeviceLinksAreVoided(t *testing.T) {
 	ctx := t.Context()
 	x := e.halfway(root, away)
 	old := e.mails.last(t, string(PurposeDevice)).link
-	x = e.must(e.VerifyTOTP(ctx, x, away, e.code(root, 0)))
-	_, err := e.ConfirmDevice(ctx, x, away, old)
+	x = e.must(e.Authenticators.Verify(ctx, x, away, e.code(root, 0)))
+	_, err := e.Devices.Confirm(ctx, x, away, old)
 	wantProblem(t, err, "", CodeLinkUsed)
 	link := e.mails.last(t, string(PurposeDevice)).link
 	e.pass(time.Minute)
 	e.refresh(root)
-	e.must(e.ChangePassword(ctx, root.Session, home, root.password, newPassword))
-	_, err = e.ConfirmDevice(ctx, x, away, link)
+	e.must(e.Passwords.Change(ctx, root.Session, home, root.password, newPassword))
+	_, err = e.Devices.Confirm(ctx, x, away, link)
 	wantProblem(t, err, "", CodeLinkUsed)
 }
 
@@ -149,7 +149,7 @@ func TestDevicesThatAreNotConfirmed(t *testing.T) {
 	e.refresh(root)
 	o := away
 	o.Device = e.note(root, home, true)
-	if x := e.must(e.SignIn(t.Context(), o, root.name, root.password)); !x.SignedIn() {
+	if x := e.must(e.Sessions.SignIn(t.Context(), o, root.name, root.password)); !x.SignedIn() {
 		t.Errorf("a remembered device elsewhere is at %q", x.Stage)
 	}
 }

@@ -22,7 +22,7 @@ func in(token Secret) Origin {
 // note makes a browser known.
 func (e *env) note(who *person, o Origin, remember bool) Secret {
 	e.t.Helper()
-	token, err := e.NoteDevice(e.t.Context(), who.Session, o, remember)
+	token, err := e.Devices.Note(e.t.Context(), who.Session, o, remember)
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func (e *env) note(who *person, o Origin, remember bool) Secret {
 // signedInBy is the stage that the password alone leads to.
 func (e *env) signedInBy(who *person, o Origin) Session {
 	e.t.Helper()
-	return e.must(e.SignIn(e.t.Context(), o, who.name, who.password))
+	return e.must(e.Sessions.SignIn(e.t.Context(), o, who.name, who.password))
 }
 
 // A remembered device stands in for the second factor, for thirty days, and never
@@ -58,21 +58,21 @@ func TestRememberedDevice(t *testing.T) {
 	if !x.SignedIn() || x.FactorFresh(e.now()) || !x.FactorAt.IsZero() {
 		t.Fatalf("%+v", x)
 	}
-	_, _, err := e.Invite(ctx, x, home, "eve@example.org")
+	_, _, err := e.Invitations.Invite(ctx, x, home, "eve@example.org")
 	wantErr(t, err, ErrFactorStale)
-	_, err = e.ChangePassword(ctx, x, home, root.password, newPassword)
+	_, err = e.Passwords.Change(ctx, x, home, root.password, newPassword)
 	wantErr(t, err, ErrFactorStale)
-	_, _, err = e.CreateRecoveryCodes(ctx, x, home)
+	_, _, err = e.RecoveryCodes.Create(ctx, x, home)
 	wantErr(t, err, ErrFactorStale)
-	_, err = e.BeginTOTP(ctx, x)
+	_, err = e.Authenticators.Begin(ctx, x)
 	wantErr(t, err, ErrFactorStale)
-	_, err = e.NoteDevice(ctx, x, in(token), true) // it would remember itself for ever
+	_, err = e.Devices.Note(ctx, x, in(token), true) // it would remember itself for ever
 	wantErr(t, err, ErrFactorStale)
 	x.FactorAt = e.now()
 	if x.FactorFresh(e.now()) {
 		t.Error("what no factor was given for is fresh")
 	}
-	if x = e.must(e.VerifyTOTP(ctx, x, in(token), e.code(root, 0))); !x.FactorFresh(e.now()) || x.Factor != FactorTOTP {
+	if x = e.must(e.Authenticators.Verify(ctx, x, in(token), e.code(root, 0))); !x.FactorFresh(e.now()) || x.Factor != FactorTOTP {
 		t.Errorf("after a factor: %+v", x)
 	}
 
@@ -110,7 +110,7 @@ func TestRememberedDeviceIsOfOneAccountAndOneCookie(t *testing.T) {
 	if n := len(e.keys(devicesOf(root.UserID))); n != 1 {
 		t.Errorf("%d devices in one browser", n)
 	}
-	err := e.store.View(t.Context(), func(r kv.Reader) error {
+	err := e.core.store.View(t.Context(), func(r kv.Reader) error {
 		all, err := r.Scan(nil, nil, 0, false)
 		for _, p := range all {
 			if strings.Contains(string(p.Key)+string(p.Value), string(second)) {
@@ -131,34 +131,34 @@ func TestRememberedDeviceIsVoided(t *testing.T) {
 	root := e.admin()
 	for name, change := range map[string]func(*person){
 		"password": func(p *person) {
-			p.Session = e.must(e.ChangePassword(ctx, p.Session, home, p.password, newPassword))
+			p.Session = e.must(e.Passwords.Change(ctx, p.Session, home, p.password, newPassword))
 			p.password = newPassword
 		},
 		"reset": func(p *person) {
-			if err := e.ResetPassword(ctx, home, e.askReset(p), newPassword); err != nil {
+			if err := e.Passwords.Reset(ctx, home, e.askReset(p), newPassword); err != nil {
 				t.Fatal(err)
 			}
 			p.password = newPassword
 		},
 		"authenticator": func(p *person) {
-			set, err := e.BeginTOTP(ctx, p.Session)
+			set, err := e.Authenticators.Begin(ctx, p.Session)
 			if err != nil {
 				t.Fatal(err)
 			}
 			p.secret = set.Secret
-			p.Session = e.must(e.ConfirmTOTP(ctx, p.Session, home, e.code(p, 0)))
+			p.Session = e.must(e.Authenticators.Confirm(ctx, p.Session, home, e.code(p, 0)))
 		},
 		"recovery": func(p *person) {
-			codes, x, err := e.CreateRecoveryCodes(ctx, p.Session, home)
+			codes, x, err := e.RecoveryCodes.Create(ctx, p.Session, home)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.Session = e.must(e.ConfirmRecoveryCodes(ctx, x, home, codes[0]))
+			p.Session = e.must(e.RecoveryCodes.Confirm(ctx, x, home, codes[0]))
 		},
 		"freezing": func(p *person) {
 			for _, frozen := range []bool{true, false} {
 				e.refresh(root)
-				if err := e.SetFrozen(ctx, root.Session, home, p.UserID, frozen); err != nil {
+				if err := e.Administration.SetFrozen(ctx, root.Session, home, p.UserID, frozen); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -196,7 +196,7 @@ func TestDevicesAreListedAndForgotten(t *testing.T) {
 	if e.mails.count() != mails {
 		t.Error("a known browser is told as new")
 	}
-	got, err := e.Devices(ctx, root.Session, in(plain))
+	got, err := e.Devices.List(ctx, root.Session, in(plain))
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -209,21 +209,21 @@ func TestDevicesAreListedAndForgotten(t *testing.T) {
 	if got[0].Current {
 		id = got[1].ID
 	}
-	wantErr(t, e.ForgetDevice(ctx, alice.Session, home, id), ErrNotFound)
-	if err := e.ForgetDevice(ctx, root.Session, home, id); err != nil {
+	wantErr(t, e.Devices.Forget(ctx, alice.Session, home, id), ErrNotFound)
+	if err := e.Devices.Forget(ctx, root.Session, home, id); err != nil {
 		t.Fatal(err)
 	}
 	e.wantRow(rowDeviceForgotten, root.UserID)
-	wantErr(t, e.ForgetDevice(ctx, root.Session, home, id), ErrNotFound)
+	wantErr(t, e.Devices.Forget(ctx, root.Session, home, id), ErrNotFound)
 	if x := e.signedInBy(root, in(remembered)); x.Stage != StagePassword {
 		t.Errorf("a forgotten device leads to %q", x.Stage)
 	}
 	e.unchanged(func() {
 		half := Session{ID: "x", UserID: root.UserID, Stage: StagePassword, Begun: e.now(), Generation: e.user(root.UserID).SessionGeneration}
-		_, err := e.Devices(ctx, half, home)
+		_, err := e.Devices.List(ctx, half, home)
 		wantErr(t, err, ErrForbidden)
-		wantErr(t, e.ForgetDevice(ctx, half, home, id), ErrForbidden)
-		_, err = e.NoteDevice(ctx, half, home, true)
+		wantErr(t, e.Devices.Forget(ctx, half, home, id), ErrForbidden)
+		_, err = e.Devices.Note(ctx, half, home, true)
 		wantErr(t, err, ErrForbidden)
 	})
 }
@@ -241,7 +241,7 @@ func TestDevicesAreBounded(t *testing.T) {
 		t.Errorf("%d devices", n)
 	}
 	e.pass(DeviceLife)
-	if err := e.Sweep(t.Context()); err != nil {
+	if err := e.Cleanup.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(e.keys(devicePrefix)); n != 0 {
@@ -262,25 +262,25 @@ func TestKnownDeviceIsNotLockedOut(t *testing.T) {
 		if i >= 10 {
 			o = from(fmt.Sprintf("198.51.100.%d", i))
 		}
-		_, _ = e.SignIn(ctx, o, "root", "wrong wrong wrong")
+		_, _ = e.Sessions.SignIn(ctx, o, "root", "wrong wrong wrong")
 	}
 	for range 40 {
-		_, _ = e.SignIn(ctx, home, "somebody", "wrong wrong wrong")
+		_, _ = e.Sessions.SignIn(ctx, home, "somebody", "wrong wrong wrong")
 	}
-	_, err := e.SignIn(ctx, home, "root", root.password)
+	_, err := e.Sessions.SignIn(ctx, home, "root", root.password)
 	wantErr(t, err, ErrThrottled)
 	e.wrongs(1, from("203.0.113.77"), "root")
-	_, err = e.SignIn(ctx, from("203.0.113.77"), "root", root.password)
+	_, err = e.Sessions.SignIn(ctx, from("203.0.113.77"), "root", root.password)
 	wantErr(t, err, ErrThrottled)
 	if x := e.signedInBy(root, in(token)); x.Stage != StagePassword {
 		t.Fatalf("the known device is at %q", x.Stage)
 	}
 	for range 10 {
-		_, err := e.SignIn(ctx, in(token), "root", "wrong wrong wrong")
+		_, err := e.Sessions.SignIn(ctx, in(token), "root", "wrong wrong wrong")
 		wantProblem(t, err, "", CodeSignInFailed)
 	}
 	calls := e.hash.calls.Load()
-	_, err = e.SignIn(ctx, in(token), "root", root.password)
+	_, err = e.Sessions.SignIn(ctx, in(token), "root", root.password)
 	wantErr(t, err, ErrThrottled)
 	if e.hash.calls.Load() != calls {
 		t.Error("a throttled attempt was hashed")
@@ -306,7 +306,7 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	other.start(e.signIn(alice))
 	here, _ := at[2].current()
 
-	list, err := e.Sessions(ctx, here)
+	list, err := e.Sessions.List(ctx, here)
 	if err != nil || len(list) != 4 {
 		t.Fatalf("%+v, %v", list, err)
 	}
@@ -320,13 +320,13 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	}
 	foreign, _ := other.current()
 	e.unchanged(func() {
-		wantErr(t, e.EndSession(ctx, here, home, foreign.ID), ErrNotFound)
-		wantErr(t, e.EndSession(ctx, here, home, here.ID), ErrNotFound)
-		wantErr(t, e.EndSession(ctx, here, home, ""), ErrNotFound)
+		wantErr(t, e.Sessions.End(ctx, here, home, foreign.ID), ErrNotFound)
+		wantErr(t, e.Sessions.End(ctx, here, home, here.ID), ErrNotFound)
+		wantErr(t, e.Sessions.End(ctx, here, home, ""), ErrNotFound)
 	})
 
 	first, _ := at[0].current()
-	if err := e.EndSession(ctx, here, home, first.ID); err != nil {
+	if err := e.Sessions.End(ctx, here, home, first.ID); err != nil {
 		t.Fatal(err)
 	}
 	if row := e.wantRow(rowSessionsEnded, root.UserID); row.Detail["n"] != "1" {
@@ -335,13 +335,13 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	if x, _ := at[0].current(); x.Stage != StageNone {
 		t.Error("an ended session goes on")
 	}
-	_, err = e.VerifyTOTP(ctx, first, home, e.code(root, 0)) // also in a request that was under way
+	_, err = e.Authenticators.Verify(ctx, first, home, e.code(root, 0)) // also in a request that was under way
 	wantErr(t, err, ErrSignedOut)
-	next, n, err := e.EndOtherSessions(ctx, here, home)
+	next, n, err := e.Sessions.EndOthers(ctx, here, home)
 	if n != 2 || err != nil {
 		t.Errorf("ended %d: %v", n, err)
 	}
-	_, err = e.Sessions(ctx, here) // a copy of it in another request is another's
+	_, err = e.Sessions.List(ctx, here) // a copy of it in another request is another's
 	wantErr(t, err, ErrSignedOut)
 	at[2].start(next)
 	for _, b := range []*browser{at[1], half} {
@@ -354,11 +354,11 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 			t.Error("a session ended that should not have")
 		}
 	}
-	if _, n, err := e.EndOtherSessions(ctx, next, home); n != 0 || err != nil {
+	if _, n, err := e.Sessions.EndOthers(ctx, next, home); n != 0 || err != nil {
 		t.Errorf("ended %d: %v", n, err)
 	}
 	e.pass(SessionLifetime)
-	if err := e.Sweep(ctx); err != nil {
+	if err := e.Cleanup.Sweep(ctx); err != nil {
 		t.Fatal(err)
 	}
 	for _, prefix := range []string{sessionPrefix, sessionOfPrefix, endedPrefix} {
@@ -382,7 +382,7 @@ func TestSessionsAreCurrent(t *testing.T) {
 	b.m.Locate(originOf(from("203.0.113.9")))
 	here, _ := b.current()
 	e.pass(3 * time.Minute)
-	list, err := e.Sessions(ctx, here)
+	list, err := e.Sessions.List(ctx, here)
 	if err != nil || len(list) != 1 || list[0].IP != "203.0.113.9" || list[0].Seen.Equal(list[0].Begun) {
 		t.Errorf("%+v, %v", list, err)
 	}

@@ -8,11 +8,11 @@
 // SessionManager.Current, passes that Session to the Service, and gives the Session
 // that comes back to SessionManager.Start:
 //
-//	session, err := svc.SignIn(ctx, origin, login, password) // Password or Enrolling
+//	session, err := svc.Sessions.SignIn(ctx, origin, login, password) // Password or Enrolling
 //	err = sessions.Start(ctx, session)                       // a new cookie
 //	…
 //	session, _, err := sessions.Current(ctx)
-//	session, err = svc.VerifyTOTP(ctx, session, origin, code) // SignedIn; or VerifyKey, UseRecoveryCode
+//	session, err = svc.Authenticators.Verify(ctx, session, origin, code) // SignedIn; or SecurityKeys.Verify, RecoveryCodes.Use
 //	err = sessions.Start(ctx, session)                        // again a new cookie
 //
 // NextStep says which page somebody has to see who is not there yet.
@@ -48,8 +48,8 @@
 // (BeginPasskey, SignInPasskey).
 //
 // Nobody can switch a second factor off. Where all are lost an administrator starts a
-// recovery (StartRecovery), which takes days, is told to the owner at once, and ends
-// without effect with the owner's next complete sign-in; RunRecoveries carries it on.
+// recovery (Recoveries.Start), which takes days, is told to the owner at once, and ends
+// without effect with the owner's next complete sign-in; Recoveries.Run carries it on.
 //
 // An account moves to another address when that one's reader follows a link; the one
 // before hears of it first, and can take the change back for seven days. An account that

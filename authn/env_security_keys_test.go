@@ -70,26 +70,26 @@ func (k *virtualKey) get(t testing.TB, opts json.RawMessage) []byte {
 func (e *env) addKey(who *person, name string) *virtualKey {
 	e.t.Helper()
 	k := newVirtualKey()
-	opts := e.begun(e.BeginAddKey(e.t.Context(), who.Session, name))
-	who.Session = e.must(e.AddKey(e.t.Context(), who.Session, home, k.create(e.t, opts)))
+	opts := e.begun(e.SecurityKeys.BeginAdd(e.t.Context(), who.Session, name))
+	who.Session = e.must(e.SecurityKeys.Add(e.t.Context(), who.Session, home, k.create(e.t, opts)))
 	return k
 }
 
 // verify gives a key as second factor.
 func (e *env) verify(x Session, k *virtualKey) (Session, error) {
 	e.t.Helper()
-	opts := e.begun(e.BeginVerifyKey(e.t.Context(), x))
-	return e.VerifyKey(e.t.Context(), x, home, k.get(e.t, opts))
+	opts := e.begun(e.SecurityKeys.BeginVerify(e.t.Context(), x))
+	return e.SecurityKeys.Verify(e.t.Context(), x, home, k.get(e.t, opts))
 }
 
 // passkey signs in with a passkey.
 func (e *env) passkey(k *virtualKey) (Session, error) {
 	e.t.Helper()
-	opts, handle, err := e.BeginPasskey(e.t.Context(), home)
+	opts, handle, err := e.SecurityKeys.BeginPasskey(e.t.Context(), home)
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	return e.SignInPasskey(e.t.Context(), home, handle, k.get(e.t, opts))
+	return e.SecurityKeys.SignInPasskey(e.t.Context(), home, handle, k.get(e.t, opts))
 }
 
 func (e *env) begun(opts json.RawMessage, err error) json.RawMessage {
@@ -103,13 +103,13 @@ func (e *env) begun(opts json.RawMessage, err error) json.RawMessage {
 // password is somebody's Session behind their password.
 func (e *env) password(who *person) Session {
 	e.t.Helper()
-	return e.must(e.SignIn(e.t.Context(), home, who.name, who.password))
+	return e.must(e.Sessions.SignIn(e.t.Context(), home, who.name, who.password))
 }
 
 // ceremonies counts those under way.
 func (e *env) ceremonies() (n int) {
 	e.t.Helper()
-	err := e.store.View(e.t.Context(), func(r kv.Reader) error {
+	err := e.core.store.View(e.t.Context(), func(r kv.Reader) error {
 		found, err := r.Scan([]byte(ceremonyPrefix), nil, 0, false)
 		n = len(found)
 		return err

@@ -69,8 +69,8 @@ func newEnv(t testing.TB, change ...func(*Config)) *env {
 		c(&e.cfg)
 	}
 	e.open()
-	t.Cleanup(func() { e.store.Close() })
-	rows.Watch(t, func() kv.Store { return e.store })
+	t.Cleanup(func() { e.core.store.Close() })
+	rows.Watch(t, func() kv.Store { return e.core.store })
 	return e
 }
 
@@ -93,19 +93,19 @@ func (e *env) open() {
 		e.t.Fatal(err)
 	}
 	e.hash = &countingHasher{Function: function}
-	if e.hashing, err = password.NewHasher(e.hash, cfg.MaxHashing); err != nil {
+	if e.Passwords.hashing, err = password.NewHasher(e.hash, cfg.MaxHashing); err != nil {
 		e.t.Fatal(err)
 	}
 	e.hash.calls.Store(0)
 }
 
 // useStore has the Service work on another store, which is mostly a wrapper of its own.
-func (e *env) useStore(s kv.Store) { e.Service.store, e.Service.exempt = s, s }
+func (e *env) useStore(s kv.Store) { e.Service.core.store, e.Service.core.exempt = s, s }
 
 // restart closes the store and opens it again, as after a restart of the process.
 func (e *env) restart() {
 	e.t.Helper()
-	if err := e.store.Close(); err != nil {
+	if err := e.core.store.Close(); err != nil {
 		e.t.Fatal(err)
 	}
 	e.open()
@@ -168,7 +168,7 @@ type person struct {
 func (e *env) register(name string, p Purpose, link Secret) *person {
 	e.t.Helper()
 	who := &person{name: name, email: name + "@example.org", password: goodPassword + " " + name + "!"}
-	x, err := e.Register(e.t.Context(), home, Registration{
+	x, err := e.Accounts.Register(e.t.Context(), home, Registration{
 		Username: name, Email: who.email, Password: who.password, Purpose: p, Link: link,
 	})
 	if err != nil {
@@ -182,21 +182,21 @@ func (e *env) register(name string, p Purpose, link Secret) *person {
 func (e *env) enrol(who *person) *person {
 	e.t.Helper()
 	ctx := e.t.Context()
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(e.t, string(PurposeVerifyEmail)).link); err != nil {
+	if _, err := e.Addresses.Verify(ctx, home, e.mails.last(e.t, string(PurposeVerifyEmail)).link); err != nil {
 		e.t.Fatal(err)
 	}
-	p, err := e.BeginTOTP(ctx, who.Session)
+	p, err := e.Authenticators.Begin(ctx, who.Session)
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	who.secret = p.Secret
-	who.Session = e.must(e.ConfirmTOTP(ctx, who.Session, home, e.code(who, 0)))
-	codes, x, err := e.CreateRecoveryCodes(ctx, who.Session, home)
+	who.Session = e.must(e.Authenticators.Confirm(ctx, who.Session, home, e.code(who, 0)))
+	codes, x, err := e.RecoveryCodes.Create(ctx, who.Session, home)
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	who.codes = codes
-	who.Session = e.must(e.ConfirmRecoveryCodes(ctx, x, home, codes[0]))
+	who.Session = e.must(e.RecoveryCodes.Confirm(ctx, x, home, codes[0]))
 	if !who.SignedIn() {
 		e.t.Fatalf("%s is not signed in: %+v", who.name, who.Session)
 	}
@@ -207,7 +207,7 @@ func (e *env) enrol(who *person) *person {
 // admin is the first administrator, signed in.
 func (e *env) admin() *person {
 	e.t.Helper()
-	link, _, ok, err := e.SetupLink(e.t.Context())
+	link, _, ok, err := e.Accounts.SetupLink(e.t.Context())
 	if err != nil || !ok {
 		e.t.Fatalf("no set-up link: %v %v", ok, err)
 	}
@@ -224,7 +224,7 @@ func (e *env) member(admin *person, name string) *person {
 func (e *env) invited(admin *person, name string) *person {
 	e.t.Helper()
 	e.refresh(admin)
-	_, link, err := e.Invite(e.t.Context(), admin.Session, home, name+"@example.org")
+	_, link, err := e.Invitations.Invite(e.t.Context(), admin.Session, home, name+"@example.org")
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -234,15 +234,15 @@ func (e *env) invited(admin *person, name string) *person {
 // refresh gives a factor again.
 func (e *env) refresh(who *person) {
 	e.t.Helper()
-	who.Session = e.must(e.VerifyTOTP(e.t.Context(), who.Session, home, e.code(who, 0)))
+	who.Session = e.must(e.Authenticators.Verify(e.t.Context(), who.Session, home, e.code(who, 0)))
 	e.pass(time.Minute)
 }
 
 // signIn signs somebody in anew, with both factors.
 func (e *env) signIn(who *person) Session {
 	e.t.Helper()
-	x := e.must(e.SignIn(e.t.Context(), home, who.name, who.password))
-	x = e.must(e.VerifyTOTP(e.t.Context(), x, home, e.code(who, 0)))
+	x := e.must(e.Sessions.SignIn(e.t.Context(), home, who.name, who.password))
+	x = e.must(e.Authenticators.Verify(e.t.Context(), x, home, e.code(who, 0)))
 	e.pass(time.Minute)
 	return x
 }
@@ -267,7 +267,7 @@ func (e *env) must(x Session, err error) Session {
 
 func (e *env) user(id string) User {
 	e.t.Helper()
-	u, err := e.User(e.t.Context(), id)
+	u, err := e.Accounts.User(e.t.Context(), id)
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func (e *env) user(id string) User {
 // rows are all rows of the trail, newest first.
 func (e *env) rows() (out []audit.Event) {
 	e.t.Helper()
-	err := e.store.View(e.t.Context(), func(r kv.Reader) (err error) {
+	err := e.core.store.View(e.t.Context(), func(r kv.Reader) (err error) {
 		out, err = audit.All(r, 0, 0)
 		return err
 	})

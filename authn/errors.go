@@ -82,8 +82,8 @@ var (
 	ErrForbidden = errors.New("authn: not allowed")
 
 	// ErrFactorStale says that the action wants a second factor that is not older
-	// than FactorFresh: the person gives one again (VerifyTOTP,
-	// UseRecoveryCode) and repeats it.
+	// than FactorFresh: the person gives one again (Authenticators.Verify,
+	// RecoveryCodes.Use) and repeats it.
 	ErrFactorStale = errors.New("authn: the second factor was too long ago")
 
 	// ErrBusy says that too many passwords are being hashed at the moment; the

@@ -265,7 +265,7 @@ func (s *factors) mayAddFactor(r kv.Reader, x Session) (userRecord, error) {
 }
 
 // mayEnrol tells whether a Session may set up the first factors of the account: one
-// that was recovered has to have used the link (UseRecoveryLink).
+// that was recovered has to have used the link (Recoveries.UseLink).
 func (u userRecord) mayEnrol(x Session) bool { return !u.Recovered || u.RecoveryBy == x.ID }
 
 // refusal is what is wrong with a second factor: a transaction that finds it

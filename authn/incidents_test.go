@@ -25,12 +25,12 @@ func TestIncidentTOTPReplay(t *testing.T) {
 	ctx := t.Context()
 	x, other := e.password(root), e.password(root)
 	older, code := e.code(root, -1), e.code(root, 0)
-	x = e.must(e.VerifyTOTP(ctx, x, home, code))
+	x = e.must(e.Authenticators.Verify(ctx, x, home, code))
 	refused := func() {
 		t.Helper()
 		for _, again := range []string{code, spaced(code), " " + code + " ", code[:3] + "-" + code[3:], code[:3] + "\u2009" + code[3:], code + "\n", older, spaced(older)} {
 			for _, s := range []Session{other, x} {
-				_, err := e.VerifyTOTP(ctx, s, home, again)
+				_, err := e.Authenticators.Verify(ctx, s, home, again)
 				wantProblem(t, err, "code", CodeTOTPWrong)
 				e.forgetAll()
 			}
@@ -39,7 +39,7 @@ func TestIncidentTOTPReplay(t *testing.T) {
 	refused()
 	e.restart()
 	refused()
-	e.must(e.VerifyTOTP(ctx, other, home, e.code(root, 1))) // the next one is good
+	e.must(e.Authenticators.Verify(ctx, other, home, e.code(root, 1))) // the next one is good
 }
 
 // Fifty equal codes at the same moment get one in, also where no limit stops the others;
@@ -54,8 +54,8 @@ func TestIncidentRaceOfFiftyEqualCodes(t *testing.T) {
 		x := e.password(root)
 		code := e.code(root, 0)
 		for _, way := range []func() error{
-			func() error { _, err := e.VerifyTOTP(t.Context(), x, home, code); return err },
-			func() error { _, err := e.UseRecoveryCode(t.Context(), x, home, root.codes[3]); return err },
+			func() error { _, err := e.Authenticators.Verify(t.Context(), x, home, code); return err },
+			func() error { _, err := e.RecoveryCodes.Use(t.Context(), x, home, root.codes[3]); return err },
 		} {
 			if won, _ := race(50, func(int) error { return way() }); won != 1 {
 				t.Errorf("%d of 50 got in", won)
@@ -75,10 +75,10 @@ func TestIncidentRecoveryCodeBruteForce(t *testing.T) {
 	tries := 0
 	for day := e.now().Add(24*time.Hour - time.Minute); e.now().Before(day); e.pass(30 * time.Second) {
 		x := e.password(root) // a new session each time
-		_, err := e.UseRecoveryCode(ctx, x, from("198.51.100.7"), "0123456789abcdef")
+		_, err := e.RecoveryCodes.Use(ctx, x, from("198.51.100.7"), "0123456789abcdef")
 		var te *ThrottledError
 		if errors.As(err, &te) {
-			_, err = e.UseRecoveryCode(ctx, x, home, root.codes[1])
+			_, err = e.RecoveryCodes.Use(ctx, x, home, root.codes[1])
 			wantErr(t, err, ErrThrottled)
 			e.pass(te.RetryAfter - 30*time.Second)
 			continue
@@ -98,24 +98,24 @@ func TestIncidentRecoveryCodesOfSomethingElse(t *testing.T) {
 	ctx := t.Context()
 	try := func(who *person, code string) {
 		t.Helper()
-		_, err := e.UseRecoveryCode(ctx, e.password(who), home, code)
+		_, err := e.RecoveryCodes.Use(ctx, e.password(who), home, code)
 		wantProblem(t, err, "code", CodeRecoveryWrong)
 		e.forgetAll()
 	}
 	try(root, bob.codes[1])
-	e.must(e.UseRecoveryCode(ctx, e.password(root), home, root.codes[1]))
+	e.must(e.RecoveryCodes.Use(ctx, e.password(root), home, root.codes[1]))
 	try(root, root.codes[1])
 	root.Session = e.signIn(root)
 	old := root.codes
-	codes, x, err := e.CreateRecoveryCodes(ctx, root.Session, home)
+	codes, x, err := e.RecoveryCodes.Create(ctx, root.Session, home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.must(e.ConfirmRecoveryCodes(ctx, x, home, codes[0]))
+	e.must(e.RecoveryCodes.Confirm(ctx, x, home, codes[0]))
 	try(root, old[2])
 	e.pass(RecoveryWait)
 	e.run()
-	_, err = e.UseRecoveryCode(ctx, e.password(bob), home, bob.codes[2])
+	_, err = e.RecoveryCodes.Use(ctx, e.password(bob), home, bob.codes[2])
 	wantErr(t, err, ErrForbidden) // without a factor there is nothing that it could stand in for
 }
 
@@ -138,11 +138,11 @@ func TestIncidentLockoutRolledBack(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	x := e.password(root)
-	store := &laterFails{Store: e.store}
+	store := &laterFails{Store: e.core.store}
 	e.useStore(store)
 	try := func(code string) error {
 		store.first.Store(true)
-		_, err := e.VerifyTOTP(t.Context(), x, home, code)
+		_, err := e.Authenticators.Verify(t.Context(), x, home, code)
 		return err
 	}
 	for range 5 {
@@ -151,11 +151,11 @@ func TestIncidentLockoutRolledBack(t *testing.T) {
 	wantErr(t, try(e.code(root, 0)), ErrThrottled)
 	for range 10 {
 		store.first.Store(true)
-		_, err := e.SignIn(t.Context(), home, "root", "wrong")
+		_, err := e.Sessions.SignIn(t.Context(), home, "root", "wrong")
 		wantErr(t, err, errFault)
 	}
 	store.first.Store(true)
-	_, err := e.SignIn(t.Context(), home, "root", root.password)
+	_, err := e.Sessions.SignIn(t.Context(), home, "root", root.password)
 	wantErr(t, err, ErrThrottled)
 }
 
@@ -168,7 +168,7 @@ func TestIncidentLimitsWithAHole(t *testing.T) {
 		e.wrongs(5, from(ip), "root")
 		e.wrongs(5, from(ip), "ROOT@example.org")
 		for _, login := range []string{"root", "root@example.org"} {
-			_, err := e.SignIn(t.Context(), from(ip), login, root.password)
+			_, err := e.Sessions.SignIn(t.Context(), from(ip), login, root.password)
 			wantProblem(t, err, "", CodeSignInFailed)
 		}
 	}
@@ -182,22 +182,22 @@ func TestIncidentLimitsWithAHole(t *testing.T) {
 func (e *env) sudo(x Session, bob *person) map[string]func() error {
 	ctx := e.t.Context()
 	return map[string]func() error{
-		"set an authenticator up":   func() error { _, err := e.BeginTOTP(ctx, x); return err },
-		"confirm an authenticator":  func() error { _, err := e.ConfirmTOTP(ctx, x, home, "000000"); return err },
-		"remove the authenticator":  func() error { _, err := e.RemoveTOTP(ctx, x, home); return err },
-		"add a key":                 func() error { _, err := e.BeginAddKey(ctx, x, "new"); return err },
-		"remove a key":              func() error { _, err := e.RemoveKey(ctx, x, home, "any"); return err },
-		"take keys only":            func() error { _, err := e.SetKeysOnly(ctx, x, home, true); return err },
-		"make recovery codes":       func() error { _, _, err := e.CreateRecoveryCodes(ctx, x, home); return err },
-		"change the password":       func() error { _, err := e.ChangePassword(ctx, x, home, "a", "another plum orbit 9"); return err },
-		"change the address":        func() error { return e.RequestEmailChange(ctx, x, home, "new@example.org") },
-		"remember the device":       func() error { _, err := e.NoteDevice(ctx, x, home, true); return err },
-		"invite":                    func() error { _, _, err := e.Invite(ctx, x, home, "new@example.org"); return err },
-		"freeze":                    func() error { return e.SetFrozen(ctx, x, home, bob.UserID, true) },
-		"thaw":                      func() error { return e.SetFrozen(ctx, x, home, bob.UserID, false) },
-		"appoint an administrator":  func() error { return e.SetAdmin(ctx, x, home, bob.UserID, true) },
-		"dismiss an administrator":  func() error { return e.SetAdmin(ctx, x, home, bob.UserID, false) },
-		"start somebody's recovery": func() error { _, err := e.StartRecovery(ctx, x, home, bob.UserID, true); return err },
+		"set an authenticator up":   func() error { _, err := e.Authenticators.Begin(ctx, x); return err },
+		"confirm an authenticator":  func() error { _, err := e.Authenticators.Confirm(ctx, x, home, "000000"); return err },
+		"remove the authenticator":  func() error { _, err := e.Authenticators.Remove(ctx, x, home); return err },
+		"add a key":                 func() error { _, err := e.SecurityKeys.BeginAdd(ctx, x, "new"); return err },
+		"remove a key":              func() error { _, err := e.SecurityKeys.Remove(ctx, x, home, "any"); return err },
+		"take keys only":            func() error { _, err := e.SecurityKeys.SetOnly(ctx, x, home, true); return err },
+		"make recovery codes":       func() error { _, _, err := e.RecoveryCodes.Create(ctx, x, home); return err },
+		"change the password":       func() error { _, err := e.Passwords.Change(ctx, x, home, "a", "another plum orbit 9"); return err },
+		"change the address":        func() error { return e.Addresses.RequestChange(ctx, x, home, "new@example.org") },
+		"remember the device":       func() error { _, err := e.Devices.Note(ctx, x, home, true); return err },
+		"invite":                    func() error { _, _, err := e.Invitations.Invite(ctx, x, home, "new@example.org"); return err },
+		"freeze":                    func() error { return e.Administration.SetFrozen(ctx, x, home, bob.UserID, true) },
+		"thaw":                      func() error { return e.Administration.SetFrozen(ctx, x, home, bob.UserID, false) },
+		"appoint an administrator":  func() error { return e.Administration.SetAdmin(ctx, x, home, bob.UserID, true) },
+		"dismiss an administrator":  func() error { return e.Administration.SetAdmin(ctx, x, home, bob.UserID, false) },
+		"start somebody's recovery": func() error { _, err := e.Recoveries.Start(ctx, x, home, bob.UserID, true); return err },
 	}
 }
 
@@ -210,11 +210,11 @@ func TestIncidentStepUpByAStaleLogin(t *testing.T) {
 	e.refresh(root)
 	there := home
 	var err error
-	if there.Device, err = e.NoteDevice(t.Context(), root.Session, home, true); err != nil {
+	if there.Device, err = e.Devices.Note(t.Context(), root.Session, home, true); err != nil {
 		t.Fatal(err)
 	}
 	e.pass(FactorFresh + time.Second)
-	again := e.must(e.SignIn(t.Context(), there, "root", root.password))
+	again := e.must(e.Sessions.SignIn(t.Context(), there, "root", root.password))
 	if !again.SignedIn() {
 		t.Fatalf("%+v", again)
 	}
@@ -240,9 +240,9 @@ func TestIncidentStepUpWithAnotherUsersCredential(t *testing.T) {
 	ctx := t.Context()
 	e.pass(FactorFresh + time.Second)
 	for _, x := range []Session{root.Session, e.password(root)} {
-		_, err := e.VerifyTOTP(ctx, x, home, e.code(bob, 0))
+		_, err := e.Authenticators.Verify(ctx, x, home, e.code(bob, 0))
 		wantProblem(t, err, "code", CodeTOTPWrong)
-		_, err = e.UseRecoveryCode(ctx, x, home, bob.codes[1])
+		_, err = e.RecoveryCodes.Use(ctx, x, home, bob.codes[1])
 		wantProblem(t, err, "code", CodeRecoveryWrong)
 		_, err = e.verify(x, his)
 		wantProblem(t, err, "", CodeKeyRefused)
@@ -254,7 +254,7 @@ func TestIncidentStepUpWithAnotherUsersCredential(t *testing.T) {
 		}
 		e.forgetAll()
 	}
-	e.must(e.VerifyTOTP(ctx, e.password(bob), home, e.code(bob, 0))) // nor is his authenticator's
+	e.must(e.Authenticators.Verify(ctx, e.password(bob), home, e.code(bob, 0))) // nor is his authenticator's
 }
 
 // Nobody removes, renames or ends what is somebody else's by naming it. TOB-PYPI26-11.
@@ -265,27 +265,27 @@ func TestIncidentDeletionOfAnotherUsersKey(t *testing.T) {
 	e.addKey(bob, "his")
 	e.refresh(root)
 	ctx := t.Context()
-	keys, err := e.Keys(ctx, bob.UserID)
+	keys, err := e.SecurityKeys.List(ctx, bob.UserID)
 	if err != nil || len(keys) != 1 {
 		t.Fatal(keys, err)
 	}
 	b := e.browser()
 	b.start(bob.Session)
 	there := home
-	if there.Device, err = e.NoteDevice(ctx, bob.Session, home, false); err != nil {
+	if there.Device, err = e.Devices.Note(ctx, bob.Session, home, false); err != nil {
 		t.Fatal(err)
 	}
-	devices, err := e.Devices(ctx, bob.Session, there)
+	devices, err := e.Devices.List(ctx, bob.Session, there)
 	if err != nil || len(devices) != 1 {
 		t.Fatal(devices, err)
 	}
 	e.unchanged(func() {
-		_, err := e.RemoveKey(ctx, root.Session, home, keys[0].ID)
+		_, err := e.SecurityKeys.Remove(ctx, root.Session, home, keys[0].ID)
 		wantErr(t, err, ErrNotFound)
-		wantErr(t, e.RenameKey(ctx, root.Session, home, keys[0].ID, "mine"), ErrNotFound)
-		wantErr(t, e.RenameKey(ctx, root.Session, home, "../"+bob.UserID+"/"+keys[0].ID, "mine"), ErrNotFound)
-		wantErr(t, e.ForgetDevice(ctx, root.Session, home, devices[0].ID), ErrNotFound)
-		wantErr(t, e.EndSession(ctx, root.Session, home, bob.ID), ErrNotFound)
+		wantErr(t, e.SecurityKeys.Rename(ctx, root.Session, home, keys[0].ID, "mine"), ErrNotFound)
+		wantErr(t, e.SecurityKeys.Rename(ctx, root.Session, home, "../"+bob.UserID+"/"+keys[0].ID, "mine"), ErrNotFound)
+		wantErr(t, e.Devices.Forget(ctx, root.Session, home, devices[0].ID), ErrNotFound)
+		wantErr(t, e.Sessions.End(ctx, root.Session, home, bob.ID), ErrNotFound)
 	})
 	if x, _ := b.current(); x.UserID != bob.UserID || e.user(bob.UserID).Keys != 1 {
 		t.Error("something of bob's is gone")
@@ -301,25 +301,25 @@ func TestIncidentChallengeReuse(t *testing.T) {
 	ctx := t.Context()
 	x := e.password(root)
 	for _, first := range [][]byte{nil, []byte("{}")} {
-		opts := e.begun(e.BeginVerifyKey(ctx, x))
+		opts := e.begun(e.SecurityKeys.BeginVerify(ctx, x))
 		answer := k.get(t, opts)
-		_, err := e.VerifyKey(ctx, x, home, first)
+		_, err := e.SecurityKeys.Verify(ctx, x, home, first)
 		wantProblem(t, err, "", CodeKeyRefused)
-		_, err = e.VerifyKey(ctx, x, home, answer)
+		_, err = e.SecurityKeys.Verify(ctx, x, home, answer)
 		wantProblem(t, err, "", CodeKeyExpired)
 		e.forgetAll()
 	}
-	answer := k.get(t, e.begun(e.BeginVerifyKey(ctx, x)))
-	e.must(e.VerifyKey(ctx, x, home, answer))
-	_, err := e.VerifyKey(ctx, x, home, answer)
+	answer := k.get(t, e.begun(e.SecurityKeys.BeginVerify(ctx, x)))
+	e.must(e.SecurityKeys.Verify(ctx, x, home, answer))
+	_, err := e.SecurityKeys.Verify(ctx, x, home, answer)
 	wantProblem(t, err, "", CodeKeyExpired)
-	opts, handle, err := e.BeginPasskey(ctx, home)
+	opts, handle, err := e.SecurityKeys.BeginPasskey(ctx, home)
 	if err != nil {
 		t.Fatal(err)
 	}
 	answer = k.get(t, opts)
-	e.must(e.SignInPasskey(ctx, home, handle, answer))
-	_, err = e.SignInPasskey(ctx, home, handle, answer)
+	e.must(e.SecurityKeys.SignInPasskey(ctx, home, handle, answer))
+	_, err = e.SecurityKeys.SignInPasskey(ctx, home, handle, answer)
 	wantProblem(t, err, "", CodeKeyExpired)
 	if e.ceremonies() != 0 {
 		t.Error("a challenge is left")
@@ -335,33 +335,33 @@ func TestIncidentFrozenUserStaysIn(t *testing.T) {
 	ctx := t.Context()
 	there := home
 	var err error
-	if there.Device, err = e.NoteDevice(ctx, bob.Session, home, true); err != nil {
+	if there.Device, err = e.Devices.Note(ctx, bob.Session, home, true); err != nil {
 		t.Fatal(err)
 	}
 	half := e.password(bob)
-	if err := e.RequestPasswordReset(ctx, home, "bob"); err != nil {
+	if err := e.Passwords.RequestReset(ctx, home, "bob"); err != nil {
 		t.Fatal(err)
 	}
 	link := e.mails.last(t, "reset").link
 	e.refresh(root)
-	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.Sessions(ctx, bob.Session)
+	_, err = e.Sessions.List(ctx, bob.Session)
 	wantErr(t, err, ErrSignedOut)
-	_, err = e.VerifyTOTP(ctx, half, home, e.code(bob, 0))
+	_, err = e.Authenticators.Verify(ctx, half, home, e.code(bob, 0))
 	wantErr(t, err, ErrSignedOut)
-	wantProblem(t, e.ResetPassword(ctx, home, link, "thimble quarry 88 snow"), "", CodeLinkUsed)
-	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, false); err != nil {
+	wantProblem(t, e.Passwords.Reset(ctx, home, link, "thimble quarry 88 snow"), "", CodeLinkUsed)
+	if err := e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, false); err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.Sessions(ctx, bob.Session)
+	_, err = e.Sessions.List(ctx, bob.Session)
 	wantErr(t, err, ErrSignedOut)
-	if x := e.must(e.SignIn(ctx, there, "bob", bob.password)); x.SignedIn() {
+	if x := e.must(e.Sessions.SignIn(ctx, there, "bob", bob.password)); x.SignedIn() {
 		t.Error("the device is remembered from before")
 	}
 	var ps problem.Problems
-	if _, err := e.SignIn(ctx, home, "bob", "wrong"); !errors.As(err, &ps) {
+	if _, err := e.Sessions.SignIn(ctx, home, "bob", "wrong"); !errors.As(err, &ps) {
 		t.Error(err)
 	}
 }

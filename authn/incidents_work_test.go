@@ -30,7 +30,7 @@ func TestIncidentEnumerationByWork(t *testing.T) {
 	e.member(root, "bob")
 	ice := e.member(root, "ice")
 	e.refresh(root)
-	if err := e.SetFrozen(t.Context(), root.Session, home, ice.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(t.Context(), root.Session, home, ice.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	store := &weighingStore{Store: e.once}
@@ -52,7 +52,7 @@ func TestIncidentEnumerationByWork(t *testing.T) {
 		}
 	}
 	signIn := func(ip, login, password string) work {
-		return e.costs(store, func() { _, _ = e.SignIn(ctx, from(ip), login, password) })
+		return e.costs(store, func() { _, _ = e.Sessions.SignIn(ctx, from(ip), login, password) })
 	}
 	same("a sign-in", map[string]work{
 		"unknown": signIn("198.51.100.1", "nobody", "wrong"), "unknown address": signIn("198.51.100.2", "nobody@example.org", "wrong"),
@@ -68,12 +68,12 @@ func TestIncidentEnumerationByWork(t *testing.T) {
 		t.Error("a throttled attempt costs a hash")
 	}
 	reset := func(login string) work {
-		return e.costs(store, func() { _ = e.RequestPasswordReset(ctx, home, login) })
+		return e.costs(store, func() { _ = e.Passwords.RequestReset(ctx, home, login) })
 	}
 	same("a reset", map[string]work{"known": reset("bob"), "unknown": reset("nobody"), "frozen": reset("ice")})
 	register := func(name, email string) work {
 		return e.costs(store, func() {
-			if _, err := e.Register(ctx, home, Registration{Username: name, Email: email, Password: goodPassword}); err != nil {
+			if _, err := e.Accounts.Register(ctx, home, Registration{Username: name, Email: email, Password: goodPassword}); err != nil {
 				t.Error(err)
 			}
 		})

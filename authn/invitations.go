@@ -124,8 +124,8 @@ func (s *Invitations) dropInvitation(tx kv.Tx, rec invitationRecord, who audit.A
 	return s.record(tx, "", audit.Event{Kind: rowInvitationRevoked, Actor: who, Detail: map[string]string{"email": rec.Email}})
 }
 
-// Invitations lists the invitations that nobody has used, newest first.
-func (s *Invitations) Invitations(ctx context.Context, by Session) ([]Invitation, error) {
+// List lists the invitations that nobody has used, newest first.
+func (s *Invitations) List(ctx context.Context, by Session) ([]Invitation, error) {
 	var out []Invitation
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
@@ -148,8 +148,8 @@ func (s *Invitations) Invitations(ctx context.Context, by Session) ([]Invitation
 	return out, err
 }
 
-// RevokeInvitation withdraws an invitation, or returns ErrNotFound.
-func (s *Invitations) RevokeInvitation(ctx context.Context, by Session, o Origin, id string) error {
+// Revoke withdraws an invitation, or returns ErrNotFound.
+func (s *Invitations) Revoke(ctx context.Context, by Session, o Origin, id string) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, false)
 		if err != nil {

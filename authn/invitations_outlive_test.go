@@ -10,10 +10,10 @@ import (
 func (e *env) moveAway(who *person, to string) {
 	e.t.Helper()
 	e.forgetCounters("authn/throttle/mail")
-	if err := e.RequestEmailChange(e.t.Context(), who.Session, home, to); err != nil {
+	if err := e.Addresses.RequestChange(e.t.Context(), who.Session, home, to); err != nil {
 		e.t.Fatal(err)
 	}
-	if _, err := e.ConfirmEmailChange(e.t.Context(), home, e.lastLink(PurposeEmailChange)); err != nil {
+	if _, err := e.Addresses.ConfirmChange(e.t.Context(), home, e.lastLink(PurposeEmailChange)); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -30,12 +30,12 @@ func (e *env) lastLink(p Purpose) Secret {
 func TestNoUndoForWhoTookTheAccount(t *testing.T) {
 	for name, back := range map[string]func(e *env, root *person, owner Secret){
 		"by the owner's link": func(e *env, _ *person, owner Secret) {
-			if _, err := e.UndoEmailChange(e.t.Context(), home, owner); err != nil {
+			if _, err := e.Addresses.UndoChange(e.t.Context(), home, owner); err != nil {
 				e.t.Fatal(err)
 			}
 		},
 		"by a change": func(e *env, _ *person, _ Secret) {
-			if _, err := e.ConfirmEmailChange(e.t.Context(), home, e.lastLink(PurposeEmailChange)); err != nil {
+			if _, err := e.Addresses.ConfirmChange(e.t.Context(), home, e.lastLink(PurposeEmailChange)); err != nil {
 				e.t.Fatal(err)
 			}
 		},
@@ -47,13 +47,13 @@ func TestNoUndoForWhoTookTheAccount(t *testing.T) {
 			was := root.email
 			e.moveAway(root, "eve@evil.example")
 			owner := e.lastLink(PurposeEmailUndo)
-			if err := e.RequestEmailChange(t.Context(), root.Session, home, was); err != nil {
+			if err := e.Addresses.RequestChange(t.Context(), root.Session, home, was); err != nil {
 				t.Fatal(err)
 			}
 			thief := e.lastLink(PurposeEmailUndo) // mailed to eve
 			back(e, root, owner)
 			e.pass(6 * 24 * time.Hour)
-			_, err := e.UndoEmailChange(t.Context(), home, thief)
+			_, err := e.Addresses.UndoChange(t.Context(), home, thief)
 			wantProblem(t, err, "", CodeLinkUsed)
 			if u := e.user(root.UserID); u.Email != was {
 				t.Errorf("the account is at %s", u.Email)
@@ -72,12 +72,12 @@ func TestUndoOutlivesThePasswordOfAnother(t *testing.T) {
 	owner := e.lastLink(PurposeEmailUndo)
 	e.moveAway(root, "eve2@evil.example")
 	thief := e.lastLink(PurposeEmailUndo)
-	if _, err := e.ChangePassword(t.Context(), root.Session, home, root.password, "quite another plum 77"); err != nil {
+	if _, err := e.Passwords.Change(t.Context(), root.Session, home, root.password, "quite another plum 77"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := e.UndoEmailChange(t.Context(), home, thief)
+	_, err := e.Addresses.UndoChange(t.Context(), home, thief)
 	wantProblem(t, err, "", CodeLinkUsed)
-	if _, err := e.UndoEmailChange(t.Context(), home, owner); err != nil || e.user(root.UserID).Email != was {
+	if _, err := e.Addresses.UndoChange(t.Context(), home, owner); err != nil || e.user(root.UserID).Email != was {
 		t.Errorf("the owner: %v", err)
 	}
 }
@@ -97,11 +97,11 @@ func TestKnownBrowsersEndWithTheSessions(t *testing.T) {
 		theirs = append(theirs, o)
 	}
 	const password = "quite another plum 77"
-	root.Session = e.must(e.ChangePassword(t.Context(), root.Session, mine, root.password, password))
+	root.Session = e.must(e.Passwords.Change(t.Context(), root.Session, mine, root.password, password))
 	seen := 0
 	for _, o := range theirs {
 		for range 10 {
-			if _, err := e.SignIn(t.Context(), o, root.name, "wrong"); !errors.Is(err, ErrThrottled) {
+			if _, err := e.Sessions.SignIn(t.Context(), o, root.name, "wrong"); !errors.Is(err, ErrThrottled) {
 				seen++
 			}
 		}
@@ -109,8 +109,8 @@ func TestKnownBrowsersEndWithTheSessions(t *testing.T) {
 	if seen > 10 {
 		t.Errorf("%d guesses at once", seen)
 	}
-	e.must(e.SignIn(t.Context(), mine, root.name, password))
-	devices, err := e.Devices(t.Context(), root.Session, mine)
+	e.must(e.Sessions.SignIn(t.Context(), mine, root.name, password))
+	devices, err := e.Devices.List(t.Context(), root.Session, mine)
 	if err != nil || len(devices) != 1 || !devices[0].Current {
 		t.Errorf("%+v %v", devices, err)
 	}

@@ -23,10 +23,10 @@ func (e *env) life() (secrets []string) {
 	t, ctx := e.t, e.t.Context()
 	root := e.admin()
 	bob := e.invited(root, "bob")
-	if err := e.ResendVerification(ctx, bob.Session, home); err != nil {
+	if err := e.Addresses.ResendVerification(ctx, bob.Session, home); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.ChangeEmail(ctx, bob.Session, home, "bob2@example.org"); err != nil {
+	if err := e.Addresses.Correct(ctx, bob.Session, home, "bob2@example.org"); err != nil {
 		t.Fatal(err)
 	}
 	e.enrol(bob)
@@ -35,13 +35,13 @@ func (e *env) life() (secrets []string) {
 	secrets = append(secrets, bob.codes...)
 
 	b := e.browser()
-	b.start(e.must(e.SignIn(ctx, home, "bob2@example.org", bob.password)))
+	b.start(e.must(e.Sessions.SignIn(ctx, home, "bob2@example.org", bob.password)))
 	secrets = append(secrets, b.cookie)
 	x, _ := b.current()
-	if _, err := e.VerifyTOTP(ctx, x, home, "000000"); err == nil {
+	if _, err := e.Authenticators.Verify(ctx, x, home, "000000"); err == nil {
 		t.Fatal("000000 is a code")
 	}
-	b.start(e.must(e.UseRecoveryCode(ctx, x, home, bob.codes[3])))
+	b.start(e.must(e.RecoveryCodes.Use(ctx, x, home, bob.codes[3])))
 	secrets = append(secrets, b.cookie)
 	e.wrongs(2, home, "bob")
 	e.wrongs(1, home, "hunter2-typed-into-the-wrong-field")
@@ -49,23 +49,23 @@ func (e *env) life() (secrets []string) {
 
 	e.refresh(root)
 	next := "another plum orbit 9"
-	if _, err := e.ChangePassword(ctx, root.Session, home, "wrong", next); err == nil {
+	if _, err := e.Passwords.Change(ctx, root.Session, home, "wrong", next); err == nil {
 		t.Fatal("any old password will do")
 	}
-	root.Session = e.must(e.ChangePassword(ctx, root.Session, home, root.password, next))
+	root.Session = e.must(e.Passwords.Change(ctx, root.Session, home, root.password, next))
 	secrets = append(secrets, next)
-	p, err := e.BeginTOTP(ctx, root.Session)
+	p, err := e.Authenticators.Begin(ctx, root.Session)
 	if err != nil {
 		t.Fatal(err)
 	}
 	root.secret, root.password = p.Secret, next
-	root.Session = e.must(e.ConfirmTOTP(ctx, root.Session, home, e.code(root, 0)))
-	codes, y, err := e.CreateRecoveryCodes(ctx, root.Session, home)
+	root.Session = e.must(e.Authenticators.Confirm(ctx, root.Session, home, e.code(root, 0)))
+	codes, y, err := e.RecoveryCodes.Create(ctx, root.Session, home)
 	if err != nil {
 		t.Fatal(err)
 	}
 	secrets = append(append(secrets, p.Secret, p.URL), codes...)
-	root.Session = e.must(e.ConfirmRecoveryCodes(ctx, y, home, codes[0]))
+	root.Session = e.must(e.RecoveryCodes.Confirm(ctx, y, home, codes[0]))
 	e.pass(time.Minute)
 
 	secrets = append(secrets, e.lifeOfAnAdministrator(root, bob)...)
@@ -90,19 +90,19 @@ func (e *env) life() (secrets []string) {
 // lifeOfAnAdministrator is the part of life that changes somebody else.
 func (e *env) lifeOfAnAdministrator(root, bob *person) (secrets []string) {
 	t, ctx := e.t, e.t.Context()
-	inv, link, err := e.Invite(ctx, root.Session, home, "ann@example.org")
+	inv, link, err := e.Invitations.Invite(ctx, root.Session, home, "ann@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
 	secrets = append(secrets, link.Reveal())
-	if err := e.RevokeInvitation(ctx, root.Session, home, inv.ID); err != nil {
+	if err := e.Invitations.Revoke(ctx, root.Session, home, inv.ID); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []func() error{
-		func() error { return e.SetAdmin(ctx, root.Session, home, bob.UserID, true) },
-		func() error { return e.SetAdmin(ctx, root.Session, home, bob.UserID, false) },
-		func() error { return e.SetFrozen(ctx, root.Session, home, bob.UserID, true) },
-		func() error { return e.SetFrozen(ctx, root.Session, home, bob.UserID, false) },
+		func() error { return e.Administration.SetAdmin(ctx, root.Session, home, bob.UserID, true) },
+		func() error { return e.Administration.SetAdmin(ctx, root.Session, home, bob.UserID, false) },
+		func() error { return e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, true) },
+		func() error { return e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, false) },
 	} {
 		if err := step(); err != nil {
 			t.Fatal(err)
@@ -141,11 +141,11 @@ func TestNoSecretIsKept(t *testing.T) {
 	})
 	secrets := e.life()
 	e.mails.fail = errors.New("no route to the mail server")
-	_ = e.SetFrozen(t.Context(), Session{}, home, "x", true)
-	if err := e.Sweep(t.Context()); err != nil {
+	_ = e.Administration.SetFrozen(t.Context(), Session{}, home, "x", true)
+	if err := e.Cleanup.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.store.Close(); err != nil {
+	if err := e.core.store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.ReadFile(e.path)
@@ -219,7 +219,7 @@ func (s twiceStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
 
 func TestTransactionsMayRunTwice(t *testing.T) {
 	once, twice := newEnv(t), newEnv(t)
-	twice.useStore(twiceStore{twice.Service.store})
+	twice.useStore(twiceStore{twice.Service.core.store})
 	once.life()
 	twice.life()
 	kinds := func(e *env) (out []string) {
@@ -248,10 +248,10 @@ func TestSweep(t *testing.T) {
 	b := e.browser()
 	b.start(e.signIn(root))
 	e.refresh(root)
-	if _, _, err := e.Invite(ctx, root.Session, home, "ann@example.org"); err != nil {
+	if _, _, err := e.Invitations.Invite(ctx, root.Session, home, "ann@example.org"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.BeginTOTP(ctx, root.Session); err != nil {
+	if _, err := e.Authenticators.Begin(ctx, root.Session); err != nil {
 		t.Fatal(err)
 	}
 	temporary := []string{"authn/link/", "authn/link-of/", "authn/invitation/", pendingPrefix, "authn/throttle/", sessionPrefix}
@@ -265,7 +265,7 @@ func TestSweep(t *testing.T) {
 	if slices.Contains(before, 0) {
 		t.Fatalf("nothing to keep: %v", before)
 	}
-	if err := e.Sweep(ctx); err != nil {
+	if err := e.Cleanup.Sweep(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if after := count(); after[0] != before[0] || after[2] != before[2] || after[3] != before[3] || after[5] != before[5] || after[4] < 31 {
@@ -274,7 +274,7 @@ func TestSweep(t *testing.T) {
 	permanent := len(e.keys("authn/user/")) + len(e.keys("authn/totp/")) + len(e.keys("authn/recovery/")) + len(e.keys("authn/password/"))
 	e.pass(8 * 24 * time.Hour)
 	e.unchanged(func() {
-		if err := e.Sweep(ctx); err != nil {
+		if err := e.Cleanup.Sweep(ctx); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -293,9 +293,9 @@ func TestSweep(t *testing.T) {
 // deleting stays.
 func TestSweepPages(t *testing.T) {
 	e := newEnv(t)
-	err := e.store.Update(t.Context(), func(tx kv.Tx) error {
+	err := e.core.store.Update(t.Context(), func(tx kv.Tx) error {
 		for i := range 3*sweepPage + 7 {
-			c := e.counter(limitPassword, "nobody", strconv.Itoa(i))
+			c := e.core.counter(limitPassword, "nobody", strconv.Itoa(i))
 			if err := kv.PutJSON(tx, c.key, attempts{At: []int64{e.now().UnixMilli()}}); err != nil {
 				return err
 			}
@@ -309,21 +309,21 @@ func TestSweepPages(t *testing.T) {
 		t.Fatalf("%d records", n)
 	}
 	e.pass(25 * time.Hour)
-	if err := e.Sweep(t.Context()); err != nil {
+	if err := e.Cleanup.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if left := e.keys("authn/throttle/"); left != nil {
 		t.Errorf("%d records left", len(left))
 	}
-	key := e.counter(limitPassword, "nobody", "x").key
+	key := e.core.counter(limitPassword, "nobody", "x").key
 	old := kv.Pair{Key: []byte(key), Value: []byte(`{"at":[1]}`)}
-	err = e.store.Update(t.Context(), func(tx kv.Tx) error {
+	err = e.core.store.Update(t.Context(), func(tx kv.Tx) error {
 		return kv.PutJSON(tx, key, attempts{At: []int64{e.now().UnixMilli()}})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := e.sweepPage(t.Context(), []kv.Pair{old}, func(_ kv.Reader, p kv.Pair) bool { return string(p.Value) == `{"at":[1]}` })
+	n, err := e.Cleanup.sweepPage(t.Context(), []kv.Pair{old}, func(_ kv.Reader, p kv.Pair) bool { return string(p.Value) == `{"at":[1]}` })
 	if err != nil || n != 0 || len(e.keys("authn/throttle/")) != 1 {
 		t.Errorf("deleted %d that were renewed, %v", n, err)
 	}

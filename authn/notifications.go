@@ -13,9 +13,9 @@ import (
 // Notifications are the choice of mails that the owner of an account gets.
 type Notifications struct{ *core }
 
-// Notifications lists the kinds of mails that the owner of a SignedIn Session has
+// Off lists the kinds of mails that the owner of a SignedIn Session has
 // switched off. Those of notices.Info.Always come whatever is in it.
-func (s *Notifications) Notifications(ctx context.Context, x Session) (off []notices.Kind, err error) {
+func (s *Notifications) Off(ctx context.Context, x Session) (off []notices.Kind, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.signedIn(r, x)
 		if err != nil {
@@ -27,10 +27,10 @@ func (s *Notifications) Notifications(ctx context.Context, x Session) (off []not
 	return off, err
 }
 
-// SetNotifications switches these kinds of mails off, and all others on. Kinds that
+// SetOff switches these kinds of mails off, and all others on. Kinds that
 // are always on, and what is no kind, are dropped from off. What changes nothing leaves
 // no row.
-func (s *Notifications) SetNotifications(ctx context.Context, x Session, o Origin, off []notices.Kind) error {
+func (s *Notifications) SetOff(ctx context.Context, x Session, o Origin, off []notices.Kind) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {

@@ -15,13 +15,13 @@ func TestNotifications(t *testing.T) {
 	ctx := t.Context()
 	set := func(off ...notices.Kind) {
 		t.Helper()
-		if err := e.SetNotifications(ctx, root.Session, home, off); err != nil {
+		if err := e.Notifications.SetOff(ctx, root.Session, home, off); err != nil {
 			t.Fatal(err)
 		}
 	}
 	off := func() []notices.Kind {
 		t.Helper()
-		off, err := e.Notifications(ctx, root.Session)
+		off, err := e.Notifications.Off(ctx, root.Session)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,10 +44,10 @@ func TestNotifications(t *testing.T) {
 	e.unchanged(func() {
 		set(notices.TokenUnused, notices.RoleLost)
 		for _, x := range []Session{{}, {UserID: root.UserID, Stage: StagePassword, Generation: root.Session.Generation}} {
-			if _, err := e.Notifications(ctx, x); err == nil {
+			if _, err := e.Notifications.Off(ctx, x); err == nil {
 				t.Error("shown to nobody")
 			}
-			if err := e.SetNotifications(ctx, x, home, nil); err == nil {
+			if err := e.Notifications.SetOff(ctx, x, home, nil); err == nil {
 				t.Error("changed by nobody")
 			}
 		}
@@ -60,23 +60,23 @@ func TestOthersAddressesAreTheirs(t *testing.T) {
 	root := e.admin()
 	bob := e.member(root, "bob")
 	e.refresh(root)
-	if err := e.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	n := e.mails.last(t, string(notices.Frozen)).notice
 	if n.User != bob.UserID || n.Email != "bob@example.org" || n.By != "root" || n.IP != "" || n.Agent != "" {
 		t.Errorf("bob is told %+v", n)
 	}
-	if err := e.SetFrozen(t.Context(), root.Session, home, bob.UserID, false); err != nil {
+	if err := e.Administration.SetFrozen(t.Context(), root.Session, home, bob.UserID, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetAdmin(t.Context(), root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	if n := e.mails.last(t, string(notices.AdminGranted)).notice; n.User != bob.UserID || n.By != "root" {
 		t.Errorf("bob is told %+v", n)
 	}
-	if err := e.SetAdmin(t.Context(), root.Session, home, bob.UserID, false); err != nil {
+	if err := e.Administration.SetAdmin(t.Context(), root.Session, home, bob.UserID, false); err != nil {
 		t.Fatal(err)
 	}
 	e.mails.last(t, string(notices.AdminRevoked))

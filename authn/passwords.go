@@ -78,10 +78,10 @@ func (s *Passwords) seenOnline(ctx context.Context, typed string) int {
 	return n
 }
 
-// ChangePassword gives the account another password and ends all its other
+// Change gives the account another password and ends all its other
 // sessions; x goes on as the Session that is returned. Links of the account that are
 // in flight are void. It asks for the old password and a fresh factor.
-func (s *Passwords) ChangePassword(ctx context.Context, x Session, o Origin, old, chosen string) (Session, error) {
+func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen string) (Session, error) {
 	u, hash, err := s.ownPassword(ctx, x)
 	if err != nil {
 		return Session{}, err

@@ -72,12 +72,12 @@ func TestStolenPasswordsAreAskedFor(t *testing.T) {
 	root := e.admin()
 	ctx := t.Context()
 	asked := len(server.all())
-	_, err = e.ChangePassword(ctx, root.Session, home, root.password, "short")
+	_, err = e.Passwords.Change(ctx, root.Session, home, root.password, "short")
 	wantProblem(t, err, "password", CodePasswordTooShort)
 	if len(server.all()) != asked {
 		t.Error("a password that is refused anyway was asked for")
 	}
-	_, err = e.ChangePassword(ctx, root.Session, home, root.password, stolen)
+	_, err = e.Passwords.Change(ctx, root.Session, home, root.password, stolen)
 	if p := wantProblem(t, err, "password", CodePasswordBreached); p.Args["count"] != 4711 {
 		t.Errorf("%+v", p)
 	}
@@ -86,7 +86,7 @@ func TestStolenPasswordsAreAskedFor(t *testing.T) {
 	if r.Header.Get("Add-Padding") != "true" || r.Method != "GET" || len(r.URL.Path) != len("/api/range/12345") || r.URL.RawQuery != "" {
 		t.Errorf("asked for %s %s %v", r.Method, r.URL, r.Header)
 	}
-	root.Session = e.must(e.ChangePassword(ctx, root.Session, home, root.password, "another plum orbit 9"))
+	root.Session = e.must(e.Passwords.Change(ctx, root.Session, home, root.password, "another plum orbit 9"))
 }
 
 // A server that fails keeps nobody out, and the log says so without a digit of the hash.
@@ -105,7 +105,7 @@ func TestStolenPasswordsFailOpen(t *testing.T) {
 	digits := strings.ToUpper(hex.EncodeToString(sum[:]))[:5]
 	check := func(name string) {
 		log.Reset()
-		if err := e.checkNewPassword(t.Context(), stolen, "root", "root@example.org"); err != nil {
+		if err := e.Passwords.checkNewPassword(t.Context(), stolen, "root", "root@example.org"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if line := log.String(); strings.Count(line, "level=WARN") != 1 || strings.Contains(line, digits) || strings.Contains(line, "stolen\"") {

@@ -63,7 +63,7 @@ func TestTwoHundredSignInsAtOnce(t *testing.T) {
 		}
 	}()
 	_, lost := race(200, func(i int) error {
-		_, err := e.SignIn(t.Context(), from(fmt.Sprintf("10.0.%d.1", i)), fmt.Sprintf("nobody%d", i), "wrong")
+		_, err := e.Sessions.SignIn(t.Context(), from(fmt.Sprintf("10.0.%d.1", i)), fmt.Sprintf("nobody%d", i), "wrong")
 		return err
 	})
 	close(stop)

@@ -14,7 +14,7 @@ import (
 
 func resetSlot(userID string) string { return "authn/link-of/reset/" + userID }
 
-// RequestPasswordReset mails a link with which the account's password can be set
+// RequestReset mails a link with which the account's password can be set
 // anew; login is a username or a verified address. It returns nil whether there is
 // such an account or not, after the same work: the same two transactions, one of
 // which writes a row, and a mail that goes nowhere where nobody is to have one.
@@ -22,7 +22,7 @@ func resetSlot(userID string) string { return "authn/link-of/reset/" + userID }
 // account that was sent several gets no other for a while.
 //
 // Only how often one address on the network asks leads to a ThrottledError.
-func (s *Passwords) RequestPasswordReset(ctx context.Context, o Origin, login string) error {
+func (s *Passwords) RequestReset(ctx context.Context, o Origin, login string) error {
 	ctx = context.WithoutCancel(ctx) // who hangs up is in the trail, too
 	u, err := s.mayReset(ctx, o, login)
 	if err != nil {
@@ -93,13 +93,13 @@ func (s *Passwords) mayReset(ctx context.Context, o Origin, login string) (u use
 	return u, err
 }
 
-// ResetPassword uses the link of RequestPasswordReset up and gives the account
+// Reset uses the link of Passwords.RequestReset up and gives the account
 // another password. It ends all sessions, makes no device a remembered one any more, and
 // voids the account's other links. It signs nobody in: that takes the new password
 // and a second factor.
 //
 // Its problems are those of links and of passwords; with the latter the link stays good.
-func (s *Passwords) ResetPassword(ctx context.Context, o Origin, link Secret, chosen string) error {
+func (s *Passwords) Reset(ctx context.Context, o Origin, link Secret, chosen string) error {
 	u, err := s.resettable(ctx, link)
 	if err != nil {
 		return err

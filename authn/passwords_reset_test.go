@@ -13,7 +13,7 @@ const newPassword = "violet anchor 9 thimble"
 // askReset asks for a link and takes it from the mail.
 func (e *env) askReset(who *person) Secret {
 	e.t.Helper()
-	if err := e.RequestPasswordReset(e.t.Context(), home, who.email); err != nil {
+	if err := e.Passwords.RequestReset(e.t.Context(), home, who.email); err != nil {
 		e.t.Fatal(err)
 	}
 	return e.mails.last(e.t, "reset").link
@@ -28,14 +28,14 @@ func TestResetPassword(t *testing.T) {
 	if to := e.mails.last(t, "reset").to; to.Email != root.email || to.Username != "root" {
 		t.Errorf("the mail went to %+v", to)
 	}
-	if name, expires, err := e.ResetPending(ctx, link); err != nil || name != "root" || expires.Sub(e.now()).Round(time.Minute) != time.Hour {
+	if name, expires, err := e.Passwords.ResetPending(ctx, link); err != nil || name != "root" || expires.Sub(e.now()).Round(time.Minute) != time.Hour {
 		t.Errorf("the link is of %q until %v: %v", name, expires, err)
 	}
 	b := e.browser()
 	b.start(root.Session)
 
-	wantProblem(t, e.ResetPassword(ctx, home, link, "short"), "password", CodePasswordTooShort) // and the link stays good
-	if err := e.ResetPassword(ctx, home, link, newPassword); err != nil {
+	wantProblem(t, e.Passwords.Reset(ctx, home, link, "short"), "password", CodePasswordTooShort) // and the link stays good
+	if err := e.Passwords.Reset(ctx, home, link, newPassword); err != nil {
 		t.Fatal(err)
 	}
 	if row := e.wantRow(rowPasswordReset, root.UserID); row.Actor.UserID != "" {
@@ -45,12 +45,12 @@ func TestResetPassword(t *testing.T) {
 	if x, _ := b.current(); x.Stage != StageNone {
 		t.Error("a session goes on after a reset")
 	}
-	wantProblem(t, e.ResetPassword(ctx, home, link, newPassword+"!"), "", CodeLinkUsed)
+	wantProblem(t, e.Passwords.Reset(ctx, home, link, newPassword+"!"), "", CodeLinkUsed)
 
-	_, err := e.SignIn(ctx, home, "root", root.password)
+	_, err := e.Sessions.SignIn(ctx, home, "root", root.password)
 	wantProblem(t, err, "", CodeSignInFailed)
 	root.password = newPassword
-	if x := e.must(e.SignIn(ctx, home, "root", newPassword)); x.Stage != StagePassword {
+	if x := e.must(e.Sessions.SignIn(ctx, home, "root", newPassword)); x.Stage != StagePassword {
 		t.Fatalf("the new password alone leads to %q", x.Stage)
 	}
 	e.signIn(root)
@@ -64,7 +64,7 @@ func TestResetLinksAreVoided(t *testing.T) {
 	alice := e.member(root, "alice")
 	void := func(name string, link Secret) {
 		t.Helper()
-		err := e.ResetPassword(ctx, home, link, newPassword)
+		err := e.Passwords.Reset(ctx, home, link, newPassword)
 		wantProblem(t, err, "", CodeLinkUsed)
 		if name != "" {
 			e.signIn(alice) // the password is as it was
@@ -75,14 +75,14 @@ func TestResetLinksAreVoided(t *testing.T) {
 	void("replaced", first)
 
 	e.refresh(alice)
-	changed := e.must(e.ChangePassword(ctx, alice.Session, home, alice.password, "mosaic 12 harbour fennel"))
+	changed := e.must(e.Passwords.Change(ctx, alice.Session, home, alice.password, "mosaic 12 harbour fennel"))
 	alice.Session, alice.password = changed, "mosaic 12 harbour fennel"
 	void("password changed", second)
 
 	e.pass(time.Hour)
 	third := e.askReset(alice)
 	e.refresh(alice)
-	_, next, err := e.CreateRecoveryCodes(ctx, alice.Session, home)
+	_, next, err := e.RecoveryCodes.Create(ctx, alice.Session, home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,12 +91,12 @@ func TestResetLinksAreVoided(t *testing.T) {
 
 	fourth := e.askReset(alice)
 	e.refresh(root)
-	if err := e.SetFrozen(ctx, root.Session, home, alice.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(ctx, root.Session, home, alice.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	void("", fourth)
 	e.refresh(root)
-	if err := e.SetFrozen(ctx, root.Session, home, alice.UserID, false); err != nil {
+	if err := e.Administration.SetFrozen(ctx, root.Session, home, alice.UserID, false); err != nil {
 		t.Fatal(err)
 	}
 	void("", fourth)
@@ -104,10 +104,10 @@ func TestResetLinksAreVoided(t *testing.T) {
 	e.pass(time.Hour)
 	fifth := e.askReset(alice)
 	e.pass(time.Hour)
-	wantProblem(t, e.ResetPassword(ctx, home, fifth, newPassword), "", CodeLinkExpired)
-	wantProblem(t, e.ResetPassword(ctx, home, "abc", newPassword), "", CodeLinkInvalid)
-	verify, _, _ := e.newLink(PurposeVerifyEmail, alice.UserID, alice.email)
-	wantProblem(t, e.ResetPassword(ctx, home, verify, newPassword), "", CodeLinkInvalid)
+	wantProblem(t, e.Passwords.Reset(ctx, home, fifth, newPassword), "", CodeLinkExpired)
+	wantProblem(t, e.Passwords.Reset(ctx, home, "abc", newPassword), "", CodeLinkInvalid)
+	verify, _, _ := e.core.newLink(PurposeVerifyEmail, alice.UserID, alice.email)
+	wantProblem(t, e.Passwords.Reset(ctx, home, verify, newPassword), "", CodeLinkInvalid)
 }
 
 // Who asks learns nothing: known, unknown, frozen, not verified and asked for too
@@ -119,12 +119,12 @@ func TestResetTellsNobodyWhoHasAnAccount(t *testing.T) {
 	alice := e.member(root, "alice")
 	bob := e.invited(root, "bob") // his address is not verified
 	e.refresh(root)
-	if err := e.SetFrozen(ctx, root.Session, home, alice.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(ctx, root.Session, home, alice.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	for i, login := range []string{"root", "ROOT@example.org", "alice", alice.email, "bob", bob.email, "nobody", "nobody@example.org", "", strings.Repeat("x", 300)} {
 		mails, rows, calls := e.mails.count(), len(e.rows()), e.hash.calls.Load()
-		if err := e.RequestPasswordReset(ctx, from("198.51.100.9"), login); err != nil {
+		if err := e.Passwords.RequestReset(ctx, from("198.51.100.9"), login); err != nil {
 			t.Errorf("%q: %v", login, err)
 		}
 		if got, want := e.mails.count()-mails, map[bool]int{true: 1}[i < 2]; got != want {
@@ -135,7 +135,7 @@ func TestResetTellsNobodyWhoHasAnAccount(t *testing.T) {
 		}
 	}
 	for range 5 {
-		if err := e.RequestPasswordReset(ctx, from("203.0.113.1"), "root"); err != nil {
+		if err := e.Passwords.RequestReset(ctx, from("203.0.113.1"), "root"); err != nil {
 			t.Errorf("asked often: %v", err)
 		}
 	}
@@ -143,12 +143,12 @@ func TestResetTellsNobodyWhoHasAnAccount(t *testing.T) {
 		t.Errorf("%d mails about one account, asked for from two networks in a quarter of an hour", n)
 	}
 	for range 15 {
-		if err := e.RequestPasswordReset(ctx, from("203.0.113.1"), "nobody"); err != nil {
+		if err := e.Passwords.RequestReset(ctx, from("203.0.113.1"), "nobody"); err != nil {
 			t.Errorf("one address: %v", err)
 		}
 	}
-	wantErr(t, e.RequestPasswordReset(ctx, from("203.0.113.1"), "root"), ErrThrottled)
-	wantErr(t, e.RequestPasswordReset(ctx, from("203.0.113.1"), "nobody"), ErrThrottled)
+	wantErr(t, e.Passwords.RequestReset(ctx, from("203.0.113.1"), "root"), ErrThrottled)
+	wantErr(t, e.Passwords.RequestReset(ctx, from("203.0.113.1"), "nobody"), ErrThrottled)
 }
 
 // One link is used once, also by twenty at the same moment.
@@ -156,7 +156,7 @@ func TestResetRace(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	link := e.askReset(root)
-	won, lost := race(20, func(int) error { return e.ResetPassword(t.Context(), home, link, newPassword) })
+	won, lost := race(20, func(int) error { return e.Passwords.Reset(t.Context(), home, link, newPassword) })
 	if won != 1 {
 		t.Fatalf("%d of 20 have used one link: %v", won, lost)
 	}

@@ -57,10 +57,10 @@ func (m *strengthMeter) take(who string, now time.Time) error {
 	return nil
 }
 
-// ScorePassword tells how good a password would be for an account of that name and address, for
+// Score tells how good a password would be for an account of that name and address, for
 // a page that says so while somebody types. It stores and logs nothing, and asks no other server.
 // Beside a ThrottledError there is ErrBusy.
-func (s *Passwords) ScorePassword(ctx context.Context, o Origin, typed, username, email string) (Strength, error) {
+func (s *Passwords) Score(ctx context.Context, o Origin, typed, username, email string) (Strength, error) {
 	if err := s.strength.take(network(o.IP), s.now()); err != nil {
 		return Strength{}, err
 	}

@@ -24,19 +24,19 @@ func TestScorePassword(t *testing.T) {
 		strings.Repeat("x", password.MaxBytes+1): {Refused: true},
 		"plum orbit \x00 canyon":                 {Refused: true},
 	} {
-		got, err := e.ScorePassword(t.Context(), home, typed, "root", "root@example.org")
+		got, err := e.Passwords.Score(t.Context(), home, typed, "root", "root@example.org")
 		if want.Missing > 0 {
 			got.Score = 0
 		}
 		if err != nil || got != want {
 			t.Errorf("%.20q: %+v %v, want %+v", typed, got, err, want)
 		}
-		taken := e.checkNewPassword(t.Context(), typed, "root", "root@example.org") == nil
+		taken := e.Passwords.checkNewPassword(t.Context(), typed, "root", "root@example.org") == nil
 		if taken != (got.Score >= password.MinScore && got.Missing == 0 && !got.Stolen && !got.Refused) {
 			t.Errorf("%.20q: taken %v, and said %+v", typed, taken, got)
 		}
 	}
-	got, err := e.ScorePassword(t.Context(), home, "margaret.hamilton!", "margaret", "margaret.hamilton@example.org")
+	got, err := e.Passwords.Score(t.Context(), home, "margaret.hamilton!", "margaret", "margaret.hamilton@example.org")
 	if err != nil || got.Score >= password.MinScore {
 		t.Errorf("one's own name is good enough: %+v %v", got, err)
 	}
@@ -49,7 +49,7 @@ func TestScorePassword(t *testing.T) {
 func TestScorePasswordIsThrottled(t *testing.T) {
 	e := newEnv(t)
 	ask := func(ip string) error {
-		_, err := e.ScorePassword(t.Context(), from(ip), "x", "", "")
+		_, err := e.Passwords.Score(t.Context(), from(ip), "x", "", "")
 		return err
 	}
 	for range strengthBucket {
@@ -76,11 +76,11 @@ func TestScorePasswordIsThrottled(t *testing.T) {
 		}
 	}
 	for i := range strengthAskers + 10 {
-		if err := e.strength.take(fmt.Sprint(i), e.now()); err != nil {
+		if err := e.Passwords.strength.take(fmt.Sprint(i), e.now()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(e.strength.askers); n > strengthAskers {
+	if n := len(e.Passwords.strength.askers); n > strengthAskers {
 		t.Errorf("%d askers are remembered", n)
 	}
 }
@@ -89,12 +89,12 @@ func TestScorePasswordIsThrottled(t *testing.T) {
 func TestScorePasswordIsBounded(t *testing.T) {
 	e := newEnv(t)
 	for range strengthAtOnce {
-		e.strength.places <- struct{}{}
+		e.Passwords.strength.places <- struct{}{}
 	}
-	_, err := e.ScorePassword(t.Context(), home, goodPassword, "", "")
+	_, err := e.Passwords.Score(t.Context(), home, goodPassword, "", "")
 	wantErr(t, err, ErrBusy)
-	<-e.strength.places
-	if _, err := e.ScorePassword(t.Context(), home, goodPassword, "", ""); err != nil {
+	<-e.Passwords.strength.places
+	if _, err := e.Passwords.Score(t.Context(), home, goodPassword, "", ""); err != nil {
 		t.Error(err)
 	}
 }

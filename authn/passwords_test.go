@@ -53,26 +53,26 @@ func TestBreachedPasswordsAreRefused(t *testing.T) {
 	root := e.admin()
 	calls := e.hash.calls.Load()
 
-	_, link, err := e.Invite(ctx, root.Session, home, "eve@example.org")
+	_, link, err := e.Invitations.Invite(ctx, root.Session, home, "eve@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
 	eve := Registration{Username: "eve", Email: "eve@example.org", Password: listed, Purpose: PurposeInvitation, Link: link}
-	_, err = e.Register(ctx, home, eve)
+	_, err = e.Accounts.Register(ctx, home, eve)
 	if p := wantProblem(t, err, "password", CodePasswordBreached); p.Args["count"] != len(listed) {
 		t.Errorf("said to be seen %v times", p.Args["count"])
 	}
 	e.refresh(root)
-	_, err = e.ChangePassword(ctx, root.Session, home, root.password, listed)
+	_, err = e.Passwords.Change(ctx, root.Session, home, root.password, listed)
 	wantProblem(t, err, "password", CodePasswordBreached)
-	err = e.ResetPassword(ctx, home, e.askReset(root), listed)
+	err = e.Passwords.Reset(ctx, home, e.askReset(root), listed)
 	wantProblem(t, err, "password", CodePasswordBreached)
 	if e.hash.calls.Load() != calls {
 		t.Error("a hash was made of a password that is refused")
 	}
 
 	list.Close()
-	if _, err = e.ChangePassword(ctx, root.Session, home, root.password, "violet anchor 9 thimble"); err == nil {
+	if _, err = e.Passwords.Change(ctx, root.Session, home, root.password, "violet anchor 9 thimble"); err == nil {
 		t.Error("a password was taken without a look at the list")
 	}
 }
@@ -84,9 +84,9 @@ func TestPasswordFaultsAreProblems(t *testing.T) {
 		"": CodePasswordTooShort, "password1234": CodePasswordWeak,
 		strings.Repeat("k", password.MaxBytes+1): CodePasswordTooLong, "kX9!vQ2#mL5z\n": CodePasswordInvalid,
 	} {
-		wantProblem(t, e.checkNewPassword(t.Context(), typed, "alice", "alice@example.org"), "password", code)
+		wantProblem(t, e.Passwords.checkNewPassword(t.Context(), typed, "alice", "alice@example.org"), "password", code)
 	}
-	if err := e.checkNewPassword(t.Context(), goodPassword, "alice", "alice@example.org"); err != nil {
+	if err := e.Passwords.checkNewPassword(t.Context(), goodPassword, "alice", "alice@example.org"); err != nil {
 		t.Error(err)
 	}
 }

@@ -77,22 +77,22 @@ func loadRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err er
 	return c, err == nil, err
 }
 
-// RecoveryTime is how long a recovery of the account would wait if it were started now.
-func (s *Recoveries) RecoveryTime(u User) time.Duration {
+// Duration is how long a recovery of the account would wait if it were started now.
+func (s *Recoveries) Duration(u User) time.Duration {
 	if u.PasswordMailed {
 		return 2 * s.recoveryWait
 	}
 	return s.recoveryWait
 }
 
-// StartRecovery begins to give an account without its second factors back to its
+// Start begins to give an account without its second factors back to its
 // owner: see above what follows. by is an administrator with a fresh factor; vouched
 // says that they made sure, and not by mail, who asks for it.
 //
 // Its problems are recovery_self, recovery_frozen, recovery_needless (there is no
 // second factor to lose), recovery_waits (one is under way) and
 // recovery_vouch (the password was set by mail, and vouched is false).
-func (s *Recoveries) StartRecovery(ctx context.Context, by Session, o Origin, userID string, vouched bool) (Recovery, error) {
+func (s *Recoveries) Start(ctx context.Context, by Session, o Origin, userID string, vouched bool) (Recovery, error) {
 	var c recoveryCase
 	err := s.administer(ctx, s.store, by, o, userID, rowRecoveryStarted, func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (_ bool, err error) {
 		if err := s.mayRecover(tx, *u, who, vouched); err != nil {
@@ -101,7 +101,7 @@ func (s *Recoveries) StartRecovery(ctx context.Context, by Session, o Origin, us
 		now := s.now().UTC()
 		c = recoveryCase{
 			UserID: u.ID, ByID: who.UserID, By: who.Username, ByOffices: admin.Offices, Vouched: u.PasswordMailed,
-			Started: now, Ends: now.Add(s.RecoveryTime(u.public())),
+			Started: now, Ends: now.Add(s.Duration(u.public())),
 		}
 		c.Reminded = !c.Started.Before(c.Ends.Add(-recoveryReminder))
 		if err := kv.PutJSON(tx, recoveryCasePrefix+u.ID, c); err != nil {
@@ -156,9 +156,9 @@ func (s *Recoveries) mayRecover(r kv.Reader, u userRecord, who audit.Actor, vouc
 	return nil
 }
 
-// CancelRecovery ends a recovery without effect; by is an administrator. ErrNotFound
+// Cancel ends a recovery without effect; by is an administrator. ErrNotFound
 // says that none waits.
-func (s *Recoveries) CancelRecovery(ctx context.Context, by Session, o Origin, userID string) error {
+func (s *Recoveries) Cancel(ctx context.Context, by Session, o Origin, userID string) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.administrator(tx, by, false)
 		if err != nil {
@@ -172,9 +172,9 @@ func (s *Recoveries) CancelRecovery(ctx context.Context, by Session, o Origin, u
 	})
 }
 
-// CancelOwnRecovery ends the recovery of the Session's account without effect.
+// CancelOwn ends the recovery of the Session's account without effect.
 // ErrNotFound says that none waits.
-func (s *Recoveries) CancelOwnRecovery(ctx context.Context, x Session, o Origin) error {
+func (s *Recoveries) CancelOwn(ctx context.Context, x Session, o Origin) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
@@ -259,9 +259,9 @@ func (s *Recoveries) endVoidRecoveries(ctx context.Context, who audit.Actor) err
 	})
 }
 
-// PendingRecovery is the recovery of an account that waits, for an administrator; some is
+// Pending is the recovery of an account that waits, for an administrator; some is
 // false where there is none.
-func (s *Recoveries) PendingRecovery(ctx context.Context, by Session, userID string) (out Recovery, some bool, err error) {
+func (s *Recoveries) Pending(ctx context.Context, by Session, userID string) (out Recovery, some bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		if _, err := s.administrator(r, by, false); err != nil {
 			return err
@@ -273,8 +273,8 @@ func (s *Recoveries) PendingRecovery(ctx context.Context, by Session, userID str
 	return out, some, err
 }
 
-// OwnRecovery is PendingRecovery of the Session's own account.
-func (s *Recoveries) OwnRecovery(ctx context.Context, x Session) (out Recovery, some bool, err error) {
+// Own is Recoveries.Pending of the Session's own account.
+func (s *Recoveries) Own(ctx context.Context, x Session) (out Recovery, some bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.signedIn(r, x)
 		if err != nil {

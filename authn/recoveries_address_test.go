@@ -29,7 +29,7 @@ func TestRecoveryAndTheMailboxBefore(t *testing.T) {
 	e.refresh(root)
 	start := func(vouched bool) error {
 		t.Helper()
-		_, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, vouched)
+		_, err := e.Recoveries.Start(ctx, root.Session, home, bob.UserID, vouched)
 		return err
 	}
 	e.move(bob, "bob@new.example")
@@ -37,7 +37,7 @@ func TestRecoveryAndTheMailboxBefore(t *testing.T) {
 	if err := start(false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.UndoEmailChange(ctx, home, before.link); err != nil {
+	if _, err := e.Addresses.UndoChange(ctx, home, before.link); err != nil {
 		t.Fatal(err)
 	}
 	e.wantStopped(bob, "address")
@@ -57,12 +57,12 @@ func TestRecoveryAndTheMailboxBefore(t *testing.T) {
 	}
 	e.pass(RecoveryWait)
 	e.run()
-	if _, err := e.UndoEmailChange(ctx, home, before.link); err != nil {
+	if _, err := e.Addresses.UndoChange(ctx, home, before.link); err != nil {
 		t.Fatal(err)
 	}
 	x := e.password(bob)
-	wantProblem(t, e.ResendRecoveryLink(ctx, x, home), "", CodeRecoveryAgain)
-	_, err := e.BeginTOTP(ctx, x)
+	wantProblem(t, e.Recoveries.ResendLink(ctx, x, home), "", CodeRecoveryAgain)
+	_, err := e.Authenticators.Begin(ctx, x)
 	wantErr(t, err, ErrForbidden)
 }
 
@@ -73,14 +73,14 @@ func TestMoveStopsRecovery(t *testing.T) {
 	bob := e.member(root, "bob")
 	e.refresh(root)
 	ctx := t.Context()
-	if err := e.RequestEmailChange(ctx, bob.Session, home, "bob@new.example"); err != nil {
+	if err := e.Addresses.RequestChange(ctx, bob.Session, home, "bob@new.example"); err != nil {
 		t.Fatal(err)
 	}
 	link := e.mails.last(t, string(PurposeEmailChange)).link
-	if _, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, false); err != nil {
+	if _, err := e.Recoveries.Start(ctx, root.Session, home, bob.UserID, false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.ConfirmEmailChange(ctx, home, link); err != nil {
+	if _, err := e.Addresses.ConfirmChange(ctx, home, link); err != nil {
 		t.Fatal(err)
 	}
 	e.wantStopped(bob, "address")
@@ -92,7 +92,7 @@ func TestUndoneIsToldToBoth(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	e.move(root, "root@new.example")
-	if _, err := e.UndoEmailChange(t.Context(), home, e.undo().link); err != nil {
+	if _, err := e.Addresses.UndoChange(t.Context(), home, e.undo().link); err != nil {
 		t.Fatal(err)
 	}
 	told := map[string]bool{}
@@ -108,22 +108,22 @@ func TestUndoneIsToldToBoth(t *testing.T) {
 func TestEmailChangeEndsWithTheSessions(t *testing.T) {
 	for name, end := range map[string]func(*env, *person, *person) error{
 		"signed out by an administrator": func(e *env, root, bob *person) error {
-			_, err := e.SignOutEverywhere(e.t.Context(), root.Session, home, bob.UserID)
+			_, err := e.Administration.SignOutEverywhere(e.t.Context(), root.Session, home, bob.UserID)
 			return err
 		},
 		"frozen and thawed": func(e *env, root, bob *person) error {
-			if err := e.SetFrozen(e.t.Context(), root.Session, home, bob.UserID, true); err != nil {
+			if err := e.Administration.SetFrozen(e.t.Context(), root.Session, home, bob.UserID, true); err != nil {
 				return err
 			}
-			return e.SetFrozen(e.t.Context(), root.Session, home, bob.UserID, false)
+			return e.Administration.SetFrozen(e.t.Context(), root.Session, home, bob.UserID, false)
 		},
 		"other factors": func(e *env, _, bob *person) error {
-			p, err := e.BeginTOTP(e.t.Context(), bob.Session)
+			p, err := e.Authenticators.Begin(e.t.Context(), bob.Session)
 			if err != nil {
 				return err
 			}
 			bob.secret = p.Secret
-			bob.Session, err = e.ConfirmTOTP(e.t.Context(), bob.Session, home, e.code(bob, 0))
+			bob.Session, err = e.Authenticators.Confirm(e.t.Context(), bob.Session, home, e.code(bob, 0))
 			return err
 		},
 	} {
@@ -132,20 +132,20 @@ func TestEmailChangeEndsWithTheSessions(t *testing.T) {
 			root := e.admin()
 			bob := e.member(root, "bob")
 			e.refresh(root)
-			if err := e.RequestEmailChange(t.Context(), bob.Session, home, "thief@bad.example"); err != nil {
+			if err := e.Addresses.RequestChange(t.Context(), bob.Session, home, "thief@bad.example"); err != nil {
 				t.Fatal(err)
 			}
 			link := e.mails.last(t, string(PurposeEmailChange)).link
 			if err := end(e, root, bob); err != nil {
 				t.Fatal(err)
 			}
-			_, err := e.ConfirmEmailChange(t.Context(), home, link)
+			_, err := e.Addresses.ConfirmChange(t.Context(), home, link)
 			wantProblem(t, err, "", CodeLinkUsed)
-			_, err = e.CheckLink(t.Context(), PurposeEmailChange, link)
+			_, err = e.Accounts.CheckLink(t.Context(), PurposeEmailChange, link)
 			wantProblem(t, err, "", CodeLinkUsed)
 			e.pass(time.Hour)
 			bob.Session = e.signIn(bob)
-			if email, _, err := e.PendingEmail(t.Context(), bob.Session); err != nil || email != "" {
+			if email, _, err := e.Addresses.Pending(t.Context(), bob.Session); err != nil || email != "" {
 				t.Errorf("%q waits still: %v", email, err)
 			}
 		})

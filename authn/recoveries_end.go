@@ -8,19 +8,19 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 )
 
-// RunRecoveries reminds the owners whose recovery ends within a day and takes those to
+// Run reminds the owners whose recovery ends within a day and takes those to
 // their end that are due. Call it about hourly; a sign-in does it for its own account.
-func (s *Recoveries) RunRecoveries(ctx context.Context) error {
+func (s *Recoveries) Run(ctx context.Context) error {
 	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
 		var unsent error
-		err := optional(s.runRecovery(ctx, c.UserID), &unsent) // it stays due, and holds up no other
+		err := optional(s.runOne(ctx, c.UserID), &unsent) // it stays due, and holds up no other
 		s.unmailed(ctx, "recovery", unsent)
 		return err
 	})
 }
 
-// runRecovery does what is due for one account.
-func (s *Recoveries) runRecovery(ctx context.Context, userID string) error {
+// runOne does what is due for one account.
+func (s *Recoveries) runOne(ctx context.Context, userID string) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		c, some, err := loadRecovery(tx, userID)
 		if err != nil || !some {

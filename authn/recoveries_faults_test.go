@@ -15,13 +15,13 @@ func TestFaultsOfRecoveryAndAddress(t *testing.T) {
 	e.refresh(bob)
 	ctx := t.Context()
 	recover := func(who *person) error {
-		_, err := e.StartRecovery(ctx, root.Session, home, who.UserID, false)
+		_, err := e.Recoveries.Start(ctx, root.Session, home, who.UserID, false)
 		return err
 	}
 	if err := recover(ann); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.RequestEmailChange(ctx, bob.Session, home, "bob2@example.org"); err != nil {
+	if err := e.Addresses.RequestChange(ctx, bob.Session, home, "bob2@example.org"); err != nil {
 		t.Fatal(err)
 	}
 	confirm, undo := e.mails.last(t, string(PurposeEmailChange)).link, e.undo().link
@@ -32,13 +32,13 @@ func TestFaultsOfRecoveryAndAddress(t *testing.T) {
 	e.useStore(store)
 	for _, c := range []change{
 		{"StartRecovery", func(context.Context) error { return recover(bob) }},
-		{"CancelRecovery", func(ctx context.Context) error { return e.CancelRecovery(ctx, root.Session, home, ann.UserID) }},
-		{"CancelOwnRecovery", func(ctx context.Context) error { return e.CancelOwnRecovery(ctx, ann.Session, home) }},
+		{"CancelRecovery", func(ctx context.Context) error { return e.Recoveries.Cancel(ctx, root.Session, home, ann.UserID) }},
+		{"CancelOwnRecovery", func(ctx context.Context) error { return e.Recoveries.CancelOwn(ctx, ann.Session, home) }},
 		{"RequestEmailChange", func(ctx context.Context) error {
-			return e.RequestEmailChange(ctx, bob.Session, home, "bob3@example.org")
+			return e.Addresses.RequestChange(ctx, bob.Session, home, "bob3@example.org")
 		}},
-		{"ConfirmEmailChange", func(ctx context.Context) error { _, err := e.ConfirmEmailChange(ctx, home, confirm); return err }},
-		{"UndoEmailChange", func(ctx context.Context) error { _, err := e.UndoEmailChange(ctx, home, undo); return err }},
+		{"ConfirmEmailChange", func(ctx context.Context) error { _, err := e.Addresses.ConfirmChange(ctx, home, confirm); return err }},
+		{"UndoEmailChange", func(ctx context.Context) error { _, err := e.Addresses.UndoChange(ctx, home, undo); return err }},
 		{"End", func(context.Context) (err error) {
 			b.cookie = cookie
 			b.do(func(ctx context.Context) { err = b.m.End(ctx, home) })
@@ -48,13 +48,13 @@ func TestFaultsOfRecoveryAndAddress(t *testing.T) {
 		e.faultAtEachStep(store, c)
 	}
 	e.pass(RecoveryWait)
-	e.faultAtEachStep(store, change{"RunRecoveries", e.RunRecoveries})
+	e.faultAtEachStep(store, change{"RunRecoveries", e.Recoveries.Run})
 	e.run()
 	link := e.mails.last(t, "recovery").link
 	half := e.password(ann)
 	for _, c := range []change{
-		{"ResendRecoveryLink", func(ctx context.Context) error { return e.ResendRecoveryLink(ctx, half, home) }},
-		{"UseRecoveryLink", func(ctx context.Context) error { _, err := e.UseRecoveryLink(ctx, half, home, link); return err }},
+		{"ResendRecoveryLink", func(ctx context.Context) error { return e.Recoveries.ResendLink(ctx, half, home) }},
+		{"UseRecoveryLink", func(ctx context.Context) error { _, err := e.Recoveries.UseLink(ctx, half, home, link); return err }},
 	} {
 		e.faultAtEachStep(store, c)
 	}
@@ -66,15 +66,15 @@ func TestRecoveryRunsTwice(t *testing.T) {
 	root := e.admin()
 	bob := e.member(root, "bob")
 	e.refresh(root)
-	e.useStore(twiceStore{e.store})
+	e.useStore(twiceStore{e.core.store})
 	ctx := t.Context()
-	if _, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, false); err != nil {
+	if _, err := e.Recoveries.Start(ctx, root.Session, home, bob.UserID, false); err != nil {
 		t.Fatal(err)
 	}
 	e.pass(RecoveryWait)
 	x := e.password(bob) // takes it to its end
 	link := e.mails.last(t, "recovery").link
-	e.must(e.UseRecoveryLink(ctx, x, home, link))
+	e.must(e.Recoveries.UseLink(ctx, x, home, link))
 	for kind, want := range map[string]int{rowRecoveryStarted: 1, rowRecoveryEnded: 1, rowRecoveryLinkUsed: 1, rowRecoveryCancelled: 0} {
 		if n := e.kinds(bob.UserID)[kind]; n != want {
 			t.Errorf("%d rows %s", n, kind)
@@ -82,7 +82,7 @@ func TestRecoveryRunsTwice(t *testing.T) {
 	}
 	root.Session = e.signIn(root)
 	e.move(root, "new@example.org")
-	if _, err := e.UndoEmailChange(ctx, home, e.undo().link); err != nil {
+	if _, err := e.Addresses.UndoChange(ctx, home, e.undo().link); err != nil {
 		t.Fatal(err)
 	}
 	if n := e.kinds(root.UserID); n[rowEmailChanged] != 1 || n[rowEmailChangeUndone] != 1 || e.user(root.UserID).Email != root.email {

@@ -13,11 +13,11 @@ func (s *Recoveries) mailRecoveryLink(tx kv.Tx, u userRecord, text Secret, link 
 	return s.notifier.Link(tx, LinkMail{Purpose: PurposeRecovery, To: u.recipient(), Link: text, Expires: link.Expires})
 }
 
-// ResendRecoveryLink mails the link of an account anew whose recovery came to its end, and voids the
+// ResendLink mails the link of an account anew whose recovery came to its end, and voids the
 // one before it; x is a Session behind the password. The problem
 // recovery_again says that the password was set by mail since: then an administrator
 // has to start another recovery. With ErrMail the link before stays good.
-func (s *Recoveries) ResendRecoveryLink(ctx context.Context, x Session, o Origin) error {
+func (s *Recoveries) ResendLink(ctx context.Context, x Session, o Origin) error {
 	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP))); err != nil {
 		return err
 	}
@@ -41,9 +41,9 @@ func (s *Recoveries) ResendRecoveryLink(ctx context.Context, x Session, o Origin
 	})
 }
 
-// UseRecoveryLink uses the link up that was mailed at the end of a recovery: x, which is
+// UseLink uses the link up that was mailed at the end of a recovery: x, which is
 // behind the password, and no other Session, may set up new factors. Its problems are those of links.
-func (s *Recoveries) UseRecoveryLink(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
+func (s *Recoveries) UseLink(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.recovering(tx, x)
 		if err != nil {
@@ -67,8 +67,8 @@ func (s *Recoveries) UseRecoveryLink(ctx context.Context, x Session, o Origin, l
 	return x, nil
 }
 
-// RecoveryLinkPending looks at the link of UseRecoveryLink without using it up.
-func (s *Recoveries) RecoveryLinkPending(ctx context.Context, x Session, link Secret) error {
+// CheckLink looks at the link of Recoveries.UseLink without using it up.
+func (s *Recoveries) CheckLink(ctx context.Context, x Session, link Secret) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.recovering(r, x)
 		if err != nil {

@@ -15,23 +15,23 @@ func TestRecoveryAndMailbox(t *testing.T) {
 	root := e.admin()
 	bob, second := e.member(root, "bob"), e.member(root, "second")
 	e.refresh(root)
-	if err := e.SetAdmin(ctx, root.Session, home, second.UserID, true); err != nil {
+	if err := e.Administration.SetAdmin(ctx, root.Session, home, second.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	reset := func() {
 		t.Helper()
-		if err := e.RequestPasswordReset(ctx, home, bob.name); err != nil {
+		if err := e.Passwords.RequestReset(ctx, home, bob.name); err != nil {
 			t.Fatal(err)
 		}
 		bob.password += " more"
-		if err := e.ResetPassword(ctx, home, e.mails.last(t, "reset").link, bob.password); err != nil {
+		if err := e.Passwords.Reset(ctx, home, e.mails.last(t, "reset").link, bob.password); err != nil {
 			t.Fatal(err)
 		}
 	}
 	reset()
-	_, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, false)
+	_, err := e.Recoveries.Start(ctx, root.Session, home, bob.UserID, false)
 	wantProblem(t, err, "vouched", CodeRecoveryVouch)
-	started, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, true)
+	started, err := e.Recoveries.Start(ctx, root.Session, home, bob.UserID, true)
 	if err != nil || !started.Vouched || started.Ends.Sub(started.Started) != 2*RecoveryWait {
 		t.Fatalf("%+v %v", started, err)
 	}
@@ -46,7 +46,7 @@ func TestRecoveryAndMailbox(t *testing.T) {
 		t.Error("bob is not told that the recovery ended")
 	}
 	e.refresh(root)
-	if _, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, true); err != nil {
+	if _, err = e.Recoveries.Start(ctx, root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	e.pass(2 * RecoveryWait)
@@ -57,13 +57,13 @@ func TestRecoveryAndMailbox(t *testing.T) {
 	}
 	reset() // between the end and the new factor
 	x := e.password(bob)
-	_, err = e.UseRecoveryLink(ctx, x, home, link)
+	_, err = e.Recoveries.UseLink(ctx, x, home, link)
 	wantProblem(t, err, "", CodeLinkUsed)
-	wantProblem(t, e.ResendRecoveryLink(ctx, x, home), "", CodeRecoveryAgain)
-	_, err = e.BeginTOTP(ctx, x)
+	wantProblem(t, e.Recoveries.ResendLink(ctx, x, home), "", CodeRecoveryAgain)
+	_, err = e.Authenticators.Begin(ctx, x)
 	wantErr(t, err, ErrForbidden)
 	root.Session = e.signIn(root)
-	if _, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, true); err != nil {
+	if _, err = e.Recoveries.Start(ctx, root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	e.pass(2 * RecoveryWait)
@@ -79,21 +79,21 @@ func TestRecoveryLinkAgain(t *testing.T) {
 	e.run()
 	first := e.mails.last(t, "recovery").link
 	x := e.password(bob)
-	if err := e.ResendRecoveryLink(ctx, x, home); err != nil {
+	if err := e.Recoveries.ResendLink(ctx, x, home); err != nil {
 		t.Fatal(err)
 	}
 	e.wantRow(rowRecoveryLinkSent, bob.UserID)
 	second := e.mails.last(t, "recovery").link
-	_, err := e.UseRecoveryLink(ctx, x, home, first)
+	_, err := e.Recoveries.UseLink(ctx, x, home, first)
 	wantProblem(t, err, "", CodeLinkUsed)
 	root.Session = e.signIn(root)
-	_, err = e.UseRecoveryLink(ctx, root.Session, home, second)
+	_, err = e.Recoveries.UseLink(ctx, root.Session, home, second)
 	wantErr(t, err, ErrForbidden)
 	e.pass(PurposeRecovery.Life())
 	x = e.password(bob)
-	_, err = e.UseRecoveryLink(ctx, x, home, second)
+	_, err = e.Recoveries.UseLink(ctx, x, home, second)
 	wantProblem(t, err, "", CodeLinkExpired)
-	if err := e.ResendRecoveryLink(ctx, x, home); err != nil {
+	if err := e.Recoveries.ResendLink(ctx, x, home); err != nil {
 		t.Fatal(err)
 	}
 	enrolRecovered(t, e, bob, e.mails.last(t, "recovery").link)

@@ -30,18 +30,18 @@ func TestNoChangeWithoutItsMail(t *testing.T) {
 	ctx := t.Context()
 	link := e.setupLink()
 	form := Registration{Username: "root", Email: "root@example.org", Password: goodPassword, Purpose: PurposeSetup, Link: link}
-	e.unmailed("", func() error { _, err := e.Register(ctx, home, form); return err })
+	e.unmailed("", func() error { _, err := e.Accounts.Register(ctx, home, form); return err })
 	root := e.register("root", PurposeSetup, link)
 	before := e.mails.last(t, string(PurposeVerifyEmail)).link
-	e.unmailed("", func() error { return e.ResendVerification(ctx, root.Session, home) })
-	e.unmailed("", func() error { return e.ChangeEmail(ctx, root.Session, home, "root@example.net") })
-	if _, err := e.CheckLink(ctx, PurposeVerifyEmail, before); err != nil {
+	e.unmailed("", func() error { return e.Addresses.ResendVerification(ctx, root.Session, home) })
+	e.unmailed("", func() error { return e.Addresses.Correct(ctx, root.Session, home, "root@example.net") })
+	if _, err := e.Accounts.CheckLink(ctx, PurposeVerifyEmail, before); err != nil {
 		t.Errorf("the link before is void: %v", err)
 	}
 	e.enrol(root)
 
 	e.refresh(root)
-	move := func() error { return e.RequestEmailChange(ctx, root.Session, home, "new@example.net") }
+	move := func() error { return e.Addresses.RequestChange(ctx, root.Session, home, "new@example.net") }
 	for _, kind := range []string{string(PurposeEmailUndo), string(PurposeEmailChange)} { // either of the two
 		e.unmailed(kind, move)
 		e.forgetAll() // mails that are asked for count, taken or not
@@ -49,19 +49,19 @@ func TestNoChangeWithoutItsMail(t *testing.T) {
 	e.ok(move())
 	e.forgetAll()
 	bob := e.member(root, "bob")
-	e.unmailed(addressInUse, func() error { return e.RequestEmailChange(ctx, root.Session, home, bob.email) })
+	e.unmailed(addressInUse, func() error { return e.Addresses.RequestChange(ctx, root.Session, home, bob.email) })
 
-	x := e.must(e.SignIn(ctx, away, bob.name, bob.password))
+	x := e.must(e.Sessions.SignIn(ctx, away, bob.name, bob.password))
 	code := e.code(bob, 0)
-	e.unmailed("", func() error { _, err := e.VerifyTOTP(ctx, x, away, code); return err })
-	if got := e.must(e.VerifyTOTP(ctx, x, away, code)); got.Stage != StageDevice {
+	e.unmailed("", func() error { _, err := e.Authenticators.Verify(ctx, x, away, code); return err })
+	if got := e.must(e.Authenticators.Verify(ctx, x, away, code)); got.Stage != StageDevice {
 		t.Errorf("the same code leads to %q", got.Stage)
 	}
-	y := e.must(e.SignIn(ctx, away, bob.name, bob.password))
+	y := e.must(e.Sessions.SignIn(ctx, away, bob.name, bob.password))
 	for range 12 { // no attempt counts as a guess
-		e.unmailed("", func() error { _, err := e.UseRecoveryCode(ctx, y, away, bob.codes[0]); return err })
+		e.unmailed("", func() error { _, err := e.RecoveryCodes.Use(ctx, y, away, bob.codes[0]); return err })
 	}
-	if got := e.must(e.UseRecoveryCode(ctx, y, away, bob.codes[0])); got.Stage != StageDevice {
+	if got := e.must(e.RecoveryCodes.Use(ctx, y, away, bob.codes[0])); got.Stage != StageDevice {
 		t.Errorf("the same recovery code leads to %q", got.Stage)
 	}
 }
@@ -71,18 +71,18 @@ func TestNoRecoveryWithoutItsMail(t *testing.T) {
 	e, root, bob := recovery(t)
 	ann := e.member(root, "ann")
 	e.refresh(root)
-	if _, err := e.StartRecovery(t.Context(), root.Session, home, ann.UserID, false); err != nil {
+	if _, err := e.Recoveries.Start(t.Context(), root.Session, home, ann.UserID, false); err != nil {
 		t.Fatal(err)
 	}
 	e.pass(RecoveryWait + time.Minute)
 	e.mails.fail = errors.New("the queue is full")
-	e.ok(e.RunRecoveries(t.Context()))
+	e.ok(e.Recoveries.Run(t.Context()))
 	for _, p := range []*person{bob, ann} {
 		if u := e.user(p.UserID); u.Recovered || !u.HasFactor() || !e.has(recoveryCasePrefix+p.UserID) {
 			t.Errorf("%s was recovered without a mail: %+v", p.name, u)
 		}
 	}
-	if x := e.must(e.SignIn(t.Context(), home, ann.name, ann.password)); x.Stage != StagePassword {
+	if x := e.must(e.Sessions.SignIn(t.Context(), home, ann.name, ann.password)); x.Stage != StagePassword {
 		t.Errorf("ann is at %q", x.Stage)
 	}
 	e.mails.fail = nil
@@ -92,9 +92,9 @@ func TestNoRecoveryWithoutItsMail(t *testing.T) {
 			t.Errorf("%s was not recovered", p.name)
 		}
 	}
-	x := e.must(e.SignIn(t.Context(), home, bob.name, bob.password))
+	x := e.must(e.Sessions.SignIn(t.Context(), home, bob.name, bob.password))
 	before := e.lastLink(PurposeRecovery)
-	e.unmailed("", func() error { return e.ResendRecoveryLink(t.Context(), x, home) })
+	e.unmailed("", func() error { return e.Recoveries.ResendLink(t.Context(), x, home) })
 	if got := e.lastLink(PurposeRecovery); got != before {
 		t.Error("a link was mailed")
 	}
@@ -107,14 +107,14 @@ func TestWhatNeedsNoMail(t *testing.T) {
 	e.refresh(root)
 	first := e.askReset(root)
 	e.mails.fail = errors.New("the queue is full")
-	invitation, link, err := e.Invite(t.Context(), root.Session, home, "bob@example.org")
+	invitation, link, err := e.Invitations.Invite(t.Context(), root.Session, home, "bob@example.org")
 	if err != nil || !invitation.Unmailed {
 		t.Errorf("%+v %v", invitation, err)
 	}
-	e.ok(e.RequestPasswordReset(t.Context(), home, root.email))
-	e.ok(e.RequestPasswordReset(t.Context(), home, "nobody"))
+	e.ok(e.Passwords.RequestReset(t.Context(), home, root.email))
+	e.ok(e.Passwords.RequestReset(t.Context(), home, "nobody"))
 	e.mails.fail = nil
-	if _, _, err := e.ResetPending(t.Context(), first); err != nil {
+	if _, _, err := e.Passwords.ResetPending(t.Context(), first); err != nil {
 		t.Errorf("the link that was mailed is void: %v", err)
 	}
 	e.register("bob", PurposeInvitation, link)

@@ -11,7 +11,7 @@ import (
 // has tells whether the store has a record.
 func (e *env) has(key string) (there bool) {
 	e.t.Helper()
-	err := e.store.View(e.t.Context(), func(r kv.Reader) (err error) {
+	err := e.core.store.View(e.t.Context(), func(r kv.Reader) (err error) {
 		there, err = kv.Exists(r, key)
 		return err
 	})
@@ -38,7 +38,7 @@ func recovery(t *testing.T, change ...func(*Config)) (e *env, root, bob *person)
 	root = e.admin()
 	bob = e.member(root, "bob")
 	e.refresh(root)
-	if _, err := e.StartRecovery(t.Context(), root.Session, home, bob.UserID, false); err != nil {
+	if _, err := e.Recoveries.Start(t.Context(), root.Session, home, bob.UserID, false); err != nil {
 		t.Fatal(err)
 	}
 	return e, root, bob
@@ -59,7 +59,7 @@ func (m *mailbox) of(kind string) (n int) {
 // run does what is due.
 func (e *env) run() {
 	e.t.Helper()
-	if err := e.RunRecoveries(e.t.Context()); err != nil {
+	if err := e.Recoveries.Run(e.t.Context()); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -73,12 +73,12 @@ func TestRecovery(t *testing.T) {
 	root := e.admin()
 	bob := e.member(root, "bob")
 	key := e.addKey(bob, "blue")
-	device, err := e.NoteDevice(ctx, bob.Session, home, true)
+	device, err := e.Devices.Note(ctx, bob.Session, home, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.refresh(root)
-	started, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, false)
+	started, err := e.Recoveries.Start(ctx, root.Session, home, bob.UserID, false)
 	if err != nil || started.By != "root" || started.Ends.Sub(started.Started) != RecoveryWait {
 		t.Fatalf("%+v %v", started, err)
 	}
@@ -91,7 +91,7 @@ func TestRecovery(t *testing.T) {
 	if u := e.user(bob.UserID); !u.HasTOTP || u.Keys != 1 {
 		t.Errorf("a factor is gone already: %+v", u)
 	}
-	_, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, false)
+	_, err = e.Recoveries.Start(ctx, root.Session, home, bob.UserID, false)
 	wantProblem(t, err, "", CodeRecoveryWaits)
 
 	remindedOnce(t, e, bob)
@@ -115,7 +115,7 @@ func TestRecovery(t *testing.T) {
 	if !e.has("test/revoked/" + bob.UserID) {
 		t.Error("the tokens work")
 	}
-	_, err = e.Sessions(ctx, bob.Session)
+	_, err = e.Sessions.List(ctx, bob.Session)
 	wantErr(t, err, ErrSignedOut)
 	enrolRecovered(t, e, bob, link)
 }
@@ -150,35 +150,35 @@ func enrolRecovered(t *testing.T, e *env, bob *person, link Secret) {
 		if step := NextStep(half, e.user(bob.UserID)); step != StepRecover {
 			t.Fatalf("step %q", step)
 		}
-		_, err := e.BeginTOTP(ctx, half)
+		_, err := e.Authenticators.Begin(ctx, half)
 		wantErr(t, err, ErrForbidden)
-		if e.party != nil {
-			_, err = e.BeginAddKey(ctx, half, "x")
+		if e.SecurityKeys.party != nil {
+			_, err = e.SecurityKeys.BeginAdd(ctx, half, "x")
 			wantErr(t, err, ErrForbidden)
 		}
 	}
-	if err := e.RecoveryLinkPending(ctx, x, link); err != nil {
+	if err := e.Recoveries.CheckLink(ctx, x, link); err != nil {
 		t.Fatal(err)
 	}
-	e.must(e.UseRecoveryLink(ctx, x, home, link))
+	e.must(e.Recoveries.UseLink(ctx, x, home, link))
 	e.wantRow(rowRecoveryLinkUsed, bob.UserID)
-	_, err := e.UseRecoveryLink(ctx, thief, home, link)
+	_, err := e.Recoveries.UseLink(ctx, thief, home, link)
 	wantProblem(t, err, "", CodeLinkUsed)
 	if NextStep(x, e.user(bob.UserID)) != StepAddFactor || NextStep(thief, e.user(bob.UserID)) != StepRecover {
 		t.Error("the link counts for another session than its own")
 	}
-	_, err = e.BeginTOTP(ctx, thief)
+	_, err = e.Authenticators.Begin(ctx, thief)
 	wantErr(t, err, ErrForbidden)
-	p, err := e.BeginTOTP(ctx, x)
+	p, err := e.Authenticators.Begin(ctx, x)
 	if err != nil {
 		t.Fatal(err)
 	}
 	bob.secret = p.Secret
-	x = e.must(e.ConfirmTOTP(ctx, x, home, e.code(bob, 0)))
+	x = e.must(e.Authenticators.Confirm(ctx, x, home, e.code(bob, 0)))
 	if u := e.user(bob.UserID); u.Recovered || u.RecoveryBy != "" || NextStep(x, u) != StepSaveRecovery {
 		t.Errorf("%+v", u)
 	}
-	_, err = e.BeginTOTP(ctx, thief)
+	_, err = e.Authenticators.Begin(ctx, thief)
 	wantErr(t, err, ErrSignedOut)
 }
 
@@ -187,11 +187,11 @@ func TestSignInStopsRecovery(t *testing.T) {
 	for name, signIn := range map[string]func(*env, *person){
 		"a code":          func(e *env, p *person) { e.signIn(p) },
 		"a factor again":  func(e *env, p *person) { e.refresh(p) },
-		"a recovery code": func(e *env, p *person) { e.must(e.UseRecoveryCode(e.t.Context(), e.password(p), home, p.codes[1])) },
+		"a recovery code": func(e *env, p *person) { e.must(e.RecoveryCodes.Use(e.t.Context(), e.password(p), home, p.codes[1])) },
 		"a remembered device": func(e *env, p *person) {
 			there := home
-			there.Device, _ = e.NoteDevice(e.t.Context(), p.Session, home, true)
-			if x := e.must(e.SignIn(e.t.Context(), there, p.name, p.password)); !x.SignedIn() {
+			there.Device, _ = e.Devices.Note(e.t.Context(), p.Session, home, true)
+			if x := e.must(e.Sessions.SignIn(e.t.Context(), there, p.name, p.password)); !x.SignedIn() {
 				e.t.Fatal("not signed in")
 			}
 		},
@@ -199,7 +199,7 @@ func TestSignInStopsRecovery(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e, root, bob := recovery(t)
 			e.password(bob)
-			if _, waits, err := e.PendingRecovery(t.Context(), root.Session, bob.UserID); err != nil || !waits {
+			if _, waits, err := e.Recoveries.Pending(t.Context(), root.Session, bob.UserID); err != nil || !waits {
 				t.Fatalf("a password alone ended it: %v", err)
 			}
 			signIn(e, bob)
@@ -227,13 +227,13 @@ func TestPasskeyAndDeviceStopRecovery(t *testing.T) {
 	start := func() {
 		t.Helper()
 		e.refresh(root)
-		if _, err := e.StartRecovery(t.Context(), root.Session, home, bob.UserID, false); err != nil {
+		if _, err := e.Recoveries.Start(t.Context(), root.Session, home, bob.UserID, false); err != nil {
 			t.Fatal(err)
 		}
 	}
 	waits := func() bool {
 		t.Helper()
-		_, some, err := e.PendingRecovery(t.Context(), root.Session, bob.UserID)
+		_, some, err := e.Recoveries.Pending(t.Context(), root.Session, bob.UserID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -245,12 +245,12 @@ func TestPasskeyAndDeviceStopRecovery(t *testing.T) {
 	}
 	start()
 	away := from("198.51.100.9")
-	x := e.must(e.SignIn(t.Context(), away, bob.name, bob.password))
-	x = e.must(e.VerifyTOTP(t.Context(), x, away, e.code(bob, 0)))
+	x := e.must(e.Sessions.SignIn(t.Context(), away, bob.name, bob.password))
+	x = e.must(e.Authenticators.Verify(t.Context(), x, away, e.code(bob, 0)))
 	if x.Stage != StageDevice || !waits() {
 		t.Fatalf("stage %q, waits %v", x.Stage, waits())
 	}
-	e.must(e.ConfirmDevice(t.Context(), x, away, e.mails.last(t, string(PurposeDevice)).link))
+	e.must(e.Devices.Confirm(t.Context(), x, away, e.mails.last(t, string(PurposeDevice)).link))
 	if waits() {
 		t.Error("it waits still")
 	}
@@ -261,26 +261,26 @@ func TestCancelRecovery(t *testing.T) {
 	e, root, bob := recovery(t)
 	eve := e.member(root, "eve")
 	ctx := t.Context()
-	wantErr(t, e.CancelRecovery(ctx, eve.Session, home, bob.UserID), ErrForbidden)
-	wantErr(t, e.CancelOwnRecovery(ctx, eve.Session, home), ErrNotFound)
-	_, err := e.StartRecovery(ctx, eve.Session, home, bob.UserID, true)
+	wantErr(t, e.Recoveries.Cancel(ctx, eve.Session, home, bob.UserID), ErrForbidden)
+	wantErr(t, e.Recoveries.CancelOwn(ctx, eve.Session, home), ErrNotFound)
+	_, err := e.Recoveries.Start(ctx, eve.Session, home, bob.UserID, true)
 	wantErr(t, err, ErrForbidden)
-	if err := e.CancelRecovery(ctx, root.Session, home, bob.UserID); err != nil {
+	if err := e.Recoveries.Cancel(ctx, root.Session, home, bob.UserID); err != nil {
 		t.Fatal(err)
 	}
 	if row := e.wantRow(rowRecoveryCancelled, bob.UserID); row.Detail["why"] != "administrator" || row.Actor.UserID != root.UserID {
 		t.Errorf("row %+v", row)
 	}
 	e.mails.last(t, string(notices.RecoveryCancelled))
-	wantErr(t, e.CancelRecovery(ctx, root.Session, home, bob.UserID), ErrNotFound)
+	wantErr(t, e.Recoveries.Cancel(ctx, root.Session, home, bob.UserID), ErrNotFound)
 	e.refresh(root)
-	if _, err := e.StartRecovery(ctx, root.Session, home, bob.UserID, false); err != nil {
+	if _, err := e.Recoveries.Start(ctx, root.Session, home, bob.UserID, false); err != nil {
 		t.Fatal(err)
 	}
-	if own, some, err := e.OwnRecovery(ctx, bob.Session); err != nil || !some || own.By != "root" {
+	if own, some, err := e.Recoveries.Own(ctx, bob.Session); err != nil || !some || own.By != "root" {
 		t.Errorf("%+v %v %v", own, some, err)
 	}
-	if err := e.CancelOwnRecovery(ctx, bob.Session, home); err != nil {
+	if err := e.Recoveries.CancelOwn(ctx, bob.Session, home); err != nil {
 		t.Fatal(err)
 	}
 	if row := e.wantRow(rowRecoveryCancelled, bob.UserID); row.Detail["why"] != "owner" {
@@ -299,22 +299,22 @@ func TestRecoveryRefused(t *testing.T) {
 	fresh := e.invited(root, "new")
 	ctx := t.Context()
 	e.refresh(root)
-	_, err := e.StartRecovery(ctx, root.Session, home, root.UserID, true)
+	_, err := e.Recoveries.Start(ctx, root.Session, home, root.UserID, true)
 	wantProblem(t, err, "", CodeRecoverySelf)
-	_, err = e.StartRecovery(ctx, root.Session, home, fresh.UserID, true)
+	_, err = e.Recoveries.Start(ctx, root.Session, home, fresh.UserID, true)
 	wantProblem(t, err, "", CodeRecoveryNeedless)
-	_, err = e.StartRecovery(ctx, root.Session, home, "nobody", true)
+	_, err = e.Recoveries.Start(ctx, root.Session, home, "nobody", true)
 	wantErr(t, err, ErrNotFound)
-	if err := e.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(ctx, root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, true)
+	_, err = e.Recoveries.Start(ctx, root.Session, home, bob.UserID, true)
 	wantProblem(t, err, "", CodeRecoveryFrozen)
 	e.pass(FactorFresh + time.Second)
-	_, err = e.StartRecovery(ctx, root.Session, home, bob.UserID, true)
+	_, err = e.Recoveries.Start(ctx, root.Session, home, bob.UserID, true)
 	wantErr(t, err, ErrFactorStale)
 	if _, err := New(Config{
-		Store: e.store, Sealer: e.cfg.Sealer, Users: e.users, Notifier: e.mails, PasswordParams: &cheap, RecoveryWait: 23 * time.Hour,
+		Store: e.core.store, Sealer: e.cfg.Sealer, Users: e.users, Notifier: e.mails, PasswordParams: &cheap, RecoveryWait: 23 * time.Hour,
 	}); err == nil {
 		t.Error("a wait of less than a day is taken")
 	}
@@ -323,7 +323,7 @@ func TestRecoveryRefused(t *testing.T) {
 // An account that was frozen while it waited keeps its factors.
 func TestRecoveryOfFrozen(t *testing.T) {
 	e, root, bob := recovery(t)
-	if err := e.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	e.pass(RecoveryWait)
@@ -345,7 +345,7 @@ func TestRecoveryAtSignIn(t *testing.T) {
 		t.Error("a reminder at once")
 	}
 	e.pass(MinRecoveryWait)
-	_, err := e.SignIn(t.Context(), home, bob.name, "not it at all 4711")
+	_, err := e.Sessions.SignIn(t.Context(), home, bob.name, "not it at all 4711")
 	wantProblem(t, err, "", CodeSignInFailed)
 	if e.user(bob.UserID).Recovered {
 		t.Error("a wrong password ended it")

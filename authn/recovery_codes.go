@@ -56,12 +56,12 @@ func (rec recoveryRecord) find(hash []byte) int {
 	return at
 }
 
-// CreateRecoveryCodes gives the account new recovery codes and voids the ones
+// Create gives the account new recovery codes and voids the ones
 // that it had. They are 16 hex digits each and are in this answer only. They work at
 // once, but the Session goes back to Enrolling until one is typed back
-// (ConfirmRecoveryCodes). Where the account had saved codes before, all its other
+// (RecoveryCodes.Confirm). Where the account had saved codes before, all its other
 // sessions end. It needs a fresh factor.
-func (s *RecoveryCodes) CreateRecoveryCodes(ctx context.Context, x Session, o Origin) (codes []string, next Session, err error) {
+func (s *RecoveryCodes) Create(ctx context.Context, x Session, o Origin) (codes []string, next Session, err error) {
 	if err := s.mayMakeCodes(ctx, x); err != nil {
 		return nil, Session{}, err
 	}
@@ -116,12 +116,12 @@ func (s *RecoveryCodes) mayMakeCodes(ctx context.Context, x Session) error {
 	return err
 }
 
-// ConfirmRecoveryCodes takes a code typed back, which shows that the codes were
+// Confirm takes a code typed back, which shows that the codes were
 // saved and does not use it up. The Session that it returns is SignedIn.
 //
 // Wrong ones count as attempts at a second factor; the problems are
 // recovery_format, recovery_wrong and recovery_missing.
-func (s *RecoveryCodes) ConfirmRecoveryCodes(ctx context.Context, x Session, o Origin, code string) (Session, error) {
+func (s *RecoveryCodes) Confirm(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	if x.Factor == FactorNone {
 		return Session{}, ErrForbidden
 	}
@@ -147,10 +147,10 @@ func (s *RecoveryCodes) hasRecoveryCodes(ctx context.Context, x Session) error {
 	})
 }
 
-// UseRecoveryCode gives a recovery code as second factor and burns it. Using
+// Use gives a recovery code as second factor and burns it. Using
 // one also shows that they were saved. Beyond Session and throttling its problems are
 // recovery_format and recovery_wrong.
-func (s *RecoveryCodes) UseRecoveryCode(ctx context.Context, x Session, o Origin, code string) (Session, error) {
+func (s *RecoveryCodes) Use(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	next, _, err := s.withRecoveryCode(ctx, x, o, code, func(tx kv.Tx, u *userRecord, rec recoveryRecord, at int) (accepted, error) {
 		rec.Hashes = slices.Delete(rec.Hashes, at, at+1)
 		u.RecoveryLeft, u.RecoveryConfirmed = len(rec.Hashes), true

@@ -31,9 +31,9 @@ func TestRecoveryCodes(t *testing.T) {
 		t.Errorf("typing one back used it up: %+v", u)
 	}
 	for i, code := range root.codes {
-		x := e.must(e.SignIn(ctx, home, "root", root.password))
+		x := e.must(e.Sessions.SignIn(ctx, home, "root", root.password))
 		typed := []string{code, strings.ToUpper(code), code[:4] + "-" + code[4:8] + " " + code[8:]}[i%3]
-		y := e.must(e.UseRecoveryCode(ctx, x, home, typed))
+		y := e.must(e.RecoveryCodes.Use(ctx, x, home, typed))
 		if !y.SignedIn() || y.Factor != FactorRecoveryCode {
 			t.Fatalf("%+v", y)
 		}
@@ -48,26 +48,26 @@ func TestRecoveryCodes(t *testing.T) {
 			t.Errorf("%d left", u.RecoveryCodesLeft)
 		}
 		e.restart()
-		_, err := e.UseRecoveryCode(ctx, x, home, code)
+		_, err := e.RecoveryCodes.Use(ctx, x, home, code)
 		wantProblem(t, err, "code", CodeRecoveryWrong)
 		e.pass(6 * time.Minute)
 	}
 	// None left: the authenticator still works, and new ones can be had.
 	e.refresh(root)
-	codes, x, err := e.CreateRecoveryCodes(ctx, root.Session, home)
+	codes, x, err := e.RecoveryCodes.Create(ctx, root.Session, home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.must(e.ConfirmRecoveryCodes(ctx, x, home, codes[3]))
+	e.must(e.RecoveryCodes.Confirm(ctx, x, home, codes[3]))
 }
 
 func TestRecoveryCodeRace(t *testing.T) {
 	for _, n := range []int{20, 50} {
 		e := newEnv(t)
 		root := e.admin()
-		x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+		x := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 		won, lost := race(n, func(int) error {
-			_, err := e.UseRecoveryCode(t.Context(), x, home, root.codes[4])
+			_, err := e.RecoveryCodes.Use(t.Context(), x, home, root.codes[4])
 			return err
 		})
 		if won != 1 || e.user(root.UserID).RecoveryCodesLeft != 7 {
@@ -88,10 +88,10 @@ func TestRegenerateRecoveryCodes(t *testing.T) {
 	ctx := t.Context()
 	other := e.signIn(root)
 	e.pass(FactorFresh)
-	_, _, err := e.CreateRecoveryCodes(ctx, root.Session, home)
+	_, _, err := e.RecoveryCodes.Create(ctx, root.Session, home)
 	wantErr(t, err, ErrFactorStale)
 	e.refresh(root)
-	codes, x, err := e.CreateRecoveryCodes(ctx, root.Session, home)
+	codes, x, err := e.RecoveryCodes.Create(ctx, root.Session, home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,21 +100,21 @@ func TestRegenerateRecoveryCodes(t *testing.T) {
 	if x.Stage != StageEnrolling || NextStep(x, e.user(root.UserID)) != StepSaveRecovery {
 		t.Errorf("%+v", x)
 	}
-	_, err = e.People(ctx, other, PeopleQuery{Limit: 1})
+	_, err = e.Administration.People(ctx, other, PeopleQuery{Limit: 1})
 	wantErr(t, err, ErrSignedOut)
-	_, err = e.ConfirmRecoveryCodes(ctx, x, home, root.codes[1])
+	_, err = e.RecoveryCodes.Confirm(ctx, x, home, root.codes[1])
 	wantProblem(t, err, "code", CodeRecoveryWrong)
 	e.wantRow(rowFactorFailed, root.UserID)
 	e.pass(FactorFresh + time.Minute) // writing them down may take a while
-	y := e.must(e.ConfirmRecoveryCodes(ctx, x, home, codes[1]))
+	y := e.must(e.RecoveryCodes.Confirm(ctx, x, home, codes[1]))
 	row := e.wantRow(rowRecoveryConfirmed, root.UserID)
 	if !y.SignedIn() || y.Factor != FactorTOTP || !y.FactorAt.Equal(x.FactorAt) || row.Actor.Factor != "totp" {
 		t.Errorf("typing one back is no new factor: %+v %+v", y, row)
 	}
-	z := e.must(e.SignIn(ctx, home, "root", root.password))
-	_, err = e.UseRecoveryCode(ctx, z, home, root.codes[2])
+	z := e.must(e.Sessions.SignIn(ctx, home, "root", root.password))
+	_, err = e.RecoveryCodes.Use(ctx, z, home, root.codes[2])
 	wantProblem(t, err, "code", CodeRecoveryWrong)
-	e.must(e.UseRecoveryCode(ctx, z, home, codes[1]))
+	e.must(e.RecoveryCodes.Use(ctx, z, home, codes[1]))
 }
 
 // Codes that nobody typed back work; using one shows as well that they were
@@ -123,12 +123,12 @@ func TestRecoveryCodeBeforeItIsConfirmed(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	e.refresh(root)
-	codes, _, err := e.CreateRecoveryCodes(t.Context(), root.Session, home)
+	codes, _, err := e.RecoveryCodes.Create(t.Context(), root.Session, home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
-	x = e.must(e.UseRecoveryCode(t.Context(), x, home, codes[0]))
+	x := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
+	x = e.must(e.RecoveryCodes.Use(t.Context(), x, home, codes[0]))
 	if u := e.user(root.UserID); !x.SignedIn() || !u.RecoveryConfirmed || u.RecoveryCodesLeft != 7 {
 		t.Errorf("%+v %+v", x, u)
 	}
@@ -138,21 +138,21 @@ func TestRecoveryCodeBeforeItIsConfirmed(t *testing.T) {
 func TestRecoveryMissing(t *testing.T) {
 	e := newEnv(t)
 	root := e.register("root", PurposeSetup, e.setupLink())
-	if _, err := e.VerifyEmail(t.Context(), home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
+	if _, err := e.Addresses.Verify(t.Context(), home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
-	p, err := e.BeginTOTP(t.Context(), root.Session)
+	p, err := e.Authenticators.Begin(t.Context(), root.Session)
 	if err != nil {
 		t.Fatal(err)
 	}
 	root.secret = p.Secret
-	x := e.must(e.ConfirmTOTP(t.Context(), root.Session, home, e.code(root, 0)))
+	x := e.must(e.Authenticators.Confirm(t.Context(), root.Session, home, e.code(root, 0)))
 	e.unchanged(func() {
-		_, err := e.ConfirmRecoveryCodes(t.Context(), x, home, "0000000000000000")
+		_, err := e.RecoveryCodes.Confirm(t.Context(), x, home, "0000000000000000")
 		wantProblem(t, err, "", CodeRecoveryMissing)
 	})
-	y := e.must(e.SignIn(t.Context(), home, "root", root.password))
-	_, err = e.UseRecoveryCode(t.Context(), y, home, "0000000000000000")
+	y := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
+	_, err = e.RecoveryCodes.Use(t.Context(), y, home, "0000000000000000")
 	wantProblem(t, err, "code", CodeRecoveryWrong)
 }
 
@@ -160,12 +160,12 @@ func TestRecoveryMissing(t *testing.T) {
 func TestRecoveryFormat(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+	x := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	e.unchanged(func() {
 		for _, typed := range []string{"", "123456", root.codes[0][:15], root.codes[0] + "0", "g" + root.codes[0][1:], strings.Repeat("0", 1<<20)} {
-			_, err := e.UseRecoveryCode(t.Context(), x, home, typed)
+			_, err := e.RecoveryCodes.Use(t.Context(), x, home, typed)
 			wantProblem(t, err, "code", CodeRecoveryFormat)
-			_, err = e.ConfirmRecoveryCodes(t.Context(), root.Session, home, typed)
+			_, err = e.RecoveryCodes.Confirm(t.Context(), root.Session, home, typed)
 			wantProblem(t, err, "code", CodeRecoveryFormat)
 		}
 	})
@@ -177,15 +177,15 @@ func TestRecoveryRecord(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	var rec recoveryRecord
-	err := e.store.View(t.Context(), func(r kv.Reader) error { return kv.GetJSON(r, recoveryKeyOf(root.UserID), &rec) })
+	err := e.core.store.View(t.Context(), func(r kv.Reader) error { return kv.GetJSON(r, recoveryKeyOf(root.UserID), &rec) })
 	if err != nil || len(rec.Hashes) != 8 {
 		t.Fatalf("%d hashes, %v", len(rec.Hashes), err)
 	}
 	for i, c := range root.codes {
-		if at := rec.find(e.recoveryHash(root.UserID, c)); at != i {
+		if at := rec.find(e.RecoveryCodes.recoveryHash(root.UserID, c)); at != i {
 			t.Errorf("code %d found at %d", i, at)
 		}
-		if at := rec.find(e.recoveryHash("another account", c)); at != -1 {
+		if at := rec.find(e.RecoveryCodes.recoveryHash("another account", c)); at != -1 {
 			t.Errorf("code %d of another account found at %d", i, at)
 		}
 	}

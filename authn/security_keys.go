@@ -43,8 +43,8 @@ type Key struct {
 	UsedAt    time.Time // zero where it was not used since it was added
 }
 
-// Keys lists the security keys and passkeys of an account, oldest first.
-func (s *SecurityKeys) Keys(ctx context.Context, userID string) (keys []Key, err error) {
+// List lists the security keys and passkeys of an account, oldest first.
+func (s *SecurityKeys) List(ctx context.Context, userID string) (keys []Key, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		keys = nil
 		found, err := s.loadKeys(r, userID)
@@ -76,9 +76,9 @@ func cleanKeyName(typed string, keys []keyRecord, except string) (string, error)
 	return name, nil
 }
 
-// KeysOffered tells whether security keys and passkeys can be used at
+// Offered tells whether security keys and passkeys can be used at
 // Config.PublicURL. Where they can't, the methods about them return ErrForbidden.
-func (s *SecurityKeys) KeysOffered() bool { return s.party != nil }
+func (s *SecurityKeys) Offered() bool { return s.party != nil }
 
 // newRelyingParty is what keys are for: the host of the public address, at its
 // origin and no other. It is nil where browsers let no key be used: without an

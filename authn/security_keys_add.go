@@ -13,12 +13,12 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// BeginAddKey begins to add a security key or passkey with a name, and returns
+// BeginAdd begins to add a security key or passkey with a name, and returns
 // what the browser needs for it (PublicKeyCredentialCreationOptionsJSON). The keys
 // that the account has are excluded. An account that has a factor needs a
 // fresh one. The problem email_unverified comes first; those of the name are
 // key_name_required, key_name_too_long, key_name_invalid and key_name_taken.
-func (s *SecurityKeys) BeginAddKey(ctx context.Context, x Session, name string) (opts json.RawMessage, err error) {
+func (s *SecurityKeys) BeginAdd(ctx context.Context, x Session, name string) (opts json.RawMessage, err error) {
 	if s.party == nil {
 		return nil, ErrForbidden
 	}
@@ -60,14 +60,14 @@ func newKeyName(name string, h keyHolder) (string, error) {
 	return cleanKeyName(name, h.keys, "")
 }
 
-// AddKey ends what BeginAddKey began, with the browser's answer
+// Add ends what SecurityKeys.BeginAdd began, with the browser's answer
 // (RegistrationResponseJSON): the key is the account's. It ends all other
 // sessions; x goes on as the Session that is returned, with the key as its last
 // factor. That the factor was fresh when the ceremony began is enough.
 //
 // Beyond those of the name the problems are key_expired and key_refused, also for a key of an algorithm
 // or a size that is not usual (see MaxKeyAnswer). Either way the ceremony is over, unless the attempt was throttled.
-func (s *SecurityKeys) AddKey(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
+func (s *SecurityKeys) Add(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden
 	}
@@ -100,7 +100,7 @@ func (s *SecurityKeys) AddKey(ctx context.Context, x Session, o Origin, response
 	return s.withFactor(x, u, FactorWebAuthn), nil
 }
 
-// addingKey is member for a Session that may end what BeginAddKey began.
+// addingKey is member for a Session that may end what SecurityKeys.BeginAdd began.
 func (s *SecurityKeys) addingKey(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.member(r, x)
 	if err == nil && (x.half() || !u.mayEnrol(x)) {

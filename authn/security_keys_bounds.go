@@ -125,7 +125,7 @@ func checkCertificates(x5c any) error {
 	return nil
 }
 
-// parseRegistration reads an answer to BeginAddKey: within the bounds, and with a key that
+// parseRegistration reads an answer to SecurityKeys.BeginAdd: within the bounds, and with a key that
 // may be used.
 func parseRegistration(response []byte) (*protocol.ParsedCredentialCreationData, error) {
 	if len(response) > MaxKeyAnswer {
@@ -141,7 +141,7 @@ func parseRegistration(response []byte) (*protocol.ParsedCredentialCreationData,
 	return parsed, dropStatement(parsed)
 }
 
-// parseAssertion reads an answer to BeginVerifyKey or BeginPasskey, within the bounds.
+// parseAssertion reads an answer to SecurityKeys.BeginVerify or BeginPasskey, within the bounds.
 func parseAssertion(response []byte) (*protocol.ParsedCredentialAssertionData, error) {
 	if len(response) > MaxKeyAnswer {
 		return nil, errKeySize

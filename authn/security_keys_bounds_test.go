@@ -131,7 +131,7 @@ func answerOf(t testing.TB, id []byte, members map[string][]byte) []byte {
 	return b
 }
 
-// registration answers BeginAddKey with any public key, and a statement about it.
+// registration answers SecurityKeys.BeginAdd with any public key, and a statement about it.
 func registration(t testing.TB, opts json.RawMessage, id, cose []byte, format string, statement func(signed []byte) map[string]any) []byte {
 	t.Helper()
 	o, err := virtualwebauthn.ParseAttestationOptions(string(opts))
@@ -146,7 +146,7 @@ func registration(t testing.TB, opts json.RawMessage, id, cose []byte, format st
 
 func noStatement([]byte) map[string]any { return map[string]any{} }
 
-// get answers BeginVerifyKey or BeginPasskey.
+// get answers SecurityKeys.BeginVerify or BeginPasskey.
 func (k *madeKey) get(t testing.TB, opts json.RawMessage, handle []byte) []byte {
 	t.Helper()
 	o, err := virtualwebauthn.ParseAssertionOptions(string(opts))
@@ -160,10 +160,10 @@ func (k *madeKey) get(t testing.TB, opts json.RawMessage, handle []byte) []byte 
 	})
 }
 
-// plant gives an account a key that never went through AddKey.
+// plant gives an account a key that never went through SecurityKeys.Add.
 func (e *env) plant(who *person, k *madeKey) (handle []byte) {
 	e.t.Helper()
-	err := e.store.Update(e.t.Context(), func(tx kv.Tx) error {
+	err := e.core.store.Update(e.t.Context(), func(tx kv.Tx) error {
 		u, err := loadUser(tx, who.UserID)
 		if err != nil {
 			return err
@@ -173,11 +173,11 @@ func (e *env) plant(who *person, k *madeKey) (handle []byte) {
 			return err
 		}
 		h := keyHolder{user: u}
-		if err := e.withHandle(tx, &h); err != nil {
+		if err := e.SecurityKeys.withHandle(tx, &h); err != nil {
 			return err
 		}
 		handle = h.handle
-		return e.putKey(tx, u.ID, keyRecord{ID: rand.Text(), Name: rand.Text(), CredentialID: k.id, PublicKey: k.cose(e.t)})
+		return e.SecurityKeys.putKey(tx, u.ID, keyRecord{ID: rand.Text(), Name: rand.Text(), CredentialID: k.id, PublicKey: k.cose(e.t)})
 	})
 	if err != nil {
 		e.t.Fatal(err)
@@ -207,8 +207,8 @@ func TestSizesOfKeys(t *testing.T) {
 			root := e.admin()
 			k := makeKey(t, c.bits, c.e)
 			ctx := t.Context()
-			add := e.begun(e.BeginAddKey(ctx, root.Session, "made"))
-			x, err := e.AddKey(ctx, root.Session, home, registration(t, add, k.id, k.cose(t), "none", noStatement))
+			add := e.begun(e.SecurityKeys.BeginAdd(ctx, root.Session, "made"))
+			x, err := e.SecurityKeys.Add(ctx, root.Session, home, registration(t, add, k.id, k.cose(t), "none", noStatement))
 			if c.good {
 				root.Session = e.must(x, err)
 			} else {
@@ -218,8 +218,8 @@ func TestSizesOfKeys(t *testing.T) {
 			k.id = []byte("another " + rand.Text())
 			handle := e.plant(root, k)
 			half := e.password(root)
-			_, err = e.VerifyKey(ctx, half, home, k.get(t, e.begun(e.BeginVerifyKey(ctx, half)), handle))
-			opts, token, begun := e.BeginPasskey(ctx, home)
+			_, err = e.SecurityKeys.Verify(ctx, half, home, k.get(t, e.begun(e.SecurityKeys.BeginVerify(ctx, half)), handle))
+			opts, token, begun := e.SecurityKeys.BeginPasskey(ctx, home)
 			k2 := k
 			if c.good {
 				if err != nil {
@@ -228,7 +228,7 @@ func TestSizesOfKeys(t *testing.T) {
 				return
 			}
 			wantProblem(t, err, "", CodeKeyRefused)
-			_, err = e.SignInPasskey(ctx, home, token, k2.get(t, e.begun(opts, begun), handle))
+			_, err = e.SecurityKeys.SignInPasskey(ctx, home, token, k2.get(t, e.begun(opts, begun), handle))
 			wantProblem(t, err, "", CodePasskeyFailed)
 		})
 	}
@@ -247,8 +247,8 @@ func TestGiantKeys(t *testing.T) {
 		t.Error("a key with a modulus of 48,000 bytes")
 	}
 	ctx := t.Context()
-	add := e.begun(e.BeginAddKey(ctx, root.Session, "giant"))
-	_, err := e.AddKey(ctx, root.Session, home, registration(t, add, k.id, k.cose(t), "none", noStatement))
+	add := e.begun(e.SecurityKeys.BeginAdd(ctx, root.Session, "giant"))
+	_, err := e.SecurityKeys.Add(ctx, root.Session, home, registration(t, add, k.id, k.cose(t), "none", noStatement))
 	wantProblem(t, err, "", CodeKeyRefused)
 	if e.user(root.UserID).Keys != 0 {
 		t.Error("it was added")
@@ -259,7 +259,7 @@ func TestGiantKeys(t *testing.T) {
 func TestAlgorithmsOfKeys(t *testing.T) {
 	e := newEnv(t, withKeys)
 	root := e.admin()
-	add := e.begun(e.BeginAddKey(t.Context(), root.Session, "a"))
+	add := e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "a"))
 	var offered struct {
 		PubKeyCredParams []struct{ Alg int }
 	}
@@ -278,7 +278,7 @@ func TestAlgorithmsOfKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	cose := marshalCBOR(t, map[int]any{1: 2, 3: -35, -1: 2, -2: point[1:49], -3: point[49:]})
-	_, err = e.AddKey(t.Context(), root.Session, home, registration(t, add, []byte("p384"), cose, "none", noStatement))
+	_, err = e.SecurityKeys.Add(t.Context(), root.Session, home, registration(t, add, []byte("p384"), cose, "none", noStatement))
 	wantProblem(t, err, "", CodeKeyRefused)
 }
 
@@ -327,7 +327,7 @@ func TestCertificatesOfKeys(t *testing.T) {
 			authority := rsaKey(t, c.bits)
 			k := newVirtualKey()
 			k.cred.ID = []byte("of " + name)
-			opts := e.begun(e.BeginAddKey(t.Context(), root.Session, name))
+			opts := e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, name))
 			packed := func(signed []byte) map[string]any {
 				digest := sha256.Sum256(signed)
 				sig, err := rsa.SignPKCS1v15(rand.Reader, authority, 5, digest[:])
@@ -340,7 +340,7 @@ func TestCertificatesOfKeys(t *testing.T) {
 				}
 				return map[string]any{"alg": -257, "sig": sig, "x5c": chain}
 			}
-			x, err := e.AddKey(t.Context(), root.Session, home, registration(t, opts, k.cred.ID, k.cred.Key.AttestationData(), "packed", packed))
+			x, err := e.SecurityKeys.Add(t.Context(), root.Session, home, registration(t, opts, k.cred.ID, k.cred.Key.AttestationData(), "packed", packed))
 			if c.good {
 				root.Session = e.must(x, err)
 				return
@@ -352,9 +352,9 @@ func TestCertificatesOfKeys(t *testing.T) {
 	if checkCertificates([]any{long}) == nil || checkCertificates("no chain") == nil || checkCertificates([]any{"no bytes"}) == nil {
 		t.Error("a certificate that is none")
 	}
-	opts := e.begun(e.BeginAddKey(t.Context(), root.Session, "wrong statement"))
+	opts := e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "wrong statement"))
 	k := newVirtualKey()
-	root.Session = e.must(e.AddKey(t.Context(), root.Session, home, registration(t, opts, k.cred.ID, k.cred.Key.AttestationData(),
+	root.Session = e.must(e.SecurityKeys.Add(t.Context(), root.Session, home, registration(t, opts, k.cred.ID, k.cred.Key.AttestationData(),
 		"tpm", func([]byte) map[string]any { return map[string]any{"sig": []byte("wrong")} })))
 }
 
@@ -363,14 +363,14 @@ func TestAddingKeysIsCounted(t *testing.T) {
 	e := newEnv(t, withKeys)
 	root := e.admin()
 	for range 20 {
-		e.begun(e.BeginAddKey(t.Context(), root.Session, "a"))
-		_, err := e.AddKey(t.Context(), root.Session, home, []byte("{}"))
+		e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "a"))
+		_, err := e.SecurityKeys.Add(t.Context(), root.Session, home, []byte("{}"))
 		wantProblem(t, err, "", CodeKeyRefused)
 	}
-	answer := newVirtualKey().create(t, e.begun(e.BeginAddKey(t.Context(), root.Session, "a")))
-	_, err := e.AddKey(t.Context(), root.Session, home, answer)
+	answer := newVirtualKey().create(t, e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "a")))
+	_, err := e.SecurityKeys.Add(t.Context(), root.Session, home, answer)
 	wantErr(t, err, ErrThrottled)
 	e.pass(5 * time.Minute)
-	opts := e.begun(e.BeginAddKey(t.Context(), root.Session, "b"))
-	e.must(e.AddKey(t.Context(), root.Session, home, newVirtualKey().create(t, opts)))
+	opts := e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "b"))
+	e.must(e.SecurityKeys.Add(t.Context(), root.Session, home, newVirtualKey().create(t, opts)))
 }

@@ -22,8 +22,8 @@ const CeremonyLife = 5 * time.Minute
 
 // Purposes of ceremonies. A challenge of one is none of another.
 const (
-	ceremonyAdd     = "add"     // BeginAddKey, AddKey
-	ceremonyVerify  = "verify"  // BeginVerifyKey, VerifyKey
+	ceremonyAdd     = "add"     // SecurityKeys.BeginAdd, SecurityKeys.Add
+	ceremonyVerify  = "verify"  // SecurityKeys.BeginVerify, SecurityKeys.Verify
 	ceremonyPasskey = "passkey" // BeginPasskey, SignInPasskey
 )
 

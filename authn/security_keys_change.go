@@ -8,9 +8,9 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// RenameKey gives a key of the account another name. Its problems are those of the
-// name in BeginAddKey; ErrNotFound says that the account has no such key.
-func (s *SecurityKeys) RenameKey(ctx context.Context, x Session, o Origin, id, name string) error {
+// Rename gives a key of the account another name. Its problems are those of the
+// name in SecurityKeys.BeginAdd; ErrNotFound says that the account has no such key.
+func (s *SecurityKeys) Rename(ctx context.Context, x Session, o Origin, id, name string) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
@@ -37,11 +37,11 @@ func (s *SecurityKeys) RenameKey(ctx context.Context, x Session, o Origin, id, n
 	})
 }
 
-// RemoveKey takes a key away and ends all other sessions of the account; x goes on
+// Remove takes a key away and ends all other sessions of the account; x goes on
 // as the Session that is returned. It asks for a fresh factor. The problem
 // last_factor says that the account would be left without one, last_key that only
 // keys may be used and this is the last.
-func (s *SecurityKeys) RemoveKey(ctx context.Context, x Session, o Origin, id string) (Session, error) {
+func (s *SecurityKeys) Remove(ctx context.Context, x Session, o Origin, id string) (Session, error) {
 	var k keyRecord
 	return s.changeFactors(ctx, x, o, func(tx kv.Tx, u *userRecord) (row string, detail map[string]string, err error) {
 		if k, err = s.loadKey(tx, u.ID, id); err != nil {
@@ -61,11 +61,11 @@ func (s *SecurityKeys) RemoveKey(ctx context.Context, x Session, o Origin, id st
 	})
 }
 
-// SetKeysOnly sets whether the account takes security keys only: then no
+// SetOnly sets whether the account takes security keys only: then no
 // authenticator's code is a second factor any more, and recovery codes are the only
 // way around a lost key. It ends all other sessions, asks for a fresh factor, and
 // for at least one key: key_missing.
-func (s *SecurityKeys) SetKeysOnly(ctx context.Context, x Session, o Origin, only bool) (Session, error) {
+func (s *SecurityKeys) SetOnly(ctx context.Context, x Session, o Origin, only bool) (Session, error) {
 	row := rowKeysOnly
 	if !only {
 		row = rowKeysOnlyOff

@@ -30,30 +30,30 @@ func TestKeyNames(t *testing.T) {
 		" ÄRGER IM BÜRO ":           CodeKeyNameTaken,
 		"a\u0308rger im bu\u0308ro": CodeKeyNameTaken, // composed otherwise
 	} {
-		_, err := e.BeginAddKey(t.Context(), root.Session, name)
+		_, err := e.SecurityKeys.BeginAdd(t.Context(), root.Session, name)
 		wantProblem(t, err, "name", code)
 	}
 	for _, name := range []string{"x", strings.Repeat("ä", 64), "日本の鍵", "key 🔑", "Arger im Buro"} {
 		e.addKey(root, name)
 	}
-	if keys, err := e.Keys(t.Context(), root.UserID); err != nil || len(keys) != 6 || e.user(root.UserID).Keys != 6 || keys[5].Name != "Arger im Buro" {
+	if keys, err := e.SecurityKeys.List(t.Context(), root.UserID); err != nil || len(keys) != 6 || e.user(root.UserID).Keys != 6 || keys[5].Name != "Arger im Buro" {
 		t.Errorf("%+v %v", keys, err)
 	}
 	// A name that is taken while the key is touched.
-	first := e.begun(e.BeginAddKey(t.Context(), root.Session, "same"))
-	other := e.must(e.SignIn(t.Context(), home, "root", root.password))
-	other = e.must(e.VerifyTOTP(t.Context(), other, home, e.code(root, 0)))
-	second := e.begun(e.BeginAddKey(t.Context(), other, "SAME"))
-	x := e.must(e.AddKey(t.Context(), root.Session, home, newVirtualKey().create(t, first)))
-	_, err := e.AddKey(t.Context(), other, home, newVirtualKey().create(t, second))
+	first := e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "same"))
+	other := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
+	other = e.must(e.Authenticators.Verify(t.Context(), other, home, e.code(root, 0)))
+	second := e.begun(e.SecurityKeys.BeginAdd(t.Context(), other, "SAME"))
+	x := e.must(e.SecurityKeys.Add(t.Context(), root.Session, home, newVirtualKey().create(t, first)))
+	_, err := e.SecurityKeys.Add(t.Context(), other, home, newVirtualKey().create(t, second))
 	wantErr(t, err, ErrSignedOut) // the first ended it
 	root.Session = x
-	second = e.begun(e.BeginAddKey(t.Context(), x, "thing"))
-	keys, _ := e.Keys(t.Context(), root.UserID)
-	if err := e.RenameKey(t.Context(), x, home, keys[0].ID, "Thing"); err != nil {
+	second = e.begun(e.SecurityKeys.BeginAdd(t.Context(), x, "thing"))
+	keys, _ := e.SecurityKeys.List(t.Context(), root.UserID)
+	if err := e.SecurityKeys.Rename(t.Context(), x, home, keys[0].ID, "Thing"); err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.AddKey(t.Context(), x, home, newVirtualKey().create(t, second))
+	_, err = e.SecurityKeys.Add(t.Context(), x, home, newVirtualKey().create(t, second))
 	wantProblem(t, err, "name", CodeKeyNameTaken)
 }
 
@@ -72,28 +72,28 @@ func TestKeyIsRenamed(t *testing.T) {
 	e.refresh(root)
 	e.addKey(root, "a")
 	e.addKey(root, "b")
-	keys, err := e.Keys(t.Context(), root.UserID)
+	keys, err := e.SecurityKeys.List(t.Context(), root.UserID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.pass(time.Hour) // it takes no fresh factor
-	if err := e.RenameKey(t.Context(), root.Session, home, keys[0].ID, "A"); err != nil {
+	if err := e.SecurityKeys.Rename(t.Context(), root.Session, home, keys[0].ID, "A"); err != nil {
 		t.Fatal(err)
 	}
 	if row := e.wantRow(rowKeyRenamed, root.UserID); row.Detail["from"] != "a" || row.Detail["to"] != "A" {
 		t.Errorf("%+v", row)
 	}
 	e.unchanged(func() {
-		if err := e.RenameKey(t.Context(), root.Session, home, keys[0].ID, "A"); err != nil {
+		if err := e.SecurityKeys.Rename(t.Context(), root.Session, home, keys[0].ID, "A"); err != nil {
 			t.Error(err)
 		}
-		wantProblem(t, e.RenameKey(t.Context(), root.Session, home, keys[0].ID, "B"), "name", CodeKeyNameTaken)
-		wantProblem(t, e.RenameKey(t.Context(), root.Session, home, keys[0].ID, ""), "name", CodeKeyNameRequired)
+		wantProblem(t, e.SecurityKeys.Rename(t.Context(), root.Session, home, keys[0].ID, "B"), "name", CodeKeyNameTaken)
+		wantProblem(t, e.SecurityKeys.Rename(t.Context(), root.Session, home, keys[0].ID, ""), "name", CodeKeyNameRequired)
 		for _, id := range []string{"", "x", "../" + keys[0].ID, root.UserID + "/" + keys[0].ID, strings.Repeat("a", 2000)} {
-			wantErr(t, e.RenameKey(t.Context(), root.Session, home, id, "c"), ErrNotFound)
+			wantErr(t, e.SecurityKeys.Rename(t.Context(), root.Session, home, id, "c"), ErrNotFound)
 		}
-		wantErr(t, e.RenameKey(t.Context(), bob.Session, home, keys[0].ID, "c"), ErrNotFound) // somebody else's
-		wantErr(t, e.RenameKey(t.Context(), e.half(root), home, keys[0].ID, "c"), ErrForbidden)
+		wantErr(t, e.SecurityKeys.Rename(t.Context(), bob.Session, home, keys[0].ID, "c"), ErrNotFound) // somebody else's
+		wantErr(t, e.SecurityKeys.Rename(t.Context(), e.half(root), home, keys[0].ID, "c"), ErrForbidden)
 	})
 }
 
@@ -112,29 +112,29 @@ func TestKeyIsRemoved(t *testing.T) {
 	k := e.addKey(root, "a")
 	e.addKey(root, "b")
 	e.addKey(bob, "bob's")
-	keys, err := e.Keys(t.Context(), root.UserID)
+	keys, err := e.SecurityKeys.List(t.Context(), root.UserID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.unchanged(func() {
-		_, err := e.RemoveKey(t.Context(), bob.Session, home, keys[0].ID)
+		_, err := e.SecurityKeys.Remove(t.Context(), bob.Session, home, keys[0].ID)
 		wantErr(t, err, ErrNotFound)
-		_, err = e.RemoveKey(t.Context(), root.Session, home, "x")
+		_, err = e.SecurityKeys.Remove(t.Context(), root.Session, home, "x")
 		wantErr(t, err, ErrNotFound)
-		_, err = e.RemoveKey(t.Context(), e.half(root), home, keys[0].ID)
+		_, err = e.SecurityKeys.Remove(t.Context(), e.half(root), home, keys[0].ID)
 		wantErr(t, err, ErrForbidden)
 		stale := root.Session
 		stale.FactorAt = e.now().Add(-FactorFresh - time.Second)
-		_, err = e.RemoveKey(t.Context(), stale, home, keys[0].ID)
+		_, err = e.SecurityKeys.Remove(t.Context(), stale, home, keys[0].ID)
 		wantErr(t, err, ErrFactorStale)
-		_, err = e.RemoveTOTP(t.Context(), stale, home)
+		_, err = e.Authenticators.Remove(t.Context(), stale, home)
 		wantErr(t, err, ErrFactorStale)
-		_, err = e.SetKeysOnly(t.Context(), stale, home, true)
+		_, err = e.SecurityKeys.SetOnly(t.Context(), stale, home, true)
 		wantErr(t, err, ErrFactorStale)
 	})
 	elsewhere := e.signIn(root)
 	e.forgetAll()
-	x, err := e.RemoveKey(t.Context(), root.Session, home, keys[0].ID)
+	x, err := e.SecurityKeys.Remove(t.Context(), root.Session, home, keys[0].ID)
 	if err != nil || !x.SignedIn() {
 		t.Fatalf("%+v %v", x, err)
 	}
@@ -145,7 +145,7 @@ func TestKeyIsRemoved(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	for _, old := range []Session{root.Session, elsewhere} {
-		_, err = e.RemoveKey(t.Context(), old, home, keys[1].ID)
+		_, err = e.SecurityKeys.Remove(t.Context(), old, home, keys[1].ID)
 		wantErr(t, err, ErrSignedOut)
 	}
 	_, err = e.verify(x, k)
@@ -154,8 +154,8 @@ func TestKeyIsRemoved(t *testing.T) {
 	wantProblem(t, err, "", CodePasskeyFailed)
 
 	// What was removed can be added again.
-	opts := e.begun(e.BeginAddKey(t.Context(), x, "a"))
-	e.must(e.AddKey(t.Context(), x, home, k.create(t, opts)))
+	opts := e.begun(e.SecurityKeys.BeginAdd(t.Context(), x, "a"))
+	e.must(e.SecurityKeys.Add(t.Context(), x, home, k.create(t, opts)))
 }
 
 // One factor stays, whichever it is, also in a race.
@@ -164,29 +164,29 @@ func TestLastFactorStays(t *testing.T) {
 	root := e.admin()
 	ctx := t.Context()
 	e.unchanged(func() {
-		_, err := e.RemoveTOTP(ctx, root.Session, home)
+		_, err := e.Authenticators.Remove(ctx, root.Session, home)
 		wantProblem(t, err, "", CodeLastFactor)
 	})
 	e.addKey(root, "a")
-	keys, _ := e.Keys(ctx, root.UserID)
-	x := e.must(e.RemoveTOTP(ctx, root.Session, home))
+	keys, _ := e.SecurityKeys.List(ctx, root.UserID)
+	x := e.must(e.Authenticators.Remove(ctx, root.Session, home))
 	e.wantRow(rowTOTPRemoved, root.UserID)
 	e.mails.last(t, string(notices.TOTPRemoved))
 	if u := e.user(root.UserID); u.HasTOTP || !u.HasFactor() {
 		t.Errorf("%+v", u)
 	}
 	e.unchanged(func() {
-		_, err := e.RemoveKey(ctx, x, home, keys[0].ID)
+		_, err := e.SecurityKeys.Remove(ctx, x, home, keys[0].ID)
 		wantProblem(t, err, "", CodeLastFactor)
-		_, err = e.RemoveTOTP(ctx, x, home)
+		_, err = e.Authenticators.Remove(ctx, x, home)
 		wantErr(t, err, ErrNotFound)
-		_, err = e.VerifyTOTP(ctx, x, home, e.code(root, 0))
+		_, err = e.Authenticators.Verify(ctx, x, home, e.code(root, 0))
 		wantErr(t, err, ErrForbidden)
 	})
 	root.Session = x
 	e.addKey(root, "b")
-	keys, _ = e.Keys(ctx, root.UserID)
-	won, lost := race(2, func(i int) error { _, err := e.RemoveKey(ctx, root.Session, home, keys[i].ID); return err })
+	keys, _ = e.SecurityKeys.List(ctx, root.UserID)
+	won, lost := race(2, func(i int) error { _, err := e.SecurityKeys.Remove(ctx, root.Session, home, keys[i].ID); return err })
 	if won != 1 || !errors.Is(lost[0], ErrSignedOut) || e.user(root.UserID).Keys != 1 {
 		t.Errorf("%d removed, %v", won, lost)
 	}
@@ -197,42 +197,42 @@ func TestKeysOnly(t *testing.T) {
 	root := e.admin()
 	ctx := t.Context()
 	e.unchanged(func() {
-		_, err := e.SetKeysOnly(ctx, root.Session, home, true)
+		_, err := e.SecurityKeys.SetOnly(ctx, root.Session, home, true)
 		wantProblem(t, err, "", CodeKeyMissing)
-		e.must(e.SetKeysOnly(ctx, root.Session, home, false)) // it is so
+		e.must(e.SecurityKeys.SetOnly(ctx, root.Session, home, false)) // it is so
 	})
 	k := e.addKey(root, "a")
 	elsewhere := e.signIn(root)
-	x := e.must(e.SetKeysOnly(ctx, root.Session, home, true))
+	x := e.must(e.SecurityKeys.SetOnly(ctx, root.Session, home, true))
 	e.wantRow(rowKeysOnly, root.UserID)
 	e.mails.last(t, string(notices.KeysOnly))
 	if u := e.user(root.UserID); !u.KeysOnly {
 		t.Errorf("%+v", u)
 	}
-	_, err := e.SetKeysOnly(ctx, elsewhere, home, false)
+	_, err := e.SecurityKeys.SetOnly(ctx, elsewhere, home, false)
 	wantErr(t, err, ErrSignedOut)
 
 	half := e.password(root)
 	e.unchanged(func() {
 		for _, y := range []Session{half, x} {
-			_, err := e.VerifyTOTP(ctx, y, home, e.code(root, 0))
+			_, err := e.Authenticators.Verify(ctx, y, home, e.code(root, 0))
 			wantProblem(t, err, "", CodeKeysOnly)
 		}
-		_, err = e.BeginTOTP(ctx, x)
+		_, err = e.Authenticators.Begin(ctx, x)
 		wantProblem(t, err, "", CodeKeysOnly)
-		_, err = e.ConfirmTOTP(ctx, x, home, "123456")
+		_, err = e.Authenticators.Confirm(ctx, x, home, "123456")
 		wantProblem(t, err, "", CodeKeysOnly)
 	})
-	keys, _ := e.Keys(ctx, root.UserID)
-	_, err = e.RemoveKey(ctx, x, home, keys[0].ID)
+	keys, _ := e.SecurityKeys.List(ctx, root.UserID)
+	_, err = e.SecurityKeys.Remove(ctx, x, home, keys[0].ID)
 	wantProblem(t, err, "", CodeLastKey)
 	e.must(e.verify(half, k))
 	half = e.password(root)
-	y := e.must(e.UseRecoveryCode(ctx, half, home, root.codes[1])) // the way around a lost key
-	y = e.must(e.SetKeysOnly(ctx, y, home, false))
+	y := e.must(e.RecoveryCodes.Use(ctx, half, home, root.codes[1])) // the way around a lost key
+	y = e.must(e.SecurityKeys.SetOnly(ctx, y, home, false))
 	e.wantRow(rowKeysOnlyOff, root.UserID)
 	e.mails.last(t, string(notices.KeysOnlyOff))
-	e.must(e.VerifyTOTP(ctx, y, home, e.code(root, 0)))
+	e.must(e.Authenticators.Verify(ctx, y, home, e.code(root, 0)))
 }
 
 // A passkey of a frozen account is answered like one that nobody has.
@@ -249,7 +249,7 @@ func TestPasskeyOfTheFrozen(t *testing.T) {
 	if row := e.wantRow(rowPasskeyAccepted, bob.UserID); row.Detail["key"] != "b" || row.Actor.Factor != "webauthn" || row.Actor.Username != "bob" {
 		t.Errorf("%+v", row)
 	}
-	if err := e.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	var said [2]problem.Problem
@@ -274,7 +274,7 @@ func TestPasskeyWithoutCodes(t *testing.T) {
 	e := newEnv(t, withKeys)
 	root := e.admin()
 	k := e.addKey(root, "a")
-	if _, _, err := e.CreateRecoveryCodes(t.Context(), root.Session, home); err != nil {
+	if _, _, err := e.RecoveryCodes.Create(t.Context(), root.Session, home); err != nil {
 		t.Fatal(err)
 	}
 	x := e.must(e.passkey(k))
@@ -295,7 +295,7 @@ func TestFaultsChangeNoKey(t *testing.T) {
 	e.addKey(root, "b")
 	ctx := t.Context()
 	x := root.Session
-	keys, err := e.Keys(ctx, root.UserID)
+	keys, err := e.SecurityKeys.List(ctx, root.UserID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,29 +303,29 @@ func TestFaultsChangeNoKey(t *testing.T) {
 	e.useStore(store)
 	for _, c := range []change{
 		{"AddKey", func(ctx context.Context) error {
-			added := store.whole(func() []byte { return newVirtualKey().create(t, e.begun(e.BeginAddKey(ctx, x, "c"))) })
-			_, err := e.AddKey(ctx, x, home, added)
+			added := store.whole(func() []byte { return newVirtualKey().create(t, e.begun(e.SecurityKeys.BeginAdd(ctx, x, "c"))) })
+			_, err := e.SecurityKeys.Add(ctx, x, home, added)
 			return err
 		}},
 		{"VerifyKey", func(ctx context.Context) error {
-			verified := store.whole(func() []byte { return k.get(t, e.begun(e.BeginVerifyKey(ctx, x))) })
-			_, err := e.VerifyKey(ctx, x, home, verified)
+			verified := store.whole(func() []byte { return k.get(t, e.begun(e.SecurityKeys.BeginVerify(ctx, x))) })
+			_, err := e.SecurityKeys.Verify(ctx, x, home, verified)
 			return err
 		}},
 		{"SignInPasskey", func(ctx context.Context) error {
 			var handle Secret
 			signed := store.whole(func() []byte {
-				opts, h, err := e.BeginPasskey(ctx, home)
+				opts, h, err := e.SecurityKeys.BeginPasskey(ctx, home)
 				handle = h
 				return k.get(t, e.begun(opts, err))
 			})
-			_, err := e.SignInPasskey(ctx, home, handle, signed)
+			_, err := e.SecurityKeys.SignInPasskey(ctx, home, handle, signed)
 			return err
 		}},
-		{"RenameKey", func(ctx context.Context) error { return e.RenameKey(ctx, x, home, keys[0].ID, "z") }},
-		{"RemoveKey", func(ctx context.Context) error { _, err := e.RemoveKey(ctx, x, home, keys[0].ID); return err }},
-		{"RemoveTOTP", func(ctx context.Context) error { _, err := e.RemoveTOTP(ctx, x, home); return err }},
-		{"SetKeysOnly", func(ctx context.Context) error { _, err := e.SetKeysOnly(ctx, x, home, true); return err }},
+		{"RenameKey", func(ctx context.Context) error { return e.SecurityKeys.Rename(ctx, x, home, keys[0].ID, "z") }},
+		{"RemoveKey", func(ctx context.Context) error { _, err := e.SecurityKeys.Remove(ctx, x, home, keys[0].ID); return err }},
+		{"RemoveTOTP", func(ctx context.Context) error { _, err := e.Authenticators.Remove(ctx, x, home); return err }},
+		{"SetKeysOnly", func(ctx context.Context) error { _, err := e.SecurityKeys.SetOnly(ctx, x, home, true); return err }},
 	} {
 		e.faultAtEachStep(store, c)
 	}
@@ -337,11 +337,11 @@ func TestKeyRecordsStayWhereTheyAre(t *testing.T) {
 	root := e.admin()
 	bob := e.member(root, "bob")
 	k := e.addKey(bob, "b")
-	keys, err := e.Keys(t.Context(), bob.UserID)
+	keys, err := e.SecurityKeys.List(t.Context(), bob.UserID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = e.store.Update(t.Context(), func(tx kv.Tx) error {
+	err = e.core.store.Update(t.Context(), func(tx kv.Tx) error {
 		b, err := tx.Get([]byte(keyKey(bob.UserID, keys[0].ID)))
 		if err != nil {
 			return err
@@ -351,7 +351,7 @@ func TestKeyRecordsStayWhereTheyAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Keys(t.Context(), root.UserID); err == nil {
+	if _, err := e.SecurityKeys.List(t.Context(), root.UserID); err == nil {
 		t.Error("the record opens elsewhere")
 	}
 	if _, err := e.passkey(k); err != nil {

@@ -17,8 +17,8 @@ func TestASyncedPasskeyMayCountBackwards(t *testing.T) {
 	root := e.admin()
 	k := newVirtualKey()
 	k.auth.Options.BackupEligible, k.auth.Options.BackupState = true, true
-	opts := e.begun(e.BeginAddKey(t.Context(), root.Session, "phone"))
-	root.Session = e.must(e.AddKey(t.Context(), root.Session, home, k.create(t, opts)))
+	opts := e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "phone"))
+	root.Session = e.must(e.SecurityKeys.Add(t.Context(), root.Session, home, k.create(t, opts)))
 	k.cred.Counter = 10
 	e.must(e.verify(root.Session, k))
 	for i, want := range []struct {

@@ -46,20 +46,20 @@ func TestKeysOffered(t *testing.T) {
 	}
 	e := newEnv(t)
 	root := e.admin()
-	if e.KeysOffered() {
+	if e.SecurityKeys.Offered() {
 		t.Error("keys are offered without an address")
 	}
-	_, err := e.BeginAddKey(t.Context(), root.Session, "x")
+	_, err := e.SecurityKeys.BeginAdd(t.Context(), root.Session, "x")
 	wantErr(t, err, ErrForbidden)
-	_, err = e.AddKey(t.Context(), root.Session, home, nil)
+	_, err = e.SecurityKeys.Add(t.Context(), root.Session, home, nil)
 	wantErr(t, err, ErrForbidden)
-	_, err = e.BeginVerifyKey(t.Context(), root.Session)
+	_, err = e.SecurityKeys.BeginVerify(t.Context(), root.Session)
 	wantErr(t, err, ErrForbidden)
-	_, err = e.VerifyKey(t.Context(), root.Session, home, nil)
+	_, err = e.SecurityKeys.Verify(t.Context(), root.Session, home, nil)
 	wantErr(t, err, ErrForbidden)
-	_, _, err = e.BeginPasskey(t.Context(), home)
+	_, _, err = e.SecurityKeys.BeginPasskey(t.Context(), home)
 	wantErr(t, err, ErrForbidden)
-	_, err = e.SignInPasskey(t.Context(), home, "x", nil)
+	_, err = e.SecurityKeys.SignInPasskey(t.Context(), home, "x", nil)
 	wantErr(t, err, ErrForbidden)
 }
 
@@ -78,7 +78,7 @@ func TestKeyIsAdded(t *testing.T) {
 	e := newEnv(t, withKeys)
 	root := e.admin()
 	elsewhere := e.signIn(root)
-	opts := e.begun(e.BeginAddKey(t.Context(), root.Session, "  Blue key "))
+	opts := e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "  Blue key "))
 	var c creation
 	if err := json.Unmarshal(opts, &c); err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestKeyIsAdded(t *testing.T) {
 		t.Errorf("options %s", opts)
 	}
 	k := newVirtualKey()
-	x, err := e.AddKey(t.Context(), root.Session, home, k.create(t, opts))
+	x, err := e.SecurityKeys.Add(t.Context(), root.Session, home, k.create(t, opts))
 	if err != nil || !x.SignedIn() || x.Factor != FactorWebAuthn || !x.FactorAt.Equal(e.now()) || x.ID != root.ID {
 		t.Fatalf("%+v %v", x, err)
 	}
@@ -106,16 +106,16 @@ func TestKeyIsAdded(t *testing.T) {
 	if u := e.user(root.UserID); u.Keys != 1 || !u.HasTOTP || !u.HasFactor() {
 		t.Errorf("%+v", u)
 	}
-	keys, err := e.Keys(t.Context(), root.UserID)
+	keys, err := e.SecurityKeys.List(t.Context(), root.UserID)
 	if err != nil || len(keys) != 1 || keys[0].Name != "Blue key" || !keys[0].CreatedAt.Equal(e.now()) || !keys[0].UsedAt.IsZero() {
 		t.Errorf("%+v %v", keys, err)
 	}
 	for _, old := range []Session{elsewhere, root.Session} {
-		_, err = e.BeginVerifyKey(t.Context(), old)
+		_, err = e.SecurityKeys.BeginVerify(t.Context(), old)
 		wantErr(t, err, ErrSignedOut)
 	}
 
-	opts = e.begun(e.BeginAddKey(t.Context(), x, "second"))
+	opts = e.begun(e.SecurityKeys.BeginAdd(t.Context(), x, "second"))
 	var again creation
 	if err := json.Unmarshal(opts, &again); err != nil {
 		t.Fatal(err)
@@ -135,9 +135,9 @@ func TestKeyIsAddedOnce(t *testing.T) {
 	e.refresh(root)
 	k := e.addKey(root, "mine")
 	for _, who := range []*person{root, bob} {
-		opts := e.begun(e.BeginAddKey(t.Context(), who.Session, "again"))
+		opts := e.begun(e.SecurityKeys.BeginAdd(t.Context(), who.Session, "again"))
 		e.unchanged(func() {
-			_, err := e.AddKey(t.Context(), who.Session, home, k.create(t, opts))
+			_, err := e.SecurityKeys.Add(t.Context(), who.Session, home, k.create(t, opts))
 			wantProblem(t, err, "", CodeKeyRefused)
 		})
 	}
@@ -152,9 +152,9 @@ func TestKeyIsTheOnlyFactor(t *testing.T) {
 	root := e.admin()
 	ann := e.invited(root, "ann")
 	ctx := t.Context()
-	_, err := e.BeginAddKey(ctx, ann.Session, "x")
+	_, err := e.SecurityKeys.BeginAdd(ctx, ann.Session, "x")
 	wantProblem(t, err, "", CodeEmailUnverified)
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
+	if _, err := e.Addresses.Verify(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
 	if step := NextStep(ann.Session, e.user(ann.UserID)); step != StepAddFactor {
@@ -164,11 +164,11 @@ func TestKeyIsTheOnlyFactor(t *testing.T) {
 	if step := NextStep(ann.Session, e.user(ann.UserID)); step != StepSaveRecovery || ann.SignedIn() {
 		t.Fatal(step)
 	}
-	codes, x, err := e.CreateRecoveryCodes(ctx, ann.Session, home)
+	codes, x, err := e.RecoveryCodes.Create(ctx, ann.Session, home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if x = e.must(e.ConfirmRecoveryCodes(ctx, x, home, codes[0])); !x.SignedIn() || x.Factor != FactorWebAuthn {
+	if x = e.must(e.RecoveryCodes.Confirm(ctx, x, home, codes[0])); !x.SignedIn() || x.Factor != FactorWebAuthn {
 		t.Fatalf("%+v", x)
 	}
 
@@ -176,11 +176,11 @@ func TestKeyIsTheOnlyFactor(t *testing.T) {
 	if x.Stage != StagePassword || NextStep(x, e.user(ann.UserID)) != StepSecondFactor {
 		t.Fatalf("%+v", x)
 	}
-	_, err = e.VerifyTOTP(ctx, x, home, "123456")
+	_, err = e.Authenticators.Verify(ctx, x, home, "123456")
 	wantErr(t, err, ErrForbidden)
-	_, err = e.BeginAddKey(ctx, x, "from behind the password only")
+	_, err = e.SecurityKeys.BeginAdd(ctx, x, "from behind the password only")
 	wantErr(t, err, ErrForbidden)
-	_, err = e.AddKey(ctx, x, home, nil)
+	_, err = e.SecurityKeys.Add(ctx, x, home, nil)
 	wantErr(t, err, ErrForbidden)
 	if next, err := e.verify(x, k); err != nil || !next.SignedIn() || next.Factor != FactorWebAuthn || next.ID != x.ID {
 		t.Fatalf("%+v %v", next, err)
@@ -189,10 +189,10 @@ func TestKeyIsTheOnlyFactor(t *testing.T) {
 	if row.Detail["key"] != "only" || row.Actor.Factor != "webauthn" {
 		t.Errorf("row %+v", row)
 	}
-	if keys, _ := e.Keys(ctx, ann.UserID); !keys[0].UsedAt.Equal(e.now()) {
+	if keys, _ := e.SecurityKeys.List(ctx, ann.UserID); !keys[0].UsedAt.Equal(e.now()) {
 		t.Errorf("%+v", keys)
 	}
-	e.must(e.UseRecoveryCode(ctx, e.password(ann), home, codes[1]))
+	e.must(e.RecoveryCodes.Use(ctx, e.password(ann), home, codes[1]))
 }
 
 // A key opens the sudo of a Session that is signed in.
@@ -202,7 +202,7 @@ func TestKeyAsStepUp(t *testing.T) {
 	k := e.addKey(root, "a")
 	second := e.addKey(root, "b")
 	e.pass(FactorFresh + time.Second)
-	_, err := e.BeginAddKey(t.Context(), root.Session, "c")
+	_, err := e.SecurityKeys.BeginAdd(t.Context(), root.Session, "c")
 	wantErr(t, err, ErrFactorStale)
 	for _, key := range []*virtualKey{k, second} {
 		x := e.must(e.verify(root.Session, key))
@@ -219,35 +219,35 @@ func TestChallengeIsUsedOnce(t *testing.T) {
 	root := e.admin()
 	k := e.addKey(root, "a")
 	ctx := t.Context()
-	opts := e.begun(e.BeginVerifyKey(ctx, root.Session))
+	opts := e.begun(e.SecurityKeys.BeginVerify(ctx, root.Session))
 	answer := k.get(t, opts)
-	e.must(e.VerifyKey(ctx, root.Session, home, answer))
-	_, err := e.VerifyKey(ctx, root.Session, home, answer) // replayed
+	e.must(e.SecurityKeys.Verify(ctx, root.Session, home, answer))
+	_, err := e.SecurityKeys.Verify(ctx, root.Session, home, answer) // replayed
 	wantProblem(t, err, "", CodeKeyExpired)
-	e.begun(e.BeginVerifyKey(ctx, root.Session))
-	_, err = e.VerifyKey(ctx, root.Session, home, answer) // replayed to another challenge
+	e.begun(e.SecurityKeys.BeginVerify(ctx, root.Session))
+	_, err = e.SecurityKeys.Verify(ctx, root.Session, home, answer) // replayed to another challenge
 	wantProblem(t, err, "", CodeKeyRefused)
 
-	opts = e.begun(e.BeginVerifyKey(ctx, root.Session))
-	_, err = e.VerifyKey(ctx, root.Session, home, []byte("{}"))
+	opts = e.begun(e.SecurityKeys.BeginVerify(ctx, root.Session))
+	_, err = e.SecurityKeys.Verify(ctx, root.Session, home, []byte("{}"))
 	wantProblem(t, err, "", CodeKeyRefused)
 	e.wantRow(rowFactorFailed, root.UserID)
 	if e.ceremonies() != 0 {
 		t.Error("the challenge outlived a wrong answer")
 	}
-	_, err = e.VerifyKey(ctx, root.Session, home, k.get(t, opts))
+	_, err = e.SecurityKeys.Verify(ctx, root.Session, home, k.get(t, opts))
 	wantProblem(t, err, "", CodeKeyExpired)
 
 	e.forgetAll()
-	first := e.begun(e.BeginVerifyKey(ctx, root.Session))
-	e.begun(e.BeginVerifyKey(ctx, root.Session))
-	_, err = e.VerifyKey(ctx, root.Session, home, k.get(t, first))
+	first := e.begun(e.SecurityKeys.BeginVerify(ctx, root.Session))
+	e.begun(e.SecurityKeys.BeginVerify(ctx, root.Session))
+	_, err = e.SecurityKeys.Verify(ctx, root.Session, home, k.get(t, first))
 	wantProblem(t, err, "", CodeKeyRefused)
 
-	opts = e.begun(e.BeginAddKey(ctx, root.Session, "b"))
-	_, err = e.AddKey(ctx, root.Session, home, []byte("not JSON"))
+	opts = e.begun(e.SecurityKeys.BeginAdd(ctx, root.Session, "b"))
+	_, err = e.SecurityKeys.Add(ctx, root.Session, home, []byte("not JSON"))
 	wantProblem(t, err, "", CodeKeyRefused)
-	_, err = e.AddKey(ctx, root.Session, home, newVirtualKey().create(t, opts))
+	_, err = e.SecurityKeys.Add(ctx, root.Session, home, newVirtualKey().create(t, opts))
 	wantProblem(t, err, "", CodeKeyExpired)
 }
 
@@ -265,18 +265,18 @@ func TestChallengeExpires(t *testing.T) {
 				t.Errorf("%s after %s: %v", what, wait, err)
 			}
 		}
-		add := e.begun(e.BeginAddKey(ctx, root.Session, wait.String()))
-		opts := e.begun(e.BeginVerifyKey(ctx, root.Session))
-		any, handle, err := e.BeginPasskey(ctx, home)
+		add := e.begun(e.SecurityKeys.BeginAdd(ctx, root.Session, wait.String()))
+		opts := e.begun(e.SecurityKeys.BeginVerify(ctx, root.Session))
+		any, handle, err := e.SecurityKeys.BeginPasskey(ctx, home)
 		if err != nil {
 			t.Fatal(err)
 		}
 		e.pass(wait)
-		_, err = e.VerifyKey(ctx, root.Session, home, k.get(t, opts))
+		_, err = e.SecurityKeys.Verify(ctx, root.Session, home, k.get(t, opts))
 		check("a second factor", err)
-		_, err = e.SignInPasskey(ctx, home, handle, k.get(t, any))
+		_, err = e.SecurityKeys.SignInPasskey(ctx, home, handle, k.get(t, any))
 		check("a passkey", err)
-		x, err := e.AddKey(ctx, root.Session, home, newVirtualKey().create(t, add))
+		x, err := e.SecurityKeys.Add(ctx, root.Session, home, newVirtualKey().create(t, add))
 		check("a new key", err)
 		if err == nil {
 			root.Session = x
@@ -285,9 +285,9 @@ func TestChallengeExpires(t *testing.T) {
 			t.Error("a ceremony is left")
 		}
 	}
-	e.begun(e.BeginVerifyKey(ctx, root.Session))
+	e.begun(e.SecurityKeys.BeginVerify(ctx, root.Session))
 	e.pass(CeremonyLife)
-	if err := e.Sweep(ctx); err != nil || e.ceremonies() != 0 {
+	if err := e.Cleanup.Sweep(ctx); err != nil || e.ceremonies() != 0 {
 		t.Errorf("%d ceremonies are left by Sweep, %v", e.ceremonies(), err)
 	}
 }
@@ -299,11 +299,11 @@ func TestStoreHoldsNoChallenge(t *testing.T) {
 	root := e.admin()
 	k := newVirtualKey()
 	ctx := t.Context()
-	add := e.begun(e.BeginAddKey(ctx, root.Session, "a"))
+	add := e.begun(e.SecurityKeys.BeginAdd(ctx, root.Session, "a"))
 	answer := k.create(t, add)
-	root.Session = e.must(e.AddKey(ctx, root.Session, home, answer))
-	verify := e.begun(e.BeginVerifyKey(ctx, root.Session))
-	any, handle, err := e.BeginPasskey(ctx, home)
+	root.Session = e.must(e.SecurityKeys.Add(ctx, root.Session, home, answer))
+	verify := e.begun(e.SecurityKeys.BeginVerify(ctx, root.Session))
+	any, handle, err := e.SecurityKeys.BeginPasskey(ctx, home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestStoreHoldsNoChallenge(t *testing.T) {
 		}
 	}
 	search()
-	e.must(e.VerifyKey(ctx, root.Session, home, k.get(t, verify)))
-	e.must(e.SignInPasskey(ctx, home, handle, k.get(t, any)))
+	e.must(e.SecurityKeys.Verify(ctx, root.Session, home, k.get(t, verify)))
+	e.must(e.SecurityKeys.SignInPasskey(ctx, home, handle, k.get(t, any)))
 	search()
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// BeginVerifyKey begins to give a security key as second factor, and returns
+// BeginVerify begins to give a security key as second factor, and returns
 // what the browser needs for it (PublicKeyCredentialRequestOptionsJSON). It is
 // ErrForbidden for an account without one.
-func (s *SecurityKeys) BeginVerifyKey(ctx context.Context, x Session) (opts json.RawMessage, err error) {
+func (s *SecurityKeys) BeginVerify(ctx context.Context, x Session) (opts json.RawMessage, err error) {
 	if s.party == nil {
 		return nil, ErrForbidden
 	}
@@ -44,12 +44,12 @@ func (s *SecurityKeys) BeginVerifyKey(ctx context.Context, x Session) (opts json
 	return opts, err
 }
 
-// VerifyKey gives a security key as second factor, with the browser's answer
-// (AuthenticationResponseJSON) to what BeginVerifyKey began. Beyond Session
+// Verify gives a security key as second factor, with the browser's answer
+// (AuthenticationResponseJSON) to what SecurityKeys.BeginVerify began. Beyond Session
 // and throttling its problems are key_expired, key_refused and key_cloned. Either
 // way the ceremony is over, unless the attempt was throttled. Nobody guesses a signature,
 // so a wrong one does not count against codes, nor wrong codes against keys.
-func (s *SecurityKeys) VerifyKey(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
+func (s *SecurityKeys) Verify(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden
 	}

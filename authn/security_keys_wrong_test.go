@@ -108,8 +108,8 @@ func TestWrongAnswersOfKeys(t *testing.T) {
 	for name, answer := range wrongAnswers(t, others) {
 		t.Run(name, func(t *testing.T) {
 			for _, x := range []Session{e.password(root), root.Session} { // behind the password, and as step-up
-				opts := e.begun(e.BeginVerifyKey(t.Context(), x))
-				_, err := e.VerifyKey(t.Context(), x, home, answer(*k, opts))
+				opts := e.begun(e.SecurityKeys.BeginVerify(t.Context(), x))
+				_, err := e.SecurityKeys.Verify(t.Context(), x, home, answer(*k, opts))
 				wantProblem(t, err, "", CodeKeyRefused)
 				if row := e.wantRow(rowFactorFailed, root.UserID); row.Detail["factor"] != "webauthn" || row.Actor.UserID != root.UserID {
 					t.Errorf("row %+v", row)
@@ -140,11 +140,11 @@ func TestWrongAnswersOfKeys(t *testing.T) {
 // passkeyAnswer signs in with an answer to the challenge of a passkey.
 func (e *env) passkeyAnswer(t testing.TB, k virtualKey, answer func(virtualKey, json.RawMessage) []byte) (Session, error) {
 	t.Helper()
-	opts, handle, err := e.BeginPasskey(e.t.Context(), home)
+	opts, handle, err := e.SecurityKeys.BeginPasskey(e.t.Context(), home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := e.SignInPasskey(e.t.Context(), home, handle, answer(k, opts))
+	x, err := e.SecurityKeys.SignInPasskey(e.t.Context(), home, handle, answer(k, opts))
 	if e.ceremonies() != 0 {
 		t.Error("the challenge is still good")
 	}
@@ -166,9 +166,9 @@ func TestWrongRegistrations(t *testing.T) {
 	} {
 		k := newVirtualKey()
 		spoil(k)
-		opts := e.begun(e.BeginAddKey(t.Context(), root.Session, "a"))
+		opts := e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "a"))
 		e.unchanged(func() {
-			_, err := e.AddKey(t.Context(), root.Session, home, k.create(t, opts))
+			_, err := e.SecurityKeys.Add(t.Context(), root.Session, home, k.create(t, opts))
 			wantProblem(t, err, "", CodeKeyRefused)
 		})
 		if e.user(root.UserID).Keys != 0 || e.ceremonies() != 0 {
@@ -187,25 +187,25 @@ func TestChallengeOfSomethingElse(t *testing.T) {
 	e.addKey(bob, "b")
 	ctx := t.Context()
 	half := e.password(root)
-	opts := e.begun(e.BeginVerifyKey(ctx, half))
+	opts := e.begun(e.SecurityKeys.BeginVerify(ctx, half))
 	answer := k.get(t, opts)
 	for what, x := range map[string]Session{"another Session of the account": root.Session, "another account": bob.Session} {
-		_, err := e.VerifyKey(ctx, x, home, answer)
+		_, err := e.SecurityKeys.Verify(ctx, x, home, answer)
 		if wantProblem(t, err, "", CodeKeyExpired); what == "" {
 			t.Fatal(what)
 		}
 	}
-	_, err := e.SignInPasskey(ctx, home, Secret(half.ID), answer)
+	_, err := e.SecurityKeys.SignInPasskey(ctx, home, Secret(half.ID), answer)
 	wantProblem(t, err, "", CodeKeyExpired)
-	_, err = e.AddKey(ctx, root.Session, home, answer)
+	_, err = e.SecurityKeys.Add(ctx, root.Session, home, answer)
 	wantProblem(t, err, "", CodeKeyExpired)
-	e.must(e.VerifyKey(ctx, half, home, answer))
+	e.must(e.SecurityKeys.Verify(ctx, half, home, answer))
 
 	// Adding and verifying at the same time do not disturb each other.
-	add := e.begun(e.BeginAddKey(ctx, root.Session, "c"))
-	verify := e.begun(e.BeginVerifyKey(ctx, root.Session))
-	e.must(e.VerifyKey(ctx, root.Session, home, k.get(t, verify)))
-	e.must(e.AddKey(ctx, root.Session, home, newVirtualKey().create(t, add)))
+	add := e.begun(e.SecurityKeys.BeginAdd(ctx, root.Session, "c"))
+	verify := e.begun(e.SecurityKeys.BeginVerify(ctx, root.Session))
+	e.must(e.SecurityKeys.Verify(ctx, root.Session, home, k.get(t, verify)))
+	e.must(e.SecurityKeys.Add(ctx, root.Session, home, newVirtualKey().create(t, add)))
 }
 
 // A key that was added with its user verified, and is used without, is a second
@@ -216,8 +216,8 @@ func TestUserVerificationOfTheCeremony(t *testing.T) {
 		root := e.admin()
 		k := newVirtualKey()
 		k.auth.Options.UserNotVerified = !added
-		opts := e.begun(e.BeginAddKey(t.Context(), root.Session, "a"))
-		root.Session = e.must(e.AddKey(t.Context(), root.Session, home, k.create(t, opts)))
+		opts := e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "a"))
+		root.Session = e.must(e.SecurityKeys.Add(t.Context(), root.Session, home, k.create(t, opts)))
 		for _, used := range []bool{true, false, true} {
 			k.auth.Options.UserNotVerified = !used
 			if _, err := e.verify(root.Session, k); err != nil {
@@ -286,42 +286,42 @@ func TestKeysAreThrottled(t *testing.T) {
 	k := e.addKey(root, "a")
 	x := e.password(root)
 	for range 5 {
-		_, err := e.VerifyTOTP(t.Context(), x, home, "000000")
+		_, err := e.Authenticators.Verify(t.Context(), x, home, "000000")
 		wantProblem(t, err, "code", CodeTOTPWrong)
 	}
-	_, err := e.VerifyTOTP(t.Context(), x, home, e.code(root, 0))
+	_, err := e.Authenticators.Verify(t.Context(), x, home, e.code(root, 0))
 	wantErr(t, err, ErrThrottled)
 	for range 60 {
-		e.begun(e.BeginVerifyKey(t.Context(), x))
-		_, err := e.VerifyKey(t.Context(), x, home, []byte("{}"))
+		e.begun(e.SecurityKeys.BeginVerify(t.Context(), x))
+		_, err := e.SecurityKeys.Verify(t.Context(), x, home, []byte("{}"))
 		wantProblem(t, err, "", CodeKeyRefused)
 	}
-	opts := e.begun(e.BeginVerifyKey(t.Context(), x))
+	opts := e.begun(e.SecurityKeys.BeginVerify(t.Context(), x))
 	answer := k.get(t, opts)
 	e.unchanged(func() {
-		_, err := e.VerifyKey(t.Context(), x, home, answer)
+		_, err := e.SecurityKeys.Verify(t.Context(), x, home, answer)
 		wantErr(t, err, ErrThrottled)
 	})
-	e.must(e.VerifyKey(t.Context(), x, from("198.51.100.1"), answer)) // from another network
+	e.must(e.SecurityKeys.Verify(t.Context(), x, from("198.51.100.1"), answer)) // from another network
 
 	for range 20 {
 		_, err := e.passkeyAnswer(t, *k, func(virtualKey, json.RawMessage) []byte { return nil })
 		wantProblem(t, err, "", CodePasskeyFailed)
 	}
-	_, handle, err := e.BeginPasskey(t.Context(), home)
+	_, handle, err := e.SecurityKeys.BeginPasskey(t.Context(), home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.SignInPasskey(t.Context(), home, handle, nil)
+	_, err = e.SecurityKeys.SignInPasskey(t.Context(), home, handle, nil)
 	wantErr(t, err, ErrThrottled)
-	_, err = e.SignInPasskey(t.Context(), from("198.51.100.1"), "x", nil)
+	_, err = e.SecurityKeys.SignInPasskey(t.Context(), from("198.51.100.1"), "x", nil)
 	wantProblem(t, err, "", CodeKeyExpired)
 	for range 200 {
-		if _, _, err = e.BeginPasskey(t.Context(), from("198.51.100.2")); err != nil {
+		if _, _, err = e.SecurityKeys.BeginPasskey(t.Context(), from("198.51.100.2")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, _, err = e.BeginPasskey(t.Context(), from("198.51.100.2"))
+	_, _, err = e.SecurityKeys.BeginPasskey(t.Context(), from("198.51.100.2"))
 	wantErr(t, err, ErrThrottled)
 }
 
@@ -331,12 +331,12 @@ func TestKeyRace(t *testing.T) {
 	root := e.admin()
 	k := e.addKey(root, "a")
 	x := e.password(root)
-	answer := k.get(t, e.begun(e.BeginVerifyKey(t.Context(), x)))
-	opts, handle, err := e.BeginPasskey(t.Context(), home)
+	answer := k.get(t, e.begun(e.SecurityKeys.BeginVerify(t.Context(), x)))
+	opts, handle, err := e.SecurityKeys.BeginPasskey(t.Context(), home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	won, lost := race(20, func(int) error { _, err := e.VerifyKey(t.Context(), x, home, answer); return err })
+	won, lost := race(20, func(int) error { _, err := e.SecurityKeys.Verify(t.Context(), x, home, answer); return err })
 	if won != 1 {
 		t.Errorf("%d of 20 got in", won)
 	}
@@ -344,7 +344,7 @@ func TestKeyRace(t *testing.T) {
 		wantProblem(t, err, "", CodeKeyExpired)
 	}
 	again := k.get(t, opts)
-	won, _ = race(20, func(int) error { _, err := e.SignInPasskey(t.Context(), home, handle, again); return err })
+	won, _ = race(20, func(int) error { _, err := e.SecurityKeys.SignInPasskey(t.Context(), home, handle, again); return err })
 	if won != 1 {
 		t.Errorf("%d of 20 signed in", won)
 	}

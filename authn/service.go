@@ -28,7 +28,7 @@ type Config struct {
 
 	// PublicURL is scheme, host and port that people use. Security keys and passkeys
 	// belong to its host and work at its origin; where it is nil, or no browser would
-	// let a key be used there (KeysOffered), there are none.
+	// let a key be used there (SecurityKeys.Offered), there are none.
 	PublicURL *url.URL
 
 	// Registration says who may register, once the first administrator has, where SetRegistration
@@ -86,22 +86,23 @@ type UserRecorder interface {
 // Service holds the rules, in parts that share one store. It is safe for concurrent use, and several
 // may share one store.
 type Service struct {
-	*core
-	*accounts
-	*addresses
-	*passwordRules
-	*sessions
-	*devices
-	*authenticators
-	*securityKeys
-	*recoveryCodes
-	*recoveries
-	*invitations
-	*administration
-	*settings
-	*notifications
-	*trail
-	*cleanup
+	Accounts       *Accounts
+	Addresses      *Addresses
+	Passwords      *Passwords
+	Sessions       *Sessions
+	Devices        *Devices
+	Authenticators *Authenticators
+	SecurityKeys   *SecurityKeys
+	RecoveryCodes  *RecoveryCodes
+	Recoveries     *Recoveries
+	Invitations    *Invitations
+	Administration *Administration
+	Settings       *Settings
+	Notifications  *Notifications
+	Trail          *Trail
+	Cleanup        *Cleanup
+
+	core *core
 }
 
 // New makes a Service. It hashes one password, to have something to compare
@@ -136,45 +137,26 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("authn: %w", err)
 	}
 	s := &Service{core: c}
-	s.recoveries = &Recoveries{core: c, recoveryWait: wait}
-	s.devices = &Devices{core: c, recoveries: s.recoveries, confirmDevices: cfg.ConfirmDevices}
-	s.passwordRules = &Passwords{
-		core: c, recoveries: s.recoveries, hashing: hashing,
+	s.Recoveries = &Recoveries{core: c, recoveryWait: wait}
+	s.Devices = &Devices{core: c, recoveries: s.Recoveries, confirmDevices: cfg.ConfirmDevices}
+	s.Passwords = &Passwords{
+		core: c, recoveries: s.Recoveries, hashing: hashing,
 		breaches: cfg.Breaches, breachRange: cfg.BreachRange, strength: newStrengthMeter(),
 	}
-	s.addresses = &Addresses{core: c, recoveries: s.recoveries}
-	s.settings = &Settings{core: c, configured: cmp.Or(cfg.Registration, instance.ByInvitation)}
-	s.accounts = &Accounts{core: c, passwords: s.passwordRules, addresses: s.addresses, settings: s.settings}
-	s.sessions = &Sessions{core: c, passwords: s.passwordRules, devices: s.devices, recoveries: s.recoveries}
-	f := &factors{core: c, devices: s.devices, recoveries: s.recoveries}
-	s.authenticators = &Authenticators{factors: f, issuer: issuer}
-	s.securityKeys = &SecurityKeys{factors: f, party: party}
-	s.recoveryCodes = &RecoveryCodes{factors: f, recoveryKey: recoveryKey}
-	s.invitations = &Invitations{core: c}
-	s.administration = &Administration{core: c, invitations: s.invitations, recoveries: s.recoveries}
-	s.notifications = &Notifications{core: c}
-	s.trail = &Trail{core: c}
-	s.cleanup = &Cleanup{core: c, invitations: s.invitations}
+	s.Addresses = &Addresses{core: c, recoveries: s.Recoveries}
+	s.Settings = &Settings{core: c, configured: cmp.Or(cfg.Registration, instance.ByInvitation)}
+	s.Accounts = &Accounts{core: c, passwords: s.Passwords, addresses: s.Addresses, settings: s.Settings}
+	s.Sessions = &Sessions{core: c, passwords: s.Passwords, devices: s.Devices, recoveries: s.Recoveries}
+	f := &factors{core: c, devices: s.Devices, recoveries: s.Recoveries}
+	s.Authenticators = &Authenticators{factors: f, issuer: issuer}
+	s.SecurityKeys = &SecurityKeys{factors: f, party: party}
+	s.RecoveryCodes = &RecoveryCodes{factors: f, recoveryKey: recoveryKey}
+	s.Invitations = &Invitations{core: c}
+	s.Administration = &Administration{core: c, invitations: s.Invitations, recoveries: s.Recoveries}
+	s.Notifications = &Notifications{core: c}
+	s.Trail = &Trail{core: c}
+	s.Cleanup = &Cleanup{core: c, invitations: s.Invitations}
 	return s, nil
 }
-
-// The names under which the parts stand in a Service, so that none hides a method.
-type (
-	accounts       = Accounts
-	addresses      = Addresses
-	passwordRules  = Passwords
-	sessions       = Sessions
-	devices        = Devices
-	authenticators = Authenticators
-	securityKeys   = SecurityKeys
-	recoveryCodes  = RecoveryCodes
-	recoveries     = Recoveries
-	invitations    = Invitations
-	administration = Administration
-	settings       = Settings
-	notifications  = Notifications
-	trail          = Trail
-	cleanup        = Cleanup
-)
 
 var errNoWait = errors.New("authn: a recovery waits at least 24 hours")

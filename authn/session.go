@@ -13,7 +13,7 @@ type Stage string
 const (
 	StageNone      Stage = ""          // nobody
 	StagePassword  Stage = "password"  // the password was right; the second factor is missing
-	StageDevice    Stage = "device"    // a code was given where nobody knows the account's owner; the mailed link is missing (ConfirmDevice)
+	StageDevice    Stage = "device"    // a code was given where nobody knows the account's owner; the mailed link is missing (Devices.Confirm)
 	StageEnrolling Stage = "enrolling" // the account is not set up: only the pages of NextStep
 	StageSignedIn  Stage = "signed_in" // a second factor was given, or a device stood in for one, and the account is set up
 )
@@ -27,7 +27,7 @@ const (
 	FactorTOTP         Factor = "totp"
 	FactorWebAuthn     Factor = "webauthn" // a security key or passkey
 	FactorRecoveryCode Factor = "recovery_code"
-	FactorRemembered   Factor = "remembered" // none was given: the device stood in for one (NoteDevice); never fresh
+	FactorRemembered   Factor = "remembered" // none was given: the device stood in for one (Devices.Note); never fresh
 )
 
 // FactorFresh is how old the second factor may be for a sensitive action:
@@ -69,12 +69,12 @@ type Step string
 // The steps, in their order.
 const (
 	StepSignIn        Step = "sign_in"
-	StepSecondFactor  Step = "second_factor"  // VerifyKey, VerifyTOTP or UseRecoveryCode
-	StepConfirmDevice Step = "confirm_device" // the link in the mail (ConfirmDevice), or VerifyKey
-	StepVerifyEmail   Step = "verify_email"   // the link in the mail; ResendVerification, ChangeEmail
-	StepRecover       Step = "recover"        // the link in the mail at the end of a recovery (UseRecoveryLink)
-	StepAddFactor     Step = "add_factor"     // BeginAddKey, AddKey or BeginTOTP, ConfirmTOTP
-	StepSaveRecovery  Step = "save_recovery"  // CreateRecoveryCodes, ConfirmRecoveryCodes
+	StepSecondFactor  Step = "second_factor"  // SecurityKeys.Verify, Authenticators.Verify or RecoveryCodes.Use
+	StepConfirmDevice Step = "confirm_device" // the link in the mail (Devices.Confirm), or SecurityKeys.Verify
+	StepVerifyEmail   Step = "verify_email"   // the link in the mail; ResendVerification, Addresses.Correct
+	StepRecover       Step = "recover"        // the link in the mail at the end of a recovery (Recoveries.UseLink)
+	StepAddFactor     Step = "add_factor"     // SecurityKeys.BeginAdd, SecurityKeys.Add or Authenticators.Begin, Authenticators.Confirm
+	StepSaveRecovery  Step = "save_recovery"  // RecoveryCodes.Create, RecoveryCodes.Confirm
 	StepDone          Step = "done"
 )
 

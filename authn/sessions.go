@@ -30,8 +30,8 @@ type SessionInfo struct {
 	Current   bool      // the one that asks
 }
 
-// Sessions lists where somebody is signed in, the last one seen first.
-func (s *Sessions) Sessions(ctx context.Context, x Session) (out []SessionInfo, err error) {
+// List lists where somebody is signed in, the last one seen first.
+func (s *Sessions) List(ctx context.Context, x Session) (out []SessionInfo, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
 		u, err := s.signedIn(r, x)
@@ -51,19 +51,19 @@ func (s *Sessions) Sessions(ctx context.Context, x Session) (out []SessionInfo, 
 	return out, err
 }
 
-// CheckSession returns ErrSignedOut where a Session that was signed in holds no more: for what goes on for longer than a request
+// Check returns ErrSignedOut where a Session that was signed in holds no more: for what goes on for longer than a request
 // should be believed, such as an export.
-func (s *Sessions) CheckSession(ctx context.Context, x Session) error {
+func (s *Sessions) Check(ctx context.Context, x Session) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		_, err := s.signedIn(r, x)
 		return err
 	})
 }
 
-// EndSession ends another session of the account, wherever a request of it is
+// End ends another session of the account, wherever a request of it is
 // under way. ErrNotFound says that there is none with this id that holds; x itself
 // ends by SessionManager.End.
-func (s *Sessions) EndSession(ctx context.Context, x Session, o Origin, id string) error {
+func (s *Sessions) End(ctx context.Context, x Session, o Origin, id string) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedIn(tx, x)
 		if err != nil {
@@ -87,10 +87,10 @@ func (s *Sessions) EndSession(ctx context.Context, x Session, o Origin, id strin
 	})
 }
 
-// EndOtherSessions ends whatever gives anybody else a part of the account: all sessions but x, sign-ins that are under way, known
+// EndOthers ends whatever gives anybody else a part of the account: all sessions but x, sign-ins that are under way, known
 // browsers but the one of the request, and links (endOthers). It returns x as it goes on, for SessionManager.Start, and how
 // many sessions ended. What it writes does not grow with what it ends.
-func (s *Sessions) EndOtherSessions(ctx context.Context, x Session, o Origin) (next Session, n int, err error) {
+func (s *Sessions) EndOthers(ctx context.Context, x Session, o Origin) (next Session, n int, err error) {
 	var u userRecord
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
 		if u, err = s.signedIn(tx, x); err != nil {

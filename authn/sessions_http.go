@@ -71,7 +71,7 @@ func NewSessionManager(s *Service, onError func(http.ResponseWriter, *http.Reque
 		if r.Context().Err() != nil { // who asked is gone
 			level = slog.LevelDebug
 		}
-		s.log.Log(r.Context(), level, "authn: a session could not be read or kept", "error", err)
+		s.core.log.Log(r.Context(), level, "authn: a session could not be read or kept", "error", err)
 		if onError != nil {
 			onError(w, r, err)
 			return

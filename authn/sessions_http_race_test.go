@@ -43,7 +43,7 @@ func TestARenewalDoesNotOutliveASignOut(t *testing.T) {
 			t.Error("signed in again")
 		}
 	}
-	if _, err := e.BeginTOTP(t.Context(), root.Session); !errors.Is(err, ErrSignedOut) {
+	if _, err := e.Authenticators.Begin(t.Context(), root.Session); !errors.Is(err, ErrSignedOut) {
 		t.Errorf("what signed out goes on: %v", err)
 	}
 }
@@ -102,7 +102,7 @@ func TestARenewalDoesNotOutliveAFreeze(t *testing.T) {
 	b := e.browser()
 	b.start(bob.Session)
 	b.do(func(ctx context.Context) {
-		if err := e.SetFrozen(ctx, Operator("root"), home, bob.UserID, true); err != nil {
+		if err := e.Administration.SetFrozen(ctx, Operator("root"), home, bob.UserID, true); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.m.Start(ctx, bob.Session); !errors.Is(err, ErrSignedOut) {

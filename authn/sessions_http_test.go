@@ -118,14 +118,14 @@ func TestSessionIsRotatedAtEachFactor(t *testing.T) {
 	b := e.browser()
 	b.do(func(ctx context.Context) { b.m.Flash(ctx, "notice") })
 	ids := []string{b.cookie}
-	x := e.must(e.SignIn(t.Context(), home, "root", root.password))
+	x := e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	b.start(x)
 	ids = append(ids, b.cookie)
-	x = e.must(e.VerifyTOTP(t.Context(), x, home, e.code(root, 0)))
+	x = e.must(e.Authenticators.Verify(t.Context(), x, home, e.code(root, 0)))
 	b.start(x)
 	ids = append(ids, b.cookie)
 	e.pass(time.Minute)
-	b.start(e.must(e.VerifyTOTP(t.Context(), x, home, e.code(root, 0))))
+	b.start(e.must(e.Authenticators.Verify(t.Context(), x, home, e.code(root, 0))))
 	ids = append(ids, b.cookie)
 	for i, id := range ids {
 		for _, later := range ids[i+1:] {
@@ -169,7 +169,7 @@ func TestSessionLifetimes(t *testing.T) {
 		}
 		last = x
 		if e.now().Sub(x.Begun)%(3*time.Hour) < 9*time.Minute { // a factor now and then does not make it longer
-			b.start(e.must(e.VerifyTOTP(t.Context(), x, home, e.code(root, 0))))
+			b.start(e.must(e.Authenticators.Verify(t.Context(), x, home, e.code(root, 0))))
 		}
 	}
 	if age := e.now().Sub(begun.Begun); age < SessionLifetime || age > SessionLifetime+9*time.Minute {
@@ -216,7 +216,7 @@ func TestSessionEndsWithItsAccount(t *testing.T) {
 	b := e.browser()
 	b.start(bob.Session)
 	e.refresh(root)
-	if err := e.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(t.Context(), root.Session, home, bob.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	if x, u := b.current(); x != (Session{}) || u != (User{}) {

@@ -35,7 +35,7 @@ func TestSignInIsNoOracle(t *testing.T) {
 	ice := e.member(admin, "ice")
 	half := e.invited(admin, "half")
 	e.refresh(admin)
-	if err := e.SetFrozen(t.Context(), admin.Session, home, ice.UserID, true); err != nil {
+	if err := e.Administration.SetFrozen(t.Context(), admin.Session, home, ice.UserID, true); err != nil {
 		t.Fatal(err)
 	}
 	store := &countingStore{Store: e.once}
@@ -58,7 +58,7 @@ func TestSignInIsNoOracle(t *testing.T) {
 		{"frozen, right password", "ice", ice.password, ice.UserID, "frozen"},
 	} {
 		hashes, updates := e.hash.calls.Load(), store.updates.Load()
-		x, err := e.SignIn(t.Context(), from(fmt.Sprintf("198.51.100.%d", i)), c.login, c.password)
+		x, err := e.Sessions.SignIn(t.Context(), from(fmt.Sprintf("198.51.100.%d", i)), c.login, c.password)
 		wantProblem(t, err, "", CodeSignInFailed)
 		if err.Error() != CodeSignInFailed || x != (Session{}) {
 			t.Errorf("%s: %v %+v", c.name, err, x)
@@ -76,7 +76,7 @@ func TestSignInIsNoOracle(t *testing.T) {
 	}
 	hashes := e.hash.calls.Load()
 	for _, login := range []string{"bob", "nobody"} {
-		_, err := e.SignIn(t.Context(), home, login, strings.Repeat("x", password.MaxBytes+1))
+		_, err := e.Sessions.SignIn(t.Context(), home, login, strings.Repeat("x", password.MaxBytes+1))
 		wantProblem(t, err, "", CodeSignInFailed)
 	}
 	if e.hash.calls.Load() != hashes {
@@ -93,56 +93,56 @@ func TestSignInStages(t *testing.T) {
 		t.Errorf("nobody: %q", s)
 	}
 
-	x := e.must(e.SignIn(ctx, home, " ROOT ", root.password))
+	x := e.must(e.Sessions.SignIn(ctx, home, " ROOT ", root.password))
 	e.wantRow(rowPasswordAccepted, root.UserID)
 	if x.Stage != StageEnrolling || next(x) != StepVerifyEmail || x.ID == root.Session.ID {
 		t.Fatalf("%+v", x)
 	}
-	if _, err := e.VerifyEmail(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
+	if _, err := e.Addresses.Verify(ctx, home, e.mails.last(t, string(PurposeVerifyEmail)).link); err != nil {
 		t.Fatal(err)
 	}
 	if next(x) != StepAddFactor {
 		t.Fatalf("next %q", next(x))
 	}
-	_, _, err := e.CreateRecoveryCodes(ctx, x, home)
+	_, _, err := e.RecoveryCodes.Create(ctx, x, home)
 	wantErr(t, err, ErrForbidden) // not before the factor
-	p, err := e.BeginTOTP(ctx, x)
+	p, err := e.Authenticators.Begin(ctx, x)
 	if err != nil {
 		t.Fatal(err)
 	}
 	root.secret = p.Secret
-	x = e.must(e.ConfirmTOTP(ctx, x, home, e.code(root, 0)))
+	x = e.must(e.Authenticators.Confirm(ctx, x, home, e.code(root, 0)))
 	if x.Stage != StageEnrolling || x.Factor != FactorTOTP || next(x) != StepSaveRecovery {
 		t.Fatalf("%+v", x)
 	}
-	if _, err := e.People(ctx, x, PeopleQuery{Limit: 10}); !errors.Is(err, ErrForbidden) {
+	if _, err := e.Administration.People(ctx, x, PeopleQuery{Limit: 10}); !errors.Is(err, ErrForbidden) {
 		t.Errorf("an enrolling administrator administers: %v", err)
 	}
 
 	// Whoever stops here comes back through both factors to the same step.
 	e.pass(time.Minute)
-	x = e.must(e.SignIn(ctx, home, "root", root.password))
+	x = e.must(e.Sessions.SignIn(ctx, home, "root", root.password))
 	if x.Stage != StagePassword || next(x) != StepSecondFactor {
 		t.Fatalf("%+v", x)
 	}
-	_, err = e.BeginTOTP(ctx, x)
+	_, err = e.Authenticators.Begin(ctx, x)
 	wantErr(t, err, ErrForbidden)
-	_, _, err = e.CreateRecoveryCodes(ctx, x, home)
+	_, _, err = e.RecoveryCodes.Create(ctx, x, home)
 	wantErr(t, err, ErrForbidden)
-	_, err = e.ConfirmRecoveryCodes(ctx, x, home, "0123456789abcdef")
+	_, err = e.RecoveryCodes.Confirm(ctx, x, home, "0123456789abcdef")
 	wantErr(t, err, ErrForbidden)
-	_, err = e.ChangePassword(ctx, x, home, root.password, goodPassword)
+	_, err = e.Passwords.Change(ctx, x, home, root.password, goodPassword)
 	wantErr(t, err, ErrForbidden)
-	x = e.must(e.VerifyTOTP(ctx, x, home, e.code(root, 0)))
+	x = e.must(e.Authenticators.Verify(ctx, x, home, e.code(root, 0)))
 	e.wantRow(rowFactorAccepted, root.UserID)
 	if x.Stage != StageEnrolling || next(x) != StepSaveRecovery {
 		t.Fatalf("%+v", x)
 	}
-	codes, x, err := e.CreateRecoveryCodes(ctx, x, home)
+	codes, x, err := e.RecoveryCodes.Create(ctx, x, home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	x = e.must(e.ConfirmRecoveryCodes(ctx, x, home, codes[7]))
+	x = e.must(e.RecoveryCodes.Confirm(ctx, x, home, codes[7]))
 	if x.Stage != StageSignedIn || next(x) != StepDone || x.Factor != FactorTOTP {
 		t.Fatalf("%+v", x)
 	}
@@ -155,7 +155,7 @@ func TestSessionsThatDoNotHold(t *testing.T) {
 	bob := e.member(admin, "bob")
 	old := e.signIn(admin)
 	e.refresh(admin)
-	if _, err := e.ChangePassword(t.Context(), admin.Session, home, admin.password, goodPassword+" new"); err != nil {
+	if _, err := e.Passwords.Change(t.Context(), admin.Session, home, admin.password, goodPassword+" new"); err != nil {
 		t.Fatal(err)
 	}
 	late := bob.Session
@@ -181,27 +181,27 @@ func TestSessionsThatDoNotHold(t *testing.T) {
 func (e *env) everyMethod(x Session) map[string]error {
 	ctx := e.t.Context()
 	out := map[string]error{}
-	_, out["VerifyTOTP"] = e.VerifyTOTP(ctx, x, home, "123456")
-	_, out["UseRecoveryCode"] = e.UseRecoveryCode(ctx, x, home, "0123456789abcdef")
-	_, out["BeginTOTP"] = e.BeginTOTP(ctx, x)
-	_, out["ConfirmTOTP"] = e.ConfirmTOTP(ctx, x, home, "123456")
-	_, _, out["CreateRecoveryCodes"] = e.CreateRecoveryCodes(ctx, x, home)
-	_, out["ConfirmRecoveryCodes"] = e.ConfirmRecoveryCodes(ctx, x, home, "0123456789abcdef")
-	_, out["ChangePassword"] = e.ChangePassword(ctx, x, home, goodPassword, goodPassword+"2")
-	out["ResendVerification"] = e.ResendVerification(ctx, x, home)
-	out["ChangeEmail"] = e.ChangeEmail(ctx, x, home, "x@example.org")
-	_, _, out["Invite"] = e.Invite(ctx, x, home, "y@example.org")
-	_, out["Invitations"] = e.Invitations(ctx, x)
-	out["RevokeInvitation"] = e.RevokeInvitation(ctx, x, home, "id")
-	_, out["Users"] = e.People(ctx, x, PeopleQuery{Limit: 10})
-	_, out["Person"] = e.Person(ctx, x, x.UserID)
-	_, out["SignOutEverywhere"] = e.SignOutEverywhere(ctx, x, home, x.UserID)
-	out["SetReadOnly"] = e.SetReadOnly(ctx, x, home, true, "")
-	out["SetRegistration"] = e.SetRegistration(ctx, x, home, "open")
-	out["SetBanner"] = e.SetBanner(ctx, x, home, someBanner)
-	out["ClearBanner"] = e.ClearBanner(ctx, x, home)
-	out["SetFrozen"] = e.SetFrozen(ctx, x, home, x.UserID, true)
-	out["SetAdmin"] = e.SetAdmin(ctx, x, home, x.UserID, false)
+	_, out["VerifyTOTP"] = e.Authenticators.Verify(ctx, x, home, "123456")
+	_, out["UseRecoveryCode"] = e.RecoveryCodes.Use(ctx, x, home, "0123456789abcdef")
+	_, out["BeginTOTP"] = e.Authenticators.Begin(ctx, x)
+	_, out["ConfirmTOTP"] = e.Authenticators.Confirm(ctx, x, home, "123456")
+	_, _, out["CreateRecoveryCodes"] = e.RecoveryCodes.Create(ctx, x, home)
+	_, out["ConfirmRecoveryCodes"] = e.RecoveryCodes.Confirm(ctx, x, home, "0123456789abcdef")
+	_, out["ChangePassword"] = e.Passwords.Change(ctx, x, home, goodPassword, goodPassword+"2")
+	out["ResendVerification"] = e.Addresses.ResendVerification(ctx, x, home)
+	out["ChangeEmail"] = e.Addresses.Correct(ctx, x, home, "x@example.org")
+	_, _, out["Invite"] = e.Invitations.Invite(ctx, x, home, "y@example.org")
+	_, out["Invitations"] = e.Invitations.List(ctx, x)
+	out["RevokeInvitation"] = e.Invitations.Revoke(ctx, x, home, "id")
+	_, out["Users"] = e.Administration.People(ctx, x, PeopleQuery{Limit: 10})
+	_, out["Person"] = e.Administration.Person(ctx, x, x.UserID)
+	_, out["SignOutEverywhere"] = e.Administration.SignOutEverywhere(ctx, x, home, x.UserID)
+	out["SetReadOnly"] = e.Settings.SetReadOnly(ctx, x, home, true, "")
+	out["SetRegistration"] = e.Settings.SetRegistration(ctx, x, home, "open")
+	out["SetBanner"] = e.Settings.SetBanner(ctx, x, home, someBanner)
+	out["ClearBanner"] = e.Settings.ClearBanner(ctx, x, home)
+	out["SetFrozen"] = e.Administration.SetFrozen(ctx, x, home, x.UserID, true)
+	out["SetAdmin"] = e.Administration.SetAdmin(ctx, x, home, x.UserID, false)
 	return out
 }
 
@@ -209,13 +209,13 @@ func (e *env) everyMethod(x Session) map[string]error {
 func TestPasswordNormalForm(t *testing.T) {
 	e := newEnv(t)
 	composed, decomposed := "caf\u00e9 plum orbit 7", "cafe\u0301 plum orbit 7"
-	if _, err := e.Register(t.Context(), home, Registration{
+	if _, err := e.Accounts.Register(t.Context(), home, Registration{
 		Username: "root", Email: "root@example.org", Password: composed, Purpose: PurposeSetup, Link: e.setupLink(),
 	}); err != nil {
 		t.Fatal(err)
 	}
-	e.must(e.SignIn(t.Context(), home, "root", decomposed))
-	_, err := e.SignIn(t.Context(), home, "root", "cafe plum orbit 7")
+	e.must(e.Sessions.SignIn(t.Context(), home, "root", decomposed))
+	_, err := e.Sessions.SignIn(t.Context(), home, "root", "cafe plum orbit 7")
 	wantProblem(t, err, "", CodeSignInFailed)
 }
 
@@ -233,7 +233,7 @@ func TestHashIsRenewed(t *testing.T) {
 			password += "?"
 		}
 		before := e.hash.calls.Load()
-		_, err := e.SignIn(t.Context(), home, "root", password)
+		_, err := e.Sessions.SignIn(t.Context(), home, "root", password)
 		if (err == nil) != (i > 0) {
 			t.Fatal(err)
 		}
@@ -241,7 +241,7 @@ func TestHashIsRenewed(t *testing.T) {
 			t.Errorf("sign-in %d: %d hashes, want %d", i, n, want)
 		}
 	}
-	_, hash, _, err := e.credentials(t.Context(), home, "root")
+	_, hash, _, err := e.Sessions.credentials(t.Context(), home, "root")
 	if err != nil || !strings.Contains(hash, "m=8,t=2,p=1") {
 		t.Errorf("%.20s %v", hash, err)
 	}
@@ -254,33 +254,33 @@ func TestChangePassword(t *testing.T) {
 	other := e.signIn(root)
 	next := "another plum orbit 9"
 	e.pass(FactorFresh)
-	_, err := e.ChangePassword(ctx, root.Session, home, root.password, next)
+	_, err := e.Passwords.Change(ctx, root.Session, home, root.password, next)
 	wantErr(t, err, ErrFactorStale)
 	e.refresh(root)
 
-	_, err = e.ChangePassword(ctx, root.Session, home, goodPassword+"?", next)
+	_, err = e.Passwords.Change(ctx, root.Session, home, goodPassword+"?", next)
 	wantProblem(t, err, "old_password", CodePasswordWrong)
 	e.wantRow(rowPasswordChangeWrong, root.UserID)
 	e.unchanged(func() {
-		_, err = e.ChangePassword(ctx, root.Session, home, root.password, root.password)
+		_, err = e.Passwords.Change(ctx, root.Session, home, root.password, root.password)
 		wantProblem(t, err, "password", CodePasswordSame)
-		_, err = e.ChangePassword(ctx, root.Session, home, root.password, "root@example.org")
+		_, err = e.Passwords.Change(ctx, root.Session, home, root.password, "root@example.org")
 		wantProblem(t, err, "password", CodePasswordWeak)
 	})
-	x := e.must(e.ChangePassword(ctx, root.Session, home, root.password, next))
+	x := e.must(e.Passwords.Change(ctx, root.Session, home, root.password, next))
 	e.wantRow(rowPasswordChanged, root.UserID)
 	e.mails.last(t, string(notices.PasswordChanged))
 	if !x.SignedIn() {
 		t.Errorf("%+v", x)
 	}
-	if _, err := e.People(ctx, x, PeopleQuery{Limit: 1}); err != nil {
+	if _, err := e.Administration.People(ctx, x, PeopleQuery{Limit: 1}); err != nil {
 		t.Errorf("the session that changed it ended too: %v", err)
 	}
-	_, err = e.People(ctx, other, PeopleQuery{Limit: 1})
+	_, err = e.Administration.People(ctx, other, PeopleQuery{Limit: 1})
 	wantErr(t, err, ErrSignedOut)
-	_, err = e.SignIn(ctx, home, "root", root.password)
+	_, err = e.Sessions.SignIn(ctx, home, "root", root.password)
 	wantProblem(t, err, "", CodeSignInFailed)
-	e.must(e.SignIn(ctx, home, "root", next))
+	e.must(e.Sessions.SignIn(ctx, home, "root", next))
 }
 
 // A password that is changed while an attempt with the old one is being hashed
@@ -289,9 +289,9 @@ func TestSignInWhilePasswordChanges(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
 	e.hash.Function = &hookedHasher{Function: e.hash.Function, once: func() {
-		e.must(e.ChangePassword(t.Context(), root.Session, home, root.password, "another plum orbit 9"))
+		e.must(e.Passwords.Change(t.Context(), root.Session, home, root.password, "another plum orbit 9"))
 	}}
-	_, err := e.SignIn(t.Context(), from("198.51.100.9"), "root", root.password)
+	_, err := e.Sessions.SignIn(t.Context(), from("198.51.100.9"), "root", root.password)
 	wantProblem(t, err, "", CodeSignInFailed)
 	e.wantRow(rowPasswordChanged, root.UserID)
 }
@@ -313,7 +313,7 @@ func (h *hookedHasher) Check(p, hash string) (bool, bool, error) {
 // wantFree checks that all places were given back.
 func (e *env) wantFree() {
 	e.t.Helper()
-	if _, n := e.hashing.Load(password.Requester{}); n != 0 {
+	if _, n := e.Passwords.hashing.Load(password.Requester{}); n != 0 {
 		e.t.Errorf("%d places were not given back", n)
 	}
 }
@@ -327,19 +327,19 @@ func TestBusy(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range password.StrangersPerPlace {
 		wg.Go(func() {
-			_, err := e.SignIn(t.Context(), from(fmt.Sprintf("198.51.100.%d", i)), "nobody"+strconv.Itoa(i), "wrong")
+			_, err := e.Sessions.SignIn(t.Context(), from(fmt.Sprintf("198.51.100.%d", i)), "nobody"+strconv.Itoa(i), "wrong")
 			wantProblem(t, err, "", CodeSignInFailed)
 		})
 	}
-	for _, n := e.hashing.Load(password.Requester{}); n < password.StrangersPerPlace; _, n = e.hashing.Load(password.Requester{}) {
+	for _, n := e.Passwords.hashing.Load(password.Requester{}); n < password.StrangersPerPlace; _, n = e.Passwords.hashing.Load(password.Requester{}) {
 		time.Sleep(time.Millisecond)
 	}
 	for range 20 { // more than the limit of attempts
-		_, err := e.SignIn(t.Context(), home, "root", root.password)
+		_, err := e.Sessions.SignIn(t.Context(), home, "root", root.password)
 		wantErr(t, err, ErrBusy)
 	}
 	close(stuck.letGo)
 	wg.Wait()
-	e.must(e.SignIn(t.Context(), home, "root", root.password))
+	e.must(e.Sessions.SignIn(t.Context(), home, "root", root.password))
 	e.wantFree()
 }

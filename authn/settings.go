@@ -17,9 +17,9 @@ type Settings struct {
 	configured instance.Registration // see Config.Registration
 }
 
-// Settings are what administrators have set for the whole of rind. They are no
+// Load returns what administrators have set for the whole of rind. It is no
 // secret: pages show them to everybody.
-func (s *Settings) Settings(ctx context.Context) (out instance.Settings, err error) {
+func (s *Settings) Load(ctx context.Context) (out instance.Settings, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		out, err = instance.Load(r)
 		return err

@@ -10,25 +10,25 @@ import (
 // Trail reads the audit trail.
 type Trail struct{ *core }
 
-// Events reads those rows of the audit trail that q asks for of the account of x, a SignedIn Session that is checked in the
+// Own reads those rows of the audit trail that q asks for of the account of x, a SignedIn Session that is checked in the
 // same transaction: about it, or by its holder. Where somebody else who was signed in did it, their address
 // and browser are left out.
-func (s *Trail) Events(ctx context.Context, x Session, q audit.Query) (page audit.Page, err error) {
-	return s.eventsOf(ctx, x.UserID, q, func(r kv.Reader) error {
+func (s *Trail) Own(ctx context.Context, x Session, q audit.Query) (page audit.Page, err error) {
+	return s.find(ctx, x.UserID, q, func(r kv.Reader) error {
 		_, err := s.signedIn(r, x)
 		return err
 	})
 }
 
-// EventsOf is Events of any account, for an administrator.
-func (s *Trail) EventsOf(ctx context.Context, by Session, userID string, q audit.Query) (page audit.Page, err error) {
-	return s.eventsOf(ctx, userID, q, func(r kv.Reader) error {
+// Of is Own of any account, for an administrator.
+func (s *Trail) Of(ctx context.Context, by Session, userID string, q audit.Query) (page audit.Page, err error) {
+	return s.find(ctx, userID, q, func(r kv.Reader) error {
 		_, err := s.administrator(r, by, false)
 		return err
 	})
 }
 
-func (s *Trail) eventsOf(ctx context.Context, userID string, q audit.Query, may func(kv.Reader) error) (page audit.Page, err error) {
+func (s *Trail) find(ctx context.Context, userID string, q audit.Query, may func(kv.Reader) error) (page audit.Page, err error) {
 	q.Account = userID
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		if err := may(r); err != nil {
@@ -50,9 +50,9 @@ func (s *Trail) eventsOf(ctx context.Context, userID string, q audit.Query, may 
 	return page, err
 }
 
-// AllEvents reads those rows of the whole audit trail that q asks for. It is for
+// All reads those rows of the whole audit trail that q asks for. It is for
 // administrators.
-func (s *Trail) AllEvents(ctx context.Context, by Session, q audit.Query) (page audit.Page, err error) {
+func (s *Trail) All(ctx context.Context, by Session, q audit.Query) (page audit.Page, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		if _, err := s.administrator(r, by, false); err != nil {
 			return err

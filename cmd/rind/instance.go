@@ -58,7 +58,7 @@ const mailTime = 10 * time.Second
 
 // instance is everything that 'rind serve' runs, wired. See run for its life.
 type instance struct {
-	accounts *authn.Service
+	auth     *authn.Service
 	issuer   *issuer.Service
 	keys     *rootkeys.Store
 	follower *replication.Follower
@@ -227,7 +227,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	if err != nil {
 		return err
 	}
-	h.accounts, err = authn.New(authn.Config{
+	h.auth, err = authn.New(authn.Config{
 		Breaches: breaches, BreachRange: online, Store: store, Sealer: sealer, Users: h.issuer, Notifier: h.mailer, Notices: h.notices,
 		PublicURL: cfg.PublicURL, Registration: cfg.Registration, Logger: log,
 		ConfirmDevices: cfg.Mail.Host != "", RecoveryWait: cfg.RecoveryWait,
@@ -240,7 +240,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 		return err
 	}
 	site, err := web.New(web.Config{
-		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, CatchUp: h.follower.CatchUp, CanVerify: h.canVerify,
+		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, CatchUp: h.follower.CatchUp, CanVerify: h.canVerify,
 		Gateway: upload, Index: index, PublicURL: cfg.PublicURL,
 		Feed:         feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Logger: log}),
 		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, HSTSSubdomains: cfg.HSTSSubdomains, Outbox: h.shownOutbox(), Leaks: leakKeys(cfg), Clock: time.Now, Logger: log,
@@ -250,7 +250,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	}
 	h.handler = site
 	h.admin = adminhttp.New(adminhttp.Config{
-		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, Confirm: site.Confirm, Clock: time.Now, Logger: log,
+		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, Confirm: site.Confirm, Clock: time.Now, Logger: log,
 		Address: func(path string) string { return cfg.PublicURL.String() + path },
 	})
 	return nil

@@ -60,7 +60,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	defer cancel()
 	running.Go(func() { h.follow(background) })
 	running.Go(func() { h.jobs().Run(background) })
-	running.Go(func() { h.notices.Run(background, h.mailer.Carry(h.accounts)) })
+	running.Go(func() { h.notices.Run(background, h.mailer.Carry(h.auth.Accounts)) })
 	running.Go(func() { h.queue.Run(background) })
 	if operator != nil {
 		running.Go(func() { h.serveAdmin(background, operator) })
@@ -144,9 +144,9 @@ const revocationsLeft = "some tokens of a recovered account were not revoked yet
 func (h *instance) jobs() jobs.List {
 	return jobs.List{
 		Every: []jobs.Job{
-			{Failed: "recoveries of accounts could not continue", Do: h.accounts.RunRecoveries},
-			{Failed: "accounts that never confirmed an address were not deleted", Do: h.accounts.DropUnconfirmed},
-			{Failed: "expired records were not deleted", Do: h.accounts.Sweep},
+			{Failed: "recoveries of accounts could not continue", Do: h.auth.Recoveries.Run},
+			{Failed: "accounts that never confirmed an address were not deleted", Do: h.auth.Cleanup.DropUnconfirmed},
+			{Failed: "expired records were not deleted", Do: h.auth.Cleanup.Sweep},
 			{Failed: "old counters of uploads were not deleted", Do: h.issuer.Tokens.ForgetOld},
 			{Failed: "reminders about expiring and unused tokens were not sent", Do: h.issuer.Tokens.SendReminders},
 			{Failed: "old rows of the audit trail were not deleted", Do: h.retain},
@@ -169,7 +169,7 @@ func (h *instance) finishDeletions(ctx context.Context) error {
 // welcome says what to open. The link of the first start stands there and nowhere
 // else.
 func (h *instance) welcome(ctx context.Context, w io.Writer) error {
-	link, expires, first, err := h.accounts.SetupLink(ctx)
+	link, expires, first, err := h.auth.Accounts.SetupLink(ctx)
 	if err != nil {
 		return err
 	}

@@ -32,10 +32,10 @@ func cmdPeople(ts *testscript.TestScript, neg bool, args []string) {
 	sent := make(chan struct{})
 	go func() { defer close(sent); h.queue.Run(ctx) }()
 	defer func() { stop(); <-sent; ts.Check(h.close()) }()
-	link, _, _, err := h.accounts.SetupLink(ctx)
+	link, _, _, err := h.auth.Accounts.SetupLink(ctx)
 	ts.Check(err)
 	root := enrol(ts, h, "root", authn.PurposeSetup, link)
-	_, link, err = h.accounts.Invite(ctx, root, authn.Origin{}, "bob@example.org")
+	_, link, err = h.auth.Invitations.Invite(ctx, root, authn.Origin{}, "bob@example.org")
 	ts.Check(err)
 	bob := enrol(ts, h, "bob", authn.PurposeInvitation, link)
 	p := ledger.Principal{UserID: bob.UserID, Username: "bob"}
@@ -48,21 +48,21 @@ func cmdPeople(ts *testscript.TestScript, neg bool, args []string) {
 // from the outbox.
 func enrol(ts *testscript.TestScript, h *instance, name string, purpose authn.Purpose, link authn.Secret) authn.Session {
 	ctx := context.Background()
-	x, err := h.accounts.Register(ctx, authn.Origin{}, authn.Registration{
+	x, err := h.auth.Accounts.Register(ctx, authn.Origin{}, authn.Registration{
 		Username: name, Email: name + "@example.org", Password: "ochre lantern drifts past seven wharves", Purpose: purpose, Link: link,
 	})
 	ts.Check(err)
-	_, err = h.accounts.VerifyEmail(ctx, authn.Origin{}, mailedTo(ts, h, name+"@example.org"))
+	_, err = h.auth.Addresses.Verify(ctx, authn.Origin{}, mailedTo(ts, h, name+"@example.org"))
 	ts.Check(err)
-	p, err := h.accounts.BeginTOTP(ctx, x)
+	p, err := h.auth.Authenticators.Begin(ctx, x)
 	ts.Check(err)
 	code, err := totp.GenerateCode(p.Secret, time.Now())
 	ts.Check(err)
-	x, err = h.accounts.ConfirmTOTP(ctx, x, authn.Origin{}, code)
+	x, err = h.auth.Authenticators.Confirm(ctx, x, authn.Origin{}, code)
 	ts.Check(err)
-	codes, x, err := h.accounts.CreateRecoveryCodes(ctx, x, authn.Origin{})
+	codes, x, err := h.auth.RecoveryCodes.Create(ctx, x, authn.Origin{})
 	ts.Check(err)
-	x, err = h.accounts.ConfirmRecoveryCodes(ctx, x, authn.Origin{}, codes[0])
+	x, err = h.auth.RecoveryCodes.Confirm(ctx, x, authn.Origin{}, codes[0])
 	ts.Check(err)
 	return x
 }

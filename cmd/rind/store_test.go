@@ -165,12 +165,12 @@ func cmdAccount(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	defer func() { ts.Check(h.close()) }()
 	ctx := context.Background()
-	link, _, ok, err := h.accounts.SetupLink(ctx)
+	link, _, ok, err := h.auth.Accounts.SetupLink(ctx)
 	ts.Check(err)
 	if !ok {
 		ts.Fatalf("there is an account")
 	}
-	_, err = h.accounts.Register(ctx, authn.Origin{}, authn.Registration{
+	_, err = h.auth.Accounts.Register(ctx, authn.Origin{}, authn.Registration{
 		Username: "carol", Email: "carol@example.org", Password: "nine purple kettles sing",
 		Purpose: authn.PurposeSetup, Link: link,
 	})

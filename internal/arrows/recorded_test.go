@@ -9,35 +9,35 @@ import (
 // unrecorded are the functions that change the store without a row of the trail, each
 // with the reason. They change nothing that anybody decided.
 var unrecorded = map[string]string{
-	"authn.BeginPasskey":         "a challenge that is good for minutes; its end is recorded",
-	"authn.BeginVerifyKey":       "a challenge that is good for minutes; its end is recorded",
-	"authn.BeginAddKey":          "a challenge that is good for minutes; its end is recorded",
-	"authn.keepPending":          "an authenticator app that is not set up yet",
-	"authn.FindCtx":              "the session of a browser: it is over, or was seen",
-	"authn.CommitCtx":            "the session of a browser: what made it is recorded",
-	"authn.swap":                 "the session of a browser: what took it further is recorded",
-	"authn.takeCeremony":         "a challenge that is used up: what comes of it is recorded",
-	"authn.DeleteCtx":            "the session of a browser: what ended it is recorded",
-	"authn.takeQuietly":          "a counter of attempts; the attempt is recorded",
-	"authn.sweepPage":            "what is over already",
-	"authn.ConfirmRecoveryCodes": "secondFactor writes the row that it is told of",
-	"authn.UseRecoveryCode":      "secondFactor writes the row that it is told of",
+	"authn.SecurityKeys.BeginPasskey":  "a challenge that is good for minutes; its end is recorded",
+	"authn.SecurityKeys.BeginVerify":   "a challenge that is good for minutes; its end is recorded",
+	"authn.SecurityKeys.BeginAdd":      "a challenge that is good for minutes; its end is recorded",
+	"authn.Authenticators.keepPending": "an authenticator app that is not set up yet",
+	"authn.sessionStore.FindCtx":       "the session of a browser: it is over, or was seen",
+	"authn.sessionStore.CommitCtx":     "the session of a browser: what made it is recorded",
+	"authn.sessionStore.swap":          "the session of a browser: what took it further is recorded",
+	"authn.SecurityKeys.takeCeremony":  "a challenge that is used up: what comes of it is recorded",
+	"authn.sessionStore.DeleteCtx":     "the session of a browser: what ended it is recorded",
+	"authn.core.takeQuietly":           "a counter of attempts; the attempt is recorded",
+	"authn.Cleanup.sweepPage":          "what is over already",
+	"authn.RecoveryCodes.Confirm":      "secondFactor writes the row that it is told of",
+	"authn.RecoveryCodes.Use":          "secondFactor writes the row that it is told of",
 
-	"ledger.update":                "the frame of a transaction: who calls it is looked at",
-	"ledger.RecordUser":            "who keeps the accounts writes the row, in the same transaction",
-	"ledger.open":                  "the identity of a store that is new",
-	"followers.Report":             "what a verifier says of itself, each second",
-	"tokens.RecordUse":             "when a token was last used: uploads are not changes here",
-	"tokens.recordPart":            "when tokens were last used: uploads are not changes here",
-	"tokens.forgetIdempotencyKeys": "what is over already",
-	"tokens.forgetUploads":         "what is over already",
-	"projects.SweepInvitations":    "what is over already",
-	"tokens.SendReminders":         "what owners are told of tokens, which do not change",
+	"ledger.Ledger.update":                 "the frame of a transaction: who calls it is looked at",
+	"ledger.Ledger.RecordUser":             "who keeps the accounts writes the row, in the same transaction",
+	"ledger.Ledger.open":                   "the identity of a store that is new",
+	"followers.Service.Report":             "what a verifier says of itself, each second",
+	"tokens.Service.RecordUse":             "when a token was last used: uploads are not changes here",
+	"tokens.Service.recordPart":            "when tokens were last used: uploads are not changes here",
+	"tokens.Service.forgetIdempotencyKeys": "what is over already",
+	"tokens.Service.forgetUploads":         "what is over already",
+	"projects.Service.SweepInvitations":    "what is over already",
+	"tokens.Service.SendReminders":         "what owners are told of tokens, which do not change",
 
-	"instance.Update":  "the frame of a transaction: it passes on what is written",
-	"notices.change":   "mails that wait: what they tell of is recorded",
-	"notices.carry":    "mails that wait: what they tell of is recorded",
-	"notices.handOver": "mails that wait: what they tell of is recorded",
+	"instance.guarded.Update": "the frame of a transaction: it passes on what is written",
+	"notices.Outbox.change":   "mails that wait: what they tell of is recorded",
+	"notices.Outbox.carry":    "mails that wait: what they tell of is recorded",
+	"notices.Outbox.handOver": "mails that wait: what they tell of is recorded",
 }
 
 // Whatever begins a transaction that writes, in the rooms where state changes, writes a row of the
@@ -80,10 +80,8 @@ func (g *calls) recorded(f frame, seen map[string]bool) bool {
 	return slices.ContainsFunc(g.frames, func(other frame) bool { return other.in == f.to && g.recorded(other, seen) })
 }
 
-// short is the package and the name of a function of which full is the name as go/types has it.
+// short is the package, the type and the name of a function of which full is the name as go/types has it.
 func short(full string) string {
 	full = strings.NewReplacer("(*", "", "(", "", ")", "").Replace(full)
-	path := full[strings.LastIndex(full, "/")+1:]
-	parts := strings.Split(path, ".")
-	return strings.Join(slices.Compact([]string{parts[0], parts[len(parts)-1]}), ".")
+	return full[strings.LastIndex(full, "/")+1:]
 }

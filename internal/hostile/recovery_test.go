@@ -24,8 +24,8 @@ var recoveredTokens = flag.Int("recovered-tokens", 300, "how many tokens the acc
 func TestTheEndOfALargeRecovery(t *testing.T) {
 	h := newHouse(t, "", func(h *house) {
 		h.age, h.tokens = 75*time.Hour, *recoveredTokens
-		h.then = func(accounts *authn.Service, service *issuer.Service, admin authn.Session) {
-			_, err := accounts.StartRecovery(h.Context(), admin, authn.Origin{}, h.ada.id, false)
+		h.then = func(auth *authn.Service, service *issuer.Service, admin authn.Session) {
+			_, err := auth.Recoveries.Start(h.Context(), admin, authn.Origin{}, h.ada.id, false)
 			h.must(err)
 			h.bob.tokens = h.mint(service, h.bob, 300)
 		}

@@ -37,9 +37,9 @@ type house struct {
 	root, ada, eve    *person
 	bob               *person // who is frozen and thawed
 
-	age    time.Duration                                                               // of the accounts
-	tokens int                                                                         // that ada has
-	then   func(accounts *authn.Service, service *issuer.Service, admin authn.Session) // is done when they are there; may be nil
+	age    time.Duration                                                           // of the accounts
+	tokens int                                                                     // that ada has
+	then   func(auth *authn.Service, service *issuer.Service, admin authn.Session) // is done when they are there; may be nil
 }
 
 // person is an account with all that its owner knows.
@@ -104,20 +104,20 @@ func (h *house) people() {
 	mails := links{}
 	public, err := url.Parse(h.url)
 	h.must(err)
-	accounts, err := authn.New(authn.Config{Store: store, Sealer: sealer, Users: service, Notifier: mails, Notices: out, PublicURL: public, Clock: ago})
+	auth, err := authn.New(authn.Config{Store: store, Sealer: sealer, Users: service, Notifier: mails, Notices: out, PublicURL: public, Clock: ago})
 	h.must(err)
-	link, _, _, err := accounts.SetupLink(ctx)
+	link, _, _, err := auth.Accounts.SetupLink(ctx)
 	h.must(err)
 	var admin authn.Session
-	h.root, admin = h.enrol(accounts, mails, ago, "root", authn.PurposeSetup, link)
+	h.root, admin = h.enrol(auth, mails, ago, "root", authn.PurposeSetup, link)
 	for name, who := range map[string]**person{"ada": &h.ada, "eve": &h.eve, "bob": &h.bob} {
-		_, link, err = accounts.Invite(ctx, admin, authn.Origin{}, name+"@example.org")
+		_, link, err = auth.Invitations.Invite(ctx, admin, authn.Origin{}, name+"@example.org")
 		h.must(err)
-		*who, _ = h.enrol(accounts, mails, ago, name, authn.PurposeInvitation, link)
+		*who, _ = h.enrol(auth, mails, ago, name, authn.PurposeInvitation, link)
 	}
 	h.ada.tokens = h.mint(service, h.ada, h.tokens)
 	if h.then != nil {
-		h.then(accounts, service, admin)
+		h.then(auth, service, admin)
 	}
 }
 
@@ -158,23 +158,23 @@ func (h *house) enrol(s *authn.Service, mails links, now func() time.Time, name 
 	h.Helper()
 	ctx, who := h.Context(), &person{name: name, password: password + " " + name}
 	o := authn.Origin{IP: netip.MustParseAddr("192.0.2.7"), UserAgent: "the browser of " + name}
-	x, err := s.Register(ctx, o, authn.Registration{Username: name, Email: name + "@example.org", Password: who.password, Purpose: p, Link: link})
+	x, err := s.Accounts.Register(ctx, o, authn.Registration{Username: name, Email: name + "@example.org", Password: who.password, Purpose: p, Link: link})
 	h.must(err)
-	_, err = s.VerifyEmail(ctx, o, mails[name+"@example.org"])
+	_, err = s.Addresses.Verify(ctx, o, mails[name+"@example.org"])
 	h.must(err)
-	app, err := s.BeginTOTP(ctx, x)
+	app, err := s.Authenticators.Begin(ctx, x)
 	h.must(err)
 	code, err := totp.GenerateCode(app.Secret, now())
 	h.must(err)
-	x, err = s.ConfirmTOTP(ctx, x, o, code)
+	x, err = s.Authenticators.Confirm(ctx, x, o, code)
 	h.must(err)
 	who.secret, who.id = app.Secret, x.UserID
-	who.codes, x, err = s.CreateRecoveryCodes(ctx, x, o)
+	who.codes, x, err = s.RecoveryCodes.Create(ctx, x, o)
 	h.must(err)
-	x, err = s.ConfirmRecoveryCodes(ctx, x, o, who.codes[0])
+	x, err = s.RecoveryCodes.Confirm(ctx, x, o, who.codes[0])
 	h.must(err)
 	who.codes = who.codes[1:]
-	who.device, err = s.NoteDevice(ctx, x, o, false)
+	who.device, err = s.Devices.Note(ctx, x, o, false)
 	h.must(err)
 	return who, x
 }

@@ -39,9 +39,9 @@ const maxRequest = 64 << 10
 
 // Config is what a handler works with; all of it is required.
 type Config struct {
-	Accounts *authn.Service
-	Issuer   *issuer.Service
-	Pages    *ui.Renderer // says problems in words
+	Auth   *authn.Service
+	Issuer *issuer.Service
+	Pages  *ui.Renderer // says problems in words
 
 	// Confirm waits for a moment until verifiers have a revision, and says which do.
 	Confirm func(ctx context.Context, revision uint64) ui.Reach
@@ -146,7 +146,7 @@ func (c *call) user() (authn.User, error) { return c.userIn("name", c.req.Name) 
 
 // userIn is the account that a field of the request names.
 func (c *call) userIn(field, name string) (authn.User, error) {
-	u, err := c.Accounts.UserByName(c.ctx, name)
+	u, err := c.Auth.Accounts.UserByName(c.ctx, name)
 	if errors.Is(err, authn.ErrNotFound) {
 		err = problem.New(field, problem.UserUnknown)
 	}

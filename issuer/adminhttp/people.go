@@ -40,7 +40,7 @@ func shown(u authn.User) Person {
 }
 
 func people(c *call) (any, error) {
-	page, err := c.Accounts.People(c.ctx, c.by, authn.PeopleQuery{Text: c.req.Search, After: c.req.After, Limit: c.req.Limit})
+	page, err := c.Auth.Administration.People(c.ctx, c.by, authn.PeopleQuery{Text: c.req.Search, After: c.req.After, Limit: c.req.Limit})
 	out := People{People: []Person{}, Next: page.Next}
 	for _, u := range page.People {
 		out.People = append(out.People, shown(u))
@@ -53,7 +53,7 @@ func person(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.Accounts.Person(c.ctx, c.by, u.ID)
+	p, err := c.Auth.Administration.Person(c.ctx, c.by, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func person(c *call) (any, error) {
 	for _, r := range roles {
 		out.Projects = append(out.Projects, Member{Name: r.Name, Role: string(r.Role)})
 	}
-	waits, some, err := c.Accounts.PendingRecovery(c.ctx, c.by, u.ID)
+	waits, some, err := c.Auth.Recoveries.Pending(c.ctx, c.by, u.ID)
 	if some {
 		out.Recovery = stamp(waits.Ends)
 	}
@@ -84,7 +84,7 @@ func freeze(frozen bool) command {
 	return func(c *call) (any, error) {
 		u, err := c.user()
 		if err == nil {
-			err = c.Accounts.SetFrozen(c.ctx, c.by, c.from, u.ID, frozen)
+			err = c.Auth.Administration.SetFrozen(c.ctx, c.by, c.from, u.ID, frozen)
 		}
 		if err != nil {
 			return nil, err
@@ -99,7 +99,7 @@ func signOut(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := c.Accounts.SignOutEverywhere(c.ctx, c.by, c.from, u.ID)
+	n, err := c.Auth.Administration.SignOutEverywhere(c.ctx, c.by, c.from, u.ID)
 	return Done{Name: u.Username, Sessions: &n}, err
 }
 
@@ -108,7 +108,7 @@ func startRecovery(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.Accounts.StartRecovery(c.ctx, c.by, c.from, u.ID, c.req.Vouched)
+	r, err := c.Auth.Recoveries.Start(c.ctx, c.by, c.from, u.ID, c.req.Vouched)
 	return Done{Name: u.Username, Ends: stamp(r.Ends)}, err
 }
 
@@ -116,14 +116,14 @@ func setAdmin(admin bool) command {
 	return func(c *call) (any, error) {
 		u, err := c.user()
 		if err == nil {
-			err = c.Accounts.SetAdmin(c.ctx, c.by, c.from, u.ID, admin)
+			err = c.Auth.Administration.SetAdmin(c.ctx, c.by, c.from, u.ID, admin)
 		}
 		return Done{Name: u.Username}, err
 	}
 }
 
 func invite(c *call) (any, error) {
-	i, link, err := c.Accounts.Invite(c.ctx, c.by, c.from, c.req.Email)
+	i, link, err := c.Auth.Invitations.Invite(c.ctx, c.by, c.from, c.req.Email)
 	if err != nil {
 		return nil, err
 	}

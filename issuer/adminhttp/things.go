@@ -113,10 +113,10 @@ func revokeVerifier(c *call) (any, error) {
 }
 
 func settings(c *call) (any, error) {
-	set, err := c.Accounts.Settings(c.ctx)
+	set, err := c.Auth.Settings.Load(c.ctx)
 	out := Settings{
 		ReadOnly: set.ReadOnly.On(), ReadOnlySince: stamp(set.ReadOnly.Since), Reason: set.ReadOnly.Reason,
-		Registration: string(c.Accounts.Registration(set)), Configured: set.Registration == instance.AsConfigured,
+		Registration: string(c.Auth.Settings.Registration(set)), Configured: set.Registration == instance.AsConfigured,
 	}
 	if b := set.Banner; b.Shown(c.Clock()) {
 		out.Banner, out.BannerLevel, out.BannerUntil = b.Text, string(b.Level), stamp(b.Until)
@@ -133,7 +133,7 @@ func (c *call) then(err error) (any, error) {
 }
 
 func readOnly(c *call) (any, error) {
-	return c.then(c.Accounts.SetReadOnly(c.ctx, c.by, c.from, c.req.On, c.req.Reason))
+	return c.then(c.Auth.Settings.SetReadOnly(c.ctx, c.by, c.from, c.req.On, c.req.Reason))
 }
 
 func registration(c *call) (any, error) {
@@ -145,14 +145,14 @@ func registration(c *call) (any, error) {
 	default:
 		return nil, problem.New("to", "registration_unknown")
 	}
-	return c.then(c.Accounts.SetRegistration(c.ctx, c.by, c.from, to))
+	return c.then(c.Auth.Settings.SetRegistration(c.ctx, c.by, c.from, to))
 }
 
 func setBanner(c *call) (any, error) {
 	b := instance.Banner{Text: c.req.Text, Level: instance.Level(c.req.Level), Until: c.req.Until}
-	return c.then(c.Accounts.SetBanner(c.ctx, c.by, c.from, b))
+	return c.then(c.Auth.Settings.SetBanner(c.ctx, c.by, c.from, b))
 }
 
 func clearBanner(c *call) (any, error) {
-	return c.then(c.Accounts.ClearBanner(c.ctx, c.by, c.from))
+	return c.then(c.Auth.Settings.ClearBanner(c.ctx, c.by, c.from))
 }

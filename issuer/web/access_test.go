@@ -173,10 +173,10 @@ func newCast(h *house) *cast {
 	m.people[codeless].confirmAddress()
 	m.people[codeless].addAuthenticator()
 	m.people[rescued] = a.guest("recovered").enrol()
-	_, err := m.accounts.StartRecovery(context.Background(), m.session(), authn.Origin{}, m.people[rescued].id, false)
+	_, err := m.auth.Recoveries.Start(context.Background(), m.session(), authn.Origin{}, m.people[rescued].id, false)
 	m.must(err)
 	m.clock.pass(authn.RecoveryWait)
-	m.must(m.accounts.RunRecoveries(context.Background()))
+	m.must(m.auth.Recoveries.Run(context.Background()))
 	a.signIn()
 	m.people[other].signIn().project("elsewhere")
 	m.people[other].mint("mine")
@@ -254,9 +254,9 @@ func (m *cast) fresh(name string) *person {
 		p.signIn()
 		p.clock.pass(authn.FactorFresh + time.Second)
 	case frozen:
-		m.must(m.accounts.SetFrozen(ctx, m.session(), authn.Origin{}, p.id, false))
+		m.must(m.auth.Administration.SetFrozen(ctx, m.session(), authn.Origin{}, p.id, false))
 		p.signIn()
-		m.must(m.accounts.SetFrozen(ctx, m.session(), authn.Origin{}, p.id, true))
+		m.must(m.auth.Administration.SetFrozen(ctx, m.session(), authn.Origin{}, p.id, true))
 	case ended:
 		p.signIn()
 		p.clock.pass(authn.SessionLifetime)
@@ -269,7 +269,7 @@ func (m *cast) fresh(name string) *person {
 // session is the administrator's, with a factor of now.
 func (m *cast) session() authn.Session {
 	m.Helper()
-	u, err := m.accounts.UserByName(context.Background(), "ada")
+	u, err := m.auth.Accounts.UserByName(context.Background(), "ada")
 	m.must(err)
 	return authn.Session{
 		ID: "test", UserID: u.ID, Stage: authn.StageSignedIn, Factor: authn.FactorTOTP, FactorAt: m.clock.Now(),
@@ -316,7 +316,7 @@ func (m *cast) fill(path, visitor string) string {
 		return strings.Replace(path, "{verifier}", made.ID, 1)
 	}
 	if strings.Contains(path, "{invitation}") {
-		i, _, err := m.accounts.Invite(ctx, m.session(), authn.Origin{}, strings.ToLower(rand.Text())+"@example.org")
+		i, _, err := m.auth.Invitations.Invite(ctx, m.session(), authn.Origin{}, strings.ToLower(rand.Text())+"@example.org")
 		m.must(err)
 		return strings.Replace(path, "{invitation}", i.ID, 1)
 	}
@@ -361,6 +361,6 @@ func (m *cast) check(p *person, a attempt, path, name string) {
 		}
 	}
 	if strings.HasPrefix(path, "/admin/people/") && method == "POST" && (name == admin || name == staleAdmin) {
-		m.must(m.accounts.SetFrozen(context.Background(), m.session(), authn.Origin{}, m.people[factorless].id, false))
+		m.must(m.auth.Administration.SetFrozen(context.Background(), m.session(), authn.Origin{}, m.people[factorless].id, false))
 	}
 }

@@ -18,7 +18,7 @@ var (
 )
 
 func (s *accountServer) emailPage(v *visit, status int, l ui.Layout) error {
-	pending, _, err := s.accounts.PendingEmail(v.Request().Context(), v.session)
+	pending, _, err := s.auth.Addresses.Pending(v.Request().Context(), v.session)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (s *accountServer) emailPage(v *visit, status int, l ui.Layout) error {
 }
 
 func (s *accountServer) moveEmail(v *visit) error {
-	if err := s.accounts.RequestEmailChange(v.Request().Context(), v.session, v.origin(), v.form.Get("email")); err != nil {
+	if err := s.auth.Addresses.RequestChange(v.Request().Context(), v.session, v.origin(), v.form.Get("email")); err != nil {
 		return err
 	}
 	return v.done("email_change_sent")
@@ -41,7 +41,7 @@ func (s *accountServer) showEmailLink(l emailLink) handler {
 		if moved || err != nil {
 			return err
 		}
-		info, err := s.accounts.CheckLink(v.Request().Context(), l.purpose, link)
+		info, err := s.auth.Accounts.CheckLink(v.Request().Context(), l.purpose, link)
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (s *accountServer) showEmailLink(l emailLink) handler {
 }
 
 func (s *accountServer) confirmEmail(v *visit) error {
-	user, err := s.accounts.ConfirmEmailChange(v.Request().Context(), v.origin(), authn.Secret(v.form.Get("link")))
+	user, err := s.auth.Addresses.ConfirmChange(v.Request().Context(), v.origin(), authn.Secret(v.form.Get("link")))
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *accountServer) confirmEmail(v *visit) error {
 }
 
 func (s *accountServer) undoEmail(v *visit) error {
-	changed, err := s.accounts.UndoEmailChange(v.Request().Context(), v.origin(), authn.Secret(v.form.Get("link")))
+	changed, err := s.auth.Addresses.UndoChange(v.Request().Context(), v.origin(), authn.Secret(v.form.Get("link")))
 	if err != nil {
 		return err
 	}

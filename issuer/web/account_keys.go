@@ -6,7 +6,7 @@ import (
 )
 
 func (s *accountServer) showKeyNew(v *visit) error {
-	if !s.accounts.KeysOffered() {
+	if !s.auth.SecurityKeys.Offered() {
 		return authn.ErrNotFound
 	}
 	if v.user.HasFactor() && !v.session.FactorFresh(s.now()) {
@@ -17,7 +17,7 @@ func (s *accountServer) showKeyNew(v *visit) error {
 
 // keyRows are the visitor's keys.
 func (s *accountServer) keyRows(v *visit) ([]ui.KeyRow, error) {
-	keys, err := s.accounts.Keys(v.Request().Context(), v.user.ID)
+	keys, err := s.auth.SecurityKeys.List(v.Request().Context(), v.user.ID)
 	out := make([]ui.KeyRow, len(keys))
 	for i, k := range keys {
 		out[i] = ui.KeyRow{ID: k.ID, Name: k.Name, Passkey: k.Passkey, BackedUp: k.BackedUp, CreatedAt: k.CreatedAt, UsedAt: k.UsedAt}
@@ -52,7 +52,7 @@ func (s *accountServer) renameKey(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := s.accounts.RenameKey(v.Request().Context(), v.session, v.origin(), k.ID, v.form.Get("name")); err != nil {
+	if err := s.auth.SecurityKeys.Rename(v.Request().Context(), v.session, v.origin(), k.ID, v.form.Get("name")); err != nil {
 		return err
 	}
 	return v.done("key_renamed")
@@ -71,7 +71,7 @@ func (s *accountServer) removeKey(v *visit) error {
 	if err != nil {
 		return err
 	}
-	session, err := s.accounts.RemoveKey(v.Request().Context(), v.session, v.origin(), k.ID)
+	session, err := s.auth.SecurityKeys.Remove(v.Request().Context(), v.session, v.origin(), k.ID)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (s *accountServer) keysOnlyPage(v *visit, status int, l ui.Layout) error {
 
 func (s *accountServer) setKeysOnly(v *visit) error {
 	only := v.form.Get("only") == "yes"
-	session, err := s.accounts.SetKeysOnly(v.Request().Context(), v.session, v.origin(), only)
+	session, err := s.auth.SecurityKeys.SetOnly(v.Request().Context(), v.session, v.origin(), only)
 	if err != nil {
 		return err
 	}
@@ -96,13 +96,13 @@ func (s *accountServer) setKeysOnly(v *visit) error {
 }
 
 func (s *accountServer) beginAddKey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
-	options, err := s.accounts.BeginAddKey(v.Request().Context(), v.session, sent.Name)
+	options, err := s.auth.SecurityKeys.BeginAdd(v.Request().Context(), v.session, sent.Name)
 	return ceremonyAnswer{Options: options}, err
 }
 
 func (s *accountServer) finishAddKey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
 	ctx := v.Request().Context()
-	session, err := s.accounts.AddKey(ctx, v.session, v.origin(), sent.Response)
+	session, err := s.auth.SecurityKeys.Add(ctx, v.session, v.origin(), sent.Response)
 	if err != nil {
 		return ceremonyAnswer{}, err
 	}

@@ -9,7 +9,7 @@ import (
 
 // showNotifications lists the kinds of mails, with the reader's choice.
 func (s *accountServer) showNotifications(v *visit) error {
-	off, err := s.accounts.Notifications(v.Request().Context(), v.session)
+	off, err := s.auth.Notifications.Off(v.Request().Context(), v.session)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (s *accountServer) saveNotifications(v *visit) error {
 			off = append(off, i.Kind)
 		}
 	}
-	if err := s.accounts.SetNotifications(v.Request().Context(), v.session, v.origin(), off); err != nil {
+	if err := s.auth.Notifications.SetOff(v.Request().Context(), v.session, v.origin(), off); err != nil {
 		return err
 	}
 	return v.done("notifications_saved")

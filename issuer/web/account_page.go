@@ -7,7 +7,7 @@ import (
 )
 
 func (s *accountServer) accountPage(v *visit, status int, l ui.Layout) error {
-	events, err := s.accounts.Events(v.Request().Context(), v.session, audit.Query{Limit: shownEvents})
+	events, err := s.auth.Trail.Own(v.Request().Context(), v.session, audit.Query{Limit: shownEvents})
 	if err != nil {
 		return err
 	}
@@ -15,14 +15,14 @@ func (s *accountServer) accountPage(v *visit, status int, l ui.Layout) error {
 		Layout: l, Email: v.user.Email, EmailVerified: v.user.EmailVerified, CreatedAt: v.user.CreatedAt,
 		HasTOTP: v.user.HasTOTP, CodesLeft: v.user.RecoveryCodesLeft, Events: eventRows(events.Events, v.user.ID),
 	}
-	recovery, some, err := s.accounts.OwnRecovery(v.Request().Context(), v.session)
+	recovery, some, err := s.auth.Recoveries.Own(v.Request().Context(), v.session)
 	if err != nil {
 		return err
 	}
 	if some {
 		page.Recovery = recoveryRow(recovery)
 	}
-	if page.NewEmail, _, err = s.accounts.PendingEmail(v.Request().Context(), v.session); err != nil {
+	if page.NewEmail, _, err = s.auth.Addresses.Pending(v.Request().Context(), v.session); err != nil {
 		return err
 	}
 	if err := s.accountKeys(v, &page); err != nil {
@@ -33,13 +33,13 @@ func (s *accountServer) accountPage(v *visit, status int, l ui.Layout) error {
 
 // accountKeys puts the keys on the visitor's page.
 func (s *accountServer) accountKeys(v *visit, page *ui.AccountPage) (err error) {
-	page.KeysOffered, page.KeysOnly = s.accounts.KeysOffered(), v.user.KeysOnly
+	page.KeysOffered, page.KeysOnly = s.auth.SecurityKeys.Offered(), v.user.KeysOnly
 	page.Keys, err = s.keyRows(v)
 	return err
 }
 
 func (s *accountServer) changePassword(v *visit) error {
-	session, err := s.accounts.ChangePassword(v.Request().Context(), v.session, v.origin(),
+	session, err := s.auth.Passwords.Change(v.Request().Context(), v.session, v.origin(),
 		v.form.Get("old_password"), v.form.Get("password"))
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (s *accountServer) changePassword(v *visit) error {
 }
 
 func (s *accountServer) cancelOwnRecovery(v *visit) error {
-	if err := s.accounts.CancelOwnRecovery(v.Request().Context(), v.session, v.origin()); err != nil {
+	if err := s.auth.Recoveries.CancelOwn(v.Request().Context(), v.session, v.origin()); err != nil {
 		return err
 	}
 	return v.done("recovery_cancelled")

@@ -24,7 +24,7 @@ func (s *accountServer) recoveryNewPage(v *visit, status int, l ui.Layout) error
 
 // createRecoveryCodes shows new codes, in this answer only.
 func (s *accountServer) createRecoveryCodes(v *visit) error {
-	codes, session, err := s.accounts.CreateRecoveryCodes(v.Request().Context(), v.session, v.origin())
+	codes, session, err := s.auth.RecoveryCodes.Create(v.Request().Context(), v.session, v.origin())
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (s *accountServer) createRecoveryCodes(v *visit) error {
 }
 
 func (s *accountServer) confirmRecoveryCodes(v *visit) error {
-	session, err := s.accounts.ConfirmRecoveryCodes(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
+	session, err := s.auth.RecoveryCodes.Confirm(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
 	if err != nil {
 		return err
 	}

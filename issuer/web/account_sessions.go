@@ -6,11 +6,11 @@ import (
 
 func (s *accountServer) showSessions(v *visit) error {
 	ctx := v.Request().Context()
-	sessions, err := s.accounts.Sessions(ctx, v.session)
+	sessions, err := s.auth.Sessions.List(ctx, v.session)
 	if err != nil {
 		return err
 	}
-	devices, err := s.accounts.Devices(ctx, v.session, v.origin())
+	devices, err := s.auth.Devices.List(ctx, v.session, v.origin())
 	if err != nil {
 		return err
 	}
@@ -29,14 +29,14 @@ func (s *accountServer) showSessions(v *visit) error {
 }
 
 func (s *accountServer) endSession(v *visit) error {
-	if err := s.accounts.EndSession(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
+	if err := s.auth.Sessions.End(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
 		return err
 	}
 	return v.done("session_ended_elsewhere")
 }
 
 func (s *accountServer) endOtherSessions(v *visit) error {
-	next, _, err := s.accounts.EndOtherSessions(v.Request().Context(), v.session, v.origin())
+	next, _, err := s.auth.Sessions.EndOthers(v.Request().Context(), v.session, v.origin())
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (s *accountServer) endOtherSessions(v *visit) error {
 }
 
 func (s *accountServer) forgetDevice(v *visit) error {
-	if err := s.accounts.ForgetDevice(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
+	if err := s.auth.Devices.Forget(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
 		return err
 	}
 	return v.done("device_forgotten")

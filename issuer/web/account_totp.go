@@ -7,14 +7,14 @@ import (
 
 func (s *accountServer) showFactors(v *visit) error {
 	page := ui.FactorChoicePage{Layout: v.layout()}
-	if s.accounts.KeysOffered() {
+	if s.auth.SecurityKeys.Offered() {
 		page.SecurityKeyURL = string(ui.PathKeyNew)
 	}
 	return v.show(page)
 }
 
 func (s *accountServer) totpPage(v *visit, status int, l ui.Layout) error {
-	p, err := s.accounts.BeginTOTP(v.Request().Context(), v.session)
+	p, err := s.auth.Authenticators.Begin(v.Request().Context(), v.session)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (s *accountServer) totpPage(v *visit, status int, l ui.Layout) error {
 // them with the answer.
 func (s *accountServer) confirmTOTP(v *visit) error {
 	ctx := v.Request().Context()
-	session, err := s.accounts.ConfirmTOTP(ctx, v.session, v.origin(), v.form.Get("code"))
+	session, err := s.auth.Authenticators.Confirm(ctx, v.session, v.origin(), v.form.Get("code"))
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *accountServer) totpRemovePage(v *visit, status int, l ui.Layout) error 
 }
 
 func (s *accountServer) removeTOTP(v *visit) error {
-	session, err := s.accounts.RemoveTOTP(v.Request().Context(), v.session, v.origin())
+	session, err := s.auth.Authenticators.Remove(v.Request().Context(), v.session, v.origin())
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type trailOf func(*visit) (trail, error)
 
 func (s *activityServer) ownTrail(v *visit) (trail, error) {
 	return trail{ui.ActivityPage{Whose: ui.ActivityAccount}, func(ctx context.Context, q audit.Query) (audit.Page, error) {
-		return s.accounts.Events(ctx, v.session, q)
+		return s.auth.Trail.Own(ctx, v.session, q)
 	}}, nil
 }
 
@@ -34,7 +34,7 @@ func (s *activityServer) ownTrail(v *visit) (trail, error) {
 func (s *activityServer) projectTrail(v *visit) (trail, error) {
 	p, err := s.projects.Get(v.Request().Context(), v.principal(), v.Param("name"))
 	return trail{ui.ActivityPage{Whose: ui.ActivityProject, Name: p.Name}, func(ctx context.Context, q audit.Query) (audit.Page, error) {
-		if err := s.accounts.CheckSession(ctx, v.session); err != nil {
+		if err := s.auth.Sessions.Check(ctx, v.session); err != nil {
 			return audit.Page{}, err
 		}
 		return s.projects.Events(ctx, v.principal(), p.Name, q)
@@ -43,7 +43,7 @@ func (s *activityServer) projectTrail(v *visit) (trail, error) {
 
 func (s *activityServer) wholeTrail(v *visit) (trail, error) {
 	return trail{ui.ActivityPage{Whose: ui.ActivityAll}, func(ctx context.Context, q audit.Query) (audit.Page, error) {
-		return s.accounts.AllEvents(ctx, v.session, q)
+		return s.auth.Trail.All(ctx, v.session, q)
 	}}, nil
 }
 

@@ -97,7 +97,7 @@ func (s *activityServer) readSubjects(v *visit, f ui.EventFilter, q *audit.Query
 		}
 	}
 	if f.Account != "" {
-		u, err := s.accounts.UserByName(ctx, f.Account)
+		u, err := s.auth.Accounts.UserByName(ctx, f.Account)
 		switch {
 		case err == nil:
 			q.Account = u.ID

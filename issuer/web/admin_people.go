@@ -15,8 +15,8 @@ func (s *adminServer) peoplePage(v *visit, status int, l ui.Layout) error {
 }
 
 func (s *adminServer) drawPeople(v *visit, status int, page ui.AdminPeoplePage) error {
-	ctx, accounts := v.Request().Context(), s.accounts
-	found, err := accounts.People(ctx, v.session, authn.PeopleQuery{Text: page.Search, After: v.QueryParam("after"), Limit: shownPeople})
+	ctx, auth := v.Request().Context(), s.auth
+	found, err := auth.Administration.People(ctx, v.session, authn.PeopleQuery{Text: page.Search, After: v.QueryParam("after"), Limit: shownPeople})
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (s *adminServer) drawPeople(v *visit, status int, page ui.AdminPeoplePage) 
 	for _, u := range found.People {
 		page.People = append(page.People, s.personRow(v, u))
 	}
-	invitations, err := accounts.Invitations(ctx, v.session)
+	invitations, err := auth.Invitations.List(ctx, v.session)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (s *adminServer) personRow(v *visit, u authn.User) ui.PersonRow {
 // invite makes an invitation and shows its link, in this answer only: it is for
 // handing over where the mail does not arrive.
 func (s *adminServer) invite(v *visit) error {
-	invitation, link, err := s.accounts.Invite(v.Request().Context(), v.session, v.origin(), v.form.Get("email"))
+	invitation, link, err := s.auth.Invitations.Invite(v.Request().Context(), v.session, v.origin(), v.form.Get("email"))
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *adminServer) invite(v *visit) error {
 }
 
 func (s *adminServer) revokeInvitation(v *visit) error {
-	if err := s.accounts.RevokeInvitation(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
+	if err := s.auth.Invitations.Revoke(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
 		return err
 	}
 	return v.done("invitation_revoked")

@@ -11,7 +11,7 @@ import (
 
 func (s *adminServer) showPerson(v *visit) error {
 	ctx := v.Request().Context()
-	person, err := s.accounts.Person(ctx, v.session, v.Param("id"))
+	person, err := s.auth.Administration.Person(ctx, v.session, v.Param("id"))
 	if err != nil {
 		return err
 	}
@@ -23,11 +23,11 @@ func (s *adminServer) showPerson(v *visit) error {
 	if err != nil {
 		return err
 	}
-	_, waits, err := s.accounts.PendingRecovery(ctx, v.session, person.ID)
+	_, waits, err := s.auth.Recoveries.Pending(ctx, v.session, person.ID)
 	if err != nil {
 		return err
 	}
-	events, err := s.accounts.EventsOf(ctx, v.session, person.ID, audit.Query{Limit: shownEvents})
+	events, err := s.auth.Trail.Of(ctx, v.session, person.ID, audit.Query{Limit: shownEvents})
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (s *adminServer) showPerson(v *visit) error {
 // personActPage asks before something is done to an account.
 func (s *adminServer) personActPage(act string) pageFunc {
 	return func(v *visit, status int, l ui.Layout) error {
-		person, err := s.accounts.Person(v.Request().Context(), v.session, v.Param("id"))
+		person, err := s.auth.Administration.Person(v.Request().Context(), v.session, v.Param("id"))
 		if err != nil {
 			return err
 		}
@@ -62,12 +62,12 @@ func (s *adminServer) personAct(act string) handler {
 		switch act {
 		case ui.ActMakeAdmin:
 			notice = "admin_granted"
-			err = s.accounts.SetAdmin(ctx, v.session, v.origin(), id, true)
+			err = s.auth.Administration.SetAdmin(ctx, v.session, v.origin(), id, true)
 		case ui.ActDropAdmin:
 			notice = "admin_revoked"
-			err = s.accounts.SetAdmin(ctx, v.session, v.origin(), id, false)
+			err = s.auth.Administration.SetAdmin(ctx, v.session, v.origin(), id, false)
 		default:
-			_, err = s.accounts.SignOutEverywhere(ctx, v.session, v.origin(), id)
+			_, err = s.auth.Administration.SignOutEverywhere(ctx, v.session, v.origin(), id)
 		}
 		if err != nil {
 			return err
@@ -91,7 +91,7 @@ func (s *adminServer) activeTokens(ctx context.Context, userID string) (n int, e
 func (s *adminServer) freezePage(frozen bool) pageFunc {
 	return func(v *visit, status int, l ui.Layout) error {
 		ctx := v.Request().Context()
-		user, err := s.accounts.User(ctx, v.Param("id"))
+		user, err := s.auth.Accounts.User(ctx, v.Param("id"))
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (s *adminServer) freezePage(frozen bool) pageFunc {
 func (s *adminServer) freeze(frozen bool) handler {
 	return func(v *visit) error {
 		ctx := v.Request().Context()
-		if err := s.accounts.SetFrozen(ctx, v.session, v.origin(), v.Param("id"), frozen); err != nil {
+		if err := s.auth.Administration.SetFrozen(ctx, v.session, v.origin(), v.Param("id"), frozen); err != nil {
 			return err
 		}
 		position, err := s.followers.Position(ctx)

@@ -84,7 +84,7 @@ func (s *adminServer) appointOwner(v *visit) error {
 
 // userNamed is the account with the name that was typed into a field.
 func (s *adminServer) userNamed(ctx context.Context, field, name string) (authn.User, error) {
-	user, err := s.accounts.UserByName(ctx, name)
+	user, err := s.auth.Accounts.UserByName(ctx, name)
 	if errors.Is(err, authn.ErrNotFound) {
 		err = problem.New(field, problem.UserUnknown)
 	}

@@ -6,14 +6,14 @@ import (
 
 func (s *adminServer) recoveryPage(v *visit, status int, l ui.Layout) error {
 	ctx := v.Request().Context()
-	user, err := s.accounts.User(ctx, v.Param("id"))
+	user, err := s.auth.Accounts.User(ctx, v.Param("id"))
 	if err != nil {
 		return err
 	}
 	page := ui.PersonRecoveryPage{
-		Layout: l, Person: s.personRow(v, user), Wait: s.accounts.RecoveryTime(user), Mailed: user.PasswordMailed, Done: user.Recovered,
+		Layout: l, Person: s.personRow(v, user), Wait: s.auth.Recoveries.Duration(user), Mailed: user.PasswordMailed, Done: user.Recovered,
 	}
-	waits, some, err := s.accounts.PendingRecovery(ctx, v.session, user.ID)
+	waits, some, err := s.auth.Recoveries.Pending(ctx, v.session, user.ID)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (s *adminServer) recoveryPage(v *visit, status int, l ui.Layout) error {
 
 func (s *adminServer) startRecovery(v *visit) error {
 	ctx := v.Request().Context()
-	_, err := s.accounts.StartRecovery(ctx, v.session, v.origin(), v.Param("id"), v.form.Get("vouched") == "yes")
+	_, err := s.auth.Recoveries.Start(ctx, v.session, v.origin(), v.Param("id"), v.form.Get("vouched") == "yes")
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (s *adminServer) startRecovery(v *visit) error {
 }
 
 func (s *adminServer) cancelRecovery(v *visit) error {
-	if err := s.accounts.CancelRecovery(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
+	if err := s.auth.Recoveries.Cancel(v.Request().Context(), v.session, v.origin(), v.Param("id")); err != nil {
 		return err
 	}
 	return v.done("recovery_cancelled")

@@ -40,7 +40,7 @@ func TestRecoveryJourney(t *testing.T) {
 	}
 
 	h.clock.pass(authn.RecoveryWait)
-	h.must(h.accounts.RunRecoveries(ctx))
+	h.must(h.auth.Recoveries.Run(ctx))
 	tokens, err := h.issuer.Tokens.List(ctx, bob.id, tokens.Page{})
 	h.must(err)
 	if tokens.Unrevoked != 0 {
@@ -79,7 +79,7 @@ func TestRecoveryLinkIsSentAgain(t *testing.T) {
 	page := "/admin/people/" + bob.id + "/recovery"
 	ada.post(page).is(303, page)
 	h.clock.pass(authn.RecoveryWait)
-	h.must(h.accounts.RunRecoveries(ctx))
+	h.must(h.auth.Recoveries.Run(ctx))
 	bob.forget()
 	bob.post("/login", "login", "bob", "password", password).is(303, "/recover")
 	first := bob.mailed("/recover")

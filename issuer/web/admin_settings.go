@@ -10,14 +10,14 @@ import (
 
 // settingsPage shows what is set, with what was typed into one of its forms that was refused.
 func (s *adminServer) settingsPage(v *visit, status int, l ui.Layout) error {
-	set, err := s.accounts.Settings(v.Request().Context())
+	set, err := s.auth.Settings.Load(v.Request().Context())
 	if err != nil {
 		return err
 	}
 	b := set.Banner
 	page := ui.SettingsPage{
 		Layout: l, ReadOnlySince: set.ReadOnly.Since, ReadOnlyBy: set.ReadOnly.By, Registration: string(set.Registration),
-		ByDefault: string(s.accounts.Registration(instance.Settings{})), Level: string(b.Level), Shown: b.Shown(s.now()),
+		ByDefault: string(s.auth.Settings.Registration(instance.Settings{})), Level: string(b.Level), Shown: b.Shown(s.now()),
 		BannerBy: b.By, BannerSince: b.Since, BannerUntil: b.Until,
 	}
 	if page.Shown {
@@ -39,7 +39,7 @@ func (s *adminServer) setReadOnly(v *visit) error {
 	if on {
 		notice = "read_only_on"
 	}
-	if err := s.accounts.SetReadOnly(v.Request().Context(), v.session, v.origin(), on, v.form.Get("reason")); err != nil {
+	if err := s.auth.Settings.SetReadOnly(v.Request().Context(), v.session, v.origin(), on, v.form.Get("reason")); err != nil {
 		return err
 	}
 	return v.done(notice)
@@ -47,7 +47,7 @@ func (s *adminServer) setReadOnly(v *visit) error {
 
 func (s *adminServer) setRegistration(v *visit) error {
 	to := instance.Registration(v.form.Get("registration"))
-	if err := s.accounts.SetRegistration(v.Request().Context(), v.session, v.origin(), to); err != nil {
+	if err := s.auth.Settings.SetRegistration(v.Request().Context(), v.session, v.origin(), to); err != nil {
 		return err
 	}
 	return v.done("registration_set")
@@ -59,7 +59,7 @@ func (s *adminServer) setBanner(v *visit) error {
 		return err
 	}
 	b := instance.Banner{Text: v.form.Get("text"), Level: instance.Level(v.form.Get("level")), Until: until}
-	if err := s.accounts.SetBanner(v.Request().Context(), v.session, v.origin(), b); err != nil {
+	if err := s.auth.Settings.SetBanner(v.Request().Context(), v.session, v.origin(), b); err != nil {
 		return err
 	}
 	return v.done("banner_set")
@@ -85,7 +85,7 @@ func bannerEnd(date, clock string) (time.Time, error) {
 }
 
 func (s *adminServer) clearBanner(v *visit) error {
-	if err := s.accounts.ClearBanner(v.Request().Context(), v.session, v.origin()); err != nil {
+	if err := s.auth.Settings.ClearBanner(v.Request().Context(), v.session, v.origin()); err != nil {
 		return err
 	}
 	return v.done("banner_cleared")

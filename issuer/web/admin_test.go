@@ -310,7 +310,7 @@ func TestReadOnlyMatrix(t *testing.T) {
 	ctx := context.Background()
 	set := func(on bool) {
 		t.Helper()
-		h.must(h.accounts.SetReadOnly(ctx, authn.Operator("the test"), authn.Origin{}, on, ""))
+		h.must(h.auth.Settings.SetReadOnly(ctx, authn.Operator("the test"), authn.Origin{}, on, ""))
 	}
 	sent := 0
 	for route, r := range matrix {

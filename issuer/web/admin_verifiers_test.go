@@ -158,7 +158,7 @@ func TestNoticesAreBounded(t *testing.T) {
 func TestFeedIsServed(t *testing.T) {
 	h := newHouse(t)
 	served, err := New(Config{
-		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, CatchUp: h.catchUp, PublicURL: h.web.public,
+		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, CatchUp: h.catchUp, PublicURL: h.web.public,
 		Gateway: http.NotFoundHandler(), Index: http.NotFoundHandler(), Feed: feedhttp.New(feedhttp.Config{Issuer: h.issuer}),
 		Clock: h.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})

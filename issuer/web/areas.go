@@ -16,13 +16,13 @@ import (
 // entryServer lets people in: it signs in and registers, and is where the links of mails lead.
 type entryServer struct {
 	*core
-	accounts *authn.Service
+	auth *authn.Service
 }
 
 // accountServer has the pages of one's own account: address, password, second factors, sessions.
 type accountServer struct {
 	*core
-	accounts *authn.Service
+	auth *authn.Service
 }
 
 // tokenServer has the pages of one's own tokens.
@@ -44,7 +44,7 @@ type projectServer struct {
 // adminServer has the pages of administrators.
 type adminServer struct {
 	*core
-	accounts  *authn.Service
+	auth      *authn.Service
 	projects  *projects.Service
 	tokens    *tokens.Service
 	followers *followers.Service
@@ -53,7 +53,7 @@ type adminServer struct {
 // activityServer shows and exports the audit trail: one's own, that of a project, all of it.
 type activityServer struct {
 	*core
-	accounts *authn.Service
+	auth     *authn.Service
 	projects *projects.Service
 }
 

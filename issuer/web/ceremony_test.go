@@ -210,7 +210,7 @@ func TestKeysOfSomebodyElse(t *testing.T) {
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	k := ada.addKey("ada's")
-	keys, err := h.accounts.Keys(t.Context(), ada.id)
+	keys, err := h.auth.SecurityKeys.List(t.Context(), ada.id)
 	h.must(err)
 	path := "/account/keys/" + keys[0].ID
 	bob.get(path).is(404, "")

@@ -46,7 +46,7 @@ type core struct {
 
 func newCore(cfg Config, e *echo.Echo) (*core, error) {
 	s := &core{
-		pages: cfg.Pages, visitors: cfg.Accounts, echo: e, public: cfg.PublicURL, outbox: cfg.Outbox,
+		pages: cfg.Pages, visitors: cfg.Auth, echo: e, public: cfg.PublicURL, outbox: cfg.Outbox,
 		clients: clientip.Trusting(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(), hstsSubdomains: cfg.HSTSSubdomains,
 		catchUp: cfg.CatchUp, confirmAway: cfg.Issuer.Followers.Confirm, invitations: cfg.Issuer.Projects.InvitationsFor,
 		now: cfg.Clock, log: cfg.Logger,
@@ -55,7 +55,7 @@ func newCore(cfg Config, e *echo.Echo) (*core, error) {
 	if err := s.crossOrigin.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {
 		return nil, fmt.Errorf("web: the public address: %w", err)
 	}
-	s.sessions = authn.NewSessionManager(cfg.Accounts, s.sessionFailed)
+	s.sessions = authn.NewSessionManager(cfg.Auth, s.sessionFailed)
 	s.sessions.Locate(s.visitorOf)
 	return s, nil
 }

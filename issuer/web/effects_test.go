@@ -15,7 +15,9 @@ import (
 // giving are the methods of the other rooms after which somebody can do more than before.
 var giving = []string{
 	"Mint", "Regenerate", "Invite", "Resend", "AcceptInvitation", "SetRole", "Appoint", "AppointOwner", "ReadmitTokens", "Unarchive",
-	"SetArchived", "ReleaseName", "RegisterVerifier", "SetAdmin", "StartRecovery", "RequestEmailChange", "SetReadOnly", "SetRegistration", "SetBanner",
+	"SetArchived", "ReleaseName", "RegisterVerifier",
+	"auth.Invitations.Invite", "auth.Administration.SetAdmin", "auth.Recoveries.Start", "auth.Addresses.RequestChange",
+	"auth.Settings.SetReadOnly", "auth.Settings.SetRegistration", "auth.Settings.SetBanner",
 }
 
 // Each handler that calls such a method is behind a form that asks for a fresh factor. The
@@ -85,12 +87,8 @@ func readHandlers(t *testing.T) (calls map[string][]string, routes map[string]st
 						}
 					}
 				case *ast.SelectorExpr:
-					if room, ok := n.X.(*ast.SelectorExpr); ok && slices.Contains([]string{"projects", "tokens", "followers", "accounts"}, room.Sel.Name) {
-						for _, m := range giving {
-							if n.Sel.Name == m {
-								calls[fn.Name.Name] = append(calls[fn.Name.Name], m)
-							}
-						}
+					if m := methodOf(n); slices.Contains(giving, m) {
+						calls[fn.Name.Name] = append(calls[fn.Name.Name], m)
 					}
 				}
 				return true
@@ -102,6 +100,21 @@ func readHandlers(t *testing.T) (calls map[string][]string, routes map[string]st
 	calls["shut(false)"] = []string{"ReadmitTokens"}
 	delete(calls, "personAct")
 	return calls, routes
+}
+
+// methodOf is the name of a method of another room, of those of auth with its part; "" for anything else.
+func methodOf(n *ast.SelectorExpr) string {
+	room, ok := n.X.(*ast.SelectorExpr)
+	if !ok {
+		return ""
+	}
+	if slices.Contains([]string{"projects", "tokens", "followers"}, room.Sel.Name) {
+		return n.Sel.Name
+	}
+	if of, ok := room.X.(*ast.SelectorExpr); ok && of.Sel.Name == "auth" {
+		return "auth." + room.Sel.Name + "." + n.Sel.Name
+	}
+	return ""
 }
 
 // handlerOf is the name of a handler, with its argument where it has one.

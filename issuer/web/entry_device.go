@@ -18,14 +18,14 @@ func (s *entryServer) showDeviceConfirm(v *visit) error {
 	if moved || err != nil {
 		return err
 	}
-	if err := s.accounts.DevicePending(v.Request().Context(), v.session, link); err != nil {
+	if err := s.auth.Devices.CheckLink(v.Request().Context(), v.session, link); err != nil {
 		return err
 	}
 	return v.show(ui.LoginDevicePage{Layout: v.layout(), Link: link.Reveal()})
 }
 
 func (s *entryServer) confirmDevice(v *visit) error {
-	session, err := s.accounts.ConfirmDevice(v.Request().Context(), v.session, v.origin(), authn.Secret(v.form.Get("link")))
+	session, err := s.auth.Devices.Confirm(v.Request().Context(), v.session, v.origin(), authn.Secret(v.form.Get("link")))
 	if err != nil {
 		return err
 	}

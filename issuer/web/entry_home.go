@@ -10,7 +10,7 @@ func (s *entryServer) home(v *visit) error {
 	if v.step() != authn.StepSignIn {
 		return v.then(v.stepPath(), "")
 	}
-	open, err := s.accounts.CanRegister(v.Request().Context())
+	open, err := s.auth.Accounts.CanRegister(v.Request().Context())
 	if err != nil {
 		return err
 	}

@@ -18,18 +18,18 @@ func (s *entryServer) showLogin(v *visit) error {
 }
 
 func (s *entryServer) loginPage(v *visit, status int, l ui.Layout) error {
-	open, err := s.accounts.CanRegister(v.Request().Context())
+	open, err := s.auth.Accounts.CanRegister(v.Request().Context())
 	if err != nil {
 		return err
 	}
 	return v.render(status, ui.LoginPage{
-		Layout: l, Login: v.form.Get("login"), Next: v.next(), Passkeys: s.accounts.KeysOffered(), RegistrationOpen: open,
+		Layout: l, Login: v.form.Get("login"), Next: v.next(), Passkeys: s.auth.SecurityKeys.Offered(), RegistrationOpen: open,
 	})
 }
 
 // login is the first step: the password. The account's state decides the second.
 func (s *entryServer) login(v *visit) error {
-	session, err := s.accounts.SignIn(v.Request().Context(), v.origin(), v.form.Get("login"), v.form.Get("password"))
+	session, err := s.auth.Sessions.SignIn(v.Request().Context(), v.origin(), v.form.Get("login"), v.form.Get("password"))
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *entryServer) loginTOTPPage(v *visit, status int, l ui.Layout) error {
 
 func (s *entryServer) loginTOTP(v *visit) error {
 	v.remember = v.form.Get("remember") == "yes"
-	session, err := s.accounts.VerifyTOTP(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
+	session, err := s.auth.Authenticators.Verify(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *entryServer) loginRecoveryPage(v *visit, status int, l ui.Layout) error
 }
 
 func (s *entryServer) loginRecovery(v *visit) error {
-	session, err := s.accounts.UseRecoveryCode(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
+	session, err := s.auth.RecoveryCodes.Use(v.Request().Context(), v.session, v.origin(), v.form.Get("code"))
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (s *entryServer) setPasskeyCookie(v *visit, value string, life time.Duratio
 }
 
 func (s *entryServer) beginPasskey(v *visit, _ ceremonySent) (ceremonyAnswer, error) {
-	options, handle, err := s.accounts.BeginPasskey(v.Request().Context(), v.origin())
+	options, handle, err := s.auth.SecurityKeys.BeginPasskey(v.Request().Context(), v.origin())
 	if err != nil {
 		return ceremonyAnswer{}, err
 	}
@@ -32,7 +32,7 @@ func (s *entryServer) finishPasskey(v *visit, sent ceremonySent) (ceremonyAnswer
 		handle = authn.Secret(c.Value)
 	}
 	s.setPasskeyCookie(v, "", -time.Second)
-	session, err := s.accounts.SignInPasskey(v.Request().Context(), v.origin(), handle, sent.Response)
+	session, err := s.auth.SecurityKeys.SignInPasskey(v.Request().Context(), v.origin(), handle, sent.Response)
 	if err != nil {
 		return ceremonyAnswer{}, err
 	}
@@ -41,13 +41,13 @@ func (s *entryServer) finishPasskey(v *visit, sent ceremonySent) (ceremonyAnswer
 }
 
 func (s *entryServer) beginVerifyKey(v *visit, _ ceremonySent) (ceremonyAnswer, error) {
-	options, err := s.accounts.BeginVerifyKey(v.Request().Context(), v.session)
+	options, err := s.auth.SecurityKeys.BeginVerify(v.Request().Context(), v.session)
 	return ceremonyAnswer{Options: options}, err
 }
 
 func (s *entryServer) finishVerifyKey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
 	v.remember = sent.Remember
-	session, err := s.accounts.VerifyKey(v.Request().Context(), v.session, v.origin(), sent.Response)
+	session, err := s.auth.SecurityKeys.Verify(v.Request().Context(), v.session, v.origin(), sent.Response)
 	if err != nil {
 		return ceremonyAnswer{}, err
 	}

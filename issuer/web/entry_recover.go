@@ -21,7 +21,7 @@ func (s *entryServer) showRecover(v *visit) error {
 	if link == "" {
 		return s.recoverPage(v, http.StatusOK, v.layout())
 	}
-	if err := s.accounts.RecoveryLinkPending(v.Request().Context(), v.session, link); err != nil {
+	if err := s.auth.Recoveries.CheckLink(v.Request().Context(), v.session, link); err != nil {
 		return err
 	}
 	return v.show(ui.RecoverPage{Layout: v.layout(), Link: link.Reveal()})
@@ -34,7 +34,7 @@ func (s *entryServer) recoverPage(v *visit, status int, l ui.Layout) error {
 }
 
 func (s *entryServer) recover(v *visit) error {
-	session, err := s.accounts.UseRecoveryLink(v.Request().Context(), v.session, v.origin(), authn.Secret(v.form.Get("link")))
+	session, err := s.auth.Recoveries.UseLink(v.Request().Context(), v.session, v.origin(), authn.Secret(v.form.Get("link")))
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (s *entryServer) recover(v *visit) error {
 }
 
 func (s *entryServer) resendRecoveryLink(v *visit) error {
-	if err := s.accounts.ResendRecoveryLink(v.Request().Context(), v.session, v.origin()); err != nil {
+	if err := s.auth.Recoveries.ResendLink(v.Request().Context(), v.session, v.origin()); err != nil {
 		return err
 	}
 	v.forgetLink()

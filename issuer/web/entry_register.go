@@ -26,7 +26,7 @@ func (s *entryServer) showRegister(r registration) handler {
 	return func(v *visit) error {
 		page := ui.RegisterPage{Kind: r.kind}
 		if r.purpose == "" {
-			ok, err := s.accounts.CanRegister(v.Request().Context())
+			ok, err := s.auth.Accounts.CanRegister(v.Request().Context())
 			if err != nil {
 				return err
 			}
@@ -40,7 +40,7 @@ func (s *entryServer) showRegister(r registration) handler {
 		if moved || err != nil {
 			return err
 		}
-		info, err := s.accounts.CheckLink(v.Request().Context(), r.purpose, link)
+		info, err := s.auth.Accounts.CheckLink(v.Request().Context(), r.purpose, link)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (s *entryServer) registerPage(r registration) pageFunc {
 
 func (s *entryServer) register(r registration) handler {
 	return func(v *visit) error {
-		session, err := s.accounts.Register(v.Request().Context(), v.origin(), authn.Registration{
+		session, err := s.auth.Accounts.Register(v.Request().Context(), v.origin(), authn.Registration{
 			Username: v.form.Get("username"), Email: v.form.Get("email"), Password: v.form.Get("password"),
 			Purpose: r.purpose, Link: authn.Secret(v.form.Get("link")),
 		})

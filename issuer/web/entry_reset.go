@@ -14,7 +14,7 @@ func (s *entryServer) forgotPage(v *visit, status int, l ui.Layout) error {
 // forgot says the same whether there is such an account or not.
 func (s *entryServer) forgot(v *visit) error {
 	login := v.form.Get("login")
-	if err := s.accounts.RequestPasswordReset(v.Request().Context(), v.origin(), login); err != nil {
+	if err := s.auth.Passwords.RequestReset(v.Request().Context(), v.origin(), login); err != nil {
 		return err
 	}
 	return v.show(ui.ForgotPage{Layout: v.layout(), Login: login, Sent: true, ValidFor: authn.PurposeReset.Life()})
@@ -34,7 +34,7 @@ func (s *entryServer) resetPage(v *visit, status int, l ui.Layout) error {
 }
 
 func (s *entryServer) drawReset(v *visit, status int, l ui.Layout, link authn.Secret) error {
-	username, _, err := s.accounts.ResetPending(v.Request().Context(), link)
+	username, _, err := s.auth.Passwords.ResetPending(v.Request().Context(), link)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (s *entryServer) drawReset(v *visit, status int, l ui.Layout, link authn.Se
 // reset sets the password. It signs nobody in.
 func (s *entryServer) reset(v *visit) error {
 	link := authn.Secret(v.form.Get("link"))
-	if err := s.accounts.ResetPassword(v.Request().Context(), v.origin(), link, v.form.Get("password")); err != nil {
+	if err := s.auth.Passwords.Reset(v.Request().Context(), v.origin(), link, v.form.Get("password")); err != nil {
 		return err
 	}
 	v.forgetLink()

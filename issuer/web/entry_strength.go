@@ -18,7 +18,7 @@ func (s *entryServer) strength(v *visit) error {
 	if v.user.ID != "" {
 		username, email = v.user.Username, v.user.Email
 	}
-	got, err := s.accounts.ScorePassword(v.Request().Context(), v.origin(), v.form.Get("password"), username, email)
+	got, err := s.auth.Passwords.Score(v.Request().Context(), v.origin(), v.form.Get("password"), username, email)
 	if err != nil {
 		return err
 	}

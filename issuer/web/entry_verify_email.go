@@ -12,7 +12,7 @@ func (s *entryServer) showVerifyEmail(v *visit) error {
 	if moved || err != nil {
 		return err
 	}
-	info, err := s.accounts.CheckLink(v.Request().Context(), authn.PurposeVerifyEmail, link)
+	info, err := s.auth.Accounts.CheckLink(v.Request().Context(), authn.PurposeVerifyEmail, link)
 	if err != nil {
 		return err
 	}
@@ -21,7 +21,7 @@ func (s *entryServer) showVerifyEmail(v *visit) error {
 
 func (s *entryServer) verifyEmail(v *visit) error {
 	ctx := v.Request().Context()
-	user, err := s.accounts.VerifyEmail(ctx, v.origin(), authn.Secret(v.form.Get("link")))
+	user, err := s.auth.Addresses.Verify(ctx, v.origin(), authn.Secret(v.form.Get("link")))
 	if err != nil {
 		return err
 	}
@@ -39,14 +39,14 @@ func (s *entryServer) verifyEmailSentPage(v *visit, status int, l ui.Layout) err
 }
 
 func (s *entryServer) resendVerification(v *visit) error {
-	if err := s.accounts.ResendVerification(v.Request().Context(), v.session, v.origin()); err != nil {
+	if err := s.auth.Addresses.ResendVerification(v.Request().Context(), v.session, v.origin()); err != nil {
 		return err
 	}
 	return v.done("verification_sent")
 }
 
 func (s *entryServer) changeEmail(v *visit) error {
-	if err := s.accounts.ChangeEmail(v.Request().Context(), v.session, v.origin(), v.form.Get("email")); err != nil {
+	if err := s.auth.Addresses.Correct(v.Request().Context(), v.session, v.origin(), v.form.Get("email")); err != nil {
 		return err
 	}
 	return v.done("email_changed")

@@ -197,7 +197,7 @@ func (p *person) register(path ui.Path, link string) {
 		link = p.get(string(path)).is(200, "").value("link")
 	}
 	p.post(string(path), "username", p.name, "email", p.address(), "password", password, "link", link).is(303, "/verify-email/sent")
-	user, err := p.accounts.UserByName(context.Background(), p.name)
+	user, err := p.auth.Accounts.UserByName(context.Background(), p.name)
 	p.must(err)
 	p.id = user.ID
 }
@@ -274,7 +274,7 @@ func (p *person) enrol() *person {
 // founder is the first administrator.
 func (h *house) founder(name string) *person {
 	h.Helper()
-	link, _, ok, err := h.accounts.SetupLink(context.Background())
+	link, _, ok, err := h.auth.Accounts.SetupLink(context.Background())
 	h.must(err)
 	if !ok {
 		h.Fatal("there is an account already")

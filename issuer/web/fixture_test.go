@@ -54,20 +54,20 @@ var sharedPages = sync.OnceValues(ui.New)
 // house is everything that 'rind serve' runs, on real stores, behind TLS.
 type house struct {
 	*testing.T
-	dir      string
-	server   *httptest.Server
-	web      *Server
-	store    *brittleStore
-	keys     *rootkeys.Store
-	accounts *authn.Service
-	issuer   *issuer.Service
-	pages    *ui.Renderer
-	mailer   *mails.Mailer
-	mails    *mailbox
-	notices  *notices.Outbox
-	clock    *clock
-	log      *buffer
-	catchUp  func(context.Context, uint64) error
+	dir     string
+	server  *httptest.Server
+	web     *Server
+	store   *brittleStore
+	keys    *rootkeys.Store
+	auth    *authn.Service
+	issuer  *issuer.Service
+	pages   *ui.Renderer
+	mailer  *mails.Mailer
+	mails   *mailbox
+	notices *notices.Outbox
+	clock   *clock
+	log     *buffer
+	catchUp func(context.Context, uint64) error
 
 	params       *argon2id.Params // of password hashes, one at a time; nil: cheap
 	plain        bool             // at http://localhost
@@ -151,9 +151,9 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	at, err := url.Parse(h.public())
 	h.must(err)
 	h.mails.carry = func() { // what waits is sent before somebody looks
-		_, _ = h.notices.Pass(context.Background(), h.mailer.Carry(h.accounts))
+		_, _ = h.notices.Pass(context.Background(), h.mailer.Carry(h.auth.Accounts))
 	}
-	h.accounts, err = authn.New(authn.Config{
+	h.auth, err = authn.New(authn.Config{
 		Store: h.store, Sealer: sealer, Users: h.issuer, Notifier: h.mailer, Notices: h.notices, Registration: h.registration, ConfirmDevices: h.confirm,
 		PublicURL: at, PasswordParams: cmp.Or(h.params, &cheap), MaxHashing: h.hashing(), Clock: h.clock.Now, Logger: log,
 	})
@@ -166,7 +166,7 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	})
 	h.must(err)
 	h.web, err = New(Config{
-		Accounts: h.accounts, Issuer: h.issuer, Pages: h.pages, CatchUp: h.catchUp,
+		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, CatchUp: h.catchUp,
 		Gateway: upload, Index: files.Index("", log), PublicURL: at, MaxTokenLife: h.maxLife,
 		TrustedProxies: h.trusted, Leaks: h.leaks, Clock: h.clock.Now, Logger: log,
 	})

@@ -115,7 +115,7 @@ func TestIncidentEnumerationByWords(t *testing.T) {
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	ada.guest("ice").enrol()
-	ice, err := h.accounts.UserByName(t.Context(), "ice")
+	ice, err := h.auth.Accounts.UserByName(t.Context(), "ice")
 	h.must(err)
 	ada.signIn()
 	ada.post("/admin/people/"+ice.ID+"/freeze").is(303, "/admin/people")

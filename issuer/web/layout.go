@@ -37,7 +37,7 @@ func (v *visit) frame() ui.Layout {
 // can't be read, the page goes without it: it may be the one that says so.
 func (v *visit) announce(l *ui.Layout) {
 	ctx := v.Request().Context()
-	set, err := v.core.visitors.Settings(ctx)
+	set, err := v.core.visitors.Settings.Load(ctx)
 	if err != nil {
 		v.core.log.DebugContext(ctx, "web: the settings were not read", "request_id", idOf(v), "error", err)
 		return

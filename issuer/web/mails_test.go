@@ -275,7 +275,7 @@ func TestMailsOutliveTheProcess(t *testing.T) {
 	}
 	h.mails.breaks(nil)
 	h.clock.pass(time.Minute)
-	carry := h.mailer.Carry(h.accounts)
+	carry := h.mailer.Carry(h.auth.Accounts)
 	for range 3 { // processes
 		_, err := notices.New(h.store, h.clock.Now, nil).Pass(context.Background(), carry)
 		h.must(err)

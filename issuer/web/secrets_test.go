@@ -20,7 +20,7 @@ import (
 func TestNoSecretIsLeft(t *testing.T) {
 	h := newHouse(t)
 	secrets := map[string]string{"password": password, "new password": "nine gables over a quiet harbour"}
-	link, _, _, err := h.accounts.SetupLink(context.Background())
+	link, _, _, err := h.auth.Accounts.SetupLink(context.Background())
 	h.must(err)
 	secrets["set-up link"] = link.Reveal()
 	ada := h.visitor("ada")

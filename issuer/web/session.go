@@ -63,6 +63,6 @@ func (s *core) keep(v *visit, session authn.Session) (err error) {
 		return err
 	}
 	v.session = session
-	v.user, err = s.visitors.User(ctx, session.UserID)
+	v.user, err = s.visitors.Accounts.User(ctx, session.UserID)
 	return err
 }

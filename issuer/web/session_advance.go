@@ -51,7 +51,7 @@ func (v *visit) advance(session authn.Session, next string) (to string, err erro
 // a browser that is not known.
 func (v *visit) noteDevice(remember bool) {
 	ctx := context.WithoutCancel(v.Request().Context()) // who hangs up would keep the mail about a new device from the owner
-	token, err := v.core.visitors.NoteDevice(ctx, v.session, v.origin(), remember)
+	token, err := v.core.visitors.Devices.Note(ctx, v.session, v.origin(), remember)
 	if err != nil {
 		v.core.log.WarnContext(ctx, "web: a device was not noted", "request_id", idOf(v), "error", err)
 		return
@@ -65,7 +65,7 @@ func (v *visit) noteDevice(remember bool) {
 // factors are the second factors that the visitor can give.
 func (v *visit) factors() ui.Factors {
 	return ui.Factors{
-		Key: v.user.Keys > 0 && v.core.visitors.KeysOffered(),
+		Key: v.user.Keys > 0 && v.core.visitors.SecurityKeys.Offered(),
 		App: v.user.HasTOTP && !v.user.KeysOnly,
 	}
 }

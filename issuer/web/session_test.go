@@ -61,7 +61,7 @@ func TestACodeLetsOneIn(t *testing.T) {
 // What can be done once is done once, however many send the form at one moment.
 func TestOnceIsOnce(t *testing.T) {
 	h := newHouse(t)
-	link, _, _, err := h.accounts.SetupLink(context.Background())
+	link, _, _, err := h.auth.Accounts.SetupLink(context.Background())
 	h.must(err)
 	setUp := together(20, func(i int) bool {
 		p := h.visitor("ada" + strconv.Itoa(i))

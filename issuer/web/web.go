@@ -28,9 +28,9 @@ import (
 // Config is what a Server serves. All fields are required but those that say
 // otherwise.
 type Config struct {
-	Accounts *authn.Service
-	Issuer   *issuer.Service
-	Pages    *ui.Renderer
+	Auth   *authn.Service
+	Issuer *issuer.Service
+	Pages  *ui.Renderer
 
 	// CatchUp waits until the store that the gateway verifies with has applied a
 	// revision, so that a token works, and a revoked one does not, when its
@@ -87,7 +87,7 @@ type Server struct {
 
 // New makes a Server.
 func New(cfg Config) (*Server, error) {
-	if cfg.Accounts == nil || cfg.Issuer == nil || cfg.Pages == nil || cfg.CatchUp == nil ||
+	if cfg.Auth == nil || cfg.Issuer == nil || cfg.Pages == nil || cfg.CatchUp == nil ||
 		cfg.Gateway == nil || cfg.Index == nil || cfg.PublicURL == nil || cfg.Clock == nil || cfg.Logger == nil {
 		return nil, errors.New("web: the Config is not complete")
 	}
@@ -99,12 +99,12 @@ func New(cfg Config) (*Server, error) {
 	from := cfg.Issuer
 	s := &Server{
 		core: c, router: newRouter(e), plainCookies: plainLoopback(cfg.PublicURL), feed: cfg.Feed,
-		entry:    &entryServer{core: c, accounts: cfg.Accounts},
-		account:  &accountServer{core: c, accounts: cfg.Accounts},
+		entry:    &entryServer{core: c, auth: cfg.Auth},
+		account:  &accountServer{core: c, auth: cfg.Auth},
 		tokens:   &tokenServer{core: c, tokens: from.Tokens, projects: from.Projects, maxTokenLife: cfg.MaxTokenLife},
-		projects: &projectServer{core: c, projects: from.Projects, tokens: from.Tokens, canRegister: cfg.Accounts.CanRegister},
-		admin:    &adminServer{core: c, accounts: cfg.Accounts, projects: from.Projects, tokens: from.Tokens, followers: from.Followers},
-		activity: &activityServer{core: c, accounts: cfg.Accounts, projects: from.Projects},
+		projects: &projectServer{core: c, projects: from.Projects, tokens: from.Tokens, canRegister: cfg.Auth.Accounts.CanRegister},
+		admin:    &adminServer{core: c, auth: cfg.Auth, projects: from.Projects, tokens: from.Tokens, followers: from.Followers},
+		activity: &activityServer{core: c, auth: cfg.Auth, projects: from.Projects},
 		api:      &apiServer{core: c, tokens: from.Tokens, followers: from.Followers, leaks: cfg.Leaks, canVerify: cfg.CanVerify},
 	}
 	e.HideBanner, e.HidePort = true, true
