@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rind-dev/rind/internal/certificate"
@@ -64,8 +63,7 @@ type gatewayInstance struct {
 	follower *replication.Follower
 	keys     *rootkeys.Store
 	metrics  *metrics.Server
-	indexes  []*upstream.Upstream
-	secret   atomic.Pointer[string] // of /v1/verify; nil: it is not in use
+	reloads  []func(context.Context) error // read secrets again
 	handler  http.Handler
 }
 
@@ -155,32 +153,17 @@ func (g *gatewayInstance) openIndexes(ctx context.Context) error {
 				return err
 			}
 		}
-		g.indexes, served = append(g.indexes, index), append(served, at)
+		g.reloads, served = append(g.reloads, index.Reload), append(served, at)
 	}
+	secret, err := gatewayhttp.OpenSecret(cfg.VerifySecretFile, private.Of(cfg.GroupAccess))
+	if err != nil {
+		return err
+	}
+	g.reloads = append(g.reloads, secret.Reload)
 	g.handler = g.metrics.Requests(gatewayhttp.New(gatewayhttp.Config{
 		Indexes: served, PublicURL: cfg.PublicURL, ClientIP: clientIP, Metrics: g.metrics.Routes(), Ready: g.ready,
-		Verifier: check, VerifySecret: g.verifySecret, OnUse: func(grant verifier.Grant, from netip.Addr) { g.follower.Used(grant, from, time.Now()) },
+		Verifier: check, Secret: secret, OnUse: func(grant verifier.Grant, from netip.Addr) { g.follower.Used(grant, from, time.Now()) },
 	}))
-	return g.readVerifySecret()
-}
-
-// verifySecret is what programs that ask at /v1/verify know; "" where nobody may.
-func (g *gatewayInstance) verifySecret() string {
-	if s := g.secret.Load(); s != nil {
-		return *s
-	}
-	return ""
-}
-
-func (g *gatewayInstance) readVerifySecret() error {
-	if g.cfg.VerifySecretFile == "" {
-		return nil
-	}
-	secret, err := private.Of(g.cfg.GroupAccess).ReadSecret(g.cfg.VerifySecretFile)
-	if err != nil {
-		return fmt.Errorf("verify-secret-file: %w", err)
-	}
-	g.secret.Store(&secret)
 	return nil
 }
 
@@ -208,18 +191,13 @@ func (g *gatewayInstance) run(ctx context.Context, l net.Listener, cert *certifi
 		all = append(all, func(ctx context.Context) { cert.Look(ctx, true) })
 		running.Go(func() { cert.Run(background) })
 	}
-	for _, x := range g.indexes {
+	for _, read := range g.reloads {
 		all = append(all, func(ctx context.Context) {
-			if err := x.Reload(ctx); err != nil {
-				g.log.ErrorContext(ctx, "the credential of an index stays as it was", "error", err)
+			if err := read(ctx); err != nil {
+				g.log.ErrorContext(ctx, "a secret stays as it was", "error", err)
 			}
 		})
 	}
-	all = append(all, func(ctx context.Context) {
-		if err := g.readVerifySecret(); err != nil {
-			g.log.ErrorContext(ctx, "the secret of /v1/verify stays as it was", "error", err)
-		}
-	})
 	running.Go(func() { reload(background, hangups, g.log, all...) })
 	running.Go(func() {
 		if err := g.follower.Run(background); err != nil {

@@ -1,8 +1,6 @@
 package gatewayhttp
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"io"
@@ -52,14 +50,12 @@ type decision struct {
 
 // verify answers programs that know the secret.
 func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
-	secret := s.cfg.VerifySecret()
 	given, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	want, got := sha256.Sum256([]byte(secret)), sha256.Sum256([]byte(given))
 	switch {
-	case secret == "":
+	case !s.cfg.Secret.used():
 		say(w, http.StatusNotFound, "This address is not in use: set verify-secret-file.")
 		return
-	case !isBearer || subtle.ConstantTimeCompare(want[:], got[:]) != 1:
+	case !isBearer || !s.cfg.Secret.is(given):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rind"`)
 		say(w, http.StatusUnauthorized, "Send the secret in verify-secret-file as a bearer token, and the client's own header in the field authorization.")
 		return

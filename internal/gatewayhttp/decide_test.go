@@ -8,12 +8,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/verifier"
 )
 
@@ -74,7 +77,7 @@ func newDeciding(t *testing.T) *deciding {
 	d.text = d.keys.mint(t)
 	d.Server = newServer(t, func(c *Config) {
 		c.Verifier = verifier.New(d.keys).WithClock(func() time.Time { return time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC) })
-		c.VerifySecret = func() string { return "s3cret" }
+		c.Secret = secretOf(t, "s3cret")
 		c.OnUse = func(g verifier.Grant, _ netip.Addr) { d.used = append(d.used, g) }
 	})
 	return d
@@ -150,6 +153,43 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+func secretOf(t *testing.T, secret string) *Secret {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := OpenSecret(path, private.Owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A file that changed is taken when it is read again, and one that can't be read changes nothing.
+func TestReloadedSecret(t *testing.T) {
+	s := secretOf(t, "one")
+	if err := os.WriteFile(s.file, []byte("two"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !s.is("one") || s.is("two") {
+		t.Error("it is read too early")
+	}
+	if err := s.Reload(t.Context()); err != nil || s.is("one") || !s.is("two") {
+		t.Error("it is not read again:", err)
+	}
+	if err := os.WriteFile(s.file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reload(t.Context()); err == nil || !s.is("two") || s.is("") {
+		t.Error("an empty file:", err)
+	}
+	none, err := OpenSecret("", private.Owner)
+	if err != nil || none.used() || none.is("") {
+		t.Error("no file:", err)
+	}
+}
+
 // Who does not know the secret learns nothing.
 func TestVerifySecret(t *testing.T) {
 	d := newDeciding(t)
@@ -159,7 +199,7 @@ func TestVerifySecret(t *testing.T) {
 			t.Errorf("%q: %d %+v", auth, status, got)
 		}
 	}
-	d.cfg.VerifySecret = func() string { return "" }
+	d.cfg.Secret = &Secret{}
 	for _, auth := range []string{"", "Bearer ", "Bearer s3cret"} {
 		if status, got, _ := d.verify(t, auth, q); status != http.StatusNotFound || got != (decision{}) {
 			t.Errorf("not in use, %q: %d %+v", auth, status, got)

@@ -42,9 +42,9 @@ type Config struct {
 	PublicURL *url.URL
 	Metrics   http.Handler
 
-	Verifier     gateway.Verifier
-	VerifySecret func() string                           // of /v1/verify; "": it is not in use
-	OnUse        func(g verifier.Grant, from netip.Addr) // of a token, by what /v1/verify allowed
+	Verifier gateway.Verifier
+	Secret   *Secret                                 // of programs that ask at /v1/verify
+	OnUse    func(g verifier.Grant, from netip.Addr) // of a token, by what /v1/verify allowed
 
 	ClientIP func(*http.Request) netip.Addr
 }

@@ -30,7 +30,7 @@ func newServer(t *testing.T, edit func(*Config)) *Server {
 			{Path: "/team-a/", Uploads: said("upload a"), Ready: up},
 		},
 		Ready: func() error { return nil }, PublicURL: &url.URL{Scheme: "https", Host: "packages.example.org"}, Metrics: said("metrics"),
-		VerifySecret: func() string { return "" }, OnUse: func(verifier.Grant, netip.Addr) {},
+		Secret: &Secret{}, OnUse: func(verifier.Grant, netip.Addr) {},
 		ClientIP: func(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() },
 	}
 	if edit != nil {
