@@ -120,7 +120,7 @@ func (s *Service) SendReminders(ctx context.Context) error {
 		}
 		err = s.store.Update(ctx, func(tx kv.Tx) error {
 			for _, id := range ids {
-				if err := s.remind(tx, id, now); err != nil {
+				if err := (reminder{s.ledger, tx, now}).look(id); err != nil {
 					return err
 				}
 			}
@@ -132,8 +132,16 @@ func (s *Service) SendReminders(ctx context.Context) error {
 	}
 }
 
-// remind tells what there is to tell of a token, and says when it is next looked at.
-func (s *Service) remind(tx kv.Tx, id string, now time.Time) error {
+// reminder tells owners of their tokens in a transaction.
+type reminder struct {
+	ledger *ledger.Ledger
+	tx     kv.Tx
+	now    time.Time
+}
+
+// look tells what there is to tell of a token, and says when it is next looked at.
+func (r reminder) look(id string) error {
+	tx, now := r.tx, r.now
 	due, there, err := readReminder(tx, id)
 	if err != nil || !there || due.At > now.Unix() { // somebody else looked
 		return err
@@ -152,16 +160,17 @@ func (s *Service) remind(tx kv.Tx, id string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := s.remindOwner(tx, id, rec, &due, use.At, now); err != nil {
+	if err := r.tell(id, rec, &due, use.At); err != nil {
 		return err
 	}
 	return putReminder(tx, id, rec, due, false, use.At)
 }
 
-// remindOwner tells what there is to tell of a token, and notes that in due.
-func (s *Service) remindOwner(tx kv.Tx, id string, rec tokenRecord, due *reminderRecord, used, now time.Time) error {
+// tell tells the owner what there is to tell of a token, and notes that in due.
+func (r reminder) tell(id string, rec tokenRecord, due *reminderRecord, used time.Time) error {
+	now := r.now
 	tell := func(kind notices.Kind, d notices.Details) error {
-		return s.ledger.PutNotice(tx, notices.Notice{Kind: kind, User: rec.User, At: now, Details: d})
+		return r.ledger.PutNotice(r.tx, notices.Notice{Kind: kind, User: rec.User, At: now, Details: d})
 	}
 	if warn, ok := rec.warnAt(); ok && !due.Warned && !warn.After(now) {
 		if err := tell(notices.TokenExpiring, rec.described(id)); err != nil {
