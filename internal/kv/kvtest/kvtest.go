@@ -28,10 +28,26 @@ const patience = 30 * time.Second
 
 // Run runs the suite. Each call of open returns a new, empty store; Run closes it.
 func Run(t *testing.T, open func(t *testing.T) kv.Store) {
-	cases := []struct {
-		name string
-		run  func(t *testing.T, s kv.Store)
-	}{
+	for _, c := range append(cases(), onlyOne...) {
+		t.Run(c.name, func(t *testing.T) {
+			s := open(t)
+			t.Cleanup(func() { s.Close() })
+			c.run(t, s)
+		})
+	}
+	t.Run("Model", func(t *testing.T) { testModel(t, open) })
+}
+
+type testCase struct {
+	name string
+	run  func(t *testing.T, s kv.Store)
+}
+
+// onlyOne are the cases that are about one handle.
+var onlyOne = []testCase{{"Stamp", testStamp}}
+
+func cases() []testCase {
+	return []testCase{
 		{"PutGetDelete", testPutGetDelete},
 		{"EmptyValue", testEmptyValue},
 		{"BinaryKeys", testBinaryKeys},
@@ -63,16 +79,7 @@ func Run(t *testing.T, open func(t *testing.T) kv.Store) {
 		{"BoundsOfReads", testReadBounds},
 		{"BoundsOfTransactions", testTxBounds},
 		{"Watch", testWatch},
-		{"Stamp", testStamp},
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			s := open(t)
-			t.Cleanup(func() { s.Close() })
-			c.run(t, s)
-		})
-	}
-	t.Run("Model", func(t *testing.T) { testModel(t, open) })
 }
 
 // update runs fn in an Update that must succeed.

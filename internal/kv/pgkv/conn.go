@@ -1,0 +1,257 @@
+package pgkv
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// conn is one connection, with its session set up and its statements prepared. One goroutine
+// at a time uses it.
+type conn struct {
+	pg     *pgconn.PgConn
+	warned string // by the server, since it was last emptied
+}
+
+// session is what each connection is set to, whatever the database, the user or a pooler have as their own.
+// Scans in the order of keys must never sort, however wrong the server's statistics are.
+const session = `set synchronous_commit = %s; set default_transaction_isolation = 'read committed';
+set default_transaction_read_only = off; set default_transaction_deferrable = off; set search_path = pg_catalog;
+set client_min_messages = warning; set statement_timeout = '30s'; set lock_timeout = '8s'; set idle_in_transaction_session_timeout = '60s';
+set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off; set jit = off; set plan_cache_mode = force_generic_plan; set application_name = 'rind'`
+
+// dial opens a connection and sets up its session.
+func (s *Store) dial(ctx context.Context, synchronous string) (*conn, error) {
+	c := &conn{}
+	config := s.config.Copy()
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { c.warned = n.Message }
+	var err error
+	if c.pg, err = pgconn.ConnectConfig(ctx, config); err != nil {
+		return nil, err
+	}
+	if err := c.exec(fmt.Sprintf(session, synchronous)); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// connect is dial with the statements of the tables.
+func (s *Store) connect() (*conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
+	defer cancel()
+	c, err := s.dial(ctx, "on")
+	if err != nil {
+		return nil, err
+	}
+	for name, sql := range statements(s.schema) {
+		if _, err := c.pg.Prepare(ctx, name, sql, nil); err != nil {
+			c.close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// exec runs statements that take no parameters.
+func (c *conn) exec(sql string) error {
+	c.deadline(answerWait)
+	return c.pg.Exec(context.Background(), sql).Close()
+}
+
+func (c *conn) deadline(d time.Duration) { c.pg.Conn().SetDeadline(time.Now().Add(d)) }
+
+// close ends the connection at once; the server rolls back what is open.
+func (c *conn) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c.pg.Close(ctx)
+}
+
+// call is a prepared statement with its parameters. The calls up to the one with sync are a unit that
+// fails as a whole.
+type call struct {
+	name   string
+	params [][]byte
+	sync   bool
+}
+
+// answer is what a call returned. done says that the server has ended its unit.
+type answer struct {
+	rows [][][]byte
+	tag  string
+	err  error
+	done bool
+}
+
+var binaryFormat = []int16{1}
+
+// run sends all calls in one round trip. The error is one of the connection, which is of no use then; what the
+// server says of a call is in its answer.
+func (c *conn) run(calls ...call) (answers []answer, err error) {
+	answers = make([]answer, len(calls))
+	c.deadline(answerWait)
+	p := c.pg.StartPipeline(context.Background())
+	for i, q := range calls {
+		p.SendQueryPrepared(q.name, q.params, binaryFormat, binaryFormat)
+		if q.sync && i < len(calls)-1 {
+			p.SendPipelineSync()
+		}
+	}
+	if err := p.Sync(); err != nil {
+		return answers, err
+	}
+	err = collect(p, calls, answers)
+	return answers, errors.Join(err, closePipeline(p, err))
+}
+
+// closePipeline ends pipeline mode. The server's errors are in the answers already.
+func closePipeline(p *pgconn.Pipeline, failed error) error {
+	err := p.Close()
+	var refused *pgconn.PgError
+	if failed != nil || errors.As(err, &refused) {
+		return nil
+	}
+	return err
+}
+
+func collect(p *pgconn.Pipeline, calls []call, answers []answer) error {
+	for first := 0; first < len(calls); {
+		end := first + 1 // of the unit
+		for end < len(calls) && !calls[end-1].sync {
+			end++
+		}
+		for next := first; ; {
+			result, err := p.GetResults()
+			var refused *pgconn.PgError
+			if reader, ok := result.(*pgconn.ResultReader); ok && err == nil {
+				r := reader.Read()
+				if err = r.Err; err == nil {
+					answers[next].rows, answers[next].tag = r.Rows, r.CommandTag.String()
+					next++
+					continue
+				}
+			}
+			if errors.As(err, &refused) {
+				answers[min(next, end-1)].err = err
+				if refused.SeverityUnlocalized != "ERROR" { // the connection ends
+					return err
+				}
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if _, ok := result.(*pgconn.PipelineSync); !ok {
+				return fmt.Errorf("pgkv: an answer %T where the end of a transaction was expected", result)
+			}
+			break
+		}
+		for i := first; i < end; i++ {
+			answers[i].done = true
+		}
+		first = end
+	}
+	return nil
+}
+
+// firstError is the first that the server said of any call.
+func firstError(answers []answer) error {
+	for _, a := range answers {
+		if a.err != nil {
+			return a.err
+		}
+	}
+	return nil
+}
+
+func int8of(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func readInt8(b []byte) uint64 {
+	if len(b) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(b)
+}
+
+// byteArray is a bytea[] as the protocol has it.
+func byteArray(list [][]byte) []byte {
+	size := 20
+	for _, b := range list {
+		size += 4 + len(b)
+	}
+	out := make([]byte, 0, size)
+	dimensions := uint32(1)
+	if len(list) == 0 {
+		dimensions = 0
+	}
+	const bytea = 17
+	for _, n := range []uint32{dimensions, 0, bytea} {
+		out = binary.BigEndian.AppendUint32(out, n)
+	}
+	if len(list) == 0 {
+		return out
+	}
+	out = binary.BigEndian.AppendUint32(out, uint32(len(list)))
+	out = binary.BigEndian.AppendUint32(out, 1)
+	for _, b := range list {
+		out = binary.BigEndian.AppendUint32(out, uint32(len(b)))
+		out = append(out, b...)
+	}
+	return out
+}
+
+// pool holds connections for Views that nobody uses.
+type pool struct {
+	room chan struct{} // has one for each that is in use
+	mu   sync.Mutex
+	idle []*conn
+	gone bool
+}
+
+// take waits for a place and returns a connection, nil where one has to be opened.
+func (p *pool) take(ctx context.Context) (*conn, error) {
+	select {
+	case p.room <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.idle); n > 0 {
+		c := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return c, nil
+	}
+	return nil, nil
+}
+
+// put gives back a place, and a connection that is good; nil where there is none.
+func (p *pool) put(c *conn) {
+	defer func() { <-p.room }()
+	if c == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone {
+		c.close()
+		return
+	}
+	p.idle = append(p.idle, c)
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+	for _, c := range p.idle {
+		c.close()
+	}
+	p.idle = nil
+}

@@ -1,0 +1,247 @@
+package pgkv
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// Writers of a process take turns, as in boltkv: who finds others waiting leaves its moment open to them, they
+// run on it and on what was written before them, and the last commits for all.
+//
+// A function that joins a moment which began before it was called may have read what is not so any more. The commit
+// shows that it was: the version is still the same. Where nothing is committed, it runs again on a moment of its own.
+
+// outcome is what became of a group.
+type outcome int
+
+const (
+	nothing  outcome = iota // nobody wrote
+	kept                    // what was written is durable
+	conflict                // another process committed in between; nothing was kept
+	failed                  // a fault before the commit, or one after which it is certain that nothing was kept
+	unknown                 // nobody knows whether it was kept
+)
+
+// Bounds of a group: what is above is for the next.
+const (
+	groupMembers = 256
+	groupBytes   = 4 << 20
+)
+
+// group is a moment that several writers share. Its fields belong to the holder of the turn, but for
+// outcome and err, which are set before done is closed.
+type group struct {
+	m       *moment
+	writes  writes
+	members int     // whose writes are in it
+	reads   readSet // of all who ran in it
+
+	done    chan struct{}
+	outcome outcome
+	err     error
+}
+
+// ran is what became of one run of a function in a group.
+type ran struct {
+	hooks []func()
+	err   error // of the function
+	wrote bool
+	first bool // the moment began for it
+}
+
+// Update implements kv.Store.
+func (s *Store) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	hooks, err := s.update(ctx, fn)
+	if err != nil {
+		return err
+	}
+	for _, hook := range hooks {
+		hook()
+	}
+	return nil
+}
+
+func (s *Store) update(ctx context.Context, fn func(kv.Tx) error) ([]func(), error) {
+	var t tries
+	alone := false // on a moment that begins after now
+	for {
+		if err := s.lock(ctx); err != nil {
+			return nil, err
+		}
+		g, first, fault := s.join(alone)
+		if fault == nil {
+			r := s.run(g, fn)
+			r.first = first
+			s.finish(g)
+			hooks, err, again := g.result(r)
+			if !again {
+				return hooks, err
+			}
+			alone = g.outcome == nothing
+			fault = g.err
+		} else {
+			s.unlock()
+		}
+		if over := s.usable(); over != nil {
+			return nil, over
+		}
+		if fault != nil {
+			if err := t.again(ctx, s, fault); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// result is what an Update returns, or that it has to run again.
+func (g *group) result(r ran) (hooks []func(), err error, again bool) {
+	switch {
+	case g.outcome == kept, g.outcome == nothing && r.first:
+		return r.hooks, r.err, false
+	case g.outcome == unknown && r.wrote:
+		return nil, g.err, false
+	}
+	return nil, nil, true // where it wrote nothing of what is unknown, that does no harm
+}
+
+// join returns the group that is open, or begins one.
+func (s *Store) join(alone bool) (g *group, first bool, fault error) {
+	if s.group != nil && alone {
+		s.end(s.group)
+	}
+	if s.group != nil {
+		return s.group, false, nil
+	}
+	if s.conn == nil {
+		if s.conn, fault = s.connect(); fault != nil {
+			return nil, false, fault
+		}
+	}
+	locked := time.Now().Before(s.lockedUntil)
+	g = &group{m: s.newMoment(s.conn, locked), done: make(chan struct{})}
+	hints := s.hints
+	s.hints = readSet{}
+	if len(hints.keys)+len(hints.spans) > 0 || locked {
+		if fault = g.m.ahead(hints); fault != nil {
+			s.drop()
+			return nil, false, fault
+		}
+	}
+	s.group = g
+	return g, true, nil
+}
+
+// drop ends the connection that writes; the next writer opens another.
+func (s *Store) drop() {
+	s.conn.close()
+	s.conn = nil
+}
+
+// run runs fn in the group. Where fn panics, or ends its goroutine, nothing of it
+// stays, and the turn is given up.
+func (s *Store) run(g *group, fn func(kv.Tx) error) (r ran) {
+	reads := &readSet{keys: map[string]bool{}, spans: map[span]bool{}}
+	g.m.reads = reads
+	t := &transaction{reader: &reader{m: g.m, below: &g.writes}}
+	returned := false
+	defer func() {
+		t.end()
+		g.m.reads = nil
+		if !returned {
+			if g.members == 0 || g.m.fault != nil {
+				s.end(g)
+			}
+			s.unlock()
+		}
+	}()
+	r.err = fn(t)
+	returned = true
+	if r.err == nil {
+		r.err = t.refused
+	}
+	g.reads.add(reads)
+	if r.err == nil && g.m.fault == nil {
+		r.hooks = t.hooks
+		if r.wrote = len(t.own.to) > 0; r.wrote {
+			g.writes.merge(&t.own)
+			g.members++
+		}
+	}
+	return r
+}
+
+// finish gives up the turn, and returns when the outcome of the group is known.
+func (s *Store) finish(g *group) {
+	if s.waiting.Load() == 0 || g.members == 0 || g.members >= groupMembers || g.writes.size >= groupBytes || g.m.fault != nil {
+		s.end(g)
+		s.unlock()
+		return
+	}
+	s.unlock()
+	select {
+	case <-g.done:
+	case s.writer <- struct{}{}: // behind those who waited already: a channel is served in order
+		s.end(g)
+		s.unlock()
+	}
+	<-g.done
+}
+
+// end commits the group, or ends one that has nothing to commit. It does nothing where the group has ended.
+func (s *Store) end(g *group) {
+	if s.group != g {
+		return
+	}
+	s.group = nil
+	defer close(g.done)
+	switch {
+	case g.m.fault != nil:
+		g.outcome, g.err = failed, g.m.fault
+		s.drop()
+	case g.members == 0:
+		s.leave(g.m)
+	default:
+		g.outcome, g.err = s.commit(g)
+	}
+	if g.outcome == conflict {
+		s.lockedUntil = time.Now().Add(lockedFor)
+	}
+	if g.outcome == conflict || g.outcome == failed {
+		s.hints.add(&g.reads)
+	}
+}
+
+// leave ends a moment in which nothing was written.
+func (s *Store) leave(m *moment) {
+	if !m.begun {
+		return
+	}
+	answers, err := m.c.run(call{name: doRollback})
+	if err != nil || firstError(answers) != nil {
+		s.drop()
+	}
+}
+
+// lock waits for the writer's turn, or until ctx is done.
+func (s *Store) lock(ctx context.Context) error {
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	select {
+	case s.writer <- struct{}{}:
+		err := s.usable()
+		if err == nil && ctx.Err() != nil {
+			err = fmt.Errorf("pgkv: wait to write: %w", ctx.Err())
+		}
+		if err != nil {
+			s.unlock()
+		}
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("pgkv: wait to write: %w", ctx.Err())
+	}
+}
+
+func (s *Store) unlock() { <-s.writer }

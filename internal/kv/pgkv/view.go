@@ -1,0 +1,99 @@
+package pgkv
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rind-dev/rind/internal/kv"
+)
+
+// tries bounds how long faults are tried again.
+type tries struct{ until time.Time }
+
+// again waits a little after a fault and returns nil where the transaction is to be run once more.
+func (t *tries) again(ctx context.Context, s *Store, fault error) error {
+	if !transient(fault) {
+		return fmt.Errorf("pgkv: %w: %w", kv.ErrUnavailable, fault)
+	}
+	if t.until.IsZero() {
+		t.until = time.Now().Add(patience)
+	}
+	if time.Now().After(t.until) {
+		return fmt.Errorf("pgkv: %w: for %s: %w", kv.ErrUnavailable, patience, fault)
+	}
+	select {
+	case <-time.After(20 * time.Millisecond):
+		return s.usable()
+	case <-s.stopped:
+		return kv.ErrClosed
+	case <-ctx.Done():
+		return fmt.Errorf("pgkv: %w (%w)", ctx.Err(), fault)
+	}
+}
+
+// View implements kv.Store.
+func (s *Store) View(ctx context.Context, fn func(kv.Reader) error) error {
+	s.views.RLock()
+	defer s.views.RUnlock()
+	var t tries
+	for {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("pgkv: read: %w", err)
+		}
+		if err := s.usable(); err != nil {
+			return err
+		}
+		fault, err := s.view(ctx, fn)
+		if fault == nil {
+			return err
+		}
+		if over := s.usable(); over != nil {
+			return over
+		}
+		if err := t.again(ctx, s, fault); err != nil {
+			return err
+		}
+	}
+}
+
+// view runs fn on a moment of its own. A fault says that what fn returned is worth nothing.
+func (s *Store) view(ctx context.Context, fn func(kv.Reader) error) (fault, err error) {
+	c, err := s.readers.take(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("pgkv: wait to read: %w", err)
+	}
+	if c == nil {
+		if c, err = s.connect(); err != nil {
+			s.readers.put(nil)
+			return err, nil
+		}
+	}
+	m := s.newMoment(c, false)
+	r := &viewReader{&reader{m: m}}
+	defer func() {
+		r.end()
+		go s.release(m)
+	}()
+	err = fn(r)
+	return m.fault, err
+}
+
+// viewReader can't write, whatever it is asserted to be.
+type viewReader struct{ *reader }
+
+// release ends a moment and gives its connection back.
+func (s *Store) release(m *moment) {
+	if m.begun && m.fault == nil {
+		answers, err := m.c.run(call{name: doRollback})
+		if err == nil {
+			err = firstError(answers)
+		}
+		m.fault = err
+	}
+	if m.fault != nil {
+		m.c.close()
+		m.c = nil
+	}
+	s.readers.put(m.c)
+}
