@@ -15,9 +15,12 @@ import (
 
 // testModel runs random transactions against the store and against a map.
 func testModel(t *testing.T, open func(t *testing.T) kv.Store) {
+	s := open(t)
+	defer s.Close()
 	rapid.Check(t, func(rt *rapid.T) {
-		s := open(t)
-		defer s.Close()
+		if err := s.Update(context.Background(), empty); err != nil {
+			rt.Fatal(err)
+		}
 		m := map[string]string{}
 		for range rapid.IntRange(1, 12).Draw(rt, "transactions") {
 			m = modelTransaction(rt, s, m)
@@ -26,6 +29,19 @@ func testModel(t *testing.T, open func(t *testing.T) kv.Store) {
 			}
 		}
 	})
+}
+
+// empty deletes all that is in a store.
+func empty(tx kv.Tx) error {
+	for p, err := range kv.Each(tx, nil, nil, false) {
+		if err != nil {
+			return err
+		}
+		if err := tx.Delete(p.Key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // modelTransaction runs one Update and returns the map as it is afterwards.

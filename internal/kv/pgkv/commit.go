@@ -76,7 +76,7 @@ func (s *Store) changes(g *group) [][]byte {
 // resolve finds out what became of a commit whose answer was lost. The fence makes sure that it does not happen after
 // somebody has looked; with a synchronous standby the answer to the fence says too that what was committed before is there.
 func (s *Store) resolve(cause error) (outcome, error) {
-	for until := time.Now().Add(resolveWait); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(s.wait.resolve); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
 		c, err := s.connect()
 		if err != nil {
 			cause = errors.Join(cause, err)

@@ -16,6 +16,7 @@ import (
 type conn struct {
 	pg     *pgconn.PgConn
 	warned string // by the server, since it was last emptied
+	wait   time.Duration
 }
 
 // session is what each connection is set to, whatever the database, the user or a pooler have as their own.
@@ -27,7 +28,7 @@ set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off; se
 
 // dial opens a connection and sets up its session.
 func (s *Store) dial(ctx context.Context, synchronous string) (*conn, error) {
-	c := &conn{}
+	c := &conn{wait: s.wait.answer}
 	config := s.config.Copy()
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { c.warned = n.Message }
 	var err error
@@ -43,7 +44,7 @@ func (s *Store) dial(ctx context.Context, synchronous string) (*conn, error) {
 
 // connect is dial with the statements of the tables.
 func (s *Store) connect() (*conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
+	ctx, cancel := context.WithTimeout(context.Background(), s.wait.answer)
 	defer cancel()
 	c, err := s.dial(ctx, "on")
 	if err != nil {
@@ -60,11 +61,12 @@ func (s *Store) connect() (*conn, error) {
 
 // exec runs statements that take no parameters.
 func (c *conn) exec(sql string) error {
-	c.deadline(answerWait)
+	c.hurry()
 	return c.pg.Exec(context.Background(), sql).Close()
 }
 
-func (c *conn) deadline(d time.Duration) { c.pg.Conn().SetDeadline(time.Now().Add(d)) }
+// hurry bounds how long the next answer may take.
+func (c *conn) hurry() { c.pg.Conn().SetDeadline(time.Now().Add(c.wait)) }
 
 // close ends the connection at once; the server rolls back what is open.
 func (c *conn) close() {
@@ -95,7 +97,7 @@ var binaryFormat = []int16{1}
 // server says of a call is in its answer.
 func (c *conn) run(calls ...call) (answers []answer, err error) {
 	answers = make([]answer, len(calls))
-	c.deadline(answerWait)
+	c.hurry()
 	p := c.pg.StartPipeline(context.Background())
 	for i, q := range calls {
 		p.SendQueryPrepared(q.name, q.params, binaryFormat, binaryFormat)

@@ -37,13 +37,19 @@ const MinServer = 140000
 
 // How long things are tried and waited for.
 const (
-	patience     = 10 * time.Second // for a store that can't be reached, before a commit
-	answerWait   = 10 * time.Second // for an answer of the server
-	resolveWait  = 30 * time.Second // to learn what became of a commit whose answer was lost
 	pollInterval = 250 * time.Millisecond
 	lockedFor    = 100 * time.Millisecond // after a conflict the version is locked first
 	maxReaders   = 8                      // connections for Views
 )
+
+// waits are how long a handle has patience.
+type waits struct {
+	fault   time.Duration // with a store that can't be reached, before a commit
+	answer  time.Duration // with one answer of the server
+	resolve time.Duration // to learn what became of a commit whose answer was lost
+}
+
+var defaultWaits = waits{fault: 10 * time.Second, answer: 10 * time.Second, resolve: 30 * time.Second}
 
 // Options are settings of Open.
 type Options struct {
@@ -56,6 +62,8 @@ type Options struct {
 
 	// Schema holds the tables and is created where it does not exist: "rind" where it is empty.
 	Schema string
+
+	wait waits // the default where it is zero
 }
 
 // Found is what Open found out about the server, for people.
@@ -69,6 +77,7 @@ type Found struct {
 type Store struct {
 	config  *pgconn.Config
 	schema  string
+	wait    waits
 	process []byte // names this handle in the table of writers
 	found   Found
 
@@ -112,6 +121,9 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		config: config, schema: opt.Schema, process: make([]byte, 16), writer: make(chan struct{}, 1),
 		readers: pool{room: make(chan struct{}, maxReaders)}, stopped: make(chan struct{}), notify: make(chan struct{}, 1),
 	}
+	if s.wait = opt.wait; s.wait == (waits{}) {
+		s.wait = defaultWaits
+	}
 	if s.schema == "" {
 		s.schema = "rind"
 	}
@@ -152,7 +164,7 @@ func (o Options) parse() (*pgconn.Config, error) {
 	}
 	config.RuntimeParams = map[string]string{} // poolers refuse them
 	config.Fallbacks = nil
-	config.ConnectTimeout = answerWait
+	config.ConnectTimeout = defaultWaits.answer
 	if o.Password != "" {
 		config.Password = o.Password
 	}

@@ -77,7 +77,7 @@ func statements(schema string) map[string]string {
 
 // prepare looks at the server, makes the tables where there are none, and reads the stamp.
 func (s *Store) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	ctx, cancel := context.WithTimeout(ctx, 2*s.wait.fault)
 	defer cancel()
 	c, err := s.dial(ctx, "on")
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Store) look(c *conn) error {
 	var took []time.Duration
 	for range 5 {
 		begun := time.Now()
-		c.deadline(answerWait)
+		c.hurry()
 		results, err := c.pg.Exec(context.Background(), `select current_setting('server_version_num'), current_setting('fsync'), pg_is_in_recovery()::text,
 			current_setting('server_version'), current_setting('synchronous_standby_names')`).ReadAll()
 		if err != nil {
@@ -131,7 +131,7 @@ func (s *Store) look(c *conn) error {
 // create makes the tables. Several processes may try at once; the first one's count.
 func (s *Store) create(ctx context.Context, c *conn) error {
 	for try := 0; ; try++ {
-		c.deadline(answerWait)
+		c.hurry()
 		results, err := c.pg.Exec(ctx, fmt.Sprintf(`select to_regclass('%s.version')::text`, s.schema)).ReadAll()
 		if err != nil {
 			return fmt.Errorf("pgkv: look for the tables: %w: %w", kv.ErrUnavailable, err)

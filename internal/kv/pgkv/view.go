@@ -17,10 +17,10 @@ func (t *tries) again(ctx context.Context, s *Store, fault error) error {
 		return fmt.Errorf("pgkv: %w: %w", kv.ErrUnavailable, fault)
 	}
 	if t.until.IsZero() {
-		t.until = time.Now().Add(patience)
+		t.until = time.Now().Add(s.wait.fault)
 	}
 	if time.Now().After(t.until) {
-		return fmt.Errorf("pgkv: %w: for %s: %w", kv.ErrUnavailable, patience, fault)
+		return fmt.Errorf("pgkv: %w: for %s: %w", kv.ErrUnavailable, s.wait.fault, fault)
 	}
 	select {
 	case <-time.After(20 * time.Millisecond):

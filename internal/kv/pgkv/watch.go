@@ -75,7 +75,7 @@ func (s *Store) wakeOthers() {
 		}
 		var err error
 		if c == nil {
-			ctx, cancel := context.WithTimeout(context.Background(), answerWait)
+			ctx, cancel := context.WithTimeout(context.Background(), s.wait.answer)
 			c, err = s.dial(ctx, "off") // a notice is nothing to wait for a disk for
 			cancel()
 			if err != nil {
