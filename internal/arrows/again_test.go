@@ -18,6 +18,9 @@ func TestTransactionsMayRunAgain(t *testing.T) {
 	seen := 0
 	for _, room := range []string{"authn", "issuer", "internal", "cmd"} {
 		err := filepath.WalkDir(filepath.Join("..", "..", room), func(path string, d fs.DirEntry, err error) error {
+			if path == filepath.Join("..", "..", "internal", "kv", "kvtest") {
+				return fs.SkipDir // it counts how often functions run
+			}
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
 			}

@@ -65,8 +65,15 @@ var (
 	Oathtool    = Tool{Name: "oathtool", Path: "/usr/bin/oathtool", Package: "oathtool"}
 	Caddy       = Tool{Name: "Caddy", Path: "/usr/bin/caddy", Package: "caddy"}
 	Nginx       = Tool{Name: "nginx", Path: "/usr/sbin/nginx", Package: "nginx"}
+	PostgreSQL  = Tool{Name: "PostgreSQL", Path: newest("/usr/lib/postgresql/*/bin/postgres"), Package: "postgresql"}
 	Chromium    = browser()
 )
+
+// newest is the last of the files that a pattern names, or the pattern where there is none.
+func newest(pattern string) string {
+	found, _ := filepath.Glob(pattern)
+	return append([]string{pattern}, found...)[len(found)]
+}
 
 // browser is Chromium without its own windows and tabs, the same engine for less than half the CPU; or the whole of
 // it, where a machine has that alone. Debian's script in /usr/bin would leave the browser behind when it is

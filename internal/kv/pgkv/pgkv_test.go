@@ -5,29 +5,43 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/kvtest"
 	"github.com/rind-dev/rind/internal/pgtest"
+	"github.com/rind-dev/rind/internal/realtest"
 )
 
-// server is what most tests share; each has a schema of its own.
-var server *pgtest.Server
+// The server that most tests share; each has a schema of its own.
+var (
+	start  sync.Once
+	server *pgtest.Server
+)
+
+// shared returns the server, and starts it for the first.
+func shared(t testing.TB) *pgtest.Server {
+	t.Helper()
+	realtest.Need(t, realtest.PostgreSQL)
+	start.Do(func() {
+		var err error
+		if server, err = pgtest.Start("max_connections=300"); err != nil {
+			t.Error(err)
+		}
+	})
+	if server == nil {
+		t.Fatal("PostgreSQL did not start")
+	}
+	return server
+}
 
 func TestMain(m *testing.M) {
-	if os.Getenv("RIND_SKIP_SERVERS") == "1" {
-		fmt.Println("RIND_SKIP_SERVERS=1: the tests that run PostgreSQL are skipped")
-		os.Exit(0)
-	}
-	var err error
-	if server, err = pgtest.Start("max_connections=300"); err != nil {
-		fmt.Fprintln(os.Stderr, err, "; RIND_SKIP_SERVERS=1 goes without it")
-		os.Exit(1)
-	}
 	code := m.Run()
-	server.Stop()
+	if server != nil {
+		server.Stop()
+	}
 	os.Exit(code)
 }
 
@@ -46,7 +60,7 @@ func open(t testing.TB, url, schema string) *Store {
 }
 
 func TestConformance(t *testing.T) {
-	kvtest.Run(t, func(t *testing.T) kv.Store { return open(t, server.URL(), newSchema()) })
+	kvtest.Run(t, func(t *testing.T) kv.Store { return open(t, shared(t).URL(), newSchema()) })
 }
 
 func get(t testing.TB, s kv.Store, key string) (v []byte) {
@@ -66,6 +80,6 @@ func get(t testing.TB, s kv.Store, key string) (v []byte) {
 func TestConformanceOfTwoHandles(t *testing.T) {
 	kvtest.RunTwo(t, func(t *testing.T) (a, b kv.Store) {
 		schema := newSchema()
-		return open(t, server.URL(), schema), open(t, server.URL(), schema)
+		return open(t, shared(t).URL(), schema), open(t, shared(t).URL(), schema)
 	})
 }

@@ -33,7 +33,6 @@ type proxy struct {
 	where  cut
 	n      int // of calls until atAnyCall cuts
 	refuse bool
-	met    int // how often it cut
 	open   map[net.Conn]bool
 }
 
@@ -97,17 +96,11 @@ func (p *proxy) cutAll() {
 	}
 }
 
-// set says where the next connection is cut, once, and whether others are refused from then on.
+// set says where the next connection is cut, once.
 func (p *proxy) set(where cut, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.where, p.n, p.met = where, n, 0
-}
-
-func (p *proxy) cuts() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.met
+	p.where, p.n = where, n
 }
 
 // away makes the server one that can't be reached, or that can be again.
@@ -144,7 +137,6 @@ func (l *link) at(kind byte, body []byte) cut {
 		return never
 	}
 	l.p.where = never
-	l.p.met++
 	return where
 }
 
