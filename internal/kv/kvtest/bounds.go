@@ -161,7 +161,7 @@ func testTxBounds(t *testing.T, s kv.Store) {
 	large := bytes.Repeat([]byte("x"), kv.MaxValue-64)
 	for what, fn := range map[string]func(kv.Tx, int) error{
 		"many deletes": func(tx kv.Tx, i int) error { return tx.Delete([]byte("old")) },
-		"many keys":    func(tx kv.Tx, i int) error { return tx.Put(fmt.Appendf(nil, "many/%d", i), nil) },
+		"many keys":    func(tx kv.Tx, i int) error { return tx.Put(fmt.Appendf(nil, "many/%08d", i), nil) },
 		"many bytes":   func(tx kv.Tx, i int) error { return tx.Put(fmt.Appendf(nil, "large/%d", i), large) },
 	} {
 		var first error
@@ -182,7 +182,7 @@ func testTxBounds(t *testing.T, s kv.Store) {
 	wantKeys(t, s, "old")
 	if err := s.Update(ctx, func(tx kv.Tx) error {
 		for i := range kv.MaxTx {
-			if err := tx.Put(fmt.Appendf(nil, "many/%d", i), []byte("v")); err != nil {
+			if err := tx.Put(fmt.Appendf(nil, "many/%08d", i), []byte("v")); err != nil {
 				return err
 			}
 		}
@@ -190,5 +190,5 @@ func testTxBounds(t *testing.T, s kv.Store) {
 	}); err != nil {
 		t.Errorf("a transaction at the bound: %v", err)
 	}
-	wantGet(t, s, fmt.Sprint("many/", kv.MaxTx-1), "v")
+	wantGet(t, s, fmt.Sprintf("many/%08d", kv.MaxTx-1), "v")
 }
