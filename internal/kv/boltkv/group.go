@@ -20,6 +20,16 @@ import (
 // Each of a group sees what those before it wrote, and nobody is told an outcome
 // before the commit. What one writes is undone where its function fails: bbolt can
 // only undo all, so a writer that is not the first notes what it changes.
+//
+// What it is worth, by
+//
+//	go test ./internal/kv/boltkv -run '^$' -bench Writers -benchtime 0.7s -count 4
+//
+// on 2 busy cores and ext4, each of four records a write, the least and the most of four runs:
+//
+//	64 writers at once, in groups     7,900 to 11,000 writes/s   32 to 34 µs of CPU each
+//	64 writers at once, one by one      400 to  2,300 writes/s  190 to 280 µs of CPU each
+//	a writer on its own, either way     300 to  3,200 writes/s  130 to 350 µs of CPU each
 
 // group is a transaction of bbolt that several writers share. Its fields belong to
 // the holder of the store's turn, but for err, which is set before done is closed.
