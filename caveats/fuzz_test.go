@@ -157,7 +157,8 @@ func reference(raw []byte) string {
 		return "malformed"
 	}
 	var parts []json.RawMessage
-	if err := json.Unmarshal(raw, &parts); err != nil || len(parts) == 0 {
+	err := json.Unmarshal(raw, &parts)
+	if err != nil || len(parts) == 0 {
 		return "malformed"
 	}
 	tag := string(parts[0])

@@ -78,7 +78,8 @@ func (p *parser) fields(tag []byte) (c Caveat, ok bool) {
 		c = ProjectIDs(list)
 	case "3":
 		var s string
-		if ok = p.comma(); ok {
+		ok = p.comma()
+		if ok {
 			s, ok = p.text()
 		}
 		c = User(s)
@@ -126,7 +127,8 @@ func (p *parser) unknown(tag []byte) (Caveat, bool) {
 }
 
 func (p *parser) life() (l Life, ok bool) {
-	if l.ExpiresAt, ok = p.timeField(); ok {
+	l.ExpiresAt, ok = p.timeField()
+	if ok {
 		l.NotBefore, ok = p.timeField()
 	}
 	return l, ok

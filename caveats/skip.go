@@ -11,7 +11,8 @@ func (p *parser) skipValue() bool {
 		switch c := p.peek(); {
 		case c == '[' || c == '{':
 			p.at++
-			if depth++; depth > maxDepth {
+			depth++
+			if depth > maxDepth {
 				return false
 			}
 			objects = objects<<1 | uint64(c>>5&1) // '{' is 0x7b, '[' is 0x5b

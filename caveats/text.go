@@ -78,7 +78,8 @@ func unescape(body []byte) []byte {
 			i++
 			continue
 		}
-		switch c = body[i+1]; c {
+		c = body[i+1]
+		switch c {
 		case 'u':
 			r, size, _ := escapedRune(body[i:])
 			out = utf8.AppendRune(out, r)

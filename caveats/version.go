@@ -93,7 +93,8 @@ func (p *versionParser) version() (v Version, ok bool) {
 	v.epoch = "0"
 	if p.take("!") {
 		v.epoch = n
-		if n, ok = p.number(); !ok {
+		n, ok = p.number()
+		if !ok {
 			return v, false
 		}
 	}
@@ -110,7 +111,8 @@ func (p *versionParser) version() (v Version, ok bool) {
 		v.dev = n
 	}
 	if p.take("+") {
-		if v.local, ok = p.local(); !ok {
+		v.local, ok = p.local()
+		if !ok {
 			return v, false
 		}
 	}

@@ -76,7 +76,8 @@ func readByDeletion(t *testing.T, members int) int {
 	must(err)
 	must(store.Update(t.Context(), func(tx kv.Tx) error {
 		var rec map[string]any
-		if err := kv.GetJSON(tx, "issuer/project/"+demo.ID, &rec); err != nil {
+		err := kv.GetJSON(tx, "issuer/project/"+demo.ID, &rec)
+		if err != nil {
 			return err
 		}
 		all := rec["members"].(map[string]any)

@@ -158,7 +158,8 @@ func TestNextTellsNothing(t *testing.T) {
 			page, err := h.Projects.Events(t.Context(), bob, "demo", q)
 			h.Check(err)
 			out = append(out, fmt.Sprint(len(page.Events), page.Next, page.Reached))
-			if q.Before = page.Next; q.Before == 0 {
+			q.Before = page.Next
+			if q.Before == 0 {
 				break
 			}
 		}

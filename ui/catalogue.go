@@ -32,7 +32,8 @@ func (m *message) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
 		return json.Unmarshal(b, &m.text)
 	}
-	if err := json.Unmarshal(b, &m.forms); err != nil {
+	err := json.Unmarshal(b, &m.forms)
+	if err != nil {
 		return err
 	}
 	if m.forms["other"] == "" {
@@ -62,7 +63,8 @@ func readCatalogues() (map[string]*catalogue, error) {
 		}
 		c := &catalogue{tag: strings.TrimSuffix(path.Base(file), ".json")}
 		d := json.NewDecoder(bytes.NewReader(b))
-		if err := d.Decode(&c.messages); err != nil {
+		err = d.Decode(&c.messages)
+		if err != nil {
 			return nil, fmt.Errorf("ui: catalogue %s: %w", file, err)
 		}
 		out[strings.ToLower(c.tag)] = c

@@ -34,7 +34,8 @@ func palettes(t *testing.T) map[string]map[string]float64 {
 // luminance is that of WCAG 2.2.
 func luminance(hex string) float64 {
 	var c [3]int
-	if _, err := fmt.Sscanf(hex, "%02x%02x%02x", &c[0], &c[1], &c[2]); err != nil {
+	_, err := fmt.Sscanf(hex, "%02x%02x%02x", &c[0], &c[1], &c[2])
+	if err != nil {
 		return math.NaN()
 	}
 	part := func(n int) float64 {

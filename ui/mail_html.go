@@ -66,7 +66,8 @@ func (c *catalogue) html(l letter) (string, error) {
 		}
 	}
 	var b strings.Builder
-	if err := mailTemplate.Execute(&b, page); err != nil {
+	err := mailTemplate.Execute(&b, page)
+	if err != nil {
 		return "", fmt.Errorf("ui: the mail %q: %w", l.subject, err)
 	}
 	return b.String(), nil

@@ -25,7 +25,8 @@ func renderer(t testing.TB) *ui.Renderer {
 func render(t testing.TB, r *ui.Renderer, v ui.View) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := r.Render(&b, v); err != nil {
+	err := r.Render(&b, v)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

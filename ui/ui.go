@@ -105,7 +105,8 @@ func (r *Renderer) Render(w io.Writer, v View) error {
 		return fmt.Errorf("ui: there is no page %q", page)
 	}
 	var b bytes.Buffer
-	if err := set.ExecuteTemplate(&b, "layout", v); err != nil {
+	err := set.ExecuteTemplate(&b, "layout", v)
+	if err != nil {
 		return fmt.Errorf("ui: page %s: %w", page, err)
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {

@@ -215,7 +215,8 @@ func readVectors(t testing.TB) (all vectorFile) {
 			t.Fatal(err)
 		}
 		var f vectorFile
-		if err := json.Unmarshal(b, &f); err != nil {
+		err = json.Unmarshal(b, &f)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if all.Cases != nil && (f.Location != all.Location || f.Now != all.Now) {

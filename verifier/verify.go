@@ -43,7 +43,8 @@ func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant,
 	if err != nil {
 		return Grant{}, err
 	}
-	if err := authenticate(&t, rec); err != nil {
+	err = authenticate(&t, rec)
+	if err != nil {
 		return Grant{}, err
 	}
 	if !rec.RevokedAt.IsZero() {
@@ -101,7 +102,8 @@ func (v *Verifier) lookup(ctx context.Context, b *buffer, id, project string) (e
 	default:
 		return unavailable(id, err)
 	}
-	switch p := &rec.Project; {
+	p := &rec.Project
+	switch {
 	case rec.UserID == "" || rec.Location == "" || len(rec.Caveats) == 0 || rec.Signature == [32]byte{}:
 		return unavailable(id, errors.New("its record is incomplete: the store is damaged"))
 	case *p != Project{} && (p.ID == "" || p.Name != project || project == ""):
@@ -149,7 +151,8 @@ func authenticate(t *token.Token, rec *Record) error {
 	want := rec.Signature
 	if added := t.Caveats[len(rec.Caveats):]; len(added) > 0 {
 		var err error
-		if want, err = token.Extend(rec.Signature, t.ID, added); err != nil {
+		want, err = token.Extend(rec.Signature, t.ID, added)
+		if err != nil {
 			return badSignature(t.ID) // what can't be chained was never signed
 		}
 	}

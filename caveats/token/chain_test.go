@@ -31,7 +31,8 @@ func TestExtendEqualsTheLibrary(t *testing.T) {
 			mac := hmac.New(sha256.New, step[:])
 			mac.Write(c)
 			var err error
-			if step, err = token.Extend(step, tok.ID, [][]byte{c}); err != nil {
+			step, err = token.Extend(step, tok.ID, [][]byte{c})
+			if err != nil {
 				rt.Fatal(err)
 			}
 			if !hmac.Equal(step[:], mac.Sum(nil)) {

@@ -221,7 +221,8 @@ func tamper(t *testing.T, r *rand.Rand, tok token.Token, rec record) string {
 		tok.Location = pick(r, "pypi.org", "packages.example.com", "", "Packages.example.org", "a b")
 	case 7: // minted anew by whoever has the root key, without the last issued caveat
 		var err error
-		if tok, err = token.Mint(rec.key, rec.id, rec.location, bytesOf([]string{`[3,"` + userID + `"]`, `[0,1900000001,0]`})); err != nil {
+		tok, err = token.Mint(rec.key, rec.id, rec.location, bytesOf([]string{`[3,"` + userID + `"]`, `[0,1900000001,0]`}))
+		if err != nil {
 			t.Fatal(err)
 		}
 	case 8:

@@ -135,7 +135,8 @@ func Restrict(text string, cs ...caveats.Caveat) (string, error) {
 	if err := checkForm(all); err != nil {
 		return "", err
 	}
-	if t.Signature, err = Extend(t.Signature, t.ID, added); err != nil {
+	t.Signature, err = Extend(t.Signature, t.ID, added)
+	if err != nil {
 		return "", err
 	}
 	t.Caveats = all

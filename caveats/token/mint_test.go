@@ -103,7 +103,8 @@ func TestRestrictRefuses(t *testing.T) {
 	withCaveat := func(c string) string {
 		tok := mint(t)
 		var err error
-		if tok.Signature, err = token.Extend(tok.Signature, tok.ID, [][]byte{[]byte(c)}); err != nil {
+		tok.Signature, err = token.Extend(tok.Signature, tok.ID, [][]byte{[]byte(c)})
+		if err != nil {
 			t.Fatal(err)
 		}
 		tok.Caveats = append(tok.Caveats, []byte(c))
@@ -154,7 +155,8 @@ func TestRestrictNarrows(t *testing.T) {
 				caveats.Life{ExpiresAt: 1800000001}, caveats.Life{ExpiresAt: 1800000000}, caveats.ProjectIDs{"00000000-0000-4000-8000-0000000000bb"},
 			}).Draw(rt, "caveat")
 			var err error
-			if text, err = token.Restrict(text, c); err != nil {
+			text, err = token.Restrict(text, c)
+			if err != nil {
 				rt.Fatal(err)
 			}
 			tok, err := token.Parse(text)

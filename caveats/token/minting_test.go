@@ -34,7 +34,8 @@ func readMinting(t *testing.T) (f mintingFile, raw []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(raw, &f); err != nil {
+	err = json.Unmarshal(raw, &f)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if len(f.Cases) < 12 {

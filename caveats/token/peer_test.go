@@ -8,8 +8,6 @@ import (
 	"slices"
 	"testing"
 
-	"gopkg.in/macaroon.v2"
-
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/realtest"
@@ -83,7 +81,8 @@ func ask(t *testing.T, questions []question) []answer {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var a answer
-		if err := json.Unmarshal(lines.Bytes(), &a); err != nil {
+		err := json.Unmarshal(lines.Bytes(), &a)
+		if err != nil {
 			t.Fatal(err)
 		}
 		answers = append(answers, a)
@@ -167,8 +166,8 @@ func TestTokensNarrowedByPymacaroons(t *testing.T) {
 		if end, err := token.Extend(minted.Signature, tok.ID, tok.Caveats[n:]); err != nil || end != tok.Signature {
 			t.Errorf("%q: the chain ends elsewhere: %v", questions[i].Caveats, err)
 		}
-		var m macaroon.Macaroon
-		if m = *decodeWithLibrary(a.Token); len(m.Caveats()) != len(tok.Caveats) {
+		m := *decodeWithLibrary(a.Token)
+		if len(m.Caveats()) != len(tok.Caveats) {
 			t.Errorf("macaroon.v2 reads %d caveats", len(m.Caveats()))
 		}
 	}

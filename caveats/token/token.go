@@ -92,7 +92,8 @@ func (b *Buffer) Parse(text string) (Token, error) {
 	if !ok {
 		return Token{}, fmt.Errorf("%w: it does not begin with %q", ErrMalformed, Prefix)
 	}
-	if b.binary, ok = appendDecoded(b.binary[:0], body); !ok {
+	b.binary, ok = appendDecoded(b.binary[:0], body)
+	if !ok {
 		if strings.ContainsAny(body, "\r\n") {
 			return Token{}, fmt.Errorf("%w: line end inside", ErrMalformed)
 		}

@@ -197,7 +197,8 @@ func TestATokenDoesNotPrint(t *testing.T) {
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "token", tok)
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "token", tok, "in", []any{tok.ID})
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%q"} {
-		if got := fmt.Sprintf(verb, tok) + fmt.Sprintf(verb, &tok) + log.String(); !strings.Contains(got, id) || strings.Contains(got, fmt.Sprint(tok.Signature[0], " ", tok.Signature[1])) ||
+		got := fmt.Sprintf(verb, tok) + fmt.Sprintf(verb, &tok) + log.String()
+		if !strings.Contains(got, id) || strings.Contains(got, fmt.Sprint(tok.Signature[0], " ", tok.Signature[1])) ||
 			strings.Contains(got, fmt.Sprintf("%x", tok.Signature[:4])) || strings.Contains(got, userID) || strings.Contains(got, "1800003600") {
 			t.Errorf("%s: %s", verb, got)
 		}

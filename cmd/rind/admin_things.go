@@ -207,7 +207,8 @@ func (c adminBannerSetCmd) Run(ctx context.Context, s streams, a *adminCmd) erro
 	req := adminhttp.Request{Text: c.Text, Level: c.Level}
 	if c.Until != "" {
 		var err error
-		if req.Until, err = time.Parse(time.RFC3339, c.Until); err != nil {
+		req.Until, err = time.Parse(time.RFC3339, c.Until)
+		if err != nil {
 			complain(s.err, fmt.Errorf("--until %q is not a time like 2027-01-31T12:00:00Z", c.Until))
 			return exitCode(exitUsage)
 		}

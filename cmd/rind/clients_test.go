@@ -67,7 +67,8 @@ func newUploadServer(t *testing.T, change ...func(*config.Config)) *uploadServer
 	}
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	if s.h, err = open(cfg, log); err != nil {
+	s.h, err = open(cfg, log)
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stop(); running.Wait(); s.h.close() })
@@ -246,7 +247,8 @@ func addRaw(t *testing.T, text, raw string) string {
 	if err := m.AddFirstPartyCaveat([]byte(raw)); err != nil {
 		t.Fatal(err)
 	}
-	if b, err = m.MarshalBinary(); err != nil {
+	b, err = m.MarshalBinary()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return token.Prefix + base64.RawURLEncoding.EncodeToString(b)

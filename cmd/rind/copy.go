@@ -33,7 +33,8 @@ func (c verifierCopyCmd) Run(ctx context.Context, s streams) error {
 	defer store.Close()
 	var key []byte
 	if c.ToKeyFile != "" {
-		if key, err = seal.LoadKeyFor(private.Of(c.GroupAccess), c.ToKeyFile, true); err != nil {
+		key, err = seal.LoadKeyFor(private.Of(c.GroupAccess), c.ToKeyFile, true)
+		if err != nil {
 			return fmt.Errorf("--to-key-file: %w", err)
 		}
 	}

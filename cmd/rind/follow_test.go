@@ -98,7 +98,8 @@ func TestVerifierFollow(t *testing.T) {
 	}
 	out, _, code = rind(t.Context(), "verifier", "status", "--from", address, "--json")
 	var v verifierstatus.Status
-	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 0 {
+	err := json.Unmarshal([]byte(out), &v)
+	if err != nil || code != 0 {
 		t.Fatalf("%d: %s: %v", code, out, err)
 	}
 	at, err := f.Followers.Position(t.Context())
@@ -124,7 +125,8 @@ func TestVerifierFollow(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "usable:    yes\n") {
 		t.Errorf("%d: %s%s", code, out, stderr)
 	}
-	if _, _, code = rind(t.Context(), "verifier", "status", "--keys", keys, "--max-staleness", "1ns"); code != exitFailed {
+	_, _, code = rind(t.Context(), "verifier", "status", "--keys", keys, "--max-staleness", "1ns")
+	if code != exitFailed {
 		t.Errorf("a store that is too old: %d", code)
 	}
 }

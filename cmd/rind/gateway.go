@@ -112,7 +112,8 @@ func (g *gatewayInstance) openKeys() error {
 	if err != nil {
 		return err
 	}
-	if g.keys, err = access.openKeysFile(filepath.Join(cfg.DataDir, rootKeysFile), cfg.Key(), "", false); err != nil {
+	g.keys, err = access.openKeysFile(filepath.Join(cfg.DataDir, rootKeysFile), cfg.Key(), "", false)
+	if err != nil {
 		return err
 	}
 	g.follower = replication.New(replication.Config{Remote: remote, Store: g.keys, MaxStaleness: cfg.MaxStaleness, Logger: g.log})
@@ -149,7 +150,8 @@ func (g *gatewayInstance) openIndexes(ctx context.Context) error {
 		}
 		at := gatewayhttp.Index{Path: x.Path, Uploads: uploads, Ready: index.Ready}
 		if x.ProxyReads {
-			if at.Reads, err = index.Reads(uploads, strings.TrimSuffix(cfg.PublicURL.String(), "/")+x.Path, g.log); err != nil {
+			at.Reads, err = index.Reads(uploads, strings.TrimSuffix(cfg.PublicURL.String(), "/")+x.Path, g.log)
+			if err != nil {
 				return err
 			}
 		}
@@ -204,7 +206,8 @@ func (g *gatewayInstance) run(ctx context.Context, l net.Listener, cert *certifi
 			g.log.ErrorContext(background, "the root-key store is no longer kept up to date", "error", err)
 		}
 	})
-	if err := serveMetrics(background, &running, g.cfg.MetricsListen, g.metrics, g.log); err != nil {
+	err = serveMetrics(background, &running, g.cfg.MetricsListen, g.metrics, g.log)
+	if err != nil {
 		return err
 	}
 	return deadline.Run(ctx, l, g.handler, g.log)

@@ -34,7 +34,8 @@ func newVolume(t *testing.T) *volume {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	v := &volume{t: t, dir: dir, rind: filepath.Join(dir, "bin", "rind"), data: filepath.Join(dir, "data"), uid: 43210, gid: 43211, shared: 43212}
-	if v.root = os.Geteuid() == 0; !v.root {
+	v.root = os.Geteuid() == 0
+	if !v.root {
 		v.shared = os.Getegid()
 	}
 	path, err := exec.LookPath("rind")

@@ -122,18 +122,20 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	}
 	h.notices = notices.New(store, time.Now, log)
 	h.store = store
-	if h.trail, err = followTrail(cfg, store, log); err != nil {
+	h.trail, err = followTrail(cfg, store, log)
+	if err != nil {
 		return nil, err
 	}
 	if err := h.openMails(cfg, store, sealer, log); err != nil {
 		return nil, err
 	}
-	if h.issuer, err = issuer.New(issuer.Config{
+	h.issuer, err = issuer.New(issuer.Config{
 		Notices: h.notices, Store: store, Sealer: sealer, Location: cfg.Location(), MaxLife: cfg.MaxTokenLife, PerHour: cfg.TokensPerHour, Logger: log,
 		Administrators: authn.IsAdministrator,
 		People:         authn.People{},
 		InvitationMail: h.mailer.ProjectInvitation,
-	}); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := h.openKeys(cfg, key, log); err != nil {
@@ -182,17 +184,20 @@ func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (er
 	path, opt := filepath.Join(cfg.DataDir, rootKeysFile), rootkeys.Options{Key: key, GroupAccess: cfg.GroupAccess}
 	if cfg.RootKeysKeyFile != "" {
 		_, err := os.Stat(path)
-		if opt.Key, err = seal.LoadKeyFor(private.Of(cfg.GroupAccess), cfg.RootKeysKeyFile, errors.Is(err, fs.ErrNotExist)); err != nil {
+		opt.Key, err = seal.LoadKeyFor(private.Of(cfg.GroupAccess), cfg.RootKeysKeyFile, errors.Is(err, fs.ErrNotExist))
+		if err != nil {
 			return fmt.Errorf("rootkeys-key-file: %w", err)
 		}
 		opt.OldKey, h.rootKeysKey = key, opt.Key
 	}
 	if cfg.RootKeysOldKeyFile != "" {
-		if opt.OldKey, err = oldKeyOf.oldKey(cfg.RootKeysOldKeyFile); err != nil {
+		opt.OldKey, err = oldKeyOf.oldKey(cfg.RootKeysOldKeyFile)
+		if err != nil {
 			return err
 		}
 	}
-	if h.keys, err = rootkeys.Open(path, opt); err != nil {
+	h.keys, err = rootkeys.Open(path, opt)
+	if err != nil {
 		return err
 	}
 	h.closers = append(h.closers, h.keys.Close)
@@ -202,7 +207,8 @@ func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (er
 
 // openMails makes what writes mails, and what sends them.
 func (h *instance) openMails(cfg config.Config, store *boltkv.Store, sealer *seal.Sealer, log *slog.Logger) (err error) {
-	if h.pages, err = ui.New(); err != nil {
+	h.pages, err = ui.New()
+	if err != nil {
 		return err
 	}
 	sender, err := h.openMail(cfg, log)

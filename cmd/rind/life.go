@@ -69,7 +69,8 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	if h.certificate != nil {
 		running.Go(func() { h.certificate.Run(background) })
 	}
-	if err := h.serveMetrics(background, &running); err != nil {
+	err = h.serveMetrics(background, &running)
+	if err != nil {
 		return err
 	}
 	if h.trail != nil {

@@ -30,7 +30,8 @@ func (c restrictCmd) Run(s streams) error {
 	added, flagErr := c.Flags.Caveats(now)
 	tokenText, err := c.read(s)
 	if err == nil {
-		if _, err = token.Parse(tokenText); err != nil {
+		_, err = token.Parse(tokenText)
+		if err != nil {
 			err = explain(err)
 		}
 	}

@@ -38,7 +38,8 @@ func TestSignalDuringStart(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	dir := filepath.Join(t.TempDir(), "data")
 	args := []string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}
-	if code := run(ctx, args, strings.NewReader(""), &stdout, &stderr); code != exitOK {
+	code := run(ctx, args, strings.NewReader(""), &stdout, &stderr)
+	if code != exitOK {
 		t.Errorf("exit code %d, stderr %s", code, &stderr)
 	}
 	if stdout.Len() != 0 {
@@ -68,7 +69,8 @@ func TestSignalWhileCatchingUp(t *testing.T) {
 	}
 	defer l.Close()
 	var out bytes.Buffer
-	if err := h.run(ctx, l, &out); !errors.Is(err, context.Canceled) || out.Len() != 0 {
+	err = h.run(ctx, l, &out)
+	if !errors.Is(err, context.Canceled) || out.Len() != 0 {
 		t.Errorf("error %v, output %q", err, &out)
 	}
 }

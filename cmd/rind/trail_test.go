@@ -30,7 +30,8 @@ func actors(t *testing.T, log []byte) (out []string) {
 	t.Helper()
 	for line := range bytes.Lines(log) {
 		var row struct{ Msg, Actor string }
-		if err := json.Unmarshal(line, &row); err != nil {
+		err := json.Unmarshal(line, &row)
+		if err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
 		if row.Msg == "audit" {

@@ -132,7 +132,8 @@ func (c verifyCmd) request() (verifier.Request, error) {
 	errs = append(errs, limits.Action(c.Action))
 	if c.From != "" {
 		var err error
-		if r.ClientIP, err = netip.ParseAddr(c.From); err != nil {
+		r.ClientIP, err = netip.ParseAddr(c.From)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("--from %q is not an address, like 192.0.2.1", c.From))
 		}
 	}

@@ -24,7 +24,8 @@ func TestVersionOf(t *testing.T) {
 		{debug.BuildInfo{GoVersion: "go1.26.8", Settings: []debug.BuildSetting{commit, dirty}}, "rind development build (commit 0123456789ab, modified, go1.26.8)"},
 		{debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0a1"}}}, "rind development build (commit 0a1)"},
 	} {
-		if got := versionOf(&c.info); got != c.want {
+		got := versionOf(&c.info)
+		if got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}

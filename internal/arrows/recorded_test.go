@@ -53,7 +53,8 @@ func TestEveryChangeIsRecorded(t *testing.T) {
 		found++
 		key := short(f.in)
 		recorded := g.recorded(f, map[string]bool{})
-		if listed[key] = listed[key] || !recorded; !recorded && unrecorded[key] == "" {
+		listed[key] = listed[key] || !recorded
+		if !recorded && unrecorded[key] == "" {
 			t.Errorf("%s: %s writes to the store, and no row of the audit trail: write one in the same transaction, or say in unrecorded why there is none", f.where, key)
 		}
 	}

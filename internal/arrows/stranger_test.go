@@ -41,7 +41,8 @@ func TestNothingAboutAStrangerEndsWithTheirRequest(t *testing.T) {
 		if path == nil {
 			continue
 		}
-		if seen++; !b.outlast {
+		seen++
+		if !b.outlast {
 			t.Errorf("%s: a transaction that ends with its request writes about a stranger: begin it in the exempt store, or with context.WithoutCancel\n\t%s",
 				b.where, strings.Join(path, "\n\t→ "))
 		}

@@ -182,7 +182,8 @@ func All(r kv.Reader, before uint64, limit int) ([]Event, error) {
 	}
 	out := make([]Event, len(pairs))
 	for i, p := range pairs {
-		if out[i], err = decode(p.Value, string(p.Key[len(prefix):])); err != nil {
+		out[i], err = decode(p.Value, string(p.Key[len(prefix):]))
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -200,7 +201,8 @@ func byIndex(r kv.Reader, index, id string, before uint64, limit int) ([]Event, 
 	}
 	out := make([]Event, len(pairs))
 	for i, p := range pairs {
-		if out[i], err = row(r, string(p.Key[len(prefix):]), prefix); err != nil {
+		out[i], err = row(r, string(p.Key[len(prefix):]), prefix)
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -221,7 +223,8 @@ func row(r kv.Reader, n, list string) (Event, error) {
 
 // decode reads a row and checks that it has the number that it is stored under.
 func decode(b []byte, n string) (e Event, err error) {
-	if err := json.Unmarshal(b, &e); err != nil {
+	err = json.Unmarshal(b, &e)
+	if err != nil {
 		return Event{}, fmt.Errorf("audit: the row %x is damaged: %w", n, err)
 	}
 	if string(binary.BigEndian.AppendUint64(nil, e.Seq)) != n {

@@ -60,7 +60,8 @@ func million(b *testing.B, n int) kv.Store {
 func BenchmarkFind(b *testing.B) {
 	n := 1_000_000
 	if v := os.Getenv("RIND_AUDIT_ROWS"); v != "" {
-		if _, err := fmt.Sscan(v, &n); err != nil {
+		_, err := fmt.Sscan(v, &n)
+		if err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -59,7 +59,8 @@ func (c csvRows) Encode(e Event) error {
 	detail := []byte("{}")
 	if len(e.Detail) > 0 {
 		var err error
-		if detail, err = json.Marshal(e.Detail); err != nil {
+		detail, err = json.Marshal(e.Detail)
+		if err != nil {
 			return err
 		}
 	}

@@ -97,7 +97,8 @@ func (f *Follower) begin(ctx context.Context) error {
 	var at uint64
 	known := false
 	err := f.store.View(ctx, func(r kv.Reader) (err error) {
-		if known, err = kv.Exists(r, keyLogged); err != nil {
+		known, err = kv.Exists(r, keyLogged)
+		if err != nil {
 			return err
 		}
 		if known {

@@ -133,7 +133,8 @@ func TestALineHasFixedNames(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	var got [2]map[string]any
 	for i, line := range lines {
-		if err := json.Unmarshal([]byte(line), &got[i]); err != nil {
+		err := json.Unmarshal([]byte(line), &got[i])
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -194,7 +195,8 @@ func TestExports(t *testing.T) {
 	dec := json.NewDecoder(&out)
 	for _, want := range []audit.Event{full, evil, plain} {
 		var got audit.Event
-		if err := dec.Decode(&got); err != nil || got.Seq != want.Seq || got.Actor != want.Actor || !maps.Equal(got.Detail, want.Detail) || got.ProjectName != want.ProjectName {
+		err := dec.Decode(&got)
+		if err != nil || got.Seq != want.Seq || got.Actor != want.Actor || !maps.Equal(got.Detail, want.Detail) || got.ProjectName != want.ProjectName {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
@@ -210,7 +212,8 @@ func FuzzCSVCell(f *testing.F) {
 		e.Actor.Username = s
 		var out bytes.Buffer
 		enc, err := audit.NewCSV(&out)
-		if err = errors.Join(err, enc.Encode(e), enc.Flush()); err != nil {
+		err = errors.Join(err, enc.Encode(e), enc.Flush())
+		if err != nil {
 			t.Fatal(err)
 		}
 		rows, err := csv.NewReader(&out).ReadAll()
@@ -218,7 +221,8 @@ func FuzzCSVCell(f *testing.F) {
 			t.Fatal(len(rows), err)
 		}
 		for _, part := range strings.FieldsFunc("x;"+rows[1][4], func(r rune) bool { return strings.ContainsRune(";|\t\r\n", r) }) {
-			if part = strings.TrimLeft(part, ` "`); strings.IndexFunc(part, func(r rune) bool { return strings.ContainsRune("=+-@＝＋－＠", r) }) == 0 {
+			part = strings.TrimLeft(part, ` "`)
+			if strings.IndexFunc(part, func(r rune) bool { return strings.ContainsRune("=+-@＝＋－＠", r) }) == 0 {
 				t.Errorf("%q stays a formula: %q", s, rows[1][4])
 			}
 		}

@@ -112,7 +112,8 @@ func moveHour(tx kv.Tx, key []byte, seq uint64) error {
 // say adds to the tally, and writes the row about it after the last batch.
 func say(tx kv.Tx, deleted int, more bool, until, now time.Time) error {
 	var t tally
-	if err := kv.GetJSON(tx, keyDeleted, &t); err != nil && !errors.Is(err, kv.ErrNotFound) {
+	err := kv.GetJSON(tx, keyDeleted, &t)
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
 	t.Rows, t.Until = t.Rows+deleted, until

@@ -112,7 +112,8 @@ type failing struct {
 var errFull = errors.New("the disk is full")
 
 func (f *failing) Update(ctx context.Context, fn func(kv.Tx) error) error {
-	if f.left--; f.left < 0 {
+	f.left--
+	if f.left < 0 {
 		return errFull
 	}
 	return f.Store.Update(ctx, fn)
@@ -174,7 +175,8 @@ func TestSearchesByTimeHoldBehindADeletion(t *testing.T) {
 	for before := uint64(0); ; {
 		page := find(t, s, audit.Query{Before: before})
 		left = append(left, page.Events...)
-		if before = page.Next; before == 0 {
+		before = page.Next
+		if before == 0 {
 			break
 		}
 	}

@@ -28,7 +28,8 @@ func ToHandler(h slog.Handler) Sink {
 func ToFile(path string, format func(io.Writer) slog.Handler) Sink {
 	return func(ctx context.Context, rows []Event) (n int, err error) {
 		var lines bytes.Buffer
-		if n, err := ToHandler(format(&lines))(ctx, rows); err != nil {
+		n, err = ToHandler(format(&lines))(ctx, rows)
+		if err != nil {
 			return n, err
 		}
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)

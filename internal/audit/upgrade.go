@@ -22,7 +22,8 @@ func Upgrade(ctx context.Context, store kv.Store) error {
 		done := false
 		err := store.Update(ctx, func(tx kv.Tx) (err error) {
 			next := l
-			if done, err = next.gather(tx); err != nil || done {
+			done, err = next.gather(tx)
+			if err != nil || done {
 				return err
 			}
 			tx.OnCommit(func() { l = next })

@@ -81,7 +81,8 @@ func readPEM(path string, check func(string, os.FileInfo) error) ([]byte, error)
 	defer f.Close()
 	info, err := f.Stat()
 	if err == nil && check != nil {
-		if err = check(path, info); err != nil {
+		err = check(path, info)
+		if err != nil {
 			err = fmt.Errorf("%s %w", path, err)
 		}
 	}

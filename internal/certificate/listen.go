@@ -16,7 +16,8 @@ func Listen(ctx context.Context, address, certFile, keyFile string, log *slog.Lo
 	var files *Files
 	if certFile != "" {
 		var err error
-		if files, err = Open(certFile, keyFile, log); err != nil {
+		files, err = Open(certFile, keyFile, log)
+		if err != nil {
 			return nil, nil, err
 		}
 	}

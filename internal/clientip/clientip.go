@@ -24,7 +24,8 @@ func Parse(s string) (netip.Addr, bool) {
 	}
 	host, port := s, ""
 	if rest, ok := strings.CutPrefix(s, "["); ok {
-		if host, port, ok = strings.Cut(rest, "]"); !ok || port != "" && port[0] != ':' {
+		host, port, ok = strings.Cut(rest, "]")
+		if !ok || port != "" && port[0] != ':' {
 			return netip.Addr{}, false
 		}
 		if addr, err := netip.ParseAddr(host); err != nil || !addr.Is6() {

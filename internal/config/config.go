@@ -113,7 +113,8 @@ func Load(path string) (Config, error) {
 		return c, fmt.Errorf("config: %w", err)
 	}
 	var doc map[string]any
-	if err := toml.Unmarshal(b, &doc); err != nil {
+	err = toml.Unmarshal(b, &doc)
+	if err != nil {
 		var de *toml.DecodeError
 		if errors.As(err, &de) {
 			line, col := de.Position()

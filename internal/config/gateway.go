@@ -89,7 +89,8 @@ func LoadGateway(file string) (Gateway, error) {
 		return g, fmt.Errorf("config: %w", err)
 	}
 	var doc map[string]any
-	if err := toml.Unmarshal(b, &doc); err != nil {
+	err = toml.Unmarshal(b, &doc)
+	if err != nil {
 		var de *toml.DecodeError
 		if errors.As(err, &de) {
 			line, col := de.Position()
@@ -132,7 +133,8 @@ func (g *Gateway) set(file string, doc map[string]any) (p Problems) {
 }
 
 func setText(field *string, v any) (err error) {
-	if *field, err = asString(v); err == nil {
+	*field, err = asString(v)
+	if err == nil {
 		err = notEmpty(*field)
 	}
 	return err
@@ -167,7 +169,8 @@ func (g *Gateway) setIndexes(file string, v any) (p Problems) {
 			case field != nil:
 				err = setText(field(&at), doc[name])
 			case is != nil:
-				if *is(&at), ok = doc[name].(bool); !ok {
+				*is(&at), ok = doc[name].(bool)
+				if !ok {
 					err = fmt.Errorf("must be true or false, not %v", doc[name])
 				}
 			default:

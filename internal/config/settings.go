@@ -282,7 +282,8 @@ func setRecoveryWait(c *Config, v any) error {
 		if !ok || err != nil || n < 1 || n > 10000 {
 			continue
 		}
-		if c.RecoveryWait = time.Duration(n) * unit; c.RecoveryWait >= minRecoveryWait {
+		c.RecoveryWait = time.Duration(n) * unit
+		if c.RecoveryWait >= minRecoveryWait {
 			return nil
 		}
 	}

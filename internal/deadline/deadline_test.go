@@ -53,7 +53,8 @@ func newHouse(t *testing.T) *house {
 		server.Close()
 		<-done
 	})
-	if h.conn, err = net.Dial("tcp", l.Addr().String()); err != nil {
+	h.conn, err = net.Dial("tcp", l.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.conn.Close() })
@@ -355,7 +356,8 @@ func TestPace(t *testing.T) {
 	p = pace{}
 	for p.left(stall) > 0 { // a quick piece pays for a slow one
 		p.moved(1, 20*time.Second)
-		if p.moved(32<<10, 0); p.left(stall) == stall {
+		p.moved(32<<10, 0)
+		if p.left(stall) == stall {
 			break
 		}
 	}

@@ -33,7 +33,8 @@ func RequiresPython(file Archive, size int64, name string) string {
 	} else {
 		value = fromZip(file, size, strings.HasSuffix(name, ".whl"))
 	}
-	if value = NormalizeRequiresPython(value); !Listable(value) {
+	value = NormalizeRequiresPython(value)
+	if !Listable(value) {
 		return ""
 	}
 	return value
@@ -100,7 +101,8 @@ type budgetReaderAt struct {
 }
 
 func (r *budgetReaderAt) ReadAt(p []byte, off int64) (int, error) {
-	if r.left -= int64(len(p)); r.left < 0 {
+	r.left -= int64(len(p))
+	if r.left < 0 {
 		return 0, errors.New("dist: the archive's directory is too large to read")
 	}
 	return r.ReaderAt.ReadAt(p, off)

@@ -26,7 +26,8 @@ func SpecifierFault(s string) string {
 		return "it is too long"
 	}
 	for clause := range strings.SplitSeq(s, ",") {
-		if clause = strings.TrimSpace(clause); clause == "" {
+		clause = strings.TrimSpace(clause)
+		if clause == "" {
 			continue
 		}
 		if fault := clauseFault(clause); fault != "" {

@@ -39,16 +39,19 @@ func (s *server) age(prefix string, by time.Duration) {
 			var record any
 			plain, open := p.Value, json.Valid(p.Value)
 			if !open {
-				if plain, err = sealer.Open(nil, p.Value, string(p.Key)); err != nil {
+				plain, err = sealer.Open(nil, p.Value, string(p.Key))
+				if err != nil {
 					return err
 				}
 			}
 			d := json.NewDecoder(bytes.NewReader(plain))
 			d.UseNumber()
-			if err := d.Decode(&record); err != nil {
+			err := d.Decode(&record)
+			if err != nil {
 				return err
 			}
-			if plain, err = json.Marshal(older(record, by)); err != nil {
+			plain, err = json.Marshal(older(record, by))
+			if err != nil {
 				return err
 			}
 			if !open {

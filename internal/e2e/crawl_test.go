@@ -94,7 +94,8 @@ func linksOf(page string) (out []string) {
 	for _, e := range tags(page) {
 		if e.name == "a" || e.name == "link" || e.name == "script" {
 			for _, at := range []string{e.attrs["href"], e.attrs["src"]} {
-				if at, _, _ = strings.Cut(at, "#"); at != "" {
+				at, _, _ = strings.Cut(at, "#")
+				if at != "" {
 					out = append(out, at)
 				}
 			}
@@ -159,7 +160,8 @@ func (tr *tour) pokeForms(house *household) {
 				tr.wrong("a form is sent to %s, where nothing takes it", action)
 				continue
 			}
-			if often[r.pattern]++; often[r.pattern] > 2 || action == "/logout" {
+			often[r.pattern]++
+			if often[r.pattern] > 2 || action == "/logout" {
 				continue
 			}
 			g.post(action)

@@ -121,7 +121,8 @@ func TestLinksOfOthersAreNotShown(t *testing.T) {
 			jar[c.Name] = c.Value
 		}
 		var b strings.Builder
-		if _, err := io.Copy(&b, res.Body); err != nil {
+		_, err = io.Copy(&b, res.Body)
+		if err != nil {
 			t.Fatal(err)
 		}
 		return b.String()

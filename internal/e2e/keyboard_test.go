@@ -127,7 +127,8 @@ func (k *keyboard) picks(name, value string) {
 			key = kb.Tab
 		}
 		k.hit(key)
-		if now = k.focus(); now == first || now.Name != name {
+		now = k.focus()
+		if now == first || now.Name != name {
 			k.t.Fatalf("no choice %s %s\nat %s", name, value, k.where())
 		}
 	}

@@ -72,12 +72,14 @@ func forms(page string) (out []formOf) {
 			case e.name == "select":
 				selecting = name
 			case e.name == "option":
-				if f.choices[selecting] = append(f.choices[selecting], value); selected || len(f.choices[selecting]) == 1 {
+				f.choices[selecting] = append(f.choices[selecting], value)
+				if selected || len(f.choices[selecting]) == 1 {
 					f.fields.Set(selecting, value)
 				}
 			case name == "" || e.name == "button":
 			case e.attrs["type"] == "radio" || e.attrs["type"] == "checkbox":
-				if f.choices[name] = append(f.choices[name], value); checked {
+				f.choices[name] = append(f.choices[name], value)
+				if checked {
 					f.fields.Add(name, value)
 				}
 			case e.name == "textarea":

@@ -28,7 +28,8 @@ func TestStrengthIsSaidWhileOneTypes(t *testing.T) {
 		{password, "Very strong"},
 		{"", ""},
 	} {
-		if b.fill("password", c.typed); c.typed == "" {
+		b.fill("password", c.typed)
+		if c.typed == "" {
 			evaluate[bool](b, "document.querySelector('main [name=password]').dispatchEvent(new Event('input'))")
 		}
 		realtest.Eventually(t, fmt.Sprintf("%q is said of %q", c.said, c.typed), func() error {

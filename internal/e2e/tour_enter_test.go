@@ -279,7 +279,8 @@ func (g *guest) ceremony(k *virtualKey, kind, name, to string) {
 			g.t.Fatal(err)
 		}
 		got := g.send("POST", "/webauthn/"+kind+"/"+step, "application/json", string(b)).is(200, "")
-		if err := json.Unmarshal([]byte(got.body), &out); err != nil {
+		err = json.Unmarshal([]byte(got.body), &out)
+		if err != nil {
 			g.t.Fatalf("%s: %v\n%s", got.path, err, got.body)
 		}
 		return out

@@ -236,7 +236,8 @@ func (tr *tour) administer(ada *guest) {
 func (tr *tour) makeScanner() (list string) {
 	tr.t.Helper()
 	var err error
-	if tr.scanner, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+	tr.scanner, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
 		tr.t.Fatal(err)
 	}
 	der, err := x509.MarshalPKIXPublicKey(&tr.scanner.PublicKey)

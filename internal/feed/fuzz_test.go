@@ -57,7 +57,8 @@ func encode(t *testing.T, frames []Frame) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	for _, f := range frames {
-		if err := WriteFrame(&b, f); err != nil {
+		err := WriteFrame(&b, f)
+		if err != nil {
 			t.Fatalf("%+v: %v", f, err)
 		}
 	}
@@ -97,7 +98,8 @@ func FuzzReport(f *testing.F) {
 			t.Fatalf("%q reads as %+v: %v", body, r, err)
 		}
 		var again Report
-		if err := json.Unmarshal(b, &again); err != nil {
+		err = json.Unmarshal(b, &again)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if b2, err := json.Marshal(again); err != nil || !bytes.Equal(b, b2) {

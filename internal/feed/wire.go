@@ -202,7 +202,8 @@ func (r *FrameReader) Next() (Frame, error) {
 	if err != nil {
 		return f, err
 	}
-	if err := json.Unmarshal(line, &f); err != nil {
+	err = json.Unmarshal(line, &f)
+	if err != nil {
 		return Frame{}, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
 	return f, nil

@@ -29,7 +29,8 @@ func TestPositionAsText(t *testing.T) {
 func TestFramesCutOff(t *testing.T) {
 	var b bytes.Buffer
 	for n := range uint64(3) {
-		if err := WriteFrame(&b, Frame{Set: &ChangeSet{Revision: n + 1}}); err != nil {
+		err := WriteFrame(&b, Frame{Set: &ChangeSet{Revision: n + 1}})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -47,7 +48,8 @@ func TestFramesCutOff(t *testing.T) {
 				}
 				break
 			}
-			if got++; f.Set.Revision != got || ready != (got > 1) {
+			got++
+			if f.Set.Revision != got || ready != (got > 1) {
 				t.Fatalf("cut at %d: frame %d is %+v, ready %v", end, got, f, ready)
 			}
 		}

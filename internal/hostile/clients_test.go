@@ -104,7 +104,8 @@ func sendGiants(ctx context.Context, h *house, n int, did *attacks) error {
 	defer nobody.CloseIdleConnections()
 	eve := *h.eve
 	eve.codes = eve.codes[n : n+1]
-	if err := c.signIn(ctx, &eve); err != nil {
+	err := c.signIn(ctx, &eve)
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil // it was over before
 		}
@@ -132,7 +133,8 @@ func sendGiants(ctx context.Context, h *house, n int, did *attacks) error {
 				return err
 			}
 			did.keys.Add(1)
-			if res.Body.Close(); res.StatusCode < 400 || res.StatusCode >= 500 {
+			res.Body.Close()
+			if res.StatusCode < 400 || res.StatusCode >= 500 {
 				return fmt.Errorf("%s: a giant is answered %d", begin, res.StatusCode)
 			}
 		}

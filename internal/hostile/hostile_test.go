@@ -176,7 +176,8 @@ func (h *house) trailIsWhole() {
 			unseen++
 			continue
 		}
-		if seen[what]++; !ok && (what != "nobody" || bursts == 0) {
+		seen[what]++
+		if !ok && (what != "nobody" || bursts == 0) {
 			h.Errorf("the request %s of %s to %s was answered %s and left no row", id, ip, route, status)
 		}
 	}

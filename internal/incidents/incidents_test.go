@@ -134,7 +134,8 @@ func TestEveryIncidentHasItsTest(t *testing.T) {
 				known[dir] = testsOf(t, dir)
 			}
 			for _, name := range strings.Fields(names) {
-				if named++; !known[dir][name] {
+				named++
+				if !known[dir][name] {
 					t.Errorf("%s: %s has no %s", i.what, dir, name)
 				}
 			}

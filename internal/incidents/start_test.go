@@ -38,7 +38,8 @@ func TestTheFirstLinkIsInNoLog(t *testing.T) {
 	}
 	found := map[string][]byte{}
 	for _, name := range []string{log.Name(), filepath.Join(data, "rind.db"), filepath.Join(data, "rootkeys.db")} {
-		if found[name], err = os.ReadFile(name); err != nil {
+		found[name], err = os.ReadFile(name)
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

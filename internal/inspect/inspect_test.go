@@ -60,7 +60,8 @@ func TestInspectionReadsWell(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
-			if err := Inspect(token.Token{Location: "packages.example.org", ID: madeID, Caveats: cs}, noon).Print(&b, noon); err != nil {
+			err := Inspect(token.Token{Location: "packages.example.org", ID: madeID, Caveats: cs}, noon).Print(&b, noon)
+			if err != nil {
 				t.Fatal(err)
 			}
 			path := filepath.Join("testdata", name+".txt")

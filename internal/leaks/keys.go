@@ -214,7 +214,8 @@ func parseKeys(list []byte) (map[string]*ecdsa.PublicKey, error) {
 	if len(list) > maxList {
 		return nil, fmt.Errorf("leaks: a list of keys has %d bytes at most", maxList)
 	}
-	if err := json.Unmarshal(list, &doc); err != nil {
+	err := json.Unmarshal(list, &doc)
+	if err != nil {
 		return nil, fmt.Errorf("leaks: the list of keys: %w", err)
 	}
 	if len(doc.Keys) == 0 || len(doc.Keys) > maxKeys {

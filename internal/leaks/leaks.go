@@ -40,7 +40,8 @@ func Parse(body []byte) ([]Report, error) {
 		return nil, fmt.Errorf("%w: it is larger than %d bytes", ErrMalformed, MaxBody)
 	}
 	var list []struct{ Token, Type, URL, Source *string }
-	if err := json.Unmarshal(body, &list); err != nil || list == nil {
+	err := json.Unmarshal(body, &list)
+	if err != nil || list == nil {
 		return nil, ErrMalformed // err may quote it
 	}
 	if len(list) > MaxReports {

@@ -107,7 +107,8 @@ func (l *lane) run(ctx, sending context.Context) {
 // then, and returns how long to wait for the next. With untried it sends what never failed.
 func (l *lane) pass(ctx, sending context.Context, untried bool) (wait time.Duration, err error) {
 	for ctx.Err() == nil {
-		if wait = l.resumes.Sub(l.now()); wait > 0 {
+		wait = l.resumes.Sub(l.now())
+		if wait > 0 {
 			return wait, nil
 		}
 		key, w, next, err := l.first(ctx, untried)
@@ -141,7 +142,8 @@ func (l *lane) first(ctx context.Context, untried bool) (key string, _ waiting, 
 		}
 		for _, p := range page {
 			var w waiting
-			if err := json.Unmarshal(p.Value, &w); err != nil {
+			err := json.Unmarshal(p.Value, &w)
+			if err != nil {
 				l.log.ErrorContext(ctx, "a mail is not sent: its record is damaged", "record", string(p.Key), "error", err)
 				continue
 			}

@@ -125,7 +125,8 @@ func randomName() string {
 // render is the mail as bytes.
 func render(msg *gomail.Msg) ([]byte, error) {
 	var b bytes.Buffer
-	if _, err := msg.WriteTo(&b); err != nil {
+	_, err := msg.WriteTo(&b)
+	if err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil

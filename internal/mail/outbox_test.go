@@ -70,7 +70,8 @@ func TestOutboxKeepsEveryMail(t *testing.T) {
 	for i := range paths {
 		wg.Go(func() {
 			var err error
-			if paths[i], err = o.Write(t.Context(), letter); err != nil {
+			paths[i], err = o.Write(t.Context(), letter)
+			if err != nil {
 				t.Error(err)
 			}
 		})

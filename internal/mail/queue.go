@@ -60,7 +60,8 @@ func NewQueue(cfg QueueConfig) (*Queue, error) {
 		q.wake[class] = make(chan struct{}, 1)
 	}
 	var err error
-	if q.sealer, err = cfg.Sealer.Derive("mail queue"); err == nil {
+	q.sealer, err = cfg.Sealer.Derive("mail queue")
+	if err == nil {
 		q.hide, err = cfg.Sealer.DeriveKey("mail queue shares")
 	}
 	if err != nil {
@@ -208,7 +209,8 @@ func hasRoom(tx kv.Tx, w, old waiting) error {
 	leaves := old.shares()
 	for key, most := range w.shares() {
 		var s share
-		if err := kv.GetJSON(tx, key, &s); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		err := kv.GetJSON(tx, key, &s)
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
 			return err
 		}
 		if _, ok := leaves[key]; ok {
@@ -226,7 +228,8 @@ func (q *Queue) count(tx kv.Tx, w waiting) (turn int64, err error) {
 	now := q.now().UnixMilli()
 	for key, most := range w.shares() {
 		var s share
-		if err := kv.GetJSON(tx, key, &s); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		err := kv.GetJSON(tx, key, &s)
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
 			return 0, err
 		}
 		s.N++
@@ -257,10 +260,12 @@ func (q *Queue) remove(tx kv.Tx, key, id string) error {
 	}
 	for at := range w.shares() {
 		var s share
-		if err := kv.GetJSON(tx, at, &s); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		err := kv.GetJSON(tx, at, &s)
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
 			return err
 		}
-		if s.N--; s.N > 0 {
+		s.N--
+		if s.N > 0 {
 			err = kv.PutJSON(tx, at, s)
 		} else {
 			err = tx.Delete([]byte(at))
@@ -309,7 +314,8 @@ func (q *Queue) Waiting(ctx context.Context) (n int, err error) {
 		n = 0
 		for class := range rooms {
 			var s share
-			if err := kv.GetJSON(r, allKey(class), &s); err != nil && !errors.Is(err, kv.ErrNotFound) {
+			err := kv.GetJSON(r, allKey(class), &s)
+			if err != nil && !errors.Is(err, kv.ErrNotFound) {
 				return err
 			}
 			if class != nobody {

@@ -84,7 +84,8 @@ func (p *post) open() {
 		p.t.Fatal(err)
 	}
 	p.store = kvtest.Again(store)
-	if p.Queue, err = NewQueue(QueueConfig{Store: p.store, Sealer: sealer, Sender: p.relay, Clock: p.clock, Grace: time.Minute}); err != nil {
+	p.Queue, err = NewQueue(QueueConfig{Store: p.store, Sealer: sealer, Sender: p.relay, Clock: p.clock, Grace: time.Minute})
+	if err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -272,7 +273,8 @@ func TestStrangersDoNotHoldUpTheOwner(t *testing.T) {
 	taken := 0
 	var err error
 	for i := 0; err == nil; i++ {
-		if err = p.send(Strangers, fmt.Sprintf("victim%d@example.org", i), fmt.Sprintf("198.51.%d.0", i/10), "flood"); err == nil {
+		err = p.send(Strangers, fmt.Sprintf("victim%d@example.org", i), fmt.Sprintf("198.51.%d.0", i/10), "flood")
+		if err == nil {
 			taken++
 		}
 	}

@@ -156,7 +156,8 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	}
 	password := ""
 	if s.cfg.Username != "" {
-		if password, err = readPassword(s.cfg.PasswordFile); err != nil {
+		password, err = readPassword(s.cfg.PasswordFile)
+		if err != nil {
 			return err
 		}
 	}

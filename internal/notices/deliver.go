@@ -75,7 +75,8 @@ func (o *Outbox) carry(ctx context.Context, p kv.Pair, deliver Deliver) (time.Ti
 	key := string(p.Key)
 	user, kind, _ := strings.Cut(strings.TrimPrefix(key, outPrefix), "/")
 	var b bundle
-	if err := json.Unmarshal(p.Value, &b); err != nil {
+	err := json.Unmarshal(p.Value, &b)
+	if err != nil {
 		o.log.ErrorContext(ctx, "mails are not sent: their record is damaged", "record", key, "error", err)
 		return time.Time{}, nil
 	}
@@ -94,14 +95,15 @@ func (o *Outbox) carry(ctx context.Context, p kv.Pair, deliver Deliver) (time.Ti
 			return time.Time{}, ctx.Err()
 		}
 		var err error
-		if b, err = o.handOver(ctx, key, batch, b, now, put, refused); err != nil {
+		b, err = o.handOver(ctx, key, batch, b, now, put, refused)
+		if err != nil {
 			return time.Time{}, err
 		}
 	}
 	if recent := b.recent(o.now()); len(recent) > 0 {
 		return recent[len(recent)-1].Add(window), nil
 	}
-	_, err := o.change(ctx, key, func(kv.Tx, *bundle) error { return nil })
+	_, err = o.change(ctx, key, func(kv.Tx, *bundle) error { return nil })
 	return time.Time{}, err
 }
 
@@ -165,7 +167,8 @@ func (b bundle) gone(now time.Time, err error) bool {
 func (b *bundle) settle(now time.Time, x Batch, gone, sent bool) {
 	if !gone {
 		b.Next = now.Add(retries[min(b.Tries, len(retries)-1)])
-		if b.Tries++; b.Failing.IsZero() {
+		b.Tries++
+		if b.Failing.IsZero() {
 			b.Failing = now
 		}
 		return
@@ -182,13 +185,15 @@ func (b *bundle) settle(now time.Time, x Batch, gone, sent bool) {
 func (o *Outbox) change(ctx context.Context, key string, change func(kv.Tx, *bundle) error) (b bundle, err error) {
 	err = o.store.Update(ctx, func(tx kv.Tx) error {
 		b = bundle{}
-		if err := kv.GetJSON(tx, key, &b); err != nil {
+		err := kv.GetJSON(tx, key, &b)
+		if err != nil {
 			if errors.Is(err, kv.ErrNotFound) {
 				return nil
 			}
 			return err
 		}
-		if err := change(tx, &b); err != nil {
+		err = change(tx, &b)
+		if err != nil {
 			return err
 		}
 		if !b.waits() && len(b.recent(o.now())) == 0 {

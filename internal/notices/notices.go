@@ -100,7 +100,8 @@ func (o *Outbox) Put(tx kv.Tx, n Notice) error {
 	}
 	var b bundle
 	key := outKey(n.User, n.Kind)
-	if err := kv.GetJSON(tx, key, &b); err != nil && !errors.Is(err, kv.ErrNotFound) {
+	err := kv.GetJSON(tx, key, &b)
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
 	if len(b.Waiting) < maxWaiting {
@@ -165,7 +166,8 @@ func (o *Outbox) Run(ctx context.Context, deliver Deliver) {
 		case <-t.C:
 		case <-ctx.Done():
 		}
-		if t.Stop(); ctx.Err() != nil {
+		t.Stop()
+		if ctx.Err() != nil {
 			return
 		}
 	}

@@ -137,7 +137,8 @@ func TestFloodsAreFewMails(t *testing.T) {
 	p.now = p.now.Add(9 * time.Minute)
 	p.want("ada token_minted: 31", time.Minute)
 	p.now = p.now.Add(time.Hour)
-	if p.want("", 0); p.records() != 0 {
+	p.want("", 0)
+	if p.records() != 0 {
 		t.Errorf("%d records are left", p.records())
 	}
 	p.put("ada", notices.TokenMinted, "1", "2", "3", "4") // at once: one mail
@@ -175,7 +176,8 @@ func TestWhatIsGivenUp(t *testing.T) {
 	tries := 0
 	for p.now.Before(start.Add(73 * time.Hour)) {
 		_, wait := p.pass()
-		if tries++; wait == 0 {
+		tries++
+		if wait == 0 {
 			break
 		}
 		p.now = p.now.Add(wait)
@@ -214,7 +216,8 @@ func TestPutIsPartOfItsChange(t *testing.T) {
 		p.must(p.Put(tx, notices.Notice{Kind: notices.TokenMinted, User: "ada", At: start}))
 		return failed
 	})
-	if p.want("", 0); !errors.Is(err, failed) {
+	p.want("", 0)
+	if !errors.Is(err, failed) {
 		t.Error(err)
 	}
 	for _, n := range []notices.Notice{
@@ -228,7 +231,8 @@ func TestPutIsPartOfItsChange(t *testing.T) {
 		}
 	}
 	p.put("ada", notices.TokenMinted, strings.Repeat("é", 5000))
-	if p.pass(); len(p.sent[0].Notices[0].Details.Label) != 4096 {
+	p.pass()
+	if len(p.sent[0].Notices[0].Details.Label) != 4096 {
 		t.Error("an argument is not cut, or within a character")
 	}
 }
@@ -287,7 +291,8 @@ func TestRun(t *testing.T) {
 		go func() {
 			defer close(done)
 			o.Run(ctx, func(context.Context, notices.Batch) (func(kv.Tx) error, error) {
-				if tries <- time.Now(); len(tries) < 2 {
+				tries <- time.Now()
+				if len(tries) < 2 {
 					return nil, notices.ErrLater
 				}
 				return nil, nil

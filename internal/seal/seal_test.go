@@ -169,7 +169,8 @@ func TestThoseWhoStartAtOnceAgree(t *testing.T) {
 			wg.Go(func() {
 				<-start
 				var err error
-				if keys[i], err = seal.LoadKey(filepath.Join(dir, "key"), true); err != nil {
+				keys[i], err = seal.LoadKey(filepath.Join(dir, "key"), true)
+				if err != nil {
 					t.Error(err)
 				}
 			})

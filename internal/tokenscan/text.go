@@ -195,7 +195,8 @@ func (s *tokenScan) next(b byte) error {
 	if !inToken(b) {
 		return s.end()
 	}
-	if s.run = append(s.run, b); len(s.run) < 2*scanMost {
+	s.run = append(s.run, b)
+	if len(s.run) < 2*scanMost {
 		return nil
 	}
 	return s.drain(scanMost)
@@ -211,7 +212,8 @@ func (s *tokenScan) drain(behind int) error {
 			rest = rest[max(0, len(rest)-scanStart+1):]
 			break
 		}
-		if rest = rest[at:]; len(rest) < behind {
+		rest = rest[at:]
+		if len(rest) < behind {
 			break
 		}
 		if err := s.judge(first(rest)); err != nil {
@@ -293,14 +295,16 @@ const (
 func macaroonLength(b []byte) int {
 	for at := 1; at < len(b); {
 		kind := b[at]
-		if at++; kind == fieldEnd {
+		at++
+		if kind == fieldEnd {
 			continue
 		}
 		n, size := binary.Uvarint(b[at:])
 		if size <= 0 || n > uint64(len(b)-at-size) {
 			return 0
 		}
-		if at += size + int(n); kind == fieldSignature {
+		at += size + int(n)
+		if kind == fieldSignature {
 			return at
 		}
 	}

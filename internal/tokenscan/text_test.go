@@ -150,7 +150,8 @@ func TestScanIsLinear(t *testing.T) {
 func processTime(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

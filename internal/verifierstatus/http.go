@@ -66,7 +66,8 @@ func Ask(ctx context.Context, address string) (v Status, err error) {
 	if res.StatusCode != http.StatusOK {
 		return v, fmt.Errorf("%s is not a 'rind verifier follow': it answers %s", address, res.Status)
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&v); err != nil {
+	err = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&v)
+	if err != nil {
 		return v, fmt.Errorf("%s is not a 'rind verifier follow': %w", address, err)
 	}
 	return v, nil

@@ -86,7 +86,8 @@ func (h handler) answer(w http.ResponseWriter, r *http.Request, name string, do 
 	c.by, c.from = authn.Operator(c.name), authn.Origin{UserAgent: "rind admin " + name}
 	d := json.NewDecoder(io.LimitReader(r.Body, maxRequest))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&c.req); err != nil {
+	err := d.Decode(&c.req)
+	if err != nil {
 		h.write(w, http.StatusBadRequest, Refusal{Error: []Problem{{Code: "request_damaged", Text: "The request can't be read: 'rind admin' and the server are different versions."}}})
 		return
 	}

@@ -84,7 +84,8 @@ func (a Answer) decode(into any) error {
 	d := json.NewDecoder(bytes.NewReader(a.body))
 	d.UseNumber()
 	var v any
-	if err := d.Decode(&v); err != nil {
+	err := d.Decode(&v)
+	if err != nil {
 		return err
 	}
 	b, err := json.Marshal(inLines(v))

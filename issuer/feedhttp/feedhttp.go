@@ -222,7 +222,8 @@ func (f *Handler) report(a *asked) error {
 	}
 	defer func() { release(len(report.Uses)) }()
 	body := json.NewDecoder(http.MaxBytesReader(a.w, a.Body, feed.MaxReport))
-	if err := body.Decode(&report); err != nil {
+	err = body.Decode(&report)
+	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
 			return &refusal{http.StatusRequestEntityTooLarge, "the report is over the limit of " + strconv.Itoa(feed.MaxReport) + " bytes"}
@@ -264,7 +265,8 @@ func readPosition(r *http.Request) (at feed.Position, err error) {
 		if text == "" {
 			text = "0"
 		}
-		if *to, err = strconv.ParseUint(text, 10, 64); err != nil {
+		*to, err = strconv.ParseUint(text, 10, 64)
+		if err != nil {
 			return at, badRequest(name + " is not a number")
 		}
 	}

@@ -100,7 +100,8 @@ func (f *Handler) send(ctx context.Context, w *writer, x *followers.Stream) erro
 		return err
 	}
 	for i := range sets {
-		if err := w.write(feed.Frame{Set: &sets[i]}); err != nil {
+		err := w.write(feed.Frame{Set: &sets[i]})
+		if err != nil {
 			return err
 		}
 	}

@@ -217,7 +217,8 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 	}{
 		{"sealed under another name", func(tx kv.Tx, id string) error {
 			var rec map[string]any
-			if err := kv.GetJSON(tx, "issuer/chain/"+id, &rec); err != nil {
+			err := kv.GetJSON(tx, "issuer/chain/"+id, &rec)
+			if err != nil {
 				return err
 			}
 			rec["signature"] = sealer(t).Seal(nil, make([]byte, 32), "issuer/chain/"+nobodyID)

@@ -37,7 +37,8 @@ type branch struct {
 func (b *branch) open(t rapid.TB, keep int, log *slog.Logger) {
 	t.Helper()
 	var err error
-	if b.store, err = boltkv.Open(b.path, boltkv.Options{}); err != nil {
+	b.store, err = boltkv.Open(b.path, boltkv.Options{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	sealer, err := seal.New(make([]byte, seal.KeySize))
@@ -45,7 +46,8 @@ func (b *branch) open(t rapid.TB, keep int, log *slog.Logger) {
 		t.Fatal(err)
 	}
 	cfg := issuer.Config{Store: b.store, Sealer: sealer, Location: location, KeepChanges: keep, Logger: log}
-	if b.Service, err = issuer.New(cfg); err != nil {
+	b.Service, err = issuer.New(cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -141,7 +143,8 @@ func TestForkedHistories(t *testing.T) {
 					positions = append(positions, from)
 				}
 			}
-			if at, err = b.Followers.Position(context.Background()); err != nil {
+			at, err = b.Followers.Position(context.Background())
+			if err != nil {
 				t.Fatal(err)
 			}
 			positions = append(positions, says{at, slices.Clone(b.told)})
@@ -236,7 +239,8 @@ func TestVerifiersOfAnotherHistory(t *testing.T) {
 	}
 	h.Clock.Add(2 * time.Hour)
 	_, err = h.Followers.OpenStream(t.Context(), v, bad)
-	if h.Check(h.Followers.Report(t.Context(), other, feed.Report{Applied: good})); err == nil || lines() != 3 {
+	h.Check(h.Followers.Report(t.Context(), other, feed.Report{Applied: good}))
+	if err == nil || lines() != 3 {
 		t.Errorf("%v, %d lines", err, lines())
 	}
 	// A verifier that was reset has nothing, and then this history.

@@ -32,14 +32,16 @@ func (s *Service) Snapshot(ctx context.Context, fn func(feed.Frame) error) error
 	if err != nil {
 		return err
 	}
-	if err := fn(feed.Frame{Position: &pos, Time: s.clock().UTC()}); err != nil {
+	err = fn(feed.Frame{Position: &pos, Time: s.clock().UTC()})
+	if err != nil {
 		return err
 	}
 	count := 0
 	for _, next := range s.kinds() {
 		p := page{s: s, next: next}
 		for more := true; more; {
-			if more, err = p.read(ctx); err != nil {
+			more, err = p.read(ctx)
+			if err != nil {
 				return err
 			}
 			if len(p.records) == 0 {
@@ -51,7 +53,8 @@ func (s *Service) Snapshot(ctx context.Context, fn func(feed.Frame) error) error
 			}
 		}
 	}
-	if pos, err = s.Position(ctx); err != nil {
+	pos, err = s.Position(ctx)
+	if err != nil {
 		return err
 	}
 	return fn(feed.Frame{Position: &pos, Time: s.clock().UTC(), End: true, Count: count})
@@ -127,7 +130,8 @@ func (p *page) read(ctx context.Context) (more bool, err error) {
 				continue
 			}
 			p.records = append(p.records, c)
-			if size += sizeOf(c); size >= maxPage {
+			size += sizeOf(c)
+			if size >= maxPage {
 				break
 			}
 		}

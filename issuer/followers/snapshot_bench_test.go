@@ -49,7 +49,8 @@ func fillTokens(h *house, n int) {
 	m := h.Mint(alice, forAll("model"))
 	var rec, chain json.RawMessage
 	h.Check(h.Store.View(h.Context(), func(r kv.Reader) error {
-		if err := kv.GetJSON(r, "issuer/token/"+m.Token.ID, &rec); err != nil {
+		err := kv.GetJSON(r, "issuer/token/"+m.Token.ID, &rec)
+		if err != nil {
 			return err
 		}
 		return kv.GetJSON(r, "issuer/chain/"+m.Token.ID, &chain)

@@ -193,7 +193,8 @@ func TestSnapshotFramesAreBounded(t *testing.T) {
 	h.Check(h.Followers.Snapshot(t.Context(), func(f feed.Frame) error {
 		var b bytes.Buffer
 		count += len(f.Records)
-		if err := feed.WriteFrame(&b, f); err != nil {
+		err := feed.WriteFrame(&b, f)
+		if err != nil {
 			return err
 		}
 		if b.Len() > feed.MaxFrame/2 {

@@ -252,7 +252,8 @@ func (s *Service) readVerifiers(r kv.Reader) ([]Verifier, error) {
 			return nil, err
 		}
 		out[i] = Verifier{ID: id, Name: rec.Name, Created: rec.Created, CreatedBy: rec.CreatedBy, Revoked: rec.Revoked}
-		if err := s.presence(r, &out[i], head); err != nil {
+		err = s.presence(r, &out[i], head)
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -262,7 +263,8 @@ func (s *Service) readVerifiers(r kv.Reader) ([]Verifier, error) {
 // presence fills in what is known of how a verifier follows.
 func (s *Service) presence(r kv.Reader, v *Verifier, head uint64) error {
 	var seen seenRecord
-	if err := kv.GetJSON(r, seenKey(v.ID), &seen); err != nil && !errors.Is(err, kv.ErrNotFound) {
+	err := kv.GetJSON(r, seenKey(v.ID), &seen)
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
 	v.Seen, v.Applied = seen.At, seen.Applied

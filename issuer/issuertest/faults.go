@@ -30,7 +30,8 @@ type access struct {
 }
 
 func (a *access) fail() error {
-	if a.left--; a.left == 0 {
+	a.left--
+	if a.left == 0 {
 		a.f.Met = true
 		return ErrDisk
 	}
@@ -86,7 +87,8 @@ func (f *Faulty) View(ctx context.Context, fn func(kv.Reader) error) error {
 // Update implements kv.Store.
 func (f *Faulty) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	if f.Cut > 0 {
-		if f.Cut--; f.Cut == 0 {
+		f.Cut--
+		if f.Cut == 0 {
 			defer func() { f.Cut = -1 }()
 		}
 	} else if f.Cut < 0 {

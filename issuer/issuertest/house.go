@@ -217,7 +217,8 @@ func (h *House) After(revision uint64) feed.Position {
 	h.Helper()
 	at, err := h.Followers.Position(h.Context())
 	h.Check(err)
-	if at.Revision = revision; revision > at.Chain.Revision() {
+	at.Revision = revision
+	if revision > at.Chain.Revision() {
 		at.Chain = feed.NewChain(revision, [32]byte{1})
 	}
 	return at
@@ -253,7 +254,8 @@ func AddMember(ctx context.Context, s *issuer.Service, p ledger.Principal, proje
 		}
 		rec.Members[userID] = projects.MemberRecord{Role: role, Since: c.Now}
 		var head map[string]any
-		if err := kv.GetJSON(c, "issuer/head/"+rec.ID, &head); err != nil {
+		err = kv.GetJSON(c, "issuer/head/"+rec.ID, &head)
+		if err != nil {
 			return err
 		}
 		owners := 0

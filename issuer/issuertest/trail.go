@@ -37,7 +37,8 @@ func (h *House) Trail() (t Trail) {
 
 // ReadTrail is Trail within a transaction.
 func ReadTrail(r kv.Reader) (t Trail, err error) {
-	if t.Rows, err = audit.All(r, 0, 0); err != nil {
+	t.Rows, err = audit.All(r, 0, 0)
+	if err != nil {
 		return t, err
 	}
 	slices.Reverse(t.Rows)
@@ -47,7 +48,8 @@ func ReadTrail(r kv.Reader) (t Trail, err error) {
 	}
 	t.Log = make([]Logged, len(pairs))
 	for i, p := range pairs {
-		if err := json.Unmarshal(p.Value, &t.Log[i]); err != nil {
+		err := json.Unmarshal(p.Value, &t.Log[i])
+		if err != nil {
 			return t, err
 		}
 	}

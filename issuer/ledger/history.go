@@ -127,7 +127,8 @@ func (m *marker) mark(c feed.Chain) (err error) {
 		if err := m.flush(); err != nil {
 			return err
 		}
-		if m.block, err = readMarks(m.tx, rev); err != nil {
+		m.block, err = readMarks(m.tx, rev)
+		if err != nil {
 			return err
 		}
 	}

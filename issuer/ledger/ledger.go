@@ -181,7 +181,8 @@ const layout = 1
 // checkLayout refuses a store whose records this version can't read.
 func checkLayout(r kv.Reader) error {
 	var have int
-	if err := kv.GetJSON(r, keyLayout, &have); err != nil {
+	err := kv.GetJSON(r, keyLayout, &have)
+	if err != nil {
 		return fmt.Errorf("the layout of the store is not known: %w", err)
 	}
 	if have != layout {

@@ -48,7 +48,8 @@ func Entries(r kv.Reader, after uint64, limit int) ([]Entry, error) {
 	}
 	out := make([]Entry, len(pairs))
 	for i, p := range pairs {
-		if out[i], err = decodeEntry(p); err != nil {
+		out[i], err = decodeEntry(p)
+		if err != nil {
 			return nil, err
 		}
 		if want := after + uint64(i) + 1; out[i].Revision != want {
@@ -74,7 +75,8 @@ func decodeEntry(p kv.Pair) (e Entry, err error) {
 	if len(p.Key) != len(keyLog)+8 {
 		return e, fmt.Errorf("issuer: the change log has a damaged key %q", p.Key)
 	}
-	if err := json.Unmarshal(p.Value, &e); err != nil {
+	err = json.Unmarshal(p.Value, &e)
+	if err != nil {
 		return e, fmt.Errorf("issuer: the entry %q of the change log is damaged: %w", p.Key, err)
 	}
 	e.Revision = binary.BigEndian.Uint64(p.Key[len(keyLog):])

@@ -77,7 +77,8 @@ func (m *Mailer) writeBatch(b notices.Batch, to authn.Recipient) (mail.Message, 
 		args := m.args(b.Notices[0])
 		args["username"] = to.Username
 		msg.Link, _ = args["link"].(string)
-		if msg.Subject, msg.Text, err = m.pages.Mail("en", string(b.Kind), args); err == nil {
+		msg.Subject, msg.Text, err = m.pages.Mail("en", string(b.Kind), args)
+		if err == nil {
 			msg.HTML, err = m.pages.MailHTML("en", string(b.Kind), args)
 		}
 	} else {

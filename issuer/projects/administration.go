@@ -71,7 +71,8 @@ func (s *Service) All(ctx context.Context, p ledger.Principal, q AllQuery) (out 
 						out.Projects = append(out.Projects, one)
 					}
 				}
-				if read++; read >= ledger.MaxScanned {
+				read++
+				if read >= ledger.MaxScanned {
 					out.Next = name
 					return nil
 				}
@@ -163,7 +164,8 @@ func (s *Service) SetArchived(ctx context.Context, p ledger.Principal, project s
 			return err
 		}
 		kind := "project.unarchived"
-		if rec.Archived = (time.Time{}); archived {
+		rec.Archived = (time.Time{})
+		if archived {
 			kind, rec.Archived = "project.archived", c.Now
 		}
 		return putArchived(c, p, rec, kind)

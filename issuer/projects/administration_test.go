@@ -26,7 +26,8 @@ func (h *house) surveyed(q projects.AllQuery) (names []string) {
 		for _, p := range page.Projects {
 			names = append(names, p.Name)
 		}
-		if q.After = page.Next; q.After == "" {
+		q.After = page.Next
+		if q.After == "" {
 			return names
 		}
 	}
@@ -107,7 +108,8 @@ func (h *house) searched(q tokens.AllQuery) (labels []string) {
 		for _, tok := range page.Tokens {
 			labels = append(labels, tok.Label)
 		}
-		if q.After = page.Next; q.After == "" {
+		q.After = page.Next
+		if q.After == "" {
 			return labels
 		}
 	}

@@ -13,7 +13,8 @@ import (
 // lose their roles, its invitations are withdrawn, and its name is reserved. It returns the project
 // as it was.
 func Delete(c *ledger.Change, p ledger.Principal, rec Record) (was Project, reserved ReservedName, err error) {
-	if was, err = rec.View(c, p.UserID); err != nil {
+	was, err = rec.View(c, p.UserID)
+	if err != nil {
 		return was, reserved, err
 	}
 	if err := notifyMembers(c, p, notices.ProjectDeleted, rec, false, notices.Details{}); err != nil {
@@ -28,7 +29,8 @@ func Delete(c *ledger.Change, p ledger.Principal, rec Record) (was Project, rese
 	if err := c.Delete([]byte(nameKey(rec.Normalized))); err != nil {
 		return was, reserved, err
 	}
-	if reserved, err = reserveName(c, p, rec); err != nil {
+	reserved, err = reserveName(c, p, rec)
+	if err != nil {
 		return was, reserved, err
 	}
 	rec.Deleted, rec.Members, rec.Left = c.Now, nil, nil

@@ -65,7 +65,8 @@ func (rec Record) shownEvents(r kv.Reader, p ledger.Principal, q audit.Query) (o
 			}
 			out.Events = append(out.Events, e)
 		}
-		if all.Before, out.Next, out.Reached = found.Next, found.Next, found.Reached; found.Next == 0 {
+		all.Before, out.Next, out.Reached = found.Next, found.Next, found.Reached
+		if found.Next == 0 {
 			return out, nil
 		}
 	}

@@ -59,7 +59,8 @@ func (s *Service) takeInvitation(c *ledger.Change, p ledger.Principal, id string
 	if err := c.Admit(p); err != nil {
 		return inv, rec, err
 	}
-	if inv, err = readInvite(c, id); err != nil {
+	inv, err = readInvite(c, id)
+	if err != nil {
 		return inv, rec, err
 	}
 	ok, err := s.bound(c, inv, p.UserID)
@@ -69,7 +70,8 @@ func (s *Service) takeInvitation(c *ledger.Change, p ledger.Principal, id string
 	if !ok {
 		return inv, rec, ledger.ErrNotFound
 	}
-	if rec, err = Read(c, inv.Project); err != nil {
+	rec, err = Read(c, inv.Project)
+	if err != nil {
 		return inv, rec, err
 	}
 	return inv, rec, dropInvite(c, id, inv)
@@ -231,7 +233,8 @@ func (s *Service) InvitationByLink(ctx context.Context, p ledger.Principal, secr
 			return cmp.Or(err, error(ledger.ErrNotFound))
 		}
 		out = inv.view(string(id), rec.Name)
-		if yours, err = s.bound(r, inv, p.UserID); err == nil && yours && inv.outlived(rec, p.UserID) {
+		yours, err = s.bound(r, inv, p.UserID)
+		if err == nil && yours && inv.outlived(rec, p.UserID) {
 			return ledger.ErrNotFound
 		}
 		return err

@@ -166,10 +166,12 @@ func sweepInvites(c *ledger.Change, after []byte) (next []byte, err error) {
 	pairs, err := c.Scan([]byte(keyInvite), after, invitationsSwept, false)
 	for _, p := range pairs {
 		var inv inviteRecord
-		if err := json.Unmarshal(p.Value, &inv); err != nil {
+		err := json.Unmarshal(p.Value, &inv)
+		if err != nil {
 			return nil, fmt.Errorf("the record %q is damaged: %w", p.Key, err)
 		}
-		if next = p.Key; c.Now.Before(inv.Expires.Add(keepInvitations)) {
+		next = p.Key
+		if c.Now.Before(inv.Expires.Add(keepInvitations)) {
 			continue
 		}
 		if err := dropInvite(c, string(p.Key[len(keyInvite):]), inv); err != nil {
@@ -183,10 +185,12 @@ func sweepTallies(c *ledger.Change, after []byte) (next []byte, err error) {
 	pairs, err := c.Scan([]byte(keyInviteTally), after, invitationsSwept, false)
 	for _, p := range pairs {
 		var t inviteTally
-		if err := json.Unmarshal(p.Value, &t); err != nil {
+		err := json.Unmarshal(p.Value, &t)
+		if err != nil {
 			return nil, fmt.Errorf("the record %q is damaged: %w", p.Key, err)
 		}
-		if next = p.Key; t.Day >= c.Now.Unix()/int64(ledger.Day/time.Second) {
+		next = p.Key
+		if t.Day >= c.Now.Unix()/int64(ledger.Day/time.Second) {
 			continue
 		}
 		if err := c.Delete(p.Key); err != nil {

@@ -100,10 +100,12 @@ func (s *Service) Invite(ctx context.Context, p ledger.Principal, project string
 		if req.Hand != "" {
 			inv.Role = RoleOwner
 		}
-		if err := s.checkInvite(c, rec, &inv); err != nil {
+		err := s.checkInvite(c, rec, &inv)
+		if err != nil {
 			return err
 		}
-		if err := s.putInvite(c, id, &inv, secret); err != nil {
+		err = s.putInvite(c, id, &inv, secret)
+		if err != nil {
 			return err
 		}
 		kind := "project.invited"
@@ -121,7 +123,8 @@ func (s *Service) Invite(ctx context.Context, p ledger.Principal, project string
 
 // invitationSecret makes the id of an invitation and the secret of its link.
 func (s *Service) invitationSecret() (id, secret string, err error) {
-	if id, err = s.ledger.NewID(); err != nil {
+	id, err = s.ledger.NewID()
+	if err != nil {
 		return "", "", err
 	}
 	b, err := s.ledger.Random(32)
@@ -140,7 +143,8 @@ func (s *Service) checkInvite(c *ledger.Change, rec Record, inv *inviteRecord) e
 	if inv.Hand != "" && inv.Hand != StayMaintainer && inv.Hand != StayNot {
 		ps.Add("stay", "stay_unknown")
 	}
-	if err := s.bindInvitation(c, &ps, inv); err != nil {
+	err := s.bindInvitation(c, &ps, inv)
+	if err != nil {
 		return err
 	}
 	if m, ok := rec.Members[inv.User]; ok {
@@ -201,7 +205,8 @@ func (s *Service) putInvite(c *ledger.Change, id string, inv *inviteRecord, secr
 	hash := sha256.Sum256([]byte(secret))
 	inv.Secret, inv.Sent, inv.Expires = hash[:], c.Now, c.Now.Add(InvitationLife)
 	var err error
-	if inv.ByGeneration, err = s.people.Generation(c, inv.By); err != nil {
+	inv.ByGeneration, err = s.people.Generation(c, inv.By)
+	if err != nil {
 		return err
 	}
 	if err := kv.PutJSON(c, inviteKey(id), inv); err != nil {
@@ -290,10 +295,12 @@ func (s *Service) Resend(ctx context.Context, p ledger.Principal, project, id st
 		} else if inv.By != p.UserID {
 			return ledger.ErrNotFound
 		}
-		if err := s.checkInvite(c, rec, &inv); err != nil {
+		err = s.checkInvite(c, rec, &inv)
+		if err != nil {
 			return err
 		}
-		if err := s.putInvite(c, id, &inv, secret); err != nil {
+		err = s.putInvite(c, id, &inv, secret)
+		if err != nil {
 			return err
 		}
 		if err := auditInvite(c, p, "project.invitation_resent", rec, inv); err != nil {

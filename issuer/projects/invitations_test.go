@@ -272,7 +272,8 @@ func TestInvitationLimits(t *testing.T) {
 	}
 	h.Project(carol, "hers")
 	inv, err := h.Projects.Resend(t.Context(), alice, "other", inv.ID)
-	if h.Check(err); !inv.Quiet {
+	h.Check(err)
+	if !inv.Quiet {
 		t.Error("a seventh mail of one inviter on one day is sent")
 	}
 	inv = h.Invite(carol, "hers", "BOB", projects.RoleOwner)

@@ -179,7 +179,8 @@ func TestTooManyMembers(t *testing.T) {
 			return err
 		}
 		var rec map[string]any
-		if err := kv.GetJSON(tx, "issuer/project/"+string(id), &rec); err != nil {
+		err = kv.GetJSON(tx, "issuer/project/"+string(id), &rec)
+		if err != nil {
 			return err
 		}
 		members := rec["members"].(map[string]any)

@@ -68,7 +68,8 @@ func (s *Service) ReservedNames(ctx context.Context, p ledger.Principal) (out []
 		}
 		for _, pair := range pairs {
 			var h ReservedName
-			if err := json.Unmarshal(pair.Value, &h); err != nil {
+			err := json.Unmarshal(pair.Value, &h)
+			if err != nil {
 				return fmt.Errorf("issuer: the record %q is damaged: %w", pair.Key, err)
 			}
 			if now.Before(h.Until) {

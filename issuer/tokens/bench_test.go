@@ -89,7 +89,8 @@ func BenchmarkTokens(b *testing.B) {
 					b.Fatal(err)
 				}
 				n += len(p.Tokens)
-				if page.After = p.Next; p.Next == "" {
+				page.After = p.Next
+				if p.Next == "" {
 					break
 				}
 			}
@@ -128,7 +129,8 @@ func BenchmarkProjects(b *testing.B) {
 				s, err := issuer.New(issuer.Config{Store: issuertest.In(tx), Sealer: sealer(b), Location: location})
 				for i := 0; i < 1000 && err == nil; i++ {
 					var p projects.Project
-					if p, _, err = s.Projects.Create(b.Context(), alice, fmt.Sprintf("project-%d", i)); err == nil {
+					p, _, err = s.Projects.Create(b.Context(), alice, fmt.Sprintf("project-%d", i))
+					if err == nil {
 						err = crowd(tx, p.ID, members)
 					}
 				}
@@ -146,7 +148,8 @@ func BenchmarkProjects(b *testing.B) {
 // crowd makes a project one of so many members.
 func crowd(tx kv.Tx, id string, members int) error {
 	var rec map[string]any
-	if err := kv.GetJSON(tx, "issuer/project/"+id, &rec); err != nil {
+	err := kv.GetJSON(tx, "issuer/project/"+id, &rec)
+	if err != nil {
 		return err
 	}
 	all := rec["members"].(map[string]any)

@@ -18,7 +18,8 @@ func (s *Service) FeedToken(r kv.Reader, id string) (*feed.Token, error) {
 		return nil, err
 	}
 	var chain chainRecord
-	if err := kv.GetJSON(r, chainKey(id), &chain); err != nil {
+	err = kv.GetJSON(r, chainKey(id), &chain)
+	if err != nil {
 		return nil, err
 	}
 	return s.feedToken(id, rec, chain)
@@ -40,7 +41,8 @@ func (s *Service) FeedTokens(r kv.Reader, after string, limit int) iter.Seq2[*fe
 			if !there {
 				return nil, errors.New("what belongs to it is missing: restore the store from a backup")
 			}
-			if err := errors.Join(json.Unmarshal(b, &rec), json.Unmarshal(other, &chain)); err != nil {
+			err := errors.Join(json.Unmarshal(b, &rec), json.Unmarshal(other, &chain))
+			if err != nil {
 				return nil, err
 			}
 			return s.feedToken(id, rec, chain)

@@ -116,7 +116,8 @@ func (s *Service) forgetIdempotencyKeys(ctx context.Context) error {
 			more = len(pairs) == revokeAllStep
 			for _, p := range pairs {
 				var rec idempotencyRecord
-				if err := json.Unmarshal(p.Value, &rec); err != nil {
+				err := json.Unmarshal(p.Value, &rec)
+				if err != nil {
 					return fmt.Errorf("issuer: the record %q is damaged: %w", p.Key, err)
 				}
 				if rec.At.After(horizon) {

@@ -78,7 +78,8 @@ func decodeIndexEntry(p kv.Pair) (l indexEntry, err error) {
 	b = b[2:]
 	for _, n := range []*int64{&l.created, &l.expires, &l.revoked, &l.used} {
 		size := 0
-		if *n, size = binary.Varint(b); size <= 0 {
+		*n, size = binary.Varint(b)
+		if size <= 0 {
 			return l, damagedEntry(p)
 		}
 		b = b[size:]
@@ -129,7 +130,8 @@ func indexEntries(r kv.Reader, userID string) ([]indexEntry, error) {
 	}
 	out := make([]indexEntry, len(pairs))
 	for i, p := range pairs {
-		if out[i], err = decodeIndexEntry(p); err != nil {
+		out[i], err = decodeIndexEntry(p)
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -63,7 +63,8 @@ func same(a, b string) bool { return a == b }
 // once; those that are empty are passed over.
 func checkList(ps *problem.Problems, field, code string, in []string, read func(string) (string, bool), equal func(a, b string) bool) (out []string) {
 	for _, s := range in {
-		if s = strings.TrimSpace(s); s == "" {
+		s = strings.TrimSpace(s)
+		if s == "" {
 			continue
 		}
 		canonical, ok := read(s)

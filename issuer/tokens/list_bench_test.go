@@ -37,13 +37,15 @@ func fillWith(b *testing.B, do func(h *house, s *issuer.Service) error) *house {
 // processors for each, in milliseconds: other programs do not count.
 func timed(b *testing.B, fn func()) {
 	var before, after syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
 		fn()
 	}
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &after); err != nil {
+	err = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	if err != nil {
 		b.Fatal(err)
 	}
 	spent := func(u syscall.Rusage) int64 { return u.Utime.Nano() + u.Stime.Nano() }

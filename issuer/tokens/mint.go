@@ -69,7 +69,8 @@ func (s *Service) Mint(ctx context.Context, p ledger.Principal, req MintRequest)
 		if err := s.checkRate(c, p.UserID); err != nil {
 			return err
 		}
-		if out, err = s.mintToken(c, id, root, rec); err != nil {
+		out, err = s.mintToken(c, id, root, rec)
+		if err != nil {
 			return err
 		}
 		if err := recordIdempotencyKey(c, p, req.IdempotencyKey, id); err != nil {
@@ -91,7 +92,8 @@ func (s *Service) Mint(ctx context.Context, p ledger.Principal, req MintRequest)
 // material is what a new token is made of: its id, and a root key, which the caller
 // wipes.
 func (s *Service) material() (id string, root []byte, err error) {
-	if id, err = s.ledger.NewID(); err != nil {
+	id, err = s.ledger.NewID()
+	if err != nil {
 		return "", nil, err
 	}
 	root, err = s.ledger.Random(32)
@@ -116,7 +118,8 @@ func (s *Service) Draft(ctx context.Context, p ledger.Principal, req MintRequest
 		if err != nil {
 			return err
 		}
-		if out, err = rec.view(c, "", p.Username, c.Now); err != nil {
+		out, err = rec.view(c, "", p.Username, c.Now)
+		if err != nil {
 			return err
 		}
 		return errDraft
@@ -135,14 +138,17 @@ func (s *Service) draftToken(c *ledger.Change, p ledger.Principal, req MintReque
 	var err error
 	rec.Label = checkLabel(&ps, req.Label)
 	if !ps.Has("label_required") {
-		if err = checkLabelFree(c, &ps, p.UserID, rec.Label); err != nil {
+		err = checkLabelFree(c, &ps, p.UserID, rec.Label)
+		if err != nil {
 			return rec, err
 		}
 	}
-	if rec.Projects, err = checkScope(c, &ps, p.UserID, req); err != nil {
+	rec.Projects, err = checkScope(c, &ps, p.UserID, req)
+	if err != nil {
 		return rec, err
 	}
-	if err := s.registerChosen(c, &ps, p, req, &rec); err != nil {
+	err = s.registerChosen(c, &ps, p, req, &rec)
+	if err != nil {
 		return rec, err
 	}
 	rec.Expires = s.checkLife(&ps, req, c.Now)

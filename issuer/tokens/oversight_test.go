@@ -32,7 +32,8 @@ func TestAllTokens(t *testing.T) {
 		for _, tok := range p.Tokens {
 			got = append(got, tok.UserName+"/"+tok.Label)
 		}
-		if page.After = p.Next; p.Next == "" {
+		page.After = p.Next
+		if p.Next == "" {
 			break
 		}
 	}

@@ -85,7 +85,8 @@ func (s *Service) endProject(c *ledger.Change, p ledger.Principal, rec projects.
 // that it was deleted when it has dealt with all.
 func (s *Service) endProjectTokens(c *ledger.Change, project string) (out Deletion, err error) {
 	var e deletionRecord
-	if err := kv.GetJSON(c, deletionKey(project), &e); err != nil {
+	err = kv.GetJSON(c, deletionKey(project), &e)
+	if err != nil {
 		return Deletion{}, err
 	}
 	ids, err := tokensNaming(c, project)
@@ -122,7 +123,8 @@ func endProjectToken(c *ledger.Change, e deletionRecord, project, id string) (re
 	}
 	why := "the project " + e.Name + " was deleted"
 	if len(rec.Projects) == 1 {
-		if err := endToken(c, id, &rec, Revocation{At: c.Now, By: e.By.UserID, Username: e.By.Username, Why: whyDeleted}); err != nil {
+		err := endToken(c, id, &rec, Revocation{At: c.Now, By: e.By.UserID, Username: e.By.Username, Why: whyDeleted})
+		if err != nil {
 			return false, err
 		}
 		kind := notices.TokenRevoked
@@ -177,7 +179,8 @@ func (s *Service) FinishDeletions(ctx context.Context) (out []Deletion, err erro
 	}
 	for _, pair := range left {
 		var e deletionRecord
-		if err := json.Unmarshal(pair.Value, &e); err != nil {
+		err := json.Unmarshal(pair.Value, &e)
+		if err != nil {
 			return out, fmt.Errorf("issuer: the record %q is damaged: %w", pair.Key, err)
 		}
 		id := string(pair.Key[len(keyDeletion):])

@@ -171,7 +171,8 @@ func (w projectSearch) newest(project, user string) (out []projectEntry, err err
 			if err != nil {
 				return nil, err
 			}
-			if after = p.Key; f.expires == 0 || f.expires > w.now {
+			after = p.Key
+			if f.expires == 0 || f.expires > w.now {
 				out = append(out, f)
 			}
 		}
@@ -192,7 +193,8 @@ func viewProjectTokens(r kv.Reader, rec projects.Record, found []projectEntry) (
 		}
 		user, known := users[t.User]
 		if !known {
-			if user, err = ledger.ReadUser(r, t.User); err != nil {
+			user, err = ledger.ReadUser(r, t.User)
+			if err != nil {
 				return nil, err
 			}
 			users[t.User] = user
@@ -202,7 +204,8 @@ func viewProjectTokens(r kv.Reader, rec projects.Record, found []projectEntry) (
 			Created: t.Created, Factor: t.Factor, Expires: t.Expires, Replaced: t.Replaced != "",
 			Excluded: !rec.Members[t.User].Excluded.At.IsZero(), Frozen: user.Frozen,
 		}
-		if out[i].Used, err = readUsed(r, rec.ID, f.id); err != nil {
+		out[i].Used, err = readUsed(r, rec.ID, f.id)
+		if err != nil {
 			return nil, err
 		}
 	}

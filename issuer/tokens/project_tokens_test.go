@@ -41,7 +41,8 @@ func TestProjectTokens(t *testing.T) {
 			for _, tok := range tokens {
 				got += " " + tok.UserName + "/" + tok.Label
 			}
-			if q.After = next; next == "" {
+			q.After = next
+			if next == "" {
 				return got
 			}
 		}
@@ -203,7 +204,8 @@ func TestFormsMintOnce(t *testing.T) {
 	}
 	h.Clock.Add(47 * time.Hour)
 	h.Check(h.Tokens.ForgetOld(t.Context()))
-	if _, err = h.Tokens.Mint(t.Context(), alice, req); !errors.As(err, &again) {
+	_, err = h.Tokens.Mint(t.Context(), alice, req)
+	if !errors.As(err, &again) {
 		t.Errorf("after 47 hours: %v", err)
 	}
 	h.Clock.Add(time.Hour)

@@ -123,7 +123,8 @@ func TestRevokeTokensAfterAKill(t *testing.T) {
 	h, s, _ := recovered(t, 160)
 	steps := 0
 	s.fail = func() error {
-		if steps++; steps > 1 {
+		steps++
+		if steps > 1 {
 			return context.Canceled
 		}
 		return nil

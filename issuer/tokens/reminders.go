@@ -160,7 +160,8 @@ func (r reminder) look(id string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.tell(id, rec, &due, use.At); err != nil {
+	err = r.tell(id, rec, &due, use.At)
+	if err != nil {
 		return err
 	}
 	return putReminder(tx, id, rec, due, false, use.At)
@@ -183,7 +184,8 @@ func (r reminder) tell(id string, rec tokenRecord, due *reminderRecord, used tim
 		return nil
 	}
 	told := due.Stale.After(last)
-	if due.Stale = now; told {
+	due.Stale = now
+	if told {
 		return nil
 	}
 	d := rec.described(id)

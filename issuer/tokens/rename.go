@@ -28,7 +28,8 @@ func (s *Service) Rename(ctx context.Context, p ledger.Principal, id, label stri
 			return err
 		}
 		was := rec.Label
-		if err := relabel(c, &ps, id, &rec, label); err != nil {
+		err = relabel(c, &ps, id, &rec, label)
+		if err != nil {
 			return err
 		}
 		if err := ps.Err(); err != nil {

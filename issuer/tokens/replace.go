@@ -50,10 +50,12 @@ func (s *Service) Regenerate(ctx context.Context, p ledger.Principal, id string,
 			return err
 		}
 		old.Replaced = fresh
-		if err := retireToken(c, p, id, &old, req.Overlap); err != nil {
+		err = retireToken(c, p, id, &old, req.Overlap)
+		if err != nil {
 			return err
 		}
-		if out, err = s.mintToken(c, fresh, root, rec); err != nil {
+		out, err = s.mintToken(c, fresh, root, rec)
+		if err != nil {
 			return err
 		}
 		if err := notifyOwner(c, p, notices.TokenRegenerated, fresh, rec); err != nil {

@@ -34,7 +34,8 @@ func (s *Service) Restrict(ctx context.Context, p ledger.Principal, id string, r
 			return err
 		}
 		was := rec
-		if err := s.narrowToken(c, p, &rec, req); err != nil {
+		err = s.narrowToken(c, p, &rec, req)
+		if err != nil {
 			return err
 		}
 		rec.Narrowed = c.Now
@@ -83,7 +84,8 @@ func (s *Service) narrowToken(c *ledger.Change, p ledger.Principal, rec *tokenRe
 	var ps problem.Problems
 	was := *rec
 	if len(req.Projects) > 0 {
-		if err := narrowProjects(c, &ps, p, rec, req.Projects); err != nil {
+		err := narrowProjects(c, &ps, p, rec, req.Projects)
+		if err != nil {
 			return err
 		}
 	}

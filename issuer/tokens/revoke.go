@@ -46,7 +46,8 @@ func revokeToken(c *ledger.Change, p ledger.Principal, id, reason string) (done 
 	if rec.User != p.UserID {
 		why, kind = "by an administrator", notices.TokenRevoked
 	}
-	if err := endToken(c, id, &rec, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: why, Reason: reason}); err != nil {
+	err = endToken(c, id, &rec, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: why, Reason: reason})
+	if err != nil {
 		return false, err
 	}
 	var detail map[string]string

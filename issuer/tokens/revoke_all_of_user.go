@@ -105,7 +105,8 @@ func revokeListed(c *ledger.Change, p ledger.Principal, id, why string) error {
 	if err != nil {
 		return fmt.Errorf("issuer: token %s: %w", id, err)
 	}
-	if err := endToken(c, id, &rec, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: why}); err != nil {
+	err = endToken(c, id, &rec, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: why})
+	if err != nil {
 		return err
 	}
 	return auditToken(c, p, "revoked", id, rec, nil)
@@ -146,10 +147,12 @@ func goOnRevoking(c *ledger.Change, userID string) (more bool, err error) {
 		return false, err
 	}
 	var e revokingRecord
-	if err := json.Unmarshal(b, &e); err != nil {
+	err = json.Unmarshal(b, &e)
+	if err != nil {
 		return false, fmt.Errorf("issuer: the record %q is damaged: %w", revokingKey(userID), err)
 	}
-	if more, err = revokeOwned(c, userID, &e); err != nil {
+	more, err = revokeOwned(c, userID, &e)
+	if err != nil {
 		return false, err
 	}
 	if !more {

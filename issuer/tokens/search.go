@@ -55,7 +55,8 @@ type FoundTokens struct {
 // twice or is left out where nothing changes places in between.
 func (s *Service) Find(ctx context.Context, userID string, q Query) (FoundTokens, error) {
 	var ps problem.Problems
-	if q.check(&ps); len(ps) > 0 {
+	q.check(&ps)
+	if len(ps) > 0 {
 		return FoundTokens{}, ps
 	}
 	now := s.clock()
@@ -132,7 +133,8 @@ type rankedEntry struct {
 func (w *search) read(all []indexEntry) error {
 	after, there := rankedEntry{}, w.q.After == ""
 	for i := 0; !there && i < len(all); i++ {
-		if there = all[i].id == w.q.After; there {
+		there = all[i].id == w.q.After
+		if there {
 			after = w.row(&all[i])
 		}
 	}
@@ -200,7 +202,8 @@ func (w *search) row(l *indexEntry) rankedEntry {
 	case SortUnused:
 		r.key = l.used
 	case SortExpires:
-		if r.key = l.expires; l.expires == 0 {
+		r.key = l.expires
+		if l.expires == 0 {
 			r.key = last
 		}
 	}

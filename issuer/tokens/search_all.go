@@ -103,7 +103,8 @@ func searchTokens(r kv.Reader, want string, q AllQuery) (ids []string, next stri
 			if ok && len(ids) == ledger.PageSize(q.Limit) {
 				return ids, last, nil
 			}
-			if last = id; ok {
+			last = id
+			if ok {
 				ids = append(ids, id)
 			}
 		}
@@ -128,7 +129,8 @@ func meets(id string, record []byte, start, want string) (bool, error) {
 		}
 	}
 	var rec tokenRecord
-	if err := json.Unmarshal(record, &rec); err != nil {
+	err := json.Unmarshal(record, &rec)
+	if err != nil {
 		return false, fmt.Errorf("issuer: the token %s is damaged: %w", id, err)
 	}
 	return strings.Contains(ledger.Fold(rec.Label), want), nil

@@ -115,7 +115,8 @@ func TestPagesOfFoundTokens(t *testing.T) {
 					t.Fatalf("%s by %d: page %+v", sort, limit, page)
 				}
 				got = append(got, page.Tokens...)
-				if q.After = page.Next; page.Next == "" {
+				q.After = page.Next
+				if page.Next == "" {
 					break
 				}
 			}
@@ -130,7 +131,8 @@ func TestPagesOfFoundTokens(t *testing.T) {
 	_, _, err = h.Tokens.Revoke(t.Context(), alice, page.Next)
 	h.Check(err)
 	q.After = page.Next
-	if page, err = h.Tokens.Find(t.Context(), aliceID, q); err != nil || page.Matched != 3 {
+	page, err = h.Tokens.Find(t.Context(), aliceID, q)
+	if err != nil || page.Matched != 3 {
 		t.Errorf("%+v (%v)", page, err)
 	}
 }

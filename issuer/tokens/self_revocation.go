@@ -77,7 +77,8 @@ func (s *Service) burnText(ctx context.Context, text string, by audit.Actor, e c
 		return Burned{}, err
 	}
 	out.Revision, err = s.ledger.UpdateExempt(ctx, func(c *ledger.Change) (err error) {
-		if out.Done, err = burnToken(c, t.ID, by, e); err == nil {
+		out.Done, err = burnToken(c, t.ID, by, e)
+		if err == nil {
 			out.Token, err = s.viewToken(c, t.ID)
 		}
 		return err
@@ -119,7 +120,8 @@ func (s *Service) authenticate(r kv.Reader, t token.Token) error {
 		}
 	}
 	if added := t.Caveats[len(chain.Caveats):]; len(added) > 0 {
-		if want, err = token.Extend(want, t.ID, added); err != nil {
+		want, err = token.Extend(want, t.ID, added)
+		if err != nil {
 			return ErrNotGenuine // what can't be chained was never signed
 		}
 	}
@@ -134,7 +136,8 @@ func burnToken(c *ledger.Change, id string, by audit.Actor, e cause) (done bool,
 	if err != nil || !rec.Revoked.At.IsZero() {
 		return false, err
 	}
-	if err := endToken(c, id, &rec, Revocation{At: c.Now, Why: e.why}); err != nil {
+	err = endToken(c, id, &rec, Revocation{At: c.Now, Why: e.why})
+	if err != nil {
 		return false, err
 	}
 	d := rec.described(id)

@@ -182,11 +182,13 @@ func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
 		}
 		if whose != rec.User {
 			whose = rec.User
-			if user, err = ledger.ReadUser(r, whose); err != nil {
+			user, err = ledger.ReadUser(r, whose)
+			if err != nil {
 				return nil, err
 			}
 		}
-		if out[i], err = rec.view(r, id, user.Name, now); err != nil {
+		out[i], err = rec.view(r, id, user.Name, now)
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -59,7 +59,8 @@ func (s *Service) countUses(tx kv.Tx, project, token string, at time.Time, n int
 			return tx.Put(key, binary.AppendUvarint(nil, uint64(n)))
 		}
 		key = prefix
-		if b, err = tx.Get(key); err != nil && !errors.Is(err, kv.ErrNotFound) {
+		b, err = tx.Get(key)
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
 			return err
 		}
 	} else if err != nil {
@@ -67,7 +68,8 @@ func (s *Service) countUses(tx kv.Tx, project, token string, at time.Time, n int
 	}
 	before := uint64(0)
 	if b != nil {
-		if before, err = readCount(key, b); err != nil {
+		before, err = readCount(key, b)
+		if err != nil {
 			return err
 		}
 	}
@@ -104,7 +106,8 @@ func (s *Service) ProjectUploads(ctx context.Context, p ledger.Principal, projec
 			out.Total += t.Total
 			named := t.ID != "" && len(out.Tokens) < shown
 			if named {
-				if named, err = t.name(r, p, seesAll); err != nil {
+				named, err = t.name(r, p, seesAll)
+				if err != nil {
 					return err
 				}
 			}

@@ -160,7 +160,8 @@ func (s *Service) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error
 			last = end
 		}
 	}
-	if since = since.Truncate(time.Minute); last.Before(since) {
+	since = since.Truncate(time.Minute)
+	if last.Before(since) {
 		return Use{}, ledger.ErrNotFound
 	}
 	if at.Before(since) {

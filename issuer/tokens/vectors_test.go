@@ -39,7 +39,8 @@ func TestMintVectors(t *testing.T) {
 		Location string   `json:"location"`
 		Cases    []vector `json:"cases"`
 	}
-	if err := json.Unmarshal(b, &file); err != nil {
+	err = json.Unmarshal(b, &file)
+	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Unix(file.Now, 0)

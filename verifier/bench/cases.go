@@ -156,13 +156,15 @@ func (h *house) classicCheck(text, want string) error {
 
 func classicCaveat(c, user, project string) error {
 	var fields []json.RawMessage
-	if err := json.Unmarshal([]byte(c), &fields); err != nil || len(fields) < 2 {
+	err := json.Unmarshal([]byte(c), &fields)
+	if err != nil || len(fields) < 2 {
 		return fmt.Errorf("malformed: %w", err)
 	}
 	switch string(fields[0]) {
 	case "0":
 		var end, begin int64
-		if err := errors.Join(json.Unmarshal(fields[1], &end), json.Unmarshal(fields[2], &begin)); err != nil {
+		err := errors.Join(json.Unmarshal(fields[1], &end), json.Unmarshal(fields[2], &begin))
+		if err != nil {
 			return err
 		}
 		if now := start.Unix(); begin <= now && now < end {
@@ -170,7 +172,8 @@ func classicCaveat(c, user, project string) error {
 		}
 	case "1":
 		var names []string
-		if err := json.Unmarshal(fields[1], &names); err != nil {
+		err := json.Unmarshal(fields[1], &names)
+		if err != nil {
 			return err
 		}
 		for _, n := range names {
@@ -180,7 +183,8 @@ func classicCaveat(c, user, project string) error {
 		}
 	case "3":
 		var id string
-		if err := json.Unmarshal(fields[1], &id); err != nil {
+		err := json.Unmarshal(fields[1], &id)
+		if err != nil {
 			return err
 		}
 		if id == user {

@@ -44,7 +44,8 @@ func (s snapshots) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // send sends the snapshot, frame by frame.
 func (s snapshots) send(send func(feed.Frame) error) error {
 	at, sent := s.position(), 0
-	if err := send(feed.Frame{Position: &at, Time: time.Now()}); err != nil {
+	err := send(feed.Frame{Position: &at, Time: time.Now()})
+	if err != nil {
 		return err
 	}
 	for from := 0; from < s.tokens; from += feed.Records / 2 {

@@ -50,7 +50,8 @@ func fillTable(ctx context.Context, db *pgx.Conn, tokens int) error {
 	}
 	n := -1
 	rows := pgx.CopyFromFunc(func() ([]any, error) {
-		if n++; n == tokens {
+		n++
+		if n == tokens {
 			return nil, nil
 		}
 		sum := sha256.Sum256([]byte(opaque(n)))

@@ -29,7 +29,8 @@ func jwtCase(method jwt.SigningMethod, signKey, verifyKey any) (func(int) error,
 			ExpiresAt: jwt.NewNumericDate(start.Add(24 * time.Hour)), NotBefore: jwt.NewNumericDate(start.Add(-time.Minute)),
 		}}
 		var err error
-		if texts[n], err = jwt.NewWithClaims(method, c).SignedString(signKey); err != nil {
+		texts[n], err = jwt.NewWithClaims(method, c).SignedString(signKey)
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -38,7 +39,8 @@ func jwtCase(method jwt.SigningMethod, signKey, verifyKey any) (func(int) error,
 	return func(i int) error {
 		n := i % len(texts)
 		var c claims
-		if _, err := parser.ParseWithClaims(texts[n], &c, keyOf); err != nil {
+		_, err := parser.ParseWithClaims(texts[n], &c, keyOf)
+		if err != nil {
 			return err
 		}
 		if !slices.Contains(c.Projects, names[n]) {
@@ -49,7 +51,8 @@ func jwtCase(method jwt.SigningMethod, signKey, verifyKey any) (func(int) error,
 }
 
 func jwtCases() (hmac, eddsa func(int) error, err error) {
-	if hmac, err = jwtCase(jwt.SigningMethodHS256, key, key); err != nil {
+	hmac, err = jwtCase(jwt.SigningMethodHS256, key, key)
+	if err != nil {
 		return nil, nil, err
 	}
 	private := ed25519.NewKeyFromSeed(key)

@@ -71,7 +71,8 @@ func TestVersionsInNormalForm(t *testing.T) {
 	}
 	_, page := x.Get("/simple/demo/", "Accept", "application/vnd.pypi.simple.v1+json")
 	var list struct{ Versions []string }
-	if err := json.Unmarshal([]byte(page), &list); err != nil || fmt.Sprint(list.Versions) != "[1.0 1.0a1 1.2 1.3.post0]" {
+	err := json.Unmarshal([]byte(page), &list)
+	if err != nil || fmt.Sprint(list.Versions) != "[1.0 1.0a1 1.2 1.3.post0]" {
 		t.Errorf("%v, %v", list.Versions, err)
 	}
 }

@@ -90,7 +90,8 @@ func (f *facts) set(field, value string) error {
 // setVersion accepts a version in any spelling that PEP 440 reads, and remembers its normal
 // form, which is stored and listed.
 func (f *facts) setVersion(value string) error {
-	if value = strings.TrimSpace(value); len(value) > maxVersion {
+	value = strings.TrimSpace(value)
+	if len(value) > maxVersion {
 		return refused("The field 'version' has %d characters: use at most %d.", len(value), maxVersion)
 	}
 	version, err := caveats.ParseVersion(value)

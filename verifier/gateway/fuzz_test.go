@@ -52,7 +52,8 @@ func readWhole(contentType string, src io.Reader, keep bool) (fields []field, re
 			out.value = string(value)
 		} else {
 			var value strings.Builder
-			if err := f.readText(p, &value); err != nil {
+			err := f.readText(p, &value)
+			if err != nil {
 				return fields, body.total, err
 			}
 			if keep {

@@ -55,7 +55,8 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, 
 }
 
 func (in *intake) run(w http.ResponseWriter, r *http.Request) (grant verifier.Grant, err error) {
-	if in.text, err = httpauth.Token(r); err != nil {
+	in.text, err = httpauth.Token(r)
+	if err != nil {
 		return grant, err
 	}
 	who, err := in.checkEarly()
@@ -71,11 +72,13 @@ func (in *intake) run(w http.ResponseWriter, r *http.Request) (grant verifier.Gr
 	}
 	defer free()
 	body := &meter{src: r.Body}
-	if in.form, err = openForm(r, body); err != nil {
+	in.form, err = openForm(r, body)
+	if err != nil {
 		return grant, err
 	}
 	if in.g.forms != nil {
-		if in.up.Form, err = in.g.forms.ReadForm(in.ctx); err != nil {
+		in.up.Form, err = in.g.forms.ReadForm(in.ctx)
+		if err != nil {
 			return grant, fmt.Errorf("%w: %w", errStore, err)
 		}
 	}

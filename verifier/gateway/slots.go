@@ -93,7 +93,8 @@ func (s *slots) free(h holder) {
 	defer s.mu.Unlock()
 	s.total--
 	for _, of := range h.shares() {
-		if s.taken[of]--; s.taken[of] == 0 {
+		s.taken[of]--
+		if s.taken[of] == 0 {
 			delete(s.taken, of)
 		}
 	}

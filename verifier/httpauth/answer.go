@@ -202,11 +202,13 @@ func (f Refuser) readOn(from sender) {
 		took := time.Since(before)
 		total += int64(n)
 		left = min(grace, left-took+time.Duration(float64(n)/rate*float64(time.Second)))
-		if silent += took; n > 0 {
+		silent += took
+		if n > 0 {
 			silent = 0
 		}
 		var network net.Error
-		if timeout := errors.As(err, &network) && network.Timeout(); timeout && !quiet {
+		timeout := errors.As(err, &network) && network.Timeout()
+		if timeout && !quiet {
 			quiet = true
 			from.closeWrite()
 		} else if err != nil && !timeout {

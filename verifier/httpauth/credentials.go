@@ -112,7 +112,8 @@ func Token(r *http.Request) (string, error) {
 	case "bearer", "token":
 	case "basic":
 		var err error
-		if value, err = password(value); err != nil {
+		value, err = password(value)
+		if err != nil {
 			return "", err
 		}
 	default:

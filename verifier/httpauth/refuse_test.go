@@ -46,10 +46,12 @@ func exchange(t *testing.T, s *httptest.Server, request string, body io.Reader) 
 		}
 	}
 	r := textproto.NewReader(bufio.NewReader(conn))
-	if status, err = r.ReadLine(); err != nil {
+	status, err = r.ReadLine()
+	if err != nil {
 		t.Fatalf("no answer: %v", err)
 	}
-	if header, err = r.ReadMIMEHeader(); err != nil {
+	header, err = r.ReadMIMEHeader()
+	if err != nil {
 		t.Fatal(err)
 	}
 	rest, err := io.ReadAll(r.R)

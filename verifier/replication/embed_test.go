@@ -120,7 +120,8 @@ func TestEmbeddingModule(t *testing.T) {
 	out, err := cmd.Output()
 	o.check(err)
 	var grant struct{ TokenID, UserID, UserName, ProjectID, Project, Action, ExpiresAt string }
-	if err := json.Unmarshal(out, &grant); err != nil || grant.TokenID != m.Token.ID || grant.UserID != alice.UserID || grant.UserName != "alice" ||
+	err = json.Unmarshal(out, &grant)
+	if err != nil || grant.TokenID != m.Token.ID || grant.UserID != alice.UserID || grant.UserName != "alice" ||
 		grant.ProjectID == "" || grant.Project != "demo" || grant.Action != "upload" || grant.ExpiresAt == "" {
 		t.Errorf("%s: %v", out, err)
 	}

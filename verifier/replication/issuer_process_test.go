@@ -38,7 +38,8 @@ type done struct {
 // what was acknowledged, until it is killed.
 func issue(text string, stdout io.Writer) error {
 	var j issuing
-	if err := json.Unmarshal([]byte(text), &j); err != nil {
+	err := json.Unmarshal([]byte(text), &j)
+	if err != nil {
 		return err
 	}
 	store, err := boltkv.Open(j.Path, boltkv.Options{})
@@ -139,7 +140,8 @@ func killedIssuer(t *testing.T, j issuing, r *replica) (all []done) {
 			break // a part of a line was not said
 		}
 		var d done
-		if err := json.Unmarshal(line, &d); err != nil {
+		err = json.Unmarshal(line, &d)
+		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, d)

@@ -56,7 +56,8 @@ type told struct {
 // token's text, with a line of JSON; to "full" it lets its files grow no more.
 func follow(text string, stdin io.Reader, stdout io.Writer) error {
 	var j job
-	if err := json.Unmarshal([]byte(text), &j); err != nil {
+	err := json.Unmarshal([]byte(text), &j)
+	if err != nil {
 		return err
 	}
 	keys, err := rootkeys.Open(j.Path, rootkeys.Options{Key: key})
@@ -124,7 +125,8 @@ func startOther(t testing.TB, j job) *other {
 	p := &other{TB: t, cmd: exec.Command(os.Args[0])}
 	p.cmd.Env = append(os.Environ(), child+"="+string(text))
 	p.cmd.Stderr = os.Stderr
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
+	p.in, err = p.cmd.StdinPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
 	out, err := p.cmd.StdoutPipe()
@@ -154,7 +156,8 @@ func (p *other) ask(text string) (out told) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	if err := json.Unmarshal(line, &out); err != nil {
+	err = json.Unmarshal(line, &out)
+	if err != nil {
 		p.Fatal(err)
 	}
 	return out

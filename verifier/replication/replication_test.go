@@ -329,7 +329,8 @@ func TestClockAndSleepAreInjected(t *testing.T) {
 	at := time.Unix(1800000000, 0)
 	f := New(Config{Source: source, Store: store, Clock: func() time.Time { return at },
 		Sleep: func(_ context.Context, d time.Duration) {
-			if slept = append(slept, d); len(slept) == 3 {
+			slept = append(slept, d)
+			if len(slept) == 3 {
 				source.set(func() { delete(source.fail, "position") })
 			}
 		}})

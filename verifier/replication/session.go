@@ -165,7 +165,8 @@ func cutOff(err error) error {
 
 // apply commits the sets that came, in one transaction.
 func (s *session) apply(ctx context.Context) error {
-	if last := &s.sets[len(s.sets)-1]; max(last.Revision, last.Chain.Revision()) > s.head.Revision {
+	last := &s.sets[len(s.sets)-1]
+	if max(last.Revision, last.Chain.Revision()) > s.head.Revision {
 		s.head.Revision, s.head.Chain = max(last.Revision, last.Chain.Revision()), last.Chain
 	}
 	if err := s.f.target().Apply(ctx, s.head, s.sets); err != nil {

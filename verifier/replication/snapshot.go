@@ -108,7 +108,8 @@ func readRecords(frames *feed.FrameReader, begin feed.Position, add func([]rootk
 		case !frame.End && frame.Records == nil:
 			return end, fmt.Errorf("replication: %w: a frame of a snapshot has no records", feed.ErrFrame)
 		}
-		if count += len(frame.Records); len(frame.Records) > 0 {
+		count += len(frame.Records)
+		if len(frame.Records) > 0 {
 			if err := add(frame.Records); err != nil {
 				return end, err
 			}

@@ -44,7 +44,8 @@ func (f *Follower) runSource(ctx context.Context) {
 			if moved || !h.badWaits {
 				f.well(ctx, &h)
 			}
-			if woken, err = f.wait(ctx); err != nil {
+			woken, err = f.wait(ctx)
+			if err != nil {
 				h.badWaits = true
 			} else if !woken {
 				f.well(ctx, &h)

@@ -52,9 +52,11 @@ func (f *Follower) Status() Status {
 		s.Usable = age <= f.cfg.MaxStaleness
 	}
 	var unreadable error
-	if s.Parted || f.cfg.Store.Filling() {
-		s.Usable = false
-	} else if unreadable = f.unreadable(); unreadable != nil {
+	filling := f.cfg.Store.Filling()
+	if !s.Parted && !filling {
+		unreadable = f.unreadable()
+	}
+	if s.Parted || filling || unreadable != nil {
 		s.Usable = false
 	}
 	s.Uses, s.Dropped = f.uses.count()

@@ -64,7 +64,8 @@ func (w *writer) apply(ctx context.Context, head Position, sets []ChangeSet) (in
 		if w.count() >= maxChanged {
 			return i, nil
 		}
-		switch set, st := &sets[i], &w.m.state; {
+		set, st := &sets[i], &w.m.state
+		switch {
 		case st.Parted(Position{Issuer: head.Issuer, Epoch: head.Epoch, Chain: set.Chain}):
 			return i, errOtherHistory
 		case set.Revision <= st.Revision:

@@ -207,13 +207,15 @@ func TestOverlayIsAMap(t *testing.T) {
 		}
 		bytes := 0
 		for id, content := range want {
-			if got, ok := o.get(&id); !ok || string(got) != content || (got == nil) != (content == "") {
+			got, ok := o.get(&id)
+			if !ok || string(got) != content || (got == nil) != (content == "") {
 				t.Fatalf("%x is %q, %v, want %q", id, got, ok, content)
 			}
 			bytes += perRecord + sealSize + len(id) + len(content)
 		}
 		other := idOf(9, 9)
-		if _, ok := o.get(&other); ok || o.bytes != bytes {
+		_, ok := o.get(&other)
+		if ok || o.bytes != bytes {
 			t.Fatalf("%d bytes, want %d", o.bytes, bytes)
 		}
 		list := o.sorted()
@@ -263,11 +265,13 @@ func TestCopiesAreMadeOnce(t *testing.T) {
 	}
 	turns()
 	before := maps.Clone(f.copies.all)
-	if turns(); len(before) != 2 || !maps.Equal(before, f.copies.all) {
+	turns()
+	if len(before) != 2 || !maps.Equal(before, f.copies.all) {
 		t.Errorf("%v, then %v", before, f.copies.all)
 	}
 	add(t, f, user(alice, "alicia"))
-	if turns(); maps.Equal(before, f.copies.all) {
+	turns()
+	if maps.Equal(before, f.copies.all) {
 		t.Error("a copy of an old name is used")
 	}
 	if err := f.Add(context.Background(), []Change{user(bob, "bobby"), tokenChange(t, 0), {}}); err == nil || len(f.copies.all) > 0 {

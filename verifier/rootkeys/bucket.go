@@ -33,7 +33,8 @@ func openBucket(tx *bbolt.Tx, names ...[]byte) (b bucket, ok bool, err error) {
 		if b.root != 0 {
 			continue
 		}
-		if b.inline, ok = nodeOf(value[bucketHeader:]); !ok || !b.inline.leaf {
+		b.inline, ok = nodeOf(value[bucketHeader:])
+		if !ok || !b.inline.leaf {
 			return bucket{}, false, fmt.Errorf("%w: the bucket %s", errPage, name)
 		}
 	}
@@ -72,7 +73,8 @@ func (b *bucket) find(key []byte) (value []byte, isBucket bool, err error) {
 		case !exact && i > 0:
 			i--
 		}
-		if n, err = b.node(n.child(i)); err != nil {
+		n, err = b.node(n.child(i))
+		if err != nil {
 			return nil, false, err
 		}
 	}
@@ -167,7 +169,8 @@ func (b *bucket) path(key []byte) (p path, i int, err error) {
 		if i+1 < n.count {
 			high, _ = n.key(i + 1)
 		}
-		if n, err = b.node(n.child(i)); err != nil {
+		n, err = b.node(n.child(i))
+		if err != nil {
 			return p, 0, err
 		}
 	}

@@ -91,7 +91,8 @@ func appendToken(b []byte, t *Token, user [16]byte, c *newCopy) []byte {
 	if c != nil {
 		flags |= hasCopy
 		var ok bool
-		if span, ok = spanOf(t, c); ok {
+		span, ok = spanOf(t, c)
+		if ok {
 			flags |= hasSpan
 		}
 	}

@@ -27,7 +27,8 @@ func (s *Store) CopyTo(ctx context.Context, path string, key []byte) error {
 	var to *seal.Sealer
 	if key != nil {
 		var err error
-		if to, err = sealerOf(key); err != nil {
+		to, err = sealerOf(key)
+		if err != nil {
 			return err
 		}
 	}
@@ -41,7 +42,8 @@ func (s *Store) CopyTo(ctx context.Context, path string, key []byte) error {
 		}
 		m, err := s.copyTo(ctx, path, to)
 		if err == nil {
-			if err = errors.Join(m.file.db.Close(), durable.SyncFolder(filepath.Dir(path))); err != nil {
+			err = errors.Join(m.file.db.Close(), durable.SyncFolder(filepath.Dir(path)))
+			if err != nil {
 				os.Remove(path)
 			}
 		}
@@ -218,7 +220,8 @@ func (c *copier) begin() error {
 		return err
 	}
 	if c.m == nil {
-		if c.m, err = create(tx, c.to); err != nil {
+		c.m, err = create(tx, c.to)
+		if err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
 		c.m.secret, c.m.state, c.m.heard, c.m.members = c.from.secret, c.from.state, c.from.heard, c.from.members

@@ -151,7 +151,8 @@ func TestRotateWhileInUse(t *testing.T) {
 		if err := s.Heard(time.Unix(1800000100+int64(n)*60, 0)); err != nil {
 			t.Fatal(err)
 		}
-		if key = newKey; n%2 == 0 {
+		key = newKey
+		if n%2 == 0 {
 			key = testKey
 		}
 	}

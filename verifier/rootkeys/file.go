@@ -35,7 +35,8 @@ func openFile(path string, opt Options) (_ *file, err error) {
 		ReadOnly:     opt.ReadOnly,
 		FreelistType: bbolt.FreelistMapType, // and synced, so that a large store opens at once
 		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-			if osFile, err = os.OpenFile(name, flag, mode); err == nil {
+			osFile, err = os.OpenFile(name, flag, mode)
+			if err == nil {
 				err = checkBeforeOpening(osFile)
 			}
 			return osFile, err
@@ -69,7 +70,8 @@ func isAt(file *os.File, path string) bool {
 // read may be of two moments; then that process holds the file, and is waited for.
 func checkBeforeOpening(f *os.File) (err error) {
 	for wait := time.Millisecond; wait < 100*time.Millisecond; wait *= 2 {
-		if err = checkFreeOf(f); err == nil {
+		err = checkFreeOf(f)
+		if err == nil {
 			return nil
 		}
 		time.Sleep(wait)

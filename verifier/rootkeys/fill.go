@@ -102,7 +102,8 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 	at := f.at
 	err := f.take(ctx, func(w *writer) error {
 		for i := range sets {
-			switch set := &sets[i]; {
+			set := &sets[i]
+			switch {
 			case at.Parted(Position{Issuer: head.Issuer, Epoch: head.Epoch, Chain: set.Chain}):
 				return fmt.Errorf("the history behind the snapshot is another one: %w", ErrGap)
 			case set.Revision <= at.Revision:

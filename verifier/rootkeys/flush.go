@@ -116,13 +116,15 @@ func (w *writer) groups(table int, list []record, chunks int) (out []group, n in
 	for size := 0; n < len(list) && size < roundBytes && chunks > 0; {
 		g := group{last: true}
 		end := len(list)
-		if b, i := t.find(&list[n].id); b != nil {
+		b, i := t.find(&list[n].id)
+		if b != nil {
 			value, key, p, err := w.chunk(table, &list[n].id)
 			if err != nil {
 				return nil, 0, false, err
 			}
 			next, ok := t.after(b, i, &key)
-			if g.last = !ok; ok {
+			g.last = !ok
+			if ok {
 				end = n
 				for end < len(list) && compareIDs(&list[end].id, &next) < 0 {
 					end++

@@ -39,11 +39,12 @@ func FuzzChunk(f *testing.F) {
 			}
 		}
 		absent := idOf(5, 5)
-		if got, err := c.find(nil, b, sealer, &p, &absent); got != nil {
+		got, err := c.find(nil, b, sealer, &p, &absent)
+		if got != nil {
 			t.Errorf("a record that is not there: %q, %v", got, err)
 		}
 		n := 0
-		err := c.all(b, sealer, &p, func(id recordID, content []byte) error {
+		err = c.all(b, sealer, &p, func(id recordID, content []byte) error {
 			if n >= len(records) || id != records[n].id || !bytes.Equal(content, records[n].content) {
 				return fmt.Errorf("record %d is %x: %q", n, id, content)
 			}
@@ -54,7 +55,8 @@ func FuzzChunk(f *testing.F) {
 			t.Errorf("%d records", n)
 		}
 		if other := placeOf(kindTokens, key, stamp+1, 0); bytes.Equal(b, good) {
-			if _, err := c.find(nil, b, sealer, &other, &records[0].id); err == nil {
+			_, err := c.find(nil, b, sealer, &other, &records[0].id)
+			if err == nil {
 				t.Error("it opens under another stamp")
 			}
 		}

@@ -94,7 +94,8 @@ func TestLookupsSeeWhatWasApplied(t *testing.T) {
 				least := applied.Load()
 				rec, err := s.Lookup(context.Background(), tokenID(1), "demo")
 				var got int64
-				if _, serr := fmt.Sscan(rec.UserName, &got); err != nil || serr != nil || got < least {
+				_, serr := fmt.Sscan(rec.UserName, &got)
+				if err != nil || serr != nil || got < least {
 					t.Errorf("%q after %d was applied: %v", rec.UserName, least, err)
 					return
 				}

@@ -53,7 +53,8 @@ func (s *Store) openWith(f *file, opt Options) error {
 		return err
 	}
 	newSealer := f.sealer
-	if f.sealer, err = sealerOf(opt.OldKey); err != nil {
+	f.sealer, err = sealerOf(opt.OldKey)
+	if err != nil {
 		return err
 	}
 	if err := s.prepare(f); err != nil || s.readOnly {

@@ -68,7 +68,8 @@ func (s *Store) prepare(f *file) error {
 	case empty:
 		err = s.apart(f, func() error {
 			return f.db.Update(func(tx *bbolt.Tx) (err error) {
-				if m, err = create(tx, f); err != nil {
+				m, err = create(tx, f)
+				if err != nil {
 					return fmt.Errorf("rootkeys: lay out %s: %w", s.path, err)
 				}
 				return nil

@@ -84,7 +84,8 @@ func (w *writer) leave(user [16]byte, u *userRecord, project [16]byte) error {
 		}
 		if len(u.projects) == 0 {
 			u.lists--
-			if u.projects, err = w.list(user, u.lists); err == nil {
+			u.projects, err = w.list(user, u.lists)
+			if err == nil {
 				err = w.setList(user, u.lists, nil)
 			}
 			if err != nil || number-1 == u.lists {

@@ -252,7 +252,8 @@ func (w *writer) project(p *Project) error {
 	if p.Deleted {
 		next.flags = isDeleted
 	}
-	if err := w.setMembers(id, old, &next, now); err != nil {
+	err = w.setMembers(id, old, &next, now)
+	if err != nil {
 		return err
 	}
 	if err := w.usersOf(id, was, now); err != nil {
@@ -380,7 +381,8 @@ func (w *writer) judge(name string, was, now members, id [16]byte) error {
 			}
 			holds := false
 			if len(claims) == 1 && uploads(m.role) {
-				if holds, err = w.active(user); err != nil {
+				holds, err = w.active(user)
+				if err != nil {
 					return err
 				}
 			}

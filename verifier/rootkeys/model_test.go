@@ -206,7 +206,8 @@ func walkHistory(w *world, steps int) (fast int) {
 		switch k := w.r.IntN(40); {
 		case k == 0:
 			must(s.Close())
-			if s, err = Open(path, Options{Key: key}); err != nil {
+			s, err = Open(path, Options{Key: key})
+			if err != nil {
 				t.Fatal(err)
 			}
 		case k == 1:

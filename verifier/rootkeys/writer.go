@@ -68,7 +68,8 @@ func (w *writer) bind() error {
 		w.records.FillPercent = fill
 	}
 	var err error
-	if w.was, w.is, err = openBucket(w.tx, w.names...); err != nil {
+	w.was, w.is, err = openBucket(w.tx, w.names...)
+	if err != nil {
 		return w.s.damaged("its records", err)
 	}
 	w.was.seen = map[uintptr]bool{}
@@ -132,11 +133,13 @@ func (w *writer) get(table int, id recordID) ([]byte, error) {
 	if table == tokensTable && len(w.tokens) > 0 && compareIDs(&id, &w.tokens[len(w.tokens)-1].id) <= 0 {
 		w.encode()
 	}
-	if content, ok := w.own[table].get(&id); ok {
-		return content, nil
+	own, ok := w.own[table].get(&id)
+	if ok {
+		return own, nil
 	}
 	if w.earlier != nil {
-		if content, ok := w.earlier[table].get(&id); ok {
+		content, ok := w.earlier[table].get(&id)
+		if ok {
 			return content, nil
 		}
 	}
@@ -227,7 +230,8 @@ func (w *writer) index(most int) (more bool, err error) {
 			if b.stamp != 0 {
 				continue
 			}
-			if most--; most < 0 {
+			most--
+			if most < 0 {
 				more = true
 				break
 			}
@@ -245,7 +249,8 @@ func (w *writer) index(most int) (more bool, err error) {
 		if p.stamp != 0 {
 			continue
 		}
-		if most--; most < 0 {
+		most--
+		if most < 0 {
 			return true, nil
 		}
 		c := *p

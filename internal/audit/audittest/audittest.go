@@ -65,7 +65,8 @@ func (c *Coverage) Run(m *testing.M, room string) int {
 		if k.Room != room {
 			continue
 		}
-		if of++; !c.seen[k.Name] {
+		of++
+		if !c.seen[k.Name] {
 			fmt.Fprintf(os.Stderr, "audittest: no test of %s writes a row %q\n", room, k.Name)
 			code = 1
 		}

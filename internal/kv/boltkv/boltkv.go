@@ -122,7 +122,8 @@ func openPrivate(name string, flag int, mode os.FileMode, access private.Access)
 	case !fi.Mode().IsRegular():
 		err = errors.New("it is not a regular file")
 	default:
-		if err = access.Check(name, fi); err != nil {
+		err = access.Check(name, fi)
+		if err != nil {
 			err = fmt.Errorf("it %w", err)
 		}
 	}

@@ -100,10 +100,12 @@ func (s *Store) begin(writable bool) (t *bbolt.Tx, bucket *bbolt.Bucket, err err
 		return nil, nil, damaged(s.path, errors.New("an earlier transaction met the damage"))
 	}
 	err = guard(s.path, func() (err error) {
-		if t, err = s.db.Begin(writable); err != nil {
+		t, err = s.db.Begin(writable)
+		if err != nil {
 			return err
 		}
-		if bucket = t.Bucket(dataBucket); bucket == nil {
+		bucket = t.Bucket(dataBucket)
+		if bucket == nil {
 			return damaged(s.path, errors.New("its data are missing"))
 		}
 		return nil

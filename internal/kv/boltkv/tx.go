@@ -179,7 +179,8 @@ func (r *reader) Scan(prefix, after []byte, limit int, reverse bool) (out []kv.P
 	var q kv.Quota
 	var over error
 	take := func(k, v []byte) bool {
-		if over = q.Read(k, v); over != nil {
+		over = q.Read(k, v)
+		if over != nil {
 			return false
 		}
 		out = append(out, kv.Pair{Key: own(k), Value: own(v)})
@@ -205,7 +206,8 @@ func (r *reader) forwards(prefix, after []byte, take func(k, v []byte) bool) {
 	c := r.bucket.Cursor()
 	k, v := c.Seek(prefix)
 	if after != nil && bytes.Compare(after, prefix) >= 0 {
-		if k, v = c.Seek(after); bytes.Equal(k, after) {
+		k, v = c.Seek(after)
+		if bytes.Equal(k, after) {
 			k, v = c.Next()
 		}
 	}
@@ -230,7 +232,8 @@ func (r *reader) backwards(prefix, after []byte, take func(k, v []byte) bool) er
 	k, v := seekBelow(c, end)
 	for gaps := 0; ; k, v = c.Prev() {
 		if k == nil {
-			if gaps++; gaps > *r.deletes {
+			gaps++
+			if gaps > *r.deletes {
 				return damaged(r.path, errors.New("its pages are out of order"))
 			}
 			continue
@@ -244,7 +247,8 @@ func (r *reader) backwards(prefix, after []byte, take func(k, v []byte) bool) er
 // seekBelow moves to the last key below end, or to the last one of all.
 func seekBelow(c *bbolt.Cursor, end []byte) (k, v []byte) {
 	if end != nil {
-		if k, _ = c.Seek(end); k != nil {
+		k, _ = c.Seek(end)
+		if k != nil {
 			return c.Prev()
 		}
 	}

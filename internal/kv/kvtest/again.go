@@ -69,7 +69,8 @@ type cutReader struct {
 }
 
 func (r cutReader) cut() error {
-	if *r.left--; *r.left <= 0 {
+	*r.left--
+	if *r.left <= 0 {
 		return errAgain
 	}
 	return nil

@@ -26,7 +26,8 @@ func testGetMany(t *testing.T, s kv.Store) {
 			got = append(got, string(v))
 			spoil(v)
 		}
-		if want = append(want, "missing"); !slices.Equal(got, want) {
+		want = append(want, "missing")
+		if !slices.Equal(got, want) {
 			return fmt.Errorf("GetMany: %q, want %q", got, want)
 		}
 		if none, err := r.GetMany(nil); err != nil || len(none) != 0 {
@@ -69,7 +70,8 @@ func testEach(t *testing.T, s kv.Store) {
 				if err != nil {
 					return err
 				}
-				if got = append(got, string(p.Key)); len(got) == len(want) && reverse {
+				got = append(got, string(p.Key))
+				if len(got) == len(want) && reverse {
 					break
 				}
 				spoil(p.Key)

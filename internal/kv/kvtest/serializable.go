@@ -66,7 +66,8 @@ func add(tx kv.Tx, key string, by int) error {
 	}
 	n := 0
 	if err == nil {
-		if n, err = strconv.Atoi(string(v)); err != nil {
+		n, err = strconv.Atoi(string(v))
+		if err != nil {
 			return err
 		}
 	}

@@ -126,13 +126,16 @@ func testJSON(t *testing.T, s kv.Store) {
 	})
 	view(t, s, func(r kv.Reader) error {
 		var got record
-		if err := kv.GetJSON(r, "good", &got); err != nil || got.Name != "x" {
+		err := kv.GetJSON(r, "good", &got)
+		if err != nil || got.Name != "x" {
 			return fmt.Errorf("GetJSON: %+v, %v", got, err)
 		}
-		if err := kv.GetJSON(r, "none", &got); !errors.Is(err, kv.ErrNotFound) {
+		err = kv.GetJSON(r, "none", &got)
+		if !errors.Is(err, kv.ErrNotFound) {
 			return fmt.Errorf("GetJSON of nothing: got %v, want ErrNotFound", err)
 		}
-		if err := kv.GetJSON(r, "torn", &got); err == nil || !strings.Contains(err.Error(), `"torn"`) {
+		err = kv.GetJSON(r, "torn", &got)
+		if err == nil || !strings.Contains(err.Error(), `"torn"`) {
 			return fmt.Errorf("GetJSON of a torn record: got %v, want an error that names it", err)
 		}
 		for key, want := range map[string]bool{"good": true, "none": false} {
@@ -155,11 +158,13 @@ func testSlices(t *testing.T, s kv.Store) {
 		}
 		spoil(key)
 		spoil(value)
-		if kept, err = tx.Get([]byte("key")); err != nil {
+		kept, err = tx.Get([]byte("key"))
+		if err != nil {
 			return err
 		}
 		spoil(kept)
-		if pairs, err = tx.Scan([]byte("k"), nil, 0, false); err != nil {
+		pairs, err = tx.Scan([]byte("k"), nil, 0, false)
+		if err != nil {
 			return err
 		}
 		for _, p := range pairs {
@@ -170,7 +175,8 @@ func testSlices(t *testing.T, s kv.Store) {
 	})
 	wantGet(t, s, "key", "value")
 	view(t, s, func(r kv.Reader) (err error) {
-		if kept, err = r.Get([]byte("key")); err != nil {
+		kept, err = r.Get([]byte("key"))
+		if err != nil {
 			return err
 		}
 		pairs, err = r.Scan(nil, nil, 0, true)

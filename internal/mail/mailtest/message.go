@@ -53,7 +53,8 @@ func parse(raw []byte) (Message, error) {
 		return m, err
 	}
 	m.Header = parsed.Header
-	if m.Subject, err = new(mime.WordDecoder).DecodeHeader(parsed.Header.Get("Subject")); err != nil {
+	m.Subject, err = new(mime.WordDecoder).DecodeHeader(parsed.Header.Get("Subject"))
+	if err != nil {
 		return m, err
 	}
 	return m, m.addPart(parsed.Header.Get("Content-Type"), parsed.Header.Get("Content-Transfer-Encoding"), parsed.Body)

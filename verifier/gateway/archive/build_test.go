@@ -216,7 +216,8 @@ func (f tfile) bytes() []byte {
 	}
 	sum()
 	if f.header != nil {
-		if f.header(&b); !f.raw {
+		f.header(&b)
+		if !f.raw {
 			sum()
 		}
 	}

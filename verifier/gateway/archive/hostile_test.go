@@ -78,7 +78,8 @@ type failing struct {
 }
 
 func (f *failing) ReadAt(p []byte, at int64) (int, error) {
-	if f.after--; f.after < 0 {
+	f.after--
+	if f.after < 0 {
 		f.failed = true
 		return 0, f.err
 	}

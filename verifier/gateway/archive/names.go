@@ -62,7 +62,8 @@ func (x *names) add(name string, n int) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if x.bytes += len(name); x.bytes > MaxNames {
+	x.bytes += len(name)
+	if x.bytes > MaxNames {
 		return fault("the names of its entries have more than %d bytes", MaxNames)
 	}
 	bare := strings.TrimSuffix(name, "/")

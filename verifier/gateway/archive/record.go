@@ -89,7 +89,8 @@ func (z *zipFile) readRecord(info string) error {
 		}
 	}
 	for i := range z.entries {
-		if e := &z.entries[i]; !e.want.listed && !strings.HasSuffix(e.name, "/") && !unlisted(info, e.name) {
+		e := &z.entries[i]
+		if !e.want.listed && !strings.HasSuffix(e.name, "/") && !unlisted(info, e.name) {
 			return fault("RECORD lacks a file that is in the wheel: '%s'", clip(e.name))
 		}
 	}

@@ -56,7 +56,8 @@ func checkTar(src *source, want Want) error {
 		}
 		content := &io.LimitedReader{R: t, N: e.size}
 		if e.name != "" {
-			if err := oneTop(&top, e.name); err != nil {
+			err := oneTop(&top, e.name)
+			if err != nil {
 				return err
 			}
 			if e.name == top+"/PKG-INFO" {
@@ -93,7 +94,8 @@ func (s *source) orFault(err error, sentence string) error {
 
 func (t *tarFile) Read(p []byte) (int, error) {
 	n, err := t.from.Read(p)
-	if t.read += int64(n); unpacked(t.read, t.src.size) != nil {
+	t.read += int64(n)
+	if unpacked(t.read, t.src.size) != nil {
 		return 0, unpacked(t.read, t.src.size)
 	}
 	if err != nil && err != io.EOF {

@@ -32,7 +32,8 @@ func readHeader(b *[block]byte) (h header, err error) {
 	if !checksumIsRight(b) {
 		return h, fault("a header of the tar file has a wrong checksum: at '%s'", clip(name))
 	}
-	if h.size, ok = octal(b[124:136]); !ok {
+	h.size, ok = octal(b[124:136])
+	if !ok {
 		return h, fault("an entry has an impossible size: '%s'", clip(name))
 	}
 	prefix, ok := cString(b[345:500])

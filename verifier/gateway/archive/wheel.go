@@ -139,7 +139,8 @@ func checkZipSdist(src *source, want Want) error {
 	}
 	var top string
 	for i := range z.entries {
-		if err := oneTop(&top, z.entries[i].name); err != nil {
+		err := oneTop(&top, z.entries[i].name)
+		if err != nil {
 			return err
 		}
 	}
@@ -151,7 +152,8 @@ func checkZipSdist(src *source, want Want) error {
 		return err
 	}
 	for i := range z.entries {
-		if _, err := io.Copy(io.Discard, z.open(&z.entries[i])); err != nil {
+		_, err := io.Copy(io.Discard, z.open(&z.entries[i]))
+		if err != nil {
 			return err
 		}
 	}

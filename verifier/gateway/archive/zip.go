@@ -79,13 +79,15 @@ func openZip(src *source) (*zipFile, error) {
 		if entry.at != next {
 			return nil, fault("the zip file has bytes that belong to no entry, or to two: before '%s'", clip(entry.name))
 		}
-		if next, err = z.readLocal(entry, int64(e.at)); err != nil {
+		next, err = z.readLocal(entry, int64(e.at))
+		if err != nil {
 			return nil, err
 		}
 		if entry.size > math.MaxInt64-total {
 			return nil, unpacked(math.MaxInt64, src.size)
 		}
-		if total += entry.size; entry.packed == 0 && entry.size > 0 {
+		total += entry.size
+		if entry.packed == 0 && entry.size > 0 {
 			return nil, fault("'%s' has a size and no content", clip(entry.name))
 		}
 	}
@@ -130,7 +132,8 @@ func (z *zipFile) readDirectory(e end) error {
 			return z.src.short(err)
 		}
 		left -= centralSize + rest
-		if named += len(entry.name); named > MaxNames {
+		named += len(entry.name)
+		if named > MaxNames {
 			return fault("the names of its entries have more than %d bytes", MaxNames)
 		}
 		z.entries = append(z.entries, entry)
@@ -209,7 +212,8 @@ func readExtra(b []byte, name string) (wide []byte, err error) {
 			return nil, fault("the extra fields of an entry are cut off: '%s'", clip(name))
 		}
 		id, size := binary.LittleEndian.Uint16(b), int(binary.LittleEndian.Uint16(b[2:]))
-		if b = b[4:]; size > len(b) {
+		b = b[4:]
+		if size > len(b) {
 			return nil, fault("the extra fields of an entry are cut off: '%s'", clip(name))
 		}
 		switch {

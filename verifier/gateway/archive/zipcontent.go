@@ -29,7 +29,8 @@ type content struct {
 func (c *content) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
 	c.crc.Write(p[:n])
-	if c.read += int64(n); c.read > c.entry.size {
+	c.read += int64(n)
+	if c.read > c.entry.size {
 		return 0, fault("'%s' is larger than the zip file says", clip(c.entry.name))
 	}
 	switch {

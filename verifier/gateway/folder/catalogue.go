@@ -142,7 +142,8 @@ func (f *Folder) browse(ctx context.Context, name string) (*snapshot, *shelf, er
 	}
 	s.making.Lock() // one makes it, the others wait for that
 	defer s.making.Unlock()
-	if info, err = f.statFolder(name); err != nil {
+	info, err = f.statFolder(name)
+	if err != nil {
 		return nil, nil, err
 	}
 	old := s.now.Load()
@@ -302,7 +303,8 @@ func (f *Folder) file(ctx context.Context, project, name string) (file File, lea
 	if known, ok := f.learned[key]; ok && known.describes(info) {
 		return known, false, nil
 	}
-	if file, err = f.examine(ctx, project, name); err != nil {
+	file, err = f.examine(ctx, project, name)
+	if err != nil {
 		return File{}, false, fmt.Errorf("folder: reading %s: %w", name, err)
 	}
 	f.noting.Lock()

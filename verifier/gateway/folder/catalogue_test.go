@@ -43,7 +43,8 @@ func (x *testIndex) names() string {
 	x.T.Helper()
 	_, page := x.Get("/simple/demo/", "Accept", typeJSON)
 	var list jsonProject
-	if err := json.Unmarshal([]byte(page), &list); err != nil {
+	err := json.Unmarshal([]byte(page), &list)
+	if err != nil {
 		x.T.Fatal(err, page)
 	}
 	var out []string
@@ -68,7 +69,8 @@ func TestPagesAreKeptUntilTheFolderChanges(t *testing.T) {
 			t.Fatalf("listed: %s", got)
 		}
 		now := browse(t, f, "demo")
-		if x.names(); browse(t, f, "demo") != now || len(now.pages) != 1 {
+		x.names()
+		if browse(t, f, "demo") != now || len(now.pages) != 1 {
 			t.Fatal("made again, though nothing changed")
 		}
 		return now

@@ -72,7 +72,8 @@ func TestIndexSkipsABody(t *testing.T) {
 			}
 			var wire strings.Builder
 			request.Close = true
-			if err := request.Write(&wire); err != nil {
+			err = request.Write(&wire)
+			if err != nil {
 				t.Fatal(err)
 			}
 			if answer, took := exchange(t, wire.String()); !strings.HasPrefix(answer, want) || took > 0 {

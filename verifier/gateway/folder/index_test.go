@@ -64,7 +64,8 @@ func TestSimpleJSON(t *testing.T) {
 	}
 	_, page = x.Get("/simple/my-lib/", "Accept", typeJSON)
 	var got map[string]any
-	if err := json.Unmarshal([]byte(page), &got); err != nil {
+	err := json.Unmarshal([]byte(page), &got)
+	if err != nil {
 		t.Fatal(err)
 	}
 	want := `{"meta":{"api-version":"1.1"},"name":"my-lib","versions":["1!2.0"],"files":[{"filename":"My_Lib-1!2.0.tar.gz",` +
@@ -86,7 +87,8 @@ func TestLinksLeadToFiles(t *testing.T) {
 	for project, contents := range map[string][]string{"demo": {one, two}, "my-lib": {three}} {
 		_, page := x.Get("/simple/"+project+"/", "Accept", typeJSON)
 		var list jsonProject
-		if err := json.Unmarshal([]byte(page), &list); err != nil || len(list.Files) != len(contents) {
+		err := json.Unmarshal([]byte(page), &list)
+		if err != nil || len(list.Files) != len(contents) {
 			t.Fatal(err, page)
 		}
 		base, _ := url.Parse(x.URL + "/simple/" + project + "/")
@@ -309,7 +311,8 @@ func TestIndexBelowTheUploadAddress(t *testing.T) {
 	for _, at := range []string{"/legacy/+simple/", "/legacy/%2Bsimple/"} {
 		resp, page := x.Get(at+"demo/", "Accept", typeJSON, "Authorization", "Basic eDp5")
 		var list jsonProject
-		if err := json.Unmarshal([]byte(page), &list); err != nil || resp.StatusCode != 200 || len(list.Files) != 2 {
+		err := json.Unmarshal([]byte(page), &list)
+		if err != nil || resp.StatusCode != 200 || len(list.Files) != 2 {
 			t.Fatal(err, resp.Status, page)
 		}
 		base, _ := url.Parse(x.URL + at + "demo/")

@@ -137,7 +137,8 @@ func readJSON(r io.Reader, base *url.URL) (files []listed, err error) {
 			Hashes   map[string]string `json:"hashes"`
 		} `json:"files"`
 	}
-	if err := json.NewDecoder(r).Decode(&page); err != nil {
+	err = json.NewDecoder(r).Decode(&page)
+	if err != nil {
 		return nil, err
 	}
 	for _, f := range page.Files {

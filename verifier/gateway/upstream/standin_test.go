@@ -242,7 +242,8 @@ func newBehind(t testing.TB, index *standIn, edit func(*Config)) *behind {
 		edit(&b.cfg)
 	}
 	var err error
-	if b.up, err = Open(b.cfg); err != nil {
+	b.up, err = Open(b.cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
 	b.Index = gatetest.Start(t, dir, b.up, nil)

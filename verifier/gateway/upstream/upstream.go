@@ -90,7 +90,8 @@ func Open(cfg Config) (*Upstream, error) {
 		u.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if u.base, err = parseURL("the upstream's address", cfg.URL, cfg.InsecureHTTP); err != nil {
+	u.base, err = parseURL("the upstream's address", cfg.URL, cfg.InsecureHTTP)
+	if err != nil {
 		return nil, err
 	}
 	if cfg.SimpleURL != "" {
@@ -100,7 +101,8 @@ func Open(cfg Config) (*Upstream, error) {
 		}
 		u.simple.Store(simple)
 	}
-	if u.client, err = newClient(cfg.CAFile); err != nil {
+	u.client, err = newClient(cfg.CAFile)
+	if err != nil {
 		return nil, err
 	}
 	if err := u.readCredential(); err != nil {
@@ -234,7 +236,8 @@ func (l *locks) take(ctx context.Context, name string) (free func(), err error) 
 	leave := func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if k.waiting--; k.waiting == 0 {
+		k.waiting--
+		if k.waiting == 0 {
 			delete(l.held, name)
 		}
 	}

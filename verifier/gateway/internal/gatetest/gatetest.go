@@ -155,7 +155,8 @@ func Start(t testing.TB, dir string, files gateway.Backend, edit func(*gateway.C
 		edit(&cfg)
 	}
 	var err error
-	if x.Gate, err = gateway.New(cfg); err != nil {
+	x.Gate, err = gateway.New(cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
