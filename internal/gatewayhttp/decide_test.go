@@ -99,7 +99,8 @@ func (d *deciding) verify(t *testing.T, secret string, q map[string]any) (int, d
 	d.ServeHTTP(w, r)
 	var out decision
 	if w.Header().Get("Content-Type") == "application/json" {
-		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+		err := json.Unmarshal(w.Body.Bytes(), &out)
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -226,7 +227,8 @@ func TestForwardAuth(t *testing.T) {
 		for _, method := range []string{"GET", "POST", "HEAD"} {
 			w := ask(d, method, "/v1/auth", c.header...)
 			var got decision
-			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			err := json.Unmarshal(w.Body.Bytes(), &got)
+			if err != nil {
 				t.Fatal(err)
 			}
 			if w.Code != c.status || got.Allowed != c.allowed || !strings.Contains(w.Header().Get("X-Rind-Reason"), c.reason) {
@@ -240,13 +242,15 @@ func TestForwardAuth(t *testing.T) {
 	r := httptest.NewRequest("GET", "/v1/auth", nil)
 	r.Header["Authorization"] = []string{basic(d.text), "Bearer x"}
 	w := httptest.NewRecorder()
-	if d.ServeHTTP(w, r); w.Code != http.StatusForbidden {
+	d.ServeHTTP(w, r)
+	if w.Code != http.StatusForbidden {
 		t.Error("two headers:", w.Code)
 	}
 	r = httptest.NewRequest("GET", "/v1/auth", nil)
 	r.Header = http.Header{"Authorization": {basic(d.text)}, "X-Rind-Project": {"demo", "my-lib"}}
 	w = httptest.NewRecorder()
-	if d.ServeHTTP(w, r); w.Code != http.StatusForbidden {
+	d.ServeHTTP(w, r)
+	if w.Code != http.StatusForbidden {
 		t.Error("two projects:", w.Code)
 	}
 	if len(d.used) != 0 {

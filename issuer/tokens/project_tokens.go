@@ -62,7 +62,8 @@ func (s *Service) ProjectTokens(ctx context.Context, p ledger.Principal, project
 // findInProject is a page of the tokens that can upload to a project, and After of the next page.
 func (s *Service) findInProject(r kv.Reader, p ledger.Principal, project string, q ProjectTokensQuery) (rec projects.Record, found []projectEntry, next string, err error) {
 	limit := ledger.PageSize(q.Limit)
-	if rec, err = projects.VisibleTo(r, p, project); err != nil {
+	rec, err = projects.VisibleTo(r, p, project)
+	if err != nil {
 		return rec, nil, "", err
 	}
 	w := projectSearch{r: r, project: rec, now: s.clock().Unix(), want: limit + 1}
