@@ -199,7 +199,7 @@ func TestFeedStatuses(t *testing.T) {
 		{"POST", feed.PathReport, secret, "{}", 204},
 	} {
 		status, text := h.status(tt.method, tt.path, tt.secret, strings.NewReader(tt.body))
-		if status != tt.want || (status != 204) != (strings.HasPrefix(text, "issuer: ") || len(text) > 10) {
+		if status != tt.want || (status != 204) != (strings.HasPrefix(text, "followers: ") || len(text) > 10) {
 			t.Errorf("%s %s: %d %q, want %d", tt.method, tt.path, status, text, tt.want)
 		}
 		if tt.secret != "" && strings.Contains(text, tt.secret) {

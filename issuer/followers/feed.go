@@ -136,10 +136,10 @@ func (b *batch) resolve(f ledger.Ref) (c feed.Change, err error) {
 	case ledger.KindProject:
 		c.Project, err = projects.FeedProject(b.r, f.ID)
 	default:
-		err = fmt.Errorf("issuer: the change log names a record of the unknown kind %q: it was written by a newer rind", f.Kind)
+		err = fmt.Errorf("followers: the change log names a record of the unknown kind %q: it was written by a newer rind", f.Kind)
 	}
 	if errors.Is(err, kv.ErrNotFound) {
-		err = fmt.Errorf("issuer: the change log names %s %s, which the store does not have: restore the store from a backup", f.Kind, f.ID)
+		err = fmt.Errorf("followers: the change log names %s %s, which the store does not have: restore the store from a backup", f.Kind, f.ID)
 	}
 	if err == nil {
 		b.size += sizeOf(c)

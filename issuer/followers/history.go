@@ -44,4 +44,4 @@ func (s *Service) checkHistory(r kv.Reader, at feed.Position) error {
 	return err
 }
 
-var errEpochEnded = fmt.Errorf("issuer: its epoch ended: %w", feed.ErrCompacted)
+var errEpochEnded = fmt.Errorf("followers: its epoch ended: %w", feed.ErrCompacted)

@@ -20,7 +20,7 @@ var (
 
 	// ErrAhead is the ErrOtherHistory of a verifier that knows a revision or an epoch that
 	// this store has not reached.
-	ErrAhead = fmt.Errorf("issuer: the verifier knows more than this store, which was probably restored from an older backup: %w", ErrOtherHistory)
+	ErrAhead = fmt.Errorf("followers: the verifier knows more than this store, which was probably restored from an older backup: %w", ErrOtherHistory)
 )
 
 // UseRecorder keeps what verifiers report of uses. It drops uses that the verifier can't have seen.

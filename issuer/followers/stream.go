@@ -13,7 +13,7 @@ import (
 )
 
 // ErrOtherIssuer says that a verifier follows another issuer than this one.
-var ErrOtherIssuer = errors.New("issuer: the verifier follows another issuer")
+var ErrOtherIssuer = errors.New("followers: the verifier follows another issuer")
 
 // seenEvery is how often at most it is written down that a verifier was heard of.
 const seenEvery = 5 * time.Minute
@@ -84,7 +84,7 @@ func (s *Service) stillAdmitted(ctx context.Context, v Verifier) error {
 // checkPosition tells whether changes can follow at.
 func (s *Service) checkPosition(ctx context.Context, at feed.Position) error {
 	if at.Issuer == "" {
-		return fmt.Errorf("issuer: a verifier that follows nobody yet: %w", feed.ErrCompacted)
+		return fmt.Errorf("followers: a verifier that follows nobody yet: %w", feed.ErrCompacted)
 	}
 	_, err := s.Changes(ctx, at, 1)
 	return err

@@ -32,7 +32,7 @@ const (
 
 // ErrVerifierUnknown says that a secret belongs to no verifier, or to one that
 // was revoked.
-var ErrVerifierUnknown = errors.New("issuer: the secret is of no verifier that is registered, or of one that was revoked")
+var ErrVerifierUnknown = errors.New("followers: the secret is of no verifier that is registered, or of one that was revoked")
 
 // Verifier is a program that may follow the feed, and how it follows.
 type Verifier struct {

@@ -35,7 +35,7 @@ func (c *Change) finish() (uint64, error) {
 	e := Entry{Time: c.Now, Refs: c.refs}
 	content, err := json.Marshal(e)
 	if err != nil {
-		return 0, fmt.Errorf("issuer: encode an entry of the change log: %w", err)
+		return 0, fmt.Errorf("ledger: encode an entry of the change log: %w", err)
 	}
 	e.Chain = nextChain(c.last, c.Revision, content)
 	if err := kv.PutJSON(c, string(logKey(c.Revision)), e); err != nil {

@@ -47,7 +47,7 @@ func RaiseEpoch(ctx context.Context, store kv.Store, by audit.Actor, now time.Ti
 		})
 	})
 	if err != nil {
-		return feed.Position{}, fmt.Errorf("issuer: raise the epoch: %w", err)
+		return feed.Position{}, fmt.Errorf("ledger: raise the epoch: %w", err)
 	}
 	return pos, nil
 }

@@ -47,7 +47,7 @@ func LastChain(r kv.Reader) (feed.Chain, error) {
 	case err != nil:
 		return feed.Chain{}, err
 	case len(b) != len(feed.Chain{}) || feed.Chain(b).Revision() == 0:
-		return feed.Chain{}, fmt.Errorf("issuer: the record %q is damaged: restore the store from a backup", keyRevision)
+		return feed.Chain{}, fmt.Errorf("ledger: the record %q is damaged: restore the store from a backup", keyRevision)
 	}
 	return feed.Chain(b), nil
 }
@@ -97,7 +97,7 @@ func readMarks(r kv.Reader, rev uint64) ([]byte, error) {
 		return make([]byte, markBlock*markSize), nil
 	}
 	if err == nil && len(b) != markBlock*markSize {
-		err = fmt.Errorf("issuer: the record %q is damaged: restore the store from a backup", markKey(rev))
+		err = fmt.Errorf("ledger: the record %q is damaged: restore the store from a backup", markKey(rev))
 	}
 	return bytes.Clone(b), err
 }
@@ -109,7 +109,7 @@ func hasMark(r kv.Reader, c feed.Chain) (bool, error) {
 	}
 	mark := markAt(block, c.Revision())
 	if bytes.Equal(mark, make([]byte, markSize)) {
-		return false, fmt.Errorf("issuer: the change log lacks revision %d: restore the store from a backup", c.Revision())
+		return false, fmt.Errorf("ledger: the change log lacks revision %d: restore the store from a backup", c.Revision())
 	}
 	return bytes.Equal(mark, markOf(c)), nil
 }

@@ -63,10 +63,10 @@ type Ledger struct {
 // has the key that the store's records were sealed with.
 func Open(cfg Config) (*Ledger, error) {
 	if cfg.Store == nil || cfg.Sealer == nil {
-		return nil, errors.New("issuer: a ledger needs a store and a sealer")
+		return nil, errors.New("ledger: a ledger needs a store and a sealer")
 	}
 	if cfg.KeepChanges < 0 {
-		return nil, fmt.Errorf("issuer: the change log can't keep %d entries", cfg.KeepChanges)
+		return nil, fmt.Errorf("ledger: the change log can't keep %d entries", cfg.KeepChanges)
 	}
 	l := &Ledger{
 		store: instance.Guard(cfg.Store), exempt: instance.Exempt(cfg.Store), admins: cfg.Administrators, clock: cfg.Clock, rand: cfg.Rand, newID: cfg.NewID,
@@ -113,7 +113,7 @@ func (l *Ledger) Identity() (issuer string, epoch uint64) { return l.id.Issuer, 
 func (l *Ledger) Random(n int) ([]byte, error) {
 	b := make([]byte, n)
 	if _, err := io.ReadFull(l.rand, b); err != nil {
-		return nil, fmt.Errorf("issuer: randomness: %w", err)
+		return nil, fmt.Errorf("ledger: randomness: %w", err)
 	}
 	return b, nil
 }
@@ -151,10 +151,10 @@ func (l *Ledger) open(sealer *seal.Sealer) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("issuer: open: %w", err)
+		return fmt.Errorf("ledger: open: %w", err)
 	}
 	if _, err := sealer.Open(nil, l.id.Check, keyIdentity); err != nil {
-		return fmt.Errorf("issuer: this store belongs to another key file: %w", err)
+		return fmt.Errorf("ledger: this store belongs to another key file: %w", err)
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (l *Ledger) open(sealer *seal.Sealer) error {
 func NewUUID(now time.Time, random io.Reader) (string, error) {
 	var b [16]byte
 	if _, err := io.ReadFull(random, b[6:]); err != nil {
-		return "", fmt.Errorf("issuer: randomness: %w", err)
+		return "", fmt.Errorf("ledger: randomness: %w", err)
 	}
 	ms := uint64(now.UnixMilli())
 	for i := range 6 {

@@ -42,7 +42,7 @@ func Entries(r kv.Reader, after uint64, limit int) ([]Entry, error) {
 	if len(pairs) == 0 {
 		last, err := LastRevision(r)
 		if err == nil && after < last {
-			err = fmt.Errorf("issuer: the change log lacks revision %d: restore the store from a backup", after+1)
+			err = fmt.Errorf("ledger: the change log lacks revision %d: restore the store from a backup", after+1)
 		}
 		return nil, err
 	}
@@ -66,18 +66,18 @@ func gap(r kv.Reader, want, found uint64) error {
 		return err
 	}
 	if string(oldest[0].Key) == string(logKey(found)) {
-		return fmt.Errorf("issuer: revision %d, the log begins at %d: %w", want, found, feed.ErrCompacted)
+		return fmt.Errorf("ledger: revision %d, the log begins at %d: %w", want, found, feed.ErrCompacted)
 	}
-	return fmt.Errorf("issuer: the change log lacks revision %d: restore the store from a backup", want)
+	return fmt.Errorf("ledger: the change log lacks revision %d: restore the store from a backup", want)
 }
 
 func decodeEntry(p kv.Pair) (e Entry, err error) {
 	if len(p.Key) != len(keyLog)+8 {
-		return e, fmt.Errorf("issuer: the change log has a damaged key %q", p.Key)
+		return e, fmt.Errorf("ledger: the change log has a damaged key %q", p.Key)
 	}
 	err = json.Unmarshal(p.Value, &e)
 	if err != nil {
-		return e, fmt.Errorf("issuer: the entry %q of the change log is damaged: %w", p.Key, err)
+		return e, fmt.Errorf("ledger: the entry %q of the change log is damaged: %w", p.Key, err)
 	}
 	e.Revision = binary.BigEndian.Uint64(p.Key[len(keyLog):])
 	return e, nil

@@ -12,18 +12,18 @@ import (
 var (
 	// ErrNotFound says that what was asked for does not exist, or that the
 	// principal has nothing to do with it.
-	ErrNotFound = errors.New("issuer: not found")
+	ErrNotFound = errors.New("ledger: not found")
 
 	// ErrNotOwner says that a project may be seen by the principal, and
 	// managed by its owners only.
-	ErrNotOwner = errors.New("issuer: only an owner of the project may do this")
+	ErrNotOwner = errors.New("ledger: only an owner of the project may do this")
 
 	// ErrFrozen says that the principal's account is frozen.
-	ErrFrozen = errors.New("issuer: the account is frozen")
+	ErrFrozen = errors.New("ledger: the account is frozen")
 
 	// ErrDemoted says that the principal was an administrator when its request began,
 	// and is none any more. Nothing changed.
-	ErrDemoted = errors.New("issuer: the account is no administrator's any more")
+	ErrDemoted = errors.New("ledger: the account is no administrator's any more")
 )
 
 // Principal is who asks. The room that authenticates vouches for it; tokens and
@@ -72,7 +72,7 @@ func (l *Ledger) stillThere(r kv.Reader, p Principal) error {
 func (c *Change) Admit(p Principal) error {
 	rec, err := ReadUser(c, p.UserID)
 	if errors.Is(err, kv.ErrNotFound) {
-		return fmt.Errorf("issuer: user %q acts and is not recorded", p.UserID)
+		return fmt.Errorf("ledger: user %q acts and is not recorded", p.UserID)
 	}
 	if err == nil && rec.Frozen {
 		return ErrFrozen

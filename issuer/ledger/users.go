@@ -26,10 +26,10 @@ type User struct {
 // changes nothing.
 func (l *Ledger) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
 	if !caveats.ValidUUID(id) {
-		return fmt.Errorf("issuer: the id of a user is a UUID in lower case, not %q", id)
+		return fmt.Errorf("ledger: the id of a user is a UUID in lower case, not %q", id)
 	}
 	if name == "" {
-		return fmt.Errorf("issuer: user %s has no name", id)
+		return fmt.Errorf("ledger: user %s has no name", id)
 	}
 	old, err := ReadUser(tx, id)
 	rec := old
@@ -105,7 +105,7 @@ func Records[T any](r kv.Reader, prefix, after string, limit int, decode func(id
 		for _, p := range pairs {
 			one, err := decode(string(p.Key[len(prefix):]), p.Value)
 			if err != nil {
-				err = fmt.Errorf("issuer: the record %q is damaged: %w", p.Key, err)
+				err = fmt.Errorf("ledger: the record %q is damaged: %w", p.Key, err)
 			}
 			if !yield(one, err) || err != nil {
 				return

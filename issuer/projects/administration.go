@@ -86,7 +86,7 @@ func (s *Service) All(ctx context.Context, p ledger.Principal, q AllQuery) (out 
 func overviewOf(r kv.Reader, id string) (Overview, error) {
 	rec, err := Read(r, id)
 	if err != nil {
-		return Overview{}, fmt.Errorf("issuer: project %s: %w", id, err)
+		return Overview{}, fmt.Errorf("projects: project %s: %w", id, err)
 	}
 	all, err := rec.View(r, "")
 	if err != nil {

@@ -154,7 +154,7 @@ func (s *Service) SweepInvitations(ctx context.Context) error {
 				return err
 			})
 			if err != nil {
-				return fmt.Errorf("issuer: sweep invitations: %w", err)
+				return fmt.Errorf("projects: sweep invitations: %w", err)
 			}
 			after, more = next, next != nil
 		}

@@ -70,7 +70,7 @@ func (s *Service) ReservedNames(ctx context.Context, p ledger.Principal) (out []
 			var h ReservedName
 			err := json.Unmarshal(pair.Value, &h)
 			if err != nil {
-				return fmt.Errorf("issuer: the record %q is damaged: %w", pair.Key, err)
+				return fmt.Errorf("projects: the record %q is damaged: %w", pair.Key, err)
 			}
 			if now.Before(h.Until) {
 				out = append(out, h)

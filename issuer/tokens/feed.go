@@ -72,7 +72,7 @@ func readChains(r kv.Reader, after string, limit int) (map[string][]byte, error)
 func (s *Service) feedToken(id string, rec tokenRecord, chain chainRecord) (*feed.Token, error) {
 	sig, err := s.sealer.Open(nil, chain.Signature, chainKey(id))
 	if err != nil {
-		return nil, fmt.Errorf("issuer: the signature of token %s: %w", id, err)
+		return nil, fmt.Errorf("tokens: the signature of token %s: %w", id, err)
 	}
 	t := &feed.Token{
 		ID: id, UserID: rec.User, Location: chain.Location, Signature: sig,

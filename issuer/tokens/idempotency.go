@@ -20,7 +20,7 @@ type TooFastError struct {
 }
 
 func (e *TooFastError) Error() string {
-	return fmt.Sprintf("issuer: %d tokens were made within an hour: the next one in %s", e.Max, e.RetryAfter)
+	return fmt.Sprintf("tokens: %d tokens were made within an hour: the next one in %s", e.Max, e.RetryAfter)
 }
 
 // RepeatedError says that a form was sent again that has made a token already.
@@ -29,7 +29,7 @@ type RepeatedError struct {
 }
 
 func (e *RepeatedError) Error() string {
-	return "issuer: the form was sent again, after it made the token " + e.Token
+	return "tokens: the form was sent again, after it made the token " + e.Token
 }
 
 // idempotencyKept is for how long a form that made a token is known.
@@ -118,7 +118,7 @@ func (s *Service) forgetIdempotencyKeys(ctx context.Context) error {
 				var rec idempotencyRecord
 				err := json.Unmarshal(p.Value, &rec)
 				if err != nil {
-					return fmt.Errorf("issuer: the record %q is damaged: %w", p.Key, err)
+					return fmt.Errorf("tokens: the record %q is damaged: %w", p.Key, err)
 				}
 				if rec.At.After(horizon) {
 					continue

@@ -98,7 +98,7 @@ func decodeIndexEntry(p kv.Pair) (l indexEntry, err error) {
 }
 
 func damagedEntry(p kv.Pair) error {
-	return fmt.Errorf("issuer: the line %q of a list is damaged: restore the store from a backup", p.Key)
+	return fmt.Errorf("tokens: the line %q of a list is damaged: restore the store from a backup", p.Key)
 }
 
 // names tells whether a token names a project; the name is normalized.

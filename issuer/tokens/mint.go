@@ -101,7 +101,7 @@ func (s *Service) material() (id string, root []byte, err error) {
 }
 
 // errDraft ends a transaction that is to change nothing.
-var errDraft = errors.New("issuer: only a draft")
+var errDraft = errors.New("tokens: only a draft")
 
 // Draft is the token that Mint would make of a request, with no id, or what is wrong
 // with it, as Mint has it. It changes nothing.
@@ -238,11 +238,11 @@ func (s *Service) mintToken(c *ledger.Change, id string, root []byte, rec tokenR
 	cs := issuedCaveats(rec)
 	t, err := token.Mint(root, id, s.location, cs)
 	if err != nil {
-		return Minted{}, fmt.Errorf("issuer: mint: %w", err)
+		return Minted{}, fmt.Errorf("tokens: mint: %w", err)
 	}
 	text, err := t.Text()
 	if err != nil {
-		return Minted{}, fmt.Errorf("issuer: mint: %w", err)
+		return Minted{}, fmt.Errorf("tokens: mint: %w", err)
 	}
 	chain := chainRecord{Location: s.location, Signature: s.sealer.Seal(nil, t.Signature[:], chainKey(id))}
 	for _, cv := range cs {
@@ -265,7 +265,7 @@ func putToken(c *ledger.Change, id string, rec tokenRecord, chain chainRecord) e
 		return err
 	}
 	if there {
-		return fmt.Errorf("issuer: a token has the id %s already", id)
+		return fmt.Errorf("tokens: a token has the id %s already", id)
 	}
 	if err := saveToken(c, id, rec); err != nil {
 		return err

@@ -181,7 +181,7 @@ func (s *Service) FinishDeletions(ctx context.Context) (out []Deletion, err erro
 		var e deletionRecord
 		err := json.Unmarshal(pair.Value, &e)
 		if err != nil {
-			return out, fmt.Errorf("issuer: the record %q is damaged: %w", pair.Key, err)
+			return out, fmt.Errorf("tokens: the record %q is damaged: %w", pair.Key, err)
 		}
 		id := string(pair.Key[len(keyDeletion):])
 		d, err := s.finishDeletion(ctx, id)

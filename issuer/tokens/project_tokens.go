@@ -110,7 +110,7 @@ type projectEntry struct {
 func decodeProjectEntry(p kv.Pair) (f projectEntry, err error) {
 	expires, size := binary.Varint(p.Value)
 	if size <= 0 || len(p.Key) < 8 {
-		return f, fmt.Errorf("issuer: the entry %q of an index is damaged: restore the store from a backup", p.Key)
+		return f, fmt.Errorf("tokens: the entry %q of an index is damaged: restore the store from a backup", p.Key)
 	}
 	return projectEntry{binary.BigEndian.Uint64(p.Key[len(p.Key)-8:]), expires, string(p.Value[size:])}, nil
 }
@@ -190,7 +190,7 @@ func viewProjectTokens(r kv.Reader, rec projects.Record, found []projectEntry) (
 	for i, f := range found {
 		t, err := readToken(r, f.id)
 		if err != nil {
-			return nil, fmt.Errorf("issuer: token %s: %w", f.id, err)
+			return nil, fmt.Errorf("tokens: token %s: %w", f.id, err)
 		}
 		user, known := users[t.User]
 		if !known {

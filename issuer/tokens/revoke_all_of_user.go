@@ -103,7 +103,7 @@ func revokeOwned(c *ledger.Change, userID string, e *revokingRecord) (more bool,
 func revokeListed(c *ledger.Change, p ledger.Principal, id, why string) error {
 	rec, err := readToken(c, id)
 	if err != nil {
-		return fmt.Errorf("issuer: token %s: %w", id, err)
+		return fmt.Errorf("tokens: token %s: %w", id, err)
 	}
 	err = endToken(c, id, &rec, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: why})
 	if err != nil {
@@ -149,7 +149,7 @@ func goOnRevoking(c *ledger.Change, userID string) (more bool, err error) {
 	var e revokingRecord
 	err = json.Unmarshal(b, &e)
 	if err != nil {
-		return false, fmt.Errorf("issuer: the record %q is damaged: %w", revokingKey(userID), err)
+		return false, fmt.Errorf("tokens: the record %q is damaged: %w", revokingKey(userID), err)
 	}
 	more, err = revokeOwned(c, userID, &e)
 	if err != nil {

@@ -131,7 +131,7 @@ func meets(id string, record []byte, start, want string) (bool, error) {
 	var rec tokenRecord
 	err := json.Unmarshal(record, &rec)
 	if err != nil {
-		return false, fmt.Errorf("issuer: the token %s is damaged: %w", id, err)
+		return false, fmt.Errorf("tokens: the token %s is damaged: %w", id, err)
 	}
 	return strings.Contains(ledger.Fold(rec.Label), want), nil
 }

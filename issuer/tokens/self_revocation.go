@@ -18,7 +18,7 @@ import (
 // ErrNotGenuine says that a text is no token that this issuer issued, nor one that
 // a holder made by narrowing such a one. It does not say what is wrong with it, so
 // that nobody learns from it which identifiers exist.
-var ErrNotGenuine = errors.New("issuer: this is no token of this issuer")
+var ErrNotGenuine = errors.New("tokens: this is no token of this issuer")
 
 // Found says where a token leaked. Its texts come from outside.
 type Found struct {
@@ -105,10 +105,10 @@ func (s *Service) authenticate(r kv.Reader, t token.Token) error {
 	}
 	sealed, err := s.sealer.Open(nil, chain.Signature, chainKey(t.ID))
 	if err != nil {
-		return fmt.Errorf("issuer: the signature of token %s: %w", t.ID, err)
+		return fmt.Errorf("tokens: the signature of token %s: %w", t.ID, err)
 	}
 	if len(sealed) != token.SignatureSize {
-		return fmt.Errorf("issuer: the signature of token %s is damaged: restore the store from a backup", t.ID)
+		return fmt.Errorf("tokens: the signature of token %s is damaged: restore the store from a backup", t.ID)
 	}
 	want := [token.SignatureSize]byte(sealed)
 	if t.Location != chain.Location || len(t.Caveats) < len(chain.Caveats) {

@@ -178,7 +178,7 @@ func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
 	for i, id := range ids {
 		rec, err := readToken(r, id)
 		if err != nil {
-			return nil, fmt.Errorf("issuer: token %s: %w", id, err)
+			return nil, fmt.Errorf("tokens: token %s: %w", id, err)
 		}
 		if whose != rec.User {
 			whose = rec.User

@@ -79,7 +79,7 @@ func (s *Service) countUses(tx kv.Tx, project, token string, at time.Time, n int
 func readCount(key, b []byte) (uint64, error) {
 	n, size := binary.Uvarint(b)
 	if size != len(b) || size <= 0 {
-		return 0, fmt.Errorf("issuer: the counter %q is damaged: restore the store from a backup", key)
+		return 0, fmt.Errorf("tokens: the counter %q is damaged: restore the store from a backup", key)
 	}
 	return n, nil
 }
