@@ -32,7 +32,8 @@ func (s *Store) dial(ctx context.Context, synchronous string) (*conn, error) {
 	config := s.config.Copy()
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { c.warned = n.Message }
 	var err error
-	if c.pg, err = pgconn.ConnectConfig(ctx, config); err != nil {
+	c.pg, err = pgconn.ConnectConfig(ctx, config)
+	if err != nil {
 		return nil, err
 	}
 	if err := c.exec(fmt.Sprintf(session, synchronous)); err != nil {
@@ -133,7 +134,8 @@ func collect(p *pgconn.Pipeline, calls []call, answers []answer) error {
 			var refused *pgconn.PgError
 			if reader, ok := result.(*pgconn.ResultReader); ok && err == nil {
 				r := reader.Read()
-				if err = r.Err; err == nil {
+				err = r.Err
+				if err == nil {
 					answers[next].rows, answers[next].tag = r.Rows, r.CommandTag.String()
 					next++
 					continue

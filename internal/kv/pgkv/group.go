@@ -116,7 +116,8 @@ func (s *Store) join(alone bool) (g *group, first bool, fault error) {
 		return s.group, false, nil
 	}
 	if s.conn == nil {
-		if s.conn, fault = s.connect(); fault != nil {
+		s.conn, fault = s.connect()
+		if fault != nil {
 			return nil, false, fault
 		}
 	}
@@ -125,7 +126,8 @@ func (s *Store) join(alone bool) (g *group, first bool, fault error) {
 	hints := s.hints
 	s.hints = readSet{}
 	if len(hints.keys)+len(hints.spans) > 0 || locked {
-		if fault = g.m.ahead(hints); fault != nil {
+		fault = g.m.ahead(hints)
+		if fault != nil {
 			s.drop()
 			return nil, false, fault
 		}
@@ -165,7 +167,8 @@ func (s *Store) run(g *group, fn func(kv.Tx) error) (r ran) {
 	g.reads.add(reads)
 	if r.err == nil && g.m.fault == nil {
 		r.hooks = t.hooks
-		if r.wrote = len(t.own.to) > 0; r.wrote {
+		r.wrote = len(t.own.to) > 0
+		if r.wrote {
 			g.writes.merge(&t.own)
 			g.members++
 		}

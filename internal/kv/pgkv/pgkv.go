@@ -121,7 +121,8 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		config: config, schema: opt.Schema, process: make([]byte, 16), writer: make(chan struct{}, 1),
 		readers: pool{room: make(chan struct{}, maxReaders)}, stopped: make(chan struct{}), notify: make(chan struct{}, 1),
 	}
-	if s.wait = opt.wait; s.wait == (waits{}) {
+	s.wait = opt.wait
+	if s.wait == (waits{}) {
 		s.wait = defaultWaits
 	}
 	if s.schema == "" {

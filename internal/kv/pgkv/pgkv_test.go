@@ -27,7 +27,8 @@ func shared(t testing.TB) *pgtest.Server {
 	realtest.Need(t, realtest.PostgreSQL)
 	start.Do(func() {
 		var err error
-		if server, err = pgtest.Start("max_connections=300"); err != nil {
+		server, err = pgtest.Start("max_connections=300")
+		if err != nil {
 			t.Error(err)
 		}
 	})
@@ -66,7 +67,8 @@ func TestConformance(t *testing.T) {
 func get(t testing.TB, s kv.Store, key string) (v []byte) {
 	t.Helper()
 	err := s.View(context.Background(), func(r kv.Reader) (err error) {
-		if v, err = r.Get([]byte(key)); errors.Is(err, kv.ErrNotFound) {
+		v, err = r.Get([]byte(key))
+		if errors.Is(err, kv.ErrNotFound) {
 			v, err = nil, nil
 		}
 		return err

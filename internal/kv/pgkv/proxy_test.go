@@ -43,7 +43,8 @@ func newProxy(t testing.TB, server string) *proxy {
 		t.Fatal(err)
 	}
 	p := &proxy{t: t, dir: dir, to: filepath.Join(server, ".s.PGSQL.5432"), open: map[net.Conn]bool{}}
-	if p.listener, err = net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432")); err != nil {
+	p.listener, err = net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -133,7 +134,8 @@ func (l *link) at(kind byte, body []byte) cut {
 	l.p.mu.Lock()
 	defer l.p.mu.Unlock()
 	where := l.p.where
-	if l.p.n--; where == atAnyCall && l.p.n > 0 || where != atAnyCall && string(name) != putChanges || where == never {
+	l.p.n--
+	if where == atAnyCall && l.p.n > 0 || where != atAnyCall && string(name) != putChanges || where == never {
 		return never
 	}
 	l.p.where = never
@@ -214,7 +216,8 @@ func readInt4(r io.Reader) int {
 
 func readMessage(r io.Reader) (kind byte, message, body []byte, err error) {
 	head := make([]byte, 5)
-	if _, err = io.ReadFull(r, head); err != nil {
+	_, err = io.ReadFull(r, head)
+	if err != nil {
 		return 0, nil, nil, err
 	}
 	body = make([]byte, binary.BigEndian.Uint32(head[1:])-4)

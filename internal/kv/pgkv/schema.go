@@ -90,7 +90,8 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.create(ctx, c); err != nil {
 		return err
 	}
-	if s.conn, err = s.connect(); err != nil {
+	s.conn, err = s.connect()
+	if err != nil {
 		return fmt.Errorf("pgkv: open: %w: %w", kv.ErrUnavailable, err)
 	}
 	if err := s.readStamp(); err != nil {

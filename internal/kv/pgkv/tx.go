@@ -78,7 +78,8 @@ func (r *reader) end() {
 
 // written returns what is not committed yet under a key.
 func (r *reader) uncommitted(key string) (v []byte, there bool) {
-	if v, there = r.own.to[key]; !there && r.below != nil {
+	v, there = r.own.to[key]
+	if !there && r.below != nil {
 		v, there = r.below.to[key]
 	}
 	return v, there
@@ -288,7 +289,8 @@ func (t *transaction) write(key, value []byte) error {
 	case t.refused != nil:
 		return t.refused
 	}
-	if t.refused = t.written.Write(key, value); t.refused != nil {
+	t.refused = t.written.Write(key, value)
+	if t.refused != nil {
 		return t.refused
 	}
 	if len(key) > 0 && len(key) <= kv.MaxKey { // else it is a Delete of what no store could hold

@@ -64,7 +64,8 @@ func (s *Store) view(ctx context.Context, fn func(kv.Reader) error) (fault, err 
 		return nil, fmt.Errorf("pgkv: wait to read: %w", err)
 	}
 	if c == nil {
-		if c, err = s.connect(); err != nil {
+		c, err = s.connect()
+		if err != nil {
 			s.readers.put(nil)
 			return err, nil
 		}

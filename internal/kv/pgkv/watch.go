@@ -165,7 +165,8 @@ func (s *Store) Restamp(ctx context.Context, to kv.Stamp) error {
 	}
 	if s.conn == nil {
 		var err error
-		if s.conn, err = s.connect(); err != nil {
+		s.conn, err = s.connect()
+		if err != nil {
 			return fmt.Errorf("pgkv: restamp: %w: %w", kv.ErrUnavailable, err)
 		}
 	}
