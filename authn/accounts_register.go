@@ -98,7 +98,8 @@ func (s *Accounts) registerCounter(open, linked limit, o Origin, r Registration)
 func (s *Accounts) precheckRegistration(ctx context.Context, r Registration, u userRecord, ps *problem.Problems) error {
 	var taken string
 	err := s.store.View(ctx, func(kr kv.Reader) (err error) {
-		if err = s.checkRegistrationLink(kr, r); err != nil {
+		err = s.checkRegistrationLink(kr, r)
+		if err != nil {
 			return err
 		}
 		taken, err = lookup(kr, nameKey(fold(u.Username)))

@@ -106,7 +106,8 @@ func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (U
 		if err != nil {
 			return err
 		}
-		if u, err = movable(tx, rec); err != nil {
+		u, err = movable(tx, rec)
+		if err != nil {
 			return err
 		}
 		old, who := u.Email, o.actor(userRecord{}, FactorNone)

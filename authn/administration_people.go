@@ -34,7 +34,8 @@ type PeoplePage struct {
 
 // People lists accounts by their usernames. by is an administrator.
 func (s *Administration) People(ctx context.Context, by Session, q PeopleQuery) (out PeoplePage, err error) {
-	if q.Limit = min(q.Limit, MaxPeople); q.Limit <= 0 {
+	q.Limit = min(q.Limit, MaxPeople)
+	if q.Limit <= 0 {
 		q.Limit = 100
 	}
 	err = s.store.View(ctx, func(r kv.Reader) error {
@@ -170,7 +171,8 @@ func (s *Administration) SignOutEverywhere(ctx context.Context, by Session, o Or
 		if err != nil {
 			return err
 		}
-		if u, err = loadUser(tx, userID); err != nil {
+		u, err = loadUser(tx, userID)
+		if err != nil {
 			return err
 		}
 		sessions, err := s.loadSessions(tx, u.ID)

@@ -24,7 +24,8 @@ func (e *env) found(x Session, q PeopleQuery) (names []string) {
 		for _, u := range page.People {
 			names = append(names, u.Username)
 		}
-		if q.After = page.Next; q.After == "" {
+		q.After = page.Next
+		if q.After == "" {
 			return names
 		}
 	}

@@ -115,7 +115,8 @@ func (s *Authenticators) provisioning(u userRecord, p pendingTOTP) (Provisioning
 func (s *Authenticators) pending(ctx context.Context, x Session) (u userRecord, p pendingTOTP, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
-		if u, err = s.mayAddTOTP(r, x); err != nil {
+		u, err = s.mayAddTOTP(r, x)
+		if err != nil {
 			return err
 		}
 		p, err = s.loadPending(r, x)
@@ -131,7 +132,8 @@ func (s *Authenticators) keepPending(ctx context.Context, x Session, secret stri
 			return err
 		}
 		var err error
-		if p, err = s.loadPending(tx, x); err != nil || p.Secret != "" {
+		p, err = s.loadPending(tx, x)
+		if err != nil || p.Secret != "" {
 			return err
 		}
 		p = pendingTOTP{Secret: secret, Expires: s.now().Add(provisioningLife).UTC()}
@@ -179,7 +181,8 @@ func (s *Authenticators) Confirm(ctx context.Context, x Session, o Origin, code 
 	}
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
-		if u, err = s.mayAddTOTP(tx, x); err != nil {
+		u, err = s.mayAddTOTP(tx, x)
+		if err != nil {
 			return err
 		}
 		now, err := s.loadPending(tx, x)

@@ -48,14 +48,16 @@ func newCore(cfg Config) (*core, error) {
 
 // deriveKeys makes one key for each purpose.
 func (s *core) deriveKeys(from *seal.Sealer) (err error) {
-	if s.sealer, err = from.Derive("authn records"); err != nil {
+	s.sealer, err = from.Derive("authn records")
+	if err != nil {
 		return fmt.Errorf("authn: derive keys: %w", err)
 	}
 	for purpose, key := range map[string]*[]byte{
 		"authn links":    &s.linkKey,
 		"authn throttle": &s.throttleKey,
 	} {
-		if *key, err = from.DeriveKey(purpose); err != nil {
+		*key, err = from.DeriveKey(purpose)
+		if err != nil {
 			return fmt.Errorf("authn: derive keys: %w", err)
 		}
 	}

@@ -47,7 +47,8 @@ func (s *faultyStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
 
 // step counts down to the fault.
 func (t faultyTx) step() error {
-	if *t.left--; *t.left == 0 {
+	*t.left--
+	if *t.left == 0 {
 		return errFault
 	}
 	return nil

@@ -148,7 +148,8 @@ func (s *core) countIn(tx kv.Tx, c counter) (ok bool, err error) {
 	if err := loadAttempts(tx, c, &held); err != nil {
 		return false, err
 	}
-	if held.prune(c.limit, now); held.wait(c.limit, now) > 0 {
+	held.prune(c.limit, now)
+	if held.wait(c.limit, now) > 0 {
 		return false, nil
 	}
 	held.add(c.limit, now)

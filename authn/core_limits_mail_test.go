@@ -129,7 +129,8 @@ func TestRecoveryCodesHaveARate(t *testing.T) {
 	for i := range 11 {
 		var codes []string
 		var x Session
-		if codes, x, err = e.RecoveryCodes.Create(context.Background(), root.Session, home); err != nil {
+		codes, x, err = e.RecoveryCodes.Create(context.Background(), root.Session, home)
+		if err != nil {
 			if i != 9 && i != 10 { // the enrolment made one
 				t.Errorf("%d: %v", i, err)
 			}
@@ -192,7 +193,8 @@ func TestOneMailboxOfManyAddresses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err = e.Addresses.Correct(t.Context(), x, o, victim(i)); err == nil {
+			err = e.Addresses.Correct(t.Context(), x, o, victim(i))
+			if err == nil {
 				sent++
 				continue
 			}

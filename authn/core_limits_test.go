@@ -183,7 +183,8 @@ func TestLockoutIsNotRolledBack(t *testing.T) {
 	}
 	wantErr(t, e.core.store.Update(t.Context(), func(kv.Tx) error { return boom }), boom)
 	for range 4 {
-		if _, err = e.core.take(t.Context(), e.core.counter(limitFactor, "someone")); err != nil {
+		_, err = e.core.take(t.Context(), e.core.counter(limitFactor, "someone"))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

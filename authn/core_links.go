@@ -123,7 +123,8 @@ func (s *core) openLink(p Purpose, text Secret) (key string, err error) {
 
 // findLink returns the record of a link that can be used now.
 func (s *core) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec linkRecord, err error) {
-	if key, err = s.openLink(p, text); err != nil {
+	key, err = s.openLink(p, text)
+	if err != nil {
 		return "", rec, err
 	}
 	err = kv.GetJSON(r, key, &rec)

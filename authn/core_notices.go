@@ -68,7 +68,8 @@ func (s *core) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.Kind
 // optional is err, but for ErrMail, which goes to refused: a change is made without the mail. A transaction
 // calls it that may run again.
 func optional(err error, refused *error) error {
-	if *refused = nil; errors.Is(err, ErrMail) {
+	*refused = nil
+	if errors.Is(err, ErrMail) {
 		*refused = err
 		return nil
 	}

@@ -74,7 +74,8 @@ func (s *Devices) Note(ctx context.Context, x Session, o Origin, remember bool) 
 			}
 		}
 		d := deviceRecord{ID: id, Since: old.Since, Generation: u.Generation, Expires: s.now().Add(DeviceLife).UTC()}
-		if d.locate(o, s.now()); old.ID == "" {
+		d.locate(o, s.now())
+		if old.ID == "" {
 			d.Since = d.Seen
 		} else if err := tx.Delete([]byte(deviceKey(u.ID, o.Device))); err != nil {
 			return err

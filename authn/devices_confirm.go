@@ -78,7 +78,8 @@ func (s *Devices) Confirm(ctx context.Context, x Session, o Origin, link Secret)
 			return err
 		}
 		next = x
-		if next.Stage = StageEnrolling; u.RecoveryConfirmed {
+		next.Stage = StageEnrolling
+		if u.RecoveryConfirmed {
 			next.Stage = StageSignedIn
 		}
 		if err := s.recoveries.proven(tx, &u, next, o); err != nil {

@@ -93,7 +93,8 @@ func (e *env) open() {
 		e.t.Fatal(err)
 	}
 	e.hash = &countingHasher{Function: function}
-	if e.Passwords.hashing, err = password.NewHasher(e.hash, cfg.MaxHashing); err != nil {
+	e.Passwords.hashing, err = password.NewHasher(e.hash, cfg.MaxHashing)
+	if err != nil {
 		e.t.Fatal(err)
 	}
 	e.hash.calls.Store(0)

@@ -56,78 +56,54 @@ func (s *factors) giving(r kv.Reader, x Session, f Factor) (userRecord, error) {
 	return u, err
 }
 
+// attempt is one try to give a second factor.
+type attempt struct {
+	session  Session
+	origin   Origin
+	factor   Factor
+	device   deviceRecord      // the browser of it, where the account knows it
+	check    factorCheck       // of what was prepared
+	wrong    error             // errWrong where the preparation found it wrong
+	giveBack func(kv.Tx) error // takes the count of it back
+}
+
 // secondFactor is what every second factor has in common. The attempt is
-// counted first, in a transaction of its own; then prepare computes, outside of any; then one transaction checks that the
-// Session still holds, uses the code up, takes the count back and writes the row. Where
-// prepare or the check finds it wrong, that transaction writes the row of that and keeps what
-// the check has written.
+// counted first, in a transaction of its own; then prepare computes, outside of any; then one transaction decides
+// (settleAttempt).
 //
 // Where a code could have been phished the Session gets to StageDevice only (askDevice).
 //
 // It serves the Session behind a password as well as one that is SignedIn and
 // gives a factor again.
-func (s *factors) secondFactor(ctx context.Context, x Session, o Origin, f Factor, prepare factorPrepare) (Session, userRecord, error) {
-	var u userRecord
-	var refused *refusal
-	next := x
-	var d deviceRecord
-	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		if u, err = s.giving(r, x, f); err != nil {
+func (s *factors) secondFactor(ctx context.Context, x Session, o Origin, f Factor, prepare factorPrepare) (next Session, u userRecord, err error) {
+	a := attempt{session: x, origin: o, factor: f}
+	err = s.store.View(ctx, func(r kv.Reader) (err error) {
+		u, err = s.giving(r, x, f)
+		if err != nil {
 			return err
 		}
-		d, err = s.loadDevice(r, u, o)
+		a.device, err = s.loadDevice(r, u, o)
 		return err
 	})
 	if err != nil {
 		return Session{}, u, err
 	}
-	giveBack, err := s.take(ctx, s.factorCounters(x, o, u, d, f)...)
+	a.giveBack, err = s.take(ctx, s.factorCounters(x, o, u, a.device, f)...)
 	if err != nil {
 		return Session{}, u, err
 	}
-	check, wrong := prepare(u)
-	if wrong != nil && !errors.Is(wrong, errWrong) {
-		return Session{}, u, wrong
+	a.check, a.wrong = prepare(u)
+	if a.wrong != nil && !errors.Is(a.wrong, errWrong) {
+		return Session{}, u, a.wrong
 	}
-	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
-		var done accepted
-		var err error
-		refused = nil
-		if u, err = s.giving(tx, x, f); err != nil {
-			return err
-		}
-		if err = wrong; err == nil {
-			done, err = check(tx, &u)
-		}
-		if errors.Is(err, errWrong) {
-			refused = asRefusal(err, f)
-			if err := s.tellFailed(tx, x, o, u, d, refused); err != nil {
-				return err
-			}
-			return s.recordRefusal(tx, u, refused, audit.Event{
-				Kind: rowFactorFailed, Actor: o.actor(u, x.Factor), Detail: map[string]string{"factor": string(f)},
-			})
-		}
-		if err != nil {
-			return err
-		}
-		if next = s.withFactor(x, u, f); done.keeps {
-			next.Factor, next.FactorAt = x.Factor, x.FactorAt
-		}
-		if err := s.devices.askDevice(tx, x, &next, u, o, f); err != nil {
-			return err
-		}
-		if err := giveBack(tx); err != nil {
-			return err
-		}
-		if err := s.recoveries.proven(tx, &u, next, o); err != nil {
-			return err
-		}
-		return s.saveUser(tx, u, audit.Event{Kind: done.row, Actor: o.actor(u, next.Factor), Detail: done.detail})
+	var refused *refusal
+	err = s.exempt.Update(ctx, func(tx kv.Tx) (err error) {
+		next, u, refused, err = s.settleAttempt(tx, a)
+		return err
 	})
 	switch {
 	case errors.Is(err, ErrMail): // it was right
-		err = errors.Join(err, s.exempt.Update(ctx, giveBack))
+		err = errors.Join(err, s.exempt.Update(ctx, a.giveBack))
 	case err == nil && refused != nil:
 		err = refused.problems
 	}
@@ -135,6 +111,47 @@ func (s *factors) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 		return Session{}, u, err
 	}
 	return next, u, nil
+}
+
+// settleAttempt checks that the Session of an attempt still holds, uses the code up, takes the count back and writes the
+// row. Where the code is wrong it returns a refusal, writes the row of that, and keeps what the check has written.
+func (s *factors) settleAttempt(tx kv.Tx, a attempt) (next Session, u userRecord, refused *refusal, err error) {
+	x, o, f := a.session, a.origin, a.factor
+	u, err = s.giving(tx, x, f)
+	if err != nil {
+		return next, u, nil, err
+	}
+	var done accepted
+	err = a.wrong
+	if err == nil {
+		done, err = a.check(tx, &u)
+	}
+	if errors.Is(err, errWrong) {
+		refused = asRefusal(err, f)
+		if err := s.tellFailed(tx, x, o, u, a.device, refused); err != nil {
+			return next, u, nil, err
+		}
+		return next, u, refused, s.recordRefusal(tx, u, refused, audit.Event{
+			Kind: rowFactorFailed, Actor: o.actor(u, x.Factor), Detail: map[string]string{"factor": string(f)},
+		})
+	}
+	if err != nil {
+		return next, u, nil, err
+	}
+	next = s.withFactor(x, u, f)
+	if done.keeps {
+		next.Factor, next.FactorAt = x.Factor, x.FactorAt
+	}
+	if err := s.devices.askDevice(tx, x, &next, u, o, f); err != nil {
+		return next, u, nil, err
+	}
+	if err := a.giveBack(tx); err != nil {
+		return next, u, nil, err
+	}
+	if err := s.recoveries.proven(tx, &u, next, o); err != nil {
+		return next, u, nil, err
+	}
+	return next, u, nil, s.saveUser(tx, u, audit.Event{Kind: done.row, Actor: o.actor(u, next.Factor), Detail: done.detail})
 }
 
 // factorCounters are those that a second factor counts with. Codes can be guessed, so who has the password has so many
@@ -170,7 +187,8 @@ func (s *factors) tellFailed(tx kv.Tx, x Session, o Origin, u userRecord, d devi
 		if err := loadAttempts(tx, c, &held); err != nil {
 			return err
 		}
-		if held.prune(c.limit, s.now().UnixMilli()); len(held.At) < ownMistakes {
+		held.prune(c.limit, s.now().UnixMilli())
+		if len(held.At) < ownMistakes {
 			return nil
 		}
 	}
@@ -228,7 +246,8 @@ func consistsOf(code string, n int, set string) bool {
 func (s *factors) changeFactors(ctx context.Context, x Session, o Origin, change func(kv.Tx, *userRecord) (row string, detail map[string]string, err error)) (Session, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
-		if u, err = s.signedIn(tx, x); err != nil {
+		u, err = s.signedIn(tx, x)
+		if err != nil {
 			return err
 		}
 		if !x.FactorFresh(s.now()) {

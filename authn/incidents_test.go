@@ -210,7 +210,8 @@ func TestIncidentStepUpByAStaleLogin(t *testing.T) {
 	e.refresh(root)
 	there := home
 	var err error
-	if there.Device, err = e.Devices.Note(t.Context(), root.Session, home, true); err != nil {
+	there.Device, err = e.Devices.Note(t.Context(), root.Session, home, true)
+	if err != nil {
 		t.Fatal(err)
 	}
 	e.pass(FactorFresh + time.Second)
@@ -272,7 +273,8 @@ func TestIncidentDeletionOfAnotherUsersKey(t *testing.T) {
 	b := e.browser()
 	b.start(bob.Session)
 	there := home
-	if there.Device, err = e.Devices.Note(ctx, bob.Session, home, false); err != nil {
+	there.Device, err = e.Devices.Note(ctx, bob.Session, home, false)
+	if err != nil {
 		t.Fatal(err)
 	}
 	devices, err := e.Devices.List(ctx, bob.Session, there)
@@ -335,7 +337,8 @@ func TestIncidentFrozenUserStaysIn(t *testing.T) {
 	ctx := t.Context()
 	there := home
 	var err error
-	if there.Device, err = e.Devices.Note(ctx, bob.Session, home, true); err != nil {
+	there.Device, err = e.Devices.Note(ctx, bob.Session, home, true)
+	if err != nil {
 		t.Fatal(err)
 	}
 	half := e.password(bob)

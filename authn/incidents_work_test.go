@@ -64,7 +64,8 @@ func TestIncidentEnumerationByWork(t *testing.T) {
 		signIn("198.51.100.7", "bob", "wrong")
 	}
 	throttled := map[string]work{"unknown": signIn("198.51.100.6", "nobody", "wrong"), "known": signIn("198.51.100.7", "bob", "wrong")}
-	if same("throttled", throttled); throttled["known"].hashes != 0 {
+	same("throttled", throttled)
+	if throttled["known"].hashes != 0 {
 		t.Error("a throttled attempt costs a hash")
 	}
 	reset := func(login string) work {

@@ -51,7 +51,8 @@ func (s *Passwords) judgePassword(ctx context.Context, typed, username, email st
 	n := 0
 	if s.breaches != nil {
 		var err error
-		if n, err = s.breaches.Count(typed); err != nil {
+		n, err = s.breaches.Count(typed)
+		if err != nil {
 			return err
 		}
 	}
@@ -103,11 +104,13 @@ func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen
 	if err := s.checkOldPassword(ctx, x, o, u, old, hash); err != nil {
 		return Session{}, err
 	}
-	if hash, err = s.hashing.Hash(ctx, password.Requester{Account: u.ID}, chosen); err != nil {
+	hash, err = s.hashing.Hash(ctx, password.Requester{Account: u.ID}, chosen)
+	if err != nil {
 		return Session{}, err
 	}
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		if u, err = s.signedIn(tx, x); err != nil {
+		u, err = s.signedIn(tx, x)
+		if err != nil {
 			return err
 		}
 		if err := s.endOthers(tx, &u, o); err != nil {
@@ -138,7 +141,8 @@ func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen
 func (s *Passwords) ownPassword(ctx context.Context, x Session) (u userRecord, hash string, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
-		if u, err = s.signedIn(r, x); err != nil {
+		u, err = s.signedIn(r, x)
+		if err != nil {
 			return err
 		}
 		if !x.FactorFresh(s.now()) {
@@ -157,7 +161,8 @@ func (s *Passwords) checkOldPassword(ctx context.Context, x Session, o Origin, u
 	ok := false
 	if len(old) <= password.MaxBytes {
 		var err error
-		if ok, _, err = s.hashing.Check(ctx, password.Requester{Account: u.ID}, old, hash); err != nil {
+		ok, _, err = s.hashing.Check(ctx, password.Requester{Account: u.ID}, old, hash)
+		if err != nil {
 			return err
 		}
 	}

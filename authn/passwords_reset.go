@@ -63,7 +63,8 @@ func (s *Passwords) mayReset(ctx context.Context, o Origin, login string) (u use
 	place := network(o.IP)
 	if len(login) <= MaxEmail {
 		err = s.store.View(ctx, func(r kv.Reader) (err error) {
-			if u, err = findUser(r, login); err != nil {
+			u, err = findUser(r, login)
+			if err != nil {
 				return err
 			}
 			d, err = s.loadDevice(r, u, o)
@@ -118,7 +119,8 @@ func (s *Passwords) Reset(ctx context.Context, o Origin, link Secret, chosen str
 		return err
 	}
 	return s.store.Update(ctx, func(tx kv.Tx) error {
-		if u, err = s.findReset(tx, link); err != nil {
+		u, err = s.findReset(tx, link)
+		if err != nil {
 			return err
 		}
 		if _, err := s.burnLink(tx, PurposeReset, link); err != nil {

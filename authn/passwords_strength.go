@@ -50,7 +50,8 @@ func (m *strengthMeter) take(who string, now time.Time) error {
 	if full.Before(now) {
 		full = now
 	}
-	if full = full.Add(strengthEvery); full.Sub(now) > strengthBucket*strengthEvery {
+	full = full.Add(strengthEvery)
+	if full.Sub(now) > strengthBucket*strengthEvery {
 		return &ThrottledError{RetryAfter: full.Sub(now) - strengthBucket*strengthEvery}
 	}
 	m.askers[who] = full

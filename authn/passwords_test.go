@@ -72,7 +72,8 @@ func TestBreachedPasswordsAreRefused(t *testing.T) {
 	}
 
 	list.Close()
-	if _, err = e.Passwords.Change(ctx, root.Session, home, root.password, "violet anchor 9 thimble"); err == nil {
+	_, err = e.Passwords.Change(ctx, root.Session, home, root.password, "violet anchor 9 thimble")
+	if err == nil {
 		t.Error("a password was taken without a look at the list")
 	}
 }

@@ -228,7 +228,8 @@ func (c recoveryCase) holds(r kv.Reader) (bool, error) {
 
 // waitingRecovery is loadRecovery of one that holds.
 func waitingRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err error) {
-	if c, some, err = loadRecovery(r, userID); err == nil && some {
+	c, some, err = loadRecovery(r, userID)
+	if err == nil && some {
 		some, err = c.holds(r)
 	}
 	if !some {

@@ -46,7 +46,8 @@ func TestRecoveryAndMailbox(t *testing.T) {
 		t.Error("bob is not told that the recovery ended")
 	}
 	e.refresh(root)
-	if _, err = e.Recoveries.Start(ctx, root.Session, home, bob.UserID, true); err != nil {
+	_, err = e.Recoveries.Start(ctx, root.Session, home, bob.UserID, true)
+	if err != nil {
 		t.Fatal(err)
 	}
 	e.pass(2 * RecoveryWait)
@@ -63,7 +64,8 @@ func TestRecoveryAndMailbox(t *testing.T) {
 	_, err = e.Authenticators.Begin(ctx, x)
 	wantErr(t, err, ErrForbidden)
 	root.Session = e.signIn(root)
-	if _, err = e.Recoveries.Start(ctx, root.Session, home, bob.UserID, true); err != nil {
+	_, err = e.Recoveries.Start(ctx, root.Session, home, bob.UserID, true)
+	if err != nil {
 		t.Fatal(err)
 	}
 	e.pass(2 * RecoveryWait)

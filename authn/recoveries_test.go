@@ -125,7 +125,8 @@ func remindedOnce(t *testing.T, e *env, bob *person) {
 	t.Helper()
 	mails := e.mails.count()
 	e.run()
-	if e.pass(48*time.Hour - time.Minute); e.mails.count() != mails {
+	e.pass(48*time.Hour - time.Minute)
+	if e.mails.count() != mails {
 		t.Error("a mail too early")
 	}
 	e.run()
@@ -136,7 +137,8 @@ func remindedOnce(t *testing.T, e *env, bob *person) {
 		t.Errorf("mail %+v, %d", m, e.mails.count()-mails)
 	}
 	e.wantRow(rowRecoveryReminded, bob.UserID)
-	if e.pass(24*time.Hour - time.Second); e.user(bob.UserID).Recovered {
+	e.pass(24*time.Hour - time.Second)
+	if e.user(bob.UserID).Recovered {
 		t.Error("too early")
 	}
 }
@@ -286,7 +288,8 @@ func TestCancelRecovery(t *testing.T) {
 	if row := e.wantRow(rowRecoveryCancelled, bob.UserID); row.Detail["why"] != "owner" {
 		t.Errorf("row %+v", row)
 	}
-	if e.pass(RecoveryWait); e.kinds(bob.UserID)[rowRecoveryEnded] != 0 {
+	e.pass(RecoveryWait)
+	if e.kinds(bob.UserID)[rowRecoveryEnded] != 0 {
 		t.Error("it came to its end")
 	}
 }

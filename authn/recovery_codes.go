@@ -76,7 +76,8 @@ func (s *RecoveryCodes) Create(ctx context.Context, x Session, o Origin) (codes 
 	var u userRecord
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
-		if u, err = s.enrolled(tx, x); err != nil {
+		u, err = s.enrolled(tx, x)
+		if err != nil {
 			return err
 		}
 		if !u.hasFactor() {
@@ -104,7 +105,8 @@ func (s *RecoveryCodes) Create(ctx context.Context, x Session, o Origin) (codes 
 func (s *RecoveryCodes) mayMakeCodes(ctx context.Context, x Session) error {
 	var u userRecord
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		if u, err = s.enrolled(r, x); err == nil && !u.hasFactor() {
+		u, err = s.enrolled(r, x)
+		if err == nil && !u.hasFactor() {
 			err = ErrForbidden
 		}
 		return err

@@ -44,7 +44,8 @@ func (s *SecurityKeys) BeginAdd(ctx context.Context, x Session, name string) (op
 		if err != nil {
 			return err
 		}
-		if opts, err = options(creation.Response); err != nil {
+		opts, err = options(creation.Response)
+		if err != nil {
 			return err
 		}
 		return s.keepCeremony(tx, ceremonyOf(ceremonyAdd, x), clean, data)
@@ -74,7 +75,8 @@ func (s *SecurityKeys) Add(ctx context.Context, x Session, o Origin, response []
 	var u userRecord
 	var holder keyHolder
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		if u, err = s.addingKey(r, x); err != nil {
+		u, err = s.addingKey(r, x)
+		if err != nil {
 			return err
 		}
 		holder, err = s.loadHolder(r, u)
@@ -130,7 +132,8 @@ func (s *SecurityKeys) finishRegistration(ctx context.Context, x Session, holder
 // saveNewKey gives a key to the account of x, if that may still have it.
 func (s *SecurityKeys) saveNewKey(ctx context.Context, x Session, o Origin, added keyRecord) (u userRecord, err error) {
 	err = s.store.Update(ctx, func(tx kv.Tx) (err error) {
-		if u, err = s.addingKey(tx, x); err != nil {
+		u, err = s.addingKey(tx, x)
+		if err != nil {
 			return err
 		}
 		keys, err := s.loadKeys(tx, u.ID)
@@ -138,7 +141,8 @@ func (s *SecurityKeys) saveNewKey(ctx context.Context, x Session, o Origin, adde
 			return err
 		}
 		added := added // each run begins with the name as it was typed
-		if added.Name, err = newKeyName(added.Name, keyHolder{keys: keys}); err != nil {
+		added.Name, err = newKeyName(added.Name, keyHolder{keys: keys})
+		if err != nil {
 			return err
 		}
 		owner, err := keyOwner(tx, added.CredentialID)

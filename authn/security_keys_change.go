@@ -44,7 +44,8 @@ func (s *SecurityKeys) Rename(ctx context.Context, x Session, o Origin, id, name
 func (s *SecurityKeys) Remove(ctx context.Context, x Session, o Origin, id string) (Session, error) {
 	var k keyRecord
 	return s.changeFactors(ctx, x, o, func(tx kv.Tx, u *userRecord) (row string, detail map[string]string, err error) {
-		if k, err = s.loadKey(tx, u.ID, id); err != nil {
+		k, err = s.loadKey(tx, u.ID, id)
+		if err != nil {
 			return "", nil, err
 		}
 		switch {

@@ -31,7 +31,8 @@ func (s *SecurityKeys) BeginPasskey(ctx context.Context, o Origin) (opts json.Ra
 	// Whether the key verified its user is for finishPasskey to look at: where it
 	// did not, people are told what to do in place of that.
 	data.UserVerification = protocol.VerificationPreferred
-	if opts, err = options(assertion.Response); err != nil {
+	opts, err = options(assertion.Response)
+	if err != nil {
 		return nil, "", err
 	}
 	handle = newHandle()
@@ -83,7 +84,8 @@ func (s *SecurityKeys) SignInPasskey(ctx context.Context, o Origin, handle Secre
 	}
 	before := refused
 	err = s.exempt.Update(ctx, func(tx kv.Tx) (err error) {
-		if refused = before; refused == nil {
+		refused = before
+		if refused == nil {
 			x, err = s.acceptPasskey(tx, o, said.user, used, giveBack)
 		}
 		if errors.As(err, &refused) || refused != nil {
@@ -136,7 +138,8 @@ func (s *SecurityKeys) passkeyOwner(ctx context.Context, o Origin, parsed *proto
 		if err != nil {
 			return err
 		}
-		if said.keyHolder, err = s.loadHolder(r, u); err != nil {
+		said.keyHolder, err = s.loadHolder(r, u)
+		if err != nil {
 			return err
 		}
 		d, err := s.loadDevice(r, u, o)

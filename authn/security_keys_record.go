@@ -180,7 +180,8 @@ func (k keyRecord) sameKey(other keyRecord) bool {
 // began to add one.
 func (s *SecurityKeys) loadHolder(r kv.Reader, u userRecord) (h keyHolder, err error) {
 	h.user = u
-	if h.keys, err = s.loadKeys(r, u.ID); err != nil {
+	h.keys, err = s.loadKeys(r, u.ID)
+	if err != nil {
 		return h, err
 	}
 	h.handle, err = s.getSealed(r, keyHandleKey(u.ID))

@@ -168,7 +168,8 @@ func TestKeyIsTheOnlyFactor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if x = e.must(e.RecoveryCodes.Confirm(ctx, x, home, codes[0])); !x.SignedIn() || x.Factor != FactorWebAuthn {
+	x = e.must(e.RecoveryCodes.Confirm(ctx, x, home, codes[0]))
+	if !x.SignedIn() || x.Factor != FactorWebAuthn {
 		t.Fatalf("%+v", x)
 	}
 

@@ -36,7 +36,8 @@ func (s *SecurityKeys) BeginVerify(ctx context.Context, x Session) (opts json.Ra
 		if err != nil {
 			return err
 		}
-		if opts, err = options(assertion.Response); err != nil {
+		opts, err = options(assertion.Response)
+		if err != nil {
 			return err
 		}
 		return s.keepCeremony(tx, ceremonyOf(ceremonyVerify, x), "", data)

@@ -191,7 +191,8 @@ func TestChallengeOfSomethingElse(t *testing.T) {
 	answer := k.get(t, opts)
 	for what, x := range map[string]Session{"another Session of the account": root.Session, "another account": bob.Session} {
 		_, err := e.SecurityKeys.Verify(ctx, x, home, answer)
-		if wantProblem(t, err, "", CodeKeyExpired); what == "" {
+		wantProblem(t, err, "", CodeKeyExpired)
+		if what == "" {
 			t.Fatal(what)
 		}
 	}
@@ -317,7 +318,8 @@ func TestKeysAreThrottled(t *testing.T) {
 	_, err = e.SecurityKeys.SignInPasskey(t.Context(), from("198.51.100.1"), "x", nil)
 	wantProblem(t, err, "", CodeKeyExpired)
 	for range 200 {
-		if _, _, err = e.SecurityKeys.BeginPasskey(t.Context(), from("198.51.100.2")); err != nil {
+		_, _, err = e.SecurityKeys.BeginPasskey(t.Context(), from("198.51.100.2"))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -93,7 +93,8 @@ func (s *Sessions) End(ctx context.Context, x Session, o Origin, id string) erro
 func (s *Sessions) EndOthers(ctx context.Context, x Session, o Origin) (next Session, n int, err error) {
 	var u userRecord
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
-		if u, err = s.signedIn(tx, x); err != nil {
+		u, err = s.signedIn(tx, x)
+		if err != nil {
 			return err
 		}
 		all, err := s.loadSessions(tx, u.ID)

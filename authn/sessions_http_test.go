@@ -57,7 +57,8 @@ func (b *browser) current() (x Session, u User) {
 	b.e.t.Helper()
 	b.do(func(ctx context.Context) {
 		var err error
-		if x, u, err = b.m.Current(ctx); err != nil {
+		x, u, err = b.m.Current(ctx)
+		if err != nil {
 			b.e.t.Error(err)
 		}
 	})

@@ -124,7 +124,8 @@ func (s *core) loadSessions(r kv.Reader, userID string) (out []listedSession, er
 	}
 	for _, p := range found {
 		l := listedSession{token: string(p.Key[len(prefix):])}
-		if l.rec, err = load(r, l.token); errors.Is(err, kv.ErrNotFound) {
+		l.rec, err = load(r, l.token)
+		if errors.Is(err, kv.ErrNotFound) {
 			continue // swept
 		}
 		if err == nil {

@@ -60,10 +60,12 @@ func (s *Sessions) admit(ctx context.Context, o Origin, u userRecord, renewed st
 			return errWrong // frozen, or given another password, since it was read
 		}
 		_, err = s.recoveries.settleRecovery(tx, &now)
-		if err = optional(err, &unsent); err != nil { // without its mail it stays due
+		err = optional(err, &unsent)
+		if err != nil { // without its mail it stays due
 			return err
 		}
-		if x, err = s.devices.onDevice(tx, s.begin(now), o, now); err != nil {
+		x, err = s.devices.onDevice(tx, s.begin(now), o, now)
+		if err != nil {
 			return err
 		}
 		if x.SignedIn() {
@@ -89,10 +91,12 @@ func (s *Sessions) admit(ctx context.Context, o Origin, u userRecord, renewed st
 func (s *Sessions) credentials(ctx context.Context, o Origin, login string) (u userRecord, hash string, d deviceRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
-		if u, err = findUser(r, login); err != nil {
+		u, err = findUser(r, login)
+		if err != nil {
 			return err
 		}
-		if d, err = s.loadDevice(r, u, o); err != nil {
+		d, err = s.loadDevice(r, u, o)
+		if err != nil {
 			return err
 		}
 		b, err := s.getSealed(r, passwordKey(u.ID))

@@ -127,7 +127,8 @@ func (l *BreachList) lineAt(at int64) (hash string, count int, next int64, err e
 	r := bufio.NewReader(bytes.NewReader(buf[:n]))
 	if at > 0 {
 		skipped, err := r.ReadString('\n')
-		if from += int64(len(skipped)); err != nil {
+		from += int64(len(skipped))
+		if err != nil {
 			return "", 0, 0, lineErr(from, l.size)
 		}
 	}

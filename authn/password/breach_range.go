@@ -81,7 +81,8 @@ func findSuffix(r io.Reader, suffix string) (count int, err error) {
 		if !ok || err != nil || n < 0 || len(got) != len(suffix) {
 			return 0, errors.New("password: breach range: the answer is no list of hashes")
 		}
-		if any = true; strings.EqualFold(got, suffix) {
+		any = true
+		if strings.EqualFold(got, suffix) {
 			count = n
 		}
 	}
