@@ -87,7 +87,7 @@ func (s *Accounts) CheckLink(ctx context.Context, p Purpose, link Secret) (LinkI
 		}
 		u, err := loadUser(r, rec.Subject)
 		if p == PurposeEmailChange {
-			u, err = movable(r, rec)
+			u, err = accountToMove(r, rec)
 		}
 		info.Username = u.Username
 		return err

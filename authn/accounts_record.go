@@ -22,9 +22,9 @@ type userRecord struct {
 	RecoveryConfirmed bool      `json:"recovery_confirmed,omitempty"`
 	CreatedAt         time.Time `json:"created_at"`
 	Generation        uint64    `json:"generation"`
-	Passwords         uint64    `json:"passwords,omitempty"` // how often the password was changed; guesses at codes count for each
-	Moves             uint64    `json:"moves,omitempty"`     // how often another address was asked for
-	Offices           uint64    `json:"offices,omitempty"`   // how often it began or ceased to act as an administrator
+	Passwords         uint64    `json:"passwords,omitempty"`  // how often the password was changed; guesses at codes count for each
+	Moves             uint64    `json:"moves,omitempty"`      // how often another address was asked for
+	AdminTerm         uint64    `json:"admin_term,omitempty"` // how often it began or ceased to act as an administrator
 	PasswordMailed    bool      `json:"password_mailed,omitempty"`
 	Recovered         bool      `json:"recovered,omitempty"`
 	RecoveryBy        string    `json:"recovery_by,omitempty"`
@@ -41,8 +41,10 @@ func (u userRecord) public() User {
 	}
 }
 
-// inOffice tells whether the account acts as an administrator, and has ever since it did so for the time with that number.
-func (u userRecord) inOffice(since uint64) bool { return u.Admin && !u.Frozen && u.Offices == since }
+// adminSince tells whether the account acts as an administrator, and has ever since it did so for the time with that number.
+func (u userRecord) adminSince(since uint64) bool {
+	return u.Admin && !u.Frozen && u.AdminTerm == since
+}
 
 // hasFactor is User.HasFactor.
 func (u userRecord) hasFactor() bool { return u.public().HasFactor() }

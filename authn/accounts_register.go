@@ -39,7 +39,7 @@ func (s *Accounts) Register(ctx context.Context, o Origin, r Registration) (Sess
 	if err := s.precheckRegistration(ctx, r, u, &ps); err != nil {
 		return Session{}, err
 	}
-	if _, err := s.take(ctx, s.registerCounter(limitRegisterForm, limitRegisterLinkForm, o, r)); err != nil {
+	if _, err := s.countAttempt(ctx, s.registerCounter(limitRegisterForm, limitRegisterLinkForm, o, r)); err != nil {
 		return Session{}, err
 	}
 	if err := s.passwords.judgePassword(ctx, r.Password, u.Username, u.Email, &ps); err != nil {
@@ -48,11 +48,11 @@ func (s *Accounts) Register(ctx context.Context, o Origin, r Registration) (Sess
 	if err := ps.Err(); err != nil {
 		return Session{}, err
 	}
-	if _, err := s.take(ctx, s.registerCounter(limitRegister, limitRegisterLink, o, r)); err != nil { // counts good ones too
+	if _, err := s.countAttempt(ctx, s.registerCounter(limitRegister, limitRegisterLink, o, r)); err != nil { // counts good ones too
 		return Session{}, err
 	}
 	if r.Purpose == "" { // whoever has no link writes to whom they like
-		if _, err := s.take(ctx, s.counter(limitMailbox, text.Mailbox(u.Email))); err != nil {
+		if _, err := s.countAttempt(ctx, s.counter(limitMailbox, text.Mailbox(u.Email))); err != nil {
 			return Session{}, err
 		}
 	}
@@ -81,7 +81,7 @@ func (s *Accounts) Register(ctx context.Context, o Origin, r Registration) (Sess
 	if err != nil {
 		return Session{}, err
 	}
-	return s.begin(u), nil
+	return s.newSession(u), nil
 }
 
 // registerCounter counts forms and passwords that are hashed, for people without
@@ -137,12 +137,12 @@ func (s *Accounts) useRegistrationLink(tx kv.Tx, r Registration, detail map[stri
 	switch r.Purpose {
 	case PurposeSetup:
 		detail["by"] = "setup"
-		if _, err := s.burnLink(tx, r.Purpose, r.Link); err != nil {
+		if _, err := s.consumeLink(tx, r.Purpose, r.Link); err != nil {
 			return err
 		}
 		return replaceLink(tx, setupSlot, "", linkRecord{})
 	case PurposeInvitation:
-		rec, err := s.burnLink(tx, r.Purpose, r.Link)
+		rec, err := s.consumeLink(tx, r.Purpose, r.Link)
 		if err != nil {
 			return err
 		}

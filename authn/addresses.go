@@ -19,7 +19,7 @@ type Addresses struct {
 func (s *Addresses) Pending(ctx context.Context, x Session) (email string, expires time.Time, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		email = ""
-		u, err := s.signedIn(r, x)
+		u, err := s.signedInAccount(r, x)
 		if err != nil {
 			return err
 		}

@@ -33,16 +33,16 @@ func (s *Addresses) RequestChange(ctx context.Context, x Session, o Origin, emai
 	if err := ps.Err(); err != nil {
 		return err
 	}
-	if _, err := s.mayMove(ctx, x, email); err != nil {
+	if _, err := s.checkMove(ctx, x, email); err != nil {
 		return err
 	}
-	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP)), s.counter(limitMailboxAgain, text.Mailbox(email))); err != nil {
+	if _, err := s.countAttempt(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP)), s.counter(limitMailboxAgain, text.Mailbox(email))); err != nil {
 		return err
 	}
 	secret, key, link := s.newLink(PurposeEmailChange, x.UserID, email)
 	undoText, undoKey, undo := s.newLink(PurposeEmailUndo, x.UserID, "")
 	return s.store.Update(ctx, func(tx kv.Tx) error {
-		u, err := s.moving(tx, x, email)
+		u, err := s.accountMoving(tx, x, email)
 		if err != nil {
 			return err
 		}
@@ -72,18 +72,18 @@ func (s *Addresses) RequestChange(ctx context.Context, x Session, o Origin, emai
 	})
 }
 
-// mayMove is moving in a transaction of its own.
-func (s *Addresses) mayMove(ctx context.Context, x Session, email string) (u userRecord, err error) {
+// checkMove is moving in a transaction of its own.
+func (s *Addresses) checkMove(ctx context.Context, x Session, email string) (u userRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
-		u, err = s.moving(r, x, email)
+		u, err = s.accountMoving(r, x, email)
 		return err
 	})
 	return u, err
 }
 
 // moving is the account of a Session that may move it to another address.
-func (s *Addresses) moving(r kv.Reader, x Session, email string) (userRecord, error) {
-	u, err := s.signedIn(r, x)
+func (s *Addresses) accountMoving(r kv.Reader, x Session, email string) (userRecord, error) {
+	u, err := s.signedInAccount(r, x)
 	switch {
 	case err != nil:
 		return u, err
@@ -102,11 +102,11 @@ func (s *Addresses) moving(r kv.Reader, x Session, email string) (userRecord, er
 func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (User, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
-		rec, err := s.burnLink(tx, PurposeEmailChange, link)
+		rec, err := s.consumeLink(tx, PurposeEmailChange, link)
 		if err != nil {
 			return err
 		}
-		u, err = movable(tx, rec)
+		u, err = accountToMove(tx, rec)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (U
 		if err := s.notify(tx, u, who, notices.EmailChanged, notices.Details{To: rec.Email}); err != nil { // to the old one
 			return err
 		}
-		if _, err := s.recoveries.dropRecovery(tx, u, who, "address"); err != nil {
+		if _, err := s.recoveries.cancelWaiting(tx, u, who, "address"); err != nil {
 			return err
 		}
 		if err := s.moveTo(tx, &u, rec.Email); err != nil {
@@ -123,7 +123,7 @@ func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (U
 		if err := voidLinks(tx, u.ID); err != nil {
 			return err
 		}
-		if err := voidUndoBehind(tx, u.ID, u.Email); err != nil {
+		if err := voidUndoAfter(tx, u.ID, u.Email); err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{
@@ -138,7 +138,7 @@ func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (U
 
 // movable is the account that a link of PurposeEmailChange moves. Since the link was made nothing may
 // have changed that ends sessions.
-func movable(r kv.Reader, rec linkRecord) (userRecord, error) {
+func accountToMove(r kv.Reader, rec linkRecord) (userRecord, error) {
 	u, err := loadUser(r, rec.Subject)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return u, err

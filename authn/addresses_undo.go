@@ -28,7 +28,7 @@ func (s *Addresses) UndoChange(ctx context.Context, o Origin, link Secret) (chan
 	var u userRecord
 	var from string
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
-		rec, err := s.burnLink(tx, PurposeEmailUndo, link)
+		rec, err := s.consumeLink(tx, PurposeEmailUndo, link)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (s *Addresses) moveBack(tx kv.Tx, u *userRecord, who audit.Actor, email str
 	if err := s.notify(tx, *u, who, notices.AddressUndone, notices.Details{To: email}); err != nil { // who loses it
 		return err
 	}
-	if _, err := s.recoveries.dropRecovery(tx, *u, who, "address"); err != nil {
+	if _, err := s.recoveries.cancelWaiting(tx, *u, who, "address"); err != nil {
 		return err
 	}
 	u.PasswordMailed, u.RecoveryBy = true, ""
@@ -116,9 +116,9 @@ func voidUndo(tx kv.Tx, userID string, since uint64) error {
 	return nil
 }
 
-// voidUndoBehind voids the links to addresses that the account had after the one that it has again,
+// voidUndoAfter voids the links to addresses that the account had after the one that it has again,
 // whichever way it came back to that: who had it in between has no claim to it.
-func voidUndoBehind(tx kv.Tx, userID, email string) error {
+func voidUndoAfter(tx kv.Tx, userID, email string) error {
 	_, links, err := undoLinks(tx, userID)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 func (s *Addresses) Verify(ctx context.Context, o Origin, link Secret) (User, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
-		rec, err := s.burnLink(tx, PurposeVerifyEmail, link)
+		rec, err := s.consumeLink(tx, PurposeVerifyEmail, link)
 		if err != nil {
 			return err
 		}
@@ -72,12 +72,12 @@ func (s *Addresses) renewVerification(ctx context.Context, x Session, o Origin, 
 		return err
 	}
 	to := cmp.Or(email, u.Email)
-	if _, err := s.take(ctx, s.counter(limitMail, u.ID), s.counter(limitMailAddress, network(o.IP)), s.counter(limitMailboxAgain, text.Mailbox(to))); err != nil {
+	if _, err := s.countAttempt(ctx, s.counter(limitMail, u.ID), s.counter(limitMailAddress, network(o.IP)), s.counter(limitMailboxAgain, text.Mailbox(to))); err != nil {
 		return err
 	}
 	secret, key, link := s.newLink(PurposeVerifyEmail, u.ID, "")
 	return s.store.Update(ctx, func(tx kv.Tx) error {
-		u, err := s.member(tx, x)
+		u, err := s.sessionAccount(tx, x)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (s *Addresses) renewVerification(ctx context.Context, x Session, o Origin, 
 // unverified is the account of a Session that still has to verify its address.
 func (s *Addresses) unverified(ctx context.Context, x Session) (u userRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
-		u, err = s.member(r, x)
+		u, err = s.sessionAccount(r, x)
 		if err == nil && u.EmailVerified {
 			err = problem.New("", CodeEmailVerified)
 		}

@@ -24,7 +24,7 @@ type Administration struct {
 func (s *Administration) SetFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
 	err := s.setFrozen(ctx, by, o, userID, frozen)
 	if err == nil && frozen {
-		s.withdrawVoid(ctx, by, o)
+		s.withdrawInvalid(ctx, by, o)
 	}
 	return err
 }
@@ -45,7 +45,7 @@ func (s *Administration) setFrozen(ctx context.Context, by Session, o Origin, us
 		}
 		u.Generation++
 		if frozen {
-			if err := s.retire(tx, u); err != nil {
+			if err := s.endAdminTerm(tx, u); err != nil {
 				return false, err
 			}
 		}
@@ -58,7 +58,7 @@ func (s *Administration) setFrozen(ctx context.Context, by Session, o Origin, us
 func (s *Administration) SetAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
 	err := s.setAdmin(ctx, by, o, userID, admin)
 	if err == nil && !admin {
-		s.withdrawVoid(ctx, by, o)
+		s.withdrawInvalid(ctx, by, o)
 	}
 	return err
 }
@@ -75,26 +75,26 @@ func (s *Administration) setAdmin(ctx context.Context, by Session, o Origin, use
 		}
 		if admin {
 			u.Admin = true
-			u.Offices++
+			u.AdminTerm++
 			if err := tx.Put([]byte(adminKey(u.ID)), []byte(u.ID)); err != nil {
 				return false, err
 			}
-			return true, s.tellActor(tx, who, tells, *u)
+			return true, s.notifyActor(tx, who, tells, *u)
 		}
-		if err := s.retire(tx, u); err != nil {
+		if err := s.endAdminTerm(tx, u); err != nil {
 			return false, err
 		}
 		u.Admin = false
 		if err := tx.Delete([]byte(adminKey(u.ID))); err != nil {
 			return false, err
 		}
-		return true, s.tellActor(tx, who, tells, *u)
+		return true, s.notifyActor(tx, who, tells, *u)
 	})
 }
 
-// withdrawVoid takes away what is worth nothing any more since somebody was taken out of office, in steps: however much that is,
+// withdrawInvalid takes away what is worth nothing any more since somebody was taken out of office, in steps: however much that is,
 // nobody waits for it, and what a failure leaves the hourly jobs find.
-func (s *Administration) withdrawVoid(ctx context.Context, by Session, o Origin) {
+func (s *Administration) withdrawInvalid(ctx context.Context, by Session, o Origin) {
 	ctx = context.WithoutCancel(ctx)
 	var who audit.Actor
 	err := s.store.View(ctx, func(r kv.Reader) error {
@@ -106,16 +106,16 @@ func (s *Administration) withdrawVoid(ctx context.Context, by Session, o Origin)
 		return err
 	})
 	if err == nil {
-		err = errors.Join(s.recoveries.endVoidRecoveries(ctx, who), s.invitations.dropVoidInvitations(ctx, who))
+		err = errors.Join(s.recoveries.cancelInvalid(ctx, who), s.invitations.dropInvalidInvitations(ctx, who))
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "authn: what a former administrator has out was not taken away yet; none of it holds", "error", err)
 	}
 }
 
-// tellActor tells who acted on somebody else's account of it. The operator on the
+// notifyActor tells who acted on somebody else's account of it. The operator on the
 // machine gets no mail.
-func (s *Administration) tellActor(tx kv.Tx, who audit.Actor, kind notices.Kind, u userRecord) error {
+func (s *Administration) notifyActor(tx kv.Tx, who audit.Actor, kind notices.Kind, u userRecord) error {
 	if who.UserID == "" || who.UserID == u.ID {
 		return nil
 	}
@@ -128,11 +128,11 @@ func (s *Administration) tellActor(tx kv.Tx, who audit.Actor, kind notices.Kind,
 
 // retire takes an administrator out of office: somebody else must be able to administer. What they
 // invited, and the recoveries that they started, hold no more (invitationRecord.holds, recoveryCase.holds).
-func (s *Administration) retire(tx kv.Tx, u *userRecord) error {
+func (s *Administration) endAdminTerm(tx kv.Tx, u *userRecord) error {
 	if !u.Admin {
 		return nil
 	}
-	u.Offices++
+	u.AdminTerm++
 	found, err := kv.All(tx, []byte(adminKey("")))
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func (s *Administration) People(ctx context.Context, by Session, q PeopleQuery) 
 	}
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		out = PeoplePage{}
-		if _, err := s.administrator(r, by, false); err != nil {
+		if _, err := s.sessionAdministrator(r, by, false); err != nil {
 			return err
 		}
 		return eachPerson(r, q, func(u userRecord) bool {
@@ -103,7 +103,7 @@ type Person struct {
 func (s *Administration) Person(ctx context.Context, by Session, userID string) (p Person, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		p = Person{}
-		if _, err := s.administrator(r, by, false); err != nil {
+		if _, err := s.sessionAdministrator(r, by, false); err != nil {
 			return err
 		}
 		u, err := loadUser(r, userID)
@@ -167,7 +167,7 @@ func lastSignIn(r kv.Reader, u userRecord) (audit.Event, error) {
 func (s *Administration) SignOutEverywhere(ctx context.Context, by Session, o Origin, userID string) (n int, err error) {
 	var u userRecord
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
-		admin, err := s.administrator(tx, by, true)
+		admin, err := s.sessionAdministrator(tx, by, true)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ const sweepPage = 500
 // that nobody ended, devices that were not seen for long, and counters of old attempts. Nothing depends on it but the size
 // of the store. It works in many small transactions; call it about hourly.
 func (s *Cleanup) Sweep(ctx context.Context) error {
-	if err := s.invitations.dropVoidInvitations(ctx, audit.Actor{}); err != nil {
+	if err := s.invitations.dropInvalidInvitations(ctx, audit.Actor{}); err != nil {
 		return err
 	}
 	now := s.now()
@@ -39,7 +39,7 @@ func (s *Cleanup) Sweep(ctx context.Context) error {
 	}
 	idle := func(_ kv.Reader, p kv.Pair) bool {
 		var rec sessionRecord
-		return json.Unmarshal(p.Value, &rec) == nil && rec.over(now)
+		return json.Unmarshal(p.Value, &rec) == nil && rec.expired(now)
 	}
 	quiet := func(kept time.Duration) func(kv.Reader, kv.Pair) bool {
 		return func(_ kv.Reader, p kv.Pair) bool {

@@ -11,7 +11,7 @@ import (
 )
 
 // begin is the Session behind a password that was right.
-func (s *core) begin(u userRecord) Session {
+func (s *core) newSession(u userRecord) Session {
 	x := Session{
 		ID: uuid.Must(uuid.NewV7()).String(), UserID: u.ID,
 		Stage: StageEnrolling, Begun: s.now().UTC(), Generation: u.Generation,
@@ -34,7 +34,7 @@ func (s *core) withFactor(x Session, u userRecord, f Factor) Session {
 
 // member returns the account of a Session, as it is in this transaction, or
 // ErrSignedOut where the Session no longer holds.
-func (s *core) member(r kv.Reader, x Session) (userRecord, error) {
+func (s *core) sessionAccount(r kv.Reader, x Session) (userRecord, error) {
 	if x.Stage == StageNone {
 		return userRecord{}, ErrSignedOut
 	}
@@ -45,7 +45,7 @@ func (s *core) member(r kv.Reader, x Session) (userRecord, error) {
 	if err != nil {
 		return u, err
 	}
-	if u.Frozen || u.Generation != x.Generation || !s.now().Before(x.Begun.Add(SessionLifetime)) || x.Begun.Sub(s.now()) > maxSkew {
+	if u.Frozen || u.Generation != x.Generation || !s.now().Before(x.Begun.Add(SessionLifetime)) || x.Begun.Sub(s.now()) > maxClockSkew {
 		return u, ErrSignedOut
 	}
 	ended, err := kv.Exists(r, endedPrefix+x.ID)
@@ -57,12 +57,12 @@ func (s *core) member(r kv.Reader, x Session) (userRecord, error) {
 
 // enrolled is member for the pages that set an account up or change its
 // factors: an account without a factor needs none, any other needs a fresh one.
-func (s *core) enrolled(r kv.Reader, x Session) (userRecord, error) {
-	u, err := s.member(r, x)
+func (s *core) enrollingAccount(r kv.Reader, x Session) (userRecord, error) {
+	u, err := s.sessionAccount(r, x)
 	switch {
 	case err != nil:
 		return u, err
-	case x.half():
+	case x.partial():
 		return u, ErrForbidden
 	case u.hasFactor() && !x.FactorFresh(s.now()):
 		return u, ErrFactorStale
@@ -71,8 +71,8 @@ func (s *core) enrolled(r kv.Reader, x Session) (userRecord, error) {
 }
 
 // signedIn is member for a Session that is SignedIn.
-func (s *core) signedIn(r kv.Reader, x Session) (userRecord, error) {
-	u, err := s.member(r, x)
+func (s *core) signedInAccount(r kv.Reader, x Session) (userRecord, error) {
+	u, err := s.sessionAccount(r, x)
 	if err == nil && x.Stage != StageSignedIn {
 		return u, ErrForbidden
 	}
@@ -81,11 +81,11 @@ func (s *core) signedIn(r kv.Reader, x Session) (userRecord, error) {
 
 // administrator is signedIn for an administrator; fresh asks for a fresh factor. An
 // Operator has no account: the record that is returned has a name and nothing else.
-func (s *core) administrator(r kv.Reader, x Session, fresh bool) (userRecord, error) {
+func (s *core) sessionAdministrator(r kv.Reader, x Session, fresh bool) (userRecord, error) {
 	if x.Stage == stageOperator && x.operator != "" {
 		return userRecord{Username: x.operator}, nil
 	}
-	u, err := s.signedIn(r, x)
+	u, err := s.signedInAccount(r, x)
 	switch {
 	case err != nil:
 		return u, err
@@ -101,7 +101,7 @@ func (s *core) administrator(r kv.Reader, x Session, fresh bool) (userRecord, er
 // a change that changes nothing leaves no row.
 func (s *core) administer(ctx context.Context, store kv.Store, by Session, o Origin, userID, row string, change func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (changed bool, err error)) error {
 	return store.Update(ctx, func(tx kv.Tx) error {
-		admin, err := s.administrator(tx, by, true)
+		admin, err := s.sessionAdministrator(tx, by, true)
 		if err != nil {
 			return err
 		}

@@ -23,9 +23,9 @@ func (s *core) record(tx kv.Tx, account string, e audit.Event) error {
 	return audit.Append(tx, e)
 }
 
-// recordFor writes the row by which an administrator's own trail shows what they did to
+// recordForAdministrator writes the row by which an administrator's own trail shows what they did to
 // an account; the operator has no trail.
-func (s *core) recordFor(tx kv.Tx, who audit.Actor, kind string, u userRecord) error {
+func (s *core) recordForAdministrator(tx kv.Tx, who audit.Actor, kind string, u userRecord) error {
 	if who.UserID == "" {
 		return nil
 	}
@@ -44,9 +44,9 @@ type strangerRows struct {
 // for long.
 const maxStrangerRows = 300
 
-// recordOfAny is record for a row that is about an account or about nobody, with the same work:
+// recordForAnyone is record for a row that is about an account or about nobody, with the same work:
 // where there is no account, a counter is written in place of that of its trail.
-func (s *core) recordOfAny(tx kv.Tx, account string, e audit.Event) error {
+func (s *core) recordForAnyone(tx kv.Tx, account string, e audit.Event) error {
 	if account != "" {
 		return s.record(tx, account, e)
 	}
@@ -79,7 +79,7 @@ func (s *core) saveUser(tx kv.Tx, u userRecord, e audit.Event) error {
 	if err := kv.PutJSON(tx, userKey(u.ID), u); err != nil {
 		return err
 	}
-	if err := s.tellOf(tx, u, e); err != nil {
+	if err := s.notifyOfRow(tx, u, e); err != nil {
 		return err
 	}
 	return s.record(tx, u.ID, e)

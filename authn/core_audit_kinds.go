@@ -14,7 +14,7 @@ const (
 	rowEmailChangeUndone   = "account.email_change_undone" // from, to: the same where it had not happened yet
 	rowEmailVerified       = "account.email_verified"
 	rowPasswordAccepted    = "account.password_accepted"
-	rowSignInFailed        = "account.sign_in_failed"   // why ("password", "frozen", "passkey"); without an account where there is none, and then n for all of a burst (recordOfAny)
+	rowSignInFailed        = "account.sign_in_failed"   // why ("password", "frozen", "passkey"); without an account where there is none, and then n for all of a burst (recordForAnyone)
 	rowPasskeyAccepted     = "account.passkey_accepted" // key
 	rowDeviceAsked         = "account.device_asked"     // the link to confirm a sign-in was mailed
 	rowDeviceConfirmed     = "account.device_confirmed" // and used

@@ -138,7 +138,7 @@ func (e *env) findable(p Purpose, link Secret) error {
 
 func (e *env) isMember(x Session) error {
 	return e.core.store.View(e.t.Context(), func(r kv.Reader) error {
-		_, err := e.Service.core.member(r, x)
+		_, err := e.Service.core.sessionAccount(r, x)
 		return err
 	})
 }

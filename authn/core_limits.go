@@ -91,14 +91,14 @@ type attempts struct {
 // later does not undo the count. It returns a ThrottledError, and counts
 // nothing, where one of them is full. giveBack takes the attempt off again, in
 // the transaction that finds it right.
-func (s *core) take(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, err error) {
-	giveBack, _, err = s.takeQuietly(ctx, counters...)
+func (s *core) countAttempt(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, err error) {
+	giveBack, _, err = s.countAttemptQuietly(ctx, counters...)
 	return giveBack, err
 }
 
-// takeQuietly is take where some counters are quiet: a full one of those is no error, but the
+// countAttemptQuietly is take where some counters are quiet: a full one of those is no error, but the
 // attempt must not be looked at; silenced says so.
-func (s *core) takeQuietly(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, silenced bool, err error) {
+func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, silenced bool, err error) {
 	now := s.now().UnixMilli()
 	counters = withWider(counters)
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
@@ -137,12 +137,12 @@ func (s *core) takeQuietly(ctx context.Context, counters ...counter) (giveBack f
 	if err != nil {
 		return nil, false, err
 	}
-	return func(tx kv.Tx) error { return giveBackAt(tx, now, counters) }, silenced, nil
+	return func(tx kv.Tx) error { return uncountAt(tx, now, counters) }, silenced, nil
 }
 
-// countIn counts one more within tx, and tells whether there was room for it; where there was none it
+// countInTx counts one more within tx, and tells whether there was room for it; where there was none it
 // counts nothing.
-func (s *core) countIn(tx kv.Tx, c counter) (ok bool, err error) {
+func (s *core) countInTx(tx kv.Tx, c counter) (ok bool, err error) {
 	now := s.now().UnixMilli()
 	var held attempts
 	if err := loadAttempts(tx, c, &held); err != nil {
@@ -156,8 +156,8 @@ func (s *core) countIn(tx kv.Tx, c counter) (ok bool, err error) {
 	return true, kv.PutJSON(tx, c.key, held)
 }
 
-// full is the error of countIn where there was no room.
-func (s *core) full(tx kv.Tx, c counter) error {
+// full is the error of countInTx where there was no room.
+func (s *core) throttledError(tx kv.Tx, c counter) error {
 	var held attempts
 	if err := loadAttempts(tx, c, &held); err != nil {
 		return err
@@ -165,8 +165,8 @@ func (s *core) full(tx kv.Tx, c counter) error {
 	return &ThrottledError{RetryAfter: held.wait(c.limit, s.now().UnixMilli())}
 }
 
-// giveBackAt takes the attempt of that moment off each counter.
-func giveBackAt(tx kv.Tx, at int64, counters []counter) error {
+// uncountAt takes the attempt of that moment off each counter.
+func uncountAt(tx kv.Tx, at int64, counters []counter) error {
 	for _, c := range counters {
 		var held attempts
 		if err := loadAttempts(tx, c, &held); err != nil {

@@ -55,7 +55,7 @@ func TestEveryLimitIsInTheTable(t *testing.T) {
 	}
 }
 
-// limitsInCode are the variables made by limitNamed, by their names in the table, and those that something is counted with. No limit
+// limitsInCode are the variables made by limitByName, by their names in the table, and those that something is counted with. No limit
 // is made otherwise.
 func limitsInCode(t *testing.T) (made map[string]string, used map[string]bool) {
 	t.Helper()

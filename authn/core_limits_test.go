@@ -177,18 +177,18 @@ func TestLockoutIsNotRolledBack(t *testing.T) {
 	wantErr(t, err, ErrThrottled)
 
 	boom := errors.New("the rest of it failed")
-	_, err = e.core.take(t.Context(), e.core.counter(limitFactor, "someone"))
+	_, err = e.core.countAttempt(t.Context(), e.core.counter(limitFactor, "someone"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantErr(t, e.core.store.Update(t.Context(), func(kv.Tx) error { return boom }), boom)
 	for range 4 {
-		_, err = e.core.take(t.Context(), e.core.counter(limitFactor, "someone"))
+		_, err = e.core.countAttempt(t.Context(), e.core.counter(limitFactor, "someone"))
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err = e.core.take(t.Context(), e.core.counter(limitFactor, "someone"))
+	_, err = e.core.countAttempt(t.Context(), e.core.counter(limitFactor, "someone"))
 	wantErr(t, err, ErrThrottled)
 }
 

@@ -138,7 +138,7 @@ func (s *core) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec li
 	case !s.now().Before(rec.Expires):
 		return "", rec, problem.New("", CodeLinkExpired)
 	}
-	good, err := outlasts(r, rec)
+	good, err := linkStillValid(r, rec)
 	if err == nil && !good {
 		err = problem.New("", CodeLinkUsed)
 	}
@@ -146,31 +146,31 @@ func (s *core) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec li
 }
 
 // outlasts tells whether the account that a link rests on is of the generation that it had when the link was made.
-func outlasts(r kv.Reader, rec linkRecord) (bool, error) {
+func linkStillValid(r kv.Reader, rec linkRecord) (bool, error) {
 	switch {
 	case rec.Purpose == PurposeInvitation:
 		inv, err := loadInvitation(r, rec.Subject)
 		if err != nil {
-			return false, gone(err)
+			return false, ignoreNotFound(err)
 		}
-		return inv.holds(r)
+		return inv.valid(r)
 	case !accountLinks[rec.Purpose]:
 		return true, nil
 	}
 	u, err := loadUser(r, rec.Subject)
-	return err == nil && u.Generation == rec.Generation, gone(err)
+	return err == nil && u.Generation == rec.Generation, ignoreNotFound(err)
 }
 
 // gone is err, but for ErrNotFound.
-func gone(err error) error {
+func ignoreNotFound(err error) error {
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	return err
 }
 
-// burnLink uses a link up: the record that it returns is gone when tx commits.
-func (s *core) burnLink(tx kv.Tx, p Purpose, text Secret) (linkRecord, error) {
+// consumeLink uses a link up: the record that it returns is gone when tx commits.
+func (s *core) consumeLink(tx kv.Tx, p Purpose, text Secret) (linkRecord, error) {
 	key, rec, err := s.findLink(tx, p, text)
 	if err != nil {
 		return rec, err

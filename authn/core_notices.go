@@ -15,8 +15,8 @@ type Outbox interface {
 	Put(tx kv.Tx, n notices.Notice) error
 }
 
-// told are the rows that the owner of an account hears of. tellOf says what of a row its mail mentions.
-var told = map[string]notices.Kind{
+// told are the rows that the owner of an account hears of. notifyOfRow says what of a row its mail mentions.
+var noticeOfRow = map[string]notices.Kind{
 	rowTOTPAdded:       notices.TOTPAdded,
 	rowTOTPReplaced:    notices.TOTPReplaced,
 	rowTOTPRemoved:     notices.TOTPRemoved,
@@ -37,9 +37,9 @@ var told = map[string]notices.Kind{
 	rowAdminRevoked:    notices.AdminRevoked,
 }
 
-// tellOf writes what the owner of an account hears of a row, if anything.
-func (s *core) tellOf(tx kv.Tx, u userRecord, row audit.Event) error {
-	kind, ok := told[row.Kind]
+// notifyOfRow writes what the owner of an account hears of a row, if anything.
+func (s *core) notifyOfRow(tx kv.Tx, u userRecord, row audit.Event) error {
+	kind, ok := noticeOfRow[row.Kind]
 	if !ok {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (s *core) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.Kind
 
 // optional is err, but for ErrMail, which goes to refused: a change is made without the mail. A transaction
 // calls it that may run again.
-func optional(err error, refused *error) error {
+func allowUnsentMail(err error, refused *error) error {
 	*refused = nil
 	if errors.Is(err, ErrMail) {
 		*refused = err
@@ -77,7 +77,7 @@ func optional(err error, refused *error) error {
 }
 
 // unmailed notes a mail that was not taken, without which a change was made.
-func (s *core) unmailed(ctx context.Context, what string, err error) {
+func (s *core) logUnsentMail(ctx context.Context, what string, err error) {
 	if err != nil {
 		s.log.WarnContext(ctx, "authn: a mail was not taken", "mail", what, "error", err)
 	}

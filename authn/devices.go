@@ -53,7 +53,7 @@ type Device struct {
 func (s *Devices) Note(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
 	token, id := Secret(rand.Text()), uuid.Must(uuid.NewV7()).String()
 	err := s.exempt.Update(ctx, func(tx kv.Tx) error {
-		u, err := s.signedIn(tx, x)
+		u, err := s.signedInAccount(tx, x)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (s *Devices) Note(ctx context.Context, x Session, o Origin, remember bool) 
 		if err != nil {
 			return err
 		}
-		others, err := s.makeRoom(tx, u.ID)
+		others, err := s.makeRoomForDevice(tx, u.ID)
 		if err != nil {
 			return err
 		}
@@ -100,9 +100,9 @@ func (s *Devices) rememberDevice(tx kv.Tx, u userRecord, x Session, o Origin, d 
 	return s.record(tx, u.ID, audit.Event{Kind: rowDeviceRemembered, Actor: o.actor(u, x.Factor)})
 }
 
-// makeRoom sees to it that an account can have one more device, and tells whether it
+// makeRoomForDevice sees to it that an account can have one more device, and tells whether it
 // has any.
-func (s *Devices) makeRoom(tx kv.Tx, userID string) (some bool, err error) {
+func (s *Devices) makeRoomForDevice(tx kv.Tx, userID string) (some bool, err error) {
 	keys, devices, err := loadDevices(tx, userID)
 	if err != nil || len(devices) < maxDevices {
 		return len(devices) > 0, err
@@ -120,7 +120,7 @@ func (s *Devices) makeRoom(tx kv.Tx, userID string) (some bool, err error) {
 func (s *Devices) List(ctx context.Context, x Session, o Origin) (out []Device, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
-		u, err := s.signedIn(r, x)
+		u, err := s.signedInAccount(r, x)
 		if err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func (s *Devices) List(ctx context.Context, x Session, o Origin) (out []Device, 
 // no such device.
 func (s *Devices) Forget(ctx context.Context, x Session, o Origin, id string) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
-		u, err := s.signedIn(tx, x)
+		u, err := s.signedInAccount(tx, x)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func deviceSlot(x Session) string { return "authn/link-of/device/" + x.ID }
 // askDevice sends a Session to StageDevice, and mails the link that leads on, whose second factor could have been
 // phished and that comes from a place that the account does not know. With ErrMail the factor counts as not given.
 func (s *Devices) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o Origin, f Factor) error {
-	if !s.confirmDevices || !x.half() || f == FactorWebAuthn {
+	if !s.confirmDevices || !x.partial() || f == FactorWebAuthn {
 		return nil
 	}
 	known, err := s.knowsPlace(tx, u, o)
@@ -71,7 +71,7 @@ func (s *Devices) Confirm(ctx context.Context, x Session, o Origin, link Secret)
 		if err != nil {
 			return err
 		}
-		if _, err := s.burnLink(tx, PurposeDevice, link); err != nil {
+		if _, err := s.consumeLink(tx, PurposeDevice, link); err != nil {
 			return err
 		}
 		if err := replaceLink(tx, deviceSlot(x), "", rec); err != nil {
@@ -82,7 +82,7 @@ func (s *Devices) Confirm(ctx context.Context, x Session, o Origin, link Secret)
 		if u.RecoveryConfirmed {
 			next.Stage = StageSignedIn
 		}
-		if err := s.recoveries.proven(tx, &u, next, o); err != nil {
+		if err := s.recoveries.noteFactorGiven(tx, &u, next, o); err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: rowDeviceConfirmed, Actor: o.actor(u, x.Factor)})
@@ -109,6 +109,6 @@ func (s *Devices) findDeviceLink(r kv.Reader, x Session, link Secret) (linkRecor
 	if x.Stage != StageDevice || rec.Session != x.ID || rec.Subject != x.UserID {
 		return rec, userRecord{}, problem.New("", CodeDeviceElsewhere)
 	}
-	u, err := s.member(r, x)
+	u, err := s.sessionAccount(r, x)
 	return rec, u, err
 }

@@ -29,7 +29,7 @@
 // freezing, makes its generation grow, and everything that rests on the account rests on its generation: sessions in any
 // stage, known and remembered browsers (deviceRecord.known), links (accountLinks; endUndo says which links that move an
 // address back end), and invitations, also those to projects (People.Generation). A new kind of link is a row of the test of
-// that (TestEvictionsEndEverything). What an administrator has out rests on their time in office, too (userRecord.Offices).
+// that (TestEvictionsEndEverything). What an administrator has out rests on their time in office, too (userRecord.AdminTerm).
 //
 // A transaction does not grow with what an account, a project or a stranger has heaped up: a number makes it all
 // worthless at once, and records and rows follow in steps, or are swept. What is written about a stranger has a context that

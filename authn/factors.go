@@ -49,7 +49,7 @@ func (u userRecord) mayGive(f Factor) error {
 
 // giving is member for an account that can give this kind of second factor.
 func (s *factors) giving(r kv.Reader, x Session, f Factor) (userRecord, error) {
-	u, err := s.member(r, x)
+	u, err := s.sessionAccount(r, x)
 	if err == nil {
 		err = u.mayGive(f)
 	}
@@ -88,7 +88,7 @@ func (s *factors) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	if err != nil {
 		return Session{}, u, err
 	}
-	a.giveBack, err = s.take(ctx, s.factorCounters(x, o, u, a.device, f)...)
+	a.giveBack, err = s.countAttempt(ctx, s.factorCounters(x, o, u, a.device, f)...)
 	if err != nil {
 		return Session{}, u, err
 	}
@@ -128,7 +128,7 @@ func (s *factors) settleAttempt(tx kv.Tx, a attempt) (next Session, u userRecord
 	}
 	if errors.Is(err, errWrong) {
 		refused = asRefusal(err, f)
-		if err := s.tellFailed(tx, x, o, u, a.device, refused); err != nil {
+		if err := s.notifyFailed(tx, x, o, u, a.device, refused); err != nil {
 			return next, u, nil, err
 		}
 		return next, u, refused, s.recordRefusal(tx, u, refused, audit.Event{
@@ -148,7 +148,7 @@ func (s *factors) settleAttempt(tx kv.Tx, a attempt) (next Session, u userRecord
 	if err := a.giveBack(tx); err != nil {
 		return next, u, nil, err
 	}
-	if err := s.recoveries.proven(tx, &u, next, o); err != nil {
+	if err := s.recoveries.noteFactorGiven(tx, &u, next, o); err != nil {
 		return next, u, nil, err
 	}
 	return next, u, nil, s.saveUser(tx, u, audit.Event{Kind: done.row, Actor: o.actor(u, next.Factor), Detail: done.detail})
@@ -166,19 +166,19 @@ func (s *factors) factorCounters(x Session, o Origin, u userRecord, d deviceReco
 		return []counter{s.counter(limitKey, u.ID, network(o.IP))}
 	case d.ID != "":
 		return []counter{s.counter(limitFactorDevice, u.ID, d.ID), s.counter(limitFactorDevices, u.ID, password)}
-	case !x.half():
+	case !x.partial():
 		return []counter{s.counter(limitFactorSession, u.ID, password)}
 	}
 	return []counter{s.counter(limitFactor, u.ID, password), s.counter(limitFactorAccount, u.ID)}
 }
 
-// ownMistakes is how many wrong codes in a browser that the account knows are taken for its owner's.
-const ownMistakes = 3
+// knownBrowserMistakes is how many wrong codes in a browser that the account knows are taken for its owner's.
+const knownBrowserMistakes = 3
 
-// tellFailed tells the owner of u by mail that somebody behind the right password failed at the second factor: a few times,
-// for there may be many failures, and in a known browser from ownMistakes on. A ceremony that took too long is no failure.
-func (s *factors) tellFailed(tx kv.Tx, x Session, o Origin, u userRecord, d deviceRecord, r *refusal) error {
-	if !x.half() || r.why == "challenge" || r.cloned != "" {
+// notifyFailed tells the owner of u by mail that somebody behind the right password failed at the second factor: a few times,
+// for there may be many failures, and in a known browser from knownBrowserMistakes on. A ceremony that took too long is no failure.
+func (s *factors) notifyFailed(tx kv.Tx, x Session, o Origin, u userRecord, d deviceRecord, r *refusal) error {
+	if !x.partial() || r.why == "challenge" || r.cloned != "" {
 		return nil
 	}
 	if d.ID != "" {
@@ -188,11 +188,11 @@ func (s *factors) tellFailed(tx kv.Tx, x Session, o Origin, u userRecord, d devi
 			return err
 		}
 		held.prune(c.limit, s.now().UnixMilli())
-		if len(held.At) < ownMistakes {
+		if len(held.At) < knownBrowserMistakes {
 			return nil
 		}
 	}
-	ok, err := s.countIn(tx, s.counter(limitFactorMail, u.ID, strconv.FormatUint(u.Passwords, 10)))
+	ok, err := s.countInTx(tx, s.counter(limitFactorMail, u.ID, strconv.FormatUint(u.Passwords, 10)))
 	if err != nil || !ok {
 		return err
 	}
@@ -218,10 +218,10 @@ func (s *factors) recordRefusal(tx kv.Tx, u userRecord, r *refusal, row audit.Ev
 	if r.cloned != "" {
 		row.Kind, row.Detail = rowKeyCloned, map[string]string{"key": r.cloned}
 	}
-	if err := s.tellOf(tx, u, row); err != nil {
+	if err := s.notifyOfRow(tx, u, row); err != nil {
 		return err
 	}
-	return s.recordOfAny(tx, u.ID, row)
+	return s.recordForAnyone(tx, u.ID, row)
 }
 
 // cleanCode takes out of a typed code what people put in to read it better: white
@@ -246,7 +246,7 @@ func consistsOf(code string, n int, set string) bool {
 func (s *factors) changeFactors(ctx context.Context, x Session, o Origin, change func(kv.Tx, *userRecord) (row string, detail map[string]string, err error)) (Session, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
-		u, err = s.signedIn(tx, x)
+		u, err = s.signedInAccount(tx, x)
 		if err != nil {
 			return err
 		}
@@ -272,7 +272,7 @@ func (s *factors) changeFactors(ctx context.Context, x Session, o Origin, change
 // mayAddFactor is enrolled for an account whose address is verified and that this Session
 // may set up.
 func (s *factors) mayAddFactor(r kv.Reader, x Session) (userRecord, error) {
-	u, err := s.enrolled(r, x)
+	u, err := s.enrollingAccount(r, x)
 	switch {
 	case err != nil:
 	case !u.EmailVerified:

@@ -42,11 +42,11 @@ func (s *Invitations) Invite(ctx context.Context, by Session, o Origin, email st
 	rec := invitationRecord{ID: id, Email: email, ByID: by.UserID, CreatedAt: s.now().UTC(), Expires: link.Expires}
 	var unsent error
 	err := s.store.Update(context.WithoutCancel(ctx), func(tx kv.Tx) error {
-		admin, err := s.administrator(tx, by, true)
+		admin, err := s.sessionAdministrator(tx, by, true)
 		if err != nil {
 			return err
 		}
-		rec.By, rec.ByGeneration, rec.ByOffices = admin.Username, admin.Generation, admin.Offices
+		rec.By, rec.ByGeneration, rec.ByAdminTerm = admin.Username, admin.Generation, admin.AdminTerm
 		owner, err := lookup(tx, emailKey(fold(email)))
 		if err != nil {
 			return err
@@ -65,12 +65,12 @@ func (s *Invitations) Invite(ctx context.Context, by Session, o Origin, email st
 			inviter = "" // names an account of the machine, which is nobody else's business
 		}
 		to := Recipient{Email: email, Source: "account " + rec.By}
-		return optional(s.notifier.Link(tx, LinkMail{Purpose: PurposeInvitation, To: to, Link: secret, Expires: rec.Expires, Inviter: inviter}), &unsent)
+		return allowUnsentMail(s.notifier.Link(tx, LinkMail{Purpose: PurposeInvitation, To: to, Link: secret, Expires: rec.Expires, Inviter: inviter}), &unsent)
 	})
 	if err != nil {
 		return Invitation{}, "", err
 	}
-	s.unmailed(ctx, "invitation", unsent)
+	s.logUnsentMail(ctx, "invitation", unsent)
 	out := rec.public()
 	out.Unmailed = unsent != nil
 	return out, secret, nil
@@ -82,9 +82,9 @@ func (s *Invitations) countInvitation(tx kv.Tx, by Session, email string) error 
 		return nil
 	}
 	c := s.counter(limitMailboxInvite, text.Mailbox(email))
-	ok, err := s.countIn(tx, c)
+	ok, err := s.countInTx(tx, c)
 	if err == nil && !ok {
-		err = s.full(tx, c)
+		err = s.throttledError(tx, c)
 	}
 	return err
 }
@@ -100,7 +100,7 @@ func (s *Invitations) putInvitation(tx kv.Tx, rec invitationRecord, key string, 
 		if err == nil {
 			err = s.dropInvitation(tx, old, who)
 		}
-		if gone(err) != nil { // it may be swept
+		if ignoreNotFound(err) != nil { // it may be swept
 			return err
 		}
 	}
@@ -129,12 +129,12 @@ func (s *Invitations) List(ctx context.Context, by Session) ([]Invitation, error
 	var out []Invitation
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
-		if _, err := s.administrator(r, by, false); err != nil {
+		if _, err := s.sessionAdministrator(r, by, false); err != nil {
 			return err
 		}
 		all, err := loadInvitations(r)
 		for _, rec := range all {
-			holds, err := rec.holds(r)
+			holds, err := rec.valid(r)
 			if err != nil {
 				return err
 			}
@@ -151,7 +151,7 @@ func (s *Invitations) List(ctx context.Context, by Session) ([]Invitation, error
 // Revoke withdraws an invitation, or returns ErrNotFound.
 func (s *Invitations) Revoke(ctx context.Context, by Session, o Origin, id string) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
-		admin, err := s.administrator(tx, by, false)
+		admin, err := s.sessionAdministrator(tx, by, false)
 		if err != nil {
 			return err
 		}
@@ -163,18 +163,18 @@ func (s *Invitations) Revoke(ctx context.Context, by Session, o Origin, id strin
 	})
 }
 
-// dropVoidInvitations withdraws, each in a transaction of its own, the invitations that do not hold any more. None
+// dropInvalidInvitations withdraws, each in a transaction of its own, the invitations that do not hold any more. None
 // of them can be used, whether this was done or not.
-func (s *Invitations) dropVoidInvitations(ctx context.Context, who audit.Actor) error {
+func (s *Invitations) dropInvalidInvitations(ctx context.Context, who audit.Actor) error {
 	return eachRecord(ctx, s.store, invitationPrefix, func(rec invitationRecord) error {
-		return s.dropVoidInvitation(ctx, rec, who)
+		return s.dropInvalidInvitation(ctx, rec, who)
 	})
 }
 
-func (s *Invitations) dropVoidInvitation(ctx context.Context, rec invitationRecord, who audit.Actor) error {
+func (s *Invitations) dropInvalidInvitation(ctx context.Context, rec invitationRecord, who audit.Actor) error {
 	var holds bool
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		holds, err = rec.holds(r)
+		holds, err = rec.valid(r)
 		return err
 	})
 	if err != nil || holds {
@@ -183,9 +183,9 @@ func (s *Invitations) dropVoidInvitation(ctx context.Context, rec invitationReco
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		rec, err := loadInvitation(tx, rec.ID)
 		if err != nil {
-			return gone(err)
+			return ignoreNotFound(err)
 		}
-		if holds, err := rec.holds(tx); err != nil || holds {
+		if holds, err := rec.valid(tx); err != nil || holds {
 			return err
 		}
 		return s.dropInvitation(tx, rec, who)

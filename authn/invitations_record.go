@@ -19,7 +19,7 @@ type invitationRecord struct {
 	By    string `json:"by"`
 
 	ByGeneration uint64 `json:"by_generation,omitempty"` // of the inviter's account
-	ByOffices    uint64 `json:"by_offices,omitempty"`    // userRecord.Offices of it
+	ByAdminTerm  uint64 `json:"by_admin_term,omitempty"` // userRecord.AdminTerm of it
 
 	CreatedAt time.Time `json:"created_at"`
 	Expires   time.Time `json:"expires"`
@@ -37,12 +37,12 @@ func invitationToKey(email string) string {
 
 // holds tells whether the inviter may still be taken at their word: in office ever since, and the account has been nobody else's to
 // clear up after. What the operator of the machine sent out holds.
-func (rec invitationRecord) holds(r kv.Reader) (bool, error) {
+func (rec invitationRecord) valid(r kv.Reader) (bool, error) {
 	if rec.ByID == "" {
 		return true, nil
 	}
 	by, err := loadUser(r, rec.ByID)
-	return err == nil && by.inOffice(rec.ByOffices) && by.Generation == rec.ByGeneration, gone(err)
+	return err == nil && by.adminSince(rec.ByAdminTerm) && by.Generation == rec.ByGeneration, ignoreNotFound(err)
 }
 
 func invitationSlot(id string) string { return "authn/link-of/invitation/" + id }

@@ -17,7 +17,7 @@ type Notifications struct{ *core }
 // switched off. Those of notices.Info.Always come whatever is in it.
 func (s *Notifications) Off(ctx context.Context, x Session) (off []notices.Kind, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
-		u, err := s.signedIn(r, x)
+		u, err := s.signedInAccount(r, x)
 		if err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (s *Notifications) Off(ctx context.Context, x Session) (off []notices.Kind,
 // no row.
 func (s *Notifications) SetOff(ctx context.Context, x Session, o Origin, off []notices.Kind) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
-		u, err := s.signedIn(tx, x)
+		u, err := s.signedInAccount(tx, x)
 		if err != nil {
 			return err
 		}

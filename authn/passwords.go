@@ -87,7 +87,7 @@ func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen
 	if err != nil {
 		return Session{}, err
 	}
-	if _, err := s.take(ctx, s.counter(limitChangeForm, u.ID)); err != nil {
+	if _, err := s.countAttempt(ctx, s.counter(limitChangeForm, u.ID)); err != nil {
 		return Session{}, err
 	}
 	err = s.checkNewPassword(ctx, chosen, u.Username, u.Email)
@@ -97,7 +97,7 @@ func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen
 	if err != nil {
 		return Session{}, err
 	}
-	giveBack, err := s.take(ctx, s.counter(limitPasswordChange, u.ID))
+	giveBack, err := s.countAttempt(ctx, s.counter(limitPasswordChange, u.ID))
 	if err != nil {
 		return Session{}, err
 	}
@@ -109,7 +109,7 @@ func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen
 		return Session{}, err
 	}
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		u, err = s.signedIn(tx, x)
+		u, err = s.signedInAccount(tx, x)
 		if err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen
 func (s *Passwords) ownPassword(ctx context.Context, x Session) (u userRecord, hash string, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
-		u, err = s.signedIn(r, x)
+		u, err = s.signedInAccount(r, x)
 		if err != nil {
 			return err
 		}

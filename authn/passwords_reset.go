@@ -34,7 +34,7 @@ func (s *Passwords) RequestReset(ctx context.Context, o Origin, login string) er
 	to.Source = o.source()
 	var unsent error // says whether there is an account: it is logged only
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
-		err := optional(s.notifier.Link(tx, LinkMail{Purpose: PurposeReset, To: to, Link: text, Expires: link.Expires}), &unsent)
+		err := allowUnsentMail(s.notifier.Link(tx, LinkMail{Purpose: PurposeReset, To: to, Link: text, Expires: link.Expires}), &unsent)
 		if err != nil {
 			return err
 		}
@@ -44,12 +44,12 @@ func (s *Passwords) RequestReset(ctx context.Context, o Origin, login string) er
 				return err
 			}
 		}
-		return s.recordOfAny(tx, u.ID, audit.Event{Kind: rowResetAsked, Actor: o.actor(userRecord{}, FactorNone)})
+		return s.recordForAnyone(tx, u.ID, audit.Event{Kind: rowResetAsked, Actor: o.actor(userRecord{}, FactorNone)})
 	})
 	if err != nil {
 		return err
 	}
-	s.unmailed(ctx, "password reset", unsent)
+	s.logUnsentMail(ctx, "password reset", unsent)
 	return nil
 }
 
@@ -80,12 +80,12 @@ func (s *Passwords) mayReset(ctx context.Context, o Origin, login string) (u use
 		who = []string{"account", u.ID}
 	}
 	if d.ID != "" {
-		_, err = s.take(ctx, s.counter(limitResetDevice, u.ID, d.ID))
+		_, err = s.countAttempt(ctx, s.counter(limitResetDevice, u.ID, d.ID))
 	} else {
-		if _, err := s.take(ctx, s.counter(limitMailAddress, place)); err != nil {
+		if _, err := s.countAttempt(ctx, s.counter(limitMailAddress, place)); err != nil {
 			return userRecord{}, err
 		}
-		_, err = s.take(ctx, s.counter(limitReset, append(who, place)...), s.counter(limitResetAccount, who...))
+		_, err = s.countAttempt(ctx, s.counter(limitReset, append(who, place)...), s.counter(limitResetAccount, who...))
 	}
 	switch {
 	case errors.Is(err, ErrThrottled), err == nil && (u.Frozen || !u.EmailVerified):
@@ -105,13 +105,13 @@ func (s *Passwords) Reset(ctx context.Context, o Origin, link Secret, chosen str
 	if err != nil {
 		return err
 	}
-	if _, err := s.take(ctx, s.counter(limitResetForm, u.ID)); err != nil {
+	if _, err := s.countAttempt(ctx, s.counter(limitResetForm, u.ID)); err != nil {
 		return err
 	}
 	if err := s.checkNewPassword(ctx, chosen, u.Username, u.Email); err != nil {
 		return err
 	}
-	if _, err := s.take(ctx, s.counter(limitResetHash, u.ID)); err != nil {
+	if _, err := s.countAttempt(ctx, s.counter(limitResetHash, u.ID)); err != nil {
 		return err
 	}
 	hash, err := s.hashing.Hash(ctx, password.Requester{Account: "reset " + u.ID}, chosen)
@@ -123,7 +123,7 @@ func (s *Passwords) Reset(ctx context.Context, o Origin, link Secret, chosen str
 		if err != nil {
 			return err
 		}
-		if _, err := s.burnLink(tx, PurposeReset, link); err != nil {
+		if _, err := s.consumeLink(tx, PurposeReset, link); err != nil {
 			return err
 		}
 		if err := endUndo(tx, u); err != nil {
@@ -132,7 +132,7 @@ func (s *Passwords) Reset(ctx context.Context, o Origin, link Secret, chosen str
 		u.Generation++
 		u.Passwords++
 		u.PasswordMailed, u.RecoveryBy = true, ""
-		if _, err := s.recoveries.dropRecovery(tx, u, o.actor(userRecord{}, FactorNone), "reset"); err != nil {
+		if _, err := s.recoveries.cancelWaiting(tx, u, o.actor(userRecord{}, FactorNone), "reset"); err != nil {
 			return err
 		}
 		if err := voidLinks(tx, u.ID); err != nil {

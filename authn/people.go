@@ -41,5 +41,5 @@ func (People) VerifiedAddress(r kv.Reader, userID string) (string, error) {
 // from the account, and what they did in its name before is held to be theirs. It is 0 where there is no such account.
 func (People) Generation(r kv.Reader, userID string) (uint64, error) {
 	u, err := loadUser(r, userID)
-	return u.Generation, gone(err)
+	return u.Generation, ignoreNotFound(err)
 }

@@ -50,14 +50,14 @@ type Recovery struct {
 
 // recoveryCase is under authn/account-recovery/<user id> while it waits.
 type recoveryCase struct {
-	UserID    string    `json:"user_id"`
-	ByID      string    `json:"by_id,omitempty"`
-	By        string    `json:"by,omitempty"`
-	ByOffices uint64    `json:"by_offices,omitempty"` // userRecord.Offices of that one
-	Vouched   bool      `json:"vouched,omitempty"`
-	Started   time.Time `json:"started"`
-	Ends      time.Time `json:"ends"`
-	Reminded  bool      `json:"reminded,omitempty"`
+	UserID      string    `json:"user_id"`
+	ByID        string    `json:"by_id,omitempty"`
+	By          string    `json:"by,omitempty"`
+	ByAdminTerm uint64    `json:"by_admin_term,omitempty"` // userRecord.AdminTerm of that one
+	Vouched     bool      `json:"vouched,omitempty"`
+	Started     time.Time `json:"started"`
+	Ends        time.Time `json:"ends"`
+	Reminded    bool      `json:"reminded,omitempty"`
 }
 
 const recoveryCasePrefix = "authn/account-recovery/"
@@ -100,17 +100,17 @@ func (s *Recoveries) Start(ctx context.Context, by Session, o Origin, userID str
 		}
 		now := s.now().UTC()
 		c = recoveryCase{
-			UserID: u.ID, ByID: who.UserID, By: who.Username, ByOffices: admin.Offices, Vouched: u.PasswordMailed,
+			UserID: u.ID, ByID: who.UserID, By: who.Username, ByAdminTerm: admin.AdminTerm, Vouched: u.PasswordMailed,
 			Started: now, Ends: now.Add(s.Duration(u.public())),
 		}
 		c.Reminded = !c.Started.Before(c.Ends.Add(-recoveryReminder))
 		if err := kv.PutJSON(tx, recoveryCasePrefix+u.ID, c); err != nil {
 			return false, err
 		}
-		if err := s.tellStarted(tx, *u, who, c); err != nil {
+		if err := s.notifyStarted(tx, *u, who, c); err != nil {
 			return false, err
 		}
-		return true, s.recordFor(tx, who, rowRecoveryStartedFor, *u)
+		return true, s.recordForAdministrator(tx, who, rowRecoveryStartedFor, *u)
 	})
 	if err != nil {
 		return Recovery{}, err
@@ -118,9 +118,9 @@ func (s *Recoveries) Start(ctx context.Context, by Session, o Origin, userID str
 	return c.public(), nil
 }
 
-// tellStarted tells the owner of an account, and the other administrators, that a
+// notifyStarted tells the owner of an account, and the other administrators, that a
 // recovery was started.
-func (s *Recoveries) tellStarted(tx kv.Tx, u userRecord, who audit.Actor, c recoveryCase) error {
+func (s *Recoveries) notifyStarted(tx kv.Tx, u userRecord, who audit.Actor, c recoveryCase) error {
 	if err := s.notify(tx, u, who, notices.RecoveryStarted, notices.Details{Until: c.Ends.UTC()}); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *Recoveries) mayRecover(r kv.Reader, u userRecord, who audit.Actor, vouc
 // says that none waits.
 func (s *Recoveries) Cancel(ctx context.Context, by Session, o Origin, userID string) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
-		admin, err := s.administrator(tx, by, false)
+		admin, err := s.sessionAdministrator(tx, by, false)
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (s *Recoveries) Cancel(ctx context.Context, by Session, o Origin, userID st
 		if err != nil {
 			return err
 		}
-		return s.mustDropRecovery(tx, u, o.actor(admin, by.Factor), "administrator")
+		return s.mustCancelWaiting(tx, u, o.actor(admin, by.Factor), "administrator")
 	})
 }
 
@@ -176,26 +176,26 @@ func (s *Recoveries) Cancel(ctx context.Context, by Session, o Origin, userID st
 // ErrNotFound says that none waits.
 func (s *Recoveries) CancelOwn(ctx context.Context, x Session, o Origin) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
-		u, err := s.signedIn(tx, x)
+		u, err := s.signedInAccount(tx, x)
 		if err != nil {
 			return err
 		}
-		return s.mustDropRecovery(tx, u, o.actor(u, x.Factor), "owner")
+		return s.mustCancelWaiting(tx, u, o.actor(u, x.Factor), "owner")
 	})
 }
 
-func (s *Recoveries) mustDropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) error {
-	dropped, err := s.dropRecovery(tx, u, who, why)
+func (s *Recoveries) mustCancelWaiting(tx kv.Tx, u userRecord, who audit.Actor, why string) error {
+	dropped, err := s.cancelWaiting(tx, u, who, why)
 	if err == nil && !dropped {
 		err = ErrNotFound
 	}
 	return err
 }
 
-// dropRecovery ends the recovery of an account, if one waits, with its rows, and
+// cancelWaiting ends the recovery of an account, if one waits, with its rows, and
 // tells its owner. why is
 // "administrator", "owner", "sign_in", "reset", "address" or "frozen".
-func (s *Recoveries) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why string) (dropped bool, err error) {
+func (s *Recoveries) cancelWaiting(tx kv.Tx, u userRecord, who audit.Actor, why string) (dropped bool, err error) {
 	c, some, err := loadRecovery(tx, u.ID)
 	if err != nil || !some {
 		return false, err
@@ -218,19 +218,19 @@ func (s *Recoveries) dropRecovery(tx kv.Tx, u userRecord, who audit.Actor, why s
 }
 
 // holds tells whether who started the recovery has been in office ever since.
-func (c recoveryCase) holds(r kv.Reader) (bool, error) {
+func (c recoveryCase) valid(r kv.Reader) (bool, error) {
 	if c.ByID == "" {
 		return true, nil
 	}
 	by, err := loadUser(r, c.ByID)
-	return err == nil && by.inOffice(c.ByOffices), gone(err)
+	return err == nil && by.adminSince(c.ByAdminTerm), ignoreNotFound(err)
 }
 
 // waitingRecovery is loadRecovery of one that holds.
 func waitingRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err error) {
 	c, some, err = loadRecovery(r, userID)
 	if err == nil && some {
-		some, err = c.holds(r)
+		some, err = c.valid(r)
 	}
 	if !some {
 		c = recoveryCase{}
@@ -238,23 +238,23 @@ func waitingRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err
 	return c, some, err
 }
 
-// endVoidRecoveries ends, each in a transaction of its own, the recoveries whose administrator was frozen or is none any more. None of
+// cancelInvalid ends, each in a transaction of its own, the recoveries whose administrator was frozen or is none any more. None of
 // them comes to its end, whether this was done or not.
-func (s *Recoveries) endVoidRecoveries(ctx context.Context, who audit.Actor) error {
+func (s *Recoveries) cancelInvalid(ctx context.Context, who audit.Actor) error {
 	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
 		return s.exempt.Update(ctx, func(tx kv.Tx) error {
 			c, some, err := loadRecovery(tx, c.UserID)
 			if err != nil || !some {
 				return err
 			}
-			if holds, err := c.holds(tx); err != nil || holds {
+			if holds, err := c.valid(tx); err != nil || holds {
 				return err
 			}
 			u, err := loadUser(tx, c.UserID)
 			if err != nil {
 				return err
 			}
-			_, err = s.dropRecovery(tx, u, who, "administrator")
+			_, err = s.cancelWaiting(tx, u, who, "administrator")
 			return err
 		})
 	})
@@ -264,7 +264,7 @@ func (s *Recoveries) endVoidRecoveries(ctx context.Context, who audit.Actor) err
 // false where there is none.
 func (s *Recoveries) Pending(ctx context.Context, by Session, userID string) (out Recovery, some bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
-		if _, err := s.administrator(r, by, false); err != nil {
+		if _, err := s.sessionAdministrator(r, by, false); err != nil {
 			return err
 		}
 		c, there, err := waitingRecovery(r, userID)
@@ -277,7 +277,7 @@ func (s *Recoveries) Pending(ctx context.Context, by Session, userID string) (ou
 // Own is Recoveries.Pending of the Session's own account.
 func (s *Recoveries) Own(ctx context.Context, x Session) (out Recovery, some bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
-		u, err := s.signedIn(r, x)
+		u, err := s.signedInAccount(r, x)
 		if err != nil {
 			return err
 		}

@@ -13,8 +13,8 @@ import (
 func (s *Recoveries) Run(ctx context.Context) error {
 	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
 		var unsent error
-		err := optional(s.runOne(ctx, c.UserID), &unsent) // it stays due, and holds up no other
-		s.unmailed(ctx, "recovery", unsent)
+		err := allowUnsentMail(s.runOne(ctx, c.UserID), &unsent) // it stays due, and holds up no other
+		s.logUnsentMail(ctx, "recovery", unsent)
 		return err
 	})
 }
@@ -30,12 +30,12 @@ func (s *Recoveries) runOne(ctx context.Context, userID string) error {
 		if err != nil {
 			return err
 		}
-		if done, err := s.settleRecovery(tx, &u); err != nil || done {
+		if done, err := s.finishIfDue(tx, &u); err != nil || done {
 			return err
 		}
-		holds, err := c.holds(tx)
+		holds, err := c.valid(tx)
 		if err == nil && !holds {
-			_, err = s.dropRecovery(tx, u, audit.Actor{}, "administrator")
+			_, err = s.cancelWaiting(tx, u, audit.Actor{}, "administrator")
 			return err
 		}
 		if err != nil || c.Reminded || u.Frozen || s.now().Before(c.Ends.Add(-recoveryReminder)) {
@@ -52,24 +52,24 @@ func (s *Recoveries) runOne(ctx context.Context, userID string) error {
 	})
 }
 
-// settleRecovery takes the recovery of u to its end if it is due: then u is changed and
+// finishIfDue takes the recovery of u to its end if it is due: then u is changed and
 // saved, and the link with which new factors are set up is mailed. With ErrMail nothing is written, and the recovery
 // stays due. Where the account was frozen meanwhile the recovery ends without effect.
-func (s *Recoveries) settleRecovery(tx kv.Tx, u *userRecord) (done bool, err error) {
+func (s *Recoveries) finishIfDue(tx kv.Tx, u *userRecord) (done bool, err error) {
 	c, some, err := loadRecovery(tx, u.ID)
 	if err != nil || !some || s.now().Before(c.Ends) {
 		return false, err
 	}
 	who := audit.Actor{UserID: c.ByID, Username: c.By}
-	holds, err := c.holds(tx)
+	holds, err := c.valid(tx)
 	switch {
 	case err != nil:
 		return false, err
 	case !holds:
-		_, err := s.dropRecovery(tx, *u, audit.Actor{}, "administrator")
+		_, err := s.cancelWaiting(tx, *u, audit.Actor{}, "administrator")
 		return false, err
 	case u.Frozen:
-		_, err := s.dropRecovery(tx, *u, who, "frozen")
+		_, err := s.cancelWaiting(tx, *u, who, "frozen")
 		return false, err
 	}
 	text, key, link := s.newLink(PurposeRecovery, u.ID, u.Email)
@@ -102,7 +102,7 @@ func (s *Recoveries) settleRecovery(tx kv.Tx, u *userRecord) (done bool, err err
 	if err := tx.Delete([]byte(recoveryCasePrefix + u.ID)); err != nil {
 		return false, err
 	}
-	if err := s.recordFor(tx, who, rowRecoveryEndedFor, *u); err != nil {
+	if err := s.recordForAdministrator(tx, who, rowRecoveryEndedFor, *u); err != nil {
 		return false, err
 	}
 	return true, s.saveUser(tx, *u, audit.Event{Kind: rowRecoveryEnded, Actor: who})
@@ -134,16 +134,16 @@ func (s *Recoveries) dropFactors(tx kv.Tx, u *userRecord) error {
 // proven notes that the owner of u, or who is taken for them, gave a second factor in the
 // Session x, if it is no longer half: the password has more behind it than a mailbox,
 // and a recovery that waits ends. It changes u, which the caller saves.
-func (s *Recoveries) proven(tx kv.Tx, u *userRecord, x Session, o Origin) error {
-	if x.half() {
+func (s *Recoveries) noteFactorGiven(tx kv.Tx, u *userRecord, x Session, o Origin) error {
+	if x.partial() {
 		return nil
 	}
 	u.PasswordMailed = false
-	return s.stopRecovery(tx, *u, o, x.Factor)
+	return s.cancelAtSignIn(tx, *u, o, x.Factor)
 }
 
-// stopRecovery ends a recovery of u, if one waits, because of a complete sign-in.
-func (s *Recoveries) stopRecovery(tx kv.Tx, u userRecord, o Origin, f Factor) error {
-	_, err := s.dropRecovery(tx, u, o.actor(u, f), "sign_in")
+// cancelAtSignIn ends a recovery of u, if one waits, because of a complete sign-in.
+func (s *Recoveries) cancelAtSignIn(tx kv.Tx, u userRecord, o Origin, f Factor) error {
+	_, err := s.cancelWaiting(tx, u, o.actor(u, f), "sign_in")
 	return err
 }

@@ -18,7 +18,7 @@ func (s *Recoveries) mailRecoveryLink(tx kv.Tx, u userRecord, text Secret, link 
 // recovery_again says that the password was set by mail since: then an administrator
 // has to start another recovery. With ErrMail the link before stays good.
 func (s *Recoveries) ResendLink(ctx context.Context, x Session, o Origin) error {
-	if _, err := s.take(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP))); err != nil {
+	if _, err := s.countAttempt(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP))); err != nil {
 		return err
 	}
 	text, key, link := s.newLink(PurposeRecovery, x.UserID, "")
@@ -52,7 +52,7 @@ func (s *Recoveries) UseLink(ctx context.Context, x Session, o Origin, link Secr
 		if err := s.checkRecoveryLink(tx, u, link); err != nil {
 			return err
 		}
-		if _, err := s.burnLink(tx, PurposeRecovery, link); err != nil {
+		if _, err := s.consumeLink(tx, PurposeRecovery, link); err != nil {
 			return err
 		}
 		u.RecoveryBy = x.ID
@@ -88,7 +88,7 @@ func (s *Recoveries) checkRecoveryLink(r kv.Reader, u userRecord, link Secret) e
 
 // recovering is member for a Session whose account was recovered and has no new factor yet.
 func (s *Recoveries) recovering(r kv.Reader, x Session) (userRecord, error) {
-	u, err := s.member(r, x)
+	u, err := s.sessionAccount(r, x)
 	if err == nil && (!u.Recovered || x.Stage != StageEnrolling) {
 		err = ErrForbidden
 	}

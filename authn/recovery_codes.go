@@ -76,7 +76,7 @@ func (s *RecoveryCodes) Create(ctx context.Context, x Session, o Origin) (codes 
 	var u userRecord
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		var err error
-		u, err = s.enrolled(tx, x)
+		u, err = s.enrollingAccount(tx, x)
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (s *RecoveryCodes) Create(ctx context.Context, x Session, o Origin) (codes 
 func (s *RecoveryCodes) mayMakeCodes(ctx context.Context, x Session) error {
 	var u userRecord
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		u, err = s.enrolled(r, x)
+		u, err = s.enrollingAccount(r, x)
 		if err == nil && !u.hasFactor() {
 			err = ErrForbidden
 		}
@@ -114,7 +114,7 @@ func (s *RecoveryCodes) mayMakeCodes(ctx context.Context, x Session) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.take(ctx, s.counter(limitRecoveryCodes, u.ID))
+	_, err = s.countAttempt(ctx, s.counter(limitRecoveryCodes, u.ID))
 	return err
 }
 
@@ -141,7 +141,7 @@ func (s *RecoveryCodes) Confirm(ctx context.Context, x Session, o Origin, code s
 // all are used.
 func (s *RecoveryCodes) hasRecoveryCodes(ctx context.Context, x Session) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
-		u, err := s.member(r, x)
+		u, err := s.sessionAccount(r, x)
 		if err == nil && u.RecoveryLeft == 0 {
 			err = problem.New("", CodeRecoveryMissing)
 		}

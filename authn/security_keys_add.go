@@ -85,7 +85,7 @@ func (s *SecurityKeys) Add(ctx context.Context, x Session, o Origin, response []
 	if err != nil {
 		return Session{}, err
 	}
-	if _, err := s.take(ctx, s.counter(limitAddKey, u.ID)); err != nil {
+	if _, err := s.countAttempt(ctx, s.counter(limitAddKey, u.ID)); err != nil {
 		return Session{}, err
 	}
 	added, err := s.finishRegistration(ctx, x, holder, response)
@@ -104,8 +104,8 @@ func (s *SecurityKeys) Add(ctx context.Context, x Session, o Origin, response []
 
 // addingKey is member for a Session that may end what SecurityKeys.BeginAdd began.
 func (s *SecurityKeys) addingKey(r kv.Reader, x Session) (userRecord, error) {
-	u, err := s.member(r, x)
-	if err == nil && (x.half() || !u.mayEnrol(x)) {
+	u, err := s.sessionAccount(r, x)
+	if err == nil && (x.partial() || !u.mayEnrol(x)) {
 		err = ErrForbidden
 	}
 	return u, err

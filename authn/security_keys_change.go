@@ -12,7 +12,7 @@ import (
 // name in SecurityKeys.BeginAdd; ErrNotFound says that the account has no such key.
 func (s *SecurityKeys) Rename(ctx context.Context, x Session, o Origin, id, name string) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
-		u, err := s.signedIn(tx, x)
+		u, err := s.signedInAccount(tx, x)
 		if err != nil {
 			return err
 		}

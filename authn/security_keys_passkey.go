@@ -21,7 +21,7 @@ func (s *SecurityKeys) BeginPasskey(ctx context.Context, o Origin) (opts json.Ra
 	if s.party == nil {
 		return nil, "", ErrForbidden
 	}
-	if _, err := s.take(ctx, s.counter(limitPasskeyBegin, network(o.IP))); err != nil {
+	if _, err := s.countAttempt(ctx, s.counter(limitPasskeyBegin, network(o.IP))); err != nil {
 		return nil, "", err
 	}
 	assertion, data, err := s.party.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
@@ -69,7 +69,7 @@ func (s *SecurityKeys) SignInPasskey(ctx context.Context, o Origin, handle Secre
 	if err != nil {
 		return Session{}, err
 	}
-	giveBack, err := s.take(ctx, said.counter)
+	giveBack, err := s.countAttempt(ctx, said.counter)
 	if err != nil {
 		return Session{}, err
 	}
@@ -113,15 +113,15 @@ func (s *SecurityKeys) passkeyBegun(ctx context.Context, handle Secret) (there b
 	return there, err
 }
 
-// passkeySaid is whose passkey an answer says that it is by, nobody where there is no such passkey, and what
+// claimedPasskey is whose passkey an answer says that it is by, nobody where there is no such passkey, and what
 // the attempt counts with.
-type passkeySaid struct {
+type claimedPasskey struct {
 	keyHolder
 	counter counter
 }
 
 // passkeyOwner finds whose passkey an answer says that it is by. Nothing of the answer is verified, and it may be nil.
-func (s *SecurityKeys) passkeyOwner(ctx context.Context, o Origin, parsed *protocol.ParsedCredentialAssertionData) (said passkeySaid, err error) {
+func (s *SecurityKeys) passkeyOwner(ctx context.Context, o Origin, parsed *protocol.ParsedCredentialAssertionData) (said claimedPasskey, err error) {
 	said.counter = s.counter(limitPasskey, network(o.IP))
 	if parsed == nil {
 		return said, nil
@@ -194,8 +194,8 @@ func (s *SecurityKeys) acceptPasskey(tx kv.Tx, o Origin, before userRecord, used
 	if err := giveBack(tx); err != nil {
 		return x, err
 	}
-	x = s.withFactor(s.begin(u), u, FactorWebAuthn)
-	if err := s.recoveries.stopRecovery(tx, u, o, FactorWebAuthn); err != nil {
+	x = s.withFactor(s.newSession(u), u, FactorWebAuthn)
+	if err := s.recoveries.cancelAtSignIn(tx, u, o, FactorWebAuthn); err != nil {
 		return x, err
 	}
 	return x, s.record(tx, u.ID, audit.Event{

@@ -20,20 +20,20 @@ import (
 // keyRecord is a key in the store, sealed, under authn/key/<user id>/<id>. It is
 // the credential record of WebAuthn §4 without what attestation would need.
 type keyRecord struct {
-	ID             string    `json:"id"`
-	Name           string    `json:"name"`
-	CredentialID   []byte    `json:"credential_id"`
-	PublicKey      []byte    `json:"public_key"` // COSE_Key
-	SignCount      uint32    `json:"sign_count"`
-	Transports     []string  `json:"transports,omitempty"`
-	AAGUID         []byte    `json:"aaguid,omitempty"`
-	UserVerified   bool      `json:"user_verified,omitempty"` // when it was added; says nothing about later
-	BackupEligible bool      `json:"backup_eligible,omitempty"`
-	BackedUp       bool      `json:"backed_up,omitempty"`
-	Discoverable   bool      `json:"discoverable,omitempty"`
-	CreatedAt      time.Time `json:"created_at"`
-	UsedAt         time.Time `json:"used_at,omitzero"`
-	CounterTold    time.Time `json:"counter_told,omitzero"` // when its owner last heard that the counter went back
+	ID                string    `json:"id"`
+	Name              string    `json:"name"`
+	CredentialID      []byte    `json:"credential_id"`
+	PublicKey         []byte    `json:"public_key"` // COSE_Key
+	SignCount         uint32    `json:"sign_count"`
+	Transports        []string  `json:"transports,omitempty"`
+	AAGUID            []byte    `json:"aaguid,omitempty"`
+	UserVerified      bool      `json:"user_verified,omitempty"` // when it was added; says nothing about later
+	BackupEligible    bool      `json:"backup_eligible,omitempty"`
+	BackedUp          bool      `json:"backed_up,omitempty"`
+	Discoverable      bool      `json:"discoverable,omitempty"`
+	CreatedAt         time.Time `json:"created_at"`
+	UsedAt            time.Time `json:"used_at,omitzero"`
+	CounterNotifiedAt time.Time `json:"counter_notified_at,omitzero"` // when its owner last heard that the counter went back
 }
 
 // public is the copy that leaves the package.

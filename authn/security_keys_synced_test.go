@@ -24,7 +24,7 @@ func TestASyncedPasskeyMayCountBackwards(t *testing.T) {
 	for i, want := range []struct {
 		wait  time.Duration
 		mails int
-	}{{0, 1}, {time.Minute, 1}, {counterTold, 2}} {
+	}{{0, 1}, {time.Minute, 1}, {counterNoticeInterval, 2}} {
 		e.pass(want.wait)
 		k.cred.Counter = 3
 		var x Session

@@ -21,7 +21,7 @@ func (s *SecurityKeys) BeginVerify(ctx context.Context, x Session) (opts json.Ra
 		return nil, ErrForbidden
 	}
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
-		u, err := s.member(tx, x)
+		u, err := s.sessionAccount(tx, x)
 		if err == nil {
 			err = u.mayGive(FactorWebAuthn)
 		}
@@ -125,8 +125,8 @@ func (s *SecurityKeys) logKeyRefused(ctx context.Context, k keyRecord, err error
 	s.log.WarnContext(ctx, "authn: the answer of a security key was refused", "key", k.ID, "why", why)
 }
 
-// counterTold is how often the owner of a synced passkey hears that its counter went back.
-const counterTold = 24 * time.Hour
+// counterNoticeInterval is how often the owner of a synced passkey hears that its counter went back.
+const counterNoticeInterval = 24 * time.Hour
 
 // useKey notes that a key of the account was used, if it is still the one whose signature was verified,
 // or returns a refusal where its counter, as it is now, did not go on: then there are two of it
@@ -144,7 +144,7 @@ func (s *SecurityKeys) useKey(tx kv.Tx, u userRecord, o Origin, used usedKey) (k
 		if !k.BackupEligible {
 			return k, &refusal{why: "counter", cloned: k.Name, problems: problem.New("", CodeKeyCloned, "key", k.Name)}
 		}
-		if err := s.noteCounter(tx, u, o, &k); err != nil {
+		if err := s.noteCounterReset(tx, u, o, &k); err != nil {
 			return k, err
 		}
 	}
@@ -152,13 +152,13 @@ func (s *SecurityKeys) useKey(tx kv.Tx, u userRecord, o Origin, used usedKey) (k
 	return k, s.putKey(tx, u.ID, k)
 }
 
-// noteCounter writes that the counter of a synced passkey went back, and tells its owner unless that was told a
+// noteCounterReset writes that the counter of a synced passkey went back, and tells its owner unless that was told a
 // while ago.
-func (s *SecurityKeys) noteCounter(tx kv.Tx, u userRecord, o Origin, k *keyRecord) error {
+func (s *SecurityKeys) noteCounterReset(tx kv.Tx, u userRecord, o Origin, k *keyRecord) error {
 	row := audit.Event{Kind: rowKeyCounterBack, Actor: o.actor(u, FactorWebAuthn), Detail: map[string]string{"key": k.Name}}
-	if now := s.now().UTC(); now.Sub(k.CounterTold).Abs() >= counterTold {
-		k.CounterTold = now
-		if err := s.tellOf(tx, u, row); err != nil {
+	if now := s.now().UTC(); now.Sub(k.CounterNotifiedAt).Abs() >= counterNoticeInterval {
+		k.CounterNotifiedAt = now
+		if err := s.notifyOfRow(tx, u, row); err != nil {
 			return err
 		}
 	}

@@ -56,12 +56,12 @@ func (x Session) SignedIn() bool { return x.Stage == StageSignedIn }
 // action.
 func (x Session) FactorFresh(now time.Time) bool {
 	age := now.Sub(x.FactorAt)
-	return x.Factor != FactorNone && x.Factor != FactorRemembered && age <= FactorFresh && age >= -maxSkew
+	return x.Factor != FactorNone && x.Factor != FactorRemembered && age <= FactorFresh && age >= -maxClockSkew
 }
 
-// maxSkew is how far ahead of the clock a moment may be that was noted: several servers share a store. What is
+// maxClockSkew is how far ahead of the clock a moment may be that was noted: several servers share a store. What is
 // further ahead was noted by a clock that was wrong, and is right by now; it makes nothing last longer.
-const maxSkew = time.Minute
+const maxClockSkew = time.Minute
 
 // Step is what somebody does next.
 type Step string
@@ -112,4 +112,4 @@ func Operator(name string) Session { return Session{Stage: stageOperator, operat
 
 // half tells whether the Session is behind a password and may do nothing yet but get
 // further.
-func (x Session) half() bool { return x.Stage == StagePassword || x.Stage == StageDevice }
+func (x Session) partial() bool { return x.Stage == StagePassword || x.Stage == StageDevice }

@@ -34,7 +34,7 @@ type SessionInfo struct {
 func (s *Sessions) List(ctx context.Context, x Session) (out []SessionInfo, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
-		u, err := s.signedIn(r, x)
+		u, err := s.signedInAccount(r, x)
 		if err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (s *Sessions) List(ctx context.Context, x Session) (out []SessionInfo, err 
 // should be believed, such as an export.
 func (s *Sessions) Check(ctx context.Context, x Session) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
-		_, err := s.signedIn(r, x)
+		_, err := s.signedInAccount(r, x)
 		return err
 	})
 }
@@ -65,7 +65,7 @@ func (s *Sessions) Check(ctx context.Context, x Session) error {
 // ends by SessionManager.End.
 func (s *Sessions) End(ctx context.Context, x Session, o Origin, id string) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
-		u, err := s.signedIn(tx, x)
+		u, err := s.signedInAccount(tx, x)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (s *Sessions) End(ctx context.Context, x Session, o Origin, id string) erro
 		if _, err := dropSession(tx, all[i].token); err != nil {
 			return err
 		}
-		return s.record(tx, u.ID, endedRow(u, x, o, 1))
+		return s.record(tx, u.ID, sessionsEndedRow(u, x, o, 1))
 	})
 }
 
@@ -93,7 +93,7 @@ func (s *Sessions) End(ctx context.Context, x Session, o Origin, id string) erro
 func (s *Sessions) EndOthers(ctx context.Context, x Session, o Origin) (next Session, n int, err error) {
 	var u userRecord
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
-		u, err = s.signedIn(tx, x)
+		u, err = s.signedInAccount(tx, x)
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (s *Sessions) EndOthers(ctx context.Context, x Session, o Origin) (next Ses
 		if err := s.endOthers(tx, &u, o); err != nil {
 			return err
 		}
-		return s.saveUser(tx, u, endedRow(u, x, o, n))
+		return s.saveUser(tx, u, sessionsEndedRow(u, x, o, n))
 	})
 	if err != nil {
 		return Session{}, 0, err
@@ -114,6 +114,6 @@ func (s *Sessions) EndOthers(ctx context.Context, x Session, o Origin) (next Ses
 	return x, n, nil
 }
 
-func endedRow(u userRecord, x Session, o Origin, n int) audit.Event {
+func sessionsEndedRow(u userRecord, x Session, o Origin, n int) audit.Event {
 	return audit.Event{Kind: rowSessionsEnded, Actor: o.actor(u, x.Factor), Detail: map[string]string{"n": strconv.Itoa(n)}}
 }

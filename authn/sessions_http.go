@@ -85,12 +85,12 @@ func NewSessionManager(s *Service, onError func(http.ResponseWriter, *http.Reque
 func (m *SessionManager) Middleware(next http.Handler) http.Handler {
 	inner := m.scs.LoadAndSave(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f := new(found)
+		f := new(requestSession)
 		if m.from != nil {
 			o := m.from(r)
 			f.from = &o
 		}
-		inner.ServeHTTP(&cookieKeeper{ResponseWriter: w, name: m.scs.Cookie.Name, found: f}, r.WithContext(context.WithValue(r.Context(), foundKey{}, f)))
+		inner.ServeHTTP(&cookieKeeper{ResponseWriter: w, name: m.scs.Cookie.Name, found: f}, r.WithContext(context.WithValue(r.Context(), requestSessionKey{}, f)))
 	})
 }
 
@@ -108,7 +108,7 @@ func (m *SessionManager) Current(ctx context.Context) (Session, User, error) {
 	}
 	var u userRecord
 	err := m.core.store.View(ctx, func(r kv.Reader) (err error) {
-		u, err = m.core.member(r, x)
+		u, err = m.core.sessionAccount(r, x)
 		return err
 	})
 	if errors.Is(err, ErrSignedOut) {
@@ -130,7 +130,7 @@ func (m *SessionManager) Start(ctx context.Context, x Session) error {
 	if x.Stage == StageNone {
 		return errors.New("authn: nobody to start a session for")
 	}
-	f, _ := ctx.Value(foundKey{}).(*found)
+	f, _ := ctx.Value(requestSessionKey{}).(*requestSession)
 	if f == nil {
 		return errors.New("authn: a session starts behind SessionManager.Middleware")
 	}
@@ -145,7 +145,7 @@ func (m *SessionManager) Start(ctx context.Context, x Session) error {
 	}
 	m.scs.Put(ctx, valueSession, string(b))
 	if _, _, err := m.scs.Commit(ctx); err != nil {
-		f.lost = true
+		f.superseded = true
 		return fmt.Errorf("authn: keep a session: %w", err)
 	}
 	return nil
@@ -159,18 +159,18 @@ func (m *SessionManager) End(ctx context.Context, o Origin) error {
 	if err != nil || x.Stage == StageNone {
 		return err
 	}
-	f, _ := ctx.Value(foundKey{}).(*found)
+	f, _ := ctx.Value(requestSessionKey{}).(*requestSession)
 	if f == nil {
 		return errors.New("authn: a session ends behind SessionManager.Middleware")
 	}
 	who := o.actor(userRecord{ID: u.ID, Username: u.Username}, x.Factor)
-	f.also = func(tx kv.Tx) error {
+	f.inDeletion = func(tx kv.Tx) error {
 		if err := endSession(tx, x); err != nil {
 			return err
 		}
 		return m.core.record(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
 	}
-	defer func() { f.also = nil }()
+	defer func() { f.inDeletion = nil }()
 	return m.destroy(ctx)
 }
 

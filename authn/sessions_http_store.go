@@ -18,25 +18,25 @@ import (
 const touchAfter = time.Minute
 
 // found notes, for one request, which session it came with, and from where.
-type found struct {
+type requestSession struct {
 	token  string  // hash; "" where none was found
 	signIn string  // ID of the Session in it; "" where there is none
 	from   *Origin // nil: nobody says
 
-	also func(kv.Tx) error // what belongs into the transaction that deletes the session; nil: nothing
+	inDeletion func(kv.Tx) error // what belongs into the transaction that deletes the session; nil: nothing
 
-	renewed bool // SessionManager.Start is under way
-	lost    bool // the session is another request's by now: neither the store nor the cookie is touched
+	renewed    bool // SessionManager.Start is under way
+	superseded bool // the session is another request's by now: neither the store nor the cookie is touched
 }
 
-type foundKey struct{}
+type requestSessionKey struct{}
 
 // cookieKeeper is the answer to a request, without a cookie of the session where another
 // request has taken the session further: a browser that has that one's cookie keeps it.
 type cookieKeeper struct {
 	http.ResponseWriter
 	name  string
-	found *found
+	found *requestSession
 	begun bool
 }
 
@@ -62,7 +62,7 @@ func (k *cookieKeeper) Write(b []byte) (int, error) {
 func (k *cookieKeeper) Unwrap() http.ResponseWriter { return k.ResponseWriter }
 
 func (k *cookieKeeper) keep() {
-	if !k.found.lost {
+	if !k.found.superseded {
 		return
 	}
 	h := k.Header()
@@ -86,16 +86,16 @@ func (st *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool
 	now := st.now().UTC()
 	var rec sessionRecord
 	err := st.store.View(ctx, func(r kv.Reader) (err error) {
-		rec, err = load(r, token)
+		rec, err = loadSessionRecord(r, token)
 		return err
 	})
-	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.over(now) {
+	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.expired(now) {
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	f, _ := ctx.Value(foundKey{}).(*found)
+	f, _ := ctx.Value(requestSessionKey{}).(*requestSession)
 	if now.Sub(rec.Seen) >= touchAfter {
 		err := st.exempt.Update(ctx, func(tx kv.Tx) error { return touch(tx, token, now, f) })
 		if err != nil {
@@ -113,8 +113,8 @@ func (st *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool
 }
 
 // touch notes that somebody was there; it brings nothing back.
-func touch(tx kv.Tx, token string, now time.Time, f *found) error {
-	rec, err := load(tx, token)
+func touch(tx kv.Tx, token string, now time.Time, f *requestSession) error {
+	rec, err := loadSessionRecord(tx, token)
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil
 	}
@@ -131,9 +131,9 @@ func touch(tx kv.Tx, token string, now time.Time, f *found) error {
 func (st *sessionStore) CommitCtx(ctx context.Context, token string, values []byte, _ time.Time) error {
 	now := st.now().UTC()
 	rec := sessionRecord{Begun: now, Seen: now, Values: values}
-	f, _ := ctx.Value(foundKey{}).(*found)
+	f, _ := ctx.Value(requestSessionKey{}).(*requestSession)
 	rec.locate(f)
-	if f != nil && f.lost {
+	if f != nil && f.superseded {
 		return nil
 	}
 	if f != nil && f.renewed {
@@ -143,10 +143,10 @@ func (st *sessionStore) CommitCtx(ctx context.Context, token string, values []by
 		return err
 	}
 	return st.exempt.Update(ctx, func(tx kv.Tx) error {
-		old, err := load(tx, token)
+		old, err := loadSessionRecord(tx, token)
 		switch {
 		case errors.Is(err, kv.ErrNotFound) && f != nil && f.token == token:
-			f.lost = true // ended meanwhile, or taken further
+			f.superseded = true // ended meanwhile, or taken further
 			return nil
 		case errors.Is(err, kv.ErrNotFound):
 			return putSession(tx, token, rec)
@@ -162,13 +162,13 @@ func (st *sessionStore) CommitCtx(ctx context.Context, token string, values []by
 // swap stores a session under a new token in place of the one that the request came with,
 // in one transaction. Where that one went on from the same sign-in and is gone, or the
 // Session does not hold any more, it is ErrSignedOut and nothing changes.
-func (st *sessionStore) swap(ctx context.Context, f *found, token string, rec sessionRecord) error {
+func (st *sessionStore) swap(ctx context.Context, f *requestSession, token string, rec sessionRecord) error {
 	next, err := storedSession(rec.Values)
 	if err != nil {
 		return err
 	}
 	err = st.exempt.Update(ctx, func(tx kv.Tx) error {
-		if _, err := st.member(tx, next); err != nil {
+		if _, err := st.sessionAccount(tx, next); err != nil {
 			return err
 		}
 		if f.token != "" {
@@ -194,7 +194,7 @@ func (st *sessionStore) swap(ctx context.Context, f *found, token string, rec se
 // has tells whether the session is stored with these values already.
 func (st *sessionStore) has(ctx context.Context, token string, values []byte) (same bool, err error) {
 	err = st.store.View(ctx, func(r kv.Reader) error {
-		rec, err := load(r, token)
+		rec, err := loadSessionRecord(r, token)
 		same = err == nil && string(rec.Values) == string(values)
 		if errors.Is(err, kv.ErrNotFound) {
 			return nil
@@ -206,16 +206,16 @@ func (st *sessionStore) has(ctx context.Context, token string, values []byte) (s
 
 // DeleteCtx implements scs.CtxStore.
 func (st *sessionStore) DeleteCtx(ctx context.Context, token string) error {
-	f, _ := ctx.Value(foundKey{}).(*found)
-	if f != nil && (f.renewed || f.lost) {
+	f, _ := ctx.Value(requestSessionKey{}).(*requestSession)
+	if f != nil && (f.renewed || f.superseded) {
 		return nil // swap does, or another request did
 	}
 	return st.exempt.Update(ctx, func(tx kv.Tx) error {
 		there, err := dropSession(tx, token)
-		if err != nil || !there || f == nil || f.also == nil {
+		if err != nil || !there || f == nil || f.inDeletion == nil {
 			return err
 		}
-		return f.also(tx)
+		return f.inDeletion(tx)
 	})
 }
 

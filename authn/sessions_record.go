@@ -29,12 +29,12 @@ type sessionRecord struct {
 }
 
 // over tells whether the session has ended by itself.
-func (rec sessionRecord) over(now time.Time) bool {
+func (rec sessionRecord) expired(now time.Time) bool {
 	return !now.Before(rec.Begun.Add(SessionLifetime)) || !now.Before(rec.Seen.Add(SessionIdle))
 }
 
 // locate notes from where somebody was there.
-func (rec *sessionRecord) locate(f *found) {
+func (rec *sessionRecord) locate(f *requestSession) {
 	if f != nil && f.from != nil {
 		rec.IP, rec.UserAgent = f.from.address(), f.from.agent()
 	}
@@ -42,7 +42,7 @@ func (rec *sessionRecord) locate(f *found) {
 
 const sessionPrefix = "session/"
 
-func load(r kv.Reader, token string) (rec sessionRecord, err error) {
+func loadSessionRecord(r kv.Reader, token string) (rec sessionRecord, err error) {
 	err = kv.GetJSON(r, sessionPrefix+token, &rec)
 	return rec, err
 }
@@ -87,7 +87,7 @@ func putSession(tx kv.Tx, token string, rec sessionRecord) error {
 
 // dropSession deletes a session and its place in the index, and tells whether it was there.
 func dropSession(tx kv.Tx, token string) (there bool, err error) {
-	rec, err := load(tx, token)
+	rec, err := loadSessionRecord(tx, token)
 	if errors.Is(err, kv.ErrNotFound) {
 		return false, nil
 	}
@@ -124,7 +124,7 @@ func (s *core) loadSessions(r kv.Reader, userID string) (out []listedSession, er
 	}
 	for _, p := range found {
 		l := listedSession{token: string(p.Key[len(prefix):])}
-		l.rec, err = load(r, l.token)
+		l.rec, err = loadSessionRecord(r, l.token)
 		if errors.Is(err, kv.ErrNotFound) {
 			continue // swept
 		}
@@ -134,9 +134,9 @@ func (s *core) loadSessions(r kv.Reader, userID string) (out []listedSession, er
 		if err != nil {
 			return nil, err
 		}
-		_, err = s.member(r, l.x)
+		_, err = s.sessionAccount(r, l.x)
 		switch {
-		case errors.Is(err, ErrSignedOut) || err == nil && l.rec.over(s.now()):
+		case errors.Is(err, ErrSignedOut) || err == nil && l.rec.expired(s.now()):
 			continue
 		case err != nil:
 			return nil, err

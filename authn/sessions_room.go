@@ -24,36 +24,36 @@ func (s *sessionStore) makeRoomForSession(tx kv.Tx, next Session, rec sessionRec
 	if err != nil {
 		return err
 	}
-	if err := dropDead(tx, next.UserID, all); err != nil {
+	if err := dropInvalidSessions(tx, next.UserID, all); err != nil {
 		return err
 	}
 	slices.SortFunc(all, func(a, b listedSession) int { return a.rec.Begun.Compare(b.rec.Begun) })
-	place := placeOf(rec)
+	place := networkOfSession(rec)
 	var half, near []listedSession
 	for _, l := range all {
-		if l.x.half() {
+		if l.x.partial() {
 			half = append(half, l)
-			if placeOf(l.rec) == place {
+			if networkOfSession(l.rec) == place {
 				near = append(near, l)
 			}
 		}
 	}
-	if next.half() {
-		if err := dropFirst(tx, near, len(near)+1-maxHalfOfNetwork); err != nil {
+	if next.partial() {
+		if err := dropOldest(tx, near, len(near)+1-maxHalfOfNetwork); err != nil {
 			return err
 		}
 		if len(near) < maxHalfOfNetwork {
-			if err := dropFirst(tx, half, len(half)+1-maxHalfSessions); err != nil {
+			if err := dropOldest(tx, half, len(half)+1-maxHalfSessions); err != nil {
 				return err
 			}
 		}
 	}
-	return dropFirst(tx, all, len(all)+1-maxSessions)
+	return dropOldest(tx, all, len(all)+1-maxSessions)
 }
 
-// dropDead deletes the sessions of an account that do not hold any more: a new generation leaves up to maxSessions of them,
+// dropInvalidSessions deletes the sessions of an account that do not hold any more: a new generation leaves up to maxSessions of them,
 // and the next sign-in must not have more of them to look at each time.
-func dropDead(tx kv.Tx, userID string, live []listedSession) error {
+func dropInvalidSessions(tx kv.Tx, userID string, live []listedSession) error {
 	prefix := sessionsOf(userID)
 	found, err := tx.Scan([]byte(prefix), nil, 2*maxSessions, false)
 	if err != nil {
@@ -74,8 +74,8 @@ func dropDead(tx kv.Tx, userID string, live []listedSession) error {
 	return nil
 }
 
-// placeOf is the network that a session was last seen in.
-func placeOf(rec sessionRecord) string {
+// networkOfSession is the network that a session was last seen in.
+func networkOfSession(rec sessionRecord) string {
 	ip, err := netip.ParseAddr(rec.IP)
 	if err != nil {
 		return ""
@@ -83,8 +83,8 @@ func placeOf(rec sessionRecord) string {
 	return network(ip)
 }
 
-// dropFirst deletes the first n sessions, if n is above 0.
-func dropFirst(tx kv.Tx, all []listedSession, n int) error {
+// dropOldest deletes the first n sessions, if n is above 0.
+func dropOldest(tx kv.Tx, all []listedSession, n int) error {
 	for _, l := range all[:max(0, min(n, len(all)))] {
 		if _, err := dropSession(tx, l.token); err != nil {
 			return err

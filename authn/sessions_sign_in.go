@@ -27,7 +27,7 @@ func (s *Sessions) SignIn(ctx context.Context, o Origin, login, typed string) (S
 	if err != nil {
 		return Session{}, err
 	}
-	giveBack, silenced, err := s.takeQuietly(ctx, s.passwordCounters(o, u, login, device)...)
+	giveBack, silenced, err := s.countAttemptQuietly(ctx, s.passwordCounters(o, u, login, device)...)
 	if err != nil {
 		return Session{}, err
 	}
@@ -59,17 +59,17 @@ func (s *Sessions) admit(ctx context.Context, o Origin, u userRecord, renewed st
 		if now.Frozen || now.Generation != u.Generation {
 			return errWrong // frozen, or given another password, since it was read
 		}
-		_, err = s.recoveries.settleRecovery(tx, &now)
-		err = optional(err, &unsent)
+		_, err = s.recoveries.finishIfDue(tx, &now)
+		err = allowUnsentMail(err, &unsent)
 		if err != nil { // without its mail it stays due
 			return err
 		}
-		x, err = s.devices.onDevice(tx, s.begin(now), o, now)
+		x, err = s.devices.onDevice(tx, s.newSession(now), o, now)
 		if err != nil {
 			return err
 		}
 		if x.SignedIn() {
-			if err := s.recoveries.stopRecovery(tx, now, o, x.Factor); err != nil {
+			if err := s.recoveries.cancelAtSignIn(tx, now, o, x.Factor); err != nil {
 				return err
 			}
 		}
@@ -81,7 +81,7 @@ func (s *Sessions) admit(ctx context.Context, o Origin, u userRecord, renewed st
 	if err != nil {
 		return Session{}, err
 	}
-	s.unmailed(ctx, "recovery", unsent)
+	s.logUnsentMail(ctx, "recovery", unsent)
 	return x, nil
 }
 
@@ -149,7 +149,7 @@ func (s *Sessions) recordFailedSignIn(ctx context.Context, o Origin, u userRecor
 		why = "frozen"
 	}
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
-		return s.recordOfAny(tx, u.ID, audit.Event{
+		return s.recordForAnyone(tx, u.ID, audit.Event{
 			Kind: rowSignInFailed, Actor: o.actor(userRecord{}, FactorNone), Detail: map[string]string{"why": why},
 		})
 	})

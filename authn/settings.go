@@ -38,7 +38,7 @@ func (s *Settings) Registration(set instance.Settings) instance.Registration {
 // nothing changed.
 func (s *Settings) setting(ctx context.Context, by Session, o Origin, change func(set *instance.Settings, admin string, now time.Time) audit.Event) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
-		admin, err := s.administrator(tx, by, true)
+		admin, err := s.sessionAdministrator(tx, by, true)
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ type Trail struct{ *core }
 // and browser are left out.
 func (s *Trail) Own(ctx context.Context, x Session, q audit.Query) (page audit.Page, err error) {
 	return s.find(ctx, x.UserID, q, func(r kv.Reader) error {
-		_, err := s.signedIn(r, x)
+		_, err := s.signedInAccount(r, x)
 		return err
 	})
 }
@@ -23,7 +23,7 @@ func (s *Trail) Own(ctx context.Context, x Session, q audit.Query) (page audit.P
 // Of is Own of any account, for an administrator.
 func (s *Trail) Of(ctx context.Context, by Session, userID string, q audit.Query) (page audit.Page, err error) {
 	return s.find(ctx, userID, q, func(r kv.Reader) error {
-		_, err := s.administrator(r, by, false)
+		_, err := s.sessionAdministrator(r, by, false)
 		return err
 	})
 }
@@ -54,7 +54,7 @@ func (s *Trail) find(ctx context.Context, userID string, q audit.Query, may func
 // administrators.
 func (s *Trail) All(ctx context.Context, by Session, q audit.Query) (page audit.Page, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
-		if _, err := s.administrator(r, by, false); err != nil {
+		if _, err := s.sessionAdministrator(r, by, false); err != nil {
 			return err
 		}
 		page, err = audit.Find(r, q)

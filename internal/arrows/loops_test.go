@@ -29,10 +29,10 @@ var bounded = map[string]string{
 	"undoLinks: []byte(undoSlots(userID))":        "the limit \"mail\": ten a day, for the seven days that they live; endUndo must see all",
 	"checkRate: ownedPrefix(userID)":              "the setting tokens-per-hour",
 	"createProject: rolePrefix(p.UserID)":         "MaxProjects, 10,000 keys without values, some 5 ms; ProjectsDaily bounds how often",
-	"takeQuietly: range counters":                 "the counters of one attempt, six at most",
-	"giveBackAt: range counters":                  "the counters of one attempt, six at most",
+	"countAttemptQuietly: range counters":         "the counters of one attempt, six at most",
+	"uncountAt: range counters":                   "the counters of one attempt, six at most",
 	"otherAdministrators: []byte(adminKey(\"\"))": "administrators, whom administrators make one by one",
-	"retire: []byte(adminKey(\"\"))":              "administrators, whom administrators make one by one",
+	"endAdminTerm: []byte(adminKey(\"\"))":        "administrators, whom administrators make one by one",
 
 	// Records of a project or a token.
 	"checkOwned: range rec.Members":     "MaxMembers, 1,000; it ends at the first owner who is not frozen",

@@ -18,7 +18,7 @@ var unrecorded = map[string]string{
 	"authn.sessionStore.swap":          "the session of a browser: what took it further is recorded",
 	"authn.SecurityKeys.takeCeremony":  "a challenge that is used up: what comes of it is recorded",
 	"authn.sessionStore.DeleteCtx":     "the session of a browser: what ended it is recorded",
-	"authn.core.takeQuietly":           "a counter of attempts; the attempt is recorded",
+	"authn.core.countAttemptQuietly":   "a counter of attempts; the attempt is recorded",
 	"authn.Cleanup.sweepPage":          "what is over already",
 	"authn.RecoveryCodes.Confirm":      "secondFactor writes the row that it is told of",
 	"authn.RecoveryCodes.Use":          "secondFactor writes the row that it is told of",

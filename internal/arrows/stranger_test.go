@@ -12,9 +12,9 @@ import (
 // aboutStrangers are what writes rows, counts and notices about somebody who is not known to be the owner
 // of what they are about.
 var aboutStrangers = []string{
-	"(*" + module + "/authn.core).recordOfAny",
+	"(*" + module + "/authn.core).recordForAnyone",
 	"(*" + module + "/authn.attempts).add",
-	"(*" + module + "/authn.core).countIn",
+	"(*" + module + "/authn.core).countInTx",
 }
 
 // begun is a transaction that writes, where it is begun.
