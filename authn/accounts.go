@@ -35,7 +35,7 @@ type User struct {
 	RecoveryBy        string // ID of the Session that has used that link
 }
 
-// HasFactor tells whether there is a second factor to sign in with. Recovery
+// HasFactor reports whether there is a second factor to sign in with. Recovery
 // codes are none; they stand in for one.
 func (u User) HasFactor() bool { return u.HasTOTP || u.Keys > 0 }
 
@@ -50,7 +50,7 @@ func (s *Accounts) User(ctx context.Context, id string) (User, error) {
 }
 
 // UserByName returns the account with a username, in any case of letters, or
-// ErrNotFound. It tells who has an account, so it is for people who are signed in.
+// ErrNotFound. It reveals who has an account, so it is for people who are signed in.
 func (s *Accounts) UserByName(ctx context.Context, username string) (User, error) {
 	var u userRecord
 	err := s.store.View(ctx, func(r kv.Reader) error {

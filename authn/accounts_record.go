@@ -22,9 +22,9 @@ type userRecord struct {
 	RecoveryConfirmed bool      `json:"recovery_confirmed,omitempty"`
 	CreatedAt         time.Time `json:"created_at"`
 	Generation        uint64    `json:"generation"`
-	Passwords         uint64    `json:"passwords,omitempty"`  // how often the password was changed; guesses at codes count for each
+	Passwords         uint64    `json:"passwords,omitempty"`  // number of passwords that it has had; attempts at codes are counted for each
 	Moves             uint64    `json:"moves,omitempty"`      // how often another address was asked for
-	AdminTerm         uint64    `json:"admin_term,omitempty"` // how often it began or ceased to act as an administrator
+	AdminTerm         uint64    `json:"admin_term,omitempty"` // number of times that it became, or stopped being, an active administrator
 	PasswordMailed    bool      `json:"password_mailed,omitempty"`
 	Recovered         bool      `json:"recovered,omitempty"`
 	RecoveryBy        string    `json:"recovery_by,omitempty"`
@@ -41,7 +41,7 @@ func (u userRecord) public() User {
 	}
 }
 
-// adminSince tells whether the account acts as an administrator, and has ever since it did so for the time with that number.
+// adminSince reports whether the account acts as an administrator, and has been one since the term with that number (AdminTerm).
 func (u userRecord) adminSince(since uint64) bool {
 	return u.Admin && !u.Frozen && u.AdminTerm == since
 }

@@ -111,7 +111,7 @@ func (s *Accounts) precheckRegistration(ctx context.Context, r Registration, u u
 	return err
 }
 
-// checkRegistrationLink tells whether somebody with this form may register.
+// checkRegistrationLink returns why somebody with this form may not register.
 func (s *Accounts) checkRegistrationLink(kr kv.Reader, r Registration) error {
 	switch r.Purpose {
 	case PurposeSetup, PurposeInvitation:
@@ -128,8 +128,8 @@ func (s *Accounts) checkRegistrationLink(kr kv.Reader, r Registration) error {
 	}
 }
 
-// useRegistrationLink is checkRegistrationLink that uses the link up, and tells
-// the trail how somebody came in.
+// useRegistrationLink is checkRegistrationLink that uses the link up, and adds to
+// detail how somebody registered.
 func (s *Accounts) useRegistrationLink(tx kv.Tx, r Registration, detail map[string]string) error {
 	if err := s.checkRegistrationLink(tx, r); err != nil {
 		return err

@@ -32,13 +32,13 @@ func (s *Accounts) SetupLink(ctx context.Context) (link Secret, expires time.Tim
 	return text, rec.Expires, true, nil
 }
 
-// hasAccounts tells whether anybody ever registered.
+// hasAccounts reports whether anybody ever registered.
 func hasAccounts(r kv.Reader) (bool, error) {
 	found, err := r.Scan([]byte(userKey("")), nil, 1, false)
 	return len(found) > 0, err
 }
 
-// CanRegister tells whether people may register without a link: it is set so, or the
+// CanRegister reports whether people may register without a link: it is set so, or the
 // configuration says so, and the first administrator is there.
 func (s *Accounts) CanRegister(ctx context.Context) (ok bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {

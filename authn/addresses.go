@@ -70,7 +70,7 @@ func (s *Addresses) moveTo(tx kv.Tx, u *userRecord, email string) error {
 }
 
 // mailToNew mails a link of purpose p, by put, to an address that the account does not have yet; where another
-// account owns it already, its owner is told in place of that, and the caller can't tell
+// account owns it already, its owner gets a mail that says so, and the caller can't see
 // the difference.
 func (s *Addresses) mailToNew(tx kv.Tx, asked Recipient, o Origin, p Purpose, put func() error) error {
 	id, err := lookup(tx, emailKey(fold(asked.Email)))

@@ -12,11 +12,11 @@ import (
 )
 
 // An account moves to another address when that one's reader follows the link of
-// a mail. The address before is told when somebody asks for that, with a link that takes it back, and
-// again when it happens. That link works for seven days, before the change and behind it, and without
+// a mail. When somebody asks for that, the present address gets a mail with a link that undoes it, and
+// another mail when it happens. That link works for seven days, before and after the change, and without
 // signing in, so that also somebody who was locked out has a way back.
 //
-// A recovery that waits was told to one mailbox, so it ends where the account moves to another.
+// The notice of a pending recovery went to one mailbox, so the recovery ends when the account moves to another.
 // Who reads the mailbox of before shows no more than that by taking the address back: until a second factor
 // was given the account is as one whose password was set by mail (userRecord.PasswordMailed).
 
@@ -24,7 +24,7 @@ import (
 func emailChangeSlot(userID string) string { return "authn/link-of/email-change/" + userID }
 
 // RequestChange mails a link to another address, which the account has once the link is
-// used (Addresses.ConfirmChange), and tells the present one; where one of the mails is not taken nothing changes, and the error is ErrMail.
+// used (Addresses.ConfirmChange), and notifies the present address. If the queue refuses one of the mails, nothing changes and the error is ErrMail.
 // It asks for a fresh factor. An address that another account has gets a word of it in place of the link, as for
 // Register. The problems are those of addresses, and email_same.
 func (s *Addresses) RequestChange(ctx context.Context, x Session, o Origin, email string) error {
@@ -81,7 +81,7 @@ func (s *Addresses) checkMove(ctx context.Context, x Session, email string) (u u
 	return u, err
 }
 
-// moving is the account of a Session that may move it to another address.
+// accountMoving is the account of a Session that may move it to another address.
 func (s *Addresses) accountMoving(r kv.Reader, x Session, email string) (userRecord, error) {
 	u, err := s.signedInAccount(r, x)
 	switch {
@@ -136,7 +136,7 @@ func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (U
 	return u.public(), nil
 }
 
-// movable is the account that a link of PurposeEmailChange moves. Since the link was made nothing may
+// accountToMove is the account that a link of PurposeEmailChange moves. Since the link was made nothing may
 // have changed that ends sessions.
 func accountToMove(r kv.Reader, rec linkRecord) (userRecord, error) {
 	u, err := loadUser(r, rec.Subject)

@@ -12,7 +12,7 @@ import (
 
 func undoSlots(userID string) string { return "authn/link-of/email-undo/" + userID + "/" }
 
-// mailUndo tells the present address of u that the account moves to email.
+// mailUndo notifies the present address of u that the account moves to email.
 func (s *Addresses) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link linkRecord, email string) error {
 	to := Recipient{UserID: u.ID, Username: u.Username, Email: link.Email}
 	return s.notifier.Link(tx, LinkMail{
@@ -21,7 +21,7 @@ func (s *Addresses) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link
 }
 
 // UndoChange uses a link up that was mailed to the address that an account had: it has that one
-// again, what was asked for since is void, and all its sessions end. Both addresses are told. changed is
+// again, what was asked for since is void, and all its sessions end. Both addresses get a notice. changed is
 // false where the change had not happened yet, and was only withdrawn. It works for a
 // frozen account, too. Beside the problems of links there is email_taken.
 func (s *Addresses) UndoChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {

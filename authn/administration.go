@@ -18,8 +18,8 @@ type Administration struct {
 }
 
 // SetFrozen freezes an account or lets it go again. Freezing ends its sessions
-// with the next request of each, and withdraws its invitations; the issuer hears
-// of it in the same transaction, so its tokens stop working too. by is an administrator
+// with the next request of each, and withdraws its invitations. The issuer records
+// it in the same transaction, so its tokens stop working too. by is an administrator
 // with a fresh factor. The last administrator who can sign in stays: last_administrator.
 func (s *Administration) SetFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
 	err := s.setFrozen(ctx, by, o, userID, frozen)
@@ -53,7 +53,7 @@ func (s *Administration) setFrozen(ctx context.Context, by Session, o Origin, us
 	})
 }
 
-// SetAdmin makes an account an administrator's, or an ordinary one, and tells both
+// SetAdmin makes an account an administrator's, or an ordinary one, and notifies both
 // sides by mail. The rules are those of SetFrozen.
 func (s *Administration) SetAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
 	err := s.setAdmin(ctx, by, o, userID, admin)
@@ -92,8 +92,8 @@ func (s *Administration) setAdmin(ctx context.Context, by Session, o Origin, use
 	})
 }
 
-// withdrawInvalid takes away what is worth nothing any more since somebody was taken out of office, in steps: however much that is,
-// nobody waits for it, and what a failure leaves the hourly jobs find.
+// withdrawInvalid deletes what a former administrator started and what is invalid now, in small transactions: the caller's
+// transaction does not grow with it, and the hourly jobs clean up what a failure leaves.
 func (s *Administration) withdrawInvalid(ctx context.Context, by Session, o Origin) {
 	ctx = context.WithoutCancel(ctx)
 	var who audit.Actor
@@ -113,8 +113,8 @@ func (s *Administration) withdrawInvalid(ctx context.Context, by Session, o Orig
 	}
 }
 
-// notifyActor tells who acted on somebody else's account of it. The operator on the
-// machine gets no mail.
+// notifyActor notifies the administrator who changed somebody else's account. The operator
+// of the machine gets no mail.
 func (s *Administration) notifyActor(tx kv.Tx, who audit.Actor, kind notices.Kind, u userRecord) error {
 	if who.UserID == "" || who.UserID == u.ID {
 		return nil
@@ -126,7 +126,7 @@ func (s *Administration) notifyActor(tx kv.Tx, who audit.Actor, kind notices.Kin
 	return s.notify(tx, actor, who, kind, notices.Details{User: u.Username})
 }
 
-// retire takes an administrator out of office: somebody else must be able to administer. What they
+// endAdminTerm takes an administrator out of office: somebody else must be able to administer. What they
 // invited, and the recoveries that they started, hold no more (invitationRecord.holds, recoveryCase.holds).
 func (s *Administration) endAdminTerm(tx kv.Tx, u *userRecord) error {
 	if !u.Admin {

@@ -161,8 +161,8 @@ func lastSignIn(r kv.Reader, u userRecord) (audit.Event, error) {
 }
 
 // SignOutEverywhere ends all sessions of an account, with the next request of each,
-// and has its remembered devices ask for a second factor again. It tells how many
-// sessions held. The owner hears of it by mail. by is an administrator with a fresh
+// and has its remembered devices ask for a second factor again. It returns how many
+// sessions were valid. The owner gets a mail. by is an administrator with a fresh
 // factor.
 func (s *Administration) SignOutEverywhere(ctx context.Context, by Session, o Origin, userID string) (n int, err error) {
 	var u userRecord

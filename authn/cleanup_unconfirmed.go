@@ -25,7 +25,7 @@ func (s *Cleanup) DropUnconfirmed(ctx context.Context) error {
 	})
 }
 
-// unconfirmed tells whether an account has not confirmed its address for too long. One that
+// unconfirmed reports whether an account has not confirmed its address for too long. One that
 // ever had a factor has: a factor is added behind that.
 func (s *Cleanup) unconfirmed(u userRecord) bool {
 	return !u.EmailVerified && !u.Admin && !u.hasFactor() && !s.now().Before(u.CreatedAt.Add(UnconfirmedLife))

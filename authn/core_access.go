@@ -10,7 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// begin is the Session behind a password that was right.
+// newSession is the Session after the right password.
 func (s *core) newSession(u userRecord) Session {
 	x := Session{
 		ID: uuid.Must(uuid.NewV7()).String(), UserID: u.ID,
@@ -32,7 +32,7 @@ func (s *core) withFactor(x Session, u userRecord, f Factor) Session {
 	return x
 }
 
-// member returns the account of a Session, as it is in this transaction, or
+// sessionAccount returns the account of a Session, as it is in this transaction, or
 // ErrSignedOut where the Session no longer holds.
 func (s *core) sessionAccount(r kv.Reader, x Session) (userRecord, error) {
 	if x.Stage == StageNone {
@@ -55,7 +55,7 @@ func (s *core) sessionAccount(r kv.Reader, x Session) (userRecord, error) {
 	return u, err
 }
 
-// enrolled is member for the pages that set an account up or change its
+// enrollingAccount is member for the pages that set an account up or change its
 // factors: an account without a factor needs none, any other needs a fresh one.
 func (s *core) enrollingAccount(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.sessionAccount(r, x)
@@ -70,7 +70,7 @@ func (s *core) enrollingAccount(r kv.Reader, x Session) (userRecord, error) {
 	return u, nil
 }
 
-// signedIn is member for a Session that is SignedIn.
+// signedInAccount is member for a Session that is SignedIn.
 func (s *core) signedInAccount(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.sessionAccount(r, x)
 	if err == nil && x.Stage != StageSignedIn {
@@ -79,7 +79,7 @@ func (s *core) signedInAccount(r kv.Reader, x Session) (userRecord, error) {
 	return u, err
 }
 
-// administrator is signedIn for an administrator; fresh asks for a fresh factor. An
+// sessionAdministrator is signedIn for an administrator; fresh asks for a fresh factor. An
 // Operator has no account: the record that is returned has a name and nothing else.
 func (s *core) sessionAdministrator(r kv.Reader, x Session, fresh bool) (userRecord, error) {
 	if x.Stage == stageOperator && x.operator != "" {

@@ -74,7 +74,7 @@ func (s *core) recordForAnyone(tx kv.Tx, account string, e audit.Event) error {
 	return s.record(tx, "", e)
 }
 
-// saveUser writes an account, its row of the trail, and what its owner hears of that.
+// saveUser writes an account, its audit row, and the notice for its owner, if the row has one.
 func (s *core) saveUser(tx kv.Tx, u userRecord, e audit.Event) error {
 	if err := kv.PutJSON(tx, userKey(u.ID), u); err != nil {
 		return err

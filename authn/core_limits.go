@@ -86,7 +86,7 @@ type attempts struct {
 	At []int64 `json:"at"`
 }
 
-// take counts one attempt with all the counters, in a transaction of its own,
+// countAttempt counts one attempt with all the counters, in a transaction of its own,
 // before it is looked at; so many at once can't slip through, and what is undone
 // later does not undo the count. It returns a ThrottledError, and counts
 // nothing, where one of them is full. giveBack takes the attempt off again, in
@@ -140,7 +140,7 @@ func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (gi
 	return func(tx kv.Tx) error { return uncountAt(tx, now, counters) }, silenced, nil
 }
 
-// countInTx counts one more within tx, and tells whether there was room for it; where there was none it
+// countInTx counts one more within tx, and reports whether there was room for it; where there was none it
 // counts nothing.
 func (s *core) countInTx(tx kv.Tx, c counter) (ok bool, err error) {
 	now := s.now().UnixMilli()
@@ -156,7 +156,7 @@ func (s *core) countInTx(tx kv.Tx, c counter) (ok bool, err error) {
 	return true, kv.PutJSON(tx, c.key, held)
 }
 
-// full is the error of countInTx where there was no room.
+// throttledError is the error of countInTx where there was no room.
 func (s *core) throttledError(tx kv.Tx, c counter) error {
 	var held attempts
 	if err := loadAttempts(tx, c, &held); err != nil {

@@ -37,7 +37,7 @@ const (
 var guesses = []window{{5, 5 * minute}, {20, hour}, {50, daily}} // at codes
 
 // limitTable is all that is counted. A "network" is an address, of IPv6 the /64; a "known browser" is one that the
-// account knows (Devices.Note) since its password and factors were last changed.
+// account knows (Devices.Note) since its password and factors last changed.
 var limitTable = []limit{
 	{name: "password", windows: []window{{10, 5 * minute}}, key: "what was typed as name, network",
 		filled: "anybody in that network", closes: "passwords for that name from that network; not in known browsers"},

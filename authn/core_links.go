@@ -145,7 +145,7 @@ func (s *core) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec li
 	return key, rec, err
 }
 
-// outlasts tells whether the account that a link rests on is of the generation that it had when the link was made.
+// linkStillValid reports whether the account that a link rests on is of the generation that it had when the link was made.
 func linkStillValid(r kv.Reader, rec linkRecord) (bool, error) {
 	switch {
 	case rec.Purpose == PurposeInvitation:
@@ -161,7 +161,7 @@ func linkStillValid(r kv.Reader, rec linkRecord) (bool, error) {
 	return err == nil && u.Generation == rec.Generation, ignoreNotFound(err)
 }
 
-// gone is err, but for ErrNotFound.
+// ignoreNotFound returns err, and nil for ErrNotFound.
 func ignoreNotFound(err error) error {
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -204,7 +204,7 @@ const setupSlot = "authn/link-of/setup"
 
 func verifySlot(userID string) string { return "authn/link-of/verify/" + userID }
 
-// voidLinks voids the links of an account that are in flight.
+// voidLinks invalidates the pending links of an account.
 func voidLinks(tx kv.Tx, userID string) error {
 	for _, slot := range []string{verifySlot(userID), resetSlot(userID), recoverySlot(userID), emailChangeSlot(userID)} {
 		if err := replaceLink(tx, slot, "", linkRecord{}); err != nil {

@@ -9,13 +9,13 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 )
 
-// Outbox takes what people are to hear of by mail.
+// Outbox queues notices, which people get by mail.
 type Outbox interface {
-	// Put writes a notice in the transaction of what it tells; an error undoes that.
+	// Put writes a notice in the transaction of the change that it is about; an error undoes that.
 	Put(tx kv.Tx, n notices.Notice) error
 }
 
-// told are the rows that the owner of an account hears of. notifyOfRow says what of a row its mail mentions.
+// noticeOfRow are the notices that the owner of an account gets, by the kind of the audit row.
 var noticeOfRow = map[string]notices.Kind{
 	rowTOTPAdded:       notices.TOTPAdded,
 	rowTOTPReplaced:    notices.TOTPReplaced,
@@ -37,7 +37,7 @@ var noticeOfRow = map[string]notices.Kind{
 	rowAdminRevoked:    notices.AdminRevoked,
 }
 
-// notifyOfRow writes what the owner of an account hears of a row, if anything.
+// notifyOfRow writes the notice about a row to the owner of an account, if the row has one.
 func (s *core) notifyOfRow(tx kv.Tx, u userRecord, row audit.Event) error {
 	kind, ok := noticeOfRow[row.Kind]
 	if !ok {
@@ -50,8 +50,8 @@ func (s *core) notifyOfRow(tx kv.Tx, u userRecord, row audit.Event) error {
 	return s.notify(tx, u, row.Actor, kind, d)
 }
 
-// notify writes a notice to the verified address of an account, as it is now. Who
-// hears of another person's act is told the name, and nothing of where that person is.
+// notify writes a notice to the verified address of an account, as it is now. A notice
+// about another person's act has that person's name, and no address or browser.
 func (s *core) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.Kind, d notices.Details) error {
 	if !u.EmailVerified {
 		return nil
@@ -65,8 +65,8 @@ func (s *core) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.Kind
 	return s.notices.Put(tx, n)
 }
 
-// optional is err, but for ErrMail, which goes to refused: a change is made without the mail. A transaction
-// calls it that may run again.
+// allowUnsentMail returns err, except ErrMail, which it stores in refused: the change is made without the mail. It is safe in a
+// transaction that may run again.
 func allowUnsentMail(err error, refused *error) error {
 	*refused = nil
 	if errors.Is(err, ErrMail) {
@@ -76,7 +76,7 @@ func allowUnsentMail(err error, refused *error) error {
 	return err
 }
 
-// unmailed notes a mail that was not taken, without which a change was made.
+// logUnsentMail logs a mail that the queue refused, for a change that was made without it.
 func (s *core) logUnsentMail(ctx context.Context, what string, err error) {
 	if err != nil {
 		s.log.WarnContext(ctx, "authn: a mail was not taken", "mail", what, "error", err)

@@ -49,7 +49,7 @@ type Device struct {
 // remember one that asks for no second factor for RememberLife. x is a SignedIn Session
 // in which a factor was given, with remember a fresh one. The token that it returns is for the cookie, and is new each
 // time, so that a cookie that was known before is worth nothing after. The owner
-// is told by mail where the browser was not known and others are.
+// gets a mail if the browser was not known and others are.
 func (s *Devices) Note(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
 	token, id := Secret(rand.Text()), uuid.Must(uuid.NewV7()).String()
 	err := s.exempt.Update(ctx, func(tx kv.Tx) error {
@@ -100,7 +100,7 @@ func (s *Devices) rememberDevice(tx kv.Tx, u userRecord, x Session, o Origin, d 
 	return s.record(tx, u.ID, audit.Event{Kind: rowDeviceRemembered, Actor: o.actor(u, x.Factor)})
 }
 
-// makeRoomForDevice sees to it that an account can have one more device, and tells whether it
+// makeRoomForDevice deletes the oldest device of an account that has maxDevices, and reports whether it
 // has any.
 func (s *Devices) makeRoomForDevice(tx kv.Tx, userID string) (some bool, err error) {
 	keys, devices, err := loadDevices(tx, userID)

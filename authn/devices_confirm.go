@@ -17,7 +17,7 @@ import (
 
 func deviceSlot(x Session) string { return "authn/link-of/device/" + x.ID }
 
-// askDevice sends a Session to StageDevice, and mails the link that leads on, whose second factor could have been
+// askDevice sends a Session to StageDevice, and mails the link that completes the sign-in, whose second factor could have been
 // phished and that comes from a place that the account does not know. With ErrMail the factor counts as not given.
 func (s *Devices) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o Origin, f Factor) error {
 	if !s.confirmDevices || !x.partial() || f == FactorWebAuthn {
@@ -42,7 +42,7 @@ func (s *Devices) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o 
 	return s.record(tx, u.ID, audit.Event{Kind: rowDeviceAsked, Actor: o.actor(u, f)})
 }
 
-// knowsPlace tells whether the account knows the browser of a request, or the network.
+// knowsPlace reports whether the account knows the browser of a request, or the network.
 func (s *Devices) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) {
 	d, err := s.loadDevice(r, u, o)
 	if err != nil || d.ID != "" {

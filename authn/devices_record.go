@@ -32,7 +32,7 @@ func deviceKey(userID string, token Secret) string {
 	return devicesOf(userID) + hex.EncodeToString(h[:])
 }
 
-// remembers tells whether the device stands in for a second factor of an account: as
+// remembers reports whether the device stands in for a second factor of an account: as
 // long as neither password nor factors have changed since.
 func (d deviceRecord) remembers(u userRecord, now time.Time) bool {
 	return now.Before(d.Remembered) && d.Generation == u.Generation && u.hasFactor() && u.RecoveryConfirmed
@@ -43,7 +43,7 @@ func (d *deviceRecord) locate(o Origin, now time.Time) {
 	d.Seen, d.UserAgent, d.IP = now.UTC(), o.agent(), o.address()
 }
 
-// known tells whether an account knows the browser: whatever ends its sessions makes all browsers unknown, for
+// known reports whether an account knows the browser: whatever ends its sessions makes all browsers unknown, for
 // somebody else may have been in them.
 func (d deviceRecord) known(u userRecord, now time.Time) bool {
 	return d.Generation == u.Generation && now.Before(d.Expires)

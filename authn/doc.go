@@ -23,20 +23,20 @@
 // remembered after one, and every method checks
 // the stage of the Session that it is given against the account as it is in
 // the transaction that makes the change: a frozen account, a changed password
-// or a changed factor makes all older Sessions worthless (Session.Generation).
+// or a changed factor invalidates all older Sessions (Session.Generation).
 //
-// Whatever may evict somebody else from an account, its password, its factors, a reset, signing out everywhere,
+// Whatever may remove somebody else from an account, its password, its factors, a reset, signing out everywhere,
 // freezing, makes its generation grow, and everything that rests on the account rests on its generation: sessions in any
 // stage, known and remembered browsers (deviceRecord.known), links (accountLinks; endUndo says which links that move an
 // address back end), and invitations, also those to projects (People.Generation). A new kind of link is a row of the test of
-// that (TestEvictionsEndEverything). What an administrator has out rests on their time in office, too (userRecord.AdminTerm).
+// that (TestEvictionsEndEverything). What an administrator started also ends with their term (userRecord.AdminTerm).
 //
-// A transaction does not grow with what an account, a project or a stranger has heaped up: a number makes it all
-// worthless at once, and records and rows follow in steps, or are swept. What is written about a stranger has a context that
+// A transaction does not grow with what an account, a project or a stranger has accumulated: a number invalidates all of it
+// at once, and records and rows follow in small transactions, or are swept. What is written about a stranger has a context that
 // outlasts their request, which internal/arrows holds against the source.
 //
 // Links, one-time codes, recovery codes and the step of a time-based code are
-// used up in the transaction that believes them, so each works once, also
+// used up in the transaction that accepts them, so each works once, also
 // when many send it at the same moment. Failed attempts are counted in a
 // transaction of their own before the attempt is looked at, so nothing that
 // happens later takes the count back.
@@ -47,24 +47,24 @@
 // where the answer is wrong. A passkey that verified its user is both factors at once
 // (BeginPasskey, SignInPasskey).
 //
-// Nobody can switch a second factor off. Where all are lost an administrator starts a
-// recovery (Recoveries.Start), which takes days, is told to the owner at once, and ends
+// Nobody can turn a second factor off. If all are lost, an administrator starts a
+// recovery (Recoveries.Start), which takes days, notifies the owner at once, and ends
 // without effect with the owner's next complete sign-in; Recoveries.Run carries it on.
 //
 // An account moves to another address when that one's reader follows a link; the one
-// before hears of it first, and can take the change back for seven days. An account that
+// before gets a mail first, and can undo the change for seven days. An account that
 // never confirms an address is deleted after a week (DropUnconfirmed).
 //
 // Each change writes its row of the audit trail in the same transaction.
-// Nothing secret is in a row, a log line or an error. What the owner of an account is
-// to hear of is written in that transaction, too, to Config.Notices, and a mail with a
-// link to Config.Notifier: a change that needs a mail is refused where that is not taken.
+// Nothing secret is in a row, a log line or an error. The notice for the owner of an account
+// is written in that transaction, too, to Config.Notices, and a mail with a
+// link to Config.Notifier: a change that needs a mail fails if the queue refuses it.
 //
 // # What is in the store
 //
 // Keys start with "authn/" and "session". Password hashes (argon2id), TOTP
 // secrets, security keys and challenges are sealed under the key with the record's name as associated data.
 // Of links, sessions and devices only SHA-256 hashes are kept, of recovery codes
-// HMAC-SHA-256 under a key derived from the sealing key. Whoever steals the
-// store's file without the key can sign in as nobody.
+// HMAC-SHA-256 under a key derived from the sealing key. Somebody who steals the
+// store's file without the key can't sign in as anybody.
 package authn

@@ -20,7 +20,7 @@ type factors struct {
 	recoveries *Recoveries
 }
 
-// accepted is what the check of a second factor changes and tells.
+// accepted is the result of the check of a second factor.
 type accepted struct {
 	row    string            // kind of its row
 	detail map[string]string // of its row
@@ -175,8 +175,8 @@ func (s *factors) factorCounters(x Session, o Origin, u userRecord, d deviceReco
 // knownBrowserMistakes is how many wrong codes in a browser that the account knows are taken for its owner's.
 const knownBrowserMistakes = 3
 
-// notifyFailed tells the owner of u by mail that somebody behind the right password failed at the second factor: a few times,
-// for there may be many failures, and in a known browser from knownBrowserMistakes on. A ceremony that took too long is no failure.
+// notifyFailed notifies the owner of u that somebody entered the right password and failed at the second factor: a few times,
+// for there may be many failures, and in a known browser from the third mistake (knownBrowserMistakes). A ceremony that took too long is no failure.
 func (s *factors) notifyFailed(tx kv.Tx, x Session, o Origin, u userRecord, d deviceRecord, r *refusal) error {
 	if !x.partial() || r.why == "challenge" || r.cloned != "" {
 		return nil
@@ -236,7 +236,7 @@ func cleanCode(typed string) string {
 	}, typed[:min(len(typed), 256)])
 }
 
-// consistsOf tells whether code has exactly n characters, all of the set.
+// consistsOf reports whether code has exactly n characters, all of the set.
 func consistsOf(code string, n int, set string) bool {
 	return len(code) == n && strings.Trim(code, set) == ""
 }
@@ -283,7 +283,7 @@ func (s *factors) mayAddFactor(r kv.Reader, x Session) (userRecord, error) {
 	return u, err
 }
 
-// mayEnrol tells whether a Session may set up the first factors of the account: one
+// mayEnrol reports whether a Session may set up the first factors of the account: one
 // that was recovered has to have used the link (Recoveries.UseLink).
 func (u userRecord) mayEnrol(x Session) bool { return !u.Recovered || u.RecoveryBy == x.ID }
 

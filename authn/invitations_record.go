@@ -35,7 +35,7 @@ func invitationToKey(email string) string {
 	return invitationTo + hex.EncodeToString(h[:])
 }
 
-// holds tells whether the inviter may still be taken at their word: in office ever since, and the account has been nobody else's to
+// valid reports whether the inviter may still be taken at their word: in office ever since, and the account has been nobody else's to
 // clear up after. What the operator of the machine sent out holds.
 func (rec invitationRecord) valid(r kv.Reader) (bool, error) {
 	if rec.ByID == "" {

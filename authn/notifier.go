@@ -13,7 +13,7 @@ type Notifier interface {
 	// Link takes a mail with a link.
 	Link(tx kv.Tx, m LinkMail) error
 
-	// AddressInUse tells the owner of an address that somebody gave it for another account, userID. It takes the
+	// AddressInUse notifies the owner of an address that somebody entered it for another account, userID. It takes the
 	// place of the mail with a link of purpose p that would have gone there otherwise, in every respect but what it
 	// says: nobody learns by what becomes of it which of the two it was. The owner need do nothing.
 	AddressInUse(tx kv.Tx, to Recipient, p Purpose, userID string, about Event) error

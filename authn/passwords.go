@@ -22,7 +22,7 @@ type Passwords struct {
 }
 
 // checkNewPassword returns what is wrong with a password that somebody wants to
-// have, or why that can't be told.
+// have, or why the check failed.
 func (s *Passwords) checkNewPassword(ctx context.Context, typed, username, email string) error {
 	var ps problem.Problems
 	if err := s.judgePassword(ctx, typed, username, email, &ps); err != nil {
@@ -80,8 +80,8 @@ func (s *Passwords) seenOnline(ctx context.Context, typed string) int {
 }
 
 // Change gives the account another password and ends all its other
-// sessions; x goes on as the Session that is returned. Links of the account that are
-// in flight are void. It asks for the old password and a fresh factor.
+// sessions; x goes on as the Session that is returned. Pending links of the account
+// become invalid. It asks for the old password and a fresh factor.
 func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen string) (Session, error) {
 	u, hash, err := s.ownPassword(ctx, x)
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// IsAdministrator tells whether an account is an administrator's who is not frozen, as
+// IsAdministrator reports whether an account is an administrator's who is not frozen, as
 // it is in this transaction. It is how other rooms make sure, at the moment at which
-// somebody acts, of what a request was told when it began.
+// somebody acts, of what held when the request began.
 func IsAdministrator(r kv.Reader, userID string) (bool, error) {
 	u, err := loadUser(r, userID)
 	if errors.Is(err, ErrNotFound) {
@@ -17,8 +17,8 @@ func IsAdministrator(r kv.Reader, userID string) (bool, error) {
 	return err == nil && u.Admin && !u.Frozen, err
 }
 
-// People says of accounts what other rooms ask in their own transactions. It tells who
-// has an account, so nobody is told what it answers.
+// People answers questions of other rooms about accounts, in their own transactions. Its answers reveal who
+// has an account, so no page shows them.
 type People struct{}
 
 // UserNamed returns the id of the account with a username, in any case of letters; ""

@@ -12,8 +12,8 @@ import (
 )
 
 // Who has lost all second factors and recovery codes is let in again by time and by
-// several people, never by one: an administrator starts a recovery, the owner is told
-// at once and a day before its end, and whatever complete sign-in happens meanwhile
+// several people, never by one: an administrator starts a recovery, the owner gets a mail
+// at once and another a day before its end, and whatever complete sign-in happens meanwhile
 // ends it without effect. At its end the second factors are gone, with the sessions,
 // the remembered devices and the tokens; then the owner needs the password and the
 // link that is mailed, in the same browser, to set up new ones.
@@ -23,7 +23,7 @@ import (
 // has signed in with since, shows no more than that mailbox, and so does an address that was taken back by one: then the
 // administrator has to vouch for the person, the time is twice as long, and a
 // password that is set by mail while a recovery waits ends it. All other
-// administrators are told of each recovery that is started.
+// administrators get a mail about each recovery that is started.
 
 // How long a recovery waits.
 const (
@@ -118,7 +118,7 @@ func (s *Recoveries) Start(ctx context.Context, by Session, o Origin, userID str
 	return c.public(), nil
 }
 
-// notifyStarted tells the owner of an account, and the other administrators, that a
+// notifyStarted notifies the owner of an account, and the other administrators, that a
 // recovery was started.
 func (s *Recoveries) notifyStarted(tx kv.Tx, u userRecord, who audit.Actor, c recoveryCase) error {
 	if err := s.notify(tx, u, who, notices.RecoveryStarted, notices.Details{Until: c.Ends.UTC()}); err != nil {
@@ -192,8 +192,8 @@ func (s *Recoveries) mustCancelWaiting(tx kv.Tx, u userRecord, who audit.Actor, 
 	return err
 }
 
-// cancelWaiting ends the recovery of an account, if one waits, with its rows, and
-// tells its owner. why is
+// cancelWaiting ends the recovery of an account, if one waits, with its audit rows, and
+// notifies its owner. why is
 // "administrator", "owner", "sign_in", "reset", "address" or "frozen".
 func (s *Recoveries) cancelWaiting(tx kv.Tx, u userRecord, who audit.Actor, why string) (dropped bool, err error) {
 	c, some, err := loadRecovery(tx, u.ID)
@@ -217,7 +217,7 @@ func (s *Recoveries) cancelWaiting(tx kv.Tx, u userRecord, who audit.Actor, why 
 	return true, s.record(tx, u.ID, audit.Event{Kind: rowRecoveryCancelled, Actor: who, Detail: map[string]string{"why": why}})
 }
 
-// holds tells whether who started the recovery has been in office ever since.
+// valid reports whether who started the recovery has been in office ever since.
 func (c recoveryCase) valid(r kv.Reader) (bool, error) {
 	if c.ByID == "" {
 		return true, nil

@@ -131,7 +131,7 @@ func (s *Recoveries) dropFactors(tx kv.Tx, u *userRecord) error {
 	return nil
 }
 
-// proven notes that the owner of u, or who is taken for them, gave a second factor in the
+// noteFactorGiven notes that the owner of u, or who is taken for them, gave a second factor in the
 // Session x, if it is no longer half: the password has more behind it than a mailbox,
 // and a recovery that waits ends. It changes u, which the caller saves.
 func (s *Recoveries) noteFactorGiven(tx kv.Tx, u *userRecord, x Session, o Origin) error {

@@ -76,7 +76,7 @@ func cleanKeyName(typed string, keys []keyRecord, except string) (string, error)
 	return name, nil
 }
 
-// Offered tells whether security keys and passkeys can be used at
+// Offered reports whether security keys and passkeys can be used at
 // Config.PublicURL. Where they can't, the methods about them return ErrForbidden.
 func (s *SecurityKeys) Offered() bool { return s.party != nil }
 

@@ -45,7 +45,7 @@ func withAlgorithms() webauthn.RegistrationOption {
 
 var errKeySize = errors.New("authn: a key of another algorithm or size than may be used")
 
-// checkPublicKey tells whether signatures of a credential may be verified: its algorithm
+// checkPublicKey reports whether signatures of a credential may be verified: its algorithm
 // is one of keyAlgorithms, and its size is usual. It does no arithmetic with what is larger.
 func checkPublicKey(cose []byte) error {
 	if len(cose) > maxPublicKey {

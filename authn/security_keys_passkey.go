@@ -29,7 +29,7 @@ func (s *SecurityKeys) BeginPasskey(ctx context.Context, o Origin) (opts json.Ra
 		return nil, "", err
 	}
 	// Whether the key verified its user is for finishPasskey to look at: where it
-	// did not, people are told what to do in place of that.
+	// did not, the page says what to do instead.
 	data.UserVerification = protocol.VerificationPreferred
 	opts, err = options(assertion.Response)
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *SecurityKeys) SignInPasskey(ctx context.Context, o Origin, handle Secre
 	return x, nil
 }
 
-// passkeyBegun tells whether there is a ceremony of the browser with this handle. An answer to none is
+// passkeyBegun reports whether there is a ceremony of the browser with this handle. An answer to none is
 // no attempt at anything: it leaves no row, and counts nowhere.
 func (s *SecurityKeys) passkeyBegun(ctx context.Context, handle Secret) (there bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {

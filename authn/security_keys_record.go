@@ -171,7 +171,7 @@ func (h keyHolder) signer(parsed *protocol.ParsedCredentialAssertionData) (keyRe
 	return k, err
 }
 
-// sameKey tells whether a key is still the one that a signature was verified with.
+// sameKey reports whether a key is still the one that a signature was verified with.
 func (k keyRecord) sameKey(other keyRecord) bool {
 	return bytes.Equal(k.CredentialID, other.CredentialID) && bytes.Equal(k.PublicKey, other.PublicKey)
 }
@@ -201,7 +201,7 @@ func (s *SecurityKeys) holder(ctx context.Context, u userRecord) (h keyHolder, e
 }
 
 // withHandle gives the account a handle where it has none. The handle is random, so
-// that a key that is found tells nothing of the account (WebAuthn §14.6.1), and
+// that a key that is found reveals nothing about the account (WebAuthn §14.6.1), and
 // stays the same, so that a new passkey takes an old one's place on a device.
 func (s *SecurityKeys) withHandle(tx kv.Tx, h *keyHolder) error {
 	if h.handle != nil {

@@ -115,7 +115,7 @@ func newUsedKey(k keyRecord, parsed *protocol.ParsedCredentialAssertionData) use
 }
 
 // logKeyRefused says in the log why an answer by a key of an account is refused, such as one that was said to be
-// no passkey that is synced and now says that it is; people are not told.
+// not a synced passkey and now says that it is. Pages do not show the reason.
 func (s *SecurityKeys) logKeyRefused(ctx context.Context, k keyRecord, err error) {
 	why := "unknown"
 	var said *protocol.Error
@@ -125,7 +125,7 @@ func (s *SecurityKeys) logKeyRefused(ctx context.Context, k keyRecord, err error
 	s.log.WarnContext(ctx, "authn: the answer of a security key was refused", "key", k.ID, "why", why)
 }
 
-// counterNoticeInterval is how often the owner of a synced passkey hears that its counter went back.
+// counterNoticeInterval is the least time between two notices that the counter of a synced passkey went back.
 const counterNoticeInterval = 24 * time.Hour
 
 // useKey notes that a key of the account was used, if it is still the one whose signature was verified,
@@ -152,8 +152,8 @@ func (s *SecurityKeys) useKey(tx kv.Tx, u userRecord, o Origin, used usedKey) (k
 	return k, s.putKey(tx, u.ID, k)
 }
 
-// noteCounterReset writes that the counter of a synced passkey went back, and tells its owner unless that was told a
-// while ago.
+// noteCounterReset records that the counter of a synced passkey went back, and notifies its owner unless a notice went out
+// within counterNoticeInterval.
 func (s *SecurityKeys) noteCounterReset(tx kv.Tx, u userRecord, o Origin, k *keyRecord) error {
 	row := audit.Event{Kind: rowKeyCounterBack, Actor: o.actor(u, FactorWebAuthn), Detail: map[string]string{"key": k.Name}}
 	if now := s.now().UTC(); now.Sub(k.CounterNotifiedAt).Abs() >= counterNoticeInterval {

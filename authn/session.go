@@ -13,7 +13,7 @@ type Stage string
 const (
 	StageNone      Stage = ""          // nobody
 	StagePassword  Stage = "password"  // the password was right; the second factor is missing
-	StageDevice    Stage = "device"    // a code was given where nobody knows the account's owner; the mailed link is missing (Devices.Confirm)
+	StageDevice    Stage = "device"    // a code was given in an unknown browser and network; the link in the mail is missing (Devices.Confirm)
 	StageEnrolling Stage = "enrolling" // the account is not set up: only the pages of NextStep
 	StageSignedIn  Stage = "signed_in" // a second factor was given, or a device stood in for one, and the account is set up
 )
@@ -49,10 +49,10 @@ type Session struct {
 	operator string // see Operator; "" for everybody who has an account
 }
 
-// SignedIn tells whether a second factor was given and the account is set up.
+// SignedIn reports whether a second factor was given and the account is set up.
 func (x Session) SignedIn() bool { return x.Stage == StageSignedIn }
 
-// FactorFresh tells whether the second factor is recent enough for a sensitive
+// FactorFresh reports whether the second factor is recent enough for a sensitive
 // action.
 func (x Session) FactorFresh(now time.Time) bool {
 	age := now.Sub(x.FactorAt)
@@ -110,6 +110,6 @@ const stageOperator Stage = "operator"
 // record can say it.
 func Operator(name string) Session { return Session{Stage: stageOperator, operator: name} }
 
-// half tells whether the Session is behind a password and may do nothing yet but get
-// further.
+// partial reports whether the Session has a password but no second factor yet: it may only continue
+// the sign-in.
 func (x Session) partial() bool { return x.Stage == StagePassword || x.Stage == StageDevice }

@@ -48,7 +48,7 @@ type SessionManager struct {
 	from func(*http.Request) Origin // nil: sessions are listed without a place
 }
 
-// Locate says how the origin of a request is told, for the list of sessions. It is
+// Locate sets how the origin of a request is found, for the list of sessions. It is
 // called before the first request.
 func (m *SessionManager) Locate(from func(*http.Request) Origin) { m.from = from }
 

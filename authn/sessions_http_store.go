@@ -17,7 +17,7 @@ import (
 // written anew.
 const touchAfter = time.Minute
 
-// found notes, for one request, which session it came with, and from where.
+// requestSession notes, for one request, which session it came with, and from where.
 type requestSession struct {
 	token  string  // hash; "" where none was found
 	signIn string  // ID of the Session in it; "" where there is none
@@ -191,7 +191,7 @@ func (st *sessionStore) swap(ctx context.Context, f *requestSession, token strin
 	return err
 }
 
-// has tells whether the session is stored with these values already.
+// has reports whether the session is stored with these values already.
 func (st *sessionStore) has(ctx context.Context, token string, values []byte) (same bool, err error) {
 	err = st.store.View(ctx, func(r kv.Reader) error {
 		rec, err := loadSessionRecord(r, token)

@@ -28,7 +28,7 @@ type sessionRecord struct {
 	UserAgent string `json:"user_agent,omitempty"`
 }
 
-// over tells whether the session has ended by itself.
+// expired reports whether the session has ended by itself.
 func (rec sessionRecord) expired(now time.Time) bool {
 	return !now.Before(rec.Begun.Add(SessionLifetime)) || !now.Before(rec.Seen.Add(SessionIdle))
 }
@@ -85,7 +85,7 @@ func putSession(tx kv.Tx, token string, rec sessionRecord) error {
 	return kv.PutJSON(tx, sessionPrefix+token, rec)
 }
 
-// dropSession deletes a session and its place in the index, and tells whether it was there.
+// dropSession deletes a session and its place in the index, and reports whether it was there.
 func dropSession(tx kv.Tx, token string) (there bool, err error) {
 	rec, err := loadSessionRecord(tx, token)
 	if errors.Is(err, kv.ErrNotFound) {

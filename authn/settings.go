@@ -34,7 +34,7 @@ func (s *Settings) Registration(set instance.Settings) instance.Registration {
 }
 
 // setting runs one change of the settings by an administrator with a fresh factor, who
-// is told to change, with the row that it returns. A row without a kind says that
+// is passed to change, with the row that it returns. A row without a kind says that
 // nothing changed.
 func (s *Settings) setting(ctx context.Context, by Session, o Origin, change func(set *instance.Settings, admin string, now time.Time) audit.Event) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
