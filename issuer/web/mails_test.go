@@ -2,8 +2,6 @@ package web
 
 import (
 	"context"
-	"fmt"
-	"html"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,25 +9,9 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/authn"
-	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/notices"
 )
-
-// tell puts notices for a person, each as if it was the only one in a long time.
-func (h *house) tell(ns ...notices.Notice) {
-	h.Helper()
-	h.clock.pass(time.Hour)
-	h.must(h.store.Update(context.Background(), func(tx kv.Tx) error {
-		for _, n := range ns {
-			n.At = h.clock.Now()
-			if err := h.notices.Put(tx, n); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
-}
 
 // newMails are the mails since the last time.
 func (h *house) newMails(seen *int) []mail.Message {
@@ -37,117 +19,6 @@ func (h *house) newMails(seen *int) []mail.Message {
 	news := all[*seen:]
 	*seen = len(all)
 	return news
-}
-
-var (
-	mailLink  = regexp.MustCompile(`https?://[^\s"<]+`)
-	mailTag   = regexp.MustCompile(`<(/?)([a-z0-9]+)[^>]*>`)
-	mailOther = regexp.MustCompile(`(?i)<(script|img|link|iframe|object|form|style|video|svg|base)|\bsrc=|\bon\w+=|url\(|javascript:`)
-)
-
-// wellFormed fails where an element of a mail is not closed in its turn, or something
-// in it would be loaded from elsewhere.
-func (h *house) wellFormed(what, page string) {
-	h.Helper()
-	var open []string
-	for _, m := range mailTag.FindAllStringSubmatch(page, -1) {
-		switch {
-		case m[2] == "meta" || m[2] == "br":
-		case m[1] == "":
-			open = append(open, m[2])
-		case len(open) == 0 || open[len(open)-1] != m[2]:
-			h.Errorf("%s: </%s> closes %q", what, m[2], open)
-			return
-		default:
-			open = open[:len(open)-1]
-		}
-	}
-	if bad := mailOther.FindString(strings.Join(mailTag.FindAllString(page, -1), "")); len(open) > 0 || bad != "" || !strings.HasPrefix(page, "<!DOCTYPE html>") {
-		h.Errorf("%s: %q are open, or it holds %q", what, open, bad)
-	}
-}
-
-// hostile are details as somebody would choose them who wants more from a mail.
-func hostile() notices.Details {
-	return notices.Details{
-		Token: "00000000-0000-7000-8000-000000000001", Label: "<img src=x>\r\nBcc: eve@evil.example\r\n\r\nx",
-		Projects: []string{"demo", "<script>"}, Project: "demo", Network: "198.51.100.0/24", Verifier: "<a href=//evil.example>",
-		Expires: time.Date(2027, 3, 3, 0, 0, 0, 0, time.UTC), Created: time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC),
-		Until: time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC), Key: "\"><script>alert(1)</script>\nBcc: eve@evil.example", CodesLeft: 3,
-		Role: "owner", Was: "maintainer", User: "bob", From: "grace", To: "ada@example.net",
-	}
-}
-
-// Each kind of mail says what happened, when, where from and what to do, in both of
-// its forms, with no header, no element and no link but its own.
-func TestEveryKindOfMail(t *testing.T) {
-	h := newHouse(t)
-	ada := h.founder("ada")
-	seen := 0
-	h.newMails(&seen)
-	for _, i := range notices.Kinds() {
-		details := hostile()
-		if i.Kind == notices.TokenLeaked {
-			details.URL = "found in a <b>file</b>"
-		}
-		h.tell(notices.Notice{Kind: i.Kind, User: ada.id, IP: "203.0.113.7", Agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Details: details})
-		got := h.newMails(&seen)
-		if len(got) != 1 || got[0].To != "ada@example.org" || strings.ContainsAny(got[0].Subject, "\r\n…{}") {
-			t.Errorf("%s: mails %+v", i.Kind, got)
-			continue
-		}
-		m := got[0]
-		h.wellFormed(string(i.Kind), m.HTML)
-		words := spacePattern.ReplaceAllString(html.UnescapeString(tagPattern.ReplaceAllString(m.HTML, " ")), " ")
-		for _, want := range []string{"Hello ada,", "203.0.113.7", "Firefox on Linux"} {
-			if !strings.Contains(m.Text, want) || !strings.Contains(words, want) {
-				t.Errorf("%s does not say %q:\n%s", i.Kind, want, m.Text)
-			}
-		}
-		if when := h.clock.Now().Format("2 January 2006, 15:04 UTC"); strings.Contains(m.Text, when) != (i.Kind != notices.TokenExpiring && i.Kind != notices.TokenUnused) {
-			t.Errorf("%s: whether it says when is wrong:\n%s", i.Kind, m.Text)
-		}
-		if strings.Contains(m.Text, "/account/notifications") == i.Always {
-			t.Errorf("%s: whether it leads to where it is switched off is wrong:\n%s", i.Kind, m.Text)
-		}
-		if strings.ContainsAny(m.Text, "…{}") || strings.Contains(m.Text, "\nBcc:") {
-			t.Errorf("%s says\n%s", i.Kind, m.Text)
-		}
-		for _, l := range mailLink.FindAllString(m.Text+m.HTML, -1) {
-			if !strings.HasPrefix(l, public+"/") {
-				t.Errorf("%s leads to %s", i.Kind, l)
-			}
-		}
-	}
-}
-
-// Many events of a kind are one mail that lists them.
-func TestMailOfMany(t *testing.T) {
-	h := newHouse(t)
-	ada := h.founder("ada")
-	seen := 0
-	h.newMails(&seen)
-	var many []notices.Notice
-	for i := range 25 {
-		details := hostile()
-		details.Label = fmt.Sprintf("<i>%d", i)
-		many = append(many, notices.Notice{Kind: notices.TokenRevokedSelf, User: ada.id, IP: "203.0.113.7", Details: details})
-	}
-	h.tell(many...)
-	got := h.newMails(&seen)
-	if len(got) != 1 || got[0].Subject != "25 times: You revoked a token" {
-		t.Fatalf("mails %+v", got)
-	}
-	m := got[0]
-	h.wellFormed("digest", m.HTML)
-	for _, want := range []string{"Hello ada,", "\n- You revoked a token: <i>0 (", ", 203.0.113.7)", "<i>19 (", "And 5 more.", public + "/account/notifications"} {
-		if !strings.Contains(m.Text, want) {
-			t.Errorf("it does not say %q:\n%s", want, m.Text)
-		}
-	}
-	if strings.Contains(m.Text, "<i>20") || strings.Contains(m.HTML, "<i>") {
-		t.Errorf("it says\n%s", m.HTML)
-	}
 }
 
 // What people do here is told once, with nothing of the token, and leads here
@@ -239,26 +110,6 @@ func TestChoosingMails(t *testing.T) {
 	ada.post("/account/notifications", slices.Concat(on, []string{"token_revoked_self", "on"})...).is(303, "/account/notifications")
 	if e := h.last(); e.Detail["on"] != "token_revoked_self" {
 		t.Errorf("the row is %+v", e)
-	}
-}
-
-// A mail that can't be written is given up; who has no address that is theirs gets none.
-func TestMailsToNobody(t *testing.T) {
-	h := newHouse(t)
-	ada := h.founder("ada")
-	eve := ada.guest("eve") // has not confirmed the address
-	seen := 0
-	h.newMails(&seen)
-	h.tell(notices.Notice{Kind: notices.RoleGained, User: eve.id}, notices.Notice{Kind: notices.RoleGained, User: "00000000-0000-4000-8000-00000000dead"})
-	if got := h.newMails(&seen); len(got) != 0 {
-		t.Errorf("mails %+v", got)
-	}
-	h.tell(notices.Notice{Kind: notices.Frozen, User: ada.id, Email: "not an address"})
-	h.mails.breaks(mail.ErrMessage)
-	h.newMails(&seen)
-	h.mails.breaks(nil)
-	if got := h.newMails(&seen); len(got) != 0 || !strings.Contains(h.log.String(), "a mail was not sent") {
-		t.Errorf("mails %+v", got)
 	}
 }
 

@@ -1,4 +1,4 @@
-package web
+package mails
 
 import (
 	"testing"
@@ -13,8 +13,8 @@ import (
 // Each mail with a link waits in the class of who can have it sent, for its own target, as long as its link is
 // good; and where its link voids another, in that one's place.
 func TestMailsWaitAsTheirKind(t *testing.T) {
-	h := newHouse(t)
-	m := h.mailer
+	d := newDesk(t)
+	m := d.mailer
 	end := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	to := authn.Recipient{UserID: "u1", Username: "ada", Email: "Ada+x@example.org", Source: "198.51.100.7"}
 	about := authn.Event{Time: end}
@@ -46,11 +46,11 @@ func TestMailsWaitAsTheirKind(t *testing.T) {
 			return m.ProjectInvitation(tx, projects.Invited{Address: to.Email, Invitation: projects.Invitation{ID: "i1", To: to.Email, Project: "demo", By: "root", Role: projects.RoleMaintainer, Expires: end}})
 		}, mail.Terms{Class: mail.Members, Slot: "project invitation/i1", Target: box, Source: "account root"}},
 	} {
-		if err := h.store.Update(t.Context(), c.send); err != nil {
+		if err := d.store.Update(t.Context(), c.send); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		all := h.mails.messages()
+		all := d.queue.mails
 		c.want.Expires = end
 		if got := all[len(all)-1].Terms; got != c.want {
 			t.Errorf("%s waits as %+v, want %+v", name, got, c.want)
