@@ -69,7 +69,8 @@ func (s *accountServer) undoEmail(v *visit) error {
 		return err
 	}
 	v.forgetLink()
-	if v.session, v.user, err = s.sessions.Current(v.Request().Context()); err != nil {
+	v.session, v.user, err = s.sessions.Current(v.Request().Context())
+	if err != nil {
 		return err
 	}
 	return v.show(ui.EmailUndonePage{Layout: v.layout(), Changed: changed})

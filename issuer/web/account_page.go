@@ -22,7 +22,8 @@ func (s *accountServer) accountPage(v *visit, status int, l ui.Layout) error {
 	if some {
 		page.Recovery = recoveryRow(recovery)
 	}
-	if page.NewEmail, _, err = s.auth.Addresses.Pending(v.Request().Context(), v.session); err != nil {
+	page.NewEmail, _, err = s.auth.Addresses.Pending(v.Request().Context(), v.session)
+	if err != nil {
 		return err
 	}
 	if err := s.accountKeys(v, &page); err != nil {

@@ -83,7 +83,8 @@ func (s *activityServer) stream(v *visit, open func(io.Writer) (audit.Encoder, e
 			return nil
 		}
 		q.Before = page.Next
-		if page, err = find(ctx, q); err != nil {
+		page, err = find(ctx, q)
+		if err != nil {
 			return err
 		}
 	}

@@ -69,7 +69,8 @@ func TestAnExportOutlivesEveryDeadline(t *testing.T) {
 			break
 		}
 		h.must(err)
-		if lines++; strings.Contains(line, "xxx") && time.Since(began) < lasts {
+		lines++
+		if strings.Contains(line, "xxx") && time.Since(began) < lasts {
 			time.Sleep(lasts / rows)
 		}
 	}

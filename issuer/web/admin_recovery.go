@@ -20,7 +20,8 @@ func (s *adminServer) recoveryPage(v *visit, status int, l ui.Layout) error {
 	if some {
 		page.Recovery = recoveryRow(waits)
 	}
-	if page.Tokens, err = s.activeTokens(ctx, user.ID); err != nil {
+	page.Tokens, err = s.activeTokens(ctx, user.ID)
+	if err != nil {
 		return err
 	}
 	return v.render(status, page)

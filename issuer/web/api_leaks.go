@@ -61,7 +61,8 @@ func (p *leakPlaces) leave(network netip.Prefix) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken--
-	if p.from[network]--; p.from[network] == 0 {
+	p.from[network]--
+	if p.from[network] == 0 {
 		delete(p.from, network)
 	}
 }

@@ -61,7 +61,8 @@ func (s *core) scripted(g guard, c ceremony, r returns) echo.HandlerFunc {
 }
 
 func (v *visit) runCeremony(g guard, c ceremony) (err error) {
-	if v.session, v.user, err = v.core.sessions.Current(v.Request().Context()); err != nil {
+	v.session, v.user, err = v.core.sessions.Current(v.Request().Context())
+	if err != nil {
 		return err
 	}
 	if err := v.core.crossOrigin.Check(v.Request()); err != nil {
@@ -117,7 +118,8 @@ func (v *visit) failedCeremony(err error) (int, ceremonyAnswer) {
 	ps, status := v.problems(err)
 	if status == 0 {
 		f := classify(err)
-		if status = f.status; status >= 500 {
+		status = f.status
+		if status >= 500 {
 			v.core.logFailure(v, f, err)
 		}
 		if f.code != "" {

@@ -22,7 +22,8 @@ func TestTwoHundredSignInsOverHTTP(t *testing.T) {
 		r := v.request("POST", "/login", formType, form("login", fmt.Sprint("nobody", i), "password", "wrong").Encode())
 		r.Header.Set("X-Forwarded-For", fmt.Sprintf("10.0.%d.1", i))
 		got := v.send(r)
-		if status[i] = got.status; got.status == 503 && got.header.Get("Retry-After") != "5" {
+		status[i] = got.status
+		if got.status == 503 && got.header.Get("Retry-After") != "5" {
 			t.Errorf("Retry-After %q", got.header.Get("Retry-After"))
 		}
 		return got.status == 422

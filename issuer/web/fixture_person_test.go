@@ -239,7 +239,8 @@ func (p *person) readCodes(got page) {
 	p.Helper()
 	p.codes = nil
 	for _, code := range strings.Split(got.element(`id="codes"`), "\n") {
-		if code = strings.ReplaceAll(code, " ", ""); codePattern.MatchString(code) {
+		code = strings.ReplaceAll(code, " ", "")
+		if codePattern.MatchString(code) {
 			p.codes = append(p.codes, code)
 		}
 	}

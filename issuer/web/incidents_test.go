@@ -93,7 +93,8 @@ func TestIncidentSessionFixation(t *testing.T) {
 					t.Errorf("the session %q stays", old)
 				}
 				mallory.forget()
-				if mallory.with(authn.SessionCookie, old); mallory.holds() {
+				mallory.with(authn.SessionCookie, old)
+				if mallory.holds() {
 					t.Errorf("the session %q is worth something", old)
 				}
 			}
@@ -102,7 +103,8 @@ func TestIncidentSessionFixation(t *testing.T) {
 		ada.post("/logout").is(303, "/")
 		for _, old := range seen {
 			mallory.forget()
-			if mallory.with(authn.SessionCookie, old); mallory.holds() {
+			mallory.with(authn.SessionCookie, old)
+			if mallory.holds() {
 				t.Error("a session outlives the sign-out")
 			}
 		}
@@ -163,7 +165,8 @@ func TestIncidentCookieWithoutHostPrefix(t *testing.T) {
 	n := 0
 	check := func(got page) page {
 		for _, c := range got.header.Values("Set-Cookie") {
-			if n++; !strings.HasPrefix(c, "__Host-") || !strings.Contains(c, "; Secure") || !strings.Contains(c, "; HttpOnly") ||
+			n++
+			if !strings.HasPrefix(c, "__Host-") || !strings.Contains(c, "; Secure") || !strings.Contains(c, "; HttpOnly") ||
 				!strings.Contains(c, "; SameSite=") || !strings.Contains(c, "Path=/;") || strings.Contains(c, "Domain") {
 				t.Errorf("%s: %s", got.what, c)
 			}

@@ -13,7 +13,8 @@ import (
 // layout is what a page shows around its content, with what was done just before.
 func (v *visit) layout() ui.Layout {
 	l := v.frame()
-	if l.Notice = v.notice; l.Notice.Code == "" {
+	l.Notice = v.notice
+	if l.Notice.Code == "" {
 		l.Notice = readNotice(v.core.sessions.TakeFlash(v.Request().Context()))
 	}
 	return l

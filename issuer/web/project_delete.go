@@ -22,7 +22,8 @@ func (s *projectServer) deletePage(v *visit, status int, l ui.Layout) error {
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
 	}
-	if page.Tokens, page.More, err = s.usedTokens(ctx, v, p.Name); err != nil {
+	page.Tokens, page.More, err = s.usedTokens(ctx, v, p.Name)
+	if err != nil {
 		return err
 	}
 	return v.render(status, page)

@@ -87,7 +87,8 @@ func (s *projectServer) showInvitedLink(v *visit) error {
 		return v.then(ui.PathInvited.With(inv.ID), "")
 	}
 	page := ui.InvitedPage{Layout: v.layout(), Invitation: s.invitationRow(v, inv, false)}
-	if page.RegistrationOpen, err = s.canRegister(ctx); err != nil {
+	page.RegistrationOpen, err = s.canRegister(ctx)
+	if err != nil {
 		return err
 	}
 	return v.show(page)

@@ -23,10 +23,12 @@ func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 	page.Name, page.Role, page.CreatedAt, page.ArchivedAt = p.Name, string(p.Role), p.Created, p.Archived
 	page.Description, page.Homepage = p.About.Description, p.About.Homepage
 	page.IndexURL, page.UploadURL = s.address(pathSimple+"/"), s.address(pathLegacy+"/")
-	if page.Tokens, err = s.projectTokens(v, p, tokens.ProjectTokensQuery{Limit: tokensOnProject}); err != nil {
+	page.Tokens, err = s.projectTokens(v, p, tokens.ProjectTokensQuery{Limit: tokensOnProject})
+	if err != nil {
 		return err
 	}
-	if page.Uploads, err = s.uploads(v, p); err != nil {
+	page.Uploads, err = s.uploads(v, p)
+	if err != nil {
 		return err
 	}
 	page.Events = eventRows(events.Events, v.user.ID)

@@ -38,7 +38,8 @@ func (s *projectServer) askArchive(reopen bool) handler {
 		}
 		page := ui.ProjectArchivePage{Layout: v.layout(), Project: p.Name, Reopen: reopen}
 		if !reopen {
-			if page.Tokens, page.More, err = s.usedTokens(ctx, v, p.Name); err != nil {
+			page.Tokens, page.More, err = s.usedTokens(ctx, v, p.Name)
+			if err != nil {
 				return err
 			}
 		}

@@ -210,7 +210,8 @@ func TestEndsOfASession(t *testing.T) {
 		thief := stolen(bob)
 		c.end()
 		thief.get("/account").is(303, "/login?next=%2Faccount&ended=1")
-		if thief.post("/tokens/new", "label", "x", "scope", "all", "life", "30").is(303, "/login?next=%2Ftokens%2Fnew"+map[bool]string{true: "&ended=1"}[thief.session() != ""]); thief.holds() {
+		thief.post("/tokens/new", "label", "x", "scope", "all", "life", "30").is(303, "/login?next=%2Ftokens%2Fnew"+map[bool]string{true: "&ended=1"}[thief.session() != ""])
+		if thief.holds() {
 			t.Errorf("%s: the session lives", c.name)
 		}
 	}

@@ -50,7 +50,8 @@ func (s *tokenServer) listTokens(v *visit) error {
 // tokenQuery is a filter as the issuer has it. Days that are no number are refused.
 func tokenQuery(f ui.TokenFilter, after string) tokens.Query {
 	days := func(typed string) int {
-		if typed = strings.TrimSpace(typed); typed == "" {
+		typed = strings.TrimSpace(typed)
+		if typed == "" {
 			return 0
 		}
 		if n, err := strconv.Atoi(typed); err == nil && n > 0 {

@@ -51,7 +51,8 @@ func (s *core) visited(g guard, h handler, e effect, lists []string, r returns) 
 }
 
 func (v *visit) run(g guard, h handler, e effect, lists []string) (err error) {
-	if v.session, v.user, err = v.core.sessions.Current(v.Request().Context()); err != nil {
+	v.session, v.user, err = v.core.sessions.Current(v.Request().Context())
+	if err != nil {
 		return err
 	}
 	if err := v.core.crossOrigin.Check(v.Request()); err != nil {
@@ -65,7 +66,8 @@ func (v *visit) run(g guard, h handler, e effect, lists []string) (err error) {
 		return v.Redirect(http.StatusSeeOther, elsewhere)
 	}
 	if lists != nil {
-		if v.form, err = readForm(v.Context, lists...); err != nil {
+		v.form, err = readForm(v.Context, lists...)
+		if err != nil {
 			return err
 		}
 	}
