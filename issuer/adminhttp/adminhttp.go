@@ -1,13 +1,11 @@
-// Package adminhttp lets whoever may write the data folder administer rind without a
-// browser and without an account: 'rind admin' speaks to it over a unix socket.
+// Package adminhttp serves 'rind admin': whoever may write to the data folder administers rind without
+// a browser and without an account, over a Unix socket.
 //
-// What it does it does by the methods that the pages of administrators use, so that
-// rules, audit rows and mails are the same. The audit trail says "operator" and who
-// that is on this machine.
+// Commands use the same methods as the pages for administrators, so rules, audit rows and emails are
+// the same. The audit trail names the operator and the operator's user on this machine.
 //
-// Listen makes the socket; Serve answers on it. Each command is a POST of a Request in
-// JSON to Prefix and its name; the answer is that command's struct, or a Refusal with
-// another status than 200.
+// Listen makes the socket; Serve answers on it. Each command is a POST of a Request in JSON to Prefix
+// and its name. The answer is the command's struct, or a Refusal with a status other than 200.
 package adminhttp
 
 import (
@@ -31,22 +29,22 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// Prefix is what the address of every command begins with.
+// Prefix begins the address of every command.
 const Prefix = "/v1/"
 
-// maxRequest is how many bytes a Request has at most.
+// maxRequest is the size limit of a Request, in bytes.
 const maxRequest = 64 << 10
 
-// Config is what a handler works with; all of it is required.
+// Config is what a handler needs. All fields are required.
 type Config struct {
 	Auth   *authn.Service
 	Issuer *issuer.Service
-	Pages  *ui.Renderer // says problems in words
+	Pages  *ui.Renderer // has the sentences of problems
 
-	// Confirm waits for a moment until verifiers have a revision, and says which do.
+	// Confirm waits a moment until verifiers have a revision, and says which of them do.
 	Confirm func(ctx context.Context, revision uint64) ui.Reach
 
-	// Address is an absolute address of a path on the server that people use.
+	// Address makes a path an absolute address on the public server.
 	Address func(path string) string
 
 	Clock  func() time.Time
@@ -57,10 +55,10 @@ type handler struct {
 	Config
 }
 
-// command answers one kind of request.
+// command runs one kind of request.
 type command func(*call) (any, error)
 
-// call is a request with who makes it.
+// call is a request with the operator who makes it.
 type call struct {
 	handler
 	ctx  context.Context
@@ -70,7 +68,7 @@ type call struct {
 	name string // of the operator, for the audit trail
 }
 
-// New makes the handler. Give its http.Server Context as ConnContext.
+// New makes the handler. Its http.Server needs Context as ConnContext.
 func New(cfg Config) http.Handler {
 	h := handler{cfg}
 	mux := deadline.NewMux()
@@ -80,7 +78,7 @@ func New(cfg Config) http.Handler {
 	return mux
 }
 
-// answer runs a command and writes what comes of it.
+// answer runs a command and writes its result.
 func (h handler) answer(w http.ResponseWriter, r *http.Request, name string, do command) {
 	c := call{handler: h, ctx: r.Context(), name: operatorOf(r.Context())}
 	c.by, c.from = authn.Operator(c.name), authn.Origin{UserAgent: "rind admin " + name}
@@ -118,7 +116,8 @@ func (h handler) write(w http.ResponseWriter, status int, v any) {
 	}
 }
 
-// refused is the status and the Refusal of a command that was not done. What went wrong inside stays in the log.
+// refused is the status and the body for a command that failed. Details of internal errors stay in
+// the log.
 func (h handler) refused(r refusal.Refusal) (int, Refusal) {
 	if len(r.Problems) > 0 {
 		var out Refusal
@@ -137,15 +136,15 @@ func (h handler) refused(r refusal.Refusal) (int, Refusal) {
 	return r.Status, Refusal{Error: []Problem{{Code: code, Text: text}}}
 }
 
-// principal is the operator, to the issuer.
+// principal tells the issuer that the operator is asking.
 func (c *call) principal() ledger.Principal {
 	return ledger.Principal{Username: c.name, Admin: true, Actor: audit.Actor{UserAgent: c.from.UserAgent}}
 }
 
-// user is the account that the request is about.
+// user finds the account that the request is about.
 func (c *call) user() (authn.User, error) { return c.userIn("name", c.req.Name) }
 
-// userIn is the account that a field of the request names.
+// userIn finds the account that a field of the request names.
 func (c *call) userIn(field, name string) (authn.User, error) {
 	u, err := c.Auth.Accounts.UserByName(c.ctx, name)
 	if errors.Is(err, authn.ErrNotFound) {
@@ -154,7 +153,7 @@ func (c *call) userIn(field, name string) (authn.User, error) {
 	return u, err
 }
 
-// confirmed waits for verifiers to have what was just done.
+// confirmed waits until verifiers have the latest change.
 func (c *call) confirmed() (*Reach, error) {
 	at, err := c.Issuer.Followers.Position(c.ctx)
 	if err != nil {
@@ -170,7 +169,7 @@ func (c *call) reached(revision uint64) *Reach {
 	return out
 }
 
-// Serve answers on l until ctx ends; requests under way may then end. It closes l.
+// Serve answers on l until ctx ends, lets running requests finish, and closes l.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	server := deadline.Server(h, log)
 	server.ConnContext = Context

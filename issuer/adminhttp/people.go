@@ -8,7 +8,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// commands are all that can be asked for.
+// commands lists every command by name.
 var commands = map[string]command{
 	"people": people, "person": person, "freeze": freeze(true), "thaw": freeze(false), "sign-out": signOut,
 	"recover": startRecovery, "make-admin": setAdmin(true), "drop-admin": setAdmin(false), "invite": invite,
@@ -17,7 +17,7 @@ var commands = map[string]command{
 	"settings": settings, "read-only": readOnly, "registration": registration, "set-banner": setBanner, "clear-banner": clearBanner,
 }
 
-// stamp is a time on the wire.
+// stamp writes a time as RFC 3339, "" for the zero time.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -17,17 +17,17 @@ import (
 	"github.com/rind-dev/rind/internal/private"
 )
 
-// errNoOwners is what systems without owners of files get: nothing there keeps other
-// users of the machine from the socket.
+// errNoOwners says that the system has no file owners, so nothing keeps other users from the socket.
 var errNoOwners = errors.New("adminhttp: this system does not say whose a file is, so the socket could not be kept from other users: set admin-socket to \"off\"")
 
-// Listen makes the socket at path, with mode 0600 from its first moment. The folder has
-// to be this user's, no symbolic link, and no other's to write to; one that others may
-// look into (mode 0700 is best) is warned of. With private.Group it may be root's, and a
-// group's of this process, as the volume of a cluster is. While Listen runs, files that this process
-// makes elsewhere get no more than mode 0600 either: call it before there are others. A socket that a server left behind which no longer runs is replaced; one
-// that is in use, and any other file, is an error. Only this user and root are let in,
-// where the system says who connects.
+// Listen makes the socket at path with mode 0600 from the start. The folder must belong to this user,
+// must not be a symbolic link, and nobody else may write to it; Listen warns about a folder that others
+// can read (0700 is best). With private.Group the folder may belong to root and to a group of this
+// process, as volumes in a cluster do.
+//
+// While Listen runs, other files that this process creates have mode 0600 at most too, so call it
+// before others are created. It replaces the socket of a server that no longer runs; a socket in use, or
+// any other file, is an error. Only this user and root may connect, if the system says who connects.
 func Listen(path string, access private.Access, log *slog.Logger) (net.Listener, error) {
 	if !hasOwners {
 		return nil, errNoOwners
@@ -51,7 +51,7 @@ func Listen(path string, access private.Access, log *slog.Logger) (net.Listener,
 	return guarded{l, log}, nil
 }
 
-// checkFolder refuses a folder in which somebody else could put things.
+// checkFolder refuses a folder to which somebody else may write.
 func checkFolder(dir string, access private.Access, log *slog.Logger) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -72,7 +72,7 @@ func checkFolder(dir string, access private.Access, log *slog.Logger) error {
 	return nil
 }
 
-// clearStale removes a socket that nobody listens on any more.
+// clearStale removes a socket that nobody listens on.
 func clearStale(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -97,9 +97,8 @@ func clearStale(path string) error {
 	return nil
 }
 
-// CheckSocket tells a client whether it may trust the socket at path with what it asks:
-// it is a socket, no symbolic link, and this user's, or root asks. The error is
-// fs.ErrNotExist where there is none.
+// CheckSocket tells a client whether it may trust the socket at path: it must be a socket and not a
+// symbolic link, and belong to this user unless root asks. The error is fs.ErrNotExist if there is none.
 func CheckSocket(path string) error {
 	if !hasOwners {
 		return errNoOwners
@@ -116,7 +115,7 @@ func CheckSocket(path string) error {
 	return nil
 }
 
-// guarded lets this user and root in.
+// guarded is a listener that accepts only this user and root.
 type guarded struct {
 	*net.UnixListener
 	log *slog.Logger
@@ -140,7 +139,7 @@ func (g guarded) Accept() (net.Conn, error) {
 
 type operatorKey struct{}
 
-// Context is for http.Server.ConnContext: it notes who connects.
+// Context is for http.Server.ConnContext: it records who connects.
 func Context(ctx context.Context, c net.Conn) context.Context {
 	name := "operator on this machine"
 	if u, ok := c.(*net.UnixConn); ok {
@@ -151,7 +150,7 @@ func Context(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, operatorKey{}, name)
 }
 
-// operatorName is what the audit trail says: "operator ada (uid 1000)".
+// operatorName is the name in the audit trail: "operator ada (uid 1000)".
 func operatorName(uid int) string {
 	id := strconv.Itoa(uid)
 	if u, err := user.LookupId(id); err == nil && u.Username != "" {

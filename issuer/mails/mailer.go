@@ -1,7 +1,7 @@
-// Package mails writes every email of rind: what it says, where its link leads, and on which terms
-// it waits in the queue (internal/mail), which sends it.
+// Package mails writes every email of rind: its text, the address of its link, and its terms in the
+// queue (internal/mail), which sends it.
 //
-// A Mailer is authn's Notifier, takes the issuer's invitations into projects, and writes what
+// A Mailer is authn's Notifier. It also writes the issuer's invitations to projects, and the notices that
 // internal/notices has collected for people.
 package mails
 
@@ -21,35 +21,35 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// Mailer writes mails. It is authn's Notifier.
+// Mailer writes emails. It is authn's Notifier.
 type Mailer struct {
 	pages  *ui.Renderer
 	queue  Queue
 	public *url.URL
 }
 
-// Queue takes mails with links and sends them later; see mail.Queue.
+// Queue stores emails and sends them later; see mail.Queue.
 type Queue interface {
-	// Put takes a mail in the transaction of what it is about, and waits as its Terms say. A mail to
-	// nobody takes the same places.
+	// Put stores an email in the transaction that causes it. Its Terms decide how it waits. An email
+	// to nobody takes up the same space.
 	Put(tx kv.Tx, m mail.Message) error
 
-	// Nobody does the work of Put and takes no place.
+	// Nobody does the work of Put, but stores nothing.
 	Nobody(tx kv.Tx, m mail.Message) error
 }
 
-// Accounts knows who has an account.
+// Accounts finds accounts.
 type Accounts interface {
-	// User is the account with an id, or authn.ErrNotFound.
+	// User returns the account with an ID, or authn.ErrNotFound.
 	User(ctx context.Context, id string) (authn.User, error)
 }
 
-// New makes a Mailer whose links lead to public.
+// New makes a Mailer whose links begin with public.
 func New(pages *ui.Renderer, queue Queue, public *url.URL) *Mailer {
 	return &Mailer{pages: pages, queue: queue, public: public}
 }
 
-// linkMails are the mails with links of accounts: the kind of each, and the page behind its link.
+// linkMails are the emails with links: the kind of each, and the page that its link leads to.
 var linkMails = map[authn.Purpose]struct {
 	kind string
 	page ui.Path
@@ -78,7 +78,7 @@ func (m *Mailer) Link(tx kv.Tx, l authn.LinkMail) error {
 	return m.send(tx, l.To, it.kind, args, linkTerms(l.To, l.Purpose, it.kind))
 }
 
-// linkTerms are the terms of a mail with a link.
+// linkTerms are the terms of an email with a link.
 func linkTerms(to authn.Recipient, p authn.Purpose, kind string) mail.Terms {
 	switch p {
 	case authn.PurposeVerifyEmail, authn.PurposeEmailChange:
@@ -102,11 +102,12 @@ func (m *Mailer) AddressInUse(tx kv.Tx, to authn.Recipient, p authn.Purpose, use
 	return m.send(tx, to, ui.MailAddressInUse, m.about(about.Origin, about.Time), terms)
 }
 
-// address is an absolute address on this server, whatever a request called it.
+// address makes a path an absolute address on this server. It ignores the Host of requests.
 func (m *Mailer) address(path string) string { return m.public.String() + path }
 
-// ProjectInvitation takes the mail with the link of an invitation into a project. Where nobody is to have it, it waits
-// in the same place as a blank: whoever invites does not learn whether there is such an account.
+// ProjectInvitation queues the email with the link of an invitation to a project. If nobody has the name
+// or address, it queues a blank in the same place, so that the inviter does not learn whether the
+// account exists.
 func (m *Mailer) ProjectInvitation(tx kv.Tx, inv projects.Invited) error {
 	kind := ui.MailProjectInvited
 	if inv.Hand != "" {
@@ -126,7 +127,7 @@ func (m *Mailer) ProjectInvitation(tx kv.Tx, inv projects.Invited) error {
 	return refused(m.queue.Put(tx, msg))
 }
 
-// about says from where and when something was done.
+// about says when and from where something was done.
 func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {
 	ip := ""
 	if o.IP.IsValid() {
@@ -135,19 +136,20 @@ func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {
 	return ui.Args{"time": at, "ip": ip, "browser": m.pages.Browser("en", o.UserAgent)}
 }
 
-// toOwner are the terms of a mail that takes the password or a session of the account that it goes
-// to: no mail that a stranger has sent takes its places, nor does one of another kind.
+// toOwner are the terms of an email that an account's owner gets after giving the password or using a
+// session. Emails that strangers cause, and emails of another kind, don't take its space.
 func toOwner(to authn.Recipient, kind string) mail.Terms {
 	return mail.Terms{Class: mail.Security, Target: kind + "/" + to.UserID, Source: to.UserID}
 }
 
-// byMember are the terms of a mail that somebody who is signed in has sent to an address of their choice.
+// byMember are the terms of an email that a signed-in user sends to an address of their choice.
 func byMember(to authn.Recipient, kind, name string) mail.Terms {
 	return mail.Terms{Class: mail.Members, Slot: kind + "/" + name, Target: text.Mailbox(to.Email), Source: to.Source}
 }
 
-// toNew are the terms of a mail to an address that an account does not have yet, or of what its owner is told
-// instead. It replaces the one that waits of the same purpose and account, which is void.
+// toNew are the terms of an email to an address that an account does not have yet, or of the email that
+// the address's owner gets instead. It replaces the waiting email with the same purpose and account,
+// whose link no longer works.
 func toNew(to authn.Recipient, p authn.Purpose, userID string) mail.Terms {
 	terms := byMember(to, string(p), userID)
 	switch {
@@ -159,7 +161,7 @@ func toNew(to authn.Recipient, p authn.Purpose, userID string) mail.Terms {
 	return terms
 }
 
-// send writes a mail and hands it over. For nobody it does all but that.
+// send writes and queues an email. For nobody it only does the work.
 func (m *Mailer) send(tx kv.Tx, to authn.Recipient, kind string, args ui.Args, terms mail.Terms) error {
 	msg, err := m.write(to, kind, args, terms)
 	switch {
@@ -171,7 +173,7 @@ func (m *Mailer) send(tx kv.Tx, to authn.Recipient, kind string, args ui.Args, t
 	return refused(m.queue.Put(tx, msg))
 }
 
-// write draws a mail.
+// write renders an email.
 func (m *Mailer) write(to authn.Recipient, kind string, args ui.Args, terms mail.Terms) (mail.Message, error) {
 	args["username"] = to.Username
 	subject, plain, err := m.pages.Mail("en", kind, args)
@@ -189,7 +191,7 @@ func (m *Mailer) write(to authn.Recipient, kind string, args ui.Args, terms mail
 	return mail.Message{To: to.Email, Subject: subject, Text: plain, HTML: html, Link: link, Terms: terms}, nil
 }
 
-// refused is authn.ErrMail where a mail is not taken.
+// refused is authn.ErrMail if the queue did not take the email.
 func refused(err error) error {
 	if errors.Is(err, mail.ErrFull) || errors.Is(err, mail.ErrMessage) {
 		return fmt.Errorf("%w: %w", authn.ErrMail, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// Carry writes the mails of notices for the queue. What does not say whom it goes to goes to the account's
+// Carry writes the emails of notices and queues them. A notice without an address goes to the account's
 // verified address.
 func (m *Mailer) Carry(accounts Accounts) notices.Deliver {
 	return func(ctx context.Context, b notices.Batch) (func(kv.Tx) error, error) {
@@ -41,8 +41,8 @@ func (m *Mailer) Carry(accounts Accounts) notices.Deliver {
 	}
 }
 
-// noticeTerms are the terms of the mail of a batch. Kinds have places of their own for each account, and whoever
-// causes many mails, to themselves or to others, takes turns with the others.
+// noticeTerms are the terms of a batch's email. Each kind has its own space per account, and whoever
+// causes many emails takes turns with the others.
 func noticeTerms(b notices.Batch) mail.Terms {
 	terms := mail.Terms{Class: mail.Notices, Target: b.User + "/" + string(b.Kind), Source: "to " + b.User}
 	if b.Kind.Always() {
@@ -54,8 +54,8 @@ func noticeTerms(b notices.Batch) mail.Terms {
 	return terms
 }
 
-// recipientOf says whom a batch goes to, with no address where that is nobody. Of
-// several addresses it is the oldest: a new one may be an intruder's.
+// recipientOf finds the recipient of a batch; without an address there is none. Of several addresses it
+// chooses the oldest, because a new one may be an intruder's.
 func recipientOf(ctx context.Context, accounts Accounts, b notices.Batch) (authn.Recipient, error) {
 	for _, n := range b.Notices {
 		if n.Email != "" {
@@ -69,7 +69,7 @@ func recipientOf(ctx context.Context, accounts Accounts, b notices.Batch) (authn
 	return authn.Recipient{UserID: u.ID, Username: u.Username, Email: u.Email}, err
 }
 
-// writeBatch makes the mail of a batch: of one notice, or of several together.
+// writeBatch writes the email of one notice, or of several together.
 func (m *Mailer) writeBatch(b notices.Batch, to authn.Recipient) (mail.Message, error) {
 	msg := mail.Message{To: to.Email}
 	var err error
@@ -93,7 +93,7 @@ func (m *Mailer) writeBatch(b notices.Batch, to authn.Recipient) (mail.Message, 
 	return msg, err
 }
 
-// choice says where mails of a kind are switched off, if they can be.
+// choice says where a kind of email is switched off, if it can be.
 func (m *Mailer) choice(kind notices.Kind) ui.Args {
 	if kind.Always() {
 		return ui.Args{}
@@ -101,7 +101,7 @@ func (m *Mailer) choice(kind notices.Kind) ui.Args {
 	return ui.Args{"settings": m.address(string(ui.PathNotifications))}
 }
 
-// args are what the mail of a notice mentions, but for whom it goes to.
+// args are what the email of a notice mentions, except its recipient.
 func (m *Mailer) args(n notices.Notice) ui.Args {
 	args, d := m.choice(n.Kind), n.Details
 	for name, v := range map[string]string{
@@ -135,7 +135,7 @@ func (m *Mailer) args(n notices.Notice) ui.Args {
 	return args
 }
 
-// role is what people call a role; what is none of those stays as it is.
+// role is the word for a role; unknown roles stay as they are.
 func (m *Mailer) role(role string) string {
 	if role == string(projects.RoleOwner) || role == string(projects.RoleMaintainer) {
 		return m.pages.Text("en", "audit.role."+role, nil)

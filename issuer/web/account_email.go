@@ -9,7 +9,7 @@ import (
 type emailLink struct {
 	path    ui.Path
 	purpose authn.Purpose
-	kind    string // of the page that says that it does not work
+	kind    string // chooses the page that says why the link does not work
 }
 
 var (
@@ -34,7 +34,7 @@ func (s *accountServer) moveEmail(v *visit) error {
 	return v.done("email_change_sent")
 }
 
-// showEmailLink is where the links of the mails lead. Looking at one uses nothing up.
+// showEmailLink is where the links in the emails lead. Viewing the page does not use up the link.
 func (s *accountServer) showEmailLink(l emailLink) handler {
 	return func(v *visit) error {
 		link, moved, err := v.link(l.path)

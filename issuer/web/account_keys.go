@@ -15,7 +15,7 @@ func (s *accountServer) showKeyNew(v *visit) error {
 	return v.show(ui.KeyNewPage{Layout: v.layout()})
 }
 
-// keyRows are the visitor's keys.
+// keyRows lists the visitor's security keys.
 func (s *accountServer) keyRows(v *visit) ([]ui.KeyRow, error) {
 	keys, err := s.auth.SecurityKeys.List(v.Request().Context(), v.user.ID)
 	out := make([]ui.KeyRow, len(keys))
@@ -25,7 +25,7 @@ func (s *accountServer) keyRows(v *visit) ([]ui.KeyRow, error) {
 	return out, err
 }
 
-// key is the visitor's key that the address names.
+// key returns the visitor's key whose ID is in the address.
 func (s *accountServer) key(v *visit) (ui.KeyRow, error) {
 	keys, err := s.keyRows(v)
 	if err != nil {
@@ -95,12 +95,12 @@ func (s *accountServer) setKeysOnly(v *visit) error {
 	return v.entered(session, notice)
 }
 
-func (s *accountServer) beginAddKey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
+func (s *accountServer) beginAddKey(v *visit, sent ceremonyRequest) (ceremonyAnswer, error) {
 	options, err := s.auth.SecurityKeys.BeginAdd(v.Request().Context(), v.session, sent.Name)
 	return ceremonyAnswer{Options: options}, err
 }
 
-func (s *accountServer) finishAddKey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
+func (s *accountServer) finishAddKey(v *visit, sent ceremonyRequest) (ceremonyAnswer, error) {
 	ctx := v.Request().Context()
 	session, err := s.auth.SecurityKeys.Add(ctx, v.session, v.origin(), sent.Response)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// showNotifications lists the kinds of mails, with the reader's choice.
+// showNotifications lists the kinds of email with the visitor's choices.
 func (s *accountServer) showNotifications(v *visit) error {
 	off, err := s.auth.Notifications.Off(v.Request().Context(), v.session)
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *accountServer) showNotifications(v *visit) error {
 	return v.show(page)
 }
 
-// saveNotifications switches the kinds off that are not checked.
+// saveNotifications switches off the kinds that are not checked.
 func (s *accountServer) saveNotifications(v *visit) error {
 	var off []notices.Kind
 	for _, i := range notices.Kinds() {

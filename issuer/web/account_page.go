@@ -7,7 +7,7 @@ import (
 )
 
 func (s *accountServer) accountPage(v *visit, status int, l ui.Layout) error {
-	events, err := s.auth.Trail.Own(v.Request().Context(), v.session, audit.Query{Limit: shownEvents})
+	events, err := s.auth.Trail.Own(v.Request().Context(), v.session, audit.Query{Limit: recentEvents})
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (s *accountServer) accountPage(v *visit, status int, l ui.Layout) error {
 	return v.render(status, page)
 }
 
-// accountKeys puts the keys on the visitor's page.
+// accountKeys adds the visitor's security keys to the account page.
 func (s *accountServer) accountKeys(v *visit, page *ui.AccountPage) (err error) {
 	page.KeysOffered, page.KeysOnly = s.auth.SecurityKeys.Offered(), v.user.KeysOnly
 	page.Keys, err = s.keyRows(v)

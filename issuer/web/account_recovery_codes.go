@@ -6,7 +6,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// showRecoveryCodes asks for one of the codes again; they are not shown again.
+// showRecoveryCodes asks the visitor to type one of the codes. It does not show them again.
 func (s *accountServer) showRecoveryCodes(v *visit) error {
 	if v.user.RecoveryCodesLeft == 0 {
 		return v.then(string(ui.PathRecoveryNew), "")
@@ -22,13 +22,13 @@ func (s *accountServer) recoveryNewPage(v *visit, status int, l ui.Layout) error
 	return v.render(status, ui.RecoveryNewPage{Layout: l, First: v.user.RecoveryCodesLeft == 0, Left: v.user.RecoveryCodesLeft})
 }
 
-// createRecoveryCodes shows new codes, in this answer only.
+// createRecoveryCodes shows new codes. Only this answer contains them.
 func (s *accountServer) createRecoveryCodes(v *visit) error {
 	codes, session, err := s.auth.RecoveryCodes.Create(v.Request().Context(), v.session, v.origin())
 	if err != nil {
 		return err
 	}
-	if err := s.keep(v, session); err != nil {
+	if err := s.keepSession(v, session); err != nil {
 		return err
 	}
 	return v.show(ui.RecoveryCodesPage{Layout: v.layout(), Codes: codes})

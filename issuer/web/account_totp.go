@@ -23,8 +23,8 @@ func (s *accountServer) totpPage(v *visit, status int, l ui.Layout) error {
 	})
 }
 
-// confirmTOTP sets the authenticator up. Whoever has no recovery codes yet gets
-// them with the answer.
+// confirmTOTP adds the authenticator app. A visitor who has no recovery codes yet gets them in
+// the same answer.
 func (s *accountServer) confirmTOTP(v *visit) error {
 	ctx := v.Request().Context()
 	session, err := s.auth.Authenticators.Confirm(ctx, v.session, v.origin(), v.form.Get("code"))
@@ -38,7 +38,7 @@ func (s *accountServer) confirmTOTP(v *visit) error {
 		}
 		return v.entered(session, notice)
 	}
-	if err := s.keep(v, session); err != nil {
+	if err := s.keepSession(v, session); err != nil {
 		return err
 	}
 	return s.createRecoveryCodes(v)

@@ -9,19 +9,19 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// shownEvents is how many rows of the audit trail a page shows.
-const shownEvents = 20
+// recentEvents is how many rows of the audit trail the pages of an account and a project show.
+const recentEvents = 20
 
-// shownActivity is how many rows a page of the audit trail shows.
-const shownActivity = 50
+// activityPageSize is how many rows a page of the audit trail shows.
+const activityPageSize = 50
 
-// trail is a part of the audit trail that the visitor may read.
+// trail is the part of the audit trail that the visitor may read.
 type trail struct {
-	page ui.ActivityPage // whose it is
+	page ui.ActivityPage // says whose trail it is
 	find func(context.Context, audit.Query) (audit.Page, error)
 }
 
-// trailOf says which part of the trail an address is about.
+// trailOf finds the part of the trail that belongs to the address.
 type trailOf func(*visit) (trail, error)
 
 func (s *activityServer) ownTrail(v *visit) (trail, error) {
@@ -30,7 +30,7 @@ func (s *activityServer) ownTrail(v *visit) (trail, error) {
 	}}, nil
 }
 
-// projectTrail is that of a project, for its members and for administrators.
+// projectTrail is the trail of a project, for its members and administrators.
 func (s *activityServer) projectTrail(v *visit) (trail, error) {
 	p, err := s.projects.Get(v.Request().Context(), v.principal(), v.Param("name"))
 	return trail{ui.ActivityPage{Whose: ui.ActivityProject, Name: p.Name}, func(ctx context.Context, q audit.Query) (audit.Page, error) {
@@ -55,12 +55,12 @@ func (s *activityServer) showActivity(of trailOf) handler {
 		}
 		q, err := s.readFilter(v, &t.page)
 		if ps, status := v.problems(err); status != 0 {
-			return s.activityPage(v, status, v.with(ps), t.page, audit.Page{})
+			return s.activityPage(v, status, v.layoutWith(ps), t.page, audit.Page{})
 		}
 		if err != nil {
 			return err
 		}
-		q.Limit = shownActivity
+		q.Limit = activityPageSize
 		found, err := t.find(v.Request().Context(), q)
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func (s *activityServer) activityPage(v *visit, status int, l ui.Layout, page ui
 	return v.render(status, page)
 }
 
-// eventRows makes rows of a page from rows of the audit trail.
+// eventRows turns rows of the audit trail into rows of a page.
 func eventRows(events []audit.Event, reader string) []ui.EventRow {
 	out := make([]ui.EventRow, len(events))
 	for i, e := range events {
@@ -93,8 +93,7 @@ func eventRows(events []audit.Event, reader string) []ui.EventRow {
 	return out
 }
 
-// accountName is whom a row is about; the id where a row is from before there were
-// names in them.
+// accountName is the name of the account that a row is about. Old rows have no names: then it is the ID.
 func accountName(e audit.Event) string {
 	if e.AccountName == "" && e.Account == e.Actor.UserID {
 		return e.Actor.Username

@@ -12,7 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 )
 
-// exports are the forms in which the trail can be had.
+// exports are the formats of an export.
 var exports = map[string]struct {
 	kind, suffix string
 	open         func(io.Writer) (audit.Encoder, error)
@@ -21,9 +21,9 @@ var exports = map[string]struct {
 	"jsonl": {"application/x-ndjson", ".jsonl", func(w io.Writer) (audit.Encoder, error) { return audit.NewJSONLines(w), nil }},
 }
 
-// exportActivity sends all rows that a filter selects, the newest first. It reads
-// them page by page, each in a transaction of its own that asks again whether the
-// visitor may, so neither memory nor the store is held by a reader who is slow.
+// exportActivity sends all rows that a filter selects, newest first. It reads them page by page.
+// Each page has its own transaction, which checks again whether the visitor may read it, so a slow
+// reader holds up neither memory nor the store.
 func (s *activityServer) exportActivity(of trailOf) handler {
 	return func(v *visit) error {
 		t, err := of(v)
@@ -36,12 +36,12 @@ func (s *activityServer) exportActivity(of trailOf) handler {
 		}
 		q, err := s.readFilter(v, &t.page)
 		if ps, status := v.problems(err); status != 0 {
-			return s.activityPage(v, status, v.with(ps), t.page, audit.Page{})
+			return s.activityPage(v, status, v.layoutWith(ps), t.page, audit.Page{})
 		}
 		if err != nil {
 			return err
 		}
-		page, err := t.find(v.Request().Context(), q) // what is refused is refused before the first byte
+		page, err := t.find(v.Request().Context(), q) // an error must come before the first byte
 		if err != nil {
 			return err
 		}
@@ -56,13 +56,13 @@ func (s *activityServer) exportActivity(of trailOf) handler {
 		}
 		if err := s.stream(v, form.open, t.find, q, page); err != nil {
 			s.log.WarnContext(v.Request().Context(), "web: an export of the audit trail broke off", "request_id", idOf(v.Context), "error", err)
-			panic(http.ErrAbortHandler) // a file that ends early must not look whole
+			panic(http.ErrAbortHandler) // an incomplete file must not look complete
 		}
 		return nil
 	}
 }
 
-// stream writes a page of rows and all behind it.
+// stream writes a page of rows and all older ones.
 func (s *activityServer) stream(v *visit, open func(io.Writer) (audit.Encoder, error),
 	find func(context.Context, audit.Query) (audit.Page, error), q audit.Query, page audit.Page) error {
 	ctx := v.Request().Context()

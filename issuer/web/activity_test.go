@@ -163,10 +163,10 @@ func TestActivityPagesAndTheirLinks(t *testing.T) {
 			return nil
 		}))
 	}
-	fill(2*shownActivity + 7)
+	fill(2*activityPageSize + 7)
 	for _, path := range []string{"/account/activity?group=token&address=192.0.2.1", "/admin/audit?about=ada&group=token"} {
 		first := ada.get(path).is(200, "")
-		if first.link("Back to newest") != "" || len(first.numbers()) != shownActivity {
+		if first.link("Back to newest") != "" || len(first.numbers()) != activityPageSize {
 			t.Errorf("%s: the first page has %d rows", path, len(first.numbers()))
 		}
 		fill(3) // while somebody reads
@@ -194,7 +194,7 @@ func TestActivityPagesAndTheirLinks(t *testing.T) {
 		}
 	}
 	for _, odd := range []string{"x", "-1", "1e9", "18446744073709551616", ""} {
-		if got := ada.get("/account/activity?before="+odd).is(200, ""); len(got.numbers()) != shownActivity {
+		if got := ada.get("/account/activity?before="+odd).is(200, ""); len(got.numbers()) != activityPageSize {
 			t.Errorf("before %q: %d rows", odd, len(got.numbers()))
 		}
 	}
@@ -226,7 +226,7 @@ func TestFilteringByAddressTellsNothing(t *testing.T) {
 	project, err := h.issuer.Projects.Get(t.Context(), ledger.Principal{UserID: ada.id, Username: "ada"}, "demo")
 	h.must(err)
 	h.must(h.store.Update(t.Context(), func(tx kv.Tx) error {
-		for range 10*shownActivity + 7 { // more than is looked at for one page
+		for range 10*activityPageSize + 7 { // more than is looked at for one page
 			if err := audit.Append(tx, audit.Event{Kind: "token.minted", Time: h.clock.Now(), Account: ada.id, AccountName: "ada", Project: project.ID,
 				Actor: audit.Actor{UserID: ada.id, Username: "ada", IP: there}}); err != nil {
 				return err

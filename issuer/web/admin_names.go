@@ -4,7 +4,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-func (s *adminServer) listHeldNames(v *visit) error {
+func (s *adminServer) listReservedNames(v *visit) error {
 	held, err := s.projects.ReservedNames(v.Request().Context(), v.principal())
 	if err != nil {
 		return err

@@ -7,16 +7,16 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// shownPeople is how many accounts a page of the list shows.
-const shownPeople = 100
+// peoplePageSize is how many accounts a page of the list shows.
+const peoplePageSize = 100
 
 func (s *adminServer) peoplePage(v *visit, status int, l ui.Layout) error {
 	return s.drawPeople(v, status, ui.AdminPeoplePage{Layout: l, Search: v.QueryParam("q"), Email: v.form.Get("email")})
 }
 
 func (s *adminServer) drawPeople(v *visit, status int, page ui.AdminPeoplePage) error {
-	ctx, auth := v.Request().Context(), s.auth
-	found, err := auth.Administration.People(ctx, v.session, authn.PeopleQuery{Text: page.Search, After: v.QueryParam("after"), Limit: shownPeople})
+	ctx := v.Request().Context()
+	found, err := s.auth.Administration.People(ctx, v.session, authn.PeopleQuery{Text: page.Search, After: v.QueryParam("after"), Limit: peoplePageSize})
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (s *adminServer) drawPeople(v *visit, status int, page ui.AdminPeoplePage) 
 	for _, u := range found.People {
 		page.People = append(page.People, s.personRow(v, u))
 	}
-	invitations, err := auth.Invitations.List(ctx, v.session)
+	invitations, err := s.auth.Invitations.List(ctx, v.session)
 	if err != nil {
 		return err
 	}
@@ -50,8 +50,8 @@ func (s *adminServer) personRow(v *visit, u authn.User) ui.PersonRow {
 	}
 }
 
-// invite makes an invitation and shows its link, in this answer only: it is for
-// handing over where the mail does not arrive.
+// invite creates an invitation and shows its link in this answer only, for when the email
+// does not arrive.
 func (s *adminServer) invite(v *visit) error {
 	invitation, link, err := s.auth.Invitations.Invite(v.Request().Context(), v.session, v.origin(), v.form.Get("email"))
 	if err != nil {

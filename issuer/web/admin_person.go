@@ -27,7 +27,7 @@ func (s *adminServer) showPerson(v *visit) error {
 	if err != nil {
 		return err
 	}
-	events, err := s.auth.Trail.Of(ctx, v.session, person.ID, audit.Query{Limit: shownEvents})
+	events, err := s.auth.Trail.Of(ctx, v.session, person.ID, audit.Query{Limit: recentEvents})
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (s *adminServer) showPerson(v *visit) error {
 	return v.show(page)
 }
 
-// personActPage asks before something is done to an account.
+// personActPage asks for confirmation before something is done to an account.
 func (s *adminServer) personActPage(act string) pageFunc {
 	return func(v *visit, status int, l ui.Layout) error {
 		person, err := s.auth.Administration.Person(v.Request().Context(), v.session, v.Param("id"))
@@ -53,7 +53,7 @@ func (s *adminServer) personActPage(act string) pageFunc {
 	}
 }
 
-// personAct does to an account what was asked about.
+// personAct does what personActPage asked about.
 func (s *adminServer) personAct(act string) handler {
 	return func(v *visit) error {
 		ctx, id := v.Request().Context(), v.Param("id")
@@ -76,7 +76,7 @@ func (s *adminServer) personAct(act string) handler {
 	}
 }
 
-// activeTokens counts the tokens of a user that work.
+// activeTokens counts the active tokens of a user.
 func (s *adminServer) activeTokens(ctx context.Context, userID string) (n int, err error) {
 	tokenList, err := s.tokens.List(ctx, userID, tokens.Page{Limit: ledger.MaxPage})
 	for _, t := range tokenList.Tokens {
@@ -87,7 +87,7 @@ func (s *adminServer) activeTokens(ctx context.Context, userID string) (n int, e
 	return n, err
 }
 
-// freezePage asks before an account is frozen or thawed.
+// freezePage asks for confirmation before an account is frozen or thawed.
 func (s *adminServer) freezePage(frozen bool) pageFunc {
 	return func(v *visit, status int, l ui.Layout) error {
 		ctx := v.Request().Context()
@@ -103,7 +103,7 @@ func (s *adminServer) freezePage(frozen bool) pageFunc {
 	}
 }
 
-// freeze freezes an account or thaws it, here and in every verifier.
+// freeze freezes or thaws an account, here and in every verifier.
 func (s *adminServer) freeze(frozen bool) handler {
 	return func(v *visit) error {
 		ctx := v.Request().Context()

@@ -11,14 +11,14 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// shownSurvey is how many projects, or tokens, a page of a list of all shows.
-const shownSurvey = 100
+// adminPageSize is how many projects or tokens a page of the lists of everything shows.
+const adminPageSize = 100
 
 func (s *adminServer) listAllProjects(v *visit) error {
 	ctx := v.Request().Context()
 	page := ui.AdminProjectsPage{Layout: v.layout(), Search: v.QueryParam("q"), Unowned: v.QueryParam("unowned") != ""}
 	found, err := s.projects.All(ctx, v.principal(), projects.AllQuery{
-		Text: page.Search, After: v.QueryParam("after"), Limit: shownSurvey, Unowned: page.Unowned,
+		Text: page.Search, After: v.QueryParam("after"), Limit: adminPageSize, Unowned: page.Unowned,
 	})
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (s *adminServer) anyProjectPage(v *visit, status int, l ui.Layout) error {
 			page.Project.Unowned = false
 		}
 	}
-	tokenList, next, err := s.tokens.ProjectTokens(ctx, who, p.Name, tokens.ProjectTokensQuery{Limit: shownSurvey})
+	tokenList, next, err := s.tokens.ProjectTokens(ctx, who, p.Name, tokens.ProjectTokensQuery{Limit: adminPageSize})
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (s *adminServer) anyProjectPage(v *visit, status int, l ui.Layout) error {
 	return v.render(status, page)
 }
 
-// appointOwner gives a project an owner that nobody can manage any more.
+// appointOwner gives an owner to a project that has no active owner.
 func (s *adminServer) appointOwner(v *visit) error {
 	ctx := v.Request().Context()
 	user, err := s.userNamed(ctx, "user", v.form.Get("user"))
@@ -82,7 +82,7 @@ func (s *adminServer) appointOwner(v *visit) error {
 	return v.done("owner_appointed")
 }
 
-// userNamed is the account with the name that was typed into a field.
+// userNamed finds the account whose name was typed into a field.
 func (s *adminServer) userNamed(ctx context.Context, field, name string) (authn.User, error) {
 	user, err := s.auth.Accounts.UserByName(ctx, name)
 	if errors.Is(err, authn.ErrNotFound) {

@@ -11,16 +11,16 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// listAllTokens lists what the address says. A text that could be a token is not
-// looked for there either: the form sends it to searchTokens.
+// listAllTokens lists the tokens that the address asks for. It refuses a text that may be a token:
+// searchTokens checks what was typed before it becomes part of an address.
 func (s *adminServer) listAllTokens(v *visit) error {
 	text, in := v.QueryParam("q"), v.QueryParam("in")
 	page := ui.AdminTokensPage{Layout: v.layout(), Search: text, In: in}
 	found, err := s.findTokens(v.Request().Context(), v, text, in)
 	if ps, status := v.problems(err); status != 0 {
-		page.Layout = v.with(ps)
+		page.Layout = v.layoutWith(ps)
 		if ps.Has("token_as_search") {
-			page.Search = "" // it is no page's
+			page.Search = "" // a token must not be on a page
 		}
 		return v.render(status, page)
 	}
@@ -36,13 +36,12 @@ func (s *adminServer) listAllTokens(v *visit) error {
 	return v.show(page)
 }
 
-// findTokens looks for tokens of everybody: in labels and ids, of an owner, or among
-// those that can upload to a project.
+// findTokens searches the tokens of everybody by label or ID, by owner, or by project.
 func (s *adminServer) findTokens(ctx context.Context, v *visit, text, in string) (tokens.TokenPage, error) {
 	if err := tokens.CheckTokenSearch(text); err != nil {
 		return tokens.TokenPage{}, err
 	}
-	q := tokens.AllQuery{After: v.QueryParam("after"), Limit: shownSurvey}
+	q := tokens.AllQuery{After: v.QueryParam("after"), Limit: adminPageSize}
 	switch {
 	case in == ui.InOwner && text != "":
 		owner, err := s.userNamed(ctx, "q", text)
@@ -62,7 +61,7 @@ func (s *adminServer) findTokens(ctx context.Context, v *visit, text, in string)
 	return found, err
 }
 
-// tokenSearchPage shows a search that was refused. What was typed is not on it.
+// tokenSearchPage shows that a search was refused. It does not repeat what was typed.
 func (s *adminServer) tokenSearchPage(v *visit, status int, l ui.Layout) error {
 	return v.render(status, ui.AdminTokensPage{Layout: l, In: v.form.Get("in")})
 }
@@ -88,7 +87,7 @@ func (s *adminServer) revokeAnyPage(v *visit, status int, l ui.Layout) error {
 	return v.render(status, ui.AdminTokenRevokePage{Layout: l, Token: row, Reason: v.form.Get("reason")})
 }
 
-// revokeAnyToken revokes a token for a reason, of which its owner hears.
+// revokeAnyToken revokes a token and tells its owner the reason.
 func (s *adminServer) revokeAnyToken(v *visit) error {
 	ctx := v.Request().Context()
 	revision, _, err := s.tokens.RevokeFor(ctx, v.principal(), v.Param("id"), v.form.Get("reason"))
@@ -98,7 +97,8 @@ func (s *adminServer) revokeAnyToken(v *visit) error {
 	return v.revoked(s.confirm(ctx, revision))
 }
 
-// revoked is confirmed for a token: the notice does not promise what a verifier lacks.
+// revoked is confirmed for a token: the notice does not claim that every verifier has the
+// revocation if one does not.
 func (v *visit) revoked(r ui.Reach) error {
 	notice := "token_revoked"
 	if r.Missing() {

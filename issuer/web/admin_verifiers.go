@@ -43,8 +43,8 @@ func verifierRow(v followers.Verifier) ui.VerifierRow {
 	return row
 }
 
-// registerVerifier shows the secret of a new verifier, in this answer only. It lets
-// another machine learn of every token, so it asks for a factor of late.
+// registerVerifier shows the secret of a new verifier in this answer only. The verifier learns of
+// every token, so this asks for a fresh factor.
 func (s *adminServer) registerVerifier(v *visit) error {
 	if !v.session.FactorFresh(s.now()) {
 		return authn.ErrFactorStale

@@ -15,38 +15,40 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-// pathLeaks takes the reports of secret scanners, where PyPI takes them.
+// pathLeaks is where secret scanners report leaked tokens. PyPI uses the same path.
 const pathLeaks = "/_/secrets/disclose-token"
 
-// The headers of a report.
+// The headers of a report (GitHub's secret scanning partner program).
 const (
 	headerLeakKey       = "GITHUB-PUBLIC-KEY-IDENTIFIER"
 	headerLeakSignature = "GITHUB-PUBLIC-KEY-SIGNATURE"
 )
 
-// How many reports are taken at once, of all and of one network: whoever holds bodies back keeps no scanner out.
+// How many reports are read at a time, in total and from one network, so that a client that sends
+// slowly does not keep scanners out.
 const (
-	maxLeakBodies     = 16
-	maxLeakBodiesFrom = 2
+	maxReports           = 16
+	maxReportsPerNetwork = 2
 )
 
-// leakPlaces are the places in which reports are read.
-type leakPlaces struct {
+// reportSlots are the reports that are being read.
+type reportSlots struct {
 	mu    sync.Mutex
 	taken int
 	from  map[netip.Prefix]int
 }
 
-// enter takes a place for a client, if there is one for its network: an IPv4 address, or an IPv6 /56.
-func (p *leakPlaces) enter(ip netip.Addr) (leave func(), ok bool) {
+// enter takes a slot for a client unless its network has too many. A network is an IPv4 address or
+// an IPv6 /56.
+func (p *reportSlots) enter(ip netip.Addr) (leave func(), ok bool) {
 	ip, bits := ip.Unmap().WithZone(""), 56
 	if !ip.Is6() {
 		bits = ip.BitLen()
 	}
-	network, _ := ip.Prefix(bits) // fails for no address, which is one network, too
+	network, _ := ip.Prefix(bits) // an unknown address fails; all of them count as one network
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.taken >= maxLeakBodies || p.from[network] >= maxLeakBodiesFrom {
+	if p.taken >= maxReports || p.from[network] >= maxReportsPerNetwork {
 		return nil, false
 	}
 	if p.from == nil {
@@ -57,7 +59,7 @@ func (p *leakPlaces) enter(ip netip.Addr) (leave func(), ok bool) {
 	return func() { p.leave(network) }, true
 }
 
-func (p *leakPlaces) leave(network netip.Prefix) {
+func (p *reportSlots) leave(network netip.Prefix) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken--
@@ -67,11 +69,11 @@ func (p *leakPlaces) leave(network netip.Prefix) {
 	}
 }
 
-// takeLeaks revokes the tokens that a scanner reports, each if its chain of
-// signatures holds, and answers 204 however many those are: what is in a report is
-// the scanner's guess. 404 says that this server takes no reports, or that there is
-// no signature; 400 that it is wrong, or the body no list; 503 asks to come again.
-func (s *apiServer) takeLeaks(c echo.Context) error {
+// receiveLeakReport revokes the tokens that a scanner reports, if their signatures are right. It
+// answers 204 whatever their number, because a report may contain anything that looks like a token;
+// 404 if this server takes no reports or the report has no signature; 400 if the signature is wrong
+// or the body is not a list; 503 if the scanner should try again.
+func (s *apiServer) receiveLeakReport(c echo.Context) error {
 	ctx, r := c.Request().Context(), c.Request()
 	c.Response().Header().Set("Cache-Control", "no-store")
 	key, signature := r.Header.Get(headerLeakKey), r.Header.Get(headerLeakSignature)
@@ -81,15 +83,15 @@ func (s *apiServer) takeLeaks(c echo.Context) error {
 	if r.ContentLength > leaks.MaxBody {
 		return c.NoContent(http.StatusRequestEntityTooLarge)
 	}
-	// Anybody can send a megabyte; what costs nothing is looked at before it is taken, and few are taken at once.
+	// Anybody can send a megabyte, so the cheap checks come before the body is read.
 	err := leaks.Precheck(key, signature)
 	if err == nil {
 		err = s.leaks.Key(ctx, key)
 	}
 	if err != nil {
-		return s.refuseLeaks(c, err)
+		return s.refuseLeakReport(c, err)
 	}
-	leave, ok := s.leakBodies.enter(s.clients.Of(r))
+	leave, ok := s.reportSlots.enter(s.clients.Of(r))
 	if !ok {
 		c.Response().Header().Set("Retry-After", "5")
 		return c.NoContent(http.StatusServiceUnavailable)
@@ -103,20 +105,20 @@ func (s *apiServer) takeLeaks(c echo.Context) error {
 		return c.NoContent(http.StatusRequestEntityTooLarge)
 	}
 	if err := s.leaks.Check(ctx, key, signature, body); err != nil {
-		return s.refuseLeaks(c, err)
+		return s.refuseLeakReport(c, err)
 	}
 	reports, err := leaks.Parse(body)
 	if err != nil {
-		return s.refuseLeaks(c, err)
+		return s.refuseLeakReport(c, err)
 	}
-	if err := s.burnLeaked(ctx, reports, actorOf(s.originOf(c))); err != nil {
-		return s.refuseLeaks(c, err)
+	if err := s.revokeLeaked(ctx, reports, actorOf(s.originOf(c))); err != nil {
+		return s.refuseLeakReport(c, err)
 	}
 	return c.NoContent(http.StatusNoContent)
 }
 
-// refuseLeaks answers a report of which nothing, or not all, was done.
-func (s *apiServer) refuseLeaks(c echo.Context, err error) error {
+// refuseLeakReport answers a report that was not processed, or not completely.
+func (s *apiServer) refuseLeakReport(c echo.Context, err error) error {
 	ctx := c.Request().Context()
 	if errors.Is(err, leaks.ErrSignature) || errors.Is(err, leaks.ErrKey) || errors.Is(err, leaks.ErrMalformed) {
 		s.log.WarnContext(ctx, "web: a report of leaked tokens was refused", "request_id", idOf(c), "error", err)
@@ -127,9 +129,9 @@ func (s *apiServer) refuseLeaks(c echo.Context, err error) error {
 	return c.NoContent(http.StatusServiceUnavailable)
 }
 
-// burnLeaked revokes what is genuine in a report. Where it fails, what it did stays,
-// and costs nothing when the report comes again.
-func (s *apiServer) burnLeaked(ctx context.Context, reports []leaks.Report, by audit.Actor) error {
+// revokeLeaked revokes the genuine tokens of a report. If it fails in the middle, the report can be
+// sent again: tokens that are already revoked stay so.
+func (s *apiServer) revokeLeaked(ctx context.Context, reports []leaks.Report, by audit.Actor) error {
 	var revision uint64
 	ended := 0
 	for _, r := range reports {

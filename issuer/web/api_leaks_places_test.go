@@ -9,7 +9,7 @@ import (
 // Who holds reports of leaked tokens back, from one network, takes two places and no more: those of others are free, and so are
 // theirs once they are done.
 func TestPlacesForReportsHaveShares(t *testing.T) {
-	var p leakPlaces
+	var p reportSlots
 	var leave []func()
 	enter := func(ip string) bool {
 		l, ok := p.enter(netip.MustParseAddr(ip))
@@ -24,13 +24,13 @@ func TestPlacesForReportsHaveShares(t *testing.T) {
 			held++
 		}
 	}
-	if held != maxLeakBodiesFrom || !enter("192.0.2.1") || !enter("2001:db8:0:100::1") {
+	if held != maxReportsPerNetwork || !enter("192.0.2.1") || !enter("2001:db8:0:100::1") {
 		t.Errorf("%d places of one network", held)
 	}
 	for i := range 100 {
 		enter(fmt.Sprintf("198.51.100.%d", i))
 	}
-	if len(leave) != maxLeakBodies {
+	if len(leave) != maxReports {
 		t.Errorf("%d places in all", len(leave))
 	}
 	for _, l := range leave {

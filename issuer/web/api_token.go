@@ -11,13 +11,13 @@ import (
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
-// pathToken is the token that a request carries: who has one may end it.
+// pathToken is the token that the request carries as its credential. Whoever holds a token may revoke it.
 const pathToken = "/api/token"
 
-// burnToken revokes the token that is the request's credential, and answers 204,
-// also where it is revoked already. What is no token of this server is refused as an
-// upload with it would be.
-func (s *apiServer) burnToken(c echo.Context) error {
+// revokeOwnToken revokes the token in the Authorization header and answers 204, even if it was
+// revoked before. A credential that this server did not issue is refused in the same way as for
+// an upload.
+func (s *apiServer) revokeOwnToken(c echo.Context) error {
 	ctx := c.Request().Context()
 	text, err := httpauth.Token(c.Request())
 	if err != nil {
@@ -36,12 +36,11 @@ func (s *apiServer) burnToken(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// maxRefused is how many bytes of a body are read, and dropped, before a request is
-// refused that needs none.
+// maxRefused is how many bytes of a body are read and discarded before a request is refused.
 const maxRefused = 64 << 10
 
-// refuse answers in words that upload clients show. The connection may be taken
-// over for it, so the status is noted for the log.
+// refuse answers in words that upload clients show. It may take over the connection, so it notes
+// the status for the log.
 func refuse(c echo.Context, a httpauth.Answer) error {
 	httpauth.Refuser{MaxDrain: maxRefused, DrainTime: deadline.Body}.Answer(c.Response(), c.Request(), a)
 	c.Response().Status = a.Status

@@ -11,21 +11,21 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-// The areas of the site. Each holds what its handlers need and no more; what all pages share is in core.
+// The areas of the site. Each holds only what its handlers need; core holds what all pages share.
 
-// entryServer lets people in: it signs in and registers, and is where the links of mails lead.
+// entryServer lets people in: sign-in, registration, and the pages that links in emails lead to.
 type entryServer struct {
 	*core
 	auth *authn.Service
 }
 
-// accountServer has the pages of one's own account: address, password, second factors, sessions.
+// accountServer has the pages of the visitor's account: address, password, second factors, sessions.
 type accountServer struct {
 	*core
 	auth *authn.Service
 }
 
-// tokenServer has the pages of one's own tokens.
+// tokenServer has the pages of the visitor's tokens.
 type tokenServer struct {
 	*core
 	tokens       *tokens.Service
@@ -33,7 +33,7 @@ type tokenServer struct {
 	maxTokenLife time.Duration // 0: no limit
 }
 
-// projectServer has the pages of the projects that one is a member of, or invited to.
+// projectServer has the pages of projects for their members, and of invitations.
 type projectServer struct {
 	*core
 	projects    *projects.Service
@@ -41,7 +41,7 @@ type projectServer struct {
 	canRegister func(context.Context) (bool, error)
 }
 
-// adminServer has the pages of administrators.
+// adminServer has the pages for administrators.
 type adminServer struct {
 	*core
 	auth      *authn.Service
@@ -50,19 +50,19 @@ type adminServer struct {
 	followers *followers.Service
 }
 
-// activityServer shows and exports the audit trail: one's own, that of a project, all of it.
+// activityServer shows and exports the audit trail of an account, of a project, or all of it.
 type activityServer struct {
 	*core
 	auth     *authn.Service
 	projects *projects.Service
 }
 
-// apiServer answers programs: whoever holds a token and ends it, secret scanners, load balancers.
+// apiServer answers programs: clients that revoke their own token, secret scanners, load balancers.
 type apiServer struct {
 	*core
-	tokens     *tokens.Service
-	followers  *followers.Service
-	leaks      *leaks.Keys                 // nil where no scanner reports
-	leakBodies leakPlaces                  // for reports of leaked tokens
-	canVerify  func(context.Context) error // nil: always
+	tokens      *tokens.Service
+	followers   *followers.Service
+	leaks       *leaks.Keys                 // nil where no scanner reports
+	reportSlots reportSlots                 // for reports of leaked tokens
+	canVerify   func(context.Context) error // nil: always
 }

@@ -14,46 +14,45 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// A ceremony of WebAuthn is two requests of a page's script, both JSON: the first
-// is answered with what the browser needs, the second, with what the key said, by
-// where to go next.
+// A WebAuthn ceremony is two JSON requests from a page's script. The answer to the first has the
+// options for the browser. The second has the key's response, and its answer says where to go next.
 
-// ceremonySent is what the script sends: a name with the first request where a key
-// is added, the rest with the second.
-type ceremonySent struct {
+// ceremonyRequest is what the script sends: with the first request a name, if a key is added; with
+// the second the rest.
+type ceremonyRequest struct {
 	Name     string          `json:"name"`
 	Next     string          `json:"next"`
-	Remember bool            `json:"remember"` // the device
+	Remember bool            `json:"remember"` // this device
 	Response json.RawMessage `json:"response"`
 }
 
-// ceremonyAnswer is what the script gets; it has one of the three.
+// ceremonyAnswer is what the script gets: one of the three.
 type ceremonyAnswer struct {
 	Options  json.RawMessage `json:"options,omitempty"`
 	To       string          `json:"to,omitempty"` // a page of this server
-	Problems []saidProblem   `json:"problems,omitempty"`
+	Problems []problemText   `json:"problems,omitempty"`
 }
 
-// saidProblem is a problem with its sentence.
-type saidProblem struct {
+// problemText is a problem with its sentence.
+type problemText struct {
 	Field string `json:"field,omitempty"`
 	Code  string `json:"code"`
 	Text  string `json:"text"`
 }
 
 // ceremony answers one of the two requests.
-type ceremony func(*visit, ceremonySent) (ceremonyAnswer, error)
+type ceremony func(*visit, ceremonyRequest) (ceremonyAnswer, error)
 
-// scripted is visited for a script: also what goes wrong is said in JSON.
+// scripted is visited for a script: errors are JSON too.
 func (s *core) scripted(g guard, c ceremony, r returns) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
 		v := &visit{Context: ctx, core: s, returns: r}
-		err := recovered(func() error { return v.runCeremony(g, c) })
+		err := catchPanic(func() error { return v.runCeremony(g, c) })
 		if err == nil {
 			return nil
 		}
 		if v.Response().Committed {
-			s.answer(v, err) // which only logs it
+			s.answer(v, err) // only logs it
 			return nil
 		}
 		return v.JSON(v.failedCeremony(err))
@@ -86,9 +85,8 @@ func (v *visit) runCeremony(g guard, c ceremony) (err error) {
 	return v.JSON(http.StatusOK, answer)
 }
 
-// readJSON reads the body, which pageEdge has bounded: one object, nothing
-// that is not known, and no answer that is longer than a key's.
-func readJSON(r *http.Request) (sent ceremonySent, err error) {
+// readJSON reads the body, whose size pageEdge has limited: one object without unknown fields.
+func readJSON(r *http.Request) (sent ceremonyRequest, err error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != echo.MIMEApplicationJSON {
 		return sent, fail(http.StatusUnsupportedMediaType, "form_type")
@@ -107,9 +105,9 @@ func readJSON(r *http.Request) (sent ceremonySent, err error) {
 	return sent, nil
 }
 
-// failedCeremony is the status and the answer of a request that failed.
+// failedCeremony is the status and the answer for a request that failed.
 func (v *visit) failedCeremony(err error) (int, ceremonyAnswer) {
-	if elsewhere := v.again(err); elsewhere != "" {
+	if elsewhere := v.reauthPath(err); elsewhere != "" {
 		return http.StatusForbidden, ceremonyAnswer{To: elsewhere}
 	}
 	if hungUp(v.Request().Context(), err) {
@@ -129,12 +127,12 @@ func (v *visit) failedCeremony(err error) (int, ceremonyAnswer) {
 	answer := ceremonyAnswer{}
 	for _, p := range ps {
 		text := v.core.pages.Problem("en", ui.Problem{Field: p.Field, Code: p.Code, Args: p.Args})
-		answer.Problems = append(answer.Problems, saidProblem{p.Field, p.Code, text})
+		answer.Problems = append(answer.Problems, problemText{p.Field, p.Code, text})
 	}
 	if len(ps) == 0 {
 		known := ui.ErrorPage{Status: status}.Known()
 		text := v.core.pages.Text("en", "error."+known+".text", nil)
-		answer.Problems = []saidProblem{{Code: "status_" + known, Text: text}}
+		answer.Problems = []problemText{{Code: "status_" + known, Text: text}}
 	}
 	return status, answer
 }

@@ -106,8 +106,8 @@ type none struct{}
 func (p *person) addKey(name string) *virtualKey {
 	p.Helper()
 	k := newVirtualKey()
-	options := p.begun("/webauthn/add/begin", ceremonySent{Name: name})
-	p.goes("/webauthn/add/finish", ceremonySent{Response: k.create(p, options)}, 200, "/account")
+	options := p.begun("/webauthn/add/begin", ceremonyRequest{Name: name})
+	p.goes("/webauthn/add/finish", ceremonyRequest{Response: k.create(p, options)}, 200, "/account")
 	p.get("/account").is(200, "").says(name)
 	return k
 }
@@ -129,7 +129,7 @@ func TestKeysOverHTTP(t *testing.T) {
 		ada.with(authn.SessionCookie, half)
 		to := map[bool]string{true: "/projects", false: "/tokens"}[next == "/projects"]
 		options := ada.begun("/webauthn/verify/begin", none{})
-		ada.goes("/webauthn/verify/finish", ceremonySent{Response: k.get(t, options), Next: next}, 200, to)
+		ada.goes("/webauthn/verify/finish", ceremonyRequest{Response: k.get(t, options), Next: next}, 200, to)
 		if ada.session() == half {
 			t.Fatal("the session has its id from before")
 		}
@@ -142,14 +142,14 @@ func TestKeysOverHTTP(t *testing.T) {
 	ada.fails("/webauthn/verify/finish", none{}, 422, "key_expired")
 	options := ada.begun("/webauthn/verify/begin", none{})
 	h.clock.pass(authn.CeremonyLife)
-	ada.fails("/webauthn/verify/finish", ceremonySent{Response: k.get(t, options)}, 422, "key_expired")
+	ada.fails("/webauthn/verify/finish", ceremonyRequest{Response: k.get(t, options)}, 422, "key_expired")
 	ada.post("/login/totp", "code", ada.code()).is(303, "/tokens")
 	h.clock.pass(authn.FactorFresh + time.Second)
-	ada.goes("/webauthn/add/begin", ceremonySent{Name: "x"}, 403, "/login/key?next=%2Faccount%2Fkeys%2Fnew")
+	ada.goes("/webauthn/add/begin", ceremonyRequest{Name: "x"}, 403, "/login/key?next=%2Faccount%2Fkeys%2Fnew")
 	ada.get("/account/keys/new").is(303, "/login/key?next=%2Faccount%2Fkeys%2Fnew")
 	options = ada.begun("/webauthn/verify/begin", none{})
-	ada.goes("/webauthn/verify/finish", ceremonySent{Response: k.get(t, options), Next: "/account/keys/new"}, 200, "/account/keys/new")
-	ada.fails("/webauthn/add/begin", ceremonySent{Name: "Blue Key"}, 422, "key_name_taken")
+	ada.goes("/webauthn/verify/finish", ceremonyRequest{Response: k.get(t, options), Next: "/account/keys/new"}, 200, "/account/keys/new")
+	ada.fails("/webauthn/add/begin", ceremonyRequest{Name: "Blue Key"}, 422, "key_name_taken")
 }
 
 // The challenge of a passkey belongs to the browser that has its cookie.
@@ -174,19 +174,19 @@ func TestPasskeyOverHTTP(t *testing.T) {
 		t.Error("the handle is somewhere else, too")
 	}
 	response := k.get(t, answer.Options)
-	eve.fails("/webauthn/passkey/finish", ceremonySent{Response: response}, 422, "key_expired")
-	ada.goes("/webauthn/passkey/finish", ceremonySent{Response: response, Next: "/projects"}, 200, "/projects")
+	eve.fails("/webauthn/passkey/finish", ceremonyRequest{Response: response}, 422, "key_expired")
+	ada.goes("/webauthn/passkey/finish", ceremonyRequest{Response: response, Next: "/projects"}, 200, "/projects")
 	if ada.cookie(passkeyCookie) != "" || !ada.holds() {
 		t.Error("the cookie is still there, or the session is not")
 	}
 	ada.forget()
-	ada.fails("/webauthn/passkey/finish", ceremonySent{Response: response}, 422, "key_expired")
+	ada.fails("/webauthn/passkey/finish", ceremonyRequest{Response: response}, 422, "key_expired")
 
 	k.auth.Options.UserNotVerified = true
 	options := ada.begun("/webauthn/passkey/begin", none{})
-	ada.fails("/webauthn/passkey/finish", ceremonySent{Response: k.get(t, options)}, 422, "passkey_unverified")
+	ada.fails("/webauthn/passkey/finish", ceremonyRequest{Response: k.get(t, options)}, 422, "passkey_unverified")
 	options = ada.begun("/webauthn/passkey/begin", none{})
-	ada.fails("/webauthn/passkey/finish", ceremonySent{Response: newVirtualKey().get(t, options)}, 422, "passkey_failed")
+	ada.fails("/webauthn/passkey/finish", ceremonyRequest{Response: newVirtualKey().get(t, options)}, 422, "passkey_failed")
 	if log := h.log.String(); strings.Contains(log, string(response)) || strings.Contains(log, "clientDataJSON") {
 		t.Error("an answer is in the log")
 	}
@@ -219,7 +219,7 @@ func TestKeysOfSomebodyElse(t *testing.T) {
 	bob.post(path+"/remove").is(404, "")
 	bob.addKey("bob's")
 	options := bob.begun("/webauthn/verify/begin", none{})
-	bob.fails("/webauthn/verify/finish", ceremonySent{Response: k.get(t, options)}, 422, "key_refused")
+	bob.fails("/webauthn/verify/finish", ceremonyRequest{Response: k.get(t, options)}, 422, "key_refused")
 
 	ada.get(path+"/remove").is(200, "").says("Remove ada's")
 	ada.post("/account/keys-only", "only", "yes").is(303, "/account")

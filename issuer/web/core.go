@@ -20,12 +20,11 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// core is what all pages share: who asks, how a page is drawn, how an error is answered, and which verifiers
-// have a change.
+// core is what all pages share: sessions, rendering, errors, and which verifiers have a change.
 type core struct {
 	pages       *ui.Renderer
 	sessions    *authn.SessionManager
-	visitors    *authn.Service // whose sessions and devices those are, and the settings that hold for all
+	visitors    *authn.Service // their accounts and devices, and the settings of the instance
 	echo        *echo.Echo
 	public      *url.URL
 	outbox      string // Config.Outbox
@@ -33,12 +32,12 @@ type core struct {
 	crossOrigin *http.CrossOriginProtection
 
 	hstsSubdomains bool
-	proxySeen      sync.Once // a proxy that is not trusted was warned of
-	proxyUnclear   sync.Once // one that is, and writes no address, was warned of
+	proxySeen      sync.Once // a warning about an untrusted proxy was logged
+	proxyUnclear   sync.Once // a warning about a trusted proxy without a usable address was logged
 
-	catchUp     func(context.Context, uint64) error
-	confirmAway func(ctx context.Context, revision uint64, wait time.Duration) followers.Confirmation // by other verifiers
-	invitations func(context.Context, ledger.Principal) ([]projects.Invitation, error)                // that wait for somebody
+	catchUp         func(context.Context, uint64) error
+	confirmByOthers func(ctx context.Context, revision uint64, wait time.Duration) followers.Confirmation // asks the connected verifiers
+	invitations     func(context.Context, ledger.Principal) ([]projects.Invitation, error)                // pending ones of a user
 
 	now func() time.Time
 	log *slog.Logger
@@ -48,10 +47,10 @@ func newCore(cfg Config, e *echo.Echo) (*core, error) {
 	s := &core{
 		pages: cfg.Pages, visitors: cfg.Auth, echo: e, public: cfg.PublicURL, outbox: cfg.Outbox,
 		clients: clientip.Trusting(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(), hstsSubdomains: cfg.HSTSSubdomains,
-		catchUp: cfg.CatchUp, confirmAway: cfg.Issuer.Followers.Confirm, invitations: cfg.Issuer.Projects.InvitationsFor,
+		catchUp: cfg.CatchUp, confirmByOthers: cfg.Issuer.Followers.Confirm, invitations: cfg.Issuer.Projects.InvitationsFor,
 		now: cfg.Clock, log: cfg.Logger,
 	}
-	// Behind a proxy that puts its own Host into requests, browsers still name this.
+	// A proxy may replace the Host header; browsers still send this origin.
 	if err := s.crossOrigin.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {
 		return nil, fmt.Errorf("web: the public address: %w", err)
 	}
@@ -60,10 +59,10 @@ func newCore(cfg Config, e *echo.Echo) (*core, error) {
 	return s, nil
 }
 
-// address is an absolute address on this server.
+// address makes a path an absolute address on this server.
 func (s *core) address(path string) string { return s.public.String() + path }
 
-// visitorOf says where a request comes from, and with which device.
+// visitorOf says where a request comes from, and from which device.
 func (s *core) visitorOf(r *http.Request) authn.Origin {
 	o := authn.Origin{IP: s.clients.Of(r), UserAgent: r.UserAgent()}
 	if c, err := r.Cookie(authn.DeviceCookie); err == nil {
@@ -77,7 +76,7 @@ func (s *core) originOf(c echo.Context) authn.Origin {
 	return authn.Origin{IP: s.clients.Of(c.Request()), UserAgent: c.Request().UserAgent(), RequestID: idOf(c)}
 }
 
-// actorOf is an origin as the audit trail has it, with nobody signed in.
+// actorOf is an origin as the audit trail records it, for requests without a session.
 func actorOf(o authn.Origin) audit.Actor {
 	a := audit.Actor{UserAgent: o.UserAgent, RequestID: o.RequestID}
 	if o.IP.IsValid() {
@@ -86,9 +85,8 @@ func actorOf(o authn.Origin) audit.Actor {
 	return a
 }
 
-// wait lets the verifier's store catch up with a change, for at most five
-// seconds, and tells whether it did. The change is made whatever happens here, and
-// the store follows.
+// wait waits up to five seconds until this server's own verifier has a change, and reports whether
+// it does. The change is committed in any case.
 func (s *core) wait(ctx context.Context, revision uint64) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -99,12 +97,11 @@ func (s *core) wait(ctx context.Context, revision uint64) bool {
 	return err == nil
 }
 
-// confirmTime is how long a page waits for verifiers to say that they have a change.
+// confirmTime is how long a page waits for verifiers to confirm a change.
 const confirmTime = 2 * time.Second
 
-// confirm waits until all verifiers that are connected have a change, this server's
-// own store included, for confirmTime at most. The change is made whatever happens
-// here, and they follow.
+// confirm waits up to confirmTime until all connected verifiers have a change, this server's own
+// included. The change is committed in any case.
 func (s *core) confirm(ctx context.Context, revision uint64) ui.Reach {
 	begun := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, confirmTime)
@@ -116,7 +113,7 @@ func (s *core) confirm(ctx context.Context, revision uint64) ui.Reach {
 		took = time.Since(begun)
 		here <- err
 	}()
-	c := s.confirmAway(ctx, revision, confirmTime)
+	c := s.confirmByOthers(ctx, revision, confirmTime)
 	r := ui.Reach{Connected: c.Connected + 1, Applied: c.Applied, Took: c.Slowest, Behind: c.Behind, Away: c.Away}
 	if err := <-here; err != nil {
 		r.Here = true

@@ -7,21 +7,21 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// effect says what a form does to what people may do. It is declared once for each, in
-// effects, and it alone decides whether the form asks for a fresh second factor.
+// effect says how a form changes what people may do. It alone decides whether the form asks for a
+// fresh second factor.
 type effect int
 
 const (
 	undeclared    effect = iota
-	givesPower           // somebody can do more afterwards: asks
-	endsForOthers        // takes what others have, or what can't be had back: asks
-	takesPower           // takes what can be given back, and must work at once: does not ask
+	givesPower           // somebody may do more afterwards: asks for a factor
+	endsForOthers        // takes something from others, or for good: asks for a factor
+	takesPower           // can be undone, and must work at once: does not ask
 	noPower              // neither
-	accountAsks          // a sign-in, or a factor of one's own: authn asks, where the account has a factor
-	dependsOnForm        // gives or takes, as the form says: effectOfForm
+	accountAsks          // a sign-in, or the visitor's own factors: authn asks if the account has a factor
+	dependsOnForm        // effectOfForm decides
 )
 
-// effects are those of all forms.
+// effects lists every form.
 var effects = map[ui.Path]effect{
 	ui.PathTokenNew: givesPower, ui.PathTokenRegenerate: givesPower, ui.PathEmail: givesPower,
 	ui.PathMembers: givesPower, ui.PathProjectInvitationSend: givesPower, ui.PathInvited: givesPower,
@@ -41,7 +41,7 @@ var effects = map[ui.Path]effect{
 
 	ui.PathProjectSettings: noPower, ui.PathStrength: noPower, ui.PathNotifications: noPower, ui.PathAdminTokens: noPower, ui.PathToken: noPower,
 	ui.PathKey: noPower, ui.PathForgot: noPower, ui.PathVerifyEmailResend: noPower, ui.PathVerifyEmailChange: noPower, ui.PathRecoverResend: noPower,
-	ui.PathProjectNew: noPower, // a new name is nobody else's; what uploads to it is a token
+	ui.PathProjectNew: noPower, // nobody else has the new name, and uploading needs a token
 
 	ui.PathLogin: accountAsks, ui.PathLoginTOTP: accountAsks, ui.PathLoginRecovery: accountAsks, ui.PathDeviceConfirm: accountAsks,
 	ui.PathPasskeyBegin: accountAsks, ui.PathPasskeyFinish: accountAsks, ui.PathKeyVerifyBegin: accountAsks, ui.PathKeyVerifyFinish: accountAsks,
@@ -52,7 +52,7 @@ var effects = map[ui.Path]effect{
 	ui.PathSetup: accountAsks, ui.PathInvitation: accountAsks, ui.PathRegister: accountAsks,
 }
 
-// effectOfForm is the effect of a form that gives or takes.
+// effectOfForm is the effect of a form that gives or takes, depending on its fields.
 func effectOfForm(v *visit) effect {
 	if v.Path() == ui.PathAdminArchive.Colon() && v.form.Get("archived") == "yes" {
 		return takesPower
@@ -60,8 +60,8 @@ func effectOfForm(v *visit) effect {
 	return givesPower
 }
 
-// effectOf is what was declared for a form. A form without is a mistake of the program, which
-// does not start with it.
+// effectOf is the declared effect of a form. A form without one is a programming error: the server
+// does not start.
 func effectOf(path ui.Path) effect {
 	e := effects[path]
 	if e == undeclared {
@@ -70,7 +70,7 @@ func effectOf(path ui.Path) effect {
 	return e
 }
 
-// ask refuses a form that gives or ends something for who gave no second factor for long.
+// ask asks for a second factor if the form needs a fresh one and the visitor's is too old.
 func (e effect) ask(v *visit) error {
 	if e == dependsOnForm {
 		e = effectOfForm(v)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rind-dev/rind/ui"
 )
@@ -96,8 +97,8 @@ func readHandlers(t *testing.T) (calls map[string][]string, routes map[string]st
 		}
 	}
 	// One handler for two routes: what the argument says is what it does.
-	delete(calls, "shut")
-	calls["shut(false)"] = []string{"ReadmitTokens"}
+	delete(calls, "exclude")
+	calls["exclude(false)"] = []string{"ReadmitTokens"}
 	delete(calls, "personAct")
 	return calls, routes
 }
@@ -152,4 +153,15 @@ func pathNamed(t *testing.T, name string) ui.Path {
 		t.Fatalf("ui.%s is not found", name)
 	}
 	return ui.Path(out)
+}
+
+// Sensitive actions ask again for a factor, and lead back.
+func TestAFactorOfLongAgo(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	h.clock.pass(16 * time.Minute)
+	got := ada.post("/admin/invitations", "email", "bob@example.org").is(303, "/login/totp?next=%2Fadmin%2Fpeople")
+	next := ada.get(got.header.Get("Location")).is(200, "").value("next")
+	ada.post("/login/totp", "code", ada.code(), "next", next).is(303, "/admin/people")
+	ada.post("/admin/invitations", "email", "bob@example.org").is(200, "")
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// home teaches who is not signed in, and takes others to their place.
+// home introduces rind to visitors who are not signed in, and sends others to their next step.
 func (s *entryServer) home(v *visit) error {
 	if v.step() != authn.StepSignIn {
 		return v.then(v.stepPath(), "")
@@ -20,7 +20,7 @@ func (s *entryServer) home(v *visit) error {
 	})
 }
 
-// showHelp is for everybody, however far they have signed in.
+// showHelp shows the help to everybody.
 func (s *entryServer) showHelp(v *visit) error {
 	return v.show(ui.HelpPage{Layout: v.layout(), UploadURL: s.address(pathLegacy + "/"), TokenURL: s.address(pathToken)})
 }

@@ -27,7 +27,7 @@ func (s *entryServer) loginPage(v *visit, status int, l ui.Layout) error {
 	})
 }
 
-// login is the first step: the password. The account's state decides the second.
+// login is the first step, the password. The state of the account decides the second.
 func (s *entryServer) login(v *visit) error {
 	session, err := s.auth.Sessions.SignIn(v.Request().Context(), v.origin(), v.form.Get("login"), v.form.Get("password"))
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *entryServer) login(v *visit) error {
 }
 
 func (s *entryServer) logout(v *visit) error {
-	if v.step() == authn.StepSignIn { // nothing to say that would be worth a session
+	if v.step() == authn.StepSignIn { // a notice would need a session
 		return v.done("")
 	}
 	if err := s.sessions.End(v.Request().Context(), v.origin()); err != nil {
@@ -55,7 +55,7 @@ func (s *entryServer) showLoginTOTP(v *visit) error {
 }
 
 func (s *entryServer) loginTOTPPage(v *visit, status int, l ui.Layout) error {
-	return v.render(status, ui.LoginTOTPPage{Layout: l, Factors: v.factors(), Again: v.askedAgain(), Next: v.next()})
+	return v.render(status, ui.LoginTOTPPage{Layout: l, Factors: v.factors(), Again: v.isStepUp(), Next: v.next()})
 }
 
 func (s *entryServer) loginTOTP(v *visit) error {
@@ -68,7 +68,7 @@ func (s *entryServer) loginTOTP(v *visit) error {
 }
 
 func (s *entryServer) loginRecoveryPage(v *visit, status int, l ui.Layout) error {
-	return v.render(status, ui.LoginRecoveryPage{Layout: l, Factors: v.factors(), Again: v.askedAgain(), Next: v.next()})
+	return v.render(status, ui.LoginRecoveryPage{Layout: l, Factors: v.factors(), Again: v.isStepUp(), Next: v.next()})
 }
 
 func (s *entryServer) loginRecovery(v *visit) error {
@@ -78,7 +78,7 @@ func (s *entryServer) loginRecovery(v *visit) error {
 	}
 	notice := "recovery_code_used"
 	if !session.SignedIn() {
-		notice = "" // it is said by mail
+		notice = "" // an email says it
 	}
 	return v.enter(session, v.next(), notice)
 }
@@ -87,5 +87,5 @@ func (s *entryServer) showLoginKey(v *visit) error {
 	if !v.factors().Key {
 		return v.then(v.factorPath().WithNext(v.next()), "")
 	}
-	return v.show(ui.LoginKeyPage{Layout: v.layout(), Factors: v.factors(), Again: v.askedAgain(), Next: v.next()})
+	return v.show(ui.LoginKeyPage{Layout: v.layout(), Factors: v.factors(), Again: v.isStepUp(), Next: v.next()})
 }

@@ -17,7 +17,7 @@ func (s *entryServer) setPasskeyCookie(v *visit, value string, life time.Duratio
 	})
 }
 
-func (s *entryServer) beginPasskey(v *visit, _ ceremonySent) (ceremonyAnswer, error) {
+func (s *entryServer) beginPasskey(v *visit, _ ceremonyRequest) (ceremonyAnswer, error) {
 	options, handle, err := s.auth.SecurityKeys.BeginPasskey(v.Request().Context(), v.origin())
 	if err != nil {
 		return ceremonyAnswer{}, err
@@ -26,7 +26,7 @@ func (s *entryServer) beginPasskey(v *visit, _ ceremonySent) (ceremonyAnswer, er
 	return ceremonyAnswer{Options: options}, nil
 }
 
-func (s *entryServer) finishPasskey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
+func (s *entryServer) finishPasskey(v *visit, sent ceremonyRequest) (ceremonyAnswer, error) {
 	var handle authn.Secret
 	if c, err := v.Cookie(passkeyCookie); err == nil {
 		handle = authn.Secret(c.Value)
@@ -40,12 +40,12 @@ func (s *entryServer) finishPasskey(v *visit, sent ceremonySent) (ceremonyAnswer
 	return ceremonyAnswer{To: to}, err
 }
 
-func (s *entryServer) beginVerifyKey(v *visit, _ ceremonySent) (ceremonyAnswer, error) {
+func (s *entryServer) beginVerifyKey(v *visit, _ ceremonyRequest) (ceremonyAnswer, error) {
 	options, err := s.auth.SecurityKeys.BeginVerify(v.Request().Context(), v.session)
 	return ceremonyAnswer{Options: options}, err
 }
 
-func (s *entryServer) finishVerifyKey(v *visit, sent ceremonySent) (ceremonyAnswer, error) {
+func (s *entryServer) finishVerifyKey(v *visit, sent ceremonyRequest) (ceremonyAnswer, error) {
 	v.remember = sent.Remember
 	session, err := s.auth.SecurityKeys.Verify(v.Request().Context(), v.session, v.origin(), sent.Response)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// showRecover is where the link of the mail leads, and where people wait for it who are
-// behind the password. Looking at it uses nothing up; who has to sign in first comes
-// back, and the link with them, in its cookie.
+// showRecover is where the link in the email leads, and where people wait for that email after they
+// gave their password. Viewing the page does not use up the link. A cookie keeps the link for visitors
+// who have to sign in first.
 func (s *entryServer) showRecover(v *visit) error {
 	link, moved, err := v.link(ui.PathRecover)
 	if moved || err != nil {

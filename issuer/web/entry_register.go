@@ -9,11 +9,11 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// registration is one of the ways to an account.
+// registration is a way to get an account.
 type registration struct {
 	path    ui.Path
-	kind    string        // the page's word for it
-	purpose authn.Purpose // of its link; "" where it needs none
+	kind    string        // chooses the wording of the page
+	purpose authn.Purpose // of its link; "" if it needs none
 }
 
 var registrations = []registration{

@@ -6,13 +6,13 @@ import (
 	"github.com/rind-dev/rind/authn"
 )
 
-// strengthAnswer is what the script hears that says how strong a password is.
+// strengthAnswer tells the script how strong a password is.
 type strengthAnswer struct {
 	Words string `json:"words"`
 	Score int    `json:"score"` // 0 to 4
 }
 
-// strength says how strong a password is that somebody types. It keeps nothing of it.
+// strength rates a password while somebody types it. Nothing of it is stored.
 func (s *entryServer) strength(v *visit) error {
 	username, email := v.form.Get("username"), v.form.Get("email")
 	if v.user.ID != "" {

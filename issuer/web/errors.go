@@ -16,11 +16,11 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// failure is an error whose status a handler chose.
+// failure is an error with the status that a handler chose.
 type failure struct {
 	status int
-	code   string         // "problem.<code>" says it; "" leaves it to the status
-	args   map[string]any // what its sentence mentions
+	code   string         // the message is "problem.<code>"; "" leaves it to the status
+	args   map[string]any // of the message
 	wait   time.Duration
 }
 
@@ -28,16 +28,16 @@ func (f *failure) Error() string { return fmt.Sprintf("web: %d %s", f.status, f.
 
 func fail(status int, code string) error { return &failure{status: status, code: code} }
 
-// statusGone is the status of a request whose client hung up before its answer, as nginx has
-// it. Nobody sees it but the log.
+// statusGone is logged for a request whose client disconnected before the answer (nginx uses the
+// same number).
 const statusGone = 499
 
-// hungUp tells whether a request ended with nothing but that its client is gone.
+// hungUp reports whether a request failed only because its client disconnected.
 func hungUp(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && errors.Is(err, context.Canceled)
 }
 
-// classify says which status an error has.
+// classify chooses the status for an error.
 func classify(err error) *failure {
 	var own *failure
 	var ofEcho *echo.HTTPError
@@ -51,34 +51,33 @@ func classify(err error) *failure {
 	}
 	r := refusal.Of(err)
 	f := &failure{status: r.Status, wait: r.Wait}
-	if len(r.Problems) > 0 && r.Status != http.StatusTooManyRequests { // of that the page says how long to wait
+	if len(r.Problems) > 0 && r.Status != http.StatusTooManyRequests { // its page says how long to wait
 		f.code, f.args = r.Problems[0].Code, r.Problems[0].Args
 	}
 	return f
 }
 
-// answerError answers for what is no page: an address that there is not, a method
-// that it does not have, a form that is too large. The answer is a page all the same,
-// and knows who asks; only an upload client gets plain words.
+// answerError answers requests that reach no handler: unknown addresses, wrong methods, forms that
+// are too large. The answer is a page that knows the visitor. Only upload clients get plain text.
 func (s *core) answerError(err error, c echo.Context) {
 	if s.refuseMisdirected(err, c) {
 		return
 	}
 	page := s.withSession(s.visited(anyone, func(*visit) error { return err }, noPower, nil, returns{}))
-	if err := page(c); err != nil { // visited answers
+	if err := page(c); err != nil { // visited has answered otherwise
 		s.log.ErrorContext(c.Request().Context(), "web: no answer", "request_id", idOf(c), "error", err)
 	}
 }
 
-// answer turns what a handler returned into an answer. It is the only place that
-// does, and what went wrong inside stays in the log.
+// answer turns an error of a handler into a page. Nothing else does. Details of internal errors stay
+// in the log.
 func (s *core) answer(v *visit, err error) {
 	ctx := v.Request().Context()
 	if v.Response().Committed {
 		s.log.Log(ctx, severity(ctx, err), "web: failed behind its answer", "route", v.Path(), "request_id", idOf(v), "error", err)
 		return
 	}
-	if elsewhere := v.again(err); elsewhere != "" {
+	if elsewhere := v.reauthPath(err); elsewhere != "" {
 		if err := v.Redirect(http.StatusSeeOther, elsewhere); err != nil {
 			s.log.WarnContext(ctx, "web: redirect", "error", err)
 		}
@@ -107,11 +106,10 @@ func (s *core) answer(v *visit, err error) {
 	}
 }
 
-// wholeSeconds is a time to wait, rounded up.
+// wholeSeconds is a duration in seconds, rounded up.
 func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// severity is the level at which an error of the server is logged: a client that went away
-// is none.
+// severity is the level at which an internal error is logged: debug if the client has disconnected.
 func severity(ctx context.Context, err error) slog.Level {
 	if hungUp(ctx, err) {
 		return slog.LevelDebug
@@ -119,7 +117,7 @@ func severity(ctx context.Context, err error) slog.Level {
 	return slog.LevelError
 }
 
-// logFailure notes what went wrong inside. A server that is busy is no mistake.
+// logFailure logs an internal error. Being busy is not one.
 func (s *core) logFailure(v *visit, f *failure, err error) {
 	ctx := v.Request().Context()
 	level := severity(ctx, err)
@@ -129,14 +127,14 @@ func (s *core) logFailure(v *visit, f *failure, err error) {
 	s.log.Log(ctx, level, "web: failed", "route", v.Path(), "request_id", idOf(v), "error", err)
 }
 
-// problems are what the page of a form can show of an error, and the status that
-// the page is then sent with; the status is 0 where the error goes on.
+// problems is what the page of a form can show of an error, and the status of that page. The status
+// is 0 if the page can't show the error.
 func (v *visit) problems(err error) (problem.Problems, int) {
 	if err == nil {
 		return nil, 0
 	}
 	r := refusal.Of(err)
-	if len(r.Problems) == 0 || r.Problems.Has(problem.ReadOnly) { // no form can be sent then, so none is shown
+	if len(r.Problems) == 0 || r.Problems.Has(problem.ReadOnly) { // sending the form again would not help
 		return nil, 0
 	}
 	if r.Wait > 0 {

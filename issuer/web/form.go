@@ -19,24 +19,23 @@ import (
 
 const (
 	maxForm  = 64 << 10 // bytes of a form; the longest password is 4,096
-	maxDrain = 32 << 20 // bytes that are read, and dropped, of a form that is too large
+	maxDrain = 32 << 20 // bytes of an oversized form that are read and discarded
 )
 
-// pageEdge bounds what a request for a page sends, and keeps the page out of every
-// cache.
+// pageEdge limits the body of a request for a page, and keeps the page out of caches.
 func pageEdge(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Set("Cache-Control", "no-store")
-		if err := takeBody(c.Request()); err != nil {
+		if err := readWholeBody(c.Request()); err != nil {
 			return err
 		}
 		return next(c)
 	}
 }
 
-// takeBody reads the body of a form whole before anything is answered, also one
-// that is too large: a browser that is still sending shows no answer.
-func takeBody(r *http.Request) error {
+// readWholeBody reads the body of a form before anything is answered, even if it is too large:
+// a browser that is still sending does not show an answer.
+func readWholeBody(r *http.Request) error {
 	b, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
 	if err == nil && len(b) > maxForm {
 		if _, err := io.CopyN(io.Discard, r.Body, maxDrain); err != nil && !errors.Is(err, io.EOF) {
@@ -54,9 +53,8 @@ func takeBody(r *http.Request) error {
 	return nil
 }
 
-// readForm reads a form of URL-encoded fields from the body; the query does not
-// count. A field stands in it once, except those named in lists, and all of it is
-// UTF-8.
+// readForm reads URL-encoded fields from the body, not from the query. They are UTF-8, and only
+// those in lists may be repeated.
 func readForm(c echo.Context, lists ...string) (url.Values, error) {
 	r := c.Request()
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -84,9 +82,8 @@ func readForm(c echo.Context, lists ...string) (url.Values, error) {
 	return form, nil
 }
 
-// endOf is the end of a day, in UTC: a token works on the date that was chosen.
-// ok is false where something was typed that is no date; then the end is zero, which
-// the issuer refuses.
+// endOf is the end of a day in UTC, so a token works on the chosen date. ok is false if the text is
+// not a date; end is then zero, which the issuer refuses.
 func endOf(date string) (end time.Time, ok bool) {
 	if date == "" {
 		return time.Time{}, true
@@ -98,7 +95,7 @@ func endOf(date string) (end time.Time, ok bool) {
 	return day.AddDate(0, 0, 1), true
 }
 
-// withDate is err; where something was typed that is no date, it says so in place of that nothing was.
+// withDate changes err to say that the date is not a date, instead of that it is missing.
 func withDate(err error, date bool) error {
 	var ps problem.Problems
 	if date || !errors.As(err, &ps) {

@@ -8,13 +8,13 @@ import (
 	"github.com/rind-dev/rind/authn"
 )
 
-// guard lets a visit pass, sends it elsewhere (an address), or refuses it.
+// guard lets a visitor pass, redirects to an address, or refuses.
 type guard func(*visit) (elsewhere string, err error)
 
-// anyone may go there.
+// anyone lets everybody pass.
 func anyone(*visit) (string, error) { return "", nil }
 
-// at lets pass who has to do one of the steps, and sends others to theirs.
+// at lets visitors pass who have to do one of the steps, and redirects others to theirs.
 func at(steps ...authn.Step) guard {
 	return func(v *visit) (string, error) {
 		if slices.Contains(steps, v.step()) {
@@ -24,11 +24,11 @@ func at(steps ...authn.Step) guard {
 	}
 }
 
-// member lets pass who is signed in.
+// member lets visitors pass who are signed in.
 var member = at(authn.StepDone)
 
-// fresh lets pass members whose second factor is fresh, and will be for a while:
-// others give one first. What the form makes is as good as a sign-in elsewhere.
+// fresh lets members pass whose second factor is fresh and stays so for a while. Others give one
+// first.
 func fresh(still time.Duration) guard {
 	return func(v *visit) (string, error) {
 		elsewhere, err := member(v)
@@ -39,10 +39,10 @@ func fresh(still time.Duration) guard {
 	}
 }
 
-// factorAsked lets pass who owes a second factor, or is asked for one again.
+// factorAsked lets visitors pass who have to give a second factor, or give one again.
 var factorAsked = at(authn.StepSecondFactor, authn.StepConfirmDevice, authn.StepDone, authn.StepSaveRecovery)
 
-// administrator lets pass administrators; for others there is nothing there.
+// administrator lets administrators pass. For others the page does not exist.
 func administrator(v *visit) (string, error) {
 	elsewhere, err := member(v)
 	if elsewhere == "" && err == nil && !v.user.Admin {
@@ -51,8 +51,7 @@ func administrator(v *visit) (string, error) {
 	return elsewhere, err
 }
 
-// freshAdministrator is administrator, and asks for a second factor that is fresh and
-// will be for a while.
+// freshAdministrator lets administrators pass whose second factor is fresh and stays so for a while.
 func freshAdministrator(still time.Duration) guard {
 	return func(v *visit) (string, error) {
 		elsewhere, err := administrator(v)

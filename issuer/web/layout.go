@@ -10,7 +10,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// layout is what a page shows around its content, with what was done just before.
+// layout is the frame of a page, with the notice about what was just done.
 func (v *visit) layout() ui.Layout {
 	l := v.frame()
 	l.Notice = v.notice
@@ -34,8 +34,8 @@ func (v *visit) frame() ui.Layout {
 	return l
 }
 
-// announce puts on a page what administrators have set for all pages. Where that
-// can't be read, the page goes without it: it may be the one that says so.
+// announce adds the banner and the read-only notice. If the settings can't be read the page is shown
+// without: it may be the page that says so.
 func (v *visit) announce(l *ui.Layout) {
 	ctx := v.Request().Context()
 	set, err := v.core.visitors.Settings.Load(ctx)
@@ -49,8 +49,8 @@ func (v *visit) announce(l *ui.Layout) {
 	}
 }
 
-// with is the layout with what is wrong with the form that was sent.
-func (v *visit) with(ps problem.Problems) ui.Layout {
+// layoutWith is the layout with the problems of the form that was sent.
+func (v *visit) layoutWith(ps problem.Problems) ui.Layout {
 	l := v.layout()
 	for _, p := range ps {
 		l.Problems = append(l.Problems, ui.Problem{Field: p.Field, Code: p.Code, Args: p.Args})
@@ -58,7 +58,7 @@ func (v *visit) with(ps problem.Problems) ui.Layout {
 	return l
 }
 
-// render writes a page. It is drawn whole before the first byte is sent.
+// render writes a page, after all of it was drawn.
 func (v *visit) render(status int, view ui.View) error {
 	var b bytes.Buffer
 	if err := v.core.pages.Render(&b, view); err != nil {
@@ -67,5 +67,5 @@ func (v *visit) render(status int, view ui.View) error {
 	return v.HTMLBlob(status, b.Bytes())
 }
 
-// show is render with the status 200.
+// show renders a page with status 200.
 func (v *visit) show(view ui.View) error { return v.render(http.StatusOK, view) }

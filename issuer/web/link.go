@@ -10,25 +10,24 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// linkCookie keeps the secret of a one-time link between the request that the
-// mail led to and the page without it in its address.
+// linkCookie keeps the secret of a one-time link out of the page's address: the link in the email
+// sets it and redirects.
 const (
-	linkCookie = "__Host-rind_link"
-	linkKept   = time.Hour
+	linkCookie     = "__Host-rind_link"
+	linkCookieLife = time.Hour
 )
 
-// linkText is what the text of a link consists of.
+// linkText matches the text of a link.
 var linkText = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-// link is the secret of the one-time link that a page was opened with. Where it
-// stands in the address it moves to a cookie, and the visitor to the address
-// without it, so that no history, log or Referer keeps it: then moved is set.
+// link is the secret of the one-time link that the page was opened with. If it is in the address,
+// link moves it to a cookie and redirects (moved), so that no history, log or Referer keeps it.
 func (v *visit) link(path ui.Path) (secret authn.Secret, moved bool, err error) {
 	if q := v.QueryParam("link"); q != "" {
 		if !linkText.MatchString(q) {
-			q = "-" // no link looks like that
+			q = "-" // not the text of any link
 		}
-		v.setLinkCookie(q, linkKept)
+		v.setLinkCookie(q, linkCookieLife)
 		return "", true, v.Redirect(http.StatusSeeOther, string(path))
 	}
 	c, err := v.Cookie(linkCookie)
@@ -38,7 +37,7 @@ func (v *visit) link(path ui.Path) (secret authn.Secret, moved bool, err error) 
 	return authn.Secret(c.Value), false, nil
 }
 
-// forgetLink deletes the cookie of a link that was used.
+// forgetLink deletes the cookie of a used link.
 func (v *visit) forgetLink() { v.setLinkCookie("", -time.Second) }
 
 func (v *visit) setLinkCookie(value string, life time.Duration) {
@@ -48,7 +47,7 @@ func (v *visit) setLinkCookie(value string, life time.Duration) {
 	})
 }
 
-// whyLinkFailed is why a link does not work, where ps says that it doesn't, else "".
+// whyLinkFailed is the reason why a link does not work, "" if the problems are others.
 func whyLinkFailed(ps problem.Problems) string {
 	switch {
 	case ps.Has(authn.CodeLinkExpired):
@@ -63,7 +62,7 @@ func whyLinkFailed(ps problem.Problems) string {
 	return ""
 }
 
-// linkFailed shows why a link of a kind does not work.
+// linkFailed shows why a link does not work.
 func (v *visit) linkFailed(kind, why string) error {
 	v.forgetLink()
 	return v.render(http.StatusGone, ui.LinkInvalidPage{Layout: v.layout(), Kind: kind, Why: why})

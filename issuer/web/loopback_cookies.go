@@ -8,16 +8,15 @@ import (
 	"strings"
 )
 
-// Safari, and whatever else takes cookies to the letter of their standard, drops cookies that are
-// Secure where there is no TLS, on http://localhost too, and with them those whose name begins with
-// "__Host-". So where rind is somebody's own, at a loopback address and without TLS, and only there,
-// cookies go without both: nothing between the browser and rind could read them. The rest of the
-// house knows them by their full names.
+// Safari, and other browsers that follow the standard to the letter, drop Secure cookies without TLS,
+// even on http://localhost, and with them all whose name begins with "__Host-". So on a loopback
+// address without TLS, and only there, cookies go without both. Nothing between the browser and rind
+// could read them. The rest of the package uses the full names.
 
-// hostPrefix is that of all cookies (RFC 6265bis §4.1.3.2).
+// hostPrefix begins the name of every cookie (RFC 6265bis §4.1.3.2).
 const hostPrefix = "__Host-"
 
-// plainLoopback tells whether an address is one at which such browsers keep no cookie.
+// plainLoopback reports whether browsers may drop Secure cookies from an address.
 func plainLoopback(public *url.URL) bool {
 	return public.Scheme == "http" && loopbackHost(public.Hostname())
 }
@@ -28,7 +27,7 @@ func loopbackHost(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
-// onPlainLoopback tells whether a request came to such an address.
+// onPlainLoopback reports whether a request was sent to such an address.
 func onPlainLoopback(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
@@ -37,8 +36,8 @@ func onPlainLoopback(r *http.Request) bool {
 	return r.TLS == nil && loopbackHost(host)
 }
 
-// withFullNames is a request whose cookies have the names that the house knows.
-func withFullNames(r *http.Request) *http.Request {
+// withCookiePrefix is a request whose cookies have their full names.
+func withCookiePrefix(r *http.Request) *http.Request {
 	cookies := r.Cookies()
 	if len(cookies) == 0 {
 		return r
@@ -47,7 +46,7 @@ func withFullNames(r *http.Request) *http.Request {
 	r.Header.Del("Cookie")
 	for _, c := range cookies {
 		if strings.HasPrefix(c.Name, hostPrefix) {
-			continue // of another time, when there was TLS
+			continue // left from a time with TLS
 		}
 		if strings.HasPrefix(c.Name, "rind_") {
 			c.Name = hostPrefix + c.Name

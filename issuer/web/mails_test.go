@@ -2,7 +2,7 @@ package web
 
 import (
 	"context"
-	"regexp"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/ui"
 )
 
 // newMails are the mails since the last time.
@@ -71,48 +72,6 @@ func count(list []string, want string) (n int) {
 	return n
 }
 
-// Who switches kinds off on the page gets no such mail; those of security come.
-func TestChoosingMails(t *testing.T) {
-	h := newHouse(t)
-	ada := h.founder("ada")
-	page := ada.get("/account/notifications").is(200, "").says("Always on").says("nobody can")
-	var on []string
-	for _, i := range notices.Kinds() {
-		box := regexp.MustCompile(`<input type="checkbox" id="` + string(i.Kind) + `" name="` + string(i.Kind) + `" value="on" checked`).MatchString(page.body)
-		if box == i.Always {
-			t.Errorf("%s: whether it can be switched off is wrong", i.Kind)
-		}
-		page.says(h.pages.Text("en", "mails."+string(i.Kind), nil))
-		if !i.Always && i.Kind != notices.TokenRevokedSelf {
-			on = append(on, string(i.Kind), "on")
-		}
-	}
-	ada.get("/account").says("Email notifications")
-	ada.post("/account/notifications", on...).is(303, "/account/notifications")
-	ada.get("/account/notifications").says("Your email notifications are saved.")
-	if e := h.last(); e.Kind != "account.notifications_changed" || e.Detail["off"] != "token_revoked_self" || e.Actor.UserID != ada.id || e.Account != ada.id {
-		t.Errorf("the row is %+v", e)
-	}
-	before := h.state()
-	ada.post("/account/notifications", append(on, "nothing", "on")...).is(303, "/account/notifications")
-	if d := changed(before, h.state()); len(d) > 0 {
-		t.Errorf("the same choice changes %q", d)
-	}
-	ada.post("/account/notifications", "token_revoked_self", "on", "token_revoked_self", "on").is(400, "")
-	_, id := ada.mint("ci")
-	ada.post("/tokens/"+id+"/revoke").is(303, "/tokens")
-	if got := h.about(ada.address(), "You revoked"); len(got) != 0 {
-		t.Errorf("a mail that is switched off: %q", got)
-	}
-	if got := h.about(ada.address(), "A token was created: ci"); len(got) != 1 {
-		t.Errorf("%d mails about a new token", len(got))
-	}
-	ada.post("/account/notifications", slices.Concat(on, []string{"token_revoked_self", "on"})...).is(303, "/account/notifications")
-	if e := h.last(); e.Detail["on"] != "token_revoked_self" {
-		t.Errorf("the row is %+v", e)
-	}
-}
-
 // What waits while the queue is full is sent by the next process, once.
 func TestMailsOutliveTheProcess(t *testing.T) {
 	h := newHouse(t)
@@ -133,5 +92,60 @@ func TestMailsOutliveTheProcess(t *testing.T) {
 	}
 	if got := h.newMails(&seen); len(got) != 1 || got[0].Subject != "A token was created: ci" {
 		t.Errorf("mails %+v", got)
+	}
+}
+
+// Where a mail is not taken, what needs it is not done, and that is said: with what was typed, and with no word of what is
+// inside. An invitation is handed over.
+func TestMailsThatAreNotTaken(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	ada.guest("carl")
+	h.mails.breaks(fmt.Errorf("queue 4711: %w", mail.ErrFull))
+	failed := h.pages.Text("en", "problem.mail_full", nil)
+	invited := ada.post("/admin/invitations", "email", "bob@example.org").is(200, "")
+	_, link, ok := strings.Cut(invited.text(), "?link=")
+	if !ok {
+		t.Fatalf("no link to hand over:\n%s", invited.text())
+	}
+	link, _, _ = strings.Cut(link, " ")
+	bob := h.visitor("bob")
+	bob.get(ui.PathInvitation.WithLink(link)).is(303, "/invitation")
+	form := []string{"username", "bob", "email", bob.address(), "password", password, "link", bob.get("/invitation").is(200, "").value("link")}
+	refused := bob.post("/invitation", form...).is(503, "").says(failed)
+	if refused.value("username") != "bob" || refused.header.Get("Retry-After") != "60" {
+		t.Errorf("username %q, Retry-After %q", refused.value("username"), refused.header.Get("Retry-After"))
+	}
+	ada.mint("ci")
+	ada.post("/new-project", "name", "demo").is(303, "/projects/demo")
+	for _, to := range []string{"ada2@example.org", "carl", "nobody-has-it"} { // the same, whether there is somebody to write to or not
+		ada.post("/projects/demo/members", "user", to, "role", "maintainer").is(503, "").says(failed)
+	}
+	ada.post("/account/email", "email", "ada@example.net").is(503, "").says(failed)
+	if log := h.log.String(); !strings.Contains(log, "4711") || strings.Contains(log, link) || strings.Contains(log, "level=ERROR") || strings.Contains(log, `"ERROR"`) {
+		t.Errorf("the log does not say why, or has the link, or calls it an error:\n%s", log)
+	}
+	h.mails.breaks(nil)
+	bob.post("/invitation", form...).is(303, "/verify-email/sent")
+	bob.post("/verify-email/resend").is(303, "/verify-email/sent")
+	bob.get("/verify-email/sent").says("The email is on its way.")
+}
+
+// Mails tell the owner of a token what was done with it, once.
+func TestMailsAboutTokens(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	bob := ada.guest("bob").enrol()
+	_, id := bob.mint("release")
+	ada.post("/tokens/"+id+"/revoke").is(303, "/tokens") // an administrator
+	ada.post("/tokens/"+id+"/revoke").is(303, "/tokens")
+	var about []string
+	for _, m := range h.mails.messages() {
+		if strings.Contains(m.Subject, "release") {
+			about = append(about, m.To+": "+m.Subject)
+		}
+	}
+	if len(about) != 2 || slices.ContainsFunc(about, func(s string) bool { return !strings.HasPrefix(s, "bob@example.org: ") }) {
+		t.Errorf("mails: %q", about)
 	}
 }

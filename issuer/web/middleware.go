@@ -13,8 +13,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// requestID gives each request an id of its own, for the log, the audit trail
-// and the page of an error; one that a client sends is not believed.
+// requestID gives each request an ID for the log, the audit trail and error pages. It ignores IDs from
+// clients.
 func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderXRequestID, rand.Text())
@@ -24,10 +24,9 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 
 func idOf(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
 
-// warnOfProxy says once, in the log, that a proxy seems to stand in front that is not
-// trusted, or one that is and writes what is no address: then everybody has its address,
-// and the limits on guessing count all people as one. Anybody can send the header, so the
-// first is a hint and no more.
+// warnOfProxy logs a warning, once, when a proxy seems to be misconfigured: it is not trusted, or it is
+// trusted and sends no usable address. Then all requests have the proxy's address, and rate limits
+// count everybody as one. Anybody can send the header, so the first warning is only a hint.
 func (s *core) warnOfProxy(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -49,8 +48,8 @@ func (s *core) warnOfProxy(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// accessLog writes one line a request, except for what logs for itself. It names
-// the route, not the address: an address may hold the secret of a link.
+// accessLog logs each request, except those that log for themselves. It logs the route and not the
+// address, which may contain the secret of a link.
 func (s *core) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
@@ -58,15 +57,15 @@ func (s *core) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			c.Error(err)
 		}
-		if c.Get(logsItself) != nil {
+		if c.Get(logsForItself) != nil {
 			return nil
 		}
 		level := slog.LevelInfo
 		switch status := c.Response().Status; {
-		case status < 500 || c.Request().Context().Err() != nil: // who hung up makes no mistake of the server's
+		case status < 500 || c.Request().Context().Err() != nil: // a client that disconnects is no server error
 		case status == http.StatusInternalServerError:
 			level = slog.LevelError
-		default: // was chosen: the server is busy, or takes no changes; where something failed, that has a line of its own
+		default: // busy or read-only; failures have a line of their own
 			level = slog.LevelWarn
 		}
 		s.log.Log(c.Request().Context(), level, "request",
@@ -76,12 +75,12 @@ func (s *core) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// recoverPanic turns a panic into an error of the server.
+// recoverPanic turns a panic into an internal error.
 func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error { return recovered(func() error { return next(c) }) }
+	return func(c echo.Context) error { return catchPanic(func() error { return next(c) }) }
 }
 
-// secure sets the headers that hold for every answer.
+// secure sets the security headers of every answer.
 func (s *core) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
@@ -102,7 +101,7 @@ func (s *core) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// addressText is an address in the log, "" where it is unknown.
+// addressText is an address for the log, "" if it is unknown.
 func addressText(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""

@@ -8,7 +8,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// then sends the visitor to another page, which says what was done.
+// then redirects the visitor to another page, which shows the notice.
 func (v *visit) then(path, notice string) error {
 	if notice != "" {
 		v.core.sessions.Flash(v.Request().Context(), notice)
@@ -16,9 +16,9 @@ func (v *visit) then(path, notice string) error {
 	return v.Redirect(http.StatusSeeOther, path)
 }
 
-// reached sends the visitor to another page, which says what was done and which
-// verifiers have it.
-func (v *visit) reached(path, notice string, r ui.Reach) error {
+// thenConfirmed redirects the visitor to another page, which shows the notice and which verifiers have
+// the change.
+func (v *visit) thenConfirmed(path, notice string, r ui.Reach) error {
 	r = r.Short()
 	word, err := json.Marshal(ui.Notice{Code: notice, Reach: &r})
 	if err != nil {
@@ -28,14 +28,13 @@ func (v *visit) reached(path, notice string, r ui.Reach) error {
 	return v.Redirect(http.StatusSeeOther, path)
 }
 
-// readNotice reads the word that then or reached kept: the code of a notice, or all
-// of one.
+// readNotice reads what then or thenConfirmed stored: the code of a notice, or a whole notice.
 func readNotice(word string) (n ui.Notice) {
 	if !bytes.HasPrefix([]byte(word), []byte("{")) {
 		return ui.Notice{Code: word}
 	}
 	if err := json.Unmarshal([]byte(word), &n); err != nil {
-		return ui.Notice{} // of another version: nothing is said
+		return ui.Notice{} // from another version of rind
 	}
 	return n
 }

@@ -27,7 +27,7 @@ func (s *projectServer) invitePage(v *visit, status int, l ui.Layout) error {
 	return v.render(status, ui.MemberInvitePage{Layout: l, Project: p.Name, User: v.form.Get("user"), Role: v.form.Get("role")})
 }
 
-// inviteMember answers the same whether there is such an account or not.
+// inviteMember answers the same whether the account exists or not.
 func (s *projectServer) inviteMember(v *visit) error {
 	ctx := v.Request().Context()
 	p, err := s.owned(v)
@@ -55,8 +55,8 @@ func (s *projectServer) endProjectInvitation(v *visit) error {
 	return v.done("invitation_withdrawn")
 }
 
-// showInvitedLink is where the link of a mail leads: who can answer goes on to the
-// invitation, others are told what they need for it.
+// showInvitedLink is where the link in the email leads. Visitors who can answer go on to the invitation;
+// others read what they need for it.
 func (s *projectServer) showInvitedLink(v *visit) error {
 	ctx := v.Request().Context()
 	link, moved, err := v.link(ui.PathInvitedLink)

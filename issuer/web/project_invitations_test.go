@@ -193,7 +193,7 @@ func TestManyProjects(t *testing.T) {
 	h := newHouse(t)
 	ada := h.founder("ada")
 	p := ledger.Principal{UserID: ada.id, Username: "ada"}
-	for i := range shownProjects + 1 {
+	for i := range projectPageSize + 1 {
 		_, _, err := h.issuer.Projects.Create(context.Background(), p, "Project_"+string(rune('a'+i/26))+string(rune('a'+i%26)))
 		h.must(err)
 	}

@@ -6,11 +6,10 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// shownProjects is how many projects a page lists.
-const shownProjects = 100
+// projectPageSize is how many projects a page of the list shows.
+const projectPageSize = 100
 
-// listProjects lists the projects of the visitor by name, and what the visitor is
-// invited to.
+// listProjects lists the visitor's projects by name, and the invitations of the visitor.
 func (s *projectServer) listProjects(v *visit) error {
 	ctx := v.Request().Context()
 	projects, err := s.projects.List(ctx, v.user.ID)
@@ -18,13 +17,13 @@ func (s *projectServer) listProjects(v *visit) error {
 		return err
 	}
 	page := ui.ProjectsPage{Layout: v.layout(), Total: len(projects), Find: v.QueryParam("find")}
-	find, after := normalPart(page.Find), normalPart(v.QueryParam("after"))
+	find, after := normalizedPart(page.Find), normalizedPart(v.QueryParam("after"))
 	for _, p := range projects {
 		if p.Normalized <= after || !strings.Contains(p.Normalized, find) {
 			continue
 		}
-		if len(page.Projects) == shownProjects {
-			page.Next = page.Projects[shownProjects-1].Name
+		if len(page.Projects) == projectPageSize {
+			page.Next = page.Projects[projectPageSize-1].Name
 			break
 		}
 		page.Projects = append(page.Projects, ui.ProjectRow{
@@ -35,14 +34,14 @@ func (s *projectServer) listProjects(v *visit) error {
 	if err != nil {
 		return err
 	}
-	for _, inv := range invitations[:min(len(invitations), shownProjects)] {
+	for _, inv := range invitations[:min(len(invitations), projectPageSize)] {
 		page.Invitations = append(page.Invitations, s.invitationRow(v, inv, true))
 	}
 	return v.show(page)
 }
 
-// normalPart is a part of a name as normalized names have it.
-func normalPart(s string) string {
+// normalizedPart writes a part of a name as it is in normalized names.
+func normalizedPart(s string) string {
 	return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(strings.TrimSpace(s)))
 }
 

@@ -16,7 +16,7 @@ func (v *visit) memberRow(m projects.Member) ui.MemberRow {
 	}
 }
 
-// memberOf is a member of a project, or ErrNotFound.
+// memberOf finds a member of a project, or returns ErrNotFound.
 func memberOf(p projects.Project, userID string) (projects.Member, error) {
 	i := slices.IndexFunc(p.Members, func(m projects.Member) bool { return m.UserID == userID })
 	if i < 0 {
@@ -70,11 +70,11 @@ func (s *projectServer) removeMember(v *visit) error {
 	return v.confirmed("member_removed", s.confirm(ctx, revision))
 }
 
-// tokensFor lists a user's tokens that can upload to a project today.
+// tokensFor lists a user's tokens that can upload to a project now.
 func (s *projectServer) tokensFor(ctx context.Context, userID string, p projects.Project) ([]ui.TokenRow, error) {
 	tokens, _, err := s.tokens.ProjectTokens(ctx, ledger.Principal{UserID: userID}, p.Name, tokens.ProjectTokensQuery{UserID: userID, Limit: ledger.MaxPage})
 	var out []ui.TokenRow
-	for _, t := range tokens { // what they did elsewhere is no matter of this project
+	for _, t := range tokens { // their use in other projects is private
 		out = append(out, ui.TokenRow{ID: t.ID, Label: t.Label, LastUsedAt: t.Used.At})
 	}
 	return out, err
@@ -86,7 +86,7 @@ func (s *projectServer) askLeaveProject(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if p.Role == "" { // an administrator who looks on
+	if p.Role == "" { // an administrator who is no member
 		return ledger.ErrNotFound
 	}
 	tokens, err := s.tokensFor(ctx, v.user.ID, p)
@@ -102,5 +102,5 @@ func (s *projectServer) leaveProject(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.reached(string(ui.PathProjects), "project_left", s.confirm(ctx, revision))
+	return v.thenConfirmed(string(ui.PathProjects), "project_left", s.confirm(ctx, revision))
 }

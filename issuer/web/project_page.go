@@ -16,14 +16,14 @@ func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 	if err != nil {
 		return err
 	}
-	events, err := s.projects.Events(ctx, v.principal(), p.Name, audit.Query{Limit: shownEvents})
+	events, err := s.projects.Events(ctx, v.principal(), p.Name, audit.Query{Limit: recentEvents})
 	if err != nil {
 		return err
 	}
 	page.Name, page.Role, page.CreatedAt, page.ArchivedAt = p.Name, string(p.Role), p.Created, p.Archived
 	page.Description, page.Homepage = p.About.Description, p.About.Homepage
 	page.IndexURL, page.UploadURL = s.address(pathSimple+"/"), s.address(pathLegacy+"/")
-	page.Tokens, err = s.projectTokens(v, p, tokens.ProjectTokensQuery{Limit: tokensOnProject})
+	page.Tokens, err = s.projectTokens(v, p, tokens.ProjectTokensQuery{Limit: projectPageTokens})
 	if err != nil {
 		return err
 	}
@@ -47,12 +47,12 @@ func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 	return v.render(status, page)
 }
 
-// project is the project that the address names.
+// project finds the project that the address names.
 func (s *projectServer) project(v *visit) (projects.Project, error) {
 	return s.projects.Get(v.Request().Context(), v.principal(), v.Param("name"))
 }
 
-// owned is project for its owners; to other members it is ErrNotOwner.
+// owned is project for owners. Other members get ErrNotOwner.
 func (s *projectServer) owned(v *visit) (projects.Project, error) {
 	p, err := s.project(v)
 	if err == nil && p.Role != projects.RoleOwner {
@@ -61,9 +61,9 @@ func (s *projectServer) owned(v *visit) (projects.Project, error) {
 	return p, err
 }
 
-// uploads are those of a project, for its chart.
+// uploads is the data of a project's chart.
 func (s *projectServer) uploads(v *visit, p projects.Project) (ui.Uploads, error) {
-	u, err := s.tokens.ProjectUploads(v.Request().Context(), v.principal(), p.Name, charted)
+	u, err := s.tokens.ProjectUploads(v.Request().Context(), v.principal(), p.Name, chartedTokens)
 	out := ui.Uploads{First: u.First, Others: u.Others}
 	for _, t := range u.Tokens {
 		out.Series = append(out.Series, ui.UploadSeries{Label: t.Label, Owner: t.Owner, Days: t.Days})

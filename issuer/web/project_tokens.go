@@ -10,11 +10,11 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// How much of the tokens of a project pages show.
+// How many tokens of a project the pages show.
 const (
-	tokensOnProject = 25 // on the project's page
-	tokensShut      = 10 // named before a member's are shut out
-	charted         = 5  // tokens with a part of their own in the chart
+	projectPageTokens   = 25 // on the project's page
+	excludedTokensShown = 10 // when an owner is asked before a member's are excluded
+	chartedTokens       = 5  // with a series of their own in the chart
 )
 
 // projectTokens is a page of the tokens that can upload to a project.
@@ -38,7 +38,7 @@ func (s *projectServer) listProjectTokens(v *visit) error {
 	if err != nil {
 		return err
 	}
-	q := tokens.ProjectTokensQuery{After: v.QueryParam("after"), UserID: v.QueryParam("member"), Limit: shownTokens}
+	q := tokens.ProjectTokensQuery{After: v.QueryParam("after"), UserID: v.QueryParam("member"), Limit: tokenPageSize}
 	tokens, err := s.projectTokens(v, p, q)
 	if err != nil {
 		return err
@@ -53,8 +53,8 @@ func (s *projectServer) listProjectTokens(v *visit) error {
 	return v.show(ui.ProjectTokensPage{Layout: v.layout(), Tokens: tokens})
 }
 
-// askShut asks before a member's tokens are shut out, or let in again.
-func (s *projectServer) askShut(out bool) handler {
+// askExclude asks for confirmation before a member's tokens are excluded, or readmitted.
+func (s *projectServer) askExclude(out bool) handler {
 	return func(v *visit) error {
 		p, err := s.project(v)
 		if err != nil {
@@ -67,7 +67,7 @@ func (s *projectServer) askShut(out bool) handler {
 		if err != nil {
 			return err
 		}
-		tokens, err := s.projectTokens(v, p, tokens.ProjectTokensQuery{UserID: m.UserID, Limit: tokensShut})
+		tokens, err := s.projectTokens(v, p, tokens.ProjectTokensQuery{UserID: m.UserID, Limit: excludedTokensShown})
 		if err != nil {
 			return err
 		}
@@ -77,9 +77,8 @@ func (s *projectServer) askShut(out bool) handler {
 	}
 }
 
-// shut shuts a member's tokens out, or lets them in again, and says which verifiers
-// know.
-func (s *projectServer) shut(out bool) handler {
+// exclude excludes a member's tokens, or readmits them, and says which verifiers have the change.
+func (s *projectServer) exclude(out bool) handler {
 	return func(v *visit) error {
 		ctx := v.Request().Context()
 		act, notice := s.projects.ReadmitTokens, "tokens_let_in"
@@ -94,18 +93,17 @@ func (s *projectServer) shut(out bool) handler {
 	}
 }
 
-// shownUsed is how many tokens a page lists that asks before something ends.
-const shownUsed = 20
+// usedTokensShown is how many tokens a confirmation lists that will stop working.
+const usedTokensShown = 20
 
-// usedTokens lists tokens that can upload to a project, those that were used last
-// first, and says how many more there are.
+// usedTokens lists tokens that can upload to a project, the last used first, and counts the rest.
 func (s *projectServer) usedTokens(ctx context.Context, v *visit, project string) (shown []ui.UsedToken, more int, err error) {
 	all, _, err := s.tokens.ProjectTokens(ctx, v.principal(), project, tokens.ProjectTokensQuery{Limit: ledger.MaxPage})
 	if err != nil {
 		return nil, 0, err
 	}
 	slices.SortStableFunc(all, func(a, b tokens.ProjectToken) int { return b.Used.At.Compare(a.Used.At) })
-	for _, t := range all[:min(len(all), shownUsed)] {
+	for _, t := range all[:min(len(all), usedTokensShown)] {
 		shown = append(shown, ui.UsedToken{Label: t.Label, Owner: t.UserName, All: t.All, UsedAt: t.Used.At})
 	}
 	return shown, len(all) - len(shown), nil

@@ -117,7 +117,7 @@ func TestTokensOfAProjectArePaged(t *testing.T) {
 	h := newHouse(t)
 	ada := h.founder("ada")
 	ada.project("demo")
-	for i := range shownTokens + 1 {
+	for i := range tokenPageSize + 1 {
 		h.issue(ada, tokens.MintRequest{Label: "token " + string(rune('a'+i/26)) + string(rune('a'+i%26)), Scope: tokens.ScopeAll, Life: tokens.Life30})
 	}
 	_, next, ok := strings.Cut(ada.get("/projects/demo").body, `href="/projects/demo/tokens?after=`)
@@ -125,7 +125,7 @@ func TestTokensOfAProjectArePaged(t *testing.T) {
 		t.Fatal("the project's page leads to no further tokens")
 	}
 	id, _, _ := strings.Cut(next, `"`)
-	if got := ada.get("/projects/demo/tokens?after="+id).is(200, ""); strings.Count(got.body, `scope="row"`) != shownTokens+1-tokensOnProject {
+	if got := ada.get("/projects/demo/tokens?after="+id).is(200, ""); strings.Count(got.body, `scope="row"`) != tokenPageSize+1-projectPageTokens {
 		t.Errorf("the rest has %d rows", strings.Count(got.body, `scope="row"`))
 	}
 	first := ada.get("/projects/demo/tokens").is(200, "")

@@ -12,8 +12,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// stepPath is the page of what the visitor has to do next. A visitor who has to
-// sign in first comes back afterwards.
+// stepPath is the page of the visitor's next step. Visitors who have to sign in first come back
+// afterwards.
 func (v *visit) stepPath() string {
 	switch v.step() {
 	case authn.StepSecondFactor:
@@ -34,10 +34,10 @@ func (v *visit) stepPath() string {
 	return v.signInPath()
 }
 
-// signInPath is the page to sign in on, which leads back to where the visitor is.
-// Who had a session that is over is told so there.
+// signInPath is the sign-in page, which leads back to the current page. It says so if a session has
+// ended.
 func (v *visit) signInPath() string {
-	to := ui.PathLogin.WithNext(v.here())
+	to := ui.PathLogin.WithNext(v.returnPath())
 	if _, err := v.Cookie(authn.SessionCookie); err != nil {
 		return to
 	}
@@ -47,14 +47,13 @@ func (v *visit) signInPath() string {
 	return to + "?" + queryEnded
 }
 
-// queryEnded is the query of the sign-in page by which it says that a session is
-// over. A session can't carry that word: there is none any more, and a new one
-// could take the place of a cookie that another tab just got.
+// queryEnded makes the sign-in page say that a session has ended. The notice can't be in a session:
+// there is none, and a new one could replace the cookie that another tab just got.
 const queryEnded = "ended=1"
 
-// here is the page that the visitor is on, as localPath has it: of a form that is
-// sent elsewhere, the page with the form, and of a file, the page that offers it.
-func (v *visit) here() string {
+// returnPath is the page to come back to: the page with the form, the page that offers a file, or the
+// current page.
+func (v *visit) returnPath() string {
 	switch {
 	case v.returns.nowhere:
 		return ""
@@ -64,9 +63,8 @@ func (v *visit) here() string {
 	return localPath(v.Request().URL.EscapedPath())
 }
 
-// localPath is next if it is a page of this server that somebody may be sent to
-// after signing in, else "". Whatever a browser could take for another host, or
-// would rewrite, is none.
+// localPath is next if it is a page of this server that may follow a sign-in, else "". It refuses
+// whatever a browser could take for another host, or would rewrite.
 func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || len(next) > maxNext {
@@ -77,30 +75,29 @@ func localPath(next string) string {
 		strings.Contains(strings.ToLower(p), "%2f") || !utf8.ValidString(u.Path) || strings.ContainsFunc(u.Path, unicode.IsControl) {
 		return ""
 	}
-	if noReturn[ui.Path(p)] {
+	if neverReturnTo[ui.Path(p)] {
 		return ""
 	}
 	return p
 }
 
-// noReturn are the pages that nobody wants to come back to after signing in.
-var noReturn = map[ui.Path]bool{
+// neverReturnTo lists pages that make no sense after signing in.
+var neverReturnTo = map[ui.Path]bool{
 	ui.PathHome: true, ui.PathLogout: true, ui.PathLogin: true, ui.PathLoginTOTP: true, ui.PathLoginRecovery: true,
 	ui.PathForgot: true, ui.PathReset: true, ui.PathLoginDevice: true, ui.PathDeviceConfirm: true,
 	ui.PathEmailConfirm: true, ui.PathEmailUndo: true, ui.PathVerifyEmail: true, ui.PathSetup: true, ui.PathInvitation: true, ui.PathInvitedLink: true, ui.PathRegister: true,
 }
 
-// maxNext is the length, in bytes, of an address to come back to.
+// maxNext is the longest address to come back to, in bytes.
 const maxNext = 1024
 
-// again is where somebody goes whose session, or whose second factor, is too old
-// for what they asked.
-func (v *visit) again(err error) string {
+// reauthPath is the page for visitors whose session or second factor is too old for the request.
+func (v *visit) reauthPath(err error) string {
 	switch {
 	case errors.Is(err, authn.ErrSignedOut):
 		return v.signInPath()
 	case errors.Is(err, authn.ErrFactorStale):
-		return v.factorPath().WithNext(v.here())
+		return v.factorPath().WithNext(v.returnPath())
 	}
 	return ""
 }

@@ -7,30 +7,31 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// returns says where a visitor goes who sent a form, or opened a link. Routes declare it, and no handler
-// names a page that it returns to, unless the page depends on what the handler did.
+// returns says where a visitor goes after a form or a link. Routes declare it. No handler names a page
+// to return to, unless the page depends on what the handler did.
 type returns struct {
-	form     ui.Path  // the page with the form, to come back to after signing in again; "": the form's own address
-	problems pageFunc // shows what is wrong with the form; nil: the page of an error does
-	link     string   // the kind of one-time link that the address or the form has: a page says why it does not work
-	done     ui.Path  // follows when it is done; braces are filled in from the address, where the handler says nothing else
+	form     ui.Path  // page with the form, to come back to after signing in again; "": the form's own address
+	problems pageFunc // shows what is wrong with the form; nil: the error page does
+	link     string   // kind of the one-time link in the address or the form: a page says why it does not work
+	done     ui.Path  // page after success; its {parts} come from the form's address or the handler
 
-	lists   []string // fields that may be repeated
-	nowhere bool     // nobody comes back
+	lists   []string // repeatable fields
+	nowhere bool     // there is no page to come back to
 }
 
-// pageFunc draws a page around a layout, with what was typed into its form, if it was sent.
+// pageFunc draws a page, with what was typed into its form if the form was sent.
 type pageFunc func(v *visit, status int, l ui.Layout) error
 
-// one is what a route declares, if it does.
-func one(rs []returns) returns {
+// optional is the first of rs, or the zero value.
+func optional(rs []returns) returns {
 	if len(rs) == 0 {
 		return returns{}
 	}
 	return rs[0]
 }
 
-// returned answers with the page that shows what is wrong, where err is that and the route has such a page.
+// returned shows what is wrong on the page that the route declares. It returns errors that no such page
+// can show.
 func (v *visit) returned(err error) error {
 	r := v.returns
 	if err == nil || r.problems == nil && r.link == "" {
@@ -38,8 +39,8 @@ func (v *visit) returned(err error) error {
 	}
 	ps, status := v.problems(err)
 	if status != 0 && r.problems != nil && (r.link == "" || whyLinkFailed(ps) == "") {
-		err = r.problems(v, status, v.with(ps))
-		ps, _ = v.problems(err) // of a link that ended meanwhile
+		err = r.problems(v, status, v.layoutWith(ps))
+		ps, _ = v.problems(err) // the link may have ended meanwhile
 	}
 	if why := whyLinkFailed(ps); why != "" && r.link != "" {
 		return v.linkFailed(r.link, why)
@@ -47,7 +48,7 @@ func (v *visit) returned(err error) error {
 	return err
 }
 
-// fill is the address of a page; without values, its braces are those of the visitor's own address.
+// fill is the address of a page. Without values its {parts} come from the current address.
 func (v *visit) fill(p ui.Path, values ...string) string {
 	if len(values) == 0 {
 		for _, part := range strings.Split(string(p), "/") {
@@ -59,22 +60,23 @@ func (v *visit) fill(p ui.Path, values ...string) string {
 	return p.With(values...)
 }
 
-// done sends the visitor to the page that follows, which says what was done.
+// done redirects to the page after success, which shows the notice.
 func (v *visit) done(notice string, values ...string) error {
 	return v.then(v.fill(v.returns.done, values...), notice)
 }
 
-// confirmed is done, and the page says which verifiers have the change.
+// confirmed is done for a change that verifiers confirm: the page says which of them have it.
 func (v *visit) confirmed(notice string, r ui.Reach, values ...string) error {
-	return v.reached(v.fill(v.returns.done, values...), notice, r)
+	return v.thenConfirmed(v.fill(v.returns.done, values...), notice, r)
 }
 
-// entered keeps a session that came a step further, and sends the visitor to the next step, or to the page that follows.
+// entered stores a session that has taken a step, and redirects to the next step or to the page after
+// success.
 func (v *visit) entered(session authn.Session, notice string) error {
 	return v.enter(session, string(v.returns.done), notice)
 }
 
-// typed is what was typed into a field of the form, or what the field begins with.
+// typed is what was typed into a field, or begin if the form was not sent.
 func (v *visit) typed(field, begin string) string {
 	if v.form == nil {
 		return begin
@@ -82,5 +84,5 @@ func (v *visit) typed(field, begin string) string {
 	return v.form.Get(field)
 }
 
-// next is the page to go to after signing in, as the address or the form has it; "" where that is none.
+// next is the page after signing in, from the address or the form; "" if it is not a local page.
 func (v *visit) next() string { return localPath(v.typed("next", v.QueryParam("next"))) }

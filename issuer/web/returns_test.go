@@ -11,7 +11,7 @@ import (
 )
 
 // The page that follows a form stands in routes.go, and in no handler: one that names a page in
-// v.then, v.reached or v.enter is found here. Where the page depends on what the handler did, it is listed.
+// v.then, v.thenConfirmed or v.enter is found here. Where the page depends on what the handler did, it is listed.
 func TestFormsReturnWhereTheirRouteSays(t *testing.T) {
 	depends := []string{"leaveProject"} // removing oneself is leaving, whose page is not that of the project
 	_, routes := readHandlers(t)
@@ -55,7 +55,7 @@ func pageNamed(fn *ast.FuncDecl) (page string) {
 			return true
 		}
 		f, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok || !slices.Contains([]string{"then", "reached", "enter", "advance", "Redirect"}, f.Sel.Name) {
+		if !ok || !slices.Contains([]string{"then", "thenConfirmed", "enter", "advance", "Redirect"}, f.Sel.Name) {
 			return true
 		}
 		for _, arg := range call.Args {

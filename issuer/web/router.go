@@ -10,7 +10,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// router is where routes are registered, each with how long it may take.
+// router registers routes, each with its time limits.
 type router struct {
 	mux     *echo.Echo
 	classes map[string]deadline.Class // by method and pattern
@@ -22,7 +22,7 @@ func newRouter(e *echo.Echo) router {
 	return router{mux: e, classes: make(map[string]deadline.Class), returning: make(map[string]returns)}
 }
 
-// route registers what is served, with how long it may take. Nothing else does.
+// route registers a route. Every route goes through it, so every route has time limits.
 func (r router) route(methods []string, path string, class deadline.Class, h echo.HandlerFunc, around ...echo.MiddlewareFunc) {
 	for _, method := range methods {
 		r.mux.Add(method, path, h, append([]echo.MiddlewareFunc{bounded(class)}, around...)...)
@@ -30,41 +30,40 @@ func (r router) route(methods []string, path string, class deadline.Class, h ech
 	}
 }
 
-// pages registers the routes of pages. (A group of Echo has routes of its own, which
-// hide that another method is allowed.)
+// pages registers the routes of pages. (Echo's groups add routes that hide which methods are allowed.)
 type pages struct {
 	*core
 	router
 	around []echo.MiddlewareFunc
 }
 
-// pageRoutes registers pages that load the session.
+// pageRoutes registers pages with a session.
 func (s *Server) pageRoutes(around ...echo.MiddlewareFunc) pages {
 	return pages{s.core, s.router, append(around, pageEdge, s.withSession)}
 }
 
 func (p pages) get(path ui.Path, g guard, h handler, rs ...returns) {
-	r := one(rs)
+	r := optional(rs)
 	p.route(reads, path.Colon(), deadline.Page, p.visited(g, h, noPower, nil, r), p.around...)
 }
 
-// page registers a page that is drawn without further ado.
+// page registers a page that needs no handler of its own.
 func (p pages) page(path ui.Path, g guard, draw pageFunc, rs ...returns) {
 	p.get(path, g, func(v *visit) error { return draw(v, http.StatusOK, v.layout()) }, rs...)
 }
 
-// download registers what is of any length.
+// download registers a file of any length.
 func (p pages) download(path ui.Path, g guard, h handler, r returns) {
 	p.route(reads, path.Colon(), deadline.Download, p.visited(g, h, noPower, nil, r), p.around...)
 }
 
-// post registers a form's target, which has to be in effects.
+// post registers the target of a form, which effects must list.
 func (p pages) post(path ui.Path, g guard, h handler, r returns) {
 	p.returning[path.Colon()] = r
 	p.route(posts, path.Colon(), deadline.Page, p.visited(g, h, effectOf(path), append([]string{}, r.lists...), r), p.around...)
 }
 
-// ceremony registers where a script sends its JSON.
+// ceremony registers the target of a script that sends JSON.
 func (p pages) ceremony(path ui.Path, g guard, c ceremony, r returns) {
 	if e := effectOf(path); e != accountAsks {
 		panic(fmt.Sprintf("web: the ceremony %s is no sign-in", path))
@@ -82,7 +81,7 @@ var (
 	}
 )
 
-// bounded declares how long a request may take.
+// bounded sets the time limits of a request.
 func bounded(class deadline.Class) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {
@@ -92,16 +91,15 @@ func bounded(class deadline.Class) echo.MiddlewareFunc {
 	}
 }
 
-// mount serves the gateway.
+// mount serves a handler that answers and logs for itself.
 func mount(gateway http.Handler) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		c.Set(logsItself, true)
+		c.Set(logsForItself, true)
 		gateway.ServeHTTP(c.Response(), c.Request())
 		return nil
 	}
 }
 
-// logsItself marks a request that its handler logs. The gateway takes a
-// connection over to refuse an upload in PyPI's words, and only it knows with
-// which status.
-const logsItself = "web: logs itself"
+// logsForItself marks requests that their handler logs. The gateway takes over the connection to refuse
+// an upload in PyPI's words, so only it knows the status.
+const logsForItself = "web: logs itself"

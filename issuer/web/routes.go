@@ -19,14 +19,13 @@ const (
 	pathLegacy   = "/legacy"
 	pathSimple   = "/simple"
 	pathPackages = "/packages"
-	pathProject  = "/project" // of PyPI, which clients print
+	pathProject  = "/project" // PyPI's address of a project, which clients print
 )
 
-// formTime is how long somebody has at least to fill in a form that asks for a
-// fresh second factor when it is sent.
+// formTime is the least time to fill in a form that needs a fresh second factor when it is sent.
 const formTime = 5 * time.Minute
 
-// routes says what is where, and who may go there.
+// routes says what is where, who may go there, and which page follows a form.
 func (s *Server) routes(gateway, index http.Handler) {
 	s.echo.Use(requestID, s.accessLog, s.warnOfProxy, recoverPanic, s.secure)
 	s.api.routes(s.router)
@@ -50,17 +49,17 @@ func (s *Server) routes(gateway, index http.Handler) {
 func (s *apiServer) routes(r router) {
 	r.route(reads, pathHealth, deadline.Page, s.health)
 	r.route(reads, string(ui.PathAssets)+"*", deadline.Download, s.asset)
-	r.route([]string{http.MethodDelete}, pathToken, deadline.Page, s.burnToken)
-	r.route(posts, pathLeaks, deadline.Page, s.takeLeaks)
+	r.route([]string{http.MethodDelete}, pathToken, deadline.Page, s.revokeOwnToken)
+	r.route(posts, pathLeaks, deadline.Page, s.receiveLeakReport)
 }
 
-// uploadRoutes says where uploads and the index are, and the addresses beside them
-// that upload clients ask for or print.
+// uploadRoutes registers the upload API, the index, and the addresses beside them that upload clients ask
+// for or print.
 func uploadRoutes(upload, index http.Handler, p pages) {
 	for _, path := range []string{pathLegacy, pathLegacy + "/"} {
 		p.route(methodsOfAny, path, deadline.Mounted, mount(upload))
 	}
-	// hatch looks for the index below the upload address; it writes the + in either way.
+	// hatch asks for the index below the upload address, and may encode the +.
 	indexPaths := []string{pathSimple, pathSimple + "/*", pathPackages + "/*"}
 	for _, plus := range []string{"+", "%2B", "%2b"} {
 		indexPaths = append(indexPaths, pathLegacy+"/"+plus+"simple/*")
@@ -69,12 +68,12 @@ func uploadRoutes(upload, index http.Handler, p pages) {
 		p.route(append(slices.Clone(reads), http.MethodOptions), path, deadline.Mounted, echo.WrapHandler(index))
 	}
 	for _, path := range []string{pathLegacy + "/*", pathProject + "/*"} {
-		p.route(reads, path, deadline.Page, p.visited(anyone, showPrinted, noPower, nil, returns{}), p.around...)
+		p.route(reads, path, deadline.Page, p.visited(anyone, redirectPrintedAddress, noPower, nil, returns{}), p.around...)
 	}
 }
 
 func (s *entryServer) routes(p pages) {
-	byKey := returns{nowhere: true} // its page knows where to go on
+	byKey := returns{nowhere: true} // the script's page knows what follows
 	p.get(ui.PathHome, anyone, s.home)
 	p.get(ui.PathHelp, anyone, s.showHelp)
 	p.get(ui.PathLogin, anyone, s.showLogin)
@@ -93,7 +92,7 @@ func (s *entryServer) routes(p pages) {
 	p.post(ui.PathStrength, anyone, s.strength, returns{})
 }
 
-// linkRoutes are where links of mails lead.
+// linkRoutes registers the pages that links in emails lead to.
 func (s *entryServer) linkRoutes(p pages) {
 	for _, r := range registrations {
 		p.get(r.path, anyone, s.showRegister(r), returns{link: r.kind})
@@ -143,7 +142,7 @@ func (s *accountServer) routes(p pages) {
 	p.post(ui.PathEmailUndo, anyone, s.undoEmail, returns{link: ui.LinkEmailUndo})
 }
 
-// factorRoutes are where second factors are added, renamed and removed.
+// factorRoutes registers the pages of second factors.
 func (s *accountServer) factorRoutes(p pages) {
 	adds, saves := at(authn.StepAddFactor, authn.StepDone), at(authn.StepSaveRecovery, authn.StepDone)
 	p.get(ui.PathFactors, at(authn.StepAddFactor), s.showFactors)
@@ -170,7 +169,7 @@ func (s *accountServer) factorRoutes(p pages) {
 }
 
 func (s *tokenServer) routes(p pages) {
-	projects := []string{"projects"} // a field that may be repeated
+	projects := []string{"projects"} // a repeatable field
 	p.get(ui.PathTokens, member, s.listTokens)
 	p.page(ui.PathTokenNew, fresh(formTime), s.newPage)
 	p.post(ui.PathTokenNew, member, s.mintToken, returns{problems: s.newPage, done: ui.PathToken, lists: projects})
@@ -204,7 +203,7 @@ func (s *projectServer) routes(p pages) {
 	p.post(ui.PathProjectDelete, member, s.deleteProject, returns{problems: s.deletePage, done: ui.PathProjects})
 }
 
-// memberRoutes are where owners invite, where the invited answer, and where members change and leave.
+// memberRoutes registers the pages of members and invitations.
 func (s *projectServer) memberRoutes(p pages) {
 	onProject := returns{form: ui.PathProject, problems: s.projectPage, done: ui.PathProject}
 	p.page(ui.PathMembers, fresh(formTime), s.invitePage)
@@ -214,10 +213,10 @@ func (s *projectServer) memberRoutes(p pages) {
 	p.post(ui.PathMemberRole, member, s.setMemberRole, onProject)
 	p.get(ui.PathMemberRemove, member, s.askRemoveMember)
 	p.post(ui.PathMemberRemove, member, s.removeMember, returns{problems: s.projectPage, done: ui.PathProject})
-	p.get(ui.PathMemberShut, member, s.askShut(true))
-	p.post(ui.PathMemberShut, member, s.shut(true), returns{done: ui.PathProject})
-	p.get(ui.PathMemberLetIn, member, s.askShut(false))
-	p.post(ui.PathMemberLetIn, member, s.shut(false), returns{done: ui.PathProject})
+	p.get(ui.PathMemberShut, member, s.askExclude(true))
+	p.post(ui.PathMemberShut, member, s.exclude(true), returns{done: ui.PathProject})
+	p.get(ui.PathMemberLetIn, member, s.askExclude(false))
+	p.post(ui.PathMemberLetIn, member, s.exclude(false), returns{done: ui.PathProject})
 	p.get(ui.PathProjectLeave, member, s.askLeaveProject)
 	p.post(ui.PathProjectLeave, member, s.leaveProject, returns{problems: s.projectPage, done: ui.PathProjects})
 
@@ -232,7 +231,7 @@ func (s *adminServer) routes(p pages) {
 	p.page(ui.PathAdminProject, administrator, s.anyProjectPage)
 	p.post(ui.PathProjectOwner, administrator, s.appointOwner, returns{form: ui.PathAdminProject, problems: s.anyProjectPage, done: ui.PathAdminProject})
 	p.post(ui.PathAdminArchive, administrator, s.archiveAny, returns{form: ui.PathAdminProject, done: ui.PathAdminProject})
-	p.get(ui.PathHeldNames, administrator, s.listHeldNames)
+	p.get(ui.PathHeldNames, administrator, s.listReservedNames)
 	p.post(ui.PathHeldNameFree, administrator, s.releaseName, returns{form: ui.PathHeldNames, done: ui.PathHeldNames})
 
 	p.get(ui.PathAdminTokens, administrator, s.listAllTokens)
@@ -253,7 +252,7 @@ func (s *adminServer) routes(p pages) {
 	p.post(ui.PathBannerClear, administrator, s.clearBanner, settings)
 }
 
-// peopleRoutes are where administrators manage accounts.
+// peopleRoutes registers the pages on which administrators manage accounts.
 func (s *adminServer) peopleRoutes(p pages) {
 	p.page(ui.PathAdminPeople, administrator, s.peoplePage)
 	p.post(ui.PathInvitations, administrator, s.invite, returns{form: ui.PathAdminPeople, problems: s.peoplePage})

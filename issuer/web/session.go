@@ -8,10 +8,9 @@ import (
 	"github.com/rind-dev/rind/authn"
 )
 
-// withSession loads the session that a request comes with, and keeps it before the
-// first byte of the answer. Where either fails, the answer is the page of that
-// error, and what the handler says is dropped: it may tell of something that is
-// not kept, or hold a secret of somebody who has no session.
+// withSession loads the session of a request, and stores it before the first byte of the answer. If
+// either fails, the answer is an error page and the handler's own answer is discarded: it may describe
+// a change that was not stored, or contain a secret.
 func (s *core) withSession(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		outer, w := c.Response(), &oneAnswer{ResponseWriter: c.Response()}
@@ -25,7 +24,7 @@ func (s *core) withSession(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// sessionFailed answers a request whose session could not be read or kept.
+// sessionFailed answers a request whose session could not be loaded or stored.
 func (s *core) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Del("Location")
 	s.answer(&visit{Context: s.echo.NewContext(r, w), core: s}, err)
@@ -34,7 +33,7 @@ func (s *core) sessionFailed(w http.ResponseWriter, r *http.Request, err error) 
 	}
 }
 
-// oneAnswer drops what is written once it is over.
+// oneAnswer discards what is written after over is set.
 type oneAnswer struct {
 	http.ResponseWriter
 	over bool
@@ -56,8 +55,8 @@ func (o *oneAnswer) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (o *oneAnswer) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 
-// keep keeps a session that came a step further, and the visit with it.
-func (s *core) keep(v *visit, session authn.Session) (err error) {
+// keepSession stores a session that has taken a step, and updates the visit.
+func (s *core) keepSession(v *visit, session authn.Session) (err error) {
 	ctx := v.Request().Context()
 	if err := s.sessions.Start(ctx, session); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// enter keeps a session that came a step further and goes on with what is next.
+// enter stores a session that has taken a step and redirects to what is next.
 func (v *visit) enter(session authn.Session, next, notice string) error {
 	to, err := v.advance(session, next)
 	if err != nil {
@@ -18,10 +18,10 @@ func (v *visit) enter(session authn.Session, next, notice string) error {
 	return v.then(to, notice)
 }
 
-// advance keeps a session that came a step further, and says where it goes on.
+// advance stores a session that has taken a step, and says where the visitor goes next.
 func (v *visit) advance(session authn.Session, next string) (to string, err error) {
 	before := v.session.Stage
-	if err := v.core.keep(v, session); err != nil {
+	if err := v.core.keepSession(v, session); err != nil {
 		return "", err
 	}
 	if before != authn.StageSignedIn && session.SignedIn() && session.Factor != authn.FactorRemembered {
@@ -39,18 +39,17 @@ func (v *visit) advance(session authn.Session, next string) (to string, err erro
 		if err != nil {
 			return "", err
 		}
-		if len(invitations) > 0 { // who followed the link of one, and made an account first, is back at it
+		if len(invitations) > 0 { // the visitor may have registered to answer one
 			to = string(ui.PathProjects)
 		}
 	}
 	return to, nil
 }
 
-// noteDevice makes the browser known to an account that has just signed in with a
-// second factor. Where that fails the sign-in stands, and the next one is that of
-// a browser that is not known.
+// noteDevice remembers the browser after a sign-in with a second factor. If that fails, the sign-in still
+// counts, and the browser is unknown the next time.
 func (v *visit) noteDevice(remember bool) {
-	ctx := context.WithoutCancel(v.Request().Context()) // who hangs up would keep the mail about a new device from the owner
+	ctx := context.WithoutCancel(v.Request().Context()) // a client that disconnects must not prevent the email about a new device
 	token, err := v.core.visitors.Devices.Note(ctx, v.session, v.origin(), remember)
 	if err != nil {
 		v.core.log.WarnContext(ctx, "web: a device was not noted", "request_id", idOf(v), "error", err)
@@ -62,7 +61,7 @@ func (v *visit) noteDevice(remember bool) {
 	})
 }
 
-// factors are the second factors that the visitor can give.
+// factors are the second factors that the visitor can use.
 func (v *visit) factors() ui.Factors {
 	return ui.Factors{
 		Key: v.user.Keys > 0 && v.core.visitors.SecurityKeys.Offered(),
@@ -70,8 +69,7 @@ func (v *visit) factors() ui.Factors {
 	}
 }
 
-// factorPath is the page that asks the visitor for a second factor: the best that
-// they have.
+// factorPath is the page of the visitor's best second factor.
 func (v *visit) factorPath() ui.Path {
 	switch f := v.factors(); {
 	case f.Key:
@@ -82,7 +80,7 @@ func (v *visit) factorPath() ui.Path {
 	return ui.PathLoginRecovery
 }
 
-// askedAgain tells whether a visitor who is signed in is asked for a factor.
-func (v *visit) askedAgain() bool {
+// isStepUp reports whether a visitor who is signed in is asked for a factor again.
+func (v *visit) isStepUp() bool {
 	return v.session.Factor != authn.FactorNone && v.session.Stage != authn.StageDevice
 }

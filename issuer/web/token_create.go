@@ -14,8 +14,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// newPage shows the form, with what was typed; the page of a project leads to it with that
-// project chosen.
+// newPage shows the form with what was typed. A link from a project chooses that project.
 func (s *tokenServer) newPage(v *visit, status int, l ui.Layout) error {
 	page, chosen := ui.TokenNewPage{Layout: l}, v.form["projects"]
 	if project := v.QueryParam("project"); v.form == nil && project != "" {
@@ -24,7 +23,7 @@ func (s *tokenServer) newPage(v *visit, status int, l ui.Layout) error {
 	return s.drawNew(v, status, page, chosen)
 }
 
-// drawNew shows the form with what was typed and chosen so far.
+// drawNew shows the form with what was typed and chosen.
 func (s *tokenServer) drawNew(v *visit, status int, page ui.TokenNewPage, chosen []string) error {
 	projects, err := s.projects.List(v.Request().Context(), v.user.ID)
 	if err != nil {
@@ -39,24 +38,24 @@ func (s *tokenServer) drawNew(v *visit, status int, page ui.TokenNewPage, chosen
 		page.Label, page.Scope, page.Register, page.Life, page.Expires = f.Get("label"), f.Get("scope"), f.Get("register"), f.Get("life"), f.Get("expires")
 		page.Limits = typedLimits(f)
 	}
-	page.MaxDays, page.Once = int(s.maxTokenLife/(24*time.Hour)), onceKey(v)
+	page.MaxDays, page.Once = int(s.maxTokenLife/(24*time.Hour)), idempotencyKey(v)
 	return v.render(status, page)
 }
 
-// onceKey is the idempotency key of a form: that with which it was sent, or a new one.
-func onceKey(v *visit) string { return cmp.Or(v.form.Get("once"), rand.Text()) }
+// idempotencyKey is the key of the form that was sent, or a new one.
+func idempotencyKey(v *visit) string { return cmp.Or(v.form.Get("once"), rand.Text()) }
 
-// mintToken makes a token and shows its text, in this answer only, or says what the
-// token would do.
+// mintToken creates a token and shows its text in this answer only, or describes what the token would
+// do.
 func (s *tokenServer) mintToken(v *visit) error {
 	ctx := v.Request().Context()
 	req, date := mintRequest(v.form)
 	if v.form.Get("draft") != "" {
 		return s.draftToken(v, req, date)
 	}
-	minted, err := s.tokens.Mint(ctx, v.principal(), req) // refuses a date that is none, with all else that is wrong
+	minted, err := s.tokens.Mint(ctx, v.principal(), req) // refuses an invalid date together with other problems
 	if err != nil {
-		return s.notMinted(v, err, date)
+		return s.mintFailed(v, err, date)
 	}
 	s.wait(ctx, minted.Revision)
 	created := s.createdPage(v, minted)
@@ -66,7 +65,7 @@ func (s *tokenServer) mintToken(v *visit) error {
 	return v.show(created)
 }
 
-// mintRequest reads the form; date is false where something was typed that is no date.
+// mintRequest reads the form. date is false if the date is not a date.
 func mintRequest(f url.Values) (req tokens.MintRequest, date bool) {
 	req = tokens.MintRequest{
 		Label: f.Get("label"), Scope: tokens.Scope(f.Get("scope")), Life: tokens.Life(f.Get("life")), Limits: readLimits(f), IdempotencyKey: f.Get("once"),
@@ -81,20 +80,19 @@ func mintRequest(f url.Values) (req tokens.MintRequest, date bool) {
 	return req, date
 }
 
-// draftToken says what a token would do.
+// draftToken describes what a token would do.
 func (s *tokenServer) draftToken(v *visit, req tokens.MintRequest, date bool) error {
 	t, err := s.tokens.Draft(v.Request().Context(), v.principal(), req)
 	if err != nil {
-		return s.notMinted(v, err, date)
+		return s.mintFailed(v, err, date)
 	}
 	row := tokenRow(t)
 	page := ui.TokenNewPage{Layout: v.layout(), Draft: &row, Fresh: strings.TrimSpace(req.Register)}
 	return s.drawNew(v, http.StatusOK, page, v.form["projects"])
 }
 
-// notMinted answers where no token was made: with the token that the form made when it was
-// sent before, or with what is wrong.
-func (s *tokenServer) notMinted(v *visit, err error, date bool) error {
+// mintFailed shows the token that the same form created before, or says what is wrong.
+func (s *tokenServer) mintFailed(v *visit, err error, date bool) error {
 	var again *tokens.RepeatedError
 	if errors.As(err, &again) {
 		return v.done("token_again", again.Token)
@@ -102,7 +100,7 @@ func (s *tokenServer) notMinted(v *visit, err error, date bool) error {
 	return withDate(err, date)
 }
 
-// createdPage shows a token that was just made.
+// createdPage shows a new token.
 func (s *tokenServer) createdPage(v *visit, m tokens.Minted) ui.TokenCreatedPage {
 	t := m.Token
 	return ui.TokenCreatedPage{

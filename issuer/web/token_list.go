@@ -10,8 +10,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// shownTokens is how many tokens a page of the list shows.
-const shownTokens = 100
+// tokenPageSize is how many tokens a page of the list shows.
+const tokenPageSize = 100
 
 func (s *tokenServer) listTokens(v *visit) error {
 	ctx := v.Request().Context()
@@ -27,16 +27,16 @@ func (s *tokenServer) listTokens(v *visit) error {
 		page.Projects = append(page.Projects, p.Normalized)
 	}
 	if p := page.Filter.Project; p != "" && !slices.Contains(page.Projects, p) {
-		page.Projects = append(page.Projects, p) // one that was left: its tokens are in the list
+		page.Projects = append(page.Projects, p) // the visitor has left it, but its tokens are in the list
 	}
 	found, err := s.tokens.Find(ctx, v.user.ID, tokenQuery(page.Filter, v.QueryParam("after")))
 	if ps, status := v.problems(err); status != 0 {
 		for i := range ps {
-			if ps[i].Field == "after" { // no field of the page
+			if ps[i].Field == "after" { // not a field of the page
 				ps[i].Field = ""
 			}
 		}
-		page.Layout = v.with(ps)
+		page.Layout = v.layoutWith(ps)
 		return v.render(status, page)
 	}
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *tokenServer) listTokens(v *visit) error {
 	return v.show(page)
 }
 
-// tokenQuery is a filter as the issuer has it. Days that are no number are refused.
+// tokenQuery turns the filter into a query. A number of days that is not a number is refused.
 func tokenQuery(f ui.TokenFilter, after string) tokens.Query {
 	days := func(typed string) int {
 		typed = strings.TrimSpace(typed)
@@ -61,7 +61,7 @@ func tokenQuery(f ui.TokenFilter, after string) tokens.Query {
 	}
 	return tokens.Query{
 		Text: f.Text, Project: f.Project, State: tokens.State(f.State), Expiring: days(f.Expiring), Unused: days(f.Unused),
-		Sort: tokens.Sort(f.Sort), After: after, Limit: shownTokens,
+		Sort: tokens.Sort(f.Sort), After: after, Limit: tokenPageSize,
 	}
 }
 

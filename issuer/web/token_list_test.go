@@ -71,7 +71,7 @@ func TestTokensArePaged(t *testing.T) {
 	h := newHouse(t)
 	ada := h.founder("ada")
 	var want []string
-	for i := range shownTokens + 2 {
+	for i := range tokenPageSize + 2 {
 		label := "token " + string(rune('a'+i/10)) + string(rune('0'+i%10))
 		h.issue(ada, tokens.MintRequest{Label: label, Scope: tokens.ScopeAll, Life: tokens.Life30})
 		want = append(want, label)
@@ -84,75 +84,5 @@ func TestTokensArePaged(t *testing.T) {
 	}
 	if !strings.Contains(second.body, `href="/tokens?q=token&amp;sort=label"`) || strings.Contains(second.body, `rel="next"`) {
 		t.Error("the last page leads elsewhere than to the first one")
-	}
-}
-
-// A form that is sent twice makes one token, and says so the second time.
-func TestAFormMintsOnce(t *testing.T) {
-	h := newHouse(t)
-	ada := h.founder("ada")
-	once := ada.get("/tokens/new").is(200, "").value("once")
-	if len(once) < 16 || once == ada.get("/tokens/new").value("once") {
-		t.Fatalf("the form is marked %q", once)
-	}
-	choice := []string{"once", once, "label", "ci", "scope", "all", "life", "30"}
-	if got := ada.post("/tokens/new", append(choice, "draft", "yes")...).is(200, "").value("once"); got != once {
-		t.Errorf("asking changes the mark to %q", got)
-	}
-	if got := ada.post("/tokens/new", "once", once, "label", "ci").is(422, "").value("once"); got != once {
-		t.Errorf("a mistake changes the mark to %q", got)
-	}
-	first := ada.post("/tokens/new", choice...).is(200, "").element(`id="token"`)
-	before := h.state()
-	again := ada.post("/tokens/new", choice...)
-	if again.status != 303 || !strings.HasPrefix(again.header.Get("Location"), "/tokens/") {
-		t.Fatalf("sent again: %d to %s", again.status, again.header.Get("Location"))
-	}
-	shown := ada.get(again.header.Get("Location")).is(200, "").says("The form was sent twice").says("Token “ci”")
-	if strings.Contains(shown.body, first) {
-		t.Error("the token is shown again")
-	}
-	if d := changed(before, h.state()); len(d) > 0 {
-		t.Errorf("sending it again changed %q", d)
-	}
-	id := again.header.Get("Location")
-	once = ada.get(id+"/regenerate").is(200, "").value("once")
-	choice = []string{"once", once, "life", "30", "overlap", "0"}
-	ada.post(id+"/regenerate", choice...).is(200, "")
-	if got := ada.post(id+"/regenerate", choice...); got.status != 303 || got.header.Get("Location") == id {
-		t.Errorf("replaced twice: %d to %s", got.status, got.header.Get("Location"))
-	}
-}
-
-func TestATokenRegistersItsProject(t *testing.T) {
-	h := newHouse(t)
-	ada := h.founder("ada")
-	ada.project("demo")
-	choice := func(name string, more ...string) []string {
-		return append([]string{"label", "ci", "scope", "chosen", "life", "30", "register", name}, more...)
-	}
-	if got := ada.post("/tokens/new", choice("Demo")...).is(422, ""); !strings.Contains(got.wrong("register"), "is already one of your projects") || got.value("register") != "Demo" || got.value("label") != "ci" {
-		t.Errorf("%q beside %q", got.wrong("register"), got.value("register"))
-	}
-	if got := ada.post("/tokens/new", choice("no name")...).is(422, ""); got.wrong("register") == "" {
-		t.Error("nothing is said of a bad name")
-	}
-	before := h.state()
-	ada.post("/tokens/new", choice("new.one", "projects", "demo", "draft", "yes")...).is(200, "").says("Uploads to demo and new-one until").says("Also registers new.one")
-	if d := changed(before, h.state()); len(d) > 0 {
-		t.Errorf("asking changed %q", d)
-	}
-	ada.post("/tokens/new", choice("new.one", "projects", "demo")...).is(200, "").says("new.one is registered, and you are its owner.")
-	ada.get("/projects/new.one").is(200, "")
-}
-
-func TestTooManyTokens(t *testing.T) {
-	h := newHouse(t, func(h *house) { h.perHour = 2 })
-	ada := h.founder("ada")
-	ada.mint("one")
-	ada.mint("two")
-	got := ada.post("/tokens/new", "label", "three", "scope", "all", "life", "30").is(429, "").says("You created 2 tokens within an hour")
-	if got.value("label") != "three" || got.header.Get("Retry-After") == "" {
-		t.Errorf("label %q, Retry-After %q", got.value("label"), got.header.Get("Retry-After"))
 	}
 }

@@ -15,19 +15,18 @@ func (s *tokenServer) replacePage(v *visit, status int, l ui.Layout) error {
 	}
 	return v.render(status, ui.TokenRegeneratePage{
 		Layout: l, Token: tokenRow(t), Life: v.form.Get("life"), Expires: v.form.Get("expires"), Overlap: v.form.Get("overlap"),
-		MaxDays: int(s.maxTokenLife / (24 * time.Hour)), Once: onceKey(v),
+		MaxDays: int(s.maxTokenLife / (24 * time.Hour)), Once: idempotencyKey(v),
 	})
 }
 
-// replaceToken replaces a token and shows the text of the new one, in this answer
-// only.
+// replaceToken replaces a token and shows the text of the new one in this answer only.
 func (s *tokenServer) replaceToken(v *visit) error {
 	old, err := s.ownedToken(v)
 	if err != nil {
 		return err
 	}
 	ctx, f := v.Request().Context(), v.form
-	req := tokens.RegenerateRequest{Life: tokens.Life(f.Get("life")), Overlap: -1, IdempotencyKey: f.Get("once")} // no choice is none
+	req := tokens.RegenerateRequest{Life: tokens.Life(f.Get("life")), Overlap: -1, IdempotencyKey: f.Get("once")} // Overlap is refused unless it was chosen
 	if hours, err := strconv.Atoi(f.Get("overlap")); err == nil && hours >= 0 && hours <= int(tokens.MaxOverlap/time.Hour) {
 		req.Overlap = time.Duration(hours) * time.Hour
 	}
@@ -37,7 +36,7 @@ func (s *tokenServer) replaceToken(v *visit) error {
 	}
 	minted, err := s.tokens.Regenerate(ctx, v.principal(), old.ID, req)
 	if err != nil {
-		return s.notMinted(v, err, date)
+		return s.mintFailed(v, err, date)
 	}
 	s.confirm(ctx, minted.Revision)
 	page := s.createdPage(v, minted)

@@ -11,7 +11,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// readLimits reads the fields of limits.
+// readLimits reads the limits from the form.
 func readLimits(f url.Values) tokens.Limits {
 	list := func(field string) []string {
 		return strings.FieldsFunc(f.Get(field), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' })
@@ -19,7 +19,7 @@ func readLimits(f url.Values) tokens.Limits {
 	return tokens.Limits{Versions: list("versions"), Networks: list("networks"), Actions: list("actions")}
 }
 
-// typedLimits are the fields of limits as they were sent.
+// typedLimits is what was typed into the fields of limits.
 func typedLimits(f url.Values) ui.LimitsForm {
 	return ui.LimitsForm{Versions: f.Get("versions"), Networks: f.Get("networks"), Existing: f.Get("actions") != ""}
 }
@@ -64,7 +64,7 @@ func (s *tokenServer) restrictToken(v *visit) error {
 	end, date := endOf(f.Get("expires"))
 	req := tokens.RestrictRequest{Projects: f["projects"], Expires: end, Limits: readLimits(f)}
 	if !date {
-		req.Expires = time.Unix(0, 0) // refused, with all else that is wrong
+		req.Expires = time.Unix(0, 0) // refused together with other problems
 	}
 	_, revision, err := s.tokens.Restrict(ctx, v.principal(), t.ID, req)
 	if err != nil {

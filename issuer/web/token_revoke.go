@@ -47,7 +47,7 @@ func (s *tokenServer) drawRevokeMany(v *visit, status int, page ui.TokensRevokeP
 	return v.render(status, page)
 }
 
-// revokeTokens shows the tokens that are picked, and revokes them where that is sure.
+// revokeTokens lists the selected tokens, and revokes them once the visitor has confirmed.
 func (s *tokenServer) revokeTokens(v *visit) error {
 	ctx, f := v.Request().Context(), v.form
 	selection := tokens.Selection{Project: f.Get("project")}
@@ -62,7 +62,7 @@ func (s *tokenServer) revokeTokens(v *visit) error {
 		return err
 	}
 	if f.Get("sure") == "" {
-		named := picked[:min(len(picked), shownTokens)]
+		named := picked[:min(len(picked), tokenPageSize)]
 		return s.drawRevokeMany(v, http.StatusOK, ui.TokensRevokePage{
 			Layout: v.layout(), Picked: true, Tokens: tokenRows(named), More: len(picked) - len(named),
 		})

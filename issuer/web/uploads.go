@@ -12,10 +12,10 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
-// showPrinted answers the addresses that clients print behind an upload: flit
-// /project/<name>/, hatch /legacy/<name>/<version>/. Who is signed in goes to the
-// project's page, anybody else to its files. Neither tells whether it exists.
-func showPrinted(v *visit) error {
+// redirectPrintedAddress redirects from the addresses that clients print after an upload: flit
+// /project/<name>/, hatch /legacy/<name>/<version>/. Visitors who are signed in go to the project's
+// page, others to its files. Neither says whether the project exists.
+func redirectPrintedAddress(v *visit) error {
 	name, version, _ := strings.Cut(strings.TrimSuffix(v.Param("*"), "/"), "/")
 	if !caveats.ValidProjectName(name) || version != "" && !caveats.ValidVersion(version) {
 		return fail(http.StatusNotFound, "not_found")
@@ -27,8 +27,8 @@ func showPrinted(v *visit) error {
 	return v.Redirect(http.StatusSeeOther, pathSimple+"/"+name+"/")
 }
 
-// refuseMisdirected answers an upload that no address took, so that upload clients
-// show where it belongs instead of a page. It tells whether it did.
+// refuseMisdirected answers an upload to a wrong address, so that clients show the right one instead of
+// a page. It reports whether it did.
 func (s *core) refuseMisdirected(err error, c echo.Context) bool {
 	status := classify(err).status
 	missed := status == http.StatusNotFound || status == http.StatusMethodNotAllowed
@@ -40,14 +40,14 @@ func (s *core) refuseMisdirected(err error, c echo.Context) bool {
 	return true
 }
 
-// wrongAddress tells an upload client the address of uploads.
+// wrongAddress tells an upload client the upload address.
 func (s *core) wrongAddress(c echo.Context, status int) {
 	gateway.WrongAddress(c.Response(), c.Request(), status, s.address(pathLegacy+"/"))
-	c.Response().Status = status // the connection may be taken over: for the log
+	c.Response().Status = status // for the log: the connection may be taken over
 }
 
-// writesToIndex tells whether a request would change something below the addresses of
-// the index: no page is there, so whoever sends it is a program with a wrong address.
+// writesToIndex reports whether a request would change something below the index. No page is there, so
+// the client is a program with a wrong address.
 func writesToIndex(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:

@@ -15,34 +15,33 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
-// visit is a request for a page, with who makes it.
+// visit is a request for a page, with the visitor's session.
 type visit struct {
 	echo.Context
 	core    *core
 	session authn.Session
-	user    authn.User // zero where nobody is there
-	form    url.Values // what was sent with POST
+	user    authn.User // zero without a session
+	form    url.Values // of a POST; nil for others
 	notice  ui.Notice
 	returns returns // what its route declares
 
-	remember bool // the device is to be remembered, once somebody is signed in
+	remember bool // remember this device after the sign-in
 }
 
-// handler answers a visit, or returns why it can't.
+// handler answers a visit, or returns an error.
 type handler func(*visit) error
 
-// visited makes an Echo handler of h: it loads the session, asks the guard, and
-// reads the form where lists is not nil. What goes wrong is answered here, where it
-// is known who asks, so that the page of an error is one of theirs too.
+// visited makes an Echo handler: it loads the session, asks the guard, and reads the form unless lists
+// is nil. It answers errors too, so that an error page knows the visitor.
 func (s *core) visited(g guard, h handler, e effect, lists []string, r returns) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		// The page could answer with a redirect, which clients take for success.
+		// A page may answer with a redirect, which upload clients take for success.
 		if gateway.IsUpload(c.Request()) {
 			s.wrongAddress(c, http.StatusUnsupportedMediaType)
 			return nil
 		}
 		v := &visit{Context: c, core: s, returns: r}
-		err := recovered(func() error { return v.run(g, h, e, lists) })
+		err := catchPanic(func() error { return v.handle(g, h, e, lists) })
 		if err != nil {
 			s.answer(v, err)
 		}
@@ -50,7 +49,7 @@ func (s *core) visited(g guard, h handler, e effect, lists []string, r returns) 
 	}
 }
 
-func (v *visit) run(g guard, h handler, e effect, lists []string) (err error) {
+func (v *visit) handle(g guard, h handler, e effect, lists []string) (err error) {
 	v.session, v.user, err = v.core.sessions.Current(v.Request().Context())
 	if err != nil {
 		return err
@@ -77,8 +76,8 @@ func (v *visit) run(g guard, h handler, e effect, lists []string) (err error) {
 	return v.returned(h(v))
 }
 
-// recovered calls fn and returns its panic as an error.
-func recovered(fn func() error) (err error) {
+// catchPanic calls fn and returns a panic as an error.
+func catchPanic(fn func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			if v == http.ErrAbortHandler { //nolint:errorlint // net/http asks for this very value
@@ -100,7 +99,7 @@ func (v *visit) origin() authn.Origin {
 	return o
 }
 
-// principal says who asks, to the issuer.
+// principal tells the issuer who is asking.
 func (v *visit) principal() ledger.Principal {
 	o := v.origin()
 	a := audit.Actor{UserAgent: o.UserAgent, RequestID: o.RequestID, Factor: string(v.session.Factor)}

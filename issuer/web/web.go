@@ -1,9 +1,10 @@
-// Package web is rind in a browser and on the wire: it turns requests into calls
-// of authn and issuer, and their answers into pages. It alone knows Echo.
+// Package web serves rind to browsers and to programs: it turns requests into calls of authn and issuer,
+// and their answers into pages. Only this package knows Echo.
 //
-// A handler gets a visit, which says who asks as the session has it, and returns
-// an error where something is wrong; one place turns errors into statuses and
-// pages. What needs whom is said once, where the routes are.
+// Begin with routes.go: it lists every address, who may go there, and which page follows a form. The
+// handlers are in files named for their area: entry, account, token, project and admin. What all pages
+// share is in core.go, what a handler gets in visit.go. A handler returns an error if something is
+// wrong; errors.go turns errors into statuses and pages.
 package web
 
 import (
@@ -25,51 +26,46 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// Config is what a Server serves. All fields are required but those that say
-// otherwise.
+// Config is what a Server needs. Fields are required unless they say otherwise.
 type Config struct {
 	Auth   *authn.Service
 	Issuer *issuer.Service
 	Pages  *ui.Renderer
 
-	// CatchUp waits until the store that the gateway verifies with has applied a
-	// revision, so that a token works, and a revoked one does not, when its
-	// page is shown.
+	// CatchUp waits until the gateway's root-key store has applied a revision, so that a new
+	// token works, and a revoked one does not, when its page is shown.
 	CatchUp func(ctx context.Context, revision uint64) error
 
-	// CanVerify is an error where the store that the gateway verifies with can decide
-	// nothing now; nil: it always can. /healthz asks it.
+	// CanVerify returns an error if the gateway can't check uploads now; nil: it always can.
+	// /healthz asks it.
 	CanVerify func(ctx context.Context) error
 
-	// Gateway takes uploads at /legacy/, Index serves /simple/ and /packages/.
-	// They answer for themselves, errors included.
+	// Gateway takes uploads at /legacy/. Index serves /simple/ and /packages/. Both answer errors
+	// themselves.
 	Gateway, Index http.Handler
 
-	// Feed answers verifiers, below feedhttp.Prefix and for itself too; nil: there
-	// are none.
+	// Feed answers verifiers below feedhttp.Prefix, errors included; nil: there are none.
 	Feed http.Handler
 
-	// Leaks are the keys of a secret scanner that may report leaked tokens; nil: none
-	// may.
+	// Leaks are the keys of a secret scanner that may report leaked tokens; nil: no reports.
 	Leaks *leaks.Keys
 
 	PublicURL      *url.URL       // scheme, host and port that people use
-	MaxTokenLife   time.Duration  // 0: no limit; the pages offer what the issuer allows
+	MaxTokenLife   time.Duration  // 0: no limit
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; may be empty
 	Clock          func() time.Time
 	Logger         *slog.Logger
 
-	// HSTSSubdomains extends Strict-Transport-Security, which is sent where PublicURL is
-	// https, to all hosts below that of PublicURL: browsers then refuse each that has no
-	// HTTPS, for a year.
+	// HSTSSubdomains extends Strict-Transport-Security to all subdomains of PublicURL's host:
+	// browsers then refuse those without HTTPS, for a year.
 	HSTSSubdomains bool
 
-	// Outbox is the folder of mails, where they are files and everybody who sees a page is
-	// at this machine, at whose terminal their links stand. "" where that is not so.
+	// Outbox is the folder with the emails, if they are files and only this machine can reach the
+	// server; "" otherwise. Pages then say where the emails are.
 	Outbox string
 }
 
-// Server is the handler of everything that rind serves. Its areas are in areas.go, its routes in routes.go.
+// Server serves everything: its areas are in areas.go, its routes in routes.go.
 type Server struct {
 	*core
 	router
@@ -117,12 +113,12 @@ func New(cfg Config) (*Server, error) {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.plainCookies && onPlainLoopback(r) {
-		w, r = &plainCookies{ResponseWriter: w}, withFullNames(r)
+		w, r = &plainCookies{ResponseWriter: w}, withCookiePrefix(r)
 	}
 	deadline.Page.Serve(w, r, s.echo.ServeHTTP)
 }
 
-// EndStreams ends the answers of Feed that never end by themselves: give it to
+// EndStreams ends the feed's streams, which never end by themselves. Give it to
 // http.Server.RegisterOnShutdown.
 func (s *Server) EndStreams() {
 	if f, ok := s.feed.(interface{ EndStreams() }); ok {
@@ -130,14 +126,12 @@ func (s *Server) EndStreams() {
 	}
 }
 
-// ClientIP is the address of who made a request, as far as it can be believed.
-// The zero Addr means unknown.
+// ClientIP finds the address of the client, as far as it can be trusted. The zero Addr means unknown.
 func ClientIP(trusted []netip.Prefix) func(*http.Request) netip.Addr {
 	return clientip.Trusting(trusted).Of
 }
 
-// Routes lists method and pattern of everything that is served, for tests that
-// want to miss none.
+// Routes lists the method and pattern of every route, for tests.
 func (s *Server) Routes() []string {
 	var out []string
 	for _, r := range s.echo.Routes() {
@@ -146,7 +140,7 @@ func (s *Server) Routes() []string {
 	return out
 }
 
-// Confirm is what pages say after a change: which verifiers have it.
+// Confirm waits until verifiers have a change, and says which of them do.
 func (s *Server) Confirm(ctx context.Context, revision uint64) ui.Reach {
 	return s.confirm(ctx, revision).Short()
 }
