@@ -16,13 +16,13 @@ import (
 // entryServer lets people in: sign-in, registration, and the pages that links in emails lead to.
 type entryServer struct {
 	*core
-	auth *authn.Service
+	auth entryAuth
 }
 
 // accountServer has the pages of the visitor's account: address, password, second factors, sessions.
 type accountServer struct {
 	*core
-	auth *authn.Service
+	auth accountAuth
 }
 
 // tokenServer has the pages of the visitor's tokens.
@@ -44,7 +44,7 @@ type projectServer struct {
 // adminServer has the pages for administrators.
 type adminServer struct {
 	*core
-	auth      *authn.Service
+	auth      adminAuth
 	projects  *projects.Service
 	tokens    *tokens.Service
 	followers *followers.Service
@@ -53,7 +53,7 @@ type adminServer struct {
 // activityServer shows and exports the audit trail of an account, of a project, or all of it.
 type activityServer struct {
 	*core
-	auth     *authn.Service
+	auth     activityAuth
 	projects *projects.Service
 }
 
@@ -65,4 +65,73 @@ type apiServer struct {
 	leaks       *leaks.Keys                 // nil where no scanner reports
 	reportSlots reportSlots                 // for reports of leaked tokens
 	canVerify   func(context.Context) error // nil: always
+}
+
+// The parts of authn that the areas use.
+type (
+	entryAuth struct {
+		Accounts       *authn.Accounts
+		Addresses      *authn.Addresses
+		Authenticators *authn.Authenticators
+		Devices        *authn.Devices
+		Passwords      *authn.Passwords
+		Recoveries     *authn.Recoveries
+		RecoveryCodes  *authn.RecoveryCodes
+		SecurityKeys   *authn.SecurityKeys
+		Sessions       *authn.Sessions
+	}
+	accountAuth struct {
+		Accounts       *authn.Accounts
+		Addresses      *authn.Addresses
+		Authenticators *authn.Authenticators
+		Devices        *authn.Devices
+		Notifications  *authn.Notifications
+		Passwords      *authn.Passwords
+		Recoveries     *authn.Recoveries
+		RecoveryCodes  *authn.RecoveryCodes
+		SecurityKeys   *authn.SecurityKeys
+		Sessions       *authn.Sessions
+		Trail          *authn.Trail
+	}
+	adminAuth struct {
+		Accounts       *authn.Accounts
+		Administration *authn.Administration
+		Invitations    *authn.Invitations
+		Recoveries     *authn.Recoveries
+		Settings       *authn.Settings
+		Trail          *authn.Trail
+	}
+	activityAuth struct {
+		Accounts *authn.Accounts
+		Sessions *authn.Sessions
+		Trail    *authn.Trail
+	}
+)
+
+func entryParts(a *authn.Service) entryAuth {
+	return entryAuth{
+		Accounts: a.Accounts, Addresses: a.Addresses, Authenticators: a.Authenticators, Devices: a.Devices, Passwords: a.Passwords,
+		Recoveries: a.Recoveries, RecoveryCodes: a.RecoveryCodes, SecurityKeys: a.SecurityKeys, Sessions: a.Sessions,
+	}
+}
+
+func accountParts(a *authn.Service) accountAuth {
+	return accountAuth{
+		Accounts: a.Accounts, Addresses: a.Addresses, Authenticators: a.Authenticators, Devices: a.Devices, Notifications: a.Notifications,
+		Passwords: a.Passwords, Recoveries: a.Recoveries, RecoveryCodes: a.RecoveryCodes, SecurityKeys: a.SecurityKeys, Sessions: a.Sessions,
+		Trail: a.Trail,
+	}
+}
+
+func adminParts(a *authn.Service) adminAuth {
+	return adminAuth{
+		Accounts: a.Accounts, Administration: a.Administration, Invitations: a.Invitations, Recoveries: a.Recoveries, Settings: a.Settings,
+		Trail: a.Trail,
+	}
+}
+
+func activityParts(a *authn.Service) activityAuth {
+	return activityAuth{
+		Accounts: a.Accounts, Sessions: a.Sessions, Trail: a.Trail,
+	}
 }

@@ -24,7 +24,10 @@ import (
 type core struct {
 	pages       *ui.Renderer
 	sessions    *authn.SessionManager
-	visitors    *authn.Service // their accounts and devices, and the settings of the instance
+	users       *authn.Accounts
+	devices     *authn.Devices
+	keys        *authn.SecurityKeys
+	settings    *authn.Settings // of the instance
 	echo        *echo.Echo
 	public      *url.URL
 	outbox      string // Config.Outbox
@@ -45,7 +48,8 @@ type core struct {
 
 func newCore(cfg Config, e *echo.Echo) (*core, error) {
 	s := &core{
-		pages: cfg.Pages, visitors: cfg.Auth, echo: e, public: cfg.PublicURL, outbox: cfg.Outbox,
+		pages: cfg.Pages, users: cfg.Auth.Accounts, devices: cfg.Auth.Devices, keys: cfg.Auth.SecurityKeys, settings: cfg.Auth.Settings,
+		echo: e, public: cfg.PublicURL, outbox: cfg.Outbox,
 		clients: clientip.Trusting(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(), hstsSubdomains: cfg.HSTSSubdomains,
 		catchUp: cfg.CatchUp, confirmByOthers: cfg.Issuer.Followers.Confirm, invitations: cfg.Issuer.Projects.InvitationsFor,
 		now: cfg.Clock, log: cfg.Logger,

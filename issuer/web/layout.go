@@ -38,7 +38,7 @@ func (v *visit) frame() ui.Layout {
 // without: it may be the page that says so.
 func (v *visit) announce(l *ui.Layout) {
 	ctx := v.Request().Context()
-	set, err := v.core.visitors.Settings.Load(ctx)
+	set, err := v.core.settings.Load(ctx)
 	if err != nil {
 		v.core.log.DebugContext(ctx, "web: the settings were not read", "request_id", idOf(v), "error", err)
 		return

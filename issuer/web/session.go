@@ -62,6 +62,6 @@ func (s *core) keepSession(v *visit, session authn.Session) (err error) {
 		return err
 	}
 	v.session = session
-	v.user, err = s.visitors.Accounts.User(ctx, session.UserID)
+	v.user, err = s.users.User(ctx, session.UserID)
 	return err
 }

@@ -50,7 +50,7 @@ func (v *visit) advance(session authn.Session, next string) (to string, err erro
 // counts, and the browser is unknown the next time.
 func (v *visit) noteDevice(remember bool) {
 	ctx := context.WithoutCancel(v.Request().Context()) // a client that disconnects must not prevent the email about a new device
-	token, err := v.core.visitors.Devices.Note(ctx, v.session, v.origin(), remember)
+	token, err := v.core.devices.Note(ctx, v.session, v.origin(), remember)
 	if err != nil {
 		v.core.log.WarnContext(ctx, "web: a device was not noted", "request_id", idOf(v), "error", err)
 		return
@@ -64,7 +64,7 @@ func (v *visit) noteDevice(remember bool) {
 // factors are the second factors that the visitor can use.
 func (v *visit) factors() ui.Factors {
 	return ui.Factors{
-		Key: v.user.Keys > 0 && v.core.visitors.SecurityKeys.Offered(),
+		Key: v.user.Keys > 0 && v.core.keys.Offered(),
 		App: v.user.HasTOTP && !v.user.KeysOnly,
 	}
 }

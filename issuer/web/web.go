@@ -95,12 +95,12 @@ func New(cfg Config) (*Server, error) {
 	from := cfg.Issuer
 	s := &Server{
 		core: c, router: newRouter(e), plainCookies: plainLoopback(cfg.PublicURL), feed: cfg.Feed,
-		entry:    &entryServer{core: c, auth: cfg.Auth},
-		account:  &accountServer{core: c, auth: cfg.Auth},
+		entry:    &entryServer{core: c, auth: entryParts(cfg.Auth)},
+		account:  &accountServer{core: c, auth: accountParts(cfg.Auth)},
 		tokens:   &tokenServer{core: c, tokens: from.Tokens, projects: from.Projects, maxTokenLife: cfg.MaxTokenLife},
 		projects: &projectServer{core: c, projects: from.Projects, tokens: from.Tokens, canRegister: cfg.Auth.Accounts.CanRegister},
-		admin:    &adminServer{core: c, auth: cfg.Auth, projects: from.Projects, tokens: from.Tokens, followers: from.Followers},
-		activity: &activityServer{core: c, auth: cfg.Auth, projects: from.Projects},
+		admin:    &adminServer{core: c, auth: adminParts(cfg.Auth), projects: from.Projects, tokens: from.Tokens, followers: from.Followers},
+		activity: &activityServer{core: c, auth: activityParts(cfg.Auth), projects: from.Projects},
 		api:      &apiServer{core: c, tokens: from.Tokens, followers: from.Followers, leaks: cfg.Leaks, canVerify: cfg.CanVerify},
 	}
 	e.HideBanner, e.HidePort = true, true
