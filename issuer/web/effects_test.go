@@ -34,7 +34,7 @@ func TestWhatGivesPowerAsks(t *testing.T) {
 			}
 		}
 	}
-	if found < 15 {
+	if found < 19 {
 		t.Errorf("only %d routes that give power were found: the test does not see them", found)
 	}
 }
