@@ -80,7 +80,7 @@ func limitsInCode(t *testing.T) (made map[string]string, used map[string]bool) {
 					if !ok {
 						continue
 					}
-					if id, ok := call.Fun.(*ast.Ident); ok && id.Name == "limitNamed" {
+					if id, ok := call.Fun.(*ast.Ident); ok && id.Name == "limitByName" {
 						made[strings.Trim(call.Args[0].(*ast.BasicLit).Value, `"`)] = n.Names[i].Name
 					}
 				}
