@@ -105,7 +105,7 @@ func (k *keyboard) tabTo(what string, is func(focus) bool) {
 			return
 		}
 	}
-	k.t.Fatalf("Tab does not lead to %s, but to\n%s\nat %s", what, strings.Join(seen, "\n"), k.where())
+	k.t.Fatalf("Tab does not lead to %s, but to\n%s\n%s", what, strings.Join(seen, "\n"), k.where())
 }
 
 // types goes to a field and types.
@@ -129,7 +129,7 @@ func (k *keyboard) picks(name, value string) {
 		k.hit(key)
 		now = k.focus()
 		if now == first || now.Name != name {
-			k.t.Fatalf("no choice %s %s\nat %s", name, value, k.where())
+			k.t.Fatalf("no choice %s %s\n%s", name, value, k.where())
 		}
 	}
 	if !evaluate[bool](k.browser, "document.activeElement.checked") {
@@ -150,7 +150,7 @@ func (k *keyboard) activates(text string) {
 func (k *keyboard) enter(what string) {
 	k.t.Helper()
 	if _, err := chromedp.Run(k.ctx, chromedp.WaitEvent(page.LoadEventFired, nil, enterKey)); err != nil {
-		k.t.Fatalf("Enter on %q: %v\nat %s", what, err, k.where())
+		k.t.Fatalf("Enter on %q: %v\n%s", what, err, k.where())
 	}
 }
 

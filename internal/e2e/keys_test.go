@@ -197,7 +197,7 @@ func (b *browser) awaits(body string) string {
 	b.t.Helper()
 	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("(async () => {"+body+"})()", chromedp.EvalAwaitPromise))
 	if err != nil {
-		b.t.Fatalf("%s: %v\nat %s", body, err, b.where())
+		b.t.Fatalf("%s: %v\n%s", body, err, b.where())
 	}
 	return out
 }
