@@ -224,6 +224,54 @@ func TestStylesAreLogical(t *testing.T) {
 	}
 }
 
+var (
+	schemeBlock = regexp.MustCompile(`(?s)@media \(prefers-color-scheme: (?:dark|light)\) \{\s*:root \{(.*?)\}\s*\}`)
+	colourOnly  = regexp.MustCompile(`^\s*(?:--[a-z-]+: #[0-9a-f]{3,8};\s*)*$`)
+)
+
+// schemeMistakes is what a text changes with the scheme of colours beside variables that are colours.
+func schemeMistakes(text string) (found []string) {
+	for _, block := range schemeBlock.FindAllStringSubmatch(text, -1) {
+		if !colourOnly.MatchString(block[1]) {
+			found = append(found, block[1])
+		}
+	}
+	if rest := schemeBlock.ReplaceAllString(text, ""); strings.Contains(rest, "prefers-color-scheme") {
+		found = append(found, "asks for the scheme elsewhere")
+	}
+	return found
+}
+
+// In a dark page nothing but colours differs: whoever looked at all else of a light one has looked
+// at both (package axe).
+func TestSchemesDifferInColoursOnly(t *testing.T) {
+	seen := 0
+	err := fs.WalkDir(embedded, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := embedded.ReadFile(path)
+		seen += len(schemeBlock.FindAll(b, -1))
+		for _, wrong := range schemeMistakes(string(b)) {
+			t.Errorf("%s: %s", path, wrong)
+		}
+		return err
+	})
+	if err != nil || seen == 0 {
+		t.Errorf("%d styles for a scheme: %v", seen, err)
+	}
+	for _, bad := range []string{
+		"@media (prefers-color-scheme: dark) { :root { --ink: #fff; --gap: 3px; } }",
+		"@media (prefers-color-scheme: dark) { :root { --ink: #fff; } .nav { display: none } }",
+		"@media print and (prefers-color-scheme: dark) { :root { --ink: #fff; } }",
+		`matchMedia("(prefers-color-scheme: dark)")`,
+	} {
+		if len(schemeMistakes(bad)) == 0 {
+			t.Errorf("not found: %s", bad)
+		}
+	}
+}
+
 // fetching are the scripts that send something to where their page says: what a key
 // answered, and a password whose strength is to be said.
 var fetching = []string{"assets/webauthn.js", "assets/strength.js"}
