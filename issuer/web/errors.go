@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/refusal"
 	"github.com/rind-dev/rind/ui"
@@ -81,6 +82,11 @@ func (s *core) answer(v *visit, err error) {
 		if err := v.Redirect(http.StatusSeeOther, elsewhere); err != nil {
 			s.log.WarnContext(ctx, "web: redirect", "error", err)
 		}
+		return
+	}
+	if errors.Is(context.Cause(ctx), deadline.ErrThink) { // somebody waits still: package deadline answers
+		s.log.WarnContext(ctx, "web: no answer in time", "route", v.Path(), "request_id", idOf(v), "error", err)
+		v.Response().Status = http.StatusServiceUnavailable
 		return
 	}
 	if hungUp(ctx, err) {
