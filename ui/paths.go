@@ -89,8 +89,8 @@ const (
 	PathProject       Path = "/projects/{name}"
 	PathProjectLeave  Path = "/projects/{name}/leave"
 	PathProjectTokens Path = "/projects/{name}/tokens" // GET only
-	PathMemberShut    Path = "/projects/{name}/members/{id}/shut-out"
-	PathMemberLetIn   Path = "/projects/{name}/members/{id}/let-in"
+	PathMemberExclude Path = "/projects/{name}/members/{id}/shut-out"
+	PathMemberReadmit Path = "/projects/{name}/members/{id}/let-in"
 	PathMembers       Path = "/projects/{name}/members"           // invites
 	PathMemberRole    Path = "/projects/{name}/members/{id}/role" // POST only; id of the user
 	PathMemberRemove  Path = "/projects/{name}/members/{id}/remove"
@@ -136,10 +136,10 @@ const (
 	PathInvitations   Path = "/admin/invitations"             // POST only
 	PathInvitationEnd Path = "/admin/invitations/{id}/revoke" // POST only
 
-	PathAudit        Path = "/admin/audit"                // GET only
-	PathAuditExport  Path = "/admin/audit/export"         // GET only
-	PathHeldNames    Path = "/admin/names"                // GET only
-	PathHeldNameFree Path = "/admin/names/{name}/release" // POST only
+	PathAudit               Path = "/admin/audit"                // GET only
+	PathAuditExport         Path = "/admin/audit/export"         // GET only
+	PathReservedNames       Path = "/admin/names"                // GET only
+	PathReservedNameRelease Path = "/admin/names/{name}/release" // POST only
 
 	PathVerifiers      Path = "/admin/verifiers" // POST registers one
 	PathVerifierRevoke Path = "/admin/verifiers/{id}/revoke"
@@ -167,13 +167,13 @@ var paths = map[string]Path{
 	"token": PathToken, "token.restrict": PathTokenRestrict, "token.regenerate": PathTokenRegenerate, "tokens.revoke": PathTokensRevoke,
 	"projects": PathProjects, "project.new": PathProjectNew, "project": PathProject,
 	"project.leave": PathProjectLeave, "members": PathMembers,
-	"project.tokens": PathProjectTokens, "member.shut": PathMemberShut, "member.let_in": PathMemberLetIn,
+	"project.tokens": PathProjectTokens, "member.shut": PathMemberExclude, "member.let_in": PathMemberReadmit,
 	"member.role": PathMemberRole, "member.remove": PathMemberRemove,
 	"project.settings": PathProjectSettings, "project.archive": PathProjectArchive, "project.reopen": PathProjectReopen,
 	"project.transfer": PathProjectTransfer, "project.delete": PathProjectDelete,
 	"project.uninvite": PathProjectInvitationEnd, "project.resend": PathProjectInvitationSend,
 	"invited": PathInvited, "invited.decline": PathInvitedDecline,
-	"names": PathHeldNames, "name.free": PathHeldNameFree,
+	"names": PathReservedNames, "name.free": PathReservedNameRelease,
 	"person": PathPerson, "person.sign_out": PathPersonSignOut, "person.make_admin": PathPersonMakeAdmin, "person.drop_admin": PathPersonDropAdmin,
 	"admin.projects": PathAdminProjects, "admin.project": PathAdminProject, "project.owner": PathProjectOwner, "admin.project.archive": PathAdminArchive,
 	"admin.tokens": PathAdminTokens, "admin.token.revoke": PathAdminTokenRevoke,

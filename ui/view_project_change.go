@@ -65,13 +65,13 @@ type UsedToken struct {
 // confirm.
 type ProjectDeletePage struct {
 	Layout
-	Project     string
-	Confirm     string // what was typed
-	Members     []MemberRow
-	Tokens      []UsedToken // that can upload to it today, those used last first
-	More        int         // tokens that are not among them
-	Invitations int         // that are withdrawn with it
-	HeldDays    int         // for which the name is held back
+	Project      string
+	Confirm      string // what was typed
+	Members      []MemberRow
+	Tokens       []UsedToken // that can upload to it today, those used last first
+	More         int         // tokens that are not among them
+	Invitations  int         // that are withdrawn with it
+	ReservedDays int         // for which the name is held back
 }
 
 func (v ProjectDeletePage) about() about {
@@ -89,21 +89,21 @@ func (v ProjectDeletePage) Last() UsedToken {
 	return last
 }
 
-// HeldNameRow is the name of a deleted project that nobody can register.
-type HeldNameRow struct {
+// ReservedNameRow is the name of a deleted project that nobody can register.
+type ReservedNameRow struct {
 	Name      string
 	DeletedBy string
 	DeletedAt time.Time
 	Until     time.Time
 }
 
-// HeldNamesPage lists the names that are held back, for administrators. Form: POST
-// PathHeldNameFree without fields.
-type HeldNamesPage struct {
+// ReservedNamesPage lists the names that are held back, for administrators. Form: POST
+// PathReservedNameRelease without fields.
+type ReservedNamesPage struct {
 	Layout
-	Names []HeldNameRow
+	Names []ReservedNameRow
 }
 
-func (HeldNamesPage) about() about {
+func (ReservedNamesPage) about() about {
 	return about{page: "held_names", title: "held_names.title", place: placeAdmin}
 }

@@ -23,7 +23,7 @@ type ProjectTokenRow struct {
 	LastUsedAt time.Time // for the project; zero: never
 	LastFrom   string    // "203.0.113.0/24"; "" is not said
 	LastSaidBy string    // as TokenRow has it
-	Shut       bool      // its owner's tokens are shut out of the project
+	Excluded   bool      // its owner's tokens are shut out of the project
 	Frozen     bool      // its owner is
 }
 
@@ -63,20 +63,20 @@ func (v ProjectTokensPage) about() about {
 	return about{page: "project_tokens", title: "project_tokens.title", args: Args{"project": v.Tokens.Project}, place: placeProjects}
 }
 
-// MemberShutPage asks before a member's tokens are excluded from a project, or allowed again.
-// Form: POST PathMemberShut or PathMemberLetIn without fields.
-type MemberShutPage struct {
+// MemberExclusionPage asks before a member's tokens are excluded from a project, or allowed again.
+// Form: POST PathMemberExclude or PathMemberReadmit without fields.
+type MemberExclusionPage struct {
 	Layout
 	Project string
 	Member  MemberRow
-	LetIn   bool
+	Readmit bool
 	Tokens  []ProjectTokenRow // of the member; at most some
 	More    bool              // there are more than these
 }
 
-func (v MemberShutPage) about() about {
+func (v MemberExclusionPage) about() about {
 	title := "member_shut.title"
-	if v.LetIn {
+	if v.Readmit {
 		title = "member_shut.in.title"
 	}
 	return about{page: "member_shut", title: title, args: Args{"username": v.Member.Username, "project": v.Project}, place: placeProjects}

@@ -53,7 +53,7 @@ type MemberRow struct {
 	Since    time.Time
 	You      bool
 	Frozen   bool // by an administrator: cannot sign in, tokens do not work
-	Shut     bool // by an owner: tokens do not upload to the project
+	Excluded bool // by an owner: tokens do not upload to the project
 }
 
 // ProjectPage shows a project. Forms, for owners only: POST PathMemberRole with role;

@@ -141,7 +141,7 @@ func (q *Queue) Put(tx kv.Tx, m Message) error {
 		}
 		return err
 	}
-	tx.OnCommit(func() { q.stir(w.Class) })
+	tx.OnCommit(func() { q.wakeLane(w.Class) })
 	return nil
 }
 
@@ -300,8 +300,8 @@ func (q *Queue) hash(what, name string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// stir wakes the lane of a class.
-func (q *Queue) stir(c Class) {
+// wakeLane wakes the lane of a class.
+func (q *Queue) wakeLane(c Class) {
 	select {
 	case q.wake[c] <- struct{}{}:
 	default:

@@ -56,8 +56,8 @@ const (
 	RoleChanged Kind = "role_changed" // Role, Was
 	RoleLost    Kind = "role_lost"    // Was
 
-	TokensShutOut Kind = "tokens_shut_out" // the member's tokens no longer upload to it
-	TokensLetIn   Kind = "tokens_let_in"
+	TokensExcluded   Kind = "tokens_shut_out" // the member's tokens no longer upload to it
+	TokensReadmitted Kind = "tokens_let_in"
 )
 
 // What happens to a project, for its members or its owners. All have Project.
@@ -101,8 +101,8 @@ var kinds = []Info{
 	{RoleGained, Projects, false},
 	{RoleChanged, Projects, false},
 	{RoleLost, Projects, false},
-	{TokensShutOut, Projects, true},
-	{TokensLetIn, Projects, false},
+	{TokensExcluded, Projects, true},
+	{TokensReadmitted, Projects, false},
 	{InvitationAccepted, Projects, false},
 	{ProjectArchived, Projects, false},
 	{ProjectReopened, Projects, false},

@@ -112,7 +112,7 @@ func (o *Outbox) Put(tx kv.Tx, n Notice) error {
 	if err := kv.PutJSON(tx, key, b); err != nil {
 		return err
 	}
-	tx.OnCommit(o.stir)
+	tx.OnCommit(o.wakeRun)
 	return nil
 }
 
@@ -134,8 +134,8 @@ func cut(s string, limit int) string {
 	return s[:limit]
 }
 
-// stir wakes Run.
-func (o *Outbox) stir() {
+// wakeRun wakes Run.
+func (o *Outbox) wakeRun() {
 	select {
 	case o.wake <- struct{}{}:
 	default:

@@ -32,8 +32,8 @@ func (e *RepeatedError) Error() string {
 	return "tokens: the form was sent again, after it made the token " + e.Token
 }
 
-// idempotencyKept is for how long a form that made a token is known.
-const idempotencyKept = 48 * time.Hour
+// idempotencyLifetime is for how long a form that made a token is known.
+const idempotencyLifetime = 48 * time.Hour
 
 // idempotencyRecord is what a form has made.
 type idempotencyRecord struct {
@@ -104,7 +104,7 @@ func (s *Service) ForgetOld(ctx context.Context) error {
 
 // forgetIdempotencyKeys walks over all forms that are known, in steps.
 func (s *Service) forgetIdempotencyKeys(ctx context.Context) error {
-	horizon := s.clock().Add(-idempotencyKept)
+	horizon := s.clock().Add(-idempotencyLifetime)
 	var after []byte
 	for more := true; more; {
 		var next []byte

@@ -9,9 +9,9 @@ func (s *adminServer) listReservedNames(v *visit) error {
 	if err != nil {
 		return err
 	}
-	page := ui.HeldNamesPage{Layout: v.layout()}
+	page := ui.ReservedNamesPage{Layout: v.layout()}
 	for _, h := range held {
-		page.Names = append(page.Names, ui.HeldNameRow{Name: h.Name, DeletedBy: h.By, DeletedAt: h.Deleted, Until: h.Until})
+		page.Names = append(page.Names, ui.ReservedNameRow{Name: h.Name, DeletedBy: h.By, DeletedAt: h.Deleted, Until: h.Until})
 	}
 	return v.show(page)
 }

@@ -25,8 +25,8 @@ const (
 var effects = map[ui.Path]effect{
 	ui.PathTokenNew: givesPower, ui.PathTokenRegenerate: givesPower, ui.PathEmail: givesPower,
 	ui.PathMembers: givesPower, ui.PathProjectInvitationSend: givesPower, ui.PathInvited: givesPower,
-	ui.PathProjectTransfer: givesPower, ui.PathMemberRole: givesPower, ui.PathMemberLetIn: givesPower, ui.PathProjectReopen: givesPower,
-	ui.PathPersonThaw: givesPower, ui.PathPersonMakeAdmin: givesPower, ui.PathInvitations: givesPower, ui.PathHeldNameFree: givesPower,
+	ui.PathProjectTransfer: givesPower, ui.PathMemberRole: givesPower, ui.PathMemberReadmit: givesPower, ui.PathProjectReopen: givesPower,
+	ui.PathPersonThaw: givesPower, ui.PathPersonMakeAdmin: givesPower, ui.PathInvitations: givesPower, ui.PathReservedNameRelease: givesPower,
 	ui.PathVerifiers: givesPower, ui.PathReadOnly: givesPower, ui.PathRegistration: givesPower, ui.PathBanner: givesPower,
 	ui.PathProjectOwner: givesPower, ui.PathPersonRecovery: givesPower, ui.PathAdminArchive: dependsOnForm,
 
@@ -34,7 +34,7 @@ var effects = map[ui.Path]effect{
 	ui.PathPersonFreeze: endsForOthers, ui.PathBannerClear: endsForOthers,
 
 	ui.PathSessionEnd: takesPower, ui.PathSessionsEnd: takesPower, ui.PathDeviceForget: takesPower, ui.PathLogout: takesPower,
-	ui.PathProjectInvitationEnd: takesPower, ui.PathInvitedDecline: takesPower, ui.PathProjectArchive: takesPower, ui.PathMemberShut: takesPower,
+	ui.PathProjectInvitationEnd: takesPower, ui.PathInvitedDecline: takesPower, ui.PathProjectArchive: takesPower, ui.PathMemberExclude: takesPower,
 	ui.PathPersonRecoveryCancel: takesPower, ui.PathRecoveryCancel: takesPower, ui.PathTokenRevoke: takesPower, ui.PathProjectLeave: takesPower,
 	ui.PathMemberRemove: takesPower, ui.PathInvitationEnd: takesPower, ui.PathVerifierRevoke: takesPower, ui.PathAdminTokenRevoke: takesPower,
 	ui.PathTokensRevoke: takesPower, ui.PathTokenRestrict: takesPower,

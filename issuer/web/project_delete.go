@@ -18,7 +18,7 @@ func (s *projectServer) deletePage(v *visit, status int, l ui.Layout) error {
 	if err != nil {
 		return err
 	}
-	page.Project, page.Invitations, page.HeldDays = p.Name, len(invitations), int(projects.NameReservation/(24*time.Hour))
+	page.Project, page.Invitations, page.ReservedDays = p.Name, len(invitations), int(projects.NameReservation/(24*time.Hour))
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
 	}

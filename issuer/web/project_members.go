@@ -12,7 +12,7 @@ import (
 
 func (v *visit) memberRow(m projects.Member) ui.MemberRow {
 	return ui.MemberRow{
-		ID: m.UserID, Username: m.Name, Role: string(m.Role), Since: m.Since, You: m.UserID == v.user.ID, Frozen: m.Frozen, Shut: !m.Excluded.At.IsZero(),
+		ID: m.UserID, Username: m.Name, Role: string(m.Role), Since: m.Since, You: m.UserID == v.user.ID, Frozen: m.Frozen, Excluded: !m.Excluded.At.IsZero(),
 	}
 }
 

@@ -27,7 +27,7 @@ func (s *projectServer) projectTokens(v *visit, p projects.Project, q tokens.Pro
 		out.Rows[i] = ui.ProjectTokenRow{
 			ID: t.ID, Label: t.Label, Owner: t.UserName, OwnerID: t.UserID, You: t.UserID == v.user.ID, All: t.All, Limits: shownLimits(t.Limits),
 			CreatedAt: t.Created, Factor: t.Factor, ExpiresAt: t.Expires, Replaced: t.Replaced,
-			LastUsedAt: t.Used.At, LastFrom: t.Used.Network, LastSaidBy: t.Used.Verifier, Shut: t.Excluded, Frozen: t.Frozen,
+			LastUsedAt: t.Used.At, LastFrom: t.Used.Network, LastSaidBy: t.Used.Verifier, Excluded: t.Excluded, Frozen: t.Frozen,
 		}
 	}
 	return out, err
@@ -71,8 +71,8 @@ func (s *projectServer) askExclude(out bool) handler {
 		if err != nil {
 			return err
 		}
-		return v.show(ui.MemberShutPage{
-			Layout: v.layout(), Project: p.Name, Member: v.memberRow(m), LetIn: !out, Tokens: tokens.Rows, More: tokens.Next != "",
+		return v.show(ui.MemberExclusionPage{
+			Layout: v.layout(), Project: p.Name, Member: v.memberRow(m), Readmit: !out, Tokens: tokens.Rows, More: tokens.Next != "",
 		})
 	}
 }

@@ -128,15 +128,15 @@ type Follower struct {
 	split atomic.Pointer[split] // the last that was heard of; nil: none in this process
 
 	heard atomic.Pointer[moment] // when the store was last known to be current; nil: not in this process
-	wake  chan struct{}          // tells speak that there is something to say; holds one
+	wake  chan struct{}          // tells runReporter that there is something to say; holds one
 
-	mu       sync.Mutex    // over the following
-	err      error         // of the last attempt
-	applied  chan struct{} // closed and replaced after each commit
-	speaking bool          // speak runs, so asking makes sense
-	pending  *answer       // to the next question; nil while nobody waits for one
-	proof    *proof        // that waits for the store
-	line     line
+	mu        sync.Mutex    // over the following
+	err       error         // of the last attempt
+	applied   chan struct{} // closed and replaced after each commit
+	reporting bool          // runReporter runs, so asking makes sense
+	pending   *answer       // to the next question; nil while nobody waits for one
+	proof     *proof        // that waits for the store
+	line      line
 }
 
 // New makes a Follower; Run sets it to work.

@@ -116,15 +116,15 @@ type session struct {
 // run follows the stream, and reports beside it.
 func (s *session) run(ctx context.Context, b *body) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var speaker sync.WaitGroup
-	speaker.Go(func() {
-		if err := s.f.speak(ctx, s.f.times.every, s.f.report); err != nil {
+	var reporter sync.WaitGroup
+	reporter.Go(func() {
+		if err := s.f.runReporter(ctx, s.f.times.every, s.f.report); err != nil {
 			b.cancel(err)
 		}
 	})
-	defer speaker.Wait()
+	defer reporter.Wait()
 	defer cancel()
-	s.f.prompt()
+	s.f.wakeReporter()
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func (s *session) apply(ctx context.Context) error {
 	}
 	if s.f.fill == nil {
 		s.f.tell()
-		s.f.prompt()
+		s.f.wakeReporter()
 	}
 	return nil
 }
@@ -199,7 +199,7 @@ func (s *session) settle(ctx context.Context) error {
 	}
 	f.cfg.Logger.InfoContext(ctx, "the store was filled from a snapshot", "revision", f.cfg.Store.Position().Revision)
 	f.tell()
-	f.prompt()
+	f.wakeReporter()
 	return nil
 }
 
@@ -238,7 +238,7 @@ func (f *Follower) outrun(at rootkeys.Position) bool {
 	return f.proof != nil && f.proof.head.Epoch == at.Epoch && f.proof.head.Revision > at.Revision && now.mono-f.proof.asked.mono > f.times.outrun
 }
 
-// report is what speak says to a Remote.
+// report is what runReporter says to a Remote.
 func (f *Follower) report(ctx context.Context) (rootkeys.Position, error) {
 	uses := f.uses.take(feed.MaxUses)
 	head, err := f.cfg.Remote.report(ctx, feed.Report{Applied: f.cfg.Store.Position(), Uses: uses}, f.times.report)
@@ -250,7 +250,7 @@ func (f *Follower) report(ctx context.Context) (rootkeys.Position, error) {
 
 func (f *Follower) connected(ctx context.Context, first feed.Frame) {
 	f.mu.Lock()
-	f.err, f.speaking = nil, true
+	f.err, f.reporting = nil, true
 	f.line.since = f.now().wall
 	f.mu.Unlock()
 	f.noteHead(*first.Position)

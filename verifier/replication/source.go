@@ -28,10 +28,10 @@ type Source interface {
 
 // runSource follows the Source until ctx ends.
 func (f *Follower) runSource(ctx context.Context) {
-	var speaker sync.WaitGroup
+	var reporter sync.WaitGroup
 	f.listen()
-	speaker.Go(func() { _ = f.speak(ctx, 0, f.cfg.Source.Position) })
-	defer speaker.Wait()
+	reporter.Go(func() { _ = f.runReporter(ctx, 0, f.cfg.Source.Position) })
+	defer reporter.Wait()
 	var h health
 	woken := false
 	for ctx.Err() == nil {

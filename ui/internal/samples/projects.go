@@ -11,7 +11,7 @@ func projects() []Page {
 	members := []ui.MemberRow{
 		{ID: "u1", Username: "ada", Role: ui.RoleOwner, Since: ago(400 * day), You: true},
 		{ID: "u2", Username: "grace", Role: ui.RoleMaintainer, Since: ago(30 * day)},
-		{ID: "u3", Username: "charles-with-a-long-username", Role: ui.RoleMaintainer, Since: ago(2 * day), Frozen: true, Shut: true},
+		{ID: "u3", Username: "charles-with-a-long-username", Role: ui.RoleMaintainer, Since: ago(2 * day), Frozen: true, Excluded: true},
 	}
 	asMember := []ui.MemberRow{members[1], {ID: "u1", Username: "ada", Role: ui.RoleMaintainer, Since: ago(day), You: true}}
 	shared := append([]ui.MemberRow{{ID: "u4", Username: "joan", Role: ui.RoleOwner, Since: ago(day)}}, members...)
@@ -39,9 +39,9 @@ func projects() []Page {
 			Project: "demo-plugins", All: true, Owner: true, Rows: projectTokens()[1:3], Member: "grace", ID: "u2", Next: "0193"}}},
 		{"project-tokens-end", ui.ProjectTokensPage{Layout: member(), Tokens: ui.ProjectTokens{Project: "demo-plugins", All: true, Owner: true, Later: true}}},
 		{"project-tokens-yours", ui.ProjectTokensPage{Layout: member(), Tokens: ui.ProjectTokens{Project: "demo-plugins"}}},
-		{"member-shut", ui.MemberShutPage{Layout: member(), Project: "demo-plugins", Member: members[1], Tokens: projectTokens()[:2], More: true}},
-		{"member-shut-none", ui.MemberShutPage{Layout: member(), Project: "demo-plugins", Member: members[1]}},
-		{"member-let-in", ui.MemberShutPage{Layout: member(), Project: "demo-plugins", Member: members[1], LetIn: true, Tokens: projectTokens()[:2]}},
+		{"member-shut", ui.MemberExclusionPage{Layout: member(), Project: "demo-plugins", Member: members[1], Tokens: projectTokens()[:2], More: true}},
+		{"member-shut-none", ui.MemberExclusionPage{Layout: member(), Project: "demo-plugins", Member: members[1]}},
+		{"member-let-in", ui.MemberExclusionPage{Layout: member(), Project: "demo-plugins", Member: members[1], Readmit: true, Tokens: projectTokens()[:2]}},
 		{"projects", ui.ProjectsPage{Layout: done(member(), "project_left"), Projects: []ui.ProjectRow{
 			{Name: "demo", Role: ui.RoleOwner, Members: 1, CreatedAt: ago(day)},
 			{Name: "demo-plugins", Role: ui.RoleOwner, Members: 3, CreatedAt: ago(400 * day)},
@@ -75,7 +75,7 @@ func projectTokens() []ui.ProjectTokenRow {
 			LastUsedAt: ago(2 * time.Hour), LastFrom: "203.0.113.0/24", LastSaidBy: "mirror in berlin"},
 		{ID: tokenRows()[1].ID, Label: "release machine of the engines department, second rack", Owner: "charles-with-a-long-username", OwnerID: "u3",
 			CreatedAt: ago(80 * day), Factor: "totp", ExpiresAt: in(2 * day), Frozen: true, LastUsedAt: ago(30 * day)},
-		{ID: tokenRows()[2].ID, Label: "laptop", Owner: "grace", OwnerID: "u2", All: true, CreatedAt: ago(time.Hour), Factor: "recovery_code", Shut: true, Replaced: true,
+		{ID: tokenRows()[2].ID, Label: "laptop", Owner: "grace", OwnerID: "u2", All: true, CreatedAt: ago(time.Hour), Factor: "recovery_code", Excluded: true, Replaced: true,
 			Limits: ui.Limits{Networks: []string{"203.0.113.0/24"}, Existing: true}},
 	}
 }

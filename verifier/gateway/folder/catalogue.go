@@ -38,14 +38,14 @@ const rootFolder = "."
 // folder's time changes, or an upload of this process changed it.
 type catalogue struct {
 	mu    sync.Mutex
-	known map[string]*list.Element // of *shelf
+	known map[string]*list.Element // of *cachedFolder
 	order *list.List               // the one that was asked for last in front
 	size  int64                    // bytes of all, about
 	limit int64
 }
 
-// shelf is what is known of one folder.
-type shelf struct {
+// cachedFolder is what is known of one folder.
+type cachedFolder struct {
 	name    string
 	size    int64 // under the catalogue's mu
 	making  sync.Mutex
@@ -72,29 +72,29 @@ func newCatalogue() *catalogue {
 	return &catalogue{known: map[string]*list.Element{}, order: list.New(), limit: maxCatalogue}
 }
 
-// shelf finds or makes the shelf of a folder that is there.
-func (c *catalogue) shelf(name string) *shelf {
+// folder finds or makes the entry of a folder that is there.
+func (c *catalogue) folder(name string) *cachedFolder {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e, ok := c.known[name]; ok {
 		c.order.MoveToFront(e)
-		return e.Value.(*shelf)
+		return e.Value.(*cachedFolder)
 	}
-	s := &shelf{name: name, dirty: map[string]bool{}}
+	s := &cachedFolder{name: name, dirty: map[string]bool{}}
 	c.known[name] = c.order.PushFront(s)
 	c.resize(s, 512)
 	return s
 }
 
-// grow accounts for more bytes of a shelf, and lets go of those that were not asked
+// grow accounts for more bytes of a folder, and lets go of those that were not asked
 // for the longest until all fit.
-func (c *catalogue) grow(s *shelf, bytes int64) {
+func (c *catalogue) grow(s *cachedFolder, bytes int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.resize(s, bytes)
 }
 
-func (c *catalogue) resize(s *shelf, bytes int64) {
+func (c *catalogue) resize(s *cachedFolder, bytes int64) {
 	if e, ok := c.known[s.name]; !ok || e.Value != s { // let go of meanwhile
 		return
 	}
@@ -102,7 +102,7 @@ func (c *catalogue) resize(s *shelf, bytes int64) {
 	c.size += bytes
 	for c.size > c.limit {
 		oldest := c.order.Back()
-		gone := c.order.Remove(oldest).(*shelf)
+		gone := c.order.Remove(oldest).(*cachedFolder)
 		delete(c.known, gone.name)
 		c.size -= gone.size
 	}
@@ -116,7 +116,7 @@ func (c *catalogue) changed(folder, name string) {
 	if !ok {
 		return
 	}
-	s := e.Value.(*shelf)
+	s := e.Value.(*cachedFolder)
 	s.mu.Lock()
 	s.dirty[name] = true
 	s.mu.Unlock()
@@ -131,12 +131,12 @@ func (s *snapshot) holds(info fs.FileInfo, changes uint64, now time.Time) bool {
 
 // browse lists a folder: a project, or rootFolder. The error is ErrNotFound if the folder does
 // not exist.
-func (f *Folder) browse(ctx context.Context, name string) (*snapshot, *shelf, error) {
+func (f *Folder) browse(ctx context.Context, name string) (*snapshot, *cachedFolder, error) {
 	info, err := f.statFolder(name)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := f.catalogue.shelf(name)
+	s := f.catalogue.folder(name)
 	if now := s.now.Load(); now.holds(info, s.changes.Load(), time.Now()) {
 		return now, s, nil
 	}
@@ -173,7 +173,7 @@ func (f *Folder) statFolder(name string) (fs.FileInfo, error) {
 
 // list makes a snapshot. A file that old has, and that was not touched, is not looked
 // into again.
-func (f *Folder) list(ctx context.Context, s *shelf, info fs.FileInfo, old *snapshot) (*snapshot, error) {
+func (f *Folder) list(ctx context.Context, s *cachedFolder, info fs.FileInfo, old *snapshot) (*snapshot, error) {
 	made := &snapshot{modified: info.ModTime(), listed: time.Now(), changes: s.changes.Load(), pages: map[pageKey]rendered{}}
 	s.mu.Lock()
 	dirty := s.dirty

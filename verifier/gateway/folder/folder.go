@@ -63,7 +63,7 @@ type Folder struct {
 
 	catalogue *catalogue
 
-	naming  sync.Mutex      // held from the look for a twin to the link
+	naming  sync.Mutex      // held from the look for an equivalent file to the link
 	noting  sync.Mutex      // held while .meta is written, so that a reader does not replace what an upload said
 	learn   sync.Mutex      // held while a file is read to learn what .meta lacks
 	learned map[string]File // under learn: what could not be written to .meta
@@ -265,12 +265,12 @@ func (s *stagedFile) publish(ctx context.Context, up gateway.Upload) (repeated b
 	return repeated, f.disk.syncDir(".")
 }
 
-// link gives the file its name, unless a twin of it is there.
+// link gives the file its name, unless an equivalent file is there.
 func (s *stagedFile) link(up gateway.Upload) error {
 	f := s.folder
 	f.naming.Lock()
 	defer f.naming.Unlock()
-	name, err := f.twin(up)
+	name, err := f.equivalent(up)
 	if err != nil {
 		return err
 	}

@@ -184,7 +184,7 @@ func (x *index) serveProject(w http.ResponseWriter, r *http.Request, project, up
 }
 
 // list answers with a page in the form that the client likes best.
-func (x *index) list(w http.ResponseWriter, r *http.Request, now *snapshot, at *shelf, packages string, fill func() page) error {
+func (x *index) list(w http.ResponseWriter, r *http.Request, now *snapshot, at *cachedFolder, packages string, fill func() page) error {
 	h := w.Header()
 	h.Set("Vary", "Accept")
 	kind := negotiate(r.Header.Values("Accept"))

@@ -53,7 +53,7 @@ type answer struct {
 // question leaves.
 func (f *Follower) ask(ctx context.Context) (proof, error) {
 	f.mu.Lock()
-	if !f.speaking {
+	if !f.reporting {
 		err := f.err
 		f.mu.Unlock()
 		if err != nil {
@@ -66,7 +66,7 @@ func (f *Follower) ask(ctx context.Context) (proof, error) {
 	}
 	a := f.pending
 	f.mu.Unlock()
-	f.prompt()
+	f.wakeReporter()
 	select {
 	case <-a.done:
 		return a.proof, a.err
@@ -75,26 +75,26 @@ func (f *Follower) ask(ctx context.Context) (proof, error) {
 	}
 }
 
-// prompt makes speak say something soon.
-func (f *Follower) prompt() {
+// wakeReporter makes runReporter say something soon.
+func (f *Follower) wakeReporter() {
 	select {
 	case f.wake <- struct{}{}:
 	default:
 	}
 }
 
-// listen lets ask ask, because speak is about to run.
+// listen lets ask ask, because runReporter is about to run.
 func (f *Follower) listen() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.speaking = true
+	f.reporting = true
 }
 
-// speak asks the issuer where it stands, by say, whenever it is prompted and each
+// runReporter asks the issuer where it stands, by say, whenever it is prompted and each
 // every, where that is not 0. It returns when ctx ends, or with an error of say that
 // ends more than one question.
-func (f *Follower) speak(ctx context.Context, every time.Duration, say func(context.Context) (rootkeys.Position, error)) error {
-	defer f.hush()
+func (f *Follower) runReporter(ctx context.Context, every time.Duration, say func(context.Context) (rootkeys.Position, error)) error {
+	defer f.stopReporting()
 	var tick <-chan time.Time
 	if every > 0 {
 		ticker := time.NewTicker(every)
@@ -108,7 +108,7 @@ func (f *Follower) speak(ctx context.Context, every time.Duration, say func(cont
 		case <-f.wake:
 		case <-tick:
 		}
-		pause, err := f.speakOnce(ctx, say)
+		pause, err := f.reportOnce(ctx, say)
 		if err != nil {
 			return err
 		}
@@ -116,8 +116,8 @@ func (f *Follower) speak(ctx context.Context, every time.Duration, say func(cont
 	}
 }
 
-// speakOnce asks one question and returns how long to be silent after it.
-func (f *Follower) speakOnce(ctx context.Context, say func(context.Context) (rootkeys.Position, error)) (time.Duration, error) {
+// reportOnce asks one question and returns how long to be silent after it.
+func (f *Follower) reportOnce(ctx context.Context, say func(context.Context) (rootkeys.Position, error)) (time.Duration, error) {
 	f.mu.Lock()
 	a := f.pending
 	f.pending = nil
@@ -139,16 +139,16 @@ func (f *Follower) speakOnce(ctx context.Context, say func(context.Context) (roo
 		return 0, err
 	case ctx.Err() == nil:
 		f.cfg.Logger.WarnContext(ctx, "the issuer does not take a report", "error", err)
-		f.prompt() // what was to be said is still to be said
+		f.wakeReporter() // what was to be said is still to be said
 	}
 	return f.times.mend, nil
 }
 
-// hush answers who still waits when speak ends.
-func (f *Follower) hush() {
+// stopReporting answers who still waits when runReporter ends.
+func (f *Follower) stopReporting() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.speaking = false
+	f.reporting = false
 	if f.pending != nil {
 		f.pending.err = errSilent
 		close(f.pending.done)

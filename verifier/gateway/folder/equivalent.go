@@ -5,9 +5,9 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
-// twin returns the name of an existing file of the project that is equivalent to up under
+// equivalent returns the name of an existing file of the project that is equivalent to up under
 // another name. It is "" if there is none, or if a file with the same name as up exists.
-func (f *Folder) twin(up gateway.Upload) (string, error) {
+func (f *Folder) equivalent(up gateway.Upload) (string, error) {
 	entries, err := f.entries(up.Project)
 	if err != nil {
 		return "", err
