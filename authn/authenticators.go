@@ -44,15 +44,15 @@ func (s *Authenticators) Verify(ctx context.Context, x Session, o Origin, code s
 			err = errWrong
 		}
 		return func(tx kv.Tx, u *userRecord) (accepted, error) {
-			return accepted{row: rowFactorAccepted}, s.burnTOTP(tx, u.ID, rec.Secret, step)
+			return accepted{row: rowFactorAccepted}, s.consumeStep(tx, u.ID, rec.Secret, step)
 		}, err
 	})
 	return next, err
 }
 
-// burnTOTP uses the code of a step up, with all earlier ones of the account, or returns
+// consumeStep uses the code of a step up, with all earlier ones of the account, or returns
 // errWrong where that happened meanwhile, or the account has another authenticator.
-func (s *Authenticators) burnTOTP(tx kv.Tx, userID, secret string, step int64) error {
+func (s *Authenticators) consumeStep(tx kv.Tx, userID, secret string, step int64) error {
 	var rec totpRecord
 	err := s.getSealedJSON(tx, totpKey(userID), &rec)
 	switch {

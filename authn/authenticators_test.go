@@ -117,7 +117,7 @@ func TestTOTPStepRace(t *testing.T) {
 	root := e.admin()
 	step := e.now().Unix() / totp.Period
 	won, lost := race(50, func(int) error {
-		return e.core.store.Update(t.Context(), func(tx kv.Tx) error { return e.Authenticators.burnTOTP(tx, root.UserID, root.secret, step) })
+		return e.core.store.Update(t.Context(), func(tx kv.Tx) error { return e.Authenticators.consumeStep(tx, root.UserID, root.secret, step) })
 	})
 	if won != 1 {
 		t.Errorf("%d won", won)

@@ -2,20 +2,32 @@
 // recovery codes, sign-in sessions, and the limits on guessing them.
 //
 // Start with New, which needs a store, the key that seals what is secret in
-// it, the issuer's view of users and somebody to send mail. The Service holds
-// the rules; Sessions carries a signed-in Session through net/http. A web
+// it, the issuer's view of users and a queue for mail. A Service has the rules, in parts:
+//
+//	Accounts, Addresses, Passwords     registering, verified addresses, changing and resetting passwords
+//	Sessions, Devices                  signing in and out, browsers that an account knows
+//	Authenticators, SecurityKeys, RecoveryCodes   second factors
+//	Recoveries                         the way back after all second factors are lost
+//	Invitations, Administration, Settings         what administrators do
+//	Notifications, Trail, Cleanup      choice of mails, audit trail, deleting what has expired
+//
+// The files of a part begin with its name. What all parts share is in core_*.go: the store and the clock, access
+// by Session, links, limits, sealed records, audit rows and notices. Package password hashes and judges passwords,
+// package totp has the arithmetic of time-based codes; neither knows the store.
+//
+// A SessionManager carries a signed-in Session through net/http. A web
 // front end wraps its handlers in SessionManager.Middleware, reads
 // SessionManager.Current, passes that Session to the Service, and gives the Session
 // that comes back to SessionManager.Start:
 //
-//	session, err := svc.Sessions.SignIn(ctx, origin, login, password) // Password or Enrolling
-//	err = sessions.Start(ctx, session)                       // a new cookie
+//	session, err := auth.Sessions.SignIn(ctx, origin, login, password) // Password or Enrolling
+//	err = manager.Start(ctx, session)                                  // a new cookie
 //	…
-//	session, _, err := sessions.Current(ctx)
-//	session, err = svc.Authenticators.Verify(ctx, session, origin, code) // SignedIn; or SecurityKeys.Verify, RecoveryCodes.Use
-//	err = sessions.Start(ctx, session)                        // again a new cookie
+//	session, _, err := manager.Current(ctx)
+//	session, err = auth.Authenticators.Verify(ctx, session, origin, code) // SignedIn; or SecurityKeys.Verify, RecoveryCodes.Use
+//	err = manager.Start(ctx, session)                                     // again a new cookie
 //
-// NextStep says which page somebody has to see who is not there yet.
+// NextStep says which page somebody sees next who is not signed in completely.
 //
 // # What holds
 //
@@ -32,8 +44,8 @@
 // that (TestEvictionsEndEverything). What an administrator started also ends with their term (userRecord.AdminTerm).
 //
 // A transaction does not grow with what an account, a project or a stranger has accumulated: a number invalidates all of it
-// at once, and records and rows follow in small transactions, or are swept. What is written about a stranger has a context that
-// outlasts their request, which internal/arrows holds against the source.
+// at once, and records and rows follow in small transactions, or are swept. What is written about a stranger goes through
+// the exempt store, which does not stop when their request is cancelled; internal/arrows checks the source for that.
 //
 // Links, one-time codes, recovery codes and the step of a time-based code are
 // used up in the transaction that accepts them, so each works once, also

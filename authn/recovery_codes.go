@@ -149,7 +149,7 @@ func (s *RecoveryCodes) hasRecoveryCodes(ctx context.Context, x Session) error {
 	})
 }
 
-// Use gives a recovery code as second factor and burns it. Using
+// Use gives a recovery code as second factor and uses it up. Using
 // one also shows that they were saved. Beyond Session and throttling its problems are
 // recovery_format and recovery_wrong.
 func (s *RecoveryCodes) Use(ctx context.Context, x Session, o Origin, code string) (Session, error) {

@@ -83,8 +83,8 @@ type UserRecorder interface {
 	RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error
 }
 
-// Service holds the rules, in parts that share one store. It is safe for concurrent use, and several
-// may share one store.
+// Service has the rules of accounts, in parts that share one store. It is safe for concurrent use, and several
+// Services may share one store.
 type Service struct {
 	Accounts       *Accounts
 	Addresses      *Addresses
