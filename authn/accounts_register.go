@@ -36,13 +36,15 @@ func (s *Accounts) Register(ctx context.Context, o Origin, r Registration) (Sess
 	u.Username = cleanUsername(r.Username, &ps)
 	u.Email = cleanEmail(r.Email, &ps)
 	u.Admin = r.Purpose == PurposeSetup
-	if err := s.precheckRegistration(ctx, r, u, &ps); err != nil {
+	err := s.precheckRegistration(ctx, r, u, &ps)
+	if err != nil {
 		return Session{}, err
 	}
 	if _, err := s.countAttempt(ctx, s.registerCounter(limitRegisterForm, limitRegisterLinkForm, o, r)); err != nil {
 		return Session{}, err
 	}
-	if err := s.passwords.judgePassword(ctx, r.Password, u.Username, u.Email, &ps); err != nil {
+	err = s.passwords.judgePassword(ctx, r.Password, u.Username, u.Email, &ps)
+	if err != nil {
 		return Session{}, err
 	}
 	if err := ps.Err(); err != nil {

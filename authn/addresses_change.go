@@ -117,7 +117,8 @@ func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (U
 		if _, err := s.recoveries.cancelWaiting(tx, u, who, "address"); err != nil {
 			return err
 		}
-		if err := s.moveTo(tx, &u, rec.Email); err != nil {
+		err = s.moveTo(tx, &u, rec.Email)
+		if err != nil {
 			return err
 		}
 		if err := voidLinks(tx, u.ID); err != nil {

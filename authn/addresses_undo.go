@@ -42,7 +42,8 @@ func (s *Addresses) UndoChange(ctx context.Context, o Origin, link Secret) (chan
 		from, changed = u.Email, u.Email != rec.Email
 		who := o.actor(userRecord{}, FactorNone)
 		if changed {
-			if err := s.moveBack(tx, &u, who, rec.Email); err != nil {
+			err := s.moveBack(tx, &u, who, rec.Email)
+			if err != nil {
 				return err
 			}
 		}

@@ -80,7 +80,8 @@ func eachPerson(r kv.Reader, q PeopleQuery, found func(userRecord) bool) error {
 				continue // most are left out here, without being decoded
 			}
 			var u userRecord
-			if err := json.Unmarshal(raw, &u); err != nil {
+			err = json.Unmarshal(raw, &u)
+			if err != nil {
 				return fmt.Errorf("authn: the record %q is damaged: %w", userKey(string(n.Value)), err)
 			}
 			if (strings.Contains(fold(u.Username), want) || strings.Contains(fold(u.Email), want)) && !found(u) {

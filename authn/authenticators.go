@@ -198,7 +198,8 @@ func (s *Authenticators) Confirm(ctx context.Context, x Session, o Origin, code 
 		}
 		u.HasTOTP = true
 		u.Recovered, u.RecoveryBy = false, ""
-		if err := s.endOthers(tx, &u, o); err != nil {
+		err = s.endOthers(tx, &u, o)
+		if err != nil {
 			return err
 		}
 		if err := s.putSealedJSON(tx, totpKey(u.ID), rec); err != nil {

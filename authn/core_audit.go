@@ -52,7 +52,8 @@ func (s *core) recordForAnyone(tx kv.Tx, account string, e audit.Event) error {
 	}
 	const key = "authn/throttle/nobody"
 	var c strangerRows
-	if err := kv.GetJSON(tx, key, &c); err != nil && !errors.Is(err, kv.ErrNotFound) {
+	err := kv.GetJSON(tx, key, &c)
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
 	now := s.now()

@@ -105,7 +105,8 @@ func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (gi
 		held := make([]attempts, len(counters))
 		failed := false // this source, before
 		for i, c := range counters {
-			if err := loadAttempts(tx, c, &held[i]); err != nil {
+			err := loadAttempts(tx, c, &held[i])
+			if err != nil {
 				return err
 			}
 			held[i].prune(c.limit, now)
@@ -145,7 +146,8 @@ func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (gi
 func (s *core) countInTx(tx kv.Tx, c counter) (ok bool, err error) {
 	now := s.now().UnixMilli()
 	var held attempts
-	if err := loadAttempts(tx, c, &held); err != nil {
+	err = loadAttempts(tx, c, &held)
+	if err != nil {
 		return false, err
 	}
 	held.prune(c.limit, now)
@@ -159,7 +161,8 @@ func (s *core) countInTx(tx kv.Tx, c counter) (ok bool, err error) {
 // throttledError is the error of countInTx where there was no room.
 func (s *core) throttledError(tx kv.Tx, c counter) error {
 	var held attempts
-	if err := loadAttempts(tx, c, &held); err != nil {
+	err := loadAttempts(tx, c, &held)
+	if err != nil {
 		return err
 	}
 	return &ThrottledError{RetryAfter: held.wait(c.limit, s.now().UnixMilli())}
@@ -169,7 +172,8 @@ func (s *core) throttledError(tx kv.Tx, c counter) error {
 func uncountAt(tx kv.Tx, at int64, counters []counter) error {
 	for _, c := range counters {
 		var held attempts
-		if err := loadAttempts(tx, c, &held); err != nil {
+		err := loadAttempts(tx, c, &held)
+		if err != nil {
 			return err
 		}
 		if i := slices.Index(held.At, at); i >= 0 {

@@ -82,7 +82,8 @@ func eachRecord[T any](ctx context.Context, store kv.Store, prefix string, do fu
 		}
 		for _, p := range page {
 			var rec T
-			if err := json.Unmarshal(p.Value, &rec); err != nil {
+			err := json.Unmarshal(p.Value, &rec)
+			if err != nil {
 				return fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
 			}
 			if err := do(rec); err != nil {

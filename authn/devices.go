@@ -80,7 +80,8 @@ func (s *Devices) Note(ctx context.Context, x Session, o Origin, remember bool) 
 		} else if err := tx.Delete([]byte(deviceKey(u.ID, o.Device))); err != nil {
 			return err
 		}
-		if err := s.rememberDevice(tx, u, x, o, &d, remember); err != nil {
+		err = s.rememberDevice(tx, u, x, o, &d, remember)
+		if err != nil {
 			return err
 		}
 		return kv.PutJSON(tx, deviceKey(u.ID, token), d)

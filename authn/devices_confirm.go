@@ -82,7 +82,8 @@ func (s *Devices) Confirm(ctx context.Context, x Session, o Origin, link Secret)
 		if u.RecoveryConfirmed {
 			next.Stage = StageSignedIn
 		}
-		if err := s.recoveries.noteFactorGiven(tx, &u, next, o); err != nil {
+		err = s.recoveries.noteFactorGiven(tx, &u, next, o)
+		if err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: rowDeviceConfirmed, Actor: o.actor(u, x.Factor)})

@@ -67,7 +67,8 @@ func loadDevices(r kv.Reader, userID string) (keys []string, devices []deviceRec
 	found, err := kv.All(r, []byte(devicesOf(userID)))
 	for _, p := range found {
 		var d deviceRecord
-		if err := json.Unmarshal(p.Value, &d); err != nil {
+		err := json.Unmarshal(p.Value, &d)
+		if err != nil {
 			return nil, nil, fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
 		}
 		keys, devices = append(keys, string(p.Key)), append(devices, d)

@@ -124,7 +124,8 @@ func (e *env) ceremonies() (n int) {
 func challengeOf(t testing.TB, opts json.RawMessage) string {
 	t.Helper()
 	var o struct{ Challenge string }
-	if err := json.Unmarshal(opts, &o); err != nil || len(o.Challenge) < 22 {
+	err := json.Unmarshal(opts, &o)
+	if err != nil || len(o.Challenge) < 22 {
 		t.Fatalf("no challenge in %s: %v", opts, err)
 	}
 	return o.Challenge

@@ -142,13 +142,15 @@ func (s *factors) settleAttempt(tx kv.Tx, a attempt) (next Session, u userRecord
 	if done.keeps {
 		next.Factor, next.FactorAt = x.Factor, x.FactorAt
 	}
-	if err := s.devices.askDevice(tx, x, &next, u, o, f); err != nil {
+	err = s.devices.askDevice(tx, x, &next, u, o, f)
+	if err != nil {
 		return next, u, nil, err
 	}
 	if err := a.giveBack(tx); err != nil {
 		return next, u, nil, err
 	}
-	if err := s.recoveries.noteFactorGiven(tx, &u, next, o); err != nil {
+	err = s.recoveries.noteFactorGiven(tx, &u, next, o)
+	if err != nil {
 		return next, u, nil, err
 	}
 	return next, u, nil, s.saveUser(tx, u, audit.Event{Kind: done.row, Actor: o.actor(u, next.Factor), Detail: done.detail})
@@ -184,7 +186,8 @@ func (s *factors) notifyFailed(tx kv.Tx, x Session, o Origin, u userRecord, d de
 	if d.ID != "" {
 		var held attempts
 		c := s.counter(limitFactorDevice, u.ID, d.ID)
-		if err := loadAttempts(tx, c, &held); err != nil {
+		err := loadAttempts(tx, c, &held)
+		if err != nil {
 			return err
 		}
 		held.prune(c.limit, s.now().UnixMilli())
@@ -257,7 +260,8 @@ func (s *factors) changeFactors(ctx context.Context, x Session, o Origin, change
 		if err != nil || row == "" {
 			return err
 		}
-		if err := s.endOthers(tx, &u, o); err != nil {
+		err = s.endOthers(tx, &u, o)
+		if err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, audit.Event{Kind: row, Actor: o.actor(u, x.Factor), Detail: detail})

@@ -66,7 +66,8 @@ func loadInvitations(r kv.Reader) ([]invitationRecord, error) {
 	}
 	out := make([]invitationRecord, len(found))
 	for i, p := range found {
-		if err := json.Unmarshal(p.Value, &out[i]); err != nil {
+		err := json.Unmarshal(p.Value, &out[i])
+		if err != nil {
 			return nil, fmt.Errorf("authn: the record %q is damaged: %w", p.Key, err)
 		}
 	}

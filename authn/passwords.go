@@ -25,7 +25,8 @@ type Passwords struct {
 // have, or why the check failed.
 func (s *Passwords) checkNewPassword(ctx context.Context, typed, username, email string) error {
 	var ps problem.Problems
-	if err := s.judgePassword(ctx, typed, username, email, &ps); err != nil {
+	err := s.judgePassword(ctx, typed, username, email, &ps)
+	if err != nil {
 		return err
 	}
 	return ps.Err()
@@ -113,7 +114,8 @@ func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen
 		if err != nil {
 			return err
 		}
-		if err := s.endOthers(tx, &u, o); err != nil {
+		err := s.endOthers(tx, &u, o)
+		if err != nil {
 			return err
 		}
 		u.Passwords++

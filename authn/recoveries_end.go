@@ -30,7 +30,8 @@ func (s *Recoveries) runOne(ctx context.Context, userID string) error {
 		if err != nil {
 			return err
 		}
-		if done, err := s.finishIfDue(tx, &u); err != nil || done {
+		done, err := s.finishIfDue(tx, &u)
+		if err != nil || done {
 			return err
 		}
 		holds, err := c.valid(tx)

@@ -316,9 +316,10 @@ func TestRecoveryRefused(t *testing.T) {
 	e.pass(FactorFresh + time.Second)
 	_, err = e.Recoveries.Start(ctx, root.Session, home, bob.UserID, true)
 	wantErr(t, err, ErrFactorStale)
-	if _, err := New(Config{
+	_, err = New(Config{
 		Store: e.core.store, Sealer: e.cfg.Sealer, Users: e.users, Notifier: e.mails, PasswordParams: &cheap, RecoveryWait: 23 * time.Hour,
-	}); err == nil {
+	})
+	if err == nil {
 		t.Error("a wait of less than a day is taken")
 	}
 }

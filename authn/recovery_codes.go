@@ -84,7 +84,8 @@ func (s *RecoveryCodes) Create(ctx context.Context, x Session, o Origin) (codes 
 			return ErrForbidden
 		}
 		if u.RecoveryConfirmed {
-			if err := s.endOthers(tx, &u, o); err != nil {
+			err := s.endOthers(tx, &u, o)
+			if err != nil {
 				return err
 			}
 		}

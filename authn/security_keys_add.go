@@ -35,7 +35,8 @@ func (s *SecurityKeys) BeginAdd(ctx context.Context, x Session, name string) (op
 		if err != nil {
 			return err
 		}
-		if err := s.withHandle(tx, &holder); err != nil {
+		err = s.withHandle(tx, &holder)
+		if err != nil {
 			return err
 		}
 		creation, data, err := s.party.BeginRegistration(holder,
@@ -154,7 +155,8 @@ func (s *SecurityKeys) saveNewKey(ctx context.Context, x Session, o Origin, adde
 		}
 		u.Keys++
 		u.Recovered, u.RecoveryBy = false, ""
-		if err := s.endOthers(tx, &u, o); err != nil {
+		err = s.endOthers(tx, &u, o)
+		if err != nil {
 			return err
 		}
 		if err := s.putKey(tx, u.ID, added); err != nil {

@@ -173,7 +173,8 @@ func (e *env) plant(who *person, k *madeKey) (handle []byte) {
 			return err
 		}
 		h := keyHolder{user: u}
-		if err := e.SecurityKeys.withHandle(tx, &h); err != nil {
+		err = e.SecurityKeys.withHandle(tx, &h)
+		if err != nil {
 			return err
 		}
 		handle = h.handle
@@ -263,7 +264,8 @@ func TestAlgorithmsOfKeys(t *testing.T) {
 	var offered struct {
 		PubKeyCredParams []struct{ Alg int }
 	}
-	if err := json.Unmarshal(add, &offered); err != nil {
+	err := json.Unmarshal(add, &offered)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if p := offered.PubKeyCredParams; len(p) != 3 || p[0].Alg != -7 || p[1].Alg != -8 || p[2].Alg != -257 {

@@ -100,7 +100,8 @@ func (s *core) loadKeys(r kv.Reader, userID string) (keys []keyRecord, err error
 	}
 	for _, p := range found {
 		var k keyRecord
-		if err := s.getSealedJSON(r, string(p.Key), &k); err != nil {
+		err := s.getSealedJSON(r, string(p.Key), &k)
+		if err != nil {
 			return nil, err
 		}
 		keys = append(keys, k)

@@ -80,7 +80,8 @@ func TestKeyIsAdded(t *testing.T) {
 	elsewhere := e.signIn(root)
 	opts := e.begun(e.SecurityKeys.BeginAdd(t.Context(), root.Session, "  Blue key "))
 	var c creation
-	if err := json.Unmarshal(opts, &c); err != nil {
+	err := json.Unmarshal(opts, &c)
+	if err != nil {
 		t.Fatal(err)
 	}
 	handle, err := base64.RawURLEncoding.DecodeString(c.User.ID)
@@ -117,7 +118,8 @@ func TestKeyIsAdded(t *testing.T) {
 
 	opts = e.begun(e.SecurityKeys.BeginAdd(t.Context(), x, "second"))
 	var again creation
-	if err := json.Unmarshal(opts, &again); err != nil {
+	err = json.Unmarshal(opts, &again)
+	if err != nil {
 		t.Fatal(err)
 	}
 	id := base64.RawURLEncoding.EncodeToString(k.cred.ID)

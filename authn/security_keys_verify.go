@@ -144,7 +144,8 @@ func (s *SecurityKeys) useKey(tx kv.Tx, u userRecord, o Origin, used usedKey) (k
 		if !k.BackupEligible {
 			return k, &refusal{why: "counter", cloned: k.Name, problems: problem.New("", CodeKeyCloned, "key", k.Name)}
 		}
-		if err := s.noteCounterReset(tx, u, o, &k); err != nil {
+		err := s.noteCounterReset(tx, u, o, &k)
+		if err != nil {
 			return k, err
 		}
 	}

@@ -14,7 +14,8 @@ import (
 func tampered(t testing.TB, answer []byte, member string, value any) []byte {
 	t.Helper()
 	var m map[string]any
-	if err := json.Unmarshal(answer, &m); err != nil {
+	err := json.Unmarshal(answer, &m)
+	if err != nil {
 		t.Fatal(err)
 	}
 	m["response"].(map[string]any)[member] = value

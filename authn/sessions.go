@@ -102,7 +102,8 @@ func (s *Sessions) EndOthers(ctx context.Context, x Session, o Origin) (next Ses
 			return err
 		}
 		n = len(slices.DeleteFunc(all, func(l listedSession) bool { return l.x.ID == x.ID }))
-		if err := s.endOthers(tx, &u, o); err != nil {
+		err = s.endOthers(tx, &u, o)
+		if err != nil {
 			return err
 		}
 		return s.saveUser(tx, u, sessionsEndedRow(u, x, o, n))

@@ -103,11 +103,12 @@ func (m *SessionManager) Current(ctx context.Context) (Session, User, error) {
 		return Session{}, User{}, nil
 	}
 	var x Session
-	if err := json.Unmarshal([]byte(text), &x); err != nil {
+	err := json.Unmarshal([]byte(text), &x)
+	if err != nil {
 		return Session{}, User{}, fmt.Errorf("authn: a session is damaged: %w", err)
 	}
 	var u userRecord
-	err := m.core.store.View(ctx, func(r kv.Reader) (err error) {
+	err = m.core.store.View(ctx, func(r kv.Reader) (err error) {
 		u, err = m.core.sessionAccount(r, x)
 		return err
 	})

@@ -250,7 +250,8 @@ func (valuesCodec) Encode(_ time.Time, values map[string]any) ([]byte, error) {
 // Decode implements scs.Codec.
 func (valuesCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 	var text map[string]string
-	if err := json.Unmarshal(b, &text); err != nil {
+	err := json.Unmarshal(b, &text)
+	if err != nil {
 		return time.Time{}, nil, fmt.Errorf("authn: decode a session: %w", err)
 	}
 	values := make(map[string]any, len(text))

@@ -59,13 +59,15 @@ func storedSession(values []byte) (x Session, err error) {
 	var held struct {
 		Session string `json:"session"` // valueSession
 	}
-	if err := json.Unmarshal(values, &held); err != nil {
+	err = json.Unmarshal(values, &held)
+	if err != nil {
 		return x, fmt.Errorf("authn: a session is damaged: %w", err)
 	}
 	if held.Session == "" {
 		return x, nil
 	}
-	if err := json.Unmarshal([]byte(held.Session), &x); err != nil {
+	err = json.Unmarshal([]byte(held.Session), &x)
+	if err != nil {
 		return x, fmt.Errorf("authn: a session is damaged: %w", err)
 	}
 	return x, nil

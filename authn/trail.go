@@ -39,7 +39,8 @@ func (s *Trail) find(ctx context.Context, userID string, q audit.Query, may func
 	})
 	shown := page.Events[:0]
 	for _, e := range page.Events {
-		if by := &e.Actor; by.UserID != "" && by.UserID != userID {
+		by := &e.Actor
+		if by.UserID != "" && by.UserID != userID {
 			by.IP, by.UserAgent, by.RequestID = "", "", ""
 		}
 		if q.Address == "" || e.Actor.IP == q.Address {

@@ -147,7 +147,8 @@ func TestArgon2Refuses(t *testing.T) {
 	} {
 		params := cheap
 		change(&params)
-		if _, err := Argon2(&params); err == nil {
+		_, err := Argon2(&params)
+		if err == nil {
 			t.Errorf("%+v is taken", params)
 		}
 	}
