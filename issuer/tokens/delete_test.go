@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/issuertest"
@@ -152,7 +153,7 @@ func TestDeletionOfManyTokens(t *testing.T) {
 	})
 	v := h.Follow()
 	h.Project(alice, "demo")
-	const count = 220
+	const count = 70
 	texts := make([]string, count)
 	for i := range texts {
 		h.Clock.Add(time.Millisecond)
@@ -161,7 +162,7 @@ func TestDeletionOfManyTokens(t *testing.T) {
 	v.Expect(texts[count-1], "demo")
 	f.Cut = 1 // the first transaction commits, the next one fails
 	d := h.Deletes(alice, "demo")
-	if len(d.Revoked) != 200 {
+	if len(d.Revoked) != 50 {
 		t.Fatalf("%d tokens were revoked before the failure", len(d.Revoked))
 	}
 	h.Check(h.Projects.ReleaseName(t.Context(), root, "demo"))
@@ -170,7 +171,7 @@ func TestDeletionOfManyTokens(t *testing.T) {
 	v.Expect(texts[count-1], "demo", caveats.WrongProject)
 	rest, err := h.Tokens.FinishDeletions(t.Context())
 	h.Check(err)
-	if len(rest) != 1 || rest[0].Project.Name != "demo" || len(rest[0].Revoked) != count-200 {
+	if len(rest) != 1 || rest[0].Project.Name != "demo" || len(rest[0].Revoked) != count-50 {
 		t.Fatalf("finished %d deletions", len(rest))
 	}
 	v.Expect(texts[count-1], "demo", caveats.Revoked)
@@ -218,4 +219,30 @@ func TestDeletedWhileOthersChangeIt(t *testing.T) {
 			v.Expect(minted.Text, name, caveats.Revoked)
 		}
 	}
+}
+
+// The deletion of a project whose tokens are the largest there are goes in steps that a store takes, with room for the
+// rows and the mails of as many members as a project may have.
+func TestDeletionOfTheLargestTokens(t *testing.T) {
+	s := &tallied{}
+	h := newHouse(t, func(cfg *issuer.Config) { s.Store, cfg.Store = cfg.Store, s })
+	names := make([]string, tokens.MaxTokenProjects)
+	for i := range names {
+		names[i] = fmt.Sprintf("p%02d", i)
+		h.Project(alice, names[i])
+	}
+	const count = 52
+	for i := range count {
+		h.Clock.Add(time.Hour)
+		h.Mint(alice, forSome(fmt.Sprint("ci ", i), names...))
+	}
+	s.most = 0
+	d := h.Deletes(alice, names[0])
+	if len(d.Narrowed) != count || s.most == 0 {
+		t.Fatalf("%d tokens narrowed, %d records read and written", len(d.Narrowed), s.most)
+	}
+	if members := 8 * projects.MaxMembers; s.most+members > kv.MaxTx {
+		t.Errorf("one step reads and writes %d records, and %d more for members: a store takes %d writes", s.most, members, kv.MaxTx)
+	}
+	t.Logf("one step reads and writes %d records", s.most)
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// deletionStep is how many tokens of a deleted project are dealt with in one transaction.
-const deletionStep = 200
+// deletionStep is how many tokens of a deleted project are dealt with in one transaction: of the largest, which name
+// MaxTokenProjects, each writes some hundred records.
+const deletionStep = 50
 
 // whyDeleted follows "revoked".
 const whyDeleted = "because its project was deleted"
