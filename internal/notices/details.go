@@ -32,14 +32,14 @@ type Details struct {
 	Was     string `json:"was,omitempty"` // role before
 }
 
-// bounded are d as they are kept: no text is longer than maxText, and no list than maxList.
+// bounded are d as they are kept: no text is longer than maxText, no list than maxList and no name in it than maxName.
 func (d Details) bounded() Details {
 	for _, s := range []*string{&d.Key, &d.To, &d.User, &d.From, &d.Token, &d.Label, &d.Network, &d.Verifier, &d.URL, &d.Reason, &d.Project, &d.Role, &d.Was} {
 		*s = cut(*s, maxText)
 	}
 	projects := make([]string, min(len(d.Projects), maxList))
 	for i := range projects {
-		projects[i] = cut(d.Projects[i], maxText)
+		projects[i] = cut(d.Projects[i], maxName)
 	}
 	d.Projects = projects
 	return d

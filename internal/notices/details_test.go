@@ -35,7 +35,7 @@ func TestDetailsAreBounded(t *testing.T) {
 				t.Errorf("%s has %d bytes", name, len(f))
 			}
 		case []string:
-			if len(f) != maxList || len(f[0]) != maxText || len(f[maxList-1]) != maxText {
+			if len(f) != maxList || len(f[0]) != maxName || len(f[maxList-1]) != maxName {
 				t.Errorf("%s has %d entries, the first of %d bytes", name, len(f), len(f[0]))
 			}
 		}

@@ -2,6 +2,7 @@ package notices
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,7 +38,10 @@ type Notice struct {
 const (
 	maxText    = 4096 // bytes of a text of Details; more is cut off
 	maxList    = 100  // names of a list of Details; more are left out
+	maxName    = 256  // bytes of one of them
 	maxWaiting = 20   // notices of one kind to one person that are kept whole; the rest is counted
+
+	maxBundle = kv.MaxValue / 2 // bytes of what is kept whole, but for the first, which is smaller always
 )
 
 // Mails of one kind to one person: at most burst within window, of which the last
@@ -104,15 +108,33 @@ func (o *Outbox) Put(tx kv.Tx, n Notice) error {
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
-	if len(b.Waiting) < maxWaiting {
-		b.Waiting = append(b.Waiting, n.bounded())
-	} else {
-		b.More++
+	if err := b.add(n.bounded()); err != nil {
+		return err
 	}
 	if err := kv.PutJSON(tx, key, b); err != nil {
 		return err
 	}
 	tx.OnCommit(o.wakeRun)
+	return nil
+}
+
+// add keeps a notice whole where there is room for it, and counts it where there is none: no change
+// fails because those whom it concerns have heard of much else.
+func (b *bundle) add(n Notice) error {
+	if len(b.Waiting) == maxWaiting {
+		b.More++
+		return nil
+	}
+	with := bundle{Waiting: append(b.Waiting, n)}
+	content, err := json.Marshal(with)
+	if err != nil {
+		return fmt.Errorf("notices: encode what waits: %w", err)
+	}
+	if len(content) > maxBundle && len(b.Waiting) > 0 {
+		b.More++
+		return nil
+	}
+	b.Waiting = with.Waiting
 	return nil
 }
 

@@ -2,9 +2,11 @@ package notices_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -342,4 +344,40 @@ func TestHandingOverIsOneTransaction(t *testing.T) {
 	}))
 	p.fail = nil
 	p.want("ada token_leaked: x", 10*time.Minute)
+}
+
+// However much waits for a person, of whatever size, one more is taken, and told of at least by its number.
+func TestMuchThatIsLargeWaits(t *testing.T) {
+	p := newPost(t)
+	large := strings.Repeat("\x01", 5000) // six bytes each in JSON
+	const count = 40
+	for range count {
+		p.must(p.store.Update(t.Context(), func(tx kv.Tx) error {
+			d := notices.Details{
+				Key: large, To: large, User: large, From: large, Token: large, Label: large, Network: large, Verifier: large, URL: large, Reason: large,
+				Project: large, Role: large, Was: large, Projects: slices.Repeat([]string{large}, 200),
+			}
+			return p.Put(tx, notices.Notice{Kind: notices.TokenMinted, User: "ada", Agent: large, At: p.now, Details: d})
+		}))
+	}
+	p.must(p.store.View(t.Context(), func(r kv.Reader) error {
+		pairs, err := kv.All(r, []byte("notices/out/"))
+		if err != nil {
+			return err
+		}
+		var b struct {
+			Waiting []json.RawMessage `json:"waiting"`
+			More    int               `json:"more"`
+		}
+		if len(pairs) != 1 {
+			t.Fatalf("%d bundles", len(pairs))
+		}
+		if err := json.Unmarshal(pairs[0].Value, &b); err != nil {
+			return err
+		}
+		if len(b.Waiting) == 0 || len(b.Waiting)+b.More != count || len(pairs[0].Value) > kv.MaxValue {
+			t.Errorf("%d notices wait and %d are counted in %d bytes, of %d", len(b.Waiting), b.More, len(pairs[0].Value), count)
+		}
+		return nil
+	}))
 }
