@@ -233,3 +233,59 @@ func TestServerAway(t *testing.T) {
 		t.Errorf("%s, want 2", got)
 	}
 }
+
+// Where a round trip is long, what those read who wait is asked for at once when their turn comes.
+func TestRunAhead(t *testing.T) {
+	const writers, reads = 12, 20
+	trips := func(roundTrip time.Duration) int {
+		p, schema := newProxy(t, shared(t).Dir), newSchema()
+		s := openThrough(t, p, schema, defaultWaits)
+		s.found.RoundTrip = roundTrip
+		holding, release := make(chan struct{}, 1), make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := s.Update(context.Background(), func(tx kv.Tx) error {
+				holding <- struct{}{}
+				<-release
+				return increase(tx, "first")
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+		<-holding // the turn is taken
+		for i := range writers {
+			wg.Go(func() {
+				if err := s.Update(context.Background(), func(tx kv.Tx) error {
+					for n := range reads {
+						if _, err := kv.Exists(tx, fmt.Sprintf("of/%d/%d", i, n)); err != nil {
+							return err
+						}
+					}
+					return increase(tx, "all")
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for s.waiting.Load() < writers {
+			time.Sleep(time.Millisecond)
+		}
+		p.mu.Lock()
+		before := p.syncs
+		p.mu.Unlock()
+		close(release)
+		wg.Wait()
+		p.mu.Lock()
+		n := p.syncs - before
+		p.mu.Unlock()
+		if got := string(get(t, s, "all")); got != strconv.Itoa(writers) {
+			t.Errorf("%s additions of %d", got, writers)
+		}
+		return n
+	}
+	near, far := trips(0), trips(time.Second)
+	if near < writers*reads || far > writers*reads/4 {
+		t.Errorf("%d round trips while others wait for their turn, and %d where they look ahead", near, far)
+	}
+	t.Logf("%d round trips, and %d with a look ahead", near, far)
+}

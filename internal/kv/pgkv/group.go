@@ -67,6 +67,9 @@ func (s *Store) Update(ctx context.Context, fn func(kv.Tx) error) error {
 func (s *Store) update(ctx context.Context, fn func(kv.Tx) error) ([]func(), error) {
 	var t tries
 	alone := false // on a moment that begins after now
+	if s.found.RoundTrip > slowRoundTrip && len(s.writer) > 0 {
+		s.runAhead(ctx, fn)
+	}
 	for {
 		if err := s.lock(ctx); err != nil {
 			return nil, err
@@ -113,6 +116,7 @@ func (s *Store) join(alone bool) (g *group, first bool, fault error) {
 		s.end(s.group)
 	}
 	if s.group != nil {
+		s.group.m.ahead(s.takeExpected()) // a fault is met by the first read
 		return s.group, false, nil
 	}
 	if s.conn == nil {
@@ -123,7 +127,8 @@ func (s *Store) join(alone bool) (g *group, first bool, fault error) {
 	}
 	locked := time.Now().Before(s.lockedUntil)
 	g = &group{m: s.newMoment(s.conn, locked), done: make(chan struct{})}
-	hints := s.hints
+	hints := s.takeExpected()
+	hints.add(&s.hints)
 	s.hints = readSet{}
 	if len(hints.keys)+len(hints.spans) > 0 || locked {
 		fault = g.m.ahead(hints)
@@ -134,6 +139,44 @@ func (s *Store) join(alone bool) (g *group, first bool, fault error) {
 	}
 	s.group = g
 	return g, true, nil
+}
+
+// runAhead runs fn for nothing but what it reads, while others have the turn: all that those read who wait is then asked
+// for in one round trip. Whatever else becomes of the run, it has to run again anyway.
+func (s *Store) runAhead(ctx context.Context, fn func(kv.Tx) error) {
+	s.views.RLock()
+	defer s.views.RUnlock()
+	if s.usable() != nil {
+		return
+	}
+	c, err := s.readers.take(ctx)
+	if err == nil && c == nil {
+		if c, err = s.connect(); err != nil {
+			s.readers.put(nil)
+		}
+	}
+	if err != nil {
+		return
+	}
+	m := s.newMoment(c, false)
+	m.reads = &readSet{keys: map[string]bool{}, spans: map[span]bool{}}
+	t := &transaction{reader: &reader{m: m}}
+	defer func() {
+		recover() // a panic that it has again comes out of the run that counts
+		t.end()
+		s.expected.Lock()
+		s.expected.add(m.reads)
+		s.expected.Unlock()
+		go s.release(m)
+	}()
+	fn(t)
+}
+
+func (s *Store) takeExpected() (out readSet) {
+	s.expected.Lock()
+	defer s.expected.Unlock()
+	out, s.expected.readSet = s.expected.readSet, readSet{}
+	return out
 }
 
 // drop ends the connection that writes; the next writer opens another.

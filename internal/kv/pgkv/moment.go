@@ -131,20 +131,27 @@ func (m *moment) check(a answer) error {
 	return nil
 }
 
-// ahead reads what is likely to be wanted, in one round trip.
+// ahead reads what is likely to be wanted and is not known, in one round trip.
 func (m *moment) ahead(want readSet) error {
 	var calls []call
 	keys := make([][]byte, 0, len(want.keys))
 	for k := range want.keys {
-		keys = append(keys, []byte(k))
+		if _, known := m.known[k]; !known {
+			keys = append(keys, []byte(k))
+		}
 	}
 	if len(keys) > 0 {
 		calls = append(calls, keysCall(keys))
 	}
 	spans := make([]span, 0, len(want.spans))
 	for sp := range want.spans {
-		spans = append(spans, sp)
-		calls = append(calls, sp.call())
+		if _, known := m.pages[sp]; !known {
+			spans = append(spans, sp)
+			calls = append(calls, sp.call())
+		}
+	}
+	if len(calls) == 0 && m.begun {
+		return m.fault
 	}
 	answers, err := m.ask(calls...)
 	if err != nil {

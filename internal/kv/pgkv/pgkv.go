@@ -37,9 +37,10 @@ const MinServer = 140000
 
 // How long things are tried and waited for.
 const (
-	pollInterval = 250 * time.Millisecond
-	lockedFor    = 100 * time.Millisecond // after a conflict the version is locked first
-	maxReaders   = 8                      // connections for Views
+	pollInterval  = 250 * time.Millisecond
+	lockedFor     = 100 * time.Millisecond // after a conflict the version is locked first
+	maxReaders    = 8                      // connections for Views
+	slowRoundTrip = 200 * time.Microsecond // above, those who wait for their turn find out what they will read
 )
 
 // waits are how long a handle has patience.
@@ -94,6 +95,11 @@ type Store struct {
 	hints       readSet      // what those will read who have to run again
 	attempts    int64        // at commits
 	lockedUntil time.Time
+
+	expected struct { // what those will read who wait for their turn
+		sync.Mutex
+		readSet
+	}
 
 	readers  pool
 	views    sync.RWMutex // held for reading by each View, for writing by Close

@@ -33,6 +33,7 @@ type proxy struct {
 	where  cut
 	n      int // of calls until atAnyCall cuts
 	refuse bool
+	syncs  int // that clients have sent: round trips, and a few more
 	open   map[net.Conn]bool
 }
 
@@ -171,6 +172,9 @@ func (l *link) up() {
 			l.mu.Unlock()
 		}
 		if kind == 'S' {
+			l.p.mu.Lock()
+			l.p.syncs++
+			l.p.mu.Unlock()
 			l.mu.Lock()
 			l.syncs++
 			l.mu.Unlock()
