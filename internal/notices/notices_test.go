@@ -372,7 +372,8 @@ func TestMuchThatIsLargeWaits(t *testing.T) {
 		if len(pairs) != 1 {
 			t.Fatalf("%d bundles", len(pairs))
 		}
-		if err := json.Unmarshal(pairs[0].Value, &b); err != nil {
+		err = json.Unmarshal(pairs[0].Value, &b)
+		if err != nil {
 			return err
 		}
 		if len(b.Waiting) == 0 || len(b.Waiting)+b.More != count || len(pairs[0].Value) > kv.MaxValue {

@@ -149,12 +149,7 @@ func (s *Store) runAhead(ctx context.Context, fn func(kv.Tx) error) {
 	if s.usable() != nil {
 		return
 	}
-	c, err := s.readers.take(ctx)
-	if err == nil && c == nil {
-		if c, err = s.connect(); err != nil {
-			s.readers.put(nil)
-		}
-	}
+	c, err := s.reader(ctx)
 	if err != nil {
 		return
 	}

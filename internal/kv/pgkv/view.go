@@ -59,16 +59,12 @@ func (s *Store) View(ctx context.Context, fn func(kv.Reader) error) error {
 
 // view runs fn on a moment of its own. A fault says that what fn returned is worth nothing.
 func (s *Store) view(ctx context.Context, fn func(kv.Reader) error) (fault, err error) {
-	c, err := s.readers.take(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("pgkv: wait to read: %w", err)
+	c, err := s.reader(ctx)
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("pgkv: wait to read: %w", ctx.Err())
 	}
-	if c == nil {
-		c, err = s.connect()
-		if err != nil {
-			s.readers.put(nil)
-			return err, nil
-		}
+	if err != nil {
+		return err, nil
 	}
 	m := s.newMoment(c, false)
 	r := &viewReader{&reader{m: m}}
@@ -78,6 +74,19 @@ func (s *Store) view(ctx context.Context, fn func(kv.Reader) error) (fault, err 
 	}()
 	err = fn(r)
 	return m.fault, err
+}
+
+// reader waits for a connection for a View; release gives it back.
+func (s *Store) reader(ctx context.Context) (*conn, error) {
+	c, err := s.readers.take(ctx)
+	if err != nil || c != nil {
+		return c, err
+	}
+	c, err = s.connect()
+	if err != nil {
+		s.readers.put(nil)
+	}
+	return c, err
 }
 
 // viewReader can't write, whatever it is asserted to be.
