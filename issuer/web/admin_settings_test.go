@@ -134,6 +134,7 @@ var readOnlyAllows = map[string]bool{
 
 // Every other form of the matrix, sent as the matrix sends it, changes nothing.
 func TestReadOnlyMatrix(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	m := newCast(h)
 	ctx := context.Background()
