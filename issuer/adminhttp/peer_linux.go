@@ -9,10 +9,10 @@ import (
 // the zero at its end.
 const maxPath = 107
 
-// peer is the user who made a connection (SO_PEERCRED, unix(7)); -1 where that can't be
-// told; known is always true here.
+// peer is the user at the other end of a connection (SO_PEERCRED, unix(7)), or -1 if that is unknown;
+// known is always true here.
 func peer(c *net.UnixConn) (uid int, known bool) {
-	uid = -1 // nobody's: who can't be told is not let in
+	uid = -1 // nobody's: an unknown user is refused
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return uid, true

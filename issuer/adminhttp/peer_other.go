@@ -8,5 +8,5 @@ import "net"
 // BSDs less the zero at its end.
 const maxPath = 103
 
-// peer is not told here: the mode of the socket and of its folder keep others out.
+// peer is unknown here: the modes of the socket and its folder keep others out.
 func peer(*net.UnixConn) (uid int, known bool) { return 0, false }

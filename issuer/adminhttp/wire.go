@@ -2,8 +2,8 @@ package adminhttp
 
 import "time"
 
-// Request is what a command is told; each reads the fields that it needs. Field names
-// on the wire, here and below, are stable.
+// Request is what a command needs; each command reads some of the fields. The names of fields on the
+// wire, here and below, are stable.
 type Request struct {
 	Name    string    `json:"name,omitempty"`    // username, or name of a project or verifier
 	User    string    `json:"user,omitempty"`    // username, where Name is something else
@@ -24,7 +24,7 @@ type Request struct {
 	Until   time.Time `json:"until,omitzero"`    // of the banner
 }
 
-// Refusal is the answer to a command that was not done.
+// Refusal is the answer to a command that failed.
 type Refusal struct {
 	Error []Problem `json:"error"`
 }
@@ -32,27 +32,27 @@ type Refusal struct {
 // Problem is one reason of a Refusal.
 type Problem struct {
 	Code  string `json:"code"`
-	Field string `json:"field"` // of the Request; "" is about all of it
+	Field string `json:"field"` // of the Request; "" for all of it
 	Text  string `json:"text"`
 }
 
-// Reach says which verifiers have what was just done.
+// Reach says which verifiers have a change.
 type Reach struct {
-	Connected int      `json:"connected"` // the server's own among them
+	Connected int      `json:"connected"` // including the server's own
 	Applied   int      `json:"applied"`
 	Behind    []string `json:"behind"`
 	Away      []string `json:"away"`
 }
 
-// Done is the answer to a command that has nothing to tell but what it was about.
+// Done is the answer to a command without a result of its own: what it changed.
 type Done struct {
 	Name      string `json:"name"`
 	Verifiers *Reach `json:"verifiers,omitempty"`
-	Sessions  *int   `json:"sessions,omitempty"` // that ended
+	Sessions  *int   `json:"sessions,omitempty"` // how many ended
 	Ends      string `json:"ends_at,omitempty"`  // when a recovery takes effect
 }
 
-// Person is an account. Times are RFC 3339, "" where there is none.
+// Person is an account. Times are RFC 3339, or "".
 type Person struct {
 	ID        string `json:"id"`
 	Username  string `json:"username"`
@@ -82,7 +82,7 @@ type PersonDetail struct {
 	Recovery   string   `json:"recovery_ends_at"`
 }
 
-// Member is a role of somebody in a project.
+// Member is a user's role in a project.
 type Member struct {
 	Name string `json:"name"` // of the project, or of the user
 	Role string `json:"role"`
@@ -130,8 +130,8 @@ type Verifier struct {
 	ID        string  `json:"id"`
 	Name      string  `json:"name"`
 	Connected bool    `json:"connected"`
-	Astray    bool    `json:"other_history"` // one store of the two was restored from a backup; it decides nothing
-	Lag       uint64  `json:"lag"`           // changes that it lacks
+	Astray    bool    `json:"other_history"` // its store, or the issuer's, was restored from a backup; it refuses uploads
+	Lag       uint64  `json:"lag"`           // changes that it does not have yet
 	Behind    float64 `json:"behind_seconds"`
 	SeenAt    string  `json:"seen_at"`
 	RevokedAt string  `json:"revoked_at"`
@@ -142,21 +142,21 @@ type Verifiers struct {
 	Verifiers []Verifier `json:"verifiers"`
 }
 
-// Secret is what is shown once.
+// Secret is a secret that is shown once.
 type Secret struct {
-	Name   string `json:"name"`             // of the verifier, or the address that is invited
+	Name   string `json:"name"`             // of the verifier, or the invited address
 	Secret string `json:"secret,omitempty"` // of the verifier
 	Link   string `json:"link,omitempty"`   // of the invitation
-	Mailed bool   `json:"mailed,omitempty"` // the link was, too
+	Mailed bool   `json:"mailed,omitempty"` // the link was also sent by email
 	Ends   string `json:"expires_at,omitempty"`
 }
 
-// Settings are what holds for the whole of rind.
+// Settings are the settings of the whole instance.
 type Settings struct {
 	ReadOnly      bool   `json:"read_only"`
 	ReadOnlySince string `json:"read_only_since"`
 	Reason        string `json:"read_only_reason"`
-	Registration  string `json:"registration"` // "open" or "invite", as it holds
+	Registration  string `json:"registration"` // "open" or "invite", the effective setting
 	Configured    bool   `json:"registration_as_configured"`
 	Banner        string `json:"banner"` // "" while none is shown
 	BannerLevel   string `json:"banner_level"`

@@ -5,13 +5,13 @@ import (
 )
 
 func (s *adminServer) listReservedNames(v *visit) error {
-	held, err := s.projects.ReservedNames(v.Request().Context(), v.principal())
+	reserved, err := s.projects.ReservedNames(v.Request().Context(), v.principal())
 	if err != nil {
 		return err
 	}
 	page := ui.ReservedNamesPage{Layout: v.layout()}
-	for _, h := range held {
-		page.Names = append(page.Names, ui.ReservedNameRow{Name: h.Name, DeletedBy: h.By, DeletedAt: h.Deleted, Until: h.Until})
+	for _, n := range reserved {
+		page.Names = append(page.Names, ui.ReservedNameRow{Name: n.Name, DeletedBy: n.By, DeletedAt: n.Deleted, Until: n.Until})
 	}
 	return v.show(page)
 }
