@@ -26,7 +26,8 @@ func (s *accountServer) accountPage(v *visit, status int, l ui.Layout) error {
 	if err != nil {
 		return err
 	}
-	if err := s.accountKeys(v, &page); err != nil {
+	err = s.accountKeys(v, &page)
+	if err != nil {
 		return err
 	}
 	return v.render(status, page)

@@ -45,7 +45,8 @@ func (s *activityServer) readFilter(v *visit, page *ui.ActivityPage) (audit.Quer
 	readDays(f, &q, &ps)
 	if page.Whose == ui.ActivityAll {
 		f.Project, f.Account = typed("project"), typed("about")
-		if err := s.readSubjects(v, f, &q, &ps); err != nil {
+		err := s.readSubjects(v, f, &q, &ps)
+		if err != nil {
 			return q, err
 		}
 	}

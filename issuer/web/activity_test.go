@@ -326,7 +326,8 @@ func exported(t *testing.T, format, body string) (out []string) {
 	}
 	for line := range strings.Lines(body) {
 		var e audit.Event
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
+		err := json.Unmarshal([]byte(line), &e)
+		if err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, fmt.Sprint(e.Seq))

@@ -93,7 +93,8 @@ func readJSON(r *http.Request) (sent ceremonyRequest, err error) {
 	}
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
-	if err := d.Decode(&sent); err != nil {
+	err = d.Decode(&sent)
+	if err != nil {
 		return sent, fail(http.StatusBadRequest, "form_damaged")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

@@ -63,7 +63,8 @@ func (p *person) script(path string, v any) (page, ceremonyAnswer) {
 	p.must(err)
 	got := p.send(p.request("POST", path, "application/json", string(b)))
 	var answer ceremonyAnswer
-	if err := json.Unmarshal([]byte(got.body), &answer); err != nil {
+	err = json.Unmarshal([]byte(got.body), &answer)
+	if err != nil {
 		p.Fatalf("%s: %d %s", path, got.status, got.body)
 	}
 	if !strings.HasPrefix(got.header.Get("Content-Type"), "application/json") || got.header.Get("Cache-Control") != "no-store" {

@@ -61,7 +61,8 @@ func (v *visit) layoutWith(ps problem.Problems) ui.Layout {
 // render writes a page, after all of it was drawn.
 func (v *visit) render(status int, view ui.View) error {
 	var b bytes.Buffer
-	if err := v.core.pages.Render(&b, view); err != nil {
+	err := v.core.pages.Render(&b, view)
+	if err != nil {
 		return err
 	}
 	return v.HTMLBlob(status, b.Bytes())

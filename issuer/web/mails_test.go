@@ -80,7 +80,8 @@ func TestMailsOutliveTheProcess(t *testing.T) {
 	h.newMails(&seen)
 	h.mails.breaks(mail.ErrFull)
 	ada.mint("ci")
-	if got := h.newMails(&seen); len(got) != 0 {
+	got := h.newMails(&seen)
+	if len(got) != 0 {
 		t.Fatalf("mails %+v", got)
 	}
 	h.mails.breaks(nil)
@@ -90,7 +91,8 @@ func TestMailsOutliveTheProcess(t *testing.T) {
 		_, err := notices.New(h.store, h.clock.Now, nil).Pass(context.Background(), carry)
 		h.must(err)
 	}
-	if got := h.newMails(&seen); len(got) != 1 || got[0].Subject != "A token was created: ci" {
+	got = h.newMails(&seen)
+	if len(got) != 1 || got[0].Subject != "A token was created: ci" {
 		t.Errorf("mails %+v", got)
 	}
 }

@@ -33,7 +33,8 @@ func readNotice(word string) (n ui.Notice) {
 	if !bytes.HasPrefix([]byte(word), []byte("{")) {
 		return ui.Notice{Code: word}
 	}
-	if err := json.Unmarshal([]byte(word), &n); err != nil {
+	err := json.Unmarshal([]byte(word), &n)
+	if err != nil {
 		return ui.Notice{} // from another version of rind
 	}
 	return n
