@@ -135,8 +135,8 @@ func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	say(w, http.StatusNotFound, "There is no index at this address.")
 }
 
-// hatch looks at the index below the address of uploads before it uploads.
-const hatchPages = "legacy/+simple/"
+// hatchPages is where hatch looks at the index before it uploads: below the address of uploads.
+const hatchPages = "+simple/"
 
 func (s *Server) within(w http.ResponseWriter, r *http.Request, x Index, rest string) {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
@@ -145,7 +145,7 @@ func (s *Server) within(w http.ResponseWriter, r *http.Request, x Index, rest st
 	case isUpload && (!reads || x.Reads == nil || rest != ""):
 		x.Uploads.ServeHTTP(w, r)
 	case reads && x.Reads != nil:
-		if page, ok := strings.CutPrefix(rest, hatchPages); ok {
+		if page, ok := strings.CutPrefix(strings.TrimPrefix(rest, "legacy/"), hatchPages); ok {
 			r = r.Clone(r.Context())
 			r.URL.Path, r.URL.RawPath = x.Path+"simple/"+page, ""
 		}

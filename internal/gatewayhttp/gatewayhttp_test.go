@@ -84,6 +84,7 @@ func TestAddresses(t *testing.T) {
 		{"HEAD", "/simple/demo/", 200, "read /simple/demo/"},
 		{"GET", "/legacy/", 200, "upload /legacy/"}, // which says what the address is for
 		{"GET", "/legacy/+simple/demo/", 200, "read /simple/demo/"},
+		{"GET", "/+simple/demo/", 200, "read /simple/demo/"},
 		{"GET", "/team-b/", 200, "read /team-b/"},
 		{"GET", "/team-a/", 200, "upload a /team-a/"},
 		{"GET", "/team-a/simple/", 404, "https://packages.example.org/team-a/"},

@@ -48,6 +48,12 @@ var (
 	CurrentPip    = Client{Name: "pip", Entry: "pip._internal.cli.main:main"}
 )
 
+// The indexes that uploads are passed on to in tests.
+var (
+	Pypiserver = Client{Name: "pypiserver", Program: "pypi-server"}
+	Devpi      = Client{Name: "devpi", Program: "devpi-server"} // devpi-init is beside it
+)
+
 // The clients that come as Debian packages.
 var (
 	Curl         = Client{Name: "curl", Tool: Tool{Name: "curl", Path: "/usr/bin/curl", Package: "curl"}}
@@ -57,7 +63,7 @@ var (
 )
 
 // clients are those of today, in the order of install.sh.
-var clients = []Client{UV, CurrentTwine, CurrentPoetry, CurrentFlit, Hatch, PDM, Maturin, Pypitoken, CurrentPip}
+var clients = []Client{UV, CurrentTwine, CurrentPoetry, CurrentFlit, Hatch, PDM, Maturin, Pypitoken, CurrentPip, Pypiserver, Devpi}
 
 // NeedClients is Need for clients.
 func NeedClients(t testing.TB, need ...Client) {

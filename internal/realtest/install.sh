@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 packages="chromium-headless-shell curl twine flit python3-poetry python3-pymacaroons python3-build python3-wheel python3-keyring python3-pip python3-venv python3-yaml oathtool nginx caddy postgresql"
 
 # The clients, uv first: it installs the others. clients/NAME.txt says what each is.
-clients="uv twine poetry flit hatch pdm maturin pypitoken pip"
+clients="uv twine poetry flit hatch pdm maturin pypitoken pip pypiserver devpi"
 
 # axe-core as the npm registry has it: the version, and the "integrity" of its
 # archive (sha512) in hexadecimal digits. realtest.go names the version too.

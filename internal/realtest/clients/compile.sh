@@ -22,3 +22,5 @@ compile pdm pdm==2.29.4 'hishel<2' # it does not start with hishel 2
 compile maturin maturin==1.16.0
 compile pypitoken pypitoken==7.1.1
 compile pip pip==26.3
+compile pypiserver 'pypiserver[passlib]==2.4.2'
+compile devpi devpi-server==6.20.3

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/rind-dev/rind/internal/dist/disttest"
+	"github.com/rind-dev/rind/internal/realtest"
+)
+
+// TestGatewayLife is what an operator does to a gateway: a new credential, a restart while uploads are under way, and an
+// issuer that is gone.
+func TestGatewayLife(t *testing.T) {
+	t.Parallel()
+	g := newGatewayIssuer(t, 1, "demo")
+	to, err := url.Parse(g.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	way := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, FlushInterval: -1} // says nothing of itself
+	issuer := httptest.NewServer(way)
+	defer issuer.Close()
+	index, dir := newStandIn(t), t.TempDir()
+	writeFile(t, filepath.Join(dir, "index.token"), 0o600, []byte("s\n"))
+	p := g.newGateway(dir, issuer.URL, "max-staleness = \"30s\"\n"+indexSection("/", index.URL+giteaPath, `bearer-file = "index.token"`))
+	post := func(version string) string {
+		status, body, err := postWheel(p.url+"/", g.all, "demo", version, disttest.Wheel("demo", version, ""))
+		return fmt.Sprint(status, " ", body, err)
+	}
+	if got := post("1.0"); !strings.HasPrefix(got, "200 ") {
+		t.Fatal(got)
+	}
+
+	// The credential of the file at SIGHUP counts: the file is gone when it is used.
+	index.set(func() { index.token = "renewed" })
+	writeFile(t, filepath.Join(dir, "index.token"), 0o600, []byte("renewed\n"))
+	p.Signal(syscall.SIGHUP)
+	p.Says("SIGHUP: certificates and keys are read again", 1)
+	if err := os.Remove(filepath.Join(dir, "index.token")); err != nil {
+		t.Fatal(err)
+	}
+	p.Signal(syscall.SIGHUP)
+	p.Says("a secret stays as it was", 1)
+	if got := post("1.2"); !strings.HasPrefix(got, "200 ") {
+		t.Error("the credential was not read, or did not stay:", got)
+	}
+	writeFile(t, filepath.Join(dir, "index.token"), 0o600, []byte("renewed\n"))
+
+	endWhole(t, p, index, post)
+	p.start()
+
+	// The issuer goes. Uploads go on, and stop when the store is too old.
+	issuer.CloseClientConnections()
+	issuer.Close()
+	if got := post("3.0"); !strings.HasPrefix(got, "200 ") {
+		t.Error("while the issuer is gone:", got)
+	}
+	n := 0
+	realtest.Eventually(t, "a stale store decides nothing", func() error {
+		n++
+		if got := post(fmt.Sprintf("4.%d", n)); !strings.HasPrefix(got, "503 ") || !strings.Contains(got, "API tokens can't be checked right now. Try again later.") {
+			return errors.New(got)
+		}
+		return nil
+	})
+	if err := realtest.Get(p.url+"/readyz", 503, "The root-key store is too old"); err != nil {
+		t.Error(err)
+	}
+	index.set(func() {
+		if name := wheelFile("demo", fmt.Sprintf("4.%d", n)); index.files[name] != "" {
+			t.Error("the index has", name)
+		}
+	})
+}
+
+// endWhole ends the gateway while an upload is under way, which arrives whole, and is acknowledged.
+func endWhole(t *testing.T, p *gatewayProcess, index *standIn, post func(version string) string) {
+	t.Helper()
+	arrived, proceed := make(chan struct{}), make(chan struct{})
+	index.set(func() { index.hold = sync.OnceFunc(func() { close(arrived); <-proceed }) })
+	answer := make(chan string, 1)
+	go func() { answer <- post("2.0") }()
+	<-arrived
+	p.Signal(syscall.SIGTERM)
+	realtest.Eventually(t, "it takes no more", func() error {
+		if realtest.Get(p.url+"/livez", 200, "ok") == nil {
+			return errors.New("it answers")
+		}
+		return nil
+	})
+	if !p.Running() {
+		t.Error("it did not wait")
+	}
+	close(proceed)
+	if got := <-answer; !strings.HasPrefix(got, "200 ") {
+		t.Error("an upload at the end:", got)
+	}
+	p.Stop()
+	index.set(func() {
+		if name := wheelFile("demo", "2.0"); index.files[name] == "" {
+			t.Error("the index lacks", name)
+		}
+	})
+}
