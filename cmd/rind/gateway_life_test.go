@@ -104,7 +104,9 @@ func endWhole(t *testing.T, p *gatewayProcess, index *standIn, post func(version
 	if got := <-answer; !strings.HasPrefix(got, "200 ") {
 		t.Error("an upload at the end:", got)
 	}
-	p.Stop()
+	if err := p.End(syscall.Signal(0)); err != nil { // no second signal, which would end it at once
+		t.Error(err)
+	}
 	index.set(func() {
 		if name := wheelFile("demo", "2.0"); index.files[name] == "" {
 			t.Error("the index lacks", name)

@@ -102,3 +102,25 @@ func TestTheGuideNamesEverySetting(t *testing.T) {
 		}
 	}
 }
+
+// TestTheGuideNamesEverySettingOfTheGateway does the same for 'rind gateway', and loads the settings file of the guide.
+func TestTheGuideNamesEverySettingOfTheGateway(t *testing.T) {
+	_, section, _ := strings.Cut(guides(t)["cmd/rind/README.md"], "## In front of an index that you have")
+	section, _, _ = strings.Cut(section, "\n## ")
+	_, table, _ := strings.Cut(section, "### Settings of the gateway")
+	table, _, _ = strings.Cut(table, "\n### ")
+	for _, name := range append(config.GatewayNames(), config.IndexNames()...) {
+		if !strings.Contains(table, "`"+name+"`") && !strings.Contains(table, "`[["+name+"]]`") {
+			t.Errorf("the guide does not name %s", name)
+		}
+	}
+	sample := regexp.MustCompile("(?s)```toml\n(.*?)```").FindStringSubmatch(section)
+	if sample == nil {
+		t.Fatal("there is no settings file")
+	}
+	path := filepath.Join(t.TempDir(), "gateway.toml")
+	writeFile(t, path, 0o644, []byte(sample[1]))
+	if _, err := config.LoadGateway(path); err != nil {
+		t.Error(err)
+	}
+}

@@ -248,3 +248,10 @@ func GatewayNames() []string {
 	slices.Sort(names)
 	return names
 }
+
+// IndexNames lists the settings of an index of 'rind gateway' in alphabetical order.
+func IndexNames() []string {
+	names := append(slices.Collect(maps.Keys(indexTexts)), slices.Collect(maps.Keys(indexFlags))...)
+	slices.Sort(names)
+	return names
+}
