@@ -36,8 +36,8 @@ type listed struct {
 	at     *url.URL
 }
 
-// list is what the index has of a project.
-func (u *Upstream) list(ctx context.Context, project string) ([]listed, error) {
+// list is what the index has of a project by the names that are wanted: pages of many thousand files are not kept in memory.
+func (u *Upstream) list(ctx context.Context, project string, wanted func(name string) bool) ([]listed, error) {
 	simple, err := u.findSimple(ctx)
 	if err != nil {
 		return nil, err
@@ -57,9 +57,9 @@ func (u *Upstream) list(ctx context.Context, project string) ([]listed, error) {
 	page := &io.LimitedReader{R: res.Body, N: maxListing + 1}
 	var files []listed
 	if kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); kind == jsonType {
-		files, err = readJSON(page, res.Request.URL)
+		files, err = readJSON(page, res.Request.URL, wanted)
 	} else {
-		files, err = readHTML(page, res.Request.URL)
+		files, err = readHTML(page, res.Request.URL, wanted)
 	}
 	if page.N <= 0 {
 		err = fmt.Errorf("it is larger than %d bytes", maxListing)
@@ -85,8 +85,10 @@ func (u *Upstream) findSimple(ctx context.Context) (*url.URL, error) {
 	switch {
 	case res.StatusCode == http.StatusOK:
 		at = devpi
-	case res.StatusCode >= 500, res.StatusCode == http.StatusTooManyRequests:
+	case res.StatusCode >= 500, res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusUnauthorized:
 		return nil, u.wrongStatus("its list at "+devpi.String(), res)
+	case res.StatusCode != http.StatusNotFound && res.StatusCode/100 != 3:
+		return at, nil // it does not say that there is none: it is asked again
 	}
 	u.simple.Store(at)
 	return at, nil
@@ -129,31 +131,82 @@ func (u *Upstream) get(ctx context.Context, at *url.URL, accept string) (*http.R
 	return nil, u.misconfigured("it redirects in a circle")
 }
 
-func readJSON(r io.Reader, base *url.URL) (files []listed, err error) {
-	var page struct {
-		Files []struct {
-			Filename string            `json:"filename"`
-			URL      string            `json:"url"`
-			Hashes   map[string]string `json:"hashes"`
-		} `json:"files"`
-	}
-	err = json.NewDecoder(r).Decode(&page)
-	if err != nil {
+// readJSON reads one file of the page after the other.
+func readJSON(r io.Reader, base *url.URL, wanted func(name string) bool) (files []listed, err error) {
+	page := json.NewDecoder(r)
+	if err := delim(page, '{'); err != nil {
 		return nil, err
 	}
-	for _, f := range page.Files {
-		at, err := base.Parse(f.URL)
+	for page.More() {
+		key, err := page.Token()
 		if err != nil {
+			return nil, err
+		}
+		if key != "files" {
+			if err := skipValue(page); err != nil {
+				return nil, err
+			}
 			continue
 		}
-		files = append(files, listed{f.Filename, strings.ToLower(f.Hashes["sha256"]), at})
+		if err := delim(page, '['); err != nil {
+			return nil, err
+		}
+		for page.More() {
+			var f struct {
+				Filename string            `json:"filename"`
+				URL      string            `json:"url"`
+				Hashes   map[string]string `json:"hashes"`
+			}
+			if err := page.Decode(&f); err != nil {
+				return nil, err
+			}
+			if at, err := base.Parse(f.URL); err == nil && wanted(f.Filename) {
+				files = append(files, listed{f.Filename, strings.ToLower(f.Hashes["sha256"]), at})
+			}
+		}
+		if err := delim(page, ']'); err != nil {
+			return nil, err
+		}
 	}
-	return files, nil
+	return files, delim(page, '}')
 }
 
+// delim reads one delimiter.
+func delim(page *json.Decoder, want json.Delim) error {
+	token, err := page.Token()
+	if err == nil && token != want {
+		err = fmt.Errorf("%v is where %v should be", token, want)
+	}
+	return err
+}
+
+// skipValue reads over one value, whatever it is.
+func skipValue(page *json.Decoder) error {
+	for depth := 0; ; {
+		token, err := page.Token()
+		if err != nil {
+			return err
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
+}
+
+// maxTag is the size of the largest tag of a page that is read, in bytes.
+const maxTag = 1 << 20
+
 // readHTML reads the links of a page: the name of a file is the end of its path.
-func readHTML(r io.Reader, base *url.URL) (files []listed, err error) {
-	for tokens := html.NewTokenizer(r); ; {
+func readHTML(r io.Reader, base *url.URL, wanted func(name string) bool) (files []listed, err error) {
+	tokens := html.NewTokenizer(r)
+	tokens.SetMaxBuf(maxTag)
+	for {
 		switch tokens.Next() {
 		case html.ErrorToken:
 			if err := tokens.Err(); !errors.Is(err, io.EOF) {
@@ -166,7 +219,7 @@ func readHTML(r io.Reader, base *url.URL) (files []listed, err error) {
 				continue
 			}
 			for _, a := range tag.Attr {
-				if at, err := base.Parse(a.Val); a.Key == "href" && err == nil {
+				if at, err := base.Parse(a.Val); a.Key == "href" && err == nil && wanted(path.Base(at.Path)) {
 					digest, _ := strings.CutPrefix(at.Fragment, "sha256=")
 					if digest == at.Fragment {
 						digest = ""
@@ -183,7 +236,7 @@ func readHTML(r io.Reader, base *url.URL) (files []listed, err error) {
 func (u *Upstream) compare(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
-	files, err := u.list(ctx, up.Project)
+	files, err := u.list(ctx, up.Project, func(name string) bool { return name == up.Filename || dist.Equivalent(name, up.Filename, up.Project) })
 	if err != nil {
 		return false, err
 	}

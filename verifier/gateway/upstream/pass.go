@@ -82,7 +82,7 @@ func retryAfter(res *http.Response) time.Duration {
 // unknown finds out what became of an upload whose answer was lost, or says nothing of it: the index may have the file.
 func (u *Upstream) unknown(ctx context.Context, up gateway.Upload, retry time.Duration, lost error) (repeated bool, err error) {
 	u.reached.note(lost)
-	has, err := u.compare(ctx, up)
+	has, err := u.compare(context.WithoutCancel(ctx), up) // which has a time of its own: that for sending may be over
 	switch {
 	case has:
 		return false, nil

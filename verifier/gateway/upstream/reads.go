@@ -34,12 +34,9 @@ func (u *Upstream) Reads(uploads http.Handler, publicURL string, log *slog.Logge
 			if err == nil {
 				p.Out.URL.Path, p.Out.URL.RawPath = to.Path, to.RawPath
 			}
+			passHeaders(p)
 			p.SetXForwarded()
-			if user, _, ok := p.In.BasicAuth(); ok && user == "__token__" || strings.HasPrefix(strings.ToLower(p.In.Header.Get("Authorization")), "token ") ||
-				strings.Contains(p.In.Header.Get("Authorization"), "pypi-") {
-				p.Out.Header.Del("Authorization")
-			}
-			p.Out.Header.Del("Cookie")
+			p.Out.Body, p.Out.ContentLength, p.Out.TransferEncoding = http.NoBody, 0, nil // some servers take it for the next request
 		},
 		ModifyResponse: func(res *http.Response) error {
 			u.reached.note(nil)
@@ -72,7 +69,7 @@ func (u *Upstream) Reads(uploads http.Handler, publicURL string, log *slog.Logge
 		switch {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			uploads.ServeHTTP(w, r)
-		case !strings.HasPrefix(r.URL.Path, public.Path) || slices.Contains(strings.Split(r.URL.Path, "/"), ".."):
+		case !strings.HasPrefix(r.URL.Path, public.Path) || slices.ContainsFunc(strings.Split(r.URL.Path, "/"), leaves):
 			http.NotFound(w, r) // it would leave the index
 		default:
 			proxy.ServeHTTP(w, r)
@@ -84,4 +81,35 @@ func (u *Upstream) Reads(uploads http.Handler, publicURL string, log *slog.Logge
 func (u *Upstream) simpleIsDevpi() bool {
 	at := u.simple.Load()
 	return at != nil && strings.HasSuffix(at.Path, "/+simple/")
+}
+
+// passed are the headers of a read that the index gets. Others could say who asks, or where, to an index that believes them
+// of a proxy (X-Webauth-User, X-Outside-Url, X-Original-Url), or make a connection of their own (Upgrade).
+var passed = []string{
+	"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range",
+	"If-Unmodified-Since", "Pragma", "Range", "User-Agent",
+}
+
+func passHeaders(p *httputil.ProxyRequest) {
+	p.Out.Header = http.Header{}
+	for _, name := range passed {
+		if values := p.In.Header[name]; len(values) > 0 {
+			p.Out.Header[name] = slices.Clone(values)
+		}
+	}
+	user, password, _ := p.In.BasicAuth()
+	said := p.In.Header.Get("Authorization")
+	if user == "__token__" || strings.Contains(password, "pypi-") || strings.HasPrefix(strings.ToLower(said), "token ") || strings.Contains(said, "pypi-") {
+		p.Out.Header.Del("Authorization")
+	}
+	if p.Out.Header["User-Agent"] == nil {
+		p.Out.Header["User-Agent"] = nil // not Go's
+	}
+}
+
+// leaves reports whether a part of a path leads to another folder, in the eyes of some server: Java's read ..;x as "..",
+// and others a backslash as a slash.
+func leaves(part string) bool {
+	name, _, _ := strings.Cut(part, ";")
+	return name == ".." || strings.ContainsAny(part, "\\\x00")
 }
