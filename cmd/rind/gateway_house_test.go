@@ -225,7 +225,8 @@ func newDevpi(t testing.TB) (url, password string) {
 			Result  any
 			Message string
 		}
-		if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode > 299 {
+		err = json.NewDecoder(res.Body).Decode(&answer)
+		if err != nil || res.StatusCode > 299 {
 			t.Fatalf("devpi: %s %s: %s %s %v", method, path, res.Status, answer.Message, err)
 		}
 		result, _ := answer.Result.(map[string]any)

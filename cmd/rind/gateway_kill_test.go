@@ -151,7 +151,8 @@ func devpiFiles(t *testing.T, index string) map[string]string {
 	page := fetch(t, index+"+simple/demo/")
 	for _, m := range regexp.MustCompile(`href="\.\./\.\./([^"#]+/([^"/#]+))#sha256=([0-9a-f]{64})"`).FindAllStringSubmatch(page, -1) {
 		sum := sha256.Sum256([]byte(fetch(t, index+m[1])))
-		if has[m[2]] = hex.EncodeToString(sum[:]); has[m[2]] != m[3] {
+		has[m[2]] = hex.EncodeToString(sum[:])
+		if has[m[2]] != m[3] {
 			t.Errorf("devpi has %s by halves", m[2])
 		}
 	}

@@ -157,7 +157,8 @@ func readJSON(r io.Reader, base *url.URL, wanted func(name string) bool) (files 
 				URL      string            `json:"url"`
 				Hashes   map[string]string `json:"hashes"`
 			}
-			if err := page.Decode(&f); err != nil {
+			err := page.Decode(&f)
+			if err != nil {
 				return nil, err
 			}
 			if at, err := base.Parse(f.URL); err == nil && wanted(f.Filename) {
