@@ -80,7 +80,6 @@ type gatewayProcess struct {
 	*realtest.Process
 	t        testing.TB
 	dir, url string
-	args     []string
 }
 
 // newGateway writes the settings and starts it. The indexes are in TOML; their files are those of the folder dir. It
