@@ -31,8 +31,8 @@ func newBrowser(t *testing.T) *browser {
 // comes that it leads to.
 const stepTime = realtest.Patience
 
-// fewSeconds is for how long a page that has loaded may do without what is pressed in it.
-const fewSeconds = 10 * time.Second
+// shortly is for how long a page that has loaded may do without what is pressed in it.
+const shortly = 10 * time.Second
 
 // do takes steps, one after the other; each has stepTime.
 func (b *browser) do(what string, steps ...chromedp.Action[chromedp.Void]) {
@@ -58,7 +58,7 @@ func (b *browser) within(step func(context.Context) error) error {
 // where is what somebody would see who looked at the window: the address, the text, and a file with a
 // picture. It waits for nothing long.
 func (b *browser) where() string {
-	ctx, cancel := context.WithTimeout(b.ctx, fewSeconds)
+	ctx, cancel := context.WithTimeout(b.ctx, shortly)
 	defer cancel()
 	at, _ := chromedp.Run(ctx, chromedp.Location())
 	text, _ := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body ? document.body.innerText : ''"))
@@ -155,7 +155,7 @@ func (b *browser) offers(text string) error {
 				loaded = time.Time{}
 			case loaded.IsZero():
 				loaded = time.Now()
-			case time.Since(loaded) > fewSeconds:
+			case time.Since(loaded) > shortly:
 				return fmt.Errorf("there is no such button or link to be seen, but %q", got.Texts)
 			}
 			select {

@@ -41,7 +41,7 @@ func TestTwoHundredSignInsOverHTTP(t *testing.T) {
 			waited++
 		}
 	}
-	if count[422]+count[503] != 200 || count[422]+waited < 13 || count[422] == 0 || count[503] == waited {
+	if count[422]+count[503] != 200 || count[422] < 13 || count[503] == waited {
 		t.Errorf("statuses %v, %d of them late", count, waited)
 	}
 	t.Logf("statuses %v", count)

@@ -143,13 +143,8 @@ func (s *Store) read(ctx context.Context, fn func(*reader) error) (err error) {
 		if err := s.begin(ctx, r); err != nil {
 			return err
 		}
-	} else if r.look++; r.look%looks == 0 {
-		if err := s.look(); err != nil {
-			return err
-		}
-		if r.locations == nil {
-			r.locations = new(locations)
-		}
+	} else if err := s.again(r); err != nil {
+		return err
 	}
 	old := debug.SetPanicOnFault(true)
 	whole := false
@@ -171,6 +166,21 @@ func (s *Store) read(ctx context.Context, fn func(*reader) error) (err error) {
 	whole = true
 	s.kept.put(p, r)
 	return err
+}
+
+// again is for a reader whose transaction is used once more: now and then it looks at the file.
+func (s *Store) again(r *reader) error {
+	r.look++
+	if r.look%looks != 0 {
+		return nil
+	}
+	if err := s.look(); err != nil {
+		return err
+	}
+	if r.locations == nil {
+		r.locations = new(locations)
+	}
+	return nil
 }
 
 // begin begins a transaction that sees the present, or what is the present by the time it

@@ -160,7 +160,8 @@ func (s *Store) project(r *reader, rec *verifier.Record, user [16]byte, name str
 	}
 	role = bytes.Clone(role)
 	if apart {
-		if role, err = s.roleApart(r, id, user); err != nil {
+		role, err = s.roleApart(r, id, user)
+		if err != nil {
 			return err
 		}
 	}
@@ -221,7 +222,8 @@ func (s *Store) find(r *reader, table int, id *recordID, dst []byte) ([]byte, er
 		if err != nil || v == nil || isBucket {
 			return nil, s.damaged(keyText(key[:]), errors.Join(err, errMissing(v != nil && !isBucket)))
 		}
-		if content, err = r.chunks.find(dst, v, sealer, &r.place, id); err != nil {
+		content, err = r.chunks.find(dst, v, sealer, &r.place, id)
+		if err != nil {
 			return nil, s.damaged(keyText(key[:]), err)
 		}
 		hint = r.records.hint(v)
