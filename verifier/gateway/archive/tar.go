@@ -225,12 +225,22 @@ func (t *tarFile) name(h header) (string, error) {
 	if fits && long != h.name {
 		return "", fault("a record of the tar file renames an entry: '%s' to '%s'", clip(h.name), clip(long))
 	}
+	if isPax && isPlaceholder(h.name) {
+		return long, nil
+	}
 	top, _, _ := strings.Cut(strings.TrimPrefix(long, "./"), "/")
 	short, _, _ := strings.Cut(strings.TrimPrefix(h.name, "./"), "/")
 	if plainASCII(top) && top != short && len(top) < nameSize {
 		return "", fault("a record of the tar file moves an entry: '%s' to '%s'", clip(h.name), clip(long))
 	}
 	return long, nil
+}
+
+// isPlaceholder reports whether a name is "PaxHeaders/" and a number, which maturin gives to an entry
+// whose own name does not fit. It names nothing that an installer looks for.
+func isPlaceholder(name string) bool {
+	number, ok := strings.CutPrefix(name, "PaxHeaders/")
+	return ok && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
 func plainASCII(s string) bool {

@@ -279,7 +279,9 @@ func (z *zipFile) readLocal(entry *zipEntry, limit int64) (next int64, err error
 	}
 	packed, size := int64(le.Uint32(head[18:])), int64(le.Uint32(head[22:]))
 	if wide != nil {
-		if len(wide) != 16 || packed != math.MaxUint32 || size != math.MaxUint32 {
+		// Bazel's zipper states both sizes twice; alike, no program reads them differently.
+		if len(wide) != 16 || (packed != math.MaxUint32 || size != math.MaxUint32) &&
+			(uint64(size) != le.Uint64(wide) || uint64(packed) != le.Uint64(wide[8:])) {
 			return 0, fault("an entry has a size twice: '%s'", clip(entry.name))
 		}
 		size, packed = int64(le.Uint64(wide)), int64(le.Uint64(wide[8:]))

@@ -68,6 +68,8 @@ func TestZipFiles(t *testing.T) {
 		{"good, setuid", wheelName, module(zfile{mode: 0o104755 << 16}), ""},
 		{"good, marked as UTF-8", wheelName, wheelOf(zfile{name: "demo/ä.txt", flags: flagUTF8}), ""},
 		{"good, sizes of 64 bits in the header", wheelName, module(zfile{stored: true, localExtra: zip64(600, 600), local: func(b []byte) { u32(18, 0xffffffff)(b); u32(22, 0xffffffff)(b) }}), ""},
+		{"good, sizes of 64 bits in the header that say the same again, as Bazel writes them", wheelName, module(zfile{stored: true, localExtra: zip64(600, 600)}), ""},
+		{"good, a deflated folder without content, as Python 2 writes it", wheelName, wheelOf(zfile{name: "demo/", method: methodDeflate}, zfile{name: "demo/a.py"}), ""},
 		{"good, end for 64 bits", wheelName, zipOf(good, end64(func(_, _ []byte) {})), ""},
 		{"good, other extra fields", wheelName, module(zfile{extra: "UT\x01\x00\x00", localExtra: "UT\x05\x00\x00\x00\x00\x00\x00"}), ""},
 		{"good, a zip file in it", wheelName, wheelOf(zfile{name: "demo/inner.zip", data: string(wheelOf()), stored: true}), ""},

@@ -6,13 +6,15 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"strings"
 )
 
 // open reads the content of an entry. It fails where that is not what the directory says of it.
 func (z *zipFile) open(entry *zipEntry) io.Reader {
 	packed := bufio.NewReaderSize(z.src.section(entry.data, entry.packed), chunk)
 	c := &content{entry: entry, packed: packed, from: packed, crc: crc32.NewIEEE()}
-	if entry.method == methodDeflate {
+	isEmptyFolder := strings.HasSuffix(entry.name, "/") && entry.packed == 0 // the zipfile of Python 2 marks folders as deflated
+	if entry.method == methodDeflate && !isEmptyFolder {
 		c.from = flate.NewReader(packed)
 	}
 	return c
