@@ -37,8 +37,8 @@ type gatewayCmd struct {
 
 // Help shows a first settings file.
 func (gatewayCmd) Help() string {
-	return `The gateway takes uploads with tokens of a rind server, checks them, also while that server is down, and passes them on to an index with a credential of its own. ` +
-		`Register it with 'rind admin register-verifier NAME', and put the secret that this shows into secret-file (mode 0600). A first settings file:
+	return `The gateway takes uploads, checks their tokens, even while the rind server that issued them is down, and passes the uploads on to the index with an account of its own. ` +
+		`Register it with 'rind admin register-verifier NAME' on that server, and put the secret this prints into secret-file (mode 0600). A settings file to start from:
 
   listen = "127.0.0.1:8090"
   public-url = "https://packages.example.org"
@@ -53,7 +53,7 @@ func (gatewayCmd) Help() string {
   password-file = "upstream.password"
   proxy-reads = true
 
-SIGHUP reads certificates, keys and credentials again.`
+Files named there are relative to the folder of the settings file. Repeat [[index]], each with its own path, for several indexes. At SIGHUP, certificates, keys and secrets are read again.`
 }
 
 // gatewayInstance is everything that 'rind gateway' runs, wired.

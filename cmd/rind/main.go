@@ -31,7 +31,7 @@ type cli struct {
 	Token    tokenCmd    `cmd:"" help:"Inspect, restrict and check tokens."`
 	Restored restoredCmd `cmd:"" help:"Declare that the store was restored from a backup, so that verifiers follow it."`
 	Verifier verifierCmd `cmd:"" help:"Keep a root-key store up to date on another machine."`
-	Gateway  gatewayCmd  `cmd:"" help:"Take uploads in front of an index that is already there."`
+	Gateway  gatewayCmd  `cmd:"" help:"Take uploads for an index that you already have, and check their tokens."`
 	Admin    adminCmd    `cmd:"" help:"Administer the server that runs on this machine."`
 	Version  versionCmd  `cmd:"" help:"Print the version, like 'rind --version'."`
 }
