@@ -43,8 +43,8 @@ func (z *zipFile) checkFolders(want Want) (info string, err error) {
 	for i := range z.entries {
 		name := z.entries[i].name
 		top, below, isFolder := strings.Cut(name, "/")
-		switch lower := strings.ToLower(top); {
-		case strings.HasSuffix(lower, ".dist-info"):
+		switch folded := fold(top); {
+		case strings.HasSuffix(folded, ".dist-info"):
 			if err := checkInfo(top, isFolder, want); err != nil {
 				return "", err
 			}
@@ -52,9 +52,9 @@ func (z *zipFile) checkFolders(want Want) (info string, err error) {
 				return "", fault("the wheel has two .dist-info folders: '%s' and '%s'", clip(info), clip(top))
 			}
 			info = top
-		case strings.HasSuffix(lower, ".egg-info"), strings.HasSuffix(lower, ".egg-link"):
+		case strings.HasSuffix(folded, ".egg-info"), strings.HasSuffix(folded, ".egg-link"):
 			return "", fault("the wheel has the metadata of an egg in it: '%s'", clip(name))
-		case strings.HasSuffix(lower, ".data"):
+		case strings.HasSuffix(folded, ".data"):
 			if err := checkData(top, below, name, want); err != nil {
 				return "", err
 			}
@@ -89,7 +89,7 @@ func checkData(top, below, name string, want Want) error {
 	if !schemes[scheme] {
 		return fault("'%s' is in no folder that installers know: use purelib, platlib, headers, scripts or data", clip(name))
 	}
-	for part := range strings.SplitSeq(strings.ToLower(rest), "/") {
+	for part := range strings.SplitSeq(fold(rest), "/") {
 		if strings.HasSuffix(part, ".dist-info") || strings.HasSuffix(part, ".egg-info") || strings.HasSuffix(part, ".egg-link") {
 			return fault("'%s' would be installed as the metadata of a package", clip(name))
 		}
@@ -105,28 +105,6 @@ func checkWheelFile(r io.Reader) error {
 	}
 	if major, _, _ := strings.Cut(fields["wheel-version"], "."); major != "1" {
 		return fault("WHEEL has the version '%s' of the format: use 1.0", clip(fields["wheel-version"]))
-	}
-	return nil
-}
-
-// checkEntryPoints refuses entry points whose name is a path: installers make a file of that name.
-func checkEntryPoints(r io.Reader) error {
-	all, err := readSmall(r, "entry_points.txt")
-	if err != nil {
-		return err
-	}
-	for line := range strings.FieldsFuncSeq(string(all), func(c rune) bool { return c == '\n' || c == '\r' }) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.ContainsRune("#;[", rune(line[0])) {
-			continue
-		}
-		name := line
-		if at := strings.IndexAny(line, "=:"); at >= 0 {
-			name = strings.TrimSpace(line[:at])
-		}
-		if name == "." || name == ".." || strings.ContainsAny(name, `/\`) || strings.ContainsFunc(name, func(c rune) bool { return c < ' ' }) {
-			return fault("the name of an entry point is a path: '%s'", clip(name))
-		}
 	}
 	return nil
 }

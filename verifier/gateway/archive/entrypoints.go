@@ -1,0 +1,62 @@
+package archive
+
+import (
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/rind-dev/rind/internal/text"
+)
+
+// checkEntryPoints refuses scripts whose name is a path: installers make a file of that name. Elsewhere names are
+// only looked up, and some have slashes in them (plugins of mkdocs).
+//
+// Installers read the file with parsers that disagree: about where lines end, which of them are comments, and which
+// sections. So a line counts as one of a script wherever one of them could take it for that.
+func checkEntryPoints(r io.Reader) error {
+	all, err := readSmall(r, "entry_points.txt")
+	if err != nil {
+		return err
+	}
+	scripts := true
+	for row := range strings.Lines(string(all)) {
+		row = strings.TrimSuffix(strings.TrimSuffix(row, "\n"), "\r")
+		if group, ok := groupOf(row); ok {
+			scripts = strings.EqualFold(group, "console_scripts") || strings.EqualFold(group, "gui_scripts")
+			continue
+		}
+		for line := range strings.FieldsFuncSeq(row, text.Disruptive) {
+			line = strings.TrimSpace(line)
+			if strings.HasPrefix(line, "[") {
+				scripts = true
+			}
+			if scripts && isPathOfScript(line) {
+				return fault("the name of an entry point is a path: '%s'", clip(line))
+			}
+		}
+	}
+	return nil
+}
+
+// groupOf is the group of entry points that a line begins, as no parser reads it differently.
+func groupOf(row string) (string, bool) {
+	group, isOpen := strings.CutPrefix(row, "[")
+	group, isClosed := strings.CutSuffix(group, "]")
+	isPlain := !strings.ContainsFunc(group, func(c rune) bool {
+		return c >= 0x80 || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("._-:", c)
+	})
+	return group, isOpen && isClosed && isPlain && group != ""
+}
+
+// isPathOfScript reports whether a line may be read as a script whose name is a path: the name ends at "=", for
+// some at ":" too.
+func isPathOfScript(line string) bool {
+	if line == "" || line[0] == '#' || line[0] == '[' && line[len(line)-1] == ']' {
+		return false
+	}
+	name, _, _ := strings.Cut(line, "=")
+	name = strings.TrimSpace(name)
+	short, _, _ := strings.Cut(name, ":")
+	short = strings.TrimSpace(short)
+	return strings.ContainsAny(name, `/\`) || name == "." || name == ".." || short == "." || short == ".."
+}
