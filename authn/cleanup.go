@@ -41,10 +41,10 @@ func (s *Cleanup) Sweep(ctx context.Context) error {
 		var rec sessionRecord
 		return json.Unmarshal(p.Value, &rec) == nil && rec.expired(now)
 	}
-	quiet := func(kept time.Duration) func(kv.Reader, kv.Pair) bool {
+	quiet := func(quietFor time.Duration) func(kv.Reader, kv.Pair) bool {
 		return func(_ kv.Reader, p kv.Pair) bool {
 			var a attempts
-			return json.Unmarshal(p.Value, &a) == nil && (len(a.At) == 0 || a.At[len(a.At)-1] <= now.Add(-kept).UnixMilli())
+			return json.Unmarshal(p.Value, &a) == nil && (len(a.At) == 0 || a.At[len(a.At)-1] <= now.Add(-quietFor).UnixMilli())
 		}
 	}
 	unconfirmed := func(r kv.Reader, p kv.Pair) bool {
@@ -63,8 +63,8 @@ func (s *Cleanup) Sweep(ctx context.Context) error {
 		{"authn/link-of/", dangling},
 		{pendingPrefix, unconfirmed},
 		{ceremonyPrefix, unconfirmed},
-		{"authn/throttle/password", quiet(passwordsKept)}, // whoever tries many names writes many
-		{"authn/throttle/", quiet(throttleKept)},
+		{"authn/throttle/password", quiet(passwordThrottleRetention)}, // whoever tries many names writes many
+		{"authn/throttle/", quiet(throttleRetention)},
 		{sessionPrefix, idle},
 		{sessionOfPrefix, dangling},
 		{endedPrefix, expires},

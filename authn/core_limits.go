@@ -13,8 +13,8 @@ import (
 
 // How long a counter is kept: the longest span, of all and of those of passwords.
 const (
-	throttleKept  = 24 * time.Hour
-	passwordsKept = 5 * time.Minute
+	throttleRetention         = 24 * time.Hour
+	passwordThrottleRetention = 5 * time.Minute
 )
 
 // counter is one thing that is counted: a limit and whom it is about.
@@ -102,20 +102,20 @@ func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (gi
 	now := s.now().UnixMilli()
 	counters = withWider(counters)
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
-		held := make([]attempts, len(counters))
+		recent := make([]attempts, len(counters))
 		failed := false // this source, before
 		for i, c := range counters {
-			err := loadAttempts(tx, c, &held[i])
+			err := loadAttempts(tx, c, &recent[i])
 			if err != nil {
 				return err
 			}
-			held[i].prune(c.limit, now)
-			failed = failed || c.limit.source && len(held[i].At) > 0
+			recent[i].prune(c.limit, now)
+			failed = failed || c.limit.source && len(recent[i].At) > 0
 		}
 		var wait time.Duration
 		silenced = false
 		for i, c := range counters {
-			w := held[i].wait(c.limit, now)
+			w := recent[i].wait(c.limit, now)
 			switch {
 			case w == 0, c.limit.spares && !failed:
 			case c.limit.quiet:
@@ -128,8 +128,8 @@ func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (gi
 			return &ThrottledError{RetryAfter: wait}
 		}
 		for i, c := range counters {
-			held[i].add(c.limit, now)
-			if err := kv.PutJSON(tx, c.key, held[i]); err != nil {
+			recent[i].add(c.limit, now)
+			if err := kv.PutJSON(tx, c.key, recent[i]); err != nil {
 				return err
 			}
 		}
@@ -145,40 +145,40 @@ func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (gi
 // counts nothing.
 func (s *core) countInTx(tx kv.Tx, c counter) (ok bool, err error) {
 	now := s.now().UnixMilli()
-	var held attempts
-	err = loadAttempts(tx, c, &held)
+	var recent attempts
+	err = loadAttempts(tx, c, &recent)
 	if err != nil {
 		return false, err
 	}
-	held.prune(c.limit, now)
-	if held.wait(c.limit, now) > 0 {
+	recent.prune(c.limit, now)
+	if recent.wait(c.limit, now) > 0 {
 		return false, nil
 	}
-	held.add(c.limit, now)
-	return true, kv.PutJSON(tx, c.key, held)
+	recent.add(c.limit, now)
+	return true, kv.PutJSON(tx, c.key, recent)
 }
 
 // throttledError is the error of countInTx where there was no room.
 func (s *core) throttledError(tx kv.Tx, c counter) error {
-	var held attempts
-	err := loadAttempts(tx, c, &held)
+	var recent attempts
+	err := loadAttempts(tx, c, &recent)
 	if err != nil {
 		return err
 	}
-	return &ThrottledError{RetryAfter: held.wait(c.limit, s.now().UnixMilli())}
+	return &ThrottledError{RetryAfter: recent.wait(c.limit, s.now().UnixMilli())}
 }
 
 // uncountAt takes the attempt of that moment off each counter.
 func uncountAt(tx kv.Tx, at int64, counters []counter) error {
 	for _, c := range counters {
-		var held attempts
-		err := loadAttempts(tx, c, &held)
+		var recent attempts
+		err := loadAttempts(tx, c, &recent)
 		if err != nil {
 			return err
 		}
-		if i := slices.Index(held.At, at); i >= 0 {
-			held.At = slices.Delete(held.At, i, i+1)
-			if err := kv.PutJSON(tx, c.key, held); err != nil {
+		if i := slices.Index(recent.At, at); i >= 0 {
+			recent.At = slices.Delete(recent.At, i, i+1)
+			if err := kv.PutJSON(tx, c.key, recent); err != nil {
 				return err
 			}
 		}

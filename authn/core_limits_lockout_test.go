@@ -108,7 +108,7 @@ func TestCountersOfPasswordsAreSweptSoon(t *testing.T) {
 	root := e.admin()
 	for _, l := range []limit{limitPassword, limitPasswordAccount, limitPasswordAddress, limitPasswordAll} {
 		for _, w := range l.windows {
-			if w.span > passwordsKept {
+			if w.span > passwordThrottleRetention {
 				t.Errorf("%s counts for %s", l.name, w.span)
 			}
 		}
@@ -123,7 +123,7 @@ func TestCountersOfPasswordsAreSweptSoon(t *testing.T) {
 		}
 		return len(e.keys("authn/throttle/password")), len(e.keys("authn/throttle/factor/"))
 	}
-	e.pass(passwordsKept - time.Second)
+	e.pass(passwordThrottleRetention - time.Second)
 	if p, f := sweep(); p == 0 || f != 1 {
 		t.Errorf("%d counters of passwords and %d of factors", p, f)
 	}

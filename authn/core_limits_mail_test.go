@@ -78,7 +78,7 @@ func TestRowsOfStrangersHaveATotal(t *testing.T) {
 	if row := e.rows()[0]; row.Detail["n"] != "512" || row.Detail["why"] != "password" {
 		t.Errorf("%+v", row)
 	}
-	e.pass(passwordsKept * 20)
+	e.pass(passwordThrottleRetention * 20)
 	if err := e.Sessions.recordFailedSignIn(t.Context(), home, userRecord{}, false); err != nil {
 		t.Fatal(err)
 	}

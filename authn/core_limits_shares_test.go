@@ -38,7 +38,7 @@ func TestEveryLimitIsInTheTable(t *testing.T) {
 		if l.spares && (!strings.Contains(l.name, "password") || !limitPasswordAddress.source) {
 			t.Errorf("%s: nothing says whether a network failed before", l.name)
 		}
-		if throttled := strings.HasPrefix(l.name, "password"); throttled && l.windows[len(l.windows)-1].span > passwordsKept || l.windows[len(l.windows)-1].span > throttleKept {
+		if throttled := strings.HasPrefix(l.name, "password"); throttled && l.windows[len(l.windows)-1].span > passwordThrottleRetention || l.windows[len(l.windows)-1].span > throttleRetention {
 			t.Errorf("%s counts for longer than it is kept", l.name)
 		}
 	}

@@ -184,14 +184,14 @@ func (s *factors) notifyFailed(tx kv.Tx, x Session, o Origin, u userRecord, d de
 		return nil
 	}
 	if d.ID != "" {
-		var held attempts
+		var recent attempts
 		c := s.counter(limitFactorDevice, u.ID, d.ID)
-		err := loadAttempts(tx, c, &held)
+		err := loadAttempts(tx, c, &recent)
 		if err != nil {
 			return err
 		}
-		held.prune(c.limit, s.now().UnixMilli())
-		if len(held.At) < knownBrowserMistakes {
+		recent.prune(c.limit, s.now().UnixMilli())
+		if len(recent.At) < knownBrowserMistakes {
 			return nil
 		}
 	}

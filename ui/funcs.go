@@ -25,7 +25,7 @@ func funcs(c *catalogue, assets *assetFiles) template.FuncMap {
 		"title":    c.title,
 		"place":    func(v View) string { return v.about().place },
 		"notice":   c.notice,
-		"alarming": func(n Notice) bool { return alarming[n.Code] || n.Reach != nil && n.Reach.Missing() },
+		"alarming": func(n Notice) bool { return alarming[n.Code] || n.Propagation != nil && n.Propagation.Missing() },
 		"problem":  c.problem,
 		"on":       on,
 		"input":    newInput,
@@ -144,8 +144,8 @@ func (c *catalogue) notice(n Notice) string {
 	if err != nil {
 		s = c.must("notice.unknown", nil)
 	}
-	if n.Reach != nil {
-		s += " " + c.reach(*n.Reach)
+	if n.Propagation != nil {
+		s += " " + c.propagation(*n.Propagation)
 	}
 	return strings.TrimSpace(s)
 }

@@ -19,9 +19,9 @@ type Problem struct {
 // Notice says that something was done. Its sentence is in the catalogue
 // under "notice.<Code>".
 type Notice struct {
-	Code  string `json:"code"` // "" says nothing
-	Args  Args   `json:"args,omitempty"`
-	Reach *Reach `json:"reach,omitempty"` // which verifiers know of it; nil says nothing of them
+	Code        string       `json:"code"` // "" says nothing
+	Args        Args         `json:"args,omitempty"`
+	Propagation *Propagation `json:"reach,omitempty"` // which verifiers know of it; nil says nothing of them
 }
 
 // Layout is what every page shows around its content. Each view model embeds

@@ -72,7 +72,7 @@ func (n named) run(ctx context.Context, s streams, a *adminCmd, command, done st
 		if out.Ends != "" {
 			fmt.Fprintf(w, "It takes effect at %s, unless the owner signs in before then.\n", out.Ends)
 		}
-		printReach(w, out.Verifiers)
+		printPropagation(w, out.Verifiers)
 	})
 }
 
@@ -166,8 +166,8 @@ func (c adminInviteCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	})
 }
 
-// printReach says which verifiers have what was done; nil is not about them.
-func printReach(w io.Writer, r *adminhttp.Reach) {
+// printPropagation says which verifiers have what was done; nil is not about them.
+func printPropagation(w io.Writer, r *adminhttp.Propagation) {
 	if r == nil {
 		return
 	}

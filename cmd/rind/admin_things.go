@@ -48,7 +48,7 @@ func (c adminAppointCmd) Run(ctx context.Context, s streams, a *adminCmd) error 
 	var out adminhttp.Done
 	return a.do(ctx, s, "appoint-owner", adminhttp.Request{Name: c.Project, User: c.Name}, &out, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is now an owner of %s.\n", c.Name, out.Name)
-		printReach(w, out.Verifiers)
+		printPropagation(w, out.Verifiers)
 	})
 }
 
@@ -91,7 +91,7 @@ func (c adminRevokeCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	var out adminhttp.Done
 	return a.do(ctx, s, "revoke-token", adminhttp.Request{ID: c.ID, Reason: c.Reason}, &out, func(w io.Writer) {
 		fmt.Fprintf(w, "The token %s was revoked.\n", out.Name)
-		printReach(w, out.Verifiers)
+		printPropagation(w, out.Verifiers)
 	})
 }
 

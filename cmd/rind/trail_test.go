@@ -133,7 +133,7 @@ func TestTheTrailIsWrittenToTheLog(t *testing.T) {
 func TestTheTrailOfAServer(t *testing.T) {
 	cfg := settingsFor(t.TempDir())
 	cfg.Listen = "127.0.0.1:0"
-	cfg.LogFormat, cfg.AuditLog, cfg.AuditRetention = "json", filepath.Join(t.TempDir(), "audit.log"), audit.MinKept
+	cfg.LogFormat, cfg.AuditLog, cfg.AuditRetention = "json", filepath.Join(t.TempDir(), "audit.log"), audit.MinRetention
 	h, err := open(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func TestRetainRunsAgain(t *testing.T) {
 		rows = append(rows, audit.Event{Kind: "token.minted", Time: at.Add(time.Duration(i) * time.Second), Account: "u"})
 	}
 	mustAdd(t, s, rows...)
-	n, err := audit.Retain(ctx, conflicted{s}, audit.MinKept, at.Add(90*day))
+	n, err := audit.Retain(ctx, conflicted{s}, audit.MinRetention, at.Add(90*day))
 	if err != nil || n != len(rows) {
 		t.Errorf("%d rows deleted (%v), want %d", n, err, len(rows))
 	}

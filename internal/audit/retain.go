@@ -11,8 +11,8 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// MinKept is the shortest time that rows may be kept.
-const MinKept = 30 * 24 * time.Hour
+// MinRetention is the shortest time that rows may be kept.
+const MinRetention = 30 * 24 * time.Hour
 
 // retainBatch is how many rows one transaction of Retain deletes at most.
 const retainBatch = 200
@@ -23,16 +23,16 @@ type tally struct {
 	Until time.Time `json:"until"` // all were older
 }
 
-// Retain deletes rows that are older than the trail is kept, which is MinKept at
+// Retain deletes rows that are older than the trail is kept, which is MinRetention at
 // least, and returns how many. It works in whole days of UTC, so that there is at
 // most one row a day that says so, and in many small transactions: one that is
 // interrupted is gone on with at the next call, and is said then. Numbers are not
 // used again. Call it about hourly.
-func Retain(ctx context.Context, store kv.Store, kept time.Duration, now time.Time) (deleted int, err error) {
-	if kept < MinKept {
-		return 0, fmt.Errorf("audit: rows are kept for %s at least", MinKept)
+func Retain(ctx context.Context, store kv.Store, retention time.Duration, now time.Time) (deleted int, err error) {
+	if retention < MinRetention {
+		return 0, fmt.Errorf("audit: rows are kept for %s at least", MinRetention)
 	}
-	until := now.Add(-kept).UTC().Truncate(24 * time.Hour)
+	until := now.Add(-retention).UTC().Truncate(24 * time.Hour)
 	var after []byte
 	for more := true; more; {
 		n, next := 0, after

@@ -45,8 +45,8 @@ func TestWhatIsOldIsDeletedAndSaid(t *testing.T) {
 	mustAdd(t, s, rows...)
 	before := raw(t, s)
 	now := at.Add(37 * day) // the rows are of 37 to 23 days ago
-	n, err := audit.Retain(ctx, s, audit.MinKept, now)
-	cut := now.Add(-audit.MinKept).Truncate(day)
+	n, err := audit.Retain(ctx, s, audit.MinRetention, now)
+	cut := now.Add(-audit.MinRetention).Truncate(day)
 	want := 0
 	for _, e := range rows {
 		if e.Time.Before(cut) {
@@ -80,7 +80,7 @@ func TestWhatIsOldIsDeletedAndSaid(t *testing.T) {
 		t.Errorf("%d records are gone for %d rows", gone, n)
 	}
 	for range 3 { // on the same day nothing is left to say
-		if n, err := audit.Retain(ctx, s, audit.MinKept, now.Add(time.Hour)); n != 0 || err != nil {
+		if n, err := audit.Retain(ctx, s, audit.MinRetention, now.Add(time.Hour)); n != 0 || err != nil {
 			t.Errorf("again: %d, %v", n, err)
 		}
 	}
@@ -95,10 +95,10 @@ func TestWhatIsOldIsDeletedAndSaid(t *testing.T) {
 
 func TestOfAnEmptyTrailNothingIsDeleted(t *testing.T) {
 	s := open(t)
-	if n, err := audit.Retain(ctx, s, audit.MinKept, at); n != 0 || err != nil || len(raw(t, s)) != 0 {
+	if n, err := audit.Retain(ctx, s, audit.MinRetention, at); n != 0 || err != nil || len(raw(t, s)) != 0 {
 		t.Errorf("%d, %v", n, err)
 	}
-	if _, err := audit.Retain(ctx, s, audit.MinKept-time.Second, at); err == nil {
+	if _, err := audit.Retain(ctx, s, audit.MinRetention-time.Second, at); err == nil {
 		t.Error("less than the least was taken")
 	}
 }
@@ -129,13 +129,13 @@ func TestAnInterruptedDeletionIsSaidWhole(t *testing.T) {
 	}
 	mustAdd(t, s, rows...)
 	now := at.Add(60 * day)
-	if n, err := audit.Retain(ctx, &failing{s, 2}, audit.MinKept, now); !errors.Is(err, errFull) || n != 400 {
+	if n, err := audit.Retain(ctx, &failing{s, 2}, audit.MinRetention, now); !errors.Is(err, errFull) || n != 400 {
 		t.Fatalf("%d, %v", n, err)
 	}
 	if got := find(t, s, audit.Query{}); got.Events[0].Kind != "token.minted" || len(got.Events) != 500 {
 		t.Fatalf("%d rows, the last is %s", len(got.Events), got.Events[0].Kind)
 	}
-	if n, err := audit.Retain(ctx, s, audit.MinKept, now); n != 500 || err != nil {
+	if n, err := audit.Retain(ctx, s, audit.MinRetention, now); n != 500 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
 	got := find(t, s, audit.Query{})
@@ -154,7 +154,7 @@ func TestAWrongClockHoldsNothingUp(t *testing.T) {
 	}
 	mustAdd(t, s, audit.Event{Kind: "token.minted", Time: at}, audit.Event{Kind: "token.minted", Time: at})
 	now := at.Add(60 * day)
-	if n, err := audit.Retain(ctx, s, audit.MinKept, now); n != 2 || err != nil {
+	if n, err := audit.Retain(ctx, s, audit.MinRetention, now); n != 2 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
 	if got := pages(t, s, audit.Query{To: now.Add(time.Hour), Limit: 50}); !slices.Equal(got, []uint64{253}) {
@@ -167,8 +167,8 @@ func TestSearchesByTimeHoldBehindADeletion(t *testing.T) {
 	s := open(t)
 	trail := random(5, 600)
 	mustAdd(t, s, trail...)
-	now := trail[300].Time.Add(audit.MinKept + 2*day)
-	if n, err := audit.Retain(ctx, s, audit.MinKept, now); n < 100 || err != nil {
+	now := trail[300].Time.Add(audit.MinRetention + 2*day)
+	if n, err := audit.Retain(ctx, s, audit.MinRetention, now); n < 100 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
 	var left []audit.Event
@@ -224,7 +224,7 @@ func TestNoRowIsEverAltered(t *testing.T) {
 			t.Fatal(err)
 		}
 		pages(t, s, audit.Query{Limit: 100})
-		if _, err := audit.Retain(ctx, s, audit.MinKept, at.Add(time.Duration(31+seed)*day)); err != nil {
+		if _, err := audit.Retain(ctx, s, audit.MinRetention, at.Add(time.Duration(31+seed)*day)); err != nil {
 			t.Fatal(err)
 		}
 		check()

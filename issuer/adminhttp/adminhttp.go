@@ -42,7 +42,7 @@ type Config struct {
 	Pages  *ui.Renderer // has the sentences of problems
 
 	// Confirm waits a moment until verifiers have a revision, and says which of them do.
-	Confirm func(ctx context.Context, revision uint64) ui.Reach
+	Confirm func(ctx context.Context, revision uint64) ui.Propagation
 
 	// Address makes a path an absolute address on the public server.
 	Address func(path string) string
@@ -154,7 +154,7 @@ func (c *call) userIn(field, name string) (authn.User, error) {
 }
 
 // confirmed waits until verifiers have the latest change.
-func (c *call) confirmed() (*Reach, error) {
+func (c *call) confirmed() (*Propagation, error) {
 	at, err := c.Issuer.Followers.Position(c.ctx)
 	if err != nil {
 		return nil, err
@@ -162,9 +162,9 @@ func (c *call) confirmed() (*Reach, error) {
 	return c.reached(at.Revision), nil
 }
 
-func (c *call) reached(revision uint64) *Reach {
+func (c *call) reached(revision uint64) *Propagation {
 	r := c.Confirm(c.ctx, revision)
-	out := &Reach{Connected: r.Connected, Applied: r.Applied, Behind: []string{}, Away: []string{}}
+	out := &Propagation{Connected: r.Connected, Applied: r.Applied, Behind: []string{}, Away: []string{}}
 	out.Behind, out.Away = append(out.Behind, r.Behind...), append(out.Away, r.Away...)
 	return out
 }

@@ -36,8 +36,8 @@ type Problem struct {
 	Text  string `json:"text"`
 }
 
-// Reach says which verifiers have a change.
-type Reach struct {
+// Propagation says which verifiers have a change.
+type Propagation struct {
 	Connected int      `json:"connected"` // including the server's own
 	Applied   int      `json:"applied"`
 	Behind    []string `json:"behind"`
@@ -47,7 +47,7 @@ type Reach struct {
 // Done is the answer to a command without a result of its own: what it changed.
 type Done struct {
 	Name      string `json:"name"`
-	Verifiers *Reach `json:"verifiers,omitempty"`
+	Verifiers *Propagation `json:"verifiers,omitempty"`
 	Sessions  *int   `json:"sessions,omitempty"` // how many ended
 	Ends      string `json:"ends_at,omitempty"`  // when a recovery takes effect
 }

@@ -33,7 +33,7 @@ func (p *Post) Restart() {
 }
 
 // Told is what people are to hear of since it was asked last: "kind user label".
-func (p *Post) Told() (out []string) {
+func (p *Post) Notices() (out []string) {
 	p.of.Helper()
 	for _, n := range p.Heard() {
 		who := map[string]string{AliceID: "alice", BobID: "bob", CarolID: "carol"}[n.User]
@@ -60,10 +60,10 @@ func (p *Post) Heard() (out []notices.Notice) {
 	return out
 }
 
-// WantTold holds Told against what is wanted.
-func (p *Post) WantTold(want ...string) {
+// WantNotices holds Told against what is wanted.
+func (p *Post) WantNotices(want ...string) {
 	p.of.Helper()
-	if got := p.Told(); !slices.Equal(got, want) {
+	if got := p.Notices(); !slices.Equal(got, want) {
 		p.of.Errorf("told %q, want %q", got, want)
 	}
 }

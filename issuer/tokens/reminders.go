@@ -160,21 +160,21 @@ func (r reminder) look(id string) error {
 	if err != nil {
 		return err
 	}
-	err = r.tell(id, rec, &due, use.At)
+	err = r.notifyOwner(id, rec, &due, use.At)
 	if err != nil {
 		return err
 	}
 	return putReminder(tx, id, rec, due, false, use.At)
 }
 
-// tell tells the owner what there is to tell of a token, and notes that in due.
-func (r reminder) tell(id string, rec tokenRecord, due *reminderRecord, used time.Time) error {
+// notifyOwner tells the owner what there is to tell of a token, and notes that in due.
+func (r reminder) notifyOwner(id string, rec tokenRecord, due *reminderRecord, used time.Time) error {
 	now := r.now
-	tell := func(kind notices.Kind, d notices.Details) error {
+	notify := func(kind notices.Kind, d notices.Details) error {
 		return r.ledger.PutNotice(r.tx, notices.Notice{Kind: kind, User: rec.User, At: now, Details: d})
 	}
 	if warn, ok := rec.warnAt(); ok && !due.Warned && !warn.After(now) {
-		if err := tell(notices.TokenExpiring, rec.described(id)); err != nil {
+		if err := notify(notices.TokenExpiring, rec.described(id)); err != nil {
 			return err
 		}
 		due.Warned = true
@@ -183,14 +183,14 @@ func (r reminder) tell(id string, rec tokenRecord, due *reminderRecord, used tim
 	if latest(last, due.Stale).Add(staleAfter).After(now) {
 		return nil
 	}
-	told := due.Stale.After(last)
+	alreadyTold := due.Stale.After(last)
 	due.Stale = now
-	if told {
+	if alreadyTold {
 		return nil
 	}
 	d := rec.described(id)
 	d.Created, d.Used = rec.Created.UTC(), used.UTC()
-	return tell(notices.TokenUnused, d)
+	return notify(notices.TokenUnused, d)
 }
 
 func reminderKey(at int64, id string) []byte {

@@ -17,7 +17,7 @@ import (
 func (h *postHouse) look(want ...string) {
 	h.Helper()
 	h.Check(h.Tokens.SendReminders(h.Context()))
-	h.WantTold(want...)
+	h.WantNotices(want...)
 }
 
 // Owners hear once that a token expires, seven days before, whatever is killed when.
@@ -30,7 +30,7 @@ func TestTokensThatExpire(t *testing.T) {
 	gone := h.Mint(alice, tokens.MintRequest{Label: "gone", Scope: tokens.ScopeAll, Life: tokens.Life30})
 	_, _, err := h.Tokens.Revoke(t.Context(), alice, gone.Token.ID)
 	h.Check(err)
-	h.WantTold("token_minted alice days", "token_minted alice for ever", "token_minted alice gone", "token_minted alice month", "token_minted alice week", "token_revoked_self alice gone")
+	h.WantNotices("token_minted alice days", "token_minted alice for ever", "token_minted alice gone", "token_minted alice month", "token_minted alice week", "token_revoked_self alice gone")
 	h.look()
 	h.Clock.Add(23*day - time.Minute)
 	h.look()
@@ -73,7 +73,7 @@ func TestTokensThatExpireSooner(t *testing.T) {
 	}
 	_, err := h.Tokens.Regenerate(t.Context(), alice, replaced.Token.ID, tokens.RegenerateRequest{Life: tokens.LifeNever, Overlap: 72 * time.Hour})
 	h.Check(err)
-	h.WantTold("token_minted alice replaced", "token_minted alice soon", "token_minted alice sooner", "token_regenerated alice replaced")
+	h.WantNotices("token_minted alice replaced", "token_minted alice soon", "token_minted alice sooner", "token_regenerated alice replaced")
 	h.Clock.Add(13*day + time.Second)
 	h.look("token_expiring alice sooner")
 }
@@ -87,7 +87,7 @@ func TestTokensThatRest(t *testing.T) {
 		t.Helper()
 		h.Check(h.Tokens.RecordUse(t.Context(), m.Token.ID, project, netip.MustParseAddr("198.51.100.7"), h.Clock.Now()))
 	}
-	h.Told()
+	h.Notices()
 	h.Clock.Add(90*day - time.Minute)
 	h.look()
 	h.Clock.Add(2 * time.Minute)
@@ -125,7 +125,7 @@ func TestFirstUseThatIsReported(t *testing.T) {
 	for _, name := range []string{"first", "later", "again"} {
 		h.Project(alice, name)
 	}
-	h.Told()
+	h.Notices()
 	h.Clock.Add(time.Hour)
 	at, err := h.Followers.Position(t.Context())
 	h.Check(err)
@@ -145,14 +145,14 @@ func TestFirstUseThatIsReported(t *testing.T) {
 		t.Errorf("used %+v, %v", tok.LastUsed, err)
 	}
 	report(use("again", 0))
-	h.WantTold()
+	h.WantNotices()
 }
 
 // People hear of what others, and they, do to their tokens and roles.
 func TestPeopleHear(t *testing.T) {
 	h := newPost(t)
 	h.Project(alice, "demo")
-	h.WantTold()
+	h.WantNotices()
 	h.Member(alice, "demo", bobID, projects.RoleMaintainer)
 	heard := h.Heard()
 	if len(heard) != 1 || heard[0].Kind != notices.RoleGained || heard[0].User != bobID || heard[0].By != "alice" || heard[0].IP != "" || heard[0].Details.Role != "maintainer" {
@@ -160,10 +160,10 @@ func TestPeopleHear(t *testing.T) {
 	}
 	_, err := h.Projects.SetRole(t.Context(), alice, "demo", bobID, projects.RoleOwner)
 	h.Check(err)
-	h.WantTold("role_changed bob demo")
+	h.WantNotices("role_changed bob demo")
 	_, err = h.Projects.Leave(t.Context(), bob, "demo")
 	h.Check(err)
-	h.WantTold("role_lost bob demo")
+	h.WantNotices("role_lost bob demo")
 
 	m := h.Mint(bob, forAll("ci"))
 	heard = h.Heard()
@@ -181,5 +181,5 @@ func TestPeopleHear(t *testing.T) {
 	h.Check(err)
 	_, err = h.Tokens.Leaked(t.Context(), two.Text, carol.Actor, tokens.Found{URL: "https://git.example.org/x"})
 	h.Check(err)
-	h.WantTold("token_burned bob one", "token_leaked bob two", "token_minted bob one", "token_minted bob two")
+	h.WantNotices("token_burned bob one", "token_leaked bob two", "token_minted bob one", "token_minted bob two")
 }

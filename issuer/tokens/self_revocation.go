@@ -41,13 +41,13 @@ type Burned struct {
 //
 // by is who presented the text, as far as is known.
 func (s *Service) Burn(ctx context.Context, text string, by audit.Actor) (Burned, error) {
-	return s.burnText(ctx, text, by, cause{what: "burned", tell: notices.TokenBurned, why: "by somebody who presented it to be revoked"})
+	return s.burnText(ctx, text, by, cause{what: "burned", notice: notices.TokenBurned, why: "by somebody who presented it to be revoked"})
 }
 
 // Leaked is Burn for a token that by has found where others can read it.
 func (s *Service) Leaked(ctx context.Context, text string, by audit.Actor, found Found) (Burned, error) {
 	return s.burnText(ctx, text, by, cause{
-		what: "leaked", tell: notices.TokenLeaked, why: "because it was found where others can read it",
+		what: "leaked", notice: notices.TokenLeaked, why: "because it was found where others can read it",
 		detail: map[string]string{"url": found.URL, "source": found.Source},
 	})
 }
@@ -55,7 +55,7 @@ func (s *Service) Leaked(ctx context.Context, text string, by audit.Actor, found
 // cause says how a token ends without a person who is signed in.
 type cause struct {
 	what   string            // of the audit row
-	tell   notices.Kind      // what the owner hears
+	notice notices.Kind      // what the owner hears
 	why    string            // follows "revoked"
 	detail map[string]string // of the audit row, beside the token's
 }
@@ -142,7 +142,7 @@ func burnToken(c *ledger.Change, id string, by audit.Actor, e cause) (done bool,
 	}
 	d := rec.described(id)
 	d.URL = e.detail["url"]
-	if err := c.Notify(ledger.Principal{Actor: by}, e.tell, rec.User, d); err != nil {
+	if err := c.Notify(ledger.Principal{Actor: by}, e.notice, rec.User, d); err != nil {
 		return false, err
 	}
 	return true, auditToken(c, ledger.Principal{Actor: by}, e.what, id, rec, e.detail)

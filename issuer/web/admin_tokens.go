@@ -99,7 +99,7 @@ func (s *adminServer) revokeAnyToken(v *visit) error {
 
 // revoked is confirmed for a token: the notice does not claim that every verifier has the
 // revocation if one does not.
-func (v *visit) revoked(r ui.Reach) error {
+func (v *visit) revoked(r ui.Propagation) error {
 	notice := "token_revoked"
 	if r.Missing() {
 		notice = "token_revoked_soon"

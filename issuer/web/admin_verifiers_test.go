@@ -139,7 +139,7 @@ func TestPagesSayWhoHasIt(t *testing.T) {
 // What is kept for the next page is bounded, however many verifiers lack a change,
 // and a word of another kind says nothing.
 func TestNoticesAreBounded(t *testing.T) {
-	r := ui.Reach{Connected: 9000, Applied: 3}
+	r := ui.Propagation{Connected: 9000, Applied: 3}
 	for range 9000 {
 		r.Behind = append(r.Behind, strings.Repeat("é", followers.MaxVerifierName))
 		r.Away = append(r.Away, "x")
@@ -147,7 +147,7 @@ func TestNoticesAreBounded(t *testing.T) {
 	if s := r.Short(); len(s.Behind)+len(s.Away) != 8 || s.More != 18000-8 || !s.Missing() || len(r.Behind) != 9000 {
 		t.Errorf("%d and %d are named, %d are not", len(s.Behind), len(s.Away), s.More)
 	}
-	for word, want := range map[string]string{"": "", "signed_out": "signed_out", "{": "", `{"Code":"x","Reach":{"Connected":2}}`: "x", `{"Code":7}`: ""} {
+	for word, want := range map[string]string{"": "", "signed_out": "signed_out", "{": "", `{"Code":"x","Propagation":{"Connected":2}}`: "x", `{"Code":7}`: ""} {
 		if n := readNotice(word); n.Code != want {
 			t.Errorf("%q is read as %+v", word, n)
 		}

@@ -106,7 +106,7 @@ const confirmTime = 2 * time.Second
 
 // confirm waits up to confirmTime until all connected verifiers have a change, this server's own
 // included. The change is committed in any case.
-func (s *core) confirm(ctx context.Context, revision uint64) ui.Reach {
+func (s *core) confirm(ctx context.Context, revision uint64) ui.Propagation {
 	begun := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, confirmTime)
 	defer cancel()
@@ -118,7 +118,7 @@ func (s *core) confirm(ctx context.Context, revision uint64) ui.Reach {
 		here <- err
 	}()
 	c := s.confirmByOthers(ctx, revision, confirmTime)
-	r := ui.Reach{Connected: c.Connected + 1, Applied: c.Applied, Took: c.Slowest, Behind: c.Behind, Away: c.Away}
+	r := ui.Propagation{Connected: c.Connected + 1, Applied: c.Applied, Took: c.Slowest, Behind: c.Behind, Away: c.Away}
 	if err := <-here; err != nil {
 		r.Here = true
 		s.log.WarnContext(ctx, "web: the root-key store is behind", "revision", revision, "error", err)

@@ -18,9 +18,9 @@ func (v *visit) then(path, notice string) error {
 
 // thenConfirmed redirects the visitor to another page, which shows the notice and which verifiers have
 // the change.
-func (v *visit) thenConfirmed(path, notice string, r ui.Reach) error {
+func (v *visit) thenConfirmed(path, notice string, r ui.Propagation) error {
 	r = r.Short()
-	word, err := json.Marshal(ui.Notice{Code: notice, Reach: &r})
+	word, err := json.Marshal(ui.Notice{Code: notice, Propagation: &r})
 	if err != nil {
 		return err
 	}

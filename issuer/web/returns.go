@@ -66,7 +66,7 @@ func (v *visit) done(notice string, values ...string) error {
 }
 
 // confirmed is done for a change that verifiers confirm: the page says which of them have it.
-func (v *visit) confirmed(notice string, r ui.Reach, values ...string) error {
+func (v *visit) confirmed(notice string, r ui.Propagation, values ...string) error {
 	return v.thenConfirmed(v.fill(v.returns.done, values...), notice, r)
 }
 

@@ -141,6 +141,6 @@ func (s *Server) Routes() []string {
 }
 
 // Confirm waits until verifiers have a change, and says which of them do.
-func (s *Server) Confirm(ctx context.Context, revision uint64) ui.Reach {
+func (s *Server) Confirm(ctx context.Context, revision uint64) ui.Propagation {
 	return s.confirm(ctx, revision).Short()
 }

@@ -64,7 +64,7 @@ func (f *Follower) judge(ctx context.Context, err error) error {
 		}
 	}
 	f.cfg.Logger.ErrorContext(ctx, "the issuer has a different history than this store: "+remedy, "position", at.String(), "error", err)
-	f.tell() // who waits for the store waits in vain
+	f.announceApplied() // who waits for the store waits in vain
 	return f.parting()
 }
 

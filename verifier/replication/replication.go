@@ -206,8 +206,8 @@ func (f *Follower) setErr(err error) {
 	f.err = err
 }
 
-// ill notes an error behind so many before it, and returns how long to pause.
-func (f *Follower) ill(ctx context.Context, failures int, err error) time.Duration {
+// backOff notes an error behind so many before it, and returns how long to pause.
+func (f *Follower) backOff(ctx context.Context, failures int, err error) time.Duration {
 	d := pause(failures)
 	f.setErr(err)
 	f.cfg.Logger.WarnContext(ctx, "can't follow the issuer", "error", err, "retry_in", d)
@@ -223,9 +223,9 @@ func pause(failures int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-// tell proves what can be proved now that the store has moved, and wakes who waits
+// announceApplied proves what can be proved now that the store has moved, and wakes who waits
 // for that.
-func (f *Follower) tell() {
+func (f *Follower) announceApplied() {
 	f.mu.Lock()
 	p := f.proof
 	if p != nil && f.reached(p.head) {

@@ -32,7 +32,7 @@ func (f *Follower) runRemote(ctx context.Context) {
 		if f.now().mono-began.mono > f.times.steadily {
 			failures = 0
 		}
-		f.cfg.Sleep(ctx, f.ill(ctx, failures, err))
+		f.cfg.Sleep(ctx, f.backOff(ctx, failures, err))
 		failures++
 	}
 }
@@ -179,7 +179,7 @@ func (s *session) apply(ctx context.Context) error {
 		return err
 	}
 	if s.f.fill == nil {
-		s.f.tell()
+		s.f.announceApplied()
 		s.f.wakeReporter()
 	}
 	return nil
@@ -198,7 +198,7 @@ func (s *session) settle(ctx context.Context) error {
 		return fmt.Errorf("replication: %w", errors.Join(err, fill.Drop(ctx)))
 	}
 	f.cfg.Logger.InfoContext(ctx, "the store was filled from a snapshot", "revision", f.cfg.Store.Position().Revision)
-	f.tell()
+	f.announceApplied()
 	f.wakeReporter()
 	return nil
 }

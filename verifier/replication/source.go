@@ -42,20 +42,20 @@ func (f *Follower) runSource(ctx context.Context) {
 			err = errors.New("replication: the issuer announced a change and has none")
 		case err == nil:
 			if moved || !h.badWaits {
-				f.well(ctx, &h)
+				f.recovered(ctx, &h)
 			}
 			woken, err = f.wait(ctx)
 			if err != nil {
 				h.badWaits = true
 			} else if !woken {
-				f.well(ctx, &h)
+				f.recovered(ctx, &h)
 			}
 		}
 		if err != nil && ctx.Err() == nil {
 			woken = false
 			err = f.judge(ctx, err)
 			h.failures++
-			f.cfg.Sleep(ctx, f.ill(ctx, h.failures-1, err))
+			f.cfg.Sleep(ctx, f.backOff(ctx, h.failures-1, err))
 		}
 	}
 }
@@ -66,7 +66,7 @@ type health struct {
 	badWaits bool // one of them was in waiting: that rounds succeed mends nothing
 }
 
-func (f *Follower) well(ctx context.Context, h *health) {
+func (f *Follower) recovered(ctx context.Context, h *health) {
 	if h.failures > 0 {
 		f.cfg.Logger.InfoContext(ctx, "following the issuer again", "revision", f.cfg.Store.Position().Revision)
 	}
@@ -125,7 +125,7 @@ func (f *Follower) apply(ctx context.Context, head rootkeys.Position, sets []roo
 	if err := f.cfg.Store.Apply(ctx, head, sets); err != nil {
 		return fmt.Errorf("replication: %w", err)
 	}
-	f.tell()
+	f.announceApplied()
 	return nil
 }
 

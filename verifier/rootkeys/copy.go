@@ -97,15 +97,15 @@ func (s *Store) rotate(ctx context.Context, to *seal.Sealer) error {
 	if err != nil {
 		return err
 	}
-	s.kept.stop()
+	s.readers.stop()
 	if err := os.Rename(making, s.path); err != nil {
-		s.kept.start()
+		s.readers.start()
 		return errors.Join(err, m.file.db.Close(), os.Remove(making))
 	}
 	old := s.moment.Load().file
 	s.fill.Store(nil) // it was in the old file
 	s.publish(m)
-	s.kept.start()
+	s.readers.start()
 	return errors.Join(durable.SyncFolder(filepath.Dir(s.path)), old.db.Close()) // waits for lookups that began before
 }
 

@@ -191,8 +191,8 @@ func (s *Store) update(ctx context.Context, fn func(*writer) error) error {
 
 // write is update for who holds the store's writing.
 func (s *Store) write(m *moment, fn func(*writer) error) error {
-	s.kept.stop()
-	defer s.kept.start()
+	s.readers.stop()
+	defer s.readers.start()
 	if _, err := m.file.replaced(s.path); err != nil {
 		return s.wentBack(err)
 	}
@@ -306,7 +306,7 @@ func (s *Store) closeNow() error {
 		return nil
 	}
 	s.closed = true
-	s.kept.stop()
+	s.readers.stop()
 	if s.moment.Load() == nil {
 		return nil
 	}

@@ -12,8 +12,8 @@ import (
 
 // eachReader calls fn with the readers that no lookup uses.
 func eachReader(s *Store, fn func(*reader)) {
-	for i := range s.kept.slots {
-		if r := s.kept.slots[i].reader.Load(); r != nil {
+	for i := range s.readers.slots {
+		if r := s.readers.slots[i].reader.Load(); r != nil {
 			fn(r)
 		}
 	}

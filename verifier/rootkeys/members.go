@@ -111,9 +111,9 @@ func encodeClaims(claims []claim) []byte {
 }
 
 // memberRoles checks a project's members as an issuer tells them.
-func memberRoles(told map[string]string) (map[[16]byte]string, error) {
-	roles := make(map[[16]byte]string, len(told))
-	for user, role := range told {
+func memberRoles(given map[string]string) (map[[16]byte]string, error) {
+	roles := make(map[[16]byte]string, len(given))
+	for user, role := range given {
 		id, ok := uuidBytes(user)
 		if !ok || role == "" || len(role) > maxText {
 			return nil, errors.New("a member of it is no UUID, or has no role")

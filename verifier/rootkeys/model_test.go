@@ -305,16 +305,16 @@ func fastEqualsSlow(t testing.TB, s *Store) (fast int) {
 	if err := dbOf(s).View(func(tx *bbolt.Tx) error { slow.tx = uint64(tx.ID()); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	s.kept.stop()
+	s.readers.stop()
 	s.moment.Store(&slow)
-	s.kept.start()
+	s.readers.start()
 	for a, want := range first {
 		if got, err := s.Lookup(context.Background(), a.id, a.name); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("token %s for %s: %v\n%+v, want\n%+v", a.id, a.name, err, got, want)
 		}
 	}
-	s.kept.stop()
+	s.readers.stop()
 	s.moment.Store(m)
-	s.kept.start()
+	s.readers.start()
 	return fast
 }

@@ -78,11 +78,11 @@ func (o *overlay) take(next *overlay) {
 func (o *overlay) clear() {
 	clear(o.list)
 	*o = overlay{list: o.list[:0]}
-	if cap(o.list) > maxKeptList {
+	if cap(o.list) > maxReusedList {
 		o.list = nil
 	}
 }
 
-const maxKeptList = 1 << 16
+const maxReusedList = 1 << 16
 
 func compareIDs(a, b *recordID) int { return bytes.Compare(a[:], b[:]) }

@@ -138,7 +138,7 @@ type Store struct {
 
 	writing chan struct{} // full while somebody writes to the file, copies, replaces or closes it
 	closed  bool          // read and written by the holder of writing
-	kept    kept          // what lookups read with
+	readers readerPool    // what lookups read with
 	looked  atomic.Int64  // when the file was looked at, Unix nanoseconds
 
 	fault   atomic.Pointer[error] // why nothing is read any more; nil while all is well

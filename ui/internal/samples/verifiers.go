@@ -17,9 +17,9 @@ func verifiers() []Page {
 		{ID: "v5", Name: "old-mirror", State: ui.VerifierRevoked, CreatedAt: ago(300 * day), CreatedBy: "grace", SeenAt: ago(40 * day), RevokedAt: ago(39 * day), RevokedBy: "ada"},
 	}
 	const address = "https://packages.example.org"
-	reached := func(code string, r ui.Reach) ui.Layout {
+	reached := func(code string, r ui.Propagation) ui.Layout {
 		l := member()
-		l.Notice = ui.Notice{Code: code, Reach: &r}
+		l.Notice = ui.Notice{Code: code, Propagation: &r}
 		return l
 	}
 	return []Page{
@@ -32,9 +32,9 @@ func verifiers() []Page {
 		{"verifier-revoke", ui.VerifierRevokePage{Layout: member(), Verifier: rows[1]}},
 		{"verifier-revoke-away", ui.VerifierRevokePage{Layout: member(), Verifier: rows[2]}},
 		{"tokens-reached", ui.TokensPage{Tokens: tokenRows(), HasProjects: true,
-			Layout: reached("token_revoked", ui.Reach{Connected: 3, Applied: 3, Took: 41 * time.Millisecond})}},
+			Layout: reached("token_revoked", ui.Propagation{Connected: 3, Applied: 3, Took: 41 * time.Millisecond})}},
 		{"tokens-unreached", ui.TokensPage{Tokens: tokenRows(), HasProjects: true,
-			Layout: reached("token_revoked_soon", ui.Reach{Connected: 4, Applied: 2, Took: 41 * time.Millisecond, Here: true,
+			Layout: reached("token_revoked_soon", ui.Propagation{Connected: 4, Applied: 2, Took: 41 * time.Millisecond, Here: true,
 				Behind: []string{"upload-paris"}, Away: []string{"mirror-of-the-engines-department-second-rack-on-the-left-side", "staging"}, More: 3})}},
 	}
 }

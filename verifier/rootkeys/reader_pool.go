@@ -22,12 +22,12 @@ import (
 // and none is kept while one is under way. What is written is seen by every lookup
 // that begins after the write has returned.
 
-// keptSlots is how many transactions are kept at most; lookups beyond that, all at
+// poolSlots is how many transactions are kept at most; lookups beyond that, all at
 // one moment, have one each for themselves.
-const keptSlots = 64
+const poolSlots = 64
 
-// kept are the transactions of a store that no lookup uses at present.
-type kept struct {
+// readerPool has the transactions of a store that no lookup uses at present.
+type readerPool struct {
 	// generation counts the beginnings and ends of writes: it is odd while one is
 	// under way. A transaction of another generation is not used again.
 	generation atomic.Uint64
@@ -35,7 +35,7 @@ type kept struct {
 	// Away from what each lookup reads: a processor that takes and puts back its reader would
 	// throw it out of the caches of all others.
 	_     [128]byte
-	slots [keptSlots]slot
+	slots [poolSlots]slot
 	seats sync.Pool // of *slot, so that a processor comes back to its own
 	next  atomic.Uint32
 }
@@ -82,7 +82,7 @@ func (r *reader) leave() {
 
 // take is a slot and what was kept there: that of this processor, or else any, so that no more
 // readers are made than lookups were under way at one moment.
-func (k *kept) take() (*slot, *reader) {
+func (k *readerPool) take() (*slot, *reader) {
 	if p, ok := k.seats.Get().(*slot); ok {
 		if r := p.reader.Swap(nil); r != nil {
 			return p, r
@@ -97,11 +97,11 @@ func (k *kept) take() (*slot, *reader) {
 			return p, r
 		}
 	}
-	return &k.slots[k.next.Add(1)%keptSlots], &reader{}
+	return &k.slots[k.next.Add(1)%poolSlots], &reader{}
 }
 
 // put keeps a reader for the next lookup: without its transaction where a write began since.
-func (k *kept) put(p *slot, r *reader) {
+func (k *readerPool) put(p *slot, r *reader) {
 	defer k.seats.Put(p)
 	generation := r.generation // behind the swap r may be another lookup's
 	if generation%2 != 0 {
@@ -120,7 +120,7 @@ func (k *kept) put(p *slot, r *reader) {
 
 // stop ends the transactions that are kept and keeps none until start. Only the holder of
 // the store's writing calls these two.
-func (k *kept) stop() {
+func (k *readerPool) stop() {
 	k.generation.Add(1)
 	for i := range k.slots {
 		if r := k.slots[i].reader.Swap(nil); r != nil {
@@ -130,15 +130,15 @@ func (k *kept) stop() {
 	}
 }
 
-func (k *kept) start() { k.generation.Add(1) }
+func (k *readerPool) start() { k.generation.Add(1) }
 
 // read runs fn on a reader of the present.
 func (s *Store) read(ctx context.Context, fn func(*reader) error) (err error) {
 	if err := s.failure(); err != nil {
 		return err
 	}
-	p, r := s.kept.take()
-	if r.tx == nil || r.generation != s.kept.generation.Load() {
+	p, r := s.readers.take()
+	if r.tx == nil || r.generation != s.readers.generation.Load() {
 		r.leave()
 		if err := s.begin(ctx, r); err != nil {
 			return err
@@ -164,7 +164,7 @@ func (s *Store) read(ctx context.Context, fn func(*reader) error) (err error) {
 	}()
 	err = fn(r)
 	whole = true
-	s.kept.put(p, r)
+	s.readers.put(p, r)
 	return err
 }
 
@@ -190,7 +190,7 @@ func (s *Store) begin(ctx context.Context, r *reader) error {
 		return err
 	}
 	for wait := 20 * time.Microsecond; ; wait = min(2*wait, 10*time.Millisecond) {
-		generation := s.kept.generation.Load()
+		generation := s.readers.generation.Load()
 		m := s.moment.Load()
 		tx, err := s.beginRead(m.file)
 		switch {
@@ -202,13 +202,13 @@ func (s *Store) begin(ctx context.Context, r *reader) error {
 		number := uint64(tx.ID())
 		r.generation, r.tx, r.m = generation, tx, m
 		if number == m.tx {
-			if s.kept.generation.Load() != generation {
+			if s.readers.generation.Load() != generation {
 				r.generation |= 1 // a write began meanwhile: for once only
 			}
 			return s.bind(r)
 		}
 		r.leave()
-		if generation%2 == 0 && s.kept.generation.Load() == generation {
+		if generation%2 == 0 && s.readers.generation.Load() == generation {
 			return s.wentBack(fmt.Errorf("its last commit is number %d, and this program's is %d", number, m.tx))
 		}
 		select { // a commit is in the file, and not published yet
@@ -282,11 +282,11 @@ func (s *Store) look() error {
 	if now-last < int64(lookEvery) && now >= last || !s.looked.CompareAndSwap(last, now) {
 		return nil
 	}
-	generation := s.kept.generation.Load()
+	generation := s.readers.generation.Load()
 	m := s.moment.Load()
 	ours, err := m.file.replaced(s.path)
 	seen := m.file.seen.Load()
-	if generation%2 != 0 || s.kept.generation.Load() != generation {
+	if generation%2 != 0 || s.readers.generation.Load() != generation {
 		s.looked.Store(last)
 		return nil
 	}
@@ -324,14 +324,14 @@ func (f *file) replaced(path string) (os.FileInfo, error) {
 func (s *Store) changed(m *moment, generation uint64, fi os.FileInfo) error {
 	err := s.apart(m.file, func() error {
 		return m.file.db.View(func(tx *bbolt.Tx) error {
-			if s.kept.generation.Load() != generation {
+			if s.readers.generation.Load() != generation {
 				return nil
 			}
 			err := s.sound(tx, m.file)
 			if err == nil {
 				err = s.sameRoot(tx, m, uint64(tx.ID()))
 			}
-			if s.kept.generation.Load() != generation {
+			if s.readers.generation.Load() != generation {
 				return nil
 			}
 			return err

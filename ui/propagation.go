@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Reach says which verifiers have a change that was just made.
-type Reach struct {
+// Propagation says which verifiers have a change that was just made.
+type Propagation struct {
 	Connected int           `json:"connected"` // verifiers that are connected, this server's own among them
 	Applied   int           `json:"applied"`   // those of them that have the change
 	Took      time.Duration `json:"took"`      // until the last of these had it
@@ -17,13 +17,13 @@ type Reach struct {
 }
 
 // Missing reports whether some verifier may still decide as before.
-func (r Reach) Missing() bool { return r.Here || len(r.Behind)+len(r.Away)+r.More > 0 }
+func (r Propagation) Missing() bool { return r.Here || len(r.Behind)+len(r.Away)+r.More > 0 }
 
-// maxReachNames is how many verifiers a notice names.
-const maxReachNames = 8
+// maxPropagationNames is how many verifiers a notice names.
+const maxPropagationNames = 8
 
 // Short names no more verifiers than fit into a notice, and counts the rest.
-func (r Reach) Short() Reach {
+func (r Propagation) Short() Propagation {
 	cut := func(names []string, room int) []string {
 		if len(names) > room {
 			r.More += len(names) - room
@@ -31,13 +31,13 @@ func (r Reach) Short() Reach {
 		}
 		return names
 	}
-	r.Behind = cut(r.Behind, maxReachNames)
-	r.Away = cut(r.Away, maxReachNames-len(r.Behind))
+	r.Behind = cut(r.Behind, maxPropagationNames)
+	r.Away = cut(r.Away, maxPropagationNames-len(r.Behind))
 	return r
 }
 
-// reach says it: "3 of 3 verifiers have it, in 41 ms."
-func (c *catalogue) reach(r Reach) string {
+// propagation says it: "3 of 3 verifiers have it, in 41 ms."
+func (c *catalogue) propagation(r Propagation) string {
 	if r.Connected == 0 {
 		return ""
 	}
