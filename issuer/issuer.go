@@ -6,7 +6,8 @@
 //	followers   the verifiers: the feed, snapshots, who is connected, confirmed revocation
 //
 // Each room imports those above it in this list and none below. Beside them, feedhttp and adminhttp
-// serve the feed and the admin socket, and web serves people.
+// serve the feed and the admin socket, refusal turns errors into statuses and words, mails writes the
+// emails, and web serves people.
 //
 // # Where to begin
 //
@@ -21,7 +22,7 @@
 //
 // # Errors
 //
-// Input that a person can mend comes back as problem.Problems. ledger.ErrNotFound is
+// Input that a person can correct comes back as problem.Problems. ledger.ErrNotFound is
 // said of what does not exist and of what is not the asker's business, with no
 // difference between the two. ledger.ErrNotOwner is for members who may see a project
 // and not manage it; ledger.ErrFrozen is for a user who was frozen while signed in.

@@ -22,7 +22,7 @@
 //   - errors.As finds a *Denial: the token does not allow it. Answer HTTP 403;
 //     denial.Message() is made for the person who reads it.
 //   - errors.Is finds ErrUnavailable: the check could not be made. Answer HTTP
-//     503, never an allow. Every error that is no *Denial is this one.
+//     503, never an allow. Every error that is not a *Denial is this one.
 //
 // Put into the Request what is known by then. What a request leaves out
 // satisfies no caveat about it, so a handler that learns the file's digest only

@@ -1,6 +1,6 @@
 // Package config reads what an operator sets: a TOML file, decoded strictly, with
 // every problem reported at once, and the defaults that 'rind serve' starts with
-// if there is no file.
+// if there is no file. Config and settings.go are of 'rind serve', gateway.go of 'rind gateway'.
 package config
 
 import (

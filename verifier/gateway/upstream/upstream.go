@@ -1,4 +1,4 @@
-// Package upstream is a backend of [gateway.Gateway] that passes uploads on to an index that is already there: any one
+// Package upstream is a backend of [gateway.Gateway] that passes uploads on to an index that somebody already has: any
 // that speaks PyPI's upload API, as pypiserver, devpi, Gitea, Nexus and Artifactory do.
 //
 //	index, err := upstream.Open(upstream.Config{URL: "http://127.0.0.1:8081/", User: "rind", PasswordFile: "upstream.password", Spool: "spool"})
