@@ -7,11 +7,13 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // names are those of an archive's entries. No two of them may be one file anywhere: macOS and
-// Windows take names for the same that differ in case, in how a letter is composed, or in dots
-// and spaces at the end.
+// Windows take names for the same that differ in case, in how a letter is composed, in letters
+// that are not seen, in dots and spaces at the end, or behind a colon (a stream of the file).
 type names struct {
 	seen  map[nameKey]int // the entry; folder, where a name is only a part of others
 	bytes int
@@ -37,7 +39,7 @@ func checkName(name string) error {
 		return fault("the name of an entry has more than %d bytes: '%s'", maxName, clip(name))
 	case !utf8.ValidString(name):
 		return fault("the name of an entry is not UTF-8: '%s'", clip(name))
-	case strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }):
+	case strings.ContainsFunc(name, text.Disruptive): // pip ends lines of RECORD at some of them
 		return fault("the name of an entry has a control character in it: '%s'", clip(name))
 	case strings.Contains(name, `\`):
 		return fault(`the name of an entry has a backslash in it: '%s'; use "/"`, clip(name))
@@ -130,14 +132,15 @@ func fold(name string) string {
 	plain := true
 	for i := 0; i < len(name) && plain; i++ {
 		c := name[i]
-		plain = c < utf8.RuneSelf && (c < 'A' || c > 'Z') && (c != '.' && c != ' ' || i+1 < len(name) && name[i+1] != '/')
+		plain = c < utf8.RuneSelf && (c < 'A' || c > 'Z') && c != ':' && (c != '.' && c != ' ' || i+1 < len(name) && name[i+1] != '/')
 	}
 	if plain {
 		return name
 	}
 	parts := strings.Split(name, "/")
 	for i, part := range parts {
-		if trimmed := strings.TrimRight(part, ". "); trimmed != "" {
+		file, _, _ := strings.Cut(part, ":")
+		if trimmed := strings.TrimRight(file, ". "); trimmed != "" {
 			parts[i] = trimmed
 		}
 	}
@@ -146,6 +149,9 @@ func fold(name string) string {
 
 // foldRune is one of all runes that differ only in case: the lower one of ASCII's, else the first.
 func foldRune(r rune) rune {
+	if unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
+		return -1
+	}
 	if r == 'ẞ' {
 		r = 'ß'
 	}

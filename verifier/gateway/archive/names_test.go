@@ -18,6 +18,9 @@ var badNames = []struct{ what, name, refused string }{
 	{"a drive's folder", "C:evil.py", "absolute"},
 	{"a line end", "demo/a\n.py", "control"},
 	{"a tab", "demo/a\t.py", "control"},
+	{"a line separator", "demo/a\u2028b.py", "control"},
+	{"a line end of IBM's", "demo/a\u0085b.py", "control"},
+	{"a turn of the direction", "demo/a\u202eb.py", "control"},
 	{"too long", "demo/" + strings.Repeat("a/", 30) + strings.Repeat("x", 1000), "more than 1024 bytes"},
 	{"too deep", strings.Repeat("a/", 64) + "x", "more than 64 folders"},
 }
@@ -30,6 +33,8 @@ var samePairs = []struct{ what, a, b string }{
 	{"composed differently", "demo/\u00e9.py", "demo/e\u0301.py"},
 	{"with a dot at the end", "demo/a", "demo/a."},
 	{"with a space at the end of a folder", "demo/a.py", "demo /a.py"},
+	{"with a stream", "demo/a.py", "demo/a.py::$DATA"},
+	{"with a letter that is not seen", "demo/a.py", "demo/a\u200c.py"},
 	{"with a long s", "demo/s.py", "demo/\u017f.py"},
 	{"with a sharp s", "demo/strasse", "demo/stra\u00dfe"},
 	{"a file and a folder", "demo/a", "demo/a/b"},
@@ -40,7 +45,7 @@ var samePairs = []struct{ what, a, b string }{
 func TestNames(t *testing.T) {
 	var list []hostile
 	for _, n := range badNames {
-		list = append(list, hostile{"zip: " + n.what, wheelName, wheelOf(zfile{name: n.name}), n.refused})
+		list = append(list, hostile{"zip: " + n.what, wheelName, wheelOf(zfile{name: n.name, flags: flagUTF8}), n.refused})
 		inside := "demo-1.0/" + n.name
 		if n.refused == "absolute" {
 			inside = n.name

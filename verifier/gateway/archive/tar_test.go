@@ -56,6 +56,10 @@ func TestTarFiles(t *testing.T) {
 		{"a size in binary", tarName, tarOf(with(size("\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x06"))), "impossible size"},
 		{"a size with a sign", tarName, tarOf(with(size("-0000000006\x00"))), "impossible size"},
 		{"a size with something behind it", tarName, tarOf(with(size("6\x000000000006"))), "impossible size"},
+		{"a mode that is no number", tarName, tarOf(with(func(b *[block]byte) { copy(b[100:], "rwx") })), "a number in it that is none"},
+		{"a device that is no number", tarName, tarOf(with(func(b *[block]byte) { copy(b[329:], "x") })), "a number in it that is none"},
+		{"good, an owner in binary", tarName, tarOf(with(func(b *[block]byte) { copy(b[108:], "\x80\x00\x00\x00\x1c\x31\x1f\x6d") })), ""},
+		{"a record of a sparse file of star's", tarName, tarOf(pax("SCHILY.realsize", "1"), a), "'SCHILY.realsize'"},
 		{"a giant size", tarName, tarOf(with(size("77777777777\x00"))), "cut off"},
 		{"a bomb", tarName, tarOf(tfile{name: "demo-1.0/a", data: strings.Repeat("\x00", 70<<20)}), "more than 50 times"},
 

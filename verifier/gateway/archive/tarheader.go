@@ -36,6 +36,9 @@ func readHeader(b *[block]byte) (h header, err error) {
 	if !ok {
 		return h, fault("an entry has an impossible size: '%s'", clip(name))
 	}
+	if !numbersAreRight(b) {
+		return h, fault("a header of the tar file has a number in it that is none: at '%s'", clip(name))
+	}
 	prefix, ok := cString(b[345:500])
 	switch {
 	case string(b[257:265]) == "ustar\x0000" && ok:
@@ -66,6 +69,17 @@ func octal(b []byte) (int64, bool) {
 	}
 	n, err := strconv.ParseInt(s[:digits], 8, 64)
 	return n, err == nil && strings.Trim(s[digits:], " \x00") == ""
+}
+
+// numbersAreRight looks at the numbers that decide nothing: where one can't be read Python takes the header for the
+// end of the tar file, and others read on. Those too large for octal digits are in binary, behind 0x80 or 0xff.
+func numbersAreRight(b *[block]byte) bool {
+	for _, field := range [][]byte{b[100:108], b[108:116], b[116:124], b[136:148], b[329:337], b[337:345]} { // mode, uid, gid, mtime, device
+		if _, ok := octal(field); !ok && field[0] != 0x80 && field[0] != 0xff {
+			return false
+		}
+	}
+	return true
 }
 
 func checksumIsRight(b *[block]byte) bool {
@@ -134,7 +148,7 @@ func readPax(b []byte) (map[string]string, error) {
 			return nil, fault("a record of the tar file is malformed")
 		case again:
 			return nil, fault("the tar file has the record '%s' twice for an entry", clip(key))
-		case key == "size" || key == "linkpath" || key == "hdrcharset" || strings.HasPrefix(key, "GNU.sparse."):
+		case key == "size" || key == "linkpath" || key == "hdrcharset" || strings.HasPrefix(key, "GNU.sparse."), key == "SCHILY.realsize", key == "SCHILY.filetype":
 			return nil, fault("the tar file has the record '%s', which programs understand differently", clip(key))
 		case key == "path" && (value == "" || strings.Contains(value, "\x00")):
 			return nil, fault("the tar file has an empty name, or one with a NUL in it")

@@ -71,6 +71,7 @@ func TestWheels(t *testing.T) {
 		{"good, plugins whose names have slashes", wheelName, points("[mkdocs.plugins]\r\nmaterial/blog = demo:main\r\n[console_scripts]\r\ndemo = demo:main\r\n"), ""},
 		{"metadata in a folder that ends with a dot", wheelName, data("other-1.0.dist-info./METADATA"), "dist-info"},
 		{"metadata in a folder that ends with a space", wheelName, data("other-1.0.dist-info /METADATA"), "dist-info"},
+		{"metadata in a folder behind a colon", wheelName, data("other-1.0.dist-info::$INDEX_ALLOCATION/METADATA"), "dist-info"},
 		{"data that is metadata, in a folder that ends with a dot", wheelName, data("demo-1.0.data/purelib/other-1.0.dist-info./METADATA"), "metadata of a package"},
 
 		{"data of another project", wheelName, data("other-1.0.data/scripts/demo"), ".data folder of something else"},

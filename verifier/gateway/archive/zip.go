@@ -31,6 +31,10 @@ const (
 	flagEncrypted  = 1<<0 | 1<<6 | 1<<13
 	flagSizeBehind = 1 << 3
 	flagUTF8       = 1 << 11
+	flagsOfDeflate = 1<<1 | 1<<2 // how hard it tried
+	flagsKnown     = flagsOfDeflate | flagUTF8
+
+	maxVersion = 63 // of the format that Python's zipfile reads
 
 	methodStored  = 0
 	methodDeflate = 8
@@ -169,6 +173,8 @@ func readCentral(head *[centralSize]byte, r io.Reader) (entry zipEntry, rest int
 		return entry, 0, fault("the directory of the zip file has something in it that is no entry")
 	case commentSize != 0:
 		return entry, 0, fault("an entry has a comment: '%s'", clip(entry.name))
+	case head[6] > maxVersion:
+		return entry, 0, fault("an entry needs a version of the format that not every program reads: '%s'", clip(entry.name))
 	case le.Uint16(head[34:]) != 0:
 		return entry, 0, fault("an entry is in another part of the zip file: '%s'", clip(entry.name))
 	}
@@ -191,6 +197,8 @@ func (z *zipEntry) checkKind(attributes uint32) error {
 		return fault("an entry is encrypted: '%s'", clip(z.name))
 	case z.flags&flagSizeBehind != 0:
 		return fault("the sizes of an entry stand behind its data: '%s'; write the zip file to a file, not to a pipe", clip(z.name))
+	case z.flags&^flagsKnown != 0:
+		return fault("an entry has flags that not every program understands: '%s'", clip(z.name))
 	case z.method != methodStored && z.method != methodDeflate:
 		return fault("an entry is compressed with method %d: '%s'; use deflate", z.method, clip(z.name))
 	case z.flags&flagUTF8 == 0 && strings.ContainsFunc(z.name, func(c rune) bool { return c >= 0x80 }):
