@@ -100,7 +100,7 @@ func LoadGateway(file string) (Gateway, error) {
 	}
 	p := g.set(file, doc)
 	g.resolve(filepath.Dir(file))
-	return g, append(p, g.check()...).err()
+	return g, append(append(p, g.check()...), g.checkFiles()...).err()
 }
 
 // set takes what a file says.
@@ -237,6 +237,37 @@ func (g *Gateway) check() (p Problems) {
 		if i.Upstream == "" {
 			p = append(p, what+"upstream is missing: set the address that uploads are posted to")
 		}
+	}
+	return p
+}
+
+// checkFiles finds files that can't be read, and says what belongs into them.
+func (g *Gateway) checkFiles() (p Problems) {
+	type named struct{ setting, path, what string }
+	files := []named{
+		{"secret-file", g.SecretFile, "it has the secret that 'rind admin register-verifier' shows"},
+		{"issuer-ca-file", g.IssuerCAFile, "it has the certificates (PEM) that sign the issuer's"},
+		{"verify-secret-file", g.VerifySecretFile, "it has a secret of your choice, which programs send to /v1/verify"},
+		{"tls-cert", g.TLSCert, "it has the certificate chain (PEM)"},
+		{"tls-key", g.TLSKey, "it has the certificate's key (PEM)"},
+	}
+	for n, i := range g.Indexes {
+		what := fmt.Sprintf("index %d: ", n+1)
+		files = append(files,
+			named{what + "password-file", i.PasswordFile, "it has the password of the gateway's account at the index"},
+			named{what + "bearer-file", i.BearerFile, "it has the gateway's token for the index"},
+			named{what + "ca-file", i.CAFile, "it has the certificates (PEM) that sign the index's"})
+	}
+	for _, file := range files {
+		if file.path == "" {
+			continue
+		}
+		f, err := os.Open(file.path)
+		if err != nil {
+			p = append(p, fmt.Sprintf("%s: %v: %s", file.setting, err, file.what))
+			continue
+		}
+		f.Close()
 	}
 	return p
 }

@@ -12,6 +12,11 @@ import (
 func loadGateway(t *testing.T, text string) (Gateway, string, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "gateway.toml")
+	for _, name := range []string{"s", "verifier.secret", "ca.pem", "verify.secret", "cert.pem", "key.pem", "upstream.password", "team.secret", "team.pem"} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(path), name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +57,7 @@ proxy-reads = true
 path = "/team-a/"
 upstream = "http://index.internal/root/team/"
 simple = "http://index.internal/root/team/+simple/"
-bearer-file = "/run/secrets/team"
+bearer-file = "team.secret"
 ca-file = "team.pem"
 insecure-http = true
 `)
@@ -61,7 +66,7 @@ insecure-http = true
 	}
 	want := []Index{
 		{Path: "/", Upstream: "http://127.0.0.1:8081/", User: "rind", PasswordFile: dir + "/upstream.password", ProxyReads: true},
-		{Path: "/team-a/", Upstream: "http://index.internal/root/team/", Simple: "http://index.internal/root/team/+simple/", BearerFile: "/run/secrets/team", CAFile: dir + "/team.pem", InsecureHTTP: true},
+		{Path: "/team-a/", Upstream: "http://index.internal/root/team/", Simple: "http://index.internal/root/team/+simple/", BearerFile: dir + "/team.secret", CAFile: dir + "/team.pem", InsecureHTTP: true},
 	}
 	if !slices.Equal(g.Indexes, want) {
 		t.Errorf("%+v", g.Indexes)
@@ -115,12 +120,13 @@ upstream = "http://127.0.0.1:1"
 		t.Error("a password is repeated")
 	}
 	for text, want := range map[string]string{
-		"":                  "there is no index",
-		"index = 5":         "begin each index with a line [[index]]",
-		"[index]\na = 1":    "begin each index with a line [[index]]",
-		"index = [1]":       "begin each index with a line [[index]]",
-		"listen = [":        "gateway.toml:1:",
-		"listen = \"8080\"": "is not host:port",
+		"":                    "there is no index",
+		"secret-file = \"x\"": "register-verifier",
+		"index = 5":           "begin each index with a line [[index]]",
+		"[index]\na = 1":      "begin each index with a line [[index]]",
+		"index = [1]":         "begin each index with a line [[index]]",
+		"listen = [":          "gateway.toml:1:",
+		"listen = \"8080\"":   "is not host:port",
 	} {
 		if _, _, err := loadGateway(t, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)

@@ -37,7 +37,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, edit := range map[string]func(*Config){
-		"no URL":                        func(c *Config) { c.URL = "http://[::1" },
+		"is not like https":             func(c *Config) { c.URL = "http://[::1" },
 		"has a user in it":              func(c *Config) { c.URL = "https://rind:hunter2@index.example.org/" },
 		"is not like":                   func(c *Config) { c.URL = "ftp://index.example.org/" },
 		"not https":                     func(c *Config) { c.URL = "http://index.example.org/" },

@@ -134,7 +134,7 @@ func parseURL(what, text string, insecure bool) (*url.URL, error) {
 	at, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("upstream: %s is no URL", what) // err holds what may be a password
+		return nil, fmt.Errorf("upstream: %s is not like https://index.example.org/", what) // err holds what may be a password
 	case at.User != nil:
 		return nil, fmt.Errorf("upstream: %s has a user in it: set the user, and the file with the password", what)
 	case at.Host == "" || at.RawQuery != "" || at.Fragment != "" || at.Scheme != "http" && at.Scheme != "https":
