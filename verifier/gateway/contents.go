@@ -11,7 +11,7 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway/archive"
 )
 
-// Archives are read by a bounded number of goroutines: each takes up to 16 MiB of memory, and a processor.
+// Archives are read by a bounded number of goroutines: each takes up to 20 MiB of memory, and a processor.
 const (
 	minReads     = 4
 	readWait     = time.Minute

@@ -48,7 +48,7 @@ func fault(format string, args ...any) error {
 }
 
 // Check reads a wheel (.whl) or an sdist (.tar.gz, .zip) of size bytes, and holds what is in it
-// against want. It uses at most 16 MiB of memory whatever the file is, and stops with ctx.
+// against want. It keeps at most 20 MiB of memory whatever the file is, and stops with ctx.
 //
 // The error is a [Fault] where the archive is not one to offer, or that of ctx or of the file.
 func Check(ctx context.Context, file io.ReaderAt, size int64, want Want) error {

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -84,6 +86,25 @@ func (f *failing) ReadAt(p []byte, at int64) (int, error) {
 		return 0, f.err
 	}
 	return f.Reader.ReadAt(p, at)
+}
+
+// TestMemoryOfManyEntries: what unpacks an entry takes 80 KiB, and is there once, not once for each of 65,535.
+func TestMemoryOfManyEntries(t *testing.T) {
+	var files []zfile
+	for i := range 2000 {
+		files = append(files, zfile{name: fmt.Sprintf("demo/%d.py", i), data: "x = 1\n"})
+	}
+	b := wheelOf(files...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := Check(context.Background(), bytes.NewReader(b), int64(len(b)), Want{wheelName, "demo", "1.0"})
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if perEntry := (after.TotalAlloc - before.TotalAlloc) / 2000; perEntry > 8<<10 {
+		t.Errorf("%d bytes are allocated for each entry", perEntry)
+	}
 }
 
 // FuzzCheck: whatever the bytes are, Check ends, and what it takes Go's reader takes too.

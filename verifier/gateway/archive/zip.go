@@ -55,6 +55,10 @@ type zipFile struct {
 	src     *source
 	entries []zipEntry // in the order of their places
 	names   *names
+
+	packed  *bufio.Reader // of the entry that is open
+	inflate io.Reader     // unpacks it; nil until one is packed
+	text    []byte        // name and extra fields of the entry whose header is read
 }
 
 type zipEntry struct {
@@ -118,6 +122,16 @@ func (s *source) bytes(at, size int64) ([]byte, error) {
 	return b, nil
 }
 
+// readText reads size bytes into memory that is used again.
+func (z *zipFile) readText(r io.Reader, size int) ([]byte, error) {
+	if cap(z.text) < size {
+		z.text = make([]byte, size)
+	}
+	text := z.text[:size]
+	_, err := io.ReadFull(r, text)
+	return text, err
+}
+
 // readDirectory reads the central directory.
 func (z *zipFile) readDirectory(e end) error {
 	if e.entries > e.size/centralSize {
@@ -131,7 +145,7 @@ func (z *zipFile) readDirectory(e end) error {
 		if _, err := io.ReadFull(r, head[:]); err != nil {
 			return z.src.short(err)
 		}
-		entry, rest, err := readCentral(&head, r)
+		entry, rest, err := z.readCentral(&head, r)
 		if err != nil {
 			return z.src.short(err)
 		}
@@ -157,11 +171,11 @@ func (s *source) short(err error) error {
 }
 
 // readCentral reads an entry of the directory; rest is how many bytes it has behind head.
-func readCentral(head *[centralSize]byte, r io.Reader) (entry zipEntry, rest int64, err error) {
+func (z *zipFile) readCentral(head *[centralSize]byte, r io.Reader) (entry zipEntry, rest int64, err error) {
 	le := binary.LittleEndian
 	nameSize, extraSize, commentSize := le.Uint16(head[28:]), le.Uint16(head[30:]), le.Uint16(head[32:])
-	text := make([]byte, int(nameSize)+int(extraSize))
-	if _, err := io.ReadFull(r, text); err != nil {
+	text, err := z.readText(r, int(nameSize)+int(extraSize))
+	if err != nil {
 		return entry, 0, err
 	}
 	entry = zipEntry{
@@ -277,7 +291,7 @@ func (z *zipFile) readLocal(entry *zipEntry, limit int64) (next int64, err error
 	if le.Uint32(head) != localSignature || entry.data > limit || entry.packed > limit-entry.data {
 		return 0, fault("an entry is not where the directory says: '%s'", clip(entry.name))
 	}
-	text, err := z.src.bytes(entry.at+localSize, nameSize+extraSize)
+	text, err := z.readText(z.src.section(entry.at+localSize, nameSize+extraSize), int(nameSize+extraSize))
 	if err != nil {
 		return 0, err
 	}

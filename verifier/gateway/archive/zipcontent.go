@@ -9,15 +9,29 @@ import (
 	"strings"
 )
 
-// open reads the content of an entry. It fails where that is not what the directory says of it.
+// open reads the content of an entry, until the next one is opened: all share what takes memory. It fails where the
+// content is not what the directory says of it.
 func (z *zipFile) open(entry *zipEntry) io.Reader {
-	packed := bufio.NewReaderSize(z.src.section(entry.data, entry.packed), chunk)
-	c := &content{entry: entry, packed: packed, from: packed, crc: crc32.NewIEEE()}
+	section := z.src.section(entry.data, entry.packed)
+	if z.packed == nil {
+		z.packed = bufio.NewReaderSize(section, chunk)
+	}
+	z.packed.Reset(section)
+	c := &content{entry: entry, packed: z.packed, from: z.packed, crc: crc32.NewIEEE()}
 	isEmptyFolder := strings.HasSuffix(entry.name, "/") && entry.packed == 0 // the zipfile of Python 2 marks folders as deflated
 	if entry.method == methodDeflate && !isEmptyFolder {
-		c.from = flate.NewReader(packed)
+		c.from = z.inflated()
 	}
 	return c
+}
+
+// inflated unpacks what z.packed reads.
+func (z *zipFile) inflated() io.Reader {
+	if again, ok := z.inflate.(flate.Resetter); ok && again.Reset(z.packed, nil) == nil {
+		return z.inflate
+	}
+	z.inflate = flate.NewReader(z.packed)
+	return z.inflate
 }
 
 type content struct {
