@@ -120,6 +120,9 @@ func TestTheGuideNamesEverySettingOfTheGateway(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "gateway.toml")
 	writeFile(t, path, 0o644, []byte(sample[1]))
+	for _, name := range []string{"verifier.secret", "upstream.password"} {
+		writeFile(t, filepath.Join(filepath.Dir(path), name), 0o600, nil)
+	}
 	if _, err := config.LoadGateway(path); err != nil {
 		t.Error(err)
 	}
