@@ -32,21 +32,27 @@ func (h *health) last() (time.Time, error) {
 // freshness is for how long an answer says that the index is there.
 const freshness = 5 * time.Second
 
-// Ready is nil where the index answers. It asks it at most once in five seconds.
+// Ready is nil where the index answers. It asks it at most once in five seconds, however many want to know: anybody
+// may. Who hangs up meanwhile ends only the own wait, since what became of the question is what all others hear.
 func (u *Upstream) Ready(ctx context.Context) error {
+	select {
+	case u.asking <- struct{}{}:
+		defer func() { <-u.asking }()
+	case <-ctx.Done():
+		return fmt.Errorf("upstream: %s has not answered yet: %w", u.base, ctx.Err())
+	}
 	at, err := u.reached.last()
 	if time.Since(at) < freshness {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dialTime)
 	defer cancel()
 	res, err := u.get(ctx, u.base, "*/*")
-	if err != nil {
-		return err
-	}
-	res.Body.Close()
-	if res.StatusCode >= 500 {
-		err = fmt.Errorf("upstream: %s answers %s", u.base, res.Status)
+	if err == nil {
+		res.Body.Close()
+		if res.StatusCode >= 500 {
+			err = fmt.Errorf("upstream: %s answers %s", u.base, res.Status)
+		}
 	}
 	u.reached.note(err)
 	return err

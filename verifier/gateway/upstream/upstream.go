@@ -79,13 +79,14 @@ type Upstream struct {
 	simple     atomic.Pointer[url.URL] // ends with "/"; nil until it was found
 	busy       locks
 	reached    health
+	asking     chan struct{} // has room for one: whoever asks the index whether it is there
 }
 
 var _ gateway.FormReader = (*Upstream)(nil)
 
 // Open checks cfg, and reads its files. It connects to nobody: see [Upstream.Check].
 func Open(cfg Config) (*Upstream, error) {
-	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: locks{held: map[string]*lock{}}}
+	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: locks{held: map[string]*lock{}}, asking: make(chan struct{}, 1)}
 	if u.log == nil {
 		u.log = slog.New(slog.DiscardHandler)
 	}
