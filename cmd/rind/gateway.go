@@ -163,7 +163,7 @@ func (g *gatewayInstance) openIndexes(ctx context.Context) error {
 	}
 	g.reloads = append(g.reloads, secret.Reload)
 	g.handler = g.metrics.Requests(gatewayhttp.New(gatewayhttp.Config{
-		Indexes: served, PublicURL: cfg.PublicURL, ClientIP: clientIP, Metrics: g.metrics.Routes(), Ready: g.ready,
+		Indexes: served, PublicURL: cfg.PublicURL, ClientIP: clientIP, Ready: g.ready,
 		Verifier: check, Secret: secret, OnUse: func(grant verifier.Grant, from netip.Addr) { g.follower.Used(grant, from, time.Now()) },
 	}))
 	return nil

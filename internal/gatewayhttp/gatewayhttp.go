@@ -3,7 +3,7 @@
 //
 //	/livez       200 while the process answers
 //	/readyz      200 where it can decide and its indexes answer, else 503 and why
-//	/metrics     for Prometheus, to clients on this machine
+//	/metrics     nothing, so that no index answers in its place: metrics have a listener of their own
 //	/project/X/  the pages of project X, where clients print that address (flit)
 //	/v1/verify   decides for programs that know a secret (POST, JSON)
 //	/v1/auth     decides for a proxy that asks before it passes a request on
@@ -40,7 +40,6 @@ type Config struct {
 	Indexes   []Index
 	Ready     func() error // why tokens can't be checked
 	PublicURL *url.URL
-	Metrics   http.Handler
 
 	Verifier gateway.Verifier
 	Secret   *Secret                                 // of programs that ask at /v1/verify
@@ -99,13 +98,10 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	say(w, http.StatusOK, "ok")
 }
 
-// metrics answers this machine alone.
-func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
-	if !s.cfg.ClientIP(r).IsLoopback() {
-		say(w, http.StatusNotFound, "There is nothing at this address.")
-		return
-	}
-	s.cfg.Metrics.ServeHTTP(w, r)
+// metrics says where they are. Who is behind a proxy on this machine looks like this machine where trusted-proxies is not
+// set, so an address can't tell who may read them.
+func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
+	say(w, http.StatusNotFound, "There are no metrics at this address: they are at that of metrics-listen.")
 }
 
 // project leads to the pages of a project, in the first index that shows pages.
