@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/dist"
 	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
@@ -78,6 +79,10 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusBadRequest, "The field action is none of "+strings.Join(actions, ", ")+": tokens are for nothing else.")
 		return
 	}
+	if sentence := q.misfit(); sentence != "" {
+		answerDecision(w, decision{Reason: sentence}, http.StatusForbidden)
+		return
+	}
 	final := q.Final == nil || *q.Final
 	d, status := s.decide(r, q.Authorization, caveats.Request{
 		Action: q.Action, Project: q.Project, Version: q.Version, Filename: q.Filename, SHA256: q.SHA256, ClientIP: client,
@@ -96,6 +101,23 @@ func readQuestion(w http.ResponseWriter, r *http.Request) (*question, error) {
 		return nil, errors.New("something is behind it")
 	}
 	return q, nil
+}
+
+// misfit says why the file's name is not one of the project and the version, as far as these are known; "" where it is. A
+// token is for a project, and many indexes keep a file by its name alone.
+func (q *question) misfit() string {
+	if q.Filename == "" || q.Project == "" {
+		return ""
+	}
+	version := dist.VersionOf(q.Filename, caveats.NormalizeProject(q.Project))
+	switch {
+	case version == "":
+		return "The file '" + text.Line(text.Clip(q.Filename)) + "' does not belong to project '" + text.Line(text.Clip(q.Project)) +
+			"': its name should be name-version.tar.gz, or that of a wheel."
+	case q.Version != "" && !caveats.EqualVersions(version, q.Version):
+		return "The file '" + text.Line(text.Clip(q.Filename)) + "' does not match the version '" + text.Line(text.Clip(q.Version)) + "'."
+	}
+	return ""
 }
 
 // decide asks the verifier.

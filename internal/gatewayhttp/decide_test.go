@@ -121,6 +121,9 @@ func TestVerify(t *testing.T) {
 		allowed bool
 		reason  string
 	}{
+		{"the file of another project", map[string]any{"authorization": basic(d.text), "project": "demo", "version": "1.0", "filename": "other-1.0.tar.gz"}, 403, false, "does not belong to project 'demo'"},
+		{"the wheel of another project, before all is known", map[string]any{"authorization": basic(d.text), "project": "demo", "filename": "other-1.0-py3-none-any.whl", "final": false}, 403, false, "does not belong to project 'demo'"},
+		{"the file of another version", map[string]any{"authorization": basic(d.text), "project": "demo", "version": "1.0", "filename": "demo-1.0.5.tar.gz"}, 403, false, "does not match the version '1.0'"},
 		{"all is known", map[string]any{"authorization": basic(d.text), "project": "Demo", "version": "1.0", "filename": "demo-1.0.tar.gz"}, 200, true, ""},
 		{"a bearer token", map[string]any{"authorization": "Bearer " + d.text, "project": "demo"}, 200, true, ""},
 		{"another project", map[string]any{"authorization": basic(d.text), "project": "my-lib"}, 403, false, "not for 'my-lib'"},
