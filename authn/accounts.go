@@ -25,18 +25,18 @@ type User struct {
 	Frozen            bool
 	HasTOTP           bool
 	Keys              int  // security keys and passkeys
-	KeysOnly          bool // an authenticator's codes are no second factor
+	KeysOnly          bool // an authenticator's codes don't count as a second factor
 	RecoveryCodesLeft int
-	RecoveryConfirmed bool // a recovery code was typed back (or used)
+	RecoveryConfirmed bool // a recovery code was typed back or used
 	CreatedAt         time.Time
 	SessionGeneration uint64 // a Session of another generation no longer holds
-	PasswordMailed    bool   // the password was set, or the address taken back, by a mailed link, and nobody has given a second factor since
-	Recovered         bool   // its factors were taken by a recovery; new ones are set up behind the mailed link
+	PasswordMailed    bool   // a mailed link set the password or took the address back, and no second factor was given since
+	Recovered         bool   // a recovery removed its factors; the mailed link lets new ones be set up
 	RecoveryBy        string // ID of the Session that has used that link
 }
 
-// HasFactor reports whether there is a second factor to sign in with. Recovery
-// codes are none; they stand in for one.
+// HasFactor reports whether there is a second factor to sign in with. Recovery codes don't count: they
+// stand in for one.
 func (u User) HasFactor() bool { return u.HasTOTP || u.Keys > 0 }
 
 // User returns an account, or ErrNotFound.
@@ -67,8 +67,8 @@ func (s *Accounts) UserByName(ctx context.Context, username string) (User, error
 // LinkInfo is what the page behind a link says before the link is used.
 type LinkInfo struct {
 	Purpose  Purpose
-	Email    string // whom it was sent to; "" for PurposeSetup
-	Username string // whose address it is or becomes, for PurposeVerifyEmail, PurposeEmailChange and PurposeEmailUndo
+	Email    string // the recipient; "" for PurposeSetup
+	Username string // the account that has or gets the address, for PurposeVerifyEmail, PurposeEmailChange and PurposeEmailUndo
 	Expires  time.Time
 }
 

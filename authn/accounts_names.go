@@ -7,15 +7,14 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// Limits of names and addresses, of which package names has the rules.
+// Limits of names and addresses; package names has the rules.
 const (
 	MaxUsername = names.MaxUser    // characters
 	MaxEmail    = names.MaxAddress // bytes
 )
 
-// fold makes the form in which names and addresses are compared. Both are
-// ASCII, so lower case is all that there is to it: no look-alikes, no
-// normal forms.
+// fold returns the form in which names and addresses are compared. Both are ASCII, so lower case is
+// enough: there are no look-alikes and no normal forms.
 func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 // cleanUsername trims what was typed and checks it.

@@ -22,15 +22,15 @@ type userRecord struct {
 	RecoveryConfirmed bool      `json:"recovery_confirmed,omitempty"`
 	CreatedAt         time.Time `json:"created_at"`
 	Generation        uint64    `json:"generation"`
-	Passwords         uint64    `json:"passwords,omitempty"`  // number of passwords that it has had; attempts at codes are counted for each
-	Moves             uint64    `json:"moves,omitempty"`      // how often another address was asked for
+	Passwords         uint64    `json:"passwords,omitempty"`  // number of passwords that it has had; attempts at codes are counted per password
+	Moves             uint64    `json:"moves,omitempty"`      // how often a change of address was requested
 	AdminTerm         uint64    `json:"admin_term,omitempty"` // number of times that it became, or stopped being, an active administrator
 	PasswordMailed    bool      `json:"password_mailed,omitempty"`
 	Recovered         bool      `json:"recovered,omitempty"`
 	RecoveryBy        string    `json:"recovery_by,omitempty"`
 }
 
-// public is the copy that leaves the package.
+// public returns the copy that leaves the package.
 func (u userRecord) public() User {
 	return User{
 		ID: u.ID, Username: u.Username, Email: u.Email, EmailVerified: u.EmailVerified,
@@ -49,7 +49,7 @@ func (u userRecord) adminSince(since uint64) bool {
 // hasFactor is User.HasFactor.
 func (u userRecord) hasFactor() bool { return u.public().HasFactor() }
 
-// recipient is where mail to the account goes.
+// recipient returns where mail to the account goes.
 func (u userRecord) recipient() Recipient {
 	return Recipient{UserID: u.ID, Username: u.Username, Email: u.Email}
 }
@@ -65,8 +65,7 @@ func recoveryKeyOf(id string) string { return "authn/recovery/" + id }
 
 func adminKey(id string) string { return "authn/admin/" + id }
 
-// Keys of the indexes: who has a name, who has a verified address. Both are of
-// the folded form.
+// Keys of the indexes of usernames and of verified addresses. Both use the folded form.
 func nameKey(folded string) string { return "authn/name/" + folded }
 
 func emailKey(folded string) string { return "authn/email/" + folded }
@@ -84,8 +83,8 @@ func loadUser(r kv.Reader, id string) (userRecord, error) {
 	return u, err
 }
 
-// findUser returns the account that somebody signs in as: by username, or by
-// verified address. Both indexes are read whatever the first one says.
+// findUser returns the account that somebody signs in as: by username, or by verified address. It
+// always reads both indexes, whatever the first one says.
 func findUser(r kv.Reader, login string) (userRecord, error) {
 	byName, err := lookup(r, nameKey(fold(login)))
 	if err != nil {
@@ -101,7 +100,7 @@ func findUser(r kv.Reader, login string) (userRecord, error) {
 	return loadUser(r, byEmail)
 }
 
-// lookup reads an index; "" where it has no such entry.
+// lookup reads an index; it returns "" if there is no such entry.
 func lookup(r kv.Reader, key string) (string, error) {
 	if len(key) > kv.MaxKey {
 		return "", nil

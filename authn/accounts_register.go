@@ -21,15 +21,13 @@ type Registration struct {
 	Link     Secret
 }
 
-// Register makes an account and mails the link that verifies its address. The
-// Session that it returns is Enrolling. With ErrMail there is no account, and the
-// link is good.
+// Register makes an account and mails the link that verifies its address. The Session that it returns
+// is Enrolling. With ErrMail no account is made, and the link stays good.
 //
-// A link is used up with the account that it makes; a form with problems leaves it
-// good. The address need not be free: an address belongs to the account
-// that verifies it, so nobody learns by registering who has an account, and
-// nobody keeps somebody else's address from them. Where another account has
-// verified it, that one's owner gets a word of it in place of the link.
+// A link is used up when it makes an account; a form with problems leaves it good. The address need
+// not be free: it belongs to the account that verifies it, so registering tells nobody who has an
+// account, and nobody can keep somebody else's address from them. If another account has verified it,
+// the owner of that account gets a notice in place of the link.
 func (s *Accounts) Register(ctx context.Context, o Origin, r Registration) (Session, error) {
 	var ps problem.Problems
 	u := userRecord{ID: uuid.Must(uuid.NewV7()).String(), CreatedAt: s.now().UTC(), Generation: 1}
@@ -50,10 +48,10 @@ func (s *Accounts) Register(ctx context.Context, o Origin, r Registration) (Sess
 	if err := ps.Err(); err != nil {
 		return Session{}, err
 	}
-	if _, err := s.countAttempt(ctx, s.registerCounter(limitRegister, limitRegisterLink, o, r)); err != nil { // counts good ones too
+	if _, err := s.countAttempt(ctx, s.registerCounter(limitRegister, limitRegisterLink, o, r)); err != nil { // good forms count, too
 		return Session{}, err
 	}
-	if r.Purpose == "" { // whoever has no link writes to whom they like
+	if r.Purpose == "" { // without a link, anybody can have mail sent to any address
 		if _, err := s.countAttempt(ctx, s.counter(limitMailbox, text.Mailbox(u.Email))); err != nil {
 			return Session{}, err
 		}
@@ -86,8 +84,8 @@ func (s *Accounts) Register(ctx context.Context, o Origin, r Registration) (Sess
 	return s.newSession(u), nil
 }
 
-// registerCounter counts forms and passwords that are hashed, for people without
-// an account: of an address, or of a link, so that a room full of invited people gets in.
+// registerCounter counts forms and password hashes for people without an account, per address or per
+// link, so that a room full of invited people gets in.
 func (s *Accounts) registerCounter(open, linked limit, o Origin, r Registration) counter {
 	if r.Purpose != "" {
 		return s.counter(linked, r.Link.Reveal())
@@ -95,8 +93,8 @@ func (s *Accounts) registerCounter(open, linked limit, o Origin, r Registration)
 	return s.counter(open, network(o.IP))
 }
 
-// precheckRegistration refuses, before any hash is made, what the transaction
-// would refuse: a link or a name that is no longer to be had.
+// precheckRegistration refuses, before any hash is made, what the transaction would refuse: a link
+// that is no longer good, or a name that is taken.
 func (s *Accounts) precheckRegistration(ctx context.Context, r Registration, u userRecord, ps *problem.Problems) error {
 	var taken string
 	err := s.store.View(ctx, func(kr kv.Reader) (err error) {
@@ -130,8 +128,8 @@ func (s *Accounts) checkRegistrationLink(kr kv.Reader, r Registration) error {
 	}
 }
 
-// useRegistrationLink is checkRegistrationLink that uses the link up, and adds to
-// detail how somebody registered.
+// useRegistrationLink does what checkRegistrationLink does, uses the link up, and adds to detail how
+// somebody registered.
 func (s *Accounts) useRegistrationLink(tx kv.Tx, r Registration, detail map[string]string) error {
 	if err := s.checkRegistrationLink(tx, r); err != nil {
 		return err
@@ -160,7 +158,7 @@ func (s *Accounts) useRegistrationLink(tx kv.Tx, r Registration, detail map[stri
 	}
 }
 
-// createUser writes an account whose name has to be free.
+// createUser writes an account; its name has to be free.
 func (s *Accounts) createUser(tx kv.Tx, u userRecord, hash string) error {
 	taken, err := lookup(tx, nameKey(fold(u.Username)))
 	if err != nil {

@@ -8,10 +8,9 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// SetupLink makes the one-time link for the first administrator and voids the
-// one made before it. It makes none, and ok is false, once there is an account.
-// The link goes to whoever starts the server, on its standard error stream, and
-// nowhere else.
+// SetupLink makes the one-time link for the first administrator and voids the previous one. Once there
+// is an account it makes none, and ok is false. The link goes to whoever starts the server, on its
+// standard error stream, and nowhere else.
 func (s *Accounts) SetupLink(ctx context.Context) (link Secret, expires time.Time, ok bool, err error) {
 	text, key, rec := s.newLink(PurposeSetup, "", "")
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
@@ -38,8 +37,8 @@ func hasAccounts(r kv.Reader) (bool, error) {
 	return len(found) > 0, err
 }
 
-// CanRegister reports whether people may register without a link: it is set so, or the
-// configuration says so, and the first administrator is there.
+// CanRegister reports whether people may register without a link: the settings or the configuration
+// allow it, and the first administrator has registered.
 func (s *Accounts) CanRegister(ctx context.Context) (ok bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		ok, err = s.settings.registrationOpen(r)

@@ -9,13 +9,13 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// Addresses are the addresses of accounts: verifying one, and moving to another.
+// Addresses verifies the addresses of accounts and moves accounts to other addresses.
 type Addresses struct {
 	*core
 	recoveries *Recoveries
 }
 
-// Pending is the address that waits for its link to be used; "" where none does.
+// Pending is the address that waits for its link to be used; "" if none does.
 func (s *Addresses) Pending(ctx context.Context, x Session) (email string, expires time.Time, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		email = ""
@@ -56,7 +56,7 @@ func (s *Addresses) claimEmail(tx kv.Tx, u userRecord) error {
 	return tx.Put([]byte(key), []byte(u.ID))
 }
 
-// moveTo gives the account another address and lets the one it has go.
+// moveTo gives the account another address and releases its present one.
 func (s *Addresses) moveTo(tx kv.Tx, u *userRecord, email string) error {
 	old := emailKey(fold(u.Email))
 	u.Email = email
@@ -69,9 +69,9 @@ func (s *Addresses) moveTo(tx kv.Tx, u *userRecord, email string) error {
 	return tx.Delete([]byte(old))
 }
 
-// mailToNew mails a link of purpose p, by put, to an address that the account does not have yet; where another
-// account owns it already, its owner gets a mail that says so, and the caller can't see
-// the difference.
+// mailToNew uses put to mail a link of purpose p to an address that the account does not have yet. If
+// another account owns the address already, its owner gets a mail that says so, and the caller can't
+// see the difference.
 func (s *Addresses) mailToNew(tx kv.Tx, asked Recipient, o Origin, p Purpose, put func() error) error {
 	id, err := lookup(tx, emailKey(fold(asked.Email)))
 	if err != nil {

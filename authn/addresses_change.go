@@ -11,22 +11,24 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// An account moves to another address when that one's reader follows the link of
-// a mail. When somebody asks for that, the present address gets a mail with a link that undoes it, and
-// another mail when it happens. That link works for seven days, before and after the change, and without
-// signing in, so that also somebody who was locked out has a way back.
+// An account moves to another address when the reader of that address follows a mailed link. When
+// somebody requests the move, the present address gets a mail with a link that undoes it, and it gets
+// another mail when the move happens. The undo link works for seven days, before and after the change,
+// and without signing in, so that somebody who was locked out has a way back, too.
 //
-// The notice of a pending recovery went to one mailbox, so the recovery ends when the account moves to another.
-// Who reads the mailbox of before shows no more than that by taking the address back: until a second factor
-// was given the account is as one whose password was set by mail (userRecord.PasswordMailed).
+// The notice of a pending recovery went to one mailbox, so the recovery ends when the account moves to
+// another. Taking the address back proves no more than access to the previous mailbox: until a second
+// factor is given, the account is treated like one whose password was set by mail
+// (userRecord.PasswordMailed).
 
 // emailChangeSlot holds the link that moves the account, undoSlots those that move it back.
 func emailChangeSlot(userID string) string { return "authn/link-of/email-change/" + userID }
 
-// RequestChange mails a link to another address, which the account has once the link is
-// used (Addresses.ConfirmChange), and notifies the present address. If the queue refuses one of the mails, nothing changes and the error is ErrMail.
-// It asks for a fresh factor. An address that another account has gets a word of it in place of the link, as for
-// Register. The problems are those of addresses, and email_same.
+// RequestChange mails a link to another address, which becomes the account's once the link is used
+// (Addresses.ConfirmChange), and notifies the present address. If the queue refuses one of the mails,
+// nothing changes and the error is ErrMail. It needs a fresh factor. If another account has the
+// address, that address gets a notice in place of the link, as for Register. The problems are those of
+// addresses, and email_same.
 func (s *Addresses) RequestChange(ctx context.Context, x Session, o Origin, email string) error {
 	var ps problem.Problems
 	email = cleanEmail(email, &ps)
@@ -72,7 +74,7 @@ func (s *Addresses) RequestChange(ctx context.Context, x Session, o Origin, emai
 	})
 }
 
-// checkMove is moving in a transaction of its own.
+// checkMove checks in its own transaction whether the account may move.
 func (s *Addresses) checkMove(ctx context.Context, x Session, email string) (u userRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		u, err = s.accountMoving(r, x, email)
@@ -81,7 +83,7 @@ func (s *Addresses) checkMove(ctx context.Context, x Session, email string) (u u
 	return u, err
 }
 
-// accountMoving is the account of a Session that may move it to another address.
+// accountMoving returns the account of a Session that may move it to another address.
 func (s *Addresses) accountMoving(r kv.Reader, x Session, email string) (userRecord, error) {
 	u, err := s.signedInAccount(r, x)
 	switch {
@@ -95,10 +97,10 @@ func (s *Addresses) accountMoving(r kv.Reader, x Session, email string) (userRec
 	return u, nil
 }
 
-// ConfirmChange uses the link of Addresses.RequestChange up: the account has the new address,
-// and links that were mailed to the one before are void. It needs no Session, as
-// Addresses.Verify. What ends the sessions of the account voids the link, and the change ends a recovery
-// that waits. Beside the problems of links there is email_taken.
+// ConfirmChange uses up the link of Addresses.RequestChange: the account gets the new address, and
+// links that were mailed to the previous one become void. Like Verify, it needs no Session. Whatever
+// ends the sessions of the account voids the link, and the change ends a waiting recovery. Besides the
+// problems of links there is email_taken.
 func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (User, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
@@ -137,8 +139,8 @@ func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (U
 	return u.public(), nil
 }
 
-// accountToMove is the account that a link of PurposeEmailChange moves. Since the link was made nothing may
-// have changed that ends sessions.
+// accountToMove returns the account that a link of PurposeEmailChange moves. Nothing that ends
+// sessions may have changed since the link was made.
 func accountToMove(r kv.Reader, rec linkRecord) (userRecord, error) {
 	u, err := loadUser(r, rec.Subject)
 	if err != nil && !errors.Is(err, ErrNotFound) {

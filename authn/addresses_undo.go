@@ -20,10 +20,10 @@ func (s *Addresses) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link
 	})
 }
 
-// UndoChange uses a link up that was mailed to the address that an account had: it has that one
-// again, what was asked for since is void, and all its sessions end. Both addresses get a notice. changed is
-// false where the change had not happened yet, and was only withdrawn. It works for a
-// frozen account, too. Beside the problems of links there is email_taken.
+// UndoChange uses up a link that was mailed to a previous address of the account: the account gets
+// that address back, later requests for a change are void, and all its sessions end. Both addresses
+// get a notice. changed is false if the change had not happened yet and was only withdrawn. It works
+// for a frozen account, too. Besides the problems of links there is email_taken.
 func (s *Addresses) UndoChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
 	var u userRecord
 	var from string
@@ -67,9 +67,9 @@ func (s *Addresses) UndoChange(ctx context.Context, o Origin, link Secret) (chan
 	return changed, nil
 }
 
-// moveBack is moveTo for who has nothing but a link that was mailed to the address of before.
+// moveBack is moveTo for somebody who has nothing but a link that was mailed to the previous address.
 func (s *Addresses) moveBack(tx kv.Tx, u *userRecord, who audit.Actor, email string) error {
-	if err := s.notify(tx, *u, who, notices.AddressUndone, notices.Details{To: email}); err != nil { // who loses it
+	if err := s.notify(tx, *u, who, notices.AddressUndone, notices.Details{To: email}); err != nil { // the reader of the address that loses the account
 		return err
 	}
 	if _, err := s.recoveries.cancelWaiting(tx, *u, who, "address"); err != nil {
@@ -99,8 +99,9 @@ func undoLinks(r kv.Reader, userID string) (slots []string, links []linkRecord, 
 	return slots, links, nil
 }
 
-// voidUndo voids the links to addresses that the account had with the link of this number or
-// later, by their count and no clock: whoever took the account away can't take it back by them.
+// voidUndo voids the links to addresses that the account had with the link of this number or later. It
+// goes by their count and not by a clock: whoever took the account away can't use them to take it
+// back.
 func voidUndo(tx kv.Tx, userID string, since uint64) error {
 	slots, links, err := undoLinks(tx, userID)
 	if err != nil {
@@ -118,7 +119,7 @@ func voidUndo(tx kv.Tx, userID string, since uint64) error {
 }
 
 // voidUndoAfter voids the links to addresses that the account had after the one that it has again,
-// whichever way it came back to that: who had it in between has no claim to it.
+// however it came back to that: whoever had it in between has no claim to it.
 func voidUndoAfter(tx kv.Tx, userID, email string) error {
 	_, links, err := undoLinks(tx, userID)
 	if err != nil {
@@ -136,9 +137,10 @@ func voidUndoAfter(tx kv.Tx, userID, email string) error {
 	return voidUndo(tx, userID, first+1)
 }
 
-// endUndo voids the links to addresses that the account had in between, where its owner or an administrator ends what others
-// may have. The one to the address of before all of them stays, unless the account has that: its reader was
-// the owner first, and whoever took the account away must not take that way back by a new password.
+// endUndo voids the links to addresses that the account had in between, when its owner or an
+// administrator ends other people's access. The link to the first of all these addresses stays, unless
+// the account has that address: its reader was the owner first, and whoever took the account away must
+// not be able to close that way back with a new password.
 func endUndo(tx kv.Tx, u userRecord) error {
 	_, links, err := undoLinks(tx, u.ID)
 	if err != nil || len(links) == 0 {

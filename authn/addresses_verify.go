@@ -11,13 +11,12 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// Verify uses the link of a verification mail up: from then on the address
-// belongs to the account. It needs no Session, so that the mail can be read on
-// another device; the page behind the link names the account (CheckLink) and
-// asks first.
+// Verify uses up the link of a verification mail: from then on the address belongs to the account. It
+// needs no Session, so that the mail can be read on another device; the linked page names the account
+// (CheckLink) and asks first.
 //
-// Beside the problems of links there is email_taken, where another account
-// verified the same address before.
+// Besides the problems of links there is email_taken, if another account verified the same address
+// first.
 func (s *Addresses) Verify(ctx context.Context, o Origin, link Secret) (User, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
@@ -47,14 +46,14 @@ func (s *Addresses) Verify(ctx context.Context, o Origin, link Secret) (User, er
 	return u.public(), nil
 }
 
-// ResendVerification mails a new link and voids the one before it. The
-// problem email_verified says that there is no need. With ErrMail the link before stays good.
+// ResendVerification mails a new link and voids the previous one. The problem email_verified says that
+// the address is verified already. With ErrMail the previous link stays good.
 func (s *Addresses) ResendVerification(ctx context.Context, x Session, o Origin) error {
 	return s.renewVerification(ctx, x, o, "")
 }
 
-// Correct corrects an address that is not verified yet, and mails a link
-// to the new one. It counts as a mail asked for, like ResendVerification.
+// Correct corrects an address that is not verified yet, and mails a link to the new one. It counts as
+// a requested mail, like ResendVerification.
 func (s *Addresses) Correct(ctx context.Context, x Session, o Origin, email string) error {
 	var ps problem.Problems
 	email = cleanEmail(email, &ps)
@@ -64,8 +63,7 @@ func (s *Addresses) Correct(ctx context.Context, x Session, o Origin, email stri
 	return s.renewVerification(ctx, x, o, email)
 }
 
-// renewVerification makes and mails a verification link, for a new address
-// where email is not "".
+// renewVerification makes and mails a verification link, for a new address if email is not "".
 func (s *Addresses) renewVerification(ctx context.Context, x Session, o Origin, email string) error {
 	u, err := s.unverified(ctx, x)
 	if err != nil {
@@ -100,7 +98,7 @@ func (s *Addresses) renewVerification(ctx context.Context, x Session, o Origin, 
 	})
 }
 
-// unverified is the account of a Session that still has to verify its address.
+// unverified returns the account of a Session that still has to verify its address.
 func (s *Addresses) unverified(ctx context.Context, x Session) (u userRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		u, err = s.sessionAccount(r, x)

@@ -10,17 +10,17 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// Administration is what administrators do to the accounts of others.
+// Administration is what administrators do to other people's accounts.
 type Administration struct {
 	*core
 	invitations *Invitations
 	recoveries  *Recoveries
 }
 
-// SetFrozen freezes an account or lets it go again. Freezing ends its sessions
-// with the next request of each, and withdraws its invitations. The issuer records
-// it in the same transaction, so its tokens stop working too. by is an administrator
-// with a fresh factor. The last administrator who can sign in stays: last_administrator.
+// SetFrozen freezes or unfreezes an account. Freezing ends each of its sessions at that session's next
+// request, and withdraws its invitations. The issuer records it in the same transaction, so its tokens
+// stop working too. by is an administrator with a fresh factor. The last administrator who can sign in
+// can't be frozen: last_administrator.
 func (s *Administration) SetFrozen(ctx context.Context, by Session, o Origin, userID string, frozen bool) error {
 	err := s.setFrozen(ctx, by, o, userID, frozen)
 	if err == nil && frozen {
@@ -53,8 +53,8 @@ func (s *Administration) setFrozen(ctx context.Context, by Session, o Origin, us
 	})
 }
 
-// SetAdmin makes an account an administrator's, or an ordinary one, and notifies both
-// sides by mail. The rules are those of SetFrozen.
+// SetAdmin makes an account an administrator or an ordinary user, and notifies both sides by mail. The
+// rules are those of SetFrozen.
 func (s *Administration) SetAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
 	err := s.setAdmin(ctx, by, o, userID, admin)
 	if err == nil && !admin {
@@ -92,15 +92,16 @@ func (s *Administration) setAdmin(ctx context.Context, by Session, o Origin, use
 	})
 }
 
-// withdrawInvalid deletes what a former administrator started and what is invalid now, in small transactions: the caller's
-// transaction does not grow with it, and the hourly jobs clean up what a failure leaves.
+// withdrawInvalid deletes what a former administrator started and what is invalid now, in small
+// transactions: the caller's transaction does not grow with it, and the hourly jobs clean up whatever
+// a failure leaves behind.
 func (s *Administration) withdrawInvalid(ctx context.Context, by Session, o Origin) {
 	ctx = context.WithoutCancel(ctx)
 	var who audit.Actor
 	err := s.store.View(ctx, func(r kv.Reader) error {
 		admin, err := userRecord{Username: by.operator}, error(nil)
 		if by.operator == "" {
-			admin, err = loadUser(r, by.UserID) // who may be none any more, by this very change
+			admin, err = loadUser(r, by.UserID) // this very change may have ended their term
 		}
 		who = o.actor(admin, by.Factor)
 		return err
@@ -126,8 +127,9 @@ func (s *Administration) notifyActor(tx kv.Tx, who audit.Actor, kind notices.Kin
 	return s.notify(tx, actor, who, kind, notices.Details{User: u.Username})
 }
 
-// endAdminTerm takes an administrator out of office: somebody else must be able to administer. What they
-// invited, and the recoveries that they started, hold no more (invitationRecord.holds, recoveryCase.holds).
+// endAdminTerm ends the term of an administrator: somebody else must be able to administer. Their
+// invitations and the recoveries that they started become invalid (invitationRecord.holds,
+// recoveryCase.holds).
 func (s *Administration) endAdminTerm(tx kv.Tx, u *userRecord) error {
 	if !u.Admin {
 		return nil

@@ -13,16 +13,16 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// MaxPeople is how many accounts a page of People has at most.
+// MaxPeople is the most accounts on one page of People.
 const MaxPeople = 1000
 
-// peopleStep is how many names one scan of People reads.
+// peopleStep is the number of names that one scan of People reads.
 const peopleStep = 1000
 
 // PeopleQuery asks for a part of the list of accounts.
 type PeopleQuery struct {
 	Text  string // part of a username or of an address, in any case of letters; "" for all
-	After string // username behind which the page begins; "" for the first page
+	After string // username after which the page begins; "" for the first page
 	Limit int    // 100 where it is 0, at most MaxPeople
 }
 
@@ -59,7 +59,7 @@ func (s *Administration) People(ctx context.Context, by Session, q PeopleQuery) 
 // returns false.
 func eachPerson(r kv.Reader, q PeopleQuery, found func(userRecord) bool) error {
 	want := fold(q.Text)
-	written, err := json.Marshal(want) // as it stands in a record
+	written, err := json.Marshal(want) // in the form in which records have it
 	if err != nil || len(want) > MaxEmail || len(q.After) > MaxUsername {
 		return err
 	}
@@ -77,7 +77,7 @@ func eachPerson(r kv.Reader, q PeopleQuery, found func(userRecord) bool) error {
 				return fmt.Errorf("authn: the account of the name %q: %w", n.Key[len(prefix):], err)
 			}
 			if !bytes.Contains(bytes.ToLower(raw), written) {
-				continue // most are left out here, without being decoded
+				continue // most records are filtered out here, without being decoded
 			}
 			var u userRecord
 			err = json.Unmarshal(raw, &u)
@@ -92,12 +92,12 @@ func eachPerson(r kv.Reader, q PeopleQuery, found func(userRecord) bool) error {
 	}
 }
 
-// Person is an account as an administrator sees it: nothing in it is secret.
+// Person is an account as an administrator sees it; it holds nothing secret.
 type Person struct {
 	User
-	Sessions   int       // that hold, this moment
-	SignedInAt time.Time // last; zero: never, or so long ago that the trail has it no more
-	SignedInBy Factor    // with which factor that was
+	Sessions   int       // that are valid now
+	SignedInAt time.Time // last; zero: never, or too long ago for the trail to have it
+	SignedInBy Factor    // the factor of that sign-in
 }
 
 // Person returns one account to an administrator, or ErrNotFound.
@@ -133,14 +133,14 @@ var signInRows = map[string]bool{
 	rowPasskeyAccepted: true, rowFactorAccepted: true, rowDeviceAccepted: true, rowDeviceConfirmed: true,
 }
 
-// How far back the trail is read for a sign-in.
+// Bounds on how far back the trail is read for a sign-in.
 const (
 	signInPage = 50
 	signInRead = 1000 // rows
 )
 
-// lastSignIn is the newest row of a sign-in of an account; zero where there is none
-// among the last signInRead rows. Who registered and is set up was signed in with it.
+// lastSignIn returns the newest row of a sign-in of an account; zero if there is none among the last
+// signInRead rows. Completing a registration counts as a sign-in.
 func lastSignIn(r kv.Reader, u userRecord) (audit.Event, error) {
 	before := uint64(0)
 	for range signInRead / signInPage {
@@ -161,10 +161,9 @@ func lastSignIn(r kv.Reader, u userRecord) (audit.Event, error) {
 	return audit.Event{}, nil
 }
 
-// SignOutEverywhere ends all sessions of an account, with the next request of each,
-// and has its remembered devices ask for a second factor again. It returns how many
-// sessions were valid. The owner gets a mail. by is an administrator with a fresh
-// factor.
+// SignOutEverywhere ends each session of an account at that session's next request, and makes its
+// remembered devices ask for a second factor again. It returns how many sessions were valid. The owner
+// gets a mail. by is an administrator with a fresh factor.
 func (s *Administration) SignOutEverywhere(ctx context.Context, by Session, o Origin, userID string) (n int, err error) {
 	var u userRecord
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
@@ -184,7 +183,7 @@ func (s *Administration) SignOutEverywhere(ctx context.Context, by Session, o Or
 		if err := endUndo(tx, u); err != nil {
 			return err
 		}
-		u.Generation++ // ends also what is not listed: sign-ins under way
+		u.Generation++ // also ends what is not listed: sign-ins under way
 		return s.saveUser(tx, u, audit.Event{
 			Kind: rowSignedOutAll, Actor: o.actor(admin, by.Factor), Detail: map[string]string{"n": strconv.Itoa(n)},
 		})

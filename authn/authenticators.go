@@ -26,8 +26,8 @@ type totpRecord struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Verify gives a code of the authenticator as second factor. Beyond
-// Session and throttling its problems are totp_format, totp_wrong and keys_only.
+// Verify accepts a code of the authenticator as second factor. Besides those of Session and
+// throttling, its problems are totp_format, totp_wrong and keys_only.
 func (s *Authenticators) Verify(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	code = cleanCode(code)
 	if !consistsOf(code, totp.Digits, "0123456789") {
@@ -50,8 +50,8 @@ func (s *Authenticators) Verify(ctx context.Context, x Session, o Origin, code s
 	return next, err
 }
 
-// consumeStep uses the code of a step up, with all earlier ones of the account, or returns
-// errWrong where that happened meanwhile, or the account has another authenticator.
+// consumeStep uses up the step of a code with all earlier steps of the account. It returns errWrong if
+// that has happened meanwhile, or if the account has another authenticator.
 func (s *Authenticators) consumeStep(tx kv.Tx, userID, secret string, step int64) error {
 	var rec totpRecord
 	err := s.getSealedJSON(tx, totpKey(userID), &rec)
@@ -65,7 +65,7 @@ func (s *Authenticators) consumeStep(tx kv.Tx, userID, secret string, step int64
 	return s.putSealedJSON(tx, totpKey(userID), rec)
 }
 
-// Provisioning is what a page shows to set an authenticator up.
+// Provisioning is what a page shows for setting up an authenticator.
 type Provisioning struct {
 	URL     string    // otpauth://totp/…
 	Secret  string    // base32, for typing it in
@@ -74,9 +74,9 @@ type Provisioning struct {
 	Expires time.Time // then another secret is made
 }
 
-// pendingTOTP is an authenticator that no code has confirmed, sealed, under
-// authn/totp-pending/<user id>/<session id>: of one Session, because somebody else
-// who knows the password must not see the secret that this one is about to confirm.
+// pendingTOTP is an authenticator that no code has confirmed yet, sealed, under
+// authn/totp-pending/<user id>/<session id>. It belongs to one Session, because somebody else who
+// knows the password must not see the secret that this Session is about to confirm.
 type pendingTOTP struct {
 	Secret  string    `json:"secret"`
 	Expires time.Time `json:"expires"`
@@ -86,10 +86,9 @@ const pendingPrefix = "authn/totp-pending/"
 
 func pendingKey(x Session) string { return pendingPrefix + x.UserID + "/" + x.ID }
 
-// Begin returns what this Session has to set an authenticator up, and makes
-// it the first time; a page may ask again and again. An account that has an
-// authenticator gets another in its place with Authenticators.Confirm, for which the factor has to
-// be fresh. The problems email_unverified and keys_only come first.
+// Begin returns what this Session needs to set up an authenticator, and makes it the first time; a
+// page may ask again and again. If the account has an authenticator, Authenticators.Confirm replaces
+// it, and the factor has to be fresh. The problems email_unverified and keys_only come first.
 func (s *Authenticators) Begin(ctx context.Context, x Session) (Provisioning, error) {
 	u, pending, err := s.pending(ctx, x)
 	if err != nil {
@@ -104,14 +103,15 @@ func (s *Authenticators) Begin(ctx context.Context, x Session) (Provisioning, er
 	return s.provisioning(u, pending)
 }
 
-// provisioning makes what a page shows of a pending authenticator.
+// provisioning returns what a page shows of a pending authenticator.
 func (s *Authenticators) provisioning(u userRecord, p pendingTOTP) (Provisioning, error) {
 	url := totp.URL(s.issuer, u.Username, p.Secret)
 	modules, err := totp.QRCode(url)
 	return Provisioning{URL: url, Secret: p.Secret, Groups: totp.Groups(p.Secret), Modules: modules, Expires: p.Expires}, err
 }
 
-// pending reads what Authenticators.Begin kept; zero where there is nothing, or it is over.
+// pending reads what Authenticators.Begin stored; it returns zero if there is nothing or it has
+// expired.
 func (s *Authenticators) pending(ctx context.Context, x Session) (u userRecord, p pendingTOTP, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
@@ -125,7 +125,7 @@ func (s *Authenticators) pending(ctx context.Context, x Session) (u userRecord, 
 	return u, p, err
 }
 
-// keepPending keeps a secret, unless a request of the same Session was faster.
+// keepPending stores a secret, unless another request of the same Session was faster.
 func (s *Authenticators) keepPending(ctx context.Context, x Session, secret string) (p pendingTOTP, err error) {
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		if _, err := s.mayAddTOTP(tx, x); err != nil {
@@ -142,7 +142,7 @@ func (s *Authenticators) keepPending(ctx context.Context, x Session, secret stri
 	return p, err
 }
 
-// mayAddTOTP is mayAddFactor for an account that takes more than keys.
+// mayAddTOTP is mayAddFactor for an account that accepts more than keys.
 func (s *Authenticators) mayAddTOTP(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.mayAddFactor(r, x)
 	if err == nil && u.KeysOnly {
@@ -162,10 +162,9 @@ func (s *Authenticators) loadPending(r kv.Reader, x Session) (p pendingTOTP, err
 	return p, err
 }
 
-// Confirm makes the pending authenticator the account's, by a code of it,
-// which is used up with that. It ends all other sessions of the account; x goes
-// on as the Session that is returned. Beyond those of Authenticators.Begin its problems are
-// totp_format, totp_wrong, totp_out_of_sync and totp_expired.
+// Confirm makes the pending authenticator the account's, given a code of it, and uses that code up. It
+// ends all other sessions of the account; x goes on as the Session that is returned. Besides those of
+// Authenticators.Begin, its problems are totp_format, totp_wrong, totp_out_of_sync and totp_expired.
 func (s *Authenticators) Confirm(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	code = cleanCode(code)
 	if !consistsOf(code, totp.Digits, "0123456789") {
@@ -239,8 +238,8 @@ func (s *Authenticators) confirmPending(p pendingTOTP, code string) (totpRecord,
 	return totpRecord{}, problem.New("code", CodeTOTPWrong)
 }
 
-// Remove takes the authenticator away, as SecurityKeys.Remove does a key. ErrNotFound
-// says that there is none.
+// Remove removes the authenticator, under the rules of SecurityKeys.Remove. ErrNotFound says that
+// there is none.
 func (s *Authenticators) Remove(ctx context.Context, x Session, o Origin) (Session, error) {
 	return s.changeFactors(ctx, x, o, func(tx kv.Tx, u *userRecord) (string, map[string]string, error) {
 		switch {

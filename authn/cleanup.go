@@ -10,18 +10,18 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Cleanup deletes what is over.
+// Cleanup deletes what has expired.
 type Cleanup struct {
 	*core
 	invitations *Invitations
 }
 
-// sweepPage is how many records one transaction of Sweep reads.
+// sweepPage is the number of records that one transaction of Sweep reads.
 const sweepPage = 500
 
-// Sweep deletes what is over: sessions, links, invitations, set-ups and ceremonies
-// that nobody ended, devices that were not seen for long, and counters of old attempts. Nothing depends on it but the size
-// of the store. It works in many small transactions; call it about hourly.
+// Sweep deletes what has expired: sessions, links, invitations, set-ups and ceremonies that nobody
+// finished, devices that were not seen for long, and counters of old attempts. Only the size of the
+// store depends on it. It works in many small transactions; call it about hourly.
 func (s *Cleanup) Sweep(ctx context.Context) error {
 	if err := s.invitations.dropInvalidInvitations(ctx, audit.Actor{}); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (s *Cleanup) Sweep(ctx context.Context) error {
 		{"authn/link-of/", dangling},
 		{pendingPrefix, unconfirmed},
 		{ceremonyPrefix, unconfirmed},
-		{"authn/throttle/password", quiet(passwordThrottleRetention)}, // whoever tries many names writes many
+		{"authn/throttle/password", quiet(passwordThrottleRetention)}, // somebody who tries many names writes many counters
 		{"authn/throttle/", quiet(throttleRetention)},
 		{sessionPrefix, idle},
 		{sessionOfPrefix, dangling},
@@ -81,7 +81,7 @@ func (s *Cleanup) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweep deletes the records with the prefix that are over.
+// sweep deletes the expired records with the prefix.
 func (s *Cleanup) sweep(ctx context.Context, prefix string, over func(kv.Reader, kv.Pair) bool) (deleted int, err error) {
 	var after []byte
 	for {
@@ -102,8 +102,8 @@ func (s *Cleanup) sweep(ctx context.Context, prefix string, over func(kv.Reader,
 	}
 }
 
-// sweepPage deletes those of a page that are over; they are read again, for one
-// of them may have been renewed since.
+// sweepPage deletes the expired records of a page. It reads them again, because one may have been
+// renewed since.
 func (s *Cleanup) sweepPage(ctx context.Context, page []kv.Pair, over func(kv.Reader, kv.Pair) bool) (deleted int, err error) {
 	var dead [][]byte
 	err = s.store.View(ctx, func(r kv.Reader) error {

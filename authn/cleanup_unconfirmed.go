@@ -9,13 +9,13 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// UnconfirmedLife is how long an account is kept that never confirmed an address: its name is then
+// UnconfirmedLife is how long an account is kept that has never confirmed an address; then its name is
 // free for others.
 const UnconfirmedLife = 7 * 24 * time.Hour
 
 // DropUnconfirmed deletes accounts that have not confirmed an address within UnconfirmedLife, each
-// with its row. They never could sign in, so they have no tokens and no projects. The first administrator's
-// stays. Call it about hourly.
+// with its row. They could never sign in, so they have no tokens and no projects. The first
+// administrator's account stays. Call it about hourly.
 func (s *Cleanup) DropUnconfirmed(ctx context.Context) error {
 	return eachRecord(ctx, s.store, userKey(""), func(u userRecord) error {
 		if !s.unconfirmed(u) {
@@ -25,14 +25,14 @@ func (s *Cleanup) DropUnconfirmed(ctx context.Context) error {
 	})
 }
 
-// unconfirmed reports whether an account has not confirmed its address for too long. One that
-// ever had a factor has: a factor is added behind that.
+// unconfirmed reports whether an account has gone too long without confirming its address. An account
+// that ever had a factor has confirmed one, because adding a factor requires it.
 func (s *Cleanup) unconfirmed(u userRecord) bool {
 	return !u.EmailVerified && !u.Admin && !u.hasFactor() && !s.now().Before(u.CreatedAt.Add(UnconfirmedLife))
 }
 
-// dropUnconfirmed deletes an account, if it is still as DropUnconfirmed saw it. The issuer keeps its id
-// and holds it to be frozen, for good.
+// dropUnconfirmed deletes an account if it is still as DropUnconfirmed saw it. The issuer keeps its id
+// and treats it as frozen, for good.
 func (s *Cleanup) dropUnconfirmed(ctx context.Context, id string) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := loadUser(tx, id)

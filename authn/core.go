@@ -13,13 +13,13 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 )
 
-// core is what all parts of the state machine share: the store and the clock, and what each asks of
-// them. Who a Session is, is in core_access.go; the others are sealed records, links, limits, rows of the audit
-// trail and notices, each in a file of its own.
+// core is what all parts of the state machine share: the store, the clock, and what each part needs of
+// them. core_access.go finds out who a Session is; sealed records, links, limits, audit rows and
+// notices each have a file of their own.
 type core struct {
 	store    kv.Store     // refuses changes in read-only mode
-	exempt   kv.Store     // the same one, for what has to work then, too
-	sealer   *seal.Sealer // of this package's records
+	exempt   kv.Store     // the same store, for what has to work in read-only mode, too
+	sealer   *seal.Sealer // seals this package's records
 	users    UserRecorder
 	notifier Notifier
 	notices  Outbox
@@ -27,7 +27,7 @@ type core struct {
 	log      *slog.Logger
 
 	linkKey     []byte // signs links
-	throttleKey []byte // hides who an attempt was about
+	throttleKey []byte // hides whom an attempt was about
 }
 
 func newCore(cfg Config) (*core, error) {
@@ -64,7 +64,7 @@ func (s *core) deriveKeys(from *seal.Sealer) (err error) {
 	return nil
 }
 
-// mac is HMAC-SHA-256 over the parts, each preceded by its length.
+// mac returns HMAC-SHA-256 over the parts, each preceded by its length.
 func mac(key []byte, parts ...[]byte) []byte {
 	h := hmac.New(sha256.New, key)
 	for _, p := range parts {

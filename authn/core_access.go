@@ -10,7 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// newSession is the Session after the right password.
+// newSession returns the Session after the right password.
 func (s *core) newSession(u userRecord) Session {
 	x := Session{
 		ID: uuid.Must(uuid.NewV7()).String(), UserID: u.ID,
@@ -22,7 +22,7 @@ func (s *core) newSession(u userRecord) Session {
 	return x
 }
 
-// withFactor is the Session after a second factor.
+// withFactor returns the Session after a second factor.
 func (s *core) withFactor(x Session, u userRecord, f Factor) Session {
 	x.Factor, x.FactorAt, x.Generation = f, s.now().UTC(), u.Generation
 	x.Stage = StageEnrolling
@@ -32,8 +32,8 @@ func (s *core) withFactor(x Session, u userRecord, f Factor) Session {
 	return x
 }
 
-// sessionAccount returns the account of a Session, as it is in this transaction, or
-// ErrSignedOut where the Session no longer holds.
+// sessionAccount returns the account of a Session, as it is in this transaction, or ErrSignedOut if
+// the Session is no longer valid.
 func (s *core) sessionAccount(r kv.Reader, x Session) (userRecord, error) {
 	if x.Stage == StageNone {
 		return userRecord{}, ErrSignedOut
@@ -97,8 +97,8 @@ func (s *core) sessionAdministrator(r kv.Reader, x Session, fresh bool) (userRec
 	return u, nil
 }
 
-// administer runs one change of an account by an administrator, with its row;
-// a change that changes nothing leaves no row.
+// administer runs one change of an account by an administrator, with its row; it writes no row if
+// nothing changes.
 func (s *core) administer(ctx context.Context, store kv.Store, by Session, o Origin, userID, row string, change func(tx kv.Tx, u *userRecord, admin userRecord, who audit.Actor) (changed bool, err error)) error {
 	return store.Update(ctx, func(tx kv.Tx) error {
 		admin, err := s.sessionAdministrator(tx, by, true)

@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// record writes a row about an account, "" for none that there is.
+// record writes a row about an account; the id is "" if there is no account.
 func (s *core) record(tx kv.Tx, account string, e audit.Event) error {
 	if account != "" && e.AccountName == "" {
 		u, err := loadUser(tx, account)
@@ -23,8 +23,8 @@ func (s *core) record(tx kv.Tx, account string, e audit.Event) error {
 	return audit.Append(tx, e)
 }
 
-// recordForAdministrator writes the row by which an administrator's own trail shows what they did to
-// an account; the operator has no trail.
+// recordForAdministrator writes the row that shows in an administrator's own trail what they did to an
+// account; the operator has no trail.
 func (s *core) recordForAdministrator(tx kv.Tx, who audit.Actor, kind string, u userRecord) error {
 	if who.UserID == "" {
 		return nil
@@ -32,20 +32,20 @@ func (s *core) recordForAdministrator(tx kv.Tx, who audit.Actor, kind string, u 
 	return s.record(tx, who.UserID, audit.Event{Kind: kind, Actor: who, Detail: map[string]string{"user": u.Username}})
 }
 
-// strangerRows counts rows about nobody in one hour.
+// strangerRows counts, for one hour, the rows that are about no account.
 type strangerRows struct {
 	At   []int64 `json:"at"` // of the last one, Unix milliseconds: it is swept as a counter of attempts
 	Hour int64   `json:"hour"`
 	N    int     `json:"n"`
 }
 
-// maxStrangerRows is how many rows about nobody an hour has. Of those behind them one in a while is written, which
-// says with its detail n how many there were: names that do not exist are for anybody to make up, and rows are kept
-// for long.
+// maxStrangerRows is how many rows about no account are written per hour. Beyond it only one now and
+// then is written, whose detail n says how many there were: anybody can make up names that don't
+// exist, and rows are kept for long.
 const maxStrangerRows = 300
 
-// recordForAnyone is record for a row that is about an account or about nobody, with the same work:
-// where there is no account, a counter is written in place of that of its trail.
+// recordForAnyone is record for a row that may or may not be about an account, with the same work
+// either way: if there is no account, a counter is written in place of the one of its trail.
 func (s *core) recordForAnyone(tx kv.Tx, account string, e audit.Event) error {
 	if account != "" {
 		return s.record(tx, account, e)

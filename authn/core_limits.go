@@ -11,16 +11,16 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// How long a counter is kept: the longest span, of all and of those of passwords.
+// How long a counter is kept: the longest span of all limits, and the longest of those of passwords.
 const (
 	throttleRetention         = 24 * time.Hour
 	passwordThrottleRetention = 5 * time.Minute
 )
 
-// counter is one thing that is counted: a limit and whom it is about.
+// counter identifies one thing that is counted: a limit and whom it is about.
 //
-// A counter of an IPv6 network has wider ones beside it: whoever has a /64 mostly has a /56 or a /48, with
-// 256 or 65,536 of those.
+// An IPv6 network is also counted in wider networks: whoever has a /64 usually has a /56 or a /48,
+// with 256 or 65,536 of those.
 type counter struct {
 	limit limit
 	key   string
@@ -30,7 +30,7 @@ type counter struct {
 // widerNetworks are the prefixes that count beside a /64, and how many times its limit they may have.
 var widerNetworks = []struct{ bits, times int }{{56, 2}, {48, 8}}
 
-// withWider lists counters with those that count beside them.
+// withWider returns counters together with the wider ones.
 func withWider(counters []counter) (out []counter) {
 	for _, c := range counters {
 		out = append(append(out, c), c.wider...)
@@ -38,7 +38,7 @@ func withWider(counters []counter) (out []counter) {
 	return out
 }
 
-// widen makes the counters that count beside one of who, of whom one may be a /64.
+// widen makes the wider counters of a counter whose subject may be a /64.
 func (s *core) widen(l limit, who []string) (out []counter) {
 	for i, w := range who {
 		p, err := netip.ParsePrefix(w)
@@ -48,7 +48,7 @@ func (s *core) widen(l limit, who []string) (out []counter) {
 		for _, wide := range widerNetworks {
 			net, _ := p.Addr().Prefix(wide.bits) // never fails for an IPv6 address
 			larger := l
-			larger.windows, larger.source = nil, false // a neighbour's failure is not one's own
+			larger.windows, larger.source = nil, false // a neighbour's failure does not count as one's own
 			for _, w := range l.windows {
 				larger.windows = append(larger.windows, window{w.max * wide.times, w.span})
 			}
@@ -60,8 +60,8 @@ func (s *core) widen(l limit, who []string) (out []counter) {
 	return out
 }
 
-// counter names who is counted. The store gets a keyed hash, for what was typed as
-// a username is now and then a password.
+// counter returns the name of who is counted. The store gets a keyed hash, because what is typed as a
+// username is sometimes a password.
 func (s *core) counter(l limit, who ...string) counter {
 	parts := [][]byte{[]byte(l.name)}
 	for _, w := range who {
@@ -70,7 +70,7 @@ func (s *core) counter(l limit, who ...string) counter {
 	return counter{l, "authn/throttle/" + l.name + "/" + hex.EncodeToString(mac(s.throttleKey, parts...)[:16]), s.widen(l, who)}
 }
 
-// network is the address as limits count it: an IPv6 host has its whole /64.
+// network returns the address as limits count it: an IPv6 host counts as its whole /64.
 func network(ip netip.Addr) string {
 	ip = ip.Unmap().WithZone("")
 	if ip.Is6() {
@@ -195,8 +195,8 @@ func loadAttempts(r kv.Reader, c counter, into *attempts) error {
 	return err
 }
 
-// prune drops what is older than the longest span, and what is from the future:
-// a clock that was wrong and was put right must lock nobody out.
+// prune drops attempts that are older than the longest span, and those in the future: a clock that was
+// wrong and has been corrected must lock nobody out.
 func (a *attempts) prune(l limit, now int64) {
 	longest := l.windows[len(l.windows)-1].span.Milliseconds()
 	a.At = slices.DeleteFunc(a.At, func(at int64) bool {
@@ -204,8 +204,7 @@ func (a *attempts) prune(l limit, now int64) {
 	})
 }
 
-// wait is how long it takes until every window has room for one more; 0 where
-// all have.
+// wait returns how long it takes until every window has room for one more; 0 if all have room now.
 func (a attempts) wait(l limit, now int64) time.Duration {
 	var wait int64
 	for _, w := range l.windows {
@@ -217,7 +216,7 @@ func (a attempts) wait(l limit, now int64) time.Duration {
 	return time.Duration(wait) * time.Millisecond
 }
 
-// add counts an attempt. What is more than fills the largest window says nothing new.
+// add counts an attempt. It drops what exceeds the largest window, which says nothing new.
 func (a *attempts) add(l limit, now int64) {
 	a.At = append(a.At, now)
 	a.At = a.At[max(0, len(a.At)-l.windows[len(l.windows)-1].max):]

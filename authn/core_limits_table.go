@@ -12,20 +12,20 @@ type window struct {
 	span time.Duration
 }
 
-// limit is what counts together, and its windows, the longest last. Each is a row of limitTable, and says there
-// whom it counts, who can fill it, and what is closed then: a limit that a stranger can fill against the owner of
-// an account is a way to keep the owner out.
+// limit is a group of attempts that are counted together, with its windows, the longest last. Each is
+// a row of limitTable that says whom it counts, who can fill it, and what is refused then: a limit
+// that a stranger can fill against the owner of an account is a way to keep the owner out.
 type limit struct {
 	name    string
 	windows []window
 
 	key    string // whom it counts
 	filled string // who can fill it
-	closes string // what is closed where it is full, and for whom it is not
+	closes string // what is refused when it is full, and who is exempt
 
-	spares bool // full, it refuses sources that failed before, and not those that never did
-	source bool // it tells whether a source failed before
-	quiet  bool // full, it refuses as if the attempt were wrong: to say so would tell which name and address are one account's
+	spares bool // when full, it refuses only sources that failed before
+	source bool // it records whether a source failed before
+	quiet  bool // when full, it refuses as if the attempt were wrong: saying so would reveal which name and address share an account
 }
 
 const (
@@ -36,8 +36,9 @@ const (
 
 var guesses = []window{{5, 5 * minute}, {20, hour}, {50, daily}} // at codes
 
-// limitTable is all that is counted. A "network" is an address, of IPv6 the /64; a "known browser" is one that the
-// account knows (Devices.Note) since its password and factors last changed.
+// limitTable lists everything that is counted. A "network" is an address, or for IPv6 its /64; a
+// "known browser" is one that the account knows (Devices.Note) since its password and factors last
+// changed.
 var limitTable = []limit{
 	{name: "password", windows: []window{{10, 5 * minute}}, key: "what was typed as name, network",
 		filled: "anybody in that network", closes: "passwords for that name from that network; not in known browsers"},
@@ -81,7 +82,7 @@ var limitTable = []limit{
 	{name: "passkey-device", windows: []window{{20, 5 * minute}}, key: "account, known browser",
 		filled: "who uses that browser", closes: "passkeys in that browser"},
 	{name: "passkey-begin", windows: []window{{200, 5 * minute}}, key: "network",
-		filled: "anybody in that network", closes: "passkeys from that network; passwords go on"}, // the sign-in page begins by itself
+		filled: "anybody in that network", closes: "passkeys from that network; passwords go on"}, // the sign-in page begins one by itself
 
 	{name: "mail", windows: []window{{3, 15 * minute}, {10, daily}}, key: "account",
 		filled: "who has the password of the account", closes: "verification mails, and moving to another address"},
@@ -94,7 +95,7 @@ var limitTable = []limit{
 	{name: "reset-device", windows: []window{{3, 15 * minute}, {10, daily}}, key: "account, known browser",
 		filled: "who uses that browser", closes: "mails about a forgotten password in that browser"},
 
-	// Forms with problems count too, for scoring a password takes time.
+	// Forms with problems count too, because scoring a password takes time.
 	{name: "register-form", windows: []window{{100, hour}}, key: "network", filled: "anybody in that network", closes: "registering from that network without a link"},
 	{name: "register", windows: []window{{20, hour}}, key: "network", filled: "anybody in that network", closes: "registering from that network without a link"},
 	{name: "register-link-form", windows: []window{{100, hour}}, key: "link", filled: "who has the link", closes: "registering with that link"},

@@ -14,19 +14,19 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// Purpose is what a link is for. A link of one purpose is none of another.
+// Purpose is what a link is for. A link works for its own purpose only.
 type Purpose string
 
-// The purposes of links, and how long each is good.
+// The purposes of links, and how long each link is good.
 const (
 	PurposeSetup       Purpose = "setup"        // makes the first administrator's account: 24 h
 	PurposeInvitation  Purpose = "invitation"   // makes an account: 7 days
-	PurposeVerifyEmail Purpose = "verify_email" // shows that an address is read: 24 h
-	PurposeDevice      Purpose = "device"       // lets a sign-in with a code go on, in its own browser: 1 h
-	PurposeReset       Purpose = "reset"        // sets a password anew: 1 h
+	PurposeVerifyEmail Purpose = "verify_email" // proves that somebody reads an address: 24 h
+	PurposeDevice      Purpose = "device"       // completes a sign-in with a code, in the same browser: 1 h
+	PurposeReset       Purpose = "reset"        // sets a new password: 1 h
 	PurposeEmailChange Purpose = "email_change" // moves the account to another address: 24 h
-	PurposeEmailUndo   Purpose = "email_undo"   // and back: 7 days
-	PurposeRecovery    Purpose = "recovery"     // lets new factors be set up at the end of a recovery: 7 days
+	PurposeEmailUndo   Purpose = "email_undo"   // undoes that: 7 days
+	PurposeRecovery    Purpose = "recovery"     // allows setting up new factors at the end of a recovery: 7 days
 )
 
 // linkLife is how long links are good.
@@ -41,14 +41,15 @@ var linkLife = map[Purpose]time.Duration{
 	PurposeRecovery:    7 * 24 * time.Hour,
 }
 
-// accountLinks are the purposes of links that end with the account's generation, so with whatever evicts somebody
-// else from the account. Of the others, PurposeSetup has no account, PurposeInvitation ends with the generation of its inviter
-// (invitationRecord), and endUndo says which of PurposeEmailUndo end.
+// accountLinks are the purposes of links that end with the account's generation, and so with whatever
+// evicts somebody else from the account. Of the others, PurposeSetup has no account, PurposeInvitation
+// ends with the generation of its inviter (invitationRecord), and endUndo says which links of
+// PurposeEmailUndo end.
 var accountLinks = map[Purpose]bool{
 	PurposeVerifyEmail: true, PurposeDevice: true, PurposeReset: true, PurposeEmailChange: true, PurposeRecovery: true,
 }
 
-// Life is how long a link of the purpose is good.
+// Life returns how long a link of the purpose is good.
 func (p Purpose) Life() time.Duration { return linkLife[p] }
 
 // The text of a link is base64url (no padding) of
@@ -72,13 +73,13 @@ type linkRecord struct {
 	Subject string    `json:"subject,omitempty"` // id of the invitation or of the account
 	Email   string    `json:"email,omitempty"`
 
-	Generation uint64 `json:"generation,omitempty"` // of the account, for the purposes of accountLinks
+	Generation uint64 `json:"generation,omitempty"` // generation of the account, for the purposes of accountLinks
 	Session    string `json:"session,omitempty"`    // Session.ID, for PurposeDevice
 	Seq        uint64 `json:"seq,omitempty"`        // userRecord.Moves, for PurposeEmailUndo: the order in which addresses were held
 }
 
-// newLink makes a link and the key under which putLink stores its record. It is made
-// outside the transaction, which may run twice.
+// newLink makes a link and the key under which putLink stores its record. Callers make it outside the
+// transaction, which may run twice.
 func (s *core) newLink(p Purpose, subject, email string) (text Secret, key string, rec linkRecord) {
 	expires := s.now().Add(linkLife[p]).UTC().Truncate(time.Second)
 	b := make([]byte, linkRandom, linkSize)
@@ -93,10 +94,10 @@ func (s *core) linkTag(p Purpose, signed []byte) []byte {
 	return mac(s.linkKey, []byte(p), signed)[:linkTag]
 }
 
-// linkPrefix is of the keys of links.
+// linkPrefix begins the keys of links.
 const linkPrefix = "authn/link/"
 
-// linkKey is where the record of a link is.
+// linkKey returns the key of a link's record.
 func linkKey(b []byte) string {
 	h := sha256.Sum256(b[:linkRandom])
 	return linkPrefix + hex.EncodeToString(h[:])
@@ -145,7 +146,8 @@ func (s *core) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec li
 	return key, rec, err
 }
 
-// linkStillValid reports whether the account that a link rests on is of the generation that it had when the link was made.
+// linkStillValid reports whether the account that a link depends on still has the generation that it
+// had when the link was made.
 func linkStillValid(r kv.Reader, rec linkRecord) (bool, error) {
 	switch {
 	case rec.Purpose == PurposeInvitation:
@@ -161,7 +163,7 @@ func linkStillValid(r kv.Reader, rec linkRecord) (bool, error) {
 	return err == nil && u.Generation == rec.Generation, ignoreNotFound(err)
 }
 
-// ignoreNotFound returns err, and nil for ErrNotFound.
+// ignoreNotFound returns err, or nil for ErrNotFound.
 func ignoreNotFound(err error) error {
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -178,8 +180,8 @@ func (s *core) consumeLink(tx kv.Tx, p Purpose, text Secret) (linkRecord, error)
 	return rec, tx.Delete([]byte(key))
 }
 
-// replaceLink stores a link in the place of the one before it that has the same
-// slot; an empty key only voids that one. A slot holds the key of a link's record.
+// replaceLink stores a link in place of the previous one with the same slot; an empty key only voids
+// the previous one. A slot holds the key of a link's record.
 func replaceLink(tx kv.Tx, slot, key string, rec linkRecord) error {
 	old, err := tx.Get([]byte(slot))
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
@@ -199,7 +201,7 @@ func replaceLink(tx kv.Tx, slot, key string, rec linkRecord) error {
 	return kv.PutJSON(tx, key, rec)
 }
 
-// Slots of links of which there is one at a time.
+// Slots for links that exist only once at a time.
 const setupSlot = "authn/link-of/setup"
 
 func verifySlot(userID string) string { return "authn/link-of/verify/" + userID }
