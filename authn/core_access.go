@@ -55,7 +55,7 @@ func (s *core) sessionAccount(r kv.Reader, x Session) (userRecord, error) {
 	return u, err
 }
 
-// enrollingAccount is member for the pages that set an account up or change its
+// enrollingAccount is sessionAccount for the pages that set an account up or change its
 // factors: an account without a factor needs none, any other needs a fresh one.
 func (s *core) enrollingAccount(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.sessionAccount(r, x)
@@ -70,7 +70,7 @@ func (s *core) enrollingAccount(r kv.Reader, x Session) (userRecord, error) {
 	return u, nil
 }
 
-// signedInAccount is member for a Session that is SignedIn.
+// signedInAccount is sessionAccount for a Session that is SignedIn.
 func (s *core) signedInAccount(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.sessionAccount(r, x)
 	if err == nil && x.Stage != StageSignedIn {
@@ -79,7 +79,7 @@ func (s *core) signedInAccount(r kv.Reader, x Session) (userRecord, error) {
 	return u, err
 }
 
-// sessionAdministrator is signedIn for an administrator; fresh asks for a fresh factor. An
+// sessionAdministrator is signedInAccount for an administrator; fresh asks for a fresh factor. An
 // Operator has no account: the record that is returned has a name and nothing else.
 func (s *core) sessionAdministrator(r kv.Reader, x Session, fresh bool) (userRecord, error) {
 	if x.Stage == stageOperator && x.operator != "" {

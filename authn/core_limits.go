@@ -96,7 +96,7 @@ func (s *core) countAttempt(ctx context.Context, counters ...counter) (giveBack 
 	return giveBack, err
 }
 
-// countAttemptQuietly is take where some counters are quiet: a full one of those is no error, but the
+// countAttemptQuietly is countAttempt where some counters are quiet: a full one of those is no error, but the
 // attempt must not be looked at; silenced says so.
 func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, silenced bool, err error) {
 	now := s.now().UnixMilli()

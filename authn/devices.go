@@ -14,8 +14,8 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 )
 
-// DeviceCookie is the name of the cookie by which a browser is known again. See
-// SessionCookie for its prefix.
+// DeviceCookie is the name of the cookie that identifies a known browser. See SessionCookie for its
+// prefix.
 const DeviceCookie = "__Host-rind_device"
 
 // How long a browser is known.
@@ -23,8 +23,8 @@ const (
 	DeviceLife   = 365 * 24 * time.Hour // since somebody last gave a second factor in it
 	RememberLife = 30 * 24 * time.Hour  // how long it may stand in for a second factor
 
-	maxDevices  = 50 // of an account; the one that was not seen for longest gives way
-	maxDeviceID = 64 // bytes of a cookie that is looked at
+	maxDevices  = 50 // per account; the one that was not seen for longest gives way
+	maxDeviceID = 64 // longest cookie, in bytes, that is looked at
 )
 
 // Devices are the browsers that accounts know.
@@ -41,15 +41,15 @@ type Device struct {
 	IP         string    // of the last sign-in; "" unknown
 	Since      time.Time // first sign-in
 	Seen       time.Time // last sign-in
-	Remembered time.Time // until then it asks for no second factor; zero: it does
-	Current    bool      // the browser that asks
+	Remembered time.Time // until then it stands in for a second factor; zero: it does not
+	Current    bool      // the browser of this request
 }
 
-// Note makes the browser of a request one that the account knows, and with
-// remember one that asks for no second factor for RememberLife. x is a SignedIn Session
-// in which a factor was given, with remember a fresh one. The token that it returns is for the cookie, and is new each
-// time, so that a cookie that was known before is worth nothing after. The owner
-// gets a mail if the browser was not known and others are.
+// Note makes the browser of a request known to the account; with remember, the browser also stands in
+// for a second factor for RememberLife. x is a SignedIn Session in which a factor was given, and with
+// remember a fresh one. The returned token is for the cookie. It is new each time, so an earlier
+// cookie is worth nothing afterwards. The owner gets a mail if the browser was not known and others
+// are.
 func (s *Devices) Note(ctx context.Context, x Session, o Origin, remember bool) (Secret, error) {
 	token, id := Secret(rand.Text()), uuid.Must(uuid.NewV7()).String()
 	err := s.exempt.Update(ctx, func(tx kv.Tx) error {
@@ -101,8 +101,8 @@ func (s *Devices) rememberDevice(tx kv.Tx, u userRecord, x Session, o Origin, d 
 	return s.record(tx, u.ID, audit.Event{Kind: rowDeviceRemembered, Actor: o.actor(u, x.Factor)})
 }
 
-// makeRoomForDevice deletes the oldest device of an account that has maxDevices, and reports whether it
-// has any.
+// makeRoomForDevice deletes the oldest device of an account that has maxDevices, and reports whether
+// the account has any.
 func (s *Devices) makeRoomForDevice(tx kv.Tx, userID string) (some bool, err error) {
 	keys, devices, err := loadDevices(tx, userID)
 	if err != nil || len(devices) < maxDevices {
@@ -117,7 +117,7 @@ func (s *Devices) makeRoomForDevice(tx kv.Tx, userID string) (some bool, err err
 	return true, tx.Delete([]byte(keys[oldest]))
 }
 
-// List lists the browsers that the account knows, the last one seen first.
+// List lists the browsers that the account knows, the most recently seen first.
 func (s *Devices) List(ctx context.Context, x Session, o Origin) (out []Device, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
@@ -146,9 +146,8 @@ func (s *Devices) List(ctx context.Context, x Session, o Origin) (out []Device, 
 	return out, err
 }
 
-// Forget makes a browser one that the account does not know: it asks for a
-// second factor again. The sessions in it go on. ErrNotFound says that the account has
-// no such device.
+// Forget makes a browser unknown to the account: it asks for a second factor again. The sessions in it
+// go on. ErrNotFound says that the account has no such device.
 func (s *Devices) Forget(ctx context.Context, x Session, o Origin, id string) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedInAccount(tx, x)
@@ -172,8 +171,8 @@ func (s *Devices) Forget(ctx context.Context, x Session, o Origin, id string) er
 	})
 }
 
-// onDevice takes a Session behind the password on where the device stands in for the
-// second factor, and notes that it was seen. It is never fresh for a sensitive action.
+// onDevice moves a Session past the password if the device stands in for the second factor, and notes
+// that the device was seen. Such a Session is never fresh for a sensitive action.
 func (s *Devices) onDevice(tx kv.Tx, x Session, o Origin, u userRecord) (Session, error) {
 	d, err := s.loadDevice(tx, u, o)
 	if err != nil || x.Stage != StagePassword || !d.remembers(u, s.now()) {

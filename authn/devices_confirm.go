@@ -9,16 +9,17 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// A code can be phished: who has the password and a code of an authenticator, or a
-// recovery code, may be somebody else in another place. So in a browser and on a
-// network that the account does not know, such a factor leads to StageDevice, and the
-// link of a mail leads on: in that browser only, so that no owner opens the door for
-// somebody else by following it. A security key needs none of this.
+// A code can be phished: whoever has the password and a code of an authenticator, or a recovery code,
+// may be somebody else in another place. So in a browser and on a network that the account does not
+// know, such a factor leads to StageDevice only, and a mailed link completes the sign-in. The link
+// works only in that browser, so an owner who follows it opens the door for nobody else. A security
+// key needs none of this.
 
 func deviceSlot(x Session) string { return "authn/link-of/device/" + x.ID }
 
-// askDevice sends a Session to StageDevice, and mails the link that completes the sign-in, whose second factor could have been
-// phished and that comes from a place that the account does not know. With ErrMail the factor counts as not given.
+// askDevice moves a Session to StageDevice and mails the link that completes the sign-in, if the
+// second factor could have been phished and the account does not know the place. With ErrMail the
+// factor counts as not given.
 func (s *Devices) askDevice(tx kv.Tx, x Session, next *Session, u userRecord, o Origin, f Factor) error {
 	if !s.confirmDevices || !x.partial() || f == FactorWebAuthn {
 		return nil
@@ -61,9 +62,9 @@ func (s *Devices) knowsPlace(r kv.Reader, u userRecord, o Origin) (bool, error) 
 	return false, nil
 }
 
-// Confirm uses the link up that was mailed for a Session at StageDevice, and
-// takes that very Session on; any other leaves the link as it is, with the problem
-// device_elsewhere. Beside that its problems are those of links.
+// Confirm uses up the link that was mailed for a Session at StageDevice, and moves that very Session
+// on. For any other Session the link stays good, and the problem is device_elsewhere. Its other
+// problems are those of links.
 func (s *Devices) Confirm(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
 	next := x
 	err := s.exempt.Update(ctx, func(tx kv.Tx) error {

@@ -19,7 +19,7 @@ type deviceRecord struct {
 	Since      time.Time `json:"since"`
 	Seen       time.Time `json:"seen"`
 	Remembered time.Time `json:"remembered,omitzero"`
-	Generation uint64    `json:"generation"` // of the account when it was last noted; of another one it is not known
+	Generation uint64    `json:"generation"` // generation of the account when it was last noted; the device is unknown to any other generation
 	Expires    time.Time `json:"expires"`
 }
 
@@ -32,25 +32,25 @@ func deviceKey(userID string, token Secret) string {
 	return devicesOf(userID) + hex.EncodeToString(h[:])
 }
 
-// remembers reports whether the device stands in for a second factor of an account: as
-// long as neither password nor factors have changed since.
+// remembers reports whether the device stands in for a second factor of an account: it does as long as
+// neither the password nor the factors have changed.
 func (d deviceRecord) remembers(u userRecord, now time.Time) bool {
 	return now.Before(d.Remembered) && d.Generation == u.Generation && u.hasFactor() && u.RecoveryConfirmed
 }
 
-// locate notes from where the device was seen.
+// locate notes where the device was seen.
 func (d *deviceRecord) locate(o Origin, now time.Time) {
 	d.Seen, d.UserAgent, d.IP = now.UTC(), o.agent(), o.address()
 }
 
-// known reports whether an account knows the browser: whatever ends its sessions makes all browsers unknown, for
-// somebody else may have been in them.
+// known reports whether an account knows the browser. Whatever ends the account's sessions makes all
+// browsers unknown, because somebody else may have used them.
 func (d deviceRecord) known(u userRecord, now time.Time) bool {
 	return d.Generation == u.Generation && now.Before(d.Expires)
 }
 
-// loadDevice finds the browser of a request among those that an account knows. The
-// ID is "" where it is none of them.
+// loadDevice finds the browser of a request among those that an account knows. The ID is "" if it is
+// none of them.
 func (s *core) loadDevice(r kv.Reader, u userRecord, o Origin) (d deviceRecord, err error) {
 	if u.ID == "" || o.Device == "" || len(o.Device) > maxDeviceID {
 		return d, nil
@@ -76,8 +76,9 @@ func loadDevices(r kv.Reader, userID string) (keys []string, devices []deviceRec
 	return keys, devices, err
 }
 
-// endOthers ends all sessions, links and known browsers of an account but for the session and the browser in which its
-// owner changes something. The browser asks for a second factor again. The caller saves u.
+// endOthers ends all sessions, links and known browsers of an account, except the session and the
+// browser in which its owner makes a change. That browser asks for a second factor again. The caller
+// saves u.
 func (s *core) endOthers(tx kv.Tx, u *userRecord, o Origin) error {
 	if err := endUndo(tx, *u); err != nil {
 		return err

@@ -22,21 +22,20 @@ type factors struct {
 
 // accepted is the result of the check of a second factor.
 type accepted struct {
-	row    string            // kind of its row
-	detail map[string]string // of its row
-	keeps  bool              // the factor given before stays the Session's last one
+	row    string            // kind of its audit row
+	detail map[string]string // details of that row
+	keeps  bool              // the earlier factor stays the Session's last one
 }
 
-// factorCheck looks at a code within a transaction and uses it up, or returns
-// errWrong. It may change u, which is saved.
+// factorCheck checks a code within a transaction and uses it up, or returns errWrong. It may change u,
+// which is saved.
 type factorCheck func(tx kv.Tx, u *userRecord) (accepted, error)
 
-// factorPrepare does what takes time about a code, or about a signature, outside of any transaction, for the
-// account as it was read, and returns the check of what it found; or errWrong.
+// factorPrepare does the slow work on a code or a signature, outside of any transaction, for the
+// account as it was read. It returns the check of its result, or errWrong.
 type factorPrepare func(u userRecord) (factorCheck, error)
 
-// mayGive returns why an account can't give this kind of second factor, nil where
-// it can.
+// mayGive returns why an account can't use this kind of second factor, or nil if it can.
 func (u userRecord) mayGive(f Factor) error {
 	switch {
 	case f == FactorTOTP && u.HasTOTP && u.KeysOnly:
@@ -47,7 +46,7 @@ func (u userRecord) mayGive(f Factor) error {
 	return nil
 }
 
-// giving is member for an account that can give this kind of second factor.
+// giving returns the account of a Session if it can use this kind of second factor.
 func (s *factors) giving(r kv.Reader, x Session, f Factor) (userRecord, error) {
 	u, err := s.sessionAccount(r, x)
 	if err == nil {
@@ -61,20 +60,19 @@ type attempt struct {
 	session  Session
 	origin   Origin
 	factor   Factor
-	device   deviceRecord      // the browser of it, where the account knows it
-	check    factorCheck       // of what was prepared
-	wrong    error             // errWrong where the preparation found it wrong
-	giveBack func(kv.Tx) error // takes the count of it back
+	device   deviceRecord      // the browser of the attempt, if the account knows it
+	check    factorCheck       // checks what was prepared
+	wrong    error             // errWrong if the preparation found it wrong
+	giveBack func(kv.Tx) error // undoes the count of the attempt
 }
 
-// secondFactor is what every second factor has in common. The attempt is
-// counted first, in a transaction of its own; then prepare computes, outside of any; then one transaction decides
+// secondFactor is the common path of all second factors. It counts the attempt first, in a transaction
+// of its own; then prepare computes, outside of any transaction; then one transaction decides
 // (settleAttempt).
 //
-// Where a code could have been phished the Session gets to StageDevice only (askDevice).
+// If the code could have been phished, the Session gets to StageDevice only (askDevice).
 //
-// It serves the Session behind a password as well as one that is SignedIn and
-// gives a factor again.
+// It serves a Session at the password stage as well as one that is SignedIn and gives a factor again.
 func (s *factors) secondFactor(ctx context.Context, x Session, o Origin, f Factor, prepare factorPrepare) (next Session, u userRecord, err error) {
 	a := attempt{session: x, origin: o, factor: f}
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
@@ -113,8 +111,9 @@ func (s *factors) secondFactor(ctx context.Context, x Session, o Origin, f Facto
 	return next, u, nil
 }
 
-// settleAttempt checks that the Session of an attempt still holds, uses the code up, takes the count back and writes the
-// row. Where the code is wrong it returns a refusal, writes the row of that, and keeps what the check has written.
+// settleAttempt checks that the Session of an attempt is still valid, uses up the code, undoes the
+// count and writes the row. If the code is wrong it returns a refusal, writes the row of the refusal,
+// and keeps what the check has written.
 func (s *factors) settleAttempt(tx kv.Tx, a attempt) (next Session, u userRecord, refused *refusal, err error) {
 	x, o, f := a.session, a.origin, a.factor
 	u, err = s.giving(tx, x, f)
@@ -156,9 +155,10 @@ func (s *factors) settleAttempt(tx kv.Tx, a attempt) (next Session, u userRecord
 	return next, u, nil, s.saveUser(tx, u, audit.Event{Kind: done.row, Actor: o.actor(u, next.Factor), Detail: done.detail})
 }
 
-// factorCounters are those that a second factor counts with. Codes can be guessed, so who has the password has so many
-// guesses until there is another password; signatures can't, and only the work for them is bounded. A browser that the
-// account knows has counters of its own, and so have those who are signed in: nobody with the password alone keeps the owner out.
+// factorCounters returns the counters of a second factor. Codes can be guessed, so somebody with the
+// password has a fixed number of guesses until the password changes; signatures can't, so only the
+// work for them is bounded. A browser that the account knows has counters of its own, and so has
+// somebody who is signed in: nobody with the password alone can keep the owner out.
 func (s *factors) factorCounters(x Session, o Origin, u userRecord, d deviceRecord, f Factor) []counter {
 	password := strconv.FormatUint(u.Passwords, 10)
 	switch {
@@ -174,7 +174,7 @@ func (s *factors) factorCounters(x Session, o Origin, u userRecord, d deviceReco
 	return []counter{s.counter(limitFactor, u.ID, password), s.counter(limitFactorAccount, u.ID)}
 }
 
-// knownBrowserMistakes is how many wrong codes in a browser that the account knows are taken for its owner's.
+// knownBrowserMistakes is how many wrong codes in a known browser count as the owner's own mistakes.
 const knownBrowserMistakes = 3
 
 // notifyFailed notifies the owner of u that somebody entered the right password and failed at the second factor: a few times,
@@ -202,8 +202,7 @@ func (s *factors) notifyFailed(tx kv.Tx, x Session, o Origin, u userRecord, d de
 	return s.notify(tx, u, o.actor(u, x.Factor), notices.FactorFailed, notices.Details{})
 }
 
-// asRefusal is the refusal behind errWrong; a code that was wrong has none of
-// its own.
+// asRefusal returns the refusal behind errWrong; a wrong code has none of its own.
 func asRefusal(err error, f Factor) *refusal {
 	var r *refusal
 	switch {
@@ -215,8 +214,8 @@ func asRefusal(err error, f Factor) *refusal {
 	return refuse("code", problem.New("code", CodeRecoveryWrong))
 }
 
-// recordRefusal writes the row of a refusal. The owner of a key that there may be two
-// of hears of it.
+// recordRefusal writes the row of a refusal. The owner gets a notice if there may be a copy of their
+// key.
 func (s *factors) recordRefusal(tx kv.Tx, u userRecord, r *refusal, row audit.Event) error {
 	if r.cloned != "" {
 		row.Kind, row.Detail = rowKeyCloned, map[string]string{"key": r.cloned}
@@ -227,9 +226,8 @@ func (s *factors) recordRefusal(tx kv.Tx, u userRecord, r *refusal, row audit.Ev
 	return s.recordForAnyone(tx, u.ID, row)
 }
 
-// cleanCode takes out of a typed code what people put in to read it better: white
-// space and hyphens. What is left is compared, so that a code with a space is the
-// same code and works no second time.
+// cleanCode removes white space and hyphens, which people type to read a code better. The rest is
+// compared, so a code with a space is the same code and works no second time.
 func cleanCode(typed string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || r == '-' {
@@ -244,8 +242,8 @@ func consistsOf(code string, n int, set string) bool {
 	return len(code) == n && strings.Trim(code, set) == ""
 }
 
-// changeFactors runs one change of an account's factors by its owner, with its
-// row. A change without a row changed nothing.
+// changeFactors runs one change of an account's factors by its owner, with its row. Without a row,
+// nothing was changed.
 func (s *factors) changeFactors(ctx context.Context, x Session, o Origin, change func(kv.Tx, *userRecord) (row string, detail map[string]string, err error)) (Session, error) {
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) (err error) {
@@ -273,8 +271,7 @@ func (s *factors) changeFactors(ctx context.Context, x Session, o Origin, change
 	return x, nil
 }
 
-// mayAddFactor is enrolled for an account whose address is verified and that this Session
-// may set up.
+// mayAddFactor returns the account of a Session that may set it up and whose address is verified.
 func (s *factors) mayAddFactor(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.enrollingAccount(r, x)
 	switch {
@@ -287,12 +284,12 @@ func (s *factors) mayAddFactor(r kv.Reader, x Session) (userRecord, error) {
 	return u, err
 }
 
-// mayEnrol reports whether a Session may set up the first factors of the account: one
-// that was recovered has to have used the link (Recoveries.UseLink).
+// mayEnrol reports whether a Session may set up the first factors of the account. After a recovery the
+// Session must have used the link (Recoveries.UseLink).
 func (u userRecord) mayEnrol(x Session) bool { return !u.Recovered || u.RecoveryBy == x.ID }
 
-// refusal is what is wrong with a second factor: a transaction that finds it
-// commits, with a row, and what it used up stays used up. It is errWrong.
+// refusal says what is wrong with a second factor: a transaction that finds it commits, with a row,
+// and what it used up stays used up. It is errWrong.
 type refusal struct {
 	problems problem.Problems
 	why      string // for the row

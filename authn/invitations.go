@@ -18,19 +18,19 @@ import (
 // Invitations are links by which administrators let people register.
 type Invitations struct{ *core }
 
-// Invitation is an invitation that nobody has used.
+// Invitation is an unused invitation.
 type Invitation struct {
 	ID        string
-	Email     string // whom it was sent to; the account may have another address
+	Email     string // the recipient; the account may have another address
 	By        string // username of the administrator
 	CreatedAt time.Time
-	Expires   time.Time // may be past, until it is swept
-	Unmailed  bool      // in the answer of Invite: its mail was not taken
+	Expires   time.Time // may be in the past, until it is swept
+	Unmailed  bool      // in the answer of Invite: the queue refused its mail
 }
 
-// Invite makes an invitation and mails its link; it replaces an earlier one to the
-// same address. The link is also returned, to be handed over otherwise: so the invitation stands also
-// where the mail is not taken, and Unmailed says so. by is an administrator with a fresh factor.
+// Invite makes an invitation and mails its link; it replaces an earlier one to the same address. It
+// also returns the link, so that it can be handed over otherwise: the invitation stands even if the
+// queue refuses the mail, and Unmailed says so. by is an administrator with a fresh factor.
 func (s *Invitations) Invite(ctx context.Context, by Session, o Origin, email string) (Invitation, Secret, error) {
 	var ps problem.Problems
 	email = cleanEmail(email, &ps)
@@ -76,7 +76,8 @@ func (s *Invitations) Invite(ctx context.Context, by Session, o Origin, email st
 	return out, secret, nil
 }
 
-// countInvitation counts an invitation for the mailbox that it goes to. The operator may send any number.
+// countInvitation counts an invitation against the mailbox that gets it. The operator may send any
+// number.
 func (s *Invitations) countInvitation(tx kv.Tx, by Session, email string) error {
 	if by.operator != "" {
 		return nil
@@ -124,7 +125,7 @@ func (s *Invitations) dropInvitation(tx kv.Tx, rec invitationRecord, who audit.A
 	return s.record(tx, "", audit.Event{Kind: rowInvitationRevoked, Actor: who, Detail: map[string]string{"email": rec.Email}})
 }
 
-// List lists the invitations that nobody has used, newest first.
+// List lists the unused invitations, newest first.
 func (s *Invitations) List(ctx context.Context, by Session) ([]Invitation, error) {
 	var out []Invitation
 	err := s.store.View(ctx, func(r kv.Reader) error {
@@ -163,8 +164,8 @@ func (s *Invitations) Revoke(ctx context.Context, by Session, o Origin, id strin
 	})
 }
 
-// dropInvalidInvitations withdraws, each in a transaction of its own, the invitations that do not hold any more. None
-// of them can be used, whether this was done or not.
+// dropInvalidInvitations withdraws the invalid invitations, each in a transaction of its own. None of
+// them can be used, whether this has run or not.
 func (s *Invitations) dropInvalidInvitations(ctx context.Context, who audit.Actor) error {
 	return eachRecord(ctx, s.store, invitationPrefix, func(rec invitationRecord) error {
 		return s.dropInvalidInvitation(ctx, rec, who)

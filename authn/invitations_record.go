@@ -27,7 +27,7 @@ type invitationRecord struct {
 
 const invitationPrefix = "authn/invitation/"
 
-// invitationTo has the key of the invitation to an address.
+// invitationTo returns the key of the invitation to an address.
 const invitationTo = "authn/invitation-to/"
 
 func invitationToKey(email string) string {
@@ -35,8 +35,9 @@ func invitationToKey(email string) string {
 	return invitationTo + hex.EncodeToString(h[:])
 }
 
-// valid reports whether the inviter may still be taken at their word: in office ever since, and the account has been nobody else's to
-// clear up after. What the operator of the machine sent out holds.
+// valid reports whether the inviter's word still counts: they have been in office ever since, and
+// nothing has evicted somebody else from their account. Invitations by the operator of the machine are
+// always valid.
 func (rec invitationRecord) valid(r kv.Reader) (bool, error) {
 	if rec.ByID == "" {
 		return true, nil

@@ -10,11 +10,11 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 )
 
-// Notifications are the choice of mails that the owner of an account gets.
+// Notifications are the kinds of mails that the owner of an account chooses to get.
 type Notifications struct{ *core }
 
-// Off lists the kinds of mails that the owner of a SignedIn Session has
-// switched off. Those of notices.Info.Always come whatever is in it.
+// Off lists the kinds of mails that the owner of a SignedIn Session has switched off. Kinds with
+// notices.Info.Always are sent whatever the list says.
 func (s *Notifications) Off(ctx context.Context, x Session) (off []notices.Kind, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.signedInAccount(r, x)
@@ -27,9 +27,8 @@ func (s *Notifications) Off(ctx context.Context, x Session) (off []notices.Kind,
 	return off, err
 }
 
-// SetOff switches these kinds of mails off, and all others on. Kinds that
-// are always on, and what is no kind, are dropped from off. What changes nothing leaves
-// no row.
+// SetOff switches these kinds of mails off, and all others on. It drops unknown kinds from off, and
+// kinds that are always on. It writes no row if nothing changes.
 func (s *Notifications) SetOff(ctx context.Context, x Session, o Origin, off []notices.Kind) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedInAccount(tx, x)
@@ -54,7 +53,7 @@ func (s *Notifications) SetOff(ctx context.Context, x Session, o Origin, off []n
 	})
 }
 
-// without names the kinds that are not in others.
+// without returns the kinds that are not in others.
 func without(kinds, others []notices.Kind) string {
 	var out []string
 	for _, k := range kinds {

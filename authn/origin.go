@@ -7,14 +7,13 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 )
 
-// Origin says where a request came from. The caller decides which proxies it
-// believes about the address. Limits count the address, so it has to be set:
-// all requests without one count as one.
+// Origin says where a request came from. The caller decides which proxies to trust about the address.
+// Limits count the address, so it has to be set: all requests without one count as one.
 type Origin struct {
 	IP        netip.Addr
 	UserAgent string
 	RequestID string
-	Device    Secret // what the browser's DeviceCookie holds; "" nothing
+	Device    Secret // value of the browser's DeviceCookie; "" if none
 }
 
 // address is the address as records have it; "" where it is not known.
@@ -25,8 +24,8 @@ func (o Origin) address() string {
 	return o.IP.Unmap().String()
 }
 
-// source is who counts as one where mails to others are asked for: the network, of IPv6 the /48,
-// for that is what one customer may have.
+// source returns who counts as one sender for mails to other people: the network, or for IPv6 the /48,
+// because one customer may have that much.
 func (o Origin) source() string {
 	if ip := o.IP.Unmap().WithZone(""); ip.Is6() {
 		p, _ := ip.Prefix(48) // never fails for an IPv6 address
@@ -40,7 +39,7 @@ func (o Origin) agent() string {
 	return strings.ToValidUTF8(o.UserAgent[:min(len(o.UserAgent), maxAgent)], "")
 }
 
-// maxAgent is how much of a User-Agent header is kept, in bytes.
+// maxAgent is how many bytes of a User-Agent header are kept.
 const maxAgent = 512
 
 // actor is the row's word for a person at an origin.

@@ -9,8 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// Passwords are the passwords of accounts: changing one, setting a forgotten one anew, and which
-// may be chosen.
+// Passwords changes and resets the passwords of accounts, and decides which passwords are allowed.
 type Passwords struct {
 	*core
 	recoveries *Recoveries
@@ -21,8 +20,7 @@ type Passwords struct {
 	breachRange *password.BreachRange // nil where nobody is asked
 }
 
-// checkNewPassword returns what is wrong with a password that somebody wants to
-// have, or why the check failed.
+// checkNewPassword returns what is wrong with a new password, or why the check failed.
 func (s *Passwords) checkNewPassword(ctx context.Context, typed, username, email string) error {
 	var ps problem.Problems
 	err := s.judgePassword(ctx, typed, username, email, &ps)
@@ -32,8 +30,8 @@ func (s *Passwords) checkNewPassword(ctx context.Context, typed, username, email
 	return ps.Err()
 }
 
-// judgePassword adds what is wrong with a new password; its error says that the
-// breach list can't be read.
+// judgePassword adds what is wrong with a new password; its error says that the breach list can't be
+// read.
 func (s *Passwords) judgePassword(ctx context.Context, typed, username, email string, ps *problem.Problems) error {
 	switch password.Check(typed, username, email) {
 	case password.TooLong:
@@ -66,8 +64,8 @@ func (s *Passwords) judgePassword(ctx context.Context, typed, username, email st
 	return nil
 }
 
-// seenOnline asks the server that is configured, if there is one. Where it does not answer, or not in
-// time, the password is taken: a server that is down must keep nobody out.
+// seenOnline asks the configured server, if there is one. If the server does not answer in time, the
+// password is accepted: a server that is down must keep nobody out.
 func (s *Passwords) seenOnline(ctx context.Context, typed string) int {
 	if s.breachRange == nil {
 		return 0
@@ -80,9 +78,9 @@ func (s *Passwords) seenOnline(ctx context.Context, typed string) int {
 	return n
 }
 
-// Change gives the account another password and ends all its other
-// sessions; x goes on as the Session that is returned. Pending links of the account
-// become invalid. It asks for the old password and a fresh factor.
+// Change gives the account another password and ends all its other sessions; x goes on as the Session
+// that is returned. Pending links of the account become invalid. It needs the old password and a fresh
+// factor.
 func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen string) (Session, error) {
 	u, hash, err := s.ownPassword(ctx, x)
 	if err != nil {
@@ -138,8 +136,8 @@ func (s *Passwords) Change(ctx context.Context, x Session, o Origin, old, chosen
 	return x, nil
 }
 
-// ownPassword is the account of a Session that may change its password, and
-// the hash of the one that it has.
+// ownPassword returns the account of a Session that may change its password, and the hash of its
+// present password.
 func (s *Passwords) ownPassword(ctx context.Context, x Session) (u userRecord, hash string, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error

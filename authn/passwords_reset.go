@@ -23,7 +23,7 @@ func resetSlot(userID string) string { return "authn/link-of/reset/" + userID }
 //
 // Only how often one address on the network asks leads to a ThrottledError.
 func (s *Passwords) RequestReset(ctx context.Context, o Origin, login string) error {
-	ctx = context.WithoutCancel(ctx) // who hangs up is in the trail, too
+	ctx = context.WithoutCancel(ctx) // the trail also records somebody who hangs up
 	u, err := s.mayReset(ctx, o, login)
 	if err != nil {
 		return err
@@ -32,13 +32,13 @@ func (s *Passwords) RequestReset(ctx context.Context, o Origin, login string) er
 	link.Generation = u.Generation
 	to := u.recipient()
 	to.Source = o.source()
-	var unsent error // says whether there is an account: it is logged only
+	var unsent error // reveals whether there is an account, so it is only logged
 	err = s.store.Update(ctx, func(tx kv.Tx) error {
 		err := allowUnsentMail(s.notifier.Link(tx, LinkMail{Purpose: PurposeReset, To: to, Link: text, Expires: link.Expires}), &unsent)
 		if err != nil {
 			return err
 		}
-		if unsent == nil { // else the link before stays good
+		if unsent == nil { // otherwise the previous link stays good
 			// Nobody has a slot, too, whose link leads to no account and is sent to no one.
 			if err := replaceLink(tx, resetSlot(cmp.Or(u.ID, "nobody")), key, link); err != nil {
 				return err
@@ -94,10 +94,9 @@ func (s *Passwords) mayReset(ctx context.Context, o Origin, login string) (u use
 	return u, err
 }
 
-// Reset uses the link of Passwords.RequestReset up and gives the account
-// another password. It ends all sessions, makes no device a remembered one any more, and
-// voids the account's other links. It signs nobody in: that takes the new password
-// and a second factor.
+// Reset uses up the link of Passwords.RequestReset and gives the account another password. It ends all
+// sessions, makes every remembered device ask for a second factor again, and voids the account's other
+// links. It signs nobody in: that takes the new password and a second factor.
 //
 // Its problems are those of links and of passwords; with the latter the link stays good.
 func (s *Passwords) Reset(ctx context.Context, o Origin, link Secret, chosen string) error {
@@ -154,8 +153,8 @@ func (s *Passwords) resettable(ctx context.Context, link Secret) (u userRecord, 
 	return u, err
 }
 
-// findReset is the account that a link is about. Since the link was made nothing may
-// have changed that ends sessions: the password, a factor, frozen or not.
+// findReset returns the account of a link. Nothing that ends sessions may have changed since the link
+// was made: the password, a factor, or whether the account is frozen.
 func (s *Passwords) findReset(r kv.Reader, link Secret) (userRecord, error) {
 	_, rec, err := s.findLink(r, PurposeReset, link)
 	if err != nil {
@@ -171,8 +170,8 @@ func (s *Passwords) findReset(r kv.Reader, link Secret) (userRecord, error) {
 	return u, nil
 }
 
-// ResetPending returns until when the link of a password reset is good and whose it
-// is, without using it up.
+// ResetPending returns the account of a password reset link and when the link expires, without using
+// it up.
 func (s *Passwords) ResetPending(ctx context.Context, link Secret) (username string, expires time.Time, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.findReset(r, link)

@@ -37,8 +37,9 @@ func (People) VerifiedAddress(r kv.Reader, userID string) (string, error) {
 	return u.Email, err
 }
 
-// Generation is that of an account's sessions (User.SessionGeneration): it grows with whatever evicts somebody else
-// from the account, and what they did in its name before is held to be theirs. It is 0 where there is no such account.
+// Generation returns the generation of an account's sessions (User.SessionGeneration). It grows with
+// whatever evicts somebody else from the account; what was done in the account's name since then
+// counts as the owner's. It is 0 if there is no such account.
 func (People) Generation(r kv.Reader, userID string) (uint64, error) {
 	u, err := loadUser(r, userID)
 	return u.Generation, ignoreNotFound(err)

@@ -86,7 +86,7 @@ func (s *Recoveries) checkRecoveryLink(r kv.Reader, u userRecord, link Secret) e
 	return err
 }
 
-// recovering is member for a Session whose account was recovered and has no new factor yet.
+// recovering is sessionAccount for a Session whose account was recovered and has no new factor yet.
 func (s *Recoveries) recovering(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.sessionAccount(r, x)
 	if err == nil && (!u.Recovered || x.Stage != StageEnrolling) {

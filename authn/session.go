@@ -38,11 +38,11 @@ const FactorFresh = 15 * time.Minute
 // somebody further return a new one, which SessionManager.Start keeps. The zero
 // value is nobody.
 type Session struct {
-	ID         string    `json:"id"` // names the sign-in through all its stages; not the cookie, not secret
+	ID         string    `json:"id"` // identifies the sign-in through all its stages; not the cookie, not secret
 	UserID     string    `json:"user_id"`
 	Stage      Stage     `json:"stage"`
 	Factor     Factor    `json:"factor"`     // the last second factor that was given
-	FactorAt   time.Time `json:"factor_at"`  // when; zero where none was
+	FactorAt   time.Time `json:"factor_at"`  // when it was given; zero if none was
 	Begun      time.Time `json:"begun"`      // when the password was given; sessions end SessionLifetime later
 	Generation uint64    `json:"generation"` // User.SessionGeneration at that time
 
@@ -63,7 +63,7 @@ func (x Session) FactorFresh(now time.Time) bool {
 // further ahead was noted by a clock that was wrong, and is right by now; it makes nothing last longer.
 const maxClockSkew = time.Minute
 
-// Step is what somebody does next.
+// Step is what somebody has to do next.
 type Step string
 
 // The steps, in their order.

@@ -19,7 +19,7 @@ type Sessions struct {
 	recoveries *Recoveries
 }
 
-// SessionInfo is a sign-in of an account that holds, as its owner sees it.
+// SessionInfo is a valid sign-in of an account, as its owner sees it.
 type SessionInfo struct {
 	ID        string // Session.ID
 	UserAgent string
@@ -27,10 +27,10 @@ type SessionInfo struct {
 	Begun     time.Time
 	Seen      time.Time // last request, up to a minute earlier
 	Pending   bool      // the second factor is missing
-	Current   bool      // the one that asks
+	Current   bool      // the Session of this request
 }
 
-// List lists where somebody is signed in, the last one seen first.
+// List lists where somebody is signed in, the most recently seen first.
 func (s *Sessions) List(ctx context.Context, x Session) (out []SessionInfo, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		out = nil
@@ -51,8 +51,8 @@ func (s *Sessions) List(ctx context.Context, x Session) (out []SessionInfo, err 
 	return out, err
 }
 
-// Check returns ErrSignedOut where a Session that was signed in holds no more: for what goes on for longer than a request
-// should be believed, such as an export.
+// Check returns ErrSignedOut if a Session that was signed in is no longer valid. It is for work that
+// lasts longer than one check should count for, such as an export.
 func (s *Sessions) Check(ctx context.Context, x Session) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		_, err := s.signedInAccount(r, x)
@@ -60,9 +60,8 @@ func (s *Sessions) Check(ctx context.Context, x Session) error {
 	})
 }
 
-// End ends another session of the account, wherever a request of it is
-// under way. ErrNotFound says that there is none with this id that holds; x itself
-// ends by SessionManager.End.
+// End ends another session of the account, in whatever request it is used. ErrNotFound says that no
+// valid session has this id; SessionManager.End ends x itself.
 func (s *Sessions) End(ctx context.Context, x Session, o Origin, id string) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedInAccount(tx, x)
@@ -87,9 +86,10 @@ func (s *Sessions) End(ctx context.Context, x Session, o Origin, id string) erro
 	})
 }
 
-// EndOthers ends whatever gives anybody else a part of the account: all sessions but x, sign-ins that are under way, known
-// browsers but the one of the request, and links (endOthers). It returns x as it goes on, for SessionManager.Start, and how
-// many sessions ended. What it writes does not grow with what it ends.
+// EndOthers ends everything that gives somebody else access to the account: all sessions but x,
+// sign-ins that are under way, known browsers except the one of the request, and links (endOthers). It
+// returns x as it goes on, for SessionManager.Start, and how many sessions ended. What it writes does
+// not grow with what it ends.
 func (s *Sessions) EndOthers(ctx context.Context, x Session, o Origin) (next Session, n int, err error) {
 	var u userRecord
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
