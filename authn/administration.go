@@ -128,8 +128,8 @@ func (s *Administration) notifyActor(tx kv.Tx, who audit.Actor, kind notices.Kin
 }
 
 // endAdminTerm ends the term of an administrator: somebody else must be able to administer. Their
-// invitations and the recoveries that they started become invalid (invitationRecord.holds,
-// recoveryCase.holds).
+// invitations and the recoveries that they started become invalid (invitationRecord.valid,
+// recoveryCase.valid).
 func (s *Administration) endAdminTerm(tx kv.Tx, u *userRecord) error {
 	if !u.Admin {
 		return nil

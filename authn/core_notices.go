@@ -15,7 +15,7 @@ type Outbox interface {
 	Put(tx kv.Tx, n notices.Notice) error
 }
 
-// noticeOfRow are the notices that the owner of an account gets, by the kind of the audit row.
+// noticeOfRow maps the kind of an audit row to the notice that the owner of the account gets.
 var noticeOfRow = map[string]notices.Kind{
 	rowTOTPAdded:       notices.TOTPAdded,
 	rowTOTPReplaced:    notices.TOTPReplaced,
@@ -37,7 +37,7 @@ var noticeOfRow = map[string]notices.Kind{
 	rowAdminRevoked:    notices.AdminRevoked,
 }
 
-// notifyOfRow writes the notice about a row to the owner of an account, if the row has one.
+// notifyOfRow writes the notice of a row to the owner of an account, if the row has one.
 func (s *core) notifyOfRow(tx kv.Tx, u userRecord, row audit.Event) error {
 	kind, ok := noticeOfRow[row.Kind]
 	if !ok {
@@ -65,8 +65,8 @@ func (s *core) notify(tx kv.Tx, u userRecord, who audit.Actor, kind notices.Kind
 	return s.notices.Put(tx, n)
 }
 
-// allowUnsentMail returns err, except ErrMail, which it stores in refused: the change is made without the mail. It is safe in a
-// transaction that may run again.
+// allowUnsentMail returns err, except ErrMail, which it stores in refused: the change is made without
+// the mail. It is safe in a transaction that may run again.
 func allowUnsentMail(err error, refused *error) error {
 	*refused = nil
 	if errors.Is(err, ErrMail) {

@@ -47,8 +47,8 @@ func (s *core) getSealedJSON(r kv.Reader, key string, v any) error {
 	return nil
 }
 
-// dropMost is how many keys dropAll deletes at most: more than an account has of what it is called for, unless
-// somebody made them for that.
+// dropMost is how many keys dropAll deletes at most: more than an account has of what dropAll is
+// called for, unless somebody made them on purpose.
 const dropMost = 1000
 
 // dropAll deletes the keys of an account with the prefix. What is left where there are more than dropMost does not

@@ -27,9 +27,9 @@
 //	session, err = auth.Authenticators.Verify(ctx, session, origin, code) // SignedIn; or SecurityKeys.Verify, RecoveryCodes.Use
 //	err = manager.Start(ctx, session)                                     // again a new cookie
 //
-// NextStep says which page somebody sees next who is not signed in completely.
+// NextStep says which page comes next for somebody whose sign-in is not complete.
 //
-// # What holds
+// # What is guaranteed
 //
 // A Session is SignedIn only after a second factor, or in a browser that was
 // remembered after one, and every method checks
@@ -63,8 +63,8 @@
 // recovery (Recoveries.Start), which takes days, notifies the owner at once, and ends
 // without effect with the owner's next complete sign-in; Recoveries.Run carries it on.
 //
-// An account moves to another address when that one's reader follows a link; the one
-// before gets a mail first, and can undo the change for seven days. An account that
+// An account moves to another address when the reader of that address follows a link; the previous
+// address gets a mail first, and can undo the change for seven days. An account that
 // never confirms an address is deleted after a week (DropUnconfirmed).
 //
 // Each change writes its row of the audit trail in the same transaction.

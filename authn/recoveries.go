@@ -27,10 +27,10 @@ import (
 
 // How long a recovery waits.
 const (
-	RecoveryWait    = 72 * time.Hour // where Config.RecoveryWait is 0
+	RecoveryWait    = 72 * time.Hour // if Config.RecoveryWait is 0
 	MinRecoveryWait = 24 * time.Hour // the least that Config.RecoveryWait may be
 
-	recoveryReminder = 24 * time.Hour // how long before the end the owner is told again
+	recoveryReminder = 24 * time.Hour // how long before the end the owner gets a reminder
 )
 
 // Recoveries give accounts whose second factors are lost back to their owners.
@@ -42,10 +42,10 @@ type Recoveries struct {
 // Recovery is a recovery that waits for its end.
 type Recovery struct {
 	UserID  string
-	By      string    // username of who started it; "" the operator, on the machine
-	Vouched bool      // that one vouched for the person, whose password was set by mail
+	By      string    // username of the administrator who started it; "" for the operator, on the machine
+	Vouched bool      // the administrator vouched for the person, whose password was set by mail
 	Started time.Time // UTC
-	Ends    time.Time // UTC; then, or up to an hour later, it takes effect
+	Ends    time.Time // UTC; it takes effect then, or up to an hour later
 }
 
 // recoveryCase is under authn/account-recovery/<user id> while it waits.
@@ -53,7 +53,7 @@ type recoveryCase struct {
 	UserID      string    `json:"user_id"`
 	ByID        string    `json:"by_id,omitempty"`
 	By          string    `json:"by,omitempty"`
-	ByAdminTerm uint64    `json:"by_admin_term,omitempty"` // userRecord.AdminTerm of that one
+	ByAdminTerm uint64    `json:"by_admin_term,omitempty"` // userRecord.AdminTerm of the administrator
 	Vouched     bool      `json:"vouched,omitempty"`
 	Started     time.Time `json:"started"`
 	Ends        time.Time `json:"ends"`
@@ -68,7 +68,7 @@ func (c recoveryCase) public() Recovery {
 	return Recovery{UserID: c.UserID, By: c.By, Vouched: c.Vouched, Started: c.Started, Ends: c.Ends}
 }
 
-// loadRecovery reads the recovery of an account; some is false where none waits.
+// loadRecovery reads the recovery of an account; some is false if none waits.
 func loadRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err error) {
 	err = kv.GetJSON(r, recoveryCasePrefix+userID, &c)
 	if errors.Is(err, kv.ErrNotFound) {
@@ -85,9 +85,9 @@ func (s *Recoveries) Duration(u User) time.Duration {
 	return s.recoveryWait
 }
 
-// Start begins to give an account without its second factors back to its
-// owner: see above what follows. by is an administrator with a fresh factor; vouched
-// says that they made sure, and not by mail, who asks for it.
+// Start begins a recovery, which gives an account without its second factors back to its owner; the
+// comment above says what follows. by is an administrator with a fresh factor; vouched says that they
+// checked, and not by mail, who asks for it.
 //
 // Its problems are recovery_self, recovery_frozen, recovery_needless (there is no
 // second factor to lose), recovery_waits (one is under way) and
@@ -118,8 +118,8 @@ func (s *Recoveries) Start(ctx context.Context, by Session, o Origin, userID str
 	return c.public(), nil
 }
 
-// notifyStarted notifies the owner of an account, and the other administrators, that a
-// recovery was started.
+// notifyStarted notifies the owner of an account and the other administrators that a recovery was
+// started.
 func (s *Recoveries) notifyStarted(tx kv.Tx, u userRecord, who audit.Actor, c recoveryCase) error {
 	if err := s.notify(tx, u, who, notices.RecoveryStarted, notices.Details{Until: c.Ends.UTC()}); err != nil {
 		return err
@@ -217,7 +217,7 @@ func (s *Recoveries) cancelWaiting(tx kv.Tx, u userRecord, who audit.Actor, why 
 	return true, s.record(tx, u.ID, audit.Event{Kind: rowRecoveryCancelled, Actor: who, Detail: map[string]string{"why": why}})
 }
 
-// valid reports whether who started the recovery has been in office ever since.
+// valid reports whether the administrator who started the recovery has been in office ever since.
 func (c recoveryCase) valid(r kv.Reader) (bool, error) {
 	if c.ByID == "" {
 		return true, nil
@@ -226,7 +226,7 @@ func (c recoveryCase) valid(r kv.Reader) (bool, error) {
 	return err == nil && by.adminSince(c.ByAdminTerm), ignoreNotFound(err)
 }
 
-// waitingRecovery is loadRecovery of one that holds.
+// waitingRecovery is loadRecovery for a valid recovery.
 func waitingRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err error) {
 	c, some, err = loadRecovery(r, userID)
 	if err == nil && some {
@@ -238,8 +238,8 @@ func waitingRecovery(r kv.Reader, userID string) (c recoveryCase, some bool, err
 	return c, some, err
 }
 
-// cancelInvalid ends, each in a transaction of its own, the recoveries whose administrator was frozen or is none any more. None of
-// them comes to its end, whether this was done or not.
+// cancelInvalid ends the recoveries whose administrator was frozen or is no longer one, each in a
+// transaction of its own. None of them takes effect, whether this has run or not.
 func (s *Recoveries) cancelInvalid(ctx context.Context, who audit.Actor) error {
 	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
 		return s.exempt.Update(ctx, func(tx kv.Tx) error {
@@ -260,8 +260,8 @@ func (s *Recoveries) cancelInvalid(ctx context.Context, who audit.Actor) error {
 	})
 }
 
-// Pending is the recovery of an account that waits, for an administrator; some is
-// false where there is none.
+// Pending returns the waiting recovery of an account, for an administrator; some is false if there is
+// none.
 func (s *Recoveries) Pending(ctx context.Context, by Session, userID string) (out Recovery, some bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		if _, err := s.sessionAdministrator(r, by, false); err != nil {
@@ -288,7 +288,7 @@ func (s *Recoveries) Own(ctx context.Context, x Session) (out Recovery, some boo
 	return out, some, err
 }
 
-// otherAdministrators are those who are neither the account nor the one who acts.
+// otherAdministrators returns the administrators who are neither the account nor the one who acts.
 func otherAdministrators(r kv.Reader, except ...string) (out []userRecord, err error) {
 	found, err := kv.All(r, []byte(adminKey("")))
 	if err != nil {

@@ -8,12 +8,12 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 )
 
-// Run reminds the owners whose recovery ends within a day and takes those to
-// their end that are due. Call it about hourly; a sign-in does it for its own account.
+// Run reminds the owners whose recovery ends within a day, and completes the recoveries that are due.
+// Call it about hourly; a sign-in does it for its own account.
 func (s *Recoveries) Run(ctx context.Context) error {
 	return eachRecord(ctx, s.store, recoveryCasePrefix, func(c recoveryCase) error {
 		var unsent error
-		err := allowUnsentMail(s.runOne(ctx, c.UserID), &unsent) // it stays due, and holds up no other
+		err := allowUnsentMail(s.runOne(ctx, c.UserID), &unsent) // it stays due, and does not hold up the others
 		s.logUnsentMail(ctx, "recovery", unsent)
 		return err
 	})
@@ -53,9 +53,9 @@ func (s *Recoveries) runOne(ctx context.Context, userID string) error {
 	})
 }
 
-// finishIfDue takes the recovery of u to its end if it is due: then u is changed and
-// saved, and the link with which new factors are set up is mailed. With ErrMail nothing is written, and the recovery
-// stays due. Where the account was frozen meanwhile the recovery ends without effect.
+// finishIfDue completes the recovery of u if it is due: it changes and saves u, and mails the link
+// that lets new factors be set up. With ErrMail nothing is written, and the recovery stays due. If the
+// account was frozen meanwhile, the recovery ends without effect.
 func (s *Recoveries) finishIfDue(tx kv.Tx, u *userRecord) (done bool, err error) {
 	c, some, err := loadRecovery(tx, u.ID)
 	if err != nil || !some || s.now().Before(c.Ends) {
@@ -80,7 +80,7 @@ func (s *Recoveries) finishIfDue(tx kv.Tx, u *userRecord) (done bool, err error)
 	if err := s.dropFactors(tx, u); err != nil {
 		return false, err
 	}
-	u.Recovered, u.RecoveryBy, u.PasswordMailed = true, "", false // who vouched did so for the password, too
+	u.Recovered, u.RecoveryBy, u.PasswordMailed = true, "", false // vouching covered the password, too
 	if err := endUndo(tx, *u); err != nil {
 		return false, err
 	}

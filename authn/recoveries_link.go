@@ -8,15 +8,14 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// mailRecoveryLink mails the link with which new factors are set up.
+// mailRecoveryLink mails the link that lets new factors be set up.
 func (s *Recoveries) mailRecoveryLink(tx kv.Tx, u userRecord, text Secret, link linkRecord) error {
 	return s.notifier.Link(tx, LinkMail{Purpose: PurposeRecovery, To: u.recipient(), Link: text, Expires: link.Expires})
 }
 
-// ResendLink mails the link of an account anew whose recovery came to its end, and voids the
-// one before it; x is a Session behind the password. The problem
-// recovery_again says that the password was set by mail since: then an administrator
-// has to start another recovery. With ErrMail the link before stays good.
+// ResendLink mails a new link for an account whose recovery is complete, and voids the previous one; x
+// is a Session past the password. The problem recovery_again says that the password was set by mail
+// since: an administrator has to start another recovery. With ErrMail the previous link stays good.
 func (s *Recoveries) ResendLink(ctx context.Context, x Session, o Origin) error {
 	if _, err := s.countAttempt(ctx, s.counter(limitMail, x.UserID), s.counter(limitMailAddress, network(o.IP))); err != nil {
 		return err
@@ -41,8 +40,8 @@ func (s *Recoveries) ResendLink(ctx context.Context, x Session, o Origin) error 
 	})
 }
 
-// UseLink uses the link up that was mailed at the end of a recovery: x, which is
-// behind the password, and no other Session, may set up new factors. Its problems are those of links.
+// UseLink uses up the link that was mailed at the end of a recovery. It lets x, which is past the
+// password, set up new factors, and no other Session. Its problems are those of links.
 func (s *Recoveries) UseLink(ctx context.Context, x Session, o Origin, link Secret) (Session, error) {
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.recovering(tx, x)

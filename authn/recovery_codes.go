@@ -17,14 +17,14 @@ import (
 // RecoveryCodes are the codes that stand in for a second factor, each once.
 type RecoveryCodes struct {
 	*factors
-	recoveryKey []byte // hashes the codes
+	recoveryKey []byte // key of the hashes of codes
 }
 
 // RecoveryCodeCount is how many recovery codes an account gets at once.
 const RecoveryCodeCount = 8
 
 const (
-	recoveryBytes = 8 // of a code: 16 hex digits
+	recoveryBytes = 8 // length of a code: 16 hex digits
 	hexDigits     = "0123456789abcdef"
 )
 
@@ -40,12 +40,12 @@ type recoveryRecord struct {
 	Hashes [][]byte `json:"hashes"`
 }
 
-// recoveryHash is what is kept of a code.
+// recoveryHash returns the stored form of a code.
 func (s *RecoveryCodes) recoveryHash(userID, code string) []byte {
 	return mac(s.recoveryKey, []byte(userID), []byte(code))
 }
 
-// find returns the place of a hash, or -1; it compares with all.
+// find returns the index of a hash, or -1; it compares with all.
 func (rec recoveryRecord) find(hash []byte) int {
 	at := -1
 	for i, h := range rec.Hashes {
@@ -56,11 +56,10 @@ func (rec recoveryRecord) find(hash []byte) int {
 	return at
 }
 
-// Create gives the account new recovery codes and voids the ones
-// that it had. They are 16 hex digits each and are in this answer only. They work at
-// once, but the Session goes back to Enrolling until one is typed back
-// (RecoveryCodes.Confirm). Where the account had saved codes before, all its other
-// sessions end. It needs a fresh factor.
+// Create gives the account new recovery codes and voids its earlier ones. They are 16 hex digits each,
+// and only this answer has them. They work at once, but the Session goes back to Enrolling until one
+// is typed back (RecoveryCodes.Confirm). If the account had saved codes before, all its other sessions
+// end. It needs a fresh factor.
 func (s *RecoveryCodes) Create(ctx context.Context, x Session, o Origin) (codes []string, next Session, err error) {
 	if err := s.mayMakeCodes(ctx, x); err != nil {
 		return nil, Session{}, err
@@ -102,7 +101,8 @@ func (s *RecoveryCodes) Create(ctx context.Context, x Session, o Origin) (codes 
 	return codes, x, nil
 }
 
-// mayMakeCodes counts new recovery codes of an account whose Session may make them: each time mails its owner.
+// mayMakeCodes counts each creation of recovery codes by a Session that may make them, because each
+// one mails the owner.
 func (s *RecoveryCodes) mayMakeCodes(ctx context.Context, x Session) error {
 	var u userRecord
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
@@ -119,11 +119,11 @@ func (s *RecoveryCodes) mayMakeCodes(ctx context.Context, x Session) error {
 	return err
 }
 
-// Confirm takes a code typed back, which shows that the codes were
-// saved and does not use it up. The Session that it returns is SignedIn.
+// Confirm accepts a code that was typed back, which shows that the codes were saved, and does not use
+// it up. The Session that it returns is SignedIn.
 //
-// Wrong ones count as attempts at a second factor; the problems are
-// recovery_format, recovery_wrong and recovery_missing.
+// Wrong codes count as attempts at a second factor; the problems are recovery_format, recovery_wrong
+// and recovery_missing.
 func (s *RecoveryCodes) Confirm(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	if x.Factor == FactorNone {
 		return Session{}, ErrForbidden
@@ -138,8 +138,7 @@ func (s *RecoveryCodes) Confirm(ctx context.Context, x Session, o Origin, code s
 	return next, err
 }
 
-// hasRecoveryCodes returns the problem recovery_missing where none were made, or
-// all are used.
+// hasRecoveryCodes returns the problem recovery_missing if no codes were made, or all are used.
 func (s *RecoveryCodes) hasRecoveryCodes(ctx context.Context, x Session) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		u, err := s.sessionAccount(r, x)
@@ -150,9 +149,8 @@ func (s *RecoveryCodes) hasRecoveryCodes(ctx context.Context, x Session) error {
 	})
 }
 
-// Use gives a recovery code as second factor and uses it up. Using
-// one also shows that they were saved. Beyond Session and throttling its problems are
-// recovery_format and recovery_wrong.
+// Use accepts a recovery code as second factor and uses it up. It also shows that the codes were
+// saved. Besides those of Session and throttling, its problems are recovery_format and recovery_wrong.
 func (s *RecoveryCodes) Use(ctx context.Context, x Session, o Origin, code string) (Session, error) {
 	next, _, err := s.withRecoveryCode(ctx, x, o, code, func(tx kv.Tx, u *userRecord, rec recoveryRecord, at int) (accepted, error) {
 		rec.Hashes = slices.Delete(rec.Hashes, at, at+1)
@@ -166,8 +164,7 @@ func (s *RecoveryCodes) Use(ctx context.Context, x Session, o Origin, code strin
 	return next, nil
 }
 
-// withRecoveryCode finds a typed code among the account's and does with it what
-// then says.
+// withRecoveryCode finds a typed code among the account's codes and applies then to it.
 func (s *RecoveryCodes) withRecoveryCode(ctx context.Context, x Session, o Origin, code string, then func(kv.Tx, *userRecord, recoveryRecord, int) (accepted, error)) (Session, userRecord, error) {
 	code = cleanCode(code)
 	if !consistsOf(code, 2*recoveryBytes, hexDigits) {

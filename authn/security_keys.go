@@ -22,7 +22,7 @@ import (
 // SecurityKeys are security keys and passkeys.
 type SecurityKeys struct {
 	*factors
-	party *webauthn.WebAuthn // nil where keys can't be used
+	party *webauthn.WebAuthn // nil if keys can't be used
 }
 
 // Limits of security keys.
@@ -37,10 +37,10 @@ const (
 type Key struct {
 	ID        string // UUID version 7; not the credential's id
 	Name      string // unique in the account, whatever the case of its letters
-	Passkey   bool   // it was said to be found without a name being typed, so it may sign in alone
+	Passkey   bool   // it can be found without a typed name, as the client said, so it may sign in alone
 	BackedUp  bool   // it is copied between devices
 	CreatedAt time.Time
-	UsedAt    time.Time // zero where it was not used since it was added
+	UsedAt    time.Time // zero if it was not used since it was added
 }
 
 // List lists the security keys and passkeys of an account, oldest first.
@@ -56,8 +56,8 @@ func (s *SecurityKeys) List(ctx context.Context, userID string) (keys []Key, err
 	return keys, err
 }
 
-// cleanKeyName trims what was typed and checks it against the names of the
-// account's keys, but for the one with the id.
+// cleanKeyName trims a typed name and checks it against the names of the account's keys, except the
+// one with the id.
 func cleanKeyName(typed string, keys []keyRecord, except string) (string, error) {
 	name := strings.TrimSpace(norm.NFC.String(strings.ToValidUTF8(typed, "\ufffd")))
 	switch {
@@ -76,13 +76,13 @@ func cleanKeyName(typed string, keys []keyRecord, except string) (string, error)
 	return name, nil
 }
 
-// Offered reports whether security keys and passkeys can be used at
-// Config.PublicURL. Where they can't, the methods about them return ErrForbidden.
+// Offered reports whether security keys and passkeys can be used at Config.PublicURL. If they can't,
+// their methods return ErrForbidden.
 func (s *SecurityKeys) Offered() bool { return s.party != nil }
 
-// newRelyingParty is what keys are for: the host of the public address, at its
-// origin and no other. It is nil where browsers let no key be used: without an
-// address, at an IP address, or without TLS anywhere but on localhost.
+// newRelyingParty returns the relying party that keys belong to: the host of the public address, at
+// its origin and no other. It is nil if browsers allow no key there: without an address, at an IP
+// address, or without TLS anywhere but on localhost.
 func newRelyingParty(public *url.URL, name string) (*webauthn.WebAuthn, error) {
 	if public == nil {
 		return nil, nil
@@ -107,8 +107,7 @@ func newRelyingParty(public *url.URL, name string) (*webauthn.WebAuthn, error) {
 			UserVerification: protocol.VerificationPreferred,
 		},
 		Timeouts: webauthn.TimeoutsConfig{Login: limit, Registration: limit},
-		// Nothing is read from extensions but credProps, so what a password manager
-		// says without being asked does no harm.
+		// Only credProps is read from extensions, so what a password manager sends unasked does no harm.
 		ExtensionsUnsolicitedOutputPolicy: protocol.UnsolicitedOutputPolicyIgnore,
 	})
 	if err != nil {

@@ -103,7 +103,7 @@ func (s *SecurityKeys) Add(ctx context.Context, x Session, o Origin, response []
 	return s.withFactor(x, u, FactorWebAuthn), nil
 }
 
-// addingKey is member for a Session that may end what SecurityKeys.BeginAdd began.
+// addingKey returns the account of a Session that may finish what SecurityKeys.BeginAdd began.
 func (s *SecurityKeys) addingKey(r kv.Reader, x Session) (userRecord, error) {
 	u, err := s.sessionAccount(r, x)
 	if err == nil && (x.partial() || !u.mayEnrol(x)) {
@@ -141,7 +141,7 @@ func (s *SecurityKeys) saveNewKey(ctx context.Context, x Session, o Origin, adde
 		if err != nil {
 			return err
 		}
-		added := added // each run begins with the name as it was typed
+		added := added // each run starts from the name as it was typed
 		added.Name, err = newKeyName(added.Name, keyHolder{keys: keys})
 		if err != nil {
 			return err

@@ -14,12 +14,12 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 )
 
-// Anybody can write a "security key" of their own, whose public key has the size that
-// they choose. So what may be computed with is bounded before anything is computed, in
-// bytes first, and the arithmetic of what is left takes well under a millisecond.
+// Anybody can write a "security key" whose public key has any size they choose. So the sizes are
+// bounded before anything is computed, in bytes first, and the arithmetic on the rest takes well under
+// a millisecond.
 const (
-	// MaxKeyAnswer is how many bytes of a key's answer (JSON) are looked at. With the
-	// largest key and a long chain of certificates an answer has some 8,000.
+	// MaxKeyAnswer is the largest answer of a key (JSON), in bytes, that is looked at. With the largest
+	// key and a long chain of certificates an answer has some 8,000.
 	MaxKeyAnswer = 16 << 10
 
 	maxPublicKey   = 1 << 10 // bytes of a COSE_Key; one of RSA with 4,096 bits has 530
@@ -30,8 +30,8 @@ const (
 	exponentRSA    = 65537
 )
 
-// keyAlgorithms are those that a key may have, the best first: ES256, EdDSA (Ed25519)
-// and RS256. Every authenticator in use has one of them.
+// keyAlgorithms are the algorithms that a key may have, the best first: ES256, EdDSA (Ed25519) and
+// RS256. Every authenticator in use has one of them.
 var keyAlgorithms = []protocol.CredentialParameter{
 	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES256},
 	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgEdDSA},
@@ -45,8 +45,8 @@ func withAlgorithms() webauthn.RegistrationOption {
 
 var errKeySize = errors.New("authn: a key of another algorithm or size than may be used")
 
-// checkPublicKey reports whether signatures of a credential may be verified: its algorithm
-// is one of keyAlgorithms, and its size is usual. It does no arithmetic with what is larger.
+// checkPublicKey reports whether signatures of a credential may be verified: its algorithm is one of
+// keyAlgorithms, and its size is usual. It does no arithmetic on anything larger.
 func checkPublicKey(cose []byte) error {
 	if len(cose) > maxPublicKey {
 		return errKeySize
@@ -77,10 +77,10 @@ func usualRSA(n *big.Int, e int) bool {
 	return n.BitLen() >= minRSA && n.BitLen() <= maxRSA && e == exponentRSA
 }
 
-// dropStatement takes the attestation statement out of an answer to a registration, so
-// that nothing in it is verified: no attestation was asked for, and what a key says of its own
-// maker gives it no right. Certificates whose keys are of no usual size are refused all the same, so that none
-// ever waits for somebody to verify it.
+// dropStatement removes the attestation statement from an answer to a registration, so that nothing in
+// it is verified: no attestation was requested, and what a key says about its maker gives it no right.
+// It still refuses certificates with keys of unusual sizes, so that none can reach a later
+// verification.
 func dropStatement(parsed *protocol.ParsedCredentialCreationData) error {
 	o := &parsed.Response.AttestationObject
 	if err := checkCertificates(o.AttStatement["x5c"]); err != nil {
@@ -114,7 +114,7 @@ func checkCertificates(x5c any) error {
 				return errKeySize
 			}
 		case *ecdsa.PublicKey:
-			if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() { // makers' own authorities use both
+			if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() { // the makers' own authorities use both
 				return errKeySize
 			}
 		case ed25519.PublicKey:

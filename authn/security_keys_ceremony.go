@@ -16,11 +16,10 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// CeremonyLife is how long somebody has for a ceremony of WebAuthn, from its
-// challenge to the answer of the key.
+// CeremonyLife is how long a WebAuthn ceremony may take, from its challenge to the key's answer.
 const CeremonyLife = 5 * time.Minute
 
-// Purposes of ceremonies. A challenge of one is none of another.
+// Purposes of ceremonies. A challenge works for its own purpose only.
 const (
 	ceremonyAdd     = "add"     // SecurityKeys.BeginAdd, SecurityKeys.Add
 	ceremonyVerify  = "verify"  // SecurityKeys.BeginVerify, SecurityKeys.Verify
@@ -38,29 +37,29 @@ type ceremonyRecord struct {
 
 const ceremonyPrefix = "authn/ceremony/"
 
-// ceremonyOf names the ceremony of a Session.
+// ceremonyOf returns the name of a Session's ceremony.
 func ceremonyOf(purpose string, x Session) string {
 	return ceremonyPrefix + purpose + "/" + x.UserID + "/" + x.ID
 }
 
-// ceremonyOfHandle names the ceremony of a browser in which nobody is signed in.
+// ceremonyOfHandle returns the name of the ceremony of a browser in which nobody is signed in.
 func ceremonyOfHandle(purpose string, handle Secret) string {
 	h := sha256.Sum256([]byte(handle))
 	return ceremonyPrefix + purpose + "/" + hex.EncodeToString(h[:])
 }
 
-// newHandle is the secret by which a browser finds its ceremony again.
+// newHandle returns the secret by which a browser finds its ceremony again.
 func newHandle() Secret { return Secret(rand.Text()) }
 
-// keepCeremony stores what the end of a ceremony needs.
+// keepCeremony stores what finishing the ceremony needs.
 func (s *SecurityKeys) keepCeremony(tx kv.Tx, key, name string, data *webauthn.SessionData) error {
 	return s.putSealedJSON(tx, key, ceremonyRecord{Data: *data, Name: name, Expires: s.now().Add(CeremonyLife).UTC()})
 }
 
-// takeCeremony reads a ceremony and deletes it, in a transaction of its own that commits
-// before anybody looks at the answer: so no challenge is tried twice, and no signature
-// is verified while others wait to write. Where there is none, or it is over, the error
-// is a refusal with the problem key_expired.
+// takeCeremony reads a ceremony and deletes it, in a transaction of its own that commits before
+// anybody looks at the answer: so no challenge is tried twice, and no signature is verified while
+// others wait to write. If there is none, or it has expired, the error is a refusal with the problem
+// key_expired.
 func (s *SecurityKeys) takeCeremony(ctx context.Context, store kv.Store, key string) (rec ceremonyRecord, err error) {
 	err = store.Update(ctx, func(tx kv.Tx) error {
 		rec = ceremonyRecord{}

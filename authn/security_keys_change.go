@@ -8,8 +8,8 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// Rename gives a key of the account another name. Its problems are those of the
-// name in SecurityKeys.BeginAdd; ErrNotFound says that the account has no such key.
+// Rename gives a key of the account another name. The problems are those of the name in
+// SecurityKeys.BeginAdd; ErrNotFound says that the account has no such key.
 func (s *SecurityKeys) Rename(ctx context.Context, x Session, o Origin, id, name string) error {
 	return s.store.Update(ctx, func(tx kv.Tx) error {
 		u, err := s.signedInAccount(tx, x)
@@ -37,10 +37,9 @@ func (s *SecurityKeys) Rename(ctx context.Context, x Session, o Origin, id, name
 	})
 }
 
-// Remove takes a key away and ends all other sessions of the account; x goes on
-// as the Session that is returned. It asks for a fresh factor. The problem
-// last_factor says that the account would be left without one, last_key that only
-// keys may be used and this is the last.
+// Remove removes a key and ends all other sessions of the account; x goes on as the Session that is
+// returned. It needs a fresh factor. The problem last_factor says that the account would have no
+// factor left, last_key that only keys may be used and this is the last.
 func (s *SecurityKeys) Remove(ctx context.Context, x Session, o Origin, id string) (Session, error) {
 	var k keyRecord
 	return s.changeFactors(ctx, x, o, func(tx kv.Tx, u *userRecord) (row string, detail map[string]string, err error) {
@@ -62,10 +61,9 @@ func (s *SecurityKeys) Remove(ctx context.Context, x Session, o Origin, id strin
 	})
 }
 
-// SetOnly sets whether the account takes security keys only: then no
-// authenticator's code is a second factor any more, and recovery codes are the only
-// way around a lost key. It ends all other sessions, asks for a fresh factor, and
-// for at least one key: key_missing.
+// SetOnly sets whether the account accepts security keys only: then an authenticator's code is no
+// longer a second factor, and recovery codes are the only way around a lost key. It ends all other
+// sessions. It needs a fresh factor and at least one key: key_missing.
 func (s *SecurityKeys) SetOnly(ctx context.Context, x Session, o Origin, only bool) (Session, error) {
 	row := rowKeysOnly
 	if !only {

@@ -28,8 +28,8 @@ func (s *SecurityKeys) BeginPasskey(ctx context.Context, o Origin) (opts json.Ra
 	if err != nil {
 		return nil, "", err
 	}
-	// Whether the key verified its user is for finishPasskey to look at: where it
-	// did not, the page says what to do instead.
+	// finishPasskey checks whether the key verified its user: if it did not, the page says what to do
+	// instead.
 	data.UserVerification = protocol.VerificationPreferred
 	opts, err = options(assertion.Response)
 	if err != nil {
@@ -103,8 +103,8 @@ func (s *SecurityKeys) SignInPasskey(ctx context.Context, o Origin, handle Secre
 	return x, nil
 }
 
-// passkeyBegun reports whether there is a ceremony of the browser with this handle. An answer to none is
-// no attempt at anything: it leaves no row, and counts nowhere.
+// passkeyBegun reports whether the browser with this handle has begun a ceremony. An answer without
+// one is no attempt at anything: it leaves no row and is not counted.
 func (s *SecurityKeys) passkeyBegun(ctx context.Context, handle Secret) (there bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		there, err = kv.Exists(r, ceremonyOfHandle(ceremonyPasskey, handle))
@@ -113,14 +113,15 @@ func (s *SecurityKeys) passkeyBegun(ctx context.Context, handle Secret) (there b
 	return there, err
 }
 
-// claimedPasskey is whose passkey an answer says that it is by, nobody where there is no such passkey, and what
-// the attempt counts with.
+// claimedPasskey returns whose passkey an answer claims to be from (nobody if there is no such
+// passkey), and the counters of the attempt.
 type claimedPasskey struct {
 	keyHolder
 	counter counter
 }
 
-// passkeyOwner finds whose passkey an answer says that it is by. Nothing of the answer is verified, and it may be nil.
+// passkeyOwner finds whose passkey an answer claims to be from. Nothing in the answer is verified yet,
+// and it may be nil.
 func (s *SecurityKeys) passkeyOwner(ctx context.Context, o Origin, parsed *protocol.ParsedCredentialAssertionData) (said claimedPasskey, err error) {
 	said.counter = s.counter(limitPasskey, network(o.IP))
 	if parsed == nil {

@@ -33,10 +33,10 @@ type keyRecord struct {
 	Discoverable      bool      `json:"discoverable,omitempty"`
 	CreatedAt         time.Time `json:"created_at"`
 	UsedAt            time.Time `json:"used_at,omitzero"`
-	CounterNotifiedAt time.Time `json:"counter_notified_at,omitzero"` // when its owner last heard that the counter went back
+	CounterNotifiedAt time.Time `json:"counter_notified_at,omitzero"` // when its owner was last notified that the counter went back
 }
 
-// public is the copy that leaves the package.
+// public returns the copy that leaves the package.
 func (k keyRecord) public() Key {
 	return Key{
 		ID: k.ID, Name: k.Name, Passkey: k.Discoverable, BackedUp: k.BackedUp,
@@ -44,7 +44,7 @@ func (k keyRecord) public() Key {
 	}
 }
 
-// credential is the key as the library has it.
+// credential returns the key in the library's form.
 func (k keyRecord) credential() webauthn.Credential {
 	c := webauthn.Credential{
 		ID: k.CredentialID, PublicKey: k.PublicKey,
@@ -63,7 +63,7 @@ func (k keyRecord) credential() webauthn.Credential {
 // knownTransports are those of WebAuthn §5.8.4. A client may say anything.
 var knownTransports = []string{"usb", "nfc", "ble", "smart-card", "hybrid", "internal"}
 
-// newKeyRecord keeps of a new credential what later ceremonies need.
+// newKeyRecord keeps what later ceremonies need of a new credential.
 func newKeyRecord(id, name string, c *webauthn.Credential, now time.Time) keyRecord {
 	k := keyRecord{
 		ID: id, Name: name, CredentialID: c.ID, PublicKey: c.PublicKey,
@@ -121,14 +121,14 @@ func (s *SecurityKeys) loadKey(r kv.Reader, userID, id string) (k keyRecord, err
 	return k, err
 }
 
-// keyOwner is who has the credential; "" where nobody does.
+// keyOwner returns the account with the credential; "" if there is none.
 func keyOwner(r kv.Reader, credentialID []byte) (userID string, err error) {
 	owner, err := lookup(r, credentialKey(credentialID))
 	userID, _, _ = strings.Cut(owner, "/")
 	return userID, err
 }
 
-// keyHolder is an account as the library sees it.
+// keyHolder is an account in the form that the library needs.
 type keyHolder struct {
 	user   userRecord
 	handle []byte
@@ -153,7 +153,7 @@ func (h keyHolder) WebAuthnCredentials() []webauthn.Credential {
 	return out
 }
 
-// key is the one with the credential's id.
+// key returns the key with the credential's id.
 func (h keyHolder) key(credentialID []byte) (keyRecord, error) {
 	for _, k := range h.keys {
 		if slices.Equal(k.CredentialID, credentialID) {
@@ -163,7 +163,8 @@ func (h keyHolder) key(credentialID []byte) (keyRecord, error) {
 	return keyRecord{}, ErrNotFound
 }
 
-// signer is the one of the holder's keys that an assertion says it is by, if signatures of it may be verified.
+// signer returns the holder's key that an assertion claims to be from, if its signatures may be
+// verified.
 func (h keyHolder) signer(parsed *protocol.ParsedCredentialAssertionData) (keyRecord, error) {
 	k, err := h.key(parsed.RawID)
 	if err == nil {

@@ -67,8 +67,7 @@ func (s *SecurityKeys) Verify(ctx context.Context, x Session, o Origin, response
 	return next, err
 }
 
-// keyRefused is what is said of an answer that is not what was asked for, in
-// whatever way.
+// keyRefused is the problem of an answer that does not match the request, in whatever way.
 var keyRefused = refuse("ceremony", problem.New("", CodeKeyRefused))
 
 // usedKey is a key whose signature was verified, as it was then, and what the
@@ -77,7 +76,7 @@ type usedKey struct {
 	key      keyRecord
 	count    uint32 // the signature counter
 	backedUp bool
-	verified bool // the user was, in this ceremony
+	verified bool // the user was verified in this ceremony
 }
 
 // finishAssertion takes the ceremony of x and verifies the answer (WebAuthn §7.2), outside of any

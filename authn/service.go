@@ -18,68 +18,65 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 )
 
-// Config is what a Service works with.
+// Config is what a Service needs.
 type Config struct {
 	Store    kv.Store     // holds everything; shared with the issuer
 	Sealer   *seal.Sealer // the keys of this package are derived from it
-	Users    UserRecorder // hears of each account in the account's own transaction
+	Users    UserRecorder // is told of each account in the account's own transaction
 	Notifier Notifier     // sends mails with links
-	Notices  Outbox       // takes what owners of accounts hear of, in the transaction of it
+	Notices  Outbox       // takes notices for the owners of accounts, in the transaction of each change
 
-	// PublicURL is scheme, host and port that people use. Security keys and passkeys
-	// belong to its host and work at its origin; where it is nil, or no browser would
-	// let a key be used there (SecurityKeys.Offered), there are none.
+	// PublicURL is the scheme, host and port that people use. Security keys and passkeys belong to its
+	// host and work at its origin. If it is nil, or no browser would allow a key there
+	// (SecurityKeys.Offered), there are none.
 	PublicURL *url.URL
 
-	// Registration says who may register, once the first administrator has, where SetRegistration
-	// says nothing else; instance.AsConfigured means instance.ByInvitation.
+	// Registration says who may register after the first administrator, unless SetRegistration says
+	// otherwise; instance.AsConfigured means instance.ByInvitation.
 	Registration instance.Registration
 
-	// IssuerName is what an authenticator shows above the username, without ':';
-	// "rind" where it is "".
+	// IssuerName is what an authenticator shows above the username, without ':'; "rind" if it is "".
 	IssuerName string
 
-	// PasswordParams is the cost of a password hash; password.DefaultParams where it
-	// is nil. Hashes of another cost are made anew at the next sign-in.
+	// PasswordParams is the cost of a password hash; password.DefaultParams if it is nil. A hash of
+	// another cost is renewed at the next sign-in.
 	PasswordParams *argon2id.Params
 
-	// MaxHashing is how many passwords are hashed at the same time, each with
-	// PasswordParams.Memory; as many as there are processors, at least
-	// two, where it is 0. Sixteen times as many may wait, each account, name and network with a share of
-	// them (package password); whoever comes then gets ErrBusy.
+	// MaxHashing is how many passwords are hashed at the same time, each with PasswordParams.Memory; if it
+	// is 0, as many as there are processors, at least two. Sixteen times as many may wait, and each
+	// account, name and network has a share of those places (package password); anybody beyond that gets
+	// ErrBusy.
 	MaxHashing int
 
-	// RecoveryWait is how long a recovery waits that an administrator started;
-	// RecoveryWait where it is 0, never less than MinRecoveryWait.
+	// RecoveryWait is how long a recovery that an administrator started waits; the constant RecoveryWait
+	// if it is 0, never less than MinRecoveryWait.
 	RecoveryWait time.Duration
 
-	// ConfirmDevices has the owner of an account follow a mailed link where somebody gives
-	// a code in a browser and on a network that the account does not know. Set it where
-	// mail arrives.
+	// ConfirmDevices makes the owner of an account follow a mailed link when somebody gives a code in a
+	// browser and on a network that the account does not know. Set it if mail arrives.
 	ConfirmDevices bool
 
-	// Breaches are passwords that nobody may take, in addition to those that are easy
-	// to guess; nil: none. The caller closes it.
+	// Breaches are passwords that nobody may use, in addition to those that are easy to guess; nil: none.
+	// The caller closes it.
 	Breaches *password.BreachList
 
-	// BreachRange is asked for a password that is not in Breaches; nil: nobody is. Where it does
-	// not answer the password is taken.
+	// BreachRange is asked about a password that is not in Breaches; nil: no server is asked. If it does
+	// not answer, the password is accepted.
 	BreachRange *password.BreachRange
 
-	Clock  func() time.Time // time.Now where it is nil
+	Clock  func() time.Time // time.Now if it is nil
 	Logger *slog.Logger     // nil discards
 }
 
-// UserRecorder is the issuer's view of who there is.
+// UserRecorder is the issuer's view of the users.
 type UserRecorder interface {
-	// RecordUser writes, within tx, that the user with this id has this name and is
-	// frozen or not. It is called when an account is made and at each
-	// change of its state.
+	// RecordUser writes, within tx, the name of the user with this id and whether the user is frozen. It
+	// is called when an account is made and at each change of its state.
 	RecordUser(tx kv.Tx, id, name string, frozen bool) error
 
-	// RevokeTokens ends all tokens of the user, each with its row; why is for people. None of
-	// them works once tx commits; how many there are must not make tx larger, so
-	// what is written of each may follow in steps.
+	// RevokeTokens ends all tokens of the user, each with its row; why is for people. None of them works
+	// once tx commits. The number of tokens must not make tx larger, so what is written about each may
+	// follow in steps.
 	RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error
 }
 
@@ -105,8 +102,8 @@ type Service struct {
 	core *core
 }
 
-// New makes a Service. It hashes one password, to have something to compare
-// with where there is no account.
+// New makes a Service. It hashes one password, to have something to compare with when there is no
+// account.
 func New(cfg Config) (*Service, error) {
 	c, err := newCore(cfg)
 	if err != nil {

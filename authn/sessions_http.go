@@ -26,7 +26,7 @@ const (
 	SessionIdle     = 2 * time.Hour  // without a request
 )
 
-// Keys of what a session holds.
+// Keys of the values in a session.
 const (
 	valueSession = "session"
 	valueFlash   = "flash"
@@ -48,12 +48,12 @@ type SessionManager struct {
 	from func(*http.Request) Origin // nil: sessions are listed without a place
 }
 
-// Locate sets how the origin of a request is found, for the list of sessions. It is
-// called before the first request.
+// Locate sets the function that finds the origin of a request, for the list of sessions. Call it
+// before the first request.
 func (m *SessionManager) Locate(from func(*http.Request) Origin) { m.from = from }
 
-// NewSessionManager makes a SessionManager over the Service's store. onError answers a request
-// whose session could not be read or kept; plain 503 where it is nil.
+// NewSessionManager makes a SessionManager over the Service's store. onError answers a request whose
+// session could not be read or stored; if it is nil, the answer is a plain 503.
 func NewSessionManager(s *Service, onError func(http.ResponseWriter, *http.Request, error)) *SessionManager {
 	m := scs.New()
 	m.Store = &sessionStore{s.core}
@@ -68,7 +68,7 @@ func NewSessionManager(s *Service, onError func(http.ResponseWriter, *http.Reque
 	m.Cookie.Persist = false
 	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
 		level := slog.LevelError
-		if r.Context().Err() != nil { // who asked is gone
+		if r.Context().Err() != nil { // the client is gone
 			level = slog.LevelDebug
 		}
 		s.core.log.Log(r.Context(), level, "authn: a session could not be read or kept", "error", err)
@@ -94,9 +94,8 @@ func (m *SessionManager) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// Current returns who asks, and their account as it is now. It returns nobody, without
-// an error, where nobody is signed in or the session no longer holds; such a
-// one is deleted.
+// Current returns the Session of the request, and its account as it is now. It returns nobody, without
+// an error, if nobody is signed in or the session is no longer valid; such a session is deleted.
 func (m *SessionManager) Current(ctx context.Context) (Session, User, error) {
 	text := m.scs.GetString(ctx, valueSession)
 	if text == "" {
@@ -139,7 +138,7 @@ func (m *SessionManager) Start(ctx context.Context, x Session) error {
 	if err != nil {
 		return fmt.Errorf("authn: encode a session: %w", err)
 	}
-	f.renewed = true // from here on the store swaps, in place of a deletion and a write
+	f.renewed = true // from here on the store swaps instead of deleting and writing
 	defer func() { f.renewed = false }()
 	if err := m.scs.RenewToken(ctx); err != nil {
 		return fmt.Errorf("authn: renew a session: %w", err)
@@ -152,9 +151,8 @@ func (m *SessionManager) Start(ctx context.Context, x Session) error {
 	return nil
 }
 
-// End signs out: the session is gone with the transaction that has its row, and nothing
-// that goes on from it holds, wherever a request of it is under way. Where nobody is
-// signed in it does nothing.
+// End signs out: the transaction that writes the row deletes the session, and nothing that goes on
+// from it is valid, in whatever request it is used. If nobody is signed in it does nothing.
 func (m *SessionManager) End(ctx context.Context, o Origin) error {
 	x, u, err := m.Current(ctx)
 	if err != nil || x.Stage == StageNone {
@@ -182,14 +180,14 @@ func (m *SessionManager) destroy(ctx context.Context) error {
 	return nil
 }
 
-// Flash keeps a word for the next page, such as the code of a notice. It is no place for
-// secrets: the store has it as it is.
+// Flash stores a word for the next page, such as the code of a notice. Don't put secrets there: the
+// store has it as it is.
 func (m *SessionManager) Flash(ctx context.Context, word string) {
 	m.scs.Put(ctx, valueFlash, word)
 }
 
-// TakeFlash returns the word once; "" where there is none. A session that was there
-// for the word alone ends with it.
+// TakeFlash returns the word once; "" if there is none. A session that existed only for the word ends
+// with it.
 func (m *SessionManager) TakeFlash(ctx context.Context) string {
 	word := m.scs.PopString(ctx, valueFlash)
 	if word != "" && !m.scs.Exists(ctx, valueSession) {

@@ -13,26 +13,25 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// touchAfter is how old the note of somebody's last request is before it is
-// written anew.
+// touchAfter is how old the note of somebody's last request gets before it is written again.
 const touchAfter = time.Minute
 
 // requestSession notes, for one request, which session it came with, and from where.
 type requestSession struct {
-	token  string  // hash; "" where none was found
-	signIn string  // ID of the Session in it; "" where there is none
-	from   *Origin // nil: nobody says
+	token  string  // hash; "" if none was found
+	signIn string  // ID of the Session in it; "" if there is none
+	from   *Origin // nil: the origin is unknown
 
-	inDeletion func(kv.Tx) error // what belongs into the transaction that deletes the session; nil: nothing
+	inDeletion func(kv.Tx) error // runs in the transaction that deletes the session; nil: nothing to run
 
 	renewed    bool // SessionManager.Start is under way
-	superseded bool // the session is another request's by now: neither the store nor the cookie is touched
+	superseded bool // another request has taken the session over: neither the store nor the cookie is touched
 }
 
 type requestSessionKey struct{}
 
-// cookieKeeper is the answer to a request, without a cookie of the session where another
-// request has taken the session further: a browser that has that one's cookie keeps it.
+// cookieKeeper wraps the answer to a request. It removes the session's cookie from the answer if
+// another request has taken the session further: the browser keeps the cookie of that request.
 type cookieKeeper struct {
 	http.ResponseWriter
 	name  string
@@ -112,7 +111,7 @@ func (st *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool
 	return rec.Values, true, nil
 }
 
-// touch notes that somebody was there; it brings nothing back.
+// touch notes the time of a request; it brings no deleted session back.
 func touch(tx kv.Tx, token string, now time.Time, f *requestSession) error {
 	rec, err := loadSessionRecord(tx, token)
 	if errors.Is(err, kv.ErrNotFound) {
@@ -159,9 +158,9 @@ func (st *sessionStore) CommitCtx(ctx context.Context, token string, values []by
 	})
 }
 
-// swap stores a session under a new token in place of the one that the request came with,
-// in one transaction. Where that one went on from the same sign-in and is gone, or the
-// Session does not hold any more, it is ErrSignedOut and nothing changes.
+// swap stores a session under a new token in place of the one that the request came with, in one
+// transaction. If the earlier one went on from the same sign-in and is gone, or the Session is no
+// longer valid, it returns ErrSignedOut and nothing changes.
 func (st *sessionStore) swap(ctx context.Context, f *requestSession, token string, rec sessionRecord) error {
 	next, err := storedSession(rec.Values)
 	if err != nil {
@@ -191,7 +190,7 @@ func (st *sessionStore) swap(ctx context.Context, f *requestSession, token strin
 	return err
 }
 
-// has reports whether the session is stored with these values already.
+// has reports whether the session is already stored with these values.
 func (st *sessionStore) has(ctx context.Context, token string, values []byte) (same bool, err error) {
 	err = st.store.View(ctx, func(r kv.Reader) error {
 		rec, err := loadSessionRecord(r, token)
@@ -208,7 +207,7 @@ func (st *sessionStore) has(ctx context.Context, token string, values []byte) (s
 func (st *sessionStore) DeleteCtx(ctx context.Context, token string) error {
 	f, _ := ctx.Value(requestSessionKey{}).(*requestSession)
 	if f != nil && (f.renewed || f.superseded) {
-		return nil // swap does, or another request did
+		return nil // swap deletes it, or another request did
 	}
 	return st.exempt.Update(ctx, func(tx kv.Tx) error {
 		there, err := dropSession(tx, token)
@@ -240,7 +239,7 @@ type valuesCodec struct{}
 
 // Encode implements scs.Codec.
 func (valuesCodec) Encode(_ time.Time, values map[string]any) ([]byte, error) {
-	b, err := json.Marshal(values) // the keys in order: equal values are equal bytes
+	b, err := json.Marshal(values) // keys in order, so that equal values give equal bytes
 	if err != nil {
 		return nil, fmt.Errorf("authn: encode a session: %w", err)
 	}

@@ -33,7 +33,7 @@ func (rec sessionRecord) expired(now time.Time) bool {
 	return !now.Before(rec.Begun.Add(SessionLifetime)) || !now.Before(rec.Seen.Add(SessionIdle))
 }
 
-// locate notes from where somebody was there.
+// locate notes where the last request came from.
 func (rec *sessionRecord) locate(f *requestSession) {
 	if f != nil && f.from != nil {
 		rec.IP, rec.UserAgent = f.from.address(), f.from.agent()
@@ -47,14 +47,12 @@ func loadSessionRecord(r kv.Reader, token string) (rec sessionRecord, err error)
 	return rec, err
 }
 
-// endedRecord is under session-ended/<Session.ID>, as long as that Session
-// would hold.
+// endedRecord is under session-ended/<Session.ID>, for as long as that Session would be valid.
 type endedRecord struct {
 	Expires time.Time `json:"expires"`
 }
 
-// storedSession reads the Session out of a session's values; its UserID is "" where
-// there is none in it.
+// storedSession reads the Session from a session's values; its UserID is "" if there is none.
 func storedSession(values []byte) (x Session, err error) {
 	var held struct {
 		Session string `json:"session"` // valueSession
@@ -96,7 +94,7 @@ func dropSession(tx kv.Tx, token string) (there bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if x, err := storedSession(rec.Values); err == nil && x.UserID != "" { // a damaged one goes, too
+	if x, err := storedSession(rec.Values); err == nil && x.UserID != "" { // also deletes a damaged one
 		if err := tx.Delete([]byte(sessionsOf(x.UserID) + token)); err != nil {
 			return false, err
 		}
@@ -104,7 +102,7 @@ func dropSession(tx kv.Tx, token string) (there bool, err error) {
 	return true, tx.Delete([]byte(sessionPrefix + token))
 }
 
-// endSession makes a sign-in one that no longer holds, in whatever request it is.
+// endSession makes a sign-in invalid, in whatever request it is used.
 func endSession(tx kv.Tx, x Session) error {
 	return kv.PutJSON(tx, endedPrefix+x.ID, endedRecord{x.Begun.Add(SessionLifetime)})
 }
@@ -116,8 +114,8 @@ type listedSession struct {
 	x     Session
 }
 
-// loadSessions reads the sessions of an account that hold. There are maxSessions of them at most (makeRoomForSession), and
-// as many that a new generation left.
+// loadSessions reads the valid sessions of an account. There are at most maxSessions of them
+// (makeRoomForSession), and as many that a new generation left.
 func (s *core) loadSessions(r kv.Reader, userID string) (out []listedSession, err error) {
 	prefix := sessionsOf(userID)
 	found, err := r.Scan([]byte(prefix), nil, 2*maxSessions, false)

@@ -7,15 +7,15 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Limits of the sessions of one account. Whoever has the password begins as many sign-ins as they like, so
-// those that lack the second factor are few, fewest from one network; the oldest gives way.
+// Limits of the sessions of one account. Somebody with the password can begin any number of sign-ins,
+// so few may lack the second factor, and fewest of those from one network; the oldest gives way.
 const (
 	maxHalfSessions  = 40  // without a second factor
 	maxHalfOfNetwork = 10  // of those, from one network
 	maxSessions      = 300 // of all
 )
 
-// makeRoomForSession ends the oldest sessions of an account where there are too many for one more.
+// makeRoomForSession ends the oldest sessions of an account if there is no room for one more.
 func (s *sessionStore) makeRoomForSession(tx kv.Tx, next Session, rec sessionRecord) error {
 	if next.UserID == "" {
 		return nil
@@ -51,8 +51,8 @@ func (s *sessionStore) makeRoomForSession(tx kv.Tx, next Session, rec sessionRec
 	return dropOldest(tx, all, len(all)+1-maxSessions)
 }
 
-// dropInvalidSessions deletes the sessions of an account that do not hold any more: a new generation leaves up to maxSessions of them,
-// and the next sign-in must not have more of them to look at each time.
+// dropInvalidSessions deletes the invalid sessions of an account: a new generation leaves up to
+// maxSessions of them, and later sign-ins must not look at more and more of them.
 func dropInvalidSessions(tx kv.Tx, userID string, live []listedSession) error {
 	prefix := sessionsOf(userID)
 	found, err := tx.Scan([]byte(prefix), nil, 2*maxSessions, false)
@@ -74,7 +74,7 @@ func dropInvalidSessions(tx kv.Tx, userID string, live []listedSession) error {
 	return nil
 }
 
-// networkOfSession is the network that a session was last seen in.
+// networkOfSession returns the network of the session's last request.
 func networkOfSession(rec sessionRecord) string {
 	ip, err := netip.ParseAddr(rec.IP)
 	if err != nil {

@@ -32,7 +32,7 @@ func (s *Sessions) SignIn(ctx context.Context, o Origin, login, typed string) (S
 		return Session{}, err
 	}
 	if silenced {
-		hash = "" // the same work, and never right
+		hash = "" // does the same work, and is never right
 	}
 	ok, renewed, err := s.passwords.hashing.Check(ctx, hashingFor(o, u, login, device), typed, hash)
 	if err != nil {
@@ -47,8 +47,8 @@ func (s *Sessions) SignIn(ctx context.Context, o Origin, login, typed string) (S
 	return s.admit(ctx, o, u, renewed, giveBack)
 }
 
-// admit makes the Session behind a password that was right for u, as it was read. A
-// recovery that is due comes to its end first.
+// admit makes the Session after a password that was right for u, as u was read. A recovery that is due
+// is completed first.
 func (s *Sessions) admit(ctx context.Context, o Origin, u userRecord, renewed string, giveBack func(kv.Tx) error) (x Session, err error) {
 	var unsent error
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
@@ -57,7 +57,7 @@ func (s *Sessions) admit(ctx context.Context, o Origin, u userRecord, renewed st
 			return err
 		}
 		if now.Frozen || now.Generation != u.Generation {
-			return errWrong // frozen, or given another password, since it was read
+			return errWrong // frozen, or its password changed, since it was read
 		}
 		_, err = s.recoveries.finishIfDue(tx, &now)
 		err = allowUnsentMail(err, &unsent)
@@ -85,9 +85,8 @@ func (s *Sessions) admit(ctx context.Context, o Origin, u userRecord, renewed st
 	return x, nil
 }
 
-// credentials finds who signs in, the hash of their password, and the device that
-// they do it with if the account knows it; nobody, without an error, where there is
-// no such account.
+// credentials finds who signs in, the hash of their password, and the device if the account knows it.
+// It returns nobody, without an error, if there is no such account.
 func (s *Sessions) credentials(ctx context.Context, o Origin, login string) (u userRecord, hash string, d deviceRecord, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
 		var err error
@@ -133,7 +132,8 @@ func (s *Sessions) passwordCounters(o Origin, u userRecord, login string, d devi
 	}
 }
 
-// hashingFor is for whom the password of somebody who signs in is hashed.
+// hashingFor returns the requester for whom a sign-in hashes a password: the account for a known
+// device, else the typed name and the network.
 func hashingFor(o Origin, u userRecord, login string, d deviceRecord) password.Requester {
 	if d.ID != "" {
 		return password.Requester{Account: u.ID}
@@ -141,8 +141,8 @@ func hashingFor(o Origin, u userRecord, login string, d deviceRecord) password.R
 	return password.Requester{Login: fold(login), Network: network(o.IP)}
 }
 
-// recordFailedSignIn writes the row of a sign-in that failed, also where there
-// is no such account. What was typed is not in it.
+// recordFailedSignIn writes the row of a failed sign-in, even if there is no such account. The row
+// does not contain what was typed.
 func (s *Sessions) recordFailedSignIn(ctx context.Context, o Origin, u userRecord, right bool) error {
 	why := "password"
 	if right {
@@ -155,7 +155,7 @@ func (s *Sessions) recordFailedSignIn(ctx context.Context, o Origin, u userRecor
 	})
 }
 
-// acceptPassword writes what follows from a password that was right.
+// acceptPassword writes the consequences of a right password.
 func (s *Sessions) acceptPassword(tx kv.Tx, o Origin, u userRecord, x Session, renewed string, giveBack func(kv.Tx) error) error {
 	if renewed != "" {
 		if err := s.putSealed(tx, passwordKey(u.ID), []byte(renewed)); err != nil {

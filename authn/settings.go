@@ -17,8 +17,8 @@ type Settings struct {
 	configured instance.Registration // see Config.Registration
 }
 
-// Load returns what administrators have set for the whole of rind. It is no
-// secret: pages show them to everybody.
+// Load returns what administrators have set for the whole of rind. It is not secret: pages show it to
+// everybody.
 func (s *Settings) Load(ctx context.Context) (out instance.Settings, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		out, err = instance.Load(r)
@@ -27,14 +27,14 @@ func (s *Settings) Load(ctx context.Context) (out instance.Settings, err error) 
 	return out, err
 }
 
-// Registration says who may register with these settings, or by the configuration where they say nothing. It is
-// never instance.AsConfigured.
+// Registration returns who may register with these settings, or by the configuration if the settings
+// don't say. It never returns instance.AsConfigured.
 func (s *Settings) Registration(set instance.Settings) instance.Registration {
 	return cmp.Or(set.Registration, s.configured)
 }
 
-// setting runs one change of the settings by an administrator with a fresh factor, who
-// is passed to change, with the row that it returns. A row without a kind says that
+// setting runs one change of the settings by an administrator with a fresh factor. It passes the
+// administrator to change, and writes the row that change returns. A row without a kind says that
 // nothing changed.
 func (s *Settings) setting(ctx context.Context, by Session, o Origin, change func(set *instance.Settings, admin string, now time.Time) audit.Event) error {
 	return s.exempt.Update(ctx, func(tx kv.Tx) error {
@@ -58,9 +58,9 @@ func (s *Settings) setting(ctx context.Context, by Session, o Origin, change fun
 	})
 }
 
-// SetReadOnly makes rind read-only, or takes changes again; reason is shown on every
-// page and may be "". Where it is read-only already, the reason is renewed. A problem
-// has the field "reason". by is an administrator with a fresh factor.
+// SetReadOnly makes rind read-only, or lets it accept changes again; reason is shown on every page and
+// may be "". If it is read-only already, the reason is replaced. A problem has the field "reason". by
+// is an administrator with a fresh factor.
 func (s *Settings) SetReadOnly(ctx context.Context, by Session, o Origin, on bool, reason string) error {
 	reason, err := instance.CheckReason(reason)
 	if err != nil {
@@ -83,10 +83,9 @@ func (s *Settings) SetReadOnly(ctx context.Context, by Session, o Origin, on boo
 	})
 }
 
-// SetRegistration says who may open an account from now on, whatever the
-// configuration says; instance.AsConfigured leaves it to that. Any other word is the
-// problem registration_unknown of the field "registration". by is an administrator
-// with a fresh factor.
+// SetRegistration says who may open an account from now on, whatever the configuration says;
+// instance.AsConfigured leaves it to the configuration. Any other word is the problem
+// registration_unknown of the field "registration". by is an administrator with a fresh factor.
 func (s *Settings) SetRegistration(ctx context.Context, by Session, o Origin, to instance.Registration) error {
 	switch to {
 	case instance.Open, instance.ByInvitation, instance.AsConfigured:
@@ -102,9 +101,9 @@ func (s *Settings) SetRegistration(ctx context.Context, by Session, o Origin, to
 	})
 }
 
-// SetBanner announces something on every page, in place of what was announced before;
-// its Since and By are filled in. Problems have the fields "text", "level" and
-// "until". by is an administrator with a fresh factor.
+// SetBanner shows an announcement on every page, in place of the previous one; it fills in Since and
+// By. Problems have the fields "text", "level" and "until". by is an administrator with a fresh
+// factor.
 func (s *Settings) SetBanner(ctx context.Context, by Session, o Origin, b instance.Banner) error {
 	b, err := b.Check(s.now())
 	if err != nil {
@@ -128,7 +127,7 @@ func (s *Settings) SetBanner(ctx context.Context, by Session, o Origin, b instan
 	})
 }
 
-// ClearBanner takes the announcement down. by is an administrator with a fresh factor.
+// ClearBanner removes the announcement. by is an administrator with a fresh factor.
 func (s *Settings) ClearBanner(ctx context.Context, by Session, o Origin) error {
 	return s.setting(ctx, by, o, func(set *instance.Settings, _ string, _ time.Time) (row audit.Event) {
 		if was := set.Banner; was.Text != "" {
