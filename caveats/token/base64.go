@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// sextets are the values of the characters of base64url (RFC 4648 §5); notOne is none.
+// sextets maps the characters of base64url (RFC 4648 §5) to their values; notOne marks other bytes.
 const notOne = 0xff
 
 var sextets = func() (values [256]uint8) {

@@ -42,7 +42,7 @@ func CheckPair(key, value []byte) error {
 	return nil
 }
 
-// PrefixEnd is the least key above all keys with the prefix; nil if there is none.
+// PrefixEnd returns the least key above all keys with the prefix, or nil if there is none.
 func PrefixEnd(prefix []byte) []byte {
 	end := bytes.Clone(prefix)
 	for i := len(end) - 1; i >= 0; i-- {

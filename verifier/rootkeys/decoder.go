@@ -108,7 +108,7 @@ func uuidBytes(s string) (id [16]byte, ok bool) {
 	return id, true
 }
 
-// nibbles are the values of lower-case hex digits; 0xff is none.
+// nibbles maps lower-case hex digits to their values; 0xff marks other bytes.
 var nibbles = func() (values [256]byte) {
 	for i := range values {
 		values[i] = 0xff

@@ -80,7 +80,7 @@ func (b *block) find(id *recordID) int {
 	return i
 }
 
-// after is the key behind that of entry i of a block; ok is false where there is none.
+// after returns the key that follows the one of entry i of a block; ok is false if there is none.
 func (t *table) after(b *block, i int, key *recordID) (next recordID, ok bool) {
 	if i+1 < len(b.entries) {
 		return b.key(i + 1), true

@@ -169,7 +169,7 @@ func (s *Store) project(r *reader, rec *verifier.Record, user [16]byte, name str
 	return nil
 }
 
-// roleApart reads the role of a member who has a record; nil where there is none.
+// roleApart reads the role of a member who has a record, or returns nil if there is none.
 func (s *Store) roleApart(r *reader, project, user [16]byte) ([]byte, error) {
 	content, err := s.other(r, "a member of project "+uuidText(project[:]), kindMember, project[:], user[:])
 	if err != nil || content == nil {

@@ -39,7 +39,7 @@ func (w *writer) setClaims(name string, claims []claim) error {
 	return w.setOther(encodeClaims(claims), kindName, []byte(name))
 }
 
-// projectRecord reads the record of a project; it is nil where there is none.
+// projectRecord reads the record of a project, or returns nil if there is none.
 func (w *writer) projectRecord(id [16]byte) (*projectRecord, error) {
 	b, err := w.other(kindProject, id[:])
 	if err != nil || b == nil {
@@ -52,7 +52,7 @@ func (w *writer) projectRecord(id [16]byte) (*projectRecord, error) {
 	return p, nil
 }
 
-// userRecord reads the record of a user; it is nil where there is none.
+// userRecord reads the record of a user, or returns nil if there is none.
 func (w *writer) userRecord(id [16]byte) (*userRecord, error) {
 	b, err := w.other(kindUser, id[:])
 	if err != nil || b == nil {
@@ -82,7 +82,7 @@ func (w *writer) apart(project [16]byte, users [][16]byte) (members, error) {
 	return all, nil
 }
 
-// membersOf is who is in a project of a claim.
+// membersOf returns the members of a project of a claim.
 func (w *writer) membersOf(c *claim) (members, error) {
 	if !c.apart {
 		return c.members, nil

@@ -128,7 +128,7 @@ func (w *writer) chunk(table int, id *recordID) (value []byte, key recordID, p p
 	return value, key, p, nil
 }
 
-// get is the content of a record; nil where there is none.
+// get returns the content of a record, or nil if there is none.
 func (w *writer) get(table int, id recordID) ([]byte, error) {
 	if table == tokensTable && len(w.tokens) > 0 && compareIDs(&id, &w.tokens[len(w.tokens)-1].id) <= 0 {
 		w.encode()

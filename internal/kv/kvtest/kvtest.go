@@ -139,7 +139,7 @@ func scan(r kv.Reader, prefix string, after []byte, limit int, reverse bool) ([]
 	return keys, nil
 }
 
-// get is the value under key, and "missing" where there is none.
+// get returns the value under key, or "missing" if there is none.
 func get(r kv.Reader, key string) (string, error) {
 	v, err := r.Get([]byte(key))
 	if errors.Is(err, kv.ErrNotFound) {
