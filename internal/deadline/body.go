@@ -126,6 +126,9 @@ func BodyUntil(w http.ResponseWriter, r *http.Request, t time.Time) {
 // ReadUntil is when the next read of a connection gives up that was taken over.
 func ReadUntil(conn net.Conn, t time.Time) { _ = conn.SetReadDeadline(t) }
 
-// Within gives a connection that was taken over from the server so long for what is
+// Within gives a connection that was taken over from the server, or that is a client's, so long for what is
 // read and written next.
 func Within(conn net.Conn, d time.Duration) { _ = conn.SetDeadline(time.Now().Add(d)) }
+
+// Without takes the deadline of a client's connection away: what waits on it is bounded by a context.
+func Without(conn net.Conn) { _ = conn.SetDeadline(time.Time{}) }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rind-dev/rind/internal/deadline"
+
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -67,7 +69,7 @@ func (c *conn) exec(sql string) error {
 }
 
 // hurry bounds how long the next answer may take.
-func (c *conn) hurry() { c.pg.Conn().SetDeadline(time.Now().Add(c.wait)) }
+func (c *conn) hurry() { deadline.Within(c.pg.Conn(), c.wait) }
 
 // close ends the connection at once; the server rolls back what is open.
 func (c *conn) close() {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/kv"
 )
 
@@ -105,7 +106,7 @@ func (s *Store) follow() {
 			for !s.closed() && s.lookAt(c) == nil {
 				if err == nil {
 					waiting, done := context.WithTimeout(ctx, pollInterval)
-					c.pg.Conn().SetDeadline(time.Time{})
+					deadline.Without(c.pg.Conn())
 					c.pg.WaitForNotification(waiting)
 					done()
 				} else {
