@@ -46,10 +46,10 @@ type Propagation struct {
 
 // Done is the answer to a command without a result of its own: what it changed.
 type Done struct {
-	Name      string `json:"name"`
+	Name      string       `json:"name"`
 	Verifiers *Propagation `json:"verifiers,omitempty"`
-	Sessions  *int   `json:"sessions,omitempty"` // how many ended
-	Ends      string `json:"ends_at,omitempty"`  // when a recovery takes effect
+	Sessions  *int         `json:"sessions,omitempty"` // how many ended
+	Ends      string       `json:"ends_at,omitempty"`  // when a recovery takes effect
 }
 
 // Person is an account. Times are RFC 3339, or "".
