@@ -8,20 +8,19 @@ import (
 	"strings"
 )
 
-// Apply brings the store further along its issuer's history. head is where the
-// issuer said it was before sets were asked of it; sets are its change sets in
-// their order.
+// Apply advances the store along its issuer's history. head is the position that the
+// issuer reported before it was asked for sets; sets are its change sets in order.
 //
-// A set commits as a whole, its records and the position together: after an error, or a
+// A set commits as a whole, its records and the position together: after an error or a
 // crash, the store is between two sets. One call is one transaction, unless its sets change
-// very many records: then it is several, so that its memory is bounded. Sets that were applied
-// before are skipped, so a call may be repeated.
+// very many records: then it takes several, to bound its memory. Apply skips sets that were
+// applied before, so a call may be repeated.
 //
-// A store that is new follows the issuer that it is first told of, and no
+// A new store follows the first issuer that it hears from, and no
 // other (ErrOtherIssuer). It refuses an older epoch, or a head behind its own
-// position in the same epoch (ErrWentBack). A newer epoch is the operator's word
-// that the issuer was restored: the store forgets all records and begins again
-// at revision 1. Where a set is missing it returns ErrGap.
+// position in the same epoch (ErrWentBack). A newer epoch means that the operator
+// restored the issuer: the store forgets all records and begins again
+// at revision 1. If a set is missing, Apply returns ErrGap.
 //
 // Call Apply with no sets to learn whether the issuer is one to follow.
 func (s *Store) Apply(ctx context.Context, head Position, sets []ChangeSet) error {
@@ -48,7 +47,7 @@ func (s *Store) Apply(ctx context.Context, head Position, sets []ChangeSet) erro
 	return nil
 }
 
-// maxChanged is after how many changed records a transaction takes no further set.
+// maxChanged is the number of changed records at which a transaction takes no further set.
 const maxChanged = 8192
 
 func (s *state) follows(head Position) bool {
@@ -84,7 +83,7 @@ func (w *writer) apply(ctx context.Context, head Position, sets []ChangeSet) (in
 	return len(sets), nil
 }
 
-// accepts refuses a head that is not one to follow.
+// accepts returns an error for a head that the store must not follow.
 func (s *state) accepts(head Position) error {
 	switch {
 	case head.Issuer == "" || len(head.Issuer) > maxText:
@@ -100,7 +99,7 @@ func (s *state) accepts(head Position) error {
 	return nil
 }
 
-// follow decides whether head is one to follow, and begins anew where it has to.
+// follow decides whether to follow head, and begins anew where it has to.
 func (w *writer) follow(head Position) error {
 	if err := w.m.accepts(head); err != nil || w.m.follows(head) {
 		return err
@@ -114,9 +113,9 @@ func (w *writer) follow(head Position) error {
 	return nil
 }
 
-// changes takes records in any order, and newer than the revision that they stand in: where
-// two states of one record can't be told apart by age, the one wins that ends something,
-// because nothing that ended comes back.
+// changes takes records in any order, even ones newer than the revision that lists them:
+// where the age of two states of one record can't be compared, the one that ends something
+// wins, because nothing that ended comes back.
 func (w *writer) changes(changes []Change) error {
 	w.tokens = slices.Grow(w.tokens, len(changes))
 	for i := range changes {
@@ -140,7 +139,7 @@ func (w *writer) changes(changes []Change) error {
 	return nil
 }
 
-// cut is an identifier as an error says it: what a feed sends may be of any length.
+// cut shortens an identifier for an error message: a feed may send one of any length.
 func cut(id string) string {
 	if len(id) <= uuidLen {
 		return id

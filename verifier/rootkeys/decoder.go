@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// decoder reads an encoding from its front; the first error stays. It allocates
-// nothing that is longer than what it reads.
+// decoder reads an encoding from its front and keeps the first error. It allocates
+// nothing longer than its input.
 type decoder struct {
 	b   []byte
 	err error
@@ -59,7 +59,7 @@ func (d *decoder) int() int64 {
 	return v
 }
 
-// short reads bytes behind their number, at most limit.
+// short reads a length, which must not exceed limit, and then that many bytes.
 func (d *decoder) short(limit uint64) []byte {
 	n := d.uint()
 	if n > limit {
@@ -96,7 +96,7 @@ func uuidBytes(s string) (id [16]byte, ok bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return id, false
 	}
-	all := byte(0) // of all digits, the bits
+	all := byte(0) // the bits of all digits
 	for i, at := range [16]uint8{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
 		high, low := nibbles[s[at]], nibbles[s[at+1]]
 		all |= high | low
@@ -131,7 +131,7 @@ var hexPairs = func() (pairs [256]uint16) {
 	return pairs
 }()
 
-// appendUUID writes the digits one pair after the other: a loop over their places costs twice as much.
+// appendUUID writes the digits pair by pair without a loop, which would cost twice as much.
 func appendUUID(dst, id []byte) []byte {
 	_ = id[15]
 	var s [uuidLen]byte

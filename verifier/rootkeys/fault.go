@@ -12,17 +12,17 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Reading behind the end of a file that was truncated is a fault of the memory map, and
-// bbolt panics on a page that makes no sense. Either may leave locks of bbolt that nobody
-// unlocks any more. So whatever takes one of them does so in a goroutine of its own, and who
-// waits for that stops waiting with the first fault: from then on the store answers
-// nothing but that. What would end the process, as a page that names itself as its child
-// does, is found before: see tree.
+// Reading past the end of a truncated file faults in the memory map, and bbolt panics on
+// a page that makes no sense. Either may leave bbolt's locks held for good. So code that
+// takes one of them runs in a goroutine of its own, and its caller stops waiting
+// soon after the first fault: from then on the store answers only with that fault. What would
+// end the process, such as a page that names itself as its child, is found beforehand: see
+// tree.
 
-// patience is how long a caller waits for its own transaction behind a fault that another met.
+// patience is how long a caller waits for its own transaction after another met a fault.
 const patience = 2 * time.Second
 
-// fail makes the store answer err, and nothing else, from now on; the first error stays.
+// fail makes the store answer only err from now on; the first error stays.
 func (s *Store) fail(err error) error {
 	if s.fault.CompareAndSwap(nil, &err) {
 		close(s.faulted)
@@ -42,9 +42,9 @@ func faultError(path string, p any) error {
 	return fmt.Errorf("%w: %s: a page can't be read (%s); stop this program, move the file away and let a new one be filled from the issuer", ErrDamaged, path, first)
 }
 
-// ofFile tells whether a panic is the file's fault: one of bbolt's, or of its memory map. It
-// is called by what was deferred. Every other panic is a mistake of ours, and goes on. Without
-// a file, it is being opened.
+// ofFile tells whether the file caused a panic, that is, whether it comes from bbolt or its
+// memory map. Deferred functions call it. Every other panic is a bug of ours and continues.
+// f is nil while the file is being opened.
 func ofFile(p any, f *file) bool {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -70,12 +70,12 @@ func ofFile(p any, f *file) bool {
 	return false
 }
 
-// mapped is an upper bound of how much of the file bbolt maps: a power of two up to 1 GiB,
-// and then whole GiB. What is behind a file that was cut counts, so it is more than twice what
-// was there.
+// mapped is an upper bound on how much bbolt maps: a power of two up to 1 GiB, and whole
+// GiB above that. The map past the end of a truncated file counts too, so the bound is more
+// than twice the file's largest size.
 func (f *file) mapped() uintptr { return uintptr(2*f.size.Load() + 1<<30) }
 
-// recoverFault is deferred, and called, around what opens a file.
+// recoverFault guards code that opens a file: call it there and defer what it returns.
 func recoverFault(path string, err *error) func() {
 	old := debug.SetPanicOnFault(true)
 	return func() {
@@ -89,14 +89,14 @@ func recoverFault(path string, err *error) func() {
 	}
 }
 
-// ended is how what ran in a goroutine of its own ended.
+// ended is the outcome of a function that ran in a goroutine of its own.
 type ended struct {
 	err error
-	bug any // a panic that is no fault of the file
+	bug any // a panic that the file did not cause
 }
 
-// apart runs fn, which takes locks of bbolt, and returns when it ends, or shortly after a
-// fault that leaves it waiting for ever.
+// apart runs fn, which takes bbolt's locks, and returns when fn ends, or shortly after a
+// fault that leaves fn waiting forever.
 func (s *Store) apart(f *file, fn func() error) error {
 	done := make(chan ended, 1)
 	go func() {
@@ -132,8 +132,8 @@ func (s *Store) apart(f *file, fn func() error) error {
 	return o.err
 }
 
-// sound reads, before bbolt does, the pages in which it finds the store's buckets and its
-// own records: see tree.
+// sound checks the pages where bbolt finds the store's buckets and its own records,
+// before bbolt reads them: see tree.
 func (s *Store) sound(tx *bbolt.Tx, f *file) error {
 	f.base.Store(tx.DB().Info().Data)
 	if tx.Writable() {
@@ -154,7 +154,7 @@ func (s *Store) sound(tx *bbolt.Tx, f *file) error {
 	return nil
 }
 
-// drop deletes a bucket, whose pages it reads before.
+// drop deletes a bucket after checking its pages.
 func (s *Store) drop(tx *bbolt.Tx, names ...[]byte) error {
 	b, ok, err := openBucket(tx, names...)
 	if ok && err == nil {
@@ -166,8 +166,8 @@ func (s *Store) drop(tx *bbolt.Tx, names ...[]byte) error {
 	return s.whole(tx.DeleteBucket(names[0]))
 }
 
-// whole is the error of bbolt when it finds, makes, moves or deletes a bucket: there is
-// none while its pages are as it wrote them.
+// whole wraps an error from bbolt's finding, making, moving or deleting a bucket: it means
+// damage, because bbolt returns none while its pages are as it wrote them.
 func (s *Store) whole(err error) error {
 	if err != nil {
 		return s.damaged("its buckets", err)
@@ -175,9 +175,9 @@ func (s *Store) whole(err error) error {
 	return nil
 }
 
-// update writes. It waits for its turn until ctx ends; the transactions that are kept
-// for lookups end before it begins. What fn leaves in the writer is the present from the
-// commit on, and what lookups see that begin after update has returned.
+// update runs fn in a write transaction. It waits for its turn until ctx ends; the
+// transactions kept for lookups end before it begins. What fn leaves in the writer becomes
+// the present with the commit, and every lookup that begins after update returns sees it.
 func (s *Store) update(ctx context.Context, fn func(*writer) error) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -189,7 +189,7 @@ func (s *Store) update(ctx context.Context, fn func(*writer) error) error {
 	})
 }
 
-// write is update for who holds the store's writing.
+// write is update for a caller that already holds s.writing.
 func (s *Store) write(m *moment, fn func(*writer) error) error {
 	s.readers.stop()
 	defer s.readers.start()
@@ -233,7 +233,7 @@ func (s *Store) write(m *moment, fn func(*writer) error) error {
 	return nil
 }
 
-// reload reads what is in the file behind a commit that failed, which may have reached it.
+// reload reads the file after a failed commit, which may have reached it all the same.
 func (s *Store) reload(f *file) error {
 	return f.db.View(func(tx *bbolt.Tx) error {
 		m, err := s.readMoment(tx, f)
@@ -252,7 +252,7 @@ func (s *Store) publish(m *moment) {
 	s.moment.Store(m)
 }
 
-// lock makes the caller the only one that writes to the file or replaces it.
+// lock makes the caller the only one to write to the file or replace it.
 func (s *Store) lock(ctx context.Context) error {
 	if err := s.failure(); err != nil {
 		return err
@@ -275,8 +275,8 @@ func (s *Store) unlock() { <-s.writing }
 
 var errClosed = errors.New("the store is closed")
 
-// closeFile closes the file. After a fault bbolt may wait for ever for a lock that
-// nobody unlocks; then the file stays locked until the process ends.
+// closeFile closes the file. After a fault, bbolt may wait forever for a lock that
+// nobody releases; then the file stays locked until the process ends.
 func (s *Store) closeFile() error {
 	done := make(chan error, 1)
 	go func() { done <- s.closeNow() }()
@@ -297,8 +297,8 @@ func (s *Store) closeFile() error {
 	return s.failure()
 }
 
-// closeNow ends what is kept, and keeps nothing more, before it closes the file:
-// bbolt waits for every transaction.
+// closeNow ends the transactions kept for lookups, and keeps no more, before it closes the
+// file: bbolt waits for every transaction.
 func (s *Store) closeNow() error {
 	s.writing <- struct{}{}
 	defer s.unlock()
