@@ -15,14 +15,13 @@ import (
 )
 
 // CopyTo writes a copy of the store to a new file at path, with mode 0600: what it
-// holds at one moment, sealed with key, or with the store's own where key is nil. Only
-// records that are there now are in it. A copy of the file itself has more: bbolt
-// leaves what was deleted or replaced in pages that it will use again, names of
-// projects in the clear among it.
+// holds at one moment, sealed with key, or with the store's own key if key is nil. The
+// copy contains only the current records. A copy of the file itself would contain more:
+// bbolt leaves what was deleted or replaced in pages that it will use again, including
+// names of projects in the clear.
 //
-// Lookups go on meanwhile; Apply and what else writes waits. Every record is opened, so
-// a damaged one is an error (ErrDamaged), and no file is left behind, as with every
-// other error.
+// Lookups go on meanwhile; Apply and other writes wait. CopyTo opens every record, so
+// a damaged one is an error (ErrDamaged). After any error, no file is left behind.
 func (s *Store) CopyTo(ctx context.Context, path string, key []byte) error {
 	var to *seal.Sealer
 	if key != nil {
@@ -55,10 +54,10 @@ func (s *Store) CopyTo(ctx context.Context, path string, key []byte) error {
 	return nil
 }
 
-// Rotate seals the whole store with another key, while it is in use: a new file, as
-// CopyTo writes it, takes the place of the old one in one step. After an error or a
-// crash the file is sealed with the one key or the other and with no mixture; Open
-// takes both (Options.OldKey). Nothing that was sealed with the old key stays in the
+// Rotate seals the whole store with another key while it is in use: a new file, written
+// as CopyTo does, replaces the old one in one step. After an error or a
+// crash the file is sealed with one key or the other, never a mixture; Open
+// accepts both (Options.OldKey). Nothing sealed with the old key stays in the
 // file.
 func (s *Store) Rotate(ctx context.Context, key []byte) error {
 	to, err := sealerOf(key)
@@ -85,7 +84,7 @@ func (s *Store) rotateTo(ctx context.Context, to *seal.Sealer) error {
 	return nil
 }
 
-// rotated is the name of the new file until it takes the place of the old one.
+// rotated is the name of the new file until it replaces the old one.
 func rotated(path string) string { return path + ".rotate" }
 
 func (s *Store) rotate(ctx context.Context, to *seal.Sealer) error {
@@ -109,8 +108,8 @@ func (s *Store) rotate(ctx context.Context, to *seal.Sealer) error {
 	return errors.Join(durable.SyncFolder(filepath.Dir(s.path)), old.db.Close()) // waits for lookups that began before
 }
 
-// copyTo makes a file of what the store holds and leaves it open, on disk as a whole.
-// The caller holds the store's writing. Where it fails, no file is left.
+// copyTo writes what the store holds to a new file, syncs it, and leaves it open.
+// The caller holds s.writing. If copyTo fails, it leaves no file.
 func (s *Store) copyTo(ctx context.Context, path string, to *seal.Sealer) (_ *moment, err error) {
 	f := &file{sealer: to}
 	f.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
@@ -161,7 +160,7 @@ type copier struct {
 	s    *Store
 	from *moment
 	to   *file
-	m    *moment // what the copy is so far
+	m    *moment // the copy so far
 	w    *writer // of the transaction under way; nil between two
 	n    int     // records in it
 }
@@ -236,7 +235,7 @@ func (c *copier) begin() error {
 	return nil
 }
 
-// commit ends it; the root is written with the last, so that a part is no store.
+// commit ends the transaction; only the last writes the root, so a partial copy isn't a store.
 func (c *copier) commit(last bool) error {
 	w := c.w
 	end := w.flush

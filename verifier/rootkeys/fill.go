@@ -8,32 +8,32 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// fillingBucket holds, while a snapshot is on its way, a bucket that will take the
-// place of "records" and has its name.
+// fillingBucket holds, while a snapshot arrives, a bucket that will replace "records"
+// and has the same name.
 var fillingBucket = []byte("filling")
 
-// Fill is a snapshot of an issuer's records on its way into a store. While it is
-// filled, the store answers from what it had, or not at all where it is new; with
-// Commit it answers from the snapshot and nothing else. So there is no moment at
-// which it answers from a part, and a record that the snapshot lacks is gone.
+// Fill is a snapshot of an issuer's records on its way into a store. Until Commit, the
+// store answers from what it had, or not at all if it is new; from then on it
+// answers from the snapshot alone. So it never answers from part of a snapshot, and a
+// record that the snapshot lacks is gone.
 //
-// A Fill lives in the store's file beside the old records, in many transactions. What is
-// told is gathered in memory first, up to a bound that does not depend on how much there
-// is: so the file is written in the order of its keys, and each chunk of it seldom. What a
-// process leaves behind that ends before Commit, the next BeginFill clears away. One
-// goroutine uses it.
+// A Fill lives in the store's file beside the old records and takes many transactions. It
+// first gathers records in memory, up to a bound that doesn't depend on the snapshot's
+// size, so that the file is written in the order of its keys and each chunk seldom. If the
+// process ends before Commit, the next BeginFill clears away what it left. Only one
+// goroutine may use a Fill.
 type Fill struct {
 	s       *Store
 	at      Position
-	m       *moment                  // what was filled in; its index is in the file with Commit only
+	m       *moment                  // what was filled in; its index reaches the file only with Commit
 	pending [len(tableKinds)]overlay // what is not in the file yet
-	memory  memory                   // that pending is in
+	memory  memory                   // holds pending
 	copies  copies                   // of what was filled in
 	bounds  bounds
-	most    int // how many chunks one transaction wrote at most
+	most    int // the most chunks that one transaction wrote
 }
 
-// bounds are of what a Fill has in memory.
+// bounds limit what a Fill holds in memory.
 type bounds struct {
 	pending [len(tableKinds)]int // bytes of records that wait
 	chunks  int                  // that one transaction writes: bbolt keeps them until it ends
@@ -44,10 +44,10 @@ var fillBounds = bounds{
 	chunks:  2048,
 }
 
-// BeginFill begins to fill the store anew, from a snapshot after which the changes
-// behind at follow. It refuses what Apply refuses: another issuer, an older epoch,
-// an older revision in the same epoch. A newer epoch is the operator's word that
-// going back is right. An earlier Fill of the store ends by it.
+// BeginFill begins to fill the store anew, from a snapshot that the changes after
+// position at continue. It refuses what Apply refuses: another issuer, an older epoch,
+// or an older revision in the same epoch. A newer epoch means that the operator
+// has decided that going back is right. BeginFill ends an earlier Fill of the store.
 func (s *Store) BeginFill(ctx context.Context, at Position) (*Fill, error) {
 	if s.readOnly {
 		return nil, fmt.Errorf("rootkeys: fill: %s is open for reading only", s.path)
@@ -81,16 +81,16 @@ func (s *Store) dropFilling(tx *bbolt.Tx) error {
 	return s.drop(tx, fillingBucket, recordsBucket)
 }
 
-// Position is what the changes follow that Apply takes next.
+// Position is the position from which the next call of Apply continues.
 func (f *Fill) Position() Position { return f.at }
 
-// Add takes records of the snapshot. A record that comes twice is the same as once. After
-// an error none of them was taken, or all of them; they may be given again.
+// Add takes records of the snapshot. Adding a record twice has the effect of adding it
+// once. After an error, none or all of them were taken; they may be given again.
 func (f *Fill) Add(ctx context.Context, records []Change) error {
 	return f.take(ctx, func(w *writer) error { return w.changes(records) })
 }
 
-// Apply takes change sets that follow, as Store.Apply does; head is where the issuer stood
+// Apply takes the change sets that follow, as Store.Apply does; head is the issuer's position
 // when it sent them. After an error the Fill is at its Position; sets may be given again.
 func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error {
 	if head.Issuer != f.at.Issuer || head.Epoch != f.at.Epoch {
@@ -124,7 +124,7 @@ func (f *Fill) Apply(ctx context.Context, head Position, sets []ChangeSet) error
 	return err
 }
 
-// take lets fn change records, in memory, and writes them where enough of them wait.
+// take lets fn change records in memory, and writes them once enough of them wait.
 func (f *Fill) take(ctx context.Context, fn func(*writer) error) error {
 	err := f.read(ctx, func(in *writer) error {
 		if err := fn(in); err != nil {
@@ -175,7 +175,7 @@ func (f *Fill) read(ctx context.Context, fn func(*writer) error) error {
 	return nil
 }
 
-// writer is for what is filled in.
+// writer returns a writer for the records that are filled in.
 func (f *Fill) writer(tx *bbolt.Tx) (*writer, error) {
 	in, err := f.s.writer(tx, f.m, fillingBucket, recordsBucket)
 	if err == nil {
@@ -184,7 +184,7 @@ func (f *Fill) writer(tx *bbolt.Tx) (*writer, error) {
 	return in, err
 }
 
-// flush writes what waits for a table, in transactions of a bounded size each.
+// flush writes a table's pending records, in transactions of bounded size.
 func (f *Fill) flush(ctx context.Context, table int) error {
 	for list := f.pending[table].sorted(); len(list) > 0; {
 		done := 0
@@ -241,8 +241,8 @@ func (f *Fill) alive(tx *bbolt.Tx) error {
 	return nil
 }
 
-// Commit makes the store answer from what was filled in, from one moment to the next, and
-// ends the Fill. It checks again that this is no way back.
+// Commit makes the store answer from what was filled in, in one step, and
+// ends the Fill. It checks again that the store does not go back.
 func (f *Fill) Commit(ctx context.Context) error {
 	if err := f.index(ctx); err != nil {
 		return err
@@ -250,8 +250,8 @@ func (f *Fill) Commit(ctx context.Context) error {
 	return f.swap(ctx)
 }
 
-// index writes what waits, and the index of what was filled in. It goes before swap, because MoveBucket
-// takes a bucket as it was before the transaction.
+// index writes what waits, and the index of what was filled in. It runs before swap, because
+// MoveBucket takes a bucket as it was before the transaction.
 func (f *Fill) index(ctx context.Context) error {
 	for table := range f.pending {
 		if err := f.flush(ctx, table); err != nil {
@@ -295,7 +295,7 @@ func (f *Fill) swap(ctx context.Context) error {
 	return err
 }
 
-// Drop gives back the room that the Fill took in the file, and ends it.
+// Drop frees the room that the Fill took in the file, and ends the Fill.
 func (f *Fill) Drop(ctx context.Context) error {
 	return f.s.fillUpdate(ctx, func(w *writer) error {
 		if f.s.fill.CompareAndSwap(f, nil) {

@@ -9,7 +9,7 @@ import (
 // errOtherHistory is ErrOtherHistory with what to do about it.
 var errOtherHistory = fmt.Errorf("%w: it was restored from a backup, and tokens that were revoked may be valid in one of the two: on the issuer, 'rind restored' lets every verifier take a new snapshot; 'rind verifier reset' does it for this store alone", ErrOtherHistory)
 
-// heardOf remembers it where the error says that the issuer has another history.
+// heardOf marks the store as diverged if the error says that the issuer has another history.
 func (s *Store) heardOf(ctx context.Context, err error) error {
 	if errors.Is(err, ErrOtherHistory) {
 		return errors.Join(err, s.MarkDiverged(context.WithoutCancel(ctx)))
@@ -17,13 +17,13 @@ func (s *Store) heardOf(ctx context.Context, err error) error {
 	return err
 }
 
-// MarkDiverged notes that the issuer was heard to have another history than the store.
-// From then on Lookup, Apply and BeginFill return ErrOtherHistory, also when the store
-// is opened again and when the issuer's revisions have grown past the store's, until
-// the issuer has a newer epoch or Reset. In this process that holds from
-// the call on, even where the error says that it could not be written.
+// MarkDiverged notes that the issuer's history turned out to differ from the store's.
+// From then on Lookup, Apply and BeginFill return ErrOtherHistory until the issuer has a
+// newer epoch or Reset is called, even after the store is opened again and after the
+// issuer's revisions have grown past the store's. In this process that holds from
+// the call on, even if an error says that it could not be written.
 func (s *Store) MarkDiverged(ctx context.Context) error {
-	if s.diverged.Load() || s.moment.Load().Issuer == "" { // who knows no history knows none that differs
+	if s.diverged.Load() || s.moment.Load().Issuer == "" { // a store without a history has none that could differ
 		return nil
 	}
 	s.diverged.Store(true)
@@ -42,7 +42,7 @@ func (s *Store) MarkDiverged(ctx context.Context) error {
 
 // Reset makes the store forget its issuer, its position and all records, as if it were
 // new, in one transaction: it answers nothing until it is filled again, and follows
-// whoever it is told of first. It is the operator's word that this is right.
+// the first issuer that it hears from. The operator decides that this is right.
 func (s *Store) Reset(ctx context.Context) error {
 	if s.readOnly {
 		return fmt.Errorf("rootkeys: reset: %s is open for reading only", s.path)

@@ -13,13 +13,13 @@ import (
 // 0600 or 0400. A credential of systemd is such a file in $CREDENTIALS_DIRECTORY (in a
 // unit, LoadCredential=rootkeys.key:/etc/rind/rootkeys.key and the path
 // %d/rootkeys.key); there the group may read it as well, because that is how systemd
-// lets the service's user in.
+// gives the service's user access.
 func LoadKey(path string) ([]byte, error) {
 	return loadKey(private.Owner, path)
 }
 
-// LoadGroupKey is LoadKey for a file that the group may read as well, mode 0640 or 0440,
-// where it is a group of this process: a secret that a cluster mounts is such a file.
+// LoadGroupKey is LoadKey for a file that its group may read as well, mode 0640 or 0440,
+// if this process is in that group: a secret that a cluster mounts is such a file.
 func LoadGroupKey(path string) ([]byte, error) {
 	return loadKey(private.Group, path)
 }
@@ -45,8 +45,8 @@ func sealerOf(key []byte) (*seal.Sealer, error) {
 	return sealer, nil
 }
 
-// openWith prepares the store with its key. If it is sealed with the key before that,
-// it is sealed anew.
+// openWith prepares the store with its key. A store that is still sealed with OldKey
+// is sealed anew.
 func (s *Store) openWith(f *file, opt Options) error {
 	err := s.prepare(f)
 	if len(opt.OldKey) == 0 || !errors.Is(err, ErrWrongKey) {

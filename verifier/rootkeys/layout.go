@@ -24,11 +24,11 @@ import (
 //	O  block of the index of the others
 //	b  bits of memberships: see members.go
 //
-// Each commit draws 64 random bits, its stamp, and each seal that it makes is bound to
-// that. Which chunk has which stamp stands in the blocks, their stamps in the root, and
-// the root has the store's position: so nothing opens under a root but what belongs to it,
-// and what stands in the file beside an older or a newer root is no answer to anything.
-// Inside, the first byte is the version of an encoding.
+// Each commit draws 64 random bits, its stamp, and binds each seal that it makes to the
+// stamp. The blocks list the stamps of the chunks, the root lists the stamps of the blocks,
+// and the root holds the store's position: so only what belongs to a root opens under it,
+// and values in the file that belong to an older or a newer root answer nothing.
+// The first byte of a sealed content is the version of its encoding.
 const Layout = 1
 
 const format = "rind root keys"
@@ -43,7 +43,7 @@ var (
 	rootKey   = []byte("root")
 )
 
-// prepare lays out a new file, or checks an old one, and reads what is kept in memory.
+// prepare lays out a new file, or checks an existing one, and loads what the store keeps in memory.
 func (s *Store) prepare(f *file) error {
 	empty := false
 	var m *moment
@@ -85,7 +85,7 @@ func (s *Store) prepare(f *file) error {
 	return nil
 }
 
-// create lays out a file and returns the moment that it begins with.
+// create lays out a file and returns its first moment.
 func create(tx *bbolt.Tx, f *file) (*moment, error) {
 	m := &moment{file: f, tx: uint64(tx.ID()), mark: newStamp()}
 	rand.Read(m.secret[:])
@@ -138,7 +138,7 @@ func putMeta(tx *bbolt.Tx, sealer *seal.Sealer, key, value []byte) error {
 	return tx.Bucket(metaBucket).Put(key, sealer.Seal(nil, value, "meta/"+string(key)))
 }
 
-// damaged is the error of a record that can't be used, with the remedy.
+// damaged is the error for a record that can't be used, with the remedy.
 func (s *Store) damaged(what string, err error) error {
 	return fmt.Errorf("%w: %s: %s: %w; move the file away and let a new one be filled from the issuer", ErrDamaged, s.path, what, err)
 }

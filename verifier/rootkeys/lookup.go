@@ -17,16 +17,17 @@ import (
 var _ verifier.Store = (*Store)(nil)
 
 // Lookup implements verifier.Store: it reads the token, its owner and the
-// project in one read transaction, which is kept for the next call. Its errors are verifier.ErrUnknownToken,
-// ErrFilling, ErrDamaged, or what the file or the context said.
+// project in one read transaction, which is kept for the next call. It returns
+// verifier.ErrUnknownToken, ErrFilling, ErrOtherHistory, ErrDamaged, or an error of the
+// file or the context.
 func (s *Store) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
 	var rec verifier.Record
 	err := s.lookupInto(ctx, &rec, tokenID, project, &scratch.Memory{})
 	return rec, err
 }
 
-// LookupInto is for package verifier: Lookup into memory that is used again. It is nil
-// where store is not s itself but something that embeds it.
+// LookupInto is for package verifier: it returns a Lookup into memory that is used again.
+// It returns nil if store is not s itself but something that embeds s.
 func (s *Store) LookupInto(store verifier.Store) func(context.Context, *verifier.Record, string, string, *scratch.Memory) error {
 	if store != verifier.Store(s) {
 		return nil
@@ -82,7 +83,7 @@ func (s *Store) lookup(r *reader, rec *verifier.Record, m *scratch.Memory, id re
 		r.location = string(t.location)
 	}
 	t.record(rec, r.location)
-	if len(project) > maxText { // of these there is no project
+	if len(project) > maxText { // no project has such a name
 		project = ""
 	}
 	if t.flags&hasCopy != 0 && string(t.copied.name) == project && r.m.holds(t.copied.member) {
@@ -93,7 +94,7 @@ func (s *Store) lookup(r *reader, rec *verifier.Record, m *scratch.Memory, id re
 	return s.standing(r, rec, t, project)
 }
 
-// errUnknown is what an unknown token's lookup returns, made once.
+// errUnknown is what the lookup of an unknown token returns, made once.
 var errUnknown = fmt.Errorf("rootkeys: look up a token: %w", verifier.ErrUnknownToken)
 
 // record fills in what the token's own record says.
@@ -119,7 +120,7 @@ func (t *tokenRecord) fromCopy(rec *verifier.Record, project string) {
 
 const uuidLen = 36
 
-// standing reads a token's owner, and the project if it is about one.
+// standing reads a token's owner, and the project if the lookup names one.
 func (s *Store) standing(r *reader, rec *verifier.Record, t *tokenRecord, project string) error {
 	rec.UserID = uuidText(t.user[:])
 	content, err := s.other(r, "user "+rec.UserID, kindUser, t.user[:])
@@ -138,7 +139,7 @@ func (s *Store) standing(r *reader, rec *verifier.Record, t *tokenRecord, projec
 	return s.project(r, rec, t.user, project)
 }
 
-// project reads what the store knows of the project that has the name now.
+// project reads what the store knows about the project that has the name now.
 func (s *Store) project(r *reader, rec *verifier.Record, user [16]byte, name string) error {
 	content, err := s.other(r, "project name "+name, kindName, []byte(name))
 	if err != nil || content == nil {
@@ -169,7 +170,7 @@ func (s *Store) project(r *reader, rec *verifier.Record, user [16]byte, name str
 	return nil
 }
 
-// roleApart reads the role of a member who has a record, or returns nil if there is none.
+// roleApart reads the role of a member from a record of its own, or returns nil if none exists.
 func (s *Store) roleApart(r *reader, project, user [16]byte) ([]byte, error) {
 	content, err := s.other(r, "a member of project "+uuidText(project[:]), kindMember, project[:], user[:])
 	if err != nil || content == nil {
@@ -182,8 +183,8 @@ func (s *Store) roleApart(r *reader, project, user [16]byte) ([]byte, error) {
 	return []byte(m.role), nil
 }
 
-// other opens a record that is no token into r's memory, where it is good until the next
-// one; it is nil where there is none.
+// other opens a record that isn't a token into r's memory, where it is valid until the next
+// one; it returns nil if the record doesn't exist.
 func (s *Store) other(r *reader, what string, kind byte, parts ...[]byte) ([]byte, error) {
 	id := r.m.otherID(kind, parts...)
 	if cap(r.other) == 0 {
@@ -196,8 +197,9 @@ func (s *Store) other(r *reader, what string, kind byte, parts ...[]byte) ([]byt
 	return content, nil
 }
 
-// find opens a record and appends its content to dst; it is nil where there is none. It
-// looks first where the record was seen last, then where its chunk was, and else asks the tree.
+// find opens a record and appends its content to dst; it returns nil if the record doesn't
+// exist. It looks first where it last saw the record, then where it last saw the chunk, and
+// otherwise searches the tree.
 func (s *Store) find(r *reader, table int, id *recordID, dst []byte) ([]byte, error) {
 	t, sealer := &r.m.tables[table], r.m.file.sealer
 	n := t.block(id)
@@ -236,7 +238,7 @@ func (s *Store) find(r *reader, table int, id *recordID, dst []byte) ([]byte, er
 	return content, nil
 }
 
-// open is find for a token whose location is remembered; nil says nothing.
+// open is find for a token whose location is remembered; nil proves nothing.
 func (r *reader) open(dst []byte, b *block, id *recordID) []byte {
 	at := r.locations.find(id)
 	from, begin, end := r.chunk(at.chunk), int(at.begin), int(at.begin)+int(at.size)
@@ -247,7 +249,7 @@ func (r *reader) open(dst []byte, b *block, id *recordID) []byte {
 	return r.chunks.one(dst, from[begin:end], r.m.file.sealer, &r.place, int(at.rank), id)
 }
 
-// chunk is what stands where a hint says that a chunk was; nil where that is nowhere.
+// chunk returns what is now where a hint says that a chunk was, or nil if the hint leads nowhere.
 func (r *reader) chunk(hint uint32) []byte {
 	at := int(hint) * chunkAlign
 	if at == 0 || at >= len(r.records.data) {
@@ -256,8 +258,8 @@ func (r *reader) chunk(hint uint32) []byte {
 	return r.records.data[at:]
 }
 
-// hint is where a value is in the memory map, in units of chunkAlign: 0 where that can't be
-// said in 32 bits, as behind 32 GB, and for values that are not aligned.
+// hint is where a value is in the memory map, in units of chunkAlign: 0 if that doesn't fit
+// into 32 bits, as beyond 32 GB, and for values that are not aligned.
 func (t *tree) hint(v []byte) uint32 {
 	at := uintptr(unsafe.Pointer(unsafe.SliceData(v))) - uintptr(unsafe.Pointer(unsafe.SliceData(t.data)))
 	if at%chunkAlign != 0 || at/chunkAlign > math.MaxUint32 {

@@ -15,18 +15,18 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// To begin and end a read transaction costs bbolt as much as to find a record, so
+// Beginning and ending a read transaction costs bbolt as much as finding a record, so
 // lookups keep theirs. A kept transaction shows the file as it was when it began,
-// is not for two goroutines at once, keeps pages from being used again, and keeps
-// the file's memory map from growing; so all of them end before each write begins,
-// and none is kept while one is under way. What is written is seen by every lookup
-// that begins after the write has returned.
+// serves one goroutine at a time, and keeps bbolt from reusing pages and from growing
+// the file's memory map; so all of them end before each write begins,
+// and none is kept while a write is under way. Every lookup that begins after a write
+// has returned sees what it wrote.
 
-// poolSlots is how many transactions are kept at most; lookups beyond that, all at
-// one moment, have one each for themselves.
+// poolSlots is how many transactions are kept at most; if more lookups than that run at
+// once, each of the others begins its own.
 const poolSlots = 64
 
-// readerPool has the transactions of a store that no lookup uses at present.
+// readerPool holds the transactions of a store that no lookup is using.
 type readerPool struct {
 	// generation counts the beginnings and ends of writes: it is odd while one is
 	// under way. A transaction of another generation is not used again.
@@ -67,11 +67,11 @@ type reader struct {
 func (r *reader) end() {
 	if tx := r.tx; tx != nil {
 		r.tx, r.m, r.records = nil, nil, bucket{}
-		_ = tx.Rollback() // of a read transaction: there is nothing that could fail
+		_ = tx.Rollback() // ending a read transaction can't fail
 	}
 }
 
-// leave is end for who must not wait: behind a fault bbolt's locks may be taken for ever.
+// leave is end for a caller that must not wait: after a fault, bbolt's locks may be held forever.
 func (r *reader) leave() {
 	if r.tx != nil {
 		gone := reader{tx: r.tx}
@@ -80,8 +80,8 @@ func (r *reader) leave() {
 	}
 }
 
-// take is a slot and what was kept there: that of this processor, or else any, so that no more
-// readers are made than lookups were under way at one moment.
+// take returns a slot and the reader kept there: this processor's, or else any, so that there
+// are never more readers than lookups that ran at once.
 func (k *readerPool) take() (*slot, *reader) {
 	if p, ok := k.seats.Get().(*slot); ok {
 		if r := p.reader.Swap(nil); r != nil {
@@ -100,10 +100,10 @@ func (k *readerPool) take() (*slot, *reader) {
 	return &k.slots[k.next.Add(1)%poolSlots], &reader{}
 }
 
-// put keeps a reader for the next lookup: without its transaction where a write began since.
+// put keeps a reader for the next lookup, without its transaction if a write has begun since.
 func (k *readerPool) put(p *slot, r *reader) {
 	defer k.seats.Put(p)
-	generation := r.generation // behind the swap r may be another lookup's
+	generation := r.generation // after the swap r may be another lookup's
 	if generation%2 != 0 {
 		r.leave()
 	}
@@ -119,7 +119,7 @@ func (k *readerPool) put(p *slot, r *reader) {
 }
 
 // stop ends the transactions that are kept and keeps none until start. Only the holder of
-// the store's writing calls these two.
+// s.writing calls these two.
 func (k *readerPool) stop() {
 	k.generation.Add(1)
 	for i := range k.slots {
@@ -168,7 +168,7 @@ func (s *Store) read(ctx context.Context, fn func(*reader) error) (err error) {
 	return err
 }
 
-// again is for a reader whose transaction is used once more: now and then it looks at the file.
+// again prepares a reader whose transaction is reused: now and then it checks the file.
 func (s *Store) again(r *reader) error {
 	r.look++
 	if r.look%looks != 0 {
@@ -263,19 +263,19 @@ func (s *Store) beginRead(f *file) (tx *bbolt.Tx, err error) {
 	return (<-ch).tx, nil
 }
 
-// looks is after how many lookups of one reader the file is looked at, if lookEvery has
-// passed since the last look. It is looked at, too, with each write and each new transaction.
+// looks is the number of lookups of one reader after which it checks the file, if lookEvery
+// has passed since the last check. Each write and each new transaction checks it too.
 const (
 	looks     = 16
 	lookEvery = time.Second
 )
 
-// look notices that another program changed the file, or put another in its place. What is
-// read is bound to what this program knows, so that is no question of what is answered, but
-// one of saying it in time: the next start would begin with that file.
+// look notices that another program changed or replaced the file. What is
+// read is bound to what this program knows, so answers stay correct without it; look
+// serves to report the change in time, because the next start would begin with that file.
 //
-// While a write is under way look can't tell what it sees from what the write does, and says
-// nothing; so each write looks before it begins.
+// While a write is under way, look can't tell the write's effects from others', and reports
+// nothing; so each write checks before it begins.
 func (s *Store) look() error {
 	now := time.Now().UnixNano()
 	last := s.looked.Load()
@@ -299,8 +299,8 @@ func (s *Store) look() error {
 	return nil
 }
 
-// replaced says what is wrong where the file at path is another one, or is shorter than it was.
-// It returns what the file looks like; nil where nothing can be said.
+// replaced returns an error if the file at path is another one, or is shorter than it was.
+// Otherwise it returns the file's info, or nil if it can't tell.
 func (f *file) replaced(path string) (os.FileInfo, error) {
 	ours, err := f.os.Stat()
 	if err != nil {
@@ -320,7 +320,7 @@ func (f *file) replaced(path string) (os.FileInfo, error) {
 	return ours, nil
 }
 
-// changed looks whether a file that somebody wrote to is still what m says.
+// changed checks whether a file that somebody wrote to still is what m says.
 func (s *Store) changed(m *moment, generation uint64, fi os.FileInfo) error {
 	err := s.apart(m.file, func() error {
 		return m.file.db.View(func(tx *bbolt.Tx) error {
