@@ -6,24 +6,24 @@ import (
 	"github.com/rind-dev/rind/caveats"
 )
 
-// Denial is the error that says no: the check was made, and the token does not
+// Denial is the error for a check that was made and failed: the token does not
 // allow the request.
 type Denial struct {
-	// TokenID is the identifier that the token claims; it is empty where the
-	// token names none in the form of a UUID. Where the reason is
-	// wrong_location or bad_signature, or comes before those, whoever sent the
-	// token may never have had that one: don't hold it against its owner.
+	// TokenID is the identifier that the token claims, or empty if the
+	// token doesn't name one in the form of a UUID. If the reason is
+	// wrong_location or bad_signature, or comes before those, the sender
+	// may never have had that token: don't hold it against its owner.
 	TokenID string
 
-	// UserID is the UUID of the token's owner where the token is genuine, so that only what the
-	// request is about stands in its way; else it is empty.
+	// UserID is the UUID of the token's owner if the token is genuine and not revoked, so that
+	// only what the request asks for stands in its way; otherwise it is empty.
 	UserID string
 
-	// Failures says why, first what is decided first; there is at least one.
+	// Failures says why, in the order of the checks; it holds at least one.
 	Failures []caveats.Failure
 }
 
-// Error is Message behind the name of the package.
+// Error is Message after the name of the package.
 func (d *Denial) Error() string { return "verifier: denied: " + d.Message() }
 
 // Message says in words what is wrong, for the person who sent the token:
@@ -37,7 +37,7 @@ func (d *Denial) Message() string {
 	return strings.Join(texts, "; ")
 }
 
-// Reason is the first of the reasons, "" in a Denial that holds none.
+// Reason is the first reason, or "" in a Denial without any.
 func (d *Denial) Reason() caveats.Reason {
 	if len(d.Failures) == 0 {
 		return ""

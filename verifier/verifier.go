@@ -24,29 +24,29 @@
 //   - errors.Is finds ErrUnavailable: the check could not be made. Answer HTTP
 //     503, never an allow. Every error that is not a *Denial is this one.
 //
-// Put into the Request what is known by then. What a request leaves out
-// satisfies no caveat about it, so a handler that learns the file's digest only
+// Put every fact that is known so far into the Request. A fact that a request leaves
+// out satisfies no caveat about it, so a handler that learns the file's digest only
 // at the end verifies again at the end.
 //
 // # What is trusted
 //
-// Whose token it is, and what it may do at most, comes from the Record that the
-// Store holds under the token's identifier. Nothing that the token's text says
+// The token's owner, and the most that it may do, come from the Record that the
+// Store holds under the token's identifier. Nothing in the token's text
 // can add to that; a caveat can only deny.
 //
 // # What the store can be used for if it leaks
 //
 // The store is secret: a Record holds the signature of a token that exists, so
-// whoever reads it can write that token out and use it, and can narrow it. It is
-// no minting key: it can neither drop one of the caveats that the issuer put
-// into that token nor make a token under another identifier, because the root
-// key was forgotten at minting and the signature stands behind those caveats.
+// whoever reads it can write that token out, use it, and narrow it. The signature is
+// not a minting key: with it, nobody can drop a caveat that the issuer put
+// into that token or make a token under another identifier, because the root
+// key was forgotten at minting and the signature comes after those caveats in the chain.
 // After a leak, revoke the tokens that existed.
 //
 // # Compatibility
 //
-// The names of this package and the form of tokens stay. New caveats and new
-// reasons may appear; a program that does not know a reason shows its text.
+// The names of this package and the form of tokens won't change. New caveats and new
+// reasons may appear; a program that doesn't know a reason shows its text.
 package verifier
 
 import (
@@ -68,45 +68,45 @@ var ErrUnavailable = errors.New("verifier: the token could not be checked")
 
 // Store is where a Verifier finds what was issued.
 type Store interface {
-	// Lookup returns what is recorded of the token, and of the project with
-	// the normalized name project where that is not empty, all from one
-	// moment. It returns ErrUnknownToken if it is sure that there is no such
-	// token; any other error says that it can't tell. It may be called by
-	// several goroutines at once. The slices of the Record belong to the
-	// caller, who only reads them.
+	// Lookup returns what is recorded about the token, and about the project
+	// with the normalized name project unless that is empty, all from one
+	// moment. It returns ErrUnknownToken if it is sure that no such token
+	// exists; any other error says that it can't tell. Several goroutines may
+	// call it at once. The slices of the Record belong to the caller, who
+	// only reads them.
 	Lookup(ctx context.Context, tokenID, project string) (Record, error)
 }
 
-// Record is what is kept of one token, and what decides over it.
+// Record is what is kept about one token, and what decides about it.
 type Record struct {
 	Location     string    // the host that issued it
 	UserID       string    // UUID of its owner
 	UserName     string    // the owner's name, for people
 	UserFrozen   bool      // the owner may do nothing at present
 	Caveats      [][]byte  // as issued, in their order, at least one
-	Signature    [32]byte  // where the HMAC chain stands behind Caveats
-	Restrictions [][]byte  // caveats that were added on the issuer's side since
+	Signature    [32]byte  // the HMAC chain's value after Caveats
+	Restrictions [][]byte  // caveats added on the issuer's side since
 	ExpiresAt    time.Time // the token is good before this moment; zero: no end
 	RevokedAt    time.Time // zero: not revoked
 	RevokedWhy   string    // completes "token was revoked …": "by its owner"
 	Project      Project   // the project that Lookup was asked about
 }
 
-// Project is what is known of the project that a request is about. It is zero
-// where there is no such project.
+// Project is what is known about the project that a request names. It is zero
+// if no such project exists.
 type Project struct {
 	ID       string // UUID; never used again, as the name may be
 	Name     string // normalized (PEP 503)
-	Member   bool   // the token's owner has a role in it now that uploads
+	Member   bool   // the token's owner now has a role in it that may upload
 	Archived bool   // the token's owner has a role in it, and it takes no uploads now
 }
 
-// Request is what a token is asked to allow. ProjectID and UserID are filled in
-// from the Record, whatever the caller put there; Project is normalized; a zero
+// Request is what a token is asked to allow. Verify fills in ProjectID and UserID
+// from the Record, whatever the caller put there, and normalizes Project; a zero
 // Now means the present.
 type Request = caveats.Request
 
-// Grant says what was allowed, to whom.
+// Grant says what was allowed and to whom.
 type Grant struct {
 	TokenID   string    // UUID of the token
 	UserID    string    // UUID of its owner
@@ -115,11 +115,11 @@ type Grant struct {
 	Project   string    // its normalized name: the one to act on
 	Action    string    // the action of the request
 	ExpiresAt time.Time // when the token ends, by what was issued or added; zero: never, or after the year 9999
-	added     string    // the holder's caveats, each behind its length in two bytes
+	added     string    // the holder's caveats, each after its length in two bytes
 }
 
-// Added says in words what the holder added to the token, in that order; nil where that is
-// nothing.
+// Added says in words what the holder added to the token, in order. It is nil if the holder
+// added nothing.
 func (g Grant) Added() (words []string) {
 	for rest := g.added; len(rest) >= 2; {
 		end := 2 + int(rest[0])<<8 + int(rest[1])
@@ -148,8 +148,8 @@ func New(store Store) *Verifier {
 	return v
 }
 
-// WithClock is a Verifier of the same store that asks now for the time where a Request
-// does not tell it.
+// WithClock returns a Verifier of the same store that asks now for the time if a Request
+// doesn't give it.
 func (v *Verifier) WithClock(now func() time.Time) *Verifier {
 	return &Verifier{store: v.store, into: v.into, now: now}
 }

@@ -17,19 +17,19 @@ import (
 // Verify decides whether the token text allows the request. The error is nil, a
 // *Denial, or one that wraps ErrUnavailable; the Grant is zero unless it is nil.
 //
-// In this order: the token's form, its record, its location, that the issued
-// caveats stand first and unchanged, its signature, whether it was revoked. Each
-// of these alone denies. Then everything else that stands in the way is reported
+// Verify checks in this order: the token's form, its record, its location, that the issued
+// caveats come first and unchanged, its signature, and whether it was revoked. Each
+// of these alone denies. Then it reports everything else that stands in the way
 // at once: caveats as issued, as added by the holder, and as added on the issuer's
 // side; a frozen owner; an owner who is not a member of the project.
 func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant, error) {
-	buf := buffers.Get().(*buffer) // the caveats of token and record are good until it goes back
+	buf := buffers.Get().(*buffer) // the caveats of token and record are valid until it goes back
 	defer buffers.Put(buf)
 	t, err := buf.token.Parse(text)
 	if err != nil {
 		return Grant{}, badForm(err)
 	}
-	if !caveats.ValidUUID(t.ID) { // what the issuer never wrote needs no look
+	if !caveats.ValidUUID(t.ID) { // the issuer never wrote such an id, so don't look it up
 		return Grant{}, unknown("")
 	}
 	v.normalize(&req)
@@ -66,19 +66,20 @@ type buffer struct {
 	scratch scratch.Memory
 }
 
-// buffers are those of the checks under way.
+// buffers lend memory to the checks under way.
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// lookupInto is Lookup into memory that is used again. The record's slices are good until
+// lookupInto is Lookup into memory that is used again. The record's slices are valid until
 // the memory is used next.
 type lookupInto = func(ctx context.Context, rec *Record, tokenID, project string, m *scratch.Memory) error
 
-// reuser is a store of this module. It returns nil for a store that is not itself: what
-// embeds it and has a Lookup of its own has this method too, and must not be passed by.
+// reuser is a store of this module. LookupInto returns nil for a store other than itself: a
+// type that embeds it and has a Lookup of its own has this method too, and its Lookup must not
+// be bypassed.
 type reuser interface{ LookupInto(store Store) lookupInto }
 
 // normalize brings the request into the form that is checked. A name that no
-// project can have counts as none.
+// project can have counts as empty.
 func (v *Verifier) normalize(req *Request) {
 	req.Project = caveats.NormalizeProject(req.Project)
 	if req.Now.IsZero() {
@@ -86,7 +87,7 @@ func (v *Verifier) normalize(req *Request) {
 	}
 }
 
-// lookup reads the record, and tells "there is none" from "can't say".
+// lookup reads the record, and tells an unknown token from a failed lookup.
 func (v *Verifier) lookup(ctx context.Context, b *buffer, id, project string) (err error) {
 	rec := &b.record
 	b.scratch.Span = scratch.Span{}
@@ -113,8 +114,8 @@ func (v *Verifier) lookup(ctx context.Context, b *buffer, id, project string) (e
 }
 
 // checkRecord checks what the issuer wrote, which is trusted whatever the token
-// says. If it can't be read the record is damaged, and nobody's token is at fault. In the
-// span its caveats are known to hold, if there is one.
+// says. If it can't be read, the record is damaged, and nobody's token is at fault. Within
+// span, if there is one, the record's caveats are known to hold.
 func checkRecord(id string, rec *Record, req *Request, span scratch.Span) ([]caveats.Failure, error) {
 	var failures []caveats.Failure
 	if !span.Has(req.Now.Unix()) {
@@ -131,7 +132,7 @@ func checkRecord(id string, rec *Record, req *Request, span scratch.Span) ([]cav
 	return failures, nil
 }
 
-// check is caveats.Check, to which a request is not copied where there is nothing to check.
+// check is caveats.Check, but doesn't copy the request if there is nothing to check.
 func check(raw [][]byte, req *Request) []caveats.Failure {
 	if len(raw) == 0 {
 		return nil
@@ -139,8 +140,8 @@ func check(raw [][]byte, req *Request) []caveats.Failure {
 	return caveats.Check(raw, *req)
 }
 
-// authenticate checks that the token is the issued one, or one that a holder of
-// it narrowed.
+// authenticate checks that the token is the issued one, or one that a holder
+// narrowed.
 func authenticate(t *token.Token, rec *Record) error {
 	if t.Location != rec.Location {
 		return deny(t.ID, caveats.WrongLocation, "token was issued for another package index than it says")
@@ -194,7 +195,7 @@ func standing(fs []caveats.Failure, rec *Record, req *Request) []caveats.Failure
 	return fs
 }
 
-// merge appends to fs what is not said in it yet.
+// merge appends to fs the failures that it doesn't hold yet.
 func merge(fs, more []caveats.Failure) []caveats.Failure {
 next:
 	for _, f := range more {
@@ -221,7 +222,7 @@ func grant(id string, rec *Record, req *Request, added [][]byte, span scratch.Sp
 	}
 }
 
-// joined copies caveats, as Grant.Added reads them: the token's own memory is used again.
+// joined copies caveats in the form that Grant.Added reads, because the token's memory is used again.
 func joined(cs [][]byte) string {
 	if len(cs) == 0 {
 		return ""
@@ -236,7 +237,7 @@ func joined(cs [][]byte) string {
 
 const endOf9999 = 253402300799 // Unix seconds; time.Time can't write later years as RFC 3339
 
-// earliest is when the first of the lives ends.
+// earliest is when the token ends, by whichever limit comes first.
 func earliest(rec *Record, added [][]byte, span scratch.Span) time.Time {
 	end := int64(endOf9999 + 1)
 	if !rec.ExpiresAt.IsZero() {
@@ -281,8 +282,8 @@ func revokedText(rec *Record) string {
 	return text + " on " + rec.RevokedAt.UTC().Format("2006-01-02 at 15:04 UTC")
 }
 
-// unavailable wraps the store's error. That error is quoted, not wrapped, where
-// it would make one error be both a denial and none.
+// unavailable wraps the store's error. It quotes that error instead where wrapping
+// would make the result both a denial and not a denial.
 func unavailable(id string, err error) error {
 	var d *Denial
 	if errors.As(err, &d) || errors.Is(err, ErrUnknownToken) {

@@ -29,28 +29,28 @@ const (
 	quietTime = 250 * time.Millisecond // without a byte, and the client seems to be done
 )
 
-// Answer is a refusal that a person is to read.
+// Answer is a refusal for a person to read.
 type Answer struct {
 	Status   int
-	Sentence string // goes into the reason phrase and the body; "" is the status's own text
-	// RetryAfter, where it is not zero, is sent as Retry-After in whole seconds.
+	Sentence string // goes into the reason phrase and the body; "" means the status's own text
+	// RetryAfter is sent as Retry-After in whole seconds, unless it is zero.
 	RetryAfter time.Duration
-	// Allow, where it is not empty, is sent as Allow, for 405.
+	// Allow is sent as Allow, for 405, unless it is empty.
 	Allow string
 }
 
 // Answer writes a to the client at once, with the sentence as the reason phrase of
-// the status line where the connection can be taken over. Then it reads the rest of
-// the request away, within the Refuser's limits, and returns when the client has
-// closed the connection: most clients read no answer before they have sent
-// everything, and a connection that is closed with bytes unread is reset, which
-// loses the answer. Header fields that w already has are sent along.
+// the status line if the connection can be taken over. Then it reads and discards the
+// rest of the request, within the Refuser's limits, and returns when the client has
+// closed the connection: most clients don't read the answer before they have sent
+// everything, and closing a connection with bytes unread resets it, which
+// loses the answer. Answer also sends the header fields that w already has.
 //
-// Where a proxy passed the request on that says so with X-Forwarded-Host, as those do
-// that are made of Go's net/http (Caddy, Traefik), the request is read away before the
-// answer: they cut their own client off half a second after it.
+// If the request has X-Forwarded-Host, as from proxies built on Go's net/http (Caddy,
+// Traefik), Answer reads and discards the request before it answers: these proxies cut
+// their own client off half a second after the answer.
 //
-// The caller returns after it; nothing may be written any more.
+// The caller returns afterwards and writes nothing more.
 func (f Refuser) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
 	if strings.TrimSpace(a.Sentence) == "" {
 		a.Sentence = http.StatusText(a.Status)
@@ -58,7 +58,7 @@ func (f Refuser) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
 	deadline.Upload.Serve(w, r, func(w http.ResponseWriter, r *http.Request) { f.answer(w, r, a) })
 }
 
-// answer is Answer, where deadlines are seen to.
+// answer is Answer once the deadlines are handled.
 func (f Refuser) answer(w http.ResponseWriter, r *http.Request, a Answer) {
 	rc := http.NewResponseController(w)
 	body := a.body()
@@ -151,8 +151,8 @@ type sender interface {
 	closeWrite()
 }
 
-// connection is a connection that was taken over. What the server had buffered of it
-// is the client's too, and as much worth.
+// connection is a connection that was taken over. Bytes that the server had buffered from
+// it are discarded just the same.
 type connection struct{ net.Conn }
 
 func (c connection) until(t time.Time) { deadline.ReadUntil(c.Conn, t) }
@@ -174,12 +174,12 @@ func (b requestBody) until(t time.Time) { deadline.BodyUntil(b.w, b.r, t) }
 
 func (requestBody) closeWrite() {}
 
-// readOn reads what a client sends after its answer, and throws it away, until the
-// client closes or one of the limits is reached: so many bytes, so long without any,
-// and a speed, so that a client that only drips holds no connection.
+// readOn reads and discards what a client sends after its answer, until the
+// client closes or reaches one of the limits: a number of bytes, a time without any,
+// and a minimum speed, so that a client that only trickles can't hold a connection.
 //
-// The sending half is closed when the client pauses. Before that it is left open,
-// since there are proxies that take a half-closed connection for a dead one.
+// readOn closes the sending half when the client pauses. Before that it leaves it open,
+// since some proxies take a half-closed connection for a dead one.
 func (f Refuser) readOn(from sender) {
 	limit := max(defaultTo(f.MaxDrain, defaultMaxDrain), 1<<20)
 	idle := defaultTo(f.IdleTime, defaultIdleTime)

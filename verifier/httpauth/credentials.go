@@ -1,23 +1,23 @@
-// Package httpauth is the part of checking a token that is HTTP: it reads the
-// token from a request, and says no in the way that upload clients show to
+// Package httpauth is the HTTP part of checking a token: it reads the
+// token from a request, and refuses requests in a way that upload clients show to
 // people.
 //
-// A handler that has all the facts at once is wrapped by [Middleware], or by
-// [Protect] in a router's chain. One that learns them when the request was routed
-// calls [Check], one that learns them on the way, as an upload does, [Token] and its
-// verifier; whatever error comes out they hand to [Refuse]. All of them take what
-// net/http knows, so they work the same under a framework that has its requests:
+// Wrap a handler that has all the facts at once with [Middleware], or with
+// [Protect] in a router's chain. A handler that learns them from routing
+// calls [Check]; one that learns them while it reads the request, as an upload does, calls
+// [Token] and its verifier. Both pass any error to [Refuse]. All of these take net/http's
+// types, so they work the same under a framework that exposes them:
 // under Echo, c.Request() and c.Response().
 //
-// twine and flit show nothing of a refusal but the reason phrase of its status
+// Of a refusal, twine and flit show only the reason phrase of the status
 // line ("HTTPError: 403 Invalid API Token: token is expired"), so [Refuse]
-// writes the sentence there. net/http has no such setting: the connection is
-// taken over and the status line written by hand, which costs the connection.
-// Over HTTP/2, which has no reason phrase, the body alone carries the sentence.
+// writes the sentence there. net/http has no setting for it, so Refuse takes the
+// connection over and writes the status line itself, which costs the connection.
+// Over HTTP/2, which has no reason phrase, only the body carries the sentence.
 //
-// The answer is written at once, while the client is still sending, and what it sends
-// is read away after it within limits (see [Refuser]): clients that read first show
-// the reason at once, those that send everything first show it then.
+// Refuse writes the answer at once, while the client is still sending, and then reads and
+// discards what the client sends, within limits (see [Refuser]): clients that read first show
+// the reason at once, and those that send everything first show it afterwards.
 //
 // No error of this package contains any part of a credential.
 package httpauth
@@ -28,16 +28,16 @@ import (
 	"strings"
 )
 
-// Username is the user name that says that the password is a token, in Basic
-// authentication. It is the one that PyPI uses, compared byte for byte.
+// Username is the user name that marks the password as a token, in Basic
+// authentication. It is the one that PyPI uses, and is compared byte for byte.
 const Username = "__token__"
 
 // maxAuthorization is the longest Authorization header that is read, in bytes.
-// A token of the greatest length (8,192 characters) fits with room to spare,
-// in base64 once more; what is longer is not decoded at all.
+// A token of the greatest length (8,192 characters), encoded in base64 once more,
+// fits with room to spare; a longer header is not decoded at all.
 const maxAuthorization = 16 << 10
 
-// tokenPrefix is what every token begins with; it is used for a hint only.
+// tokenPrefix is what every token begins with; it only serves to give a hint.
 const tokenPrefix = "pypi-"
 
 // CredentialError says what is wrong with the Authorization header of a

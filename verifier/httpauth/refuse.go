@@ -19,9 +19,9 @@ type Refuser struct {
 	// MiB is 1 MiB.
 	MaxDrain int64
 	// IdleTime is how long a client may send nothing meanwhile (zero: 5
-	// seconds). DrainTime (zero: 10 seconds) is how long it is waited for in all,
-	// and DrainRate how many bytes make up for a second of that (zero: 8 KiB), so
-	// that a client that only drips holds no connection.
+	// seconds). DrainTime (zero: 10 seconds) is how long to wait for it in all,
+	// and every DrainRate bytes (zero: 8 KiB) make up for a second of that, so
+	// that a client that only trickles can't hold a connection.
 	IdleTime, DrainTime time.Duration
 	DrainRate           int64
 }
@@ -33,10 +33,10 @@ func Refuse(w http.ResponseWriter, r *http.Request, err error) { Refuser{}.Refus
 //
 //   - a *[CredentialError] from [Token]: 403 and its sentence;
 //   - a *[verifier.Denial]: 403 "Invalid API Token: …" and every reason in words;
-//   - anything else could not be checked: 503 with Retry-After, and not a word
-//     of err.
+//   - anything else, which could not be checked: 503 with Retry-After, and not a
+//     word of err.
 //
-// The caller returns after it; nothing may be written any more.
+// The caller returns afterwards and writes nothing more.
 func (f Refuser) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	f.Answer(w, r, Explain(err))
 }
