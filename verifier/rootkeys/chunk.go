@@ -22,7 +22,7 @@ import (
 //
 // Every seal is bound to the chunk's kind and key, the stamp of the commit that wrote it,
 // and the record's place. So a record of another place, chunk or time does not open,
-// and neither does a beginning of one: what is missing in a chunk is missing.
+// and neither does another chunk's beginning: a record that a chunk lacks doesn't exist.
 const (
 	chunkHead   = 8
 	perRecord   = 8  // tag and end
@@ -31,12 +31,12 @@ const (
 	maxRecords  = 1 << 10
 	placeOfHead = 1<<16 - 1
 
-	// maxChunk is how long a chunk of several records is at most: bbolt puts two values into
-	// a leaf at least, and two of these fill two pages of 4 KB.
+	// maxChunk is the greatest length of a chunk of several records: bbolt puts at least two
+	// values into a leaf, and two of these fill two pages of 4 KB.
 	maxChunk = (2*4096-pageHeader)/2 - elementSize - keySize
 )
 
-// recordID is the identifier of a record: that of a token, or a hash of what the
+// recordID is the identifier of a record: a token's own, or a hash of what the
 // record is about.
 type recordID [16]byte
 
@@ -75,7 +75,7 @@ func placeOf(kind byte, key recordID, stamp uint64, at int) (p place) {
 
 func (p *place) move(at int) { binary.LittleEndian.PutUint16(p[25:], uint16(at)) }
 
-// record is one of a chunk, opened.
+// record is an opened record of a chunk.
 type record struct {
 	id      recordID
 	content []byte
@@ -84,7 +84,7 @@ type record struct {
 // room is what a record takes in a chunk.
 func (r *record) room() int { return perRecord + sealSize + len(r.id) + len(r.content) }
 
-// appendChunk seals records, in the order of their ids, as the chunk with a key.
+// appendChunk seals records, which are in the order of their ids, as the chunk with a key.
 func appendChunk(dst []byte, sealer *seal.Sealer, kind byte, key recordID, stamp uint64, records []record, scratch []byte) (chunk, memory []byte) {
 	from := len(dst)
 	dst = append(dst, make([]byte, chunkHead+perRecord*len(records))...)
@@ -110,14 +110,14 @@ func appendChunk(dst []byte, sealer *seal.Sealer, kind byte, key recordID, stamp
 	return append(dst, make([]byte, length-end)...), scratch
 }
 
-// What is wrong with a chunk, or with what was taken for one.
+// Errors of a chunk, or of bytes taken for one.
 var (
 	errSeal  = errors.New("it does not open: it was changed, or put back to an older state")
 	errChunk = errors.New("its parts don't fit together")
 )
 
-// chunkReader opens records of chunks in memory that may change under it: each part is
-// copied before it is looked at. It is for one goroutine.
+// chunkReader opens records of chunks in memory that may change while it reads: it copies
+// each part before it looks at it. It is for one goroutine.
 type chunkReader struct {
 	head, sealed, name []byte
 
@@ -151,7 +151,7 @@ func (c *chunkReader) bounds(count, i int) (begin, end int) {
 	return begin, int(binary.LittleEndian.Uint32(ends[4*i:]))
 }
 
-// proven tells whether the copied beginning is the one that was sealed there.
+// proven tells whether the copied beginning is the one sealed there.
 func (c *chunkReader) proven(sealer *seal.Sealer, p *place) bool {
 	p.move(placeOfHead)
 	size := len(c.head) - sealSize
@@ -161,8 +161,8 @@ func (c *chunkReader) proven(sealer *seal.Sealer, p *place) bool {
 }
 
 // find opens the record with an id in the chunk that b begins with, and appends its
-// content to dst, which has room before its end for the id. It returns nil where the chunk
-// has none, and an error where that can't be told.
+// content to dst, which has room before its end for the id. It returns nil if the chunk
+// has no such record, and an error if it can't tell.
 func (c *chunkReader) find(dst, b []byte, sealer *seal.Sealer, p *place, id *recordID) ([]byte, error) {
 	c.at = location{}
 	if content := c.seen(dst, b, sealer, p, id); content != nil {
@@ -197,9 +197,9 @@ func (c *chunkReader) find(dst, b []byte, sealer *seal.Sealer, p *place, id *rec
 	return nil, nil
 }
 
-// seen is find for the first record with the tag of an id, where nothing is wrong: else it is
-// nil, and says nothing. It reads no more of the chunk's beginning than it needs; what it
-// returns did open, so the beginning led to the right place.
+// seen is find for the first record with the tag of an id, if nothing is wrong; otherwise it
+// returns nil, which proves nothing. It reads only as much of the chunk's beginning as it
+// needs; the record that it returns did open, so the beginning led to the right place.
 func (c *chunkReader) seen(dst, b []byte, sealer *seal.Sealer, p *place, id *recordID) []byte {
 	if len(b) < chunkHead {
 		return nil
@@ -281,7 +281,7 @@ func (c *chunkReader) all(b []byte, sealer *seal.Sealer, p *place, each func(rec
 	return nil
 }
 
-// records appends every record of a chunk to dst; without a chunk there are none.
+// records appends every record of a chunk to dst, or none if there is no chunk.
 func (c *chunkReader) records(dst []record, b []byte, sealer *seal.Sealer, p *place) ([]record, error) {
 	if b == nil {
 		return dst, nil

@@ -11,7 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/scratch"
 )
 
-// Limits of what a record may hold, kept when it is written and when it is read.
+// Limits of what a record may hold, enforced on writing and on reading.
 const (
 	maxText         = 1 << 10 // bytes of a name, location or reason
 	maxRestrictions = token.MaxCaveats
@@ -33,11 +33,11 @@ const (
 
 var errEncoding = errors.New("its content makes no sense")
 
-// state is the position of a store, and until which revision it can't answer.
+// state is the position of a store, and the revision before which it can't answer.
 type state struct {
 	Position
 	fill     uint64 // the issuer's revision when the store began to follow it
-	diverged bool   // the issuer was heard to have another history
+	diverged bool   // the issuer is known to have another history
 }
 
 func (s *state) filling() bool { return s.Issuer == "" || s.Revision < s.fill }
@@ -69,8 +69,8 @@ func decodeState(b []byte) (*state, error) {
 	return s, d.end()
 }
 
-// copied is what the record of a token has copied of its owner and of the one project
-// that it is for. It holds as long as the bit of the membership is set.
+// copied is what a token's record has copied from its owner and the one project
+// that it is for. It is valid as long as the bit of the membership is set.
 type copied struct {
 	member  uint64 // number of the membership
 	project [16]byte
@@ -78,7 +78,7 @@ type copied struct {
 	user    []byte // name of the owner
 }
 
-// appendToken encodes a token that was checked, with a copy if there is one.
+// appendToken encodes a checked token, with a copy if there is one.
 func appendToken(b []byte, t *Token, user [16]byte, c *newCopy) []byte {
 	var flags byte
 	if !t.ExpiresAt.IsZero() {
@@ -124,7 +124,7 @@ func appendToken(b []byte, t *Token, user [16]byte, c *newCopy) []byte {
 	return b
 }
 
-// The issued caveats stand in a record as they stand in the bytes of a token (see
+// A record holds the issued caveats in the same form as the bytes of a token (see
 // package token): a field of this type for each, and an end mark.
 const (
 	caveatField = 2
@@ -150,7 +150,7 @@ func checkToken(t *Token) (user [16]byte, err error) {
 	return user, nil
 }
 
-// tokenRecord is the record of a token. All of it are parts of what was decoded.
+// tokenRecord is the record of a token. Its slices point into what was decoded.
 type tokenRecord struct {
 	flags      byte
 	user       [16]byte
@@ -161,11 +161,11 @@ type tokenRecord struct {
 	expires    int64        // milliseconds
 	revoked    int64
 	why        []byte
-	list       [][]byte // restrictions, and behind them the issued caveats
+	list       [][]byte // restrictions, then the issued caveats
 	restricted int      // how many of them are restrictions
 }
 
-// decode reads a record. The list is that of before, used again.
+// decode reads a record. It reuses the memory of the previous list.
 func (t *tokenRecord) decode(b []byte) error {
 	const fixed = 2 + len(t.user) + len(t.signature)
 	d := newDecoder(b, encoding)

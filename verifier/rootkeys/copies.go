@@ -8,8 +8,8 @@ import (
 	"github.com/rind-dev/rind/internal/scratch"
 )
 
-// copies are those that were made, for the next tokens of the same owners and projects: in a
-// snapshot, tokens come in the order of time, and each is of another owner.
+// copies keeps the copies that were made, for the next tokens of the same owners and projects:
+// in a snapshot, tokens come in the order of time, and each has another owner.
 type copies struct {
 	last copyKey
 	copy *newCopy // for last; nil: there is none
@@ -54,14 +54,14 @@ func (c *copies) forget() {
 	}
 }
 
-// newCopy is a copy for a token that is written, and the facts that it holds.
+// newCopy is a copy for a token being written, and the facts that it holds.
 type newCopy struct {
 	copied
 	facts caveats.Request
 }
 
-// copyFor is what a token copies, nil where it is not for one project of which its owner is
-// a member.
+// copyFor is what a token copies, or nil unless the token is for one project whose members
+// include its owner.
 func (w *writer) copyFor(t *Token, user [16]byte) (*newCopy, error) {
 	name := onlyProject(t.Caveats)
 	if len(name) == 0 {
@@ -95,7 +95,7 @@ func (w *writer) makeCopy(name string, user [16]byte) (*newCopy, error) {
 	return &newCopy{c, caveats.Request{UserID: uuidText(user[:]), Project: name, ProjectID: uuidText(id[:])}}, nil
 }
 
-// onlyProject is the name of the project that a token is for, empty where it is for several or none.
+// onlyProject is the name of the one project that a token is for, or empty if it is for several or none.
 func onlyProject(issued [][]byte) []byte {
 	for _, c := range issued {
 		rest, ok := bytes.CutPrefix(c, []byte(`[1,["`))
@@ -111,9 +111,9 @@ func onlyProject(issued [][]byte) []byte {
 	return nil
 }
 
-// spanOf is when the caveats of a token hold, where they ask for its owner, the one project that was
-// copied, and the time alone; ok is false where they ask for more, or there are restrictions. To
-// read them with each check would be an eighth of its cost.
+// spanOf is when the caveats of a token hold, if they depend only on its owner, the one project that
+// was copied, and the time; ok is false if they depend on more, or if there are restrictions. Reading
+// them in each check would be an eighth of its cost.
 func spanOf(t *Token, c *newCopy) (span scratch.Span, ok bool) {
 	if len(t.Restrictions) > 0 {
 		return span, false

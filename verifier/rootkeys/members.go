@@ -9,14 +9,14 @@ import (
 	"github.com/rind-dev/rind/caveats"
 )
 
-// The record of a name says which projects have it, with their members as long as
+// The record of a name lists the projects that have it, with their members if
 // they are few, so that a lookup finds both in one place. Each membership has a number,
-// which is never used again. While its bit is set, all of this holds: no other project has
-// the name; the user is known, not frozen, and has the name and the project the name that
-// they had when the number was given; the role uploads. So a token that has these copied,
+// which is never reused. While its bit is set, all of this holds: no other project has
+// the name; the user is known and not frozen; user and project have the names that
+// they had when the number was given; the role may upload. So a token that has copied these,
 // with the number, needs no other record.
 
-// Kinds of records that are no tokens; parts of their ids.
+// Kinds of records other than tokens; parts of their ids.
 const (
 	kindUser    = 'u' // id of the user: name, frozen, the projects that have the user, unless they are in lists
 	kindProject = 'p' // id of the project: name, deleted, members that have records of their own
@@ -25,25 +25,25 @@ const (
 	kindList    = 'l' // id of a user and a number: projects that have the user, where they are many
 )
 
-// maxListed is how many members stand in the record of the name at most. Those of
+// maxListed is the most members that the record of a name lists. The members of
 // a larger project have records of their own.
 const maxListed = 32
 
-// member is that a user has a role in a project.
+// member is a user's role in a project.
 type member struct {
 	role   string
 	number uint64
 }
 
-// uploads tells whether a role does: one that this version does not know may be one that
-// uploads nothing.
+// uploads tells whether a role may upload. A role that this version doesn't know counts as one
+// that may not.
 func uploads[T string | []byte](role T) bool {
 	return string(role) == "owner" || string(role) == "maintainer"
 }
 
 type members map[[16]byte]member
 
-// claim is what the record of a name says of one project.
+// claim is what the record of a name says about one project.
 type claim struct {
 	id      [16]byte
 	apart   bool // its members have records of their own
@@ -110,7 +110,7 @@ func encodeClaims(claims []claim) []byte {
 	return b
 }
 
-// memberRoles checks a project's members as an issuer tells them.
+// memberRoles checks a project's members as an issuer sends them.
 func memberRoles(given map[string]string) (map[[16]byte]string, error) {
 	roles := make(map[[16]byte]string, len(given))
 	for user, role := range given {
@@ -171,7 +171,7 @@ func (w *writer) user(u *User) error {
 	return nil
 }
 
-// userChanged brings the bit of a membership to a user who changed.
+// userChanged updates the bit of a membership after its user changed.
 func (w *writer) userChanged(project, user [16]byte, active, renamed bool) error {
 	p, err := w.projectRecord(project)
 	if err != nil || p == nil {
@@ -268,8 +268,8 @@ func (w *writer) project(p *Project) error {
 	return nil
 }
 
-// unclaim reads the members that a project had, and takes it from the record of its old
-// name where it has that no more.
+// unclaim reads the members that a project had, and removes it from the record of its old
+// name if its name changed.
 func (w *writer) unclaim(old *projectRecord, id [16]byte, name string) (members, error) {
 	if old == nil {
 		return nil, nil
@@ -289,7 +289,7 @@ func (w *writer) unclaim(old *projectRecord, id [16]byte, name string) (members,
 	return was, err
 }
 
-// setMembers writes the record of a project, of its name and of its members.
+// setMembers writes the records of a project, its name and its members.
 func (w *writer) setMembers(id [16]byte, old, next *projectRecord, now members) error {
 	claims, err := w.claims(next.name)
 	if err != nil {
@@ -325,7 +325,7 @@ func (w *writer) setMembers(id [16]byte, old, next *projectRecord, now members) 
 	return w.setOther(next.encode(), kindProject, id[:])
 }
 
-// usersOf brings the records of users to the members that a project has now.
+// usersOf updates the records of the users who joined or left a project.
 func (w *writer) usersOf(project [16]byte, was, now members) error {
 	for user := range was {
 		if _, ok := now[user]; ok {
@@ -363,8 +363,8 @@ func (w *writer) usersOf(project [16]byte, was, now members) error {
 	return nil
 }
 
-// judge sets the bits of who is in the projects of a name. Where one project has it, and
-// has had it, only those are looked at who changed from was to now.
+// judge sets the bits of all members of the projects that have a name. If a single project
+// has the name and had it before, judge skips members who did not change from was to now.
 func (w *writer) judge(name string, was, now members, id [16]byte) error {
 	claims, err := w.claims(name)
 	if err != nil {

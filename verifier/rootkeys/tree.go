@@ -12,21 +12,21 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// What looks for a chunk walks bbolt's B+tree by itself, in the memory map of the read
-// transaction that it holds. bbolt copies pages before it changes them, and neither uses a page
-// again nor moves the map as long as a transaction is open that began before, so what
-// is read does not change. The walk allocates nothing, and it trusts nothing that it
-// reads: bbolt has no checksums, and where a page is damaged its own walk panics at
+// A search for a chunk walks bbolt's B+tree itself, in the memory map of the read
+// transaction that it holds. bbolt copies pages before it changes them, and neither reuses a
+// page nor moves the map while an earlier transaction is open, so what the walk
+// reads does not change. The walk allocates nothing, and it trusts nothing that it
+// reads: bbolt has no checksums, and on a damaged page its own walk panics at
 // best, and at worst ends the process, as on a page that names itself as its child.
 //
-// What is not checked is the end of the file. It may be cut while we read, after
-// every check that we could make; reading behind it is a fault of the memory map, which
-// Store.read and Store.apart turn into an error.
+// The walk does not check the end of the file, which may be truncated while we read, after
+// any check that we could make; reading past it faults in the memory map, and
+// Store.read and Store.apart turn that fault into an error.
 //
 // The format is that of bbolt's internal/common (page.go, inode.go, bucket.go): numbers
 // in the machine's byte order; a page begins with its id, flags, the number of its
-// elements, and how many pages it goes on for; elements follow, of 16 bytes each, with
-// the position of their key behind themselves.
+// elements, and the number of pages that continue it; elements of 16 bytes follow, each with
+// the position of its key relative to itself.
 type tree struct {
 	data []byte // the memory map, up to the end of the transaction's pages
 	size uint64 // of a page
@@ -54,7 +54,7 @@ var (
 
 func badPage(id uint64, what string) error { return fmt.Errorf("%w: page %d: %s", errPage, id, what) }
 
-// treeOf is what tx sees, good until it ends.
+// treeOf is the tree that tx sees, valid until tx ends.
 func treeOf(tx *bbolt.Tx) tree {
 	info := tx.DB().Info()
 	first := *(**byte)(unsafe.Pointer(&info.Data)) // not in Go's memory, so it does not move
@@ -89,8 +89,8 @@ func (t *tree) node(id uint64) (node, error) {
 	return n, nil
 }
 
-// nodeOf reads the flags and the number of elements. The first key stands right behind the
-// elements, as bbolt writes them, so the number is the one that was written.
+// nodeOf reads the flags and the number of elements. It checks that the first key follows the
+// elements directly, as bbolt writes them, so that the number is the one written.
 func nodeOf(b []byte) (node, bool) {
 	if len(b) < pageHeader {
 		return node{}, false
@@ -103,7 +103,7 @@ func nodeOf(b []byte) (node, bool) {
 	return n, n.count == 0 || n.position(0) == elementSize*uint64(n.count)
 }
 
-// position is where the key of element i begins, behind the beginning of the element.
+// position is where the key of element i begins, counted from the beginning of the element.
 func (n *node) position(i int) uint64 {
 	at := pageHeader + elementSize*i
 	if n.leaf {
@@ -112,10 +112,10 @@ func (n *node) position(i int) uint64 {
 	return uint64(binary.NativeEndian.Uint32(n.b[at:]))
 }
 
-// whole tells whether a page is as bbolt wrote it, as far as that can be seen: each element
-// begins where the one before it ends, and comes after it, from low on and before high, as
-// the branch above says; nil is no bound. A search finds its way through such a page, however
-// it goes.
+// whole tells whether a page is as bbolt wrote it, as far as the page shows: each element
+// begins where the previous one ends and sorts after it, and all are at least low and less
+// than high, as the branch above says; nil means no bound. Any search of such a page finds its
+// way.
 func (n *node) whole(low, high []byte) bool {
 	end, last := pageHeader+elementSize*uint64(n.count), low
 	for i := range n.count {
@@ -138,7 +138,7 @@ func (n *node) whole(low, high []byte) bool {
 	return high == nil || n.count == 0 || bytes.Compare(last, high) < 0
 }
 
-// key is that of element i, which must be one; ok is false where it is not inside the page.
+// key is the key of element i, which must exist; ok is false if the key is not inside the page.
 func (n *node) key(i int) (key []byte, ok bool) {
 	at := pageHeader + elementSize*i
 	e := n.b[at : at+elementSize]
@@ -153,7 +153,7 @@ func (n *node) key(i int) (key []byte, ok bool) {
 	return n.b[begin:end], true
 }
 
-// value is that of element i of a leaf, and whether it is a bucket.
+// value is the value of element i of a leaf, and whether it is a bucket.
 func (n *node) value(i int) (value []byte, bucket, ok bool) {
 	at := pageHeader + elementSize*i
 	e := n.b[at : at+elementSize]
@@ -165,13 +165,13 @@ func (n *node) value(i int) (value []byte, bucket, ok bool) {
 	return n.b[begin:end:end], binary.NativeEndian.Uint32(e)&bucketFlag != 0, true
 }
 
-// child is the page behind element i of a branch.
+// child is the page that element i of a branch leads to.
 func (n *node) child(i int) uint64 {
 	return binary.NativeEndian.Uint64(n.b[pageHeader+elementSize*i+8:])
 }
 
-// search finds the first element whose key is not before the wanted one, count if all
-// are.
+// search finds the first element whose key is not less than the wanted one, or count if all
+// are less.
 func (n *node) search(key []byte) (i int, exact, ok bool) {
 	low, high := 0, n.count
 	for low < high {
@@ -192,7 +192,7 @@ func (n *node) search(key []byte) (i int, exact, ok bool) {
 	return low, false, true
 }
 
-// Where bbolt's meta pages, the first two, say what (internal/common/meta.go).
+// Offsets of the fields of bbolt's meta pages, the first two (internal/common/meta.go).
 const (
 	metaFlag     = 0x04
 	freelistFlag = 0x10
@@ -212,8 +212,8 @@ const (
 	countIsInFirst = math.MaxUint16
 )
 
-// meta is a page of bbolt's that says where the others are; ok is false where it has no
-// good checksum.
+// meta tells whether b is a meta page of bbolt's, which says where the other pages are; ok is
+// false if its checksum is wrong.
 func meta(b []byte) (ok bool) {
 	if len(b) < metaSize || binary.NativeEndian.Uint32(b[metaMagic:]) != magic {
 		return false
@@ -223,8 +223,8 @@ func meta(b []byte) (ok bool) {
 	return h.Sum64() == binary.NativeEndian.Uint64(b[metaSum:])
 }
 
-// checkFree looks at the list of free pages of the meta page that bbolt uses: it writes into
-// the pages that are in it, and asks for memory for as many as it says.
+// checkFree checks the list of free pages of the meta page that bbolt uses: bbolt writes into
+// the pages that it lists, and allocates memory for as many as it claims.
 func (t *tree) checkFree() error {
 	return checkFree(t.size, uint64(len(t.data))/t.size, func(at, n uint64) ([]byte, error) {
 		if at+n > uint64(len(t.data)) {
@@ -234,7 +234,7 @@ func (t *tree) checkFree() error {
 	})
 }
 
-// checkFree is that for whatever reads the file.
+// checkFree does the same with any way to read the file.
 func checkFree(size, pages uint64, read func(at, n uint64) ([]byte, error)) error {
 	var id, newest uint64
 	good := false
