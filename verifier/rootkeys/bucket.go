@@ -11,14 +11,14 @@ import (
 // bucket is one of the buckets that a transaction sees.
 type bucket struct {
 	tree
-	root     uint64 // its first page; 0: inline is it
+	root     uint64 // its first page; 0: it is inline
 	inline   node
 	sequence uint64
-	seen     map[uintptr]bool // pages that path has looked at; nil: it looks at them again
+	seen     map[uintptr]bool // pages that path has checked; nil: it checks them each time
 }
 
-// openBucket finds a bucket as it was before tx, by the names of those around it and its
-// own; ok is false where there is none.
+// openBucket finds a bucket as it was before tx, by the names of its parents and its
+// own; ok is false if it doesn't exist.
 func openBucket(tx *bbolt.Tx, names ...[]byte) (b bucket, ok bool, err error) {
 	b = bucket{tree: treeOf(tx), root: uint64(tx.Cursor().Bucket().Root())}
 	for _, name := range names {
@@ -51,7 +51,7 @@ func (b *bucket) top() (node, error) {
 	return b.node(b.root)
 }
 
-// find returns the value of a key, not nil where there is one.
+// find returns the value of a key, or nil if the key doesn't exist.
 func (b *bucket) find(key []byte) (value []byte, isBucket bool, err error) {
 	n, err := b.top()
 	if err != nil {
@@ -94,11 +94,11 @@ func (b *bucket) each(fn func(*element) error) error {
 	if err != nil {
 		return err
 	}
-	pages := uint64(len(b.data)) / b.size // there are no more
+	pages := uint64(len(b.data)) / b.size // the file has no more
 	return b.eachOf(n, maxDepth, &pages, fn)
 }
 
-// eachOf is each of what is at or below a page, which stands depth pages deep at most.
+// eachOf is each for a page and those below it, at most depth pages deep.
 func (b *bucket) eachOf(n node, depth int, pages *uint64, fn func(*element) error) error {
 	if depth == 0 || *pages == 0 {
 		return errDeep
@@ -126,26 +126,26 @@ func (b *bucket) eachOf(n node, depth int, pages *uint64, fn func(*element) erro
 	return nil
 }
 
-// known tells whether a page was found whole before in this transaction, and notes it.
+// known tells whether a page was already found whole in this transaction, and notes it.
 func (b *bucket) known(n node) bool {
 	if b.seen == nil {
 		return false
 	}
 	at := uintptr(unsafe.Pointer(&n.b[0]))
 	seen := b.seen[at]
-	b.seen[at] = true // where it is not whole, the transaction ends
+	b.seen[at] = true // if it is not whole, the transaction ends
 	return seen
 }
 
-// path is the pages from the top of a bucket to a leaf, the leaf last, each but the leaf
-// with the element behind which the next one is.
+// path is the pages from the top of a bucket to a leaf, the leaf last; each but the leaf
+// comes with the element that leads to the next.
 type path struct {
 	nodes []node
 	index []int
 }
 
-// path walks to the leaf where a key belongs, and to its place there, and looks at each page
-// as a whole.
+// path walks to the leaf where a key belongs, and to its place there, and checks each whole
+// page on the way.
 func (b *bucket) path(key []byte) (p path, i int, err error) {
 	n, err := b.top()
 	if err != nil {
@@ -177,7 +177,7 @@ func (b *bucket) path(key []byte) (p path, i int, err error) {
 	return p, 0, errDeep
 }
 
-// element is the one at place i of a leaf.
+// element is the element at place i of a leaf.
 func (n *node) element(i int) (*element, error) {
 	key, ok1 := n.key(i)
 	value, bucket, ok2 := n.value(i)

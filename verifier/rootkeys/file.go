@@ -54,8 +54,8 @@ func openFile(path string, opt Options) (_ *file, err error) {
 	return &file{db: db, os: osFile}, nil
 }
 
-// isAt tells whether the open file is the one at path, and not one whose place another
-// took while Open waited for it.
+// isAt tells whether the open file is the one at path, and not one that was replaced
+// while Open waited for it.
 func isAt(file *os.File, path string) bool {
 	a, err := file.Stat()
 	if err != nil {
@@ -65,9 +65,9 @@ func isAt(file *os.File, path string) bool {
 	return err == nil && os.SameFile(a, b)
 }
 
-// checkBeforeOpening looks at what bbolt believes when it opens a file: it would take as
-// much memory as a damaged list of free pages says. While another process writes, what is
-// read may be of two moments; then that process holds the file, and is waited for.
+// checkBeforeOpening checks what bbolt trusts when it opens a file: bbolt would allocate as
+// much memory as a damaged list of free pages claims. While another process writes, a read may
+// mix two moments, so a failed check is tried again for a while.
 func checkBeforeOpening(f *os.File) (err error) {
 	for wait := time.Millisecond; wait < 100*time.Millisecond; wait *= 2 {
 		err = checkFreeOf(f)

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// How what changed comes into the file: records are encoded, chunks that change are opened, and
-// their successors sealed, on several goroutines, which touch neither bbolt nor its memory map.
+// How changes reach the file: several goroutines encode records, open the chunks that change,
+// and seal their successors; they touch neither bbolt nor its memory map.
 
-// newToken is a token that changed, with what its record needs besides.
+// newToken is a token that changed, with what else its record needs.
 type newToken struct {
 	id   recordID
 	user [16]byte
@@ -33,7 +33,7 @@ func (w *writer) encode() {
 	w.tokens = w.tokens[:0]
 }
 
-// flush writes what changed, and brings w.m to it.
+// flush writes what changed, and updates w.m accordingly.
 func (w *writer) flush() error {
 	w.encode()
 	for table := range w.own {
@@ -50,7 +50,7 @@ type group struct {
 	key     recordID
 	value   []byte // the chunk, copied from the file; nil where the table is empty
 	place   place  // that its seals are bound to
-	last    bool   // it is the last one of its table
+	last    bool   // it is the last chunk of its table
 	changes []record
 	parts   []part // what takes its place
 	err     error
@@ -64,11 +64,11 @@ type part struct {
 	sealed  []byte
 }
 
-// roundBytes is of how much write has the records opened at once.
+// roundBytes bounds the chunks whose records write has open at once.
 const roundBytes = 2 << 20
 
-// write writes records, which come in the order of their ids, and brings w.m to them. It
-// stops when it has written about so many chunks, and returns how many records are in them.
+// write writes records, which come in the order of their ids, and updates w.m accordingly. It
+// stops after about that many chunks, and returns how many of the records it has written.
 func (w *writer) write(table int, list []record, chunks int) (done int, err error) {
 	var all []change
 	for cut := false; !cut && done < len(list) && w.written < chunks; {
@@ -109,8 +109,8 @@ func (w *writer) putGroup(kind byte, g *group) (change, error) {
 	return c, nil
 }
 
-// groups are the next records of list, as many as fit into a round and into so many chunks. Where
-// the last group was cut short the write has to end with it: what follows changes the parts.
+// groups are the next records of list, as many as fit into a round and into that many chunks. If
+// the last group is cut short, the write has to end with it: what follows changes its parts.
 func (w *writer) groups(table int, list []record, chunks int) (out []group, n int, cut bool, err error) {
 	t := &w.m.tables[table]
 	for size := 0; n < len(list) && size < roundBytes && chunks > 0; {
@@ -149,7 +149,7 @@ func (w *writer) groups(table int, list []record, chunks int) (out []group, n in
 	return out, n, false, nil
 }
 
-// seal makes the parts of groups.
+// seal makes and seals the parts of groups.
 func (w *writer) seal(kind byte, groups []group) error {
 	m := w.memory
 	for i := range m.records {
@@ -216,7 +216,7 @@ func (w *writer) split(worker int, g *group) error {
 
 func isGone(r record) bool { return r.content == nil }
 
-// merge appends what a chunk has after changes; both lists are in order.
+// merge appends a chunk's records after changes to dst; both lists are in order.
 func merge(dst, was, changes []record) []record {
 	for len(was) > 0 || len(changes) > 0 {
 		switch {

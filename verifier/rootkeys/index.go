@@ -9,9 +9,9 @@ import (
 	"github.com/rind-dev/rind/internal/seal"
 )
 
-// table is which chunks there are of one kind, in memory: where each begins, and the stamp
-// under which its records open. A chunk has the ids from its key on until the next; the
-// first one's key is zero. A table that was published is not changed, but for its hints.
+// table lists the chunks of one kind, in memory: where each begins, and the stamp
+// under which its records open. A chunk has the ids from its key up to the next chunk's; the
+// first chunk's key is zero. A published table does not change, except for its hints.
 type table struct {
 	blocks []*block
 	heads  []uint64 // of the blocks' first keys
@@ -24,14 +24,14 @@ type block struct {
 	entries []entry  // in the order of their keys
 }
 
-// entry is what the index knows of a chunk.
+// entry is what the index knows about a chunk.
 type entry struct {
 	head, tail uint64        // of its key
 	stamp      uint64        // under which its records are sealed
 	hint       atomic.Uint32 // where in the file it was seen last, in units of chunkAlign; 0: nowhere
 }
 
-// sampled entries have 128 bytes, which a processor reads at once.
+// sampled entries take 128 bytes, which a processor reads at once.
 const sampled = 4
 
 const (
@@ -39,8 +39,8 @@ const (
 	entrySize  = 24
 )
 
-// notAbove is how many in a list in order are not above x. It has no branch that depends on
-// what it finds: a processor guesses half of those wrong.
+// notAbove is how many values of a sorted list are not above x. None of its branches depends
+// on the values: a processor would mispredict half of those.
 func notAbove(list []uint64, x uint64) int {
 	if len(list) == 0 {
 		return 0
@@ -48,7 +48,7 @@ func notAbove(list []uint64, x uint64) int {
 	from, n := 0, len(list)
 	for n > 1 {
 		half := n / 2
-		_, above := bits.Sub64(x, list[from+half-1], 0) // 1 where what stands there is above x
+		_, above := bits.Sub64(x, list[from+half-1], 0) // 1 if the value there is above x
 		from += half & (int(above) - 1)
 		n -= half
 	}
@@ -56,7 +56,7 @@ func notAbove(list []uint64, x uint64) int {
 	return from + 1 - int(above)
 }
 
-// find is where the chunk stands that has an id; the block is nil in an empty table.
+// find locates the chunk that has an id; the block is nil if the table is empty.
 func (t *table) find(id *recordID) (*block, int) {
 	n := t.block(id)
 	if n < 0 {
@@ -65,7 +65,7 @@ func (t *table) find(id *recordID) (*block, int) {
 	return t.blocks[n], t.blocks[n].find(id)
 }
 
-// find is which entry's chunk has an id, in the block that does.
+// find is the entry of the chunk that has an id, in the block that covers it.
 func (b *block) find(id *recordID) int {
 	head, tail := id.halves()
 	from := sampled * max(notAbove(b.samples, head)-1, 0)
@@ -153,8 +153,8 @@ type change struct {
 	keys []recordID // the first is old
 }
 
-// changed is the table with changes, in the order of their keys; what they name has a
-// stamp. Blocks without a change are shared.
+// changed is the table after changes, which are in the order of their keys; the chunks that
+// they name have stamp. Blocks without a change are shared.
 func (t *table) changed(changes []change, stamp uint64) table {
 	out := table{blocks: make([]*block, 0, len(t.blocks)+1)}
 	if len(t.blocks) == 0 {
@@ -186,8 +186,8 @@ func (t table) indexed() table {
 	return t
 }
 
-// add appends the block b with changes, as one block or several: full ones at the table's
-// end, where ids come in order, and else even ones.
+// add appends the block b with changes, as one or more blocks: full ones at the table's
+// end, where ids come in order, and evenly filled ones elsewhere.
 func (t *table) add(b *block, changes []change, stamp uint64, last bool) {
 	total := 0
 	if b != nil {

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// The projects of a user: the last ones in the user's own record, and the others in lists of
-// perList each. So it costs the same to join a project, however many the user has.
+// The projects of a user: the user's own record holds the last ones, and lists of perList each
+// hold the others. So joining a project costs the same however many the user has.
 
 const perList = 64
 
@@ -34,7 +34,7 @@ func (w *writer) badList(user [16]byte, err error) error {
 	return w.s.damaged("the projects of user "+uuidText(user[:]), err)
 }
 
-// setList writes a list; nil takes it away.
+// setList writes a list; nil removes it.
 func (w *writer) setList(user [16]byte, number uint64, ids [][16]byte) error {
 	var b []byte
 	if ids != nil {
@@ -43,7 +43,7 @@ func (w *writer) setList(user [16]byte, number uint64, ids [][16]byte) error {
 	return w.setOther(b, kindList, user[:], binary.BigEndian.AppendUint64(nil, number))
 }
 
-// projectsOf are all projects that have a user as a member.
+// projectsOf returns all projects that have a user as a member.
 func (w *writer) projectsOf(user [16]byte, u *userRecord) (all [][16]byte, err error) {
 	for number := range u.lists {
 		ids, err := w.list(user, number)
@@ -55,7 +55,7 @@ func (w *writer) projectsOf(user [16]byte, u *userRecord) (all [][16]byte, err e
 	return append(all, u.projects...), nil
 }
 
-// join adds a project to those of a user, whose record the caller writes.
+// join adds a project to a user's projects; the caller writes the user's record.
 func (w *writer) join(user [16]byte, u *userRecord, project [16]byte) error {
 	u.projects = append(u.projects, project)
 	if len(u.projects) < perList {
@@ -66,8 +66,8 @@ func (w *writer) join(user [16]byte, u *userRecord, project [16]byte) error {
 	return err
 }
 
-// leave takes a project from those of a user, whose record the caller writes. Every list stays
-// full: another project takes the place.
+// leave removes a project from a user's projects; the caller writes the user's record. Every
+// list stays full: another project takes the free place.
 func (w *writer) leave(user [16]byte, u *userRecord, project [16]byte) error {
 	if i := slices.Index(u.projects, project); i >= 0 {
 		u.projects = slices.Delete(u.projects, i, i+1)

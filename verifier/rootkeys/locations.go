@@ -2,12 +2,13 @@ package rootkeys
 
 import "encoding/binary"
 
-// locations remembers where the records that were found last stand: a token that is seen again costs
-// no search of the index and no look at its chunk's beginning. That is all it is: under which
-// key and stamp a record has to open comes from the index each time, and what opens says whose it
-// is. So a location that is out of date, or another record's, costs time and never truth.
+// locations remembers where the records found last are: a token that is seen again costs
+// no search of the index and no look at its chunk's beginning. It is only a hint: the key and
+// stamp under which a record has to open come from the index each time, and the opened record
+// says whose it is. So a location that is out of date, or another record's, costs time but never
+// yields a wrong answer.
 //
-// It is for one goroutine, like the reader that has it.
+// It is for one goroutine, like its reader.
 type locations [locationSets]locationSet
 
 // A set is the 64 bytes that a processor reads at once.
@@ -19,7 +20,7 @@ const (
 	locationSets = 1 << locationBits
 )
 
-// location is where a token's record stands. The zero value is nowhere: no record has no bytes.
+// location is where a token's record is. The zero value is nowhere: every record has bytes.
 type location struct {
 	tag   uint32 // of the token's id
 	chunk uint32 // in the file, in units of chunkAlign; it is read while the index is
@@ -29,14 +30,14 @@ type location struct {
 	size  uint16
 }
 
-// set is where the location of a token stands: ids are spread over the sets also where they are counted
-// rather than drawn.
+// set is the set for a token's location: it spreads ids over the sets even if they are sequential
+// rather than random.
 func (l *locations) set(id *recordID) *locationSet {
 	const golden = 0x9e3779b97f4a7c15 // 2^64 by the golden ratio
 	return &l[binary.BigEndian.Uint64(id[8:])*golden>>(64-locationBits)]
 }
 
-// find is the location of a token, if it is remembered; else its size is zero.
+// find is the location of a token if it is remembered; otherwise its size is zero.
 func (l *locations) find(id *recordID) location {
 	set, tag := l.set(id), id.tag()
 	for i := range set {
@@ -53,8 +54,8 @@ func (l *locations) find(id *recordID) location {
 	return location{}
 }
 
-// put remembers a location. In a full set it takes the place of the newest, so that tokens that are seen
-// once push out none that is seen again and again.
+// put remembers a location. In a full set it replaces the newest, so that tokens seen once
+// don't push out those seen again and again.
 func (l *locations) put(id *recordID, at location) {
 	set := l.set(id)
 	at.tag = id.tag()
@@ -68,5 +69,5 @@ func (l *locations) put(id *recordID, at location) {
 	set[n] = at
 }
 
-// newest is where a set has the location that was not asked for since it was put there.
+// newest is the place in a set of the location that nothing has asked for since it was put there.
 const newest = len(locationSet{}) - 1

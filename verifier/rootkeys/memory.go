@@ -2,8 +2,9 @@ package rootkeys
 
 import "sync"
 
-// memory is what a writer works in. What is in plain is needed until the records are written, what is
-// in sealed until the transaction has ended, as bbolt keeps it; the rest for one round of write.
+// memory is what a writer works in. The contents of plain are needed until the records are written;
+// those of sealed until the transaction has ended, because bbolt keeps them; the rest for one round of
+// write.
 type memory struct {
 	plain, sealed, round [maxWorkers]arena
 	records              [maxWorkers][]record
@@ -11,8 +12,8 @@ type memory struct {
 	scratch              [maxWorkers][]byte
 }
 
-// release gives back what is used no more: not after an error, behind which a transaction
-// may go on.
+// release gives back memory that is no longer used. Don't call it after an error, because the
+// transaction may go on.
 func (m *memory) release() {
 	release(&m.plain)
 	release(&m.sealed)
@@ -25,8 +26,8 @@ func release(arenas *[maxWorkers]arena) {
 	}
 }
 
-// arena is memory for many values that are needed equally long: it is given back as a whole,
-// and used again, also by others. One goroutine uses it.
+// arena is memory for many values with the same lifetime: it is given back as a whole
+// and used again, by other arenas too. It is for one goroutine.
 type arena struct {
 	slabs []*[slabSize]byte
 	begun bool
@@ -61,7 +62,7 @@ func (a *arena) room(n int) []byte {
 // keep is a copy of b in the arena.
 func (a *arena) keep(b []byte) []byte { return append(a.room(len(b)), b...) }
 
-// release gives all memory back: nothing that was in it is used any more.
+// release gives all memory back; nothing may use what was in it any more.
 func (a *arena) release() {
 	for _, slab := range a.slabs {
 		slabs.Put(slab)

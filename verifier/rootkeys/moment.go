@@ -17,12 +17,12 @@ type file struct {
 	db     *bbolt.DB
 	os     *os.File
 	sealer *seal.Sealer
-	seen   atomic.Int64   // its time of change as of our last write, Unix nanoseconds
-	size   atomic.Int64   // the most bytes that it had
+	seen   atomic.Int64   // its modification time after our last write, Unix nanoseconds
+	size   atomic.Int64   // the most bytes that it has had
 	base   atomic.Uintptr // where it is mapped
 }
 
-// note remembers what the file looks like behind a write of ours.
+// note remembers what the file looks like after a write of ours.
 func (f *file) note() {
 	if fi, err := f.os.Stat(); err == nil {
 		f.seen.Store(fi.ModTime().UnixNano())
@@ -30,8 +30,8 @@ func (f *file) note() {
 	}
 }
 
-// moment is what the store is after one commit, in memory: the root of what is in the file.
-// It is made before the commit and published behind it, and is not changed then, but for hints.
+// moment is the state of the store after one commit, in memory: the root of the file's contents.
+// It is made before the commit and published after it; from then on only its hints change.
 type moment struct {
 	file *file
 	tx   uint64 // bbolt's number of the commit
@@ -41,7 +41,7 @@ type moment struct {
 	secret  [32]byte // makes the ids of records that are no tokens
 	mark    uint64   // random, of this commit: the stamp of what it wrote
 	tables  [len(tableKinds)]table
-	members uint64 // how many numbers of memberships were given
+	members uint64 // how many membership numbers were given out
 	bits    []*bitsPage
 }
 
@@ -51,8 +51,8 @@ const (
 	othersTable
 )
 
-// bitsPage is a part of the bits that say of memberships, by their numbers, that what
-// tokens have copied of them still holds.
+// bitsPage is a part of the bits that say, by membership number, whether what
+// tokens have copied from a membership still holds.
 type bitsPage struct {
 	stamp uint64 // under which it is sealed; 0: it is not in the file yet
 	bits  [bitsSize]byte
@@ -68,7 +68,7 @@ func (m *moment) holds(number uint64) bool {
 
 const rootEncoding = 1
 
-// encode is the root as it stands in the file, before it is sealed.
+// encode returns the root as the file holds it, before it is sealed.
 func (m *moment) encode() []byte {
 	b := append([]byte{rootEncoding}, m.secret[:]...)
 	b = binary.LittleEndian.AppendUint64(b, m.mark)
@@ -89,7 +89,7 @@ func (m *moment) encode() []byte {
 	return b
 }
 
-// root is what encode writes, read: with blocks and bits that are named only.
+// root is what encode wrote, decoded: it names blocks and bits without their contents.
 type root struct {
 	moment
 	blocks [len(tableKinds)][]stamped
@@ -202,7 +202,7 @@ func errMissing(there bool) error {
 	return errors.New("it is missing")
 }
 
-// ordered tells whether the blocks follow each other.
+// ordered checks that the blocks follow each other.
 func (t *table) ordered() error {
 	for n := 1; n < len(t.blocks); n++ {
 		before := t.blocks[n-1]
@@ -227,12 +227,12 @@ func (s *Store) readRoot(tx *bbolt.Tx, f *file) (*root, error) {
 	return r, nil
 }
 
-// fresh is a moment without records, of the same file and the same secret.
+// fresh is a moment without records, with the same file and secret.
 func (m *moment) fresh() *moment {
 	return &moment{file: m.file, tx: m.tx, secret: m.secret}
 }
 
-// sameRoot says what is wrong where tx does not see what m says.
+// sameRoot returns an error if tx does not see what m says.
 func (s *Store) sameRoot(tx *bbolt.Tx, m *moment, id uint64) error {
 	if id != m.tx {
 		return s.wentBack(fmt.Errorf("its last commit is number %d, and this program's is %d", id, m.tx))
@@ -247,7 +247,7 @@ func (s *Store) sameRoot(tx *bbolt.Tx, m *moment, id uint64) error {
 	return nil
 }
 
-// wentBack is the error of a file that was changed under the program, which answers nothing from it any more.
+// wentBack is the error for a file that was changed under the program, which stops answering from it.
 func (s *Store) wentBack(err error) error {
 	return s.fail(fmt.Errorf("%w: %s was changed or put back by another program while this one uses it: %w; stop this program, move the file away and let a new one be filled from the issuer", ErrDamaged, s.path, err))
 }

@@ -5,13 +5,13 @@ import (
 	"errors"
 )
 
-// What a writer reads and writes of users, projects, names and memberships.
+// How a writer reads and writes users, projects, names and memberships.
 
 func (w *writer) other(kind byte, parts ...[]byte) ([]byte, error) {
 	return w.get(othersTable, w.m.otherID(kind, parts...))
 }
 
-// setOther writes a record, if it is different.
+// setOther writes a record if it differs.
 func (w *writer) setOther(content []byte, kind byte, parts ...[]byte) error {
 	id := w.m.otherID(kind, parts...)
 	old, err := w.get(othersTable, id)
@@ -82,7 +82,7 @@ func (w *writer) apart(project [16]byte, users [][16]byte) (members, error) {
 	return all, nil
 }
 
-// membersOf returns the members of a project of a claim.
+// membersOf returns the members of a claim's project.
 func (w *writer) membersOf(c *claim) (members, error) {
 	if !c.apart {
 		return c.members, nil
@@ -94,7 +94,7 @@ func (w *writer) membersOf(c *claim) (members, error) {
 	return w.apart(c.id, p.apart)
 }
 
-// memberOf is a user's membership in a project of a claim.
+// memberOf is a user's membership in a claim's project.
 func (w *writer) memberOf(c *claim, user [16]byte) (m member, ok bool, err error) {
 	if !c.apart {
 		m, ok = c.members[user]

@@ -8,12 +8,12 @@ import (
 // overlay is the records of one table that changed and are not in the file yet. Ids that come
 // in their order, as those of a snapshot's tokens do, cost an append each.
 type overlay struct {
-	list  []record         // content is nil where a record was taken away
+	list  []record         // content is nil if a record was removed
 	at    map[recordID]int // place in list of each id; nil as long as they are in order
-	bytes int              // that all of it takes in chunks
+	bytes int              // that its records take in chunks
 }
 
-// get is what a record was changed to; ok is false where it was not changed.
+// get is what a record was changed to; ok is false if it was not changed.
 func (o *overlay) get(id *recordID) (content []byte, ok bool) {
 	if i, ok := o.place(id); ok {
 		return o.list[i].content, true
@@ -32,7 +32,7 @@ func (o *overlay) place(id *recordID) (i int, ok bool) {
 	return slices.BinarySearchFunc(o.list, id, func(r record, id *recordID) int { return compareIDs(&r.id, id) })
 }
 
-// set changes a record; the content stays the caller's, who does not change it.
+// set changes a record and keeps content, which the caller must not change.
 func (o *overlay) set(id recordID, content []byte) {
 	r := record{id, content}
 	i, ok := o.place(&id)
@@ -54,7 +54,7 @@ func (o *overlay) set(id recordID, content []byte) {
 	o.bytes += r.room()
 }
 
-// sorted is all of it in the order of the ids. What is behind the overlay changes with the next set.
+// sorted returns the overlay's own list in the order of the ids; the next set changes it.
 func (o *overlay) sorted() []record {
 	if o.at != nil {
 		slices.SortFunc(o.list, func(a, b record) int { return compareIDs(&a.id, &b.id) })
@@ -63,10 +63,10 @@ func (o *overlay) sorted() []record {
 	return o.list
 }
 
-// grow makes room for so many more changes.
+// grow makes room for n more changes.
 func (o *overlay) grow(n int) { o.list = slices.Grow(o.list, n) }
 
-// take adds what another changed after this one.
+// take adds the later changes of another overlay.
 func (o *overlay) take(next *overlay) {
 	o.grow(len(next.list))
 	for i := range next.list {
@@ -74,7 +74,7 @@ func (o *overlay) take(next *overlay) {
 	}
 }
 
-// clear empties it. It keeps its memory where that is little.
+// clear empties the overlay. It keeps its memory if that is small.
 func (o *overlay) clear() {
 	clear(o.list)
 	*o = overlay{list: o.list[:0]}

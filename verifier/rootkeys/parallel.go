@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 )
 
-// maxWorkers is how many goroutines work on one write at most: lookups go on meanwhile.
+// maxWorkers is the most goroutines that work on one write: lookups go on meanwhile.
 const maxWorkers = 4
 
 // parallel calls do for 0 to n-1, grain of them in a row, on as many goroutines as that keeps
-// busy, and returns behind the last. worker tells them apart; do writes nothing that another
-// reads.
+// busy, and returns after the last call. worker numbers the goroutines; do must not write what
+// another call reads.
 func parallel(n, grain int, do func(worker, i int)) {
 	workers := min(maxWorkers, runtime.GOMAXPROCS(0), (n+grain-1)/grain)
 	var next atomic.Int64

@@ -11,9 +11,9 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// writer changes records in one transaction, or gathers what is to change in a later one: see
-// Fill. What it does is seen by itself at once; flush writes it, all under one new stamp, and
-// others see it with the moment that finish makes.
+// writer changes records in one transaction, or gathers changes for a later one: see
+// Fill. It sees its own changes at once; flush writes them, all under one new stamp, and
+// others see them with the moment that finish makes.
 type writer struct {
 	s       *Store
 	tx      *bbolt.Tx
@@ -22,7 +22,7 @@ type writer struct {
 	was     bucket // what records was before
 	is      bool   // there was such a bucket
 	stamp   uint64
-	earlier *[len(tableKinds)]overlay // what writers before changed, and is not in the file; nil: nothing
+	earlier *[len(tableKinds)]overlay // what earlier writers changed and the file lacks; nil: nothing
 	own     [len(tableKinds)]overlay  // what this one changed
 	tokens  []newToken                // tokens that it changed behind own, and that are not encoded
 	names   [][]byte                  // of the bucket
@@ -49,8 +49,7 @@ func newStamp() uint64 {
 	}
 }
 
-// writer is for records in the bucket with the last of the names, inside the others, which
-// are as m says.
+// writer returns a writer for the records that m describes, in the bucket that names lead to.
 func (s *Store) writer(tx *bbolt.Tx, m *moment, names ...[]byte) (*writer, error) {
 	next := *m
 	next.bits = slices.Clone(m.bits)
@@ -76,8 +75,8 @@ func (w *writer) bind() error {
 	return nil
 }
 
-// put looks at the pages on the way to a key before bbolt goes it: led astray, it would
-// write a value beside the one that is there.
+// put checks the pages on the path to a key before bbolt follows it: led astray, bbolt would
+// write a second value beside the existing one.
 func (w *writer) put(key [keySize]byte, value []byte) error {
 	if w.is {
 		if _, _, err := w.was.path(key[:]); err != nil {
@@ -87,8 +86,8 @@ func (w *writer) put(key [keySize]byte, value []byte) error {
 	return w.records.Put(key[:], value)
 }
 
-// otherID is the id of a record that is no token. Those of the members of one project stand
-// together, so that a project with many is in few chunks: it is the first half of their ids.
+// otherID is the id of a record other than a token. The members of one project share the first
+// half of their ids, so that they stand together and a project with many takes few chunks.
 func (m *moment) otherID(kind byte, parts ...[]byte) (id recordID) {
 	id = m.hashed(kind, parts...)
 	if kind == kindMember {
@@ -108,8 +107,8 @@ func (m *moment) hashed(kind byte, parts ...[]byte) recordID {
 	return recordID(sum[:16])
 }
 
-// chunk is the bytes of the chunk that has an id, and what its seals are bound to; nil
-// where the table is empty.
+// chunk returns the bytes of the chunk that has an id, and what its seals are bound to; nil
+// if the table is empty.
 func (w *writer) chunk(table int, id *recordID) (value []byte, key recordID, p place, err error) {
 	b, i := w.m.tables[table].find(id)
 	if b == nil {
@@ -160,7 +159,7 @@ func (w *writer) get(table int, id recordID) ([]byte, error) {
 	return content, err
 }
 
-// maxLooked bounds what a writer remembers of other records.
+// maxLooked bounds how many records other than tokens a writer remembers.
 const maxLooked = 4096
 
 // ofFile is the content of a record as it is in the file.
@@ -176,8 +175,8 @@ func (w *writer) ofFile(table int, id *recordID) ([]byte, error) {
 	return content, nil
 }
 
-// openedChunk is the chunk of tokens that was looked at last, and its records from the second
-// time on: tokens that are new have ids behind all others.
+// openedChunk is the chunk of tokens that was looked at last, with its records from the second
+// look on: new tokens have ids after all others, so they share a chunk.
 type openedChunk struct {
 	key     recordID
 	is      bool
@@ -218,11 +217,11 @@ func (w *writer) count() (n int) {
 	return n + len(w.tokens)
 }
 
-// set makes content that of a record; nil takes it away.
+// set sets the content of a record; nil removes the record.
 func (w *writer) set(table int, id recordID, content []byte) { w.own[table].set(id, content) }
 
-// index writes the blocks and the bits that are not in the file yet, and no more than so
-// many; more is true where there may be others.
+// index writes blocks and bits that are not in the file yet, at most that
+// many; more is true if others may remain.
 func (w *writer) index(most int) (more bool, err error) {
 	for table := range w.m.tables {
 		blocks := slices.Clone(w.m.tables[table].blocks)
@@ -235,7 +234,7 @@ func (w *writer) index(most int) (more bool, err error) {
 				more = true
 				break
 			}
-			c := *b // that of a moment which stays, should the commit fail
+			c := *b // b belongs to a moment that stays if the commit fails
 			c.stamp = w.stamp
 			blocks[n] = &c
 			id := c.key(0)
