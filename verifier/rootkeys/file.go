@@ -67,7 +67,7 @@ func isAt(file *os.File, path string) bool {
 
 // checkBeforeOpening checks what bbolt trusts when it opens a file: bbolt would allocate as
 // much memory as a damaged list of free pages claims. While another process writes, a read may
-// mix two moments, so a failed check is tried again for a while.
+// mix two moments; then that process holds the file, and the check waits and tries again.
 func checkBeforeOpening(f *os.File) (err error) {
 	for wait := time.Millisecond; wait < 100*time.Millisecond; wait *= 2 {
 		err = checkFreeOf(f)

@@ -64,7 +64,7 @@ type part struct {
 	sealed  []byte
 }
 
-// roundBytes bounds the chunks whose records write has open at once.
+// roundBytes bounds the bytes of the chunks whose records write opens at once.
 const roundBytes = 2 << 20
 
 // write writes records, which come in the order of their ids, and updates w.m accordingly. It

@@ -176,7 +176,7 @@ func (w *writer) ofFile(table int, id *recordID) ([]byte, error) {
 }
 
 // openedChunk is the chunk of tokens that was looked at last, with its records from the second
-// look on: new tokens have ids after all others, so they share a chunk.
+// look on: new tokens have ids after all others.
 type openedChunk struct {
 	key     recordID
 	is      bool
