@@ -10,16 +10,16 @@
 //	})
 //	if len(failures) > 0 { deny }
 //
-// Whoever narrows a token makes caveats as values ([Versions]{"1.0"}), tests
-// them with [Validate] and writes them with Append. Whoever shows a token to a
-// person reads them with [Parse] and prints String.
+// Code that narrows a token makes caveats as values ([Versions]{"1.0"}), tests
+// them with [Validate] and writes them with Append. Code that shows a token to a
+// person reads its caveats with [Parse] and prints String.
 //
-// Three rules hold everywhere. A caveat can only deny: nothing here grants. What
-// a request does not know satisfies no caveat about it. Whatever is not exactly
-// of the form that README.md beside this file describes denies.
+// Three rules hold everywhere. A caveat can only deny; nothing here grants. A
+// fact that the request does not have satisfies no caveat about it. A caveat that
+// does not have exactly the form described in README.md, in this folder, denies.
 //
 // README.md and testdata/vectors are the contract for implementations in other
-// languages. Tags and fields that are in it keep their meaning; new caveats get
+// languages. The tags and fields in it keep their meaning; new caveats get
 // new tags, which older verifiers refuse.
 package caveats
 
@@ -30,10 +30,10 @@ import (
 	"time"
 )
 
-// MaxCaveat is the size in bytes of the largest caveat that is read.
+// MaxCaveat is the size limit of a caveat in bytes.
 const MaxCaveat = 4096
 
-// The tags: the integer that a caveat's array begins with.
+// The tags. A caveat's array begins with one of these integers.
 const (
 	TagLife         = 0
 	TagProjectNames = 1
@@ -53,20 +53,20 @@ const (
 	ActionCreate = "create" // register a project by its first upload
 )
 
-// ErrMalformed is the error of [Parse] for bytes that are no caveat.
+// ErrMalformed is the error of [Parse] for bytes that are not a caveat.
 var ErrMalformed = errors.New("caveats: malformed caveat")
 
 // ErrUnknown is the error of [Parse] for a well-formed caveat whose tag this
 // version does not know.
 var ErrUnknown = errors.New("caveats: unknown caveat")
 
-// Request is what a verifier knows about one request. An empty string and a
-// zero value mean that it is not known, and then no caveat about it holds.
+// Request is what a verifier knows about one request. An empty string or a
+// zero value means that the fact is not known; then no caveat about it holds.
 type Request struct {
 	Action    string     // ActionUpload, ActionStage or ActionCreate
 	Project   string     // the project's name; it is normalized (PEP 503) before it is compared
 	ProjectID string     // UUID of the project that has this name now
-	UserID    string     // UUID of the user whom the key store records for the token
+	UserID    string     // UUID of the user that the key store records for the token
 	Version   string     // of the release, as the client wrote it (PEP 440)
 	Filename  string     // of the uploaded file, without a folder
 	SHA256    string     // of the uploaded bytes, 64 lower-case hex digits, computed and not declared
@@ -74,11 +74,11 @@ type Request struct {
 	Now       time.Time  // the time of the request
 }
 
-// Reason says why a token is refused: a word for programs.
+// Reason says why a token is refused, as a word for programs.
 type Reason string
 
-// The reasons of denials. A caveat gives those from MalformedCaveat to
-// WrongAction; the others belong to the verifier.
+// The reasons for denials. Caveats give those from MalformedCaveat to
+// WrongAction; the verifier gives the others.
 const (
 	MalformedToken   Reason = "malformed_token"
 	TooLarge         Reason = "too_large"
@@ -102,13 +102,13 @@ const (
 	ApprovalRequired Reason = "approval_required"
 )
 
-// Unavailable is no denial: the check could not be made, because the key store
-// is stale or can't be read. It is never an allow either.
+// Unavailable is not a denial: the check could not be made, because the key store
+// is stale or can't be read. It never allows either.
 const Unavailable Reason = "unavailable"
 
-// Failure is one reason against a request and the sentence that tells a person
+// Failure is one reason to deny a request and a sentence that tells a person
 // what to do about it. The sentence has no full stop, is one line of printable
-// characters whatever the caveat holds, and contains no token.
+// characters whatever the caveat contains, and contains no token.
 type Failure struct {
 	Reason Reason
 	Text   string // "token is valid for project 'demo', not for 'other'"
@@ -122,19 +122,19 @@ type Caveat interface {
 	// Append appends the canonical wire form to dst: no white space, ASCII only.
 	// Parse gives an equal value back wherever Validate finds nothing wrong.
 	Append(dst []byte) []byte
-	// Check is nil if the request satisfies the caveat.
+	// Check returns nil if the request satisfies the caveat.
 	Check(r Request) *Failure
 	// String says in words what the caveat allows.
 	String() string
 }
 
-// Check holds a request against all caveats of a token, in their wire form, and
+// Check checks a request against all caveats of a token, in their wire form, and
 // returns every failure once, in the order of the caveats; nil means that all of
-// them hold. It does not stop at the first failure, so that a person can mend
-// everything at once. A project id that does not match beside a project name
-// that does not match is one failure, told by the name.
+// them hold. It does not stop at the first failure, so that a person can fix
+// everything at once. If both a project id and a project name do not match, that
+// is one failure, and its sentence gives the name.
 //
-// Check trusts that the signature over the caveats was verified before.
+// Check trusts that the caller has verified the signature over the caveats.
 func Check(raw [][]byte, r Request) []Failure {
 	var failures, ids []Failure
 	named := false

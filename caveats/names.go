@@ -2,9 +2,9 @@ package caveats
 
 import "strings"
 
-// NormalizeProject is the normalized name of a project (PEP 503): lower case,
-// with each run of '-', '_' and '.' as one '-'. It is "" for what is no project
-// name at all.
+// NormalizeProject returns the normalized name of a project (PEP 503): lower case,
+// with each run of '-', '_' and '.' as one '-'. It returns "" if name is not a
+// valid project name.
 func NormalizeProject(name string) string {
 	if isNormalized(name) {
 		return name
@@ -40,7 +40,7 @@ func isNormalized(name string) bool {
 
 // ValidProjectName reports whether name is a project name (PEP 508, "Names"):
 // ASCII letters, digits, '.', '_' and '-', with a letter or digit at both ends.
-// Nothing is trimmed and no other alphabet folds into this one.
+// It trims nothing and does not fold other alphabets into ASCII.
 func ValidProjectName(name string) bool { return validProjectName(name) }
 
 func validProjectName[T string | []byte](name T) bool {
@@ -91,7 +91,7 @@ func areLowerHex[T string | []byte](s T) bool {
 	return others == 0
 }
 
-// notLowerHex is 1 for bytes that are no lower-case hex digits.
+// notLowerHex is 1 for bytes that are not lower-case hex digits.
 var notLowerHex = func() (not [256]uint8) {
 	for i := range not {
 		not[i] = 1

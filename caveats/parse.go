@@ -7,23 +7,23 @@ import (
 )
 
 // maxDepth bounds how deep arrays and objects nest inside a caveat that this
-// version does not know. The known ones nest to 2.
+// version does not know. Known caveats nest 2 deep.
 const maxDepth = 32
 
 // Parse reads one caveat from its wire form, a JSON array (RFC 8259) that begins
 // with the tag. It accepts exactly what README.md describes: an integer literal
 // as the tag, integer literals within int64 as times, strings of valid UTF-8
-// without lone surrogates, the number of elements that the tag asks for, JSON white
-// space between them, and in a list only what could match some request: UUIDs,
+// without lone surrogates, the number of elements that the tag requires, JSON white
+// space between them, and in a list only elements that could match some request: UUIDs,
 // versions, digests, networks, known actions. A project name that is not
-// in normal form is accepted and matches nothing; [Validate] finds it.
+// in normal form is accepted and matches nothing; [Validate] reports it.
 //
-// A caveat of another tag gives a value of type [Unknown] and an error that is
-// [ErrUnknown], provided that the rest is well-formed and nests to at most 32;
-// everything else gives nil and an error that is [ErrMalformed].
+// For an unknown tag Parse returns a value of type [Unknown] and an error that is
+// [ErrUnknown], provided that the rest is well-formed and nests at most 32 deep.
+// For everything else it returns nil and an error that is [ErrMalformed].
 //
-// The time is linear in len(raw), which is at most [MaxCaveat]. What is no JSON of the
-// right shape costs no memory but the error's.
+// Parse takes time linear in len(raw), which is at most [MaxCaveat]. For input that
+// is not JSON of the right shape it allocates nothing but the error.
 func Parse(raw []byte) (Caveat, error) {
 	if len(raw) > MaxCaveat {
 		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrMalformed, len(raw), MaxCaveat)
@@ -42,8 +42,8 @@ func Parse(raw []byte) (Caveat, error) {
 	return c, nil
 }
 
-// parser reads in from at on. Its methods report false at the first byte that
-// does not belong where it stands, and leave at there.
+// parser reads in, starting at at. Its methods return false at the first byte that
+// is not allowed in its place, and leave at there.
 type parser struct {
 	in []byte
 	at int
@@ -63,7 +63,7 @@ func (p *parser) caveat() (Caveat, bool) {
 	return c, p.at == len(p.in)
 }
 
-// fields reads what follows the tag, up to and with the closing bracket.
+// fields reads everything after the tag, including the closing bracket.
 func (p *parser) fields(tag []byte) (c Caveat, ok bool) {
 	switch string(tag) {
 	case "0":
@@ -97,7 +97,7 @@ func (p *parser) fields(tag []byte) (c Caveat, ok bool) {
 	return c, p.take(']')
 }
 
-// extension is the list caveat whose tag ends in the digit.
+// extension returns the list caveat whose tag ends in digit.
 func extension(digit byte, list []string) Caveat {
 	switch digit {
 	case '0':
@@ -113,7 +113,7 @@ func extension(digit byte, list []string) Caveat {
 	}
 }
 
-// unknown skips the fields of a tag that is not ours and keeps the text.
+// unknown skips the fields of a tag that this version does not know and keeps the text.
 func (p *parser) unknown(tag []byte) (Caveat, bool) {
 	for {
 		p.space()
@@ -145,8 +145,8 @@ func (p *parser) timeField() (int64, bool) {
 	return int64Of(literal)
 }
 
-// listField reads a comma and an array of strings. Nothing is allocated before
-// the array has turned out to be well-formed. The list is never nil.
+// listField reads a comma and an array of strings. It allocates nothing until it
+// knows that the array is well-formed. The list is never nil.
 func (p *parser) listField() ([]string, bool) {
 	if !p.comma() {
 		return nil, false
@@ -228,8 +228,8 @@ func (p *parser) take(c byte) bool {
 }
 
 // integer reads an integer literal in its only spelling: no plus, no leading
-// zero, no negative zero. A fraction or an exponent behind it is left, and no
-// caller takes it.
+// zero, no negative zero. It leaves a fraction or an exponent unread, and no
+// caller accepts one.
 func (p *parser) integer() ([]byte, bool) {
 	start := p.at
 	negative := p.take('-')
@@ -250,13 +250,13 @@ func (p *parser) digits() {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// int64Of is the value of a literal that integer has read.
+// int64Of returns the value of a literal that integer has read.
 func int64Of(literal []byte) (int64, bool) {
 	negative := literal[0] == '-'
 	if negative {
 		literal = literal[1:]
 	}
-	var n int64 // counts downwards, because that side reaches further
+	var n int64 // counts downwards, because the negative range is larger by one
 	for i, c := range literal {
 		d := int64(c - '0')
 		if i >= 18 && n < (math.MinInt64+d)/10 { // 18 digits always fit
@@ -314,7 +314,7 @@ func (p *parser) skipText() (escaped, ok bool) {
 	return false, false
 }
 
-// skipEscape reads a backslash and what it escapes; surrogates come in pairs.
+// skipEscape reads a backslash and what it escapes; surrogates must come in pairs.
 func (p *parser) skipEscape() bool {
 	rest := p.in[p.at:]
 	if len(rest) < 2 {

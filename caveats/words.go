@@ -14,8 +14,8 @@ const (
 	shownRunes    = 160
 )
 
-// noun is what the elements of a list caveat are called, with the word that
-// leads to them: valid *for* a project, *from* a network.
+// noun names the elements of a list caveat, with the preposition that goes
+// before them: valid *for* a project, *from* a network.
 type noun struct {
 	lead, one, many string
 	reason          Reason
@@ -30,8 +30,8 @@ var (
 	actionNoun  = noun{"for", "action", "actions", WrongAction}
 )
 
-// mismatch is the failure of a list that does not hold what the request says;
-// got is empty where the request does not say it.
+// mismatch is the failure for a list that does not contain the request's value;
+// got is that value, empty if the request has none.
 func (n noun) mismatch(list []string, got string) *Failure {
 	var b strings.Builder
 	b.WriteString("token is valid ")
@@ -51,8 +51,9 @@ func (n noun) mismatch(list []string, got string) *Failure {
 	return &Failure{n.reason, b.String()}
 }
 
-// notNormalized says that a name of a project caveat is not in normal form and therefore
-// matches no project: the one that name would be, or else the first; "" where all are.
+// notNormalized says that a name in a project caveat is not in normal form and therefore
+// matches no project. It picks the entry that normalizes to name, or else the first such
+// entry, and returns "" if all are in normal form.
 func notNormalized(list []string, name string) string {
 	said := ""
 	for _, s := range list {
@@ -66,7 +67,7 @@ func notNormalized(list []string, name string) string {
 	return "; the name " + quote(said) + " in the caveat is not in normal form and matches no project, write " + quote(NormalizeProject(said))
 }
 
-// words says what a list allows, with all its elements.
+// words describes what a list allows, with all its elements.
 func (n noun) words(list []string) string {
 	var b strings.Builder
 	b.Grow(64) // most are shorter
@@ -149,7 +150,7 @@ func short(literal string) string {
 	return literal
 }
 
-// when writes Unix seconds as a date, or as a number where no calendar helps.
+// when writes Unix seconds as a date, or as a number if a date would not help.
 func when(seconds int64) string {
 	const year10000 = 253402300800
 	if seconds < 0 || seconds >= year10000 {

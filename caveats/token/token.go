@@ -1,14 +1,14 @@
-// Package token is the text form of a token: how it is read, written, minted and
-// narrowed. It knows no store and decides nothing.
+// Package token reads, writes, mints and narrows tokens in their text form. It
+// knows no store and decides nothing.
 //
 // A token is "pypi-" and the unpadded base64url of a V2 macaroon. [Parse] reads
-// it, strictly: there is one text for each token, and Parse∘Text is the identity
-// on what Parse accepts. [Restrict] adds caveats to a token without any key, and
-// is what a holder needs. [Mint] makes a token from its root key, and [Extend]
-// continues the chain of signatures; an issuer and a verifier need these.
+// it strictly: each token has exactly one text, and Parse∘Text is the identity
+// on what Parse accepts. A holder needs [Restrict], which adds caveats to a token
+// without any key. An issuer and a verifier need [Mint], which makes a token from
+// its root key, and [Extend], which continues the chain of signatures.
 //
-// Nothing here tells whether a token is good. Its fields are what its bearer
-// says until a verifier has compared the signature.
+// Nothing here tells whether a token is valid. Its fields are only claims of its
+// bearer until a verifier has compared the signature.
 package token
 
 import (
@@ -24,8 +24,8 @@ import (
 // Prefix begins the text of every token.
 const Prefix = "pypi-"
 
-// The limits. Each is checked before anything behind it is read, and all of them
-// before anything is hashed.
+// The limits. Each is checked before the bytes that it limits are read, and all
+// of them before anything is hashed.
 const (
 	MaxText    = 8192              // characters of a token, prefix included
 	MaxCaveats = 64                // caveats of a token
@@ -37,12 +37,12 @@ const (
 const SignatureSize = 32
 
 var (
-	// ErrMalformed is the error for what is no token by form.
+	// ErrMalformed is the error for text that does not have the form of a token.
 	ErrMalformed = errors.New("token: malformed token")
 	// ErrTooLarge is the error for a token beyond one of the limits.
 	ErrTooLarge = errors.New("token: too large")
-	// ErrThirdParty is the ErrMalformed of a token with a third-party caveat:
-	// none is issued, and there is no discharge that could satisfy it.
+	// ErrThirdParty is the ErrMalformed for a token with a third-party caveat:
+	// no issuer makes such tokens, and no discharge could satisfy the caveat.
 	ErrThirdParty = fmt.Errorf("%w: third-party caveat", ErrMalformed)
 )
 
@@ -52,38 +52,38 @@ var (
 type Token struct {
 	Location  string   // host name of the issuer; no signature covers it
 	ID        string   // identifier, the key of the store's record
-	Caveats   [][]byte // in their wire form, as they came; nothing has read them
+	Caveats   [][]byte // in their wire form, as they came, not yet parsed
 	Signature [SignatureSize]byte
 }
 
 // Format prints the identifier, whatever the verb, so that no token gets into a
-// log by way of fmt.
+// log through fmt.
 func (t Token) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "token %q", t.ID) }
 
 // LogValue logs the identifier.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.ID) }
 
-// Parse reads the text of a token. It refuses every text but the one that Text
+// Parse reads the text of a token. It refuses every text except the one that Text
 // writes for the same token: another prefix, white space, padding, the alphabet
-// of plain base64, unused bits, numbers with more bytes than they need, bytes
-// behind the signature, the V1 encoding. The errors are [ErrTooLarge] and
-// [ErrMalformed]; they contain nothing of the text.
+// of plain base64, unused bits that are set, numbers with more bytes than they
+// need, bytes after the signature, the V1 encoding. The errors are [ErrTooLarge]
+// and [ErrMalformed]; they contain no part of the text.
 //
-// It hashes nothing, and a text beyond [MaxText] costs nothing.
+// It hashes nothing, and refuses a text longer than [MaxText] without reading it.
 func Parse(text string) (Token, error) {
 	var b Buffer
 	return b.Parse(text)
 }
 
-// Buffer is memory for tokens that are read one after the other, as a verifier
-// does. The zero value is ready; it serves one goroutine at a time.
+// Buffer is memory for reading tokens one after the other, as a verifier does.
+// The zero value is ready to use, by one goroutine at a time.
 type Buffer struct {
 	binary  []byte
 	caveats [][]byte
 }
 
-// Parse is the function Parse, with the difference that the caveats of the Token
-// are the Buffer's memory: they are good until its next call.
+// Parse does the same as the function Parse, but the caveats of the Token are in
+// the Buffer's memory: they are valid until the next call.
 func (b *Buffer) Parse(text string) (Token, error) {
 	if len(text) > MaxText {
 		return Token{}, fmt.Errorf("%w: %d characters, the limit is %d", ErrTooLarge, len(text), MaxText)
@@ -110,8 +110,9 @@ func (b *Buffer) Parse(text string) (Token, error) {
 // encoding refuses padding and unused bits that are not zero.
 var encoding = base64.RawURLEncoding.Strict()
 
-// Text writes a token. The errors are those of Parse: it writes nothing that
-// Parse would refuse.
+// Text writes a token. It writes nothing that Parse would refuse, and returns
+// the same errors as Parse.
+
 func (t Token) Text() (string, error) {
 	binary, err := t.encode()
 	if err != nil {
