@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// form is what an element of a list, or the user of a user caveat, looks like. An element
-// of another form could match no request whatever, so [Parse] refuses the caveat.
+// form describes how an element of a list, or the user of a user caveat, must look. An
+// element of another form could not match any request, so [Parse] refuses the caveat.
 type form struct {
-	what  string // what the element has to be, in words, behind "is no"
+	what  string // what the element has to be, in words, after "is no"
 	valid func(string) bool
 }
 
@@ -23,7 +23,7 @@ var (
 	actionForm  = form{"action: " + ActionUpload + ", " + ActionStage + " or " + ActionCreate, validAction[string]}
 )
 
-// elementsOf are the elements that have a form, and the form.
+// elementsOf returns the elements of a caveat that have a form, and the form.
 func elementsOf(c Caveat) ([]string, form) {
 	switch c := c.(type) {
 	case User:
@@ -46,7 +46,7 @@ func elementsOf(c Caveat) ([]string, form) {
 	return nil, form{}
 }
 
-// checkElements is nil if all elements of a caveat are of their form.
+// checkElements returns nil if all elements of a caveat have their form.
 func checkElements(c Caveat) *formError {
 	list, f := elementsOf(c)
 	for _, s := range list {
@@ -57,7 +57,7 @@ func checkElements(c Caveat) *formError {
 	return nil
 }
 
-// formError is the ErrMalformed of an element that is not of its form.
+// formError is the ErrMalformed for an element that does not have its form.
 type formError struct{ element, what string }
 
 func (e *formError) Error() string { return fmt.Sprintf("%v: %s", ErrMalformed, e.words()) }
@@ -90,9 +90,9 @@ func validAction[T string | []byte](s T) bool {
 
 func validNetwork(s string) bool { _, ok := parseNetwork(s); return ok }
 
-// parseNetwork reads a CIDR prefix. One with bits beyond its length is none, as readers
-// differ about what it means; nor is one of IPv4 addresses inside IPv6, which
-// are unmapped before they are compared.
+// parseNetwork reads a CIDR prefix. It refuses a prefix with bits beyond its length,
+// because readers disagree about what it means, and a prefix of IPv4 addresses inside
+// IPv6, because clients' addresses are unmapped before they are compared.
 func parseNetwork(s string) (netip.Prefix, bool) {
 	p, err := netip.ParsePrefix(s)
 	return p, err == nil && p == p.Masked() && !(p.Addr().Is4In6() && p.Bits() >= 96)

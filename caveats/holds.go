@@ -3,14 +3,14 @@ package caveats
 import "net/netip"
 
 // holds reports whether raw is a caveat that r satisfies, by the rules of Parse
-// and of the caveats' own Check, and allocates nothing but for a network. It is
-// how nearly every caveat is checked: what it does not see at a glance (an escape
-// inside the very element that matters, a version in another spelling, a tag that it
-// does not know) it answers with false, and Parse and Check have the last word.
+// and of the caveats' own Check, and allocates only for a network. It checks
+// nearly every caveat. It returns false if it can't decide quickly (an escape
+// inside the element that matters, a version in another spelling, a tag that it
+// does not know); then Parse and Check decide.
 //
-// It is a second reading of the same rules, because it pays: with it a check of a token that its holder
+// It implements the same rules a second time because that pays: with it a check of a token that its holder
 // narrowed once costs 0.97 times an opaque lookup, without it 1.40 (medians of verifier/bench, 1,000,000
-// tokens seen again). FuzzHolds and the tests beside it hold the two readings against each other.
+// tokens seen again). FuzzHolds and the tests beside it compare the two implementations.
 func holds(raw []byte, r *Request) bool {
 	if len(raw) > MaxCaveat {
 		return false
@@ -30,7 +30,7 @@ func (p *parser) open() (tag []byte, ok bool) {
 	return p.integer()
 }
 
-// close reads the closing bracket and what may stand behind it.
+// close reads the closing bracket and what may follow it.
 func (p *parser) close() bool {
 	p.space()
 	if !p.take(']') {
@@ -40,7 +40,7 @@ func (p *parser) close() bool {
 	return p.at == len(p.in)
 }
 
-// satisfied reads the fields of a caveat and holds them against the request.
+// satisfied reads the fields of a caveat and checks the request against them.
 func (p *parser) satisfied(tag []byte, r *Request) bool {
 	switch string(tag) {
 	case "0":
@@ -71,15 +71,15 @@ func (p *parser) satisfied(tag []byte, r *Request) bool {
 	return false
 }
 
-// elements is what is asked of a list: that all of its elements are of their form, and
-// that one of them is want or, where want is empty, a network that holds client.
+// elements is what a list has to satisfy: all of its elements have their form, and
+// one of them is want or, if want is empty, a network that contains client.
 type elements struct {
 	want   string
 	valid  func([]byte) bool
 	client netip.Addr
 }
 
-// read reports whether an element is what is asked for, and whether it is of form.
+// read reports whether an element is the wanted one, and whether it has its form.
 func (e *elements) read(text []byte) (is, ok bool) {
 	if e.want == "" {
 		network, ok := parseNetwork(string(text))
@@ -89,13 +89,13 @@ func (e *elements) read(text []byte) (is, ok bool) {
 }
 
 // listHas reads a comma and an array of strings, all of it, and reports whether
-// want is among them and all are valid; what is not known is in no list.
+// want is among them and all are valid. An unknown fact is in no list.
 func (p *parser) listHas(want string, valid func([]byte) bool) bool {
 	return want != "" && p.anyElement(&elements{want: want, valid: valid})
 }
 
 // anyElement reads a comma and an array of strings, all of it, and reports whether one
-// of them is what is asked for.
+// of them is the wanted one.
 func (p *parser) anyElement(e *elements) bool {
 	if !p.comma() || !p.take('[') {
 		return false
@@ -133,7 +133,7 @@ func (p *parser) plainText() ([]byte, bool) {
 }
 
 // isPlainVersion reports whether s is a version made of digits and single dots
-// only, so that whatever equals it byte for byte is the same version.
+// only, so that a text that equals it byte for byte is the same version.
 func isPlainVersion(s []byte) bool {
 	digit := false
 	for i := 0; i < len(s); i++ {
@@ -145,9 +145,9 @@ func isPlainVersion(s []byte) bool {
 	return digit
 }
 
-// Ends is when the first of the lives among the caveats ends, in Unix seconds; ok
-// is false where none of them is a life. What does not parse has no end: Check
-// denies it.
+// Ends returns the time at which the first of the lives among the caveats ends, in
+// Unix seconds; ok is false if none of them is a life. Ends skips a caveat that does
+// not parse: Check denies it.
 func Ends(raw [][]byte) (seconds int64, ok bool) {
 	for _, b := range raw {
 		if l, is := ParseLife(b); is && (!ok || l.ExpiresAt < seconds) {
@@ -157,7 +157,7 @@ func Ends(raw [][]byte) (seconds int64, ok bool) {
 	return seconds, ok
 }
 
-// ParseLife is Parse for lives alone; ok is false for everything else.
+// ParseLife is Parse for lives only; ok is false for everything else.
 func ParseLife(raw []byte) (Life, bool) {
 	if len(raw) > MaxCaveat || len(raw) > 1 && raw[0] == '[' && '1' <= raw[1] && raw[1] <= '9' {
 		return Life{}, false

@@ -7,39 +7,39 @@ import (
 	"time"
 )
 
-// Life bounds when a token is good: NotBefore ≤ now < ExpiresAt, in Unix seconds.
+// Life bounds the time in which a token is valid: NotBefore ≤ now < ExpiresAt, in Unix seconds.
 // On the wire the end comes first: [0,ExpiresAt,NotBefore].
 type Life struct{ ExpiresAt, NotBefore int64 }
 
-// ProjectNames allows the projects of these names, each normalized (PEP 503) and
+// ProjectNames allows the projects with these names, each normalized (PEP 503) and
 // compared byte for byte.
 type ProjectNames []string
 
-// ProjectIDs allows the projects of these UUIDs, so that a name that was given
-// up and taken by somebody else is another project.
+// ProjectIDs allows the projects with these UUIDs. If a project gives up its name
+// and somebody else takes it, that is a different project.
 type ProjectIDs []string
 
-// User binds a token to the user of this UUID. It only restricts: whose token it
-// is, the key store says.
+// User binds a token to the user with this UUID. It only restricts; the key store
+// says whose token it is.
 type User string
 
-// Versions allows releases that equal one of these by PEP 440: "1.0" allows
-// 1.0.0 and refuses 1.0+local.
+// Versions allows releases that equal one of these as PEP 440 compares them: "1.0"
+// allows 1.0.0 and refuses 1.0+local.
 type Versions []string
 
-// FileNames allows files of these names, byte for byte.
+// FileNames allows files with these names, compared byte for byte.
 type FileNames []string
 
-// Digests allows files of these SHA-256 digests, in lower-case hex.
+// Digests allows files with these SHA-256 digests, in lower-case hex.
 type Digests []string
 
 // Networks allows clients in these networks, CIDR prefixes without host bits. An
-// IPv4 prefix speaks of IPv4 clients only, an IPv6 prefix of IPv6 clients only;
-// an address with a zone is in no network.
+// IPv4 prefix covers IPv4 clients only, an IPv6 prefix IPv6 clients only; no
+// network contains an address with a zone.
 type Networks []string
 
-// Actions allows these actions: ActionUpload, ActionStage, ActionCreate. Who may
-// upload may also stage.
+// Actions allows these actions: ActionUpload, ActionStage, ActionCreate. A token
+// that may upload may also stage.
 type Actions []string
 
 // Unknown is a caveat whose tag this version does not know. No request satisfies
@@ -224,8 +224,8 @@ func (c Unknown) Check(Request) *Failure {
 	return &Failure{UnknownCaveat, "token has a caveat that this index does not know (tag " + short(c.TagNumber) + ")"}
 }
 
-// LifeUntil is the life from now on that lasts d; it is cut to whole seconds, so
-// it never lasts longer.
+// LifeUntil returns the life that begins now and lasts d, cut to whole seconds so
+// that it never lasts longer.
 func LifeUntil(now time.Time, d time.Duration) Life {
 	return Life{ExpiresAt: now.Add(d).Unix(), NotBefore: now.Unix()}
 }

@@ -1,8 +1,8 @@
 package caveats
 
 // skipValue reads any JSON value without keeping it, with the white space before
-// it. It walks arrays and objects with one bit a level instead of calling
-// itself, so a hostile nest of brackets ends at maxDepth and costs nothing.
+// it. It keeps one bit per level of arrays and objects instead of calling
+// itself, so hostile nesting ends at maxDepth and takes no memory.
 func (p *parser) skipValue() bool {
 	var objects uint64 // bit d: what is open at depth d is an object
 	depth := 0
@@ -48,7 +48,7 @@ func (p *parser) skipValue() bool {
 	}
 }
 
-// closing is the bracket that ends what is open at the deepest level.
+// closing returns the bracket that closes the deepest open level.
 func closing(objects uint64) byte {
 	if objects&1 == 1 {
 		return '}'
@@ -56,7 +56,7 @@ func closing(objects uint64) byte {
 	return ']'
 }
 
-// key reads a name and its colon where the deepest level is an object.
+// key reads a name and its colon if the deepest level is an object.
 func (p *parser) key(objects uint64) bool {
 	if objects&1 == 0 {
 		return true

@@ -7,8 +7,8 @@ import (
 )
 
 // escapedRune reads a \uXXXX escape, or two that make a surrogate pair, at the
-// beginning of b and returns its length. A surrogate without its other half is
-// no character.
+// beginning of b and returns its length. It refuses a surrogate without its other
+// half.
 func escapedRune(b []byte) (r rune, size int, ok bool) {
 	r, ok = hex4(b)
 	if !ok || !utf16.IsSurrogate(r) {
@@ -44,7 +44,7 @@ func hex4(b []byte) (rune, bool) {
 	return r, true
 }
 
-// texts takes the n strings out of an array that skipTexts has read. Strings
+// texts returns the n strings of an array that skipTexts has read. Strings
 // without escapes share the memory of array.
 func texts(array string, n int) []string {
 	list := make([]string, 0, n)

@@ -8,10 +8,10 @@ import (
 // ErrUseless is the error of [Validate].
 var ErrUseless = errors.New("caveats: caveat that no request can satisfy")
 
-// Validate tells whether a caveat is worth adding to a token: that it has a wire
+// Validate checks that a caveat is worth adding to a token: that it has a wire
 // form within [MaxCaveat] that [Parse] accepts, and that a request can satisfy it. A
 // list without elements, a life that ends before it begins and a project name that is not
-// in normal form are of form, but useless. The error is [ErrUseless] and names the element.
+// in normal form are well-formed, but useless. The error is [ErrUseless] and names the element.
 func Validate(c Caveat) error {
 	if bad := checkElements(c); bad != nil {
 		return fmt.Errorf("%w: %s", ErrUseless, bad.words())

@@ -8,8 +8,8 @@ import (
 // ErrVersion is the error of [ParseVersion].
 var ErrVersion = errors.New("caveats: not a version of PEP 440")
 
-// Version is a version of PEP 440 that can be compared for equality. Numbers
-// have any length. The zero value is the version of no release and equals only
+// Version is a PEP 440 version that can be compared for equality. Its numbers may
+// have any length. The zero value is not the version of any release and equals only
 // itself.
 type Version struct {
 	epoch   string // all numbers are digits without leading zeros
@@ -40,8 +40,8 @@ func ValidVersion(s string) bool {
 }
 
 // EqualVersions reports whether a and b are the same version as PEP 440 compares
-// them (1.0 and v1.0.0 are, 1.0 and 1.0+local are not). What is no version equals
-// nothing, not even itself.
+// them (1.0 and v1.0.0 are, 1.0 and 1.0+local are not). A text that is not a version
+// equals nothing, not even itself.
 func EqualVersions(a, b string) bool {
 	v, err := ParseVersion(a)
 	if err != nil {
@@ -58,7 +58,7 @@ func (v Version) Equal(w Version) bool {
 	return v == w
 }
 
-// String is the normal form of PEP 440, which keeps the zeros of the release.
+// String returns the normal form of PEP 440, which keeps the zeros of the release.
 func (v Version) String() string {
 	var b strings.Builder
 	if v.epoch != "0" {
@@ -81,7 +81,7 @@ func (v Version) String() string {
 }
 
 // versionParser reads a lower-case version from the front of rest. The grammar
-// needs no step back: wherever PEP 440 leaves a choice, the longest wins.
+// needs no backtracking: wherever PEP 440 leaves a choice, the longest match wins.
 type versionParser struct{ rest string }
 
 func (p *versionParser) version() (v Version, ok bool) {
@@ -119,8 +119,8 @@ func (p *versionParser) version() (v Version, ok bool) {
 	return v, p.rest == ""
 }
 
-// label is a spelling and its normal form; of two that begin alike the longer
-// stands first.
+// label is a spelling and its normal form. In a list, a spelling comes before any
+// shorter one that it begins with.
 type label struct{ spelling, normal string }
 
 var (
@@ -165,8 +165,8 @@ func (p *versionParser) implicitPost() (string, bool) {
 	return n, ok
 }
 
-// release reads the segments behind the first one, n, and returns the normal form
-// without trailing zeros, and how many of those there were.
+// release reads the segments after the first one, n, and returns the normal form
+// without trailing zeros, and the number of zeros that it dropped.
 func (p *versionParser) release(n string) (normal string, zeros int) {
 	var b strings.Builder
 	b.WriteString(n)
@@ -252,7 +252,7 @@ func trimZeros(digits string) string {
 	return "0"
 }
 
-// trimSpace cuts the white space that PEP 440 names.
+// trimSpace trims the white space that PEP 440 names.
 func trimSpace(s string) string { return strings.Trim(s, " \t\n\r\f\v") }
 
 func isASCII(s string) bool {

@@ -18,8 +18,8 @@ const (
 	fieldSignature  = 6
 )
 
-// decode reads the binary form from its first byte to its last. The caveats are
-// parts of binary, and their list is list, grown where it has to be.
+// decode reads the whole binary form. The caveats are slices of binary, and are
+// appended to list.
 func decode(binary []byte, list [][]byte) (Token, error) {
 	r := reader{rest: binary}
 	if !r.take(version2) {
@@ -83,7 +83,7 @@ func (t Token) encode() ([]byte, error) {
 	return appendField(b, fieldSignature, t.Signature[:]), nil
 }
 
-// checkSizes holds caveats against the limits.
+// checkSizes checks caveats against the limits.
 func checkSizes(cs [][]byte) error {
 	if len(cs) > MaxCaveats {
 		return fmt.Errorf("%w: %d caveats, the limit is %d", ErrTooLarge, len(cs), MaxCaveats)
@@ -102,7 +102,7 @@ func appendField[T string | []byte](b []byte, kind byte, data T) []byte {
 	return append(b, data...)
 }
 
-// validField reports whether a location or an identifier is of form: visible
+// validField reports whether a location or an identifier is valid: visible
 // ASCII, not empty and within MaxField, so that it can be printed and logged.
 func validField[T string | []byte](s T) bool {
 	if len(s) == 0 || len(s) > MaxField {
@@ -115,7 +115,7 @@ func validField[T string | []byte](s T) bool {
 	return bad == 0
 }
 
-// notVisible is 1 for bytes that are no visible characters of ASCII.
+// notVisible is 1 for bytes that are not visible ASCII characters.
 var notVisible = func() (not [256]uint8) {
 	for c := range not {
 		if c <= ' ' || c > '~' {
@@ -128,7 +128,7 @@ var notVisible = func() (not [256]uint8) {
 // reader reads fields from the front of rest.
 type reader struct{ rest []byte }
 
-// caveat reads the section of a first-party caveat, whose end mark is part of it.
+// caveat reads the section of a first-party caveat, including its end mark.
 func (r *reader) caveat() ([]byte, error) {
 	if b := r.rest; len(b) > 2 && b[0] == fieldIdentifier && b[1] < 0x80 { // nearly all are short
 		if end := 2 + int(b[1]); end < len(b) && b[end] == endOfSection {
@@ -153,7 +153,7 @@ func (r *reader) caveat() ([]byte, error) {
 	return c, nil
 }
 
-// field reads one field of the type that must stand here.
+// field reads one field, which must be of the type kind.
 func (r *reader) field(kind byte) ([]byte, bool) {
 	if !r.take(kind) {
 		return nil, false

@@ -10,15 +10,15 @@ import (
 	"github.com/rind-dev/rind/caveats"
 )
 
-// RootKeySize is the length in bytes of a root key: from crypto/rand, one for
-// each token, forgotten after Mint.
+// RootKeySize is the length in bytes of a root key. The minting code takes a new
+// key from crypto/rand for each token and forgets it after Mint.
 const RootKeySize = 32
 
 // Mint makes a token. It is deterministic: the same root key, identifier, caveats
 // and location give the same text. id is the canonical text of a UUID (the issuer
 // uses version 7), location the issuer's public host name; cs are the issued
-// caveats in their wire form, at least one, each of a form that a verifier reads.
-// Mint refuses what [Parse] or a verifier would refuse by form.
+// caveats in their wire form, at least one, each in a form that a verifier reads.
+// Mint refuses what [Parse] or a verifier would refuse for its form.
 func Mint(rootKey []byte, id, location string, cs [][]byte) (Token, error) {
 	switch {
 	case len(rootKey) != RootKeySize:
@@ -49,16 +49,16 @@ func Mint(rootKey []byte, id, location string, cs [][]byte) (Token, error) {
 }
 
 // Extend continues the chain of signatures of the token id from signature over
-// further caveats, in their order, and returns the signature at its end: a
-// verifier compares it with the token's, in constant time. Without caveats it is
-// the signature itself, and nothing is hashed. Extend reads no caveat; beyond the
-// limits of size the error is [ErrTooLarge], and nothing is hashed either.
+// further caveats, in their order, and returns the signature at its end. A
+// verifier compares it with the token's in constant time. Without caveats Extend
+// returns signature itself and hashes nothing. Extend does not parse caveats;
+// beyond the size limits it returns [ErrTooLarge] and hashes nothing either.
 //
 // The chain of first-party caveats is HMAC-SHA-256 of each caveat under the signature
-// before it, and this is that, without macaroon.v2, which gets to the same by way of a
-// macaroon that it reads and copies, at several times the cost, on the path of every
-// check of a narrowed token. The identifier is not hashed again: it stands at the beginning
-// of the chain.
+// before it. Extend computes it directly. macaroon.v2 gets the same result, but reads
+// and copies a macaroon for it, at several times the cost, on the path of every
+// check of a narrowed token. The identifier is not hashed again, because it belongs to
+// the beginning of the chain.
 func Extend(signature [SignatureSize]byte, id string, cs [][]byte) ([SignatureSize]byte, error) {
 	if len(cs) == 0 {
 		return signature, nil
@@ -74,9 +74,9 @@ func Extend(signature [SignatureSize]byte, id string, cs [][]byte) ([SignatureSi
 }
 
 // hmacSHA256 is HMAC (RFC 2104) with SHA-256 and a key of 32 bytes. crypto/hmac makes
-// two hashes for each key, and here each key is used once; they cost more than the
-// hashing: a check of a token that its holder narrowed once costs 0.98 times an opaque lookup, with
-// crypto/hmac 1.23 (verifier/bench, 1,000,000 tokens seen again). buf is memory to use again.
+// two hashes for each key, and here each key is used once, so making them costs more than
+// the hashing: a check of a token that its holder narrowed once costs 0.98 times an opaque lookup,
+// with crypto/hmac 1.23 (verifier/bench, 1,000,000 tokens seen again). buf is memory to reuse.
 func hmacSHA256(key *[sha256.Size]byte, message, buf []byte) (sum [sha256.Size]byte, _ []byte) {
 	var inner, outer [sha256.BlockSize]byte
 	copy(inner[:], key[:])
@@ -91,8 +91,8 @@ func hmacSHA256(key *[sha256.Size]byte, message, buf []byte) (sum [sha256.Size]b
 	return sha256.Sum256(buf), buf
 }
 
-// extend adds caveats to m. The library's method reports success even where it
-// adds nothing, so the count is held against what was asked for.
+// extend adds caveats to m. The library's method reports success even if it
+// adds nothing, so extend checks the number of caveats afterwards.
 func extend(m *macaroon.Macaroon, cs [][]byte) ([SignatureSize]byte, error) {
 	before := len(m.Caveats())
 	for _, c := range cs {
@@ -107,15 +107,15 @@ func extend(m *macaroon.Macaroon, cs [][]byte) ([SignatureSize]byte, error) {
 	return [SignatureSize]byte(signature), nil
 }
 
-// Restrict narrows a token without any key: it adds caveats behind those that
-// the token has. The result is good for a subset of what the token was good for.
+// Restrict narrows a token without any key: it adds caveats after those that
+// the token has. The result allows a subset of what the token allowed.
 //
-// It refuses to make a token that a verifier would refuse by form, or that would
-// be good for nothing: no caveat to add, one that [caveats.Validate] finds
-// useless, more than the limits allow ([ErrTooLarge]), a text that is no token
-// ([ErrMalformed]), or one that already has a caveat which is malformed or of an
-// unknown tag ([caveats.ErrMalformed], [caveats.ErrUnknown]). Whether the token is
-// genuine, only a verifier can tell.
+// It refuses to make a token that a verifier would refuse for its form, or that
+// would allow nothing: no caveat to add, a caveat that [caveats.Validate] finds
+// useless, more than the limits allow ([ErrTooLarge]), a text that is not a token
+// ([ErrMalformed]), or a token that already has a caveat that is malformed or has
+// an unknown tag ([caveats.ErrMalformed], [caveats.ErrUnknown]). Only a verifier
+// can tell whether the token is genuine.
 func Restrict(text string, cs ...caveats.Caveat) (string, error) {
 	t, err := Parse(text)
 	if err != nil {
@@ -143,7 +143,7 @@ func Restrict(text string, cs ...caveats.Caveat) (string, error) {
 	return t.Text()
 }
 
-// checkForm holds caveats against what a verifier reads.
+// checkForm checks that a verifier can read the caveats.
 func checkForm(cs [][]byte) error {
 	if err := checkSizes(cs); err != nil {
 		return err

@@ -33,9 +33,9 @@ func hasParts(r *http.Request) bool {
 	return strings.EqualFold(kind, "multipart/form-data")
 }
 
-// WrongAddress answers an upload that was sent to an address that takes none, with
-// a status (404, 405, or 415 where pages take forms of another kind) and one sentence that names uploadURL, the one that does.
-// Nothing of the token is looked at.
+// WrongAddress answers an upload that was sent to an address that takes no uploads, with
+// a status (404, 405, or 415 where pages take forms of another kind) and one sentence that names uploadURL, which does.
+// It does not look at the token.
 func WrongAddress(w http.ResponseWriter, r *http.Request, status int, uploadURL string) {
 	httpauth.Refuser{}.Answer(w, r, httpauth.Answer{
 		Status: status, Allow: w.Header().Get("Allow"),

@@ -9,45 +9,44 @@ import (
 	"net/netip"
 )
 
-// ErrExists is in the error of a Backend if the project already has a different file of the same
-// name, or of an equivalent name: see [Exists]. Files are never replaced: whoever pinned a digest gets
-// those bytes or none.
+// ErrExists is in the error of a Backend if the project already has a different file with the same
+// name, or with an equivalent name: see [Exists]. Files are never replaced: a client that pinned a digest
+// gets those bytes or none.
 var ErrExists = errors.New("gateway: the project has a file of this name with other content")
 
 // Backend is where uploads go.
 //
-// Its errors are of two kinds. A [Refusal] has a status and a reason for the client: what is wrong with
-// the upload, or why it can't be taken now. Any other error goes to the log alone, and the client hears 503
-// and to try again later.
+// It returns two kinds of errors. A [Refusal] has a status and a reason for the client: what is wrong with
+// the upload, or why it can't be taken now. Any other error goes only to the log, and the client gets a 503
+// that asks it to try again later.
 type Backend interface {
 	// Reserve makes room for one file whose bytes are about to arrive, or refuses the upload before any
-	// of them is read. up is what is known by then: the name of the file, and of the fields that clients
-	// may send in any order those that came before it. Project is the form's, in normal form; the
-	// token allows it as far as it can be told. Size and SHA256 are never known yet.
+	// of them is read. up holds what is known by then: the name of the file, and the fields that came
+	// before it (clients may send fields in any order). Project is the form's, in normal form; as far as
+	// can be told by then, the token allows it. Size and SHA256 are not known yet.
 	//
-	// What is reserved can't be seen by anybody until it is committed. Reserve may be called
-	// by several goroutines at once.
+	// Nobody sees the reserved file until it is committed. Several goroutines may call Reserve at once.
 	Reserve(ctx context.Context, up Upload) (Staged, error)
 }
 
 // FormReader is a [Backend] that takes the text fields of the form too. For any other Backend, fields that decide
-// nothing are checked and let go as they arrive.
+// nothing are checked and dropped as they arrive.
 type FormReader interface {
 	Backend
 
-	// ReadForm is called for each upload before its first field. It may be called by several goroutines at once.
+	// ReadForm is called for each upload before its first field. Several goroutines may call it at once.
 	ReadForm(ctx context.Context) (Form, error)
 }
 
-// Form takes the text fields of one upload as they arrive, in their order; a list has a field for each of its
-// values. One goroutine uses it. Fields that decide something ([Upload] has them) come whole and without white space
-// around them; each of those comes once at most. The field with a signature, which nobody reads, does not come.
+// Form takes the text fields of one upload as they arrive, in their order; a list arrives as one field for each of
+// its values. One goroutine uses it. Fields that decide something ([Upload] has them) arrive whole, without white space
+// around them, and at most once each. Form does not get the field with a signature, which nobody reads.
 type Form interface {
-	// Field begins a field. Its value is what is written until the next call of a method: UTF-8 without
-	// NUL, or the upload is refused.
+	// Field begins a field. Its value is everything written to the Writer until the next method call: UTF-8
+	// without NUL, or the upload is refused.
 	Field(name string) (io.Writer, error)
 
-	// Discard forgets the fields. It is the last call, whatever became of the upload.
+	// Discard forgets the fields. It is the last call, whether or not the upload succeeded.
 	Discard()
 }
 
@@ -55,32 +54,32 @@ type Form interface {
 type IndexServer interface {
 	Backend
 
-	// Index returns a handler of the paths /simple, /simple/ and /packages/, and whatever else the
-	// Backend says; links between them are relative, so that they can be mounted below a prefix that is
-	// stripped. uploadURL is the whole address that uploads go to, to name it to clients that were given the
-	// address of the index; "" is /legacy/. log takes what can't be served; nil discards. Who may read is the caller's
-	// to decide, by wrapping the handler.
+	// Index returns a handler for the paths /simple, /simple/ and /packages/, and any others that the
+	// Backend documents. Links between them are relative, so that they can be mounted below a prefix that is
+	// stripped. uploadURL is the whole address for uploads, which the handler tells to clients that upload to the
+	// address of the index by mistake; "" means /legacy/. log gets what can't be served; nil discards it. The caller
+	// decides who may read, by wrapping the handler.
 	Index(uploadURL string, log *slog.Logger) http.Handler
 }
 
-// Staged is one file on its way in, used by one goroutine. Write takes its
+// Staged is one file that is being uploaded, used by one goroutine. Write takes its
 // bytes; ReadAt gives them back, so that the archive can be checked; then exactly one of Commit and
 // Discard ends it.
 type Staged interface {
 	io.Writer
 	io.ReaderAt
 
-	// Commit stores the file permanently under up.Project and up.Filename: when it returns nil,
-	// neither a crash nor a power cut loses it. repeated reports that an identical file already
-	// existed, which is kept. An error is a [Refusal], as of [Exists], after which nothing new is there, or says that
-	// the outcome is unknown: the file may or may not be there, and it is safe to repeat the upload.
+	// Commit stores the file permanently under up.Project and up.Filename: after it has returned nil,
+	// neither a crash nor a power cut loses the file. repeated reports that an identical file already
+	// existed, which is kept. If the error is a [Refusal], for example from [Exists], nothing was stored. Any other
+	// error means that the outcome is unknown: the file may or may not be there, and it is safe to repeat the upload.
 	Commit(ctx context.Context, up Upload) (repeated bool, err error)
 
 	// Discard forgets the file. After Commit it does nothing.
 	Discard()
 }
 
-// Upload is one file and what was said about it, checked.
+// Upload is one file and the checked facts about it.
 type Upload struct {
 	Project  string // normalized, from the grant
 	Version  string // in the normal form of PEP 440

@@ -11,7 +11,7 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway/archive"
 )
 
-// Archives are read by a bounded number of goroutines: each takes up to 20 MiB of memory, and a processor.
+// A bounded number of goroutines reads archives: each takes up to 20 MiB of memory and a processor.
 const (
 	minReads     = 4
 	readWait     = time.Minute
@@ -19,7 +19,7 @@ const (
 	bytesASecond = 1 << 20
 )
 
-// readSlots are of the archives that are read at once.
+// readSlots bounds how many archives are read at once.
 func readSlots() slots {
 	all := max(minReads, 2*runtime.GOMAXPROCS(0))
 	return slots{all: all, owner: all / 2, token: all / 2, wait: readWait, taken: map[share]int{}, freed: make(chan struct{})}
@@ -28,8 +28,8 @@ func readSlots() slots {
 var errSlowRead = &Refusal{Status: http.StatusServiceUnavailable, RetryAfter: busyTime,
 	Reason: "The file could not be checked in time. Try again later."}
 
-// checkContents reads the whole archive and holds what it says of itself against what it is uploaded as: an
-// installer goes by what is inside.
+// checkContents reads the whole archive and checks that its metadata matches the upload: an installer relies on what
+// is inside.
 func (in *intake) checkContents(h holder) error {
 	free, err := in.g.reads.take(in.ctx, h)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// facts are the fields of a form that decide something, each checked when it
-// came, "" while it is not known. Their order in the form is the client's.
+// facts are the fields of a form that decide something. Each is checked when it
+// arrives and "" until then. The client chooses their order in the form.
 type facts struct {
 	action, name, filetype string
 	version                string    // in normal form
@@ -20,11 +20,11 @@ type facts struct {
 	filename               string
 }
 
-// maxVersion is the longest version that is taken, in characters.
+// maxVersion is the length limit of a version in characters.
 const maxVersion = 100
 
 // digestFields are the fields for digests, and how many hexadecimal digits each has. A form
-// has at least one. Each one given is compared with the bytes.
+// must have at least one. Each one that it has is compared with the bytes.
 var digestFields = [3]struct {
 	name, words string
 	digits      int
@@ -42,7 +42,7 @@ var retired = map[string]string{
 	"verify":          "Metadata is not checked without a file: upload the package itself.",
 }
 
-// actionFault is the refusal of any action but the one that is served.
+// actionFault refuses any action except the one that is served.
 func actionFault(action string) error {
 	if sentence, ok := retired[action]; ok {
 		return &Refusal{Status: http.StatusGone, Reason: "The action '" + action + "' is no longer supported. " + sentence}
@@ -135,7 +135,7 @@ func (f *facts) setFilename(name string) error {
 	return nil
 }
 
-// fit checks that the facts that are known so far belong together.
+// fit checks that the facts known so far belong together.
 func (f *facts) fit() error {
 	if f.filename == "" {
 		return nil
@@ -162,7 +162,7 @@ func (f *facts) fit() error {
 	return nil
 }
 
-// complete checks that nothing is missing, once the whole form was read.
+// complete checks that nothing is missing after the whole form was read.
 func (f *facts) complete() error {
 	for _, need := range []struct{ field, value string }{
 		{":action", f.action}, {"name", f.name}, {"version", f.version}, {"filetype", f.filetype},

@@ -16,14 +16,14 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// The limits of an upload form beside its file, in bytes unless said otherwise.
+// The limits of an upload form apart from its file, in bytes.
 const (
 	maxFieldName   = 100       // of a field's name
 	maxFact        = 4 << 10   // of a field that decides something
 	maxDescription = 4 << 20   // the project's README, in the field description
 	maxField       = 256 << 10 // any other text field
 	maxText        = 8 << 20   // all text fields together, with their names and headers
-	partCost       = 128       // what a field counts for beside its bytes: it costs time
+	partCost       = 128       // added to the size of each field, because a field costs time
 	maxPartHeader  = 16 << 10  // header of a part, with the boundary before it
 
 	// readAhead is more than multipart.Reader reads ahead of what it is asked for.
@@ -37,7 +37,7 @@ const (
 	signatureField = "gpg_signature"
 )
 
-// single are the fields that may occur once only: with two of them, two readers
+// single are the fields that may occur only once: if one occurred twice, two readers
 // of the same form could act on different values.
 var single = map[string]bool{
 	":action": true, "protocol_version": true, "name": true, "version": true, "filetype": true,
@@ -51,7 +51,7 @@ var decides = map[string]bool{
 	"md5_digest": true, "sha256_digest": true, "blake2_256_digest": true,
 }
 
-// meter reads a request's body, for as many bytes as the next step may use. It remembers why
+// meter reads a request's body, up to as many bytes as the next step may use. It remembers why
 // reading ended, which multipart.Reader does not always pass on: that reader treats a body
 // that ends inside the header of a part like one that ends after its last part. Here, a body
 // without the closing boundary is cut off.
@@ -61,7 +61,7 @@ type meter struct {
 	tail    []byte // the last bytes that were read, as many as maxTail
 	left    int64  // bytes that may still be read in this step
 	total   int64  // bytes that were read
-	err     error  // what ended the reading, but io.EOF
+	err     error  // what ended the reading, except io.EOF
 }
 
 // maxTail holds the longest closing boundary and the white space after it.
@@ -103,7 +103,7 @@ type form struct {
 	body  *meter
 	parts *multipart.Reader
 	count int64           // parts so far
-	files int64           // bytes of body that were a file's
+	files int64           // bytes of the body that belonged to files
 	seen  map[string]bool // which of the single fields came
 	buf   []byte
 }
@@ -136,8 +136,8 @@ func openForm(r *http.Request, body *meter) (*form, error) {
 	return &form{body: body, parts: multipart.NewReader(body, boundary), seen: map[string]bool{}}, nil
 }
 
-// simpleFormAction is the :action of a form without a file, as "submit" is sent, and
-// "" where it has none or can't be read.
+// simpleFormAction returns the :action of a form without a file, which is how "submit" is
+// sent, or "" if the form has none or can't be read.
 func simpleFormAction(body *meter) string {
 	body.left = maxText
 	fields := bufio.NewReader(body)
@@ -155,7 +155,7 @@ func simpleFormAction(body *meter) string {
 	}
 }
 
-// next is the next part, or io.EOF after the last one.
+// next returns the next part, or io.EOF after the last one.
 func (f *form) next() (*part, error) {
 	f.body.left = maxPartHeader + readAhead
 	raw, err := f.parts.NextRawPart()
@@ -198,7 +198,7 @@ func (f *form) end() error {
 	return io.EOF
 }
 
-// checkText bounds the form beside its file, however many fields it is made of.
+// checkText bounds the size of the form apart from its file, however many fields it has.
 func (f *form) checkText() error {
 	if f.body.total-f.files+f.count*partCost > maxText+readAhead {
 		return tooLarge("The text fields of the form are larger than 8 MiB in total.")
@@ -206,8 +206,8 @@ func (f *form) checkText() error {
 	return nil
 }
 
-// readText reads a text field to its end, bounded and checked, into to. What is not text may
-// have been written when it is refused.
+// readText copies a text field to to, up to its end, bounded and checked. When it refuses
+// a field that is not text, it may have written part of it.
 func (f *form) readText(p *part, to io.Writer) error {
 	limit, words := int64(maxField), "256 KiB"
 	switch {
@@ -244,7 +244,7 @@ func (f *form) readText(p *part, to io.Writer) error {
 type textCheck struct {
 	size int64
 	bad  bool
-	cut  []byte // the beginning of a character that the next piece may end
+	cut  []byte // the beginning of a character that the next piece may complete
 }
 
 func (c *textCheck) add(p []byte) {

@@ -1,20 +1,21 @@
-// Package gateway serves PyPI's upload API in front of a place that keeps
-// files, its [Backend], and lets through what a token allows.
+// Package gateway serves PyPI's upload API in front of a [Backend], which keeps the
+// files, and accepts the uploads that a token allows.
 //
 //	files, err := folder.Open("data/packages")
 //	upload, err := gateway.New(gateway.Config{Verifier: v, Backend: files})
 //	mux.Handle("/legacy", upload)    // both: clients don't follow redirects
 //	mux.Handle("/legacy/", upload)
 //
-// [New] takes the form that twine, flit, poetry and uv send, in any order of its
-// fields. The token is looked at before the body is read, again when the file
-// begins, with what is known by then, and once more with all facts, the digest
-// of the bytes that arrived among them, before anything is kept. The file is
-// streamed into the Backend while it is hashed; memory per upload is bounded
-// by the limits of the form's text fields, never by the file. Then the archive is read, as package archive says: what is
-// kept installs as the project and version that the token was checked for, and as nothing else.
+// The handler from [New] takes the form that twine, flit, poetry and uv send, with its
+// fields in any order. It checks the token before it reads the body, again when the file
+// begins, with the facts known by then, and once more before anything is kept, with all
+// facts, including the digest of the bytes that arrived. The file is streamed into the
+// Backend while it is hashed; memory per upload is bounded by the limits of the form's text
+// fields and does not grow with the file. Then the archive is read as package archive
+// describes: a file that is kept installs as the project and version that the token was
+// checked for, and as nothing else.
 //
-// Package folder, below this one, is the Backend that keeps files in a folder and serves the simple index over
+// Package folder, below this one, is a Backend that keeps files in a folder and serves the simple index of
 // them. An index that keeps files in its own way implements Backend.
 package gateway
 
@@ -33,11 +34,11 @@ import (
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
-// DefaultMaxFile is the size in bytes of the largest file that is taken where a
-// Config sets no other: 1 GiB.
+// DefaultMaxFile is the size limit of a file in bytes, if a Config sets no other:
+// 1 GiB.
 const DefaultMaxFile = 1 << 30
 
-// The defaults of how many uploads are read at once, and how long others wait.
+// The defaults for how many uploads are read at once, and how long others wait.
 const (
 	defaultUploads   = 256
 	defaultPerToken  = 32
@@ -45,10 +46,10 @@ const (
 	defaultQueueTime = 4 * time.Second
 )
 
-// minDrain is how much is read of a refused request at least, in bytes.
+// minDrain is the least number of bytes of a refused request that are read.
 const minDrain = 256 << 20
 
-// defaultIdle is how long a client may send nothing.
+// defaultIdle is how long a client may pause its upload.
 const defaultIdle = 30 * time.Second
 
 // Verifier checks tokens; *[verifier.Verifier] is one. An error is a
@@ -62,24 +63,24 @@ type Config struct {
 	Verifier Verifier
 	Backend  Backend
 
-	// MaxFile is the size in bytes of the largest file that is taken; zero is
-	// DefaultMaxFile. A larger one is refused with 413.
+	// MaxFile is the size limit of a file in bytes; zero means DefaultMaxFile. A
+	// larger file is refused with 413.
 	MaxFile int64
 
-	// Idle is how long a client may send nothing before its upload is given up; zero is 30
-	// seconds. All waiting for a client, beyond what 1 KiB a second would take, counts against
-	// that time, so that a client which sends a byte now and then is given up too. It replaces the
-	// server's ReadTimeout while a body is read, so that a large file over a slow line arrives.
+	// Idle is how long a client may send nothing before its upload is abandoned; zero means 30
+	// seconds. All time spent waiting for a client, beyond what 1 KiB a second would take, counts
+	// against it, so that a client that sends a byte now and then is abandoned too. It replaces the
+	// server's ReadTimeout while a body is read, so that a large file can arrive over a slow line.
 	Idle time.Duration
 
-	// MaxUploads is how many uploads are read at once in all (zero: 256),
-	// MaxPerOwner of one account, with all its tokens (zero: 64, or MaxPerToken where that is more), and
-	// MaxPerToken with one token (zero: 32). The last quarter of all is for accounts that
-	// have none under way. Each takes about 100 KiB of memory
-	// and a file in the backend's stage. Further ones wait for QueueTime (zero: 4
-	// seconds, less than clients wait for a server that does not read), and are
-	// refused then: with 429 where it is their own token's or account's uploads that they
-	// wait for, else with 503.
+	// MaxUploads bounds how many uploads are read at once in all (zero: 256),
+	// MaxPerOwner those of one account, with all its tokens (zero: 64, or MaxPerToken if that is more),
+	// and MaxPerToken those with one token (zero: 32). The last quarter of MaxUploads is
+	// reserved for accounts that have no upload under way. Each upload takes about 100 KiB of
+	// memory and a file in the backend's stage. Further uploads wait for QueueTime (zero: 4
+	// seconds, less than clients wait for a server that does not read), and are then
+	// refused: with 429 if they wait for uploads of their own token or account, else
+	// with 503.
 	MaxUploads, MaxPerOwner, MaxPerToken int
 	QueueTime                            time.Duration
 
@@ -88,13 +89,13 @@ type Config struct {
 	// the proxy writes, and no other header.
 	ClientIP func(*http.Request) netip.Addr
 
-	// OnUpload, if it is not nil, is called after a file is stored and before the client is told,
-	// with what was allowed and what was done. Use it for audit trails and reports of use; it
+	// OnUpload, if it is not nil, is called after a file is stored and before the client gets its
+	// answer, with what was allowed and what was done. Use it for audit trails and usage reports; it
 	// cannot undo the upload. ctx does not end with the request.
 	OnUpload func(ctx context.Context, grant verifier.Grant, up Upload)
 
 	// Logger gets a line for each upload and each refusal, with the token's id
-	// and never its text. Nil discards.
+	// but never its text. Nil discards them.
 	Logger *slog.Logger
 
 	// Refuser says how the rest of a refused request is read after its answer. If it sets no
@@ -113,7 +114,7 @@ type Gateway struct {
 	forms FormReader // nil: the backend reads no field
 }
 
-// New makes the handler. It fails only if the Config lacks a part.
+// New makes the handler. It fails only if cfg lacks something that is required.
 func New(cfg Config) (*Gateway, error) {
 	if cfg.Verifier == nil || cfg.Backend == nil {
 		return nil, errors.New("gateway: the Config needs a Verifier and a Backend")
@@ -154,8 +155,8 @@ func New(cfg Config) (*Gateway, error) {
 	return g, nil
 }
 
-// maxBody is the size in bytes of the largest request that is taken: the file,
-// the text fields, and what is around them.
+// maxBody returns the size limit of a request in bytes: the file, the text
+// fields, and what is around them.
 func (c Config) maxBody() int64 { return c.MaxFile + 2*maxText }
 
 // ServeHTTP takes one upload, for as long as it makes progress: see Config.Idle.
@@ -193,7 +194,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(said + up.Filename + " in project " + up.Project + "\n"))
 }
 
-// refuse is the one place that turns an error into an answer and a line of log.
+// refuse is the only place that turns an error into an answer and a log line.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, grant verifier.Grant, up Upload, err error) {
 	answer := explain(err)
 	tokenID := grant.TokenID

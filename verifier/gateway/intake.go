@@ -24,7 +24,7 @@ import (
 // chunk is how many bytes of a file are in memory at once.
 const chunk = 64 << 10
 
-// intake is one upload on its way in.
+// intake is one upload that is being read.
 type intake struct {
 	g     *Gateway
 	ctx   context.Context
@@ -37,8 +37,8 @@ type intake struct {
 	hashes [3]hash.Hash // by the digestFields
 }
 
-// take reads one upload, checks it and keeps the file. On an error nothing new
-// can be seen; the Upload then holds what was known, for the log.
+// take reads one upload, checks it and keeps the file. On an error nobody sees
+// anything new, and the Upload holds what was known, for the log.
 func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, Upload, error) {
 	in := &intake{g: g, ctx: r.Context()}
 	in.up.ClientIP = g.cfg.ClientIP(r)
@@ -171,7 +171,7 @@ func (in *intake) readFile(p *part) error {
 	return in.stream(p)
 }
 
-// known is what a Backend is told before the bytes of the file arrive.
+// known returns what a Backend gets before the bytes of the file arrive.
 func (in *intake) known() Upload {
 	up := in.up
 	if in.facts.name != "" {
@@ -180,8 +180,8 @@ func (in *intake) known() Upload {
 	return up
 }
 
-// stream copies the file's bytes, bounded, hashed, and of the kind that the name
-// says.
+// stream copies the file's bytes, bounds and hashes them, and checks that they are
+// of the kind that the name says.
 func (in *intake) stream(p *part) error {
 	begun := in.form.body.total
 	defer func() { in.form.files += max(0, in.form.body.total-begun-readAhead) }()
@@ -213,8 +213,8 @@ func (in *intake) stream(p *part) error {
 	}
 }
 
-// fill reads until buf is full or r ends. Unlike io.ReadFull it keeps apart the
-// end of the part, io.EOF, and a body that ended within it.
+// fill reads until buf is full or r ends. Unlike io.ReadFull it distinguishes the
+// end of the part, io.EOF, from a body that ended within the part.
 func fill(r io.Reader, buf []byte) (n int, err error) {
 	for n < len(buf) && err == nil {
 		var m int
@@ -224,7 +224,7 @@ func fill(r io.Reader, buf []byte) (n int, err error) {
 	return n, err
 }
 
-// digesters takes the bytes of the file into all digests.
+// digesters returns a Writer that feeds the bytes of the file to all hashes.
 func (in *intake) digesters() io.Writer {
 	return io.MultiWriter(in.hashes[0], in.hashes[1], in.hashes[2])
 }
@@ -257,7 +257,7 @@ func (in *intake) finish() (verifier.Grant, error) {
 	return grant, nil
 }
 
-// compareDigests holds each digest that the form declares against the bytes.
+// compareDigests compares each digest that the form declares with the bytes.
 func (in *intake) compareDigests() error {
 	in.up.SHA256 = hex.EncodeToString(in.hashes[0].Sum(nil))
 	for i, d := range digestFields {
@@ -273,8 +273,8 @@ func (in *intake) compareDigests() error {
 	return nil
 }
 
-// request is what is known so far. Until the end the digest is the declared
-// one, which finish holds against the bytes before it asks with it.
+// request returns what is known so far. Until the end the digest is the declared
+// one, which finish compares with the bytes before it asks the verifier.
 func (in *intake) request() caveats.Request {
 	return caveats.Request{
 		Action:   caveats.ActionUpload,
@@ -286,10 +286,10 @@ func (in *intake) request() caveats.Request {
 	}
 }
 
-// checkEarly asks with what is known so far, so that a token that can't be good
-// for this upload is refused before the bytes arrive.
+// checkEarly asks the verifier with what is known so far, so that a token that
+// can't allow this upload is refused before the bytes arrive.
 //
-// h is whose upload it is, by a token that is genuine.
+// h says whose upload it is, according to a genuine token.
 func (in *intake) checkEarly() (h holder, err error) {
 	grant, _, err := CheckSoFar(in.ctx, in.g.cfg.Verifier, in.text, in.request())
 	return holder{grant.TokenID, grant.UserID}, err
@@ -299,7 +299,7 @@ func (in *intake) fileTooLarge() error {
 	return tooLarge("The file is larger than %d bytes, the limit of this index.", in.g.cfg.MaxFile)
 }
 
-// backendWriter marks the errors of a Staged or a Form as the backend's.
+// backendWriter marks errors of a Staged or a Form as errors of the backend.
 type backendWriter struct{ io.Writer }
 
 func (w backendWriter) Write(p []byte) (int, error) {
@@ -313,7 +313,7 @@ func (w backendWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// printable is s cut to a number of bytes, without what is not printable ASCII.
+// printable returns s without what is not printable ASCII, cut to most bytes.
 func printable(s string, most int) string {
 	s = s[:min(len(s), most)]
 	return strings.Map(func(c rune) rune {

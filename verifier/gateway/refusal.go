@@ -13,17 +13,17 @@ import (
 // Refusal is an error with the answer that the client gets. A [Backend] returns one to refuse an upload in
 // its own words.
 type Refusal struct {
-	// Status is the answer's: 400 for what is wrong with the upload, 413, 429, 502 for a backend that is set up
-	// wrongly, or 503. A Backend's Refusal with another status is answered with 503, so that no status of
-	// something behind it (a redirect, its own 401) reaches the client.
+	// Status is the status of the answer: 400 if something is wrong with the upload, 413, 429, 502 for a
+	// misconfigured backend, or 503. If a Backend's Refusal has another status, the client gets 503, so that no
+	// status of a server that the Backend talks to (a redirect, a 401) reaches the client.
 	Status int
 	Reason string // one sentence for the client, which uploading clients print
 
-	RetryAfter time.Duration // when to try again; zero says nothing of it
+	RetryAfter time.Duration // when to try again; zero: not stated
 	Err        error         // what else the log should say; may be nil
 }
 
-// Error is the reason and what Err says.
+// Error returns the reason and the text of Err.
 func (r *Refusal) Error() string {
 	if r.Err != nil {
 		return "gateway: " + r.Reason + ": " + r.Err.Error()
@@ -34,8 +34,8 @@ func (r *Refusal) Error() string {
 // Unwrap returns Err.
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// Exists is the [Refusal] of a file where the project already has another one of the same name, or one
-// whose name stands for the same. existing is the name of the one that is there. It is ErrExists.
+// Exists returns the [Refusal] for a file if the project already has a different one with the same or an
+// equivalent name. existing is the name of the file that is there. The error is ErrExists.
 func Exists(existing, filename string) *Refusal {
 	reason := "File already exists ('" + filename + "', with different content). "
 	if existing != filename {
@@ -50,12 +50,12 @@ var backendStatuses = map[int]bool{
 	http.StatusBadGateway: true, http.StatusServiceUnavailable: true,
 }
 
-// refused is a 400 with a sentence.
+// refused returns a 400 with a sentence.
 func refused(format string, args ...any) error {
 	return &Refusal{Status: http.StatusBadRequest, Reason: fmt.Sprintf(format, args...)}
 }
 
-// tooLarge is a 413 with a sentence.
+// tooLarge returns a 413 with a sentence.
 func tooLarge(format string, args ...any) error {
 	return &Refusal{Status: http.StatusRequestEntityTooLarge, Reason: fmt.Sprintf(format, args...)}
 }
@@ -63,8 +63,8 @@ func tooLarge(format string, args ...any) error {
 // errStore wraps what a Backend reports. Its text goes only to the log.
 var errStore = errors.New("gateway: storing the file")
 
-// explain turns an error into an answer. 4xx is the client's to mend; 5xx, which
-// twine tries again, is for what may pass by itself.
+// explain turns an error into an answer. The client has to fix a 4xx; a 5xx, which
+// makes twine try again, is for problems that may pass by themselves.
 func explain(err error) httpauth.Answer {
 	var said *Refusal
 	var denial *verifier.Denial

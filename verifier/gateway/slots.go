@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// slots bounds how many uploads are under way: in all, of each account and with each token. The last quarter of all is for
-// accounts that have no upload under way, so that no few of them take the places of all others. An upload
+// slots bounds how many uploads are under way: in all, of each account and with each token. The last quarter is
+// reserved for accounts that have no upload under way, so that a few accounts can't take all slots. An upload
 // that finds no slot waits a little before its body is read.
 type slots struct {
 	all, owner, token int // bounds
@@ -18,24 +18,24 @@ type slots struct {
 	mu    sync.Mutex
 	taken map[share]int // no zeros
 	total int
-	freed chan struct{} // closed when a slot gets free, and made anew
+	freed chan struct{} // closed when a slot becomes free, and then replaced
 }
 
-// share is what has a bound of its own: the token of that id, or all tokens of an account.
+// share identifies what has its own bound: the token with that id, or all tokens of an account.
 type share struct{ token, owner string }
 
-// holder is whose upload takes a slot; owner is "" where a Verifier does not say it.
+// holder says whose upload takes a slot; owner is "" if a Verifier does not name it.
 type holder struct{ token, owner string }
 
 func (h holder) shares() [2]share {
 	return [2]share{{token: h.token}, {owner: cmp.Or(h.owner, "of "+h.token)}}
 }
 
-// busyTime is after how long a client is asked to try again.
+// busyTime is the time after which a client is asked to try again.
 const busyTime = 10 * time.Second
 
 // Refusals of an upload that found no free slot in time. The first two are caused by the
-// client itself; the last one passes, so clients try again.
+// client itself; the last one is temporary, so clients try again.
 var (
 	errTokenBusy = &Refusal{Status: http.StatusTooManyRequests, RetryAfter: busyTime,
 		Reason: "Too many uploads with this token are in progress. Try again when one of them is done."}

@@ -8,10 +8,11 @@ import (
 	"github.com/rind-dev/rind/verifier"
 )
 
-// CheckSoFar checks a token while facts of the upload are not known yet: those that are empty in req. The error says that the
-// token can't be good for it, whatever comes. A failure that a fact still to come may mend is none: then decided is false, and
-// the grant has only the ids of the token and its owner. Where decided is true the token allows what is known and
-// whatever comes.
+// CheckSoFar checks a token while some facts of the upload are not known yet; these are empty in req. An error means that the
+// token can't allow the upload, whatever the missing facts are. If a check fails only for a missing fact, that is not an
+// error: decided is false, and the grant has only the ids of the token and its owner. If decided is true, the token allows
+// the upload whatever the missing facts are.
+
 func CheckSoFar(ctx context.Context, v Verifier, text string, req caveats.Request) (grant verifier.Grant, decided bool, err error) {
 	grant, err = v.Verify(ctx, text, req)
 	var denial *verifier.Denial
