@@ -1,7 +1,7 @@
-// Package archive reads wheels and sdists as an index has to before it offers them: whole, within
-// limits, and by rules under which no two readers see different files in them. Installers, tools
-// that look for malware and the index itself read archives in different ways; a file that they
-// could read differently is refused, however harmless it may be.
+// Package archive reads wheels and sdists the way an index must before it offers them: completely, within
+// limits, and by rules that make sure that all readers see the same files in them. Installers, malware
+// scanners and the index itself read archives in different ways; the package refuses a file that they
+// could read differently, however harmless it may be.
 //
 // Sources: APPNOTE.TXT 6.3.10 (zip), POSIX.1-2017 "pax" and the GNU tar manual (tar), RFC 1952
 // (gzip), and the binary distribution, source distribution and core metadata specifications of
@@ -18,7 +18,7 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// Limits of an archive. Beyond them it is refused.
+// The limits of an archive. An archive beyond them is refused.
 const (
 	MaxEntries  = 65_535   // files and folders, and folders that are only part of a name
 	MaxNames    = 4 << 20  // bytes of all names
@@ -27,10 +27,10 @@ const (
 	maxMetadata = 2 << 20  // bytes of METADATA, PKG-INFO, WHEEL or entry_points.txt
 	smallEnough = 64 << 20 // bytes that may be packed as tightly as they like
 	maxRatio    = 50       // bytes unpacked for each byte of the file, beyond smallEnough
-	chunk       = 32 << 10 // bytes that are in memory at once of a file in the archive
+	chunk       = 32 << 10 // bytes of a file in the archive that are in memory at once
 )
 
-// Want is what a file is said to be.
+// Want says what a file claims to be.
 type Want struct {
 	Filename string // ends in .whl, .tar.gz or .zip
 	Project  string // normalized
@@ -47,10 +47,10 @@ func fault(format string, args ...any) error {
 	return &Fault{strings.ToUpper(s[:1]) + s[1:]}
 }
 
-// Check reads a wheel (.whl) or an sdist (.tar.gz, .zip) of size bytes, and holds what is in it
-// against want. It keeps at most 20 MiB of memory whatever the file is, and stops with ctx.
+// Check reads a wheel (.whl) or an sdist (.tar.gz, .zip) of size bytes, and compares its content
+// with want. It uses at most 20 MiB of memory, whatever the file is, and stops when ctx ends.
 //
-// The error is a [Fault] where the archive is not one to offer, or that of ctx or of the file.
+// The error is a [Fault] if the archive must not be offered; otherwise it comes from ctx or from the file.
 func Check(ctx context.Context, file io.ReaderAt, size int64, want Want) error {
 	src := &source{ctx: ctx, file: file, size: size}
 	var err error
@@ -70,7 +70,7 @@ func Check(ctx context.Context, file io.ReaderAt, size int64, want Want) error {
 	return err
 }
 
-// source is the file, and remembers the error of reading it: decompressors hide it.
+// source is the file. It remembers read errors, because decompressors hide them.
 type source struct {
 	ctx  context.Context
 	file io.ReaderAt
@@ -105,7 +105,7 @@ func (w Want) isVersion(s string) bool {
 	return caveats.ValidVersion(s) && caveats.EqualVersions(s, w.Version)
 }
 
-// isStem reports whether a text is name-version, as folders of wheels begin.
+// isStem reports whether a text is name-version, with which folder names in wheels begin.
 func (w Want) isStem(s string) bool {
 	for i := range len(s) {
 		if s[i] == '-' && w.isName(s[:i]) && (w.isVersion(s[i+1:]) || w.isVersion(strings.ReplaceAll(s[i+1:], "_", "-"))) {
@@ -115,7 +115,7 @@ func (w Want) isStem(s string) bool {
 	return false
 }
 
-// unpacked refuses what unpacks to far more than it is.
+// unpacked refuses an archive that unpacks to far more than its own size.
 func unpacked(total, size int64) error {
 	if total > smallEnough && total/maxRatio > size {
 		return fault("it unpacks to more than %d times its size", maxRatio)
@@ -123,5 +123,6 @@ func unpacked(total, size int64) error {
 	return nil
 }
 
-// clip is a text of the uploader's as a sentence can hold it.
+// clip makes a text from the uploader fit to be quoted in a sentence.
+
 func clip(s string) string { return text.Line(text.Clip(s)) }

@@ -14,8 +14,8 @@ const (
 	typeLatestHTML = "application/vnd.pypi.simple.latest+html"
 )
 
-// offers are the media types that the index can answer with, the one it likes
-// best first, and what each asks for.
+// offers are the media types that the index can answer with, the preferred one
+// first, each with the type that a client asks for.
 var offers = []struct{ asked, answer string }{
 	{typeLegacy, typeLegacy},
 	{typeJSON, typeJSON},
@@ -24,11 +24,11 @@ var offers = []struct{ asked, answer string }{
 	{typeLatestHTML, typeHTML},
 }
 
-// maxRanges is how many media ranges of an Accept header are read.
+// maxRanges bounds how many media ranges of an Accept header are read.
 const maxRanges = 32
 
 // negotiate picks the media type of the answer by the Accept header fields of a
-// request (RFC 9110 §12.5.1), "" where none suits.
+// request (RFC 9110 §12.5.1). It returns "" if none suits.
 func negotiate(accept []string) string {
 	all := strings.Join(accept, ",")
 	if strings.TrimSpace(all) == "" {
@@ -48,7 +48,7 @@ func negotiate(accept []string) string {
 }
 
 // quality is the weight that the most specific of the ranges gives to a media
-// type, 0 where none covers it.
+// type, or 0 if none covers it.
 func quality(ranges []string, kind string) float64 {
 	group, _, _ := strings.Cut(kind, "/")
 	specific, q := 0, 0.0
@@ -70,7 +70,7 @@ func quality(ranges []string, kind string) float64 {
 	return q
 }
 
-// weight is the q parameter, 1 without one and 0 if it can't be read.
+// weight returns the q parameter, 1 if there is none and 0 if it can't be read.
 func weight(params string) float64 {
 	for p := range strings.SplitSeq(params, ";") {
 		name, value, _ := strings.Cut(p, "=")

@@ -12,7 +12,7 @@ import (
 // disk is what a Folder does to its file system to keep a file, step by step, so
 // that tests can let each step fail. Names are relative to the folder, with "/".
 type disk interface {
-	create(name string) (stageFile, error) // a new file that the owner alone may read
+	create(name string) (stageFile, error) // a new file that only the owner may read
 	mkdir(name string, mode fs.FileMode) error
 	link(from, to string) error // fails with fs.ErrExist where to is there
 	rename(from, to string) error
@@ -30,8 +30,8 @@ type stageFile interface {
 	Close() error
 }
 
-// rootDisk is the real one. os.Root keeps every step inside of the folder,
-// whatever symbolic links lie in it.
+// rootDisk is the real disk. os.Root keeps every step inside the folder,
+// whatever symbolic links are in it.
 type rootDisk struct{ root *os.Root }
 
 func (d rootDisk) create(name string) (stageFile, error) {

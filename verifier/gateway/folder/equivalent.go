@@ -6,7 +6,7 @@ import (
 )
 
 // equivalent returns the name of an existing file of the project that is equivalent to up under
-// another name. It is "" if there is none, or if a file with the same name as up exists.
+// another name. It returns "" if no such file exists, or if a file with the same name as up does.
 func (f *Folder) equivalent(up gateway.Upload) (string, error) {
 	entries, err := f.entries(up.Project)
 	if err != nil {

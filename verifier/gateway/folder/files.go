@@ -24,10 +24,10 @@ var ErrNotFound = errors.New("folder: no such project or file")
 // chunk is how many bytes of a file are in memory at once.
 const chunk = 64 << 10
 
-// maxMeta is the size in bytes of the largest file in .meta that is read.
+// maxMeta is the size limit of a file in .meta in bytes.
 const maxMeta = 16 << 10
 
-// File describes a stored file. Its JSON form is that of .meta.
+// File describes a stored file. Files in .meta have its JSON form.
 type File struct {
 	Name           string    `json:"-"`
 	Version        string    `json:"version"` // in the normal form of PEP 440
@@ -36,12 +36,12 @@ type File struct {
 	RequiresPython string    `json:"requires_python,omitempty"`
 	Uploaded       time.Time `json:"uploaded"`
 
-	// Modified is the time of the file when the rest was written down. If the
-	// file has another one, the rest is not believed.
+	// Modified is the modification time of the file when the other fields were
+	// written down. If it differs from the file's, they are not believed.
 	Modified time.Time `json:"modified"`
 }
 
-// Open opens a file for reading. The error is as of [Folder.File].
+// Open opens a file for reading. It returns the same errors as [Folder.File].
 func (f *Folder) Open(ctx context.Context, project, name string) (*os.File, File, error) {
 	known, err := f.File(ctx, project, name)
 	if err != nil {
@@ -88,8 +88,8 @@ func metaName(project, name string) string {
 	return path.Join(project, metaDir, name+metaSuffix)
 }
 
-// recall reads what .meta says of a file; ok is false where it says nothing, or
-// is about another file than the one with the given size and time.
+// recall reads what .meta says about a file; ok is false if it says nothing, or
+// describes a file with another size or time than info.
 func (f *Folder) recall(project, name string, info fs.FileInfo) (file File, ok bool) {
 	meta, err := f.root.Open(metaName(project, name))
 	if err != nil {
@@ -121,8 +121,8 @@ func (file File) describes(info fs.FileInfo) bool {
 	return file.Size == info.Size() && file.Modified.Equal(info.ModTime())
 }
 
-// note writes to .meta what is known of a file. Nothing depends on it: what is
-// not there, or was cut off by a crash, is learned again from the file.
+// note writes to .meta what is known about a file. Nothing depends on it: what is
+// missing there, or was cut off by a crash, is learned again from the file.
 func (f *Folder) note(project string, file File) error {
 	raw, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
@@ -152,7 +152,7 @@ func (f *Folder) note(project string, file File) error {
 	return err
 }
 
-// examine reads a file that .meta knows nothing of.
+// examine reads a file that .meta knows nothing about.
 func (f *Folder) examine(ctx context.Context, project, name string) (File, error) {
 	r, err := f.root.Open(path.Join(project, name))
 	if err != nil {
@@ -190,9 +190,9 @@ func (f *Folder) entries(name string) ([]fs.DirEntry, error) {
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// contextFile is a file whose reading ends with the context's error once that is done.
+// contextFile is a file whose reads fail with the context's error once the context is done.
 //
-// It does not embed the file, whose WriteTo would read past the context.
+// It does not embed the file, whose WriteTo would ignore the context.
 type contextFile struct {
 	ctx  context.Context
 	file *os.File

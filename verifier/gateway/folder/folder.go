@@ -28,8 +28,8 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
-// The folders and files of a Folder that are its own. All begin with a dot,
-// which no project and no package does.
+// The folders and files that a Folder uses itself. The names of the folders begin
+// with a dot, unlike any name of a project or package.
 const (
 	stagingDir = ".staging" // files on their way in, mode 0700
 	metaDir    = ".meta"    // in a project's folder: what is known of each file
@@ -50,12 +50,12 @@ var stagedName = regexp.MustCompile(`^(upload|probe|meta)-[a-z2-7]{26}\.part$`)
 //	<project>/.meta/<file>.json   digest, size and more of each: a cache
 //	.staging/                     files on their way in
 //
-// A file appears whole or not at all, under a hard link from the staging folder,
-// and is never replaced, nor joined by one whose name stands for the same in another
-// spelling. Files that an operator copies into a project's folder are listed like
-// uploaded ones; what is in .meta is made again from the file where it is missing or
-// older than the file. One process uses a folder at a time. Its methods may be
-// called by several goroutines at once.
+// A file appears whole or not at all, by a hard link from the staging folder. It
+// is never replaced, and no file whose name is an equivalent spelling is added
+// beside it. Files that an operator copies into a project's folder are listed like
+// uploaded ones; what is in .meta is made again from the file if it is missing or
+// older than the file. Only one process may use a folder at a time. Several
+// goroutines may call the methods at once.
 type Folder struct {
 	root *os.Root
 	disk disk
@@ -63,7 +63,7 @@ type Folder struct {
 
 	catalogue *catalogue
 
-	naming  sync.Mutex      // held from the look for an equivalent file to the link
+	naming  sync.Mutex      // held from the search for an equivalent file to the link
 	noting  sync.Mutex      // held while .meta is written, so that a reader does not replace what an upload said
 	learn   sync.Mutex      // held while a file is read to learn what .meta lacks
 	learned map[string]File // under learn: what could not be written to .meta
@@ -72,14 +72,14 @@ type Folder struct {
 // Option changes how a Folder works.
 type Option func(*Folder)
 
-// WithClock sets what tells the time of an upload: time.Now by default.
+// WithClock sets the clock that gives the time of an upload: time.Now by default.
 func WithClock(now func() time.Time) Option {
 	return func(f *Folder) { f.now = now }
 }
 
-// Open opens the folder dir, which it makes if need be, and removes what
-// uploads of an earlier process left half done. It fails where the file system
-// has no hard links. Close releases it.
+// Open opens the folder dir, which it makes if necessary, and removes what
+// unfinished uploads of an earlier process left. It fails if the file system
+// has no hard links. Close releases the folder.
 func Open(dir string, opts ...Option) (*Folder, error) {
 	started := time.Now()
 	if err := makeDir(dir); err != nil {
@@ -100,7 +100,7 @@ func Open(dir string, opts ...Option) (*Folder, error) {
 	return f, nil
 }
 
-// makeDir makes the folder dir, durably, unless it is there.
+// makeDir makes the folder dir durably, unless it exists.
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
@@ -122,8 +122,8 @@ func makeDir(dir string) error {
 // Close releases the folder.
 func (f *Folder) Close() error { return f.root.Close() }
 
-// prepare makes the staging folder, empties it of what is older than started,
-// and tries a hard link, which keeping a file needs.
+// prepare makes the staging folder, removes from it what is older than started,
+// and tries to make a hard link, because storing a file needs one.
 func (f *Folder) prepare(started time.Time) error {
 	if err := f.disk.mkdir(stagingDir, 0o700); err != nil {
 		return err
@@ -194,8 +194,8 @@ func (s *stagedFile) Discard() {
 	s.file = nil
 }
 
-// Commit implements [gateway.Staged]. The link is the moment at which the file appears;
-// the bytes are on the disk before it, and its name before Commit returns.
+// Commit implements [gateway.Staged]. The file appears with the link; its bytes are
+// on the disk before that, and its name before Commit returns.
 func (s *stagedFile) Commit(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
 	defer s.Discard()
 	if s.file == nil {
@@ -225,7 +225,7 @@ func (s *stagedFile) Commit(ctx context.Context, up gateway.Upload) (repeated bo
 	return repeated, nil
 }
 
-// seal brings the bytes to the disk, under the mode that they will have.
+// seal syncs the bytes to the disk, with the mode that the file will have.
 func (s *stagedFile) seal() (fs.FileInfo, error) {
 	if err := s.file.Chmod(fileMode); err != nil {
 		return nil, err
@@ -236,8 +236,8 @@ func (s *stagedFile) seal() (fs.FileInfo, error) {
 	return s.file.Stat()
 }
 
-// publish gives the file its name. Where that is taken, by an identical file,
-// the other's name may not have reached the disk yet: it does here.
+// publish gives the file its name. If an identical file already has the name, that
+// name may not have reached the disk yet, so publish syncs it too.
 func (s *stagedFile) publish(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
 	f := s.folder
 	if err := f.disk.mkdir(up.Project, dirMode); err != nil {
@@ -265,7 +265,7 @@ func (s *stagedFile) publish(ctx context.Context, up gateway.Upload) (repeated b
 	return repeated, f.disk.syncDir(".")
 }
 
-// link gives the file its name, unless an equivalent file is there.
+// link gives the file its name, unless an equivalent file exists.
 func (s *stagedFile) link(up gateway.Upload) error {
 	f := s.folder
 	f.naming.Lock()

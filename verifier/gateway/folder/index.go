@@ -16,8 +16,8 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
-// The paths that an index serves; what is in front of them is the caller's to
-// strip. Links between them are relative.
+// The paths that an index serves; the caller strips any prefix before them.
+// Links between them are relative.
 const (
 	simplePath   = "/simple"
 	packagesPath = "/packages/"
@@ -33,7 +33,7 @@ const (
 	cacheList = "no-cache"
 )
 
-// What is read of a request's body, which means nothing here: bytes, and time.
+// The limits for reading a request's body, which means nothing here: bytes and time.
 const (
 	maxIndexBody  = 64 << 10
 	indexBodyTime = 10 * time.Second
@@ -42,7 +42,7 @@ const (
 // Index implements [gateway.IndexServer]. It serves the files of the folder to pip, uv and people: the lists of
 // PEP 503 and PEP 691 under /simple/, with the additions of PEP 700, and the
 // files under /packages/<project>/. The lists are under /legacy/+simple/ too, where
-// hatch looks for what is there before it uploads. Pages of any origin may read
+// hatch looks for existing files before it uploads. Pages of any origin may read
 // what it serves, as Pyodide does in a browser.
 func (f *Folder) Index(uploadURL string, log *slog.Logger) http.Handler {
 	if log == nil {
@@ -88,8 +88,8 @@ func (x *index) answer(w http.ResponseWriter, r *http.Request) {
 
 const indexMethods = "GET, HEAD, OPTIONS"
 
-// allowOrigins lets pages of any origin read an answer. "*" never lets a browser add
-// cookies of its own accord, so a page learns nothing that its author could not read.
+// allowOrigins lets pages of any origin read an answer. With "*" a browser does not add
+// cookies on its own, so a page learns nothing that its author could not read.
 func allowOrigins(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Access-Control-Allow-Origin", "*")
@@ -100,9 +100,9 @@ func allowOrigins(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 }
 
-// skipBody reads past the body of a request for reading, and refuses one that is
-// long or slow to come. net/http would read it too, before the answer, and wait
-// for it without end where the server has no ReadTimeout.
+// skipBody skips the body of a GET, HEAD or OPTIONS request, and refuses one that is
+// long or slow. net/http would also read it before the answer, and would wait
+// for it without end if the server has no ReadTimeout.
 func skipBody(w http.ResponseWriter, r *http.Request) bool {
 	if r.ContentLength == 0 {
 		return true
@@ -115,7 +115,7 @@ func skipBody(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// serve finds what a path names. Whatever it does not know is ErrNotFound.
+// serve finds what a path names. It returns ErrNotFound for a path that it does not know.
 func (x *index) serve(w http.ResponseWriter, r *http.Request) error {
 	if rest, ok := strings.CutPrefix(r.URL.Path, packagesPath); ok {
 		project, name, _ := strings.Cut(rest, "/")
@@ -153,8 +153,8 @@ func (x *index) serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 // redirect sends the client to a place relative to the path that it asked for.
-// to is made of a normalized name and can't name another host; it is not joined
-// with the request's path, which could.
+// to is made of a normalized name and can't name another host. It is not joined
+// with the request's path, because that could.
 func redirect(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusMovedPermanently)
@@ -183,7 +183,7 @@ func (x *index) serveProject(w http.ResponseWriter, r *http.Request, project, up
 	return x.list(w, r, now, at, packages, func() page { return projectPage(project, packages, now.files) })
 }
 
-// list answers with a page in the form that the client likes best.
+// list answers with a page in the form that the client prefers.
 func (x *index) list(w http.ResponseWriter, r *http.Request, now *snapshot, at *cachedFolder, packages string, fill func() page) error {
 	h := w.Header()
 	h.Set("Vary", "Accept")
@@ -226,8 +226,7 @@ func (x *index) serveFile(w http.ResponseWriter, r *http.Request, project, name 
 	return nil
 }
 
-// fail answers with what went wrong; what is not the client's business is
-// logged.
+// fail answers with what went wrong, and logs what does not concern the client.
 func (x *index) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, ErrNotFound) {
 		http.Error(w, "There is no such project or file.", http.StatusNotFound)

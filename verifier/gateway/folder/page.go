@@ -31,8 +31,8 @@ type rendered struct {
 	etag string
 }
 
-// render is a page of a snapshot, made by fill if it was not made before. It tells
-// how many bytes it made.
+// render returns a page of a snapshot, and makes it with fill if it was not made
+// before. grown is the number of bytes that it made.
 func (s *snapshot) render(key pageKey, fill func() page) (r rendered, grown int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,8 +99,8 @@ func rootPage(names []string) page {
 	return p
 }
 
-// projectPage lists the files of a project; packages leads from the page to where
-// the files of all projects are.
+// projectPage lists the files of a project; packages is the relative path from the
+// page to the folder with the files of all projects.
 func projectPage(project, packages string, files []File) page {
 	data := jsonProject{Meta: jsonMeta{apiVersion}, Name: project, Versions: []string{}}
 	p := page{title: "Files of " + project}

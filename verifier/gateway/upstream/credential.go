@@ -10,7 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/private"
 )
 
-// credential is what the index knows the gateway by.
+// credential identifies the gateway to the index.
 type credential struct{ user, password, bearer string }
 
 func (c *credential) set(r *http.Request) {
@@ -22,7 +22,7 @@ func (c *credential) set(r *http.Request) {
 	}
 }
 
-// Reload reads the files of the credential again. Where it fails the one before stays.
+// Reload reads the files of the credential again. If that fails, the previous credential stays.
 func (u *Upstream) Reload(context.Context) error { return u.readCredential() }
 
 func (u *Upstream) readCredential() error {
@@ -55,7 +55,7 @@ func (u *Upstream) readSecret(path string) (string, error) {
 	return secret, nil
 }
 
-// renewed reports whether the credential in the files is another one than c, and takes it.
+// renewed reports whether the credential in the files differs from c, and starts to use it.
 func (u *Upstream) renewed(ctx context.Context, c *credential) bool {
 	if err := u.readCredential(); err != nil {
 		u.log.ErrorContext(ctx, "the credential for the index can't be read again", "error", err)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// health is how the index did when it was last spoken to.
+// health is the state of the index at the last contact.
 type health struct {
 	mu  sync.Mutex
 	at  time.Time
@@ -29,11 +29,11 @@ func (h *health) last() (time.Time, error) {
 	return h.at, h.err
 }
 
-// freshness is for how long an answer says that the index is there.
+// freshness is how long an answer counts as proof that the index is up.
 const freshness = 5 * time.Second
 
-// Ready is nil where the index answers. It asks it at most once in five seconds, however many want to know: anybody
-// may. Who hangs up meanwhile ends only the own wait, since what became of the question is what all others hear.
+// Ready returns nil if the index answers. It asks the index at most once in five seconds, however many callers there are,
+// because anybody may call. A caller whose ctx ends stops only its own wait: the others need the result of the same request.
 func (u *Upstream) Ready(ctx context.Context) error {
 	select {
 	case u.asking <- struct{}{}:
@@ -58,8 +58,8 @@ func (u *Upstream) Ready(ctx context.Context) error {
 	return err
 }
 
-// Check looks at the index before the first upload. The error says what an operator has to change; where the index can't be
-// reached now there is none, since it may come up later than the gateway: see [Upstream.Ready].
+// Check tests the index before the first upload. The error says what an operator has to change. If the index can't be
+// reached now, Check returns nil, because the index may start later than the gateway: see [Upstream.Ready].
 func (u *Upstream) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()

@@ -29,14 +29,15 @@ const (
 	accept   = jsonType + ", application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 )
 
-// listed is a file that the index has, by its page.
+// listed is a file that the index has, according to its page.
 type listed struct {
 	name   string
 	sha256 string // lower-case hex; "" where the page does not say it
 	at     *url.URL
 }
 
-// list is what the index has of a project by the names that are wanted: pages of many thousand files are not kept in memory.
+// list returns the files of a project whose names are wanted. It does not keep the whole page, which may list many
+// thousand files, in memory.
 func (u *Upstream) list(ctx context.Context, project string, wanted func(name string) bool) ([]listed, error) {
 	simple, err := u.findSimple(ctx)
 	if err != nil {
@@ -70,7 +71,7 @@ func (u *Upstream) list(ctx context.Context, project string, wanted func(name st
 	return files, nil
 }
 
-// findSimple is where the pages are. devpi has them at another place than the others.
+// findSimple finds the address of the pages. devpi has them in a different place than the others.
 func (u *Upstream) findSimple(ctx context.Context) (*url.URL, error) {
 	if at := u.simple.Load(); at != nil {
 		return at, nil
@@ -111,7 +112,7 @@ func (u *Upstream) ask(ctx context.Context, at *url.URL, accept string) (*http.R
 	return res, nil
 }
 
-// get is ask that follows redirects on the same host.
+// get does what ask does, and follows redirects on the same host.
 func (u *Upstream) get(ctx context.Context, at *url.URL, accept string) (*http.Response, error) {
 	for range 5 {
 		res, err := u.ask(ctx, at, accept)
@@ -131,7 +132,7 @@ func (u *Upstream) get(ctx context.Context, at *url.URL, accept string) (*http.R
 	return nil, u.misconfigured("it redirects in a circle")
 }
 
-// readJSON reads one file of the page after the other.
+// readJSON reads the files of a page one by one.
 func readJSON(r io.Reader, base *url.URL, wanted func(name string) bool) (files []listed, err error) {
 	page := json.NewDecoder(r)
 	if err := delim(page, '{'); err != nil {
@@ -232,8 +233,8 @@ func readHTML(r io.Reader, base *url.URL, wanted func(name string) bool) (files 
 	}
 }
 
-// compare holds an upload against what the index has. repeated: it has the same file. The error says that it
-// has another one of that name, or of an equivalent one.
+// compare compares an upload with what the index has. repeated means that it has the same file. The error says that it
+// has a different file with that name, or with an equivalent one.
 func (u *Upstream) compare(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
@@ -259,8 +260,8 @@ func (u *Upstream) compare(ctx context.Context, up gateway.Upload) (repeated boo
 	return repeated, nil
 }
 
-// digest is a listed file's SHA-256; the file is read where the page does not say it. One that is longer than size
-// bytes is another file, and not read to its end.
+// digest returns a listed file's SHA-256, and reads the file if the page does not state it. If the file is longer than
+// size bytes, it is a different file, and digest does not read it to its end.
 func (u *Upstream) digest(ctx context.Context, f listed, size int64) (string, error) {
 	if len(f.sha256) == 2*sha256.Size {
 		return f.sha256, nil

@@ -14,10 +14,10 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
-// userAgent names the gateway to the index. It is not twine's: pypiserver answers that differently.
+// userAgent names the gateway to the index. It does not imitate twine, which pypiserver answers differently.
 const userAgent = "rind-gateway"
 
-// pass sends a file to the index, unless that has it.
+// pass sends a file to the index, unless the index has it.
 func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeated bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime+sendTime+time.Duration(up.Size/slowestRate)*time.Second)
 	defer cancel()
@@ -79,7 +79,7 @@ func retryAfter(res *http.Response) time.Duration {
 	return time.Duration(min(n, 3600)) * time.Second
 }
 
-// unknown finds out what became of an upload whose answer was lost, or says nothing of it: the index may have the file.
+// unknown finds out whether the index has the file after an upload whose answer was lost or did not tell.
 func (u *Upstream) unknown(ctx context.Context, up gateway.Upload, retry time.Duration, lost error) (repeated bool, err error) {
 	u.reached.note(lost)
 	has, err := u.compare(context.WithoutCancel(ctx), up) // which has a time of its own: that for sending may be over
@@ -94,7 +94,7 @@ func (u *Upstream) unknown(ctx context.Context, up gateway.Upload, retry time.Du
 	return false, u.unavailable(retry, errors.Join(lost, err))
 }
 
-// translate makes an answer of the index one of the gateway's.
+// translate turns an answer of the index into one of the gateway.
 func (u *Upstream) translate(ctx context.Context, up gateway.Upload, a *answer) (repeated bool, err error) {
 	exists := a.status == http.StatusConflict || a.status == http.StatusBadRequest && strings.Contains(strings.ToLower(a.said), "exist")
 	switch {
@@ -120,7 +120,7 @@ func (u *Upstream) translate(ctx context.Context, up gateway.Upload, a *answer) 
 	return false, u.misconfigured("%s", remedy(a))
 }
 
-// wrongStatus is the error of a page that can't be read.
+// wrongStatus returns the error for a page that can't be read.
 func (u *Upstream) wrongStatus(what string, res *http.Response) error {
 	a := &answer{status: res.StatusCode, said: text.OneLine(res.Status), retry: retryAfter(res)}
 	if a.status == http.StatusTooManyRequests || a.status >= 500 {
@@ -129,7 +129,7 @@ func (u *Upstream) wrongStatus(what string, res *http.Response) error {
 	return u.misconfigured("%s: %s", what, remedy(a))
 }
 
-// remedy says to the operator what to do.
+// remedy tells the operator what to do.
 func remedy(a *answer) string {
 	what := fmt.Sprintf("it answered %q", a.said)
 	switch a.status {

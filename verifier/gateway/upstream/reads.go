@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// Reads passes GET and HEAD on to the index, streaming, and everything else to uploads. publicURL is the address of this
-// handler as clients see it, for redirects of the index to its own address.
+// Reads returns a handler that streams GET and HEAD to and from the index, and passes everything else to uploads.
+// publicURL is the address of this handler as clients see it, for redirects of the index to its own address.
 //
-// Reads carry no credential of the gateway's, so that nobody reads more through it than without it; nor do they carry a
-// token of rind's, which is nothing to the index. A client's own user and password for the index are passed on. Pages are
-// shown in a sandbox, since other pages may be on the same host.
+// Read requests do not carry the gateway's credential, so that nobody can read more through the gateway than without it.
+// Nor do they carry a rind token, which means nothing to the index. A client's own user and password for the index are
+// passed on. Pages are shown in a sandbox, because other pages may be on the same host.
 func (u *Upstream) Reads(uploads http.Handler, publicURL string, log *slog.Logger) (http.Handler, error) {
 	public, err := parseURL("the public address", publicURL, true)
 	if err != nil {
@@ -83,8 +83,8 @@ func (u *Upstream) simpleIsDevpi() bool {
 	return at != nil && strings.HasSuffix(at.Path, "/+simple/")
 }
 
-// passed are the headers of a read that the index gets. Others could say who asks, or where, to an index that believes them
-// of a proxy (X-Webauth-User, X-Outside-Url, X-Original-Url), or make a connection of their own (Upgrade).
+// passed are the headers of a read request that the index gets. Other headers could name the user or the address to an
+// index that trusts them from a proxy (X-Webauth-User, X-Outside-Url, X-Original-Url), or switch protocols (Upgrade).
 var passed = []string{
 	"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range",
 	"If-Unmodified-Since", "Pragma", "Range", "User-Agent",
@@ -107,8 +107,8 @@ func passHeaders(p *httputil.ProxyRequest) {
 	}
 }
 
-// leaves reports whether a part of a path leads to another folder, in the eyes of some server: Java's read ..;x as "..",
-// and others a backslash as a slash.
+// leaves reports whether some server would read a part of a path as leading to another folder: Java servers read ..;x
+// as "..", and others read a backslash as a slash.
 func leaves(part string) bool {
 	name, _, _ := strings.Cut(part, ";")
 	return name == ".." || strings.ContainsAny(part, "\\\x00")

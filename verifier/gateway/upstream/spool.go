@@ -15,7 +15,7 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
-// spool opens a file of the spool that has no name, so that nothing of it stays behind whatever happens.
+// spool opens a file without a name in the spool, so that nothing of it remains whatever happens.
 func (u *Upstream) spool() (*os.File, error) {
 	f, err := os.CreateTemp(u.cfg.Spool, "upload-*.part")
 	if err != nil {
@@ -28,10 +28,10 @@ func (u *Upstream) spool() (*os.File, error) {
 	return f, nil
 }
 
-// form is the form that the index gets, up to the bytes of the file. It is written as the fields arrive, with
-// those first that say what kind of form it is.
+// form is the form that the index gets, up to the bytes of the file. It is written as the fields arrive, after
+// the fields that say what kind of form it is.
 type form struct {
-	file  *os.File      // nil behind Discard
+	file  *os.File      // nil after Discard
 	ahead *bufio.Writer // of file
 	parts *multipart.Writer
 	err   error // of the first step that failed
@@ -86,7 +86,7 @@ type body struct {
 	kind            string // its Content-Type
 }
 
-// end writes the rest of the form that stands before the bytes of the file.
+// end writes the rest of the form that comes before the bytes of the file.
 func (f *form) end(up gateway.Upload, content *os.File) (*body, error) {
 	f.add("sha256_digest", up.SHA256)
 	if f.err == nil {
@@ -117,7 +117,7 @@ func (b *body) read() io.Reader {
 	return io.MultiReader(io.NewSectionReader(b.fields, 0, b.before), io.NewSectionReader(b.content, 0, b.size), bytes.NewReader(b.closing))
 }
 
-// staged is a file on its way.
+// staged is a file that is being uploaded.
 type staged struct {
 	u    *Upstream
 	file *os.File // nil once it was committed or discarded
@@ -137,8 +137,8 @@ func (s *staged) Discard() {
 	}
 }
 
-// Commit implements [gateway.Staged]: it sends the file. A client that hangs up does not end that, since some indexes keep
-// the part that they have.
+// Commit implements [gateway.Staged]: it sends the file. It goes on if the client hangs up, because some indexes keep
+// the part of a file that they have received.
 func (s *staged) Commit(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
 	defer s.Discard()
 	f, ok := up.Form.(*form)

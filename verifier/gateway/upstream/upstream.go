@@ -1,13 +1,14 @@
-// Package upstream is a backend of [gateway.Gateway] that passes uploads on to an index that somebody already has: any
+// Package upstream is a backend of [gateway.Gateway] that passes uploads on to an existing index. The index can be any
 // that speaks PyPI's upload API, as pypiserver, devpi, Gitea, Nexus and Artifactory do.
 //
 //	index, err := upstream.Open(upstream.Config{URL: "http://127.0.0.1:8081/", User: "rind", PasswordFile: "upstream.password", Spool: "spool"})
 //	upload, err := gateway.New(gateway.Config{Verifier: v, Backend: index})
 //	mux.Handle("/", index.Reads(upload, "https://packages.example.org/", logger))
 //
-// The index never sees a token: it gets a credential of the gateway's. It sees only whole files that were checked, in a form
-// that is written anew: some indexes keep what a broken connection left of a file, act on a field that comes twice, or delete
-// files on request. What it answers is translated: a client hears of its own mistakes, and an operator of theirs.
+// The index never sees a token: it gets the gateway's own credential. It sees only whole, checked files, in a form that
+// the gateway writes anew, because some indexes keep the part of a file that arrived before a connection broke, act on a
+// field that comes twice, or delete files on request. The gateway translates the answers of the index: clients see their
+// own mistakes, and the log tells operators theirs.
 package upstream
 
 import (
@@ -40,7 +41,7 @@ const (
 	listTime    = 30 * time.Second
 )
 
-// Config says where the index is, and how it is spoken to.
+// Config says where the index is, and how to talk to it.
 type Config struct {
 	// URL is the address that uploads are posted to, as clients would be given it: https, or http where it is on this
 	// machine or InsecureHTTP is set.
@@ -49,20 +50,20 @@ type Config struct {
 	// SimpleURL is where the index lists its files (PEP 503); "" is simple/ below URL, or +simple/ as devpi has it.
 	SimpleURL string
 
-	// User and PasswordFile are the gateway's account (Basic); BearerFile is a token instead. None of them: the index
-	// asks for none. The files have the mode 0600 or 0400, and are read again by Reload and after a 401.
+	// User and PasswordFile are the gateway's account (Basic); BearerFile holds a token instead. Set none of them if
+	// the index needs no credential. The files must have mode 0600 or 0400; Reload reads them again, and so does a 401.
 	User, PasswordFile, BearerFile string
 
-	// GroupAccess takes such files that their group may read as well, where that is a group of this process.
+	// GroupAccess accepts such files also if their group may read them and this process is in that group.
 	GroupAccess bool
 
-	// CAFile holds the certificates (PEM) that sign the index's; "" is the system's.
+	// CAFile holds the certificates (PEM) of the CAs that sign the index's; "" means the system's.
 	CAFile string
 
-	// InsecureHTTP allows http to another machine: everybody on the way there reads the credential.
+	// InsecureHTTP allows http to another machine. Everybody on the way there can read the credential.
 	InsecureHTTP bool
 
-	// Spool is a folder for files on their way; it is made. What is in it has no name, and is gone with the process.
+	// Spool is a folder for files on their way; Open makes it. Files in it have no name and vanish with the process.
 	Spool string
 
 	Logger *slog.Logger // nil discards
@@ -79,12 +80,12 @@ type Upstream struct {
 	simple     atomic.Pointer[url.URL] // ends with "/"; nil until it was found
 	busy       locks
 	reached    health
-	asking     chan struct{} // has room for one: whoever asks the index whether it is there
+	asking     chan struct{} // has room for one: the caller that asks the index whether it is up
 }
 
 var _ gateway.FormReader = (*Upstream)(nil)
 
-// Open checks cfg, and reads its files. It connects to nobody: see [Upstream.Check].
+// Open checks cfg and reads its files. It makes no connection: see [Upstream.Check].
 func Open(cfg Config) (*Upstream, error) {
 	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: locks{held: map[string]*lock{}}, asking: make(chan struct{}, 1)}
 	if u.log == nil {
@@ -112,7 +113,7 @@ func Open(cfg Config) (*Upstream, error) {
 	return u, u.makeSpool()
 }
 
-// makeSpool makes the folder, and tries it.
+// makeSpool makes the folder and tries to use it.
 func (u *Upstream) makeSpool() error {
 	if err := os.MkdirAll(u.cfg.Spool, 0o700); err != nil {
 		return fmt.Errorf("upstream: the folder for files on their way: %w", err)
@@ -154,7 +155,7 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// newClient is of HTTP/1.1. It follows no redirect with an upload, which would carry the credential elsewhere.
+// newClient returns a client for HTTP/1.1. It follows no redirects, which would carry the credential elsewhere.
 func newClient(caFile string) (*http.Client, error) {
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -192,11 +193,11 @@ func (u *Upstream) Reserve(ctx context.Context, _ gateway.Upload) (gateway.Stage
 	return &staged{u: u, file: f}, nil
 }
 
-// ErrMisconfigured is of an index that does not take uploads as it is set up, or does not let the gateway in. Its operator
-// has to do something; until then clients hear 502.
+// ErrMisconfigured says that the index, as it is set up, does not take uploads or does not let the gateway in. An operator
+// has to fix that; until then clients get 502.
 var ErrMisconfigured = errors.New("upstream: the index does not take uploads as it is set up")
 
-// misconfigured is the answer for it. why is for the log, and says what to do.
+// misconfigured returns the Refusal for ErrMisconfigured. The formatted text goes to the log and says what to do.
 func (u *Upstream) misconfigured(format string, args ...any) error {
 	return &gateway.Refusal{
 		Status: http.StatusBadGateway, Reason: "The index behind this address is not set up to take uploads. Its operators can see why in the log.",
@@ -204,7 +205,7 @@ func (u *Upstream) misconfigured(format string, args ...any) error {
 	}
 }
 
-// unavailable is the answer while the index is away, or says so.
+// unavailable returns the Refusal while the index is down, or says that it is.
 func (u *Upstream) unavailable(retry time.Duration, err error) error {
 	u.reached.note(err)
 	return &gateway.Refusal{
@@ -213,7 +214,7 @@ func (u *Upstream) unavailable(retry time.Duration, err error) error {
 	}
 }
 
-// locks lets one upload at a time work on a file: two at once may both be taken by some indexes.
+// locks lets one upload at a time work on a file: some indexes may accept both of two uploads at once.
 type locks struct {
 	mu   sync.Mutex
 	held map[string]*lock
@@ -224,7 +225,7 @@ type lock struct {
 	waiting int
 }
 
-// take waits for the turn of a name until ctx ends.
+// take waits for its turn to use a name, until ctx ends.
 func (l *locks) take(ctx context.Context, name string) (free func(), err error) {
 	l.mu.Lock()
 	k := l.held[name]
