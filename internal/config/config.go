@@ -1,6 +1,6 @@
 // Package config reads what an operator sets: a TOML file, decoded strictly, with
 // every problem reported at once, and the defaults that 'rind serve' starts with
-// if there is no file. Config and settings.go are of 'rind serve', gateway.go of 'rind gateway'.
+// if there is no file. Config and settings.go are for 'rind serve', gateway.go is for 'rind gateway'.
 package config
 
 import (
@@ -69,7 +69,7 @@ type Mail struct {
 	CAFile       string // roots to trust instead of the system's, PEM
 }
 
-// Default is what rind starts with where nothing is set.
+// Default returns the settings that rind starts with if nothing is set.
 func Default() Config {
 	return Config{
 		Listen:        "127.0.0.1:8080",
@@ -88,15 +88,15 @@ func Default() Config {
 	}
 }
 
-// Problems lists all that is wrong with a configuration, each with its setting
-// and what to do.
+// Problems lists everything that is wrong with a configuration. Each problem names
+// its setting and says what to do.
 type Problems []string
 
 func (p Problems) Error() string {
 	return "config: " + strings.Join(p, "\nconfig: ")
 }
 
-// err is p as an error, nil where nothing is wrong.
+// err returns p as an error, or nil if nothing is wrong.
 func (p Problems) err() error {
 	if len(p) == 0 {
 		return nil
@@ -125,7 +125,7 @@ func Load(path string) (Config, error) {
 	return c, c.setAll(path, flatten("", doc))
 }
 
-// setAll sets what a file says; what is wrong with it is an error, the rest is set.
+// setAll applies the settings of a file; it returns an error for those that are wrong, and sets the others.
 func (c *Config) setAll(path string, doc map[string]any) error {
 	var probs Problems
 	unknown := false
@@ -158,8 +158,8 @@ func (c *Config) Set(name, value string) error {
 	return nil
 }
 
-// Check finds settings that do not fit together, and files that are named and
-// not there, all at once.
+// Check finds settings that do not fit together and files that do not exist, and
+// reports them all at once.
 func (c Config) Check() error {
 	p := c.checkFiles()
 	if (c.TLSCert == "") != (c.TLSKey == "") {
@@ -213,7 +213,7 @@ func (c Config) checkFiles() (p Problems) {
 	return p
 }
 
-// leakKeysFile is LeakKeys where that is a file.
+// leakKeysFile returns LeakKeys if that is a file.
 func (c Config) leakKeysFile() string {
 	if strings.Contains(c.LeakKeys, "://") {
 		return ""
@@ -225,9 +225,9 @@ func (c Config) leakKeysFile() string {
 func (c Config) Location() string { return strings.ToLower(c.PublicURL.Hostname()) }
 
 // AtTheMachine reports whether mails are files and everybody who can reach the server is at
-// this machine: then whoever runs it reads the mails, and the terminal is a better place
-// for a link than a folder. A public address that leads elsewhere has a proxy in front, and
-// people behind it whose links are their own.
+// this machine. Then the person who runs it reads the mails, and the terminal is a better place
+// for a link than a folder. If the public address is not on this machine, there is a proxy in
+// front, and other people use the server, whose links are nobody else's business.
 func (c Config) AtTheMachine() bool {
 	host, _, err := net.SplitHostPort(c.Listen)
 	return err == nil && c.Mail.Host == "" && loopback(host) && loopback(c.PublicURL.Hostname())

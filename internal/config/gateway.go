@@ -15,9 +15,9 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Gateway is what can be set of 'rind gateway'.
+// Gateway holds the settings of 'rind gateway'.
 type Gateway struct {
-	Config // what it has in common with 'rind serve': see inCommon
+	Config // the settings that 'rind serve' has too: see inCommon
 
 	Issuer           string        // address of the issuer
 	SecretFile       string        // with the secret that the issuer showed for this verifier
@@ -46,7 +46,7 @@ var inCommon = []string{
 	"trusted-proxies", "tls-cert", "tls-key", "group-access", "log-format", "log-level",
 }
 
-// gatewayTexts are the settings of 'rind gateway' alone that are texts.
+// gatewayTexts are the text settings that only 'rind gateway' has.
 var gatewayTexts = map[string]func(*Gateway) *string{
 	"issuer":             func(g *Gateway) *string { return &g.Issuer },
 	"secret-file":        func(g *Gateway) *string { return &g.SecretFile },
@@ -54,7 +54,7 @@ var gatewayTexts = map[string]func(*Gateway) *string{
 	"verify-secret-file": func(g *Gateway) *string { return &g.VerifySecretFile },
 }
 
-// indexTexts are the settings of an index that are texts.
+// indexTexts are the text settings of an index.
 var indexTexts = map[string]func(*Index) *string{
 	"path":          func(i *Index) *string { return &i.Path },
 	"upstream":      func(i *Index) *string { return &i.Upstream },
@@ -65,7 +65,7 @@ var indexTexts = map[string]func(*Index) *string{
 	"ca-file":       func(i *Index) *string { return &i.CAFile },
 }
 
-// indexFlags are those that are true or false.
+// indexFlags are the settings of an index that are true or false.
 var indexFlags = map[string]func(*Index) *bool{
 	"proxy-reads":   func(i *Index) *bool { return &i.ProxyReads },
 	"insecure-http": func(i *Index) *bool { return &i.InsecureHTTP },
@@ -78,8 +78,8 @@ const (
 	maxStaleness     = 24 * time.Hour
 )
 
-// LoadGateway reads the settings file of 'rind gateway', and checks that they fit together. Files that it names are those
-// of its own folder, unless their paths are absolute. The error lists all that is wrong.
+// LoadGateway reads the settings file of 'rind gateway', and checks that the settings fit together. Relative paths in the
+// file start at the folder of the file. The error lists everything that is wrong.
 func LoadGateway(file string) (Gateway, error) {
 	g := Gateway{Config: Default(), MaxStaleness: defaultStaleness}
 	g.Listen, g.PublicURL = "127.0.0.1:8090", &url.URL{Scheme: "http", Host: "localhost:8090"}
@@ -103,7 +103,7 @@ func LoadGateway(file string) (Gateway, error) {
 	return g, append(append(p, g.check()...), g.checkFiles()...).err()
 }
 
-// set takes what a file says.
+// set applies the settings of a file.
 func (g *Gateway) set(file string, doc map[string]any) (p Problems) {
 	unknown := false
 	for _, name := range slices.Sorted(maps.Keys(doc)) {
@@ -186,7 +186,7 @@ func (g *Gateway) setIndexes(file string, v any) (p Problems) {
 	return p
 }
 
-// resolve makes paths those of the settings file's folder.
+// resolve makes relative paths start at the settings file's folder.
 func (g *Gateway) resolve(dir string) {
 	paths := []*string{&g.DataDir, &g.KeyFile, &g.TLSCert, &g.TLSKey, &g.SecretFile, &g.IssuerCAFile, &g.VerifySecretFile}
 	for n := range g.Indexes {
@@ -241,7 +241,7 @@ func (g *Gateway) check() (p Problems) {
 	return p
 }
 
-// checkFiles finds files that can't be read, and says what belongs into them.
+// checkFiles finds files that can't be read, and says what should be in them.
 func (g *Gateway) checkFiles() (p Problems) {
 	type named struct{ setting, path, what string }
 	files := []named{

@@ -113,7 +113,7 @@ func notEmpty(s string) error {
 	return nil
 }
 
-// keyList takes a file, or an address that nobody on the way can change.
+// keyList accepts a file, or an address whose answers nobody on the way can change.
 func keyList(s string) error {
 	if !strings.Contains(s, "://") {
 		return notEmpty(s)
@@ -125,7 +125,7 @@ func keyList(s string) error {
 	return nil
 }
 
-// rangeURL takes an address where nobody on the way sees which hashes are asked for.
+// rangeURL accepts an address for which nobody on the way sees the requested hashes.
 func rangeURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
@@ -164,8 +164,8 @@ func oneOf(words ...string) func(string) error {
 	}
 }
 
-// setListen takes an address. While no public URL is set, that is localhost at
-// the same port.
+// setListen takes an address. While no public URL is set, the public URL is localhost
+// at the same port.
 func setListen(c *Config, v any) error {
 	s, err := asString(v)
 	if err != nil {
@@ -290,7 +290,7 @@ func setRecoveryWait(c *Config, v any) error {
 	return fmt.Errorf(`%q is not a time like "72h" or "7d", of at least 24 hours`, s)
 }
 
-// minRecoveryWait is authn's, which says why.
+// minRecoveryWait is the same as in authn, which explains it.
 const minRecoveryWait = 24 * time.Hour
 
 // setAuditRetention takes days, or a word for no end.

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The limits of looking into an archive that nobody vouched for, in bytes.
+// The limits for reading an archive that nothing has checked, in bytes.
 const (
 	maxZipRead = 8 << 20  // read from a zip file: its directory and one entry
 	maxTarRead = 64 << 20 // unpacked from a tar file before its metadata
@@ -22,10 +22,10 @@ type Archive interface {
 	io.ReaderAt
 }
 
-// RequiresPython is what a package's own metadata says under Requires-Python
-// (core metadata specification of packaging.python.org), and "" where it says
-// nothing, or nothing within the limits. It is not judged: see [Listable]. size is that of the file in
-// bytes; the ending of name says which kind of archive it is. It ends early where a Read of file fails.
+// RequiresPython returns the Requires-Python of a package's own metadata (core
+// metadata specification of packaging.python.org), or "" if there is none within
+// the limits. It does not validate it: see [Listable]. size is the size of the file in
+// bytes; the ending of name says which kind of archive it is. It stops early if a Read of file fails.
 func RequiresPython(file Archive, size int64, name string) string {
 	var value string
 	if strings.HasSuffix(name, ".tar.gz") {
@@ -41,8 +41,8 @@ func RequiresPython(file Archive, size int64, name string) string {
 }
 
 // isMetadata reports whether an archive's entry is the package's metadata:
-// name-version.dist-info/METADATA of a wheel, name-version/PKG-INFO of an sdist,
-// whose entries begin with "./" where it was packed with tar itself.
+// name-version.dist-info/METADATA in a wheel, name-version/PKG-INFO in an sdist,
+// whose entries begin with "./" if it was packed with the tar program.
 func isMetadata(entry string, isWheel bool) bool {
 	for !isWheel && strings.HasPrefix(entry, "./") {
 		entry = entry[2:]
@@ -93,8 +93,8 @@ func fromTar(file Archive) string {
 	}
 }
 
-// budgetReaderAt reads so many bytes in all and then fails, so that a zip file
-// can't make its directory as large as itself.
+// budgetReaderAt reads a bounded number of bytes in all and then fails, so that a
+// zip file can't make its directory as large as itself.
 type budgetReaderAt struct {
 	io.ReaderAt
 	left int64

@@ -35,7 +35,7 @@ func wheelIdentity(stem string) string {
 	return strings.Join(parts, "-")
 }
 
-// buildTag is a build tag without the zeros in front of its number.
+// buildTag returns a build tag without the leading zeros of its number.
 func buildTag(tag string) string {
 	rest := strings.TrimLeft(tag, "0")
 	if rest == "" || rest[0] < '0' || rest[0] > '9' {

@@ -1,5 +1,5 @@
-// Package dist knows the files of Python packages, sdists and wheels: what their names say, which names stand
-// for the same file, and what the metadata inside them says. It trusts none of them: what it reads of an archive is bounded.
+// Package dist knows the files of Python packages, sdists and wheels: what their names say, which names are
+// equivalent, and what the metadata inside them says. It does not trust them: it bounds what it reads of an archive.
 package dist
 
 import (
@@ -8,14 +8,14 @@ import (
 	"github.com/rind-dev/rind/caveats"
 )
 
-// The file types of the upload API that are taken. The others that it knew
-// (eggs, installers) are gone from PyPI too (PEP 527, PEP 715).
+// The file types of the upload API that are accepted. PyPI has dropped the other
+// types (eggs, installers) too (PEP 527, PEP 715).
 const (
 	SDist = "sdist"
 	Wheel = "bdist_wheel"
 )
 
-// MaxFilename is the longest file name in bytes that common file systems take.
+// MaxFilename is the length limit in bytes of a file name in common file systems.
 const MaxFilename = 255
 
 // SafeFilename reports whether name is safe for every file system, URL and shell: letters,
@@ -35,8 +35,8 @@ func SafeFilename(name string) bool {
 	return true
 }
 
-// TypeOf is the file type that the name's ending stands for and the name
-// without it, or "" for any other ending.
+// TypeOf returns the file type that the name's ending stands for, and the name
+// without the ending. For any other ending the type is "".
 func TypeOf(name string) (filetype, stem string) {
 	for _, e := range []struct{ ending, filetype string }{
 		{".whl", Wheel}, {".tar.gz", SDist}, {".zip", SDist},
@@ -48,9 +48,9 @@ func TypeOf(name string) (filetype, stem string) {
 	return "", ""
 }
 
-// VersionOf is the version that a file of the project has by its name, in the
-// form of the name. It is "" where the name is not that of an sdist or wheel of
-// the project. project is normalized.
+// VersionOf returns the version in the name of a file of the project, as the name
+// spells it. It returns "" if the name is not that of an sdist or wheel of the
+// project. project must be normalized.
 //
 // A wheel's name has five or six parts (binary distribution format of
 // packaging.python.org) that contain no "-". An sdist's name and version may both contain
@@ -103,7 +103,7 @@ func isName(name, project string) bool {
 // name of a folder and in a URL.
 func IsNormalized(name string) bool { return len(name) <= MaxFilename && isName(name, name) }
 
-// Magic is what files with the ending of name begin with.
+// Magic returns the bytes that files with the ending of name begin with.
 func Magic(name string) string {
 	if strings.HasSuffix(name, ".gz") {
 		return "\x1f\x8b\x08" // RFC 1952 §2.3.1, deflate

@@ -10,7 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// maxSpecifier is the longest Requires-Python that is taken, in bytes.
+// maxSpecifier is the length limit of a Requires-Python in bytes.
 const maxSpecifier = 1000
 
 // A clause of a version specifier whose operator decides the form of its version.
@@ -20,7 +20,7 @@ var (
 )
 
 // SpecifierFault says what is wrong with a set of version specifiers (PEP 440,
-// "Version specifiers"), and "" where nothing is. The empty set is one.
+// "Version specifiers"), or returns "" if nothing is. The empty set is valid.
 func SpecifierFault(s string) string {
 	if len(s) > maxSpecifier {
 		return "it is too long"
@@ -76,7 +76,7 @@ func Listable(requires string) bool {
 	return len(requires) <= maxSpecifier && utf8.ValidString(requires) && !strings.ContainsFunc(requires, unicode.IsControl)
 }
 
-// NormalizeRequiresPython is a Requires-Python as metadata has it, on one line. "UNKNOWN" is what
+// NormalizeRequiresPython puts a Requires-Python from metadata on one line. "UNKNOWN" is what
 // old setuptools wrote for "not given".
 func NormalizeRequiresPython(value string) string {
 	value = strings.Join(strings.Fields(value), " ")

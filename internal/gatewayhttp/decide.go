@@ -17,15 +17,15 @@ import (
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
-// Other doors to the same decision: for programs in other languages, and for proxies.
+// Other ways to ask for the same decision: for programs in other languages, and for proxies.
 
-// maxQuestion bounds a question to /v1/verify, in bytes: the longest credentials, and as much again.
+// maxQuestion bounds a question to /v1/verify, in bytes: the longest credentials, and the same again for the rest.
 const maxQuestion = 64 << 10
 
-// actions are what a token can be for. One without limits allows each of them.
+// actions are what a token can allow. A token without limits allows all of them.
 var actions = []string{caveats.ActionUpload, caveats.ActionStage, caveats.ActionCreate}
 
-// question is what /v1/verify is asked.
+// question is the body of a request to /v1/verify.
 type question struct {
 	Authorization string `json:"authorization"` // the header as the client sent it
 	Action        string `json:"action"`        // "upload" where it is empty
@@ -35,11 +35,11 @@ type question struct {
 	SHA256        string `json:"sha256"` // computed from the bytes
 	ClientIP      string `json:"client_ip"`
 
-	// Final says that nothing more will be known. Where it is false, an empty fact is one that is not known yet.
+	// Final says that no more facts will follow. If it is false, an empty fact is not known yet.
 	Final *bool `json:"final"`
 }
 
-// decision is what it answers.
+// decision is the answer of /v1/verify.
 type decision struct {
 	Allowed bool   `json:"allowed"` // false: not refused yet, as far as the facts go
 	Project string `json:"project,omitempty"`
@@ -103,8 +103,8 @@ func readQuestion(w http.ResponseWriter, r *http.Request) (*question, error) {
 	return q, nil
 }
 
-// misfit says why the file's name is not one of the project and the version, as far as these are known; "" where it is. A
-// token is for a project, and many indexes keep a file by its name alone.
+// misfit says why the file's name does not belong to the project and the version, as far as these are known, or returns
+// "" if it does. The check is needed because a token is for a project, but many indexes keep a file by its name alone.
 func (q *question) misfit() string {
 	if q.Filename == "" || q.Project == "" {
 		return ""
@@ -160,9 +160,9 @@ func answerDecision(w http.ResponseWriter, d decision, status int) {
 }
 
 // forwardAuth answers nginx (auth_request), Caddy (forward_auth), Traefik (ForwardAuth) and Envoy (ext_authz): 200 where the
-// token is not refused, as far as is known, else 403 and why. A proxy that knows the project by the path names it in
-// X-Rind-Project, which it has to set whether or not the client did. What the file is nobody knows here, so whoever keeps it
-// has to ask again.
+// token is not refused, as far as is known, else 403 and why. A proxy that knows the project from the path names it in
+// X-Rind-Project, which it must set whether or not the client did. This handler does not know the file, so the server that
+// stores it must ask again.
 func (s *Server) forwardAuth(w http.ResponseWriter, r *http.Request) {
 	var authorization string
 	switch sent := r.Header.Values("Authorization"); len(sent) {

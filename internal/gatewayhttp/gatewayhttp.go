@@ -1,10 +1,10 @@
-// Package gatewayhttp answers the addresses of 'rind gateway': those of its indexes, and its own, which come before an
-// index at "/".
+// Package gatewayhttp serves the addresses of 'rind gateway': those of its indexes, and its own, which take precedence
+// over an index at "/".
 //
 //	/livez       200 while the process answers
-//	/readyz      200 where it can decide and its indexes answer, else 503 and why
-//	/metrics     nothing, so that no index answers in its place: metrics have a listener of their own
-//	/project/X/  the pages of project X, where clients print that address (flit)
+//	/readyz      200 if it can decide and its indexes answer, else 503 and why
+//	/metrics     no metrics, so that no index answers in its place: metrics have a listener of their own
+//	/project/X/  the pages of project X, for clients that print that address (flit)
 //	/v1/verify   decides for programs that know a secret (POST, JSON)
 //	/v1/auth     decides for a proxy that asks before it passes a request on
 //
@@ -31,11 +31,11 @@ import (
 type Index struct {
 	Path    string // "/" at both ends
 	Uploads http.Handler
-	Reads   http.Handler // of GET and HEAD; nil: they are not passed on
+	Reads   http.Handler // for GET and HEAD; nil: they are not passed on
 	Ready   func(context.Context) error
 }
 
-// Config is what is answered with. All fields are required.
+// Config is what a Server needs. All fields are required.
 type Config struct {
 	Indexes   []Index
 	Ready     func() error // why tokens can't be checked
@@ -48,7 +48,7 @@ type Config struct {
 	ClientIP func(*http.Request) netip.Addr
 }
 
-// Server answers.
+// Server is the handler.
 type Server struct {
 	cfg Config
 	*deadline.Mux
@@ -78,10 +78,10 @@ func say(w http.ResponseWriter, status int, sentence string) {
 	_, _ = fmt.Fprintln(w, sentence)
 }
 
-// readyTime is for how long all indexes together are asked.
+// readyTime bounds the time for asking all indexes together.
 const readyTime = 10 * time.Second
 
-// ready says what is missing without naming what is behind the gateway: anybody may ask.
+// ready says what is missing without naming the indexes or the issuer, because anybody may ask.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
@@ -98,13 +98,13 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	say(w, http.StatusOK, "ok")
 }
 
-// metrics says where they are. Who is behind a proxy on this machine looks like this machine where trusted-proxies is not
-// set, so an address can't tell who may read them.
+// metrics says where the metrics are. If trusted-proxies is not set, a client behind a proxy on this machine looks like
+// this machine, so the address can't decide who may read them.
 func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	say(w, http.StatusNotFound, "There are no metrics at this address: they are at that of metrics-listen.")
 }
 
-// project leads to the pages of a project, in the first index that shows pages.
+// project redirects to the pages of a project, in the first index that shows pages.
 func (s *Server) project(w http.ResponseWriter, r *http.Request) {
 	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/project/"), "/")
 	for _, x := range slices.Backward(s.cfg.Indexes) {
@@ -131,7 +131,7 @@ func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	say(w, http.StatusNotFound, "There is no index at this address.")
 }
 
-// hatchPages is where hatch looks at the index before it uploads: below the address of uploads.
+// hatchPages is the path below the upload address where hatch looks at the index before it uploads.
 const hatchPages = "+simple/"
 
 func (s *Server) within(w http.ResponseWriter, r *http.Request, x Index, rest string) {

@@ -10,20 +10,20 @@ import (
 	"github.com/rind-dev/rind/internal/private"
 )
 
-// Secret is what programs know that may ask at /v1/verify. The zero value is of nobody.
+// Secret is the secret of the programs that may ask at /v1/verify. The zero value lets nobody ask.
 type Secret struct {
 	file   string
 	access private.Access
 	sum    atomic.Pointer[[sha256.Size]byte] // nil: nobody may ask
 }
 
-// OpenSecret reads a secret from a file; "" is the zero value.
+// OpenSecret reads a secret from a file; for "" it returns the zero value.
 func OpenSecret(file string, access private.Access) (*Secret, error) {
 	s := &Secret{file: file, access: access}
 	return s, s.Reload(context.Background())
 }
 
-// Reload reads the file again. Where it fails the secret stays as it was.
+// Reload reads the file again. If that fails, the secret stays as it was.
 func (s *Secret) Reload(context.Context) error {
 	if s.file == "" {
 		return nil

@@ -92,8 +92,8 @@ func (in Inspection) list(b *strings.Builder, by Origin, title string) {
 	}
 }
 
-// cut keeps a caveat that nobody can read from filling the screen; the JSON has
-// all of it.
+// cut shortens an unreadable caveat so that it does not fill the screen; the JSON
+// has all of it.
 func cut(raw string) string {
 	const most = 200
 	if len(raw) > most {
@@ -102,8 +102,8 @@ func cut(raw string) string {
 	return raw
 }
 
-// quoted is text from a token as it is, or between quotes where something in it
-// is more than a name.
+// quoted returns text from a token unchanged, or between quotes if it contains more
+// than a name does.
 func quoted(s string) string {
 	plain := func(r rune) bool {
 		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-._", r)

@@ -1,5 +1,5 @@
-// Package inspect reads what a token says of itself, for the people who hold one. Nothing in it is verified: see
-// package verifier.
+// Package inspect reads what a token says about itself, for people who hold one. It verifies nothing: package
+// verifier does.
 package inspect
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-// Inspection is what a token says of itself. Nothing in it was verified.
+// Inspection is what a token says about itself. Nothing in it was verified.
 type Inspection struct {
 	Verified    bool       `json:"verified"` // always false
 	ID          string     `json:"id"`
@@ -34,7 +34,7 @@ type Inspection struct {
 	Caveats     []Caveat   `json:"caveats"`
 }
 
-// Caveat is one caveat in its order.
+// Caveat is one caveat of a token.
 type Caveat struct {
 	Raw     string `json:"raw"`
 	Words   string `json:"words"`
@@ -44,7 +44,7 @@ type Caveat struct {
 	Broken  bool   `json:"malformed"`
 }
 
-// Origin is who put a caveat there, as far as its place and form tell.
+// Origin says who added a caveat, as far as its place and form tell.
 type Origin string
 
 const (
@@ -83,8 +83,8 @@ func Inspect(t token.Token, now time.Time) Inspection {
 	return in
 }
 
-// madeAt is the time in an identifier that is a UUID of version 7, as issuers
-// write it (RFC 9562 §5.7); nil in any other.
+// madeAt returns the time in an identifier that is a UUID of version 7, as issuers
+// write it (RFC 9562 §5.7), or nil for any other.
 func madeAt(id string) *time.Time {
 	u, err := uuid.Parse(id)
 	if err != nil || u.Version() != 7 || !caveats.ValidUUID(id) {
@@ -101,11 +101,11 @@ func madeAt(id string) *time.Time {
 	return &at
 }
 
-// originsOf tells who put each caveat there. An issuer writes, without white
-// space, the user, then names and ids of projects together, then a life that
-// begins issuer.Skew before the token was made, then limits. A life in that place
-// which begins at another time may be a holder's, and so may limits. A token that does not begin with a user is
-// of another kind of issuer, and tells nothing.
+// originsOf tells who added each caveat. An issuer writes, without white space,
+// the user, then names and ids of projects together, then a life that begins
+// issuer.Skew before the token was made, then limits. A life in that place that
+// begins at another time may come from a holder, and so may limits. A token that
+// does not begin with a user comes from another kind of issuer, and tells nothing.
 func originsOf(t token.Token, made *time.Time) []Origin {
 	out := slices.Repeat([]Origin{ByHolder}, len(t.Caveats))
 	at := 0
@@ -150,7 +150,7 @@ func originsOf(t token.Token, made *time.Time) []Origin {
 	}
 }
 
-// limit tells whether a caveat is one of those that an issuer writes last, each once
+// limit reports whether a caveat is one of those that an issuer writes last, each once
 // and in the order of their tags: versions, networks, actions.
 func limit(c caveats.Caveat) bool {
 	switch c.(type) {

@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 )
 
-// summary gathers what the caveats of a token come to.
+// summary collects what the caveats of a token allow together.
 type summary struct {
 	in           *Inspection
 	named, byIDs bool   // there is a caveat about names, about ids
@@ -57,7 +57,7 @@ func (s *summary) normal(names []string) (out []string) {
 	return out
 }
 
-// end fills in what only all caveats together tell.
+// end fills in what depends on all caveats together.
 func (s *summary) end(now time.Time) {
 	s.in.AllProjects = !s.named && !s.byIDs
 	if s.users > 1 {
@@ -97,14 +97,14 @@ const (
 	lastSecond  = 253402300799 // in the year 9999
 )
 
-// moment is a time as RFC 3339 can write it; what lies beyond is the nearest.
+// moment returns a time that RFC 3339 can write, the nearest one if unix is out of range.
 func moment(unix int64) *time.Time {
 	t := time.Unix(min(max(unix, firstSecond), lastSecond), 0).UTC()
 	return &t
 }
 
-// intersect is what both lists hold, or the second where there is no first yet,
-// each element once.
+// intersect returns what is in both lists, or the second list if there is no first
+// one yet, with each element once.
 func intersect(have, more []string, limited bool) []string {
 	out := []string{}
 	for _, name := range more {

@@ -34,7 +34,7 @@ type Banner struct {
 	By    string    `json:"by,omitempty"` // username, as it was then
 }
 
-// Shown reports whether the banner is on the pages at a moment.
+// Shown reports whether the pages show the banner at the time now.
 func (b Banner) Shown(now time.Time) bool {
 	return b.Text != "" && (b.Until.IsZero() || now.Before(b.Until))
 }
@@ -64,8 +64,8 @@ func CheckReason(reason string) (string, error) {
 	return reason, ps.Err()
 }
 
-// cleanLine is text in one line. Characters that can't be seen, or turn others
-// around, are refused.
+// cleanLine puts text on one line. It refuses characters that can't be seen or that
+// change the direction of others.
 func cleanLine(field, s string, limit int, ps *problem.Problems) string {
 	if !utf8.ValidString(s) {
 		ps.Add(field, "text_invalid")

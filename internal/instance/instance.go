@@ -2,22 +2,22 @@
 // runs: whether it is read-only, who may open an account, and what is announced on
 // every page.
 //
-// Who may change it is not decided here: the room of accounts does, in the
-// transaction of the change, with its audit row.
+// It does not decide who may change these settings: the room of accounts does, in
+// the transaction of the change, with its audit row.
 //
 // # Read-only
 //
 // While rind is read-only, a store that went through Guard refuses transactions that
 // write, with ErrReadOnly, whatever they would write. Each room guards its store
-// itself, so code that is new is refused without anybody thinking of it. Beside it a room
-// has a second handle of the store, by Exempt, for what has to
-// work at such a time, which is to sign in and out, to count attempts, to note that
-// somebody was there or a token was used, and whatever only takes power away
+// itself, so writes of new code are refused even if nobody thought of them. A room also
+// has a second handle to the store, from Exempt, for what has to
+// work while rind is read-only: signing in and out, counting attempts, noting that
+// somebody was there or a token was used, and everything that only takes power away
 // (revoking, freezing, ending sessions).
 //
-// Those don't ride on whoever asked for them either: a client that hangs up takes back no
-// count, no row of the audit trail and no revocation. So Exempt runs them to their end, for
-// ExemptTime at most, also where the context of the request is done.
+// These transactions don't depend on the request either: a client that hangs up can't undo a
+// count, a row of the audit trail or a revocation. So Exempt runs them to their end, for
+// ExemptTime at most, even if the context of the request is done.
 package instance
 
 import (
@@ -38,7 +38,7 @@ type Settings struct {
 	Banner       Banner       `json:"banner,omitzero"`
 }
 
-// ReadOnly says since when rind takes no changes; zero where it takes them.
+// ReadOnly says since when rind refuses changes; the zero value means that it accepts them.
 type ReadOnly struct {
 	Since  time.Time `json:"since,omitzero"`
 	By     string    `json:"by,omitempty"` // username, as it was then
@@ -54,8 +54,8 @@ type Registration string
 // Who may open an account.
 const (
 	AsConfigured Registration = ""       // as the configuration says
-	Open         Registration = "open"   // whoever verifies an e-mail address
-	ByInvitation Registration = "invite" // who has an administrator's link
+	Open         Registration = "open"   // anybody who verifies an e-mail address
+	ByInvitation Registration = "invite" // anybody with a link from an administrator
 )
 
 // settingsKey is where the settings are in the store.
@@ -73,7 +73,7 @@ func Load(r kv.Reader) (s Settings, err error) {
 // Save writes the settings. The caller writes the audit row.
 func Save(tx kv.Tx, s Settings) error { return kv.PutJSON(tx, settingsKey, s) }
 
-// ExemptTime bounds a transaction of a store by Exempt, including the wait for its turn. The
+// ExemptTime bounds a transaction of a store from Exempt, including the wait for its turn. The
 // deadline of its own context does not apply.
 const ExemptTime = 30 * time.Second
 
@@ -98,7 +98,7 @@ func (g guarded) Update(ctx context.Context, fn func(kv.Tx) error) error {
 }
 
 // Exempt wraps the store, without Guard, for transactions that have to work while rind is read-only. Update
-// lets a transaction finish though its context is cancelled.
+// lets a transaction finish even if its context is cancelled.
 func Exempt(store kv.Store) kv.Store { return exempt{store} }
 
 type exempt struct{ kv.Store }

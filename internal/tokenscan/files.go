@@ -14,7 +14,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 )
 
-// scanHead is how much of a file decides whether it is text, as git has it.
+// scanHead is how many bytes of a file decide whether it is text, as in git.
 const scanHead = 8000
 
 // Finding is a token in a file.
@@ -43,8 +43,9 @@ func Files(ctx context.Context, paths []string, found func(Finding) error, unrea
 type foundError struct{ error }
 
 // walk calls look with each file below a path; a path that is a link is followed, since it
-// was named. What can't be read is told to unread, and passed over; what look returns
-// itself ends the scan.
+// was named. walk reports what can't be read to unread, and skips it; an error of look
+// ends the scan.
+
 func walk(ctx context.Context, root string, look func(path string) error, unread func(error)) error {
 	info, err := os.Stat(root)
 	switch {

@@ -1,5 +1,5 @@
 // Package tokenscan finds the texts of tokens in text and in files, as plain text, percent-encoded, and inside
-// base64. It verifies nothing, and keeps no token's text: what it reports is where one is, and what it says of itself.
+// base64. It verifies nothing and keeps no token's text: it reports where a token is, and what the token says about itself.
 package tokenscan
 
 import (
@@ -13,14 +13,14 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 )
 
-// Lengths of what is taken for a token, in characters.
+// Lengths of a text that is taken for a token, in characters.
 const (
-	scanLeast = len(token.Prefix) + 60 // a shorter one, which does not parse, is no token, nor most of one
-	scanMost  = token.MaxText          // a longer one is none, but may begin with one
+	scanLeast = len(token.Prefix) + 60 // a shorter text that does not parse is neither a token nor most of one
+	scanMost  = token.MaxText          // a longer text is not a token, but may begin with one
 )
 
-// Found is called with each token, and the line that it is on; nil is one that is
-// damaged, or cut.
+// Found is called with each token and the line that it is on; t is nil for a token
+// that is damaged or cut.
 type Found func(line int, t *token.Token) error
 
 // Text calls found with each token in a text: as it is, percent-encoded (RFC 3986
@@ -186,7 +186,7 @@ type tokenScan struct {
 	binary []byte // memory of judge
 }
 
-// inToken tells whether a byte is of base64url (RFC 4648 §5), or of the prefix.
+// inToken reports whether a byte can be in base64url (RFC 4648 §5) or in the prefix.
 func inToken(b byte) bool {
 	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '-' || b == '_'
 }
@@ -239,7 +239,7 @@ func (s *tokenScan) end() error {
 // scanStart is the length of what begin finds.
 const scanStart = len(token.Prefix) + 3
 
-// begin is where a token begins in a run, -1 for nowhere: the prefix, then the first
+// begin returns where a token begins in a run, or -1: the prefix, then the first
 // characters of a V2 macaroon, with a location or without.
 func begin(run []byte) int {
 	for off := 0; ; {
@@ -254,8 +254,8 @@ func begin(run []byte) int {
 	}
 }
 
-// first is what begins like a token, up to where the next one begins, or to the length of
-// the longest token.
+// first returns the text that begins like a token, up to where the next one begins, or up to
+// the length of the longest token.
 func first(run []byte) []byte {
 	run = run[:min(len(run), scanMost)]
 	if next := begin(run[scanStart:]); next >= 0 {
@@ -264,8 +264,8 @@ func first(run []byte) []byte {
 	return run
 }
 
-// judge reports what begins like a token: the token that it begins with, or that none can
-// be read.
+// judge reports a text that begins like a token: the token that it begins with, or nil if
+// none can be read.
 func (s *tokenScan) judge(text []byte) error {
 	body := text[len(token.Prefix):]
 	if len(body)%4 == 1 { // half of a byte
@@ -289,9 +289,9 @@ const (
 	fieldSignature = 6
 )
 
-// macaroonLength is the length of the V2 macaroon that b begins with: fields of a type
-// and, but for the ends of sections, a length and that many bytes; the signature is the
-// last. It is 0 where b holds no end.
+// macaroonLength returns the length of the V2 macaroon that b begins with. A field is a type
+// and, except at the end of a section, a length and that many bytes; the signature is the
+// last field. It returns 0 if b does not contain the end.
 func macaroonLength(b []byte) int {
 	for at := 1; at < len(b); {
 		kind := b[at]
@@ -316,5 +316,5 @@ func macaroonLength(b []byte) int {
 var likely = regexp.MustCompile(`pypi-(Ag[EI][A-Za-z0-9_-]{24}|[A-Za-z0-9_-]{60})|\bAg[EI][A-Za-z0-9_-]{80}`)
 
 // Likely reports whether a short text, such as an argument of a command, seems to hold the text of a token. It
-// is stricter than [Text], which also reports what is damaged, and knows no encodings.
+// is stricter than [Text], which also reports damaged tokens, and decodes nothing.
 func Likely(s string) bool { return likely.MatchString(s) }

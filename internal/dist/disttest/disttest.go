@@ -1,5 +1,5 @@
-// Package disttest makes wheels and sdists that an index takes, in the time that it takes to write them: for tests
-// that are not about builds.
+// Package disttest makes wheels and sdists that an index accepts, without a build tool: for tests that are not about
+// builds.
 package disttest
 
 import (
@@ -16,8 +16,8 @@ import (
 	"strings"
 )
 
-// Pack is an archive of the kind that a file's name says: a wheel (.whl) or an sdist (.tar.gz, .zip) of the project
-// and version that stand in the name, whose module holds text.
+// Pack makes an archive of the kind that a file's name says: a wheel (.whl) or an sdist (.tar.gz, .zip) of the project
+// and version in the name, whose module contains text.
 func Pack(filename, text string) []byte {
 	if stem, ok := strings.CutSuffix(filename, ".whl"); ok {
 		parts := strings.SplitN(stem, "-", 3)
@@ -29,12 +29,12 @@ func Pack(filename, text string) []byte {
 	return sdist(stem[:at], stem[at+1:], text, isTar)
 }
 
-// Metadata is the METADATA of a wheel and the PKG-INFO of an sdist.
+// Metadata returns the METADATA of a wheel, which is also the PKG-INFO of an sdist.
 func Metadata(project, version string) string {
 	return "Metadata-Version: 2.1\nName: " + project + "\nVersion: " + version + "\nSummary: A demonstration\nRequires-Python: >=3.8\n"
 }
 
-// Module is the name of the project's module.
+// Module returns the name of the project's module.
 func Module(project string) string {
 	return strings.NewReplacer("-", "_", ".", "_").Replace(project)
 }
@@ -45,7 +45,7 @@ func module(project, text string) file {
 	return file{Module(project) + ".py", "\"\"\"A demonstration\"\"\"\n" + text}
 }
 
-// Wheel is a wheel whose module holds text.
+// Wheel makes a wheel whose module contains text.
 func Wheel(project, version, text string) []byte {
 	info := Module(project) + "-" + version + ".dist-info/"
 	files := []file{
@@ -62,7 +62,7 @@ func Wheel(project, version, text string) []byte {
 	return zipped(append(files, file{info + "RECORD", record.String()}))
 }
 
-// SDist is an sdist in a tar file, whose module holds text.
+// SDist makes an sdist in a tar file, whose module contains text.
 func SDist(project, version, text string) []byte {
 	return sdist(Module(project), version, text, true)
 }
@@ -87,7 +87,7 @@ func sdist(name, version, text string, isTar bool) []byte {
 	return b.Bytes()
 }
 
-// zipped is a zip file with the sizes before the data, where archive/zip by itself writes them behind.
+// zipped makes a zip file with the sizes before the data; archive/zip would write them after it.
 func zipped(files []file) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)

@@ -51,7 +51,7 @@ type Config struct {
 	SimpleURL string
 
 	// User and PasswordFile are the gateway's account (Basic); BearerFile holds a token instead. Set none of them if
-	// the index needs no credential. The files must have mode 0600 or 0400; Reload reads them again, and so does a 401.
+	// the index needs no credential. The files must have mode 0600 or 0400. They are read again by Reload and after a 401.
 	User, PasswordFile, BearerFile string
 
 	// GroupAccess accepts such files also if their group may read them and this process is in that group.
