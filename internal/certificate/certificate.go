@@ -1,4 +1,4 @@
-// Package certificate keeps the TLS certificate of a listener as its files have it.
+// Package certificate keeps the TLS certificate of a listener up to date with its files.
 package certificate
 
 import (
@@ -17,15 +17,15 @@ import (
 	"github.com/rind-dev/rind/internal/private"
 )
 
-// checkTime is how often the files of a certificate are looked at.
+// checkTime is how often the files of a certificate are checked.
 const checkTime = 5 * time.Second
 
 // maxPEM bounds the files of a certificate, in bytes.
 const maxPEM = 1 << 20
 
-// Files is the pair that a listener shows, as the files have it: whoever renews it
-// puts the new files in the place of the old ones and is done. A pair that can't be used
-// leaves the one before in its place.
+// Files is the pair that a listener shows, kept up to date with its files: to renew it,
+// just replace the old files with the new ones. If the new pair can't be used, the
+// previous one stays.
 type Files struct {
 	certFile, keyFile string
 	now               func() time.Time
@@ -37,8 +37,8 @@ type Files struct {
 	pending bool              // seen was not good; it may be half of a renewal
 }
 
-// Open reads the pair, which has to be good. The key may be readable by its owner and a group alone. A pair that has
-// expired is taken, with a warning.
+// Open reads the pair, which must be usable. Only its owner and a group may be able to read the key. Open accepts an
+// expired pair, with a warning.
 func Open(certFile, keyFile string, log *slog.Logger) (*Files, error) {
 	c := &Files{certFile: certFile, keyFile: keyFile, now: time.Now, log: log}
 	sum, pair, err := c.read()
@@ -56,7 +56,7 @@ func Open(certFile, keyFile string, log *slog.Logger) (*Files, error) {
 // Get is for tls.Config.GetCertificate.
 func (c *Files) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.shown.Load(), nil }
 
-// read reads the files; sum tells pairs apart, and is of what could be read.
+// read reads the files; sum, which tells pairs apart, is the digest of what could be read.
 func (c *Files) read() (sum [sha256.Size]byte, _ *tls.Certificate, err error) {
 	cert, certErr := readPEM(c.certFile, nil)
 	key, keyErr := readPEM(c.keyFile, private.AnyGroup.CheckSecret)
@@ -109,9 +109,9 @@ func (c *Files) Run(ctx context.Context) {
 	}
 }
 
-// Look takes over a pair that has changed. One that is not good is warned of when it is
-// seen for the second time, because a renewal writes one file after the other, or at once
-// where somebody asked for it.
+// Look starts to use a pair that has changed. It warns of an unusable pair only when it
+// sees it for the second time, because a renewal writes one file after the other. If asked
+// is true, it warns at once.
 func (c *Files) Look(ctx context.Context, asked bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"net"
 )
 
-// Listen opens an address, host:port, with TLS where there is a certificate: then the Files are those of the pair. Run
-// keeps what they show current. It speaks HTTP/1.1 only, because clients of the upload API show the reason phrase of a
+// Listen opens an address, host:port. If there is a certificate it uses TLS and returns the Files of the pair, whose Run
+// method keeps it current. It speaks only HTTP/1.1, because clients of the upload API show the reason phrase of a
 // refusal, and HTTP/2 has none.
 func Listen(ctx context.Context, address, certFile, keyFile string, log *slog.Logger) (net.Listener, *Files, error) {
 	var files *Files

@@ -1,4 +1,4 @@
-// Package durable writes files that are there as a whole or not at all, also behind a power cut: the
+// Package durable writes files that exist as a whole or not at all, even after a power cut: it syncs the
 // content first, then the name, then the folder that lists the name.
 package durable
 
@@ -10,10 +10,10 @@ import (
 	"runtime"
 )
 
-// SyncFolder makes what a folder lists durable: the names of files that are new, moved or removed there.
+// SyncFolder makes the entries of a folder durable: the names of files that were added, moved or removed there.
 func SyncFolder(path string) error { return Sync(func() (*os.File, error) { return os.Open(path) }) }
 
-// Sync is SyncFolder for a folder that is opened in another way, as through an os.Root. It does
+// Sync is SyncFolder for a folder that is opened in another way, such as through an os.Root. It does
 // nothing on Windows, where a folder can't be synced and a name is durable with its file.
 func Sync(open func() (*os.File, error)) error {
 	if runtime.GOOS == "windows" {
@@ -26,14 +26,14 @@ func Sync(open func() (*os.File, error)) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// WriteFile puts a file of mode 0600 in the place of what has the name, if anything. It is durable
-// when WriteFile returns nil; else the name is what it was.
+// WriteFile writes a file with mode 0600 and replaces any file that has the name. The file is durable
+// when WriteFile returns nil; otherwise what had the name is unchanged.
 func WriteFile(path string, content []byte) error {
 	return write(path, content, os.Rename)
 }
 
-// Create is WriteFile where nothing may have the name: of several that try at once one succeeds, and the others'
-// error is fs.ErrExist.
+// Create is WriteFile for a name that must not exist yet: if several callers try at once, one succeeds, and the others
+// get fs.ErrExist.
 func Create(path string, content []byte) error {
 	return write(path, content, func(from, to string) error {
 		if err := os.Link(from, to); err != nil {
@@ -43,7 +43,7 @@ func Create(path string, content []byte) error {
 	})
 }
 
-// hidden is how the names of files begin that are being written.
+// hidden is the pattern for the names of files that are being written.
 const hidden = ".writing-*"
 
 func write(path string, content []byte, publish func(from, to string) error) error {

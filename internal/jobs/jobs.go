@@ -1,5 +1,5 @@
-// Package jobs does what has to be done each hour: it deletes what has expired, sends what is due, and finishes
-// what a crash interrupted. What a job does is its room's.
+// Package jobs runs the work of each hour: deleting what has expired, sending what is due, and finishing what a
+// crash interrupted. The rooms define what each job does.
 package jobs
 
 import (
@@ -13,7 +13,7 @@ import (
 
 // Job is work that is done each hour.
 type Job struct {
-	Failed string // what the log says where it fails
+	Failed string // what the log says if it fails
 	Do     func(context.Context) error
 }
 

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Errors of Check, for errors.Is. Any other error, which wraps ErrUnavailable, says
-// that it could not be checked.
+// Errors of Check, for errors.Is. Any error other than the first two wraps ErrUnavailable
+// and says that the signature could not be checked.
 var (
 	// ErrSignature says that the body is not what the holder of the key signed.
 	ErrSignature = errors.New("leaks: the signature is wrong")
@@ -28,10 +28,10 @@ var (
 	ErrUnavailable = errors.New("leaks: the public keys of the scanner can't be had")
 )
 
-// How long keys are believed.
+// How long keys are trusted.
 const (
 	fresh    = time.Hour        // after that they are read again before they are used
-	stale    = 24 * time.Hour   // after that they are used no more, whatever comes of reading them
+	stale    = 24 * time.Hour   // after that they are not used, even if reading them again fails
 	pause    = time.Minute      // between two attempts to read them
 	loadTime = 10 * time.Second // for one attempt
 )
@@ -60,7 +60,7 @@ type Keys struct {
 // https://api.github.com/meta/public_keys/secret_scanning.
 type Load func(ctx context.Context) ([]byte, error)
 
-// NewKeys makes Keys that come from load; now is time.Now if it is nil.
+// NewKeys makes Keys that read their list with load; if now is nil, time.Now is used.
 func NewKeys(load Load, now func() time.Time) *Keys {
 	if now == nil {
 		now = time.Now
@@ -68,8 +68,8 @@ func NewKeys(load Load, now func() time.Time) *Keys {
 	return &Keys{load: load, now: now}
 }
 
-// Precheck looks at what costs nothing: whether an identifier and a signature can be any, before a body is
-// read. The error is nil, ErrKey or ErrSignature.
+// Precheck makes the checks that cost nothing, before a body is read: whether an identifier and a signature have a
+// valid form. The error is nil, ErrKey or ErrSignature.
 func Precheck(identifier, signature string) error {
 	if identifier == "" || len(identifier) > maxIdentifier || strings.ContainsFunc(identifier, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return ErrKey
@@ -78,14 +78,14 @@ func Precheck(identifier, signature string) error {
 	return err
 }
 
-// Limits of what is looked at of a request.
+// Limits of the identifier and the signature of a request.
 const (
 	maxIdentifier = 256 // bytes
 	maxSignature  = 72  // of a signature on P-256: two integers of 33 bytes at most, each with two before it, and two for both
 	minSignature  = 8
 )
 
-// decodeSignature reads base64 of what has the shape of an ECDSA signature (ASN.1).
+// decodeSignature decodes base64 and checks that the result has the shape of an ECDSA signature (ASN.1).
 func decodeSignature(text string) ([]byte, error) {
 	if len(text) > base64.StdEncoding.EncodedLen(maxSignature) {
 		return nil, ErrSignature
@@ -124,9 +124,9 @@ func (k *Keys) Check(ctx context.Context, identifier, signature string, body []b
 	return nil
 }
 
-// key is the key with an identifier. One that is not known may be new, so the list
-// is read again then, as often as pause allows. Who has a key that is fresh waits for
-// nobody; the others wait for one attempt together.
+// key returns the key with an identifier. An unknown key may be new, so the list is
+// read again for it, as often as pause allows. A caller that asks for a fresh key does
+// not wait; the others wait for one attempt together.
 func (k *Keys) key(ctx context.Context, identifier string) (*ecdsa.PublicKey, error) {
 	if wait := k.refresh(ctx, identifier); wait != nil {
 		select {
@@ -159,8 +159,8 @@ func (k *Keys) age() time.Duration {
 	return age
 }
 
-// refresh begins to read the keys where that is needed, unless it was tried a moment ago, and returns what is
-// closed when the attempt is over; nil where there is nothing to wait for. Those that are known stay where it fails.
+// refresh begins to read the keys if necessary, unless that was tried a moment ago. It returns a channel that is
+// closed when the attempt is over, or nil if there is nothing to wait for. If the attempt fails, the known keys stay.
 func (k *Keys) refresh(ctx context.Context, identifier string) <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()

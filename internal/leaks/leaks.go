@@ -2,9 +2,9 @@
 // where others can read them, signed as in GitHub's secret scanning partner program
 // (https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program).
 //
-// Keys.Check says whether a scanner wrote a body; Parse reads one. A report that is
-// signed says that something was found, and nothing about whether it is a token of
-// this server: whoever acts on it checks the token itself.
+// Keys.Check says whether a scanner wrote a body; Parse reads a body. A signed report
+// says that something was found, but not whether it is a token of this server: the
+// caller has to check the token itself.
 package leaks
 
 import (
@@ -33,8 +33,8 @@ type Report struct {
 }
 
 // Parse reads a body: a JSON list of at most MaxReports objects with token and type,
-// and perhaps url and source. Other members are passed over, as they may be new. No
-// error holds anything of the body.
+// and optionally url and source. It ignores other members, which may be new. Its
+// errors contain nothing of the body.
 func Parse(body []byte) ([]Report, error) {
 	if len(body) > MaxBody {
 		return nil, fmt.Errorf("%w: it is larger than %d bytes", ErrMalformed, MaxBody)

@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// FromFile reads the list from a file, again at each call.
+// FromFile returns a Load that reads the list from a file, again at each call.
 func FromFile(path string) Load {
 	return func(context.Context) ([]byte, error) {
 		f, err := os.Open(path)
@@ -21,9 +21,9 @@ func FromFile(path string) Load {
 	}
 }
 
-// FromURL reads the list from an address with a client; http.DefaultTransport is
-// used if it is nil. A redirect is not followed: it could leave the host that was
-// configured, or TLS.
+// FromURL returns a Load that reads the list from an address with client; if that is
+// nil, it uses http.DefaultTransport. It does not follow redirects, which could lead
+// away from the configured host, or from TLS.
 func FromURL(url string, client *http.Client) Load {
 	if client == nil {
 		client = &http.Client{}
@@ -50,7 +50,7 @@ func FromURL(url string, client *http.Client) Load {
 	}
 }
 
-// readList reads one byte more than a list may have, which parseKeys refuses.
+// readList reads up to one byte more than a list may have; parseKeys refuses such a list.
 func readList(r io.Reader) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxList+1))
 	if err != nil {

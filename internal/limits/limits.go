@@ -1,4 +1,4 @@
-// Package limits reads the limits that a person gives a token on the command line, as caveats. Its errors name the flags.
+// Package limits turns the limits that a person sets for a token on the command line into caveats. Its errors name the flags.
 package limits
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-// Flags are the flags of 'rind token restrict' that limit a token. Several values of one allow each of them;
-// different ones must all hold.
+// Flags are the flags of 'rind token restrict' that limit a token. Several values of one flag allow each of them;
+// different flags must all hold.
 type Flags struct {
 	Project []string `help:"Only this project; repeat for several." placeholder:"NAME" sep:"none"`
 	Version []string `help:"Only this version (PEP 440); repeat for several." placeholder:"VERSION" sep:"none"`
@@ -32,8 +32,8 @@ type Flags struct {
 	Action  []string `help:"Only this action: upload, stage or create; repeat for several." placeholder:"ACTION" sep:"none"`
 }
 
-// Caveats makes a caveat of each kind of flag that is set. All that is wrong
-// with the flags comes back at once.
+// Caveats makes a caveat from each kind of flag that is set. It reports everything
+// that is wrong with the flags at once.
 func (c Flags) Caveats(now time.Time) ([]caveats.Caveat, error) {
 	var out []caveats.Caveat
 	var errs []error
@@ -60,7 +60,7 @@ func (c Flags) Caveats(now time.Time) ([]caveats.Caveat, error) {
 	return out, errors.Join(errs...)
 }
 
-// withoutRepeats drops what stands in a list before.
+// withoutRepeats drops elements that came earlier in the list.
 func withoutRepeats[L ~[]string](list L) L {
 	var out L
 	for _, s := range list {
@@ -95,7 +95,7 @@ func Action(a string) error {
 	return nil
 }
 
-// File is the name and the SHA-256, in hex, of the file that --file names.
+// File returns the name and the SHA-256, in hex, of the file that --file names.
 func File(path string) (name, digest string, err error) {
 	digest, err = digestOf(path)
 	return filepath.Base(path), digest, err
@@ -149,7 +149,7 @@ func digestOf(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// networks reads addresses and networks. IPv4 inside of IPv6 is made IPv4, as a
+// networks reads addresses and networks. It turns IPv4 inside IPv6 into IPv4, as a
 // verifier does with a client's address.
 func networks(list []string) (out caveats.Networks, err error) {
 	for _, n := range list {

@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/verifier/replication"
 )
 
-// Follower are the metrics of a follower, read at one moment for each scrape.
+// Follower collects the metrics of a follower, all read at one moment for each scrape.
 type Follower struct {
 	Of           *replication.Follower
 	MaxStaleness time.Duration

@@ -23,7 +23,7 @@ var (
 	metricMails          = prometheus.NewDesc("rind_mails_waiting", "Emails with links that wait for the mail server.", nil, nil)
 )
 
-// Issuer are the metrics of an issuer, read for each scrape.
+// Issuer collects the metrics of an issuer, read for each scrape.
 type Issuer struct {
 	Followers *followers.Service
 	Mails     *mail.Queue

@@ -1,6 +1,6 @@
-// Package metrics is what Prometheus reads of rind: counters that wrap the rooms whose work they count, and collectors
-// that ask a room at each scrape. No label has a name or an id: their values are few, and whoever reads them
-// learns of nobody.
+// Package metrics provides rind's metrics for Prometheus: counters that wrap the rooms whose work they count, and
+// collectors that ask a room at each scrape. No label contains a name or an id, so labels have few values and the
+// metrics reveal nothing about anybody.
 package metrics
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/rind-dev/rind/verifier/replication"
 )
 
-// Server are the metrics of 'rind serve'.
+// Server holds the metrics of 'rind serve'.
 type Server struct {
 	registry *prometheus.Registry
 	answers  *prometheus.CounterVec // by class of status
@@ -72,7 +72,7 @@ func (v countedVerifier) Verify(ctx context.Context, text string, req caveats.Re
 	return grant, err
 }
 
-// Source counts the changes that the root-key store is told of.
+// Source counts the changes that the root-key store receives.
 func (m *Server) Source(s replication.Source) replication.Source {
 	return &countedSource{Source: s, changes: m.changes}
 }
@@ -108,7 +108,7 @@ func changeOf(c feed.Change) string {
 	return "project"
 }
 
-// Requests counts the answers of a handler. What it returns ends streams as the handler does.
+// Requests counts the answers of a handler. The returned handler ends streams as the handler does.
 func (m *Server) Requests(h http.Handler) http.Handler { return countedRequests{h, m.answers} }
 
 type countedRequests struct {
@@ -128,7 +128,7 @@ func (c countedRequests) EndStreams() {
 	}
 }
 
-// Add registers what is asked for each scrape.
+// Add registers collectors, which are asked at each scrape.
 func (m *Server) Add(all ...prometheus.Collector) { m.registry.MustRegister(all...) }
 
 // statusWriter notes the status. What else a ResponseWriter can do is found by
@@ -166,7 +166,7 @@ func (w *statusWriter) class() string {
 	return strconv.Itoa(w.status/100) + "xx"
 }
 
-// Routes is what the address of the metrics serves.
+// Routes returns what the address of the metrics serves.
 func (m *Server) Routes() *deadline.Mux {
 	mux := deadline.NewMux()
 	mux.Handle("GET /metrics", deadline.Page, promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))

@@ -1,5 +1,5 @@
-// Package names says what a user may be called and which e-mail addresses a person may have: one rule for those who
-// register, who are invited, and who move to another address.
+// Package names says which names a user and which e-mail addresses a person may have. The same rules apply to people
+// who register, who are invited, and who change their address.
 package names
 
 import (
@@ -25,13 +25,13 @@ var userPattern = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$
 // name is typed in its ASCII form ("xn--…").
 var labelPattern = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
 
-// User tells whether a text can be the name of a user.
+// User reports whether a text can be the name of a user.
 func User(s string) bool { return len(s) <= MaxUser && userPattern.MatchString(s) }
 
-// Address tells whether a text is an address that a person may have. It takes bare ASCII addresses: no
+// Address reports whether a text is an address that a person may have. It accepts only bare ASCII addresses: no
 // display name, comment, quoted local part or address literal, no route to another host
 // ('%' and '!' in the local part, RFC 5321 §F.2), nothing that a program would take for an option or a
-// pipe, and a domain with a dot in it that is no IP address.
+// pipe. The domain must contain a dot and must not be an IP address.
 func Address(s string) bool {
 	at := strings.LastIndexByte(s, '@')
 	if at < 1 || at > maxLocal || len(s) > MaxAddress || !printable(s) || !local(s[:at]) || !domain(s[at+1:]) {
@@ -47,8 +47,8 @@ func printable(s string) bool {
 
 func local(s string) bool { return !strings.ContainsAny(s, "%!|") && !strings.HasPrefix(s, "-") }
 
-// domain tells whether a text is a host name whose last label is a name (RFC 3696 §2), so no
-// IP address.
+// domain reports whether a text is a host name whose last label is a name (RFC 3696 §2), so
+// that it is not an IP address.
 func domain(s string) bool {
 	labels := strings.Split(s, ".")
 	for _, l := range labels {

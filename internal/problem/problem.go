@@ -1,5 +1,5 @@
 // Package problem carries what is wrong with a person's input from the rules
-// that found it to the page that says it.
+// that find it to the page that shows it.
 //
 // A problem is a code and its arguments, not a sentence: the sentence is in
 // the message catalogue of package ui under "problem.<code>", so that it can be
@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// Problem is one thing that a person can mend.
+// Problem is one thing that a person can fix.
 type Problem struct {
 	Field string         // the form field that it is about, "" for the whole form
 	Code  string         // what is wrong, in snake case: "password_too_short"
 	Args  map[string]any // what the sentence mentions: {"min": 12}; never a secret
 }
 
-// Problems is an error that a person can mend: the request was understood, its
-// input refused, and nothing changed.
+// Problems is an error that a person can fix: the request was understood, but its
+// input was refused, and nothing changed.
 type Problems []Problem
 
 // Error lists the codes, for logs and tests.
@@ -39,7 +39,7 @@ func (p *Problems) Add(field, code string, args ...any) {
 	*p = append(*p, New(field, code, args...)...)
 }
 
-// Err is nil if there is no problem, else p.
+// Err returns nil if there is no problem, else p.
 func (p Problems) Err() error {
 	if len(p) == 0 {
 		return nil
@@ -47,8 +47,8 @@ func (p Problems) Err() error {
 	return p
 }
 
-// New is the error of a single problem; args are names and values in turn. It
-// panics at a name that is not a string or has no value: a mistake in the program.
+// New returns the error for a single problem; args are names and values in turn. It
+// panics if a name is not a string or has no value, which is a mistake in the program.
 func New(field, code string, args ...any) Problems {
 	q := Problem{Field: field, Code: code}
 	if len(args)%2 != 0 {

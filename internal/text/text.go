@@ -1,6 +1,6 @@
 // Package text makes text from elsewhere harmless where a person reads it: what a server
 // answered, a file's name, a caveat. A terminal acts on control characters (it moves the
-// cursor, takes titles and key presses), and shows what stands behind a change of
+// cursor, takes titles and key presses), and shows what follows a change of
 // direction in another order than programs read it.
 package text
 
@@ -18,7 +18,7 @@ import (
 
 // Writer passes on printable characters, line ends and tabs, and writes everything else as an
 // escape that JSON and Go read: \u001b for a control or format character, a pair of
-// them beyond U+FFFF, \xff for a byte that is no UTF-8. The zero value is not usable.
+// them beyond U+FFFF, \xff for a byte that is not UTF-8. The zero value is not usable.
 //
 // A character may be split between two calls of Write. Several goroutines may use a Writer.
 type Writer struct {
@@ -28,11 +28,11 @@ type Writer struct {
 	out  []byte // memory that is used again
 }
 
-// NewWriter is a Writer that writes to w.
+// NewWriter returns a Writer that writes to w.
 func NewWriter(w io.Writer) *Writer { return &Writer{to: w} }
 
-// Write implements io.Writer. It writes all of p with one call, but for the beginning of a
-// character at its end, which waits for the next call or for Flush.
+// Write implements io.Writer. It writes all of p with one call, except for the beginning of
+// a character at its end, which waits for the next call or for Flush.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -64,11 +64,11 @@ func (w *Writer) Flush() error {
 	return err
 }
 
-// Line is s as Writer writes it, with line ends and tabs escaped too: one value in one line of
-// output, which can't pretend to be the next line.
+// Line returns s as Writer writes it, with line ends and tabs escaped too, so that a value stays on
+// one line of output and can't pretend to be the next line.
 func Line(s string) string { return string(appendSafe(nil, []byte(s), false)) }
 
-// unfinished is how many bytes at the end of p begin a character without ending it.
+// unfinished returns how many bytes at the end of p begin a character without ending it.
 func unfinished(p []byte) int {
 	for n := 1; n <= min(len(p), utf8.UTFMax-1); n++ {
 		if tail := p[len(p)-n:]; utf8.RuneStart(tail[0]) {
@@ -101,23 +101,23 @@ func appendSafe(dst, p []byte, layout bool) []byte {
 
 const hex = "0123456789abcdef"
 
-// Mailbox is the mailbox that an address leads to, as far as an address says: what stands behind
-// a '+' in the local part (RFC 5233) and the case of letters make no other. It is for counting what
-// one person is sent, and no address to send to.
+// Mailbox returns the mailbox that an address leads to, as far as the address tells: what follows
+// a '+' in the local part (RFC 5233) and the case of letters make no difference. Use it to count the
+// mails to one person, not as an address to send to.
 func Mailbox(address string) string {
 	local, domain, _ := strings.Cut(strings.ToLower(strings.TrimSpace(address)), "@")
 	local, _, _ = strings.Cut(local, "+")
 	return local + "@" + domain
 }
 
-// Disruptive tells whether a character changes the look of those around it in one line: control characters,
-// line and paragraph separators, and those that turn the direction of writing. It is the one
-// rule for names that people give, rows of the audit trail and the headers of mails.
+// Disruptive reports whether a character changes how those around it look on a line: control characters,
+// line and paragraph separators, and those that change the direction of writing. The same rule applies to
+// names that people choose, rows of the audit trail and the headers of mails.
 func Disruptive(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
-// OneLine is s with a space for each disruptive character, for a line of prose or of a mail's header.
+// OneLine replaces each disruptive character of s with a space, for a line of prose or of a mail's header.
 func OneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if Disruptive(r) {
@@ -127,7 +127,7 @@ func OneLine(s string) string {
 	}, s)
 }
 
-// Clip shortens what a client sent to about 80 bytes, to quote it in a sentence. It makes nothing harmless:
+// Clip shortens what a client sent to about 80 bytes, to quote it in a sentence. It does not make it harmless:
 // see [Line].
 func Clip(s string) string {
 	const most = 80

@@ -19,10 +19,10 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// path is where a follower's status is.
+// path is the path of a follower's status.
 const path = "/status"
 
-// Routes is what a follower of the issuer at an address answers about itself: /status (JSON), /healthz, and /metrics.
+// Routes returns what a follower of the issuer at an address serves about itself: /status (JSON), /healthz, and /metrics.
 func Routes(f *replication.Follower, issuer string, maxStaleness time.Duration) *deadline.Mux {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics.Follower{Of: f, MaxStaleness: maxStaleness})
@@ -50,7 +50,7 @@ func Routes(f *replication.Follower, issuer string, maxStaleness time.Duration) 
 	return mux
 }
 
-// Ask asks the process whose Routes answer at an address, HOST:PORT.
+// Ask gets the status from the process that serves Routes at an address, HOST:PORT.
 func Ask(ctx context.Context, address string) (v Status, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

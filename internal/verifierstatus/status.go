@@ -1,5 +1,5 @@
-// Package verifierstatus says whether a root-key store may decide, how current it is, and why not: of a store that a process
-// follows, over HTTP, and of one that nobody follows.
+// Package verifierstatus says whether a root-key store may decide, and if not, why, and how current it is: over HTTP for a
+// store that a process keeps following the issuer, and directly for a store without such a process.
 package verifierstatus
 
 import (
@@ -32,7 +32,7 @@ type Status struct {
 	Error        string   `json:"last_error"`
 }
 
-// otherHistory is what is said of a store that decides nothing since it heard of another
+// otherHistory is the message for a store that decides nothing because it learned of another
 // history.
 const otherHistory = "the issuer has a different history than this store, so one of the two was restored from a backup: run 'rind restored' on the issuer, or 'rind verifier reset' here"
 
@@ -69,7 +69,7 @@ func (v Status) Print(w io.Writer) error {
 	return err
 }
 
-// Of is the status of a follower of the issuer at an address.
+// Of returns the status of a follower of the issuer at an address.
 func Of(s replication.Status, issuer string, maxStaleness time.Duration) Status {
 	v := Status{
 		Usable: s.Usable, Parted: s.Parted, Issuer: issuer, IssuerID: s.Position.Issuer, Epoch: s.Position.Epoch,
@@ -95,7 +95,7 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// either is the first text, or the other where that is empty.
+// either returns the first text, or the other one if the first is empty.
 func either(s, other string) string {
 	if s == "" {
 		return other

@@ -10,8 +10,8 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// Usable is nil where a store that nobody follows can decide at the time now, and else says why it can't. Its
-// age is -1 where it can't be told.
+// Usable reports whether a store that no follower updates can decide at the time now: why is nil if it can, and
+// otherwise says why not. age is -1 if it is unknown.
 func Usable(store *rootkeys.Store, now time.Time, maxStaleness time.Duration) (age time.Duration, why error) {
 	heard := store.LastHeard()
 	age = now.Sub(heard)
@@ -31,7 +31,7 @@ func Usable(store *rootkeys.Store, now time.Time, maxStaleness time.Duration) (a
 	return age, nil
 }
 
-// Store is a root-key store that nobody follows. It decides nothing while it is not usable.
+// Store is a root-key store that no follower updates. It decides nothing while it is not usable.
 type Store struct {
 	*rootkeys.Store
 	MaxStaleness time.Duration
@@ -45,7 +45,7 @@ func (s Store) Lookup(ctx context.Context, tokenID, project string) (verifier.Re
 	return s.Store.Lookup(ctx, tokenID, project)
 }
 
-// OfStore is the status of a store that nobody follows.
+// OfStore returns the status of a store that no follower updates.
 func OfStore(store *rootkeys.Store, maxStaleness time.Duration) Status {
 	at := store.Position()
 	age, why := Usable(store, time.Now(), maxStaleness)

@@ -17,25 +17,25 @@ import (
 	"github.com/rind-dev/rind/internal/dist"
 )
 
-// How long what is in memory of a folder holds.
+// How long the listing of a folder in memory stays valid.
 const (
 	// settleTime is how old the last change of a folder must be before its time can reveal the
 	// next change: file systems round times by as much as two seconds.
 	settleTime = 2 * time.Second
 	// recheckTime is how long a file that was overwritten in place is still listed as it was. Such
-	// a change leaves the time of the folder alone.
+	// a change does not change the time of the folder.
 	recheckTime = time.Minute
 )
 
-// maxCatalogue bounds what is in memory of all folders together, in bytes.
+// maxCatalogue bounds the memory for the listings of all folders together, in bytes.
 const maxCatalogue = 64 << 20
 
-// rootFolder is the catalogue's name of the folder whose entries are the projects.
+// rootFolder is the catalogue's name for the folder whose entries are the projects.
 const rootFolder = "."
 
-// catalogue keeps in memory what the folders of a Folder list, and the pages made of
-// it, the ones that were asked for lately. What it has of a folder holds until the
-// folder's time changes, or an upload of this process changed it.
+// catalogue keeps in memory the listings of the folders of a Folder that were requested
+// recently, and the pages made from them. The listing of a folder is valid until the
+// folder's time changes, or an upload of this process changes the folder.
 type catalogue struct {
 	mu    sync.Mutex
 	known map[string]*list.Element // of *cachedFolder
@@ -55,8 +55,8 @@ type cachedFolder struct {
 	dirty   map[string]bool // under mu: the files that it changed since the last listing
 }
 
-// snapshot is what a folder listed at one time. It does not change, but for the pages
-// that are made of it when they are asked for first.
+// snapshot is the listing of a folder at one time. It does not change, except for the
+// pages, which are made when they are first requested.
 type snapshot struct {
 	projects []string // of the root folder, sorted
 	files    []File   // of a project's folder, sorted by name
@@ -72,7 +72,7 @@ func newCatalogue() *catalogue {
 	return &catalogue{known: map[string]*list.Element{}, order: list.New(), limit: maxCatalogue}
 }
 
-// folder finds or makes the entry of a folder that is there.
+// folder finds or makes the entry of a folder that exists.
 func (c *catalogue) folder(name string) *cachedFolder {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,8 +86,8 @@ func (c *catalogue) folder(name string) *cachedFolder {
 	return s
 }
 
-// grow accounts for more bytes of a folder, and lets go of those that were not asked
-// for the longest until all fit.
+// grow accounts for more bytes of a folder, and drops the least recently requested
+// folders until all fit.
 func (c *catalogue) grow(s *cachedFolder, bytes int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,7 +108,7 @@ func (c *catalogue) resize(s *cachedFolder, bytes int64) {
 	}
 }
 
-// changed says that this process changed a file of a folder.
+// changed records that this process changed a file of a folder.
 func (c *catalogue) changed(folder, name string) {
 	c.mu.Lock()
 	e, ok := c.known[folder]
@@ -171,8 +171,8 @@ func (f *Folder) statFolder(name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// list makes a snapshot. A file that old has, and that was not touched, is not looked
-// into again.
+// list makes a snapshot. It does not read a file again that is in old and has not
+// changed.
 func (f *Folder) list(ctx context.Context, s *cachedFolder, info fs.FileInfo, old *snapshot) (*snapshot, error) {
 	made := &snapshot{modified: info.ModTime(), listed: time.Now(), changes: s.changes.Load(), pages: map[pageKey]rendered{}}
 	s.mu.Lock()
@@ -233,7 +233,7 @@ func (s *snapshot) unchanged(folder *os.Root, name string) (File, bool) {
 	return s.files[i], err == nil && info.Mode().IsRegular() && s.files[i].describes(info)
 }
 
-// weight is about how many bytes of memory a snapshot takes, pages included.
+// weight estimates how many bytes of memory a snapshot takes, including its pages.
 func (s *snapshot) weight() (bytes int64) {
 	if s == nil {
 		return 0
@@ -262,8 +262,8 @@ func (f *Folder) Projects(ctx context.Context) ([]string, error) {
 }
 
 // Files lists the files of a project, sorted by name. The error is ErrNotFound
-// where the project has no folder. A file that is new in .meta is read whole, and
-// ctx bounds that.
+// if the project has no folder. Files reads the whole of a file that .meta does not
+// know yet; ctx bounds that.
 func (f *Folder) Files(ctx context.Context, project string) ([]File, error) {
 	if !dist.IsNormalized(project) {
 		return nil, ErrNotFound
@@ -275,7 +275,8 @@ func (f *Folder) Files(ctx context.Context, project string) ([]File, error) {
 	return slices.Clone(now.files), nil
 }
 
-// File returns what is known of one file. The error is ErrNotFound if it does not exist or is
+// File returns what is known about one file. The error is ErrNotFound if it does not exist or is
+
 // not a regular file.
 func (f *Folder) File(ctx context.Context, project, name string) (File, error) {
 	file, learned, err := f.file(ctx, project, name)
