@@ -1,5 +1,5 @@
 // Package verifierstatus says whether a root-key store may decide, and if not, why, and how current it is: over HTTP for a
-// store that a process keeps following the issuer, and directly for a store without such a process.
+// store that a follower updates, and directly for a store that no follower updates.
 package verifierstatus
 
 import (

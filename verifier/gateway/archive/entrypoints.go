@@ -8,8 +8,8 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// checkEntryPoints refuses scripts whose name is a path: installers make a file of that name. Elsewhere names are
-// only looked up, and some have slashes in them (plugins of mkdocs).
+// checkEntryPoints refuses scripts whose name is a path, because installers make a file with that name. Names in other
+// groups are only looked up, and some contain slashes (plugins of mkdocs).
 //
 // Installers read the file with parsers that disagree: about where lines end, which of them are comments, and which
 // sections. So a line counts as one of a script wherever one of them could take it for that.

@@ -18,7 +18,7 @@ var formats = map[string]bool{
 // first or the last of them.
 var once = []string{"Metadata-Version", "Name", "Version", "Requires-Python"}
 
-// checkMetadata reads core metadata, and holds its name and version against want. what names the
+// checkMetadata reads core metadata, and compares its name and version with want. what names the
 // file in sentences.
 func checkMetadata(r io.Reader, what string, want Want) error {
 	fields, err := readFields(r, what)
@@ -42,11 +42,11 @@ func checkMetadata(r io.Reader, what string, want Want) error {
 	return nil
 }
 
-// readFields reads the fields at the beginning of a file that is written as mail is. Those of once
-// come once at most, on one line; the names of the fields are in lower case.
+// readFields reads the fields at the beginning of a file in the format of mail headers. It returns
+// their names in lower case. The fields in once may occur only once, on one line.
 //
-// A line that is no field, and does not continue one, is refused: mail parsers take it for the
-// end of the fields, and others pass over it.
+// It refuses a line that neither is a field nor continues one: mail parsers take it for the
+// end of the fields, and other parsers skip it.
 func readFields(r io.Reader, what string) (map[string]string, error) {
 	all, err := readSmall(r, what)
 	if err != nil {

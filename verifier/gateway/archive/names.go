@@ -11,9 +11,9 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// names are those of an archive's entries. No two of them may be one file anywhere: macOS and
-// Windows take names for the same that differ in case, in how a letter is composed, in letters
-// that are not seen, in dots and spaces at the end, or behind a colon (a stream of the file).
+// names are the names of an archive's entries. No two of them may mean the same file on any system: macOS
+// and Windows treat names as equal that differ only in case, in how a letter is composed, in invisible
+// letters, in dots and spaces at the end, or after a colon (a stream of the file).
 type names struct {
 	seen  map[nameKey]int // the entry; folder, where a name is only a part of others
 	bytes int
@@ -28,8 +28,8 @@ func newNames(entries int) *names {
 	return &names{seen: make(map[nameKey]int, min(entries, MaxEntries))}
 }
 
-// checkName refuses names that reach out of the archive's folder on some system, or that programs
-// read differently. A folder's ends with "/".
+// checkName refuses names that lead out of the archive's folder on some system, or that programs
+// read differently. A folder's name ends with "/".
 func checkName(name string) error {
 	bare := strings.TrimSuffix(name, "/")
 	switch {
@@ -116,7 +116,7 @@ func (x *names) room() error {
 	return nil
 }
 
-// find is the entry of a file; ok is false where there is none with about this name.
+// find returns the entry of a file; ok is false if no entry has this name or one that means the same file.
 func (x *names) find(name string) (n int, ok bool) {
 	n, ok = x.seen[keyOf(fold(name))]
 	return n, ok && n >= 0
@@ -127,7 +127,7 @@ func keyOf(folded string) nameKey {
 	return nameKey(sum[:])
 }
 
-// fold is what all names of one file have in common, on a system where they are the same.
+// fold maps all names that mean the same file on some system to one text.
 func fold(name string) string {
 	plain := true
 	for i := 0; i < len(name) && plain; i++ {

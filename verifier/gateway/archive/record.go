@@ -44,19 +44,19 @@ func (a algorithm) new() hash.Hash {
 	return sha256.New()
 }
 
-// recorded is what RECORD says of a file.
+// recorded is what RECORD says about a file.
 type recorded struct {
 	listed    bool
 	algorithm algorithm
 	digest    [32]byte // the first bytes of it: as many as of SHA-256
 }
 
-// unlisted reports whether a file may be missing in RECORD, which it signs.
+// unlisted reports whether a file may be missing in RECORD because it signs RECORD.
 func unlisted(info, name string) bool {
 	return name == info+"/RECORD.jws" || name == info+"/RECORD.p7s"
 }
 
-// readRecord reads RECORD into the entries: a file lists each one, once, with a digest.
+// readRecord reads RECORD into the entries. RECORD must list each file once, with a digest.
 func (z *zipFile) readRecord(info string) error {
 	rows := csv.NewReader(&lines{from: z.open(z.find(info + "/RECORD"))})
 	rows.FieldsPerRecord, rows.ReuseRecord = 3, true
@@ -115,7 +115,7 @@ func (z *zipEntry) record(digest, size string) error {
 	return nil
 }
 
-// checkRecorded reads all files, and holds their content against RECORD.
+// checkRecorded reads all files, and compares their content with RECORD.
 func (z *zipFile) checkRecorded() error {
 	buf := make([]byte, chunk)
 	for i := range z.entries {

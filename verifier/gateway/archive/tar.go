@@ -83,7 +83,7 @@ func checkTar(src *source, want Want) error {
 	return nil
 }
 
-// orFault is the fault of something that can't be read, unless the file itself couldn't.
+// orFault returns the fault for something that can't be read, unless reading the file itself failed.
 func (s *source) orFault(err error, sentence string) error {
 	var f *Fault
 	if s.err != nil || errors.As(err, &f) {
@@ -104,7 +104,7 @@ func (t *tarFile) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// skip passes what is left of an entry of size bytes, and what fills its last block.
+// skip skips what is left of an entry of size bytes, and the padding of its last block.
 func (t *tarFile) skip(left, size int64) error {
 	left += -size & (block - 1)
 	if n, err := io.CopyN(io.Discard, t, left); err != nil {
@@ -122,7 +122,7 @@ type tarEntry struct {
 	size int64
 }
 
-// next reads headers up to that of the next entry. It returns io.EOF at the end.
+// next reads headers up to and including that of the next entry. It returns io.EOF at the end.
 func (t *tarFile) next() (tarEntry, error) {
 	for {
 		var b [block]byte
@@ -153,7 +153,7 @@ func (t *tarFile) next() (tarEntry, error) {
 	}
 }
 
-// end reads what is behind the last entry: the rest of the second block of zeros, and zeros.
+// end reads what follows the last entry: the rest of the second block of zeros, and zeros.
 func (t *tarFile) end() error {
 	buf, blocks := make([]byte, chunk), int64(0)
 	for {
@@ -205,8 +205,8 @@ func (t *tarFile) entry(h header) (tarEntry, error) {
 	return tarEntry{name, h.size}, t.names.add(name, t.entries)
 }
 
-// name is an entry's name. A record may give it where the header has no room for it, and only
-// there: else programs that know records would see another file than those that don't.
+// name returns an entry's name. A record may give it only if the header has no room for it:
+// otherwise programs that know records would see a different file than those that don't.
 func (t *tarFile) name(h header) (string, error) {
 	long, isPax := t.pax["path"]
 	switch {
@@ -237,7 +237,7 @@ func (t *tarFile) name(h header) (string, error) {
 }
 
 // isPlaceholder reports whether a name is "PaxHeaders/" and a number, which maturin gives to an entry
-// whose own name does not fit. It names nothing that an installer looks for.
+// whose own name does not fit. Installers look for no such name.
 func isPlaceholder(name string) bool {
 	number, ok := strings.CutPrefix(name, "PaxHeaders/")
 	return ok && number != "" && strings.Trim(number, "0123456789") == ""

@@ -49,8 +49,8 @@ const (
 	dosFolder   = 0x10
 )
 
-// zipFile is a zip file in which each byte belongs to one entry, to the directory or to the record
-// behind it, and to nothing else.
+// zipFile is a zip file in which each byte belongs to exactly one entry, to the directory or to the
+// record after it.
 type zipFile struct {
 	src     *source
 	entries []zipEntry // in the order of their places
@@ -122,7 +122,7 @@ func (s *source) bytes(at, size int64) ([]byte, error) {
 	return b, nil
 }
 
-// readText reads size bytes into memory that is used again.
+// readText reads size bytes into memory that is reused.
 func (z *zipFile) readText(r io.Reader, size int) ([]byte, error) {
 	if cap(z.text) < size {
 		z.text = make([]byte, size)
@@ -162,7 +162,7 @@ func (z *zipFile) readDirectory(e end) error {
 	return nil
 }
 
-// short is the fault of a zip file whose records end before they should.
+// short returns the fault for a zip file whose records end too early.
 func (s *source) short(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fault("a record of the zip file is cut off")
@@ -170,7 +170,7 @@ func (s *source) short(err error) error {
 	return err
 }
 
-// readCentral reads an entry of the directory; rest is how many bytes it has behind head.
+// readCentral reads an entry of the directory; rest is how many bytes of it follow head.
 func (z *zipFile) readCentral(head *[centralSize]byte, r io.Reader) (entry zipEntry, rest int64, err error) {
 	le := binary.LittleEndian
 	nameSize, extraSize, commentSize := le.Uint16(head[28:]), le.Uint16(head[30:]), le.Uint16(head[32:])
@@ -202,7 +202,7 @@ func (z *zipFile) readCentral(head *[centralSize]byte, r io.Reader) (entry zipEn
 	return entry, int64(len(text)), err
 }
 
-// checkKind refuses what is neither file nor folder, and what not every program can unpack.
+// checkKind refuses an entry that is neither a file nor a folder, or that some programs can't unpack.
 func (z *zipEntry) checkKind(attributes uint32) error {
 	isFolder := strings.HasSuffix(z.name, "/")
 	kind := attributes >> 16 & typeBits
@@ -275,8 +275,8 @@ func (z *zipEntry) widen(wide []byte) error {
 	return nil
 }
 
-// readLocal holds the header before an entry's data against the directory, and returns where the
-// data ends, which is not behind limit.
+// readLocal compares the header before an entry's data with the directory, and returns where the
+// data ends, which is at most limit.
 func (z *zipFile) readLocal(entry *zipEntry, limit int64) (next int64, err error) {
 	if entry.at > limit-localSize {
 		return 0, fault("an entry is not where the directory says: '%s'", clip(entry.name))

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// open reads the content of an entry, until the next one is opened: all share what takes memory. It fails where the
-// content is not what the directory says of it.
+// open returns a reader of an entry's content, valid until the next call, because all entries share its memory. Reading
+// fails if the content is not what the directory says.
 func (z *zipFile) open(entry *zipEntry) io.Reader {
 	section := z.src.section(entry.data, entry.packed)
 	if z.packed == nil {
@@ -63,7 +63,7 @@ func (c *content) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-// find is the entry of exactly that name, nil where there is none.
+// find returns the entry with exactly that name, or nil.
 func (z *zipFile) find(name string) *zipEntry {
 	if n, ok := z.names.find(name); ok && z.entries[n].name == name {
 		return &z.entries[n]

@@ -5,14 +5,15 @@ import (
 	"math"
 )
 
-// end is what is behind the directory of a zip file.
+// end is what follows the directory of a zip file.
 type end struct {
 	entries, size, at uint64 // of the directory
 	behind            int64  // where the directory ends
 }
 
-// readEnd reads the end record, which has to be the last bytes of the file, and the one for sizes
-// of 64 bits where there is one.
+// readEnd reads the end record, which must be the last bytes of the file, and the one for 64-bit
+// sizes if there is one.
+
 func readEnd(src *source) (e end, err error) {
 	if src.size < endSize {
 		return e, fault("it is not a zip file: it has only %d bytes", src.size)
