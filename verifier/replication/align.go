@@ -10,25 +10,25 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// SnapshotSource is a Source that also has all records as of now.
+// SnapshotSource is a Source that can also give all its present records.
 type SnapshotSource interface {
 	Source
 
-	// Snapshot calls frame with the position of the snapshot, then with its records, then with its end. It ends early with
-	// the error of frame.
+	// Snapshot calls frame with the position of the snapshot, then with its records, then with its end. If frame
+	// fails, Snapshot ends early with that error.
 	Snapshot(ctx context.Context, frame func(feed.Frame) error) error
 }
 
 // ErrGap says that an issuer has gone on and lacks the changes in between.
 var ErrGap = errors.New("replication: the issuer lacks changes")
 
-// Align brings a store to where an issuer in this process is, before anything is answered from it: an old one would let in
-// what was revoked. Nothing else may use the store meanwhile. It makes sure that the two belong together, and
-// returns what following would fail with for ever: rootkeys.ErrOtherIssuer, rootkeys.ErrWentBack, ErrOtherHistory, which the
-// store then remembers, ErrGap, and what the source says.
+// Align brings a store to the position of an issuer in this process, before anything answers from the store: an old store
+// would accept revoked tokens. Nothing else may use the store meanwhile. Align makes sure that the two belong together, and
+// returns the errors with which following would fail for ever: rootkeys.ErrOtherIssuer, rootkeys.ErrWentBack,
+// ErrOtherHistory, which the store then remembers, ErrGap, and the source's errors.
 //
-// A store that once had another history is made anew where the issuer's is the one again that it knew: the
-// newer one was brought back.
+// A store that was marked as having another history is created again if the issuer has the history that the store knows:
+// the newer issuer was brought back.
 func Align(ctx context.Context, source SnapshotSource, store *rootkeys.Store, log *slog.Logger) error {
 	if err := rejoin(ctx, source, store, log); err != nil {
 		return err
@@ -64,20 +64,20 @@ func Align(ctx context.Context, source SnapshotSource, store *rootkeys.Store, lo
 	}
 }
 
-// rejoin empties a store that had another history than the source, where it has not any more.
+// rejoin empties a store that is marked as having another history, if the source has the store's history again.
 func rejoin(ctx context.Context, source Source, store *rootkeys.Store, log *slog.Logger) error {
 	if !store.Diverged() {
 		return nil
 	}
 	if _, err := source.Changes(ctx, store.Position(), 1); err != nil && !errors.Is(err, feed.ErrCompacted) {
-		return nil // Align says what there is to say
+		return nil // Align returns the error
 	}
 	log.InfoContext(ctx, "the root-key store is created again: the store it knew is back")
 	return store.Reset(ctx)
 }
 
-// refill fills a store from all records, where the changes that it
-// lacks are no longer kept.
+// refill fills a store from a snapshot, because the source no longer keeps
+// the changes that the store lacks.
 func refill(ctx context.Context, source SnapshotSource, store *rootkeys.Store) error {
 	var fill *rootkeys.Fill
 	return source.Snapshot(ctx, func(f feed.Frame) (err error) {

@@ -2,14 +2,14 @@ package replication
 
 import "strings"
 
-// What is kept of the text of an error, in bytes: its beginning, and its end, which says
-// what to do. An error may quote what the other side sent, which is of any length.
+// How many bytes of an error's text are kept: of its beginning, and of its end, which says
+// what to do. An error may quote what the other side sent, which can have any length.
 const (
 	errorBegin = 600
 	errorEnd   = 400
 )
 
-// bounded is err with a text that is short enough to be logged and told.
+// bounded returns err with a text that is short enough to be logged and shown.
 func bounded(err error) error {
 	if err == nil || len(err.Error()) <= errorBegin+errorEnd {
 		return err

@@ -16,13 +16,13 @@ import (
 // MaxStaleness. It comes with verifier.ErrUnavailable.
 var ErrStale = errors.New("replication: the store is too old to decide")
 
-// unavailable makes an error one that wraps verifier.ErrUnavailable, and says nothing
-// that it did not say: the verifier will say that.
+// unavailable wraps verifier.ErrUnavailable as well as its error, without changing the
+// text: the verifier adds that the store is unavailable.
 type unavailable struct{ error }
 
 func (u unavailable) Unwrap() []error { return []error{u.error, verifier.ErrUnavailable} }
 
-// moment is what both clocks said at once.
+// moment is a reading of both clocks at once.
 type moment struct {
 	wall time.Time
 	mono time.Duration // since the follower was made
@@ -56,8 +56,8 @@ func (f *Follower) hear(m moment) {
 	}
 }
 
-// age is how long ago the store was last known to be current, and false where it is
-// not known that it ever was.
+// age returns how long ago the store was last known to be current, and false if that
+// is not known.
 func (f *Follower) age(now moment) (time.Duration, bool) {
 	if m := f.heard.Load(); m != nil {
 		return max(now.mono-m.mono, now.wall.Sub(m.wall), 0), true
@@ -69,7 +69,7 @@ func (f *Follower) age(now moment) (time.Duration, bool) {
 	return now.wall.Sub(saved), true
 }
 
-// stale is the error of a store that is too old, or nil.
+// stale returns the error of a store that is too old, or nil.
 func (f *Follower) stale() error {
 	age, known := f.age(f.now())
 	switch {
@@ -83,16 +83,17 @@ func (f *Follower) stale() error {
 	return unavailable{fmt.Errorf("%w: it last heard from the issuer at %s, which is in the future: the clock was set back, so the age of the store is unknown", ErrStale, f.cfg.Store.LastHeard().UTC().Format(time.RFC3339))}
 }
 
-// Lookup implements verifier.Store. Where the store is older than MaxStaleness, or
-// does not have the token, it asks the issuer where it stands and waits until the
-// store is there, for two seconds at most. All who wait at one time ask one
-// question, and there are ten questions a second at most, whatever is looked up.
+// Lookup implements verifier.Store. If the store is older than MaxStaleness, or does
+// not have the token, Lookup asks the issuer for its position and waits until the
+// store has reached it, for two seconds at most. Everyone who waits at one time shares
+// one question, and the follower asks at most ten questions a second, whatever is
+// looked up.
 //
-// verifier.ErrUnknownToken says that the issuer has no such token either. Where it
-// can't be asked, a token that is not in the store may be a new one: that is
+// verifier.ErrUnknownToken says that the issuer has no such token either. If the issuer
+// can't be asked, a token that is not in the store may be a new one, and the answer is
 // verifier.ErrUnavailable.
 //
-// Where the issuer has another history than the store (ErrOtherHistory), every answer is
+// If the issuer has another history than the store (ErrOtherHistory), every answer is
 // verifier.ErrUnavailable.
 func (f *Follower) Lookup(ctx context.Context, tokenID, project string) (verifier.Record, error) {
 	var rec verifier.Record
@@ -100,8 +101,8 @@ func (f *Follower) Lookup(ctx context.Context, tokenID, project string) (verifie
 	return rec, err
 }
 
-// LookupInto is for package verifier: Lookup into memory that is used again. It is nil
-// where store is not f itself but something that embeds it.
+// LookupInto is for package verifier: it returns a Lookup that reuses memory, or nil if
+// store is not f itself but something that embeds it.
 func (f *Follower) LookupInto(store verifier.Store) func(context.Context, *verifier.Record, string, string, *scratch.Memory) error {
 	if store != verifier.Store(f) {
 		return nil
@@ -152,8 +153,8 @@ func (f *Follower) confirm(ctx context.Context) error {
 	return nil
 }
 
-// proof is that an issuer stood at head after it was asked: a store that has
-// reached head was current when it was asked.
+// proof records that the issuer was at head when it answered a question sent at asked: a
+// store that has reached head was current at asked.
 type proof struct {
 	asked moment
 	head  rootkeys.Position
@@ -165,8 +166,8 @@ func (f *Follower) reached(head rootkeys.Position) bool {
 	return at.Issuer == head.Issuer && at.Epoch == head.Epoch && at.Revision >= head.Revision && !at.Parted(head) && !f.cfg.Store.Filling()
 }
 
-// prove uses a proof now, or keeps it until the store is there. One is kept: under
-// steady change a later one would always be out of reach.
+// prove uses a proof now, or keeps it until the store has reached its head. It keeps the
+// first and not a later one, which under steady change would always be out of reach.
 func (f *Follower) prove(p proof) {
 	f.mu.Lock()
 	there := f.reached(p.head)

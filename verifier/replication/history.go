@@ -9,9 +9,9 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// split is that the issuer's history was found to be another one than the store's.
+// split records that the issuer's history was found to differ from the store's.
 type split struct {
-	issuer string // whom the store followed then
+	issuer string // that the store followed then
 	epoch  uint64
 	err    error
 }
@@ -26,11 +26,11 @@ func (otherHistory) Error() string {
 }
 func (otherHistory) Unwrap() error { return ErrOtherHistory }
 
-// remedy is what ends it.
+// remedy tells the operator how to end it.
 const remedy = "one of the two was restored from a backup, so this store decides nothing until 'rind restored' is run on the issuer, or 'rind verifier reset' here"
 
-// parting is why the store decides nothing although it is current: its issuer has another
-// history. It is nil where that is not known.
+// parting returns the error with which the store decides nothing because its issuer has
+// another history. It is nil if no such thing is known.
 func (f *Follower) parting() error {
 	if p := f.split.Load(); p != nil {
 		if at := f.cfg.Store.Position(); at.Issuer == p.issuer && at.Epoch == p.epoch {
@@ -43,8 +43,8 @@ func (f *Follower) parting() error {
 	return nil
 }
 
-// judge notes for good what an attempt to follow has learned of the issuer's history, and
-// returns its error with what to do.
+// judge records durably that an attempt to follow found another history, and returns the
+// error with its remedy. It returns other errors as they are, but shortened.
 func (f *Follower) judge(ctx context.Context, err error) error {
 	err = bounded(err)
 	if !errors.Is(err, ErrOtherHistory) && !errors.Is(err, rootkeys.ErrWentBack) {
@@ -54,7 +54,7 @@ func (f *Follower) judge(ctx context.Context, err error) error {
 		return known
 	}
 	at := f.cfg.Store.Position()
-	if at.Issuer == "" { // who knows no history knows none that differs
+	if at.Issuer == "" { // a store without a history has none that could differ
 		return err
 	}
 	f.split.Store(&split{at.Issuer, at.Epoch, err})
@@ -64,11 +64,11 @@ func (f *Follower) judge(ctx context.Context, err error) error {
 		}
 	}
 	f.cfg.Logger.ErrorContext(ctx, "the issuer has a different history than this store: "+remedy, "position", at.String(), "error", err)
-	f.announceApplied() // who waits for the store waits in vain
+	f.announceApplied() // whoever waits for the store to catch up waits in vain
 	return f.parting()
 }
 
-// parted is ErrOtherHistory where two positions can't be of one history.
+// parted returns ErrOtherHistory if two positions can't belong to one history.
 func parted(a, b rootkeys.Position) error {
 	if a.Parted(b) {
 		return fmt.Errorf("replication: %w: the store is at %s and the issuer at %s", ErrOtherHistory, a, b)
@@ -76,9 +76,9 @@ func parted(a, b rootkeys.Position) error {
 	return nil
 }
 
-// known is the position to say to a Remote: what is applied, with the value of the latest
-// moment of which it may hold something. A store that has parted from its issuer can't
-// vouch for its history and says none, so that it hears of nothing but a new epoch.
+// known returns the position to send to a Remote: what is applied, with the chain value of
+// the latest moment from which it may hold records. A store that has parted from its issuer
+// can't vouch for its history and sends no value, so that it hears of nothing but a new epoch.
 func (f *Follower) known() rootkeys.Position {
 	at := f.target().Position()
 	switch {
@@ -90,7 +90,7 @@ func (f *Follower) known() rootkeys.Position {
 	return at
 }
 
-// mayFill refuses a snapshot that would end a parting without anybody's word.
+// mayFill refuses a snapshot that would end a parting without an operator's decision.
 func (f *Follower) mayFill(snapshot rootkeys.Position) error {
 	err := f.parting()
 	at := f.cfg.Store.Position()

@@ -23,43 +23,43 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// Errors of an issuer that does not let itself be followed. A follower goes on
-// trying; somebody has to do something first.
+// Errors of an issuer that refuses to be followed. The follower goes on trying, but
+// somebody has to fix the cause first.
 var (
 	// ErrSecret says that the issuer does not know the secret (HTTP 401 or 403).
 	ErrSecret = errors.New("replication: the issuer does not accept this verifier")
 
 	// ErrConflict says that the store follows another issuer, or knows another history
-	// than this one has, which is ErrOtherHistory, too (HTTP 409).
+	// than this issuer has (HTTP 409). The latter is ErrOtherHistory, too.
 	ErrConflict = errors.New("replication: the issuer can't be followed from where the store is")
 )
 
-// errIdle says that a connection is dead, whatever the network still says.
+// errIdle says that a connection counts as dead, even if the network reports no error.
 var errIdle = errors.New("replication: nothing has come from the issuer for too long; the connection may be dead, or a proxy may be buffering the stream")
 
 // RemoteConfig says where an issuer is. URL and SecretFile must be set.
 type RemoteConfig struct {
-	// URL is the issuer's address, as people use it: https, or http where it is
+	// URL is the issuer's address, as people use it: https, or http if the issuer is
 	// on this machine.
 	URL string
 
 	// SecretFile holds the secret that the issuer showed when this verifier was
-	// registered; its mode is 0600 or 0400, but for a credential of systemd. It is
+	// registered; its mode is 0600 or 0400, except for a systemd credential. It is
 	// read for each request, so a new secret needs no restart.
 	SecretFile string
 
-	// GroupAccess takes a SecretFile that its group may read as well (mode 0440), where
-	// that is a group of this process. Everybody is always refused.
+	// GroupAccess also accepts a SecretFile that its group may read (mode 0440), if this
+	// process is in that group. A file that everybody may read is always refused.
 	GroupAccess bool
 
-	// CAFile holds the certificates (PEM) that sign the issuer's; "" is the system's.
+	// CAFile holds the CA certificates (PEM) for the issuer's; "" means the system's.
 	CAFile string
 }
 
 // Remote is an issuer that is followed over HTTP/1.1. Each stream and each snapshot has
-// a connection of its own, which is closed behind it: one on which a stream ended may be
-// dead in a way that does not show. Reports share one, which is dropped as soon as one
-// of them fails.
+// a connection of its own, which is closed afterwards: a connection on which a stream ended
+// may be dead without showing it. Reports share one connection, which is dropped as soon as
+// a report fails.
 type Remote struct {
 	base    *url.URL
 	secret  string
@@ -68,7 +68,7 @@ type Remote struct {
 	reports *http.Client
 }
 
-// NewRemote checks cfg and reads its files; it connects to nobody.
+// NewRemote checks cfg and reads its files; it does not connect.
 func NewRemote(cfg RemoteConfig) (*Remote, error) {
 	base, err := parseURL(cfg.URL)
 	if err != nil {
@@ -80,7 +80,7 @@ func NewRemote(cfg RemoteConfig) (*Remote, error) {
 		TLSHandshakeTimeout: 10 * time.Second,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 		MaxIdleConns:        1,
-		IdleConnTimeout:     30 * time.Second, // less than a proxy's: it is this side that closes
+		IdleConnTimeout:     30 * time.Second, // less than a proxy's, so that this side closes first
 		DisableCompression:  true,             // a frame has to arrive when it was sent
 	}
 	if cfg.CAFile != "" {
@@ -176,7 +176,7 @@ func (r *Remote) do(ctx context.Context, by *http.Client, method, path string, q
 	return nil, r.refused(res)
 }
 
-// cause is why a context ended, where that is what err is about.
+// cause returns why ctx ended, or err if it has not.
 func cause(ctx context.Context, err error) error {
 	if c := context.Cause(ctx); c != nil && ctx.Err() != nil {
 		return c
@@ -184,7 +184,7 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// refused is the error of an answer that was not hoped for.
+// refused returns the error for an answer with an unexpected status.
 func (r *Remote) refused(res *http.Response) error {
 	b, _ := io.ReadAll(io.LimitReader(res.Body, 400))
 	says := strings.Join(strings.FieldsFunc(string(b), func(c rune) bool { return c < ' ' || c == 0x7f || c == 0xfffd }), " ")
@@ -210,7 +210,7 @@ func final(err error) bool {
 	return errors.Is(err, ErrSecret) || errors.Is(err, ErrConflict)
 }
 
-// body is an answer that is read for as long as it takes, but for silence.
+// body is an answer that may be read for any length of time, as long as it is not silent.
 type body struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -219,8 +219,8 @@ type body struct {
 	timer  *time.Timer
 }
 
-// open asks for a stream of frames: first it may take begin until the answer comes,
-// and then idle until each of its bytes.
+// open asks for a stream of frames: the answer may take up to begin to come, and each
+// read of it up to idle.
 func (r *Remote) open(ctx context.Context, path string, query url.Values, begin, idle time.Duration) (*body, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	b := &body{ctx: ctx, cancel: cancel, idle: idle, timer: time.AfterFunc(begin, func() { cancel(errIdle) })}
@@ -235,14 +235,14 @@ func (r *Remote) open(ctx context.Context, path string, query url.Values, begin,
 	return b, nil
 }
 
-// Read implements io.Reader. What is done between two reads takes no time from idle.
+// Read implements io.Reader. The time between two reads does not count towards idle.
 func (b *body) Read(p []byte) (int, error) {
 	b.timer.Reset(b.idle)
 	n, err := b.res.Body.Read(p)
 	b.timer.Stop()
 	switch c := cause(b.ctx, err); {
 	case err == nil || errors.Is(err, io.EOF):
-	case final(c): // a report was told so
+	case final(c): // the issuer said so to a report
 		err = c
 	default:
 		err = fmt.Errorf("replication: the connection to the issuer broke: %w", c)
@@ -256,7 +256,7 @@ func (b *body) close() {
 	b.res.Body.Close()
 }
 
-// stream asks for what follows at.
+// stream asks for the changes after at.
 func (r *Remote) stream(ctx context.Context, at rootkeys.Position, t times) (*body, error) {
 	return r.open(ctx, feed.PathStream, url.Values{
 		"issuer": {at.Issuer},
@@ -266,7 +266,7 @@ func (r *Remote) stream(ctx context.Context, at rootkeys.Position, t times) (*bo
 	}, t.answer, t.idle)
 }
 
-// report tells the issuer something and returns where it then stands.
+// report sends a report to the issuer and returns the issuer's position.
 func (r *Remote) report(ctx context.Context, report feed.Report, limit time.Duration) (rootkeys.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -281,7 +281,7 @@ func (r *Remote) report(ctx context.Context, report feed.Report, limit time.Dura
 	return at, err
 }
 
-// send sends a report.
+// send sends an encoded report.
 func (r *Remote) send(ctx context.Context, report []byte) (rootkeys.Position, error) {
 	res, err := r.do(ctx, r.reports, http.MethodPost, feed.PathReport, nil, report, http.StatusNoContent)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package replication keeps a root-key store current, and answers from it for as
-// long as it is: a Follower is what a verifier.Verifier works with where the issuer
+// long as it is current. A verifier.Verifier works with a Follower where the issuer
 // is another process.
 //
 //	keys, err := rootkeys.Open("rootkeys.db", rootkeys.Options{Key: key})
@@ -9,46 +9,44 @@
 //	go follower.Run(ctx)
 //	check := verifier.New(follower)
 //
-// A follower never gives up: while the issuer is out of reach, or is one that the
-// store refuses to follow, it tries again, less and less often, and the store
-// stays where it is.
+// A follower never gives up: while it can't reach the issuer, or the store refuses
+// to follow that issuer, it tries again, less and less often, and the store stays
+// where it is.
 //
 // # What is promised
 //
-// While the follower is connected, what the issuer withdraws is refused as soon as
-// it has arrived, which takes milliseconds. Where the issuer is out of reach, the
-// store decides on for Config.MaxStaleness, counted from the last moment of which
-// it is known that nothing was missing, and then every answer is
-// verifier.ErrUnavailable. That moment is when the follower asked the issuer where
-// it stands, once the store is there: so a connection that delays everything makes
-// a store old, not falsely fresh.
+// While the follower is connected, the store refuses what the issuer withdraws as
+// soon as the change arrives, which takes milliseconds. Where the issuer is out of
+// reach, the store goes on deciding for Config.MaxStaleness, counted from the last
+// moment at which it is known to have lacked nothing; then every answer is
+// verifier.ErrUnavailable. That moment is when the follower asked the issuer for its
+// position, and it counts once the store has reached that position: a connection that
+// delays everything makes a store old, not falsely fresh.
 //
-// A token that is not in the store is looked for at the issuer once (see Lookup),
-// so a token works the moment it was minted.
+// When a token is not in the store, the follower asks the issuer once (see Lookup),
+// so a token works from the moment it is minted.
 //
 // # Another history
 //
 // The numbers of a position are the same in every store that was restored from one
-// backup; its chain value is not. An issuer that does not have the store's very value
-// says so, and then the store decides nothing any more: Lookup is
+// backup; its chain value is not. An issuer whose history lacks the store's chain value
+// says so, and from then on the store decides nothing: Lookup returns
 // verifier.ErrUnavailable with ErrOtherHistory, after a restart too, and also when the issuer
-// has gone on past the store's revision. Two things end that: a new epoch, which is the
-// word of the issuer's operator ('rind restored'), and which the follower goes on with by
-// a snapshot; and rootkeys.Store.Reset ('rind verifier reset'), which is the word of the
-// verifier's.
+// has gone on past the store's revision. Two things end that: the issuer's operator
+// begins a new epoch ('rind restored'), and the follower goes on with a snapshot; or the
+// verifier's operator calls rootkeys.Store.Reset ('rind verifier reset').
 //
 // # Clocks
 //
-// While the process runs, age is counted by the monotonic clock and by the wall
-// clock, and the greater counts: the first does not see that the machine slept, and
-// the second can be set. A wall clock that is set forward costs a connected
-// follower one question to the issuer; one that is set back makes nothing younger.
-// When the process begins there is only what the store's file says by the wall
-// clock: a time to come counts as never, so that a clock that was set back makes the
-// store wait for the issuer. A clock that is set back while no process runs, by
-// less than it then stood still, is the one thing that goes unnoticed, until the
-// issuer is heard. What time the issuer says it is decides nothing; Status tells how
-// far it is off.
+// While the process runs, the follower measures age by both the monotonic clock and
+// the wall clock, and the greater counts: the first does not notice that the machine
+// slept, and the second can be set. Setting the wall clock forward costs a connected
+// follower one question to the issuer; setting it back makes nothing younger. When the
+// process begins, the only record is the wall-clock time in the store's file: a time in
+// the future counts as never, so a clock that was set back makes the store wait for the
+// issuer. Only one case goes unnoticed until the issuer is heard: a clock that is set
+// back while no process runs, by less than the time for which none ran. The issuer's own
+// clock decides nothing; Status tells how far it is off.
 package replication
 
 import (
@@ -67,12 +65,12 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// ErrCompacted is what a Source returns from Changes when it no longer has what
-// was asked for.
+// ErrCompacted is what a Source returns from Changes when it no longer has the
+// changes that it was asked for.
 var ErrCompacted = feed.ErrCompacted
 
-// ErrOtherHistory says that the issuer's history is not the one that the store knows, which
-// tells that one of the two was restored from a backup. A Source returns it from Changes.
+// ErrOtherHistory says that the issuer's history is not the one that the store knows, so
+// one of the two was restored from a backup. A Source returns it from Changes.
 var ErrOtherHistory = feed.ErrOtherHistory
 
 // DefaultMaxStaleness is Config.MaxStaleness where it is not set.
@@ -85,17 +83,17 @@ type Config struct {
 	Remote *Remote // the issuer, over HTTP
 	Store  *rootkeys.Store
 
-	// MaxStaleness is for how long Lookup answers without having heard that the
-	// store is current: DefaultMaxStaleness where it is 0. A revocation reaches a
-	// verifier that lost its issuer this late, so don't set it to more than a day,
-	// and to no less than half a minute: an issuer is heard each 10 s.
+	// MaxStaleness is how long Lookup answers without hearing that the store is
+	// current: DefaultMaxStaleness where it is 0. A verifier that lost its issuer
+	// may honor a revoked token for this long, so don't set it to more than a day;
+	// nor to less than half a minute, since the follower hears the issuer every 10 s.
 	MaxStaleness time.Duration
 
-	// Batch is how many change sets are committed at once, at most: 500 where it is 0.
+	// Batch is the most change sets that are committed at once: 500 where it is 0.
 	Batch int
 
-	// Heartbeat is how often a Source is asked where nothing changes, so
-	// that the store knows when the issuer was last heard: 5 s where it is 0.
+	// Heartbeat is how often the follower asks a Source while nothing changes, so
+	// that the store knows when it last heard the issuer: 5 s where it is 0.
 	Heartbeat time.Duration
 
 	Logger *slog.Logger                         // nil discards
@@ -103,8 +101,8 @@ type Config struct {
 	Sleep  func(context.Context, time.Duration) // returns at the latest when the context ends; nil: a timer
 }
 
-// Back-off after errors: doubled from the first to the last, then halved or not
-// by chance, so that many verifiers don't come back at one moment.
+// Pauses after errors: they double from the first to the last, and each is cut at
+// random by up to half, so that many verifiers don't come back at one moment.
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 10 * time.Second
@@ -121,21 +119,21 @@ type Follower struct {
 	uses  uses
 
 	run  sync.Mutex     // held by Run
-	fill *rootkeys.Fill // a snapshot that is whole and waits for what followed it; Run's
-	// fillEnd is the value of the moment at which the last of its records was read; Run's.
+	fill *rootkeys.Fill // a whole snapshot that waits for the changes after it; Run's
+	// fillEnd is the chain value at which the issuer read the last of its records; Run's.
 	fillEnd feed.Chain
 
-	split atomic.Pointer[split] // the last that was heard of; nil: none in this process
+	split atomic.Pointer[split] // the last one found; nil: none in this process
 
 	heard atomic.Pointer[moment] // when the store was last known to be current; nil: not in this process
-	wake  chan struct{}          // tells runReporter that there is something to say; holds one
+	wake  chan struct{}          // tells runReporter that it has something to report; holds one
 
-	mu        sync.Mutex    // over the following
+	mu        sync.Mutex    // guards what follows
 	err       error         // of the last attempt
 	applied   chan struct{} // closed and replaced after each commit
 	reporting bool          // runReporter runs, so asking makes sense
 	pending   *answer       // to the next question; nil while nobody waits for one
-	proof     *proof        // that waits for the store
+	proof     *proof        // waits for the store to reach its head
 	line      line
 }
 
@@ -174,7 +172,7 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Err is why the last attempt to follow failed, nil while all is well.
+// Err returns why the last attempt to follow failed, or nil while all is well.
 func (f *Follower) Err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -183,7 +181,7 @@ func (f *Follower) Err() error {
 
 // Run follows the issuer until ctx ends, and then returns nil. Errors of the
 // issuer and the store are logged and kept for Err. It returns an error if the
-// follower runs already, or has not exactly one issuer to follow.
+// follower is already running, or does not have exactly one issuer to follow.
 func (f *Follower) Run(ctx context.Context) error {
 	if !f.run.TryLock() {
 		return errors.New("replication: this follower is already running")
@@ -206,7 +204,7 @@ func (f *Follower) setErr(err error) {
 	f.err = err
 }
 
-// backOff notes an error behind so many before it, and returns how long to pause.
+// backOff notes an error that follows so many failures, and returns how long to pause.
 func (f *Follower) backOff(ctx context.Context, failures int, err error) time.Duration {
 	d := pause(failures)
 	f.setErr(err)
@@ -223,8 +221,8 @@ func pause(failures int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-// announceApplied proves what can be proved now that the store has moved, and wakes who waits
-// for that.
+// announceApplied uses the waiting proof if the store has reached it, and wakes everyone who
+// waits for the store to move.
 func (f *Follower) announceApplied() {
 	f.mu.Lock()
 	p := f.proof
@@ -244,8 +242,8 @@ func (f *Follower) announceApplied() {
 }
 
 // CatchUp waits until the store has applied the revision and can answer, or until
-// ctx ends; then its error tells, beside the context's, why the last attempt to
-// follow failed, if it did. Something else has to Run the follower.
+// ctx ends; the error is then the context's and, if the last attempt to follow
+// failed, also the reason. Something else has to Run the follower.
 func (f *Follower) CatchUp(ctx context.Context, revision uint64) error {
 	for {
 		f.mu.Lock()

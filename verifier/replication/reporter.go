@@ -12,23 +12,23 @@ import (
 
 // times are how long things may take and how often they happen.
 type times struct {
-	idle     time.Duration // without a byte of a stream: the connection is dead
+	idle     time.Duration // a stream without a byte for this long is dead
 	answer   time.Duration // until an answer begins
-	slot     time.Duration // until a snapshot begins: others may be before it
-	slow     time.Duration // without a byte of a snapshot
+	slot     time.Duration // until a snapshot begins: others may be ahead of it
+	slow     time.Duration // a snapshot without a byte for this long is dead
 	report   time.Duration // for a report
 	every    time.Duration // between two reports, at most
 	spacing  time.Duration // between two reports, at least
-	mend     time.Duration // between two, after one that failed
-	outrun   time.Duration // for a stream to say what a report was told
+	mend     time.Duration // between a report that failed and the next
+	outrun   time.Duration // for a stream to reach what the answer to a report said
 	confirm  time.Duration // for asking and catching up
-	steadily time.Duration // a stream that lasted so long was no failure
+	steadily time.Duration // a stream that lasted this long does not count as a failure
 }
 
 var usualTimes = times{
 	idle:     5 * feed.Heartbeat,
 	answer:   15 * time.Second,
-	slot:     45 * time.Second, // the issuer says 503 before
+	slot:     45 * time.Second, // the issuer answers 503 sooner
 	slow:     time.Minute,
 	report:   10 * time.Second,
 	every:    feed.ReportEvery,
@@ -39,18 +39,18 @@ var usualTimes = times{
 	steadily: time.Minute,
 }
 
-// errSilent is why nobody can be asked.
+// errSilent says that the issuer can't be asked.
 var errSilent = errors.New("replication: the issuer is not connected")
 
-// answer is to a question that was asked after all who wait for it came.
+// answer is the answer to a question that is sent after everyone who waits for it has come.
 type answer struct {
-	done  chan struct{} // closed when the following are set
+	done  chan struct{} // closed when what follows is set
 	proof proof
 	err   error
 }
 
-// ask asks the issuer where it stands, together with everybody who asks before the
-// question leaves.
+// ask asks the issuer for its position; everybody who asks before the question leaves
+// shares its answer.
 func (f *Follower) ask(ctx context.Context) (proof, error) {
 	f.mu.Lock()
 	if !f.reporting {
@@ -75,7 +75,7 @@ func (f *Follower) ask(ctx context.Context) (proof, error) {
 	}
 }
 
-// wakeReporter makes runReporter say something soon.
+// wakeReporter makes runReporter report soon.
 func (f *Follower) wakeReporter() {
 	select {
 	case f.wake <- struct{}{}:
@@ -83,16 +83,16 @@ func (f *Follower) wakeReporter() {
 	}
 }
 
-// listen lets ask ask, because runReporter is about to run.
+// listen lets ask work, because runReporter is about to run.
 func (f *Follower) listen() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reporting = true
 }
 
-// runReporter asks the issuer where it stands, by say, whenever it is prompted and each
-// every, where that is not 0. It returns when ctx ends, or with an error of say that
-// ends more than one question.
+// runReporter calls say, which asks the issuer for its position, whenever it is woken and
+// once per every if that is not 0. It returns when ctx ends, or with an error of say that
+// means that the stream is of no use either (see final).
 func (f *Follower) runReporter(ctx context.Context, every time.Duration, say func(context.Context) (rootkeys.Position, error)) error {
 	defer f.stopReporting()
 	var tick <-chan time.Time
@@ -139,12 +139,12 @@ func (f *Follower) reportOnce(ctx context.Context, say func(context.Context) (ro
 		return 0, err
 	case ctx.Err() == nil:
 		f.cfg.Logger.WarnContext(ctx, "the issuer does not take a report", "error", err)
-		f.wakeReporter() // what was to be said is still to be said
+		f.wakeReporter() // what was to be reported still is
 	}
 	return f.times.mend, nil
 }
 
-// stopReporting answers who still waits when runReporter ends.
+// stopReporting answers those who still wait when runReporter ends.
 func (f *Follower) stopReporting() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 
 // line is the connection to a Remote.
 type line struct {
-	since time.Time         // when it was made; zero: there is none
-	head  rootkeys.Position // the last that the issuer told
+	since time.Time         // when it was made; zero: not connected
+	head  rootkeys.Position // the last that the issuer reported
 	skew  time.Duration     // by how much the issuer's clock is ahead
 }
 
@@ -37,7 +37,7 @@ func (f *Follower) runRemote(ctx context.Context) {
 	}
 }
 
-// session takes a snapshot where it has to, and follows a stream until that ends.
+// session takes a snapshot if the store needs one, and follows a stream until it ends.
 func (f *Follower) session(ctx context.Context) error {
 	at := f.cfg.Store.Position()
 	if f.fill == nil && (at.Issuer == "" || f.cfg.Store.Filling()) {
@@ -47,7 +47,7 @@ func (f *Follower) session(ctx context.Context) error {
 	}
 	err := f.stream(ctx)
 	if f.fill != nil && errors.Is(err, ErrOtherHistory) {
-		// The store, not what was to take its place, decides what to think of that.
+		// Whether the histories differ is judged by the store, not by the snapshot.
 		return errors.Join(fmt.Errorf("replication: the issuer's history is not that of its snapshot any more, which begins anew (%v)", err), f.dropFill(ctx))
 	}
 	if !errors.Is(err, ErrCompacted) {
@@ -60,7 +60,7 @@ func (f *Follower) session(ctx context.Context) error {
 	return f.stream(ctx)
 }
 
-// target is what takes change sets: the store, or a snapshot on its way into it.
+// target takes change sets: it is the store, or a snapshot on its way into the store.
 type target interface {
 	Position() rootkeys.Position
 	Apply(context.Context, rootkeys.Position, []rootkeys.ChangeSet) error
@@ -109,11 +109,11 @@ type session struct {
 	f      *Follower
 	frames *feed.FrameReader
 	head   rootkeys.Position
-	goal   uint64 // where a snapshot is whole and may be used
+	goal   uint64 // the revision from which a snapshot may be used
 	sets   []rootkeys.ChangeSet
 }
 
-// run follows the stream, and reports beside it.
+// run follows the stream, and reports to the issuer meanwhile.
 func (s *session) run(ctx context.Context, b *body) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var reporter sync.WaitGroup
@@ -152,7 +152,7 @@ func (s *session) run(ctx context.Context, b *body) error {
 	}
 }
 
-// cutOff is the error of a stream that ended.
+// cutOff returns the error of a stream that ended with err.
 func cutOff(err error) error {
 	if errors.Is(err, io.EOF) {
 		return errors.New("replication: the stream ended: the issuer is stopping, another verifier uses the same secret, or a proxy on the way ends long answers")
@@ -163,7 +163,7 @@ func cutOff(err error) error {
 	return fmt.Errorf("replication: %w", err)
 }
 
-// apply commits the sets that came, in one transaction.
+// apply commits the sets received so far, in one transaction.
 func (s *session) apply(ctx context.Context) error {
 	last := &s.sets[len(s.sets)-1]
 	if max(last.Revision, last.Chain.Revision()) > s.head.Revision {
@@ -185,8 +185,8 @@ func (s *session) apply(ctx context.Context) error {
 	return nil
 }
 
-// settle uses a snapshot once it has what the issuer had when it was whole: only
-// then its records are of one moment.
+// settle puts a snapshot into use once it has reached the goal: only then are all its
+// records of one moment.
 func (s *session) settle(ctx context.Context) error {
 	f := s.f
 	if f.fill == nil || f.fill.Position().Revision < s.goal {
@@ -203,7 +203,7 @@ func (s *session) settle(ctx context.Context) error {
 	return nil
 }
 
-// heartbeat takes a frame with a position.
+// heartbeat handles a frame with a position.
 func (s *session) heartbeat(ctx context.Context, frame feed.Frame) error {
 	if len(s.sets) > 0 {
 		if err := s.apply(ctx); err != nil {
@@ -226,11 +226,11 @@ func (s *session) heartbeat(ctx context.Context, frame feed.Frame) error {
 	return nil
 }
 
-// errOutrun says that a stream goes on and is of no use.
+// errOutrun says that a stream is alive but too far behind to be of use.
 var errOutrun = errors.New("replication: the stream lacks what the issuer has long told of elsewhere; it begins anew")
 
-// outrun tells whether a report was told, too long ago, of more than a stream says now
-// that there is.
+// outrun tells whether the answer to a report, too long ago, already named a later revision
+// than the stream does now.
 func (f *Follower) outrun(at rootkeys.Position) bool {
 	now := f.now()
 	f.mu.Lock()
@@ -238,7 +238,7 @@ func (f *Follower) outrun(at rootkeys.Position) bool {
 	return f.proof != nil && f.proof.head.Epoch == at.Epoch && f.proof.head.Revision > at.Revision && now.mono-f.proof.asked.mono > f.times.outrun
 }
 
-// report is what runReporter says to a Remote.
+// report sends the applied position and the waiting uses to the Remote; runReporter calls it.
 func (f *Follower) report(ctx context.Context) (rootkeys.Position, error) {
 	uses := f.uses.take(feed.MaxUses)
 	head, err := f.cfg.Remote.report(ctx, feed.Report{Applied: f.cfg.Store.Position(), Uses: uses}, f.times.report)

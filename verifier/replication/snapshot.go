@@ -10,8 +10,8 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// takeSnapshot fetches a snapshot into the store's file, beside what the store
-// answers from, and leaves it in f.fill.
+// takeSnapshot fetches a snapshot into the store's file, beside the records that the
+// store answers from, and leaves it in f.fill.
 func (f *Follower) takeSnapshot(ctx context.Context) error {
 	f.fill, f.fillEnd = nil, feed.Chain{}
 	b, err := f.cfg.Remote.open(ctx, feed.PathSnapshot, nil, f.times.slot, f.times.slow)
@@ -49,8 +49,8 @@ func (f *Follower) dropFill(ctx context.Context) error {
 	return fill.Drop(context.WithoutCancel(ctx))
 }
 
-// receive adds the records of a snapshot until its end, and returns of which moment they
-// are at the latest. While the store takes a frame, the next one is read and decoded.
+// receive adds the records of a snapshot until its end, and returns the latest moment that
+// they may be from. While the store takes a frame, the next one is read and decoded.
 func receive(ctx context.Context, frames *feed.FrameReader, fill *rootkeys.Fill) (end feed.Chain, err error) {
 	begin := fill.Position()
 	a := adder{in: make(chan []rootkeys.Change), done: make(chan struct{})}
@@ -81,7 +81,7 @@ func (a *adder) run(ctx context.Context, fill *rootkeys.Fill) {
 	}
 }
 
-// add hands records over, as soon as those before them were taken.
+// add hands records over as soon as run has taken the ones before.
 func (a *adder) add(records []rootkeys.Change) error {
 	select {
 	case a.in <- records:
@@ -91,10 +91,10 @@ func (a *adder) add(records []rootkeys.Change) error {
 	}
 }
 
-// errAdd says that reading ended because adding did, which says why.
+// errAdd says that reading ended because adding failed; adder.err says why.
 var errAdd = errors.New("replication: the store does not take the snapshot")
 
-// readRecords gives add the records of a snapshot that began at a position, frame by frame.
+// readRecords passes the records of a snapshot that began at begin to add, frame by frame.
 func readRecords(frames *feed.FrameReader, begin feed.Position, add func([]rootkeys.Change) error) (end feed.Chain, err error) {
 	for count := 0; ; {
 		frame, err := frames.Next()

@@ -10,19 +10,19 @@ import (
 )
 
 // Source is an issuer's history, in this process. Its methods may be called by
-// several goroutines at once; every error but the context's is one that may pass.
+// several goroutines at once; any error but the context's may be temporary.
 type Source interface {
 	// Position is the issuer, its epoch, and its last committed revision.
 	Position(ctx context.Context) (rootkeys.Position, error)
 
-	// Changes returns the change sets that come behind the position after, in
-	// their order and with none left out, at most limit of them; none if there
-	// are none yet. It returns ErrCompacted where the first are gone, and ErrOtherHistory
-	// where the position is not of the issuer's history.
+	// Changes returns the change sets that follow the position after, in
+	// order and without gaps, at most limit of them; none if there
+	// are none yet. It returns ErrCompacted if the first of them are gone, and ErrOtherHistory
+	// if the position is not in the issuer's history.
 	Changes(ctx context.Context, after rootkeys.Position, limit int) ([]rootkeys.ChangeSet, error)
 
-	// Wait returns nil once there is a revision behind after, and an error
-	// when ctx ends before.
+	// Wait returns nil once the issuer has a revision above after, or an error
+	// if ctx ends first.
 	Wait(ctx context.Context, after uint64) error
 }
 

@@ -9,27 +9,27 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// Status is how a Follower does at one moment.
+// Status is the state of a Follower at one moment.
 type Status struct {
 	Position  rootkeys.Position // what the store has applied
-	Head      uint64            // the last revision that the issuer told; 0: none yet
-	Lag       uint64            // revisions that the store lacks, as far as is known: all, where the issuer has begun a new epoch
+	Head      uint64            // the last revision that the issuer reported; 0: none yet
+	Lag       uint64            // revisions that the store lacks, as far as is known: all of them if the issuer has begun a new epoch
 	Heard     time.Time         // when the store was last known to be current; zero: never
-	Age       time.Duration     // how long ago that is, or -1 where it can't be told
+	Age       time.Duration     // how long ago that was, or -1 if it is not known
 	Usable    bool              // Lookup answers
 	Parted    bool              // the issuer has another history than the store, which decides nothing (ErrOtherHistory)
-	Connected time.Time         // since when there is a stream; zero: there is none
-	Ahead     time.Duration     // by how much the issuer's clock is ahead of this one's, as last told
-	Uses      int               // that wait for a report
-	Dropped   uint64            // uses that were dropped for want of room
+	Connected time.Time         // when the stream began; zero: not connected
+	Ahead     time.Duration     // how far the issuer's clock was ahead of this one when last heard
+	Uses      int               // token/project pairs whose uses wait to be reported
+	Dropped   uint64            // uses that were dropped for lack of room
 	Err       error             // why the store can't be read (rootkeys.ErrDamaged), or else why the last attempt to follow failed; nil: all is well
 }
 
 // nobodysToken is a token's id that no issuer gives out.
 const nobodysToken = "00000000-0000-7000-8000-000000000000"
 
-// unreadable is the error of a store that is filled and nevertheless answers nothing: its
-// file was damaged, or changed by another program. What is in memory does not tell.
+// unreadable returns the error of a store that is filled but answers nothing, because its
+// file was damaged or another program changed it. The state in memory does not show that.
 func (f *Follower) unreadable() error {
 	_, err := f.cfg.Store.Lookup(context.Background(), nobodysToken, "")
 	if errors.Is(err, verifier.ErrUnknownToken) {
@@ -38,8 +38,8 @@ func (f *Follower) unreadable() error {
 	return err
 }
 
-// Status says how the follower does; it looks into the store to see whether that answers.
-// Connected and what the issuer tells are those of a Remote.
+// Status returns the state of the follower; it reads from the store to see whether that answers.
+// Connected and Ahead are set only with a Remote.
 func (f *Follower) Status() Status {
 	s := Status{Position: f.cfg.Store.Position(), Heard: f.cfg.Store.LastHeard(), Age: -1}
 	if m := f.heard.Load(); m != nil {
@@ -73,8 +73,8 @@ func (f *Follower) Status() Status {
 	return s
 }
 
-// behind is the last revision of an issuer that told head, and how many a store at a
-// position lacks.
+// behind returns the last revision of an issuer that reported head, and how many revisions
+// a store at the position at lacks.
 func behind(at, head rootkeys.Position) (last, lag uint64) {
 	switch {
 	case at.Issuer != "" && head.Epoch > at.Epoch: // nothing that it has counts there

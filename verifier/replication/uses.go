@@ -9,30 +9,29 @@ import (
 	"github.com/rind-dev/rind/verifier"
 )
 
-// maxUses is of how many pairs of token and project a follower remembers uses that it
-// has not reported.
+// maxUses bounds the token/project pairs whose uses wait to be reported.
 const maxUses = 10_000
 
-// uses are those that wait for a report: of each token and project the last, and how
-// many it stands for, since the issuer keeps no more.
+// uses are the uses that wait for a report: the last one of each token and project, and
+// how many it stands for, since the issuer keeps no more than that.
 type uses struct {
 	mu      sync.Mutex
 	last    map[useOf]feed.Use
-	dropped uint64 // for want of room
+	dropped uint64 // for lack of room
 }
 
 type useOf struct{ token, project string }
 
-// Used notes that a token was used, for the next report: at the latest, in ten
-// seconds where the issuer is connected. It waits for nobody and writes nothing,
-// so it may be called behind each check that allowed something.
+// Used notes that a token was used, for the next report, which leaves within ten
+// seconds while the issuer is connected. It waits for nobody and writes nothing,
+// so it may be called after each check that allowed something.
 //
-// Reported are the minute, the project, and of the client's address the /24 or, with
-// IPv6, the /48. Of each token and project the latest minute is kept, in it the first
-// use, and how many uses there were; 10,000 of these at most, and in memory only: what
-// is lost with the process is no more than that. A report whose answer is lost may
-// count twice. With a Source in the same process it does nothing: tell the issuer
-// itself.
+// A report has the minute, the project, and the client's network: its /24 or, with
+// IPv6, its /48. For each token and project the follower keeps the first use in the
+// latest minute, and how many uses there were; it keeps 10,000 of these at most, in
+// memory only, so no more than that is lost with the process. A report whose answer
+// is lost may count twice. With a Source in the same process, Used does nothing: tell
+// the issuer itself.
 func (f *Follower) Used(g verifier.Grant, from netip.Addr, at time.Time) {
 	if f.cfg.Remote == nil || g.TokenID == "" {
 		return
@@ -76,8 +75,8 @@ func (u *uses) take(limit int) []feed.Use {
 	return out
 }
 
-// giveBack puts back what was not reported, where nothing newer is known; it counts
-// all the same.
+// giveBack puts back the uses that were not reported. A newer use takes the place of one
+// that is put back, but the count includes both.
 func (u *uses) giveBack(list []feed.Use) {
 	for _, use := range list {
 		u.add(use)
