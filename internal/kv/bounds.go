@@ -7,8 +7,8 @@ import (
 	"iter"
 )
 
-// Quota counts what one call has read, or one transaction written, for an implementation
-// of this package. The zero value has counted nothing.
+// Quota counts what one call has read, or what one transaction has written, for an
+// implementation of this package. The zero value has counted nothing.
 type Quota struct{ n, size int }
 
 // Read counts a pair, or a key that has no value, and returns ErrTooLarge where that is one too many.
@@ -57,10 +57,10 @@ func PrefixEnd(prefix []byte) []byte {
 // eachPage is how many pairs Each reads at once.
 const eachPage = 1000
 
-// Each yields the pairs whose keys start with prefix, as Scan with the same arguments orders them,
-// however many there are: it reads them in pages, of one moment where r is of a View. In an
-// Update the loop may write below prefix: a page shows it as it is when it is read.
-// An error is the last that it yields.
+// Each yields all pairs whose keys start with prefix, in the order of a Scan with the same arguments,
+// however many there are. It reads them in pages; in a View, all pages are of one moment. In an
+// Update the loop may write below prefix: each page shows the state at the time when it is read.
+// After an error it yields nothing more.
 func Each(r Reader, prefix, after []byte, reverse bool) iter.Seq2[Pair, error] {
 	return func(yield func(Pair, error) bool) {
 		for page := eachPage; ; {
@@ -88,8 +88,8 @@ func Each(r Reader, prefix, after []byte, reverse bool) iter.Seq2[Pair, error] {
 	}
 }
 
-// All returns the pairs whose keys start with prefix, in order, as Each reads them: for lists that
-// their room bounds, or of which little is kept.
+// All returns the pairs whose keys start with prefix, in order, as Each reads them. It is for lists
+// that their room bounds or keeps short.
 func All(r Reader, prefix []byte) (out []Pair, err error) {
 	for p, err := range Each(r, prefix, nil, false) {
 		if err != nil {

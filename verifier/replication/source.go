@@ -60,10 +60,10 @@ func (f *Follower) runSource(ctx context.Context) {
 	}
 }
 
-// health is how following went of late.
+// health records how well following has gone lately.
 type health struct {
 	failures int  // since all was well
-	badWaits bool // one of them was in waiting: that rounds succeed mends nothing
+	badWaits bool // a Wait failed: rounds that succeed don't mend that
 }
 
 func (f *Follower) recovered(ctx context.Context, h *health) {
@@ -74,10 +74,10 @@ func (f *Follower) recovered(ctx context.Context, h *health) {
 	f.setErr(nil)
 }
 
-// round applies everything that the source has, and tells whether that was
-// anything.
+// round applies everything that the source has, and tells whether the store
+// moved.
 func (f *Follower) round(ctx context.Context) (moved bool, err error) {
-	asked := f.now() // before the answer: a slow one is no fresher than that
+	asked := f.now() // before the answer: a slow answer is no fresher than its question
 	head, err := f.cfg.Source.Position(ctx)
 	if err != nil {
 		return false, fmt.Errorf("replication: ask the issuer for its position: %w", err)
@@ -104,8 +104,8 @@ func (f *Follower) round(ctx context.Context) (moved bool, err error) {
 	return f.cfg.Store.Position() != before, nil
 }
 
-// changes asks for change sets, and makes sure that they are of head's epoch: it
-// only rises, so it was the same while it is the same before and after.
+// changes asks for change sets, and makes sure that they belong to head's epoch: the
+// epoch only rises, so if it is the same before and after, it was the same in between.
 func (f *Follower) changes(ctx context.Context, head, after rootkeys.Position) ([]rootkeys.ChangeSet, error) {
 	sets, err := f.cfg.Source.Changes(ctx, after, f.cfg.Batch)
 	if err != nil {

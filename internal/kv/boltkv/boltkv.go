@@ -49,14 +49,14 @@ type Options struct {
 	// file: 2 s where it is 0.
 	Timeout time.Duration
 
-	// GroupAccess takes a file that its group may read and write as well (mode 0660),
-	// where that is a group of this process. Everybody is always refused.
+	// GroupAccess also accepts a file that its group may read and write (mode 0660), if
+	// this process is in that group. A file that everybody may use is always refused.
 	GroupAccess bool
 }
 
-// Open opens the store at path and creates it, with mode 0600, where there is
-// none; the folder must exist. It refuses a file that others may read, a file
-// held by another process (ErrInUse), a file that is no intact store (ErrDamaged),
+// Open opens the store at path, or creates it with mode 0600 if it does not
+// exist; the folder must exist. It refuses a file that others may read, a file
+// held by another process (ErrInUse), a file that is not an intact store (ErrDamaged),
 // and a file whose layout is newer than this package.
 func Open(path string, opt Options) (*Store, error) {
 	if opt.Timeout == 0 {
@@ -78,7 +78,7 @@ func Open(path string, opt Options) (*Store, error) {
 	return s, nil
 }
 
-// openFile opens the bbolt file and says in words of the operator what is wrong.
+// openFile opens the bbolt file, and explains failures in the operator's terms.
 func openFile(path string, opt Options) (*bbolt.DB, error) {
 	var file *os.File
 	var db *bbolt.DB
@@ -109,8 +109,8 @@ func openFile(path string, opt Options) (*bbolt.DB, error) {
 	return nil, damaged(path, err)
 }
 
-// openPrivate opens a file and refuses one that lets in more than access says. It
-// asks the open file, so that nobody can change the answer in between.
+// openPrivate opens a file and refuses one that lets in more than access allows. It
+// checks the open file, so that nobody can swap the file in between.
 func openPrivate(name string, flag int, mode os.FileMode, access private.Access) (*os.File, error) {
 	f, err := os.OpenFile(name, flag, mode)
 	if err != nil {
@@ -165,8 +165,8 @@ func (s *Store) prepare() error {
 	return nil
 }
 
-// checkSize refuses a file that is shorter than its own page count says: what
-// is cut off would be missed only when somebody asks for it.
+// checkSize refuses a file that is shorter than its own page count says: otherwise
+// a missing part would show only when somebody asks for it.
 func checkSize(t *bbolt.Tx, path string) error {
 	fi, err := os.Stat(path)
 	if err != nil {

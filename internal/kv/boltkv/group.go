@@ -11,37 +11,37 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Writers take turns, and what costs time is the commit at the end, which waits for
-// the disk. So a writer that finds others waiting when it is done leaves its
+// Writers take turns, and the commit at the end is what costs time, since it waits
+// for the disk. So a writer that finds others waiting when it is done leaves its
 // transaction open to them: they run in it, one after the other and each on its own
 // goroutine, and the last of them commits for all. A writer on its own commits at
-// once, as if there was no group.
+// once, without a group.
 //
-// Each of a group sees what those before it wrote, and nobody is told an outcome
-// before the commit. What one writes is undone where its function fails: bbolt can
-// only undo all, so a writer that is not the first notes what it changes.
+// Each writer of a group sees what those before it wrote, and nobody learns an outcome
+// before the commit. If a writer's function fails, its writes are undone: bbolt can only
+// undo everything, so a writer that is not the first notes what it changes.
 //
-// What it is worth, by
+// Measured by
 //
 //	go test ./internal/kv/boltkv -run '^$' -bench Writers -benchtime 0.7s -count 4
 //
-// on 2 busy cores and ext4, each of four records a write, the least and the most of four runs:
+// on 2 busy cores and ext4, with four records in each write, the least and the most of four runs:
 //
 //	64 writers at once, in groups     7,900 to 11,000 writes/s   32 to 34 µs of CPU each
 //	64 writers at once, one by one      400 to  2,300 writes/s  190 to 280 µs of CPU each
 //	a writer on its own, either way     300 to  3,200 writes/s  130 to 350 µs of CPU each
 
 // group is a transaction of bbolt that several writers share. Its fields belong to
-// the holder of the store's turn, but for err, which is set before done is closed.
+// the holder of the store's turn, except err, which is set before done is closed.
 type group struct {
 	t       *bbolt.Tx
 	bucket  *bbolt.Bucket
 	deletes int   // in the transaction so far
-	members int   // whose writes are in it
+	members int   // how many writers have writes in it
 	broken  error // why it can't be committed any more
 
 	done chan struct{} // closed when the outcome is known
-	err  error         // nil: what is in it is durable
+	err  error         // nil: its writes are durable
 }
 
 // update commits what fn wrote and returns what fn gave to OnCommit.
@@ -59,13 +59,13 @@ func (s *Store) update(ctx context.Context, fn func(kv.Tx) error) ([]func(), err
 	switch {
 	case err != nil && g.err == nil:
 		return nil, err
-	case g.err != nil: // also where fn failed: it may have done so for what is undone now
+	case g.err != nil: // also if fn failed: the cause may be a write that is now undone
 		return nil, g.err
 	}
 	return hooks, nil
 }
 
-// join returns the group that is open, or begins one.
+// join returns the open group, or begins one.
 func (s *Store) join() (*group, error) {
 	if s.group == nil {
 		t, bucket, err := s.begin(true)
@@ -77,8 +77,8 @@ func (s *Store) join() (*group, error) {
 	return s.group, nil
 }
 
-// run runs fn in the group. Where fn panics, or ends its goroutine, nothing of it
-// stays, and the turn is given up.
+// run runs fn in the group. If fn panics, or ends its goroutine, its writes are
+// undone and the turn is given up.
 func (s *Store) run(g *group, fn func(kv.Tx) error) (hooks []func(), err error) {
 	w := &writer{reader: &reader{path: s.path, bucket: g.bucket, deletes: &g.deletes}, undoable: g.members > 0}
 	returned := false
@@ -108,8 +108,8 @@ func (s *Store) run(g *group, fn func(kv.Tx) error) (hooks []func(), err error) 
 	return w.hooks, err
 }
 
-// undo takes back what one writer wrote, if others are in the group. Damage that it
-// met is nothing to commit on top of, for anybody.
+// undo takes back what one writer wrote, if others are in the group. If the writer met
+// damage, nobody's writes in the group are committed.
 func (s *Store) undo(g *group, w *writer, damage error) {
 	if g.members > 0 && damage == nil {
 		damage = w.revert()
@@ -120,7 +120,7 @@ func (s *Store) undo(g *group, w *writer, damage error) {
 }
 
 // finish gives up the turn, and returns when the outcome of the group is known. The
-// caller commits where nobody waits for the turn, or where those who did have had it.
+// caller commits if nobody waits for the turn, or once those who waited have had it.
 func (s *Store) finish(g *group) {
 	if s.waiting.Load() == 0 || g.members == 0 || g.broken != nil {
 		s.end(g)
@@ -130,7 +130,7 @@ func (s *Store) finish(g *group) {
 	s.unlock()
 	select {
 	case <-g.done:
-	case s.writer <- struct{}{}: // behind those who waited already: a channel is served in order
+	case s.writer <- struct{}{}: // after those who waited already: a channel serves them in order
 		s.end(g)
 		s.unlock()
 	}
@@ -138,7 +138,7 @@ func (s *Store) finish(g *group) {
 }
 
 // end commits the group, or rolls back one that has nothing to commit. It does
-// nothing where the group has ended.
+// nothing if the group has already ended.
 func (s *Store) end(g *group) {
 	if s.group != g {
 		return
@@ -154,8 +154,9 @@ func (s *Store) end(g *group) {
 	}
 }
 
-// commit tells apart what is not kept for certain and what may be: bbolt writes the page that
-// makes a transaction count last, and a reader sees that as soon as it is written, durable or not.
+// commit commits t and tells a failure that certainly kept nothing from one that may have kept
+// it: bbolt writes the page that makes a transaction count last, and a reader sees that page as
+// soon as it is written, durable or not.
 func (s *Store) commit(t *bbolt.Tx) error {
 	id := t.ID()
 	err := guard(s.path, t.Commit)
@@ -173,7 +174,7 @@ func (s *Store) commit(t *bbolt.Tx) error {
 	return fmt.Errorf("boltkv: commit: %w: %w", kv.ErrUnknown, err)
 }
 
-// at is the transaction that readers see; one above all where that can't be read.
+// at returns the id of the transaction that readers see, or the highest int if it can't be read.
 func (s *Store) at() (id int) {
 	id = math.MaxInt
 	if t, _, err := s.begin(false); err == nil {

@@ -16,29 +16,29 @@ import (
 
 var _ kv.Store = (*Store)(nil)
 
-// Store is a kv.Store in one bbolt file. Writers take turns, and those who have to
-// wait share one commit with those they wait for; readers wait for
-// nobody, but a reader that stays long keeps pages from being used again.
+// Store is a kv.Store in one bbolt file. Writers take turns, and a writer that has to
+// wait shares one commit with the writers that it waits for. Readers wait for
+// nobody, but a reader that stays long keeps pages from being reused.
 type Store struct {
 	db   *bbolt.DB
 	path string
 
-	// writer is full while an Update or Close is at work. It stands in front of
-	// bbolt's own lock, which can't be given up on.
+	// writer is full while an Update or Close is at work. It is taken before bbolt's
+	// own lock, because nobody can stop waiting for that one.
 	writer  chan struct{}
-	waiting atomic.Int32 // how many wait for it who have not run yet
-	closed  bool         // written and read by the holder of writer, as group is
-	group   *group       // a transaction that is open for the next writer; nil: none is
+	waiting atomic.Int32 // how many wait for it and have not run yet
+	closed  bool         // written and read by the holder of writer, like group
+	group   *group       // a transaction that is open for the next writer; nil: none
 
-	// broken is set when a transaction could not begin or end for damage: bbolt
-	// may then hold its locks for ever, and its free pages are not trusted with
+	// broken is set when damage kept a transaction from beginning or ending: bbolt
+	// may then hold its locks for ever, and its list of free pages is not trusted for
 	// another write. All later transactions are refused.
 	broken atomic.Bool
 
 	mu      sync.Mutex    // guards what follows
 	version uint64        // the last transaction of bbolt that is durable
-	moved   chan struct{} // closed at the next, and when the store is closed
-	gone    bool          // it is closed
+	moved   chan struct{} // closed at the next version, and when the store is closed
+	gone    bool          // the store is closed
 }
 
 // View implements kv.Store.
@@ -80,7 +80,7 @@ func (s *Store) Close() error {
 	if s.closed {
 		return nil
 	}
-	if s.group != nil { // left open to whoever waited, and that is Close
+	if s.group != nil { // left open for the next in line, which is Close
 		s.end(s.group)
 	}
 	s.closed = true
@@ -122,16 +122,16 @@ func (s *Store) begin(writable bool) (t *bbolt.Tx, bucket *bbolt.Bucket, err err
 	return t, bucket, err
 }
 
-// rollback ends a transaction; of one that is committed nothing is left to do.
+// rollback ends a transaction; it does nothing for one that is committed.
 func (s *Store) rollback(t *bbolt.Tx) {
 	if err := guard(s.path, t.Rollback); errors.Is(err, ErrDamaged) {
 		s.broken.Store(true)
 	}
 }
 
-// guard runs f, a piece of work of bbolt, and turns its panics into ErrDamaged:
-// bbolt trusts the pages of its file, and a page that is garbage, cut off or
-// unreadable ends in a panic or in a fault of the memory map.
+// guard runs f, which calls bbolt, and turns its panics into ErrDamaged: bbolt
+// trusts the pages of its file, so a page that is garbage, cut off or unreadable
+// causes a panic or a fault in the memory map.
 func guard(path string, f func() error) (err error) {
 	old := debug.SetPanicOnFault(true)
 	defer func() {

@@ -31,7 +31,7 @@ type writer struct {
 	written kv.Quota
 	refused error // why it is too large to be committed
 
-	undoable bool     // others' writes are in the same transaction of bbolt
+	undoable bool     // the same transaction of bbolt has writes of others
 	changed  []change // what to put back, the last first
 }
 
@@ -53,7 +53,7 @@ func (w *writer) note(key []byte) {
 	w.changed = append(w.changed, c)
 }
 
-// revert puts back what was there before the writer, who has ended.
+// revert puts back what was there before the writer, which has ended.
 func (w *writer) revert() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

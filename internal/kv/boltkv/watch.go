@@ -7,7 +7,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Watch implements kv.Store. The version is the number of bbolt's transaction, which is in the file.
+// Watch implements kv.Store. The version is the id of bbolt's transaction, which is in the file.
 func (s *Store) Watch(ctx context.Context, after uint64) (uint64, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -29,7 +29,7 @@ func (s *Store) Watch(ctx context.Context, after uint64) (uint64, error) {
 	}
 }
 
-// reach tells those who watch what version the store has.
+// reach tells the watchers which version the store has.
 func (s *Store) reach(version uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +64,7 @@ func (s *Store) Restamp(ctx context.Context, to kv.Stamp) error {
 		return err
 	}
 	defer s.unlock()
-	if s.group != nil { // left open to whoever waited
+	if s.group != nil { // left open for the next in line
 		s.end(s.group)
 	}
 	t, _, err := s.begin(true)

@@ -14,7 +14,7 @@ var errLost = errors.New("the answer to a commit was lost")
 
 // commit commits what the group has written.
 func (s *Store) commit(g *group) (outcome, error) {
-	if err := g.m.begin(); err != nil { // nobody has read: the version is not known yet
+	if err := g.m.begin(); err != nil { // if nobody has read, the version is not known yet
 		s.drop()
 		return failed, err
 	}
@@ -49,7 +49,7 @@ func (s *Store) commit(g *group) (outcome, error) {
 	return s.resolve(cause)
 }
 
-// refusedWhole tells whether the server has said that what was to be committed is not: an error
+// refusedWhole tells whether the server has said that nothing was committed: an error
 // that ends neither the connection nor the server comes before a commit, never after it.
 func refusedWhole(answers []answer) bool {
 	var refused *pgconn.PgError
@@ -73,8 +73,8 @@ func (s *Store) changes(g *group) [][]byte {
 	}
 }
 
-// resolve finds out what became of a commit whose answer was lost. The fence makes sure that it does not happen after
-// somebody has looked; with a synchronous standby the answer to the fence says too that what was committed before is there.
+// resolve finds out what became of a commit whose answer was lost. The fence makes sure that the commit can't happen after
+// resolve has looked; with a synchronous standby, the answer to the fence also says that earlier commits have reached it.
 func (s *Store) resolve(cause error) (outcome, error) {
 	for until := time.Now().Add(s.wait.resolve); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
 		c, err := s.connect()
@@ -117,7 +117,7 @@ func (s *Store) fenced(c *conn) (bool, error) {
 	return len(rows) == 1 && readInt8(rows[0][0]) == uint64(s.attempts), nil
 }
 
-// opaque hides what an error wraps: nobody may take an unknown outcome for one that is to be tried again.
+// opaque hides what an error wraps, so that nobody takes an unknown outcome for one that may be tried again.
 type opaque struct{ err error }
 
 func (o opaque) Error() string { return o.err.Error() }

@@ -21,7 +21,7 @@ type conn struct {
 	wait   time.Duration
 }
 
-// session is what each connection is set to, whatever the database, the user or a pooler have as their own.
+// session sets up each connection, whatever defaults the database, the user or a pooler have.
 // Scans in the order of keys must never sort, however wrong the server's statistics are.
 const session = `set synchronous_commit = %s; set default_transaction_isolation = 'read committed';
 set default_transaction_read_only = off; set default_transaction_deferrable = off; set search_path = pg_catalog;
@@ -78,8 +78,8 @@ func (c *conn) close() {
 	c.pg.Close(ctx)
 }
 
-// call is a prepared statement with its parameters. The calls up to the one with sync are a unit that
-// fails as a whole.
+// call is a prepared statement with its parameters. The calls up to the one with sync form a unit,
+// which fails as a whole.
 type call struct {
 	name   string
 	params [][]byte
@@ -96,8 +96,8 @@ type answer struct {
 
 var binaryFormat = []int16{1}
 
-// run sends all calls in one round trip. The error is one of the connection, which is of no use then; what the
-// server says of a call is in its answer.
+// run sends all calls in one round trip. An error means that the connection is of no further use; what the
+// server says about a call is in its answer.
 func (c *conn) run(calls ...call) (answers []answer, err error) {
 	answers = make([]answer, len(calls))
 	c.hurry()
@@ -166,7 +166,7 @@ func collect(p *pgconn.Pipeline, calls []call, answers []answer) error {
 	return nil
 }
 
-// firstError is the first that the server said of any call.
+// firstError returns the first error that the server returned for any call.
 func firstError(answers []answer) error {
 	for _, a := range answers {
 		if a.err != nil {
@@ -185,7 +185,7 @@ func readInt8(b []byte) uint64 {
 	return binary.BigEndian.Uint64(b)
 }
 
-// byteArray is a bytea[] as the protocol has it.
+// byteArray encodes a bytea[] for the protocol.
 func byteArray(list [][]byte) []byte {
 	size := 20
 	for _, b := range list {
@@ -212,15 +212,15 @@ func byteArray(list [][]byte) []byte {
 	return out
 }
 
-// pool holds connections for Views that nobody uses.
+// pool holds idle connections for Views.
 type pool struct {
-	room chan struct{} // has one for each that is in use
+	room chan struct{} // holds one for each connection in use
 	mu   sync.Mutex
 	idle []*conn
 	gone bool
 }
 
-// take waits for a place and returns a connection, nil where one has to be opened.
+// take waits for a place and returns a connection, or nil if the caller has to open one.
 func (p *pool) take(ctx context.Context) (*conn, error) {
 	select {
 	case p.room <- struct{}{}:
@@ -237,7 +237,7 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 	return nil, nil
 }
 
-// put gives back a place, and a connection that is good; nil where there is none.
+// put gives back a place, and a connection that is still good, or nil.
 func (p *pool) put(c *conn) {
 	defer func() { <-p.room }()
 	if c == nil {

@@ -8,11 +8,11 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Writers of a process take turns, as in boltkv: who finds others waiting leaves its moment open to them, they
-// run on it and on what was written before them, and the last commits for all.
+// Writers of a process take turns, as in boltkv: a writer that finds others waiting leaves its moment open to them,
+// they run on it and on what was written before them, and the last commits for all.
 //
-// A function that joins a moment which began before it was called may have read what is not so any more. The commit
-// shows that it was: the version is still the same. Where nothing is committed, it runs again on a moment of its own.
+// A function that joins a moment which began before it was called may have read stale data. A commit shows that it
+// has not, because the version is still the same. If nothing is committed, the function runs again on its own moment.
 
 // outcome is what became of a group.
 type outcome int
@@ -21,30 +21,30 @@ const (
 	nothing  outcome = iota // nobody wrote
 	kept                    // what was written is durable
 	conflict                // another process committed in between; nothing was kept
-	failed                  // a fault before the commit, or one after which it is certain that nothing was kept
-	unknown                 // nobody knows whether it was kept
+	failed                  // a fault came before the commit, or it is certain that nothing was kept
+	unknown                 // it is not known whether the writes were kept
 )
 
-// Bounds of a group: what is above is for the next.
+// Bounds of a group: whatever exceeds them goes to the next.
 const (
 	groupMembers = 256
 	groupBytes   = 4 << 20
 )
 
-// group is a moment that several writers share. Its fields belong to the holder of the turn, but for
+// group is a moment that several writers share. Its fields belong to the holder of the turn, except
 // outcome and err, which are set before done is closed.
 type group struct {
 	m       *moment
 	writes  writes
-	members int     // whose writes are in it
-	reads   readSet // of all who ran in it
+	members int     // how many writers have writes in it
+	reads   readSet // what all functions that ran in it have read
 
 	done    chan struct{}
 	outcome outcome
 	err     error
 }
 
-// ran is what became of one run of a function in a group.
+// ran is the result of one run of a function in a group.
 type ran struct {
 	hooks []func()
 	err   error // of the function
@@ -99,7 +99,7 @@ func (s *Store) update(ctx context.Context, fn func(kv.Tx) error) ([]func(), err
 	}
 }
 
-// result is what an Update returns, or that it has to run again.
+// result returns what an Update returns, or again if the function has to run once more.
 func (g *group) result(r ran) (hooks []func(), err error, again bool) {
 	switch {
 	case g.outcome == kept, g.outcome == nothing && r.first:
@@ -110,7 +110,7 @@ func (g *group) result(r ran) (hooks []func(), err error, again bool) {
 	return nil, nil, true // where it wrote nothing of what is unknown, that does no harm
 }
 
-// join returns the group that is open, or begins one.
+// join returns the open group, or begins one.
 func (s *Store) join(alone bool) (g *group, first bool, fault error) {
 	if s.group != nil && alone {
 		s.end(s.group)
@@ -141,8 +141,8 @@ func (s *Store) join(alone bool) (g *group, first bool, fault error) {
 	return g, true, nil
 }
 
-// runAhead runs fn for nothing but what it reads, while others have the turn: all that those read who wait is then asked
-// for in one round trip. Whatever else becomes of the run, it has to run again anyway.
+// runAhead runs fn only to learn what it reads, while others have the turn: one round trip then asks for everything
+// that the waiting writers read. The result of the run does not matter, since fn has to run again anyway.
 func (s *Store) runAhead(ctx context.Context, fn func(kv.Tx) error) {
 	s.views.RLock()
 	defer s.views.RUnlock()
@@ -157,7 +157,7 @@ func (s *Store) runAhead(ctx context.Context, fn func(kv.Tx) error) {
 	m.reads = &readSet{keys: map[string]bool{}, spans: map[span]bool{}}
 	t := &transaction{reader: &reader{m: m}}
 	defer func() {
-		recover() // a panic that it has again comes out of the run that counts
+		recover() // if fn panics again, the panic comes out of the run that counts
 		t.end()
 		s.expected.Lock()
 		s.expected.add(m.reads)
@@ -180,8 +180,8 @@ func (s *Store) drop() {
 	s.conn = nil
 }
 
-// run runs fn in the group. Where fn panics, or ends its goroutine, nothing of it
-// stays, and the turn is given up.
+// run runs fn in the group. If fn panics, or ends its goroutine, its writes are
+// dropped and the turn is given up.
 func (s *Store) run(g *group, fn func(kv.Tx) error) (r ran) {
 	reads := &readSet{keys: map[string]bool{}, spans: map[span]bool{}}
 	g.m.reads = reads
@@ -224,14 +224,14 @@ func (s *Store) finish(g *group) {
 	s.unlock()
 	select {
 	case <-g.done:
-	case s.writer <- struct{}{}: // behind those who waited already: a channel is served in order
+	case s.writer <- struct{}{}: // after those who waited already: a channel serves them in order
 		s.end(g)
 		s.unlock()
 	}
 	<-g.done
 }
 
-// end commits the group, or ends one that has nothing to commit. It does nothing where the group has ended.
+// end commits the group, or ends one that has nothing to commit. It does nothing if the group has already ended.
 func (s *Store) end(g *group) {
 	if s.group != g {
 		return

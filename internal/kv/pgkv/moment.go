@@ -10,8 +10,8 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// moment is a transaction of the server that reads. It begins with the first read, in the same round trip, and
-// asks nothing twice. What the server says can't change while it lasts: it is a snapshot, or the version is locked.
+// moment is a reading transaction of the server. It begins with the first read, in the same round trip, and
+// asks nothing twice. The data can't change while it lasts: it is a snapshot, or the version is locked.
 type moment struct {
 	s      *Store
 	c      *conn
@@ -21,11 +21,11 @@ type moment struct {
 	version uint64
 	known   map[string]value   // what was read by key
 	pages   map[span][]kv.Pair // what was read in order
-	more    map[span]bool      // there is more behind that page
+	more    map[span]bool      // whether more pairs follow that page
 	fault   error              // why nothing can be read any more
-	reads   *readSet           // what the present user has read; nil: nobody wants to know
+	reads   *readSet           // what the present user has read; nil: not recorded
 	stamp   kv.Stamp           // of the store, once it has begun
-	atLeast uint64             // what the version has to be
+	atLeast uint64             // the least version that the store may have
 }
 
 // value is what is stored under a key; nil bytes for nothing.
@@ -39,13 +39,13 @@ type span struct {
 	reverse bool
 }
 
-// readSet is what a transaction has read, so that it can be read at once when it runs again.
+// readSet is what a transaction has read, so that one round trip can read it when the transaction runs again.
 type readSet struct {
 	keys  map[string]bool
 	spans map[span]bool
 }
 
-// Bounds of what is read ahead; the rest is read when it is asked for.
+// Bounds of reading ahead; the rest is read when a function asks for it.
 const (
 	aheadKeys  = 2000
 	aheadSpans = 64
@@ -74,7 +74,7 @@ func (s *Store) newMoment(c *conn, locked bool) *moment {
 	}
 }
 
-// ask sends calls, behind those that begin the transaction where it has not begun.
+// ask sends calls; if the transaction has not begun, it sends those that begin it first.
 func (m *moment) ask(calls ...call) ([]answer, error) {
 	if m.fault != nil {
 		return nil, m.fault
@@ -106,7 +106,7 @@ func (m *moment) ask(calls ...call) ([]answer, error) {
 	return answers[begin:], nil
 }
 
-// begin begins a moment that nobody has read from.
+// begin begins a moment if no read has begun it.
 func (m *moment) begin() error {
 	if m.begun {
 		return m.fault
@@ -131,7 +131,7 @@ func (m *moment) check(a answer) error {
 	return nil
 }
 
-// ahead reads what is likely to be wanted and is not known, in one round trip.
+// ahead reads, in one round trip, what is likely to be needed and is not known yet.
 func (m *moment) ahead(want readSet) error {
 	var calls []call
 	keys := make([][]byte, 0, len(want.keys))
@@ -171,7 +171,7 @@ func keysCall(keys [][]byte) call {
 	return call{name: getKeys, params: [][]byte{byteArray(keys), int8of(kv.MaxReadBytes)}}
 }
 
-// learn keeps what a call for keys has returned; those that were too much at once stay unknown.
+// learn keeps what a call for keys has returned; keys that were too much at once stay unknown.
 func (m *moment) learn(keys [][]byte, a answer) {
 	for _, k := range keys {
 		m.known[string(k)] = nil
@@ -246,8 +246,8 @@ func (m *moment) scan(sp span) ([]kv.Pair, bool, error) {
 	return m.pages[sp], m.more[sp], nil
 }
 
-// transient tells whether a fault may be gone when the transaction runs again: the connection's, or one
-// of those that a server has that starts, stops, is promoted, or found two transactions in each other's way.
+// transient tells whether a fault may be gone when the transaction runs again: a fault of the connection, or
+// of a server that starts, stops, is promoted, or found two transactions in each other's way.
 func transient(err error) bool {
 	if errors.Is(err, kv.ErrSuperseded) || errors.Is(err, kv.ErrRewound) || errors.Is(err, kv.ErrClosed) {
 		return false

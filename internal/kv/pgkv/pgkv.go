@@ -1,18 +1,18 @@
 // Package pgkv is kv on PostgreSQL 14 or later, for several issuers on one store.
 //
-// Processes are equal: each reads a moment of the store, runs its function on it and
-// commits what that wrote by one statement that also raises the store's version, if that is still the one
-// of the moment. Where it is not, another process has committed in between, and the function runs again, then
-// with the version locked, so that nobody starves. Writers of one process that wait for each
-// other share a commit, as in boltkv.
+// Processes are equal: each reads a moment of the store, runs its function on it and commits the writes
+// with one statement, which also raises the store's version. The statement does so only if the version is
+// still the one of the moment. Otherwise another process has committed in between, and the function runs
+// again, this time with the version locked, so that nobody starves. Writers of one process that wait for
+// each other share a commit, as in boltkv.
 //
 // A commit counts when the server says so, with synchronous_commit on: with a synchronous standby it is then on two
-// machines. Where the answer is lost, a fence (a raised version) makes sure that the commit can't happen any more
-// if it has not, and the row of this process says whether it has. Only where that can't be asked either
-// is the outcome kv.ErrUnknown.
+// machines. If the answer is lost, a fence (a raised version) makes sure that the commit can't happen later
+// if it has not happened yet, and the row of this process says whether it has. The outcome is kv.ErrUnknown
+// only if the server can't be asked that either.
 //
-// The server is one address. A list of servers is refused: a frozen one that was
-// primary once would be found as well.
+// The server has one address. A list of servers is refused: the client might pick a frozen
+// server that was the primary once.
 package pgkv
 
 import (
@@ -32,18 +32,18 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// MinServer is the oldest version of PostgreSQL that is taken, as server_version_num has it.
+// MinServer is the oldest supported version of PostgreSQL, as in server_version_num.
 const MinServer = 140000
 
-// How long things are tried and waited for.
+// How long attempts and waits last, and how many readers there are.
 const (
 	pollInterval  = 250 * time.Millisecond
 	lockedFor     = 100 * time.Millisecond // after a conflict the version is locked first
 	maxReaders    = 8                      // connections for Views
-	slowRoundTrip = 200 * time.Microsecond // above, those who wait for their turn find out what they will read
+	slowRoundTrip = 200 * time.Microsecond // above this, writers find out what they will read while they wait for their turn
 )
 
-// waits are how long a handle has patience.
+// waits says how long a handle is patient.
 type waits struct {
 	fault   time.Duration // with a store that can't be reached, before a commit
 	answer  time.Duration // with one answer of the server
@@ -55,23 +55,23 @@ var defaultWaits = waits{fault: 10 * time.Second, answer: 10 * time.Second, reso
 // Options are settings of Open.
 type Options struct {
 	// URL is "postgres://user@host:port/database" or "host=… user=… dbname=…", as libpq takes them, without a
-	// password. A host that is no folder of a local socket needs sslmode=verify-full.
+	// password. A host needs sslmode=verify-full unless it is the folder of a local socket.
 	URL string
 
 	// Password is the user's; empty where the server asks for none.
 	Password string
 
-	// Schema holds the tables and is created where it does not exist: "rind" where it is empty.
+	// Schema holds the tables and is created if it does not exist: "rind" where it is empty.
 	Schema string
 
 	wait waits // the default where it is zero
 }
 
-// Found is what Open found out about the server, for people.
+// Found is what Open found out about the server, to be shown to people.
 type Found struct {
 	Server      string        // its version
-	Synchronous string        // its synchronous_standby_names; empty where a commit is on one machine only
-	RoundTrip   time.Duration // to ask it something
+	Synchronous string        // its synchronous_standby_names; empty if a commit is on one machine only
+	RoundTrip   time.Duration // of one question
 }
 
 // Store is a kv.Store on PostgreSQL.
@@ -83,20 +83,20 @@ type Store struct {
 	found   Found
 
 	stamp atomic.Pointer[kv.Stamp] // under which this handle writes
-	next  atomic.Pointer[kv.Stamp] // what it has asked for instead; nil: nothing
+	next  atomic.Pointer[kv.Stamp] // the stamp that it has asked for instead; nil: none
 	seen  atomic.Uint64            // the highest version that was read or written
-	over  atomic.Pointer[error]    // why no further transaction is taken; nil: none is refused
+	over  atomic.Pointer[error]    // why further transactions are refused; nil: they are not
 
-	// writer is full while an Update or Close is at work, whose are the fields up to the next comment.
+	// writer is full while an Update or Close is at work, which owns the fields from here to expected.
 	writer      chan struct{}
-	waiting     atomic.Int32 // how many wait for it who have not run yet
-	conn        *conn        // that writes; nil: none is open
-	group       *group       // that is open for the next writer; nil: none is
-	hints       readSet      // what those will read who have to run again
-	attempts    int64        // at commits
+	waiting     atomic.Int32 // how many wait for it and have not run yet
+	conn        *conn        // the connection that writes; nil: none is open
+	group       *group       // the group that is open for the next writer; nil: none
+	hints       readSet      // what the functions that have to run again will read
+	attempts    int64        // how many commits were attempted
 	lockedUntil time.Time
 
-	expected struct { // what those will read who wait for their turn
+	expected struct { // what the writers that wait for their turn will read
 		sync.Mutex
 		readSet
 	}
@@ -106,7 +106,7 @@ type Store struct {
 	stopped  chan struct{}
 	stopOnce sync.Once
 	done     sync.WaitGroup // the goroutines that follow and notify
-	notify   chan struct{}  // has one when others are to be woken
+	notify   chan struct{}  // holds one when other processes are to be woken
 	changed  changes
 }
 
@@ -114,10 +114,10 @@ var _ kv.Store = (*Store)(nil)
 
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
-// Open connects to the server and creates the tables where there are none; several processes may do that at
-// once. It refuses a server that is too old or does not keep what it says is committed, a connection over a
-// network without sslmode=verify-full, and a store that a later rind has written. A server that can't be
-// reached is kv.ErrUnavailable.
+// Open connects to the server and creates the tables if they don't exist; several processes may do that at
+// once. It refuses a server that is too old or may lose what it says is committed, a connection over a
+// network without sslmode=verify-full, and a store that a later rind has written. If the server can't be
+// reached, the error is kv.ErrUnavailable.
 func Open(ctx context.Context, opt Options) (*Store, error) {
 	config, err := opt.parse()
 	if err != nil {
@@ -144,7 +144,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	return s, nil
 }
 
-// parse says everything that is wrong with the options before anybody connects.
+// parse reports everything that is wrong with the options before Open connects.
 func (o Options) parse() (*pgconn.Config, error) {
 	if o.Schema != "" && !schemaName.MatchString(o.Schema) {
 		return nil, fmt.Errorf("pgkv: %q is no name of a schema: use small letters, digits and _", o.Schema)
@@ -158,7 +158,7 @@ func (o Options) parse() (*pgconn.Config, error) {
 		return nil, errors.New("pgkv: the address of the database has a password in it, where others may read it: put it in a file or a credential of its own")
 	}
 	config, err := pgconn.ParseConfig(o.URL)
-	if err != nil { // it quotes the address, in which there is no password
+	if err != nil { // it quotes the address, which has no password
 		return nil, fmt.Errorf("pgkv: the address of the database: %w", err)
 	}
 	for _, f := range config.Fallbacks {
@@ -188,7 +188,7 @@ func (s *Store) Close() error {
 	s.writer <- struct{}{}
 	s.waiting.Add(-1)
 	defer s.unlock()
-	if s.group != nil { // left open to whoever waited, and that is Close
+	if s.group != nil { // left open for the next in line, which is Close
 		s.end(s.group)
 	}
 	if s.conn != nil {

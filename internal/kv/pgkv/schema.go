@@ -13,7 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// schema makes the tables. The row of the version is in its table from the transaction on that creates it.
+// schema makes the tables. The transaction that creates the table of the version also inserts its row.
 const schema = `begin; create schema if not exists %[1]s;
 create table %[1]s.kv (key bytea primary key, value bytea not null);
 create table %[1]s.version (one boolean primary key default true check (one), version bigint not null, generation bigint not null, layout bigint not null);
@@ -60,7 +60,7 @@ func statements(schema string) map[string]string {
 		getUpTo:   scan("", " and key < $4"),
 		getDown:   scan(" desc", ""),
 		getDownTo: scan(" desc", " and key < $4"),
-		// The parts see the same moment and work on other rows each; none but the first does anything where the version is another.
+		// The parts see the same moment and each works on different rows; if the version differs, only the first does anything.
 		putChanges: fmt.Sprintf(`with raised as (
 				update %[1]s.version set version = version + 1 where version = $1 and generation = $2 and layout = $3 returning version),
 			noted as (insert into %[1]s.writer (process, n) select $4::bytea, $5::bigint from raised
@@ -75,7 +75,7 @@ func statements(schema string) map[string]string {
 	}
 }
 
-// prepare looks at the server, makes the tables where there are none, and reads the stamp.
+// prepare looks at the server, makes the tables if they don't exist, and reads the stamp.
 func (s *Store) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.wait.fault)
 	defer cancel()
@@ -101,7 +101,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	return nil
 }
 
-// look asks the server what it is, and refuses one that would lose what it says it keeps.
+// look asks the server about its version and settings, and refuses one that could lose what it says is committed.
 func (s *Store) look(c *conn) error {
 	var row [][]byte
 	var took []time.Duration
@@ -155,13 +155,13 @@ func (s *Store) create(ctx context.Context, c *conn) error {
 	}
 }
 
-// collision tells whether another process created the same at the same time.
+// collision tells whether another process created the same thing at the same time.
 func collision(err error) bool {
 	var refused *pgconn.PgError
 	return errors.As(err, &refused) && slices.Contains([]string{"23505", "42P06", "42P07", "42710", "40001", "40P01", "XX000"}, refused.Code)
 }
 
-// readStamp takes over what the store says that it is.
+// readStamp reads the store's stamp and takes it over.
 func (s *Store) readStamp() error {
 	answers, err := s.conn.run(call{name: getVersion})
 	if err == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// writes are changes that are not committed, by key; nil for what is deleted.
+// writes are changes that are not committed, by key; nil for a deleted key.
 type writes struct {
 	to     map[string][]byte
 	size   int
@@ -57,7 +57,7 @@ func (w *writes) within(sp span) []string {
 type reader struct {
 	mu    sync.Mutex // guards what follows
 	m     *moment
-	below *writes // of those before in the group; nil for a View
+	below *writes // of the earlier members of the group; nil for a View
 	own   writes  // none for a View
 	ended bool
 }
@@ -166,7 +166,7 @@ func (r *reader) Scan(prefix, after []byte, limit int, reverse bool) ([]kv.Pair,
 	return g.all(sp)
 }
 
-// spanOf is the part of the keys that a Scan asks for; false where there are none.
+// spanOf returns the part of the keys that a Scan asks for, or false if it is empty.
 func spanOf(prefix, after []byte, reverse bool) (sp span, ok bool) {
 	lo, hi := prefix, kv.PrefixEnd(prefix)
 	if after != nil && reverse && (hi == nil || bytes.Compare(after, hi) < 0) {
@@ -196,12 +196,12 @@ func (r *reader) changedWithin(sp span) []string {
 	return out
 }
 
-// merger puts what is stored and what is not committed yet in one order.
+// merger merges stored pairs and uncommitted changes in one order.
 type merger struct {
 	r       *reader
 	limit   int
 	reverse bool
-	changed []string // that were not passed yet
+	changed []string // changed keys that were not passed yet
 	q       kv.Quota
 	out     []kv.Pair
 }
@@ -293,7 +293,7 @@ func (t *transaction) write(key, value []byte) error {
 	if t.refused != nil {
 		return t.refused
 	}
-	if len(key) > 0 && len(key) <= kv.MaxKey { // else it is a Delete of what no store could hold
+	if len(key) > 0 && len(key) <= kv.MaxKey { // else it is a Delete of a key that no store could hold
 		t.own.set(string(key), value)
 	}
 	return nil

@@ -8,10 +8,10 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// tries bounds how long faults are tried again.
+// tries bounds how long a transaction is tried again after faults.
 type tries struct{ until time.Time }
 
-// again waits a little after a fault and returns nil where the transaction is to be run once more.
+// again waits a little after a fault and returns nil if the transaction should run once more.
 func (t *tries) again(ctx context.Context, s *Store, fault error) error {
 	if !transient(fault) {
 		return fmt.Errorf("pgkv: %w: %w", kv.ErrUnavailable, fault)
@@ -57,7 +57,7 @@ func (s *Store) View(ctx context.Context, fn func(kv.Reader) error) error {
 	}
 }
 
-// view runs fn on a moment of its own. A fault says that what fn returned is worth nothing.
+// view runs fn on a moment of its own. If it returns a fault, what fn returned does not count.
 func (s *Store) view(ctx context.Context, fn func(kv.Reader) error) (fault, err error) {
 	c, err := s.reader(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -89,7 +89,7 @@ func (s *Store) reader(ctx context.Context) (*conn, error) {
 	return c, err
 }
 
-// viewReader can't write, whatever it is asserted to be.
+// viewReader can't write, even through a type assertion.
 type viewReader struct{ *reader }
 
 // release ends a moment and gives its connection back.

@@ -13,7 +13,7 @@ import (
 // changes tells those who wait that the version has risen.
 type changes struct {
 	mu    sync.Mutex
-	moved chan struct{} // closed at the next
+	moved chan struct{} // closed at the next rise
 }
 
 // reach notes a version that the store has or had.
@@ -52,7 +52,7 @@ func (s *Store) Watch(ctx context.Context, after uint64) (uint64, error) {
 	}
 }
 
-// wake has the others told, soon and once for several commits.
+// wake asks for the other processes to be told soon, once for several commits.
 func (s *Store) wake() {
 	select {
 	case s.notify <- struct{}{}:
@@ -60,7 +60,7 @@ func (s *Store) wake() {
 	}
 }
 
-// wakeOthers notifies the other processes behind commits. That is for speed: they look by themselves as well.
+// wakeOthers notifies the other processes after commits. That is only for speed: they also look by themselves.
 func (s *Store) wakeOthers() {
 	var c *conn
 	defer func() {
@@ -77,7 +77,7 @@ func (s *Store) wakeOthers() {
 		var err error
 		if c == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), s.wait.answer)
-			c, err = s.dial(ctx, "off") // a notice is nothing to wait for a disk for
+			c, err = s.dial(ctx, "off") // a notice need not wait for a disk
 			cancel()
 			if err != nil {
 				c = nil
@@ -91,7 +91,7 @@ func (s *Store) wakeOthers() {
 	}
 }
 
-// follow learns of what others commit: by their notices, and by looking, which is enough where there are none.
+// follow learns of the commits of others from their notices and by looking; looking alone is enough.
 func (s *Store) follow() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -157,7 +157,7 @@ func (s *Store) Restamp(ctx context.Context, to kv.Stamp) error {
 		return err
 	}
 	defer s.unlock()
-	if s.group != nil { // left open to whoever waited
+	if s.group != nil { // left open for the next in line
 		s.end(s.group)
 	}
 	was := *s.stamp.Load()
