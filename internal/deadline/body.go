@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// body is what a request sends.
+// body is the body of a request.
 type body struct {
 	src  io.ReadCloser
 	x    *exchange
@@ -16,11 +16,11 @@ type body struct {
 	over bool // its end was read, or it broke off
 }
 
-// settled tells that no deadline may be set any more. Before an answer net/http reads
-// what the handler left of the body, so with the header it may be at the end too.
+// settled tells that no deadline may be set any more. Before an answer, net/http reads
+// what the handler left of the body, so once the header is written the body may be over.
 func (b *body) settled() bool { return b.over || b.x.header }
 
-// expect sets a deadline for what is still to come, whether the handler reads it or
+// expect sets a deadline for the rest of the body, whether the handler reads it or
 // net/http throws it away.
 func (b *body) expect() {
 	switch c := b.x.class; {
@@ -32,8 +32,8 @@ func (b *body) expect() {
 	}
 }
 
-// abandon bounds for how long what nobody has read of the body holds up the answer:
-// net/http reads a part of it first.
+// abandon bounds how long the unread rest of the body holds up the answer: net/http
+// reads a part of it first.
 func (b *body) abandon() {
 	if b.settled() {
 		return
@@ -69,7 +69,7 @@ func (b *body) read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (b *body) Close() error { return b.src.Close() }
 
-// Rest says how much is read of a body that no handler reads.
+// Rest bounds how much is read of a body that no handler reads.
 type Rest struct {
 	Bytes int64         // at most
 	Total time.Duration // at most, for all of it
@@ -77,7 +77,7 @@ type Rest struct {
 }
 
 // Drain reads the rest of the body of a request and throws it away, and reports whether
-// it reached the end. Where it did not, the connection must carry no other request.
+// it reached the end. If it did not, the connection must carry no other request.
 func Drain(w http.ResponseWriter, r *http.Request, rest Rest) bool {
 	if r.Body == nil || r.Body == http.NoBody {
 		return true
@@ -111,8 +111,8 @@ func Drain(w http.ResponseWriter, r *http.Request, rest Rest) bool {
 	return false
 }
 
-// BodyUntil is when the next read of the body of a request gives up, after the answer,
-// where w reads on there (http.ResponseController.EnableFullDuplex).
+// BodyUntil sets when the next read of a request's body gives up, if the handler reads on
+// after the answer (http.ResponseController.EnableFullDuplex).
 func BodyUntil(w http.ResponseWriter, r *http.Request, t time.Time) {
 	x, ok := r.Context().Value(key{}).(*exchange)
 	switch {
@@ -123,12 +123,12 @@ func BodyUntil(w http.ResponseWriter, r *http.Request, t time.Time) {
 	}
 }
 
-// ReadUntil is when the next read of a connection gives up that was taken over.
+// ReadUntil sets when the next read of a connection that was taken over gives up.
 func ReadUntil(conn net.Conn, t time.Time) { _ = conn.SetReadDeadline(t) }
 
-// Within gives a connection that was taken over from the server, or that is a client's, so long for what is
-// read and written next.
+// Within bounds how long the next reads and writes may take on a connection that was taken over from the server, or
+// on a client's connection.
 func Within(conn net.Conn, d time.Duration) { _ = conn.SetDeadline(time.Now().Add(d)) }
 
-// Without takes the deadline of a client's connection away: what waits on it is bounded by a context.
+// Without removes the deadline of a client's connection: a context bounds the waits on it.
 func Without(conn net.Conn) { _ = conn.SetDeadline(time.Time{}) }

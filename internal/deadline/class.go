@@ -7,21 +7,22 @@
 //	mux.Handle("GET /export", deadline.Download, export)
 //	server := deadline.Server(mux, log)
 //
-// What takes long is declared and bounded by progress: each piece of an answer, and
-// each read of a body, has Stall, and all together MinRate. A handler sets nothing.
+// Long requests are declared as such and bounded by progress: each piece of an answer,
+// and each read of a body, may take Stall, and all of them together must keep to MinRate.
+// A handler sets no deadlines.
 //
 // # What net/http leaves to others
 //
-// Behind the end of a request's body net/http reads on, to notice a client that goes
-// away. A read deadline that is set for the body, and passes then, ends that read, and
-// with it the context of the connection: of this request and of every one that comes
-// on it later, which are answered with an empty 200 where their handlers see that
-// nobody is there. So a read deadline is set only while a body is to come. A request
-// whose context has ended without an answer gets 503, and the connection carries no
-// other; nor does one that a stream ended on.
+// After the end of a request's body, net/http reads on to notice a client that goes
+// away. If a read deadline that was set for the body passes then, it ends that read and
+// with it the context of the connection: the context of this request and of every later
+// one on the connection. A handler that sees its context ended gives up, and net/http
+// answers with an empty 200. So a read deadline is set only while a body is still to come.
+// A request whose context has ended without an answer gets 503, and its connection carries
+// no other request; nor does a connection on which a stream ended.
 //
-// Over HTTP/2 the deadlines are those of the request's stream, and a connection goes on
-// for others.
+// Over HTTP/2 the deadlines apply to the request's stream, and the connection goes on for
+// other requests.
 package deadline
 
 import (
@@ -34,13 +35,13 @@ const (
 	Header = 10 * time.Second // for the header of a request to arrive, and for a TLS handshake
 	Idle   = 2 * time.Minute  // between two requests on a connection
 	Body   = 20 * time.Second // for a body whose size is bounded to arrive
-	Think  = 30 * time.Second // behind the body, until the answer has begun: then the context ends
+	Think  = 30 * time.Second // after the body, until the answer has begun: then the context ends
 	Work   = time.Minute      // the same for a command of the operator
 	Answer = 20 * time.Second // for an answer whose size is bounded to leave, from its first byte on
 
-	Discard = 5 * time.Second // for a part of a body that nobody wants to arrive, before the answer leaves
+	Discard = 5 * time.Second // for part of an unwanted body to arrive, before the answer leaves
 
-	// Stall is how long the other side may take or send nothing while progress is what counts.
+	// Stall is how long the other side may take or send nothing if the request is bounded by progress.
 	// MinRate is how many bytes make up for a second of waiting. Whoever falls behind by Stall in
 	// total is cut off.
 	Stall   = time.Minute
@@ -53,7 +54,7 @@ type Limit struct {
 	Time time.Duration
 }
 
-// Limits are all limits of this package: what is to outlive them outlives the longest.
+// Limits returns all limits of this package. Whatever has to outlive them must outlive the longest.
 func Limits() []Limit {
 	return []Limit{
 		{"header", Header}, {"idle", Idle}, {"body", Body}, {"think", Think}, {"work", Work}, {"answer", Answer}, {"discard", Discard}, {"stall", Stall},
@@ -89,11 +90,11 @@ var (
 	// answer on its connection.
 	Stream = Class{name: "stream", body: Body, stall: Stall, last: true}
 
-	// Mounted is for what declares its routes itself: until it has, it is a Page.
+	// Mounted is for a handler that declares its own routes: until it has, the request is a Page.
 	Mounted = Class{name: "mounted", body: Body, think: Think, answer: Answer, stall: Stall}
 )
 
-// String is the name.
+// String returns the name.
 func (c Class) String() string { return c.name }
 
 // Declared reports whether c is a class.
@@ -102,19 +103,19 @@ func (c Class) Declared() bool { return c.name != "" }
 // Long reports whether c is bounded by progress, not by time.
 func (c Class) Long() bool { return c.body == 0 || c.answer == 0 }
 
-// WithStall is c with another time without progress.
+// WithStall returns c with another limit of time without progress.
 func (c Class) WithStall(d time.Duration) Class {
 	c.stall = d
 	return c
 }
 
-// Handler is h for requests of class c.
+// Handler returns h for requests of class c.
 func (c Class) Handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.Serve(w, r, h.ServeHTTP) })
 }
 
-// Serve calls h for a request of class c. Where the request has another already, it
-// has c from now on; h gets what it answers with.
+// Serve calls h for a request of class c. If the request already has another class, it
+// has c from now on. h gets the ResponseWriter to answer with.
 func (c Class) Serve(w http.ResponseWriter, r *http.Request, h http.HandlerFunc) {
 	if !c.Declared() {
 		panic("deadline: a request without a class")

@@ -25,12 +25,12 @@ type exchange struct {
 	rc     *http.ResponseController
 	class  Class
 	began  time.Time
-	conn   context.Context // as the server made it: ends when nobody is there any more
+	conn   context.Context // as the server made it: ends when the client is gone
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	think  *time.Timer
 	old    bool  // HTTP/1: the connection carries one request after the other
-	body   *body // nil where there is none
+	body   *body // nil if the request has none
 	out    pace  // of the answer
 
 	cut      atomic.Bool // see Cut
@@ -39,7 +39,7 @@ type exchange struct {
 	hijacked bool
 }
 
-// begin makes an exchange, and the request as its handler sees it.
+// begin makes an exchange, and the request that its handler sees.
 func begin(w http.ResponseWriter, r *http.Request, c Class) (*exchange, *http.Request) {
 	x := &exchange{w: w, rc: http.NewResponseController(w), began: time.Now(), conn: r.Context(), old: r.ProtoMajor == 1}
 	x.ctx, x.cancel = context.WithCancelCause(context.WithValue(r.Context(), key{}, x))
@@ -53,7 +53,7 @@ func begin(w http.ResponseWriter, r *http.Request, c Class) (*exchange, *http.Re
 	return x, r
 }
 
-// set gives the request a class, and what is left of its body a deadline.
+// set gives the request a class, and the rest of its body a deadline.
 func (x *exchange) set(c Class) {
 	x.class = c
 	x.think.Stop()
@@ -105,7 +105,7 @@ func (x *exchange) start() {
 	}
 }
 
-// writeUntil sets a deadline. If there are none, as in tests, none holds.
+// writeUntil sets a deadline. If the writer supports none, as in tests, it does nothing.
 func (x *exchange) writeUntil(d time.Duration) {
 	_ = x.rc.SetWriteDeadline(time.Now().Add(d))
 	if x.cut.Load() {
@@ -115,9 +115,9 @@ func (x *exchange) writeUntil(d time.Duration) {
 
 var past = time.Unix(1, 0)
 
-// Cut ends what is being written of the answer to a request, and lets nothing more of
-// it be written; ctx is the request's. It may be called by any goroutine, while the
-// request is under way. The handler gets an error, and should not end in good form.
+// Cut interrupts the writing of the answer to a request, and lets no more of it be
+// written; ctx is the request's. Any goroutine may call it while the request is under
+// way. The handler gets an error, and should not end the answer in good form.
 func Cut(ctx context.Context) {
 	if x, ok := ctx.Value(key{}).(*exchange); ok {
 		x.cut.Store(true)
@@ -204,7 +204,7 @@ func (x *exchange) finish() {
 // pace measures how fast the other side is. Sending quickly earns no credit for waiting later:
 // otherwise, a client that sends much at once could drip for hours afterwards.
 type pace struct {
-	owed time.Duration // that it was waited for, beyond what MinRate takes
+	owed time.Duration // how long it kept us waiting, beyond what MinRate allows
 }
 
 // left is how long the next step may take.

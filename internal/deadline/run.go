@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// shutdownTime is how long requests under way may take to end, and cutTime how
-// long it may then take to cut them off.
+// shutdownTime is how long requests under way may take to end; cutTime is how
+// long cutting them off may then take.
 const (
 	shutdownTime = 20 * time.Second
 	cutTime      = 5 * time.Second
 )
 
-// counted is a handler that knows whether something is under way, on connections
-// that were taken over from the server too.
+// counted is a handler that knows whether a request is under way, also on connections
+// that were taken over from the server.
 type counted struct {
 	http.Handler
 	under sync.RWMutex // held for reading by each request
@@ -31,8 +31,8 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Handler.ServeHTTP(w, r)
 }
 
-// wait returns when nothing is under way, or ctx ends. Requests that come while
-// it waits are held up.
+// wait returns when no request is under way, or ctx ends. It holds up requests that
+// come meanwhile.
 func (c *counted) wait(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
@@ -48,9 +48,9 @@ func (c *counted) wait(ctx context.Context) error {
 	}
 }
 
-// Run answers requests on l until ctx ends; those under way may then end, for 20 seconds, and are cut off after
-// that. A handler with a method EndStreams is asked to end what would never end by itself. When Run returns no request is
-// under way, on connections that were taken over neither, and l is closed. The error says why it stopped before ctx ended.
+// Run answers requests on l until ctx ends. Requests under way then have 20 seconds to end, and are cut off after that. A
+// handler with a method EndStreams is asked to end streams that would never end by themselves. When Run returns, no request
+// is under way, not even on a connection that was taken over, and l is closed. The error says why it stopped before ctx ended.
 func Run(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
 	requests := &counted{Handler: handler}
 	server := Server(requests, log)

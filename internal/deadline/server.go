@@ -9,9 +9,9 @@ import (
 )
 
 // Server makes a server for h. Requests are of the class Page until h says otherwise.
-// What net/http has to say goes to log at its lowest level: strangers decide on how
-// much that is. The caller may set fields of what it gets, but none that is a time;
-// whoever sets ConnContext calls Smooth there.
+// Messages of net/http go to log at its lowest level, because strangers control how
+// many there are. The caller may set fields of the server, but no durations; if it sets
+// ConnContext, it calls Smooth there.
 func Server(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           Page.Handler(h),
@@ -27,11 +27,11 @@ func Server(h http.Handler, log *slog.Logger) *http.Server {
 }
 
 // Smooth makes writes to a connection proceed as the other side takes them: without
-// it, the system takes megabytes at once, then nothing until a third of them has left,
-// and a slow line looks like a dead one. Where the system can't, it does nothing.
+// it, the system accepts megabytes at once, then nothing until a third of them has left,
+// and a slow line looks like a dead one. It does nothing if the system can't do that.
 func Smooth(conn net.Conn) {
 	for {
-		inner, ok := conn.(interface{ NetConn() net.Conn }) // as *tls.Conn
+		inner, ok := conn.(interface{ NetConn() net.Conn }) // like *tls.Conn
 		if !ok {
 			break
 		}
@@ -54,11 +54,11 @@ type Mux struct {
 	routes []Route
 }
 
-// NewMux makes one without routes.
+// NewMux makes a Mux without routes.
 func NewMux() *Mux { return &Mux{mux: http.NewServeMux()} }
 
 // Handle registers a handler as http.ServeMux does, for requests of class c. It panics
-// where c is none.
+// if c is not a class.
 func (m *Mux) Handle(pattern string, c Class, h http.Handler) {
 	if !c.Declared() {
 		panic("deadline: " + pattern + " has no class")

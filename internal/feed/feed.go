@@ -13,25 +13,25 @@ import (
 // verifier takes a new snapshot.
 var ErrCompacted = errors.New("feed: changes that far back are no longer kept")
 
-// ErrOtherHistory says that a verifier's position is not of the issuer's history: one of
+// ErrOtherHistory says that a verifier's position is not in the issuer's history: one of
 // the two was restored from a backup, and both went on.
 var ErrOtherHistory = errors.New("feed: the issuer has another history than the verifier knows")
 
-// Chain tells histories apart that have the same numbers: each commit of an issuer has the
-// value that was made from the value before it, what it changed, and random bytes. A store
-// that has a Chain has one history up to the revision that it begins with.
-// A verifier can't compute it; it keeps it and says it.
+// Chain tells histories with the same numbers apart: the value of each commit of an issuer
+// is made from the value before it, the commit's changes, and random bytes. All stores that
+// have the same Chain share one history up to the revision that it begins with.
+// A verifier can't compute the value; it keeps it and sends it back.
 type Chain [32]byte
 
 // NewChain makes the value of a revision from a hash: the number in eight bytes,
-// big-endian, and what fits of the hash.
+// big-endian, and as much of the hash as fits.
 func NewChain(revision uint64, hash [32]byte) (c Chain) {
 	copy(c[8:], hash[:])
 	binary.BigEndian.PutUint64(c[:8], revision)
 	return c
 }
 
-// Revision is the revision that the value is of; 0 before the first.
+// Revision returns the revision that the value belongs to; 0 before the first.
 func (c Chain) Revision() uint64 { return binary.BigEndian.Uint64(c[:8]) }
 
 // Position names a moment of an issuer's history.
@@ -72,22 +72,22 @@ type Token struct {
 	UserID       string    `json:"user_id"`                // UUID of its owner
 	Location     string    `json:"location"`               // the macaroon's location
 	Caveats      [][]byte  `json:"caveats"`                // as issued, in their order
-	Signature    []byte    `json:"signature"`              // 32 bytes: where the HMAC chain stands behind Caveats
+	Signature    []byte    `json:"signature"`              // 32 bytes: the value of the HMAC chain after Caveats
 	Restrictions [][]byte  `json:"restrictions,omitempty"` // caveats the owner added on the server afterwards
 	ExpiresAt    time.Time `json:"expires_at,omitzero"`    // zero: never
 	RevokedAt    time.Time `json:"revoked_at,omitzero"`    // zero: not revoked
 	RevokedWhy   string    `json:"revoked_why,omitempty"`  // for the denial: "by its owner"
 }
 
-// User is what a verifier keeps of a user.
+// User is what a verifier stores about a user.
 type User struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Frozen bool   `json:"frozen,omitempty"`
 }
 
-// Project is what a verifier keeps of a project. A deleted one keeps its id and
-// its name: the id is never used again, the name may be.
+// Project is what a verifier stores about a project. A deleted one keeps its id and
+// its name: the id is never used again, but the name may be.
 type Project struct {
 	ID      string            `json:"id"`
 	Name    string            `json:"name"`    // normalized

@@ -2,8 +2,8 @@ package feed
 
 import "net/netip"
 
-// Network is the part of a client's address that a Use keeps: where, not who. It
-// is the /24 of an IPv4 address and the /48 of an IPv6 one, "" for no address.
+// Network returns the part of a client's address that a Use keeps, which tells where but
+// not who: the /24 of an IPv4 address or the /48 of an IPv6 one, "" for no address.
 func Network(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	bits := 48

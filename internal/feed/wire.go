@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// How the feed goes over HTTP. A verifier authenticates each request with its own
-// secret, "Authorization: Bearer <secret>", and gets 401 where that is unknown or
+// How the feed travels over HTTP. A verifier authenticates each request with its own
+// secret, "Authorization: Bearer <secret>", and gets 401 if that is unknown or
 // revoked. The answers are streams of frames, one JSON object a line; a frame that
 // is cut off has no newline and is not read.
 //
@@ -24,30 +24,30 @@ import (
 //     frame with the position. 410 says that changes that far back are gone, that
 //     the verifier is new (after=0 with no issuer), or that the issuer began a new
 //     epoch: take a snapshot. 409 says that an operator has to decide, and the header
-//     ConflictHeader why: the verifier follows another issuer, or what it knows is not of
-//     this one's history, because this one does not have that very chain value (or that
-//     revision or epoch at all). A verifier has one stream: one that it opens later takes
-//     the place of the one before.
+//     ConflictHeader says why: the verifier follows another issuer, or its position is not
+//     in this issuer's history, because this issuer has another chain value there (or lacks
+//     that revision or epoch). A verifier has one stream: opening another one ends the
+//     earlier one.
 //   - GET PathSnapshot: a frame with the position from which to follow afterwards,
 //     frames of records, and a frame with End and a position. Records may be newer than
-//     the first position, and none is newer than the last: what follows is asked for with
-//     the first one's revision and the last one's chain value. A stream without End is not
-//     a snapshot. A token that was revoked, and has been expired for a day, is not in it.
-//     A verifier has one snapshot: one that it asks for later takes the place of the one
-//     before. 503 with Retry-After says that too many are on their way.
-//   - POST PathReport with a Report: 204, and in the header PositionHeader where the
-//     issuer stands after the report came, at the earliest. So the verifier knows, once
-//     it has applied that, that it was current when it sent the report; a frame of
+//     the first position, but not newer than the last: the verifier asks for what follows
+//     with the first one's revision and the last one's chain value. A stream without End is
+//     not a snapshot. A token that was revoked, and has been expired for a day, is left out.
+//     A verifier has one snapshot: asking for another one ends the earlier one. 503 with
+//     Retry-After says that too many are under way.
+//   - POST PathReport with a Report: 204, and in the header PositionHeader the issuer's
+//     position, taken after the report came. So once the verifier has applied that position,
+//     it knows that it was current when it sent the report; a frame of
 //     a stream can't tell how long it was on its way. A verifier sends one as soon as it has
-//     applied what the stream brought, without waiting for anything, and at least
-//     each ReportEvery while it has a stream; the issuer ends the stream of one that
-//     it has not heard of for ReportLate. 409 as above: nothing of it was taken. One is taken
-//     at a time, and the next behind a large one later; 503 with Retry-After says that too
-//     many wait.
+//     applied what the stream brought, without waiting for anything, and at least once
+//     per ReportEvery while it has a stream; the issuer ends the stream of a verifier that
+//     it has not heard from for ReportLate. 409 as above: nothing of the report was taken.
+//     The issuer takes one report at a time, and waits longer after a large one; 503 with
+//     Retry-After says that too many wait.
 //
-// Every one of them is 403 where it came over plain HTTP from another machine, and
-// 400 where the request makes no sense. What ends a stream says why in no frame: the
-// verifier comes back, and is told by the status.
+// Each of them answers 403 to a request over plain HTTP from another machine, and
+// 400 to one that makes no sense. When a stream ends, no frame says why: the verifier
+// comes back, and the status tells it.
 const (
 	PathStream   = "/feed/v1/stream"
 	PathSnapshot = "/feed/v1/snapshot"
@@ -66,7 +66,7 @@ const (
 	ConflictIssuer  = "other-issuer"
 )
 
-// String is the text form of a Position: issuer, epoch, revision and chain value,
+// String returns the text form of a Position: issuer, epoch, revision and chain value,
 // with slashes between them.
 func (p Position) String() string {
 	return fmt.Sprintf("%s/%d/%d/%s", p.Issuer, p.Epoch, p.Revision, p.Chain)
@@ -91,7 +91,7 @@ func ParsePosition(s string) (Position, error) {
 	return p, nil
 }
 
-// String is the text form of a Chain: 64 lower-case hex digits.
+// String returns the text form of a Chain: 64 lower-case hex digits.
 func (c Chain) String() string { return hex.EncodeToString(c[:]) }
 
 // ParseChain reads what String writes.
@@ -118,11 +118,11 @@ func (c *Chain) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// Heartbeat is how often a stream says where the issuer is, and that it is there.
+// Heartbeat is how often a stream sends the issuer's position, which also shows that it is alive.
 const Heartbeat = time.Second
 
-// ReportEvery is how often a verifier with a stream reports at least, and ReportLate
-// is after what silence the issuer takes it for gone.
+// ReportEvery is the longest time between two reports of a verifier with a stream. After
+// ReportLate without one, the issuer considers the verifier gone.
 const (
 	ReportEvery = 10 * time.Second
 	ReportLate  = 45 * time.Second
@@ -136,7 +136,7 @@ const (
 	Records   = 500     // changes in a frame of a snapshot, at most
 )
 
-// Frame is one line of a stream. It holds one of these; a position always with
+// Frame is one line of a stream. It holds one of these; a position always comes with
 // the issuer's time.
 type Frame struct {
 	Position *Position  `json:"position,omitempty"` // at the end of a snapshot, beside End
@@ -153,18 +153,18 @@ type Report struct {
 	Uses    []Use    `json:"uses,omitempty"` // since the last report that arrived
 }
 
-// Use is that a token was used for a project, as coarsely as its owner needs to know
-// it: the last of Count times.
+// Use records that a token was used for a project, only as precisely as its owner needs
+// to know: the last of Count times.
 type Use struct {
 	Token   string    `json:"token"` // UUID
 	At      time.Time `json:"at"`    // whole minute
 	Project string    `json:"project,omitempty"`
 	Network string    `json:"network,omitempty"` // address of the client, or its network
-	Count   int       `json:"count,omitempty"`   // uses since the report before; 0 is one
+	Count   int       `json:"count,omitempty"`   // uses since the previous report; 0 means one
 }
 
-// ErrFrame says that what came is not a frame: the stream was cut off or changed on
-// its way.
+// ErrFrame says that the data received is not a frame: the stream was cut off or changed
+// on its way.
 var ErrFrame = errors.New("feed: the stream is damaged or was cut off")
 
 // WriteFrame writes one frame.
@@ -180,7 +180,7 @@ func WriteFrame(w io.Writer, f Frame) error {
 	return err
 }
 
-// FrameReader reads frames, with memory for one of them.
+// FrameReader reads frames, and holds one of them in memory.
 type FrameReader struct{ r *bufio.Reader }
 
 // NewFrameReader reads frames from r.

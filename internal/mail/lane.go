@@ -12,9 +12,9 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// retries are the pauses behind refused attempts at one mail, the last one again and again.
-// pauses are those of a lane whose server can't be reached, in which one mail at a time
-// finds out whether it is back; each of them is tried again after unreached at the latest.
+// retries are the pauses after refused attempts at one mail; the last one repeats.
+// pauses are the pauses of a lane whose server can't be reached, during which one mail at a
+// time finds out whether it is back; each mail is tried again after unreached at the latest.
 var (
 	retries = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour}
 	pauses  = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second}
@@ -22,18 +22,18 @@ var (
 
 const unreached = 2 * time.Minute
 
-// maxRefused is how often the server refuses a mail for good until it is given up.
+// maxRefused is how many permanent refusals a mail gets before it is given up.
 const maxRefused = 5
 
-// lookEach is how often a lane looks for mails that are over, and pageSize how many
-// mails it reads at once.
+// lookEach is how often a lane looks for expired mails, and pageSize how many mails it
+// reads at once.
 const (
 	lookEach = time.Minute
 	pageSize = 16
 )
 
-// Run sends mails until ctx ends. Then those that were never tried may go on to leave for as
-// long as Grace says; the others stay in the store.
+// Run sends mails until ctx ends. After that, mails that were never tried may still leave
+// for as long as Grace; the others stay in the store.
 func (q *Queue) Run(ctx context.Context) {
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -63,16 +63,16 @@ func (q *Queue) Run(ctx context.Context) {
 	end.Wait()
 }
 
-// lane sends the mails of one class. Its fields are its goroutine's.
+// lane sends the mails of one class. Its fields belong to its goroutine.
 type lane struct {
 	*Queue
 	class   Class
 	tried   map[string]attempts // by waiting.ID
 	down    int                 // times in a row that the server could not be reached
-	resumes time.Time           // when it is asked again
+	resumes time.Time           // when the server is tried again
 }
 
-// attempts are what is known of a mail that failed. A restart forgets it, and tries again.
+// attempts records the failures of a mail. A restart forgets them, and tries again.
 type attempts struct {
 	n, refused int
 	next       time.Time
@@ -80,7 +80,7 @@ type attempts struct {
 
 func (q *Queue) lane(c Class) *lane { return &lane{Queue: q, class: c, tried: map[string]attempts{}} }
 
-// run sends until ctx ends, and then, within sending, what was never tried.
+// run sends until ctx ends; then it sends mails that were never tried, until sending ends.
 func (l *lane) run(ctx, sending context.Context) {
 	for {
 		wait, err := l.pass(ctx, sending, false)
@@ -103,8 +103,8 @@ func (l *lane) run(ctx, sending context.Context) {
 	}
 }
 
-// pass sends what is due, one mail after the other in the order of their turns as that is
-// then, and returns how long to wait for the next. With untried it sends what never failed.
+// pass sends the mails that are due, one after the other in the current order of their turns,
+// and returns how long to wait for the next. With untried it sends only mails that never failed.
 func (l *lane) pass(ctx, sending context.Context, untried bool) (wait time.Duration, err error) {
 	for ctx.Err() == nil {
 		wait = l.resumes.Sub(l.now())
@@ -125,8 +125,8 @@ func (l *lane) pass(ctx, sending context.Context, untried bool) (wait time.Durat
 	return 0, nil
 }
 
-// first is the first mail that is due, with an empty key where there is none: then wait says when
-// one is. It drops mails that are over.
+// first returns the first mail that is due, or an empty key if none is: then wait says how long
+// until one is. It drops expired mails.
 func (l *lane) first(ctx context.Context, untried bool) (key string, _ waiting, wait time.Duration, err error) {
 	wait = lookEach
 	prefix := []byte(outPrefix + string(l.class) + "/")
@@ -215,7 +215,7 @@ func (l *lane) open(key string, w waiting) (m Message, err error) {
 	return m, err
 }
 
-// drop takes a mail out that was sent, or is over.
+// drop removes a mail that was sent or has expired.
 func (l *lane) drop(ctx context.Context, key string, w waiting) error {
 	err := l.store.Update(ctx, func(tx kv.Tx) error { return l.remove(tx, key, w.ID) })
 	if err == nil {
@@ -224,7 +224,7 @@ func (l *lane) drop(ctx context.Context, key string, w waiting) error {
 	return err
 }
 
-// refusal is what a failure says of the mail.
+// refusal is what a failure says about the mail.
 type refusal int
 
 const (
@@ -233,7 +233,7 @@ const (
 	refusedForGood                // it is not taken as it is (5xx)
 )
 
-// refusalOf reads a failure of a Sender.
+// refusalOf classifies a failure of a Sender.
 func refusalOf(err error) refusal {
 	var s *gomail.SendError
 	switch {

@@ -1,13 +1,13 @@
 // Package mail sends the few mails that rind writes: links to verify an address
 // or to accept an invitation, and notices of what happened to an account.
 //
-// A mail leaves through an SMTP server (NewSMTP), or is written as a file into a
-// folder (NewOutbox) where no server is configured. These send while the caller
-// waits, with a time-out, and try once; a Queue in front of one answers when the
-// mail is in the store, and tries again.
+// A mail leaves through an SMTP server (NewSMTP) or, if no server is configured, is
+// written as a file into a folder (NewOutbox). These two send while the caller
+// waits, with a time-out, and try once. A Queue in front of one of them returns once
+// the mail is in the store, and retries.
 //
 // Mails carry links that let their reader in. No error and no log line of this
-// package holds any of a mail's text.
+// package contains any of a mail's text.
 package mail
 
 import (
@@ -28,7 +28,7 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// ErrMessage says that a message can't be sent as it is, to anybody.
+// ErrMessage says that a message is invalid and can't be sent to anybody.
 var ErrMessage = errors.New("mail: the message is not acceptable")
 
 // maxSubject and maxBody bound a message, in bytes: mails of rind are short.
@@ -43,16 +43,16 @@ type Message struct {
 	Subject string `json:"subject"` // one line
 	Text    string `json:"text"`    // plain text, UTF-8
 	HTML    string `json:"html"`    // the same for readers of HTML; "" for none
-	Link    string `json:"link"`    // what the text asks to open; "" for nothing. It is not sent beside the text
+	Link    string `json:"link"`    // the link that the text asks to open; "" for none. It is not sent separately
 
 	Terms Terms `json:"-"` // how it waits in a Queue
 }
 
 // Sender sends mail. It is safe for concurrent use.
 type Sender interface {
-	// Send returns nil once the message was handed over for good: accepted by
+	// Send returns nil once the message is handed over for good: accepted by
 	// the mail server, or durable in the outbox. It returns ErrMessage for a
-	// message that it refuses, the context's error when that ends first, and
+	// message that it refuses, the context's error if that ends first, and
 	// otherwise an error that names the server or the folder.
 	Send(ctx context.Context, m Message) error
 }
@@ -122,7 +122,7 @@ func randomName() string {
 	return hex.EncodeToString(b)
 }
 
-// render is the mail as bytes.
+// render returns the mail as bytes.
 func render(msg *gomail.Msg) ([]byte, error) {
 	var b bytes.Buffer
 	_, err := msg.WriteTo(&b)

@@ -28,8 +28,8 @@ type Outbox struct {
 type OutboxConfig struct {
 	Dir string
 
-	// GroupAccess takes a Dir that its group may enter (mode 2770), where that is a group
-	// of this process.
+	// GroupAccess also accepts a Dir that its group may enter (mode 2770), if this process
+	// is in that group.
 	GroupAccess bool
 
 	// Written is called with each mail that is on the disk; it may be nil.
@@ -38,7 +38,7 @@ type OutboxConfig struct {
 	Logger *slog.Logger // nil discards
 }
 
-// NewOutbox makes the folder with mode 0700 where there is none, and refuses one that
+// NewOutbox makes the folder with mode 0700 if it does not exist, and refuses one that
 // others may enter: the links in it let their reader in.
 func NewOutbox(cfg OutboxConfig) (*Outbox, error) {
 	dir, log := cfg.Dir, cfg.Logger

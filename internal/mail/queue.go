@@ -18,13 +18,13 @@ import (
 // Queue takes mails in the transaction of the change that they are about (Put), sealed, and sends
 // them in the background (Run), so that a request takes the same time whether there is somebody to
 // write to or not, and a mail that was taken survives the end of the process. A mail is
-// sent at least once: one that the server took right before the process was killed is
-// sent again. It is tried until its Terms.Expires; one that the server refuses for good is
+// sent at least once: a mail that the server took right before the process was killed is
+// sent again. It is tried until its Terms.Expires; a mail that the server refuses for good is
 // given up after a few attempts.
 //
-// Each Class has a lane of its own, in which one mail is sent after the other. Sources
-// take turns there: the tenth mail of one that sends many waits behind the first of
-// another.
+// Each Class has its own lane, in which one mail is sent after the other. Sources take
+// turns there: the tenth mail of a source that sends many waits until the first mail of
+// another source has left.
 type Queue struct {
 	store  kv.Store
 	sealer *seal.Sealer
@@ -33,14 +33,14 @@ type Queue struct {
 	log    *slog.Logger
 	now    func() time.Time
 	grace  time.Duration
-	wake   map[Class]chan struct{} // has one when a mail was put
+	wake   map[Class]chan struct{} // holds one when a mail was put
 }
 
 // QueueConfig says what a Queue is made of. Store, Sealer and Sender must be set.
 type QueueConfig struct {
 	Store  kv.Store
 	Sealer *seal.Sealer // its keys are derived from this one
-	Sender Sender       // what sends, and tells for good what became of it
+	Sender Sender       // sends the mails; its answer is final
 
 	Grace  time.Duration    // how long mails that wait may take to leave when Run ends
 	Clock  func() time.Time // time.Now where it is nil
@@ -79,10 +79,10 @@ func NewQueue(cfg QueueConfig) (*Queue, error) {
 //	mail/all/<class>               share of all
 const outPrefix = "mail/out/"
 
-// turnEach is how far apart the mails of one source stand in their lane.
+// turnEach is the distance between the mails of one source in their lane.
 const turnEach = time.Minute
 
-// waiting is a mail in the store. What is not sealed holds hashes only.
+// waiting is a mail in the store. Outside of Sealed, it names people only by hashes.
 type waiting struct {
 	ID      string    `json:"id"` // of this mail, at random: another one can take its place under the same key
 	Class   Class     `json:"class"`
@@ -105,11 +105,11 @@ func (w waiting) sealedAs(key string) string {
 }
 
 // Put takes a mail within the transaction of the change that it is about: both are made, or
-// neither. It returns ErrFull where there is no place for the mail, ErrMessage where nobody could be
-// sent it; then it has written nothing, and the caller says whether the change is made without the mail.
+// neither. It returns ErrFull if there is no place for the mail, and ErrMessage if the mail is invalid;
+// then it has written nothing, and the caller decides whether to make the change without the mail.
 //
 // A Message without To is a blank: it waits like any other, and is dropped when its turn
-// comes. So what becomes of a mail does not tell whether there is somebody to write to.
+// comes. So the fate of a mail does not show whether there is somebody to write to.
 func (q *Queue) Put(tx kv.Tx, m Message) error {
 	if m.Terms.Class == "" {
 		m.Terms.Class = Strangers
@@ -148,15 +148,15 @@ func (q *Queue) Put(tx kv.Tx, m Message) error {
 // blankAddress stands for the recipient of a blank where a mail is checked.
 const blankAddress = "nobody@localhost"
 
-// Nobody does the work of Put for a mail that goes to nobody, and takes no place, so that the time
-// that a request takes does not tell whether there is somebody to write to.
+// Nobody does the work of Put for a mail that goes to nobody, but takes no place, so that the
+// duration of a request does not show whether there is somebody to write to.
 func (q *Queue) Nobody(tx kv.Tx, m Message) error {
 	m.To = blankAddress
 	m.Terms.Class, m.Terms.Slot, m.Terms.Target, m.Terms.Source = nobody, "nobody", "nobody", "nobody"
 	return q.Put(tx, m)
 }
 
-// place stores a mail where its share and its turn are. Where a share is full it writes nothing.
+// place stores a mail under its turn and counts it in its shares. If a share is full it writes nothing.
 func (q *Queue) place(tx kv.Tx, w waiting, text []byte) error {
 	key, old, err := q.inSlot(tx, w)
 	if err != nil {
@@ -186,7 +186,7 @@ func (q *Queue) place(tx kv.Tx, w waiting, text []byte) error {
 	return kv.PutJSON(tx, key, w)
 }
 
-// inSlot is the mail whose place w takes; an empty key says that there is none.
+// inSlot returns the mail that w replaces, or an empty key if there is none.
 func (q *Queue) inSlot(tx kv.Tx, w waiting) (key string, old waiting, err error) {
 	if w.Slot == "" {
 		return "", old, nil
@@ -204,7 +204,7 @@ func (q *Queue) inSlot(tx kv.Tx, w waiting) (key string, old waiting, err error)
 	return string(b), old, err
 }
 
-// hasRoom returns ErrFull where a share has no place for w, also after old has left.
+// hasRoom returns ErrFull if a share has no place for w even without old.
 func hasRoom(tx kv.Tx, w, old waiting) error {
 	leaves := old.shares()
 	for key, most := range w.shares() {
@@ -247,8 +247,8 @@ func (q *Queue) count(tx kv.Tx, w waiting) (turn int64, err error) {
 	return turn, nil
 }
 
-// remove takes a mail out with its places, unless another one took its place: then its
-// id is not the one given. "" is any.
+// remove removes a mail and frees its places, unless another mail has taken its key: then
+// the id differs from the one given. "" matches any id.
 func (q *Queue) remove(tx kv.Tx, key, id string) error {
 	var w waiting
 	err := kv.GetJSON(tx, key, &w)
@@ -285,7 +285,7 @@ func (q *Queue) remove(tx kv.Tx, key, id string) error {
 func (w waiting) slotKey() string { return "mail/slot/" + string(w.Class) + "/" + w.Slot }
 func (w waiting) fromKey() string { return "mail/from/" + string(w.Class) + "/" + w.From }
 
-// shares are the counters that a mail has a place in, with how many each has.
+// shares returns the counters in which a mail takes a place, with the limit of each.
 func (w waiting) shares() map[string]int {
 	r := rooms[w.Class]
 	return map[string]int{w.fromKey(): r.source, "mail/to/" + string(w.Class) + "/" + w.To: r.target, allKey(w.Class): r.all}
@@ -293,7 +293,7 @@ func (w waiting) shares() map[string]int {
 
 func allKey(c Class) string { return "mail/all/" + string(c) }
 
-// hash stands for a name in the store, for what is in a queue says who asked for what.
+// hash returns what stands for a name in the store, because names in a queue would show who asked for what.
 func (q *Queue) hash(what, name string) string {
 	h := hmac.New(sha256.New, q.hide)
 	fmt.Fprintf(h, "%s\x00%s", what, name)
@@ -308,7 +308,7 @@ func (q *Queue) wakeLane(c Class) {
 	}
 }
 
-// Waiting is how many mails wait to be sent, or to be tried again.
+// Waiting returns how many mails wait to be sent, or to be tried again.
 func (q *Queue) Waiting(ctx context.Context) (n int, err error) {
 	err = q.store.View(ctx, func(r kv.Reader) error {
 		n = 0

@@ -58,7 +58,7 @@ type SMTPConfig struct {
 	Clock   func() time.Time // for the Date header; nil for time.Now
 }
 
-// SMTP is a Sender by way of a mail server. It makes one connection for each mail.
+// SMTP is a Sender that uses a mail server. It makes one connection for each mail.
 type SMTP struct {
 	cfg      SMTPConfig
 	addr     string // host:port
@@ -120,7 +120,7 @@ func (c *SMTPConfig) complete() error {
 	return nil
 }
 
-// readPassword is the first line of a file that is not everybody's.
+// readPassword returns the first line of a file, which others must not be able to read.
 func readPassword(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -162,7 +162,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 		}
 	}
 	err = s.deliver(ctx, msg, password)
-	if err == nil || msg.IsDelivered() { // what fails after the server took it is no failure
+	if err == nil || msg.IsDelivered() { // a failure after the server took the mail does not count
 		return nil
 	}
 	if ctxErr := ctx.Err(); ctxErr != nil {

@@ -5,39 +5,39 @@ import (
 	"time"
 )
 
-// Class is who can have mails of a kind sent. A Queue has places and a lane of its own for
-// each, so that mails of one class neither take the places of another nor hold it up.
+// Class groups mails by who can cause them to be sent. A Queue has separate places and a separate
+// lane for each class, so that mails of one neither take the places of another nor hold it up.
 type Class string
 
 // The classes.
 const (
-	// Security is for mails that take a password or a session of the account that they
-	// are about: to confirm a sign-in, to take an address back, the end of a recovery.
+	// Security is for mails that need a password or a session of their account to be caused:
+	// to confirm a sign-in, to take an address back, the end of a recovery.
 	Security Class = "security"
 
-	// Asked is for mails to the address of an account that anybody can ask for who knows
-	// its name: a forgotten password.
+	// Asked is for mails to an account's address that anybody who knows the account's name
+	// can ask for: a forgotten password.
 	Asked Class = "asked"
 
-	// Members is for mails that somebody who is signed in has sent to an address of their
+	// Members is for mails that a signed-in person causes to be sent to an address of their
 	// choice: invitations, another address of their account.
 	Members Class = "members"
 
-	// Strangers is for mails that anybody has sent to an address of their choice: those of
+	// Strangers is for mails that anybody can cause to be sent to an address of their choice:
 	// registrations.
 	Strangers Class = "strangers"
 
-	// Alerts is for mails that tell an account of what happened to it, which its owner can't switch
-	// off, and Notices for those that can be.
+	// Alerts is for mails about what happened to an account that its owner can't switch off, and
+	// Notices for those that the owner can.
 	Alerts  Class = "alerts"
 	Notices Class = "notices"
 
-	// nobody is for what is written where there is nobody to write to. No lane sends it.
+	// nobody is for the mails of Queue.Nobody. No lane sends it.
 	nobody Class = "nobody"
 )
 
-// room is how many mails of a class wait: for one target, from one source, and in all; and how
-// long those do whose Terms don't say.
+// room says how many mails of a class may wait (for one target, from one source, and in all), and
+// how long a mail waits if its Terms don't say.
 type room struct {
 	target, source, all int
 	life                time.Duration
@@ -56,13 +56,13 @@ var rooms = map[Class]room{
 // Terms say how a mail waits in a Queue; a Sender that sends at once ignores them.
 type Terms struct {
 	Class   Class     // Strangers where it is ""
-	Slot    string    // a mail takes the place of the one that waits with the same Slot, whose link it voided; "" of none
-	Target  string    // account or mailbox that it goes to, with which it shares places
-	Source  string    // account or network that had it sent, with which it shares places
-	Expires time.Time // when it is not worth sending any more, as its link is over; where it is zero 72 hours from now for Alerts and Notices, else 24
+	Slot    string    // the mail replaces a waiting one with the same Slot, whose link it voided; "" replaces none
+	Target  string    // account or mailbox that it goes to; all mails to it share places
+	Source  string    // account or network that caused it; all mails from it share places
+	Expires time.Time // when it is no longer worth sending, as its link has expired; zero: 72 hours from now for Alerts and Notices, else 24
 }
 
-// ErrFull says that as many mails wait in a Queue as may: in all, for that target or from
+// ErrFull says that no more mails may wait in a Queue: in all, for that target or from
 // that source.
 var ErrFull = errors.New("mail: too many mails are waiting for the mail server")
 
