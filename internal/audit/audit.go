@@ -1,14 +1,14 @@
 // Package audit keeps the trail of who changed what. A row is written in the
-// transaction that makes the change, so there is no change without its row and no
-// row without its change; rows are never altered. Append writes one, and Find reads
-// those that somebody asks for.
+// transaction that makes the change, so no change lacks its row and no row lacks its
+// change; rows are never altered. Append writes a row, and Find reads the rows that
+// match a query.
 //
-// What a row is about is said by its kind; all kinds are listed in kinds.go. Rows
-// hold the names of people and projects as they were, so that a row says the same
-// after somebody was renamed or deleted.
+// The kind of a row says what it is about; kinds.go lists all kinds. Rows hold the
+// names of people and projects as they were, so that a row says the same after
+// somebody was renamed or deleted.
 //
-// Rows leave in one way: Retain deletes those that are older than the trail is kept,
-// and says so in a row. Follower writes rows to a log, each once they are durable.
+// Only Retain deletes rows: those that are older than the retention time, and it says
+// so in a row. Follower writes each row to a log once the row is durable.
 package audit
 
 import (
@@ -28,7 +28,7 @@ import (
 
 // Actor says who did it and from where. It holds nothing secret.
 type Actor struct {
-	UserID    string `json:"user_id,omitempty"` // "" where nobody was signed in
+	UserID    string `json:"user_id,omitempty"` // "" if nobody was signed in
 	Username  string `json:"username,omitempty"`
 	IP        string `json:"ip,omitempty"`
 	UserAgent string `json:"user_agent,omitempty"` // MaxUserAgent bytes are kept
@@ -51,9 +51,9 @@ type Event struct {
 	ProjectName string `json:"project_name,omitempty"`
 }
 
-// What a row holds at most. Texts that come from outside are cut to size, so
-// that nobody can make a change fail by sending a long one; what only rind
-// itself says (kinds, ids, names of details) is refused where it does not fit.
+// The most that a row holds. Texts that come from outside are cut to size, so
+// that nobody can make a change fail by sending a long one. Texts that only rind
+// itself writes (kinds, ids, names of details) are refused if they don't fit.
 const (
 	MaxUserAgent = 256  // bytes of Actor.UserAgent
 	MaxText      = 256  // bytes of each other field of Actor
@@ -62,15 +62,15 @@ const (
 	maxID        = 64   // bytes of Account and of Project
 )
 
-// The forms of what rind itself says.
+// The forms of the texts that rind itself writes.
 var (
 	kindForm   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}(\.[a-z][a-z0-9_]{0,47})+$`)
 	detailForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 )
 
 // Append writes a row and gives it the next number. Texts in it lose control
-// characters and marks that turn the direction of text, so that no row looks
-// like another one where it is shown or printed; e itself is not changed.
+// characters and marks that change the direction of text, so that no row looks
+// like another one when it is shown or printed; e itself is not changed.
 func Append(tx kv.Tx, e Event) error {
 	if err := check(e); err != nil {
 		return err
@@ -128,7 +128,7 @@ func validID(id string) bool {
 	return id != "" && len(id) <= maxID && utf8.ValidString(id) && !strings.ContainsFunc(id, func(r rune) bool { return r == '/' || text.Disruptive(r) })
 }
 
-// clean is e as it is stored.
+// clean returns e as it is stored.
 func clean(e Event) Event {
 	e.Time = e.Time.UTC()
 	a := &e.Actor
@@ -143,7 +143,7 @@ func clean(e Event) Event {
 	return e
 }
 
-// cleanText is at most limit bytes of s: valid UTF-8, whole characters, one line.
+// cleanText returns at most limit bytes of s: valid UTF-8, whole characters, one line.
 func cleanText(s string, limit int) string {
 	if len(s) > limit {
 		cut := limit
@@ -162,8 +162,8 @@ func cleanText(s string, limit int) string {
 }
 
 // Account lists rows that concern an account or that its holder caused, newest first: at most limit of
-// them where limit is above 0, numbered below before where before is not 0. The
-// next page is before the last row's Seq.
+// them if limit is above 0, and only numbers below before if before is not 0. For the
+// next page, before is the last row's Seq.
 func Account(r kv.Reader, id string, before uint64, limit int) ([]Event, error) {
 	return byIndex(r, "account", id, before, limit)
 }
@@ -209,7 +209,7 @@ func byIndex(r kv.Reader, index, id string, before uint64, limit int) ([]Event, 
 	return out, nil
 }
 
-// row reads the row with a number, as keys have it, that a list names.
+// row reads the row with a number, in the form of keys, that a list names.
 func row(r kv.Reader, n, list string) (Event, error) {
 	b, err := r.Get([]byte(rowPrefix + n))
 	if errors.Is(err, kv.ErrNotFound) { // not the caller's "nothing there"
@@ -233,7 +233,7 @@ func decode(b []byte, n string) (e Event, err error) {
 	return e, nil
 }
 
-// position is the key behind which a reverse scan starts.
+// position returns the key below which a reverse scan starts.
 func position(prefix string, before uint64) []byte {
 	if before == 0 {
 		return nil

@@ -23,8 +23,8 @@ type Encoder interface {
 	Flush() error
 }
 
-// NewJSONLines writes each row as a JSON object in a line of its own, as the store
-// has it.
+// NewJSONLines makes an Encoder that writes each row as a JSON object in a line of its
+// own, as it is in the store.
 func NewJSONLines(w io.Writer) Encoder {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -36,7 +36,7 @@ type jsonLines struct{ enc *json.Encoder }
 func (j jsonLines) Encode(e Event) error { return j.enc.Encode(e) }
 func (jsonLines) Flush() error           { return nil }
 
-// NewCSV writes rows as CSV (RFC 4180), after a line with the names of the columns. The last
+// NewCSV makes an Encoder of CSV (RFC 4180), after a line with the names of the columns. The last
 // column is a JSON object. Text that a spreadsheet would take for a formula, at the start of a
 // cell or after a semicolon or a tab in it, gets an apostrophe in front.
 func NewCSV(w io.Writer) (Encoder, error) {

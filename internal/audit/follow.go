@@ -29,9 +29,9 @@ type Follower struct {
 	next  uint64 // the number that is written next; 0: not read yet
 }
 
-// NewFollower makes a Follower. It begins after the row that one before it on the
-// same store got to; the first one begins with the rows that are not there yet when
-// Follow is first called, or if there are none, with the first.
+// NewFollower makes a Follower. It begins after the last row that an earlier Follower
+// of the same store wrote. The first Follower begins after the rows that exist when
+// Follow is first called; if none exist, it begins with the first row.
 func NewFollower(store kv.Store, sink Sink, log *slog.Logger) *Follower {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -39,8 +39,8 @@ func NewFollower(store kv.Store, sink Sink, log *slog.Logger) *Follower {
 	return &Follower{store: store, sink: sink, log: log}
 }
 
-// Run follows until ctx ends, looking for rows each second. Where rows can't be
-// written it says so in its logger and goes on trying.
+// Run follows until ctx ends, looking for rows each second. If rows can't be
+// written, it logs that and goes on trying.
 func (f *Follower) Run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -64,8 +64,8 @@ func (f *Follower) Run(ctx context.Context) {
 	}
 }
 
-// Follow writes the rows that are there and were not written. It is not for several
-// goroutines at once.
+// Follow writes the rows that were not written yet. Only one goroutine at a time may
+// call it.
 func (f *Follower) Follow(ctx context.Context) error {
 	if f.next == 0 {
 		if err := f.begin(ctx); err != nil {
@@ -136,15 +136,15 @@ func (f *Follower) read(ctx context.Context) ([]Event, error) {
 	return rows, err
 }
 
-// keep notes that the rows up to a number were written. Where the store does not take
-// that, this Follower does not write them again all the same.
+// keep notes that the rows up to a number were written. Even if the store does not take
+// the note, this Follower does not write them again.
 func (f *Follower) keep(ctx context.Context, n uint64) error {
 	f.next = n + 1
 	return f.store.Update(ctx, func(tx kv.Tx) error { return tx.Put([]byte(keyLogged), []byte(number(n))) })
 }
 
 // Record is a row as a line of a structured log: the message "audit" at the time of
-// the row, and attributes that do not depend on its kind but for the group "detail".
+// the row, and attributes that, except for the group "detail", do not depend on its kind.
 func (e Event) Record() slog.Record {
 	rec := slog.NewRecord(e.Time, slog.LevelInfo, "audit", 0)
 	rec.AddAttrs(slog.Uint64("seq", e.Seq), slog.String("kind", e.Kind), slog.String("group", string(GroupOf(e.Kind))))

@@ -23,7 +23,7 @@ import (
 //	audit/token/<id>/<number>       rows about a token
 //	audit/hour/<hour>               number of the first row of that hour or later
 //	audit/late                      number of the last row with a time of long before
-//	audit/deleted                   tally of what Retain deleted and has not said yet
+//	audit/deleted                   tally of what Retain deleted and has not reported yet
 //	audit/logged                    number of the last row that a Follower wrote
 const (
 	rowPrefix  = "audit/row/"
@@ -64,8 +64,8 @@ func lists(e Event) []string {
 
 func listPrefix(list, value string) string { return "audit/" + list + "/" + facet(value) + "/" }
 
-// facet is a value as part of a key: what could not be one, or is long, is hashed.
-// Ids never are.
+// facet returns a value as part of a key. A value that can't be part of one, or is
+// long, is hashed; ids never are.
 func facet(value string) string {
 	if validID(value) {
 		return value
@@ -77,7 +77,7 @@ func facet(value string) string {
 // foldName makes the form in which names of accounts are compared.
 func foldName(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
-// last is what is known of the rows so far.
+// last is what is known about the rows so far.
 type last struct {
 	seq  uint64 // of the last row
 	hour int64  // the latest hour of any row, since 1970
@@ -118,13 +118,13 @@ func (l *last) put(tx kv.Tx) error {
 	return tx.Put([]byte(keyLast), []byte(number(l.seq)+number(uint64(l.hour))))
 }
 
-// since is the lowest number that a row of at or later can have, 0 where there is
-// none: the time of such a row was reached by then.
+// since returns the lowest number that a row with a time of at or later can have, or 0 if
+// no row can.
 func since(r kv.Reader, at time.Time) (uint64, error) {
 	return firstOf(r, hourOf(at))
 }
 
-// until is a number that no row of before at has, nor one above it; 0 where all may.
+// until returns a number such that all rows with a time before at have lower ones, or 0 if no number bounds them.
 func until(r kv.Reader, at time.Time) (uint64, error) {
 	n, err := firstOf(r, hourOf(at)+2)
 	if err != nil || n == 0 {
@@ -134,7 +134,7 @@ func until(r kv.Reader, at time.Time) (uint64, error) {
 	return max(n, late+1), err
 }
 
-// firstOf is the number of the first row of an hour or a later one, 0 for none.
+// firstOf returns the number of the first row in an hour or later, 0 for none.
 func firstOf(r kv.Reader, hour int64) (uint64, error) {
 	var after []byte
 	if hour > 0 {

@@ -23,7 +23,7 @@ func Groups() []Group {
 	return []Group{GroupSignIn, GroupFactor, GroupAccount, GroupToken, GroupProject, GroupSystem}
 }
 
-// Kind is what is known of a kind of rows.
+// Kind describes a kind of rows.
 type Kind struct {
 	Name  string
 	Group Group
@@ -124,8 +124,8 @@ func Kinds() []Kind {
 	return out
 }
 
-// GroupOf is the group of a kind, GroupSystem for one that an older or newer
-// version wrote.
+// GroupOf returns the group of a kind, or GroupSystem for an unknown kind, which an
+// older or newer version wrote.
 func GroupOf(kind string) Group {
 	if k, ok := kinds[kind]; ok {
 		return k.Group

@@ -10,25 +10,25 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// MaxLimit is how many rows a Page has at most.
+// MaxLimit is the most rows that a Page has.
 const MaxLimit = 500
 
 // maxWork bounds what Find does for one page, in reads of the store. The limit is reached if
 // two conditions match many rows each, but hardly any row matches both.
 const maxWork = 3000
 
-// Query says which rows are asked for. What is "" or zero does not narrow it.
+// Query says which rows are asked for. Fields that are "" or zero do not narrow it.
 type Query struct {
 	Account string // id: rows about an account, or by its holder
 	Project string // id
 	Group   Group
-	Actor   string // username of who did it, in any case of letters
+	Actor   string // username of the person who did it, in upper or lower case
 	Address string // IP address it was done from
 	Token   string // id
 	From    time.Time
 	To      time.Time // exclusive
 
-	Before uint64 // numbers below this one only: Page.Next of the page before; 0: from the newest on
+	Before uint64 // only numbers below this one: Page.Next of the previous page; 0: from the newest on
 	Limit  int    // 1 to MaxLimit; others count as MaxLimit
 }
 
@@ -41,15 +41,15 @@ func (q Query) Narrowed() bool {
 // nothing about pages after the first.
 type Page struct {
 	Events []Event
-	Next   uint64 // Query.Before of the page behind; 0 on the last
+	Next   uint64 // Query.Before of the next page; 0 on the last
 
 	// Reached is set if the search stopped before the page was full, because matches are rare.
 	// Rows down to Reached were searched; rows after Next were not.
 	Reached time.Time
 }
 
-// Find reads the rows that q asks for. What it costs does not depend on how many
-// rows there are.
+// Find reads the rows that q asks for. Its cost does not depend on how many rows
+// exist.
 func Find(r kv.Reader, q Query) (Page, error) {
 	if q.Limit < 1 || q.Limit > MaxLimit {
 		q.Limit = MaxLimit
@@ -67,7 +67,7 @@ func Find(r kv.Reader, q Query) (Page, error) {
 	return s.run()
 }
 
-// named are the lists in all of which a row must stand.
+// named returns the lists that must all contain a row.
 func (s *search) named() []string {
 	var out []string
 	add := func(list, value string) {
@@ -146,8 +146,8 @@ func (s *search) run() (Page, error) {
 	}
 }
 
-// next is the highest number below before that stands in all lists; ok is false
-// if there is none, and n is 0 where finding it took too long.
+// next returns the highest number below before that is in all lists; ok is false
+// if there is none, and n is 0 if finding it took too much work.
 func (s *search) next() (n uint64, ok bool, err error) {
 	n, agreed := s.before-1, 0
 	for i := 0; agreed < len(s.lists); i = (i + 1) % len(s.lists) {
@@ -167,7 +167,7 @@ func (s *search) next() (n uint64, ok bool, err error) {
 	return n, true, nil
 }
 
-// reached is the time of the last row that was looked at.
+// reached returns the time of the last row that was looked at.
 func (s *search) reached() (time.Time, error) {
 	pairs, err := s.r.Scan([]byte(rowPrefix), []byte(rowKey(s.before-1)), 1, false)
 	if err != nil || len(pairs) == 0 {
@@ -177,8 +177,8 @@ func (s *search) reached() (time.Time, error) {
 	return e.Time, err
 }
 
-// Wants reports whether a row is one of those asked for by what stands in it: its time, who did
-// it, from where, and with which token.
+// Wants reports whether a row matches the query by its content: its time, who did it, from
+// where, and with which token.
 func (q Query) Wants(e Event) bool {
 	return q.wants(e) && (q.Token == "" || q.Token == e.Detail["token"])
 }
@@ -201,14 +201,14 @@ type list struct {
 	prefix  string
 	work    *int
 	numbers []uint64 // read ahead, highest first
-	end     bool     // nothing stands behind them
+	end     bool     // the list has none after them
 	step    int      // how many were read at once
 }
 
-// readAhead is how many numbers are read at once where they turn out to be needed.
+// readAhead is how many numbers are read at once if they turn out to be needed.
 const readAhead = 64
 
-// atMost is the highest number in the list that is n or lower, 0 for none.
+// atMost returns the highest number in the list that is n or lower, 0 for none.
 func (l *list) atMost(n uint64) (uint64, error) {
 	i := sort.Search(len(l.numbers), func(i int) bool { return l.numbers[i] <= n })
 	if i < len(l.numbers) {

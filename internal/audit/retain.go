@@ -14,20 +14,19 @@ import (
 // MinRetention is the shortest time that rows may be kept.
 const MinRetention = 30 * 24 * time.Hour
 
-// retainBatch is how many rows one transaction of Retain deletes at most.
+// retainBatch is the most rows that one transaction of Retain deletes.
 const retainBatch = 200
 
-// tally is what Retain deleted and has not said yet.
+// tally is what Retain deleted and has not reported in a row yet.
 type tally struct {
 	Rows  int       `json:"rows"`
 	Until time.Time `json:"until"` // all were older
 }
 
-// Retain deletes rows that are older than the trail is kept, which is MinRetention at
-// least, and returns how many. It works in whole days of UTC, so that there is at
-// most one row a day that says so, and in many small transactions: one that is
-// interrupted is gone on with at the next call, and is said then. Numbers are not
-// used again. Call it about hourly.
+// Retain deletes rows that are older than retention, which is at least MinRetention, and
+// returns how many. It works in whole days of UTC, so that at most one row a day reports
+// it, and in many small transactions: if it is interrupted, the next call goes on and
+// reports what was deleted. Numbers are not used again. Call it about hourly.
 func Retain(ctx context.Context, store kv.Store, retention time.Duration, now time.Time) (deleted int, err error) {
 	if retention < MinRetention {
 		return 0, fmt.Errorf("audit: rows are kept for %s at least", MinRetention)
@@ -49,8 +48,8 @@ func Retain(ctx context.Context, store kv.Store, retention time.Duration, now ti
 	return deleted, nil
 }
 
-// retain deletes a batch of rows after the key after; more tells that there may be
-// others after the key that it returns. The last batch says what all deleted.
+// retain deletes a batch of rows after the key after; more tells that others may follow
+// the key that it returns. The last batch reports what all batches deleted.
 func retain(tx kv.Tx, after []byte, until, now time.Time) (deleted int, _ []byte, more bool, err error) {
 	pairs, err := tx.Scan([]byte(rowPrefix), after, retainBatch, false)
 	if err != nil {
@@ -78,7 +77,7 @@ func retain(tx kv.Tx, after []byte, until, now time.Time) (deleted int, _ []byte
 	return deleted, after, more, say(tx, deleted, more, until, now)
 }
 
-// remove deletes a row and what leads to it.
+// remove deletes a row and its entries in lists.
 func remove(tx kv.Tx, e Event) error {
 	for _, l := range lists(e) {
 		if err := tx.Delete(entry(l, e.Seq)); err != nil {

@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-// ToHandler writes rows between the other lines of the log, whatever its level.
+// ToHandler makes a Sink that writes rows between the other lines of the log, whatever its level.
 func ToHandler(h slog.Handler) Sink {
 	return func(ctx context.Context, rows []Event) (int, error) {
 		for i, e := range rows {
@@ -22,9 +22,9 @@ func ToHandler(h slog.Handler) Sink {
 	}
 }
 
-// ToFile appends rows to a file of mode 0600, as lines of format does them; it opens the file each time: whoever rotates it moves
-// it away and is done. It returns when the rows are on the disk; where they can't be
-// written, none are left half.
+// ToFile makes a Sink that appends rows to a file of mode 0600, in lines formatted by format. It opens the file each time, so
+// rotating it only takes moving it away. The Sink returns when the rows are on the disk; if they can't be
+// written, it leaves no partial row.
 func ToFile(path string, format func(io.Writer) slog.Handler) Sink {
 	return func(ctx context.Context, rows []Event) (n int, err error) {
 		var lines bytes.Buffer

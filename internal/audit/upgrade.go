@@ -12,10 +12,9 @@ import (
 // upgradeBatch is how many rows one transaction of Upgrade puts into lists.
 const upgradeBatch = 500
 
-// Upgrade puts the rows of a trail from before there were lists of groups, actors,
-// addresses, tokens and hours into those. It alters no row, does nothing where they are
-// there, and begins again where it was cut short. It is called before anything else is
-// done with the store.
+// Upgrade adds the rows of an old trail to the lists of groups, actors, addresses, tokens
+// and hours, which older versions did not have. It alters no row, does nothing if the lists
+// exist, and begins again if it was cut short. Call it before anything else uses the store.
 func Upgrade(ctx context.Context, store kv.Store) error {
 	var l last
 	for {

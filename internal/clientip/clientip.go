@@ -15,8 +15,8 @@ const Header = "X-Forwarded-For"
 
 // Parse reads an address in the forms in which servers and proxies write it: IPv4 and
 // IPv6, with a port or without, IPv6 in brackets or (without a port) bare. White space
-// around it does not count. The address is returned without port and zone, and IPv4 that
-// is written as IPv6 as IPv4. It is false for everything else, "unknown" too.
+// around it does not count. Parse returns the address without port and zone, and an IPv4
+// address that is written as IPv6 as IPv4. It returns false for anything else, also "unknown".
 func Parse(s string) (netip.Addr, bool) {
 	s = strings.TrimSpace(s)
 	if addr, err := netip.ParseAddr(s); err == nil {
@@ -55,7 +55,7 @@ type Finder struct {
 	trusted []netip.Prefix
 }
 
-// Trusting is a Finder that believes what proxies at these addresses say.
+// Trusting returns a Finder that believes what proxies at these addresses say.
 func Trusting(proxies []netip.Prefix) Finder { return Finder{proxies} }
 
 // Verdict says what became of the header.
@@ -66,14 +66,14 @@ const (
 	Unnamed       Verdict = iota // no header, or an empty one
 	Named                        // a trusted proxy named the client
 	NotTrusted                   // the header came from a peer that is not trusted, and was not read
-	NotUnderstood                // a trusted proxy wrote something that is no address
+	NotUnderstood                // a trusted proxy wrote something that is not an address
 )
 
-// Of is the address of who made a request. The zero Addr means that it is unknown: the
-// connection has no address. Addresses in the header are read from the end; the first
-// that is not a trusted proxy's is the client's, and what stands in front of that, which
-// the client may have written, does not count. Where a trusted proxy wrote something that
-// is not an address, it is the peer's.
+// Of returns the address of the client that made a request. The zero Addr means that it is
+// unknown: the connection has no address. Addresses in the header are read from the end; the
+// first that is not a trusted proxy's is the client's, and anything in front of it, which
+// the client may have written, does not count. If a trusted proxy wrote something that is
+// not an address, Of returns the peer's.
 func (f Finder) Of(r *http.Request) netip.Addr {
 	addr, _ := f.Find(r)
 	return addr

@@ -11,8 +11,8 @@ type Class string
 
 // The classes.
 const (
-	// Security is for mails that need a password or a session of their account to be caused:
-	// to confirm a sign-in, to take an address back, the end of a recovery.
+	// Security is for mails that only somebody with a password or a session of the account can
+	// cause: to confirm a sign-in, to take an address back, the end of a recovery.
 	Security Class = "security"
 
 	// Asked is for mails to an account's address that anybody who knows the account's name

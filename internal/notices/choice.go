@@ -19,9 +19,9 @@ func Off(r kv.Reader, user string) ([]Kind, error) {
 	return off, err
 }
 
-// SetOff makes off the kinds that a user does not want, and tells whether that is
-// another choice than before. Kinds that can't be switched off, and what is no kind,
-// are dropped from it. The caller writes the audit row.
+// SetOff stores off as the kinds that a user does not want, and tells whether the
+// choice has changed. It drops kinds that can't be switched off, and unknown kinds.
+// The caller writes the audit row.
 func SetOff(tx kv.Tx, user string, off []Kind) (changed bool, err error) {
 	var chosen []Kind
 	for _, i := range kinds {
@@ -39,7 +39,7 @@ func SetOff(tx kv.Tx, user string, off []Kind) (changed bool, err error) {
 	return true, kv.PutJSON(tx, offKey(user), chosen)
 }
 
-// wanted tells whether a user hears of a kind.
+// wanted tells whether a user wants notices of a kind.
 func wanted(r kv.Reader, user string, i Info) (bool, error) {
 	if i.Always {
 		return true, nil

@@ -11,30 +11,30 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Batch is what one mail tells: notices of one kind to one person.
+// Batch is the content of one mail: notices of one kind to one person.
 type Batch struct {
 	Kind    Kind
 	User    string
-	Notices []Notice // oldest first; none where More is above 0 and all were told before
-	More    int      // that happened after them and are not listed
+	Notices []Notice // oldest first; empty if More is above 0 and all were told before
+	More    int      // how many happened after them and are not listed
 }
 
-// Deliver writes the mail of a batch. What it returns hands the mail over to a queue, in the transaction
-// in which the batch is taken out of the store; nil where there is nobody to write to. Both return ErrRefused where
-// the mail would never be sent, and ErrLater where it may be handed over later, and have written nothing then;
-// any other error is the store's.
+// Deliver writes the mail of a batch. It returns put, which hands the mail over to a queue in the transaction that
+// removes the batch from the store; put is nil if there is nobody to write to. Both return ErrRefused if the mail
+// would never be sent, and ErrLater if it may be handed over later, and have then written nothing; any other error
+// is the store's.
 type Deliver func(context.Context, Batch) (put func(kv.Tx) error, err error)
 
 var (
-	// ErrRefused says that a mail would never be sent, however often it was tried.
+	// ErrRefused says that a mail would never be sent, however often it is tried.
 	ErrRefused = errors.New("notices: the mail can't be sent")
 
 	// ErrLater says that the queue has no place for a mail at present.
 	ErrLater = errors.New("notices: the mail is not taken at present")
 )
 
-// retries are the pauses between attempts, the last one repeated; after giveUp of
-// failures in a row a mail is given up.
+// retries are the pauses between attempts; the last one repeats. A mail that has
+// failed for giveUp without a success is given up.
 var retries = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour}
 
 const giveUp = 72 * time.Hour
@@ -42,8 +42,8 @@ const giveUp = 72 * time.Hour
 // page is how many bundles are read at once.
 const page = 100
 
-// Pass hands over by deliver what is due, and returns when something will be, zero where
-// nothing waits. A mail that is not taken holds up none to others.
+// Pass hands over what is due with deliver, and returns when the next mail will be due, or zero
+// if nothing waits. A mail that is not taken holds up no mail to others.
 func (o *Outbox) Pass(ctx context.Context, deliver Deliver) (next time.Time, err error) {
 	o.pass.Lock()
 	defer o.pass.Unlock()
@@ -70,7 +70,7 @@ func (o *Outbox) Pass(ctx context.Context, deliver Deliver) (next time.Time, err
 	}
 }
 
-// carry sends what is due of one bundle. It returns when more of it is.
+// carry sends what is due of one bundle, and returns when more of it will be.
 func (o *Outbox) carry(ctx context.Context, p kv.Pair, deliver Deliver) (time.Time, error) {
 	key := string(p.Key)
 	user, kind, _ := strings.Cut(strings.TrimPrefix(key, outPrefix), "/")
@@ -133,8 +133,8 @@ func (o *Outbox) handOver(ctx context.Context, key string, x Batch, b bundle, no
 
 func (b bundle) waits() bool { return len(b.Waiting) > 0 || b.More > 0 }
 
-// due says when the next mail is to be sent, a time that is over meaning now, and
-// how many of the notices it tells: one, or all.
+// due says when the next mail is to be sent (a time in the past means now), and how
+// many of the notices it tells: one, or all.
 func (b bundle) due(now time.Time) (at time.Time, n int) {
 	recent := b.recent(now)
 	switch {
@@ -148,7 +148,7 @@ func (b bundle) due(now time.Time) (at time.Time, n int) {
 	return now, len(b.Waiting)
 }
 
-// recent are the mails that count at a moment. A clock that was set back counts none.
+// recent returns the sent mails that count at a moment. After a clock was set back, none count.
 func (b bundle) recent(now time.Time) (out []time.Time) {
 	for _, t := range b.Sent {
 		if age := now.Sub(t); age >= 0 && age < window {
@@ -163,7 +163,7 @@ func (b bundle) gone(now time.Time, err error) bool {
 	return err == nil || errors.Is(err, ErrRefused) || !b.Failing.IsZero() && now.Sub(b.Failing) >= giveUp
 }
 
-// settle notes what became of a batch: what was put since stands behind it.
+// settle notes the outcome of a batch; notices that were put since then follow it.
 func (b *bundle) settle(now time.Time, x Batch, gone, sent bool) {
 	if !gone {
 		b.Next = now.Add(retries[min(b.Tries, len(retries)-1)])
@@ -180,8 +180,7 @@ func (b *bundle) settle(now time.Time, x Batch, gone, sent bool) {
 	}
 }
 
-// change changes a bundle as it is in the store, and returns it. One with nothing in
-// it is deleted.
+// change changes a bundle in the store, and returns it. An empty bundle is deleted.
 func (o *Outbox) change(ctx context.Context, key string, change func(kv.Tx, *bundle) error) (b bundle, err error) {
 	err = o.store.Update(ctx, func(tx kv.Tx) error {
 		b = bundle{}

@@ -2,14 +2,14 @@ package notices
 
 import "time"
 
-// Details are what a notice mentions. Which of them a Kind has is said beside the kind; the others are
-// zero. They stay what they are until the mail is written: what prints them is its template.
+// Details are what a notice mentions. The comment beside each Kind says which of them it has; the others
+// are zero. They are kept as data until the mail is written: its template formats them.
 type Details struct {
 	// Of an account.
 	Key       string    `json:"key,omitempty"`        // name of a security key
 	To        string    `json:"to,omitempty"`         // an address
 	User      string    `json:"user,omitempty"`       // username of another person
-	From      string    `json:"from,omitempty"`       // username of who handed something on
+	From      string    `json:"from,omitempty"`       // username of the person who handed something on
 	CodesLeft int       `json:"codes_left,omitempty"` // recovery codes that still work
 	Until     time.Time `json:"until,omitzero"`
 
@@ -17,7 +17,7 @@ type Details struct {
 	Token       string    `json:"token,omitempty"` // its id
 	Label       string    `json:"label,omitempty"`
 	AllProjects bool      `json:"all_projects,omitempty"` // it works for all projects of its owner
-	Projects    []string  `json:"projects,omitempty"`     // the names of those that it works for, where it does not for all
+	Projects    []string  `json:"projects,omitempty"`     // the names of the projects that it works for, if not for all
 	Created     time.Time `json:"created,omitzero"`
 	Expires     time.Time `json:"expires,omitzero"` // zero: never
 	Used        time.Time `json:"used,omitzero"`    // zero: never
@@ -32,7 +32,7 @@ type Details struct {
 	Was     string `json:"was,omitempty"` // role before
 }
 
-// bounded are d as they are kept: no text is longer than maxText, no list than maxList and no name in it than maxName.
+// bounded returns d as it is stored: no text is longer than maxText, no list than maxList and no name in it than maxName.
 func (d Details) bounded() Details {
 	for _, s := range []*string{&d.Key, &d.To, &d.User, &d.From, &d.Token, &d.Label, &d.Network, &d.Verifier, &d.URL, &d.Reason, &d.Project, &d.Role, &d.Was} {
 		*s = cut(*s, maxText)

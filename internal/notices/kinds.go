@@ -2,7 +2,7 @@ package notices
 
 import "slices"
 
-// Kind is what a notice tells. Its words are those of the mail with the same name.
+// Kind is what a notice tells. The mail with the same name has its words.
 type Kind string
 
 // What happens to an account and its second factors. Its Details are named behind each.
@@ -79,7 +79,7 @@ const (
 	Account  Group = "account"
 )
 
-// Info is what is known of a kind.
+// Info describes a kind.
 type Info struct {
 	Kind   Kind
 	Group  Group
@@ -148,7 +148,7 @@ func (k Kind) Always() bool {
 	return !ok || i.Always
 }
 
-// info is what is known of a kind; ok is false where there is none of the name.
+// info returns the description of a kind; ok is false if the kind does not exist.
 func (k Kind) info() (i Info, ok bool) {
 	for _, i := range kinds {
 		if i.Kind == k {

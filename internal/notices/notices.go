@@ -20,15 +20,15 @@ type Notice struct {
 	User string    `json:"user"` // id of the account that it concerns
 	At   time.Time `json:"at"`   // when it happened
 
-	// Username and Email say whom to write to, as it was then; where they are "",
+	// Username and Email say whom to write to, as they were then; if they are "",
 	// the account's verified address is looked up when the mail is sent.
 	Username string `json:"username,omitempty"`
 	Email    string `json:"email,omitempty"`
 
-	// By is the username of who did it where that is another person: then IP and
-	// Agent are that person's own matter, and not told.
+	// By is the username of the person who did it, if that is another person: then IP
+	// and Agent are that person's private matter, and not told.
 	By    string `json:"by,omitempty"`
-	IP    string `json:"ip,omitempty"`    // of who did it
+	IP    string `json:"ip,omitempty"`    // of the person who did it
 	Agent string `json:"agent,omitempty"` // User-Agent header
 
 	Details Details `json:"details,omitzero"` // as the Kind has them
@@ -39,13 +39,13 @@ const (
 	maxText    = 4096 // bytes of a text of Details; more is cut off
 	maxList    = 100  // names of a list of Details; more are left out
 	maxName    = 256  // bytes of one of them
-	maxWaiting = 20   // notices of one kind to one person that are kept whole; the rest is counted
+	maxWaiting = 20   // notices of one kind to one person that are kept whole; the rest are counted
 
-	maxBundle = kv.MaxValue / 2 // bytes of what is kept whole, but for the first, which is smaller always
+	maxBundle = kv.MaxValue / 2 // bytes of the notices kept whole; the first is always smaller and not checked
 )
 
-// Mails of one kind to one person: at most burst within window, of which the last
-// tells all that waits.
+// Mails of one kind to one person: at most burst within window; the last of them tells
+// everything that waits.
 const (
 	burst  = 3
 	window = 10 * time.Minute
@@ -55,10 +55,10 @@ const outPrefix = "notices/out/"
 
 func outKey(user string, kind Kind) string { return outPrefix + user + "/" + string(kind) }
 
-// bundle is what is to be told to one person of one kind, in the store.
+// bundle holds, in the store, what is to be told to one person of one kind.
 type bundle struct {
 	Waiting []Notice    `json:"waiting,omitempty"` // oldest first, maxWaiting at most
-	More    int         `json:"more,omitempty"`    // that came when there were so many
+	More    int         `json:"more,omitempty"`    // how many came when Waiting was full
 	Sent    []time.Time `json:"sent,omitempty"`    // mails within window, oldest first
 
 	Tries   int       `json:"tries,omitempty"`  // failed in a row
@@ -72,7 +72,7 @@ type Outbox struct {
 	store kv.Store
 	now   func() time.Time
 	log   *slog.Logger
-	wake  chan struct{} // has one when something was put
+	wake  chan struct{} // holds one when something was put
 	pass  sync.Mutex    // held while one Pass runs
 }
 
@@ -87,8 +87,8 @@ func New(store kv.Store, clock func() time.Time, log *slog.Logger) *Outbox {
 	return &Outbox{store: store, now: clock, log: log, wake: make(chan struct{}, 1)}
 }
 
-// Put writes a notice in the transaction of what it tells, unless its user does not
-// want its kind. Whatever else is wrong with it is a mistake of the caller.
+// Put writes a notice in the transaction of the change that it tells of, unless its user
+// does not want its kind. An invalid notice is a mistake of the caller.
 func (o *Outbox) Put(tx kv.Tx, n Notice) error {
 	i, ok := n.Kind.info()
 	switch {
@@ -118,8 +118,8 @@ func (o *Outbox) Put(tx kv.Tx, n Notice) error {
 	return nil
 }
 
-// add keeps a notice whole where there is room for it, and counts it where there is none: no change
-// fails because those whom it concerns have heard of much else.
+// add keeps a notice whole if there is room for it, and only counts it otherwise: no change
+// fails because the people whom it concerns have many other notices waiting.
 func (b *bundle) add(n Notice) error {
 	if len(b.Waiting) == maxWaiting {
 		b.More++
@@ -138,14 +138,14 @@ func (b *bundle) add(n Notice) error {
 	return nil
 }
 
-// bounded is n as it is kept.
+// bounded returns n as it is stored.
 func (n Notice) bounded() Notice {
 	n.At, n.Agent = n.At.UTC(), cut(n.Agent, 512)
 	n.Details = n.Details.bounded()
 	return n
 }
 
-// cut is at most limit bytes of s, in whole characters.
+// cut returns at most limit bytes of s, in whole characters.
 func cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s
@@ -164,9 +164,9 @@ func (o *Outbox) wakeRun() {
 	}
 }
 
-// Run carries what waits by deliver until ctx ends; see Pass. Between two looks at
-// what waits it rests for twenty times what a look takes, a minute at most, so that a
-// store where much waits is not looked through all the time.
+// Run hands over what waits with deliver until ctx ends; see Pass. Between two passes
+// it rests for twenty times as long as a pass takes, a minute at most, so that a store
+// where much waits is not searched all the time.
 func (o *Outbox) Run(ctx context.Context, deliver Deliver) {
 	for {
 		begin := time.Now()

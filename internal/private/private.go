@@ -1,5 +1,5 @@
-// Package private holds what the modes of private files and folders may be: those of
-// keys, secrets, stores and the folder that they are in.
+// Package private checks the modes of private files and folders: keys, secrets, stores
+// and the folder that holds them.
 package private
 
 import (
@@ -18,12 +18,12 @@ const (
 	// Owner lets nobody in.
 	Owner Access = iota
 
-	// Group lets the file's group in, where that is one of the groups of this process.
-	// The volumes of clusters are such: a file there has mode 0660 or 0440, a folder 2770.
+	// Group lets the file's group in, if that is one of the groups of this process. The
+	// volumes of clusters need it: a file there has mode 0660 or 0440, a folder 2770.
 	Group
 
-	// AnyGroup lets the file's group in, whichever it is. It is for secrets that are
-	// other services' too, such as the key of a certificate.
+	// AnyGroup lets the file's group in, whichever it is. It is for secrets that other
+	// services also use, such as the key of a certificate.
 	AnyGroup
 )
 
@@ -35,7 +35,7 @@ const (
 	credential fs.FileMode = 0o037 // not set in a credential of systemd
 )
 
-// Of is Group where group is set, else Owner.
+// Of returns Group if group is set, else Owner.
 func Of(group bool) Access {
 	if group {
 		return Group
@@ -43,9 +43,9 @@ func Of(group bool) Access {
 	return Owner
 }
 
-// Check refuses a file whose mode allows access to others than it says, and also a folder
-// whose content nobody else may know. info is of the open file if there is one, so that nobody
-// can change it in between; path is for the message. The error wraps fs.ErrPermission.
+// Check refuses a file whose mode lets in more than a allows. It also works for a folder
+// whose content nobody else may know. info comes from the open file if there is one, so that nobody
+// can swap the file in between; path is for the message. The error wraps fs.ErrPermission.
 func (a Access) Check(path string, info fs.FileInfo) error {
 	perm := info.Mode().Perm()
 	fix := "600"
@@ -78,8 +78,8 @@ func (a Access) CheckSecret(path string, info fs.FileInfo) error {
 	return a.Check(path, info)
 }
 
-// CheckFolder refuses a folder in which others could put things; where a group is let in
-// at all, also one that everybody may look into.
+// CheckFolder refuses a folder into which others could put things and, if a lets in a
+// group, also one that everybody may look into.
 func (a Access) CheckFolder(path string, info fs.FileInfo) error {
 	if a != Owner {
 		return a.Check(path, info)

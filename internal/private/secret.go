@@ -10,8 +10,8 @@ import (
 // maxSecret is the longest secret that is read, in bytes.
 const maxSecret = 16 << 10
 
-// ReadSecret reads a file with a secret, a password or a token: one line of text, at most 16 KiB. Who may read the file is
-// as CheckSecret says. The error names the file, and never has a part of its content.
+// ReadSecret reads a file with a secret, a password or a token: one line of text, at most 16 KiB. CheckSecret decides who
+// may read the file. The error names the file, and never contains any of its content.
 func (a Access) ReadSecret(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -59,7 +59,7 @@ func (s *Sealer) Derive(purpose string) (*Sealer, error) {
 	return New(key)
 }
 
-// DeriveKey is the raw key of one purpose, KeySize bytes.
+// DeriveKey returns the raw key of one purpose, KeySize bytes.
 func (s *Sealer) DeriveKey(purpose string) ([]byte, error) {
 	return hkdf.Key(sha256.New, s.master, nil, "rind "+purpose, KeySize)
 }
@@ -69,7 +69,7 @@ func (s *Sealer) Seal(dst, value []byte, name string) []byte {
 	return s.SealBytes(dst, value, []byte(name))
 }
 
-// SealBytes is Seal for who has the name as bytes.
+// SealBytes is Seal with the name as bytes.
 func (s *Sealer) SealBytes(dst, value, name []byte) []byte {
 	return s.aead.Seal(dst, nil, value, name)
 }
@@ -79,7 +79,7 @@ func (s *Sealer) Open(dst, sealed []byte, name string) ([]byte, error) {
 	return s.OpenBytes(dst, sealed, []byte(name))
 }
 
-// OpenBytes is Open for who has the name as bytes.
+// OpenBytes is Open with the name as bytes.
 func (s *Sealer) OpenBytes(dst, sealed, name []byte) ([]byte, error) {
 	out, err := s.aead.Open(dst, nil, sealed, name)
 	if err != nil {
@@ -91,13 +91,13 @@ func (s *Sealer) OpenBytes(dst, sealed, name []byte) ([]byte, error) {
 // Format implements fmt.Formatter: a Sealer that is printed shows no key.
 func (s *Sealer) Format(f fmt.State, _ rune) { io.WriteString(f, "seal.Sealer") }
 
-// LoadKey is LoadKeyFor of private.Owner.
+// LoadKey is LoadKeyFor with private.Owner.
 func LoadKey(path string, create bool) ([]byte, error) {
 	return LoadKeyFor(private.Owner, path, create)
 }
 
-// LoadKeyFor reads a key file: 64 hex digits and a newline, with mode 0600 or 0400, or what
-// access allows. If create is set and the file is missing, it makes one. The path may be a
+// LoadKeyFor reads a key file: 64 hex digits and a newline, with mode 0600 or 0400, or a mode
+// that access allows. If create is set and the file is missing, it makes one. The path may be a
 // symbolic link, as mounted secrets are; the mode of the file that it leads to counts. In
 // systemd's $CREDENTIALS_DIRECTORY the mode may be 0440.
 func LoadKeyFor(access private.Access, path string, create bool) ([]byte, error) {
