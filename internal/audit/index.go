@@ -119,7 +119,7 @@ func (l *last) put(tx kv.Tx) error {
 }
 
 // since returns the lowest number that a row with a time of at or later can have, or 0 if
-// no row can.
+// the trail has not reached that time.
 func since(r kv.Reader, at time.Time) (uint64, error) {
 	return firstOf(r, hourOf(at))
 }
