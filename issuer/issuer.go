@@ -12,9 +12,9 @@
 // # Where to begin
 //
 // What a person does goes through a method of Projects, Tokens or Followers that takes a
-// ledger.Principal. What a verifier in this process needs comes out of Followers. Accounts are
-// another room's matter: it tells this one of users with RecordUser and RevokeTokens, inside
-// its own transactions.
+// ledger.Principal. A verifier in this process gets what it needs from Followers. Another room
+// keeps accounts: it tells this one of users with RecordUser and RevokeTokens, inside its own
+// transactions.
 //
 // Every change commits in one transaction with its audit row and its entry in the
 // change log, and a method that changes something returns the revision of that
@@ -22,11 +22,11 @@
 //
 // # Errors
 //
-// Input that a person can correct comes back as problem.Problems. ledger.ErrNotFound is
-// said of what does not exist and of what is not the asker's business, with no
-// difference between the two. ledger.ErrNotOwner is for members who may see a project
-// and not manage it; ledger.ErrFrozen is for a user who was frozen while signed in.
-// Everything else is a fault of the store.
+// Input that a person can correct comes back as problem.Problems. ledger.ErrNotFound
+// means that something does not exist or is not the asker's business, and does not say
+// which. ledger.ErrNotOwner is for members who may see a project but not manage it;
+// ledger.ErrFrozen is for a user who was frozen while signed in. Every other error is a
+// fault of the store.
 package issuer
 
 import (
@@ -53,31 +53,31 @@ type Config struct {
 	Location string       // public host name, written into every token: "packages.example.org"
 
 	// Administrators tells whether a user is an administrator, in the transaction that
-	// acts: Principal.Admin is what a request was told when it began, and nobody who was
-	// one then acts as one after. Where it is nil, Principal.Admin counts.
+	// acts: Principal.Admin is from the beginning of the request, and a user who has been
+	// demoted since must not act as an administrator. If it is nil, Principal.Admin counts.
 	Administrators func(r kv.Reader, userID string) (bool, error)
 
 	People  projects.People  // who has a name or an address; nil: nobody, so that nobody can be invited
 	Clock   func() time.Time // time.Now where nil
 	MaxLife time.Duration    // longest life of a token, at least 24 h; 0: tokens may live for ever
-	// PerHour is how many tokens a user makes in an hour at most; 0 sets no bound.
+	// PerHour is how many tokens a user may make in an hour; 0 sets no bound.
 	PerHour int
 
-	// ProjectsDaily is how many projects a user creates in a day, UTC, at most; MaxProjectsDaily
-	// where it is 0.
+	// ProjectsDaily is how many projects a user may create in a day, UTC; 0 means
+	// MaxProjectsDaily.
 	ProjectsDaily int
-	// KeepChanges is how many change sets the log keeps at least for verifiers
-	// that come back; one that is further behind takes a snapshot. 100,000 where
-	// it is 0: some 15 MB.
+	// KeepChanges is the least number of change sets that the log keeps for verifiers
+	// that come back; a verifier that is further behind takes a snapshot. 0 means
+	// 100,000: some 15 MB.
 	KeepChanges int
 
-	// InvitationMail takes the mail with the link of an invitation, in the transaction in which that is made or
-	// sent again; an error undoes it, and is the answer. It is called whether there is somebody to write to
-	// or not, and the same has to become of it. nil: no mail is sent.
+	// InvitationMail takes the mail with the link of an invitation, in the transaction that makes the invitation
+	// or sends it again; an error rolls that back and is the answer. It is called even if there is nobody to
+	// write to, and has to behave the same then. nil: no mail is sent.
 	InvitationMail func(kv.Tx, projects.Invited) error
 
-	// Notices takes what people are to hear of by mail, in the transaction in which it
-	// happens; nil: nobody is told.
+	// Notices takes the notices that people get by mail, in the transaction of the event;
+	// nil: no notices are sent.
 	Notices *notices.Outbox
 
 	Rand   io.Reader              // source of root keys, secrets and ids; crypto/rand where nil
@@ -111,8 +111,8 @@ func (c Config) check() error {
 	return errors.Join(errs...)
 }
 
-// validLocation holds for host names, with a port where there is one. No
-// signature covers a location, so nothing subtle may be in it.
+// validLocation accepts host names with an optional port. No signature covers a
+// location, so it may hold nothing subtle.
 func validLocation(s string) bool {
 	if len(s) == 0 || len(s) > 255 {
 		return false
@@ -128,7 +128,7 @@ func validLocation(s string) bool {
 }
 
 // Service is the issuer: the rooms that live on one store. It is safe for concurrent use.
-// A store has one Service in a process: who waits for changes hears of those that were made through it.
+// Use one Service per store in a process: callers that wait for changes hear only of those made through it.
 type Service struct {
 	Ledger    *ledger.Ledger
 	Projects  *projects.Service
@@ -136,7 +136,7 @@ type Service struct {
 	Followers *followers.Service
 }
 
-// New opens the issuer on a store, as Open has it of the ledger.
+// New opens the issuer on a store, as ledger.Open does the ledger.
 func New(cfg Config) (*Service, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -153,15 +153,15 @@ func New(cfg Config) (*Service, error) {
 	return &Service{Ledger: l, Projects: p, Tokens: t, Followers: followers.New(l, t, t)}, nil
 }
 
-// RecordUser and RevokeTokens are what the room of accounts tells the issuer of, in transactions of
-// its own: a Service is an authn.UserRecorder.
+// The room that keeps accounts calls RecordUser and RevokeTokens in its own transactions: a Service
+// is an authn.UserRecorder.
 
-// RecordUser is that of the ledger.
+// RecordUser calls the ledger's RecordUser.
 func (s *Service) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
 	return s.Ledger.RecordUser(tx, id, name, frozen)
 }
 
-// RevokeTokens is that of the tokens.
+// RevokeTokens calls the RevokeTokens of Tokens.
 func (s *Service) RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error {
 	return s.Tokens.RevokeTokens(tx, userID, who, why)
 }

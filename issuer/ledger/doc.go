@@ -1,7 +1,7 @@
-// Package ledger is what a change of an issuer's state is: who asks for it, the transaction in
-// which it commits, the row of the audit trail, the notice to whom it concerns, and the entry in the
-// log that verifiers follow. The rooms above it - projects, tokens, followers - change nothing
-// but through it.
+// Package ledger defines a change of an issuer's state: who asks for it, the transaction in
+// which it commits, its row in the audit trail, the notices to the people concerned, and its entry
+// in the log that verifiers follow. The rooms above it - projects, tokens, followers - make all
+// their changes through it.
 //
 // # A change
 //
@@ -22,17 +22,19 @@
 //		return c.Audit(p, audit.Event{Kind: "token.minted", Account: owner}) // the trail does
 //	})
 //
-// All of it commits, or nothing does. Join is Update within a transaction of another room, as
-// the one that keeps accounts has it. ViewAs reads for a Principal.
+// All of it commits, or nothing does. Join does what Update does within a transaction of another
+// room, such as the one that keeps accounts. ViewAs reads for a Principal.
 //
 // # The log
 //
-// Each change set has a Revision and a value in a chain, by which two histories that count alike
-// are told apart. Entries reads the log, HasChain tells whether a value is of this history, and
-// Beyond waits for the next. RaiseEpoch is the operator's word that a store was restored.
+// Each change set has a Revision and a chain value, which tells apart two histories with the same
+// revisions. Entries reads the log, HasChain tells whether a value belongs to this history, and
+// Beyond waits for the next change set. RaiseEpoch declares, for the operator, that a store was
+// restored.
 //
 // # Errors
 //
-// Input that a person can mend is a problem.Problems. ErrNotFound, ErrNotOwner, ErrFrozen and
-// ErrDemoted say why a principal may not; everything else is a fault of the store.
+// Input that a person can correct comes back as problem.Problems. ErrNotFound, ErrNotOwner,
+// ErrFrozen and ErrDemoted say why a principal may not do something; every other error is a fault
+// of the store.
 package ledger

@@ -1,5 +1,5 @@
-// Package refusal says what an error of the other rooms is over HTTP: the one list for pages, scripts
-// and 'rind admin', so that the same error is the same status and the same words everywhere.
+// Package refusal maps errors of the other rooms to HTTP. Pages, scripts and 'rind admin' share this
+// one list, so that an error has the same status and the same words everywhere.
 package refusal
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-// MailWait is how long people are told to wait after a mail was not taken.
+// MailWait is how long people are told to wait if a mail could not be queued.
 const MailWait = time.Minute
 
 // busyWait is how long people are told to wait when the server has too much to do.
@@ -31,7 +31,7 @@ type Refusal struct {
 	Fault bool
 }
 
-// Of says what an error is. What nothing is known of is a fault of the server, 500.
+// Of returns the refusal for an error. An unknown error is a fault of the server, 500.
 func Of(err error) Refusal {
 	var throttled *authn.ThrottledError
 	var fast *tokens.TooFastError
