@@ -21,13 +21,13 @@ type Change struct {
 	l *Ledger
 
 	Now      time.Time
-	last     feed.Chain // of the change set before
+	last     feed.Chain // chain value of the previous change set
 	Revision uint64     // the revision that the store gets if anything changes
 	refs     []Ref
 }
 
-// finish writes the change-log entry and returns the revision at which the store
-// then stands. Where nothing changed there is no entry.
+// finish writes the change-log entry and returns the store's new revision. If nothing
+// changed, it writes no entry.
 func (c *Change) finish() (uint64, error) {
 	if len(c.refs) == 0 {
 		return c.Revision - 1, nil
@@ -58,8 +58,8 @@ func (c *Change) Changed(kind, id string) {
 	}
 }
 
-// Audit writes a row for something that p did, with the names of whom and what it is
-// about, unless e has them.
+// Audit writes a row for something that p did, and fills in the names of the account and
+// the project concerned unless e has them.
 func (c *Change) Audit(p Principal, e audit.Event) error {
 	if e.Account != "" && e.AccountName == "" {
 		u, err := ReadUser(c, e.Account)
@@ -69,7 +69,7 @@ func (c *Change) Audit(p Principal, e audit.Event) error {
 		e.AccountName = u.Name
 	}
 	if e.Project != "" && e.ProjectName == "" {
-		var head struct{ Name string } // of what lists show; the record itself grows with its members, and many rows may be written
+		var head struct{ Name string } // read from the head: the record itself grows with its members, and a change may write many rows
 		err := kv.GetJSON(c, KeyProjectHead+e.Project, &head)
 		if err != nil && !errors.Is(err, kv.ErrNotFound) { // this change may have deleted it
 			return err
@@ -88,8 +88,8 @@ func (l *Ledger) Update(ctx context.Context, fn func(*Change) error) (revision u
 	return l.update(ctx, l.store, fn)
 }
 
-// UpdateExempt is Update for what has to work while the instance is read-only: what only takes power
-// away. It goes on where ctx ends (see instance.Exempt).
+// UpdateExempt is Update for changes that only take power away and so have to work while the instance
+// is read-only. It goes on after ctx ends (see instance.Exempt).
 func (l *Ledger) UpdateExempt(ctx context.Context, fn func(*Change) error) (revision uint64, err error) {
 	return l.update(ctx, l.exempt, fn)
 }
@@ -105,8 +105,8 @@ func (l *Ledger) update(ctx context.Context, store kv.Store, fn func(*Change) er
 	return revision, nil
 }
 
-// Join is Update in a transaction that another room has begun: the change is part of it, and
-// counts when it commits.
+// Join is Update in a transaction that another room has begun: the change is part of that
+// transaction and takes effect when it commits.
 func (l *Ledger) Join(tx kv.Tx, fn func(*Change) error) (revision uint64, err error) {
 	last, err := LastChain(tx)
 	if err != nil {
@@ -119,18 +119,18 @@ func (l *Ledger) Join(tx kv.Tx, fn func(*Change) error) (revision uint64, err er
 	return c.finish()
 }
 
-// Heard is the value of the last change set that was committed through this ledger, or was there when it was opened.
+// Heard returns the chain value of the last change set committed through this ledger, or of the last one when it was opened.
 func (l *Ledger) Heard() feed.Chain { return l.commits.last() }
 
 // Beyond returns nil if Heard is above a revision, else a channel that is closed when a
-// further one commits.
+// later revision commits.
 func (l *Ledger) Beyond(revision uint64) <-chan struct{} { return l.commits.beyond(revision) }
 
-// commits tells those who wait about commits.
+// commits wakes callers that wait for commits.
 type commits struct {
 	mu   sync.Mutex
-	at   feed.Chain    // of the last change set that was heard of
-	more chan struct{} // closed at the next; nil while nobody waits
+	at   feed.Chain    // of the last change set announced
+	more chan struct{} // closed at the next one; nil while nobody waits
 }
 
 // announce is called after each commit, in any order.
@@ -147,7 +147,7 @@ func (n *commits) announce(at feed.Chain) {
 	}
 }
 
-// last is of the last change set that was heard of.
+// last returns the chain value of the last change set announced.
 func (n *commits) last() feed.Chain {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -155,7 +155,7 @@ func (n *commits) last() feed.Chain {
 }
 
 // beyond returns nil if a revision above after was reached, else a channel that
-// is closed when a further one is.
+// is closed when a later revision commits.
 func (n *commits) beyond(after uint64) <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()

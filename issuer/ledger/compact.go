@@ -1,20 +1,21 @@
 package ledger
 
-// keepChanges is Config.KeepChanges where it is not set.
+// keepChanges is the default of Config.KeepChanges.
 const keepChanges = 100_000
 
-// The log is cut in steps: at each compactEvery-th revision up to compactMost
-// entries go, in the transaction that commits it. So it holds few more than it is
-// to keep, no change pays much for it, and a log that was kept longer shrinks.
+// The log is cut in steps: each compactEvery-th revision removes up to compactMost
+// entries, in the transaction that commits it. So the log holds few entries more than
+// it has to keep, no change pays much, and a log that was once kept longer shrinks.
 const (
 	compactEvery = 64
 	compactMost  = 4 * compactEvery
 )
 
-// compact removes the oldest entries of the log beyond those that are kept. A
-// verifier that has not applied them takes a snapshot: records are kept for good,
-// those of revoked and expired tokens too, so that nothing that ended is forgotten. Of
-// the entries their marks stay, so that it is a snapshot of the history that it knows.
+// compact removes the oldest entries of the log beyond those that it has to keep. A
+// verifier that has not applied them takes a snapshot: records stay for good, even
+// those of revoked and expired tokens, so that the store never forgets that something
+// ended. The marks of the entries stay too, so that a verifier only takes a snapshot of
+// the history that it knows.
 func (c *Change) compact() error {
 	if c.Revision%compactEvery != 0 || c.Revision <= c.l.keep {
 		return nil

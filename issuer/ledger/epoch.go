@@ -11,17 +11,17 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// RaiseEpoch begins a new epoch of a store's history: the operator's word that the
-// store was restored from a backup, and that its state counts although verifiers
-// have seen a later one. They forget what they know and take this store's
-// records. What was revoked, frozen or removed behind the backup is good again until
-// somebody does it again.
+// RaiseEpoch begins a new epoch of a store's history. With it the operator declares that the
+// store was restored from a backup, and that its state counts although verifiers have
+// seen a later one. They forget what they know and take this store's records. Whatever
+// was revoked, frozen or removed after the backup is valid again until somebody revokes,
+// freezes or removes it again.
 //
-// The number of the epoch is the time in seconds since 1970 where that is greater than
-// the next one: two restores of one backup would else begin the same epoch, and verifiers
-// that heard of the first would refuse the second.
+// The number of the epoch is the time in seconds since 1970, or the next number if that
+// is greater: otherwise two restores of one backup would begin the same epoch, and
+// verifiers that heard of the first would refuse the second.
 //
-// It works on the store while no Service has it, because a Service keeps its epoch.
+// No Service may have the store open meanwhile, because a Service reads its epoch only once.
 func RaiseEpoch(ctx context.Context, store kv.Store, by audit.Actor, now time.Time) (feed.Position, error) {
 	var pos feed.Position
 	err := store.Update(ctx, func(tx kv.Tx) error {

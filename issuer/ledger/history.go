@@ -12,23 +12,23 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Two stores that come from one backup count on with the same numbers. What tells their
-// histories apart is the chain: each change set has a value made from the one before it,
-// what it changed, and random bytes. A position is of this history where this store has
-// exactly its value, whatever the numbers are.
+// Two stores restored from one backup continue with the same numbers. The chain tells their
+// histories apart: each change set has a value made from the previous value, its changes,
+// and random bytes. A position belongs to this history if this store has exactly its
+// value, whatever the numbers are.
 //
-// The value of the last change set is the store's only record of where it stands, so that
-// number and value can't part. The values of the others stand in their entries of the log,
-// and when an entry goes its value stays behind as a mark: a verifier that is further
-// behind than the log gets a snapshot, but only of the history that it knows.
+// The value of the last change set is the store's only record of its revision, so that
+// number and value can't disagree. The entries of the log hold the values of the others,
+// and when an entry is removed, part of its value stays as a mark: a verifier that is
+// further behind than the log gets a snapshot, but only of the history that it knows.
 //
-// A new epoch goes on with the chain as it is: the records are the same, and the epoch
-// stands beside the value in every position.
+// A new epoch continues the chain unchanged: the records are the same, and every position
+// holds the epoch beside the value.
 
 const chainDomain = "rind change log\x00"
 
-// nextChain is the value of a change set. The random bytes make two branches differ; what
-// else goes in does so where they repeat, as in two copies of one virtual machine.
+// nextChain makes the value of a change set. The random bytes make two branches differ; if
+// they repeat, as in two copies of one virtual machine, the other inputs do.
 func nextChain(before feed.Chain, rev uint64, content []byte) feed.Chain {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails; and not Config.Rand, which tests make repeat
@@ -58,7 +58,8 @@ func LastRevision(r kv.Reader) (uint64, error) {
 	return c.Revision(), err
 }
 
-// HasChain tells whether a value is of this store's history. Its revision was reached.
+// HasChain tells whether a value belongs to this store's history. The store must have reached
+// its revision.
 func HasChain(r kv.Reader, c feed.Chain) (bool, error) {
 	rev := c.Revision()
 	if rev == 0 {
@@ -75,17 +76,17 @@ func HasChain(r kv.Reader, c feed.Chain) (bool, error) {
 	return e.Chain == c, err
 }
 
-// Marks are what is kept for good of the values of the entries that the log no longer
-// has: markSize bytes of each, markBlock of them in a record. A million change sets take 16 MB.
+// Marks are the parts of chain values that the store keeps for good after their entries leave
+// the log: markSize bytes of each, markBlock marks in a record. A million change sets take 16 MB.
 const (
 	markBlock = 64
 	markSize  = 16
 )
 
-// markOf is the part of a value that is kept, behind its revision.
+// markOf returns the part of a value that is kept; it follows the revision.
 func markOf(c feed.Chain) []byte { return c[8 : 8+markSize] }
 
-// markAt is where the mark of a revision stands in its record.
+// markAt returns the place of a revision's mark in its record.
 func markAt(block []byte, rev uint64) []byte {
 	at := rev % markBlock * markSize
 	return block[at : at+markSize]
@@ -114,7 +115,7 @@ func hasMark(r kv.Reader, c feed.Chain) (bool, error) {
 	return bytes.Equal(mark, markOf(c)), nil
 }
 
-// marker writes marks of revisions in a row.
+// marker writes the marks of consecutive revisions.
 type marker struct {
 	tx    kv.Tx
 	rev   uint64 // the last

@@ -2,9 +2,9 @@ package ledger
 
 import "encoding/binary"
 
-// Keys of the ledger in the store. Ids are UUIDs in text, names are normalized: neither has
-// a slash in it. Numbers are eight bytes, big-endian, so that keys sort as they count. The
-// other rooms' keys stand in files of the same name.
+// Keys of the ledger in the store. Ids are UUIDs as text and names are normalized: neither
+// contains a slash. Numbers are eight bytes, big-endian, so that keys sort numerically. The
+// keys of the other rooms are in their own keys.go.
 //
 //	issuer/identity                  identity
 //	issuer/revision                  chain value of the last change set, which begins with its number
@@ -19,7 +19,7 @@ const (
 	keyLog         = "issuer/log/"
 	keyMark        = "issuer/mark/"
 	keyUser        = "issuer/user/"
-	KeyProjectHead = "issuer/head/" // of the room of projects: a record with the Name of each
+	KeyProjectHead = "issuer/head/" // package projects keeps a record with the Name of each project here
 )
 
 func logKey(rev uint64) []byte { return binary.BigEndian.AppendUint64([]byte(keyLog), rev) }

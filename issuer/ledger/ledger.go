@@ -19,20 +19,20 @@ import (
 // Config is what a Ledger needs. Store and Sealer are required.
 type Config struct {
 	Store  kv.Store
-	Sealer *seal.Sealer // seals what tells whether the store's key is the right one
+	Sealer *seal.Sealer // seals a check value that tells whether the store's key is the right one
 
 	// Administrators tells whether a user is an administrator, in the transaction that
-	// acts: Principal.Admin is what a request was told when it began, and nobody who was
-	// one then acts as one after. Where it is nil, Principal.Admin counts.
+	// acts: Principal.Admin is from the beginning of the request, and a user who has been
+	// demoted since must not act as an administrator. If it is nil, Principal.Admin counts.
 	Administrators func(r kv.Reader, userID string) (bool, error)
 
-	// KeepChanges is how many change sets the log keeps at least for verifiers
-	// that come back; one that is further behind takes a snapshot. 100,000 where
-	// it is 0: some 15 MB.
+	// KeepChanges is the least number of change sets that the log keeps for verifiers
+	// that come back; a verifier that is further behind takes a snapshot. 0 means
+	// 100,000: some 15 MB.
 	KeepChanges int
 
-	// Notices takes what people are to hear of by mail, in the transaction in which it
-	// happens; nil: nobody is told.
+	// Notices takes the notices that people get by mail, in the transaction of the event;
+	// nil: no notices are sent.
 	Notices *notices.Outbox
 
 	Clock  func() time.Time       // time.Now where nil
@@ -41,12 +41,12 @@ type Config struct {
 	Logger *slog.Logger           // discards where nil
 }
 
-// Ledger is the store of an issuer, the log of its changes, and who waits for them. It is
-// safe for concurrent use. A store has one Ledger in a process: Beyond hears of changes that
-// were made through it.
+// Ledger holds the store of an issuer, the log of its changes, and the callers that wait for
+// them. It is safe for concurrent use. Use one Ledger per store in a process: Beyond hears only
+// of changes made through it.
 type Ledger struct {
 	store   kv.Store
-	exempt  kv.Store                              // the same one, for what has to work in read-only mode
+	exempt  kv.Store                              // the same store, for changes that have to work in read-only mode
 	admins  func(kv.Reader, string) (bool, error) // nil: Principal.Admin counts
 	clock   func() time.Time
 	rand    io.Reader
@@ -90,23 +90,23 @@ func Open(cfg Config) (*Ledger, error) {
 	return l, nil
 }
 
-// Store is the ledger's store, which refuses to write while the instance is read-only. Use Update
-// for whatever verifiers or the audit trail have to hear of.
+// Store returns the ledger's store, which refuses to write while the instance is read-only. Use
+// Update for every change that belongs in the change log or the audit trail.
 func (l *Ledger) Store() kv.Store { return l.store }
 
-// Exempt is Store for what has to work while the instance is read-only (see instance.Exempt).
+// Exempt returns the store for changes that have to work while the instance is read-only (see instance.Exempt).
 func (l *Ledger) Exempt() kv.Store { return l.exempt }
 
-// Now is the time by the ledger's clock.
+// Now returns the time by the ledger's clock.
 func (l *Ledger) Now() time.Time { return l.clock() }
 
-// Log is where the rooms of the issuer log.
+// Log returns the logger that the issuer's rooms share.
 func (l *Ledger) Log() *slog.Logger { return l.log }
 
 // NewID makes the id of a new record: a UUID.
 func (l *Ledger) NewID() (string, error) { return l.newID() }
 
-// Identity names the store, and the epoch of its history, for as long as the ledger is open.
+// Identity returns the id of the store and the epoch of its history; neither changes while the ledger is open.
 func (l *Ledger) Identity() (issuer string, epoch uint64) { return l.id.Issuer, l.id.Epoch }
 
 // Random makes n random bytes, for a secret or a root key.

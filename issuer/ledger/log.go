@@ -17,8 +17,8 @@ const (
 	KindProject = "project"
 )
 
-// Entry is one change set in the log. It names the records that changed and
-// holds none of them: no secret stands in the log, and no state that was deleted.
+// Entry is one change set in the log. It names the records that changed but does not
+// hold them, so that the log holds no secret and no deleted state.
 type Entry struct {
 	Revision uint64     `json:"-"` // it is in the key
 	Time     time.Time  `json:"time"`
@@ -33,7 +33,7 @@ type Ref struct {
 }
 
 // Entries reads at most limit entries of the log that follow a revision, in order and without
-// gaps. Where the log no longer has the first of them the error is feed.ErrCompacted.
+// gaps. If the log no longer has the first of them, the error is feed.ErrCompacted.
 func Entries(r kv.Reader, after uint64, limit int) ([]Entry, error) {
 	pairs, err := r.Scan([]byte(keyLog), logKey(after), limit, false)
 	if err != nil {
@@ -59,7 +59,7 @@ func Entries(r kv.Reader, after uint64, limit int) ([]Entry, error) {
 	return out, nil
 }
 
-// gap is the error where the log goes on at found in place of want.
+// gap returns the error for a log that continues at found instead of want.
 func gap(r kv.Reader, want, found uint64) error {
 	oldest, err := r.Scan([]byte(keyLog), nil, 1, false)
 	if err != nil {
@@ -83,8 +83,8 @@ func decodeEntry(p kv.Pair) (e Entry, err error) {
 	return e, nil
 }
 
-// CommitTime is when a revision was committed; where the log no longer has it,
-// when the oldest was that it has, and zero where it has none.
+// CommitTime returns when a revision was committed. If the log no longer has it, it
+// returns the time of the oldest entry, or zero if the log is empty.
 func CommitTime(r kv.Reader, revision uint64) (time.Time, error) {
 	pairs, err := r.Scan([]byte(keyLog), logKey(revision-1), 1, false)
 	if err != nil || len(pairs) == 0 {

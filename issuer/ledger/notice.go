@@ -5,9 +5,9 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 )
 
-// Notify writes, in the transaction of the change, what a user is to hear of by mail.
-// Who hears of their own act, or of one that nobody is named for, is told from where
-// it came; of another person only the name.
+// Notify writes, in the transaction of the change, a notice that a user gets by mail.
+// A notice about the user's own act, or about one without a named actor, says where it
+// came from; a notice about another person's act gives only the name.
 func (c *Change) Notify(p Principal, kind notices.Kind, userID string, d notices.Details) error {
 	n := notices.Notice{Kind: kind, User: userID, At: c.Now, Details: d}
 	if p.UserID == userID || p.UserID == "" && !p.Admin {
@@ -18,7 +18,7 @@ func (c *Change) Notify(p Principal, kind notices.Kind, userID string, d notices
 	return c.l.PutNotice(c, n)
 }
 
-// PutNotice hands a notice over, where somebody takes them.
+// PutNotice hands a notice over if the ledger has an outbox.
 func (l *Ledger) PutNotice(tx kv.Tx, n notices.Notice) error {
 	if l.notices == nil {
 		return nil

@@ -2,18 +2,18 @@ package ledger
 
 import "time"
 
-// MaxPage is how many entries a page of a list has at most.
+// MaxPage is the greatest number of entries in a page of a list.
 const MaxPage = 1_000
 
-// Lists of everything that are searched through read ScanStep records at once, and MaxScanned of
-// them for one page at most: a page that is cut short there has a next one.
+// A search through all records reads ScanStep of them at once, and at most MaxScanned for one
+// page: a page that is cut short there has a next one.
 const (
 	ScanStep   = 1_000
 	MaxScanned = 20_000
 )
 
-// PageSize is how many entries a page has for which limit were asked for: 50 where that is 0, and
-// never more than MaxPage.
+// PageSize returns the size of a page for a requested limit: 50 if limit is 0, and at most
+// MaxPage.
 func PageSize(limit int) int {
 	if limit <= 0 {
 		return 50

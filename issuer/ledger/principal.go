@@ -10,24 +10,24 @@ import (
 )
 
 var (
-	// ErrNotFound says that what was asked for does not exist, or that the
-	// principal has nothing to do with it.
+	// ErrNotFound says that something does not exist, or that the principal has
+	// nothing to do with it.
 	ErrNotFound = errors.New("ledger: not found")
 
-	// ErrNotOwner says that a project may be seen by the principal, and
-	// managed by its owners only.
+	// ErrNotOwner says that the principal may see a project, but only its owners
+	// may manage it.
 	ErrNotOwner = errors.New("ledger: only an owner of the project may do this")
 
 	// ErrFrozen says that the principal's account is frozen.
 	ErrFrozen = errors.New("ledger: the account is frozen")
 
-	// ErrDemoted says that the principal was an administrator when its request began,
-	// and is none any more. Nothing changed.
+	// ErrDemoted says that the principal was an administrator when its request began
+	// but no longer is. Nothing changed.
 	ErrDemoted = errors.New("ledger: the account is no administrator's any more")
 )
 
-// Principal is who asks. The room that authenticates vouches for it; tokens and
-// caveats have no say in it.
+// Principal is the person who asks. The room that authenticates vouches for it; tokens and
+// caveats do not affect it.
 type Principal struct {
 	UserID   string      `json:"user_id"` // UUID; "" only for an administrator who acts on the machine itself
 	Username string      `json:"username"`
@@ -35,9 +35,9 @@ type Principal struct {
 	Actor    audit.Actor `json:"actor"` // for the audit trail; user id and name are filled in
 }
 
-// ViewAs reads for p, who has to be what p says in the same transaction: ErrFrozen where the
-// account is frozen by now, ErrDemoted where it is no administrator's any more. Who reads page
-// by page, as an export does, ends with the next page then.
+// ViewAs reads for p, and checks in the same transaction that p is still valid: it returns
+// ErrFrozen if the account is frozen by now, and ErrDemoted if it is no longer an administrator's.
+// A caller that reads page by page, such as an export, then fails at the next page.
 func (l *Ledger) ViewAs(ctx context.Context, p Principal, fn func(kv.Reader) error) error {
 	return l.store.View(ctx, func(r kv.Reader) error {
 		if err := l.stillThere(r, p); err != nil {
@@ -50,7 +50,7 @@ func (l *Ledger) ViewAs(ctx context.Context, p Principal, fn func(kv.Reader) err
 // stillThere is ViewAs in a transaction.
 func (l *Ledger) stillThere(r kv.Reader, p Principal) error {
 	rec, err := ReadUser(r, p.UserID)
-	if errors.Is(err, kv.ErrNotFound) { // nobody's, or that of the operator: it has no rights but those that it says
+	if errors.Is(err, kv.ErrNotFound) { // no account, or the operator: it has only the rights that it states
 		return nil
 	}
 	if err == nil && rec.Frozen {
@@ -67,8 +67,7 @@ func (l *Ledger) stillThere(r kv.Reader, p Principal) error {
 }
 
 // Admit checks, in the transaction of the change, that p may change anything at
-// all: a session may outlive the freezing of its account, or the end of its office, by
-// a moment.
+// all: a session may briefly outlive the freezing or the demotion of its account.
 func (c *Change) Admit(p Principal) error {
 	rec, err := ReadUser(c, p.UserID)
 	if errors.Is(err, kv.ErrNotFound) {
@@ -87,8 +86,8 @@ func (c *Change) Admit(p Principal) error {
 	return err
 }
 
-// AdmitAdmin lets administrators pass whose account is not frozen; to others
-// there is nothing there.
+// AdmitAdmin admits administrators whose account is not frozen; others get
+// ErrNotFound.
 func (c *Change) AdmitAdmin(p Principal) error {
 	if !p.Admin {
 		return ErrNotFound

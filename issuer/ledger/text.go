@@ -9,7 +9,7 @@ import (
 // Visible tells whether a rune leaves a mark where it is shown.
 func Visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
 
-// Fold maps labels that differ in the case of letters only to one.
+// Fold maps labels that differ only in the case of letters to the same string.
 func Fold(label string) string {
 	return strings.Map(func(r rune) rune {
 		least := r
@@ -20,7 +20,7 @@ func Fold(label string) string {
 	}, label)
 }
 
-// Excerpt is the beginning of what a person typed, for a message about it.
+// Excerpt returns the beginning of a text that a person typed, for a message about it.
 func Excerpt(s string) string {
 	const most = 100 // characters
 	s = strings.ToValidUTF8(s, "\ufffd")

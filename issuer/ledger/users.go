@@ -11,7 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// User is what this room knows of a user.
+// User is what this room knows about a user.
 type User struct {
 	Name   string `json:"name"`
 	Frozen bool   `json:"frozen,omitempty"`
@@ -20,10 +20,9 @@ type User struct {
 }
 
 // RecordUser tells the issuer, and through it the verifiers, of a user: that it
-// exists, how it is called, and whether it is frozen. The room that keeps
-// accounts calls it in the transaction in which one of these changes, and writes
-// the audit row itself. To say again what is known already costs nothing and
-// changes nothing.
+// exists, its name, and whether it is frozen. The room that keeps accounts
+// calls it in the transaction that changes one of these, and writes the audit row
+// itself. Recording the same values again costs nothing and changes nothing.
 func (l *Ledger) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
 	if !caveats.ValidUUID(id) {
 		return fmt.Errorf("ledger: the id of a user is a UUID in lower case, not %q", id)
@@ -69,7 +68,7 @@ func (rec User) feed(id string) *feed.User {
 	return &feed.User{ID: id, Name: rec.Name, Frozen: rec.Frozen || rec.Revoking}
 }
 
-// FeedUser is what verifiers hear of a user, or kv.ErrNotFound.
+// FeedUser returns a user as verifiers hear of it, or kv.ErrNotFound.
 func FeedUser(r kv.Reader, id string) (*feed.User, error) {
 	rec, err := ReadUser(r, id)
 	if err != nil {
@@ -78,8 +77,8 @@ func FeedUser(r kv.Reader, id string) (*feed.User, error) {
 	return rec.feed(id), nil
 }
 
-// FeedUsers are at most limit users behind one, by id, as verifiers hear of them; behind "" it begins
-// with the first.
+// FeedUsers returns at most limit users that follow the id after, in the order of their ids, as verifiers
+// hear of them; "" begins with the first.
 func FeedUsers(r kv.Reader, after string, limit int) iter.Seq2[*feed.User, error] {
 	return Records(r, keyUser, after, limit, func(id string, b []byte) (*feed.User, error) {
 		var rec User
@@ -88,7 +87,7 @@ func FeedUsers(r kv.Reader, after string, limit int) iter.Seq2[*feed.User, error
 	})
 }
 
-// Records decodes at most limit records below a prefix, those behind the id after, in the order of their ids.
+// Records decodes at most limit records below a prefix that follow the id after, in the order of their ids.
 // It ends with the first error.
 func Records[T any](r kv.Reader, prefix, after string, limit int, decode func(id string, b []byte) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
