@@ -8,23 +8,23 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// awayFor is how long a verifier that is no longer connected is spoken of: it may
-// still decide by what it has, until its MaxStaleness is over, which nobody sets to
+// awayFor is how long a Confirmation names a verifier after it disconnects: it may
+// still decide by what it has until its MaxStaleness is over, which nobody sets to
 // more than a day.
 const awayFor = 24 * time.Hour
 
 // Confirmation says which verifiers have applied a revision.
 type Confirmation struct {
 	Connected int           // verifiers that were connected
-	Applied   int           // those of them that have said that they have it, as part of this history
-	Slowest   time.Duration // from the change to the last of these words; 0 where there were none
-	Behind    []string      // names of the connected ones that have not said so, in order
-	Away      []string      // names of those that were there within a day, are not connected, and lack it
+	Applied   int           // connected verifiers that reported it, as part of this history
+	Slowest   time.Duration // from the change to the last of these reports; 0 if there were none
+	Behind    []string      // names of the connected verifiers that have not reported it, in order
+	Away      []string      // names of verifiers that were connected within a day, no longer are, and lack it
 }
 
 // Confirm waits until every verifier that is connected has reported that it has
-// applied the revision, for as long as wait or ctx allow. What it returns is also
-// right where some have not.
+// applied the revision, for as long as wait or ctx allow. The result is also correct
+// if some have not.
 func (s *Service) Confirm(ctx context.Context, revision uint64, wait time.Duration) Confirmation {
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -46,7 +46,7 @@ func (s *Service) Confirm(ctx context.Context, revision uint64, wait time.Durati
 	}
 }
 
-// complete adds what the store knows: since when the revision is there, and which
+// complete adds what the store knows: when the revision was committed, and which
 // verifiers are away.
 func (s *Service) complete(ctx context.Context, c *Confirmation, revision uint64, begun, last time.Time, asked map[string]bool) {
 	err := s.store.View(ctx, func(r kv.Reader) error {

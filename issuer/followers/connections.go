@@ -8,8 +8,8 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 )
 
-// connections is what is known at the moment of the verifiers that were heard of since
-// this process began. It holds one presence for each, whatever they send.
+// connections holds the current state of the verifiers that this process has heard from
+// since it started. It holds one presence for each, whatever they send.
 type connections struct {
 	mu        sync.Mutex
 	verifiers map[string]*presence // by id
@@ -17,7 +17,7 @@ type connections struct {
 	moved     chan struct{} // closed when any of them changes; nil while nobody waits
 }
 
-// guard is what has to end when a verifier is revoked.
+// guard ends an answer when its verifier is revoked.
 type guard struct {
 	verifier string
 	end      func() // does not wait
@@ -29,17 +29,17 @@ type presence struct {
 	stream    *Stream // nil where it is not connected
 	since     time.Time
 	seen      time.Time     // of the last stream opened or report
-	applied   feed.Position // as it said last, of this history
-	said      bool          // it has
-	appliedAt time.Time     // when it first said so
-	reported  time.Time     // of the last report; zero: there was none since the start
+	applied   feed.Position // last reported, of this history
+	said      bool          // it has reported applied
+	appliedAt time.Time     // when it first reported applied
+	reported  time.Time     // of the last report; zero: none since the start
 	warned    time.Time     // when the log was last told of trouble with its reports
 	stored    time.Time     // when seen was last written to the store
-	astray    bool          // it said last that it knows another history
+	astray    bool          // by its last word it knows another history
 	logged    time.Time     // when that was last logged
 }
 
-// presenceOf returns the presence of a verifier, which is made where there is none. The
+// presenceOf returns the presence of a verifier, and makes it if necessary. The
 // caller holds the mutex.
 func (l *connections) presenceOf(id, name string) *presence {
 	p := l.verifiers[id]
@@ -75,9 +75,9 @@ func (l *connections) open(x *Stream, name string, at feed.Position, now time.Ti
 	l.wake()
 }
 
-// report notes what a verifier says that it has. It returns when the report before
-// came, zero where there was none since the start, and whether this one is worth a
-// write to the store.
+// report notes the position that a verifier reports. It returns when the previous report
+// came, zero if there was none since the start, and whether this one is worth a write
+// to the store.
 func (l *connections) report(id, name string, at feed.Position, now time.Time) (before time.Time, store bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -155,7 +155,7 @@ func (l *connections) close(x *Stream) {
 	}
 }
 
-// watch adds what has to end with a verifier.
+// watch adds a guard that ends with its verifier.
 func (l *connections) watch(w *guard) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -171,7 +171,7 @@ func (l *connections) unwatch(w *guard) {
 	delete(l.watched, w)
 }
 
-// drop ends the stream of a verifier that was revoked, and what else has to end with it.
+// drop ends the stream of a revoked verifier, and its guards.
 func (l *connections) drop(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,7 +191,7 @@ func (l *connections) drop(id string) {
 	l.wake()
 }
 
-// silence is how long nothing was heard of the verifier of x.
+// silence returns how long the verifier of x has been silent.
 func (l *connections) silence(x *Stream, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -219,9 +219,9 @@ func (l *connections) fill(v *Verifier) {
 	}
 }
 
-// count says who of the connected verifiers has applied a revision, and returns a
-// channel that is closed at the next change. asked are those that were connected
-// when somebody began to wait: who drops out meanwhile is behind.
+// count says which of the connected verifiers have applied a revision, and returns a
+// channel that is closed at the next change. asked holds the verifiers that were connected
+// when the wait began: one that drops out meanwhile counts as behind.
 func (l *connections) count(at feed.Position, asked map[string]bool) (c Confirmation, last time.Time, moved <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -28,7 +28,7 @@ func (s *Service) Position(ctx context.Context) (feed.Position, error) {
 	return s.position(last), err
 }
 
-// head is Position as far as this process has heard.
+// head returns the Position that this process has heard of.
 func (s *Service) head() feed.Position {
 	return s.position(s.ledger.Heard())
 }
@@ -50,18 +50,18 @@ func (s *Service) Wait(ctx context.Context, after uint64) error {
 }
 
 // Changes returns the change sets after a position, in order and without gaps:
-// at most limit of them, MaxChanges where limit is 0 or more than that, and fewer
-// where they are large. At the last revision there are none.
+// at most limit of them, MaxChanges if limit is 0 or greater than that, and fewer
+// if they are large. At the last revision it returns none.
 //
-// All records are read at one moment and are whole and current, which may be
-// newer than the set that they stand in; the chain value of every set is that of this moment.
-// A record that changed several times within a batch stands in the first of its sets only,
-// so a set may be empty.
+// It reads all records at one moment: they are whole and current, so they may be newer
+// than the set that holds them. Every set has the chain value of this moment. If a record
+// changed several times within a batch, only the first of its sets holds it, so a set may
+// be empty.
 //
-// After a position that is not of this history the error is ErrOtherHistory, ErrAhead
-// or ErrOtherIssuer, and behind the changes that are no longer kept it is
-// feed.ErrCompacted. A record that the sealer can't open is an error too; it is never
-// left out.
+// If the position does not belong to this history, the error is ErrOtherHistory, ErrAhead
+// or ErrOtherIssuer. If the log no longer has the changes after it, the error is
+// feed.ErrCompacted. A record that the sealer can't open is an error too; Changes never
+// leaves one out.
 func (s *Service) Changes(ctx context.Context, after feed.Position, limit int) ([]feed.ChangeSet, error) {
 	if limit <= 0 || limit > MaxChanges {
 		limit = MaxChanges
@@ -147,7 +147,7 @@ func (b *batch) resolve(f ledger.Ref) (c feed.Change, err error) {
 	return c, err
 }
 
-// sizeOf is about how many bytes a record takes.
+// sizeOf estimates the size of a record in bytes.
 func sizeOf(c feed.Change) int {
 	switch {
 	case c.Token != nil:

@@ -8,15 +8,15 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// position is a moment of this store.
+// position makes the position of this store at a chain value.
 func (s *Service) position(c feed.Chain) feed.Position {
 	return feed.Position{Issuer: s.issuer, Epoch: s.epoch, Revision: c.Revision(), Chain: c}
 }
 
-// checkHistory tells whether what follows at can be told to a verifier that knows it:
-// ErrOtherIssuer, ErrAhead and ErrOtherHistory say that its operator or this one's has to
-// decide first, and errEpochEnded that a snapshot has to. The changes may be gone
-// nevertheless.
+// checkHistory tells whether a verifier that knows at can get the changes that follow it:
+// ErrOtherIssuer, ErrAhead and ErrOtherHistory say that its operator or this issuer's has to
+// decide first, and errEpochEnded that it needs a snapshot first. Even without an error the
+// log may no longer have the changes.
 func (s *Service) checkHistory(r kv.Reader, at feed.Position) error {
 	switch {
 	case at.Issuer != s.issuer:

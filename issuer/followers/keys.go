@@ -6,7 +6,7 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Keys of followers in the store, as those of the ledger have it.
+// Keys of followers in the store, in the format that the keys of the ledger describe.
 //
 //	issuer/verifier/<verifier>       verifierRecord
 //	issuer/verifiername/<folded>     id of the unrevoked verifier that has the name

@@ -14,8 +14,8 @@ import (
 
 var (
 	// ErrOtherHistory says that a verifier knows a history that this store does not
-	// have: one of the two was restored from a backup. 'rind restored' mends it, by
-	// RaiseEpoch.
+	// have: one of the two was restored from a backup. 'rind restored' repairs this,
+	// with RaiseEpoch.
 	ErrOtherHistory = feed.ErrOtherHistory
 
 	// ErrAhead is the ErrOtherHistory of a verifier that knows a revision or an epoch that
@@ -23,13 +23,13 @@ var (
 	ErrAhead = fmt.Errorf("followers: the verifier knows more than this store, which was probably restored from an older backup: %w", ErrOtherHistory)
 )
 
-// UseRecorder keeps what verifiers report of uses. It drops uses that the verifier can't have seen.
+// UseRecorder keeps the uses that verifiers report. It drops uses that the verifier can't have seen.
 type UseRecorder interface {
-	// RecordUses notes uses in the name of a verifier that reported last at since.
+	// RecordUses notes uses in the name of a verifier whose previous report came at since.
 	RecordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error
 }
 
-// Service are the verifiers that follow an issuer's changes. It is safe for concurrent use.
+// Service manages the verifiers that follow an issuer's changes. It is safe for concurrent use.
 type Service struct {
 	ledger *ledger.Ledger
 	tokens *tokens.Service
@@ -46,7 +46,7 @@ type Service struct {
 	tail        tail
 }
 
-// New makes the followers of a ledger.
+// New makes the Service for the followers of a ledger.
 func New(l *ledger.Ledger, t *tokens.Service, uses UseRecorder) *Service {
 	s := &Service{ledger: l, tokens: t, store: l.Store(), exempt: l.Exempt(), clock: l.Now, log: l.Log(), uses: uses}
 	s.issuer, s.epoch = l.Identity()

@@ -21,12 +21,11 @@ const tombstoneMargin = 24 * time.Hour
 
 // Snapshot gives fn the frames of a snapshot: the position to follow from, then all
 // records, at most feed.Records a frame, then the end. Records may be newer than the
-// position, and are no newer than the one that stands with the end. It ends with fn's
-// error, or the first of its own.
+// position, but are no newer than the position in the end frame. Snapshot stops at the
+// first error, fn's or its own.
 //
-// One page is in memory at a time, and fn runs outside of all transactions, so it
-// may be slow. Tokens that were revoked are among the records until they have been
-// expired for a day.
+// One page is in memory at a time, and fn runs outside all transactions, so it may be
+// slow. Revoked tokens stay among the records until a day after they expire.
 func (s *Service) Snapshot(ctx context.Context, fn func(feed.Frame) error) error {
 	pos, err := s.Position(ctx)
 	if err != nil {
@@ -60,7 +59,7 @@ func (s *Service) Snapshot(ctx context.Context, fn func(feed.Frame) error) error
 	return fn(feed.Frame{Position: &pos, Time: s.clock().UTC(), End: true, Count: count})
 }
 
-// sequence yields at most limit records of one kind, those behind the id after.
+// sequence yields at most limit records of one kind that follow the id after.
 type sequence func(r kv.Reader, after string, limit int) iter.Seq2[feed.Change, error]
 
 // kinds are the records of a snapshot, in the order in which they are sent.

@@ -12,13 +12,13 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// ErrOtherIssuer says that a verifier follows another issuer than this one.
+// ErrOtherIssuer says that a verifier follows a different issuer.
 var ErrOtherIssuer = errors.New("followers: the verifier follows another issuer")
 
-// seenEvery is how often at most it is written down that a verifier was heard of.
+// seenEvery is the least time between two writes of when a verifier was last seen.
 const seenEvery = 5 * time.Minute
 
-// seenRecord says when a verifier was heard of, for the time after a restart.
+// seenRecord says when a verifier was last seen, for use after a restart.
 type seenRecord struct {
 	At      time.Time     `json:"at"`
 	Applied feed.Position `json:"applied"`
@@ -30,12 +30,12 @@ type seenRecord struct {
 type Stream struct {
 	s        *Service
 	verifier string
-	at       feed.Position // of what it was told last
-	gone     chan struct{} // closed by live
+	at       feed.Position // of the last change sent
+	gone     chan struct{} // closed by connections
 }
 
-// OpenStream begins to tell a verifier what follows at, and counts it as connected.
-// A stream that it had before is gone. The errors say why it can't go on from there:
+// OpenStream opens a stream of the changes after at, and counts the verifier as connected.
+// It ends the verifier's previous stream. The errors say why it can't continue from at:
 // feed.ErrCompacted (it takes a snapshot), ErrOtherIssuer, ErrOtherHistory and ErrAhead (an
 // operator decides), ErrVerifierUnknown (it was revoked meanwhile).
 func (s *Service) OpenStream(ctx context.Context, v Verifier, at feed.Position) (*Stream, error) {
@@ -57,9 +57,9 @@ func (s *Service) OpenStream(ctx context.Context, v Verifier, at feed.Position) 
 	return nil, err
 }
 
-// WhileAdmitted calls end, which must not wait, when a verifier is revoked, until stop is
-// called: for an answer that takes long and is no Stream. ErrVerifierUnknown says that it
-// was revoked already.
+// WhileAdmitted calls end, which must not wait, if a verifier is revoked before stop is
+// called. It is for long answers that are not Streams. ErrVerifierUnknown says that the
+// verifier is already revoked.
 func (s *Service) WhileAdmitted(ctx context.Context, v Verifier, end func()) (stop func(), err error) {
 	w := &guard{v.ID, end}
 	s.connections.watch(w)
@@ -70,7 +70,7 @@ func (s *Service) WhileAdmitted(ctx context.Context, v Verifier, end func()) (st
 	return func() { s.connections.unwatch(w) }, nil
 }
 
-// stillAdmitted is ErrVerifierUnknown where a verifier was revoked.
+// stillAdmitted returns ErrVerifierUnknown if a verifier was revoked.
 func (s *Service) stillAdmitted(ctx context.Context, v Verifier) error {
 	return s.store.View(ctx, func(r kv.Reader) error {
 		rec, err := readVerifier(r, v.ID)
@@ -90,8 +90,8 @@ func (s *Service) checkPosition(ctx context.Context, at feed.Position) error {
 	return err
 }
 
-// noteHistory notes whether the history that a verifier knows is this store's, which err
-// tells. Only ErrOtherHistory tells that it is not.
+// noteHistory notes, by err, whether a verifier knows this store's history. Only
+// ErrOtherHistory says that it knows another.
 func (s *Service) noteHistory(ctx context.Context, v Verifier, at feed.Position, err error) {
 	switch {
 	case errors.Is(err, ErrOtherHistory):
@@ -112,9 +112,9 @@ func (x *Stream) Close() { x.s.connections.close(x) }
 // another.
 func (x *Stream) Gone() <-chan struct{} { return x.gone }
 
-// Changes returns what follows what it returned before, none where there is nothing
-// yet; the errors are those of Service.Changes. The caller does not change what it
-// gets: other streams get the same.
+// Changes returns the change sets after those that it returned before, none if there are
+// no new ones yet; the errors are those of Service.Changes. The caller must not modify the
+// result: other streams share it.
 func (x *Stream) Changes(ctx context.Context) ([]feed.ChangeSet, error) {
 	var sets []feed.ChangeSet
 	var err error
@@ -134,15 +134,15 @@ func (x *Stream) Changes(ctx context.Context) ([]feed.ChangeSet, error) {
 // the end of the log.
 const nearTail = 16
 
-// tail keeps the change sets that were read last from the end of the log: after a
-// change all streams want the same.
+// tail caches the change sets last read from the end of the log: after a change all
+// streams want the same ones.
 type tail struct {
 	mu    sync.Mutex
 	after uint64
 	sets  []feed.ChangeSet // whole up to their last revision
 }
 
-// changes is Service.Changes where head is the last revision that was heard of.
+// changes is Service.Changes for a known last revision, head.
 func (t *tail) changes(ctx context.Context, s *Service, after feed.Position, head uint64) ([]feed.ChangeSet, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -166,7 +166,7 @@ func (x *Stream) More() <-chan struct{} {
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// Position is where the issuer stands, without a look into the store.
+// Position returns the issuer's current position without reading the store.
 func (x *Stream) Position() feed.Position {
 	head := x.s.ledger.Heard()
 	if x.at.Chain.Revision() > head.Revision() { // a commit that was read before it was announced
@@ -175,13 +175,14 @@ func (x *Stream) Position() feed.Position {
 	return x.s.position(head)
 }
 
-// Silence is how long the verifier has reported nothing.
+// Silence returns how long the verifier has reported nothing.
 func (x *Stream) Silence() time.Duration { return x.s.connections.silence(x, x.s.clock()) }
 
-// Report takes what a verifier says: the position that its store has applied, and
-// where tokens were used. Uses that the verifier can't have seen are dropped, their
-// times are put between its last report and now, and who said so is kept with them; that they can't be written down is logged and no error.
-// ErrOtherIssuer, ErrOtherHistory and ErrAhead refuse the whole report.
+// Report takes a verifier's report: the position that its store has applied, and where
+// tokens were used. Report drops uses that the verifier can't have seen, moves the times
+// of the others between its last report and now, and keeps the verifier's name with them.
+// A failure to write uses is logged and is not an error. ErrOtherIssuer, ErrOtherHistory
+// and ErrAhead refuse the whole report.
 func (s *Service) Report(ctx context.Context, v Verifier, r feed.Report) error {
 	err := s.checkReport(ctx, r.Applied)
 	s.noteHistory(ctx, v, r.Applied, err)
@@ -206,8 +207,8 @@ func (s *Service) Report(ctx context.Context, v Verifier, r feed.Report) error {
 	return nil
 }
 
-// lastSeen is when a verifier was heard of before this process began, to a few minutes;
-// where that is not known, when it was registered.
+// lastSeen returns when a verifier was last seen before this process started, to a few
+// minutes, or if that is unknown, when it was registered.
 func (s *Service) lastSeen(ctx context.Context, v Verifier) time.Time {
 	var seen seenRecord
 	err := s.store.View(ctx, func(r kv.Reader) error { return kv.GetJSON(r, seenKey(v.ID), &seen) })
@@ -217,7 +218,7 @@ func (s *Service) lastSeen(ctx context.Context, v Verifier) time.Time {
 	return seen.At
 }
 
-// checkReport refuses positions that this issuer never told.
+// checkReport refuses positions that this issuer never sent.
 func (s *Service) checkReport(ctx context.Context, at feed.Position) error {
 	if at.Issuer == "" { // a new one, which has nothing yet
 		return nil

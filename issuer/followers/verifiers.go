@@ -42,12 +42,12 @@ type Verifier struct {
 	CreatedBy string            // username, as it was then
 	Revoked   tokens.Revocation // zero while it is not
 
-	Seen      time.Time     // last heard of, to a few minutes where it is not connected; zero: never
-	Connected time.Time     // since when its stream is open; zero: it is not
-	Applied   feed.Position // what it said that it has, of this history
-	Astray    bool          // what it said last is of another history: one store of the two was restored from a backup
+	Seen      time.Time     // last heard from, to a few minutes if it is not connected; zero: never
+	Connected time.Time     // when its stream was opened; zero: not connected
+	Applied   feed.Position // last reported, of this history
+	Astray    bool          // its last position belongs to another history: one of the two stores was restored from a backup
 	Lag       uint64        // revisions that it lacks
-	Behind    time.Duration // how old the first of them is, at least; 0 where it lacks none
+	Behind    time.Duration // least age of the first of them; 0 if it lacks none
 }
 
 // verifierRecord is a verifier in the store.
@@ -59,10 +59,10 @@ type verifierRecord struct {
 	Revoked   tokens.Revocation `json:"revoked,omitzero"`
 }
 
-// RegisterVerifier lets one more program follow the feed, and returns its secret,
-// which is kept nowhere. Administrators may. The name has 1 to MaxVerifierName
-// characters; problems have the field "name". Each verifier needs a secret of its
-// own: of two that share one, only the last to connect is told of changes.
+// RegisterVerifier lets one more program follow the feed, and returns its secret, which
+// is not stored. Only administrators may call it. The name has 1 to MaxVerifierName
+// characters; problems have the field "name". Each verifier needs its own secret: if
+// two share one, only the last to connect hears of changes.
 func (s *Service) RegisterVerifier(ctx context.Context, p ledger.Principal, name string) (Verifier, string, error) {
 	name = strings.TrimSpace(name)
 	if err := checkVerifierName(name); err != nil {
@@ -133,9 +133,9 @@ func registerVerifier(c *ledger.Change, p ledger.Principal, id string, rec verif
 	return auditVerifier(c, p, "verifier.registered", id, rec)
 }
 
-// RevokeVerifier ends a verifier for good, and its open stream and snapshot at once. What its
-// store holds it keeps, and goes on deciding with until its MaxStaleness is over.
-// One that is revoked already stays as it is.
+// RevokeVerifier ends a verifier for good, and its open stream and snapshot at once. The
+// verifier keeps what its store holds, and decides with it until its MaxStaleness is over.
+// A verifier that is already revoked stays as it is.
 func (s *Service) RevokeVerifier(ctx context.Context, p ledger.Principal, id string) error {
 	_, err := s.ledger.UpdateExempt(ctx, func(c *ledger.Change) error {
 		if err := c.AdmitAdmin(p); err != nil {
@@ -164,7 +164,7 @@ func (s *Service) RevokeVerifier(ctx context.Context, p ledger.Principal, id str
 	return err
 }
 
-// auditVerifier writes the row, in the trail of who did it.
+// auditVerifier writes the audit row, in the trail of the person who acted.
 func auditVerifier(c *ledger.Change, p ledger.Principal, kind, id string, rec verifierRecord) error {
 	return c.Audit(p, audit.Event{Kind: kind, Account: p.UserID, Detail: map[string]string{"verifier": rec.Name, "id": id}})
 }
@@ -198,7 +198,7 @@ func (s *Service) AuthenticateVerifier(ctx context.Context, secret string) (Veri
 	return out, err
 }
 
-// Verifier returns one verifier to administrators; to others it is ErrNotFound.
+// Verifier returns one verifier to administrators; others get ErrNotFound.
 func (s *Service) Verifier(ctx context.Context, p ledger.Principal, id string) (Verifier, error) {
 	all, err := s.Verifiers(ctx, p)
 	if err != nil {
@@ -212,8 +212,8 @@ func (s *Service) Verifier(ctx context.Context, p ledger.Principal, id string) (
 	return Verifier{}, ledger.ErrNotFound
 }
 
-// Verifiers lists the verifiers, those that were revoked included, to
-// administrators: by name, the revoked ones last. To others it is ErrNotFound.
+// Verifiers lists the verifiers, including revoked ones, for administrators: by
+// name, the revoked ones last. Others get ErrNotFound.
 func (s *Service) Verifiers(ctx context.Context, p ledger.Principal) ([]Verifier, error) {
 	if !p.Admin {
 		return nil, ledger.ErrNotFound
@@ -260,7 +260,7 @@ func (s *Service) readVerifiers(r kv.Reader) ([]Verifier, error) {
 	return out, nil
 }
 
-// presence fills in what is known of how a verifier follows.
+// presence fills in how a verifier follows.
 func (s *Service) presence(r kv.Reader, v *Verifier, head uint64) error {
 	var seen seenRecord
 	err := kv.GetJSON(r, seenKey(v.ID), &seen)
