@@ -1,9 +1,9 @@
-// Package feedhttp serves an issuer's feed to its verifiers over HTTP, as package
-// internal/feed writes it down.
+// Package feedhttp serves an issuer's feed to its verifiers over HTTP, in the format of
+// package internal/feed.
 //
-// A verifier signs in with its own secret and with nothing else: there is no session
-// and no cookie. The handler keeps nothing for a client but the position that it has
-// reached: each stream reads the change log at its own pace, and all wake together.
+// A verifier authenticates with its own secret only, without a session or a cookie. The
+// handler keeps only the position that a client has reached: each stream reads the
+// change log at its own pace, and all streams wake together.
 package feedhttp
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/rind-dev/rind/issuer/followers"
 )
 
-// Prefix is how the path of every request begins that the handler answers.
+// Prefix begins the path of every request that the handler answers.
 const Prefix = "/feed/v1/"
 
 // Config is what a Handler works with. Issuer must be set.
@@ -76,7 +76,7 @@ func New(cfg Config) *Handler {
 	return f
 }
 
-// routes says what is where.
+// routes registers the handlers of all paths.
 func (f *Handler) routes(stream deadline.Class) {
 	f.mux = deadline.NewMux()
 	f.mux.HandleFunc("GET "+feed.PathStream, stream, f.serve(f.stream))
@@ -99,8 +99,8 @@ type asked struct {
 	begun    bool // the answer is on its way
 }
 
-// serve makes a handler of h for registered verifiers. Answers are plain text: who
-// reads them is an operator, in a log.
+// serve makes h a handler for registered verifiers. Errors are plain text, because
+// operators read them in a log.
 func (f *Handler) serve(h func(*asked) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a := &asked{Request: r, w: w}
@@ -145,16 +145,16 @@ var (
 	errReadable = &refusal{http.StatusForbidden, "verifiers must connect over HTTPS; anything this one sent could be read on its way, including its secret: revoke it and register another"}
 )
 
-// maxIssuer is the length of an issuer's id, in bytes, at most.
+// maxIssuer is the greatest length of an issuer's id, in bytes.
 const maxIssuer = 64
 
-// retryAfter is how many seconds a verifier is told to wait that gets 503.
+// retryAfter is how many seconds a verifier is told to wait after a 503.
 const retryAfter = "10"
 
 func badRequest(text string) error { return &refusal{http.StatusBadRequest, text} }
 
-// answer turns an error into a status. Where the answer is on its way it is cut off,
-// so that nobody takes it for whole.
+// answer turns an error into a status. If the answer has begun, it is cut off, so that
+// nobody takes it for complete.
 func (f *Handler) answer(a *asked, err error) {
 	if a.begun {
 		f.lines.info(a, "feed: an answer was cut off", "path", a.URL.Path, "error", clip(err))
@@ -248,7 +248,7 @@ func (f *Handler) report(a *asked) error {
 	return nil
 }
 
-// readPosition reads from where a stream goes on.
+// readPosition reads the position from which a stream continues.
 func readPosition(r *http.Request) (at feed.Position, err error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

@@ -9,18 +9,18 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Limits of what one user makes, so that nobody fills the store, or takes names, for nothing.
+// Limits of what one user makes, so that nobody needlessly fills the store or takes names.
 const (
 	MaxProjectsDaily = 200 // projects that a user creates in a day, UTC, unless Config says otherwise
 	MaxReservedNames = 30  // names that are held back because a user deleted their projects, when it creates another
 )
 
-// reservedBy lists when names are free again that a user's deletions hold back.
+// reservedBy lists when the names that a user's deletions hold back become free again.
 type reservedBy struct {
 	Until []time.Time `json:"until"`
 }
 
-// current are those that are held still.
+// current returns the times of the names that are still held back.
 func (h reservedBy) current(now time.Time) (out []time.Time) {
 	for _, t := range h.Until {
 		if now.Before(t) {
@@ -39,8 +39,8 @@ func readReservedBy(c *ledger.Change, userID string) (h reservedBy, err error) {
 	return h, err
 }
 
-// countReserved notes that a deletion of p's holds a name back. It refuses nothing: to delete is not
-// what has to be rare.
+// countReserved notes that a deletion by p holds a name back. It refuses nothing: only creations
+// are limited, not deletions.
 func countReserved(c *ledger.Change, p ledger.Principal, until time.Time) error {
 	h, err := readReservedBy(c, p.UserID)
 	if err != nil || len(h.Until) > MaxReservedNames {
@@ -50,8 +50,8 @@ func countReserved(c *ledger.Change, p ledger.Principal, until time.Time) error 
 	return kv.PutJSON(c, reservedByKey(p.UserID), h)
 }
 
-// checkProjectRate refuses another project to who created many today, or deleted many whose names
-// are held back.
+// checkProjectRate refuses another project if p created too many today, or deleted too many whose
+// names are still held back.
 func (s *Service) checkProjectRate(c *ledger.Change, p ledger.Principal) error {
 	h, err := readReservedBy(c, p.UserID)
 	if err != nil {

@@ -99,14 +99,15 @@ type MemberRecord struct {
 	Excluded Exclusion `json:"excluded,omitzero"` // the member's tokens are shut out
 }
 
-// forbiddenNames names, normalized, would be mistaken for a part of an index's address,
-// or for the file that people pass to "pip install" with the -r forgotten.
+// forbiddenNames are normalized names that could be mistaken for part of an index's address,
+// or for the file that people pass to "pip install" when they forget -r.
 var forbiddenNames = []string{"legacy", "requirements-txt", "rrequirements-txt", "simple"}
 
-// Create registers a project with p as its owner, under a name by PEP 508
-// of at most MaxProjectName characters, which no project has after normalization
-// by PEP 503, and for which none that was deleted is held back. White space around
-// it is dropped. It returns the revision too. Its problems have the field "name", and none where the user made too many today, or holds too many names back.
+// Create registers a project with p as its owner. The name follows PEP 508 and has at
+// most MaxProjectName characters; after normalization by PEP 503, no project may have it
+// and no deleted project may hold it back. Create drops white space around it. It returns
+// the revision too. Problems have the field "name", except if the user created too many
+// projects today or holds too many names back.
 func (s *Service) Create(ctx context.Context, p ledger.Principal, name string) (Project, uint64, error) {
 	name = strings.TrimSpace(name)
 	if err := checkProjectName(name); err != nil {
@@ -201,8 +202,8 @@ func (rec Record) head() headRecord {
 	}
 }
 
-// Get returns the project of a name, which need not be normalized, to its
-// members and to administrators; to others it is ErrNotFound.
+// Get returns the project with a name, which need not be normalized, to its
+// members and to administrators; others get ErrNotFound.
 func (s *Service) Get(ctx context.Context, p ledger.Principal, name string) (Project, error) {
 	var out Project
 	err := s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
@@ -216,7 +217,7 @@ func (s *Service) Get(ctx context.Context, p ledger.Principal, name string) (Pro
 	return out, err
 }
 
-// VisibleTo reads the project of a name if p may see it, else ErrNotFound.
+// VisibleTo reads the project with a name if p may see it, or returns ErrNotFound.
 func VisibleTo(r kv.Reader, p ledger.Principal, name string) (Record, error) {
 	rec, err := ByName(r, name)
 	if err != nil {
@@ -228,7 +229,7 @@ func VisibleTo(r kv.Reader, p ledger.Principal, name string) (Record, error) {
 	return rec, nil
 }
 
-// ByName reads the project of a name, normalized or not, or ErrNotFound.
+// ByName reads the project with a name, normalized or not, or returns ErrNotFound.
 func ByName(r kv.Reader, name string) (Record, error) {
 	if len(name) > MaxProjectName || !caveats.ValidProjectName(name) {
 		return Record{}, ledger.ErrNotFound
@@ -268,7 +269,7 @@ func (rec Record) count(role Role) (n int) {
 	return n
 }
 
-// View makes the project that asker sees.
+// View makes the project as asker sees it.
 func (rec Record) View(r kv.Reader, asker string) (Project, error) {
 	p := Project{
 		ID: rec.ID, Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created,

@@ -11,11 +11,11 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// MaxLimits is how many versions, and how many networks, a token names.
+// MaxLimits is the greatest number of versions, and of networks, that a token names.
 const MaxLimits = 20
 
-// Limits narrow what a token does beyond its projects and its life. A list that is
-// empty limits nothing.
+// Limits narrow what a token can do, beyond its projects and its life. An empty list
+// limits nothing.
 type Limits struct {
 	Versions []string `json:"versions,omitempty"` // PEP 440: the releases that it uploads, 1.0 being 1.0.0
 	Networks []string `json:"networks,omitempty"` // CIDR prefixes of clients; an address stands for itself alone
@@ -83,8 +83,8 @@ func checkList(ps *problem.Problems, field, code string, in []string, read func(
 	return out
 }
 
-// readNetwork reads a CIDR prefix without bits beyond its length, or an address. One
-// of IPv4 in IPv6 is none, since no client ever has such an address.
+// readNetwork reads a CIDR prefix without bits beyond its length, or an address. It
+// refuses IPv4 in IPv6, since no client ever has such an address.
 func readNetwork(s string) (string, bool) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {

@@ -17,13 +17,12 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// MaxText is the length, in characters, that a token has at most when it is
-// issued. It is less than token.MaxText, so that the holder of any token can
-// still narrow it.
+// MaxText is the greatest length, in characters, of a token when it is issued. It is
+// less than token.MaxText, so that the holder of any token can still narrow it.
 const MaxText = token.MaxText - 1024
 
-// Skew is how long before its minting a token with a life is valid, so that a
-// verifier whose clock is a little behind takes it.
+// Skew is how long before its minting a token with a life becomes valid, so that a
+// verifier whose clock is a little behind accepts it.
 const Skew = 60 * time.Second
 
 // MintRequest says what token to mint. Each choice is the person's: there is no
@@ -46,11 +45,11 @@ type Minted struct {
 	Revision uint64 // a verifier that has applied it knows the token
 }
 
-// Mint makes a token of p's. All that is wrong with the request comes back at
-// once, under the fields "label", "scope", "projects", "register", "life", "expires",
+// Mint makes a token for p. It returns all problems of the request at once, under
+// the fields "label", "scope", "projects", "register", "life", "expires",
 // "versions", "networks" and "actions"; a user with MaxTokens tokens gets
-// "too_many_tokens" with no field. Where the form has made a token before it is an
-// RepeatedError, and for who makes tokens too fast a TooFastError.
+// "too_many_tokens" with no field. If the form has already made a token, the error is a
+// RepeatedError, and if the user makes tokens too fast, a TooFastError.
 func (s *Service) Mint(ctx context.Context, p ledger.Principal, req MintRequest) (Minted, error) {
 	id, root, err := s.material()
 	if err != nil {
@@ -89,8 +88,8 @@ func (s *Service) Mint(ctx context.Context, p ledger.Principal, req MintRequest)
 	return out, nil
 }
 
-// material is what a new token is made of: its id, and a root key, which the caller
-// wipes.
+// material makes the id and the root key of a new token. The caller wipes the root
+// key.
 func (s *Service) material() (id string, root []byte, err error) {
 	id, err = s.ledger.NewID()
 	if err != nil {
@@ -103,8 +102,8 @@ func (s *Service) material() (id string, root []byte, err error) {
 // errDraft ends a transaction that is to change nothing.
 var errDraft = errors.New("tokens: only a draft")
 
-// Draft is the token that Mint would make of a request, with no id, or what is wrong
-// with it, as Mint has it. It changes nothing.
+// Draft returns the token that Mint would make from a request, without an id, or the
+// problems that Mint would return. It changes nothing.
 func (s *Service) Draft(ctx context.Context, p ledger.Principal, req MintRequest) (Token, error) {
 	if err := s.drafts.take(p.UserID, s.clock()); err != nil {
 		return Token{}, err
@@ -130,8 +129,8 @@ func (s *Service) Draft(ctx context.Context, p ledger.Principal, req MintRequest
 	return out, nil
 }
 
-// draftToken checks a request against the rules and the store and makes the record of
-// the token out of it.
+// draftToken checks a request against the rules and the store, and makes the token's
+// record from it.
 func (s *Service) draftToken(c *ledger.Change, p ledger.Principal, req MintRequest) (tokenRecord, error) {
 	var ps problem.Problems
 	rec := tokenRecord{User: p.UserID, Scope: req.Scope, Created: c.Now, Factor: p.Actor.Factor, Serial: c.Revision}
@@ -232,7 +231,7 @@ func (req MintRequest) count() int {
 	return len(req.Projects)
 }
 
-// mintToken makes the macaroon and stores what is kept of it. The caller writes the audit
+// mintToken makes the macaroon and stores the token's records. The caller writes the audit
 // row.
 func (s *Service) mintToken(c *ledger.Change, id string, root []byte, rec tokenRecord) (Minted, error) {
 	cs := issuedCaveats(rec)

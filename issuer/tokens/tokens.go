@@ -18,8 +18,8 @@ const (
 	MaxTokens        = 10_000 // tokens of a user that are not revoked, expired ones included
 )
 
-// Scope is what a token reaches at most. What it reaches at a moment is that part
-// of it in which its owner has a role then.
+// Scope bounds the projects that a token reaches. At any moment it reaches those of
+// them in which its owner has a role.
 type Scope string
 
 // The scopes; there is no default.
@@ -38,7 +38,7 @@ const (
 	StateRevoked State = "revoked"
 )
 
-// Token is what may be shown of a token. It holds nothing secret.
+// Token describes a token for display. It holds no secret.
 type Token struct {
 	ID       string // UUID, the macaroon's identifier
 	UserID   string
@@ -66,9 +66,9 @@ type Revocation struct {
 	Reason   string    `json:"reason,omitempty"`   // that an administrator gave; "" is not said
 }
 
-// tokenRecord is a token in the store, but for what verifiers need besides. Scope,
-// Projects, Limits and Expires are what holds now; what was issued, and may have
-// been wider, stands in the chainRecord.
+// tokenRecord is a token in the store, except for its chainRecord. Scope, Projects,
+// Limits and Expires are the current ones; the chainRecord holds what was issued, which
+// may have been wider.
 type tokenRecord struct {
 	User     string         `json:"user"`
 	Label    string         `json:"label"`
@@ -111,7 +111,7 @@ type TokenPage struct {
 	Unrevoked int     // those of them that are not revoked
 }
 
-// List lists a user's tokens, those that have expired or were revoked included.
+// List lists a user's tokens, including expired and revoked ones.
 func (s *Service) List(ctx context.Context, userID string, page Page) (TokenPage, error) {
 	limit := ledger.PageSize(page.Limit)
 	now := s.clock()
@@ -195,7 +195,7 @@ func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
 	return out, nil
 }
 
-// Get returns a token to its owner and to administrators; to others it is
+// Get returns a token to its owner and to administrators; others get
 // ErrNotFound.
 func (s *Service) Get(ctx context.Context, p ledger.Principal, id string) (Token, error) {
 	now := s.clock()

@@ -22,18 +22,18 @@ type Use struct {
 	Project string    `json:"project,omitempty"` // normalized name
 	Network string    `json:"network,omitempty"` // the client's /24 or, with IPv6, /48; "" where unknown
 
-	// Verifier is the name of the remote verifier that says so, and whose word for it
-	// there is; "" where this issuer saw it itself.
+	// Verifier is the name of the remote verifier that reported the use; "" if this
+	// issuer saw it itself.
 	Verifier string `json:"verifier,omitempty"`
 }
 
-// RecordUse notes that a token was used, and counts it for the project, if the token
-// reaches it. Within a minute only the first use is kept as the last one. A time to
-// come counts as now, an older one than is known changes only the count, and a token
-// that does not exist is ErrNotFound.
+// RecordUse notes that a token was used, and counts the use for the project if the token
+// reaches it. Within a minute it keeps only the first use as the last one. A time in the
+// future counts as now, a time before the last known use changes only the count, and the
+// error for a token that does not exist is ErrNotFound.
 //
-// A use is no change of state: it has no audit row, and verifiers do not hear of it.
-// The owner of the token is told of its first one.
+// A use does not change the issuer's state: it has no audit row, and verifiers do not hear
+// of it. The owner of the token gets a notice of its first use.
 func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from netip.Addr, at time.Time) error {
 	use := s.coarseUse(project, from, at)
 	return s.exempt.Update(ctx, func(tx kv.Tx) error { return s.noteUse(tx, tokenID, use, 1, "") })
@@ -102,12 +102,12 @@ func noteProjectUse(tx kv.Tx, project, id string, use Use) error {
 	return kv.PutJSON(tx, usedKey(project, id), use)
 }
 
-// usesAtOnce is how many uses one transaction notes: others wait for it who change something.
+// usesAtOnce is how many uses one transaction notes: other changes wait for it.
 const usesAtOnce = 50
 
-// RecordUses notes what a verifier reports, as RecordUse does, in short transactions, and
-// that it was this verifier that said so. What a verifier can't know is dropped: see
-// reported. since is when it reported last.
+// RecordUses notes the uses that a verifier reports, as RecordUse does, in short
+// transactions, together with the verifier's name. It drops uses that the verifier can't
+// have seen: see reported. since is when the verifier reported last.
 func (s *Service) RecordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
 	uses = slices.Clone(uses[:min(len(uses), feed.MaxUses)])
 	slices.SortStableFunc(uses, func(a, b feed.Use) int { return a.At.Compare(b.At) }) // the first use is told
@@ -139,10 +139,10 @@ func (s *Service) recordPart(ctx context.Context, verifier string, since time.Ti
 	})
 }
 
-// reported is a use that a verifier reports, as it may have been, and ErrNotFound where
-// it can't have been: the token has to exist, and its owner has to be able to upload to
-// the project with it. It was between the last report and now, by the issuer's clock,
-// and before the token ended.
+// reported returns a reported use with its time corrected, or ErrNotFound if the use is
+// impossible: the token has to exist, and its owner has to be able to upload to the
+// project with it. The time is put between the last report and now, by the issuer's
+// clock, and before the end of the token.
 func (s *Service) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error) {
 	if !caveats.ValidUUID(u.Token) || len(u.Project) > projects.MaxProjectName || !caveats.ValidProjectName(u.Project) {
 		return Use{}, ledger.ErrNotFound
