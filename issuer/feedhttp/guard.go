@@ -7,17 +7,17 @@ import (
 	"github.com/rind-dev/rind/internal/clientip"
 )
 
-// ownHeaders are what clients send of themselves. A request that comes without TLS from
-// this machine and has any other was passed on by a proxy, whatever that calls it
-// (Via, X-Real-IP, X-Forwarded-Host, …), or could have been.
+// ownHeaders are the headers that clients themselves send. If a request comes without TLS
+// from this machine and has any other header (Via, X-Real-IP, X-Forwarded-Host, …), a
+// proxy may have passed it on.
 var ownHeaders = map[string]bool{
 	"Accept": true, "Accept-Encoding": true, "Authorization": true, "Connection": true, "Content-Length": true,
 	"Content-Type": true, "User-Agent": true,
 }
 
 // guard refuses a request that somebody on the way could have read: one that came
-// neither by TLS, nor from this machine, nor from a proxy that may be believed and says
-// that it came by TLS.
+// neither by TLS, nor from this machine, nor from a trusted proxy that says that it came
+// by TLS.
 func (f *Handler) guard(r *http.Request) error {
 	addr, known := clientip.Parse(r.RemoteAddr)
 	if !known {

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// What may be written to the log because of what a verifier, or all strangers together,
-// ask for: lines in a minute, and bytes of an error in each.
+// Limits of what the requests of a verifier, or of all strangers together, may write to
+// the log: lines in a minute, and bytes of an error in each line.
 const (
 	maxLines = 20
 	maxError = 300
 )
 
-// lines writes to the log, so much and no more.
+// lines writes to the log within these limits.
 type lines struct {
 	log *slog.Logger
 	now func() time.Time
@@ -22,7 +22,7 @@ type lines struct {
 	of  map[string]*minute // by the id of the verifier, "" for strangers
 }
 
-// minute is what one of them caused within one.
+// minute counts what one verifier caused within a minute.
 type minute struct {
 	began            time.Time
 	written, dropped int
@@ -41,8 +41,8 @@ func (l *lines) info(a *asked, message string, args ...any) {
 	l.log.InfoContext(a.Context(), message, args...)
 }
 
-// admit counts a line, and tells whether it may be written and how many were not
-// before it.
+// admit counts a line, and tells whether it may be written and how many before it
+// were dropped.
 func (l *lines) admit(id string) (dropped int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +67,7 @@ func (l *lines) admit(id string) (dropped int, ok bool) {
 	return dropped, true
 }
 
-// clip is the text of an error, which may quote what was sent.
+// clip shortens the text of an error, which may quote what was sent.
 func clip(err error) string {
 	s := err.Error()
 	if len(s) <= maxError {

@@ -11,21 +11,21 @@ import (
 	"github.com/rind-dev/rind/issuer/followers"
 )
 
-// What snapshots take. Each has one frame in memory; the store is read for a frame in
-// one short transaction, and not while the frame is on its way.
+// Limits of snapshots. Each has one frame in memory; one short transaction reads a frame
+// from the store, and ends before the frame is sent.
 const (
 	maxSnapshots = 64               // on their way at once
 	maxReads     = 4                // that read the store at once
 	placeWait    = 20 * time.Second // for a place; then 503
 
-	// Where others wait, one that is older than slowAfter, and took less than slowRate
-	// bytes a second of the time that it was waited for, makes room.
+	// While others wait, a snapshot makes room if it is older than slowAfter and its client
+	// took less than slowRate bytes a second of the time spent writing to it.
 	slowAfter = 30 * time.Second
 	slowRate  = 8 << 10
 )
 
-// places are those of the snapshots on their way. A verifier has one: a second takes
-// the place of the first, which probably hangs on a dead connection.
+// places limits the snapshots on their way. A verifier has one place: its second snapshot
+// takes the place of the first, which probably hangs on a dead connection.
 type places struct {
 	mu    sync.Mutex
 	taken map[string]*place // by verifier
@@ -36,7 +36,7 @@ type places struct {
 	after time.Duration // slowAfter
 }
 
-// place is that of one snapshot. places' mutex guards bytes and waited.
+// place is the place of one snapshot. The mutex of places guards bytes and waited.
 type place struct {
 	verifier string
 	end      context.CancelCauseFunc
@@ -50,8 +50,8 @@ func newPlaces() *places {
 	return &places{taken: make(map[string]*place), turn: make(map[string]uint64), freed: make(chan struct{}), max: maxSnapshots, wait: placeWait, after: slowAfter}
 }
 
-// take takes a place, which end ends. Its errors are the cause of ctx, errBusy, and
-// errReplaced where the verifier asks again meanwhile.
+// take takes a place; end ends its snapshot. The errors are the cause of ctx, errBusy, and
+// errReplaced if the verifier asks again meanwhile.
 func (p *places) take(ctx context.Context, verifier string, end context.CancelCauseFunc) (*place, error) {
 	p.mu.Lock()
 	p.turn[verifier]++
@@ -75,8 +75,8 @@ func (p *places) take(ctx context.Context, verifier string, end context.CancelCa
 	}
 }
 
-// try takes a place if there is one. Where somebody makes room it returns when that
-// one has left, and when any has.
+// try takes a place if one is free. Otherwise it returns channels: leaving closes when the
+// snapshot that makes room has left, freed when any has.
 func (p *places) try(verifier string, turn uint64, end context.CancelCauseFunc) (mine *place, leaving, freed <-chan struct{}, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *places) try(verifier string, turn uint64, end context.CancelCauseFunc) 
 	return mine, nil, nil, nil
 }
 
-// slowest is who makes room, nil where nobody has to. The caller holds the mutex.
+// slowest returns the place that has to make room, or nil. The caller holds the mutex.
 func (p *places) slowest() (out *place) {
 	least := float64(slowRate)
 	for _, x := range p.taken {
@@ -131,7 +131,7 @@ func (p *places) moved(x *place, n int, took time.Duration) {
 	x.waited += took
 }
 
-// counter counts for a place what an answer takes, piece by piece.
+// counter counts the bytes and the time of an answer for a place, piece by piece.
 type counter struct {
 	places *places
 	place  *place
@@ -176,8 +176,8 @@ func (f *Handler) snapshot(a *asked) error {
 	return err
 }
 
-// sendSnapshot sends a snapshot; the store is read, or waited for, only while nothing
-// is written.
+// sendSnapshot sends a snapshot; it reads the store, or waits for it, only while it
+// writes nothing.
 func (f *Handler) sendSnapshot(ctx context.Context, a *asked, mine *place) error {
 	if err := f.beginRead(ctx); err != nil {
 		return err

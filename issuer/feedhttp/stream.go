@@ -14,11 +14,11 @@ import (
 // probably dead, whatever the network still takes.
 var errSilent = errors.New("feedhttp: the verifier has not reported for too long")
 
-// errGone ends a stream that something has taken the place of.
+// errGone ends a stream that was replaced, or whose verifier was revoked.
 var errGone = errors.New("feedhttp: the verifier opened another stream, which also happens when two share a secret, or it was revoked")
 
-// stream answers GET PathStream. It ends when the verifier is gone, silent or
-// revoked, or opens another, and when the server shuts down.
+// stream answers GET PathStream. It ends when the verifier disconnects, is silent or
+// revoked, or opens another stream, and when the server shuts down.
 func (f *Handler) stream(a *asked) error {
 	at, err := readPosition(a.Request)
 	if err != nil {
@@ -45,11 +45,11 @@ func (f *Handler) stream(a *asked) error {
 	return nil
 }
 
-// endTime is how long a stream that has to end may take for what it is writing.
+// endTime is how long a stream that has to end may take to finish its current write.
 const endTime = 5 * time.Second
 
-// cutLate cuts a stream off whose verifier is gone and that does not end by itself,
-// because nobody reads it.
+// cutLate cuts off a stream that has to end but does not end by itself, because nobody
+// reads it.
 func cutLate(request context.Context, gone, over <-chan struct{}) {
 	select {
 	case <-over:
@@ -65,7 +65,7 @@ func cutLate(request context.Context, gone, over <-chan struct{}) {
 	}
 }
 
-// follow sends what x has, and each heartbeat where the issuer is.
+// follow sends the changes of x, and with each heartbeat the issuer's position.
 func (f *Handler) follow(ctx context.Context, w *writer, x *followers.Stream) error {
 	if err := w.position(x.Position()); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (f *Handler) follow(ctx context.Context, w *writer, x *followers.Stream) er
 	}
 }
 
-// send sends what follows what x has sent.
+// send sends the next changes of x.
 func (f *Handler) send(ctx context.Context, w *writer, x *followers.Stream) error {
 	sets, err := x.Changes(ctx)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 )
 
-// What the reports of one verifier may take of the issuer, which writes down what they say:
-// one is read and written down at a time, and the next comes at once only where it was
-// small. A follower sends ten a second at most.
+// Limits of the reports of one verifier, which the issuer has to store: it reads and stores
+// one at a time, and takes the next at once only if that one was small. A follower sends at
+// most ten a second.
 const (
 	turnWait  = 5 * time.Second        // for the turn; then 503
 	maxTurns  = 4                      // reports of one verifier that wait
@@ -21,19 +21,19 @@ const (
 
 var errTurns = &refusal{http.StatusServiceUnavailable, "this verifier sends too many reports at once; try again"}
 
-// turns are whose turn it is to be heard, verifier by verifier.
+// turns serializes the reports of each verifier.
 type turns struct {
 	mu sync.Mutex
 	of map[string]*turn
 }
 
-// turn is that of the reports of one verifier.
+// turn serializes the reports of one verifier.
 type turn struct {
-	busy    chan struct{} // full while one is heard, and in the pause behind it
+	busy    chan struct{} // full while a report is handled, and in the pause after it
 	waiting int
 }
 
-// take waits for a verifier's turn. Give it back by release, with how many uses there were.
+// take waits for a verifier's turn. Give it back with release and the number of uses in the report.
 func (t *turns) take(ctx context.Context, verifier string) (release func(uses int), err error) {
 	t.mu.Lock()
 	if t.of == nil {
