@@ -149,8 +149,8 @@ func handOver(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record
 	return changeRole(c, p, rec, inv.By, RoleMaintainer)
 }
 
-// DeclineInvitation uses an invitation up without accepting it; it is ErrNotFound as
-// AcceptInvitation has it. Its answer is the invitation as it was.
+// DeclineInvitation uses an invitation up without accepting it, and returns it as it was.
+// It returns ErrNotFound in the same cases as AcceptInvitation.
 func (s *Service) DeclineInvitation(ctx context.Context, p ledger.Principal, id string) (out Invitation, err error) {
 	_, err = s.ledger.Update(ctx, func(c *ledger.Change) error {
 		inv, rec, err := s.takeInvitation(c, p, id)

@@ -33,8 +33,8 @@ const (
 type InviteRequest struct {
 	To   string // a user's name, or an e-mail address; whether an account has it is told to nobody
 	Role Role
-	// Hand is set where the inviter hands the project on: the invited, who may be a
-	// member, becomes an owner, and the inviter what Hand says. Role is not read then.
+	// Hand is set if the inviter hands the project on: the invited user, who may already be
+	// a member, becomes an owner, and the inviter gets what Hand says. Role is not read then.
 	Hand Stay
 }
 
@@ -57,8 +57,8 @@ type Invited struct {
 	Invitation
 	UserID string // of the user who has the name To; "" where To is an address, or nobody has it
 	Secret string // of the link in the mail; it is in this answer only
-	// Quiet says that the recipient was sent enough mails about invitations today: this
-	// one is not to be sent. Nobody is told.
+	// Quiet says that the recipient has had enough mails about invitations today, so this
+	// one must not be sent. Nobody learns of that.
 	Quiet bool
 	// Address is where the mail goes; "" where Quiet is set, or there is no such user. Nobody is told.
 	Address string
@@ -83,9 +83,9 @@ type inviteRecord struct {
 }
 
 // Invite asks somebody into a project; only its owners may. The answer does not tell
-// whether there is an account: who is invited by a name that nobody has is never able to
-// accept. Problems have the fields "user" and "role", and no field where the
-// project or the inviter has too many invitations out.
+// whether the account exists: nobody can ever accept an invitation to a name that nobody
+// has. Problems have the fields "user" and "role", and no field if the project or the
+// inviter has too many invitations out.
 func (s *Service) Invite(ctx context.Context, p ledger.Principal, project string, req InviteRequest) (Invited, error) {
 	id, secret, err := s.invitationSecret()
 	if err != nil {
@@ -183,8 +183,8 @@ func (s *Service) bindInvitation(c *ledger.Change, ps *problem.Problems, inv *in
 	return err
 }
 
-// recipient is by what an invitation is found from the side of who is invited: the id of
-// a user, or a hash of an address or of a name that nobody has.
+// recipient returns the key by which an invitation is found for the invited person: the id
+// of a user, or a hash of an address or of a name that nobody has.
 func (inv inviteRecord) recipient() string {
 	switch {
 	case inv.User != "":
@@ -271,8 +271,8 @@ func (inv inviteRecord) view(id, project string) Invitation {
 }
 
 // Resend makes a new link for an invitation to a project, and ends the one before; it
-// can be accepted for InvitationLife again. Only owners may. It counts like an
-// invitation; one that there is not is ErrNotFound.
+// can be accepted for InvitationLife again. Only owners may. It counts like a new
+// invitation; the error for one that does not exist is ErrNotFound.
 func (s *Service) Resend(ctx context.Context, p ledger.Principal, project, id string) (Invited, error) {
 	_, secret, err := s.invitationSecret()
 	if err != nil {
@@ -312,8 +312,8 @@ func (s *Service) Resend(ctx context.Context, p ledger.Principal, project, id st
 	return out, err
 }
 
-// Uninvite withdraws an invitation to a project; only owners may. One that there is
-// not, since it was answered for instance, is ErrNotFound.
+// Uninvite withdraws an invitation to a project; only owners may. If it does not exist,
+// for instance because it was answered, the error is ErrNotFound.
 func (s *Service) Uninvite(ctx context.Context, p ledger.Principal, project, id string) error {
 	_, err := s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		inv, err := readInvite(c, id)

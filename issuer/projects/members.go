@@ -30,9 +30,9 @@ func checkNewMember(c *ledger.Change, rec Record, userID string) error {
 	return ps.Err()
 }
 
-// SetRole changes the role of a member; only owners may. Nothing changes where
-// the member has the role already. The project's last owner stays one: the
-// problem "last_owner" has no field.
+// SetRole changes the role of a member; only owners may. Nothing changes if the
+// member already has the role. The project's last owner stays one: the problem
+// "last_owner" has no field.
 func (s *Service) SetRole(ctx context.Context, p ledger.Principal, project, userID string, role Role) (uint64, error) {
 	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		m, ok := rec.Members[userID]
@@ -70,9 +70,9 @@ func endOwnership(c *ledger.Change, p ledger.Principal, rec Record, userID strin
 	return dropInvitesBy(c, p, rec, userID)
 }
 
-// RemoveMember takes a user's role in a project away; only owners may. To remove
-// oneself is to leave. The project's last owner stays: "last_owner", no field.
-// Tokens are not touched; they no longer reach the project, since a verifier asks
+// RemoveMember takes a user's role in a project away; only owners may. Owners who
+// remove themselves leave. The project's last owner stays: "last_owner", no field.
+// Tokens do not change, but they no longer reach the project, since a verifier checks
 // who its members are.
 func (s *Service) RemoveMember(ctx context.Context, p ledger.Principal, project, userID string) (uint64, error) {
 	if userID == p.UserID {

@@ -15,9 +15,9 @@ import (
 // MaxReason is the length, in characters, of the reason that an administrator gives.
 const MaxReason = 200
 
-// All lists the tokens of everybody, those that have expired or were revoked
-// included, to administrators; to others it is ErrNotFound. How many there are is not
-// counted: Total and Unrevoked are 0.
+// All lists everybody's tokens, including expired and revoked ones, for
+// administrators; others get ErrNotFound. It does not count them: Total and
+// Unrevoked are 0.
 func (s *Service) All(ctx context.Context, p ledger.Principal, page Page) (TokenPage, error) {
 	if !p.Admin {
 		return TokenPage{}, ledger.ErrNotFound
@@ -56,9 +56,9 @@ func (s *Service) All(ctx context.Context, p ledger.Principal, page Page) (Token
 }
 
 // RevokeFor is Revoke by an administrator who says why: the reason, of 1 to MaxReason
-// characters, stands in the audit rows, and is shown to the token's owner. It is no
-// part of what is said to whoever presents the token. Its problems have the field
-// "reason"; to others it is ErrNotFound.
+// characters, is in the audit rows and is shown to the token's owner, but not to whoever
+// presents the token. Problems have the field "reason"; users who are not administrators
+// get ErrNotFound.
 func (s *Service) RevokeFor(ctx context.Context, p ledger.Principal, id, reason string) (revision uint64, done bool, err error) {
 	if !p.Admin {
 		return 0, false, ledger.ErrNotFound

@@ -10,9 +10,9 @@ import (
 )
 
 // Rename gives a token of p's another label, by the rules of Mint and under the
-// field "label". Verifiers know no labels, so they hear nothing of it. A token that
-// was revoked is "token_over" with no field; the label that a token has already is no
-// change, and writes nothing.
+// field "label". Verifiers do not know labels, so they hear nothing of it. A revoked
+// token gives the problem "token_over" with no field; giving a token the label that it
+// already has writes nothing.
 func (s *Service) Rename(ctx context.Context, p ledger.Principal, id, label string) error {
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
 		rec, err := ownedToken(c, p, id)

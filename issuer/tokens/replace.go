@@ -10,7 +10,7 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// MaxOverlap is how long a token that was replaced may go on working at most.
+// MaxOverlap is the longest time that a replaced token may go on working.
 const MaxOverlap = 72 * time.Hour
 
 // RegenerateRequest says how to replace a token.
@@ -21,12 +21,12 @@ type RegenerateRequest struct {
 	IdempotencyKey string        // as MintRequest has it
 }
 
-// Regenerate replaces a token of p's by one with another secret, and with the label,
-// the projects and the limits that the old one has now. The old one, unless it ends
-// sooner by itself, works for Overlap more, or is revoked at once; all that in one
-// change. A token that was revoked is "token_over", one that was replaced before
-// "token_replaced", both with no field; the rest is under "life", "expires" and
-// "overlap". It may be a RepeatedError or a TooFastError, as with Mint.
+// Regenerate replaces a token of p with one that has another secret, and the label, the
+// projects and the limits that the old one has now. In the same change, the old token is
+// revoked, or goes on working for Overlap unless it ends sooner by itself. A revoked
+// token gives the problem "token_over", a token that was replaced before
+// "token_replaced", both with no field; other problems are under "life", "expires" and
+// "overlap". The error may be a RepeatedError or a TooFastError, as with Mint.
 func (s *Service) Regenerate(ctx context.Context, p ledger.Principal, id string, req RegenerateRequest) (Minted, error) {
 	fresh, root, err := s.material()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// RestrictRequest says how to narrow a token. What is empty stays as it is.
+// RestrictRequest says how to narrow a token. Empty fields change nothing.
 type RestrictRequest struct {
 	Projects []string  // names of those that it may still upload to
 	Expires  time.Time // earlier end; a fraction of a second is dropped

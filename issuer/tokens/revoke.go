@@ -13,10 +13,10 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Revoke ends a token for good; its owner may, and an administrator. To anyone
-// else it is ErrNotFound. A token that is revoked already stays as it is: no
-// error, no further audit row, and the revision returned is the current one. done
-// tells whether this call revoked it, so of several at once one tells the owner.
+// Revoke ends a token for good; only its owner and administrators may. Others get
+// ErrNotFound. A token that is already revoked stays as it is: no error, no further
+// audit row, and the revision returned is the current one. done tells whether this
+// call revoked it, so that only one of several concurrent calls tells the owner.
 //
 // The label is free again at once. The record stays, so that lists and denials
 // can say what became of the token.

@@ -13,8 +13,8 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Sort is an order of a list of tokens. Those that work stand first in each; where two
-// are equal, the newer one does.
+// Sort is an order of a list of tokens. Each order puts working tokens first, and of two
+// equal tokens the newer one.
 type Sort string
 
 // The orders.
@@ -27,7 +27,7 @@ const (
 	SortExpires Sort = "expires" // ends soonest first, without end last
 )
 
-// Query picks tokens of a list. What is empty picks all.
+// Query picks tokens of a list. An empty field picks all.
 type Query struct {
 	Text     string // is in the label, in any case of letters
 	Project  string // name of a project that the token names, or is for among all
