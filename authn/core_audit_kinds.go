@@ -1,7 +1,7 @@
 package authn
 
-// Kinds of rows in the audit trail that this package writes, each with the
-// details that it has.
+// Kinds of the audit rows that this package writes, each with its
+// details.
 const (
 	rowSetupLink           = "setup.link_made"
 	rowInvited             = "invitation.made"             // email
@@ -11,18 +11,18 @@ const (
 	rowVerificationSent    = "account.verification_sent"
 	rowEmailChanged        = "account.email_changed"       // from, to
 	rowEmailChangeAsked    = "account.email_change_asked"  // to
-	rowEmailChangeUndone   = "account.email_change_undone" // from, to: the same where it had not happened yet
+	rowEmailChangeUndone   = "account.email_change_undone" // from, to; both are the same if the change had not happened yet
 	rowEmailVerified       = "account.email_verified"
 	rowPasswordAccepted    = "account.password_accepted"
-	rowSignInFailed        = "account.sign_in_failed"   // why ("password", "frozen", "passkey"); without an account where there is none, and then n for all of a burst (recordForAnyone)
+	rowSignInFailed        = "account.sign_in_failed"   // why ("password", "frozen", "passkey"); without an account if none exists, and then n counts the burst (recordForAnyone)
 	rowPasskeyAccepted     = "account.passkey_accepted" // key
 	rowDeviceAsked         = "account.device_asked"     // the link to confirm a sign-in was mailed
-	rowDeviceConfirmed     = "account.device_confirmed" // and used
+	rowDeviceConfirmed     = "account.device_confirmed" // that link was used
 	rowDeviceAccepted      = "account.device_accepted"  // signed in: the remembered device stood in for the second factor
 	rowDeviceRemembered    = "account.device_remembered"
 	rowDeviceForgotten     = "account.device_forgotten"
 	rowSessionsEnded       = "account.sessions_ended"  // n
-	rowFactorAccepted      = "account.factor_accepted" // key, if it was one
+	rowFactorAccepted      = "account.factor_accepted" // key, if the factor was a key
 	rowFactorFailed        = "account.factor_failed"   // factor
 	rowTOTPAdded           = "account.totp_added"
 	rowTOTPReplaced        = "account.totp_replaced"
@@ -31,7 +31,7 @@ const (
 	rowKeyRenamed          = "account.key_renamed"      // from, to
 	rowKeyRemoved          = "account.key_removed"      // key
 	rowKeyCloned           = "account.key_cloned"       // key
-	rowKeyCounterBack      = "account.key_counter_back" // key; a passkey that is synced, and was taken
+	rowKeyCounterBack      = "account.key_counter_back" // key; a synced passkey, which was accepted
 	rowKeysOnly            = "account.keys_only"
 	rowKeysOnlyOff         = "account.keys_only_off"
 	rowRecoveryMade        = "account.recovery_codes_made"
@@ -39,16 +39,16 @@ const (
 	rowRecoveryUsed        = "account.recovery_code_used" // left
 	rowPasswordChanged     = "account.password_changed"
 	rowPasswordChangeWrong = "account.password_change_failed"
-	rowResetAsked          = "account.password_reset_asked" // without an account where there is none, or it gets no mail
+	rowResetAsked          = "account.password_reset_asked" // without an account if none exists, or if it gets no mail
 	rowPasswordReset       = "account.password_reset"
-	rowRecoveryStarted     = "account.recovery_started" // an administrator did
+	rowRecoveryStarted     = "account.recovery_started" // by an administrator
 	rowRecoveryReminded    = "account.recovery_reminded"
 	rowRecoveryCancelled   = "account.recovery_cancelled" // why ("administrator", "owner", "sign_in", "reset", "address", "frozen")
 	rowRecoveryEnded       = "account.recovery_ended"     // factors, sessions and tokens are gone
 	rowRecoveryLinkSent    = "account.recovery_link_sent"
 	rowRecoveryLinkUsed    = "account.recovery_link_used"
 
-	// The same in the trail of the administrator who started it.
+	// The same events in the trail of the administrator who started the recovery.
 	rowRecoveryStartedFor   = "account.recovery_started_for"   // user
 	rowRecoveryCancelledFor = "account.recovery_cancelled_for" // user, why
 	rowRecoveryEndedFor     = "account.recovery_ended_for"     // user
@@ -59,9 +59,9 @@ const (
 	rowAdminGranted  = "account.admin_granted"
 	rowAdminRevoked  = "account.admin_revoked"
 	rowSignedOut     = "account.signed_out"
-	rowSignedOutAll  = "account.signed_out_everywhere" // by an administrator; n (sessions that held)
+	rowSignedOutAll  = "account.signed_out_everywhere" // by an administrator; n (sessions that were valid)
 
-	// In the trail of the administrator; the operator has none.
+	// In the trail of the administrator; the operator has no trail.
 	rowReadOnly      = "instance.read_only"      // reason
 	rowReadOnlyOff   = "instance.read_only_off"  // was_since
 	rowRegistration  = "instance.registration"   // to, was ("open", "invite", "" for as configured)

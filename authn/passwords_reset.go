@@ -14,14 +14,14 @@ import (
 
 func resetSlot(userID string) string { return "authn/link-of/reset/" + userID }
 
-// RequestReset mails a link with which the account's password can be set
-// anew; login is a username or a verified address. It returns nil whether there is
-// such an account or not, after the same work: the same two transactions, one of
-// which writes a row, and a mail that goes nowhere where nobody is to have one.
-// Frozen accounts and such without a verified address get none, and an
-// account that was sent several gets no other for a while.
+// RequestReset mails a link for setting a new password for the account.
+// login is a username or a verified address. RequestReset returns nil whether or not
+// the account exists, after the same work: the same two transactions, one of
+// which writes a row, and a mail that is not sent if nobody is to get one.
+// Frozen accounts and accounts without a verified address get no mail, and an
+// account that was sent several gets no more for a while.
 //
-// Only how often one address on the network asks leads to a ThrottledError.
+// It returns a ThrottledError only if one network address asks too often.
 func (s *Passwords) RequestReset(ctx context.Context, o Origin, login string) error {
 	ctx = context.WithoutCancel(ctx) // the trail also records somebody who hangs up
 	u, err := s.mayReset(ctx, o, login)
@@ -39,7 +39,7 @@ func (s *Passwords) RequestReset(ctx context.Context, o Origin, login string) er
 			return err
 		}
 		if unsent == nil { // otherwise the previous link stays good
-			// Nobody has a slot, too, whose link leads to no account and is sent to no one.
+			// Unknown accounts share the slot "nobody"; its link belongs to no account and is sent to no one.
 			if err := replaceLink(tx, resetSlot(cmp.Or(u.ID, "nobody")), key, link); err != nil {
 				return err
 			}
@@ -53,10 +53,10 @@ func (s *Passwords) RequestReset(ctx context.Context, o Origin, login string) er
 	return nil
 }
 
-// mayReset is the account whose password somebody wants to set anew; nobody,
-// without an error, where there is none, it can't sign in, or it was sent enough
-// mails. Somebody is counted in any case, a device that the account knows for itself and not with its
-// network: nobody else can use up what its owner may ask for. A ThrottledError says that the network asked for too many.
+// mayReset returns the account for which somebody requests a password reset. It returns the zero record,
+// without an error, if the account does not exist, is frozen or has no verified address, or was sent enough
+// mails. It counts the request in any case. A device that the account knows is counted by itself, not with its
+// network, so that nobody else can use up its owner's requests. A ThrottledError says that the network asked too often.
 func (s *Passwords) mayReset(ctx context.Context, o Origin, login string) (u userRecord, err error) {
 	var d deviceRecord
 	who := []string{"nobody", fold(login)}

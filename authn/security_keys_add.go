@@ -13,10 +13,10 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// BeginAdd begins to add a security key or passkey with a name, and returns
-// what the browser needs for it (PublicKeyCredentialCreationOptionsJSON). The keys
-// that the account has are excluded. An account that has a factor needs a
-// fresh one. The problem email_unverified comes first; those of the name are
+// BeginAdd begins adding a security key or passkey with a name, and returns
+// what the browser needs for it (PublicKeyCredentialCreationOptionsJSON). The options
+// exclude the keys that the account already has. If the account has a factor, x needs a
+// fresh one. BeginAdd checks for the problem email_unverified first; the problems of the name are
 // key_name_required, key_name_too_long, key_name_invalid and key_name_taken.
 func (s *SecurityKeys) BeginAdd(ctx context.Context, x Session, name string) (opts json.RawMessage, err error) {
 	if s.party == nil {
@@ -62,13 +62,13 @@ func newKeyName(name string, h keyHolder) (string, error) {
 	return cleanKeyName(name, h.keys, "")
 }
 
-// Add ends what SecurityKeys.BeginAdd began, with the browser's answer
-// (RegistrationResponseJSON): the key is the account's. It ends all other
-// sessions; x goes on as the Session that is returned, with the key as its last
-// factor. That the factor was fresh when the ceremony began is enough.
+// Add finishes what SecurityKeys.BeginAdd began: it takes the browser's answer
+// (RegistrationResponseJSON) and gives the key to the account. It ends all other
+// sessions; the returned Session continues x, with the key as its last
+// factor. It is enough that the factor was fresh when the ceremony began.
 //
-// Beyond those of the name the problems are key_expired and key_refused, also for a key of an algorithm
-// or a size that is not usual (see MaxKeyAnswer). Either way the ceremony is over, unless the attempt was throttled.
+// Besides the problems of the name it returns key_expired and key_refused; the latter also for a key with an unusual
+// algorithm or size (see MaxKeyAnswer). Either way the ceremony is over, unless the attempt was throttled.
 func (s *SecurityKeys) Add(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden

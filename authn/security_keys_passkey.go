@@ -175,8 +175,8 @@ func (s *SecurityKeys) finishPasskey(ctx context.Context, handle Secret, holder 
 	return newUsedKey(k, parsed), nil
 }
 
-// acceptPasskey makes the Session behind a passkey whose signature was verified, if the account is still as it
-// was then. Where the passkey did not verify its user the use of it is written, and refused.
+// acceptPasskey makes the Session for a passkey whose signature was verified, if the account has not changed
+// since. If the passkey did not verify its user, acceptPasskey records its use and refuses it.
 func (s *SecurityKeys) acceptPasskey(tx kv.Tx, o Origin, before userRecord, used usedKey, giveBack func(kv.Tx) error) (x Session, err error) {
 	u, err := loadUser(tx, before.ID)
 	if err != nil {

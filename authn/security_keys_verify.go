@@ -13,9 +13,9 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// BeginVerify begins to give a security key as second factor, and returns
-// what the browser needs for it (PublicKeyCredentialRequestOptionsJSON). It is
-// ErrForbidden for an account without one.
+// BeginVerify begins a sign-in step with a security key as second factor, and returns
+// what the browser needs for it (PublicKeyCredentialRequestOptionsJSON). It returns
+// ErrForbidden if the account has no key.
 func (s *SecurityKeys) BeginVerify(ctx context.Context, x Session) (opts json.RawMessage, err error) {
 	if s.party == nil {
 		return nil, ErrForbidden
@@ -45,11 +45,11 @@ func (s *SecurityKeys) BeginVerify(ctx context.Context, x Session) (opts json.Ra
 	return opts, err
 }
 
-// Verify gives a security key as second factor, with the browser's answer
-// (AuthenticationResponseJSON) to what SecurityKeys.BeginVerify began. Beyond Session
-// and throttling its problems are key_expired, key_refused and key_cloned. Either
-// way the ceremony is over, unless the attempt was throttled. Nobody guesses a signature,
-// so a wrong one does not count against codes, nor wrong codes against keys.
+// Verify finishes what SecurityKeys.BeginVerify began: it takes the browser's answer
+// (AuthenticationResponseJSON) and accepts the security key as second factor. Besides those of the Session
+// and of throttling its problems are key_expired, key_refused and key_cloned. Either
+// way the ceremony is over, unless the attempt was throttled. Nobody can guess a signature,
+// so wrong signatures do not count against codes, nor wrong codes against keys.
 func (s *SecurityKeys) Verify(ctx context.Context, x Session, o Origin, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden
@@ -67,7 +67,7 @@ func (s *SecurityKeys) Verify(ctx context.Context, x Session, o Origin, response
 	return next, err
 }
 
-// keyRefused is the problem of an answer that does not match the request, in whatever way.
+// keyRefused is the problem of an answer that does not match the request, for any reason.
 var keyRefused = refuse("ceremony", problem.New("", CodeKeyRefused))
 
 // usedKey is a key whose signature was verified, as it was then, and what the
@@ -80,7 +80,7 @@ type usedKey struct {
 }
 
 // finishAssertion takes the ceremony of x and verifies the answer (WebAuthn §7.2), outside of any
-// transaction. What it found has to be compared and written with useKey.
+// transaction. useKey must then compare its result with the stored key and write it.
 func (s *SecurityKeys) finishAssertion(ctx context.Context, x Session, u userRecord, response []byte) (usedKey, error) {
 	rec, err := s.takeCeremony(ctx, s.exempt, ceremonyOf(ceremonyVerify, x))
 	if err != nil {
@@ -113,8 +113,8 @@ func newUsedKey(k keyRecord, parsed *protocol.ParsedCredentialAssertionData) use
 	}
 }
 
-// logKeyRefused says in the log why an answer by a key of an account is refused, such as one that was said to be
-// not a synced passkey and now says that it is. Pages do not show the reason.
+// logKeyRefused logs why a key's answer is refused, for example because the key was registered as not
+// syncable and now says that it is. Pages do not show the reason.
 func (s *SecurityKeys) logKeyRefused(ctx context.Context, k keyRecord, err error) {
 	why := "unknown"
 	var said *protocol.Error
@@ -127,10 +127,10 @@ func (s *SecurityKeys) logKeyRefused(ctx context.Context, k keyRecord, err error
 // counterNoticeInterval is the least time between two notices that the counter of a synced passkey went back.
 const counterNoticeInterval = 24 * time.Hour
 
-// useKey notes that a key of the account was used, if it is still the one whose signature was verified,
-// or returns a refusal where its counter, as it is now, did not go on: then there are two of it
-// (WebAuthn §7.2 step 22). Of a passkey that is synced there are meant to be several, each of which may count
-// for itself, so it is taken all the same, with a row and a mail; what Level 3 says of the step leaves that to us.
+// useKey records that a key of the account was used, if it is still the key whose signature was verified.
+// It refuses the key if its counter did not increase from the stored value, because then two copies of it exist
+// (WebAuthn §7.2 step 22). A synced passkey is meant to have several copies, and each may count
+// for itself, so it is accepted all the same, with a row and a mail; Level 3 leaves that choice to us.
 func (s *SecurityKeys) useKey(tx kv.Tx, u userRecord, o Origin, used usedKey) (keyRecord, error) {
 	k, err := s.loadKey(tx, u.ID, used.key.ID)
 	if errors.Is(err, ErrNotFound) || err == nil && !k.sameKey(used.key) {

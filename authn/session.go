@@ -59,8 +59,8 @@ func (x Session) FactorFresh(now time.Time) bool {
 	return x.Factor != FactorNone && x.Factor != FactorRemembered && age <= FactorFresh && age >= -maxClockSkew
 }
 
-// maxClockSkew is how far ahead of the clock a moment may be that was noted: several servers share a store. What is
-// further ahead was noted by a clock that was wrong, and is right by now; it makes nothing last longer.
+// maxClockSkew is how far ahead of the clock a stored time may be, because several servers share a store. A time that
+// is further ahead comes from a clock that was wrong and has been corrected; it does not make anything last longer.
 const maxClockSkew = time.Minute
 
 // Step is what somebody has to do next.

@@ -32,16 +32,16 @@ const (
 	valueFlash   = "flash"
 )
 
-// SessionManager carries a Session from request to request: on the server, in the
-// store, under the hash of a random id that only the browser's cookie has. The id
-// changes each time somebody gets further (Start), so that an id known before is
-// worth nothing after.
+// SessionManager keeps a Session between requests. It stores it on the server,
+// under the hash of a random id that only the browser's cookie contains. The id
+// changes at each step of the sign-in (Start), so that an id somebody knew before
+// is worthless afterwards.
 //
-// The cookie ends with the browser's session; how long it is good is for the server
-// to say. It does by Config.Clock, so the lifetimes of scs, which reads the machine's
-// clock, are not used, and with them goes a write to the store at each request: that
-// somebody is there is noted once a minute at most, so a session may end up to
-// a minute short of SessionIdle.
+// The cookie ends with the browser's session; the server decides how long it is valid.
+// It does so by Config.Clock, and does not use the lifetimes of scs, which reads the
+// machine's clock. That also saves a write to the store at each request: activity
+// is recorded at most once a minute, so a session may end up to
+// a minute before SessionIdle is over.
 type SessionManager struct {
 	core *core
 	scs  *scs.SessionManager
@@ -120,12 +120,12 @@ func (m *SessionManager) Current(ctx context.Context) (Session, User, error) {
 	return x, u.public(), nil
 }
 
-// Start keeps x for this browser, under a new id: the cookie changes, and the
-// id before it is worth nothing from now on. It is stored when Start returns.
+// Start stores x for this browser, under a new id: the cookie changes, and the
+// previous id is invalid from then on. x is stored when Start returns.
 //
-// The id before it is swapped for the new one in one transaction: where the session that
-// x goes on from has ended since the request came, or another request took it further,
-// nothing is kept, the browser's cookie stays as it is, and the error is ErrSignedOut.
+// One transaction replaces the previous id with the new one. If the session that
+// x continues has ended since the request arrived, or another request has already continued it,
+// Start stores nothing, leaves the browser's cookie as it is, and returns ErrSignedOut.
 func (m *SessionManager) Start(ctx context.Context, x Session) error {
 	if x.Stage == StageNone {
 		return errors.New("authn: nobody to start a session for")
@@ -138,7 +138,7 @@ func (m *SessionManager) Start(ctx context.Context, x Session) error {
 	if err != nil {
 		return fmt.Errorf("authn: encode a session: %w", err)
 	}
-	f.renewed = true // from here on the store swaps instead of deleting and writing
+	f.renewed = true // from here on the store swaps the ids instead of deleting and writing
 	defer func() { f.renewed = false }()
 	if err := m.scs.RenewToken(ctx); err != nil {
 		return fmt.Errorf("authn: renew a session: %w", err)

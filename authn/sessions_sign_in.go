@@ -10,13 +10,13 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// SignIn checks a password; login is a username or a verified address, and guesses at both
-// are guesses at one account. The Session that it returns is at Password, at Enrolling where
-// the account has no second factor yet, or SignedIn where a remembered device stands
-// in for one.
+// SignIn checks a password. login is a username or a verified address; guesses at either
+// count against the same account. The returned Session is at Password, at Enrolling if
+// the account has no second factor yet, or SignedIn if a remembered device replaces
+// the second factor.
 //
-// Nobody who is unknown, has another password, or is frozen gets anything but the
-// problem sign_in_failed, after the same work: the same two transactions that write
+// An unknown account, a wrong password and a frozen account all lead to the same
+// problem, sign_in_failed, after the same work: the same two write transactions
 // and one argon2 hash of the same cost. A ThrottledError costs no hash.
 func (s *Sessions) SignIn(ctx context.Context, o Origin, login, typed string) (Session, error) {
 	failed := problem.New("", CodeSignInFailed)
@@ -108,11 +108,11 @@ func (s *Sessions) credentials(ctx context.Context, o Origin, login string) (u u
 	return u, hash, d, err
 }
 
-// passwordCounters are those that a password counts with. What was typed as a name counts by itself, whether it is
-// anybody's or not, and the account, by whichever name it was called, counts quietly: so nobody learns which address
-// belongs to which name by filling the one and trying the other. A device
-// that the account knows has counters of its own and no other, so that nobody else,
-// also at the same address, can keep the owner out.
+// passwordCounters returns the counters for a password attempt. The typed name has counters of its own, whether or not
+// an account has that name. The account has quiet counters, whichever of its names was typed, so nobody can find out
+// which address belongs to which name by using up the limit of one and trying the other. A device
+// that the account knows counts only with counters of its own, so that nobody else,
+// even at the same address, can keep the owner out.
 func (s *Sessions) passwordCounters(o Origin, u userRecord, login string, d deviceRecord) []counter {
 	place := network(o.IP)
 	if d.ID != "" {

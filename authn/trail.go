@@ -10,9 +10,9 @@ import (
 // Trail reads the audit trail.
 type Trail struct{ *core }
 
-// Own reads those rows of the audit trail that q asks for of the account of x, a SignedIn Session that is checked in the
-// same transaction: about it, or by its holder. Where somebody else who was signed in did it, their address
-// and browser are left out.
+// Own reads the rows that q selects from the audit trail of x's account: what was done to the account, and what its
+// holder did. x must be SignedIn, which is checked in the same transaction. If another signed-in user did something,
+// the row leaves out their address and browser.
 func (s *Trail) Own(ctx context.Context, x Session, q audit.Query) (page audit.Page, err error) {
 	return s.find(ctx, x.UserID, q, func(r kv.Reader) error {
 		_, err := s.signedInAccount(r, x)
@@ -20,7 +20,7 @@ func (s *Trail) Own(ctx context.Context, x Session, q audit.Query) (page audit.P
 	})
 }
 
-// Of is Own of any account, for an administrator.
+// Of is like Own, for any account. It is for administrators.
 func (s *Trail) Of(ctx context.Context, by Session, userID string, q audit.Query) (page audit.Page, err error) {
 	return s.find(ctx, userID, q, func(r kv.Reader) error {
 		_, err := s.sessionAdministrator(r, by, false)
@@ -51,7 +51,7 @@ func (s *Trail) find(ctx context.Context, userID string, q audit.Query, may func
 	return page, err
 }
 
-// All reads those rows of the whole audit trail that q asks for. It is for
+// All reads the rows that q selects from the whole audit trail. It is for
 // administrators.
 func (s *Trail) All(ctx context.Context, by Session, q audit.Query) (page audit.Page, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) error {
