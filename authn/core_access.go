@@ -80,7 +80,7 @@ func (s *core) signedInAccount(r kv.Reader, x Session) (userRecord, error) {
 }
 
 // sessionAdministrator is signedInAccount for an administrator; fresh asks for a fresh factor. An
-// Operator has no account: the record that is returned has a name and nothing else.
+// Operator has no account: the returned record contains only a name.
 func (s *core) sessionAdministrator(r kv.Reader, x Session, fresh bool) (userRecord, error) {
 	if x.Stage == stageOperator && x.operator != "" {
 		return userRecord{Username: x.operator}, nil

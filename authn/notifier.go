@@ -40,7 +40,7 @@ type Recipient struct {
 	Email    string
 
 	// Source is the network or the account that caused the mail and chose its address. The sender may
-	// limit the mails of one source; "" means that there is nobody to count them for.
+	// limit the mails of one source; "" means that no source is given.
 	Source string
 
 	// Invited is set if Source holds an invitation link to register: strangers can't be told apart

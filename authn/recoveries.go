@@ -11,18 +11,18 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// Who has lost all second factors and recovery codes is let in again by time and by
-// several people, never by one: an administrator starts a recovery, the owner gets a mail
-// at once and another a day before its end, and whatever complete sign-in happens meanwhile
-// ends it without effect. At its end the second factors are gone, with the sessions,
-// the remembered devices and the tokens; then the owner needs the password and the
-// link that is mailed, in the same browser, to set up new ones.
+// Somebody who has lost all second factors and recovery codes regains access through a waiting time and
+// several people, never through one person: an administrator starts a recovery, the owner gets a mail
+// at once and another a day before its end, and any complete sign-in in the meantime
+// ends the recovery without effect. When it takes effect it removes the second factors, the sessions,
+// the remembered devices and the tokens; the owner then needs the password and a
+// mailed link, in the same browser, to set up new factors.
 //
-// So neither who reads the mailbox nor who knows the password gets in by an
-// administrator's mistake alone. A password that was itself set by a mailed link, and that nobody
-// has signed in with since, shows no more than that mailbox, and so does an address that was taken back by one: then the
-// administrator has to vouch for the person, the time is twice as long, and a
-// password that is set by mail while a recovery waits ends it. All other
+// So an administrator's mistake alone lets in neither somebody who reads the mailbox nor somebody who
+// knows the password. A password that was itself set by a mailed link, and has not been used to sign in
+// since, proves only access to that mailbox; so does an address that was taken back by a mailed link. In these
+// cases the administrator has to vouch for the person, the waiting time is twice as long, and setting a
+// password by mail while a recovery waits ends it. All other
 // administrators get a mail about each recovery that is started.
 
 // How long a recovery waits.
@@ -33,7 +33,7 @@ const (
 	recoveryReminder = 24 * time.Hour // how long before the end the owner gets a reminder
 )
 
-// Recoveries give accounts whose second factors are lost back to their owners.
+// Recoveries gives owners access to their accounts again after all second factors are lost.
 type Recoveries struct {
 	*core
 	recoveryWait time.Duration

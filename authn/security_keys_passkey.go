@@ -13,10 +13,10 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// BeginPasskey begins to sign in with a passkey, before anybody has said who they
-// are. It returns what the browser needs for it
-// (PublicKeyCredentialRequestOptionsJSON), and the handle by which this browser, and
-// no other, ends the ceremony.
+// BeginPasskey begins a sign-in with a passkey, before the user is
+// known. It returns what the browser needs for it
+// (PublicKeyCredentialRequestOptionsJSON), and the handle with which only this browser
+// can finish the ceremony.
 func (s *SecurityKeys) BeginPasskey(ctx context.Context, o Origin) (opts json.RawMessage, handle Secret, err error) {
 	if s.party == nil {
 		return nil, "", ErrForbidden
@@ -42,15 +42,15 @@ func (s *SecurityKeys) BeginPasskey(ctx context.Context, o Origin) (opts json.Ra
 	return opts, handle, err
 }
 
-// SignInPasskey ends what BeginPasskey began, with the browser's answer
-// (AuthenticationResponseJSON). A passkey that verified its user in this very
-// ceremony is both factors, so the Session is SignedIn, or at Enrolling where the
+// SignInPasskey finishes what BeginPasskey began: it takes the browser's answer
+// (AuthenticationResponseJSON). A passkey that verified its user in this
+// ceremony counts as both factors, so the Session is SignedIn, or at Enrolling if the
 // account is not set up.
 //
-// Its problems are passkey_failed for all that have no passkey, have a wrong
-// one, or are frozen; passkey_unverified for a key that did not verify its
+// Its problems are passkey_failed if the passkey is unknown or wrong, or its
+// account is frozen; passkey_unverified for a key that did not verify its
 // user; key_expired; and key_cloned. Either way the ceremony is over, unless the
-// attempt was throttled. A browser that the account of the passkey knows is counted by itself.
+// attempt was throttled. A browser that the passkey's account knows is counted by itself.
 func (s *SecurityKeys) SignInPasskey(ctx context.Context, o Origin, handle Secret, response []byte) (Session, error) {
 	if s.party == nil {
 		return Session{}, ErrForbidden
@@ -104,7 +104,7 @@ func (s *SecurityKeys) SignInPasskey(ctx context.Context, o Origin, handle Secre
 }
 
 // passkeyBegun reports whether the browser with this handle has begun a ceremony. An answer without
-// one is no attempt at anything: it leaves no row and is not counted.
+// a ceremony is not an attempt: it leaves no row and is not counted.
 func (s *SecurityKeys) passkeyBegun(ctx context.Context, handle Secret) (there bool, err error) {
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {
 		there, err = kv.Exists(r, ceremonyOfHandle(ceremonyPasskey, handle))
@@ -113,15 +113,15 @@ func (s *SecurityKeys) passkeyBegun(ctx context.Context, handle Secret) (there b
 	return there, err
 }
 
-// claimedPasskey returns whose passkey an answer claims to be from (nobody if there is no such
-// passkey), and the counters of the attempt.
+// claimedPasskey holds the account that an answer claims to come from (none if the
+// passkey is unknown), and the counter of the attempt.
 type claimedPasskey struct {
 	keyHolder
 	counter counter
 }
 
-// passkeyOwner finds whose passkey an answer claims to be from. Nothing in the answer is verified yet,
-// and it may be nil.
+// passkeyOwner finds the account whose passkey an answer claims to come from. Nothing in the answer is verified
+// yet, and it may be nil.
 func (s *SecurityKeys) passkeyOwner(ctx context.Context, o Origin, parsed *protocol.ParsedCredentialAssertionData) (said claimedPasskey, err error) {
 	said.counter = s.counter(limitPasskey, network(o.IP))
 	if parsed == nil {
@@ -152,8 +152,8 @@ func (s *SecurityKeys) passkeyOwner(ctx context.Context, o Origin, parsed *proto
 	return said, err
 }
 
-// finishPasskey takes the ceremony and verifies the answer, outside of any transaction; parsed is nil where it
-// could not be read.
+// finishPasskey takes the ceremony and verifies the answer, outside of any transaction; parsed is nil if the
+// answer could not be read.
 func (s *SecurityKeys) finishPasskey(ctx context.Context, handle Secret, holder keyHolder, parsed *protocol.ParsedCredentialAssertionData) (usedKey, error) {
 	failed := refuse("passkey", problem.New("", CodePasskeyFailed))
 	rec, err := s.takeCeremony(ctx, s.exempt, ceremonyOfHandle(ceremonyPasskey, handle))

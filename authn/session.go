@@ -4,12 +4,12 @@ import (
 	"time"
 )
 
-// Stage is how far somebody has come with signing in.
+// Stage is how far a sign-in has come.
 type Stage string
 
 // The stages. A Session goes from None to Password or Enrolling by SignIn or
-// Register, and to SignedIn by a second factor or a device that stands in for one; it
-// never goes back, it ends.
+// Register, and to SignedIn by a second factor or a device that stands in for one. It
+// never goes back to an earlier stage; it ends.
 const (
 	StageNone      Stage = ""          // nobody
 	StagePassword  Stage = "password"  // the password was right; the second factor is missing
@@ -103,11 +103,11 @@ func NextStep(x Session, u User) Step {
 // stageOperator is the stage of Operator. It is none that a person gets to.
 const stageOperator Stage = "operator"
 
-// Operator is who acts on the machine itself, as an administrator with a factor of
-// now: who may write the data folder needs no account. name is what the audit trail
-// says; it has a space in it, as no username has. The Session is for the methods of
-// administrators only, and none that is kept: what it says is in no record, so no
-// record can say it.
+// Operator returns the Session of somebody who works on the machine itself. It counts as an administrator
+// with a fresh factor: whoever may write the data folder needs no account. name appears in the audit
+// trail; it contains a space, which no username does. The Session is only for the methods of
+// administrators and is never stored: its fields are not part of the stored form, so no
+// stored record can produce it.
 func Operator(name string) Session { return Session{Stage: stageOperator, operator: name} }
 
 // partial reports whether the Session has a password but no second factor yet: it may only continue

@@ -15,20 +15,20 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// BreachList is a file of passwords that were stolen somewhere, in the public form
+// BreachList is a file of stolen passwords, in the public format
 // of Pwned Passwords: lines "SHA1:count", where SHA1 is the hash of a password in 40
-// hex digits, sorted by it. It is never loaded: a look at it reads some 35 short pieces
-// of a file of any size. It may be used by several goroutines at once.
+// hex digits, sorted by hash. The file is never loaded as a whole: a lookup reads about 35 short
+// pieces, however large the file is. A BreachList is safe for concurrent use.
 type BreachList struct {
 	file *os.File
 	size int64
 }
 
-// breachLine is more than the longest line of a list, in bytes.
+// breachLine is a length in bytes that no line of a list reaches.
 const breachLine = 128
 
-// OpenBreachList opens a list and looks at its two ends, so that a file of another
-// form, or in another order, is found out at the start.
+// OpenBreachList opens a list and checks its beginning and its end, so that it refuses a file in another
+// format or order at once.
 func OpenBreachList(path string) (*BreachList, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -74,8 +74,8 @@ func (l *BreachList) check() error {
 	}
 }
 
-// Count tells how often a password was seen, 0 where it is not in the list. It is
-// looked for as it was typed, and in the form that it is compared in.
+// Count returns how often a password was seen, 0 if it is not in the list. It looks up
+// the password as it was typed and in normal form C, in which passwords are compared.
 func (l *BreachList) Count(password string) (int, error) {
 	count := 0
 	for _, form := range []string{password, norm.NFC.String(password)} {
@@ -92,8 +92,8 @@ func (l *BreachList) Count(password string) (int, error) {
 	return count, nil
 }
 
-// find halves the file until one line is left. All lines that begin before low have
-// a smaller hash, all that begin at high or behind it none smaller.
+// find does a binary search over the file. All lines that begin before low have
+// a smaller hash; no line that begins at high or after it does.
 func (l *BreachList) find(hash string) (int, error) {
 	low, high := int64(0), l.size
 	for low < high {
@@ -115,8 +115,8 @@ func (l *BreachList) find(hash string) (int, error) {
 	return 0, nil
 }
 
-// lineAt is the first line that begins at an offset or behind it, and where the one
-// after it begins; io.EOF where there is none.
+// lineAt returns the first line that begins at an offset or after it, and where the next line
+// begins. It returns io.EOF if no line begins there.
 func (l *BreachList) lineAt(at int64) (hash string, count int, next int64, err error) {
 	buf := make([]byte, 2*breachLine)
 	from := max(0, at-1) // the byte before a line is the end of the one before
@@ -145,7 +145,7 @@ func (l *BreachList) lineAt(at int64) (hash string, count int, next int64, err e
 	return strings.ToUpper(hash), count, next, nil
 }
 
-// lineErr is what it means that a piece of the file, up to an offset, has no end of
+// lineErr returns the error for a piece of the file, up to an offset, that contains no end of
 // a line.
 func lineErr(at, size int64) error {
 	if at >= size {

@@ -17,10 +17,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// BreachRange asks a server for passwords that were stolen somewhere, in the way of Pwned
-// Passwords: it sends the first five hex digits of a password's SHA-1, gets all the
-// hashes that begin so, and compares the rest itself, so the server learns one of some
-// million passwords at best, and which is not said. It may be used by several goroutines at once.
+// BreachRange asks a server for stolen passwords, with the protocol of Pwned
+// Passwords: it sends the first five hex digits of a password's SHA-1, gets all
+// hashes that begin with them, and compares the rest itself, so the server learns only one of some
+// million prefixes, not the password. A BreachRange is safe for concurrent use.
 type BreachRange struct {
 	base   *url.URL
 	client *http.Client
@@ -32,8 +32,8 @@ const (
 	rangePrefix = 5               // hex digits that are sent
 )
 
-// NewBreachRange makes a BreachRange that asks at base, such as
-// "https://api.pwnedpasswords.com", below which "/range/…" is. Redirects are not followed.
+// NewBreachRange makes a BreachRange that asks the server at base, such as
+// "https://api.pwnedpasswords.com"; it appends "/range/…". It does not follow redirects.
 func NewBreachRange(base string) (*BreachRange, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
@@ -45,7 +45,7 @@ func NewBreachRange(base string) (*BreachRange, error) {
 	}}, nil
 }
 
-// Count tells how often a password was seen, 0 where it was not. No error names the
+// Count returns how often a password was seen, 0 if it was not. No error contains the
 // password, or any part of its hash.
 func (b *BreachRange) Count(ctx context.Context, password string) (int, error) {
 	sum := sha1.Sum([]byte(norm.NFC.String(password))) //nolint:gosec // as above
@@ -58,7 +58,7 @@ func (b *BreachRange) Count(ctx context.Context, password string) (int, error) {
 	r.Header.Set("User-Agent", "rind")
 	resp, err := b.client.Do(r)
 	if err != nil {
-		var u *url.Error // which names the address, and with it the digits
+		var u *url.Error // it contains the address, and so the digits
 		if errors.As(err, &u) {
 			err = u.Err
 		}

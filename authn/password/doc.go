@@ -1,6 +1,6 @@
-// Package password hashes passwords, tells which are good enough, and looks them up among stolen ones. It
-// knows no store, no account and no request.
+// Package password hashes passwords, decides which are good enough, and looks them up among stolen ones. It
+// uses no store, account or request.
 //
 // Check and Score judge a password by its text, BreachList by a file of stolen passwords, and BreachRange by
-// a server that knows them. A Hasher hashes and compares with a bound on what runs at the same time.
+// a server that knows them. A Hasher hashes and compares passwords, a bounded number at the same time.
 package password

@@ -11,11 +11,11 @@ import (
 )
 
 // DefaultParams is the cost of a password hash: argon2id with 64 MiB,
-// two passes and one lane, above OWASP's least (46 MiB and one pass, or 19 MiB
-// and two). BenchmarkHash compares. In 50 rounds of all of them, side by side on two
-// busy cores of an EPYC, its median was 115 ms (69 ms on idle ones), OWASP's two
-// took 39 and 30 ms, RFC 9106's second choice (64 MiB, three passes, four lanes)
-// 170 ms. One lane keeps a sign-in on one core, so that several take turns fairly;
+// two passes and one lane, above OWASP's minimum (46 MiB and one pass, or 19 MiB
+// and two). BenchmarkHash compares them. In 50 rounds of all of them, side by side on two
+// busy cores of an EPYC, its median was 115 ms (69 ms on idle cores), OWASP's two
+// took 39 and 30 ms, and RFC 9106's second choice (64 MiB, three passes, four lanes)
+// took 170 ms. One lane keeps a sign-in on one core, so that several take turns fairly;
 // memory is bounded by the number of hashes that run at once (NewHasher).
 var DefaultParams = argon2id.Params{
 	Memory: 64 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32,
@@ -25,7 +25,7 @@ var DefaultParams = argon2id.Params{
 type Function interface {
 	Hash(password string) (string, error)
 
-	// Check tells whether password belongs to hash, and whether hash was made with
+	// Check reports whether password belongs to hash, and whether hash was made with
 	// other parameters than Hash uses now.
 	Check(password, hash string) (ok, outdated bool, err error)
 }
@@ -44,8 +44,8 @@ func (a argon2) Check(password, hash string) (ok, outdated bool, err error) {
 	return ok, *params != a.params, nil
 }
 
-// Argon2 is argon2id at a cost: DefaultParams where params is nil. It refuses parameters that no hash
-// can have.
+// Argon2 returns argon2id with the given cost, or with DefaultParams if params is nil. It refuses parameters that
+// are too small.
 func Argon2(params *argon2id.Params) (Function, error) {
 	if params == nil {
 		params = &DefaultParams
@@ -59,13 +59,13 @@ func Argon2(params *argon2id.Params) (Function, error) {
 // Hasher hashes passwords, a bounded number at the same time. It is safe for concurrent use.
 type Hasher struct {
 	function Function
-	dummy    string // hash of nothing that anybody knows, of the same cost
+	dummy    string // hash of a random text that nobody knows, with the same cost
 	queue    *queue
 }
 
-// NewHasher makes a Hasher that runs up to parallel hashes at the same time: as many as there are processors, at
-// least two, where parallel is 0 or less. It hashes one password, to have something to compare with where there
-// is no account.
+// NewHasher makes a Hasher that runs up to parallel hashes at the same time. If parallel is 0 or less, it runs as many
+// as there are processors, but at least two. NewHasher hashes one password, to compare with if an account does
+// not exist.
 func NewHasher(f Function, parallel int) (*Hasher, error) {
 	if parallel <= 0 {
 		parallel = max(2, runtime.GOMAXPROCS(0))
@@ -74,11 +74,11 @@ func NewHasher(f Function, parallel int) (*Hasher, error) {
 	return &Hasher{function: f, dummy: dummy, queue: newQueue(parallel)}, err
 }
 
-// Load tells how many hashes run or wait that count with a requester, and how many do in all.
+// Load returns how many hashes that count with a requester run or wait, and how many run or wait in all.
 func (p *Hasher) Load(who Requester) (counted, all int) { return p.queue.load(who) }
 
-// Hash makes the hash of a password that is good enough (Check). It returns ErrBusy where the queue is
-// full, and the error of ctx where that ends while it waits.
+// Hash makes the hash of a password that is good enough (Check). It returns ErrBusy if the queue is
+// full, and the error of ctx if ctx ends while Hash waits.
 func (p *Hasher) Hash(ctx context.Context, who Requester, password string) (string, error) {
 	leave, err := p.queue.enter(ctx, who)
 	if err != nil {
@@ -88,9 +88,9 @@ func (p *Hasher) Hash(ctx context.Context, who Requester, password string) (stri
 	return p.function.Hash(norm.NFC.String(password))
 }
 
-// Check compares a password with a hash, or with the dummy where hash is "":
-// the same work, and never true. A hash that is right and outdated comes back
-// made anew.
+// Check compares a password with a hash. If hash is "" it compares with the dummy:
+// that is the same work, and never true. If the password is right and the hash outdated,
+// renewed is a new hash of it.
 func (p *Hasher) Check(ctx context.Context, who Requester, password, hash string) (ok bool, renewed string, err error) {
 	leave, err := p.queue.enter(ctx, who)
 	if err != nil {

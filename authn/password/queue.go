@@ -7,12 +7,12 @@ import (
 	"sync"
 )
 
-// A hash takes memory, so few run at the same time, and a queue is bounded. So that nobody fills it against
-// others, whoever asks has a share: the account of a known browser, what was typed as one name, and one
-// network. Known browsers go first, and strangers never fill the queue.
+// A hash takes memory, so few run at the same time, and the queue is bounded. So that nobody can fill it and
+// shut others out, each requester has a share: the account of a known browser, a typed name, and a
+// network. Known browsers go first, and strangers can never fill the queue.
 const (
-	QueuePerPlace     = 17 // that run and wait, for each hash that may run
-	StrangersPerPlace = 13 // of them, for strangers
+	QueuePerPlace     = 17 // hashes that run and wait, for each hash that may run
+	StrangersPerPlace = 13 // of those, how many strangers may have
 	ShareOfAccount    = 4  // of one account, in known browsers or signed in
 	ShareOfLogin      = 8  // of what was typed as one name
 	networkPerPlace   = 6  // of one network, for each hash that may run
@@ -21,9 +21,9 @@ const (
 // ErrBusy says that too many passwords are being hashed at the moment, in all or for one requester.
 var ErrBusy = errors.New("password: too many passwords are being hashed")
 
-// Requester is for whom a password is hashed.
+// Requester is the person for whom a password is hashed.
 type Requester struct {
-	Account string // in a known browser of it, or signed in to it; "" for strangers
+	Account string // an account that knows the browser, or is signed in; "" for strangers
 	Login   string // what was typed as a name; "" where nothing was
 	Network string
 }
@@ -58,7 +58,7 @@ type queue struct {
 
 func newQueue(parallel int) *queue { return &queue{parallel: parallel, shares: make(map[string]int)} }
 
-// sharesOf are what a requester's place counts with, and how many each may have.
+// sharesOf returns the shares that a requester's place counts with, and how many places each may have.
 func (p *queue) sharesOf(c Requester) map[string]int {
 	if c.Account != "" {
 		return map[string]int{"account " + c.Account: ShareOfAccount}
@@ -66,7 +66,7 @@ func (p *queue) sharesOf(c Requester) map[string]int {
 	return map[string]int{"login " + c.Login: ShareOfLogin, "network " + c.Network: networkPerPlace * p.parallel}
 }
 
-// load tells how many places count with each share of a requester, the largest, and how many are taken or
+// load returns how many places count with the fullest share of a requester, and how many are taken or
 // waited for in all.
 func (p *queue) load(c Requester) (share, all int) {
 	p.mu.Lock()
@@ -77,8 +77,8 @@ func (p *queue) load(c Requester) (share, all int) {
 	return share, max(p.running, p.total[knownFirst]+p.total[strangers])
 }
 
-// enter waits for a place. It returns ErrBusy where all, or all of a share, are taken or waited for, and
-// the context's error where it ends first.
+// enter waits for a place. It returns ErrBusy if all places, or all of a share, are taken or waited for, and
+// the context's error if the context ends first.
 func (p *queue) enter(ctx context.Context, c Requester) (leave func(), err error) {
 	w, err := p.claim(c)
 	if err != nil {
@@ -121,7 +121,7 @@ func (p *queue) claim(c Requester) (*waiter, error) {
 	return w, nil
 }
 
-// next hands free places to who waits. The caller holds the mutex.
+// next hands free places to waiters. The caller holds the mutex.
 func (p *queue) next() {
 	for class := range p.waiting {
 		for q := &p.waiting[class]; p.running < p.parallel && len(*q) > 0; *q = (*q)[1:] {
@@ -139,7 +139,7 @@ func (p *queue) leave(c Requester) {
 	p.release(c)
 }
 
-// giveUp ends waiting; the place may have come at the same moment.
+// giveUp ends the wait of w, which may have got its place at the same moment.
 func (p *queue) giveUp(w *waiter, c Requester) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,7 +15,7 @@ const (
 	MinScore  = 3    // of Score: "safely unguessable", 10^8 guesses and more
 )
 
-// Fault is what is wrong with a password that somebody wants to have; "" where nothing is.
+// Fault is what is wrong with a chosen password; "" if nothing is.
 type Fault string
 
 // The faults.
@@ -26,7 +26,7 @@ const (
 	Weak     Fault = "weak"      // a score below MinScore
 )
 
-// Check tells what is wrong with a password for an account of this name and address.
+// Check returns what is wrong with a password for an account with this username and address.
 //
 // A password is UTF-8 text without control characters, brought into normal form C
 // (RFC 8265 §4.2 does the same), so that it does not matter how a keyboard
@@ -44,7 +44,7 @@ func Check(password, username, email string) Fault {
 	return ""
 }
 
-// Normalize returns the form in which a password is looked at, or the fault TooLong or NotText.
+// Normalize returns the form in which a password is judged and hashed, or the fault TooLong or NotText.
 func Normalize(password string) (normal string, fault Fault) {
 	switch {
 	case len(password) > MaxBytes:

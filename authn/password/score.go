@@ -17,15 +17,15 @@ const (
 	// however it goes on.
 	scoredPrefix = 72
 
-	// respelledPrefix is how much of it zxcvbn reads as words in which symbols stand for
-	// letters ("p4$$w0rd"), where there are more than maxSymbols of them. It looks
+	// respelledPrefix is how much of a password with more than maxSymbols of the symbols
+	// zxcvbn reads as words in which symbols stand for letters ("p4$$w0rd"). It looks
 	// up every combination: with all twenty symbols in 72 characters that took 730 ms.
 	respelledPrefix = 16
 	maxSymbols      = 7
 	symbols         = "4@8({[<369!1|705$+%2"
 )
 
-// Score is zxcvbn's, 0 to 4, where the name and the parts of the address
+// Score returns zxcvbn's score, 0 to 4. The username and the parts of the address
 // count as words that everybody knows.
 func Score(password, username, email string) int {
 	runes := []rune(password)
@@ -62,7 +62,7 @@ type scoredPart struct {
 	without []func(match.Matcher) bool
 }
 
-// scoredParts are the parts by which a password is scored; the weakest counts.
+// scoredParts returns the parts by which a password is scored; the weakest part counts.
 func scoredParts(password []rune) []scoredPart {
 	text := string(password)
 	n := 0

@@ -9,7 +9,7 @@ import (
 	"github.com/boombuler/barcode/qr"
 )
 
-// URL is the address that an authenticator reads out of the QR code
+// URL returns the address that an authenticator reads from the QR code
 // (Key URI Format of Google Authenticator). Spaces are %20, because some
 // authenticators show a '+' as it is.
 func URL(issuer, account, secret string) string {
@@ -18,7 +18,7 @@ func URL(issuer, account, secret string) string {
 		"&issuer=" + escape(issuer) + "&algorithm=SHA1&digits=6&period=30"
 }
 
-// QRCode is the QR code of a text, error correction level M: rows of modules,
+// QRCode returns the QR code of a text, with error correction level M, as rows of modules;
 // true is dark.
 func QRCode(text string) ([][]bool, error) {
 	code, err := qr.Encode(text, qr.M, qr.Auto)
@@ -36,7 +36,7 @@ func QRCode(text string) ([][]bool, error) {
 	return rows, nil
 }
 
-// Groups is a secret in groups of four characters, for typing it in.
+// Groups splits a secret into groups of four characters, for typing it in.
 func Groups(secret string) (groups []string) {
 	for secret != "" {
 		n := min(4, len(secret))
