@@ -15,7 +15,7 @@ import (
 	"github.com/rind-dev/rind/issuer/adminhttp"
 )
 
-// exitNotRunning is the exit code of 'rind admin' where no server answers.
+// exitNotRunning is the exit code of 'rind admin' if no server answers.
 const exitNotRunning = 3
 
 // adminTime is how long a command may take.
@@ -76,7 +76,7 @@ func (a *adminCmd) socket() string {
 	return filepath.Join(a.Data, config.SocketFile)
 }
 
-// unanswered says what to do where a socket could not be spoken to.
+// unanswered returns an error that says what to do if the socket does not answer.
 func unanswered(err error, socket string) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w\nonly root and the user that runs 'rind serve' can open %s", err, socket)
@@ -84,8 +84,8 @@ func unanswered(err error, socket string) error {
 	return fmt.Errorf("%w\nno server answers at %s: is 'rind serve' running with this data folder? Use --data or --socket to name another", err, socket)
 }
 
-// do sends a command, and prints the answer with show, or as JSON. What was refused is
-// said on stderr, or as JSON on stdout.
+// do sends a command, and prints the answer with show, or as JSON. It prints a refusal
+// on stderr, or as JSON on stdout.
 func (a *adminCmd) do(ctx context.Context, s streams, name string, req adminhttp.Request, answer any, show func(io.Writer)) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTime)
 	defer cancel()

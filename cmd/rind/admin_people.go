@@ -24,7 +24,7 @@ func further(w io.Writer, next string) {
 	}
 }
 
-// page are the flags of a list.
+// page has the flags of a list.
 type page struct {
 	After string `help:"Continue after the previous page, with the value it ended with." placeholder:"NEXT"`
 	Limit int    `help:"How many to list, at most 1000." default:"100" placeholder:"N"`
@@ -60,7 +60,7 @@ type named struct {
 	Name string `arg:"" help:"Username." placeholder:"NAME"`
 }
 
-// run does it, and prints what was done.
+// run runs the command, and prints what was done.
 func (n named) run(ctx context.Context, s streams, a *adminCmd, command, done string, req adminhttp.Request) error {
 	var out adminhttp.Done
 	req.Name = n.Name
@@ -136,14 +136,14 @@ func (c adminRecoverCmd) Run(ctx context.Context, s streams, a *adminCmd) error 
 
 type adminMakeAdminCmd struct{ named }
 
-// Run makes an account an administrator's.
+// Run makes an account an administrator.
 func (c adminMakeAdminCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	return c.run(ctx, s, a, "make-admin", "%s is an administrator.", adminhttp.Request{})
 }
 
 type adminDropAdminCmd struct{ named }
 
-// Run makes an account an ordinary one.
+// Run makes an account an ordinary user.
 func (c adminDropAdminCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	return c.run(ctx, s, a, "drop-admin", "%s is no longer an administrator.", adminhttp.Request{})
 }
@@ -152,7 +152,7 @@ type adminInviteCmd struct {
 	Email string `arg:"" help:"Email address to send the invitation to." placeholder:"ADDRESS"`
 }
 
-// Run invites somebody. The link is printed, to be handed over where mail does not
+// Run invites somebody. It prints the link, so that it can be handed over if mail does not
 // arrive.
 func (c adminInviteCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	var out adminhttp.Secret
@@ -166,7 +166,7 @@ func (c adminInviteCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	})
 }
 
-// printPropagation says which verifiers have what was done; nil is not about them.
+// printPropagation prints which verifiers have the change; r is nil if the change does not concern them.
 func printPropagation(w io.Writer, r *adminhttp.Propagation) {
 	if r == nil {
 		return

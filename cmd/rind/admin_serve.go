@@ -8,7 +8,7 @@ import (
 	"github.com/rind-dev/rind/issuer/adminhttp"
 )
 
-// listenAdmin makes the socket of 'rind admin'; nil where there is to be none.
+// listenAdmin makes the socket of 'rind admin'. It returns nil if none is configured.
 func (h *instance) listenAdmin() (net.Listener, error) {
 	path := h.cfg.Socket()
 	if path == "" || h.admin == nil {

@@ -46,7 +46,7 @@ func (c verifierCopyCmd) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// oldKey reads the key before the present one, where there is a file of it.
+// oldKey reads the previous key, if it has a file.
 func (g groupAccess) oldKey(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil

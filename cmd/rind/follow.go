@@ -18,7 +18,7 @@ import (
 )
 
 // minStaleness is the shortest MaxStaleness that does not make a healthy verifier
-// unavailable: an issuer is heard each ten seconds.
+// unavailable: it hears from the issuer every ten seconds.
 const minStaleness = 30 * time.Second
 
 type followCmd struct {

@@ -28,7 +28,7 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// spoolFolder is where files on their way are, in the data folder.
+// spoolFolder is the folder in the data folder for files that are being uploaded.
 const spoolFolder = "spool"
 
 type gatewayCmd struct {
@@ -169,7 +169,7 @@ func (g *gatewayInstance) openIndexes(ctx context.Context) error {
 	return nil
 }
 
-// ready is nil where tokens can be checked.
+// ready returns nil if tokens can be checked.
 func (g *gatewayInstance) ready() error {
 	if s := g.follower.Status(); !s.Usable {
 		return errors.Join(errors.New("the root-key store can't decide"), s.Err)

@@ -44,16 +44,16 @@ import (
 // Files and folders in the data folder.
 const (
 	storeFile      = "rind.db"     // the issuer's store
-	rootKeysFile   = "rootkeys.db" // what the gateway verifies with; made anew from the store where it is missing
+	rootKeysFile   = "rootkeys.db" // what the gateway verifies with; rebuilt from the store if it is missing
 	packagesFolder = "packages"
 	outboxFolder   = "outbox"
 )
 
-// ownStaleness is for how long the gateway decides when its root-key store can't be kept
-// current, as on a full disk: the issuer is in this process and is heard each 5 s.
+// ownStaleness is how long the gateway goes on deciding while its root-key store can't be kept
+// current, as on a full disk: the issuer is in this process and is heard every 5 s.
 const ownStaleness = 30 * time.Second
 
-// mailTime is how long mails that wait may take to leave at the end.
+// mailTime is how long waiting mails may take to be sent at shutdown.
 const mailTime = 10 * time.Second
 
 // instance is everything that 'rind serve' runs, wired. See run for its life.
@@ -77,7 +77,7 @@ type instance struct {
 	cfg      config.Config
 	log      *slog.Logger
 
-	rootKeysKey []byte // the root-key store's own; nil: it has none
+	rootKeysKey []byte // the root-key store's own key; nil: it has none
 
 	certificate *certificate.Files // nil: it serves without TLS
 	hangups     <-chan os.Signal   // SIGHUP; nil: nobody catches it
@@ -85,8 +85,8 @@ type instance struct {
 	closers []func() error // in the order of opening
 }
 
-// open opens the stores and wires the rooms. What it opened is closed again
-// where it fails.
+// open opens the stores and wires the rooms. If it fails it closes what it has
+// opened.
 func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	h := &instance{cfg: cfg, log: log, metrics: metrics.NewServer()}
 	defer func() {
@@ -144,8 +144,8 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	return h, h.openWeb(cfg, store, sealer, log)
 }
 
-// isFresh tells whether there are no stores yet. A root-key store without the
-// store that it follows is no beginning: something was lost.
+// isFresh reports whether no store exists yet. A root-key store without the
+// store that it follows is not a fresh start: something was lost.
 func isFresh(cfg config.Config) (bool, error) {
 	var there [2]bool
 	for i, name := range []string{storeFile, rootKeysFile} {
@@ -162,8 +162,8 @@ func isFresh(cfg config.Config) (bool, error) {
 	return !there[0], nil
 }
 
-// loadKey reads the key that seals secrets at rest. It makes one only where there
-// is nothing yet that another one may have sealed.
+// loadKey reads the key that seals secrets at rest. It makes a new key only if
+// nothing exists yet that another key may have sealed.
 func loadKey(cfg config.Config, fresh bool) (*seal.Sealer, []byte, error) {
 	key, err := seal.LoadKeyFor(private.Of(cfg.GroupAccess), cfg.Key(), fresh)
 	switch {
@@ -177,8 +177,8 @@ func loadKey(cfg config.Config, fresh bool) (*seal.Sealer, []byte, error) {
 	return sealer, key, err
 }
 
-// openKeys opens the root-key store and makes what keeps it current. It is sealed with the
-// key of all secrets, or with one of its own, which can be changed while it is in use.
+// openKeys opens the root-key store and makes what keeps it current. The store is sealed with
+// the key of all secrets, or with a key of its own, which can be changed while the store is in use.
 func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (err error) {
 	oldKeyOf := groupAccess{cfg.GroupAccess}
 	path, opt := filepath.Join(cfg.DataDir, rootKeysFile), rootkeys.Options{Key: key, GroupAccess: cfg.GroupAccess}
@@ -262,7 +262,7 @@ func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.
 	return nil
 }
 
-// leakKeys are the keys of the scanner that may report leaked tokens, nil where none
+// leakKeys returns the keys of the scanner that may report leaked tokens, nil if none
 // is configured.
 func leakKeys(cfg config.Config) *leaks.Keys {
 	switch {
@@ -274,7 +274,7 @@ func leakKeys(cfg config.Config) *leaks.Keys {
 	return leaks.NewKeys(leaks.FromFile(cfg.LeakKeys), nil)
 }
 
-// breachRange is the server that is asked for stolen passwords, nil where none is.
+// breachRange returns the server to ask about stolen passwords, nil if none is configured.
 func breachRange(cfg config.Config) (*password.BreachRange, error) {
 	if cfg.BreachRangeURL == "" {
 		return nil, nil
@@ -282,7 +282,7 @@ func breachRange(cfg config.Config) (*password.BreachRange, error) {
 	return password.NewBreachRange(cfg.BreachRangeURL)
 }
 
-// openBreaches opens the list of stolen passwords, if there is one.
+// openBreaches opens the list of stolen passwords, if one is configured.
 func (h *instance) openBreaches(cfg config.Config) (*password.BreachList, error) {
 	if cfg.BreachList == "" {
 		return nil, nil
@@ -314,8 +314,8 @@ func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, ind
 	return upload, files.Index(cfg.PublicURL.String()+"/legacy/", log), err
 }
 
-// close closes what was opened, the last first. Nothing may run any more that
-// uses it.
+// close closes what was opened, in reverse order. Nothing that uses it may still
+// be running.
 func (h *instance) close() error {
 	var errs []error
 	for _, c := range slices.Backward(h.closers) {

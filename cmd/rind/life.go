@@ -21,8 +21,8 @@ import (
 // run serves on l until ctx ends. When it returns, no request is under way and
 // nothing runs in the background, so that the instance can be closed.
 //
-// The background outlives ctx by the requests that are under way then: one that
-// mints or revokes waits until the root-key store has it.
+// The background work goes on after ctx ends until the requests under way are finished: a request that
+// mints or revokes waits until the root-key store has the change.
 func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error {
 	began := time.Now()
 	h.terminal = out
@@ -79,7 +79,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	return deadline.Run(ctx, l, h.metrics.Requests(h.handler), h.log)
 }
 
-// reload reads again what can change while rind runs, each time that SIGHUP comes, until
+// reload rereads what can change while rind runs, at each SIGHUP, until
 // ctx ends.
 func (h *instance) reload(ctx context.Context) {
 	var all []reloadable
@@ -93,7 +93,7 @@ func (h *instance) reload(ctx context.Context) {
 	reload(ctx, h.hangups, h.log, all...)
 }
 
-// catchUp brings the root-key store to where the issuer's store is, and says what to do where the two don't
+// catchUp brings the root-key store to the position of the issuer's store. Its error says what to do if the two don't
 // belong together.
 func (h *instance) catchUp(ctx context.Context) error {
 	err := replication.Align(ctx, h.issuer.Followers, h.keys, h.log)
@@ -138,10 +138,10 @@ func (h *instance) follow(ctx context.Context) {
 	}
 }
 
-// revocationsLeft is what the log says where the tokens of an account were not all revoked.
+// revocationsLeft is the log message if not all tokens of an account were revoked.
 const revocationsLeft = "some tokens of a recovered account were not revoked yet; none of them works"
 
-// jobs are what is done each hour, and what a change left over, which is done as soon as it did.
+// jobs returns the hourly jobs, and those that finish what a change left over, which run right after the change.
 func (h *instance) jobs() jobs.List {
 	return jobs.List{
 		Every: []jobs.Job{
@@ -167,8 +167,8 @@ func (h *instance) finishDeletions(ctx context.Context) error {
 	return err
 }
 
-// welcome says what to open. The link of the first start stands there and nowhere
-// else.
+// welcome prints which address to open. It is the only place that shows the link of the
+// first start.
 func (h *instance) welcome(ctx context.Context, w io.Writer) error {
 	link, expires, first, err := h.auth.Accounts.SetupLink(ctx)
 	if err != nil {

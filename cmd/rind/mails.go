@@ -16,7 +16,7 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// openMail makes what sends mail: the mail server that is configured, or files.
+// openMail makes the sender of mails: the configured mail server, or files.
 func (h *instance) openMail(cfg config.Config, log *slog.Logger) (mail.Sender, error) {
 	m := cfg.Mail
 	if m.Host == "" {
@@ -41,7 +41,7 @@ func (h *instance) openMail(cfg config.Config, log *slog.Logger) (mail.Sender, e
 	return mail.NewSMTP(smtp)
 }
 
-// shownOutbox is the folder of mails where pages name it, else "".
+// shownOutbox returns the folder of mails if pages show it, else "".
 func (h *instance) shownOutbox() string {
 	if !h.cfg.AtTheMachine() {
 		return ""
@@ -49,8 +49,8 @@ func (h *instance) shownOutbox() string {
 	return h.outbox
 }
 
-// showLink prints whom a mail went to, what it is about and where its text leads, as the
-// link of the first start is printed: in the terminal, and in no log.
+// showLink prints a mail's recipient, its subject and the link in its text, in the same way as the
+// link of the first start: in the terminal, and in no log.
 func (h *instance) showLink(m mail.Message) {
 	if m.Link == "" || !strings.Contains(m.Text, m.Link) || h.terminal == nil || !h.cfg.AtTheMachine() {
 		return

@@ -18,7 +18,7 @@ import (
 	"github.com/rind-dev/rind/internal/tokenscan"
 )
 
-// Exit codes beside those that a command documents itself.
+// Exit codes besides those that a command documents itself.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -43,7 +43,7 @@ type streams struct {
 	out, err io.Writer
 }
 
-// exitCode is an error that has said all that there is to say.
+// exitCode is an error after which nothing more needs to be printed.
 type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
@@ -54,8 +54,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is main without the process around it. It ends when ctx does. Whatever a command
-// prints, a terminal only shows: much of it comes from servers, files and tokens.
+// run is main without the process around it. It ends when ctx does. Output is made
+// harmless for terminals, because much of it comes from servers, files and tokens.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out, errs := text.NewWriter(stdout), text.NewWriter(stderr)
 	code := runCommand(ctx, args, streams{stdin, out, errs})
@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return code
 }
 
-// runCommand is run with streams that make text harmless.
+// runCommand is run, with streams that already make text harmless.
 func runCommand(ctx context.Context, args []string, s streams) (code int) {
 	exited := false
 	parser, err := kong.New(&cli{},
@@ -117,7 +117,7 @@ func runCommand(ctx context.Context, args []string, s streams) (code int) {
 	return exitFailed
 }
 
-// complain prints an error, each of its lines behind the program's name.
+// complain prints an error, with the program's name before each line.
 func complain(stderr io.Writer, err error) {
 	fmt.Fprintln(stderr, "rind:", strings.ReplaceAll(err.Error(), "\n", "\nrind: "))
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// rekey seals a root-key store anew, while it is in use, each time that it is called and
-// load, which reads the key file, has another key than before. Where it fails the store
+// rekey returns a reloadable that reseals a root-key store while it is in use, if
+// load, which reads the key file, returns another key than before. If that fails the store
 // stays as it is, and the log says so.
 //
-// The key file is replaced first and the signal sent then. A process that ends between the
-// two finds the store sealed with the old key when it comes back: that is what the old
+// The operator replaces the key file first and sends the signal then. If the process ends between the
+// two, it finds the store sealed with the old key when it starts again: that is what the old
 // key's file is for.
 func rekey(keys *rootkeys.Store, load func() ([]byte, error), key []byte, log *slog.Logger) reloadable {
 	return func(ctx context.Context) {

@@ -13,7 +13,7 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// restoredCmd is the operator's word that the store counts although it is older
+// restoredCmd lets the operator declare the store valid although it is older
 // than what verifiers have seen.
 type restoredCmd struct {
 	groupAccess

@@ -63,7 +63,7 @@ func (c restrictCmd) Run(s streams) error {
 	return err
 }
 
-// notNarrowed says why there is no narrower token, and what to do.
+// notNarrowed returns an error that says why the token was not narrowed, and what to do.
 func notNarrowed(err error) error {
 	switch {
 	case errors.Is(err, caveats.ErrMalformed), errors.Is(err, caveats.ErrUnknown):

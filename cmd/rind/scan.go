@@ -25,7 +25,7 @@ func (scanCmd) Help() string {
 
 const exitUnread = 2 // nothing was found, and not everything could be looked at
 
-// Run looks at all paths, also when one of them can't be read.
+// Run scans all paths, even if one of them can't be read.
 func (c scanCmd) Run(ctx context.Context, s streams) error {
 	found, unread := 0, 0
 	report := func(f tokenscan.Finding) error {

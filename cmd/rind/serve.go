@@ -21,7 +21,7 @@ type serveCmd struct {
 	LogLevel     *string `help:"Lowest level to log: debug, info (default), warn or error." placeholder:"LEVEL"`
 }
 
-// settings are the file's, changed by the flags that are set.
+// settings returns the file's settings, overridden by the flags that are set.
 func (c serveCmd) settings() (config.Config, error) {
 	cfg := config.Default()
 	var problems []error
@@ -44,7 +44,7 @@ func (c serveCmd) settings() (config.Config, error) {
 	return cfg, errors.Join(append(problems, cfg.Check())...)
 }
 
-// Run serves until ctx ends; that is no error, also while it still starts.
+// Run serves until ctx ends. That is not an error, even during startup.
 func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	cfg, err := c.settings()
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// needsModes says why a command does not run on a system whose files have no owners and
-// modes: everything that keeps a secret in a file rests on them. The commands for tokens
+// needsModes returns an error that says why a command does not run on a system whose files have no owners and
+// modes: everything that keeps a secret in a file depends on them. The commands for tokens
 // that open no such file run everywhere.
 func needsModes(command string) error {
 	for _, everywhere := range []string{"token inspect", "token restrict", "token scan", "version"} {

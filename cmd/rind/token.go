@@ -24,12 +24,12 @@ type tokenInput struct {
 	TokenFile string `help:"File with the token, instead of standard input." placeholder:"FILE"`
 }
 
-// maxInput is how many bytes are read of a token and the white space around it.
-// One more makes a text that token.Parse refuses as too large.
+// maxInput is how many bytes of a token and the white space around it are accepted.
+// Anything longer is passed on as a text that token.Parse refuses as too large.
 const maxInput = token.MaxText + 1024
 
 // read reads a token from the file or from standard input. White space around it is dropped, because files and pipes
-// end in a newline; whatever else is wrong with it is for who parses it.
+// end in a newline; the parser reports anything else that is wrong.
 func (i tokenInput) read(s streams) (string, error) {
 	from, name := s.in, "standard input"
 	switch {
@@ -57,7 +57,7 @@ func (i tokenInput) read(s streams) (string, error) {
 	return text, nil
 }
 
-// isTerminal tells whether somebody may be sitting there, waiting.
+// isTerminal reports whether r is a terminal, where somebody may be waiting.
 func isTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
 	if !ok {
@@ -67,7 +67,7 @@ func isTerminal(r io.Reader) bool {
 	return err == nil && fi.Mode()&os.ModeCharDevice != 0
 }
 
-// explain says what to do about a text that is no token.
+// explain returns an error that says what to do about a text that is not a token.
 func explain(err error) error {
 	switch {
 	case errors.Is(err, token.ErrTooLarge):

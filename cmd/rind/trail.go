@@ -22,8 +22,8 @@ const (
 	trailStderr = "stderr"
 )
 
-// followTrail makes what writes rows of the audit trail to a log, nil where they
-// are not. A file that can't be written to is an error.
+// followTrail makes the follower that writes rows of the audit trail to a log, nil if none
+// is configured. A file that can't be written to is an error.
 func followTrail(cfg config.Config, store kv.Store, log *slog.Logger) (*audit.Follower, error) {
 	switch cfg.AuditLog {
 	case trailOff, "":
@@ -38,7 +38,7 @@ func followTrail(cfg config.Config, store kv.Store, log *slog.Logger) (*audit.Fo
 	return audit.NewFollower(store, sink, log), nil
 }
 
-// writeTrail writes what is not in the log yet.
+// writeTrail writes the rows that are not in the log yet.
 func (h *instance) writeTrail(ctx context.Context) error {
 	if h.trail == nil {
 		return nil
@@ -46,7 +46,7 @@ func (h *instance) writeTrail(ctx context.Context) error {
 	return h.trail.Follow(ctx)
 }
 
-// retain deletes rows of the audit trail that are older than they are kept, unless rind
+// retain deletes rows of the audit trail whose retention time is over, unless rind
 // is read-only at present.
 func (h *instance) retain(ctx context.Context) error {
 	if h.cfg.AuditRetention == 0 {

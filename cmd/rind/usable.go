@@ -9,13 +9,13 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// staleness is how old a root-key store that nobody follows may be. Whatever reads such a
-// store decides by it, so that one command does not use what another calls unusable.
+// staleness is how old a root-key store that nobody follows may be. All commands that read such a
+// store use this limit, so that one command does not use what another calls unusable.
 type staleness struct {
 	MaxStaleness time.Duration `help:"How long the store may decide without hearing from its issuer (default: 10m)." default:"10m" placeholder:"TIME"`
 }
 
-// Validate is asked by the command line's parser.
+// Validate is called by the command line's parser.
 func (m staleness) Validate() error {
 	if m.MaxStaleness <= 0 {
 		return fmt.Errorf("--max-staleness must be positive, like 10m, not %s", m.MaxStaleness)
@@ -23,7 +23,7 @@ func (m staleness) Validate() error {
 	return nil
 }
 
-// canVerify is nil where the root-key store of this process decides: it is current, and its
+// canVerify returns nil if the root-key store of this process can decide: it is current, and its
 // file can be read.
 func (h *instance) canVerify(context.Context) error {
 	s := h.follower.Status()

@@ -36,9 +36,9 @@ func (g groupAccess) loadKey(path string) ([]byte, error) {
 	return rootkeys.LoadKey(path)
 }
 
-// openKeysFile opens a root-key store. A new one gets a key, where its key file is missing
+// openKeysFile opens a root-key store. A new store gets a new key if its key file is missing
 // too; the default key file is rind.key beside the store.
-// One that is sealed with the key in oldKeyFile, if that is named, is sealed anew.
+// If oldKeyFile is given, a store that is sealed with the key in it is resealed.
 func (g groupAccess) openKeysFile(path, keyFile, oldKeyFile string, readOnly bool) (*rootkeys.Store, error) {
 	_, err := os.Stat(path)
 	key, err := seal.LoadKeyFor(private.Of(g.GroupAccess), keyFileOf(path, keyFile), errors.Is(err, fs.ErrNotExist) && !readOnly)
@@ -52,7 +52,7 @@ func (g groupAccess) openKeysFile(path, keyFile, oldKeyFile string, readOnly boo
 	return rootkeys.Open(path, rootkeys.Options{Key: key, OldKey: old, ReadOnly: readOnly, GroupAccess: g.GroupAccess})
 }
 
-// keyFileOf is the file of a store's key, by default rind.key beside it.
+// keyFileOf returns the path of a store's key file, by default rind.key beside it.
 func keyFileOf(path, keyFile string) string {
 	if keyFile == "" {
 		return filepath.Join(filepath.Dir(path), "rind.key")
@@ -100,7 +100,7 @@ func (c verifierStatusCmd) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// read is the status of a store that nobody follows.
+// read returns the status of a store that nobody follows.
 func (c verifierStatusCmd) read() (verifierstatus.Status, error) {
 	store, err := c.openKeysFile(c.Keys, c.KeyFile, "", true)
 	switch {

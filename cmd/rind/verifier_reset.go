@@ -24,7 +24,7 @@ func (verifierResetCmd) Help() string {
 
 // Run empties the store.
 func (c verifierResetCmd) Run(ctx context.Context, s streams) (err error) {
-	if _, err := os.Stat(c.Keys); err != nil { // one that is not there is not made
+	if _, err := os.Stat(c.Keys); err != nil { // a missing store is not created
 		return fmt.Errorf("there is no store to reset: %w", err)
 	}
 	store, err := c.openKeysFile(c.Keys, c.KeyFile, "", false)

@@ -49,7 +49,7 @@ func (verifyCmd) Help() string {
 		`and store_heard_from_issuer_at (when the store was last up to date; "" if never). Times are RFC 3339 in UTC.`
 }
 
-// verdict is what a check came to. All fields are always there.
+// verdict is the result of a check. All fields are always present.
 type verdict struct {
 	Outcome  string    `json:"outcome"` // "allow", "deny" or "unavailable"
 	TokenID  string    `json:"token_id"`
@@ -69,9 +69,9 @@ type failure struct {
 	Text   string `json:"text"`
 }
 
-// Run checks the token and exits with the outcome's code. Whatever keeps it from
-// checking, or from saying what came of it, is "could not check", wrong flags
-// included.
+// Run checks the token and exits with the outcome's code. Anything that keeps it from
+// checking, or from printing the result, is "could not check", including wrong
+// flags.
 func (c verifyCmd) Run(ctx context.Context, s streams) error {
 	v, code := c.check(ctx, s)
 	if err := v.print(s, c.JSON); err != nil {
@@ -118,7 +118,7 @@ func (c verifyCmd) check(ctx context.Context, s streams) (verdict, int) {
 	return v, code
 }
 
-// request is what the flags say of the upload. What they leave out satisfies no
+// request returns the upload that the flags describe. What they leave out satisfies no
 // caveat about it.
 func (c verifyCmd) request() (verifier.Request, error) {
 	r := verifier.Request{Action: c.Action, Project: c.Project, Version: c.Version}

@@ -8,7 +8,7 @@ import (
 
 type versionCmd struct{}
 
-// Run prints what the build says of itself.
+// Run prints the build's version.
 func (versionCmd) Run(s streams) error {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -18,9 +18,9 @@ func (versionCmd) Run(s streams) error {
 	return err
 }
 
-// versionOf is the line that --version prints: the version, the commit, "modified" where
-// the build had changes beyond that commit, and the version of Go, each as far as the
-// build says it.
+// versionOf is the line that --version prints: the version, the commit, "modified" if
+// the build had changes beyond that commit, and the version of Go, each if the
+// build information has it.
 func versionOf(info *debug.BuildInfo) string {
 	version := info.Main.Version
 	if version == "" || version == "(devel)" {
