@@ -21,9 +21,9 @@ const fallback = "en"
 
 // message is a sentence, or its plural forms.
 type message struct {
-	text  string            // "" where there are forms
+	text  string            // "" if forms is set
 	by    string            // the argument whose value, an integer, chooses the form
-	forms map[string]string // by CLDR category: "one", "other"; nil where there is one text
+	forms map[string]string // by CLDR category: "one", "other"; nil if text is set
 }
 
 // UnmarshalJSON reads a string, or an object of plural forms. The argument "n"
@@ -141,7 +141,7 @@ func (c *catalogue) problem(p Problem) string {
 	return s
 }
 
-// value says an argument.
+// value formats an argument.
 func (c *catalogue) value(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -158,7 +158,7 @@ func (c *catalogue) value(v any) string {
 	return fmt.Sprint(v)
 }
 
-// list says several things: "a, b and c".
+// list formats several values: "a, b and c".
 func (c *catalogue) list(items []string) string {
 	switch len(items) {
 	case 0:
@@ -182,7 +182,7 @@ func (c *catalogue) must(key string, args Args) string {
 	return s
 }
 
-// fill replaces each {name} by what value says for it.
+// fill replaces each {name} with its formatted value.
 func fill(s string, value func(name string) string) string {
 	var b strings.Builder
 	for {

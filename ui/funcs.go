@@ -122,7 +122,7 @@ func (c *catalogue) names(items []string) template.HTML {
 	return template.HTML(c.list(marked))
 }
 
-// scope says in one sentence what a token can do: "Uploads to demo and
+// scope describes in one sentence what a token can do: "Uploads to demo and
 // demo-plugins until 3 March 2027."
 func (c *catalogue) scope(all bool, projects []string, expires time.Time) (template.HTML, error) {
 	what := c.names(projects)
@@ -135,7 +135,7 @@ func (c *catalogue) scope(all bool, projects []string, expires time.Time) (templ
 	return c.markup("scope.until", "what", what, "date", c.element(expires, c.lastDay(expires)))
 }
 
-// alarming are the notices of what the reader should look into.
+// alarming has the notices that the reader should look into.
 var alarming = map[string]bool{"recovery_code_used": true, "session_ended": true, "token_again": true, "token_revoked_soon": true}
 
 // notice is the sentence of a notice, a general one for an unknown code.
@@ -201,10 +201,10 @@ func newGroup(v View, name string, helped bool) input {
 	return in
 }
 
-// enrolment are the steps from nothing to a complete account, as keys.
+// enrolment has the steps from nothing to a complete account, as keys.
 var enrolment = []string{"steps.account", "steps.email", "steps.factor", "steps.codes"}
 
-// Get is an option, "" where it was not given.
+// Get returns an option, "" if it was not given.
 func (in input) Get(option string) string { return in.options[option] }
 
 // Described lists the ids of the texts about the field.

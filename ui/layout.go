@@ -11,7 +11,7 @@ type Args = map[string]any
 // under "problem.<Code>". It is shown in the summary at the top of the page and beside the
 // field.
 type Problem struct {
-	Field string // name of the form field, "" where it is about the whole form
+	Field string // name of the form field, "" if it is about the whole form
 	Code  string // snake case: "password_too_short"
 	Args  Args   // never a secret
 }
@@ -21,7 +21,7 @@ type Problem struct {
 type Notice struct {
 	Code        string       `json:"code"` // "" says nothing
 	Args        Args         `json:"args,omitempty"`
-	Propagation *Propagation `json:"reach,omitempty"` // which verifiers know of it; nil says nothing of them
+	Propagation *Propagation `json:"reach,omitempty"` // which verifiers have the change; nil: not shown
 }
 
 // Layout is what every page shows around its content. Each view model embeds
@@ -38,12 +38,12 @@ type Layout struct {
 	Notice   Notice
 	Problems []Problem // what is wrong with the form that was sent
 
-	// Outbox is the folder of mails, where they are files and who reads the page is at the
-	// machine: pages that say that a mail is on its way say where to look. "" says nothing.
+	// Outbox is the folder of mails, if mails are files and the reader of the page is at the
+	// machine: pages that announce a mail then say where to look. "" shows nothing.
 	Outbox string
 }
 
-// ReadOnly says, on every page, that rind takes no changes.
+// ReadOnly is the message on every page that rind accepts no changes.
 type ReadOnly struct {
 	On     bool
 	Reason string // "" says none
@@ -64,7 +64,7 @@ type View interface {
 	about() about
 }
 
-// about says which template draws a view and what the page is called.
+// about has the template that draws a view and the title of the page.
 type about struct {
 	page  string // file in templates/pages, without .html
 	title string // key in the catalogue

@@ -15,7 +15,7 @@ type mailParagraph struct {
 	Link  string
 }
 
-// paragraph makes one of a text that is not a link.
+// paragraph makes a paragraph of a text that is not a link.
 func paragraph(text string) (p mailParagraph) {
 	for _, line := range strings.Split(text, "\n") {
 		if item, ok := strings.CutPrefix(line, "- "); ok && len(p.Lines) == 0 {

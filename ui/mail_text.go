@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// letter is what a mail says, without its signature.
+// letter is the content of a mail, without its signature.
 type letter struct {
 	subject    string
 	paragraphs []string
@@ -16,7 +16,7 @@ type letter struct {
 }
 
 // Mail is the subject and the plain text of a mail, in lines of at most 72
-// characters except where a word is longer. Control characters in arguments
+// characters unless a word is longer. Control characters in arguments
 // become spaces, so no argument can add a line. An unknown kind is an error.
 func (r *Renderer) Mail(lang, kind string, args Args) (subject, text string, err error) {
 	c := r.language(lang).catalogue

@@ -36,7 +36,7 @@ const (
 
 	PathSetup             Path = "/setup"      // with WithLink: the first administrator
 	PathInvitation        Path = "/invitation" // with WithLink
-	PathRegister          Path = "/register"   // where registration is open
+	PathRegister          Path = "/register"   // if registration is open
 	PathVerifyEmail       Path = "/verify-email"
 	PathVerifyEmailSent   Path = "/verify-email/sent"   // GET only
 	PathVerifyEmailResend Path = "/verify-email/resend" // POST only
@@ -145,7 +145,7 @@ const (
 	PathVerifierRevoke Path = "/admin/verifiers/{id}/revoke"
 )
 
-// paths are the names by which templates call them.
+// paths has the paths under the names that templates use.
 var paths = map[string]Path{
 	"home": PathHome, "help": PathHelp, "login": PathLogin, "login.totp": PathLoginTOTP,
 	"login.recovery": PathLoginRecovery, "logout": PathLogout,

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Propagation says which verifiers have a change that was just made.
+// Propagation is the list of verifiers that have, or lack, a change that was just made.
 type Propagation struct {
 	Connected int           `json:"connected"` // verifiers that are connected, this server's own among them
 	Applied   int           `json:"applied"`   // those of them that have the change
@@ -22,7 +22,7 @@ func (r Propagation) Missing() bool { return r.Here || len(r.Behind)+len(r.Away)
 // maxPropagationNames is how many verifiers a notice names.
 const maxPropagationNames = 8
 
-// Short names no more verifiers than fit into a notice, and counts the rest.
+// Short returns a Propagation with no more names than fit into a notice, and counts the rest.
 func (r Propagation) Short() Propagation {
 	cut := func(names []string, room int) []string {
 		if len(names) > room {
@@ -36,7 +36,7 @@ func (r Propagation) Short() Propagation {
 	return r
 }
 
-// propagation says it: "3 of 3 verifiers have it, in 41 ms."
+// propagation formats a Propagation: "3 of 3 verifiers have it, in 41 ms."
 func (c *catalogue) propagation(r Propagation) string {
 	if r.Connected == 0 {
 		return ""
@@ -62,7 +62,7 @@ func (c *catalogue) propagation(r Propagation) string {
 	return strings.Join(append(out, c.must("reach.bound", nil)), " ")
 }
 
-// took says a short duration: "41 ms", "2 seconds".
+// took formats a short duration: "41 ms", "2 seconds".
 func (c *catalogue) took(d time.Duration) string {
 	if d < time.Second {
 		return c.must("time.milliseconds", Args{"n": int(max(1, (d+time.Millisecond/2)/time.Millisecond))})

@@ -13,7 +13,7 @@
 // Policy. They work without JavaScript, which only adds copy buttons, times in
 // the reader's zone, and the like.
 //
-// The package knows no request, no session and no store, and imports only the
+// The package uses no request, session or store, and imports only the
 // standard library.
 package ui
 
@@ -36,7 +36,7 @@ var templateFiles embed.FS
 const Policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// Renderer draws pages and says sentences. It may be used by several
+// Renderer draws pages and formats sentences. It may be used by several
 // goroutines at once.
 type Renderer struct {
 	languages map[string]*language // by BCP 47 tag, lower case
@@ -146,7 +146,7 @@ func (r *Renderer) Problem(lang string, p Problem) string {
 	return r.language(lang).catalogue.problem(p)
 }
 
-// Scope says as plain text what a token can do: "Uploads to demo until 3 March
+// Scope describes in plain text what a token can do: "Uploads to demo until 3 March
 // 2027." A zero time means no end.
 func (r *Renderer) Scope(lang string, all bool, projects []string, expires time.Time) string {
 	c := r.language(lang).catalogue

@@ -16,14 +16,14 @@ type EventRow struct {
 	Time    time.Time
 	Kind    string // "token.minted"
 	Detail  map[string]string
-	Actor   string // username of who did it; "" where nobody was signed in
+	Actor   string // username of the person who did it; "" if nobody was signed in
 	You     bool   // the reader did it
-	Account string // username of whom it is about; "" nobody who has an account
+	Account string // username of the account it is about; "" if it is about none
 	Yours   bool   // it is about the reader
 	Project string // name of the project that it is about
 	IP      string
 	Browser string // the User-Agent header, said as "Firefox on Linux"
-	Factor  string // of who did it: "totp", "webauthn", "recovery_code", "remembered" or ""
+	Factor  string // of the actor: "totp", "webauthn", "recovery_code", "remembered" or ""
 	Request string // id of the request
 }
 
@@ -190,7 +190,7 @@ type ActivityPage struct {
 	Filter  EventFilter
 	Groups  []string // that can be picked; the catalogue has "trail.group.<group>"
 	Events  []EventRow
-	Older   uint64    // value of the query parameter before for the page behind; 0: this is the last
+	Older   uint64    // value of the query parameter "before" for the next page; 0: this is the last page
 	Newest  bool      // this is the first page
 	Reached time.Time // not zero: the search was given up there, before the page was full
 }
