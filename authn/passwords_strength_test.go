@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/authn/password"
+	"github.com/rind-dev/rind/authn/password/passwordtest"
 )
 
 // What is said while somebody types is what the form says when it is sent, and leaves nothing.
 func TestScorePassword(t *testing.T) {
-	list := openBreaches(t, breachFile(t, "\n", true, "plum orbit 7 stolen"))
+	list := passwordtest.OpenBreaches(t, passwordtest.BreachFile(t, "\n", true, "plum orbit 7 stolen"))
 	e := newEnv(t, func(c *Config) { c.Breaches = list })
 	before := e.durable()
 	for typed, want := range map[string]Strength{

@@ -1,53 +1,18 @@
 package authn
 
 import (
-	"crypto/sha1"
-	"encoding/hex"
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rind-dev/rind/authn/password"
+	"github.com/rind-dev/rind/authn/password/passwordtest"
 )
-
-// breachFile writes a list of passwords, each seen as often as its length.
-func breachFile(t *testing.T, lineEnd string, trailing bool, passwords ...string) string {
-	t.Helper()
-	var lines []string
-	for _, p := range passwords {
-		sum := sha1.Sum([]byte(p))
-		lines = append(lines, fmt.Sprintf("%s:%d", strings.ToUpper(hex.EncodeToString(sum[:])), len(p)))
-	}
-	slices.Sort(lines)
-	text := strings.Join(lines, lineEnd)
-	if trailing {
-		text += lineEnd
-	}
-	path := filepath.Join(t.TempDir(), "breaches.txt")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func openBreaches(t *testing.T, path string) *password.BreachList {
-	t.Helper()
-	l, err := password.OpenBreachList(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
 
 // A listed password is refused wherever somebody chooses one, and a list that can't
 // be read lets none through.
 func TestBreachedPasswordsAreRefused(t *testing.T) {
 	const listed = "glacier 41 mandolin otter"
-	list := openBreaches(t, breachFile(t, "\n", true, listed, "another one"))
+	list := passwordtest.OpenBreaches(t, passwordtest.BreachFile(t, "\n", true, listed, "another one"))
 	e := newEnv(t, func(c *Config) { c.Breaches = list })
 	ctx := t.Context()
 	root := e.admin()

@@ -1,45 +1,15 @@
-package password
+package password_test
 
 import (
-	"crypto/sha1"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rind-dev/rind/authn/password"
+	"github.com/rind-dev/rind/authn/password/passwordtest"
 )
-
-// breachFile writes a list of passwords, each seen as often as its length.
-func breachFile(t *testing.T, lineEnd string, trailing bool, passwords ...string) string {
-	t.Helper()
-	var lines []string
-	for _, p := range passwords {
-		sum := sha1.Sum([]byte(p))
-		lines = append(lines, fmt.Sprintf("%s:%d", strings.ToUpper(hex.EncodeToString(sum[:])), len(p)))
-	}
-	slices.Sort(lines)
-	text := strings.Join(lines, lineEnd)
-	if trailing {
-		text += lineEnd
-	}
-	path := filepath.Join(t.TempDir(), "breaches.txt")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func openBreaches(t *testing.T, path string) *BreachList {
-	t.Helper()
-	l, err := OpenBreachList(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
 
 // Every password of a list of any length is found, and none that is not in it.
 func TestBreachListFindsEveryLine(t *testing.T) {
@@ -50,7 +20,7 @@ func TestBreachListFindsEveryLine(t *testing.T) {
 		}
 		for _, end := range []string{"\n", "\r\n"} {
 			for _, trailing := range []bool{true, false} {
-				l := openBreaches(t, breachFile(t, end, trailing, in...))
+				l := passwordtest.OpenBreaches(t, passwordtest.BreachFile(t, end, trailing, in...))
 				for _, p := range in {
 					if got, err := l.Count(p); err != nil || got != len(p) {
 						t.Fatalf("%d lines, %q: %q was seen %d times, %v; want %d", n, end, p, got, err, len(p))
@@ -69,7 +39,7 @@ func TestBreachListFindsEveryLine(t *testing.T) {
 func TestBreachListKnowsBothForms(t *testing.T) {
 	const composed, typed = "caf\u00e9 noir", "cafe\u0301 noir"
 	for _, listed := range []string{composed, typed} {
-		l := openBreaches(t, breachFile(t, "\n", true, listed))
+		l := passwordtest.OpenBreaches(t, passwordtest.BreachFile(t, "\n", true, listed))
 		if got, err := l.Count(typed); err != nil || got == 0 {
 			t.Errorf("%+q is listed, and %+q was seen %d times, %v", listed, typed, got, err)
 		}
@@ -86,14 +56,14 @@ func TestBreachListRefusesOtherFiles(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenBreachList(path); err == nil || !strings.Contains(err.Error(), name) && name != "and a count" {
+		if _, err := password.OpenBreachList(path); err == nil || !strings.Contains(err.Error(), name) && name != "and a count" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := OpenBreachList(t.TempDir()); err == nil {
+	if _, err := password.OpenBreachList(t.TempDir()); err == nil {
 		t.Error("a folder was opened")
 	}
-	if _, err := OpenBreachList(filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := password.OpenBreachList(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("no file was opened")
 	}
 }

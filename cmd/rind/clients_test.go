@@ -3,18 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	cryptorand "crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -27,6 +19,7 @@ import (
 	macaroon "gopkg.in/macaroon.v2"
 
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/certificate/certtest"
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/dist/disttest"
@@ -86,7 +79,7 @@ func newUploadServer(t *testing.T, change ...func(*config.Config)) *uploadServer
 	running.Go(func() { s.h.run(ctx, plain, &bytes.Buffer{}) })
 	secure := cfg
 	secure.TLSCert, secure.TLSKey = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	ca, cert, key := signedPair(t)
+	ca, cert, key := certtest.Signed(t)
 	writeFile(t, secure.TLSCert, 0o644, cert)
 	writeFile(t, secure.TLSKey, 0o600, key)
 	s.ca = filepath.Join(dir, "ca.pem")
@@ -97,34 +90,6 @@ func newUploadServer(t *testing.T, change ...func(*config.Config)) *uploadServer
 	running.Go(func() { deadline.Run(ctx, encrypted, s.h.handler, log) })
 	s.startStale(ctx, &running, listen, secure, dir)
 	return s
-}
-
-// signedPair is a private CA, and a pair for localhost that it signed, as PEM.
-func signedPair(t *testing.T) (ca, cert, key []byte) {
-	t.Helper()
-	now := time.Now()
-	template := func(serial int64, name string) *x509.Certificate {
-		return &x509.Certificate{
-			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
-			BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature,
-		}
-	}
-	root, leaf := template(1, "a private CA"), template(2, "localhost")
-	root.IsCA, root.KeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
-	leaf.DNSNames, leaf.ExtKeyUsage = []string{"localhost"}, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	rootKey, err1 := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
-	leafKey, err2 := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
-	if err := errors.Join(err1, err2); err != nil {
-		t.Fatal(err)
-	}
-	rootDER, err1 := x509.CreateCertificate(cryptorand.Reader, root, root, rootKey.Public(), rootKey)
-	leafDER, err2 := x509.CreateCertificate(cryptorand.Reader, leaf, root, leafKey.Public(), rootKey)
-	keyDER, err3 := x509.MarshalPKCS8PrivateKey(leafKey)
-	if err := errors.Join(err1, err2, err3); err != nil {
-		t.Fatal(err)
-	}
-	text := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
-	return text("CERTIFICATE", rootDER), text("CERTIFICATE", leafDER), text("PRIVATE KEY", keyDER)
 }
 
 // startStale starts a server that nobody keeps current; its TLS is that of secure.

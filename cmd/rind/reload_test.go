@@ -1,15 +1,8 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -18,36 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/certificate/certtest"
 	"github.com/rind-dev/rind/internal/realtest"
 )
-
-// pairOf is a certificate for localhost with a name of its own, and its key, as PEM.
-func pairOf(t *testing.T, name string, from, until time.Time) (cert, key []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: from, NotAfter: until,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bytes, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: bytes})
-}
-
-// validPair is pairOf for today.
-func validPair(t *testing.T, name string) (cert, key []byte) {
-	t.Helper()
-	return pairOf(t, name, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
-}
 
 // shownAt is the name in the certificate that a server shows.
 func shownAt(t *testing.T, address string) string {
@@ -92,7 +58,7 @@ func TestCertificateIsRenewedInPlace(t *testing.T) {
 		writeFile(t, keyFile, 0o600, key)
 		writeFile(t, certFile, 0o644, cert)
 	}
-	put(validPair(t, "one"))
+	put(certtest.Valid(t, "one"))
 	address := realtest.FreeAddress(t)
 	_, port, _ := strings.Cut(address, ":")
 	settings := filepath.Join(dir, "rind.toml")
@@ -109,17 +75,23 @@ func TestCertificateIsRenewedInPlace(t *testing.T) {
 		})
 	}
 	shows("one")
-	put(validPair(t, "two"))
+	put(certtest.Valid(t, "two"))
 	p.Signal(syscall.SIGHUP)
 	shows("two")
-	put(validPair(t, "three")) // and nobody says so
+	put(certtest.Valid(t, "three")) // and nobody says so
 	shows("three")
 	const warning = "rind keeps the previous certificate"
 	for n, broken := range []func(){
 		func() { writeFile(t, certFile, 0o644, []byte("broken\n")) },
-		func() { cert, _ := validPair(t, "other"); writeFile(t, certFile, 0o644, cert) }, // of another key
-		func() { put(validPair(t, "open")); os.Chmod(keyFile, 0o604) },
-		func() { put(pairOf(t, "over", time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))) },
+		func() { cert, _ := certtest.Valid(t, "other"); writeFile(t, certFile, 0o644, cert) }, // of another key
+		func() { put(certtest.Valid(t, "open")); os.Chmod(keyFile, 0o604) },
+		func() {
+			cert, key, err := certtest.Make("over", time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			put(cert, key)
+		},
 		func() { os.Remove(keyFile) },
 	} {
 		broken()
@@ -129,7 +101,7 @@ func TestCertificateIsRenewedInPlace(t *testing.T) {
 			t.Errorf("broken pair %d: it shows %q", n, got)
 		}
 	}
-	put(validPair(t, "four"))
+	put(certtest.Valid(t, "four"))
 	shows("four")
 	writeFile(t, certFile, 0o644, []byte("broken again\n"))
 	p.Says(warning, 6) // by itself too

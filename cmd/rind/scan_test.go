@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,33 +12,8 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/rind-dev/rind/caveats"
-	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/tokenscan/scantest"
 )
-
-// sample is the text of a token whose id ends with a number; projects make it long.
-func sample(t testing.TB, n int, projects ...string) string {
-	t.Helper()
-	cs := []caveats.Caveat{caveats.User(aliceID)}
-	if len(projects) > 0 {
-		cs = append(cs, caveats.ProjectNames(projects))
-	}
-	var raw [][]byte
-	for _, c := range cs {
-		raw = append(raw, c.Append(nil))
-	}
-	tok, err := token.Mint(make([]byte, 32), sampleID(n), "packages.example.org", raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := tok.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-func sampleID(n int) string { return fmt.Sprintf("01a202e9-b380-7000-8000-%012d", n) }
 
 // asUTF16 is text as PowerShell writes it.
 func asUTF16(text string, order binary.AppendByteOrder, mark bool) string {
@@ -63,7 +37,7 @@ func scan(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func TestScanCommand(t *testing.T) {
 	dir := t.TempDir()
-	one, two := sample(t, 1), sample(t, 2)
+	one, two := scantest.Token(t, 1), scantest.Token(t, 2)
 	put := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -97,7 +71,7 @@ func TestScanCommand(t *testing.T) {
 		wide[name+", odd"] = put("wide-odd-"+name, asUTF16(text, order, true)+"x")
 	}
 	for name, path := range wide {
-		if code, out, errs := scan(t, path); code != 1 || out != path+":3: token "+sampleID(1)+" of packages.example.org\n" {
+		if code, out, errs := scan(t, path); code != 1 || out != path+":3: token "+scantest.ID(1)+" of packages.example.org\n" {
 			t.Errorf("UTF-16, %s: code %d, out %q, err %q", name, code, out, errs)
 		}
 	}
@@ -111,18 +85,18 @@ func TestScanCommand(t *testing.T) {
 		out  string
 	}{
 		"clean":             {[]string{dir + "/clean"}, 0, ""},
-		"dirty":             {[]string{dir + "/dirty"}, 1, last + ":1: a token that is damaged or cut off\n" + dir + "/dirty/sub/.env:2: token " + sampleID(1) + " of packages.example.org\n"},
-		"a link":            {[]string{link}, 1, link + ":1: token " + sampleID(2) + " of packages.example.org\n"},
-		"JSON":              {[]string{"--json", link}, 1, `{"file":"` + link + `","line":1,"id":"` + sampleID(2) + `","location":"packages.example.org"}` + "\n"},
+		"dirty":             {[]string{dir + "/dirty"}, 1, last + ":1: a token that is damaged or cut off\n" + dir + "/dirty/sub/.env:2: token " + scantest.ID(1) + " of packages.example.org\n"},
+		"a link":            {[]string{link}, 1, link + ":1: token " + scantest.ID(2) + " of packages.example.org\n"},
+		"JSON":              {[]string{"--json", link}, 1, `{"file":"` + link + `","line":1,"id":"` + scantest.ID(2) + `","location":"packages.example.org"}` + "\n"},
 		"JSON, cut":         {[]string{"--json", last}, 1, `{"file":"` + last + `","line":1,"id":null,"location":null}` + "\n"},
 		"missing":           {[]string{dir + "/none"}, 2, ""},
-		"missing and dirty": {[]string{dir + "/none", link}, 1, link + ":1: token " + sampleID(2) + " of packages.example.org\n"},
+		"missing and dirty": {[]string{dir + "/none", link}, 1, link + ":1: token " + scantest.ID(2) + " of packages.example.org\n"},
 		"no path":           {nil, 2, ""},
-		"a named folder":    {[]string{linked}, 1, linked + "/.env:2: token " + sampleID(1) + " of packages.example.org\n"},
-		"a named blob":      {[]string{blob}, 1, blob + ":1: token " + sampleID(1) + " of packages.example.org\n"},
+		"a named folder":    {[]string{linked}, 1, linked + "/.env:2: token " + scantest.ID(1) + " of packages.example.org\n"},
+		"a named blob":      {[]string{blob}, 1, blob + ":1: token " + scantest.ID(1) + " of packages.example.org\n"},
 		"a pipe":            {[]string{pipe}, 2, ""},
 		"a device":          {[]string{"/dev/null"}, 2, ""},
-		"a pipe and dirty":  {[]string{pipe, link}, 1, link + ":1: token " + sampleID(2) + " of packages.example.org\n"},
+		"a pipe and dirty":  {[]string{pipe, link}, 1, link + ":1: token " + scantest.ID(2) + " of packages.example.org\n"},
 	} {
 		code, out, errs := scan(t, c.args...)
 		if code != c.code || out != c.out || (code == 0) != (errs == "") {

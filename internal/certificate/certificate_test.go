@@ -2,48 +2,14 @@ package certificate
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/rind-dev/rind/internal/certificate/certtest"
 )
-
-// pairOf is a certificate for localhost with a name of its own, and its key, as PEM.
-func pairOf(t *testing.T, name string, from, until time.Time) (cert, key []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: from, NotAfter: until,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der8, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der8})
-}
-
-// validPair is pairOf for today.
-func validPair(t *testing.T, name string) (cert, key []byte) {
-	t.Helper()
-	return pairOf(t, name, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
-}
 
 // write puts a file in its place, as whoever renews a certificate does.
 func write(t *testing.T, path string, mode os.FileMode, text []byte) {
@@ -60,7 +26,7 @@ func write(t *testing.T, path string, mode os.FileMode, text []byte) {
 func TestHalfARenewalIsNotWarnedOf(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	cert, key := validPair(t, "one")
+	cert, key := certtest.Valid(t, "one")
 	write(t, certFile, 0o644, cert)
 	write(t, keyFile, 0o600, key)
 	var log bytes.Buffer
@@ -77,12 +43,12 @@ func TestHalfARenewalIsNotWarnedOf(t *testing.T) {
 		}
 	}
 	look("one", 0)
-	cert, key = validPair(t, "two")
+	cert, key = certtest.Valid(t, "two")
 	write(t, certFile, 0o644, cert)
 	look("one", 0)
 	write(t, keyFile, 0o600, key)
 	look("two", 0)
-	cert, _ = validPair(t, "three")
+	cert, _ = certtest.Valid(t, "three")
 	write(t, certFile, 0o644, cert)
 	look("two", 0)
 	look("two", 1)

@@ -3,18 +3,11 @@ package soak
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/certificate/certtest"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/realtest"
@@ -131,7 +125,7 @@ func (h *house) secure() {
 	h.Helper()
 	_ = h.server.End(syscall.SIGTERM)
 	var key string
-	h.cert, key = certificate(h.TB)
+	h.cert, key = certtest.Files(h.TB)
 	h.config = filepath.Join(h.TempDir(), "rind.toml")
 	h.must(os.WriteFile(h.config, fmt.Appendf(nil, "public-url = \"https://localhost:8080\"\ntls-cert = %q\ntls-key = %q\n", h.cert, key), 0o600))
 	h.serve()
@@ -226,27 +220,3 @@ func (f *follower) usableWithin(limit time.Duration) {
 
 // connections is how often the follower has connected.
 func (f *follower) connections() int { return strings.Count(f.Out.String(), "following the issuer") }
-
-// certificate makes a certificate for localhost.
-func certificate(t testing.TB) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(48 * time.Hour),
-	}
-	signed, err1 := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	coded, err2 := x509.MarshalPKCS8PrivateKey(private)
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	err = errors.Join(err1, err2,
-		os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), 0o600),
-		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: coded}), 0o600))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert, key
-}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/certificate/certtest"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/realtest"
 )
@@ -39,7 +40,7 @@ func (h *house) proxied() (plain, secure, cert string) {
 	h.Helper()
 	dir := h.TempDir()
 	h.must(os.Chmod(dir, 0o755)) // its workers may be of another user
-	cert, key := certificate(h.TB)
+	cert, key := certtest.Files(h.TB)
 	plain, secure = realtest.FreeAddress(h.TB), realtest.FreeAddress(h.TB)
 	file := filepath.Join(dir, "nginx.conf")
 	h.must(os.WriteFile(file, fmt.Appendf(nil, nginxConfig, dir, h.addr, plain, secure, cert, key), 0o600))

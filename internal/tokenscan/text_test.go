@@ -11,35 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/tokenscan/scantest"
 )
-
-const userID = "00000000-0000-4000-8000-0000000000aa"
-
-// sample is the text of a token whose id ends with a number; projects make it long.
-func sample(t testing.TB, n int, projects ...string) string {
-	t.Helper()
-	cs := []caveats.Caveat{caveats.User(userID)}
-	if len(projects) > 0 {
-		cs = append(cs, caveats.ProjectNames(projects))
-	}
-	var raw [][]byte
-	for _, c := range cs {
-		raw = append(raw, c.Append(nil))
-	}
-	tok, err := token.Mint(make([]byte, 32), sampleID(n), "packages.example.org", raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := tok.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-func sampleID(n int) string { return fmt.Sprintf("01a202e9-b380-7000-8000-%012d", n) }
 
 // scanned lists what is found in a text: "line:number of the token", or "line:cut".
 func scanned(t testing.TB, r io.Reader) string {
@@ -60,12 +34,12 @@ func scanned(t testing.TB, r io.Reader) string {
 }
 
 func TestScanText(t *testing.T) {
-	one, two := sample(t, 1), sample(t, 2)
+	one, two := scantest.Token(t, 1), scantest.Token(t, 2)
 	var names []string
 	for i := range 60 {
 		names = append(names, fmt.Sprintf("project-with-a-long-name-%030d", i))
 	}
-	long := sample(t, 3, names...)
+	long := scantest.Token(t, 3, names...)
 	filler := strings.Repeat("abcdEFGH0123-_", 5000) // 70,000 characters of the alphabet
 	for name, c := range map[string]struct{ text, want string }{
 		"nothing":                {"", ""},
@@ -118,7 +92,7 @@ func percent(text, set string) string {
 
 // A crafted text costs about what any other does. CPU time is compared, side by side.
 func TestScanIsLinear(t *testing.T) {
-	one := sample(t, 1)
+	one := scantest.Token(t, 1)
 	for name, piece := range map[string]string{
 		"beginnings": "pypi-AgEU", "beginnings in base64": base64.StdEncoding.EncodeToString([]byte("pypi-AgEUpypi-AgEU")), "almost beginnings": "pypi-Ag",
 		"tokens": one, "long": "pypi-AgEU" + strings.Repeat("A", 8100), "percent signs": "%", "percent-encoded": "%70%79%70%69%2d%41%67%45%55",
@@ -159,7 +133,7 @@ func processTime(t *testing.T) time.Duration {
 
 // Wherever a token stands in a long run, it is found.
 func TestScanAcrossTheWindow(t *testing.T) {
-	one := sample(t, 1)
+	one := scantest.Token(t, 1)
 	for n := 2*scanMost - 2*len(one); n < 2*scanMost+2*scanStart; n++ {
 		if got := scanned(t, strings.NewReader(strings.Repeat("a", n)+one)); got != "1:1" {
 			t.Fatalf("behind %d characters: %q", n, got)
@@ -217,7 +191,7 @@ func BenchmarkScan(b *testing.B) {
 }
 
 func TestLikely(t *testing.T) {
-	text := sample(t, 1)
+	text := scantest.Token(t, 1)
 	for _, arg := range []string{text, "--project=" + text, "'" + text, text[:40], strings.TrimPrefix(text, token.Prefix), "pypi-" + strings.Repeat("x", 60)} {
 		if !Likely(arg) {
 			t.Errorf("%d characters of a token are not found", len(arg))
