@@ -108,21 +108,29 @@ func (p Problems) err() error {
 // settings fit together: flags may still change them; see Check.
 func Load(path string) (Config, error) {
 	c := Default()
-	b, err := os.ReadFile(path)
+	doc, err := readTOML(path)
 	if err != nil {
-		return c, fmt.Errorf("config: %w", err)
-	}
-	var doc map[string]any
-	err = toml.Unmarshal(b, &doc)
-	if err != nil {
-		var de *toml.DecodeError
-		if errors.As(err, &de) {
-			line, col := de.Position()
-			return c, fmt.Errorf("config: %s:%d:%d: %w", path, line, col, err)
-		}
-		return c, fmt.Errorf("config: %s: %w", path, err)
+		return c, err
 	}
 	return c, c.setAll(path, flatten("", doc))
+}
+
+// readTOML reads a settings file. The error says where the file is wrong.
+func readTOML(path string) (doc map[string]any, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	err = toml.Unmarshal(b, &doc)
+	var de *toml.DecodeError
+	switch {
+	case errors.As(err, &de):
+		line, col := de.Position()
+		return nil, fmt.Errorf("config: %s:%d:%d: %w", path, line, col, err)
+	case err != nil:
+		return nil, fmt.Errorf("config: %s: %w", path, err)
+	}
+	return doc, nil
 }
 
 // setAll applies the settings of a file; it returns an error for those that are wrong, and sets the others.

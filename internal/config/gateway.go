@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -11,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/pelletier/go-toml/v2"
 )
 
 // Gateway holds the settings of 'rind gateway'.
@@ -84,19 +81,9 @@ func LoadGateway(file string) (Gateway, error) {
 	g := Gateway{Config: Default(), MaxStaleness: defaultStaleness}
 	g.Listen, g.PublicURL = "127.0.0.1:8090", &url.URL{Scheme: "http", Host: "localhost:8090"}
 	g.DataDir = "gateway"
-	b, err := os.ReadFile(file)
+	doc, err := readTOML(file)
 	if err != nil {
-		return g, fmt.Errorf("config: %w", err)
-	}
-	var doc map[string]any
-	err = toml.Unmarshal(b, &doc)
-	if err != nil {
-		var de *toml.DecodeError
-		if errors.As(err, &de) {
-			line, col := de.Position()
-			return g, fmt.Errorf("config: %s:%d:%d: %w", file, line, col, err)
-		}
-		return g, fmt.Errorf("config: %s: %w", file, err)
+		return g, err
 	}
 	p := g.set(file, doc)
 	g.resolve(filepath.Dir(file))
