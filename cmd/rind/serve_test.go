@@ -14,22 +14,10 @@ import (
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
-
-func ask(url string) error {
-	resp, err := http.Get(url)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err == nil && string(b) != "done" {
-		err = errors.New("answered " + string(b))
-	}
-	return err
-}
 
 // TestSignalDuringStart ends rind before it listens; that is a clean shutdown.
 func TestSignalDuringStart(t *testing.T) {
@@ -107,7 +95,7 @@ func TestBackgroundOutlivesRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	answered := make(chan error, 1)
-	go func() { answered <- ask("http://" + l.Addr().String()) }()
+	go func() { answered <- realtest.Get("http://"+l.Addr().String(), http.StatusOK, "done") }()
 	if err := h.run(ctx, l, io.Discard); err != nil {
 		t.Error(err)
 	}

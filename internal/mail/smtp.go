@@ -6,9 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -122,26 +120,14 @@ func (c *SMTPConfig) complete() error {
 
 // readPassword returns the first line of a file, which others must not be able to read.
 func readPassword(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("mail: password file: %w", err)
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return "", fmt.Errorf("mail: password file: %w", err)
-	}
-	if err := private.AnyGroup.CheckSecret(path, fi); err != nil {
-		return "", fmt.Errorf("mail: the password file %s %w", path, err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxPassword+1))
+	b, err := private.AnyGroup.Read(path, maxPassword)
 	if err != nil {
 		return "", fmt.Errorf("mail: password file: %w", err)
 	}
 	line, _, _ := bytes.Cut(b, []byte("\n"))
 	line = bytes.TrimSuffix(line, []byte("\r"))
-	if len(line) == 0 || len(b) > maxPassword {
-		return "", fmt.Errorf("mail: the password file %s holds no password in its first line, or more than %d bytes", path, maxPassword)
+	if len(line) == 0 {
+		return "", fmt.Errorf("mail: the password file %s holds no password in its first line", path)
 	}
 	return string(line), nil
 }

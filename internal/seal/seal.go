@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/rind-dev/rind/internal/durable"
@@ -101,24 +100,15 @@ func LoadKey(path string, create bool) ([]byte, error) {
 // symbolic link, as mounted secrets are; the mode of the file that it leads to counts. In
 // systemd's $CREDENTIALS_DIRECTORY the mode may be 0440.
 func LoadKeyFor(access private.Access, path string, create bool) ([]byte, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) && create {
+	b, err := access.Read(path, 4*KeySize)
+	var missing *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && create:
 		return createKey(access, path)
-	}
-	if err != nil {
+	case errors.As(err, &missing):
 		return nil, fmt.Errorf("seal: key file: %w", err)
-	}
-	defer f.Close()
-	fi, err := f.Stat() // of the open file: nobody can change it for another in between
-	if err != nil {
-		return nil, fmt.Errorf("seal: key file: %w", err)
-	}
-	if err := access.CheckSecret(path, fi); err != nil {
-		return nil, fmt.Errorf("seal: the key file %s %w", path, err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, 4*KeySize))
-	if err != nil {
-		return nil, fmt.Errorf("seal: key file: %w", err)
+	case err != nil:
+		return nil, fmt.Errorf("seal: the key file %w", err)
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(b)))
 	if err != nil || len(key) != KeySize {

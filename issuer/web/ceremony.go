@@ -60,14 +60,7 @@ func (s *core) scripted(g guard, c ceremony, r returns) echo.HandlerFunc {
 }
 
 func (v *visit) runCeremony(g guard, c ceremony) (err error) {
-	v.session, v.user, err = v.core.sessions.Current(v.Request().Context())
-	if err != nil {
-		return err
-	}
-	if err := v.core.crossOrigin.Check(v.Request()); err != nil {
-		return fail(http.StatusForbidden, "cross_origin")
-	}
-	elsewhere, err := g(v)
+	elsewhere, err := v.admit(g)
 	if err != nil {
 		return err
 	}

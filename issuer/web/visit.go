@@ -49,15 +49,21 @@ func (s *core) visited(g guard, h handler, e effect, lists []string, r returns) 
 	}
 }
 
-func (v *visit) handle(g guard, h handler, e effect, lists []string) (err error) {
+// admit finds out who visits, and is what every request passes before its handler: no other site may have sent it, and the
+// guard lets it through, or says where to go first.
+func (v *visit) admit(g guard) (elsewhere string, err error) {
 	v.session, v.user, err = v.core.sessions.Current(v.Request().Context())
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := v.core.crossOrigin.Check(v.Request()); err != nil {
-		return fail(http.StatusForbidden, "cross_origin")
+		return "", fail(http.StatusForbidden, "cross_origin")
 	}
-	elsewhere, err := g(v)
+	return g(v)
+}
+
+func (v *visit) handle(g guard, h handler, e effect, lists []string) (err error) {
+	elsewhere, err := v.admit(g)
 	if err != nil {
 		return err
 	}

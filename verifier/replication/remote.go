@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
@@ -126,24 +127,16 @@ func loopback(host string) bool {
 
 // readSecret reads the secret's file, which nobody else may read.
 func (r *Remote) readSecret() (string, error) {
-	f, err := os.Open(r.secret)
-	if err != nil {
-		return "", fmt.Errorf("replication: the verifier's secret: %w", err)
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return "", fmt.Errorf("replication: the verifier's secret: %w", err)
-	}
-	if err := r.access.CheckSecret(r.secret, fi); err != nil {
-		return "", fmt.Errorf("replication: the secret in %s %w; register the verifier again if others may have read it", r.secret, err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, 1<<10))
-	secret := strings.TrimSpace(string(b))
+	b, err := r.access.Read(r.secret, 1<<10)
+	var unread *fs.PathError
 	switch {
-	case err != nil:
+	case errors.As(err, &unread):
 		return "", fmt.Errorf("replication: the verifier's secret: %w", err)
-	case secret == "" || strings.ContainsFunc(secret, func(c rune) bool { return c <= ' ' || c > '~' }):
+	case err != nil:
+		return "", fmt.Errorf("replication: the secret in %w; register the verifier again if others may have read it", err)
+	}
+	secret := strings.TrimSpace(string(b))
+	if secret == "" || strings.ContainsFunc(secret, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return "", fmt.Errorf("replication: %s does not contain a verifier's secret: one line, as the issuer showed it", r.secret)
 	}
 	return secret, nil
