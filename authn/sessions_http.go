@@ -53,7 +53,8 @@ type SessionManager struct {
 func (m *SessionManager) Locate(from func(*http.Request) Origin) { m.from = from }
 
 // NewSessionManager makes a SessionManager over the Service's store. onError answers a request whose
-// session could not be read or stored; if it is nil, the answer is a plain 503.
+// session could not be read or stored; if it is nil, the answer is a plain 503. What the handler writes
+// is discarded then, even if onError leaves the request unanswered.
 func NewSessionManager(s *Service, onError func(http.ResponseWriter, *http.Request, error)) *SessionManager {
 	m := scs.New()
 	m.Store = &sessionStore{s.core}
@@ -72,11 +73,13 @@ func NewSessionManager(s *Service, onError func(http.ResponseWriter, *http.Reque
 			level = slog.LevelDebug
 		}
 		s.core.log.Log(r.Context(), level, "authn: a session could not be read or kept", "error", err)
+		w.Header().Del("Location") // of the handler's answer, which is discarded
 		if onError != nil {
 			onError(w, r, err)
-			return
+		} else {
+			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 		}
-		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+		w.(*answer).over = true // Middleware made it
 	}
 	return &SessionManager{core: s.core, scs: m}
 }
@@ -90,7 +93,7 @@ func (m *SessionManager) Middleware(next http.Handler) http.Handler {
 			o := m.from(r)
 			f.from = &o
 		}
-		inner.ServeHTTP(&cookieKeeper{ResponseWriter: w, name: m.scs.Cookie.Name, found: f}, r.WithContext(context.WithValue(r.Context(), requestSessionKey{}, f)))
+		inner.ServeHTTP(&answer{ResponseWriter: w, name: m.scs.Cookie.Name, found: f}, r.WithContext(context.WithValue(r.Context(), requestSessionKey{}, f)))
 	})
 }
 

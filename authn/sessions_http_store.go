@@ -30,42 +30,51 @@ type requestSession struct {
 
 type requestSessionKey struct{}
 
-// cookieKeeper wraps the answer to a request. It removes the session's cookie from the answer if
-// another request has taken the session further: the browser keeps the cookie of that request.
-type cookieKeeper struct {
+// answer wraps the answer to a request. It removes the session's cookie from the answer if another
+// request has taken the session further: the browser keeps the cookie of that request. If the session
+// could not be stored, it discards what the handler writes, which may describe a change that was not
+// stored, or contain a secret.
+type answer struct {
 	http.ResponseWriter
 	name  string
 	found *requestSession
 	begun bool
+	over  bool // the error was answered instead
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (k *cookieKeeper) WriteHeader(status int) {
-	if !k.begun {
-		k.begun = true
-		k.keep()
+func (a *answer) WriteHeader(status int) {
+	if a.over {
+		return
 	}
-	k.ResponseWriter.WriteHeader(status)
+	if !a.begun {
+		a.begun = true
+		a.keepCookie()
+	}
+	a.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
-func (k *cookieKeeper) Write(b []byte) (int, error) {
-	if !k.begun {
-		k.begun = true
-		k.keep()
+func (a *answer) Write(b []byte) (int, error) {
+	if a.over {
+		return len(b), nil
 	}
-	return k.ResponseWriter.Write(b)
+	if !a.begun {
+		a.begun = true
+		a.keepCookie()
+	}
+	return a.ResponseWriter.Write(b)
 }
 
 // Unwrap is for http.ResponseController.
-func (k *cookieKeeper) Unwrap() http.ResponseWriter { return k.ResponseWriter }
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-func (k *cookieKeeper) keep() {
-	if !k.found.superseded {
+func (a *answer) keepCookie() {
+	if !a.found.superseded {
 		return
 	}
-	h := k.Header()
-	others := slices.DeleteFunc(h.Values("Set-Cookie"), func(c string) bool { return strings.HasPrefix(c, k.name+"=") })
+	h := a.Header()
+	others := slices.DeleteFunc(h.Values("Set-Cookie"), func(c string) bool { return strings.HasPrefix(c, a.name+"=") })
 	if len(others) == 0 {
 		h.Del("Set-Cookie")
 		return

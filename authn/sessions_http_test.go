@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -350,4 +351,33 @@ func TestSessionWithBrokenStore(t *testing.T) {
 			t.Error("started a session for nobody")
 		}
 	})
+}
+
+// If a session can't be stored, the error is the whole answer: nothing of the handler's follows it, even
+// if whoever is told of the error writes nothing.
+func TestASessionThatIsNotStoredHasNoAnswer(t *testing.T) {
+	e := newEnv(t)
+	broken := &brokenStore{Store: e.once, writes: true}
+	e.useStore(broken)
+	for name, c := range map[string]struct {
+		onError func(http.ResponseWriter, *http.Request, error)
+		status  int
+		body    string
+	}{
+		"plain":    {nil, http.StatusServiceUnavailable, "Service Unavailable\n"},
+		"answered": {func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusTeapot) }, http.StatusTeapot, ""},
+		"silent":   {func(http.ResponseWriter, *http.Request, error) {}, http.StatusOK, ""}, // net/http's own
+	} {
+		m := NewSessionManager(e.Service, c.onError)
+		w := httptest.NewRecorder()
+		m.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			m.Flash(r.Context(), "word")
+			w.Header().Set("Location", "/next")
+			w.WriteHeader(http.StatusSeeOther)
+			fmt.Fprint(w, "what the handler says")
+		})).ServeHTTP(w, httptest.NewRequest("GET", "https://rind.example.org/", nil))
+		if w.Code != c.status || w.Body.String() != c.body || w.Header().Get("Location") != "" || len(w.Result().Cookies()) != 0 {
+			t.Errorf("%s: %d %q %v", name, w.Code, w.Body, w.Header())
+		}
+	}
 }

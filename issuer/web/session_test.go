@@ -311,8 +311,12 @@ func TestASessionThatIsNotKept(t *testing.T) {
 		{"sign out", func() page { return h.visitor("ada").twinOf(ada).post("/logout") }, 1},
 		{"notice", func() page { return h.visitor("ada").twinOf(ada).post("/new-project", "name", "demo") }, 2},
 		{"codes", func() page { return bob.post("/account/totp", "code", bob.code()) }, 2},
+		{"page with a notice", func() page { return ada.get("/projects/told") }, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "page with a notice" {
+				ada.post("/new-project", "name", "told").is(303, "/projects/told")
+			}
 			n := 0
 			h.store.breaks(func() bool { n++; return n >= c.nth }, false)
 			got := c.do()
