@@ -17,6 +17,12 @@ const piece = 16 << 10
 // coming.
 var ErrThink = errors.New("deadline: the answer took too long to begin")
 
+// HungUp reports whether the client of a request has disconnected: the request's context has ended, and not because
+// the answer was too long in coming (ErrThink), for which the client still waits.
+func HungUp(ctx context.Context) bool {
+	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrThink)
+}
+
 type key struct{}
 
 // exchange is a request and its answer. The handler's goroutine uses it.

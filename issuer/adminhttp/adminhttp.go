@@ -91,7 +91,7 @@ func (h handler) answer(w http.ResponseWriter, r *http.Request, name string, do 
 	}
 	out, err := do(&c)
 	if err != nil {
-		if r.Context().Err() != nil && errors.Is(err, context.Canceled) { // nobody reads the answer
+		if deadline.HungUp(r.Context()) && errors.Is(err, context.Canceled) { // nobody reads the answer
 			h.Logger.DebugContext(c.ctx, "adminhttp: the client is gone", "command", name)
 			return
 		}

@@ -1,12 +1,18 @@
 package adminhttp
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/refusal"
@@ -36,6 +42,28 @@ func TestRefused(t *testing.T) {
 		status, r := h.refused(refusal.Of(c.err))
 		if status != c.status || len(r.Error) != 1 || r.Error[0] != (Problem{Code: c.code, Text: c.text}) {
 			t.Errorf("%v: %d %+v", c.err, status, r)
+		}
+	}
+}
+
+// Whoever hung up reads nothing, and is no error of the server; who still waits when the time for the answer is over
+// reads that something went wrong, and the log says what.
+func TestCommandsThatAreNotAnsweredInTime(t *testing.T) {
+	pages, err := ui.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cause, want := range map[error]int{context.Canceled: 0, deadline.ErrThink: http.StatusInternalServerError} {
+		var log bytes.Buffer
+		h := handler{Config{Pages: pages, Logger: slog.New(slog.NewTextHandler(&log, nil))}}
+		ctx, end := context.WithCancelCause(t.Context())
+		end(cause)
+		w := &httptest.ResponseRecorder{}
+		h.answer(w, httptest.NewRequestWithContext(ctx, http.MethodPost, Prefix+"people", strings.NewReader("{}")), "people", func(c *call) (any, error) {
+			return nil, fmt.Errorf("read: %w", c.ctx.Err())
+		})
+		if w.Code != want || strings.Contains(log.String(), "level=ERROR") != (want == 500) {
+			t.Errorf("%v: %d, and the log says %q", cause, w.Code, log.String())
 		}
 	}
 }

@@ -55,6 +55,9 @@ func (s *core) scripted(g guard, c ceremony, r returns) echo.HandlerFunc {
 			s.answer(v, err) // only logs it
 			return nil
 		}
+		if v.leftUnanswered(err) {
+			return nil
+		}
 		return v.JSON(v.failedCeremony(err))
 	}
 }
@@ -103,9 +106,6 @@ func readJSON(r *http.Request) (sent ceremonyRequest, err error) {
 func (v *visit) failedCeremony(err error) (int, ceremonyAnswer) {
 	if elsewhere := v.reauthPath(err); elsewhere != "" {
 		return http.StatusForbidden, ceremonyAnswer{To: elsewhere}
-	}
-	if hungUp(v.Request().Context(), err) {
-		return statusGone, ceremonyAnswer{}
 	}
 	ps, status := v.problems(err)
 	if status == 0 {

@@ -35,7 +35,7 @@ const statusGone = 499
 
 // hungUp reports whether a request failed only because its client disconnected.
 func hungUp(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && errors.Is(err, context.Canceled)
+	return deadline.HungUp(ctx) && errors.Is(err, context.Canceled)
 }
 
 // classify chooses the status for an error.
@@ -84,14 +84,7 @@ func (s *core) answer(v *visit, err error) {
 		}
 		return
 	}
-	if errors.Is(context.Cause(ctx), deadline.ErrThink) { // somebody waits still: package deadline answers
-		s.log.WarnContext(ctx, "web: no answer in time", "route", v.Path(), "request_id", idOf(v), "error", err)
-		v.Response().Status = http.StatusServiceUnavailable
-		return
-	}
-	if hungUp(ctx, err) {
-		s.log.DebugContext(ctx, "web: the client is gone", "route", v.Path(), "request_id", idOf(v))
-		_ = v.NoContent(statusGone)
+	if v.leftUnanswered(err) {
 		return
 	}
 	f := classify(err)
@@ -110,6 +103,22 @@ func (s *core) answer(v *visit, err error) {
 	if err := v.render(f.status, page); err != nil {
 		s.log.ErrorContext(ctx, "web: the page of an error failed", "request_id", idOf(v), "error", err)
 	}
+}
+
+// leftUnanswered reports whether neither a page nor a script's answer is written for an error, and logs why: the client
+// has disconnected, or it still waits and the time for an answer is over, which package deadline says.
+func (v *visit) leftUnanswered(err error) bool {
+	ctx := v.Request().Context()
+	switch {
+	case errors.Is(context.Cause(ctx), deadline.ErrThink):
+		v.core.log.WarnContext(ctx, "web: no answer in time", "route", v.Path(), "request_id", idOf(v), "error", err)
+	case hungUp(ctx, err):
+		v.core.log.DebugContext(ctx, "web: the client is gone", "route", v.Path(), "request_id", idOf(v))
+		_ = v.NoContent(statusGone)
+	default:
+		return false
+	}
+	return true
 }
 
 // wholeSeconds is a duration in seconds, rounded up.

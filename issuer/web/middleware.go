@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -10,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rind-dev/rind/internal/clientip"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -60,16 +63,19 @@ func (s *core) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 		if c.Get(logsForItself) != nil {
 			return nil
 		}
-		level := slog.LevelInfo
-		switch status := c.Response().Status; {
-		case status < 500 || c.Request().Context().Err() != nil: // a client that disconnects is no server error
+		level, status := slog.LevelInfo, c.Response().Status
+		if !c.Response().Committed && errors.Is(context.Cause(c.Request().Context()), deadline.ErrThink) {
+			status = http.StatusServiceUnavailable // package deadline answers
+		}
+		switch {
+		case status < 500 || deadline.HungUp(c.Request().Context()): // a client that disconnects is no server error
 		case status == http.StatusInternalServerError:
 			level = slog.LevelError
 		default: // busy or read-only; failures have a line of their own
 			level = slog.LevelWarn
 		}
 		s.log.Log(c.Request().Context(), level, "request",
-			"method", c.Request().Method, "route", c.Path(), "status", c.Response().Status,
+			"method", c.Request().Method, "route", c.Path(), "status", status,
 			"ms", time.Since(start).Milliseconds(), "ip", c.RealIP(), "request_id", idOf(c))
 		return nil
 	}
