@@ -45,7 +45,6 @@ type foundError struct{ error }
 // walk calls look with each file below a path; a path that is a link is followed, since it
 // was named. walk reports what can't be read to unread, and skips it; an error of look
 // ends the scan.
-
 func walk(ctx context.Context, root string, look func(path string) error, unread func(error)) error {
 	info, err := os.Stat(root)
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway/archive"
 )
 
-// A bounded number of goroutines reads archives: each takes up to 20 MiB of memory and a processor.
+// A bounded number of goroutines reads archives: each takes up to 16 MiB of memory and a processor.
 const (
 	minReads     = 4
 	readWait     = time.Minute

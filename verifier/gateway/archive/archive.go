@@ -48,7 +48,8 @@ func fault(format string, args ...any) error {
 }
 
 // Check reads a wheel (.whl) or an sdist (.tar.gz, .zip) of size bytes, and compares its content
-// with want. It uses at most 20 MiB of memory, whatever the file is, and stops when ctx ends.
+// with want. It stops when ctx ends. Whatever the file is, at most 16 MiB of memory are in use at any time, without what the
+// garbage collector has yet to free.
 //
 // The error is a [Fault] if the archive must not be offered; otherwise it comes from ctx or from the file.
 func Check(ctx context.Context, file io.ReaderAt, size int64, want Want) error {
@@ -124,5 +125,4 @@ func unpacked(total, size int64) error {
 }
 
 // clip makes a text from the uploader fit to be quoted in a sentence.
-
 func clip(s string) string { return text.Line(text.Clip(s)) }

@@ -13,13 +13,13 @@ import (
 //
 // Installers read the file with parsers that disagree: about where lines end, which of them are comments, and which
 // sections. So a line counts as one of a script wherever one of them could take it for that.
-func checkEntryPoints(r io.Reader) error {
-	all, err := readSmall(r, "entry_points.txt")
+func checkEntryPoints(r io.Reader, size int64) error {
+	all, err := readSmall(r, size, "entry_points.txt")
 	if err != nil {
 		return err
 	}
 	scripts := true
-	for row := range strings.Lines(string(all)) {
+	for row := range strings.Lines(all) {
 		row = strings.TrimSuffix(strings.TrimSuffix(row, "\n"), "\r")
 		if group, ok := groupOf(row); ok {
 			scripts = strings.EqualFold(group, "console_scripts") || strings.EqualFold(group, "gui_scripts")

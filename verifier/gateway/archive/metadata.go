@@ -1,9 +1,9 @@
 package archive
 
 import (
-	"bytes"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/rind-dev/rind/internal/text"
@@ -18,10 +18,10 @@ var formats = map[string]bool{
 // first or the last of them.
 var once = []string{"Metadata-Version", "Name", "Version", "Requires-Python"}
 
-// checkMetadata reads core metadata, and compares its name and version with want. what names the
-// file in sentences.
-func checkMetadata(r io.Reader, what string, want Want) error {
-	fields, err := readFields(r, what)
+// checkMetadata reads core metadata of size bytes, and compares its name and version with want. what names
+// the file in sentences.
+func checkMetadata(r io.Reader, size int64, what string, want Want) error {
+	fields, err := readFields(r, size, what)
 	if err != nil {
 		return err
 	}
@@ -47,16 +47,16 @@ func checkMetadata(r io.Reader, what string, want Want) error {
 //
 // It refuses a line that neither is a field nor continues one: mail parsers take it for the
 // end of the fields, and other parsers skip it.
-func readFields(r io.Reader, what string) (map[string]string, error) {
-	all, err := readSmall(r, what)
+func readFields(r io.Reader, size int64, what string) (map[string]string, error) {
+	all, err := readSmall(r, size, what)
 	if err != nil {
 		return nil, err
 	}
 	fields, last := map[string]string{}, ""
 	for len(all) > 0 {
-		line, rest, _ := bytes.Cut(all, []byte("\n"))
+		line, rest, _ := strings.Cut(all, "\n")
 		all = rest
-		line = bytes.TrimSuffix(line, []byte("\r"))
+		line = strings.TrimSuffix(line, "\r")
 		if len(line) == 0 {
 			break
 		}
@@ -69,9 +69,9 @@ func readFields(r io.Reader, what string) (map[string]string, error) {
 			}
 			continue
 		}
-		name, value, ok := strings.Cut(string(line), ":")
+		name, value, ok := strings.Cut(line, ":")
 		if !ok || name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
-			return nil, fault("%s has a line that is no field: '%s'; lines that continue a field begin with a space", what, clip(string(line)))
+			return nil, fault("%s has a line that is no field: '%s'; lines that continue a field begin with a space", what, clip(line))
 		}
 		last = strings.ToLower(name)
 		if _, again := fields[last]; again && isOnce(last) {
@@ -99,37 +99,53 @@ func isOnce(name string) bool {
 }
 
 // checkLine refuses characters at which some programs begin another line.
-func checkLine(line []byte, what string) error {
+func checkLine(line, what string) error {
 	switch {
-	case bytes.IndexByte(line, 0) >= 0:
+	case strings.IndexByte(line, 0) >= 0:
 		return fault("%s has a NUL in it", what)
-	case bytes.IndexByte(line, '\r') >= 0:
+	case strings.IndexByte(line, '\r') >= 0:
 		return fault("%s has a carriage return within a line", what)
-	case !utf8.Valid(line):
+	case !utf8.ValidString(line):
 		return fault("%s is not UTF-8", what)
 	}
-	for begin, c := range string(line) {
-		if !text.Disruptive(c) || c == '\t' {
-			continue
+	for rest := line; ; {
+		before, after, ok := strings.Cut(rest, ":")
+		if !ok {
+			return nil
 		}
-		after := strings.TrimSpace(string(line[begin+utf8.RuneLen(c):]))
-		if name, _, ok := strings.Cut(after, ":"); ok && isOnce(strings.TrimSpace(name)) {
+		if name := nameBehindBreak(before); isOnce(name) {
 			return fault("%s has a field '%s' behind a character that some programs take for the end of a line", what, clip(name))
 		}
+		rest = after
 	}
-	return nil
 }
 
-// readSmall reads a file of at most maxMetadata bytes, which begins with no mark of its encoding.
-func readSmall(r io.Reader, what string) ([]byte, error) {
-	all, err := io.ReadAll(io.LimitReader(r, maxMetadata+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(all) > maxMetadata:
-		return nil, fault("%s is larger than %d bytes", what, maxMetadata)
-	case bytes.HasPrefix(all, []byte("\xef\xbb\xbf")):
-		return nil, fault("%s begins with a byte order mark", what)
+// nameBehindBreak returns the last word before a colon, or "" if no character stands before it, perhaps with spaces
+// between, that some programs take for the end of a line. It looks at each character once: a line may be long.
+func nameBehindBreak(before string) string {
+	before = strings.TrimRightFunc(before, unicode.IsSpace)
+	isBreak := func(c rune) bool { return text.Disruptive(c) && c != '\t' }
+	head := strings.TrimRightFunc(before, func(c rune) bool { return !unicode.IsSpace(c) && !isBreak(c) })
+	gap := head[len(strings.TrimRightFunc(head, unicode.IsSpace)):]
+	last, _ := utf8.DecodeLastRuneInString(head[:len(head)-len(gap)])
+	if !isBreak(last) && !strings.ContainsFunc(gap, isBreak) {
+		return ""
 	}
-	return all, nil
+	return before[len(head):]
+}
+
+// readSmall reads a file of size bytes, at most maxMetadata, which begins with no mark of its encoding.
+func readSmall(r io.Reader, size int64, what string) (string, error) {
+	if size > maxMetadata {
+		return "", fault("%s is larger than %d bytes", what, maxMetadata)
+	}
+	var all strings.Builder
+	all.Grow(int(size))
+	if _, err := io.Copy(&all, r); err != nil {
+		return "", err
+	}
+	if strings.HasPrefix(all.String(), "\xef\xbb\xbf") {
+		return "", fault("%s begins with a byte order mark", what)
+	}
+	return all.String(), nil
 }

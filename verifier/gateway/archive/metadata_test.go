@@ -31,6 +31,7 @@ func TestMetadata(t *testing.T) {
 		{"a bare carriage return", "Metadata-Version: 2.1\nSummary: a\rName: other\nName: demo\nVersion: 1.0\n", "carriage return"},
 		{"a line separator", "Metadata-Version: 2.1\nName: demo\nSummary: a\u2028Name: other\nVersion: 1.0\n", "end of a line"},
 		{"a form feed before a name", "Metadata-Version: 2.1\nName: demo\nSummary: a\fname : other\nVersion: 1.0\n", "end of a line"},
+		{"a turn of the direction and a space before a name", "Metadata-Version: 2.1\nName: demo\nSummary: a:\u202e name: other\nVersion: 1.0\n", "end of a line"},
 		{"a look-alike letter", "Metadata-Version: 2.1\nName: d\u0435mo\nVersion: 1.0\n", "says that it is"},
 		{"a name behind the empty line", "Metadata-Version: 2.1\nVersion: 1.0\n\nName: demo\n", "no field 'Name'"},
 		{"an unknown version of the format", strings.Replace(metadata, "2.1", "9.9", 1), "'9.9'"},
@@ -43,6 +44,19 @@ func TestMetadata(t *testing.T) {
 			{"wheel: " + m.what, wheelName, wheelOf(zfile{name: info + "METADATA", data: m.text}), m.refused},
 			{"sdist: " + m.what, tarName, gzipped(append(blocksOf(tfile{name: "demo-1.0/PKG-INFO", data: m.text}), ending)...), m.refused},
 		})
+	}
+}
+
+// TestManyBreaks: a line full of characters that may end it is not copied for each of them. With two megabytes of them
+// that took hours, and nothing could stop it.
+func TestManyBreaks(t *testing.T) {
+	line := "Summary: " + strings.Repeat("\f", 32<<10) + "x: " + strings.Repeat("\f:", 16<<10)
+	if n := testing.AllocsPerRun(1, func() {
+		if err := checkLine(line, "METADATA"); err != nil {
+			t.Error(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // and Windows treat names as equal that differ only in case, in how a letter is composed, in invisible
 // letters, in dots and spaces at the end, or after a colon (a stream of the file).
 type names struct {
-	seen  map[nameKey]int // the entry; folder, where a name is only a part of others
+	seen  map[nameKey]int32 // the entry; folder, where a name is only a part of others
 	bytes int
 }
 
@@ -25,7 +25,7 @@ type nameKey [16]byte
 const folder = -1
 
 func newNames(entries int) *names {
-	return &names{seen: make(map[nameKey]int, min(entries, MaxEntries))}
+	return &names{seen: make(map[nameKey]int32, min(entries, MaxEntries))}
 }
 
 // checkName refuses names that lead out of the archive's folder on some system, or that programs
@@ -102,7 +102,7 @@ func (x *names) add(name string, n int) error {
 	if isFolder {
 		n = explicitFolder
 	}
-	x.seen[key] = n
+	x.seen[key] = int32(n)
 	return nil
 }
 
@@ -118,8 +118,8 @@ func (x *names) room() error {
 
 // find returns the entry of a file; ok is false if no entry has this name or one that means the same file.
 func (x *names) find(name string) (n int, ok bool) {
-	n, ok = x.seen[keyOf(fold(name))]
-	return n, ok && n >= 0
+	entry, ok := x.seen[keyOf(fold(name))]
+	return int(entry), ok && entry >= 0
 }
 
 func keyOf(folded string) nameKey {

@@ -62,7 +62,7 @@ func checkTar(src *source, want Want) error {
 			}
 			if e.name == top+"/PKG-INFO" {
 				found = true
-				if err := checkMetadata(content, "PKG-INFO", want); err != nil {
+				if err := checkMetadata(content, e.size, "PKG-INFO", want); err != nil {
 					return err
 				}
 			}

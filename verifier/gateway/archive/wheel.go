@@ -23,14 +23,16 @@ func checkWheel(src *source, want Want) error {
 	if err := z.readRecord(info); err != nil {
 		return err
 	}
-	if err := checkMetadata(z.open(z.find(info+"/METADATA")), "METADATA", want); err != nil {
+	metadata := z.find(info + "/METADATA")
+	if err := checkMetadata(z.open(metadata), metadata.size, "METADATA", want); err != nil {
 		return err
 	}
-	if err := checkWheelFile(z.open(z.find(info + "/WHEEL"))); err != nil {
+	wheel := z.find(info + "/WHEEL")
+	if err := checkWheelFile(z.open(wheel), wheel.size); err != nil {
 		return err
 	}
 	if points := z.find(info + "/entry_points.txt"); points != nil {
-		if err := checkEntryPoints(z.open(points)); err != nil {
+		if err := checkEntryPoints(z.open(points), points.size); err != nil {
 			return err
 		}
 	}
@@ -98,8 +100,8 @@ func checkData(top, below, name string, want Want) error {
 }
 
 // checkWheelFile reads WHEEL: installers refuse a version of the format that they don't know.
-func checkWheelFile(r io.Reader) error {
-	fields, err := readFields(r, "WHEEL")
+func checkWheelFile(r io.Reader, size int64) error {
+	fields, err := readFields(r, size, "WHEEL")
 	if err != nil {
 		return err
 	}
@@ -126,7 +128,7 @@ func checkZipSdist(src *source, want Want) error {
 	if info == nil {
 		return fault("PKG-INFO not found at %s", clip(top+"/PKG-INFO"))
 	}
-	if err := checkMetadata(z.open(info), "PKG-INFO", want); err != nil {
+	if err := checkMetadata(z.open(info), info.size, "PKG-INFO", want); err != nil {
 		return err
 	}
 	for i := range z.entries {

@@ -56,6 +56,8 @@ type zipFile struct {
 	entries []zipEntry // in the order of their places
 	names   *names
 
+	allNames strings.Builder // of the entries, one after the other: thousands of their own would take more memory
+
 	packed  *bufio.Reader // of the entry that is open
 	inflate io.Reader     // unpacks it; nil until one is packed
 	text    []byte        // name and extra fields of the entry whose header is read
@@ -139,7 +141,8 @@ func (z *zipFile) readDirectory(e end) error {
 	}
 	r := bufio.NewReaderSize(z.src.section(int64(e.at), int64(e.size)), chunk)
 	z.entries = make([]zipEntry, 0, e.entries)
-	left, named := int64(e.size), 0
+	left := int64(e.size)
+	z.allNames.Grow(int(min(e.size-e.entries*centralSize, MaxNames)))
 	var head [centralSize]byte
 	for range e.entries {
 		if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -150,10 +153,6 @@ func (z *zipFile) readDirectory(e end) error {
 			return z.src.short(err)
 		}
 		left -= centralSize + rest
-		named += len(entry.name)
-		if named > MaxNames {
-			return fault("the names of its entries have more than %d bytes", MaxNames)
-		}
 		z.entries = append(z.entries, entry)
 	}
 	if left != 0 {
@@ -178,8 +177,12 @@ func (z *zipFile) readCentral(head *[centralSize]byte, r io.Reader) (entry zipEn
 	if err != nil {
 		return entry, 0, err
 	}
+	if z.allNames.Len()+int(nameSize) > MaxNames {
+		return entry, 0, fault("the names of its entries have more than %d bytes", MaxNames)
+	}
+	z.allNames.Write(text[:nameSize])
 	entry = zipEntry{
-		name: string(text[:nameSize]), flags: le.Uint16(head[8:]), method: le.Uint16(head[10:]), crc: le.Uint32(head[16:]),
+		name: z.allNames.String()[z.allNames.Len()-int(nameSize):], flags: le.Uint16(head[8:]), method: le.Uint16(head[10:]), crc: le.Uint32(head[16:]),
 		packed: int64(le.Uint32(head[20:])), size: int64(le.Uint32(head[24:])), at: int64(le.Uint32(head[42:])),
 	}
 	switch {

@@ -13,7 +13,6 @@ type end struct {
 
 // readEnd reads the end record, which must be the last bytes of the file, and the one for 64-bit
 // sizes if there is one.
-
 func readEnd(src *source) (e end, err error) {
 	if src.size < endSize {
 		return e, fault("it is not a zip file: it has only %d bytes", src.size)
