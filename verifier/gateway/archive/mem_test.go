@@ -9,6 +9,9 @@ import (
 	"testing"
 )
 
+// maxMemory is what Check promises, in bytes.
+const maxMemory = 16 << 20
+
 // TestMemory: an archive of the most files with the longest names, and with the largest metadata, is read in 16 MiB.
 func TestMemory(t *testing.T) {
 	var files []zfile
@@ -23,8 +26,8 @@ func TestMemory(t *testing.T) {
 	if err := Check(context.Background(), r, int64(len(b)), Want{wheelName, "demo", "1.0"}); err != nil {
 		t.Fatal(err)
 	}
-	if r.most > (16 << 20) {
-		t.Errorf("%d bytes are in use, more than %d", r.most, (16 << 20))
+	if r.most > maxMemory {
+		t.Errorf("%d bytes are in use, more than %d", r.most, maxMemory)
 	}
 	t.Logf("%d reads, %.1f MiB", r.reads, float64(r.most)/(1<<20))
 }

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// health is the state of the index at the last contact.
+// health is the state of the index at the last contact. err is nil if it answered, whatever the answer was, unless
+// that was a status of 500 or more, or a redirect to another host.
 type health struct {
 	mu  sync.Mutex
 	at  time.Time

@@ -2,12 +2,18 @@ package upstream
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/verifier/gateway"
 )
 
 // openAt is an Upstream at an index that answers with h.
@@ -65,4 +71,51 @@ func TestReadyStaysNo(t *testing.T) {
 			t.Error("an index that leads elsewhere is ready")
 		}
 	}
+}
+
+// TestReadyAndRefusing: an index that answers is there, even if an upload has to wait, is sent too often or meets a page
+// that can't be read.
+func TestReadyAndRefusing(t *testing.T) {
+	up := gateway.Upload{Project: "demo", Version: "1.0", Filename: tarName}
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		held   bool
+		reason string
+		ready  bool
+	}{
+		"another upload of the file": {answer: http.NotFound, held: true, reason: "Another upload of the same file", ready: true},
+		"too many requests":          {answer: status(http.StatusTooManyRequests), reason: "could not be reached", ready: true},
+		"a page of junk": {answer: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", jsonType)
+			_, _ = io.WriteString(w, "[]")
+		}, reason: "could not be reached", ready: true},
+		"broken": {answer: status(http.StatusInternalServerError), reason: "could not be reached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := openAt(t, c.answer)
+			ctx := t.Context()
+			if c.held {
+				free, err := u.turn(ctx, up, time.Minute)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer free()
+				gone, cancel := context.WithCancel(ctx)
+				cancel()
+				ctx = gone
+			}
+			_, err := u.pass(ctx, up, nil)
+			var r *gateway.Refusal
+			if !errors.As(err, &r) || r.Status != http.StatusServiceUnavailable || !strings.Contains(r.Reason, c.reason) || r.RetryAfter == 0 {
+				t.Errorf("%+v", err)
+			}
+			if err := u.Ready(t.Context()); (err == nil) != c.ready {
+				t.Errorf("ready: %v", err)
+			}
+		})
+	}
+}
+
+func status(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }

@@ -66,7 +66,7 @@ func (u *Upstream) list(ctx context.Context, project string, wanted func(name st
 		err = fmt.Errorf("it is larger than %d bytes", maxListing)
 	}
 	if err != nil {
-		return nil, u.unavailable(0, fmt.Errorf("upstream: the page %s: %w", at, err))
+		return nil, unavailable(0, fmt.Errorf("upstream: the page %s: %w", at, err))
 	}
 	return files, nil
 }
@@ -106,7 +106,9 @@ func (u *Upstream) ask(ctx context.Context, at *url.URL, accept string) (*http.R
 	u.credential.Load().set(r)
 	res, err := u.client.Do(r)
 	if err != nil {
-		return nil, u.unavailable(0, fmt.Errorf("upstream: %w", err))
+		err = fmt.Errorf("upstream: %w", err)
+		u.reached.note(err)
+		return nil, unavailable(0, err)
 	}
 	u.reached.note(nil)
 	return res, nil
@@ -279,7 +281,7 @@ func (u *Upstream) digest(ctx context.Context, f listed, size int64) (string, er
 	}
 	h := sha256.New()
 	if _, err := io.Copy(h, io.LimitReader(res.Body, size+1)); err != nil {
-		return "", u.unavailable(0, fmt.Errorf("upstream: %s: %w", f.at, err))
+		return "", unavailable(0, fmt.Errorf("upstream: %s: %w", f.at, err))
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

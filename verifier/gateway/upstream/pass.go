@@ -19,13 +19,14 @@ const userAgent = "rind-gateway"
 
 // pass sends a file to the index, unless the index has it.
 func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeated bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime+sendTime+time.Duration(up.Size/slowestRate)*time.Second)
-	defer cancel()
-	free, err := u.busy.take(ctx, up.Project+"/"+strings.ToLower(up.Filename))
+	limit := answerTime + sendTime + time.Duration(up.Size/slowestRate)*time.Second
+	free, err := u.turn(ctx, up, limit)
 	if err != nil {
-		return false, u.unavailable(0, fmt.Errorf("upstream: wait for another upload of the same file: %w", err))
+		return false, err
 	}
 	defer free()
+	ctx, cancel := context.WithTimeout(ctx, limit) // the wait is not part of it
+	defer cancel()
 	if repeated, err := u.compare(ctx, up); repeated || err != nil {
 		return repeated, err
 	}
@@ -38,6 +39,20 @@ func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeat
 		return u.unknown(ctx, up, 0, fmt.Errorf("upstream: the answer to an upload was lost: %w", err))
 	}
 	return u.translate(ctx, up, res)
+}
+
+// turn waits until no other upload of the same file is passed on, at most for limit.
+func (u *Upstream) turn(ctx context.Context, up gateway.Upload, limit time.Duration) (free func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	free, err = u.busy.take(ctx, up.Project+"/"+strings.ToLower(up.Filename))
+	if err != nil {
+		return nil, &gateway.Refusal{
+			Status: http.StatusServiceUnavailable, Reason: "Another upload of the same file is still in progress. Try again later.", RetryAfter: minRetry,
+			Err: fmt.Errorf("upstream: wait for another upload of %s: %w", up.Filename, err),
+		}
+	}
+	return free, nil
 }
 
 // answer is what the index said to an upload.
@@ -91,7 +106,7 @@ func (u *Upstream) unknown(ctx context.Context, up gateway.Upload, retry time.Du
 			"file", up.Filename, "error", lost)
 		return false, err
 	}
-	return false, u.unavailable(retry, errors.Join(lost, err))
+	return false, unavailable(retry, errors.Join(lost, err))
 }
 
 // translate turns an answer of the index into one of the gateway.
@@ -113,7 +128,7 @@ func (u *Upstream) translate(ctx context.Context, up gateway.Upload, a *answer) 
 		return false, &gateway.Refusal{Status: a.status, Reason: "The file is larger than the index behind this address takes.",
 			Err: fmt.Errorf("upstream: %s answered %q: set its limit to that of max-upload, or max-upload lower", u.base, a.said)}
 	case a.status == http.StatusTooManyRequests:
-		return false, u.unavailable(a.retry, fmt.Errorf("upstream: %s answered %q", u.base, a.said))
+		return false, unavailable(a.retry, fmt.Errorf("upstream: %s answered %q", u.base, a.said))
 	case a.status >= 500:
 		return u.unknown(ctx, up, a.retry, fmt.Errorf("upstream: %s answered %q", u.base, a.said))
 	}
@@ -124,7 +139,11 @@ func (u *Upstream) translate(ctx context.Context, up gateway.Upload, a *answer) 
 func (u *Upstream) wrongStatus(what string, res *http.Response) error {
 	a := &answer{status: res.StatusCode, said: text.OneLine(res.Status), retry: retryAfter(res)}
 	if a.status == http.StatusTooManyRequests || a.status >= 500 {
-		return u.unavailable(a.retry, fmt.Errorf("upstream: %s: %s", what, a.said))
+		err := fmt.Errorf("upstream: %s: %s", what, a.said)
+		if a.status >= 500 {
+			u.reached.note(err)
+		}
+		return unavailable(a.retry, err)
 	}
 	return u.misconfigured("%s: %s", what, remedy(a))
 }

@@ -205,12 +205,15 @@ func (u *Upstream) misconfigured(format string, args ...any) error {
 	}
 }
 
-// unavailable returns the Refusal while the index is down, or says that it is.
-func (u *Upstream) unavailable(retry time.Duration, err error) error {
-	u.reached.note(err)
+// minRetry is the shortest time after which a client is asked to try again.
+const minRetry = 30 * time.Second
+
+// unavailable returns the Refusal for an upload that the index can't take now. That alone doesn't say that the index is
+// down: see health.
+func unavailable(retry time.Duration, err error) error {
 	return &gateway.Refusal{
 		Status: http.StatusServiceUnavailable, Reason: "The index behind this address could not be reached right now. Try again later.",
-		RetryAfter: max(retry, 30*time.Second), Err: err,
+		RetryAfter: max(retry, minRetry), Err: err,
 	}
 }
 
