@@ -169,17 +169,22 @@ func (c *Config) Set(name, value string) error {
 // Check finds settings that do not fit together and files that do not exist, and
 // reports them all at once.
 func (c Config) Check() error {
-	p := c.checkFiles()
+	p := append(c.checkFiles(), c.checkTLS("browsers keep the session cookie only over https or on localhost; put rind behind TLS")...)
+	return append(p, c.Mail.check()...).err()
+}
+
+// checkTLS checks the certificate's settings and PublicURL. why says what a public address without TLS breaks.
+func (c Config) checkTLS(why string) (p Problems) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		p = append(p, "tls-cert and tls-key go together: set both, or neither behind a proxy that ends TLS")
 	}
 	switch u := c.PublicURL; {
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		p = append(p, fmt.Sprintf("public-url %s is not https: browsers keep the session cookie only over https or on localhost; put rind behind TLS", u))
+		p = append(p, fmt.Sprintf("public-url %s is not https: %s", u, why))
 	case u.Scheme == "http" && c.TLSCert != "":
 		p = append(p, fmt.Sprintf("public-url %s is not https, and tls-cert is set: set public-url to the https address", u))
 	}
-	return append(p, c.Mail.check()...).err()
+	return p
 }
 
 func (m Mail) check() (p Problems) {

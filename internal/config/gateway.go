@@ -202,12 +202,7 @@ func (g *Gateway) check() (p Problems) {
 	if len(g.Indexes) == 0 {
 		p = append(p, "there is no index: add a line [[index]], and below it the upstream that uploads are passed on to")
 	}
-	if (g.TLSCert == "") != (g.TLSKey == "") {
-		p = append(p, "tls-cert and tls-key go together: set both, or neither behind a proxy that ends TLS")
-	}
-	if u := g.PublicURL; u.Scheme == "http" && !loopback(u.Hostname()) {
-		p = append(p, fmt.Sprintf("public-url %s is not https: everybody on the way could read the tokens; put the gateway behind TLS", u))
-	}
+	p = append(p, g.checkTLS("everybody on the way could read the tokens; put the gateway behind TLS")...)
 	seen := map[string]bool{}
 	for n, i := range g.Indexes {
 		what := fmt.Sprintf("index %d: ", n+1)
@@ -223,6 +218,12 @@ func (g *Gateway) check() (p Problems) {
 		seen[i.Path] = true
 		if i.Upstream == "" {
 			p = append(p, what+"upstream is missing: set the address that uploads are posted to")
+		}
+		switch {
+		case i.BearerFile != "" && (i.User != "" || i.PasswordFile != ""):
+			p = append(p, what+"there are two credentials: set bearer-file, or user and password-file")
+		case (i.User == "") != (i.PasswordFile == ""):
+			p = append(p, what+"user and password-file go together: set both, or neither")
 		}
 	}
 	return p

@@ -103,6 +103,12 @@ upstream = ""
 [[index]]
 path = "/a/"
 upstream = "http://127.0.0.1:1"
+user = "rind"
+[[index]]
+path = "/b/"
+upstream = "http://127.0.0.1:1"
+user = "rind"
+bearer-file = "s"
 `)
 	if err == nil {
 		t.Fatal("accepted")
@@ -111,6 +117,7 @@ upstream = "http://127.0.0.1:1"
 		`unknown setting "registration"`, "the settings are data, group-access, index, issuer", `"1s" is not a time like "10m"`, "tls-cert and tls-key go together", "is not https",
 		"issuer: must be text in quotes", "issuer is missing", "secret-file is missing", `path "team" is not like`, `path "/v1/" is the gateway's own`, `path "/a/" is that of another`,
 		"index 1: upstream is missing", `index 2: unknown setting "password"`, "index 2: proxy-reads: must be true or false", "index 3: upstream: is empty",
+		"index 4: user and password-file go together", "index 5: there are two credentials",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not said:\n%v", want, err)
@@ -127,6 +134,7 @@ upstream = "http://127.0.0.1:1"
 		"index = [1]":         "begin each index with a line [[index]]",
 		"listen = [":          "gateway.toml:1:",
 		"listen = \"8080\"":   "is not host:port",
+		"tls-cert = \"cert.pem\"\ntls-key = \"key.pem\"": "set public-url to the https address",
 	} {
 		if _, _, err := loadGateway(t, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)

@@ -45,7 +45,7 @@ func Of(group bool) Access {
 
 // Check refuses a file whose mode lets in more than a allows. It also works for a folder
 // whose content nobody else may know. info comes from the open file if there is one, so that nobody
-// can swap the file in between; path is for the message. The error wraps fs.ErrPermission.
+// can swap the file in between; path is for the message. The error is fs.ErrPermission.
 func (a Access) Check(path string, info fs.FileInfo) error {
 	perm := info.Mode().Perm()
 	fix := "600"
@@ -56,16 +56,25 @@ func (a Access) Check(path string, info fs.FileInfo) error {
 	case perm&(groupBits|worldBits) == 0:
 		return nil
 	case a != Owner && perm&worldBits != 0:
-		return fmt.Errorf("may be read by everybody (mode %04o): run 'chmod o-rwx %s': %w", perm, path, fs.ErrPermission)
+		return refuse("may be read by everybody (mode %04o): run 'chmod o-rwx %s'", perm, path)
 	case a == AnyGroup, a == Group && inGroup(info):
 		return nil
 	case a == Group:
-		return fmt.Errorf("may be read by others (mode %04o), whose group is none of this process's: run 'chmod %s %s', or give it a group of this process: %w", perm, fix, path, fs.ErrPermission)
+		return refuse("may be read by others (mode %04o), whose group is none of this process's: run 'chmod %s %s', or give it a group of this process", perm, fix, path)
 	case perm&worldBits == 0:
-		return fmt.Errorf("may be read by others (mode %04o): run 'chmod %s %s', or set group-access where its group is to be let in: %w", perm, fix, path, fs.ErrPermission)
+		return refuse("may be read by others (mode %04o): run 'chmod %s %s', or set group-access (for a command, --group-access) where its group is to be let in", perm, fix, path)
 	}
-	return fmt.Errorf("may be read by others (mode %04o): run 'chmod %s %s': %w", perm, fix, path, fs.ErrPermission)
+	return refuse("may be read by others (mode %04o): run 'chmod %s %s'", perm, fix, path)
 }
+
+// refusal says what a mode lets in, and which command changes it. It is fs.ErrPermission without those words, which
+// would read as if that command had failed.
+type refusal struct{ text string }
+
+func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(format, args...)} }
+
+func (r *refusal) Error() string        { return r.text }
+func (r *refusal) Is(target error) bool { return target == fs.ErrPermission }
 
 // CheckSecret is Check for a file that may be a credential of systemd: in the folder
 // $CREDENTIALS_DIRECTORY, which belongs to one service, a file that its user may read has
@@ -85,7 +94,7 @@ func (a Access) CheckFolder(path string, info fs.FileInfo) error {
 		return a.Check(path, info)
 	}
 	if perm := info.Mode().Perm(); perm&othersMay != 0 {
-		return fmt.Errorf("may be written to by others (mode %04o): run 'chmod 700 %s', or set group-access where its group is to be let in: %w", perm, path, fs.ErrPermission)
+		return refuse("may be written to by others (mode %04o): run 'chmod 700 %s', or set group-access (for a command, --group-access) where its group is to be let in", perm, path)
 	}
 	return nil
 }

@@ -30,11 +30,11 @@ func (u *Upstream) readCredential() error {
 	var err error
 	switch {
 	case u.cfg.BearerFile != "" && (u.cfg.User != "" || u.cfg.PasswordFile != ""):
-		return errors.New("upstream: there are a user and a bearer token for the index: set one of them")
+		return errors.New("upstream: there are two credentials for the index: set bearer-file, or user and password-file")
 	case (u.cfg.User == "") != (u.cfg.PasswordFile == ""):
-		return errors.New("upstream: the user and the file with the password of the index go together: set both, or neither")
+		return errors.New("upstream: user and password-file of the index go together: set both, or neither")
 	case strings.Contains(u.cfg.User, ":"):
-		return errors.New("upstream: the user of the index has a colon in it, which Basic authentication can't send")
+		return errors.New("upstream: user has a colon in it, which Basic authentication can't send")
 	case u.cfg.BearerFile != "":
 		c.bearer, err = u.readSecret(u.cfg.BearerFile)
 	case u.cfg.PasswordFile != "":

@@ -79,7 +79,7 @@ func (u *Upstream) Check(ctx context.Context) error {
 		return fmt.Errorf("%w: %s is volatile, so that uploads replace files: set volatile=False for that index of devpi", ErrMisconfigured, u.base)
 	}
 	if res.StatusCode == http.StatusUnauthorized {
-		return fmt.Errorf("%w: %s answers %s: check the user and the file with the password, or the bearer token", ErrMisconfigured, u.base, res.Status)
+		return fmt.Errorf("%w: %s answers %s: check user and password-file, or bearer-file", ErrMisconfigured, u.base, res.Status)
 	}
 	return nil
 }

@@ -153,7 +153,7 @@ func remedy(a *answer) string {
 	what := fmt.Sprintf("it answered %q", a.said)
 	switch a.status {
 	case http.StatusUnauthorized:
-		return what + ": check the user and the file with the password, or the bearer token"
+		return what + ": check user and password-file, or bearer-file"
 	case http.StatusForbidden:
 		return what + ": the gateway's account may not upload there, or not read: give it that right"
 	case http.StatusNotFound, http.StatusMethodNotAllowed:

@@ -138,11 +138,11 @@ func parseURL(what, text string, insecure bool) (*url.URL, error) {
 	case err != nil:
 		return nil, fmt.Errorf("upstream: %s is not like https://index.example.org/", what) // err holds what may be a password
 	case at.User != nil:
-		return nil, fmt.Errorf("upstream: %s has a user in it: set the user, and the file with the password", what)
+		return nil, fmt.Errorf("upstream: %s has a user in it: put that into user, and the password into the file that password-file names", what)
 	case at.Host == "" || at.RawQuery != "" || at.Fragment != "" || at.Scheme != "http" && at.Scheme != "https":
 		return nil, fmt.Errorf("upstream: %s, %s, is not like https://index.example.org/", what, at.Redacted())
 	case at.Scheme == "http" && !loopback(at.Hostname()) && !insecure:
-		return nil, fmt.Errorf("upstream: %s, %s, is on another machine and not https: everybody on the way there could read the credential", what, at)
+		return nil, fmt.Errorf("upstream: %s, %s, is on another machine and not https: everybody on the way there could read the credential; use https, or set insecure-http if nobody else is on the way", what, at)
 	}
 	if !strings.HasSuffix(at.Path, "/") {
 		at.Path += "/"

@@ -93,7 +93,7 @@ func TestAnswers(t *testing.T) {
 		{301, "502 The index behind this address is not set up", "it redirects"},
 		{307, "502 The index behind this address is not set up", "it redirects"},
 		{400, "400 The index behind this address does not take this file.", "teapots only"},
-		{401, "502 The index behind this address is not set up", "check the user"},
+		{401, "502 The index behind this address is not set up", "check user and password-file"},
 		{403, "502 The index behind this address is not set up", "give it that right"},
 		{404, "502 The index behind this address is not set up", "not the one that uploads go to"},
 		{405, "502 The index behind this address is not set up", "not the one that uploads go to"},
