@@ -141,7 +141,8 @@ func readSmall(r io.Reader, size int64, what string) (string, error) {
 	}
 	var all strings.Builder
 	all.Grow(int(size))
-	if _, err := io.Copy(&all, r); err != nil {
+	_, err := io.Copy(&all, r)
+	if err != nil {
 		return "", err
 	}
 	if strings.HasPrefix(all.String(), "\xef\xbb\xbf") {
