@@ -15,30 +15,30 @@ import (
 // What administrators see of everybody's projects and tokens, and what they may do
 // about a project that nobody can manage.
 
-// AllQuery asks for a part of the list of all projects.
+// AllQuery asks for a page of the list of all projects.
 type AllQuery struct {
-	Text    string // what to look for; "" for all
+	Text    string // a part of the name; "" for all projects
 	After   string // Next of the page before; "" for the first page
-	Limit   int    // 50 where it is 0, at most MaxPage
-	Unowned bool   // those without an owner who is not frozen
+	Limit   int    // 0 means 50; at most MaxPage
+	Unowned bool   // only projects without an owner, or with frozen owners only
 }
 
 // Overview is a project in the list of all.
 type Overview struct {
 	Summary          // its Role is ""
-	OwnedBy []Member // its owners, by name
-	Unowned bool     // no owner is left who is not frozen
+	OwnedBy []Member // its owners, sorted by name
+	Unowned bool     // it has no owner, or frozen owners only
 }
 
-// Page is a part of the list of all projects.
+// Page is a page of the list of all projects.
 type Page struct {
-	Projects []Overview // by normalized name
+	Projects []Overview // sorted by normalized name
 	Next     string     // After of the next page; "" on the last
 }
 
-// All lists the projects whose name holds a text, for administrators; to
-// others it is ErrNotFound. A page may hold fewer than Limit, or none, and still have a
-// Next: no more than 20,000 names are looked at for it.
+// All lists the projects whose names contain a text, for administrators; others get
+// ErrNotFound. A page may hold fewer than Limit projects, or none, and still have a
+// Next, because All looks at no more than 20,000 names for one page.
 func (s *Service) All(ctx context.Context, p ledger.Principal, q AllQuery) (out Page, err error) {
 	if !p.Admin {
 		return out, ledger.ErrNotFound
@@ -105,10 +105,10 @@ func overviewOf(r kv.Reader, id string) (Overview, error) {
 	return out, nil
 }
 
-// AppointOwner makes a user an owner of a project that has none who is not frozen, so
-// that somebody can manage it again; administrators may. To others it is ErrNotFound.
-// The problems are "project_owned" without a field and those of the field "user". It
-// returns the project as it is then, and the revision.
+// AppointOwner makes a user an owner of a project that has no owner, or frozen owners
+// only, so that somebody can manage it again. Only administrators may; others get
+// ErrNotFound. The problem "project_owned" has no field; the others have the field
+// "user". AppointOwner returns the project as it is afterwards, and the revision.
 func (s *Service) AppointOwner(ctx context.Context, p ledger.Principal, project, userID string) (out Project, rev uint64, err error) {
 	rev, err = s.ledger.Update(ctx, func(c *ledger.Change) error {
 		if err := c.AdmitAdmin(p); err != nil {
@@ -153,7 +153,7 @@ func appointOwner(c *ledger.Change, p ledger.Principal, rec Record, userID strin
 	return putMember(c, p, rec, userID, "project.owner_appointed", map[string]string{"role": string(RoleOwner), "was": was})
 }
 
-// SetArchived is Archive and Unarchive for administrators, of any project.
+// SetArchived archives or unarchives any project, for administrators; see Archive and Unarchive.
 func (s *Service) SetArchived(ctx context.Context, p ledger.Principal, project string, archived bool) (uint64, error) {
 	return s.ledger.Update(ctx, func(c *ledger.Change) error {
 		if err := c.AdmitAdmin(p); err != nil {

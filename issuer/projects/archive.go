@@ -10,10 +10,10 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Archive ends uploads to a project until Unarchive: no verifier lets one in, whoever's
-// the token is, and no token is minted that names it. Only its owners may. Members,
-// invitations and tokens stay as they are. A project that is archived already stays
-// so, with no audit row.
+// Archive ends uploads to a project until Unarchive: verifiers refuse them, whoever owns
+// the token, and Mint refuses tokens that name the project. Only its owners may archive it.
+// Members, invitations and tokens stay as they are. Archiving an archived project changes
+// nothing and writes no audit row.
 func (s *Service) Archive(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
 	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		if !rec.Archived.IsZero() {
@@ -24,8 +24,8 @@ func (s *Service) Archive(ctx context.Context, p ledger.Principal, project strin
 	})
 }
 
-// Unarchive lets a project take uploads again, from the tokens that it took them
-// from before; only its owners may.
+// Unarchive lets a project take uploads again, with the same tokens as before; only its
+// owners may.
 func (s *Service) Unarchive(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
 	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		if rec.Archived.IsZero() {
@@ -36,7 +36,8 @@ func (s *Service) Unarchive(ctx context.Context, p ledger.Principal, project str
 	})
 }
 
-// putArchived stores a project that was archived or reopened, and tells of it.
+// putArchived stores a project that was archived or reopened, notifies its members and
+// writes the audit row.
 func putArchived(c *ledger.Change, p ledger.Principal, rec Record, kind string) error {
 	notice := notices.ProjectArchived
 	if rec.Archived.IsZero() {
@@ -51,7 +52,7 @@ func putArchived(c *ledger.Change, p ledger.Principal, rec Record, kind string) 
 	return c.Audit(p, audit.Event{Kind: kind, Project: rec.ID, Detail: map[string]string{"project": rec.Name}})
 }
 
-// CheckUploads refuses a project that takes no uploads.
+// CheckUploads adds a problem if the project takes no uploads.
 func (rec Record) CheckUploads(ps *problem.Problems, field string) {
 	if !rec.Archived.IsZero() {
 		ps.Add(field, "project_archived", "project", rec.Name)

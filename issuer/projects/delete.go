@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Delete makes a tombstone of a project, within the change in which its tokens end: its members
+// Delete turns a project into a tombstone, within the change in which its tokens end: its members
 // lose their roles, its invitations are withdrawn, and its name is reserved. It returns the project
 // as it was.
 func Delete(c *ledger.Change, p ledger.Principal, rec Record) (was Project, reserved ReservedName, err error) {
@@ -42,7 +42,7 @@ func Delete(c *ledger.Change, p ledger.Principal, rec Record) (was Project, rese
 	}})
 }
 
-// dropMembers takes the index entries of a project's members away, and tells in the
+// dropMembers deletes the index entries of a project's members, and writes into the audit
 // trail of each that the role is gone.
 func dropMembers(c *ledger.Change, p ledger.Principal, rec Record, members []Member) error {
 	for _, m := range members {
@@ -50,7 +50,7 @@ func dropMembers(c *ledger.Change, p ledger.Principal, rec Record, members []Mem
 			return err
 		}
 		if m.UserID == p.UserID {
-			continue // the row of the deletion is in that trail
+			continue // that trail has the row about the deletion
 		}
 		err := c.Audit(p, audit.Event{Kind: "project.member_removed", Account: m.UserID, Project: rec.ID, Detail: map[string]string{
 			"project": rec.Name, "user": m.Name, "was": string(m.Role), "why": "the project was deleted",

@@ -12,21 +12,21 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Limits of what a project says of itself.
+// Limits of what a project says about itself.
 const (
 	MaxDescription = 500 // characters
 	MaxHomepage    = 500 // bytes
 )
 
-// About is what a project says of itself to people; nothing is decided by it.
+// About is what a project says about itself, for people to read; no decision depends on it.
 type About struct {
 	Description string `json:"description,omitempty"` // one line or several; may be ""
-	Homepage    string `json:"homepage,omitempty"`    // http or https URL with a host and without a password; may be ""
+	Homepage    string `json:"homepage,omitempty"`    // http or https URL with a host and without a user or password; may be ""
 }
 
-// Describe says what a project is; only its owners may. White space around the
-// texts is dropped, and what is the same already changes nothing. The problems have
-// the fields "description" and "homepage".
+// Describe changes what a project says about itself; only its owners may. It drops white
+// space around the texts, and writes nothing if they are the same as before. The problems
+// have the fields "description" and "homepage".
 func (s *Service) Describe(ctx context.Context, p ledger.Principal, project string, about About) (uint64, error) {
 	var ps problem.Problems
 	about = checkAbout(&ps, about)
@@ -66,7 +66,7 @@ func checkAbout(ps *problem.Problems, in About) (out About) {
 	return out
 }
 
-// validHomepage holds for URLs that a browser opens as a page of a host.
+// validHomepage reports whether a browser opens the URL as a page of a host.
 func validHomepage(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil &&

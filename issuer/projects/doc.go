@@ -19,11 +19,11 @@
 // Verifiers hear that nobody may upload to an archived project. A deleted project
 // stays as a tombstone under its id, which is never used again, and its
 // name is reserved. Package tokens deletes projects, because the tokens that name them end
-// with them; Delete is this room's part of that.
+// with them; Delete is this package's part of that.
 //
-// # For the rooms above
+// # For packages that import this one
 //
 // Read, ByName and VisibleTo read a Record in a transaction; Manage runs a change of a
-// project that the principal owns; Register makes a project within a change; FeedProject says
-// what verifiers hear of one.
+// project that the principal owns; Register makes a project within a change; FeedProject
+// returns what verifiers hear about one.
 package projects

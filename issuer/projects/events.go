@@ -8,18 +8,19 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// kindDeclined is the kind of row of an invitation that was declined.
+// kindDeclined is the kind of the audit row for a declined invitation.
 const kindDeclined = "project.invitation_declined"
 
-// Events reads those rows of the audit trail that q asks for of a project's.
-// Its members and administrators may read them; to others it is ErrNotFound.
+// Events returns the rows of a project's audit trail that q asks for. Its members and
+// administrators may read them; others get ErrNotFound.
 //
-// To members who are no owners, rows of others do not say where those were done from, no row
-// says whom an owner invited, and rows about tokens of others are not theirs to see, as those
-// tokens are not. Who declined an invitation is told to no member: to be asked into a project
-// gives nobody away. A filter by what may be withheld looks at the rows as they are shown, so
-// that neither what is on a page nor whether it has a Next tells what a row does not say; such
-// a page may hold fewer than Limit and still have a Next.
+// Members who are not owners see less of what others did: the rows do not say where it was
+// done from or whom an owner invited, and rows about other members' tokens are left out,
+// because those tokens are hidden from them too. No member learns who declined an invitation:
+// an invitation must not reveal who the invited person is. Filters by a field that may be
+// withheld apply to the rows as they are shown, so that neither the rows on a page nor its
+// Next reveals what a row hides; such a page may hold fewer than Limit rows and still have a
+// Next.
 func (s *Service) Events(ctx context.Context, p ledger.Principal, project string, q audit.Query) (page audit.Page, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		page = audit.Page{}
@@ -38,17 +39,17 @@ func (s *Service) Events(ctx context.Context, p ledger.Principal, project string
 	return page, err
 }
 
-// shownSteps bounds how many pages of rows shownEvents looks at for one.
+// shownSteps is the most pages of rows that shownEvents reads to fill one page.
 const shownSteps = 8
 
-// shownEvents reads the rows that a member is told of, and filters those.
+// shownEvents reads the rows that a member may see, and applies the filters of q to them.
 func (rec Record) shownEvents(r kv.Reader, p ledger.Principal, q audit.Query) (out audit.Page, err error) {
 	limit := q.Limit
 	if limit < 1 || limit > audit.MaxLimit {
 		limit = audit.MaxLimit
 	}
 	all := q
-	all.Actor, all.Address, all.Token = "", "", "" // by what a row may not say
+	all.Actor, all.Address, all.Token = "", "", "" // a row may hide these from p
 	for range shownSteps {
 		all.Limit = limit
 		found, err := audit.Find(r, all)
@@ -73,8 +74,8 @@ func (rec Record) shownEvents(r kv.Reader, p ledger.Principal, q audit.Query) (o
 	return out, nil
 }
 
-// withhold takes from a row what p, who is a member, is not told, and tells whether p may
-// know of the row.
+// withhold removes from a row what the member p may not know, and reports whether p may see
+// the row at all.
 func (rec Record) withhold(p ledger.Principal, e *audit.Event) bool {
 	if e.Actor.UserID == p.UserID {
 		return true

@@ -9,22 +9,22 @@ import (
 
 // Exclusion says who shut a member's tokens out of a project, and when.
 type Exclusion struct {
-	At       time.Time `json:"at,omitzero"`        // zero: they are not
-	By       string    `json:"by,omitempty"`       // id of the user
-	Username string    `json:"username,omitempty"` // of that user, as it was then
+	At       time.Time `json:"at,omitzero"`        // zero: they are not shut out
+	By       string    `json:"by,omitempty"`       // id of the user who did it
+	Username string    `json:"username,omitempty"` // name of that user at the time
 }
 
 // ExcludeTokens keeps all tokens of a member from uploading to a project; only its owners
-// may. The member stays one, with the role, and may make tokens; verifiers are told of
-// the members whose tokens work only, so to them this one is none. ReadmitTokens ends it, and
-// so does to leave the project. A member who is shut out already stays so, with no
-// further audit row; who is no member is ErrNotFound. done tells whether this call
-// did it.
+// may. The member keeps the role and may still make tokens; verifiers hear only of members
+// whose tokens work, so they no longer count this one as a member. ReadmitTokens ends the
+// exclusion, and so does leaving the project. Excluding a member twice changes nothing and
+// writes no second audit row; for a user who is not a member, the error is ErrNotFound. done
+// reports whether this call changed anything.
 func (s *Service) ExcludeTokens(ctx context.Context, p ledger.Principal, project, userID string) (revision uint64, done bool, err error) {
 	return s.setExcluded(ctx, p, project, userID, true)
 }
 
-// ReadmitTokens ends ExcludeTokens.
+// ReadmitTokens lets the tokens of a member upload to a project again, after ExcludeTokens.
 func (s *Service) ReadmitTokens(ctx context.Context, p ledger.Principal, project, userID string) (revision uint64, done bool, err error) {
 	return s.setExcluded(ctx, p, project, userID, false)
 }
@@ -55,5 +55,5 @@ func (s *Service) setExcluded(ctx context.Context, p ledger.Principal, project, 
 	return revision, done && err == nil, err
 }
 
-// MayUpload tells whether the tokens of a member may upload to the project.
+// MayUpload reports whether the member's tokens may upload to the project.
 func (m MemberRecord) MayUpload() bool { return m.Excluded.At.IsZero() }

@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// FeedProject is what verifiers hear of a project, or kv.ErrNotFound.
+// FeedProject returns what verifiers hear about a project, or kv.ErrNotFound.
 func FeedProject(r kv.Reader, id string) (*feed.Project, error) {
 	rec, err := Read(r, id)
 	if err != nil {
@@ -18,8 +18,8 @@ func FeedProject(r kv.Reader, id string) (*feed.Project, error) {
 	return rec.feed(), nil
 }
 
-// FeedProjects are at most limit projects behind one, by id, as verifiers hear of them; behind "" it
-// begins with the first.
+// FeedProjects returns what verifiers hear about projects: at most limit of them, sorted by id, after
+// the given id; with "", it begins with the first.
 func FeedProjects(r kv.Reader, after string, limit int) iter.Seq2[*feed.Project, error] {
 	return ledger.Records(r, keyProject, after, limit, func(id string, b []byte) (*feed.Project, error) {
 		rec := Record{ID: id}
@@ -28,7 +28,7 @@ func FeedProjects(r kv.Reader, after string, limit int) iter.Seq2[*feed.Project,
 	})
 }
 
-// feed is the project as verifiers hear of it: of its members those whose tokens may upload.
+// feed returns what verifiers hear about the project. Its Members are only those whose tokens may upload.
 func (rec Record) feed() *feed.Project {
 	p := &feed.Project{ID: rec.ID, Name: rec.Normalized, Members: make(map[string]string, len(rec.Members)), Deleted: !rec.Deleted.IsZero()}
 	for user, m := range rec.Members {

@@ -19,20 +19,21 @@ import (
 type Accepted struct {
 	Invitation Invitation // as it was
 	Project    Project    // as it is now
-	Was        Role       // of the invited before; "" where it was no member
-	InviterID  string     // whose role changed, too, where Invitation.Hand is set
+	Was        Role       // of the invited user before; "" if the user was not a member
+	InviterID  string     // the inviter, whose role changed too if Invitation.Hand is set
 	Revision   uint64
 }
 
-// Joined tells whether the invited became a member, or got another role.
+// Joined reports whether the invited user became a member, or got another role.
 func (a Accepted) Joined() bool { return a.Was != a.Project.Role }
 
 // AcceptInvitation uses an invitation up: p becomes a member of the project with the
-// role, or gets it where p is a maintainer. An invitation that is not bound to p, by p's
-// id or by p's verified address, is ErrNotFound, as is one that was answered or
-// withdrawn. The problems have no field: "invitation_expired", "invitation_withdrawn"
-// where the inviter may no longer invite or has cleared the account since, "invitation_outlived" where p was a member
-// since it was sent, and "too_many_members".
+// role of the invitation, or gets that role if p is a maintainer. The error is ErrNotFound
+// if the invitation is not bound to p, by p's id or p's verified address, or if it was
+// answered or withdrawn. The problems have no field: "invitation_expired",
+// "invitation_withdrawn" if the inviter may no longer invite or has locked others out of
+// the account since, "invitation_outlived" if p stopped being a member after it was sent,
+// and "too_many_members".
 func (s *Service) AcceptInvitation(ctx context.Context, p ledger.Principal, id string) (Accepted, error) {
 	var out Accepted
 	rev, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
@@ -77,7 +78,7 @@ func (s *Service) takeInvitation(c *ledger.Change, p ledger.Principal, id string
 	return inv, rec, dropInvite(c, id, inv)
 }
 
-// bound tells whether a user is the one who is invited.
+// bound reports whether an invitation is bound to a user.
 func (s *Service) bound(r kv.Reader, inv inviteRecord, userID string) (bool, error) {
 	if userID == "" || inv.Address == "" {
 		return userID != "" && inv.User == userID, nil
@@ -105,7 +106,8 @@ func (s *Service) checkAccept(c *ledger.Change, p ledger.Principal, inv inviteRe
 	return nil
 }
 
-// acceptInvitation gives p the role of an invitation, and its inviter the one that remains.
+// acceptInvitation gives p the role of an invitation, and changes the inviter's role if the
+// project is handed on.
 func acceptInvitation(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record) error {
 	m, member := rec.Members[p.UserID]
 	detail := map[string]string{"role": string(inv.Role), "invited_by": inv.ByName}
@@ -132,7 +134,7 @@ func acceptInvitation(c *ledger.Change, p ledger.Principal, inv inviteRecord, re
 	return handOver(c, p, inv, rec)
 }
 
-// handOver takes the ownership of a project from who handed it on to p.
+// handOver ends the ownership of the inviter who handed a project on to p.
 func handOver(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record) error {
 	err := c.Audit(p, audit.Event{Kind: "project.transferred", Account: p.UserID, Project: rec.ID,
 		Detail: map[string]string{"project": rec.Name, "user": p.Username, "from": inv.ByName, "stay": string(inv.Hand)}})
@@ -205,9 +207,9 @@ func (s *Service) InvitationsFor(ctx context.Context, p ledger.Principal) (out [
 }
 
 // InvitationByLink returns the invitation of a mailed link, and whether p is the one who
-// can accept it; p may be nobody, who has to sign in first. A link that was used,
-// withdrawn or replaced is ErrNotFound, one that is too old the problem
-// "invitation_expired" with no field.
+// can accept it; p may be the zero Principal, for somebody who has to sign in first. The
+// error for a link that was used, withdrawn or replaced is ErrNotFound; for one that is too
+// old, it is the problem "invitation_expired" with no field.
 func (s *Service) InvitationByLink(ctx context.Context, p ledger.Principal, secret string) (out Invitation, yours bool, err error) {
 	now, hash := s.clock(), sha256.Sum256([]byte(secret))
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
@@ -242,7 +244,7 @@ func (s *Service) InvitationByLink(ctx context.Context, p ledger.Principal, secr
 	return out, yours, err
 }
 
-// dropInvitesBy withdraws what a user who is no owner any more has out for a project.
+// dropInvitesBy withdraws the invitations to a project by a user who is no longer an owner.
 func dropInvitesBy(c *ledger.Change, p ledger.Principal, rec Record, userID string) error {
 	return eachInviteOf(c, rec.ID, func(id string, inv inviteRecord) error {
 		if inv.By != userID {
@@ -255,7 +257,7 @@ func dropInvitesBy(c *ledger.Change, p ledger.Principal, rec Record, userID stri
 	})
 }
 
-// dropInvites withdraws all invitations to a project that is deleted.
+// dropInvites withdraws all invitations to a project that is being deleted.
 func dropInvites(c *ledger.Change, project string) error {
 	return eachInviteOf(c, project, func(id string, inv inviteRecord) error { return dropInvite(c, id, inv) })
 }

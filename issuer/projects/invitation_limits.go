@@ -14,45 +14,46 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Limits of invitations, so that nobody sends mail to people who want none of it.
+// Limits of invitations, so that nobody can use them to send mail to people who do not want it.
 const (
-	MaxInvitations   = 50             // of a project that can be accepted
-	MaxInvitesDaily  = 50             // that a user makes or sends again in a day, UTC, for all projects
-	maxMailsDaily    = 10             // about invitations that are sent to one recipient in a day, UTC
-	maxMailsOfOne    = 6              // of those, made by one user: nobody alone uses up what others may send
-	keepInvitations  = 7 * ledger.Day // after an invitation expired
-	invitationsSwept = 500            // in one transaction
+	MaxInvitations   = 50             // invitations to one project that can be accepted
+	MaxInvitesDaily  = 50             // invitations that a user makes or resends in a day, UTC, for all projects
+	maxMailsDaily    = 10             // mails about invitations to one recipient in a day, UTC
+	maxMailsOfOne    = 6              // of those, mails from one user, so that no user alone uses them all up
+	keepInvitations  = 7 * ledger.Day // how long a record is kept after the invitation expired
+	invitationsSwept = 500            // records that one transaction of a sweep reads
 )
 
-// People is what the room of accounts knows of people. It reads from a transaction of
-// the same store.
+// People looks up users. The package that manages accounts implements it, and reads from
+// a transaction of the same store.
 type People interface {
-	// UserNamed returns the id of the user who has a name, in any case of letters;
-	// "" where nobody has it.
+	// UserNamed returns the id of the user with a name, in any case of letters, or ""
+	// if nobody has that name.
 	UserNamed(r kv.Reader, name string) (userID string, err error)
 
-	// VerifiedAddress returns the e-mail address that a user has shown to be its own;
-	// "" where there is none.
+	// VerifiedAddress returns the e-mail address that a user has verified, or "" if
+	// the user has none.
 	VerifiedAddress(r kv.Reader, userID string) (address string, err error)
 
-	// Generation returns a number of a user that grows whenever its account is cleared of whoever
-	// else may have been in it: by a new password or factor, by signing out everywhere, by freezing it.
+	// Generation returns a number that grows whenever anybody else is locked out of the user's
+	// account: by a new password or factor, by signing out everywhere, or by freezing it.
 	Generation(r kv.Reader, userID string) (uint64, error)
 }
 
-// nobody is People where none are configured.
+// nobody is the People of a Config that has none.
 type nobody struct{}
 
 func (nobody) UserNamed(kv.Reader, string) (string, error)       { return "", nil }
 func (nobody) VerifiedAddress(kv.Reader, string) (string, error) { return "", nil }
 func (nobody) Generation(kv.Reader, string) (uint64, error)      { return 0, nil }
 
-// checkPending refuses an invitation where there is one to the same person, and one too
-// many. One to the same person that has expired, or holds no more, gives way, and so do the oldest such ones
-// where there are more than MaxInvitations: whoever lets many expire makes no work for later.
+// checkPending returns a problem if the same person already has an invitation that can be
+// accepted, or if the project has MaxInvitations of those. It deletes an invitation to the same
+// person that has expired or no longer holds. Of the others that have, it keeps the MaxInvitations
+// newest, so that letting many expire makes no work for later calls.
 func (s *Service) checkPending(c *ledger.Change, rec Record, inv *inviteRecord) error {
 	pending := 0
-	var past []func() error // what drops those that are over, oldest first
+	var past []func() error // each drops one that is over; oldest first
 	err := eachInviteOf(c, rec.ID, func(id string, old inviteRecord) error {
 		same := strings.EqualFold(old.To, inv.To)
 		holds, err := s.holds(c, old, rec)
@@ -80,8 +81,8 @@ func (s *Service) checkPending(c *ledger.Change, rec Record, inv *inviteRecord) 
 	return err
 }
 
-// withLeft adds a user to those who stopped being members of a project, and forgets those of
-// whom no invitation is left that was sent before.
+// withLeft adds a user to those who stopped being members of a project. It forgets those who
+// stopped InvitationLife ago or longer, since all invitations sent before then have expired.
 func withLeft(c *ledger.Change, rec Record, userID string) map[string]time.Time {
 	out := map[string]time.Time{userID: c.Now}
 	for id, at := range rec.Left {
@@ -92,22 +93,23 @@ func withLeft(c *ledger.Change, rec Record, userID string) map[string]time.Time 
 	return out
 }
 
-// outlived tells whether an invitation was sent before a user stopped being a member. It
-// is no way back in for who was removed, nor round ExcludeTokens for who leaves. It stays where
-// it is: that it went would tell owners whose an address is.
+// outlived reports whether an invitation was sent before the user stopped being a member. Such
+// an invitation must not let a removed member back in, nor let a member get round ExcludeTokens
+// by leaving. It is not deleted: if it disappeared, owners would learn whose address it was
+// sent to.
 func (inv inviteRecord) outlived(rec Record, userID string) bool {
 	at, ok := rec.Left[userID]
 	return ok && inv.Sent.Before(at)
 }
 
-// inviteTally counts invitations in a day.
+// inviteTally counts invitations, mails or new projects of one day.
 type inviteTally struct {
-	Day   int64 `json:"day"` // since 1970, UTC
+	Day   int64 `json:"day"` // days since 1970, UTC
 	Count int   `json:"count"`
 }
 
-// countInvite counts an invitation for its inviter, who may have made too many, and for
-// its recipient, who may have been sent too many.
+// countInvite counts an invitation for its inviter and for its recipient. It returns a problem
+// if the inviter made too many today; quiet reports that the recipient was sent too many.
 func countInvite(c *ledger.Change, inv inviteRecord) (quiet bool, err error) {
 	n, err := countDaily(c, inv.By)
 	if err != nil {
@@ -118,7 +120,7 @@ func countInvite(c *ledger.Change, inv inviteRecord) (quiet bool, err error) {
 	}
 	to := inv.recipient()
 	if inv.User == "" && inv.Address != "" {
-		to = recipientOf("mailbox " + text.Mailbox(inv.Address)) // ada+1@ and ada+2@ are read by one person
+		to = recipientOf("mailbox " + text.Mailbox(inv.Address)) // one person reads ada+1@ and ada+2@
 	}
 	n, err = countDaily(c, "to/"+to+"/"+inv.By)
 	if err != nil || n > maxMailsOfOne {
@@ -128,7 +130,7 @@ func countInvite(c *ledger.Change, inv inviteRecord) (quiet bool, err error) {
 	return n > maxMailsDaily, err
 }
 
-// countDaily counts one more of today's and returns how many there are.
+// countDaily adds one to the count of today, and returns the count.
 func countDaily(c *ledger.Change, whose string) (int, error) {
 	var t inviteTally
 	err := kv.GetJSON(c, inviteTallyKey(whose), &t)
@@ -142,8 +144,8 @@ func countDaily(c *ledger.Change, whose string) (int, error) {
 	return t.Count, kv.PutJSON(c, inviteTallyKey(whose), t)
 }
 
-// SweepInvitations forgets the invitations that expired a week ago, and what was counted
-// on days before. Time ended them: there is no audit row.
+// SweepInvitations deletes the invitations that expired a week ago or earlier, and the counts
+// of earlier days. It writes no audit row, since only time ended these invitations.
 func (s *Service) SweepInvitations(ctx context.Context) error {
 	for _, sweep := range []func(*ledger.Change, []byte) ([]byte, error){sweepInvites, sweepTallies} {
 		var after []byte

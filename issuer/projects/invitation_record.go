@@ -11,13 +11,13 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// inviteRecord is an invitation in the store. It has an entry in three indexes: that of
-// its project, that of its recipient, and that of its link's secret.
+// inviteRecord is an invitation in the store. Three indexes have an entry for it: by
+// project, by recipient, and by the secret of its link.
 type inviteRecord struct {
 	Project      string    `json:"project"` // id
 	To           string    `json:"to"`
-	User         string    `json:"user,omitempty"`    // id of the user to whom it is bound, or
-	Address      string    `json:"address,omitempty"` // the folded address; neither where there is no such user
+	User         string    `json:"user,omitempty"`    // id of the user to whom it is bound
+	Address      string    `json:"address,omitempty"` // or the lower-case address; both are empty if To is nobody's name
 	Role         Role      `json:"role"`
 	Hand         Stay      `json:"hand,omitempty"`
 	By           string    `json:"by"` // id of the user
@@ -86,7 +86,8 @@ func (inv inviteRecord) view(id, project string) Invitation {
 	}
 }
 
-// eachInviteOf calls fn with the invitations of a project, oldest first. checkPending keeps them fewer than it reads.
+// eachInviteOf calls fn with the invitations of a project, oldest first. checkPending keeps their number below the limit
+// of this scan.
 func eachInviteOf(r kv.Reader, project string, fn func(id string, inv inviteRecord) error) error {
 	prefix := inviteOfPrefix(project)
 	pairs, err := r.Scan(prefix, nil, 4*MaxInvitations, false)
@@ -96,7 +97,7 @@ func eachInviteOf(r kv.Reader, project string, fn func(id string, inv inviteReco
 	return eachInvite(r, prefix, pairs, fn)
 }
 
-// eachInvite calls fn with the invitations of some entries of an index.
+// eachInvite calls fn with the invitations that some entries of an index refer to.
 func eachInvite(r kv.Reader, prefix []byte, pairs []kv.Pair, fn func(id string, inv inviteRecord) error) error {
 	for _, pair := range pairs {
 		id := string(pair.Key[len(prefix):])
@@ -111,7 +112,7 @@ func eachInvite(r kv.Reader, prefix []byte, pairs []kv.Pair, fn func(id string, 
 	return nil
 }
 
-// readInvite reads an invitation, or ErrNotFound. The id may come from outside.
+// readInvite reads an invitation, or returns ErrNotFound. The id may come from outside.
 func readInvite(r kv.Reader, id string) (inv inviteRecord, err error) {
 	if len(id) > 36 {
 		return inv, ledger.ErrNotFound

@@ -28,7 +28,7 @@ const (
 
 // InviteRequest asks somebody into a project.
 type InviteRequest struct {
-	To   string // a user's name, or an e-mail address; whether an account has it is told to nobody
+	To   string // a user's name, or an e-mail address; nobody learns whether an account has it
 	Role Role
 	// Hand is set if the inviter hands the project on: the invited user, who may already be
 	// a member, becomes an owner, and the inviter gets what Hand says. Role is not read then.
@@ -41,23 +41,23 @@ type Invitation struct {
 	Project string // name, as its creator wrote it
 	To      string // as the inviter typed it
 	Role    Role
-	Hand    Stay   // "" where the inviter stays what it is
+	Hand    Stay   // "" if the inviter keeps the role
 	By      string // name of the inviter
 	Created time.Time
 	Sent    time.Time // when the last link was made
 	Expires time.Time
-	Void    bool // it can't be accepted: the inviter may not invite any more, or cleared the account since
+	Void    bool // it can't be accepted: the inviter may no longer invite, or has locked others out of the account since
 }
 
 // Invited is an invitation with what is needed for the mail about it.
 type Invited struct {
 	Invitation
-	UserID string // of the user who has the name To; "" where To is an address, or nobody has it
-	Secret string // of the link in the mail; it is in this answer only
+	UserID string // of the user with the name To; "" if To is an address or nobody's name
+	Secret string // of the link in the mail; only this answer holds it
 	// Quiet says that the recipient has had enough mails about invitations today, so this
 	// one must not be sent. Nobody learns of that.
 	Quiet bool
-	// Address is where the mail goes; "" where Quiet is set, or there is no such user. Nobody is told.
+	// Address is where the mail goes; "" if Quiet is set or no such user exists. Nobody learns of that.
 	Address string
 }
 
@@ -113,7 +113,7 @@ func (s *Service) invitationSecret() (id, secret string, err error) {
 	return id, base64.RawURLEncoding.EncodeToString(b), nil
 }
 
-// checkInvite sees that somebody may be invited, and binds the invitation.
+// checkInvite returns a problem if the invitation may not be made, and binds it to its recipient.
 func (s *Service) checkInvite(c *ledger.Change, rec Record, inv *inviteRecord) error {
 	var ps problem.Problems
 	if !inv.Role.valid() {
@@ -144,7 +144,7 @@ func (s *Service) checkInvite(c *ledger.Change, rec Record, inv *inviteRecord) e
 	return s.checkPending(c, rec, inv)
 }
 
-// bindInvitation says who alone can accept an invitation.
+// bindInvitation records who can accept an invitation: one user, or whoever has one address.
 func (s *Service) bindInvitation(c *ledger.Change, ps *problem.Problems, inv *inviteRecord) (err error) {
 	switch {
 	case inv.To == "":
@@ -162,7 +162,7 @@ func (s *Service) bindInvitation(c *ledger.Change, ps *problem.Problems, inv *in
 	return err
 }
 
-// answerFor is the answer for an invitation, whose mail goes with it.
+// answerFor returns the answer for an invitation, and hands its mail over.
 func (s *Service) answerFor(c *ledger.Change, id string, inv inviteRecord, rec Record, secret string) (Invited, error) {
 	quiet, err := countInvite(c, inv)
 	if err != nil {
@@ -192,9 +192,9 @@ func auditInvite(c *ledger.Change, p ledger.Principal, kind string, rec Record, 
 	return c.Audit(p, audit.Event{Kind: kind, Project: rec.ID, Detail: detail})
 }
 
-// Resend makes a new link for an invitation to a project, and ends the one before; it
-// can be accepted for InvitationLife again. Only owners may. It counts like a new
-// invitation; the error for one that does not exist is ErrNotFound.
+// Resend makes a new link for an invitation to a project, and ends the old link; the
+// invitation can be accepted for InvitationLife again. Only owners may. It counts like a
+// new invitation; the error for one that does not exist is ErrNotFound.
 func (s *Service) Resend(ctx context.Context, p ledger.Principal, project, id string) (Invited, error) {
 	_, secret, err := s.invitationSecret()
 	if err != nil {
@@ -212,7 +212,7 @@ func (s *Service) Resend(ctx context.Context, p ledger.Principal, project, id st
 		if err := dropInvite(c, id, inv); err != nil {
 			return err
 		}
-		if inv.Hand == "" { // it is that of who sends it now; only its owner hands a project on
+		if inv.Hand == "" { // whoever resends it becomes its inviter, except if the inviter hands the project on
 			inv.By, inv.ByName = p.UserID, p.Username
 		} else if inv.By != p.UserID {
 			return ledger.ErrNotFound
@@ -254,7 +254,7 @@ func (s *Service) Uninvite(ctx context.Context, p ledger.Principal, project, id 
 }
 
 // Invitations lists the invitations to a project that nobody has answered, newest
-// first, also those that have expired lately; only owners see them.
+// first, including those that expired lately; only owners see them.
 func (s *Service) Invitations(ctx context.Context, p ledger.Principal, project string) (out []Invitation, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
@@ -277,9 +277,9 @@ func (s *Service) Invitations(ctx context.Context, p ledger.Principal, project s
 	return out, err
 }
 
-// holds tells whether the inviter may still be taken at their word: an owner who is not frozen, whose account was not
-// cleared of others since the invitation was sent. Who was in somebody's account does not get into a project by an
-// invitation that they made there for themselves.
+// holds reports whether an invitation is still in force: its inviter has to be an owner who is not frozen, and nobody may
+// have been locked out of the inviter's account since it was sent. So an intruder in that account can't get into a project
+// with an invitation that the intruder made there.
 func (s *Service) holds(r kv.Reader, inv inviteRecord, rec Record) (bool, error) {
 	inviter, err := ledger.ReadUser(r, inv.By)
 	if err != nil || inviter.Frozen || rec.Members[inv.By].Role != RoleOwner {

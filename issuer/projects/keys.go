@@ -6,14 +6,14 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Keys of projects in the store, as those of the ledger have it.
+// Keys of projects in the store, in the notation that package ledger uses for its keys.
 //
 //	issuer/project/<project>         Record
 //	issuer/head/<project>            headRecord: what lists show
 //	issuer/name/<normalized name>    id of the project that has the name
-//	issuer/held/<normalized name>    ReservedName: of a deleted project
-//	issuer/heldby/<user>             reservedBy: what the user's deletions hold back
-//	issuer/role/<user>/<project>     role, an index of the projects' members
+//	issuer/held/<normalized name>    ReservedName of a deleted project
+//	issuer/heldby/<user>             reservedBy: the names that the user's deletions hold back
+//	issuer/role/<user>/<project>     role; an index of the projects' members
 //	issuer/invite/<id>               inviteRecord
 //	issuer/inviteof/<project>/<id>   "", an index
 //	issuer/invitefor/<who>/<id>      "", an index; who is a user's id or the SHA-256 of an address

@@ -9,10 +9,10 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Limits of what one user makes, so that nobody needlessly fills the store or takes names.
+// Limits of what one user creates, so that nobody needlessly fills the store or takes names.
 const (
 	MaxProjectsDaily = 200 // projects that a user creates in a day, UTC, unless Config says otherwise
-	MaxReservedNames = 30  // names that are held back because a user deleted their projects, when it creates another
+	MaxReservedNames = 30  // names that a user's deletions hold back; with so many, the user can create no project
 )
 
 // reservedBy lists when the names that a user's deletions hold back become free again.

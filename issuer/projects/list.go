@@ -8,9 +8,9 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// List lists the projects in which a user has a role, by name: at most
-// MaxProjects and those that others shared since. It reads two small records for
-// each, however many members they have.
+// List returns the projects in which a user has a role, sorted by name. There can be more
+// than MaxProjects, since others can add the user to theirs. List reads two small records
+// for each project, however many members it has.
 func (s *Service) List(ctx context.Context, userID string) ([]Summary, error) {
 	var out []Summary
 	err := s.store.View(ctx, func(r kv.Reader) error {

@@ -13,7 +13,7 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// checkNewMember sees that a user may become a member.
+// checkNewMember returns a problem if a user may not become a member.
 func checkNewMember(c *ledger.Change, rec Record, userID string) error {
 	var ps problem.Problems
 	user, err := ledger.ReadUser(c, userID)
@@ -62,7 +62,8 @@ func changeRole(c *ledger.Change, p ledger.Principal, rec Record, userID string,
 	return putMember(c, p, rec, userID, "project.role_changed", map[string]string{"role": string(role), "was": string(was)})
 }
 
-// endOwnership sees to what follows where a user is no owner of a project any more.
+// endOwnership does what follows when a user stops being an owner of a project: it checks
+// that an owner is left, and withdraws the user's invitations.
 func endOwnership(c *ledger.Change, p ledger.Principal, rec Record, userID string) error {
 	if err := checkOwned(c, rec); err != nil {
 		return err
@@ -102,7 +103,7 @@ func (s *Service) Manage(ctx context.Context, p ledger.Principal, project string
 	return s.ledger.Update(ctx, managing(p, project, fn))
 }
 
-// managing is fn on a project that p owns.
+// managing returns a change that runs fn on a project that p owns.
 func managing(p ledger.Principal, project string, fn func(*ledger.Change, Record) error) func(*ledger.Change) error {
 	return func(c *ledger.Change) error {
 		if err := c.Admit(p); err != nil {
@@ -134,8 +135,8 @@ func dropMember(c *ledger.Change, p ledger.Principal, rec Record, userID, kind s
 	return putMember(c, p, rec, userID, kind, map[string]string{"was": string(m.Role)})
 }
 
-// checkOwned refuses a project that nobody could manage any more. An owner who
-// is frozen can't.
+// checkOwned returns a problem if nobody can manage a project any more. A frozen owner
+// can't.
 func checkOwned(c *ledger.Change, rec Record) error {
 	for id, m := range rec.Members {
 		if m.Role != RoleOwner {
@@ -152,7 +153,7 @@ func checkOwned(c *ledger.Change, rec Record) error {
 	return problem.New("", "last_owner", "project", rec.Name)
 }
 
-// roleNotices are what a member hears of a row.
+// roleNotices maps the kind of an audit row to the notice that the member gets.
 var roleNotices = map[string]notices.Kind{
 	"project.member_added": notices.RoleGained, "project.role_changed": notices.RoleChanged,
 	"project.owner_appointed": notices.RoleGained,
@@ -160,8 +161,8 @@ var roleNotices = map[string]notices.Kind{
 	"project.tokens_shut_out": notices.TokensExcluded, "project.tokens_let_in": notices.TokensReadmitted,
 }
 
-// putMember stores a project whose member userID was changed, the index entry of
-// that member, the audit row, and what the member hears of it.
+// putMember stores a project whose member userID has changed, the index entry of that
+// member, the audit row, and the notice to the member.
 func putMember(c *ledger.Change, p ledger.Principal, rec Record, userID, kind string, detail map[string]string) error {
 	var err error
 	if m, ok := rec.Members[userID]; ok {
@@ -186,7 +187,7 @@ func putMember(c *ledger.Change, p ledger.Principal, rec Record, userID, kind st
 	return c.Audit(p, audit.Event{Kind: kind, Account: userID, Project: rec.ID, Detail: detail})
 }
 
-// notifyMembers tells the members of a project, or its owners only.
+// notifyMembers sends a notice to the members of a project, or to its owners only.
 func notifyMembers(c *ledger.Change, p ledger.Principal, kind notices.Kind, rec Record, ownersOnly bool, d notices.Details) error {
 	d.Project = rec.Name
 	for _, id := range slices.Sorted(maps.Keys(rec.Members)) {

@@ -18,11 +18,11 @@ import (
 // Limits of projects.
 const (
 	MaxProjectName = 100    // characters of a project's name
-	MaxProjects    = 10_000 // projects in which a user has a role, when it creates another
+	MaxProjects    = 10_000 // projects in which a user has a role; with so many, the user can create no more
 	MaxMembers     = 1_000  // members of a project
 )
 
-// Role is what a member may do in a project. Both upload; an owner manages too.
+// Role is what a member may do in a project. Both roles may upload; an owner also manages it.
 type Role string
 
 // The roles.
@@ -41,8 +41,8 @@ type Project struct {
 	Created    time.Time
 	About      About
 	Archived   time.Time // zero: not archived
-	Role       Role      // of the asker; "" for an administrator without one
-	Members    []Member  // owners first, then by name
+	Role       Role      // of the user who asks; "" for an administrator who is not a member
+	Members    []Member  // owners first, each group sorted by name
 }
 
 // Member is a user with a role in a project.
@@ -67,8 +67,8 @@ type Summary struct {
 	Owners     int
 }
 
-// Record is a project in the store. roleKey indexes its members. One that
-// was deleted stays as a tombstone, without members, for verifiers to hear of.
+// Record is a project in the store. roleKey indexes its members. A deleted project
+// stays as a tombstone without members, so that verifiers hear of the deletion.
 type Record struct {
 	ID         string                  `json:"-"` // it is in the key
 	Name       string                  `json:"name"`
@@ -78,11 +78,11 @@ type Record struct {
 	Archived   time.Time               `json:"archived,omitzero"`
 	Deleted    time.Time               `json:"deleted,omitzero"`
 	Members    map[string]MemberRecord `json:"members"`        // by user id
-	Left       map[string]time.Time    `json:"left,omitempty"` // when who is no member any more stopped being one; InvitationLife back
+	Left       map[string]time.Time    `json:"left,omitempty"` // by user id: when former members stopped being members, as far back as InvitationLife
 }
 
-// headRecord is what lists show of a project, so that a list does not read all the
-// members of all of its projects.
+// headRecord is the part of a project that lists show. It exists so that a list does not
+// read all the members of all its projects.
 type headRecord struct {
 	Name       string    `json:"name"`
 	Normalized string    `json:"normalized"`
@@ -244,7 +244,7 @@ func ByName(r kv.Reader, name string) (Record, error) {
 	return Read(r, id)
 }
 
-// IDOf is the id of the project that has a normalized name; "" where none has it.
+// IDOf returns the id of the project with a normalized name, or "" if no project has it.
 func IDOf(r kv.Reader, normalized string) (string, error) {
 	id, err := r.Get([]byte(nameKey(normalized)))
 	if errors.Is(err, kv.ErrNotFound) {
@@ -253,7 +253,7 @@ func IDOf(r kv.Reader, normalized string) (string, error) {
 	return string(id), err
 }
 
-// Read reads a project by its id, or kv.ErrNotFound.
+// Read reads a project by its id, or returns kv.ErrNotFound.
 func Read(r kv.Reader, id string) (Record, error) {
 	rec := Record{ID: id}
 	err := kv.GetJSON(r, projectKey(id), &rec)
@@ -269,7 +269,7 @@ func (rec Record) count(role Role) (n int) {
 	return n
 }
 
-// View makes the project as asker sees it.
+// View returns the project as the user asker sees it.
 func (rec Record) View(r kv.Reader, asker string) (Project, error) {
 	p := Project{
 		ID: rec.ID, Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created,
@@ -284,14 +284,14 @@ func (rec Record) View(r kv.Reader, asker string) (Project, error) {
 	}
 	slices.SortFunc(p.Members, func(a, b Member) int {
 		if a.Role != b.Role {
-			return -cmp.Compare(a.Role, b.Role) // "owner" sorts behind "maintainer"
+			return -cmp.Compare(a.Role, b.Role) // "owner" sorts after "maintainer"
 		}
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UserID, b.UserID))
 	})
 	return p, nil
 }
 
-// Register makes a project, with its audit row.
+// Register creates a project owned by p, with its audit row.
 func (s *Service) Register(c *ledger.Change, p ledger.Principal, name string) (Ref, error) {
 	if err := checkProjectName(name); err != nil {
 		return Ref{}, err
@@ -307,7 +307,7 @@ func (s *Service) Register(c *ledger.Change, p ledger.Principal, name string) (R
 	return Ref{ID: id, Name: rec.Normalized}, s.createProject(c, p, rec)
 }
 
-// Ref names a project as it was when the token was minted.
+// Ref refers to a project, with the name that it had when the token was minted.
 type Ref struct {
 	ID   string `json:"id"`
 	Name string `json:"name"` // normalized

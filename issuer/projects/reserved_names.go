@@ -15,9 +15,9 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// NameReservation is how long the name of a deleted project is held back: nobody can
-// register it, so that nobody slips into the place of a project that others still
-// fetch by its name. An administrator can release it sooner.
+// NameReservation is how long the name of a deleted project is held back. Nobody can
+// register it meanwhile, so that nobody takes the place of a project that others still
+// fetch by its name. An administrator can release the name sooner.
 const NameReservation = 30 * ledger.Day
 
 // ReservedName is the name of a deleted project that is held back.
@@ -25,11 +25,11 @@ type ReservedName struct {
 	Name    string    `json:"name"`    // as its creator wrote it
 	Project string    `json:"project"` // id of the project that had it
 	By      string    `json:"by"`      // name of the user who deleted it
-	Deleted time.Time `json:"deleted"` // when
-	Until   time.Time `json:"until"`   // when it is free again
+	Deleted time.Time `json:"deleted"` // when the project was deleted
+	Until   time.Time `json:"until"`   // when the name is free again
 }
 
-// reserveName keeps the name of a project back, from now on.
+// reserveName holds the name of a project back, from now on.
 func reserveName(c *ledger.Change, p ledger.Principal, rec Record) (ReservedName, error) {
 	h := ReservedName{Name: rec.Name, Project: rec.ID, By: p.Username, Deleted: c.Now, Until: c.Now.Add(NameReservation)}
 	if err := countReserved(c, p, h.Until); err != nil {
@@ -38,7 +38,8 @@ func reserveName(c *ledger.Change, p ledger.Principal, rec Record) (ReservedName
 	return h, kv.PutJSON(c, reservedKey(rec.Normalized), h)
 }
 
-// checkReserved refuses a name that is held back, and forgets that it was.
+// checkReserved returns a problem if a name is held back. If the reservation is over, it
+// deletes the record.
 func checkReserved(c *ledger.Change, normalized string) error {
 	var h ReservedName
 	err := kv.GetJSON(c, reservedKey(normalized), &h)
@@ -53,7 +54,7 @@ func checkReserved(c *ledger.Change, normalized string) error {
 	return c.Delete([]byte(reservedKey(normalized)))
 }
 
-// ReservedNames lists the names that are held back, for administrators; to others it is
+// ReservedNames lists the names that are held back, for administrators; others get
 // ErrNotFound.
 func (s *Service) ReservedNames(ctx context.Context, p ledger.Principal) (out []ReservedName, err error) {
 	if !p.Admin {
@@ -81,9 +82,9 @@ func (s *Service) ReservedNames(ctx context.Context, p ledger.Principal) (out []
 	return out, err
 }
 
-// ReleaseName lets anybody register the name of a deleted project again, before it
-// would be free by itself; only an administrator may. A name that is not held back
-// is ErrNotFound.
+// ReleaseName frees the name of a deleted project before its time, so that anybody can
+// register it; only an administrator may. The error for a name that is not held back is
+// ErrNotFound.
 func (s *Service) ReleaseName(ctx context.Context, p ledger.Principal, name string) error {
 	name = strings.TrimSpace(name)
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {

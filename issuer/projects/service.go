@@ -8,19 +8,19 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Config is what projects need beside the ledger.
+// Config is what projects need besides the ledger.
 type Config struct {
-	People People // who has a name or an address; nil: nobody, so that nobody can be invited
+	People People // finds users by name and address; if nil, it finds nobody, so nobody can be invited
 
-	// InvitationMail takes the mail with the link of an invitation, in the transaction in which that is made or
-	// sent again; an error undoes it, and is the answer. It is called whether there is somebody to write to
-	// or not, and the same has to become of it. nil: no mail is sent.
+	// InvitationMail takes the mail with the link of an invitation, in the transaction that makes or
+	// resends the invitation; its error undoes that transaction and is returned. It is also called if
+	// there is nobody to write to, and must have the same outcome then. If nil, no mail is sent.
 	InvitationMail func(kv.Tx, Invited) error
 
-	Daily int // how many projects a user creates in a day, UTC, at most; MaxProjectsDaily where it is 0
+	Daily int // how many projects a user may create in a day, UTC; 0 means MaxProjectsDaily
 }
 
-// Service are the projects of an issuer and who is in them. It is safe for concurrent use.
+// Service manages the projects of an issuer and their members. It is safe for concurrent use.
 type Service struct {
 	ledger *ledger.Ledger
 	store  kv.Store
@@ -28,10 +28,10 @@ type Service struct {
 	people People
 	daily  int
 
-	invitationMail func(kv.Tx, Invited) error // nil: none is sent
+	invitationMail func(kv.Tx, Invited) error // nil: no mail is sent
 }
 
-// New makes the projects of a ledger.
+// New returns the Service for the projects of a ledger.
 func New(l *ledger.Ledger, cfg Config) *Service {
 	s := &Service{ledger: l, store: l.Store(), clock: l.Now, people: cfg.People, daily: cmp.Or(cfg.Daily, MaxProjectsDaily), invitationMail: cfg.InvitationMail}
 	if s.people == nil {
