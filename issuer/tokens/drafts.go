@@ -7,17 +7,17 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// MaxDrafts is how many drafts of tokens a user asks one process for in a minute, at most.
+// MaxDrafts is the most drafts of tokens that a user can ask one process for in a minute.
 const MaxDrafts = 120
 
-// draftLimiter counts the drafts of each user in the present minute.
+// draftLimiter counts the drafts of each user in the current minute.
 type draftLimiter struct {
 	mu     sync.Mutex
 	minute int64
 	count  map[string]int
 }
 
-// take counts one more, or returns how long to wait.
+// take counts a draft of a user, or returns a problem if the user has made too many.
 func (d *draftLimiter) take(userID string, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -11,7 +11,8 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// FeedToken is what verifiers hear of a token, or kv.ErrNotFound. Its signature is opened: it is secret.
+// FeedToken returns what verifiers hear about a token, or kv.ErrNotFound. The signature in it is
+// not sealed, so it is a secret.
 func (s *Service) FeedToken(r kv.Reader, id string) (*feed.Token, error) {
 	rec, err := readToken(r, id)
 	if err != nil {
@@ -25,8 +26,8 @@ func (s *Service) FeedToken(r kv.Reader, id string) (*feed.Token, error) {
 	return s.feedToken(id, rec, chain)
 }
 
-// FeedTokens are at most limit tokens behind one, by id, as verifiers hear of them; behind "" it begins
-// with the first.
+// FeedTokens returns what verifiers hear about tokens: at most limit of them, sorted by id, after the
+// given id; with "", it begins with the first.
 func (s *Service) FeedTokens(r kv.Reader, after string, limit int) iter.Seq2[*feed.Token, error] {
 	return func(yield func(*feed.Token, error) bool) {
 		chains, err := readChains(r, after, limit)
@@ -54,7 +55,7 @@ func (s *Service) FeedTokens(r kv.Reader, after string, limit int) iter.Seq2[*fe
 	}
 }
 
-// readChains reads the other halves of the next tokens, which stand in the same order.
+// readChains reads the chainRecords of the next tokens; they have the same order as the tokenRecords.
 func readChains(r kv.Reader, after string, limit int) (map[string][]byte, error) {
 	var from []byte
 	if after != "" {
@@ -68,7 +69,7 @@ func readChains(r kv.Reader, after string, limit int) (map[string][]byte, error)
 	return out, err
 }
 
-// feedToken makes what a verifier keeps of a token from what the store has.
+// feedToken makes what a verifier keeps of a token from its two records.
 func (s *Service) feedToken(id string, rec tokenRecord, chain chainRecord) (*feed.Token, error) {
 	sig, err := s.sealer.Open(nil, chain.Signature, chainKey(id))
 	if err != nil {

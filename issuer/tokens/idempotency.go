@@ -12,10 +12,10 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// TooFastError says that a user made as many tokens in an hour as one may, and when
-// the next one can be made.
+// TooFastError says that a user has made as many tokens in an hour as allowed, and how
+// long to wait for the next one.
 type TooFastError struct {
-	Max        int           // tokens in an hour
+	Max        int           // allowed tokens in an hour
 	RetryAfter time.Duration // at least a second
 }
 
@@ -23,7 +23,7 @@ func (e *TooFastError) Error() string {
 	return fmt.Sprintf("tokens: %d tokens were made within an hour: the next one in %s", e.Max, e.RetryAfter)
 }
 
-// RepeatedError says that a form was sent again that has made a token already.
+// RepeatedError says that a form was sent again after it made a token.
 type RepeatedError struct {
 	Token string // id of that token
 }
@@ -32,16 +32,16 @@ func (e *RepeatedError) Error() string {
 	return "tokens: the form was sent again, after it made the token " + e.Token
 }
 
-// idempotencyLifetime is for how long a form that made a token is known.
+// idempotencyLifetime is how long the issuer remembers a form that made a token.
 const idempotencyLifetime = 48 * time.Hour
 
-// idempotencyRecord is what a form has made.
+// idempotencyRecord says which token a form made, and when.
 type idempotencyRecord struct {
 	Token string    `json:"token"`
 	At    time.Time `json:"at"`
 }
 
-// validIdempotencyKey tells whether a text can be the mark of a form: 16 to 64 characters of
+// validIdempotencyKey reports whether a text can be the mark of a form: 16 to 64 characters of
 // base64url.
 func validIdempotencyKey(mark string) bool {
 	return len(mark) >= 16 && len(mark) <= 64 && !strings.ContainsFunc(mark, func(r rune) bool {
@@ -49,7 +49,8 @@ func validIdempotencyKey(mark string) bool {
 	})
 }
 
-// checkIdempotencyKey refuses a form of p's that has made a token. What is no mark marks nothing.
+// checkIdempotencyKey returns a RepeatedError if a form of p has already made a token. It
+// ignores an invalid mark.
 func checkIdempotencyKey(c *ledger.Change, p ledger.Principal, mark string) error {
 	if !validIdempotencyKey(mark) {
 		return nil
@@ -65,7 +66,7 @@ func checkIdempotencyKey(c *ledger.Change, p ledger.Principal, mark string) erro
 	return &RepeatedError{Token: rec.Token}
 }
 
-// recordIdempotencyKey notes that a form of p's made a token.
+// recordIdempotencyKey stores that a form of p made a token. It ignores an invalid mark.
 func recordIdempotencyKey(c *ledger.Change, p ledger.Principal, mark, id string) error {
 	if !validIdempotencyKey(mark) {
 		return nil
@@ -73,8 +74,9 @@ func recordIdempotencyKey(c *ledger.Change, p ledger.Principal, mark, id string)
 	return kv.PutJSON(c, idempotencyKey(p.UserID, mark), idempotencyRecord{Token: id, At: c.Now})
 }
 
-// checkRate refuses another token to who made as many within an hour as one may. The
-// list of a user's tokens says when they were made, those that were revoked included.
+// checkRate returns a TooFastError if a user has made as many tokens within an hour as
+// allowed. It reads their times from the index of the user's tokens, which includes the
+// revoked ones.
 func (s *Service) checkRate(c *ledger.Change, userID string) error {
 	most := s.perHour
 	if most == 0 {
@@ -95,14 +97,13 @@ func (s *Service) checkRate(c *ledger.Change, userID string) error {
 	return &TooFastError{Max: most, RetryAfter: min(max(wait, time.Second), time.Hour)}
 }
 
-// ForgetOld deletes what nobody asks for any more: counters of uploads that are older
-// than UploadDays, and which forms made a token more than two days ago. Call it about
-// hourly.
+// ForgetOld deletes what nobody needs any more: counters of uploads older than UploadDays,
+// and the marks of forms that made a token more than two days ago. Call it about hourly.
 func (s *Service) ForgetOld(ctx context.Context) error {
 	return errors.Join(s.forgetUploads(ctx), s.forgetIdempotencyKeys(ctx))
 }
 
-// forgetIdempotencyKeys walks over all forms that are known, in steps.
+// forgetIdempotencyKeys reads all idempotencyRecords, in steps, and deletes the old ones.
 func (s *Service) forgetIdempotencyKeys(ctx context.Context) error {
 	horizon := s.clock().Add(-idempotencyLifetime)
 	var after []byte

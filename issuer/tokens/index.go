@@ -12,23 +12,23 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// indexEntry is what the list of a user's tokens is filtered and sorted by: a copy of a few
-// fields of a token's record and of its last use, kept in the transactions that change
-// them. It is stored in a form that a list of 10,000 is read from in a few
-// milliseconds: bytes and numbers, the latter as encoding/binary has varints.
+// indexEntry holds the fields by which the list of a user's tokens is filtered and sorted: a
+// copy of a few fields of a token's record and of its last use, maintained by the transactions
+// that change those. It is stored as bytes and as varints of encoding/binary, so that a list of
+// 10,000 entries is read in a few milliseconds.
 type indexEntry struct {
 	id       string
-	serial   uint64 // in the key
+	serial   uint64 // stored in the key
 	all      bool   // ScopeAll
 	label    string
-	projects string // names, sorted, with slashes between them
+	projects string // names, sorted and separated by slashes
 	created  int64  // Unix seconds
 	expires  int64  // Unix seconds; 0: never
-	revoked  int64  // Unix seconds; 0: not
-	used     int64  // Unix seconds; 0: not yet
+	revoked  int64  // Unix seconds; 0: not revoked
+	used     int64  // Unix seconds; 0: not used yet
 }
 
-// entryForm is the first byte of an index entry, which no id begins with.
+// entryForm is the first byte of an index entry. No id begins with it.
 const entryForm = 1
 
 func entryOf(id string, rec tokenRecord, use Use) indexEntry {
@@ -45,7 +45,7 @@ func entryOf(id string, rec tokenRecord, use Use) indexEntry {
 	return l
 }
 
-// seconds is a moment in Unix seconds, 0 for none.
+// seconds returns a time in Unix seconds, and 0 for the zero time.
 func seconds(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -67,7 +67,7 @@ func (l indexEntry) encode() []byte {
 	return b
 }
 
-// decodeIndexEntry reads an index entry as it is stored.
+// decodeIndexEntry decodes a stored index entry.
 func decodeIndexEntry(p kv.Pair) (l indexEntry, err error) {
 	b := p.Value
 	if len(p.Key) < 8 || len(b) < 2 || b[0] != entryForm {
@@ -84,7 +84,7 @@ func decodeIndexEntry(p kv.Pair) (l indexEntry, err error) {
 		}
 		b = b[size:]
 	}
-	text := string(b) // one copy for all of them
+	text := string(b) // one copy, which the strings share
 	for _, s := range []*string{&l.id, &l.label, &l.projects} {
 		n, size := binary.Uvarint(b)
 		if size <= 0 || n > uint64(len(b)-size) {
@@ -101,7 +101,7 @@ func damagedEntry(p kv.Pair) error {
 	return fmt.Errorf("tokens: the line %q of a list is damaged: restore the store from a backup", p.Key)
 }
 
-// names tells whether a token names a project; the name is normalized.
+// names reports whether the token names a project, by its normalized name.
 func (l *indexEntry) names(project string) bool {
 	for name := range strings.SplitSeq(l.projects, "/") {
 		if name == project {
@@ -111,7 +111,7 @@ func (l *indexEntry) names(project string) bool {
 	return false
 }
 
-// state is tokenRecord.state.
+// state returns what tokenRecord.state returns for the token.
 func (l *indexEntry) state(now time.Time) State {
 	switch {
 	case l.revoked != 0:
@@ -138,13 +138,13 @@ func indexEntries(r kv.Reader, userID string) ([]indexEntry, error) {
 	return out, nil
 }
 
-// anyProject stands for a project in the keys of tokens that are for all of their
-// owner's projects.
+// anyProject stands for a project in the keys of tokens that are for all projects of
+// their owner.
 const anyProject = "*"
 
-// indexedProjects lists the projects below which a token stands in the index of those that
-// can upload to one; none once it is revoked. Whether its owner is a member, and
-// whether it has expired, is seen when the index is read.
+// indexedProjects lists the projects under which the index of tokens that can upload to a
+// project has an entry for the token; none once it is revoked. Whoever reads the index checks
+// whether the owner is a member and whether the token has expired.
 func (rec tokenRecord) indexedProjects() []string {
 	switch {
 	case !rec.Revoked.At.IsZero():
@@ -159,7 +159,7 @@ func (rec tokenRecord) indexedProjects() []string {
 	return ids
 }
 
-// saveToken stores the record of a token, new or changed, and all that is indexed of it.
+// saveToken stores a new or changed record of a token, and updates its index entries.
 func saveToken(c *ledger.Change, id string, rec tokenRecord) error {
 	old, err := readToken(c, id)
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
@@ -179,7 +179,8 @@ func saveToken(c *ledger.Change, id string, rec tokenRecord) error {
 	return indexToken(c, id, rec)
 }
 
-// indexToken stores the index entry of a token, and those in the index of projects.
+// indexToken stores the indexEntry of a token, and its entries in the index of tokens that
+// can upload to a project.
 func indexToken(tx kv.Tx, id string, rec tokenRecord) error {
 	use, err := readUse(tx, id)
 	if err != nil {

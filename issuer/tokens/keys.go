@@ -6,21 +6,22 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Keys of tokens in the store, as those of the ledger have it.
+// Keys of tokens in the store, in the notation that package ledger uses for its keys.
 //
-//	issuer/ending/<project>          deletionRecord: deleted, and named by tokens still
-//	issuer/revoking/<user>           revokingRecord: some tokens of the user are to be revoked still
+//	issuer/ending/<project>          deletionRecord: the project is deleted, but tokens still name it
+//	issuer/revoking/<user>           revokingRecord: some tokens of the user are still to be revoked
 //	issuer/token/<token>             tokenRecord: what lists and pages show
 //	issuer/chain/<token>             chainRecord: what verifiers need besides
-//	issuer/use/<token>               Use: the last
-//	issuer/used/<project>/<token>    Use: the last that was for the project
+//	issuer/use/<token>               Use: the last use
+//	issuer/used/<project>/<token>    Use: the last use for the project
 //	issuer/count/<day>/<project>/<token>
-//	                                 uses for the project on the day, whose number is four
-//	                                 bytes; without a token, those of all others
+//	                                 number of uses for the project on the day; <day> has four
+//	                                 bytes; without a token, the uses of all other tokens
 //	issuer/into/<project>/<user>/<revision>
-//	                                 end and id of the unrevoked token minted at the revision,
-//	                                 which names the project; below anyProject, is for all projects
-//	issuer/due/<seconds><token>      nothing: when a token is looked at, to tell its owner something
+//	                                 expiry and id of the unrevoked token that was minted at the
+//	                                 revision and names the project; under anyProject, of one that
+//	                                 is for all projects
+//	issuer/due/<seconds><token>      "": when to check whether its owner needs a reminder
 //	issuer/dueof/<token>             reminderRecord
 //	issuer/owned/<user>/<revision>   index entry of the token minted at the revision
 //	issuer/label/<user>/<folded>     id of the unrevoked token that has the label

@@ -5,19 +5,19 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// described is what mails say of a token.
+// described returns what mails say about the token.
 func (rec tokenRecord) described(id string) notices.Details {
 	return notices.Details{
 		Token: id, Label: rec.Label, AllProjects: rec.Scope == ScopeAll, Projects: projectNames(rec.Projects), Expires: rec.Expires.UTC(),
 	}
 }
 
-// notifyOwner tells the owner of a token what happened to it.
+// notifyOwner notifies the owner of a token of what happened to it.
 func notifyOwner(c *ledger.Change, p ledger.Principal, kind notices.Kind, id string, rec tokenRecord) error {
 	return c.Notify(p, kind, rec.User, rec.described(id))
 }
 
-// notifyOwnerWhy is notifyOwner with a reason; "" for none.
+// notifyOwnerWhy is notifyOwner with a reason, which may be "".
 func notifyOwnerWhy(c *ledger.Change, p ledger.Principal, kind notices.Kind, id string, rec tokenRecord, reason string) error {
 	d := rec.described(id)
 	d.Reason = reason

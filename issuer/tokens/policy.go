@@ -13,8 +13,8 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// farthest is how far ahead a chosen date may lie where the policy sets no
-// maximum: what is meant beyond it is "never".
+// farthest is how far ahead a chosen date may be if the policy sets no maximum.
+// Somebody who wants a later date means "never".
 const farthest = 100 * 366 * ledger.Day
 
 // Life is a choice of how long a token lives.
@@ -27,10 +27,10 @@ const (
 	Life90    Life = "90"
 	Life365   Life = "365"
 	LifeUntil Life = "date"  // until MintRequest.Expires
-	LifeNever Life = "never" // without end
+	LifeNever Life = "never" // the token does not expire
 )
 
-// days is the length of a preset, 0 for what is none.
+// days returns the length of a preset, and 0 for other values.
 func (l Life) days() int {
 	switch l {
 	case Life7:
@@ -45,14 +45,14 @@ func (l Life) days() int {
 	return 0
 }
 
-// Policy is what the configuration allows of tokens.
+// Policy says what lives of tokens the configuration allows.
 type Policy struct {
 	MaxLife time.Duration // 0: no maximum
-	Lives   []Life        // the choices that are allowed, shortest first
-	Latest  time.Time     // last instant that may be chosen as the end, at the time of asking
+	Lives   []Life        // the allowed choices, shortest first
+	Latest  time.Time     // latest end that may be chosen, at the time of the call
 }
 
-// Policy tells what lives a token may have if it is minted now.
+// Policy returns the lives that a token may have if it is minted now.
 func (s *Service) Policy() Policy {
 	now := s.clock()
 	p := Policy{MaxLife: s.maxLife, Latest: s.latestEnd(now)}
@@ -75,7 +75,7 @@ func (s *Service) latestEnd(now time.Time) time.Time {
 	return now.Add(s.maxLife)
 }
 
-// checkLife returns the second at which the token expires, zero for never.
+// checkLife returns the second at which the token expires, or zero for never.
 func (s *Service) checkLife(ps *problem.Problems, req MintRequest, now time.Time) time.Time {
 	maxDays := int(s.latestEnd(now).Sub(now) / ledger.Day)
 	switch {
@@ -111,7 +111,7 @@ func (s *Service) checkExpires(ps *problem.Problems, end, now time.Time) time.Ti
 	return end.UTC().Truncate(time.Second)
 }
 
-// checkLabel returns a label without the white space around it.
+// checkLabel checks a label, and returns it without the white space around it.
 func checkLabel(ps *problem.Problems, label string) string {
 	if !utf8.ValidString(label) {
 		ps.Add("label", "label_invalid")
@@ -129,9 +129,9 @@ func checkLabel(ps *problem.Problems, label string) string {
 	return label
 }
 
-// textSize is the length of a token's text: prefix and base64 of a version byte,
-// the location, a UUID, the caveats and the signature, each field with its type
-// and its length in front and each section with a byte behind it.
+// textSize returns the length of a token's text: the prefix, and the base64 of a version
+// byte, the location, a UUID, the caveats and the signature. Each field has its type and
+// length before it, and each section has a byte after it.
 func textSize(location string, cs [][]byte) int {
 	field := func(n int) int {
 		size := 1 + 1 + n

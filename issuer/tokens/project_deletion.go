@@ -15,36 +15,36 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// deletionStep is how many tokens of a deleted project are dealt with in one transaction: of the largest, which name
-// MaxTokenProjects, each writes some hundred records.
+// deletionStep is how many tokens of a deleted project one transaction changes. A token that names MaxTokenProjects
+// makes it write about a hundred records.
 const deletionStep = 50
 
-// whyDeleted follows "revoked".
+// whyDeleted is the reason, to follow "revoked", for tokens that named only a deleted project.
 const whyDeleted = "because its project was deleted"
 
 // Deletion is what became of a project's people and tokens when it was deleted.
 type Deletion struct {
 	Project  projects.Project // as it was
 	Reserved projects.ReservedName
-	Revoked  []Token // those that named no other project, as they are now; expired ones are among them
-	Narrowed []Token // those that go on for other projects, as they are now
-	Revision uint64  // a verifier that has applied it lets nothing into the project
+	Revoked  []Token // those that named no other project, as they are now; including expired ones
+	Narrowed []Token // those that go on working for other projects, as they are now
+	Revision uint64  // a verifier that has applied it accepts no upload to the project
 }
 
-// deletionRecord is a deletion whose tokens were not all dealt with yet.
+// deletionRecord is a deletion that has not changed all tokens of its project yet.
 type deletionRecord struct {
 	By   ledger.Principal `json:"by"`
 	Name string           `json:"name"` // of the project
 }
 
 // DeleteProject deletes a project for good; only its owners may, by typing its name.
-// Its members lose their roles. Tokens that name no other project are revoked, others
-// lose this one, and those for all projects of their owner stay. Its name is held back
-// for NameReservation; whoever registers it then gets another project, which no token
-// of this one reaches. What is in a package index is not touched.
+// Its members lose their roles. Tokens that name no other project are revoked, tokens that
+// name others lose this one, and tokens for all projects of their owner stay. The name is
+// held back for NameReservation; whoever registers it after that gets another project,
+// which no token of this one reaches. Files in a package index stay as they are.
 //
-// From the first transaction on no token reaches the project. Where there are so many
-// that several transactions are needed and one fails, FinishDeletions goes on. The
+// From the first transaction on, no token reaches the project. If there are so many tokens
+// that several transactions are needed, and one fails, FinishDeletions continues. The
 // problem has the field "confirm".
 func (s *Service) DeleteProject(ctx context.Context, p ledger.Principal, project, confirm string) (Deletion, error) {
 	var out Deletion
@@ -61,7 +61,7 @@ func (s *Service) DeleteProject(ctx context.Context, p ledger.Principal, project
 	out.Revision = rev
 	s.log.InfoContext(ctx, "project deleted", "project", out.Project.ID, "by", p.UserID)
 	rest, err := s.finishDeletion(ctx, out.Project.ID)
-	if err != nil { // nothing reaches the project; what is left is done later
+	if err != nil { // no token reaches the project; FinishDeletions does the rest
 		s.log.WarnContext(ctx, "some tokens of a deleted project were not revoked yet", "project", out.Project.ID, "error", err)
 	}
 	out.Revoked, out.Narrowed = append(out.Revoked, rest.Revoked...), append(out.Narrowed, rest.Narrowed...)
@@ -82,8 +82,8 @@ func (s *Service) endProject(c *ledger.Change, p ledger.Principal, rec projects.
 	return out, err
 }
 
-// endProjectTokens deals with some of the tokens that name a deleted project, and forgets
-// that it was deleted when it has dealt with all.
+// endProjectTokens revokes or narrows some of the tokens that name a deleted project, and
+// deletes the deletionRecord once none is left.
 func (s *Service) endProjectTokens(c *ledger.Change, project string) (out Deletion, err error) {
 	var e deletionRecord
 	err = kv.GetJSON(c, deletionKey(project), &e)
@@ -115,8 +115,8 @@ func (s *Service) endProjectTokens(c *ledger.Change, project string) (out Deleti
 	return out, err
 }
 
-// endProjectToken takes a deleted project from a token, which is revoked where it names no
-// other.
+// endProjectToken removes a deleted project from a token, or revokes the token if it names
+// no other.
 func endProjectToken(c *ledger.Change, e deletionRecord, project, id string) (revoked bool, err error) {
 	rec, err := readToken(c, id)
 	if err != nil {
@@ -147,7 +147,7 @@ func endProjectToken(c *ledger.Change, e deletionRecord, project, id string) (re
 	return false, auditNarrowed(c, e.By, id, was, rec, map[string]string{"why": why})
 }
 
-// finishDeletion deals with what is left of the tokens of a deleted project.
+// finishDeletion revokes or narrows the tokens of a deleted project that are left.
 func (s *Service) finishDeletion(ctx context.Context, project string) (out Deletion, err error) {
 	for {
 		var step Deletion
@@ -166,9 +166,8 @@ func (s *Service) finishDeletion(ctx context.Context, project string) (out Delet
 	}
 }
 
-// FinishDeletions goes on with deletions that something cut short between two
-// transactions. Each of those that it returns has a Project with an id and a name
-// only.
+// FinishDeletions continues deletions that were interrupted between two transactions. The
+// Project of each Deletion that it returns has only an id and a name.
 func (s *Service) FinishDeletions(ctx context.Context) (out []Deletion, err error) {
 	var left []kv.Pair
 	err = s.store.View(ctx, func(r kv.Reader) (err error) {

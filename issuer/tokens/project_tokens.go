@@ -14,8 +14,8 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// ProjectToken is what somebody may know of a token who may know that it can upload to
-// a project: nothing of the other projects that it may be for.
+// ProjectToken describes a token that can upload to a project, for people who may know that
+// it can. It says nothing about other projects that the token may be for.
 type ProjectToken struct {
 	ID       string
 	UserID   string
@@ -26,26 +26,26 @@ type ProjectToken struct {
 	Created  time.Time
 	Factor   string    // second factor of the session that minted it
 	Expires  time.Time // zero: never
-	Replaced bool      // another one was made in its place
-	Used     Use       // the last for this project; zero: none yet
+	Replaced bool      // another token was made in its place
+	Used     Use       // the last use for this project; zero: none yet
 	Excluded bool      // its owner's tokens are shut out of the project
 	Frozen   bool      // its owner is frozen
 }
 
 // ProjectTokensQuery asks for a page of the tokens that can upload to a project.
 type ProjectTokensQuery struct {
-	UserID string // of the member whose tokens are asked for; "": of all
+	UserID string // only tokens of this member; "": of all members
 	After  string // id of the last token of the page before; "" for the first page
-	Limit  int    // 50 where it is 0, at most MaxPage
+	Limit  int    // 0 means 50; at most MaxPage
 }
 
-// ProjectTokens lists the tokens that can upload to a project, newest first: those of
-// its members that name it, and those for all of a member's projects, neither revoked
-// nor expired. Tokens of members who are frozen or shut out are among them, since they
-// work again as soon as that ends. next is After of the next page, "" on the last.
+// ProjectTokens lists the tokens that can upload to a project, newest first: the members'
+// tokens that name it or are for all of a member's projects, and are neither revoked nor
+// expired. It includes tokens of members who are frozen or shut out, since they work again
+// as soon as that ends. next is After of the next page, or "" on the last.
 //
-// Owners, and administrators, see the tokens of all members; maintainers see their
-// own. To who is no member it is ErrNotFound.
+// Owners and administrators see the tokens of all members; maintainers see their own.
+// Users who are not members get ErrNotFound.
 func (s *Service) ProjectTokens(ctx context.Context, p ledger.Principal, project string, q ProjectTokensQuery) (out []ProjectToken, next string, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		rec, found, after, err := s.findInProject(r, p, project, q)
@@ -59,7 +59,7 @@ func (s *Service) ProjectTokens(ctx context.Context, p ledger.Principal, project
 	return out, next, err
 }
 
-// findInProject is a page of the tokens that can upload to a project, and After of the next page.
+// findInProject returns a page of the tokens that can upload to a project, and After of the next page.
 func (s *Service) findInProject(r kv.Reader, p ledger.Principal, project string, q ProjectTokensQuery) (rec projects.Record, found []projectEntry, next string, err error) {
 	limit := ledger.PageSize(q.Limit)
 	rec, err = projects.VisibleTo(r, p, project)
@@ -88,7 +88,7 @@ func (s *Service) findInProject(r kv.Reader, p ledger.Principal, project string,
 	return rec, found, next, nil
 }
 
-// shownTo lists the members whose tokens p sees: of them, the one asked for.
+// shownTo lists the members whose tokens p may see; if asked is set, only that member.
 func shownTo(rec projects.Record, p ledger.Principal, asked string) []string {
 	all := p.Admin || rec.Members[p.UserID].Role == projects.RoleOwner
 	var out []string
@@ -115,7 +115,7 @@ func decodeProjectEntry(p kv.Pair) (f projectEntry, err error) {
 	return projectEntry{binary.BigEndian.Uint64(p.Key[len(p.Key)-8:]), expires, string(p.Value[size:])}, nil
 }
 
-// tokensNaming lists the ids of the unrevoked tokens that name a project: at most deletionStep of them.
+// tokensNaming lists the ids of at most deletionStep unrevoked tokens that name a project.
 func tokensNaming(r kv.Reader, project string) ([]string, error) {
 	pairs, err := r.Scan(projectEntriesPrefix(project), nil, deletionStep, false)
 	ids := make([]string, len(pairs))
@@ -129,14 +129,14 @@ func tokensNaming(r kv.Reader, project string) ([]string, error) {
 	return ids, err
 }
 
-// projectSearch reads the newest tokens that can upload to a project. What it reads grows
-// with the number of members and of tokens wanted, not with that of tokens, but for
-// those that have expired.
+// projectSearch reads the newest tokens that can upload to a project. How much it reads
+// depends on the number of members, of tokens wanted and of expired tokens, but not on
+// the number of other tokens.
 type projectSearch struct {
 	r       kv.Reader
 	project projects.Record
 	now     int64  // Unix seconds
-	below   uint64 // serial that all are below; 0: no bound
+	below   uint64 // all serials have to be below it; 0: no bound
 	want    int
 }
 
@@ -155,7 +155,7 @@ func (w projectSearch) find(users []string) ([]projectEntry, error) {
 	return out[:min(len(out), w.want)], nil
 }
 
-// newest reads those of a user below a project's key.
+// newest reads a user's newest entries under a project in the index.
 func (w projectSearch) newest(project, user string) (out []projectEntry, err error) {
 	prefix := projectEntriesOf(project, user)
 	var after []byte
@@ -183,7 +183,7 @@ func (w projectSearch) newest(project, user string) (out []projectEntry, err err
 	}
 }
 
-// viewProjectTokens makes what may be known of tokens.
+// viewProjectTokens reads the tokens of index entries for display.
 func viewProjectTokens(r kv.Reader, rec projects.Record, found []projectEntry) ([]ProjectToken, error) {
 	out := make([]ProjectToken, len(found))
 	users := make(map[string]ledger.User)

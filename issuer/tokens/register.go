@@ -10,9 +10,9 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// registerChosen registers the project that a request for a token is to be for, too, and
-// adds it to the token's. What is wrong with its name is a problem of the field
-// "register"; where anything else is wrong, nothing is kept of it.
+// registerChosen registers the project that a MintRequest asks to register, and adds it to the
+// projects of the token. Problems with it get the field "register". If the request has any
+// other problem, the transaction fails, and the project is not registered.
 func (s *Service) registerChosen(c *ledger.Change, ps *problem.Problems, p ledger.Principal, req MintRequest, rec *tokenRecord) error {
 	name := strings.TrimSpace(req.Register)
 	if req.Scope != ScopeChosen || name == "" {

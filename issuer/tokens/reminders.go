@@ -11,9 +11,9 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Owners hear once that a token expires within warnBefore, unless it was made, or
-// restricted, for no longer than that; and once that it was not used for staleAfter,
-// until it is used again.
+// An owner hears once that a token expires within warnBefore, unless it was made, or
+// restricted, to live no longer than that. And an owner hears once that a token was not
+// used for staleAfter; the next such notice needs another use first.
 const (
 	warnBefore = 7 * ledger.Day
 	staleAfter = 90 * ledger.Day
@@ -22,19 +22,19 @@ const (
 // reminderStep is how many tokens SendReminders looks at in one transaction.
 const reminderStep = 200
 
-// Each token that works stands once in an index, under the moment at which something
-// may have to be said of it, and there is a reminderRecord of it. So the hourly look reads
-// what is due and nothing else. A use moves nothing: that a token was used since is
-// seen when its moment comes, and the next one is set from there.
+// Each working token has a reminderRecord and one entry in an index, under the time at which
+// its owner may need a reminder. So the hourly job reads only what is due. A use changes
+// neither: when the time comes, the job sees that the token was used, and sets the next time
+// from there.
 
-// reminderRecord says of a token when it is looked at, and what its owner was told.
+// reminderRecord says when a token is checked next, and what its owner was told.
 type reminderRecord struct {
-	At     int64     `json:"at"`               // Unix seconds; the index has it there
-	Warned bool      `json:"warned,omitempty"` // that it expires
-	Stale  time.Time `json:"stale,omitzero"`   // when it was last told that it is not used
+	At     int64     `json:"at"`               // Unix seconds; the time in the index
+	Warned bool      `json:"warned,omitempty"` // the owner was told that it expires
+	Stale  time.Time `json:"stale,omitzero"`   // when it was last found unused for staleAfter
 }
 
-// nextReminder is when a token has to be looked at, given when it was used last.
+// nextReminder returns when a token has to be checked, given the time of its last use.
 func (rec tokenRecord) nextReminder(due reminderRecord, used time.Time) time.Time {
 	at := latest(rec.Created, used, due.Stale).Add(staleAfter)
 	if warn, ok := rec.warnAt(); ok && !due.Warned && warn.Before(at) {
@@ -43,8 +43,8 @@ func (rec tokenRecord) nextReminder(due reminderRecord, used time.Time) time.Tim
 	return at
 }
 
-// warnAt is when the owner of a token is told that it expires; ok is false where
-// that is to be said at no time.
+// warnAt returns when to tell the owner of a token that it expires; ok is false if the
+// owner is not to be told.
 func (rec tokenRecord) warnAt() (at time.Time, ok bool) {
 	at = rec.Expires.Add(-warnBefore)
 	return at, !rec.Expires.IsZero() && rec.Replaced == "" && at.After(latest(rec.Created, rec.Narrowed))
@@ -59,8 +59,8 @@ func latest(times ...time.Time) (last time.Time) {
 	return last
 }
 
-// scheduleReminder puts a token where it belongs in the index: out of it, where it was
-// revoked. The caller has written rec.
+// scheduleReminder moves a token to its place in the index, or removes it if it is revoked.
+// The caller has stored rec.
 func scheduleReminder(c *ledger.Change, id string, rec tokenRecord) error {
 	due, there, err := readReminder(c, id)
 	if err != nil {
@@ -73,7 +73,8 @@ func scheduleReminder(c *ledger.Change, id string, rec tokenRecord) error {
 	return putReminder(c, id, rec, due, there, use.At)
 }
 
-// putReminder moves a token from where it is in the index, if it is there.
+// putReminder moves a token to its place in the index; there says whether due is in the
+// index now. A revoked token is removed.
 func putReminder(tx kv.Tx, id string, rec tokenRecord, due reminderRecord, there bool, used time.Time) error {
 	if there {
 		if err := tx.Delete(reminderKey(due.At, id)); err != nil {
@@ -83,7 +84,7 @@ func putReminder(tx kv.Tx, id string, rec tokenRecord, due reminderRecord, there
 	if !rec.Revoked.At.IsZero() {
 		return tx.Delete([]byte(reminderOfKey(id)))
 	}
-	due.At = max(rec.nextReminder(due, used).Add(time.Second-1).Unix(), 0) // not before it
+	due.At = max(rec.nextReminder(due, used).Add(time.Second-1).Unix(), 0) // rounded up, so never too early
 	if err := tx.Put(reminderKey(due.At, id), nil); err != nil {
 		return err
 	}
@@ -98,9 +99,10 @@ func readReminder(r kv.Reader, id string) (due reminderRecord, there bool, err e
 	return due, err == nil, err
 }
 
-// SendReminders tells the owners of tokens, through Config.Notices, that they expire soon
-// or were not used for long; call it about hourly. What is told, and that it was, is
-// one transaction, so nothing is told twice. It reads the tokens that are due only.
+// SendReminders tells the owners of tokens, through ledger.Config.Notices, that the tokens
+// expire soon or have not been used for long; call it about hourly. One transaction stores a
+// notice and records that it was sent, so no notice is sent twice. SendReminders reads only
+// the tokens that are due.
 func (s *Service) SendReminders(ctx context.Context) error {
 	now := s.clock().UTC()
 	for {
@@ -132,18 +134,18 @@ func (s *Service) SendReminders(ctx context.Context) error {
 	}
 }
 
-// reminder tells owners of their tokens in a transaction.
+// reminder sends reminders to the owners of tokens in a transaction.
 type reminder struct {
 	ledger *ledger.Ledger
 	tx     kv.Tx
 	now    time.Time
 }
 
-// look tells what there is to tell of a token, and says when it is next looked at.
+// look sends the reminders of a token that are due, and schedules the next check.
 func (r reminder) look(id string) error {
 	tx, now := r.tx, r.now
 	due, there, err := readReminder(tx, id)
-	if err != nil || !there || due.At > now.Unix() { // somebody else looked
+	if err != nil || !there || due.At > now.Unix() { // another process was faster
 		return err
 	}
 	rec, err := readToken(tx, id)
@@ -167,7 +169,7 @@ func (r reminder) look(id string) error {
 	return putReminder(tx, id, rec, due, false, use.At)
 }
 
-// notifyOwner tells the owner what there is to tell of a token, and notes that in due.
+// notifyOwner sends the owner the reminders of a token that are due, and records that in due.
 func (r reminder) notifyOwner(id string, rec tokenRecord, due *reminderRecord, used time.Time) error {
 	now := r.now
 	notify := func(kind notices.Kind, d notices.Details) error {

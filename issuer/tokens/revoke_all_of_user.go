@@ -11,28 +11,28 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// How many tokens of a user one transaction revokes, and how many entries of the list of
-// tokens it reads for that: all others who write wait for it.
+// How many tokens of a user one transaction revokes, and how many index entries it reads to
+// find them. They are small because all other writers wait for the transaction.
 const (
 	revokeStep = 50
 	revokeRead = 1000
 )
 
-// revokingRecord says that a user's tokens are being revoked, and how far that is.
+// revokingRecord says that a user's tokens are being revoked, and how far that has got.
 type revokingRecord struct {
 	By      audit.Actor `json:"by"`
 	Why     string      `json:"why"`
-	Through uint64      `json:"through"` // serial of the last token that ends; those minted later stay
-	After   uint64      `json:"after"`   // serial of the last token that was dealt with
+	Through uint64      `json:"through"` // serial of the last token to revoke; tokens minted later stay
+	After   uint64      `json:"after"`   // serial of the last token that is done
 }
 
-// RevokeTokens ends all tokens of a user that are not revoked, in the transaction of the room that
-// keeps accounts, with the rows of each. who is whom the rows name; why is for people.
+// RevokeTokens revokes all unrevoked tokens of a user, with their audit rows, in a transaction of the
+// package that manages accounts. The rows name who as the actor; why is a reason for people to read.
 //
-// From that transaction on none of them works. Where there are more than one transaction
-// should hold, the others wait for their record and their row: verifiers are told that the user is
-// frozen until FinishRevocations has dealt with all, also after a restart. Tokens that are minted
-// meanwhile stay, and work when it has.
+// From that transaction on, none of the tokens works. If there are too many for one transaction, the
+// records and rows of the others follow in FinishRevocations; until it is done, also after a restart,
+// verifiers hear that the user is frozen. Tokens that are minted meanwhile are not revoked, and work
+// once it is done.
 func (s *Service) RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why string) error {
 	_, err := s.ledger.Join(tx, func(c *ledger.Change) error {
 		e := revokingRecord{By: who, Why: why, Through: c.Revision - 1}
@@ -46,7 +46,7 @@ func (s *Service) RevokeTokens(tx kv.Tx, userID string, who audit.Actor, why str
 	return err
 }
 
-// wake makes Unfinished say that there is work.
+// wake signals on Unfinished that there is work.
 func (s *Service) wake() {
 	select {
 	case s.unfinished <- struct{}{}:
@@ -54,10 +54,11 @@ func (s *Service) wake() {
 	}
 }
 
-// Unfinished says that a change of this process left steps over, for which FinishRevocations is to be called.
+// Unfinished returns a channel that receives a value when a change of this process leaves steps for FinishRevocations.
 func (s *Service) Unfinished() <-chan struct{} { return s.unfinished }
 
-// setRevoking notes how far the revocation of a user's tokens is, nil that it is done, and what verifiers hear of that.
+// setRevoking stores how far the revocation of a user's tokens has got, and what verifiers hear about it. A nil e means
+// that it is done.
 func setRevoking(c *ledger.Change, userID string, e *revokingRecord) (err error) {
 	if e == nil {
 		err = c.Delete([]byte(revokingKey(userID)))
@@ -71,7 +72,7 @@ func setRevoking(c *ledger.Change, userID string, e *revokingRecord) (err error)
 }
 
 // revokeOwned revokes some of a user's tokens, in the order in which they were minted, and
-// notes in e how far it came; more is false behind the last one.
+// records in e how far it got; more is false after the last one.
 func revokeOwned(c *ledger.Change, userID string, e *revokingRecord) (more bool, err error) {
 	pairs, err := c.Scan(ownedPrefix(userID), ownedKey(userID, e.After), revokeRead, false)
 	if err != nil {
@@ -112,8 +113,8 @@ func revokeListed(c *ledger.Change, p ledger.Principal, id, why string) error {
 	return auditToken(c, p, "revoked", id, rec, nil)
 }
 
-// FinishRevocations goes on, in steps, with what RevokeTokens has left over. Call it
-// when Unfinished says so, and at the start: several processes may do so at once.
+// FinishRevocations does, in steps, what RevokeTokens has left. Call it when Unfinished
+// receives, and at the start of the process; several processes may call it at once.
 func (s *Service) FinishRevocations(ctx context.Context) error {
 	var left []kv.Pair
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
@@ -137,7 +138,7 @@ func (s *Service) FinishRevocations(ctx context.Context) error {
 	return nil
 }
 
-// goOnRevoking is one step for one user.
+// goOnRevoking does one step of FinishRevocations for one user.
 func goOnRevoking(c *ledger.Change, userID string) (more bool, err error) {
 	b, err := c.Get([]byte(revokingKey(userID)))
 	if errors.Is(err, kv.ErrNotFound) {

@@ -11,17 +11,17 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// MaxUnused is the greatest number of days that Selection takes.
+// MaxUnused is the greatest number of days in a Selection or a Query.
 const MaxUnused = 3650
 
-// revokeAllStep is how many tokens a sweep revokes in one transaction.
+// revokeAllStep is how many tokens RevokeAll revokes in one transaction.
 const revokeAllStep = 200
 
-// Selection picks tokens of a person's to revoke together: those that work and meet all
-// of the conditions that are set. One has to be.
+// Selection picks a user's tokens to revoke together: the working tokens that meet all
+// conditions that are set. At least one has to be set.
 type Selection struct {
-	Project string // name of a project; tokens that name it, not those for all projects
-	Unused  int    // days, 1 to MaxUnused, in which a token was not used; one that was made since is none
+	Project string // name of a project; picks tokens that name it, not those for all projects
+	Unused  int    // days, 1 to MaxUnused; picks tokens that were neither used nor made in them
 }
 
 func (w Selection) check() error {
@@ -34,7 +34,7 @@ func (w Selection) check() error {
 	return nil
 }
 
-// Selected lists the tokens of p's that RevokeAll would revoke now, newest first.
+// Selected lists the tokens of p that RevokeAll would revoke now, newest first.
 func (s *Service) Selected(ctx context.Context, p ledger.Principal, w Selection) (out []Token, err error) {
 	if err := w.check(); err != nil {
 		return nil, err
@@ -58,16 +58,16 @@ func (s *Service) Selected(ctx context.Context, p ledger.Principal, w Selection)
 	return out, err
 }
 
-// picks tells whether a token is one of those.
+// picks reports whether the Selection picks a token.
 func (w Selection) picks(l *indexEntry, now time.Time) bool {
 	return l.state(now) == StateActive &&
 		(w.Unused == 0 || l.unused(now, w.Unused)) &&
 		(w.Project == "" || l.names(caveats.NormalizeProject(w.Project)))
 }
 
-// RevokeAll revokes the tokens of p's that a sweep picks, and returns them as they
-// were and the last revision. Several transactions may be needed; where one fails,
-// what the ones before it revoked is returned with the error.
+// RevokeAll revokes the tokens of p that a Selection picks. It returns them as they were,
+// and the last revision. It may need several transactions; if one fails, RevokeAll returns
+// the tokens that the earlier ones revoked, with the error.
 func (s *Service) RevokeAll(ctx context.Context, p ledger.Principal, w Selection) (revoked []Token, rev uint64, err error) {
 	picked, err := s.Selected(ctx, p, w)
 	for len(picked) > 0 && err == nil {

@@ -13,23 +13,24 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// AllQuery asks for a part of the tokens of everybody: of an owner, of those that can upload to
-// a project, or of those with a text. The first that is set counts; without any they are all.
+// AllQuery asks for a page of everybody's tokens: those of an owner, those that can upload to a
+// project, or those with a text. The first of these fields that is set counts; if none is set, the
+// query is for all tokens.
 type AllQuery struct {
 	Owner   string // user ID
 	Project string // name
-	Text    string // that the label holds, or the ID begins with
+	Text    string // the label contains it, or the ID begins with it
 	After   string // Next of the page before; "" for the first page
-	Limit   int    // 50 where it is 0, at most MaxPage
+	Limit   int    // 0 means 50; at most MaxPage
 }
 
-// Search lists tokens of everybody, newest first, for administrators; to others it is
-// ErrNotFound, and so is a project that doesn't exist. A page of those with a text may hold
-// fewer than Limit, or none, and still have a Next: no more than 20,000 tokens are looked at
-// for it. How many there are is not counted.
+// Search lists everybody's tokens, newest first, for administrators; others get ErrNotFound,
+// and so does a query for a project that doesn't exist. A page of a search for a text may hold
+// fewer than Limit tokens, or none, and still have a Next, because Search looks at no more than
+// 20,000 tokens for one page. Search does not count the tokens: Total and Unrevoked are 0.
 //
-// What looks like the text of a token is not searched for: it is the problem
-// "token_as_search" of the field "q".
+// If Text looks like the text of a token, Search returns the problem "token_as_search" with the
+// field "q".
 func (s *Service) Search(ctx context.Context, p ledger.Principal, q AllQuery) (out TokenPage, err error) {
 	if !p.Admin {
 		return out, ledger.ErrNotFound
@@ -62,7 +63,7 @@ func (s *Service) Search(ctx context.Context, p ledger.Principal, q AllQuery) (o
 	return out, err
 }
 
-// projectIDs is a page of the tokens that can upload to a project.
+// projectIDs returns the ids of a page of the tokens that can upload to a project.
 func (s *Service) projectIDs(r kv.Reader, p ledger.Principal, q AllQuery) (ids []string, next string, err error) {
 	_, found, next, err := s.findInProject(r, p, q.Project, ProjectTokensQuery{After: q.After, Limit: q.Limit})
 	for _, f := range found {
@@ -71,8 +72,8 @@ func (s *Service) projectIDs(r kv.Reader, p ledger.Principal, q AllQuery) (ids [
 	return ids, next, err
 }
 
-// CheckTokenSearch refuses a text that is, or holds, a token: whoever typed it took one
-// box for another, and it must not get into an address, a log or a page.
+// CheckTokenSearch returns a problem if a text is or contains a token. Whoever typed it used
+// the wrong box, and the token must not get into an address, a log or a page.
 func CheckTokenSearch(text string) error {
 	if strings.Contains(strings.ToLower(text), token.Prefix) {
 		return problem.New("q", "token_as_search")
@@ -80,7 +81,7 @@ func CheckTokenSearch(text string) error {
 	return nil
 }
 
-// searchTokens is a page of ids, and the last id that was looked at where there may be
+// searchTokens returns the ids of a page, and the last id that it looked at if there may be
 // more.
 func searchTokens(r kv.Reader, want string, q AllQuery) (ids []string, next string, err error) {
 	prefix, label, start := []byte(keyToken), ledger.Fold(want), strings.ToLower(want)
@@ -114,11 +115,11 @@ func searchTokens(r kv.Reader, want string, q AllQuery) (ids []string, next stri
 	return ids, last, nil
 }
 
-// labelBegins is what stands in front of the label in a tokenRecord.
+// labelBegins is the text before the label in a stored tokenRecord.
 var labelBegins = []byte(`"label":"`)
 
-// meets tells whether a token has an id that begins with start, or a label that holds
-// the folded want. Of a record in which the label is written as it is, nothing else is decoded.
+// meets reports whether the id of a token begins with start, or its label contains the folded
+// want. If the label in the record has no JSON escapes, meets does not decode the record.
 func meets(id string, record []byte, start, want string) (bool, error) {
 	if strings.HasPrefix(id, start) {
 		return true, nil

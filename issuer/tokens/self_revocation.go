@@ -15,36 +15,36 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// ErrNotGenuine says that a text is no token that this issuer issued, nor one that
-// a holder made by narrowing such a one. It does not say what is wrong with it, so
-// that nobody learns from it which identifiers exist.
+// ErrNotGenuine says that a text is not a token that this issuer issued, or that a holder
+// narrowed. It does not say what is wrong with the text, so that nobody learns from it
+// which identifiers exist.
 var ErrNotGenuine = errors.New("tokens: this is no token of this issuer")
 
 // Found says where a token leaked. Its texts come from outside.
 type Found struct {
 	URL    string // where the token can be read; may be ""
-	Source string // what was searched: "content", "commit"; may be ""
+	Source string // kind of place that was searched: "content", "commit"; may be ""
 }
 
-// Burned is a token that was burnt.
+// Burned is the result of Burn or Leaked.
 type Burned struct {
 	Token    Token  // as it is now
 	Revision uint64 // a verifier that has applied it refuses the token
-	Done     bool   // it was not revoked before
+	Done     bool   // this call revoked it
 }
 
-// Burn revokes the token with a text, for good: to hold a token is enough to end
-// it, whatever its life is and however it was narrowed, and narrowed ones end with
-// it. The chain of its signatures is checked first, as a verifier does, so that an
-// identifier alone ends nothing; what fails that is ErrNotGenuine. A token that is
-// revoked already stays as it is, with no error and no further audit row.
+// Burn revokes the token with a text, for good: whoever holds a token can end it, whatever
+// its life is and however it was narrowed, and all narrowed copies end with it. Burn first
+// checks the chain of signatures, as a verifier does, so that an identifier alone ends
+// nothing; if the check fails, the error is ErrNotGenuine. A token that is already revoked
+// stays as it is, with no error and no further audit row.
 //
-// by is who presented the text, as far as is known.
+// by is whoever presented the text, as far as known.
 func (s *Service) Burn(ctx context.Context, text string, by audit.Actor) (Burned, error) {
 	return s.burnText(ctx, text, by, cause{what: "burned", notice: notices.TokenBurned, why: "by somebody who presented it to be revoked"})
 }
 
-// Leaked is Burn for a token that by has found where others can read it.
+// Leaked is Burn for a token that by found where others can read it.
 func (s *Service) Leaked(ctx context.Context, text string, by audit.Actor, found Found) (Burned, error) {
 	return s.burnText(ctx, text, by, cause{
 		what: "leaked", notice: notices.TokenLeaked, why: "because it was found where others can read it",
@@ -52,12 +52,12 @@ func (s *Service) Leaked(ctx context.Context, text string, by audit.Actor, found
 	})
 }
 
-// cause says how a token ends without a person who is signed in.
+// cause says why a token ends if no signed-in person ends it.
 type cause struct {
-	what   string            // of the audit row
+	what   string            // kind of the audit row, after "token."
 	notice notices.Kind      // what the owner hears
 	why    string            // follows "revoked"
-	detail map[string]string // of the audit row, beside the token's
+	detail map[string]string // details of the audit row besides those of the token
 }
 
 func (s *Service) burnText(ctx context.Context, text string, by audit.Actor, e cause) (Burned, error) {
@@ -66,7 +66,7 @@ func (s *Service) burnText(ctx context.Context, text string, by audit.Actor, e c
 		return Burned{}, ErrNotGenuine
 	}
 	var out Burned
-	err = s.store.View(ctx, func(r kv.Reader) error { // strangers get no further than this
+	err = s.store.View(ctx, func(r kv.Reader) error { // without a genuine token, nobody gets past this to a write
 		if err := s.authenticate(r, t); err != nil {
 			return err
 		}
@@ -92,8 +92,8 @@ func (s *Service) burnText(ctx context.Context, text string, by audit.Actor, e c
 	return out, nil
 }
 
-// authenticate checks a token against what is kept of it: that it is the issued
-// one, or was narrowed by a holder of it.
+// authenticate checks a token against its chainRecord: it has to be the issued token, or
+// one that a holder narrowed.
 func (s *Service) authenticate(r kv.Reader, t token.Token) error {
 	var chain chainRecord
 	err := kv.GetJSON(r, chainKey(t.ID), &chain)
@@ -122,7 +122,7 @@ func (s *Service) authenticate(r kv.Reader, t token.Token) error {
 	if added := t.Caveats[len(chain.Caveats):]; len(added) > 0 {
 		want, err = token.Extend(want, t.ID, added)
 		if err != nil {
-			return ErrNotGenuine // what can't be chained was never signed
+			return ErrNotGenuine // such caveats can't have been signed
 		}
 	}
 	if subtle.ConstantTimeCompare(want[:], t.Signature[:]) != 1 {
@@ -148,7 +148,7 @@ func burnToken(c *ledger.Change, id string, by audit.Actor, e cause) (done bool,
 	return true, auditToken(c, ledger.Principal{Actor: by}, e.what, id, rec, e.detail)
 }
 
-// viewToken reads what may be shown of a token.
+// viewToken reads a token for display.
 func (s *Service) viewToken(r kv.Reader, id string) (Token, error) {
 	rec, err := readToken(r, id)
 	if err != nil {

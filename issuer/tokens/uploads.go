@@ -14,35 +14,35 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// Bounds of the counters of uses.
+// Limits of the counters of uses.
 const (
-	UploadDays  = 90      // days for which uploads are counted, today included
-	maxReported = 100_000 // uses that one line of a verifier's report stands for
-	dayTokens   = 50      // tokens that are counted by themselves for a project on a day
-	sweepCounts = 500     // counters that are deleted in a transaction
+	UploadDays  = 90      // days for which uploads are counted, including today
+	maxReported = 100_000 // most uses that one line of a verifier's report can stand for
+	dayTokens   = 50      // tokens that have their own counters for a project on one day
+	sweepCounts = 500     // counters that one transaction deletes
 )
 
-// Uploads are the uploads to a project by token, day by day.
+// Uploads counts the uploads to a project by token and day.
 type Uploads struct {
 	First  time.Time      // midnight, UTC, at which the first of UploadDays days begins
 	Tokens []TokenUploads // the busiest first
-	Others []int          // by day: those of the tokens that are not among them; nil where there are none
+	Others []int          // by day: the uploads with all other tokens; nil if there are none
 	Total  int
 }
 
-// TokenUploads are the uploads with one token.
+// TokenUploads counts the uploads with one token.
 type TokenUploads struct {
 	ID, Label, Owner string
-	Days             []int // by day
+	Days             []int // uploads by day
 	Total            int
 }
 
-// dayOf numbers the days, in UTC, from 1970 on.
+// dayOf returns the number of a day, in UTC, counted from 1970.
 func dayOf(t time.Time) uint32 { return uint32(t.Unix() / int64(ledger.Day/time.Second)) }
 
-// countUses adds to the counter of a day. Of a project on a day dayTokens tokens have
-// counters of their own, and the others share one. What is older than is kept is not
-// counted.
+// countUses adds to the counter of a day. For a project on one day, dayTokens tokens have
+// counters of their own, and the others share one. It ignores uses on days whose counters
+// are no longer kept.
 func (s *Service) countUses(tx kv.Tx, project, token string, at time.Time, n int) error {
 	if oldest := dayOf(s.clock()) - UploadDays + 1; dayOf(at) < oldest {
 		return nil
@@ -84,10 +84,10 @@ func readCount(key, b []byte) (uint64, error) {
 	return n, nil
 }
 
-// ProjectUploads counts the uploads to a project in the last UploadDays days, by its
-// most busy tokens, of which there are at most shown. Owners, and administrators, see
-// all of them so; of other members' tokens, maintainers see only how much the others
-// uploaded together. To who is no member it is ErrNotFound.
+// ProjectUploads counts the uploads to a project in the last UploadDays days, separately
+// for its busiest tokens, at most shown of them. Owners and administrators see any token
+// by name; maintainers see only their own by name, and of the rest only how much they
+// uploaded together. Users who are not members get ErrNotFound.
 func (s *Service) ProjectUploads(ctx context.Context, p ledger.Principal, project string, shown int) (Uploads, error) {
 	today := dayOf(s.clock())
 	out := Uploads{First: time.Unix(int64(today-UploadDays+1)*int64(ledger.Day/time.Second), 0).UTC()}
@@ -127,7 +127,7 @@ func (s *Service) ProjectUploads(ctx context.Context, p ledger.Principal, projec
 	return out, err
 }
 
-// name fills in what a token is called, and tells whether p may know.
+// name fills in the label and owner of a token, and reports whether p may know them.
 func (t *TokenUploads) name(r kv.Reader, p ledger.Principal, seesAll bool) (bool, error) {
 	rec, err := readToken(r, t.ID)
 	if err != nil || rec.User != p.UserID && !seesAll {
