@@ -38,7 +38,7 @@ func (s *Service) All(ctx context.Context, p ledger.Principal, page Page) (Token
 			}
 			after = []byte(tokenKey(page.After))
 		}
-		pairs, err := r.Scan([]byte(keyToken), after, limit+1, true) // ids sort as tokens were minted
+		pairs, err := r.Scan([]byte(keyToken), after, limit+1, true) // ids sort in the order of minting
 		if err != nil {
 			return err
 		}

@@ -11,18 +11,18 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// MaxLimits is the greatest number of versions, and of networks, that a token names.
+// MaxLimits is the greatest number of versions, and of networks, that a token can name.
 const MaxLimits = 20
 
-// Limits narrow what a token can do, beyond its projects and its life. An empty list
-// limits nothing.
+// Limits narrows what a token can do, in addition to its projects and its life. An empty
+// list limits nothing.
 type Limits struct {
-	Versions []string `json:"versions,omitempty"` // PEP 440: the releases that it uploads, 1.0 being 1.0.0
-	Networks []string `json:"networks,omitempty"` // CIDR prefixes of clients; an address stands for itself alone
+	Versions []string `json:"versions,omitempty"` // PEP 440: the releases that it can upload; 1.0 is the same as 1.0.0
+	Networks []string `json:"networks,omitempty"` // CIDR prefixes of clients, or single addresses
 	Actions  []string `json:"actions,omitempty"`  // caveats.ActionUpload, caveats.ActionCreate
 }
 
-// caveats are the limits as verifiers check them.
+// caveats returns the limits as caveats, which verifiers check.
 func (l Limits) caveats() (out [][]byte) {
 	if len(l.Versions) > 0 {
 		out = append(out, caveats.Versions(l.Versions).Append(nil))
@@ -45,7 +45,7 @@ func (l Limits) describe(detail map[string]string) {
 	}
 }
 
-// checkLimits returns limits in their canonical form.
+// checkLimits checks limits, and returns them in their canonical form.
 func checkLimits(ps *problem.Problems, in Limits) (out Limits) {
 	out.Versions = checkList(ps, "versions", "version_invalid", in.Versions, func(s string) (string, bool) {
 		return s, caveats.ValidVersion(s)
@@ -59,8 +59,8 @@ func checkLimits(ps *problem.Problems, in Limits) (out Limits) {
 
 func same(a, b string) bool { return a == b }
 
-// checkList reads the entries of a list, without white space around them and each
-// once; those that are empty are passed over.
+// checkList reads the entries of a list. It drops white space around them, duplicates and
+// empty entries.
 func checkList(ps *problem.Problems, field, code string, in []string, read func(string) (string, bool), equal func(a, b string) bool) (out []string) {
 	for _, s := range in {
 		s = strings.TrimSpace(s)
@@ -84,7 +84,7 @@ func checkList(ps *problem.Problems, field, code string, in []string, read func(
 }
 
 // readNetwork reads a CIDR prefix without bits beyond its length, or an address. It
-// refuses IPv4 in IPv6, since no client ever has such an address.
+// refuses IPv4 in IPv6, since no client has such an address.
 func readNetwork(s string) (string, bool) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {

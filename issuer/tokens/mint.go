@@ -25,23 +25,23 @@ const MaxText = token.MaxText - 1024
 // verifier whose clock is a little behind accepts it.
 const Skew = 60 * time.Second
 
-// MintRequest says what token to mint. Each choice is the person's: there is no
-// default.
+// MintRequest says what token to mint. The user has to make each choice: there are no
+// defaults.
 type MintRequest struct {
 	Label          string // 1 to MaxLabel characters, trimmed; no unrevoked token of the user has it, in any case of letters
 	Scope          Scope
 	Projects       []string // with ScopeChosen: names of projects in which the user has a role
-	Register       string   // with ScopeChosen: name of a project to register with the token, which is then for it too; with Projects, 1 to MaxTokenProjects
+	Register       string   // with ScopeChosen: name of a new project, which is registered and added to the token's; with Projects, 1 to MaxTokenProjects
 	Life           Life
-	Expires        time.Time // with LifeUntil: the instant, to come and in the policy; a fraction of a second is dropped
-	Limits         Limits    // none are needed
-	IdempotencyKey string    // mark of the form, 16 to 64 characters of base64url, so that it makes one token only; "" where there is none
+	Expires        time.Time // with LifeUntil: a time in the future that the policy allows; fractions of a second are dropped
+	Limits         Limits    // optional
+	IdempotencyKey string    // mark of the form, 16 to 64 characters of base64url, so that the form makes only one token; "" for none
 }
 
 // Minted is a token that was just made.
 type Minted struct {
 	Token    Token
-	Text     string // the secret; it is in this answer only, so hand it on and forget it
+	Text     string // the secret; only this answer holds it, so hand it on and forget it
 	Revision uint64 // a verifier that has applied it knows the token
 }
 
@@ -88,7 +88,7 @@ func (s *Service) Mint(ctx context.Context, p ledger.Principal, req MintRequest)
 	return out, nil
 }
 
-// material makes the id and the root key of a new token. The caller wipes the root
+// material makes the id and the root key of a new token. The caller has to wipe the root
 // key.
 func (s *Service) material() (id string, root []byte, err error) {
 	id, err = s.ledger.NewID()
@@ -99,7 +99,7 @@ func (s *Service) material() (id string, root []byte, err error) {
 	return id, root, err
 }
 
-// errDraft ends a transaction that is to change nothing.
+// errDraft undoes the transaction of a draft, which must not change anything.
 var errDraft = errors.New("tokens: only a draft")
 
 // Draft returns the token that Mint would make from a request, without an id, or the
@@ -166,7 +166,7 @@ func (s *Service) draftToken(c *ledger.Change, p ledger.Principal, req MintReque
 	return rec, ps.Err()
 }
 
-// checkSize sees that the text of a token has room for its holder's caveats.
+// checkSize checks that the text of a token leaves room for caveats that its holder adds.
 func (s *Service) checkSize(c *ledger.Change, ps *problem.Problems, rec tokenRecord) {
 	if size := textSize(s.location, issuedCaveats(rec)); size > MaxText {
 		ps.Add("projects", "projects_too_large", "count", len(rec.Projects), "size", size, "max", MaxText)
@@ -174,7 +174,7 @@ func (s *Service) checkSize(c *ledger.Change, ps *problem.Problems, rec tokenRec
 }
 
 func checkLabelFree(c *ledger.Change, ps *problem.Problems, userID, label string) error {
-	if ps.Has("label_too_long") { // it would not fit a key
+	if ps.Has("label_too_long") { // it would not fit into a key
 		return nil
 	}
 	taken, err := kv.Exists(c, labelKey(userID, label))
@@ -223,7 +223,7 @@ func checkScope(c *ledger.Change, ps *problem.Problems, userID string, req MintR
 	return slices.Compact(refs), nil
 }
 
-// count is how many projects a request names.
+// count returns how many projects a request names.
 func (req MintRequest) count() int {
 	if strings.TrimSpace(req.Register) != "" {
 		return len(req.Projects) + 1
@@ -231,8 +231,8 @@ func (req MintRequest) count() int {
 	return len(req.Projects)
 }
 
-// mintToken makes the macaroon and stores the token's records. The caller writes the audit
-// row.
+// mintToken makes the macaroon and stores the token's records. The caller has to write the
+// audit row.
 func (s *Service) mintToken(c *ledger.Change, id string, root []byte, rec tokenRecord) (Minted, error) {
 	cs := issuedCaveats(rec)
 	t, err := token.Mint(root, id, s.location, cs)
@@ -282,7 +282,7 @@ func putToken(c *ledger.Change, id string, rec tokenRecord, chain chainRecord) e
 	return countTokens(c, rec.User, 1, 1)
 }
 
-// issuedCaveats are the caveats of a token, in their order: user, project names,
+// issuedCaveats returns the caveats of a new token in their order: user, project names,
 // project ids, life, versions, networks, actions.
 func issuedCaveats(rec tokenRecord) [][]byte {
 	cs := append([][]byte{caveats.User(rec.User).Append(nil)}, projectCaveats(rec)...)
@@ -293,7 +293,7 @@ func issuedCaveats(rec tokenRecord) [][]byte {
 	return append(cs, rec.Limits.caveats()...)
 }
 
-// currentCaveats say what a token reaches now, but for its life.
+// currentCaveats returns caveats for what a token can do now, except for its life.
 func currentCaveats(rec tokenRecord) [][]byte {
 	return append(projectCaveats(rec), rec.Limits.caveats()...)
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Rename gives a token of p's another label, by the rules of Mint and under the
-// field "label". Verifiers do not know labels, so they hear nothing of it. A revoked
-// token gives the problem "token_over" with no field; giving a token the label that it
-// already has writes nothing.
+// Rename gives a token of p another label. The rules are those of Mint, and the problems
+// have the field "label". Verifiers do not know labels, so they hear nothing of it. A
+// revoked token gives the problem "token_over" with no field; giving a token the label
+// that it already has writes nothing.
 func (s *Service) Rename(ctx context.Context, p ledger.Principal, id, label string) error {
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
 		rec, err := ownedToken(c, p, id)
@@ -40,7 +40,7 @@ func (s *Service) Rename(ctx context.Context, p ledger.Principal, id, label stri
 	return err
 }
 
-// relabel stores another label, unless another token has it.
+// relabel stores a new label, or adds a problem if another token has it.
 func relabel(c *ledger.Change, ps *problem.Problems, id string, rec *tokenRecord, label string) error {
 	key := []byte(labelKey(rec.User, label))
 	holder, err := c.Get(key)

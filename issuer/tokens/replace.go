@@ -16,14 +16,14 @@ const MaxOverlap = 72 * time.Hour
 // RegenerateRequest says how to replace a token.
 type RegenerateRequest struct {
 	Life           Life
-	Expires        time.Time     // as MintRequest has it
+	Expires        time.Time     // as in MintRequest
 	Overlap        time.Duration // 0 to MaxOverlap: how long the old token goes on working; 0 ends it at once
-	IdempotencyKey string        // as MintRequest has it
+	IdempotencyKey string        // as in MintRequest
 }
 
-// Regenerate replaces a token of p with one that has another secret, and the label, the
+// Regenerate replaces a token of p with one that has a new secret, and the label, the
 // projects and the limits that the old one has now. In the same change, the old token is
-// revoked, or goes on working for Overlap unless it ends sooner by itself. A revoked
+// revoked, or goes on working for Overlap unless it expires sooner. A revoked
 // token gives the problem "token_over", a token that was replaced before
 // "token_replaced", both with no field; other problems are under "life", "expires" and
 // "overlap". The error may be a RepeatedError or a TooFastError, as with Mint.
@@ -73,7 +73,7 @@ func (s *Service) Regenerate(ctx context.Context, p ledger.Principal, id string,
 	return out, nil
 }
 
-// replacement is the record of the token that replaces old.
+// replacement makes the record of the token that replaces old.
 func (s *Service) replacement(c *ledger.Change, p ledger.Principal, old tokenRecord, req RegenerateRequest) (tokenRecord, error) {
 	switch {
 	case !old.Revoked.At.IsZero():
@@ -105,8 +105,8 @@ func (s *Service) replacement(c *ledger.Change, p ledger.Principal, old tokenRec
 	return rec, ps.Err()
 }
 
-// retireToken ends a token that is replaced: at once, or when the overlap is over. Its
-// label is for the one that replaces it.
+// retireToken ends a token that is being replaced: at once, or when the overlap is over. The
+// new token gets its label.
 func retireToken(c *ledger.Change, p ledger.Principal, id string, old *tokenRecord, overlap time.Duration) error {
 	if overlap == 0 {
 		return endToken(c, id, old, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: "because its owner replaced it"})

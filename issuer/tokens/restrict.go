@@ -17,14 +17,14 @@ import (
 
 // RestrictRequest says how to narrow a token. Empty fields change nothing.
 type RestrictRequest struct {
-	Projects []string  // names of those that it may still upload to
-	Expires  time.Time // earlier end; a fraction of a second is dropped
-	Limits   Limits    // each list within the one that holds
+	Projects []string  // names of the projects that it may still upload to
+	Expires  time.Time // an earlier end; fractions of a second are dropped
+	Limits   Limits    // each list has to be within the current one
 }
 
-// Restrict narrows a token of p's for good, on the server: its text stays as it is,
-// and verifiers hold it to what is recorded. Whatever would widen it, or change
-// nothing, is a problem, under the fields of Mint; a token that is over is
+// Restrict narrows a token of p for good, on the server: its text stays the same, and
+// verifiers enforce what the issuer has recorded. A request that would widen the token, or
+// change nothing, gives problems with the fields of Mint; an expired or revoked token gives
 // "token_over" with no field.
 func (s *Service) Restrict(ctx context.Context, p ledger.Principal, id string, req RestrictRequest) (Token, uint64, error) {
 	var out Token
@@ -58,7 +58,7 @@ func (s *Service) Restrict(ctx context.Context, p ledger.Principal, id string, r
 	return out, rev, err
 }
 
-// workingToken reads a token of p's that is not over.
+// workingToken reads a token of p that is neither expired nor revoked.
 func workingToken(c *ledger.Change, p ledger.Principal, id string) (tokenRecord, error) {
 	rec, err := ownedToken(c, p, id)
 	if err == nil && rec.state(c.Now) != StateActive {
@@ -67,7 +67,7 @@ func workingToken(c *ledger.Change, p ledger.Principal, id string) (tokenRecord,
 	return rec, err
 }
 
-// ownedToken reads a token of p's, who may change something; another's is ErrNotFound.
+// ownedToken reads a token of p for a change. The error for somebody else's is ErrNotFound.
 func ownedToken(c *ledger.Change, p ledger.Principal, id string) (tokenRecord, error) {
 	if err := c.Admit(p); err != nil {
 		return tokenRecord{}, err
@@ -79,7 +79,7 @@ func ownedToken(c *ledger.Change, p ledger.Principal, id string) (tokenRecord, e
 	return rec, err
 }
 
-// narrowToken applies a request to a record.
+// narrowToken applies a RestrictRequest to a record.
 func (s *Service) narrowToken(c *ledger.Change, p ledger.Principal, rec *tokenRecord, req RestrictRequest) error {
 	var ps problem.Problems
 	was := *rec
@@ -108,8 +108,8 @@ func (s *Service) narrowToken(c *ledger.Change, p ledger.Principal, rec *tokenRe
 	return ps.Err()
 }
 
-// narrowProjects keeps some of the projects of a token. One that is for all of its
-// owner's projects gets those that are named.
+// narrowProjects keeps the named projects of a token. If the token is for all of its
+// owner's projects, they become its projects.
 func narrowProjects(c *ledger.Change, ps *problem.Problems, p ledger.Principal, rec *tokenRecord, names []string) error {
 	if rec.Scope == ScopeAll {
 		refs, err := checkScope(c, ps, p.UserID, MintRequest{Scope: ScopeChosen, Projects: names})
@@ -130,8 +130,8 @@ func narrowProjects(c *ledger.Change, ps *problem.Problems, p ledger.Principal, 
 	return nil
 }
 
-// narrowLimits puts the lists of to that are not empty in place of those of l, within
-// which they have to be.
+// narrowLimits replaces the lists of l with the lists of to that are not empty. Each has
+// to be within the list that it replaces.
 func narrowLimits(ps *problem.Problems, l *Limits, to Limits) {
 	l.Versions = within(ps, "versions", "version_wider", l.Versions, to.Versions, caveats.EqualVersions)
 	l.Networks = within(ps, "networks", "network_wider", l.Networks, to.Networks, contains)
@@ -150,7 +150,7 @@ func within(ps *problem.Problems, field, code string, was, to []string, covers f
 	return to
 }
 
-// contains tells whether all of a network is in another one; both are canonical.
+// contains reports whether network contains all of part; both are canonical.
 func contains(network, part string) bool {
 	n, err := netip.ParsePrefix(network)
 	if err != nil {
@@ -160,13 +160,13 @@ func contains(network, part string) bool {
 	return err == nil && n.Bits() <= m.Bits() && n.Contains(m.Addr())
 }
 
-// allowsSameAs tells whether two records allow the same.
+// allowsSameAs reports whether two records allow the same.
 func (rec tokenRecord) allowsSameAs(o tokenRecord) bool {
 	return rec.Scope == o.Scope && slices.Equal(rec.Projects, o.Projects) && rec.Expires.Equal(o.Expires) &&
 		slices.EqualFunc(rec.Limits.caveats(), o.Limits.caveats(), slices.Equal)
 }
 
-// auditRestricted says what a token could do before.
+// auditRestricted writes the audit rows of a restriction, with what the token could do before.
 func auditRestricted(c *ledger.Change, p ledger.Principal, id string, was, rec tokenRecord) error {
 	detail := map[string]string{"was_expires": "never"}
 	if !was.Expires.IsZero() {
@@ -176,7 +176,7 @@ func auditRestricted(c *ledger.Change, p ledger.Principal, id string, was, rec t
 }
 
 // auditNarrowed is auditToken for a token that reaches less than before. The trails of
-// projects that it can't upload to any more have a row, too.
+// projects that it can no longer upload to get a row, too.
 func auditNarrowed(c *ledger.Change, p ledger.Principal, id string, was, rec tokenRecord, detail map[string]string) error {
 	var lost []projects.Ref
 	for _, r := range was.Projects {

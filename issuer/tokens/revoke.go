@@ -18,8 +18,8 @@ import (
 // audit row, and the revision returned is the current one. done tells whether this
 // call revoked it, so that only one of several concurrent calls tells the owner.
 //
-// The label is free again at once. The record stays, so that lists and denials
-// can say what became of the token.
+// The label is free again at once. The record stays, so that lists and verifiers'
+// refusals can say what became of the token.
 func (s *Service) Revoke(ctx context.Context, p ledger.Principal, id string) (revision uint64, done bool, err error) {
 	revision, err = s.ledger.UpdateExempt(ctx, func(c *ledger.Change) (err error) {
 		done, err = revokeToken(c, p, id, "")
@@ -31,7 +31,7 @@ func (s *Service) Revoke(ctx context.Context, p ledger.Principal, id string) (re
 	return revision, done && err == nil, err
 }
 
-// revokeToken is Revoke, or RevokeFor where there is a reason.
+// revokeToken is Revoke, or RevokeFor if reason is set.
 func revokeToken(c *ledger.Change, p ledger.Principal, id, reason string) (done bool, err error) {
 	if p.UserID != "" || !p.Admin {
 		if err := c.Admit(p); err != nil {
@@ -60,8 +60,8 @@ func revokeToken(c *ledger.Change, p ledger.Principal, id, reason string) (done 
 	return true, auditToken(c, p, "revoked", id, rec, detail)
 }
 
-// endToken revokes a token that is not revoked, and frees its label. The caller writes
-// the audit row.
+// endToken revokes an unrevoked token, and frees its label. The caller has to write the
+// audit row.
 func endToken(c *ledger.Change, id string, rec *tokenRecord, r Revocation) error {
 	rec.Revoked = r
 	if err := saveToken(c, id, *rec); err != nil {
@@ -77,8 +77,8 @@ func endToken(c *ledger.Change, id string, rec *tokenRecord, r Revocation) error
 	return countTokens(c, rec.User, 0, -1)
 }
 
-// freeLabel lets another token have the label of this one. Another one may have it
-// already, of which this is the predecessor.
+// freeLabel frees the label of a token for other tokens. If the token was replaced, its
+// successor already has the label, and freeLabel changes nothing.
 func freeLabel(c *ledger.Change, id string, rec tokenRecord) error {
 	key := []byte(labelKey(rec.User, rec.Label))
 	holder, err := c.Get(key)
@@ -91,7 +91,7 @@ func freeLabel(c *ledger.Change, id string, rec tokenRecord) error {
 	return c.Delete(key)
 }
 
-// countTokens changes the tally of a user's tokens.
+// countTokens adds to the tally of a user's tokens; total and unrevoked may be negative.
 func countTokens(c *ledger.Change, userID string, total, unrevoked int) error {
 	t, err := readTally(c, userID)
 	if err != nil {
@@ -100,8 +100,8 @@ func countTokens(c *ledger.Change, userID string, total, unrevoked int) error {
 	return kv.PutJSON(c, tallyKey(userID), tally{t.Total + total, t.Unrevoked + unrevoked})
 }
 
-// auditToken writes the one row "token.<what>" for the owner's account, and those of
-// auditProjects. detail is added to all of them; it may be nil.
+// auditToken writes one row "token.<what>" for the owner's account, and the rows of
+// auditProjects. It adds detail, which may be nil, to all of them.
 func auditToken(c *ledger.Change, p ledger.Principal, what, id string, rec tokenRecord, detail map[string]string) error {
 	if err := auditProjects(c, p, what, id, rec, detail); err != nil {
 		return err
@@ -119,9 +119,9 @@ func auditToken(c *ledger.Change, p ledger.Principal, what, id string, rec token
 }
 
 // auditProjects writes, for each project that a token names, a row
-// "project.token_<what>", by which the trail of that project shows it. Who may read
-// the one project's trail may have no business with the others, so such a row does
-// not name them.
+// "project.token_<what>", so that the trail of that project shows it. People who may read
+// the trail of one project may have nothing to do with the others, so the row does not
+// name them.
 func auditProjects(c *ledger.Change, p ledger.Principal, what, id string, rec tokenRecord, detail map[string]string) error {
 	shared, err := describeToken(c, id, rec, detail)
 	if err != nil {
@@ -135,7 +135,7 @@ func auditProjects(c *ledger.Change, p ledger.Principal, what, id string, rec to
 	return nil
 }
 
-// describeToken is what the rows about a token have in common, and detail.
+// describeToken returns the details that all rows about a token have, and detail.
 func describeToken(c *ledger.Change, id string, rec tokenRecord, detail map[string]string) (map[string]string, error) {
 	owner, err := ledger.ReadUser(c, rec.User)
 	if err != nil {

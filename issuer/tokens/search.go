@@ -13,46 +13,46 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Sort is an order of a list of tokens. Each order puts working tokens first, and of two
-// equal tokens the newer one.
+// Sort is an order of a list of tokens. Every order puts working tokens first, and the
+// newer of two equal tokens first.
 type Sort string
 
 // The orders.
 const (
-	SortNewest  Sort = "newest" // by when they were made
+	SortNewest  Sort = "newest" // made most recently first
 	SortOldest  Sort = "oldest"
-	SortLabel   Sort = "label"   // from a to z, in any case of letters
+	SortLabel   Sort = "label"   // from a to z, ignoring case
 	SortUsed    Sort = "used"    // used most recently first, never used last
 	SortUnused  Sort = "unused"  // never used first, then used longest ago
-	SortExpires Sort = "expires" // ends soonest first, without end last
+	SortExpires Sort = "expires" // expires soonest first, never expires last
 )
 
 // Query picks tokens of a list. An empty field picks all.
 type Query struct {
-	Text     string // is in the label, in any case of letters
-	Project  string // name of a project that the token names, or is for among all
+	Text     string // the label contains it, ignoring case
+	Project  string // name of a project that the token names, unless it is for all projects
 	State    State
-	Expiring int    // days, 1 to MaxUnused: works, and ends within them
-	Unused   int    // days, 1 to MaxUnused: works, and was neither used nor made in them
-	Sort     Sort   // SortNewest where it is ""
+	Expiring int    // days, 1 to MaxUnused: the token works, and expires within them
+	Unused   int    // days, 1 to MaxUnused: the token works, and was neither used nor made in them
+	Sort     Sort   // "" means SortNewest
 	After    string // id of the last token of the page before; "" for the first page
-	Limit    int    // 50 where it is 0, at most MaxPage
+	Limit    int    // 0 means 50; at most MaxPage
 }
 
 // FoundTokens is a page of the tokens that a Query picks.
 type FoundTokens struct {
 	Tokens  []Token
-	First   int    // number of the first of them among all that were picked, from 1; 0 where there is none
-	Matched int    // tokens that were picked, on all pages
-	Total   int    // tokens of the user
+	First   int    // position of the page's first token among all picked tokens, from 1; 0 if the page is empty
+	Matched int    // picked tokens on all pages
+	Total   int    // all tokens of the user
 	Next    string // After of the next page; "" on the last
 }
 
-// Find lists those of a user's tokens that a query picks. What is wrong with it
-// comes back as problems under "state", "expiring", "unused", "sort" and "after".
+// Find lists the tokens of a user that a query picks. Problems with the query have the
+// fields "state", "expiring", "unused", "sort" and "after".
 //
-// A page starts where the token After stands in the order now, so that nothing comes
-// twice or is left out where nothing changes places in between.
+// A page starts after the place that the token After has in the order now, so pages
+// repeat or skip a token only if one changes its place in between.
 func (s *Service) Find(ctx context.Context, userID string, q Query) (FoundTokens, error) {
 	var ps problem.Problems
 	q.check(&ps)
@@ -109,19 +109,19 @@ func (q Query) check(ps *problem.Problems) {
 	}
 }
 
-// search is a query at a moment, and the page that it makes of index entries.
+// search is a query at one moment, and the page that it makes from index entries.
 type search struct {
 	q             Query
 	now           time.Time
 	limit         int
-	text, project string // as they are compared
+	text, project string // folded and normalized, for comparison
 
-	matched int           // entries that are picked
-	before  int           // those of them that stand before the page
+	matched int           // entries picked so far
+	before  int           // those of them that come before the page
 	shown   []rankedEntry // the page, in order
 }
 
-// rankedEntry is an index entry with what it is sorted by.
+// rankedEntry is an index entry with its sort key.
 type rankedEntry struct {
 	*indexEntry
 	over bool
@@ -129,7 +129,7 @@ type rankedEntry struct {
 	name string
 }
 
-// read makes the page. It holds no more rows than the page has, and sorts no others.
+// read makes the page. It keeps and sorts no more entries than the page has.
 func (w *search) read(all []indexEntry) error {
 	after, there := rankedEntry{}, w.q.After == ""
 	for i := 0; !there && i < len(all); i++ {
@@ -162,7 +162,7 @@ func (w *search) read(all []indexEntry) error {
 	return nil
 }
 
-// picks tells whether a token is one of those.
+// picks reports whether the query picks a token.
 func (w *search) picks(l *indexEntry) bool {
 	q := w.q
 	if q.State != "" && l.state(w.now) != q.State {
@@ -183,12 +183,12 @@ func (w *search) picks(l *indexEntry) bool {
 	return w.text == "" || strings.Contains(ledger.Fold(l.label), w.text)
 }
 
-// unused tells whether a token was neither used nor made in so many days.
+// unused reports whether a token was neither used nor made in the last days.
 func (l *indexEntry) unused(now time.Time, days int) bool {
 	return max(l.used, l.created) <= now.Unix()-int64(days)*int64(ledger.Day/time.Second)
 }
 
-// row is what an entry is sorted by.
+// row returns an entry with its sort key.
 func (w *search) row(l *indexEntry) rankedEntry {
 	r := rankedEntry{indexEntry: l, over: l.state(w.now) != StateActive}
 	const last = 1<<63 - 1

@@ -91,7 +91,7 @@ func searchTokens(r kv.Reader, want string, q AllQuery) (ids []string, next stri
 	}
 	last := ""
 	for read := 0; read < ledger.MaxScanned; {
-		pairs, err := r.Scan(prefix, after, ledger.ScanStep, true) // ids sort as tokens were minted
+		pairs, err := r.Scan(prefix, after, ledger.ScanStep, true) // ids sort in the order of minting
 		if err != nil || len(pairs) == 0 {
 			return ids, "", err
 		}

@@ -15,23 +15,23 @@ import (
 const (
 	MaxLabel         = 100    // characters of a label
 	MaxTokenProjects = 50     // projects that a token names
-	MaxTokens        = 10_000 // tokens of a user that are not revoked, expired ones included
+	MaxTokens        = 10_000 // unrevoked tokens of a user, including expired ones
 )
 
-// Scope bounds the projects that a token reaches. At any moment it reaches those of
-// them in which its owner has a role.
+// Scope says which projects a token is for. At any moment, it reaches those of them in
+// which its owner has a role.
 type Scope string
 
 // The scopes; there is no default.
 const (
-	ScopeAll    Scope = "all"    // all projects of the owner, also future ones
-	ScopeChosen Scope = "chosen" // the projects that were named at minting
+	ScopeAll    Scope = "all"    // all projects of the owner, including future ones
+	ScopeChosen Scope = "chosen" // the projects named at minting
 )
 
-// State of a token at a moment.
+// State is the state of a token at a moment.
 type State string
 
-// The states. A token that was revoked stays revoked when it would have expired.
+// The states. A revoked token stays StateRevoked even after it would have expired.
 const (
 	StateActive  State = "active"
 	StateExpired State = "expired"
@@ -45,25 +45,25 @@ type Token struct {
 	UserName string // as it is now
 	Label    string
 	Scope    Scope
-	Projects []projects.Ref // by name; empty with ScopeAll
+	Projects []projects.Ref // sorted by name; empty with ScopeAll
 	Limits   Limits
 	Created  time.Time
 	Factor   string     // second factor of the session that minted it
 	Expires  time.Time  // whole second; zero: never
 	State    State      // when it was read
-	Revoked  Revocation // zero while it is not
-	Narrowed time.Time  // when its owner last restricted it; zero: not since it was minted
-	Replaced string     // id of the token that it was replaced by; "" where it was not
-	LastUsed Use        // zero: not yet
+	Revoked  Revocation // zero: not revoked
+	Narrowed time.Time  // when it was last narrowed; zero: not since it was minted
+	Replaced string     // id of the token that replaced it; "" if none did
+	LastUsed Use        // zero: not used yet
 }
 
 // Revocation says who revoked a token, when and why.
 type Revocation struct {
 	At       time.Time `json:"at,omitzero"`
 	By       string    `json:"by,omitempty"`       // id of the user
-	Username string    `json:"username,omitempty"` // of that user, as it was then
-	Why      string    `json:"why,omitempty"`      // "by its owner", "by an administrator": follows "revoked"
-	Reason   string    `json:"reason,omitempty"`   // that an administrator gave; "" is not said
+	Username string    `json:"username,omitempty"` // name of that user at the time
+	Why      string    `json:"why,omitempty"`      // follows "revoked": "by its owner", "by an administrator"
+	Reason   string    `json:"reason,omitempty"`   // given by an administrator; "" if none was given
 }
 
 // tokenRecord is a token in the store, except for its chainRecord. Scope, Projects,
@@ -84,11 +84,11 @@ type tokenRecord struct {
 	Serial   uint64         `json:"serial"` // revision at which it was minted
 }
 
-// chainRecord is the part of a token with which it is checked.
+// chainRecord is the part of a token's data that verifiers check the token's text against.
 type chainRecord struct {
 	Location  string   `json:"location"`
 	Caveats   []string `json:"caveats"`   // as issued
-	Signature []byte   `json:"signature"` // behind them; sealed, with the record's key as associated data
+	Signature []byte   `json:"signature"` // the signature after the caveats; sealed, with the record's key as associated data
 }
 
 // tally counts a user's tokens.
@@ -97,18 +97,18 @@ type tally struct {
 	Unrevoked int `json:"unrevoked"`
 }
 
-// Page asks for a part of a list.
+// Page asks for a page of a list.
 type Page struct {
 	After string // id of the last token of the page before; "" for the first page
-	Limit int    // 50 where it is 0, at most MaxPage
+	Limit int    // 0 means 50; at most MaxPage
 }
 
-// TokenPage is a part of the list of a user's tokens.
+// TokenPage is a page of a list of tokens.
 type TokenPage struct {
 	Tokens    []Token // newest first
 	Next      string  // After of the next page; "" on the last
 	Total     int     // tokens on all pages
-	Unrevoked int     // those of them that are not revoked
+	Unrevoked int     // unrevoked tokens on all pages
 }
 
 // List lists a user's tokens, including expired and revoked ones.
@@ -134,7 +134,7 @@ func (s *Service) List(ctx context.Context, userID string, page Page) (TokenPage
 	return out, err
 }
 
-// pagePosition is the key behind which the page after a token starts.
+// pagePosition returns the index key after which a page starts, given Page.After.
 func pagePosition(r kv.Reader, userID, after string) ([]byte, error) {
 	if after == "" {
 		return nil, nil
@@ -146,7 +146,7 @@ func pagePosition(r kv.Reader, userID, after string) ([]byte, error) {
 	return ownedKey(userID, rec.Serial), err
 }
 
-// ownedIDs is a page of a user's tokens, newest first, and After of the next page.
+// ownedIDs returns the ids of a page of a user's tokens, newest first, and After of the next page.
 func ownedIDs(r kv.Reader, userID, after string, limit int) (ids []string, next string, err error) {
 	start, err := pagePosition(r, userID, after)
 	if err != nil {
@@ -170,7 +170,7 @@ func ownedIDs(r kv.Reader, userID, after string, limit int) (ids []string, next 
 	return ids, next, nil
 }
 
-// viewTokens reads what may be shown of tokens that there are.
+// viewTokens reads tokens for display. All of them have to exist.
 func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
 	out := make([]Token, len(ids))
 	var user ledger.User
@@ -215,7 +215,7 @@ func (s *Service) Get(ctx context.Context, p ledger.Principal, id string) (Token
 	return out, err
 }
 
-// visibleToken reads a token if p may see it, else ErrNotFound.
+// visibleToken reads a token if p may see it, or returns ErrNotFound.
 func visibleToken(r kv.Reader, p ledger.Principal, id string) (tokenRecord, error) {
 	rec, err := readToken(r, id)
 	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.User != p.UserID && !p.Admin {
@@ -224,8 +224,8 @@ func visibleToken(r kv.Reader, p ledger.Principal, id string) (tokenRecord, erro
 	return rec, err
 }
 
-// readToken reads a token by its id, or kv.ErrNotFound. The id may come from
-// outside: what is no id of a token is not found.
+// readToken reads a token by its id, or returns kv.ErrNotFound. The id may come from
+// outside and need not be valid.
 func readToken(r kv.Reader, id string) (rec tokenRecord, err error) {
 	if len(id) > 36 {
 		return rec, kv.ErrNotFound
@@ -242,7 +242,7 @@ func readTally(r kv.Reader, userID string) (t tally, err error) {
 	return t, err
 }
 
-// view makes what may be shown of a token.
+// view returns the token for display.
 func (rec tokenRecord) view(r kv.Reader, id, userName string, now time.Time) (Token, error) {
 	use, err := readUse(r, id)
 	return Token{
@@ -253,7 +253,7 @@ func (rec tokenRecord) view(r kv.Reader, id, userName string, now time.Time) (To
 	}, err
 }
 
-// state counts in whole seconds, as the life caveat does.
+// state returns the state of the token. It compares whole seconds, as the life caveat does.
 func (rec tokenRecord) state(now time.Time) State {
 	switch {
 	case !rec.Revoked.At.IsZero():

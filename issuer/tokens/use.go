@@ -39,7 +39,7 @@ func (s *Service) RecordUse(ctx context.Context, tokenID, project string, from n
 	return s.exempt.Update(ctx, func(tx kv.Tx) error { return s.noteUse(tx, tokenID, use, 1, "") })
 }
 
-// coarseUse is a use as it is kept.
+// coarseUse returns a use in the form in which it is stored.
 func (s *Service) coarseUse(project string, from netip.Addr, at time.Time) Use {
 	if now := s.clock(); at.After(now) {
 		at = now
@@ -47,8 +47,8 @@ func (s *Service) coarseUse(project string, from netip.Addr, at time.Time) Use {
 	return Use{At: at.UTC().Truncate(time.Minute), Project: project, Network: feed.Network(from)}
 }
 
-// noteUse keeps a use that stands for n of them, and that a verifier, "" for the one in
-// this process, has seen.
+// noteUse records a use that stands for n uses. verifier is the name of the remote verifier
+// that saw it, or "" for the one in this process.
 func (s *Service) noteUse(tx kv.Tx, id string, use Use, n int, verifier string) error {
 	rec, err := readToken(tx, id)
 	if errors.Is(err, kv.ErrNotFound) {
@@ -93,7 +93,7 @@ func (s *Service) notifyFirstUse(tx kv.Tx, id string, rec tokenRecord, use Use, 
 	}})
 }
 
-// noteProjectUse keeps the last use of a token for a project.
+// noteProjectUse records the last use of a token for a project.
 func noteProjectUse(tx kv.Tx, project, id string, use Use) error {
 	last, err := readUsed(tx, project, id)
 	if err != nil || !last.At.Before(use.At) {
@@ -102,7 +102,7 @@ func noteProjectUse(tx kv.Tx, project, id string, use Use) error {
 	return kv.PutJSON(tx, usedKey(project, id), use)
 }
 
-// usesAtOnce is how many uses one transaction notes: other changes wait for it.
+// usesAtOnce is how many uses one transaction records. It is small because other changes wait for it.
 const usesAtOnce = 50
 
 // RecordUses notes the uses that a verifier reports, as RecordUse does, in short
@@ -110,7 +110,7 @@ const usesAtOnce = 50
 // have seen: see reported. since is when the verifier reported last.
 func (s *Service) RecordUses(ctx context.Context, verifier string, since time.Time, uses []feed.Use) error {
 	uses = slices.Clone(uses[:min(len(uses), feed.MaxUses)])
-	slices.SortStableFunc(uses, func(a, b feed.Use) int { return a.At.Compare(b.At) }) // the first use is told
+	slices.SortStableFunc(uses, func(a, b feed.Use) int { return a.At.Compare(b.At) }) // the first in time counts as the token's first use, of which the owner hears
 	for part := range slices.Chunk(uses, usesAtOnce) {
 		if err := s.recordPart(ctx, verifier, since, part); err != nil {
 			return err
@@ -178,7 +178,7 @@ func (s *Service) reported(r kv.Reader, u feed.Use, since time.Time) (Use, error
 	return use, err
 }
 
-// uploadsTo tells whether the owner of a token may upload to a project with it.
+// uploadsTo reports whether the owner of a token may upload to a project with it.
 func (rec tokenRecord) uploadsTo(r kv.Reader, name string) (bool, error) {
 	id, err := rec.projectNamed(r, name)
 	if err != nil || id == "" {
@@ -192,8 +192,8 @@ func (rec tokenRecord) uploadsTo(r kv.Reader, name string) (bool, error) {
 	return member && m.MayUpload() && p.Deleted.IsZero() && p.Archived.IsZero(), err
 }
 
-// projectNamed is the id of the project of a normalized name, if the token reaches it;
-// else "".
+// projectNamed returns the id of the project with a normalized name if the token reaches
+// it, or else "".
 func (rec tokenRecord) projectNamed(r kv.Reader, name string) (string, error) {
 	if rec.Scope == ScopeChosen {
 		for _, p := range rec.Projects {
@@ -206,7 +206,7 @@ func (rec tokenRecord) projectNamed(r kv.Reader, name string) (string, error) {
 	return projects.IDOf(r, name)
 }
 
-// address reads an address, or that of a network; zero where it is neither.
+// address parses an address, or a network, whose address it returns; zero if s is neither.
 func address(s string) netip.Addr {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return a
@@ -215,7 +215,7 @@ func address(s string) netip.Addr {
 	return p.Addr()
 }
 
-// readUse reads a token's last use, zero where there was none.
+// readUse reads a token's last use; zero if it was not used yet.
 func readUse(r kv.Reader, tokenID string) (u Use, err error) {
 	err = kv.GetJSON(r, useKey(tokenID), &u)
 	if errors.Is(err, kv.ErrNotFound) {
@@ -224,7 +224,7 @@ func readUse(r kv.Reader, tokenID string) (u Use, err error) {
 	return u, err
 }
 
-// readUsed reads a token's last use for a project, zero where there was none.
+// readUsed reads a token's last use for a project; zero if it was not used for it yet.
 func readUsed(r kv.Reader, project, id string) (u Use, err error) {
 	err = kv.GetJSON(r, usedKey(project, id), &u)
 	if errors.Is(err, kv.ErrNotFound) {
