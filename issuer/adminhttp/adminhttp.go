@@ -68,7 +68,7 @@ type call struct {
 	name string // of the operator, for the audit trail
 }
 
-// New makes the handler. Its http.Server needs Context as ConnContext.
+// New returns the handler. Its http.Server needs Context as ConnContext.
 func New(cfg Config) http.Handler {
 	h := handler{cfg}
 	mux := deadline.NewMux()
@@ -116,8 +116,8 @@ func (h handler) write(w http.ResponseWriter, status int, v any) {
 	}
 }
 
-// refused is the status and the body for a command that failed. Details of internal errors stay in
-// the log.
+// refused returns the status and the body for a command that failed. Details of internal errors
+// appear only in the log.
 func (h handler) refused(r refusal.Refusal) (int, Refusal) {
 	if len(r.Problems) > 0 {
 		var out Refusal
@@ -136,7 +136,7 @@ func (h handler) refused(r refusal.Refusal) (int, Refusal) {
 	return r.Status, Refusal{Error: []Problem{{Code: code, Text: text}}}
 }
 
-// principal tells the issuer that the operator is asking.
+// principal returns the operator as the issuer's Principal.
 func (c *call) principal() ledger.Principal {
 	return ledger.Principal{Username: c.name, Admin: true, Actor: audit.Actor{UserAgent: c.from.UserAgent}}
 }
@@ -153,7 +153,7 @@ func (c *call) userIn(field, name string) (authn.User, error) {
 	return u, err
 }
 
-// confirmed waits until verifiers have the latest change.
+// confirmed waits a moment until verifiers have the latest change, and says which of them do.
 func (c *call) confirmed() (*Propagation, error) {
 	at, err := c.Issuer.Followers.Position(c.ctx)
 	if err != nil {

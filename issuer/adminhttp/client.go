@@ -13,14 +13,14 @@ import (
 	"github.com/rind-dev/rind/internal/text"
 )
 
-// Answer is what the server behind a socket answered. Nothing in it is trusted: it is printed in a terminal.
+// Answer is the server's answer to a command. It is untrusted, and its texts are made safe to print in a terminal.
 type Answer struct {
 	Status int
 	body   []byte
 }
 
-// Ask sends a command to the server behind the socket at path, which [CheckSocket] must trust. An error means that
-// nobody answered.
+// Ask sends a command to the server that listens on the socket at path, after [CheckSocket] has checked it. An error
+// means that there is no answer.
 func Ask(ctx context.Context, path, name string, req Request) (Answer, error) {
 	if err := CheckSocket(path); err != nil {
 		return Answer{}, err
@@ -50,7 +50,7 @@ func Ask(ctx context.Context, path, name string, req Request) (Answer, error) {
 // Done reports whether the server did what it was asked.
 func (a Answer) Done() bool { return a.Status == http.StatusOK }
 
-// WriteJSON writes the answer on one line of ASCII. It fails where the answer is not JSON.
+// WriteJSON writes the answer as one line of ASCII. It fails if the answer is not JSON.
 func (a Answer) WriteJSON(w io.Writer) error {
 	if !json.Valid(a.body) {
 		return errors.New("the server's answer can't be read: it is not JSON")
@@ -58,8 +58,8 @@ func (a Answer) WriteJSON(w io.Writer) error {
 	return text.JSON(w, json.RawMessage(a.body))
 }
 
-// Decode reads the answer into a value of one of this package's types. Each of its texts is made one that stays in one
-// line, so that no name breaks a table.
+// Decode reads the answer into a value of one of this package's types. It changes each text so that it stays on one
+// line, and no name breaks a table.
 func (a Answer) Decode(into any) error {
 	if err := a.decode(into); err != nil {
 		return fmt.Errorf("the server's answer can't be read: %w", err)
@@ -67,7 +67,7 @@ func (a Answer) Decode(into any) error {
 	return nil
 }
 
-// Problems are the sentences of a refusal, none where the answer is not one.
+// Problems returns the sentences of a Refusal, or nil if the answer is something else.
 func (a Answer) Problems() []string {
 	var r Refusal
 	if a.decode(&r) != nil {
@@ -95,7 +95,7 @@ func (a Answer) decode(into any) error {
 	return json.Unmarshal(b, into)
 }
 
-// inLines makes each text in decoded JSON one that stays in one line.
+// inLines changes each text in decoded JSON so that it stays on one line.
 func inLines(v any) any {
 	switch v := v.(type) {
 	case string:

@@ -5,14 +5,14 @@ import (
 	"syscall"
 )
 
-// maxPath is the length, in bytes, of the path of a unix socket: sun_path (unix(7)) less
-// the zero at its end.
+// maxPath is the greatest length, in bytes, of the path of a Unix socket: sun_path (unix(7))
+// without the zero at its end.
 const maxPath = 107
 
-// peer is the user at the other end of a connection (SO_PEERCRED, unix(7)), or -1 if that is unknown;
-// known is always true here.
+// peer returns the user at the other end of a connection (SO_PEERCRED, unix(7)), or -1 if that is
+// unknown; known is always true here.
 func peer(c *net.UnixConn) (uid int, known bool) {
-	uid = -1 // nobody's: an unknown user is refused
+	uid = -1 // no user has it, so Accept refuses an unknown user
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return uid, true

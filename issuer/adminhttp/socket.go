@@ -17,7 +17,7 @@ import (
 	"github.com/rind-dev/rind/internal/private"
 )
 
-// errNoOwners says that the system has no file owners, so nothing keeps other users from the socket.
+// errNoOwners says that the system does not tell who owns a file, so nothing keeps other users from the socket.
 var errNoOwners = errors.New("adminhttp: this system does not say whose a file is, so the socket could not be kept from other users: set admin-socket to \"off\"")
 
 // Listen makes the socket at path with mode 0600 from the start. The folder must belong to this user,
@@ -51,7 +51,7 @@ func Listen(path string, access private.Access, log *slog.Logger) (net.Listener,
 	return guarded{l, log}, nil
 }
 
-// checkFolder refuses a folder to which somebody else may write.
+// checkFolder refuses a folder that does not belong to this user, or to which somebody else may write.
 func checkFolder(dir string, access private.Access, log *slog.Logger) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -150,7 +150,7 @@ func Context(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, operatorKey{}, name)
 }
 
-// operatorName is the name in the audit trail: "operator ada (uid 1000)".
+// operatorName returns the name for the audit trail: "operator ada (uid 1000)".
 func operatorName(uid int) string {
 	id := strconv.Itoa(uid)
 	if u, err := user.LookupId(id); err == nil && u.Username != "" {

@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// hasOwners tells whether this system says whose a file is.
+// hasOwners says whether this system tells who owns a file.
 const hasOwners = false
 
 func listenPrivate(string) (*net.UnixListener, error) { return nil, errNoOwners }

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// hasOwners tells whether this system says whose a file is.
+// hasOwners says whether this system tells who owns a file.
 const hasOwners = true
 
 // listenPrivate makes a socket that has mode 0600 from its first moment.
@@ -19,13 +19,13 @@ func listenPrivate(path string) (*net.UnixListener, error) {
 	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 }
 
-// owned tells whether a file is this user's.
+// owned reports whether a file belongs to this user.
 func owned(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(st.Uid) == os.Geteuid()
 }
 
-// rootOwned tells whether a file is root's, who may do everything anyway.
+// rootOwned reports whether a file belongs to root, who may do everything anyway.
 func rootOwned(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && st.Uid == 0

@@ -20,7 +20,7 @@ func tokenList(c *call) (any, error) {
 	return out, err
 }
 
-// findTokens searches the tokens of everybody by owner, by project, or by label or ID.
+// findTokens searches everybody's tokens by owner, by project, or by label or ID.
 func (c *call) findTokens() (tokens.TokenPage, error) {
 	q := tokens.AllQuery{Text: c.req.Search, Project: c.req.Project, After: c.req.After, Limit: c.req.Limit}
 	if c.req.Owner != "" {

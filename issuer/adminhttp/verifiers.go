@@ -24,8 +24,9 @@ func registerVerifier(c *call) (any, error) {
 	return Secret{Name: v.Name, Secret: secret}, err
 }
 
-// revokeVerifier revokes the verifier with an ID or, if there is none, the active one with a name. A
-// verifier whose name is another's ID does not protect the other.
+// revokeVerifier revokes the verifier with an ID or, if no verifier has that ID, the active one with
+// that name. The ID comes first, so a verifier named like another's ID can't keep that one from being
+// revoked.
 func revokeVerifier(c *call) (any, error) {
 	all, err := c.Issuer.Followers.Verifiers(c.ctx, c.principal())
 	if err != nil {

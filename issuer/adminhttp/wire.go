@@ -2,14 +2,14 @@ package adminhttp
 
 import "time"
 
-// Request is what a command needs; each command reads some of the fields. The names of fields on the
-// wire, here and below, are stable.
+// Request holds the arguments of a command; each command reads some of the fields. The names of fields
+// on the wire, here and below, are stable.
 type Request struct {
 	Name    string    `json:"name,omitempty"`    // username, or name of a project or verifier
-	User    string    `json:"user,omitempty"`    // username, where Name is something else
+	User    string    `json:"user,omitempty"`    // username, if Name is something else
 	ID      string    `json:"id,omitempty"`      // of a token
 	Email   string    `json:"email,omitempty"`   // of an invitation
-	Search  string    `json:"search,omitempty"`  // of lists
+	Search  string    `json:"search,omitempty"`  // text to search for in a list
 	Owner   string    `json:"owner,omitempty"`   // of tokens
 	Project string    `json:"project,omitempty"` // of tokens
 	Unowned bool      `json:"unowned,omitempty"` // of projects
@@ -17,8 +17,8 @@ type Request struct {
 	Limit   int       `json:"limit,omitempty"`   // of a page
 	Reason  string    `json:"reason,omitempty"`  // of a revocation, or of being read-only
 	Vouched bool      `json:"vouched,omitempty"` // of a recovery
-	On      bool      `json:"on,omitempty"`      // of read-only
-	To      string    `json:"to,omitempty"`      // of registration
+	On      bool      `json:"on,omitempty"`      // turns read-only mode on
+	To      string    `json:"to,omitempty"`      // who may register: "open", "invite" or "default"
 	Text    string    `json:"text,omitempty"`    // of the banner
 	Level   string    `json:"level,omitempty"`   // of the banner
 	Until   time.Time `json:"until,omitzero"`    // of the banner
@@ -29,26 +29,26 @@ type Refusal struct {
 	Error []Problem `json:"error"`
 }
 
-// Problem is one reason of a Refusal.
+// Problem is one reason for a Refusal.
 type Problem struct {
 	Code  string `json:"code"`
-	Field string `json:"field"` // of the Request; "" for all of it
+	Field string `json:"field"` // field of the Request; "" if it is about the whole Request
 	Text  string `json:"text"`
 }
 
 // Propagation says which verifiers have a change.
 type Propagation struct {
-	Connected int      `json:"connected"` // including the server's own
+	Connected int      `json:"connected"` // including the server's own verifier
 	Applied   int      `json:"applied"`
 	Behind    []string `json:"behind"`
 	Away      []string `json:"away"`
 }
 
-// Done is the answer to a command without a result of its own: what it changed.
+// Done is the answer to a command that has no result of its own: it says what was changed.
 type Done struct {
 	Name      string       `json:"name"`
 	Verifiers *Propagation `json:"verifiers,omitempty"`
-	Sessions  *int         `json:"sessions,omitempty"` // how many ended
+	Sessions  *int         `json:"sessions,omitempty"` // how many sessions ended
 	Ends      string       `json:"ends_at,omitempty"`  // when a recovery takes effect
 }
 
@@ -69,7 +69,7 @@ type People struct {
 	Next   string   `json:"next"` // "" on the last page
 }
 
-// PersonDetail is an account with what belongs to it.
+// PersonDetail is an account with its factors, sessions, tokens and projects.
 type PersonDetail struct {
 	Person
 	TOTP       bool     `json:"authenticator_app"`
@@ -77,7 +77,7 @@ type PersonDetail struct {
 	CodesLeft  int      `json:"recovery_codes_left"`
 	Sessions   int      `json:"sessions"`
 	SignedInAt string   `json:"last_signed_in_at"`
-	Tokens     int      `json:"tokens"` // not revoked
+	Tokens     int      `json:"tokens"` // unrevoked tokens
 	Projects   []Member `json:"projects"`
 	Recovery   string   `json:"recovery_ends_at"`
 }
@@ -104,12 +104,12 @@ type Projects struct {
 	Next     string    `json:"next"`
 }
 
-// Token is a token; never its text.
+// Token is a token without its text.
 type Token struct {
 	ID         string   `json:"id"`
 	Label      string   `json:"label"`
 	Owner      string   `json:"owner"`
-	Projects   []string `json:"projects"` // empty: all of its owner's
+	Projects   []string `json:"projects"` // empty: all projects of its owner
 	All        bool     `json:"all_projects"`
 	State      string   `json:"state"` // "active", "expired" or "revoked"
 	CreatedAt  string   `json:"created_at"`
@@ -125,7 +125,7 @@ type Tokens struct {
 	Next   string  `json:"next"`
 }
 
-// Verifier is a verifier; never its secret.
+// Verifier is a verifier without its secret.
 type Verifier struct {
 	ID        string  `json:"id"`
 	Name      string  `json:"name"`
@@ -158,7 +158,7 @@ type Settings struct {
 	Reason        string `json:"read_only_reason"`
 	Registration  string `json:"registration"` // "open" or "invite", the effective setting
 	Configured    bool   `json:"registration_as_configured"`
-	Banner        string `json:"banner"` // "" while none is shown
+	Banner        string `json:"banner"` // "" if no banner is shown
 	BannerLevel   string `json:"banner_level"`
 	BannerUntil   string `json:"banner_until"`
 }

@@ -10,17 +10,17 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// ErrDisk is what a Faulty store fails with.
+// ErrDisk is the error of a Faulty store.
 var ErrDisk = errors.New("the disk fails")
 
-// Faulty is a store whose transactions fail at their Nth access, where N is not
-// 0, and run twice, where Twice is set, as one that meets a conflict does.
+// Faulty is a store whose transactions fail at their Nth access, if N is not 0. If
+// Twice is set, its updates run twice, as they do in a store that meets a conflict.
 type Faulty struct {
 	kv.Store
 	N     int
 	Twice bool
 	Met   bool // the failure happened
-	Cut   int  // where not 0: so many transactions that write commit, the one behind them fails
+	Cut   int  // if greater than 0: this many updates commit, and the next one fails
 }
 
 type access struct {
@@ -63,7 +63,7 @@ func (a *access) Put(key, value []byte) error { return errors.Join(a.fail(), a.T
 
 func (a *access) Delete(key []byte) error { return errors.Join(a.fail(), a.Tx.Delete(key)) }
 
-// reading is the part of an access that a View has.
+// reading makes a kv.Tx of a kv.Reader, so that a View can use access, too.
 type reading struct {
 	kv.Tx
 	kv.Reader
@@ -105,8 +105,8 @@ func (f *Faulty) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	return f.Store.Update(ctx, func(tx kv.Tx) error { return fn(&access{tx, f, f.N}) })
 }
 
-// Failing does something with a failure at its first access, then its second,
-// until there is none.
+// Failing calls do with a failure at its first access to the store, then at its second,
+// and so on until no access fails. Each failure has to be returned and to leave no trace.
 func (h *House) Failing(t *testing.T, f *Faulty, do func() error) {
 	for n := 1; ; n++ {
 		before := h.Fingerprint()
@@ -114,7 +114,7 @@ func (h *House) Failing(t *testing.T, f *Faulty, do func() error) {
 		err := do()
 		met := f.Met
 		f.N = 0
-		if !met { // it has fewer accesses than that
+		if !met { // do has fewer than n accesses
 			if err != nil || n == 1 {
 				t.Errorf("without a failure, after %d: %v", n, err)
 			}
@@ -129,7 +129,7 @@ func (h *House) Failing(t *testing.T, f *Faulty, do func() error) {
 	}
 }
 
-// Fingerprint is the whole content of the store but for sealed bytes.
+// Fingerprint returns the whole content of the store as text.
 func (h *House) Fingerprint() (all string) {
 	h.Helper()
 	h.Check(h.Store.View(h.Context(), func(r kv.Reader) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-// Kinds are the kinds of rows, in their order.
+// Kinds returns the kinds of audit rows, in their order, separated by spaces.
 func Kinds(rows []audit.Event) string {
 	var out []string
 	for _, e := range rows {
@@ -24,7 +24,7 @@ func Kinds(rows []audit.Event) string {
 	return strings.Join(out, " ")
 }
 
-// Labels are those of tokens, in their order.
+// Labels returns the labels of tokens, in their order, separated by spaces.
 func Labels(ts []tokens.Token) string {
 	out := make([]string, len(ts))
 	for i, t := range ts {
@@ -33,7 +33,7 @@ func Labels(ts []tokens.Token) string {
 	return strings.Join(out, " ")
 }
 
-// Together runs functions at the same moment and returns their errors.
+// Together runs functions at the same time and returns their errors.
 func Together(fns ...func() error) []error {
 	errs := make([]error, len(fns))
 	gate := make(chan struct{})
@@ -49,7 +49,7 @@ func Together(fns ...func() error) []error {
 	return errs
 }
 
-// Texts are caveats as text.
+// Texts returns caveats as strings.
 func Texts(cs [][]byte) (out []string) {
 	for _, c := range cs {
 		out = append(out, string(c))
@@ -57,15 +57,15 @@ func Texts(cs [][]byte) (out []string) {
 	return out
 }
 
-// Day is a day.
+// Day is the length of a day.
 const Day = 24 * time.Hour
 
-// In is a store inside one transaction of another, so that a benchmark can
-// fill that one without waiting for a disk ten thousand times.
+// In returns a store whose transactions all run inside tx, so that a benchmark can fill a
+// store without waiting for the disk ten thousand times.
 func In(tx kv.Tx) kv.Store { return within{tx: tx} }
 
 type within struct {
-	kv.Store // nil: the rest is not called
+	kv.Store // nil: other methods are not called
 	tx       kv.Tx
 }
 
@@ -73,14 +73,14 @@ func (w within) View(_ context.Context, fn func(kv.Reader) error) error { return
 func (w within) Update(_ context.Context, fn func(kv.Tx) error) error   { return fn(w.tx) }
 func (w within) Close() error                                           { return nil }
 
-// Report says that there is an error, from any goroutine.
+// Report reports err to t unless it is nil. Any goroutine may call it.
 func Report(t *testing.T, err error) {
 	if err != nil {
 		t.Error(err)
 	}
 }
 
-// Invitations are what they say, sorted.
+// Invitations returns invitations as text, sorted.
 func Invitations(list []projects.Invitation) string {
 	out := make([]string, len(list))
 	for i, inv := range list {

@@ -1,5 +1,5 @@
-// Package issuertest is an issuer on a real store for the tests of its rooms: users, a clock that tests set, a store that
-// fails, a verifier that follows, and checks of what a change wrote down.
+// Package issuertest sets up an issuer on a real store for the tests of its packages. It has users, a clock that tests set,
+// a store that fails, a verifier that follows the issuer, and checks of what a change wrote.
 package issuertest
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-// Who there is, by id; nobody knows NobodyID.
+// The host name of a House, and the ids of its users; no user has NobodyID.
 const (
 	Location = "packages.example.org"
 	AliceID  = "00000000-0000-4000-8000-0000000000aa"
@@ -37,15 +37,15 @@ const (
 	NobodyID = "00000000-0000-4000-8000-0000000000ae"
 )
 
-// Start is a moment with a fraction of a second, as real ones have.
+// Start is the first time of a House's Clock. It has a fraction of a second, as real times do.
 var Start = time.Unix(1800000000, 123456789).UTC()
 
-// Who is a principal as a signed-in person is one.
+// Who returns the principal of a signed-in user.
 func Who(id, name string) ledger.Principal {
 	return ledger.Principal{UserID: id, Username: name, Actor: audit.Actor{IP: "203.0.113.9", Factor: "totp", RequestID: "r1"}}
 }
 
-// The people of a House; Root is an administrator.
+// The users of a House; Root is an administrator.
 var (
 	Alice = Who(AliceID, "alice")
 	Bob   = Who(BobID, "bob")
@@ -53,13 +53,13 @@ var (
 	Root  = func() ledger.Principal { p := Who(RootID, "root"); p.Admin = true; return p }()
 )
 
-// Clock is a time that tests set.
+// Clock is a clock that tests set.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// Now is the time that was set.
+// Now returns the time of the clock.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,18 +73,18 @@ func (c *Clock) Set(t time.Time) {
 	c.now = t
 }
 
-// Add lets time pass.
+// Add moves the clock forward.
 func (c *Clock) Add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
-// Directory is what the room of accounts knows of the users of a House.
+// Directory implements projects.People for the users of a House.
 type Directory struct {
 	Names     map[string]string // id by name
 	Addresses map[string]string // verified address by id
-	Cleared   map[string]uint64 // how often the account was, by id
+	Cleared   map[string]uint64 // how often others were locked out of the account, by id
 }
 
 // Generation implements projects.People.
@@ -107,11 +107,11 @@ type House struct {
 	Store  kv.Store
 	Path   string // of the store's file
 	Clock  *Clock
-	NewID  func() (string, error) // makes ids in place of the ledger
+	NewID  func() (string, error) // makes ids if set
 	People *Directory
 }
 
-// Sealer has always the same key.
+// Sealer returns a sealer that always has the same key.
 func Sealer(t testing.TB) *seal.Sealer {
 	t.Helper()
 	s, err := seal.New([]byte("0123456789abcdef0123456789abcdef"))
@@ -137,14 +137,14 @@ func New(t testing.TB, options ...func(*issuer.Config)) *House {
 	return h
 }
 
-// In is the House for a test within the test that made it.
+// In returns the House for a subtest of the test that made it.
 func (h *House) In(t testing.TB) *House {
 	in := *h
 	in.TB = t
 	return &in
 }
 
-// Open opens the store of the House, which is closed, and makes an issuer on it.
+// Open opens the store of the House, which has to be closed, and makes an issuer on it.
 func (h *House) Open(options ...func(*issuer.Config)) {
 	h.Helper()
 	store, err := boltkv.Open(h.Path, boltkv.Options{})
@@ -159,7 +159,7 @@ func (h *House) Open(options ...func(*issuer.Config)) {
 	for _, o := range options {
 		o(&cfg)
 	}
-	if cfg.Store == kv.Store(store) { // no test double is on top, which may count
+	if cfg.Store == kv.Store(store) { // no option has wrapped the store in a test double, which may count transactions
 		cfg.Store = kvtest.Again(store)
 	}
 	h.Store = store
@@ -167,7 +167,7 @@ func (h *House) Open(options ...func(*issuer.Config)) {
 	h.Check(err)
 }
 
-// Check ends the test where there is an error.
+// Check fails the test at once if err is not nil.
 func (h *House) Check(err error) {
 	h.Helper()
 	if err != nil {
@@ -175,7 +175,7 @@ func (h *House) Check(err error) {
 	}
 }
 
-// Record is what the room of accounts does when a user changes.
+// Record records a new or changed user, as the package that manages accounts does.
 func (h *House) Record(id, name string, frozen bool) {
 	h.Helper()
 	h.Check(h.Store.Update(h.Context(), func(tx kv.Tx) error { return h.Ledger.RecordUser(tx, id, name, frozen) }))
@@ -189,7 +189,7 @@ func (h *House) Project(p ledger.Principal, name string) projects.Project {
 	return out
 }
 
-// Member is AddMember, which is to succeed.
+// Member is AddMember, and fails the test at an error.
 func (h *House) Member(p ledger.Principal, project, userID string, role projects.Role) {
 	h.Helper()
 	_, err := h.AddMember(h.Context(), p, project, userID, role)
@@ -204,7 +204,7 @@ func (h *House) Mint(p ledger.Principal, req tokens.MintRequest) tokens.Minted {
 	return out
 }
 
-// Revision is that of the last change.
+// Revision returns the revision of the last change.
 func (h *House) Revision() uint64 {
 	h.Helper()
 	pos, err := h.Followers.Position(h.Context())
@@ -212,7 +212,7 @@ func (h *House) Revision() uint64 {
 	return pos.Revision
 }
 
-// After is where a verifier stands that has applied a revision of the present history.
+// After returns the position of a verifier that has applied a revision of the current history.
 func (h *House) After(revision uint64) feed.Position {
 	h.Helper()
 	at, err := h.Followers.Position(h.Context())
@@ -224,28 +224,28 @@ func (h *House) After(revision uint64) feed.Position {
 	return at
 }
 
-// Changes is that of the service, after a revision of the present history.
+// Changes calls Followers.Changes for the changes after a revision of the current history.
 func (h *House) Changes(ctx context.Context, after uint64, limit int) ([]feed.ChangeSet, error) {
 	h.Helper()
 	return h.Service.Followers.Changes(ctx, h.After(after), limit)
 }
 
-// ForAll is a request for a token to all projects that never expires.
+// ForAll returns a request for a token that is for all projects and never expires.
 func ForAll(label string) tokens.MintRequest {
 	return tokens.MintRequest{Label: label, Scope: tokens.ScopeAll, Life: tokens.LifeNever}
 }
 
-// ForSome is a request for a token to some projects that lives for 30 days.
+// ForSome returns a request for a token that is for some projects and lives 30 days.
 func ForSome(label string, projects ...string) tokens.MintRequest {
 	return tokens.MintRequest{Label: label, Scope: tokens.ScopeChosen, Projects: projects, Life: tokens.Life30}
 }
 
-// AddMember gives a user a role in a project that p owns, with what an accepted invitation writes.
+// AddMember gives a user a role in a project that p owns, and writes what an accepted invitation writes.
 func (h *House) AddMember(ctx context.Context, p ledger.Principal, project, userID string, role projects.Role) (uint64, error) {
 	return AddMember(ctx, h.Service, p, project, userID, role)
 }
 
-// AddMember is House.AddMember on another Service.
+// AddMember is House.AddMember for any Service.
 func AddMember(ctx context.Context, s *issuer.Service, p ledger.Principal, project, userID string, role projects.Role) (uint64, error) {
 	return s.Projects.Manage(ctx, p, project, func(c *ledger.Change, rec projects.Record) error {
 		user, err := ledger.ReadUser(c, userID)
@@ -275,7 +275,7 @@ func AddMember(ctx context.Context, s *issuer.Service, p ledger.Principal, proje
 	})
 }
 
-// rows are the kinds of the audit rows that do writes.
+// Rows returns the audit rows that do writes.
 func (h *House) Rows(do func()) (out []audit.Event) {
 	h.Helper()
 	before := len(h.Trail().Rows)
@@ -291,7 +291,7 @@ func (h *House) Deletes(p ledger.Principal, project string) tokens.Deletion {
 	return d
 }
 
-// verifier registers one and signs it in.
+// Verifier registers a verifier, and returns it with its secret.
 func (h *House) Verifier(name string) (followers.Verifier, string) {
 	h.Helper()
 	v, secret, err := h.Followers.RegisterVerifier(h.Context(), Root, name)
@@ -307,7 +307,7 @@ func (h *House) Invite(p ledger.Principal, project, to string, role projects.Rol
 	return out
 }
 
-// Pending lists the invitations to a project, in the words of who invites.
+// Pending returns the invitations to a project as text, as its owner p sees them.
 func (h *House) Pending(p ledger.Principal, project string) string {
 	h.Helper()
 	list, err := h.Projects.Invitations(h.Context(), p, project)
@@ -315,7 +315,7 @@ func (h *House) Pending(p ledger.Principal, project string) string {
 	return Invitations(list)
 }
 
-// Offered lists what somebody can accept.
+// Offered returns the invitations that p can accept as text.
 func (h *House) Offered(p ledger.Principal) string {
 	h.Helper()
 	list, err := h.Projects.InvitationsFor(h.Context(), p)
@@ -323,11 +323,12 @@ func (h *House) Offered(p ledger.Principal) string {
 	return Invitations(list)
 }
 
-// rows are the kinds of audit rows that the tests of a package wrote.
+// rows collects the kinds of audit rows that the tests of a package write.
 var rows audittest.Coverage
 
-// Watch counts the rows of a store that is no House's.
+// Watch collects the kinds of rows of a store that does not belong to a House.
 func Watch(t testing.TB, store func() kv.Store) { rows.Watch(t, store) }
 
-// Main is the TestMain of a room's tests: each kind of row that the room writes is written by one of them.
+// Main runs the tests of a package for its TestMain. For each kind of audit row that the package writes, one of them has to
+// write one; room is the name of the package in audit.Kind.
 func Main(m *testing.M, room string) int { return rows.Run(m, room) }

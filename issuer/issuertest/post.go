@@ -11,16 +11,16 @@ import (
 	"github.com/rind-dev/rind/issuer"
 )
 
-// Post is what the people of a House hear of.
+// Post reads the notices to the users of a House.
 type Post struct {
 	of   *House
 	skew time.Duration
 }
 
-// PostOf is the post of a House that was made with [WithNotices].
+// PostOf returns the Post of a House that was made with [WithNotices].
 func PostOf(h *House) *Post { return &Post{of: h} }
 
-// WithNotices is the option that makes people hear of things.
+// WithNotices is the option that makes a House store notices to its users.
 func WithNotices(c *issuer.Config) {
 	c.Notices = notices.New(c.Store, c.Clock, nil)
 }
@@ -32,7 +32,8 @@ func (p *Post) Restart() {
 	p.of.Open(WithNotices)
 }
 
-// Told is what people are to hear of since it was asked last: "kind user label".
+// Notices returns the notices since its last call, sorted, each as "kind user label", or with the
+// project if there is no label.
 func (p *Post) Notices() (out []string) {
 	p.of.Helper()
 	for _, n := range p.Heard() {
@@ -47,10 +48,10 @@ func (p *Post) Notices() (out []string) {
 	return out
 }
 
-// Heard takes the notices that wait out of the store.
+// Heard takes all waiting notices out of the store, and returns them.
 func (p *Post) Heard() (out []notices.Notice) {
 	p.of.Helper()
-	p.skew += time.Hour // no mail is so recent that it counts
+	p.skew += time.Hour // so that no earlier mail is recent enough to delay these
 	far := notices.New(p.of.Store, func() time.Time { return p.of.Clock.Now().Add(p.skew) }, nil)
 	_, err := far.Pass(p.of.Context(), func(_ context.Context, b notices.Batch) (func(kv.Tx) error, error) {
 		out = append(out, b.Notices...)
@@ -60,7 +61,7 @@ func (p *Post) Heard() (out []notices.Notice) {
 	return out
 }
 
-// WantNotices holds Told against what is wanted.
+// WantNotices checks that Notices returns want.
 func (p *Post) WantNotices(want ...string) {
 	p.of.Helper()
 	if got := p.Notices(); !slices.Equal(got, want) {

@@ -19,13 +19,13 @@ type Logged struct {
 	Refs []struct{ Kind, ID string }
 }
 
-// Trail is all that was written down so far.
+// Trail holds all audit rows and all entries of the change log.
 type Trail struct {
 	Rows []audit.Event // oldest first
 	Log  []Logged
 }
 
-// Trail is all that was written down so far.
+// Trail reads the Trail of the House.
 func (h *House) Trail() (t Trail) {
 	h.Helper()
 	h.Check(h.Store.View(h.Context(), func(r kv.Reader) (err error) {
@@ -35,7 +35,7 @@ func (h *House) Trail() (t Trail) {
 	return t
 }
 
-// ReadTrail is Trail within a transaction.
+// ReadTrail reads the Trail in a transaction.
 func ReadTrail(r kv.Reader) (t Trail, err error) {
 	t.Rows, err = audit.All(r, 0, 0)
 	if err != nil {
@@ -56,9 +56,9 @@ func ReadTrail(r kv.Reader) (t Trail, err error) {
 	return t, nil
 }
 
-// Wrote runs do, which is to succeed, and holds what it wrote down against want:
-// the audit rows as "kind account project", then, if anything changed, a line
-// "log kind id …" for each entry of the change log. names stand for ids.
+// Wrote runs do, which has to succeed, and compares what it wrote with want: the audit
+// rows as "kind account project", then a line "log kind id …" for each new entry of the
+// change log. The lines have the keys of names in place of the ids.
 func (h *House) Wrote(names map[string]string, do func() error, want ...string) []audit.Event {
 	h.Helper()
 	before := h.Trail()
@@ -96,8 +96,8 @@ func (h *House) Wrote(names map[string]string, do func() error, want ...string) 
 	return rows
 }
 
-// Refused runs do, which is to fail with want, and sees that nothing was written.
-// want is an error, or a text like "label: label_required; life: life_required".
+// Refused runs do, which has to fail with want, and checks that it wrote nothing. want
+// is an error, or a text like "label: label_required; life: life_required".
 func (h *House) Refused(want any, do func() error) {
 	h.Helper()
 	before := h.Trail()

@@ -12,7 +12,7 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// Follow gives the House a verifier that keeps up with it, as a server has one.
+// Follow gives the House a verifier that follows it, as the one in a server does.
 func (h *House) Follow() *Verifying {
 	h.Helper()
 	keys, err := rootkeys.Open(filepath.Join(h.TempDir(), "rootkeys.db"), rootkeys.Options{Key: make([]byte, rootkeys.KeySize)})
@@ -36,8 +36,9 @@ type Verifying struct {
 	Checker  *verifier.Verifier
 }
 
-// Expect checks an upload to a project, once the verifier knows all that was
-// committed: want is "" for allow, else the reasons in their order.
+// Expect checks an upload to a project, once the verifier has all committed changes.
+// Without want, the upload has to be allowed; otherwise want are the reasons of the
+// denial in their order.
 func (v *Verifying) Expect(text, project string, want ...caveats.Reason) {
 	v.Helper()
 	v.Check(v.Follower.CatchUp(v.Context(), v.Revision()))
@@ -62,8 +63,8 @@ func (v *Verifying) Expect(text, project string, want ...caveats.Reason) {
 	}
 }
 
-// Denied is the sentence of a denial of an upload, once the verifier knows all that
-// was committed.
+// Denied returns the sentence of the denial of an upload, once the verifier has all
+// committed changes.
 func (v *Verifying) Denied(text, project string) string {
 	v.Helper()
 	v.Check(v.Follower.CatchUp(v.Context(), v.Revision()))

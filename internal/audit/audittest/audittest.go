@@ -1,5 +1,5 @@
-// Package audittest holds the tests of a room to its rows of the audit trail: each kind
-// that the room writes is written by a test of it.
+// Package audittest checks that the tests of a package cover its rows in the audit trail: for each
+// kind of row that the package writes, one of its tests has to write one.
 package audittest
 
 import (
@@ -16,15 +16,15 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Coverage is the kinds of rows that were seen in the stores of tests. Its methods may
-// be called by several goroutines.
+// Coverage collects the kinds of rows in the stores of tests. Several goroutines may call its
+// methods.
 type Coverage struct {
 	mu   sync.Mutex
 	seen map[string]bool
 }
 
-// Watch records the kinds in a store when t ends. Call it after whatever closes the store, so
-// that it runs before that; a store that is already closed is skipped.
+// Watch collects the kinds of rows in a store when t ends. Call it after the t.Cleanup that
+// closes the store, so that it runs before that; it skips a store that is already closed.
 func (c *Coverage) Watch(t testing.TB, store func() kv.Store) {
 	t.Cleanup(func() {
 		err := store().View(context.Background(), func(r kv.Reader) error {
@@ -39,7 +39,7 @@ func (c *Coverage) Watch(t testing.TB, store func() kv.Store) {
 			}
 			for _, p := range pairs {
 				var e audit.Event
-				if json.Unmarshal(p.Value, &e) == nil { // tests damage rows too
+				if json.Unmarshal(p.Value, &e) == nil { // some tests damage rows
 					c.seen[e.Kind] = true
 				}
 			}
@@ -51,8 +51,9 @@ func (c *Coverage) Watch(t testing.TB, store func() kv.Store) {
 	})
 }
 
-// Run runs the tests of a room and returns the exit code. Where all of them ran, and
-// passed, each kind of row that the room writes must have been seen.
+// Run runs the tests of a package, which room names as in audit.Kind, and returns the exit code. If
+// all of them ran and passed, the exit code is 1 unless they wrote every kind of row that the package
+// writes.
 func (c *Coverage) Run(m *testing.M, room string) int {
 	code := m.Run()
 	if code != 0 || !whole() {
@@ -78,7 +79,7 @@ func (c *Coverage) Run(m *testing.M, room string) int {
 	return code
 }
 
-// whole reports whether all tests were asked for.
+// whole reports whether the flags ask for all tests.
 func whole() bool {
 	for _, name := range []string{"test.run", "test.skip", "test.list", "test.fuzz", "test.bench"} {
 		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {

@@ -9,13 +9,13 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// errAgain is what the calls of a run return that is thrown away.
+// errAgain is the error of calls in a run that is thrown away.
 var errAgain = errors.New("kvtest: the connection was lost in the middle of a transaction; it runs again")
 
-// Again returns a store on top of s that runs each function of a transaction twice, as a store
-// does that meets a conflict or loses its connection: the first run is cut short by an error at some call, or
-// comes to its end, and is thrown away. Suites of rooms run on it, so that a function
-// that changes what is outside is found. Where a run is cut is the same in each process.
+// Again returns a store on top of s that runs the function of each transaction twice, like a
+// store that meets a conflict or loses its connection. The first run, which an error at some call
+// may cut short, is undone. Test suites of other packages run on it, to find functions that
+// change something outside the transaction. The random places of the cuts have a fixed seed.
 func Again(s kv.Store) kv.Store {
 	return &again{Store: s, random: rand.New(rand.NewPCG(1, 2))}
 }
@@ -26,11 +26,11 @@ type again struct {
 	random *rand.Rand
 }
 
-// calls is after how many calls the first run is cut short.
+// calls returns how many calls the first run makes before it is cut short.
 func (a *again) calls() *int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	n := 1 << 30 // not at all
+	n := 1 << 30 // never cut short
 	if a.random.IntN(2) == 0 {
 		n = 1 + a.random.IntN(30)
 	}

@@ -44,7 +44,8 @@ func testGetMany(t *testing.T, s kv.Store) {
 	})
 }
 
-// testEach walks over more than one call may return, of small values and of the largest.
+// testEach walks over more pairs than one call may return, with small values and with the
+// largest.
 func testEach(t *testing.T, s kv.Store) {
 	const small, large = kv.MaxRead + 50, kv.MaxReadBytes/kv.MaxValue + 3
 	keys := manyKeys(small)
@@ -131,7 +132,8 @@ func testReadsTooLarge(t *testing.T, s kv.Store, keys []string) {
 	})
 }
 
-// testReadBounds: a transaction's own writes count as what is stored.
+// testReadBounds checks that a transaction's own writes count like stored pairs for the
+// bounds of reads.
 func testReadBounds(t *testing.T, s kv.Store) {
 	keys := manyKeys(kv.MaxRead + 1)
 	update(t, s, func(tx kv.Tx) error {
@@ -154,8 +156,8 @@ func testReadBounds(t *testing.T, s kv.Store) {
 	})
 }
 
-// testTxBounds: a transaction that is too large fails, whatever its function says, and the
-// store goes on; one at the bound is kept.
+// testTxBounds checks that a transaction that is too large fails, whatever its function
+// returns, and that the store goes on working; a transaction at the bound is committed.
 func testTxBounds(t *testing.T, s kv.Store) {
 	put(t, s, "old")
 	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
@@ -175,7 +177,7 @@ func testTxBounds(t *testing.T, s kv.Store) {
 			if err := tx.Put([]byte("later"), nil); !errors.Is(err, kv.ErrTooLarge) {
 				t.Errorf("%s: Put after it: %v, want ErrTooLarge", what, err)
 			}
-			return nil // a function that looks away
+			return nil // a function that ignores the error
 		})
 		if !errors.Is(first, kv.ErrTooLarge) || !errors.Is(err, kv.ErrTooLarge) {
 			t.Errorf("%s: %v and %v, want ErrTooLarge", what, first, err)

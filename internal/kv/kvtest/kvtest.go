@@ -1,5 +1,5 @@
-// Package kvtest is the conformance suite of kv: what every implementation must
-// do, beyond what the compiler checks.
+// Package kvtest is the conformance suite of kv: it tests what every implementation
+// must do, beyond what the compiler checks.
 //
 // An implementation runs it from a test of its own:
 //
@@ -7,9 +7,9 @@
 //		kvtest.Run(t, func(t *testing.T) kv.Store { … })
 //	}
 //
-// The suite holds an implementation to the promises of package kv and to nothing
-// more: it allows that a transaction's function runs more than once, and that
-// transactions run at the same time.
+// The suite tests the promises of package kv and nothing more: it allows an
+// implementation to run the function of a transaction more than once, and to run
+// transactions at the same time.
 package kvtest
 
 import (
@@ -43,7 +43,7 @@ type testCase struct {
 	run  func(t *testing.T, s kv.Store)
 }
 
-// onlyOne are the cases that are about one handle.
+// onlyOne are the cases that only Run has, not RunTwo: they need a single handle.
 var onlyOne = []testCase{{"Stamp", testStamp}}
 
 func cases() []testCase {
@@ -115,7 +115,7 @@ func put(t testing.TB, s kv.Store, keys ...string) {
 	})
 }
 
-// dump is all keys of the store, in its order.
+// dump returns all keys of the store, in its order.
 func dump(t testing.TB, s kv.Store) []string {
 	t.Helper()
 	var keys []string
@@ -126,7 +126,7 @@ func dump(t testing.TB, s kv.Store) []string {
 	return keys
 }
 
-// scan is the keys of a Scan.
+// scan returns the keys of a Scan.
 func scan(r kv.Reader, prefix string, after []byte, limit int, reverse bool) ([]string, error) {
 	pairs, err := r.Scan([]byte(prefix), after, limit, reverse)
 	if err != nil {
@@ -167,7 +167,7 @@ func wantKeys(t testing.TB, s kv.Store, want ...string) {
 	}
 }
 
-// soon fails the test where done is not closed in time.
+// soon fails the test if done is not closed in time.
 func soon(t testing.TB, done <-chan struct{}, what string) {
 	t.Helper()
 	select {

@@ -31,7 +31,7 @@ func testModel(t *testing.T, open func(t *testing.T) kv.Store) {
 	})
 }
 
-// empty deletes all that is in a store.
+// empty deletes everything in a store.
 func empty(tx kv.Tx) error {
 	for p, err := range kv.Each(tx, nil, nil, false) {
 		if err != nil {
@@ -76,7 +76,7 @@ func modelOperation(rt *rapid.T, tx kv.Tx, m map[string]string) error {
 		k, v := drawKey(rt), rapid.StringN(0, 40, 2000).Draw(rt, "value")
 		m[k] = v
 		return tx.Put([]byte(k), []byte(v))
-	case "fill": // so many that they need pages of their own
+	case "fill": // enough keys to need pages of their own
 		k := drawKey(rt)
 		for i := range rapid.IntRange(1, 300).Draw(rt, "n") {
 			key := fmt.Sprintf("%s/%04d", k, i)
@@ -148,7 +148,7 @@ func modelScan(rt *rapid.T, r kv.Reader, m map[string]string) error {
 	return nil
 }
 
-// drawKey makes keys that often meet and that lie around each other's edges.
+// drawKey makes keys that often collide, or sort right next to each other.
 func drawKey(rt *rapid.T) string {
 	return rapid.StringOfN(rapid.RuneFrom([]rune("ab")), 1, 3, -1).Draw(rt, "key") +
 		rapid.SampledFrom([]string{"", "", "/0007", "\x00", "\xff", "\xff\xff", "/0150"}).Draw(rt, "tail")

@@ -49,7 +49,7 @@ func testScan(t *testing.T, s kv.Store) {
 	view(t, s, check)
 }
 
-// filter is what Scan must return, found the slow way; keys are sorted.
+// filter returns what Scan must return, computed the slow way; keys are sorted.
 func filter(keys []string, prefix string, after []byte, limit int, reverse bool) []string {
 	var out []string
 	for _, k := range keys {
@@ -118,8 +118,8 @@ func testScanOwnWrites(t *testing.T, s kv.Store) {
 	wantKeys(t, s, "p/1", "p/25", "p/3")
 }
 
-// testScanManyPages walks a store larger than any page or batch, in pages of
-// its own as a list on a screen does.
+// testScanManyPages walks through a store larger than any page or batch of an
+// implementation, page by page as a list on a screen does.
 func testScanManyPages(t *testing.T, s kv.Store) {
 	keys := manyKeys(5000)
 	put(t, s, keys...)
@@ -150,8 +150,8 @@ func testScanManyPages(t *testing.T, s kv.Store) {
 	}
 }
 
-// testScanAfterDeletes scans in a transaction that has emptied whole stretches
-// of a large store: at its beginning, in the middle and at the end.
+// testScanAfterDeletes scans in a transaction that has deleted whole ranges of a
+// large store: at the beginning, in the middle and at the end.
 func testScanAfterDeletes(t *testing.T, s kv.Store) {
 	keys := manyKeys(5000)
 	put(t, s, keys...)

@@ -12,10 +12,10 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// errTaken is the answer of a rule that another transaction got ahead of.
+// errTaken is the error of a transaction that another one got ahead of.
 var errTaken = errors.New("kvtest: taken")
 
-// together runs f n times at once and returns the errors; the context ends what hangs.
+// together runs f n times at once and returns the errors; the context ends calls that hang.
 func together(n int, f func(ctx context.Context, i int) error) []error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -33,7 +33,7 @@ func together(n int, f func(ctx context.Context, i int) error) []error {
 	return errs
 }
 
-// testCounters adds to one number from many goroutines: no addition is lost.
+// testCounters adds to one number from many goroutines; no addition may be lost.
 func testCounters(t *testing.T, s kv.Store) {
 	const workers, each = 16, 10
 	var commits atomic.Int64
@@ -58,7 +58,7 @@ func testCounters(t *testing.T, s kv.Store) {
 	}
 }
 
-// add adds to the number under key; none is 0.
+// add adds to the number under key; a missing number counts as 0.
 func add(tx kv.Tx, key string, by int) error {
 	v, err := tx.Get([]byte(key))
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
@@ -74,8 +74,8 @@ func add(tx kv.Tx, key string, by int) error {
 	return tx.Put([]byte(key), []byte(strconv.Itoa(n+by)))
 }
 
-// testWriteSkew lets two owners leave a project at once, each seeing the other
-// one: snapshot isolation lets both go, serializability only one.
+// testWriteSkew lets two owners leave a project at once, if each sees that the other
+// is still there. Snapshot isolation lets both go, serializability only one.
 func testWriteSkew(t *testing.T, s kv.Store) {
 	for round := range 25 {
 		owners := []string{fmt.Sprintf("owner/%d/ada", round), fmt.Sprintf("owner/%d/bob", round)}
@@ -96,7 +96,7 @@ func testWriteSkew(t *testing.T, s kv.Store) {
 	}
 }
 
-// testUniqueIndex lets 32 goroutines take one name.
+// testUniqueIndex lets 32 goroutines take one name; only one of them may get it.
 func testUniqueIndex(t *testing.T, s kv.Store) {
 	const n = 32
 	for round := range 5 {
@@ -126,8 +126,8 @@ func testUniqueIndex(t *testing.T, s kv.Store) {
 	}
 }
 
-// testPhantoms lets 16 goroutines each add to a list that has room for 5: a
-// transaction that scanned must notice keys that were not there.
+// testPhantoms lets 16 goroutines add to a list that has room for 5: a transaction
+// must notice new keys in a range that it has scanned.
 func testPhantoms(t *testing.T, s kv.Store) {
 	errs := together(16, func(ctx context.Context, i int) error {
 		return s.Update(ctx, func(tx kv.Tx) error {
@@ -149,7 +149,7 @@ func testPhantoms(t *testing.T, s kv.Store) {
 	}
 }
 
-// count counts the errors that are want, and fails at others.
+// count counts the errors that are want, and fails the test at others.
 func count(t *testing.T, errs []error, want error) (n int) {
 	t.Helper()
 	for _, err := range errs {
@@ -162,8 +162,8 @@ func count(t *testing.T, errs []error, want error) (n int) {
 	return n
 }
 
-// testViewIsOneMoment moves an amount between two accounts while readers add
-// them up, by Get and by Scan.
+// testViewIsOneMoment moves amounts between two accounts while readers add up both
+// balances, by Get and by Scan.
 func testViewIsOneMoment(t *testing.T, s kv.Store) {
 	update(t, s, func(tx kv.Tx) error { return errors.Join(add(tx, "sum/a", 100), add(tx, "sum/b", 100)) })
 	var stop atomic.Bool

@@ -11,10 +11,10 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// errUndo is an error of the tests' own that undoes a transaction.
+// errUndo is the error with which the tests undo a transaction.
 var errUndo = errors.New("kvtest: undo this")
 
-// spoilAll writes, overwrites and deletes; nothing of it may stay.
+// spoilAll writes, overwrites and deletes; none of it may stay.
 func spoilAll(tx kv.Tx) error {
 	return errors.Join(tx.Put([]byte("new"), []byte("new")), tx.Put([]byte("old"), []byte("changed")), tx.Delete([]byte("other")))
 }
@@ -72,7 +72,7 @@ func panicOf(f func()) (p any) {
 	return nil
 }
 
-// testGoexitRollsBack ends the goroutine inside of a transaction, as t.FailNow does.
+// testGoexitRollsBack ends the goroutine inside a transaction, as t.FailNow does.
 func testGoexitRollsBack(t *testing.T, s kv.Store) {
 	put(t, s, "old", "other")
 	done := make(chan struct{})
@@ -135,7 +135,7 @@ func testOnCommitFailure(t *testing.T, s kv.Store) {
 			panic("undo this")
 		})
 	})
-	put(t, s, "later") // a later success is not theirs
+	put(t, s, "later") // the success of another transaction must not call them
 }
 
 // testUseAfterEnd keeps a Tx and a Reader beyond their transactions.
@@ -189,9 +189,9 @@ func testContextDone(t *testing.T, s kv.Store) {
 	}
 }
 
-// testContextWaiting lets a transaction wait behind another one and cancels it.
-// A store that runs transactions side by side commits it before that, which is
-// as good: what may not happen is that it hangs, or reports what is not so.
+// testContextWaiting lets a transaction wait for another one and cancels it. A store
+// that runs transactions side by side may commit it before that, which is just as good.
+// It must not hang, or report a result that is not true.
 func testContextWaiting(t *testing.T, s kv.Store) {
 	holding, release, first := make(chan struct{}, 1), make(chan struct{}), make(chan error, 1)
 	go func() {

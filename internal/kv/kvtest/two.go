@@ -12,9 +12,9 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// RunTwo runs the suite on two handles of one store, as two processes have them: each
-// transaction goes to the other handle than the one before. Then come the tests of what
-// one handle owes the other. Each call of open returns two handles of a new, empty store; RunTwo closes them.
+// RunTwo runs the suite on two handles of one store, as two processes have them: the
+// transactions alternate between the handles. Then it runs tests of how the handles affect
+// each other. Each call of open returns two handles of a new, empty store; RunTwo closes them.
 func RunTwo(t *testing.T, open func(t *testing.T) (a, b kv.Store)) {
 	both := func(t *testing.T) kv.Store {
 		a, b := open(t)
@@ -45,7 +45,7 @@ func RunTwo(t *testing.T, open func(t *testing.T) (a, b kv.Store)) {
 	}
 }
 
-// alternating is two handles in turn.
+// alternating is a store that uses two handles in turn.
 type alternating struct {
 	handles [2]kv.Store
 	n       atomic.Uint64
@@ -75,8 +75,8 @@ func (s *alternating) Close() error {
 	return errors.Join(s.handles[0].Close(), s.handles[1].Close())
 }
 
-// testAcknowledged: what one handle has acknowledged, each kind of transaction of the other sees that
-// begins afterwards, also where others of it are under way.
+// testAcknowledged checks that, once one handle has acknowledged a write, every kind of transaction
+// that begins on the other handle sees it, even while other transactions are under way there.
 func testAcknowledged(t *testing.T, a, b kv.Store) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
 	defer cancel()
@@ -130,7 +130,7 @@ func testAcknowledged(t *testing.T, a, b kv.Store) {
 	}
 }
 
-// testNobodyStarves: a handle whose transactions are long gets its turn beside one that writes all the time.
+// testNobodyStarves checks that a handle with long transactions gets its turn beside one that writes all the time.
 func testNobodyStarves(t *testing.T, a, b kv.Store) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
 	defer cancel()
@@ -155,7 +155,7 @@ func testNobodyStarves(t *testing.T, a, b kv.Store) {
 			if err := add(tx, "hot", 1); err != nil {
 				return err
 			}
-			time.Sleep(5 * time.Millisecond) // longer than a transaction of the other
+			time.Sleep(5 * time.Millisecond) // longer than a transaction of the other handle
 			return add(tx, "slow", 1)
 		}); err != nil {
 			t.Fatalf("the slow handle: %v", err)
@@ -185,8 +185,8 @@ func testWatchOther(t *testing.T, a, b kv.Store) {
 	}
 }
 
-// testSuperseded: who has the store in hand by another stamp reads and writes nothing more, also in a
-// transaction that has begun.
+// testSuperseded checks that a handle that opened the store with an older stamp can no longer read or
+// write, not even in a transaction that has begun.
 func testSuperseded(t *testing.T, a, b kv.Store) {
 	put(t, a, "k")
 	put(t, b, "other")

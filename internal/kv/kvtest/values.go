@@ -32,7 +32,7 @@ func testPutGetDelete(t *testing.T, s kv.Store) {
 	})
 	wantGet(t, s, "a", "missing")
 	wantKeys(t, s)
-	update(t, s, func(tx kv.Tx) error { // the last word of a transaction counts
+	update(t, s, func(tx kv.Tx) error { // the last write of a transaction counts
 		return errors.Join(tx.Put([]byte("b"), []byte("1")), tx.Delete([]byte("b")), tx.Put([]byte("b"), []byte("2")),
 			tx.Put([]byte("c"), []byte("1")), tx.Delete([]byte("c")))
 	})
@@ -74,7 +74,7 @@ func testEmptyValue(t *testing.T, s kv.Store) {
 func testBinaryKeys(t *testing.T, s kv.Store) {
 	keys := []string{"\x00", "\x00\x00", "\x00\xff", "a", "a\x00", "a\x00b", "a/", "b", "\x80", "\xff", "\xff\x00", "\xff\xff"}
 	put(t, s, keys...)
-	wantKeys(t, s, keys...) // they are listed in the order of their bytes
+	wantKeys(t, s, keys...) // sorted by their bytes
 	for _, k := range keys {
 		wantGet(t, s, k, k)
 	}
@@ -108,7 +108,7 @@ func testLimits(t *testing.T, s kv.Store) {
 				return fmt.Errorf("scan of a long prefix: %w", err)
 			}
 		}
-		// A refusal undoes nothing else and leaves the transaction usable.
+		// A refused write undoes nothing else, and the transaction stays usable.
 		return errors.Join(tx.Put(longest, []byte("v")), tx.Put([]byte("k"), largest))
 	})
 	wantGet(t, s, string(longest), "v")
@@ -147,7 +147,8 @@ func testJSON(t *testing.T, s kv.Store) {
 	})
 }
 
-// testSlices changes each slice that was given or returned: the store must not notice.
+// testSlices changes every slice that it gave to the store or got from it. The store must not
+// notice.
 func testSlices(t *testing.T, s kv.Store) {
 	var kept []byte
 	var pairs []kv.Pair
@@ -189,7 +190,7 @@ func testSlices(t *testing.T, s kv.Store) {
 	spoil(kept)
 	spoil(pairs[0].Key)
 	spoil(pairs[0].Value)
-	_ = append(pairs[0].Key, "more"...) // must not run into the value beside it
+	_ = append(pairs[0].Key, "more"...) // must not overwrite the value next to it
 	wantGet(t, s, "key", "other")
 	wantKeys(t, s, "key")
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// watched watches from another goroutine for what is above a version.
+// watched watches, from another goroutine, for a version above after.
 func watched(s kv.Store, after uint64) <-chan uint64 {
 	out := make(chan uint64, 1)
 	go func() {
@@ -90,12 +90,12 @@ func testStamp(t *testing.T, s kv.Store) {
 		}
 	}
 	next := kv.Stamp{Generation: 3, Layout: kv.Layout + 1}
-	for range 2 { // the same again is no error
+	for range 2 { // setting the same stamp again is no error
 		if err := s.Restamp(t.Context(), next); err != nil || stamp() != next {
 			t.Errorf("Restamp: %v, and it has %+v", err, stamp())
 		}
 	}
-	put(t, s, "k") // who gave the stamp goes on
+	put(t, s, "k") // the handle that set the stamp goes on working
 	wantKeys(t, s, "k")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -1,5 +1,5 @@
-// Package mailtest is a real SMTP server on the loopback, for tests of what
-// sends mail.
+// Package mailtest runs a real SMTP server on the loopback interface, for tests of
+// code that sends mail.
 package mailtest
 
 import (
@@ -22,19 +22,19 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// Config makes a server other than the default, which offers STARTTLS and takes
-// mail from everybody.
+// Config changes the default behavior of a server, which is to offer STARTTLS and
+// accept mail from everybody.
 type Config struct {
 	ImplicitTLS        bool              // speak TLS from the first byte
-	NoTLS              bool              // offer no STARTTLS
-	Username, Password string            // require to sign in, by AUTH PLAIN
-	Silent             bool              // take connections and never say a word
-	Reject             func() error      // asked before a message is taken; an *smtp.SMTPError is said as it is
-	Stall              chan struct{}     // a message is answered only when this is closed
-	StallTo            func(string) bool // the recipients whom Stall concerns; nil: all
-	Address            string            // where it listens; "" for a free port of the loopback
+	NoTLS              bool              // don't offer STARTTLS
+	Username, Password string            // require clients to sign in with AUTH PLAIN
+	Silent             bool              // accept connections, but never send anything
+	Reject             func() error      // called before a message is accepted; an *smtp.SMTPError is sent as it is
+	Stall              chan struct{}     // a message is answered only once this is closed
+	StallTo            func(string) bool // the recipients to whom Stall applies; nil: all
+	Address            string            // where it listens; "" for a free port on the loopback interface
 	DropAfterData      bool              // hang up right after a message was accepted
-	CertificateHost    string            // whose certificate it shows; "" for its own
+	CertificateHost    string            // the host in the certificate; "" for the server's own
 }
 
 // Server is a running server. It stops when the test ends.
@@ -43,14 +43,14 @@ type Server struct {
 	Host   string         // "127.0.0.1"
 	Port   int            //
 	Roots  *x509.CertPool // trusts the server's certificate
-	CAFile string         // the same as a PEM file
+	CAFile string         // path of the same as a PEM file
 
 	cfg      Config
 	tls      *tls.Config
 	mu       sync.Mutex
 	messages []Message
-	taken    int           // how many of messages Next has returned
-	arrived  chan struct{} // closed, and made anew, when a message arrives
+	taken    int           // how many messages Next has returned
+	arrived  chan struct{} // closed and replaced when a message arrives
 }
 
 // Start starts a server that offers STARTTLS.
@@ -105,7 +105,7 @@ func (s *Server) serve(t testing.TB, listener net.Listener) {
 	}))
 	server.Domain = "mailtest.invalid"
 	server.MaxMessageBytes = 4 << 20
-	server.AllowInsecureAuth = true // a client that sends a password in the clear is to be seen doing it
+	server.AllowInsecureAuth = true // so that tests notice a client that sends a password in the clear
 	server.ErrorLog = quiet{}
 	switch {
 	case s.cfg.ImplicitTLS:
@@ -118,10 +118,10 @@ func (s *Server) serve(t testing.TB, listener net.Listener) {
 		defer close(done)
 		server.Serve(listener)
 	}()
-	t.Cleanup(func() { listener.Close(); server.Close(); <-done }) // Close alone misses a listener that Serve has not seen yet
+	t.Cleanup(func() { listener.Close(); server.Close(); <-done }) // server.Close alone misses a listener that Serve has not seen yet
 }
 
-// keepSilent takes connections and leaves them waiting until the test ends.
+// keepSilent accepts connections and leaves them waiting until the test ends.
 func (s *Server) keepSilent(t testing.TB, listener net.Listener) {
 	done := make(chan struct{})
 	go func() {
@@ -137,15 +137,15 @@ func (s *Server) keepSilent(t testing.TB, listener net.Listener) {
 	t.Cleanup(func() { listener.Close(); <-done })
 }
 
-// Messages are those that the server has accepted, in the order in which they came.
+// Messages returns the messages that the server has accepted, in the order of their arrival.
 func (s *Server) Messages() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Message(nil), s.messages...)
 }
 
-// Next is the first message that Next has not returned before. It waits for one,
-// and fails the test where none comes within 30 seconds.
+// Next returns the first message that it has not returned before. It waits for one,
+// and fails the test if none comes within 30 seconds.
 func (s *Server) Next(t testing.TB) Message {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -200,7 +200,7 @@ func (x *session) AuthMechanisms() []string {
 func (x *session) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, username, password string) error {
 		if username != x.server.cfg.Username || password != x.server.cfg.Password {
-			// As unkind as a server can be: it repeats what it was sent.
+			// The worst that a server can do: it repeats the password.
 			return &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "no such user with " + password}
 		}
 		x.user = username

@@ -19,10 +19,10 @@ import (
 
 // Message is one accepted mail.
 type Message struct {
-	From    string   // of the envelope
-	To      []string // of the envelope
-	User    string   // who had signed in; "" for nobody
-	TLS     bool     // whether it came over TLS
+	From    string   // sender in the envelope
+	To      []string // recipients in the envelope
+	User    string   // user who had signed in; "" for nobody
+	TLS     bool     // it came over TLS
 	Header  mail.Header
 	Subject string // decoded
 	Text    string // decoded plain text, lines ending in \n
@@ -30,8 +30,8 @@ type Message struct {
 	Raw     []byte
 }
 
-// Parse reads a mail as it stands in an .eml file: Header, Subject, Text, HTML and
-// Raw are set.
+// Parse reads a mail in the format of an .eml file. It sets Header, Subject, Text, HTML
+// and Raw.
 func Parse(t testing.TB, raw []byte) Message {
 	t.Helper()
 	m, err := parse(raw)
@@ -55,7 +55,7 @@ func parse(raw []byte) (Message, error) {
 	return m, m.addPart(parsed.Header.Get("Content-Type"), parsed.Header.Get("Content-Transfer-Encoding"), parsed.Body)
 }
 
-// addPart reads a body or a part of it.
+// addPart adds a body, or a part of one, to the message.
 func (m *Message) addPart(contentType, encoding string, body io.Reader) error {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
@@ -99,7 +99,7 @@ func (m *Message) addPart(contentType, encoding string, body io.Reader) error {
 	return nil
 }
 
-// certificate makes a certificate for host that vouches for itself.
+// certificate makes a self-signed certificate for host.
 func certificate(t testing.TB, host string) (tls.Certificate, []byte) {
 	t.Helper()
 	hosts := []string{host}
