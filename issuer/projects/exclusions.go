@@ -15,11 +15,11 @@ type Exclusion struct {
 }
 
 // ExcludeTokens keeps all tokens of a member from uploading to a project; only its owners
-// may. The member keeps the role and may still make tokens; verifiers hear only of members
-// whose tokens work, so they no longer count this one as a member. ReadmitTokens ends the
-// exclusion, and so does leaving the project. Excluding a member twice changes nothing and
-// writes no second audit row; for a user who is not a member, the error is ErrNotFound. done
-// reports whether this call changed anything.
+// may. The member keeps the role and may still make tokens, but none that name the project.
+// Verifiers hear only of members whose tokens work, so to them this one is not a member.
+// ReadmitTokens ends the exclusion, and so does leaving the project. Excluding a member twice
+// changes nothing and writes no second audit row; for a user who is not a member, the error is
+// ErrNotFound. done reports whether this call changed anything.
 func (s *Service) ExcludeTokens(ctx context.Context, p ledger.Principal, project, userID string) (revision uint64, done bool, err error) {
 	return s.setExcluded(ctx, p, project, userID, true)
 }

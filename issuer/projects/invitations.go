@@ -17,10 +17,10 @@ import (
 // InvitationLife is how long an invitation can be accepted.
 const InvitationLife = 7 * ledger.Day
 
-// Stay says what becomes of an owner who handed a project on, once it was accepted.
+// Stay says what happens to an owner who hands a project on, once the invitation is accepted.
 type Stay string
 
-// What can become of the owner.
+// What can happen to the owner.
 const (
 	StayMaintainer Stay = "maintainer"
 	StayNot        Stay = "leave"
@@ -182,8 +182,8 @@ func (s *Service) answerFor(c *ledger.Change, id string, inv inviteRecord, rec R
 	return out, err
 }
 
-// auditInvite writes a row about an invitation. It tells of no account, since owners
-// read it.
+// auditInvite writes a row about an invitation. The row names no invited account, since
+// owners can read it.
 func auditInvite(c *ledger.Change, p ledger.Principal, kind string, rec Record, inv inviteRecord) error {
 	detail := map[string]string{"project": rec.Name, "to": inv.To, "role": string(inv.Role), "expires": inv.Expires.Format(time.RFC3339)}
 	if inv.Hand != "" {

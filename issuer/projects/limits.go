@@ -39,8 +39,8 @@ func readReservedBy(c *ledger.Change, userID string) (h reservedBy, err error) {
 	return h, err
 }
 
-// countReserved notes that a deletion by p holds a name back. It refuses nothing: only creations
-// are limited, not deletions.
+// countReserved counts a name that a deletion by p holds back. It never refuses a deletion: only
+// creations are limited.
 func countReserved(c *ledger.Change, p ledger.Principal, until time.Time) error {
 	h, err := readReservedBy(c, p.UserID)
 	if err != nil || len(h.Until) > MaxReservedNames {
@@ -50,8 +50,8 @@ func countReserved(c *ledger.Change, p ledger.Principal, until time.Time) error 
 	return kv.PutJSON(c, reservedByKey(p.UserID), h)
 }
 
-// checkProjectRate refuses another project if p created too many today, or deleted too many whose
-// names are still held back.
+// checkProjectRate returns a problem if p has created too many projects today, or deleted too many
+// whose names are still held back.
 func (s *Service) checkProjectRate(c *ledger.Change, p ledger.Principal) error {
 	h, err := readReservedBy(c, p.UserID)
 	if err != nil {

@@ -31,8 +31,8 @@ func checkNewMember(c *ledger.Change, rec Record, userID string) error {
 }
 
 // SetRole changes the role of a member; only owners may. Nothing changes if the
-// member already has the role. The project's last owner stays one: the problem
-// "last_owner" has no field.
+// member already has the role. The project's last owner can't get another role: the
+// problem "last_owner" has no field.
 func (s *Service) SetRole(ctx context.Context, p ledger.Principal, project, userID string, role Role) (uint64, error) {
 	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		m, ok := rec.Members[userID]
@@ -71,10 +71,10 @@ func endOwnership(c *ledger.Change, p ledger.Principal, rec Record, userID strin
 	return dropInvitesBy(c, p, rec, userID)
 }
 
-// RemoveMember takes a user's role in a project away; only owners may. Owners who
-// remove themselves leave. The project's last owner stays: "last_owner", no field.
-// Tokens do not change, but they no longer reach the project, since a verifier checks
-// who its members are.
+// RemoveMember takes a user's role in a project away; only owners may. For p itself, it
+// is Leave. The project's last owner can't be removed: the problem "last_owner" has no
+// field. The user's tokens do not change, but they no longer reach the project, since a
+// verifier checks who its members are.
 func (s *Service) RemoveMember(ctx context.Context, p ledger.Principal, project, userID string) (uint64, error) {
 	if userID == p.UserID {
 		return s.Leave(ctx, p, project)
@@ -84,7 +84,8 @@ func (s *Service) RemoveMember(ctx context.Context, p ledger.Principal, project,
 	})
 }
 
-// Leave gives up p's own role in a project. The last owner can't: "last_owner".
+// Leave gives up p's own role in a project. The last owner can't: the problem
+// "last_owner" has no field.
 func (s *Service) Leave(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
 	return s.ledger.Update(ctx, func(c *ledger.Change) error {
 		if err := c.Admit(p); err != nil {

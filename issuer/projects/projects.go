@@ -63,14 +63,14 @@ type Summary struct {
 	Created    time.Time
 	Archived   time.Time // zero: not archived
 	Role       Role      // of the user whose list it is
-	Members    int       // owners and maintainers, the user included
+	Members    int       // owners and maintainers, including the user
 	Owners     int
 }
 
 // Record is a project in the store. roleKey indexes its members. A deleted project
 // stays as a tombstone without members, so that verifiers hear of the deletion.
 type Record struct {
-	ID         string                  `json:"-"` // it is in the key
+	ID         string                  `json:"-"` // stored in the key
 	Name       string                  `json:"name"`
 	Normalized string                  `json:"normalized"`
 	Created    time.Time               `json:"created"`
@@ -186,7 +186,7 @@ func (s *Service) createProject(c *ledger.Change, p ledger.Principal, rec Record
 		Detail: map[string]string{"project": rec.Name}})
 }
 
-// putProject stores a project and notes that it changed.
+// putProject stores a project and its head, and adds it to the changes that verifiers hear of.
 func putProject(c *ledger.Change, rec Record) error {
 	c.Changed(ledger.KindProject, rec.ID)
 	if err := kv.PutJSON(c, projectKey(rec.ID), rec); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// MaxReason is the length, in characters, of the reason that an administrator gives.
+// MaxReason is the greatest length, in characters, of the reason that an administrator gives.
 const MaxReason = 200
 
 // All lists everybody's tokens, including expired and revoked ones, for

@@ -15,8 +15,8 @@ import (
 
 // Revoke ends a token for good; only its owner and administrators may. Others get
 // ErrNotFound. A token that is already revoked stays as it is: no error, no further
-// audit row, and the revision returned is the current one. done tells whether this
-// call revoked it, so that only one of several concurrent calls tells the owner.
+// audit row, and the revision returned is the current one. done reports whether this
+// call revoked it, so that only one of several concurrent calls notifies the owner.
 //
 // The label is free again at once. The record stays, so that lists and verifiers'
 // refusals can say what became of the token.

@@ -20,7 +20,7 @@ import (
 type Use struct {
 	At      time.Time `json:"at,omitzero"`       // whole minute
 	Project string    `json:"project,omitempty"` // normalized name
-	Network string    `json:"network,omitempty"` // the client's /24 or, with IPv6, /48; "" where unknown
+	Network string    `json:"network,omitempty"` // the client's /24 or, with IPv6, /48; "" if unknown
 
 	// Verifier is the name of the remote verifier that reported the use; "" if this
 	// issuer saw it itself.
