@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/rind-dev/rind/internal/audit"
-	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
@@ -15,7 +14,7 @@ func (s *adminServer) showPerson(v *visit) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := s.activeTokens(ctx, person.ID)
+	count, err := s.tokens.List(ctx, person.ID, tokens.Page{Limit: 1})
 	if err != nil {
 		return err
 	}
@@ -34,7 +33,7 @@ func (s *adminServer) showPerson(v *visit) error {
 	page := ui.PersonPage{
 		Layout: v.layout(), Person: s.personRow(v, person.User), Verified: person.EmailVerified, TOTP: person.HasTOTP,
 		Keys: person.Keys, KeysOnly: person.KeysOnly, CodesLeft: person.RecoveryCodesLeft, Sessions: person.Sessions,
-		SignedInAt: person.SignedInAt, Tokens: tokens, Recovery: waits, Events: eventRows(events.Events, v.user.ID),
+		SignedInAt: person.SignedInAt, Tokens: count.Unrevoked, Recovery: waits, Events: eventRows(events.Events, v.user.ID),
 	}
 	for _, p := range projects {
 		page.Projects = append(page.Projects, ui.ProjectRow{Name: p.Name, Role: string(p.Role), Members: p.Members, CreatedAt: p.Created})
@@ -78,13 +77,8 @@ func (s *adminServer) personAct(act string) handler {
 
 // activeTokens counts the active tokens of a user.
 func (s *adminServer) activeTokens(ctx context.Context, userID string) (n int, err error) {
-	tokenList, err := s.tokens.List(ctx, userID, tokens.Page{Limit: ledger.MaxPage})
-	for _, t := range tokenList.Tokens {
-		if t.State == tokens.StateActive {
-			n++
-		}
-	}
-	return n, err
+	found, err := s.tokens.Find(ctx, userID, tokens.Query{State: tokens.StateActive, Limit: 1})
+	return found.Matched, err
 }
 
 // freezePage asks for confirmation before an account is frozen or thawed.

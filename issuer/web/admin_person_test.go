@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -57,6 +60,27 @@ func TestPersonPage(t *testing.T) {
 		t.Error("nothing leads to a recovery")
 	}
 	ada.get("/admin/people/nobody").is(404, "")
+}
+
+// Each number of tokens counts what its sentence says, however many tokens there are.
+func TestTokensOfAPersonAreCounted(t *testing.T) {
+	const many = ledger.MaxPage + 1
+	h := newHouse(t, func(h *house) { h.perHour = 2 * many })
+	ada := h.founder("ada")
+	bob := ada.guest("bob").enrol()
+	who := ledger.Principal{UserID: bob.id, Username: "bob"}
+	for i := range many {
+		_, err := h.issuer.Tokens.Mint(t.Context(), who, tokens.MintRequest{Label: fmt.Sprint("ci ", i), Scope: tokens.ScopeAll, Life: tokens.LifeNever})
+		h.must(err)
+	}
+	_, err := h.issuer.Tokens.Mint(t.Context(), who, tokens.MintRequest{Label: "ci", Scope: tokens.ScopeAll, Life: "30"})
+	h.must(err)
+	at := "/admin/people/" + bob.id
+	h.clock.pass(40 * 24 * time.Hour) // now one has expired
+	ada.signIn()
+	ada.get(at).is(200, "").says("1002 tokens not revoked")
+	ada.get(at + "/freeze").says("1001 tokens stop working.")
+	ada.get(at + "/recovery").says("1001 tokens will be revoked.")
 }
 
 func TestSignOutEverywhere(t *testing.T) {
