@@ -80,7 +80,7 @@ var (
 	ErrForbidden = errors.New("authn: not allowed")
 
 	// ErrFactorStale says that the action needs a second factor no older than FactorFresh: the person
-	// gives one again (Authenticators.Verify, RecoveryCodes.Use) and repeats the action.
+	// gives one again (SecurityKeys.Verify, Authenticators.Verify, RecoveryCodes.Use) and repeats the action.
 	ErrFactorStale = errors.New("authn: the second factor was too long ago")
 
 	// ErrBusy says that too many passwords are being hashed at the moment; the

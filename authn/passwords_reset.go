@@ -16,8 +16,9 @@ func resetSlot(userID string) string { return "authn/link-of/reset/" + userID }
 
 // RequestReset mails a link for setting a new password for the account.
 // login is a username or a verified address. RequestReset returns nil whether or not
-// the account exists, after the same work: the same two transactions, one of
-// which writes a row, and a mail that is not sent if nobody is to get one.
+// the account exists, after the same work: the same transactions, the last of
+// which writes a row, and a mail that is not sent if nobody is to get one. Only
+// in a browser that the account knows they are fewer.
 // Frozen accounts and accounts without a verified address get no mail, and an
 // account that was sent several gets no more for a while.
 //

@@ -42,7 +42,7 @@ type Recoveries struct {
 // Recovery is a recovery that waits for its end.
 type Recovery struct {
 	UserID  string
-	By      string    // username of the administrator who started it; "" for the operator, on the machine
+	By      string    // username of the administrator who started it, or the name of the Operator
 	Vouched bool      // the administrator vouched for the person, whose password was set by mail
 	Started time.Time // UTC
 	Ends    time.Time // UTC; it takes effect then, or up to an hour later

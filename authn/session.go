@@ -8,8 +8,8 @@ import (
 type Stage string
 
 // The stages. A Session goes from None to Password or Enrolling by SignIn or
-// Register, and to SignedIn by a second factor or a device that stands in for one. It
-// never goes back to an earlier stage; it ends.
+// Register, and to SignedIn by a second factor or a device that stands in for one. Its only way
+// back is from SignedIn to Enrolling, by RecoveryCodes.Create, until the new codes are confirmed.
 const (
 	StageNone      Stage = ""          // nobody
 	StagePassword  Stage = "password"  // the password was right; the second factor is missing

@@ -7,7 +7,7 @@ const LinkRecover = "recover"
 
 // RecoveryRow is the recovery of an account that waits for its end.
 type RecoveryRow struct {
-	By      string // username of who started it; "" the operator
+	By      string // username of the administrator who started it, or the name of the operator
 	Started time.Time
 	Ends    time.Time // zero: there is none
 }
