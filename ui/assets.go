@@ -12,11 +12,11 @@ import (
 //go:embed assets
 var embedded embed.FS
 
-// hashLength is how many hex digits of an asset's SHA-256 its address carries.
+// hashLength is how many hex digits of an asset's SHA-256 are in its address.
 const hashLength = 16
 
-// assetFiles serves each asset under "<hash of its content>/<name>" and under
-// no other name, so that whatever it serves may be cached forever.
+// assetFiles serves each asset as "<hash of its content>/<name>" and under no other name, so caches
+// may keep whatever it serves for ever.
 type assetFiles struct {
 	files  fs.FS
 	hashes map[string]string // by name
@@ -61,12 +61,12 @@ func (a *assetFiles) path(name string) (string, error) {
 	return string(PathAssets) + hash + "/" + name, nil
 }
 
-// Assets are the stylesheets, scripts and pictures, to be served below
-// PathAssets. A name carries the hash of the content, so what is found may be
-// sent with "Cache-Control: public, max-age=31536000, immutable".
+// Assets holds the stylesheets, scripts and pictures, to be served below PathAssets. Each name
+// contains the hash of the content, so every file may be sent with
+// "Cache-Control: public, max-age=31536000, immutable".
 func (r *Renderer) Assets() fs.FS { return r.assets }
 
-// AssetPath is the address of the asset with the name, "" if there is none.
+// AssetPath returns the address of the asset with the given name, or "" if no such asset exists.
 func (r *Renderer) AssetPath(name string) string {
 	p, err := r.assets.path(name)
 	if err != nil {

@@ -2,8 +2,8 @@ package ui
 
 import "strings"
 
-// Marks in a User-Agent header, in the order in which they are looked for:
-// several browsers also carry the marks of those below them.
+// Marks in a User-Agent header, in the order in which they are tried: several browsers also send
+// the marks of browsers further down the list.
 var (
 	programs = []struct{ mark, name string }{
 		{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"},
@@ -17,9 +17,8 @@ var (
 	}
 )
 
-// browser says a User-Agent header in a few words: "Firefox on Linux". It is a
-// help to recognise one's own device and no proof of anything: the header says
-// what its sender likes.
+// browser describes a User-Agent header in a few words: "Firefox on Linux". It helps people to
+// recognise their own device. It proves nothing, because clients can send any header they like.
 func (c *catalogue) browser(header string) string {
 	find := func(in []struct{ mark, name string }) string {
 		for _, m := range in {
@@ -39,7 +38,7 @@ func (c *catalogue) browser(header string) string {
 	return c.must("browser.on", Args{"program": program, "system": system})
 }
 
-// Browser says a User-Agent header in a few words, for mails.
+// Browser describes a User-Agent header in a few words, for mails.
 func (r *Renderer) Browser(lang, header string) string {
 	return r.language(lang).catalogue.browser(header)
 }

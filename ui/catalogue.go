@@ -75,7 +75,7 @@ func readCatalogues() (map[string]*catalogue, error) {
 	return out, nil
 }
 
-// direction is the direction that the language is written in: "ltr" or "rtl".
+// direction is the writing direction of the language: "ltr" or "rtl".
 func (c *catalogue) direction() string {
 	base, _, _ := strings.Cut(c.tag, "-")
 	switch base {
@@ -94,13 +94,13 @@ func (c *catalogue) plural(n int) string {
 	return "other"
 }
 
-// has reports whether there is a sentence with the key.
+// has reports whether the catalogue has a sentence with the key.
 func (c *catalogue) has(key string) bool {
 	_, ok := c.messages[key]
 	return ok
 }
 
-// text is the sentence with its arguments; an unknown key is an error.
+// text returns a sentence with its arguments filled in. An unknown key is an error.
 func (c *catalogue) text(key string, args Args) (string, error) {
 	s, err := c.template(key, args)
 	if err != nil {
@@ -109,8 +109,7 @@ func (c *catalogue) text(key string, args Args) (string, error) {
 	return fill(s, func(name string) string { return c.value(args[name]) }), nil
 }
 
-// template is the sentence with its placeholders, in the plural form that
-// its argument asks for.
+// template returns a sentence with its placeholders, in the plural form that its argument calls for.
 func (c *catalogue) template(key string, args Args) (string, error) {
 	m, ok := c.messages[key]
 	if !ok {
@@ -129,7 +128,7 @@ func (c *catalogue) template(key string, args Args) (string, error) {
 	return m.forms["other"], nil
 }
 
-// problem is the sentence of a problem, a general one for an unknown code.
+// problem returns the sentence of a problem, or a general one if the code is unknown.
 func (c *catalogue) problem(p Problem) string {
 	if s, err := c.text("problem."+p.Code, p.Args); err == nil {
 		return s
@@ -173,7 +172,7 @@ func (c *catalogue) list(items []string) string {
 	return c.must("list.and", Args{"a": out, "b": items[len(items)-1]})
 }
 
-// must is text for keys that tests hold to be there.
+// must is text for keys whose presence the tests check.
 func (c *catalogue) must(key string, args Args) string {
 	s, err := c.text(key, args)
 	if err != nil {

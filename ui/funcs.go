@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// funcs are the functions that templates call. Each says words in the language
-// of the catalogue; an unknown key is an error, which the tests find.
+// funcs returns the functions that templates call. They produce words in the language of the
+// catalogue. An unknown key is an error, which the tests find.
 func funcs(c *catalogue, assets *assetFiles) template.FuncMap {
 	return template.FuncMap{
 		"lang": func() string { return c.tag },
@@ -69,7 +69,7 @@ func funcs(c *catalogue, assets *assetFiles) template.FuncMap {
 	}
 }
 
-// named makes arguments of names and values in turn.
+// named makes Args from alternating names and values.
 func named(pairs []any) (Args, error) {
 	if len(pairs)%2 != 0 {
 		return nil, errors.New("ui: a name without a value")
@@ -85,7 +85,7 @@ func named(pairs []any) (Args, error) {
 	return args, nil
 }
 
-// markup is a sentence whose arguments may be markup; all else is escaped.
+// markup returns a sentence whose arguments may contain markup. Everything else is escaped.
 func (c *catalogue) markup(key string, pairs ...any) (template.HTML, error) {
 	args, err := named(pairs)
 	if err != nil {
@@ -113,7 +113,7 @@ func (c *catalogue) title(v View) (string, error) {
 	return c.text(a.title, a.args)
 }
 
-// names is a list of names, each emphasised.
+// names returns a list of names, each emphasised.
 func (c *catalogue) names(items []string) template.HTML {
 	marked := make([]string, len(items))
 	for i, s := range items {
@@ -135,10 +135,10 @@ func (c *catalogue) scope(all bool, projects []string, expires time.Time) (templ
 	return c.markup("scope.until", "what", what, "date", c.element(expires, c.lastDay(expires)))
 }
 
-// alarming has the notices that the reader should look into.
+// alarming lists the notices that the reader should look into.
 var alarming = map[string]bool{"recovery_code_used": true, "session_ended": true, "token_again": true, "token_revoked_soon": true}
 
-// notice is the sentence of a notice, a general one for an unknown code.
+// notice returns the sentence of a notice, or a general one if the code is unknown.
 func (c *catalogue) notice(n Notice) string {
 	s, err := c.text("notice."+n.Code, n.Args)
 	if err != nil {
@@ -150,7 +150,7 @@ func (c *catalogue) notice(n Notice) string {
 	return strings.TrimSpace(s)
 }
 
-// on picks the problems of a field.
+// on returns the problems of a field.
 func on(v View, field string) []Problem {
 	var out []Problem
 	for _, p := range v.layout().Problems {
@@ -161,8 +161,8 @@ func on(v View, field string) []Problem {
 	return out
 }
 
-// input is a text field of a form, with its label above, its help under it and
-// what is wrong with it under that.
+// input is a text field of a form, with its label above it, and below it the help text and then the
+// problems with the field.
 type input struct {
 	Name     string // of the field, and its id
 	Value    string
@@ -170,10 +170,9 @@ type input struct {
 	options  map[string]string
 }
 
-// newInput describes a field by names and values in turn: label and help are
-// keys of the catalogue; type, autocomplete, inputmode, maxlength, min, max and
-// class are attributes; autofocus asks for the focus unless something is wrong
-// on the page.
+// newInput describes a field by alternating names and values: label and help are keys of the
+// catalogue; type, autocomplete, inputmode, maxlength, min, max and class are attributes; autofocus
+// requests the focus unless the page shows a problem.
 func newInput(v View, name, value string, options ...string) (input, error) {
 	in := input{Name: name, Value: value, Problems: on(v, name), options: make(map[string]string)}
 	if len(options)%2 != 0 {
@@ -191,8 +190,7 @@ func newInput(v View, name, value string, options ...string) (input, error) {
 	return in, nil
 }
 
-// newGroup describes a field that is a group of choices; helped reports whether
-// there is a help text.
+// newGroup describes a field that is a group of choices. helped says whether it has a help text.
 func newGroup(v View, name string, helped bool) input {
 	in := input{Name: name, Problems: on(v, name), options: make(map[string]string)}
 	if helped {
@@ -201,7 +199,7 @@ func newGroup(v View, name string, helped bool) input {
 	return in
 }
 
-// enrolment has the steps from nothing to a complete account, as keys.
+// enrolment has the keys of the steps that lead to a complete account.
 var enrolment = []string{"steps.account", "steps.email", "steps.factor", "steps.codes"}
 
 // Get returns an option, "" if it was not given.

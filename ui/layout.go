@@ -24,8 +24,7 @@ type Notice struct {
 	Propagation *Propagation `json:"reach,omitempty"` // which verifiers have the change; nil: not shown
 }
 
-// Layout is what every page shows around its content. Each view model embeds
-// one.
+// Layout holds what every page shows around its content. Each view model embeds one.
 type Layout struct {
 	Lang     string    // BCP 47 tag; "" or an unknown one means English
 	Now      time.Time // the moment that relative times are counted from
@@ -38,8 +37,8 @@ type Layout struct {
 	Notice   Notice
 	Problems []Problem // what is wrong with the form that was sent
 
-	// Outbox is the folder of mails, if mails are files and the reader of the page is at the
-	// machine: pages that announce a mail then say where to look. "" shows nothing.
+	// Outbox is the folder of mails, if mails are files and the reader of the page sits at this
+	// machine. Pages that announce a mail then say where to look. "" shows nothing.
 	Outbox string
 }
 
@@ -64,7 +63,7 @@ type View interface {
 	about() about
 }
 
-// about has the template that draws a view and the title of the page.
+// about names the template that draws a view, and the title of the page.
 type about struct {
 	page  string // file in templates/pages, without .html
 	title string // key in the catalogue

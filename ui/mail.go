@@ -1,9 +1,9 @@
 package ui
 
-// Kinds of mail and the arguments that each mentions. All take username. Mails
-// about an event also take what is known of it: time (time.Time), by (who did it,
-// where that is somebody else), ip, browser (what Browser says) and reason. Those
-// that can be switched off take settings, the address of the page for that.
+// Kinds of mail, each with its arguments. All take username. Mails about an event also take the known
+// details of the event: time (time.Time), by (the person who did it, if not the reader), ip, browser
+// (from Browser) and reason. Mails that can be switched off also take settings, the address of the
+// page for switching them off.
 const (
 	MailVerifyEmail          = "verify_email" // link, expires (time.Time)
 	MailInvitation           = "invitation"   // inviter, link, expires (time.Time)
@@ -41,7 +41,7 @@ const (
 	MailFrozen               = "frozen"
 	MailUnfrozen             = "unfrozen"
 	MailAddressInUse         = "address_in_use"
-	MailTokenMinted          = "token_minted"        // label, scope (what Scope says), link (its page)
+	MailTokenMinted          = "token_minted"        // label, scope (from Scope), link (its page)
 	MailTokenRegenerated     = "token_regenerated"   // as MailTokenMinted
 	MailTokenRevoked         = "token_revoked"       // label; by somebody else
 	MailTokenRevokedSelf     = "token_revoked_self"  // label
@@ -49,7 +49,7 @@ const (
 	MailTokenLeaked          = "token_leaked"        // label, url
 	MailTokenExpiring        = "token_expiring"      // label, scope, expires (time.Time), link
 	MailTokenUnused          = "token_unused"        // label, created (time.Time), used (time.Time; nil never), link
-	MailTokenFirstUsed       = "token_first_used"    // label, project, network, verifier (each "" for unknown), link
+	MailTokenFirstUsed       = "token_first_used"    // label, project, network, verifier (each "" if unknown), link
 	MailRoleGained           = "role_gained"         // project, role
 	MailRoleChanged          = "role_changed"        // project, role, was
 	MailRoleLost             = "role_lost"           // project, was
@@ -64,8 +64,8 @@ const (
 	MailProjectDeleted       = "project_deleted"     // project
 )
 
-// mailTexts are the keys of the subject, of the body, and of what to do if it
-// was not the reader.
+// mailTexts has the keys of each mail's subject, of its body, and of the advice for readers who did
+// not do this themselves.
 var mailTexts = map[string][3]string{
 	MailVerifyEmail:          {"mail.verify_email.subject", "mail.verify_email.text", "mail.verify_email.not_me"},
 	MailInvitation:           {"mail.invitation.subject", "mail.invitation.text", "mail.invitation.not_me"},

@@ -2,9 +2,10 @@ package ui
 
 import "fmt"
 
-// MailDigest renders one mail for several events of a kind. items holds the arguments that the
-// mail of each event would have had, and more counts the events that are not among them. args
-// are those of the mail itself: username and settings. The rules of Mail and MailHTML apply.
+// MailDigest renders one mail about several events of the same kind. items holds the arguments of the
+// mail that each event would have had on its own; more counts further events that items leaves out.
+// args has the arguments of the digest itself: username and settings. The rules of Mail and MailHTML
+// apply.
 func (r *Renderer) MailDigest(lang, kind string, items []Args, more int, args Args) (subject, text, html string, err error) {
 	c := r.language(lang).catalogue
 	l, err := c.digest(kind, items, more, args)
@@ -44,8 +45,8 @@ func (c *catalogue) digest(kind string, items []Args, more int, args Args) (lett
 	return l, c.end(&l, keys[2], clean)
 }
 
-// digestLine is what one of several events was: the subject of its mail, when, and
-// from where.
+// digestLine describes one of several events: the subject of its mail, the time, and the address that
+// it came from.
 func (c *catalogue) digestLine(subject string, item Args) (string, error) {
 	clean := c.clean(item)
 	what, err := c.text(subject, clean)

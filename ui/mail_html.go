@@ -34,13 +34,12 @@ type mailPage struct {
 	Paragraphs      []mailParagraph
 }
 
-// mailTemplate renders the HTML of a mail. Mail programs load no style sheet, so each element
-// carries its style. Nothing is loaded from anywhere.
+// mailTemplate renders the HTML of a mail. Mail programs load no style sheets, so each element has
+// its style inline. The mail loads nothing from anywhere.
 var mailTemplate = template.Must(template.ParseFS(templateFiles, "templates/mail/mail.html"))
 
-// MailHTML is the same mail as Mail writes, for readers of HTML: the same words, the
-// links as links, and nothing that is loaded from elsewhere. What arguments hold
-// is text in it, whatever it looks like.
+// MailHTML renders the mail that Mail writes as HTML: the same words, with clickable links, and
+// nothing that is loaded from elsewhere. Arguments are always text, even if they look like markup.
 func (r *Renderer) MailHTML(lang, kind string, args Args) (string, error) {
 	c := r.language(lang).catalogue
 	l, err := c.mail(kind, args)

@@ -15,9 +15,9 @@ type letter struct {
 	links      []string // that stand alone in a paragraph
 }
 
-// Mail is the subject and the plain text of a mail, in lines of at most 72
-// characters unless a word is longer. Control characters in arguments
-// become spaces, so no argument can add a line. An unknown kind is an error.
+// Mail returns the subject and the plain text of a mail, in lines of at most 72 characters unless a
+// word is longer. Control characters in arguments become spaces, so no argument can add a line. An
+// unknown kind is an error.
 func (r *Renderer) Mail(lang, kind string, args Args) (subject, text string, err error) {
 	c := r.language(lang).catalogue
 	l, err := c.mail(kind, args)
@@ -36,7 +36,7 @@ func (c *catalogue) plain(l letter) string {
 	return strings.Join(append(out, c.must("mail.signature", nil)), "\n\n") + "\n"
 }
 
-// mail is what a mail says.
+// mail builds the content of a mail.
 func (c *catalogue) mail(kind string, args Args) (letter, error) {
 	keys, ok := mailTexts[kind]
 	if !ok {
@@ -58,8 +58,7 @@ func (c *catalogue) mail(kind string, args Args) (letter, error) {
 	return l, c.end(&l, keys[2], clean)
 }
 
-// end adds what stands at the end of a mail: what to do, and where mails are
-// switched off.
+// end adds the end of a mail: what to do, and where to switch such mails off.
 func (c *catalogue) end(l *letter, notMe string, clean Args) error {
 	for _, key := range []string{notMe, "mail.settings"} {
 		if key == "mail.settings" && clean["settings"] == nil {
@@ -79,14 +78,13 @@ func (c *catalogue) end(l *letter, notMe string, clean Args) error {
 	return nil
 }
 
-// unsaid are the words for what is not known, by argument.
+// unsaid has the words for unknown values, by argument.
 var unsaid = map[string]string{
 	"project": "mail.unknown", "network": "mail.unknown", "verifier": "mail.here", "used": "mail.never",
 	"by": "mail.operator", "inviter": "mail.operator",
 }
 
-// clean are arguments as sentences take them: texts in one line, and moments in
-// words.
+// clean returns the arguments in the form that sentences need: texts on one line, and times in words.
 func (c *catalogue) clean(args Args) Args {
 	clean := make(Args, len(args)+1)
 	for k, v := range args {
@@ -107,7 +105,7 @@ func (c *catalogue) clean(args Args) Args {
 	return clean
 }
 
-// details say of an event what is known of it, a line each.
+// details lists the known details of an event, one per line.
 func (c *catalogue) details(args, clean Args) string {
 	var lines []string
 	for _, d := range [][2]string{
@@ -120,8 +118,8 @@ func (c *catalogue) details(args, clean Args) string {
 	return strings.Join(lines, "\n")
 }
 
-// oneLine is text.OneLine of internal/text, which this package does not import, because it
-// uses the standard library only.
+// oneLine does the same as text.OneLine in internal/text. This package can't import that, because it
+// uses only the standard library.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
@@ -132,7 +130,7 @@ func oneLine(s string) string {
 }
 
 // fold breaks the lines of a text at spaces before the 73rd character. Indented lines stay as
-// they are. The further lines of a list item are indented.
+// they are. The second and later lines of a list item are indented.
 func fold(s string) string {
 	const width = 72
 	var out []string

@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// Path is the address of a page or of a form's target on this server. Parts in
-// braces are filled in with With.
+// Path is the address of a page, or of a form's target, on this server. With fills in the parts in
+// braces.
 type Path string
 
-// The addresses that pages link to and that forms are sent to. A page and the
-// form on it share one address (GET shows, POST acts) where nothing else is
-// said.
+// The addresses that pages link to and that forms are sent to. Unless a comment says otherwise, a page
+// and its form share one address: GET shows the page, POST submits the form.
 const (
 	PathHome   Path = "/"
 	PathHelp   Path = "/help"    // GET only
@@ -145,7 +144,7 @@ const (
 	PathVerifierRevoke Path = "/admin/verifiers/{id}/revoke"
 )
 
-// paths has the paths under the names that templates use.
+// paths maps the names that templates use to paths.
 var paths = map[string]Path{
 	"home": PathHome, "help": PathHelp, "login": PathLogin, "login.totp": PathLoginTOTP,
 	"login.recovery": PathLoginRecovery, "logout": PathLogout,
@@ -183,9 +182,8 @@ var paths = map[string]Path{
 	"verifiers": PathVerifiers, "verifier.revoke": PathVerifierRevoke,
 }
 
-// With fills the parts in braces, in order, each escaped as one path segment.
-// The number of values must be that of the parts; it panics otherwise, because
-// that is a mistake in the program.
+// With fills in the parts in braces, in order, each escaped as one path segment. It panics if the
+// number of values differs from the number of parts, because that is a programming error.
 func (p Path) With(values ...string) string {
 	s, err := p.fill(values)
 	if err != nil {
@@ -194,12 +192,12 @@ func (p Path) With(values ...string) string {
 	return s
 }
 
-// WithLink is the address followed by the secret of a one-time link.
+// WithLink returns the address with the secret of a one-time link added.
 func (p Path) WithLink(secret string) string {
 	return string(p) + "?link=" + url.QueryEscape(secret)
 }
 
-// WithNext is the address with the place to go to afterwards; "" adds nothing.
+// WithNext returns the address with the address to go to afterwards. "" adds nothing.
 func (p Path) WithNext(next string) string {
 	if next == "" {
 		return string(p)
@@ -207,7 +205,7 @@ func (p Path) WithNext(next string) string {
 	return string(p) + "?next=" + url.QueryEscape(next)
 }
 
-// Colon is the pattern with :id instead of {id}, as some routers write it.
+// Colon returns the pattern with :id instead of {id}, as some routers write it.
 func (p Path) Colon() string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(string(p))
 }

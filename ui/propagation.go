@@ -7,16 +7,16 @@ import (
 
 // Propagation is the list of verifiers that have, or lack, a change that was just made.
 type Propagation struct {
-	Connected int           `json:"connected"` // verifiers that are connected, this server's own among them
-	Applied   int           `json:"applied"`   // those of them that have the change
-	Took      time.Duration `json:"took"`      // until the last of these had it
-	Here      bool          `json:"here"`      // this server's own lacks it
-	Behind    []string      `json:"behind"`    // others that are connected and lack it
-	Away      []string      `json:"away"`      // those that are not connected now and lack it
-	More      int           `json:"more"`      // further ones that lack it and are not named
+	Connected int           `json:"connected"` // connected verifiers, including this server's own
+	Applied   int           `json:"applied"`   // connected verifiers that have the change
+	Took      time.Duration `json:"took"`      // time until the last of these had it
+	Here      bool          `json:"here"`      // this server's own verifier lacks it
+	Behind    []string      `json:"behind"`    // other connected verifiers that lack it
+	Away      []string      `json:"away"`      // verifiers that lack it and are not connected now
+	More      int           `json:"more"`      // how many more lack it, beyond those named
 }
 
-// Missing reports whether some verifier may still decide as before.
+// Missing reports whether some verifier may not know of the change yet.
 func (r Propagation) Missing() bool { return r.Here || len(r.Behind)+len(r.Away)+r.More > 0 }
 
 // maxPropagationNames is how many verifiers a notice names.

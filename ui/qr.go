@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// quiet is the width of the empty border around a QR code, in modules (ISO/IEC
-// 18004 asks for four).
+// quiet is the width of the empty border around a QR code, in modules (ISO/IEC 18004 requires four).
 const quiet = 4
 
 // qr draws a QR code as SVG: dark on white in every colour scheme, with its quiet zone, one
@@ -34,8 +33,8 @@ func qr(modules [][]bool) template.HTML {
 	return template.HTML(b.String())
 }
 
-// otpauth lets only the addresses of authenticator apps pass, which
-// html/template does not know as safe.
+// otpauth marks the addresses of authenticator apps as safe, which html/template does not do. Any
+// other address is dropped.
 func otpauth(uri string) template.URL {
 	if !strings.HasPrefix(uri, "otpauth://totp/") {
 		return ""

@@ -2,7 +2,7 @@ package ui
 
 import "strings"
 
-// Snippet is what to do with a token in one upload client.
+// Snippet tells how to use a token in one upload client.
 type Snippet struct {
 	ID    string // for element ids: "twine"
 	Name  string // key in the catalogue
@@ -13,23 +13,22 @@ type Snippet struct {
 // SnippetPart is a piece of the text of a snippet.
 type SnippetPart struct {
 	Text  string
-	Place bool // here the token goes: under the name Text, or itself where Text is ""
+	Place bool // the token goes here: by the name Text, or the token itself if Text is ""
 }
 
-// place marks where the token goes in the texts below; a name for it may stand
-// between the two marks.
+// place marks where the token goes in the texts below. A name for the token may stand between the two
+// marks.
 const place = mark + mark
 
 const mark = "\x00"
 
-// repository is what the upload address is called in the files of clients.
+// repository is the name of the upload address in the configuration files of clients.
 const repository = "rind"
 
-// snippets are the instructions for each client, for an upload address. What
-// the variables and options are called is documented by each project: twine
-// (TWINE_REPOSITORY_URL), uv (UV_PUBLISH_URL), poetry (repositories.<name>.url
-// as POETRY_REPOSITORIES_<NAME>_URL), hatch (HATCH_INDEX_REPO), pdm (PDM_PUBLISH_REPO),
-// flit (FLIT_INDEX_URL), maturin (MATURIN_REPOSITORY_URL), the action
+// snippets returns the instructions for each client, for an upload address. Each project documents
+// the names of its variables and options: twine (TWINE_REPOSITORY_URL), uv (UV_PUBLISH_URL), poetry
+// (repositories.<name>.url as POETRY_REPOSITORIES_<NAME>_URL), hatch (HATCH_INDEX_REPO), pdm
+// (PDM_PUBLISH_REPO), flit (FLIT_INDEX_URL), maturin (MATURIN_REPOSITORY_URL), the action
 // pypa/gh-action-pypi-publish (repository-url, password), and GitLab (variables, rules).
 func snippets(url string) []Snippet {
 	name := strings.ToUpper(repository)
@@ -108,7 +107,7 @@ func snippets(url string) []Snippet {
 	return out
 }
 
-// parts cuts a text at the places of the token.
+// parts splits a text at the places where the token goes.
 func parts(text string) []SnippetPart {
 	var out []SnippetPart
 	for i, s := range strings.Split(text, mark) {
@@ -120,7 +119,7 @@ func parts(text string) []SnippetPart {
 }
 
 // githubSnippet reads the token from a secret of the repository. It switches attestations off,
-// because the action makes them for PyPI only.
+// because the action creates them only for PyPI.
 const githubSnippet = `# .github/workflows/release.yml
 on:
   push:

@@ -1,10 +1,10 @@
 package ui
 
-// strengths are the words for a score, as keys.
+// strengths has the keys of the words for each score.
 var strengths = []string{"strength.0", "strength.1", "strength.2", "strength.3", "strength.4"}
 
-// Strength says how good a password is that somebody types: its score is 0 to 4, missing the
-// characters that it is too short by, and stolen that it is in a list of stolen ones.
+// Strength describes how strong a password is while somebody types it. score is 0 to 4, missing is how
+// many characters it is too short by, and stolen says that it is in a list of stolen passwords.
 func (r *Renderer) Strength(lang string, score, missing int, stolen bool) string {
 	switch {
 	case stolen:

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// day is long enough for words; calendars are not consulted.
+// day is always 24 hours: calendars play no part in these words.
 const day = 24 * time.Hour
 
-// date says a day: "3 March 2027", in UTC.
+// date formats a day in UTC: "3 March 2027".
 func (c *catalogue) date(t time.Time) string {
 	t = t.UTC()
 	return c.must("time.date", Args{
@@ -18,19 +18,19 @@ func (c *catalogue) date(t time.Time) string {
 	})
 }
 
-// lastDay says the last day on which something works that ends at t: at
-// midnight, that is the day before.
+// lastDay formats the last day on which something that ends at t works. If t is midnight, that is the
+// day before.
 func (c *catalogue) lastDay(t time.Time) string { return c.date(t.Add(-time.Nanosecond)) }
 
-// exact says a moment: "3 March 2027, 14:05 UTC".
+// exact formats a moment: "3 March 2027, 14:05 UTC".
 func (c *catalogue) exact(t time.Time) string {
 	return c.must("time.exact", Args{"date": c.date(t), "clock": t.UTC().Format("15:04")})
 }
 
-// relative says how far t is from now: "in 12 days", "2 hours ago". Whole units
-// are counted and the rest is dropped, so "in 12 days" is too much by half an hour at
-// most and "in 24 hours" by a minute: a token that was just made for 30 days ends in
-// 30 days, also after its page was read.
+// relative describes how far t is from now: "in 12 days", "2 hours ago". It counts whole units and
+// drops the rest, but allows half an hour too much for "in 12 days" and a minute too much for "in 24
+// hours": a token that was just created for 30 days still ends "in 30 days" after somebody has read
+// its page.
 func (c *catalogue) relative(now, t time.Time) string {
 	d, slack := now.Sub(t), time.Duration(0)
 	future := d < 0
@@ -59,8 +59,7 @@ func (c *catalogue) relative(now, t time.Time) string {
 	return c.must("time.ago."+unit, Args{"n": n})
 }
 
-// length says a duration, rounded up to its largest unit: "24 hours",
-// "15 minutes".
+// length formats a duration, rounded up to its largest unit: "24 hours", "15 minutes".
 func (c *catalogue) length(d time.Duration) string {
 	up := func(unit time.Duration) int { return int((d + unit - 1) / unit) }
 	switch {
@@ -74,8 +73,8 @@ func (c *catalogue) length(d time.Duration) string {
 	return c.must("time.seconds", Args{"n": up(time.Second)})
 }
 
-// element is a time element with the words given, the exact moment on hover
-// and in the attribute that machines read.
+// element returns a time element with the given words. It has the exact moment on hover and in the
+// attribute that machines read.
 func (c *catalogue) element(t time.Time, words string) template.HTML {
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`,
 		t.UTC().Format(time.RFC3339), html.EscapeString(c.exact(t)), html.EscapeString(words)))

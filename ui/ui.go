@@ -1,20 +1,18 @@
 // Package ui renders the pages of rind and the words of its mails.
 //
-// A handler fills a view model (any of the …Page types), which holds copies of
-// the few fields that the page shows, and gives it to Renderer.Render:
+// A handler fills a view model (any of the …Page types) with copies of the few fields that the page
+// shows, and passes it to Renderer.Render:
 //
 //	pages, err := ui.New()
 //	…
 //	err = pages.Render(w, ui.TokensPage{Layout: layout, Tokens: rows})
 //
-// Every sentence stands in a message catalogue (messages/<language>.json) and
-// is fetched by its key, so a language is added without touching a page. Pages
-// hold no inline script, style or event attribute; the policy that they need is
-// Policy. They work without JavaScript, which only adds copy buttons, times in
-// the reader's zone, and the like.
+// Every sentence is in a message catalogue (messages/<language>.json) and has a key, so a new language
+// needs no change to a page. Pages contain no inline scripts, styles or event attributes, so they work
+// under Policy. They work without JavaScript, which only adds conveniences such as copy buttons and
+// times in the reader's time zone.
 //
-// The package uses no request, session or store, and imports only the
-// standard library.
+// The package knows nothing of requests, sessions or stores, and imports only the standard library.
 package ui
 
 import (
@@ -32,25 +30,24 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// Policy is the Content-Security-Policy that the pages work under.
+// Policy is the Content-Security-Policy of the pages.
 const Policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// Renderer draws pages and formats sentences. It may be used by several
-// goroutines at once.
+// Renderer draws pages and formats sentences. It is safe for concurrent use.
 type Renderer struct {
 	languages map[string]*language // by BCP 47 tag, lower case
 	assets    *assetFiles
 }
 
-// language is the pages with the words of one language.
+// language holds the pages and the words of one language.
 type language struct {
 	catalogue *catalogue
 	pages     map[string]*template.Template
 }
 
-// New parses the embedded catalogues and templates. An error means that the
-// program was built wrongly.
+// New parses the embedded catalogues and templates. An error means that the program was built from
+// broken files.
 func New() (*Renderer, error) {
 	assets, err := readAssets()
 	if err != nil {
@@ -71,7 +68,7 @@ func New() (*Renderer, error) {
 	return r, nil
 }
 
-// parsePages makes one template set for each page: the parts, and the page.
+// parsePages makes a template set for each page: the shared parts and the page itself.
 func parsePages(c *catalogue, assets *assetFiles) (map[string]*template.Template, error) {
 	base := template.New("layout").Funcs(funcs(c, assets)).Option("missingkey=error")
 	if _, err := base.ParseFS(templateFiles, "templates/parts/*.html"); err != nil {
@@ -95,8 +92,7 @@ func parsePages(c *catalogue, assets *assetFiles) (map[string]*template.Template
 	return pages, nil
 }
 
-// Render writes the page of v to w. Where it fails before the page is complete,
-// nothing is written.
+// Render writes the page of v to w. If it can't complete the page, it writes nothing.
 func (r *Renderer) Render(w io.Writer, v View) error {
 	page := v.about().page
 	lang := r.language(v.layout().Lang)
@@ -115,8 +111,8 @@ func (r *Renderer) Render(w io.Writer, v View) error {
 	return nil
 }
 
-// language is the one with the tag, the one that the tag is a variant of
-// ("de-AT" of "de"), or English.
+// language returns the language with the tag, the language that the tag is a variant of ("de" for
+// "de-AT"), or English.
 func (r *Renderer) language(tag string) *language {
 	tag = strings.ToLower(tag)
 	if l, ok := r.languages[tag]; ok {
@@ -129,9 +125,8 @@ func (r *Renderer) language(tag string) *language {
 	return r.languages[fallback]
 }
 
-// Text is the sentence with the key in the catalogue of the language. A key
-// that the catalogue lacks is returned as it is, so that a page never fails for
-// a missing word.
+// Text returns the sentence with the key in the given language. If the catalogue lacks the key, Text
+// returns the key itself, so a missing sentence never makes a page fail.
 func (r *Renderer) Text(lang, key string, args Args) string {
 	s, err := r.language(lang).catalogue.text(key, args)
 	if err != nil {
@@ -140,14 +135,14 @@ func (r *Renderer) Text(lang, key string, args Args) string {
 	return s
 }
 
-// Problem is the sentence of a problem: that of "problem.<code>", or a general
-// one where the catalogue lacks the code.
+// Problem returns the sentence of a problem: "problem.<code>", or a general one if the catalogue lacks
+// the code.
 func (r *Renderer) Problem(lang string, p Problem) string {
 	return r.language(lang).catalogue.problem(p)
 }
 
-// Scope describes in plain text what a token can do: "Uploads to demo until 3 March
-// 2027." A zero time means no end.
+// Scope describes in plain text what a token can do: "Uploads to demo until 3 March 2027." The zero
+// time means that it never expires.
 func (r *Renderer) Scope(lang string, all bool, projects []string, expires time.Time) string {
 	c := r.language(lang).catalogue
 	what := c.list(projects)
