@@ -5,7 +5,7 @@ import "time"
 // States of a person.
 const (
 	PersonActive  = "active"
-	PersonPending = "pending" // has not finished registering: no address confirmed or no second factor
+	PersonPending = "pending" // has not finished registering: no confirmed address or no second factor
 	PersonFrozen  = "frozen"
 )
 
@@ -20,34 +20,34 @@ type PersonRow struct {
 	CreatedAt time.Time
 }
 
-// InvitationRow is an invitation that was not used.
+// InvitationRow is an unused invitation.
 type InvitationRow struct {
 	ID        string
-	Email     string // "" where it is for whoever holds the link
+	Email     string // "" if anybody with the link may use it
 	InvitedBy string
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
 
-// AdminPeoplePage lists accounts and invitations. Forms: POST PathInvitations
-// with email; POST PathInvitationEnd without fields.
+// AdminPeoplePage lists accounts and invitations. Forms: POST PathInvitations with email; POST
+// PathInvitationEnd without fields.
 type AdminPeoplePage struct {
 	Layout
-	Search      string // what was looked for; "" lists all
+	Search      string // text searched for; "" lists all
 	People      []PersonRow
-	Next        string // value of the query parameter after for the next page; "" on the last
+	Next        string // query parameter "after" of the next page; "" on the last page
 	Invitations []InvitationRow
 	Email       string // what was typed into email
-	NewLink     string // absolute one-time link of an invitation just made; shown once, "" shows none
-	NewEmail    string // whom NewLink is for
-	Mailed      bool   // it was also sent there
+	NewLink     string // absolute one-time link of a new invitation, shown once; "" shows none
+	NewEmail    string // address that NewLink is for
+	Mailed      bool   // NewLink was also mailed to NewEmail
 }
 
 func (AdminPeoplePage) about() about {
 	return about{page: "people", title: "people.title", place: placeAdmin}
 }
 
-// PersonFreezePage asks before an account is frozen or thawed. Form: POST
+// PersonFreezePage asks for confirmation before an account is frozen or thawed. Form: POST
 // PathPersonFreeze or PathPersonThaw without fields.
 type PersonFreezePage struct {
 	Layout

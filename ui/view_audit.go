@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// EventRow is one row of the audit trail, as far as a page shows it. Its sentence
-// is in the catalogue under "audit.<Kind>".
+// EventRow is a row of the audit trail, with the fields that pages show. Its sentence is "audit.<Kind>"
+// in the catalogue.
 type EventRow struct {
 	Seq     uint64
 	Time    time.Time
 	Kind    string // "token.minted"
 	Detail  map[string]string
-	Actor   string // username of the person who did it; "" if nobody was signed in
+	Actor   string // username of whoever did it; "" if nobody was signed in
 	You     bool   // the reader did it
-	Account string // username of the account it is about; "" if it is about none
+	Account string // username of the account that it is about; "" if none
 	Yours   bool   // it is about the reader
 	Project string // name of the project that it is about
 	IP      string
-	Browser string // the User-Agent header, said as "Firefox on Linux"
-	Factor  string // of the actor: "totp", "webauthn", "recovery_code", "remembered" or ""
-	Request string // id of the request
+	Browser string // the User-Agent header in words: "Firefox on Linux"
+	Factor  string // the actor's second factor: "totp", "webauthn", "recovery_code", "remembered" or ""
+	Request string // request ID
 }
 
-// Facts are the details of a row by name.
+// Facts returns the details of a row, sorted by name.
 func (e EventRow) Facts() []Fact {
 	out := make([]Fact, 0, len(e.Detail))
 	for _, name := range slices.Sorted(maps.Keys(e.Detail)) {
@@ -39,7 +39,7 @@ func (e EventRow) Facts() []Fact {
 // Fact is a detail of a row.
 type Fact struct{ Name, Value string }
 
-// event is the sentence of a row.
+// event returns the sentence of a row.
 func (c *catalogue) event(e EventRow) (string, error) {
 	args := make(Args, len(e.Detail)+8)
 	for k, v := range e.Detail {
@@ -79,7 +79,7 @@ func (c *catalogue) actor(e EventRow) string {
 	return e.Actor
 }
 
-// member is whom a row is about, where its sentence begins with that.
+// member names the person that a row is about, for sentences that begin with it.
 func (c *catalogue) member(e EventRow) string {
 	if e.Yours {
 		return c.must("trail.actor.you", nil)
@@ -99,7 +99,7 @@ func (c *catalogue) account(e EventRow) string {
 	return c.must("trail.account.of", Args{"name": e.Account})
 }
 
-// whom is whom a row is about.
+// whom names the person that a row is about.
 func (c *catalogue) whom(e EventRow) string {
 	name := cmp.Or(e.Account, e.Detail["user"])
 	switch {
@@ -113,7 +113,7 @@ func (c *catalogue) whom(e EventRow) string {
 	return name
 }
 
-// tokensOf is all tokens of whom a row is about.
+// tokensOf is the phrase for all tokens of the person that a row is about.
 func (c *catalogue) tokensOf(e EventRow) string {
 	if e.Yours {
 		return c.must("trail.tokens.yours", nil)
@@ -121,7 +121,7 @@ func (c *catalogue) tokensOf(e EventRow) string {
 	return c.must("trail.tokens.of", Args{"owner": cmp.Or(e.Account, e.Detail["user"])})
 }
 
-// tokenOf is the token of a row, with its owner where that is not who did it.
+// tokenOf names the token of a row, with its owner unless the actor owns it.
 func (c *catalogue) tokenOf(e EventRow) string {
 	owner, args := e.Detail["owner"], Args{"label": e.Detail["label"], "owner": e.Detail["owner"]}
 	switch {
@@ -133,7 +133,7 @@ func (c *catalogue) tokenOf(e EventRow) string {
 	return c.must("trail.token.of", args)
 }
 
-// scopeOf is what the token of a row uploads to.
+// scopeOf names the projects that the token of a row uploads to.
 func (c *catalogue) scopeOf(e EventRow) string {
 	switch {
 	case e.Detail["projects"] != "":
@@ -144,8 +144,8 @@ func (c *catalogue) scopeOf(e EventRow) string {
 	return c.must("trail.scope.all", Args{"owner": e.Detail["owner"]})
 }
 
-// EventFilter is what the form of an ActivityPage holds, as it was typed. Its fields
-// have the names of query parameters.
+// EventFilter holds what was typed into the form of an ActivityPage. The comments name the query
+// parameters.
 type EventFilter struct {
 	Group   string // group: "" all, or one of Groups
 	Actor   string // who: a username
@@ -153,11 +153,11 @@ type EventFilter struct {
 	From    string // from: 2006-01-02, the first day, UTC
 	To      string // to: 2006-01-02, the last day, UTC
 	Token   string // token: an id
-	Project string // project: a name; on the page of administrators
-	Account string // about: a username; on the page of administrators
+	Project string // project: a name; only for administrators
+	Account string // about: a username; only for administrators
 }
 
-// Query is the filter as query parameters, those that are not "".
+// Query returns the filter as query parameters, without empty ones.
 func (f EventFilter) Query() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{
@@ -171,28 +171,28 @@ func (f EventFilter) Query() url.Values {
 	return q
 }
 
-// Used reports whether the filter leaves anything out.
+// Used reports whether the filter is set.
 func (f EventFilter) Used() bool { return f != EventFilter{} }
 
-// Whose trail an ActivityPage shows.
+// Values of ActivityPage.Whose.
 const (
 	ActivityAccount = "account"
 	ActivityProject = "project"
 	ActivityAll     = "all" // for administrators
 )
 
-// ActivityPage shows the audit trail of an account, of a project, or all of it. Form:
-// GET of the same page with the fields of EventFilter.
+// ActivityPage shows the audit trail of an account, of a project, or all of it. Form: GET of the same
+// page with the fields of EventFilter.
 type ActivityPage struct {
 	Layout
 	Whose   string // ActivityAccount, ActivityProject or ActivityAll
 	Name    string // of the project
 	Filter  EventFilter
-	Groups  []string // that can be picked; the catalogue has "trail.group.<group>"
+	Groups  []string // groups to choose from; the catalogue has "trail.group.<group>"
 	Events  []EventRow
-	Older   uint64    // value of the query parameter "before" for the next page; 0: this is the last page
-	Newest  bool      // this is the first page
-	Reached time.Time // not zero: the search was given up there, before the page was full
+	Older   uint64    // query parameter "before" of the next page; 0 on the last page
+	Newest  bool      // this is the first page, with the newest rows
+	Reached time.Time // if not zero, the search stopped at this time before the page was full
 }
 
 func (v ActivityPage) about() about {
@@ -205,7 +205,7 @@ func (v ActivityPage) about() about {
 	return about{page: "activity", title: "activity.title.account", place: placeAccount}
 }
 
-// Address is the page itself.
+// Address is the address of the page itself.
 func (v ActivityPage) Address() string { return v.at(PathActivity, PathProjectActivity, PathAudit) }
 
 func (v ActivityPage) at(account, project, all Path) string {
@@ -218,14 +218,14 @@ func (v ActivityPage) at(account, project, all Path) string {
 	return string(account)
 }
 
-// OlderURL leads to the next, older page, with the same filter.
+// OlderURL is the address of the next page, with older rows and the same filter.
 func (v ActivityPage) OlderURL() string {
 	q := v.Filter.Query()
 	q.Set("before", itoa(int(v.Older)))
 	return v.Address() + "?" + q.Encode()
 }
 
-// NewestURL leads to the first page, with the same filter.
+// NewestURL is the address of the first page, with the same filter.
 func (v ActivityPage) NewestURL() string {
 	if q := v.Filter.Query().Encode(); q != "" {
 		return v.Address() + "?" + q
@@ -233,12 +233,12 @@ func (v ActivityPage) NewestURL() string {
 	return v.Address()
 }
 
-// TokenURL leads to all rows about a token.
+// TokenURL is the address of all rows about a token.
 func (v ActivityPage) TokenURL(id string) string {
 	return v.Address() + "?" + EventFilter{Token: id}.Query().Encode()
 }
 
-// ExportURL leads to all rows that the filter selects: "csv" or "jsonl".
+// ExportURL is the address of the file with all rows that the filter selects, as "csv" or "jsonl".
 func (v ActivityPage) ExportURL(format string) string {
 	q := v.Filter.Query()
 	q.Set("format", format)

@@ -4,15 +4,15 @@ import "time"
 
 // Kinds of one-time links of a change of address, for LinkInvalidPage.
 const (
-	LinkEmail     = "email"      // moves the account to another address
-	LinkEmailUndo = "email_undo" // and back
+	LinkEmail     = "email"      // confirms a new address
+	LinkEmailUndo = "email_undo" // restores the old address
 )
 
-// EmailPage asks for another address of the account. Form: POST PathEmail with email.
+// EmailPage asks for a new address for the account. Form: POST PathEmail with email.
 type EmailPage struct {
 	Layout
 	Current  string
-	Pending  string        // address that waits to be confirmed; "" none
+	Pending  string        // new address that is not confirmed yet; "" if none
 	Typed    string        // what was typed into the field
 	ValidFor time.Duration // how long the link to a new address works
 }
@@ -21,7 +21,7 @@ func (EmailPage) about() about {
 	return about{page: "email", title: "email.title", place: placeAccount}
 }
 
-// EmailConfirmPage is where the link of a mail about a change of address leads. Form: POST
+// EmailConfirmPage is the target of the links in mails about a change of address. Form: POST
 // PathEmailConfirm or PathEmailUndo with link.
 type EmailConfirmPage struct {
 	Layout
@@ -38,10 +38,10 @@ func (v EmailConfirmPage) about() about {
 	return about{page: "email_confirm", title: "email_confirm.title"}
 }
 
-// EmailUndonePage says what was taken back, and what to do now.
+// EmailUndonePage says what was undone, and what to do now.
 type EmailUndonePage struct {
 	Layout
-	Changed bool // the account had the other address
+	Changed bool // the account already had the new address
 }
 
 func (EmailUndonePage) about() about {

@@ -2,7 +2,7 @@ package ui
 
 import "time"
 
-// HomePage is what a person who is not signed in sees at PathHome.
+// HomePage is the page at PathHome for people who are not signed in.
 type HomePage struct {
 	Layout
 	RegistrationOpen bool
@@ -18,12 +18,11 @@ const (
 	LinkInvitation = "invitation" // an administrator's invitation
 	LinkProject    = "project"    // an owner's invitation into a project
 	LinkVerify     = "verify"     // the confirmation of an e-mail address
-	LinkNone       = "open"       // no link: registration is open
+	LinkNone       = "open"       // none: registration is open
 )
 
-// RegisterPage makes an account. Form: POST to PathSetup, PathInvitation or
-// PathRegister by Kind, with fields username, email, password and, except for
-// LinkNone, link.
+// RegisterPage creates an account. Form: POST PathSetup, PathInvitation or PathRegister, depending on
+// Kind, with username, email, password and, except for LinkNone, link.
 type RegisterPage struct {
 	Layout
 	Kind      string // LinkSetup, LinkInvitation or LinkNone
@@ -43,19 +42,18 @@ func (v RegisterPage) about() about {
 	return about{page: "register", title: "register.title.open"}
 }
 
-// LoginPage is the first step of signing in. Form: POST PathLogin with login,
-// password and next.
+// LoginPage is the first step of signing in. Form: POST PathLogin with login, password and next.
 type LoginPage struct {
 	Layout
 	Login            string // username or e-mail address
-	Next             string // where to go afterwards; a path of this server
+	Next             string // page to go to afterwards; a path on this server
 	RegistrationOpen bool
-	Passkeys         bool // offers to sign in with a passkey
+	Passkeys         bool // offer to sign in with a passkey
 }
 
 func (LoginPage) about() about { return about{page: "login", title: "login.title"} }
 
-// NameFill is what the browser offers in the field for the name.
+// NameFill is the autocomplete attribute of the field for the name.
 func (v LoginPage) NameFill() string {
 	if v.Passkeys {
 		return "username webauthn"
@@ -63,12 +61,12 @@ func (v LoginPage) NameFill() string {
 	return "username"
 }
 
-// LoginTOTPPage asks for a code of the authenticator app. Form: POST
-// PathLoginTOTP with code, next and remember ("yes").
+// LoginTOTPPage asks for a code from the authenticator app. Form: POST PathLoginTOTP with code, next and
+// remember ("yes").
 type LoginTOTPPage struct {
 	Layout
 	Factors
-	Again bool // signed in, but the last factor is too old for what comes next
+	Again bool // the reader is signed in, but the last factor is too old for the next page
 	Next  string
 }
 
@@ -79,11 +77,10 @@ func (v LoginTOTPPage) about() about {
 	return about{page: "login_totp", title: "login_totp.title"}
 }
 
-// Others are the other ways.
+// Others returns links to the other second factors.
 func (v LoginTOTPPage) Others() []factorLink { return v.links(PathLoginTOTP) }
 
-// LoginRecoveryPage asks for a recovery code instead. Form: POST
-// PathLoginRecovery with code and next.
+// LoginRecoveryPage asks for a recovery code instead. Form: POST PathLoginRecovery with code and next.
 type LoginRecoveryPage struct {
 	Layout
 	Factors
@@ -95,30 +92,30 @@ func (LoginRecoveryPage) about() about {
 	return about{page: "login_recovery", title: "login_recovery.title"}
 }
 
-// Others are the other ways.
+// Others returns links to the other second factors.
 func (v LoginRecoveryPage) Others() []factorLink { return v.links(PathLoginRecovery) }
 
-// VerifyEmailSentPage says where the confirmation link went. Forms: POST
+// VerifyEmailSentPage says which address the confirmation link was sent to. Forms: POST
 // PathVerifyEmailResend without fields; POST PathVerifyEmailChange with email.
 type VerifyEmailSentPage struct {
 	Layout
-	Email     string        // where it went
+	Email     string        // address that it was sent to
 	ValidFor  time.Duration // how long the link works
-	NewEmail  string        // what was typed into the form that changes the address
-	CanChange bool          // shows that form
+	NewEmail  string        // text typed into the form for changing the address
+	CanChange bool          // show that form
 }
 
 func (VerifyEmailSentPage) about() about {
 	return about{page: "verify_sent", title: "verify_sent.title"}
 }
 
-// VerifyEmailConfirmPage is where the link of the mail leads; only the form on
-// it consumes the link. Form: POST PathVerifyEmail with link.
+// VerifyEmailConfirmPage is the target of the link in that mail. Only its form uses up the link. Form:
+// POST PathVerifyEmail with link.
 type VerifyEmailConfirmPage struct {
 	Layout
 	Link     string
-	Email    string // "" where it is not known without consuming the link
-	Username string // of the account; as Email
+	Email    string // "" if it can't be known without using up the link
+	Username string // username of the account; "" as for Email
 }
 
 func (VerifyEmailConfirmPage) about() about {
@@ -132,8 +129,7 @@ const (
 	LinkUnknown = "unknown"
 )
 
-// LinkInvalidPage says why a one-time link does not work and how to get
-// another.
+// LinkInvalidPage says why a one-time link does not work and how to get a new one.
 type LinkInvalidPage struct {
 	Layout
 	Kind string // LinkSetup, LinkInvitation, LinkProject, LinkVerify, LinkReset or LinkDevice
@@ -142,20 +138,20 @@ type LinkInvalidPage struct {
 
 func (LinkInvalidPage) about() about { return about{page: "link_invalid", title: "link_invalid.title"} }
 
-// ErrorPage answers a request that failed. Problems, where there are any, are
-// said in place of the general text of the status.
+// ErrorPage answers a request that failed. If Problems is not empty, it replaces the general text of
+// the status.
 type ErrorPage struct {
 	Layout
-	Status    int           // 400, 403, 404, 405, 413, 429, 500 or 503; another is shown as the 400 or 500 of its hundred
-	Wait      time.Duration // 429 and 503: after this long it is worth another try; 0 is not said
-	RequestID string        // 5xx: to quote to the operator; "" is not said
+	Status    int           // 400, 403, 404, 405, 413, 429, 500 or 503; the page shows any other 4xx as 400, and 5xx as 500
+	Wait      time.Duration // 429 and 503: time until it is worth trying again; 0 is not shown
+	RequestID string        // 5xx: to quote to the operator; "" is not shown
 }
 
 func (v ErrorPage) about() about {
 	return about{page: "error", title: "error." + v.Known() + ".title"}
 }
 
-// Known is the status whose words the page uses.
+// Known returns the status whose text the page uses.
 func (v ErrorPage) Known() string {
 	switch v.Status {
 	case 400, 403, 404, 405, 413, 429, 500, 503:

@@ -1,10 +1,10 @@
 package ui
 
-// HelpPage is the guide for people who upload, at PathHelp.
+// HelpPage is the guide for uploaders, at PathHelp.
 type HelpPage struct {
 	Layout
 	UploadURL string // absolute, ends in /legacy/
-	TokenURL  string // absolute: where a token can be revoked with itself
+	TokenURL  string // absolute; a request with a token can revoke that token there
 }
 
 func (HelpPage) about() about { return about{page: "help", title: "help.title"} }

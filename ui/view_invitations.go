@@ -2,15 +2,15 @@ package ui
 
 import "time"
 
-// ProjectInvitation is an invitation into a project, for those who sent it and for who
-// got it.
+// ProjectInvitation is an invitation to a project, as the project's owners and the invited person see
+// it.
 type ProjectInvitation struct {
 	ID        string
 	Project   string
 	To        string // username or address, as it was typed
 	Role      string
-	Transfer  bool   // the inviter hands the project on
-	Stay      string // what the inviter becomes then
+	Transfer  bool   // the inviter transfers the project
+	Stay      string // role of the inviter after the transfer
 	InvitedBy string // username
 	SentAt    time.Time
 	ExpiresAt time.Time
@@ -18,8 +18,7 @@ type ProjectInvitation struct {
 	Yours     bool // the reader sent it
 }
 
-// MemberInvitePage invites somebody into a project. Form: POST PathMembers with user
-// and role.
+// MemberInvitePage invites somebody to a project. Form: POST PathMembers with user and role.
 type MemberInvitePage struct {
 	Layout
 	Project string
@@ -31,9 +30,8 @@ func (v MemberInvitePage) about() about {
 	return about{page: "member_invite", title: "member_invite.title", args: Args{"project": v.Project}, place: placeProjects}
 }
 
-// InvitedPage shows an invitation into a project to who was invited, or to who opened
-// the link of its mail. Forms, where Yours is set: POST PathInvited and POST
-// PathInvitedDecline, without fields.
+// InvitedPage shows an invitation to a project to the invited person, or to whoever opened the link in
+// its mail. Forms, if Yours is set: POST PathInvited and POST PathInvitedDecline, without fields.
 type InvitedPage struct {
 	Layout
 	Invitation       ProjectInvitation // Yours: the reader can answer it

@@ -2,30 +2,30 @@ package ui
 
 import "time"
 
-// KeyRow is a security key or passkey, as lists and confirmations show it.
+// KeyRow is a security key or passkey, as shown in lists and confirmations.
 type KeyRow struct {
 	ID        string // UUID
 	Name      string
 	Passkey   bool // it can sign in without a password
-	BackedUp  bool // it is on several devices
+	BackedUp  bool // it is synced between devices
 	CreatedAt time.Time
 	UsedAt    time.Time // zero: never
 }
 
-// Factors says which second factors somebody can give, beside a recovery code.
-// Pages that ask for one offer the others.
+// Factors lists the second factors that somebody can use, besides recovery codes. A page that asks for
+// one of them offers the others.
 type Factors struct {
 	Key bool // a security key
-	App bool // a code of the authenticator app
+	App bool // an authenticator app
 }
 
-// factorLink leads to the page of another second factor; Words is a key.
+// factorLink leads to the page of another second factor. Words is a key of the catalogue.
 type factorLink struct {
 	Path  Path
 	Words string
 }
 
-// links leads to all factors but the one whose page it is on.
+// links returns links to all factors except the one of the current page.
 func (f Factors) links(but Path) []factorLink {
 	var out []factorLink
 	for _, l := range []struct {
@@ -43,8 +43,8 @@ func (f Factors) links(but Path) []factorLink {
 	return out
 }
 
-// LoginKeyPage asks for a security key. Its script sends JSON to
-// PathKeyVerifyBegin and PathKeyVerifyFinish.
+// LoginKeyPage asks for a security key. Its script sends JSON to PathKeyVerifyBegin and
+// PathKeyVerifyFinish.
 type LoginKeyPage struct {
 	Layout
 	Factors
@@ -59,7 +59,7 @@ func (v LoginKeyPage) about() about {
 	return about{page: "login_key", title: "login_key.title"}
 }
 
-// Others are the other ways.
+// Others returns links to the other second factors.
 func (v LoginKeyPage) Others() []factorLink { return v.links(PathLoginKey) }
 
 // KeyNewPage adds a security key or passkey. Its script sends JSON to
@@ -70,7 +70,7 @@ func (KeyNewPage) about() about {
 	return about{page: "key_new", title: "key_new.title", place: placeAccount}
 }
 
-// KeyPage gives a key another name. Form: POST PathKey with name.
+// KeyPage renames a key. Form: POST PathKey with name.
 type KeyPage struct {
 	Layout
 	Key  KeyRow
@@ -81,9 +81,8 @@ func (v KeyPage) about() about {
 	return about{page: "key", title: "key.title", args: Args{"name": v.Key.Name}, place: placeAccount}
 }
 
-// KeyRemovePage stands before a second factor is removed: a key, or the
-// authenticator app where Key is zero. Form: POST PathKeyRemove or PathTOTPRemove
-// without fields.
+// KeyRemovePage asks for confirmation before a second factor is removed: a key, or the authenticator app
+// if Key is zero. Form: POST PathKeyRemove or PathTOTPRemove without fields.
 type KeyRemovePage struct {
 	Layout
 	Key KeyRow
@@ -96,12 +95,12 @@ func (v KeyRemovePage) about() about {
 	return about{page: "key_remove", title: "key_remove.title", args: Args{"name": v.Key.Name}, place: placeAccount}
 }
 
-// KeysOnlyPage says what it means to take security keys only. Form: POST
-// PathKeysOnly with only, "yes" or "no".
+// KeysOnlyPage explains what it means to accept only security keys. Form: POST PathKeysOnly with only,
+// "yes" or "no".
 type KeysOnlyPage struct {
 	Layout
-	On   bool // it is so already, and the form ends it
-	Keys int  // how many the account has
+	On   bool // only keys are accepted now, and the form ends that
+	Keys int  // how many keys the account has
 }
 
 func (v KeysOnlyPage) about() about {

@@ -1,17 +1,17 @@
 package ui
 
-// NotificationsPage lists the mails that rind writes, and lets its reader switch some
-// of them off. Form: POST PathNotifications with a field for each kind that is to
-// come, "on", named as the kind.
+// NotificationsPage lists the kinds of mail that rind sends, and lets the reader switch some of them
+// off. Form: POST PathNotifications; each kind to receive is a field named after it, with the value
+// "on".
 type NotificationsPage struct {
 	Layout
 	Groups []MailGroup
 }
 
-// MailGroup are kinds of mails about one thing.
+// MailGroup is a group of kinds of mail about one topic.
 type MailGroup struct {
 	Name    string       // "tokens", "projects" or "account"
-	Choices []MailChoice // those that can be switched off
+	Choices []MailChoice // kinds that can be switched off
 	Always  []MailKind   // the other kinds
 }
 
@@ -29,7 +29,7 @@ func (g MailGroup) Title() string {
 // MailKind is a kind of mail: "token_unused".
 type MailKind string
 
-// Title is the key of what such a mail tells.
+// Title is the key of what such a mail is about.
 func (k MailKind) Title() string {
 	if _, ok := mailTexts[string(k)]; !ok {
 		return "mail.unknown"
@@ -37,7 +37,7 @@ func (k MailKind) Title() string {
 	return "mails." + string(k)
 }
 
-// Help is the key of when it comes.
+// Help is the key of when such a mail is sent.
 func (k MailKind) Help() string {
 	if _, ok := mailTexts[string(k)]; !ok {
 		return "mail.unknown"

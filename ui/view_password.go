@@ -2,12 +2,11 @@ package ui
 
 import "time"
 
-// LinkReset is a one-time link that sets a new password in place of a forgotten one, for
-// LinkInvalidPage.
+// LinkReset is the kind of one-time link that replaces a forgotten password, for LinkInvalidPage.
 const LinkReset = "reset"
 
-// ForgotPage asks whose password was forgotten, and says afterwards that a mail is
-// on its way if there is such an account. Form: POST PathForgot with login.
+// ForgotPage asks for the account whose password was forgotten. Afterwards it says that a mail is on
+// its way if the account exists. Form: POST PathForgot with login.
 type ForgotPage struct {
 	Layout
 	Login    string        // what was typed
@@ -22,8 +21,7 @@ func (v ForgotPage) about() about {
 	return about{page: "forgot", title: "forgot.title"}
 }
 
-// ResetPage is where the link of that mail leads. Form: POST PathReset with link and
-// password.
+// ResetPage is the target of the link in that mail. Form: POST PathReset with link and password.
 type ResetPage struct {
 	Layout
 	Link    string // secret of the link, sent back in the field link

@@ -2,21 +2,21 @@ package ui
 
 import "time"
 
-// PersonPage shows an account to an administrator. It has no form: what can be done
-// is asked about on pages of its own.
+// PersonPage shows an account to an administrator. It has no form: each action has a page of its own
+// that asks for confirmation.
 type PersonPage struct {
 	Layout
 	Person     PersonRow
-	Verified   bool // the address is
-	TOTP       bool // there is an authenticator app
+	Verified   bool // the address is confirmed
+	TOTP       bool // the account has an authenticator app
 	Keys       int  // security keys and passkeys
 	KeysOnly   bool
-	CodesLeft  int       // recovery codes
-	Sessions   int       // that hold
-	SignedInAt time.Time // last; zero: never, as far as is known
-	Tokens     int       // that are not revoked
+	CodesLeft  int       // unused recovery codes
+	Sessions   int       // valid sessions
+	SignedInAt time.Time // last sign-in; zero: none is known
+	Tokens     int       // tokens that are not revoked
 	Projects   []ProjectRow
-	Recovery   bool // one waits
+	Recovery   bool // a recovery is pending
 	Events     []EventRow
 }
 
@@ -24,20 +24,20 @@ func (v PersonPage) about() about {
 	return about{page: "person", title: "person.title", args: Args{"username": v.Person.Username}, place: placeAdmin}
 }
 
-// Acts of PersonActPage.
+// Values of PersonActPage.Act.
 const (
 	ActSignOut   = "sign_out"
 	ActMakeAdmin = "make_admin"
 	ActDropAdmin = "drop_admin"
 )
 
-// PersonActPage asks before an administrator does something to an account. Form,
+// PersonActPage asks for confirmation before an administrator does something to an account. Form,
 // without fields: POST PathPersonSignOut, PathPersonMakeAdmin or PathPersonDropAdmin.
 type PersonActPage struct {
 	Layout
 	Person   PersonRow
 	Act      string // ActSignOut, ActMakeAdmin or ActDropAdmin
-	Sessions int    // that hold
+	Sessions int    // valid sessions
 }
 
 func (v PersonActPage) about() about {
