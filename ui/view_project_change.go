@@ -2,33 +2,33 @@ package ui
 
 import "time"
 
-// What becomes of an owner who hands a project on.
+// Values of ProjectTransferPage.Stay: what an owner becomes after transferring a project.
 const (
 	StayMaintainer = "maintainer"
 	StayNot        = "leave"
 )
 
-// ProjectSettingsPage is where owners say what a project is, and where they archive,
-// hand on and delete it. Form: POST PathProjectSettings with description and homepage.
+// ProjectSettingsPage lets owners describe a project, and archive, transfer or delete it. Form: POST
+// PathProjectSettings with description and homepage.
 type ProjectSettingsPage struct {
 	Layout
 	Project     string
 	Description string
 	Homepage    string
-	ArchivedAt  time.Time // zero: it takes uploads
+	ArchivedAt  time.Time // zero: not archived
 }
 
 func (v ProjectSettingsPage) about() about {
 	return about{page: "project_settings", title: "project_settings.title", args: Args{"project": v.Project}, place: placeProjects}
 }
 
-// ProjectArchivePage asks before a project is archived, or taken out of the archive.
-// Form: POST PathProjectArchive or PathProjectReopen without fields.
+// ProjectArchivePage asks for confirmation before a project is archived or reopened. Form: POST
+// PathProjectArchive or PathProjectReopen without fields.
 type ProjectArchivePage struct {
 	Layout
 	Project string
-	Tokens  []UsedToken // that can upload to it today, those used last first
-	More    int         // tokens that are not among them
+	Tokens  []UsedToken // tokens that can upload to it now, the last used first
+	More    int         // further tokens that Tokens leaves out
 	Reopen  bool
 }
 
@@ -40,45 +40,44 @@ func (v ProjectArchivePage) about() about {
 	return about{page: "project_archive", title: title, args: Args{"project": v.Project}, place: placeProjects}
 }
 
-// ProjectTransferPage hands a project on. Form: POST PathProjectTransfer with user and
-// stay.
+// ProjectTransferPage transfers a project. Form: POST PathProjectTransfer with user and stay.
 type ProjectTransferPage struct {
 	Layout
 	Project string
-	User    string // what was typed
-	Stay    string // what was chosen; "" nothing yet
+	User    string // text typed into the field
+	Stay    string // choice; "" if nothing is chosen yet
 }
 
 func (v ProjectTransferPage) about() about {
 	return about{page: "project_transfer", title: "project_transfer.title", args: Args{"project": v.Project}, place: placeProjects}
 }
 
-// UsedToken is a token that can upload to a project, as its owners see it.
+// UsedToken is a token that can upload to a project, as the project's owners see it.
 type UsedToken struct {
 	Label  string
 	Owner  string // username
-	All    bool   // for all of its owner's projects
+	All    bool   // it is for all projects of its owner
 	UsedAt time.Time
 }
 
-// ProjectDeletePage asks before a project is deleted. Form: POST PathProjectDelete with
+// ProjectDeletePage asks for confirmation before a project is deleted. Form: POST PathProjectDelete with
 // confirm.
 type ProjectDeletePage struct {
 	Layout
 	Project      string
-	Confirm      string // what was typed
+	Confirm      string // text typed into the field
 	Members      []MemberRow
-	Tokens       []UsedToken // that can upload to it today, those used last first
-	More         int         // tokens that are not among them
-	Invitations  int         // that are withdrawn with it
-	ReservedDays int         // for which the name is held back
+	Tokens       []UsedToken // tokens that can upload to it now, the last used first
+	More         int         // further tokens that Tokens leaves out
+	Invitations  int         // pending invitations, which end with the project
+	ReservedDays int         // days for which the name stays reserved
 }
 
 func (v ProjectDeletePage) about() about {
 	return about{page: "project_delete", title: "project_delete.title", args: Args{"project": v.Project}, place: placeProjects}
 }
 
-// Last is the token that was used last; its UsedAt is zero where none was.
+// Last returns the token that was used last. Its UsedAt is zero if no token was ever used.
 func (v ProjectDeletePage) Last() UsedToken {
 	var last UsedToken
 	for _, t := range v.Tokens {
@@ -89,7 +88,7 @@ func (v ProjectDeletePage) Last() UsedToken {
 	return last
 }
 
-// ReservedNameRow is the name of a deleted project that nobody can register.
+// ReservedNameRow is the name of a deleted project, which nobody can register until a certain time.
 type ReservedNameRow struct {
 	Name      string
 	DeletedBy string
@@ -97,8 +96,8 @@ type ReservedNameRow struct {
 	Until     time.Time
 }
 
-// ReservedNamesPage lists the names that are held back, for administrators. Form: POST
-// PathReservedNameRelease without fields.
+// ReservedNamesPage lists the reserved names for administrators. Form: POST PathReservedNameRelease
+// without fields.
 type ReservedNamesPage struct {
 	Layout
 	Names []ReservedNameRow

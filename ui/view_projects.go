@@ -13,22 +13,22 @@ const (
 
 // ProjectRow is a project in a list.
 type ProjectRow struct {
-	Name      string // as it was registered; links use it
+	Name      string // as registered; links use it
 	Role      string // the reader's: RoleOwner or RoleMaintainer
 	Members   int
 	CreatedAt time.Time
-	Archived  bool // it takes no uploads
+	Archived  bool // it accepts no uploads
 }
 
-// ProjectsPage lists the projects that the signed-in person is a member of, and what
-// the person is invited to. Form: GET PathProjects with find.
+// ProjectsPage lists the projects of the signed-in user, and the user's invitations. Form: GET
+// PathProjects with find.
 type ProjectsPage struct {
 	Layout
-	Invitations []ProjectInvitation // that the person can answer
-	Projects    []ProjectRow        // of this page
-	Total       int                 // on all pages, those that Find hides included
-	Find        string              // a part of a name that was looked for; "" all
-	Next        string              // name behind which the next page begins; "" on the last one
+	Invitations []ProjectInvitation // invitations that the user can answer
+	Projects    []ProjectRow        // projects on this page
+	Total       int                 // projects on all pages, including those that Find hides
+	Find        string              // part of a name to search for; "" lists all
+	Next        string              // the next page begins after this name; "" on the last page
 }
 
 func (ProjectsPage) about() about {
@@ -52,8 +52,8 @@ type MemberRow struct {
 	Role     string
 	Since    time.Time
 	You      bool
-	Frozen   bool // by an administrator: cannot sign in, tokens do not work
-	Excluded bool // by an owner: tokens do not upload to the project
+	Frozen   bool // by an administrator: can't sign in, and tokens don't work
+	Excluded bool // by an owner: tokens can't upload to the project
 }
 
 // ProjectPage shows a project. Forms, for owners only: POST PathMemberRole with role;
@@ -61,11 +61,11 @@ type MemberRow struct {
 type ProjectPage struct {
 	Layout
 	Name        string
-	Role        string // the reader's; "" for an administrator who is no member
+	Role        string // the reader's; "" for an administrator who is not a member
 	CreatedAt   time.Time
 	Description string
 	Homepage    string    // "" or an http or https URL
-	ArchivedAt  time.Time // zero: it takes uploads
+	ArchivedAt  time.Time // zero: not archived
 	Members     []MemberRow
 	Invitations []ProjectInvitation // for owners
 	IndexURL    string              // absolute, ends in /simple/
@@ -79,10 +79,10 @@ func (v ProjectPage) about() about {
 	return about{page: "project", title: "project.title", args: Args{"name": v.Name}, place: placeProjects}
 }
 
-// Owner reports whether the reader may change the members.
+// Owner reports whether the reader owns the project and so may change its members.
 func (v ProjectPage) Owner() bool { return v.Role == RoleOwner }
 
-// Link is the homepage, where it is an address that a page may lead to.
+// Link returns the homepage if it is an address that a page may link to.
 func (v ProjectPage) Link() string {
 	if strings.HasPrefix(v.Homepage, "https://") || strings.HasPrefix(v.Homepage, "http://") {
 		return v.Homepage
@@ -102,13 +102,13 @@ func (v ProjectPage) LastOwner() bool {
 	return v.Owner() && n == 1
 }
 
-// MemberRemovePage asks before a member is removed. Form: POST
-// PathMemberRemove without fields.
+// MemberRemovePage asks for confirmation before a member is removed. Form: POST PathMemberRemove without
+// fields.
 type MemberRemovePage struct {
 	Layout
 	Project string
 	Member  MemberRow
-	Tokens  []TokenRow // of the member, that can upload to the project today
+	Tokens  []TokenRow // the member's tokens that can upload to the project now
 }
 
 func (v MemberRemovePage) about() about {
@@ -116,12 +116,12 @@ func (v MemberRemovePage) about() about {
 		args: Args{"username": v.Member.Username, "project": v.Project}, place: placeProjects}
 }
 
-// ProjectLeavePage asks before a person leaves a project. Form: POST
-// PathProjectLeave without fields.
+// ProjectLeavePage asks for confirmation before the reader leaves a project. Form: POST PathProjectLeave
+// without fields.
 type ProjectLeavePage struct {
 	Layout
 	Project string
-	Tokens  []TokenRow // of the person, that can upload to the project today
+	Tokens  []TokenRow // the reader's tokens that can upload to the project now
 }
 
 func (v ProjectLeavePage) about() about {

@@ -5,12 +5,12 @@ import "time"
 // SessionRow is a place where somebody is signed in.
 type SessionRow struct {
 	ID      string // UUID
-	Browser string // the User-Agent header, said as "Firefox on Linux"
-	IP      string // "" unknown
+	Browser string // the User-Agent header in words: "Firefox on Linux"
+	IP      string // "" if unknown
 	Begun   time.Time
 	Seen    time.Time // last request
-	Pending bool      // the second factor is missing
-	Current bool      // the one that looks at the page
+	Pending bool      // the second factor was not given yet
+	Current bool      // the session that views the page
 }
 
 // DeviceRow is a browser that the account knows.
@@ -20,13 +20,12 @@ type DeviceRow struct {
 	IP         string
 	Since      time.Time
 	Seen       time.Time // last sign-in
-	Remembered time.Time // until then it asks for no second factor; zero: it does
+	Remembered time.Time // no second factor is needed until then; zero: it is needed
 	Current    bool
 }
 
-// SessionsPage shows where somebody is signed in, and which browsers the account
-// knows. Forms, without fields: POST PathSessionEnd, PathSessionsEnd and
-// PathDeviceForget.
+// SessionsPage shows where the reader is signed in, and which browsers the account knows. Forms, without
+// fields: POST PathSessionEnd, PathSessionsEnd and PathDeviceForget.
 type SessionsPage struct {
 	Layout
 	Sessions []SessionRow
@@ -37,25 +36,24 @@ func (SessionsPage) about() about {
 	return about{page: "sessions", title: "sessions.title", place: placeAccount}
 }
 
-// Others reports whether there are sessions besides the one that views the page.
+// Others reports whether the account has sessions other than the one that views the page.
 func (v SessionsPage) Others() bool { return len(v.Sessions) > 1 }
 
-// LinkDevice is a one-time link that lets a sign-in go on, for LinkInvalidPage.
+// LinkDevice is the kind of one-time link that lets a sign-in continue, for LinkInvalidPage.
 const LinkDevice = "device"
 
-// LinkElsewhere is why such a link does not work in another browser, for
-// LinkInvalidPage.
+// LinkElsewhere is the reason for LinkInvalidPage if such a link is opened in another browser.
 const LinkElsewhere = "elsewhere"
 
-// LoginDevicePage says that a link was mailed, because neither the browser nor the network is
-// known. With a Link it is the page that the mail leads to. Form, with a Link: POST
-// PathDeviceConfirm with link.
+// LoginDevicePage says that a link was mailed because the account knows neither the browser nor the
+// network. With a Link it is the page that the mail leads to. Form, with a Link: POST PathDeviceConfirm
+// with link.
 type LoginDevicePage struct {
 	Layout
 	Factors
-	Email    string        // where the link went
-	ValidFor time.Duration // how long it works
-	Link     string        // secret of the link; "" where it is waited for
+	Email    string        // address that the link was sent to
+	ValidFor time.Duration // how long the link works
+	Link     string        // secret of the link; "" before the reader opens it
 	Next     string        // always ""; the links to other factors have none
 }
 
@@ -66,5 +64,5 @@ func (v LoginDevicePage) about() about {
 	return about{page: "login_device", title: "login_device.title"}
 }
 
-// Others are the ways to give a second factor again.
+// Others returns links to the second factors, to give one again.
 func (v LoginDevicePage) Others() []factorLink { return v.links(PathLoginDevice) }

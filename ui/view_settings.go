@@ -2,27 +2,26 @@ package ui
 
 import "time"
 
-// SettingsPage shows the settings of the whole server. Forms: POST PathReadOnly with on ("yes"
-// or "no") and reason; POST PathRegistration with registration ("open", "invite" or "" for as
-// configured); POST PathBanner with text, level, until and time; POST PathBannerClear without
-// fields.
+// SettingsPage shows the settings of the whole server. Forms: POST PathReadOnly with on ("yes" or "no")
+// and reason; POST PathRegistration with registration ("open", "invite", or "" for the configured one);
+// POST PathBanner with text, level, until and time; POST PathBannerClear without fields.
 type SettingsPage struct {
 	Layout
-	ReadOnlySince time.Time // zero: it is not
+	ReadOnlySince time.Time // zero: not read-only
 	ReadOnlyBy    string
-	Reason        string // what was typed, or holds
+	Reason        string // current reason, or text typed into the form
 
-	Registration string // as it is set; "" as configured
-	ByDefault    string // what is configured: "open" or "invite"
+	Registration string // current setting; "" for the configured one
+	ByDefault    string // configured value: "open" or "invite"
 
-	Shown       bool // a banner is on the pages
+	Shown       bool // pages show a banner
 	BannerBy    string
 	BannerSince time.Time
-	BannerUntil time.Time // zero: until it is cleared
-	Text        string    // of the form
+	BannerUntil time.Time // zero: until somebody clears it
+	Text        string    // text in the form
 	Level       string    // "info" or "warning"
 	Until       string    // date, "2006-01-02"
-	Time        string    // of the day, UTC, "15:04"
+	Time        string    // time of day, UTC, "15:04"
 }
 
 func (SettingsPage) about() about {

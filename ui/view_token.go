@@ -2,52 +2,51 @@ package ui
 
 import "time"
 
-// Limits are what narrows a token beside its projects and its life. What is empty
-// limits nothing.
+// Limits restricts a token in addition to its projects and its life. An empty field does not restrict
+// it.
 type Limits struct {
-	Versions []string // that it uploads
-	Networks []string // that it works from
-	Existing bool     // it uploads to projects that exist, and creates none
+	Versions []string // versions that it may upload
+	Networks []string // networks that it works from
+	Existing bool     // it can upload to existing projects but not create new ones
 }
 
-// Any reports whether there is a limit.
+// Any reports whether any limit is set.
 func (l Limits) Any() bool { return len(l.Versions)+len(l.Networks) > 0 || l.Existing }
 
-// LimitsForm is what was typed into the fields versions and networks, each a list
-// with commas, and the box actions, whose value is ActionUpload.
+// LimitsForm holds what was typed into the fields versions and networks, each a comma-separated list,
+// and the value of the checkbox actions, ActionUpload if checked.
 type LimitsForm struct {
 	Versions, Networks string
 	Existing           bool
 }
 
-// ActionUpload is the value of the box actions.
+// ActionUpload is the value of the checkbox actions.
 const ActionUpload = "upload"
 
 // Used reports whether any limit was entered.
 func (l LimitsForm) Used() bool { return l.Versions+l.Networks != "" || l.Existing }
 
-// TokenPage shows a token. Form, where it is the reader's own and was not revoked:
-// POST PathToken with label.
+// TokenPage shows a token. Form, if it belongs to the reader and was not revoked: POST PathToken with
+// label.
 type TokenPage struct {
 	Layout
 	Token  TokenRow
-	Label  string // what was typed
+	Label  string // text typed into the field
 	Owner  string // username
-	Factor string // second factor with which it was made: "totp", "webauthn", "recovery_code"; "" is not said
-	Own    bool   // it is the reader's
+	Factor string // second factor used to create it: "totp", "webauthn", "recovery_code"; "" is not shown
+	Own    bool   // it belongs to the reader
 }
 
 func (v TokenPage) about() about {
 	return about{page: "token", title: "token.title", args: Args{"label": v.Token.Label}, place: placeTokens}
 }
 
-// TokenRestrictPage narrows a token. Form: POST PathTokenRestrict with projects
-// (repeated), expires (2006-01-02), versions, networks and actions; what is empty
-// stays as it is.
+// TokenRestrictPage restricts a token further. Form: POST PathTokenRestrict with projects (repeated),
+// expires (2006-01-02), versions, networks and actions. Empty fields change nothing.
 type TokenRestrictPage struct {
 	Layout
 	Token    TokenRow
-	Projects []ProjectChoice // those that the token may keep
+	Projects []ProjectChoice // projects that the token may keep
 	Expires  string
 	Limits   LimitsForm
 }
@@ -67,8 +66,8 @@ func (v TokenRestrictPage) LastDate() string {
 	return v.Token.ExpiresAt.UTC().Add(-time.Second).Format(time.DateOnly)
 }
 
-// TokenRegeneratePage replaces a token. Form: POST PathTokenRegenerate with life and
-// expires and once, as TokenNewPage has them, and overlap, one of Overlaps.
+// TokenRegeneratePage replaces a token. Form: POST PathTokenRegenerate with life, expires and once, as
+// in TokenNewPage, and overlap, one of Overlaps.
 type TokenRegeneratePage struct {
 	Layout
 	Token   TokenRow
@@ -76,14 +75,14 @@ type TokenRegeneratePage struct {
 	Expires string
 	MaxDays int // as in TokenNewPage
 	Overlap string
-	Once    string // marks the form, so that it makes one token
+	Once    string // identifies the form, so that sending it twice creates only one token
 }
 
 func (v TokenRegeneratePage) about() about {
 	return about{page: "token_regenerate", title: "token_regenerate.title", args: Args{"label": v.Token.Label}, place: placeTokens}
 }
 
-// Lives, FirstDate and LastDate are those of TokenNewPage.
+// Lives returns the same choices as TokenNewPage.Lives.
 func (v TokenRegeneratePage) Lives() []Days { return v.form().Lives() }
 
 // FirstDate is the earliest date that can be chosen.
@@ -99,25 +98,25 @@ func (v TokenRegeneratePage) form() TokenNewPage {
 // Hours is how long the old token keeps working.
 type Hours int
 
-// Int is the number.
+// Int returns the number.
 func (h Hours) Int() int { return int(h) }
 
-// Overlaps are the values of the field overlap, in hours; 0 is at once.
+// Overlaps returns the values of the field overlap, in hours. With 0 the old token ends at once.
 func (v TokenRegeneratePage) Overlaps() []Hours { return []Hours{0, 1, 24, 72} }
 
-// TokensRevokePage revokes several tokens. Forms: POST PathTokensRevoke with project and
-// unused shows the selected tokens; with sure as well it revokes them.
+// TokensRevokePage revokes several tokens. Form: POST PathTokensRevoke with project and unused shows the
+// selected tokens; with sure as well, it revokes them.
 type TokensRevokePage struct {
 	Layout
-	Projects []string // that the person can choose from
-	Project  string   // that was chosen
+	Projects []string // projects to choose from
+	Project  string   // chosen project
 	Unused   string   // days
-	Picked   bool     // Tokens are those that were asked for
+	Picked   bool     // Tokens holds the selected tokens
 	Tokens   []TokenRow
-	More     int // tokens that are picked too, and not named
+	More     int // selected tokens that Tokens leaves out
 }
 
-// Count is how many tokens are picked.
+// Count returns how many tokens are selected.
 func (v TokensRevokePage) Count() int { return len(v.Tokens) + v.More }
 
 func (TokensRevokePage) about() about {

@@ -5,21 +5,21 @@ import (
 	"net/url"
 )
 
-// TokenFilter is what was typed and chosen to pick and sort tokens: GET PathTokens with
-// q, project, state, expiring, unused and sort, each "" where nothing was.
+// TokenFilter holds what was typed and chosen to filter and sort tokens: GET PathTokens with q,
+// project, state, expiring, unused and sort, each "" if not set.
 type TokenFilter struct {
-	Text     string // in the label
+	Text     string // part of the label
 	Project  string
 	State    string // TokenActive, TokenExpired or TokenRevoked
 	Expiring string // days
 	Unused   string // days
-	Sort     string // one of the values that TokensPage.Sorts has
+	Sort     string // one of the values of TokensPage.Sorts
 }
 
 // Used reports whether the list is filtered or sorted.
 func (f TokenFilter) Used() bool { return f != TokenFilter{} }
 
-// Picks reports whether the filter leaves tokens out.
+// Picks reports whether the filter excludes tokens.
 func (f TokenFilter) Picks() bool {
 	f.Sort = ""
 	return f.Used()
@@ -37,27 +37,27 @@ func (f TokenFilter) values() url.Values {
 	return out
 }
 
-// TokensPage lists the signed-in person's tokens.
+// TokensPage lists the tokens of the signed-in user.
 type TokensPage struct {
 	Layout
-	Tokens      []TokenRow // in the order they are shown, those that work first
-	HasProjects bool       // the person is a member of a project: decides what an empty list teaches
-	Projects    []string   // names that the list can be limited to
+	Tokens      []TokenRow // in display order, working tokens first
+	HasProjects bool       // the user is a member of a project; decides what an empty list explains
+	Projects    []string   // project names that the list can be filtered by
 	Filter      TokenFilter
-	First       int    // number of the first of Tokens among Matched, from 1
-	Matched     int    // tokens that the filter picks, on all pages
-	Total       int    // tokens of the person
-	Next        string // value of the query parameter after for the next page; "" on the last
+	First       int    // position of the first of Tokens among Matched, from 1
+	Matched     int    // tokens that match the filter, on all pages
+	Total       int    // all tokens of the user
+	Next        string // query parameter "after" of the next page; "" on the last page
 }
 
 func (TokensPage) about() about {
 	return about{page: "tokens", title: "tokens.title", place: placeTokens}
 }
 
-// Working are the tokens of the page that upload.
+// Working returns the tokens on the page that work.
 func (v TokensPage) Working() []TokenRow { return v.pick(true) }
 
-// Ended are the tokens of the page that have expired or were revoked.
+// Ended returns the tokens on the page that have expired or were revoked.
 func (v TokensPage) Ended() []TokenRow { return v.pick(false) }
 
 func (v TokensPage) pick(active bool) []TokenRow {
@@ -70,19 +70,19 @@ func (v TokensPage) pick(active bool) []TokenRow {
 	return out
 }
 
-// Last is the number of the last of Tokens among Matched.
+// Last returns the position of the last of Tokens among Matched.
 func (v TokensPage) Last() int { return v.First + len(v.Tokens) - 1 }
 
-// Paged reports whether there are other pages.
+// Paged reports whether the list has other pages.
 func (v TokensPage) Paged() bool { return v.First > 1 || v.Next != "" }
 
 // Open reports whether the form of the filter is shown expanded.
 func (v TokensPage) Open() bool { return v.Filter.Used() || len(v.Problems) > 0 }
 
-// NextPage and FirstPage are addresses of pages of the list.
+// NextPage returns the address of the next page.
 func (v TokensPage) NextPage() template.URL { return v.page(v.Next) }
 
-// FirstPage is the address of the first page.
+// FirstPage returns the address of the first page.
 func (v TokensPage) FirstPage() template.URL { return v.page("") }
 
 func (v TokensPage) page(after string) template.URL {
@@ -96,10 +96,10 @@ func (v TokensPage) page(after string) template.URL {
 	return template.URL(string(PathTokens) + "?" + q.Encode())
 }
 
-// Choice is an option of a field: its value, and the key of its words.
+// Choice is an option of a field: its value, and the key of its text.
 type Choice struct{ Value, Words string }
 
-// Sorts are the values of the field sort; "" is the first.
+// Sorts returns the options of the field sort. "" is the first.
 func (TokensPage) Sorts() []Choice {
 	return []Choice{
 		{"", "tokens.sort.newest"}, {"oldest", "tokens.sort.oldest"}, {"label", "tokens.sort.label"},
@@ -107,14 +107,14 @@ func (TokensPage) Sorts() []Choice {
 	}
 }
 
-// States are the values of the field state.
+// States returns the options of the field state.
 func (TokensPage) States() []Choice {
 	return []Choice{
 		{"", "tokens.filter.any"}, {TokenActive, "token.active"}, {TokenExpired, "token.expired"}, {TokenRevoked, "token.revoked"},
 	}
 }
 
-// Quick lists common filters, as links.
+// Quick returns links for common filters.
 func (v TokensPage) Quick() []QuickFilter {
 	var out []QuickFilter
 	for _, f := range []QuickFilter{
@@ -129,13 +129,13 @@ func (v TokensPage) Quick() []QuickFilter {
 
 // QuickFilter is a filter as a link.
 type QuickFilter struct {
-	Words  string // key; takes n
+	Words  string // key in the catalogue; takes n
 	Days   int
 	On     bool
 	filter TokenFilter
 }
 
-// Link is the address of the list with the filter.
+// Link returns the address of the list with the filter.
 func (f QuickFilter) Link() template.URL {
 	return template.URL(string(PathTokens) + "?" + f.filter.values().Encode())
 }

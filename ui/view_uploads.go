@@ -6,32 +6,32 @@ import (
 	"time"
 )
 
-// Uploads counts the uploads to a project by token, day by day.
+// Uploads counts the uploads to a project, per token and day.
 type Uploads struct {
-	First  time.Time // midnight, UTC, at which the first day begins
+	First  time.Time // start of the first day: midnight, UTC
 	Series []UploadSeries
-	Others []int // by day: of the tokens that are not among Series; nil where there are none
+	Others []int // per day: uploads with tokens that have no series; nil if no such tokens exist
 }
 
-// UploadSeries are the uploads with one token.
+// UploadSeries holds the uploads with one token.
 type UploadSeries struct {
 	Label string
 	Owner string // username
 	Days  []int
 }
 
-// Measures of the chart, in its own units.
+// Sizes of the chart, in its own units.
 const (
 	chartWidth  = 390
 	chartHeight = 120
 	week        = 7 // days in a bar
 )
 
-// maxSeries is how many series there are classes and patterns for, beside the others.
+// maxSeries is how many series have a class and a pattern of their own, besides the others.
 const maxSeries = 5
 
-// UploadChart is a chart of uploads with one bar per week. The last week ends today, and the
-// first may be shorter. Within a bar the tokens are stacked, the busiest at the bottom.
+// UploadChart is a chart of uploads with one bar per week. The last week ends today, and the first may
+// be shorter. Each bar stacks the tokens, the busiest at the bottom.
 type UploadChart struct {
 	Keys  []ChartKey
 	Bars  []ChartBar
@@ -41,7 +41,7 @@ type UploadChart struct {
 	Days  int
 }
 
-// ChartKey says what a class and a pattern stand for.
+// ChartKey is an entry of the chart's legend: it explains a class and a pattern.
 type ChartKey struct {
 	Class  string // "s0" to "s4", or "others"
 	Series UploadSeries
@@ -49,7 +49,7 @@ type ChartKey struct {
 	Total  int
 }
 
-// ChartBar is a week.
+// ChartBar is the bar of one week.
 type ChartBar struct {
 	From  time.Time
 	Parts []ChartPart // one for each key
@@ -63,12 +63,12 @@ type ChartPart struct {
 	X, Y, Width, Height int // Height 0: nothing is drawn
 }
 
-// Box is the viewBox of the chart.
+// Box returns the viewBox of the chart.
 func (UploadChart) Box() string {
 	return "0 0 " + strconv.Itoa(chartWidth) + " " + strconv.Itoa(chartHeight)
 }
 
-// Last is the last day.
+// Last returns the last day.
 func (c UploadChart) Last() time.Time { return c.First.AddDate(0, 0, c.Days-1) }
 
 // Chart draws the uploads.
@@ -105,7 +105,7 @@ func sum(days []int) (n int) {
 	return n
 }
 
-// bars counts by week. The weeks are counted from the last day back.
+// bars counts per week, in weeks counted back from the last day.
 func (c *UploadChart) bars() {
 	weeks := (c.Days + week - 1) / week
 	for w := range weeks {
@@ -123,8 +123,8 @@ func (c *UploadChart) bars() {
 	}
 }
 
-// place puts the parts where they are drawn. A part with uploads is at least a unit
-// high, so that it is seen, and bars are as high as their total.
+// place computes where each part is drawn. A part with uploads is at least one unit high, so that it is
+// visible, and the height of a bar follows its total.
 func (c *UploadChart) place() {
 	for i := range c.Bars {
 		slot := chartWidth / len(c.Bars)

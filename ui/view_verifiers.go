@@ -5,16 +5,16 @@ import "time"
 // States of a verifier.
 const (
 	VerifierConnected = "connected"
-	VerifierAway      = "away" // was there, and is not now
-	VerifierNew       = "new"  // was never there
+	VerifierAway      = "away" // was connected before, but is not now
+	VerifierNew       = "new"  // was never connected
 	VerifierRevoked   = "revoked"
 
-	// VerifierAstray is the state of one that knows another history than this server's store,
-	// which was restored from a backup; it decides nothing.
+	// VerifierAstray is the state of a verifier whose history differs from that of this server's
+	// store, which was restored from a backup. It decides nothing.
 	VerifierAstray = "astray"
 )
 
-// VerifierRow is a verifier as an administrator sees it; never its secret.
+// VerifierRow is a verifier as an administrator sees it, never with its secret.
 type VerifierRow struct {
 	ID        string
 	Name      string
@@ -23,26 +23,26 @@ type VerifierRow struct {
 	CreatedBy string
 	SeenAt    time.Time     // zero: never
 	Lag       int           // changes that it lacks
-	Age       time.Duration // since when the first of them is there
+	Age       time.Duration // age of the oldest of these changes
 	RevokedAt time.Time
 	RevokedBy string
 }
 
-// VerifiersPage lists the verifiers. Form: POST PathVerifiers with name. Where one
-// was just registered it shows the secret, once, in the element with the id "secret".
+// VerifiersPage lists the verifiers. Form: POST PathVerifiers with name. After that it shows the secret
+// of the new verifier, once, in the element with the id "secret".
 type VerifiersPage struct {
 	Layout
-	Verifiers []VerifierRow // in the order they are shown
-	Name      string        // what was typed into name
-	NewName   string        // of the verifier just registered
-	Secret    string        // of that; "" shows none
-	IssuerURL string        // absolute; what the verifier connects to
+	Verifiers []VerifierRow // in display order
+	Name      string        // text typed into the field name
+	NewName   string        // name of the new verifier
+	Secret    string        // secret of the new verifier; "" shows none
+	IssuerURL string        // absolute address that the verifier connects to
 }
 
-// Working are the verifiers that were not revoked.
+// Working returns the verifiers that were not revoked.
 func (v VerifiersPage) Working() []VerifierRow { return v.pick(false) }
 
-// Ended are those that were.
+// Ended returns the verifiers that were revoked.
 func (v VerifiersPage) Ended() []VerifierRow { return v.pick(true) }
 
 func (v VerifiersPage) pick(revoked bool) []VerifierRow {
@@ -59,8 +59,8 @@ func (VerifiersPage) about() about {
 	return about{page: "verifiers", title: "verifiers.title", place: placeAdmin}
 }
 
-// VerifierRevokePage asks before a verifier is revoked. Form: POST
-// PathVerifierRevoke without fields.
+// VerifierRevokePage asks for confirmation before a verifier is revoked. Form: POST PathVerifierRevoke
+// without fields.
 type VerifierRevokePage struct {
 	Layout
 	Verifier VerifierRow

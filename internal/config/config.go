@@ -133,7 +133,7 @@ func readTOML(path string) (doc map[string]any, err error) {
 	return doc, nil
 }
 
-// setAll applies the settings of a file; it returns an error for those that are wrong, and sets the others.
+// setAll applies the settings of a file. It returns errors for invalid settings, and applies the others.
 func (c *Config) setAll(path string, doc map[string]any) error {
 	var probs Problems
 	unknown := false

@@ -42,9 +42,8 @@ func Files(ctx context.Context, paths []string, found func(Finding) error, unrea
 // foundError is the error of found, which ends the scan.
 type foundError struct{ error }
 
-// walk calls look with each file below a path; a path that is a link is followed, since it
-// was named. walk reports what can't be read to unread, and skips it; an error of look
-// ends the scan.
+// walk calls look for each file below a path. If the path itself is a link, walk follows it, because it was
+// named. walk calls unread for what it can't read, and skips it. An error of look ends the scan.
 func walk(ctx context.Context, root string, look func(path string) error, unread func(error)) error {
 	info, err := os.Stat(root)
 	switch {

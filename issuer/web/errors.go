@@ -121,7 +121,7 @@ func (v *visit) leftUnanswered(err error) bool {
 	return true
 }
 
-// wholeSeconds is a duration in seconds, rounded up.
+// wholeSeconds returns a duration in seconds, rounded up.
 func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 // severity is the level at which an internal error is logged: debug if the client has disconnected.

@@ -68,7 +68,7 @@ func (s *core) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 			status = http.StatusServiceUnavailable // package deadline answers
 		}
 		switch {
-		case status < 500 || deadline.HungUp(c.Request().Context()): // a client that disconnects is no server error
+		case status < 500 || deadline.HungUp(c.Request().Context()): // a client that disconnects is not a server error
 		case status == http.StatusInternalServerError:
 			level = slog.LevelError
 		default: // busy or read-only; failures have a line of their own

@@ -33,7 +33,7 @@ func (s *core) sessionFailed(w http.ResponseWriter, r *http.Request, err error) 
 	s.answer(&visit{Context: s.echo.NewContext(r, w), core: s}, err)
 }
 
-// keepSession stores a session that has taken a step, and updates the visit.
+// keepSession stores a session that has completed a step, and updates the visit.
 func (s *core) keepSession(v *visit, session authn.Session) (err error) {
 	ctx := v.Request().Context()
 	if err := s.sessions.Start(ctx, session); err != nil {

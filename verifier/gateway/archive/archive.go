@@ -124,5 +124,5 @@ func unpacked(total, size int64) error {
 	return nil
 }
 
-// clip makes a text from the uploader fit to be quoted in a sentence.
+// clip makes a text from the uploader fit for quoting in a sentence.
 func clip(s string) string { return text.Line(text.Clip(s)) }

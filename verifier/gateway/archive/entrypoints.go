@@ -11,8 +11,8 @@ import (
 // checkEntryPoints refuses scripts whose name is a path, because installers make a file with that name. Names in other
 // groups are only looked up, and some contain slashes (plugins of mkdocs).
 //
-// Installers read the file with parsers that disagree: about where lines end, which of them are comments, and which
-// sections. So a line counts as one of a script wherever one of them could take it for that.
+// Installers read the file with parsers that disagree about where lines end, and about which lines are comments
+// or sections. So a line counts as a script's if any parser could read it that way.
 func checkEntryPoints(r io.Reader, size int64) error {
 	all, err := readSmall(r, size, "entry_points.txt")
 	if err != nil {

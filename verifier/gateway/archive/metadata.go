@@ -45,8 +45,8 @@ func checkMetadata(r io.Reader, size int64, what string, want Want) error {
 // readFields reads the fields at the beginning of a file in the format of mail headers. It returns
 // their names in lower case. The fields in once may occur only once, on one line.
 //
-// It refuses a line that neither is a field nor continues one: mail parsers take it for the
-// end of the fields, and other parsers skip it.
+// It refuses a line that is neither a field nor the continuation of one: mail parsers take it for the end of
+// the fields, and other parsers skip it.
 func readFields(r io.Reader, size int64, what string) (map[string]string, error) {
 	all, err := readSmall(r, size, what)
 	if err != nil {
@@ -98,7 +98,7 @@ func isOnce(name string) bool {
 	return false
 }
 
-// checkLine refuses characters at which some programs begin another line.
+// checkLine refuses characters at which some programs begin a new line.
 func checkLine(line, what string) error {
 	switch {
 	case strings.IndexByte(line, 0) >= 0:

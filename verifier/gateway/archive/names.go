@@ -15,7 +15,7 @@ import (
 // and Windows treat names as equal that differ only in case, in how a letter is composed, in invisible
 // letters, in dots and spaces at the end, or after a colon (a stream of the file).
 type names struct {
-	seen  map[nameKey]int32 // the entry; folder, where a name is only a part of others
+	seen  map[nameKey]int32 // number of the entry; folder if the name is only part of other names
 	bytes int
 }
 

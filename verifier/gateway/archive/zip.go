@@ -58,9 +58,9 @@ type zipFile struct {
 
 	allNames strings.Builder // of the entries, one after the other: thousands of their own would take more memory
 
-	packed  *bufio.Reader // of the entry that is open
-	inflate io.Reader     // unpacks it; nil until one is packed
-	text    []byte        // name and extra fields of the entry whose header is read
+	packed  *bufio.Reader // packed data of the open entry
+	inflate io.Reader     // unpacks the entry; nil until the first compressed entry
+	text    []byte        // name and extra fields of the current header
 }
 
 type zipEntry struct {

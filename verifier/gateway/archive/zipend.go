@@ -11,8 +11,8 @@ type end struct {
 	behind            int64  // where the directory ends
 }
 
-// readEnd reads the end record, which must be the last bytes of the file, and the one for 64-bit
-// sizes if there is one.
+// readEnd reads the end record, which must be the last bytes of the file, and the end record for 64-bit
+// sizes if the file has one.
 func readEnd(src *source) (e end, err error) {
 	if src.size < endSize {
 		return e, fault("it is not a zip file: it has only %d bytes", src.size)
