@@ -1,5 +1,5 @@
-// Package corpus holds fuzz targets to their seeds: a target without committed
-// seeds explores nothing in an ordinary test run.
+// Package corpus checks that fuzz targets have committed seeds. Without seeds a target tests nothing in
+// an ordinary test run.
 package corpus
 
 import (
@@ -11,9 +11,9 @@ import (
 
 var target = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(\w+ \*testing\.F\)`)
 
-// Check fails the test unless every fuzz target in the test files of the current
-// folder has at least least seeds in testdata/fuzz, each of them not empty, and
-// no seeds lie there for a target that is gone.
+// Check fails the test unless every fuzz target in the test files of the current folder has at least
+// "least" non-empty seeds in testdata/fuzz. It also fails if testdata/fuzz has seeds of a target that no
+// longer exists.
 func Check(t testing.TB, least int) {
 	t.Helper()
 	targets := map[string]bool{}
@@ -49,7 +49,7 @@ func Check(t testing.TB, least int) {
 	}
 }
 
-// seeds counts the files of one target that hold something.
+// seeds counts the non-empty files of one target.
 func seeds(t testing.TB, name string) int {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join("testdata", "fuzz", name))

@@ -1,3 +1,3 @@
 // Package e2e tests rind as people use it: the real binary, a real browser, the
-// real upload clients, a real mail server. It has tests only.
+// real upload clients, a real mail server. The package contains only tests.
 package e2e

@@ -1,3 +1,4 @@
-// Package incidents is the list of published mistakes of this field, and of rind's own: for each the tests by which it
-// would be found if it were made here, or why it can't be. A test fails where one that is named is not there.
+// Package incidents lists published security mistakes in this field, and rind's own. For each it names the
+// tests that would find the same mistake here, or says why it can't happen here. A test fails if a named
+// test does not exist.
 package incidents

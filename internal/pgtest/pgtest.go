@@ -1,5 +1,6 @@
-// Package pgtest runs PostgreSQL for tests and benchmarks: Debian's programs, on a socket in a folder
-// of its own, without TCP, as the user postgres where this process is root, which the server refuses.
+// Package pgtest runs PostgreSQL for tests and benchmarks. It runs Debian's programs on a socket in a
+// temporary folder, without TCP. If this process is root, which the server refuses to run as, the server
+// runs as the user postgres.
 package pgtest
 
 import (
@@ -14,25 +15,25 @@ import (
 	"time"
 )
 
-// Server is a server with a folder of its own.
+// Server is a PostgreSQL server with its own folder.
 type Server struct {
-	Dir  string // of the socket, and of the data
+	Dir  string // folder of the socket and of the data
 	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended
+	done chan struct{} // closed when the server has ended
 	own  bool          // Dir is removed at the end
 }
 
 // ErrMissing says that PostgreSQL is not installed.
 var ErrMissing = errors.New("pgtest: PostgreSQL is not installed (Debian's package postgresql)")
 
-// Start makes a new server and runs it; settings are as "name=value". The caller calls Stop.
+// Start makes a new server and runs it. Settings have the form "name=value". The caller must call Stop.
 func Start(settings ...string) (*Server, error) {
 	return start(func(data string) *exec.Cmd {
 		return asPostgres("initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C")
 	}, settings)
 }
 
-// Standby makes a standby of a server, which streams from it under a name, and runs it.
+// Standby makes a standby of a server and runs it. The standby streams from the server under a name.
 func (s *Server) Standby(name string, settings ...string) (*Server, error) {
 	return start(func(data string) *exec.Cmd {
 		return asPostgres("pg_basebackup", "-D", data, "-R", "-X", "stream", "-c", "fast", "-N",
@@ -44,7 +45,7 @@ func start(fill func(data string) *exec.Cmd, settings []string) (*Server, error)
 	if program("postgres") == "" {
 		return nil, ErrMissing
 	}
-	dir, err := os.MkdirTemp("", "rind-pg-") // short: the path of a socket has 107 bytes at most
+	dir, err := os.MkdirTemp("", "rind-pg-") // short, because the path of a socket is at most 107 bytes
 	if err != nil {
 		return nil, err
 	}
@@ -103,15 +104,15 @@ func (s *Server) Run(settings ...string) error {
 	return errors.New("pgtest: the server does not answer")
 }
 
-// URL is the address of a database, without TLS.
+// URL returns the address of a database, without TLS.
 func (s *Server) URL() string { return URL(s.Dir) }
 
-// URL is the address of a database behind a socket in a folder.
+// URL returns the address of a database on the server whose socket is in a folder.
 func URL(dir string) string {
 	return fmt.Sprintf("host=%s user=postgres dbname=postgres sslmode=disable", dir)
 }
 
-// Promote makes a primary of a standby.
+// Promote turns a standby into a primary.
 func (s *Server) Promote() error {
 	if out, err := asPostgres("pg_ctl", "promote", "-w", "-D", s.data()).CombinedOutput(); err != nil {
 		return fmt.Errorf("pgtest: promote: %w: %s", err, out)
@@ -122,7 +123,7 @@ func (s *Server) Promote() error {
 // Signal sends a signal to the server and all of its processes; the server is the leader of their group.
 func (s *Server) Signal(sig syscall.Signal) error { return syscall.Kill(-s.cmd.Process.Pid, sig) }
 
-// Kill ends the server at once, as the end of its machine does.
+// Kill ends the server at once, like a crash of its machine.
 func (s *Server) Kill() {
 	s.Signal(syscall.SIGKILL)
 	<-s.done
@@ -135,7 +136,7 @@ func (s *Server) Stop() {
 		case <-s.done:
 		default:
 			s.Signal(syscall.SIGCONT)
-			s.cmd.Process.Signal(syscall.SIGINT) // disconnects all and writes a checkpoint
+			s.cmd.Process.Signal(syscall.SIGINT) // disconnects all clients and writes a checkpoint
 			select {
 			case <-s.done:
 			case <-time.After(20 * time.Second):
@@ -148,7 +149,7 @@ func (s *Server) Stop() {
 	}
 }
 
-// program finds one of PostgreSQL's programs, the newest.
+// program finds the newest version of one of PostgreSQL's programs.
 func program(name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path

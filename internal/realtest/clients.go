@@ -20,19 +20,19 @@ import (
 	"time"
 )
 
-// requirements say what each client is, to the byte; drive.py is beside them.
+// requirements has the requirements files, which pin each client to the byte, and drive.py.
 //
 //go:embed clients
 var requirements embed.FS
 
-// Client is an upload client, or another Python program, of today: install.sh puts it
-// into a virtual environment of its own in the user's cache folder, pinned with hashes.
-// Or it is a Debian package, where Tool says which.
+// Client is a current version of an upload client or another Python program, pinned with hashes, which
+// install.sh installs in its own virtual environment in the user's cache folder. If Tool is set, it is a
+// Debian package instead.
 type Client struct {
-	Name    string // of its requirements file, and of its program where Program is ""
-	Program string // in the environment's bin
-	Entry   string // module:function of its main, for Drive; "" is a program that is not in Python
-	Tool    Tool   // the zero value is a client of today
+	Name    string // name of its requirements file, and of its program if Program is ""
+	Program string // name of its program in the environment's bin
+	Entry   string // module:function of its main, for Drive; "" if it is not written in Python
+	Tool    Tool   // Debian's version; the zero value for a current one
 }
 
 // The clients that this module's tests drive.
@@ -48,10 +48,10 @@ var (
 	CurrentPip    = Client{Name: "pip", Entry: "pip._internal.cli.main:main"}
 )
 
-// The indexes that uploads are passed on to in tests.
+// The package indexes that tests forward uploads to.
 var (
 	Pypiserver = Client{Name: "pypiserver", Program: "pypi-server"}
-	Devpi      = Client{Name: "devpi", Program: "devpi-server"} // devpi-init is beside it
+	Devpi      = Client{Name: "devpi", Program: "devpi-server"} // devpi-init is in the same folder
 )
 
 // The clients that come as Debian packages.
@@ -62,7 +62,7 @@ var (
 	DebianFlit   = Client{Name: "Debian's flit", Tool: Flit, Entry: CurrentFlit.Entry}
 )
 
-// clients are those of today, in the order of install.sh.
+// clients lists the current clients, in the order of install.sh.
 var clients = []Client{UV, CurrentTwine, CurrentPoetry, CurrentFlit, Hatch, PDM, Maturin, Pypitoken, CurrentPip, Pypiserver, Devpi}
 
 // NeedClients is Need for clients.
@@ -82,8 +82,7 @@ func NeedClients(t testing.TB, need ...Client) {
 	}
 }
 
-// folder is where install.sh puts the environment: another requirements file is another
-// folder.
+// folder is where install.sh puts the environment. A changed requirements file means another folder.
 func (c Client) folder() (string, error) {
 	text, err := requirements.ReadFile("clients/" + c.Name + ".txt")
 	if err != nil {
@@ -94,7 +93,7 @@ func (c Client) folder() (string, error) {
 	return filepath.Join(cache, "rind-tests", "clients", c.Name+"-"+hex.EncodeToString(sum[:])[:16]), err
 }
 
-// find reports what is wrong with it.
+// find returns an error if the client is not installed.
 func (c Client) find() error {
 	if c.Tool.Path != "" {
 		return Missing(c.Tool)
@@ -120,7 +119,7 @@ func (c Client) path(dir string) string {
 	return filepath.Join(dir, "bin", name)
 }
 
-// Path is its program, after NeedClients.
+// Path returns the path of the client's program. Call NeedClients first.
 func (c Client) Path(t testing.TB) string {
 	t.Helper()
 	if c.Tool.Path != "" {
@@ -133,7 +132,7 @@ func (c Client) Path(t testing.TB) string {
 	return c.path(dir)
 }
 
-// python is the interpreter that a client in Python runs with.
+// python is the interpreter of a client that is written in Python.
 func (c Client) python(t testing.TB) string {
 	t.Helper()
 	if c.Tool.Path != "" {
@@ -142,24 +141,23 @@ func (c Client) python(t testing.TB) string {
 	return filepath.Join(filepath.Dir(c.Path(t)), "python")
 }
 
-// runTime bounds one run of a client, which retries for a while and may share the machine
-// with much else.
+// runTime limits one run of a client, which may retry for a while on a busy machine.
 const runTime = 5 * time.Minute
 
-// Driver runs a client many times, one after the other. It is safe for concurrent use.
+// Driver runs a client many times, one run at a time. It is safe for concurrent use.
 type Driver struct {
 	client Client
 	path   string
 
-	mu  sync.Mutex // held while it runs
-	cmd *exec.Cmd  // nil for a program that is not in Python
+	mu  sync.Mutex // held during a run
+	cmd *exec.Cmd  // nil if the client is not written in Python
 	in  io.Writer
 	out *bufio.Reader
 	log bytes.Buffer
 }
 
-// Drive starts a Driver, which ends with the test. A client in Python is imported once,
-// with nothing but PATH in its environment.
+// Drive starts a Driver, which ends with the test. A client written in Python is imported only once, in
+// a clean environment.
 func (c Client) Drive(t testing.TB) *Driver {
 	t.Helper()
 	d := &Driver{client: c, path: c.Path(t)}
@@ -190,9 +188,9 @@ func (c Client) Drive(t testing.TB) *Driver {
 	return d
 }
 
-// Run runs the client in a folder and returns what a person reads, and its exit code.
-// The environment is home (a folder without settings) and env, and nothing of the
-// test's: its certificates and its indexes do not count.
+// Run runs the client in a folder and returns its output and its exit code. Its environment is home (a
+// folder without settings) and env. It gets nothing from the test's own environment, such as
+// certificates or indexes.
 func (d *Driver) Run(t testing.TB, dir, home string, env []string, args ...string) (output string, code int) {
 	t.Helper()
 	d.mu.Lock()
@@ -234,8 +232,7 @@ func (d *Driver) Run(t testing.TB, dir, home string, env []string, args ...strin
 	return answer.Output, answer.Code
 }
 
-// cleanEnv is an environment in which nothing is set that a client looks at, but that
-// its lines are wide and without colours.
+// cleanEnv is an environment without settings for clients, except for wide lines without colours.
 func cleanEnv(home string) []string {
 	return []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_CACHE_HOME=" + home, "XDG_DATA_HOME=" + home,

@@ -8,7 +8,8 @@ import (
 	"github.com/rind-dev/rind/internal/dist/disttest"
 )
 
-// MakeDist is a folder with a wheel and an sdist of a project in its folder dist, as a build leaves them.
+// MakeDist makes a folder whose subfolder dist has a wheel and an sdist of a project, as a build leaves
+// them.
 func MakeDist(t testing.TB, project, version string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -19,47 +19,47 @@ import (
 	"time"
 )
 
-// Patience is how long a test waits for what another process does, which may share the
-// machine with much else. Only a test that fails waits so long.
+// Patience is how long a test waits for another process, on a machine that may be busy. Only a failing
+// test waits this long.
 const Patience = 2 * time.Minute
 
-// pollEvery is how long Eventually waits before it looks again.
+// pollEvery is how long Eventually waits between two looks.
 const pollEvery = 10 * time.Millisecond
 
-// Output keeps what is written. It is safe for concurrent use.
+// Output keeps what is written to it. It is safe for concurrent use.
 type Output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-// Write adds to it.
+// Write implements io.Writer.
 func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.b.Write(p)
 }
 
-// String is all of it.
+// String returns everything written so far.
 func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.b.String()
 }
 
-// Written is what a process has written so far. It goes to a file, not through a pipe: what the
-// process wrote before it answered is there when the answer is.
+// Written holds what a process has written so far. It uses a file and not a pipe, so that whatever the
+// process wrote before an answer can be read as soon as the answer arrives.
 type Written struct{ file *os.File }
 
-// written makes an empty one.
+// written makes an empty Written.
 func written() (*Written, error) {
 	f, err := os.CreateTemp("", "rind-output-")
 	if err != nil {
 		return nil, err
 	}
-	return &Written{f}, os.Remove(f.Name()) // it lasts as long as it is open
+	return &Written{f}, os.Remove(f.Name()) // the file exists as long as it is open
 }
 
-// String is all of it.
+// String returns everything written so far.
 func (w *Written) String() string {
 	info, err := w.file.Stat()
 	if err != nil {
@@ -72,18 +72,18 @@ func (w *Written) String() string {
 	return string(b)
 }
 
-// Process is a program that runs beside the test, and ends with it at the latest.
+// Process is a program that runs alongside a test. It ends when the test ends, or before.
 type Process struct {
 	Cmd *exec.Cmd
 	Out *Written // stdout and stderr
 
 	t    testing.TB
-	done chan struct{} // closed when it has ended
-	err  error         // how, then
-	over bool          // the test has ended it, or takes its end for granted
+	done chan struct{} // closed when the process has ended
+	err  error         // result of Wait, set before done is closed
+	over bool          // the test has ended it, or expects it to end
 }
 
-// Start starts a program; change, which may be nil, says how else it runs. The test is skipped if
+// Start starts a program. change, if not nil, may change the command before that. The test is skipped if
 // SkipServersVariable is 1.
 func Start(t testing.TB, change func(*exec.Cmd), path string, args ...string) *Process {
 	t.Helper()
@@ -113,8 +113,8 @@ func Start(t testing.TB, change func(*exec.Cmd), path string, args ...string) *P
 	return p
 }
 
-// Stop ends the process as a service manager does, and it must exit with 0. It may be called
-// twice, and of nil.
+// Stop ends the process as a service manager does, and fails the test unless it exits with 0. It may be
+// called twice, and on nil.
 func (p *Process) Stop() {
 	if p == nil || p.over {
 		return
@@ -125,8 +125,8 @@ func (p *Process) Stop() {
 	}
 }
 
-// End sends a signal, waits until the process has ended, and returns how, as exec.Cmd.Wait says
-// it. One that has ended by itself gets no signal.
+// End sends a signal, waits until the process has ended, and returns the error of exec.Cmd.Wait. A
+// process that has already ended gets no signal.
 func (p *Process) End(s os.Signal) error {
 	p.t.Helper()
 	p.over = true
@@ -141,7 +141,7 @@ func (p *Process) End(s os.Signal) error {
 	return p.err
 }
 
-// Signal sends a signal to the process if it runs.
+// Signal sends a signal to the process if it is running.
 func (p *Process) Signal(s os.Signal) {
 	p.t.Helper()
 	if err := p.Cmd.Process.Signal(s); err != nil && p.Running() && !errors.Is(err, os.ErrProcessDone) {
@@ -149,7 +149,7 @@ func (p *Process) Signal(s os.Signal) {
 	}
 }
 
-// Running reports whether it has not ended.
+// Running reports whether the process is running.
 func (p *Process) Running() bool {
 	select {
 	case <-p.done:
@@ -159,7 +159,7 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Eventually waits until look finds nothing wrong, while the process runs.
+// Eventually waits until look returns nil, and fails the test if the process ends before that.
 func (p *Process) Eventually(what string, look func() error) {
 	p.t.Helper()
 	err := wait(p.t.Context(), Patience, p.done, look)
@@ -171,7 +171,7 @@ func (p *Process) Eventually(what string, look func() error) {
 	}
 }
 
-// Says waits until the output has a text as often as that.
+// Says waits until the output contains a text at least the given number of times.
 func (p *Process) Says(text string, times int) {
 	p.t.Helper()
 	p.Eventually(fmt.Sprintf("it says %q", text), func() error {
@@ -182,19 +182,19 @@ func (p *Process) Says(text string, times int) {
 	})
 }
 
-// Answers waits until a URL answers with 200. Any certificate will do.
+// Answers waits until a URL answers with 200. It accepts any certificate.
 func (p *Process) Answers(url string) {
 	p.t.Helper()
 	p.Eventually(url+" answers", func() error { return Get(url, http.StatusOK, "") })
 }
 
-// Eventually waits until look finds nothing wrong.
+// Eventually waits until look returns nil.
 func Eventually(t testing.TB, what string, look func() error) {
 	t.Helper()
 	Within(t, Patience, what, look)
 }
 
-// Within is Eventually for what may take longer than Patience.
+// Within is Eventually with another limit than Patience.
 func Within(t testing.TB, limit time.Duration, what string, look func() error) {
 	t.Helper()
 	if err := wait(t.Context(), limit, nil, look); err != nil {
@@ -202,7 +202,7 @@ func Within(t testing.TB, limit time.Duration, what string, look func() error) {
 	}
 }
 
-// wait returns what look found last, nil for nothing wrong.
+// wait calls look until it returns nil, the time is up or over is closed, and returns its last result.
 func wait(ctx context.Context, limit time.Duration, over <-chan struct{}, look func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -221,13 +221,14 @@ func wait(ctx context.Context, limit time.Duration, over <-chan struct{}, look f
 	}
 }
 
-// asker keeps no connections, which would outlive what it asks, and takes any certificate.
+// asker keeps no idle connections, which would outlive the server under test, and accepts any
+// certificate.
 var asker = http.Client{
 	Timeout:   10 * time.Second,
 	Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 }
 
-// Get asks for a URL and reports whether the answer lacks the status, or the text.
+// Get requests a URL and returns an error unless the answer has the status and contains the text.
 func Get(url string, status int, text string) error {
 	res, err := asker.Get(url)
 	if err != nil {
@@ -241,8 +242,8 @@ func Get(url string, status int, text string) error {
 	return err
 }
 
-// The range of ports that NewPort gives out. Systems do not use these ports for outgoing
-// connections, one of which would otherwise take a port before the process under test listens.
+// The range of ports that NewPort returns. Systems do not use these ports for outgoing connections, so no
+// such connection can take a port before the process under test listens on it.
 const (
 	firstPort = 10000
 	lastPort  = 32000
@@ -250,11 +251,11 @@ const (
 
 var (
 	portsMu sync.Mutex
-	ports   = make(map[int]bool) // given out by this process
+	ports   = make(map[int]bool) // already returned by this process
 )
 
-// NewPort is a TCP port of the loopback address that nobody listens on now, another one
-// each time.
+// NewPort returns a TCP port of the loopback address that nobody listens on now, a different one each
+// time.
 func NewPort() (int, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()

@@ -1,15 +1,13 @@
-// Package realtest looks for the programs that tests drive as a person would:
-// upload clients, a browser, macaroon libraries in other languages; and for
-// axe-core, which checks pages in that browser.
+// Package realtest finds the programs that tests drive as a person would: upload clients, a browser,
+// macaroon libraries in other languages, and axe-core, which checks pages in that browser.
 //
-// A test that needs one says so first:
+// A test that needs such a program says so first:
 //
 //	realtest.Need(t, realtest.Python, realtest.Pymacaroons)
 //
-// A missing program fails the test, because a test that quietly does not run
-// proves nothing. There is one way round, for machines that can't have them: with
-// RIND_SKIP_REAL=1 these tests are skipped, and say so. install.sh beside this
-// file installs everything.
+// A missing program fails the test, because a test that silently does not run proves nothing. For
+// machines that can't have these programs there is one exception: with RIND_SKIP_REAL=1 the tests are
+// skipped, and say so. install.sh, next to this file, installs everything.
 package realtest
 
 import (
@@ -25,12 +23,12 @@ import (
 	"time"
 )
 
-// SkipVariable is the environment variable that skips the tests which need real
-// programs; its only value is 1.
+// SkipVariable is the environment variable that skips tests that need real programs. Its only value
+// is 1.
 const SkipVariable = "RIND_SKIP_REAL"
 
-// SkipServersVariable is the environment variable that skips the tests which run rind itself in
-// a process of its own, as 'make check' does; its only value is 1.
+// SkipServersVariable is the environment variable that skips tests that run rind itself in a separate
+// process; 'make check' sets it. Its only value is 1.
 const SkipServersVariable = "RIND_SKIP_SERVERS"
 
 // skipServers skips a test if SkipServersVariable is 1.
@@ -44,9 +42,9 @@ func skipServers(t testing.TB) {
 // Tool is a program, or a part of one, that a test needs.
 type Tool struct {
 	Name    string   // for messages
-	Path    string   // where the Debian package puts it; another one in PATH is not used
+	Path    string   // where the Debian package installs it; PATH is not searched
 	Package string   // Debian package
-	Probe   []string // arguments for a run that must succeed; nil asks for the file only
+	Probe   []string // arguments for a run that must succeed; nil: the file only has to exist
 }
 
 // The programs that this module's tests drive.
@@ -69,15 +67,15 @@ var (
 	Chromium    = browser()
 )
 
-// newest is the last of the files that a pattern names, or the pattern where there is none.
+// newest returns the last file that matches a pattern, or the pattern itself if none does.
 func newest(pattern string) string {
 	found, _ := filepath.Glob(pattern)
 	return append([]string{pattern}, found...)[len(found)]
 }
 
-// browser is Chromium without its own windows and tabs, the same engine for less than half the CPU; or the whole of
-// it, where a machine has that alone. Debian's script in /usr/bin would leave the browser behind when it is
-// killed itself.
+// browser is Chromium's headless shell, the same engine for less than half the CPU, or all of Chromium if
+// the machine has only that. Debian's script in /usr/bin is not used: when the script is killed, the
+// browser keeps running.
 func browser() Tool {
 	shell := Tool{Name: "Chromium", Path: "/usr/lib/chromium/chromium-headless-shell", Package: "chromium-headless-shell"}
 	whole := Tool{Name: "Chromium", Path: "/usr/lib/chromium/chromium", Package: "chromium"}
@@ -87,8 +85,8 @@ func browser() Tool {
 	return shell
 }
 
-// Need ends the test if one of the tools is missing, with a message that names
-// every Debian package to install; or skips it, if SkipVariable is 1.
+// Need fails the test if one of the tools is missing, with a message that names every Debian package to
+// install. If SkipVariable is 1 it skips the test instead.
 func Need(t testing.TB, tools ...Tool) {
 	t.Helper()
 	if os.Getenv(SkipVariable) == "1" {
@@ -99,8 +97,8 @@ func Need(t testing.TB, tools ...Tool) {
 	}
 }
 
-// NeedRight ends the test if err, which is nil for none, says that this process may not do
-// something that root may; or skips it, if SkipVariable is 1.
+// NeedRight fails the test if err is not nil. If err says that this process lacks a right that root has,
+// and SkipVariable is 1, it skips the test instead.
 func NeedRight(t testing.TB, what string, err error) {
 	t.Helper()
 	switch {
@@ -114,8 +112,8 @@ func NeedRight(t testing.TB, what string, err error) {
 	}
 }
 
-// Missing is nil if all tools are there and work, else an error that says what to
-// do. It is for programs that are not a single test, such as a TestMain.
+// Missing returns nil if all tools are installed and work, else an error that says what to do. It is for
+// code outside a single test, such as a TestMain.
 func Missing(tools ...Tool) error {
 	var problems []error
 	var packages []string
@@ -152,14 +150,14 @@ func (tool Tool) find() error {
 // AxeVersion is the version of axe-core that install.sh installs.
 const AxeVersion = "4.14.1"
 
-// axePath is where install.sh puts it, for all work trees of a user.
+// axePath is where install.sh puts axe-core, for all work trees of a user.
 func axePath() (string, error) {
 	cache, err := os.UserCacheDir()
 	return filepath.Join(cache, "rind-tests", "axe-core-"+AxeVersion, "axe.min.js"), err
 }
 
-// Axe is the source of axe-core, to be evaluated in a page. Like Need it ends the
-// test if there is none, or skips it.
+// Axe returns the source of axe-core, to be evaluated in a page. If axe-core is missing, Axe fails or
+// skips the test, like Need.
 func Axe(t testing.TB) string {
 	t.Helper()
 	if os.Getenv(SkipVariable) == "1" {

@@ -25,9 +25,9 @@ const keptFor = 24 * time.Hour
 // rind is the binary of this run.
 var rind = sync.OnceValues(buildRind)
 
-// Rind is the path of the real program, built from this module as it is. All packages
-// and all runs share it until the source changes. It is without the race detector: for
-// tests that only drive it from outside. They are skipped if SkipServersVariable is 1.
+// Rind returns the path of the real program, built from the current source of this module. All packages
+// and all runs share the binary until the source changes. It has no race detector, because it is for
+// tests that only drive it from outside. Such tests are skipped if SkipServersVariable is 1.
 func Rind(t testing.TB) string {
 	t.Helper()
 	skipServers(t)
@@ -38,9 +38,9 @@ func Rind(t testing.TB) string {
 	return path
 }
 
-// buildRind lets go build link in one place per work tree, which costs nothing if nothing
-// changed. It stores the result under a name that says what is in it, so that a run keeps its
-// own binary while another one builds.
+// buildRind runs go build with one output file per work tree, which costs nothing if nothing changed. It
+// stores the result under a name that depends on the content, so each run keeps its own binary while
+// another run builds.
 func buildRind() (string, error) {
 	root, err := exec.Command("go", "list", "-f", "{{.Module.Dir}}", command).Output()
 	if err != nil {
@@ -71,7 +71,7 @@ func buildRind() (string, error) {
 	return path, errors.Join(keep(built, path), tidy(dir))
 }
 
-// keep links a binary to where it stays; a copy that is there is made young again.
+// keep hard-links a binary to its permanent place. If it is there already, keep updates its time.
 func keep(built, path string) error {
 	now := time.Now()
 	err := os.Chtimes(filepath.Dir(path), now, now)
@@ -81,10 +81,10 @@ func keep(built, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.Link(built, path) // go build replaces its file and does not write into it
+	return os.Link(built, path) // go build replaces its output file and does not write into it
 }
 
-// tidy removes the binaries that no test has asked for lately.
+// tidy removes the binaries that no test has asked for within keptFor.
 func tidy(dir string) error {
 	all, err := filepath.Glob(filepath.Join(dir, "build-*"))
 	for _, old := range all {
@@ -95,7 +95,7 @@ func tidy(dir string) error {
 	return err
 }
 
-// lock waits until no other process has the lock.
+// lock waits until no other process holds the lock, and takes it.
 func lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// settleTime is for how long Settle asks again.
+// settleTime is how long Settle keeps asking.
 const settleTime = 30 * time.Second
 
-// Settle asks a page something until it is asked of a page that stays: a question that a
-// navigation cuts short is put to the next page. Whoever pressed something that leads
-// elsewhere, at once or when a script has its answer, need not know when. A
-// question that changes the page is not for Settle: it may be asked more than once.
+// Settle asks a page something, and asks again if a navigation interrupts it, until a page stays. So a
+// test that pressed a button need not know whether or when the page changes. Settle may call ask more
+// than once, so ask must not change the page.
 func Settle[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	for end := time.Now().Add(settleTime); ; {
 		v, err := ask()
@@ -27,8 +26,7 @@ func Settle[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	}
 }
 
-// Navigated reports whether an error of the browser says that the page went away under a
-// question.
+// Navigated reports whether an error of the browser says that the page went away during a call.
 func Navigated(err error) bool {
 	for _, words := range []string{
 		"Inspected target navigated or closed", "Cannot find context with specified id", "Execution context was destroyed", "Cannot find default execution context",

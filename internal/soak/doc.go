@@ -1,5 +1,4 @@
-// Package soak keeps verifiers connected to a real 'rind serve' for longer than every
-// limit of time in the code, over proxies and slow lines, and while processes are
-// killed. It holds tests only. 'make soak SOAK=10m' runs many verifiers for as long as
-// asked, and prints how they did.
+// Package soak keeps verifiers connected to a real 'rind serve' for longer than every time limit in the
+// code, through proxies, over slow connections, and while processes are killed. The package contains
+// only tests. 'make soak SOAK=10m' runs many verifiers for the given time and prints the results.
 package soak

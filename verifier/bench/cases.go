@@ -20,15 +20,15 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// Two draws from all tokens. A busy index sees some again and again: an upload is
-// checked when it begins and when it ends, and a release has several files. Of the
-// others none comes twice before many thousands have come between.
+// Sizes of two samples of all tokens. A busy index sees some tokens again and again: each upload is
+// checked when it begins and when it ends, and a release has several files. The larger sample stands for
+// tokens that come back only after many thousands of others.
 const (
 	seenAgain = 10_000
 	seenOnce  = 100_000
 )
 
-// house is a store, opened by us and, for the peers, by bbolt itself.
+// house holds the store, and the peers' file, which bbolt opens directly.
 type house struct {
 	tokens   int
 	keys     *rootkeys.Store
@@ -36,7 +36,7 @@ type house struct {
 	db       *bbolt.DB
 }
 
-// draw is some tokens, and the requests that they come with.
+// draw is a sample of tokens with their requests.
 type draw struct {
 	issued, narrowed, opaque []string
 	requests                 []verifier.Request
@@ -84,7 +84,7 @@ func (h *house) draw(size int) (*draw, error) {
 	return d, nil
 }
 
-// verify is our check, of the i-th among texts.
+// verify returns rind's check of the i-th of texts.
 func (h *house) verify(ctx context.Context, d *draw, texts []string) func(int) error {
 	return func(i int) error {
 		i %= len(texts)
@@ -96,7 +96,7 @@ func (h *house) verify(ctx context.Context, d *draw, texts []string) func(int) e
 	}
 }
 
-// opaqueLookup is what crates.io and GitHub do: hash the token, find the record.
+// opaqueLookup does what crates.io and GitHub do: it hashes the token and finds the record.
 func (h *house) opaqueLookup(d *draw) func(int) error {
 	return func(i int) error {
 		i %= len(d.opaque)
@@ -115,8 +115,8 @@ func (h *house) lookUp(text, project string) error {
 	})
 }
 
-// classic is the check by the library's own means, with a root key in the store and
-// caveats read by encoding/json.
+// classic is the check with the library's own functions, with root keys from the store and caveats
+// decoded by encoding/json.
 func (h *house) classic(d *draw) func(int) error {
 	return func(i int) error {
 		i %= len(d.issued)

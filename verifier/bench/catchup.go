@@ -18,8 +18,8 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// snapshots is an issuer's side of the feed that makes up its tokens as it sends them: one
-// snapshot, and nothing after it.
+// snapshots is the issuer's side of a feed. It generates the tokens while it sends them: one snapshot,
+// and nothing after it.
 type snapshots struct{ tokens int }
 
 func (s snapshots) position() feed.Position {
@@ -30,7 +30,7 @@ func (s snapshots) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := s.position()
 	switch r.URL.Path {
 	case feed.PathSnapshot:
-		_ = s.send(func(f feed.Frame) error { return feed.WriteFrame(w, f) }) // who went away asks again
+		_ = s.send(func(f feed.Frame) error { return feed.WriteFrame(w, f) }) // a client that disconnects will ask again
 	case feed.PathStream:
 		_ = feed.WriteFrame(w, feed.Frame{Position: &at, Time: time.Now()})
 		_ = http.NewResponseController(w).Flush()
@@ -65,8 +65,8 @@ func (s snapshots) send(send func(feed.Frame) error) error {
 	return send(feed.Frame{Position: &at, End: true, Count: sent})
 }
 
-// firstCatchUp fills a new store over loopback, as a new verifier's is filled, and says
-// how long that takes and what it takes of memory, on both sides together.
+// firstCatchUp fills a new store over loopback, like that of a new verifier, and prints how long that
+// takes and how much memory both sides use together.
 func firstCatchUp(ctx context.Context, path string, tokens int) error {
 	secret := filepath.Join(filepath.Dir(path), "secret")
 	if err := os.WriteFile(secret, []byte("rindv_x"), 0o600); err != nil {
@@ -108,7 +108,7 @@ func firstCatchUp(ctx context.Context, path string, tokens int) error {
 	return os.Rename(making, path)
 }
 
-// peaks is the most memory that was seen, in bytes.
+// peaks has the highest memory use that was seen, in bytes.
 type peaks struct{ heap, resident uint64 }
 
 func (p *peaks) sample() {
@@ -117,8 +117,7 @@ func (p *peaks) sample() {
 	p.heap, p.resident = max(p.heap, m.HeapAlloc), max(p.resident, resident())
 }
 
-// resident is what this process holds of memory that is not a file's, 0 where that can't be
-// told.
+// resident returns how much memory of this process is resident and not backed by files, 0 if unknown.
 func resident() uint64 {
 	b, err := os.ReadFile("/proc/self/status")
 	if err != nil {

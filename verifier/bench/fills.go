@@ -13,13 +13,13 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// mostFill is how long the first catch-up of largeTokens may take on a quiet machine.
+// mostFill is the longest time that the first catch-up of largeTokens may take on an idle machine.
 const mostFill = 60 * time.Second
 
-// cost is what something took: time on the clock, and of all processors.
+// cost is the elapsed time and the CPU time of something.
 type cost struct{ wall, cpu time.Duration }
 
-// add runs fn and adds what it took.
+// add runs fn and adds its cost.
 func (c *cost) add(fn func() error) error {
 	begun, used := time.Now(), cpuTime()
 	err := fn()
@@ -32,10 +32,10 @@ func (c cost) String() string {
 	return fmt.Sprintf("%v (%v of CPU)", c.wall.Round(100*time.Millisecond), c.cpu.Round(100*time.Millisecond))
 }
 
-// fills times a store's first catch-up without the line, as the store does it: the time
-// inside Fill, with every fsync, and not what it takes to make the tokens up. Beside it, a
-// plain bbolt file is filled with as many values, in the same order and in batches of the same
-// size, that have as many bytes together as the store's file.
+// fills measures a store's first catch-up without the network: the time inside Fill, including every
+// fsync, but not the time to generate the tokens. For comparison it fills a plain bbolt file with as many
+// values, in the same order and in batches of the same size, whose total size is that of the store's
+// file.
 func fills(ctx context.Context, path string, tokens int) error {
 	fi, err := os.Stat(path)
 	if err != nil {
@@ -123,7 +123,7 @@ func timePlain(path string, tokens, size int) (took cost, err error) {
 	return took, nil
 }
 
-// printIndex says how much memory an open store takes: its index, nearly alone.
+// printIndex prints how much memory an open store takes, which is almost only its index.
 func printIndex(path string, tokens int) error {
 	before := heap()
 	s, err := rootkeys.Open(path, rootkeys.Options{Key: key, ReadOnly: true})

@@ -6,11 +6,11 @@ import (
 	"math/rand/v2"
 )
 
-// hour is how many tokens an issuer makes in one.
+// hour is how many tokens an issuer creates per hour.
 const hour = 100
 
-// tokenID is a UUID of version 7 (RFC 9562 §5.7), as an issuer makes them: in the order
-// of time, at random within each hour, with random bits behind the time.
+// tokenID returns a UUID of version 7 (RFC 9562 §5.7) like those of an issuer: in order of time, at random
+// times within each hour, with random bits after the time.
 func tokenID(n int) string {
 	r := rand.New(rand.NewPCG(7, uint64(n/hour)))
 	var gaps [hour + 1]float64

@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	largeTokens = 10_000_000 // where RIND_BENCH_LARGE names no other number above 1
+	largeTokens = 10_000_000 // unless RIND_BENCH_LARGE is a number above 1
 	smallTokens = 10_000
 	openings    = 7
 )
 
-// large says what a store of very many tokens costs: how long a new verifier takes to get
-// them, how long it takes to open the store for writing when nothing of it is in memory, how
-// large the heap gets, and how long a check takes beside one with 10,000 tokens, warm.
+// large prints what a store of very many tokens costs: how long a new verifier takes to receive them, how
+// long it takes to open the store for writing when none of it is in memory, how large the heap gets, and
+// how long a warm check takes compared with a store of 10,000 tokens.
 func large(ctx context.Context, dir string, most int) error {
 	var houses [2]*house
 	for i, tokens := range []int{smallTokens, most} {
@@ -53,8 +53,7 @@ func large(ctx context.Context, dir string, most int) error {
 	return compareSizes(ctx, houses[0], houses[1])
 }
 
-// timeOpening opens a store several times, each time with a cold page cache if the
-// system lets us.
+// timeOpening opens a store several times, each time with a cold page cache if the system allows it.
 func timeOpening(path string) error {
 	var took []time.Duration
 	how := "cold"
@@ -102,8 +101,8 @@ func compareSizes(ctx context.Context, small, big *house) error {
 	return nil
 }
 
-// heap is what is in use after collections, in MB: what was in a pool, or had something to do at its end, is
-// gone after the third.
+// heap returns the heap in use after garbage collections, in MB. Objects in pools and objects with
+// finalizers are gone only after the third collection.
 func heap() float64 {
 	for range 3 {
 		runtime.GC()

@@ -1,14 +1,13 @@
-// Command bench measures the check of a token against what else people use for it,
-// all in one run: every round runs every case, and what is reported are medians of
-// the ratios inside the rounds, because machines change their speed from one second
-// to the next. Times are CPU time of this process (getrusage), its garbage collector
-// included.
+// Command bench compares the check of a token with the alternatives that people use. Every round runs
+// every case, and the report has medians of the ratios within the rounds, because the speed of a machine
+// changes from one second to the next. Times are CPU time of this process (getrusage), including its
+// garbage collector.
 //
 //	go run . [-tokens 1000000] [-rounds 60] [-dir FOLDER]
 //
-// With RIND_BENCH_LARGE=1 it makes a store of 10,000,000 tokens instead (of 1,000,000 with
-// RIND_BENCH_LARGE=1000000), as a new verifier is filled, and says what that costs, and what it
-// costs to open it and to check with it. It empties the machine's page cache where it may.
+// With RIND_BENCH_LARGE=1 it instead fills a store with 10,000,000 tokens (1,000,000 with
+// RIND_BENCH_LARGE=1000000), like that of a new verifier, and prints what it costs to fill it, to open it
+// and to check tokens with it. It empties the machine's page cache if it may.
 package main
 
 import (
@@ -43,7 +42,7 @@ func run() int {
 	return 0
 }
 
-// inFolder runs fn in a folder; one of its own making it removes.
+// inFolder runs fn in a folder. If dir is "", it makes a temporary folder and removes it afterwards.
 func inFolder(dir string, fn func(string) error) error {
 	if dir != "" {
 		return fn(dir)

@@ -15,22 +15,22 @@ import (
 	"time"
 )
 
-// oneCase is something to measure: the check of the i-th request, over and over.
+// oneCase is something to measure: a check that runs for one request after another.
 type oneCase struct {
 	name  string
 	check func(i int) error
-	given *draw    // the requests; nil: they are in the caches anyhow
-	texts []string // and what comes with them
-	cores int      // on how many goroutines at once; 0: 1
-	long  bool     // ten slices in a round
-	wall  bool     // it is another process that works: compare elapsed time
+	given *draw    // the requests; nil if they are in the processor's caches anyway
+	texts []string // the tokens of the requests
+	cores int      // number of goroutines; 0 means 1
+	long  bool     // a round takes ten slices
+	wall  bool     // another process does the work, so compare elapsed time
 
-	n            int             // how often in a round
-	at           int             // the next request
-	cpu, elapsed []time.Duration // for a hundred, in each round
+	n            int             // checks per round and core
+	at           int             // index of the next request
+	cpu, elapsed []time.Duration // per hundred checks, for each round
 }
 
-// Names of cases that the report relates to each other.
+// Names of the cases, some of which the report compares.
 const (
 	asIssued     = "rind, as issued"
 	onceIssued   = "rind, as issued, tokens seen once"
@@ -47,7 +47,7 @@ const (
 	selects      = "PostgreSQL SELECT by primary key"
 )
 
-// slice is how long a case works in a round, about.
+// slice is about how long a case runs in a round.
 const slice = 25 * time.Millisecond
 
 func (h *house) cases(ctx context.Context) ([]*oneCase, func(), error) {
@@ -85,7 +85,7 @@ func (h *house) cases(ctx context.Context) ([]*oneCase, func(), error) {
 	return append(cases, &oneCase{name: selects, given: again, texts: again.opaque, check: sel, wall: true}), done, nil
 }
 
-// measure runs every case in every round, in another order each time.
+// measure runs every case in every round, in a new random order each time.
 func measure(cases []*oneCase, rounds int) error {
 	for _, c := range cases {
 		if err := c.calibrate(); err != nil {
@@ -96,7 +96,7 @@ func measure(cases []*oneCase, rounds int) error {
 		order := rand.Perm(len(cases))
 		for _, i := range order {
 			c := cases[i]
-			runtime.GC() // the garbage of one case is not the next one's
+			runtime.GC() // so that no case pays for the garbage of another
 			cpu, elapsed, err := c.round(c.n)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
@@ -108,9 +108,9 @@ func measure(cases []*oneCase, rounds int) error {
 	return nil
 }
 
-// round makes n checks on each core, some at a time. The request and its token are
-// read before the clock of CPU time starts: they come from the network, and are in the
-// processor's caches when the check begins. Elapsed time has it all.
+// round makes n checks on each core, in batches. It reads the requests and tokens of a batch before it
+// starts to count CPU time: in practice they come from the network, and are in the processor's caches
+// when the check begins. Elapsed time includes everything.
 func (c *oneCase) round(n int) (cpu, elapsed time.Duration, err error) {
 	cores := max(1, c.cores)
 	begun, used, errs := time.Now(), make([]time.Duration, cores), make([]error, cores)
@@ -146,7 +146,7 @@ func (c *oneCase) run(from, n int) (cpu time.Duration, err error) {
 	return cpu, nil
 }
 
-// touched keeps the compiler from leaving out what arrive does.
+// touched keeps the compiler from removing the work of arrive.
 var touched atomic.Uint64
 
 func (c *oneCase) arrive(from, n int) {
@@ -162,8 +162,8 @@ func (c *oneCase) arrive(from, n int) {
 	touched.Add(sum)
 }
 
-// calibrate finds how many checks fit into a slice, in hundreds, once all requests
-// were made twice, so that every page that they need is mapped.
+// calibrate finds how many checks fit into a slice, in multiples of a hundred. Before that it runs all
+// requests twice, so that every page they need is mapped.
 func (c *oneCase) calibrate() error {
 	for range 2 {
 		if _, _, err := c.round(max(len(c.texts), 1000) / 100 * 100); err != nil {
@@ -179,7 +179,7 @@ func (c *oneCase) calibrate() error {
 	return err
 }
 
-// cpuTime is what this process has used, in user and system mode.
+// cpuTime returns the CPU time that this process has used, in user and system mode.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &u)
@@ -195,7 +195,7 @@ func median(list []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// ratio is the median of a's time over b's inside the rounds.
+// ratio returns the median of a/b over the rounds.
 func ratio(a, b []time.Duration) float64 {
 	rs := make([]float64, len(a))
 	for i := range a {
@@ -204,7 +204,7 @@ func ratio(a, b []time.Duration) float64 {
 	return median(rs)
 }
 
-// micros is the median in microseconds of times that are for a hundred.
+// micros returns the median time per check in microseconds, from times per hundred checks.
 func micros(ts []time.Duration) float64 {
 	fs := make([]float64, len(ts))
 	for i, t := range ts {
@@ -222,7 +222,7 @@ func report(w io.Writer, cases []*oneCase, rounds int) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "medians of %d rounds\tCPU µs\telapsed µs\t× a token as issued\t\n", rounds)
 	for _, c := range cases {
-		if c.cores > 1 || c.wall { // CPU time of the process says nothing here
+		if c.cores > 1 || c.wall { // CPU time of this process means nothing here
 			fmt.Fprintf(t, "%s\t\t%.2f\t%.2f\t\n", c.name, micros(c.elapsed), ratio(c.elapsed, base.elapsed))
 			continue
 		}
@@ -255,8 +255,8 @@ func report(w io.Writer, cases []*oneCase, rounds int) {
 	t.Flush()
 }
 
-// over is the median of c's time over d's inside the rounds: of CPU time, unless
-// one of them works in another process.
+// over returns the median ratio of c's time to d's within the rounds. It compares CPU time, or elapsed time
+// if the work of one of them happens in another process.
 func (c *oneCase) over(d *oneCase) float64 {
 	if c.wall || d.wall {
 		return ratio(c.elapsed, d.elapsed)

@@ -10,9 +10,9 @@ import (
 	"github.com/rind-dev/rind/internal/pgtest"
 )
 
-// postgres starts a server on a socket of its own with a table of as many tokens as
-// the store has, and returns what looks one up by its primary key. The error says
-// what is missing; then the case is left out.
+// postgres starts a server on its own socket, with a table of as many tokens as the store has, and
+// returns a function that looks one up by its primary key. If it returns an error, the case is left
+// out.
 func postgres(ctx context.Context, tokens int, d *draw) (work func(int) error, done func(), err error) {
 	server, err := pgtest.Start("shared_buffers=512MB")
 	if err != nil {

@@ -10,16 +10,16 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// signedSamples is how many tokens are checked of those that need no store.
+// signedSamples is how many tokens are checked in cases that need no store.
 const signedSamples = 1000
 
-// claims are what the three caveats say.
+// claims says the same as the three caveats.
 type claims struct {
 	Projects []string `json:"projects"`
 	jwt.RegisteredClaims
 }
 
-// jwtCase checks tokens of golang-jwt; nothing is looked up.
+// jwtCase checks tokens with golang-jwt, without looking anything up.
 func jwtCase(method jwt.SigningMethod, signKey, verifyKey any) (func(int) error, error) {
 	texts, names := make([]string, signedSamples), make([]string, signedSamples)
 	for n := range texts {
@@ -60,7 +60,7 @@ func jwtCases() (hmac, eddsa func(int) error, err error) {
 	return hmac, eddsa, err
 }
 
-// pasetoCase checks public tokens of version 4; nothing is looked up.
+// pasetoCase checks public tokens of version 4, without looking anything up.
 func pasetoCase() func(int) error {
 	secret := paseto.NewV4AsymmetricSecretKey()
 	public := secret.Public()

@@ -21,7 +21,7 @@ import (
 
 const (
 	location = "packages.example.org"
-	perOwner = 20 // tokens of a user, who has one project
+	perOwner = 20 // tokens per user; each user has one project
 	batch    = 20_000
 )
 
@@ -31,7 +31,7 @@ var (
 	issuer = "00000000-0000-4000-8000-000000000001"
 
 	opaqueBucket  = []byte("opaque")  // SHA-256 of an opaque token → what it allows
-	classicBucket = []byte("classic") // id of a macaroon → its root key and state, as JSON
+	classicBucket = []byte("classic") // ID of a macaroon → its root key and state, as JSON
 )
 
 func uuid(kind, n int) string { return fmt.Sprintf("0190%04x-0000-7000-8000-%012x", kind, n) }
@@ -45,10 +45,10 @@ func derived(what string, n int) []byte {
 	return b[:]
 }
 
-// opaque is the text of an opaque token.
+// opaque returns the text of opaque token n.
 func opaque(n int) string { return fmt.Sprintf("ghp_%x", derived("opaque token", n)[:20]) }
 
-// issued is token n with three caveats: its user, its project, its life.
+// issued returns token n with three caveats: its user, its project and its life.
 func issued(n int) (token.Token, error) {
 	return token.Mint(derived("root key", n), tokenID(n), location, [][]byte{
 		caveats.User(userID(n)).Append(nil),
@@ -57,10 +57,10 @@ func issued(n int) (token.Token, error) {
 	})
 }
 
-// peersOf is the file of the peers that look up, beside the store's own.
+// peersOf is the path of the file for the peers that look tokens up, next to the store's own file.
 func peersOf(path string) string { return path + ".peers" }
 
-// makeStore fills a root-key store, and the peers' file, unless they are there.
+// makeStore fills a root-key store and the peers' file, unless they exist.
 func makeStore(ctx context.Context, path string, tokens int) error {
 	for _, f := range []struct {
 		path string
@@ -81,7 +81,7 @@ func makeStore(ctx context.Context, path string, tokens int) error {
 	return printSize(path, tokens)
 }
 
-// printSize says how much of a disk each token takes in the store's own file.
+// printSize prints how many bytes each token takes in the store's own file.
 func printSize(path string, tokens int) error {
 	fi, err := os.Stat(path)
 	if err == nil {
@@ -97,7 +97,7 @@ func printSize(path string, tokens int) error {
 
 const mostBytes = 400
 
-// fillKeys applies the change sets of an issuer, batch tokens in each.
+// fillKeys applies the change sets of an issuer, each with batch tokens.
 func fillKeys(ctx context.Context, path string, tokens int) error {
 	s, err := rootkeys.Open(path, rootkeys.Options{Key: key})
 	if err != nil {
@@ -123,7 +123,8 @@ func fillKeys(ctx context.Context, path string, tokens int) error {
 	return s.Close()
 }
 
-// changesOf are what an issuer tells of token n, and of its owner and project with their first.
+// changesOf returns the changes that an issuer sends for token n. The first token of an owner comes with
+// the changes for the owner and the project.
 func changesOf(n int) (all []rootkeys.Change, err error) {
 	if n%perOwner == 0 {
 		all = append(all,
@@ -138,7 +139,7 @@ func changesOf(n int) (all []rootkeys.Change, err error) {
 		ID: t.ID, UserID: userID(n), Location: t.Location, Caveats: t.Caveats, Signature: t.Signature[:], ExpiresAt: start.Add(24 * time.Hour)}}), nil
 }
 
-// classicRecord is what a verifier that holds root keys keeps, in the usual way.
+// classicRecord is the usual record of a verifier that holds root keys.
 type classicRecord struct {
 	RootKey  []byte `json:"root_key"`
 	User     string `json:"user"`
@@ -148,7 +149,7 @@ type classicRecord struct {
 	Revoked  bool   `json:"revoked"`
 }
 
-// opaqueRecord is expiry, user, project id and name, one after the other.
+// opaqueRecord is the concatenation of expiry, user, project ID and project name.
 func opaqueRecord(n int) []byte {
 	b := binary.BigEndian.AppendUint64(nil, uint64(start.Unix()+86400))
 	b = append(b, userID(n)...)
@@ -156,7 +157,7 @@ func opaqueRecord(n int) []byte {
 	return append(b, project(n)...)
 }
 
-// fillPeers puts the records of the peers that look up into buckets beside.
+// fillPeers writes the records of the peers that look tokens up, each kind into its own bucket.
 func fillPeers(path string, tokens int) error {
 	db, err := bbolt.Open(path, 0o600, nil)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package axe has axe-core look at the page that a browser shows, for tests: does
-// it keep to WCAG 2.2, levels A and AA, as far as a program can tell?
+// Package axe lets tests check with axe-core whether the page in a browser conforms to WCAG 2.2, levels A
+// and AA, as far as a program can tell.
 //
 //	found, err := axe.Check(tab, realtest.Axe(t), axe.Light, axe.Dark)
 package axe
@@ -14,13 +14,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Tags choose the rules: all of WCAG 2.0, 2.1 and 2.2, levels A and AA.
+// Tags selects the rules: all of WCAG 2.0, 2.1 and 2.2, levels A and AA.
 var Tags = []string{"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
 
-// ofColours are those of the rules whose answer a colour can change.
+// ofColours are the rules whose result depends on colours.
 var ofColours = []string{"color-contrast", "link-in-text-block"}
 
-// Scheme is what somebody prefers colours to be.
+// Scheme is a preferred colour scheme.
 type Scheme string
 
 // The colour schemes.
@@ -29,20 +29,19 @@ const (
 	Dark  Scheme = "dark"
 )
 
-// Wear has pages shown in a scheme from now on.
+// Wear makes a tab show its pages in a scheme from now on.
 func Wear(tab context.Context, s Scheme) error {
 	_, err := chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{
 			{Name: "prefers-color-scheme", Value: string(s)},
-			{Name: "prefers-reduced-motion", Value: "reduce"}, // a colour is not looked at while it changes
+			{Name: "prefers-reduced-motion", Value: "reduce"}, // otherwise a check could see a colour in transition
 		},
 	})
 	return err
 }
 
-// run is the script: it runs axe-core, with its source in front where the page has
-// none yet, and lists what it found. A page that no rule could be tried on is wrong
-// too: it was not looked at.
+// run is the script that runs axe-core and lists what it found. A page to which no rule applies fails
+// too, because nothing was checked.
 const run = `(async () => {
   const out = await axe.run(document, {runOnly: %s, resultTypes: ["violations"]});
   if (out.passes.length === 0) return ["no rule could be tried"];
@@ -51,17 +50,16 @@ const run = `(async () => {
     ": " + (n.failureSummary || "").replace(/\s+/g, " ")));
 })()`
 
-// Stay puts axe-core into every page that the tab opens from now on, which is quicker than that each
-// Check sends it.
+// Stay loads axe-core into every page that the tab opens from now on, which is faster than sending it
+// with each Check.
 func Stay(tab context.Context, source string) error {
 	_, err := chromedp.Call(tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
 	return err
 }
 
-// Check runs all rules on the page of a tab in the first of the schemes, and those about colours in
-// the others: a scheme changes nothing else, which a test of package ui holds the styles to. It returns
-// what is wrong, each with its rule, its element and the scheme. source is that of
-// axe-core.
+// Check runs all rules on the page of a tab in the first scheme, and only the rules about colours in the
+// others, because a scheme changes nothing else: a test of package ui makes sure of that. It returns the
+// violations, each with its rule, its element and the scheme. source is the source of axe-core.
 func Check(tab context.Context, source string, schemes ...Scheme) ([]string, error) {
 	there, err := chromedp.Run(tab, chromedp.Evaluate[bool](`typeof axe !== "undefined"`))
 	if err == nil && !there {

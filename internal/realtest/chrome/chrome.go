@@ -1,5 +1,5 @@
-// Package chrome starts the browser that tests drive: one for a package, in which each
-// test has windows of its own.
+// Package chrome starts the browser that tests drive: one browser per package, in which each test has its
+// own windows.
 package chrome
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/rind-dev/rind/internal/realtest"
 )
 
-// windowTime bounds what a test does in one window, on a machine that is busy otherwise.
+// windowTime limits how long a test may use one window, on a machine that is busy with other work.
 const windowTime = 15 * time.Minute
 
 // one is the browser of this process.
 var one struct {
 	mu      sync.Mutex
-	browser context.Context // nil while there is none
+	browser context.Context // nil before the browser is started
 	stop    func()
 }
 
@@ -36,9 +36,9 @@ func Run(m *testing.M) (code int) {
 	return m.Run()
 }
 
-// Window opens a window that shares no cookies with others, in the browser of this package, which
-// the first one starts. It closes with the test. Without a browser the test fails, or
-// is skipped; see realtest.Need.
+// Window opens a window that shares no cookies with others, in the browser of this package, which the
+// first call starts. The window closes when the test ends. Without a browser the test fails or is
+// skipped; see realtest.Need.
 func Window(t testing.TB) context.Context {
 	t.Helper()
 	realtest.Need(t, realtest.Chromium)
@@ -55,8 +55,7 @@ func Window(t testing.TB) context.Context {
 	return window
 }
 
-// start starts the browser if there is none. The browser looks up nothing outside this
-// machine.
+// start starts the browser if it is not running. The browser looks up no names outside this machine.
 func start() (context.Context, error) {
 	one.mu.Lock()
 	defer one.mu.Unlock()

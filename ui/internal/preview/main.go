@@ -1,5 +1,5 @@
-// Command preview serves every page of rind with sample data, under the policy
-// that the pages run under, so that they can be looked at in a browser:
+// Command preview serves every page of rind with sample data, for viewing in a browser, with the same
+// Content-Security-Policy as the real pages:
 //
 //	go run ./ui/internal/preview -addr 127.0.0.1:8090
 package main

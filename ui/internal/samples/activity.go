@@ -8,7 +8,7 @@ import (
 
 const tokenID = "0193d5f4-7a1b-7c2e-8f3a-5b6d8e9f0a11"
 
-// trail is rows of every look.
+// trail has rows of every appearance.
 func trail() []ui.EventRow {
 	n := uint64(48213)
 	row := func(d time.Duration, kind, actor, about string, detail ...string) ui.EventRow {

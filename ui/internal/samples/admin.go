@@ -6,7 +6,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// administration are the pages of administrators beside those of people and verifiers.
+// administration returns the pages for administrators, except those about people and verifiers.
 func administration() []Page {
 	ada := ui.PersonRow{ID: "u1", Username: "ada", Email: "ada@example.org", State: ui.PersonActive, Admin: true, You: true, CreatedAt: ago(400 * day)}
 	charles := ui.PersonRow{ID: "u3", Username: "charles-with-a-long-username", Email: "charles.with.a.long.address@department.of.engines.example.org",

@@ -8,8 +8,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// Handler serves a list of the samples at /, each at /sample/<name>, under the
-// policy that the pages run under.
+// Handler serves a list of the samples at /, and each sample at /sample/<name>, with the same
+// Content-Security-Policy as the real pages.
 func Handler() (http.Handler, error) {
 	renderer, err := ui.New()
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// projectInvitations are those that owners of a project see.
+// projectInvitations are invitations as the owners of a project see them.
 func projectInvitations() []ui.ProjectInvitation {
 	return []ui.ProjectInvitation{
 		{ID: "p1", Project: "demo-plugins", To: "joan", Role: ui.RoleMaintainer, InvitedBy: "ada", SentAt: ago(time.Hour), ExpiresAt: in(7*day - time.Hour), Yours: true},
@@ -16,7 +16,7 @@ func projectInvitations() []ui.ProjectInvitation {
 	}
 }
 
-// received are those that somebody can answer.
+// received are invitations that the reader can answer.
 func received() []ui.ProjectInvitation {
 	out := projectInvitations()
 	for i := range out {

@@ -80,7 +80,7 @@ func projectTokens() []ui.ProjectTokenRow {
 	}
 }
 
-// uploads are those of n tokens.
+// uploads returns the uploads of n tokens.
 func uploads(n int) ui.Uploads {
 	random := rand.New(rand.NewPCG(3, 4))
 	out := ui.Uploads{First: time.Date(2026, time.August, 25, 0, 0, 0, 0, time.UTC)}

@@ -1,5 +1,5 @@
-// Package samples holds every page of rind with data of every kind in it, for
-// the tests of package ui and for looking at the pages.
+// Package samples holds every page of rind with sample data of every kind, for the tests of package ui
+// and for viewing the pages.
 package samples
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// Now is the moment at which the samples are looked at.
+// Now is the time at which the samples are viewed.
 var Now = time.Date(2026, time.November, 22, 14, 5, 0, 0, time.UTC)
 
 const (
@@ -19,13 +19,13 @@ const (
 	secret = "dGhpcyBpcyBub3QgYSByZWFsIGxpbms"
 )
 
-// Page is a view with a name for it.
+// Page is a view with a name.
 type Page struct {
 	Name string
 	View ui.View
 }
 
-// All lists the pages, several of them in several states.
+// All lists the pages, some of them in several states.
 func All() []Page {
 	var out []Page
 	for _, part := range [][]Page{entry(), account(), tokens(), projects(), projectChanges(), admin(), administration(), verifiers(), activity(), failures()} {
@@ -34,7 +34,7 @@ func All() []Page {
 	return out
 }
 
-// outboxed is a page at the machine itself, where mails are files.
+// outboxed is a page as seen at the machine itself, where mails are files.
 func outboxed(l ui.Layout) ui.Layout {
 	l.Outbox = "data/outbox"
 	return l
@@ -61,7 +61,7 @@ func in(d time.Duration) time.Time  { return Now.Add(d) }
 
 const day = 24 * time.Hour
 
-// qr looks like a QR code of version 5, and says nothing.
+// qr looks like a QR code of version 5, but contains nothing.
 func qr() [][]bool {
 	const size = 37
 	random := rand.New(rand.NewPCG(1, 2))

@@ -1,5 +1,5 @@
-// Command shots takes a picture of every page of rind with sample data, as it looks
-// on a phone, a tablet, a desk and a wide screen, in light and in dark:
+// Command shots takes a screenshot of every page of rind with sample data, at the widths of a phone, a
+// tablet, a desktop and a wide screen, in light and dark colours:
 //
 //	go run ./ui/internal/shots -to shots -only 'token|project'
 //
@@ -25,7 +25,7 @@ import (
 	"github.com/rind-dev/rind/ui/internal/samples"
 )
 
-// widths are those of a phone, a tablet, a desk and a wide screen, in CSS pixels.
+// widths are the widths of a phone, a tablet, a desktop and a wide screen, in CSS pixels.
 var widths = []int64{360, 768, 1280, 1920}
 
 func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
@@ -49,7 +49,7 @@ func run(args []string, stderr io.Writer) int {
 	return 0
 }
 
-// shoot takes the pictures of the pages whose names fit.
+// shoot takes the screenshots of the pages whose names match.
 func shoot(folder string, names *regexp.Regexp, stderr io.Writer) error {
 	handler, err := samples.Handler()
 	if err != nil {
@@ -87,7 +87,7 @@ func shoot(folder string, names *regexp.Regexp, stderr io.Writer) error {
 	return nil
 }
 
-// shot takes a picture of the whole page that is open.
+// shot takes a screenshot of the whole open page.
 func shot(ctx context.Context, width int64, scheme axe.Scheme, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
