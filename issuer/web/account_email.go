@@ -34,7 +34,7 @@ func (s *accountServer) moveEmail(v *visit) error {
 	return v.done("email_change_sent")
 }
 
-// showEmailLink is where the links in the emails lead. Viewing the page does not use up the link.
+// showEmailLink shows the page that the links in the emails lead to. Viewing it does not use up the link.
 func (s *accountServer) showEmailLink(l emailLink) handler {
 	return func(v *visit) error {
 		link, moved, err := v.link(l.path)

@@ -25,7 +25,7 @@ func (s *accountServer) keyRows(v *visit) ([]ui.KeyRow, error) {
 	return out, err
 }
 
-// key returns the visitor's key whose ID is in the address.
+// key returns the visitor's key that the address names.
 func (s *accountServer) key(v *visit) (ui.KeyRow, error) {
 	keys, err := s.keyRows(v)
 	if err != nil {

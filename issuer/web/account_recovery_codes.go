@@ -22,7 +22,7 @@ func (s *accountServer) recoveryNewPage(v *visit, status int, l ui.Layout) error
 	return v.render(status, ui.RecoveryNewPage{Layout: l, First: v.user.RecoveryCodesLeft == 0, Left: v.user.RecoveryCodesLeft})
 }
 
-// createRecoveryCodes shows new codes. Only this answer contains them.
+// createRecoveryCodes creates new codes and shows them, in this answer only.
 func (s *accountServer) createRecoveryCodes(v *visit) error {
 	codes, session, err := s.auth.RecoveryCodes.Create(v.Request().Context(), v.session, v.origin())
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// recentEvents is how many rows of the audit trail the pages of an account and a project show.
+// recentEvents is how many rows of the audit trail the page of an account or a project shows.
 const recentEvents = 20
 
 // activityPageSize is how many rows a page of the audit trail shows.
@@ -21,7 +21,7 @@ type trail struct {
 	find func(context.Context, audit.Query) (audit.Page, error)
 }
 
-// trailOf finds the part of the trail that belongs to the address.
+// trailOf returns the part of the trail that the address asks for.
 type trailOf func(*visit) (trail, error)
 
 func (s *activityServer) ownTrail(v *visit) (trail, error) {
@@ -30,7 +30,7 @@ func (s *activityServer) ownTrail(v *visit) (trail, error) {
 	}}, nil
 }
 
-// projectTrail is the trail of a project, for its members and administrators.
+// projectTrail returns the trail of a project, which its members and administrators may read.
 func (s *activityServer) projectTrail(v *visit) (trail, error) {
 	p, err := s.projects.Get(v.Request().Context(), v.principal(), v.Param("name"))
 	return trail{ui.ActivityPage{Whose: ui.ActivityProject, Name: p.Name}, func(ctx context.Context, q audit.Query) (audit.Page, error) {
@@ -80,7 +80,7 @@ func (s *activityServer) activityPage(v *visit, status int, l ui.Layout, page ui
 	return v.render(status, page)
 }
 
-// eventRows turns rows of the audit trail into rows of a page.
+// eventRows converts rows of the audit trail to rows of a page.
 func eventRows(events []audit.Event, reader string) []ui.EventRow {
 	out := make([]ui.EventRow, len(events))
 	for i, e := range events {
@@ -93,7 +93,8 @@ func eventRows(events []audit.Event, reader string) []ui.EventRow {
 	return out
 }
 
-// accountName is the name of the account that a row is about. Old rows have no names: then it is the ID.
+// accountName returns the name of the account that a row is about, or its ID if the row is too old to have
+// names.
 func accountName(e audit.Event) string {
 	if e.AccountName == "" && e.Account == e.Actor.UserID {
 		return e.Actor.Username

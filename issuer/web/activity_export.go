@@ -41,7 +41,7 @@ func (s *activityServer) exportActivity(of trailOf) handler {
 		if err != nil {
 			return err
 		}
-		page, err := t.find(v.Request().Context(), q) // an error must come before the first byte
+		page, err := t.find(v.Request().Context(), q) // an error can only be shown before the first byte
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (s *activityServer) exportActivity(of trailOf) handler {
 	}
 }
 
-// stream writes a page of rows and all older ones.
+// stream writes a page of rows, then all older rows.
 func (s *activityServer) stream(v *visit, open func(io.Writer) (audit.Encoder, error),
 	find func(context.Context, audit.Query) (audit.Page, error), q audit.Query, page audit.Page) error {
 	ctx := v.Request().Context()

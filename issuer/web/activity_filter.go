@@ -17,10 +17,10 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// maxFilter is the longest text in a field of the filter, in bytes.
+// maxFilter limits the text in each field of the filter, in bytes.
 const maxFilter = 256
 
-// readFilter reads the filter from the address, and puts what was typed into the page.
+// readFilter reads the filter from the address, and copies what was typed to the page.
 func (s *activityServer) readFilter(v *visit, page *ui.ActivityPage) (audit.Query, error) {
 	typed := func(name string) string {
 		s := strings.TrimSpace(strings.ToValidUTF8(v.QueryParam(name), "?"))
@@ -30,7 +30,7 @@ func (s *activityServer) readFilter(v *visit, page *ui.ActivityPage) (audit.Quer
 		Group: typed("group"), Actor: typed("who"), Address: typed("address"), From: typed("from"), To: typed("to"), Token: typed("token"),
 	}
 	q := audit.Query{Group: audit.Group(f.Group), Actor: f.Actor, Token: strings.ToLower(f.Token)}
-	q.Before, _ = strconv.ParseUint(v.QueryParam("before"), 10, 64) // anything but a number means the newest rows
+	q.Before, _ = strconv.ParseUint(v.QueryParam("before"), 10, 64) // without a valid number the page shows the newest rows
 	var ps problem.Problems
 	if f.Group != "" && !slices.Contains(audit.Groups(), q.Group) {
 		ps.Add("group", "group_unknown")
@@ -54,7 +54,7 @@ func (s *activityServer) readFilter(v *visit, page *ui.ActivityPage) (audit.Quer
 	return q, ps.Err()
 }
 
-// readDays reads the first and last day of the filter.
+// readDays reads the first and the last day of the filter.
 func readDays(f ui.EventFilter, q *audit.Query, ps *problem.Problems) {
 	day := func(field, typed string) (time.Time, bool) {
 		if typed == "" {
@@ -80,8 +80,8 @@ func readDays(f ui.EventFilter, q *audit.Query, ps *problem.Problems) {
 	}
 }
 
-// readSubjects finds the project and the account of an administrator's filter by name. Those that
-// no longer exist are found by ID.
+// readSubjects finds the project and the account of an administrator's filter by name, or by ID if they no
+// longer exist.
 func (s *activityServer) readSubjects(v *visit, f ui.EventFilter, q *audit.Query, ps *problem.Problems) error {
 	ctx := v.Request().Context()
 	if f.Project != "" {

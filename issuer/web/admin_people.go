@@ -50,8 +50,8 @@ func (s *adminServer) personRow(v *visit, u authn.User) ui.PersonRow {
 	}
 }
 
-// invite creates an invitation and shows its link in this answer only, for when the email
-// does not arrive.
+// invite creates an invitation. It shows the link, in this answer only, in case the email does not
+// arrive.
 func (s *adminServer) invite(v *visit) error {
 	invitation, link, err := s.auth.Invitations.Invite(v.Request().Context(), v.session, v.origin(), v.form.Get("email"))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// adminPageSize is how many projects or tokens a page of the lists of everything shows.
+// adminPageSize is how many rows a page of all projects or all tokens shows.
 const adminPageSize = 100
 
 func (s *adminServer) listAllProjects(v *visit) error {

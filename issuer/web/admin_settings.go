@@ -8,7 +8,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// settingsPage shows the settings, and what was typed into a form that was refused.
+// settingsPage shows the settings, and what was typed if a form was refused.
 func (s *adminServer) settingsPage(v *visit, status int, l ui.Layout) error {
 	set, err := s.auth.Settings.Load(v.Request().Context())
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *adminServer) settingsPage(v *visit, status int, l ui.Layout) error {
 		page.Until, page.Time = b.Until.UTC().Format(time.DateOnly), b.Until.UTC().Format("15:04")
 	}
 	page.Reason = v.form.Get("reason")
-	if v.form.Has("text") { // only the form of the banner has it
+	if v.form.Has("text") { // only the form of the banner has this field
 		page.Text, page.Level, page.Until, page.Time = v.form.Get("text"), v.form.Get("level"), v.form.Get("until"), v.form.Get("time")
 	}
 	return v.render(status, page)
@@ -65,7 +65,8 @@ func (s *adminServer) setBanner(v *visit) error {
 	return v.done("banner_set")
 }
 
-// bannerEnd is a time on a day, in UTC, or the end of the day. It is zero without a day.
+// bannerEnd returns the given time of a day, in UTC, or the end of the day if no time is given. Without a
+// day it returns the zero time.
 func bannerEnd(date, clock string) (time.Time, error) {
 	end, ok := endOf(date)
 	if !ok {

@@ -11,8 +11,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// listAllTokens lists the tokens that the address asks for. It refuses a text that may be a token:
-// searchTokens checks what was typed before it becomes part of an address.
+// listAllTokens lists the tokens that the address asks for. It refuses a search text that may be a token.
+// The form goes to searchTokens, which checks the text before it becomes part of an address.
 func (s *adminServer) listAllTokens(v *visit) error {
 	text, in := v.QueryParam("q"), v.QueryParam("in")
 	page := ui.AdminTokensPage{Layout: v.layout(), Search: text, In: in}
@@ -20,7 +20,7 @@ func (s *adminServer) listAllTokens(v *visit) error {
 	if ps, status := v.problems(err); status != 0 {
 		page.Layout = v.layoutWith(ps)
 		if ps.Has("token_as_search") {
-			page.Search = "" // a token must not be on a page
+			page.Search = "" // a page must not contain a token
 		}
 		return v.render(status, page)
 	}
@@ -36,7 +36,7 @@ func (s *adminServer) listAllTokens(v *visit) error {
 	return v.show(page)
 }
 
-// findTokens searches the tokens of everybody by label or ID, by owner, or by project.
+// findTokens searches everybody's tokens by label or ID, by owner, or by project.
 func (s *adminServer) findTokens(ctx context.Context, v *visit, text, in string) (tokens.TokenPage, error) {
 	if err := tokens.CheckTokenSearch(text); err != nil {
 		return tokens.TokenPage{}, err
@@ -61,12 +61,12 @@ func (s *adminServer) findTokens(ctx context.Context, v *visit, text, in string)
 	return found, err
 }
 
-// tokenSearchPage shows that a search was refused. It does not repeat what was typed.
+// tokenSearchPage shows that a search was refused, without repeating what was typed.
 func (s *adminServer) tokenSearchPage(v *visit, status int, l ui.Layout) error {
 	return v.render(status, ui.AdminTokensPage{Layout: l, In: v.form.Get("in")})
 }
 
-// searchTokens looks at what was typed before it gets into an address.
+// searchTokens checks what was typed before it becomes part of an address.
 func (s *adminServer) searchTokens(v *visit) error {
 	text, in := v.form.Get("q"), v.form.Get("in")
 	if err := tokens.CheckTokenSearch(text); err != nil {
@@ -97,8 +97,8 @@ func (s *adminServer) revokeAnyToken(v *visit) error {
 	return v.revoked(s.confirm(ctx, revision))
 }
 
-// revoked is confirmed for a token: the notice does not claim that every verifier has the
-// revocation if one does not.
+// revoked is confirmed for the revocation of a token. Its notice does not claim that every verifier has
+// the revocation if one lacks it.
 func (v *visit) revoked(r ui.Propagation) error {
 	notice := "token_revoked"
 	if r.Missing() {

@@ -43,8 +43,8 @@ func verifierRow(v followers.Verifier) ui.VerifierRow {
 	return row
 }
 
-// registerVerifier shows the secret of a new verifier in this answer only. The verifier learns of
-// every token, so this asks for a fresh factor.
+// registerVerifier registers a verifier and shows its secret, in this answer only. It requires a fresh
+// second factor, because a verifier learns of every token.
 func (s *adminServer) registerVerifier(v *visit) error {
 	if !v.session.FactorFresh(s.now()) {
 		return authn.ErrFactorStale

@@ -18,20 +18,20 @@ import (
 // pathLeaks is where secret scanners report leaked tokens. PyPI uses the same path.
 const pathLeaks = "/_/secrets/disclose-token"
 
-// The headers of a report (GitHub's secret scanning partner program).
+// The headers of a report, from GitHub's secret scanning partner program.
 const (
 	headerLeakKey       = "GITHUB-PUBLIC-KEY-IDENTIFIER"
 	headerLeakSignature = "GITHUB-PUBLIC-KEY-SIGNATURE"
 )
 
-// How many reports are read at a time, in total and from one network, so that a client that sends
-// slowly does not keep scanners out.
+// How many reports are read at the same time, in total and from one network, so that slow clients can't
+// keep scanners out.
 const (
 	maxReports           = 16
 	maxReportsPerNetwork = 2
 )
 
-// reportSlots are the reports that are being read.
+// reportSlots counts the reports that are being read.
 type reportSlots struct {
 	mu    sync.Mutex
 	taken int
@@ -45,7 +45,7 @@ func (p *reportSlots) enter(ip netip.Addr) (leave func(), ok bool) {
 	if !ip.Is6() {
 		bits = ip.BitLen()
 	}
-	network, _ := ip.Prefix(bits) // an unknown address fails; all of them count as one network
+	network, _ := ip.Prefix(bits) // fails for an unknown address; all unknown addresses count as one network
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken >= maxReports || p.from[network] >= maxReportsPerNetwork {
@@ -69,10 +69,10 @@ func (p *reportSlots) leave(network netip.Prefix) {
 	}
 }
 
-// receiveLeakReport revokes the tokens that a scanner reports, if their signatures are right. It
-// answers 204 whatever their number, because a report may contain anything that looks like a token;
-// 404 if this server takes no reports or the report has no signature; 400 if the signature is wrong
-// or the body is not a list; 503 if the scanner should try again.
+// receiveLeakReport revokes the tokens that a scanner reports, if their signatures are right. It answers
+// 204 however many there were, because a report may contain anything that looks like a token; 404 if this
+// server accepts no reports or the report has no signature; 400 if the signature is wrong or the body is
+// not a list; and 503 if the scanner should try again.
 func (s *apiServer) receiveLeakReport(c echo.Context) error {
 	ctx, r := c.Request().Context(), c.Request()
 	c.Response().Header().Set("Cache-Control", "no-store")
@@ -129,8 +129,8 @@ func (s *apiServer) refuseLeakReport(c echo.Context, err error) error {
 	return c.NoContent(http.StatusServiceUnavailable)
 }
 
-// revokeLeaked revokes the genuine tokens of a report. If it fails in the middle, the report can be
-// sent again: tokens that are already revoked stay so.
+// revokeLeaked revokes the genuine tokens in a report. If it fails half-way the report can be sent again,
+// because tokens that are already revoked stay revoked.
 func (s *apiServer) revokeLeaked(ctx context.Context, reports []leaks.Report, by audit.Actor) error {
 	var revision uint64
 	ended := 0

@@ -11,12 +11,12 @@ import (
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
-// pathToken is the token that the request carries as its credential. Whoever holds a token may revoke it.
+// pathToken stands for the token that the request uses as its credential. Whoever holds a token may revoke
+// it.
 const pathToken = "/api/token"
 
-// revokeOwnToken revokes the token in the Authorization header and answers 204, even if it was
-// revoked before. A credential that this server did not issue is refused in the same way as for
-// an upload.
+// revokeOwnToken revokes the token in the Authorization header and answers 204, even if the token was
+// already revoked. It refuses a credential that this server did not issue in the same way as an upload.
 func (s *apiServer) revokeOwnToken(c echo.Context) error {
 	ctx := c.Request().Context()
 	text, err := httpauth.Token(c.Request())
@@ -39,8 +39,8 @@ func (s *apiServer) revokeOwnToken(c echo.Context) error {
 // maxRefused is how many bytes of a body are read and discarded before a request is refused.
 const maxRefused = 64 << 10
 
-// refuse answers in words that upload clients show. It may take over the connection, so it notes
-// the status for the log.
+// refuse answers with a text that upload clients show. It may take over the connection, so it records the
+// status for the log.
 func refuse(c echo.Context, a httpauth.Answer) error {
 	httpauth.Refuser{MaxDrain: maxRefused, DrainTime: deadline.Body}.Answer(c.Response(), c.Request(), a)
 	c.Response().Status = a.Status

@@ -11,9 +11,9 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-// The areas of the site. Each holds only what its handlers need; core holds what all pages share.
+// The areas of the site. Each has only what its handlers need; core has what all pages share.
 
-// entryServer lets people in: sign-in, registration, and the pages that links in emails lead to.
+// entryServer has the pages for getting in: sign-in, registration, and those that links in emails lead to.
 type entryServer struct {
 	*core
 	auth entryAuth
@@ -57,12 +57,12 @@ type activityServer struct {
 	projects *projects.Service
 }
 
-// apiServer answers programs: clients that revoke their own token, secret scanners, load balancers.
+// apiServer serves programs: clients that revoke their own token, secret scanners, load balancers.
 type apiServer struct {
 	*core
 	tokens      *tokens.Service
 	followers   *followers.Service
-	leaks       *leaks.Keys                 // nil where no scanner reports
+	leaks       *leaks.Keys                 // nil: no scanner may report
 	reportSlots reportSlots                 // for reports of leaked tokens
 	canVerify   func(context.Context) error // nil: always
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// asset serves embedded files. Their names contain a hash of the content, so caches may keep them
-// for ever.
+// asset serves embedded files. Caches may keep them for ever, because their names contain a hash of the
+// content.
 func (s *apiServer) asset(c echo.Context) error {
 	name := strings.TrimPrefix(c.Request().URL.Path, string(ui.PathAssets))
 	f, err := s.pages.Assets().Open(name)

@@ -17,8 +17,8 @@ import (
 // A WebAuthn ceremony is two JSON requests from a page's script. The answer to the first has the
 // options for the browser. The second has the key's response, and its answer says where to go next.
 
-// ceremonyRequest is what the script sends: with the first request a name, if a key is added; with
-// the second the rest.
+// ceremonyRequest is what the script sends. The first request has a name, if a key is added; the second has
+// the other fields.
 type ceremonyRequest struct {
 	Name     string          `json:"name"`
 	Next     string          `json:"next"`
@@ -26,14 +26,14 @@ type ceremonyRequest struct {
 	Response json.RawMessage `json:"response"`
 }
 
-// ceremonyAnswer is what the script gets: one of the three.
+// ceremonyAnswer is what the script gets. Exactly one of its fields is set.
 type ceremonyAnswer struct {
 	Options  json.RawMessage `json:"options,omitempty"`
 	To       string          `json:"to,omitempty"` // a page of this server
 	Problems []problemText   `json:"problems,omitempty"`
 }
 
-// problemText is a problem with its sentence.
+// problemText is a problem together with its sentence.
 type problemText struct {
 	Field string `json:"field,omitempty"`
 	Code  string `json:"code"`
@@ -43,7 +43,7 @@ type problemText struct {
 // ceremony answers one of the two requests.
 type ceremony func(*visit, ceremonyRequest) (ceremonyAnswer, error)
 
-// scripted is visited for a script: errors are JSON too.
+// scripted is like visited, but for a script: it answers errors with JSON too.
 func (s *core) scripted(g guard, c ceremony, r returns) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
 		v := &visit{Context: ctx, core: s, returns: r}
@@ -81,7 +81,7 @@ func (v *visit) runCeremony(g guard, c ceremony) (err error) {
 	return v.JSON(http.StatusOK, answer)
 }
 
-// readJSON reads the body, whose size pageEdge has limited: one object without unknown fields.
+// readJSON reads the body, which must be one object without unknown fields. pageEdge has limited its size.
 func readJSON(r *http.Request) (sent ceremonyRequest, err error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != echo.MIMEApplicationJSON {
@@ -102,7 +102,7 @@ func readJSON(r *http.Request) (sent ceremonyRequest, err error) {
 	return sent, nil
 }
 
-// failedCeremony is the status and the answer for a request that failed.
+// failedCeremony returns the status and the answer for a request that failed.
 func (v *visit) failedCeremony(err error) (int, ceremonyAnswer) {
 	if elsewhere := v.reauthPath(err); elsewhere != "" {
 		return http.StatusForbidden, ceremonyAnswer{To: elsewhere}

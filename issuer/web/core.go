@@ -20,7 +20,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// core is what all pages share: sessions, rendering, errors, and which verifiers have a change.
+// core has what all pages share: sessions, rendering, errors, and the wait for verifiers to confirm a
+// change.
 type core struct {
 	pages       *ui.Renderer
 	sessions    *authn.SessionManager
@@ -35,8 +36,8 @@ type core struct {
 	crossOrigin *http.CrossOriginProtection
 
 	hstsSubdomains bool
-	proxySeen      sync.Once // a warning about an untrusted proxy was logged
-	proxyUnclear   sync.Once // a warning about a trusted proxy without a usable address was logged
+	proxySeen      sync.Once // the warning about an untrusted proxy was logged
+	proxyUnclear   sync.Once // the warning about a trusted proxy without a usable address was logged
 
 	catchUp         func(context.Context, uint64) error
 	confirmByOthers func(ctx context.Context, revision uint64, wait time.Duration) followers.Confirmation // asks the connected verifiers
@@ -66,7 +67,7 @@ func newCore(cfg Config, e *echo.Echo) (*core, error) {
 // address makes a path an absolute address on this server.
 func (s *core) address(path string) string { return s.public.String() + path }
 
-// visitorOf says where a request comes from, and from which device.
+// visitorOf returns where a request comes from, and from which device.
 func (s *core) visitorOf(r *http.Request) authn.Origin {
 	o := authn.Origin{IP: s.clients.Of(r), UserAgent: r.UserAgent()}
 	if c, err := r.Cookie(authn.DeviceCookie); err == nil {
@@ -75,12 +76,12 @@ func (s *core) visitorOf(r *http.Request) authn.Origin {
 	return o
 }
 
-// originOf says where a request comes from.
+// originOf returns where a request comes from.
 func (s *core) originOf(c echo.Context) authn.Origin {
 	return authn.Origin{IP: s.clients.Of(c.Request()), UserAgent: c.Request().UserAgent(), RequestID: idOf(c)}
 }
 
-// actorOf is an origin as the audit trail records it, for requests without a session.
+// actorOf returns where a request without a session comes from, as the audit trail records it.
 func actorOf(o authn.Origin) audit.Actor {
 	a := audit.Actor{UserAgent: o.UserAgent, RequestID: o.RequestID}
 	if o.IP.IsValid() {
@@ -89,8 +90,8 @@ func actorOf(o authn.Origin) audit.Actor {
 	return a
 }
 
-// wait waits up to five seconds until this server's own verifier has a change, and reports whether
-// it does. The change is committed in any case.
+// wait waits up to five seconds for this server's own verifier to apply a change, and reports whether it
+// did. The change is committed in any case.
 func (s *core) wait(ctx context.Context, revision uint64) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -104,8 +105,8 @@ func (s *core) wait(ctx context.Context, revision uint64) bool {
 // confirmTime is how long a page waits for verifiers to confirm a change.
 const confirmTime = 2 * time.Second
 
-// confirm waits up to confirmTime until all connected verifiers have a change, this server's own
-// included. The change is committed in any case.
+// confirm waits up to confirmTime for all connected verifiers, including this server's own, to apply a
+// change. The change is committed in any case.
 func (s *core) confirm(ctx context.Context, revision uint64) ui.Propagation {
 	begun := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, confirmTime)

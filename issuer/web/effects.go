@@ -7,21 +7,21 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// effect says how a form changes what people may do. It alone decides whether the form asks for a
-// fresh second factor.
+// effect is how a form changes what people may do. Nothing else decides whether the form requires a fresh
+// second factor.
 type effect int
 
 const (
 	undeclared    effect = iota
-	givesPower           // somebody may do more afterwards: asks for a factor
-	endsForOthers        // takes something from others, or for good: asks for a factor
-	takesPower           // can be undone, and must work at once: does not ask
+	givesPower           // somebody can do more afterwards: requires a factor
+	endsForOthers        // takes something from others, or for good: requires a factor
+	takesPower           // can be undone, and must work at once: requires none
 	noPower              // neither
 	accountAsks          // a sign-in, or the visitor's own factors: authn asks if the account has a factor
 	dependsOnForm        // effectOfForm decides
 )
 
-// effects lists every form.
+// effects has the effect of every form.
 var effects = map[ui.Path]effect{
 	ui.PathTokenNew: givesPower, ui.PathTokenRegenerate: givesPower, ui.PathEmail: givesPower,
 	ui.PathMembers: givesPower, ui.PathProjectInvitationSend: givesPower, ui.PathInvited: givesPower,
@@ -52,7 +52,7 @@ var effects = map[ui.Path]effect{
 	ui.PathSetup: accountAsks, ui.PathInvitation: accountAsks, ui.PathRegister: accountAsks,
 }
 
-// effectOfForm is the effect of a form that gives or takes, depending on its fields.
+// effectOfForm returns the effect of a form that gives or takes power depending on its fields.
 func effectOfForm(v *visit) effect {
 	if v.Path() == ui.PathAdminArchive.Colon() && v.form.Get("archived") == "yes" {
 		return takesPower
@@ -60,8 +60,8 @@ func effectOfForm(v *visit) effect {
 	return givesPower
 }
 
-// effectOf is the declared effect of a form. A form without one is a programming error: the server
-// does not start.
+// effectOf returns the declared effect of a form. A form without one is a programming error that keeps the
+// server from starting.
 func effectOf(path ui.Path) effect {
 	e := effects[path]
 	if e == undeclared {
@@ -70,7 +70,7 @@ func effectOf(path ui.Path) effect {
 	return e
 }
 
-// ask asks for a second factor if the form needs a fresh one and the visitor's is too old.
+// ask asks for a second factor if the form requires a fresh one and the visitor's is too old.
 func (e effect) ask(v *visit) error {
 	if e == dependsOnForm {
 		e = effectOfForm(v)

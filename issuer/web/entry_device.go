@@ -5,14 +5,14 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// showLoginDevice says that a link was sent by email.
+// showLoginDevice shows that a link was sent by email.
 func (s *entryServer) showLoginDevice(v *visit) error {
 	return v.show(ui.LoginDevicePage{
 		Layout: v.layout(), Factors: v.factors(), Email: v.user.Email, ValidFor: authn.PurposeDevice.Life(),
 	})
 }
 
-// showDeviceConfirm is where that link leads. Viewing the page does not use up the link.
+// showDeviceConfirm shows the page that this link leads to. Viewing it does not use up the link.
 func (s *entryServer) showDeviceConfirm(v *visit) error {
 	link, moved, err := v.link(ui.PathDeviceConfirm)
 	if moved || err != nil {

@@ -78,7 +78,7 @@ func (s *entryServer) loginRecovery(v *visit) error {
 	}
 	notice := "recovery_code_used"
 	if !session.SignedIn() {
-		notice = "" // an email says it
+		notice = "" // an email says so instead
 	}
 	return v.enter(session, v.next(), notice)
 }

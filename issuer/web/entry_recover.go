@@ -7,9 +7,9 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// showRecover is where the link in the email leads, and where people wait for that email after they
-// gave their password. Viewing the page does not use up the link. A cookie keeps the link for visitors
-// who have to sign in first.
+// showRecover shows the page that the link in the email leads to, which is also where people wait for that
+// email after giving their password. Viewing it does not use up the link. A cookie keeps the link for
+// visitors who have to sign in first.
 func (s *entryServer) showRecover(v *visit) error {
 	link, moved, err := v.link(ui.PathRecover)
 	if moved || err != nil {

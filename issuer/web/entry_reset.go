@@ -20,7 +20,7 @@ func (s *entryServer) forgot(v *visit) error {
 	return v.show(ui.ForgotPage{Layout: v.layout(), Login: login, Sent: true, ValidFor: authn.PurposeReset.Life()})
 }
 
-// showReset is where the link in the email leads. Viewing the page does not use up the link.
+// showReset shows the page that the link in the email leads to. Viewing it does not use up the link.
 func (s *entryServer) showReset(v *visit) error {
 	link, moved, err := v.link(ui.PathReset)
 	if moved || err != nil {
@@ -41,7 +41,7 @@ func (s *entryServer) drawReset(v *visit, status int, l ui.Layout, link authn.Se
 	return v.render(status, ui.ResetPage{Layout: l, Link: link.Reveal(), Account: username})
 }
 
-// reset sets the password. It does not sign anybody in.
+// reset sets the password. It does not sign the visitor in.
 func (s *entryServer) reset(v *visit) error {
 	link := authn.Secret(v.form.Get("link"))
 	if err := s.auth.Passwords.Reset(v.Request().Context(), v.origin(), link, v.form.Get("password")); err != nil {

@@ -12,7 +12,7 @@ type strengthAnswer struct {
 	Score int    `json:"score"` // 0 to 4
 }
 
-// strength rates a password while somebody types it. Nothing of it is stored.
+// strength rates a password while the visitor types it. It stores nothing.
 func (s *entryServer) strength(v *visit) error {
 	username, email := v.form.Get("username"), v.form.Get("email")
 	if v.user.ID != "" {
@@ -26,7 +26,7 @@ func (s *entryServer) strength(v *visit) error {
 }
 
 func (s *entryServer) strengthWords(got authn.Strength) strengthAnswer {
-	if got.Refused { // the form says why
+	if got.Refused { // the form will say why
 		return strengthAnswer{}
 	}
 	score := got.Score

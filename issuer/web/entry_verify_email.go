@@ -5,8 +5,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// showVerifyEmail is where the link in the email leads. Viewing the page does not use up the link:
-// mail scanners follow links.
+// showVerifyEmail shows the page that the link in the email leads to. Viewing it does not use up the link,
+// because mail scanners follow links.
 func (s *entryServer) showVerifyEmail(v *visit) error {
 	link, moved, err := v.link(ui.PathVerifyEmail)
 	if moved || err != nil {

@@ -22,7 +22,7 @@ const (
 	maxDrain = 32 << 20 // bytes of an oversized form that are read and discarded
 )
 
-// pageEdge limits the body of a request for a page, and keeps the page out of caches.
+// pageEdge limits the body of a request for a page, and forbids caches to store the page.
 func pageEdge(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Set("Cache-Control", "no-store")
@@ -33,8 +33,8 @@ func pageEdge(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// readWholeBody reads the body of a form before anything is answered, even if it is too large:
-// a browser that is still sending does not show an answer.
+// readWholeBody reads the body of a form before any answer, even if it is too large, because a browser
+// that is still sending does not show an answer.
 func readWholeBody(r *http.Request) error {
 	b, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
 	if err == nil && len(b) > maxForm {
@@ -53,8 +53,8 @@ func readWholeBody(r *http.Request) error {
 	return nil
 }
 
-// readForm reads URL-encoded fields from the body, not from the query. They are UTF-8, and only
-// those in lists may be repeated.
+// readForm reads URL-encoded fields from the body, not from the query. They must be UTF-8, and only fields
+// in lists may be repeated.
 func readForm(c echo.Context, lists ...string) (url.Values, error) {
 	r := c.Request()
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -82,8 +82,8 @@ func readForm(c echo.Context, lists ...string) (url.Values, error) {
 	return form, nil
 }
 
-// endOf is the end of a day in UTC, so a token works on the chosen date. ok is false if the text is
-// not a date; end is then zero, which the issuer refuses.
+// endOf returns the end of a day in UTC, so that a token still works on the chosen date. If the text is not
+// a date, ok is false and end is zero, which the issuer refuses.
 func endOf(date string) (end time.Time, ok bool) {
 	if date == "" {
 		return time.Time{}, true
@@ -95,7 +95,7 @@ func endOf(date string) (end time.Time, ok bool) {
 	return day.AddDate(0, 0, 1), true
 }
 
-// withDate changes err to say that the date is not a date, instead of that it is missing.
+// withDate changes err to say that the date is invalid, instead of missing.
 func withDate(err error, date bool) error {
 	var ps problem.Problems
 	if date || !errors.As(err, &ps) {

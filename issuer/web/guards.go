@@ -8,13 +8,13 @@ import (
 	"github.com/rind-dev/rind/authn"
 )
 
-// guard lets a visitor pass, redirects to an address, or refuses.
+// guard lets a visitor pass, redirects the visitor, or refuses the request.
 type guard func(*visit) (elsewhere string, err error)
 
 // anyone lets everybody pass.
 func anyone(*visit) (string, error) { return "", nil }
 
-// at lets visitors pass who have to do one of the steps, and redirects others to theirs.
+// at lets visitors pass whose next step is one of steps, and redirects others to their own step.
 func at(steps ...authn.Step) guard {
 	return func(v *visit) (string, error) {
 		if slices.Contains(steps, v.step()) {
@@ -27,7 +27,7 @@ func at(steps ...authn.Step) guard {
 // member lets visitors pass who are signed in.
 var member = at(authn.StepDone)
 
-// fresh lets members pass whose second factor is fresh and stays so for a while. Others give one
+// fresh lets members pass whose second factor is fresh and stays fresh for a while. Others have to give one
 // first.
 func fresh(still time.Duration) guard {
 	return func(v *visit) (string, error) {
@@ -42,7 +42,7 @@ func fresh(still time.Duration) guard {
 // factorAsked lets visitors pass who have to give a second factor, or give one again.
 var factorAsked = at(authn.StepSecondFactor, authn.StepConfirmDevice, authn.StepDone, authn.StepSaveRecovery)
 
-// administrator lets administrators pass. For others the page does not exist.
+// administrator lets administrators pass. To others the page seems not to exist.
 func administrator(v *visit) (string, error) {
 	elsewhere, err := member(v)
 	if elsewhere == "" && err == nil && !v.user.Admin {
@@ -51,7 +51,7 @@ func administrator(v *visit) (string, error) {
 	return elsewhere, err
 }
 
-// freshAdministrator lets administrators pass whose second factor is fresh and stays so for a while.
+// freshAdministrator lets administrators pass whose second factor is fresh and stays fresh for a while.
 func freshAdministrator(still time.Duration) guard {
 	return func(v *visit) (string, error) {
 		elsewhere, err := administrator(v)

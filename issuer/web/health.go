@@ -6,8 +6,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// health answers load balancers and service managers: 200 if the issuer's store can be read and
-// uploads can be checked, else 503 and which of the two fails.
+// health answers load balancers and service managers: 200 if the issuer's store can be read and uploads can
+// be checked, else 503 with which of the two fails.
 func (s *apiServer) health(c echo.Context) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	ctx, failures := c.Request().Context(), ""
