@@ -1,5 +1,5 @@
-// Package mails writes every email of rind: its text, the address of its link, and its terms in the
-// queue (internal/mail), which sends it.
+// Package mails writes all emails of rind: the text, the address of the link, and the terms for the queue
+// (internal/mail), which sends them.
 //
 // A Mailer is authn's Notifier. It also writes the issuer's invitations to projects, and the notices that
 // internal/notices has collected for people.
@@ -30,11 +30,11 @@ type Mailer struct {
 
 // Queue stores emails and sends them later; see mail.Queue.
 type Queue interface {
-	// Put stores an email in the transaction that causes it. Its Terms decide how it waits. An email
-	// to nobody takes up the same space.
+	// Put stores an email in the transaction that causes it. Its Terms decide how it waits in the queue.
+	// An email to nobody takes up the same space as any other.
 	Put(tx kv.Tx, m mail.Message) error
 
-	// Nobody does the work of Put, but stores nothing.
+	// Nobody does the same work as Put, but stores no email.
 	Nobody(tx kv.Tx, m mail.Message) error
 }
 
@@ -49,7 +49,7 @@ func New(pages *ui.Renderer, queue Queue, public *url.URL) *Mailer {
 	return &Mailer{pages: pages, queue: queue, public: public}
 }
 
-// linkMails are the emails with links: the kind of each, and the page that its link leads to.
+// linkMails has the kinds of emails with links, and the page that each link leads to.
 var linkMails = map[authn.Purpose]struct {
 	kind string
 	page ui.Path
@@ -78,7 +78,7 @@ func (m *Mailer) Link(tx kv.Tx, l authn.LinkMail) error {
 	return m.send(tx, l.To, it.kind, args, linkTerms(l.To, l.Purpose, it.kind))
 }
 
-// linkTerms are the terms of an email with a link.
+// linkTerms returns the terms of an email with a link.
 func linkTerms(to authn.Recipient, p authn.Purpose, kind string) mail.Terms {
 	switch p {
 	case authn.PurposeVerifyEmail, authn.PurposeEmailChange:
@@ -102,12 +102,11 @@ func (m *Mailer) AddressInUse(tx kv.Tx, to authn.Recipient, p authn.Purpose, use
 	return m.send(tx, to, ui.MailAddressInUse, m.about(about.Origin, about.Time), terms)
 }
 
-// address makes a path an absolute address on this server. It ignores the Host of requests.
+// address makes a path an absolute address on this server. It does not depend on the Host of a request.
 func (m *Mailer) address(path string) string { return m.public.String() + path }
 
-// ProjectInvitation queues the email with the link of an invitation to a project. If nobody has the name
-// or address, it queues a blank in the same place, so that the inviter does not learn whether the
-// account exists.
+// ProjectInvitation queues the email with the link of an invitation to a project. If nobody has the name or
+// address, it queues a blank in its place, so that the inviter can't learn whether the account exists.
 func (m *Mailer) ProjectInvitation(tx kv.Tx, inv projects.Invited) error {
 	kind := ui.MailProjectInvited
 	if inv.Hand != "" {
@@ -127,7 +126,7 @@ func (m *Mailer) ProjectInvitation(tx kv.Tx, inv projects.Invited) error {
 	return refused(m.queue.Put(tx, msg))
 }
 
-// about says when and from where something was done.
+// about returns the arguments that say when and from where something was done.
 func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {
 	ip := ""
 	if o.IP.IsValid() {
@@ -136,20 +135,20 @@ func (m *Mailer) about(o authn.Origin, at time.Time) ui.Args {
 	return ui.Args{"time": at, "ip": ip, "browser": m.pages.Browser("en", o.UserAgent)}
 }
 
-// toOwner are the terms of an email that an account's owner gets after giving the password or using a
-// session. Emails that strangers cause, and emails of another kind, don't take its space.
+// toOwner returns the terms of an email that an account's owner gets after giving the password or using a
+// session. Emails that strangers cause, and emails of other kinds, can't take its space.
 func toOwner(to authn.Recipient, kind string) mail.Terms {
 	return mail.Terms{Class: mail.Security, Target: kind + "/" + to.UserID, Source: to.UserID}
 }
 
-// byMember are the terms of an email that a signed-in user sends to an address of their choice.
+// byMember returns the terms of an email that a signed-in user sends to an address of their choice.
 func byMember(to authn.Recipient, kind, name string) mail.Terms {
 	return mail.Terms{Class: mail.Members, Slot: kind + "/" + name, Target: text.Mailbox(to.Email), Source: to.Source}
 }
 
-// toNew are the terms of an email to an address that an account does not have yet, or of the email that
-// the address's owner gets instead. It replaces the waiting email with the same purpose and account,
-// whose link no longer works.
+// toNew returns the terms of an email to an address that an account does not have yet, or of the email that
+// the address's owner gets instead. It replaces a waiting email with the same purpose and account, whose
+// link no longer works.
 func toNew(to authn.Recipient, p authn.Purpose, userID string) mail.Terms {
 	terms := byMember(to, string(p), userID)
 	switch {
@@ -161,7 +160,7 @@ func toNew(to authn.Recipient, p authn.Purpose, userID string) mail.Terms {
 	return terms
 }
 
-// send writes and queues an email. For nobody it only does the work.
+// send writes and queues an email. If the recipient has no address it does the same work, but sends nothing.
 func (m *Mailer) send(tx kv.Tx, to authn.Recipient, kind string, args ui.Args, terms mail.Terms) error {
 	msg, err := m.write(to, kind, args, terms)
 	switch {
@@ -191,7 +190,7 @@ func (m *Mailer) write(to authn.Recipient, kind string, args ui.Args, terms mail
 	return mail.Message{To: to.Email, Subject: subject, Text: plain, HTML: html, Link: link, Terms: terms}, nil
 }
 
-// refused is authn.ErrMail if the queue did not take the email.
+// refused returns authn.ErrMail if the queue did not accept the email.
 func refused(err error) error {
 	if errors.Is(err, mail.ErrFull) || errors.Is(err, mail.ErrMessage) {
 		return fmt.Errorf("%w: %w", authn.ErrMail, err)

@@ -15,8 +15,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// Carry writes the emails of notices and queues them. A notice without an address goes to the account's
-// verified address.
+// Carry writes and queues the emails of notices. A notice without an address goes to the account's verified
+// address.
 func (m *Mailer) Carry(accounts Accounts) notices.Deliver {
 	return func(ctx context.Context, b notices.Batch) (func(kv.Tx) error, error) {
 		to, err := recipientOf(ctx, accounts, b)
@@ -41,8 +41,8 @@ func (m *Mailer) Carry(accounts Accounts) notices.Deliver {
 	}
 }
 
-// noticeTerms are the terms of a batch's email. Each kind has its own space per account, and whoever
-// causes many emails takes turns with the others.
+// noticeTerms returns the terms of a batch's email. Each kind has its own space per account, and people who
+// cause many emails take turns with others.
 func noticeTerms(b notices.Batch) mail.Terms {
 	terms := mail.Terms{Class: mail.Notices, Target: b.User + "/" + string(b.Kind), Source: "to " + b.User}
 	if b.Kind.Always() {
@@ -54,8 +54,8 @@ func noticeTerms(b notices.Batch) mail.Terms {
 	return terms
 }
 
-// recipientOf finds the recipient of a batch; without an address there is none. Of several addresses it
-// chooses the oldest, because a new one may be an intruder's.
+// recipientOf returns the recipient of a batch; without an address the email goes to nobody. If a batch
+// has several addresses it chooses the oldest, because a new one may be an intruder's.
 func recipientOf(ctx context.Context, accounts Accounts, b notices.Batch) (authn.Recipient, error) {
 	for _, n := range b.Notices {
 		if n.Email != "" {
@@ -93,7 +93,7 @@ func (m *Mailer) writeBatch(b notices.Batch, to authn.Recipient) (mail.Message, 
 	return msg, err
 }
 
-// choice says where a kind of email is switched off, if it can be.
+// choice returns where a kind of email can be switched off, if anywhere.
 func (m *Mailer) choice(kind notices.Kind) ui.Args {
 	if kind.Always() {
 		return ui.Args{}
@@ -101,7 +101,7 @@ func (m *Mailer) choice(kind notices.Kind) ui.Args {
 	return ui.Args{"settings": m.address(string(ui.PathNotifications))}
 }
 
-// args are what the email of a notice mentions, except its recipient.
+// args returns the arguments of a notice's email, except its recipient.
 func (m *Mailer) args(n notices.Notice) ui.Args {
 	args, d := m.choice(n.Kind), n.Details
 	for name, v := range map[string]string{
@@ -125,7 +125,7 @@ func (m *Mailer) args(n notices.Notice) ui.Args {
 	default:
 		args["link"] = m.address(string(ui.PathLogin))
 	}
-	if !slices.Contains([]notices.Kind{notices.TokenExpiring, notices.TokenUnused}, n.Kind) { // nobody did these
+	if !slices.Contains([]notices.Kind{notices.TokenExpiring, notices.TokenUnused}, n.Kind) { // these are nobody's doing
 		args["time"] = n.At
 	}
 	args["by"], args["ip"] = n.By, n.IP
@@ -135,7 +135,7 @@ func (m *Mailer) args(n notices.Notice) ui.Args {
 	return args
 }
 
-// role is the word for a role; unknown roles stay as they are.
+// role returns the word for a role. It returns unknown roles unchanged.
 func (m *Mailer) role(role string) string {
 	if role == string(projects.RoleOwner) || role == string(projects.RoleMaintainer) {
 		return m.pages.Text("en", "audit.role."+role, nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// layout is the frame of a page, with the notice about what was just done.
+// layout returns the frame of a page, with the notice about what was just done.
 func (v *visit) layout() ui.Layout {
 	l := v.frame()
 	l.Notice = v.notice
@@ -20,7 +20,7 @@ func (v *visit) layout() ui.Layout {
 	return l
 }
 
-// frame is layout without a notice.
+// frame returns the frame of a page without a notice.
 func (v *visit) frame() ui.Layout {
 	l := ui.Layout{Lang: "en", Now: v.core.now(), Outbox: v.core.outbox}
 	v.announce(&l)
@@ -34,8 +34,8 @@ func (v *visit) frame() ui.Layout {
 	return l
 }
 
-// announce adds the banner and the read-only notice. If the settings can't be read the page is shown
-// without: it may be the page that says so.
+// announce adds the banner and the read-only notice. If the settings can't be read, the page is shown
+// without them, because it may be the page that reports this error.
 func (v *visit) announce(l *ui.Layout) {
 	ctx := v.Request().Context()
 	set, err := v.core.settings.Load(ctx)
@@ -49,7 +49,7 @@ func (v *visit) announce(l *ui.Layout) {
 	}
 }
 
-// layoutWith is the layout with the problems of the form that was sent.
+// layoutWith returns the layout with the problems of the form that was sent.
 func (v *visit) layoutWith(ps problem.Problems) ui.Layout {
 	l := v.layout()
 	for _, p := range ps {
@@ -58,7 +58,7 @@ func (v *visit) layoutWith(ps problem.Problems) ui.Layout {
 	return l
 }
 
-// render writes a page, after all of it was drawn.
+// render draws a whole page before it writes any of it.
 func (v *visit) render(status int, view ui.View) error {
 	var b bytes.Buffer
 	err := v.core.pages.Render(&b, view)

@@ -10,8 +10,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// linkCookie keeps the secret of a one-time link out of the page's address: the link in the email
-// sets it and redirects.
+// linkCookie holds the secret of a one-time link, which keeps it out of the page's address: opening the
+// link from the email sets the cookie and redirects.
 const (
 	linkCookie     = "__Host-rind_link"
 	linkCookieLife = time.Hour
@@ -20,12 +20,12 @@ const (
 // linkText matches the text of a link.
 var linkText = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-// link is the secret of the one-time link that the page was opened with. If it is in the address,
-// link moves it to a cookie and redirects (moved), so that no history, log or Referer keeps it.
+// link returns the secret of the one-time link that the page was opened with. If it is in the address, link
+// moves it to a cookie and redirects (moved), so that no history, log or Referer header keeps it.
 func (v *visit) link(path ui.Path) (secret authn.Secret, moved bool, err error) {
 	if q := v.QueryParam("link"); q != "" {
 		if !linkText.MatchString(q) {
-			q = "-" // not the text of any link
+			q = "-" // matches no link
 		}
 		v.setLinkCookie(q, linkCookieLife)
 		return "", true, v.Redirect(http.StatusSeeOther, string(path))
@@ -47,7 +47,7 @@ func (v *visit) setLinkCookie(value string, life time.Duration) {
 	})
 }
 
-// whyLinkFailed is the reason why a link does not work, "" if the problems are others.
+// whyLinkFailed returns why a link does not work, or "" if the problems are not about the link.
 func whyLinkFailed(ps problem.Problems) string {
 	switch {
 	case ps.Has(authn.CodeLinkExpired):

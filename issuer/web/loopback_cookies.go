@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Safari, and other browsers that follow the standard to the letter, drop Secure cookies without TLS,
-// even on http://localhost, and with them all whose name begins with "__Host-". So on a loopback
-// address without TLS, and only there, cookies go without both. Nothing between the browser and rind
-// could read them. The rest of the package uses the full names.
+// Safari, and other browsers that follow the standard to the letter, drop Secure cookies without TLS, even
+// on http://localhost, and so all cookies whose names begin with "__Host-", which must be Secure. Therefore
+// on a loopback address without TLS, and only there, cookies have neither. Nothing between the browser and
+// rind could read them. The rest of the package uses the full names.
 
 // hostPrefix begins the name of every cookie (RFC 6265bis §4.1.3.2).
 const hostPrefix = "__Host-"
@@ -36,7 +36,7 @@ func onPlainLoopback(r *http.Request) bool {
 	return r.TLS == nil && loopbackHost(host)
 }
 
-// withCookiePrefix is a request whose cookies have their full names.
+// withCookiePrefix returns a request whose cookies have their full names.
 func withCookiePrefix(r *http.Request) *http.Request {
 	cookies := r.Cookies()
 	if len(cookies) == 0 {
@@ -46,7 +46,7 @@ func withCookiePrefix(r *http.Request) *http.Request {
 	r.Header.Del("Cookie")
 	for _, c := range cookies {
 		if strings.HasPrefix(c.Name, hostPrefix) {
-			continue // left from a time with TLS
+			continue // left over from when the server had TLS
 		}
 		if strings.HasPrefix(c.Name, "rind_") {
 			c.Name = hostPrefix + c.Name
@@ -56,7 +56,7 @@ func withCookiePrefix(r *http.Request) *http.Request {
 	return r
 }
 
-// plainCookies is an answer whose cookies have neither the prefix nor Secure.
+// plainCookies is an http.ResponseWriter whose cookies have neither the prefix nor Secure.
 type plainCookies struct {
 	http.ResponseWriter
 	begun bool

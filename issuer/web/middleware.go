@@ -16,8 +16,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// requestID gives each request an ID for the log, the audit trail and error pages. It ignores IDs from
-// clients.
+// requestID gives each request an ID for the log, the audit trail and error pages. It ignores IDs that
+// clients send.
 func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderXRequestID, rand.Text())
@@ -27,9 +27,10 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 
 func idOf(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
 
-// warnOfProxy logs a warning, once, when a proxy seems to be misconfigured: it is not trusted, or it is
-// trusted and sends no usable address. Then all requests have the proxy's address, and rate limits
-// count everybody as one. Anybody can send the header, so the first warning is only a hint.
+// warnOfProxy logs a warning, once, if a proxy seems to be misconfigured: either it is not trusted, or it
+// is trusted but sends no usable address. In both cases all requests seem to come from the proxy, and rate
+// limits count everybody as one client. The first warning is only a hint, because anybody can send the
+// header.
 func (s *core) warnOfProxy(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -51,8 +52,8 @@ func (s *core) warnOfProxy(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// accessLog logs each request, except those that log for themselves. It logs the route and not the
-// address, which may contain the secret of a link.
+// accessLog logs each request, except those whose handlers log them. It logs the route instead of the
+// address, because the address may contain the secret of a link.
 func (s *core) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
@@ -71,7 +72,7 @@ func (s *core) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 		case status < 500 || deadline.HungUp(c.Request().Context()): // a client that disconnects is not a server error
 		case status == http.StatusInternalServerError:
 			level = slog.LevelError
-		default: // busy or read-only; failures have a line of their own
+		default: // busy or read-only; failures are logged separately
 			level = slog.LevelWarn
 		}
 		s.log.Log(c.Request().Context(), level, "request",
@@ -86,7 +87,7 @@ func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error { return catchPanic(func() error { return next(c) }) }
 }
 
-// secure sets the security headers of every answer.
+// secure sets the security headers that every answer has.
 func (s *core) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
@@ -107,7 +108,7 @@ func (s *core) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// addressText is an address for the log, "" if it is unknown.
+// addressText returns an address for the log, or "" if it is unknown.
 func addressText(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""

@@ -16,8 +16,8 @@ func (v *visit) then(path, notice string) error {
 	return v.Redirect(http.StatusSeeOther, path)
 }
 
-// thenConfirmed redirects the visitor to another page, which shows the notice and which verifiers have
-// the change.
+// thenConfirmed redirects the visitor to another page, which shows the notice and lists which verifiers
+// have the change.
 func (v *visit) thenConfirmed(path, notice string, r ui.Propagation) error {
 	r = r.Short()
 	word, err := json.Marshal(ui.Notice{Code: notice, Propagation: &r})
@@ -28,14 +28,14 @@ func (v *visit) thenConfirmed(path, notice string, r ui.Propagation) error {
 	return v.Redirect(http.StatusSeeOther, path)
 }
 
-// readNotice reads what then or thenConfirmed stored: the code of a notice, or a whole notice.
+// readNotice reads what then or thenConfirmed stored, which is the code of a notice or a whole notice.
 func readNotice(word string) (n ui.Notice) {
 	if !bytes.HasPrefix([]byte(word), []byte("{")) {
 		return ui.Notice{Code: word}
 	}
 	err := json.Unmarshal([]byte(word), &n)
 	if err != nil {
-		return ui.Notice{} // from another version of rind
+		return ui.Notice{} // another version of rind stored it
 	}
 	return n
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// invitationRow is an invitation as a page shows it.
+// invitationRow returns an invitation in the form that pages show.
 func (s *projectServer) invitationRow(v *visit, inv projects.Invitation, yours bool) ui.ProjectInvitation {
 	return ui.ProjectInvitation{
 		ID: inv.ID, Project: inv.Project, To: inv.To, Role: string(inv.Role), Transfer: inv.Hand != "", Stay: string(inv.Hand),
@@ -55,8 +55,8 @@ func (s *projectServer) endProjectInvitation(v *visit) error {
 	return v.done("invitation_withdrawn")
 }
 
-// showInvitedLink is where the link in the email leads. Visitors who can answer go on to the invitation;
-// others read what they need for it.
+// showInvitedLink shows the page that the link in the email leads to. It redirects visitors who can answer
+// the invitation to it, and tells others what they need first.
 func (s *projectServer) showInvitedLink(v *visit) error {
 	ctx := v.Request().Context()
 	link, moved, err := v.link(ui.PathInvitedLink)

@@ -9,7 +9,7 @@ import (
 // projectPageSize is how many projects a page of the list shows.
 const projectPageSize = 100
 
-// listProjects lists the visitor's projects by name, and the invitations of the visitor.
+// listProjects lists the visitor's projects by name, and the visitor's invitations.
 func (s *projectServer) listProjects(v *visit) error {
 	ctx := v.Request().Context()
 	projects, err := s.projects.List(ctx, v.user.ID)
@@ -40,7 +40,7 @@ func (s *projectServer) listProjects(v *visit) error {
 	return v.show(page)
 }
 
-// normalizedPart writes a part of a name as it is in normalized names.
+// normalizedPart converts a part of a name to the form that it has in normalized names.
 func normalizedPart(s string) string {
 	return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(strings.TrimSpace(s)))
 }

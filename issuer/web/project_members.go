@@ -16,7 +16,7 @@ func (v *visit) memberRow(m projects.Member) ui.MemberRow {
 	}
 }
 
-// memberOf finds a member of a project, or returns ErrNotFound.
+// memberOf returns a member of a project, or ErrNotFound.
 func memberOf(p projects.Project, userID string) (projects.Member, error) {
 	i := slices.IndexFunc(p.Members, func(m projects.Member) bool { return m.UserID == userID })
 	if i < 0 {
@@ -74,7 +74,7 @@ func (s *projectServer) removeMember(v *visit) error {
 func (s *projectServer) tokensFor(ctx context.Context, userID string, p projects.Project) ([]ui.TokenRow, error) {
 	tokens, _, err := s.tokens.ProjectTokens(ctx, ledger.Principal{UserID: userID}, p.Name, tokens.ProjectTokensQuery{UserID: userID, Limit: ledger.MaxPage})
 	var out []ui.TokenRow
-	for _, t := range tokens { // their use in other projects is private
+	for _, t := range tokens { // their use for other projects is private
 		out = append(out, ui.TokenRow{ID: t.ID, Label: t.Label, LastUsedAt: t.Used.At})
 	}
 	return out, err
@@ -86,7 +86,7 @@ func (s *projectServer) askLeaveProject(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if p.Role == "" { // an administrator who is no member
+	if p.Role == "" { // an administrator who is not a member
 		return ledger.ErrNotFound
 	}
 	tokens, err := s.tokensFor(ctx, v.user.ID, p)

@@ -47,7 +47,7 @@ func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 	return v.render(status, page)
 }
 
-// project finds the project that the address names.
+// project returns the project that the address names.
 func (s *projectServer) project(v *visit) (projects.Project, error) {
 	return s.projects.Get(v.Request().Context(), v.principal(), v.Param("name"))
 }
@@ -61,7 +61,7 @@ func (s *projectServer) owned(v *visit) (projects.Project, error) {
 	return p, err
 }
 
-// uploads is the data of a project's chart.
+// uploads returns the data for a project's chart.
 func (s *projectServer) uploads(v *visit, p projects.Project) (ui.Uploads, error) {
 	u, err := s.tokens.ProjectUploads(v.Request().Context(), v.principal(), p.Name, chartedTokens)
 	out := ui.Uploads{First: u.First, Others: u.Others}

@@ -10,14 +10,14 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// How many tokens of a project the pages show.
+// How many of a project's tokens pages show.
 const (
 	projectPageTokens   = 25 // on the project's page
-	excludedTokensShown = 10 // when an owner is asked before a member's are excluded
-	chartedTokens       = 5  // with a series of their own in the chart
+	excludedTokensShown = 10 // when an owner has to confirm that a member's are excluded
+	chartedTokens       = 5  // with their own series in the chart
 )
 
-// projectTokens is a page of the tokens that can upload to a project.
+// projectTokens returns a page of the tokens that can upload to a project.
 func (s *projectServer) projectTokens(v *visit, p projects.Project, q tokens.ProjectTokensQuery) (ui.ProjectTokens, error) {
 	tokens, next, err := s.tokens.ProjectTokens(v.Request().Context(), v.principal(), p.Name, q)
 	out := ui.ProjectTokens{
@@ -77,7 +77,7 @@ func (s *projectServer) askExclude(out bool) handler {
 	}
 }
 
-// exclude excludes a member's tokens, or readmits them, and says which verifiers have the change.
+// exclude excludes a member's tokens, or readmits them, and shows which verifiers have the change.
 func (s *projectServer) exclude(out bool) handler {
 	return func(v *visit) error {
 		ctx := v.Request().Context()
@@ -93,10 +93,11 @@ func (s *projectServer) exclude(out bool) handler {
 	}
 }
 
-// usedTokensShown is how many tokens a confirmation lists that will stop working.
+// usedTokensShown is how many of the tokens that will stop working a confirmation lists.
 const usedTokensShown = 20
 
-// usedTokens lists tokens that can upload to a project, the last used first, and counts the rest.
+// usedTokens lists the tokens that can upload to a project, the last used first, and counts those it leaves
+// out.
 func (s *projectServer) usedTokens(ctx context.Context, v *visit, project string) (shown []ui.UsedToken, more int, err error) {
 	all, _, err := s.tokens.ProjectTokens(ctx, v.principal(), project, tokens.ProjectTokensQuery{Limit: ledger.MaxPage})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// stepPath is the page of the visitor's next step. Visitors who have to sign in first come back
-// afterwards.
+// stepPath returns the page of the visitor's next step. Visitors who have to sign in first come back to the
+// current page afterwards.
 func (v *visit) stepPath() string {
 	switch v.step() {
 	case authn.StepSecondFactor:
@@ -34,8 +34,8 @@ func (v *visit) stepPath() string {
 	return v.signInPath()
 }
 
-// signInPath is the sign-in page, which leads back to the current page. It says so if a session has
-// ended.
+// signInPath returns the address of the sign-in page, which leads back to the current page and says if a
+// session has ended.
 func (v *visit) signInPath() string {
 	to := ui.PathLogin.WithNext(v.returnPath())
 	if _, err := v.Cookie(authn.SessionCookie); err != nil {
@@ -47,11 +47,11 @@ func (v *visit) signInPath() string {
 	return to + "?" + queryEnded
 }
 
-// queryEnded makes the sign-in page say that a session has ended. The notice can't be in a session:
-// there is none, and a new one could replace the cookie that another tab just got.
+// queryEnded makes the sign-in page say that a session has ended. The notice can't be in a session, because
+// the visitor has none, and a new one could replace a cookie that another tab just got.
 const queryEnded = "ended=1"
 
-// returnPath is the page to come back to: the page with the form, the page that offers a file, or the
+// returnPath returns the page to come back to: the page with the form, the page that offers a file, or the
 // current page.
 func (v *visit) returnPath() string {
 	switch {
@@ -63,8 +63,8 @@ func (v *visit) returnPath() string {
 	return localPath(v.Request().URL.EscapedPath())
 }
 
-// localPath is next if it is a page of this server that may follow a sign-in, else "". It refuses
-// whatever a browser could take for another host, or would rewrite.
+// localPath returns next if it is a page of this server that may follow a sign-in, else "". It refuses
+// anything that a browser could take for another host, or would rewrite.
 func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || len(next) > maxNext {
@@ -88,10 +88,10 @@ var neverReturnTo = map[ui.Path]bool{
 	ui.PathEmailConfirm: true, ui.PathEmailUndo: true, ui.PathVerifyEmail: true, ui.PathSetup: true, ui.PathInvitation: true, ui.PathInvitedLink: true, ui.PathRegister: true,
 }
 
-// maxNext is the longest address to come back to, in bytes.
+// maxNext limits the address to come back to, in bytes.
 const maxNext = 1024
 
-// reauthPath is the page for visitors whose session or second factor is too old for the request.
+// reauthPath returns the page for visitors whose session or second factor is too old for the request.
 func (v *visit) reauthPath(err error) string {
 	switch {
 	case errors.Is(err, authn.ErrSignedOut):

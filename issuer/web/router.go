@@ -22,7 +22,7 @@ func newRouter(e *echo.Echo) router {
 	return router{mux: e, classes: make(map[string]deadline.Class), returning: make(map[string]returns)}
 }
 
-// route registers a route. Every route goes through it, so every route has time limits.
+// route registers a route. All routes are registered here, so all have time limits.
 func (r router) route(methods []string, path string, class deadline.Class, h echo.HandlerFunc, around ...echo.MiddlewareFunc) {
 	for _, method := range methods {
 		r.mux.Add(method, path, h, append([]echo.MiddlewareFunc{bounded(class)}, around...)...)
@@ -30,7 +30,8 @@ func (r router) route(methods []string, path string, class deadline.Class, h ech
 	}
 }
 
-// pages registers the routes of pages. (Echo's groups add routes that hide which methods are allowed.)
+// pages registers the routes of pages. It does not use Echo's groups, which add routes that hide the allowed
+// methods.
 type pages struct {
 	*core
 	router
@@ -47,7 +48,7 @@ func (p pages) get(path ui.Path, g guard, h handler, rs ...returns) {
 	p.route(reads, path.Colon(), deadline.Page, p.visited(g, h, noPower, nil, r), p.around...)
 }
 
-// page registers a page that needs no handler of its own.
+// page registers a page that needs no separate handler.
 func (p pages) page(path ui.Path, g guard, draw pageFunc, rs ...returns) {
 	p.get(path, g, func(v *visit) error { return draw(v, http.StatusOK, v.layout()) }, rs...)
 }
@@ -57,7 +58,7 @@ func (p pages) download(path ui.Path, g guard, h handler, r returns) {
 	p.route(reads, path.Colon(), deadline.Download, p.visited(g, h, noPower, nil, r), p.around...)
 }
 
-// post registers the target of a form, which effects must list.
+// post registers the target of a form, which must be in effects.
 func (p pages) post(path ui.Path, g guard, h handler, r returns) {
 	p.returning[path.Colon()] = r
 	p.route(posts, path.Colon(), deadline.Page, p.visited(g, h, effectOf(path), append([]string{}, r.lists...), r), p.around...)
@@ -91,7 +92,7 @@ func bounded(class deadline.Class) echo.MiddlewareFunc {
 	}
 }
 
-// mount serves a handler that answers and logs for itself.
+// mount serves a handler that writes its own answers and log lines.
 func mount(gateway http.Handler) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Set(logsForItself, true)
@@ -100,6 +101,6 @@ func mount(gateway http.Handler) echo.HandlerFunc {
 	}
 }
 
-// logsForItself marks requests that their handler logs. The gateway takes over the connection to refuse
-// an upload in PyPI's words, so only it knows the status.
+// logsForItself marks requests that their handler logs. The gateway takes over the connection to refuse an
+// upload in PyPI's words, so nothing else knows the status.
 const logsForItself = "web: logs itself"

@@ -22,10 +22,11 @@ const (
 	pathProject  = "/project" // PyPI's address of a project, which clients print
 )
 
-// formTime is the least time to fill in a form that needs a fresh second factor when it is sent.
+// formTime is how long visitors have at least to fill in a form that requires a fresh second factor when it
+// is sent.
 const formTime = 5 * time.Minute
 
-// routes says what is where, who may go there, and which page follows a form.
+// routes declares all addresses, who may visit them, and which page follows a form.
 func (s *Server) routes(gateway, index http.Handler) {
 	s.echo.Use(requestID, s.accessLog, s.warnOfProxy, recoverPanic, s.secure)
 	s.api.routes(s.router)
@@ -53,8 +54,8 @@ func (s *apiServer) routes(r router) {
 	r.route(posts, pathLeaks, deadline.Page, s.receiveLeakReport)
 }
 
-// uploadRoutes registers the upload API, the index, and the addresses beside them that upload clients ask
-// for or print.
+// uploadRoutes registers the upload API, the index, and further addresses that upload clients request or
+// print.
 func uploadRoutes(upload, index http.Handler, p pages) {
 	for _, path := range []string{pathLegacy, pathLegacy + "/"} {
 		p.route(methodsOfAny, path, deadline.Mounted, mount(upload))
@@ -73,7 +74,7 @@ func uploadRoutes(upload, index http.Handler, p pages) {
 }
 
 func (s *entryServer) routes(p pages) {
-	byKey := returns{nowhere: true} // the script's page knows what follows
+	byKey := returns{nowhere: true} // the script on the page knows where to go next
 	p.get(ui.PathHome, anyone, s.home)
 	p.get(ui.PathHelp, anyone, s.showHelp)
 	p.get(ui.PathLogin, anyone, s.showLogin)

@@ -9,7 +9,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// enter stores a session that has taken a step and redirects to what is next.
+// enter stores a session that has completed a step, and redirects to the next page.
 func (v *visit) enter(session authn.Session, next, notice string) error {
 	to, err := v.advance(session, next)
 	if err != nil {
@@ -18,7 +18,7 @@ func (v *visit) enter(session authn.Session, next, notice string) error {
 	return v.then(to, notice)
 }
 
-// advance stores a session that has taken a step, and says where the visitor goes next.
+// advance stores a session that has completed a step, and returns where the visitor goes next.
 func (v *visit) advance(session authn.Session, next string) (to string, err error) {
 	before := v.session.Stage
 	if err := v.core.keepSession(v, session); err != nil {
@@ -39,15 +39,15 @@ func (v *visit) advance(session authn.Session, next string) (to string, err erro
 		if err != nil {
 			return "", err
 		}
-		if len(invitations) > 0 { // the visitor may have registered to answer one
+		if len(invitations) > 0 { // the visitor may have registered to answer an invitation
 			to = string(ui.PathProjects)
 		}
 	}
 	return to, nil
 }
 
-// noteDevice remembers the browser after a sign-in with a second factor. If that fails, the sign-in still
-// counts, and the browser is unknown the next time.
+// noteDevice remembers the browser after a sign-in with a second factor. If that fails, the sign-in is still
+// valid, but the browser will be unknown the next time.
 func (v *visit) noteDevice(remember bool) {
 	ctx := context.WithoutCancel(v.Request().Context()) // a client that disconnects must not prevent the email about a new device
 	token, err := v.core.devices.Note(ctx, v.session, v.origin(), remember)
@@ -61,7 +61,7 @@ func (v *visit) noteDevice(remember bool) {
 	})
 }
 
-// factors are the second factors that the visitor can use.
+// factors returns the second factors that the visitor can use.
 func (v *visit) factors() ui.Factors {
 	return ui.Factors{
 		Key: v.user.Keys > 0 && v.core.keys.Offered(),
@@ -69,7 +69,7 @@ func (v *visit) factors() ui.Factors {
 	}
 }
 
-// factorPath is the page of the visitor's best second factor.
+// factorPath returns the page of the visitor's best second factor.
 func (v *visit) factorPath() ui.Path {
 	switch f := v.factors(); {
 	case f.Key:
@@ -80,7 +80,7 @@ func (v *visit) factorPath() ui.Path {
 	return ui.PathLoginRecovery
 }
 
-// isStepUp reports whether a visitor who is signed in is asked for a factor again.
+// isStepUp reports whether a signed-in visitor is asked for a factor again.
 func (v *visit) isStepUp() bool {
 	return v.session.Factor != authn.FactorNone && v.session.Stage != authn.StageDevice
 }

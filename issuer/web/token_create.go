@@ -14,7 +14,7 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// newPage shows the form with what was typed. A link from a project chooses that project.
+// newPage shows the form with what was typed. A link from a project selects that project.
 func (s *tokenServer) newPage(v *visit, status int, l ui.Layout) error {
 	page, chosen := ui.TokenNewPage{Layout: l}, v.form["projects"]
 	if project := v.QueryParam("project"); v.form == nil && project != "" {
@@ -42,10 +42,10 @@ func (s *tokenServer) drawNew(v *visit, status int, page ui.TokenNewPage, chosen
 	return v.render(status, page)
 }
 
-// idempotencyKey is the key of the form that was sent, or a new one.
+// idempotencyKey returns the key of the form that was sent, or a new one.
 func idempotencyKey(v *visit) string { return cmp.Or(v.form.Get("once"), rand.Text()) }
 
-// mintToken creates a token and shows its text in this answer only, or describes what the token would
+// mintToken creates a token and shows its text, in this answer only, or only describes what the token would
 // do.
 func (s *tokenServer) mintToken(v *visit) error {
 	ctx := v.Request().Context()
@@ -53,7 +53,7 @@ func (s *tokenServer) mintToken(v *visit) error {
 	if v.form.Get("draft") != "" {
 		return s.draftToken(v, req, date)
 	}
-	minted, err := s.tokens.Mint(ctx, v.principal(), req) // refuses an invalid date together with other problems
+	minted, err := s.tokens.Mint(ctx, v.principal(), req) // reports an invalid date together with other problems
 	if err != nil {
 		return s.mintFailed(v, err, date)
 	}
@@ -65,7 +65,7 @@ func (s *tokenServer) mintToken(v *visit) error {
 	return v.show(created)
 }
 
-// mintRequest reads the form. date is false if the date is not a date.
+// mintRequest reads the form. date is false if the date is invalid.
 func mintRequest(f url.Values) (req tokens.MintRequest, date bool) {
 	req = tokens.MintRequest{
 		Label: f.Get("label"), Scope: tokens.Scope(f.Get("scope")), Life: tokens.Life(f.Get("life")), Limits: readLimits(f), IdempotencyKey: f.Get("once"),
@@ -91,7 +91,7 @@ func (s *tokenServer) draftToken(v *visit, req tokens.MintRequest, date bool) er
 	return s.drawNew(v, http.StatusOK, page, v.form["projects"])
 }
 
-// mintFailed shows the token that the same form created before, or says what is wrong.
+// mintFailed shows the token that an earlier copy of the same form created, or says what is wrong.
 func (s *tokenServer) mintFailed(v *visit, err error, date bool) error {
 	var again *tokens.RepeatedError
 	if errors.As(err, &again) {

@@ -27,12 +27,12 @@ func (s *tokenServer) listTokens(v *visit) error {
 		page.Projects = append(page.Projects, p.Normalized)
 	}
 	if p := page.Filter.Project; p != "" && !slices.Contains(page.Projects, p) {
-		page.Projects = append(page.Projects, p) // the visitor has left it, but its tokens are in the list
+		page.Projects = append(page.Projects, p) // the visitor has left this project, but its tokens are in the list
 	}
 	found, err := s.tokens.Find(ctx, v.user.ID, tokenQuery(page.Filter, v.QueryParam("after")))
 	if ps, status := v.problems(err); status != 0 {
 		for i := range ps {
-			if ps[i].Field == "after" { // not a field of the page
+			if ps[i].Field == "after" { // the page has no such field
 				ps[i].Field = ""
 			}
 		}
@@ -47,7 +47,7 @@ func (s *tokenServer) listTokens(v *visit) error {
 	return v.show(page)
 }
 
-// tokenQuery turns the filter into a query. A number of days that is not a number is refused.
+// tokenQuery turns the filter into a query. It refuses days that are not a number.
 func tokenQuery(f ui.TokenFilter, after string) tokens.Query {
 	days := func(typed string) int {
 		typed = strings.TrimSpace(typed)

@@ -6,12 +6,12 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
-// visibleToken finds the token that the address names, if the visitor may see it.
+// visibleToken returns the token that the address names, if the visitor may see it.
 func (s *tokenServer) visibleToken(v *visit) (tokens.Token, error) {
 	return s.tokens.Get(v.Request().Context(), v.principal(), v.Param("id"))
 }
 
-// ownedToken finds the token that the address names, if it is the visitor's.
+// ownedToken returns the token that the address names, if it belongs to the visitor.
 func (s *tokenServer) ownedToken(v *visit) (tokens.Token, error) {
 	t, err := s.visibleToken(v)
 	if err == nil && t.UserID != v.user.ID {

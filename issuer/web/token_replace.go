@@ -19,14 +19,14 @@ func (s *tokenServer) replacePage(v *visit, status int, l ui.Layout) error {
 	})
 }
 
-// replaceToken replaces a token and shows the text of the new one in this answer only.
+// replaceToken replaces a token and shows the text of the new one, in this answer only.
 func (s *tokenServer) replaceToken(v *visit) error {
 	old, err := s.ownedToken(v)
 	if err != nil {
 		return err
 	}
 	ctx, f := v.Request().Context(), v.form
-	req := tokens.RegenerateRequest{Life: tokens.Life(f.Get("life")), Overlap: -1, IdempotencyKey: f.Get("once")} // Overlap is refused unless it was chosen
+	req := tokens.RegenerateRequest{Life: tokens.Life(f.Get("life")), Overlap: -1, IdempotencyKey: f.Get("once")} // an Overlap of -1 is refused: it has to be chosen
 	if hours, err := strconv.Atoi(f.Get("overlap")); err == nil && hours >= 0 && hours <= int(tokens.MaxOverlap/time.Hour) {
 		req.Overlap = time.Duration(hours) * time.Hour
 	}

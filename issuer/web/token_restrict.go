@@ -19,7 +19,7 @@ func readLimits(f url.Values) tokens.Limits {
 	return tokens.Limits{Versions: list("versions"), Networks: list("networks"), Actions: list("actions")}
 }
 
-// typedLimits is what was typed into the fields of limits.
+// typedLimits returns what was typed into the fields for limits.
 func typedLimits(f url.Values) ui.LimitsForm {
 	return ui.LimitsForm{Versions: f.Get("versions"), Networks: f.Get("networks"), Existing: f.Get("actions") != ""}
 }
@@ -64,7 +64,7 @@ func (s *tokenServer) restrictToken(v *visit) error {
 	end, date := endOf(f.Get("expires"))
 	req := tokens.RestrictRequest{Projects: f["projects"], Expires: end, Limits: readLimits(f)}
 	if !date {
-		req.Expires = time.Unix(0, 0) // refused together with other problems
+		req.Expires = time.Unix(0, 0) // this will be refused together with other problems
 	}
 	_, revision, err := s.tokens.Restrict(ctx, v.principal(), t.ID, req)
 	if err != nil {

@@ -47,12 +47,12 @@ func (s *tokenServer) drawRevokeMany(v *visit, status int, page ui.TokensRevokeP
 	return v.render(status, page)
 }
 
-// revokeTokens lists the selected tokens, and revokes them once the visitor has confirmed.
+// revokeTokens lists the selected tokens, and revokes them after the visitor has confirmed it.
 func (s *tokenServer) revokeTokens(v *visit) error {
 	ctx, f := v.Request().Context(), v.form
 	selection := tokens.Selection{Project: f.Get("project")}
 	if typed := strings.TrimSpace(f.Get("unused")); typed != "" {
-		selection.Unused = -1 // refused
+		selection.Unused = -1 // will be refused
 		if n, err := strconv.Atoi(typed); err == nil && n > 0 {
 			selection.Unused = n
 		}

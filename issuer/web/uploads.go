@@ -12,9 +12,9 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
-// redirectPrintedAddress redirects from the addresses that clients print after an upload: flit
-// /project/<name>/, hatch /legacy/<name>/<version>/. Visitors who are signed in go to the project's
-// page, others to its files. Neither says whether the project exists.
+// redirectPrintedAddress redirects the addresses that clients print after an upload: /project/<name>/ (flit)
+// and /legacy/<name>/<version>/ (hatch). Signed-in visitors go to the project's page, others to its files.
+// Neither redirect reveals whether the project exists.
 func redirectPrintedAddress(v *visit) error {
 	name, version, _ := strings.Cut(strings.TrimSuffix(v.Param("*"), "/"), "/")
 	if !caveats.ValidProjectName(name) || version != "" && !caveats.ValidVersion(version) {
@@ -27,8 +27,8 @@ func redirectPrintedAddress(v *visit) error {
 	return v.Redirect(http.StatusSeeOther, pathSimple+"/"+name+"/")
 }
 
-// refuseMisdirected answers an upload to a wrong address, so that clients show the right one instead of
-// a page. It reports whether it did.
+// refuseMisdirected answers an upload to a wrong address, so that clients show the right address instead of
+// a page. It reports whether it answered.
 func (s *core) refuseMisdirected(err error, c echo.Context) bool {
 	status := classify(err).status
 	missed := status == http.StatusNotFound || status == http.StatusMethodNotAllowed
@@ -46,8 +46,8 @@ func (s *core) wrongAddress(c echo.Context, status int) {
 	c.Response().Status = status // for the log: the connection may be taken over
 }
 
-// writesToIndex reports whether a request would change something below the index. No page is there, so
-// the client is a program with a wrong address.
+// writesToIndex reports whether a request would change something below the index, where no pages are: the
+// client must be a program with a wrong address.
 func writesToIndex(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:

@@ -23,7 +23,7 @@ type visit struct {
 	user    authn.User // zero without a session
 	form    url.Values // of a POST; nil for others
 	notice  ui.Notice
-	returns returns // what its route declares
+	returns returns // declared by the route
 
 	remember bool // remember this device after the sign-in
 }
@@ -31,11 +31,11 @@ type visit struct {
 // handler answers a visit, or returns an error.
 type handler func(*visit) error
 
-// visited makes an Echo handler: it loads the session, asks the guard, and reads the form unless lists
-// is nil. It answers errors too, so that an error page knows the visitor.
+// visited makes an Echo handler, which loads the session, asks the guard, and reads the form unless lists is
+// nil. It also answers errors, so that error pages know the visitor.
 func (s *core) visited(g guard, h handler, e effect, lists []string, r returns) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		// A page may answer with a redirect, which upload clients take for success.
+		// A page may answer with a redirect, which upload clients would take for success.
 		if gateway.IsUpload(c.Request()) {
 			s.wrongAddress(c, http.StatusUnsupportedMediaType)
 			return nil
@@ -95,17 +95,17 @@ func catchPanic(fn func() error) (err error) {
 	return fn()
 }
 
-// step is what the visitor has to do next.
+// step returns what the visitor has to do next.
 func (v *visit) step() authn.Step { return authn.NextStep(v.session, v.user) }
 
-// origin says where the request comes from.
+// origin returns where the request comes from.
 func (v *visit) origin() authn.Origin {
 	o := v.core.visitorOf(v.Request())
 	o.RequestID = idOf(v.Context)
 	return o
 }
 
-// principal tells the issuer who is asking.
+// principal returns the visitor in the form that the issuer needs.
 func (v *visit) principal() ledger.Principal {
 	o := v.origin()
 	a := audit.Actor{UserAgent: o.UserAgent, RequestID: o.RequestID, Factor: string(v.session.Factor)}
