@@ -23,50 +23,50 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 )
 
-// Config is everything that can be set. Secrets are files, never values.
+// Config holds all settings of 'rind serve'. Secrets are in files, never in settings.
 type Config struct {
 	Listen             string                // address to listen on, host:port
-	MetricsListen      string                // address to answer /metrics on, host:port; "": none
-	PublicURL          *url.URL              // where people and clients reach it; its host is the tokens' location. Not set, it is localhost at Listen's port
-	DataDir            string                // folder of everything that is kept
+	MetricsListen      string                // address to serve /metrics on, host:port; "" for none
+	PublicURL          *url.URL              // where people and clients reach the server; its host is the tokens' location. If not set, localhost with Listen's port
+	DataDir            string                // folder for everything that rind stores
 	AdminSocket        string                // unix socket of 'rind admin'; "" for DataDir/admin.sock, "off" for none
 	KeyFile            string                // key that seals secrets at rest; "" for DataDir/rind.key
-	RootKeysKeyFile    string                // key of the root-key store, read again at SIGHUP; "": Key
-	RootKeysOldKeyFile string                // the one before it, for a store that is still sealed with that; "": Key, where RootKeysKeyFile is set
+	RootKeysKeyFile    string                // key of the root-key store, read again at SIGHUP; "" for Key
+	RootKeysOldKeyFile string                // the previous key, for a store that is still sealed with it; "" for Key, if RootKeysKeyFile is set
 	Registration       instance.Registration // who may open an account
-	RecoveryWait       time.Duration         // how long the owner of an account has to object to its recovery; 24 hours at least
-	MaxTokenLife       time.Duration         // the longest life of a token; 0: tokens may live for ever
-	TokensPerHour      int                   // tokens that one account makes in an hour; 0: no bound
-	MaxUpload          int64                 // bytes of one uploaded file
-	UploadsAtOnce      int                   // uploads that are read at once, in all
-	UploadsPerAccount  int                   // of those, of one account with all its tokens
-	UploadsPerToken    int                   // of those, with one token
-	LeakKeys           string                // file or https address with the public keys of a secret scanner that may report leaked tokens; "": none may
-	BreachList         string                // file of stolen passwords that nobody may take, "SHA1:count", sorted; "" for none
-	BreachRangeURL     string                // server that is asked for stolen passwords by the first five digits of their SHA-1; "" for none
-	TrustedProxies     []netip.Prefix        // whose X-Forwarded-For is believed
+	RecoveryWait       time.Duration         // how long the owner of an account has to object to its recovery; at least 24 hours
+	MaxTokenLife       time.Duration         // longest life of a token; 0 for no limit
+	TokensPerHour      int                   // tokens that one account may create in an hour; 0 for no limit
+	MaxUpload          int64                 // largest size of an uploaded file, in bytes
+	UploadsAtOnce      int                   // uploads that are read at the same time, in total
+	UploadsPerAccount  int                   // of these, uploads of one account with all its tokens
+	UploadsPerToken    int                   // of these, uploads with one token
+	LeakKeys           string                // file or https address with the public keys of a secret scanner that may report leaked tokens; "" for none
+	BreachList         string                // sorted file of stolen passwords that nobody may use, "SHA1:count"; "" for none
+	BreachRangeURL     string                // server to ask for stolen passwords by the first five digits of their SHA-1; "" for none
+	TrustedProxies     []netip.Prefix        // proxies whose X-Forwarded-For is trusted
 	TLSCert            string                // certificate chain, PEM; "" for plain HTTP behind a proxy
-	TLSKey             string                // its key, PEM
-	HSTSSubdomains     bool                  // browsers refuse hosts below PublicURL's that have no HTTPS
-	GroupAccess        bool                  // the data folder, stores, keys and secrets may let in a group of this process
+	TLSKey             string                // key of the certificate, PEM
+	HSTSSubdomains     bool                  // browsers refuse hosts below PublicURL's host that have no HTTPS
+	GroupAccess        bool                  // the data folder, stores, keys and secrets may be accessible to a group of this process
 	LogFormat          string                // "text" or "json"
 	LogLevel           slog.Level
-	AuditLog           string        // where rows of the audit trail are written as log lines besides: "off", "stderr", or a file
-	AuditRetention     time.Duration // how long rows of the audit trail are kept; 0: for ever
+	AuditLog           string        // where rows of the audit trail are also written as log lines: "off", "stderr", or a file
+	AuditRetention     time.Duration // how long rows of the audit trail are kept; 0 for ever
 	Mail               Mail
 
-	publicSet bool // PublicURL was set, and does not follow Listen
+	publicSet bool // PublicURL was set and does not depend on Listen
 }
 
-// Mail says how mail leaves; an empty Host writes mails to DataDir/outbox.
+// Mail says how to send mail. With an empty Host, mails are written to DataDir/outbox.
 type Mail struct {
 	Host         string
-	Port         int // 0: 587 for starttls and none, 465 for tls
+	Port         int // 0 means 587 for starttls and none, 465 for tls
 	Username     string
 	PasswordFile string
 	From         string
 	TLS          string // "starttls", "tls", or "none" for a server on this machine
-	CAFile       string // roots to trust instead of the system's, PEM
+	CAFile       string // root certificates to trust instead of the system's, PEM
 }
 
 // Default returns the settings that rind starts with if nothing is set.

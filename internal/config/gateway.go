@@ -14,36 +14,36 @@ import (
 
 // Gateway holds the settings of 'rind gateway'.
 type Gateway struct {
-	Config // the settings that 'rind serve' has too: see inCommon
+	Config // settings that 'rind serve' has too; see inCommon
 
 	Issuer           string        // address of the issuer
-	SecretFile       string        // with the secret that the issuer showed for this verifier
-	IssuerCAFile     string        // roots to trust for the issuer instead of the system's, PEM
-	VerifySecretFile string        // with the secret of programs that ask at /v1/verify; "": nobody may
-	MaxStaleness     time.Duration // how long it decides without hearing from the issuer
-	Indexes          []Index       // at least one, no two at one path
+	SecretFile       string        // file with the secret that the issuer showed for this verifier
+	IssuerCAFile     string        // root certificates to trust for the issuer instead of the system's, PEM
+	VerifySecretFile string        // file with the secret of programs that may ask at /v1/verify; "" for none
+	MaxStaleness     time.Duration // how long it keeps deciding without hearing from the issuer
+	Indexes          []Index       // at least one, each at a different path
 }
 
-// Index is an index that a gateway passes uploads on to.
+// Index is a package index that a gateway forwards uploads to.
 type Index struct {
-	Path         string // of the gateway's address, "/" at both ends
-	Upstream     string // address that uploads are posted to
-	Simple       string // address of its pages; "": below Upstream
+	Path         string // path below the gateway's address, with "/" at both ends
+	Upstream     string // address to post uploads to
+	Simple       string // address of its pages; "" for below Upstream
 	User         string // "" for none
 	PasswordFile string
-	BearerFile   string // instead of the two
-	CAFile       string // roots to trust instead of the system's, PEM
-	ProxyReads   bool   // GET and HEAD are passed on too
-	InsecureHTTP bool   // plain HTTP to another machine
+	BearerFile   string // instead of User and PasswordFile
+	CAFile       string // root certificates to trust instead of the system's, PEM
+	ProxyReads   bool   // forward GET and HEAD too
+	InsecureHTTP bool   // allow plain HTTP to another machine
 }
 
-// inCommon are the settings of 'rind serve' that 'rind gateway' has too.
+// inCommon lists the settings of 'rind serve' that 'rind gateway' has too.
 var inCommon = []string{
 	"listen", "metrics-listen", "public-url", "data", "key-file", "max-upload", "uploads-at-once", "uploads-per-account", "uploads-per-token",
 	"trusted-proxies", "tls-cert", "tls-key", "group-access", "log-format", "log-level",
 }
 
-// gatewayTexts are the text settings that only 'rind gateway' has.
+// gatewayTexts has the text settings that only 'rind gateway' has.
 var gatewayTexts = map[string]func(*Gateway) *string{
 	"issuer":             func(g *Gateway) *string { return &g.Issuer },
 	"secret-file":        func(g *Gateway) *string { return &g.SecretFile },
@@ -71,7 +71,7 @@ var indexFlags = map[string]func(*Index) *bool{
 // Staleness of a gateway.
 const (
 	defaultStaleness = 10 * time.Minute
-	minStaleness     = 30 * time.Second // an issuer is heard each ten seconds
+	minStaleness     = 30 * time.Second // an issuer is heard from every ten seconds
 	maxStaleness     = 24 * time.Hour
 )
 

@@ -186,7 +186,7 @@ func setPublicURL(c *Config, v any) error {
 	if err != nil {
 		return err
 	}
-	if strings.Contains(s, "@") { // not repeated: it may hold a password
+	if strings.Contains(s, "@") { // the message does not repeat s, which may contain a password
 		return errors.New("contains a user name or a password: give scheme, host and port only")
 	}
 	u, err := url.Parse(s)

@@ -102,8 +102,8 @@ func cut(raw string) string {
 	return raw
 }
 
-// quoted returns text from a token unchanged, or between quotes if it contains more
-// than a name does.
+// quoted returns text from a token unchanged, or in quotes if it contains characters that names don't
+// have.
 func quoted(s string) string {
 	plain := func(r rune) bool {
 		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-._", r)
@@ -122,7 +122,7 @@ func quotedAll(list []string) string {
 	return strings.Join(out, ", ")
 }
 
-// relative writes a time in full, and how far it is from now.
+// relative writes a time in full, with its distance from now.
 func relative(t, now time.Time) string {
 	full := t.UTC().Format("2006-01-02 15:04:05 UTC")
 	seconds := t.Unix() - now.Unix()
@@ -132,7 +132,7 @@ func relative(t, now time.Time) string {
 	return full + ", in " + span(seconds)
 }
 
-// span is a number of seconds in its largest unit, cut to a whole number.
+// span formats a number of seconds in its largest unit, rounded down to a whole number.
 func span(seconds int64) string {
 	for _, unit := range []struct {
 		name string

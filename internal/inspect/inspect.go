@@ -141,7 +141,7 @@ func originsOf(t token.Token, made *time.Time) []Origin {
 		}
 		at++
 	}
-	for last := caveats.TagVersions - 1; ; at++ { // limits of the issuer's, or of a holder's in the same order
+	for last := caveats.TagVersions - 1; ; at++ { // the issuer's limits, or a holder's in the same order
 		c := next()
 		if c == nil || c.Tag() <= last || !limit(c) {
 			return out

@@ -12,9 +12,9 @@ import (
 // summary collects what the caveats of a token allow together.
 type summary struct {
 	in           *Inspection
-	named, byIDs bool   // there is a caveat about names, about ids
+	named, byIDs bool   // the token has a caveat about names, about IDs
 	odd          string // a project's name that is not in normal form
-	users        int    // how many different users there are
+	users        int    // number of different users
 	begins, ends int64  // Unix seconds
 	life         bool   // begins and ends are set
 }
@@ -23,7 +23,7 @@ func (s *summary) problem(format string, args ...any) {
 	s.in.Problems = append(s.in.Problems, fmt.Sprintf(format, args...))
 }
 
-// narrow takes a caveat in.
+// narrow adds a caveat.
 func (s *summary) narrow(c caveats.Caveat) {
 	switch c := c.(type) {
 	case caveats.User:
@@ -45,7 +45,7 @@ func (s *summary) narrow(c caveats.Caveat) {
 	}
 }
 
-// normal are the names in normal form; another matches no project.
+// normal returns the names that are in normal form, because others match no project.
 func (s *summary) normal(names []string) (out []string) {
 	for _, name := range names {
 		if caveats.NormalizeProject(name) == name {
@@ -57,7 +57,7 @@ func (s *summary) normal(names []string) (out []string) {
 	return out
 }
 
-// end fills in what depends on all caveats together.
+// end fills in what depends on all caveats.
 func (s *summary) end(now time.Time) {
 	s.in.AllProjects = !s.named && !s.byIDs
 	if s.users > 1 {
@@ -91,20 +91,20 @@ func (s *summary) end(now time.Time) {
 	}
 }
 
-// The seconds that have a year of four digits, as Unix time.
+// The first and last second of the years with four digits, as Unix time.
 const (
-	firstSecond = -62135596800 // in the year 1
-	lastSecond  = 253402300799 // in the year 9999
+	firstSecond = -62135596800 // first second of the year 1
+	lastSecond  = 253402300799 // last second of the year 9999
 )
 
-// moment returns a time that RFC 3339 can write, the nearest one if unix is out of range.
+// moment returns a time that RFC 3339 can express: the nearest one if unix is out of range.
 func moment(unix int64) *time.Time {
 	t := time.Unix(min(max(unix, firstSecond), lastSecond), 0).UTC()
 	return &t
 }
 
-// intersect returns what is in both lists, or the second list if there is no first
-// one yet, with each element once.
+// intersect returns the elements of both lists, or those of the second list if the first does not exist
+// yet, each element once.
 func intersect(have, more []string, limited bool) []string {
 	out := []string{}
 	for _, name := range more {

@@ -21,14 +21,14 @@ const scanHead = 8000
 type Finding struct {
 	File     string  `json:"file"`
 	Line     int     `json:"line"` // from 1
-	ID       *string `json:"id"`   // nil: damaged or cut
+	ID       *string `json:"id"`   // nil if damaged or truncated
 	Location *string `json:"location"`
 }
 
-// Files looks at the files that paths name, and at those in the folders that they name, but not in folders
-// named .git, at links, pipes and devices, nor at files with a NUL byte in their first 8,000 bytes that are not
-// UTF-16; a file that is named itself is always read. It calls found with each token, and unread with each path that could
-// not be looked at. It ends early with the error of found, or of ctx.
+// Files scans the named files, and the files in the named folders. In folders it skips folders named .git,
+// links, pipes and devices, and files with a NUL byte in their first 8,000 bytes that are not UTF-16. It
+// always reads a file that is named itself. It calls found for each token, and unread for each path that it
+// could not read. It stops early with the error of found or of ctx.
 func Files(ctx context.Context, paths []string, found func(Finding) error, unread func(error)) error {
 	for _, root := range paths {
 		err := walk(ctx, root, func(path string) error { return scanFile(path, path == root, found) }, unread)
@@ -58,7 +58,7 @@ func walk(ctx context.Context, root string, look func(path string) error, unread
 	}
 	within := root
 	if !os.IsPathSeparator(root[len(root)-1]) {
-		within += string(filepath.Separator) // the folder behind a link, not the link
+		within += string(filepath.Separator) // so that WalkDir opens the folder that a link leads to, not the link
 	}
 	return filepath.WalkDir(within, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -88,8 +88,8 @@ func lookAt(path string, look func(string) error, unread func(error)) error {
 	return nil
 }
 
-// scanFile reports the tokens of a file of text; named says that it was named itself, and
-// is looked at whatever it holds.
+// scanFile reports the tokens in a text file. If named is set, the file was named itself, and is scanned
+// whatever it contains.
 func scanFile(path string, named bool, report func(Finding) error) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -119,8 +119,9 @@ func scanFile(path string, named bool, report func(Finding) error) error {
 	})
 }
 
-// utf16High is which byte of a pair is the high one in text of UTF-16, -1 where it is
-// none: by its mark, or because most of those bytes are zero and none of the others is.
+// utf16High returns which byte of each pair is the high byte in UTF-16 text, or -1 if the text is not
+// UTF-16. It goes by the byte order mark, or by whether most of those bytes and none of the others are
+// zero.
 func utf16High(head []byte) int {
 	if len(head) < 2 {
 		return -1
@@ -146,11 +147,11 @@ func utf16High(head []byte) int {
 	return -1
 }
 
-// utf16Reader reads the characters of UTF-16 that are ASCII; each other is a zero byte,
-// which is in no token.
+// utf16Reader reads the ASCII characters of UTF-16 text. It returns a zero byte, which no token contains,
+// for any other character.
 type utf16Reader struct {
 	from *bufio.Reader
-	high int // which byte of a pair
+	high int // index of the high byte of a pair
 }
 
 // ReadByte implements io.ByteReader.
@@ -159,7 +160,7 @@ func (r utf16Reader) ReadByte() (byte, error) {
 	for i := range pair {
 		b, err := r.from.ReadByte()
 		if err != nil {
-			return 0, err // half of a character is none
+			return 0, err // half a character does not count
 		}
 		pair[i] = b
 	}

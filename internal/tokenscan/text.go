@@ -13,19 +13,19 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 )
 
-// Lengths of a text that is taken for a token, in characters.
+// Lengths of texts that count as tokens, in characters.
 const (
 	scanLeast = len(token.Prefix) + 60 // a shorter text that does not parse is neither a token nor most of one
 	scanMost  = token.MaxText          // a longer text is not a token, but may begin with one
 )
 
-// Found is called with each token and the line that it is on; t is nil for a token
-// that is damaged or cut.
+// Found is called for each token with the line that it is on. t is nil if the token is damaged or
+// truncated.
 type Found func(line int, t *token.Token) error
 
-// Text calls found with each token in a text: as it is, percent-encoded (RFC 3986
-// §2.1, also twice), and inside of base64, as Basic credentials (RFC 7617) have it. The
-// time is linear in the text, whatever that holds, and the memory bounded.
+// Text calls found for each token in a text: as plain text, percent-encoded (RFC 3986 §2.1) once or twice,
+// and inside base64, as in Basic credentials (RFC 7617). Its time is linear in the length of the text,
+// whatever that contains, and its memory is bounded.
 func Text(r io.ByteReader, found Found) error {
 	r = &percentDecoder{from: &percentDecoder{from: r}}
 	line := 1
@@ -52,11 +52,11 @@ func Text(r io.ByteReader, found Found) error {
 	}
 }
 
-// percentDecoder decodes what a token may be made of, and the percent sign; other
-// escapes stay as they are.
+// percentDecoder decodes the characters of tokens and the percent sign. It leaves other escapes as they
+// are.
 type percentDecoder struct {
 	from io.ByteReader
-	rest [3]byte // its first left bytes were read and are not passed on yet
+	rest [3]byte // the first left bytes were read, but not returned yet
 	left int
 }
 
@@ -99,7 +99,7 @@ func (d *percentDecoder) ReadByte() (byte, error) {
 	return c, nil
 }
 
-// hexDigit is the value of a hexadecimal digit, -1 for another character.
+// hexDigit returns the value of a hexadecimal digit, or -1 for any other character.
 func hexDigit(b byte) int {
 	switch {
 	case b >= '0' && b <= '9':
@@ -112,11 +112,11 @@ func hexDigit(b byte) int {
 	return -1
 }
 
-// credentialScan finds tokens inside of base64, wherever that begins: each of four
-// decoders takes another character for its first.
+// credentialScan finds tokens inside base64, wherever the base64 begins: each of four decoders starts at
+// a different character.
 type credentialScan struct {
 	scans [4]tokenScan
-	bits  [4]uint32 // of the last characters
+	bits  [4]uint32 // bits of the last characters
 	seen  int       // characters of this run
 }
 
@@ -128,7 +128,7 @@ func newCredentialScan(line *int, found Found) *credentialScan {
 	return c
 }
 
-// sextets are the values of base64's characters, of both alphabets; 64 is none.
+// sextets has the values of the characters in both alphabets of base64, and 64 for all others.
 var sextets = func() (t [256]byte) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	for i := range t {
@@ -155,7 +155,7 @@ func (c *credentialScan) next(b byte) error {
 		if place%4 == 0 {
 			continue
 		}
-		shift := 6 - 2*(place%4) // of the bits that the next byte begins with
+		shift := 6 - 2*(place%4) // position of the next byte in the bits
 		if err := c.scans[i].next(byte(c.bits[i] >> shift)); err != nil {
 			return err
 		}
@@ -177,13 +177,12 @@ func (c *credentialScan) end() error {
 	return nil
 }
 
-// tokenScan finds tokens in text that comes byte by byte. It keeps no more of it
-// than twice the longest token.
+// tokenScan finds tokens in text that arrives byte by byte. It keeps at most twice the longest token.
 type tokenScan struct {
-	run    []byte // characters of a token's alphabet, without a gap
+	run    []byte // consecutive characters of the tokens' alphabet
 	line   *int
 	found  Found
-	binary []byte // memory of judge
+	binary []byte // buffer of judge
 }
 
 // inToken reports whether a byte can be in base64url (RFC 4648 §5) or in the prefix.
@@ -202,13 +201,13 @@ func (s *tokenScan) next(b byte) error {
 	return s.drain(scanMost)
 }
 
-// drain judges all that begins in the run with more than so many characters behind it,
-// and drops what was looked at, at once.
+// drain judges each possible token in the run that has at least behind characters from its start on, and
+// then drops everything that it has looked at, in one go.
 func (s *tokenScan) drain(behind int) error {
 	rest := s.run
 	for {
 		at := begin(rest)
-		if at < 0 { // perhaps it ends with a part of what a token begins with
+		if at < 0 { // the run may end with part of the beginning of a token
 			rest = rest[max(0, len(rest)-scanStart+1):]
 			break
 		}
@@ -225,7 +224,7 @@ func (s *tokenScan) drain(behind int) error {
 	return nil
 }
 
-// end looks at a run that is over.
+// end judges the rest of a run that is complete.
 func (s *tokenScan) end() error {
 	if len(s.run) < scanStart {
 		s.run = s.run[:0]
@@ -236,7 +235,7 @@ func (s *tokenScan) end() error {
 	return err
 }
 
-// scanStart is the length of what begin finds.
+// scanStart is the length of the text that begin looks for.
 const scanStart = len(token.Prefix) + 3
 
 // begin returns where a token begins in a run, or -1: the prefix, then the first
@@ -264,11 +263,11 @@ func first(run []byte) []byte {
 	return run
 }
 
-// judge reports a text that begins like a token: the token that it begins with, or nil if
-// none can be read.
+// judge reports a text that begins like a token: with the token at its beginning, or with nil if it can't
+// be read.
 func (s *tokenScan) judge(text []byte) error {
 	body := text[len(token.Prefix):]
-	if len(body)%4 == 1 { // half of a byte
+	if len(body)%4 == 1 { // not a whole byte
 		body = body[:len(body)-1]
 	}
 	s.binary, _ = base64.RawURLEncoding.AppendDecode(s.binary[:0], body)
@@ -311,10 +310,10 @@ func macaroonLength(b []byte) int {
 	return 0
 }
 
-// likely finds what may be a token, or most of one: the
-// prefix before enough of base64url, or enough of it that begins like a macaroon.
+// likely matches what may be a token, or most of one: the prefix followed by enough base64url, or enough
+// base64url that begins like a macaroon.
 var likely = regexp.MustCompile(`pypi-(Ag[EI][A-Za-z0-9_-]{24}|[A-Za-z0-9_-]{60})|\bAg[EI][A-Za-z0-9_-]{80}`)
 
-// Likely reports whether a short text, such as an argument of a command, seems to hold the text of a token. It
-// is stricter than [Text], which also reports damaged tokens, and decodes nothing.
+// Likely reports whether a short text, such as a command-line argument, seems to contain the text of a
+// token. It is stricter than [Text], which also reports damaged tokens, and decodes nothing.
 func Likely(s string) bool { return likely.MatchString(s) }

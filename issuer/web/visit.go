@@ -21,7 +21,7 @@ type visit struct {
 	core    *core
 	session authn.Session
 	user    authn.User // zero without a session
-	form    url.Values // of a POST; nil for others
+	form    url.Values // fields of a POST; nil for other methods
 	notice  ui.Notice
 	returns returns // declared by the route
 

@@ -20,14 +20,14 @@ import (
 
 // The limits of an archive. An archive beyond them is refused.
 const (
-	MaxEntries  = 65_535   // files and folders, and folders that are only part of a name
-	MaxNames    = 4 << 20  // bytes of all names
+	MaxEntries  = 65_535   // files and folders, including folders that only occur in other names
+	MaxNames    = 4 << 20  // bytes of all names together
 	maxName     = 1024     // bytes of one name
-	maxDepth    = 64       // folders of one name
+	maxDepth    = 64       // folders in one name
 	maxMetadata = 2 << 20  // bytes of METADATA, PKG-INFO, WHEEL or entry_points.txt
-	smallEnough = 64 << 20 // bytes that may be packed as tightly as they like
-	maxRatio    = 50       // bytes unpacked for each byte of the file, beyond smallEnough
-	chunk       = 32 << 10 // bytes of a file in the archive that are in memory at once
+	smallEnough = 64 << 20 // unpacked bytes up to which maxRatio does not apply
+	maxRatio    = 50       // unpacked bytes per byte of the file, above smallEnough
+	chunk       = 32 << 10 // bytes of an archived file in memory at a time
 )
 
 // Want says what a file claims to be.
@@ -65,7 +65,7 @@ func Check(ctx context.Context, file io.ReaderAt, size int64, want Want) error {
 	default:
 		err = fault("the file '%s' is of no kind that can be read", clip(want.Filename))
 	}
-	if src.err != nil { // what was read is not what is there
+	if src.err != nil { // the result is about data that was not read correctly
 		return fmt.Errorf("archive: read '%s': %w", want.Filename, src.err)
 	}
 	return err
@@ -106,7 +106,7 @@ func (w Want) isVersion(s string) bool {
 	return caveats.ValidVersion(s) && caveats.EqualVersions(s, w.Version)
 }
 
-// isStem reports whether a text is name-version, with which folder names in wheels begin.
+// isStem reports whether a text is name-version, the beginning of folder names in wheels.
 func (w Want) isStem(s string) bool {
 	for i := range len(s) {
 		if s[i] == '-' && w.isName(s[:i]) && (w.isVersion(s[i+1:]) || w.isVersion(strings.ReplaceAll(s[i+1:], "_", "-"))) {

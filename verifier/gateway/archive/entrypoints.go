@@ -38,7 +38,7 @@ func checkEntryPoints(r io.Reader, size int64) error {
 	return nil
 }
 
-// groupOf is the group of entry points that a line begins, as no parser reads it differently.
+// groupOf returns the group of entry points that a line begins, if all parsers agree about it.
 func groupOf(row string) (string, bool) {
 	group, isOpen := strings.CutPrefix(row, "[")
 	group, isClosed := strings.CutSuffix(group, "]")

@@ -14,8 +14,8 @@ var formats = map[string]bool{
 	"1.0": true, "1.1": true, "1.2": true, "2.0": true, "2.1": true, "2.2": true, "2.3": true, "2.4": true, "2.5": true,
 }
 
-// once are the fields that decide what is installed, and where; the index and installers take the
-// first or the last of them.
+// once has the fields that decide what is installed, and where. If one is repeated, some programs take the
+// first and others the last.
 var once = []string{"Metadata-Version", "Name", "Version", "Requires-Python"}
 
 // checkMetadata reads core metadata of size bytes, and compares its name and version with want. what names

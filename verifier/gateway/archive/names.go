@@ -19,7 +19,7 @@ type names struct {
 	bytes int
 }
 
-// nameKey stands for a name, and for all that are the same file.
+// nameKey stands for a name, and for all names that mean the same file.
 type nameKey [16]byte
 
 const folder = -1
@@ -39,7 +39,7 @@ func checkName(name string) error {
 		return fault("the name of an entry has more than %d bytes: '%s'", maxName, clip(name))
 	case !utf8.ValidString(name):
 		return fault("the name of an entry is not UTF-8: '%s'", clip(name))
-	case strings.ContainsFunc(name, text.Disruptive): // pip ends lines of RECORD at some of them
+	case strings.ContainsFunc(name, text.Disruptive): // pip ends lines of RECORD at some of these characters
 		return fault("the name of an entry has a control character in it: '%s'", clip(name))
 	case strings.Contains(name, `\`):
 		return fault(`the name of an entry has a backslash in it: '%s'; use "/"`, clip(name))
@@ -147,7 +147,8 @@ func fold(name string) string {
 	return norm.NFD.String(strings.Map(foldRune, strings.ReplaceAll(norm.NFKD.String(strings.Join(parts, "/")), "ß", "ss")))
 }
 
-// foldRune is one of all runes that differ only in case: the lower one of ASCII's, else the first.
+// foldRune returns the same rune for all runes that differ only in case: the lower-case one for ASCII,
+// else the first.
 func foldRune(r rune) rune {
 	if unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
 		return -1

@@ -48,7 +48,7 @@ func (a algorithm) new() hash.Hash {
 type recorded struct {
 	listed    bool
 	algorithm algorithm
-	digest    [32]byte // the first bytes of it: as many as of SHA-256
+	digest    [32]byte // first bytes of the digest, as many as SHA-256 has
 }
 
 // unlisted reports whether a file may be missing in RECORD because it signs RECORD.
@@ -138,7 +138,7 @@ type onlyWriter struct{ io.Writer }
 type lines struct {
 	from   io.Reader
 	length int
-	quotes int // in the line
+	quotes int // number of quotes in the line
 }
 
 func (l *lines) Read(p []byte) (int, error) {

@@ -9,22 +9,22 @@ import (
 	"strings"
 )
 
-// block is what everything in a tar file is a multiple of, in bytes.
+// block is the size of a block in a tar file, in bytes. Everything takes whole blocks.
 const block = 512
 
 // Types of a tar file's entries.
 const (
 	typeFile     = '0'
-	typeOldFile  = 0 // a folder where its name ends with "/"
+	typeOldFile  = 0 // a folder if its name ends with "/"
 	typeHardLink = '1'
 	typeSymlink  = '2'
 	typeDir      = '5'
 	typePax      = 'x' // records for the next entry
-	typeGlobal   = 'g' // records for all that follow
+	typeGlobal   = 'g' // records for all following entries
 	typeLongName = 'L' // GNU: the name of the next entry
 )
 
-// tarFile reads a tar file inside gzip, block after block.
+// tarFile reads a gzipped tar file, block by block.
 type tarFile struct {
 	src  *source
 	from io.Reader
@@ -104,7 +104,7 @@ func (t *tarFile) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// skip skips what is left of an entry of size bytes, and the padding of its last block.
+// skip skips the rest of an entry of size bytes, and the padding of its last block.
 func (t *tarFile) skip(left, size int64) error {
 	left += -size & (block - 1)
 	if n, err := io.CopyN(io.Discard, t, left); err != nil {
@@ -116,9 +116,9 @@ func (t *tarFile) skip(left, size int64) error {
 	return nil
 }
 
-// tarEntry is one file or folder; without a name it is the folder that the tar file was made in.
+// tarEntry is a file or a folder. Without a name it is the folder in which the tar file was made.
 type tarEntry struct {
-	name string // ends with "/" where it is a folder
+	name string // ends with "/" if it is a folder
 	size int64
 }
 
@@ -175,7 +175,7 @@ func (t *tarFile) end() error {
 	return nil
 }
 
-// entry is the file or folder with a header, and with what records before it say.
+// entry returns the file or folder that a header and the records before it describe.
 func (t *tarFile) entry(h header) (tarEntry, error) {
 	name, err := t.name(h)
 	if err != nil {

@@ -8,14 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// nameSize is the room for a name in a header.
+// nameSize is the space for a name in a header, in bytes.
 const nameSize = 100
 
-// maxRecords is the most that the records of one entry may have, in bytes: extended attributes
-// are among them.
+// maxRecords limits the records of one entry, in bytes. They include extended attributes.
 const maxRecords = 256 << 10
 
-// header is that of one entry.
+// header is the header of one entry.
 type header struct {
 	name string
 	size int64
@@ -54,25 +53,26 @@ func readHeader(b *[block]byte) (h header, err error) {
 	return h, nil
 }
 
-// cString is a text that ends with its first NUL; ok is false where something else follows that.
+// cString returns a text up to its first NUL. ok is false if anything but NULs follows.
 func cString(b []byte) (s string, ok bool) {
 	before, after, _ := bytes.Cut(b, []byte{0})
 	return string(before), len(bytes.Trim(after, "\x00")) == 0
 }
 
-// octal is a number in octal digits, as no program reads it differently.
+// octal returns a number in octal digits, in a form that all programs read alike.
 func octal(b []byte) (int64, bool) {
 	s := strings.TrimLeft(string(b), " ")
 	digits := len(s) - len(strings.TrimLeft(s, "01234567"))
 	if digits == 0 && strings.Trim(s, " \x00") == "" {
-		return 0, true // some programs leave it empty
+		return 0, true // some programs leave the field empty
 	}
 	n, err := strconv.ParseInt(s[:digits], 8, 64)
 	return n, err == nil && strings.Trim(s[digits:], " \x00") == ""
 }
 
-// numbersAreRight looks at the numbers that decide nothing: where one can't be read Python takes the header for the
-// end of the tar file, and others read on. Those too large for octal digits are in binary, behind 0x80 or 0xff.
+// numbersAreRight checks the numbers that are not used here: if Python can't read one, it takes the header
+// for the end of the tar file, while other programs read on. Numbers that are too large for octal digits are
+// in binary, after 0x80 or 0xff.
 func numbersAreRight(b *[block]byte) bool {
 	for _, field := range [][]byte{b[100:108], b[108:116], b[116:124], b[136:148], b[329:337], b[337:345]} { // mode, uid, gid, mtime, device
 		if _, ok := octal(field); !ok && field[0] != 0x80 && field[0] != 0xff {
@@ -93,7 +93,7 @@ func checksumIsRight(b *[block]byte) bool {
 	return ok && sum == is
 }
 
-// extend reads a record for the next entry, or for all.
+// extend reads a record for the next entry, or for all following entries.
 func (t *tarFile) extend(h header) error {
 	if h.size > maxRecords || h.size == 0 {
 		return fault("the tar file has records of %d bytes for an entry", h.size)
@@ -130,8 +130,8 @@ func (t *tarFile) extend(h header) error {
 	return nil
 }
 
-// readPax reads the records of a pax header: "length key=value\n". Those that would make the
-// next entry another one for some programs are refused; the path is the only one that is needed.
+// readPax reads the records of a pax header: "length key=value\n". It refuses records that would make some
+// programs see a different entry. Of the others only the path is needed.
 func readPax(b []byte) (map[string]string, error) {
 	records := map[string]string{}
 	for len(b) > 0 {

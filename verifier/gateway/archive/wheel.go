@@ -39,8 +39,7 @@ func checkWheel(src *source, want Want) error {
 	return z.checkRecorded()
 }
 
-// checkFolders looks for what installers take for more than files, and returns the folder with
-// the metadata.
+// checkFolders checks the folders that installers treat specially, and returns the one with the metadata.
 func (z *zipFile) checkFolders(want Want) (info string, err error) {
 	for i := range z.entries {
 		name := z.entries[i].name
@@ -140,7 +139,7 @@ func checkZipSdist(src *source, want Want) error {
 	return nil
 }
 
-// oneTop holds an entry of an sdist against the folder that all are in.
+// oneTop checks that an entry of an sdist is in the one folder that all entries must be in.
 func oneTop(top *string, name string) error {
 	first, _, isFolder := strings.Cut(name, "/")
 	switch {

@@ -31,10 +31,10 @@ const (
 	flagEncrypted  = 1<<0 | 1<<6 | 1<<13
 	flagSizeBehind = 1 << 3
 	flagUTF8       = 1 << 11
-	flagsOfDeflate = 1<<1 | 1<<2 // how hard it tried
+	flagsOfDeflate = 1<<1 | 1<<2 // how hard the compressor tried
 	flagsKnown     = flagsOfDeflate | flagUTF8
 
-	maxVersion = 63 // of the format that Python's zipfile reads
+	maxVersion = 63 // highest version of the format that Python's zipfile reads
 
 	methodStored  = 0
 	methodDeflate = 8
@@ -43,7 +43,7 @@ const (
 	extraUnicodePath = 0x7075
 	extraUnicodeText = 0x6375
 
-	typeBits    = 0xf000 // of the mode of a Unix file
+	typeBits    = 0xf000 // file type in a Unix mode
 	typeRegular = 0x8000
 	typeFolder  = 0x4000
 	dosFolder   = 0x10
@@ -53,7 +53,7 @@ const (
 // record after it.
 type zipFile struct {
 	src     *source
-	entries []zipEntry // in the order of their places
+	entries []zipEntry // in the order of their positions in the file
 	names   *names
 
 	allNames strings.Builder // of the entries, one after the other: thousands of their own would take more memory
@@ -65,12 +65,12 @@ type zipFile struct {
 
 type zipEntry struct {
 	name         string
-	at, data     int64 // of the local header, and of what is packed
-	packed, size int64 // bytes
+	at, data     int64 // positions of the local header and of the packed data
+	packed, size int64 // sizes in bytes
 	crc          uint32
 	method       uint16
 	flags        uint16
-	want         recorded // what RECORD says of a wheel's file
+	want         recorded // what RECORD says about a wheel's file
 }
 
 func openZip(src *source) (*zipFile, error) {
@@ -124,7 +124,7 @@ func (s *source) bytes(at, size int64) ([]byte, error) {
 	return b, nil
 }
 
-// readText reads size bytes into memory that is reused.
+// readText reads size bytes into a reused buffer.
 func (z *zipFile) readText(r io.Reader, size int) ([]byte, error) {
 	if cap(z.text) < size {
 		z.text = make([]byte, size)
@@ -230,7 +230,7 @@ func (z *zipEntry) checkKind(attributes uint32) error {
 	return nil
 }
 
-// readExtra reads the extra fields of an entry; wide are the sizes of 64 bits.
+// readExtra reads the extra fields of an entry. wide has the 64-bit sizes.
 func readExtra(b []byte, name string) (wide []byte, err error) {
 	for len(b) > 0 {
 		if len(b) < 4 {
@@ -254,7 +254,7 @@ func readExtra(b []byte, name string) (wide []byte, err error) {
 	return wide, nil
 }
 
-// widen takes the sizes of 64 bits, which stand only for those that don't suffice.
+// widen uses the 64-bit sizes, which exist only for sizes that don't fit into 32 bits.
 func (z *zipEntry) widen(wide []byte) error {
 	for _, field := range []*int64{&z.size, &z.packed, &z.at} {
 		if *field != math.MaxUint32 {
@@ -304,7 +304,7 @@ func (z *zipFile) readLocal(entry *zipEntry, limit int64) (next int64, err error
 	}
 	packed, size := int64(le.Uint32(head[18:])), int64(le.Uint32(head[22:]))
 	if wide != nil {
-		// Bazel's zipper states both sizes twice; alike, no program reads them differently.
+		// Bazel's zipper states both sizes twice. If they agree, all programs read them alike.
 		if len(wide) != 16 || (packed != math.MaxUint32 || size != math.MaxUint32) &&
 			(uint64(size) != le.Uint64(wide) || uint64(packed) != le.Uint64(wide[8:])) {
 			return 0, fault("an entry has a size twice: '%s'", clip(entry.name))

@@ -18,7 +18,7 @@ func (z *zipFile) open(entry *zipEntry) io.Reader {
 	}
 	z.packed.Reset(section)
 	c := &content{entry: entry, packed: z.packed, from: z.packed, crc: crc32.NewIEEE()}
-	isEmptyFolder := strings.HasSuffix(entry.name, "/") && entry.packed == 0 // the zipfile of Python 2 marks folders as deflated
+	isEmptyFolder := strings.HasSuffix(entry.name, "/") && entry.packed == 0 // Python 2's zipfile marks folders as deflated
 	if entry.method == methodDeflate && !isEmptyFolder {
 		c.from = z.inflated()
 	}
@@ -63,7 +63,7 @@ func (c *content) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-// find returns the entry with exactly that name, or nil.
+// find returns the entry with exactly the given name, or nil.
 func (z *zipFile) find(name string) *zipEntry {
 	if n, ok := z.names.find(name); ok && z.entries[n].name == name {
 		return &z.entries[n]

@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// end is what follows the directory of a zip file.
+// end is the record after the directory of a zip file.
 type end struct {
-	entries, size, at uint64 // of the directory
+	entries, size, at uint64 // number of entries, size and position of the directory
 	behind            int64  // where the directory ends
 }
 
@@ -46,8 +46,8 @@ func readEnd(src *source) (e end, err error) {
 	return e, nil
 }
 
-// read64 reads the end record for sizes of 64 bits, which is there where some of the other don't
-// suffice, and says the same as those that do.
+// read64 reads the end record for 64-bit sizes. That must exist if fields of the other record are too small
+// for their values, and must agree with the other fields.
 func (e *end) read64(src *source) error {
 	needed := e.entries == math.MaxUint16 || e.size == math.MaxUint32 || e.at == math.MaxUint32
 	if e.behind < locator64Size+end64Size {
