@@ -3,7 +3,7 @@ package ui
 import "time"
 
 // Args are the named values that a sentence mentions. A value may be a string,
-// an integer, a time.Time (said as a date) or a []string (said as a list). A
+// an integer, a time.Time (shown as a date) or a []string (shown as a list). A
 // plural sentence chooses its form by the argument "n".
 type Args = map[string]any
 
@@ -30,12 +30,12 @@ type Layout struct {
 	Now      time.Time // the moment that relative times are counted from
 	SignedIn bool      // with a second factor: the four places are shown
 	Pending  bool      // a session that still lacks its second factor: only "Sign out" is shown
-	Username string    // who is signed in, or about to be
+	Username string    // user who is signed in, or about to be
 	Admin    bool      // shows the place Admin
 	ReadOnly ReadOnly
 	Banner   Banner
 	Notice   Notice
-	Problems []Problem // what is wrong with the form that was sent
+	Problems []Problem // problems of the form that was sent
 
 	// Outbox is the folder of mails, if mails are files and the reader of the page sits at this
 	// machine. Pages that announce a mail then say where to look. "" shows nothing.

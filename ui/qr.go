@@ -10,7 +10,7 @@ import (
 const quiet = 4
 
 // qr draws a QR code as SVG: dark on white in every colour scheme, with its quiet zone, one
-// unit per module. Screen readers skip the drawing; the secret is beside it as text.
+// unit per module. Screen readers skip the drawing; the secret is next to it as text.
 func qr(modules [][]bool) template.HTML {
 	size := len(modules) + 2*quiet
 	var b strings.Builder

@@ -1,6 +1,6 @@
-// Package config reads what an operator sets: a TOML file, decoded strictly, with
-// every problem reported at once, and the defaults that 'rind serve' starts with
-// if there is no file. Config and settings.go are for 'rind serve', gateway.go is for 'rind gateway'.
+// Package config reads the settings of an operator from a TOML file. It decodes the file strictly and
+// reports all problems at once. Without a file, 'rind serve' starts with the defaults in this package.
+// Config and settings.go are for 'rind serve', gateway.go is for 'rind gateway'.
 package config
 
 import (
@@ -69,7 +69,7 @@ type Mail struct {
 	CAFile       string // root certificates to trust instead of the system's, PEM
 }
 
-// Default returns the settings that rind starts with if nothing is set.
+// Default returns the settings that 'rind serve' uses if nothing is set.
 func Default() Config {
 	return Config{
 		Listen:        "127.0.0.1:8080",
@@ -104,8 +104,8 @@ func (p Problems) err() error {
 	return p
 }
 
-// Load reads the file at path over the defaults. It does not check how the
-// settings fit together: flags may still change them; see Check.
+// Load reads the file at path over the defaults. It does not check whether the settings fit together,
+// because flags may still change them; see Check.
 func Load(path string) (Config, error) {
 	c := Default()
 	doc, err := readTOML(path)
@@ -154,7 +154,7 @@ func (c *Config) setAll(path string, doc map[string]any) error {
 	return probs.err()
 }
 
-// Set changes one setting, by its name in the file, from a flag's text.
+// Set changes one setting, named as in the file, to the value of a flag.
 func (c *Config) Set(name, value string) error {
 	s, ok := settings[name]
 	if !ok {
@@ -166,8 +166,8 @@ func (c *Config) Set(name, value string) error {
 	return nil
 }
 
-// Check finds settings that do not fit together and files that do not exist, and
-// reports them all at once.
+// Check finds settings that do not fit together and files that do not exist. It reports all of them at
+// once.
 func (c Config) Check() error {
 	p := append(c.checkFiles(), c.checkTLS("browsers keep the session cookie only over https or on localhost; put rind behind TLS")...)
 	return append(p, c.Mail.check()...).err()
@@ -206,8 +206,8 @@ func (m Mail) check() (p Problems) {
 	return p
 }
 
-// checkFiles finds files that can't be read. The key is not among them: the first
-// start makes it.
+// checkFiles finds files that can't be read. It does not check the key file, which the first start
+// creates.
 func (c Config) checkFiles() (p Problems) {
 	for _, file := range []struct{ setting, path string }{
 		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"breach-list", c.BreachList}, {"rootkeys-old-key-file", c.RootKeysOldKeyFile},
@@ -226,7 +226,7 @@ func (c Config) checkFiles() (p Problems) {
 	return p
 }
 
-// leakKeysFile returns LeakKeys if that is a file.
+// leakKeysFile returns LeakKeys if it is a file.
 func (c Config) leakKeysFile() string {
 	if strings.Contains(c.LeakKeys, "://") {
 		return ""
@@ -238,15 +238,15 @@ func (c Config) leakKeysFile() string {
 func (c Config) Location() string { return strings.ToLower(c.PublicURL.Hostname()) }
 
 // AtTheMachine reports whether mails are files and everybody who can reach the server is at
-// this machine. Then the person who runs it reads the mails, and the terminal is a better place
-// for a link than a folder. If the public address is not on this machine, there is a proxy in
-// front, and other people use the server, whose links are nobody else's business.
+// this machine. Then the person who runs rind reads the mails, and the terminal is a better place
+// for a link than a folder. If the public address is not on this machine, a proxy is in front of the
+// server, and other people use it, whose links are nobody else's business.
 func (c Config) AtTheMachine() bool {
 	host, _, err := net.SplitHostPort(c.Listen)
 	return err == nil && c.Mail.Host == "" && loopback(host) && loopback(c.PublicURL.Hostname())
 }
 
-// Key is the path of the key that seals secrets at rest.
+// Key returns the path of the key that seals secrets at rest.
 func (c Config) Key() string {
 	if c.KeyFile != "" {
 		return c.KeyFile
@@ -254,7 +254,7 @@ func (c Config) Key() string {
 	return filepath.Join(c.DataDir, "rind.key")
 }
 
-// Socket is the path of the socket of 'rind admin'; "" for none.
+// Socket returns the path of the socket of 'rind admin', or "" for none.
 func (c Config) Socket() string {
 	switch c.AdminSocket {
 	case "off":
@@ -265,7 +265,7 @@ func (c Config) Socket() string {
 	return c.AdminSocket
 }
 
-// SocketFile is the socket of 'rind admin' in the data folder.
+// SocketFile is the name of the socket of 'rind admin' in the data folder.
 const SocketFile = "admin.sock"
 
 // LogHandler makes the handler that the settings ask for.
@@ -288,7 +288,7 @@ func loopback(host string) bool {
 // Names lists the settings in alphabetical order.
 func Names() []string { return slices.Sorted(maps.Keys(settings)) }
 
-// flatten turns tables into dotted names. An empty table stays, under its name.
+// flatten turns tables into dotted names. It keeps an empty table under its own name.
 func flatten(prefix string, doc map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range doc {

@@ -51,7 +51,7 @@ var gatewayTexts = map[string]func(*Gateway) *string{
 	"verify-secret-file": func(g *Gateway) *string { return &g.VerifySecretFile },
 }
 
-// indexTexts are the text settings of an index.
+// indexTexts has the text settings of an index.
 var indexTexts = map[string]func(*Index) *string{
 	"path":          func(i *Index) *string { return &i.Path },
 	"upstream":      func(i *Index) *string { return &i.Upstream },
@@ -62,7 +62,7 @@ var indexTexts = map[string]func(*Index) *string{
 	"ca-file":       func(i *Index) *string { return &i.CAFile },
 }
 
-// indexFlags are the settings of an index that are true or false.
+// indexFlags has the settings of an index that are true or false.
 var indexFlags = map[string]func(*Index) *bool{
 	"proxy-reads":   func(i *Index) *bool { return &i.ProxyReads },
 	"insecure-http": func(i *Index) *bool { return &i.InsecureHTTP },
@@ -75,8 +75,8 @@ const (
 	maxStaleness     = 24 * time.Hour
 )
 
-// LoadGateway reads the settings file of 'rind gateway', and checks that the settings fit together. Relative paths in the
-// file start at the folder of the file. The error lists everything that is wrong.
+// LoadGateway reads the settings file of 'rind gateway', and checks that the settings fit together. Relative
+// paths in the file are relative to the folder of the file. The error lists all problems.
 func LoadGateway(file string) (Gateway, error) {
 	g := Gateway{Config: Default(), MaxStaleness: defaultStaleness}
 	g.Listen, g.PublicURL = "127.0.0.1:8090", &url.URL{Scheme: "http", Host: "localhost:8090"}
@@ -173,7 +173,7 @@ func (g *Gateway) setIndexes(file string, v any) (p Problems) {
 	return p
 }
 
-// resolve makes relative paths start at the settings file's folder.
+// resolve makes relative paths relative to the settings file's folder.
 func (g *Gateway) resolve(dir string) {
 	paths := []*string{&g.DataDir, &g.KeyFile, &g.TLSCert, &g.TLSKey, &g.SecretFile, &g.IssuerCAFile, &g.VerifySecretFile}
 	for n := range g.Indexes {
@@ -187,7 +187,7 @@ func (g *Gateway) resolve(dir string) {
 	}
 }
 
-// reserved are the first parts of the gateway's own addresses.
+// reserved lists the first path segments of the gateway's own addresses.
 var reserved = []string{"livez", "readyz", "metrics", "v1", "project"}
 
 func (g *Gateway) check() (p Problems) {

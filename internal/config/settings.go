@@ -14,10 +14,10 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 )
 
-// setter puts a value, as the file's decoder or a flag gives it, into a Config.
+// setter stores a value in a Config. The value comes from the file's decoder or from a flag.
 type setter func(c *Config, v any) error
 
-// settings holds every setting by its name in the file.
+// settings has every setting by its name in the file.
 var settings = map[string]setter{
 	"listen":                setListen,
 	"metrics-listen":        text(func(c *Config) *string { return &c.MetricsListen }, hostPort),
@@ -56,7 +56,7 @@ var settings = map[string]setter{
 	"mail.ca-file":          text(func(c *Config) *string { return &c.Mail.CAFile }, notEmpty),
 }
 
-// text is a setter of a string that passes a check.
+// text returns a setter for a string that passes a check.
 func text(field func(*Config) *string, check func(string) error) setter {
 	return func(c *Config, v any) error {
 		s, err := asString(v)
@@ -71,7 +71,7 @@ func text(field func(*Config) *string, check func(string) error) setter {
 	}
 }
 
-// flag is a setter of a switch.
+// flag returns a setter for a setting that is true or false.
 func flag(field func(*Config) *bool) setter {
 	return func(c *Config, v any) error {
 		switch v {
@@ -113,7 +113,7 @@ func notEmpty(s string) error {
 	return nil
 }
 
-// keyList accepts a file, or an address whose answers nobody on the way can change.
+// keyList accepts a file, or an address whose answers nobody on the network can change.
 func keyList(s string) error {
 	if !strings.Contains(s, "://") {
 		return notEmpty(s)
@@ -125,7 +125,7 @@ func keyList(s string) error {
 	return nil
 }
 
-// rangeURL accepts an address for which nobody on the way sees the requested hashes.
+// rangeURL accepts an address for which nobody on the network can see the requested hashes.
 func rangeURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
@@ -164,8 +164,8 @@ func oneOf(words ...string) func(string) error {
 	}
 }
 
-// setListen takes an address. While no public URL is set, the public URL is localhost
-// at the same port.
+// setListen sets the address to listen on. As long as no public URL is set, the public URL is localhost
+// with the same port.
 func setListen(c *Config, v any) error {
 	s, err := asString(v)
 	if err != nil {
@@ -219,7 +219,7 @@ func hostName(u *url.URL) error {
 	return nil
 }
 
-// registrations are the words of the setting.
+// registrations has the values of the setting "registration".
 var registrations = map[string]instance.Registration{"invitation": instance.ByInvitation, "open": instance.Open}
 
 func setRegistration(c *Config, v any) error {
@@ -234,7 +234,7 @@ func setRegistration(c *Config, v any) error {
 	return nil
 }
 
-// setMaxTokenLife takes days, "90d", as people say the life of a token.
+// setMaxTokenLife accepts days, "90d", the usual unit for the life of a token.
 func setMaxTokenLife(c *Config, v any) error {
 	s, err := asString(v)
 	if err != nil {
@@ -248,7 +248,7 @@ func setMaxTokenLife(c *Config, v any) error {
 	return nil
 }
 
-// setTokensPerHour takes a number of tokens, 0 for no bound.
+// setTokensPerHour accepts a number of tokens, 0 for no limit.
 func setTokensPerHour(c *Config, v any) error {
 	n, err := asInt(v)
 	if err == nil && (n < 0 || n > 10_000) {
@@ -258,7 +258,7 @@ func setTokensPerHour(c *Config, v any) error {
 	return err
 }
 
-// uploads takes a number of uploads.
+// uploads returns a setter for a number of uploads.
 func uploads(field func(*Config) *int) func(*Config, any) error {
 	return func(c *Config, v any) error {
 		n, err := asInt(v)
@@ -270,7 +270,7 @@ func uploads(field func(*Config) *int) func(*Config, any) error {
 	}
 }
 
-// setRecoveryWait takes hours or days, "72h" or "7d".
+// setRecoveryWait accepts hours or days, "72h" or "7d".
 func setRecoveryWait(c *Config, v any) error {
 	s, err := asString(v)
 	if err != nil {
@@ -293,7 +293,7 @@ func setRecoveryWait(c *Config, v any) error {
 // minRecoveryWait is the same as in authn, which explains it.
 const minRecoveryWait = 24 * time.Hour
 
-// setAuditRetention takes days, or a word for no end.
+// setAuditRetention accepts days, or a word for no limit.
 func setAuditRetention(c *Config, v any) error {
 	s, err := asString(v)
 	if err != nil {
@@ -311,7 +311,7 @@ func setAuditRetention(c *Config, v any) error {
 	return nil
 }
 
-// setMaxUpload takes a size in MiB or GiB.
+// setMaxUpload accepts a size in MiB or GiB.
 func setMaxUpload(c *Config, v any) error {
 	s, err := asString(v)
 	if err != nil {
