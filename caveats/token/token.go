@@ -112,7 +112,6 @@ var encoding = base64.RawURLEncoding.Strict()
 
 // Text writes a token. It writes nothing that Parse would refuse, and returns
 // the same errors as Parse.
-
 func (t Token) Text() (string, error) {
 	binary, err := t.encode()
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 // token can't allow the upload, whatever the missing facts are. If a check fails only for a missing fact, that is not an
 // error: decided is false, and the grant has only the ids of the token and its owner. If decided is true, the token allows
 // the upload whatever the missing facts are.
-
 func CheckSoFar(ctx context.Context, v Verifier, text string, req caveats.Request) (grant verifier.Grant, decided bool, err error) {
 	grant, err = v.Verify(ctx, text, req)
 	var denial *verifier.Denial

@@ -276,7 +276,6 @@ func (f *Folder) Files(ctx context.Context, project string) ([]File, error) {
 }
 
 // File returns what is known about one file. The error is ErrNotFound if it does not exist or is
-
 // not a regular file.
 func (f *Folder) File(ctx context.Context, project, name string) (File, error) {
 	file, learned, err := f.file(ctx, project, name)
