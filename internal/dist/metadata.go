@@ -16,19 +16,20 @@ func headerField(r io.Reader, name string) string {
 	lines := bufio.NewScanner(io.LimitReader(r, maxHeaders))
 	lines.Buffer(nil, maxHeaders)
 	lines.Split(scanAnyLine)
-	value, found := "", false
+	var value strings.Builder // many short lines may continue the field
+	found := false
 	for lines.Scan() {
 		line := lines.Text()
 		switch {
 		case line == "":
-			return value
+			return value.String()
 		case line[0] == ' ' || line[0] == '\t':
 			if found {
-				value += "\n" + line
+				value.WriteString("\n" + line)
 			}
 			continue
 		case found: // the field ended
-			return value
+			return value.String()
 		case strings.HasPrefix(line, "From "): // of a mailbox file: passed over
 			continue
 		}
@@ -37,10 +38,11 @@ func headerField(r io.Reader, name string) string {
 			return ""
 		}
 		if strings.EqualFold(field, name) {
-			value, found = rest, true
+			value.WriteString(rest)
+			found = true
 		}
 	}
-	return value
+	return value.String()
 }
 
 // scanAnyLine is a bufio.SplitFunc for lines that end with CRLF, LF or only CR.
