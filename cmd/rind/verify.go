@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/rind-dev/rind/internal/limits"
-	"github.com/rind-dev/rind/internal/private"
-	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/internal/verifierstatus"
 	"github.com/rind-dev/rind/verifier"
-	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
 // Exit codes of 'rind token verify'.
@@ -95,7 +91,7 @@ func (c verifyCmd) check(ctx context.Context, s streams) (verdict, int) {
 	if err := errors.Join(flagErr, err); err != nil {
 		return unchecked(err)
 	}
-	store, err := c.open()
+	store, err := c.openKeysFile(c.Keys, c.KeyFile, "", true)
 	if err != nil {
 		return unchecked(err)
 	}
@@ -143,18 +139,6 @@ func (c verifyCmd) request() (verifier.Request, error) {
 		errs = append(errs, err)
 	}
 	return r, errors.Join(errs...)
-}
-
-func (c verifyCmd) open() (*rootkeys.Store, error) {
-	path := c.KeyFile
-	if path == "" {
-		path = filepath.Join(filepath.Dir(c.Keys), "rind.key")
-	}
-	key, err := seal.LoadKeyFor(private.Of(c.GroupAccess), path, false)
-	if err != nil {
-		return nil, fmt.Errorf("%w; --key-file names the key of this store", err)
-	}
-	return rootkeys.Open(c.Keys, rootkeys.Options{Key: key, ReadOnly: true, GroupAccess: c.GroupAccess})
 }
 
 func newVerdict(outcome string) verdict {

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -20,7 +19,7 @@ import (
 // checkTime is how often the files of a certificate are checked.
 const checkTime = 5 * time.Second
 
-// maxPEM bounds the files of a certificate, in bytes.
+// maxPEM bounds the file of a key, in bytes.
 const maxPEM = 1 << 20
 
 // Files is the pair that a listener shows, kept up to date with its files: to renew it,
@@ -58,8 +57,8 @@ func (c *Files) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.s
 
 // read reads the files; sum, which tells pairs apart, is the digest of what could be read.
 func (c *Files) read() (sum [sha256.Size]byte, _ *tls.Certificate, err error) {
-	cert, certErr := readPEM(c.certFile, nil)
-	key, keyErr := readPEM(c.keyFile, private.AnyGroup.CheckSecret)
+	cert, certErr := os.ReadFile(c.certFile)
+	key, keyErr := private.AnyGroup.Read(c.keyFile, maxPEM)
 	err = errors.Join(certErr, keyErr)
 	sum = sha256.Sum256(fmt.Appendf(nil, "%q %q %v", cert, key, err))
 	var pair tls.Certificate
@@ -70,26 +69,6 @@ func (c *Files) read() (sum [sha256.Size]byte, _ *tls.Certificate, err error) {
 		return sum, nil, fmt.Errorf("tls-cert %s and tls-key %s: %w", c.certFile, c.keyFile, err)
 	}
 	return sum, &pair, nil
-}
-
-// readPEM reads a file, whose mode check may refuse.
-func readPEM(path string, check func(string, os.FileInfo) error) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && check != nil {
-		err = check(path, info)
-		if err != nil {
-			err = fmt.Errorf("%s %w", path, err)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(f, maxPEM))
 }
 
 // isOver tells whether a certificate has expired.

@@ -24,7 +24,7 @@ import (
 	"github.com/rind-dev/rind/verifier/replication"
 )
 
-// Server holds the metrics of 'rind serve'.
+// Server holds the metrics of 'rind serve', or of 'rind gateway'.
 type Server struct {
 	registry *prometheus.Registry
 	answers  *prometheus.CounterVec // by class of status
