@@ -98,15 +98,8 @@ func (c gatewayCmd) Run(ctx context.Context, s streams) (err error) {
 // openKeys opens the root-key store, and makes what keeps it current.
 func (g *gatewayInstance) openKeys() error {
 	cfg, access := g.cfg, groupAccess{g.cfg.GroupAccess}
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return fmt.Errorf("the data folder: %w; choose another with data", err)
-	}
-	info, err := os.Stat(cfg.DataDir)
-	if err == nil {
-		err = private.Of(cfg.GroupAccess).CheckFolder(cfg.DataDir, info)
-	}
-	if err != nil {
-		return fmt.Errorf("the data folder %s %w", cfg.DataDir, err)
+	if err := makeDataFolder(cfg.Config); err != nil {
+		return err
 	}
 	remote, err := replication.NewRemote(replication.RemoteConfig{URL: cfg.Issuer, SecretFile: cfg.SecretFile, GroupAccess: cfg.GroupAccess, CAFile: cfg.IssuerCAFile})
 	if err != nil {

@@ -94,15 +94,8 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 			err = errors.Join(err, h.close())
 		}
 	}()
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("the data folder: %w; choose another with --data", err)
-	}
-	info, err := os.Stat(cfg.DataDir)
-	if err == nil {
-		err = private.Of(cfg.GroupAccess).CheckFolder(cfg.DataDir, info)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the data folder %s %w", cfg.DataDir, err)
+	if err := makeDataFolder(cfg); err != nil {
+		return nil, err
 	}
 	fresh, err := isFresh(cfg)
 	if err != nil {
@@ -142,6 +135,21 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 		return nil, err
 	}
 	return h, h.openWeb(cfg, store, sealer, log)
+}
+
+// makeDataFolder makes the data folder, unless it is there, and refuses one that lets others in.
+func makeDataFolder(cfg config.Config) error {
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("the data folder: %w; the setting data names another", err)
+	}
+	info, err := os.Stat(cfg.DataDir)
+	if err == nil {
+		err = private.Of(cfg.GroupAccess).CheckFolder(cfg.DataDir, info)
+	}
+	if err != nil {
+		return fmt.Errorf("the data folder %s %w", cfg.DataDir, err)
+	}
+	return nil
 }
 
 // isFresh reports whether no store exists yet. A root-key store without the
