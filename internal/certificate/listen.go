@@ -26,7 +26,7 @@ func Listen(ctx context.Context, address, certFile, keyFile string, log *slog.Lo
 	var op *net.OpError
 	switch {
 	case errors.As(err, &op):
-		return nil, nil, fmt.Errorf("can't listen on %s: %w; listen names another address", address, op.Err)
+		return nil, nil, fmt.Errorf("can't listen on %s: %w; the setting listen names another address", address, op.Err)
 	case err != nil:
 		return nil, nil, err
 	case files != nil:
