@@ -99,7 +99,7 @@ func TestPagesAreKeptUntilTheFolderChanges(t *testing.T) {
 	}
 
 	// A file that is overwritten in place leaves its folder's time alone. Who asks for
-	// it gets the new first, and the list follows; without that, after recheckTime.
+	// it gets the new one, and the list follows; without that, after recheckTime.
 	now := settled(second, three, four)
 	put(t, filepath.Join(demo, "demo-4.0.tar.gz"), gz("another four"))
 	if _, body := x.Get("/packages/demo/demo-4.0.tar.gz"); body != gz("another four") {
