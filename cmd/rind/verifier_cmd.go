@@ -43,7 +43,7 @@ func (g groupAccess) openKeysFile(path, keyFile, oldKeyFile string, readOnly boo
 	_, err := os.Stat(path)
 	key, err := seal.LoadKeyFor(private.Of(g.GroupAccess), keyFileOf(path, keyFile), errors.Is(err, fs.ErrNotExist) && !readOnly)
 	if err != nil {
-		return nil, fmt.Errorf("%w; the key of this store is named by key-file", err)
+		return nil, fmt.Errorf("%w; key-file names the key of this store", err)
 	}
 	old, err := g.oldKey(oldKeyFile)
 	if err != nil {
