@@ -34,20 +34,16 @@ func (s *Trail) find(ctx context.Context, userID string, q audit.Query, may func
 		if err := may(r); err != nil {
 			return err
 		}
-		page, err = audit.Find(r, q)
+		wide := q
+		wide.Address = "" // a row may not say it
+		page, err = audit.FindShown(r, wide, q, func(e *audit.Event) bool {
+			if by := &e.Actor; by.UserID != "" && by.UserID != userID {
+				by.IP, by.UserAgent, by.RequestID = "", "", ""
+			}
+			return true
+		})
 		return err
 	})
-	shown := page.Events[:0]
-	for _, e := range page.Events {
-		by := &e.Actor
-		if by.UserID != "" && by.UserID != userID {
-			by.IP, by.UserAgent, by.RequestID = "", "", ""
-		}
-		if q.Address == "" || e.Actor.IP == q.Address {
-			shown = append(shown, e)
-		}
-	}
-	page.Events = shown
 	return page, err
 }
 

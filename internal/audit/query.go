@@ -67,6 +67,43 @@ func Find(r kv.Reader, q Query) (Page, error) {
 	return s.run()
 }
 
+// shownSteps bounds how many pages of rows FindShown looks at for one.
+const shownSteps = 8
+
+// FindShown is Find for somebody who may not read everything: show removes from a row what it
+// withholds, and returns false to withhold the whole row. The search is by wide, which must contain no
+// condition on what show may withhold; of those rows, the page has the ones that match q as
+// they are shown. So neither the rows of a page nor its Next depends on what is withheld. A page may have
+// fewer rows than q.Limit and still a Next.
+func FindShown(r kv.Reader, wide, q Query, show func(*Event) bool) (out Page, err error) {
+	limit := q.Limit
+	if limit < 1 || limit > MaxLimit {
+		limit = MaxLimit
+	}
+	wide.Limit, wide.Before = limit, q.Before
+	for range shownSteps {
+		found, err := Find(r, wide)
+		if err != nil {
+			return Page{}, err
+		}
+		for _, e := range found.Events {
+			if !show(&e) || !q.Wants(e) {
+				continue
+			}
+			if len(out.Events) == limit {
+				out.Next = out.Events[limit-1].Seq
+				return out, nil
+			}
+			out.Events = append(out.Events, e)
+		}
+		wide.Before, out.Next, out.Reached = found.Next, found.Next, found.Reached
+		if found.Next == 0 {
+			return out, nil
+		}
+	}
+	return out, nil
+}
+
 // named returns the lists that must all contain a row.
 func (s *search) named() []string {
 	var out []string

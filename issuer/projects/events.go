@@ -33,45 +33,12 @@ func (s *Service) Events(ctx context.Context, p ledger.Principal, project string
 			page, err = audit.Find(r, q)
 			return err
 		}
-		page, err = rec.shownEvents(r, p, q)
+		wide := q
+		wide.Actor, wide.Address, wide.Token = "", "", "" // by what a row may not say
+		page, err = audit.FindShown(r, wide, q, func(e *audit.Event) bool { return rec.withhold(p, e) })
 		return err
 	})
 	return page, err
-}
-
-// shownSteps is the most pages of rows that shownEvents reads to fill one page.
-const shownSteps = 8
-
-// shownEvents reads the rows that a member may see, and applies the filters of q to them.
-func (rec Record) shownEvents(r kv.Reader, p ledger.Principal, q audit.Query) (out audit.Page, err error) {
-	limit := q.Limit
-	if limit < 1 || limit > audit.MaxLimit {
-		limit = audit.MaxLimit
-	}
-	all := q
-	all.Actor, all.Address, all.Token = "", "", "" // a row may hide these from p
-	for range shownSteps {
-		all.Limit = limit
-		found, err := audit.Find(r, all)
-		if err != nil {
-			return audit.Page{}, err
-		}
-		for _, e := range found.Events {
-			if !rec.withhold(p, &e) || !q.Wants(e) {
-				continue
-			}
-			if len(out.Events) == limit {
-				out.Next = out.Events[limit-1].Seq
-				return out, nil
-			}
-			out.Events = append(out.Events, e)
-		}
-		all.Before, out.Next, out.Reached = found.Next, found.Next, found.Reached
-		if found.Next == 0 {
-			return out, nil
-		}
-	}
-	return out, nil
 }
 
 // withhold removes from a row what the member p may not know, and reports whether p may see
