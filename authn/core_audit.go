@@ -32,47 +32,62 @@ func (s *core) recordForAdministrator(tx kv.Tx, who audit.Actor, kind string, u 
 	return s.record(tx, who.UserID, audit.Event{Kind: kind, Actor: who, Detail: map[string]string{"user": u.Username}})
 }
 
-// strangerRows counts, for one hour, the rows that are about no account.
-type strangerRows struct {
-	At   []int64 `json:"at"` // of the last one, Unix milliseconds: it is swept as a counter of attempts
+// rowTally counts the rows of one hour. It is swept as a counter of attempts.
+type rowTally struct {
+	At   []int64 `json:"at"` // of the last one, Unix milliseconds
 	Hour int64   `json:"hour"`
 	N    int     `json:"n"`
 }
 
-// maxStrangerRows is how many rows about no account are written per hour. Beyond it only one now and
-// then is written, whose detail n says how many there were: anybody can make up names that don't
-// exist, and rows are kept for long.
+// maxStrangerRows is how many rows of one kind about one account are written per hour if a stranger can
+// cause them, and how many of all kinds about no account. Beyond it only one now and then is written,
+// whose detail n says how many there were: anybody can guess from any number of networks, or make up
+// names that don't exist, and rows are kept for long.
 const maxStrangerRows = 300
 
-// recordForAnyone is record for a row that may or may not be about an account, with the same work
-// either way: if there is no account, a counter is written in place of the one of its trail.
+// recordForAnyone is record for a row that somebody can cause who has at most the password. It has a total
+// per account and kind, so that nothing else pushes a kind of row out of the trail. The row may be about
+// no account, with the same work: it is tallied twice, because it is in the trail of no account.
 func (s *core) recordForAnyone(tx kv.Tx, account string, e audit.Event) error {
-	if account != "" {
-		return s.record(tx, account, e)
+	tallies := []string{account + "/" + e.Kind}
+	if account == "" {
+		tallies = []string{"nobody/" + e.Kind, "nobody"}
 	}
-	const key = "authn/throttle/nobody"
-	var c strangerRows
-	err := kv.GetJSON(tx, key, &c)
-	if err != nil && !errors.Is(err, kv.ErrNotFound) {
-		return err
+	most := 0
+	for _, t := range tallies {
+		n, err := s.tallyRow(tx, "authn/throttle/rows/"+t)
+		if err != nil {
+			return err
+		}
+		most = max(most, n)
 	}
-	now := s.now()
-	if hour := now.Unix() / 3600; hour != c.Hour {
-		c = strangerRows{Hour: hour}
-	}
-	c.N++
-	c.At = []int64{now.UnixMilli()}
-	if err := kv.PutJSON(tx, key, c); err != nil {
-		return err
-	}
-	if c.N > maxStrangerRows {
-		if c.N&(c.N-1) != 0 {
+	if most > maxStrangerRows {
+		if most&(most-1) != 0 {
 			return nil
 		}
 		e.Detail = maps.Clone(e.Detail)
-		e.Detail["n"] = strconv.Itoa(c.N)
+		if e.Detail == nil {
+			e.Detail = map[string]string{}
+		}
+		e.Detail["n"] = strconv.Itoa(most)
 	}
-	return s.record(tx, "", e)
+	return s.record(tx, account, e)
+}
+
+// tallyRow counts one more row, and returns how many there are in this hour.
+func (s *core) tallyRow(tx kv.Tx, key string) (int, error) {
+	var c rowTally
+	err := kv.GetJSON(tx, key, &c)
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return 0, err
+	}
+	now := s.now()
+	if hour := now.Unix() / 3600; hour != c.Hour {
+		c = rowTally{Hour: hour}
+	}
+	c.N++
+	c.At = []int64{now.UnixMilli()}
+	return c.N, kv.PutJSON(tx, key, c)
 }
 
 // saveUser writes an account, its audit row, and the notice for its owner, if the row has one.

@@ -14,7 +14,7 @@ const (
 	rowEmailChangeUndone   = "account.email_change_undone" // from, to; both are the same if the change had not happened yet
 	rowEmailVerified       = "account.email_verified"
 	rowPasswordAccepted    = "account.password_accepted"
-	rowSignInFailed        = "account.sign_in_failed"   // why ("password", "frozen", "passkey"); without an account if none exists, and then n counts the burst (recordForAnyone)
+	rowSignInFailed        = "account.sign_in_failed"   // why ("password", "frozen", "passkey"); without an account if none exists; n counts a burst, as in all that strangers cause (recordForAnyone)
 	rowPasskeyAccepted     = "account.passkey_accepted" // key
 	rowDeviceAsked         = "account.device_asked"     // the link to confirm a sign-in was mailed
 	rowDeviceConfirmed     = "account.device_confirmed" // that link was used

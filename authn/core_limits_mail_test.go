@@ -87,6 +87,47 @@ func TestRowsOfStrangersHaveATotal(t *testing.T) {
 	}
 }
 
+// Rows about an account have a total, too, from however many networks, and one for each kind: guesses
+// don't hide that one was right.
+func TestRowsAboutAnAccountHaveATotal(t *testing.T) {
+	e := newEnv(t)
+	root := e.admin()
+	owner := e.browser()
+	count := func(kind string) (n int) {
+		for _, row := range e.rows() {
+			if row.Kind == kind && row.Account == root.UserID {
+				n++
+			}
+		}
+		return n
+	}
+	e.pass(passwordThrottleRetention * 12) // another hour
+	accepted, out := count(rowPasswordAccepted), count(rowSignedOut)
+	for i := range maxStrangerRows + 20 {
+		e.wrongs(1, from(fmt.Sprintf("10.0.%d.%d", i/250, i%250+1)), "root")
+	}
+	if n := count(rowSignInFailed); n != maxStrangerRows {
+		t.Errorf("%d rows of guesses", n)
+	}
+	for i := range maxStrangerRows + 20 {
+		owner.start(e.must(e.Sessions.SignIn(t.Context(), from("203.0.113.1"), "root", root.password)))
+		if i == 0 && count(rowPasswordAccepted) != accepted+1 {
+			t.Error("guesses hide a password that was right")
+		}
+		owner.do(func(ctx context.Context) {
+			if err := owner.m.End(ctx, home); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if n := count(rowPasswordAccepted) - accepted; n != maxStrangerRows {
+		t.Errorf("%d rows of passwords that were right", n)
+	}
+	if n := count(rowSignedOut) - out; n != maxStrangerRows {
+		t.Errorf("%d rows of sign-outs", n)
+	}
+}
+
 // Whoever has the password fills neither the store with sessions nor the account's list, and
 // ends none that has its second factor.
 func TestHalfSessionsHaveATotal(t *testing.T) {

@@ -170,7 +170,7 @@ func (m *SessionManager) End(ctx context.Context, o Origin) error {
 		if err := endSession(tx, x); err != nil {
 			return err
 		}
-		return m.core.record(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
+		return m.core.recordForAnyone(tx, u.ID, audit.Event{Kind: rowSignedOut, Actor: who})
 	}
 	defer func() { f.inDeletion = nil }()
 	return m.destroy(ctx)

@@ -169,5 +169,5 @@ func (s *Sessions) acceptPassword(tx kv.Tx, o Origin, u userRecord, x Session, r
 	if x.Factor == FactorRemembered {
 		row = rowDeviceAccepted
 	}
-	return s.record(tx, u.ID, audit.Event{Kind: row, Actor: o.actor(u, x.Factor)})
+	return s.recordForAnyone(tx, u.ID, audit.Event{Kind: row, Actor: o.actor(u, x.Factor)})
 }
