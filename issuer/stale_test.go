@@ -146,14 +146,14 @@ func TestNextTellsNothing(t *testing.T) {
 	far.Actor = audit.Actor{IP: "192.0.2.1"}
 	h.Project(far, "demo")
 	h.Member(far, "demo", bobID, projects.RoleMaintainer)
-	for range 12 {
+	for range 40 { // more rows than are looked at for one page of two
 		_, err := h.Projects.Describe(t.Context(), far, "demo", projects.About{Description: fmt.Sprint(h.Clock.Now())})
 		h.Check(err)
 		h.Clock.Add(time.Minute)
 	}
 	m := h.Mint(far, forSome("ci", "demo"))
 	pages := func(q audit.Query) (out []string) {
-		for range 20 {
+		for range 60 {
 			q.Limit = 2
 			page, err := h.Projects.Events(t.Context(), bob, "demo", q)
 			h.Check(err)

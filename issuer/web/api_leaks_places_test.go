@@ -1,10 +1,52 @@
 package web
 
 import (
+	"encoding/base64"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
+
+	"github.com/rind-dev/rind/internal/leaks"
 )
+
+// watchedBody counts how often it is read.
+type watchedBody struct{ reads int }
+
+func (b *watchedBody) Read([]byte) (int, error) { b.reads++; return 0, io.EOF }
+
+// Anybody can send a megabyte. None of it is read where the headers alone show that the report is refused.
+func TestReportsAreRefusedBeforeTheyAreRead(t *testing.T) {
+	h, _ := newScanner(t)
+	shaped := base64.StdEncoding.EncodeToString([]byte{0x30, 6, 2, 1, 1, 2, 1, 1}) // as a signature is, but of nothing
+	for name, c := range map[string]struct {
+		key, signature string
+		length         int64
+		status, reads  int
+	}{
+		"no signature":    {"1", "", 100, http.StatusNotFound, 0},
+		"no key":          {"", shaped, 100, http.StatusNotFound, 0},
+		"unknown key":     {"2", shaped, 100, http.StatusBadRequest, 0},
+		"damaged key":     {"a b", shaped, 100, http.StatusBadRequest, 0},
+		"no such shape":   {"1", "AAAA", 100, http.StatusBadRequest, 0},
+		"too large":       {"1", shaped, leaks.MaxBody + 1, http.StatusRequestEntityTooLarge, 0},
+		"wrong signature": {"1", shaped, 100, http.StatusBadRequest, 1},
+	} {
+		body := new(watchedBody)
+		r := httptest.NewRequest(http.MethodPost, pathLeaks, body)
+		r.ContentLength = c.length
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set(headerLeakKey, c.key)
+		r.Header.Set(headerLeakSignature, c.signature)
+		w := httptest.NewRecorder()
+		h.web.ServeHTTP(w, r)
+		if w.Code != c.status || body.reads != c.reads {
+			t.Errorf("%s: %d after %d reads, want %d after %d", name, w.Code, body.reads, c.status, c.reads)
+		}
+	}
+}
 
 // Who holds reports of leaked tokens back, from one network, takes two places and no more: those of others are free, and so are
 // theirs once they are done.

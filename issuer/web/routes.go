@@ -259,12 +259,12 @@ func (s *adminServer) peopleRoutes(p pages) {
 	p.post(ui.PathInvitations, administrator, s.invite, returns{form: ui.PathAdminPeople, problems: s.peoplePage})
 	p.post(ui.PathInvitationEnd, administrator, s.revokeInvitation, returns{form: ui.PathAdminPeople, done: ui.PathAdminPeople})
 	p.get(ui.PathPerson, administrator, s.showPerson)
-	for path, act := range map[ui.Path]string{
-		ui.PathPersonSignOut: ui.ActSignOut, ui.PathPersonMakeAdmin: ui.ActMakeAdmin, ui.PathPersonDropAdmin: ui.ActDropAdmin,
-	} {
-		p.page(path, administrator, s.personActPage(act))
-		p.post(path, administrator, s.personAct(act), returns{problems: s.personActPage(act), done: ui.PathPerson})
-	}
+	p.page(ui.PathPersonSignOut, administrator, s.personActPage(ui.ActSignOut))
+	p.post(ui.PathPersonSignOut, administrator, s.personAct(ui.ActSignOut), returns{problems: s.personActPage(ui.ActSignOut), done: ui.PathPerson})
+	p.page(ui.PathPersonMakeAdmin, administrator, s.personActPage(ui.ActMakeAdmin))
+	p.post(ui.PathPersonMakeAdmin, administrator, s.personAct(ui.ActMakeAdmin), returns{problems: s.personActPage(ui.ActMakeAdmin), done: ui.PathPerson})
+	p.page(ui.PathPersonDropAdmin, administrator, s.personActPage(ui.ActDropAdmin))
+	p.post(ui.PathPersonDropAdmin, administrator, s.personAct(ui.ActDropAdmin), returns{problems: s.personActPage(ui.ActDropAdmin), done: ui.PathPerson})
 	p.page(ui.PathPersonFreeze, administrator, s.freezePage(true))
 	p.post(ui.PathPersonFreeze, administrator, s.freeze(true), returns{problems: s.freezePage(true), done: ui.PathAdminPeople})
 	p.page(ui.PathPersonThaw, administrator, s.freezePage(false))
