@@ -37,7 +37,8 @@ func (s *Trail) find(ctx context.Context, userID string, q audit.Query, may func
 		wide := q
 		wide.Address = "" // a row may not say it
 		page, err = audit.FindShown(r, wide, q, func(e *audit.Event) bool {
-			if by := &e.Actor; by.UserID != "" && by.UserID != userID {
+			by := &e.Actor
+			if by.UserID != "" && by.UserID != userID {
 				by.IP, by.UserAgent, by.RequestID = "", "", ""
 			}
 			return true
