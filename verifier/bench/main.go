@@ -68,7 +68,12 @@ func compare(ctx context.Context, dir string, tokens, rounds int) error {
 		return err
 	}
 	defer h.close()
-	cases, done, err := h.cases(ctx)
+	second, err := openHouse(path, tokens)
+	if err != nil {
+		return err
+	}
+	defer second.close()
+	cases, done, err := h.cases(ctx, second)
 	if err != nil {
 		return err
 	}

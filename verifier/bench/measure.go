@@ -19,11 +19,12 @@ import (
 type oneCase struct {
 	name  string
 	check func(i int) error
-	given *draw    // the requests; nil if they are in the processor's caches anyway
-	texts []string // the tokens of the requests
-	cores int      // number of goroutines; 0 means 1
-	long  bool     // a round takes ten slices
-	wall  bool     // another process does the work, so compare elapsed time
+	given *draw             // the requests; nil if they are in the processor's caches anyway
+	texts []string          // the tokens of the requests
+	cores int               // number of goroutines; 0 means 1
+	other func(i int) error // what the second goroutine does; nil: check
+	long  bool              // a round takes ten slices
+	wall  bool              // another process does the work, so compare elapsed time
 
 	n            int             // checks per round and core
 	at           int             // index of the next request
@@ -39,6 +40,7 @@ const (
 	narrowed     = "rind, one caveat of the holder's"
 	oneCore      = "rind, as issued, on one core for long"
 	twoCores     = "rind, as issued, on two cores for long"
+	twoStores    = "rind, as issued, on two cores for long, a store each"
 	opaques      = "opaque, SHA-256, db.View"
 	classics     = "macaroon.v2, encoding/json, db.View"
 	hs256        = "golang-jwt v5 HS256"
@@ -50,7 +52,8 @@ const (
 // slice is about how long a case runs in a round.
 const slice = 25 * time.Millisecond
 
-func (h *house) cases(ctx context.Context) ([]*oneCase, func(), error) {
+// cases returns what to measure; second is the same store, opened once more.
+func (h *house) cases(ctx context.Context, second *house) ([]*oneCase, func(), error) {
 	hmac, ed, err := jwtCases()
 	if err != nil {
 		return nil, nil, err
@@ -68,6 +71,7 @@ func (h *house) cases(ctx context.Context) ([]*oneCase, func(), error) {
 		{name: narrowed, given: again, texts: again.narrowed, check: h.verify(ctx, again, again.narrowed)},
 		{name: oneCore, given: again, texts: again.issued, check: h.verify(ctx, again, again.issued), long: true},
 		{name: twoCores, given: again, texts: again.issued, check: h.verify(ctx, again, again.issued), long: true, cores: 2},
+		{name: twoStores, given: again, texts: again.issued, check: h.verify(ctx, again, again.issued), long: true, cores: 2, other: second.verify(ctx, again, again.issued)},
 		{name: opaques, given: again, texts: again.opaque, check: h.opaqueLookup(again)},
 		{name: onceIssued, given: once, texts: once.issued, check: h.verify(ctx, once, once.issued)},
 		{name: onceNarrowed, given: once, texts: once.narrowed, check: h.verify(ctx, once, once.narrowed)},
@@ -117,7 +121,11 @@ func (c *oneCase) round(n int) (cpu, elapsed time.Duration, err error) {
 	var wg sync.WaitGroup
 	for core := range cores {
 		from := c.at + core*seenAgain/cores
-		wg.Go(func() { used[core], errs[core] = c.run(from, n) })
+		check := c.check
+		if core == 1 && c.other != nil {
+			check = c.other
+		}
+		wg.Go(func() { used[core], errs[core] = c.run(check, from, n) })
 	}
 	wg.Wait()
 	c.at += n
@@ -128,7 +136,7 @@ func (c *oneCase) round(n int) (cpu, elapsed time.Duration, err error) {
 	return cpu, elapsed, errors.Join(errs...)
 }
 
-func (c *oneCase) run(from, n int) (cpu time.Duration, err error) {
+func (c *oneCase) run(check func(int) error, from, n int) (cpu time.Duration, err error) {
 	const some = 100
 	for ; n > 0; n -= some {
 		if c.given != nil {
@@ -136,7 +144,7 @@ func (c *oneCase) run(from, n int) (cpu time.Duration, err error) {
 		}
 		before := cpuTime()
 		for i := from; i < from+some; i++ {
-			if err := c.check(i); err != nil {
+			if err := check(i); err != nil {
 				return 0, err
 			}
 		}
@@ -249,6 +257,8 @@ func report(w io.Writer, cases []*oneCase, rounds int) {
 	goal("macaroon.v2 / as issued", by[classics].over(base), true, 4)
 	goal("HS256 / as issued", by[hs256].over(base), true, 2)
 	goal("two cores over one, checks a second", 2*ratio(by[oneCore].elapsed, by[twoCores].elapsed), true, 1.95)
+	fmt.Fprintf(t, "what this machine gives to two cores that share nothing\t%.2f\n", 2*ratio(by[oneCore].elapsed, by[twoStores].elapsed))
+	goal("two cores: one store / a store each, checks a second", ratio(by[twoStores].elapsed, by[twoCores].elapsed), true, 0.975)
 	if c := by[selects]; c != nil {
 		goal("PostgreSQL / as issued", c.over(base), true, 20)
 	}
