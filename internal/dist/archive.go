@@ -11,9 +11,10 @@ import (
 
 // The limits for reading an archive that nothing has checked, in bytes.
 const (
-	maxZipRead = 8 << 20  // read from a zip file: its directory and one entry
-	maxTarRead = 64 << 20 // unpacked from a tar file before its metadata
-	maxHeaders = 1 << 20  // of the metadata's header fields
+	maxZipRead       = 8 << 20  // read from a zip file: its directory and one entry
+	maxTarRead       = 64 << 20 // unpacked from a tar file before its metadata
+	maxHeaders       = 1 << 20  // of the metadata's header fields
+	maxWheelMetadata = 2 << 20  // of a wheel's METADATA
 )
 
 // Archive is an open file of a package; *os.File is one.
@@ -52,6 +53,38 @@ func isMetadata(entry string, isWheel bool) bool {
 		return base == "METADATA" && strings.HasSuffix(folder, ".dist-info")
 	}
 	return base == "PKG-INFO"
+}
+
+// WheelMetadata returns the METADATA of a wheel of size bytes, exactly as it is in there (PEP 658), or nil if the file has none
+// or several, or one that is larger than 2 MiB.
+func WheelMetadata(file io.ReaderAt, size int64) []byte {
+	archive, err := zip.NewReader(&budgetReaderAt{file, maxZipRead}, size)
+	if err != nil {
+		return nil
+	}
+	var found *zip.File
+	for _, entry := range archive.File {
+		if !isMetadata(entry.Name, true) {
+			continue
+		}
+		if found != nil || entry.UncompressedSize64 > maxWheelMetadata {
+			return nil
+		}
+		found = entry
+	}
+	if found == nil {
+		return nil
+	}
+	r, err := found.Open()
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	text, err := io.ReadAll(io.LimitReader(r, maxWheelMetadata+1)) // with an error if the checksum is another
+	if err != nil || len(text) > maxWheelMetadata {
+		return nil
+	}
+	return text
 }
 
 func fromZip(file io.ReaderAt, size int64, isWheel bool) string {

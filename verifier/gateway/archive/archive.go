@@ -35,6 +35,9 @@ type Want struct {
 	Filename string // ends in .whl, .tar.gz or .zip
 	Project  string // normalized
 	Version  string // in any spelling of PEP 440
+
+	// Metadata, if it is not nil, gets the text of a wheel's METADATA, at most 2 MiB. It means nothing unless Check returns nil.
+	Metadata *[]byte
 }
 
 // Fault says what is wrong with an archive: a sentence for its uploader.

@@ -28,7 +28,7 @@ const (
 
 func check(t *testing.T, h hostile) error {
 	t.Helper()
-	return Check(context.Background(), bytes.NewReader(h.bytes), int64(len(h.bytes)), Want{h.file, "demo", "1.0"})
+	return Check(context.Background(), bytes.NewReader(h.bytes), int64(len(h.bytes)), Want{Filename: h.file, Project: "demo", Version: "1.0"})
 }
 
 func try(t *testing.T, list []hostile) {
@@ -59,14 +59,14 @@ func TestReadErrors(t *testing.T) {
 	for file, b := range map[string][]byte{wheelName: wheelOf(), tarName: tarOf(), zipName: zipOf([]zfile{{name: "demo-1.0/PKG-INFO", data: metadata}})} {
 		for n := range 40 {
 			r := &failing{Reader: bytes.NewReader(b), after: n, err: broken}
-			err := Check(context.Background(), r, int64(len(b)), Want{file, "demo", "1.0"})
+			err := Check(context.Background(), r, int64(len(b)), Want{Filename: file, Project: "demo", Version: "1.0"})
 			if r.failed && !errors.Is(err, broken) || !r.failed && err != nil {
 				t.Errorf("%s, read %d: %v", file, n, err)
 			}
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		if err := Check(ctx, bytes.NewReader(b), int64(len(b)), Want{file, "demo", "1.0"}); !errors.Is(err, context.Canceled) {
+		if err := Check(ctx, bytes.NewReader(b), int64(len(b)), Want{Filename: file, Project: "demo", Version: "1.0"}); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
@@ -97,7 +97,7 @@ func TestMemoryOfManyEntries(t *testing.T) {
 	b := wheelOf(files...)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	err := Check(context.Background(), bytes.NewReader(b), int64(len(b)), Want{wheelName, "demo", "1.0"})
+	err := Check(context.Background(), bytes.NewReader(b), int64(len(b)), Want{Filename: wheelName, Project: "demo", Version: "1.0"})
 	runtime.ReadMemStats(&after)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add(zipOf([]zfile{{name: "demo-1.0/PKG-INFO", data: metadata}}), 2)
 	f.Fuzz(func(t *testing.T, b []byte, kind int) {
 		file := []string{wheelName, tarName, zipName}[uint(kind)%3]
-		err := Check(context.Background(), bytes.NewReader(b), int64(len(b)), Want{file, "demo", "1.0"})
+		err := Check(context.Background(), bytes.NewReader(b), int64(len(b)), Want{Filename: file, Project: "demo", Version: "1.0"})
 		var fault *Fault
 		if err != nil && !errors.As(err, &fault) {
 			t.Fatalf("%v is no fault of the archive", err)

@@ -23,7 +23,7 @@ func TestMemory(t *testing.T) {
 		zfile{name: info + "entry_points.txt", data: "[a]\n" + strings.Repeat("a=b\n", maxMetadata/4-1), stored: true})
 	b := wheelOf(files...)
 	r := &measured{Reader: bytes.NewReader(b)}
-	if err := Check(context.Background(), r, int64(len(b)), Want{wheelName, "demo", "1.0"}); err != nil {
+	if err := Check(context.Background(), r, int64(len(b)), Want{Filename: wheelName, Project: "demo", Version: "1.0"}); err != nil {
 		t.Fatal(err)
 	}
 	if r.most > maxMemory {
@@ -37,7 +37,7 @@ func TestMemoryOfMetadata(t *testing.T) {
 	large := largeMetadata()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	err := checkMetadata(strings.NewReader(large), int64(len(large)), "METADATA", Want{wheelName, "demo", "1.0"})
+	err := checkMetadata(strings.NewReader(large), int64(len(large)), "METADATA", Want{Filename: wheelName, Project: "demo", Version: "1.0"})
 	runtime.ReadMemStats(&after)
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,13 @@ func checkWheel(src *source, want Want) error {
 	if err := checkMetadata(z.open(metadata), metadata.size, "METADATA", want); err != nil {
 		return err
 	}
+	if want.Metadata != nil {
+		var err error
+		*want.Metadata, err = io.ReadAll(z.open(metadata))
+		if err != nil {
+			return err
+		}
+	}
 	wheel := z.find(info + "/WHEEL")
 	if err := checkWheelFile(z.open(wheel), wheel.size); err != nil {
 		return err
