@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/internal/dist"
+	"github.com/rind-dev/rind/internal/dist/disttest"
 )
 
 // A package with thousands of requirements is one: only the bytes are bounded.
@@ -92,7 +93,7 @@ func TestLongFileNames(t *testing.T) {
 			}
 			continue
 		}
-		if _, page := x.Get("/simple/demo/"); status != "200 OK" || !strings.Contains(page, `data-requires-python="&gt;=3.`+fmt.Sprint(n)+`">`+name) {
+		if _, page := x.Get("/simple/demo/"); status != "200 OK" || !strings.Contains(page, `data-requires-python="&gt;=3.`+fmt.Sprint(n)+`" data-core-metadata="sha256=`+digest(disttest.Metadata("demo", version))+`"`) {
 			t.Errorf("%d characters: %s\n%s", n, status, page)
 		}
 	}

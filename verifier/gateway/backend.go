@@ -89,6 +89,7 @@ type Upload struct {
 	SHA256   string // lower-case hex, computed from the bytes
 
 	RequiresPython string // a PEP 440 specifier, "" if the form has none
+	Metadata       []byte // the METADATA of a wheel, exactly as it is in there; nil for an sdist
 	Form           Form   // of a [FormReader], else nil
 
 	ClientIP  netip.Addr // zero if it is not known

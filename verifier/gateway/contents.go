@@ -38,7 +38,9 @@ func (in *intake) checkContents(h holder) error {
 	defer free()
 	ctx, cancel := context.WithTimeout(in.ctx, readTime+time.Duration(in.up.Size/bytesASecond)*time.Second)
 	defer cancel()
-	err = archive.Check(ctx, in.staged, in.up.Size, archive.Want{Filename: in.up.Filename, Project: in.up.Project, Version: in.up.Version})
+	err = archive.Check(ctx, in.staged, in.up.Size, archive.Want{
+		Filename: in.up.Filename, Project: in.up.Project, Version: in.up.Version, Metadata: &in.up.Metadata,
+	})
 	var fault *archive.Fault
 	switch {
 	case errors.As(err, &fault):

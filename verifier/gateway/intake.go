@@ -51,6 +51,7 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, 
 		in.up.Form.Discard()
 		in.up.Form = nil
 	}
+	in.up.Metadata = nil
 	return grant, in.up, err
 }
 

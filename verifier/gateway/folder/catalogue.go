@@ -196,9 +196,17 @@ func (f *Folder) list(ctx context.Context, s *cachedFolder, info fs.FileInfo, ol
 		return nil, fmt.Errorf("folder: listing folder %s: %w", s.name, err)
 	}
 	defer folder.Close()
+	decided, err := f.readState(s.name)
+	if err != nil {
+		return nil, err
+	}
+	attested, err := f.provenanceNames(s.name)
+	if err != nil {
+		return nil, fmt.Errorf("folder: listing folder %s: %w", s.name, err)
+	}
 	made.files = make([]File, 0, len(entries))
 	for _, e := range entries {
-		if !e.Type().IsRegular() || dist.VersionOf(e.Name(), s.name) == "" {
+		if !e.Type().IsRegular() || dist.VersionOf(e.Name(), s.name) == "" || decided.isDeleted(e.Name()) {
 			continue
 		}
 		file, ok := File{}, false
@@ -214,10 +222,22 @@ func (f *Folder) list(ctx context.Context, s *cachedFolder, info fs.FileInfo, ol
 		case err != nil:
 			return nil, err
 		default:
+			decided.mark(&file, attested)
 			made.files = append(made.files, file)
 		}
 	}
 	return made, ctx.Err()
+}
+
+// mark sets what the owners decided about a file, and whether it came with attestations.
+func (s state) mark(file *File, attested map[string]bool) {
+	file.Yanked, file.Attested = nil, attested[besideName(file.Name, metaSuffix)]
+	if len(s.Yanked) == 0 {
+		return
+	}
+	if yank, ok := s.Yanked[dist.ReleaseKey(file.Version)]; ok {
+		file.Yanked = &yank
+	}
 }
 
 // unchanged finds a file in a snapshot of its folder, if it is still the same.
@@ -242,7 +262,7 @@ func (s *snapshot) weight() (bytes int64) {
 		bytes += int64(len(p)) + 16
 	}
 	for _, f := range s.files {
-		bytes += int64(len(f.Name)+len(f.Version)+len(f.SHA256)+len(f.RequiresPython)) + 144
+		bytes += int64(len(f.Name)+len(f.Version)+len(f.SHA256)+len(f.MetadataSHA256)+len(f.RequiresPython)) + 184
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -278,6 +298,19 @@ func (f *Folder) Files(ctx context.Context, project string) ([]File, error) {
 // File returns what is known about one file. The error is ErrNotFound if it does not exist or is
 // not a regular file.
 func (f *Folder) File(ctx context.Context, project, name string) (File, error) {
+	if !dist.IsNormalized(project) {
+		return File{}, ErrNotFound
+	}
+	if _, err := f.statFolder(project); err != nil {
+		return File{}, err
+	}
+	decided, err := f.readState(project)
+	if err == nil && decided.isDeleted(name) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return File{}, err
+	}
 	file, learned, err := f.file(ctx, project, name)
 	if learned { // an operator put it there, or another in its place
 		f.catalogue.changed(project, name)
@@ -303,7 +336,7 @@ func (f *Folder) file(ctx context.Context, project, name string) (file File, lea
 	if known, ok := f.learned[key]; ok && known.describes(info) {
 		return known, false, nil
 	}
-	file, err = f.examine(ctx, project, name)
+	file, metadata, err := f.examine(ctx, project, name)
 	if err != nil {
 		return File{}, false, fmt.Errorf("folder: reading %s: %w", name, err)
 	}
@@ -312,7 +345,7 @@ func (f *Folder) file(ctx context.Context, project, name string) (file File, lea
 	if known, ok := f.recall(project, name, info); ok { // its upload knows more than it shows
 		return known, true, nil
 	}
-	if f.note(project, file) != nil {
+	if f.note(project, file, metadata) != nil {
 		f.learned[key] = file
 	}
 	return file, true, nil

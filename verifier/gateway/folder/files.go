@@ -34,11 +34,15 @@ type File struct {
 	Size           int64     `json:"size"`    // bytes
 	SHA256         string    `json:"sha256"`  // lower-case hex
 	RequiresPython string    `json:"requires_python,omitempty"`
+	MetadataSHA256 string    `json:"metadata_sha256,omitempty"` // of a wheel's METADATA, which the index serves beside it; lower-case hex
 	Uploaded       time.Time `json:"uploaded"`
 
 	// Modified is the modification time of the file when the other fields were
 	// written down. If it differs from the file's, they are not believed.
 	Modified time.Time `json:"modified"`
+
+	Yanked   *Yank `json:"-"` // nil: its release is not yanked. Only Files sets it.
+	Attested bool  `json:"-"` // it came with attestations. Only Files sets it.
 }
 
 // Open opens a file for reading. It returns the same errors as [Folder.File].
@@ -78,14 +82,24 @@ func (f *Folder) stat(project, name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// metaName is the name of the file with the metadata of a stored file. If common file systems
-// could not hold the name with the suffix, it is the digest of the name.
+// metaName is the name of the file that says what is known of a stored file.
 func metaName(project, name string) string {
-	if len(name)+len(metaSuffix) > dist.MaxFilename {
+	return path.Join(project, metaDir, besideName(name, metaSuffix))
+}
+
+// metadataName is the name of the file with a wheel's METADATA.
+func metadataName(project, name string) string {
+	return path.Join(project, metaDir, besideName(name, metadataSuffix))
+}
+
+// besideName is the base name of a file that is kept about a stored file. If common file systems could not hold the
+// name with the suffix, it is the digest of the name.
+func besideName(name, suffix string) string {
+	if len(name)+len(suffix) > dist.MaxFilename {
 		sum := sha256.Sum256([]byte(name))
 		name = hex.EncodeToString(sum[:])
 	}
-	return path.Join(project, metaDir, name+metaSuffix)
+	return name + suffix
 }
 
 // recall reads what .meta says about a file; ok is false if it says nothing, or
@@ -101,10 +115,24 @@ func (f *Folder) recall(project, name string, info fs.FileInfo) (file File, ok b
 		return File{}, false
 	}
 	file.Name = name
-	digest, err := hex.DecodeString(file.SHA256)
-	ok = err == nil && len(digest) == sha256.Size && strings.ToLower(file.SHA256) == file.SHA256 &&
+	ok = isDigest(file.SHA256) && (file.MetadataSHA256 == "" || isDigest(file.MetadataSHA256)) &&
 		file.Version == normalVersion(file.Version) && dist.Listable(file.RequiresPython) && file.describes(info)
 	return file, ok
+}
+
+// isDigest tells whether s is a SHA-256 in lower-case hex.
+func isDigest(s string) bool {
+	digest, err := hex.DecodeString(s)
+	return err == nil && len(digest) == sha256.Size && strings.ToLower(s) == s
+}
+
+// sum is the SHA-256 of a text in lower-case hex, or "" for nil.
+func sum(text []byte) string {
+	if text == nil {
+		return ""
+	}
+	digest := sha256.Sum256(text)
+	return hex.EncodeToString(digest[:])
 }
 
 // normalVersion returns a version in the normal form of PEP 440, or "-" if it is not a
@@ -121,9 +149,9 @@ func (file File) describes(info fs.FileInfo) bool {
 	return file.Size == info.Size() && file.Modified.Equal(info.ModTime())
 }
 
-// note writes to .meta what is known about a file. Nothing depends on it: what is
+// note writes to .meta what is known about a file, and the METADATA of a wheel. Nothing depends on it: what is
 // missing there, or was cut off by a crash, is learned again from the file.
-func (f *Folder) note(project string, file File) error {
+func (f *Folder) note(project string, file File, metadata []byte) error {
 	raw, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
 		return err
@@ -131,56 +159,47 @@ func (f *Folder) note(project string, file File) error {
 	if err := f.disk.mkdir(path.Join(project, metaDir), dirMode); err != nil {
 		return err
 	}
-	name := newStagedName("meta")
-	meta, err := f.disk.create(name)
-	if err != nil {
-		return err
+	if metadata != nil {
+		err := f.replace(metadataName(project, file.Name), metadata, false)
+		if err != nil {
+			return err
+		}
 	}
-	_, err = meta.Write(append(raw, '\n'))
-	if err == nil {
-		err = meta.Chmod(fileMode)
-	}
-	if closed := meta.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = f.disk.rename(name, metaName(project, file.Name))
-	}
-	if err != nil {
-		_ = f.disk.remove(name)
-	}
-	return err
+	return f.replace(metaName(project, file.Name), append(raw, '\n'), false)
 }
 
 // examine reads a file that .meta knows nothing about.
-func (f *Folder) examine(ctx context.Context, project, name string) (File, error) {
+func (f *Folder) examine(ctx context.Context, project, name string) (file File, metadata []byte, err error) {
 	r, err := f.root.Open(path.Join(project, name))
 	if err != nil {
-		return File{}, err
+		return File{}, nil, err
 	}
 	defer r.Close()
 	before, err := r.Stat()
 	if err != nil {
-		return File{}, err
+		return File{}, nil, err
 	}
 	content := contextFile{ctx, r}
 	h := sha256.New()
 	if _, err := io.CopyBuffer(h, content, make([]byte, chunk)); err != nil {
-		return File{}, err
+		return File{}, nil, err
 	}
 	after, err := r.Stat()
 	if err != nil {
-		return File{}, err
+		return File{}, nil, err
 	}
-	file := File{
+	if strings.HasSuffix(name, ".whl") {
+		metadata = dist.WheelMetadata(content, after.Size())
+	}
+	file = File{
 		Name: name, Version: normalVersion(dist.VersionOf(name, project)), Size: after.Size(), SHA256: hex.EncodeToString(h.Sum(nil)),
-		RequiresPython: dist.RequiresPython(content, after.Size(), name),
-		Uploaded:       after.ModTime().UTC(), Modified: after.ModTime(),
+		RequiresPython: dist.RequiresPython(content, after.Size(), name), MetadataSHA256: sum(metadata),
+		Uploaded: after.ModTime().UTC(), Modified: after.ModTime(),
 	}
 	if !file.describes(before) {
-		return File{}, errors.New("it changed while it was read")
+		return File{}, nil, errors.New("it changed while it was read")
 	}
-	return file, nil
+	return file, metadata, nil
 }
 
 // entries lists a folder, sorted by name.

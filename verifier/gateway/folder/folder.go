@@ -33,7 +33,13 @@ import (
 const (
 	stagingDir = ".staging" // files on their way in, mode 0700
 	metaDir    = ".meta"    // in a project's folder: what is known of each file
-	metaSuffix = ".json"
+
+	provenanceDir = ".provenance" // in a project's folder: the attestations that files came with
+	stateName     = ".index.json" // in a project's folder: what its owners yanked and deleted
+
+	metaSuffix       = ".json"
+	metadataSuffix   = ".metadata"   // PEP 658
+	provenanceSuffix = ".provenance" // in addresses
 )
 
 // Modes of stored files and folders, so that any web server can serve them.
@@ -46,24 +52,30 @@ var stagedName = regexp.MustCompile(`^(upload|probe|meta)-[a-z2-7]{26}\.part$`)
 
 // Folder is the [gateway.Backend] that keeps files in a folder of its own:
 //
-//	<project>/<file>              the packages, by normalized project name
-//	<project>/.meta/<file>.json   digest, size and more of each: a cache
-//	.staging/                     files on their way in
+//	<project>/<file>                    the packages, by normalized project name
+//	<project>/.index.json               releases that were yanked, and the names of deleted files
+//	<project>/.provenance/<file>.json   the attestations that a file came with
+//	<project>/.meta/<file>.json         digest, size and more of each: a cache
+//	<project>/.meta/<file>.metadata     the METADATA of each wheel: a cache
+//	.staging/                           files on their way in
 //
 // A file appears whole or not at all, by a hard link from the staging folder. It
 // is never replaced, and no file whose name is an equivalent spelling is added
 // beside it. Files that an operator copies into a project's folder are listed like
 // uploaded ones; what is in .meta is made again from the file if it is missing or
-// older than the file. Only one process may use a folder at a time. Several
+// older than the file. What Delete removed stays away: a file that is put back by hand is not served until its name is taken
+// out of .index.json. Only one process may use a folder at a time. Several
 // goroutines may call the methods at once.
 type Folder struct {
 	root *os.Root
 	disk disk
 	now  func() time.Time
 
+	status func(context.Context, string) (Status, error)
+
 	catalogue *catalogue
 
-	naming  sync.Mutex      // held from the search for an equivalent file to the link
+	naming  sync.Mutex      // held from the search for an equivalent file to the link, and while .index.json is written
 	noting  sync.Mutex      // held while .meta is written, so that a reader does not replace what an upload said
 	learn   sync.Mutex      // held while a file is read to learn what .meta lacks
 	learned map[string]File // under learn: what could not be written to .meta
@@ -75,6 +87,12 @@ type Option func(*Folder)
 // WithClock sets the clock that gives the time of an upload: time.Now by default.
 func WithClock(now func() time.Time) Option {
 	return func(f *Folder) { f.now = now }
+}
+
+// WithStatus sets what says the status of a project, by its normalized name; by default all are active. The index asks for
+// each page and each file, so the answer must be quick; after an error, neither is served.
+func WithStatus(status func(ctx context.Context, project string) (Status, error)) Option {
+	return func(f *Folder) { f.status = status }
 }
 
 // Open opens the folder dir, which it makes if necessary, and removes what
@@ -89,7 +107,7 @@ func Open(dir string, opts ...Option) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("folder: %w", err)
 	}
-	f := &Folder{root: root, disk: rootDisk{root}, now: time.Now, catalogue: newCatalogue(), learned: map[string]File{}}
+	f := &Folder{root: root, disk: rootDisk{root}, now: time.Now, status: alwaysActive, catalogue: newCatalogue(), learned: map[string]File{}}
 	for _, set := range opts {
 		set(f)
 	}
@@ -204,11 +222,15 @@ func (s *stagedFile) Commit(ctx context.Context, up gateway.Upload) (repeated bo
 	if dist.VersionOf(up.Filename, up.Project) == "" {
 		return false, errors.New("folder: the file's name does not belong to the project")
 	}
+	attested, err := provenanceOf(up)
+	if err != nil {
+		return false, err
+	}
 	info, err := s.seal()
 	if err != nil {
 		return false, fmt.Errorf("folder: keeping %s: %w", up.Filename, err)
 	}
-	repeated, err = s.publish(ctx, up)
+	repeated, err = s.publish(ctx, up, attested)
 	if err != nil {
 		return false, fmt.Errorf("folder: keeping %s: %w", up.Filename, err)
 	}
@@ -216,8 +238,8 @@ func (s *stagedFile) Commit(ctx context.Context, up gateway.Upload) (repeated bo
 		s.folder.noting.Lock()
 		s.folder.note(up.Project, File{
 			Name: up.Filename, Version: up.Version, Size: up.Size, SHA256: up.SHA256,
-			RequiresPython: up.RequiresPython, Uploaded: s.folder.now().UTC(), Modified: info.ModTime(),
-		})
+			RequiresPython: up.RequiresPython, MetadataSHA256: sum(up.Metadata), Uploaded: s.folder.now().UTC(), Modified: info.ModTime(),
+		}, up.Metadata)
 		s.folder.noting.Unlock()
 		s.folder.catalogue.changed(up.Project, up.Filename)
 		s.folder.catalogue.changed(rootFolder, up.Project)
@@ -238,12 +260,12 @@ func (s *stagedFile) seal() (fs.FileInfo, error) {
 
 // publish gives the file its name. If an identical file already has the name, that
 // name may not have reached the disk yet, so publish syncs it too.
-func (s *stagedFile) publish(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
+func (s *stagedFile) publish(ctx context.Context, up gateway.Upload, attested []byte) (repeated bool, err error) {
 	f := s.folder
 	if err := f.disk.mkdir(up.Project, dirMode); err != nil {
 		return false, err
 	}
-	err = s.link(up)
+	err = s.link(up, attested)
 	if errors.Is(err, fs.ErrExist) {
 		old, err := f.File(ctx, up.Project, up.Filename)
 		if errors.Is(err, ErrNotFound) { // no regular file has the name
@@ -265,11 +287,19 @@ func (s *stagedFile) publish(ctx context.Context, up gateway.Upload) (repeated b
 	return repeated, f.disk.syncDir(".")
 }
 
-// link gives the file its name, unless an equivalent file exists.
-func (s *stagedFile) link(up gateway.Upload) error {
+// link gives the file its name, and writes its provenance object before that, unless it was deleted before or an equivalent file
+// exists.
+func (s *stagedFile) link(up gateway.Upload, attested []byte) error {
 	f := s.folder
 	f.naming.Lock()
 	defer f.naming.Unlock()
+	decided, err := f.readState(up.Project)
+	if err != nil {
+		return err
+	}
+	if err := decided.free(up); err != nil {
+		return err
+	}
 	name, err := f.equivalent(up)
 	if err != nil {
 		return err
@@ -277,5 +307,12 @@ func (s *stagedFile) link(up gateway.Upload) error {
 	if name != "" {
 		return gateway.Exists(name, up.Filename)
 	}
-	return f.disk.link(s.name, path.Join(up.Project, up.Filename))
+	place := path.Join(up.Project, up.Filename)
+	if _, err := f.root.Lstat(place); isMissing(err) { // a file that is there keeps the attestations that it came with
+		err := f.putProvenance(up, attested)
+		if err != nil {
+			return err
+		}
+	}
+	return f.disk.link(s.name, place)
 }

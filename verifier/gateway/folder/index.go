@@ -7,6 +7,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -40,21 +42,37 @@ const (
 )
 
 // Index implements [gateway.IndexServer]. It serves the files of the folder to pip, uv and people: the lists of
-// PEP 503 and PEP 691 under /simple/, with the additions of PEP 700, and the
-// files under /packages/<project>/. The lists are under /legacy/+simple/ too, where
+// PEP 503 and PEP 691 under /simple/, with the additions of PEP 592, 658, 700, 714, 740 and 792, and the
+// files under /packages/<project>/, each with its .metadata and its .provenance. The lists are under /legacy/+simple/ too, where
 // hatch looks for existing files before it uploads. Pages of any origin may read
 // what it serves, as Pyodide does in a browser.
 func (f *Folder) Index(uploadURL string, log *slog.Logger) http.Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &index{folder: f, log: log, uploadURL: cmp.Or(uploadURL, "/legacy/")}
+	return &index{folder: f, log: log, uploadURL: cmp.Or(uploadURL, "/legacy/"), absolute: secureBase(uploadURL)}
 }
 
 type index struct {
 	folder    *Folder
 	log       *slog.Logger
 	uploadURL string
+	absolute  string // address of /packages/; "" if no link may be absolute
+}
+
+// secureBase returns the address of the files of an index whose address for uploads is known. It returns "" if that is no address of
+// a secure origin: PEP 740 demands an absolute URL of one for provenance objects.
+func secureBase(uploadURL string) string {
+	u, err := url.Parse(uploadURL)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	host, err := netip.ParseAddr(u.Hostname())
+	loopback := u.Hostname() == "localhost" || err == nil && host.IsLoopback()
+	if u.Scheme != "https" && !loopback {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(uploadURL, "legacy/"), "/") + packagesPath
 }
 
 // ServeHTTP answers GET and HEAD, and OPTIONS for browsers. A reader may be slow, as
@@ -119,7 +137,7 @@ func skipBody(w http.ResponseWriter, r *http.Request) bool {
 func (x *index) serve(w http.ResponseWriter, r *http.Request) error {
 	if rest, ok := strings.CutPrefix(r.URL.Path, packagesPath); ok {
 		project, name, _ := strings.Cut(rest, "/")
-		return x.serveFile(w, r, project, name)
+		return x.serveBelow(w, r, project, name)
 	}
 	up := "../.." // from a project's page to where the paths begin
 	rest, ok := strings.CutPrefix(r.URL.Path, simplePath)
@@ -165,7 +183,7 @@ func (x *index) serveRoot(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return x.list(w, r, now, at, "", func() page { return rootPage(now.projects) })
+	return x.list(w, r, now, at, pageKey{}, func() page { return rootPage(now.projects) })
 }
 
 func (x *index) serveProject(w http.ResponseWriter, r *http.Request, project, up string) error {
@@ -179,12 +197,20 @@ func (x *index) serveProject(w http.ResponseWriter, r *http.Request, project, up
 	if err != nil {
 		return err
 	}
-	packages := up + packagesPath
-	return x.list(w, r, now, at, packages, func() page { return projectPage(project, packages, now.files) })
+	status, err := x.folder.statusOf(r.Context(), project)
+	if err != nil {
+		return err
+	}
+	files := now.files
+	if status.Marker == StatusQuarantined {
+		files = nil
+	}
+	key := pageKey{packages: up + packagesPath, status: status}
+	return x.list(w, r, now, at, key, func() page { return projectPage(project, key.packages, x.absolute, status, files) })
 }
 
 // list answers with a page in the form that the client prefers.
-func (x *index) list(w http.ResponseWriter, r *http.Request, now *snapshot, at *cachedFolder, packages string, fill func() page) error {
+func (x *index) list(w http.ResponseWriter, r *http.Request, now *snapshot, at *cachedFolder, key pageKey, fill func() page) error {
 	h := w.Header()
 	h.Set("Vary", "Accept")
 	kind := negotiate(r.Header.Values("Accept"))
@@ -192,7 +218,8 @@ func (x *index) list(w http.ResponseWriter, r *http.Request, now *snapshot, at *
 		http.Error(w, "The index can answer with "+typeJSON+", "+typeHTML+" or "+typeLegacy+".", http.StatusNotAcceptable)
 		return nil
 	}
-	p, grown, err := now.render(pageKey{kind == typeJSON, packages}, fill)
+	key.json = kind == typeJSON
+	p, grown, err := now.render(key, fill)
 	if err != nil {
 		return err
 	}
@@ -210,26 +237,14 @@ func (x *index) list(w http.ResponseWriter, r *http.Request, now *snapshot, at *
 	return nil
 }
 
-func (x *index) serveFile(w http.ResponseWriter, r *http.Request, project, name string) error {
-	content, file, err := x.folder.Open(r.Context(), project, name)
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Disposition", "attachment")
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox") // whoever uploads decides on the bytes
-	h.Set("Cache-Control", cacheFile)
-	h.Set("ETag", `"`+file.SHA256+`"`)
-	http.ServeContent(w, r, "", file.Modified, content)
-	return nil
-}
-
 // fail answers with what went wrong, and logs what does not concern the client.
 func (x *index) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, ErrNotFound) {
 		http.Error(w, "There is no such project or file.", http.StatusNotFound)
+		return
+	}
+	if errors.Is(err, errQuarantined) {
+		http.Error(w, "The project is quarantined: its files are not offered.", http.StatusForbidden)
 		return
 	}
 	if !errors.Is(err, context.Canceled) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rind-dev/rind/internal/dist/disttest"
 	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
 )
 
@@ -42,13 +43,14 @@ func TestSimpleHTML(t *testing.T) {
 	resp, page := x.Get("/simple/")
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/html; charset=utf-8" || resp.Header.Get("Vary") != "Accept" ||
 		!strings.Contains(page, `<a href="demo/">demo</a>`) || !strings.Contains(page, `<a href="my-lib/">my-lib</a>`) ||
-		strings.Count(page, "<a ") != 2 || !strings.Contains(page, `<meta name="pypi:repository-version" content="1.1">`) {
+		strings.Count(page, "<a ") != 2 || !strings.Contains(page, `<meta name="pypi:repository-version" content="1.4">`) {
 		t.Errorf("%s %v\n%s", resp.Status, resp.Header, page)
 	}
 	_, page = x.Get("/simple/demo/", "Accept", typeHTML)
+	metadataDigest := digest(disttest.Metadata("demo", "1.1+local.1"))
 	for _, want := range []string{
 		`<a href="../../packages/demo/demo-1.0.tar.gz#sha256=` + digest(one) + `" data-requires-python="&gt;=3.8">demo-1.0.tar.gz</a><br>`,
-		`<a href="../../packages/demo/demo-1.1&#43;local.1-py3-none-any.whl#sha256=` + digest(two) + `" data-requires-python="&gt;=3.8">demo-1.1&#43;local.1-py3-none-any.whl</a><br>`,
+		`<a href="../../packages/demo/demo-1.1&#43;local.1-py3-none-any.whl#sha256=` + digest(two) + `" data-requires-python="&gt;=3.8" data-core-metadata="sha256=` + metadataDigest + `" data-dist-info-metadata="sha256=` + metadataDigest + `">demo-1.1&#43;local.1-py3-none-any.whl</a><br>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s in\n%s", want, page)
@@ -59,7 +61,7 @@ func TestSimpleHTML(t *testing.T) {
 func TestSimpleJSON(t *testing.T) {
 	x := stocked(t)
 	resp, page := x.Get("/simple/", "Accept", typeJSON)
-	if resp.Header.Get("Content-Type") != typeJSON || page != `{"meta":{"api-version":"1.1"},"projects":[{"name":"demo"},{"name":"my-lib"}]}` {
+	if resp.Header.Get("Content-Type") != typeJSON || page != `{"meta":{"api-version":"1.4"},"projects":[{"name":"demo"},{"name":"my-lib"}]}` {
 		t.Errorf("%v\n%s", resp.Header, page)
 	}
 	_, page = x.Get("/simple/my-lib/", "Accept", typeJSON)
@@ -68,9 +70,9 @@ func TestSimpleJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"meta":{"api-version":"1.1"},"name":"my-lib","versions":["1!2.0"],"files":[{"filename":"My_Lib-1!2.0.tar.gz",` +
+	want := `{"meta":{"api-version":"1.4"},"name":"my-lib","project-status":{"status":"active"},"versions":["1!2.0"],"files":[{"filename":"My_Lib-1!2.0.tar.gz",` +
 		`"url":"../../packages/my-lib/My_Lib-1%212.0.tar.gz","hashes":{"sha256":"` + digest(three) + `"},` +
-		`"requires-python":"\u003e=3.8","size":` + jsonNumber(len(three)) + `,"upload-time":"2026-08-01T12:00:00.000000Z"}]}`
+		`"requires-python":"\u003e=3.8","size":` + jsonNumber(len(three)) + `,"upload-time":"2026-08-01T12:00:00.000000Z","yanked":false}]}`
 	if page != want {
 		t.Errorf("got  %s\nwant %s", page, want)
 	}
@@ -274,10 +276,12 @@ func TestIndexRefuses(t *testing.T) {
 	}
 }
 
-// What a person wrote into Requires-Python can't leave its attribute.
+// What a person wrote can't leave its attribute.
 func TestPageEscapes(t *testing.T) {
-	raw, err := projectPage("demo", "../../packages/", []File{{Name: "demo-1.0.tar.gz", RequiresPython: `"><script>`}}).html()
-	if err != nil || strings.Contains(string(raw), "<script") {
+	raw, err := projectPage("demo", "../../packages/", "https://packages.example.org/packages/", Status{Marker: StatusArchived, Reason: `"><script>`}, []File{{
+		Name: "demo-1.0.tar.gz", RequiresPython: `"><script>`, Yanked: &Yank{Reason: `"><script>`}, Attested: true,
+	}}).html()
+	if err != nil || strings.Contains(string(raw), "<script") || strings.Count(string(raw), "&lt;script&gt;") != 3 {
 		t.Error(string(raw), err)
 	}
 }

@@ -9,20 +9,22 @@ import (
 	"net/url"
 )
 
-// apiVersion is the version of the index API that is served: 1.1 is PEP 700.
-const apiVersion = "1.1"
+// apiVersion is the version of the index API that is served: 1.4 is PEP 792.
+const apiVersion = "1.4"
 
 // page is a list of the index in the two forms of PEP 691.
 type page struct {
-	title string
-	links []link
-	data  any // of the JSON form
+	title  string
+	status Status
+	links  []link
+	data   any // of the JSON form
 }
 
 // pageKey is one form of the page of a snapshot.
 type pageKey struct {
 	json     bool
 	packages string // as projectPage has it
+	status   Status // of the project
 }
 
 // rendered is a page as it is sent.
@@ -57,9 +59,12 @@ func (s *snapshot) render(key pageKey, fill func() page) (r rendered, grown int,
 type link struct {
 	Text, URL      string
 	RequiresPython string
+	MetadataSHA256 string
+	Yanked         *Yank
+	Provenance     string // URL
 }
 
-// The JSON form (PEP 691 and PEP 700).
+// The JSON form (PEP 691, with PEP 592, 658, 700, 714, 740 and 792).
 type (
 	jsonMeta struct {
 		APIVersion string `json:"api-version"`
@@ -74,6 +79,7 @@ type (
 	jsonProject struct {
 		Meta     jsonMeta   `json:"meta"`
 		Name     string     `json:"name"`
+		Status   Status     `json:"project-status"`
 		Versions []string   `json:"versions"`
 		Files    []jsonFile `json:"files"`
 	}
@@ -84,6 +90,12 @@ type (
 		RequiresPython string            `json:"requires-python,omitempty"`
 		Size           int64             `json:"size"`
 		UploadTime     string            `json:"upload-time"`
+		Yanked         any               `json:"yanked"` // false, true, or the reason
+		Provenance     string            `json:"provenance,omitempty"`
+
+		// PEP 714: clients that know the first name read that, older ones the second.
+		CoreMetadata     any `json:"core-metadata,omitempty"`
+		DistInfoMetadata any `json:"dist-info-metadata,omitempty"`
 	}
 )
 
@@ -99,20 +111,21 @@ func rootPage(names []string) page {
 	return p
 }
 
-// projectPage lists the files of a project; packages is the relative path from the
-// page to the folder with the files of all projects.
-func projectPage(project, packages string, files []File) page {
-	data := jsonProject{Meta: jsonMeta{apiVersion}, Name: project, Versions: []string{}}
-	p := page{title: "Files of " + project}
+// projectPage lists the files of a project; packages is the relative path from the page to the folder with the files
+// of all projects, and absolute its address, for links that may not be relative; "" omits those.
+func projectPage(project, packages, absolute string, status Status, files []File) page {
+	data := jsonProject{Meta: jsonMeta{apiVersion}, Name: project, Status: status, Versions: []string{}, Files: []jsonFile{}}
+	p := page{title: "Files of " + project, status: status}
 	seen := map[string]bool{}
 	for _, f := range files {
-		place := packages + project + "/" + url.PathEscape(f.Name)
-		p.links = append(p.links, link{Text: f.Name, URL: place + "#sha256=" + f.SHA256, RequiresPython: f.RequiresPython})
-		data.Files = append(data.Files, jsonFile{
-			Filename: f.Name, URL: place, Hashes: map[string]string{"sha256": f.SHA256},
-			RequiresPython: f.RequiresPython, Size: f.Size,
-			UploadTime: f.Uploaded.UTC().Format("2006-01-02T15:04:05.000000Z"),
-		})
+		name := project + "/" + url.PathEscape(f.Name)
+		place := packages + name
+		one := link{Text: f.Name, URL: place + "#sha256=" + f.SHA256, RequiresPython: f.RequiresPython, MetadataSHA256: f.MetadataSHA256, Yanked: f.Yanked}
+		if f.Attested && absolute != "" {
+			one.Provenance = absolute + name + provenanceSuffix
+		}
+		p.links = append(p.links, one)
+		data.Files = append(data.Files, one.json(place, f))
 		if !seen[f.Version] {
 			seen[f.Version] = true
 			data.Versions = append(data.Versions, f.Version)
@@ -122,6 +135,26 @@ func projectPage(project, packages string, files []File) page {
 	return p
 }
 
+// json is the link in the JSON form.
+func (l link) json(place string, f File) jsonFile {
+	out := jsonFile{
+		Filename: f.Name, URL: place, Hashes: map[string]string{"sha256": f.SHA256},
+		RequiresPython: f.RequiresPython, Size: f.Size, Yanked: false, Provenance: l.Provenance,
+		UploadTime: f.Uploaded.UTC().Format("2006-01-02T15:04:05.000000Z"),
+	}
+	if f.MetadataSHA256 != "" {
+		out.CoreMetadata = map[string]string{"sha256": f.MetadataSHA256}
+		out.DistInfoMetadata = out.CoreMetadata
+	}
+	if f.Yanked != nil {
+		out.Yanked = true
+		if f.Yanked.Reason != "" {
+			out.Yanked = f.Yanked.Reason
+		}
+	}
+	return out
+}
+
 func (p page) json() ([]byte, error) { return json.Marshal(p.data) }
 
 var htmlPage = template.Must(template.New("list").Parse(`<!DOCTYPE html>
@@ -129,11 +162,20 @@ var htmlPage = template.Must(template.New("list").Parse(`<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="pypi:repository-version" content="{{.Version}}">
+{{- with .Status.Marker}}
+<meta name="pypi:project-status" content="{{.}}">
+{{- end}}
+{{- with .Status.Reason}}
+<meta name="pypi:project-status-reason" content="{{.}}">
+{{- end}}
 <title>{{.Title}}</title>
 </head>
 <body>
 <h1>{{.Title}}</h1>
-{{range .Links}}<a href="{{.URL}}"{{with .RequiresPython}} data-requires-python="{{.}}"{{end}}>{{.Text}}</a><br>
+{{range .Links}}<a href="{{.URL}}"{{with .RequiresPython}} data-requires-python="{{.}}"{{end}}
+{{- with .MetadataSHA256}} data-core-metadata="sha256={{.}}" data-dist-info-metadata="sha256={{.}}"{{end}}
+{{- with .Yanked}} data-yanked="{{.Reason}}"{{end}}
+{{- with .Provenance}} data-provenance="{{.}}"{{end}}>{{.Text}}</a><br>
 {{end}}</body>
 </html>
 `))
@@ -142,7 +184,8 @@ func (p page) html() ([]byte, error) {
 	var out bytes.Buffer
 	err := htmlPage.Execute(&out, struct {
 		Version, Title string
+		Status         Status
 		Links          []link
-	}{apiVersion, p.title, p.links})
+	}{apiVersion, p.title, p.status, p.links})
 	return out.Bytes(), err
 }
