@@ -65,9 +65,9 @@ func (s *Administration) SetAdmin(ctx context.Context, by Session, o Origin, use
 
 // setAdmin is the change of SetAdmin, in one transaction.
 func (s *Administration) setAdmin(ctx context.Context, by Session, o Origin, userID string, admin bool) error {
-	row, tells, store := rowAdminGranted, notices.AdminGiven, s.store
+	row, notice, store := rowAdminGranted, notices.AdminGiven, s.store
 	if !admin {
-		row, tells, store = rowAdminRevoked, notices.AdminTaken, s.exempt
+		row, notice, store = rowAdminRevoked, notices.AdminTaken, s.exempt
 	}
 	return s.administer(ctx, store, by, o, userID, row, func(tx kv.Tx, u *userRecord, _ userRecord, who audit.Actor) (bool, error) {
 		if u.Admin == admin {
@@ -79,7 +79,7 @@ func (s *Administration) setAdmin(ctx context.Context, by Session, o Origin, use
 			if err := tx.Put([]byte(adminKey(u.ID)), []byte(u.ID)); err != nil {
 				return false, err
 			}
-			return true, s.notifyActor(tx, who, tells, *u)
+			return true, s.notifyActor(tx, who, notice, *u)
 		}
 		if err := s.endAdminTerm(tx, u); err != nil {
 			return false, err
@@ -88,7 +88,7 @@ func (s *Administration) setAdmin(ctx context.Context, by Session, o Origin, use
 		if err := tx.Delete([]byte(adminKey(u.ID))); err != nil {
 			return false, err
 		}
-		return true, s.notifyActor(tx, who, tells, *u)
+		return true, s.notifyActor(tx, who, notice, *u)
 	})
 }
 

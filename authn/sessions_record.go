@@ -54,17 +54,17 @@ type endedRecord struct {
 
 // storedSession reads the Session from a session's values; its UserID is "" if there is none.
 func storedSession(values []byte) (x Session, err error) {
-	var held struct {
+	var stored struct {
 		Session string `json:"session"` // valueSession
 	}
-	err = json.Unmarshal(values, &held)
+	err = json.Unmarshal(values, &stored)
 	if err != nil {
 		return x, fmt.Errorf("authn: a session is damaged: %w", err)
 	}
-	if held.Session == "" {
+	if stored.Session == "" {
 		return x, nil
 	}
-	err = json.Unmarshal([]byte(held.Session), &x)
+	err = json.Unmarshal([]byte(stored.Session), &x)
 	if err != nil {
 		return x, fmt.Errorf("authn: a session is damaged: %w", err)
 	}

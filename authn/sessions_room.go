@@ -53,7 +53,7 @@ func (s *sessionStore) makeRoomForSession(tx kv.Tx, next Session, rec sessionRec
 
 // dropInvalidSessions deletes the invalid sessions of an account: a new generation leaves up to
 // maxSessions of them, and later sign-ins must not look at more and more of them.
-func dropInvalidSessions(tx kv.Tx, userID string, live []listedSession) error {
+func dropInvalidSessions(tx kv.Tx, userID string, valid []listedSession) error {
 	prefix := sessionsOf(userID)
 	found, err := tx.Scan([]byte(prefix), nil, 2*maxSessions, false)
 	if err != nil {
@@ -61,7 +61,7 @@ func dropInvalidSessions(tx kv.Tx, userID string, live []listedSession) error {
 	}
 	for _, p := range found {
 		token := string(p.Key[len(prefix):])
-		if slices.ContainsFunc(live, func(l listedSession) bool { return l.token == token }) {
+		if slices.ContainsFunc(valid, func(l listedSession) bool { return l.token == token }) {
 			continue
 		}
 		if _, err := dropSession(tx, token); err != nil {

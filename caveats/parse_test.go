@@ -108,8 +108,8 @@ func TestParseUnknown(t *testing.T) {
 }
 
 func TestParseBoundsDepth(t *testing.T) {
-	nest := func(n int, open, shut string) []byte {
-		return []byte("[9999," + strings.Repeat(open, n) + "1" + strings.Repeat(shut, n) + "]")
+	nest := func(n int, open, closing string) []byte {
+		return []byte("[9999," + strings.Repeat(open, n) + "1" + strings.Repeat(closing, n) + "]")
 	}
 	for _, brackets := range [][2]string{{"[", "]"}, {`{"a":`, "}"}} {
 		if _, err := Parse(nest(maxDepth, brackets[0], brackets[1])); !errors.Is(err, ErrUnknown) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Who creates projects and deletes them holds some names back, and then waits.
-func TestHeldNamesHaveATotal(t *testing.T) {
+func TestReservedNamesHaveATotal(t *testing.T) {
 	h := newHouse(t)
 	for i := range projects.MaxReservedNames {
 		name := fmt.Sprintf("grab-%d", i)
@@ -19,7 +19,7 @@ func TestHeldNamesHaveATotal(t *testing.T) {
 		_, err := h.Tokens.DeleteProject(t.Context(), alice, name, name)
 		h.Check(err)
 	}
-	h.Refused("too_many_held_names", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "one-more"); return err })
+	h.Refused("too_many_reserved_names", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "one-more"); return err })
 	h.Project(bob, "of-somebody-else")
 	h.Clock.Add(projects.NameReservation)
 	h.Project(alice, "one-more")

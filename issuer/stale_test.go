@@ -140,7 +140,7 @@ func TestProjectEventsKeepTokensOfOthers(t *testing.T) {
 
 // Whether there is a next page tells nothing of an address, a name or a token that no row
 // of the pages says.
-func TestNextTellsNothing(t *testing.T) {
+func TestNextRevealsNothing(t *testing.T) {
 	h := newHouse(t)
 	far := alice
 	far.Actor = audit.Actor{IP: "192.0.2.1"}

@@ -21,7 +21,7 @@ type Problem struct {
 type Notice struct {
 	Code        string       `json:"code"` // "" says nothing
 	Args        Args         `json:"args,omitempty"`
-	Propagation *Propagation `json:"reach,omitempty"` // which verifiers have the change; nil: not shown
+	Propagation *Propagation `json:"propagation,omitempty"` // which verifiers have the change; nil: not shown
 }
 
 // Layout holds what every page shows around its content. Each view model embeds one.

@@ -53,8 +53,8 @@ const (
 	MailRoleGained           = "role_gained"         // project, role
 	MailRoleChanged          = "role_changed"        // project, role, was
 	MailRoleLost             = "role_lost"           // project, was
-	MailTokensExcluded       = "tokens_shut_out"     // project
-	MailTokensReadmitted     = "tokens_let_in"       // project
+	MailTokensExcluded       = "tokens_excluded"     // project
+	MailTokensReadmitted     = "tokens_readmitted"   // project
 	MailProjectInvited       = "project_invited"     // project, inviter, role, link, expires (time.Time)
 	MailTransferAsked        = "transfer_asked"      // project, inviter, link, expires (time.Time)
 	MailInvitationAccepted   = "invitation_accepted" // project, user, role
@@ -114,8 +114,8 @@ var mailTexts = map[string][3]string{
 	MailProjectReopened:      {"mail.project_reopened.subject", "mail.project_reopened.text", "mail.project.not_me"},
 	MailProjectDeleted:       {"mail.project_deleted.subject", "mail.project_deleted.text", "mail.project.not_me"},
 	MailTokenBurned:          {"mail.token_burned.subject", "mail.token_burned.text", "mail.token_burned.not_me"},
-	MailTokensExcluded:       {"mail.tokens_shut_out.subject", "mail.tokens_shut_out.text", "mail.tokens_shut_out.not_me"},
-	MailTokensReadmitted:     {"mail.tokens_let_in.subject", "mail.tokens_let_in.text", "mail.tokens_shut_out.not_me"},
+	MailTokensExcluded:       {"mail.tokens_excluded.subject", "mail.tokens_excluded.text", "mail.tokens_excluded.not_me"},
+	MailTokensReadmitted:     {"mail.tokens_readmitted.subject", "mail.tokens_readmitted.text", "mail.tokens_excluded.not_me"},
 	MailTokenLeaked:          {"mail.token_leaked.subject", "mail.token_leaked.text", "mail.token_leaked.not_me"},
 	MailTokenRevokedSelf:     {"mail.token_revoked_self.subject", "mail.token_revoked_self.text", "mail.not_me"},
 	MailTokenExpiring:        {"mail.token_expiring.subject", "mail.token_expiring.text", "mail.token_expiring.not_me"},

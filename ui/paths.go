@@ -88,8 +88,8 @@ const (
 	PathProject       Path = "/projects/{name}"
 	PathProjectLeave  Path = "/projects/{name}/leave"
 	PathProjectTokens Path = "/projects/{name}/tokens" // GET only
-	PathMemberExclude Path = "/projects/{name}/members/{id}/shut-out"
-	PathMemberReadmit Path = "/projects/{name}/members/{id}/let-in"
+	PathMemberExclude Path = "/projects/{name}/members/{id}/exclude"
+	PathMemberReadmit Path = "/projects/{name}/members/{id}/readmit"
 	PathMembers       Path = "/projects/{name}/members"           // invites
 	PathMemberRole    Path = "/projects/{name}/members/{id}/role" // POST only; id of the user
 	PathMemberRemove  Path = "/projects/{name}/members/{id}/remove"
@@ -166,7 +166,7 @@ var paths = map[string]Path{
 	"token": PathToken, "token.restrict": PathTokenRestrict, "token.regenerate": PathTokenRegenerate, "tokens.revoke": PathTokensRevoke,
 	"projects": PathProjects, "project.new": PathProjectNew, "project": PathProject,
 	"project.leave": PathProjectLeave, "members": PathMembers,
-	"project.tokens": PathProjectTokens, "member.shut": PathMemberExclude, "member.let_in": PathMemberReadmit,
+	"project.tokens": PathProjectTokens, "member.exclude": PathMemberExclude, "member.readmit": PathMemberReadmit,
 	"member.role": PathMemberRole, "member.remove": PathMemberRemove,
 	"project.settings": PathProjectSettings, "project.archive": PathProjectArchive, "project.reopen": PathProjectReopen,
 	"project.transfer": PathProjectTransfer, "project.delete": PathProjectDelete,

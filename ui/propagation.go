@@ -43,23 +43,23 @@ func (c *catalogue) propagation(r Propagation) string {
 	}
 	args := Args{"applied": r.Applied, "connected": r.Connected, "took": c.took(r.Took)}
 	if !r.Missing() {
-		return c.must("reach.all", args)
+		return c.must("propagation.all", args)
 	}
-	out := []string{c.must("reach.some", args)}
+	out := []string{c.must("propagation.some", args)}
 	behind := r.Behind
 	if r.Here {
-		behind = append([]string{c.must("reach.here", nil)}, behind...)
+		behind = append([]string{c.must("propagation.here", nil)}, behind...)
 	}
 	if len(behind) > 0 {
-		out = append(out, c.must("reach.behind", Args{"names": behind}))
+		out = append(out, c.must("propagation.behind", Args{"names": behind}))
 	}
 	if len(r.Away) > 0 {
-		out = append(out, c.must("reach.away", Args{"names": r.Away}))
+		out = append(out, c.must("propagation.away", Args{"names": r.Away}))
 	}
 	if r.More > 0 {
-		out = append(out, c.must("reach.more", Args{"n": r.More}))
+		out = append(out, c.must("propagation.more", Args{"n": r.More}))
 	}
-	return strings.Join(append(out, c.must("reach.bound", nil)), " ")
+	return strings.Join(append(out, c.must("propagation.bound", nil)), " ")
 }
 
 // took formats a short duration: "41 ms", "2 seconds".

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-func TestReach(t *testing.T) {
+func TestPropagation(t *testing.T) {
 	c := english(t)
-	bound := c.must("reach.bound", nil)
+	bound := c.must("propagation.bound", nil)
 	for _, q := range []struct {
 		r    Propagation
 		want string

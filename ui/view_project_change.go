@@ -104,5 +104,5 @@ type ReservedNamesPage struct {
 }
 
 func (ReservedNamesPage) about() about {
-	return about{page: "held_names", title: "held_names.title", place: placeAdmin}
+	return about{page: "reserved_names", title: "reserved_names.title", place: placeAdmin}
 }

@@ -75,9 +75,9 @@ type MemberExclusionPage struct {
 }
 
 func (v MemberExclusionPage) about() about {
-	title := "member_shut.title"
+	title := "member_exclusion.title"
 	if v.Readmit {
-		title = "member_shut.in.title"
+		title = "member_exclusion.readmit.title"
 	}
-	return about{page: "member_shut", title: title, args: Args{"username": v.Member.Username, "project": v.Project}, place: placeProjects}
+	return about{page: "member_exclusion", title: title, args: Args{"username": v.Member.Username, "project": v.Project}, place: placeProjects}
 }

@@ -66,16 +66,16 @@ func (v TokenRestrictPage) LastDate() string {
 	return v.Token.ExpiresAt.UTC().Add(-time.Second).Format(time.DateOnly)
 }
 
-// TokenRegeneratePage replaces a token. Form: POST PathTokenRegenerate with life, expires and once, as
+// TokenRegeneratePage replaces a token. Form: POST PathTokenRegenerate with life, expires and idempotency_key, as
 // in TokenNewPage, and overlap, one of Overlaps.
 type TokenRegeneratePage struct {
 	Layout
-	Token   TokenRow
-	Life    string
-	Expires string
-	MaxDays int // as in TokenNewPage
-	Overlap string
-	Once    string // identifies the form, so that sending it twice creates only one token
+	Token          TokenRow
+	Life           string
+	Expires        string
+	MaxDays        int // as in TokenNewPage
+	Overlap        string
+	IdempotencyKey string // identifies the form, so that sending it twice creates only one token
 }
 
 func (v TokenRegeneratePage) about() about {

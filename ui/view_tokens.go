@@ -53,22 +53,22 @@ type ProjectChoice struct {
 }
 
 // TokenNewPage creates a token. Form: POST PathTokenNew with label, scope (ScopeAll or ScopeChosen),
-// projects (repeated), register, once, versions, networks and actions as in LimitsForm, draft (if not
+// projects (repeated), register, idempotency_key, versions, networks and actions as in LimitsForm, draft (if not
 // empty, the answer only describes the token), life ("7", "30", "90", "365", LifeUntil or LifeNever)
 // and expires (2006-01-02, the last day on which the token works, UTC).
 type TokenNewPage struct {
 	Layout
-	Label    string
-	Scope    string // "" at first: the user has to choose
-	Projects []ProjectChoice
-	Register string // name of a project to register together with the token
-	Once     string // identifies the form, so that sending it twice creates only one token
-	Life     string
-	Expires  string
-	MaxDays  int // longest life that the configuration allows; 0: no limit
-	Limits   LimitsForm
-	Draft    *TokenRow // the token that these choices would create; nil if no draft was requested
-	Fresh    string    // name of the project that Draft would register; "": none
+	Label          string
+	Scope          string // "" at first: the user has to choose
+	Projects       []ProjectChoice
+	Register       string // name of a project to register together with the token
+	IdempotencyKey string // identifies the form, so that sending it twice creates only one token
+	Life           string
+	Expires        string
+	MaxDays        int // longest life that the configuration allows; 0: no limit
+	Limits         LimitsForm
+	Draft          *TokenRow // the token that these choices would create; nil if no draft was requested
+	Fresh          string    // name of the project that Draft would register; "": none
 }
 
 // LimitsOpen reports whether the fields for limits are shown expanded.

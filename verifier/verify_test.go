@@ -94,7 +94,7 @@ func TestDenials(t *testing.T) {
 	project := func(name string) change {
 		return func(_ *rootkeys.Token, req *verifier.Request, _ *[]rootkeys.Change) { req.Project = name }
 	}
-	tell := func(cs ...rootkeys.Change) change {
+	applying := func(cs ...rootkeys.Change) change {
 		return func(_ *rootkeys.Token, _ *verifier.Request, more *[]rootkeys.Change) { *more = cs }
 	}
 	restrict := func(c caveats.Caveat) change {
@@ -108,21 +108,21 @@ func TestDenials(t *testing.T) {
 		want    []caveats.Reason
 		message string
 	}{
-		{"nothing changed", tell(), nil, ""},
+		{"nothing changed", applying(), nil, ""},
 		{"the name in another spelling", project("DEMO"), nil, ""},
 		{"no project", project(""), []caveats.Reason{caveats.WrongProject}, "the request names no valid project"},
 		{"a name that no project has", project("demo/../other"), []caveats.Reason{caveats.WrongProject}, "the request names no valid project"},
 		{"an unknown project", project("nobodys"), []caveats.Reason{caveats.NotAMember}, "user 'alice' is not a member of project 'nobodys'"},
 		{"left the project",
-			tell(rootkeys.Change{Project: &rootkeys.Project{ID: demo, Name: "demo", Members: map[string]string{bob: "owner"}}}),
+			applying(rootkeys.Change{Project: &rootkeys.Project{ID: demo, Name: "demo", Members: map[string]string{bob: "owner"}}}),
 			[]caveats.Reason{caveats.NotAMember}, "user 'alice' is not a member of project 'demo'"},
 		{"a role that this version does not know",
-			tell(rootkeys.Change{Project: &rootkeys.Project{ID: demo, Name: "demo", Members: map[string]string{alice: "reader"}}}),
+			applying(rootkeys.Change{Project: &rootkeys.Project{ID: demo, Name: "demo", Members: map[string]string{alice: "reader"}}}),
 			[]caveats.Reason{caveats.NotAMember}, ""},
 		{"the project is deleted",
-			tell(rootkeys.Change{Project: &rootkeys.Project{ID: demo, Name: "demo", Deleted: true}}),
+			applying(rootkeys.Change{Project: &rootkeys.Project{ID: demo, Name: "demo", Deleted: true}}),
 			[]caveats.Reason{caveats.NotAMember}, ""},
-		{"frozen", tell(rootkeys.Change{User: &rootkeys.User{ID: alice, Name: "alice", Frozen: true}}),
+		{"frozen", applying(rootkeys.Change{User: &rootkeys.User{ID: alice, Name: "alice", Frozen: true}}),
 			[]caveats.Reason{caveats.UserFrozen}, "user 'alice' is frozen"},
 		{"the record's end is now", func(rec *rootkeys.Token, _ *verifier.Request, _ *[]rootkeys.Change) { rec.ExpiresAt = now },
 			[]caveats.Reason{caveats.Expired}, "token is expired"},

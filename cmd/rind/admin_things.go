@@ -70,11 +70,11 @@ func (c adminTokensCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	return a.do(ctx, s, "tokens", req, &out, func(w io.Writer) {
 		table(w, func(row func(...string)) {
 			for _, t := range out.Tokens {
-				reach := strings.Join(t.Projects, ", ")
+				projects := strings.Join(t.Projects, ", ")
 				if t.All {
-					reach = "all projects"
+					projects = "all projects"
 				}
-				row(t.ID, t.Label, t.Owner, reach, t.State, "used "+either(t.LastUsedAt, "never"))
+				row(t.ID, t.Label, t.Owner, projects, t.State, "used "+either(t.LastUsedAt, "never"))
 			}
 		})
 		further(w, out.Next)

@@ -84,7 +84,7 @@ var kinds = byName([][]Kind{
 		"project.described", "project.archived", "project.unarchived", "project.name_released",
 		"project.invited", "project.invitation_resent", "project.invitation_revoked", "project.invitation_declined",
 		"project.invitation_moot", "project.transfer_asked", "project.transferred",
-		"project.tokens_shut_out", "project.tokens_let_in", "project.owner_appointed"),
+		"project.tokens_excluded", "project.tokens_readmitted", "project.owner_appointed"),
 	of(roomTokens, GroupProject, "project.deleted"),
 	of(roomFollowers, GroupSystem, "verifier.registered", "verifier.revoked"),
 	of(roomLedger, GroupSystem, "issuer.epoch_raised"),

@@ -88,8 +88,8 @@ func (h *house) answer() (*http.Response, string) {
 	return res, string(b)
 }
 
-// well tells that the connection carries another request, and whether it does well.
-func (h *house) well() {
+// checkNextRequest tells that the connection carries another request, and whether it does well.
+func (h *house) checkNextRequest() {
 	h.Helper()
 	h.get("/well")
 	if res, body := h.answer(); res.StatusCode != 200 || body != "well" {
@@ -128,7 +128,7 @@ func TestBodyLimitEndsWithTheBody(t *testing.T) {
 			if res, body := h.answer(); res.StatusCode != 200 || body != "done" {
 				t.Errorf("%s: %d %q", request, res.StatusCode, body)
 			}
-			h.well()
+			h.checkNextRequest()
 		}
 	}
 }
@@ -183,7 +183,7 @@ func TestUploadBySteps(t *testing.T) {
 	if _, body := h.answer(); body != fmt.Sprint(steps*1000, nil) {
 		t.Errorf("%q", body)
 	}
-	h.well()
+	h.checkNextRequest()
 }
 
 // A stream goes on past every limit, and is the last on its connection.
@@ -241,7 +241,7 @@ func TestDownloadByProgress(t *testing.T) {
 	if err := <-dropped; n != size || err != nil {
 		t.Errorf("%d bytes of %d: %v", n, size, err)
 	}
-	h.well()
+	h.checkNextRequest()
 	h.get("/stuck")
 	if err := <-dropped; err == nil {
 		t.Error("who stopped reading is not dropped")

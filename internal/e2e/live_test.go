@@ -13,8 +13,8 @@ import (
 	"github.com/rind-dev/rind/internal/realtest/axe"
 )
 
-// livePage is a page that the tour found, with somebody who sees it.
-type livePage struct {
+// visitedPage is a page that the tour found, with somebody who sees it.
+type visitedPage struct {
 	path string
 	who  *guest
 }
@@ -68,6 +68,6 @@ func (tr *tour) keepPage(g *guest, route string, a answer) {
 		return
 	}
 	if _, there := tr.pages[route]; !there || g == tr.house.ada && tr.pages[route].who != g {
-		tr.pages[route] = livePage{a.path, g}
+		tr.pages[route] = visitedPage{a.path, g}
 	}
 }

@@ -56,7 +56,7 @@ func TestTwoPeopleShareAProject(t *testing.T) {
 		t.Fatalf("twine: %v\n%s", err, out)
 	}
 
-	shutOut(t, ada, token)
+	excludeTokens(t, ada, token)
 
 	s.restart()
 	bob.open(s.url + "/projects/demo") // the session outlives a restart
@@ -87,8 +87,8 @@ func TestTwoPeopleShareAProject(t *testing.T) {
 	}
 }
 
-// shutOut shuts bob's tokens out of demo, which ada owns, and lets them in again.
-func shutOut(t *testing.T, ada *person, token string) {
+// excludeTokens shuts bob's tokens out of demo, which ada owns, and lets them in again.
+func excludeTokens(t *testing.T, ada *person, token string) {
 	ada.open(ada.server.url + "/projects/demo")
 	ada.sees("Tokens that can upload", "laptop", "for all projects of its owner", "2 uploads from", "laptop (bob)")
 	ada.press("Exclude")

@@ -33,8 +33,8 @@ func (tr *tour) guest(name, ip string) *guest {
 
 func (g *guest) address() string { return g.name + "@example.org" }
 
-// live has people do everything.
-func (tr *tour) live() *household {
+// walkAll has people do everything.
+func (tr *tour) walkAll() *household {
 	tr.t.Helper()
 	tr.vault.add("password", password)
 	ada := tr.guest("ada", "203.0.113.1")

@@ -33,15 +33,15 @@ func (tr *tour) changeProjects(ada, bob *guest) {
 	ada.act("/admin/names", "/release").is(303, "/admin/names")
 }
 
-// shutOut shuts somebody's tokens out of a project, and lets them in again.
-func (tr *tour) shutOut(owner *guest, project string) {
+// excludeTokens shuts somebody's tokens out of a project, and lets them in again.
+func (tr *tour) excludeTokens(owner *guest, project string) {
 	tr.t.Helper()
 	at := "/projects/" + project + "/tokens"
 	for _, e := range tags(owner.get(at).is(200, "").body) {
-		if shut := e.attrs["href"]; strings.HasSuffix(shut, "/shut-out") {
-			owner.fill(shut, shut).is(303, "/projects/"+project)
+		if exclude := e.attrs["href"]; strings.HasSuffix(exclude, "/exclude") {
+			owner.fill(exclude, exclude).is(303, "/projects/"+project)
 			owner.get(at).is(200, "")
-			in := strings.TrimSuffix(shut, "/shut-out") + "/let-in"
+			in := strings.TrimSuffix(exclude, "/exclude") + "/readmit"
 			owner.fill(in, in).is(303, "/projects/"+project)
 			return
 		}

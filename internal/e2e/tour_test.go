@@ -33,7 +33,7 @@ type tour struct {
 	routes  routes
 	forms   map[string]bool // where forms are sent to that were seen
 	found   map[string]bool // what was found wrong, once each
-	pages   map[string]livePage
+	pages   map[string]visitedPage
 	house   *household // nil while they do things
 }
 
@@ -50,7 +50,7 @@ const (
 func TestTour(t *testing.T) {
 	realtest.Need(t, realtest.Oathtool)
 	tr := startTour(t)
-	tr.house = tr.live()
+	tr.house = tr.walkAll()
 	tr.crawl(tr.house)
 	if !testing.Short() {
 		t.Run("accessible", tr.accessible)
@@ -67,7 +67,7 @@ func TestTour(t *testing.T) {
 // startTour starts the server.
 func startTour(t *testing.T) *tour {
 	t.Helper()
-	tr := &tour{t: t, vault: &vault{}, mails: mailtest.Start(t), opened: map[string]bool{}, forms: map[string]bool{}, found: map[string]bool{}, pages: map[string]livePage{}, routes: readRoutes(t)}
+	tr := &tour{t: t, vault: &vault{}, mails: mailtest.Start(t), opened: map[string]bool{}, forms: map[string]bool{}, found: map[string]bool{}, pages: map[string]visitedPage{}, routes: readRoutes(t)}
 	cert, key, client := certificate(t)
 	list := tr.makeScanner()
 	port := realtest.FreePort(t)

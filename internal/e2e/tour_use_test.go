@@ -131,7 +131,7 @@ func (tr *tour) useTokens(ada, bob *guest) {
 	ada.readToken("the new ci of demo", ada.fill(at+"/regenerate", at+"/regenerate", "life", "7", "overlap", "1").is(200, ""))
 	at = "/tokens/" + narrowID
 	ada.fill(at+"/revoke", at+"/revoke").is(303, "/tokens")
-	tr.shutOut(ada, "demo")
+	tr.excludeTokens(ada, "demo")
 	tr.endTokens(ada)
 }
 

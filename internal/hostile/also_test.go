@@ -116,7 +116,7 @@ func TestWhatGivesPowerAsksForAFactor(t *testing.T) {
 	})
 	ctx := t.Context()
 	for who, paths := range map[*person][]string{
-		h.ada:  {"/projects/closed/members/" + h.bob.id + "/let-in", "/projects/old/reopen"},
+		h.ada:  {"/projects/closed/members/" + h.bob.id + "/readmit", "/projects/old/reopen"},
 		h.root: {"/admin/projects/older/archive", "/admin/names/gone/release"},
 	} {
 		browser := h.browser(who, "192.0.2.7")

@@ -56,8 +56,8 @@ const (
 	RoleChanged Kind = "role_changed" // Role, Was
 	RoleLost    Kind = "role_lost"    // Was
 
-	TokensExcluded   Kind = "tokens_shut_out" // the member's tokens no longer upload to it
-	TokensReadmitted Kind = "tokens_let_in"
+	TokensExcluded   Kind = "tokens_excluded" // the member's tokens no longer upload to it
+	TokensReadmitted Kind = "tokens_readmitted"
 )
 
 // What happens to a project, for its members or its owners. All have Project.

@@ -18,23 +18,23 @@ import (
 	"github.com/rind-dev/rind/internal/realtest"
 )
 
-// line is a way to an issuer that carries so many bytes a second towards the follower,
+// slowPath is a connection to an issuer that carries so many bytes a second towards the follower,
 // and so many in all where that is bounded.
-type line struct {
+type slowPath struct {
 	addr    string
 	rate    atomic.Int64 // bytes a second
 	carried atomic.Int64
 }
 
-// newLine makes a line to where an issuer listens.
-func newLine(t testing.TB, to string, rate int64) *line {
+// newSlowPath makes a slow connection to an issuer.
+func newSlowPath(t testing.TB, to string, rate int64) *slowPath {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	out := &line{addr: l.Addr().String()}
+	out := &slowPath{addr: l.Addr().String()}
 	out.rate.Store(rate)
 	go func() {
 		for {
@@ -50,7 +50,7 @@ func newLine(t testing.TB, to string, rate int64) *line {
 
 // carry carries one connection. Its buffers are small, as those of a slow line are; those of a
 // fast one are not, since a small window would make that slow, too.
-func (l *line) carry(client net.Conn, to string) {
+func (l *slowPath) carry(client net.Conn, to string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", to)
 	if err != nil {
@@ -102,7 +102,7 @@ func TestIssuerIsKilledDuringASnapshot(t *testing.T) {
 		limit += time.Duration(*size) * 10 * time.Second
 	}
 	h := newHouse(t, 5, int(*size)*20, 0)
-	slow := newLine(t, h.addr, *rate)
+	slow := newSlowPath(t, h.addr, *rate)
 	f := h.follow("far", "http://"+slow.addr)
 	began := time.Now()
 	realtest.Within(t, limit+3*time.Duration(part / *rate)*time.Second, "a part of the snapshot has come", func() error {

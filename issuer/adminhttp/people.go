@@ -89,8 +89,8 @@ func freeze(frozen bool) command {
 		if err != nil {
 			return nil, err
 		}
-		reach, err := c.confirmed()
-		return Done{Name: u.Username, Verifiers: reach}, err
+		verifiers, err := c.confirmed()
+		return Done{Name: u.Username, Verifiers: verifiers}, err
 	}
 }
 

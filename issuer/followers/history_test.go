@@ -29,9 +29,9 @@ import (
 // so far, by which its history is known without chain values.
 type branch struct {
 	*issuer.Service
-	store *boltkv.Store
-	path  string
-	told  []string
+	store     *boltkv.Store
+	path      string
+	published []string
 }
 
 func (b *branch) open(t rapid.TB, keep int, log *slog.Logger) {
@@ -64,7 +64,7 @@ func (b *branch) commit(t rapid.TB, names ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.told = append(b.told, names...)
+	b.published = append(b.published, names...)
 }
 
 // copy is what a restored backup of the store is.
@@ -81,7 +81,7 @@ func (b *branch) copy(t rapid.TB, path string, keep int) *branch {
 		t.Fatal(err)
 	}
 	b.open(t, keep, nil)
-	c := &branch{path: path, told: slices.Clone(b.told)}
+	c := &branch{path: path, published: slices.Clone(b.published)}
 	c.open(t, keep, nil)
 	return c
 }
@@ -139,7 +139,7 @@ func TestForkedHistories(t *testing.T) {
 				sets, err := b.Followers.Changes(context.Background(), from.Position, rapid.IntRange(1, 4).Draw(t, "limit"))
 				if err == nil && len(sets) > 0 {
 					last := sets[len(sets)-1]
-					from.Revision, from.Chain, from.heard = last.Revision, last.Chain, slices.Clone(b.told)
+					from.Revision, from.Chain, from.heard = last.Revision, last.Chain, slices.Clone(b.published)
 					positions = append(positions, from)
 				}
 			}
@@ -147,15 +147,15 @@ func TestForkedHistories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			positions = append(positions, says{at, slices.Clone(b.told)})
+			positions = append(positions, says{at, slices.Clone(b.published)})
 		}
 		for i, b := range branches {
 			for _, p := range positions {
 				_, err := b.Followers.Changes(context.Background(), p.Position, 1)
-				knows := len(p.heard) <= len(b.told) && slices.Equal(p.heard, b.told[:len(p.heard)])
+				knows := len(p.heard) <= len(b.published) && slices.Equal(p.heard, b.published[:len(p.heard)])
 				other := errors.Is(err, followers.ErrOtherHistory)
 				if other == knows || err != nil && !other && !errors.Is(err, feed.ErrCompacted) {
-					t.Errorf("store %d at %d, asked for %s, of which it knows all: %v: %v", i, len(b.told), p.Position, knows, err)
+					t.Errorf("store %d at %d, asked for %s, of which it knows all: %v: %v", i, len(b.published), p.Position, knows, err)
 				}
 			}
 		}

@@ -30,8 +30,8 @@ func (h *house) frames() []feed.Frame {
 func TestSnapshot(t *testing.T) {
 	h := newHouse(t)
 	p := h.Project(alice, "demo")
-	live, gone, kept := h.Mint(alice, forAll("a")), h.Mint(alice, forSome("b", "demo")), h.Mint(alice, forSome("c", "demo"))
-	for _, m := range []tokens.Minted{gone, live} {
+	active, gone, kept := h.Mint(alice, forAll("a")), h.Mint(alice, forSome("b", "demo")), h.Mint(alice, forSome("c", "demo"))
+	for _, m := range []tokens.Minted{gone, active} {
 		_, _, err := h.Tokens.Revoke(t.Context(), alice, m.Token.ID)
 		h.Check(err)
 	}
@@ -61,7 +61,7 @@ func TestSnapshot(t *testing.T) {
 		slices.Sort(out)
 		return out
 	}
-	want := []string{aliceID, bobID, carolID, rootID, p.ID, live.Token.ID, gone.Token.ID, kept.Token.ID}
+	want := []string{aliceID, bobID, carolID, rootID, p.ID, active.Token.ID, gone.Token.ID, kept.Token.ID}
 	slices.Sort(want)
 	if got := ids(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

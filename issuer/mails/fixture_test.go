@@ -74,8 +74,8 @@ func (d *desk) User(_ context.Context, id string) (authn.User, error) {
 	return authn.User{}, authn.ErrNotFound
 }
 
-// tell puts notices for a person, each as if it was the only one in a long time.
-func (d *desk) tell(ns ...notices.Notice) {
+// putApart puts notices for a person, each as if it was the only one in a long time.
+func (d *desk) putApart(ns ...notices.Notice) {
 	d.Helper()
 	d.now = d.now.Add(time.Hour)
 	d.must(d.store.Update(d.Context(), func(tx kv.Tx) error {

@@ -37,7 +37,7 @@ func TestEveryKindOfMail(t *testing.T) {
 		if i.Kind == notices.TokenLeaked {
 			details.URL = "found in a <b>file</b>"
 		}
-		d.tell(notices.Notice{Kind: i.Kind, User: adaID, IP: "203.0.113.7", Agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Details: details})
+		d.putApart(notices.Notice{Kind: i.Kind, User: adaID, IP: "203.0.113.7", Agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Details: details})
 		got := d.sent()
 		if len(got) != 1 || got[0].To != "ada@example.org" || strings.ContainsAny(got[0].Subject, "\r\n…{}") {
 			t.Errorf("%s: mails %+v", i.Kind, got)
@@ -77,7 +77,7 @@ func TestMailOfMany(t *testing.T) {
 		details.Label = fmt.Sprintf("<i>%d", i)
 		many = append(many, notices.Notice{Kind: notices.TokenRevokedSelf, User: adaID, IP: "203.0.113.7", Details: details})
 	}
-	d.tell(many...)
+	d.putApart(many...)
 	got := d.sent()
 	if len(got) != 1 || got[0].Subject != "25 times: You revoked a token" {
 		t.Fatalf("mails %+v", got)
@@ -97,11 +97,11 @@ func TestMailOfMany(t *testing.T) {
 // A mail that can't be written is given up; who has no address that is theirs gets none.
 func TestMailsToNobody(t *testing.T) {
 	d := newDesk(t)
-	d.tell(notices.Notice{Kind: notices.RoleGained, User: eveID}, notices.Notice{Kind: notices.RoleGained, User: "00000000-0000-4000-8000-00000000dead"})
+	d.putApart(notices.Notice{Kind: notices.RoleGained, User: eveID}, notices.Notice{Kind: notices.RoleGained, User: "00000000-0000-4000-8000-00000000dead"})
 	if got := d.sent(); len(got) != 0 {
 		t.Errorf("mails %+v", got)
 	}
-	d.tell(notices.Notice{Kind: notices.Frozen, User: adaID, Email: "not an address"})
+	d.putApart(notices.Notice{Kind: notices.Frozen, User: adaID, Email: "not an address"})
 	d.queue.fail = mail.ErrMessage
 	d.sent()
 	d.queue.fail = nil

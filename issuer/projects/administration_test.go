@@ -14,8 +14,8 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-// projects are the names that a survey finds, page by page.
-func (h *house) surveyed(q projects.AllQuery) (names []string) {
+// listed returns the names of all projects that match q, page by page.
+func (h *house) listed(q projects.AllQuery) (names []string) {
 	h.Helper()
 	for {
 		page, err := h.Projects.All(h.Context(), root, q)
@@ -51,12 +51,12 @@ func TestAllProjects(t *testing.T) {
 		{projects.AllQuery{Text: "none"}, nil},
 		{projects.AllQuery{Unowned: true}, nil},
 	} {
-		if got := h.surveyed(c.q); !slices.Equal(got, c.want) {
+		if got := h.listed(c.q); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q, want %q", c.q, got, c.want)
 		}
 	}
 	h.Record(aliceID, "alice", true)
-	if got := h.surveyed(projects.AllQuery{Unowned: true, Limit: 1}); !slices.Equal(got, []string{"My_Project", "my-second", "other"}) {
+	if got := h.listed(projects.AllQuery{Unowned: true, Limit: 1}); !slices.Equal(got, []string{"My_Project", "my-second", "other"}) {
 		t.Errorf("without an owner: %q", got)
 	}
 	page, err := h.Projects.All(t.Context(), root, projects.AllQuery{Text: "zebra"})
@@ -164,9 +164,9 @@ func TestSearchTokens(t *testing.T) {
 	}
 }
 
-// BenchmarkSurvey looks among 10,000 tokens for one that is not there, and lists a
+// BenchmarkAllProjects looks among 10,000 tokens for one that is not there, and lists a
 // page of 1,000 projects.
-func BenchmarkSurvey(b *testing.B) {
+func BenchmarkAllProjects(b *testing.B) {
 	h := newHouse(b)
 	b.Run("tokens", func(b *testing.B) {
 		raw := `{"user":"` + aliceID + `","label":"the %05dth of many","scope":"all","created":"2026-11-22T00:00:00Z","serial":1}`

@@ -44,10 +44,10 @@ func (s *Service) setExcluded(ctx context.Context, p ledger.Principal, project, 
 			return nil
 		}
 		m.Excluded = Exclusion{}
-		kind := "project.tokens_let_in"
+		kind := "project.tokens_readmitted"
 		if out {
 			m.Excluded = Exclusion{At: c.Now, By: p.UserID, Username: p.Username}
-			kind = "project.tokens_shut_out"
+			kind = "project.tokens_excluded"
 		}
 		rec.Members[userID] = m
 		return putMember(c, p, rec, userID, kind, map[string]string{"role": string(m.Role)})

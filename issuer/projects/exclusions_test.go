@@ -12,32 +12,32 @@ import (
 
 // An owner shuts a member's tokens out, and a verifier denies them at once, whatever
 // they are for; the other members' work on, and his for other projects.
-func TestShutOut(t *testing.T) {
+func TestExclusion(t *testing.T) {
 	h := newHouse(t)
 	v := h.Follow()
 	demo := h.Project(alice, "demo")
 	h.Member(alice, "demo", bobID, projects.RoleMaintainer)
 	h.Project(bob, "his")
 	hers, named, all := h.Mint(alice, forSome("hers", "demo")), h.Mint(bob, forSome("named", "demo", "his")), h.Mint(bob, forAll("all"))
-	shut := func(p ledger.Principal, user string) func() error {
+	exclude := func(p ledger.Principal, user string) func() error {
 		return func() error { _, _, err := h.Projects.ExcludeTokens(t.Context(), p, "Demo", user); return err }
 	}
-	letIn := func(p ledger.Principal, user string) func() error {
+	readmit := func(p ledger.Principal, user string) func() error {
 		return func() error { _, _, err := h.Projects.ReadmitTokens(t.Context(), p, "demo", user); return err }
 	}
-	h.Refused(ledger.ErrNotOwner, shut(bob, aliceID))
-	h.Refused(ledger.ErrNotFound, shut(carol, bobID))
-	h.Refused(ledger.ErrNotFound, shut(alice, carolID))
-	h.Refused(ledger.ErrNotFound, letIn(alice, nobodyID))
+	h.Refused(ledger.ErrNotOwner, exclude(bob, aliceID))
+	h.Refused(ledger.ErrNotFound, exclude(carol, bobID))
+	h.Refused(ledger.ErrNotFound, exclude(alice, carolID))
+	h.Refused(ledger.ErrNotFound, readmit(alice, nobodyID))
 	v.Expect(named.Text, "demo")
 
 	names := map[string]string{"demo": demo.ID}
-	h.Wrote(names, letIn(alice, bobID)) // nothing
-	rows := h.Wrote(names, shut(alice, bobID), "project.tokens_shut_out bob demo", "log project demo")
+	h.Wrote(names, readmit(alice, bobID)) // nothing
+	rows := h.Wrote(names, exclude(alice, bobID), "project.tokens_excluded bob demo", "log project demo")
 	if d := rows[0].Detail; d["user"] != "bob" || d["project"] != "demo" || rows[0].Actor.UserID != aliceID {
 		t.Errorf("row %+v", rows[0])
 	}
-	h.Wrote(names, shut(alice, bobID)) // nothing
+	h.Wrote(names, exclude(alice, bobID)) // nothing
 	for _, tok := range []tokens.Minted{named, all} {
 		v.Expect(tok.Text, "demo", caveats.NotAMember)
 		v.Expect(tok.Text, "his")
@@ -51,17 +51,17 @@ func TestShutOut(t *testing.T) {
 	if s := p.Members[1].Excluded; !s.At.Equal(h.Clock.Now()) || s.By != aliceID || s.Username != "alice" {
 		t.Errorf("shut out %+v", s)
 	}
-	h.Refused("projects: project_shut", func() error { _, err := h.Tokens.Mint(t.Context(), bob, forSome("ci", "demo")); return err })
+	h.Refused("projects: project_excluded", func() error { _, err := h.Tokens.Mint(t.Context(), bob, forSome("ci", "demo")); return err })
 	_, err = h.Projects.SetRole(t.Context(), alice, "demo", bobID, projects.RoleOwner)
 	h.Check(err)
 	v.Expect(named.Text, "demo", caveats.NotAMember) // another role changes nothing
 
-	h.Wrote(names, letIn(bob, bobID), "project.tokens_let_in bob demo", "log project demo")
+	h.Wrote(names, readmit(bob, bobID), "project.tokens_readmitted bob demo", "log project demo")
 	v.Expect(named.Text, "demo")
 	v.Expect(all.Text, "demo")
 
 	// Who leaves and comes back is let in.
-	h.Check(shut(alice, bobID)())
+	h.Check(exclude(alice, bobID)())
 	_, err = h.Projects.RemoveMember(t.Context(), alice, "demo", bobID)
 	h.Check(err)
 	h.Member(alice, "demo", bobID, projects.RoleMaintainer)
@@ -69,7 +69,7 @@ func TestShutOut(t *testing.T) {
 }
 
 // Two owners shut each other out at once: each row has its state.
-func TestOwnersShutEachOtherOut(t *testing.T) {
+func TestOwnersExcludeEachOther(t *testing.T) {
 	h := newHouse(t)
 	v := h.Follow()
 	h.Project(alice, "demo")
@@ -83,7 +83,7 @@ func TestOwnersShutEachOtherOut(t *testing.T) {
 		h.Check(err)
 	}
 	if got := issuertest.Kinds(h.Trail().Rows); got != "project.created project.member_added project.token_minted token.minted project.token_minted token.minted "+
-		"project.tokens_shut_out project.tokens_shut_out" {
+		"project.tokens_excluded project.tokens_excluded" {
 		t.Errorf("rows %s", got)
 	}
 	v.Expect(a.Text, "demo", caveats.NotAMember)
@@ -96,7 +96,7 @@ func TestReleaseName(t *testing.T) {
 	demo := h.Project(alice, "demo")
 	h.Deletes(alice, "demo")
 	take := func() error { _, _, err := h.Projects.Create(t.Context(), bob, "demo"); return err }
-	h.Refused("name: project_name_held", take)
+	h.Refused("name: project_name_reserved", take)
 	h.Refused(ledger.ErrNotFound, func() error { return h.Projects.ReleaseName(t.Context(), alice, "demo") })
 	h.Wrote(map[string]string{"demo": demo.ID}, func() error { return h.Projects.ReleaseName(t.Context(), root, "Demo") }, "project.name_released - demo")
 	h.Check(take())

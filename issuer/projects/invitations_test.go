@@ -155,7 +155,7 @@ func TestInvitationsOfFormerOwners(t *testing.T) {
 
 // Who invites learns nothing of who has an account: the answer and what is written are
 // the same.
-func TestInvitingTellsOfNoAccount(t *testing.T) {
+func TestInvitingRevealsNoAccount(t *testing.T) {
 	answers := map[string]bool{}
 	for _, to := range []string{"bob", "zoe", "bob@example.org", "zoe@example.org"} {
 		h := newHouse(t)

@@ -58,7 +58,7 @@ func (s *Service) checkProjectRate(c *ledger.Change, p ledger.Principal) error {
 		return err
 	}
 	if len(h.Until) >= MaxReservedNames {
-		return problem.New("", "too_many_held_names", "max", MaxReservedNames, "until", h.Until[0])
+		return problem.New("", "too_many_reserved_names", "max", MaxReservedNames, "until", h.Until[0])
 	}
 	n, err := countDaily(c, "projects/"+p.UserID)
 	if most := s.daily; err == nil && n > most {

@@ -159,7 +159,7 @@ var roleNotices = map[string]notices.Kind{
 	"project.member_added": notices.RoleGained, "project.role_changed": notices.RoleChanged,
 	"project.owner_appointed": notices.RoleGained,
 	"project.member_removed":  notices.RoleLost, "project.member_left": notices.RoleLost,
-	"project.tokens_shut_out": notices.TokensExcluded, "project.tokens_let_in": notices.TokensReadmitted,
+	"project.tokens_excluded": notices.TokensExcluded, "project.tokens_readmitted": notices.TokensReadmitted,
 }
 
 // putMember stores a project whose member userID has changed, the index entry of that

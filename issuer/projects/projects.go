@@ -147,7 +147,7 @@ func checkProjectName(name string) error {
 	case !caveats.ValidProjectName(name):
 		return problem.New("name", "project_name_invalid")
 	case slices.Contains(forbiddenNames, caveats.NormalizeProject(name)):
-		return problem.New("name", "project_name_reserved", "name", name)
+		return problem.New("name", "project_name_prohibited", "name", name)
 	}
 	return nil
 }

@@ -33,9 +33,9 @@ func TestProjectNames(t *testing.T) {
 		{"démo", "name: project_name_invalid"},
 		{"demo\n", "name: project_name_taken"}, // trimmed
 		{"../etc", "name: project_name_invalid"},
-		{"Simple", "name: project_name_reserved"},
-		{"legacy", "name: project_name_reserved"},
-		{"requirements.txt", "name: project_name_reserved"},
+		{"Simple", "name: project_name_prohibited"},
+		{"legacy", "name: project_name_prohibited"},
+		{"requirements.txt", "name: project_name_prohibited"},
 		{"DEMO", "name: project_name_taken"},
 		{"zope-interface.X_y", "name: project_name_taken"},
 		{"de--mo", ""},

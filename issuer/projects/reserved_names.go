@@ -49,7 +49,7 @@ func checkReserved(c *ledger.Change, normalized string) error {
 	case err != nil:
 		return err
 	case c.Now.Before(h.Until):
-		return problem.New("name", "project_name_held", "name", h.Name, "until", h.Until)
+		return problem.New("name", "project_name_reserved", "name", h.Name, "until", h.Until)
 	}
 	return c.Delete([]byte(reservedKey(normalized)))
 }

@@ -159,7 +159,7 @@ func crowd(tx kv.Tx, id string, members int) error {
 	return kv.PutJSON(tx, "issuer/project/"+id, rec)
 }
 
-func BenchmarkTellDue(b *testing.B) {
+func BenchmarkReminders(b *testing.B) {
 	h := postOf(crowded(b, tokens.MaxTokens))
 	h.Clock.Set(time.Now()) // the tokens are of now
 	h.Restart()

@@ -55,9 +55,9 @@ func TestDeletedProjectIsAnotherOne(t *testing.T) {
 		t.Errorf("bob has %v (%v)", ps, err)
 	}
 
-	h.Refused("name: project_name_held", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "Demo"); return err })
+	h.Refused("name: project_name_reserved", func() error { _, _, err := h.Projects.Create(t.Context(), alice, "Demo"); return err })
 	h.Clock.Add(30*day - time.Nanosecond)
-	h.Refused("name: project_name_held", func() error { _, _, err := h.Projects.Create(t.Context(), bob, "demo"); return err })
+	h.Refused("name: project_name_reserved", func() error { _, _, err := h.Projects.Create(t.Context(), bob, "demo"); return err })
 	h.Clock.Add(time.Nanosecond)
 	if fresh := h.Project(bob, "demo"); fresh.ID == old.ID {
 		t.Error("the new project has the old one's id")

@@ -213,7 +213,7 @@ func checkScope(c *ledger.Change, ps *problem.Problems, userID string, req MintR
 		case err != nil:
 			return nil, err
 		case !m.MayUpload():
-			ps.Add("projects", "project_shut", "project", rec.Name)
+			ps.Add("projects", "project_excluded", "project", rec.Name)
 			continue
 		}
 		rec.CheckUploads(ps, "projects")

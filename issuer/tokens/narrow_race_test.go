@@ -109,7 +109,7 @@ func TestAProjectIsRegisteredOnce(t *testing.T) {
 // While tokens are minted, restricted, replaced and revoked, an owner shuts their
 // owner out and lets him in: no token is lost from the indexes, and none uploads that
 // the project does not let in.
-func TestShutOutWhileTokensChange(t *testing.T) {
+func TestExclusionWhileTokensChange(t *testing.T) {
 	h := newHouse(t)
 	v := h.Follow()
 	h.Project(alice, "demo")

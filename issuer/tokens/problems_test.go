@@ -39,7 +39,7 @@ func TestProblemArguments(t *testing.T) {
 		limited.Check(err)
 		return mint(func(r *tokens.MintRequest) { r.Scope, r.Projects = tokens.ScopeChosen, []string{"old"} })
 	}
-	heldName := func() error {
+	reservedName := func() error {
 		limited.Project(alice, "Gone")
 		limited.Deletes(alice, "Gone")
 		return create("gone")
@@ -61,12 +61,12 @@ func TestProblemArguments(t *testing.T) {
 		{mint(func(r *tokens.MintRequest) { r.Life = tokens.LifeNever }), "life life_unlimited map[max_days:45]"},
 		{mint(func(r *tokens.MintRequest) { r.Life, r.Expires = tokens.LifeUntil, start.Add(46*day) }), "expires expires_too_late map[latest:2027-03-01 09:00:00.123456789 +0000 UTC max_days:45]"},
 		{create("DE-MO"), "name project_name_taken map[name:de-mo]"},
-		{create("Simple"), "name project_name_reserved map[name:Simple]"},
+		{create("Simple"), "name project_name_prohibited map[name:Simple]"},
 		{create(strings.Repeat("x", 101)), "name project_name_too_long map[max:100]"},
 		{add("Bob", ""), "user already_member map[project:De.mo user:Bob]"},
 		{add("alice", projects.StayNot), "user transfer_to_self map[]"},
 		{limitedMint(), "projects project_archived map[project:Old]"},
-		{heldName(), "name project_name_held map[name:Gone until:2027-02-14 08:00:00.123456789 +0000 UTC]"},
+		{reservedName(), "name project_name_reserved map[name:Gone until:2027-02-14 08:00:00.123456789 +0000 UTC]"},
 		{func() error { _, err := limited.Projects.Leave(t.Context(), alice, "de-mo"); return err }(), " last_owner map[project:De.mo]"},
 	} {
 		var ps problem.Problems

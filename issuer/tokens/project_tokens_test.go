@@ -126,13 +126,13 @@ func TestMintRegisters(t *testing.T) {
 	h.Refused("register: project_name_taken", named("HIS"))
 	h.Refused("register: register_yours", named("Demo"))
 	h.Refused("register: project_name_invalid", named("no name"))
-	h.Refused("register: project_name_reserved", named("simple"))
+	h.Refused("register: project_name_prohibited", named("simple"))
 	h.Refused("label: label_required; register: project_name_taken", mint(func(r *tokens.MintRequest) { r.Label, r.Register = " ", "his" }))
 	h.Refused("label: label_required", mint(func(r *tokens.MintRequest) { r.Label = " " }))
 	h.Refused("projects: too_many_projects_chosen", mint(func(r *tokens.MintRequest) { r.Projects = make([]string, tokens.MaxTokenProjects) }))
 	_, err = h.Tokens.DeleteProject(t.Context(), bob, "his", "his")
 	h.Check(err)
-	h.Refused("register: project_name_held", named("his"))
+	h.Refused("register: project_name_reserved", named("his"))
 
 	var m tokens.Minted
 	before := h.Trail()

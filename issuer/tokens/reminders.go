@@ -185,9 +185,9 @@ func (r reminder) notifyOwner(id string, rec tokenRecord, due *reminderRecord, u
 	if latest(last, due.Stale).Add(staleAfter).After(now) {
 		return nil
 	}
-	alreadyTold := due.Stale.After(last)
+	warnedBefore := due.Stale.After(last)
 	due.Stale = now
-	if alreadyTold {
+	if warnedBefore {
 		return nil
 	}
 	d := rec.described(id)

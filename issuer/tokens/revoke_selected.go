@@ -27,7 +27,7 @@ type Selection struct {
 func (w Selection) check() error {
 	switch {
 	case w.Project == "" && w.Unused == 0:
-		return problem.New("", "sweep_required")
+		return problem.New("", "selection_required")
 	case w.Unused < 0 || w.Unused > MaxUnused:
 		return problem.New("unused", "unused_invalid", "max", MaxUnused)
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
-// shelf is a house where Alice has tokens of every kind, and Bob one that is none of
+// fixture is a house where Alice has tokens of every kind, and Bob one that is none of
 // hers.
-func shelf(t *testing.T) *house {
+func fixture(t *testing.T) *house {
 	h := newHouse(t)
 	h.Project(alice, "De.mo")
 	h.Project(alice, "other")
@@ -47,7 +47,7 @@ func labelled(tokens []tokens.Token) string {
 }
 
 func TestFindTokens(t *testing.T) {
-	h := shelf(t)
+	h := fixture(t)
 	for _, tt := range []struct {
 		q    tokens.Query
 		want string
@@ -102,7 +102,7 @@ func TestFindTokens(t *testing.T) {
 // Pages join without a gap, in each order, also where the token that one ends with is
 // no longer among those that are asked for.
 func TestPagesOfFoundTokens(t *testing.T) {
-	h := shelf(t)
+	h := fixture(t)
 	for _, sort := range []tokens.Sort{"", tokens.SortOldest, tokens.SortLabel, tokens.SortUsed, tokens.SortUnused, tokens.SortExpires} {
 		whole, err := h.Tokens.Find(t.Context(), aliceID, tokens.Query{Sort: sort})
 		h.Check(err)
@@ -138,8 +138,8 @@ func TestPagesOfFoundTokens(t *testing.T) {
 }
 
 // What lists are made of says the same as the records, whatever happened to tokens.
-func TestLinesFollowTheRecords(t *testing.T) {
-	h := shelf(t)
+func TestIndexEntriesFollowTheRecords(t *testing.T) {
+	h := fixture(t)
 	found, err := h.Tokens.Find(t.Context(), aliceID, tokens.Query{})
 	h.Check(err)
 	id := found.Tokens[2].ID // laptop

@@ -129,7 +129,7 @@ var readOnlyAllows = map[string]bool{
 	"POST /admin/people/:id/recovery/cancel": true, "POST /account/recovery/cancel": true,
 	"POST /admin/verifiers/:id/revoke": true, "POST /admin/invitations/:id/revoke": true,
 	"POST /account/sessions/:id/end": true, "POST /account/sessions/end-others": true, "POST /account/devices/:id/forget": true,
-	"POST /projects/:name/members/:id/shut-out": true,
+	"POST /projects/:name/members/:id/exclude": true,
 }
 
 // Every other form of the matrix, sent as the matrix sends it, changes nothing.

@@ -130,7 +130,7 @@ func TestPagesSayWhoHasIt(t *testing.T) {
 	ada.post("/tokens/"+second+"/revoke").is(303, "/tokens")
 	got := ada.get("/tokens")
 	got.says("3 of 4 connected verifiers have it.").says("Still waiting for slow <b>.").says("Not connected: gone.").
-		says(h.pages.Text("en", "reach.bound", nil)).says(h.pages.Text("en", "notice.token_revoked_soon", nil))
+		says(h.pages.Text("en", "propagation.bound", nil)).says(h.pages.Text("en", "notice.token_revoked_soon", nil))
 	if !strings.Contains(got.body, `<p class="warning" role="status">`) {
 		t.Error("it looks as if all were well")
 	}

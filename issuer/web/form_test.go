@@ -36,7 +36,7 @@ func codes(pairs ...string) map[string]string {
 var args = map[string]ui.Args{
 	"password_too_short": {"min": 12}, "password_too_long": {"max": 4096}, "username_too_long": {"max": 50}, "email_too_long": {"max": 254},
 	"label_too_long": {"max": 100}, "label_taken": {"label": "Taken"}, "project_name_too_long": {"max": 100},
-	"project_name_reserved": {"name": "simple"}, "project_name_taken": {"name": "demo"}, "too_many_projects_chosen": {"max": 50, "count": 51},
+	"project_name_prohibited": {"name": "simple"}, "project_name_taken": {"name": "demo"}, "too_many_projects_chosen": {"max": 50, "count": 51},
 	"project_unknown": {"project": "nothing"}, "already_member": {"user": "bob", "project": "demo"}, "last_owner": {"project": "demo"},
 	"already_invited": {"user": "ZOE@example.org"}, "description_too_long": {"max": 500}, "project_name_mismatch": {"name": "demo"},
 }
@@ -137,7 +137,7 @@ func TestFormsOfWhoIsSignedIn(t *testing.T) {
 		{name: "project with a long name", path: "/new-project", form: []string{"name", long}, status: 422, wrong: codes("name", "project_name_too_long"), kept: codes("name", long)},
 		{name: "project with a slash", path: "/new-project", form: []string{"name", "../demo"}, status: 422, wrong: codes("name", "project_name_invalid"), kept: codes("name", "../demo")},
 		{name: "project with markup", path: "/new-project", form: []string{"name", `"><b>x`}, status: 422, wrong: codes("name", "project_name_invalid"), kept: codes("name", `"><b>x`)},
-		{name: "project called simple", path: "/new-project", form: []string{"name", "simple"}, status: 422, wrong: codes("name", "project_name_reserved")},
+		{name: "project called simple", path: "/new-project", form: []string{"name", "simple"}, status: 422, wrong: codes("name", "project_name_prohibited")},
 		{name: "project that is there", path: "/new-project", form: []string{"name", "Demo"}, status: 422, wrong: codes("name", "project_name_taken"), kept: codes("name", "Demo")},
 		{name: "invitation without a name", path: "/projects/demo/members", form: []string{"role", "owner"}, status: 422, wrong: codes("user", "invitee_required")},
 		{name: "invitation that is out", path: "/projects/demo/members", form: []string{"user", "ZOE@example.org", "role", "owner"}, status: 422, wrong: codes("user", "already_invited"), kept: codes("user", "ZOE@example.org")},

@@ -81,9 +81,9 @@ func (s *projectServer) askExclude(out bool) handler {
 func (s *projectServer) exclude(out bool) handler {
 	return func(v *visit) error {
 		ctx := v.Request().Context()
-		act, notice := s.projects.ReadmitTokens, "tokens_let_in"
+		act, notice := s.projects.ReadmitTokens, "tokens_readmitted"
 		if out {
-			act, notice = s.projects.ExcludeTokens, "tokens_shut_out"
+			act, notice = s.projects.ExcludeTokens, "tokens_excluded"
 		}
 		revision, _, err := act(ctx, v.principal(), v.Param("name"), v.Param("id"))
 		if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/rind-dev/rind/verifier"
 )
 
-// reaches tells whether a token uploads to a project, as the store of this server has
+// verifies tells whether a token uploads to a project, as the store of this server has
 // it, and else why not.
-func (h *house) reaches(text, project string) error {
+func (h *house) verifies(text, project string) error {
 	v := verifier.New(h.keys).WithClock(h.clock.Now)
 	_, err := v.Verify(h.Context(), text, verifier.Request{Action: caveats.ActionUpload, Project: project})
 	return err
@@ -65,29 +65,29 @@ func TestProjectsShowTheirTokens(t *testing.T) {
 	}
 }
 
-func TestAMemberIsShutOut(t *testing.T) {
+func TestAMembersTokensAreExcluded(t *testing.T) {
 	h := newHouse(t)
 	ada := h.founder("ada")
 	bob := ada.guest("bob").enrol()
 	ada.project("demo")
 	ada.invites("demo", bob, "maintainer")
 	text, _ := bob.mint("nightly", "scope", "chosen", "projects", "demo")
-	h.must(h.reaches(text, "demo"))
-	shut, letIn := "/projects/demo/members/"+bob.id+"/shut-out", "/projects/demo/members/"+bob.id+"/let-in"
-	bob.post(shut).is(403, "")
+	h.must(h.verifies(text, "demo"))
+	exclude, readmit := "/projects/demo/members/"+bob.id+"/exclude", "/projects/demo/members/"+bob.id+"/readmit"
+	bob.post(exclude).is(403, "")
 	before := h.state()
-	ada.get(shut).is(200, "").says("no token of bob can upload to demo").says("nightly")
+	ada.get(exclude).is(200, "").says("no token of bob can upload to demo").says("nightly")
 	if d := changed(before, h.state()); len(d) > 0 {
 		t.Errorf("asking changed %q", d)
 	}
-	ada.post(shut).is(303, "/projects/demo")
+	ada.post(exclude).is(303, "/projects/demo")
 	ada.get("/projects/demo").says("The member’s tokens were excluded.").says("1 of 1").says("Allow again").says("You excluded the tokens of bob from demo")
 	bob.get("/projects/demo").says("ada excluded your tokens from demo")
 	var denial *verifier.Denial
-	if err := h.reaches(text, "demo"); !errors.As(err, &denial) || denial.Failures[0].Reason != caveats.NotAMember {
+	if err := h.verifies(text, "demo"); !errors.As(err, &denial) || denial.Failures[0].Reason != caveats.NotAMember {
 		t.Errorf("the verifier says %v", err)
 	}
-	if e := h.last(); e.Kind != "project.tokens_shut_out" || e.Account != bob.id || e.Actor.Username != "ada" {
+	if e := h.last(); e.Kind != "project.tokens_excluded" || e.Account != bob.id || e.Actor.Username != "ada" {
 		t.Errorf("row %+v", e)
 	}
 	if mails := h.about("bob@example.org", "Your tokens were excluded from demo"); len(mails) != 1 {
@@ -97,16 +97,16 @@ func TestAMemberIsShutOut(t *testing.T) {
 		t.Errorf("beside projects: %q", got.wrong("projects"))
 	}
 	bob.get("/projects/demo").is(200, "").says("Excluded")
-	ada.get(letIn).is(200, "").says("nightly")
-	ada.post(letIn).is(303, "/projects/demo")
-	h.must(h.reaches(text, "demo"))
-	if e := h.last(); e.Kind != "project.tokens_let_in" {
+	ada.get(readmit).is(200, "").says("nightly")
+	ada.post(readmit).is(303, "/projects/demo")
+	h.must(h.verifies(text, "demo"))
+	if e := h.last(); e.Kind != "project.tokens_readmitted" {
 		t.Errorf("row %+v", e)
 	}
 	if mails := h.about("bob@example.org", "Your tokens can upload to demo again"); len(mails) != 1 {
 		t.Errorf("mails %q", mails)
 	}
-	for _, path := range []string{shut, letIn} {
+	for _, path := range []string{exclude, readmit} {
 		ada.get(strings.Replace(path, bob.id, noToken, 1)).is(404, "")
 		ada.post(strings.Replace(path, bob.id, noToken, 1)).is(404, "")
 	}

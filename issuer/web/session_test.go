@@ -281,16 +281,16 @@ func TestAnEndedSessionStaysEnded(t *testing.T) {
 		}
 	})
 	ada := h.founder("ada")
-	twin := h.visitor("ada")
-	twin.with(authn.SessionCookie, ada.session())
+	second := h.visitor("ada")
+	second.with(authn.SessionCookie, ada.session())
 	slow = true
 	done := make(chan page)
-	go func() { done <- twin.post("/new-project", "name", "demo") }() // keeps a notice in the session
+	go func() { done <- second.post("/new-project", "name", "demo") }() // keeps a notice in the session
 	<-reached
 	ada.post("/logout").is(303, "/")
 	close(hold)
 	(<-done).is(303, "/projects/demo")
-	if twin.holds() || ada.holds() {
+	if second.holds() || ada.holds() {
 		t.Error("the session came back")
 	}
 }
@@ -308,8 +308,8 @@ func TestASessionThatIsNotKept(t *testing.T) {
 		nth  int // Update that fails
 	}{
 		{"sign in", func() page { return h.visitor("ada").post("/login", "login", "ada", "password", password) }, 3},
-		{"sign out", func() page { return h.visitor("ada").twinOf(ada).post("/logout") }, 1},
-		{"notice", func() page { return h.visitor("ada").twinOf(ada).post("/new-project", "name", "demo") }, 2},
+		{"sign out", func() page { return h.visitor("ada").sharingSessionOf(ada).post("/logout") }, 1},
+		{"notice", func() page { return h.visitor("ada").sharingSessionOf(ada).post("/new-project", "name", "demo") }, 2},
 		{"codes", func() page { return bob.post("/account/totp", "code", bob.code()) }, 2},
 		{"page with a notice", func() page { return ada.get("/projects/told") }, 1},
 	} {
@@ -338,8 +338,8 @@ func TestASessionThatIsNotKept(t *testing.T) {
 	}
 }
 
-// twinOf has the session of another browser.
-func (p *person) twinOf(q *person) *person {
+// sharingSessionOf has the session of another browser.
+func (p *person) sharingSessionOf(q *person) *person {
 	p.with(authn.SessionCookie, q.session())
 	return p
 }

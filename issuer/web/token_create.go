@@ -38,12 +38,12 @@ func (s *tokenServer) drawNew(v *visit, status int, page ui.TokenNewPage, chosen
 		page.Label, page.Scope, page.Register, page.Life, page.Expires = f.Get("label"), f.Get("scope"), f.Get("register"), f.Get("life"), f.Get("expires")
 		page.Limits = typedLimits(f)
 	}
-	page.MaxDays, page.Once = int(s.maxTokenLife/(24*time.Hour)), idempotencyKey(v)
+	page.MaxDays, page.IdempotencyKey = int(s.maxTokenLife/(24*time.Hour)), idempotencyKey(v)
 	return v.render(status, page)
 }
 
 // idempotencyKey returns the key of the form that was sent, or a new one.
-func idempotencyKey(v *visit) string { return cmp.Or(v.form.Get("once"), rand.Text()) }
+func idempotencyKey(v *visit) string { return cmp.Or(v.form.Get("idempotency_key"), rand.Text()) }
 
 // mintToken creates a token and shows its text, in this answer only, or only describes what the token would
 // do.
@@ -68,7 +68,7 @@ func (s *tokenServer) mintToken(v *visit) error {
 // mintRequest reads the form. date is false if the date is invalid.
 func mintRequest(f url.Values) (req tokens.MintRequest, date bool) {
 	req = tokens.MintRequest{
-		Label: f.Get("label"), Scope: tokens.Scope(f.Get("scope")), Life: tokens.Life(f.Get("life")), Limits: readLimits(f), IdempotencyKey: f.Get("once"),
+		Label: f.Get("label"), Scope: tokens.Scope(f.Get("scope")), Life: tokens.Life(f.Get("life")), Limits: readLimits(f), IdempotencyKey: f.Get("idempotency_key"),
 	}
 	if req.Scope == tokens.ScopeChosen {
 		req.Projects, req.Register = f["projects"], f.Get("register")

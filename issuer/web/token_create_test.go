@@ -46,15 +46,15 @@ func TestRevocationIsToldOnce(t *testing.T) {
 func TestAFormMintsOnce(t *testing.T) {
 	h := newHouse(t)
 	ada := h.founder("ada")
-	once := ada.get("/tokens/new").is(200, "").value("once")
-	if len(once) < 16 || once == ada.get("/tokens/new").value("once") {
-		t.Fatalf("the form is marked %q", once)
+	key := ada.get("/tokens/new").is(200, "").value("idempotency_key")
+	if len(key) < 16 || key == ada.get("/tokens/new").value("idempotency_key") {
+		t.Fatalf("the form is marked %q", key)
 	}
-	choice := []string{"once", once, "label", "ci", "scope", "all", "life", "30"}
-	if got := ada.post("/tokens/new", append(choice, "draft", "yes")...).is(200, "").value("once"); got != once {
+	choice := []string{"idempotency_key", key, "label", "ci", "scope", "all", "life", "30"}
+	if got := ada.post("/tokens/new", append(choice, "draft", "yes")...).is(200, "").value("idempotency_key"); got != key {
 		t.Errorf("asking changes the mark to %q", got)
 	}
-	if got := ada.post("/tokens/new", "once", once, "label", "ci").is(422, "").value("once"); got != once {
+	if got := ada.post("/tokens/new", "idempotency_key", key, "label", "ci").is(422, "").value("idempotency_key"); got != key {
 		t.Errorf("a mistake changes the mark to %q", got)
 	}
 	first := ada.post("/tokens/new", choice...).is(200, "").element(`id="token"`)
@@ -71,8 +71,8 @@ func TestAFormMintsOnce(t *testing.T) {
 		t.Errorf("sending it again changed %q", d)
 	}
 	id := again.header.Get("Location")
-	once = ada.get(id+"/regenerate").is(200, "").value("once")
-	choice = []string{"once", once, "life", "30", "overlap", "0"}
+	key = ada.get(id+"/regenerate").is(200, "").value("idempotency_key")
+	choice = []string{"idempotency_key", key, "life", "30", "overlap", "0"}
 	ada.post(id+"/regenerate", choice...).is(200, "")
 	if got := ada.post(id+"/regenerate", choice...); got.status != 303 || got.header.Get("Location") == id {
 		t.Errorf("replaced twice: %d to %s", got.status, got.header.Get("Location"))

@@ -15,7 +15,7 @@ func (s *tokenServer) replacePage(v *visit, status int, l ui.Layout) error {
 	}
 	return v.render(status, ui.TokenRegeneratePage{
 		Layout: l, Token: tokenRow(t), Life: v.form.Get("life"), Expires: v.form.Get("expires"), Overlap: v.form.Get("overlap"),
-		MaxDays: int(s.maxTokenLife / (24 * time.Hour)), Once: idempotencyKey(v),
+		MaxDays: int(s.maxTokenLife / (24 * time.Hour)), IdempotencyKey: idempotencyKey(v),
 	})
 }
 
@@ -26,7 +26,7 @@ func (s *tokenServer) replaceToken(v *visit) error {
 		return err
 	}
 	ctx, f := v.Request().Context(), v.form
-	req := tokens.RegenerateRequest{Life: tokens.Life(f.Get("life")), Overlap: -1, IdempotencyKey: f.Get("once")} // an Overlap of -1 is refused: it has to be chosen
+	req := tokens.RegenerateRequest{Life: tokens.Life(f.Get("life")), Overlap: -1, IdempotencyKey: f.Get("idempotency_key")} // an Overlap of -1 is refused: it has to be chosen
 	if hours, err := strconv.Atoi(f.Get("overlap")); err == nil && hours >= 0 && hours <= int(tokens.MaxOverlap/time.Hour) {
 		req.Overlap = time.Duration(hours) * time.Hour
 	}

@@ -60,8 +60,8 @@ func TestDiskFull(t *testing.T) {
 		if !strings.HasPrefix(status, "503 The file could not be stored right now.") || strings.Contains(status+body, "secret") {
 			t.Errorf("%s: %s", at, status)
 		}
-		if len(x.Kept())+len(x.Staged())+len(x.Uploads) != 0 || (at != "short" && !strings.Contains(x.Log.String(), "no space left")) {
-			t.Errorf("%s: %v, %v, %s", at, x.Kept(), x.Staged(), x.Log)
+		if len(x.Stored())+len(x.Staged())+len(x.Uploads) != 0 || (at != "short" && !strings.Contains(x.Log.String(), "no space left")) {
+			t.Errorf("%s: %v, %v, %s", at, x.Stored(), x.Staged(), x.Log)
 		}
 	}
 }
@@ -121,8 +121,8 @@ func TestBackendRefuses(t *testing.T) {
 			if known.Project != "demo" || known.Version != "1.0" || known.Filename != "demo-1.0.tar.gz" || known.Filetype != "sdist" || known.Size != 0 || known.SHA256 != "" {
 				t.Errorf("Reserve was told %+v", known)
 			}
-			if len(x.Kept())+len(x.Staged())+len(x.Uploads) != 0 || !strings.Contains(x.Log.String(), "no space left") {
-				t.Errorf("%v, %v, %s", x.Kept(), x.Staged(), x.Log)
+			if len(x.Stored())+len(x.Staged())+len(x.Uploads) != 0 || !strings.Contains(x.Log.String(), "no space left") {
+				t.Errorf("%v, %v, %s", x.Stored(), x.Staged(), x.Log)
 			}
 		}
 	}

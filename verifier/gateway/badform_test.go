@@ -116,8 +116,8 @@ func TestBadForms(t *testing.T) {
 			}
 		})
 	}
-	if len(x.Kept())+len(x.Staged())+len(x.Uploads) != 0 {
-		t.Errorf("refused, and yet: %v, %v, %v", x.Kept(), x.Staged(), x.Uploads)
+	if len(x.Stored())+len(x.Staged())+len(x.Uploads) != 0 {
+		t.Errorf("refused, and yet: %v, %v, %v", x.Stored(), x.Staged(), x.Uploads)
 	}
 }
 
@@ -145,8 +145,8 @@ func TestFileNamesThatAreNone(t *testing.T) {
 			}
 		}
 	}
-	if len(x.Kept())+len(x.Staged()) != 0 {
-		t.Errorf("%v, %v", x.Kept(), x.Staged())
+	if len(x.Stored())+len(x.Staged()) != 0 {
+		t.Errorf("%v, %v", x.Stored(), x.Staged())
 	}
 }
 
@@ -189,8 +189,8 @@ func TestBadBodies(t *testing.T) {
 			}
 		})
 	}
-	if len(x.Kept())+len(x.Staged()) != 0 {
-		t.Errorf("%v, %v", x.Kept(), x.Staged())
+	if len(x.Stored())+len(x.Staged()) != 0 {
+		t.Errorf("%v, %v", x.Stored(), x.Staged())
 	}
 }
 
@@ -229,8 +229,8 @@ func TestConnectionLost(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, line, err)
 		}
 	}
-	if len(x.Kept())+len(x.Staged()) != 0 {
-		t.Errorf("%v, %v", x.Kept(), x.Staged())
+	if len(x.Stored())+len(x.Staged()) != 0 {
+		t.Errorf("%v, %v", x.Stored(), x.Staged())
 	}
 }
 

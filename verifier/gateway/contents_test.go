@@ -38,8 +38,8 @@ func TestContents(t *testing.T) {
 			}
 		}
 	}
-	if len(x.Kept())+len(x.Staged())+len(x.Uploads) != 0 {
-		t.Errorf("refused, and yet: %v, %v, %v", x.Kept(), x.Staged(), x.Uploads)
+	if len(x.Stored())+len(x.Staged())+len(x.Uploads) != 0 {
+		t.Errorf("refused, and yet: %v, %v, %v", x.Stored(), x.Staged(), x.Uploads)
 	}
 	if status, body := x.Post(x.Text, upload("demo", "1.0", whl, wheel("Demo", "1.0.0"))); status != "200 OK" {
 		t.Error(status, body)

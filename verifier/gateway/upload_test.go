@@ -208,8 +208,8 @@ func TestDenials(t *testing.T) {
 			}
 		})
 	}
-	if len(x.Kept())+len(x.Staged())+len(x.Uploads) != 0 {
-		t.Errorf("refused, and yet: %v, %v, %v", x.Kept(), x.Staged(), x.Uploads)
+	if len(x.Stored())+len(x.Staged())+len(x.Uploads) != 0 {
+		t.Errorf("refused, and yet: %v, %v, %v", x.Stored(), x.Staged(), x.Uploads)
 	}
 	for _, secret := range []string{x.Text, "correct horse", stranger} {
 		if strings.Contains(x.Log.String(), secret) {
@@ -377,7 +377,7 @@ func (m misled) Verify(ctx context.Context, text string, req caveats.Request) (v
 
 func TestGrantDecidesTheProject(t *testing.T) {
 	x := newIndex(t, func(c *gateway.Config) { c.Verifier = misled{c.Verifier} })
-	if status, _ := x.Post(x.Text, demo()); !strings.HasPrefix(status, "503 ") || len(x.Kept()) != 0 {
-		t.Error(status, x.Kept())
+	if status, _ := x.Post(x.Text, demo()); !strings.HasPrefix(status, "503 ") || len(x.Stored()) != 0 {
+		t.Error(status, x.Stored())
 	}
 }

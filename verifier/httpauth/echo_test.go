@@ -32,7 +32,7 @@ func TestEcho(t *testing.T) {
 		}
 		return c.String(http.StatusOK, g.UserName+" "+g.Project)
 	}
-	serve := func(s shelf) *httptest.Server {
+	serve := func(s oneTokenStore) *httptest.Server {
 		v := verifier.New(s)
 		e := echo.New()
 		e.Logger.SetOutput(io.Discard)

@@ -15,14 +15,14 @@ import (
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
-// shelf is a verifier.Store of one token for one project.
-type shelf struct {
+// oneTokenStore is a verifier.Store of one token for one project.
+type oneTokenStore struct {
 	id  string
 	rec verifier.Record
 	err error
 }
 
-func (s shelf) Lookup(_ context.Context, id, project string) (verifier.Record, error) {
+func (s oneTokenStore) Lookup(_ context.Context, id, project string) (verifier.Record, error) {
 	if s.err != nil {
 		return verifier.Record{}, s.err
 	}
@@ -36,7 +36,7 @@ func (s shelf) Lookup(_ context.Context, id, project string) (verifier.Record, e
 	return rec, nil
 }
 
-func mint(t *testing.T) (shelf, string) {
+func mint(t *testing.T) (oneTokenStore, string) {
 	t.Helper()
 	const id, location, user = "01900000-0000-7000-8000-000000000001", "packages.example.org", "00000000-0000-4000-8000-0000000000aa"
 	cs := [][]byte{caveats.User(user).Append(nil), caveats.ProjectNames{"demo"}.Append(nil)}
@@ -48,7 +48,7 @@ func mint(t *testing.T) (shelf, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return shelf{id: id, rec: verifier.Record{Location: location, UserID: user, UserName: "alice", Caveats: cs, Signature: minted.Signature}}, text
+	return oneTokenStore{id: id, rec: verifier.Record{Location: location, UserID: user, UserName: "alice", Caveats: cs, Signature: minted.Signature}}, text
 }
 
 func TestMiddleware(t *testing.T) {
@@ -61,7 +61,7 @@ func TestMiddleware(t *testing.T) {
 	broken.err = errors.New("the disk is gone")
 	for _, c := range []struct {
 		name, auth, project, version string
-		store                        shelf
+		store                        oneTokenStore
 		status                       string
 	}{
 		{"good", basic("__token__", text), "demo", "2.0", store, "200 OK"},

@@ -45,8 +45,8 @@ func TestMain(m *testing.M) {
 
 type job struct{ URL, Secret, Path string }
 
-// told is what a verifier in another process answers to a token.
-type told struct {
+// answered is what a verifier in another process answers to a token.
+type answered struct {
 	Answer   string
 	Revision uint64
 	Err      string // of the follower
@@ -78,7 +78,7 @@ func follow(text string, stdin io.Reader, stdout io.Writer) error {
 				return err
 			}
 		}
-		out := told{Answer: "allow"}
+		out := answered{Answer: "allow"}
 		_, err := check.Verify(context.Background(), in.Text(), verifier.Request{Action: caveats.ActionUpload, Project: "demo"})
 		var denial *verifier.Denial
 		if errors.As(err, &denial) {
@@ -147,7 +147,7 @@ func (p *other) kill() {
 	_ = p.cmd.Wait()
 }
 
-func (p *other) ask(text string) (out told) {
+func (p *other) ask(text string) (out answered) {
 	p.Helper()
 	if _, err := fmt.Fprintln(p.in, text); err != nil {
 		p.Fatal(err)
@@ -224,7 +224,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	p.ask("full")
 	var last tokens.Minted
-	got := told{}
+	got := answered{}
 	for n := 0; got.Err == "" && n < 2000; n++ {
 		last = o.mint(fmt.Sprint("ci ", n))
 		if n%100 == 99 {

@@ -94,9 +94,9 @@ func NewRemote(cfg RemoteConfig) (*Remote, error) {
 			return nil, fmt.Errorf("replication: %s contains no PEM certificate", cfg.CAFile)
 		}
 	}
-	once := transport.Clone()
-	once.DisableKeepAlives = true
-	r := &Remote{base: base, secret: cfg.SecretFile, access: private.Of(cfg.GroupAccess), streams: client(once), reports: client(transport)}
+	reporting := transport.Clone()
+	reporting.DisableKeepAlives = true
+	r := &Remote{base: base, secret: cfg.SecretFile, access: private.Of(cfg.GroupAccess), streams: client(reporting), reports: client(transport)}
 	_, err = r.readSecret()
 	return r, err
 }

@@ -128,13 +128,13 @@ type Follower struct {
 	heard atomic.Pointer[moment] // when the store was last known to be current; nil: not in this process
 	wake  chan struct{}          // tells runReporter that it has something to report; holds one
 
-	mu        sync.Mutex    // guards what follows
-	err       error         // of the last attempt
-	applied   chan struct{} // closed and replaced after each commit
-	reporting bool          // runReporter runs, so asking makes sense
-	pending   *answer       // to the next question; nil while nobody waits for one
-	proof     *proof        // waits for the store to reach its head
-	line      line
+	mu         sync.Mutex    // guards what follows
+	err        error         // of the last attempt
+	applied    chan struct{} // closed and replaced after each commit
+	reporting  bool          // runReporter runs, so asking makes sense
+	pending    *answer       // to the next question; nil while nobody waits for one
+	proof      *proof        // waits for the store to reach its head
+	connection connection
 }
 
 // New makes a Follower; Run sets it to work.

@@ -12,8 +12,8 @@ import (
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
 
-// line is the connection to a Remote.
-type line struct {
+// connection is the state of the connection to a Remote.
+type connection struct {
 	since time.Time         // when it was made; zero: not connected
 	head  rootkeys.Position // the last that the issuer reported
 	skew  time.Duration     // by how much the issuer's clock is ahead
@@ -251,7 +251,7 @@ func (f *Follower) report(ctx context.Context) (rootkeys.Position, error) {
 func (f *Follower) connected(ctx context.Context, first feed.Frame) {
 	f.mu.Lock()
 	f.err, f.reporting = nil, true
-	f.line.since = f.now().wall
+	f.connection.since = f.now().wall
 	f.mu.Unlock()
 	f.noteHead(*first.Position)
 	f.noteTime(first)
@@ -261,18 +261,18 @@ func (f *Follower) connected(ctx context.Context, first feed.Frame) {
 func (f *Follower) disconnected() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.line.since = time.Time{}
+	f.connection.since = time.Time{}
 }
 
 func (f *Follower) noteHead(p rootkeys.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.line.head = p
+	f.connection.head = p
 }
 
 func (f *Follower) noteTime(frame feed.Frame) {
 	skew := frame.Time.Sub(f.now().wall)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.line.skew = skew
+	f.connection.skew = skew
 }

@@ -62,8 +62,8 @@ func (f *Follower) Status() Status {
 	s.Uses, s.Dropped = f.uses.count()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s.Head, s.Lag = behind(s.Position, f.line.head)
-	s.Connected, s.Ahead, s.Err = f.line.since, f.line.skew, f.err
+	s.Head, s.Lag = behind(s.Position, f.connection.head)
+	s.Connected, s.Ahead, s.Err = f.connection.since, f.connection.skew, f.err
 	switch {
 	case unreadable != nil:
 		s.Err = unreadable

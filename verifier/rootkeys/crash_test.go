@@ -113,7 +113,7 @@ func afterCrash(t *testing.T, file []byte, was, is *model) string {
 	if s.Position().Revision == 2 {
 		m, name = is, "after"
 	}
-	if _, refused := tell(t, s, m); refused != 0 {
+	if _, refused := checkAnswers(t, s, m); refused != 0 {
 		t.Fatalf("%d lookups of the store of %s are refused", refused, name)
 	}
 	next := s.Position().Revision + 1

@@ -87,9 +87,9 @@ func putValue(tx *bbolt.Tx, name string, value []byte) error {
 	return tx.Bucket(bucket).Put(key, value)
 }
 
-// tell compares what a store says with a model: each answer is that one or an error that
+// checkAnswers compares what a store says with a model: each answer is that one or an error that
 // says that the store is damaged. It counts both.
-func tell(t *testing.T, s *Store, m *model) (right, refused int) {
+func checkAnswers(t *testing.T, s *Store, m *model) (right, refused int) {
 	t.Helper()
 	for n := range 64 {
 		for _, name := range []string{"demo", "other", ""} {
@@ -139,7 +139,7 @@ func TestOlderValuesDoNotOpen(t *testing.T) {
 				refusals++
 				continue
 			}
-			_, refused := tell(t, s, x.is)
+			_, refused := checkAnswers(t, s, x.is)
 			if refused == 0 { // the lookups need none of what went back; who reads all finds it
 				checkDamaged(t, s.CopyTo(context.Background(), bent+".copy", nil))
 			}
@@ -170,14 +170,14 @@ func TestOlderFileUnderARunningStore(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			x := turnedStore(t)
 			s := open(t, x.now)
-			if _, refused := tell(t, s, x.is); refused != 0 {
+			if _, refused := checkAnswers(t, s, x.is); refused != 0 {
 				t.Fatalf("%d refused before anything happened", refused)
 			}
 			if err := put(x.now, read(t, x.old)); err != nil {
 				t.Fatal(err)
 			}
 			for deadline := time.Now().Add(time.Minute); ; {
-				right, _ := tell(t, s, x.is)
+				right, _ := checkAnswers(t, s, x.is)
 				if right == 0 {
 					break
 				}

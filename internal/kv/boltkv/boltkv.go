@@ -142,7 +142,7 @@ func (s *Store) prepare() error {
 			if err := checkSize(t, s.path); err != nil {
 				return err
 			}
-			s.reach(uint64(t.ID()))
+			s.advance(uint64(t.ID()))
 			if first, _ := t.Cursor().First(); first == nil {
 				isNew = true
 				return nil
@@ -156,7 +156,7 @@ func (s *Store) prepare() error {
 	if err := guard(s.path, func() error {
 		return s.db.Update(func(t *bbolt.Tx) error {
 			id := t.ID()
-			t.OnCommit(func() { s.reach(uint64(id)) })
+			t.OnCommit(func() { s.advance(uint64(id)) })
 			return writeLayout(t)
 		})
 	}); err != nil {

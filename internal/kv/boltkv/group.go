@@ -165,7 +165,7 @@ func (s *Store) commit(t *bbolt.Tx) error {
 		return fmt.Errorf("%w: %w", kv.ErrUnknown, err)
 	}
 	if err == nil {
-		s.reach(uint64(id))
+		s.advance(uint64(id))
 		return nil
 	}
 	if s.at() < id {

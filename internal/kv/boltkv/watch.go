@@ -29,8 +29,8 @@ func (s *Store) Watch(ctx context.Context, after uint64) (uint64, error) {
 	}
 }
 
-// reach tells the watchers which version the store has.
-func (s *Store) reach(version uint64) {
+// advance tells the watchers which version the store has.
+func (s *Store) advance(version uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if version <= s.version {

@@ -34,9 +34,9 @@ func (s *Store) commit(g *group) (outcome, error) {
 		if len(answers[0].rows) == 0 {
 			return conflict, nil
 		}
-		s.reach(readInt8(answers[0].rows[0][0]))
+		s.advance(readInt8(answers[0].rows[0][0]))
 		s.wake()
-		return kept, nil
+		return committed, nil
 	case err == nil && refusedWhole(answers) && s.conn.warned == "":
 		s.drop()
 		return failed, firstError(answers)
@@ -90,7 +90,7 @@ func (s *Store) resolve(cause error) (outcome, error) {
 		s.conn = c
 		s.wake()
 		if was {
-			return kept, nil
+			return committed, nil
 		}
 		return failed, cause
 	}
@@ -112,7 +112,7 @@ func (s *Store) fenced(c *conn) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s.reach(readInt8(answers[0].rows[0][0]))
+	s.advance(readInt8(answers[0].rows[0][0]))
 	rows := answers[1].rows
 	return len(rows) == 1 && readInt8(rows[0][0]) == uint64(s.attempts), nil
 }

@@ -47,15 +47,15 @@ func TestTruthOfUnknown(t *testing.T) {
 	for _, c := range []struct {
 		where     cut
 		away      bool
-		kept      string // after the first Update
+		committed string // after the first Update
 		wantError error
 	}{
-		{where: never, kept: "1"},
-		{where: beforeCommit, kept: "1"}, // it ran again
-		{where: afterCommit, kept: "1"},  // it did not run again
-		{where: duringCommit, kept: "1"},
-		{where: beforeCommit, away: true, kept: "", wantError: kv.ErrUnknown},
-		{where: afterCommit, away: true, kept: "1", wantError: kv.ErrUnknown},
+		{where: never, committed: "1"},
+		{where: beforeCommit, committed: "1"}, // it ran again
+		{where: afterCommit, committed: "1"},  // it did not run again
+		{where: duringCommit, committed: "1"},
+		{where: beforeCommit, away: true, committed: "", wantError: kv.ErrUnknown},
+		{where: afterCommit, away: true, committed: "1", wantError: kv.ErrUnknown},
 	} {
 		for _, locked := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d away %v locked %v", c.where, c.away, locked), func(t *testing.T) {
@@ -82,15 +82,15 @@ func TestTruthOfUnknown(t *testing.T) {
 				if (hooks == 1) != (err == nil) {
 					t.Errorf("%v, and %d calls of what OnCommit was given", err, hooks)
 				}
-				if got := string(get(t, direct, "n")); got != c.kept {
-					t.Errorf("%q is kept, want %q", got, c.kept)
+				if got := string(get(t, direct, "n")); got != c.committed {
+					t.Errorf("%q is kept, want %q", got, c.committed)
 				}
 				p.away(false)
 				if err := s.Update(t.Context(), func(tx kv.Tx) error { return increase(tx, "n") }); err != nil {
 					t.Errorf("the next Update: %v", err)
 				}
 				want := "2"
-				if c.kept == "" {
+				if c.committed == "" {
 					want = "1"
 				}
 				if got := string(get(t, direct, "n")); got != want {

@@ -18,11 +18,11 @@ import (
 type outcome int
 
 const (
-	nothing  outcome = iota // nobody wrote
-	kept                    // what was written is durable
-	conflict                // another process committed in between; nothing was kept
-	failed                  // a fault came before the commit, or it is certain that nothing was kept
-	unknown                 // it is not known whether the writes were kept
+	nothing   outcome = iota // nobody wrote
+	committed                // what was written is durable
+	conflict                 // another process committed in between; nothing was kept
+	failed                   // a fault came before the commit, or it is certain that nothing was kept
+	unknown                  // it is not known whether the writes were kept
 )
 
 // Bounds of a group: whatever exceeds them goes to the next.
@@ -102,7 +102,7 @@ func (s *Store) update(ctx context.Context, fn func(kv.Tx) error) ([]func(), err
 // result returns what an Update returns, or again if the function has to run once more.
 func (g *group) result(r ran) (hooks []func(), err error, again bool) {
 	switch {
-	case g.outcome == kept, g.outcome == nothing && r.first:
+	case g.outcome == committed, g.outcome == nothing && r.first:
 		return r.hooks, r.err, false
 	case g.outcome == unknown && r.wrote:
 		return nil, g.err, false

@@ -127,7 +127,7 @@ func (m *moment) check(a answer) error {
 		return m.s.refuse(fmt.Errorf("pgkv: %w (version %d, and it was %d)", kv.ErrRewound, version, m.atLeast))
 	}
 	m.version, m.stamp = version, stamp
-	m.s.reach(version)
+	m.s.advance(version)
 	return nil
 }
 

@@ -178,7 +178,7 @@ func (s *Store) readStamp() error {
 		return fmt.Errorf("pgkv: the store has layout %d and this rind knows layouts up to %d: run the newer rind that wrote it", stamp.Layout, kv.Layout)
 	}
 	s.stamp.Store(&stamp)
-	s.reach(version)
+	s.advance(version)
 	return nil
 }
 

@@ -102,7 +102,7 @@ func TestStandbyTakesOver(t *testing.T) {
 			}
 		})
 	}
-	reach := func(n int) {
+	advance := func(n int) {
 		t.Helper()
 		for deadline := time.Now().Add(90 * time.Second); total() < n; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
@@ -110,14 +110,14 @@ func TestStandbyTakesOver(t *testing.T) {
 			}
 		}
 	}
-	reach(500)
+	advance(500)
 	primary.Kill()
 	if err := standby.Promote(); err != nil {
 		t.Fatal(err)
 	}
 	before := total()
 	lead(standby)
-	reach(before + 500)
+	advance(before + 500)
 	close(stop)
 	wg.Wait()
 	found := map[string]bool{}

@@ -16,8 +16,8 @@ type changes struct {
 	moved chan struct{} // closed at the next rise
 }
 
-// reach notes a version that the store has or had.
-func (s *Store) reach(version uint64) {
+// advance notes a version that the store has or had.
+func (s *Store) advance(version uint64) {
 	s.changed.mu.Lock()
 	defer s.changed.mu.Unlock()
 	if version <= s.seen.Load() {
@@ -186,7 +186,7 @@ func (s *Store) Restamp(ctx context.Context, to kv.Stamp) error {
 		return s.refuse(fmt.Errorf("pgkv: %w", kv.ErrSuperseded))
 	}
 	s.stamp.Store(&to)
-	s.reach(readInt8(answers[0].rows[0][0]))
+	s.advance(readInt8(answers[0].rows[0][0]))
 	s.wake()
 	return nil
 }

@@ -39,10 +39,10 @@ func administration() []Page {
 				ui.Problem{Field: "until", Code: "banner_past"}, ui.Problem{Field: "reason", Code: "text_too_long", Args: ui.Args{"max": 200}})}},
 		{"announced", ui.LoginPage{Layout: said}},
 	}
-	return append(out, surveys()...)
+	return append(out, administrationOfProjects()...)
 }
 
-func surveys() []Page {
+func administrationOfProjects() []Page {
 	rows := []ui.AdminProjectRow{
 		{Name: "analytical-engine-with-a-rather-long-name", Owners: []string{"ada", "charles-with-a-long-username"}, Members: 12, CreatedAt: ago(400 * day)},
 		{Name: "demo", Owners: []string{"grace"}, Members: 1, Archived: true, CreatedAt: ago(60 * day)},

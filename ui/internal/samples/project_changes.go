@@ -61,10 +61,10 @@ func projectChanges() []Page {
 		{"project-delete", ui.ProjectDeletePage{Layout: member(), Project: name, Members: members, Tokens: used, More: 1, Invitations: 2, ReservedDays: 30}},
 		{"project-delete-problems", ui.ProjectDeletePage{Project: name, Confirm: "demo", Members: members[:1], ReservedDays: 30, Layout: wrong(member(),
 			ui.Problem{Field: "confirm", Code: "project_name_mismatch", Args: ui.Args{"name": name}})}},
-		{"held-names", ui.ReservedNamesPage{Layout: member(), Names: []ui.ReservedNameRow{
+		{"reserved-names", ui.ReservedNamesPage{Layout: member(), Names: []ui.ReservedNameRow{
 			{Name: "demo-tools", DeletedBy: "ada", DeletedAt: ago(2 * day), Until: in(28 * day)},
 			{Name: "analytical-engine-with-a-rather-long-name", DeletedBy: "charles-with-a-long-username", DeletedAt: ago(29 * day), Until: in(day)},
 		}}},
-		{"held-names-empty", ui.ReservedNamesPage{Layout: member()}},
+		{"reserved-names-empty", ui.ReservedNamesPage{Layout: member()}},
 	}
 }

@@ -34,14 +34,14 @@ func projects() []Page {
 	onlooker := maintainer
 	onlooker.Role = ""
 	return []Page{
-		{"project-tokens", ui.ProjectTokensPage{Layout: done(member(), "tokens_shut_out"), Tokens: page.Tokens}},
-		{"project-tokens-of-one", ui.ProjectTokensPage{Layout: done(member(), "tokens_let_in"), Tokens: ui.ProjectTokens{
+		{"project-tokens", ui.ProjectTokensPage{Layout: done(member(), "tokens_excluded"), Tokens: page.Tokens}},
+		{"project-tokens-of-one", ui.ProjectTokensPage{Layout: done(member(), "tokens_readmitted"), Tokens: ui.ProjectTokens{
 			Project: "demo-plugins", All: true, Owner: true, Rows: projectTokens()[1:3], Member: "grace", ID: "u2", Next: "0193"}}},
 		{"project-tokens-end", ui.ProjectTokensPage{Layout: member(), Tokens: ui.ProjectTokens{Project: "demo-plugins", All: true, Owner: true, Later: true}}},
 		{"project-tokens-yours", ui.ProjectTokensPage{Layout: member(), Tokens: ui.ProjectTokens{Project: "demo-plugins"}}},
-		{"member-shut", ui.MemberExclusionPage{Layout: member(), Project: "demo-plugins", Member: members[1], Tokens: projectTokens()[:2], More: true}},
-		{"member-shut-none", ui.MemberExclusionPage{Layout: member(), Project: "demo-plugins", Member: members[1]}},
-		{"member-let-in", ui.MemberExclusionPage{Layout: member(), Project: "demo-plugins", Member: members[1], Readmit: true, Tokens: projectTokens()[:2]}},
+		{"member-exclusion", ui.MemberExclusionPage{Layout: member(), Project: "demo-plugins", Member: members[1], Tokens: projectTokens()[:2], More: true}},
+		{"member-exclusion-none", ui.MemberExclusionPage{Layout: member(), Project: "demo-plugins", Member: members[1]}},
+		{"member-readmission", ui.MemberExclusionPage{Layout: member(), Project: "demo-plugins", Member: members[1], Readmit: true, Tokens: projectTokens()[:2]}},
 		{"projects", ui.ProjectsPage{Layout: done(member(), "project_left"), Projects: []ui.ProjectRow{
 			{Name: "demo", Role: ui.RoleOwner, Members: 1, CreatedAt: ago(day)},
 			{Name: "demo-plugins", Role: ui.RoleOwner, Members: 3, CreatedAt: ago(400 * day)},

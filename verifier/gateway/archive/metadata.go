@@ -14,9 +14,9 @@ var formats = map[string]bool{
 	"1.0": true, "1.1": true, "1.2": true, "2.0": true, "2.1": true, "2.2": true, "2.3": true, "2.4": true, "2.5": true,
 }
 
-// once has the fields that decide what is installed, and where. If one is repeated, some programs take the
+// singleFields has the fields that decide what is installed, and where. If one is repeated, some programs take the
 // first and others the last.
-var once = []string{"Metadata-Version", "Name", "Version", "Requires-Python"}
+var singleFields = []string{"Metadata-Version", "Name", "Version", "Requires-Python"}
 
 // checkMetadata reads core metadata of size bytes, and compares its name and version with want. what names
 // the file in sentences.
@@ -25,7 +25,7 @@ func checkMetadata(r io.Reader, size int64, what string, want Want) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range once[:3] {
+	for _, name := range singleFields[:3] {
 		if _, ok := fields[strings.ToLower(name)]; !ok {
 			return fault("%s has no field '%s'", what, name)
 		}
@@ -43,7 +43,7 @@ func checkMetadata(r io.Reader, size int64, what string, want Want) error {
 }
 
 // readFields reads the fields at the beginning of a file in the format of mail headers. It returns
-// their names in lower case. The fields in once may occur only once, on one line.
+// their names in lower case. The fields in singleFields may occur only once, on one line.
 //
 // It refuses a line that is neither a field nor the continuation of one: mail parsers take it for the end of
 // the fields, and other parsers skip it.
@@ -64,7 +64,7 @@ func readFields(r io.Reader, size int64, what string) (map[string]string, error)
 			return nil, err
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if last == "" || isOnce(last) {
+			if last == "" || isSingle(last) {
 				return nil, fault("%s continues a field over lines that has one: '%s'", what, clip(last))
 			}
 			continue
@@ -74,10 +74,10 @@ func readFields(r io.Reader, size int64, what string) (map[string]string, error)
 			return nil, fault("%s has a line that is no field: '%s'; lines that continue a field begin with a space", what, clip(line))
 		}
 		last = strings.ToLower(name)
-		if _, again := fields[last]; again && isOnce(last) {
+		if _, again := fields[last]; again && isSingle(last) {
 			return nil, fault("%s has the field '%s' twice", what, clip(name))
 		}
-		if isOnce(last) || fields[last] == "" {
+		if isSingle(last) || fields[last] == "" {
 			fields[last] = strings.TrimSpace(value)
 		}
 		if len(fields) > maxFields {
@@ -89,8 +89,8 @@ func readFields(r io.Reader, size int64, what string) (map[string]string, error)
 
 const maxFields = 200
 
-func isOnce(name string) bool {
-	for _, o := range once {
+func isSingle(name string) bool {
+	for _, o := range singleFields {
 		if strings.EqualFold(o, name) {
 			return true
 		}
@@ -113,7 +113,7 @@ func checkLine(line, what string) error {
 		if !ok {
 			return nil
 		}
-		if name := nameBehindBreak(before); isOnce(name) {
+		if name := nameBehindBreak(before); isSingle(name) {
 			return fault("%s has a field '%s' behind a character that some programs take for the end of a line", what, clip(name))
 		}
 		rest = after

@@ -79,11 +79,11 @@ func TestReadyAndRefusing(t *testing.T) {
 	up := gateway.Upload{Project: "demo", Version: "1.0", Filename: tarName}
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
-		held   bool
+		byFile bool
 		reason string
 		ready  bool
 	}{
-		"another upload of the file": {answer: http.NotFound, held: true, reason: "Another upload of the same file", ready: true},
+		"another upload of the file": {answer: http.NotFound, byFile: true, reason: "Another upload of the same file", ready: true},
 		"too many requests":          {answer: status(http.StatusTooManyRequests), reason: "could not be reached", ready: true},
 		"a page of junk": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", jsonType)
@@ -94,7 +94,7 @@ func TestReadyAndRefusing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			u := openAt(t, c.answer)
 			ctx := t.Context()
-			if c.held {
+			if c.byFile {
 				free, err := u.turn(ctx, up, time.Minute)
 				if err != nil {
 					t.Fatal(err)

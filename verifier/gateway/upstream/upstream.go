@@ -87,7 +87,7 @@ var _ gateway.FormReader = (*Upstream)(nil)
 
 // Open checks cfg and reads its files. It makes no connection: see [Upstream.Check].
 func Open(cfg Config) (*Upstream, error) {
-	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: locks{held: map[string]*lock{}}, asking: make(chan struct{}, 1)}
+	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: locks{byFile: map[string]*lock{}}, asking: make(chan struct{}, 1)}
 	if u.log == nil {
 		u.log = slog.New(slog.DiscardHandler)
 	}
@@ -219,8 +219,8 @@ func unavailable(retry time.Duration, err error) error {
 
 // locks lets one upload at a time work on a file: some indexes may accept both of two uploads at once.
 type locks struct {
-	mu   sync.Mutex
-	held map[string]*lock
+	mu     sync.Mutex
+	byFile map[string]*lock
 }
 
 type lock struct {
@@ -231,10 +231,10 @@ type lock struct {
 // take waits for its turn to use a name, until ctx ends.
 func (l *locks) take(ctx context.Context, name string) (free func(), err error) {
 	l.mu.Lock()
-	k := l.held[name]
+	k := l.byFile[name]
 	if k == nil {
 		k = &lock{turn: make(chan struct{}, 1)}
-		l.held[name] = k
+		l.byFile[name] = k
 	}
 	k.waiting++
 	l.mu.Unlock()
@@ -243,7 +243,7 @@ func (l *locks) take(ctx context.Context, name string) (free func(), err error) 
 		defer l.mu.Unlock()
 		k.waiting--
 		if k.waiting == 0 {
-			delete(l.held, name)
+			delete(l.byFile, name)
 		}
 	}
 	select {

@@ -257,8 +257,8 @@ func TestOneAtATime(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if kept != 1 || index.most != 1 || len(b.up.busy.held) != 0 {
-		t.Errorf("%d kept, %d at once at the index, %d locks left", kept, index.most, len(b.up.busy.held))
+	if kept != 1 || index.most != 1 || len(b.up.busy.byFile) != 0 {
+		t.Errorf("%d kept, %d at once at the index, %d locks left", kept, index.most, len(b.up.busy.byFile))
 	}
 }
 

@@ -170,8 +170,8 @@ func Start(t testing.TB, dir string, files gateway.Backend, edit func(*gateway.C
 	return x
 }
 
-// Kept are the packages in the folder, as project/file.
-func (x *Index) Kept() []string {
+// Stored are the packages in the folder, as project/file.
+func (x *Index) Stored() []string {
 	x.T.Helper()
 	found, err := filepath.Glob(filepath.Join(x.Dir, "[a-z0-9]*", "[A-Za-z0-9]*"))
 	if err != nil {
