@@ -322,7 +322,7 @@ func TestRevokeAll(t *testing.T) {
 		}
 	}
 	for want, w := range map[string]tokens.Selection{
-		"selection_required":           {},
+		"selection_required":       {},
 		"unused: unused_invalid":   {Unused: -1},
 		" unused: unused_invalid ": {Unused: tokens.MaxUnused + 1},
 	} {
