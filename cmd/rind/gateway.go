@@ -21,6 +21,7 @@ import (
 	"github.com/rind-dev/rind/internal/gatewayhttp"
 	"github.com/rind-dev/rind/internal/metrics"
 	"github.com/rind-dev/rind/internal/private"
+	"github.com/rind-dev/rind/internal/socket"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
 	"github.com/rind-dev/rind/verifier/gateway/upstream"
@@ -65,6 +66,7 @@ type gatewayInstance struct {
 	metrics  *metrics.Server
 	reloads  []func(context.Context) error // read secrets again
 	handler  http.Handler
+	local    http.Handler // of verify-socket
 }
 
 // Run serves until ctx ends, which is no error.
@@ -84,6 +86,13 @@ func (c gatewayCmd) Run(ctx context.Context, s streams) (err error) {
 	if err := g.openIndexes(ctx); err != nil {
 		return err
 	}
+	local, err := g.listenLocal()
+	if err != nil {
+		return err
+	}
+	if local != nil {
+		defer local.Close() // once more, where it was served
+	}
 	listener, cert, err := certificate.Listen(ctx, cfg.Listen, cfg.TLSCert, cfg.TLSKey, log)
 	if err != nil {
 		return err
@@ -92,7 +101,7 @@ func (c gatewayCmd) Run(ctx context.Context, s streams) (err error) {
 	if _, err := fmt.Fprintf(s.out, "rind gateway is running at %s\n", cfg.PublicURL); err != nil {
 		return err
 	}
-	return g.run(ctx, listener, cert, hangups)
+	return g.run(ctx, listener, local, cert, hangups)
 }
 
 // openKeys opens the root-key store, and makes what keeps it current.
@@ -155,11 +164,26 @@ func (g *gatewayInstance) openIndexes(ctx context.Context) error {
 		return err
 	}
 	g.reloads = append(g.reloads, secret.Reload)
-	g.handler = g.metrics.Requests(gatewayhttp.New(gatewayhttp.Config{
-		Indexes: served, PublicURL: cfg.PublicURL, ClientIP: clientIP, Ready: g.ready,
+	server := gatewayhttp.New(gatewayhttp.Config{
+		Indexes: served, PublicURL: cfg.PublicURL, ClientIP: clientIP, Ready: g.ready, Logger: g.log,
 		Verifier: check, Secret: secret, OnUse: func(grant verifier.Grant, from netip.Addr) { g.follower.Used(grant, from, time.Now()) },
-	}))
+	})
+	g.handler, g.local = g.metrics.Requests(server), g.metrics.Requests(server.Local())
 	return nil
+}
+
+// listenLocal makes the socket at which programs of this machine ask. It returns nil if none is configured.
+func (g *gatewayInstance) listenLocal() (net.Listener, error) {
+	if g.cfg.VerifySocket == "" {
+		return nil, nil
+	}
+	l, err := socket.Listen(g.cfg.VerifySocket, socket.Config{
+		Setting: "verify-socket", Unset: "leave it out", Access: private.Of(g.cfg.GroupAccess), Group: g.cfg.GroupAccess, Logger: g.log,
+	})
+	if err != nil {
+		return nil, err // not l: a nil *net.UnixListener is no nil net.Listener
+	}
+	return l, nil
 }
 
 // ready returns nil if tokens can be checked.
@@ -171,7 +195,8 @@ func (g *gatewayInstance) ready() error {
 }
 
 // run serves on l until ctx ends. Nothing runs any more when it returns.
-func (g *gatewayInstance) run(ctx context.Context, l net.Listener, cert *certificate.Files, hangups <-chan os.Signal) error {
+// local is the socket of verify-socket, or nil.
+func (g *gatewayInstance) run(ctx context.Context, l, local net.Listener, cert *certificate.Files, hangups <-chan os.Signal) error {
 	loadKey := func() ([]byte, error) { return groupAccess{g.cfg.GroupAccess}.loadKey(g.cfg.Key()) }
 	key, err := loadKey()
 	if err != nil {
@@ -202,6 +227,15 @@ func (g *gatewayInstance) run(ctx context.Context, l net.Listener, cert *certifi
 	err = serveMetrics(background, &running, g.cfg.MetricsListen, g.metrics, g.log)
 	if err != nil {
 		return err
+	}
+	var asking sync.WaitGroup
+	defer asking.Wait() // before the background work ends
+	if local != nil {
+		asking.Go(func() {
+			if err := deadline.Run(ctx, local, g.local, g.log); err != nil {
+				g.log.ErrorContext(background, "programs that ask at verify-socket are no longer answered", "error", err)
+			}
+		})
 	}
 	return deadline.Run(ctx, l, g.handler, g.log)
 }

@@ -19,9 +19,10 @@ type Gateway struct {
 	Issuer           string        // address of the issuer
 	SecretFile       string        // file with the secret that the issuer showed for this verifier
 	IssuerCAFile     string        // root certificates to trust for the issuer instead of the system's, PEM
-	VerifySecretFile string        // file with the secret of programs that may ask at /v1/verify; "" for none
+	VerifySecretFile string        // with the secret of programs that ask at /v1/verify; "": none may
+	VerifySocket     string        // Unix socket at which programs of this machine ask; "": none
 	MaxStaleness     time.Duration // how long it keeps deciding without hearing from the issuer
-	Indexes          []Index       // at least one, each at a different path
+	Indexes          []Index       // no two at one path; none only if other programs may ask
 }
 
 // Index is a package index that a gateway forwards uploads to.
@@ -49,6 +50,7 @@ var gatewayTexts = map[string]func(*Gateway) *string{
 	"secret-file":        func(g *Gateway) *string { return &g.SecretFile },
 	"issuer-ca-file":     func(g *Gateway) *string { return &g.IssuerCAFile },
 	"verify-secret-file": func(g *Gateway) *string { return &g.VerifySecretFile },
+	"verify-socket":      func(g *Gateway) *string { return &g.VerifySocket },
 }
 
 // indexTexts has the text settings of an index.
@@ -175,7 +177,7 @@ func (g *Gateway) setIndexes(file string, v any) (p Problems) {
 
 // resolve makes relative paths relative to the settings file's folder.
 func (g *Gateway) resolve(dir string) {
-	paths := []*string{&g.DataDir, &g.KeyFile, &g.TLSCert, &g.TLSKey, &g.SecretFile, &g.IssuerCAFile, &g.VerifySecretFile}
+	paths := []*string{&g.DataDir, &g.KeyFile, &g.TLSCert, &g.TLSKey, &g.SecretFile, &g.IssuerCAFile, &g.VerifySecretFile, &g.VerifySocket}
 	for n := range g.Indexes {
 		i := &g.Indexes[n]
 		paths = append(paths, &i.PasswordFile, &i.BearerFile, &i.CAFile)
@@ -199,8 +201,9 @@ func (g *Gateway) check() (p Problems) {
 			p = append(p, need.name+" is missing: set "+need.what)
 		}
 	}
-	if len(g.Indexes) == 0 {
-		p = append(p, "there is no index: add a line [[index]], and below it the upstream that uploads are passed on to")
+	if len(g.Indexes) == 0 && g.VerifySocket == "" && g.VerifySecretFile == "" {
+		p = append(p, "there is no index: add a line [[index]], and below it the upstream that uploads are passed on to; "+
+			"or set verify-socket or verify-secret-file, if only other programs ask")
 	}
 	p = append(p, g.checkTLS("everybody on the way could read the tokens; put the gateway behind TLS")...)
 	seen := map[string]bool{}

@@ -35,6 +35,7 @@ issuer = "https://rind.example.org"
 secret-file = "verifier.secret"
 issuer-ca-file = "ca.pem"
 verify-secret-file = "verify.secret"
+verify-socket = "verify.sock"
 max-staleness = "5m"
 max-upload = "100MiB"
 uploads-at-once = 64
@@ -72,7 +73,7 @@ insecure-http = true
 		t.Errorf("%+v", g.Indexes)
 	}
 	if g.Listen != "0.0.0.0:8090" || g.MetricsListen != "127.0.0.1:9100" || g.PublicURL.String() != "https://packages.example.org" || g.DataDir != dir+"/gateway" ||
-		g.Key() != "/etc/rind/gateway.key" || g.Issuer != "https://rind.example.org" || g.SecretFile != dir+"/verifier.secret" || g.IssuerCAFile != dir+"/ca.pem" || g.VerifySecretFile != dir+"/verify.secret" ||
+		g.Key() != "/etc/rind/gateway.key" || g.Issuer != "https://rind.example.org" || g.SecretFile != dir+"/verifier.secret" || g.IssuerCAFile != dir+"/ca.pem" || g.VerifySecretFile != dir+"/verify.secret" || g.VerifySocket != dir+"/verify.sock" ||
 		g.MaxStaleness != 5*time.Minute || g.MaxUpload != 100<<20 || g.UploadsAtOnce != 64 || g.UploadsPerAccount != 32 || g.UploadsPerToken != 16 ||
 		len(g.TrustedProxies) != 1 || g.TLSCert != dir+"/cert.pem" || g.TLSKey != dir+"/key.pem" || !g.GroupAccess || g.LogFormat != "json" {
 		t.Errorf("%+v", g)
@@ -80,6 +81,9 @@ insecure-http = true
 	g, dir, err = loadGateway(t, "issuer = \"https://rind.example.org\"\nsecret-file = \"s\"\n[[index]]\nupstream = \"http://127.0.0.1:1\"\n")
 	if err != nil || g.Listen != "127.0.0.1:8090" || g.PublicURL.String() != "http://localhost:8090" || g.DataDir != dir+"/gateway" || g.Key() != dir+"/gateway/rind.key" || g.MaxStaleness != 10*time.Minute {
 		t.Errorf("the defaults: %+v, %v", g, err)
+	}
+	if _, _, err = loadGateway(t, "issuer = \"https://rind.example.org\"\nsecret-file = \"s\"\nverify-socket = \"verify.sock\"\n"); err != nil {
+		t.Errorf("no index, where other programs ask: %v", err)
 	}
 }
 

@@ -1,15 +1,18 @@
 package gatewayhttp
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/dist"
 	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/verifier"
@@ -47,6 +50,36 @@ type decision struct {
 	UserID  string `json:"user_id,omitempty"`
 	User    string `json:"user,omitempty"`
 	Reason  string `json:"reason,omitempty"` // of a refusal, for the client
+
+	tokenID, userID string // of a refusal, for the log
+}
+
+// log writes a line for a decision that was asked for at an address.
+func (s *Server) log(r *http.Request, at string, req caveats.Request, d decision) {
+	outcome := "not refused yet"
+	switch {
+	case d.Reason != "":
+		outcome = "refused"
+	case d.Allowed:
+		outcome = "allowed"
+	}
+	all := []slog.Attr{slog.String("decision", outcome)}
+	for _, a := range []struct{ name, value string }{
+		{"client", addressText(req.ClientIP)}, {"token", cmp.Or(d.TokenID, d.tokenID)}, {"user", d.User}, {"user_id", cmp.Or(d.UserID, d.userID)},
+		{"project", req.Project}, {"version", req.Version}, {"file", req.Filename}, {"reason", d.Reason},
+	} {
+		if a.value != "" {
+			all = append(all, slog.String(a.name, text.Line(text.Clip(a.value))))
+		}
+	}
+	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "asked at "+at, all...)
+}
+
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 // verify answers programs that know the secret.
@@ -54,13 +87,29 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 	given, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	switch {
 	case !s.cfg.Secret.used():
-		say(w, http.StatusNotFound, "This address is not in use: set verify-secret-file.")
+		say(w, http.StatusNotFound, "This address is not in use: set verify-secret-file, or verify-socket for programs on this machine.")
 		return
 	case !isBearer || !s.cfg.Secret.is(given):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rind"`)
 		say(w, http.StatusUnauthorized, "Send the secret in verify-secret-file as a bearer token, and the client's own header in the field authorization.")
 		return
 	}
+	s.answerQuestion(w, r)
+}
+
+// Local returns the handler for a socket that only programs of this machine can connect to which may ask: it serves
+// /v1/verify, without the secret, and nothing else.
+func (s *Server) Local() http.Handler {
+	mux := deadline.NewMux()
+	mux.HandleFunc("POST /v1/verify", deadline.Page, s.answerQuestion)
+	mux.HandleFunc("/", deadline.Page, func(w http.ResponseWriter, _ *http.Request) {
+		say(w, http.StatusNotFound, "This socket has one address: POST /v1/verify.")
+	})
+	return mux
+}
+
+// answerQuestion answers a program that may ask.
+func (s *Server) answerQuestion(w http.ResponseWriter, r *http.Request) {
 	q, err := readQuestion(w, r)
 	if err != nil {
 		say(w, http.StatusBadRequest, "The body is not one JSON object with the fields authorization, action, project, version, filename, sha256, client_ip and final: "+
@@ -79,14 +128,15 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusBadRequest, "The field action is none of "+strings.Join(actions, ", ")+": tokens are for nothing else.")
 		return
 	}
+	req := caveats.Request{Action: q.Action, Project: q.Project, Version: q.Version, Filename: q.Filename, SHA256: q.SHA256, ClientIP: client}
 	if sentence := q.misfit(); sentence != "" {
-		answerDecision(w, decision{Reason: sentence}, http.StatusForbidden)
+		d := decision{Reason: sentence}
+		s.log(r, "/v1/verify", req, d)
+		answerDecision(w, d, http.StatusForbidden)
 		return
 	}
-	final := q.Final == nil || *q.Final
-	d, status := s.decide(r, q.Authorization, caveats.Request{
-		Action: q.Action, Project: q.Project, Version: q.Version, Filename: q.Filename, SHA256: q.SHA256, ClientIP: client,
-	}, final)
+	d, status := s.decide(r, q.Authorization, req, q.Final == nil || *q.Final)
+	s.log(r, "/v1/verify", req, d)
 	answerDecision(w, d, status)
 }
 
@@ -139,7 +189,12 @@ func (s *Server) decide(r *http.Request, authorization string, req caveats.Reque
 	}
 	if err != nil {
 		a := httpauth.Explain(err)
-		return decision{Reason: a.Sentence}, a.Status
+		d := decision{Reason: a.Sentence}
+		var denial *verifier.Denial
+		if errors.As(err, &denial) {
+			d.tokenID, d.userID = denial.TokenID, denial.UserID
+		}
+		return d, a.Status
 	}
 	if allowed && final {
 		s.cfg.OnUse(grant, req.ClientIP)
@@ -170,14 +225,16 @@ func (s *Server) forwardAuth(w http.ResponseWriter, r *http.Request) {
 	case 1:
 		authorization = sent[0]
 	default:
-		answerDecision(w, decision{Reason: httpauth.ErrRepeated.Sentence()}, http.StatusForbidden)
+		s.refuseProxy(w, r, httpauth.ErrRepeated.Sentence())
 		return
 	}
 	if len(r.Header.Values("X-Rind-Project")) > 1 {
-		answerDecision(w, decision{Reason: "The proxy in front has to set X-Rind-Project, and not to add it."}, http.StatusForbidden)
+		s.refuseProxy(w, r, "The proxy in front has to set X-Rind-Project, and not to add it.")
 		return
 	}
-	d, status := s.decide(r, authorization, caveats.Request{Action: caveats.ActionUpload, Project: r.Header.Get("X-Rind-Project"), ClientIP: s.cfg.ClientIP(r)}, false)
+	req := caveats.Request{Action: caveats.ActionUpload, Project: r.Header.Get("X-Rind-Project"), ClientIP: s.cfg.ClientIP(r)}
+	d, status := s.decide(r, authorization, req, false)
+	s.log(r, "/v1/auth", req, d)
 	if status == http.StatusOK {
 		h := w.Header()
 		h.Set("X-Rind-Token", d.TokenID)
@@ -185,4 +242,11 @@ func (s *Server) forwardAuth(w http.ResponseWriter, r *http.Request) {
 		h.Set("X-Rind-Project", d.Project)
 	}
 	answerDecision(w, d, status)
+}
+
+// refuseProxy refuses a question that can be understood in two ways.
+func (s *Server) refuseProxy(w http.ResponseWriter, r *http.Request, sentence string) {
+	d := decision{Reason: sentence}
+	s.log(r, "/v1/auth", caveats.Request{ClientIP: s.cfg.ClientIP(r)}, d)
+	answerDecision(w, d, http.StatusForbidden)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -258,5 +259,77 @@ func TestForwardAuth(t *testing.T) {
 	}
 	if len(d.used) != 0 {
 		t.Error("a question of a proxy is no use")
+	}
+}
+
+// A program at the socket needs no secret, and finds nothing but the one address.
+func TestLocal(t *testing.T) {
+	d := newDeciding(t)
+	local := d.Local()
+	body := `{"authorization": "` + basic(d.text) + `", "project": "demo", "version": "1.0", "filename": "demo-1.0.tar.gz"}`
+	for _, c := range []struct {
+		method, target, body string
+		status               int
+	}{
+		{"POST", "/v1/verify", body, 200},
+		{"POST", "/v1/verify", strings.Replace(body, "demo-1.0", "other-1.0", 1), 403},
+		{"POST", "/v1/verify", "{", 400},
+		{"GET", "/v1/verify", "", 404}, {"POST", "/", body, 404}, {"POST", "/legacy/", body, 404}, {"GET", "/v1/auth", "", 404},
+	} {
+		w := httptest.NewRecorder()
+		local.ServeHTTP(w, httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
+		if w.Code != c.status {
+			t.Errorf("%s %s %s: %d %s", c.method, c.target, c.body, w.Code, w.Body)
+		}
+	}
+	if len(d.used) != 1 {
+		t.Errorf("%d uses", len(d.used))
+	}
+	d.cfg.Secret = &Secret{} // nobody may ask over the network
+	if status, _, _ := d.verify(t, "Bearer s3cret", map[string]any{}); status != http.StatusNotFound {
+		t.Error(status)
+	}
+	w := httptest.NewRecorder()
+	d.Local().ServeHTTP(w, httptest.NewRequest("POST", "/v1/verify", strings.NewReader(body)))
+	if w.Code != http.StatusOK {
+		t.Error("the socket needs the secret:", w.Code, w.Body)
+	}
+}
+
+// The log says who asked for what, how that was decided, and why, and never the token or the secret.
+func TestLog(t *testing.T) {
+	d := newDeciding(t)
+	var log strings.Builder
+	d.cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	ask := func(project, filename string, final bool) string {
+		log.Reset()
+		d.verify(t, "Bearer s3cret", map[string]any{"authorization": basic(d.text), "project": project, "filename": filename, "final": final, "client_ip": "192.0.2.7"})
+		return log.String()
+	}
+	for what, c := range map[string]struct {
+		got  string
+		want []string
+	}{
+		"allowed": {ask("demo", "demo-1.0.tar.gz", true), []string{"decision=allowed", "token=" + tokenID, "user=alice", "user_id=" + alice, "project=demo", "file=demo-1.0.tar.gz", "client=192.0.2.7", "asked at /v1/verify"}},
+		"not yet": {ask("", "", false), []string{`decision="not refused yet"`, "token=" + tokenID, "user_id=" + alice}},
+		"refused": {ask("my-lib", "my_lib-1.0.tar.gz", true), []string{"decision=refused", "token=" + tokenID, "user_id=" + alice, "project=my-lib", "not for 'my-lib'"}},
+		"misfit":  {ask("demo", "other-1.0.tar.gz\nlevel=ERROR", true), []string{"decision=refused", "does not belong to project 'demo'"}},
+	} {
+		for _, want := range c.want {
+			if !strings.Contains(c.got, want) {
+				t.Errorf("%s: no %s in %s", what, want, c.got)
+			}
+		}
+		if strings.Contains(c.got, d.text) || strings.Contains(c.got, "s3cret") || strings.Contains(c.got, "pypi-") || strings.Count(c.got, "\n") != 1 {
+			t.Errorf("%s: %s", what, c.got)
+		}
+	}
+	log.Reset()
+	r := httptest.NewRequest("GET", "/v1/auth", nil)
+	r.Header.Set("Authorization", basic(d.text))
+	r.Header.Set("X-Rind-Project", "my-lib")
+	d.ServeHTTP(httptest.NewRecorder(), r)
+	if got := log.String(); !strings.Contains(got, "asked at /v1/auth") || !strings.Contains(got, "decision=refused") || !strings.Contains(got, "project=my-lib") || strings.Contains(got, "pypi-") {
+		t.Error(got)
 	}
 }

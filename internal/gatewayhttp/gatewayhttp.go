@@ -5,7 +5,7 @@
 //	/readyz      200 if it can decide and its indexes answer, else 503 and why
 //	/metrics     no metrics, so that no index answers in its place: metrics have a listener of their own
 //	/project/X/  the pages of project X, for clients that print that address (flit)
-//	/v1/verify   decides for programs that know a secret (POST, JSON)
+//	/v1/verify   decides for programs that know a secret (POST, JSON); without the secret at a socket: see Local
 //	/v1/auth     decides for a proxy that asks before it passes a request on
 //
 // Each index takes uploads at its path, and at its path + legacy/.
@@ -14,6 +14,7 @@ package gatewayhttp
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -46,6 +47,7 @@ type Config struct {
 	OnUse    func(g verifier.Grant, from netip.Addr) // of a token, by what /v1/verify allowed
 
 	ClientIP func(*http.Request) netip.Addr
+	Logger   *slog.Logger // gets a line for each decision, with the token's id but never its text
 }
 
 // Server is the handler.

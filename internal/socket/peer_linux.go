@@ -1,4 +1,4 @@
-package adminhttp
+package socket
 
 import (
 	"net"
@@ -9,9 +9,9 @@ import (
 // without the zero at its end.
 const maxPath = 107
 
-// peer returns the user at the other end of a connection (SO_PEERCRED, unix(7)), or -1 if that is
+// Peer returns the user at the other end of a connection (SO_PEERCRED, unix(7)), or -1 if that is
 // unknown; known is always true here.
-func peer(c *net.UnixConn) (uid int, known bool) {
+func Peer(c *net.UnixConn) (uid int, known bool) {
 	uid = -1 // no user has it, so Accept refuses an unknown user
 	raw, err := c.SyscallConn()
 	if err != nil {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package adminhttp
+package socket
 
 import (
 	"io/fs"
@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// hasOwners says whether this system tells who owns a file.
-const hasOwners = true
+// HasOwners says whether this system tells who owns a file.
+const HasOwners = true
 
 // listenPrivate makes a socket that has mode 0600 from its first moment.
 func listenPrivate(path string) (*net.UnixListener, error) {
@@ -19,8 +19,8 @@ func listenPrivate(path string) (*net.UnixListener, error) {
 	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 }
 
-// owned reports whether a file belongs to this user.
-func owned(info fs.FileInfo) bool {
+// Owned reports whether a file belongs to this user.
+func Owned(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(st.Uid) == os.Geteuid()
 }

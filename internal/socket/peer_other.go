@@ -1,6 +1,6 @@
 //go:build !linux
 
-package adminhttp
+package socket
 
 import "net"
 
@@ -8,5 +8,5 @@ import "net"
 // and the BSDs without the zero at its end.
 const maxPath = 103
 
-// peer never knows the user here; the modes of the socket and its folder keep others out.
-func peer(*net.UnixConn) (uid int, known bool) { return 0, false }
+// Peer never knows the user here; the modes of the socket and its folder keep others out.
+func Peer(*net.UnixConn) (uid int, known bool) { return 0, false }
