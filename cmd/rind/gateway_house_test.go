@@ -192,51 +192,77 @@ func runIn(dir, program string, args ...string) error {
 // upload, and returns its address and that user's password for ten hours.
 func newDevpi(t testing.TB) (url, password string) {
 	t.Helper()
+	d := newDevpiWith(t, "gw", nil)
+	d.call("PUT", "/gw", d.root, map[string]any{"password": "s"})
+	return d.url, d.login("gw", "s")
+}
+
+// devpiServer is a running devpi-server.
+type devpiServer struct {
+	t    testing.TB
+	at   string // host:port
+	url  string // of the index root/team
+	root string // credential of its administrator
+}
+
+// newDevpiWith starts one with further arguments, to whose index root/team the user or group uploader may upload. change,
+// which may be nil, says how else it runs.
+func newDevpiWith(t testing.TB, uploader string, change func(*exec.Cmd), args ...string) *devpiServer {
+	t.Helper()
 	dir, at := t.TempDir(), realtest.FreeAddress(t)
 	bin := filepath.Dir(realtest.Devpi.Path(t))
 	if err := runIn(dir, filepath.Join(bin, "devpi-init"), "--serverdir", dir+"/server", "--no-root-pypi", "--root-passwd", "x"); err != nil {
 		t.Fatal(err)
 	}
 	host, port, _ := strings.Cut(at, ":")
-	realtest.Start(t, func(cmd *exec.Cmd) { cmd.Dir = dir }, filepath.Join(bin, "python"), "-c", endQuietly+
-		"from devpi_server.main import main\nmain()\n", "--serverdir", dir+"/server", "--host", host, "--port", port, "--threads", "8").Answers("http://" + at + "/+api")
-	call := func(method, path, auth string, body map[string]any) map[string]any {
-		t.Helper()
-		text, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
+	realtest.Start(t, func(cmd *exec.Cmd) {
+		cmd.Dir = dir
+		if change != nil {
+			change(cmd)
 		}
-		r, err := http.NewRequest(method, "http://"+at+path, bytes.NewReader(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Accept", "application/json")
-		if auth != "" {
-			r.Header.Set("X-Devpi-Auth", base64.StdEncoding.EncodeToString([]byte(auth)))
-		}
-		res, err := gatewayClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		var answer struct {
-			Result  any
-			Message string
-		}
-		err = json.NewDecoder(res.Body).Decode(&answer)
-		if err != nil || res.StatusCode > 299 {
-			t.Fatalf("devpi: %s %s: %s %s %v", method, path, res.Status, answer.Message, err)
-		}
-		result, _ := answer.Result.(map[string]any)
-		return result
+	}, filepath.Join(bin, "python"), append([]string{"-c", endQuietly + "from devpi_server.main import main\nmain()\n",
+		"--serverdir", dir + "/server", "--host", host, "--port", port, "--threads", "8"}, args...)...).Answers("http://" + at + "/+api")
+	d := &devpiServer{t: t, at: at, url: "http://" + at + "/root/team/"}
+	d.root = "root:" + d.login("root", "x")
+	d.call("PUT", "/root/team", d.root, map[string]any{"type": "stage", "volatile": false, "bases": []string{}, "acl_upload": []string{uploader}})
+	return d
+}
+
+// call asks devpi's API, and returns the result.
+func (d *devpiServer) call(method, path, auth string, body map[string]any) map[string]any {
+	d.t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		d.t.Fatal(err)
 	}
-	login := func(user, password string) string {
-		text, _ := call("POST", "/+login", "", map[string]any{"user": user, "password": password})["password"].(string)
-		return text
+	r, err := http.NewRequest(method, "http://"+d.at+path, bytes.NewReader(text))
+	if err != nil {
+		d.t.Fatal(err)
 	}
-	root := "root:" + login("root", "x")
-	call("PUT", "/gw", root, map[string]any{"password": "s"})
-	call("PUT", "/root/team", root, map[string]any{"type": "stage", "volatile": false, "bases": []string{}, "acl_upload": []string{"gw"}})
-	return "http://" + at + "/root/team/", login("gw", "s")
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json")
+	if auth != "" {
+		r.Header.Set("X-Devpi-Auth", base64.StdEncoding.EncodeToString([]byte(auth)))
+	}
+	res, err := gatewayClient.Do(r)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var answer struct {
+		Result  any
+		Message string
+	}
+	err = json.NewDecoder(res.Body).Decode(&answer)
+	if err != nil || res.StatusCode > 299 {
+		d.t.Fatalf("devpi: %s %s: %s %s %v", method, path, res.Status, answer.Message, err)
+	}
+	result, _ := answer.Result.(map[string]any)
+	return result
+}
+
+func (d *devpiServer) login(user, password string) string {
+	d.t.Helper()
+	text, _ := d.call("POST", "/+login", "", map[string]any{"user": user, "password": password})["password"].(string)
+	return text
 }

@@ -214,10 +214,15 @@ func answerDecision(w http.ResponseWriter, d decision, status int) {
 	_ = text.JSON(w, d)
 }
 
-// forwardAuth answers nginx (auth_request), Caddy (forward_auth), Traefik (ForwardAuth) and Envoy (ext_authz): 200 where the
-// token is not refused, as far as is known, else 403 and why. A proxy that knows the project from the path names it in
-// X-Rind-Project, which it must set whether or not the client did. This handler does not know the file, so the server that
-// stores it must ask again.
+// factHeaders are the headers in which a proxy says what it knows from the path. It must set both whether or not the client
+// did.
+var factHeaders = []string{"X-Rind-Project", "X-Rind-Filename"}
+
+// forwardAuth answers nginx (auth_request), Caddy (forward_auth), Traefik (ForwardAuth) and Envoy (ext_authz), whatever the
+// method is and whatever comes behind the path, which Envoy fills with the client's: 200 where the token is not refused, as
+// far as is known, else 403 and why. A proxy that knows the project from the path names it in X-Rind-Project. If it names the
+// file too, in X-Rind-Filename, nothing more will be known, and 200 means that the upload is allowed. Otherwise this handler
+// does not know the file, so the server that stores it must ask again.
 func (s *Server) forwardAuth(w http.ResponseWriter, r *http.Request) {
 	var authorization string
 	switch sent := r.Header.Values("Authorization"); len(sent) {
@@ -228,12 +233,26 @@ func (s *Server) forwardAuth(w http.ResponseWriter, r *http.Request) {
 		s.refuseProxy(w, r, httpauth.ErrRepeated.Sentence())
 		return
 	}
-	if len(r.Header.Values("X-Rind-Project")) > 1 {
-		s.refuseProxy(w, r, "The proxy in front has to set X-Rind-Project, and not to add it.")
-		return
+	for _, name := range factHeaders {
+		if len(r.Header.Values(name)) > 1 {
+			s.refuseProxy(w, r, "The proxy in front has to set "+name+", and not to add it.")
+			return
+		}
 	}
-	req := caveats.Request{Action: caveats.ActionUpload, Project: r.Header.Get("X-Rind-Project"), ClientIP: s.cfg.ClientIP(r)}
-	d, status := s.decide(r, authorization, req, false)
+	q := question{Project: r.Header.Get("X-Rind-Project"), Filename: r.Header.Get("X-Rind-Filename")}
+	req := caveats.Request{Action: caveats.ActionUpload, Project: q.Project, Filename: q.Filename, ClientIP: s.cfg.ClientIP(r)}
+	if q.Filename != "" {
+		sentence := q.misfit()
+		if q.Project == "" {
+			sentence = "The proxy in front names a file without its project."
+		}
+		if sentence != "" {
+			s.refuseProxy(w, r, sentence)
+			return
+		}
+		req.Version = dist.VersionOf(q.Filename, caveats.NormalizeProject(q.Project))
+	}
+	d, status := s.decide(r, authorization, req, q.Filename != "")
 	s.log(r, "/v1/auth", req, d)
 	if status == http.StatusOK {
 		h := w.Header()

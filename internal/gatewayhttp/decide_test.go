@@ -262,6 +262,48 @@ func TestForwardAuth(t *testing.T) {
 	}
 }
 
+// A proxy that names the project and the file gets a decision, and no maybe. Envoy has the client's path behind ours, with
+// the client's query.
+func TestForwardAuthFile(t *testing.T) {
+	d := newDeciding(t)
+	narrow := func(c ...caveats.Caveat) string {
+		text, err := token.Restrict(d.text, c...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	version, digest := narrow(caveats.Versions{"1.0"}), narrow(caveats.Digests{strings.Repeat("ab", 32)})
+	for _, c := range []struct {
+		what, text, project, file string
+		status                    int
+		reason                    string
+	}{
+		{"the file", d.text, "Demo", "demo-1.0.tar.gz", 200, ""},
+		{"its version", version, "demo", "demo-1.0-py3-none-any.whl", 200, ""},
+		{"another version", version, "demo", "demo-1.1.tar.gz", 403, "version '1.0'"},
+		{"the file of another project", d.text, "demo", "other-1.0.tar.gz", 403, "does not belong to project 'demo'"},
+		{"another project", d.text, "my-lib", "my_lib-1.0.tar.gz", 403, "not for 'my-lib'"},
+		{"a digest, which a proxy does not know", digest, "demo", "demo-1.0.tar.gz", 403, "Invalid API Token"},
+		{"no project", d.text, "", "demo-1.0.tar.gz", 403, "names a file without its project"},
+	} {
+		for _, target := range []string{"/v1/auth", "/v1/auth/upload/other/x?project=my-lib"} {
+			d.used = nil
+			w := ask(d, "PUT", target, "Authorization", basic(c.text), "X-Rind-Project", c.project, "X-Rind-Filename", c.file)
+			if w.Code != c.status || !strings.Contains(w.Header().Get("X-Rind-Reason"), c.reason) || (len(d.used) == 1) != (c.status == 200) {
+				t.Errorf("%s at %s: %d %s, %d uses", c.what, target, w.Code, w.Body, len(d.used))
+			}
+		}
+	}
+	r := httptest.NewRequest("PUT", "/v1/auth", nil)
+	r.Header = http.Header{"Authorization": {basic(d.text)}, "X-Rind-Project": {"demo"}, "X-Rind-Filename": {"demo-1.0.tar.gz", "demo-1.1.tar.gz"}}
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	if w.Code != http.StatusForbidden {
+		t.Error("two files:", w.Code)
+	}
+}
+
 // A program at the socket needs no secret, and finds nothing but the one address.
 func TestLocal(t *testing.T) {
 	d := newDeciding(t)

@@ -67,6 +67,10 @@ func New(cfg Config) *Server {
 	s.HandleFunc("GET /project/", deadline.Page, s.project)
 	s.HandleFunc("POST /v1/verify", deadline.Page, s.verify)
 	s.HandleFunc("/v1/auth", deadline.Page, s.forwardAuth)
+	s.HandleFunc("/v1/auth/", deadline.Page, s.forwardAuth)
+	s.HandleFunc("/v1/", deadline.Page, func(w http.ResponseWriter, _ *http.Request) { // no index answers in its place
+		say(w, http.StatusNotFound, "There is nothing at this address. Questions are posted to /v1/verify; proxies ask at /v1/auth.")
+	})
 	s.HandleFunc("/", deadline.Mounted, s.index)
 	return s
 }

@@ -46,7 +46,7 @@ func TestClasses(t *testing.T) {
 		classes[r.Pattern] = r.Class.String()
 	}
 	for pattern, want := range map[string]deadline.Class{
-		"GET /livez": deadline.Page, "GET /readyz": deadline.Page, "GET /metrics": deadline.Page, "GET /project/": deadline.Page, "POST /v1/verify": deadline.Page, "/v1/auth": deadline.Page, "/": deadline.Mounted,
+		"GET /livez": deadline.Page, "GET /readyz": deadline.Page, "GET /metrics": deadline.Page, "GET /project/": deadline.Page, "POST /v1/verify": deadline.Page, "/v1/auth": deadline.Page, "/v1/auth/": deadline.Page, "/v1/": deadline.Page, "/": deadline.Mounted,
 	} {
 		if classes[pattern] != want.String() {
 			t.Errorf("%s is a %s", pattern, classes[pattern])
@@ -93,6 +93,8 @@ func TestAddresses(t *testing.T) {
 		{"PUT", "/team-a/x", 404, "Upload packages to https://packages.example.org/team-a/,"},
 		{"GET", "/livez", 200, "ok"},
 		{"GET", "/readyz", 200, "ok"},
+		{"GET", "/v1/verify", 404, "proxies ask at /v1/auth"},
+		{"POST", "/v1/", 404, "proxies ask at /v1/auth"},
 		{"POST", "/readyz", 404, "Upload packages to https://packages.example.org/,"},
 		{"GET", "/project/nothing%20here/", 404, "nothing at this address"},
 	} {
