@@ -66,10 +66,10 @@ func (s *Server) log(r *http.Request, at string, req caveats.Request, d decision
 	all := []slog.Attr{slog.String("decision", outcome)}
 	for _, a := range []struct{ name, value string }{
 		{"client", addressText(req.ClientIP)}, {"token", cmp.Or(d.TokenID, d.tokenID)}, {"user", d.User}, {"user_id", cmp.Or(d.UserID, d.userID)},
-		{"project", req.Project}, {"version", req.Version}, {"file", req.Filename}, {"reason", d.Reason},
+		{"project", text.Clip(req.Project)}, {"version", text.Clip(req.Version)}, {"file", text.Clip(req.Filename)}, {"reason", d.Reason},
 	} {
 		if a.value != "" {
-			all = append(all, slog.String(a.name, text.Line(text.Clip(a.value))))
+			all = append(all, slog.String(a.name, text.Line(a.value)))
 		}
 	}
 	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "asked at "+at, all...)
