@@ -82,7 +82,7 @@ insecure-http = true
 	if err != nil || g.Listen != "127.0.0.1:8090" || g.PublicURL.String() != "http://localhost:8090" || g.DataDir != dir+"/gateway" || g.Key() != dir+"/gateway/rind.key" || g.MaxStaleness != 10*time.Minute {
 		t.Errorf("the defaults: %+v, %v", g, err)
 	}
-	if _, _, err = loadGateway(t, "issuer = \"https://rind.example.org\"\nsecret-file = \"s\"\nverify-socket = \"verify.sock\"\n"); err != nil {
+	if _, _, err := loadGateway(t, "issuer = \"https://rind.example.org\"\nsecret-file = \"s\"\nverify-socket = \"verify.sock\"\n"); err != nil {
 		t.Errorf("no index, where other programs ask: %v", err)
 	}
 }
