@@ -85,6 +85,9 @@ func (s *Store) resolve(cause error) (outcome, error) {
 		was, err := s.fenced(c)
 		if err != nil {
 			c.close()
+			if errors.Is(err, kv.ErrRewound) {
+				return unknown, fmt.Errorf("pgkv: %w: %w", kv.ErrUnknown, err)
+			}
 			continue
 		}
 		s.conn = c
@@ -97,20 +100,23 @@ func (s *Store) resolve(cause error) (outcome, error) {
 	return unknown, fmt.Errorf("pgkv: %w: %w", kv.ErrUnknown, opaque{cause})
 }
 
-// fenced raises the version and tells whether the last attempt at a commit was kept.
+// fenced raises the version and tells whether the last attempt at a commit was kept. It does not raise the version of a
+// store that went back, which would hide that from all who compare versions.
 func (s *Store) fenced(c *conn) (bool, error) {
-	answers, err := c.run(call{name: putFence, sync: true}, call{name: getWriter, params: [][]byte{s.process}})
+	atLeast := s.seen.Load()
+	c.warned = "" // a server may warn about something else when a connection begins
+	answers, err := c.run(call{name: putFence, params: [][]byte{int8of(atLeast)}, sync: true}, call{name: getWriter, params: [][]byte{s.process}})
 	if err == nil {
 		err = firstError(answers)
 	}
 	if err == nil && c.warned != "" {
 		err = fmt.Errorf("%w: the server says %q", errLost, c.warned)
 	}
-	if err == nil && len(answers[0].rows) != 1 {
-		err = errLost
-	}
 	if err != nil {
 		return false, err
+	}
+	if len(answers[0].rows) == 0 {
+		return false, s.refuse(fmt.Errorf("pgkv: %w (it was at version %d)", kv.ErrRewound, atLeast))
 	}
 	s.advance(readInt8(answers[0].rows[0][0]))
 	rows := answers[1].rows

@@ -85,6 +85,9 @@ func (s *Store) update(ctx context.Context, fn func(kv.Tx) error) ([]func(), err
 			}
 			alone = g.outcome == nothing
 			fault = g.err
+			if g.outcome == unknown { // of others: this function wrote nothing
+				fault = opaque{fault}
+			}
 		} else {
 			s.unlock()
 		}
@@ -146,7 +149,7 @@ func (s *Store) join(alone bool) (g *group, first bool, fault error) {
 func (s *Store) runAhead(ctx context.Context, fn func(kv.Tx) error) {
 	s.views.RLock()
 	defer s.views.RUnlock()
-	if s.usable() != nil {
+	if s.usable() != nil || len(s.readers.room) == maxReaders { // it is not worth waiting for a connection
 		return
 	}
 	c, err := s.reader(ctx)

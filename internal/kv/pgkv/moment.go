@@ -11,7 +11,7 @@ import (
 )
 
 // moment is a reading transaction of the server. It begins with the first read, in the same round trip, and
-// asks nothing twice. The data can't change while it lasts: it is a snapshot, or the version is locked.
+// remembers what it has read, up to a bound. The data can't change while it lasts: it is a snapshot, or the version is locked.
 type moment struct {
 	s      *Store
 	c      *conn
@@ -26,6 +26,20 @@ type moment struct {
 	reads   *readSet           // what the present user has read; nil: not recorded
 	stamp   kv.Stamp           // of the store, once it has begun
 	atLeast uint64             // the least version that the store may have
+	size    int                // bytes in known and pages
+}
+
+// maxRemembered is above how many bytes a moment forgets what it has read: a View may walk over the whole store.
+const maxRemembered = kv.MaxReadBytes
+
+// forget makes room for the next read, if what was read before is much. Reading it again returns the same.
+func (m *moment) forget() {
+	if m.size > maxRemembered {
+		clear(m.known)
+		clear(m.pages)
+		clear(m.more)
+		m.size = 0
+	}
 }
 
 // value is what is stored under a key; nil bytes for nothing.
@@ -175,18 +189,21 @@ func keysCall(keys [][]byte) call {
 func (m *moment) learn(keys [][]byte, a answer) {
 	for _, k := range keys {
 		m.known[string(k)] = nil
+		m.size += len(k)
 	}
 	for _, row := range a.rows {
 		if row[1] == nil {
 			delete(m.known, string(row[0]))
 		} else {
 			m.known[string(row[0])] = row[1]
+			m.size += len(row[1])
 		}
 	}
 }
 
 // get reads keys that a store can hold. A key that is not in the result was too much at once.
 func (m *moment) get(keys [][]byte) error {
+	m.forget()
 	var unknown [][]byte
 	for _, k := range keys {
 		if m.reads != nil && len(m.reads.keys) < aheadKeys {
@@ -224,12 +241,14 @@ func (m *moment) page(sp span, a answer) {
 			break
 		}
 		pairs = append(pairs, kv.Pair{Key: row[0], Value: row[1]})
+		m.size += len(row[0]) + len(row[1])
 	}
 	m.pages[sp], m.more[sp] = pairs, m.more[sp] || len(pairs) == sp.most
 }
 
 // scan reads one page, and tells whether there may be more.
 func (m *moment) scan(sp span) ([]kv.Pair, bool, error) {
+	m.forget()
 	if m.reads != nil && len(m.reads.spans) < aheadSpans {
 		m.reads.spans[sp] = true
 	}

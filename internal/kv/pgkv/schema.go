@@ -69,7 +69,7 @@ func statements(schema string) map[string]string {
 			there as (insert into %[1]s.kv (key, value) select k, v from unnest($7::bytea[], $8::bytea[]) as u (k, v) where exists (select from raised)
 				on conflict (key) do update set value = excluded.value)
 			select version from raised`, schema),
-		putFence:  fmt.Sprintf(`update %s.version set version = version + 1 returning version`, schema),
+		putFence:  fmt.Sprintf(`update %s.version set version = version + 1 where version >= $1 returning version`, schema),
 		putStamp:  fmt.Sprintf(`update %s.version set version = version + 1, generation = $1, layout = $2 where generation = $3 and layout = $4 returning version`, schema),
 		getWriter: fmt.Sprintf(`select n from %s.writer where process = $1`, schema),
 	}

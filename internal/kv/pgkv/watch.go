@@ -91,7 +91,8 @@ func (s *Store) wakeOthers() {
 	}
 }
 
-// follow learns of the commits of others from their notices and by looking; looking alone is enough.
+// follow learns of the commits of others from their notices and by looking; looking alone is enough. It ends with the
+// use of the handle.
 func (s *Store) follow() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -99,11 +100,11 @@ func (s *Store) follow() {
 		<-s.stopped
 		cancel()
 	}()
-	for !s.closed() {
+	for s.usable() == nil {
 		c, err := s.connect()
 		if err == nil {
 			err = c.exec("listen rind_kv")
-			for !s.closed() && s.lookAt(c) == nil {
+			for s.usable() == nil && s.lookAt(c) == nil {
 				if err == nil {
 					waiting, done := context.WithTimeout(ctx, pollInterval)
 					deadline.Without(c.pg.Conn())
@@ -114,7 +115,6 @@ func (s *Store) follow() {
 				}
 			}
 			c.close()
-			continue
 		}
 		s.pause()
 	}
@@ -180,6 +180,7 @@ func (s *Store) Restamp(ctx context.Context, to kv.Stamp) error {
 		s.drop()
 		return fmt.Errorf("pgkv: restamp: %w: %w", kv.ErrUnknown, cause)
 	case answers[0].err != nil:
+		s.next.Store(nil)
 		s.drop()
 		return fmt.Errorf("pgkv: restamp: %w: %w", kv.ErrUnavailable, answers[0].err)
 	case len(answers[0].rows) == 0:
