@@ -60,7 +60,7 @@ func newUploadServer(t *testing.T, change ...func(*config.Config)) *uploadServer
 	}
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	s.h, err = open(cfg, log)
+	s.h, err = open(context.Background(), cfg, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func newUploadServer(t *testing.T, change ...func(*config.Config)) *uploadServer
 func (s *uploadServer) startStale(ctx context.Context, running *sync.WaitGroup, listen func(config.Config) (net.Listener, string), secure config.Config, dir string) {
 	s.t.Helper()
 	cfg, log := settingsFor(filepath.Join(dir, "stale")), slog.New(slog.DiscardHandler)
-	h, err := open(cfg, log)
+	h, err := open(context.Background(), cfg, log)
 	if err != nil {
 		s.t.Fatal(err)
 	}

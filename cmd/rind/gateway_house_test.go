@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -39,7 +40,7 @@ func newGatewayIssuer(t *testing.T, verifiers int, projects ...string) *gatewayI
 	t.Helper()
 	data, at := filepath.Join(t.TempDir(), "data"), realtest.FreeAddress(t)
 	g := &gatewayIssuer{t: t, url: "http://" + at}
-	h, err := open(settingsFor(data), slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), settingsFor(data), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,7 +98,16 @@ func TestTheGuideNamesEverySetting(t *testing.T) {
 	_, table, _ := strings.Cut(guides(t)["cmd/rind/README.md"], "## Settings")
 	table, _, _ = strings.Cut(table, "\n## ")
 	for _, name := range config.Names() {
-		if short := strings.TrimPrefix(name, "mail."); !strings.Contains(table, "`"+short+"`") && !strings.Contains(table, "`[mail] "+short+"`") {
+		section, short, in := strings.Cut(name, ".")
+		row := "| `"
+		if in {
+			row = "| `[" + section + "] "
+		} else {
+			short = name
+		}
+		if !slices.ContainsFunc(strings.Split(table, "\n"), func(line string) bool {
+			return strings.HasPrefix(line, row) && (strings.Contains(line, "`"+short+"`") || strings.HasPrefix(line, row+short+"`"))
+		}) {
 			t.Errorf("the table does not name %s", name)
 		}
 	}

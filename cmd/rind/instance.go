@@ -21,7 +21,6 @@ import (
 	"github.com/rind-dev/rind/internal/certificate"
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/metrics"
@@ -43,7 +42,7 @@ import (
 
 // Files and folders in the data folder.
 const (
-	storeFile      = "rind.db"     // the issuer's store
+	storeFile      = "rind.db"     // the issuer's store, where that is a file
 	rootKeysFile   = "rootkeys.db" // what the gateway verifies with; rebuilt from the store if it is missing
 	packagesFolder = "packages"
 	outboxFolder   = "outbox"
@@ -87,7 +86,7 @@ type instance struct {
 
 // open opens the stores and wires the rooms. If it fails it closes what it has
 // opened.
-func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
+func open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	h := &instance{cfg: cfg, log: log, metrics: metrics.NewServer()}
 	defer func() {
 		if err != nil {
@@ -97,20 +96,16 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 	if err := makeDataFolder(cfg); err != nil {
 		return nil, err
 	}
-	fresh, err := isFresh(cfg)
-	if err != nil {
-		return nil, err
-	}
-	sealer, key, err := loadKey(cfg, fresh)
-	if err != nil {
-		return nil, err
-	}
-	store, err := boltkv.Open(filepath.Join(cfg.DataDir, storeFile), boltkv.Options{GroupAccess: cfg.GroupAccess})
+	store, key, err := openSealed(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
 	h.closers = append(h.closers, store.Close)
-	if err := audit.Upgrade(context.Background(), store); err != nil {
+	sealer, err := seal.New(key)
+	if err != nil {
+		return nil, err
+	}
+	if err := audit.Upgrade(ctx, store); err != nil {
 		return nil, err
 	}
 	h.notices = notices.New(store, time.Now, log)
@@ -129,7 +124,7 @@ func open(cfg config.Config, log *slog.Logger) (_ *instance, err error) {
 		InvitationMail: h.mailer.ProjectInvitation,
 	})
 	if err != nil {
-		return nil, err
+		return nil, otherKey(cfg, err)
 	}
 	if err := h.openKeys(cfg, key, log); err != nil {
 		return nil, err
@@ -150,39 +145,6 @@ func makeDataFolder(cfg config.Config) error {
 		return fmt.Errorf("the data folder %s %w", cfg.DataDir, err)
 	}
 	return nil
-}
-
-// isFresh reports whether no store exists yet. A root-key store without the
-// store that it follows is not a fresh start: something was lost.
-func isFresh(cfg config.Config) (bool, error) {
-	var there [2]bool
-	for i, name := range []string{storeFile, rootKeysFile} {
-		_, err := os.Stat(filepath.Join(cfg.DataDir, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return false, fmt.Errorf("the data folder: %w", err)
-		}
-		there[i] = err == nil
-	}
-	if there[1] && !there[0] {
-		return false, fmt.Errorf("%s is missing from %s, where %s is: restore it from a backup, or move %s away to start again without accounts",
-			storeFile, cfg.DataDir, rootKeysFile, rootKeysFile)
-	}
-	return !there[0], nil
-}
-
-// loadKey reads the key that seals secrets at rest. It makes a new key only if
-// nothing exists yet that another key may have sealed.
-func loadKey(cfg config.Config, fresh bool) (*seal.Sealer, []byte, error) {
-	key, err := seal.LoadKeyFor(private.Of(cfg.GroupAccess), cfg.Key(), fresh)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && !fresh:
-		return nil, nil, fmt.Errorf("the key file %s is missing, and the stores in %s are sealed with it: restore it from a backup, or name it with --key-file",
-			cfg.Key(), cfg.DataDir)
-	case err != nil:
-		return nil, nil, err
-	}
-	sealer, err := seal.New(key)
-	return sealer, key, err
 }
 
 // openKeys opens the root-key store and makes what keeps it current. The store is sealed with
@@ -214,7 +176,7 @@ func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (er
 }
 
 // openMails makes what writes mails, and what sends them.
-func (h *instance) openMails(cfg config.Config, store *boltkv.Store, sealer *seal.Sealer, log *slog.Logger) (err error) {
+func (h *instance) openMails(cfg config.Config, store kv.Store, sealer *seal.Sealer, log *slog.Logger) (err error) {
 	h.pages, err = ui.New()
 	if err != nil {
 		return err
@@ -232,7 +194,7 @@ func (h *instance) openMails(cfg config.Config, store *boltkv.Store, sealer *sea
 }
 
 // openWeb wires everything that answers requests.
-func (h *instance) openWeb(cfg config.Config, store *boltkv.Store, sealer *seal.Sealer, log *slog.Logger) error {
+func (h *instance) openWeb(cfg config.Config, store kv.Store, sealer *seal.Sealer, log *slog.Logger) error {
 	breaches, err := h.openBreaches(cfg)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/jobs"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier/replication"
@@ -55,9 +56,16 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 		}
 	}()
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
+	running.Go(func() {
+		if err := h.storeIsOver(background); err != nil {
+			lost(err)
+		}
+	})
 	running.Go(func() { h.follow(background) })
 	running.Go(func() { h.jobs().Run(background) })
 	running.Go(func() { h.notices.Run(background, h.mailer.Carry(h.auth.Accounts)) })
@@ -76,7 +84,28 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	if h.trail != nil {
 		running.Go(func() { h.trail.Run(background) })
 	}
-	return deadline.Run(ctx, l, h.metrics.Requests(h.handler), h.log)
+	err = deadline.Run(ctx, l, h.metrics.Requests(h.handler), h.log)
+	return errors.Join(err, overOf(context.Cause(ctx)))
+}
+
+// storeIsOver waits until the store can't be used by this process any more, and returns why; nil where ctx ends first.
+func (h *instance) storeIsOver(ctx context.Context) error {
+	var version uint64
+	for {
+		next, err := h.store.Watch(ctx, version)
+		if err != nil {
+			return overOf(err)
+		}
+		version = next
+	}
+}
+
+// overOf returns an error that ends the use of the store by this process, nil for any other.
+func overOf(err error) error {
+	if errors.Is(err, kv.ErrSuperseded) || errors.Is(err, kv.ErrRewound) {
+		return err
+	}
+	return nil
 }
 
 // reload rereads what can change while rind runs, at each SIGHUP, until
@@ -110,16 +139,16 @@ func (h *instance) catchUp(ctx context.Context) error {
 // notFollowed says why the root-key store does not follow the issuer's, and what
 // to do.
 func (h *instance) notFollowed(head rootkeys.Position, err error) error {
-	store, keys := filepath.Join(h.cfg.DataDir, storeFile), filepath.Join(h.cfg.DataDir, rootKeysFile)
+	store, keys := storeName(h.cfg), filepath.Join(h.cfg.DataDir, rootKeysFile)
 	switch {
 	case errors.Is(err, rootkeys.ErrOtherHistory) && !errors.Is(err, followers.ErrAhead):
 		return fmt.Errorf("%s has a different history than %s knows (both have changes the other lacks, the second is at revision %d), so one of them was probably restored from a backup, and tokens that were revoked since work again in it: "+
-			"restore the newer one; or continue with this one: run 'rind restored --data %s', start rind, and revoke those tokens again",
-			store, keys, h.keys.Position().Revision, h.cfg.DataDir)
+			"restore the newer one; or continue with this one: run '%s', start rind, and revoke those tokens again",
+			store, keys, h.keys.Position().Revision, restoredCommand(h.cfg))
 	case errors.Is(err, rootkeys.ErrWentBack), errors.Is(err, followers.ErrAhead):
 		return fmt.Errorf("%s is older than %s (revision %d against %d), so it was probably restored from a backup, and tokens that were revoked since work again in it: "+
-			"restore a newer one; or continue with this one: run 'rind restored --data %s', start rind, and revoke those tokens again",
-			store, keys, head.Revision, h.keys.Position().Revision, h.cfg.DataDir)
+			"restore a newer one; or continue with this one: run '%s', start rind, and revoke those tokens again",
+			store, keys, head.Revision, h.keys.Position().Revision, restoredCommand(h.cfg))
 	case errors.Is(err, rootkeys.ErrOtherIssuer):
 		return fmt.Errorf("%s does not belong to %s: restore the one that does; or move %s away, and it is created again from %s",
 			keys, store, keys, store)

@@ -26,7 +26,7 @@ import (
 // administrator, and bob, who owns demo and has the token ci for it.
 func cmdPeople(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1, "people FOLDER")
-	h, err := open(settingsFor(ts.MkAbs(args[0])), slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), settingsFor(ts.MkAbs(args[0])), slog.New(slog.DiscardHandler))
 	ts.Check(err)
 	ctx, stop := context.WithCancel(context.Background())
 	sent := make(chan struct{})

@@ -142,7 +142,7 @@ func TestServeChangesTheKeyOfItsRootKeys(t *testing.T) {
 	keys := filepath.Join(cfg.DataDir, rootKeysFile)
 	serve := func(meanwhile func()) {
 		t.Helper()
-		h, err := open(cfg, slog.New(slog.DiscardHandler))
+		h, err := open(context.Background(), cfg, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	log := slog.New(cfg.LogHandler(s.err))
 	hangups, release := catchHangups()
 	defer release()
-	h, err := open(cfg, log)
+	h, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 func TestServeMetrics(t *testing.T) {
 	cfg := settingsFor(t.TempDir())
 	cfg.MetricsListen = realtest.FreeAddress(t)
-	h, err := open(cfg, slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestMetricsAddressThatIsTaken(t *testing.T) {
 	defer taken.Close()
 	cfg := settingsFor(t.TempDir())
 	cfg.MetricsListen = taken.Addr().String()
-	h, err := open(cfg, slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

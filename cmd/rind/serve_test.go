@@ -33,7 +33,7 @@ func TestSignalDuringStart(t *testing.T) {
 	if stdout.Len() != 0 {
 		t.Errorf("stdout: %s", &stdout)
 	}
-	h, err := open(settingsFor(dir), slog.New(slog.DiscardHandler)) // nothing is held
+	h, err := open(context.Background(), settingsFor(dir), slog.New(slog.DiscardHandler)) // nothing is held
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestSignalDuringStart(t *testing.T) {
 
 // TestSignalWhileCatchingUp ends rind between listening and answering.
 func TestSignalWhileCatchingUp(t *testing.T) {
-	h, err := open(settingsFor(t.TempDir()), slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), settingsFor(t.TempDir()), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestBackgroundOutlivesRequests(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	h, err := open(settingsFor(dir), slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), settingsFor(dir), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestRootKeysAreMadeAnew(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	h, err := open(settingsFor(dir), slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), settingsFor(dir), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

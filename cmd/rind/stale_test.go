@@ -16,7 +16,7 @@ import (
 // TestGatewayWantsACurrentStore: the gateway of 'rind serve' allows nothing while nobody
 // keeps its root-key store current, though the store is there and has the token.
 func TestGatewayWantsACurrentStore(t *testing.T) {
-	h, err := open(settingsFor(t.TempDir()), slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), settingsFor(t.TempDir()), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

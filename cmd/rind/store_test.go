@@ -61,7 +61,7 @@ func withIssuer(dir string, fn func(kv.Store, *issuer.Service) error) error {
 
 // refill brings the root-key store of a data folder to where its issuer is.
 func refill(dir string) error {
-	h, err := open(settingsFor(dir), slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), settingsFor(dir), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func cmdRemint(ts *testscript.TestScript, neg bool, args []string) {
 // cmdAccount makes the first administrator's account.
 func cmdAccount(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1, "account FOLDER")
-	h, err := open(settingsFor(ts.MkAbs(args[0])), slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), settingsFor(ts.MkAbs(args[0])), slog.New(slog.DiscardHandler))
 	ts.Check(err)
 	defer func() { ts.Check(h.close()) }()
 	ctx := context.Background()

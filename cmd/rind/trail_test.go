@@ -45,14 +45,14 @@ func actors(t *testing.T, log []byte) (out []string) {
 func TestTheTrailIsWrittenToAFile(t *testing.T) {
 	cfg := settingsFor(t.TempDir())
 	cfg.LogFormat, cfg.AuditLog = "json", filepath.Join(t.TempDir(), "log", "audit.log")
-	if h, err := open(cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "audit-log") {
+	if h, err := open(context.Background(), cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "audit-log") {
 		t.Fatalf("a folder that is missing: %v, %v", h, err)
 	}
 	folder := filepath.Dir(cfg.AuditLog)
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	h, err := open(cfg, slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestTheTrailIsWrittenToTheLog(t *testing.T) {
 	cfg := settingsFor(t.TempDir())
 	cfg.LogFormat, cfg.AuditLog, cfg.LogLevel = "json", trailStderr, slog.LevelError
 	var out bytes.Buffer
-	h, err := open(cfg, slog.New(cfg.LogHandler(&out)))
+	h, err := open(context.Background(), cfg, slog.New(cfg.LogHandler(&out)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestTheTrailOfAServer(t *testing.T) {
 	cfg := settingsFor(t.TempDir())
 	cfg.Listen = "127.0.0.1:0"
 	cfg.LogFormat, cfg.AuditLog, cfg.AuditRetention = "json", filepath.Join(t.TempDir(), "audit.log"), audit.MinRetention
-	h, err := open(cfg, slog.New(slog.DiscardHandler))
+	h, err := open(context.Background(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,6 +54,7 @@ type Config struct {
 	AuditLog           string        // where rows of the audit trail are also written as log lines: "off", "stderr", or a file
 	AuditRetention     time.Duration // how long rows of the audit trail are kept; 0 for ever
 	Mail               Mail
+	Store              Store
 
 	publicSet bool // PublicURL was set and does not depend on Listen
 }
@@ -82,6 +83,7 @@ func Default() Config {
 		UploadsAtOnce: 256, UploadsPerAccount: 64, UploadsPerToken: 32,
 		LogFormat: "text",
 		Mail:      Mail{TLS: "starttls"},
+		Store:     Store{Kind: BoltStore},
 		AuditLog:  "off",
 
 		AuditRetention: 365 * 24 * time.Hour,
@@ -170,7 +172,7 @@ func (c *Config) Set(name, value string) error {
 // once.
 func (c Config) Check() error {
 	p := append(c.checkFiles(), c.checkTLS("browsers keep the session cookie only over https or on localhost; put rind behind TLS")...)
-	return append(p, c.Mail.check()...).err()
+	return append(append(p, c.Store.check()...), c.Mail.check()...).err()
 }
 
 // checkTLS checks the certificate's settings and PublicURL. why says what a public address without TLS breaks.
@@ -212,6 +214,7 @@ func (c Config) checkFiles() (p Problems) {
 	for _, file := range []struct{ setting, path string }{
 		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"breach-list", c.BreachList}, {"rootkeys-old-key-file", c.RootKeysOldKeyFile},
 		{"leak-keys", c.leakKeysFile()}, {"mail.password-file", c.Mail.PasswordFile}, {"mail.ca-file", c.Mail.CAFile},
+		{"store.url-file", c.Store.URLFile}, {"store.password-file", c.Store.PasswordFile},
 	} {
 		if file.path == "" {
 			continue
@@ -293,7 +296,7 @@ func flatten(prefix string, doc map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range doc {
 		sub, ok := v.(map[string]any)
-		if !ok || len(sub) == 0 && prefix+k != "mail" {
+		if !ok || len(sub) == 0 && prefix+k != "mail" && prefix+k != "store" {
 			out[prefix+k] = v
 			continue
 		}

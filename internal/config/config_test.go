@@ -50,6 +50,10 @@ log-format = "json"
 log-level = "warn"
 audit-log = "/var/log/rind/audit.log"
 audit-retention = "1000d"
+[store]
+kind = "postgres"
+url = "postgres://rind@db.example.org/rind?sslmode=verify-full"
+password-file = "/etc/rind/mail"
 [mail]
 host = "mail.example.org"
 port = 2525
@@ -72,6 +76,7 @@ ca-file = "/etc/rind/ca.pem"
 		Registration: instance.Open, RecoveryWait: 7 * 24 * time.Hour, MaxTokenLife: 90 * 24 * time.Hour, TokensPerHour: 25, MaxUpload: 100 << 20, UploadsAtOnce: 64, UploadsPerAccount: 56, UploadsPerToken: 48, LeakKeys: "https://api.github.com/meta/public_keys/secret_scanning",
 		TrustedProxies: c.TrustedProxies, TLSCert: dir + "/cert.pem", TLSKey: dir + "/key.pem",
 		BreachList: dir + "/breaches", BreachRangeURL: "https://api.pwnedpasswords.com", LogFormat: "json", LogLevel: slog.LevelWarn, HSTSSubdomains: true, GroupAccess: true,
+		Store:    Store{Kind: "postgres", URL: "postgres://rind@db.example.org/rind?sslmode=verify-full", PasswordFile: dir + "/mail"},
 		AuditLog: "/var/log/rind/audit.log", AuditRetention: 1000 * 24 * time.Hour,
 		Mail: Mail{
 			Host: "mail.example.org", Port: 2525, Username: "rind", PasswordFile: dir + "/mail",
@@ -253,7 +258,7 @@ func TestPublicURLIsAHostOfItsOwn(t *testing.T) {
 }
 
 func TestEmptyTablesAreNotPassedOver(t *testing.T) {
-	for text, ok := range map[string]bool{"[mail]\n": true, "[mial]\n": false, "[listen]\n": false, "[mail.host]\n": false, "mail = 5\n": false} {
+	for text, ok := range map[string]bool{"[mail]\n": true, "[store]\n": true, "[store.kind]\n": false, "[mial]\n": false, "[listen]\n": false, "[mail.host]\n": false, "mail = 5\n": false} {
 		if _, err := load(t, text); (err == nil) != ok {
 			t.Errorf("%q: %v", text, err)
 		}

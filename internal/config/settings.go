@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/mail"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -47,6 +46,10 @@ var settings = map[string]setter{
 	"log-level":             setLogLevel,
 	"audit-log":             text(func(c *Config) *string { return &c.AuditLog }, notEmpty),
 	"audit-retention":       setAuditRetention,
+	"store.kind":            text(func(c *Config) *string { return &c.Store.Kind }, oneOf(BoltStore, PostgresStore)),
+	"store.url":             text(func(c *Config) *string { return &c.Store.URL }, databaseURL),
+	"store.url-file":        text(func(c *Config) *string { return &c.Store.URLFile }, notEmpty),
+	"store.password-file":   text(func(c *Config) *string { return &c.Store.PasswordFile }, notEmpty),
 	"mail.host":             text(func(c *Config) *string { return &c.Mail.Host }, notEmpty),
 	"mail.port":             setMailPort,
 	"mail.username":         text(func(c *Config) *string { return &c.Mail.Username }, notEmpty),
@@ -113,46 +116,6 @@ func notEmpty(s string) error {
 	return nil
 }
 
-// keyList accepts a file, or an address whose answers nobody on the network can change.
-func keyList(s string) error {
-	if !strings.Contains(s, "://") {
-		return notEmpty(s)
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-		return errors.New("is not a file or an address like https://api.github.com/meta/public_keys/secret_scanning")
-	}
-	return nil
-}
-
-// rangeURL accepts an address for which nobody on the network can see the requested hashes.
-func rangeURL(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
-		u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-		return errors.New("is not an address like https://api.pwnedpasswords.com")
-	}
-	return nil
-}
-
-func hostPort(s string) error {
-	_, port, err := net.SplitHostPort(s)
-	if err != nil {
-		return fmt.Errorf("%q is not host:port, like 127.0.0.1:8080", s)
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("%q is not a port: use 1 to 65535", port)
-	}
-	return nil
-}
-
-func address(s string) error {
-	if _, err := mail.ParseAddress(s); err != nil {
-		return fmt.Errorf("%q is not an email address", s)
-	}
-	return nil
-}
-
 func oneOf(words ...string) func(string) error {
 	return func(s string) error {
 		for _, w := range words {
@@ -201,21 +164,6 @@ func setPublicURL(c *Config, v any) error {
 	}
 	u.Path = ""
 	c.PublicURL, c.publicSet = u, true
-	return nil
-}
-
-// hostName checks the host that is written into tokens.
-func hostName(u *url.URL) error {
-	host := strings.ToLower(u.Hostname())
-	strange := func(r rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-:", r) }
-	if len(host) > 253 || strings.ContainsFunc(host, strange) {
-		return fmt.Errorf("%q is not a host name of letters, digits, '.' and '-'; write another alphabet as xn--…", host)
-	}
-	if p := u.Port(); p != "" {
-		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
-			return fmt.Errorf("%q is not a port: use 1 to 65535", p)
-		}
-	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ package pgtest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +22,8 @@ type Server struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the server has ended
 	own  bool          // Dir is removed at the end
+
+	guard io.Closer // nil, or closed by the end of this process, with which the server then ends
 }
 
 // ErrMissing says that PostgreSQL is not installed.

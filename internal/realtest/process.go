@@ -141,6 +141,20 @@ func (p *Process) End(s os.Signal) error {
 	return p.err
 }
 
+// Ends waits until the process has ended by itself, and returns how, as exec.Cmd.Wait says it.
+func (p *Process) Ends() error {
+	p.t.Helper()
+	p.over = true
+	select {
+	case <-p.done:
+	case <-time.After(Patience):
+		p.t.Errorf("%s does not end by itself within %s\n%s", p.Cmd, Patience, p.Out)
+		_ = p.Cmd.Process.Kill()
+		<-p.done
+	}
+	return p.err
+}
+
 // Signal sends a signal to the process if it is running.
 func (p *Process) Signal(s os.Signal) {
 	p.t.Helper()

@@ -159,6 +159,15 @@ func (l *Ledger) open(sealer *seal.Sealer) error {
 	return nil
 }
 
+// Begun tells whether a store has an issuer, whose secrets are sealed with a key.
+func Begun(ctx context.Context, store kv.Store) (begun bool, err error) {
+	err = store.View(ctx, func(r kv.Reader) (err error) {
+		begun, err = kv.Exists(r, keyIdentity)
+		return err
+	})
+	return begun, err
+}
+
 // NewUUID makes a UUID of version 7 (RFC 9562 §5.7) from a time and random bytes.
 func NewUUID(now time.Time, random io.Reader) (string, error) {
 	var b [16]byte

@@ -31,6 +31,9 @@ const (
 	groupBytes   = 4 << 20
 )
 
+// aheadTrips is about how many round trips a look ahead saves.
+const aheadTrips = 10
+
 // group is a moment that several writers share. Its fields belong to the holder of the turn, except
 // outcome and err, which are set before done is closed.
 type group struct {
@@ -149,9 +152,11 @@ func (s *Store) join(alone bool) (g *group, first bool, fault error) {
 func (s *Store) runAhead(ctx context.Context, fn func(kv.Tx) error) {
 	s.views.RLock()
 	defer s.views.RUnlock()
-	if s.usable() != nil || len(s.readers.room) == maxReaders { // it is not worth waiting for a connection
+	if s.usable() != nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, aheadTrips*s.found.RoundTrip) // a longer wait for a connection saves nothing
+	defer cancel()
 	c, err := s.reader(ctx)
 	if err != nil {
 		return

@@ -158,6 +158,14 @@ func TestServersThatAreRefused(t *testing.T) {
 	}
 }
 
+// Settings that the server refuses stay wrong however long one waits.
+func TestWrongDatabaseIsNotUnavailable(t *testing.T) {
+	_, err := Open(t.Context(), Options{URL: strings.Replace(shared(t).URL(), "dbname=postgres", "dbname=nowhere", 1)})
+	if err == nil || errors.Is(err, kv.ErrUnavailable) || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("a database that does not exist: %v", err)
+	}
+}
+
 // A store that is older than it was, or of a later rind, is used by nobody.
 func TestStoresThatAreRefused(t *testing.T) {
 	schema := newSchema()

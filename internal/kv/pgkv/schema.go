@@ -80,7 +80,11 @@ func (s *Store) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.wait.fault)
 	defer cancel()
 	c, err := s.dial(ctx, "on")
-	if err != nil {
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused) && !transient(err): // a wrong password or database stays wrong
+		return fmt.Errorf("pgkv: the server refuses the connection: %w", err)
+	case err != nil:
 		return fmt.Errorf("pgkv: connect: %w: %w", kv.ErrUnavailable, err)
 	}
 	defer c.close()
