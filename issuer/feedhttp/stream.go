@@ -67,7 +67,7 @@ func cutLate(request context.Context, gone, over <-chan struct{}) {
 
 // follow sends the changes of x, and with each heartbeat the issuer's position.
 func (f *Handler) follow(ctx context.Context, w *writer, x *followers.Stream) error {
-	if err := w.position(x.Position()); err != nil {
+	if err := w.position(x.Opened()); err != nil {
 		return err
 	}
 	beat := time.NewTicker(f.heartbeat)

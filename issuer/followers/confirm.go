@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
@@ -29,11 +30,10 @@ func (s *Service) Confirm(ctx context.Context, revision uint64, wait time.Durati
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	begun := s.clock()
-	at := s.head()
-	at.Revision = revision
+	at := feed.Position{Issuer: s.issuer, Epoch: s.epoch, Revision: revision}
 	asked := make(map[string]bool)
 	for {
-		c, last, moved := s.connections.count(at, asked)
+		c, last, moved := s.connections.count(at, asked, s.clock())
 		if len(c.Behind) > 0 {
 			select {
 			case <-moved:
@@ -69,6 +69,7 @@ func (s *Service) complete(ctx context.Context, c *Confirmation, revision uint64
 				c.Away = append(c.Away, v.Name)
 			}
 		}
+		c.Away = append(c.Away, s.connections.silentGateways(revision, asked, s.clock())...)
 		return nil
 	})
 	if err != nil {

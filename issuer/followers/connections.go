@@ -9,10 +9,12 @@ import (
 )
 
 // connections holds the current state of the verifiers that this process has heard from
-// since it started. It holds one presence for each, whatever they send.
+// since it started, and what other processes say of theirs. It holds one presence for each, whatever they send.
 type connections struct {
 	mu        sync.Mutex
 	verifiers map[string]*presence // by id
+	peers     map[string]*peer     // other processes, by id
+	dirty     chan struct{}        // holds one if others have to hear of a change; see publisher
 	watched   map[*guard]bool
 	moved     chan struct{} // closed when any of them changes; nil while nobody waits
 }
@@ -25,18 +27,31 @@ type guard struct {
 
 // presence is one verifier; live's mutex guards it.
 type presence struct {
-	name      string
-	stream    *Stream // nil where it is not connected
-	since     time.Time
-	seen      time.Time     // of the last stream opened or report
-	applied   feed.Position // last reported, of this history
-	said      bool          // it has reported applied
-	appliedAt time.Time     // when it first reported applied
-	reported  time.Time     // of the last report; zero: none since the start
-	warned    time.Time     // when the log was last told of trouble with its reports
-	stored    time.Time     // when seen was last written to the store
-	astray    bool          // by its last word it knows another history
-	logged    time.Time     // when that was last logged
+	name   string
+	stream *Stream // nil where it is not connected
+	since  time.Time
+	seen   time.Time // of the last stream opened or report
+	state
+	reported time.Time // of the last report; zero: none since the start
+	warned   time.Time // when the log was last told of trouble with its reports
+	stored   time.Time // when seen was last written to the store
+	logged   time.Time // when that it is astray was last logged
+	told     time.Time // the value of seen that other processes know
+}
+
+// state is what a verifier says of its history.
+type state struct {
+	applied feed.Position // last reported, of this history
+	said    bool          // it has reported applied
+	astray  bool          // by its last word it knows another history
+	turn    uint64        // how often the process that heard it has changed the state
+	at      time.Time     // when this process learned of the state
+}
+
+// changed notes that the state was changed at a moment.
+func (s *state) changed(now time.Time) {
+	s.turn++
+	s.at = now
 }
 
 // presenceOf returns the presence of a verifier, and makes it if necessary. The
@@ -68,11 +83,12 @@ func (l *connections) open(x *Stream, name string, at feed.Position, now time.Ti
 	defer l.mu.Unlock()
 	p := l.presenceOf(x.verifier, name)
 	if p.stream != nil {
-		close(p.stream.gone)
+		p.stream.end()
 	}
 	p.stream, p.since = x, now
-	p.say(at, now)
+	l.say(x.verifier, p, at, now)
 	l.wake()
+	l.publish()
 }
 
 // report notes the position that a verifier reports. It returns when the previous report
@@ -83,7 +99,7 @@ func (l *connections) report(id, name string, at feed.Position, now time.Time) (
 	defer l.mu.Unlock()
 	p := l.presenceOf(id, name)
 	before, p.reported = p.reported, now
-	p.say(at, now)
+	l.say(id, p, at, now)
 	l.wake()
 	if since := now.Sub(p.stored); since >= 0 && since < seenEvery {
 		return before, false
@@ -110,11 +126,16 @@ func (l *connections) mayWarn(id string, now time.Time) bool {
 	return true
 }
 
-func (p *presence) say(at feed.Position, now time.Time) {
-	p.seen, p.said = now, true
-	if p.applied != at {
-		p.applied, p.appliedAt = at, now
+// say notes the position that a verifier reports. A report of what is known already, from whichever process,
+// leaves the time of that state as it is. The caller holds the mutex.
+func (l *connections) say(id string, p *presence, at feed.Position, now time.Time) {
+	p.seen = now
+	if known := l.merged(id, now); p.said && p.applied == at && known.applied == at {
+		return
 	}
+	p.applied, p.said = at, true
+	p.changed(now)
+	l.publish()
 }
 
 // astrayEvery is how often at most it is logged that a verifier knows another history.
@@ -127,7 +148,9 @@ func (l *connections) noteOtherHistory(id, name string, now time.Time) (log bool
 	defer l.mu.Unlock()
 	p := l.presenceOf(id, name)
 	p.seen, p.astray = now, true
+	p.changed(now)
 	l.wake()
+	l.publish()
 	if !p.logged.IsZero() && now.Sub(p.logged).Abs() < astrayEvery {
 		return false
 	}
@@ -136,12 +159,15 @@ func (l *connections) noteOtherHistory(id, name string, now time.Time) (log bool
 }
 
 // noteThisHistory notes that a verifier knows this history, or nothing.
-func (l *connections) noteThisHistory(id string) {
+func (l *connections) noteThisHistory(id, name string, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p := l.verifiers[id]; p != nil && p.astray {
+	if l.merged(id, now).astray {
+		p := l.presenceOf(id, name)
 		p.astray = false
+		p.changed(now)
 		l.wake()
+		l.publish()
 	}
 }
 
@@ -152,6 +178,7 @@ func (l *connections) close(x *Stream) {
 	if p := l.verifiers[x.verifier]; p != nil && p.stream == x {
 		p.stream = nil
 		l.wake()
+		l.publish()
 	}
 }
 
@@ -171,6 +198,21 @@ func (l *connections) unwatch(w *guard) {
 	delete(l.watched, w)
 }
 
+// served returns the streams and the guards of all verifiers.
+func (l *connections) served() (streams []*Stream, guards []*guard) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.verifiers {
+		if p.stream != nil {
+			streams = append(streams, p.stream)
+		}
+	}
+	for w := range l.watched {
+		guards = append(guards, w)
+	}
+	return streams, guards
+}
+
 // drop ends the stream of a revoked verifier, and its guards.
 func (l *connections) drop(id string) {
 	l.mu.Lock()
@@ -180,18 +222,18 @@ func (l *connections) drop(id string) {
 			w.end()
 		}
 	}
-	p := l.verifiers[id]
-	if p == nil {
-		return
-	}
-	if p.stream != nil {
-		close(p.stream.gone)
+	if p := l.verifiers[id]; p != nil && p.stream != nil {
+		p.stream.end()
 	}
 	delete(l.verifiers, id)
+	for _, p := range l.peers {
+		delete(p.verifiers, id)
+	}
 	l.wake()
+	l.publish()
 }
 
-// silence returns how long the verifier of x has been silent.
+// silence returns how long the verifier of x has been silent, at every process.
 func (l *connections) silence(x *Stream, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -199,45 +241,58 @@ func (l *connections) silence(x *Stream, now time.Time) time.Duration {
 	if p == nil || p.stream != x {
 		return 0
 	}
-	return now.Sub(p.seen)
+	seen := p.seen
+	for _, other := range l.peers {
+		if c := other.verifiers[x.verifier]; c != nil && c.heard.After(seen) {
+			seen = c.heard
+		}
+	}
+	return now.Sub(seen)
 }
 
 // fill adds what is known of a verifier to what the store has.
-func (l *connections) fill(v *Verifier) {
+func (l *connections) fill(v *Verifier, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.verifiers[v.ID]
-	if p == nil {
+	m := l.merged(v.ID, now)
+	if m.name == "" {
 		return
 	}
-	v.Seen, v.Astray = p.seen, p.astray
-	if p.said {
-		v.Applied = p.applied
+	if m.seen.After(v.Seen) {
+		v.Seen = m.seen
 	}
-	if p.stream != nil {
-		v.Connected = p.since
+	v.Astray, v.Connected = m.astray, m.since
+	if m.said {
+		v.Applied = m.applied
 	}
 }
 
 // count says which of the connected verifiers have applied a revision, and returns a
 // channel that is closed at the next change. asked holds the verifiers that were connected
 // when the wait began: one that drops out meanwhile counts as behind.
-func (l *connections) count(at feed.Position, asked map[string]bool) (c Confirmation, last time.Time, moved <-chan struct{}) {
+func (l *connections) count(at feed.Position, asked map[string]bool, now time.Time) (c Confirmation, last time.Time, moved <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for id, p := range l.verifiers {
-		if p.stream == nil && !asked[id] {
-			continue
-		}
+	add := func(id, name string, s state) {
 		asked[id] = true
 		c.Connected++
-		if p.astray || p.applied.Issuer != at.Issuer || p.applied.Epoch != at.Epoch || p.applied.Revision < at.Revision {
-			c.Behind = append(c.Behind, p.name)
-			continue
+		if s.astray || s.applied.Issuer != at.Issuer || s.applied.Epoch != at.Epoch || s.applied.Revision < at.Revision {
+			c.Behind = append(c.Behind, name)
+			return
 		}
 		c.Applied++
-		if p.appliedAt.After(last) {
-			last = p.appliedAt
+		if s.at.After(last) {
+			last = s.at
+		}
+	}
+	for id := range l.known() {
+		if m := l.merged(id, now); !m.since.IsZero() || asked[id] {
+			add(id, m.name, m.state)
+		}
+	}
+	for id, p := range l.peers {
+		if id = "process " + id; p.alive(now) || asked[id] {
+			add(id, p.gateway(), p.own)
 		}
 	}
 	slices.Sort(c.Behind)

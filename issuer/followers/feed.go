@@ -22,15 +22,10 @@ const maxBatch = 4 << 20
 func (s *Service) Position(ctx context.Context) (feed.Position, error) {
 	var last feed.Chain
 	err := s.store.View(ctx, func(r kv.Reader) (err error) {
-		last, err = ledger.LastChain(r)
+		last, err = s.ledger.Head(r)
 		return err
 	})
 	return s.position(last), err
-}
-
-// head returns the Position that this process has heard of.
-func (s *Service) head() feed.Position {
-	return s.position(s.ledger.Heard())
 }
 
 // Wait returns as soon as the store stands at a revision above after, or with
@@ -63,22 +58,7 @@ func (s *Service) Wait(ctx context.Context, after uint64) error {
 // feed.ErrCompacted. A record that the sealer can't open is an error too; Changes never
 // leaves one out.
 func (s *Service) Changes(ctx context.Context, after feed.Position, limit int) ([]feed.ChangeSet, error) {
-	if limit <= 0 || limit > MaxChanges {
-		limit = MaxChanges
-	}
-	var out []feed.ChangeSet
-	err := s.store.View(ctx, func(r kv.Reader) error {
-		if err := s.checkHistory(r, after); err != nil {
-			return err
-		}
-		last, err := ledger.LastChain(r)
-		if err != nil {
-			return err
-		}
-		b := batch{s: s, r: r, last: last, seen: make(map[ledger.Ref]bool)}
-		out, err = b.read(after.Revision, limit)
-		return err
-	})
+	out, _, err := s.changesAdmitted(ctx, after, limit)
 	return out, err
 }
 

@@ -26,10 +26,11 @@ func (s *Service) checkHistory(r kv.Reader, at feed.Position) error {
 	case at.Epoch < s.epoch:
 		return fmt.Errorf("%w (%d, it is %d)", errEpochEnded, at.Epoch, s.epoch)
 	}
-	last, err := ledger.LastRevision(r)
+	head, err := s.ledger.Head(r)
 	if err != nil {
 		return err
 	}
+	last := head.Revision()
 	known := max(at.Revision, at.Chain.Revision())
 	if known > last {
 		return fmt.Errorf("%w (it knows revision %d, the last is %d)", ErrAhead, known, last)

@@ -49,6 +49,7 @@ type Service struct {
 // New makes the Service for the followers of a ledger.
 func New(l *ledger.Ledger, t *tokens.Service, uses UseRecorder) *Service {
 	s := &Service{ledger: l, tokens: t, store: l.Store(), exempt: l.Exempt(), clock: l.Now, log: l.Log(), uses: uses}
+	s.connections.dirty = make(chan struct{}, 1)
 	s.issuer, s.epoch = l.Identity()
 	return s
 }

@@ -2,9 +2,11 @@ package followers
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
@@ -30,23 +32,36 @@ type seenRecord struct {
 type Stream struct {
 	s        *Service
 	verifier string
+	id       string        // random
+	taken    atomic.Bool   // the store has id as the verifier's only stream; see take
+	opened   feed.Position // the store's, read after the stream was asked for
 	at       feed.Position // of the last change sent
-	gone     chan struct{} // closed by connections
+
+	admission uint64 // the number at which its verifier was last known to be admitted; see readAdmission
+	gone      chan struct{}
+	once      sync.Once // closes gone
 }
+
+// end closes gone.
+func (x *Stream) end() { x.once.Do(func() { close(x.gone) }) }
 
 // OpenStream opens a stream of the changes after at, and counts the verifier as connected.
 // It ends the verifier's previous stream. The errors say why it can't continue from at:
 // feed.ErrCompacted (it takes a snapshot), ErrOtherIssuer, ErrOtherHistory and ErrAhead (an
 // operator decides), ErrVerifierUnknown (it was revoked meanwhile).
 func (s *Service) OpenStream(ctx context.Context, v Verifier, at feed.Position) (*Stream, error) {
-	err := s.checkPosition(ctx, at)
+	head, err := s.checkPosition(ctx, at)
 	s.noteHistory(ctx, v, at, err)
 	if err != nil {
 		return nil, err
 	}
-	x := &Stream{s: s, verifier: v.ID, at: at, gone: make(chan struct{})}
+	id, err := s.ledger.Random(16)
+	if err != nil {
+		return nil, err
+	}
+	x := &Stream{s: s, verifier: v.ID, id: hex.EncodeToString(id), opened: head, at: at, gone: make(chan struct{})}
 	s.connections.open(x, v.Name, at, s.clock())
-	err = s.stillAdmitted(ctx, v) // after the stream is in the table, where a revocation finds it
+	err = x.take(ctx) // after the stream is in the table, where a revocation finds it
 	if err == nil {
 		return x, nil
 	}
@@ -72,22 +87,27 @@ func (s *Service) WhileAdmitted(ctx context.Context, v Verifier, end func()) (st
 
 // stillAdmitted returns ErrVerifierUnknown if a verifier was revoked.
 func (s *Service) stillAdmitted(ctx context.Context, v Verifier) error {
-	return s.store.View(ctx, func(r kv.Reader) error {
-		rec, err := readVerifier(r, v.ID)
-		if errors.Is(err, ledger.ErrNotFound) || err == nil && !rec.Revoked.At.IsZero() {
-			return ErrVerifierUnknown
-		}
-		return err
-	})
+	return s.store.View(ctx, func(r kv.Reader) error { return admitted(r, v.ID, "") })
 }
 
-// checkPosition tells whether changes can follow at.
-func (s *Service) checkPosition(ctx context.Context, at feed.Position) error {
+// checkPosition tells whether changes can follow at, and where the store stands at the same moment.
+func (s *Service) checkPosition(ctx context.Context, at feed.Position) (head feed.Position, err error) {
 	if at.Issuer == "" {
-		return fmt.Errorf("followers: a verifier that follows nobody yet: %w", feed.ErrCompacted)
+		return head, fmt.Errorf("followers: a verifier that follows nobody yet: %w", feed.ErrCompacted)
 	}
-	_, err := s.Changes(ctx, at, 1)
-	return err
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		if err := s.checkHistory(r, at); err != nil {
+			return err
+		}
+		last, err := s.ledger.Head(r)
+		if err != nil {
+			return err
+		}
+		head = s.position(last)
+		_, err = ledger.Entries(r, at.Revision, 1)
+		return err
+	})
+	return head, err
 }
 
 // noteHistory notes, by err, whether a verifier knows this store's history. Only
@@ -101,7 +121,7 @@ func (s *Service) noteHistory(ctx context.Context, v Verifier, at feed.Position,
 				"verifier", v.ID, "name", v.Name, "knows", at.String(), "error", err)
 		}
 	case err == nil || errors.Is(err, feed.ErrCompacted):
-		s.connections.noteThisHistory(v.ID)
+		s.connections.noteThisHistory(v.ID, v.Name, s.clock())
 	}
 }
 
@@ -113,21 +133,29 @@ func (x *Stream) Close() { x.s.connections.close(x) }
 func (x *Stream) Gone() <-chan struct{} { return x.gone }
 
 // Changes returns the change sets after those that it returned before, none if there are
-// no new ones yet; the errors are those of Service.Changes. The caller must not modify the
+// no new ones yet; the errors are those of Service.Changes, and ErrVerifierUnknown if the verifier was revoked
+// by the moment of the read, at whichever process. The caller must not modify the
 // result: other streams share it.
 func (x *Stream) Changes(ctx context.Context) ([]feed.ChangeSet, error) {
 	var sets []feed.ChangeSet
+	var admission uint64
 	var err error
 	if head := x.s.ledger.Heard().Revision(); head-x.at.Revision > nearTail { // also where it is behind what was read
-		sets, err = x.s.Changes(ctx, x.at, MaxChanges)
+		sets, admission, err = x.s.changesAdmitted(ctx, x.at, MaxChanges)
 	} else {
-		sets, err = x.s.tail.changes(ctx, x.s, x.at, head)
+		sets, admission, err = x.s.tail.changes(ctx, x.s, x.at, head)
 	}
-	if err == nil && len(sets) > 0 {
+	if err == nil && admission != x.admission { // some verifier was revoked, or some stream opened, at whichever process
+		err = x.look(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(sets) > 0 {
 		last := &sets[len(sets)-1]
 		x.at.Revision, x.at.Chain = last.Revision, last.Chain
 	}
-	return sets, err
+	return sets, nil
 }
 
 // nearTail is how many revisions behind the last one a stream counts as being at
@@ -137,23 +165,24 @@ const nearTail = 16
 // tail caches the change sets last read from the end of the log: after a change all
 // streams want the same ones.
 type tail struct {
-	mu    sync.Mutex
-	after uint64
-	sets  []feed.ChangeSet // whole up to their last revision
+	mu        sync.Mutex
+	after     uint64
+	sets      []feed.ChangeSet // whole up to their last revision
+	admission uint64           // of the moment at which they were read
 }
 
-// changes is Service.Changes for a known last revision, head.
-func (t *tail) changes(ctx context.Context, s *Service, after feed.Position, head uint64) ([]feed.ChangeSet, error) {
+// changes is Service.changesAdmitted for a known last revision, head.
+func (t *tail) changes(ctx context.Context, s *Service, after feed.Position, head uint64) ([]feed.ChangeSet, uint64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if n := len(t.sets); n > 0 && t.after == after.Revision && t.sets[n-1].Revision >= head {
-		return t.sets, nil
+		return t.sets, t.admission, nil
 	}
-	sets, err := s.Changes(ctx, after, MaxChanges)
+	sets, admission, err := s.changesAdmitted(ctx, after, MaxChanges)
 	if err == nil {
-		t.after, t.sets = after.Revision, sets
+		t.after, t.sets, t.admission = after.Revision, sets, admission
 	}
-	return sets, err
+	return sets, admission, err
 }
 
 // More is closed as soon as Changes has more.
@@ -166,7 +195,11 @@ func (x *Stream) More() <-chan struct{} {
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// Position returns the issuer's current position without reading the store.
+// Opened returns the position of the store at a moment after OpenStream was called. It proves to the verifier how
+// current it is; Position does not.
+func (x *Stream) Opened() feed.Position { return x.opened }
+
+// Position returns the last position that this process has heard of, without reading the store.
 func (x *Stream) Position() feed.Position {
 	head := x.s.ledger.Heard()
 	if x.at.Chain.Revision() > head.Revision() { // a commit that was read before it was announced

@@ -149,6 +149,12 @@ func (s *Service) RevokeVerifier(ctx context.Context, p ledger.Principal, id str
 		if !rec.Revoked.At.IsZero() {
 			return nil
 		}
+		if _, err := raiseAdmission(c); err != nil { // other processes end its stream
+			return err
+		}
+		if err := c.Delete([]byte(streamKey(id))); err != nil {
+			return err
+		}
 		rec.Revoked = tokens.Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: "by an administrator"}
 		if err := c.Delete([]byte(verifierNameKey(rec.Name))); err != nil {
 			return err
@@ -268,7 +274,7 @@ func (s *Service) presence(r kv.Reader, v *Verifier, head uint64) error {
 		return err
 	}
 	v.Seen, v.Applied = seen.At, seen.Applied
-	s.connections.fill(v)
+	s.connections.fill(v, s.clock())
 	if !v.Astray && v.Applied.Issuer == s.issuer && v.Applied.Epoch == s.epoch && v.Applied.Revision >= head {
 		return nil
 	}

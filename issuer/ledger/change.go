@@ -119,11 +119,11 @@ func (l *Ledger) Join(tx kv.Tx, fn func(*Change) error) (revision uint64, err er
 	return c.finish()
 }
 
-// Heard returns the chain value of the last change set committed through this ledger, or of the last one when it was opened.
+// Heard returns the chain value of the last change set that this ledger knows of: one committed through it, or
+// one of another process that Follow has seen. It proves nothing about the present; see Head.
 func (l *Ledger) Heard() feed.Chain { return l.commits.last() }
 
-// Beyond returns nil if Heard is above a revision, else a channel that is closed when a
-// later revision commits.
+// Beyond returns nil if Heard is above a revision, else a channel that is closed when it is.
 func (l *Ledger) Beyond(revision uint64) <-chan struct{} { return l.commits.beyond(revision) }
 
 // commits wakes callers that wait for commits.

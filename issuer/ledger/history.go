@@ -41,11 +41,17 @@ func nextChain(before feed.Chain, rev uint64, content []byte) feed.Chain {
 // LastChain reads the value of the last change set, zero before the first.
 func LastChain(r kv.Reader) (feed.Chain, error) {
 	b, err := r.Get([]byte(keyRevision))
-	switch {
-	case errors.Is(err, kv.ErrNotFound):
-		return feed.Chain{}, nil
-	case err != nil:
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return feed.Chain{}, err
+	}
+	return chainOf(b)
+}
+
+// chainOf reads a stored value; nil is that of a store without change sets.
+func chainOf(b []byte) (feed.Chain, error) {
+	switch {
+	case b == nil:
+		return feed.Chain{}, nil
 	case len(b) != len(feed.Chain{}) || feed.Chain(b).Revision() == 0:
 		return feed.Chain{}, fmt.Errorf("ledger: the record %q is damaged: restore the store from a backup", keyRevision)
 	}

@@ -42,8 +42,8 @@ type Config struct {
 }
 
 // Ledger holds the store of an issuer, the log of its changes, and the callers that wait for
-// them. It is safe for concurrent use. Use one Ledger per store in a process: Beyond hears only
-// of changes made through it.
+// them. It is safe for concurrent use. While Follow runs, Beyond hears of the changes of every
+// process that has the store open, otherwise only of those made through this Ledger.
 type Ledger struct {
 	store   kv.Store
 	exempt  kv.Store                              // the same store, for changes that have to work in read-only mode
@@ -54,7 +54,7 @@ type Ledger struct {
 	log     *slog.Logger
 	notices *notices.Outbox // nil where nobody is told
 	keep    uint64          // change sets in the log, at least
-	id      identity        // of the store; constant
+	id      identity        // of the store; constant (see Follow)
 	commits commits
 }
 
@@ -106,7 +106,8 @@ func (l *Ledger) Log() *slog.Logger { return l.log }
 // NewID makes the id of a new record: a UUID.
 func (l *Ledger) NewID() (string, error) { return l.newID() }
 
-// Identity returns the id of the store and the epoch of its history; neither changes while the ledger is open.
+// Identity returns the id of the store and the epoch of its history. Where another process changes them, this
+// ledger reads no head any more (see Head), and Follow ends with ErrIdentity.
 func (l *Ledger) Identity() (issuer string, epoch uint64) { return l.id.Issuer, l.id.Epoch }
 
 // Random makes n random bytes, for a secret or a root key.
@@ -147,14 +148,16 @@ func (l *Ledger) open(sealer *seal.Sealer) error {
 		if err := checkLayout(tx); err != nil {
 			return err
 		}
-		l.commits.at, err = LastChain(tx)
-		return err
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("ledger: open: %w", err)
 	}
 	if _, err := sealer.Open(nil, l.id.Check, keyIdentity); err != nil {
 		return fmt.Errorf("ledger: this store belongs to another key file: %w", err)
+	}
+	if err := l.hear(context.Background()); err != nil {
+		return fmt.Errorf("ledger: open: %w", err)
 	}
 	return nil
 }
