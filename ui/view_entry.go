@@ -6,8 +6,15 @@ import "time"
 type HomePage struct {
 	Layout
 	RegistrationOpen bool
-	UploadURL        string // absolute, ends in /legacy/
-	IndexURL         string // absolute, ends in /simple/
+	UploadURL        string // absolute
+	IndexURL         string // absolute, ends in /simple/; "" if the index can't be read here
+	Others           []IndexAddress
+}
+
+// IndexAddress is one more index that takes uploads.
+type IndexAddress struct {
+	UploadURL string // absolute
+	IndexURL  string // absolute, ends in /simple/; "" if the index can't be read here
 }
 
 func (HomePage) about() about { return about{page: "home", title: "home.title"} }

@@ -3,7 +3,8 @@ package ui
 // HelpPage is the guide for uploaders, at PathHelp.
 type HelpPage struct {
 	Layout
-	UploadURL string // absolute, ends in /legacy/
+	UploadURL string // absolute
+	Others    []IndexAddress
 	TokenURL  string // absolute; a request with a token can revoke that token there
 }
 

@@ -68,8 +68,9 @@ type ProjectPage struct {
 	ArchivedAt  time.Time // zero: not archived
 	Members     []MemberRow
 	Invitations []ProjectInvitation // for owners
-	IndexURL    string              // absolute, ends in /simple/
-	UploadURL   string              // absolute, ends in /legacy/
+	IndexURL    string              // absolute, ends in /simple/; "" if the index can't be read here
+	UploadURL   string              // absolute
+	Others      []IndexAddress
 	Tokens      ProjectTokens
 	Uploads     Uploads
 	Events      []EventRow

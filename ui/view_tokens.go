@@ -124,7 +124,7 @@ type TokenCreatedPage struct {
 	ExpiresAt   time.Time // zero: never
 	Limits      Limits
 	OldEnds     time.Time // when the token that it replaces ends; zero if it replaces none, or that has ended
-	UploadURL   string    // absolute, ends in /legacy/
+	UploadURL   string    // absolute
 }
 
 func (TokenCreatedPage) about() about {

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,14 +22,9 @@ import (
 	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/internal/socket"
 	"github.com/rind-dev/rind/verifier"
-	"github.com/rind-dev/rind/verifier/gateway"
-	"github.com/rind-dev/rind/verifier/gateway/upstream"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
-
-// spoolFolder is the folder in the data folder for files that are being uploaded.
-const spoolFolder = "spool"
 
 type gatewayCmd struct {
 	Config string `help:"Settings file (TOML)." required:"" placeholder:"FILE"`
@@ -126,46 +120,24 @@ func (g *gatewayInstance) openKeys() error {
 // openIndexes wires the handlers of the indexes.
 func (g *gatewayInstance) openIndexes(ctx context.Context) error {
 	cfg := g.cfg
-	clientIP := clientip.Trusting(cfg.TrustedProxies).Of
 	check := g.metrics.Verifier(verifier.New(g.follower))
-	var served []gatewayhttp.Index
-	for _, x := range cfg.Indexes {
-		index, err := upstream.Open(upstream.Config{
-			URL: x.Upstream, SimpleURL: x.Simple, User: x.User, PasswordFile: x.PasswordFile, BearerFile: x.BearerFile, CAFile: x.CAFile,
-			GroupAccess: cfg.GroupAccess, InsecureHTTP: x.InsecureHTTP, Spool: filepath.Join(cfg.DataDir, spoolFolder), Logger: g.log,
-		})
-		if err == nil {
-			err = index.Check(ctx)
-		}
-		if err != nil {
-			return fmt.Errorf("the index at %s: %w", x.Path, err)
-		}
-		uploads, err := gateway.New(gateway.Config{
-			Verifier: check, Backend: index, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: g.log,
-			MaxUploads: cfg.UploadsAtOnce, MaxPerOwner: cfg.UploadsPerAccount, MaxPerToken: cfg.UploadsPerToken,
-			OnUpload: func(_ context.Context, grant verifier.Grant, up gateway.Upload) {
-				g.follower.Used(grant, up.ClientIP, time.Now())
-			},
-		})
-		if err != nil {
-			return err
-		}
-		at := gatewayhttp.Index{Path: x.Path, Uploads: uploads, Ready: index.Ready}
-		if x.ProxyReads {
-			at.Reads, err = index.Reads(uploads, strings.TrimSuffix(cfg.PublicURL.String(), "/")+x.Path, g.log)
-			if err != nil {
-				return err
-			}
-		}
-		g.reloads, served = append(g.reloads, index.Reload), append(served, at)
+	served, reloads, err := openIndexes(ctx, indexesConfig{
+		Config: cfg.Config, verifier: check, log: g.log,
+		used: func(_ context.Context, grant verifier.Grant, from netip.Addr) {
+			g.follower.Used(grant, from, time.Now())
+		},
+	})
+	if err != nil {
+		return err
 	}
+	g.reloads = reloads
 	secret, err := gatewayhttp.OpenSecret(cfg.VerifySecretFile, private.Of(cfg.GroupAccess))
 	if err != nil {
 		return err
 	}
 	g.reloads = append(g.reloads, secret.Reload)
 	server := gatewayhttp.New(gatewayhttp.Config{
-		Indexes: served, PublicURL: cfg.PublicURL, ClientIP: clientIP, Ready: g.ready, Logger: g.log,
+		Indexes: served, PublicURL: cfg.PublicURL, ClientIP: clientip.Trusting(cfg.TrustedProxies).Of, Ready: g.ready, Logger: g.log,
 		Verifier: check, Secret: secret, OnUse: func(grant verifier.Grant, from netip.Addr) { g.follower.Used(grant, from, time.Now()) },
 	})
 	g.handler, g.local = g.metrics.Requests(server), g.metrics.Requests(server.Local())
@@ -211,13 +183,7 @@ func (g *gatewayInstance) run(ctx context.Context, l, local net.Listener, cert *
 		all = append(all, func(ctx context.Context) { cert.Look(ctx, true) })
 		running.Go(func() { cert.Run(background) })
 	}
-	for _, read := range g.reloads {
-		all = append(all, func(ctx context.Context) {
-			if err := read(ctx); err != nil {
-				g.log.ErrorContext(ctx, "a secret stays as it was", "error", err)
-			}
-		})
-	}
+	all = append(all, rereading(g.reloads, g.log)...)
 	running.Go(func() { reload(background, hangups, g.log, all...) })
 	running.Go(func() {
 		if err := g.follower.Run(background); err != nil {

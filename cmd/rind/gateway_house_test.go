@@ -39,7 +39,16 @@ type gatewayIssuer struct {
 func newGatewayIssuer(t *testing.T, verifiers int, projects ...string) *gatewayIssuer {
 	t.Helper()
 	data, at := filepath.Join(t.TempDir(), "data"), realtest.FreeAddress(t)
-	g := &gatewayIssuer{t: t, url: "http://" + at}
+	g := newIssuerData(t, data, verifiers, projects...)
+	g.url = "http://" + at
+	realtest.Start(t, nil, realtest.Rind(t), "serve", "--data", data, "--listen", at, "--public-url", "http://localhost:8080").Answers(g.url + "/healthz")
+	return g
+}
+
+// newIssuerData fills a data folder for one that is not started.
+func newIssuerData(t testing.TB, data string, verifiers int, projects ...string) *gatewayIssuer {
+	t.Helper()
+	g := &gatewayIssuer{t: t}
 	h, err := open(context.Background(), settingsFor(data), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -71,8 +80,9 @@ func newGatewayIssuer(t *testing.T, verifiers int, projects ...string) *gatewayI
 		}
 		g.secrets = append(g.secrets, secret)
 	}
-	h.close()
-	realtest.Start(t, nil, realtest.Rind(t), "serve", "--data", data, "--listen", at, "--public-url", "http://localhost:8080").Answers(g.url + "/healthz")
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
 	return g
 }
 

@@ -106,7 +106,7 @@ func TestTheGuideNamesEverySetting(t *testing.T) {
 			short = name
 		}
 		if !slices.ContainsFunc(strings.Split(table, "\n"), func(line string) bool {
-			return strings.HasPrefix(line, row) && (strings.Contains(line, "`"+short+"`") || strings.HasPrefix(line, row+short+"`"))
+			return strings.HasPrefix(line, row) && (strings.Contains(line, "`"+short+"`") || strings.HasPrefix(line, row+short+"`")) || strings.HasPrefix(line, "| `[["+short+"]]`")
 		}) {
 			t.Errorf("the table does not name %s", name)
 		}

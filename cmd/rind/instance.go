@@ -33,9 +33,6 @@ import (
 	"github.com/rind-dev/rind/issuer/mails"
 	"github.com/rind-dev/rind/issuer/web"
 	"github.com/rind-dev/rind/ui"
-	"github.com/rind-dev/rind/verifier"
-	"github.com/rind-dev/rind/verifier/gateway"
-	"github.com/rind-dev/rind/verifier/gateway/folder"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -80,6 +77,8 @@ type instance struct {
 
 	certificate *certificate.Files // nil: it serves without TLS
 	hangups     <-chan os.Signal   // SIGHUP; nil: nobody catches it
+
+	reloads []func(context.Context) error // read secrets of indexes again
 
 	closers []func() error // in the order of opening
 }
@@ -211,13 +210,13 @@ func (h *instance) openWeb(cfg config.Config, store kv.Store, sealer *seal.Seale
 	if err != nil {
 		return err
 	}
-	upload, index, err := h.openGateway(cfg, log)
+	indexes, err := h.openIndexes(cfg, log)
 	if err != nil {
 		return err
 	}
 	site, err := web.New(web.Config{
 		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, CatchUp: h.follower.CatchUp, CanVerify: h.canVerify,
-		Gateway: upload, Index: index, PublicURL: cfg.PublicURL,
+		Gateway: indexes.uploads, Index: indexes.pages, Indexes: indexes.all, Behind: indexes.behind, PublicURL: cfg.PublicURL,
 		Feed:         feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Logger: log}),
 		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, HSTSSubdomains: cfg.HSTSSubdomains, Outbox: h.shownOutbox(), Leaks: leakKeys(cfg), Clock: time.Now, Logger: log,
 	})
@@ -263,25 +262,6 @@ func (h *instance) openBreaches(cfg config.Config) (*password.BreachList, error)
 	}
 	h.closers = append(h.closers, l.Close)
 	return l, nil
-}
-
-func (h *instance) openGateway(cfg config.Config, log *slog.Logger) (upload, index http.Handler, err error) {
-	files, err := folder.Open(filepath.Join(cfg.DataDir, packagesFolder))
-	if err != nil {
-		return nil, nil, err
-	}
-	h.closers = append(h.closers, files.Close)
-	clientIP := web.ClientIP(cfg.TrustedProxies)
-	upload, err = gateway.New(gateway.Config{
-		Verifier: h.metrics.Verifier(verifier.New(h.follower)), Backend: files, MaxFile: cfg.MaxUpload, ClientIP: clientIP, Logger: log,
-		MaxUploads: cfg.UploadsAtOnce, MaxPerOwner: cfg.UploadsPerAccount, MaxPerToken: cfg.UploadsPerToken,
-		OnUpload: func(ctx context.Context, g verifier.Grant, up gateway.Upload) {
-			if err := h.issuer.Tokens.RecordUse(ctx, g.TokenID, g.Project, up.ClientIP, time.Now()); err != nil {
-				log.WarnContext(ctx, "the use of a token was not recorded", "token", g.TokenID, "error", err)
-			}
-		},
-	})
-	return upload, files.Index(cfg.PublicURL.String()+"/legacy/", log), err
 }
 
 // close closes what was opened, in reverse order. Nothing that uses it may still

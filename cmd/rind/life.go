@@ -119,6 +119,7 @@ func (h *instance) reload(ctx context.Context) {
 		load := func() ([]byte, error) { return groupAccess{h.cfg.GroupAccess}.loadKey(h.cfg.RootKeysKeyFile) }
 		all = append(all, rekey(h.keys, load, h.rootKeysKey, h.log))
 	}
+	all = append(all, rereading(h.reloads, h.log)...)
 	reload(ctx, h.hangups, h.log, all...)
 }
 

@@ -55,6 +55,7 @@ type Config struct {
 	AuditRetention     time.Duration // how long rows of the audit trail are kept; 0 for ever
 	Mail               Mail
 	Store              Store
+	Indexes            []Index // where uploads go, each at a different path; none: 'rind serve' keeps files in a folder, at "/"
 
 	publicSet bool // PublicURL was set and does not depend on Listen
 }
@@ -114,7 +115,28 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	return c, c.setAll(path, flatten("", doc))
+	err = c.setAll(path, flatten("", doc))
+	c.resolve(filepath.Dir(path))
+	return c, err
+}
+
+// resolve makes relative paths relative to the settings file's folder.
+func (c *Config) resolve(dir string) {
+	paths := []*string{&c.DataDir, &c.KeyFile, &c.RootKeysKeyFile, &c.RootKeysOldKeyFile, &c.BreachList, &c.TLSCert, &c.TLSKey, &c.Mail.PasswordFile, &c.Mail.CAFile, &c.Store.URLFile, &c.Store.PasswordFile}
+	if c.leakKeysFile() != "" {
+		paths = append(paths, &c.LeakKeys)
+	}
+	if c.AuditLog != "off" && c.AuditLog != "stderr" {
+		paths = append(paths, &c.AuditLog)
+	}
+	if c.AdminSocket != "off" {
+		paths = append(paths, &c.AdminSocket)
+	}
+	for n := range c.Indexes {
+		i := &c.Indexes[n]
+		paths = append(paths, &i.PasswordFile, &i.BearerFile, &i.CAFile)
+	}
+	resolve(dir, paths...)
 }
 
 // readTOML reads a settings file. The error says where the file is wrong.
@@ -146,14 +168,26 @@ func (c *Config) setAll(path string, doc map[string]any) error {
 			probs = append(probs, fmt.Sprintf("%s: unknown setting %q", path, name))
 			continue
 		}
-		if err := s(c, doc[name]); err != nil {
-			probs = append(probs, fmt.Sprintf("%s: %s: %v", path, name, err))
-		}
+		probs = append(probs, about(path, name, s(c, doc[name]))...)
 	}
 	if unknown {
 		probs = append(probs, path+": the settings are "+strings.Join(Names(), ", "))
 	}
 	return probs.err()
+}
+
+// about says which setting of which file an error is about. Problems are about parts of the setting.
+func about(path, name string, err error) (p Problems) {
+	var parts Problems
+	switch {
+	case errors.As(err, &parts):
+		for _, part := range parts {
+			p = append(p, fmt.Sprintf("%s: %s %s", path, name, part))
+		}
+	case err != nil:
+		p = append(p, fmt.Sprintf("%s: %s: %v", path, name, err))
+	}
+	return p
 }
 
 // Set changes one setting, named as in the file, to the value of a flag.
@@ -172,6 +206,12 @@ func (c *Config) Set(name, value string) error {
 // once.
 func (c Config) Check() error {
 	p := append(c.checkFiles(), c.checkTLS("browsers keep the session cookie only over https or on localhost; put rind behind TLS")...)
+	p = append(p, c.checkIndexes(ServeReserved)...)
+	for n, i := range c.Indexes {
+		if i.Upstream == "" && (i.Path != "/" || i != Index{Path: "/"}) {
+			p = append(p, fmt.Sprintf("index %d: upstream is missing: set the address that uploads are posted to. Only the index at \"/\" may be rind's own folder, which has none of the other settings", n+1))
+		}
+	}
 	return append(append(p, c.Store.check()...), c.Mail.check()...).err()
 }
 
@@ -211,22 +251,11 @@ func (m Mail) check() (p Problems) {
 // checkFiles finds files that can't be read. It does not check the key file, which the first start
 // creates.
 func (c Config) checkFiles() (p Problems) {
-	for _, file := range []struct{ setting, path string }{
-		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"breach-list", c.BreachList}, {"rootkeys-old-key-file", c.RootKeysOldKeyFile},
-		{"leak-keys", c.leakKeysFile()}, {"mail.password-file", c.Mail.PasswordFile}, {"mail.ca-file", c.Mail.CAFile},
-		{"store.url-file", c.Store.URLFile}, {"store.password-file", c.Store.PasswordFile},
-	} {
-		if file.path == "" {
-			continue
-		}
-		f, err := os.Open(file.path)
-		if err != nil {
-			p = append(p, fmt.Sprintf("%s: %v", file.setting, err))
-			continue
-		}
-		f.Close()
-	}
-	return p
+	return unreadable(append([]secretFile{
+		{"tls-cert", c.TLSCert, ""}, {"tls-key", c.TLSKey, ""}, {"breach-list", c.BreachList, ""}, {"rootkeys-old-key-file", c.RootKeysOldKeyFile, ""},
+		{"leak-keys", c.leakKeysFile(), ""}, {"mail.password-file", c.Mail.PasswordFile, ""}, {"mail.ca-file", c.Mail.CAFile, ""},
+		{"store.url-file", c.Store.URLFile, ""}, {"store.password-file", c.Store.PasswordFile, ""},
+	}, c.indexFiles()...))
 }
 
 // leakKeysFile returns LeakKeys if it is a file.
@@ -296,7 +325,7 @@ func flatten(prefix string, doc map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range doc {
 		sub, ok := v.(map[string]any)
-		if !ok || len(sub) == 0 && prefix+k != "mail" && prefix+k != "store" {
+		if !ok || prefix+k == "index" || len(sub) == 0 && prefix+k != "mail" && prefix+k != "store" {
 			out[prefix+k] = v
 			continue
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -153,6 +154,55 @@ password = "hunter2"
 	}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Error("a value of an unknown setting is in the error")
+	}
+}
+
+// TestIndexesOfServe: 'rind serve' takes the indexes of 'rind gateway', and a folder of its own; paths in the file are
+// relative to the file, those of flags are not.
+func TestIndexesOfServe(t *testing.T) {
+	c, err := load(t, `
+data = "state"
+audit-log = "audit.log"
+[[index]]
+[[index]]
+path = "/team-a/"
+upstream = "http://127.0.0.1:1/"
+user = "rind"
+password-file = "team-a.password"
+proxy-reads = true
+`)
+	if err != nil || len(c.Indexes) != 2 || c.Indexes[0] != (Index{Path: "/"}) {
+		t.Fatalf("%+v %v", c.Indexes, err)
+	}
+	dir := filepath.Dir(c.DataDir)
+	if c.DataDir != dir+"/state" || c.AuditLog != dir+"/audit.log" || c.Indexes[1].PasswordFile != dir+"/team-a.password" || dir == "." {
+		t.Errorf("paths: %+v", c)
+	}
+	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "index 2: password-file: open "+dir+"/team-a.password") {
+		t.Errorf("a missing file: %v", err)
+	}
+	if err := errors.Join(c.Set("data", "elsewhere")); err != nil || c.DataDir != "elsewhere" {
+		t.Errorf("a flag: %s %v", c.DataDir, err)
+	}
+	c, err = load(t, "")
+	if err != nil || !filepath.IsAbs(c.DataDir) || filepath.Base(c.DataDir) != "data" {
+		t.Errorf("the default: %s %v", c.DataDir, err)
+	}
+	for text, want := range map[string]string{
+		"[[index]]\npath = \"/tokens/\"\nupstream = \"http://127.0.0.1:1\"": `index 1: path "/tokens/" is the server's own`,
+		"[[index]]\npath = \"/team/\"":                                      "index 1: upstream is missing",
+		"[[index]]\nproxy-reads = true":                                     "has none of the other settings",
+		"[[index]]\n[[index]]":                                              `index 2: path "/" is that of another index`,
+		"[index]\npath = \"/\"":                                             "index is not a list",
+		"[[index]]\nupstrem = \"http://x\"\n":                               `index 1: unknown setting "upstrem"`,
+	} {
+		c, err := load(t, text)
+		if err == nil {
+			err = c.Check()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,26 +20,12 @@ type Gateway struct {
 	VerifySecretFile string        // with the secret of programs that ask at /v1/verify; "": none may
 	VerifySocket     string        // Unix socket at which programs of this machine ask; "": none
 	MaxStaleness     time.Duration // how long it keeps deciding without hearing from the issuer
-	Indexes          []Index       // no two at one path; none only if other programs may ask
-}
-
-// Index is a package index that a gateway forwards uploads to.
-type Index struct {
-	Path         string // path below the gateway's address, with "/" at both ends
-	Upstream     string // address to post uploads to
-	Simple       string // address of its pages; "" for below Upstream
-	User         string // "" for none
-	PasswordFile string
-	BearerFile   string // instead of User and PasswordFile
-	CAFile       string // root certificates to trust instead of the system's, PEM
-	ProxyReads   bool   // forward GET and HEAD too
-	InsecureHTTP bool   // allow plain HTTP to another machine
 }
 
 // inCommon lists the settings of 'rind serve' that 'rind gateway' has too.
 var inCommon = []string{
 	"listen", "metrics-listen", "public-url", "data", "key-file", "max-upload", "uploads-at-once", "uploads-per-account", "uploads-per-token",
-	"trusted-proxies", "tls-cert", "tls-key", "group-access", "log-format", "log-level",
+	"trusted-proxies", "tls-cert", "tls-key", "group-access", "log-format", "log-level", "index",
 }
 
 // gatewayTexts has the text settings that only 'rind gateway' has.
@@ -51,23 +35,6 @@ var gatewayTexts = map[string]func(*Gateway) *string{
 	"issuer-ca-file":     func(g *Gateway) *string { return &g.IssuerCAFile },
 	"verify-secret-file": func(g *Gateway) *string { return &g.VerifySecretFile },
 	"verify-socket":      func(g *Gateway) *string { return &g.VerifySocket },
-}
-
-// indexTexts has the text settings of an index.
-var indexTexts = map[string]func(*Index) *string{
-	"path":          func(i *Index) *string { return &i.Path },
-	"upstream":      func(i *Index) *string { return &i.Upstream },
-	"simple":        func(i *Index) *string { return &i.Simple },
-	"user":          func(i *Index) *string { return &i.User },
-	"password-file": func(i *Index) *string { return &i.PasswordFile },
-	"bearer-file":   func(i *Index) *string { return &i.BearerFile },
-	"ca-file":       func(i *Index) *string { return &i.CAFile },
-}
-
-// indexFlags has the settings of an index that are true or false.
-var indexFlags = map[string]func(*Index) *bool{
-	"proxy-reads":   func(i *Index) *bool { return &i.ProxyReads },
-	"insecure-http": func(i *Index) *bool { return &i.InsecureHTTP },
 }
 
 // Staleness of a gateway.
@@ -103,17 +70,13 @@ func (g *Gateway) set(file string, doc map[string]any) (p Problems) {
 			err = setText(field(g), v)
 		case name == "max-staleness":
 			err = g.setStaleness(v)
-		case name == "index":
-			p = append(p, g.setIndexes(file, v)...)
 		case slices.Contains(inCommon, name):
 			err = settings[name](&g.Config, v)
 		default:
 			unknown = true
 			p = append(p, fmt.Sprintf("%s: unknown setting %q", file, name))
 		}
-		if err != nil {
-			p = append(p, fmt.Sprintf("%s: %s: %v", file, name, err))
-		}
+		p = append(p, about(file, name, err)...)
 	}
 	if unknown {
 		p = append(p, file+": the settings are "+strings.Join(GatewayNames(), ", "))
@@ -141,56 +104,14 @@ func (g *Gateway) setStaleness(v any) error {
 	return nil
 }
 
-func (g *Gateway) setIndexes(file string, v any) (p Problems) {
-	list, ok := v.([]any)
-	if !ok {
-		return Problems{file + ": index is not a list: begin each index with a line [[index]]"}
-	}
-	for n, v := range list {
-		doc, ok := v.(map[string]any)
-		if !ok {
-			return Problems{file + ": index is not a list: begin each index with a line [[index]]"}
-		}
-		at, what := Index{Path: "/"}, fmt.Sprintf("%s: index %d", file, n+1)
-		for _, name := range slices.Sorted(maps.Keys(doc)) {
-			var err error
-			switch field, is := indexTexts[name], indexFlags[name]; {
-			case field != nil:
-				err = setText(field(&at), doc[name])
-			case is != nil:
-				*is(&at), ok = doc[name].(bool)
-				if !ok {
-					err = fmt.Errorf("must be true or false, not %v", doc[name])
-				}
-			default:
-				names := slices.Sorted(maps.Keys(indexTexts))
-				p = append(p, fmt.Sprintf("%s: unknown setting %q: those of an index are %s", what, name, strings.Join(append(names, slices.Sorted(maps.Keys(indexFlags))...), ", ")))
-			}
-			if err != nil {
-				p = append(p, fmt.Sprintf("%s: %s: %v", what, name, err))
-			}
-		}
-		g.Indexes = append(g.Indexes, at)
-	}
-	return p
-}
-
 // resolve makes relative paths relative to the settings file's folder.
 func (g *Gateway) resolve(dir string) {
-	paths := []*string{&g.DataDir, &g.KeyFile, &g.TLSCert, &g.TLSKey, &g.SecretFile, &g.IssuerCAFile, &g.VerifySecretFile, &g.VerifySocket}
-	for n := range g.Indexes {
-		i := &g.Indexes[n]
-		paths = append(paths, &i.PasswordFile, &i.BearerFile, &i.CAFile)
-	}
-	for _, p := range paths {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(dir, *p)
-		}
-	}
+	g.Config.resolve(dir)
+	resolve(dir, &g.SecretFile, &g.IssuerCAFile, &g.VerifySecretFile, &g.VerifySocket)
 }
 
-// reserved lists the first path segments of the gateway's own addresses.
-var reserved = []string{"livez", "readyz", "metrics", "v1", "project"}
+// GatewayReserved lists the first path segments of the addresses of 'rind gateway' that belong to no index.
+var GatewayReserved = []string{"livez", "readyz", "metrics", "v1", "project"}
 
 func (g *Gateway) check() (p Problems) {
 	for _, need := range []struct{ name, value, what string }{
@@ -206,74 +127,29 @@ func (g *Gateway) check() (p Problems) {
 			"or set verify-socket or verify-secret-file, if only other programs ask")
 	}
 	p = append(p, g.checkTLS("everybody on the way could read the tokens; put the gateway behind TLS")...)
-	seen := map[string]bool{}
 	for n, i := range g.Indexes {
-		what := fmt.Sprintf("index %d: ", n+1)
-		first, _, _ := strings.Cut(strings.TrimPrefix(i.Path, "/"), "/")
-		switch {
-		case i.Path != "/" && (!strings.HasPrefix(i.Path, "/") || !strings.HasSuffix(i.Path, "/") || path.Clean(i.Path)+"/" != i.Path) || (&url.URL{Path: i.Path}).EscapedPath() != i.Path:
-			p = append(p, what+fmt.Sprintf("path %q is not like \"/\" or \"/team-a/\"", i.Path))
-		case slices.Contains(reserved, first):
-			p = append(p, what+fmt.Sprintf("path %q is the gateway's own: choose another", i.Path))
-		case seen[i.Path]:
-			p = append(p, what+fmt.Sprintf("path %q is that of another index", i.Path))
-		}
-		seen[i.Path] = true
 		if i.Upstream == "" {
-			p = append(p, what+"upstream is missing: set the address that uploads are posted to")
-		}
-		switch {
-		case i.BearerFile != "" && (i.User != "" || i.PasswordFile != ""):
-			p = append(p, what+"there are two credentials: set bearer-file, or user and password-file")
-		case (i.User == "") != (i.PasswordFile == ""):
-			p = append(p, what+"user and password-file go together: set both, or neither")
+			p = append(p, fmt.Sprintf("index %d: upstream is missing: set the address that uploads are posted to", n+1))
 		}
 	}
-	return p
+	return append(p, g.checkIndexes(GatewayReserved)...)
 }
 
 // checkFiles finds files that can't be read, and says what should be in them.
 func (g *Gateway) checkFiles() (p Problems) {
-	type named struct{ setting, path, what string }
-	files := []named{
+	return unreadable(append([]secretFile{
 		{"secret-file", g.SecretFile, "it has the secret that 'rind admin register-verifier' shows"},
 		{"issuer-ca-file", g.IssuerCAFile, "it has the certificates (PEM) that sign the issuer's"},
 		{"verify-secret-file", g.VerifySecretFile, "it has a secret of your choice, which programs send to /v1/verify"},
 		{"tls-cert", g.TLSCert, "it has the certificate chain (PEM)"},
 		{"tls-key", g.TLSKey, "it has the certificate's key (PEM)"},
-	}
-	for n, i := range g.Indexes {
-		what := fmt.Sprintf("index %d: ", n+1)
-		files = append(files,
-			named{what + "password-file", i.PasswordFile, "it has the password of the gateway's account at the index"},
-			named{what + "bearer-file", i.BearerFile, "it has the gateway's token for the index"},
-			named{what + "ca-file", i.CAFile, "it has the certificates (PEM) that sign the index's"})
-	}
-	for _, file := range files {
-		if file.path == "" {
-			continue
-		}
-		f, err := os.Open(file.path)
-		if err != nil {
-			p = append(p, fmt.Sprintf("%s: %v: %s", file.setting, err, file.what))
-			continue
-		}
-		f.Close()
-	}
-	return p
+	}, g.indexFiles()...))
 }
 
 // GatewayNames lists the settings of 'rind gateway' in alphabetical order.
 func GatewayNames() []string {
-	names := append([]string{"max-staleness", "index"}, inCommon...)
+	names := append([]string{"max-staleness"}, inCommon...)
 	names = append(names, slices.Collect(maps.Keys(gatewayTexts))...)
-	slices.Sort(names)
-	return names
-}
-
-// IndexNames lists the settings of an index of 'rind gateway' in alphabetical order.
-func IndexNames() []string {
-	names := append(slices.Collect(maps.Keys(indexTexts)), slices.Collect(maps.Keys(indexFlags))...)
 	slices.Sort(names)
 	return names
 }

@@ -119,7 +119,7 @@ bearer-file = "s"
 	}
 	for _, want := range []string{
 		`unknown setting "registration"`, "the settings are data, group-access, index, issuer", `"1s" is not a time like "10m"`, "tls-cert and tls-key go together", "is not https",
-		"issuer: must be text in quotes", "issuer is missing", "secret-file is missing", `path "team" is not like`, `path "/v1/" is the gateway's own`, `path "/a/" is that of another`,
+		"issuer: must be text in quotes", "issuer is missing", "secret-file is missing", `path "team" is not like`, `path "/v1/" is the server's own`, `path "/a/" is that of another`,
 		"index 1: upstream is missing", `index 2: unknown setting "password"`, "index 2: proxy-reads: must be true or false", "index 3: upstream: is empty",
 		"index 4: user and password-file go together", "index 5: there are two credentials",
 	} {

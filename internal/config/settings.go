@@ -50,6 +50,7 @@ var settings = map[string]setter{
 	"store.url":             text(func(c *Config) *string { return &c.Store.URL }, databaseURL),
 	"store.url-file":        text(func(c *Config) *string { return &c.Store.URLFile }, notEmpty),
 	"store.password-file":   text(func(c *Config) *string { return &c.Store.PasswordFile }, notEmpty),
+	"index":                 setIndexes,
 	"mail.host":             text(func(c *Config) *string { return &c.Mail.Host }, notEmpty),
 	"mail.port":             setMailPort,
 	"mail.username":         text(func(c *Config) *string { return &c.Mail.Username }, notEmpty),

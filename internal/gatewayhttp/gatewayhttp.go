@@ -18,23 +18,13 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
 )
-
-// Index is an index at a path.
-type Index struct {
-	Path    string // "/" at both ends
-	Uploads http.Handler
-	Reads   http.Handler // for GET and HEAD; nil: they are not passed on
-	Ready   func(context.Context) error
-}
 
 // Config is what a Server needs. All fields are required.
 type Config struct {
@@ -52,15 +42,14 @@ type Config struct {
 
 // Server is the handler.
 type Server struct {
-	cfg Config
+	cfg     Config
+	indexes *Indexes
 	*deadline.Mux
 }
 
 // New makes the handler.
 func New(cfg Config) *Server {
-	cfg.Indexes = slices.Clone(cfg.Indexes)
-	slices.SortFunc(cfg.Indexes, func(a, b Index) int { return len(b.Path) - len(a.Path) }) // the longest path that fits
-	s := &Server{cfg, deadline.NewMux()}
+	s := &Server{cfg, NewIndexes(cfg.Indexes, cfg.PublicURL), deadline.NewMux()}
 	s.HandleFunc("GET /livez", deadline.Page, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	s.HandleFunc("GET /readyz", deadline.Page, s.ready)
 	s.HandleFunc("GET /metrics", deadline.Page, s.metrics)
@@ -71,7 +60,7 @@ func New(cfg Config) *Server {
 	s.HandleFunc("/v1/", deadline.Page, func(w http.ResponseWriter, _ *http.Request) { // no index answers in its place
 		say(w, http.StatusNotFound, "There is nothing at this address. Questions are posted to /v1/verify; proxies ask at /v1/auth.")
 	})
-	s.HandleFunc("/", deadline.Mounted, s.index)
+	s.HandleFunc("/", deadline.Mounted, s.indexes.ServeHTTP)
 	return s
 }
 
@@ -113,52 +102,9 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 // project redirects to the pages of a project, in the first index that shows pages.
 func (s *Server) project(w http.ResponseWriter, r *http.Request) {
 	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/project/"), "/")
-	for _, x := range slices.Backward(s.cfg.Indexes) {
-		if x.Reads != nil && caveats.ValidProjectName(name) {
-			http.Redirect(w, r, x.Path+"simple/"+caveats.NormalizeProject(name)+"/", http.StatusSeeOther)
-			return
-		}
+	if to := s.indexes.ProjectPath(name); to != "" {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return
 	}
 	say(w, http.StatusNotFound, "There is nothing at this address.")
-}
-
-// index answers below the path of an index.
-func (s *Server) index(w http.ResponseWriter, r *http.Request) {
-	for _, x := range s.cfg.Indexes {
-		if rest, ok := strings.CutPrefix(r.URL.Path, x.Path); ok {
-			s.within(w, r, x, rest)
-			return
-		}
-		if r.URL.Path+"/" == x.Path {
-			s.within(w, r, x, "")
-			return
-		}
-	}
-	say(w, http.StatusNotFound, "There is no index at this address.")
-}
-
-// hatchPages is the path below the upload address where hatch looks at the index before it uploads.
-const hatchPages = "+simple/"
-
-func (s *Server) within(w http.ResponseWriter, r *http.Request, x Index, rest string) {
-	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	isUpload := rest == "" || rest == "legacy" || rest == "legacy/"
-	switch {
-	case isUpload && (!reads || x.Reads == nil || rest != ""):
-		x.Uploads.ServeHTTP(w, r)
-	case reads && x.Reads != nil:
-		if page, ok := strings.CutPrefix(strings.TrimPrefix(rest, "legacy/"), hatchPages); ok {
-			r = r.Clone(r.Context())
-			r.URL.Path, r.URL.RawPath = x.Path+"simple/"+page, ""
-		}
-		deadline.Download.Serve(w, r, x.Reads.ServeHTTP)
-	case reads:
-		say(w, http.StatusNotFound, "This index is not read at this address. Packages are uploaded to "+s.uploadURL(x)+".")
-	default:
-		gateway.WrongAddress(w, r, http.StatusNotFound, s.uploadURL(x))
-	}
-}
-
-func (s *Server) uploadURL(x Index) string {
-	return strings.TrimSuffix(s.cfg.PublicURL.String(), "/") + x.Path
 }

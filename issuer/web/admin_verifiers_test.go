@@ -159,7 +159,7 @@ func TestFeedIsServed(t *testing.T) {
 	h := newHouse(t)
 	served, err := New(Config{
 		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, CatchUp: h.catchUp, PublicURL: h.web.public,
-		Gateway: http.NotFoundHandler(), Index: http.NotFoundHandler(), Feed: feedhttp.New(feedhttp.Config{Issuer: h.issuer}),
+		Gateway: http.NotFoundHandler(), Index: http.NotFoundHandler(), Indexes: []Index{{Path: "/"}}, Feed: feedhttp.New(feedhttp.Config{Issuer: h.issuer}),
 		Clock: h.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	h.must(err)

@@ -32,6 +32,8 @@ type core struct {
 	echo        *echo.Echo
 	public      *url.URL
 	outbox      string // Config.Outbox
+	indexes     []Index
+	unclaimed   http.Handler // the index at "/" behind this server, for addresses that are not rind's; nil: there is none
 	clients     clientip.Finder
 	crossOrigin *http.CrossOriginProtection
 
@@ -50,7 +52,7 @@ type core struct {
 func newCore(cfg Config, e *echo.Echo) (*core, error) {
 	s := &core{
 		pages: cfg.Pages, users: cfg.Auth.Accounts, devices: cfg.Auth.Devices, keys: cfg.Auth.SecurityKeys, settings: cfg.Auth.Settings,
-		echo: e, public: cfg.PublicURL, outbox: cfg.Outbox,
+		echo: e, public: cfg.PublicURL, outbox: cfg.Outbox, indexes: cfg.Indexes,
 		clients: clientip.Trusting(cfg.TrustedProxies), crossOrigin: http.NewCrossOriginProtection(), hstsSubdomains: cfg.HSTSSubdomains,
 		catchUp: cfg.CatchUp, confirmByOthers: cfg.Issuer.Followers.Confirm, invitations: cfg.Issuer.Projects.InvitationsFor,
 		now: cfg.Clock, log: cfg.Logger,

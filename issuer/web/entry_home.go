@@ -16,11 +16,11 @@ func (s *entryServer) home(v *visit) error {
 	}
 	return v.show(ui.HomePage{
 		Layout: v.layout(), RegistrationOpen: open,
-		UploadURL: s.address(pathLegacy + "/"), IndexURL: s.address(pathSimple + "/"),
+		UploadURL: s.uploadURL(), IndexURL: s.indexURL(), Others: s.otherIndexes(),
 	})
 }
 
 // showHelp shows the help to everybody.
 func (s *entryServer) showHelp(v *visit) error {
-	return v.show(ui.HelpPage{Layout: v.layout(), UploadURL: s.address(pathLegacy + "/"), TokenURL: s.address(pathToken)})
+	return v.show(ui.HelpPage{Layout: v.layout(), UploadURL: s.uploadURL(), Others: s.otherIndexes(), TokenURL: s.address(pathToken)})
 }

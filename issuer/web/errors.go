@@ -61,7 +61,7 @@ func classify(err error) *failure {
 // answerError answers requests that reach no handler: unknown addresses, wrong methods, forms that
 // are too large. The answer is a page that knows the visitor. Only upload clients get plain text.
 func (s *core) answerError(err error, c echo.Context) {
-	if s.refuseMisdirected(err, c) {
+	if s.passUnclaimed(err, c) || s.refuseMisdirected(err, c) {
 		return
 	}
 	page := s.withSession(s.visited(anyone, func(*visit) error { return err }, noPower, nil, returns{}))

@@ -167,7 +167,7 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 	h.must(err)
 	h.web, err = New(Config{
 		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, CatchUp: h.catchUp,
-		Gateway: upload, Index: files.Index("", log), PublicURL: at, MaxTokenLife: h.maxLife,
+		Gateway: upload, Index: files.Index("", log), Indexes: []Index{{Path: "/", Reads: true}}, PublicURL: at, MaxTokenLife: h.maxLife,
 		TrustedProxies: h.trusted, Leaks: h.leaks, Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)

@@ -22,7 +22,7 @@ func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 	}
 	page.Name, page.Role, page.CreatedAt, page.ArchivedAt = p.Name, string(p.Role), p.Created, p.Archived
 	page.Description, page.Homepage = p.About.Description, p.About.Homepage
-	page.IndexURL, page.UploadURL = s.address(pathSimple+"/"), s.address(pathLegacy+"/")
+	page.IndexURL, page.UploadURL, page.Others = s.indexURL(), s.uploadURL(), s.otherIndexes()
 	page.Tokens, err = s.projectTokens(v, p, tokens.ProjectTokensQuery{Limit: projectPageTokens})
 	if err != nil {
 		return err

@@ -27,14 +27,20 @@ const (
 const formTime = 5 * time.Minute
 
 // routes declares all addresses, who may visit them, and which page follows a form.
-func (s *Server) routes(gateway, index http.Handler) {
+func (s *Server) routes(gateway, index, behind http.Handler) {
 	s.echo.Use(requestID, s.accessLog, s.warnOfProxy, recoverPanic, s.secure)
 	s.api.routes(s.router)
 	if s.feed != nil {
 		s.route(methodsOfAny, feedhttp.Prefix+"*", deadline.Mounted, mount(s.feed))
 	}
 	p := s.pageRoutes()
-	uploadRoutes(gateway, index, p)
+	if gateway == nil {
+		gateway, index = behind, behind
+		s.indexRoutes(behind, true)
+	} else {
+		s.indexRoutes(behind, false)
+	}
+	uploadRoutes(gateway, withoutScripts(index), p)
 	s.entry.routes(p)
 	s.entry.linkRoutes(p)
 	s.account.routes(p)

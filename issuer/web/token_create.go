@@ -105,6 +105,6 @@ func (s *tokenServer) createdPage(v *visit, m tokens.Minted) ui.TokenCreatedPage
 	t := m.Token
 	return ui.TokenCreatedPage{
 		Layout: v.layout(), Token: m.Text, Label: t.Label, AllProjects: t.Scope == tokens.ScopeAll,
-		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: shownLimits(t.Limits), UploadURL: s.address(pathLegacy + "/"),
+		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: shownLimits(t.Limits), UploadURL: s.uploadURL(),
 	}
 }

@@ -24,7 +24,12 @@ func redirectPrintedAddress(v *visit) error {
 	if v.step() == authn.StepDone {
 		return v.Redirect(http.StatusSeeOther, string(ui.PathProject.With(name)))
 	}
-	return v.Redirect(http.StatusSeeOther, pathSimple+"/"+name+"/")
+	for _, x := range v.core.indexes {
+		if x.Reads {
+			return v.Redirect(http.StatusSeeOther, x.pages()+name+"/")
+		}
+	}
+	return fail(http.StatusNotFound, "not_found")
 }
 
 // refuseMisdirected answers an upload to a wrong address, so that clients show the right address instead of
@@ -42,7 +47,7 @@ func (s *core) refuseMisdirected(err error, c echo.Context) bool {
 
 // wrongAddress tells an upload client the upload address.
 func (s *core) wrongAddress(c echo.Context, status int) {
-	gateway.WrongAddress(c.Response(), c.Request(), status, s.address(pathLegacy+"/"))
+	gateway.WrongAddress(c.Response(), c.Request(), status, s.uploadURL())
 	c.Response().Status = status // for the log: the connection may be taken over
 }
 

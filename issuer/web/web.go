@@ -41,8 +41,13 @@ type Config struct {
 	CanVerify func(ctx context.Context) error
 
 	// Gateway takes uploads at /legacy/. Index serves /simple/ and /packages/. Both answer errors
-	// themselves.
+	// themselves. If both are nil, Behind does.
 	Gateway, Index http.Handler
+
+	// Indexes are the package indexes, at least one. Pages name the first one first. Behind serves those that
+	// Gateway and Index don't serve, each at its path; it may be nil where there is only their own, at "/".
+	Indexes []Index
+	Behind  http.Handler
 
 	// Feed answers verifiers below feedhttp.Prefix, errors included; nil: there are none.
 	Feed http.Handler
@@ -84,7 +89,7 @@ type Server struct {
 // New makes a Server.
 func New(cfg Config) (*Server, error) {
 	if cfg.Auth == nil || cfg.Issuer == nil || cfg.Pages == nil || cfg.CatchUp == nil ||
-		cfg.Gateway == nil || cfg.Index == nil || cfg.PublicURL == nil || cfg.Clock == nil || cfg.Logger == nil {
+		(cfg.Gateway == nil || cfg.Index == nil) && cfg.Behind == nil || len(cfg.Indexes) == 0 || cfg.PublicURL == nil || cfg.Clock == nil || cfg.Logger == nil {
 		return nil, errors.New("web: the Config is not complete")
 	}
 	e := echo.New()
@@ -106,7 +111,7 @@ func New(cfg Config) (*Server, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = func(r *http.Request) string { return addressText(c.clients.Of(r)) }
 	e.HTTPErrorHandler = c.answerError
-	s.routes(cfg.Gateway, cfg.Index)
+	s.routes(cfg.Gateway, cfg.Index, cfg.Behind)
 	return s, nil
 }
 

@@ -12,6 +12,7 @@ func entry() []Page {
 	return []Page{
 		{"home", ui.HomePage{Layout: visitor(), UploadURL: upload, IndexURL: index}},
 		{"home-open", ui.HomePage{Layout: done(visitor(), "signed_out"), RegistrationOpen: true, UploadURL: upload, IndexURL: index}},
+		{"home-indexes", ui.HomePage{Layout: visitor(), UploadURL: upload, Others: []ui.IndexAddress{{UploadURL: "https://packages.example.org/team-a/", IndexURL: "https://packages.example.org/team-a/simple/"}, {UploadURL: "https://packages.example.org/team-b/"}}}},
 		{"help", ui.HelpPage{Layout: visitor(), UploadURL: upload, TokenURL: "https://packages.example.org/api/token"}},
 		{"help-member", ui.HelpPage{Layout: member(), UploadURL: upload, TokenURL: "https://packages.example.org/api/token"}},
 		{"register-setup", ui.RegisterPage{Layout: visitor(), Kind: ui.LinkSetup, Link: secret}},

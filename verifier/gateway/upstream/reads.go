@@ -72,6 +72,7 @@ func (u *Upstream) Reads(uploads http.Handler, publicURL string, log *slog.Logge
 		case !strings.HasPrefix(r.URL.Path, public.Path) || slices.ContainsFunc(strings.Split(r.URL.Path, "/"), leaves):
 			http.NotFound(w, r) // it would leave the index
 		default:
+			w.Header().Del("X-Content-Type-Options") // as every answer has it
 			proxy.ServeHTTP(w, r)
 		}
 	}), nil

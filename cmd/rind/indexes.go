@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"strings"
+
+	"github.com/rind-dev/rind/internal/clientip"
+	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/gatewayhttp"
+	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/gateway/upstream"
+)
+
+// The indexes of 'rind serve' and 'rind gateway'.
+
+// spoolFolder is the folder in the data folder for files that are being uploaded.
+const spoolFolder = "spool"
+
+// indexesConfig is what the indexes need.
+type indexesConfig struct {
+	config.Config
+	verifier gateway.Verifier
+	used     func(context.Context, verifier.Grant, netip.Addr) // of a token, by an upload that was kept
+	log      *slog.Logger
+}
+
+// openIndexes opens the indexes that uploads are passed on to. Each of reloads reads the secrets of one again.
+func openIndexes(ctx context.Context, c indexesConfig) (served []gatewayhttp.Index, reloads []func(context.Context) error, err error) {
+	for _, x := range c.Indexes {
+		if x.Upstream == "" {
+			continue
+		}
+		at, index, err := c.open(ctx, x)
+		if err != nil {
+			return nil, nil, fmt.Errorf("the index at %s: %w", x.Path, err)
+		}
+		served, reloads = append(served, at), append(reloads, index.Reload)
+	}
+	return served, reloads, nil
+}
+
+func (c indexesConfig) open(ctx context.Context, x config.Index) (at gatewayhttp.Index, index *upstream.Upstream, err error) {
+	index, err = upstream.Open(upstream.Config{
+		URL: x.Upstream, SimpleURL: x.Simple, User: x.User, PasswordFile: x.PasswordFile, BearerFile: x.BearerFile, CAFile: x.CAFile,
+		GroupAccess: c.GroupAccess, InsecureHTTP: x.InsecureHTTP, Spool: filepath.Join(c.DataDir, spoolFolder), Logger: c.log,
+	})
+	if err == nil {
+		err = index.Check(ctx)
+	}
+	if err != nil {
+		return at, nil, err
+	}
+	uploads, err := c.uploads(index)
+	if err != nil {
+		return at, nil, err
+	}
+	at = gatewayhttp.Index{Path: x.Path, Uploads: uploads, Ready: index.Ready}
+	if x.ProxyReads {
+		at.Reads, err = index.Reads(uploads, strings.TrimSuffix(c.PublicURL.String(), "/")+x.Path, c.log)
+	}
+	return at, index, err
+}
+
+// uploads returns the upload API in front of a backend.
+func (c indexesConfig) uploads(to gateway.Backend) (*gateway.Gateway, error) {
+	return gateway.New(gateway.Config{
+		Verifier: c.verifier, Backend: to, MaxFile: c.MaxUpload, ClientIP: clientip.Trusting(c.TrustedProxies).Of, Logger: c.log,
+		MaxUploads: c.UploadsAtOnce, MaxPerOwner: c.UploadsPerAccount, MaxPerToken: c.UploadsPerToken,
+		OnUpload: func(ctx context.Context, grant verifier.Grant, up gateway.Upload) { c.used(ctx, grant, up.ClientIP) },
+	})
+}
+
+// rereading makes a reloadable of each function that reads a secret again.
+func rereading(reads []func(context.Context) error, log *slog.Logger) (all []reloadable) {
+	for _, read := range reads {
+		all = append(all, func(ctx context.Context) {
+			if err := read(ctx); err != nil {
+				log.ErrorContext(ctx, "a secret stays as it was", "error", err)
+			}
+		})
+	}
+	return all
+}
