@@ -30,6 +30,7 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Serve the pages, the upload API and the index."`
 	Token    tokenCmd    `cmd:"" help:"Inspect, restrict and check tokens."`
 	Restored restoredCmd `cmd:"" help:"Declare that the store was restored from a backup, so that verifiers follow it."`
+	Store    storeCmd    `cmd:"" help:"Copy the issuer's store, from a file to a database or back."`
 	Verifier verifierCmd `cmd:"" help:"Keep a root-key store up to date on another machine."`
 	Gateway  gatewayCmd  `cmd:"" help:"Take uploads for an index that you already have, and check their tokens."`
 	Admin    adminCmd    `cmd:"" help:"Administer the server that runs on this machine."`

@@ -13,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/move"
 	"github.com/rind-dev/rind/internal/kv/pgkv"
 	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/internal/seal"
@@ -34,22 +35,38 @@ func openSealed(ctx context.Context, cfg config.Config, log *slog.Logger) (kv.St
 		if err != nil {
 			return nil, nil, err
 		}
-		store, err := openFile(cfg)
+		store, err := openStore(ctx, cfg)
 		return store, key, err
 	}
 	store, err := waitForDatabase(ctx, cfg, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err := databaseKey(ctx, cfg, store)
+	var key []byte
+	err = move.Check(ctx, store)
+	if err == nil {
+		key, err = databaseKey(ctx, cfg, store)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}
 	return store, key, nil
 }
 
-// openStore opens the store that the settings name, for a command.
+// openStore opens the store that the settings name, unless it was moved.
 func openStore(ctx context.Context, cfg config.Config) (kv.Store, error) {
+	store, err := openUnchecked(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := move.Check(ctx, store); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
+}
+
+// openUnchecked is openStore also for one that was moved.
+func openUnchecked(ctx context.Context, cfg config.Config) (kv.Store, error) {
 	if !cfg.Store.Remote() {
 		return openFile(cfg)
 	}
