@@ -44,6 +44,8 @@ var bounded = map[string]string{
 	// Records of the whole.
 	"registerVerifier: []byte(keyVerifierName)": "MaxVerifiers, 10,000 keys without values; administrators register them one by one",
 
+	"write: range p.written": "MaxVerifiers in pages of some 500",
+
 	// Steps, each in a transaction of its own.
 	"SendReminders: range ids": "reminderStep, 200",
 	"RevokeAll: range step":    "revokeAllStep, 200",

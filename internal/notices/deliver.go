@@ -109,9 +109,13 @@ func (o *Outbox) carry(ctx context.Context, p kv.Pair, deliver Deliver) (time.Ti
 
 // handOver takes a batch out of a bundle and puts its mail, in one transaction, or notes that the mail is refused.
 func (o *Outbox) handOver(ctx context.Context, key string, x Batch, b bundle, now time.Time, put func(kv.Tx) error, refused error) (bundle, error) {
-	result := refused
+	result, serial, others := refused, b.Serial, false // others: another process has handed the batch over, or given it up
 	b, err := o.change(context.WithoutCancel(ctx), key, func(tx kv.Tx, b *bundle) error {
-		result = refused
+		result, others = refused, b.Serial != serial
+		if others {
+			result = nil
+			return nil
+		}
 		if refused == nil && put != nil {
 			result = put(tx)
 		}
@@ -121,7 +125,7 @@ func (o *Outbox) handOver(ctx context.Context, key string, x Batch, b bundle, no
 		b.settle(now, x, b.gone(now, result), result == nil)
 		return nil
 	})
-	if err == nil && result != nil {
+	if err == nil && result != nil && !others {
 		level, what := slog.LevelWarn, "a mail was not handed over yet"
 		if b.Failing.IsZero() { // settle gave it up
 			level, what = slog.LevelError, "a mail was not sent"
@@ -173,6 +177,7 @@ func (b *bundle) settle(now time.Time, x Batch, gone, sent bool) {
 		}
 		return
 	}
+	b.Serial++
 	b.Waiting, b.More = b.Waiting[min(len(x.Notices), len(b.Waiting)):], max(b.More-x.More, 0)
 	b.Tries, b.Failing, b.Next = 0, time.Time{}, time.Time{}
 	if sent {

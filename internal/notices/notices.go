@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -57,6 +58,10 @@ func outKey(user string, kind Kind) string { return outPrefix + user + "/" + str
 
 // bundle holds, in the store, what is to be told to one person of one kind.
 type bundle struct {
+	// Serial is random in a new bundle, and raised whenever notices leave it: who read the bundle
+	// before takes none of the others out.
+	Serial uint64 `json:"serial"`
+
 	Waiting []Notice    `json:"waiting,omitempty"` // oldest first, maxWaiting at most
 	More    int         `json:"more,omitempty"`    // how many came when Waiting was full
 	Sent    []time.Time `json:"sent,omitempty"`    // mails within window, oldest first
@@ -66,8 +71,8 @@ type bundle struct {
 	Next    time.Time `json:"next,omitzero"`    // when it is tried again
 }
 
-// Outbox holds the notices of a store. It is safe for concurrent use. One process
-// at a time runs Run or Pass on a store.
+// Outbox holds the notices of a store. It is safe for concurrent use, and any number of processes
+// may run Run or Pass on one store: each notice is handed over once.
 type Outbox struct {
 	store kv.Store
 	now   func() time.Time
@@ -107,6 +112,9 @@ func (o *Outbox) Put(tx kv.Tx, n Notice) error {
 	err := kv.GetJSON(tx, key, &b)
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
+	}
+	if b.Serial == 0 {
+		b.Serial = rand.Uint64()>>1 | 1
 	}
 	if err := b.add(n.bounded()); err != nil {
 		return err
@@ -164,6 +172,9 @@ func (o *Outbox) wakeRun() {
 	}
 }
 
+// lookEach is how often, at least, a Run looks for what waits: a process that was killed leaves its notices to others.
+const lookEach = time.Minute
+
 // Run hands over what waits with deliver until ctx ends; see Pass. Between two passes
 // it rests for twenty times as long as a pass takes, a minute at most, so that a store
 // where much waits is not searched all the time.
@@ -174,7 +185,7 @@ func (o *Outbox) Run(ctx context.Context, deliver Deliver) {
 		if !sleep(ctx, min(20*time.Since(begin), time.Minute)) {
 			return
 		}
-		wait := time.Hour
+		wait := lookEach
 		switch {
 		case err != nil && ctx.Err() == nil:
 			o.log.WarnContext(ctx, "mails that wait were not looked at", "error", err)

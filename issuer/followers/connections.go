@@ -291,8 +291,9 @@ func (l *connections) count(at feed.Position, asked map[string]bool, now time.Ti
 		}
 	}
 	for id, p := range l.peers {
-		if id = "process " + id; p.alive(now) || asked[id] {
-			add(id, p.gateway(), p.own)
+		key := "process " + id
+		if p.alive(now) || asked[key] {
+			add(key, p.gateway(), p.own)
 		}
 	}
 	slices.Sort(c.Behind)

@@ -80,7 +80,7 @@ func pause(ctx context.Context, d time.Duration) {
 // write publishes what has changed, and a beat, and returns how many bytes that were.
 func (p *publisher) write(ctx context.Context) (size int, err error) {
 	now := p.s.clock()
-	pages, own, gone, err := p.state(now)
+	pages, own, gone, beat, err := p.state(now)
 	if err != nil {
 		return 0, err
 	}
@@ -105,7 +105,7 @@ func (p *publisher) write(ctx context.Context) (size int, err error) {
 		put := changed
 		if !there || p.written == nil { // new, or taken for dead and deleted
 			put = pages
-			err = deleteAll(tx, heardPrefix(p.id))
+			err = deleteHeard(tx, p.id)
 		}
 		for key := range p.written {
 			if _, still := pages[key]; !still && err == nil {
@@ -119,10 +119,8 @@ func (p *publisher) write(ctx context.Context) (size int, err error) {
 			}
 			size += len(page)
 		}
-		for id, beat := range gone {
-			if err == nil {
-				err = forget(tx, id, beat)
-			}
+		if gone != "" && err == nil {
+			err = forget(tx, gone, beat)
 		}
 		if err != nil {
 			return err
@@ -137,10 +135,10 @@ func (p *publisher) write(ctx context.Context) (size int, err error) {
 	return size, nil
 }
 
-// state returns the pages to publish, what the own gateway has applied, and the processes, with their last beat, that
-// have been dead for long.
-func (p *publisher) state(now time.Time) (pages map[string][]byte, own feed.Position, gone map[string]uint64, err error) {
-	claims, own, gone := p.collect(now)
+// state returns the pages to publish, what the own gateway has applied, and a process that has been dead for long, with
+// its last beat; "" if there is none.
+func (p *publisher) state(now time.Time) (pages map[string][]byte, own feed.Position, gone string, beat uint64, err error) {
+	claims, own, gone, beat := p.collect(now)
 	n := 1 + len(claims)/perPage
 	split := make([][]claimRecord, n)
 	for _, c := range claims {
@@ -157,13 +155,13 @@ func (p *publisher) state(now time.Time) (pages map[string][]byte, own feed.Posi
 		slices.SortFunc(list, func(a, b claimRecord) int { return cmp.Compare(a.ID, b.ID) })
 		pages[heardKey(p.id, i)], err = json.Marshal(list)
 		if err != nil {
-			return nil, own, nil, err
+			return nil, own, "", 0, err
 		}
 	}
-	return pages, own, gone, nil
+	return pages, own, gone, beat, nil
 }
 
-func (p *publisher) collect(now time.Time) (claims []claimRecord, own feed.Position, gone map[string]uint64) {
+func (p *publisher) collect(now time.Time) (claims []claimRecord, own feed.Position, gone string, beat uint64) {
 	l := &p.s.connections
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -177,13 +175,12 @@ func (p *publisher) collect(now time.Time) (claims []claimRecord, own feed.Posit
 		}
 		claims = append(claims, c)
 	}
-	gone = make(map[string]uint64)
 	for id, other := range l.peers {
 		if now.Sub(other.beaten) >= forgetPeer {
-			gone[id] = other.beat
+			gone, beat = id, other.beat
 		}
 	}
-	return claims, p.own, gone
+	return claims, p.own, gone, beat
 }
 
 // forget deletes the records of a process, unless it has beaten again.
@@ -196,14 +193,15 @@ func forget(tx kv.Tx, id string, beat uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := deleteAll(tx, heardPrefix(id)); err != nil {
+	if err := deleteHeard(tx, id); err != nil {
 		return err
 	}
 	return tx.Delete([]byte(processKey(id)))
 }
 
-func deleteAll(tx kv.Tx, prefix string) error {
-	pairs, err := tx.Scan([]byte(prefix), nil, 0, false)
+// deleteHeard deletes the pages of a process: MaxVerifiers in pages of some perPage.
+func deleteHeard(tx kv.Tx, process string) error {
+	pairs, err := tx.Scan([]byte(heardPrefix(process)), nil, 1000, false)
 	if err != nil {
 		return err
 	}
@@ -218,7 +216,7 @@ func deleteAll(tx kv.Tx, prefix string) error {
 // leave deletes the records of this process.
 func (p *publisher) leave(ctx context.Context) error {
 	return p.s.exempt.Update(ctx, func(tx kv.Tx) error {
-		if err := deleteAll(tx, heardPrefix(p.id)); err != nil {
+		if err := deleteHeard(tx, p.id); err != nil {
 			return err
 		}
 		return tx.Delete([]byte(processKey(p.id)))
