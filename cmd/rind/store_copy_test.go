@@ -88,13 +88,11 @@ func TestStoreCopyKilled(t *testing.T) {
 	p.Eventually("some pairs are copied", func() error {
 		return look.View(t.Context(), func(r kv.Reader) error {
 			var mark struct{ Pairs int }
-			if err := kv.GetJSON(r, "store/target", &mark); err != nil {
-				return err
+			err := kv.GetJSON(r, "store/target", &mark)
+			if err == nil && mark.Pairs == 0 {
+				err = errors.New("none")
 			}
-			if mark.Pairs == 0 {
-				return errors.New("none")
-			}
-			return nil
+			return err
 		})
 	})
 	_ = p.End(syscall.SIGKILL)

@@ -268,7 +268,8 @@ func endUse(ctx context.Context, store kv.Store) error {
 func (c *copying) end(ctx context.Context) error {
 	err := c.from.Store.Update(ctx, func(tx kv.Tx) error {
 		var mark source
-		if err := kv.GetJSON(tx, keyFrom, &mark); err != nil {
+		err := kv.GetJSON(tx, keyFrom, &mark)
+		if err != nil {
 			return err
 		}
 		if mark.Copy != c.mark.Copy {

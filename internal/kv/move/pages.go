@@ -54,7 +54,8 @@ func (c *copying) page(ctx context.Context) (end bool, err error) {
 	next.After, next.Pairs, next.Bytes = last, count.Pairs, count.Bytes
 	err = c.to.Store.Update(ctx, func(tx kv.Tx) error {
 		var now target
-		if err := kv.GetJSON(tx, keyTo, &now); err != nil {
+		err := kv.GetJSON(tx, keyTo, &now)
+		if err != nil {
 			return err
 		}
 		if now.Copy != c.mark.Copy || !bytes.Equal(now.After, c.mark.After) {
