@@ -100,7 +100,7 @@ func NextStep(x Session, u User) Step {
 	}
 }
 
-// stageOperator is the stage of Operator. It is none that a person gets to.
+// stageOperator is the stage of Operator. No person's sign-in reaches it.
 const stageOperator Stage = "operator"
 
 // Operator returns the Session of somebody who works on the machine itself. It counts as an administrator

@@ -184,7 +184,7 @@ func TestFormsAreForgottenWhereTransactionsRunAgain(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if err := tx.Put(fmt.Appendf(nil, "issuer/once/%s/mark-of-a-form-%04d", aliceID, n), b); err != nil {
+			if err := tx.Put(fmt.Appendf(nil, "issuer/idempotency/%s/mark-of-a-form-%04d", aliceID, n), b); err != nil {
 				return err
 			}
 		}
@@ -193,7 +193,7 @@ func TestFormsAreForgottenWhereTransactionsRunAgain(t *testing.T) {
 	h.Clock.Add(49 * time.Hour)
 	h.Check(h.Tokens.ForgetOld(t.Context()))
 	h.Check(h.Store.View(t.Context(), func(r kv.Reader) error {
-		left, err := r.Scan([]byte("issuer/once/"), nil, 0, false)
+		left, err := r.Scan([]byte("issuer/idempotency/"), nil, 0, false)
 		if len(left) != 0 {
 			t.Errorf("%d forms are left", len(left))
 		}

@@ -25,7 +25,7 @@ type guard struct {
 	end      func() // does not wait
 }
 
-// presence is one verifier; live's mutex guards it.
+// presence is one verifier; the mutex of connections guards it.
 type presence struct {
 	name   string
 	stream *Stream // nil where it is not connected

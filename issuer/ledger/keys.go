@@ -3,8 +3,7 @@ package ledger
 import "encoding/binary"
 
 // Keys of the ledger in the store. Ids are UUIDs as text and names are normalized: neither
-// contains a slash. Numbers are eight bytes, big-endian, so that keys sort numerically. The
-// keys of the other rooms are in their own keys.go.
+// contains a slash. Numbers are eight bytes, big-endian, so that keys sort numerically. projects, tokens and followers list their keys in a keys.go of their own.
 //
 //	issuer/identity                  identity
 //	issuer/revision                  chain value of the last change set, which begins with its number

@@ -7,9 +7,9 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// Exclusion says who shut a member's tokens out of a project, and when.
+// Exclusion says who excluded a member's tokens from a project, and when.
 type Exclusion struct {
-	At       time.Time `json:"at,omitzero"`        // zero: they are not shut out
+	At       time.Time `json:"at,omitzero"`        // zero: they are not excluded
 	By       string    `json:"by,omitempty"`       // id of the user who did it
 	Username string    `json:"username,omitempty"` // name of that user at the time
 }

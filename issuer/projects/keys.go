@@ -11,8 +11,8 @@ import (
 //	issuer/project/<project>         Record
 //	issuer/head/<project>            headRecord: what lists show
 //	issuer/name/<normalized name>    id of the project that has the name
-//	issuer/held/<normalized name>    ReservedName of a deleted project
-//	issuer/heldby/<user>             reservedBy: the names that the user's deletions hold back
+//	issuer/reserved/<normalized name>    ReservedName of a deleted project
+//	issuer/reservedby/<user>             reservedBy: the names that the user's deletions reserve
 //	issuer/role/<user>/<project>     role; an index of the projects' members
 //	issuer/invite/<id>               inviteRecord
 //	issuer/inviteof/<project>/<id>   "", an index
@@ -21,8 +21,8 @@ import (
 //	issuer/invitetally/<who>         inviteTally
 const (
 	keyProject     = "issuer/project/"
-	keyReserved    = "issuer/held/"
-	keyReservedBy  = "issuer/heldby/"
+	keyReserved    = "issuer/reserved/"
+	keyReservedBy  = "issuer/reservedby/"
 	keyInvite      = "issuer/invite/"
 	keyInviteTally = "issuer/invitetally/"
 )

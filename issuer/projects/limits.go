@@ -12,15 +12,15 @@ import (
 // Limits of what one user creates, so that nobody needlessly fills the store or takes names.
 const (
 	MaxProjectsDaily = 200 // projects that a user creates in a day, UTC, unless Config says otherwise
-	MaxReservedNames = 30  // names that a user's deletions hold back; with so many, the user can create no project
+	MaxReservedNames = 30  // names that a user's deletions reserve; with so many, the user can create no project
 )
 
-// reservedBy lists when the names that a user's deletions hold back become free again.
+// reservedBy lists when the names that a user's deletions reserve become free again.
 type reservedBy struct {
 	Until []time.Time `json:"until"`
 }
 
-// current returns the times of the names that are still held back.
+// current returns the times of the names that are still reserved.
 func (h reservedBy) current(now time.Time) (out []time.Time) {
 	for _, t := range h.Until {
 		if now.Before(t) {
@@ -39,7 +39,7 @@ func readReservedBy(c *ledger.Change, userID string) (h reservedBy, err error) {
 	return h, err
 }
 
-// countReserved counts a name that a deletion by p holds back. It never refuses a deletion: only
+// countReserved counts a name that a deletion by p reserves. It never refuses a deletion: only
 // creations are limited.
 func countReserved(c *ledger.Change, p ledger.Principal, until time.Time) error {
 	h, err := readReservedBy(c, p.UserID)
@@ -51,7 +51,7 @@ func countReserved(c *ledger.Change, p ledger.Principal, until time.Time) error 
 }
 
 // checkProjectRate returns a problem if p has created too many projects today, or deleted too many
-// whose names are still held back.
+// whose names are still reserved.
 func (s *Service) checkProjectRate(c *ledger.Change, p ledger.Principal) error {
 	h, err := readReservedBy(c, p.UserID)
 	if err != nil {

@@ -104,10 +104,9 @@ type MemberRecord struct {
 var forbiddenNames = []string{"legacy", "requirements-txt", "rrequirements-txt", "simple"}
 
 // Create registers a project with p as its owner. The name follows PEP 508 and has at
-// most MaxProjectName characters; after normalization by PEP 503, no project may have it
-// and no deleted project may hold it back. Create drops white space around it. It returns
+// most MaxProjectName characters; after normalization by PEP 503, no project may have it, and it must not be reserved. Create drops white space around it. It returns
 // the revision too. Problems have the field "name", except if the user created too many
-// projects today or holds too many names back.
+// projects today or reserves too many names.
 func (s *Service) Create(ctx context.Context, p ledger.Principal, name string) (Project, uint64, error) {
 	name = strings.TrimSpace(name)
 	if err := checkProjectName(name); err != nil {

@@ -15,12 +15,12 @@ import (
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// NameReservation is how long the name of a deleted project is held back. Nobody can
+// NameReservation is how long the name of a deleted project is reserved. Nobody can
 // register it meanwhile, so that nobody takes the place of a project that others still
 // fetch by its name. An administrator can release the name sooner.
 const NameReservation = 30 * ledger.Day
 
-// ReservedName is the name of a deleted project that is held back.
+// ReservedName is the reserved name of a deleted project.
 type ReservedName struct {
 	Name    string    `json:"name"`    // as its creator wrote it
 	Project string    `json:"project"` // id of the project that had it
@@ -29,7 +29,7 @@ type ReservedName struct {
 	Until   time.Time `json:"until"`   // when the name is free again
 }
 
-// reserveName holds the name of a project back, from now on.
+// reserveName reserves the name of a project from now on.
 func reserveName(c *ledger.Change, p ledger.Principal, rec Record) (ReservedName, error) {
 	h := ReservedName{Name: rec.Name, Project: rec.ID, By: p.Username, Deleted: c.Now, Until: c.Now.Add(NameReservation)}
 	if err := countReserved(c, p, h.Until); err != nil {
@@ -38,7 +38,7 @@ func reserveName(c *ledger.Change, p ledger.Principal, rec Record) (ReservedName
 	return h, kv.PutJSON(c, reservedKey(rec.Normalized), h)
 }
 
-// checkReserved returns a problem if a name is held back. If the reservation is over, it
+// checkReserved returns a problem if a name is reserved. If the reservation is over, it
 // deletes the record.
 func checkReserved(c *ledger.Change, normalized string) error {
 	var h ReservedName
@@ -54,7 +54,7 @@ func checkReserved(c *ledger.Change, normalized string) error {
 	return c.Delete([]byte(reservedKey(normalized)))
 }
 
-// ReservedNames lists the names that are held back, for administrators; others get
+// ReservedNames lists the reserved names, for administrators; others get
 // ErrNotFound.
 func (s *Service) ReservedNames(ctx context.Context, p ledger.Principal) (out []ReservedName, err error) {
 	if !p.Admin {
@@ -83,7 +83,7 @@ func (s *Service) ReservedNames(ctx context.Context, p ledger.Principal) (out []
 }
 
 // ReleaseName frees the name of a deleted project before its time, so that anybody can
-// register it; only an administrator may. The error for a name that is not held back is
+// register it; only an administrator may. The error for a name that is not reserved is
 // ErrNotFound.
 func (s *Service) ReleaseName(ctx context.Context, p ledger.Principal, name string) error {
 	name = strings.TrimSpace(name)

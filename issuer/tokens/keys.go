@@ -21,20 +21,20 @@ import (
 //	                                 expiry and id of the unrevoked token that was minted at the
 //	                                 revision and names the project; under anyProject, of one that
 //	                                 is for all projects
-//	issuer/due/<seconds><token>      "": when to check whether its owner needs a reminder
-//	issuer/dueof/<token>             reminderRecord
+//	issuer/reminder/<seconds><token>      "": when to check whether its owner needs a reminder
+//	issuer/reminderof/<token>             reminderRecord
 //	issuer/owned/<user>/<revision>   index entry of the token minted at the revision
 //	issuer/label/<user>/<folded>     id of the unrevoked token that has the label
 //	issuer/tally/<user>              tally
-//	issuer/once/<user>/<mark>        idempotencyRecord
+//	issuer/idempotency/<user>/<mark>        idempotencyRecord
 const (
 	keyDeletion    = "issuer/ending/"
 	keyRevoking    = "issuer/revoking/"
 	keyCount       = "issuer/count/"
-	keyIdempotency = "issuer/once/"
+	keyIdempotency = "issuer/idempotency/"
 	keyToken       = "issuer/token/"
 	keyChain       = "issuer/chain/"
-	keyReminder    = "issuer/due/"
+	keyReminder    = "issuer/reminder/"
 )
 
 func deletionKey(id string) string         { return keyDeletion + id }
@@ -42,7 +42,7 @@ func revokingKey(user string) string       { return keyRevoking + user }
 func tokenKey(id string) string            { return keyToken + id }
 func chainKey(id string) string            { return keyChain + id }
 func useKey(id string) string              { return "issuer/use/" + id }
-func reminderOfKey(id string) string       { return "issuer/dueof/" + id }
+func reminderOfKey(id string) string       { return "issuer/reminderof/" + id }
 func usedKey(project, token string) string { return "issuer/used/" + project + "/" + token }
 func countPrefix(day uint32, project string) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte(keyCount), day), "/"+project+"/"...)

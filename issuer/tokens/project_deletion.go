@@ -40,7 +40,7 @@ type deletionRecord struct {
 // DeleteProject deletes a project for good; only its owners may, by typing its name.
 // Its members lose their roles. Tokens that name no other project are revoked, tokens that
 // name others lose this one, and tokens for all projects of their owner stay. The name is
-// held back for NameReservation; whoever registers it after that gets another project,
+// reserved for NameReservation; whoever registers it after that gets another project,
 // which no token of this one reaches. Files in a package index stay as they are.
 //
 // From the first transaction on, no token reaches the project. If there are so many tokens

@@ -28,7 +28,7 @@ type ProjectToken struct {
 	Expires  time.Time // zero: never
 	Replaced bool      // another token was made in its place
 	Used     Use       // the last use for this project; zero: none yet
-	Excluded bool      // its owner's tokens are shut out of the project
+	Excluded bool      // its owner's tokens are excluded from the project
 	Frozen   bool      // its owner is frozen
 }
 
@@ -41,7 +41,7 @@ type ProjectTokensQuery struct {
 
 // ProjectTokens lists the tokens that can upload to a project, newest first: the members'
 // tokens that name it or are for all of a member's projects, and are neither revoked nor
-// expired. It includes tokens of members who are frozen or shut out, since they work again
+// expired. It includes tokens of members who are frozen or excluded, since they work again
 // as soon as that ends. next is After of the next page, or "" on the last.
 //
 // Owners and administrators see the tokens of all members; maintainers see their own.

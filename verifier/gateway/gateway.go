@@ -205,7 +205,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, grant verifier.
 	level := slog.LevelInfo
 	var chosen *Refusal
 	busy := errors.As(err, &chosen) && !errors.Is(err, errStore)
-	if answer.Status >= 500 && !busy && r.Context().Err() == nil { // to be busy is no fault, and whoever hangs up is none
+	if answer.Status >= 500 && !busy && r.Context().Err() == nil { // neither being busy nor a client that disconnects is a fault
 		level = slog.LevelError
 	}
 	g.log.LogAttrs(r.Context(), level, "upload refused", attributes(tokenID, up,

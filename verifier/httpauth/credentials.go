@@ -9,8 +9,8 @@
 // types, so they work the same under a framework that exposes them:
 // under Echo, c.Request() and c.Response().
 //
-// Of a refusal, twine and flit show only the reason phrase of the status
-// line ("HTTPError: 403 Invalid API Token: token is expired"), so [Refuse]
+// twine and flit show only the reason phrase of a refusal's status line
+// ("HTTPError: 403 Invalid API Token: token is expired"), so [Refuse]
 // writes the sentence there. net/http has no setting for it, so Refuse takes the
 // connection over and writes the status line itself, which costs the connection.
 // Over HTTP/2, which has no reason phrase, only the body carries the sentence.

@@ -26,7 +26,7 @@ func (otherHistory) Error() string {
 }
 func (otherHistory) Unwrap() error { return ErrOtherHistory }
 
-// remedy tells the operator how to end it.
+// remedy tells the operator how to make the store usable again.
 const remedy = "one of the two was restored from a backup, so this store decides nothing until 'rind restored' is run on the issuer, or 'rind verifier reset' here"
 
 // parting returns the error with which the store decides nothing because its issuer has
@@ -64,7 +64,7 @@ func (f *Follower) judge(ctx context.Context, err error) error {
 		}
 	}
 	f.cfg.Logger.ErrorContext(ctx, "the issuer has a different history than this store: "+remedy, "position", at.String(), "error", err)
-	f.announceApplied() // whoever waits for the store to catch up waits in vain
+	f.announceApplied() // whoever waits for the store to catch up would wait in vain
 	return f.parting()
 }
 

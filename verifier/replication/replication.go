@@ -126,18 +126,18 @@ type Follower struct {
 	split atomic.Pointer[split] // the last one found; nil: none in this process
 
 	heard atomic.Pointer[moment] // when the store was last known to be current; nil: not in this process
-	wake  chan struct{}          // tells runReporter that it has something to report; holds one
+	wake  chan struct{}          // tells runReporter to report; its capacity is 1
 
-	mu         sync.Mutex    // guards what follows
+	mu         sync.Mutex    // guards the fields below
 	err        error         // of the last attempt
 	applied    chan struct{} // closed and replaced after each commit
-	reporting  bool          // runReporter runs, so asking makes sense
-	pending    *answer       // to the next question; nil while nobody waits for one
+	reporting  bool          // runReporter runs, so questions are answered
+	pending    *answer       // to the next question; nil while nobody waits
 	proof      *proof        // waits for the store to reach its head
 	connection connection
 }
 
-// New makes a Follower; Run sets it to work.
+// New makes a Follower, which does nothing until Run is called.
 func New(cfg Config) *Follower {
 	if cfg.Batch <= 0 {
 		cfg.Batch = 500

@@ -35,7 +35,7 @@ type Store struct {
 	// another write. All later transactions are refused.
 	broken atomic.Bool
 
-	mu      sync.Mutex    // guards what follows
+	mu      sync.Mutex    // guards the fields below
 	version uint64        // the last transaction of bbolt that is durable
 	moved   chan struct{} // closed at the next version, and when the store is closed
 	gone    bool          // the store is closed

@@ -97,7 +97,7 @@ func retryAfter(res *http.Response) time.Duration {
 // unknown finds out whether the index has the file after an upload whose answer was lost or did not tell.
 func (u *Upstream) unknown(ctx context.Context, up gateway.Upload, retry time.Duration, lost error) (repeated bool, err error) {
 	u.reached.note(lost)
-	has, err := u.compare(context.WithoutCancel(ctx), up) // which has a time of its own: that for sending may be over
+	has, err := u.compare(context.WithoutCancel(ctx), up) // with its own time limit, because the time for sending may be over
 	switch {
 	case has:
 		return false, nil
