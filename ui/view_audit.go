@@ -64,7 +64,11 @@ func (c *catalogue) event(e EventRow) (string, error) {
 		return "", err
 	}
 	if words, err := c.template(key, args); err == nil && !strings.Contains(words, "{actor}") && e.Actor != "" && e.Actor != e.Account {
-		return c.text("trail.by", Args{"what": said, "actor": c.actor(e)})
+		actor := c.actor(e)
+		if e.You {
+			actor = c.must("trail.whom.you", nil)
+		}
+		return c.text("trail.by", Args{"what": said, "actor": actor})
 	}
 	return said, nil
 }

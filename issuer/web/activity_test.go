@@ -73,10 +73,10 @@ func TestActivitySaysWhatHappened(t *testing.T) {
 	h, ada, bob, eve, token := busy(t)
 	wantSaid(t, bob.get("/account/activity?group=token").is(200, ""),
 		"You revoked the token “CI of demo”", "You created the token “CI of demo” for demo")
-	wantSaid(t, bob.get("/account/activity?group=project"), "ada made you owner of demo (before: maintainer)", "You became maintainer of demo")
-	wantSaid(t, bob.get("/account/activity?who=ada"), "ada made you owner of demo (before: maintainer)")
+	wantSaid(t, bob.get("/account/activity?group=project"), "ada made you an owner of demo (previously a maintainer)", "You became a maintainer of demo")
+	wantSaid(t, bob.get("/account/activity?who=ada"), "ada made you an owner of demo (previously a maintainer)")
 	wantSaid(t, ada.get("/account/activity?group=project"),
-		"You made bob owner of demo (before: maintainer)", "You invited bob to demo as maintainer", "You registered the project demo")
+		"You made bob an owner of demo (previously a maintainer)", "You invited bob to demo as a maintainer", "You registered the project demo")
 	for _, p := range []*person{bob, ada} {
 		who := map[string]string{"bob": "You", "ada": "bob"}[p.name]
 		wantSaid(t, p.get("/projects/demo/activity?group=token"),
@@ -118,8 +118,8 @@ func TestProjectActivityKeepsWhatIsTheOwners(t *testing.T) {
 	h, ada, _, eve, _ := busy(t)
 	h.join(ledger.Principal{UserID: ada.id, Username: "ada", Actor: audit.Actor{IP: "127.0.0.1", UserAgent: "Mozilla"}}, "demo", eve, projects.RoleMaintainer)
 	ada.post("/projects/demo/members", "user", "zoe@example.org", "role", "maintainer").is(303, "/projects/demo")
-	ada.get("/projects/demo/activity").says("You invited zoe@example.org to demo as maintainer")
-	eve.get("/projects/demo/activity").says("ada invited somebody to demo as maintainer")
+	ada.get("/projects/demo/activity").says("You invited zoe@example.org to demo as a maintainer")
+	eve.get("/projects/demo/activity").says("ada invited somebody to demo as a maintainer")
 	for _, path := range []string{"/projects/demo", "/projects/demo/activity?who=ada", "/projects/demo/activity/export?format=csv&who=ada", "/projects/demo/activity/export?format=jsonl&who=ada"} {
 		if got := eve.get(path).is(200, ""); strings.Contains(got.body, "zoe@") || strings.Contains(got.body, "127.0.0.1") || strings.Contains(got.body, "Mozilla") {
 			t.Errorf("%s tells more than is a maintainer's to know:\n%s", path, got.text())
@@ -284,7 +284,7 @@ func TestFiltersThatAreNone(t *testing.T) {
 			t.Errorf("%.40s: %d", odd, got.status)
 		}
 	}
-	wantSaid(t, bob.get("/account/activity?group=project&project=other&about=ada"), "ada made you owner of demo (before: maintainer)", "You became maintainer of demo") // only administrators have those
+	wantSaid(t, bob.get("/account/activity?group=project&project=other&about=ada"), "ada made you an owner of demo (previously a maintainer)", "You became a maintainer of demo") // only administrators have those
 	ada.get("/account/activity/export?format=xml").is(404, "")
 	ada.get("/account/activity/export").is(404, "")
 }
