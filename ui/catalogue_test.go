@@ -1,6 +1,9 @@
 package ui
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -23,6 +26,30 @@ func english(t testing.TB) *catalogue {
 		t.Fatal(err)
 	}
 	return all[fallback]
+}
+
+// Of two sentences with one key, the decoder would silently drop the first.
+func TestCatalogueKeysAreUnique(t *testing.T) {
+	b, err := messageFiles.ReadFile("messages/" + fallback + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	_, err = d.Token()
+	seen := make(map[any]bool)
+	for err == nil && d.More() {
+		var key json.Token
+		var value json.RawMessage
+		key, err = d.Token()
+		if seen[key] {
+			t.Errorf("%s is there twice", key)
+		}
+		seen[key] = true
+		err = errors.Join(err, d.Decode(&value))
+	}
+	if err != nil || len(seen) != len(english(t).messages) {
+		t.Errorf("%d keys, %d sentences: %v", len(seen), len(english(t).messages), err)
+	}
 }
 
 // sources are the template files by name.
