@@ -140,7 +140,7 @@ func (s *Accounts) useRegistrationLink(tx kv.Tx, r Registration, detail map[stri
 		if _, err := s.consumeLink(tx, r.Purpose, r.Link); err != nil {
 			return err
 		}
-		return replaceLink(tx, setupSlot, "", linkRecord{})
+		return voidSetupLinks(tx, 0)
 	case PurposeInvitation:
 		rec, err := s.consumeLink(tx, r.Purpose, r.Link)
 		if err != nil {

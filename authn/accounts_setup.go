@@ -20,7 +20,10 @@ func (s *Accounts) SetupLink(ctx context.Context) (link Secret, expires time.Tim
 			return err
 		}
 		ok = true
-		if err := replaceLink(tx, setupSlot, key, rec); err != nil {
+		if err := voidSetupLinks(tx, maxSetupLinks); err != nil {
+			return err
+		}
+		if err := replaceLink(tx, setupSlot(s.place), key, rec); err != nil {
 			return err
 		}
 		return s.record(tx, "", audit.Event{Kind: rowSetupLink})

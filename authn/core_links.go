@@ -201,8 +201,31 @@ func replaceLink(tx kv.Tx, slot, key string, rec linkRecord) error {
 	return kv.PutJSON(tx, key, rec)
 }
 
-// Slots for links that exist only once at a time.
-const setupSlot = "authn/link-of/setup"
+// Slots for links that exist only once at a time. Each process has a set-up link of its own, so that the start of one
+// does not void the link that another has shown.
+const setupSlots = "authn/link-of/setup/"
+
+func setupSlot(place string) string {
+	h := sha256.Sum256([]byte(place))
+	return setupSlots + hex.EncodeToString(h[:8])
+}
+
+// maxSetupLinks bounds the set-up links that work at a time; one more voids them all.
+const maxSetupLinks = 16
+
+// voidSetupLinks voids the set-up links of all processes, if there are at least so many.
+func voidSetupLinks(tx kv.Tx, least int) error {
+	slots, err := tx.Scan([]byte(setupSlots), nil, maxSetupLinks, false)
+	if err != nil || len(slots) < least {
+		return err
+	}
+	for _, p := range slots {
+		if err := replaceLink(tx, string(p.Key), "", linkRecord{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func verifySlot(userID string) string { return "authn/link-of/verify/" + userID }
 

@@ -58,6 +58,7 @@ func (q *Queue) Run(ctx context.Context) {
 			lanes.Go(func() { q.lane(class).run(ctx, sending) })
 		}
 	}
+	end.Go(func() { q.wakeForOthers(ctx) })
 	lanes.Wait()
 	close(over)
 	end.Wait()

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
@@ -47,7 +49,7 @@ type QueueConfig struct {
 	Logger *slog.Logger     // nil discards
 }
 
-// NewQueue makes a Queue. One process at a time runs Run on a store.
+// NewQueue makes a Queue. One process at a time runs Run on a store, and sends what any process has put.
 func NewQueue(cfg QueueConfig) (*Queue, error) {
 	q := &Queue{store: cfg.Store, sender: cfg.Sender, grace: cfg.Grace, now: cfg.Clock, log: cfg.Logger, wake: map[Class]chan struct{}{}}
 	if q.log == nil {
@@ -95,8 +97,9 @@ type waiting struct {
 
 // share counts mails that wait.
 type share struct {
-	N    int   `json:"n"`
-	Last int64 `json:"last,omitempty"` // turn of the last one, Unix milliseconds
+	N    int    `json:"n"`
+	Last int64  `json:"last,omitempty"` // turn of the last one, Unix milliseconds
+	Put  string `json:"put,omitempty"`  // id of the last one; of the share of all only
 }
 
 // sealedAs is the name under which a mail is sealed.
@@ -233,6 +236,9 @@ func (q *Queue) count(tx kv.Tx, w waiting) (turn int64, err error) {
 			return 0, err
 		}
 		s.N++
+		if key == allKey(w.Class) {
+			s.Put = w.ID
+		}
 		if key == w.fromKey() {
 			turn = now
 			if s.N > 1 { // a clock that was set back does not bring it forward
@@ -306,6 +312,56 @@ func (q *Queue) wakeLane(c Class) {
 	case q.wake[c] <- struct{}{}:
 	default:
 	}
+}
+
+// wakeForOthers wakes the lanes for which any process has put a mail, until ctx ends.
+func (q *Queue) wakeForOthers(ctx context.Context) {
+	seen := make(map[Class]string)
+	err := kv.Follow(ctx, q.store, func(ctx context.Context) error {
+		now, err := q.lastPut(ctx)
+		if err != nil {
+			return err
+		}
+		for class, id := range now {
+			if id != "" && id != seen[class] {
+				q.wakeLane(class)
+			}
+		}
+		seen = now
+		return nil
+	}, nil)
+	if err != nil && ctx.Err() == nil {
+		q.log.WarnContext(ctx, "mails of other processes are noticed late", "error", err)
+	}
+}
+
+// lastPut returns the id of the last mail that was put in each class where mails wait.
+func (q *Queue) lastPut(ctx context.Context) (out map[Class]string, err error) {
+	err = q.store.View(ctx, func(r kv.Reader) error {
+		out = make(map[Class]string)
+		classes := slices.Collect(maps.Keys(rooms))
+		keys := make([][]byte, len(classes))
+		for i, c := range classes {
+			keys[i] = []byte(allKey(c))
+		}
+		found, err := r.GetMany(keys)
+		if err != nil {
+			return err
+		}
+		for i, b := range found {
+			var s share
+			if b == nil {
+				continue
+			}
+			err := json.Unmarshal(b, &s)
+			if err != nil {
+				return fmt.Errorf("mail: the record %q is damaged: %w", keys[i], err)
+			}
+			out[classes[i]] = s.Put
+		}
+		return nil
+	})
+	return out, err
 }
 
 // Waiting returns how many mails wait to be sent, or to be tried again.

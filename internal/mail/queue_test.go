@@ -462,3 +462,43 @@ func TestQueueOfBlanks(t *testing.T) {
 		t.Errorf("tried %q; %d records are left", tried, len(p.dump()))
 	}
 }
+
+// A mail that another process puts leaves at once, also one that takes the place of a mail that waits.
+func TestMailsOfOtherProcesses(t *testing.T) {
+	p := newPost(t)
+	p.relay.fail = func(m Message) error {
+		if m.Subject == "first" {
+			return errors.New("not reached")
+		}
+		return nil
+	}
+	sealer, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := NewQueue(QueueConfig{Store: p.store, Sealer: sealer, Sender: p.relay, Clock: p.Queue.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); other.Run(ctx) }()
+	defer func() { stop(); <-done }()
+	for i, subject := range []string{"first", "second", "third"} {
+		m := Message{To: "ada@example.org", Subject: subject, Text: "x", Terms: Terms{Class: Security, Slot: "s", Target: "ada", Source: "ada"}}
+		if err := p.store.Update(ctx, func(tx kv.Tx) error { return p.Queue.Put(tx, m) }); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(lookEach / 2); ; time.Sleep(time.Millisecond) {
+			if tried, _ := p.relay.all(); len(tried) == i+1 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s is not tried at once", subject)
+			}
+		}
+		p.mu.Lock()
+		p.at = p.at.Add(time.Second) // the server is tried again
+		p.mu.Unlock()
+	}
+}
