@@ -13,6 +13,7 @@ type Accounts struct {
 	passwords *Passwords
 	addresses *Addresses
 	settings  *Settings
+	place     string // see Config.Place
 }
 
 // User is an account as pages see it: a copy, with nothing secret in it.

@@ -8,7 +8,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// SetupLink makes the one-time link for the first administrator and voids the previous one. Once there
+// SetupLink makes the one-time link for the first administrator and voids the previous one of this place. Once there
 // is an account it makes none, and ok is false. The link goes to whoever starts the server, on its
 // standard error stream, and nowhere else.
 func (s *Accounts) SetupLink(ctx context.Context) (link Secret, expires time.Time, ok bool, err error) {

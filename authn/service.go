@@ -60,6 +60,9 @@ type Config struct {
 	// if it is 0, never less than MinRecoveryWait.
 	RecoveryWait time.Duration
 
+	// Place names this process among those that share the store: its set-up link voids only its own previous one.
+	Place string
+
 	// ConfirmDevices makes the owner of an account follow a mailed link when somebody gives a code in a
 	// browser and on a network that the account does not know. Set it if mail arrives.
 	ConfirmDevices bool
@@ -193,7 +196,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s.Addresses = &Addresses{core: c, recoveries: s.Recoveries}
 	s.Settings = &Settings{core: c, configured: cmp.Or(cfg.Registration, instance.ByInvitation)}
-	s.Accounts = &Accounts{core: c, passwords: s.Passwords, addresses: s.Addresses, settings: s.Settings}
+	s.Accounts = &Accounts{core: c, passwords: s.Passwords, addresses: s.Addresses, settings: s.Settings, place: cfg.Place}
 	s.Sessions = &Sessions{core: c, passwords: s.Passwords, devices: s.Devices, recoveries: s.Recoveries}
 	f := &factors{core: c, devices: s.Devices, recoveries: s.Recoveries}
 	s.Authenticators = &Authenticators{factors: f, issuer: issuer}

@@ -22,6 +22,7 @@ import (
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/leaks"
+	"github.com/rind-dev/rind/internal/lease"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/metrics"
 	"github.com/rind-dev/rind/internal/notices"
@@ -30,6 +31,7 @@ import (
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/adminhttp"
 	"github.com/rind-dev/rind/issuer/feedhttp"
+	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/mails"
 	"github.com/rind-dev/rind/issuer/web"
 	"github.com/rind-dev/rind/ui"
@@ -61,7 +63,9 @@ type instance struct {
 	metrics  *metrics.Server
 	queue    *mail.Queue
 	store    kv.Store
-	trail    *audit.Follower // writes the audit trail to a log; nil: it is not
+	unfenced kv.Store           // the same, for leases
+	process  *followers.Process // this process among others on the store; nil: there can be no others
+	trail    *audit.Follower    // writes the audit trail to a log; nil: it is not
 	handler  http.Handler
 	admin    http.Handler // for the operator; see adminhttp
 	notices  *notices.Outbox
@@ -100,6 +104,7 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *instance
 		return nil, err
 	}
 	h.closers = append(h.closers, store.Close)
+	h.unfenced, store = store, lease.Fence(store)
 	sealer, err := seal.New(key)
 	if err != nil {
 		return nil, err
@@ -204,7 +209,7 @@ func (h *instance) openWeb(cfg config.Config, store kv.Store, sealer *seal.Seale
 	}
 	h.auth, err = authn.New(authn.Config{
 		Breaches: breaches, BreachRange: online, Store: store, Sealer: sealer, Users: h.issuer, Notifier: h.mailer, Notices: h.notices,
-		PublicURL: cfg.PublicURL, Registration: cfg.Registration, Logger: log,
+		PublicURL: cfg.PublicURL, Place: place(cfg), Registration: cfg.Registration, Logger: log,
 		ConfirmDevices: cfg.Mail.Host != "", RecoveryWait: cfg.RecoveryWait,
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/internal/jobs"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/followers"
+	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/ui"
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
@@ -27,6 +28,10 @@ import (
 func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error {
 	began := time.Now()
 	h.terminal = out
+	if err := h.join(ctx); err != nil {
+		return err
+	}
+	defer h.leave(ctx)
 	if err := h.catchUp(ctx); err != nil {
 		return err
 	}
@@ -67,9 +72,9 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 		}
 	})
 	running.Go(func() { h.follow(background) })
-	running.Go(func() { h.jobs().Run(background) })
 	running.Go(func() { h.notices.Run(background, h.mailer.Carry(h.auth.Accounts)) })
-	running.Go(func() { h.queue.Run(background) })
+	h.workForAll(background, &running)
+	h.hearOthers(background, &running, lost)
 	if operator != nil {
 		running.Go(func() { h.serveAdmin(background, operator) })
 	}
@@ -80,9 +85,6 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	err = h.serveMetrics(background, &running)
 	if err != nil {
 		return err
-	}
-	if h.trail != nil {
-		running.Go(func() { h.trail.Run(background) })
 	}
 	err = deadline.Run(ctx, l, h.metrics.Requests(h.handler), h.log)
 	return errors.Join(err, overOf(context.Cause(ctx)))
@@ -102,7 +104,7 @@ func (h *instance) storeIsOver(ctx context.Context) error {
 
 // overOf returns an error that ends the use of the store by this process, nil for any other.
 func overOf(err error) error {
-	if errors.Is(err, kv.ErrSuperseded) || errors.Is(err, kv.ErrRewound) {
+	if errors.Is(err, kv.ErrSuperseded) || errors.Is(err, kv.ErrRewound) || errors.Is(err, ledger.ErrIdentity) {
 		return err
 	}
 	return nil
@@ -171,7 +173,7 @@ func (h *instance) follow(ctx context.Context) {
 // revocationsLeft is the log message if not all tokens of an account were revoked.
 const revocationsLeft = "some tokens of a recovered account were not revoked yet; none of them works"
 
-// jobs returns the hourly jobs, and those that finish what a change left over, which run right after the change.
+// jobs returns the hourly jobs, and those that finish what a change of this process left over, which run right after the change.
 func (h *instance) jobs() jobs.List {
 	return jobs.List{
 		Every: []jobs.Job{

@@ -54,6 +54,9 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	hangups, release := catchHangups()
 	defer release()
 	h, err := open(ctx, cfg, log)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -38,9 +38,9 @@ func followTrail(cfg config.Config, store kv.Store, log *slog.Logger) (*audit.Fo
 	return audit.NewFollower(store, sink, log), nil
 }
 
-// writeTrail writes the rows that are not in the log yet.
+// writeTrail writes the rows that are not in the log yet, unless another process may be doing that.
 func (h *instance) writeTrail(ctx context.Context) error {
-	if h.trail == nil {
+	if h.trail == nil || h.shared() {
 		return nil
 	}
 	return h.trail.Follow(ctx)

@@ -40,8 +40,10 @@ func NewFollower(store kv.Store, sink Sink, log *slog.Logger) *Follower {
 }
 
 // Run follows until ctx ends, looking for rows each second. If rows can't be
-// written, it logs that and goes on trying.
+// written, it logs that and goes on trying. It begins where the store says that the last Follower got to, on whichever
+// process.
 func (f *Follower) Run(ctx context.Context) {
+	f.next = 0
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	failed := false
