@@ -56,19 +56,27 @@ func TestEveryControlCharacterIsEscaped(t *testing.T) {
 	dangerous := marked(unicode.Cc, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp)
 	dangerous['\n'], dangerous['\t'] = false, false
 	harmless := marked(unicode.L, unicode.N, unicode.P, unicode.S)
-	var b bytes.Buffer
-	w := NewWriter(&b)
+	var in []byte // all characters, each on a line of its own
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if !utf8.ValidRune(r) {
-			continue
+		if utf8.ValidRune(r) && r != '\n' {
+			in = append(utf8.AppendRune(in, r), '\n')
 		}
-		b.Reset()
-		if _, err := w.Write(utf8.AppendRune(nil, r)); err != nil {
-			t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if _, err := NewWriter(&b).Write(in); err != nil {
+		t.Fatal(err)
+	}
+	rest := b.Bytes()
+	for line := range bytes.Lines(in) {
+		r, size := utf8.DecodeRune(line)
+		end := bytes.IndexByte(rest, '\n')
+		if end < 0 {
+			t.Fatalf("the output ends before %U", r)
 		}
-		if got := b.Bytes(); dangerous[r] && !bytes.HasPrefix(got, []byte(`\u`)) || harmless[r] && string(got) != string(r) {
+		if got := rest[:end]; dangerous[r] && !bytes.HasPrefix(got, []byte(`\u`)) || harmless[r] && !bytes.Equal(got, line[:size]) {
 			t.Errorf("%U is written as %q", r, got)
 		}
+		rest = rest[end+1:]
 	}
 }
 

@@ -67,6 +67,8 @@ func start() (context.Context, error) {
 		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
+		// Pages and axe-core run for less than a second each: to optimise their scripts takes longer.
+		chromedp.Flag("js-flags", "--always-sparkplug --no-maglev --no-turbofan"),
 	)
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	browser, stopBrowser := chromedp.NewContext(allocator)
