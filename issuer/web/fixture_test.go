@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/certificate/certtest"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
@@ -50,6 +52,16 @@ var cheap = argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength
 
 // sharedPages are the pages of all houses: parsing them takes longer than all else of a house.
 var sharedPages = sync.OnceValues(ui.New)
+
+// sharedCertificate is that of all houses. Its key signs a handshake in a small part of what httptest's takes, and
+// some hundred answers of a house end their connection.
+var sharedCertificate = sync.OnceValues(func() (tls.Certificate, error) {
+	cert, key, err := certtest.Make("a house", time.Now().Add(-time.Hour), time.Now().Add(48*time.Hour))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
+})
 
 // house is everything that 'rind serve' runs, on real stores, behind TLS.
 type house struct {
@@ -125,6 +137,9 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	if h.plain {
 		h.server.Start()
 	} else {
+		certificate, err := sharedCertificate()
+		h.must(err)
+		h.server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 		h.server.StartTLS()
 	}
 	t.Cleanup(h.server.Close)
