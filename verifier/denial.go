@@ -19,6 +19,9 @@ type Denial struct {
 	// only what the request asks for stands in its way; otherwise it is empty.
 	UserID string
 
+	// UserName is that owner's name, for the log. It is empty if UserID is.
+	UserName string
+
 	// Failures says why, in the order of the checks; it holds at least one.
 	Failures []caveats.Failure
 }

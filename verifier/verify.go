@@ -54,7 +54,7 @@ func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant,
 	failures = merge(failures, check(added, &req))
 	failures = standing(failures, rec, &req)
 	if len(failures) > 0 {
-		return Grant{}, &Denial{TokenID: t.ID, UserID: rec.UserID, Failures: failures}
+		return Grant{}, &Denial{TokenID: t.ID, UserID: rec.UserID, UserName: rec.UserName, Failures: failures}
 	}
 	return grant(t.ID, rec, &req, added, buf.scratch.Span), nil
 }

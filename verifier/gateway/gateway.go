@@ -94,6 +94,11 @@ type Config struct {
 	// cannot undo the upload. ctx does not end with the request.
 	OnUpload func(ctx context.Context, grant verifier.Grant, up Upload)
 
+	// OnAnswer, if it is not nil, is called for each upload, kept or refused, before the client gets its answer: with the
+	// status of the answer, the bytes of the file that arrived, and the time from the beginning of the request. It is
+	// for metrics.
+	OnAnswer func(status int, size int64, took time.Duration)
+
 	// Logger gets a line for each upload and each refusal, with the token's id
 	// but never its text. Nil discards them.
 	Logger *slog.Logger
@@ -172,12 +177,19 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
+	began := time.Now()
 	grant, up, err := g.take(w, r)
+	answered := func(status int) {
+		if g.cfg.OnAnswer != nil {
+			g.cfg.OnAnswer(status, up.Size, time.Since(began))
+		}
+	}
 	if err != nil {
-		g.refuse(w, r, grant, up, err)
+		g.refuse(w, r, grant, up, err, answered)
 		return
 	}
-	g.log.LogAttrs(r.Context(), slog.LevelInfo, "upload kept", attributes(grant.TokenID, up,
+	answered(http.StatusOK)
+	g.log.LogAttrs(r.Context(), slog.LevelInfo, "upload kept", attributes(grant, up,
 		slog.Int64("size", up.Size), slog.String("sha256", up.SHA256), slog.Bool("repeated", up.Repeated))...)
 	if g.cfg.OnUpload != nil {
 		g.cfg.OnUpload(context.WithoutCancel(r.Context()), grant, up)
@@ -195,12 +207,12 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuse is the only place that turns an error into an answer and a log line.
-func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, grant verifier.Grant, up Upload, err error) {
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, grant verifier.Grant, up Upload, err error, answered func(status int)) {
 	answer := explain(err)
-	tokenID := grant.TokenID
+	answered(answer.Status)
 	var denial *verifier.Denial
 	if errors.As(err, &denial) {
-		tokenID = denial.TokenID
+		grant = verifier.Grant{TokenID: denial.TokenID, UserID: denial.UserID, UserName: denial.UserName}
 	}
 	level := slog.LevelInfo
 	var chosen *Refusal
@@ -208,14 +220,15 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, grant verifier.
 	if answer.Status >= 500 && !busy && r.Context().Err() == nil { // neither being busy nor a client that disconnects is a fault
 		level = slog.LevelError
 	}
-	g.log.LogAttrs(r.Context(), level, "upload refused", attributes(tokenID, up,
+	g.log.LogAttrs(r.Context(), level, "upload refused", attributes(grant, up,
 		slog.Int("status", answer.Status), slog.String("error", err.Error()))...)
 	g.cfg.Refuser.Answer(w, r, answer)
 }
 
-func attributes(tokenID string, up Upload, more ...slog.Attr) []slog.Attr {
+func attributes(grant verifier.Grant, up Upload, more ...slog.Attr) []slog.Attr {
 	all := []slog.Attr{slog.String("client", up.ClientIP.String())}
-	for _, a := range []slog.Attr{slog.String("token", tokenID), slog.String("project", up.Project),
+	for _, a := range []slog.Attr{slog.String("token", grant.TokenID), slog.String("user", grant.UserName),
+		slog.String("user_id", grant.UserID), slog.String("project", up.Project),
 		slog.String("version", up.Version), slog.String("file", up.Filename)} {
 		if a.Value.String() != "" {
 			all = append(all, a)

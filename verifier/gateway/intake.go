@@ -32,13 +32,14 @@ type intake struct {
 	form  *form
 	facts facts
 	up    Upload
+	who   verifier.Grant // says whose upload it is, according to a genuine token; zero until that is known
 
 	staged Staged       // nil until the file began
 	hashes [3]hash.Hash // by the digestFields
 }
 
 // take reads one upload, checks it and keeps the file. On an error nobody sees
-// anything new, and the Upload holds what was known, for the log.
+// anything new, and the Grant and the Upload hold what was known, for the log.
 func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, Upload, error) {
 	in := &intake{g: g, ctx: r.Context()}
 	in.up.ClientIP = g.cfg.ClientIP(r)
@@ -51,6 +52,12 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, 
 		in.up.Form.Discard()
 		in.up.Form = nil
 	}
+	if err != nil && grant.TokenID == "" {
+		grant = in.who
+	}
+	if in.up.Project == "" && in.facts.name != "" {
+		in.up.Project = caveats.NormalizeProject(in.facts.name)
+	}
 	in.up.Metadata = nil
 	return grant, in.up, err
 }
@@ -60,10 +67,10 @@ func (in *intake) run(w http.ResponseWriter, r *http.Request) (grant verifier.Gr
 	if err != nil {
 		return grant, err
 	}
-	who, err := in.checkEarly()
-	if err != nil {
+	if err := in.checkEarly(); err != nil {
 		return grant, err
 	}
+	who := holder{in.who.TokenID, in.who.UserID}
 	if r.ContentLength > in.g.cfg.maxBody() {
 		return grant, in.fileTooLarge()
 	}
@@ -157,7 +164,7 @@ func (in *intake) readFile(p *part) error {
 	if err := in.facts.fit(); err != nil {
 		return err
 	}
-	if _, err := in.checkEarly(); err != nil {
+	if err := in.checkEarly(); err != nil {
 		return err
 	}
 	staged, err := in.g.cfg.Backend.Reserve(in.ctx, in.known())
@@ -289,11 +296,12 @@ func (in *intake) request() caveats.Request {
 
 // checkEarly asks the verifier with what is known so far, so that a token that
 // can't allow this upload is refused before the bytes arrive.
-//
-// h says whose upload it is, according to a genuine token.
-func (in *intake) checkEarly() (h holder, err error) {
-	grant, _, err := CheckSoFar(in.ctx, in.g.cfg.Verifier, in.text, in.request())
-	return holder{grant.TokenID, grant.UserID}, err
+func (in *intake) checkEarly() error {
+	who, _, err := CheckSoFar(in.ctx, in.g.cfg.Verifier, in.text, in.request())
+	if err == nil {
+		in.who = who
+	}
+	return err
 }
 
 func (in *intake) fileTooLarge() error {

@@ -66,6 +66,10 @@ type Config struct {
 	// Spool is a folder for files on their way; Open makes it. Files in it have no name and vanish with the process.
 	Spool string
 
+	// OnAnswer, if it is not nil, is called when the index has answered a request, or has not: with the method, the
+	// status (0 without an answer), and the time from the beginning of the request to that of the answer. It is for metrics.
+	OnAnswer func(method string, status int, took time.Duration)
+
 	Logger *slog.Logger // nil discards
 }
 
@@ -106,6 +110,9 @@ func Open(cfg Config) (*Upstream, error) {
 	u.client, err = newClient(cfg.CAFile)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.OnAnswer != nil {
+		u.client.Transport = timed{u.client.Transport, cfg.OnAnswer}
 	}
 	if err := u.readCredential(); err != nil {
 		return nil, err
@@ -179,6 +186,23 @@ func newClient(caFile string) (*http.Client, error) {
 		}
 	}
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+}
+
+// timed is a RoundTripper that says how each request ended.
+type timed struct {
+	http.RoundTripper
+	ended func(method string, status int, took time.Duration)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t timed) RoundTrip(r *http.Request) (*http.Response, error) {
+	began, status := time.Now(), 0
+	res, err := t.RoundTripper.RoundTrip(r)
+	if err == nil {
+		status = res.StatusCode
+	}
+	t.ended(r.Method, status, time.Since(began))
+	return res, err
 }
 
 // Reserve implements [gateway.Backend]: it makes a file in the spool.
