@@ -122,7 +122,7 @@ func (g *gatewayInstance) openIndexes(ctx context.Context) error {
 	cfg := g.cfg
 	check := g.metrics.Verifier(verifier.New(g.follower))
 	served, reloads, err := openIndexes(ctx, indexesConfig{
-		Config: cfg.Config, verifier: check, log: g.log,
+		Config: cfg.Config, verifier: check, metrics: g.metrics, log: g.log,
 		used: func(_ context.Context, grant verifier.Grant, from netip.Addr) {
 			g.follower.Used(grant, from, time.Now())
 		},
@@ -198,10 +198,10 @@ func (g *gatewayInstance) run(ctx context.Context, l, local net.Listener, cert *
 	defer asking.Wait() // before the background work ends
 	if local != nil {
 		asking.Go(func() {
-			if err := deadline.Run(ctx, local, g.local, g.log); err != nil {
+			if err := deadline.RunFor(ctx, local, g.local, g.log, deadline.UploadShutdown); err != nil {
 				g.log.ErrorContext(background, "programs that ask at verify-socket are no longer answered", "error", err)
 			}
 		})
 	}
-	return deadline.Run(ctx, l, g.handler, g.log)
+	return deadline.RunFor(ctx, l, g.handler, g.log, deadline.UploadShutdown)
 }

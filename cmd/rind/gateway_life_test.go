@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,7 +32,8 @@ func TestGatewayLife(t *testing.T) {
 	defer issuer.Close()
 	index, dir := newStandIn(t), t.TempDir()
 	writeFile(t, filepath.Join(dir, "index.token"), 0o600, []byte("s\n"))
-	p := g.newGateway(dir, issuer.URL, "max-staleness = \"30s\"\n"+indexSection("/", index.URL+giteaPath, `bearer-file = "index.token"`))
+	metricsAt := realtest.FreeAddress(t)
+	p := g.newGateway(dir, issuer.URL, "max-staleness = \"30s\"\nmetrics-listen = \""+metricsAt+"\"\n"+indexSection("/", index.URL+giteaPath, `bearer-file = "index.token"`))
 	post := func(version string) string {
 		status, body, err := postWheel(p.url+"/", g.all, "demo", version, disttest.Wheel("demo", version, ""))
 		return fmt.Sprint(status, " ", body, err)
@@ -39,6 +41,8 @@ func TestGatewayLife(t *testing.T) {
 	if got := post("1.0"); !strings.HasPrefix(got, "200 ") {
 		t.Fatal(got)
 	}
+
+	watched(t, p, g, metricsAt)
 
 	// The credential of the file at SIGHUP counts: the file is gone when it is used.
 	index.set(func() { index.token = "renewed" })
@@ -112,4 +116,47 @@ func endWhole(t *testing.T, p *gatewayProcess, index *standIn, post func(version
 			t.Error("the index lacks", name)
 		}
 	})
+}
+
+// watched is what an operator sees of a gateway: metrics that say how many, how fast and why, and name nobody, and a log
+// that says who.
+func watched(t *testing.T, p *gatewayProcess, g *gatewayIssuer, metricsAt string) {
+	t.Helper()
+	wheel := disttest.Wheel("demo", "9.0", "")
+	for _, c := range []struct{ token, project, status string }{
+		{g.narrow, "demo", "403 "}, {g.all, "plugins", "400 "}, {"pypi-nonsense", "demo", "403 "},
+	} {
+		if status, body, err := postWheel(p.url+"/", c.token, c.project, "9.0", wheel); err != nil || !strings.HasPrefix(status, c.status) {
+			t.Errorf("%s: %s %s %v", c.project, status, body, err)
+		}
+	}
+	metrics := get200(t, "http://"+metricsAt+"/metrics")
+	for _, want := range []string{
+		`rind_checks_total{outcome="allowed"}`, `rind_checks_total{outcome="wrong_project"}`, `rind_checks_total{outcome="malformed_token"}`, `rind_check_seconds_bucket{le="1.6e-05"}`,
+		`rind_upload_seconds_count{status="200"} 1`, `rind_upload_seconds_count{status="403"} 2`, `rind_upload_seconds_count{status="400"} 1`, `rind_upload_seconds_bucket{status="200",le="0.064"}`,
+		`rind_index_seconds_count{method="POST",path="/",status="201"} 1`, `rind_index_seconds_count{method="GET",path="/",status="404"}`,
+		"rind_verifier_age_seconds 0", "rind_verifier_revision 5", "rind_verifier_usable 1", `rind_http_answers_total{class="own"} 3`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("no %q in\n%s", want, metrics)
+		}
+	}
+	if strings.Contains(metrics, "rind_upload_bytes_total 0") {
+		t.Error("no bytes are counted")
+	}
+	log := p.Out.String()
+	for _, line := range []string{
+		`msg="upload kept" client=127.0.0.1 token=[0-9a-f-]+ user=alice user_id=` + aliceID + ` project=demo version=1.0 file=` + wheelFile("demo", "1.0"),
+		`msg="upload refused" client=127.0.0.1 token=[0-9a-f-]+ user=alice user_id=` + aliceID + ` project=demo .*status=403 error=.*not for 'demo'`,
+		`msg="upload refused" client=127.0.0.1 token=[0-9a-f-]+ user=alice user_id=` + aliceID + ` project=plugins .*status=400 error=.*uploaded as 'plugins'`,
+	} {
+		if !regexp.MustCompile(line).MatchString(log) {
+			t.Errorf("no %s in\n%s", line, log)
+		}
+	}
+	for _, secret := range []string{"alice", "demo", aliceID, "pypi-"} {
+		if strings.Contains(metrics, secret) || secret == "pypi-" && strings.Contains(log, secret) {
+			t.Errorf("%q is told", secret)
+		}
+	}
 }

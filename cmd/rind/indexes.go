@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/clientip"
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/gatewayhttp"
+	"github.com/rind-dev/rind/internal/metrics"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
 	"github.com/rind-dev/rind/verifier/gateway/upstream"
@@ -26,6 +27,7 @@ type indexesConfig struct {
 	config.Config
 	verifier gateway.Verifier
 	used     func(context.Context, verifier.Grant, netip.Addr) // of a token, by an upload that was kept
+	metrics  *metrics.Server
 	log      *slog.Logger
 }
 
@@ -47,7 +49,7 @@ func openIndexes(ctx context.Context, c indexesConfig) (served []gatewayhttp.Ind
 func (c indexesConfig) open(ctx context.Context, x config.Index) (at gatewayhttp.Index, index *upstream.Upstream, err error) {
 	index, err = upstream.Open(upstream.Config{
 		URL: x.Upstream, SimpleURL: x.Simple, User: x.User, PasswordFile: x.PasswordFile, BearerFile: x.BearerFile, CAFile: x.CAFile,
-		GroupAccess: c.GroupAccess, InsecureHTTP: x.InsecureHTTP, Spool: filepath.Join(c.DataDir, spoolFolder), Logger: c.log,
+		GroupAccess: c.GroupAccess, InsecureHTTP: x.InsecureHTTP, Spool: filepath.Join(c.DataDir, spoolFolder), Logger: c.log, OnAnswer: c.metrics.Index(x.Path),
 	})
 	if err == nil {
 		err = index.Check(ctx)
@@ -69,7 +71,7 @@ func (c indexesConfig) open(ctx context.Context, x config.Index) (at gatewayhttp
 // uploads returns the upload API in front of a backend.
 func (c indexesConfig) uploads(to gateway.Backend) (*gateway.Gateway, error) {
 	return gateway.New(gateway.Config{
-		Verifier: c.verifier, Backend: to, MaxFile: c.MaxUpload, ClientIP: clientip.Trusting(c.TrustedProxies).Of, Logger: c.log,
+		Verifier: c.verifier, Backend: to, MaxFile: c.MaxUpload, ClientIP: clientip.Trusting(c.TrustedProxies).Of, Logger: c.log, OnAnswer: c.metrics.Upload,
 		MaxUploads: c.UploadsAtOnce, MaxPerOwner: c.UploadsPerAccount, MaxPerToken: c.UploadsPerToken,
 		OnUpload: func(ctx context.Context, grant verifier.Grant, up gateway.Upload) { c.used(ctx, grant, up.ClientIP) },
 	})

@@ -11,10 +11,14 @@ import (
 	"time"
 )
 
-// shutdownTime is how long requests under way may take to end; cutTime is how
+// UploadShutdown is how long uploads under way may take to end, less than the five minutes that a service manager is
+// asked to wait.
+const UploadShutdown = 4*time.Minute + 30*time.Second
+
+// shutdownTime is how long other requests under way may take to end; cutTime is how
 // long cutting them off may then take.
 const (
-	shutdownTime = 20 * time.Second
+	shutdownTime = 20 * time.Second // of pages and commands
 	cutTime      = 5 * time.Second
 )
 
@@ -52,6 +56,11 @@ func (c *counted) wait(ctx context.Context) error {
 // handler with a method EndStreams is asked to end streams that would never end by themselves. When Run returns, no request
 // is under way, not even on a connection that was taken over, and l is closed. The error says why it stopped before ctx ended.
 func Run(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
+	return RunFor(ctx, l, handler, log, shutdownTime)
+}
+
+// RunFor is Run with another time for requests under way to end: [UploadShutdown], for example.
+func RunFor(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger, drain time.Duration) error {
 	requests := &counted{Handler: handler}
 	server := Server(requests, log)
 	if streams, ok := handler.(interface{ EndStreams() }); ok {
@@ -67,12 +76,12 @@ func Run(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Lo
 	case <-ctx.Done():
 		log.Info("shutting down")
 	}
-	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	if errors.Join(server.Shutdown(late), requests.wait(late)) == nil {
 		return err
 	}
-	log.Warn("cutting off open requests", "after", shutdownTime)
+	log.Warn("cutting off open requests", "after", drain)
 	server.Close() // ends their contexts
 	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), cutTime)
 	defer cancelLast()

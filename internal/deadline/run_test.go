@@ -96,6 +96,47 @@ func ask(url string) error {
 	return err
 }
 
+// TestShutdownOfUploads: who asks for a longer time gets it, and who asks for a shorter one is cut off.
+func TestShutdownOfUploads(t *testing.T) {
+	for _, drain := range []time.Duration{10 * time.Millisecond, UploadShutdown} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		entered, release, cut := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		served := make(chan error, 1)
+		go func() {
+			served <- RunFor(ctx, l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				close(entered)
+				select {
+				case <-r.Context().Done():
+					close(cut)
+				case <-release:
+				}
+			}), slog.New(slog.DiscardHandler), drain)
+		}()
+		go func() { _ = ask("http://" + l.Addr().String()) }()
+		<-entered
+		cancel()
+		if drain < time.Second {
+			<-cut
+		} else {
+			close(release)
+		}
+		if err := <-served; err != nil {
+			t.Error(drain, err)
+		}
+		select {
+		case <-cut:
+			if drain > time.Second {
+				t.Error("an upload was cut off")
+			}
+		default:
+		}
+	}
+}
+
 func TestListenerThatFailsIsAnError(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -30,6 +31,7 @@ type Server struct {
 	answers  *prometheus.CounterVec // by class of status
 	checks   *prometheus.CounterVec // by outcome
 	changes  *prometheus.CounterVec // by what changed
+	uploads  uploads
 }
 
 // NewServer makes the counters, all at zero.
@@ -43,23 +45,27 @@ func NewServer() *Server {
 		checks:   counter("checks_total", "Checks of tokens by the gateway, up to three for an upload, by outcome: allowed, unavailable, or the first reason of a denial.", "outcome"),
 		changes:  counter("changes_total", "Changes sent to verifiers, by what changed.", "of"),
 	}
-	m.registry.MustRegister(m.answers, m.checks, m.changes,
+	m.uploads = newUploads()
+	m.registry.MustRegister(m.answers, m.checks, m.changes, m.uploads.checkTime, m.uploads.seconds, m.uploads.bytes, m.uploads.index,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 // Verifier counts the outcomes of checks.
 func (m *Server) Verifier(v gateway.Verifier) gateway.Verifier {
-	return countedVerifier{v, m.checks}
+	return countedVerifier{v, m.checks, m.uploads.checkTime}
 }
 
 type countedVerifier struct {
 	gateway.Verifier
 	checks *prometheus.CounterVec
+	took   prometheus.Histogram
 }
 
 func (v countedVerifier) Verify(ctx context.Context, text string, req caveats.Request) (verifier.Grant, error) {
+	began := time.Now()
 	grant, err := v.Verifier.Verify(ctx, text, req)
+	v.took.Observe(time.Since(began).Seconds())
 	outcome := "allowed"
 	var denial *verifier.Denial
 	switch {
