@@ -241,9 +241,20 @@ func pax(records ...string) tfile {
 
 var ending = make([]byte, 2*block)
 
+// buildable is what pip and uv need to install an sdist: a backend that is in it.
+func buildable() []tfile {
+	return []tfile{
+		{name: "demo-1.0/pyproject.toml", data: "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n"},
+		{name: "demo-1.0/backend.py", data: "import zipfile\n\ndef build_wheel(folder, *_):\n    name = 'demo-1.0-py3-none-any.whl'\n    with zipfile.ZipFile(folder + '/' + name, 'w') as w:\n" +
+			"        w.writestr('demo.py', '')\n        w.writestr('demo-1.0.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: demo\\nVersion: 1.0\\n')\n" +
+			"        w.writestr('demo-1.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\n" +
+			"        w.writestr('demo-1.0.dist-info/RECORD', 'demo.py,,\\ndemo-1.0.dist-info/METADATA,,\\ndemo-1.0.dist-info/WHEEL,,\\ndemo-1.0.dist-info/RECORD,,\\n')\n    return name\n"},
+	}
+}
+
 // tarOf packs entries into an sdist, behind what every sdist has.
 func tarOf(more ...tfile) []byte {
-	files := append([]tfile{{name: "demo-1.0/", kind: '5'}, {name: "demo-1.0/PKG-INFO", data: metadata}}, more...)
+	files := append([]tfile{{name: "demo-1.0/", kind: '5'}, {name: "demo-1.0/PKG-INFO", data: metadata}}, append(buildable(), more...)...)
 	return gzipped(append(blocksOf(files...), ending)...)
 }
 
@@ -293,4 +304,36 @@ func zipByGo(t *testing.T, b []byte) {
 			t.Fatalf("Go's reader: %s: %v", f.Name, err)
 		}
 	}
+}
+
+// corpus is every archive of these tests, and what it is refused with.
+func corpus(t *testing.T) (all []hostile) {
+	t.Helper()
+	for _, part := range []struct {
+		kind string
+		list []hostile
+	}{{"zip", zipCases(t)}, {"tar", tarCases(t)}, {"wheel", wheelCases(t)}, {"names", nameCases()}, {"metadata", metadataCases()}} {
+		for _, h := range part.list {
+			h.name = part.kind + ": " + h.name
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+// Refused is an archive that is refused, for tests outside this package.
+type Refused struct {
+	Name, File string
+	Bytes      []byte
+}
+
+// AllRefused is every archive of the corpus that is refused.
+func AllRefused(t *testing.T) (all []Refused) {
+	t.Helper()
+	for _, h := range corpus(t) {
+		if h.refused != "" {
+			all = append(all, Refused{h.name, h.file, h.bytes})
+		}
+	}
+	return all
 }

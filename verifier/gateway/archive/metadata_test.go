@@ -6,7 +6,9 @@ import (
 	"testing"
 )
 
-func TestMetadata(t *testing.T) {
+func TestMetadata(t *testing.T) { try(t, metadataCases()) }
+
+func metadataCases() (list []hostile) {
 	for _, m := range []struct{ what, text, refused string }{
 		{"spelled differently", "metadata-VERSION: 2.4\nNAME: Demo\nversion: 1.0.0\n", ""},
 		{"CRLF", strings.ReplaceAll(metadata, "\n", "\r\n"), ""},
@@ -40,11 +42,12 @@ func TestMetadata(t *testing.T) {
 		{"not UTF-8", metadataWith("Author: \xff\n"), "not UTF-8"},
 		{"too many fields", metadataWith(manyFields()), "different fields"},
 	} {
-		try(t, []hostile{
-			{"wheel: " + m.what, wheelName, wheelOf(zfile{name: info + "METADATA", data: m.text}), m.refused},
-			{"sdist: " + m.what, tarName, gzipped(append(blocksOf(tfile{name: "demo-1.0/PKG-INFO", data: m.text}), ending)...), m.refused},
-		})
+		list = append(list,
+			hostile{"wheel: " + m.what, wheelName, wheelOf(zfile{name: info + "METADATA", data: m.text}), m.refused},
+			hostile{"sdist: " + m.what, tarName, gzipped(append(blocksOf(append(buildable(), tfile{name: "demo-1.0/PKG-INFO", data: m.text})...), ending)...), m.refused},
+		)
 	}
+	return list
 }
 
 // TestManyBreaks: a line full of characters that may end it is not copied for each of them. With two megabytes of them

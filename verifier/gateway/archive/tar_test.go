@@ -6,7 +6,10 @@ import (
 	"testing"
 )
 
-func TestTarFiles(t *testing.T) {
+func TestTarFiles(t *testing.T) { try(t, tarCases(t)) }
+
+func tarCases(t *testing.T) []hostile {
+	t.Helper()
 	long := "demo-1.0/" + strings.Repeat("folder/", 20) + "a.py"
 	prefixed := func(prefix string) func(*[block]byte) {
 		return func(b *[block]byte) { copy(b[345:], prefix) }
@@ -18,7 +21,7 @@ func TestTarFiles(t *testing.T) {
 	with := func(change func(*[block]byte)) tfile { return tfile{name: a.name, data: a.data, header: change} }
 	gnuMagic := func(b *[block]byte) { copy(b[257:], "ustar  \x00") }
 	good := append(blocksOf(tfile{name: "demo-1.0/PKG-INFO", data: metadata}, a), ending)
-	try(t, []hostile{
+	return []hostile{
 		{"good", tarName, tarOf(a), ""},
 		{"good, with one zip file", zipName, zipOf([]zfile{{name: "demo-1.0/PKG-INFO", data: metadata}, {name: "demo-1.0/a.py"}}), ""},
 		{"good, padded", tarName, gzipped(append(good, make([]byte, 20*block))...), ""},
@@ -104,5 +107,5 @@ func TestTarFiles(t *testing.T) {
 		{"PKG-INFO in another case too", tarName, tarOf(tfile{name: "demo-1.0/pkg-info", data: metadata}), "the same file"},
 		{"PKG-INFO of another project", tarName, gzipped(append(blocksOf(tfile{name: "demo-1.0/PKG-INFO", data: strings.Replace(metadata, "demo", "other", 1)}), ending)...), "says that it is 'other'"},
 		{"a damaged file in a zip file", zipName, zipOf([]zfile{{name: "demo-1.0/PKG-INFO", data: metadata}, {name: "demo-1.0/a.py", data: "x", local: u32(14, 1), central: u32(16, 1)}}), "is not what the zip file says"},
-	})
+	}
 }

@@ -5,13 +5,16 @@ import (
 	"testing"
 )
 
-func TestWheels(t *testing.T) {
+func TestWheels(t *testing.T) { try(t, wheelCases(t)) }
+
+func wheelCases(t *testing.T) []hostile {
+	t.Helper()
 	good := wheelFiles()
 	record := func(text string) []byte { return wheelOf(zfile{name: info + "RECORD", data: text}) }
 	rows := recordOf(without(good, info+"RECORD"))
 	data := func(name string) []byte { return wheelOf(zfile{name: name, data: "x"}) }
 	points := func(text string) []byte { return wheelOf(zfile{name: info + "entry_points.txt", data: text}) }
-	try(t, []hostile{
+	return []hostile{
 		{"good, in another spelling", wheelName, renamed("demo-1.0.dist-info", "Demo-1.0.0.dist-info"), ""},
 		{"good, RECORD with CRLF", wheelName, record(strings.ReplaceAll(rows, "\n", "\r\n")), ""},
 		{"good, RECORD without sizes", wheelName, record(withoutSizes(rows)), ""},
@@ -79,7 +82,7 @@ func TestWheels(t *testing.T) {
 		{"data that leaves its folder", wheelName, data("demo-1.0.data/scripts/../../../bin/sh"), "'..'"},
 		{"data that is metadata", wheelName, data("demo-1.0.data/purelib/other-1.0.dist-info/METADATA"), "metadata of a package"},
 		{"data that is metadata further down", wheelName, data("demo-1.0.data/data/lib/site-packages/other.EGG-INFO"), "metadata of a package"},
-	})
+	}
 }
 
 // renamed is a good wheel with a part of its names changed.

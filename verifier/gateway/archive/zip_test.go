@@ -35,7 +35,10 @@ func zip64(sizes ...uint64) string {
 	return string(b)
 }
 
-func TestZipFiles(t *testing.T) {
+func TestZipFiles(t *testing.T) { try(t, zipCases(t)) }
+
+func zipCases(t *testing.T) []hostile {
+	t.Helper()
 	good := wheelFiles()
 	text := strings.Repeat("x = 1\n", 100)
 	module := func(f zfile) []byte {
@@ -61,7 +64,7 @@ func TestZipFiles(t *testing.T) {
 			p.behindDir = append(record, locator...)
 		}
 	}
-	try(t, []hostile{
+	return []hostile{
 		{"good", wheelName, wheelOf(), ""},
 		{"good, stored", wheelName, module(zfile{stored: true}), ""},
 		{"good, with a folder's entry", wheelName, wheelOf(zfile{name: "demo/", stored: true}, zfile{name: "demo/a.py"}), ""},
@@ -146,7 +149,7 @@ func TestZipFiles(t *testing.T) {
 		{"a pipe", wheelName, module(zfile{mode: 0o010666 << 16}), "link or a device"},
 		{"a folder with content", wheelName, wheelOf(zfile{name: "demo/", data: "x"}), "file and a folder"},
 		{"a folder without a slash", wheelName, module(zfile{mode: 0o040755 << 16}), "file and a folder"},
-	})
+	}
 }
 
 func manyEntries(n int) []byte {
