@@ -26,7 +26,7 @@ RACE        := -race '-gcflags=go.etcd.io/bbolt/...=-d=checkptr=0'
 # Packages that take longest go first, so that the others fill the cores to the end.
 LONG        := ./cmd/rind ./internal/e2e ./issuer/web ./verifier/rootkeys ./issuer ./ui ./verifier/replication
 
-.PHONY: run build check test bench fuzz soak hostile lint fmt tools picture
+.PHONY: run build check test bench fuzz soak hostile installers lint fmt tools picture
 
 run: build
 	./bin/rind serve
@@ -59,6 +59,11 @@ soak:
 # The owner's acts among 20 hostile clients for as long as asked: HOSTILE=5m.
 hostile:
 	$(GO) test ./internal/hostile -count=1 -timeout 0 -v -run '^TestTheOwnerAmongHostileClients$$' -hostile $(HOSTILE)
+
+# How many of the archives that rind refuses pip and uv would have installed; as root, because those programs are kept from
+# writing anywhere. It takes minutes.
+installers: tools
+	RIND_INSTALLERS=1 $(GO) test ./verifier/gateway/archive -count=1 -timeout 0 -v -run '^TestInstallers$$' | grep -v '^    installers_test.go:[0-9]*: [a-z]*: .*: \(pip\|uv\): ' 
 
 # One fuzz target at a time, as go test wants it; FUZZTIME=30s for a short look.
 fuzz:
