@@ -1,15 +1,17 @@
 package archive_test
 
 import (
-	"bytes"
+	"bufio"
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/verifier/gateway/archive"
@@ -29,14 +31,7 @@ func TestInstallers(t *testing.T) {
 		t.Skipf("it takes minutes: run it with 'make installers'")
 	}
 	realtest.NeedClients(t, realtest.UV, realtest.CurrentPip)
-	python := filepath.Join(filepath.Dir(realtest.CurrentPip.Path(t)), "python")
-	tools := []struct {
-		name string
-		args []string
-	}{
-		{"pip", []string{python, "-m", "pip", "install", "--no-deps", "--no-index", "--no-cache-dir", "--quiet", "--target"}},
-		{"uv", []string{realtest.UV.Path(t), "pip", "install", "--no-config", "--offline", "--no-index", "--no-deps", "--no-cache", "--quiet", "--python", python, "--target"}},
-	}
+	both := newInstallers(t)
 	counts := map[string]map[string]int{"pip": {}, "uv": {}, "either": {}}
 	outside, total := map[string]int{}, map[string]int{}
 	for _, h := range archive.AllRefused(t) {
@@ -44,19 +39,19 @@ func TestInstallers(t *testing.T) {
 		total[kind]++
 		total["all"]++
 		either := false
-		for _, tool := range tools {
-			installed, wrote, out := install(t, tool.args, h)
+		for _, tool := range []string{"pip", "uv"} {
+			installed, wrote, out := both.install(t, tool, h)
 			if installed {
-				counts[tool.name][kind]++
-				counts[tool.name]["all"]++
+				counts[tool][kind]++
+				counts[tool]["all"]++
 				either = true
 			}
 			if len(wrote) > 0 {
-				outside[tool.name]++
-				t.Logf("%s: %s wrote %v", h.Name, tool.name, wrote)
+				outside[tool]++
+				t.Logf("%s: %s wrote %v", h.Name, tool, wrote)
 			}
 			if testing.Verbose() {
-				t.Logf("%s: %s: %v\n%s", h.Name, tool.name, installed, out)
+				t.Logf("%s: %s: %v\n%s", h.Name, tool, installed, out)
 			}
 		}
 		if either {
@@ -72,39 +67,108 @@ func TestInstallers(t *testing.T) {
 	}
 }
 
-// install gives a file to an installer, and returns whether it took it, and what it wrote outside the target.
-func install(t *testing.T, args []string, h archive.Refused) (installed bool, outside []string, output string) {
+// pipServer runs pip for each line of input, with those arguments, in a process of its own that has imported pip already.
+const pipServer = `
+import json, os, sys
+from pip._internal.cli.main import main
+from pip._internal.commands import create_command
+create_command("install")
+for line in sys.stdin:
+    job = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        out = os.open(job["out"], os.O_WRONLY | os.O_CREAT)
+        os.dup2(out, 1), os.dup2(out, 2)
+        code = 70
+        try:
+            code = main(job["args"])
+        finally:
+            sys.stdout.flush(), sys.stderr.flush()
+            os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+`
+
+// installers are pip and uv, which can write only below a folder.
+type installers struct {
+	dir    string
+	python string
+	env    []string
+	pip    io.Writer // jobs
+	said   *bufio.Reader
+}
+
+func newInstallers(t *testing.T) *installers {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rind-install")
+	dir := t.TempDir()
+	temp := filepath.Join(dir, "temp")
+	if err := os.Mkdir(temp, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	i := &installers{dir: dir, python: filepath.Join(filepath.Dir(realtest.CurrentPip.Path(t)), "python"), env: []string{
+		"PATH=/usr/bin:/bin", "HOME=" + temp, "TMPDIR=" + temp, "LANG=C.UTF-8", "PIP_CONFIG_FILE=/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK=1",
+	}}
+	cmd := i.confined(t.Context(), i.python, "-c", pipServer)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.pip, i.said = in, bufio.NewReader(out)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close(); _ = cmd.Wait() })
+	return i
+}
+
+func (i *installers) confined(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "unshare", append([]string{"-m", "sh", "-c", confined, i.dir}, args...)...)
+	cmd.Dir, cmd.Env = i.dir, i.env
+	return cmd
+}
+
+// install gives a file to pip, or to uv, and returns whether it took it, and what it wrote outside the target.
+func (i *installers) install(t *testing.T, tool string, h archive.Refused) (installed bool, outside []string, output string) {
+	t.Helper()
+	dir, err := os.MkdirTemp(i.dir, tool)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	file, target, temp := filepath.Join(dir, h.File), filepath.Join(dir, "a", "b", "target"), filepath.Join(dir, "temp")
-	for _, err := range []error{os.WriteFile(file, h.Bytes, 0o644), os.MkdirAll(target, 0o755), os.Mkdir(temp, 0o755)} {
+	file, target, out := filepath.Join(dir, h.File), filepath.Join(dir, "a", "b", "target"), filepath.Join(dir, "output")
+	if err := errors.Join(os.WriteFile(file, h.Bytes, 0o644), os.MkdirAll(target, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"install", "--no-deps", "--no-index", "--quiet", "--target", target, file}
+	if tool == "pip" {
+		job, err := json.Marshal(map[string]any{"args": append(args, "--no-cache-dir"), "out": out})
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "unshare", append([]string{"-m", "sh", "-c", confined, dir}, append(args, target, file)...)...)
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + temp, "TMPDIR=" + temp, "LANG=C.UTF-8", "PIP_CONFIG_FILE=/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK=1"}
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err = cmd.Run()
-	if strings.Contains(out.String(), "unshare:") || strings.Contains(out.String(), "mount:") {
-		realtest.NeedRight(t, "confine an installer", fs.ErrPermission)
+		if _, err := i.pip.Write(append(job, '\n')); err != nil {
+			realtest.NeedRight(t, "confine an installer", fs.ErrPermission)
+		}
+		code, err := i.said.ReadString('\n')
+		if err != nil {
+			realtest.NeedRight(t, "confine an installer", fs.ErrPermission)
+		}
+		said, _ := os.ReadFile(out)
+		installed, output = strings.TrimSpace(code) == "0", string(said)
+	} else {
+		said, err := i.confined(t.Context(), append(append([]string{realtest.UV.Path(t), "pip"}, args...), "--no-config", "--offline", "--no-cache", "--python", i.python)...).CombinedOutput()
+		installed, output = err == nil, string(said)
 	}
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
 		switch {
-		case path == target, path == temp:
+		case path == target:
 			return fs.SkipDir
-		case d != nil && !d.IsDir() && path != file:
+		case d != nil && !d.IsDir() && path != file && path != out:
 			outside = append(outside, strings.TrimPrefix(path, dir))
 		}
 		return nil
 	})
-	return err == nil, outside, out.String()
+	return installed, outside, output
 }
