@@ -22,86 +22,91 @@ const place = mark + mark
 
 const mark = "\x00"
 
-// repository is the name of the upload address in the configuration files of clients.
-const repository = "rind"
+// repository is the name of the upload address in the configuration files of clients, and
+// repositoryVariable the same in the names of environment variables.
+const (
+	repository         = "rind"
+	repositoryVariable = "RIND"
+)
 
-// snippets returns the instructions for each client, for an upload address. Each project documents
+// snippetTexts are the instructions for each client; URL stands for the upload address. Each project documents
 // the names of its variables and options: twine (TWINE_REPOSITORY_URL), uv (UV_PUBLISH_URL), poetry
 // (repositories.<name>.url as POETRY_REPOSITORIES_<NAME>_URL), hatch (HATCH_INDEX_REPO), pdm
 // (PDM_PUBLISH_REPO), flit (FLIT_INDEX_URL), maturin (MATURIN_REPOSITORY_URL), the action
 // pypa/gh-action-pypi-publish (repository-url, password), and GitLab (variables, rules).
+var snippetTexts = []struct{ id, name, lead, text string }{
+	{"github", "snippet.github.name", "snippet.github.lead", githubSnippet},
+	{"gitlab", "snippet.gitlab.name", "snippet.gitlab.lead", gitlabSnippet},
+	{"twine", "snippet.twine.name", "snippet.twine.lead", "" +
+		"export TWINE_REPOSITORY_URL=URL\n" +
+		"export TWINE_USERNAME=__token__\n" +
+		"export TWINE_PASSWORD=" + place + "\n" +
+		"twine upload dist/*\n"},
+	{"uv", "snippet.uv.name", "snippet.uv.lead", "" +
+		"export UV_PUBLISH_TOKEN=" + place + "\n" +
+		"uv build\n" +
+		"uv publish --publish-url URL\n"},
+	{"poetry", "snippet.poetry.name", "snippet.poetry.lead", "" +
+		"export POETRY_REPOSITORIES_" + repositoryVariable + "_URL=URL\n" +
+		"export POETRY_PYPI_TOKEN_" + repositoryVariable + "=" + place + "\n" +
+		"poetry publish --build --repository " + repository + "\n"},
+	{"hatch", "snippet.hatch.name", "snippet.hatch.lead", "" +
+		"export HATCH_INDEX_REPO=URL\n" +
+		"export HATCH_INDEX_USER=__token__\n" +
+		"export HATCH_INDEX_AUTH=" + place + "\n" +
+		"hatch build\n" +
+		"hatch publish\n"},
+	{"pdm", "snippet.pdm.name", "snippet.pdm.lead", "" +
+		"export PDM_PUBLISH_REPO=URL\n" +
+		"export PDM_PUBLISH_USERNAME=__token__\n" +
+		"export PDM_PUBLISH_PASSWORD=" + place + "\n" +
+		"pdm build\n" +
+		"pdm publish --no-build\n"},
+	{"flit", "snippet.flit.name", "snippet.flit.lead", "" +
+		"export FLIT_INDEX_URL=URL\n" +
+		"export FLIT_USERNAME=__token__\n" +
+		"export FLIT_PASSWORD=" + place + "\n" +
+		"flit publish\n"},
+	{"maturin", "snippet.maturin.name", "snippet.maturin.lead", "" +
+		"export MATURIN_REPOSITORY_URL=URL\n" +
+		"export MATURIN_USERNAME=__token__\n" +
+		"export MATURIN_PASSWORD=" + place + "\n" +
+		"maturin build --release --out dist\n" +
+		"maturin upload dist/*\n"},
+	{"pypirc", "snippet.pypirc.name", "snippet.pypirc.lead", "" +
+		"[distutils]\n" +
+		"index-servers =\n" +
+		"    " + repository + "\n\n" +
+		"[" + repository + "]\n" +
+		"repository = URL\n" +
+		"username = __token__\n" +
+		"password = " + place + "\n"},
+	{"env", "snippet.env.name", "snippet.env.lead", "" +
+		"TWINE_REPOSITORY_URL=URL\n" +
+		"TWINE_USERNAME=__token__\n" +
+		"TWINE_PASSWORD=" + place + "\n\n" +
+		"UV_PUBLISH_URL=URL\n" +
+		"UV_PUBLISH_TOKEN=" + place + "\n\n" +
+		"POETRY_REPOSITORIES_" + repositoryVariable + "_URL=URL\n" +
+		"POETRY_PYPI_TOKEN_" + repositoryVariable + "=" + place + "\n\n" +
+		"HATCH_INDEX_REPO=URL\n" +
+		"HATCH_INDEX_USER=__token__\n" +
+		"HATCH_INDEX_AUTH=" + place + "\n\n" +
+		"PDM_PUBLISH_REPO=URL\n" +
+		"PDM_PUBLISH_USERNAME=__token__\n" +
+		"PDM_PUBLISH_PASSWORD=" + place + "\n\n" +
+		"FLIT_INDEX_URL=URL\n" +
+		"FLIT_USERNAME=__token__\n" +
+		"FLIT_PASSWORD=" + place + "\n\n" +
+		"MATURIN_REPOSITORY_URL=URL\n" +
+		"MATURIN_USERNAME=__token__\n" +
+		"MATURIN_PASSWORD=" + place + "\n"},
+}
+
+// snippets returns the instructions for each client, for an upload address.
 func snippets(url string) []Snippet {
-	name := strings.ToUpper(repository)
-	texts := []struct{ id, name, lead, text string }{
-		{"github", "snippet.github.name", "snippet.github.lead", githubSnippet},
-		{"gitlab", "snippet.gitlab.name", "snippet.gitlab.lead", gitlabSnippet},
-		{"twine", "snippet.twine.name", "snippet.twine.lead", "" +
-			"export TWINE_REPOSITORY_URL=URL\n" +
-			"export TWINE_USERNAME=__token__\n" +
-			"export TWINE_PASSWORD=" + place + "\n" +
-			"twine upload dist/*\n"},
-		{"uv", "snippet.uv.name", "snippet.uv.lead", "" +
-			"export UV_PUBLISH_TOKEN=" + place + "\n" +
-			"uv build\n" +
-			"uv publish --publish-url URL\n"},
-		{"poetry", "snippet.poetry.name", "snippet.poetry.lead", "" +
-			"export POETRY_REPOSITORIES_" + name + "_URL=URL\n" +
-			"export POETRY_PYPI_TOKEN_" + name + "=" + place + "\n" +
-			"poetry publish --build --repository " + repository + "\n"},
-		{"hatch", "snippet.hatch.name", "snippet.hatch.lead", "" +
-			"export HATCH_INDEX_REPO=URL\n" +
-			"export HATCH_INDEX_USER=__token__\n" +
-			"export HATCH_INDEX_AUTH=" + place + "\n" +
-			"hatch build\n" +
-			"hatch publish\n"},
-		{"pdm", "snippet.pdm.name", "snippet.pdm.lead", "" +
-			"export PDM_PUBLISH_REPO=URL\n" +
-			"export PDM_PUBLISH_USERNAME=__token__\n" +
-			"export PDM_PUBLISH_PASSWORD=" + place + "\n" +
-			"pdm build\n" +
-			"pdm publish --no-build\n"},
-		{"flit", "snippet.flit.name", "snippet.flit.lead", "" +
-			"export FLIT_INDEX_URL=URL\n" +
-			"export FLIT_USERNAME=__token__\n" +
-			"export FLIT_PASSWORD=" + place + "\n" +
-			"flit publish\n"},
-		{"maturin", "snippet.maturin.name", "snippet.maturin.lead", "" +
-			"export MATURIN_REPOSITORY_URL=URL\n" +
-			"export MATURIN_USERNAME=__token__\n" +
-			"export MATURIN_PASSWORD=" + place + "\n" +
-			"maturin build --release --out dist\n" +
-			"maturin upload dist/*\n"},
-		{"pypirc", "snippet.pypirc.name", "snippet.pypirc.lead", "" +
-			"[distutils]\n" +
-			"index-servers =\n" +
-			"    " + repository + "\n\n" +
-			"[" + repository + "]\n" +
-			"repository = URL\n" +
-			"username = __token__\n" +
-			"password = " + place + "\n"},
-		{"env", "snippet.env.name", "snippet.env.lead", "" +
-			"TWINE_REPOSITORY_URL=URL\n" +
-			"TWINE_USERNAME=__token__\n" +
-			"TWINE_PASSWORD=" + place + "\n\n" +
-			"UV_PUBLISH_URL=URL\n" +
-			"UV_PUBLISH_TOKEN=" + place + "\n\n" +
-			"POETRY_REPOSITORIES_" + name + "_URL=URL\n" +
-			"POETRY_PYPI_TOKEN_" + name + "=" + place + "\n\n" +
-			"HATCH_INDEX_REPO=URL\n" +
-			"HATCH_INDEX_USER=__token__\n" +
-			"HATCH_INDEX_AUTH=" + place + "\n\n" +
-			"PDM_PUBLISH_REPO=URL\n" +
-			"PDM_PUBLISH_USERNAME=__token__\n" +
-			"PDM_PUBLISH_PASSWORD=" + place + "\n\n" +
-			"FLIT_INDEX_URL=URL\n" +
-			"FLIT_USERNAME=__token__\n" +
-			"FLIT_PASSWORD=" + place + "\n\n" +
-			"MATURIN_REPOSITORY_URL=URL\n" +
-			"MATURIN_USERNAME=__token__\n" +
-			"MATURIN_PASSWORD=" + place + "\n"},
-	}
-	out := make([]Snippet, len(texts))
-	for i, t := range texts {
+	out := make([]Snippet, len(snippetTexts))
+	for i, t := range snippetTexts {
 		out[i] = Snippet{ID: t.id, Name: t.name, Lead: t.lead, Parts: parts(strings.ReplaceAll(t.text, "URL\n", url+"\n"))}
 	}
 	return out

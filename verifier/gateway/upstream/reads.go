@@ -24,46 +24,10 @@ func (u *Upstream) Reads(uploads http.Handler, publicURL string, log *slog.Logge
 		log = slog.New(slog.DiscardHandler)
 	}
 	proxy := &httputil.ReverseProxy{
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = u.base.Scheme, u.base.Host, u.base.Host
-			rest := strings.TrimPrefix(p.In.URL.EscapedPath(), public.EscapedPath())
-			if u.simpleIsDevpi() && (rest == "simple" || strings.HasPrefix(rest, "simple/")) {
-				rest = "+" + rest
-			}
-			to, err := url.ParseRequestURI(u.base.EscapedPath() + rest)
-			if err == nil {
-				p.Out.URL.Path, p.Out.URL.RawPath = to.Path, to.RawPath
-			}
-			passHeaders(p)
-			p.SetXForwarded()
-			p.Out.Body, p.Out.ContentLength, p.Out.TransferEncoding = http.NoBody, 0, nil // some servers take it for the next request
-		},
-		ModifyResponse: func(res *http.Response) error {
-			u.reached.note(nil)
-			res.Header.Del("Set-Cookie")
-			res.Header.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
-			res.Header.Set("X-Content-Type-Options", "nosniff")
-			if at, err := res.Location(); err == nil && at.Host == u.base.Host && at.Scheme == u.base.Scheme {
-				if rest, ok := strings.CutPrefix(at.EscapedPath(), u.base.EscapedPath()); ok {
-					to := public.String() + rest
-					if at.RawQuery != "" {
-						to += "?" + at.RawQuery
-					}
-					res.Header.Set("Location", to)
-				}
-			}
-			return nil
-		},
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if r.Context().Err() == nil {
-				u.reached.note(err)
-				log.ErrorContext(r.Context(), "the index can't be read", "path", r.URL.Path, "error", err)
-			}
-			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-			w.WriteHeader(http.StatusBadGateway)
-			_, _ = w.Write([]byte("The index behind this address could not be reached right now. Try again later.\n"))
-		},
-		Transport: u.client.Transport,
+		Rewrite:        func(p *httputil.ProxyRequest) { u.rewrite(p, public) },
+		ModifyResponse: func(res *http.Response) error { return u.answered(res, public) },
+		ErrorHandler:   func(w http.ResponseWriter, r *http.Request, err error) { u.unread(w, r, err, log) },
+		Transport:      u.client.Transport,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -76,6 +40,51 @@ func (u *Upstream) Reads(uploads http.Handler, publicURL string, log *slog.Logge
 			proxy.ServeHTTP(w, r)
 		}
 	}), nil
+}
+
+// rewrite makes the index's request from a client's: its address, without what only the client's request has.
+func (u *Upstream) rewrite(p *httputil.ProxyRequest, public *url.URL) {
+	p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = u.base.Scheme, u.base.Host, u.base.Host
+	rest := strings.TrimPrefix(p.In.URL.EscapedPath(), public.EscapedPath())
+	if u.simpleIsDevpi() && (rest == "simple" || strings.HasPrefix(rest, "simple/")) {
+		rest = "+" + rest
+	}
+	to, err := url.ParseRequestURI(u.base.EscapedPath() + rest)
+	if err == nil {
+		p.Out.URL.Path, p.Out.URL.RawPath = to.Path, to.RawPath
+	}
+	passHeaders(p)
+	p.SetXForwarded()
+	p.Out.Body, p.Out.ContentLength, p.Out.TransferEncoding = http.NoBody, 0, nil // some servers take it for the next request
+}
+
+// answered changes an answer of the index into one of this handler.
+func (u *Upstream) answered(res *http.Response, public *url.URL) error {
+	u.reached.note(nil)
+	res.Header.Del("Set-Cookie")
+	res.Header.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
+	res.Header.Set("X-Content-Type-Options", "nosniff")
+	if at, err := res.Location(); err == nil && at.Host == u.base.Host && at.Scheme == u.base.Scheme {
+		if rest, ok := strings.CutPrefix(at.EscapedPath(), u.base.EscapedPath()); ok {
+			to := public.String() + rest
+			if at.RawQuery != "" {
+				to += "?" + at.RawQuery
+			}
+			res.Header.Set("Location", to)
+		}
+	}
+	return nil
+}
+
+// unread answers a request for which the index gave no answer.
+func (u *Upstream) unread(w http.ResponseWriter, r *http.Request, err error, log *slog.Logger) {
+	if r.Context().Err() == nil {
+		u.reached.note(err)
+		log.ErrorContext(r.Context(), "the index can't be read", "path", r.URL.Path, "error", err)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusBadGateway)
+	_, _ = w.Write([]byte("The index behind this address could not be reached right now. Try again later.\n"))
 }
 
 // simpleIsDevpi reports whether the index has its pages where devpi has them.
