@@ -1,0 +1,110 @@
+package idtoken
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Config is what a Set needs.
+type Config struct {
+	Issuers []Issuer         // BuiltIn and those of the configuration; names and URLs differ
+	Clock   func() time.Time // time.Now where nil
+	Logger  *slog.Logger     // discards where nil
+}
+
+// Set checks the tokens of issuers. It is safe for concurrent use.
+type Set struct {
+	clock func() time.Time
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	issuers []Issuer
+	keys    map[string]*keySet // by URL; only of issuers that a publisher named
+}
+
+// New returns a Set. It fetches nothing.
+func New(cfg Config) *Set {
+	s := &Set{clock: cfg.Clock, log: cfg.Logger, issuers: slices.Clone(cfg.Issuers), keys: make(map[string]*keySet)}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+// Issuers lists the issuers, in the order of the Config.
+func (s *Set) Issuers() []Issuer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.issuers)
+}
+
+// Issuer returns the issuer that has a URL, to the byte.
+func (s *Set) Issuer(url string) (Issuer, bool) {
+	for _, i := range s.Issuers() {
+		if i.perOrganization && len(url) > len(i.URL) && url[:len(i.URL)] == i.URL {
+			if one, ok := i.OfOrganization(url[len(i.URL):]); ok {
+				return one, true
+			}
+			continue
+		}
+		if i.URL == url && !i.perOrganization {
+			return i, true
+		}
+	}
+	return Issuer{}, false
+}
+
+// keysOf returns the keys of an issuer that a publisher names.
+func (s *Set) keysOf(i Issuer) *keySet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keys[i.URL]
+	if k == nil {
+		k = &keySet{issuer: i, clock: s.clock, log: s.log}
+		s.keys[i.URL] = k
+	}
+	return k
+}
+
+// Refresh fetches the keys of the issuers with these URLs where they are older than RefreshAfter, one after the other,
+// and forgets those of all other issuers. A failure is logged. Call it every few minutes with the issuers that publishers name.
+func (s *Set) Refresh(ctx context.Context, named []string) {
+	s.mu.Lock()
+	for url := range s.keys {
+		if !slices.Contains(named, url) {
+			delete(s.keys, url)
+		}
+	}
+	s.mu.Unlock()
+	for _, url := range named {
+		if i, ok := s.Issuer(url); ok && ctx.Err() == nil {
+			s.keysOf(i).refreshOld(ctx)
+		}
+	}
+}
+
+// State is what is known of the keys of an issuer.
+type State struct {
+	Keys    int
+	Fetched time.Time // zero: never
+	Failed  error     // of the last attempt; nil: it succeeded, or there was none
+}
+
+// State returns what is known of the keys of the issuer with a URL.
+func (s *Set) State(url string) State {
+	s.mu.Lock()
+	k := s.keys[url]
+	s.mu.Unlock()
+	if k == nil {
+		return State{}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return State{Keys: len(k.keys), Fetched: k.fetched, Failed: k.failed}
+}
