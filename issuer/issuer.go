@@ -3,6 +3,7 @@
 //	ledger      what a change is: who asks, the transaction, the audit trail, the change log, users
 //	projects    projects, members, invitations, reserved names, exclusions
 //	tokens      minting, policy, restricting, replacing, revoking, searching, use, reminders
+//	publishers  trusted publishing: jobs of CI systems, and the exchange of their ID tokens
 //	followers   the verifiers: the feed, snapshots, who is connected, confirmed revocation
 //
 // Each room imports those above it in this list and none below. Beside them, feedhttp and adminhttp
@@ -37,12 +38,14 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/idtoken"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/publishers"
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
@@ -79,6 +82,9 @@ type Config struct {
 	// Notices takes the notices that people get by mail, in the transaction of the event;
 	// nil: no notices are sent.
 	Notices *notices.Outbox
+
+	// IDTokens checks the ID tokens that jobs exchange for upload tokens; nil: it knows no issuer.
+	IDTokens *idtoken.Set
 
 	Rand   io.Reader              // source of root keys, secrets and ids; crypto/rand where nil
 	NewID  func() (string, error) // makes the ids of projects, tokens and the like: UUIDs of version 7 where nil
@@ -134,6 +140,8 @@ type Service struct {
 	Projects  *projects.Service
 	Tokens    *tokens.Service
 	Followers *followers.Service
+
+	Publishers *publishers.Service
 }
 
 // New opens the issuer on a store, as ledger.Open does the ledger.
@@ -150,7 +158,10 @@ func New(cfg Config) (*Service, error) {
 	}
 	p := projects.New(l, projects.Config{People: cfg.People, InvitationMail: cfg.InvitationMail, Daily: cfg.ProjectsDaily})
 	t := tokens.New(l, p, tokens.Config{Sealer: cfg.Sealer, Location: cfg.Location, MaxLife: cfg.MaxLife, PerHour: cfg.PerHour})
-	return &Service{Ledger: l, Projects: p, Tokens: t, Followers: followers.New(l, t, t)}, nil
+	return &Service{
+		Ledger: l, Projects: p, Tokens: t, Followers: followers.New(l, t, t),
+		Publishers: publishers.New(l, p, t, publishers.Config{IDTokens: cfg.IDTokens, Audience: cfg.Location}),
+	}, nil
 }
 
 // The room that keeps accounts calls RecordUser and RevokeTokens in its own transactions: a Service

@@ -73,6 +73,8 @@ var forbidden = map[string][]string{
 		module + "/issuer/projects", module + "/issuer/tokens", module + "/issuer/followers", module + "/issuer/feedhttp", module + "/issuer/adminhttp"},
 	"issuer/tokens": {echo, webauthn, otp, module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web", module + "/issuer/mails",
 		module + "/issuer/followers", module + "/issuer/feedhttp", module + "/issuer/adminhttp"},
+	"issuer/publishers": {echo, webauthn, otp, module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web", module + "/issuer/mails",
+		module + "/issuer/followers", module + "/issuer/feedhttp", module + "/issuer/adminhttp"},
 	"issuer/followers": {echo, webauthn, otp, module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web", module + "/issuer/mails",
 		module + "/issuer/feedhttp", module + "/issuer/adminhttp"},
 	"issuer/projects": {echo, webauthn, otp, "gopkg.in/macaroon.v2", module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web", module + "/issuer/mails",

@@ -42,6 +42,8 @@ const (
 	roomProjects  = "projects"
 	roomTokens    = "tokens"
 	roomFollowers = "followers"
+
+	roomPublishers = "publishers"
 )
 
 // kinds are all kinds of rows. A new one is added here, with its sentence in
@@ -75,10 +77,10 @@ var kinds = byName([][]Kind{
 		"instance.read_only", "instance.read_only_off", "instance.registration", "instance.banner", "instance.banner_cleared"),
 
 	of(roomTokens, GroupToken,
-		"token.minted", "token.renamed", "token.restricted", "token.regenerated", "token.revoked", "token.burned", "token.leaked"),
+		"token.minted", "token.renamed", "token.restricted", "token.regenerated", "token.revoked", "token.burned", "token.leaked", "token.exchanged"),
 	copies(of(roomTokens, GroupToken,
 		"project.token_minted", "project.token_renamed", "project.token_restricted", "project.token_narrowed",
-		"project.token_regenerated", "project.token_revoked", "project.token_burned", "project.token_leaked")),
+		"project.token_regenerated", "project.token_revoked", "project.token_burned", "project.token_leaked", "project.token_exchanged")),
 	of(roomProjects, GroupProject,
 		"project.created", "project.member_added", "project.member_removed", "project.member_left", "project.role_changed",
 		"project.described", "project.archived", "project.unarchived", "project.name_released",
@@ -86,6 +88,9 @@ var kinds = byName([][]Kind{
 		"project.invitation_moot", "project.transfer_asked", "project.transferred",
 		"project.tokens_excluded", "project.tokens_readmitted", "project.owner_appointed"),
 	of(roomTokens, GroupProject, "project.deleted"),
+	of(roomPublishers, GroupProject,
+		"project.publisher_added", "project.publisher_removed", "project.publisher_vouched", "project.publisher_changed",
+		"publisher.pending_added", "publisher.pending_removed", "publisher.pending_ended"),
 	of(roomFollowers, GroupSystem, "verifier.registered", "verifier.revoked"),
 	of(roomLedger, GroupSystem, "issuer.epoch_raised"),
 })

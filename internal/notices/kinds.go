@@ -67,6 +67,13 @@ const (
 	ProjectArchived    Kind = "project_archived"
 	ProjectReopened    Kind = "project_reopened"
 	InvitationAccepted Kind = "invitation_accepted" // User, Role
+
+	// Of publishers; all have Label: the title of the publisher.
+	PublisherAdded       Kind = "publisher_added"
+	PublisherRemoved     Kind = "publisher_removed"
+	PublisherFirstUsed   Kind = "publisher_first_used"
+	PublisherEnvironment Kind = "publisher_environment" // Was: the environment that it does not ask for
+	PublisherEnding      Kind = "publisher_ending"      // Until; a pending one, to who added it
 )
 
 // Group is what kinds are about.
@@ -106,6 +113,11 @@ var kinds = []Info{
 	{InvitationAccepted, Projects, false},
 	{ProjectArchived, Projects, false},
 	{ProjectReopened, Projects, false},
+	{PublisherAdded, Projects, true},
+	{PublisherRemoved, Projects, false},
+	{PublisherFirstUsed, Projects, false},
+	{PublisherEnvironment, Projects, false},
+	{PublisherEnding, Projects, false},
 	{ProjectTransferred, Projects, true},
 	{ProjectDeleted, Projects, true},
 

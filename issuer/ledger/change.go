@@ -29,6 +29,9 @@ type Change struct {
 // finish writes the change-log entry and returns the store's new revision. If nothing
 // changed, it writes no entry.
 func (c *Change) finish() (uint64, error) {
+	if err := c.follow(); err != nil {
+		return 0, err
+	}
 	if len(c.refs) == 0 {
 		return c.Revision - 1, nil
 	}

@@ -56,6 +56,7 @@ type Ledger struct {
 	keep    uint64          // change sets in the log, at least
 	id      identity        // of the store; constant (see Follow)
 	commits commits
+	hooks   []hook // constant once the ledger is used
 }
 
 // Open opens the ledger of a store. In a new store it makes the identity by which

@@ -82,25 +82,50 @@ func (s *Service) checkRate(c *ledger.Change, userID string) error {
 	if most == 0 {
 		return nil
 	}
-	pairs, err := c.Scan(ownedPrefix(userID), nil, most, true)
-	if err != nil || len(pairs) < most {
+	oldest, err := oldestOfRecent(c, userID, most)
+	if err != nil || oldest == 0 {
 		return err
 	}
-	l, err := decodeIndexEntry(pairs[most-1])
-	if err != nil {
-		return err
-	}
-	wait := time.Unix(l.created, 0).Add(time.Hour).Sub(c.Now)
+	wait := time.Unix(oldest, 0).Add(time.Hour).Sub(c.Now)
 	if wait <= 0 {
 		return nil
 	}
 	return &TooFastError{Max: most, RetryAfter: min(max(wait, time.Second), time.Hour)}
 }
 
+// oldestOfRecent returns when the oldest of the last n tokens was made that a user minted within an hour; 0 if there
+// are fewer. Tokens of jobs do not count.
+func oldestOfRecent(c *ledger.Change, userID string, n int) (created int64, err error) {
+	var after []byte
+	for found := 0; ; {
+		pairs, err := c.Scan(ownedPrefix(userID), after, n, true)
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range pairs {
+			l, err := decodeIndexEntry(p)
+			if err != nil || c.Now.Unix()-l.created > int64(time.Hour/time.Second) {
+				return 0, err
+			}
+			if !l.run {
+				found++
+			}
+			if found == n {
+				return l.created, nil
+			}
+		}
+		if len(pairs) < n {
+			return 0, nil
+		}
+		after = pairs[n-1].Key
+	}
+}
+
 // ForgetOld deletes what nobody needs any more: counters of uploads older than UploadDays,
-// and the marks of forms that made a token more than two days ago. Call it about hourly.
+// the marks of forms that made a token more than two days ago, and the list entries of jobs' tokens
+// that have expired. Call it about hourly.
 func (s *Service) ForgetOld(ctx context.Context) error {
-	return errors.Join(s.forgetUploads(ctx), s.forgetIdempotencyKeys(ctx))
+	return errors.Join(s.forgetUploads(ctx), s.forgetIdempotencyKeys(ctx), s.forgetRuns(ctx))
 }
 
 // forgetIdempotencyKeys reads all idempotencyRecords, in steps, and deletes the old ones.

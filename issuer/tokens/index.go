@@ -20,6 +20,7 @@ type indexEntry struct {
 	id       string
 	serial   uint64 // stored in the key
 	all      bool   // ScopeAll
+	run      bool   // minted for a job
 	label    string
 	projects string // names, sorted and separated by slashes
 	created  int64  // Unix seconds
@@ -33,7 +34,7 @@ const entryForm = 1
 
 func entryOf(id string, rec tokenRecord, use Use) indexEntry {
 	l := indexEntry{
-		id: id, serial: rec.Serial, all: rec.Scope == ScopeAll, label: rec.Label,
+		id: id, serial: rec.Serial, all: rec.Scope == ScopeAll, run: rec.Run != nil, label: rec.Label,
 		created: seconds(rec.Created), expires: seconds(rec.Expires), revoked: seconds(rec.Revoked.At), used: seconds(use.At),
 	}
 	for i, p := range rec.Projects {
@@ -56,7 +57,10 @@ func seconds(t time.Time) int64 {
 func (l indexEntry) encode() []byte {
 	b := []byte{entryForm, 0}
 	if l.all {
-		b[1] = 1
+		b[1] |= 1
+	}
+	if l.run {
+		b[1] |= 2
 	}
 	for _, n := range []int64{l.created, l.expires, l.revoked, l.used} {
 		b = binary.AppendVarint(b, n)
@@ -74,7 +78,7 @@ func decodeIndexEntry(p kv.Pair) (l indexEntry, err error) {
 		return l, damagedEntry(p)
 	}
 	l.serial = binary.BigEndian.Uint64(p.Key[len(p.Key)-8:])
-	l.all = b[1]&1 != 0
+	l.all, l.run = b[1]&1 != 0, b[1]&2 != 0
 	b = b[2:]
 	for _, n := range []*int64{&l.created, &l.expires, &l.revoked, &l.used} {
 		size := 0
@@ -122,17 +126,20 @@ func (l *indexEntry) state(now time.Time) State {
 	return StateActive
 }
 
-// indexEntries reads the index entries of a user's tokens, oldest first.
+// indexEntries reads the index entries of the tokens that a user minted, oldest first: not of those of jobs.
 func indexEntries(r kv.Reader, userID string) ([]indexEntry, error) {
 	pairs, err := kv.All(r, ownedPrefix(userID))
 	if err != nil {
 		return nil, err
 	}
-	out := make([]indexEntry, len(pairs))
-	for i, p := range pairs {
-		out[i], err = decodeIndexEntry(p)
+	out := make([]indexEntry, 0, len(pairs))
+	for _, p := range pairs {
+		l, err := decodeIndexEntry(p)
 		if err != nil {
 			return nil, err
+		}
+		if !l.run {
+			out = append(out, l)
 		}
 	}
 	return out, nil
@@ -143,11 +150,11 @@ func indexEntries(r kv.Reader, userID string) ([]indexEntry, error) {
 const anyProject = "*"
 
 // indexedProjects lists the projects under which the index of tokens that can upload to a
-// project has an entry for the token; none once it is revoked. Whoever reads the index checks
+// project has an entry for the token; none once it is revoked, and none for a job's. Whoever reads the index checks
 // whether the owner is a member and whether the token has expired.
 func (rec tokenRecord) indexedProjects() []string {
 	switch {
-	case !rec.Revoked.At.IsZero():
+	case !rec.Revoked.At.IsZero(), rec.Run != nil:
 		return nil
 	case rec.Scope == ScopeAll:
 		return []string{anyProject}

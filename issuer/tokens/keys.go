@@ -27,6 +27,7 @@ import (
 //	issuer/label/<user>/<folded>     id of the unrevoked token that has the label
 //	issuer/tally/<user>              tally
 //	issuer/idempotency/<user>/<mark>        idempotencyRecord
+//	issuer/runend/<seconds><token>   "": when a job's token expires
 const (
 	keyDeletion    = "issuer/ending/"
 	keyRevoking    = "issuer/revoking/"
@@ -35,6 +36,7 @@ const (
 	keyToken       = "issuer/token/"
 	keyChain       = "issuer/chain/"
 	keyReminder    = "issuer/reminder/"
+	keyRunEnd      = "issuer/runend/"
 )
 
 func deletionKey(id string) string         { return keyDeletion + id }
@@ -53,6 +55,9 @@ func projectEntriesOf(project, user string) []byte {
 }
 func projectEntryKey(project, user string, serial uint64) []byte {
 	return binary.BigEndian.AppendUint64(projectEntriesOf(project, user), serial)
+}
+func runEndKey(end int64, token string) []byte {
+	return append(binary.BigEndian.AppendUint64([]byte(keyRunEnd), uint64(end)), token...)
 }
 func ownedPrefix(user string) []byte { return []byte("issuer/owned/" + user + "/") }
 func ownedKey(user string, serial uint64) []byte {

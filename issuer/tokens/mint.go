@@ -272,13 +272,16 @@ func putToken(c *ledger.Change, id string, rec tokenRecord, chain chainRecord) e
 	if err := kv.PutJSON(c, chainKey(id), chain); err != nil {
 		return err
 	}
+	c.Changed(ledger.KindToken, id)
+	if rec.Run != nil {
+		return nil
+	}
 	if err := c.Put([]byte(labelKey(rec.User, rec.Label)), []byte(id)); err != nil {
 		return err
 	}
 	if err := scheduleReminder(c, id, rec); err != nil {
 		return err
 	}
-	c.Changed(ledger.KindToken, id)
 	return countTokens(c, rec.User, 1, 1)
 }
 
@@ -290,12 +293,12 @@ func issuedCaveats(rec tokenRecord) [][]byte {
 		life := caveats.Life{ExpiresAt: rec.Expires.Unix(), NotBefore: rec.Created.Add(-Skew).Unix()}
 		cs = append(cs, life.Append(nil))
 	}
-	return append(cs, rec.Limits.caveats()...)
+	return append(append(cs, rec.Limits.caveats()...), rec.Run.caveats()...)
 }
 
 // currentCaveats returns caveats for what a token can do now, except for its life.
 func currentCaveats(rec tokenRecord) [][]byte {
-	return append(projectCaveats(rec), rec.Limits.caveats()...)
+	return append(append(projectCaveats(rec), rec.Limits.caveats()...), rec.Run.caveats()...)
 }
 
 func projectCaveats(rec tokenRecord) [][]byte {

@@ -62,6 +62,9 @@ func latest(times ...time.Time) (last time.Time) {
 // scheduleReminder moves a token to its place in the index, or removes it if it is revoked.
 // The caller has stored rec.
 func scheduleReminder(c *ledger.Change, id string, rec tokenRecord) error {
+	if rec.Run != nil { // it ends with its job
+		return nil
+	}
 	due, there, err := readReminder(c, id)
 	if err != nil {
 		return err

@@ -67,7 +67,8 @@ func workingToken(c *ledger.Change, p ledger.Principal, id string) (tokenRecord,
 	return rec, err
 }
 
-// ownedToken reads a token of p for a change. The error for somebody else's is ErrNotFound.
+// ownedToken reads a token that p minted, for a change. The error for somebody else's is ErrNotFound; a job's token gives the
+// problem "token_of_job", because nothing of it outlives the job.
 func ownedToken(c *ledger.Change, p ledger.Principal, id string) (tokenRecord, error) {
 	if err := c.Admit(p); err != nil {
 		return tokenRecord{}, err
@@ -75,6 +76,9 @@ func ownedToken(c *ledger.Change, p ledger.Principal, id string) (tokenRecord, e
 	rec, err := readToken(c, id)
 	if errors.Is(err, kv.ErrNotFound) || err == nil && rec.User != p.UserID {
 		return tokenRecord{}, ledger.ErrNotFound
+	}
+	if err == nil && rec.Run != nil {
+		return tokenRecord{}, problem.New("", "token_of_job")
 	}
 	return rec, err
 }

@@ -74,6 +74,9 @@ func endToken(c *ledger.Change, id string, rec *tokenRecord, r Revocation) error
 		return err
 	}
 	c.Changed(ledger.KindToken, id)
+	if rec.Run != nil {
+		return nil
+	}
 	return countTokens(c, rec.User, 0, -1)
 }
 

@@ -33,6 +33,7 @@ type Service struct {
 
 	unfinished chan struct{} // holds a value if steps are left for FinishRevocations; capacity 1
 	drafts     draftLimiter
+	runUse     func(tx kv.Tx, id string, run Run, use Use) error // see OnRunUse; may be nil
 }
 
 // New returns the Service for the tokens of a ledger.

@@ -55,6 +55,7 @@ type Token struct {
 	Narrowed time.Time  // when it was last narrowed; zero: not since it was minted
 	Replaced string     // id of the token that replaced it; "" if none did
 	LastUsed Use        // zero: not used yet
+	Run      *Run       // the job that it was minted for; nil: a person minted it
 }
 
 // Revocation says who revoked a token, when and why.
@@ -82,6 +83,7 @@ type tokenRecord struct {
 	Narrowed time.Time      `json:"narrowed,omitzero"`
 	Replaced string         `json:"replaced,omitempty"`
 	Serial   uint64         `json:"serial"` // revision at which it was minted
+	Run      *Run           `json:"run,omitempty"`
 }
 
 // chainRecord is the part of a token's data that verifiers check the token's text against.
@@ -249,7 +251,7 @@ func (rec tokenRecord) view(r kv.Reader, id, userName string, now time.Time) (To
 		ID: id, UserID: rec.User, UserName: userName, Label: rec.Label,
 		Scope: rec.Scope, Projects: rec.Projects, Created: rec.Created, Factor: rec.Factor,
 		Limits: rec.Limits, Expires: rec.Expires, State: rec.state(now), Revoked: rec.Revoked,
-		Narrowed: rec.Narrowed, Replaced: rec.Replaced, LastUsed: use,
+		Narrowed: rec.Narrowed, Replaced: rec.Replaced, LastUsed: use, Run: rec.Run,
 	}, err
 }
 

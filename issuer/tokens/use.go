@@ -61,7 +61,7 @@ func (s *Service) noteUse(tx kv.Tx, id string, use Use, n int, verifier string) 
 	if err != nil {
 		return err
 	}
-	if last.At.IsZero() {
+	if last.At.IsZero() && rec.Run == nil { // owners hear of a publisher's first use
 		if err := s.notifyFirstUse(tx, id, rec, use, verifier); err != nil {
 			return err
 		}
@@ -70,7 +70,14 @@ func (s *Service) noteUse(tx kv.Tx, id string, use Use, n int, verifier string) 
 		if err := kv.PutJSON(tx, useKey(id), use); err != nil {
 			return err
 		}
-		if err := tx.Put(ownedKey(rec.User, rec.Serial), entryOf(id, rec, use).encode()); err != nil {
+		if rec.Run == nil { // forgetRuns may have removed a job's
+			if err := tx.Put(ownedKey(rec.User, rec.Serial), entryOf(id, rec, use).encode()); err != nil {
+				return err
+			}
+		}
+	}
+	if rec.Run != nil && s.runUse != nil {
+		if err := s.runUse(tx, id, *rec.Run, use); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,68 @@
+package publishers
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+)
+
+// Keys of publishers in the store, in the notation that package ledger uses for its keys.
+//
+//	issuer/publisher/<publisher>           record
+//	issuer/publisherof/<project>/<publisher>
+//	                                       "", an index
+//	issuer/publisherby/<user>/<publisher>  "", an index of a user's pending publishers
+//	issuer/publisherat/<SHA-256>/<publisher>
+//	                                       "", an index of what tokens are recognized by: see lookup
+//	issuer/publisheriss/<SHA-256>/<publisher>
+//	                                       URL of the issuer
+//	issuer/publisherrun/<publisher>/<token>
+//	                                       Unix seconds: when the job's token expires
+//	issuer/publisherno/<publisher>         refusals
+//	issuer/publisherup/<project>/<seconds><file>
+//	                                       Upload
+//	issuer/publisherlong/<token>           "": owners were told that it uploads although there is a publisher
+//	issuer/idtoken/<mark>                  "": the ID token was used
+//	issuer/idtokenend/<seconds><mark>      "": when the mark is of no use any more
+const (
+	keyPublisher = "issuer/publisher/"
+	keyIssuers   = "issuer/publisheriss/"
+	keyMarkEnd   = "issuer/idtokenend/"
+	keyRuns      = "issuer/publisherrun/"
+)
+
+func publisherKey(id string) string   { return keyPublisher + id }
+func ofPrefix(project string) []byte  { return []byte("issuer/publisherof/" + project + "/") }
+func ofKey(project, id string) []byte { return append(ofPrefix(project), id...) }
+func byPrefix(user string) []byte     { return []byte("issuer/publisherby/" + user + "/") }
+func byKey(user, id string) []byte    { return append(byPrefix(user), id...) }
+func refusalKey(id string) string     { return "issuer/publisherno/" + id }
+func runsPrefix(id string) []byte     { return []byte(keyRuns + id + "/") }
+func runKey(id, token string) []byte  { return append(runsPrefix(id), token...) }
+func uploadPrefix(project string) []byte {
+	return []byte("issuer/publisherup/" + project + "/")
+}
+func uploadKey(project string, seconds int64, file string) []byte {
+	return append(binary.BigEndian.AppendUint64(uploadPrefix(project), uint64(seconds)), file...)
+}
+func longLivedKey(token string) string { return "issuer/publisherlong/" + token }
+func atPrefix(l lookup) []byte {
+	return []byte("issuer/publisherat/" + hashed(l.issuer, l.kind, l.value) + "/")
+}
+func issuerPrefix(url string) []byte { return []byte(keyIssuers + hashed(url) + "/") }
+func markKey(mark [sha256.Size]byte) []byte {
+	return append([]byte("issuer/idtoken/"), hex.EncodeToString(mark[:])...)
+}
+func markEndKey(seconds int64, mark []byte) []byte {
+	return append(binary.BigEndian.AppendUint64([]byte(keyMarkEnd), uint64(seconds)), mark...)
+}
+
+// hashed makes a part of a key of texts that may be long and hold anything.
+func hashed(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(p))))
+		h.Write([]byte(p))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,419 @@
+package publishers
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rind-dev/rind/caveats"
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
+)
+
+// Publisher is a publisher as members of its project see it.
+type Publisher struct {
+	ID      string
+	Pending string // name of the project that it will register; "" for one of a project
+	Rules   Rules
+	Pinned  bool   // the ids behind its names are pinned
+	AddedBy string // name of the owner who vouches for it
+	Added   time.Time
+	Until   time.Time // when a pending one ends
+	Used    time.Time // zero: not used yet
+	Stopped bool      // who vouches for it is no owner of the project any more, so nothing is minted
+
+	Refusals []Refusal // of the last RefusalDays days, newest first; for owners only
+}
+
+// record is a publisher in the store.
+type record struct {
+	Project      string            `json:"project,omitempty"` // id
+	Pending      string            `json:"pending,omitempty"` // name to register, as it was typed; instead of Project
+	Rules        Rules             `json:"rules"`
+	Pins         map[string]string `json:"pins,omitempty"` // values of claims, since the first use
+	User         string            `json:"user"`           // id of the owner who vouches for it
+	Added        time.Time         `json:"added"`
+	Until        time.Time         `json:"until,omitzero"`
+	Used         time.Time         `json:"used,omitzero"`
+	Uploaded     time.Time         `json:"uploaded,omitzero"`      // last upload with one of its tokens
+	Fruitless    int               `json:"fruitless,omitempty"`    // tokens minted while nothing was uploaded yet
+	Reminded     bool              `json:"reminded,omitempty"`     // of Until
+	Environments []string          `json:"environments,omitempty"` // that jobs named although it asks for none; owners were told
+}
+
+// Add adds a publisher to a project; only its owners may, and p vouches for it. The fields of problems are those of Rules, in lower case, and
+// "issuer". An equal publisher of the project gives "publisher_exists" with no field.
+func (s *Service) Add(ctx context.Context, p ledger.Principal, project string, rules Rules) (Publisher, error) {
+	rules, id, err := s.checked(rules)
+	if err != nil {
+		return Publisher{}, err
+	}
+	var out Publisher
+	_, err = s.projects.Manage(ctx, p, project, func(c *ledger.Change, proj projects.Record) error {
+		rec := record{Project: proj.ID, Rules: rules, User: p.UserID, Added: c.Now}
+		if err := checkRoom(c, rec); err != nil {
+			return err
+		}
+		if err := put(c, id, rec); err != nil {
+			return err
+		}
+		if err := notifyOwners(c, p, notices.PublisherAdded, proj, rec, ""); err != nil {
+			return err
+		}
+		if err := auditPublisher(c, p, "added", id, rec, nil); err != nil {
+			return err
+		}
+		out, err = rec.view(c, id)
+		return err
+	})
+	if err == nil {
+		s.warm(rules.Issuer)
+	}
+	return out, err
+}
+
+// checked returns rules in their canonical form, and an id for their publisher.
+func (s *Service) checked(rules Rules) (Rules, string, error) {
+	issuer, ok := s.idtokens.Issuer(strings.TrimSpace(rules.Issuer))
+	if !ok {
+		return rules, "", problem.New("issuer", "publisher_issuer_unknown", "issuer", ledger.Excerpt(rules.Issuer))
+	}
+	var ps problem.Problems
+	rules = rules.check(&ps, issuer)
+	if err := ps.Err(); err != nil {
+		return rules, "", err
+	}
+	id, err := s.ledger.NewID()
+	return rules, id, err
+}
+
+// warm fetches the keys of an issuer, so that the first token does not wait for it.
+func (s *Service) warm(issuer string) {
+	go s.idtokens.Refresh(context.Background(), s.namedOr(context.Background(), issuer))
+}
+
+// checkRoom returns a problem if the project has too many publishers, or an equal one.
+func checkRoom(c *ledger.Change, rec record) error {
+	have, err := ofProject(c, rec.Project)
+	if err != nil {
+		return err
+	}
+	if len(have) >= MaxPublishers {
+		return problem.New("", "too_many_publishers", "max", MaxPublishers)
+	}
+	for _, h := range have {
+		if h.rec.Rules.equal(rec.Rules) {
+			return problem.New("", "publisher_exists")
+		}
+	}
+	at, err := c.Scan(atPrefix(rec.lookups()[0]), nil, maxCandidates, false)
+	if err == nil && len(at) >= maxCandidates {
+		err = problem.New("", "too_many_publishers", "max", maxCandidates)
+	}
+	return err
+}
+
+// equal compares by the stored form.
+func (in Rules) equal(o Rules) bool {
+	a, aerr := json.Marshal(in)
+	b, berr := json.Marshal(o)
+	return aerr == nil && berr == nil && string(a) == string(b)
+}
+
+// stored is a record with its id.
+type stored struct {
+	id  string
+	rec record
+}
+
+func read(r kv.Reader, id string) (rec record, err error) {
+	if !caveats.ValidUUID(id) {
+		return rec, ledger.ErrNotFound
+	}
+	err = kv.GetJSON(r, publisherKey(id), &rec)
+	if errors.Is(err, kv.ErrNotFound) {
+		err = ledger.ErrNotFound
+	}
+	return rec, err
+}
+
+// readAll reads the publishers of an index.
+func readAll(r kv.Reader, prefix []byte, limit int) ([]stored, error) {
+	pairs, err := r.Scan(prefix, nil, limit, false)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]stored, len(pairs))
+	for i, p := range pairs {
+		out[i].id = string(p.Key[len(prefix):])
+		out[i].rec, err = read(r, out[i].id)
+		if err != nil {
+			return nil, fmt.Errorf("publishers: publisher %s: %w", out[i].id, err)
+		}
+	}
+	return out, nil
+}
+
+func ofProject(r kv.Reader, project string) ([]stored, error) {
+	return readAll(r, ofPrefix(project), MaxPublishers)
+}
+
+// put stores a new or changed publisher, and its index entries.
+func put(c *ledger.Change, id string, rec record) error {
+	old, err := read(c, id)
+	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		if err := unindex(c, id, old); err != nil {
+			return err
+		}
+	}
+	for _, key := range indexKeys(id, rec) {
+		if err := c.Put(key, nil); err != nil {
+			return err
+		}
+	}
+	if err := c.Put(append(issuerPrefix(rec.Rules.Issuer), id...), []byte(rec.Rules.Issuer)); err != nil {
+		return err
+	}
+	return kv.PutJSON(c, publisherKey(id), rec)
+}
+
+func indexKeys(id string, rec record) (out [][]byte) {
+	for _, l := range rec.lookups() {
+		out = append(out, append(atPrefix(l), id...))
+	}
+	if rec.Project == "" {
+		return append(out, byKey(rec.User, id))
+	}
+	return append(out, ofKey(rec.Project, id))
+}
+
+func unindex(c *ledger.Change, id string, rec record) error {
+	for _, key := range append(indexKeys(id, rec), append(issuerPrefix(rec.Rules.Issuer), id...)) {
+		if err := c.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop deletes a publisher, and ends its tokens.
+func (s *Service) drop(c *ledger.Change, p ledger.Principal, id string, rec record, why string) error {
+	if err := s.endRuns(c, p, id, why); err != nil {
+		return err
+	}
+	if err := unindex(c, id, rec); err != nil {
+		return err
+	}
+	if err := c.Delete([]byte(refusalKey(id))); err != nil {
+		return err
+	}
+	return c.Delete([]byte(publisherKey(id)))
+}
+
+// endRuns ends the tokens of a publisher that still work.
+func (s *Service) endRuns(c *ledger.Change, p ledger.Principal, id, why string) error {
+	runs, err := kv.All(c, runsPrefix(id))
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if err := s.tokens.EndRun(c, p, string(run.Key[len(runsPrefix(id)):]), why); err != nil {
+			return err
+		}
+		if err := c.Delete(run.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove removes a publisher of a project; only its owners may. Its tokens end at once: a verifier that has applied the revision refuses them.
+func (s *Service) Remove(ctx context.Context, p ledger.Principal, project, id string) (uint64, error) {
+	return s.manage(ctx, p, project, id, func(c *ledger.Change, proj projects.Record, rec record) error {
+		if err := s.drop(c, p, id, rec, "because its publisher was removed"); err != nil {
+			return err
+		}
+		if err := notifyOwners(c, p, notices.PublisherRemoved, proj, rec, ""); err != nil {
+			return err
+		}
+		return auditPublisher(c, p, "removed", id, rec, nil)
+	})
+}
+
+// manage runs fn on a publisher of a project that p owns.
+func (s *Service) manage(ctx context.Context, p ledger.Principal, project, id string, fn func(*ledger.Change, projects.Record, record) error) (uint64, error) {
+	return s.projects.Manage(ctx, p, project, func(c *ledger.Change, proj projects.Record) error {
+		rec, err := read(c, id)
+		if err == nil && rec.Project != proj.ID {
+			err = ledger.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return fn(c, proj, rec)
+	})
+}
+
+// Vouch makes p, an owner, the one who vouches for a publisher, and whose tokens its jobs get.
+func (s *Service) Vouch(ctx context.Context, p ledger.Principal, project, id string) error {
+	_, err := s.manage(ctx, p, project, id, func(c *ledger.Change, proj projects.Record, rec record) error {
+		if rec.User == p.UserID {
+			return nil
+		}
+		rec.User = p.UserID
+		if err := put(c, id, rec); err != nil {
+			return err
+		}
+		if err := notifyOwners(c, p, notices.PublisherAdded, proj, rec, ""); err != nil {
+			return err
+		}
+		return auditPublisher(c, p, "vouched", id, rec, nil)
+	})
+	return err
+}
+
+// List lists the publishers of a project, the oldest first, to its members and to administrators.
+func (s *Service) List(ctx context.Context, p ledger.Principal, project string) (out []Publisher, err error) {
+	now := s.clock()
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
+		out = nil
+		proj, err := projects.VisibleTo(r, p, project)
+		if err != nil {
+			return err
+		}
+		all, err := ofProject(r, proj.ID)
+		if err != nil {
+			return err
+		}
+		for _, one := range all {
+			v, err := one.rec.view(r, one.id)
+			if err != nil {
+				return err
+			}
+			v.Stopped = proj.Members[one.rec.User].Role != projects.RoleOwner
+			if p.Admin || proj.Members[p.UserID].Role == projects.RoleOwner {
+				v.Refusals, err = readRefusals(r, one.id, now)
+				if err != nil {
+					return err
+				}
+			}
+			out = append(out, v)
+		}
+		return nil
+	})
+	slices.SortFunc(out, func(a, b Publisher) int { return cmp.Or(a.Added.Compare(b.Added), strings.Compare(a.ID, b.ID)) })
+	return out, err
+}
+
+func (rec record) view(r kv.Reader, id string) (Publisher, error) {
+	u, err := ledger.ReadUser(r, rec.User)
+	return Publisher{
+		ID: id, Pending: rec.Pending, Rules: rec.Rules, Pinned: len(rec.Pins) > 0, AddedBy: u.Name, Added: rec.Added, Until: rec.Until, Used: rec.Used,
+	}, err
+}
+
+// projectChanged follows what happens to a project: publishers of a deleted one go, and the tokens of publishers for which no owner
+// vouches any more end.
+func (s *Service) projectChanged(c *ledger.Change, project string) error {
+	all, err := ofProject(c, project)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	proj, err := projects.Read(c, project)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		switch {
+		case !proj.Deleted.IsZero():
+			err = s.drop(c, ledger.Principal{}, one.id, one.rec, "because its project was deleted")
+		case proj.Members[one.rec.User].Role != projects.RoleOwner:
+			err = s.endRuns(c, ledger.Principal{}, one.id, "because who vouched for its publisher is no owner of the project any more")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notifyOwners sends a notice about a publisher to the owners of its project.
+func notifyOwners(c *ledger.Change, p ledger.Principal, kind notices.Kind, proj projects.Record, rec record, environment string) error {
+	for id, m := range proj.Members {
+		if m.Role != projects.RoleOwner {
+			continue
+		}
+		d := notices.Details{Project: proj.Name, Label: rec.Rules.Title(), Was: environment}
+		if err := c.Notify(p, kind, id, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// auditPublisher writes the row "project.publisher_<what>", or "publisher.<what>" for a pending one.
+func auditPublisher(c *ledger.Change, p ledger.Principal, what, id string, rec record, detail map[string]string) error {
+	out := rec.Rules.detail()
+	out["publisher"] = id
+	for k, v := range detail {
+		out[k] = v
+	}
+	if rec.Project == "" {
+		out["name"] = rec.Pending
+		return c.Audit(p, audit.Event{Kind: "publisher.pending_" + what, Account: rec.User, Detail: out})
+	}
+	return c.Audit(p, audit.Event{Kind: "project.publisher_" + what, Project: rec.Project, Detail: out})
+}
+
+// Title names what the rules are about: "octo/demo, release.yml".
+func (in Rules) Title() string {
+	what := in.Repository
+	if len(in.Claims) > 0 {
+		what = in.Claims[0].Claim + " = " + in.Claims[0].Values[0]
+	}
+	for _, s := range []string{in.Workflow, in.Called, in.Environment} {
+		if s != "" {
+			what += ", " + s
+		}
+	}
+	return what
+}
+
+// detail returns what audit rows say of the rules.
+func (in Rules) detail() map[string]string {
+	out := map[string]string{"title": in.Title(), "issuer": in.Issuer}
+	for name, v := range map[string]string{
+		"repository": in.Repository, "workflow": in.Workflow, "called": in.Called, "environment": in.Environment, "refs": strings.Join(in.Refs, ", "),
+		"events": strings.Join(in.Events, ", "), "runner": in.Runner, "tag": in.Tag,
+	} {
+		if v != "" {
+			out[name] = v
+		}
+	}
+	if in.Protected {
+		out["protected"] = "yes"
+	}
+	if in.Network {
+		out["network"] = "yes"
+	}
+	var claims []string
+	for _, c := range in.Claims {
+		claims = append(claims, c.Claim+" = "+strings.Join(c.Values, " or "))
+	}
+	if len(claims) > 0 {
+		out["claims"] = strings.Join(claims, "; ")
+	}
+	return out
+}

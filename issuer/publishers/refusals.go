@@ -1,0 +1,159 @@
+package publishers
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/tokens"
+)
+
+// Limits of what is remembered of refusals. Only tokens that name the publisher's own repository are remembered, so that nobody else can fill the list.
+const (
+	RefusalDays = 7
+	maxRefusals = 10 // of a publisher; equal ones count as one
+	refusalGap  = time.Minute
+)
+
+// Refusal is a token that did not fit a publisher, though it named the publisher's repository.
+type Refusal struct {
+	At          time.Time    `json:"at"` // of the last one
+	Count       int          `json:"count"`
+	Code        string       `json:"code"`
+	Detail      string       `json:"detail"`
+	Differences []Difference `json:"differences,omitempty"`
+	Run         tokens.Run   `json:"run"` // of the last one
+}
+
+// refused remembers a refusal, in a transaction that does not end with the request. A failure is logged: the answer is a refusal in any case.
+func (s *Service) refused(ctx context.Context, id string, no *Refused, run tokens.Run) {
+	if id == "" {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	err := s.exempt.Update(ctx, func(tx kv.Tx) error {
+		rec, err := read(tx, id)
+		if errors.Is(err, ledger.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if no.Code == CodePending && rec.Project == "" {
+			_, err := s.ledger.Join(tx, func(c *ledger.Change) error {
+				if err := s.drop(c, ledger.Principal{}, id, rec, ""); err != nil {
+					return err
+				}
+				return auditPublisher(c, ledger.Principal{}, "ended", id, rec, nil)
+			})
+			return err
+		}
+		return noteRefusal(tx, id, no, run, s.clock())
+	})
+	if err != nil {
+		s.log.WarnContext(ctx, "the refusal of an ID token was not noted", "publisher", id, "error", err)
+	}
+}
+
+func noteRefusal(tx kv.Tx, id string, no *Refused, run tokens.Run, now time.Time) error {
+	list, err := readRefusals(tx, id, now)
+	if err != nil {
+		return err
+	}
+	n := Refusal{At: now.UTC(), Count: 1, Code: no.Code, Detail: no.Detail, Differences: no.Differences, Run: run}
+	if i := slices.IndexFunc(list, func(r Refusal) bool { return r.Detail == n.Detail }); i >= 0 {
+		if now.Sub(list[i].At) < refusalGap {
+			return nil
+		}
+		n.Count += list[i].Count
+		list = slices.Delete(list, i, i+1)
+	}
+	list = append([]Refusal{n}, list[:min(len(list), maxRefusals-1)]...)
+	return kv.PutJSON(tx, refusalKey(id), list)
+}
+
+// readRefusals reads the last refusals of a publisher, newest first.
+func readRefusals(r kv.Reader, id string, now time.Time) (list []Refusal, err error) {
+	err = kv.GetJSON(r, refusalKey(id), &list)
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil, nil
+	}
+	return slices.DeleteFunc(list, func(n Refusal) bool { return now.Sub(n.At) > RefusalDays*ledger.Day }), err
+}
+
+// TakeOver changes a publisher so that a token which was refused fits in one claim: the value that the token had is what the publisher
+// expects from now on, or one more of what it accepts. Only what the last refusals say can be taken over: of others it returns the problem "publisher_nothing_to_take". Its
+// tokens end, and p vouches for it.
+func (s *Service) TakeOver(ctx context.Context, p ledger.Principal, project, id, claim, value string) error {
+	_, err := s.manage(ctx, p, project, id, func(c *ledger.Change, _ projects.Record, rec record) error {
+		refusals, err := readRefusals(c, id, c.Now)
+		if err != nil {
+			return err
+		}
+		d, ok := offered(refusals, claim, value)
+		if !ok {
+			return problem.New("", "publisher_nothing_to_take")
+		}
+		was := rec.Rules
+		rec.User, rec.Rules = p.UserID, rec.Rules.with(d)
+		issuer, known := s.idtokens.Issuer(rec.Rules.Issuer)
+		if !known {
+			return problem.New("", "publisher_issuer_unknown", "issuer", rec.Rules.Issuer)
+		}
+		var ps problem.Problems
+		rec.Rules = rec.Rules.check(&ps, issuer)
+		if err := ps.Err(); err != nil {
+			return err
+		}
+		if err := s.endRuns(c, p, id, "because its publisher was changed"); err != nil {
+			return err
+		}
+		if err := put(c, id, rec); err != nil {
+			return err
+		}
+		if err := c.Delete([]byte(refusalKey(id))); err != nil {
+			return err
+		}
+		return c.Audit(p, audit.Event{Kind: "project.publisher_changed", Project: rec.Project, Detail: map[string]string{
+			"publisher": id, "title": rec.Rules.Title(), "was": was.Title(), "claim": claim, "value": value,
+		}})
+	})
+	return err
+}
+
+// offered returns the difference that a refusal offers to take over.
+func offered(refusals []Refusal, claim, value string) (d Difference, ok bool) {
+	for _, n := range refusals {
+		for _, d := range n.Differences {
+			if d.Field != "" && d.Claim == claim && d.Got == value {
+				return d, true
+			}
+		}
+	}
+	return d, false
+}
+
+// with returns rules that accept the value of a difference.
+func (in Rules) with(d Difference) Rules {
+	switch d.Field {
+	case "workflow":
+		in.Workflow = d.Got
+	case "called":
+		in.Called = d.Got
+	case "environment":
+		in.Environment = d.Got // "" where the job has none: any
+	case "runner":
+		in.Runner = d.Got
+	case "refs":
+		in.Refs = append(slices.Clone(in.Refs), d.Got)
+	case "events":
+		in.Events = append(slices.Clone(in.Events), d.Got)
+	}
+	return in
+}
