@@ -62,6 +62,12 @@ const (
 	MailProjectArchived      = "project_archived"    // project
 	MailProjectReopened      = "project_reopened"    // project
 	MailProjectDeleted       = "project_deleted"     // project
+
+	MailPublisherAdded       = "publisher_added"       // project, label: its title
+	MailPublisherRemoved     = "publisher_removed"     // project, label
+	MailPublisherFirstUsed   = "publisher_first_used"  // project, label
+	MailPublisherEnvironment = "publisher_environment" // project, label, reason: the environment
+	MailPublisherEnding      = "publisher_ending"      // project, label, until (time.Time)
 )
 
 // mailTexts has the keys of each mail's subject, of its body, and of the advice for readers who did
@@ -112,6 +118,11 @@ var mailTexts = map[string][3]string{
 	MailProjectTransferred:   {"mail.project_transferred.subject", "mail.project_transferred.text", "mail.project.not_me"},
 	MailProjectArchived:      {"mail.project_archived.subject", "mail.project_archived.text", "mail.project.not_me"},
 	MailProjectReopened:      {"mail.project_reopened.subject", "mail.project_reopened.text", "mail.project.not_me"},
+	MailPublisherAdded:       {"mail.publisher_added.subject", "mail.publisher_added.text", "mail.publisher.not_me"},
+	MailPublisherRemoved:     {"mail.publisher_removed.subject", "mail.publisher_removed.text", "mail.project.not_me"},
+	MailPublisherFirstUsed:   {"mail.publisher_first_used.subject", "mail.publisher_first_used.text", "mail.publisher.not_me"},
+	MailPublisherEnvironment: {"mail.publisher_environment.subject", "mail.publisher_environment.text", "mail.publisher.not_me"},
+	MailPublisherEnding:      {"mail.publisher_ending.subject", "mail.publisher_ending.text", "mail.publisher_ending.not_me"},
 	MailProjectDeleted:       {"mail.project_deleted.subject", "mail.project_deleted.text", "mail.project.not_me"},
 	MailTokenBurned:          {"mail.token_burned.subject", "mail.token_burned.text", "mail.token_burned.not_me"},
 	MailTokensExcluded:       {"mail.tokens_excluded.subject", "mail.tokens_excluded.text", "mail.tokens_excluded.not_me"},

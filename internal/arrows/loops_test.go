@@ -27,7 +27,6 @@ var bounded = map[string]string{
 	"loadKeys: []byte(keysPrefix(userID))":        "MaxKeys, 100",
 	"loadDevices: []byte(devicesOf(userID))":      "maxDevices, 50",
 	"undoLinks: []byte(undoSlots(userID))":        "the limit \"mail\": ten a day, for the seven days that they live; endUndo must see all",
-	"checkRate: ownedPrefix(userID)":              "the setting tokens-per-hour",
 	"createProject: rolePrefix(p.UserID)":         "MaxProjects, 10,000 keys without values, some 5 ms; ProjectsDaily bounds how often",
 	"countAttemptQuietly: range counters":         "the counters of one attempt, six at most",
 	"uncountAt: range counters":                   "the counters of one attempt, six at most",
@@ -40,6 +39,10 @@ var bounded = map[string]string{
 	"withLeft: range rec.Left":          "MaxInvitesDaily of each owner, for the seven days of InvitationLife; it reads nothing",
 	"checkScope: range req.Projects":    "MaxTokenProjects, 50",
 	"auditProjects: range rec.Projects": "MaxTokenProjects, 50",
+
+	"notifyOwners: range slices.Sorted(maps.Keys(proj.Members))": "MaxMembers, 1,000; a notice for each owner",
+	"oldestOfRecent: ownedPrefix(userID)":                        "the tokens of a user, and of jobs, within an hour: tokens-per-hour, and maxPerRepository for each publisher",
+	"follow: range c.l.hooks":                                    "one for each room that follows others",
 
 	// Records of the whole.
 	"registerVerifier: []byte(keyVerifierName)": "MaxVerifiers, 10,000 keys without values; administrators register them one by one",

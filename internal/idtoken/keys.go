@@ -142,7 +142,8 @@ func parseKeys(b []byte, allowed []jose.SignatureAlgorithm) ([]key, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := json.Unmarshal(b, &set); err != nil {
+	err := json.Unmarshal(b, &set)
+	if err != nil {
 		return nil, fmt.Errorf("the keys are not a JWKS: %w", err)
 	}
 	if len(set.Keys) > maxKeys {

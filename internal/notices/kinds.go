@@ -72,7 +72,7 @@ const (
 	PublisherAdded       Kind = "publisher_added"
 	PublisherRemoved     Kind = "publisher_removed"
 	PublisherFirstUsed   Kind = "publisher_first_used"
-	PublisherEnvironment Kind = "publisher_environment" // Was: the environment that it does not ask for
+	PublisherEnvironment Kind = "publisher_environment" // Reason: the environment that it does not ask for
 	PublisherEnding      Kind = "publisher_ending"      // Until; a pending one, to who added it
 )
 

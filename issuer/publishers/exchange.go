@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -137,7 +138,7 @@ func (x *exchange) candidates() ([]stored, error) {
 	var nearest []Difference
 	seen := map[string]bool{}
 	for _, l := range x.facts.lookups {
-		found, err := readAll(x.c, atPrefix(l), maxCandidates)
+		found, err := readAll(x.c, atPrefix(l))
 		if err != nil {
 			return nil, err
 		}
@@ -411,13 +412,13 @@ func (x *exchange) note(one stored, t tokens.Token) error {
 
 // working counts the tokens of a publisher that work, and forgets others.
 func (x *exchange) working(id string) (n int, err error) {
-	runs, err := kv.All(x.c, runsPrefix(id))
+	runs, err := x.c.Scan(runsPrefix(id), nil, maxScanned, false)
 	if err != nil {
 		return 0, err
 	}
 	for _, run := range runs {
-		var end int64
-		if _, err := fmt.Sscan(string(run.Value), &end); err != nil {
+		end, err := strconv.ParseInt(string(run.Value), 10, 64)
+		if err != nil {
 			return 0, fmt.Errorf("publishers: the entry %q is damaged: %w", run.Key, err)
 		}
 		if end > x.c.Now.Unix() {

@@ -23,7 +23,8 @@ const remindBefore = 3 * ledger.Day
 func (s *Service) AddPending(ctx context.Context, p ledger.Principal, name string, rules Rules) (Publisher, error) {
 	rules, id, err := s.checked(rules)
 	var ps problem.Problems
-	if name = strings.TrimSpace(name); len(name) > projects.MaxProjectName || !caveats.ValidProjectName(name) {
+	name = strings.TrimSpace(name)
+	if len(name) > projects.MaxProjectName || !caveats.ValidProjectName(name) {
 		ps.Add("name", "project_name_invalid")
 	}
 	if err != nil || len(ps) > 0 {
@@ -72,7 +73,7 @@ func checkPending(c *ledger.Change, rec record) error {
 	if taken != "" {
 		return problem.New("name", "project_name_taken", "name", caveats.NormalizeProject(rec.Pending))
 	}
-	have, err := readAll(c, byPrefix(rec.User), MaxPending+1)
+	have, err := readAll(c, byPrefix(rec.User))
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func (s *Service) Pending(ctx context.Context, p ledger.Principal) (out []Publis
 	now := s.clock()
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
-		all, err := readAll(r, byPrefix(p.UserID), MaxPending)
+		all, err := readAll(r, byPrefix(p.UserID))
 		if err != nil {
 			return err
 		}
@@ -171,7 +172,8 @@ func (s *Service) sweepPending(ctx context.Context) error {
 
 func (s *Service) sweepOne(c *ledger.Change, p kv.Pair) error {
 	var rec record
-	if err := json.Unmarshal(p.Value, &rec); err != nil {
+	err := json.Unmarshal(p.Value, &rec)
+	if err != nil {
 		return fmt.Errorf("publishers: the record %q is damaged: %w", p.Key, err)
 	}
 	id := string(p.Key[len(keyPublisher):])

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -146,9 +147,9 @@ func read(r kv.Reader, id string) (rec record, err error) {
 	return rec, err
 }
 
-// readAll reads the publishers of an index.
-func readAll(r kv.Reader, prefix []byte, limit int) ([]stored, error) {
-	pairs, err := r.Scan(prefix, nil, limit, false)
+// readAll reads the publishers of an index, at most maxCandidates, which is more than any index has.
+func readAll(r kv.Reader, prefix []byte) ([]stored, error) {
+	pairs, err := r.Scan(prefix, nil, maxCandidates, false)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +165,7 @@ func readAll(r kv.Reader, prefix []byte, limit int) ([]stored, error) {
 }
 
 func ofProject(r kv.Reader, project string) ([]stored, error) {
-	return readAll(r, ofPrefix(project), MaxPublishers)
+	return readAll(r, ofPrefix(project))
 }
 
 // put stores a new or changed publisher, and its index entries.
@@ -224,7 +225,7 @@ func (s *Service) drop(c *ledger.Change, p ledger.Principal, id string, rec reco
 
 // endRuns ends the tokens of a publisher that still work.
 func (s *Service) endRuns(c *ledger.Change, p ledger.Principal, id, why string) error {
-	runs, err := kv.All(c, runsPrefix(id))
+	runs, err := c.Scan(runsPrefix(id), nil, maxScanned, false)
 	if err != nil {
 		return err
 	}
@@ -351,11 +352,11 @@ func (s *Service) projectChanged(c *ledger.Change, project string) error {
 
 // notifyOwners sends a notice about a publisher to the owners of its project.
 func notifyOwners(c *ledger.Change, p ledger.Principal, kind notices.Kind, proj projects.Record, rec record, environment string) error {
-	for id, m := range proj.Members {
-		if m.Role != projects.RoleOwner {
+	for _, id := range slices.Sorted(maps.Keys(proj.Members)) {
+		if proj.Members[id].Role != projects.RoleOwner {
 			continue
 		}
-		d := notices.Details{Project: proj.Name, Label: rec.Rules.Title(), Was: environment}
+		d := notices.Details{Project: proj.Name, Label: rec.Rules.Title(), Reason: environment}
 		if err := c.Notify(p, kind, id, d); err != nil {
 			return err
 		}

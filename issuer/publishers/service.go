@@ -17,6 +17,7 @@ const (
 	MaxPending    = 10                             // of a user
 	PendingLife   = 30 * ledger.Day                // of a pending publisher
 	maxCandidates = 200                            // publishers that one token is compared with
+	maxScanned    = 1000                           // tokens that a publisher's list may hold before those that are over are forgotten
 	maxRuns       = 30                             // tokens of a publisher that work at a time
 	markLife      = idtoken.Leeway + 5*time.Second // after the end of an ID token, for which its use is remembered
 )

@@ -144,7 +144,8 @@ func (s *Service) EndRun(c *ledger.Change, p ledger.Principal, id, why string) e
 	if err != nil {
 		return err
 	}
-	if err := endToken(c, id, &rec, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: why}); err != nil {
+	err = endToken(c, id, &rec, Revocation{At: c.Now, By: p.UserID, Username: p.Username, Why: why})
+	if err != nil {
 		return err
 	}
 	return auditToken(c, p, "revoked", id, rec, nil)
