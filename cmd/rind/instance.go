@@ -20,6 +20,7 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/certificate"
 	"github.com/rind-dev/rind/internal/config"
+	"github.com/rind-dev/rind/internal/idtoken"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/lease"
@@ -126,6 +127,7 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *instance
 		Administrators: authn.IsAdministrator,
 		People:         authn.People{},
 		InvitationMail: h.mailer.ProjectInvitation,
+		IDTokens:       idtoken.New(idtoken.Config{Issuers: idtoken.BuiltIn(), Logger: log}),
 	})
 	if err != nil {
 		return nil, otherKey(cfg, err)

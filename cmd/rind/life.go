@@ -72,6 +72,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 		}
 	})
 	running.Go(func() { h.follow(background) })
+	running.Go(func() { h.keyJobs().Run(background) })
 	running.Go(func() { h.notices.Run(background, h.mailer.Carry(h.auth.Accounts)) })
 	h.workForAll(background, &running)
 	h.hearOthers(background, &running, lost)
@@ -182,6 +183,7 @@ func (h *instance) jobs() jobs.List {
 			{Failed: "expired records were not deleted", Do: h.auth.Cleanup.Sweep},
 			{Failed: "old counters of uploads were not deleted", Do: h.issuer.Tokens.ForgetOld},
 			{Failed: "reminders about expiring and unused tokens were not sent", Do: h.issuer.Tokens.SendReminders},
+			{Failed: "what publishers no longer need was not deleted", Do: h.issuer.Publishers.Tend},
 			{Failed: "old rows of the audit trail were not deleted", Do: h.retain},
 			{Failed: "expired invitations were not deleted", Do: h.issuer.Projects.SweepInvitations},
 			{Failed: "an interrupted deletion was not finished", Do: h.finishDeletions},
@@ -190,6 +192,14 @@ func (h *instance) jobs() jobs.List {
 		Wake:   h.issuer.Tokens.Unfinished(),
 		Woken:  []jobs.Job{{Failed: revocationsLeft, Do: h.issuer.Tokens.FinishRevocations}},
 		Logger: h.log,
+	}
+}
+
+// keyJobs returns what fetches the keys of CI systems before they are needed.
+func (h *instance) keyJobs() jobs.List {
+	return jobs.List{
+		Every: []jobs.Job{{Failed: "the issuers of ID tokens were not read", Do: h.issuer.Publishers.RefreshKeys}},
+		Hour:  5 * time.Minute, Logger: h.log,
 	}
 }
 

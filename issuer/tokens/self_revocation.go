@@ -140,10 +140,12 @@ func burnToken(c *ledger.Change, id string, by audit.Actor, e cause) (done bool,
 	if err != nil {
 		return false, err
 	}
-	d := rec.described(id)
-	d.URL = e.detail["url"]
-	if err := c.Notify(ledger.Principal{Actor: by}, e.notice, rec.User, d); err != nil {
-		return false, err
+	if rec.Run == nil || e.what != "burned" { // jobs end their tokens as a rule
+		d := rec.described(id)
+		d.URL = e.detail["url"]
+		if err := c.Notify(ledger.Principal{Actor: by}, e.notice, rec.User, d); err != nil {
+			return false, err
+		}
 	}
 	return true, auditToken(c, ledger.Principal{Actor: by}, e.what, id, rec, e.detail)
 }

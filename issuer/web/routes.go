@@ -30,6 +30,7 @@ const formTime = 5 * time.Minute
 func (s *Server) routes(gateway, index, behind http.Handler) {
 	s.echo.Use(requestID, s.accessLog, s.warnOfProxy, recoverPanic, s.secure)
 	s.api.routes(s.router)
+	s.exchange.routes(s.router)
 	if s.feed != nil {
 		s.route(methodsOfAny, feedhttp.Prefix+"*", deadline.Mounted, mount(s.feed))
 	}

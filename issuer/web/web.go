@@ -84,6 +84,7 @@ type Server struct {
 	admin    *adminServer
 	activity *activityServer
 	api      *apiServer
+	exchange *exchangeServer
 }
 
 // New makes a Server.
@@ -107,6 +108,7 @@ func New(cfg Config) (*Server, error) {
 		admin:    &adminServer{core: c, auth: adminParts(cfg.Auth), projects: from.Projects, tokens: from.Tokens, followers: from.Followers},
 		activity: &activityServer{core: c, auth: activityParts(cfg.Auth), projects: from.Projects},
 		api:      &apiServer{core: c, tokens: from.Tokens, followers: from.Followers, leaks: cfg.Leaks, canVerify: cfg.CanVerify},
+		exchange: &exchangeServer{core: c, publishers: from.Publishers, tokens: from.Tokens},
 	}
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = func(r *http.Request) string { return addressText(c.clients.Of(r)) }
