@@ -23,10 +23,11 @@ import (
 
 // The addresses of trusted publishing. The paths are PyPI's, which clients know, and PEP 807's.
 const (
-	pathAudience   = "/_/oidc/audience"
-	pathMint       = "/_/oidc/mint-token"
-	pathMintGitHub = "/_/oidc/github/mint-token" // older clients
-	pathBurn       = "/_/oidc/burn-token"
+	pathOIDC       = "/_/oidc/"
+	pathAudience   = pathOIDC + "audience"
+	pathMint       = pathOIDC + "mint-token"
+	pathMintGitHub = pathOIDC + "github/mint-token" // older clients
+	pathBurn       = pathOIDC + "burn-token"
 	pathDiscovery  = "/.well-known/pytp"
 )
 

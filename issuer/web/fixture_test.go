@@ -21,6 +21,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/certificate/certtest"
+	"github.com/rind-dev/rind/internal/idtoken"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
@@ -89,6 +90,7 @@ type house struct {
 	perHour      int // tokens that somebody makes in an hour
 	trusted      []netip.Prefix
 	leaks        *leaks.Keys
+	issuers      []idtoken.Issuer // of ID tokens, beside those built in
 
 	secrets secrets
 }
@@ -127,6 +129,7 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 		Administrators: authn.IsAdministrator,
 		People:         authn.People{},
 		InvitationMail: h.mailer.ProjectInvitation,
+		IDTokens:       idtoken.New(idtoken.Config{Issuers: append(idtoken.BuiltIn(), h.issuers...), Clock: h.clock.Now, Logger: log}),
 	})
 	h.must(err)
 	h.follow(log)
