@@ -344,7 +344,7 @@ func (x *exchange) mint(chosen stored, fits []stored, refs []projects.Ref) (Answ
 		from := x.req.From.Unmap()
 		limits.Networks = []string{netip.PrefixFrom(from, from.BitLen()).String()}
 	}
-	minted, err := x.s.tokens.MintForRun(x.c, tokens.RunRequest{
+	minted, err := x.s.tokens.Runs.Mint(x.c, tokens.RunRequest{
 		User: chosen.rec.User, Projects: refs, Label: strings.TrimSpace(run.Repository + " " + run.Ref), Limits: limits, Run: run, Actor: x.req.Actor,
 	})
 	if err != nil {

@@ -230,7 +230,7 @@ func (s *Service) endRuns(c *ledger.Change, p ledger.Principal, id, why string) 
 		return err
 	}
 	for _, run := range runs {
-		if err := s.tokens.EndRun(c, p, string(run.Key[len(runsPrefix(id)):]), why); err != nil {
+		if err := s.tokens.Runs.End(c, p, string(run.Key[len(runsPrefix(id)):]), why); err != nil {
 			return err
 		}
 		if err := c.Delete(run.Key); err != nil {

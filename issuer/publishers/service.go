@@ -52,7 +52,7 @@ func New(l *ledger.Ledger, p *projects.Service, t *tokens.Service, cfg Config) *
 	if s.idtokens == nil {
 		s.idtokens = idtoken.New(idtoken.Config{Clock: l.Now})
 	}
-	t.OnRunUse(s.uploaded)
+	t.Runs.OnUse(s.uploaded)
 	l.OnChanged(ledger.KindProject, s.projectChanged)
 	return s
 }

@@ -125,7 +125,7 @@ func oldestOfRecent(c *ledger.Change, userID string, n int) (created int64, err 
 // the marks of forms that made a token more than two days ago, and the list entries of jobs' tokens
 // that have expired. Call it about hourly.
 func (s *Service) ForgetOld(ctx context.Context) error {
-	return errors.Join(s.forgetUploads(ctx), s.forgetIdempotencyKeys(ctx), s.forgetRuns(ctx))
+	return errors.Join(s.forgetUploads(ctx), s.forgetIdempotencyKeys(ctx), s.Runs.forget(ctx))
 }
 
 // forgetIdempotencyKeys reads all idempotencyRecords, in steps, and deletes the old ones.

@@ -23,6 +23,12 @@ const (
 	MaxDigests = 50               // that a job's token can name: more do not fit
 )
 
+// Runs manages the tokens of jobs.
+type Runs struct {
+	s   *Service
+	use func(tx kv.Tx, id string, run Run, use Use) error // see OnUse; may be nil
+}
+
 // Run is the job of a CI system that a token was minted for, as its ID token describes it. Its texts come from outside; any may be "".
 type Run struct {
 	Publisher   string   `json:"publisher"`             // id of the publisher that let it
@@ -74,10 +80,11 @@ type RunRequest struct {
 	Actor    audit.Actor // where the request came from
 }
 
-// MintForRun mints a token for a job, within the change that let it: the caller has checked that the user owns the projects.
+// Mint mints a token for a job, within the change that let it: the caller has checked that the user owns the projects.
 // It lives for RunLife and only uploads. It counts toward no limit of its user, its label is not reserved, and nobody can rename,
 // replace or narrow it on the server. Problems have the field "digests", "versions" or "networks".
-func (s *Service) MintForRun(c *ledger.Change, req RunRequest) (Minted, error) {
+func (x *Runs) Mint(c *ledger.Change, req RunRequest) (Minted, error) {
+	s := x.s
 	id, root, err := s.material()
 	if err != nil {
 		return Minted{}, err
@@ -134,9 +141,9 @@ func checkDigests(ps *problem.Problems, in []string) (out []string) {
 	return out
 }
 
-// EndRun revokes a job's token because its publisher no longer vouches for it. why follows "revoked". A token that is over stays
+// End revokes a job's token because its publisher no longer vouches for it. why follows "revoked". A token that is over stays
 // as it is.
-func (s *Service) EndRun(c *ledger.Change, p ledger.Principal, id, why string) error {
+func (*Runs) End(c *ledger.Change, p ledger.Principal, id, why string) error {
 	rec, err := readToken(c, id)
 	if errors.Is(err, kv.ErrNotFound) || err == nil && (rec.Run == nil || rec.state(c.Now) != StateActive) {
 		return nil
@@ -151,8 +158,8 @@ func (s *Service) EndRun(c *ledger.Change, p ledger.Principal, id, why string) e
 	return auditToken(c, p, "revoked", id, rec, nil)
 }
 
-// OnRunUse has fn called in the transaction that records the use of a job's token. Call it before the Service is used.
-func (s *Service) OnRunUse(fn func(tx kv.Tx, id string, run Run, use Use) error) { s.runUse = fn }
+// OnUse has fn called in the transaction that records the use of a job's token. Call it before the Service is used.
+func (x *Runs) OnUse(fn func(tx kv.Tx, id string, run Run, use Use) error) { x.use = fn }
 
 // RunOf returns the job that a token was minted for, and its projects. ok is false if a person minted it, or there is none.
 func RunOf(r kv.Reader, id string) (run Run, refs []projects.Ref, ok bool, err error) {
@@ -166,10 +173,10 @@ func RunOf(r kv.Reader, id string) (run Run, refs []projects.Ref, ok bool, err e
 	return *rec.Run, rec.Projects, true, nil
 }
 
-// forgetRuns removes expired tokens of jobs from the lists of their users. Their records stay, for verifiers and the trail.
-func (s *Service) forgetRuns(ctx context.Context) error {
+// forget removes expired tokens of jobs from the lists of their users. Their records stay, for verifiers and the trail.
+func (x *Runs) forget(ctx context.Context) error {
 	for more := true; more; {
-		err := s.store.Update(ctx, func(tx kv.Tx) error {
+		err := x.s.store.Update(ctx, func(tx kv.Tx) error {
 			pairs, err := tx.Scan([]byte(keyRunEnd), nil, revokeAllStep, false)
 			if err != nil {
 				return err
@@ -180,7 +187,7 @@ func (s *Service) forgetRuns(ctx context.Context) error {
 				if len(at) <= 8 {
 					return fmt.Errorf("tokens: the key %q is damaged: restore the store from a backup", p.Key)
 				}
-				if int64(binary.BigEndian.Uint64(at)) > s.clock().Unix() {
+				if int64(binary.BigEndian.Uint64(at)) > x.s.clock().Unix() {
 					more = false
 					return nil
 				}

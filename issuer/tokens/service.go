@@ -20,6 +20,8 @@ type Config struct {
 
 // Service manages the tokens of an issuer. It is safe for concurrent use.
 type Service struct {
+	Runs *Runs // tokens of jobs
+
 	ledger   *ledger.Ledger
 	projects *projects.Service
 	store    kv.Store
@@ -33,13 +35,14 @@ type Service struct {
 
 	unfinished chan struct{} // holds a value if steps are left for FinishRevocations; capacity 1
 	drafts     draftLimiter
-	runUse     func(tx kv.Tx, id string, run Run, use Use) error // see OnRunUse; may be nil
 }
 
 // New returns the Service for the tokens of a ledger.
 func New(l *ledger.Ledger, p *projects.Service, cfg Config) *Service {
-	return &Service{
+	s := &Service{
 		ledger: l, projects: p, store: l.Store(), exempt: l.Exempt(), clock: l.Now, log: l.Log(), sealer: cfg.Sealer, location: cfg.Location,
 		maxLife: cfg.MaxLife, perHour: cfg.PerHour, unfinished: make(chan struct{}, 1),
 	}
+	s.Runs = &Runs{s: s}
+	return s
 }

@@ -70,14 +70,14 @@ func (s *Service) noteUse(tx kv.Tx, id string, use Use, n int, verifier string) 
 		if err := kv.PutJSON(tx, useKey(id), use); err != nil {
 			return err
 		}
-		if rec.Run == nil { // forgetRuns may have removed a job's
+		if rec.Run == nil { // Runs.forget may have removed a job's
 			if err := tx.Put(ownedKey(rec.User, rec.Serial), entryOf(id, rec, use).encode()); err != nil {
 				return err
 			}
 		}
 	}
-	if rec.Run != nil && s.runUse != nil {
-		if err := s.runUse(tx, id, *rec.Run, use); err != nil {
+	if rec.Run != nil && s.Runs.use != nil {
+		if err := s.Runs.use(tx, id, *rec.Run, use); err != nil {
 			return err
 		}
 	}

@@ -86,7 +86,8 @@ func TestExchangeOverHTTP(t *testing.T) {
 	}
 	got := h.asks("GET", pathDiscovery+"?discover=%2Flegacy%2F", "")
 	var d map[string]any
-	if err := json.Unmarshal([]byte(got.body), &d); err != nil || got.status != http.StatusOK || d["token-mint-endpoint"] != h.public()+pathMint || d["audience-endpoint"] != h.public()+pathAudience ||
+	err := json.Unmarshal([]byte(got.body), &d)
+	if err != nil || got.status != http.StatusOK || d["token-mint-endpoint"] != h.public()+pathMint || d["audience-endpoint"] != h.public()+pathAudience ||
 		got.header.Get("Content-Type") != "application/vnd.pypi.pytp.v1+json" {
 		t.Errorf("%d %s", got.status, got.body)
 	}
@@ -108,7 +109,8 @@ func TestExchangeOverHTTP(t *testing.T) {
 			Expires  int64
 			Projects []string
 		}
-		if err := json.Unmarshal([]byte(got.body), &a); err != nil || got.status != http.StatusOK || !a.Success || !strings.HasPrefix(a.Token, "pypi-") ||
+		err := json.Unmarshal([]byte(got.body), &a)
+		if err != nil || got.status != http.StatusOK || !a.Success || !strings.HasPrefix(a.Token, "pypi-") ||
 			a.Expires <= h.clock.Now().Unix() || len(a.Projects) != 1 || got.header.Get("Cache-Control") != "no-store" {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
