@@ -35,8 +35,11 @@ func TestMain(m *testing.M) {
 }
 
 // mintAndRevoke acknowledges each step on standard output, a line at a time,
-// after it is durable: "minted <text>", "revoked <id>".
+// after it is durable: "minted <text>", "revoked <id>". The first line is "opening".
 func mintAndRevoke(path string) error {
+	if _, err := fmt.Println("opening"); err != nil {
+		return err
+	}
 	store, err := boltkv.Open(path, boltkv.Options{Timeout: 10 * time.Second})
 	if err != nil {
 		return err
@@ -71,6 +74,8 @@ type acknowledged struct {
 	minted  map[string]token.Token
 	revoked map[string]bool
 	lost    int // changes that became durable and were not acknowledged
+
+	opening time.Duration // how long the last process took to open the store and mint a token
 }
 
 // A process that mints and revokes is killed at random moments, until it has
@@ -86,7 +91,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			t.Fatalf("%d pairs after %d kills", len(ack.revoked), kills)
 		}
 		h.Check(h.Store.Close())
-		ack.killOne(t, h.Path, kills%3 == 0)
+		ack.killOne(t, h.Path, kills%3 == 2)
 		h.Open()
 		h.audited(ack, kills+1)
 		if t.Failed() {
@@ -96,8 +101,12 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	t.Logf("%d kills; %d tokens minted, %d revoked; %d changes were durable and not acknowledged", kills, len(ack.minted), len(ack.revoked), ack.lost)
 }
 
-// killOne runs a process and kills it after a random while: of work, or, where
-// early is set, of life, which is mostly while it opens the store.
+// longestLife is the most steps that a process acknowledges before it is killed.
+const longestLife = 30
+
+// killOne runs a process and kills it at a random moment: within the step behind one of its first steps, or, where
+// early is set, while it opens the store. How long a step takes is what the one before took, so that a busy machine
+// needs no more kills than a quiet one.
 func (ack *acknowledged) killOne(t *testing.T, path string, early bool) {
 	t.Helper()
 	self, err := os.Executable()
@@ -115,20 +124,25 @@ func (ack *acknowledged) killOne(t *testing.T, path string, early bool) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewReader(out)
-	soon := func() {
-		time.AfterFunc(time.Duration(rand.Int64N(int64(40*time.Millisecond))), func() { cmd.Process.Kill() })
+	lines, last := bufio.NewReader(out), time.Now()
+	within := func(step time.Duration) {
+		time.AfterFunc(time.Duration(rand.Int64N(int64(step+step/4)+1)), func() { cmd.Process.Kill() })
 	}
-	if early {
-		soon()
-	}
-	for n := 0; ; n++ {
+	for n, life := 0, 1+rand.IntN(longestLife); ; n++ {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			break // what has no end was not acknowledged
 		}
-		if n == 0 && !early {
-			soon()
+		step := time.Since(last)
+		last = last.Add(step)
+		switch {
+		case n == 0 && early:
+			within(ack.opening)
+		case n == 1:
+			ack.opening = step
+		}
+		if n == life && !early {
+			within(step)
 		}
 		ack.add(t, strings.TrimSuffix(line, "\n"))
 	}
@@ -142,6 +156,7 @@ func (ack *acknowledged) add(t *testing.T, line string) {
 	t.Helper()
 	verb, what, _ := strings.Cut(line, " ")
 	switch verb {
+	case "opening":
 	case "minted":
 		tok, err := token.Parse(what)
 		if err != nil {
