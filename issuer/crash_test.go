@@ -76,6 +76,8 @@ type acknowledged struct {
 	lost    int // changes that became durable and were not acknowledged
 
 	opening time.Duration // how long the last process took to open the store and mint a token
+	working time.Duration // how long all of them took for the steps behind that
+	steps   int           // how many those were
 }
 
 // A process that mints and revokes is killed at random moments, until it has
@@ -105,7 +107,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 const longestLife = 30
 
 // killOne runs a process and kills it at a random moment: within the step behind one of its first steps, or, where
-// early is set, while it opens the store. How long a step takes is what the one before took, so that a busy machine
+// early is set, while it opens the store. How long a step takes is what those before took, so that a busy machine
 // needs no more kills than a quiet one.
 func (ack *acknowledged) killOne(t *testing.T, path string, early bool) {
 	t.Helper()
@@ -128,7 +130,7 @@ func (ack *acknowledged) killOne(t *testing.T, path string, early bool) {
 	within := func(step time.Duration) {
 		time.AfterFunc(time.Duration(rand.Int64N(int64(step+step/4)+1)), func() { cmd.Process.Kill() })
 	}
-	for n, life := 0, 1+rand.IntN(longestLife); ; n++ {
+	for n, life := 0, 2+rand.IntN(longestLife-1); ; n++ {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			break // what has no end was not acknowledged
@@ -140,9 +142,11 @@ func (ack *acknowledged) killOne(t *testing.T, path string, early bool) {
 			within(ack.opening)
 		case n == 1:
 			ack.opening = step
+		case n > 1:
+			ack.working, ack.steps = ack.working+step, ack.steps+1
 		}
 		if n == life && !early {
-			within(step)
+			within(ack.working / time.Duration(ack.steps))
 		}
 		ack.add(t, strings.TrimSuffix(line, "\n"))
 	}
