@@ -68,6 +68,10 @@ const (
 	MailPublisherFirstUsed   = "publisher_first_used"  // project, label
 	MailPublisherEnvironment = "publisher_environment" // project, label, reason: the environment
 	MailPublisherEnding      = "publisher_ending"      // project, label, until (time.Time)
+	MailReleaseYanked        = "release_yanked"      // project, version, reason ("" if none was given)
+	MailReleaseUnyanked      = "release_unyanked"    // project, version
+	MailReleaseDeleted       = "release_deleted"     // project, version
+	MailFileDeleted          = "file_deleted"        // project, version, file
 )
 
 // mailTexts has the keys of each mail's subject, of its body, and of the advice for readers who did
@@ -124,6 +128,10 @@ var mailTexts = map[string][3]string{
 	MailPublisherEnvironment: {"mail.publisher_environment.subject", "mail.publisher_environment.text", "mail.publisher.not_me"},
 	MailPublisherEnding:      {"mail.publisher_ending.subject", "mail.publisher_ending.text", "mail.publisher_ending.not_me"},
 	MailProjectDeleted:       {"mail.project_deleted.subject", "mail.project_deleted.text", "mail.project.not_me"},
+	MailReleaseYanked:        {"mail.release_yanked.subject", "mail.release_yanked.text", "mail.project.not_me"},
+	MailReleaseUnyanked:      {"mail.release_unyanked.subject", "mail.release_unyanked.text", "mail.project.not_me"},
+	MailReleaseDeleted:       {"mail.release_deleted.subject", "mail.release_deleted.text", "mail.project.not_me"},
+	MailFileDeleted:          {"mail.file_deleted.subject", "mail.file_deleted.text", "mail.project.not_me"},
 	MailTokenBurned:          {"mail.token_burned.subject", "mail.token_burned.text", "mail.token_burned.not_me"},
 	MailTokensExcluded:       {"mail.tokens_excluded.subject", "mail.tokens_excluded.text", "mail.tokens_excluded.not_me"},
 	MailTokensReadmitted:     {"mail.tokens_readmitted.subject", "mail.tokens_readmitted.text", "mail.tokens_excluded.not_me"},

@@ -104,6 +104,13 @@ const (
 	PathProjectInvitationEnd  Path = "/projects/{name}/invitations/{id}/revoke" // POST only
 	PathProjectInvitationSend Path = "/projects/{name}/invitations/{id}/resend" // POST only
 
+	PathReleases      Path = "/projects/{name}/releases"           // GET only
+	PathRelease       Path = "/projects/{name}/releases/{version}" // GET only
+	PathReleaseYank   Path = "/projects/{name}/releases/{version}/yank"
+	PathReleaseUnyank Path = "/projects/{name}/releases/{version}/unyank"
+	PathReleaseDelete Path = "/projects/{name}/releases/{version}/delete"
+	PathFileDelete    Path = "/projects/{name}/files/{file}/delete"
+
 	PathInvitedLink    Path = "/project-invitation"              // with WithLink; GET only
 	PathInvited        Path = "/project-invitation/{id}"         // POST accepts
 	PathInvitedDecline Path = "/project-invitation/{id}/decline" // POST only
@@ -171,6 +178,8 @@ var paths = map[string]Path{
 	"project.settings": PathProjectSettings, "project.archive": PathProjectArchive, "project.reopen": PathProjectReopen,
 	"project.transfer": PathProjectTransfer, "project.delete": PathProjectDelete,
 	"project.uninvite": PathProjectInvitationEnd, "project.resend": PathProjectInvitationSend,
+	"releases": PathReleases, "release": PathRelease, "release.yank": PathReleaseYank, "release.unyank": PathReleaseUnyank,
+	"release.delete": PathReleaseDelete, "file.delete": PathFileDelete,
 	"invited": PathInvited, "invited.decline": PathInvitedDecline,
 	"names": PathReservedNames, "name.free": PathReservedNameRelease,
 	"person": PathPerson, "person.sign_out": PathPersonSignOut, "person.make_admin": PathPersonMakeAdmin, "person.drop_admin": PathPersonDropAdmin,

@@ -73,6 +73,7 @@ type ProjectPage struct {
 	Others      []IndexAddress
 	Tokens      ProjectTokens
 	Uploads     Uploads
+	Releases    Releases
 	Events      []EventRow
 }
 

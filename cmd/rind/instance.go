@@ -33,6 +33,7 @@ import (
 	"github.com/rind-dev/rind/issuer/adminhttp"
 	"github.com/rind-dev/rind/issuer/feedhttp"
 	"github.com/rind-dev/rind/issuer/followers"
+	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/issuer/mails"
 	"github.com/rind-dev/rind/issuer/web"
 	"github.com/rind-dev/rind/ui"
@@ -59,6 +60,7 @@ const mailTime = 10 * time.Second
 type instance struct {
 	auth     *authn.Service
 	issuer   *issuer.Service
+	files    *files.Service // of the folder; nil: other programs keep the indexes
 	keys     *rootkeys.Store
 	follower *replication.Follower
 	metrics  *metrics.Server
@@ -223,7 +225,7 @@ func (h *instance) openWeb(cfg config.Config, store kv.Store, sealer *seal.Seale
 	}
 	site, err := web.New(web.Config{
 		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, CatchUp: h.follower.CatchUp, CanVerify: h.canVerify,
-		Gateway: indexes.uploads, Index: indexes.pages, Indexes: indexes.all, Behind: indexes.behind, PublicURL: cfg.PublicURL,
+		Gateway: indexes.uploads, Index: indexes.pages, Indexes: indexes.all, Behind: indexes.behind, Files: h.files, PublicURL: cfg.PublicURL,
 		Feed:         feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Logger: log}),
 		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, HSTSSubdomains: cfg.HSTSSubdomains, Outbox: h.shownOutbox(), Leaks: leakKeys(cfg), Clock: time.Now, Logger: log,
 	})

@@ -187,6 +187,7 @@ func (h *instance) jobs() jobs.List {
 			{Failed: "old rows of the audit trail were not deleted", Do: h.retain},
 			{Failed: "expired invitations were not deleted", Do: h.issuer.Projects.SweepInvitations},
 			{Failed: "an interrupted deletion was not finished", Do: h.finishDeletions},
+			{Failed: "what was decided about files is not done yet", Do: h.finishFiles},
 			{Failed: revocationsLeft, Do: h.issuer.Tokens.FinishRevocations},
 		},
 		Wake:   h.issuer.Tokens.Unfinished(),
@@ -207,6 +208,14 @@ func (h *instance) keyJobs() jobs.List {
 func (h *instance) finishDeletions(ctx context.Context) error {
 	_, err := h.issuer.Tokens.FinishDeletions(ctx)
 	return err
+}
+
+// finishFiles does what owners decided about files and a crash left undone.
+func (h *instance) finishFiles(ctx context.Context) error {
+	if h.files == nil {
+		return nil
+	}
+	return h.files.Finish(ctx)
 }
 
 // welcome prints which address to open. It is the only place that shows the link of the

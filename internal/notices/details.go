@@ -30,11 +30,13 @@ type Details struct {
 	Project string `json:"project,omitempty"` // name
 	Role    string `json:"role,omitempty"`
 	Was     string `json:"was,omitempty"` // role before
+	Version string `json:"version,omitempty"`
+	File    string `json:"file,omitempty"` // name
 }
 
 // bounded returns d as it is stored: no text is longer than maxText, no list than maxList and no name in it than maxName.
 func (d Details) bounded() Details {
-	for _, s := range []*string{&d.Key, &d.To, &d.User, &d.From, &d.Token, &d.Label, &d.Network, &d.Verifier, &d.URL, &d.Reason, &d.Project, &d.Role, &d.Was} {
+	for _, s := range []*string{&d.Key, &d.To, &d.User, &d.From, &d.Token, &d.Label, &d.Network, &d.Verifier, &d.URL, &d.Reason, &d.Project, &d.Role, &d.Was, &d.Version, &d.File} {
 		*s = cut(*s, maxText)
 	}
 	projects := make([]string, min(len(d.Projects), maxList))

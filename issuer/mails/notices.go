@@ -106,7 +106,7 @@ func (m *Mailer) args(n notices.Notice) ui.Args {
 	args, d := m.choice(n.Kind), n.Details
 	for name, v := range map[string]string{
 		"key": d.Key, "to": d.To, "user": d.User, "from": d.From, "label": d.Label, "network": d.Network, "verifier": d.Verifier,
-		"url": d.URL, "reason": d.Reason, "project": d.Project, "role": m.role(d.Role), "was": m.role(d.Was),
+		"url": d.URL, "reason": d.Reason, "project": d.Project, "version": d.Version, "file": d.File, "role": m.role(d.Role), "was": m.role(d.Was),
 	} {
 		args[name] = v
 	}

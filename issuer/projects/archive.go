@@ -46,7 +46,7 @@ func putArchived(c *ledger.Change, p ledger.Principal, rec Record, kind string) 
 	if err := putProject(c, rec); err != nil {
 		return err
 	}
-	if err := notifyMembers(c, p, notice, rec, false, notices.Details{}); err != nil {
+	if err := NotifyMembers(c, p, notice, rec, false, notices.Details{}); err != nil {
 		return err
 	}
 	return c.Audit(p, audit.Event{Kind: kind, Project: rec.ID, Detail: map[string]string{"project": rec.Name}})

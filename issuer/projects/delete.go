@@ -17,7 +17,7 @@ func Delete(c *ledger.Change, p ledger.Principal, rec Record) (was Project, rese
 	if err != nil {
 		return was, reserved, err
 	}
-	if err := notifyMembers(c, p, notices.ProjectDeleted, rec, false, notices.Details{}); err != nil {
+	if err := NotifyMembers(c, p, notices.ProjectDeleted, rec, false, notices.Details{}); err != nil {
 		return was, reserved, err
 	}
 	if err := dropMembers(c, p, rec, was.Members); err != nil {

@@ -129,7 +129,7 @@ func acceptInvitation(c *ledger.Change, p ledger.Principal, inv inviteRecord, re
 			Detail: map[string]string{"project": rec.Name, "user": p.Username, "role": string(m.Role)}})
 	}
 	if inv.Hand == "" {
-		return notifyMembers(c, p, notices.InvitationAccepted, rec, true, notices.Details{User: p.Username, Role: string(inv.Role)})
+		return NotifyMembers(c, p, notices.InvitationAccepted, rec, true, notices.Details{User: p.Username, Role: string(inv.Role)})
 	}
 	return handOver(c, p, inv, rec)
 }
@@ -141,7 +141,7 @@ func handOver(c *ledger.Change, p ledger.Principal, inv inviteRecord, rec Record
 	if err != nil {
 		return err
 	}
-	err = notifyMembers(c, p, notices.ProjectTransferred, rec, true, notices.Details{User: p.Username, From: inv.ByName})
+	err = NotifyMembers(c, p, notices.ProjectTransferred, rec, true, notices.Details{User: p.Username, From: inv.ByName})
 	if err != nil {
 		return err
 	}

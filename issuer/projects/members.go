@@ -188,8 +188,8 @@ func putMember(c *ledger.Change, p ledger.Principal, rec Record, userID, kind st
 	return c.Audit(p, audit.Event{Kind: kind, Account: userID, Project: rec.ID, Detail: detail})
 }
 
-// notifyMembers sends a notice to the members of a project, or to its owners only.
-func notifyMembers(c *ledger.Change, p ledger.Principal, kind notices.Kind, rec Record, ownersOnly bool, d notices.Details) error {
+// NotifyMembers sends a notice to the members of a project, or to its owners only.
+func NotifyMembers(c *ledger.Change, p ledger.Principal, kind notices.Kind, rec Record, ownersOnly bool, d notices.Details) error {
 	d.Project = rec.Name
 	for _, id := range slices.Sorted(maps.Keys(rec.Members)) {
 		if ownersOnly && rec.Members[id].Role != RoleOwner {

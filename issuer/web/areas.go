@@ -6,6 +6,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/leaks"
+	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/projects"
 	"github.com/rind-dev/rind/issuer/tokens"
@@ -38,6 +39,7 @@ type projectServer struct {
 	*core
 	projects    *projects.Service
 	tokens      *tokens.Service
+	files       *files.Service // nil: another program keeps the index
 	canRegister func(context.Context) (bool, error)
 }
 

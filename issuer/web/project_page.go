@@ -31,6 +31,10 @@ func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 	if err != nil {
 		return err
 	}
+	page.Releases, err = s.releases(v, p, "", projectPageReleases)
+	if err != nil {
+		return err
+	}
 	page.Events = eventRows(events.Events, v.user.ID)
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))

@@ -49,6 +49,7 @@ func (s *Server) routes(gateway, index, behind http.Handler) {
 	s.tokens.routes(p)
 	s.projects.routes(p)
 	s.projects.memberRoutes(p)
+	s.projects.releaseRoutes(p)
 	s.admin.routes(p)
 	s.admin.peopleRoutes(p)
 	s.activity.routes(p)
@@ -209,6 +210,20 @@ func (s *projectServer) routes(p pages) {
 	p.post(ui.PathProjectTransfer, member, s.transferProject, returns{problems: s.transferPage, done: ui.PathProject})
 	p.page(ui.PathProjectDelete, fresh(formTime), s.deletePage)
 	p.post(ui.PathProjectDelete, member, s.deleteProject, returns{problems: s.deletePage, done: ui.PathProjects})
+}
+
+// releaseRoutes registers the pages of releases.
+func (s *projectServer) releaseRoutes(p pages) {
+	p.get(ui.PathReleases, member, s.listReleases)
+	p.page(ui.PathRelease, member, s.releasePage)
+	p.page(ui.PathReleaseYank, member, s.yankPage)
+	p.post(ui.PathReleaseYank, member, s.yankRelease, returns{problems: s.yankPage, done: ui.PathRelease})
+	p.page(ui.PathReleaseUnyank, member, s.unyankPage)
+	p.post(ui.PathReleaseUnyank, member, s.unyankRelease, returns{done: ui.PathRelease})
+	p.page(ui.PathReleaseDelete, fresh(formTime), s.releaseDeletePage)
+	p.post(ui.PathReleaseDelete, member, s.deleteRelease, returns{problems: s.releaseDeletePage, done: ui.PathReleases})
+	p.page(ui.PathFileDelete, fresh(formTime), s.fileDeletePage)
+	p.post(ui.PathFileDelete, member, s.deleteFile, returns{problems: s.fileDeletePage, done: ui.PathReleases})
 }
 
 // memberRoutes registers the pages of members and invitations.

@@ -23,6 +23,7 @@ import (
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/ui"
 )
 
@@ -48,6 +49,9 @@ type Config struct {
 	// Gateway and Index don't serve, each at its path; it may be nil where there is only their own, at "/".
 	Indexes []Index
 	Behind  http.Handler
+
+	// Files is what owners may do with the files of the index; nil: another program keeps it, and pages don't offer anything.
+	Files *files.Service
 
 	// Feed answers verifiers below feedhttp.Prefix, errors included; nil: there are none.
 	Feed http.Handler
@@ -104,7 +108,7 @@ func New(cfg Config) (*Server, error) {
 		entry:    &entryServer{core: c, auth: entryParts(cfg.Auth)},
 		account:  &accountServer{core: c, auth: accountParts(cfg.Auth)},
 		tokens:   &tokenServer{core: c, tokens: from.Tokens, projects: from.Projects, maxTokenLife: cfg.MaxTokenLife},
-		projects: &projectServer{core: c, projects: from.Projects, tokens: from.Tokens, canRegister: cfg.Auth.Accounts.CanRegister},
+		projects: &projectServer{core: c, projects: from.Projects, tokens: from.Tokens, files: cfg.Files, canRegister: cfg.Auth.Accounts.CanRegister},
 		admin:    &adminServer{core: c, auth: adminParts(cfg.Auth), projects: from.Projects, tokens: from.Tokens, followers: from.Followers},
 		activity: &activityServer{core: c, auth: activityParts(cfg.Auth), projects: from.Projects},
 		api:      &apiServer{core: c, tokens: from.Tokens, followers: from.Followers, leaks: cfg.Leaks, canVerify: cfg.CanVerify},

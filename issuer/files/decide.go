@@ -1,0 +1,172 @@
+package files
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
+	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
+)
+
+// MaxReason is the length limit of the reason of a yank, in characters. Installers print it in one line.
+const MaxReason = 300
+
+// Yank withdraws a release of a project: installers pass it over unless somebody asks for exactly this version. The project's owners may,
+// and the operator. Yanking again replaces the reason; with the same one it changes nothing and writes no audit row. The problem
+// has the field "reason". ledger.ErrNotFound says that there is no such release.
+func (s *Service) Yank(ctx context.Context, p ledger.Principal, project, version, reason string) error {
+	reason, err := checkReason(reason)
+	if err != nil {
+		return err
+	}
+	return s.decide(ctx, p, project, func(all []Release) (task, error) {
+		r, err := find(all, version)
+		if err != nil || r.Yanked != nil && r.Yanked.Reason == reason {
+			return task{}, err
+		}
+		return task{
+			Kind: doYank, Version: r.Version, Reason: reason, row: "project.release_yanked", notice: notices.ReleaseYanked,
+			detail: map[string]string{"version": r.Version, "reason": reason},
+		}, nil
+	})
+}
+
+func checkReason(reason string) (string, error) {
+	reason = strings.TrimSpace(reason)
+	switch {
+	case !utf8.ValidString(reason), strings.ContainsFunc(reason, text.Disruptive):
+		return "", problem.New("reason", "yank_reason_invalid")
+	case utf8.RuneCountInString(reason) > MaxReason:
+		return "", problem.New("reason", "yank_reason_too_long", "max", MaxReason)
+	}
+	return reason, nil
+}
+
+// Unyank undoes Yank. For a release that is not yanked it changes nothing and writes no audit row.
+func (s *Service) Unyank(ctx context.Context, p ledger.Principal, project, version string) error {
+	return s.decide(ctx, p, project, func(all []Release) (task, error) {
+		r, err := find(all, version)
+		if err != nil || r.Yanked == nil {
+			return task{}, err
+		}
+		return task{
+			Kind: doUnyank, Version: r.Version, row: "project.release_unyanked", notice: notices.ReleaseUnyanked,
+			detail: map[string]string{"version": r.Version},
+		}, nil
+	})
+}
+
+// DeleteRelease deletes all files of a release for good. Nobody can upload a file with the name of one again. The project's owners may, and
+// the operator. confirm is the version as somebody typed it, in the spelling of Release; the problem has the field "confirm".
+func (s *Service) DeleteRelease(ctx context.Context, p ledger.Principal, project, version, confirm string) error {
+	return s.decide(ctx, p, project, func(all []Release) (task, error) {
+		r, err := find(all, version)
+		if err != nil {
+			return task{}, err
+		}
+		if strings.TrimSpace(confirm) != r.Version {
+			return task{}, problem.New("confirm", "release_version_mismatch", "version", r.Version)
+		}
+		t := task{
+			Kind: doDelete, Version: r.Version, row: "project.release_deleted", notice: notices.ReleaseDeleted,
+			detail: map[string]string{"version": r.Version, "files": fmt.Sprint(len(r.Files))},
+		}
+		for _, f := range r.Files {
+			t.Files = append(t.Files, f.Name)
+		}
+		return t, nil
+	})
+}
+
+// DeleteFile is DeleteRelease for one file; confirm is its name.
+func (s *Service) DeleteFile(ctx context.Context, p ledger.Principal, project, name, confirm string) error {
+	return s.decide(ctx, p, project, func(all []Release) (task, error) {
+		f, err := findFile(all, name)
+		if err != nil {
+			return task{}, err
+		}
+		if strings.TrimSpace(confirm) != f.Name {
+			return task{}, problem.New("confirm", "file_name_mismatch", "file", f.Name)
+		}
+		return task{
+			Kind: doDelete, Version: f.Version, Files: []string{f.Name}, row: "project.file_deleted", notice: notices.FileDeleted,
+			detail: map[string]string{"version": f.Version, "file": f.Name, "sha256": f.SHA256},
+		}, nil
+	})
+}
+
+// decide writes down what choose decides about the releases of a project, if p may, and does it. A task without a kind is nothing to do.
+func (s *Service) decide(ctx context.Context, p ledger.Principal, project string, choose func([]Release) (task, error)) error {
+	s.doing.Lock()
+	defer s.doing.Unlock()
+	name, err := s.managed(ctx, p, project)
+	if err != nil {
+		return err
+	}
+	if err := s.finish(ctx); err != nil { // so that choose sees what was decided
+		return err
+	}
+	all, err := s.releases(ctx, name)
+	if err != nil {
+		return err
+	}
+	t, err := choose(all)
+	if err != nil || t.Kind == "" {
+		return err
+	}
+	t.Project = name
+	err = s.manage(ctx, p, project, func(c *ledger.Change, rec projects.Record) error {
+		return t.write(c, p, rec)
+	})
+	if err != nil {
+		return err
+	}
+	return s.finish(context.WithoutCancel(ctx))
+}
+
+// managed returns the normalized name of a project that p may manage. It changes nothing.
+func (s *Service) managed(ctx context.Context, p ledger.Principal, project string) (name string, err error) {
+	err = s.manage(ctx, p, project, func(_ *ledger.Change, rec projects.Record) error {
+		name = rec.Normalized
+		return nil
+	})
+	return name, err
+}
+
+// manage runs a change of a project that p owns, or any project if p is the operator.
+func (s *Service) manage(ctx context.Context, p ledger.Principal, project string, do func(*ledger.Change, projects.Record) error) error {
+	if !p.Admin || p.UserID != "" {
+		_, err := s.projects.Manage(ctx, p, project, do)
+		return err
+	}
+	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
+		if err := c.AdmitAdmin(p); err != nil {
+			return err
+		}
+		rec, err := projects.ByName(c, project)
+		if err != nil {
+			return err
+		}
+		return do(c, rec)
+	})
+	return err
+}
+
+// write stores the task, with its audit row and its notices to the project's members.
+func (t task) write(c *ledger.Change, p ledger.Principal, rec projects.Record) error {
+	if err := t.put(c); err != nil {
+		return err
+	}
+	d := notices.Details{Version: t.Version, Reason: t.Reason, File: t.detail["file"]}
+	if err := projects.NotifyMembers(c, p, t.notice, rec, false, d); err != nil {
+		return err
+	}
+	t.detail["project"] = rec.Name
+	return c.Audit(p, audit.Event{Kind: t.row, Project: rec.ID, Detail: t.detail})
+}

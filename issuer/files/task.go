@@ -1,0 +1,107 @@
+package files
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/issuer/ledger"
+)
+
+// Keys in the store, in the notation that package ledger uses for its keys.
+//
+//	issuer/filetask/<20 digits>   task that has yet to be done in the index, numbered in the order of the decisions
+const keyTask = "issuer/filetask/"
+
+// What a task does.
+const (
+	doYank   = "yank"
+	doUnyank = "unyank"
+	doDelete = "delete"
+)
+
+// task is a decision that has yet to be done in the index.
+type task struct {
+	Project string   `json:"project"` // normalized name
+	Kind    string   `json:"kind"`
+	Version string   `json:"version,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
+	Files   []string `json:"files,omitempty"` // to delete
+
+	row    string            // kind of its audit row
+	notice notices.Kind      // to the members
+	detail map[string]string // of the row
+}
+
+// put stores a task behind those that wait.
+func (t task) put(c *ledger.Change) error {
+	last, err := c.Scan([]byte(keyTask), nil, 1, true)
+	if err != nil {
+		return err
+	}
+	number := uint64(1)
+	if len(last) > 0 {
+		n, err := strconv.ParseUint(string(last[0].Key[len(keyTask):]), 10, 64)
+		if err != nil {
+			return fmt.Errorf("files: the key %q has no number: %w", last[0].Key, err)
+		}
+		number = n + 1
+	}
+	return kv.PutJSON(c, fmt.Sprintf("%s%020d", keyTask, number), t)
+}
+
+// Finish does what was decided and has yet to be done. Call it at the start, and now and then.
+func (s *Service) Finish(ctx context.Context) error {
+	s.doing.Lock()
+	defer s.doing.Unlock()
+	return s.finish(ctx)
+}
+
+// finish is Finish for callers that hold the lock.
+func (s *Service) finish(ctx context.Context) error {
+	for {
+		var waiting []kv.Pair
+		err := s.ledger.Store().View(ctx, func(r kv.Reader) (err error) {
+			waiting, err = r.Scan([]byte(keyTask), nil, 1, false)
+			return err
+		})
+		if err != nil || len(waiting) == 0 {
+			return err
+		}
+		var t task
+		err = json.Unmarshal(waiting[0].Value, &t)
+		if err != nil {
+			return fmt.Errorf("files: %s: %w", waiting[0].Key, err)
+		}
+		if err := s.do(ctx, t); err != nil {
+			return fmt.Errorf("files: what was decided about %s is not done yet: %w", t.Project, err)
+		}
+		// Striking it off is no new change, and works while the instance is read-only.
+		err = s.ledger.Exempt().Update(ctx, func(tx kv.Tx) error { return tx.Delete(waiting[0].Key) })
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// do does a task in the index. To do it again changes nothing.
+func (s *Service) do(ctx context.Context, t task) (err error) {
+	switch t.Kind {
+	case doYank:
+		err = s.index.Yank(ctx, t.Project, t.Version, t.Reason)
+	case doUnyank:
+		err = s.index.Unyank(ctx, t.Project, t.Version)
+	case doDelete:
+		err = s.index.Delete(ctx, t.Project, t.Files)
+	default:
+		return fmt.Errorf("no task is called %q", t.Kind)
+	}
+	if errors.Is(err, ledger.ErrNotFound) { // it went away meanwhile, by the operator's hand
+		return nil
+	}
+	return err
+}
