@@ -210,14 +210,6 @@ func (h *instance) finishDeletions(ctx context.Context) error {
 	return err
 }
 
-// finishFiles does what owners decided about files and a crash left undone.
-func (h *instance) finishFiles(ctx context.Context) error {
-	if h.files == nil {
-		return nil
-	}
-	return h.files.Finish(ctx)
-}
-
 // welcome prints which address to open. It is the only place that shows the link of the
 // first start.
 func (h *instance) welcome(ctx context.Context, w io.Writer) error {

@@ -16,7 +16,6 @@ import (
 	"github.com/rind-dev/rind/internal/gatewayhttp"
 	"github.com/rind-dev/rind/issuer/web"
 	"github.com/rind-dev/rind/verifier"
-	"github.com/rind-dev/rind/verifier/gateway/folder"
 )
 
 // servedIndexes are the indexes of 'rind serve', for package web.
@@ -72,14 +71,13 @@ func holdsProjects(dir string) bool {
 
 // openFolder opens the folder that rind keeps files in.
 func (h *instance) openFolder(c indexesConfig, dir string) (uploads, pages http.Handler, err error) {
-	files, err := folder.Open(dir)
+	kept, err := h.keepFiles(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	h.closers = append(h.closers, files.Close)
-	uploads, err = c.uploads(files)
+	uploads, err = c.uploads(kept)
 	if err != nil {
 		return nil, nil, err
 	}
-	return uploads, files.Index(c.PublicURL.String()+"/legacy/", c.log), nil
+	return uploads, kept.Index(c.PublicURL.String()+"/legacy/", c.log), nil
 }

@@ -3,6 +3,7 @@ package files
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
@@ -122,7 +123,7 @@ func (s *Service) decide(ctx context.Context, p ledger.Principal, project string
 	}
 	t.Project = name
 	err = s.manage(ctx, p, project, func(c *ledger.Change, rec projects.Record) error {
-		return t.write(c, p, rec)
+		return s.write(c, p, rec, t)
 	})
 	if err != nil {
 		return err
@@ -158,15 +159,16 @@ func (s *Service) manage(ctx context.Context, p ledger.Principal, project string
 	return err
 }
 
-// write stores the task, with its audit row and its notices to the project's members.
-func (t task) write(c *ledger.Change, p ledger.Principal, rec projects.Record) error {
-	if err := t.put(c); err != nil {
+// write stores a task, with its audit row and its notices to the project's members.
+func (s *Service) write(c *ledger.Change, p ledger.Principal, rec projects.Record, t task) error {
+	if err := s.put(c, t); err != nil {
 		return err
 	}
 	d := notices.Details{Version: t.Version, Reason: t.Reason, File: t.detail["file"]}
 	if err := projects.NotifyMembers(c, p, t.notice, rec, false, d); err != nil {
 		return err
 	}
-	t.detail["project"] = rec.Name
-	return c.Audit(p, audit.Event{Kind: t.row, Project: rec.ID, Detail: t.detail})
+	detail := maps.Clone(t.detail) // a transaction may run again
+	detail["project"] = rec.Name
+	return c.Audit(p, audit.Event{Kind: t.row, Project: rec.ID, Detail: detail})
 }

@@ -35,6 +35,9 @@ type Yank struct {
 // durable when its method returns nil. After an error it may have been made, and it is safe to make it again. ledger.ErrNotFound says
 // that there is no such project or release.
 type Index interface {
+	// ID tells this index from all others, for good. Several processes may share the issuer's store, each with an index of its own.
+	ID() string
+
 	Files(ctx context.Context, project string) ([]File, error) // sorted by name
 	Yank(ctx context.Context, project, version, reason string) error
 	Unyank(ctx context.Context, project, version string) error

@@ -14,8 +14,11 @@ import (
 
 // Keys in the store, in the notation that package ledger uses for its keys.
 //
-//	issuer/filetask/<20 digits>   task that has yet to be done in the index, numbered in the order of the decisions
+//	issuer/filetask/<index>/<20 digits>   task that has yet to be done in an index, numbered in the order of the decisions
 const keyTask = "issuer/filetask/"
+
+// tasks is the prefix of the keys of this index's tasks.
+func (s *Service) tasks() []byte { return []byte(keyTask + s.index.ID() + "/") }
 
 // What a task does.
 const (
@@ -38,20 +41,21 @@ type task struct {
 }
 
 // put stores a task behind those that wait.
-func (t task) put(c *ledger.Change) error {
-	last, err := c.Scan([]byte(keyTask), nil, 1, true)
+func (s *Service) put(c *ledger.Change, t task) error {
+	prefix := s.tasks()
+	last, err := c.Scan(prefix, nil, 1, true)
 	if err != nil {
 		return err
 	}
 	number := uint64(1)
 	if len(last) > 0 {
-		n, err := strconv.ParseUint(string(last[0].Key[len(keyTask):]), 10, 64)
+		n, err := strconv.ParseUint(string(last[0].Key[len(prefix):]), 10, 64)
 		if err != nil {
 			return fmt.Errorf("files: the key %q has no number: %w", last[0].Key, err)
 		}
 		number = n + 1
 	}
-	return kv.PutJSON(c, fmt.Sprintf("%s%020d", keyTask, number), t)
+	return kv.PutJSON(c, fmt.Sprintf("%s%020d", prefix, number), t)
 }
 
 // Finish does what was decided and has yet to be done. Call it at the start, and now and then.
@@ -66,7 +70,7 @@ func (s *Service) finish(ctx context.Context) error {
 	for {
 		var waiting []kv.Pair
 		err := s.ledger.Store().View(ctx, func(r kv.Reader) (err error) {
-			waiting, err = r.Scan([]byte(keyTask), nil, 1, false)
+			waiting, err = r.Scan(s.tasks(), nil, 1, false)
 			return err
 		})
 		if err != nil || len(waiting) == 0 {

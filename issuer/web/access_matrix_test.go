@@ -155,6 +155,17 @@ var matrix = map[string]row{
 	"GET /projects/:name/delete":    {path: "/projects/demo/delete", answer: manage.but(owner, "200", stale, "303 /login/totp{next}")},
 	"POST /projects/:name/delete":   {path: "/projects/demo/delete", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
 
+	"GET /projects/:name/releases":                  {path: "/projects/demo/releases", answer: project},
+	"GET /projects/:name/releases/:version":         {path: "/projects/demo/releases/1.0", answer: project},
+	"GET /projects/:name/releases/:version/yank":    {path: "/projects/demo/releases/1.0/yank", answer: manage.but(owner+"|"+stale, "200")},
+	"POST /projects/:name/releases/:version/yank":   {path: "/projects/demo/releases/1.0/yank", answer: manage.but(owner+"|"+stale, "303 /projects/demo/releases/1.0")},
+	"GET /projects/:name/releases/:version/unyank":  {path: "/projects/demo/releases/1.0/unyank", answer: manage.but(owner+"|"+stale, "200")},
+	"POST /projects/:name/releases/:version/unyank": {path: "/projects/demo/releases/1.0/unyank", answer: manage.but(owner, "303 /projects/demo/releases/1.0", stale, "303 /login/totp{next}")},
+	"GET /projects/:name/releases/:version/delete":  {path: "/projects/demo/releases/1.0/delete", answer: manage.but(owner, "200", stale, "303 /login/totp{next}")},
+	"POST /projects/:name/releases/:version/delete": {path: "/projects/demo/releases/1.0/delete", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
+	"GET /projects/:name/files/:file/delete":        {path: "/projects/demo/files/demo-1.0.tar.gz/delete", answer: manage.but(owner, "200", stale, "303 /login/totp{next}")},
+	"POST /projects/:name/files/:file/delete":       {path: "/projects/demo/files/demo-1.0.tar.gz/delete", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
+
 	"GET /project-invitation":              {answer: gone},
 	"GET /project-invitation/:id":          {path: "/project-invitation/{invited}", answer: members("404").but(other, "200")},
 	"POST /project-invitation/:id":         {path: "/project-invitation/{invited}", answer: members("404").but(other, "303 /projects/demo", stale, "303 /login/totp{next}")},

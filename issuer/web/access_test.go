@@ -181,6 +181,7 @@ func newCast(h *house) *cast {
 	m.people[other].signIn().project("elsewhere")
 	m.people[other].mint("mine")
 	m.people[owner].signIn().project("demo")
+	m.keeps("demo", "demo-1.0.tar.gz")
 	m.boss = ledger.Principal{UserID: m.people[owner].id, Username: m.people[owner].name}
 	m.join("demo", m.people[stale], projects.RoleOwner)
 	return m

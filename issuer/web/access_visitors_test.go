@@ -131,6 +131,7 @@ func TestStaleFactorIsAskedAgain(t *testing.T) {
 		"POST /account/password", "GET /account/totp", "POST /account/totp", "POST /account/totp/remove",
 		"GET /account/keys/new", "POST /account/keys-only", "POST /account/recovery-codes/new",
 		"POST /projects/:name/members", "POST /projects/:name/invitations/:id/resend", "POST /projects/:name/transfer", "POST /projects/:name/delete",
+		"POST /projects/:name/releases/:version/delete", "POST /projects/:name/files/:file/delete", "POST /projects/:name/releases/:version/unyank",
 		"POST /project-invitation/:id",
 		"POST /admin/verifiers", "POST /admin/people/:id/freeze", "POST /admin/people/:id/thaw", "POST /admin/people/:id/recovery",
 	} {

@@ -31,6 +31,7 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/mails"
 	"github.com/rind-dev/rind/issuer/projects"
@@ -91,6 +92,9 @@ type house struct {
 	trusted      []netip.Prefix
 	leaks        *leaks.Keys
 	issuers      []idtoken.Issuer // of ID tokens, beside those built in
+	othersIndex  bool // another program keeps the index
+
+	files *files.Service
 
 	secrets secrets
 }
@@ -176,16 +180,19 @@ func (h *house) wire(sealer *seal.Sealer, log *slog.Logger) {
 		PublicURL: at, PasswordParams: cmp.Or(h.params, &cheap), MaxHashing: h.hashing(), Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)
-	files, err := folder.Open(filepath.Join(h.dir, "packages"))
+	kept, err := folder.Open(filepath.Join(h.dir, "packages"), folder.WithClock(h.clock.Now))
 	h.must(err)
-	h.Cleanup(func() { _ = files.Close() })
+	h.Cleanup(func() { _ = kept.Close() })
+	if !h.othersIndex {
+		h.files = files.New(h.issuer.Ledger, h.issuer.Projects, FolderFiles(kept))
+	}
 	upload, err := gateway.New(gateway.Config{
-		Verifier: verifier.New(h.keys).WithClock(h.clock.Now), Backend: files, ClientIP: ClientIP(h.trusted), Logger: log,
+		Verifier: verifier.New(h.keys).WithClock(h.clock.Now), Backend: kept, ClientIP: ClientIP(h.trusted), Logger: log,
 	})
 	h.must(err)
 	h.web, err = New(Config{
 		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, CatchUp: h.catchUp,
-		Gateway: upload, Index: files.Index("", log), Indexes: []Index{{Path: "/", Reads: true}}, PublicURL: at, MaxTokenLife: h.maxLife,
+		Gateway: upload, Index: kept.Index("", log), Indexes: []Index{{Path: "/", Reads: true}}, Files: h.files, PublicURL: at, MaxTokenLife: h.maxLife,
 		TrustedProxies: h.trusted, Leaks: h.leaks, Clock: h.clock.Now, Logger: log,
 	})
 	h.must(err)

@@ -38,7 +38,7 @@ var args = map[string]ui.Args{
 	"label_too_long": {"max": 100}, "label_taken": {"label": "Taken"}, "project_name_too_long": {"max": 100},
 	"project_name_prohibited": {"name": "simple"}, "project_name_taken": {"name": "demo"}, "too_many_projects_chosen": {"max": 50, "count": 51},
 	"project_unknown": {"project": "nothing"}, "already_member": {"user": "bob", "project": "demo"}, "last_owner": {"project": "demo"},
-	"already_invited": {"user": "ZOE@example.org"}, "description_too_long": {"max": 500}, "project_name_mismatch": {"name": "demo"},
+	"already_invited": {"user": "ZOE@example.org"}, "description_too_long": {"max": 500}, "project_name_mismatch": {"name": "demo"}, "release_version_mismatch": {"version": "1.0"}, "file_name_mismatch": {"file": "demo-1.0.tar.gz"}, "yank_reason_too_long": {"max": 300},
 }
 
 // checkForm sends a form and looks at the answer and at the store.
@@ -106,6 +106,7 @@ func TestFormsOfWhoIsSignedIn(t *testing.T) {
 	bob := ada.guest("bob").enrol()
 	ida := ada.guest("ida").enrol()
 	ada.project("demo")
+	h.keeps("demo", "demo-1.0.tar.gz")
 	ada.mint("taken")
 	ada.invites("demo", bob, "maintainer")
 	ada.post("/projects/demo/members", "user", "zoe@example.org", "role", "owner").is(303, "/projects/demo")
@@ -150,6 +151,12 @@ func TestFormsOfWhoIsSignedIn(t *testing.T) {
 		{name: "description that is long", path: "/projects/demo/settings", form: []string{"description", long + long, "homepage", "demo"}, status: 422, wrong: codes("description", "description_too_long", "homepage", "homepage_invalid"), kept: codes("homepage", "demo")},
 		{name: "homepage that runs", path: "/projects/demo/settings", form: []string{"homepage", "javascript:alert(1)"}, status: 422, wrong: codes("homepage", "homepage_invalid")},
 		{name: "deletion of another name", path: "/projects/demo/delete", form: []string{"confirm", "dem0"}, status: 422, wrong: codes("confirm", "project_name_mismatch"), kept: codes("confirm", "dem0")},
+		{name: "deletion of another release", path: "/projects/demo/releases/1.0/delete", form: []string{"confirm", "1"}, status: 422, wrong: codes("confirm", "release_version_mismatch"), kept: codes("confirm", "1")},
+		{name: "deletion of another file", path: "/projects/demo/files/demo-1.0.tar.gz/delete", form: []string{"confirm", "demo"}, status: 422, wrong: codes("confirm", "file_name_mismatch"), kept: codes("confirm", "demo")},
+		{name: "deletion of no release", path: "/projects/demo/releases/9.9/delete", form: []string{"confirm", "9.9"}, status: 404},
+		{name: "deletion of a file elsewhere", path: "/projects/demo/files/..%2Fother%2Fother-1.0.tar.gz/delete", form: []string{"confirm", "x"}, status: 404},
+		{name: "yank with a long reason", path: "/projects/demo/releases/1.0/yank", form: []string{"reason", long + long + long + long}, status: 422, wrong: codes("reason", "yank_reason_too_long")},
+		{name: "yank with control characters", path: "/projects/demo/releases/1.0/yank", form: []string{"reason", "a\x1b[31m"}, status: 422, wrong: codes("reason", "yank_reason_invalid")},
 		{name: "role that is none", path: role, form: []string{"role", "king"}, status: 422, wrong: codes("", "role_unknown")},
 		{name: "role of nobody", path: "/projects/demo/members/" + ida.id + "/role", form: []string{"role", "owner"}, status: 404},
 		{name: "role of no id", path: "/projects/demo/members/%2e%2e/role", form: []string{"role", "owner"}, status: 404},
@@ -295,7 +302,7 @@ func TestEveryCodeHasASentence(t *testing.T) {
 		"signed_out", "session_ended", "recovery_code_used", "verification_sent", "email_changed", "email_verified",
 		"totp_replaced", "recovery_codes_saved", "password_changed", "token_revoked", "token_revoked_soon", "project_created",
 		"member_invited", "invitation_sent", "invitation_withdrawn", "invitation_accepted", "ownership_accepted", "invitation_declined", "transfer_asked",
-		"project_described", "project_archived", "project_reopened", "project_deleted", "name_released", "member_removed", "role_changed", "project_left", "invitation_revoked", "person_frozen", "person_thawed",
+		"project_described", "project_archived", "project_reopened", "project_deleted", "release_yanked", "release_unyanked", "release_deleted", "file_deleted", "name_released", "member_removed", "role_changed", "project_left", "invitation_revoked", "person_frozen", "person_thawed",
 	} {
 		if s := h.pages.Text("en", "notice."+n, nil); s == "notice."+n {
 			t.Errorf("there is no sentence for the notice %s", n)

@@ -27,8 +27,10 @@ func projects() []Page {
 	problems.Layout = wrong(member(), ui.Problem{Code: "last_owner", Args: ui.Args{"project": "demo-plugins"}})
 	page.Tokens = ui.ProjectTokens{Project: "demo-plugins", All: true, Owner: true, Rows: projectTokens(), Next: "0193"}
 	page.Uploads = uploads(7)
+	page.Releases = ui.Releases{Kept: true, Project: "demo-plugins", Owner: true, Rows: releases()[:3], Next: "1.0rc1"}
 	maintainer.Tokens = ui.ProjectTokens{Project: "demo-plugins", Rows: projectTokens()[:1]}
 	maintainer.Uploads = uploads(1)
+	maintainer.Releases = ui.Releases{Kept: true, Project: "demo-plugins"}
 	bare := page
 	bare.Layout, bare.Description, bare.Homepage, bare.Invitations, bare.Members = member(), "", "", nil, members[:1]
 	onlooker := maintainer

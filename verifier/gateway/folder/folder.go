@@ -36,6 +36,7 @@ const (
 
 	provenanceDir = ".provenance" // in a project's folder: the attestations that files came with
 	stateName     = ".index.json" // in a project's folder: what its owners yanked and deleted
+	idName        = ".id"         // the ID of the folder
 
 	metaSuffix       = ".json"
 	metadataSuffix   = ".metadata"   // PEP 658
@@ -50,6 +51,8 @@ const (
 
 var stagedName = regexp.MustCompile(`^(upload|probe|meta)-[a-z2-7]{26}\.part$`)
 
+var folderID = regexp.MustCompile(`^[a-z2-7]{26}$`)
+
 // Folder is the [gateway.Backend] that keeps files in a folder of its own:
 //
 //	<project>/<file>                    the packages, by normalized project name
@@ -57,6 +60,7 @@ var stagedName = regexp.MustCompile(`^(upload|probe|meta)-[a-z2-7]{26}\.part$`)
 //	<project>/.provenance/<file>.json   the attestations that a file came with
 //	<project>/.meta/<file>.json         digest, size and more of each: a cache
 //	<project>/.meta/<file>.metadata     the METADATA of each wheel: a cache
+//	.id                                 a text that no other folder has
 //	.staging/                           files on their way in
 //
 // A file appears whole or not at all, by a hard link from the staging folder. It
@@ -69,6 +73,7 @@ var stagedName = regexp.MustCompile(`^(upload|probe|meta)-[a-z2-7]{26}\.part$`)
 type Folder struct {
 	root *os.Root
 	disk disk
+	id   string
 	now  func() time.Time
 
 	status func(context.Context, string) (Status, error)
@@ -111,7 +116,11 @@ func Open(dir string, opts ...Option) (*Folder, error) {
 	for _, set := range opts {
 		set(f)
 	}
-	if err := f.prepare(started); err != nil {
+	err = f.prepare(started)
+	if err == nil {
+		err = f.identify()
+	}
+	if err != nil {
 		root.Close()
 		return nil, fmt.Errorf("folder: the folder %s can't keep packages: %w", dir, err)
 	}
@@ -135,6 +144,23 @@ func makeDir(dir string) error {
 	}
 	defer parent.Close()
 	return rootDisk{parent}.syncDir(".")
+}
+
+// ID returns a text that tells this folder from all others, and stays the same.
+func (f *Folder) ID() string { return f.id }
+
+// identify reads the folder's ID, or makes one.
+func (f *Folder) identify() error {
+	raw, err := f.readBeside(idName)
+	if errors.Is(err, ErrNotFound) {
+		raw = []byte(strings.ToLower(rand.Text()) + "\n")
+		err = f.replace(idName, raw, true)
+	}
+	f.id = strings.TrimSpace(string(raw))
+	if err == nil && !folderID.MatchString(f.id) {
+		err = errors.New("its file " + idName + " is damaged: remove it")
+	}
+	return err
 }
 
 // Close releases the folder.

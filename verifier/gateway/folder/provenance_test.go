@@ -170,7 +170,7 @@ func TestBadAttestations(t *testing.T) {
 	if status, _ := x.Post(x.Text, twice); !strings.HasPrefix(status, "400 ") || !strings.Contains(status, "'attestations' twice") {
 		t.Errorf("two fields: %s", status)
 	}
-	if kept := x.Kept(); len(kept) > 0 || len(x.Staged()) > 0 {
+	if kept := x.Stored(); len(kept) > 0 || len(x.Staged()) > 0 {
 		t.Errorf("kept %q, staged %q", kept, x.Staged())
 	}
 	for _, none := range []string{"", " ", "[]"} {

@@ -1,0 +1,267 @@
+package files_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rind-dev/rind/issuer/files"
+	"github.com/rind-dev/rind/issuer/issuertest"
+	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
+)
+
+var (
+	alice = issuertest.Alice
+	bob   = issuertest.Bob
+	carol = issuertest.Carol
+	root  = issuertest.Root
+
+	operator = func() ledger.Principal { p := issuertest.Root; p.UserID, p.Username = "", "operator"; return p }()
+)
+
+func TestMain(m *testing.M) { os.Exit(issuertest.Main(m, "files")) }
+
+// index is an index in memory. What package folder does with a disk is tested there, and both together in package web.
+type index struct {
+	id    string
+	all   map[string][]files.File
+	did   []string
+	broke error // of every change
+	late  bool  // a change that fails was made all the same
+}
+
+func newIndex() *index {
+	var all []files.File
+	for i, name := range []string{"demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz", "demo-1.1.tar.gz"} {
+		all = append(all, files.File{
+			Name: name, Version: strings.TrimSuffix(name[5:8], "-"), Size: 10, SHA256: "aa", Uploaded: issuertest.Start.Add(time.Duration(i) * time.Hour),
+		})
+	}
+	return &index{id: "here", all: map[string][]files.File{"demo": all}}
+}
+
+func (x *index) ID() string { return x.id }
+
+func (x *index) Files(_ context.Context, project string) ([]files.File, error) {
+	all, ok := x.all[project]
+	if !ok {
+		return nil, ledger.ErrNotFound
+	}
+	return slices.Clone(all), nil
+}
+
+func (x *index) change(what, project string, do func()) error {
+	if x.broke == nil || x.late {
+		if _, ok := x.all[project]; !ok {
+			return ledger.ErrNotFound
+		}
+		do()
+		x.did = append(x.did, what)
+	}
+	return x.broke
+}
+
+func (x *index) Yank(_ context.Context, project, version, reason string) error {
+	return x.change("yank "+version, project, func() {
+		for i, f := range x.all[project] {
+			if f.Version == version {
+				x.all[project][i].Yanked = &files.Yank{Reason: reason}
+			}
+		}
+	})
+}
+
+func (x *index) Unyank(_ context.Context, project, version string) error {
+	return x.change("unyank "+version, project, func() {
+		for i, f := range x.all[project] {
+			if f.Version == version {
+				x.all[project][i].Yanked = nil
+			}
+		}
+	})
+}
+
+func (x *index) Delete(_ context.Context, project string, names []string) error {
+	return x.change("delete "+strings.Join(names, " "), project, func() {
+		x.all[project] = slices.DeleteFunc(x.all[project], func(f files.File) bool { return slices.Contains(names, f.Name) })
+	})
+}
+
+type house struct {
+	*issuertest.House
+	*issuertest.Post
+	index *index
+	files *files.Service
+	names map[string]string
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{House: issuertest.New(t, issuertest.WithNotices), index: newIndex()}
+	h.Post = issuertest.PostOf(h.House)
+	h.names = map[string]string{"demo": h.Project(alice, "Demo").ID}
+	h.Member(alice, "demo", issuertest.BobID, projects.RoleMaintainer)
+	h.Notices()
+	h.files = files.New(h.Ledger, h.Projects, h.index)
+	return h
+}
+
+func (h *house) releases(t *testing.T) string {
+	t.Helper()
+	all, err := h.files.Releases(t.Context(), bob, "Demo")
+	h.Check(err)
+	var out []string
+	for _, r := range all {
+		line := fmt.Sprintf("%s:%d", r.Version, len(r.Files))
+		if r.Yanked != nil {
+			line += ":" + r.Yanked.Reason
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, " ")
+}
+
+// What owners decide is done, is in the audit trail, and the members hear of it; what changes nothing writes nothing.
+func TestOwnersDecide(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	if got := h.releases(t); got != "1.1:1 1.0:2" {
+		t.Errorf("releases: %s", got)
+	}
+	rows := h.Wrote(h.names, func() error { return h.files.Yank(ctx, alice, "demo", "v1.0.0", " broken ") }, "project.release_yanked - demo")
+	if d := rows[0].Detail; d["version"] != "1.0" || d["reason"] != "broken" || d["project"] != "Demo" {
+		t.Errorf("row: %v", d)
+	}
+	h.WantNotices("release_yanked alice Demo", "release_yanked bob Demo")
+	if got := h.releases(t); got != "1.1:1 1.0:2:broken" {
+		t.Errorf("releases: %s", got)
+	}
+	h.Wrote(h.names, func() error { return h.files.Yank(ctx, alice, "demo", "1.0", "broken") })
+	h.Wrote(h.names, func() error { return h.files.Yank(ctx, alice, "demo", "1.0", "") }, "project.release_yanked - demo")
+	h.Wrote(h.names, func() error { return h.files.Unyank(ctx, alice, "demo", "1.0") }, "project.release_unyanked - demo")
+	h.Wrote(h.names, func() error { return h.files.Unyank(ctx, alice, "demo", "1.0") })
+	h.Notices()
+	rows = h.Wrote(h.names, func() error { return h.files.DeleteFile(ctx, alice, "demo", "demo-1.0.tar.gz", "demo-1.0.tar.gz") }, "project.file_deleted - demo")
+	if d := rows[0].Detail; d["file"] != "demo-1.0.tar.gz" || d["sha256"] != "aa" {
+		t.Errorf("row: %v", d)
+	}
+	h.WantNotices("file_deleted alice Demo", "file_deleted bob Demo")
+	h.Wrote(h.names, func() error { return h.files.DeleteRelease(ctx, operator, "demo", "1.0", "1.0") }, "project.release_deleted - demo")
+	h.WantNotices("release_deleted alice Demo", "release_deleted bob Demo")
+	if got := h.releases(t); got != "1.1:1" {
+		t.Errorf("releases: %s", got)
+	}
+	if got := strings.Join(h.index.did, ", "); got != "yank 1.0, yank 1.0, unyank 1.0, delete demo-1.0.tar.gz, delete demo-1.0-py3-none-any.whl" {
+		t.Errorf("did: %s", got)
+	}
+}
+
+// Nobody but the owners and the operator decides, and what was typed has to be right. Whatever is refused changes nothing.
+func TestRefused(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	acts := map[string]func(p ledger.Principal, project, version, file string) error{
+		"yank": func(p ledger.Principal, project, version, _ string) error {
+			return h.files.Yank(ctx, p, project, version, "")
+		},
+		"unyank": func(p ledger.Principal, project, version, _ string) error {
+			return h.files.Unyank(ctx, p, project, version)
+		},
+		"delete a release": func(p ledger.Principal, project, version, _ string) error {
+			return h.files.DeleteRelease(ctx, p, project, version, version)
+		},
+		"delete a file": func(p ledger.Principal, project, _, file string) error {
+			return h.files.DeleteFile(ctx, p, project, file, file)
+		},
+	}
+	for name, act := range acts {
+		t.Run(name, func(t *testing.T) {
+			for _, c := range []struct {
+				p                      ledger.Principal
+				project, version, file string
+				want                   error
+			}{
+				{bob, "demo", "1.0", "demo-1.0.tar.gz", ledger.ErrNotOwner}, {carol, "demo", "1.0", "demo-1.0.tar.gz", ledger.ErrNotFound},
+				{root, "demo", "1.0", "demo-1.0.tar.gz", ledger.ErrNotOwner}, // a person has to become an owner first
+				{alice, "other", "1.0", "demo-1.0.tar.gz", ledger.ErrNotFound}, {alice, "demo", "1.2", "demo-1.2.tar.gz", ledger.ErrNotFound},
+				{alice, "demo", "", "", ledger.ErrNotFound}, {operator, "other", "1.0", "demo-1.0.tar.gz", ledger.ErrNotFound},
+				{ledger.Principal{UserID: alice.UserID, Username: "x"}, "demo", "one", "../demo-1.0.tar.gz", ledger.ErrNotFound},
+			} {
+				h.Refused(c.want, func() error { return act(c.p, c.project, c.version, c.file) })
+			}
+		})
+	}
+	h.Refused("confirm: release_version_mismatch", func() error { return h.files.DeleteRelease(ctx, alice, "demo", "1.0", "1.0.0") })
+	h.Refused("confirm: file_name_mismatch", func() error { return h.files.DeleteFile(ctx, alice, "demo", "demo-1.0.tar.gz", "demo") })
+	h.Refused("reason: yank_reason_too_long", func() error { return h.files.Yank(ctx, alice, "demo", "1.0", strings.Repeat("é", files.MaxReason+1)) })
+	for _, reason := range []string{"two\nlines", "\x1b[31m", "\xff", "\u202egpj"} {
+		h.Refused("reason: yank_reason_invalid", func() error { return h.files.Yank(ctx, alice, "demo", "1.0", reason) })
+	}
+	for name, read := range map[string]func(ledger.Principal) error{
+		"releases": func(p ledger.Principal) error { _, err := h.files.Releases(ctx, p, "demo"); return err },
+		"release":  func(p ledger.Principal) error { _, err := h.files.Release(ctx, p, "demo", "1.0"); return err },
+		"file":     func(p ledger.Principal) error { _, err := h.files.File(ctx, p, "demo", "demo-1.0.tar.gz"); return err },
+	} {
+		if err := read(carol); !errors.Is(err, ledger.ErrNotFound) || read(bob) != nil || read(root) != nil {
+			t.Errorf("%s for strangers: %v", name, err)
+		}
+	}
+	if len(h.index.did) > 0 {
+		t.Errorf("did %q", h.index.did)
+	}
+}
+
+// What was decided while the index could not be changed is done later, in the order of the decisions, whether or not a failed
+// change was made; another index does not take it.
+func TestUnfinished(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		h := newHouse(t)
+		ctx := t.Context()
+		gone := errors.New("the disk is gone")
+		h.index.broke, h.index.late = gone, late
+		err := h.files.Yank(ctx, alice, "demo", "1.0", "first")
+		if !errors.Is(err, gone) {
+			t.Errorf("the failure is not told: %v", err)
+		}
+		rows := h.Trail().Rows
+		if last := rows[len(rows)-1]; last.Kind != "project.release_yanked" {
+			t.Errorf("the last row is %s", last.Kind)
+		}
+		if err := h.files.Unyank(ctx, alice, "demo", "1.0"); !errors.Is(err, gone) { // decides on nothing before the first is done
+			t.Errorf("another decision: %v", err)
+		}
+		if after := h.Trail().Rows; len(after) != len(rows) {
+			t.Errorf("another decision wrote %+v", after[len(rows):])
+		}
+		other := newIndex()
+		other.id = "there"
+		h.Check(files.New(h.Ledger, h.Projects, other).Finish(ctx))
+		if len(other.did) > 0 {
+			t.Errorf("another index did %q", other.did)
+		}
+
+		h.index.broke = nil
+		h.files = files.New(h.Ledger, h.Projects, h.index) // a new process
+		h.index.did = nil
+		h.Check(h.files.Finish(ctx))
+		h.Check(h.files.Finish(ctx))
+		if got := h.releases(t); got != "1.1:1 1.0:2:first" || len(h.index.did) != 1 {
+			t.Errorf("finished: %s, did %q", got, h.index.did)
+		}
+		h.Check(h.files.Unyank(ctx, alice, "demo", "1.0"))
+
+		h.index.broke = gone
+		if err := h.files.Yank(ctx, alice, "demo", "1.0", "again"); !errors.Is(err, gone) {
+			t.Error(err)
+		}
+		h.index.broke = nil
+		delete(h.index.all, "demo") // by the operator's hand
+		h.Check(h.files.Finish(ctx))
+	}
+}
