@@ -77,6 +77,8 @@ var forbidden = map[string][]string{
 		module + "/issuer/followers", module + "/issuer/feedhttp", module + "/issuer/adminhttp"},
 	"issuer/followers": {echo, webauthn, otp, module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web", module + "/issuer/mails",
 		module + "/issuer/feedhttp", module + "/issuer/adminhttp"},
+	"issuer/files": {echo, webauthn, otp, "gopkg.in/macaroon.v2", module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web", module + "/issuer/mails",
+		module + "/issuer/tokens", module + "/issuer/followers", module + "/issuer/feedhttp", module + "/issuer/adminhttp"},
 	"issuer/projects": {echo, webauthn, otp, "gopkg.in/macaroon.v2", module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web", module + "/issuer/mails",
 		module + "/issuer/tokens", module + "/issuer/followers", module + "/issuer/feedhttp", module + "/issuer/adminhttp"},
 	"issuer":     {echo, webauthn, otp, module + "/authn", module + "/verifier", module + "/ui", module + "/issuer/web", module + "/issuer/mails"},

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/text"
@@ -122,28 +123,32 @@ func (s *Service) decide(ctx context.Context, p ledger.Principal, project string
 		return err
 	}
 	t.Project = name
-	err = s.manage(ctx, p, project, func(c *ledger.Change, rec projects.Record) error {
-		return s.write(c, p, rec, t)
-	})
-	if err != nil {
+	if err := s.store(ctx, p, project, t); err != nil {
 		return err
 	}
 	return s.finish(context.WithoutCancel(ctx))
 }
 
-// managed returns the normalized name of a project that p may manage. It changes nothing.
+// isOperator tells whether p administers the instance on its machine, and may decide about all projects.
+func isOperator(p ledger.Principal) bool { return p.Admin && p.UserID == "" }
+
+// managed returns the normalized name of a project whose files p may decide about.
 func (s *Service) managed(ctx context.Context, p ledger.Principal, project string) (name string, err error) {
-	err = s.manage(ctx, p, project, func(_ *ledger.Change, rec projects.Record) error {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
+		rec, err := projects.VisibleTo(r, p, project)
+		if err == nil && rec.Members[p.UserID].Role != projects.RoleOwner && !isOperator(p) {
+			err = ledger.ErrNotOwner
+		}
 		name = rec.Normalized
-		return nil
+		return err
 	})
 	return name, err
 }
 
-// manage runs a change of a project that p owns, or any project if p is the operator.
-func (s *Service) manage(ctx context.Context, p ledger.Principal, project string, do func(*ledger.Change, projects.Record) error) error {
-	if !p.Admin || p.UserID != "" {
-		_, err := s.projects.Manage(ctx, p, project, do)
+// store writes a task down, if p may decide about the project's files.
+func (s *Service) store(ctx context.Context, p ledger.Principal, project string, t task) error {
+	if !isOperator(p) {
+		_, err := s.projects.Manage(ctx, p, project, func(c *ledger.Change, rec projects.Record) error { return s.write(c, p, rec, t) })
 		return err
 	}
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
@@ -154,7 +159,7 @@ func (s *Service) manage(ctx context.Context, p ledger.Principal, project string
 		if err != nil {
 			return err
 		}
-		return do(c, rec)
+		return s.write(c, p, rec, t)
 	})
 	return err
 }
