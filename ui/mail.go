@@ -68,10 +68,10 @@ const (
 	MailPublisherFirstUsed   = "publisher_first_used"  // project, label
 	MailPublisherEnvironment = "publisher_environment" // project, label, reason: the environment
 	MailPublisherEnding      = "publisher_ending"      // project, label, until (time.Time)
-	MailReleaseYanked        = "release_yanked"      // project, version, reason ("" if none was given)
-	MailReleaseUnyanked      = "release_unyanked"    // project, version
-	MailReleaseDeleted       = "release_deleted"     // project, version
-	MailFileDeleted          = "file_deleted"        // project, version, file
+	MailReleaseYanked        = "release_yanked"        // project, version, reason ("" if none was given)
+	MailReleaseUnyanked      = "release_unyanked"      // project, version
+	MailReleaseDeleted       = "release_deleted"       // project, version
+	MailFileDeleted          = "file_deleted"          // project, version, file
 )
 
 // mailTexts has the keys of each mail's subject, of its body, and of the advice for readers who did

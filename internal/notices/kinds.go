@@ -74,10 +74,10 @@ const (
 	PublisherFirstUsed   Kind = "publisher_first_used"
 	PublisherEnvironment Kind = "publisher_environment" // Reason: the environment that it does not ask for
 	PublisherEnding      Kind = "publisher_ending"      // Until; a pending one, to who added it
-	ReleaseYanked   Kind = "release_yanked"   // Version, Reason
-	ReleaseUnyanked Kind = "release_unyanked" // Version
-	ReleaseDeleted  Kind = "release_deleted"  // Version
-	FileDeleted     Kind = "file_deleted"     // File, Version
+	ReleaseYanked        Kind = "release_yanked"        // Version, Reason
+	ReleaseUnyanked      Kind = "release_unyanked"      // Version
+	ReleaseDeleted       Kind = "release_deleted"       // Version
+	FileDeleted          Kind = "file_deleted"          // File, Version
 )
 
 // Group is what kinds are about.

@@ -92,7 +92,7 @@ type house struct {
 	trusted      []netip.Prefix
 	leaks        *leaks.Keys
 	issuers      []idtoken.Issuer // of ID tokens, beside those built in
-	othersIndex  bool // another program keeps the index
+	othersIndex  bool             // another program keeps the index
 
 	files *files.Service
 
