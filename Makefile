@@ -55,6 +55,7 @@ bench:
 # Verifiers that follow a real issuer for as long as asked: SOAK=1h VERIFIERS=50.
 soak:
 	$(GO) test ./internal/soak -count=1 -timeout 0 -v -run '^TestSoak$$' -soak $(SOAK) -verifiers $(VERIFIERS)
+	$(GO) test ./issuer -count=1 -timeout 0 -v -run '^TestPairLosesNothing$$' -pair-faults $(SOAK)
 
 # The owner's acts among 20 hostile clients for as long as asked: HOSTILE=5m.
 hostile:
