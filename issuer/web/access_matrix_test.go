@@ -219,6 +219,11 @@ var matrix = map[string]row{
 
 	"DELETE /api/token":              {answer: all("403")}, // without a token
 	"POST /_/secrets/disclose-token": {answer: all("404")}, // without a signature
+	"GET /_/oidc/audience":           {answer: all("200")},
+	"POST /_/oidc/mint-token":        {answer: all("422")}, // without an ID token
+	"POST /_/oidc/github/mint-token": {answer: all("422")},
+	"POST /_/oidc/burn-token":        {answer: all("422")},
+	"GET /.well-known/pytp":          {answer: all("404")}, // without a path
 	"GET /healthz":                   {answer: all("200")},
 	"GET /help":                      {answer: all("200")},
 	"GET /assets/*":                  {path: "/assets/none", answer: all("404")},
