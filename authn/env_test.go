@@ -19,8 +19,8 @@ import (
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/kv/kvtest"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/seal"
@@ -77,7 +77,7 @@ func newEnv(t testing.TB, change ...func(*Config)) *env {
 // open opens the store and starts a Service on it.
 func (e *env) open() {
 	e.t.Helper()
-	store, err := boltkv.Open(e.path, boltkv.Options{})
+	store, err := teststore.Open(e.t, e.path)
 	if err != nil {
 		e.t.Fatal(err)
 	}

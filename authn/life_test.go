@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 )
 
 // life does everything that there is to do, and returns all that is secret in it.
@@ -148,7 +148,7 @@ func TestNoSecretIsKept(t *testing.T) {
 	if err := e.core.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.ReadFile(e.path)
+	file, err := teststore.Raw(t, e.path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 )
@@ -312,7 +312,7 @@ func TestStoreHoldsNoChallenge(t *testing.T) {
 	}
 	search := func() {
 		t.Helper()
-		b, err := os.ReadFile(e.path)
+		b, err := teststore.Raw(t, e.path)
 		if err != nil || !bytes.Contains(b, []byte(root.UserID)) {
 			t.Fatalf("the file can't be searched: %v", err)
 		}

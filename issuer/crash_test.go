@@ -17,6 +17,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/tokens"
@@ -84,6 +85,7 @@ type acknowledged struct {
 // done 200 pairs. After each kill nothing that it acknowledged is lost, and each
 // change has its audit row and its log entry.
 func TestKilledAtAnyMoment(t *testing.T) {
+	teststore.NeedsFile(t)
 	h := newHouse(t)
 	h.Project(alice, "demo")
 	ack := &acknowledged{minted: map[string]token.Token{}, revoked: map[string]bool{}}

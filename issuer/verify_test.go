@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/followers"
@@ -154,7 +154,7 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 		}
 		logged.WriteString(fmt.Sprintf("%v %+v", err, ps))
 	}
-	stored, err := os.ReadFile(h.Path)
+	stored, err := teststore.Raw(t, h.Path)
 	h.Check(err)
 	if !bytes.Contains(stored, []byte(last.Token.ID)) || !bytes.Contains(stored, []byte(`[1,[\"demo\"]]`)) || !strings.Contains(logged.String(), last.Token.ID) {
 		t.Fatal("what should be there can't be found, so nothing is shown by what is not")

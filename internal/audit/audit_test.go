@@ -16,15 +16,15 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/kv/kvtest"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 )
 
 var at = time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC)
 
 func open(t *testing.T) kv.Store {
 	t.Helper()
-	s, err := boltkv.Open(filepath.Join(t.TempDir(), "store.db"), boltkv.Options{})
+	s, err := teststore.Open(t, filepath.Join(t.TempDir(), "store.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

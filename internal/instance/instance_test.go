@@ -10,7 +10,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/problem"
 )
 
@@ -18,7 +18,7 @@ var now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
 func open(t *testing.T) kv.Store {
 	t.Helper()
-	s, err := boltkv.Open(filepath.Join(t.TempDir(), "rind.db"), boltkv.Options{})
+	s, err := teststore.Open(t, filepath.Join(t.TempDir(), "rind.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

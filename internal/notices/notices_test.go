@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/kv/kvtest"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/notices"
 )
 
@@ -40,7 +40,7 @@ func newPost(t *testing.T) *post {
 
 func (p *post) open() {
 	var err error
-	p.store, err = boltkv.Open(p.path, boltkv.Options{})
+	p.store, err = teststore.Open(p.T, p.path)
 	p.must(err)
 	p.store = kvtest.Again(p.store)
 	p.Outbox = notices.New(p.store, func() time.Time { return p.now }, nil)
@@ -280,8 +280,9 @@ func TestSwitches(t *testing.T) {
 
 // Run sends at once, tries again by itself, and ends with its context.
 func TestRun(t *testing.T) {
+	teststore.NeedsFile(t) // the clock of the bubble stands still while a server is waited for
 	synctest.Test(t, func(t *testing.T) {
-		store, err := boltkv.Open(filepath.Join(t.TempDir(), "rind.db"), boltkv.Options{})
+		store, err := teststore.Open(t, filepath.Join(t.TempDir(), "rind.db"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -28,7 +28,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{T: t}
-	store, err := boltkv.Open(filepath.Join(t.TempDir(), "rind.db"), boltkv.Options{})
+	store, err := teststore.Open(t, filepath.Join(t.TempDir(), "rind.db"))
 	d.must(err)
 	t.Cleanup(func() { _ = store.Close() })
 	sealer, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))

@@ -24,8 +24,8 @@ import (
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/kv/kvtest"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -56,7 +56,7 @@ func newSource(t testing.TB, change ...func(*Handler)) *source {
 	h := &source{TB: t, log: &buffer{}}
 	sealer, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
 	h.must(err)
-	h.store, err = boltkv.Open(filepath.Join(t.TempDir(), "rind.db"), boltkv.Options{})
+	h.store, err = teststore.Open(t, filepath.Join(t.TempDir(), "rind.db"))
 	h.must(err)
 	h.store = kvtest.Again(h.store)
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))

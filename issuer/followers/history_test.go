@@ -19,6 +19,7 @@ import (
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/followers"
@@ -169,6 +170,7 @@ func TestCutWithinABatch(t *testing.T) {
 	m := h.Mint(alice, forAll("ci"))
 	at := h.After(h.Revision() - 1)
 	h.Check(h.Store.Close())
+	teststore.NeedsFile(t)
 	backup, err := os.ReadFile(h.Path)
 	h.Check(err)
 	h.Open()

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -125,7 +125,7 @@ func TestVerifierSecretIsKeptNowhere(t *testing.T) {
 	h.Check(err)
 	h.Check(h.Followers.Report(t.Context(), v, feed.Report{Applied: pos}))
 	h.Check(h.Followers.RevokeVerifier(t.Context(), root, v.ID))
-	file, err := os.ReadFile(h.Path)
+	file, err := teststore.Raw(t, h.Path)
 	h.Check(err)
 	for name, b := range map[string][]byte{"the store": file, "the log": log.Bytes()} {
 		if bytes.Contains(b, []byte(secret[6:])) {

@@ -16,8 +16,8 @@ import (
 	"github.com/rind-dev/rind/internal/audit/audittest"
 	"github.com/rind-dev/rind/internal/feed"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/kv/kvtest"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
@@ -147,7 +147,7 @@ func (h *House) In(t testing.TB) *House {
 // Open opens the store of the House, which has to be closed, and makes an issuer on it.
 func (h *House) Open(options ...func(*issuer.Config)) {
 	h.Helper()
-	store, err := boltkv.Open(h.Path, boltkv.Options{})
+	store, err := teststore.Open(h, h.Path)
 	h.Check(err)
 	cfg := issuer.Config{Store: store, Sealer: Sealer(h), Location: Location, Clock: h.Clock.Now, People: h.People, ProjectsDaily: 1 << 20}
 	cfg.NewID = func() (string, error) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/seal"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/issuertest"
@@ -16,7 +16,7 @@ import (
 )
 
 func TestRaiseEpochKeepsTheHistory(t *testing.T) {
-	store, err := boltkv.Open(filepath.Join(t.TempDir(), "rind.db"), boltkv.Options{})
+	store, err := teststore.Open(t, filepath.Join(t.TempDir(), "rind.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

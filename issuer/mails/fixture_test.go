@@ -13,7 +13,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/kv/boltkv"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/ui"
@@ -43,7 +43,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{T: t, queue: &queue{}, now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)}
-	store, err := boltkv.Open(filepath.Join(t.TempDir(), "rind.db"), boltkv.Options{})
+	store, err := teststore.Open(t, filepath.Join(t.TempDir(), "rind.db"))
 	d.must(err)
 	t.Cleanup(func() { _ = store.Close() })
 	d.store = store

@@ -24,8 +24,8 @@ import (
 	"github.com/rind-dev/rind/internal/idtoken"
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
-	"github.com/rind-dev/rind/internal/kv/boltkv"
 	"github.com/rind-dev/rind/internal/kv/kvtest"
+	"github.com/rind-dev/rind/internal/kv/teststore"
 	"github.com/rind-dev/rind/internal/leaks"
 	"github.com/rind-dev/rind/internal/mail"
 	"github.com/rind-dev/rind/internal/notices"
@@ -116,7 +116,7 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	}
 	sealer, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
 	h.must(err)
-	bolt, err := boltkv.Open(filepath.Join(h.dir, "rind.db"), boltkv.Options{})
+	bolt, err := teststore.Open(t, filepath.Join(h.dir, "rind.db"))
 	h.must(err)
 	t.Cleanup(func() { _ = bolt.Close() }) // a test may have closed it
 	t.Cleanup(func() { h.secrets.check(h, bolt) })
@@ -338,6 +338,7 @@ type brittleStore struct {
 	mu    sync.Mutex
 	write func() bool // an Update fails; nil: none
 	read  bool        // each View fails
+	lost  bool        // each Update that changes anything is kept, and its answer is lost
 
 	changes atomic.Int64 // of anything but what a session notes about itself
 }
@@ -348,14 +349,26 @@ func (b *brittleStore) breaks(write func() bool, read bool) {
 	b.write, b.read = write, read
 }
 
+// loses makes the answer to each commit one that is lost.
+func (b *brittleStore) loses(all bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lost = all
+}
+
 func (b *brittleStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	b.mu.Lock()
-	broken := b.write != nil && b.write()
+	broken, lost := b.write != nil && b.write(), b.lost
 	b.mu.Unlock()
 	if broken {
 		return errBroken
 	}
-	return b.Store.Update(ctx, func(tx kv.Tx) error { return fn(&countedTx{tx, &b.changes}) })
+	before := b.changes.Load()
+	err := b.Store.Update(ctx, func(tx kv.Tx) error { return fn(&countedTx{tx, &b.changes}) })
+	if err == nil && lost && b.changes.Load() > before {
+		return kv.ErrUnknown
+	}
+	return err
 }
 
 // countedTx counts changes, also of a transaction that fails in the end.
