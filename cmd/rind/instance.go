@@ -49,9 +49,15 @@ const (
 	outboxFolder   = "outbox"
 )
 
-// ownStaleness is how long the gateway goes on deciding while its root-key store can't be kept
-// current, as on a full disk: the issuer is in this process and is heard every 5 s.
-const ownStaleness = 30 * time.Second
+// ownStaleness is how long the gateway goes on deciding while its root-key store can't be kept current. With the issuer's store in
+// a file, which is heard every 5 s in this process, that is for a full disk. A database may be away for longer, as any issuer
+// may for a verifier elsewhere.
+func ownStaleness(cfg config.Config) time.Duration {
+	if cfg.Store.Remote() {
+		return replication.DefaultMaxStaleness
+	}
+	return 30 * time.Second
+}
 
 // mailTime is how long waiting mails may take to be sent at shutdown.
 const mailTime = 10 * time.Second
@@ -179,7 +185,7 @@ func (h *instance) openKeys(cfg config.Config, key []byte, log *slog.Logger) (er
 		return err
 	}
 	h.closers = append(h.closers, h.keys.Close)
-	h.follower = replication.New(replication.Config{Source: h.metrics.Source(h.issuer.Followers), Store: h.keys, MaxStaleness: ownStaleness, Logger: log})
+	h.follower = replication.New(replication.Config{Source: h.metrics.Source(h.issuer.Followers), Store: h.keys, MaxStaleness: ownStaleness(cfg), Logger: log})
 	return nil
 }
 

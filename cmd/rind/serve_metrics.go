@@ -16,7 +16,7 @@ import (
 // serveMetrics answers /metrics on an address of its own until ctx ends, if one is set.
 func (h *instance) serveMetrics(ctx context.Context, running *sync.WaitGroup) error {
 	if h.cfg.MetricsListen != "" {
-		h.metrics.Add(metrics.Follower{Of: h.follower, MaxStaleness: ownStaleness}, metrics.Issuer{Followers: h.issuer.Followers, Mails: h.queue})
+		h.metrics.Add(metrics.Follower{Of: h.follower, MaxStaleness: ownStaleness(h.cfg)}, metrics.Issuer{Followers: h.issuer.Followers, Mails: h.queue})
 	}
 	return serveMetrics(ctx, running, h.cfg.MetricsListen, h.metrics, h.log)
 }

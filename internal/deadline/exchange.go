@@ -35,6 +35,7 @@ type exchange struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	think  *time.Timer
+	reads  bool  // the request changes nothing
 	old    bool  // HTTP/1: the connection carries one request after the other
 	body   *body // nil if the request has none
 	out    pace  // of the answer
@@ -47,7 +48,7 @@ type exchange struct {
 
 // begin makes an exchange, and the request that its handler sees.
 func begin(w http.ResponseWriter, r *http.Request, c Class) (*exchange, *http.Request) {
-	x := &exchange{w: w, rc: http.NewResponseController(w), began: time.Now(), conn: r.Context(), old: r.ProtoMajor == 1}
+	x := &exchange{w: w, rc: http.NewResponseController(w), began: time.Now(), conn: r.Context(), old: r.ProtoMajor == 1, reads: r.Method == http.MethodGet || r.Method == http.MethodHead}
 	x.ctx, x.cancel = context.WithCancelCause(context.WithValue(r.Context(), key{}, x))
 	r = r.WithContext(x.ctx)
 	if r.Body != nil && r.Body != http.NoBody {
@@ -194,7 +195,11 @@ func (x *exchange) finish() {
 			h.Set("Connection", "close")
 		}
 		x.writeUntil(Answer)
-		http.Error(x.w, "The server could not answer in time, or the connection was broken. Try again.", http.StatusServiceUnavailable)
+		again := "Try again."
+		if !x.reads {
+			again = "What you asked for may have been done: look before you try again."
+		}
+		http.Error(x.w, "The server could not answer in time, or the connection was broken. "+again, http.StatusServiceUnavailable)
 		return
 	case x.old && !x.closing && x.conn.Err() != nil:
 		x.writeUntil(Answer)

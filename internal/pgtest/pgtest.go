@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -123,8 +124,18 @@ func (s *Server) Promote() error {
 	return nil
 }
 
-// Signal sends a signal to the server and all of its processes; the server is the leader of their group.
-func (s *Server) Signal(sig syscall.Signal) error { return syscall.Kill(-s.cmd.Process.Pid, sig) }
+// Signal sends a signal to the server and all of its processes, each of which is in a session of its own.
+func (s *Server) Signal(sig syscall.Signal) error {
+	pid := s.cmd.Process.Pid
+	err := syscall.Kill(pid, sig) // first: stopped, it starts no others
+	list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	for _, child := range strings.Fields(string(list)) {
+		if n, convErr := strconv.Atoi(child); convErr == nil {
+			_ = syscall.Kill(n, sig) // it may have ended
+		}
+	}
+	return err
+}
 
 // Kill ends the server at once, like a crash of its machine.
 func (s *Server) Kill() {

@@ -6,4 +6,7 @@ const (
 	ReadOnly    = "read_only"    // an administrator has stopped all changes; nobody knows until when
 	MailFull    = "mail_full"    // the mail that a change needs was not taken, so nothing was changed
 	UserUnknown = "user_unknown" // of a field: no account has this name
+
+	StoreAway      = "store_away"      // the store can't be reached, so nothing was changed
+	OutcomeUnknown = "outcome_unknown" // the change was made or not, and the server can't find out
 )

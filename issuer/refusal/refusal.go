@@ -9,6 +9,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/tokens"
@@ -19,6 +20,9 @@ const MailWait = time.Minute
 
 // busyWait is how long people are told to wait when the server has too much to do.
 const busyWait = 5 * time.Second
+
+// storeWait is how long people are told to wait when the store can't be reached.
+const storeWait = time.Minute
 
 // Refusal is why something was not done.
 type Refusal struct {
@@ -37,6 +41,10 @@ func Of(err error) Refusal {
 	var fast *tokens.TooFastError
 	var ps problem.Problems
 	switch {
+	case errors.Is(err, kv.ErrUnknown):
+		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.OutcomeUnknown), Fault: true}
+	case errors.Is(err, kv.ErrUnavailable), errors.Is(err, kv.ErrSuperseded), errors.Is(err, kv.ErrRewound):
+		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.StoreAway), Wait: storeWait, Fault: true}
 	case errors.As(err, &throttled):
 		return Refusal{Status: http.StatusTooManyRequests, Problems: throttled.Problems(), Wait: throttled.RetryAfter}
 	case errors.As(err, &fast):

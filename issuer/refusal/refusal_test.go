@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/tokens"
@@ -35,6 +36,11 @@ func TestOf(t *testing.T) {
 		{instance.ErrReadOnly, 503, "read_only", 0, false},
 		{fmt.Errorf("%w: %w", authn.ErrMail, errors.New("full")), 503, "mail_full", MailWait, true},
 		{authn.ErrBusy, 503, "", busyWait, true},
+		{fmt.Errorf("pgkv: %w: %w", kv.ErrUnknown, errors.New("lost")), 503, "outcome_unknown", 0, true},
+		{fmt.Errorf("pgkv: %w: %w", kv.ErrUnavailable, errors.New("away")), 503, "store_away", storeWait, true},
+		{kv.ErrSuperseded, 503, "store_away", storeWait, true},
+		{kv.ErrRewound, 503, "store_away", storeWait, true},
+		{errors.Join(authn.ErrMail, kv.ErrUnknown), 503, "outcome_unknown", 0, true},
 		{errors.New("the disk is on fire"), 500, "", 0, true},
 	} {
 		for _, err := range []error{c.err, fmt.Errorf("web: %w", c.err)} {

@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
@@ -29,11 +30,23 @@ func (s *apiServer) revokeOwnToken(c echo.Context) error {
 	}
 	if err != nil {
 		s.log.Log(ctx, severity(ctx, err), "web: a token was not revoked", "request_id", idOf(c), "error", err)
-		return refuse(c, httpauth.Explain(err))
+		return refuse(c, notRevoked(err))
 	}
 	s.confirm(ctx, burned.Revision)
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.NoContent(http.StatusNoContent)
+}
+
+// notRevoked says what became of a token that its holder wanted to revoke.
+func notRevoked(err error) httpauth.Answer {
+	a := httpauth.Explain(err)
+	switch {
+	case errors.Is(err, kv.ErrUnknown):
+		a.Sentence = "It is not known whether the token was revoked: it may have worked. Try again; revoking it twice does no harm."
+	case errors.Is(err, kv.ErrUnavailable):
+		a.Sentence = "The token was not revoked, because the server can't reach its database right now. Try again later."
+	}
+	return a
 }
 
 // maxRefused is how many bytes of a body are read and discarded before a request is refused.

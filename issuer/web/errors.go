@@ -149,7 +149,7 @@ func (v *visit) problems(err error) (problem.Problems, int) {
 		return nil, 0
 	}
 	r := refusal.Of(err)
-	if len(r.Problems) == 0 || r.Problems.Has(problem.ReadOnly) { // sending the form again would not help
+	if len(r.Problems) == 0 || r.Problems.Has(problem.ReadOnly) || r.Problems.Has(problem.StoreAway) || r.Problems.Has(problem.OutcomeUnknown) { // sending the form again would not help
 		return nil, 0
 	}
 	if r.Wait > 0 {

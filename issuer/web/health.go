@@ -13,7 +13,7 @@ func (s *apiServer) health(c echo.Context) error {
 	ctx, failures := c.Request().Context(), ""
 	if _, err := s.followers.Position(ctx); err != nil {
 		s.log.Log(ctx, severity(ctx, err), "web: the store can't be read", "error", err)
-		failures = "the store can't be read: no page and no upload works; the log says why\n"
+		failures = "the store can't be read: no page works, and uploads only as long as the root-key store is fresh; the log says why\n"
 	}
 	if s.canVerify != nil {
 		if err := s.canVerify(ctx); err != nil {

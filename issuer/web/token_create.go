@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/tokens"
 	"github.com/rind-dev/rind/ui"
 )
@@ -94,8 +95,12 @@ func (s *tokenServer) draftToken(v *visit, req tokens.MintRequest, date bool) er
 // mintFailed shows the token that an earlier copy of the same form created, or says what is wrong.
 func (s *tokenServer) mintFailed(v *visit, err error, date bool) error {
 	var again *tokens.RepeatedError
-	if errors.As(err, &again) {
+	switch {
+	case errors.As(err, &again):
 		return v.done("token_again", again.Token)
+	case errors.Is(err, kv.ErrUnknown):
+		v.core.log.ErrorContext(v.Request().Context(), "web: it is not known whether a token was created", "request_id", idOf(v), "error", err)
+		return fail(http.StatusServiceUnavailable, "token_unknown") // its page links to the tokens
 	}
 	return withDate(err, date)
 }

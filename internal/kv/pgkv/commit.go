@@ -77,7 +77,7 @@ func (s *Store) changes(g *group) [][]byte {
 // resolve has looked; with a synchronous standby, the answer to the fence also says that earlier commits have reached it.
 func (s *Store) resolve(cause error) (outcome, error) {
 	for until := time.Now().Add(s.wait.resolve); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
-		c, err := s.connect()
+		c, err := s.connectWithin(min(s.wait.answer, time.Until(until)))
 		if err != nil {
 			cause = errors.Join(cause, err)
 			continue
@@ -90,6 +90,7 @@ func (s *Store) resolve(cause error) (outcome, error) {
 			}
 			continue
 		}
+		c.wait = s.wait.answer
 		s.conn = c
 		s.wake()
 		if was {
@@ -97,6 +98,7 @@ func (s *Store) resolve(cause error) (outcome, error) {
 		}
 		return failed, cause
 	}
+	s.away.Store(true)
 	return unknown, fmt.Errorf("pgkv: %w: %w", kv.ErrUnknown, opaque{cause})
 }
 

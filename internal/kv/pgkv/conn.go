@@ -46,8 +46,11 @@ func (s *Store) dial(ctx context.Context, synchronous string) (*conn, error) {
 }
 
 // connect is dial with the statements of the tables.
-func (s *Store) connect() (*conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.wait.answer)
+func (s *Store) connect() (*conn, error) { return s.connectWithin(s.wait.answer) }
+
+// connectWithin is connect with a bound for all of it, and for the answers on the connection.
+func (s *Store) connectWithin(limit time.Duration) (*conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	c, err := s.dial(ctx, "on")
 	if err != nil {
@@ -59,6 +62,7 @@ func (s *Store) connect() (*conn, error) {
 			return nil, err
 		}
 	}
+	c.wait = limit
 	return c, nil
 }
 

@@ -68,6 +68,9 @@ func (s *Store) Update(ctx context.Context, fn func(kv.Tx) error) error {
 }
 
 func (s *Store) update(ctx context.Context, fn func(kv.Tx) error) ([]func(), error) {
+	if err := s.reachable(ctx); err != nil {
+		return nil, err
+	}
 	var t tries
 	alone := false // on a moment that begins after now
 	if s.found.RoundTrip > slowRoundTrip && len(s.writer) > 0 {
@@ -281,6 +284,9 @@ func (s *Store) lock(ctx context.Context) error {
 	select {
 	case s.writer <- struct{}{}:
 		err := s.usable()
+		if err == nil && s.away.Load() { // since it began to wait for its turn
+			err = fmt.Errorf("pgkv: %w: it went away", kv.ErrUnavailable)
+		}
 		if err == nil && ctx.Err() != nil {
 			err = fmt.Errorf("pgkv: wait to write: %w", ctx.Err())
 		}

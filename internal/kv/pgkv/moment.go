@@ -141,6 +141,7 @@ func (m *moment) check(a answer) error {
 		return m.s.refuse(fmt.Errorf("pgkv: %w (version %d, and it was %d)", kv.ErrRewound, version, m.atLeast))
 	}
 	m.version, m.stamp = version, stamp
+	m.s.away.Store(false)
 	m.s.advance(version)
 	return nil
 }

@@ -39,6 +39,7 @@ const MinServer = 140000
 const (
 	pollInterval  = 250 * time.Millisecond
 	lockedFor     = 100 * time.Millisecond // after a conflict the version is locked first
+	awayWait      = 2 * pollInterval       // while the server is away, a transaction waits so long for follow to find it
 	maxReaders    = 8                      // connections for Views
 	slowRoundTrip = 200 * time.Microsecond // above this, writers find out what they will read while they wait for their turn
 )
@@ -50,7 +51,7 @@ type waits struct {
 	resolve time.Duration // to learn what became of a commit whose answer was lost
 }
 
-var defaultWaits = waits{fault: 10 * time.Second, answer: 10 * time.Second, resolve: 30 * time.Second}
+var defaultWaits = waits{fault: 10 * time.Second, answer: 10 * time.Second, resolve: 15 * time.Second}
 
 // Options are settings of Open.
 type Options struct {
@@ -85,6 +86,7 @@ type Store struct {
 	stamp atomic.Pointer[kv.Stamp] // under which this handle writes
 	next  atomic.Pointer[kv.Stamp] // the stamp that it has asked for instead; nil: none
 	seen  atomic.Uint64            // the highest version that was read or written
+	away  atomic.Bool              // a transaction has given up waiting for the server, which has not answered since
 	over  atomic.Pointer[error]    // why further transactions are refused; nil: they are not
 
 	// writer is full while an Update or Close is at work, which owns the fields from here to expected.

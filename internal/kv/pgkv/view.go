@@ -20,6 +20,9 @@ func (t *tries) again(ctx context.Context, s *Store, fault error) error {
 		t.until = time.Now().Add(s.wait.fault)
 	}
 	if time.Now().After(t.until) {
+		s.away.Store(true)
+	}
+	if s.away.Load() {
 		return fmt.Errorf("pgkv: %w: for %s: %w", kv.ErrUnavailable, s.wait.fault, fault)
 	}
 	select {
@@ -32,10 +35,31 @@ func (t *tries) again(ctx context.Context, s *Store, fault error) error {
 	}
 }
 
+// reachable returns nil, or an error soon where the server was away for long and has not come back: others have waited
+// already, and follow goes on looking for it.
+func (s *Store) reachable(ctx context.Context) error {
+	for until := time.Now().Add(awayWait); s.away.Load(); {
+		if time.Now().After(until) {
+			return fmt.Errorf("pgkv: %w: it was away for %s and has not come back", kv.ErrUnavailable, s.wait.fault)
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-s.stopped:
+			return kv.ErrClosed
+		case <-ctx.Done():
+			return fmt.Errorf("pgkv: %w (%w)", ctx.Err(), kv.ErrUnavailable)
+		}
+	}
+	return s.usable()
+}
+
 // View implements kv.Store.
 func (s *Store) View(ctx context.Context, fn func(kv.Reader) error) error {
 	s.views.RLock()
 	defer s.views.RUnlock()
+	if err := s.reachable(ctx); err != nil {
+		return err
+	}
 	var t tries
 	for {
 		if err := ctx.Err(); err != nil {
@@ -78,6 +102,8 @@ func (s *Store) view(ctx context.Context, fn func(kv.Reader) error) (fault, err 
 
 // reader waits for a connection for a View; release gives it back.
 func (s *Store) reader(ctx context.Context) (*conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.wait.fault) // where the server is frozen, nobody gives one back
+	defer cancel()
 	c, err := s.readers.take(ctx)
 	if err != nil || c != nil {
 		return c, err
