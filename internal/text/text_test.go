@@ -63,7 +63,8 @@ func TestEveryControlCharacterIsEscaped(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if _, err := NewWriter(&b).Write(in); err != nil {
+	_, err := NewWriter(&b).Write(in)
+	if err != nil {
 		t.Fatal(err)
 	}
 	rest := b.Bytes()
