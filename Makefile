@@ -51,6 +51,7 @@ test: tools lint
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	cd verifier/bench && $(GO) run .
+	cd verifier/bench && $(GO) run . -uploads -rounds 20
 
 # Verifiers that follow a real issuer for as long as asked: SOAK=1h VERIFIERS=50.
 soak:

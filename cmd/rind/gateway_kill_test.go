@@ -45,7 +45,7 @@ func TestGatewayKilled(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "pypiserver.password"), 0o600, []byte("s\n"))
 	writeFile(t, filepath.Join(dir, "devpi.password"), 0o600, []byte(password+"\n"))
 	writeFile(t, filepath.Join(dir, "gitea.token"), 0o600, []byte("s\n"))
-	p := g.newGateway(dir, g.url, indexSection("/", pypiserver, `user = "gw"`, `password-file = "pypiserver.password"`)+
+	p := g.newGateway(dir, g.url, indexSection("/pypi/", pypiserver, `user = "gw"`, `password-file = "pypiserver.password"`)+
 		indexSection("/devpi/", devpi, `user = "gw"`, `password-file = "devpi.password"`)+
 		indexSection("/team-a/", gitea.URL+giteaPath, `bearer-file = "gitea.token"`))
 	told := map[string]*outcomes{}

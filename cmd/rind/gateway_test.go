@@ -30,7 +30,7 @@ type behindGateway struct{ name, path string }
 
 func (x behindGateway) project(u uploader) string { return u.name + x.name }
 
-var behindGateways = []behindGateway{{"pypiserver", "/"}, {"devpi", "/devpi/"}, {"gitea", "/team-a/"}}
+var behindGateways = []behindGateway{{"pypiserver", "/pypi/"}, {"devpi", "/devpi/"}, {"gitea", "/team-a/"}}
 
 // gatewayHouse is a gateway before three indexes, one that is away, and one that refuses.
 type gatewayHouse struct {
@@ -61,7 +61,7 @@ func newGatewayHouse(t *testing.T) *gatewayHouse {
 	writeFile(t, filepath.Join(dir, "gitea.token"), 0o600, []byte("s\n"))
 	const reads = "proxy-reads = true"
 	h.gatewayProcess = h.issuer.newGateway(dir, h.issuer.url,
-		indexSection("/", pypiserver, `user = "gw"`, `password-file = "pypiserver.password"`, reads)+
+		indexSection("/pypi/", pypiserver, `user = "gw"`, `password-file = "pypiserver.password"`, reads)+
 			indexSection("/devpi/", devpi, `user = "gw"`, `password-file = "devpi.password"`, reads)+
 			indexSection("/team-a/", h.gitea.URL+giteaPath, `bearer-file = "gitea.token"`, reads)+
 			indexSection("/away/", "http://"+realtest.FreeAddress(t)+"/")+

@@ -54,6 +54,10 @@ func (u *Upstream) rewrite(p *httputil.ProxyRequest, public *url.URL) {
 		p.Out.URL.Path, p.Out.URL.RawPath = to.Path, to.RawPath
 	}
 	passHeaders(p)
+	if public.EscapedPath() != u.base.EscapedPath() && isPage(p.Out.URL, u.base) { // it is read as a whole: see mended
+		p.Out.Header.Del("Range")
+		p.Out.Header.Set("Accept-Encoding", "identity")
+	}
 	p.SetXForwarded()
 	p.Out.Body, p.Out.ContentLength, p.Out.TransferEncoding = http.NoBody, 0, nil // some servers take it for the next request
 }
@@ -64,6 +68,9 @@ func (u *Upstream) answered(res *http.Response, public *url.URL) error {
 	res.Header.Del("Set-Cookie")
 	res.Header.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
 	res.Header.Set("X-Content-Type-Options", "nosniff")
+	if u.mended(res, public) {
+		u.mendLinks(res, public)
+	}
 	if at, err := res.Location(); err == nil && at.Host == u.base.Host && at.Scheme == u.base.Scheme {
 		if rest, ok := strings.CutPrefix(at.EscapedPath(), u.base.EscapedPath()); ok {
 			to := public.String() + rest
