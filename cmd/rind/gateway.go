@@ -53,14 +53,15 @@ Files named there are relative to the folder of the settings file. Repeat [[inde
 
 // gatewayInstance is everything that 'rind gateway' runs, wired.
 type gatewayInstance struct {
-	cfg      config.Gateway
-	log      *slog.Logger
-	follower *replication.Follower
-	keys     *rootkeys.Store
-	metrics  *metrics.Server
-	reloads  []func(context.Context) error // read secrets again
-	handler  http.Handler
-	local    http.Handler // of verify-socket
+	cfg         config.Gateway
+	log         *slog.Logger
+	follower    *replication.Follower
+	keys        *rootkeys.Store
+	metrics     *metrics.Server
+	reloads     []func(context.Context) error // read secrets again
+	closeLedger func() error
+	handler     http.Handler
+	local       http.Handler // of verify-socket
 }
 
 // Run serves until ctx ends, which is no error.
@@ -72,11 +73,12 @@ func (c gatewayCmd) Run(ctx context.Context, s streams) (err error) {
 	log := slog.New(cfg.LogHandler(s.err))
 	hangups, release := catchHangups()
 	defer release()
-	g := &gatewayInstance{cfg: cfg, log: log, metrics: metrics.NewServer()}
+	g := &gatewayInstance{cfg: cfg, log: log, closeLedger: func() error { return nil }, metrics: metrics.NewServer()}
 	if err := g.openKeys(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.keys.Close()) }()
+	defer func() { err = errors.Join(err, g.closeLedger()) }()
 	if err := g.openIndexes(ctx); err != nil {
 		return err
 	}
@@ -121,12 +123,17 @@ func (g *gatewayInstance) openKeys() error {
 func (g *gatewayInstance) openIndexes(ctx context.Context) error {
 	cfg := g.cfg
 	check := g.metrics.Verifier(verifier.New(g.follower))
-	served, reloads, err := openIndexes(ctx, indexesConfig{
+	c := indexesConfig{
 		Config: cfg.Config, verifier: check, metrics: g.metrics, log: g.log,
 		used: func(_ context.Context, grant verifier.Grant, from netip.Addr) {
 			g.follower.Used(grant, from, time.Now())
 		},
-	})
+	}
+	if err := c.openLedger(); err != nil {
+		return err
+	}
+	g.closeLedger = c.closeLedger
+	served, reloads, err := openIndexes(ctx, c)
 	if err != nil {
 		return err
 	}

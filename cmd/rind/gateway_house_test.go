@@ -128,16 +128,21 @@ func indexSection(path, upstream string, more ...string) string {
 
 // postWheel uploads a wheel of a project, and returns the status line and the body.
 func postWheel(url, token, project, version string, content []byte) (status, body string, err error) {
+	return postFile(url, token, project, version, wheelFile(project, version), "bdist_wheel", content)
+}
+
+// postFile uploads a file of a project, and returns the status line and the body.
+func postFile(url, token, project, version, name, filetype string, content []byte) (status, body string, err error) {
 	sum := sha256.Sum256(content)
 	var b bytes.Buffer
 	form := multipart.NewWriter(&b)
 	for _, f := range [][2]string{
 		{":action", "file_upload"}, {"protocol_version", "1"}, {"metadata_version", "2.1"}, {"name", project}, {"version", version},
-		{"filetype", "bdist_wheel"}, {"pyversion", "py3"}, {"sha256_digest", hex.EncodeToString(sum[:])},
+		{"filetype", filetype}, {"pyversion", "py3"}, {"sha256_digest", hex.EncodeToString(sum[:])},
 	} {
 		err = errors.Join(err, form.WriteField(f[0], f[1]))
 	}
-	file, err1 := form.CreateFormFile("content", wheelFile(project, version))
+	file, err1 := form.CreateFormFile("content", name)
 	if err := errors.Join(err, err1); err != nil {
 		return "", "", err
 	}

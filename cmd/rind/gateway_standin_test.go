@@ -26,6 +26,9 @@ type standIn struct {
 	kept  map[string][]byte // name of a file → its bytes, up to keptSize
 	deny  int               // status for each upload, where it is not 0
 
+	// after, where it is not nil, is called with each upload that was kept, before it is answered.
+	after func()
+
 	// hold, where it is not nil, is called with each upload before its body is read.
 	hold func()
 }
@@ -50,7 +53,7 @@ func (x *standIn) set(change func()) {
 func (x *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rest, ok := strings.CutPrefix(r.URL.Path, giteaPath)
 	x.mu.Lock()
-	token, deny, hold := x.token, x.deny, x.hold
+	token, deny, hold, after := x.token, x.deny, x.hold, x.after
 	x.mu.Unlock()
 	switch project, isPage := strings.CutPrefix(rest, "simple/"); {
 	case !ok:
@@ -63,8 +66,12 @@ func (x *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if hold != nil {
 			hold()
 		}
-		if err := x.take(w, r); err != nil {
+		err := x.take(w, r)
+		switch {
+		case err != nil:
 			http.Error(w, err.Error(), http.StatusBadRequest)
+		case after != nil:
+			after()
 		}
 	case isPage && project != "":
 		x.page(w, strings.TrimSuffix(project, "/"))

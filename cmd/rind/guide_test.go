@@ -120,7 +120,7 @@ func TestTheGuideNamesEverySettingOfTheGateway(t *testing.T) {
 	_, table, _ := strings.Cut(section, "### Settings of the gateway")
 	table, _, _ = strings.Cut(table, "\n### ")
 	for _, name := range append(config.GatewayNames(), config.IndexNames()...) {
-		if !strings.Contains(table, "`"+name+"`") && !strings.Contains(table, "`[["+name+"]]`") {
+		if !strings.Contains(table, "`"+name+"`") && !strings.Contains(table, "`[["+name+"]]`") && !strings.Contains(table, "`[[index."+name+"]]`") {
 			t.Errorf("the guide does not name %s", name)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rind-dev/rind/internal/clientip"
@@ -14,6 +15,8 @@ import (
 	"github.com/rind-dev/rind/internal/metrics"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/gateway/policy"
+	"github.com/rind-dev/rind/verifier/gateway/policy/ledger"
 	"github.com/rind-dev/rind/verifier/gateway/upstream"
 )
 
@@ -29,6 +32,27 @@ type indexesConfig struct {
 	used     func(context.Context, verifier.Grant, netip.Addr) // of a token, by an upload that was kept
 	metrics  *metrics.Server
 	log      *slog.Logger
+	ledger   *ledger.Ledger // of files; nil: no index has rules that need one
+}
+
+// ledgerFile is the file in the data folder that remembers what was passed on, for rules.
+const ledgerFile = "ledger.db"
+
+// openLedger opens the ledger if the rules of an index need one.
+func (c *indexesConfig) openLedger() (err error) {
+	if !slices.ContainsFunc(c.Indexes, func(x config.Index) bool { return x.Rules.Counts() }) {
+		return nil
+	}
+	c.ledger, err = ledger.Open(filepath.Join(c.DataDir, ledgerFile), c.GroupAccess)
+	return err
+}
+
+// closeLedger closes it. No upload may be under way.
+func (c *indexesConfig) closeLedger() error {
+	if c.ledger == nil {
+		return nil
+	}
+	return c.ledger.Close()
 }
 
 // openIndexes opens the indexes that uploads are passed on to. Each of reloads reads the secrets of one again.
@@ -57,7 +81,7 @@ func (c indexesConfig) open(ctx context.Context, x config.Index) (at gatewayhttp
 	if err != nil {
 		return at, nil, err
 	}
-	uploads, err := c.uploads(index)
+	uploads, err := c.uploads(index, x)
 	if err != nil {
 		return at, nil, err
 	}
@@ -68,8 +92,18 @@ func (c indexesConfig) open(ctx context.Context, x config.Index) (at gatewayhttp
 	return at, index, err
 }
 
-// uploads returns the upload API in front of a backend.
-func (c indexesConfig) uploads(to gateway.Backend) (*gateway.Gateway, error) {
+// uploads returns the upload API in front of a backend, which an index of the settings is.
+func (c indexesConfig) uploads(to gateway.Backend, x config.Index) (_ *gateway.Gateway, err error) {
+	if len(x.Rules) > 0 {
+		p := policy.Config{Backend: to, Rules: x.Rules, Index: x.Name(), Logger: c.log}
+		if c.ledger != nil {
+			p.Ledger = c.ledger
+		}
+		to, err = policy.New(p)
+		if err != nil {
+			return nil, err
+		}
+	}
 	return gateway.New(gateway.Config{
 		Verifier: c.verifier, Backend: to, MaxFile: c.MaxUpload, ClientIP: clientip.Trusting(c.TrustedProxies).Of, Logger: c.log, OnAnswer: c.metrics.Upload,
 		MaxUploads: c.UploadsAtOnce, MaxPerOwner: c.UploadsPerAccount, MaxPerToken: c.UploadsPerToken,

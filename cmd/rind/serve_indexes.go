@@ -38,14 +38,20 @@ func (h *instance) openIndexes(cfg config.Config, log *slog.Logger) (s servedInd
 			}
 		},
 	}
-	own := false
+	if err := c.openLedger(); err != nil {
+		return s, err
+	}
+	h.closers = append(h.closers, c.closeLedger)
+	var own *config.Index
 	for _, x := range cfg.Indexes {
-		own = own || x.Upstream == ""
+		if x.Upstream == "" {
+			own = &x
+		}
 		s.all = append(s.all, web.Index{Path: x.Path, Reads: x.ProxyReads || x.Upstream == ""})
 	}
 	files := filepath.Join(cfg.DataDir, packagesFolder)
-	if own {
-		s.uploads, s.pages, err = h.openFolder(c, files)
+	if own != nil {
+		s.uploads, s.pages, err = h.openFolder(c, *own, files)
 		if err != nil {
 			return s, err
 		}
@@ -70,12 +76,12 @@ func holdsProjects(dir string) bool {
 }
 
 // openFolder opens the folder that rind keeps files in.
-func (h *instance) openFolder(c indexesConfig, dir string) (uploads, pages http.Handler, err error) {
+func (h *instance) openFolder(c indexesConfig, x config.Index, dir string) (uploads, pages http.Handler, err error) {
 	kept, err := h.keepFiles(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	uploads, err = c.uploads(kept)
+	uploads, err = c.uploads(kept, x)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -208,8 +208,8 @@ func (c Config) Check() error {
 	p := append(c.checkFiles(), c.checkTLS("browsers keep the session cookie only over https or on localhost; put rind behind TLS")...)
 	p = append(p, c.checkIndexes(ServeReserved)...)
 	for n, i := range c.Indexes {
-		if i.Upstream == "" && (i.Path != "/" || i != Index{Path: "/"}) {
-			p = append(p, fmt.Sprintf("index %d: upstream is missing: set the address that uploads are posted to. Only the index at \"/\" may be rind's own folder, which has none of the other settings", n+1))
+		if i.Upstream == "" && !i.isFolder() {
+			p = append(p, fmt.Sprintf("index %d: upstream is missing: set the address that uploads are posted to. Only the index at \"/\" may be rind's own folder, which has no setting but rules", n+1))
 		}
 	}
 	return append(append(p, c.Store.check()...), c.Mail.check()...).err()

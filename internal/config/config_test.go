@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -171,7 +172,7 @@ user = "rind"
 password-file = "team-a.password"
 proxy-reads = true
 `)
-	if err != nil || len(c.Indexes) != 2 || c.Indexes[0] != (Index{Path: "/"}) {
+	if err != nil || len(c.Indexes) != 2 || !reflect.DeepEqual(c.Indexes[0], Index{Path: "/"}) {
 		t.Fatalf("%+v %v", c.Indexes, err)
 	}
 	dir := filepath.Dir(c.DataDir)
@@ -191,7 +192,7 @@ proxy-reads = true
 	for text, want := range map[string]string{
 		"[[index]]\npath = \"/tokens/\"\nupstream = \"http://127.0.0.1:1\"": `index 1: path "/tokens/" is the server's own`,
 		"[[index]]\npath = \"/team/\"":                                      "index 1: upstream is missing",
-		"[[index]]\nproxy-reads = true":                                     "has none of the other settings",
+		"[[index]]\nproxy-reads = true":                                     "has no setting but rules",
 		"[[index]]\n[[index]]":                                              `index 2: path "/" is that of another index`,
 		"[index]\npath = \"/\"":                                             "index is not a list",
 		"[[index]]\nupstrem = \"http://x\"\n":                               `index 1: unknown setting "upstrem"`,

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ insecure-http = true
 		{Path: "/", Upstream: "http://127.0.0.1:8081/", User: "rind", PasswordFile: dir + "/upstream.password", ProxyReads: true},
 		{Path: "/team-a/", Upstream: "http://index.internal/root/team/", Simple: "http://index.internal/root/team/+simple/", BearerFile: dir + "/team.secret", CAFile: dir + "/team.pem", InsecureHTTP: true},
 	}
-	if !slices.Equal(g.Indexes, want) {
+	if !reflect.DeepEqual(g.Indexes, want) {
 		t.Errorf("%+v", g.Indexes)
 	}
 	if g.Listen != "0.0.0.0:8090" || g.MetricsListen != "127.0.0.1:9100" || g.PublicURL.String() != "https://packages.example.org" || g.DataDir != dir+"/gateway" ||
@@ -84,6 +85,57 @@ insecure-http = true
 	}
 	if _, _, err := loadGateway(t, "issuer = \"https://rind.example.org\"\nsecret-file = \"s\"\nverify-socket = \"verify.sock\"\n"); err != nil {
 		t.Errorf("no index, where other programs ask: %v", err)
+	}
+}
+
+// TestRulesOfAnIndex: the tables come before what the index says itself, for all projects.
+func TestRulesOfAnIndex(t *testing.T) {
+	const head = "issuer = \"https://rind.example.org\"\nsecret-file = \"s\"\n[[index]]\nupstream = \"http://127.0.0.1:1\"\n"
+	g, _, err := loadGateway(t, head+`
+release-closes = "14d"
+wheels-only = true
+max-project = "10GiB"
+[[index.rule]]
+projects = ["acme-*", "demo"]
+users = ["ada"]
+release-closes = "never"
+max-file = "100MiB"
+max-project = "none"
+`)
+	if err != nil || len(g.Indexes[0].Rules) != 2 || !g.Indexes[0].Rules.Counts() {
+		t.Fatalf("%+v %v", g.Indexes, err)
+	}
+	first, last := g.Indexes[0].Rules[0], g.Indexes[0].Rules[1]
+	if !slices.Equal(first.Projects, []string{"acme-*", "demo"}) || !slices.Equal(first.Users, []string{"ada"}) || *first.Closes != 0 || *first.MaxFile != 100<<20 || *first.MaxProject != 0 || first.WheelsOnly != nil {
+		t.Errorf("%+v", first)
+	}
+	if !slices.Equal(last.Projects, []string{"*"}) || *last.Closes != 14*24*time.Hour || !*last.WheelsOnly || *last.MaxProject != 10<<30 || last.Users != nil || last.MaxFile != nil {
+		t.Errorf("%+v", last)
+	}
+	_, _, err = loadGateway(t, head+`
+release-closes = "2w"
+max-file = 5
+wheels-only = "yes"
+users = []
+[[index.rule]]
+[[index.rule]]
+projects = ["Demo"]
+max-project = "0GiB"
+user = "x"
+`)
+	if err == nil {
+		t.Fatal("taken")
+	}
+	for _, want := range []string{
+		`index 1: release-closes: "2w" is not a number of days like "14d", or "never"`, "index 1: max-file: must be text", "index 1: wheels-only: must be true or false",
+		"index 1: users is empty", "index 1: rule 1: it is for no project", `index 1: rule 2: "Demo" is not the name of a project`, `index 1: rule 2: max-project: "0GiB" is not a size`, `index 1: rule 2: unknown setting "user"`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not said:\n%v", want, err)
+		}
+	}
+	if _, _, err := loadGateway(t, head+"rule = 5\n"); err == nil || !strings.Contains(err.Error(), "begin each rule with a line [[index.rule]]") {
+		t.Error(err)
 	}
 }
 

@@ -7,8 +7,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/rind-dev/rind/verifier/gateway/policy"
 )
 
 // Index is a package index that uploads go to.
@@ -22,6 +25,22 @@ type Index struct {
 	CAFile       string // root certificates to trust instead of the system's, PEM
 	ProxyReads   bool   // forward GET and HEAD too
 	InsecureHTTP bool   // allow plain HTTP to another machine
+
+	Rules policy.Rules // what the index takes
+}
+
+// Name is the name of the index in records that outlive its settings: the address that it has at present, or "folder".
+func (i Index) Name() string {
+	if i.Upstream == "" {
+		return "folder"
+	}
+	return i.Upstream
+}
+
+// isFolder reports whether it is the folder of 'rind serve', and has no setting of another index.
+func (i Index) isFolder() bool {
+	i.Rules = nil
+	return reflect.DeepEqual(i, Index{Path: "/"})
 }
 
 // indexTexts has the text settings of an index.
@@ -44,6 +63,7 @@ var indexFlags = map[string]func(*Index) *bool{
 // IndexNames lists the settings of an index in alphabetical order.
 func IndexNames() []string {
 	names := append(slices.Collect(maps.Keys(indexTexts)), slices.Collect(maps.Keys(indexFlags))...)
+	names = append(append(names, RuleNames()...), "rule")
 	slices.Sort(names)
 	return names
 }
@@ -67,11 +87,19 @@ func setIndexes(c *Config, v any) error {
 		if !ok {
 			return Problems{"is not a list: begin each index with a line [[index]]"}
 		}
-		at := Index{Path: "/"}
+		at, all := Index{Path: "/"}, policy.Rule{Projects: []string{"*"}}
+		var ofAll Problems
 		for _, name := range slices.Sorted(maps.Keys(doc)) {
+			if name == "rule" || ruleSettings[name] != nil {
+				continue
+			}
 			if err := at.set(name, doc[name]); err != nil {
 				p = append(p, fmt.Sprintf("%d: %v", n+1, err))
 			}
+		}
+		at.Rules, ofAll = readRules(doc, all)
+		for _, problem := range ofAll {
+			p = append(p, fmt.Sprintf("%d: %s", n+1, problem))
 		}
 		c.Indexes = append(c.Indexes, at)
 	}

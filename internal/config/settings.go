@@ -266,16 +266,24 @@ func setMaxUpload(c *Config, v any) error {
 	if err != nil {
 		return err
 	}
+	n, err := parseSize(s)
+	if err == nil {
+		c.MaxUpload = n
+	}
+	return err
+}
+
+// parseSize reads a size in MiB or GiB.
+func parseSize(s string) (int64, error) {
 	for suffix, unit := range map[string]int64{"MiB": 1 << 20, "GiB": 1 << 30} {
 		if num, ok := strings.CutSuffix(s, suffix); ok {
 			n, err := strconv.ParseInt(strings.TrimSpace(num), 10, 32)
 			if err == nil && n > 0 {
-				c.MaxUpload = n * unit
-				return nil
+				return n * unit, nil
 			}
 		}
 	}
-	return fmt.Errorf(`%q is not a size like "100MiB" or "1GiB"`, s)
+	return 0, fmt.Errorf(`%q is not a size like "100MiB" or "1GiB"`, s)
 }
 
 func setTrustedProxies(c *Config, v any) error {

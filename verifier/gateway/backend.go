@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"time"
 )
 
 // ErrExists is in the error of a Backend if the project already has a different file with the same
@@ -62,6 +63,21 @@ type IndexServer interface {
 	Index(uploadURL string, log *slog.Logger) http.Handler
 }
 
+// Lister is a [Backend] that can tell what it has.
+type Lister interface {
+	Backend
+
+	// Known returns the files of a project, none if there is no such project. Several goroutines may call it at once.
+	Known(ctx context.Context, project string) ([]Known, error)
+}
+
+// Known is a file that a Backend has.
+type Known struct {
+	Name     string
+	Size     int64     // bytes; 0 if it is not known
+	Uploaded time.Time // zero if it is not known
+}
+
 // Staged is one file that is being uploaded, used by one goroutine. Write takes its
 // bytes; ReadAt gives them back, so that the archive can be checked; then exactly one of Commit and
 // Discard ends it.
@@ -91,6 +107,9 @@ type Upload struct {
 	RequiresPython string // a PEP 440 specifier, "" if the form has none
 	Metadata       []byte // the METADATA of a wheel, exactly as it is in there; nil for an sdist
 	Form           Form   // of a [FormReader], else nil
+
+	TokenID, UserID string // of the token and its owner, as far as they are known
+	UserName        string // of the owner; "" until the token was checked with all facts
 
 	ClientIP  netip.Addr // zero if it is not known
 	UserAgent string     // at most 200 bytes of printable ASCII

@@ -254,6 +254,7 @@ func (in *intake) finish() (verifier.Grant, error) {
 		return verifier.Grant{}, errors.New("gateway: the verifier granted another project than it was asked for")
 	}
 	in.up.Project = grant.Project
+	in.up.TokenID, in.up.UserID, in.up.UserName = grant.TokenID, grant.UserID, grant.UserName
 	if err := in.checkContents(holder{grant.TokenID, grant.UserID}); err != nil {
 		return grant, err
 	}
@@ -300,6 +301,7 @@ func (in *intake) checkEarly() error {
 	who, _, err := CheckSoFar(in.ctx, in.g.cfg.Verifier, in.text, in.request())
 	if err == nil {
 		in.who = who
+		in.up.TokenID, in.up.UserID, in.up.UserName = who.TokenID, who.UserID, who.UserName
 	}
 	return err
 }

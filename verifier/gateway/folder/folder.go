@@ -201,6 +201,18 @@ func newStagedName(kind string) string {
 
 var _ gateway.IndexServer = (*Folder)(nil)
 
+// Known implements [gateway.Lister].
+func (f *Folder) Known(ctx context.Context, project string) (all []gateway.Known, err error) {
+	files, err := f.Files(ctx, project)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	for _, file := range files {
+		all = append(all, gateway.Known{Name: file.Name, Size: file.Size, Uploaded: file.Uploaded})
+	}
+	return all, err
+}
+
 // Reserve implements [gateway.Backend]. A folder has no reason to refuse an upload before its bytes are there.
 func (f *Folder) Reserve(ctx context.Context, _ gateway.Upload) (gateway.Staged, error) {
 	if err := ctx.Err(); err != nil {

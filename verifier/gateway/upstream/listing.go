@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -34,6 +35,9 @@ type listed struct {
 	name   string
 	sha256 string // lower-case hex; "" where the page does not say it
 	at     *url.URL
+
+	size     int64     // bytes; 0 where the page does not say it
+	uploaded time.Time // zero where the page does not say it
 }
 
 // list returns the files of a project whose names are wanted. It does not keep the whole page, which may list many
@@ -69,6 +73,17 @@ func (u *Upstream) list(ctx context.Context, project string, wanted func(name st
 		return nil, unavailable(0, fmt.Errorf("upstream: the page %s: %w", at, err))
 	}
 	return files, nil
+}
+
+// Known implements [gateway.Lister]. Times and sizes are those that the index states (PEP 700), if it does.
+func (u *Upstream) Known(ctx context.Context, project string) (all []gateway.Known, err error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	files, err := u.list(ctx, project, func(name string) bool { return dist.VersionOf(name, project) != "" })
+	for _, f := range files {
+		all = append(all, gateway.Known{Name: f.name, Size: f.size, Uploaded: f.uploaded})
+	}
+	return all, err
 }
 
 // findSimple finds the address of the pages. devpi has them in a different place than the others.
@@ -159,13 +174,16 @@ func readJSON(r io.Reader, base *url.URL, wanted func(name string) bool) (files 
 				Filename string            `json:"filename"`
 				URL      string            `json:"url"`
 				Hashes   map[string]string `json:"hashes"`
+				Size     int64             `json:"size"`
+				Uploaded string            `json:"upload-time"`
 			}
 			err := page.Decode(&f)
 			if err != nil {
 				return nil, err
 			}
 			if at, err := base.Parse(f.URL); err == nil && wanted(f.Filename) {
-				files = append(files, listed{f.Filename, strings.ToLower(f.Hashes["sha256"]), at})
+				uploaded, _ := time.Parse(time.RFC3339, f.Uploaded)
+				files = append(files, listed{name: f.Filename, sha256: strings.ToLower(f.Hashes["sha256"]), at: at, size: f.Size, uploaded: uploaded})
 			}
 		}
 		if err := delim(page, ']'); err != nil {
@@ -228,7 +246,7 @@ func readHTML(r io.Reader, base *url.URL, wanted func(name string) bool) (files 
 					if digest == at.Fragment {
 						digest = ""
 					}
-					files = append(files, listed{path.Base(at.Path), strings.ToLower(digest), at})
+					files = append(files, listed{name: path.Base(at.Path), sha256: strings.ToLower(digest), at: at})
 				}
 			}
 		}
