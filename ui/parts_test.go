@@ -110,7 +110,7 @@ func TestMails(t *testing.T) {
 	const link = "https://packages.example.org/verify-email?link=dGhpcyBpcyBub3QgYSByZWFsIGxpbmsgYnV0IGl0IGlzIGFzIGxvbmc"
 	for kind := range mailTexts {
 		args := Args{
-			"username": "ada", "inviter": "grace", "key": "laptop", "link": link, "left": "3", "project": "demo", "version": "1.0", "file": "demo-1.0.tar.gz", "from": "ada", "user": "bob", "email": "ada@engines.example", "by": "grace", "until": noon.Add(day), "label": "CI\r\nBcc: eve@example.org\u2028\x00",
+			"username": "ada", "inviter": "grace", "key": "laptop", "reason": "staging", "link": link, "left": "3", "project": "demo", "version": "1.0", "file": "demo-1.0.tar.gz", "from": "ada", "user": "bob", "email": "ada@engines.example", "by": "grace", "until": noon.Add(day), "label": "CI\r\nBcc: eve@example.org\u2028\x00",
 			"scope": "Uploads to demo until 3 March 2027.", "url": "https://git.example.org/.env", "time": noon, "expires": noon.Add(day), "ip": "203.0.113.7", "browser": "Firefox on Linux",
 			"created": noon, "role": "owner", "was": "maintainer", "to": "ada@example.net", "settings": link,
 		}

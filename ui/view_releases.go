@@ -34,7 +34,7 @@ type FileRow struct {
 // Size returns the size of the file for people: "12.5 MB".
 func (f FileRow) Size() string { return size(f.Bytes) }
 
-// size writes a number of bytes with three digits or fewer.
+// size writes a number of bytes with three digits or fewer, and a space that breaks no line.
 func size(bytes int64) string {
 	n, unit := float64(bytes), "bytes"
 	for _, larger := range []string{"kB", "MB", "GB", "TB"} {
@@ -44,9 +44,9 @@ func size(bytes int64) string {
 		n, unit = n/1000, larger
 	}
 	if unit == "bytes" || n >= 100 {
-		return fmt.Sprintf("%.0f %s", n, unit)
+		return fmt.Sprintf("%.0f\u00a0%s", n, unit)
 	}
-	return fmt.Sprintf("%.1f %s", n, unit)
+	return fmt.Sprintf("%.1f\u00a0%s", n, unit)
 }
 
 // Releases is a part of a project's releases, the one that was uploaded last first.
