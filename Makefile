@@ -26,6 +26,9 @@ RACE        := -race '-gcflags=go.etcd.io/bbolt/...=-d=checkptr=0'
 # Packages that take longest go first, so that the others fill the cores to the end.
 LONG        := ./cmd/rind ./internal/e2e ./issuer/web ./verifier/rootkeys ./issuer ./ui ./verifier/replication
 
+# Suites that run a second time on PostgreSQL, without the race detector, which has seen the same code.
+ON_BOTH     := ./issuer ./issuer/tokens ./issuer/followers ./issuer/projects ./issuer/ledger ./internal/audit ./internal/notices ./internal/instance
+
 .PHONY: run build check test bench fuzz soak hostile installers lint fmt tools picture
 
 run: build
@@ -45,6 +48,7 @@ check:
 # the number of cores: many wait for a browser, a proxy or a time-out rather than compute.
 test: tools lint
 	$(TESTS) $(RACE) -p 3 -timeout 30m $(LONG) ./...
+	RIND_TEST_STORE=postgres $(TESTS) -p 3 -timeout 30m $(ON_BOTH)
 
 # The checks beside their peers last: a module of its own, so that the product's
 # list of modules stays short.
