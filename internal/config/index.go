@@ -70,7 +70,7 @@ func IndexNames() []string {
 
 // ServeReserved lists the first path segments of the addresses of 'rind serve' that belong to no index but that at "/".
 var ServeReserved = []string{
-	"_", "account", "admin", "api", "assets", "confirm-device", "confirm-email", "feed", "forgot-password", "healthz", "help", "invitation",
+	".well-known", "_", "account", "admin", "api", "assets", "confirm-device", "confirm-email", "feed", "forgot-password", "healthz", "help", "invitation",
 	"keep-email", "legacy", "login", "logout", "new-project", "packages", "password", "project", "project-invitation", "projects", "recover",
 	"register", "reset-password", "setup", "simple", "tokens", "verify-email", "webauthn",
 }
