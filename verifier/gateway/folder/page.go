@@ -93,9 +93,9 @@ type (
 		Yanked         any               `json:"yanked"` // false, true, or the reason
 		Provenance     string            `json:"provenance,omitempty"`
 
-		// PEP 714: clients that know the first name read that, older ones the second.
-		CoreMetadata     any `json:"core-metadata,omitempty"`
-		DistInfoMetadata any `json:"dist-info-metadata,omitempty"`
+		// Not under the older name "dist-info-metadata" too: pip 22.3 to 23.0, which Debian 12 has, ends with a
+		// TypeError where that is in JSON (PEP 714). On HTML pages it is harmless.
+		CoreMetadata any `json:"core-metadata,omitempty"`
 	}
 )
 
@@ -144,7 +144,6 @@ func (l link) json(place string, f File) jsonFile {
 	}
 	if f.MetadataSHA256 != "" {
 		out.CoreMetadata = map[string]string{"sha256": f.MetadataSHA256}
-		out.DistInfoMetadata = out.CoreMetadata
 	}
 	if f.Yanked != nil {
 		out.Yanked = true
