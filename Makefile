@@ -27,7 +27,7 @@ RACE        := -race '-gcflags=go.etcd.io/bbolt/...=-d=checkptr=0'
 LONG        := ./cmd/rind ./internal/e2e ./issuer/web ./verifier/rootkeys ./issuer ./ui ./verifier/replication
 
 # Suites that run a second time on PostgreSQL, without the race detector, which has seen the same code.
-ON_BOTH     := ./issuer ./issuer/tokens ./issuer/followers ./issuer/projects ./issuer/ledger ./internal/audit ./internal/notices ./internal/instance
+ON_BOTH     := ./authn ./issuer ./issuer/tokens ./issuer/followers ./issuer/projects ./issuer/ledger ./internal/audit ./internal/notices ./internal/instance
 
 .PHONY: run build check test bench fuzz soak hostile installers lint fmt tools picture
 
