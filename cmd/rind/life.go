@@ -53,13 +53,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	if err := h.welcome(ctx, out); err != nil {
 		return err
 	}
-	defer func() { // what the last requests did
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), trailTime)
-		defer cancel()
-		if err := h.writeTrail(late); err != nil {
-			h.log.Error("some rows of the audit trail are not in the log yet; they follow at the next start", "error", err)
-		}
-	}()
+	defer h.writeLastRows(ctx)
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
@@ -89,6 +83,15 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	}
 	err = deadline.Run(ctx, l, h.metrics.Requests(h.handler), h.log)
 	return errors.Join(err, overOf(context.Cause(ctx)))
+}
+
+// writeLastRows writes the audit rows of the last requests to the log, also once ctx has ended.
+func (h *instance) writeLastRows(ctx context.Context) {
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), trailTime)
+	defer cancel()
+	if err := h.writeTrail(late); err != nil {
+		h.log.Error("some rows of the audit trail are not in the log yet; they follow at the next start", "error", err)
+	}
 }
 
 // storeIsOver waits until the store can't be used by this process any more, and returns why; nil where ctx ends first.

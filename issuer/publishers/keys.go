@@ -19,9 +19,6 @@ import (
 //	issuer/publisherrun/<publisher>/<token>
 //	                                       Unix seconds: when the job's token expires
 //	issuer/publisherno/<publisher>         refusals
-//	issuer/publisherup/<project>/<seconds><file>
-//	                                       Upload
-//	issuer/publisherlong/<token>           "": owners were told that it uploads although there is a publisher
 //	issuer/idtoken/<mark>                  "": the ID token was used
 //	issuer/idtokenend/<seconds><mark>      "": when the mark is of no use any more
 const (
@@ -39,13 +36,6 @@ func byKey(user, id string) []byte    { return append(byPrefix(user), id...) }
 func refusalKey(id string) string     { return "issuer/publisherno/" + id }
 func runsPrefix(id string) []byte     { return []byte(keyRuns + id + "/") }
 func runKey(id, token string) []byte  { return append(runsPrefix(id), token...) }
-func uploadPrefix(project string) []byte {
-	return []byte("issuer/publisherup/" + project + "/")
-}
-func uploadKey(project string, seconds int64, file string) []byte {
-	return append(binary.BigEndian.AppendUint64(uploadPrefix(project), uint64(seconds)), file...)
-}
-func longLivedKey(token string) string { return "issuer/publisherlong/" + token }
 func atPrefix(l lookup) []byte {
 	return []byte("issuer/publisherat/" + hashed(l.issuer, l.kind, l.value) + "/")
 }
