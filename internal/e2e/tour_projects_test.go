@@ -49,6 +49,26 @@ func (tr *tour) excludeTokens(owner *guest, project string) {
 	tr.t.Fatalf("nobody can be shut out of %s", project)
 }
 
+// yankReleases yanks a release and undoes it.
+func (tr *tour) yankReleases(owner *guest) {
+	tr.t.Helper()
+	const at = "/projects/demo/releases/1.0"
+	owner.fill(at+"/yank", at+"/yank", "reason", "It loses data.").is(303, at)
+	owner.get(at).is(200, "").says("It loses data.")
+	owner.fill(at+"/unyank", at+"/unyank").is(303, at)
+}
+
+// askAsAJob asks at the addresses for jobs of a CI system, without a good ID token.
+func (tr *tour) askAsAJob(job *guest) {
+	tr.t.Helper()
+	job.get("/_/oidc/audience").is(200, "")
+	job.get("/.well-known/pytp?discover=%2Flegacy%2F").is(200, "")
+	for _, path := range []string{"/_/oidc/mint-token", "/_/oidc/github/mint-token"} {
+		job.send("POST", path, "application/json", `{"token": "x"}`).is(422, "")
+	}
+	job.send("POST", "/_/oidc/burn-token", "application/json", `{"token": "pypi-x"}`).is(422, "")
+}
+
 // act sends the first form of a page whose address ends like that.
 func (g *guest) act(page, end string) answer {
 	g.t.Helper()

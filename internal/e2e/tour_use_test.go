@@ -110,6 +110,8 @@ func (tr *tour) useTokens(ada, bob *guest) {
 	} {
 		ada.upload(c.text, c.project, "1."+string(rune('0'+i))).is(c.status, "")
 	}
+	tr.yankReleases(ada)
+	tr.askAsAJob(tr.guest("a job", "203.0.113.97"))
 	ada.get("/simple/").is(200, "")
 	ada.send("OPTIONS", "/simple/", "", "").is(204, "")
 	ada.get("/legacy/+simple/demo/").is(200, "")

@@ -54,7 +54,7 @@ func TestHealthNamesThePart(t *testing.T) {
 	h := newHouse(t)
 	var verify error
 	h.web.api.canVerify = func(context.Context) error { return verify }
-	const store, keys = "the store can't be read: no page and no upload works; the log says why\n", "the root-key store can't decide: uploads are refused; the log says why\n"
+	const store, keys = "the store can't be read: no page works, and uploads only as long as the root-key store is fresh; the log says why\n", "the root-key store can't decide: uploads are refused; the log says why\n"
 	for _, c := range []struct {
 		broken bool
 		verify error
