@@ -135,7 +135,7 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *instance
 		Administrators: authn.IsAdministrator,
 		People:         authn.People{},
 		InvitationMail: h.mailer.ProjectInvitation,
-		IDTokens:       idtoken.New(idtoken.Config{Issuers: idtoken.BuiltIn(), Logger: log}),
+		IDTokens:       idtoken.New(idtoken.Config{Issuers: append(idtoken.BuiltIn(), cfg.Issuers...), Logger: log}),
 	})
 	if err != nil {
 		return nil, otherKey(cfg, err)

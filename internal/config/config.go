@@ -20,6 +20,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/rind-dev/rind/internal/idtoken"
 	"github.com/rind-dev/rind/internal/instance"
 )
 
@@ -56,6 +57,8 @@ type Config struct {
 	Mail               Mail
 	Store              Store
 	Indexes            []Index // where uploads go, each at a different path; none: 'rind serve' keeps files in a folder, at "/"
+
+	Issuers []idtoken.Issuer // of ID tokens, beside those built in
 
 	publicSet bool // PublicURL was set and does not depend on Listen
 }
@@ -136,6 +139,9 @@ func (c *Config) resolve(dir string) {
 		i := &c.Indexes[n]
 		paths = append(paths, &i.PasswordFile, &i.BearerFile, &i.CAFile)
 	}
+	for n := range c.Issuers {
+		paths = append(paths, &c.Issuers[n].JWKSFile, &c.Issuers[n].CAFile)
+	}
 	resolve(dir, paths...)
 }
 
@@ -206,7 +212,7 @@ func (c *Config) Set(name, value string) error {
 // once.
 func (c Config) Check() error {
 	p := append(c.checkFiles(), c.checkTLS("browsers keep the session cookie only over https or on localhost; put rind behind TLS")...)
-	p = append(p, c.checkIndexes(ServeReserved)...)
+	p = append(append(p, c.checkIndexes(ServeReserved)...), c.checkIssuers()...)
 	for n, i := range c.Indexes {
 		if i.Upstream == "" && !i.isFolder() {
 			p = append(p, fmt.Sprintf("index %d: upstream is missing: set the address that uploads are posted to. Only the index at \"/\" may be rind's own folder, which has no setting but rules", n+1))
@@ -255,7 +261,7 @@ func (c Config) checkFiles() (p Problems) {
 		{"tls-cert", c.TLSCert, ""}, {"tls-key", c.TLSKey, ""}, {"breach-list", c.BreachList, ""}, {"rootkeys-old-key-file", c.RootKeysOldKeyFile, ""},
 		{"leak-keys", c.leakKeysFile(), ""}, {"mail.password-file", c.Mail.PasswordFile, ""}, {"mail.ca-file", c.Mail.CAFile, ""},
 		{"store.url-file", c.Store.URLFile, ""}, {"store.password-file", c.Store.PasswordFile, ""},
-	}, c.indexFiles()...))
+	}, append(c.indexFiles(), c.issuerFiles()...)...))
 }
 
 // leakKeysFile returns LeakKeys if it is a file.
@@ -325,7 +331,7 @@ func flatten(prefix string, doc map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range doc {
 		sub, ok := v.(map[string]any)
-		if !ok || prefix+k == "index" || len(sub) == 0 && prefix+k != "mail" && prefix+k != "store" {
+		if !ok || prefix+k == "index" || prefix+k == "oidc-issuer" || len(sub) == 0 && prefix+k != "mail" && prefix+k != "store" {
 			out[prefix+k] = v
 			continue
 		}

@@ -51,6 +51,7 @@ var settings = map[string]setter{
 	"store.url-file":        text(func(c *Config) *string { return &c.Store.URLFile }, notEmpty),
 	"store.password-file":   text(func(c *Config) *string { return &c.Store.PasswordFile }, notEmpty),
 	"index":                 setIndexes,
+	"oidc-issuer":           setIssuers,
 	"mail.host":             text(func(c *Config) *string { return &c.Mail.Host }, notEmpty),
 	"mail.port":             setMailPort,
 	"mail.username":         text(func(c *Config) *string { return &c.Mail.Username }, notEmpty),
