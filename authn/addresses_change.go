@@ -102,6 +102,9 @@ func (s *Addresses) accountMoving(r kv.Reader, x Session, email string) (userRec
 // ends the sessions of the account voids the link, and the change ends a waiting recovery. Besides the
 // problems of links there is email_taken.
 func (s *Addresses) ConfirmChange(ctx context.Context, o Origin, link Secret) (User, error) {
+	if err := s.lookAtLink(ctx, PurposeEmailChange, link); err != nil {
+		return User{}, err
+	}
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		rec, err := s.consumeLink(tx, PurposeEmailChange, link)

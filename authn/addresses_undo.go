@@ -25,6 +25,9 @@ func (s *Addresses) mailUndo(tx kv.Tx, u userRecord, o Origin, text Secret, link
 // get a notice. changed is false if the change had not happened yet and was only withdrawn. It works
 // for a frozen account, too. Besides the problems of links there is email_taken.
 func (s *Addresses) UndoChange(ctx context.Context, o Origin, link Secret) (changed bool, err error) {
+	if err := s.lookAtLink(ctx, PurposeEmailUndo, link); err != nil {
+		return false, err
+	}
 	var u userRecord
 	var from string
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {

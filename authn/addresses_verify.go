@@ -18,6 +18,9 @@ import (
 // Besides the problems of links there is email_taken, if another account verified the same address
 // first.
 func (s *Addresses) Verify(ctx context.Context, o Origin, link Secret) (User, error) {
+	if err := s.lookAtLink(ctx, PurposeVerifyEmail, link); err != nil {
+		return User{}, err
+	}
 	var u userRecord
 	err := s.store.Update(ctx, func(tx kv.Tx) error {
 		rec, err := s.consumeLink(tx, PurposeVerifyEmail, link)

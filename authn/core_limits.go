@@ -97,35 +97,23 @@ func (s *core) countAttempt(ctx context.Context, counters ...counter) (giveBack 
 }
 
 // countAttemptQuietly is countAttempt where some counters are quiet: a full one of those is no error, but the
-// attempt must not be looked at; silenced says so.
+// attempt must not be looked at; silenced says so. An attempt that is refused only reads: it waits for no writer and
+// keeps none waiting.
 func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (giveBack func(kv.Tx) error, silenced bool, err error) {
 	now := s.now().UnixMilli()
 	counters = withWider(counters)
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		_, _, err := room(r, counters, now)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
 	err = s.exempt.Update(ctx, func(tx kv.Tx) error {
-		recent := make([]attempts, len(counters))
-		failed := false // this source, before
-		for i, c := range counters {
-			err := loadAttempts(tx, c, &recent[i])
-			if err != nil {
-				return err
-			}
-			recent[i].prune(c.limit, now)
-			failed = failed || c.limit.source && len(recent[i].At) > 0
-		}
-		var wait time.Duration
-		silenced = false
-		for i, c := range counters {
-			w := recent[i].wait(c.limit, now)
-			switch {
-			case w == 0, c.limit.spares && !failed:
-			case c.limit.quiet:
-				silenced = true
-			default:
-				wait = max(wait, w)
-			}
-		}
-		if wait > 0 {
-			return &ThrottledError{RetryAfter: wait}
+		recent, full, err := room(tx, counters, now)
+		silenced = full
+		if err != nil {
+			return err
 		}
 		for i, c := range counters {
 			recent[i].add(c.limit, now)
@@ -139,6 +127,36 @@ func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (gi
 		return nil, false, err
 	}
 	return func(tx kv.Tx) error { return uncountAt(tx, now, counters) }, silenced, nil
+}
+
+// room returns the recent attempts of each counter, and whether a quiet one is full. It returns a ThrottledError if
+// another one is full.
+func room(r kv.Reader, counters []counter, now int64) (recent []attempts, silenced bool, err error) {
+	recent = make([]attempts, len(counters))
+	failed := false // this source, before
+	for i, c := range counters {
+		err := loadAttempts(r, c, &recent[i])
+		if err != nil {
+			return nil, false, err
+		}
+		recent[i].prune(c.limit, now)
+		failed = failed || c.limit.source && len(recent[i].At) > 0
+	}
+	var wait time.Duration
+	for i, c := range counters {
+		w := recent[i].wait(c.limit, now)
+		switch {
+		case w == 0, c.limit.spares && !failed:
+		case c.limit.quiet:
+			silenced = true
+		default:
+			wait = max(wait, w)
+		}
+	}
+	if wait > 0 {
+		return nil, silenced, &ThrottledError{RetryAfter: wait}
+	}
+	return recent, silenced, nil
 }
 
 // countInTx counts one more within tx, and reports whether there was room for it; where there was none it

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -144,6 +145,15 @@ func (s *core) findLink(r kv.Reader, p Purpose, text Secret) (key string, rec li
 		err = problem.New("", CodeLinkUsed)
 	}
 	return key, rec, err
+}
+
+// lookAtLink is findLink outside a transaction that writes. Anybody can send a link that is no good, so those who need no
+// Session for it look first, and wait for no writer.
+func (s *core) lookAtLink(ctx context.Context, p Purpose, text Secret) error {
+	return s.store.View(ctx, func(r kv.Reader) error {
+		_, _, err := s.findLink(r, p, text)
+		return err
+	})
 }
 
 // linkStillValid reports whether the account that a link depends on still has the generation that it

@@ -98,6 +98,11 @@ func (s *weighingStore) Update(ctx context.Context, fn func(kv.Tx) error) error 
 	return s.Store.Update(ctx, func(tx kv.Tx) error { return fn(weighingTx{tx, &s.writes}) })
 }
 
+func (s *weighingStore) View(ctx context.Context, fn func(kv.Reader) error) error {
+	s.transactions.Add(1)
+	return s.Store.View(ctx, fn)
+}
+
 func (t weighingTx) Put(key, value []byte) error {
 	t.writes.Add(1)
 	return t.Tx.Put(key, value)

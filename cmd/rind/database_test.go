@@ -70,7 +70,7 @@ func TestTwoServersOnOneDatabase(t *testing.T) {
 	a.Says("the store is a PostgreSQL database", 1)
 	a.Says("synchronous_standby=none", 1)
 	a.Says("acknowledged changes can be lost", 1)
-	b := databaseSettings(t, url)
+	b := databaseSettings(t, url, "tokens-per-hour = 5", "log-level = \"debug\"")
 	if said := refused(t, "serve", "--config", b.settings); !strings.Contains(said, "rind.key is missing") || !strings.Contains(said, "another process on this database") {
 		t.Errorf("a second server without the key: %s", said)
 	}
@@ -86,6 +86,10 @@ func TestTwoServersOnOneDatabase(t *testing.T) {
 	}
 	b.copyKey(t, a)
 	b.serve(t).up()
+	for _, s := range []*dbServer{a, b} {
+		s.Says("another process on the same database has other settings", 1)
+		s.Says("settings=tokens-per-hour", 1)
+	}
 	// The operator declares the database restored: both stop with a sentence, and start again.
 	if out := realtest.Start(t, nil, realtest.Rind(t), "restored", "--config", a.settings); out.Ends() != nil || !strings.Contains(out.Out.String(), "the records of the database") {
 		t.Errorf("rind restored: %s", out.Out)

@@ -47,19 +47,26 @@ func openSealed(ctx context.Context, cfg config.Config, log *slog.Logger) (kv.St
 	if err == nil {
 		key, err = databaseKey(ctx, cfg, store)
 	}
+	if err == nil {
+		err = kv.RaiseLayout(ctx, store, kv.Layout)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}
 	return store, key, nil
 }
 
-// openStore opens the store that the settings name, unless it was moved.
+// openStore opens the store that the settings name, unless it was moved, and ends its use by processes of an older layout.
 func openStore(ctx context.Context, cfg config.Config) (kv.Store, error) {
 	store, err := openUnchecked(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := move.Check(ctx, store); err != nil {
+	err = move.Check(ctx, store)
+	if err == nil {
+		err = kv.RaiseLayout(ctx, store, kv.Layout)
+	}
+	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	return store, nil

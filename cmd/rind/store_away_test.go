@@ -140,7 +140,7 @@ func TestDatabaseAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer newer.Close()
-	if err := newer.Restamp(t.Context(), kv.Stamp{Generation: 1, Layout: kv.Layout + 1}); err != nil {
+	if err := kv.RaiseLayout(t.Context(), newer, kv.Layout+1); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Ends(); err == nil || !strings.Contains(s.Out.String(), "was moved or upgraded since this process opened it") {

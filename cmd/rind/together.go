@@ -31,7 +31,7 @@ func place(cfg config.Config) string {
 // taken effect.
 func (h *instance) join(ctx context.Context) (err error) {
 	if h.shared() {
-		h.process, err = h.issuer.Followers.Join(ctx, followers.Process{Name: place(h.cfg), CatchUp: h.follower.CatchUp})
+		h.process, err = h.issuer.Followers.Join(ctx, followers.Process{Name: place(h.cfg), CatchUp: h.follower.CatchUp, Settings: h.cfg.Shared()})
 	}
 	return err
 }
@@ -52,6 +52,11 @@ func (h *instance) leave(ctx context.Context) {
 func (h *instance) hearOthers(ctx context.Context, running *sync.WaitGroup, lost context.CancelCauseFunc) {
 	if h.process == nil {
 		return
+	}
+	if database, ok := h.unfenced.(interface {
+		ClockAhead(context.Context) (time.Duration, error)
+	}); ok {
+		running.Go(func() { watchClock(ctx, database.ClockAhead, lookAtClock, h.log) })
 	}
 	for _, follow := range []func(context.Context) error{h.issuer.Ledger.Follow, h.process.Run} {
 		running.Go(func() {

@@ -191,6 +191,17 @@ type Store interface {
 	Close() error
 }
 
+// RaiseLayout gives a store a layout, mostly Layout, if it has an earlier one. Call it before anything is
+// written in that layout: from then on, the handles of older programs get ErrSuperseded, and none of their writes is kept.
+func RaiseLayout(ctx context.Context, s Store, layout uint64) error {
+	stamp, err := s.Stamp(ctx)
+	if err != nil || stamp.Layout >= layout {
+		return err
+	}
+	stamp.Layout = layout
+	return s.Restamp(ctx, stamp)
+}
+
 // GetJSON reads the value under key into v. It returns ErrNotFound where
 // nothing is stored, and an error naming the key where the value does not fit.
 func GetJSON(r Reader, key string, v any) error {

@@ -43,7 +43,7 @@ func NewServer() *Server {
 		registry: prometheus.NewRegistry(),
 		answers:  counter("http_answers_total", "Answered requests, by class of the status; \"own\" if the connection was taken over, as for a refused upload with its reason.", "class"),
 		checks:   counter("checks_total", "Checks of tokens by the gateway, up to three for an upload, by outcome: allowed, unavailable, or the first reason of a denial.", "outcome"),
-		changes:  counter("changes_total", "Changes sent to verifiers, by what changed.", "of"),
+		changes:  counter("changes_total", "Changes sent to verifiers, by what changed. Each of several processes on one database counts all of them.", "of"),
 	}
 	m.uploads = newUploads()
 	m.registry.MustRegister(m.answers, m.checks, m.changes, m.uploads.checkTime, m.uploads.seconds, m.uploads.bytes, m.uploads.index,

@@ -27,6 +27,7 @@ type peer struct {
 	content   uint64    // counts the changes of verifiers
 	own       state     // of its gateway
 	verifiers map[string]*claim
+	differing []string // the settings that the log was told it has otherwise than this process
 }
 
 // claim is what another process knows of a verifier.
@@ -122,6 +123,8 @@ type processRecord struct {
 	Applied feed.Position `json:"applied"` // what its gateway has applied
 	Content uint64        `json:"content"` // changes when its pages do
 	Pages   int           `json:"pages"`
+
+	Settings map[string]string `json:"settings,omitempty"` // see Process; none from an older process
 }
 
 // claimRecord is one verifier in a page of a process.

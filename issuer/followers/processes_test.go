@@ -1,9 +1,12 @@
 package followers_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -274,4 +277,26 @@ func TestLeave(t *testing.T) {
 	eventually(t, "b is not known", func() bool { return h.Followers.Confirm(t.Context(), m.Revision, 0).Connected == 1 })
 	h.Check(p.Leave(t.Context()))
 	eventually(t, "b is still known", func() bool { return h.Followers.Confirm(t.Context(), m.Revision, 0).Connected == 0 })
+}
+
+// Processes tell each other of their settings, and the log names, once, those that another one has otherwise.
+func TestProcessesWithOtherSettings(t *testing.T) {
+	var log bytes.Buffer
+	h := newHouse(t, func(c *issuer.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	join := func(s *issuer.Service, name string, settings map[string]string) *followers.Process {
+		p, err := s.Followers.Join(t.Context(), followers.Process{Name: name, Settings: settings})
+		h.Check(err)
+		return p
+	}
+	join(h.other(), "same", map[string]string{"life": "1", "mail": "1"})
+	join(h.other(), "older", map[string]string{"life": "1"})
+	join(h.other(), "oldest", nil)
+	join(h.other(), "newer", map[string]string{"life": "2", "mail": "2", "index": "1"})
+	p := join(h.Service, "this", map[string]string{"life": "1", "mail": "1"})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_ = p.Run(ctx)
+	if got := log.String(); strings.Count(got, "other settings") != 1 || !strings.Contains(got, `process=newer settings="life, mail"`) {
+		t.Errorf("the log: %s", got)
+	}
 }

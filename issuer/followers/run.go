@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,10 @@ type Process struct {
 
 	// CatchUp waits until the gateway of this process has applied a revision; nil: it has no gateway, and nobody waits for it.
 	CatchUp func(ctx context.Context, revision uint64) error
+
+	// Settings are those that all processes need alike, each with a hash of its value. The log of each process names those that
+	// another one has otherwise. A name that one of the two does not have says nothing: it may be of another version.
+	Settings map[string]string
 
 	s       *Service
 	publish *publisher
@@ -36,10 +41,10 @@ func (s *Service) Join(ctx context.Context, p Process) (*Process, error) {
 	if p.Name == "" {
 		p.Name = "an issuer"
 	}
-	p.s, p.publish = s, &publisher{s: s, id: hex.EncodeToString(id), record: processRecord{Name: p.Name}}
+	p.s, p.publish = s, &publisher{s: s, id: hex.EncodeToString(id), record: processRecord{Name: p.Name, Settings: p.Settings}}
 	_, err = p.publish.write(ctx)
 	if err == nil {
-		err = s.readPeers(ctx, p.publish.id)
+		err = p.readPeers(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("followers: join the other processes: %w", err)
@@ -61,7 +66,7 @@ func (p *Process) Run(ctx context.Context) error {
 	look := func(ctx context.Context) (err error) {
 		admission, err = p.s.expel(ctx, admission)
 		if err == nil {
-			err = p.s.readPeers(ctx, p.publish.id)
+			err = p.readPeers(ctx)
 		}
 		return err
 	}
@@ -107,16 +112,11 @@ func (p *Process) note(at feed.Position) {
 }
 
 // readPeers reads what the other processes say.
-func (s *Service) readPeers(ctx context.Context, self string) error {
-	s.connections.mu.Lock()
-	known := make(map[string]uint64)
-	for id, p := range s.connections.peers {
-		known[id] = p.content
-	}
-	s.connections.mu.Unlock()
+func (p *Process) readPeers(ctx context.Context) error {
+	known := p.s.connections.contents()
 	var records map[string]processRecord
 	var claims map[string][]claimRecord
-	err := s.store.View(ctx, func(r kv.Reader) error {
+	err := p.s.store.View(ctx, func(r kv.Reader) error {
 		records, claims = make(map[string]processRecord), make(map[string][]claimRecord)
 		pairs, err := kv.All(r, []byte(keyProcess))
 		if err != nil {
@@ -124,7 +124,7 @@ func (s *Service) readPeers(ctx context.Context, self string) error {
 		}
 		for _, pair := range pairs {
 			id := strings.TrimPrefix(string(pair.Key), keyProcess)
-			if id == self {
+			if id == p.publish.id {
 				continue
 			}
 			var rec processRecord
@@ -144,9 +144,33 @@ func (s *Service) readPeers(ctx context.Context, self string) error {
 		return nil
 	})
 	if err == nil {
-		s.connections.hear(records, claims, s.clock())
+		p.s.connections.hear(records, claims, p.s.clock())
+		p.compareSettings(ctx, records)
 	}
 	return err
+}
+
+// compareSettings tells the log which settings other processes have otherwise, once for each process.
+func (p *Process) compareSettings(ctx context.Context, records map[string]processRecord) {
+	for id, rec := range records {
+		differing := differences(p.Settings, rec.Settings)
+		if p.s.connections.heardDiffering(id, differing) {
+			p.s.log.WarnContext(ctx, "another process on the same database has other settings, so answers depend on which one is asked: give all the same and restart them",
+				"process", rec.Name, "settings", strings.Join(differing, ", "))
+		}
+	}
+}
+
+// differences returns the names, in order, under which both have a value, and not the same.
+func differences(a, b map[string]string) (names []string) {
+	for name, value := range a {
+		other, there := b[name]
+		if there && other != value {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func readClaims(r kv.Reader, process string) ([]claimRecord, error) {
@@ -163,6 +187,29 @@ func readClaims(r kv.Reader, process string) ([]claimRecord, error) {
 		out = append(out, page...)
 	}
 	return out, nil
+}
+
+// contents returns which pages of each other process this one has read.
+func (l *connections) contents() map[string]uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known := make(map[string]uint64)
+	for id, p := range l.peers {
+		known[id] = p.content
+	}
+	return known
+}
+
+// heardDiffering notes which settings a process has otherwise, and tells whether the log has not heard of them yet.
+func (l *connections) heardDiffering(id string, names []string) (fresh bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.peers[id]
+	if p == nil || slices.Equal(p.differing, names) {
+		return false
+	}
+	p.differing = names
+	return len(names) > 0
 }
 
 // hear takes over what the records of the other processes say; claims holds those that were read again.

@@ -209,3 +209,15 @@ func TestStoresThatAreRefused(t *testing.T) {
 		t.Errorf("a store of a later rind: %v", err)
 	}
 }
+
+// How far this machine's clock is from the server's.
+func TestClockAhead(t *testing.T) {
+	s := open(t, shared(t).URL(), newSchema())
+	for _, off := range []time.Duration{0, time.Hour, -time.Hour} {
+		s.now = func() time.Time { return time.Now().Add(off) }
+		ahead, err := s.ClockAhead(t.Context())
+		if err != nil || (ahead-off).Abs() > time.Minute {
+			t.Errorf("a clock that is %s ahead: %s, %v", off, ahead, err)
+		}
+	}
+}

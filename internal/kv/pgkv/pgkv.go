@@ -82,6 +82,7 @@ type Store struct {
 	wait    waits
 	process []byte // names this handle in the table of writers
 	found   Found
+	now     func() time.Time // time.Now, except in tests
 
 	stamp atomic.Pointer[kv.Stamp] // under which this handle writes
 	next  atomic.Pointer[kv.Stamp] // the stamp that it has asked for instead; nil: none
@@ -127,7 +128,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	}
 	s := &Store{
 		config: config, schema: opt.Schema, process: make([]byte, 16), writer: make(chan struct{}, 1),
-		readers: pool{room: make(chan struct{}, maxReaders)}, stopped: make(chan struct{}), notify: make(chan struct{}, 1),
+		now: time.Now, readers: pool{room: make(chan struct{}, maxReaders)}, stopped: make(chan struct{}), notify: make(chan struct{}, 1),
 	}
 	s.wait = opt.wait
 	if s.wait == (waits{}) {

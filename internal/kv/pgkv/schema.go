@@ -38,6 +38,7 @@ const (
 	putFence   = "fence"
 	putStamp   = "stamp"
 	getWriter  = "writer"
+	getClock   = "clock"
 )
 
 func statements(schema string) map[string]string {
@@ -71,6 +72,7 @@ func statements(schema string) map[string]string {
 			select version from raised`, schema),
 		putFence:  fmt.Sprintf(`update %s.version set version = version + 1 where version >= $1 returning version`, schema),
 		putStamp:  fmt.Sprintf(`update %s.version set version = version + 1, generation = $1, layout = $2 where generation = $3 and layout = $4 returning version`, schema),
+		getClock:  `select (extract(epoch from clock_timestamp()) * 1000000)::bigint`,
 		getWriter: fmt.Sprintf(`select n from %s.writer where process = $1`, schema),
 	}
 }
