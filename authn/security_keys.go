@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/loopback"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/internal/text"
 )
@@ -88,8 +89,7 @@ func newRelyingParty(public *url.URL, name string) (*webauthn.WebAuthn, error) {
 		return nil, nil
 	}
 	host := strings.ToLower(public.Hostname())
-	local := host == "localhost" || strings.HasSuffix(host, ".localhost")
-	if net.ParseIP(host) != nil || public.Scheme != "https" && !local {
+	if net.ParseIP(host) != nil || public.Scheme != "https" && !loopback.Browser(host) {
 		return nil, nil
 	}
 	origin := public.Scheme + "://" + host

@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/rind-dev/rind/internal/config"
 	"github.com/rind-dev/rind/internal/deadline"
+	"github.com/rind-dev/rind/internal/loopback"
 	"github.com/rind-dev/rind/internal/verifierstatus"
 	"github.com/rind-dev/rind/verifier/replication"
 )
@@ -99,7 +99,7 @@ func (c followCmd) listen(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--status: %w", err)
 	}
-	if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
+	if !loopback.Host(host) {
 		return nil, fmt.Errorf("--status %s can be reached from other machines: use 127.0.0.1 or localhost", c.Status)
 	}
 	var lc net.ListenConfig

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/rind-dev/rind/internal/loopback"
 )
 
 // keyList accepts a file, or an address whose answers nobody on the network can change.
@@ -16,7 +18,7 @@ func keyList(s string) error {
 		return notEmpty(s)
 	}
 	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback.Host(u.Hostname())) {
 		return errors.New("is not a file or an address like https://api.github.com/meta/public_keys/secret_scanning")
 	}
 	return nil
@@ -26,7 +28,7 @@ func keyList(s string) error {
 func rangeURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
-		u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		u.Scheme != "https" && (u.Scheme != "http" || !loopback.Host(u.Hostname())) {
 		return errors.New("is not an address like https://api.pwnedpasswords.com")
 	}
 	return nil

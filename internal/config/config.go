@@ -22,6 +22,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/idtoken"
 	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/internal/loopback"
 )
 
 // Config holds all settings of 'rind serve'. Secrets are in files, never in settings.
@@ -227,7 +228,7 @@ func (c Config) checkTLS(why string) (p Problems) {
 		p = append(p, "tls-cert and tls-key go together: set both, or neither behind a proxy that ends TLS")
 	}
 	switch u := c.PublicURL; {
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback.Browser(u.Hostname()):
 		p = append(p, fmt.Sprintf("public-url %s is not https: %s", u, why))
 	case u.Scheme == "http" && c.TLSCert != "":
 		p = append(p, fmt.Sprintf("public-url %s is not https, and tls-cert is set: set public-url to the https address", u))
@@ -248,7 +249,7 @@ func (m Mail) check() (p Problems) {
 	if (m.Username == "") != (m.PasswordFile == "") {
 		p = append(p, "mail.username and mail.password-file go together: set both, or neither if the mail server asks for no sign-in")
 	}
-	if m.TLS == "none" && !loopback(m.Host) {
+	if m.TLS == "none" && !loopback.Host(m.Host) {
 		p = append(p, `mail.tls = "none" would send links readable over the network: use "starttls" or "tls"; "none" is for a mail server on this machine`)
 	}
 	return p
@@ -281,7 +282,7 @@ func (c Config) Location() string { return strings.ToLower(c.PublicURL.Hostname(
 // server, and other people use it, whose links are nobody else's business.
 func (c Config) AtTheMachine() bool {
 	host, _, err := net.SplitHostPort(c.Listen)
-	return err == nil && c.Mail.Host == "" && loopback(host) && loopback(c.PublicURL.Hostname())
+	return err == nil && c.Mail.Host == "" && loopback.Host(host) && loopback.Browser(c.PublicURL.Hostname())
 }
 
 // Key returns the path of the key that seals secrets at rest.
@@ -313,14 +314,6 @@ func (c Config) LogHandler(w io.Writer) slog.Handler {
 		return slog.NewJSONHandler(w, opt)
 	}
 	return slog.NewTextHandler(w, opt)
-}
-
-func loopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // Names lists the settings in alphabetical order.

@@ -3,9 +3,10 @@ package web
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/rind-dev/rind/internal/loopback"
 )
 
 // Safari, and other browsers that follow the standard to the letter, drop Secure cookies without TLS, even
@@ -18,13 +19,7 @@ const hostPrefix = "__Host-"
 
 // plainLoopback reports whether browsers may drop Secure cookies from an address.
 func plainLoopback(public *url.URL) bool {
-	return public.Scheme == "http" && loopbackHost(public.Hostname())
-}
-
-func loopbackHost(host string) bool {
-	host = strings.ToLower(host)
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback()
+	return public.Scheme == "http" && loopback.Browser(public.Hostname())
 }
 
 // onPlainLoopback reports whether a request was sent to such an address.
@@ -33,7 +28,7 @@ func onPlainLoopback(r *http.Request) bool {
 	if err != nil {
 		host = strings.Trim(r.Host, "[]")
 	}
-	return r.TLS == nil && loopbackHost(host)
+	return r.TLS == nil && loopback.Browser(host)
 }
 
 // withCookiePrefix returns a request whose cookies have their full names.

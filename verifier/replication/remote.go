@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/loopback"
 	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
@@ -114,15 +114,10 @@ func parseURL(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("replication: the issuer's address: %w", err)
 	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("replication: the issuer's address is not like https://packages.example.org")
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && loopback.Host(u.Hostname()):
 		return u, nil
 	}
 	return nil, fmt.Errorf("replication: the issuer's address begins with %q: it must be https, because the verifier sends its secret there", u.Scheme+"://")
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // readSecret reads the secret's file, which nobody else may read.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/dist"
+	"github.com/rind-dev/rind/internal/loopback"
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
@@ -67,9 +67,7 @@ func secureBase(uploadURL string) string {
 	if err != nil || u.Host == "" {
 		return ""
 	}
-	host, err := netip.ParseAddr(u.Hostname())
-	loopback := u.Hostname() == "localhost" || err == nil && host.IsLoopback()
-	if u.Scheme != "https" && !loopback {
+	if u.Scheme != "https" && !loopback.Host(u.Hostname()) {
 		return ""
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(uploadURL, "legacy/"), "/") + packagesPath

@@ -20,7 +20,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -28,6 +27,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rind-dev/rind/internal/loopback"
 	"github.com/rind-dev/rind/internal/private"
 	"github.com/rind-dev/rind/verifier/gateway"
 )
@@ -148,18 +148,13 @@ func parseURL(what, text string, insecure bool) (*url.URL, error) {
 		return nil, fmt.Errorf("upstream: %s has a user in it: put that into user, and the password into the file that password-file names", what)
 	case at.Host == "" || at.RawQuery != "" || at.Fragment != "" || at.Scheme != "http" && at.Scheme != "https":
 		return nil, fmt.Errorf("upstream: %s, %s, is not like https://index.example.org/", what, at.Redacted())
-	case at.Scheme == "http" && !loopback(at.Hostname()) && !insecure:
+	case at.Scheme == "http" && !loopback.Host(at.Hostname()) && !insecure:
 		return nil, fmt.Errorf("upstream: %s, %s, is on another machine and not https: everybody on the way there could read the credential; use https, or set insecure-http if nobody else is on the way", what, at)
 	}
 	if !strings.HasSuffix(at.Path, "/") {
 		at.Path += "/"
 	}
 	return at, nil
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // newClient returns a client for HTTP/1.1. It follows no redirects, which would carry the credential elsewhere.
