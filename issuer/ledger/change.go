@@ -97,6 +97,15 @@ func (l *Ledger) UpdateExempt(ctx context.Context, fn func(*Change) error) (revi
 	return l.update(ctx, l.exempt, fn)
 }
 
+// Sweep is kv.Sweep with a change for each step.
+func (l *Ledger) Sweep(ctx context.Context, prefix string, visit func(*Change, kv.Pair) (more bool, err error)) error {
+	update := func(ctx context.Context, fn func(*Change) error) error {
+		_, err := l.Update(ctx, fn)
+		return err
+	}
+	return kv.Sweep(ctx, update, prefix, visit)
+}
+
 func (l *Ledger) update(ctx context.Context, store kv.Store, fn func(*Change) error) (revision uint64, err error) {
 	err = store.Update(ctx, func(tx kv.Tx) (err error) {
 		revision, err = l.Join(tx, fn)

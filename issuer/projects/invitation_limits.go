@@ -16,12 +16,11 @@ import (
 
 // Limits of invitations, so that nobody can use them to send mail to people who do not want it.
 const (
-	MaxInvitations   = 50             // invitations to one project that can be accepted
-	MaxInvitesDaily  = 50             // invitations that a user makes or resends in a day, UTC, for all projects
-	maxMailsDaily    = 10             // mails about invitations to one recipient in a day, UTC
-	maxMailsOfOne    = 6              // of those, mails from one user, so that no user alone uses them all up
-	keepInvitations  = 7 * ledger.Day // how long a record is kept after the invitation expired
-	invitationsSwept = 500            // records that one transaction of a sweep reads
+	MaxInvitations  = 50             // invitations to one project that can be accepted
+	MaxInvitesDaily = 50             // invitations that a user makes or resends in a day, UTC, for all projects
+	maxMailsDaily   = 10             // mails about invitations to one recipient in a day, UTC
+	maxMailsOfOne   = 6              // of those, mails from one user, so that no user alone uses them all up
+	keepInvitations = 7 * ledger.Day // how long a record is kept after the invitation expired
 )
 
 // People looks up users. The package that manages accounts implements it, and reads from
@@ -147,57 +146,36 @@ func countDaily(c *ledger.Change, whose string) (int, error) {
 // SweepInvitations deletes the invitations that expired a week ago or earlier, and the counts
 // of earlier days. It writes no audit row, since only time ended these invitations.
 func (s *Service) SweepInvitations(ctx context.Context) error {
-	for _, sweep := range []func(*ledger.Change, []byte) ([]byte, error){sweepInvites, sweepTallies} {
-		var after []byte
-		for more := true; more; {
-			var next []byte
-			_, err := s.ledger.Update(ctx, func(c *ledger.Change) (err error) {
-				next, err = sweep(c, after)
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("projects: sweep invitations: %w", err)
-			}
-			after, more = next, next != nil
-		}
+	err := s.ledger.Sweep(ctx, keyInvite, func(c *ledger.Change, p kv.Pair) (more bool, err error) { return true, sweepInvitation(c, p) })
+	if err == nil {
+		err = s.ledger.Sweep(ctx, keyInviteTally, func(c *ledger.Change, p kv.Pair) (more bool, err error) { return true, sweepTally(c, p) })
+	}
+	if err != nil {
+		return fmt.Errorf("projects: sweep invitations: %w", err)
 	}
 	return nil
 }
 
-func sweepInvites(c *ledger.Change, after []byte) (next []byte, err error) {
-	pairs, err := c.Scan([]byte(keyInvite), after, invitationsSwept, false)
-	for _, p := range pairs {
-		var inv inviteRecord
-		err := json.Unmarshal(p.Value, &inv)
-		if err != nil {
-			return nil, fmt.Errorf("the record %q is damaged: %w", p.Key, err)
-		}
-		next = p.Key
-		if c.Now.Before(inv.Expires.Add(keepInvitations)) {
-			continue
-		}
-		if err := dropInvite(c, string(p.Key[len(keyInvite):]), inv); err != nil {
-			return nil, err
-		}
+func sweepInvitation(c *ledger.Change, p kv.Pair) error {
+	var inv inviteRecord
+	err := json.Unmarshal(p.Value, &inv)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the record %q is damaged: %w", p.Key, err)
+	case c.Now.Before(inv.Expires.Add(keepInvitations)):
+		return nil
 	}
-	return next, err
+	return dropInvite(c, string(p.Key[len(keyInvite):]), inv)
 }
 
-func sweepTallies(c *ledger.Change, after []byte) (next []byte, err error) {
-	pairs, err := c.Scan([]byte(keyInviteTally), after, invitationsSwept, false)
-	for _, p := range pairs {
-		var t inviteTally
-		err := json.Unmarshal(p.Value, &t)
-		if err != nil {
-			return nil, fmt.Errorf("the record %q is damaged: %w", p.Key, err)
-		}
-		next = p.Key
-		if t.Day >= c.Now.Unix()/int64(ledger.Day/time.Second) {
-			continue
-		}
-		if err := c.Delete(p.Key); err != nil {
-			return nil, err
-		}
+func sweepTally(c *ledger.Change, p kv.Pair) error {
+	var t inviteTally
+	err := json.Unmarshal(p.Value, &t)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the record %q is damaged: %w", p.Key, err)
+	case t.Day >= c.Now.Unix()/int64(ledger.Day/time.Second):
+		return nil
 	}
-	return next, err
+	return c.Delete(p.Key)
 }

@@ -52,31 +52,14 @@ func (s *Service) namedIssuers(ctx context.Context) (urls []string, err error) {
 
 // forgetMarks forgets ID tokens that can't be presented any more.
 func (s *Service) forgetMarks(ctx context.Context) error {
-	for more := true; more; {
-		err := s.store.Update(ctx, func(tx kv.Tx) error {
-			pairs, err := tx.Scan([]byte(keyMarkEnd), nil, sweepStep, false)
-			if err != nil {
-				return err
-			}
-			more = len(pairs) == sweepStep
-			for _, p := range pairs {
-				at := p.Key[len(keyMarkEnd):]
-				if len(at) != 8+32 {
-					return fmt.Errorf("publishers: the key %q is damaged: restore the store from a backup", p.Key)
-				}
-				if int64(binary.BigEndian.Uint64(at)) > s.clock().Unix() {
-					more = false
-					return nil
-				}
-				if err := errors.Join(tx.Delete(markKey([32]byte(at[8:]))), tx.Delete(p.Key)); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+	return kv.Sweep(ctx, s.store.Update, keyMarkEnd, func(tx kv.Tx, p kv.Pair) (more bool, err error) {
+		at := p.Key[len(keyMarkEnd):]
+		switch {
+		case len(at) != 8+32:
+			return false, fmt.Errorf("publishers: the key %q is damaged: restore the store from a backup", p.Key)
+		case int64(binary.BigEndian.Uint64(at)) > s.clock().Unix():
+			return false, nil
 		}
-	}
-	return nil
+		return true, errors.Join(tx.Delete(markKey([32]byte(at[8:]))), tx.Delete(p.Key))
+	})
 }

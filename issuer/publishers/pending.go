@@ -138,36 +138,9 @@ func (s *Service) RemovePending(ctx context.Context, p ledger.Principal, id stri
 	return err
 }
 
-// sweepStep is how many records one transaction of a sweep reads.
-const sweepStep = 200
-
 // sweepPending ends pending publishers whose time is over, and tells of those that end soon.
 func (s *Service) sweepPending(ctx context.Context) error {
-	var after []byte
-	for more := true; more; {
-		var next []byte
-		_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
-			pairs, err := c.Scan([]byte(keyPublisher), after, sweepStep, false)
-			if err != nil {
-				return err
-			}
-			more = len(pairs) == sweepStep
-			for _, p := range pairs {
-				if err := s.sweepOne(c, p); err != nil {
-					return err
-				}
-			}
-			if more {
-				next = pairs[len(pairs)-1].Key
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		after = next
-	}
-	return nil
+	return s.ledger.Sweep(ctx, keyPublisher, func(c *ledger.Change, p kv.Pair) (more bool, err error) { return true, s.sweepOne(c, p) })
 }
 
 func (s *Service) sweepOne(c *ledger.Change, p kv.Pair) error {

@@ -128,40 +128,18 @@ func (s *Service) ForgetOld(ctx context.Context) error {
 	return errors.Join(s.forgetUploads(ctx), s.forgetIdempotencyKeys(ctx), s.Runs.forget(ctx))
 }
 
-// forgetIdempotencyKeys reads all idempotencyRecords, in steps, and deletes the old ones.
+// forgetIdempotencyKeys reads all idempotencyRecords, and deletes the old ones.
 func (s *Service) forgetIdempotencyKeys(ctx context.Context) error {
 	horizon := s.clock().Add(-idempotencyLifetime)
-	var after []byte
-	for more := true; more; {
-		var next []byte
-		err := s.store.Update(ctx, func(tx kv.Tx) error {
-			pairs, err := tx.Scan([]byte(keyIdempotency), after, revokeAllStep, false)
-			if err != nil {
-				return err
-			}
-			more = len(pairs) == revokeAllStep
-			for _, p := range pairs {
-				var rec idempotencyRecord
-				err := json.Unmarshal(p.Value, &rec)
-				if err != nil {
-					return fmt.Errorf("tokens: the record %q is damaged: %w", p.Key, err)
-				}
-				if rec.At.After(horizon) {
-					continue
-				}
-				if err := tx.Delete(p.Key); err != nil {
-					return err
-				}
-			}
-			if more {
-				next = pairs[len(pairs)-1].Key
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+	return kv.Sweep(ctx, s.store.Update, keyIdempotency, func(tx kv.Tx, p kv.Pair) (more bool, err error) {
+		var rec idempotencyRecord
+		err = json.Unmarshal(p.Value, &rec)
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("tokens: the record %q is damaged: %w", p.Key, err)
+		case rec.At.After(horizon):
+			return true, nil
 		}
-		after = next
-	}
-	return nil
+		return true, tx.Delete(p.Key)
+	})
 }

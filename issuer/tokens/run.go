@@ -175,33 +175,16 @@ func RunOf(r kv.Reader, id string) (run Run, refs []projects.Ref, ok bool, err e
 
 // forget removes expired tokens of jobs from the lists of their users. Their records stay, for verifiers and the trail.
 func (x *Runs) forget(ctx context.Context) error {
-	for more := true; more; {
-		err := x.s.store.Update(ctx, func(tx kv.Tx) error {
-			pairs, err := tx.Scan([]byte(keyRunEnd), nil, revokeAllStep, false)
-			if err != nil {
-				return err
-			}
-			more = len(pairs) == revokeAllStep
-			for _, p := range pairs {
-				at := p.Key[len(keyRunEnd):]
-				if len(at) <= 8 {
-					return fmt.Errorf("tokens: the key %q is damaged: restore the store from a backup", p.Key)
-				}
-				if int64(binary.BigEndian.Uint64(at)) > x.s.clock().Unix() {
-					more = false
-					return nil
-				}
-				if err := forgetRun(tx, p.Key, string(at[8:])); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+	return kv.Sweep(ctx, x.s.store.Update, keyRunEnd, func(tx kv.Tx, p kv.Pair) (more bool, err error) {
+		at := p.Key[len(keyRunEnd):]
+		switch {
+		case len(at) <= 8:
+			return false, fmt.Errorf("tokens: the key %q is damaged: restore the store from a backup", p.Key)
+		case int64(binary.BigEndian.Uint64(at)) > x.s.clock().Unix():
+			return false, nil
 		}
-	}
-	return nil
+		return true, forgetRun(tx, p.Key, string(at[8:]))
+	})
 }
 
 func forgetRun(tx kv.Tx, key []byte, id string) error {

@@ -19,7 +19,6 @@ const (
 	UploadDays  = 90      // days for which uploads are counted, including today
 	maxReported = 100_000 // most uses that one line of a verifier's report can stand for
 	dayTokens   = 50      // tokens that have their own counters for a project on one day
-	sweepCounts = 500     // counters that one transaction deletes
 )
 
 // Uploads counts the uploads to a project by token and day.
@@ -173,27 +172,10 @@ func readCounts(r kv.Reader, project string, today uint32) ([]*TokenUploads, err
 // forgetUploads deletes the counters of days before the last UploadDays.
 func (s *Service) forgetUploads(ctx context.Context) error {
 	end := string(binary.BigEndian.AppendUint32([]byte(keyCount), dayOf(s.clock())-UploadDays+1))
-	for more := true; more; {
-		err := s.store.Update(ctx, func(tx kv.Tx) error {
-			pairs, err := tx.Scan([]byte(keyCount), nil, sweepCounts, false)
-			if err != nil {
-				return err
-			}
-			more = len(pairs) == sweepCounts
-			for _, p := range pairs {
-				if string(p.Key) >= end {
-					more = false
-					return nil
-				}
-				if err := tx.Delete(p.Key); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+	return kv.Sweep(ctx, s.store.Update, keyCount, func(tx kv.Tx, p kv.Pair) (more bool, err error) {
+		if string(p.Key) >= end {
+			return false, nil
 		}
-	}
-	return nil
+		return true, tx.Delete(p.Key)
+	})
 }
