@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,8 +25,12 @@ import (
 )
 
 // crashStore is the environment variable that turns the test binary into a
-// process that mints and revokes on the store it names, until it is killed.
-const crashStore = "RIND_TEST_CRASH_STORE"
+// process that mints and revokes on the store it names, until it is killed. At the commit
+// whose number crashCommit names, from 1, it kills itself.
+const (
+	crashStore  = "RIND_TEST_CRASH_STORE"
+	crashCommit = "RIND_TEST_CRASH_COMMIT"
+)
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(crashStore); path != "" {
@@ -49,10 +54,12 @@ func mintAndRevoke(path string) error {
 	if err != nil {
 		return err
 	}
-	s, err := issuer.New(issuer.Config{Store: store, Sealer: key, Location: location})
+	mortal := &mortalStore{Store: store}
+	s, err := issuer.New(issuer.Config{Store: mortal, Sealer: key, Location: location})
 	if err != nil {
 		return err
 	}
+	mortal.left, _ = strconv.Atoi(os.Getenv(crashCommit)) // without the variable it is killed from outside
 	for ctx, i := context.Background(), 0; ; i++ {
 		m, err := s.Tokens.Mint(ctx, alice, forSome(fmt.Sprintf("ci %d of %d", i, os.Getpid()), "demo"))
 		if err != nil {
@@ -70,6 +77,25 @@ func mintAndRevoke(path string) error {
 	}
 }
 
+// mortalStore kills its process as soon as the last of some changes is durable: nobody is told of that one.
+type mortalStore struct {
+	kv.Store
+	left int // changes; 0 is no end
+}
+
+func (m *mortalStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	err := m.Store.Update(ctx, fn)
+	if err != nil || m.left == 0 {
+		return err
+	}
+	m.left--
+	if m.left == 0 {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // the signal may take a moment
+	}
+	return nil
+}
+
 // acknowledged is what the killed processes said they had done, by token id.
 type acknowledged struct {
 	minted  map[string]token.Token
@@ -81,9 +107,17 @@ type acknowledged struct {
 	steps   int           // how many those were
 }
 
-// A process that mints and revokes is killed at random moments, until it has
-// done 200 pairs. After each kill nothing that it acknowledged is lost, and each
-// change has its audit row and its log entry.
+// The moments at which a process is killed.
+const (
+	inAStep       = iota // a random moment of a step
+	unknownToAll         // as soon as a change is durable, before it is acknowledged
+	inTheOpening         // a random moment of opening the store
+	kindsOfMoment        // how many there are
+)
+
+// A process that mints and revokes is killed again and again, until it has done 200 pairs. After
+// each kill nothing that it acknowledged is lost, and each change has its audit row and its log entry, those
+// that it could not acknowledge too.
 func TestKilledAtAnyMoment(t *testing.T) {
 	teststore.NeedsFile(t)
 	h := newHouse(t)
@@ -95,9 +129,13 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			t.Fatalf("%d pairs after %d kills", len(ack.revoked), kills)
 		}
 		h.Check(h.Store.Close())
-		ack.killOne(t, h.Path, kills%3 == 2)
+		moment, lost := kills%kindsOfMoment, ack.lost
+		ack.killOne(t, h.Path, moment)
 		h.Open()
 		h.audited(ack, kills+1)
+		if moment == unknownToAll && ack.lost != lost+1 {
+			t.Errorf("a process that was killed at a commit left %d changes that it did not acknowledge, not one", ack.lost-lost)
+		}
 		if t.Failed() {
 			t.Fatalf("after kill %d", kills+1)
 		}
@@ -108,17 +146,19 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // longestLife is the most steps that a process acknowledges before it is killed.
 const longestLife = 30
 
-// killOne runs a process and kills it at a random moment: within the step behind one of its first steps, or, where
-// early is set, while it opens the store. How long a step takes is what those before took, so that a busy machine
-// needs no more kills than a quiet one.
-func (ack *acknowledged) killOne(t *testing.T, path string, early bool) {
+// killOne runs a process and kills it at a moment of some kind, behind one of its first steps or while it opens the
+// store. How long a step takes is what those before took, so that a busy machine needs no more kills than a quiet one.
+func (ack *acknowledged) killOne(t *testing.T, path string, moment int) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self)
+	cmd, life := exec.Command(self), 2+rand.IntN(longestLife-1)
 	cmd.Env = append(os.Environ(), crashStore+"="+path)
+	if moment == unknownToAll {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", crashCommit, life))
+	}
 	var trouble strings.Builder
 	cmd.Stderr = &trouble
 	out, err := cmd.StdoutPipe()
@@ -132,7 +172,7 @@ func (ack *acknowledged) killOne(t *testing.T, path string, early bool) {
 	within := func(step time.Duration) {
 		time.AfterFunc(time.Duration(rand.Int64N(int64(step+step/4)+1)), func() { cmd.Process.Kill() })
 	}
-	for n, life := 0, 2+rand.IntN(longestLife-1); ; n++ {
+	for n := 0; ; n++ {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			break // what has no end was not acknowledged
@@ -140,14 +180,14 @@ func (ack *acknowledged) killOne(t *testing.T, path string, early bool) {
 		step := time.Since(last)
 		last = last.Add(step)
 		switch {
-		case n == 0 && early:
+		case n == 0 && moment == inTheOpening:
 			within(ack.opening)
 		case n == 1:
 			ack.opening = step
 		case n > 1:
 			ack.working, ack.steps = ack.working+step, ack.steps+1
 		}
-		if n == life && !early {
+		if n == life && moment == inAStep {
 			within(ack.working / time.Duration(ack.steps))
 		}
 		ack.add(t, strings.TrimSuffix(line, "\n"))
