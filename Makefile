@@ -19,12 +19,17 @@ HOSTILE     ?= 1m
 TESTS       := GOGC=$${GOGC:-200} GORACE="atexit_sleep_ms=20 $(GORACE)" sh internal/realtest/inmemory.sh $(GO) test -vet=off
 
 # Packages that take longest go first, so that the others fill the cores to the end.
-LONG        := ./cmd/rind ./internal/e2e ./issuer/web ./verifier/rootkeys ./issuer ./ui ./verifier/replication
+LONG        := ./cmd/rind ./issuer/web ./verifier/rootkeys ./issuer ./verifier/replication
+
+# Suites in whose own process the race detector has nothing to see: they drive rind, a browser and clients, which
+# are processes of their own, or read rind's source. It costs them up to three times the CPU. Pages of ui
+# are rendered side by side with the race detector in issuer/web.
+OUTSIDE     := ./internal/e2e ./ui ./internal/faults ./internal/hostile ./internal/arrows ./internal/incidents ./internal/realtest/...
 
 # Suites that run a second time on PostgreSQL, without the race detector, which has seen the same code.
 ON_BOTH     := ./authn ./issuer ./issuer/tokens ./issuer/followers ./issuer/projects ./issuer/ledger ./internal/audit ./internal/notices ./internal/instance
 
-.PHONY: run build check test bench fuzz soak hostile installers lint fmt tools picture
+.PHONY: run build check test raced outside bench fuzz soak hostile installers lint fmt tools picture
 
 run: build
 	./bin/rind serve
@@ -39,11 +44,19 @@ check:
 	$(GO) vet ./...
 	RIND_SKIP_REAL=1 RIND_SKIP_SERVERS=1 $(TESTS) -p 3 -skip '$(PROCESSES)' $(LONG) ./...
 
-# Lint first, so that the output ends with go test's own lines. Three packages at once, whatever
-# the number of cores: many wait for a browser, a proxy or a time-out rather than compute.
-test: tools lint
-	$(TESTS) -race -p 3 -timeout 30m $(LONG) ./...
-	RIND_TEST_STORE=postgres $(TESTS) -p 3 -timeout 30m $(ON_BOTH)
+# Lint first, so that the output ends with go test's own lines; it computes while the tools wait for the network.
+# Three packages at once, whatever the number of cores: many wait for a browser, a proxy or a time-out
+# rather than compute.
+test:
+	+$(MAKE) --no-print-directory -j2 tools lint
+	+$(MAKE) --no-print-directory -j2 -k raced outside
+
+raced:
+	$(TESTS) -race -p 2 -timeout 30m $(LONG) $$($(GO) list ./... | grep -Fvx "$$($(GO) list $(OUTSIDE))")
+
+outside:
+	$(TESTS) -p 1 -timeout 30m $(OUTSIDE); code=$$?; \
+	RIND_TEST_STORE=postgres $(TESTS) -p 1 -timeout 30m $(ON_BOTH) && exit $$code
 
 # The checks beside their peers last: a module of its own, so that the product's
 # list of modules stays short.
