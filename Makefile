@@ -7,7 +7,7 @@ FUZZTIME    ?= 1000000x
 
 # Tests that kill themselves or take long, which 'make check' leaves to 'make test', as it does
 # those that run rind in a process of its own.
-PROCESSES   := ^(TestKilledAtAnyMoment|TestServeChangesTheKeyOfItsRootKeys|TestSoak|TestAnExportOutlivesEveryDeadline)$$
+PROCESSES   := ^(TestKilledAtAnyMoment|TestServeChangesTheKeyOfItsRootKeys|TestSoak|TestAnExportOutlivesEveryDeadline|TestBuildsForOtherSystems)$$
 
 SOAK        ?= 10m
 VERIFIERS   ?= 200

@@ -1,26 +1,11 @@
 package main
 
 import (
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
 )
-
-// TestBuildsForOtherSystems compiles the program for the systems that 'rind token' is
-// used on. What is compiled is cached, so only the first run takes long. It is not linked, which would
-// take as long each time: what Go code lacks on a system, the compiler says.
-func TestBuildsForOtherSystems(t *testing.T) {
-	for _, system := range []string{"windows", "darwin"} {
-		cmd := exec.Command("go", "list", "-export", ".")
-		cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH=amd64", "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", system, err, out)
-		}
-	}
-}
 
 // TestCommandsWithoutModes goes through all commands that there are, so that a new one
 // is refused where files have no modes until somebody says otherwise.
