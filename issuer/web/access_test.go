@@ -105,7 +105,8 @@ type attempt struct {
 	row
 }
 
-// checkAll lets visitors try every route: first those that only read.
+// checkAll lets visitors try every route: first those that only read, with HEAD every fourth, so that several
+// visitors try each.
 func (m *cast) checkAll(names ...string) {
 	m.Helper()
 	var reads, writes []attempt
@@ -133,9 +134,12 @@ func (m *cast) checkAll(names ...string) {
 	}
 	reads = append(reads, attempt{"nowhere", "GET", row{path: "/no/such/page", answer: all("404")}})
 	writes = append(writes, attempt{"no method", "POST", row{path: "/tokens", answer: all("405")}})
-	for _, name := range names {
+	for i, name := range names {
 		var p *person // as fresh left them
-		for _, a := range append(slices.Clone(reads), writes...) {
+		for j, a := range append(slices.Clone(reads), writes...) {
+			if a.method == "HEAD" && (i+j)%4 != 0 {
+				continue
+			}
 			if p == nil {
 				p = m.fresh(name)
 			}
