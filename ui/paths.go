@@ -111,6 +111,18 @@ const (
 	PathReleaseDelete Path = "/projects/{name}/releases/{version}/delete"
 	PathFileDelete    Path = "/projects/{name}/files/{file}/delete"
 
+	PathPublishers      Path = "/projects/{name}/publishers" // GET only
+	PathPublisherNew    Path = "/projects/{name}/publishers/new"
+	PathPublisher       Path = "/projects/{name}/publishers/{id}" // GET only
+	PathPublisherTake   Path = "/projects/{name}/publishers/{id}/take-over"
+	PathPublisherVouch  Path = "/projects/{name}/publishers/{id}/vouch" // POST only
+	PathPublisherRemove Path = "/projects/{name}/publishers/{id}/remove"
+
+	PathPendingPublishers Path = "/account/publishers" // GET only
+	PathPendingNew        Path = "/account/publishers/new"
+	PathPendingPublisher  Path = "/account/publishers/{id}" // GET only
+	PathPendingRemove     Path = "/account/publishers/{id}/remove"
+
 	PathInvitedLink    Path = "/project-invitation"              // with WithLink; GET only
 	PathInvited        Path = "/project-invitation/{id}"         // POST accepts
 	PathInvitedDecline Path = "/project-invitation/{id}/decline" // POST only
@@ -180,6 +192,9 @@ var paths = map[string]Path{
 	"project.uninvite": PathProjectInvitationEnd, "project.resend": PathProjectInvitationSend,
 	"releases": PathReleases, "release": PathRelease, "release.yank": PathReleaseYank, "release.unyank": PathReleaseUnyank,
 	"release.delete": PathReleaseDelete, "file.delete": PathFileDelete,
+	"publishers": PathPublishers, "publisher.new": PathPublisherNew, "publisher": PathPublisher, "publisher.take": PathPublisherTake,
+	"publisher.vouch": PathPublisherVouch, "publisher.remove": PathPublisherRemove,
+	"pending": PathPendingPublishers, "pending.new": PathPendingNew, "pending.publisher": PathPendingPublisher, "pending.remove": PathPendingRemove,
 	"invited": PathInvited, "invited.decline": PathInvitedDecline,
 	"names": PathReservedNames, "name.free": PathReservedNameRelease,
 	"person": PathPerson, "person.sign_out": PathPersonSignOut, "person.make_admin": PathPersonMakeAdmin, "person.drop_admin": PathPersonDropAdmin,

@@ -74,6 +74,7 @@ type ProjectPage struct {
 	Tokens      ProjectTokens
 	Uploads     Uploads
 	Releases    Releases
+	Publishers  int // trusted publishers of the project
 	Events      []EventRow
 }
 

@@ -58,6 +58,28 @@ func (tr *tour) yankReleases(owner *guest) {
 	owner.fill(at+"/unyank", at+"/unyank").is(303, at)
 }
 
+// ciSettings name a CI system of which nothing is fetched.
+const ciSettings = "[[oidc-issuer]]\nname = \"forge\"\nurl = \"https://git.example.org/api/actions\"\nkind = \"github\"\njwks-file = \"/dev/null\"\n"
+
+// trustPublishers adds publishers, of a project and pending, and removes them.
+func (tr *tour) trustPublishers(owner *guest) {
+	tr.t.Helper()
+	for _, c := range []struct{ list, name string }{{"/projects/demo/publishers", ""}, {"/account/publishers", "of-a-job"}} {
+		owner.get(c.list).is(200, "")
+		owner.get(c.list+"/new").is(200, "")
+		form := c.list + "/new?from=https://git.example.org/octo/demo"
+		sent := owner.fill(form, c.list+"/new", "workflow", "release.yml", "name", c.name)
+		one, _, _ := strings.Cut(sent.header.Get("Location"), "?")
+		sent.is(303, one)
+		owner.get(one).is(200, "").says("enable-openid-connect: true")
+		if c.name == "" {
+			owner.send("POST", one+"/vouch", formType, "").is(303, one)
+		}
+		owner.fill(one+"/remove", one+"/remove").is(303, c.list)
+		owner.get(c.list).is(200, "")
+	}
+}
+
 // askAsAJob asks at the addresses for jobs of a CI system, without a good ID token.
 func (tr *tour) askAsAJob(job *guest) {
 	tr.t.Helper()

@@ -71,8 +71,8 @@ func startTour(t *testing.T) *tour {
 	cert, key, client := certificate(t)
 	list := tr.makeScanner()
 	port := realtest.FreePort(t)
-	settings := fmt.Sprintf("registration = \"open\"\ntrusted-proxies = [\"127.0.0.1\"]\ntls-cert = %q\ntls-key = %q\nleak-keys = %q\n%s",
-		cert, key, list, mailSettings(tr.mails))
+	settings := fmt.Sprintf("registration = \"open\"\ntrusted-proxies = [\"127.0.0.1\"]\ntls-cert = %q\ntls-key = %q\nleak-keys = %q\n%s\n%s",
+		cert, key, list, mailSettings(tr.mails), ciSettings)
 	tr.server = launch(t, client, port, fmt.Sprintf("https://localhost:%d", port), settings)
 	sealing, err := os.ReadFile(filepath.Join(tr.server.data, "rind.key"))
 	if err != nil {

@@ -111,6 +111,7 @@ func (tr *tour) useTokens(ada, bob *guest) {
 		ada.upload(c.text, c.project, "1."+string(rune('0'+i))).is(c.status, "")
 	}
 	tr.yankReleases(ada)
+	tr.trustPublishers(ada)
 	tr.askAsAJob(tr.guest("a job", "203.0.113.97"))
 	ada.get("/simple/").is(200, "")
 	ada.send("OPTIONS", "/simple/", "", "").is(204, "")

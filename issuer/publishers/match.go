@@ -334,20 +334,8 @@ func (f *facts) describe() tokens.Run {
 	return run
 }
 
-// host returns the address of the pages that belong to an issuer.
-func (f *facts) host() string {
-	switch {
-	case f.issuer == "https://token.actions.githubusercontent.com":
-		return "https://github.com"
-	case f.kind == idtoken.KindGitHub:
-		for _, end := range []string{"/_services/token", "/api/actions"} { // GitHub Enterprise Server, Forgejo
-			if host, ok := strings.CutSuffix(f.issuer, end); ok {
-				return host
-			}
-		}
-	}
-	return f.issuer
-}
+// host returns the address of the pages that belong to the issuer.
+func (f *facts) host() string { return pagesOf(idtoken.Issuer{URL: f.issuer, Kind: f.kind}) }
 
 // page returns the address of a page of a repository, or "" if a part is missing.
 func page(host, repository string, parts ...string) string {

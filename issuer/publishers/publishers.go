@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,17 +20,25 @@ import (
 
 // Publisher is a publisher as members of its project see it.
 type Publisher struct {
-	ID      string
-	Pending string // name of the project that it will register; "" for one of a project
-	Rules   Rules
-	Pinned  bool   // the ids behind its names are pinned
-	AddedBy string // name of the owner who vouches for it
-	Added   time.Time
-	Until   time.Time // when a pending one ends
-	Used    time.Time // zero: not used yet
-	Stopped bool      // who vouches for it is no owner of the project any more, so nothing is minted
+	ID       string
+	Pending  string // name of the project that it will register; "" for one of a project
+	Rules    Rules
+	Pins     []Pin  // the ids behind its names, since its first use
+	AddedBy  string // name of the owner who vouches for it
+	Added    time.Time
+	Until    time.Time // when a pending one ends
+	Used     time.Time // zero: not used yet
+	Uploaded time.Time // last upload with one of its tokens; zero: none
+	Working  int       // its tokens that work now: they end with it
+	Stopped  bool      // who vouches for it is no owner of the project any more, so nothing is minted
 
 	Refusals []Refusal // of the last RefusalDays days, newest first; for owners only
+}
+
+// Pin is an id that a publisher's jobs have to have.
+type Pin struct {
+	Claim string // name in the token: "repository_id"
+	Value string
 }
 
 // record is a publisher in the store.
@@ -221,6 +230,10 @@ func (s *Service) List(ctx context.Context, p ledger.Principal, project string) 
 			if err != nil {
 				return err
 			}
+			v.Working, err = working(r, one.id, now)
+			if err != nil {
+				return err
+			}
 			v.Stopped = proj.Members[one.rec.User].Role != projects.RoleOwner
 			if p.Admin || proj.Members[p.UserID].Role == projects.RoleOwner {
 				v.Refusals, err = readRefusals(r, one.id, now)
@@ -238,9 +251,25 @@ func (s *Service) List(ctx context.Context, p ledger.Principal, project string) 
 
 func (rec record) view(r kv.Reader, id string) (Publisher, error) {
 	u, err := ledger.ReadUser(r, rec.User)
-	return Publisher{
-		ID: id, Pending: rec.Pending, Rules: rec.Rules, Pinned: len(rec.Pins) > 0, AddedBy: u.Name, Added: rec.Added, Until: rec.Until, Used: rec.Used,
-	}, err
+	out := Publisher{
+		ID: id, Pending: rec.Pending, Rules: rec.Rules, AddedBy: u.Name, Added: rec.Added, Until: rec.Until, Used: rec.Used, Uploaded: rec.Uploaded,
+	}
+	for _, claim := range slices.Sorted(maps.Keys(rec.Pins)) {
+		out.Pins = append(out.Pins, Pin{claim, rec.Pins[claim]})
+	}
+	return out, err
+}
+
+// working counts the tokens of a publisher that work.
+func working(r kv.Reader, id string, now time.Time) (n int, err error) {
+	runs, err := r.Scan(runsPrefix(id), nil, maxScanned, false)
+	for _, run := range runs {
+		end, bad := strconv.ParseInt(string(run.Value), 10, 64)
+		if bad == nil && end > now.Unix() {
+			n++
+		}
+	}
+	return n, err
 }
 
 // projectChanged follows what happens to a project: publishers of a deleted one go, and the tokens of publishers for which no owner

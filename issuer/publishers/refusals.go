@@ -8,6 +8,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
@@ -18,6 +19,7 @@ import (
 const (
 	RefusalDays = 7
 	maxRefusals = 10 // of a publisher; equal ones count as one
+	maxForeign  = 2  // of these, of a repository that only has the name of the publisher's
 	refusalGap  = time.Minute
 )
 
@@ -29,6 +31,27 @@ type Refusal struct {
 	Detail      string       `json:"detail"`
 	Differences []Difference `json:"differences,omitempty"`
 	Run         tokens.Run   `json:"run"` // of the last one
+}
+
+// identities are the claims that say which repository it is.
+var identities = []string{"iss", "repository", "repository_owner", "project_path", "email", "repository_id", "repository_owner_id", "project_id", "namespace_id", "sub", circle + "project-id", circle + "org-id"}
+
+// Foreign reports whether the token came from another repository than the publisher's: one that somebody made under its name.
+func (n Refusal) Foreign() bool {
+	return slices.ContainsFunc(n.Differences, func(d Difference) bool { return d.Field == "" && slices.Contains(identities, d.Claim) })
+}
+
+// Offers returns the differences whose value the publisher can take over. A foreign token offers none.
+func (n Refusal) Offers() (out []Difference) {
+	if n.Foreign() {
+		return nil
+	}
+	for _, d := range n.Differences {
+		if d.Field != "" {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // refused remembers a refusal, in a transaction that does not end with the request. A failure is logged: the answer is a refusal in any case.
@@ -74,8 +97,23 @@ func noteRefusal(tx kv.Tx, id string, no *Refused, run tokens.Run, now time.Time
 		n.Count += list[i].Count
 		list = slices.Delete(list, i, i+1)
 	}
-	list = append([]Refusal{n}, list[:min(len(list), maxRefusals-1)]...)
+	list = bounded(append([]Refusal{n}, list...))
 	return kv.PutJSON(tx, refusalKey(id), list)
+}
+
+// bounded drops the oldest refusals. Those of foreign repositories have a share of their own, so that they don't push out others.
+func bounded(list []Refusal) (out []Refusal) {
+	foreign := 0
+	for _, n := range list {
+		if n.Foreign() {
+			foreign++
+			if foreign > maxForeign {
+				continue
+			}
+		}
+		out = append(out, n)
+	}
+	return out[:min(len(out), maxRefusals)]
 }
 
 // readRefusals reads the last refusals of a publisher, newest first.
@@ -91,7 +129,7 @@ func readRefusals(r kv.Reader, id string, now time.Time) (list []Refusal, err er
 // expects from now on, or one more of what it accepts. Only what the last refusals say can be taken over: of others it returns the problem "publisher_nothing_to_take". Its
 // tokens end, and p vouches for it.
 func (s *Service) TakeOver(ctx context.Context, p ledger.Principal, project, id, claim, value string) error {
-	_, err := s.manage(ctx, p, project, id, func(c *ledger.Change, _ projects.Record, rec record) error {
+	_, err := s.manage(ctx, p, project, id, func(c *ledger.Change, proj projects.Record, rec record) error {
 		refusals, err := readRefusals(c, id, c.Now)
 		if err != nil {
 			return err
@@ -120,6 +158,9 @@ func (s *Service) TakeOver(ctx context.Context, p ledger.Principal, project, id,
 		if err := c.Delete([]byte(refusalKey(id))); err != nil {
 			return err
 		}
+		if err := notifyOwners(c, p, notices.PublisherAdded, proj, rec, ""); err != nil {
+			return err
+		}
 		return c.Audit(p, audit.Event{Kind: "project.publisher_changed", Project: rec.Project, Detail: map[string]string{
 			"publisher": id, "title": rec.Rules.Title(), "was": was.Title(), "claim": claim, "value": value,
 		}})
@@ -130,8 +171,8 @@ func (s *Service) TakeOver(ctx context.Context, p ledger.Principal, project, id,
 // offered returns the difference that a refusal offers to take over.
 func offered(refusals []Refusal, claim, value string) (d Difference, ok bool) {
 	for _, n := range refusals {
-		for _, d := range n.Differences {
-			if d.Field != "" && d.Claim == claim && d.Got == value {
+		for _, d := range n.Offers() {
+			if d.Claim == claim && d.Got == value {
 				return d, true
 			}
 		}

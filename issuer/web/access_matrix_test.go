@@ -155,6 +155,23 @@ var matrix = map[string]row{
 	"GET /projects/:name/delete":    {path: "/projects/demo/delete", answer: manage.but(owner, "200", stale, "303 /login/totp{next}")},
 	"POST /projects/:name/delete":   {path: "/projects/demo/delete", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
 
+	"GET /projects/:name/publishers":                {path: "/projects/demo/publishers", answer: project},
+	"GET /projects/:name/publishers/new":            {path: "/projects/demo/publishers/new", answer: manage.but(owner, "200", stale, "303 /login/totp{next}")},
+	"POST /projects/:name/publishers/new":           {path: "/projects/demo/publishers/new", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
+	"GET /projects/:name/publishers/:id":            {path: "/projects/demo/publishers/{publisher}", answer: project},
+	"GET /projects/:name/publishers/:id/take-over":  {path: "/projects/demo/publishers/{publisher}/take-over", answer: manage.but(owner, "404", stale, "303 /login/totp{next}")}, // nothing was refused
+	"POST /projects/:name/publishers/:id/take-over": {path: "/projects/demo/publishers/{publisher}/take-over", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
+	"POST /projects/:name/publishers/:id/vouch":     {path: "/projects/demo/publishers/{publisher}/vouch", answer: manage.but(owner, "303 /projects/demo/publishers/{publisher}", stale, "303 /login/totp{next}")},
+	"GET /projects/:name/publishers/:id/remove":     {path: "/projects/demo/publishers/{publisher}/remove", answer: manage.but(owner+"|"+stale, "200")},
+	"POST /projects/:name/publishers/:id/remove":    {path: "/projects/demo/publishers/{publisher}/remove", answer: manage.but(owner+"|"+stale, "303 /projects/demo/publishers")},
+
+	"GET /account/publishers":             {answer: members("200")},
+	"GET /account/publishers/new":         {answer: members("200").but(stale, "303 /login/totp{next}")},
+	"POST /account/publishers/new":        {answer: members("422").but(stale, "303 /login/totp{next}")},
+	"GET /account/publishers/:id":         {path: "/account/publishers/{waiting}", answer: mine("200")},
+	"GET /account/publishers/:id/remove":  {path: "/account/publishers/{waiting}/remove", answer: mine("200")},
+	"POST /account/publishers/:id/remove": {path: "/account/publishers/{waiting}/remove", answer: mine("303 /account/publishers")},
+
 	"GET /projects/:name/releases":                  {path: "/projects/demo/releases", answer: project},
 	"GET /projects/:name/releases/:version":         {path: "/projects/demo/releases/1.0", answer: project},
 	"GET /projects/:name/releases/:version/yank":    {path: "/projects/demo/releases/1.0/yank", answer: manage.but(owner+"|"+stale, "200")},
@@ -256,6 +273,6 @@ var formPages = map[string]string{
 	"POST /admin/people/:id/recovery/cancel":      "/admin/people/{person}/recovery",
 	"POST /projects/:name/invitations/:id/revoke": "/projects/demo", "POST /projects/:name/invitations/:id/resend": "/projects/demo",
 	"POST /admin/names/:name/release":       "/admin/names",
-	"POST /projects/:name/members/:id/role": "/projects/demo",
-	"POST /admin/invitations":               "/admin/people", "POST /admin/invitations/:id/revoke": "/admin/people",
+	"POST /projects/:name/members/:id/role": "/projects/demo", "POST /projects/:name/publishers/:id/vouch": "/projects/demo/publishers/{publisher}",
+	"POST /admin/invitations": "/admin/people", "POST /admin/invitations/:id/revoke": "/admin/people",
 }

@@ -300,6 +300,12 @@ func (m *cast) fill(path, visitor string) string {
 		m.must(err)
 		return strings.Replace(path, "{token}", minted.Token.ID, 1)
 	}
+	if strings.Contains(path, "{publisher}") {
+		return strings.Replace(path, "{publisher}", m.publisher(), 1)
+	}
+	if strings.Contains(path, "{waiting}") {
+		return strings.Replace(path, "{waiting}", m.waiting(visitor), 1)
+	}
 	if strings.Contains(path, "{member}") {
 		m.join("demo", m.people[half], projects.RoleMaintainer)
 		return strings.Replace(path, "{member}", m.people[half].id, 1)
@@ -345,7 +351,7 @@ func (m *cast) check(p *person, a attempt, path, name string) {
 	}
 	next := path
 	if to := formPages[route]; to != "" {
-		next = strings.Replace(to, "{person}", m.people[factorless].id, 1)
+		next = strings.NewReplacer("{person}", m.people[factorless].id, "{publisher}", m.publisher()).Replace(to)
 	}
 	if strings.HasPrefix(next, "/project-invitation/") {
 		next = strings.TrimSuffix(next, "/decline")
@@ -358,7 +364,7 @@ func (m *cast) check(p *person, a attempt, path, name string) {
 		asked = "?next=" + strings.ReplaceAll(next, "/", "%2F")
 		further = asked + "&"
 	}
-	want := strings.NewReplacer("{next}", asked, "{next&}", further, "{person}", m.people[factorless].id).Replace(a.expected(route, name))
+	want := strings.NewReplacer("{next}", asked, "{next&}", further, "{person}", m.people[factorless].id, "{publisher}", m.publisher()).Replace(a.expected(route, name))
 	status := strings.TrimSpace(strings.Join([]string{strconv.Itoa(got.status), got.header.Get("Location")}, " "))
 	if status != want || method == "HEAD" && got.body != "" {
 		m.Errorf("%s of %s, %s: %q and %d bytes, want %q", method, route, name, status, len(got.body), want)

@@ -133,6 +133,7 @@ func TestStaleFactorIsAskedAgain(t *testing.T) {
 		"POST /projects/:name/members", "POST /projects/:name/invitations/:id/resend", "POST /projects/:name/transfer", "POST /projects/:name/delete",
 		"POST /projects/:name/releases/:version/delete", "POST /projects/:name/files/:file/delete", "POST /projects/:name/releases/:version/unyank",
 		"POST /project-invitation/:id",
+		"POST /projects/:name/publishers/new", "POST /projects/:name/publishers/:id/take-over", "POST /projects/:name/publishers/:id/vouch", "POST /account/publishers/new",
 		"POST /admin/verifiers", "POST /admin/people/:id/freeze", "POST /admin/people/:id/thaw", "POST /admin/people/:id/recovery",
 	} {
 		who := map[bool]string{true: staleAdmin, false: stale}[strings.Contains(route, "/admin/")]

@@ -9,6 +9,7 @@ import (
 	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/projects"
+	"github.com/rind-dev/rind/issuer/publishers"
 	"github.com/rind-dev/rind/issuer/tokens"
 )
 
@@ -39,8 +40,16 @@ type projectServer struct {
 	*core
 	projects    *projects.Service
 	tokens      *tokens.Service
+	publishers  *publishers.Service
 	files       *files.Service // nil: another program keeps the index
 	canRegister func(context.Context) (bool, error)
+}
+
+// publisherServer has the pages of trusted publishers, of projects and pending ones.
+type publisherServer struct {
+	*core
+	publishers *publishers.Service
+	projects   *projects.Service
 }
 
 // adminServer has the pages for administrators.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -39,6 +40,9 @@ import (
 	"github.com/rind-dev/rind/verifier/replication"
 	"github.com/rind-dev/rind/verifier/rootkeys"
 )
+
+// ownCI is a CI system from which nothing is fetched.
+var ownCI = idtoken.Issuer{Name: "own", URL: "https://ci.example.org/api/actions", Kind: idtoken.KindGitHub, JWKSFile: os.DevNull}
 
 // public is where the houses of these tests say that they are.
 const public = "https://rind.example.org"
@@ -130,7 +134,7 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 		Administrators: authn.IsAdministrator,
 		People:         authn.People{},
 		InvitationMail: h.mailer.ProjectInvitation,
-		IDTokens:       idtoken.New(idtoken.Config{Issuers: append(idtoken.BuiltIn(), h.issuers...), Clock: h.clock.Now, Logger: log}),
+		IDTokens:       idtoken.New(idtoken.Config{Issuers: append(append(idtoken.BuiltIn(), ownCI), h.issuers...), Clock: h.clock.Now, Logger: log}),
 	})
 	h.must(err)
 	h.follow(log)

@@ -38,7 +38,7 @@ var args = map[string]ui.Args{
 	"label_too_long": {"max": 100}, "label_taken": {"label": "Taken"}, "project_name_too_long": {"max": 100},
 	"project_name_prohibited": {"name": "simple"}, "project_name_taken": {"name": "demo"}, "too_many_projects_chosen": {"max": 50, "count": 51},
 	"project_unknown": {"project": "nothing"}, "already_member": {"user": "bob", "project": "demo"}, "last_owner": {"project": "demo"},
-	"already_invited": {"user": "ZOE@example.org"}, "description_too_long": {"max": 500}, "project_name_mismatch": {"name": "demo"}, "release_version_mismatch": {"version": "1.0"}, "file_name_mismatch": {"file": "demo-1.0.tar.gz"}, "yank_reason_too_long": {"max": 300},
+	"already_invited": {"user": "ZOE@example.org"}, "description_too_long": {"max": 500}, "project_name_mismatch": {"name": "demo"}, "release_version_mismatch": {"version": "1.0"}, "file_name_mismatch": {"file": "demo-1.0.tar.gz"}, "yank_reason_too_long": {"max": 300}, "publisher_event_refused": {"event": "workflow_run"}, "publisher_ref_invalid": {"value": "main"},
 }
 
 // checkForm sends a form and looks at the answer and at the store.

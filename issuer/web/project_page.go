@@ -35,6 +35,11 @@ func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 	if err != nil {
 		return err
 	}
+	all, err := s.publishers.List(ctx, v.principal(), p.Name)
+	if err != nil {
+		return err
+	}
+	page.Publishers = len(all)
 	page.Events = eventRows(events.Events, v.user.ID)
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))

@@ -50,6 +50,7 @@ func (s *Server) routes(gateway, index, behind http.Handler) {
 	s.projects.routes(p)
 	s.projects.memberRoutes(p)
 	s.projects.releaseRoutes(p)
+	s.publishing.routes(p)
 	s.admin.routes(p)
 	s.admin.peopleRoutes(p)
 	s.activity.routes(p)
@@ -294,6 +295,25 @@ func (s *adminServer) peopleRoutes(p pages) {
 	p.page(ui.PathPersonRecovery, administrator, s.recoveryPage)
 	p.post(ui.PathPersonRecovery, administrator, s.startRecovery, returns{problems: s.recoveryPage, done: ui.PathPersonRecovery})
 	p.post(ui.PathPersonRecoveryCancel, administrator, s.cancelRecovery, returns{form: ui.PathPersonRecovery, done: ui.PathPersonRecovery})
+}
+
+func (s *publisherServer) routes(p pages) {
+	p.get(ui.PathPublishers, member, s.list)
+	p.page(ui.PathPublisherNew, fresh(formTime), s.newPage)
+	p.post(ui.PathPublisherNew, member, s.add, returns{problems: s.newPage, done: ui.PathPublisher})
+	p.page(ui.PathPublisher, member, s.publisherPage)
+	p.page(ui.PathPublisherTake, fresh(formTime), s.takePage)
+	p.post(ui.PathPublisherTake, member, s.take, returns{problems: s.publisherPage, done: ui.PathPublisher})
+	p.post(ui.PathPublisherVouch, member, s.vouch, returns{form: ui.PathPublisher, done: ui.PathPublisher})
+	p.page(ui.PathPublisherRemove, member, s.removePage)
+	p.post(ui.PathPublisherRemove, member, s.remove, returns{problems: s.removePage, done: ui.PathPublishers})
+
+	p.get(ui.PathPendingPublishers, member, s.listPending)
+	p.page(ui.PathPendingNew, fresh(formTime), s.newPage)
+	p.post(ui.PathPendingNew, member, s.addPending, returns{problems: s.newPage, done: ui.PathPendingPublisher})
+	p.page(ui.PathPendingPublisher, member, s.pendingPage)
+	p.page(ui.PathPendingRemove, member, s.removePendingPage)
+	p.post(ui.PathPendingRemove, member, s.removePending, returns{problems: s.removePendingPage, done: ui.PathPendingPublishers})
 }
 
 func (s *activityServer) routes(p pages) {

@@ -81,14 +81,15 @@ type Server struct {
 	plainCookies bool         // see loopback_cookies.go
 	feed         http.Handler // nil where there are no verifiers
 
-	entry    *entryServer
-	account  *accountServer
-	tokens   *tokenServer
-	projects *projectServer
-	admin    *adminServer
-	activity *activityServer
-	api      *apiServer
-	exchange *exchangeServer
+	entry      *entryServer
+	account    *accountServer
+	tokens     *tokenServer
+	projects   *projectServer
+	admin      *adminServer
+	activity   *activityServer
+	api        *apiServer
+	exchange   *exchangeServer
+	publishing *publisherServer
 }
 
 // New makes a Server.
@@ -105,14 +106,15 @@ func New(cfg Config) (*Server, error) {
 	from := cfg.Issuer
 	s := &Server{
 		core: c, router: newRouter(e), plainCookies: plainLoopback(cfg.PublicURL), feed: cfg.Feed,
-		entry:    &entryServer{core: c, auth: entryParts(cfg.Auth)},
-		account:  &accountServer{core: c, auth: accountParts(cfg.Auth)},
-		tokens:   &tokenServer{core: c, tokens: from.Tokens, projects: from.Projects, maxTokenLife: cfg.MaxTokenLife},
-		projects: &projectServer{core: c, projects: from.Projects, tokens: from.Tokens, files: cfg.Files, canRegister: cfg.Auth.Accounts.CanRegister},
-		admin:    &adminServer{core: c, auth: adminParts(cfg.Auth), projects: from.Projects, tokens: from.Tokens, followers: from.Followers},
-		activity: &activityServer{core: c, auth: activityParts(cfg.Auth), projects: from.Projects},
-		api:      &apiServer{core: c, tokens: from.Tokens, followers: from.Followers, leaks: cfg.Leaks, canVerify: cfg.CanVerify},
-		exchange: &exchangeServer{core: c, publishers: from.Publishers, tokens: from.Tokens},
+		entry:      &entryServer{core: c, auth: entryParts(cfg.Auth)},
+		account:    &accountServer{core: c, auth: accountParts(cfg.Auth)},
+		tokens:     &tokenServer{core: c, tokens: from.Tokens, projects: from.Projects, maxTokenLife: cfg.MaxTokenLife},
+		projects:   &projectServer{core: c, projects: from.Projects, tokens: from.Tokens, publishers: from.Publishers, files: cfg.Files, canRegister: cfg.Auth.Accounts.CanRegister},
+		admin:      &adminServer{core: c, auth: adminParts(cfg.Auth), projects: from.Projects, tokens: from.Tokens, followers: from.Followers},
+		activity:   &activityServer{core: c, auth: activityParts(cfg.Auth), projects: from.Projects},
+		api:        &apiServer{core: c, tokens: from.Tokens, followers: from.Followers, leaks: cfg.Leaks, canVerify: cfg.CanVerify},
+		publishing: &publisherServer{core: c, publishers: from.Publishers, projects: from.Projects},
+		exchange:   &exchangeServer{core: c, publishers: from.Publishers, tokens: from.Tokens},
 	}
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = func(r *http.Request) string { return addressText(c.clients.Of(r)) }

@@ -28,7 +28,7 @@ type Page struct {
 // All lists the pages, some of them in several states.
 func All() []Page {
 	var out []Page
-	for _, part := range [][]Page{entry(), account(), tokens(), projects(), projectChanges(), releasePages(), admin(), administration(), verifiers(), activity(), failures()} {
+	for _, part := range [][]Page{entry(), account(), tokens(), projects(), projectChanges(), releasePages(), publisherPages(), admin(), administration(), verifiers(), activity(), failures()} {
 		out = append(out, part...)
 	}
 	return out
