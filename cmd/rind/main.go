@@ -38,10 +38,12 @@ type cli struct {
 }
 
 // streams are the standard streams of the process. What is written to out and err is made
-// harmless for terminals; text.Line also keeps one value in one line.
+// harmless for terminals; text.Line also keeps one value in one line. What another program
+// writes goes to rawOut and rawErr as it is.
 type streams struct {
-	in       io.Reader
-	out, err io.Writer
+	in             io.Reader
+	out, err       io.Writer
+	rawOut, rawErr io.Writer
 }
 
 // exitCode is an error after which nothing more needs to be printed.
@@ -59,7 +61,7 @@ func main() {
 // harmless for terminals, because much of it comes from servers, files and tokens.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out, errs := text.NewWriter(stdout), text.NewWriter(stderr)
-	code := runCommand(ctx, args, streams{stdin, out, errs})
+	code := runCommand(ctx, args, streams{stdin, out, errs, stdout, stderr})
 	if err := errors.Join(out.Flush(), errs.Flush()); err != nil && code == exitOK {
 		return exitFailed
 	}

@@ -26,7 +26,7 @@ func TestCommandsWithoutModes(t *testing.T) {
 			refused = append(refused, name)
 		}
 	}
-	if got := strings.Join(run, ", "); got != "token inspect, token restrict, token scan, version" || len(refused) < 20 {
+	if got := strings.Join(run, ", "); got != "token inspect, token restrict, token exchange, token scan, version" || len(refused) < 20 {
 		t.Errorf("run: %s; refused: %q", got, refused)
 	}
 }

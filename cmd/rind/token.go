@@ -16,6 +16,7 @@ type tokenCmd struct {
 	Inspect  inspectCmd  `cmd:"" help:"Show what a token says, in words. Verifies nothing."`
 	Restrict restrictCmd `cmd:"" help:"Restrict a token, offline, and print the restricted one."`
 	Verify   verifyCmd   `cmd:"" help:"Check with a root-key store whether a token allows an upload. Exit code 0: yes, 1: no, 2: could not be checked."`
+	Exchange exchangeCmd `cmd:"" help:"In a CI job, exchange its ID token for an upload token, and run a command with it."`
 	Scan     scanCmd     `cmd:"" help:"Find tokens in files, for example in a pre-commit hook. Exit code 0: none, 1: found."`
 }
 

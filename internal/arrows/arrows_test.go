@@ -51,6 +51,7 @@ var rules = map[string]rule{
 	"verifier/gateway/archive":       {own: []string{"caveats", "internal/text"}, foreign: norm},
 	"verifier/gateway/folder":        {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/durable", "internal/loopback", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm)},
 	"internal/tokenscan":             {own: []string{"caveats", "caveats/token"}, foreign: macaroon},
+	"internal/jobtoken":              {own: []string{"caveats", "caveats/token", "internal/loopback", "internal/text"}, foreign: macaroon},
 	"internal/idtoken":               {foreign: []string{"github.com/go-jose/go-jose"}},
 	"internal/jobs":                  {own: []string{"internal/instance", "internal/kv", "internal/problem", "internal/text"}},
 	"internal/certificate":           {own: []string{"internal/private"}},

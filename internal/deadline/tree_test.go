@@ -11,7 +11,7 @@ import (
 )
 
 // apart are folders with programs of developers, for comparison, and for tests alone, which serve nobody.
-var apart = []string{"ui/internal", "verifier/bench", "verifier/gateway/internal/gatetest"}
+var apart = []string{"ui/internal", "verifier/bench", "verifier/gateway/internal/gatetest", "internal/realtest/oidcprovider"}
 
 // Only this package sets deadlines, makes servers, and registers routes that have none.
 func TestOnePlaceDecides(t *testing.T) {

@@ -97,7 +97,7 @@ func Action(a string) error {
 
 // File returns the name and the SHA-256, in hex, of the file that --file names.
 func File(path string) (name, digest string, err error) {
-	digest, err = digestOf(path)
+	digest, err = Digest("--file", path)
 	return filepath.Base(path), digest, err
 }
 
@@ -112,7 +112,7 @@ func each(values []string, check func(string) error) (err error) {
 // files are the names of --file, and the digests of those and of --digest.
 func (c Flags) files() (names caveats.FileNames, digests caveats.Digests, err error) {
 	for _, path := range c.File {
-		sum, ferr := digestOf(path)
+		sum, ferr := Digest("--file", path)
 		err = errors.Join(err, ferr)
 		names, digests = append(names, filepath.Base(path)), append(digests, sum)
 	}
@@ -126,25 +126,25 @@ func (c Flags) files() (names caveats.FileNames, digests caveats.Digests, err er
 	return names, digests, err
 }
 
-// digestOf is the SHA-256 of a file, in hex.
-func digestOf(path string) (string, error) {
+// Digest returns the SHA-256 of a file, in hex. Errors name the flag that the file is a value of.
+func Digest(flag, path string) (string, error) {
 	fi, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("--file: %w", err)
+		return "", fmt.Errorf("%s: %w", flag, err)
 	case !fi.Mode().IsRegular():
-		return "", fmt.Errorf("--file %q is not a regular file", path)
+		return "", fmt.Errorf("%s %q is not a regular file", flag, path)
 	case !utf8.ValidString(filepath.Base(path)):
-		return "", fmt.Errorf("--file %q: its name is not UTF-8", path)
+		return "", fmt.Errorf("%s %q: its name is not UTF-8", flag, path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("--file: %w", err)
+		return "", fmt.Errorf("%s: %w", flag, err)
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("--file: %w", err)
+		return "", fmt.Errorf("%s: %w", flag, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -152,7 +152,7 @@ func TestRindIsBuiltOnce(t *testing.T) {
 	if err := errors.Join(os.MkdirAll(old, 0o755), os.Chtimes(old, ago, ago)); err != nil {
 		t.Fatal(err)
 	}
-	again, err := buildRind()
+	again, err := build("rind", "", command)
 	if err != nil || again != path {
 		t.Errorf("%s, then %s, %v", path, again, err)
 	}

@@ -1,7 +1,6 @@
 package realtest
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -22,8 +21,11 @@ const command = "github.com/rind-dev/rind/cmd/rind"
 // keptFor is how long a binary is kept after the last test asked for it.
 const keptFor = 24 * time.Hour
 
-// rind is the binary of this run.
-var rind = sync.OnceValues(buildRind)
+// rind and provider are the binaries of this run.
+var (
+	rind     = sync.OnceValues(func() (string, error) { return build("rind", "", command) })
+	provider = sync.OnceValues(func() (string, error) { return build("oidcprovider", "internal/realtest/oidcprovider", ".") })
+)
 
 // Rind returns the path of the real program, built from the current source of this module. All packages
 // and all runs share the binary until the source changes. It has no race detector, because it is for
@@ -38,19 +40,19 @@ func Rind(t testing.TB) string {
 	return path
 }
 
-// buildRind runs go build with one output file per work tree, which costs nothing if nothing changed. It
-// stores the result under a name that depends on the content, so each run keeps its own binary while
-// another run builds.
-func buildRind() (string, error) {
-	root, err := exec.Command("go", "list", "-f", "{{.Module.Dir}}", command).Output()
+// build runs go build in a folder of this module's work tree, with one output file per work tree, which costs nothing if nothing
+// changed. It stores the result under a name that depends on the content, so each run keeps its own binary while another run builds.
+func build(name, folder, pkg string) (string, error) {
+	text, err := exec.Command("go", "list", "-f", "{{.Module.Dir}}", command).Output()
 	if err != nil {
 		return "", err
 	}
+	root := strings.TrimSpace(string(text))
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "rind-tests", "bin", digest(bytes.TrimSpace(root)))
+	dir := filepath.Join(cache, "rind-tests", "bin", digest([]byte(root+folder)))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
@@ -59,15 +61,17 @@ func buildRind() (string, error) {
 		return "", err
 	}
 	defer unlock()
-	built := filepath.Join(dir, "rind")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", built, command).CombinedOutput(); err != nil {
+	built := filepath.Join(dir, name)
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", built, pkg)
+	cmd.Dir = filepath.Join(root, folder)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	text, err := os.ReadFile(built)
+	text, err = os.ReadFile(built)
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "build-"+digest(text), "rind")
+	path := filepath.Join(dir, "build-"+digest(text), name)
 	return path, errors.Join(keep(built, path), tidy(dir))
 }
 
