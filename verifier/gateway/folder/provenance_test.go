@@ -3,59 +3,16 @@ package folder
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
-	"math/big"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/rind-dev/rind/internal/dist/disttest"
 	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
 )
-
-// signer makes attestations as Sigstore's clients do, with a certificate of its own.
-type signer struct {
-	t    testing.TB
-	key  *ecdsa.PrivateKey
-	cert []byte
-}
-
-func newSigner(t testing.TB, curve elliptic.Curve) signer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(curve, rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: noon, NotAfter: noon.Add(10 * time.Minute)}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	must(t, err)
-	return signer{t, key, cert}
-}
-
-const publish = "https://docs.pypi.org/attestations/publish/v1"
-
-// statement is the in-toto statement about a file.
-func statement(file, sum, predicate string) string {
-	return fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":%q,"digest":{"sha256":%q}}],"predicateType":%q,"predicate":null}`, file, sum, predicate)
-}
-
-// attests signs a statement.
-func (s signer) attests(statement string) map[string]any {
-	sum := sha256.Sum256(fmt.Appendf(nil, "DSSEv1 28 application/vnd.in-toto+json %d %s", len(statement), statement))
-	signature, err := ecdsa.SignASN1(rand.Reader, s.key, sum[:])
-	must(s.t, err)
-	text := base64.StdEncoding.EncodeToString
-	return map[string]any{
-		"version":               1,
-		"verification_material": map[string]any{"certificate": text(s.cert), "transparency_entries": []any{map[string]any{"logIndex": "12345678901234567890"}}},
-		"envelope":              map[string]any{"statement": text([]byte(statement)), "signature": text(signature)},
-	}
-}
 
 func inJSON(t testing.TB, v any) string {
 	t.Helper()
@@ -68,16 +25,16 @@ func inJSON(t testing.TB, v any) string {
 // whoever repeats the upload changes nothing about them.
 func TestProvenance(t *testing.T) {
 	x := newIndex(t)
-	s := newSigner(t, elliptic.P256())
+	s := disttest.NewSigner(t, elliptic.P256())
 	const name = "demo-1.0.tar.gz"
-	one := s.attests(statement(name, digest(pack(name, "one")), publish))
+	one := s.Attests(disttest.Statement(name, digest(pack(name, "one")), disttest.Publish))
 	form := func(value string) []item {
 		return gatetest.With(upload("demo", "1.0", name, pack(name, "one")), attestationField, value)
 	}
 	if status, body := x.Post(x.Text, form(inJSON(t, []any{one}))); status != "200 OK" {
 		t.Fatal(status, body)
 	}
-	if status, _ := x.Post(x.Text, form(inJSON(t, []any{s.attests(statement(name, digest(pack(name, "one")), "https://slsa.dev/provenance/v1"))}))); status != "200 OK" {
+	if status, _ := x.Post(x.Text, form(inJSON(t, []any{s.Attests(disttest.Statement(name, digest(pack(name, "one")), "https://slsa.dev/provenance/v1"))}))); status != "200 OK" {
 		t.Fatal(status)
 	}
 	if status, _ := x.Post(x.Text, upload("demo", "1.1", "demo-1.1.tar.gz", pack("demo-1.1.tar.gz", "x"))); status != "200 OK" {
@@ -119,10 +76,10 @@ func TestProvenance(t *testing.T) {
 // An attestation that is none, or is one of another file, is refused with the whole upload.
 func TestBadAttestations(t *testing.T) {
 	x := newIndex(t)
-	s, other := newSigner(t, elliptic.P256()), newSigner(t, elliptic.P384())
+	s, other := disttest.NewSigner(t, elliptic.P256()), disttest.NewSigner(t, elliptic.P384())
 	const name = "demo-1.0.tar.gz"
 	sum := digest(one)
-	good := func() map[string]any { return s.attests(statement(name, sum, publish)) }
+	good := func() map[string]any { return s.Attests(disttest.Statement(name, sum, disttest.Publish)) }
 	changed := func(edit func(a, material, envelope map[string]any)) map[string]any {
 		a := good()
 		edit(a, a["verification_material"].(map[string]any), a["envelope"].(map[string]any))
@@ -148,18 +105,18 @@ func TestBadAttestations(t *testing.T) {
 		{"no certificate", inJSON(t, []any{changed(func(_, m, _ map[string]any) { m["certificate"] = "AAAA" })}), "no X.509 certificate"},
 		{"no base64", inJSON(t, []any{changed(func(_, m, _ map[string]any) { m["certificate"] = "-" })}), "certificate is no base64 text"},
 		{"another's certificate", inJSON(t, []any{changed(func(_, m, _ map[string]any) {
-			m["certificate"] = base64.StdEncoding.EncodeToString(newSigner(t, elliptic.P256()).cert)
+			m["certificate"] = base64.StdEncoding.EncodeToString(disttest.NewSigner(t, elliptic.P256()).Cert)
 		})}), "signature was not made over its statement"},
-		{"a key on another curve", inJSON(t, []any{other.attests(statement(name, sum, publish))}), "no ECDSA key on the curve P-256"},
+		{"a key on another curve", inJSON(t, []any{other.Attests(disttest.Statement(name, sum, disttest.Publish))}), "no ECDSA key on the curve P-256"},
 		{"another statement", inJSON(t, []any{changed(func(_, _, e map[string]any) {
-			e["statement"] = base64.StdEncoding.EncodeToString([]byte(statement(name, sum, "https://slsa.dev/provenance/v1")))
+			e["statement"] = base64.StdEncoding.EncodeToString([]byte(disttest.Statement(name, sum, "https://slsa.dev/provenance/v1")))
 		})}), "signature was not made over its statement"},
-		{"another name", inJSON(t, []any{s.attests(statement("demo-1.1.tar.gz", sum, publish))}), "a file of another name"},
-		{"another kind", inJSON(t, []any{s.attests(statement("demo-1.0.zip", sum, publish))}), "a file of another name"},
-		{"another digest", inJSON(t, []any{s.attests(statement(name, digest("x"), publish))}), "another SHA-256"},
-		{"another predicate", inJSON(t, []any{s.attests(statement(name, sum, "https://example.org/v1"))}), "predicate type is not one of"},
-		{"no subject", inJSON(t, []any{s.attests(`{"_type":"https://in-toto.io/Statement/v1","subject":[]}`)}), "not exactly one subject"},
-		{"no statement", inJSON(t, []any{s.attests("[]")}), "no in-toto statement"},
+		{"another name", inJSON(t, []any{s.Attests(disttest.Statement("demo-1.1.tar.gz", sum, disttest.Publish))}), "a file of another name"},
+		{"another kind", inJSON(t, []any{s.Attests(disttest.Statement("demo-1.0.zip", sum, disttest.Publish))}), "a file of another name"},
+		{"another digest", inJSON(t, []any{s.Attests(disttest.Statement(name, digest("x"), disttest.Publish))}), "another SHA-256"},
+		{"another predicate", inJSON(t, []any{s.Attests(disttest.Statement(name, sum, "https://example.org/v1"))}), "predicate type is not one of"},
+		{"no subject", inJSON(t, []any{s.Attests(`{"_type":"https://in-toto.io/Statement/v1","subject":[]}`)}), "not exactly one subject"},
+		{"no statement", inJSON(t, []any{s.Attests("[]")}), "no in-toto statement"},
 	} {
 		status, _ := x.Post(x.Text, gatetest.With(upload("demo", "1.0", name, one), attestationField, c.value))
 		if !strings.HasPrefix(status, "400 Invalid attestations supplied during upload: ") || !strings.Contains(status, c.want) {
