@@ -21,10 +21,13 @@ TESTS       := GOGC=$${GOGC:-200} GORACE="atexit_sleep_ms=20 $(GORACE)" sh inter
 # Packages that take longest go first, so that the others fill the cores to the end.
 LONG        := ./cmd/rind ./issuer/web ./verifier/rootkeys ./issuer ./verifier/replication
 
-# Suites in whose own process the race detector has nothing to see: they drive rind, a browser and clients, which
-# are processes of their own, or read rind's source. It costs them up to three times the CPU. Pages of ui
-# are rendered side by side with the race detector in issuer/web.
+# What the race detector, which costs three to five times the CPU, has nothing to see in: suites that drive rind, a
+# browser and clients, which are processes of their own, or read rind's source (pages of ui are rendered side by
+# side with the race detector in issuer/web); suites that start no goroutine, which internal/arrows makes sure of;
+# and tests of other suites that compute for long in one goroutine.
 OUTSIDE     := ./internal/e2e ./ui ./internal/faults ./internal/hostile ./internal/arrows ./internal/incidents ./internal/realtest/...
+ALONE       := ./authn/password/zxcvbn ./authn/totp ./caveats ./internal/clientip ./internal/config ./internal/dist ./internal/feed ./internal/inspect ./internal/limits ./internal/names ./internal/private ./internal/problem ./internal/text ./internal/tokenscan ./verifier/gateway/archive
+LONE_TESTS  := ^(TestALeakedStoreMakesNothingWider|TestStoreIsAPlainMap|TestFlippedBits|TestEveryOrderEndsTheSame|TestStoreFailsAnywhere|TestKilledAtAnyMoment)$$
 
 # Suites that run a second time on PostgreSQL, without the race detector, which has seen the same code.
 ON_BOTH     := ./authn ./issuer ./issuer/tokens ./issuer/followers ./issuer/projects ./issuer/ledger ./internal/audit ./internal/notices ./internal/instance
@@ -52,11 +55,14 @@ test:
 	+$(MAKE) --no-print-directory -j2 -k raced outside
 
 raced:
-	$(TESTS) -race -p 2 -timeout 30m $(LONG) $$($(GO) list ./... | grep -Fvx "$$($(GO) list $(OUTSIDE))")
+	$(TESTS) -race -p 2 -timeout 30m -skip '$(LONE_TESTS)' $(LONG) $$($(GO) list ./... | grep -Fvx "$$($(GO) list $(OUTSIDE) $(ALONE))")
 
 outside:
-	$(TESTS) -p 1 -timeout 30m $(OUTSIDE); code=$$?; \
-	RIND_TEST_STORE=postgres $(TESTS) -p 1 -timeout 30m $(ON_BOTH) && exit $$code
+	@set -x; code=0; \
+	$(TESTS) -p 1 -timeout 30m $(OUTSIDE) $(ALONE) || code=1; \
+	$(TESTS) -p 1 -timeout 30m -run '$(LONE_TESTS)' ./verifier/rootkeys ./issuer || code=1; \
+	RIND_TEST_STORE=postgres $(TESTS) -p 1 -timeout 30m $(ON_BOTH) || code=1; \
+	exit $$code
 
 # The checks beside their peers last: a module of its own, so that the product's
 # list of modules stays short.
