@@ -89,6 +89,7 @@ type Record struct {
 	ExpiresAt    time.Time // the token is good before this moment; zero: no end
 	RevokedAt    time.Time // zero: not revoked
 	RevokedWhy   string    // completes "token was revoked …": "by its owner"
+	Registers    bool      // the token may register a project that does not exist yet
 	Project      Project   // the project that Lookup was asked about
 }
 
@@ -111,7 +112,7 @@ type Grant struct {
 	TokenID   string    // UUID of the token
 	UserID    string    // UUID of its owner
 	UserName  string    // the owner's name
-	ProjectID string    // UUID of the project
+	ProjectID string    // UUID of the project; "" for one that does not exist yet, with caveats.ActionCreate
 	Project   string    // its normalized name: the one to act on
 	Action    string    // the action of the request
 	ExpiresAt time.Time // when the token ends, by what was issued or added; zero: never, or after the year 9999

@@ -21,7 +21,9 @@ import (
 // caveats come first and unchanged, its signature, and whether it was revoked. Each
 // of these alone denies. Then it reports everything else that stands in the way
 // at once: caveats as issued, as added by the holder, and as added on the issuer's
-// side; a frozen owner; an owner who is not a member of the project.
+// side; a frozen owner; an owner who is not a member of the project. A project that
+// does not exist is nobody's, except that a token whose Record says Registers allows
+// caveats.ActionCreate for it; who acts on that grant asks the issuer to register it.
 func (v *Verifier) Verify(ctx context.Context, text string, req Request) (Grant, error) {
 	buf := buffers.Get().(*buffer) // the caveats of token and record are valid until it goes back
 	defer buffers.Put(buf)
@@ -185,12 +187,16 @@ func standing(fs []caveats.Failure, rec *Record, req *Request) []caveats.Failure
 	case req.Project == "" && has(fs, caveats.WrongProject): // a caveat says it better
 	case req.Project == "":
 		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject, Text: "the request names no valid project"})
+	case rec.Project == Project{} && rec.Registers && req.Action == caveats.ActionCreate:
 	case rec.Project.Archived:
 		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject,
 			Text: fmt.Sprintf("project '%s' is archived and takes no uploads", req.Project)})
-	case !rec.Project.Member:
-		fs = append(fs, caveats.Failure{Reason: caveats.NotAMember,
-			Text: fmt.Sprintf("user '%s' is not a member of project '%s'", rec.UserName, req.Project)})
+	case !rec.Project.Member: // in the same words whether it exists or not
+		text := fmt.Sprintf("user '%s' is not a member of project '%s'", rec.UserName, req.Project)
+		if !has(fs, caveats.WrongProject) {
+			text += "; if the project is new, register it at " + rec.Location + " first"
+		}
+		fs = append(fs, caveats.Failure{Reason: caveats.NotAMember, Text: text})
 	}
 	return fs
 }

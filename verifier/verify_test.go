@@ -112,10 +112,10 @@ func TestDenials(t *testing.T) {
 		{"the name in another spelling", project("DEMO"), nil, ""},
 		{"no project", project(""), []caveats.Reason{caveats.WrongProject}, "the request names no valid project"},
 		{"a name that no project has", project("demo/../other"), []caveats.Reason{caveats.WrongProject}, "the request names no valid project"},
-		{"an unknown project", project("nobodys"), []caveats.Reason{caveats.NotAMember}, "user 'alice' is not a member of project 'nobodys'"},
+		{"an unknown project", project("nobodys"), []caveats.Reason{caveats.NotAMember}, "user 'alice' is not a member of project 'nobodys'; if the project is new, register it at " + location + " first"},
 		{"left the project",
 			applying(rootkeys.Change{Project: &rootkeys.Project{ID: demo, Name: "demo", Members: map[string]string{bob: "owner"}}}),
-			[]caveats.Reason{caveats.NotAMember}, "user 'alice' is not a member of project 'demo'"},
+			[]caveats.Reason{caveats.NotAMember}, "user 'alice' is not a member of project 'demo'; if the project is new, register it at " + location + " first"},
 		{"a role that this version does not know",
 			applying(rootkeys.Change{Project: &rootkeys.Project{ID: demo, Name: "demo", Members: map[string]string{alice: "reader"}}}),
 			[]caveats.Reason{caveats.NotAMember}, ""},
@@ -148,7 +148,7 @@ func TestDenials(t *testing.T) {
 			req.Project = "nobodys"
 			*more = []rootkeys.Change{{User: &rootkeys.User{ID: alice, Name: "alice", Frozen: true}}}
 		}, []caveats.Reason{caveats.WrongVersion, caveats.Expired, caveats.UserFrozen, caveats.NotAMember},
-			"token is valid for version '2.0', not for '1.0'; token is expired; user 'alice' is frozen; user 'alice' is not a member of project 'nobodys'"},
+			"token is valid for version '2.0', not for '1.0'; token is expired; user 'alice' is frozen; user 'alice' is not a member of project 'nobodys'; if the project is new, register it at " + location + " first"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHouse(t)

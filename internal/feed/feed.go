@@ -77,6 +77,7 @@ type Token struct {
 	ExpiresAt    time.Time `json:"expires_at,omitzero"`    // zero: never
 	RevokedAt    time.Time `json:"revoked_at,omitzero"`    // zero: not revoked
 	RevokedWhy   string    `json:"revoked_why,omitempty"`  // for the denial: "by its owner"
+	Registers    bool      `json:"registers,omitempty"`    // it may register projects, by their first upload
 }
 
 // User is what a verifier stores about a user.

@@ -140,7 +140,7 @@ func TestFramesRoundTrip(t *testing.T) {
 	p := Position{Issuer: "00000000-0000-4000-8000-000000000001", Epoch: 2, Revision: 1<<64 - 1, Chain: Chain{1, 31: 255}}
 	frames := []Frame{
 		{Position: &p, Time: now}, {Set: &ChangeSet{Revision: 7, Chain: Chain{2}, Time: now, Changes: []Change{
-			{Token: &Token{ID: "t", UserID: "u", Location: "l", Caveats: [][]byte{{0, 255}}, Signature: make([]byte, 32), Restrictions: [][]byte{{1}}, ExpiresAt: now, RevokedAt: now, RevokedWhy: "why \u2028"}},
+			{Token: &Token{ID: "t", UserID: "u", Location: "l", Caveats: [][]byte{{0, 255}}, Signature: make([]byte, 32), Restrictions: [][]byte{{1}}, ExpiresAt: now, RevokedAt: now, RevokedWhy: "why \u2028", Registers: true}},
 			{User: &User{ID: "u", Name: "a\"b", Frozen: true}}, {Project: &Project{ID: "p", Name: "demo", Members: map[string]string{"u": "owner"}, Deleted: true}},
 		}}}, {Records: []Change{{User: &User{ID: "u"}}}}, {End: true, Count: 3},
 	}

@@ -28,6 +28,7 @@ import (
 //     in this issuer's history, because this issuer has another chain value there (or lacks
 //     that revision or epoch). A verifier has one stream: opening another one ends the
 //     earlier one.
+//
 //   - GET PathSnapshot: a frame with the position from which to follow afterwards,
 //     frames of records, and a frame with End and a position. Records may be newer than
 //     the first position, but not newer than the last: the verifier asks for what follows
@@ -35,6 +36,7 @@ import (
 //     not a snapshot. A token that was revoked, and has been expired for a day, is left out.
 //     A verifier has one snapshot: asking for another one ends the earlier one. 503 with
 //     Retry-After says that too many are under way.
+//
 //   - POST PathReport with a Report: 204, and in the header PositionHeader the issuer's
 //     position, taken after the report came. So once the verifier has applied that position,
 //     it knows that it was current when it sent the report; a frame of
@@ -45,6 +47,11 @@ import (
 //     The issuer takes one report at a time, and waits longer after a large one; 503 with
 //     Retry-After says that too many wait.
 //
+//   - POST PathRegister with a Registration: 200 and Registered. 422 and a RegisterRefused says that
+//     the issuer decided against it; any other status says that it could not be asked. Asking
+//     again for a project that the token's owner has is a success. 503 with Retry-After says that
+//     too many ask.
+//
 // Each of them answers 403 to a request over plain HTTP from another machine, and
 // 400 to one that makes no sense. When a stream ends, no frame says why: the verifier
 // comes back, and the status tells it.
@@ -52,6 +59,7 @@ const (
 	PathStream   = "/feed/v1/stream"
 	PathSnapshot = "/feed/v1/snapshot"
 	PathReport   = "/feed/v1/report"
+	PathRegister = "/feed/v1/register"
 )
 
 // PositionHeader is the header of a Position in text form.
@@ -130,10 +138,11 @@ const (
 
 // Limits of what either side reads.
 const (
-	MaxFrame  = 8 << 20 // bytes of a frame
-	MaxReport = 1 << 20 // bytes of a report
-	MaxUses   = 1000    // uses in a report
-	Records   = 500     // changes in a frame of a snapshot, at most
+	MaxFrame    = 8 << 20  // bytes of a frame
+	MaxReport   = 1 << 20  // bytes of a report
+	MaxRegister = 32 << 10 // bytes of a Registration
+	MaxUses     = 1000     // uses in a report
+	Records     = 500      // changes in a frame of a snapshot, at most
 )
 
 // Frame is one line of a stream. It holds one of these; a position always comes with
@@ -161,6 +170,30 @@ type Use struct {
 	Project string    `json:"project,omitempty"`
 	Network string    `json:"network,omitempty"` // address of the client, or its network
 	Count   int       `json:"count,omitempty"`   // uses since the previous report; 0 means one
+}
+
+// Registration asks the issuer to register a project whose first upload a verifier holds in its hands, and
+// which the token would allow but for the missing project. It has what the verifier knows of that upload, because
+// the issuer checks all of the token again.
+type Registration struct {
+	Token     string `json:"token"`   // its text: a secret
+	Project   string `json:"project"` // the name as the upload spells it
+	Version   string `json:"version"`
+	Filename  string `json:"filename"`
+	SHA256    string `json:"sha256"`
+	ClientIP  string `json:"client_ip,omitempty"`
+	UserAgent string `json:"user_agent,omitempty"` // for the audit trail
+}
+
+// Registered is the answer to a Registration.
+type Registered struct {
+	Revision uint64 `json:"revision"` // a verifier that has applied it knows the project
+}
+
+// RegisterRefused is why the issuer did not register a project.
+type RegisterRefused struct {
+	Status int    `json:"status"` // for the uploading client: 400, 403 or 429
+	Reason string `json:"reason"` // a sentence for people, printable on one line
 }
 
 // ErrFrame says that the data received is not a frame: the stream was cut off or changed

@@ -89,6 +89,10 @@ type Config struct {
 	// the proxy writes, and no other header.
 	ClientIP func(*http.Request) netip.Addr
 
+	// Registrar registers the project of a first upload if the token may create projects. If it is nil, a first upload
+	// is denied: the project has to be registered first.
+	Registrar Registrar
+
 	// OnUpload, if it is not nil, is called after a file is stored and before the client gets its
 	// answer, with what was allowed and what was done. Use it for audit trails and usage reports; it
 	// cannot undo the upload. ctx does not end with the request.
@@ -216,7 +220,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, grant verifier.
 	}
 	level := slog.LevelInfo
 	var chosen *Refusal
-	busy := errors.As(err, &chosen) && !errors.Is(err, errStore)
+	busy := errors.As(err, &chosen) && !errors.Is(err, errStore) && !errors.Is(err, errRegister)
 	if answer.Status >= 500 && !busy && r.Context().Err() == nil { // neither being busy nor a client that disconnects is a fault
 		level = slog.LevelError
 	}

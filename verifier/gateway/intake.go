@@ -246,7 +246,7 @@ func (in *intake) finish() (verifier.Grant, error) {
 	if err := in.compareDigests(); err != nil {
 		return verifier.Grant{}, err
 	}
-	grant, err := in.g.cfg.Verifier.Verify(in.ctx, in.text, in.request())
+	grant, create, err := in.decideAll()
 	if err != nil {
 		return verifier.Grant{}, err
 	}
@@ -257,6 +257,12 @@ func (in *intake) finish() (verifier.Grant, error) {
 	in.up.TokenID, in.up.UserID, in.up.UserName = grant.TokenID, grant.UserID, grant.UserName
 	if err := in.checkContents(holder{grant.TokenID, grant.UserID}); err != nil {
 		return grant, err
+	}
+	if create {
+		grant, err = in.register()
+		if err != nil {
+			return grant, err
+		}
 	}
 	in.up.Repeated, err = in.staged.Commit(in.ctx, in.up)
 	in.staged = nil
@@ -299,6 +305,12 @@ func (in *intake) request() caveats.Request {
 // can't allow this upload is refused before the bytes arrive.
 func (in *intake) checkEarly() error {
 	who, _, err := CheckSoFar(in.ctx, in.g.cfg.Verifier, in.text, in.request())
+	if in.mayCreate(err) {
+		creator, _, denied := CheckSoFar(in.ctx, in.g.cfg.Verifier, in.text, in.creation())
+		if denied == nil {
+			who, err = creator, nil
+		}
+	}
 	if err == nil {
 		in.who = who
 		in.up.TokenID, in.up.UserID, in.up.UserName = who.TokenID, who.UserID, who.UserName

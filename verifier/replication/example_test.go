@@ -60,7 +60,7 @@ func Example() {
 	}
 	// Output:
 	// alice uploads to demo
-	// user 'alice' is not a member of project 'other'
+	// user 'alice' is not a member of project 'other'; if the project is new, register it at packages.example.org first
 }
 
 // exampleIssuer is an issuer with Alice, her project demo, a token for her projects,

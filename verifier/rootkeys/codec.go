@@ -21,14 +21,18 @@ const encoding = 1 // version of the encodings below
 
 // Flags of records.
 const (
-	hasExpiry  = 1 << iota // token
-	isRevoked              // token
-	isFrozen               // user
-	isDeleted              // project
-	isAbsent               // user: a project has the user, and nothing else is known
-	hasCopy                // token
-	hasSpan                // token, with a copy: its caveats ask for what was copied, and the time
-	knownFlags = 1<<iota - 1
+	hasExpiry = 1 << iota // token
+	isRevoked             // token
+	isFrozen              // user
+	isDeleted             // project
+	isAbsent              // user: a project has the user, and nothing else is known
+	hasCopy               // token
+	hasSpan               // token, with a copy: its caveats ask for what was copied, and the time
+	registers             // token: it may register projects
+
+	tokenFlags   = hasExpiry | isRevoked | hasCopy | hasSpan | registers
+	userFlags    = isFrozen | isAbsent
+	projectFlags = isDeleted
 )
 
 var errEncoding = errors.New("its content makes no sense")
@@ -86,6 +90,9 @@ func appendToken(b []byte, t *Token, user [16]byte, c *newCopy) []byte {
 	}
 	if !t.RevokedAt.IsZero() {
 		flags |= isRevoked
+	}
+	if t.Registers {
+		flags |= registers
 	}
 	var span scratch.Span
 	if c != nil {
@@ -169,7 +176,7 @@ type tokenRecord struct {
 func (t *tokenRecord) decode(b []byte) error {
 	const fixed = 2 + len(t.user) + len(t.signature)
 	d := newDecoder(b, encoding)
-	*t = tokenRecord{flags: d.flags(), list: t.list}
+	*t = tokenRecord{flags: d.flags(tokenFlags), list: t.list}
 	if d.err != nil || len(b) < fixed {
 		d.fail()
 		return d.err
@@ -258,7 +265,7 @@ func (u *userRecord) encode() []byte {
 
 func (u *userRecord) decode(b []byte) error {
 	d := newDecoder(b, encoding)
-	*u = userRecord{flags: d.flags()}
+	*u = userRecord{flags: d.flags(userFlags)}
 	u.name = d.text()
 	u.lists = d.uint()
 	u.projects = d.ids()
@@ -278,7 +285,7 @@ func (p *projectRecord) encode() []byte {
 
 func (p *projectRecord) decode(b []byte) error {
 	d := newDecoder(b, encoding)
-	*p = projectRecord{flags: d.flags()}
+	*p = projectRecord{flags: d.flags(projectFlags)}
 	p.name = d.text()
 	p.apart = d.ids()
 	return d.end()

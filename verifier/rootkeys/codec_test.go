@@ -27,6 +27,7 @@ func anyToken() *rapid.Generator[Token] {
 			Restrictions: list(0).Draw(t, "restrictions"),
 			ExpiresAt:    moment.Draw(t, "expires"),
 			RevokedAt:    moment.Draw(t, "revoked"),
+			Registers:    rapid.Bool().Draw(t, "registers"),
 		}
 		if !tok.RevokedAt.IsZero() {
 			tok.RevokedWhy = rapid.StringN(0, 50, 200).Draw(t, "why")
@@ -69,7 +70,7 @@ func TestTokensReadAsWritten(t *testing.T) {
 		}
 		got := Token{
 			ID: tok.ID, UserID: uuidText(user[:]), Location: rec.Location, Caveats: rec.Caveats, Signature: rec.Signature[:],
-			Restrictions: rec.Restrictions, ExpiresAt: rec.ExpiresAt, RevokedAt: rec.RevokedAt, RevokedWhy: rec.RevokedWhy,
+			Restrictions: rec.Restrictions, ExpiresAt: rec.ExpiresAt, RevokedAt: rec.RevokedAt, RevokedWhy: rec.RevokedWhy, Registers: rec.Registers,
 		}
 		if len(tok.Restrictions) == 0 {
 			tok.Restrictions = nil

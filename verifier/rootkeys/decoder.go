@@ -30,9 +30,10 @@ func (d *decoder) bytes(n int) []byte {
 	return v
 }
 
-func (d *decoder) flags() byte {
+// flags reads flags of which known are the ones that the record may have.
+func (d *decoder) flags(known byte) byte {
 	v := d.bytes(1)
-	if d.err != nil || v[0]&^byte(knownFlags) != 0 {
+	if d.err != nil || v[0]&^known != 0 {
 		d.fail()
 		return 0
 	}

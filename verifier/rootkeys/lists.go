@@ -107,7 +107,7 @@ func (w *writer) active(user [16]byte) (bool, error) {
 		return false, err
 	}
 	d := newDecoder(b, encoding)
-	flags := d.flags()
+	flags := d.flags(userFlags)
 	if d.err != nil {
 		return false, w.s.damaged("the record of user "+uuidText(user[:]), d.err)
 	}

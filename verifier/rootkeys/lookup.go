@@ -101,6 +101,7 @@ var errUnknown = fmt.Errorf("rootkeys: look up a token: %w", verifier.ErrUnknown
 func (t *tokenRecord) record(rec *verifier.Record, location string) {
 	rec.Location, rec.Signature = location, t.signature
 	rec.Restrictions, rec.Caveats = t.restrictions(), t.issued()
+	rec.Registers = t.flags&registers != 0
 	if t.flags&hasExpiry != 0 {
 		rec.ExpiresAt = time.UnixMilli(t.expires)
 	}
@@ -128,7 +129,7 @@ func (s *Store) standing(r *reader, rec *verifier.Record, t *tokenRecord, projec
 		return err
 	}
 	d := newDecoder(content, encoding)
-	flags, name := d.flags(), d.short(maxText)
+	flags, name := d.flags(userFlags), d.short(maxText)
 	if d.err != nil || content == nil || flags&isAbsent != 0 {
 		return s.damaged("the record of user "+rec.UserID, errors.Join(d.err, errMissing(content != nil && flags&isAbsent == 0)))
 	}
