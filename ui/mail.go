@@ -61,6 +61,7 @@ const (
 	MailProjectTransferred   = "project_transferred" // project, user, from
 	MailProjectArchived      = "project_archived"    // project
 	MailProjectReopened      = "project_reopened"    // project
+	MailProjectRegistered    = "project_registered"  // project, label, link: of the token
 	MailProjectDeleted       = "project_deleted"     // project
 
 	MailPublisherAdded       = "publisher_added"       // project, label: its title
@@ -127,6 +128,7 @@ var mailTexts = map[string][3]string{
 	MailPublisherFirstUsed:   {"mail.publisher_first_used.subject", "mail.publisher_first_used.text", "mail.publisher.not_me"},
 	MailPublisherEnvironment: {"mail.publisher_environment.subject", "mail.publisher_environment.text", "mail.publisher.not_me"},
 	MailPublisherEnding:      {"mail.publisher_ending.subject", "mail.publisher_ending.text", "mail.publisher_ending.not_me"},
+	MailProjectRegistered:    {"mail.project_registered.subject", "mail.project_registered.text", "mail.project_registered.not_me"},
 	MailProjectDeleted:       {"mail.project_deleted.subject", "mail.project_deleted.text", "mail.project.not_me"},
 	MailReleaseYanked:        {"mail.release_yanked.subject", "mail.release_yanked.text", "mail.project.not_me"},
 	MailReleaseUnyanked:      {"mail.release_unyanked.subject", "mail.release_unyanked.text", "mail.project.not_me"},

@@ -2,16 +2,17 @@ package ui
 
 import "time"
 
-// Limits restricts a token in addition to its projects and its life. An empty field does not restrict
-// it.
+// Limits says what a token can do besides its projects and its life. The first three fields restrict it if they are not empty.
 type Limits struct {
 	Versions []string // versions that it may upload
 	Networks []string // networks that it works from
 	Existing bool     // it can upload to existing projects but not create new ones
+
+	Registers bool // it can register projects by their first upload
 }
 
-// Any reports whether any limit is set.
-func (l Limits) Any() bool { return len(l.Versions)+len(l.Networks) > 0 || l.Existing }
+// Any reports whether there is anything to say.
+func (l Limits) Any() bool { return len(l.Versions)+len(l.Networks) > 0 || l.Existing || l.Registers }
 
 // LimitsForm holds what was typed into the fields versions and networks, each a comma-separated list,
 // and the value of the checkbox actions, ActionUpload if checked.

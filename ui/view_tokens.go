@@ -53,7 +53,7 @@ type ProjectChoice struct {
 }
 
 // TokenNewPage creates a token. Form: POST PathTokenNew with label, scope (ScopeAll or ScopeChosen),
-// projects (repeated), register, idempotency_key, versions, networks and actions as in LimitsForm, draft (if not
+// projects (repeated), register, registers (with ScopeAll: "yes" lets the token register projects), idempotency_key, versions, networks and actions as in LimitsForm, draft (if not
 // empty, the answer only describes the token), life ("7", "30", "90", "365", LifeUntil or LifeNever)
 // and expires (2006-01-02, the last day on which the token works, UTC).
 type TokenNewPage struct {
@@ -62,6 +62,7 @@ type TokenNewPage struct {
 	Scope          string // "" at first: the user has to choose
 	Projects       []ProjectChoice
 	Register       string // name of a project to register together with the token
+	Registers      bool   // the checkbox registers is checked
 	IdempotencyKey string // identifies the form, so that sending it twice creates only one token
 	Life           string
 	Expires        string

@@ -60,7 +60,7 @@ func (adminCmd) Help() string {
 		"people: people[] of id, username, email, email_verified, state (active, pending, frozen), administrator, created_at. " +
 		"person: the same and authenticator_app, security_keys, recovery_codes_left, sessions, last_signed_in_at, tokens, projects[] of name, role, recovery_ends_at. " +
 		"projects: projects[] of name, owners[], without_active_owner, members, archived, created_at. " +
-		"tokens: tokens[] of id, label, owner, projects[], all_projects, state (active, expired, revoked), created_at, expires_at, last_used_at, revoked_at, revoked_reason. " +
+		"tokens: tokens[] of id, label, owner, projects[], all_projects, registers, state (active, expired, revoked), created_at, expires_at, last_used_at, revoked_at, revoked_reason. " +
 		"verifiers: verifiers[] of id, name, connected, other_history, lag, behind_seconds, seen_at, revoked_at. " +
 		"settings, read-only, registration, banner: read_only, read_only_since, read_only_reason, registration (open, invite), registration_as_configured, banner, banner_level, banner_until. " +
 		"invite: name, link, mailed, expires_at. register-verifier: name, secret. " +

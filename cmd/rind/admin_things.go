@@ -74,6 +74,9 @@ func (c adminTokensCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 				if t.All {
 					projects = "all projects"
 				}
+				if t.Registers {
+					projects += ", and new ones"
+				}
 				row(t.ID, t.Label, t.Owner, projects, t.State, "used "+either(t.LastUsedAt, "never"))
 			}
 		})

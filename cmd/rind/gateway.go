@@ -124,7 +124,7 @@ func (g *gatewayInstance) openIndexes(ctx context.Context) error {
 	cfg := g.cfg
 	check := g.metrics.Verifier(verifier.New(g.follower))
 	c := indexesConfig{
-		Config: cfg.Config, verifier: check, metrics: g.metrics, log: g.log,
+		Config: cfg.Config, verifier: check, registrar: remoteRegistrar{g.follower}, metrics: g.metrics, log: g.log,
 		used: func(_ context.Context, grant verifier.Grant, from netip.Addr) {
 			g.follower.Used(grant, from, time.Now())
 		},

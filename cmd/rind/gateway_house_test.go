@@ -32,6 +32,7 @@ type gatewayIssuer struct {
 	t           testing.TB
 	url         string
 	all, narrow string // tokens
+	able        string // token for all projects that may register new ones
 	secrets     []string
 }
 
@@ -72,6 +73,7 @@ func newIssuerData(t testing.TB, data string, verifiers int, projects ...string)
 		return m.Text
 	}
 	g.all = mint(tokens.MintRequest{Label: "all", Scope: tokens.ScopeAll})
+	g.able = mint(tokens.MintRequest{Label: "able", Scope: tokens.ScopeAll, Registers: true})
 	g.narrow = mint(tokens.MintRequest{Label: "narrow", Scope: tokens.ScopeChosen, Projects: []string{"plugins"}})
 	for n := range verifiers {
 		_, secret, err := h.issuer.Followers.RegisterVerifier(ctx, ledger.Principal{Admin: true}, fmt.Sprintf("gateway-%d", n))

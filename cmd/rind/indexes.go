@@ -28,11 +28,12 @@ const spoolFolder = "spool"
 // indexesConfig is what the indexes need.
 type indexesConfig struct {
 	config.Config
-	verifier gateway.Verifier
-	used     func(context.Context, verifier.Grant, netip.Addr) // of a token, by an upload that was kept
-	metrics  *metrics.Server
-	log      *slog.Logger
-	ledger   *ledger.Ledger // of files; nil: no index has rules that need one
+	verifier  gateway.Verifier
+	used      func(context.Context, verifier.Grant, netip.Addr) // of a token, by an upload that was kept
+	registrar gateway.Registrar                                 // of the indexes with register-on-first-upload
+	metrics   *metrics.Server
+	log       *slog.Logger
+	ledger    *ledger.Ledger // of files; nil: no index has rules that need one
 }
 
 // ledgerFile is the file in the data folder that remembers what was passed on, for rules.
@@ -104,8 +105,12 @@ func (c indexesConfig) uploads(to gateway.Backend, x config.Index) (_ *gateway.G
 			return nil, err
 		}
 	}
+	var registrar gateway.Registrar
+	if x.RegisterOnFirstUpload {
+		registrar = c.registrar
+	}
 	return gateway.New(gateway.Config{
-		Verifier: c.verifier, Backend: to, MaxFile: c.MaxUpload, ClientIP: clientip.Trusting(c.TrustedProxies).Of, Logger: c.log, OnAnswer: c.metrics.Upload,
+		Verifier: c.verifier, Backend: to, Registrar: registrar, MaxFile: c.MaxUpload, ClientIP: clientip.Trusting(c.TrustedProxies).Of, Logger: c.log, OnAnswer: c.metrics.Upload,
 		MaxUploads: c.UploadsAtOnce, MaxPerOwner: c.UploadsPerAccount, MaxPerToken: c.UploadsPerToken,
 		OnUpload: func(ctx context.Context, grant verifier.Grant, up gateway.Upload) { c.used(ctx, grant, up.ClientIP) },
 	})

@@ -232,7 +232,7 @@ func (h *instance) openWeb(cfg config.Config, store kv.Store, sealer *seal.Seale
 	site, err := web.New(web.Config{
 		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, CatchUp: h.follower.CatchUp, CanVerify: h.canVerify,
 		Gateway: indexes.uploads, Index: indexes.pages, Indexes: indexes.all, Behind: indexes.behind, Files: h.files, PublicURL: cfg.PublicURL,
-		Feed:         feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Logger: log}),
+		Feed:         feedhttp.New(feedhttp.Config{Issuer: h.issuer, TrustedProxies: cfg.TrustedProxies, Sentence: h.sentence, Logger: log}),
 		MaxTokenLife: cfg.MaxTokenLife, TrustedProxies: cfg.TrustedProxies, HSTSSubdomains: cfg.HSTSSubdomains, Outbox: h.shownOutbox(), Leaks: leakKeys(cfg), Clock: time.Now, Logger: log,
 	})
 	if err != nil {

@@ -31,7 +31,7 @@ func (h *instance) openIndexes(cfg config.Config, log *slog.Logger) (s servedInd
 		cfg.Indexes = []config.Index{{Path: "/"}}
 	}
 	c := indexesConfig{
-		Config: cfg, verifier: h.metrics.Verifier(verifier.New(h.follower)), metrics: h.metrics, log: log,
+		Config: cfg, verifier: h.metrics.Verifier(verifier.New(h.follower)), registrar: ownRegistrar{h}, metrics: h.metrics, log: log,
 		used: func(ctx context.Context, g verifier.Grant, from netip.Addr) {
 			if err := h.issuer.Tokens.RecordUse(ctx, g.TokenID, g.Project, from, time.Now()); err != nil {
 				log.WarnContext(ctx, "the use of a token was not recorded", "token", g.TokenID, "error", err)

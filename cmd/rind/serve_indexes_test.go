@@ -52,7 +52,7 @@ func TestNoIndexHidesAPage(t *testing.T) {
 // servedTeam is a real 'rind serve' with indexes behind it.
 type servedTeam struct {
 	*realtest.Process
-	url, all, narrow string
+	url, all, narrow, able string
 }
 
 // newServedTeam writes the settings into a folder, with relative paths, and starts it elsewhere.
@@ -60,7 +60,7 @@ func newServedTeam(t *testing.T, dir, indexes string, projects ...string) served
 	t.Helper()
 	g := newIssuerData(t, filepath.Join(dir, "state"), 0, projects...)
 	at := realtest.FreeAddress(t)
-	s := servedTeam{url: "http://localhost" + at[strings.LastIndexByte(at, ':'):], all: g.all, narrow: g.narrow}
+	s := servedTeam{url: "http://localhost" + at[strings.LastIndexByte(at, ':'):], all: g.all, narrow: g.narrow, able: g.able}
 	writeFile(t, filepath.Join(dir, "rind.toml"), 0o644, fmt.Appendf(nil, "listen = %q\npublic-url = %q\ndata = \"state\"\n%s", at, s.url, indexes))
 	s.Process = realtest.Start(t, nil, realtest.Rind(t), "serve", "--config", filepath.Join(dir, "rind.toml"))
 	s.Answers(s.url + "/healthz")

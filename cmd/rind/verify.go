@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/limits"
 	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/internal/verifierstatus"
@@ -171,7 +172,11 @@ func (v verdict) print(s streams, asJSON bool) error {
 	var b strings.Builder
 	switch v.Outcome {
 	case "allow":
-		fmt.Fprintf(&b, "allow: token %s of %s may %s to %s", v.TokenID, text.Line(v.User), v.Action, v.Project)
+		what := v.Action + " to"
+		if v.Action == caveats.ActionCreate {
+			what = "create"
+		}
+		fmt.Fprintf(&b, "allow: token %s of %s may %s %s", v.TokenID, text.Line(v.User), what, v.Project)
 		if v.Expires != "" {
 			fmt.Fprintf(&b, " until %s", v.Expires)
 		}

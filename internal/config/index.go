@@ -26,6 +26,8 @@ type Index struct {
 	ProxyReads   bool   // forward GET and HEAD too
 	InsecureHTTP bool   // allow plain HTTP to another machine
 
+	RegisterOnFirstUpload bool // let tokens that may register projects do so by an upload
+
 	Rules policy.Rules // what the index takes
 }
 
@@ -39,7 +41,7 @@ func (i Index) Name() string {
 
 // isFolder reports whether it is the folder of 'rind serve', and has no setting of another index.
 func (i Index) isFolder() bool {
-	i.Rules = nil
+	i.Rules, i.RegisterOnFirstUpload = nil, false
 	return reflect.DeepEqual(i, Index{Path: "/"})
 }
 
@@ -56,8 +58,9 @@ var indexTexts = map[string]func(*Index) *string{
 
 // indexFlags has the settings of an index that are true or false.
 var indexFlags = map[string]func(*Index) *bool{
-	"proxy-reads":   func(i *Index) *bool { return &i.ProxyReads },
-	"insecure-http": func(i *Index) *bool { return &i.InsecureHTTP },
+	"proxy-reads":              func(i *Index) *bool { return &i.ProxyReads },
+	"insecure-http":            func(i *Index) *bool { return &i.InsecureHTTP },
+	"register-on-first-upload": func(i *Index) *bool { return &i.RegisterOnFirstUpload },
 }
 
 // IndexNames lists the settings of an index in alphabetical order.

@@ -196,7 +196,7 @@ func (s *Server) decide(r *http.Request, authorization string, req caveats.Reque
 		}
 		return d, a.Status
 	}
-	if allowed && final {
+	if allowed && final && grant.ProjectID != "" { // not a project that does not exist yet
 		s.cfg.OnUse(grant, req.ClientIP)
 	}
 	return decision{Allowed: allowed, Project: grant.Project, TokenID: grant.TokenID, UserID: grant.UserID, User: grant.UserName}, http.StatusOK

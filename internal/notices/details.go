@@ -17,6 +17,7 @@ type Details struct {
 	Token       string    `json:"token,omitempty"` // its id
 	Label       string    `json:"label,omitempty"`
 	AllProjects bool      `json:"all_projects,omitempty"` // it works for all projects of its owner
+	Registers   bool      `json:"registers,omitempty"`    // it may register projects by their first upload
 	Projects    []string  `json:"projects,omitempty"`     // the names of the projects that it works for, if not for all
 	Created     time.Time `json:"created,omitzero"`
 	Expires     time.Time `json:"expires,omitzero"` // zero: never

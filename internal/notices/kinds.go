@@ -62,6 +62,7 @@ const (
 
 // What happens to a project, for its members or its owners. All have Project.
 const (
+	ProjectRegistered  Kind = "project_registered" // by a first upload; and as TokenMinted, Verifier; to its owner
 	ProjectDeleted     Kind = "project_deleted"
 	ProjectTransferred Kind = "project_transferred" // User: who owns it now; From: who handed it on
 	ProjectArchived    Kind = "project_archived"
@@ -126,6 +127,7 @@ var kinds = []Info{
 	{ReleaseUnyanked, Projects, false},
 	{ReleaseDeleted, Projects, true},
 	{FileDeleted, Projects, true},
+	{ProjectRegistered, Projects, true},
 	{ProjectTransferred, Projects, true},
 	{ProjectDeleted, Projects, true},
 

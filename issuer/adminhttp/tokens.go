@@ -9,7 +9,7 @@ func tokenList(c *call) (any, error) {
 	out := Tokens{Tokens: []Token{}, Next: found.Next}
 	for _, t := range found.Tokens {
 		one := Token{
-			ID: t.ID, Label: t.Label, Owner: t.UserName, Projects: []string{}, All: t.Scope == tokens.ScopeAll, State: string(t.State),
+			ID: t.ID, Label: t.Label, Owner: t.UserName, Projects: []string{}, All: t.Scope == tokens.ScopeAll, Registers: t.Registers, State: string(t.State),
 			CreatedAt: stamp(t.Created), ExpiresAt: stamp(t.Expires), LastUsedAt: stamp(t.LastUsed.At), RevokedAt: stamp(t.Revoked.At), Reason: t.Revoked.Reason,
 		}
 		for _, p := range t.Projects {

@@ -111,7 +111,8 @@ type Token struct {
 	Owner      string   `json:"owner"`
 	Projects   []string `json:"projects"` // empty: all projects of its owner
 	All        bool     `json:"all_projects"`
-	State      string   `json:"state"` // "active", "expired" or "revoked"
+	Registers  bool     `json:"registers"` // it may register projects by their first upload
+	State      string   `json:"state"`     // "active", "expired" or "revoked"
 	CreatedAt  string   `json:"created_at"`
 	ExpiresAt  string   `json:"expires_at"`
 	LastUsedAt string   `json:"last_used_at"`

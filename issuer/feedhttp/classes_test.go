@@ -10,7 +10,7 @@ import (
 // What is of any length says so, and nothing comes behind it on its connection.
 func TestRoutesHaveTheirDeadlines(t *testing.T) {
 	want := map[string]deadline.Class{
-		"GET " + feed.PathStream: deadline.Stream, "GET " + feed.PathSnapshot: deadline.Stream, "POST " + feed.PathReport: deadline.Page,
+		"GET " + feed.PathStream: deadline.Stream, "GET " + feed.PathSnapshot: deadline.Stream, "POST " + feed.PathReport: deadline.Page, "POST " + feed.PathRegister: deadline.Page,
 	}
 	routes := New(Config{}).mux.Routes()
 	if len(routes) != len(want) {

@@ -23,6 +23,7 @@ import (
 	"github.com/rind-dev/rind/internal/clientip"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/followers"
 )
@@ -33,9 +34,13 @@ const Prefix = "/feed/v1/"
 // Config is what a Handler works with. Issuer must be set.
 type Config struct {
 	Issuer         *issuer.Service
-	TrustedProxies []netip.Prefix   // whose X-Forwarded-Proto is believed
-	Clock          func() time.Time // time.Now where nil
-	Logger         *slog.Logger     // discards where nil
+	TrustedProxies []netip.Prefix // whose X-Forwarded-Proto is believed
+
+	// Sentence says what is wrong with a name, to the client of a first upload; the code where nil.
+	Sentence func(problem.Problem) string
+
+	Clock  func() time.Time // time.Now where nil
+	Logger *slog.Logger     // discards where nil
 }
 
 // Handler answers verifiers. It logs for itself.
@@ -51,6 +56,9 @@ type Handler struct {
 
 	ending context.Context // done when the server shuts down
 	end    context.CancelFunc
+
+	say           func(problem.Problem) string
+	registrations turns // of projects
 
 	turns  turns         // of reports
 	places *places       // of snapshots on their way
@@ -71,6 +79,10 @@ func New(cfg Config) *Handler {
 		f.log = slog.New(slog.DiscardHandler)
 	}
 	f.lines = &lines{log: f.log, now: f.now}
+	f.say = cfg.Sentence
+	if f.say == nil {
+		f.say = func(p problem.Problem) string { return p.Code }
+	}
 	f.ending, f.end = context.WithCancel(context.Background())
 	f.routes(deadline.Stream)
 	return f
@@ -82,6 +94,7 @@ func (f *Handler) routes(stream deadline.Class) {
 	f.mux.HandleFunc("GET "+feed.PathStream, stream, f.serve(f.stream))
 	f.mux.HandleFunc("GET "+feed.PathSnapshot, stream, f.serve(f.snapshot))
 	f.mux.HandleFunc("POST "+feed.PathReport, deadline.Page, f.serve(f.report))
+	f.mux.HandleFunc("POST "+feed.PathRegister, deadline.Page, f.serve(f.register))
 }
 
 // ServeHTTP implements http.Handler.

@@ -19,7 +19,7 @@ const (
 	longPause = feed.MaxUses * perUse
 )
 
-var errTurns = &refusal{http.StatusServiceUnavailable, "this verifier sends too many reports at once; try again"}
+var errTurns = &refusal{http.StatusServiceUnavailable, "this verifier sends too many requests at once; try again"}
 
 // turns serializes the reports of each verifier.
 type turns struct {

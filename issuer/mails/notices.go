@@ -119,7 +119,11 @@ func (m *Mailer) args(n notices.Notice) ui.Args {
 	switch {
 	case d.Token != "":
 		args["link"] = m.address(ui.PathToken.With(d.Token))
-		args["scope"] = m.pages.Scope("en", d.AllProjects, d.Projects, d.Expires)
+		scope := m.pages.Scope("en", d.AllProjects, d.Projects, d.Expires)
+		if d.Registers {
+			scope += " " + m.pages.Text("en", "bounds.registers", nil)
+		}
+		args["scope"] = scope
 	case d.Project != "":
 		args["link"] = m.address(ui.PathProject.With(d.Project))
 	default:

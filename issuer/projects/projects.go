@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -125,7 +126,7 @@ func (s *Service) Create(ctx context.Context, p ledger.Principal, name string) (
 			ID: id, Name: name, Normalized: caveats.NormalizeProject(name), Created: c.Now,
 			Members: map[string]MemberRecord{p.UserID: {Role: RoleOwner, Since: c.Now}},
 		}
-		if err := s.createProject(c, p, rec); err != nil {
+		if err := s.createProject(c, p, rec, nil); err != nil {
 			return err
 		}
 		out, err = rec.View(c, p.UserID)
@@ -151,7 +152,8 @@ func checkProjectName(name string) error {
 	return nil
 }
 
-func (s *Service) createProject(c *ledger.Change, p ledger.Principal, rec Record) error {
+// createProject stores a new project. Its audit row has the details in more too.
+func (s *Service) createProject(c *ledger.Change, p ledger.Principal, rec Record, more map[string]string) error {
 	taken, err := kv.Exists(c, nameKey(rec.Normalized))
 	if err != nil {
 		return err
@@ -181,8 +183,9 @@ func (s *Service) createProject(c *ledger.Change, p ledger.Principal, rec Record
 	if err := putProject(c, rec); err != nil {
 		return err
 	}
-	return c.Audit(p, audit.Event{Kind: "project.created", Account: p.UserID, Project: rec.ID,
-		Detail: map[string]string{"project": rec.Name}})
+	detail := map[string]string{"project": rec.Name}
+	maps.Copy(detail, more)
+	return c.Audit(p, audit.Event{Kind: "project.created", Account: p.UserID, Project: rec.ID, Detail: detail})
 }
 
 // putProject stores a project and its head, and adds it to the changes that verifiers hear of.
@@ -290,8 +293,8 @@ func (rec Record) View(r kv.Reader, asker string) (Project, error) {
 	return p, nil
 }
 
-// Register creates a project owned by p, with its audit row.
-func (s *Service) Register(c *ledger.Change, p ledger.Principal, name string) (Ref, error) {
+// Register creates a project owned by p, with its audit row, which has the details in more too.
+func (s *Service) Register(c *ledger.Change, p ledger.Principal, name string, more map[string]string) (Ref, error) {
 	if err := checkProjectName(name); err != nil {
 		return Ref{}, err
 	}
@@ -303,7 +306,7 @@ func (s *Service) Register(c *ledger.Change, p ledger.Principal, name string) (R
 		ID: id, Name: name, Normalized: caveats.NormalizeProject(name), Created: c.Now,
 		Members: map[string]MemberRecord{p.UserID: {Role: RoleOwner, Since: c.Now}},
 	}
-	return Ref{ID: id, Name: rec.Normalized}, s.createProject(c, p, rec)
+	return Ref{ID: id, Name: rec.Normalized}, s.createProject(c, p, rec, more)
 }
 
 // Ref refers to a project, with the name that it had when the token was minted.

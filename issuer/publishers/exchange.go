@@ -256,7 +256,7 @@ func (x *exchange) register(one stored) (stored, error) {
 		return one, &Refused{Code: CodePublisher, Detail: "the account that added the pending publisher is frozen"}
 	}
 	p := ledger.Principal{UserID: one.rec.User, Username: u.Name, Actor: x.req.Actor}
-	ref, err := x.s.projects.Register(x.c, p, one.rec.Pending)
+	ref, err := x.s.projects.Register(x.c, p, one.rec.Pending, nil)
 	var ps problem.Problems
 	if errors.As(err, &ps) {
 		return one, &Refused{Code: CodePending, Detail: "the project " + one.rec.Pending + " can't be registered: " + ps.Error()}

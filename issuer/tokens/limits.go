@@ -59,6 +59,24 @@ func checkLimits(ps *problem.Problems, in Limits) (out Limits) {
 
 func same(a, b string) bool { return a == b }
 
+// allowsCreate reports whether the limits allow creating projects.
+func (l Limits) allowsCreate() bool {
+	return len(l.Actions) == 0 || slices.Contains(l.Actions, caveats.ActionCreate)
+}
+
+// checkRegisters checks the choice that a token may register projects.
+func checkRegisters(ps *problem.Problems, req MintRequest, limits Limits) bool {
+	switch {
+	case !req.Registers:
+		return false
+	case req.Scope != ScopeAll:
+		ps.Add("registers", "registers_needs_all")
+	case !limits.allowsCreate():
+		ps.Add("registers", "registers_contradicts")
+	}
+	return true
+}
+
 // checkList reads the entries of a list. It drops white space around them, duplicates and
 // empty entries.
 func checkList(ps *problem.Problems, field, code string, in []string, read func(string) (string, bool), equal func(a, b string) bool) (out []string) {

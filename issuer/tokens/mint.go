@@ -32,6 +32,7 @@ type MintRequest struct {
 	Scope          Scope
 	Projects       []string // with ScopeChosen: names of projects in which the user has a role
 	Register       string   // with ScopeChosen: name of a new project, which is registered and added to the token's; with Projects, 1 to MaxTokenProjects
+	Registers      bool     // with ScopeAll: the token may register projects by their first upload
 	Life           Life
 	Expires        time.Time // with LifeUntil: a time in the future that the policy allows; fractions of a second are dropped
 	Limits         Limits    // optional
@@ -46,7 +47,7 @@ type Minted struct {
 }
 
 // Mint makes a token for p. It returns all problems of the request at once, under
-// the fields "label", "scope", "projects", "register", "life", "expires",
+// the fields "label", "scope", "projects", "register", "registers", "life", "expires",
 // "versions", "networks" and "actions"; a user with MaxTokens tokens gets
 // "too_many_tokens" with no field. If the form has already made a token, the error is a
 // RepeatedError, and if the user makes tokens too fast, a TooFastError.
@@ -152,6 +153,7 @@ func (s *Service) draftToken(c *ledger.Change, p ledger.Principal, req MintReque
 	}
 	rec.Expires = s.checkLife(&ps, req, c.Now)
 	rec.Limits = checkLimits(&ps, req.Limits)
+	rec.Registers = checkRegisters(&ps, req, rec.Limits)
 	count, err := readTally(c, p.UserID)
 	if err != nil {
 		return rec, err

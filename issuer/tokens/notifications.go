@@ -8,7 +8,7 @@ import (
 // described returns what mails say about the token.
 func (rec tokenRecord) described(id string) notices.Details {
 	return notices.Details{
-		Token: id, Label: rec.Label, AllProjects: rec.Scope == ScopeAll, Projects: projectNames(rec.Projects), Expires: rec.Expires.UTC(),
+		Token: id, Label: rec.Label, AllProjects: rec.Scope == ScopeAll, Registers: rec.registers(), Projects: projectNames(rec.Projects), Expires: rec.Expires.UTC(),
 	}
 }
 

@@ -26,7 +26,7 @@ func (s *Service) registerChosen(c *ledger.Change, ps *problem.Problems, p ledge
 		ps.Add("register", "register_yours", "project", yours.Name)
 		return nil
 	}
-	ref, err := s.projects.Register(c, p, name)
+	ref, err := s.projects.Register(c, p, name, nil)
 	var wrong problem.Problems
 	if errors.As(err, &wrong) {
 		for _, w := range wrong {

@@ -83,7 +83,7 @@ func (s *Service) replacement(c *ledger.Change, p ledger.Principal, old tokenRec
 	}
 	var ps problem.Problems
 	rec := tokenRecord{
-		User: old.User, Label: old.Label, Scope: old.Scope, Projects: old.Projects, Limits: old.Limits,
+		User: old.User, Label: old.Label, Scope: old.Scope, Projects: old.Projects, Limits: old.Limits, Registers: old.registers(),
 		Created: c.Now, Factor: p.Actor.Factor, Serial: c.Revision,
 	}
 	rec.Expires = s.checkLife(&ps, MintRequest{Life: req.Life, Expires: req.Expires}, c.Now)

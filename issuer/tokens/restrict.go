@@ -23,7 +23,8 @@ type RestrictRequest struct {
 }
 
 // Restrict narrows a token of p for good, on the server: its text stays the same, and
-// verifiers enforce what the issuer has recorded. A request that would widen the token, or
+// verifiers enforce what the issuer has recorded. A token that is narrowed to some projects, or to
+// actions other than creating them, can no longer register projects. A request that would widen the token, or
 // change nothing, gives problems with the fields of Mint; an expired or revoked token gives
 // "token_over" with no field.
 func (s *Service) Restrict(ctx context.Context, p ledger.Principal, id string, req RestrictRequest) (Token, uint64, error) {
@@ -103,6 +104,7 @@ func (s *Service) narrowToken(c *ledger.Change, p ledger.Principal, rec *tokenRe
 		rec.Expires = end
 	}
 	narrowLimits(&ps, &rec.Limits, checkLimits(&ps, req.Limits))
+	rec.Registers = rec.registers() && rec.Limits.allowsCreate()
 	if len(ps) == 0 {
 		s.checkSize(c, &ps, *rec)
 	}
@@ -166,7 +168,7 @@ func contains(network, part string) bool {
 
 // allowsSameAs reports whether two records allow the same.
 func (rec tokenRecord) allowsSameAs(o tokenRecord) bool {
-	return rec.Scope == o.Scope && slices.Equal(rec.Projects, o.Projects) && rec.Expires.Equal(o.Expires) &&
+	return rec.Scope == o.Scope && rec.Registers == o.Registers && slices.Equal(rec.Projects, o.Projects) && rec.Expires.Equal(o.Expires) &&
 		slices.EqualFunc(rec.Limits.caveats(), o.Limits.caveats(), slices.Equal)
 }
 

@@ -115,6 +115,9 @@ func auditToken(c *ledger.Change, p ledger.Principal, what, id string, rec token
 	}
 	rec.Limits.describe(own)
 	own["scope"] = string(rec.Scope)
+	if rec.registers() {
+		own["registers"] = "yes"
+	}
 	if rec.Scope == ScopeChosen {
 		own["projects"] = strings.Join(projectNames(rec.Projects), ", ")
 	}

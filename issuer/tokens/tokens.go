@@ -47,6 +47,9 @@ type Token struct {
 	Scope    Scope
 	Projects []projects.Ref // sorted by name; empty with ScopeAll
 	Limits   Limits
+
+	Registers bool // it may register projects by their first upload
+
 	Created  time.Time
 	Factor   string     // second factor of the session that minted it
 	Expires  time.Time  // whole second; zero: never
@@ -68,22 +71,23 @@ type Revocation struct {
 }
 
 // tokenRecord is a token in the store, except for its chainRecord. Scope, Projects,
-// Limits and Expires are the current ones; the chainRecord holds what was issued, which
+// Limits, Registers and Expires are the current ones; the chainRecord holds what was issued, which
 // may have been wider.
 type tokenRecord struct {
-	User     string         `json:"user"`
-	Label    string         `json:"label"`
-	Scope    Scope          `json:"scope"`
-	Projects []projects.Ref `json:"projects,omitempty"`
-	Limits   Limits         `json:"limits,omitzero"`
-	Created  time.Time      `json:"created"`
-	Factor   string         `json:"factor,omitempty"`
-	Expires  time.Time      `json:"expires,omitzero"`
-	Revoked  Revocation     `json:"revoked,omitzero"`
-	Narrowed time.Time      `json:"narrowed,omitzero"`
-	Replaced string         `json:"replaced,omitempty"`
-	Serial   uint64         `json:"serial"` // revision at which it was minted
-	Run      *Run           `json:"run,omitempty"`
+	User      string         `json:"user"`
+	Label     string         `json:"label"`
+	Scope     Scope          `json:"scope"`
+	Projects  []projects.Ref `json:"projects,omitempty"`
+	Limits    Limits         `json:"limits,omitzero"`
+	Registers bool           `json:"registers,omitempty"` // see registers
+	Created   time.Time      `json:"created"`
+	Factor    string         `json:"factor,omitempty"`
+	Expires   time.Time      `json:"expires,omitzero"`
+	Revoked   Revocation     `json:"revoked,omitzero"`
+	Narrowed  time.Time      `json:"narrowed,omitzero"`
+	Replaced  string         `json:"replaced,omitempty"`
+	Serial    uint64         `json:"serial"` // revision at which it was minted
+	Run       *Run           `json:"run,omitempty"`
 }
 
 // chainRecord is the part of a token's data that verifiers check the token's text against.
@@ -251,7 +255,7 @@ func (rec tokenRecord) view(r kv.Reader, id, userName string, now time.Time) (To
 		ID: id, UserID: rec.User, UserName: userName, Label: rec.Label,
 		Scope: rec.Scope, Projects: rec.Projects, Created: rec.Created, Factor: rec.Factor,
 		Limits: rec.Limits, Expires: rec.Expires, State: rec.state(now), Revoked: rec.Revoked,
-		Narrowed: rec.Narrowed, Replaced: rec.Replaced, LastUsed: use, Run: rec.Run,
+		Registers: rec.registers(), Narrowed: rec.Narrowed, Replaced: rec.Replaced, LastUsed: use, Run: rec.Run,
 	}, err
 }
 

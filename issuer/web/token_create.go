@@ -37,7 +37,7 @@ func (s *tokenServer) drawNew(v *visit, status int, page ui.TokenNewPage, chosen
 	}
 	if f := v.form; f != nil {
 		page.Label, page.Scope, page.Register, page.Life, page.Expires = f.Get("label"), f.Get("scope"), f.Get("register"), f.Get("life"), f.Get("expires")
-		page.Limits = typedLimits(f)
+		page.Limits, page.Registers = typedLimits(f), f.Get("registers") != ""
 	}
 	page.MaxDays, page.IdempotencyKey = int(s.maxTokenLife/(24*time.Hour)), idempotencyKey(v)
 	return v.render(status, page)
@@ -71,8 +71,11 @@ func mintRequest(f url.Values) (req tokens.MintRequest, date bool) {
 	req = tokens.MintRequest{
 		Label: f.Get("label"), Scope: tokens.Scope(f.Get("scope")), Life: tokens.Life(f.Get("life")), Limits: readLimits(f), IdempotencyKey: f.Get("idempotency_key"),
 	}
-	if req.Scope == tokens.ScopeChosen {
+	switch req.Scope {
+	case tokens.ScopeChosen:
 		req.Projects, req.Register = f["projects"], f.Get("register")
+	case tokens.ScopeAll:
+		req.Registers = f.Get("registers") == "yes"
 	}
 	date = true
 	if req.Life == tokens.LifeUntil {
@@ -110,6 +113,6 @@ func (s *tokenServer) createdPage(v *visit, m tokens.Minted) ui.TokenCreatedPage
 	t := m.Token
 	return ui.TokenCreatedPage{
 		Layout: v.layout(), Token: m.Text, Label: t.Label, AllProjects: t.Scope == tokens.ScopeAll,
-		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: shownLimits(t.Limits), UploadURL: s.uploadURL(),
+		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: canDo(t), UploadURL: s.uploadURL(),
 	}
 }

@@ -1,11 +1,13 @@
 package web
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rind-dev/rind/authn"
+	"github.com/rind-dev/rind/internal/mail"
 )
 
 // Minting asks for a second factor that is at most 15 minutes old, and the form
@@ -109,5 +111,37 @@ func TestTooManyTokens(t *testing.T) {
 	got := ada.post("/tokens/new", "label", "three", "scope", "all", "life", "30").is(429, "").says("You created 2 tokens within an hour")
 	if got.value("label") != "three" || got.header.Get("Retry-After") == "" {
 		t.Errorf("label %q, Retry-After %q", got.value("label"), got.header.Get("Retry-After"))
+	}
+}
+
+// Only somebody who asks for it gets a token that registers projects, for all of theirs; every page about the token and the
+// mail say so, and restricting it takes that away.
+func TestATokenThatRegistersProjects(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	const says = "It can register new projects."
+	form := func(label string, more ...string) page {
+		t.Helper()
+		return ada.post("/tokens/new", append([]string{"label", label, "life", "30"}, more...)...)
+	}
+	for _, plain := range []page{form("plain", "scope", "all"), form("chosen", "scope", "chosen", "register", "thing", "registers", "yes")} {
+		if strings.Contains(plain.is(200, "").body, says) {
+			t.Error("it was not asked for")
+		}
+	}
+	if got := form("both", "scope", "all", "registers", "yes", "actions", "upload").is(422, ""); !strings.Contains(got.wrong("registers"), "Choose one of the two") {
+		t.Errorf("%q", got.wrong("registers"))
+	}
+	form("able", "scope", "all", "registers", "yes", "draft", "yes").is(200, "").says(says)
+	_, id := ada.mint("able", "scope", "all", "registers", "yes")
+	if !slices.ContainsFunc(h.mails.messages(), func(m mail.Message) bool { return strings.Contains(m.Text, "“able”") && strings.Contains(strings.Join(strings.Fields(m.Text), " "), says) }) {
+		t.Error("no mail says so")
+	}
+	for _, path := range []string{"/tokens", "/tokens/" + id, "/tokens/" + id + "/regenerate"} {
+		ada.get(path).is(200, "").says(says)
+	}
+	ada.post("/tokens/"+id+"/restrict", "actions", "upload").is(303, "/tokens/"+id)
+	if strings.Contains(ada.get("/tokens/"+id).is(200, "").body, says) {
+		t.Error("it still registers projects")
 	}
 }

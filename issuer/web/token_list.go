@@ -75,7 +75,7 @@ func tokenRows(tokens []tokens.Token) []ui.TokenRow {
 
 func tokenRow(t tokens.Token) ui.TokenRow {
 	return ui.TokenRow{
-		Limits: shownLimits(t.Limits), NarrowedAt: t.Narrowed, Replaced: t.Replaced != "",
+		Limits: canDo(t), NarrowedAt: t.Narrowed, Replaced: t.Replaced != "",
 		ID: t.ID, Label: t.Label, AllProjects: t.Scope == tokens.ScopeAll, Projects: projectNames(t.Projects),
 		State: string(t.State), CreatedAt: t.Created, Factor: t.Factor, ExpiresAt: t.Expires, RevokedAt: t.Revoked.At, RevokedBy: t.Revoked.Username, Reason: t.Revoked.Reason,
 		LastUsedAt: t.LastUsed.At, LastProject: t.LastUsed.Project, LastFrom: t.LastUsed.Network, LastSaidBy: t.LastUsed.Verifier,

@@ -31,6 +31,13 @@ func shownLimits(l tokens.Limits) ui.Limits {
 	}
 }
 
+// canDo describes what a token can do besides its projects and its life.
+func canDo(t tokens.Token) ui.Limits {
+	l := shownLimits(t.Limits)
+	l.Registers = t.Registers
+	return l
+}
+
 // restrictPage shows the form with what was typed.
 func (s *tokenServer) restrictPage(v *visit, status int, l ui.Layout) error {
 	t, err := s.ownedToken(v)

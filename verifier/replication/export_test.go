@@ -11,7 +11,7 @@ func Hasten(f *Follower) {
 	f.times = times{
 		idle: 1500 * time.Millisecond, answer: 2 * time.Second, slot: 2 * time.Second, slow: time.Second, report: time.Second,
 		every: 100 * time.Millisecond, spacing: 2 * time.Millisecond, mend: 5 * time.Millisecond,
-		outrun: 500 * time.Millisecond, confirm: 2 * time.Second, steadily: time.Minute,
+		outrun: 500 * time.Millisecond, confirm: 2 * time.Second, register: 2 * time.Second, steadily: time.Minute,
 	}
 	f.cfg.Sleep = func(ctx context.Context, d time.Duration) { sleep(ctx, d/50) }
 }

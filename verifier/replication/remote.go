@@ -139,6 +139,16 @@ func (r *Remote) readSecret() (string, error) {
 
 // do sends a request, and returns the answer if its status is want.
 func (r *Remote) do(ctx context.Context, by *http.Client, method, path string, query url.Values, body []byte, want int) (*http.Response, error) {
+	res, err := r.send(ctx, by, method, path, query, body)
+	if err != nil || res.StatusCode == want {
+		return res, err
+	}
+	defer res.Body.Close()
+	return nil, r.refused(res)
+}
+
+// send sends a request, and returns the answer whatever its status is.
+func (r *Remote) send(ctx context.Context, by *http.Client, method, path string, query url.Values, body []byte) (*http.Response, error) {
 	secret, err := r.readSecret()
 	if err != nil {
 		return nil, err
@@ -157,11 +167,7 @@ func (r *Remote) do(ctx context.Context, by *http.Client, method, path string, q
 	if err != nil {
 		return nil, fmt.Errorf("replication: the issuer can't be reached: %w", cause(ctx, err))
 	}
-	if res.StatusCode == want {
-		return res, nil
-	}
-	defer res.Body.Close()
-	return nil, r.refused(res)
+	return res, nil
 }
 
 // cause returns why ctx ended, or err if it has not.
@@ -262,15 +268,15 @@ func (r *Remote) report(ctx context.Context, report feed.Report, limit time.Dura
 	if err != nil {
 		return rootkeys.Position{}, fmt.Errorf("replication: encode a report: %w", err)
 	}
-	at, err := r.send(ctx, b)
+	at, err := r.sendReport(ctx, b)
 	if err != nil {
 		r.reports.CloseIdleConnections() // whatever is wrong with the connection, the next report has another
 	}
 	return at, err
 }
 
-// send sends an encoded report.
-func (r *Remote) send(ctx context.Context, report []byte) (rootkeys.Position, error) {
+// sendReport sends an encoded report.
+func (r *Remote) sendReport(ctx context.Context, report []byte) (rootkeys.Position, error) {
 	res, err := r.do(ctx, r.reports, http.MethodPost, feed.PathReport, nil, report, http.StatusNoContent)
 	if err != nil {
 		return rootkeys.Position{}, err

@@ -22,6 +22,7 @@ type times struct {
 	mend     time.Duration // between a report that failed and the next
 	outrun   time.Duration // for a stream to reach what the answer to a report said
 	confirm  time.Duration // for asking and catching up
+	register time.Duration // for asking to register a project, and catching up
 	steadily time.Duration // a stream that lasted this long does not count as a failure
 }
 
@@ -36,6 +37,7 @@ var usualTimes = times{
 	mend:     time.Second,
 	outrun:   30 * time.Second,
 	confirm:  2 * time.Second,
+	register: 15 * time.Second,
 	steadily: time.Minute,
 }
 
