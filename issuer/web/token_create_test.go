@@ -134,7 +134,9 @@ func TestATokenThatRegistersProjects(t *testing.T) {
 	}
 	form("able", "scope", "all", "registers", "yes", "draft", "yes").is(200, "").says(says)
 	_, id := ada.mint("able", "scope", "all", "registers", "yes")
-	if !slices.ContainsFunc(h.mails.messages(), func(m mail.Message) bool { return strings.Contains(m.Text, "“able”") && strings.Contains(strings.Join(strings.Fields(m.Text), " "), says) }) {
+	if !slices.ContainsFunc(h.mails.messages(), func(m mail.Message) bool {
+		return strings.Contains(m.Text, "“able”") && strings.Contains(strings.Join(strings.Fields(m.Text), " "), says)
+	}) {
 		t.Error("no mail says so")
 	}
 	for _, path := range []string{"/tokens", "/tokens/" + id, "/tokens/" + id + "/regenerate"} {
