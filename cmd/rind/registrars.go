@@ -43,7 +43,7 @@ func (r ownRegistrar) Register(ctx context.Context, text string, req caveats.Req
 	if req.ClientIP.IsValid() {
 		up.By.IP = req.ClientIP.String()
 	}
-	revision, err := r.of.issuer.Tokens.RegisterByUpload(ctx, up)
+	revision, err := r.of.issuer.Tokens.FirstUploads.Register(ctx, up)
 	var no *tokens.NotRegistered
 	switch {
 	case errors.As(err, &no):

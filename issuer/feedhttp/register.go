@@ -28,7 +28,7 @@ func (f *Handler) register(a *asked) error {
 		return err
 	}
 	up.Verifier = a.verifier.Name
-	revision, err := f.issuer.Tokens.RegisterByUpload(a.Context(), up)
+	revision, err := f.issuer.Tokens.FirstUploads.Register(a.Context(), up)
 	var no *tokens.NotRegistered
 	switch {
 	case errors.As(err, &no):

@@ -55,19 +55,22 @@ func notAllowed(reason string) error {
 	return &NotRegistered{Status: http.StatusForbidden, Reason: reason}
 }
 
-// RegisterByUpload registers the project of a first upload, for the owner of the token. It checks all that a verifier checks,
+// FirstUploads registers projects by their first upload.
+type FirstUploads struct{ s *Service }
+
+// Register registers the project of a first upload, for the owner of the token. It checks all that a verifier checks,
 // and that the token was issued so that it may register projects. It returns the revision at which a verifier knows the
 // project. If the token's owner has the project already, as when somebody asks again, it changes nothing. A refusal is a
 // *NotRegistered; any other error says that it could not be decided.
-func (s *Service) RegisterByUpload(ctx context.Context, up FirstUpload) (revision uint64, err error) {
+func (f *FirstUploads) Register(ctx context.Context, up FirstUpload) (revision uint64, err error) {
 	t, err := token.Parse(up.Text)
 	if err != nil || !caveats.ValidUUID(t.ID) {
 		return 0, notAllowed(ErrNotGenuine.Error())
 	}
 	yours := false
-	err = s.store.View(ctx, func(r kv.Reader) error { // so that a refusal costs no write
+	err = f.s.store.View(ctx, func(r kv.Reader) error { // so that a refusal costs no write
 		var err error
-		_, _, yours, err = s.registrant(r, t, up)
+		_, _, yours, err = f.registrant(r, t, up)
 		if err != nil {
 			return err
 		}
@@ -79,16 +82,16 @@ func (s *Service) RegisterByUpload(ctx context.Context, up FirstUpload) (revisio
 		return revision, err
 	}
 	created := ""
-	revision, err = s.ledger.Update(ctx, func(c *ledger.Change) error {
+	revision, err = f.s.ledger.Update(ctx, func(c *ledger.Change) error {
 		created = ""
-		p, rec, yours, err := s.registrant(c, t, up)
+		p, rec, yours, err := f.registrant(c, t, up)
 		if err != nil || yours {
 			return err
 		}
 		if err := c.Admit(p); err != nil {
 			return err
 		}
-		ref, err := s.projects.Register(c, p, up.Request.Project, up.detail(t.ID, rec))
+		ref, err := f.s.projects.Register(c, p, up.Request.Project, up.detail(t.ID, rec))
 		if err != nil {
 			return err
 		}
@@ -102,7 +105,7 @@ func (s *Service) RegisterByUpload(ctx context.Context, up FirstUpload) (revisio
 		return 0, &NotRegistered{Status: statusOf(ps), Problems: ps}
 	}
 	if err == nil && created != "" {
-		s.log.InfoContext(ctx, "project registered by its first upload", "project", created, "token", t.ID)
+		f.s.log.InfoContext(ctx, "project registered by its first upload", "project", created, "token", t.ID)
 	}
 	return revision, err
 }
@@ -131,8 +134,8 @@ func (up FirstUpload) detail(id string, rec tokenRecord) map[string]string {
 
 // registrant returns the owner of the token as the one who registers the project of an upload, and the token's record. yours
 // reports whether the project exists, and the owner's tokens may upload to it.
-func (s *Service) registrant(r kv.Reader, t token.Token, up FirstUpload) (p ledger.Principal, rec tokenRecord, yours bool, err error) {
-	err = s.authenticate(r, t)
+func (f *FirstUploads) registrant(r kv.Reader, t token.Token, up FirstUpload) (p ledger.Principal, rec tokenRecord, yours bool, err error) {
+	err = f.s.authenticate(r, t)
 	if errors.Is(err, ErrNotGenuine) {
 		err = notAllowed(ErrNotGenuine.Error())
 	}
@@ -147,7 +150,7 @@ func (s *Service) registrant(r kv.Reader, t token.Token, up FirstUpload) (p ledg
 	if err != nil {
 		return p, rec, false, err
 	}
-	if why := s.obstacle(t, rec, user, up.Request); why != "" {
+	if why := f.obstacle(t, rec, user, up.Request); why != "" {
 		return p, rec, false, notAllowed(why)
 	}
 	there, err := projects.ByName(r, up.Request.Project)
@@ -164,8 +167,8 @@ func (s *Service) registrant(r kv.Reader, t token.Token, up FirstUpload) (p ledg
 }
 
 // obstacle says why the token may not register the project of an upload, or returns "".
-func (s *Service) obstacle(t token.Token, rec tokenRecord, user ledger.User, req caveats.Request) string {
-	now := s.clock()
+func (f *FirstUploads) obstacle(t token.Token, rec tokenRecord, user ledger.User, req caveats.Request) string {
+	now := f.s.clock()
 	switch {
 	case !rec.Revoked.At.IsZero():
 		return "token was revoked"

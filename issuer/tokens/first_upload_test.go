@@ -36,7 +36,7 @@ func notRegistered(h *house, up tokens.FirstUpload) (status int, reason string) 
 	h.Helper()
 	var no *tokens.NotRegistered
 	before := h.Fingerprint()
-	_, err := h.Tokens.RegisterByUpload(h.Context(), up)
+	_, err := h.Tokens.FirstUploads.Register(h.Context(), up)
 	if !errors.As(err, &no) {
 		h.Errorf("%s: %v", up.Request.Project, err)
 		return 0, ""
@@ -64,7 +64,7 @@ func TestRegisterByUpload(t *testing.T) {
 		t.Errorf("%+v, %v", grant, err)
 	}
 	var revision uint64
-	rows := h.Rows(func() { revision, err = h.Tokens.RegisterByUpload(t.Context(), firstUpload(m.Text, "New.Thing")) })
+	rows := h.Rows(func() { revision, err = h.Tokens.FirstUploads.Register(t.Context(), firstUpload(m.Text, "New.Thing")) })
 	h.Check(err)
 	h.Check(v.Follower.CatchUp(t.Context(), revision))
 	v.Expect(m.Text, "new-thing")
@@ -81,7 +81,7 @@ func TestRegisterByUpload(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	before := h.Fingerprint()
-	again, err := h.Tokens.RegisterByUpload(t.Context(), firstUpload(m.Text, "new_thing"))
+	again, err := h.Tokens.FirstUploads.Register(t.Context(), firstUpload(m.Text, "new_thing"))
 	if err != nil || again < revision || h.Fingerprint() != before {
 		t.Errorf("again: %d, %v", again, err)
 	}
@@ -149,7 +149,7 @@ func TestRegisterByUploadRefused(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"third", "fourth"} { // demo and Gone were the others
-		_, err := h.Tokens.RegisterByUpload(t.Context(), firstUpload(able, name))
+		_, err := h.Tokens.FirstUploads.Register(t.Context(), firstUpload(able, name))
 		h.Check(err)
 	}
 	if status, reason := notRegistered(h, firstUpload(able, "fifth")); status != 429 || reason != "too_many_projects_today" {
@@ -163,7 +163,7 @@ func TestRegisterByUploadRace(t *testing.T) {
 	a, b, c := h.Mint(alice, registering("a")).Text, h.Mint(alice, registering("b")).Text, h.Mint(carol, registering("c")).Text
 	register := func(text, project string) func() error {
 		return func() error {
-			_, err := h.Tokens.RegisterByUpload(t.Context(), firstUpload(text, project))
+			_, err := h.Tokens.FirstUploads.Register(t.Context(), firstUpload(text, project))
 			return err
 		}
 	}

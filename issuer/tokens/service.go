@@ -20,7 +20,8 @@ type Config struct {
 
 // Service manages the tokens of an issuer. It is safe for concurrent use.
 type Service struct {
-	Runs *Runs // tokens of jobs
+	Runs         *Runs // tokens of jobs
+	FirstUploads *FirstUploads
 
 	ledger   *ledger.Ledger
 	projects *projects.Service
@@ -43,6 +44,6 @@ func New(l *ledger.Ledger, p *projects.Service, cfg Config) *Service {
 		ledger: l, projects: p, store: l.Store(), exempt: l.Exempt(), clock: l.Now, log: l.Log(), sealer: cfg.Sealer, location: cfg.Location,
 		maxLife: cfg.MaxLife, perHour: cfg.PerHour, unfinished: make(chan struct{}, 1),
 	}
-	s.Runs = &Runs{s: s}
+	s.Runs, s.FirstUploads = &Runs{s: s}, &FirstUploads{s}
 	return s
 }
