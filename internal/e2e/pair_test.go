@@ -34,27 +34,34 @@ func startPair(t *testing.T) *pair {
 	cert, key, client := certificate(t)
 	port := realtest.FreePort(t)
 	p.server = &server{t: t, url: fmt.Sprintf("https://localhost:%d", port), web: client}
-	database := pgtest.Shared(t).Database(t)
 	var addresses [2]string
-	for i := range p.of {
+	p.of, addresses = startTwo(t, p.server.url, p.mails)
+	p.server.process = p.of[0].process
+	p.balance(port, cert, key, addresses)
+	return p
+}
+
+// startTwo starts two servers on one database, which clients reach at a public address.
+func startTwo(t *testing.T, public string, mails *mailtest.Server) (of [2]*server, addresses [2]string) {
+	t.Helper()
+	database := pgtest.Shared(t).Database(t)
+	for i := range of {
 		addresses[i] = realtest.FreeAddress(t)
 		s := &server{t: t, url: "http://" + addresses[i], web: http.DefaultClient, data: filepath.Join(t.TempDir(), "data")}
 		if i > 0 {
-			copyKey(t, p.of[0].data, s.data)
+			copyKey(t, of[0].data, s.data)
 		}
 		file := filepath.Join(t.TempDir(), "rind.toml")
 		text := fmt.Sprintf("listen = %q\npublic-url = %q\ndata = %q\nlog-level = \"debug\"\ntrusted-proxies = [\"127.0.0.1\"]\n%s\n[store]\nkind = \"postgres\"\nurl = %q\n",
-			addresses[i], p.server.url, s.data, mailSettings(p.mails), database)
+			addresses[i], public, s.data, mailSettings(mails), database)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		s.args = []string{"serve", "--config", file}
 		s.start()
-		p.of[i] = s
+		of[i] = s
 	}
-	p.server.process = p.of[0].process
-	p.balance(port, cert, key, addresses)
-	return p
+	return of, addresses
 }
 
 // balance serves what clients see.

@@ -25,7 +25,7 @@ func TestARevocationIsConfirmed(t *testing.T) {
 	ada.fill("name", "mirror")
 	ada.press("Register verifier")
 	ada.sees("You will not see this secret again", "rind verifier follow --issuer "+s.url)
-	stop := follow(t, s, ada.content("#secret"))
+	_, stop := follow(t, s, ada.content("#secret"))
 
 	ada.mint("first", "demo")
 	revoke(ada, "first")
@@ -58,7 +58,7 @@ func revoke(p *person, label string) {
 
 // follow runs 'rind verifier follow' until it has caught up, and returns what ends
 // it.
-func follow(t *testing.T, s *server, secret string) (stop func()) {
+func follow(t *testing.T, s *server, secret string) (p *realtest.Process, stop func()) {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "secret")
@@ -66,7 +66,7 @@ func follow(t *testing.T, s *server, secret string) (stop func()) {
 		t.Fatal(err)
 	}
 	status := realtest.FreeAddress(t)
-	p := realtest.Start(t, nil, realtest.Rind(t), "verifier", "follow", "--issuer", s.url, "--secret-file", file,
+	p = realtest.Start(t, nil, realtest.Rind(t), "verifier", "follow", "--issuer", s.url, "--secret-file", file,
 		"--keys", filepath.Join(dir, "rootkeys.db"), "--status", status)
 	stop = func() {
 		p.Stop()
@@ -79,5 +79,5 @@ func follow(t *testing.T, s *server, secret string) (stop func()) {
 	if text := mustRun(t, dir, nil, realtest.Rind(t), "verifier", "status", "--from", status); !strings.Contains(text, "revision") {
 		t.Errorf("the status says\n%s", text)
 	}
-	return stop
+	return p, stop
 }

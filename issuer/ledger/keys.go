@@ -25,4 +25,6 @@ func logKey(rev uint64) []byte { return binary.BigEndian.AppendUint64([]byte(key
 func markKey(rev uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(keyMark), rev/markBlock)
 }
-func userKey(id string) string { return keyUser + id }
+
+// UserKey is the key of what ReadUser reads, for kv.Ahead.
+func UserKey(id string) string { return keyUser + id }

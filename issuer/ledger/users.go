@@ -45,12 +45,12 @@ func (l *Ledger) RecordUser(tx kv.Tx, id, name string, frozen bool) error {
 
 func putUser(c *Change, id string, rec User) error {
 	c.Changed(KindUser, id)
-	return kv.PutJSON(c, userKey(id), rec)
+	return kv.PutJSON(c, UserKey(id), rec)
 }
 
 // ReadUser reads what is recorded of a user, or kv.ErrNotFound.
 func ReadUser(r kv.Reader, id string) (rec User, err error) {
-	err = kv.GetJSON(r, userKey(id), &rec)
+	err = kv.GetJSON(r, UserKey(id), &rec)
 	return rec, err
 }
 

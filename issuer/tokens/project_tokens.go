@@ -185,20 +185,23 @@ func (w projectSearch) newest(project, user string) (out []projectEntry, err err
 
 // viewProjectTokens reads the tokens of index entries for display.
 func viewProjectTokens(r kv.Reader, rec projects.Record, found []projectEntry) ([]ProjectToken, error) {
+	ids := make([]string, len(found))
+	for i, f := range found {
+		ids[i] = f.id
+	}
+	r, err := readAhead(r, ids, func(id string) string { return usedKey(rec.ID, id) })
+	if err != nil {
+		return nil, err
+	}
 	out := make([]ProjectToken, len(found))
-	users := make(map[string]ledger.User)
 	for i, f := range found {
 		t, err := readToken(r, f.id)
 		if err != nil {
 			return nil, fmt.Errorf("tokens: token %s: %w", f.id, err)
 		}
-		user, known := users[t.User]
-		if !known {
-			user, err = ledger.ReadUser(r, t.User)
-			if err != nil {
-				return nil, err
-			}
-			users[t.User] = user
+		user, err := ledger.ReadUser(r, t.User)
+		if err != nil {
+			return nil, err
 		}
 		out[i] = ProjectToken{
 			ID: f.id, UserID: t.User, UserName: user.Name, Label: t.Label, All: t.Scope == ScopeAll, Limits: t.Limits,

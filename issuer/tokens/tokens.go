@@ -178,20 +178,19 @@ func ownedIDs(r kv.Reader, userID, after string, limit int) (ids []string, next 
 
 // viewTokens reads tokens for display. All of them have to exist.
 func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
+	r, err := readAhead(r, ids, useKey)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Token, len(ids))
-	var user ledger.User
-	whose := ""
 	for i, id := range ids {
 		rec, err := readToken(r, id)
 		if err != nil {
 			return nil, fmt.Errorf("tokens: token %s: %w", id, err)
 		}
-		if whose != rec.User {
-			whose = rec.User
-			user, err = ledger.ReadUser(r, whose)
-			if err != nil {
-				return nil, err
-			}
+		user, err := ledger.ReadUser(r, rec.User)
+		if err != nil {
+			return nil, err
 		}
 		out[i], err = rec.view(r, id, user.Name, now)
 		if err != nil {
@@ -199,6 +198,27 @@ func viewTokens(r kv.Reader, ids []string, now time.Time) ([]Token, error) {
 		}
 	}
 	return out, nil
+}
+
+// readAhead reads the tokens of a page, what is under another key of each, and their owners, in two round trips.
+func readAhead(r kv.Reader, ids []string, also func(id string) string) (kv.Reader, error) {
+	keys := make([]string, 0, 2*len(ids))
+	for _, id := range ids {
+		keys = append(keys, tokenKey(id), also(id))
+	}
+	r, err := kv.Ahead(r, keys)
+	if err != nil {
+		return nil, err
+	}
+	keys = keys[:0]
+	for _, id := range ids {
+		rec, err := readToken(r, id)
+		if err != nil {
+			return nil, fmt.Errorf("tokens: token %s: %w", id, err)
+		}
+		keys = append(keys, ledger.UserKey(rec.User))
+	}
+	return kv.Ahead(r, keys)
 }
 
 // Get returns a token to its owner and to administrators; others get
