@@ -14,6 +14,7 @@ type connections struct {
 	mu        sync.Mutex
 	verifiers map[string]*presence // by id
 	peers     map[string]*peer     // other processes, by id
+	self      string               // name of this process; "" if it has not joined others
 	dirty     chan struct{}        // holds one if others have to hear of a change; see publisher
 	watched   map[*guard]bool
 	moved     chan struct{} // closed when any of them changes; nil while nobody waits
@@ -292,7 +293,7 @@ func (l *connections) count(at feed.Position, asked map[string]bool, now time.Ti
 	}
 	for id, p := range l.peers {
 		key := "process " + id
-		if p.alive(now) || asked[key] {
+		if p.alive(now) || asked[key] && !l.replaced(p, now) {
 			add(key, p.gateway(), p.own)
 		}
 	}

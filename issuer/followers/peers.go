@@ -42,6 +42,24 @@ type claim struct {
 // alive tells whether a process still beats.
 func (p *peer) alive(now time.Time) bool { return now.Sub(p.beaten) < deadAfter }
 
+// replaced tells whether a process that no longer beats was started again: another one with its name beats, which is what
+// self says for this process. Its gateway decides nothing any more, and the new one has applied all that was committed before
+// it decided anything. The caller holds the mutex.
+func (l *connections) replaced(p *peer, now time.Time) bool {
+	if p.alive(now) {
+		return false
+	}
+	if p.name == l.self {
+		return true
+	}
+	for _, other := range l.peers {
+		if other.name == p.name && other.alive(now) {
+			return true
+		}
+	}
+	return false
+}
+
 // gateway is what people read in place of a verifier's name.
 func (p *peer) gateway() string { return "gateway of " + p.name }
 
@@ -51,7 +69,7 @@ func (l *connections) silentGateways(revision uint64, asked map[string]bool, now
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, p := range l.peers {
-		if !p.alive(now) && !asked["process "+id] && p.own.applied.Revision < revision {
+		if !p.alive(now) && !l.replaced(p, now) && !asked["process "+id] && p.own.applied.Revision < revision {
 			names = append(names, p.gateway())
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/feed"
+	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/followers"
 	"github.com/rind-dev/rind/issuer/issuertest"
@@ -299,4 +300,33 @@ func TestProcessesWithOtherSettings(t *testing.T) {
 	if got := log.String(); strings.Count(got, "other settings") != 1 || !strings.Contains(got, `process=newer settings="life, mail"`) {
 		t.Errorf("the log: %s", got)
 	}
+}
+
+// A process that was killed and started again is waited for once, under its name.
+func TestStartedAgain(t *testing.T) {
+	h := newHouse(t)
+	h.runs(h.Service, "a", nil)
+	stop := h.runs(h.other(), "b", func(ctx context.Context, _ uint64) error { <-ctx.Done(); return ctx.Err() })
+	m := h.Mint(alice, forAll("one"))
+	eventually(t, "b is not waited for", func() bool { return h.Followers.Confirm(t.Context(), m.Revision, 0).Connected == 1 })
+	stop() // as if killed
+	h.Clock.Add(10 * time.Second)
+	if c := h.Followers.Confirm(t.Context(), m.Revision, 0); !slices.Contains(c.Away, "gateway of b") {
+		t.Errorf("before b is back: %+v", c)
+	}
+	h.runs(h.other(), "b", atOnce)
+	eventually(t, "b is not waited for once, or what it was before is still named", func() bool {
+		c := h.Followers.Confirm(t.Context(), m.Revision, 0)
+		return c.Connected == 1 && c.Applied == 1 && len(c.Away) == 0
+	})
+	h.Clock.Add(10 * time.Second)
+	eventually(t, "what b was before is still in the store", func() bool {
+		pairs := 0
+		h.Check(h.Store.View(t.Context(), func(r kv.Reader) error {
+			all, err := kv.All(r, []byte("issuer/process/"))
+			pairs = len(all)
+			return err
+		}))
+		return pairs == 2
+	})
 }

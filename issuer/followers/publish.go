@@ -176,7 +176,7 @@ func (p *publisher) collect(now time.Time) (claims []claimRecord, own feed.Posit
 		claims = append(claims, c)
 	}
 	for id, other := range l.peers {
-		if now.Sub(other.beaten) >= forgetPeer {
+		if now.Sub(other.beaten) >= forgetPeer || other.name == l.self && l.replaced(other, now) {
 			gone, beat = id, other.beat
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // Process is this process among those that serve one store.
 type Process struct {
-	Name string // what people read of its gateway: the name of its machine
+	Name string // what people read of its gateway, and what it has again after a restart: its machine and address
 
 	// CatchUp waits until the gateway of this process has applied a revision; nil: it has no gateway, and nobody waits for it.
 	CatchUp func(ctx context.Context, revision uint64) error
@@ -42,6 +42,9 @@ func (s *Service) Join(ctx context.Context, p Process) (*Process, error) {
 		p.Name = "an issuer"
 	}
 	p.s, p.publish = s, &publisher{s: s, id: hex.EncodeToString(id), record: processRecord{Name: p.Name, Settings: p.Settings}}
+	s.connections.mu.Lock()
+	s.connections.self = p.Name
+	s.connections.mu.Unlock()
 	_, err = p.publish.write(ctx)
 	if err == nil {
 		err = p.readPeers(ctx)

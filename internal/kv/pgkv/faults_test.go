@@ -54,11 +54,15 @@ func TestTruthOfUnknown(t *testing.T) {
 		{where: beforeCommit, committed: "1"}, // it ran again
 		{where: afterCommit, committed: "1"},  // it did not run again
 		{where: duringCommit, committed: "1"},
+		{where: lineDead, committed: "1"}, // after the time for an answer
+		{where: lineDeadAfter, committed: "1"},
 		{where: beforeCommit, away: true, committed: "", wantError: kv.ErrUnknown},
 		{where: afterCommit, away: true, committed: "1", wantError: kv.ErrUnknown},
+		{where: lineDeadAfter, away: true, committed: "1", wantError: kv.ErrUnknown},
 	} {
 		for _, locked := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d away %v locked %v", c.where, c.away, locked), func(t *testing.T) {
+				t.Parallel()
 				p, schema := newProxy(t, shared(t).Dir), newSchema()
 				direct := open(t, shared(t).URL(), schema)
 				s := openThrough(t, p, schema, shortWaits)
@@ -86,7 +90,11 @@ func TestTruthOfUnknown(t *testing.T) {
 					t.Errorf("%q is kept, want %q", got, c.committed)
 				}
 				p.away(false)
-				if err := s.Update(t.Context(), func(tx kv.Tx) error { return increase(tx, "n") }); err != nil {
+				err = kv.ErrUnavailable
+				for end := time.Now().Add(20 * time.Second); errors.Is(err, kv.ErrUnavailable) && time.Now().Before(end); { // until it has found the server again
+					err = s.Update(t.Context(), func(tx kv.Tx) error { return increase(tx, "n") })
+				}
+				if err != nil {
 					t.Errorf("the next Update: %v", err)
 				}
 				want := "2"

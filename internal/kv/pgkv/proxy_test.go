@@ -15,11 +15,13 @@ import (
 type cut int
 
 const (
-	never        cut = iota
-	beforeCommit     // before the server hears of a commit
-	duringCommit     // when the server has it, without waiting for an answer
-	afterCommit      // when the server has answered, before the client hears of it
-	atAnyCall        // before the nth call
+	never         cut = iota
+	beforeCommit      // before the server hears of a commit
+	duringCommit      // when the server has it, without waiting for an answer
+	afterCommit       // when the server has answered, before the client hears of it
+	atAnyCall         // before the nth call
+	lineDead          // as beforeCommit, and the connection stays open without a word more, as where a line is cut
+	lineDeadAfter     // as afterCommit, and so
 )
 
 // proxy stands between a store and the server, on a socket of its own, and cuts connections.
@@ -123,6 +125,7 @@ type link struct {
 	mu            sync.Mutex
 	syncs, readys int
 	silent        bool // the client hears nothing more
+	open          bool // and is not told so
 }
 
 // at tells whether the connection is to be cut at a message of the client.
@@ -166,9 +169,12 @@ func (l *link) up() {
 		switch {
 		case cutting == beforeCommit || cutting == atAnyCall:
 			return
-		case cutting == afterCommit:
+		case cutting == lineDead: // until the client gives up
+			_, _ = io.Copy(io.Discard, l.client)
+			return
+		case cutting == afterCommit || cutting == lineDeadAfter:
 			l.mu.Lock()
-			l.silent = true
+			l.silent, l.open = true, cutting == lineDeadAfter
 			l.mu.Unlock()
 		}
 		if kind == 'S' {
@@ -185,6 +191,13 @@ func (l *link) up() {
 	}
 }
 
+// dead tells whether the connection stays open when nothing more comes through.
+func (l *link) dead() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open
+}
+
 // down passes on what the server says.
 func (l *link) down() {
 	defer l.p.end(l.client, l.server)
@@ -199,7 +212,7 @@ func (l *link) down() {
 		}
 		silent, all := l.silent, l.syncs > 0 && l.readys == l.syncs
 		l.mu.Unlock()
-		if silent && all {
+		if silent && all && !l.dead() {
 			return
 		}
 		if !silent {

@@ -144,6 +144,58 @@ func TestStandbyTakesOver(t *testing.T) {
 		t.Errorf("%d acknowledged, %d of them lost, %d doubtful, %d found, and the counter is %s", n, lost, doubtful, len(found), get(t, handles[0], "all"))
 	}
 	t.Logf("%d transactions acknowledged, %d of them before the primary was killed; %d doubtful", total(), before, doubtful)
+	olderServers(t, primary, standby, handles, lead)
+}
+
+// olderServers leads the two handles of a store, which are its only users, to servers that have less of it than they
+// have seen: the primary of before, which wakes up, and an asynchronous standby that lagged when it was promoted. Nothing is taken from
+// either, and nothing is written there.
+func olderServers(t *testing.T, was, is *pgtest.Server, handles []*Store, lead func(*pgtest.Server)) {
+	t.Helper()
+	if err := was.Run("synchronous_standby_names="); err != nil { // it would confirm whatever is written
+		t.Fatal(err)
+	}
+	refuses(t, "the old primary", was, handles[0], lead)
+	late := mustStart(t, func() (*pgtest.Server, error) { return is.Standby("late") })
+	late.Kill()
+	lead(is)
+	for range 3 {
+		if err := handles[1].Update(t.Context(), func(tx kv.Tx) error { return increase(tx, "all") }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is.Kill()
+	if err := late.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.Promote(); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, "the standby that lagged", late, handles[1], lead)
+}
+
+// refuses leads a handle to an older server.
+func refuses(t *testing.T, what string, server *pgtest.Server, s *Store, lead func(*pgtest.Server)) {
+	t.Helper()
+	fresh := open(t, server.URL(), "rind") // who knows nothing of the newer one
+	at, err := fresh.Watch(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := string(get(t, fresh, "all"))
+	lead(server)
+	if s.conn != nil {
+		s.drop() // as where the other server was lost
+	}
+	if err := s.Update(t.Context(), func(tx kv.Tx) error { return increase(tx, "all") }); !errors.Is(err, kv.ErrRewound) {
+		t.Errorf("an Update at %s: %v, want ErrRewound", what, err)
+	}
+	if err := s.View(t.Context(), func(r kv.Reader) error { _, err := r.Get([]byte("all")); return err }); !errors.Is(err, kv.ErrRewound) {
+		t.Errorf("a View at %s: %v, want ErrRewound", what, err)
+	}
+	if v, err := fresh.Watch(t.Context(), 0); err != nil || v != at || string(get(t, fresh, "all")) != n {
+		t.Errorf("%s has version %d, %v, and had %d", what, v, err, at)
+	}
 }
 
 // The wait for a standby that is cancelled ends in a commit on one machine, with a warning: it is no success.
