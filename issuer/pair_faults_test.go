@@ -29,6 +29,8 @@ type history struct {
 	minted   map[string]bool // false: it is not known whether the token was made
 	revoked  map[string]bool // false: it is not known whether it was revoked
 	handed   int             // answers of passes over the notices
+
+	dismissed, moved int // verifiers that were revoked, and streams that one verifier opened
 	problems []error
 }
 
@@ -93,12 +95,15 @@ func openOne(t *testing.T, url string) one {
 }
 
 // Two issuers mint, revoke and hand over notices on one database while connections are ended at random: every
-// change that was acknowledged is there, none that was not begun is, and each notice was told exactly once.
+// change that was acknowledged is there, none that was not begun is, and each notice was told exactly once. A verifier that is
+// revoked at one issuer gets nothing more at the other, and one that moves between the two misses nothing.
 func TestPairLosesNothing(t *testing.T) {
 	url := pgtest.Shared(t).Database(t)
 	pair := [2]one{openOne(t, url), openOne(t, url)}
 	h := &history{minted: map[string]bool{}, revoked: map[string]bool{}}
-	err := pair[0].store.Update(t.Context(), func(tx kv.Tx) error { return pair[0].Ledger.RecordUser(tx, aliceID, "alice", false) })
+	err := pair[0].store.Update(t.Context(), func(tx kv.Tx) error {
+		return errors.Join(pair[0].Ledger.RecordUser(tx, aliceID, "alice", false), pair[0].Ledger.RecordUser(tx, root.UserID, root.Username, false))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +115,10 @@ func TestPairLosesNothing(t *testing.T) {
 	for i := range 6 {
 		running.Go(func() { h.work(over, fmt.Sprint("w", i), pair[i%2], pair[(i+1)%2]) })
 	}
+	running.Go(func() { h.dismiss(over, pair[0], pair[1]) })
+	running.Go(func() { h.move(over, pair) })
 	for _, p := range pair {
+		running.Go(func() { _ = p.Ledger.Follow(over) })
 		running.Go(func() {
 			for over.Err() == nil {
 				_, err := p.outbox.Pass(context.Background(), deliverOnce)
@@ -128,8 +136,9 @@ func TestPairLosesNothing(t *testing.T) {
 		t.Error(err)
 	}
 	h.compare(t, pair[0])
-	t.Logf("%d tokens minted and %d revoked while connections were ended %d times, in %d passes over the notices", len(h.minted), len(h.revoked), ended, h.handed)
-	if len(h.minted) == 0 || ended == 0 {
+	t.Logf("%d tokens minted and %d revoked while connections were ended %d times, in %d passes over the notices; %d verifiers revoked, %d streams of one that moves",
+		len(h.minted), len(h.revoked), ended, h.handed, h.dismissed, h.moved)
+	if len(h.minted) == 0 || ended == 0 || h.dismissed == 0 || h.moved == 0 {
 		t.Error("nothing happened")
 	}
 }

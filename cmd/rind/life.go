@@ -189,10 +189,21 @@ func (h *instance) jobs() jobs.List {
 			{Failed: "what publishers no longer need was not deleted", Do: h.issuer.Publishers.Tend},
 			{Failed: "old rows of the audit trail were not deleted", Do: h.retain},
 			{Failed: "expired invitations were not deleted", Do: h.issuer.Projects.SweepInvitations},
+		},
+		Logger: h.log,
+	}
+}
+
+// ownJobs returns what each process finishes: what it left over at its end itself, and what another left over that was killed
+// and is not back. They only read if nothing is left over.
+func (h *instance) ownJobs() jobs.List {
+	return jobs.List{
+		Every: []jobs.Job{
 			{Failed: "an interrupted deletion was not finished", Do: h.finishDeletions},
 			{Failed: "what was decided about files is not done yet", Do: h.finishFiles},
 			{Failed: revocationsLeft, Do: h.issuer.Tokens.FinishRevocations},
 		},
+		Hour:   finishEvery,
 		Wake:   h.issuer.Tokens.Unfinished(),
 		Woken:  []jobs.Job{{Failed: revocationsLeft, Do: h.issuer.Tokens.FinishRevocations}},
 		Logger: h.log,

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/config"
-	"github.com/rind-dev/rind/internal/jobs"
 	"github.com/rind-dev/rind/internal/lease"
 	"github.com/rind-dev/rind/issuer/followers"
 )
+
+// finishEvery is how often a process looks for what one that was killed has left unfinished.
+const finishEvery = time.Minute
 
 // leaveTime is how long a process takes at most to say that it ends.
 const leaveTime = 2 * time.Second
@@ -70,18 +72,16 @@ func (h *instance) hearOthers(ctx context.Context, running *sync.WaitGroup, lost
 // workForAll does what one process at a time does: the hourly jobs, sending mails, and writing the audit trail to a log.
 // Each process finishes by itself what its own changes leave over.
 func (h *instance) workForAll(ctx context.Context, running *sync.WaitGroup) {
-	all := h.jobs()
+	running.Go(func() { h.ownJobs().Run(ctx) })
 	if !h.shared() {
-		running.Go(func() { all.Run(ctx) })
+		running.Go(func() { h.jobs().Run(ctx) })
 		running.Go(func() { h.queue.Run(ctx) })
 		if h.trail != nil {
 			running.Go(func() { h.trail.Run(ctx) })
 		}
 		return
 	}
-	running.Go(func() { jobs.List{Wake: all.Wake, Woken: all.Woken, Logger: h.log}.Run(ctx) })
-	all.Wake, all.Woken = nil, nil
-	h.inTurn(ctx, running, "jobs", all.Run)
+	h.inTurn(ctx, running, "jobs", h.jobs().Run)
 	h.inTurn(ctx, running, "mail", h.queue.Run)
 	if h.trail != nil { // other processes may be set to write none
 		h.inTurn(ctx, running, "audit-log", h.trail.Run)
