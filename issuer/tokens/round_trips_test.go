@@ -68,7 +68,7 @@ func TestRoundTripsOfAPage(t *testing.T) {
 			return len(p.Tokens), err
 		},
 		"all": func() (int, error) {
-			p, err := h.Tokens.All(ctx, root, tokens.Page{Limit: 50, After: last})
+			p, err := h.Tokens.All(ctx, root, tokens.Page{Limit: 50}) // ids of one moment have no order
 			return len(p.Tokens), err
 		},
 		"of a project": func() (int, error) {
