@@ -25,13 +25,13 @@ var pairFaults = flag.Duration("pair-faults", 3*time.Second, "how long two issue
 
 // history is what two issuers said that they had done, by the label of a token.
 type history struct {
-	mu       sync.Mutex
-	minted   map[string]bool // false: it is not known whether the token was made
-	revoked  map[string]bool // false: it is not known whether it was revoked
-	handed   int             // answers of passes over the notices
+	mu      sync.Mutex
+	minted  map[string]bool // false: it is not known whether the token was made
+	revoked map[string]bool // false: it is not known whether it was revoked
+	handed  int             // answers of passes over the notices
 
 	dismissed, moved int // verifiers that were revoked, and streams that one verifier opened
-	problems []error
+	problems         []error
 }
 
 func (x *history) note(of map[string]bool, label string, err error) {

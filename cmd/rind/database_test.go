@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rind-dev/rind/internal/pgtest"
@@ -66,11 +67,12 @@ func refused(t testing.TB, args ...string) string {
 // none and says what to do.
 func TestTwoServersOnOneDatabase(t *testing.T) {
 	url := pgtest.Shared(t).Database(t)
-	a := databaseSettings(t, url).serve(t).up()
+	logs := [2]string{filepath.Join(t.TempDir(), "a.log"), filepath.Join(t.TempDir(), "b.log")}
+	a := databaseSettings(t, url, fmt.Sprintf("audit-log = %q", logs[0])).serve(t).up()
 	a.Says("the store is a PostgreSQL database", 1)
 	a.Says("synchronous_standby=none", 1)
 	a.Says("acknowledged changes can be lost", 1)
-	b := databaseSettings(t, url, "tokens-per-hour = 5", "log-level = \"debug\"")
+	b := databaseSettings(t, url, "tokens-per-hour = 5", "log-level = \"debug\"", fmt.Sprintf("audit-log = %q", logs[1]))
 	if said := refused(t, "serve", "--config", b.settings); !strings.Contains(said, "rind.key is missing") || !strings.Contains(said, "another process on this database") {
 		t.Errorf("a second server without the key: %s", said)
 	}
@@ -90,6 +92,8 @@ func TestTwoServersOnOneDatabase(t *testing.T) {
 		s.Says("another process on the same database has other settings", 1)
 		s.Says("settings=tokens-per-hour", 1)
 	}
+	loggedOnce(t, a, b, logs)
+	a.serve(t).up()
 	// The operator declares the database restored: both stop with a sentence, and start again.
 	if out := realtest.Start(t, nil, realtest.Rind(t), "restored", "--config", a.settings); out.Ends() != nil || !strings.Contains(out.Out.String(), "the records of the database") {
 		t.Errorf("rind restored: %s", out.Out)
@@ -103,5 +107,50 @@ func TestTwoServersOnOneDatabase(t *testing.T) {
 	empty := databaseSettings(t, pgtest.Shared(t).Database(t))
 	if said := refused(t, "restored", "--config", empty.settings); !strings.Contains(said, "there is nothing to restore") {
 		t.Errorf("rind restored of an empty database: %s", said)
+	}
+}
+
+// announce publishes a text, which makes a row of the audit trail.
+func (s *dbServer) announce(t *testing.T, text string) {
+	t.Helper()
+	if p := realtest.Start(t, nil, realtest.Rind(t), "admin", "--data", s.data, "banner", "set", text); p.Ends() != nil {
+		t.Fatalf("rind admin banner set: %s", p.Out)
+	}
+}
+
+// loggedOnce checks that each row of the audit trail is in the log of one of two servers, whichever made it, also after the one that
+// writes them is killed.
+func loggedOnce(t *testing.T, a, b *dbServer, logs [2]string) {
+	t.Helper()
+	lines := func(text string) (n [2]int) {
+		for i, path := range logs {
+			log, err := os.ReadFile(path)
+			if err != nil && !os.IsNotExist(err) {
+				t.Fatal(err)
+			}
+			n[i] = strings.Count(string(log), text)
+		}
+		return n
+	}
+	logged := func(text string, want [2]int) {
+		t.Helper()
+		realtest.Eventually(t, "the row of "+text+" is logged", func() error {
+			if got := lines(text); got != want {
+				return fmt.Errorf("%v times", got)
+			}
+			return nil
+		})
+	}
+	a.announce(t, "first words")
+	b.announce(t, "second words")
+	logged("first words", [2]int{1, 0})
+	logged("second words", [2]int{1, 0}) // a has the lease
+	_ = a.End(syscall.SIGKILL)
+	b.announce(t, "third words")
+	logged("third words", [2]int{0, 1})
+	for _, text := range []string{"first words", "second words"} {
+		if got := lines(text); got != [2]int{1, 0} {
+			t.Errorf("the row of %s is logged %v times", text, got)
+		}
 	}
 }
