@@ -149,7 +149,7 @@ func (x *history) work(ctx context.Context, name string, a, b one) {
 		label := fmt.Sprint(name, "-", n)
 		m, err := a.Tokens.Mint(context.Background(), alice, forAll(label))
 		x.note(x.minted, label, err)
-		if err == nil && n%2 == 0 {
+		if err == nil && n%10 != 0 { // an account may have so many that work
 			_, _, err := b.Tokens.Revoke(context.Background(), alice, m.Token.ID)
 			x.note(x.revoked, label, err)
 		}
