@@ -5,6 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
+
+	"github.com/rind-dev/rind/internal/idtoken"
 )
 
 // Shared returns a short hash of each setting that all processes on one database need alike, by the name of the setting:
@@ -26,6 +29,7 @@ func (c Config) Shared() map[string]string {
 		"mail.host":        c.Mail.Host,
 		"mail.from":        c.Mail.From,
 		"index":            c.sharedIndexes(),
+		"oidc-issuer":      c.sharedIssuers(),
 	}
 	out := make(map[string]string, len(values))
 	for name, v := range values {
@@ -45,6 +49,19 @@ func (c Config) sharedLeakKeys() string {
 		return ""
 	}
 	return c.LeakKeys
+}
+
+// sharedIssuers returns the issuers of ID tokens without the paths of files.
+func (c Config) sharedIssuers() []idtoken.Issuer {
+	out := slices.Clone(c.Issuers)
+	for n := range out {
+		i := &out[n]
+		if i.JWKSFile != "" {
+			i.JWKSFile = "a file"
+		}
+		i.CAFile = ""
+	}
+	return out
 }
 
 // sharedIndexes returns the indexes without the paths of files.

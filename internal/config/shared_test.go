@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/internal/idtoken"
 )
 
 // Each setting is either compared between the processes on one database, or a matter of one machine.
@@ -30,6 +32,7 @@ func TestSharedSettings(t *testing.T) {
 		"HSTSSubdomains": {func(c *Config) { c.HSTSSubdomains = true }, "hsts-subdomains"},
 		"AuditRetention": {func(c *Config) { c.AuditRetention = 0 }, "audit-retention"},
 		"Mail":           {func(c *Config) { c.Mail.Host = "mail.example.org" }, "mail.host"},
+		"Issuers":        {func(c *Config) { c.Issuers = []idtoken.Issuer{{Name: "ci", URL: "https://git.example.org"}} }, "oidc-issuer"},
 		"Indexes":        {func(c *Config) { c.Indexes = []Index{{Path: "/", Upstream: "https://index.example.org/"}} }, "index"},
 	}
 	fields := reflect.TypeFor[Config]()
@@ -52,6 +55,7 @@ func TestSharedSettings(t *testing.T) {
 	}
 	a, b := Default(), Default()
 	a.Indexes, b.Indexes = []Index{{Upstream: "x", PasswordFile: "/a"}}, []Index{{Upstream: "x", PasswordFile: "/b"}}
+	a.Issuers, b.Issuers = []idtoken.Issuer{{URL: "x", JWKSFile: "/a"}}, []idtoken.Issuer{{URL: "x", JWKSFile: "/b"}}
 	a.LeakKeys, b.LeakKeys = "/a", "/b"
 	if !reflect.DeepEqual(a.Shared(), b.Shared()) {
 		t.Error("the path of a secret counts as another setting")
