@@ -5,31 +5,33 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS       := $(CURDIR)/.tools
 FUZZTIME    ?= 1000000x
 
-# Tests that kill themselves or take long, which 'make check' leaves to 'make test', as it does
-# those that run rind in a process of its own.
+# Tests that kill processes or take long. 'make check' leaves them to 'make test', like the tests that run rind in a
+# process of its own.
 PROCESSES   := ^(TestKilledAtAnyMoment|TestServeChangesTheKeyOfItsRootKeys|TestSoak|TestAnExportOutlivesEveryDeadline|TestBuildsForOtherSystems)$$
 
 SOAK        ?= 10m
 VERIFIERS   ?= 200
 HOSTILE     ?= 1m
 
-# Tests' files in memory; and a program with the race detector ends at once, where it would wait a
-# second for what else runs in it.
-# The collector runs half as often as it does by itself, for a tenth less CPU. 'go vet' has run before.
+# How tests run:
+# - Their files are in memory.
+# - atexit_sleep_ms: a program with the race detector would otherwise sleep for a second before it exits.
+# - GOGC: the garbage collector runs half as often, which saves a tenth of the CPU.
+# - -vet=off: 'go vet' has run before.
 TESTS       := GOGC=$${GOGC:-200} GORACE="atexit_sleep_ms=20 $(GORACE)" sh internal/realtest/inmemory.sh $(GO) test -vet=off
 
-# Packages that take longest go first, so that the others fill the cores to the end.
+# The slowest packages start first, so that no core is idle at the end.
 LONG        := ./cmd/rind ./issuer/web ./verifier/rootkeys ./issuer ./verifier/replication
 
-# What the race detector, which costs three to five times the CPU, has nothing to see in: suites that drive rind, a
-# browser and clients, which are processes of their own, or read rind's source (pages of ui are rendered side by
-# side with the race detector in issuer/web); suites that start no goroutine, which internal/arrows makes sure of;
-# and tests of other suites that compute for long in one goroutine.
+# Tests that run without the race detector, which takes three to five times the CPU and finds nothing in them: suites that
+# drive rind, a browser and clients as processes of their own, or read rind's source (issuer/web renders ui's pages with the
+# race detector); suites that start no goroutine, which a test in internal/arrows checks; and single tests that compute for long
+# in one goroutine.
 OUTSIDE     := ./internal/e2e ./ui ./internal/faults ./internal/hostile ./internal/arrows ./internal/incidents ./internal/realtest/...
 ALONE       := ./authn/password/zxcvbn ./authn/totp ./caveats ./internal/clientip ./internal/config ./internal/dist ./internal/feed ./internal/inspect ./internal/limits ./internal/names ./internal/private ./internal/problem ./internal/text ./internal/tokenscan ./verifier/gateway/archive
 LONE_TESTS  := ^(TestALeakedStoreMakesNothingWider|TestStoreIsAPlainMap|TestFlippedBits|TestEveryOrderEndsTheSame|TestStoreFailsAnywhere|TestKilledAtAnyMoment)$$
 
-# Suites that run a second time on PostgreSQL, without the race detector, which has seen the same code.
+# Suites that run a second time, on PostgreSQL. The race detector has seen their code in the first run.
 ON_BOTH     := ./authn ./issuer ./issuer/tokens ./issuer/followers ./issuer/projects ./issuer/ledger ./internal/audit ./internal/notices ./internal/instance
 
 .PHONY: run build check test raced outside bench fuzz soak hostile installers lint fmt tools picture
@@ -40,16 +42,14 @@ run: build
 build:
 	$(GO) build -trimpath -o bin/rind ./cmd/rind
 
-# What needs no real client, browser or process of its own, without the race detector, for
-# every day: a minute or two on two quiet cores. 'make test' has the rest. Not with -short:
-# properties would be tried too seldom to show anything.
+# The daily habit: all tests that need no real client, no browser and no process of its own, without the race detector.
+# It takes a minute or two on two idle cores. It does not set -short, which would try properties too few times.
 check:
 	$(GO) vet ./...
 	RIND_SKIP_REAL=1 RIND_SKIP_SERVERS=1 $(TESTS) -p 3 -skip '$(PROCESSES)' $(LONG) ./...
 
-# Lint first, so that the output ends with go test's own lines; it computes while the tools wait for the network.
-# Three packages at once, whatever the number of cores: many wait for a browser, a proxy or a time-out
-# rather than compute.
+# Lint runs first, so that the output ends with go test's own lines; it computes while the tools wait for the network.
+# Three packages run at once, whatever the number of cores: many of them wait for a browser, a proxy or a time-out.
 test:
 	+$(MAKE) --no-print-directory -j2 tools lint
 	+$(MAKE) --no-print-directory -j2 -k raced outside
@@ -64,8 +64,8 @@ outside:
 	RIND_TEST_STORE=postgres $(TESTS) -p 1 -timeout 30m $(ON_BOTH) || code=1; \
 	exit $$code
 
-# The checks beside their peers last: a module of its own, so that the product's
-# list of modules stays short.
+# The last two compare rind with other kinds of tokens and other indexes. They are a module of their own, which keeps the
+# product's list of modules short.
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	cd verifier/bench && $(GO) run .
@@ -80,8 +80,8 @@ soak:
 hostile:
 	$(GO) test ./internal/hostile -count=1 -timeout 0 -v -run '^TestTheOwnerAmongHostileClients$$' -hostile $(HOSTILE)
 
-# How many of the archives that rind refuses pip and uv would have installed; as root, because those programs are kept from
-# writing anywhere. It takes minutes.
+# Counts the archives that rind refuses and that pip and uv would install. It takes minutes, and needs root to keep these
+# programs from writing anywhere.
 installers: tools
 	RIND_INSTALLERS=1 $(GO) test ./verifier/gateway/archive -count=1 -timeout 0 -v -run '^TestInstallers$$'
 
@@ -97,7 +97,7 @@ lint: $(TOOLS)/staticcheck
 	@un=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 	  if [ -n "$$un" ]; then echo "not formatted (run 'make fmt'):"; echo "$$un"; exit 1; fi
 	$(GO) vet ./...
-	GOGC=400 $(TOOLS)/staticcheck ./... # a fifth less CPU, for 400 MB more of memory
+	GOGC=400 $(TOOLS)/staticcheck ./... # a fifth less CPU, and 400 MB more memory
 	cd verifier/bench && $(GO) vet ./... && $(TOOLS)/staticcheck ./...
 	cd internal/realtest/oidcprovider && $(GO) vet . && $(TOOLS)/staticcheck .
 

@@ -54,7 +54,7 @@ type adminCmd struct {
 
 // Help documents exit codes and the JSON objects.
 func (adminCmd) Help() string {
-	return `It talks to a running 'rind serve' over a unix socket that only its user and root may use. The audit trail shows who did it as "operator NAME (uid N)". ` +
+	return `It talks to a running 'rind serve' over a Unix socket that only its user and root may use. The audit trail shows who did it as "operator NAME (uid N)". ` +
 		`The exit code is 0 if it was done, 1 if it was refused, 2 if the command is wrong, 3 if no server answers. ` +
 		"\n\nJSON: times are RFC 3339 in UTC, \"\" if there is none; a list has next, for --after, \"\" on its last page. " +
 		"people: people[] of id, username, email, email_verified, state (active, pending, frozen), administrator, created_at. " +

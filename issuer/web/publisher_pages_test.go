@@ -63,7 +63,7 @@ func TestPublisherPages(t *testing.T) {
 	ada.get("/projects/demo").is(200, "").says("1 publisher can upload")
 	address := strings.TrimSuffix(ci.URL, "/_services/token") + "/octo/extra/blob/main/.github/workflows/publish.yml"
 	ada.get(list+"/new").is(200, "").says("Address of the repository").says("Google Cloud")
-	ada.get(list+"/new?from="+strings.ReplaceAll("https://git.example.com/a/b", "/", "%2F")).is(422, "").says("No CI system at git.example.com is known here.")
+	ada.get(list+"/new?from="+strings.ReplaceAll("https://git.example.com/a/b", "/", "%2F")).is(422, "").says("rind doesn’t know a CI system at git.example.com.")
 	step := ada.get(list+"/new?from="+address).is(200, "").says("everybody who can change the workflow on any branch")
 	if step.value("repository") != "octo/extra" || step.value("workflow") != "publish.yml" || step.value("issuer") != ci.URL {
 		t.Errorf("%q %q %q", step.value("repository"), step.value("workflow"), step.value("issuer"))
