@@ -51,11 +51,11 @@ func Files(t testing.TB) (certFile, keyFile string) {
 	return certFile, keyFile
 }
 
-// Signed returns a private CA, and a certificate for localhost that the CA signed with its key, all as PEM.
+// Signed returns a private CA with a name of its own, and a certificate for localhost that the CA signed with its key, all as PEM.
 func Signed(t testing.TB) (ca, cert, key []byte) {
 	t.Helper()
 	from, until := time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
-	root, leaf := certificate("a private CA", from, until, nil), certificate("localhost", from, until, nil)
+	root, leaf := certificate("a private CA "+rand.Text(), from, until, nil), certificate("localhost", from, until, nil)
 	root.IsCA, root.KeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
 	root.DNSNames, root.IPAddresses, root.ExtKeyUsage = nil, nil, nil
 	rootKey, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
