@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/rind-dev/rind/internal/dist/disttest"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/realtest"
+	"github.com/rind-dev/rind/ui"
 )
 
 // publisher is a client that knows trusted publishing: with a CA's file and an address it uploads the wheel of a folder, without any token.
@@ -26,7 +28,7 @@ type publisher struct {
 }
 
 var trustedPublishers = []publisher{
-	{name: "uv", client: realtest.UV, args: []string{"publish", "--no-config", "--trusted-publishing", "always", "--publish-url", "URL", "DIST"}, burns: true},
+	{name: "uv", client: realtest.UV, args: []string{"publish", "--no-config", "--trusted-publishing", "always", "--publish-url", "URL", "dist/*"}, burns: true},
 	{name: "pdm", client: realtest.PDM, args: []string{"publish", "--no-build", "-r", "URL"}, ca: []string{"PDM_PUBLISH_CA_CERTS", "REQUESTS_CA_BUNDLE"}},
 	{name: "action", client: realtest.CurrentTwine, args: []string{"ACTION", "URL", "DIST"}, ca: []string{"TWINE_CERT", "REQUESTS_CA_BUNDLE"}, program: func(t *testing.T) string {
 		return filepath.Join(filepath.Dir(realtest.CurrentTwine.Path(t)), "python")
@@ -90,6 +92,10 @@ func TestTrustedPublishing(t *testing.T) {
 			c.publish(provider, p.name+system)
 		}
 	}
+	for system, provider := range systems {
+		c.publish(provider, "written"+system)
+		t.Run("the file for "+system, func(t *testing.T) { t.Parallel(); runWorkflow(t, c, provider, "written"+system) })
+	}
 	for _, p := range trustedPublishers {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
@@ -129,6 +135,65 @@ func TestTrustedPublishing(t *testing.T) {
 				t.Errorf("exit code %d\n%s", code, out)
 			}
 		})
+	}
+}
+
+// runWorkflow runs what the page of a publisher shows to copy, as a runner does: the job has an ID token where the file asks for one, and no other way to upload.
+func runWorkflow(t *testing.T, c *ciHouse, provider *realtest.Provider, name string) {
+	rules := ui.PublisherRules{Kind: ui.KindGitHub, Issuer: provider.URL, Repository: "octo/demo", Workflow: "release.yml", Tag: "v{version}"}
+	if provider == c.lab {
+		rules.Kind, rules.Workflow = ui.KindGitLab, ".gitlab-ci.yml"
+	}
+	w := ui.WorkflowFor(rules, c.secure+"/legacy/", "localhost")
+	found := func(pattern string) []string {
+		t.Helper()
+		got := regexp.MustCompile(pattern).FindStringSubmatch(w.Text)
+		if got == nil {
+			t.Fatalf("%s lacks %s:\n%s", w.File, pattern, w.Text)
+		}
+		return got
+	}
+	dir := pyproject(t, name, "")
+	attest(t, dist(dir))
+	switch provider {
+	case c.hub:
+		found(`\n    permissions:\n      id-token: write\n`)
+		url := found(`uses: pypa/gh-action-pypi-publish@release/v1\n +with:\n +repository-url: (\S+)\n`)[1]
+		if url != c.secure+"/legacy/" {
+			t.Error(url)
+		}
+		action := trustedPublishers[len(trustedPublishers)-1]
+		out, code := action.publish(t, c, c.job(c.hub), dir)
+		if code != 0 {
+			t.Fatalf("exit code %d\n%s", code, out)
+		}
+	default:
+		job := c.job(provider)
+		if provider == c.lab {
+			token := found(`\n  id_tokens:\n    (\w+):\n      aud: "([^"]*)"\n`)
+			job = []string{"SSL_CERT_FILE=" + c.ca, "GITLAB_CI=true", token[1] + "=" + c.lab.Token(token[2])}
+		} else {
+			found(`\n    enable-openid-connect: true\n`)
+		}
+		step := found(`\n +- (?:run: )?(uv publish .*)\n`)[1]
+		uv := realtest.UV.Path(t)
+		sh := realtest.Client{Name: "sh", Tool: realtest.Tool{Path: "/bin/sh"}}.Drive(t)
+		out, code := sh.Run(t, dir, t.TempDir(), append(job, "PATH="+filepath.Dir(uv)+":/usr/bin:/bin"), "-e", "-c", step)
+		if code != 0 {
+			t.Fatalf("%s: exit code %d\n%s", step, code, out)
+		}
+		file := filepath.Base(dist(dir))
+		err := realtest.Get(c.plain+"/packages/"+name+"/"+file+".provenance", 200, `"attestation_bundles"`)
+		if err != nil {
+			t.Error(err)
+		}
+		if got := c.kinds(t, name); got["project.token_exchanged"] == 0 || got["project.token_burned"] == 0 {
+			t.Errorf("%v", got)
+		}
+	}
+	err := realtest.Get(c.plain+"/simple/"+name+"/", 200, filepath.Base(dist(dir)))
+	if err != nil {
+		t.Error(err)
 	}
 }
 
